@@ -1,0 +1,82 @@
+package v1
+
+import (
+	"strings"
+	"unicode/utf8"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// ConditionSucceeded is the one condition of every run.
+const ConditionSucceeded = "Succeeded"
+
+// maxConditionMessage is the longest condition message that the API accepts, in bytes.
+const maxConditionMessage = 32768
+
+// Running is the condition of a run that goes on.
+func Running(reason, message string) metav1.Condition {
+	return succeeded(metav1.ConditionUnknown, reason, message)
+}
+
+// Succeeded is the condition of a run that ended well.
+func Succeeded(message string) metav1.Condition {
+	return succeeded(metav1.ConditionTrue, TaskRunReasonSucceeded, message)
+}
+
+// Failed is the condition of a run that ended otherwise, with one of the reasons of this package and a message that
+// names what was wrong.
+func Failed(reason, message string) metav1.Condition {
+	return succeeded(metav1.ConditionFalse, reason, message)
+}
+
+func succeeded(status metav1.ConditionStatus, reason, message string) metav1.Condition {
+	return metav1.Condition{Type: ConditionSucceeded, Status: status, Reason: reason, Message: clip(message)}
+}
+
+// clip keeps a message within what the API accepts, saying so where it cut.
+func clip(message string) string {
+	const mark = " … (cut)"
+	message = strings.ToValidUTF8(message, "\uFFFD")
+	if len(message) <= maxConditionMessage {
+		return message
+	}
+	cut := maxConditionMessage - len(mark)
+	for !utf8.RuneStart(message[cut]) {
+		cut--
+	}
+	return message[:cut] + mark
+}
+
+// Condition returns the run's Succeeded condition, or nil while nothing has acted on it.
+func (s *TaskRunStatus) Condition() *metav1.Condition {
+	return meta.FindStatusCondition(s.Conditions, ConditionSucceeded)
+}
+
+// SetCondition sets the Succeeded condition. Its transition time changes only when its status does.
+func (s *TaskRunStatus) SetCondition(c metav1.Condition, now metav1.Time) {
+	setCondition(&s.Conditions, c, now)
+}
+
+// Done reports whether the run has ended, well or not.
+func (s *TaskRunStatus) Done() bool { return ended(s.Condition()) }
+
+// Condition returns the run's Succeeded condition, or nil while nothing has acted on it.
+func (s *PipelineRunStatus) Condition() *metav1.Condition {
+	return meta.FindStatusCondition(s.Conditions, ConditionSucceeded)
+}
+
+// SetCondition sets the Succeeded condition. Its transition time changes only when its status does.
+func (s *PipelineRunStatus) SetCondition(c metav1.Condition, now metav1.Time) {
+	setCondition(&s.Conditions, c, now)
+}
+
+// Done reports whether the run has ended, well or not.
+func (s *PipelineRunStatus) Done() bool { return ended(s.Condition()) }
+
+func setCondition(conditions *[]metav1.Condition, c metav1.Condition, now metav1.Time) {
+	c.LastTransitionTime = now
+	meta.SetStatusCondition(conditions, c)
+}
+
+func ended(c *metav1.Condition) bool { return c != nil && c.Status != metav1.ConditionUnknown }

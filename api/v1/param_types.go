@@ -1,0 +1,43 @@
+package v1
+
+// PropertySpec describes one key of an object param or result.
+type PropertySpec struct {
+	// Type of the key's value; only string is possible.
+	// +optional
+	// +kubebuilder:default=string
+	// +kubebuilder:validation:Enum=string
+	Type ValueType `json:"type,omitempty"`
+}
+
+// ParamSpec declares a param of a Task or a Pipeline.
+type ParamSpec struct {
+	// Name of the param: letters, digits, '-', '_' and '.', not beginning with a digit or '-'.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name"`
+	// Type of the value. Left out, it follows from the default value or from properties, and is string otherwise.
+	// +optional
+	Type ValueType `json:"type,omitempty"`
+	// Description for people.
+	// +optional
+	Description string `json:"description,omitempty"`
+	// Properties are the keys that a param of type object must have.
+	// +optional
+	Properties map[string]PropertySpec `json:"properties,omitempty"`
+	// Default is the value used when a run gives none. Without it a run must give one.
+	// +optional
+	// +kubebuilder:validation:Schemaless
+	// +kubebuilder:pruning:PreserveUnknownFields
+	Default *Value `json:"default,omitempty"`
+}
+
+// Param gives a value to a declared param.
+type Param struct {
+	// Name of the declared param.
+	// +kubebuilder:validation:MinLength=1
+	Name string `json:"name"`
+	// Value: a string, an array of strings, or an object with string values.
+	// +kubebuilder:validation:Schemaless
+	// +kubebuilder:pruning:PreserveUnknownFields
+	Value Value `json:"value"`
+}

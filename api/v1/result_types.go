@@ -1,0 +1,62 @@
+package v1
+
+// TaskResult declares a result of a Task. A step produces it by writing the file $(results.<name>.path).
+type TaskResult struct {
+	// Name of the result, which is also the name of its file: letters, digits, '-', '_' and '.', beginning and ending
+	// with a letter or a digit.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:Pattern=`^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$`
+	Name string `json:"name"`
+	// Type of the result: string (the file's bytes as they are), array (a JSON array of strings) or object (a JSON
+	// object with string values). Left out, it is string, or object when properties are given.
+	// +optional
+	Type ValueType `json:"type,omitempty"`
+	// Properties are the keys that a result of type object must have.
+	// +optional
+	Properties map[string]PropertySpec `json:"properties,omitempty"`
+	// Description for people.
+	// +optional
+	Description string `json:"description,omitempty"`
+}
+
+// TaskRunResult is a result that a TaskRun's steps produced, whole.
+type TaskRunResult struct {
+	// Name of the result, as the Task declares it.
+	Name string `json:"name"`
+	// Type of the result, as the Task declares it.
+	// +optional
+	Type ValueType `json:"type,omitempty"`
+	// Value: the bytes that the step wrote, for an array or an object decoded from JSON.
+	// +kubebuilder:validation:Schemaless
+	// +kubebuilder:pruning:PreserveUnknownFields
+	Value Value `json:"value"`
+}
+
+// PipelineResult declares a result of a Pipeline, made of results of its tasks.
+type PipelineResult struct {
+	// Name of the result.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name"`
+	// Type of the result. Left out, it follows from the value.
+	// +optional
+	Type ValueType `json:"type,omitempty"`
+	// Description for people.
+	// +optional
+	Description string `json:"description,omitempty"`
+	// Value with references to results of tasks, such as $(tasks.build.results.digest).
+	// +kubebuilder:validation:Schemaless
+	// +kubebuilder:pruning:PreserveUnknownFields
+	Value Value `json:"value"`
+}
+
+// PipelineRunResult is a result of a finished PipelineRun.
+type PipelineRunResult struct {
+	// Name of the result, as the Pipeline declares it.
+	Name string `json:"name"`
+	// Value of the result.
+	// +kubebuilder:validation:Schemaless
+	// +kubebuilder:pruning:PreserveUnknownFields
+	Value Value `json:"value"`
+}

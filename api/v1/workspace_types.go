@@ -1,0 +1,81 @@
+package v1
+
+import (
+	"path"
+
+	corev1 "k8s.io/api/core/v1"
+)
+
+// WorkspacesDir is where workspaces are mounted that do not say otherwise.
+const WorkspacesDir = "/workspace"
+
+// WorkspaceDeclaration is a directory that a Task needs and a run provides.
+type WorkspaceDeclaration struct {
+	// Name by which a run binds the workspace and by which steps refer to it: $(workspaces.<name>.path).
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name"`
+	// Description for people.
+	// +optional
+	Description string `json:"description,omitempty"`
+	// MountPath in each step; default /workspace/<name>.
+	// +optional
+	MountPath string `json:"mountPath,omitempty"`
+	// ReadOnly mounts the workspace read-only.
+	// +optional
+	ReadOnly bool `json:"readOnly,omitempty"`
+	// Optional workspaces may be left unbound; their path is then empty.
+	// +optional
+	Optional bool `json:"optional,omitempty"`
+}
+
+// Path returns where the workspace is mounted in each step.
+func (w WorkspaceDeclaration) Path() string {
+	if w.MountPath != "" {
+		return w.MountPath
+	}
+	return path.Join(WorkspacesDir, w.Name)
+}
+
+// WorkspaceBinding says which volume a run gives to a declared workspace. Exactly one source must be set.
+type WorkspaceBinding struct {
+	// Name of the declared workspace.
+	// +kubebuilder:validation:MinLength=1
+	Name string `json:"name"`
+	// SubPath is a folder of the volume to mount instead of its root.
+	// +optional
+	SubPath string `json:"subPath,omitempty"`
+	// EmptyDir is a fresh folder that lives as long as the pod.
+	// +optional
+	EmptyDir *corev1.EmptyDirVolumeSource `json:"emptyDir,omitempty"`
+	// ConfigMap whose keys become files.
+	// +optional
+	ConfigMap *corev1.ConfigMapVolumeSource `json:"configMap,omitempty"`
+}
+
+// PipelineWorkspaceDeclaration is a workspace that a Pipeline hands on to its tasks.
+type PipelineWorkspaceDeclaration struct {
+	// Name by which a PipelineRun binds the workspace.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name"`
+	// Description for people.
+	// +optional
+	Description string `json:"description,omitempty"`
+	// Optional workspaces may be left unbound.
+	// +optional
+	Optional bool `json:"optional,omitempty"`
+}
+
+// WorkspacePipelineTaskBinding hands a Pipeline's workspace to a task.
+type WorkspacePipelineTaskBinding struct {
+	// Name of the workspace as the Task declares it.
+	// +kubebuilder:validation:MinLength=1
+	Name string `json:"name"`
+	// Workspace of the Pipeline; default: the one of the same name.
+	// +optional
+	Workspace string `json:"workspace,omitempty"`
+	// SubPath is a folder of the volume to mount instead of its root.
+	// +optional
+	SubPath string `json:"subPath,omitempty"`
+}
