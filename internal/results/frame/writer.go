@@ -1,0 +1,300 @@
+package frame
+
+import (
+	"compress/flate"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash"
+	"hash/crc32"
+	"io"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/sluice-ci/sluice/internal/results"
+)
+
+// compressFrom is the size in bytes from which compression is tried. Below, a value takes one line either way, and
+// most of the cost would be the compressor itself.
+const compressFrom = 1024
+
+// flushAt is how many bytes wait in the Writer before they are written together.
+const flushAt = 24 << 10
+
+// b64 is the encoding of data records. Strict: the bits that a last character has too many must be zero, so that a
+// value has one spelling.
+var b64 = base64.RawStdEncoding.Strict()
+
+var errEnded = errors.New("the stream has ended")
+
+// Writer writes a stream of records. Lines are gathered and written together, at the latest by the end of Step and
+// End. After an error every method returns that error: a stream that lacks a record cannot be mended, and without its
+// end record no reader takes it for whole. A Writer is for one goroutine.
+type Writer struct {
+	w       io.Writer
+	nonce   string
+	seq     uint64
+	pending []byte
+	digest  hash.Hash
+	deflate *flate.Writer
+	data    dataWriter
+	counts  End
+	err     error
+}
+
+// NewWriter returns a Writer of a stream that carries nonce, which must be valid by ValidNonce; if it is not, the
+// first call of a method says so. The intro is written with the first records, or by Flush.
+func NewWriter(w io.Writer, nonce string) *Writer {
+	wr := &Writer{w: w, nonce: nonce, digest: sha256.New(), pending: make([]byte, 0, flushAt+MaxLine)}
+	wr.data.to = wr
+	wr.err = ValidNonce(nonce)
+	wr.line(kindIntro, []byte("{}"))
+	return wr
+}
+
+// Flush writes what was gathered.
+func (w *Writer) Flush() error {
+	if w.err == nil && len(w.pending) > 0 {
+		_, w.err = w.w.Write(w.pending)
+		w.pending = w.pending[:0]
+	}
+	return w.err
+}
+
+// Step writes the record of a step that has ended, at once: whoever follows the stream waits for it.
+func (w *Writer) Step(s Step) error {
+	s.StartedAt, s.FinishedAt = s.StartedAt.UTC(), s.FinishedAt.UTC()
+	s.Message = clip(s.Message)
+	if err := validStep(s); err != nil {
+		return w.fail(err)
+	}
+	w.json(kindStep, s)
+	w.counts.Steps++
+	return w.Flush()
+}
+
+// Result writes a result: its header, and its value in as many data records as that takes, compressed when that is
+// smaller. The value is not kept.
+func (w *Writer) Result(r Result) error {
+	if err := validResult(r.Name, r.Type); err != nil {
+		return w.fail(err)
+	}
+	sum := sha256.Sum256(r.Value)
+	header := resultHeader{
+		Name: r.Name, Type: r.Type, Size: int64(len(r.Value)), SHA256: hex.EncodeToString(sum[:]),
+		Encoding: encodingRaw, Frames: frames(int64(len(r.Value))),
+	}
+	if n, smaller := w.deflated(r.Value); smaller {
+		header.Encoding, header.Frames = encodingDeflate, frames(n)
+	}
+	w.json(kindResult, header)
+	if header.Encoding == encodingDeflate {
+		if err := w.compressTo(&w.data, r.Value); err != nil {
+			return w.fail(err)
+		}
+	} else if _, err := w.data.Write(r.Value); err != nil {
+		return err
+	}
+	w.data.close()
+	w.counts.Results++
+	w.counts.Bytes += int64(len(r.Value))
+	return w.err
+}
+
+// Problem writes that a result exists and cannot be carried.
+func (w *Writer) Problem(p Problem) error {
+	p.Detail = clip(p.Detail)
+	if err := validProblem(p); err != nil {
+		return w.fail(err)
+	}
+	w.json(kindProblem, p)
+	w.counts.Problems++
+	return w.err
+}
+
+// End writes the end record, after which nothing can be written. interrupted says that the sender was asked to end
+// before all steps had ended.
+func (w *Writer) End(interrupted bool) error {
+	w.json(kindEnd, endPayload{
+		Steps: w.counts.Steps, Results: w.counts.Results, Problems: w.counts.Problems, Bytes: w.counts.Bytes,
+		Interrupted: interrupted, SHA256: hex.EncodeToString(w.digest.Sum(nil)),
+	})
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	w.err = errEnded
+	return nil
+}
+
+// fail makes err the error of every call from now on, unless there is one.
+func (w *Writer) fail(err error) error {
+	if w.err == nil {
+		w.err = err
+	}
+	return w.err
+}
+
+func (w *Writer) json(kind string, payload any) {
+	b, err := json.Marshal(payload)
+	if err != nil {
+		w.err = w.fail(fmt.Errorf("cannot encode record %q: %w", kind, err))
+		return
+	}
+	w.line(kind, b)
+}
+
+// line gathers one record, and writes when enough has gathered.
+func (w *Writer) line(kind string, payload []byte) {
+	if w.err != nil {
+		return
+	}
+	start := len(w.pending)
+	b := append(w.pending, mark...)
+	b = strconv.AppendInt(b, Version, 10)
+	b = append(append(append(b, ' '), w.nonce...), ' ')
+	b = strconv.AppendUint(b, w.seq, 10)
+	b = append(append(append(b, ' '), kind...), ' ')
+	b = append(b, payload...)
+	b = appendChecksum(b, crc32.ChecksumIEEE(b[start:]))
+	if n := len(b) - start; n > MaxLine {
+		w.err = fmt.Errorf("cannot write record %q: its line has %d bytes, at most %d are allowed", kind, n, MaxLine)
+		return
+	}
+	w.digest.Write(b[start:])
+	w.pending = b
+	w.seq++
+	if len(w.pending) >= flushAt {
+		w.err = w.Flush()
+	}
+}
+
+// appendChecksum ends a line: a space, the checksum of all before it as eight hexadecimal digits, a newline.
+func appendChecksum(b []byte, sum uint32) []byte {
+	const digits = "0123456789abcdef"
+	b = append(b, ' ')
+	for shift := 28; shift >= 0; shift -= 4 {
+		b = append(b, digits[sum>>shift&0xf])
+	}
+	return append(b, '\n')
+}
+
+// deflated returns the length of value compressed, and whether that is smaller. It compresses once only to count:
+// the other way, to keep the compressed form until it is known to be the smaller one, would take as much memory as
+// the value, in a container that shall have little.
+func (w *Writer) deflated(value []byte) (int64, bool) {
+	if len(value) < compressFrom || w.err != nil {
+		return 0, false
+	}
+	count := &counter{below: int64(len(value))}
+	if err := w.compressTo(count, value); err != nil {
+		return 0, false
+	}
+	return count.n, true
+}
+
+func (w *Writer) compressTo(to io.Writer, value []byte) error {
+	if w.deflate == nil {
+		// The level is a constant that NewWriter knows.
+		w.deflate, _ = flate.NewWriter(to, flate.BestSpeed)
+	} else {
+		w.deflate.Reset(to)
+	}
+	if _, err := w.deflate.Write(value); err != nil {
+		return err
+	}
+	return w.deflate.Close()
+}
+
+// dataWriter cuts what is written to it into data records.
+type dataWriter struct {
+	to      *Writer
+	n       int
+	buf     [FrameBytes]byte
+	encoded [FrameBytes / 3 * 4]byte
+}
+
+// Write implements io.Writer.
+func (d *dataWriter) Write(p []byte) (int, error) {
+	written := len(p)
+	for len(p) > 0 {
+		n := copy(d.buf[d.n:], p)
+		d.n += n
+		p = p[n:]
+		if d.n == FrameBytes {
+			d.close()
+		}
+	}
+	return written, d.to.err
+}
+
+// close writes what is left as the last record, if anything is.
+func (d *dataWriter) close() {
+	if d.n == 0 {
+		return
+	}
+	encoded := d.encoded[:b64.EncodedLen(d.n)]
+	b64.Encode(encoded, d.buf[:d.n])
+	d.to.line(kindData, encoded)
+	d.n = 0
+}
+
+var errNotSmaller = errors.New("not smaller")
+
+// counter counts the bytes written to it, and fails as soon as they are not fewer than below.
+type counter struct{ n, below int64 }
+
+// Write implements io.Writer.
+func (c *counter) Write(p []byte) (int, error) {
+	c.n += int64(len(p))
+	if c.n >= c.below {
+		return 0, errNotSmaller
+	}
+	return len(p), nil
+}
+
+// frames returns how many data records n bytes take.
+func frames(n int64) int64 { return (n + FrameBytes - 1) / FrameBytes }
+
+func validStep(s Step) error {
+	if s.Name == "" || len(s.Name) > results.MaxNameLength {
+		return fmt.Errorf("invalid step name %q: it must have 1 to %d bytes", s.Name, results.MaxNameLength)
+	}
+	if len(s.Reason) > results.MaxNameLength {
+		return fmt.Errorf("invalid reason of step %q: %d bytes", s.Name, len(s.Reason))
+	}
+	return nil
+}
+
+func validResult(name, typ string) error {
+	if err := results.ValidName(name); err != nil {
+		return err
+	}
+	return results.ValidType(typ)
+}
+
+func validProblem(p Problem) error {
+	if err := results.ValidName(p.Result); err != nil {
+		return err
+	}
+	if p.Kind == "" || len(p.Kind) > results.MaxNameLength {
+		return fmt.Errorf("invalid kind of a problem %q", p.Kind)
+	}
+	return nil
+}
+
+// clip returns s as valid UTF-8 of at most MaxText bytes.
+func clip(s string) string {
+	if len(s) > MaxText {
+		end := MaxText
+		for end > MaxText-utf8.UTFMax && !utf8.RuneStart(s[end]) {
+			end--
+		}
+		s = s[:end]
+	}
+	// A replacement character takes three bytes where there was one; a question mark keeps the length.
+	return strings.ToValidUTF8(s, "?")
+}

@@ -1,0 +1,215 @@
+package termination
+
+import (
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+	"unicode/utf8"
+
+	"github.com/sluice-ci/sluice/internal/results"
+	"github.com/sluice-ci/sluice/internal/results/frame"
+)
+
+// ProblemBytes is the length that the message of a step whose results do not fit has at most.
+const ProblemBytes = 512
+
+// The keys of internal entries.
+const (
+	keyStep       = "Step"
+	keyStartedAt  = "StartedAt"
+	keyFinishedAt = "FinishedAt"
+	keyExitCode   = "ExitCode"
+	keyReason     = "Reason"
+	keyMessage    = "Message"
+	keyProblem    = "Problem"
+	keyRemoved    = "Removed"
+)
+
+// Message is what a step's termination message says.
+type Message struct {
+	// Step says how the step ended. Its name may be left out where space is short: the container that the message
+	// belongs to has it.
+	Step frame.Step
+	// Results are those that this step wrote or changed. A message does not carry types: they come back empty.
+	Results []frame.Result
+	// Removed names results of earlier steps whose files this step deleted.
+	Removed []string
+	// Problems are declared results that exist and cannot be carried. A run with a problem cannot be green.
+	Problems []frame.Problem
+}
+
+// EncodeMessage returns m in at most budget bytes, without texts for people and what the container's status says as
+// well if only that fits. Results that do not fit even so are not dropped in silence: the message then has no result,
+// and a problem of the kind frame.TooLarge that names the largest one, with the bytes that the message would have
+// needed as size, and budget as limit. Such a message takes at most ProblemBytes, also when budget is less. A result
+// that is not UTF-8 becomes a problem likewise.
+func EncodeMessage(m Message, budget int) ([]byte, error) {
+	m = refuseNonText(m)
+	var over *OverBudgetError
+	for _, form := range []Message{m, m.withoutTexts(), m.bare()} {
+		entries, err := form.entries()
+		if err != nil {
+			return nil, err
+		}
+		b, err := Encode(entries, budget)
+		if err == nil {
+			return b, nil
+		}
+		if !errors.As(err, &over) {
+			return nil, err
+		}
+	}
+	return m.bare().overBudget(over)
+}
+
+// ParseMessage returns what a message says. Entries of types and keys that it does not know are ignored. The error
+// wraps ErrMalformed.
+func ParseMessage(message []byte) (Message, error) {
+	entries, err := Parse(message)
+	if err != nil {
+		return Message{}, err
+	}
+	var m Message
+	for _, e := range entries {
+		switch e.Type {
+		case TypeResult:
+			if err := results.ValidName(e.Key); err != nil {
+				return Message{}, fmt.Errorf("%w: %w", ErrMalformed, err)
+			}
+			value := []byte(e.Value)
+			m.Results = append(m.Results, frame.Result{Name: e.Key, Value: value, SHA256: sha256.Sum256(value)})
+		case TypeInternal:
+			if err := m.set(e.Key, e.Value); err != nil {
+				return Message{}, fmt.Errorf("%w: entry %q: %w", ErrMalformed, e.Key, err)
+			}
+		}
+	}
+	return m, nil
+}
+
+// entries returns the internal entries first: who reads a message with the eye wants them there.
+func (m Message) entries() ([]Entry, error) {
+	list := stepEntries(m.Step)
+	for _, p := range m.Problems {
+		e, err := problemEntry(p)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, e)
+	}
+	for _, name := range m.Removed {
+		list = append(list, internal(keyRemoved, name))
+	}
+	for _, r := range m.Results {
+		list = append(list, Entry{Key: r.Name, Value: string(r.Value), Type: TypeResult})
+	}
+	return list, nil
+}
+
+// withoutTexts returns m without what only explains.
+func (m Message) withoutTexts() Message {
+	m.Step.Message = ""
+	problems := make([]frame.Problem, len(m.Problems))
+	for i, p := range m.Problems {
+		p.Detail = ""
+		problems[i] = p
+	}
+	m.Problems = problems
+	return m
+}
+
+// bare returns m also without what the container's status in the pod says as well.
+func (m Message) bare() Message {
+	m = m.withoutTexts()
+	m.Step.Name, m.Step.FinishedAt = "", time.Time{}
+	return m
+}
+
+// overBudget is the message that tells of results that do not fit: how the step ended, and one problem.
+func (m Message) overBudget(over *OverBudgetError) ([]byte, error) {
+	p := frame.Problem{Result: over.Result, Kind: frame.TooLarge, Size: int64(over.Size), Limit: int64(over.Budget)}
+	switch {
+	case len(m.Problems) > 0:
+		// What was wrong already is nearer to the cause than its not fitting.
+		p = m.Problems[0]
+	case over.Result == "" && len(m.Removed) > 0:
+		p.Result = m.Removed[0]
+	case over.Result == "":
+		return Encode(stepEntries(m.Step), ProblemBytes)
+	}
+	problem, err := problemEntry(p)
+	if err != nil {
+		return nil, err
+	}
+	return Encode(append(stepEntries(m.Step), problem), ProblemBytes)
+}
+
+// set takes one internal entry.
+func (m *Message) set(key, value string) (err error) {
+	switch key {
+	case keyStep:
+		m.Step.Name = value
+	case keyStartedAt:
+		m.Step.StartedAt, err = time.Parse(time.RFC3339Nano, value)
+		m.Step.StartedAt = m.Step.StartedAt.UTC()
+	case keyFinishedAt:
+		m.Step.FinishedAt, err = time.Parse(time.RFC3339Nano, value)
+		m.Step.FinishedAt = m.Step.FinishedAt.UTC()
+	case keyExitCode:
+		m.Step.ExitCode, err = strconv.Atoi(value)
+	case keyReason:
+		m.Step.Reason = frame.Reason(value)
+	case keyMessage:
+		m.Step.Message = value
+	case keyRemoved:
+		m.Removed = append(m.Removed, value)
+	case keyProblem:
+		var p frame.Problem
+		err = json.Unmarshal([]byte(value), &p)
+		m.Problems = append(m.Problems, p)
+	}
+	return err
+}
+
+func stepEntries(s frame.Step) []Entry {
+	list := make([]Entry, 0, 8)
+	if s.Name != "" {
+		list = append(list, internal(keyStep, s.Name))
+	}
+	if !s.StartedAt.IsZero() {
+		list = append(list, internal(keyStartedAt, s.StartedAt.UTC().Format(time.RFC3339Nano)))
+	}
+	if !s.FinishedAt.IsZero() {
+		list = append(list, internal(keyFinishedAt, s.FinishedAt.UTC().Format(time.RFC3339Nano)))
+	}
+	list = append(list, internal(keyExitCode, strconv.Itoa(s.ExitCode)), internal(keyReason, string(s.Reason)))
+	if s.Message != "" {
+		list = append(list, internal(keyMessage, s.Message))
+	}
+	return list
+}
+
+func problemEntry(p frame.Problem) (Entry, error) {
+	b, err := marshal(p)
+	return internal(keyProblem, string(b)), err
+}
+
+func internal(key, value string) Entry { return Entry{Key: key, Value: value, Type: TypeInternal} }
+
+// refuseNonText turns results that JSON could not hold unchanged into problems.
+func refuseNonText(m Message) Message {
+	var kept []frame.Result
+	for _, r := range m.Results {
+		if utf8.Valid(r.Value) {
+			kept = append(kept, r)
+			continue
+		}
+		m.Problems = append(m.Problems[:len(m.Problems):len(m.Problems)],
+			frame.Problem{Result: r.Name, Kind: frame.NotUTF8, Size: int64(len(r.Value))})
+	}
+	m.Results = kept
+	return m
+}
