@@ -1,0 +1,172 @@
+// Package gomod lists the modules that a Go module is built from, as its go.mod and go.sum state them.
+//
+// Since Go 1.17 a go.mod file names every module that provides a package to the build, direct or indirect, and go.sum
+// holds the digest of each. So both files together are the whole list, and nothing has to be fetched to read it.
+package gomod
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"unicode"
+)
+
+// Module is a module that another one is built from.
+type Module struct {
+	// Path and Version, after replacement: what is really built.
+	Path, Version string
+	// Sum is the SHA-256 digest of the module's files as go.sum states it ("h1"), in base64.
+	Sum string
+	// Direct is set when a package of the requiring module imports one of this module's.
+	Direct bool
+	// UsedBy holds the paths of the modules whose go.mod requires it, sorted.
+	UsedBy []string
+}
+
+// goMod is the part of `go mod edit -json` that is used.
+type goMod struct {
+	Module  struct{ Path string }
+	Require []struct {
+		Path, Version string
+		Indirect      bool
+	}
+	Replace []struct {
+		Old, New struct{ Path, Version string }
+	}
+}
+
+// Read returns the modules that the module in folder dir requires, sorted by path and version. Modules that are
+// replaced by a folder are left out: they are part of the project itself. A module without a digest in go.sum is left
+// out too: no package of it is built.
+func Read(ctx context.Context, dir string) ([]Module, error) {
+	m, err := readMod(ctx, dir)
+	if err != nil {
+		return nil, err
+	}
+	sums, err := readSums(filepath.Join(dir, "go.sum"))
+	if err != nil {
+		return nil, err
+	}
+	var modules []Module
+	for _, r := range m.Require {
+		path, version := m.replaced(r.Path, r.Version)
+		sum, ok := sums[path+"@"+version]
+		if !ok {
+			continue
+		}
+		modules = append(modules, Module{Path: path, Version: version, Sum: sum, Direct: !r.Indirect, UsedBy: []string{m.Module.Path}})
+	}
+	return Merge(modules), nil
+}
+
+// replaced returns what stands in for a required module; without a replacement, itself.
+func (m *goMod) replaced(path, version string) (string, string) {
+	for _, r := range m.Replace {
+		if r.Old.Path == path && (r.Old.Version == "" || r.Old.Version == version) {
+			return r.New.Path, r.New.Version
+		}
+	}
+	return path, version
+}
+
+func readMod(ctx context.Context, dir string) (*goMod, error) {
+	cmd := exec.CommandContext(ctx, "go", "mod", "edit", "-json")
+	cmd.Dir = dir
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return nil, fmt.Errorf("cannot read go.mod in %q: %w: %s", dir, err, bytes.TrimSpace(stderr.Bytes()))
+	}
+	var m goMod
+	if err := json.Unmarshal(out, &m); err != nil {
+		return nil, fmt.Errorf("cannot decode go.mod in %q: %w", dir, err)
+	}
+	return &m, nil
+}
+
+// readSums returns the digests of modules' files by "path@version". Lines about go.mod files alone are passed over.
+func readSums(file string) (map[string]string, error) {
+	f, err := os.Open(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil // a module that requires nothing has no go.sum
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot open %q: %w", file, err)
+	}
+	defer f.Close()
+	sums := map[string]string{}
+	lines := bufio.NewScanner(f)
+	for n := 1; lines.Scan(); n++ {
+		fields := strings.Fields(lines.Text())
+		if len(fields) == 0 {
+			continue
+		}
+		if len(fields) != 3 {
+			return nil, fmt.Errorf("cannot read %q line %d: it has %d fields, not 3", file, n, len(fields))
+		}
+		sum, isFiles := strings.CutPrefix(fields[2], "h1:")
+		if strings.HasSuffix(fields[1], "/go.mod") || !isFiles {
+			continue
+		}
+		if digest, err := base64.StdEncoding.DecodeString(sum); err != nil || len(digest) != 32 {
+			return nil, fmt.Errorf("cannot read %q line %d: %q is not the base64 form of a SHA-256 digest", file, n, sum)
+		}
+		sums[fields[0]+"@"+fields[1]] = sum
+	}
+	return sums, lines.Err()
+}
+
+// Merge joins lists of modules: each path and version once, sorted, with everybody that uses it.
+func Merge(lists ...[]Module) []Module {
+	byID := map[string]*Module{}
+	for _, m := range slices.Concat(lists...) {
+		id := m.Path + "@" + m.Version
+		if known, ok := byID[id]; ok {
+			known.Direct = known.Direct || m.Direct
+			known.UsedBy = append(known.UsedBy, m.UsedBy...)
+			continue
+		}
+		m.UsedBy = slices.Clone(m.UsedBy)
+		byID[id] = &m
+	}
+	merged := make([]Module, 0, len(byID))
+	for _, m := range byID {
+		slices.Sort(m.UsedBy)
+		m.UsedBy = slices.Compact(m.UsedBy)
+		merged = append(merged, *m)
+	}
+	slices.SortFunc(merged, func(a, b Module) int {
+		if c := strings.Compare(a.Path, b.Path); c != 0 {
+			return c
+		}
+		return strings.Compare(a.Version, b.Version)
+	})
+	return merged
+}
+
+// CacheDir returns the folder, relative to the module cache, that holds the module's files once they were fetched. In
+// it an upper-case letter is written as "!" and the lower-case one, for file systems that do not tell them apart.
+func (m Module) CacheDir() string { return escape(m.Path) + "@" + escape(m.Version) }
+
+func escape(s string) string {
+	var b strings.Builder
+	for _, r := range s {
+		if unicode.IsUpper(r) {
+			b.WriteByte('!')
+			r = unicode.ToLower(r)
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
+}
