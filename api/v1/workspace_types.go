@@ -1,6 +1,8 @@
 package v1
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"path"
 
 	corev1 "k8s.io/api/core/v1"
@@ -78,4 +80,12 @@ type WorkspacePipelineTaskBinding struct {
 	// SubPath is a folder of the volume to mount instead of its root.
 	// +optional
 	SubPath string `json:"subPath,omitempty"`
+}
+
+// VolumeName returns the name of the pod volume that the workspace of this name is bound to, as
+// $(workspaces.<name>.volume) gives it to sidecars that mount it themselves. It depends on the name alone, so that
+// substitution and the pod builder agree without asking each other.
+func (w WorkspaceDeclaration) VolumeName() string {
+	sum := sha256.Sum256([]byte(w.Name))
+	return "ws-" + hex.EncodeToString(sum[:5])
 }

@@ -1,0 +1,33 @@
+package config
+
+import "sync/atomic"
+
+// Store holds the configuration in force. It is safe for concurrent use.
+type Store struct{ current atomic.Pointer[Config] }
+
+// NewStore returns a Store that holds c.
+func NewStore(c Config) *Store {
+	s := &Store{}
+	s.current.Store(&c)
+	return s
+}
+
+// Load returns the configuration in force.
+func (s *Store) Load() Config { return *s.current.Load() }
+
+// SetFlags replaces the feature flags and keeps the rest.
+func (s *Store) SetFlags(f Flags) { s.update(func(c *Config) { c.Flags = f }) }
+
+// SetDefaults replaces the defaults and keeps the rest.
+func (s *Store) SetDefaults(d Defaults) { s.update(func(c *Config) { c.Defaults = d }) }
+
+func (s *Store) update(change func(*Config)) {
+	for {
+		old := s.current.Load()
+		next := *old
+		change(&next)
+		if s.current.CompareAndSwap(old, &next) {
+			return
+		}
+	}
+}
