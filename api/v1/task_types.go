@@ -41,31 +41,43 @@ type TaskSpec struct {
 	Description string `json:"description,omitempty"`
 	// Params that a run gives, as $(params.<name>).
 	// +optional
-	// +listType=atomic
+	// +listType=map
+	// +listMapKey=name
 	Params []ParamSpec `json:"params,omitempty"`
 	// Results that the steps produce, each by writing the file $(results.<name>.path).
 	// +optional
-	// +listType=atomic
+	// +listType=map
+	// +listMapKey=name
 	Results []TaskResult `json:"results,omitempty"`
 	// Workspaces are directories that a run provides.
 	// +optional
-	// +listType=atomic
+	// +listType=map
+	// +listMapKey=name
 	Workspaces []WorkspaceDeclaration `json:"workspaces,omitempty"`
 	// Steps run in this order, each in a container of its own.
-	// +optional
+	// +required
 	// +listType=atomic
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=100
 	Steps []Step `json:"steps,omitempty"`
 	// Sidecars run beside the steps: started before the first one, ended after the last one.
 	// +optional
-	// +listType=atomic
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=100
 	Sidecars []Sidecar `json:"sidecars,omitempty"`
-	// Volumes that steps and sidecars can mount.
+	// Volumes that steps and sidecars can mount. Names that begin with tekton-internal- are reserved.
 	// +optional
-	// +listType=atomic
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=200
+	// +kubebuilder:validation:items:XValidation:rule="!self.name.startsWith('tekton-internal-')",fieldPath=".name",reason="FieldValueForbidden",message="names that begin with tekton-internal- are reserved"
 	Volumes []corev1.Volume `json:"volumes,omitempty"`
 }
 
 // Step is one container of a Task. Its command, or its script, starts when the step before it has ended well.
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.script) || size(self.script) == 0 || !has(self.command) || size(self.command) == 0",message="script and command exclude each other"
 type Step struct {
 	// Name of the step; its container is called step-<name>.
 	// +optional
@@ -103,9 +115,10 @@ type Step struct {
 	// ComputeResources of the step's container.
 	// +optional
 	ComputeResources corev1.ResourceRequirements `json:"computeResources,omitempty"`
-	// VolumeMounts of volumes that the Task declares.
+	// VolumeMounts of volumes that the Task declares. Paths at or under /tekton, except /tekton/home, are reserved.
 	// +optional
 	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=100
 	VolumeMounts []corev1.VolumeMount `json:"volumeMounts,omitempty"`
 	// SecurityContext of the step's container.
 	// +optional
@@ -113,10 +126,13 @@ type Step struct {
 }
 
 // Sidecar is a container that runs beside the steps.
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.script) || size(self.script) == 0 || !has(self.command) || size(self.command) == 0",message="script and command exclude each other"
 type Sidecar struct {
 	// Name of the sidecar; its container is called sidecar-<name>. The name tekton-log-results is reserved.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=55
+	// +kubebuilder:validation:XValidation:rule="self != 'tekton-log-results'",message="the name tekton-log-results is reserved for the sidecar that sends the results"
 	Name string `json:"name"`
 	// Image of the sidecar's container.
 	// +optional
@@ -153,9 +169,10 @@ type Sidecar struct {
 	// ComputeResources of the sidecar's container.
 	// +optional
 	ComputeResources corev1.ResourceRequirements `json:"computeResources,omitempty"`
-	// VolumeMounts of volumes that the Task declares.
+	// VolumeMounts of volumes that the Task declares. Paths at or under /tekton, except /tekton/home, are reserved.
 	// +optional
 	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=100
 	VolumeMounts []corev1.VolumeMount `json:"volumeMounts,omitempty"`
 	// ReadinessProbe: the first step waits until it succeeds.
 	// +optional

@@ -1,0 +1,92 @@
+package v1
+
+// SetDefaults fills in what the task leaves out and what follows from the rest of it. It can be called again without
+// changing anything. Names of steps stay empty: a step without a name has none, only its container does.
+func (s *TaskSpec) SetDefaults() {
+	setParamDefaults(s.Params)
+	for i := range s.Results {
+		s.Results[i].SetDefaults()
+	}
+}
+
+// SetDefaults fills in what the pipeline and the tasks written out in it leave out. It can be called again without
+// changing anything.
+func (s *PipelineSpec) SetDefaults() {
+	setParamDefaults(s.Params)
+	for i := range s.Tasks {
+		t := &s.Tasks[i]
+		if t.TaskRef != nil {
+			t.TaskRef.SetDefaults()
+		}
+		if t.TaskSpec != nil {
+			t.TaskSpec.SetDefaults()
+		}
+	}
+}
+
+// SetDefaults fills in what the run leaves out. The timeout is not among it: its default is a setting of the
+// installation.
+func (r *TaskRun) SetDefaults() {
+	if r.Spec.TaskRef != nil {
+		r.Spec.TaskRef.SetDefaults()
+	}
+	if r.Spec.TaskSpec != nil {
+		r.Spec.TaskSpec.SetDefaults()
+	}
+}
+
+// SetDefaults fills in what the run leaves out.
+func (r *PipelineRun) SetDefaults() {
+	if r.Spec.PipelineSpec != nil {
+		r.Spec.PipelineSpec.SetDefaults()
+	}
+}
+
+// SetDefaults makes the kind Task where none is given.
+func (t *TaskRef) SetDefaults() {
+	if t.Kind == "" {
+		t.Kind = KindTask
+	}
+}
+
+// SetDefaults infers the type where none is given: that of the default value, else object when properties are given,
+// else string.
+func (p *ParamSpec) SetDefaults() {
+	if p.Type == "" {
+		p.Type = inferType(p.Default, p.Properties)
+	}
+	setPropertyDefaults(p.Properties)
+}
+
+// SetDefaults infers the type where none is given: object when properties are given, else string.
+func (r *TaskResult) SetDefaults() {
+	if r.Type == "" {
+		r.Type = inferType(nil, r.Properties)
+	}
+	setPropertyDefaults(r.Properties)
+}
+
+func setParamDefaults(params []ParamSpec) {
+	for i := range params {
+		params[i].SetDefaults()
+	}
+}
+
+func inferType(value *Value, properties map[string]PropertySpec) ValueType {
+	switch {
+	case value != nil && value.Type != "":
+		return value.Type
+	case len(properties) > 0:
+		return TypeObject
+	default:
+		return TypeString
+	}
+}
+
+func setPropertyDefaults(properties map[string]PropertySpec) {
+	for key, property := range properties {
+		if property.Type == "" {
+			properties[key] = PropertySpec{Type: TypeString}
+		}
+	}
+}
