@@ -1,0 +1,10 @@
+// Command inpod is everything that runs in a pod: the entrypoint of each step, and the results sidecar.
+package main
+
+import (
+	"os"
+
+	"github.com/sluice-ci/sluice/internal/entrypoint/inpod"
+)
+
+func main() { os.Exit(inpod.Main(os.Args, os.Stdout, os.Stderr)) }

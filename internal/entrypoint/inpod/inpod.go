@@ -1,0 +1,109 @@
+// Package inpod is the command line of the in-pod binary: which role it plays, and with how much memory.
+package inpod
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"syscall"
+
+	"github.com/sluice-ci/sluice/internal/entrypoint"
+	"github.com/sluice-ci/sluice/internal/results/emit"
+)
+
+// The exit codes of the binary itself.
+const (
+	exitOK      = 0
+	exitFailure = 1
+	// exitUsage is for arguments that make no sense.
+	exitUsage = 2
+)
+
+// gcPercent lets the heap grow by a half between collections. The heap is a few hundred kilobytes, or the largest
+// value that is being emitted; the default would let it double.
+const gcPercent = 50
+
+const usage = `usage: inpod ROLE ARGUMENTS
+  entrypoint [flags] -- COMMAND [ARGUMENTS]   run a step in its container
+  results [flags]                             be the results sidecar
+  copy FILE                                   put this binary at FILE
+`
+
+// Main plays the role that args (the program's name, then its arguments) say, and returns the exit code.
+func Main(args []string, stdout, stderr io.Writer) int {
+	// There is nothing to do at the same time: one processor needs fewer threads and smaller caches. Set here and not
+	// by the environment, which is the step's.
+	runtime.GOMAXPROCS(1)
+	debug.SetGCPercent(gcPercent)
+	if len(args) < 2 {
+		return misused(stderr, errors.New("which role?"))
+	}
+	role, rest := args[1], args[2:]
+	switch role {
+	case "entrypoint":
+		o, err := entrypoint.ParseOptions(rest, stderr)
+		if err != nil {
+			return misused(stderr, err)
+		}
+		return entrypoint.Run(o, stderr)
+	case "results":
+		o, err := emit.ParseOptions(rest, stderr)
+		if err != nil {
+			return misused(stderr, err)
+		}
+		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+		defer stop()
+		return outcome(stderr, emit.Run(ctx, stdout, o))
+	case "copy":
+		if len(rest) != 1 {
+			return misused(stderr, errors.New("copy takes one file"))
+		}
+		return outcome(stderr, copySelf(rest[0]))
+	}
+	return misused(stderr, fmt.Errorf("unknown role %q", role))
+}
+
+func misused(stderr io.Writer, err error) int {
+	if errors.Is(err, flag.ErrHelp) {
+		return exitOK
+	}
+	_, _ = fmt.Fprintf(stderr, "inpod: %v\n%s", err, usage) // there is no other place to say it
+	return exitUsage
+}
+
+func outcome(stderr io.Writer, err error) int {
+	if err == nil {
+		return exitOK
+	}
+	_, _ = fmt.Fprintf(stderr, "inpod: %v\n", err) // there is no other place to say it
+	return exitFailure
+}
+
+// copySelf puts the running binary at path, whole or not at all, executable for everybody.
+func copySelf(path string) (err error) {
+	from, err := os.Open("/proc/self/exe")
+	if err != nil {
+		return fmt.Errorf("cannot open the running binary: %w", err)
+	}
+	defer from.Close() //nolint:errcheck // it was only read
+	to, err := os.CreateTemp(filepath.Dir(path), ".inpod-*")
+	if err != nil {
+		return fmt.Errorf("cannot copy to %q: %w", path, err)
+	}
+	_, err = io.Copy(to, from)
+	err = errors.Join(err, to.Chmod(0o755), to.Close())
+	if err == nil {
+		err = os.Rename(to.Name(), path)
+	}
+	if err != nil {
+		return fmt.Errorf("cannot copy to %q: %w", path, errors.Join(err, os.Remove(to.Name())))
+	}
+	return nil
+}

@@ -1,0 +1,132 @@
+package entrypoint
+
+import (
+	"bufio"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"github.com/sluice-ci/sluice/internal/entrypoint/script"
+)
+
+// The exit codes of commands that do not run, as shells have them.
+const (
+	exitNotExecutable = 126
+	exitNotFound      = 127
+)
+
+// defaultPath is where commands are looked for without PATH, as the C library does.
+const defaultPath = "/bin:/usr/bin"
+
+// maxInterpreterLine is how much of a script's first line the kernel looks at, in bytes.
+const maxInterpreterLine = 256
+
+// prepare makes all that the command needs, and returns the path of the program.
+func (o Options) prepare() (string, error) {
+	if o.WorkDir != "" {
+		if err := os.MkdirAll(o.WorkDir, 0o777); err != nil {
+			return "", cannotStart(exitNotExecutable, "cannot make working directory %q: %w", o.WorkDir, err)
+		}
+		if err := os.Chdir(o.WorkDir); err != nil {
+			return "", cannotStart(exitNotExecutable, "cannot enter working directory %q: %w", o.WorkDir, err)
+		}
+	}
+	if o.ScriptPath != "" {
+		if err := writeScript(o.ScriptPath, o.Script); err != nil {
+			return "", cannotStart(exitNotExecutable, "cannot write script %q: %w", o.ScriptPath, err)
+		}
+	}
+	return find(o.Command[0])
+}
+
+// writeScript writes a fresh file, never through a link and never into a file that was there.
+func writeScript(path string, pieces []string) (err error) {
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL|syscall.O_NOFOLLOW, 0o755)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	out := bufio.NewWriterSize(f, 64<<10)
+	if err := script.Decode(out, pieces); err != nil {
+		return err
+	}
+	// Whatever the umask is: the step's user must be able to run it.
+	return errors.Join(out.Flush(), f.Chmod(0o755))
+}
+
+// find returns the path of the program that name means: itself if it has a slash, else the first in PATH.
+func find(name string) (string, error) {
+	if strings.Contains(name, "/") {
+		return name, nil
+	}
+	dirs := os.Getenv("PATH")
+	if dirs == "" {
+		dirs = defaultPath
+	}
+	notExecutable := ""
+	for _, dir := range filepath.SplitList(dirs) {
+		if dir == "" {
+			dir = "." // an empty entry means the working directory
+		}
+		path := dir + "/" + name
+		info, err := os.Stat(path)
+		switch {
+		case err != nil || info.IsDir():
+		case info.Mode()&0o111 != 0:
+			return path, nil
+		case notExecutable == "":
+			notExecutable = path
+		}
+	}
+	if notExecutable != "" {
+		return "", cannotStart(exitNotExecutable, "cannot run %q: %q is not executable", name, notExecutable)
+	}
+	return "", cannotStart(exitNotFound, "cannot find command %q in PATH %q", name, dirs)
+}
+
+// explain says what the kernel's refusal to start a program means.
+func explain(path string, err error) error {
+	switch {
+	case errors.Is(err, syscall.ENOENT), errors.Is(err, syscall.ENOTDIR):
+		if _, statErr := os.Stat(path); statErr != nil {
+			return cannotStart(exitNotFound, "cannot find command %q: %w", path, err)
+		}
+		if i := interpreter(path); i != "" {
+			return cannotStart(exitNotFound, "cannot run %q: its interpreter %q is not in the image: %w", path, i, err)
+		}
+		return cannotStart(exitNotFound, "cannot run %q: the dynamic linker that it needs is not in the image: %w", path, err)
+	case errors.Is(err, syscall.ENOEXEC):
+		return cannotStart(exitNotExecutable,
+			"cannot run %q: it is neither a program for this machine nor a script that begins with #!: %w", path, err)
+	case errors.Is(err, syscall.E2BIG):
+		return cannotStart(exitNotExecutable, "cannot run %q: its arguments and environment are too large: %w", path, err)
+	}
+	return cannotStart(exitNotExecutable, "cannot run %q: %w", path, err)
+}
+
+// interpreter returns what a script's first line says that runs it, or nothing.
+func interpreter(path string) string {
+	f, err := os.Open(path)
+	if err != nil {
+		return ""
+	}
+	defer f.Close() //nolint:errcheck // it was only read
+	head := make([]byte, maxInterpreterLine)
+	n, _ := f.Read(head) // what could not be read has no first line
+	line, _, _ := strings.Cut(string(head[:n]), "\n")
+	rest, ok := strings.CutPrefix(line, "#!")
+	if !ok {
+		return ""
+	}
+	rest = strings.Trim(rest, " \t")
+	if end := strings.IndexAny(rest, " \t"); end >= 0 {
+		rest = rest[:end]
+	}
+	return rest
+}

@@ -1,0 +1,155 @@
+package entrypoint
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"syscall"
+	"time"
+
+	"github.com/sluice-ci/sluice/internal/entrypoint/rundir"
+	"github.com/sluice-ci/sluice/internal/results/frame"
+)
+
+// exitFailure is the exit code when the entrypoint itself fails while the command did not.
+const exitFailure = 1
+
+// Run runs a step from beginning to end and returns the exit code of its container: the command's, or 128 plus the
+// number of the signal that ended it; 127 when there was no such command and 126 when it could not be run; 1 when an
+// earlier step failed. What the entrypoint itself has to say goes to stderr. Run is for a process of its own: it takes
+// over signals and reaps all children.
+func Run(o Options, stderr io.Writer) int {
+	procs := supervise()
+	if o.Stay {
+		return stay(o, procs, stderr)
+	}
+	held, err := rundir.Hold(o.RunDir)
+	if err != nil {
+		complain(stderr, err)
+		return exitFailure
+	}
+	defer held.Close() //nolint:errcheck // the process ends
+	step, left := o.run(procs)
+	code := step.ExitCode
+	if step.Reason == frame.ReasonContinued {
+		code = 0
+	}
+	if step.Reason == frame.ReasonStartError {
+		complain(stderr, errors.New(step.Message))
+	}
+	if err := o.post(step, left); err != nil {
+		complain(stderr, err)
+		code = max(code, exitFailure)
+	}
+	return code
+}
+
+// run waits for its turn and runs the command. It returns the record of it and what it left.
+func (o Options) run(procs *processes) (frame.Step, leftovers) {
+	if o.After != "" {
+		if s, ok := waitFor(procs.ctx, o.After); !ok {
+			s.Name, s.FinishedAt = o.Step, time.Now().UTC()
+			if s.Reason == frame.ReasonCancelled {
+				s.ExitCode = 128 + int(procs.asked())
+			}
+			return s, leftovers{}
+		}
+	}
+	before := o.survey()
+	step := o.command(procs)
+	o.publish()
+	return step, o.leftSince(before)
+}
+
+// waitFor waits until the step of dir has ended, and says whether the next one is to run. If it is not, the record
+// says why.
+func waitFor(ctx context.Context, dir string) (frame.Step, bool) {
+	watch := rundir.Watch(dir)
+	defer watch.Close()
+	for {
+		state, before := rundir.Look(dir)
+		switch {
+		case state == rundir.Ended && rundir.GoesOn(before):
+			return frame.Step{}, true
+		case state != rundir.Waiting:
+			return frame.Step{Reason: frame.ReasonSkipped, ExitCode: frame.SkippedExitCode}, false
+		}
+		if err := watch.Wait(ctx); err != nil {
+			return frame.Step{Reason: frame.ReasonCancelled}, false
+		}
+	}
+}
+
+// command runs the command, and returns the record of it.
+func (o Options) command(procs *processes) frame.Step {
+	step := frame.Step{Name: o.Step}
+	path, err := o.prepare()
+	if err == nil {
+		step.StartedAt = time.Now().UTC()
+		err = procs.start(path, o.Command)
+	}
+	if err != nil {
+		step.FinishedAt = time.Now().UTC()
+		return notStarted(step, err)
+	}
+	status := <-procs.ended
+	step.FinishedAt = time.Now().UTC()
+	return o.ended(step, status, procs.asked() != 0)
+}
+
+// notStarted completes the record of a command that did not run.
+func notStarted(step frame.Step, err error) frame.Step {
+	var cancelled *cancelledError
+	if errors.As(err, &cancelled) {
+		step.StartedAt = time.Time{}
+		step.Reason, step.ExitCode = frame.ReasonCancelled, 128+int(cancelled.signal)
+		return step
+	}
+	var start *startError
+	step.ExitCode = exitNotExecutable
+	if errors.As(err, &start) {
+		step.ExitCode = start.code
+	}
+	step.Reason, step.Message = frame.ReasonStartError, err.Error()
+	return step
+}
+
+// ended completes the record of a command that ran. asked says that it was asked to end.
+func (o Options) ended(step frame.Step, status syscall.WaitStatus, asked bool) frame.Step {
+	step.ExitCode = exitCode(status)
+	switch {
+	case step.ExitCode == 0:
+		step.Reason = frame.ReasonCompleted
+	case asked:
+		step.Reason = frame.ReasonCancelled
+	case o.OnError == OnErrorContinue:
+		step.Reason = frame.ReasonContinued
+	case status.Signaled():
+		step.Reason = frame.ReasonKilled
+	default:
+		step.Reason = frame.ReasonError
+	}
+	if status.Signaled() {
+		step.Message = "ended by signal: " + status.Signal().String()
+	}
+	return step
+}
+
+// post records the end of the step: first for the kubelet, then for the pod, since others act on the latter.
+func (o Options) post(step frame.Step, left leftovers) error {
+	return errors.Join(o.message(step, left), rundir.Post(o.RunDir, step))
+}
+
+// exitCode returns the exit code that a shell would give a command that ended so.
+func exitCode(status syscall.WaitStatus) int {
+	if status.Signaled() {
+		return 128 + int(status.Signal())
+	}
+	return status.ExitStatus()
+}
+
+// complain writes a line for people.
+func complain(stderr io.Writer, err error) {
+	_, _ = fmt.Fprintf(stderr, "entrypoint: %v\n", err) // there is no other place to say it
+}

@@ -1,0 +1,150 @@
+// Package emit is the results sidecar: it waits for a pod's steps to end, and writes what they did and what results
+// they left as a stream of frames.
+package emit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/sluice-ci/sluice/internal/entrypoint/rundir"
+	"github.com/sluice-ci/sluice/internal/results/frame"
+)
+
+// emitter is one run of the sidecar.
+type emitter struct {
+	options Options
+	out     *frame.Writer
+	// ended tells by position which steps' records were written.
+	ended []bool
+	left  int
+	// total is the sum of the lengths of the values that were written, in bytes.
+	total int64
+	// buf is reused for one value after the other, so that memory is bounded by the largest.
+	buf []byte
+}
+
+// Run writes a record for each step as it ends, then the results in their order, then the end record. When ctx is
+// done it waits for the steps no longer than o.Grace, and writes what there is. An error means that the stream could
+// not be written: whatever is wrong with steps or results is in the stream.
+func Run(ctx context.Context, out io.Writer, o Options) error {
+	e := &emitter{options: o, out: frame.NewWriter(out, o.Nonce), ended: make([]bool, len(o.Steps)), left: len(o.Steps)}
+	// The intro goes out before anything is waited for, to show a follower that this is the stream.
+	if err := e.out.Flush(); err != nil {
+		return fmt.Errorf("cannot write intro: %w", err)
+	}
+	interrupted, err := e.steps(ctx)
+	if err != nil {
+		return err
+	}
+	if err := e.results(); err != nil {
+		return err
+	}
+	if err := e.out.End(interrupted); err != nil {
+		return fmt.Errorf("cannot write end record: %w", err)
+	}
+	return nil
+}
+
+// steps writes the records of all steps, and returns whether it had to stop before all of them had ended.
+func (e *emitter) steps(ctx context.Context) (interrupted bool, err error) {
+	dirs := make([]string, len(e.options.Steps))
+	for i := range dirs {
+		dirs[i] = e.options.stepDir(i)
+	}
+	watch := rundir.Watch(dirs...)
+	defer watch.Close()
+	inGrace := false
+	for {
+		if err := e.look(dirs); err != nil || e.left == 0 {
+			return false, err
+		}
+		if watch.Wait(ctx) == nil {
+			continue
+		}
+		if inGrace {
+			return true, e.unfinished()
+		}
+		inGrace = true
+		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), e.options.Grace)
+		defer cancel()
+		ctx = grace
+	}
+}
+
+// look writes the records of the steps that have ended since it looked last.
+func (e *emitter) look(dirs []string) error {
+	for i, name := range e.options.Steps {
+		if e.ended[i] {
+			continue
+		}
+		state, step := rundir.Look(dirs[i])
+		switch state {
+		case rundir.Waiting:
+			continue
+		case rundir.Ended:
+			step.Name = name // the controller's name for it, whatever the step wrote
+		case rundir.Lost:
+			step = frame.Step{
+				Name: name, ExitCode: frame.LostExitCode, FinishedAt: time.Now(), Reason: frame.ReasonLost,
+				Message: "the step's entrypoint was killed before it could record how the step ended",
+			}
+		}
+		if err := e.out.Step(step); err != nil {
+			return fmt.Errorf("cannot write record of step %q: %w", name, err)
+		}
+		e.ended[i] = true
+		e.left--
+	}
+	return nil
+}
+
+// unfinished writes a record for each step that did not end in time.
+func (e *emitter) unfinished() error {
+	for i, name := range e.options.Steps {
+		if e.ended[i] {
+			continue
+		}
+		err := e.out.Step(frame.Step{Name: name, ExitCode: frame.UnfinishedExitCode, Reason: frame.ReasonUnfinished})
+		if err != nil {
+			return fmt.Errorf("cannot write record of step %q: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// results writes a record for each declared result that there is.
+func (e *emitter) results() error {
+	for _, r := range e.options.Results {
+		value, err := Read(e.options.ResultsDir, r, e.options.MaxSize, e.buf)
+		if err == nil {
+			err = e.result(r.Name, r.Type, value)
+		}
+		var p *ProblemError
+		switch {
+		case errors.As(err, &p):
+			if err := e.out.Problem(p.Problem); err != nil {
+				return fmt.Errorf("cannot write problem of result %q: %w", r.Name, err)
+			}
+		case err != nil && !errors.Is(err, ErrAbsent):
+			return fmt.Errorf("cannot write result %q: %w", r.Name, err)
+		}
+	}
+	return nil
+}
+
+// result writes one value, if the sum of all still admits it.
+func (e *emitter) result(name, typ string, value []byte) error {
+	e.buf = value[:0]
+	size := int64(len(value))
+	if e.total+size > e.options.MaxTotal {
+		return &ProblemError{frame.Problem{
+			Result: name, Kind: frame.TotalTooLarge, Size: e.total + size, Limit: e.options.MaxTotal,
+			Detail: fmt.Sprintf("this result has %d bytes, those before it %d", size, e.total),
+		}}
+	}
+	e.total += size
+	return e.out.Result(frame.Result{Name: name, Type: typ, Value: value})
+}

@@ -1,0 +1,88 @@
+package emit
+
+import (
+	"flag"
+	"fmt"
+	"io"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/sluice-ci/sluice/internal/results"
+	"github.com/sluice-ci/sluice/internal/results/frame"
+)
+
+// DefaultGrace is how long steps that have not ended get when the pod is asked to end: they are asked at the same
+// time, and their entrypoints record what happened.
+const DefaultGrace = 2 * time.Second
+
+// Options say what is to be emitted.
+type Options struct {
+	// Nonce marks the stream; valid by frame.ValidNonce.
+	Nonce string
+	// RunDir holds the steps' run directories, named by position: 0, 1, ….
+	RunDir string
+	// Steps are the names of the steps' containers, in order.
+	Steps []string
+	// ResultsDir is what no result file may be outside of.
+	ResultsDir string
+	// Results are the declared results, in the order in which they are emitted.
+	Results []results.File
+	// MaxSize is the number of bytes that one value may have, MaxTotal what all may have together.
+	MaxSize, MaxTotal int64
+	// Grace is how long Run waits for steps after it was asked to end.
+	Grace time.Duration
+}
+
+// ParseOptions reads the arguments of the results sidecar. Usage goes to usage when they ask for it or are wrong.
+func ParseOptions(args []string, usage io.Writer) (Options, error) {
+	o := Options{Grace: DefaultGrace}
+	f := flag.NewFlagSet("results", flag.ContinueOnError)
+	f.SetOutput(usage)
+	f.StringVar(&o.Nonce, "nonce", "", "what marks this stream among all others")
+	f.StringVar(&o.RunDir, "run-dir", "/tekton/run", "directory of the steps' run directories")
+	f.StringVar(&o.ResultsDir, "results-dir", "/tekton/results", "directory that all result files are beneath")
+	f.Int64Var(&o.MaxSize, "max-result-size", results.DefaultMaxSize, "bytes that the value of one result may have")
+	f.Int64Var(&o.MaxTotal, "max-total", results.ObjectLimit, "bytes that all values may have together")
+	f.Func("step", "name of a step's container, once for each in order", func(s string) error {
+		o.Steps = append(o.Steps, s)
+		return nil
+	})
+	f.Func("result", "declared result as NAME:TYPE=PATH, once for each in order", func(s string) error {
+		r, err := results.ParseFile(s)
+		o.Results = append(o.Results, r)
+		return err
+	})
+	if err := f.Parse(args); err != nil {
+		return Options{}, err
+	}
+	if f.NArg() > 0 {
+		return Options{}, fmt.Errorf("unexpected argument %q", f.Arg(0))
+	}
+	return o, o.valid()
+}
+
+// valid returns what is wrong with o.
+func (o Options) valid() error {
+	if err := frame.ValidNonce(o.Nonce); err != nil {
+		return err
+	}
+	if o.MaxSize < 1 || o.MaxTotal < 1 {
+		return fmt.Errorf("invalid limits %d and %d: they must be positive", o.MaxSize, o.MaxTotal)
+	}
+	seen := map[string]bool{}
+	for _, r := range o.Results {
+		rel, err := filepath.Rel(o.ResultsDir, r.Path)
+		if err != nil || rel == "." || !filepath.IsLocal(rel) {
+			return fmt.Errorf("invalid path of result %q: %q is not beneath %q", r.Name, r.Path, o.ResultsDir)
+		}
+		if seen[r.Name] {
+			return fmt.Errorf("result %q is declared twice", r.Name)
+		}
+		seen[r.Name] = true
+	}
+	return nil
+}
+
+// stepDir returns the run directory of the step at position i.
+func (o Options) stepDir(i int) string { return filepath.Join(o.RunDir, strconv.Itoa(i)) }
