@@ -5,6 +5,12 @@
 // decodes from whatever the CRD's schema lets through: an object that the API server stores but a client cannot decode
 // would stop that client's watch, and with it every other run.
 //
+// Lists whose members have names are keyed by them (listType=map): the API server itself refuses a name given twice.
+// Bounds on the number of members (100 steps, 1000 tasks, …) are far above use; they are there because the API server
+// admits a validation rule only when its worst cost, over the longest lists, is known. For the same reason the rules about
+// mounts and about the names of steps stand on the specs of Task and TaskRun and not on TaskSpec: within the tasks of a
+// pipeline their worst cost is more than it admits, and validation refuses the same when the pipeline runs.
+//
 // +kubebuilder:object:generate=true
 // +groupName=tekton.dev
 package v1

@@ -15,7 +15,7 @@ type Pipeline struct {
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
 	// Spec is the graph.
-	// +optional
+	// +required
 	Spec PipelineSpec `json:"spec,omitempty"`
 }
 
@@ -39,19 +39,25 @@ type PipelineSpec struct {
 	Description string `json:"description,omitempty"`
 	// Params that a run gives, as $(params.<name>).
 	// +optional
-	// +listType=atomic
+	// +listType=map
+	// +listMapKey=name
 	Params []ParamSpec `json:"params,omitempty"`
 	// Workspaces that a run provides and tasks use.
 	// +optional
-	// +listType=atomic
+	// +listType=map
+	// +listMapKey=name
 	Workspaces []PipelineWorkspaceDeclaration `json:"workspaces,omitempty"`
 	// Tasks of the graph. A task starts when those in its runAfter, and those whose results it uses, have succeeded.
-	// +optional
-	// +listType=atomic
+	// +required
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=1000
 	Tasks []PipelineTask `json:"tasks,omitempty"`
 	// Results of the pipeline, made of results of its tasks.
 	// +optional
-	// +listType=atomic
+	// +listType=map
+	// +listMapKey=name
 	Results []PipelineResult `json:"results,omitempty"`
 }
 
@@ -78,7 +84,8 @@ type PipelineTask struct {
 	// Params give values to the task's params: text, the pipeline's params as $(params.<name>), and results of other
 	// tasks as $(tasks.<task>.results.<result>).
 	// +optional
-	// +listType=atomic
+	// +listType=map
+	// +listMapKey=name
 	Params []Param `json:"params,omitempty"`
 	// RunAfter names tasks that must have succeeded before this one starts.
 	// +optional
@@ -86,7 +93,8 @@ type PipelineTask struct {
 	RunAfter []string `json:"runAfter,omitempty"`
 	// Workspaces hand the pipeline's workspaces to the task.
 	// +optional
-	// +listType=atomic
+	// +listType=map
+	// +listMapKey=name
 	Workspaces []WorkspacePipelineTaskBinding `json:"workspaces,omitempty"`
 }
 

@@ -19,7 +19,7 @@ type PipelineRun struct {
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
 	// Spec is what to run, and with what.
-	// +optional
+	// +required
 	Spec PipelineRunSpec `json:"spec,omitempty"`
 	// Status is how far the run has come and what it produced.
 	// +optional
@@ -65,11 +65,14 @@ type PipelineRunSpec struct {
 	PipelineSpec *PipelineSpec `json:"pipelineSpec,omitempty"`
 	// Params give values to the pipeline's params.
 	// +optional
-	// +listType=atomic
+	// +listType=map
+	// +listMapKey=name
 	Params []Param `json:"params,omitempty"`
 	// Workspaces bind the pipeline's workspaces to volumes.
 	// +optional
-	// +listType=atomic
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=200
 	Workspaces []WorkspaceBinding `json:"workspaces,omitempty"`
 	// TaskRunTemplate is what all TaskRuns of this run share.
 	// +optional

@@ -20,7 +20,7 @@ type TaskRun struct {
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
 	// Spec is what to run, and with what.
-	// +optional
+	// +required
 	Spec TaskRunSpec `json:"spec,omitempty"`
 	// Status is how far the run has come and what it produced.
 	// +optional
@@ -59,14 +59,20 @@ type TaskRunSpec struct {
 	TaskRef *TaskRef `json:"taskRef,omitempty"`
 	// TaskSpec is the task to run, written out. Not together with taskRef.
 	// +optional
+	// +kubebuilder:validation:XValidation:rule="self.steps.all(x, !has(x.volumeMounts) || x.volumeMounts.all(m, m.mountPath == '/tekton/home' || m.mountPath.startsWith('/tekton/home/') || (m.mountPath != '/tekton' && !m.mountPath.startsWith('/tekton/'))))",message="a step must not mount a volume at or under /tekton, except at or under /tekton/home"
+	// +kubebuilder:validation:XValidation:rule="!has(self.sidecars) || self.sidecars.all(x, !has(x.volumeMounts) || x.volumeMounts.all(m, m.mountPath == '/tekton/home' || m.mountPath.startsWith('/tekton/home/') || (m.mountPath != '/tekton' && !m.mountPath.startsWith('/tekton/'))))",message="a sidecar must not mount a volume at or under /tekton, except at or under /tekton/home"
+	// +kubebuilder:validation:XValidation:rule="self.steps.all(x, !has(x.name) || size(x.name) == 0 || self.steps.exists_one(y, has(y.name) && y.name == x.name))",fieldPath=".steps",reason="FieldValueDuplicate",message="two steps have the same name"
 	TaskSpec *TaskSpec `json:"taskSpec,omitempty"`
 	// Params give values to the task's params.
 	// +optional
-	// +listType=atomic
+	// +listType=map
+	// +listMapKey=name
 	Params []Param `json:"params,omitempty"`
 	// Workspaces bind the task's workspaces to volumes.
 	// +optional
-	// +listType=atomic
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=200
 	Workspaces []WorkspaceBinding `json:"workspaces,omitempty"`
 	// ServiceAccountName that the pod runs as; default: the namespace's default service account.
 	// +optional
@@ -74,7 +80,9 @@ type TaskRunSpec struct {
 	// Timeout after which the run is stopped and fails, such as 1h30m; "0s" means none. Default: 60 minutes.
 	// +optional
 	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=64
 	// +kubebuilder:validation:Pattern=`^([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))+$|^0$`
+	// +kubebuilder:validation:XValidation:rule="duration(self) <= duration('876000h')",message="must be a duration of at most 876000h (100 years)"
 	Timeout *metav1.Duration `json:"timeout,omitempty"`
 }
 

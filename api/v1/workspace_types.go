@@ -40,6 +40,8 @@ func (w WorkspaceDeclaration) Path() string {
 }
 
 // WorkspaceBinding says which volume a run gives to a declared workspace. Exactly one source must be set.
+//
+// +kubebuilder:validation:XValidation:rule="[has(self.emptyDir), has(self.configMap)].filter(x, x).size() == 1",message="exactly one of emptyDir and configMap must be given"
 type WorkspaceBinding struct {
 	// Name of the declared workspace.
 	// +kubebuilder:validation:MinLength=1

@@ -1,0 +1,48 @@
+#!/usr/bin/env bash
+# Checks what must hold for every commit and needs no cluster: generated files are current, Go files are formatted,
+# module files are tidy, the manifests build, and nothing of Kubernetes gets into a pod.
+set -euo pipefail
+. "$(dirname "$0")/env.sh"
+cd "$root"
+
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+failed=0
+check() {
+	local what=$1 hint=$2
+	shift 2
+	if "$@" >"$scratch/out" 2>&1; then
+		printf 'ok    %s\n' "$what"
+	else
+		failed=1
+		printf 'FAIL  %s\n' "$what"
+		sed 's/^/      /' "$scratch/out"
+		printf 'hint: %s\n' "$hint"
+	fi
+}
+
+generated() {
+	hack/generate.sh "$scratch/crd" "$scratch/deepcopy"
+	diff -u api/v1/zz_generated.deepcopy.go "$scratch/deepcopy/zz_generated.deepcopy.go" &&
+		diff -ru config/crd/bases "$scratch/crd"
+}
+formatted() {
+	local files
+	files=$(git ls-files --cached --others --exclude-standard '*.go' | xargs -r gofmt -l)
+	printf '%s' "$files"
+	[ -z "$files" ]
+}
+tidy() { (cd "$1" && go mod tidy -diff); }
+manifests() {
+	hack/tool.sh kustomize
+	bin/tools/kustomize build config/default >"$scratch/default.yaml"
+}
+
+check "generated files are current" "run: make generate" generated
+check "Go files are formatted" "run: gofmt -w FILE" formatted
+for module in . localkube tools tools/golangci-lint; do
+	check "module files of $module are tidy" "run: (cd $module && go mod tidy)" tidy "$module"
+done
+check "config/default builds" "see config/README.md" manifests
+check "what goes into pods is small and free of Kubernetes" "see hack/check-inpod.sh" hack/check-inpod.sh
+exit $failed

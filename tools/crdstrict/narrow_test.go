@@ -1,0 +1,60 @@
+package main
+
+import (
+	"reflect"
+	"regexp"
+	"testing"
+
+	"k8s.io/apimachinery/pkg/api/resource"
+)
+
+func TestNarrow(t *testing.T) {
+	cases := map[string]struct {
+		reason string
+		in     map[string]any
+		want   map[string]any
+	}{
+		"Quantity": {
+			reason: "A number or string with a pattern is a quantity.",
+			in:     map[string]any{"x-kubernetes-int-or-string": true, "pattern": "^old$"},
+			want:   map[string]any{"x-kubernetes-int-or-string": true, "pattern": quantity, "maxLength": int64(64)},
+		},
+		"IntOrString": {
+			reason: "The number of an IntOrString is an int32.",
+			in:     map[string]any{"items": []any{map[string]any{"x-kubernetes-int-or-string": true}}},
+			want: map[string]any{"items": []any{map[string]any{
+				"x-kubernetes-int-or-string": true, "minimum": int64(-2147483648), "maximum": int64(2147483647),
+			}}},
+		},
+		"Other": {
+			reason: "Every other schema stays as it is.",
+			in:     map[string]any{"type": "string", "pattern": "^a$"},
+			want:   map[string]any{"type": "string", "pattern": "^a$"},
+		},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			narrow(tc.in)
+			if !reflect.DeepEqual(tc.in, tc.want) {
+				t.Errorf("%s\nnarrow(): got %v, want %v", tc.reason, tc.in, tc.want)
+			}
+		})
+	}
+}
+
+func TestQuantityPattern(t *testing.T) {
+	pattern := regexp.MustCompile(quantity)
+	for _, s := range []string{"1", "+1", "-1", "1.", ".5", "1.5", "100m", "64Mi", "1Ei", "1E", "1e3", "1E-3", "3u", "7n"} {
+		if !pattern.MatchString(s) {
+			t.Errorf("%q is a quantity and must be admitted", s)
+		}
+		if _, err := resource.ParseQuantity(s); err != nil {
+			t.Errorf("%q is admitted and must decode: %v", s, err)
+		}
+	}
+	for _, s := range []string{"", "1e1.5", "1e2147483648", "1e", "Mi", "1MiB", "1 Mi", "0x10", ".", "+."} {
+		if pattern.MatchString(s) {
+			t.Errorf("%q must be refused", s)
+		}
+	}
+}
