@@ -10,6 +10,7 @@ import (
 	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 )
@@ -32,7 +33,10 @@ func (w *Watcher) SetupWithManager(mgr ctrl.Manager) error {
 	ours := predicate.NewPredicateFuncs(func(o client.Object) bool {
 		return o.GetNamespace() == w.namespace && (o.GetName() == FlagsName || o.GetName() == DefaultsName)
 	})
-	return ctrl.NewControllerManagedBy(mgr).Named("config").For(&corev1.ConfigMap{}).WithEventFilter(ours).Complete(w)
+	return ctrl.NewControllerManagedBy(mgr).Named("config").
+		For(&corev1.ConfigMap{}).WithEventFilter(ours).
+		WithOptions(controller.Options{NeedLeaderElection: new(false)}). // who may lead next must know the flags, too
+		Complete(w)
 }
 
 // Load reads both ConfigMaps once, before anything is reconciled.

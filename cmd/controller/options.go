@@ -1,0 +1,57 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"log/slog"
+	"runtime"
+	"time"
+)
+
+// options are the command's flags.
+type options struct {
+	namespace      string
+	inpodImage     string
+	inpodDelivery  string
+	metricsAddress string
+	healthAddress  string
+	leaderElect    bool
+	qps            float64
+	burst          int
+	workers        int
+	maxFollowers   int
+	deadline       time.Duration
+	logLevel       slog.Level
+}
+
+// bind declares the flags on flags and returns where their values go.
+func bind(flags *flag.FlagSet) *options {
+	o := &options{}
+	flags.StringVar(&o.namespace, "namespace", "tekton-pipelines", "namespace of the installation, where its ConfigMaps are")
+	flags.StringVar(&o.inpodImage, "inpod-image", "", "image of the in-pod binary (required)")
+	flags.StringVar(&o.inpodDelivery, "inpod-delivery", "auto",
+		"how the in-pod binary gets into steps: image-volume, init-container, or auto by the API server's version")
+	flags.StringVar(&o.metricsAddress, "metrics-bind-address", "127.0.0.1:8080", "address that serves metrics; 0 for none")
+	flags.StringVar(&o.healthAddress, "health-probe-bind-address", ":8081", "address that serves /healthz and /readyz")
+	flags.BoolVar(&o.leaderElect, "leader-elect", false, "run only while holding the lease of the installation")
+	flags.Float64Var(&o.qps, "kube-api-qps", 500, "requests per second to the API server; below 0 for no limit")
+	flags.IntVar(&o.burst, "kube-api-burst", 1000, "requests to the API server above that rate")
+	flags.IntVar(&o.workers, "workers", 8*runtime.GOMAXPROCS(0), "objects of one kind that are reconciled at once")
+	flags.IntVar(&o.maxFollowers, "max-followers", 500, "logs that are followed at once; those of further pods are read when they end")
+	flags.DurationVar(&o.deadline, "results-deadline", time.Minute, "how long after the end of its pod a log is tried to be read")
+	flags.TextVar(&o.logLevel, "log-level", slog.LevelInfo, "debug, info, warn or error")
+	return o
+}
+
+// validate names the first flag that cannot be used.
+func (o *options) validate() error {
+	switch {
+	case o.inpodImage == "":
+		return errors.New("cannot start without --inpod-image: give the image that holds the in-pod binary")
+	case o.workers < 1:
+		return errors.New("cannot use --workers below 1")
+	case o.deadline <= 0:
+		return errors.New("cannot use --results-deadline of 0 or less")
+	}
+	return nil
+}

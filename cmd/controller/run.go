@@ -1,0 +1,151 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/discovery"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
+	"k8s.io/client-go/rest"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/config"
+	"github.com/sluice-ci/sluice/internal/pod"
+	"github.com/sluice-ci/sluice/internal/results/collect"
+	"github.com/sluice-ci/sluice/internal/taskrun"
+)
+
+// self is what this controller goes by in events, leases and the API server's logs.
+const self = "sluice-controller"
+
+// run wires everything together and works until ctx ends.
+func run(ctx context.Context, o *options) error {
+	if err := o.validate(); err != nil {
+		return err
+	}
+	restConfig, err := ctrl.GetConfig()
+	if err != nil {
+		return fmt.Errorf("cannot find a cluster: %w", err)
+	}
+	restConfig.QPS, restConfig.Burst = float32(o.qps), o.burst
+	restConfig.UserAgent = self
+	delivery, err := detectDelivery(restConfig, o.inpodDelivery)
+	if err != nil {
+		return err
+	}
+	mgr, err := newManager(restConfig, o)
+	if err != nil {
+		return err
+	}
+	store := config.NewStore(config.Default())
+	if err := watchConfig(ctx, mgr, o.namespace, store); err != nil {
+		return err
+	}
+	if err := addReconcilers(mgr, restConfig, o, store, delivery); err != nil {
+		return err
+	}
+	ctrl.Log.Info("starting", "namespace", o.namespace, "inpodImage", o.inpodImage, "inpodDelivery", delivery)
+	return mgr.Start(ctx)
+}
+
+func detectDelivery(restConfig *rest.Config, setting string) (pod.Delivery, error) {
+	d, err := discovery.NewDiscoveryClientForConfig(restConfig)
+	if err != nil {
+		return "", fmt.Errorf("cannot make discovery client: %w", err)
+	}
+	version, err := d.ServerVersion()
+	if err != nil {
+		return "", fmt.Errorf("cannot ask the API server for its version: %w", err)
+	}
+	return pod.DeliveryFor(setting, version.Major, version.Minor)
+}
+
+func newManager(restConfig *rest.Config, o *options) (ctrl.Manager, error) {
+	scheme := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, v1.AddToScheme} {
+		if err := add(scheme); err != nil {
+			return nil, fmt.Errorf("cannot build scheme: %w", err)
+		}
+	}
+	mgr, err := ctrl.NewManager(restConfig, ctrl.Options{
+		Scheme:                        scheme,
+		Cache:                         cacheOptions(o.namespace),
+		Metrics:                       server.Options{BindAddress: o.metricsAddress},
+		HealthProbeBindAddress:        o.healthAddress,
+		LeaderElection:                o.leaderElect,
+		LeaderElectionID:              self,
+		LeaderElectionNamespace:       o.namespace,
+		LeaderElectionReleaseOnCancel: true,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("cannot make manager: %w", err)
+	}
+	for path, add := range map[string]func(string, healthz.Checker) error{"healthz": mgr.AddHealthzCheck, "readyz": mgr.AddReadyzCheck} {
+		if err := add(path, healthz.Ping); err != nil {
+			return nil, fmt.Errorf("cannot serve %s: %w", path, err)
+		}
+	}
+	return mgr, nil
+}
+
+// cacheOptions keep the cache small: only pods of runs, only the installation's ConfigMaps, and of each object only
+// what a pass reads.
+func cacheOptions(namespace string) cache.Options {
+	ours := labels.SelectorFromSet(labels.Set{v1.LabelManagedBy: v1.ManagedBy})
+	return cache.Options{
+		DefaultTransform: cache.TransformStripManagedFields(),
+		ByObject: map[client.Object]cache.ByObject{
+			&corev1.ConfigMap{}: {Namespaces: map[string]cache.Config{namespace: {}}},
+			&corev1.Pod{}:       {Label: ours, Transform: transform(pod.Trim)},
+			&v1.TaskRun{}:       {Transform: transform(taskrun.Trim)},
+		},
+	}
+}
+
+// transform adapts a function on one type to what informers call with anything.
+func transform[T any](trim func(*T)) func(any) (any, error) {
+	return func(o any) (any, error) {
+		if typed, ok := o.(*T); ok {
+			trim(typed)
+		}
+		return o, nil
+	}
+}
+
+// watchConfig reads the ConfigMaps once, so that the first run meets them, and then watches them.
+func watchConfig(ctx context.Context, mgr ctrl.Manager, namespace string, store *config.Store) error {
+	recorder := mgr.GetEventRecorder(self)
+	if err := config.NewWatcher(mgr.GetAPIReader(), recorder, namespace, store).Load(ctx); err != nil {
+		return err
+	}
+	return config.NewWatcher(mgr.GetClient(), recorder, namespace, store).SetupWithManager(mgr)
+}
+
+func addReconcilers(mgr ctrl.Manager, restConfig *rest.Config, o *options, store *config.Store, delivery pod.Delivery) error {
+	logs, err := typedcorev1.NewForConfig(restConfig)
+	if err != nil {
+		return fmt.Errorf("cannot make client for logs: %w", err)
+	}
+	taskRuns := taskrun.NewReconciler(taskrun.Dependencies{
+		Client:   mgr.GetClient(),
+		Live:     mgr.GetAPIReader(),
+		Recorder: mgr.GetEventRecorder(self),
+		Config:   store,
+		Access:   taskrun.NewReviewer(mgr.GetClient(), clock.RealClock{}),
+		Logs:     collect.NewKubernetes(logs),
+		Collect:  collect.Options{MaxFollowers: o.maxFollowers, Deadline: o.deadline},
+		Inpod:    taskrun.Inpod{Image: o.inpodImage, Delivery: delivery},
+		Clock:    clock.RealClock{},
+	})
+	return taskRuns.SetupWithManager(mgr, o.workers)
+}

@@ -1,0 +1,83 @@
+package pod
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/name"
+)
+
+// Names of containers, as clients know them.
+const (
+	// ResultsContainer carries the results.
+	ResultsContainer = sidecarPrefix + v1.ReservedSidecarName
+	// prepareContainer copies the in-pod binary where image volumes are not to be had.
+	prepareContainer = "prepare"
+
+	stepPrefix    = "step-"
+	sidecarPrefix = "sidecar-"
+)
+
+// Directories and files in the containers, as steps and clients know them.
+const (
+	binDir          = "/tekton/bin"
+	runDir          = "/tekton/run"
+	resultsDir      = "/tekton/results"
+	scriptsDir      = "/tekton/scripts"
+	homeDir         = "/tekton/home"
+	terminationPath = "/tekton/termination"
+
+	// binary is the in-pod binary, wherever it comes from.
+	binary = binDir + "/inpod"
+	// imageBinaryDir is where the image of the in-pod binary holds it (ko's convention).
+	imageBinaryDir = "ko-app"
+)
+
+// Names of volumes that this package adds. Tasks cannot use the prefix.
+const (
+	binVolume       = "tekton-internal-bin"
+	resultsVolume   = "tekton-internal-results"
+	scriptsVolume   = "tekton-internal-scripts"
+	homeVolume      = "tekton-internal-home"
+	workspaceVolume = "tekton-internal-workspace"
+	runVolumePrefix = "tekton-internal-run-"
+)
+
+// Name returns the name of the pod of a TaskRun.
+func Name(taskRun string) string { return name.Pod(taskRun) }
+
+// StepContainer returns the name of the container of the step at index i.
+func StepContainer(step v1.Step, i int) string {
+	return stepPrefix + StepName(step, i)
+}
+
+// StepName returns the step's name, or the one that a step without a name goes by.
+func StepName(step v1.Step, i int) string {
+	if step.Name != "" {
+		return step.Name
+	}
+	return fmt.Sprintf("unnamed-%d", i)
+}
+
+// SidecarContainer returns the name of the container of a task's sidecar.
+func SidecarContainer(sidecar v1.Sidecar) string { return sidecarPrefix + sidecar.Name }
+
+// ResultPath returns the file that steps write for the result of this name.
+func ResultPath(result string) string { return resultsDir + "/" + result }
+
+func runVolume(step int) string { return runVolumePrefix + strconv.Itoa(step) }
+
+func stepRunDir(step int) string { return runDir + "/" + strconv.Itoa(step) }
+
+// StepOf returns the name of the step that runs in a container.
+func StepOf(container string) string { return strings.TrimPrefix(container, stepPrefix) }
+
+// SidecarOf returns the name of the task's sidecar that runs in a container; ok is false for one that is ours.
+func SidecarOf(container string) (sidecar string, ok bool) {
+	if container == ResultsContainer {
+		return "", false
+	}
+	return strings.CutPrefix(container, sidecarPrefix)
+}

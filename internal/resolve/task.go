@@ -1,0 +1,67 @@
+// Package resolve finds what a reference names: the Task of a TaskRun, the Pipeline of a PipelineRun.
+package resolve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+)
+
+// ErrUnresolvable is what an error wraps when trying again cannot help: the reference names nothing that is there.
+var ErrUnresolvable = errors.New("reference cannot be resolved")
+
+// Resolver reads Tasks and Pipelines, first from a cache and then, where that has nothing, from the API server: an
+// object made in the same moment as the run that names it may not have reached the cache.
+type Resolver struct {
+	cache, live client.Reader
+}
+
+// New returns a Resolver.
+func New(cache, live client.Reader) *Resolver { return &Resolver{cache: cache, live: live} }
+
+// Task returns the spec of the task that a reference names, as it is stored. The error wraps ErrUnresolvable, or is
+// one of the API server's, which may pass.
+func (r *Resolver) Task(ctx context.Context, namespace string, ref *v1.TaskRef) (*v1.TaskSpec, error) {
+	if ref.Kind != "" && !strings.EqualFold(ref.Kind, v1.KindTask) {
+		return nil, fmt.Errorf("%w: taskRef.kind: %q: only %q is supported", ErrUnresolvable, ref.Kind, v1.KindTask)
+	}
+	if ref.Name == "" {
+		return nil, fmt.Errorf("%w: taskRef.name: is empty; give the name of a Task", ErrUnresolvable)
+	}
+	task := &v1.Task{}
+	if err := r.get(ctx, namespace, ref.Name, task); err != nil {
+		return nil, fmt.Errorf("cannot get Task %q of namespace %q: %w", ref.Name, namespace, err)
+	}
+	return &task.Spec, nil
+}
+
+// Pipeline returns the spec of the pipeline that a reference names, as it is stored. Errors are as those of Task.
+func (r *Resolver) Pipeline(ctx context.Context, namespace string, ref *v1.PipelineRef) (*v1.PipelineSpec, error) {
+	if ref.Name == "" {
+		return nil, fmt.Errorf("%w: pipelineRef.name: is empty; give the name of a Pipeline", ErrUnresolvable)
+	}
+	pipeline := &v1.Pipeline{}
+	if err := r.get(ctx, namespace, ref.Name, pipeline); err != nil {
+		return nil, fmt.Errorf("cannot get Pipeline %q of namespace %q: %w", ref.Name, namespace, err)
+	}
+	return &pipeline.Spec, nil
+}
+
+func (r *Resolver) get(ctx context.Context, namespace, name string, into client.Object) error {
+	key := types.NamespacedName{Namespace: namespace, Name: name}
+	err := r.cache.Get(ctx, key, into)
+	if apierrors.IsNotFound(err) {
+		err = r.live.Get(ctx, key, into)
+	}
+	if apierrors.IsNotFound(err) {
+		return fmt.Errorf("%w: %w", ErrUnresolvable, err)
+	}
+	return err
+}

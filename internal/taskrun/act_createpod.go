@@ -1,0 +1,72 @@
+package taskrun
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/pod"
+)
+
+// createPod builds the pod and makes it. A pod of that name that is this run's already, made by a pass whose status
+// was not written, is taken as it is.
+func (r *Reconciler) createPod(ctx context.Context, tr *v1.TaskRun, obs Observation) (Effect, error) {
+	wanted, err := pod.Build(pod.Input{
+		TaskRun: tr, Spec: obs.Substituted, Config: obs.Config, Nonce: rand.Text(),
+		Image: r.inpod.Image, Delivery: r.inpod.Delivery,
+	})
+	var limit *pod.LimitError
+	switch {
+	case errors.As(err, &limit):
+		return Effect{Outcome: failed(v1.TaskRunReasonValidationFailed, limit.Error())}, nil
+	case err != nil:
+		return Effect{}, fmt.Errorf("cannot build pod for TaskRun %q: %w", tr.Name, err)
+	}
+	err = r.client.Create(ctx, wanted)
+	switch {
+	case err == nil:
+		return Effect{Pod: wanted, Created: true}, nil
+	case apierrors.IsAlreadyExists(err):
+		return r.adopt(ctx, tr, wanted)
+	case quotaExceeded(err):
+		return Effect{Waiting: err.Error()}, nil
+	case refused(err):
+		return Effect{Outcome: failed(v1.TaskRunReasonPodCreationFailed,
+			fmt.Sprintf("the API server refuses pod %q: %v", wanted.Name, err))}, nil
+	default:
+		return Effect{}, fmt.Errorf("cannot create pod %q: %w", wanted.Name, err)
+	}
+}
+
+// adopt returns the pod that has the wanted name, if this run owns it. A name is no proof: whoever may make pods could
+// have made one that waits there to be believed.
+func (r *Reconciler) adopt(ctx context.Context, tr *v1.TaskRun, wanted *corev1.Pod) (Effect, error) {
+	found := &corev1.Pod{}
+	if err := r.live.Get(ctx, client.ObjectKeyFromObject(wanted), found); err != nil {
+		return Effect{}, fmt.Errorf("cannot get pod %q: %w", wanted.Name, err)
+	}
+	if !metav1.IsControlledBy(found, tr) {
+		return Effect{Outcome: failed(v1.TaskRunReasonPodCreationFailed, fmt.Sprintf(
+			"pod %q exists and does not belong to this TaskRun (UID %s); delete it, or run under another name", found.Name, tr.UID))}, nil
+	}
+	return Effect{Pod: found}, nil
+}
+
+// quotaExceeded reports whether the API server would take the pod once others have ended.
+func quotaExceeded(err error) bool {
+	return apierrors.IsForbidden(err) && strings.Contains(err.Error(), "exceeded quota")
+}
+
+// refused reports whether the API server will refuse the same pod for ever.
+func refused(err error) bool {
+	return apierrors.IsInvalid(err) || apierrors.IsForbidden(err) || apierrors.IsBadRequest(err) ||
+		apierrors.IsNotFound(err) || apierrors.IsRequestEntityTooLargeError(err) || apierrors.IsMethodNotSupported(err)
+}

@@ -1,0 +1,96 @@
+package taskrun
+
+import (
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/sluice-ci/sluice/internal/pod"
+	"github.com/sluice-ci/sluice/internal/results/termination"
+)
+
+// containers is what a pod's status says of the containers that matter: the steps, and the results sidecar.
+type containers struct {
+	steps   []corev1.ContainerStatus
+	results *corev1.ContainerStatus
+	// pulling are all containers of the pod: any one whose image cannot be had keeps the pod from running.
+	all []corev1.ContainerStatus
+}
+
+func containersOf(p *corev1.Pod) containers {
+	c := containers{all: slices.Concat(p.Status.InitContainerStatuses, p.Status.ContainerStatuses)}
+	// The kubelet gives the statuses in an order of its own; the steps' is that of the pod's spec.
+	for _, container := range p.Spec.Containers {
+		i := slices.IndexFunc(p.Status.ContainerStatuses, func(s corev1.ContainerStatus) bool { return s.Name == container.Name })
+		status := corev1.ContainerStatus{Name: container.Name}
+		if i >= 0 {
+			status = p.Status.ContainerStatuses[i]
+		}
+		if container.Name == pod.ResultsContainer {
+			c.results = &status
+		} else {
+			c.steps = append(c.steps, status)
+		}
+	}
+	return c
+}
+
+// waiting reports whether a container has not started yet.
+func (c containers) waiting() bool {
+	notStarted := func(s corev1.ContainerStatus) bool { return s.State.Running == nil && s.State.Terminated == nil }
+	return slices.ContainsFunc(c.steps, notStarted) || c.results != nil && notStarted(*c.results)
+}
+
+// ended reports whether all steps have terminated.
+func (c containers) ended() bool {
+	return !slices.ContainsFunc(c.steps, func(s corev1.ContainerStatus) bool { return s.State.Terminated == nil })
+}
+
+// recorded reports whether what the steps did can still be learned: from the log of the results sidecar, which is
+// there once it has run, or from the steps' own termination messages.
+func (c containers) recorded() bool {
+	if c.results != nil {
+		return c.results.State.Running != nil || c.results.State.Terminated != nil
+	}
+	return c.ended()
+}
+
+// lost reports whether a step's container has ended without the record that its entrypoint leaves, while others run
+// on: the entrypoint itself was killed.
+func (c containers) lost() bool {
+	return !c.ended() && slices.ContainsFunc(c.steps, func(s corev1.ContainerStatus) bool {
+		if s.State.Terminated == nil {
+			return false
+		}
+		message, err := termination.ParseMessage([]byte(s.State.Terminated.Message))
+		return err != nil || message.Step.Reason == ""
+	})
+}
+
+// unpullable returns the first container whose image cannot be had, or nil.
+func (c containers) unpullable() *corev1.ContainerStatus {
+	// ErrImagePull is left out: it is the first attempt, and ImagePullBackOff follows when that was no accident.
+	reasons := []string{"ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError"}
+	for i, s := range c.all {
+		if w := s.State.Waiting; w != nil && slices.Contains(reasons, w.Reason) {
+			return &c.all[i]
+		}
+	}
+	return nil
+}
+
+// why says what a pod is waiting for, for people; empty when there is nothing to say.
+func why(p *corev1.Pod) string {
+	for _, condition := range p.Status.Conditions {
+		if condition.Type == corev1.PodScheduled && condition.Status == corev1.ConditionFalse && condition.Message != "" {
+			return "the pod cannot be scheduled: " + condition.Message
+		}
+	}
+	for _, s := range containersOf(p).all {
+		if w := s.State.Waiting; w != nil && w.Message != "" {
+			return "container " + s.Name + ": " + w.Reason + ": " + strings.TrimSpace(w.Message)
+		}
+	}
+	return ""
+}

@@ -1,0 +1,47 @@
+package taskrun
+
+import (
+	corev1 "k8s.io/api/core/v1"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+)
+
+// Event is something that has happened to a run. It is a value until the status that tells of it is written.
+type Event struct {
+	// Type is Normal or Warning.
+	Type string
+	// Reason is that of the condition.
+	Reason string
+	// Note is for people.
+	Note string
+}
+
+// eventsFor tells what has changed between two statuses: a start, and an end.
+func eventsFor(before, after v1.TaskRunStatus) []Event {
+	var events []Event
+	if before.PodName == "" && after.PodName != "" {
+		events = append(events, Event{corev1.EventTypeNormal, v1.TaskRunReasonStarted, "Created pod " + after.PodName})
+	}
+	if !before.Done() && after.Done() {
+		c := after.Condition()
+		kind := corev1.EventTypeNormal
+		if c.Status == "False" {
+			kind = corev1.EventTypeWarning
+		}
+		events = append(events, Event{kind, c.Reason, short(c.Message)})
+	}
+	return events
+}
+
+// short keeps a note within the 1024 bytes that an event may have; the condition has the whole.
+func short(message string) string {
+	const limit = 1000
+	if len(message) <= limit {
+		return message
+	}
+	cut := limit
+	for cut > 0 && message[cut]&0xC0 == 0x80 {
+		cut--
+	}
+	return message[:cut] + "…"
+}

@@ -1,0 +1,63 @@
+package taskrun
+
+import (
+	"fmt"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/results/collect"
+	"github.com/sluice-ci/sluice/internal/results/frame"
+	"github.com/sluice-ci/sluice/internal/results/termination"
+)
+
+// fromMessages puts together what the termination messages of all steps say, once all steps have terminated: the
+// same Set that the log of a results sidecar would give. A later step's value of a result replaces an earlier one's.
+func fromMessages(steps []corev1.ContainerStatus, spec *v1.TaskSpec) collect.Progress {
+	set := &collect.Set{}
+	latest := map[string]frame.Result{}
+	for _, status := range steps {
+		message, err := termination.ParseMessage([]byte(status.State.Terminated.Message))
+		if err != nil {
+			if status.State.Terminated.Message != "" {
+				return collect.Progress{GaveUp: true, Err: fmt.Errorf("cannot read the termination message of container %q: %w", status.Name, err)}
+			}
+			message = termination.Message{}
+		}
+		set.Steps = append(set.Steps, recordOf(status, message.Step))
+		set.Problems = append(set.Problems, message.Problems...)
+		for _, removed := range message.Removed {
+			delete(latest, removed)
+		}
+		for _, r := range message.Results {
+			latest[r.Name] = r
+		}
+	}
+	for _, declared := range spec.Results {
+		if r, ok := latest[declared.Name]; ok && !isProblem(set.Problems, declared.Name) {
+			r.Type = string(declared.Type)
+			set.Results = append(set.Results, r)
+		}
+	}
+	return collect.Progress{Set: set}
+}
+
+func isProblem(list []frame.Problem, result string) bool {
+	return slices.ContainsFunc(list, func(p frame.Problem) bool { return p.Result == result })
+}
+
+// recordOf completes a step's own record by what the container's status says; a step whose entrypoint was killed has
+// left none, and ends as its container did.
+func recordOf(status corev1.ContainerStatus, record frame.Step) frame.Step {
+	t := status.State.Terminated
+	record.Name = status.Name
+	if record.Reason == "" {
+		record.Reason, record.ExitCode = frame.ReasonLost, int(t.ExitCode)
+		record.StartedAt = t.StartedAt.UTC()
+	}
+	if record.FinishedAt.IsZero() {
+		record.FinishedAt = t.FinishedAt.UTC()
+	}
+	return record
+}

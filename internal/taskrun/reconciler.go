@@ -1,0 +1,183 @@
+// Package taskrun brings each TaskRun to its outcome: it observes, names the state, picks one action, and writes the
+// whole status once.
+package taskrun
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/events"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/source"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/config"
+	"github.com/sluice-ci/sluice/internal/pod"
+	"github.com/sluice-ci/sluice/internal/resolve"
+	"github.com/sluice-ci/sluice/internal/results/collect"
+)
+
+// quotaRetry is how long a run waits whose pod does not fit the namespace's quota.
+const quotaRetry = 5 * time.Second
+
+// Inpod is the in-pod binary: its image, and how it gets into the containers.
+type Inpod struct {
+	Image    string
+	Delivery pod.Delivery
+}
+
+// Dependencies are what a Reconciler works with; all are required.
+type Dependencies struct {
+	// Client reads from a cache and writes to the API server.
+	Client client.Client
+	// Live reads from the API server, where a cache may lag behind what this controller itself has written.
+	Live client.Reader
+	// Recorder takes events.
+	Recorder events.EventRecorder
+	// Config in force.
+	Config *config.Store
+	// Access tells whether logs can be read.
+	Access LogAccess
+	// Logs is where results sidecars are read from.
+	Logs collect.LogSource
+	// Collect are the bounds of reading logs.
+	Collect collect.Options
+	// Inpod is the in-pod binary.
+	Inpod Inpod
+	// Clock tells the time.
+	Clock clock.PassiveClock
+}
+
+// Reconciler brings TaskRuns to their outcomes.
+type Reconciler struct {
+	client    client.Client
+	live      client.Reader
+	recorder  events.EventRecorder
+	config    *config.Store
+	access    LogAccess
+	resolver  *resolve.Resolver
+	collector *collect.Collector
+	inpod     Inpod
+	clock     clock.PassiveClock
+	// wake takes the runs whose collection has something new.
+	wake chan event.GenericEvent
+}
+
+// NewReconciler returns a Reconciler.
+func NewReconciler(d Dependencies) *Reconciler {
+	r := &Reconciler{
+		client: d.Client, live: d.Live, recorder: d.Recorder, config: d.Config, access: d.Access,
+		resolver: resolve.New(d.Client, d.Live), inpod: d.Inpod, clock: d.Clock,
+		wake: make(chan event.GenericEvent, 1024),
+	}
+	r.collector = collect.New(d.Logs, func(key types.NamespacedName) {
+		tr := &v1.TaskRun{}
+		tr.Namespace, tr.Name = key.Namespace, key.Name
+		r.wake <- event.GenericEvent{Object: tr}
+	}, d.Collect)
+	return r
+}
+
+// SetupWithManager makes mgr call the reconciler when a TaskRun, its pod, or the collection of its results changes.
+func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, workers int) error {
+	if err := mgr.Add(r.collector); err != nil {
+		return fmt.Errorf("cannot add collector to manager: %w", err)
+	}
+	return ctrl.NewControllerManagedBy(mgr).Named("taskrun").
+		For(&v1.TaskRun{}).
+		Owns(&corev1.Pod{}).
+		WatchesRawSource(source.Channel(r.wake, &handler.EnqueueRequestForObject{})).
+		WithOptions(controller.Options{MaxConcurrentReconciles: workers}).
+		Complete(r)
+}
+
+// Reconcile makes one pass over one TaskRun.
+func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
+	tr := &v1.TaskRun{}
+	if err := r.client.Get(ctx, request.NamespacedName, tr); err != nil {
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	if tr.DeletionTimestamp != nil {
+		r.collector.Forget(tr.UID)
+		return ctrl.Result{}, nil
+	}
+	obs, err := r.observe(ctx, tr)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	state := stateOf(tr, obs)
+	effect, err := r.act(ctx, next(state), tr, obs)
+	if err != nil || state == Done {
+		return ctrl.Result{}, err
+	}
+	status := statusFor(tr, state, obs, effect)
+	if err := r.write(ctx, tr, status); err != nil {
+		switch classify(err) {
+		case conflict, gone:
+			return ctrl.Result{}, nil
+		default:
+			return ctrl.Result{}, err
+		}
+	}
+	return ctrl.Result{RequeueAfter: wait(tr, status, obs, effect)}, nil
+}
+
+// act does what was picked.
+func (r *Reconciler) act(ctx context.Context, action Action, tr *v1.TaskRun, obs Observation) (Effect, error) {
+	switch action {
+	case CreatePod:
+		return r.createPod(ctx, tr, obs)
+	case CollectResults:
+		r.collectResults(tr, obs)
+	case StopPod:
+		return Effect{}, r.stopPod(ctx, obs.Pod)
+	case Release:
+		r.collector.Forget(tr.UID)
+	case DoNothing:
+	}
+	return Effect{}, nil
+}
+
+// write patches the status, if it has changed, and then tells of it. The patch carries the version that the pass has
+// read: of two controllers at once, one gets a conflict.
+func (r *Reconciler) write(ctx context.Context, tr *v1.TaskRun, status v1.TaskRunStatus) error {
+	if equality.Semantic.DeepEqual(tr.Status, status) {
+		return nil
+	}
+	after := tr.DeepCopy()
+	after.Status = status
+	if err := r.client.Status().Patch(ctx, after, client.MergeFromWithOptions(tr, client.MergeFromWithOptimisticLock{})); err != nil {
+		return fmt.Errorf("cannot write status of TaskRun %q: %w", tr.Name, err)
+	}
+	for _, e := range eventsFor(tr.Status, status) {
+		r.recorder.Eventf(tr, nil, e.Type, e.Reason, "Reconcile", "%s", e.Note)
+	}
+	return nil
+}
+
+// wait is when to look again without being woken: at the run's timeout, or sooner where nothing wakes us.
+func wait(tr *v1.TaskRun, status v1.TaskRunStatus, obs Observation, effect Effect) time.Duration {
+	if status.Done() {
+		return 0
+	}
+	if effect.Waiting != "" {
+		return quotaRetry
+	}
+	if timeout := obs.timeout(tr); timeout > 0 {
+		return max(status.StartTime.Add(timeout).Sub(obs.Now), time.Millisecond)
+	}
+	return 0
+}
+
+func keyOf(tr *v1.TaskRun) types.NamespacedName {
+	return types.NamespacedName{Namespace: tr.Namespace, Name: tr.Name}
+}

@@ -1,0 +1,108 @@
+package taskrun
+
+import (
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+)
+
+// State names where a TaskRun stands. Each pass finds the state anew from what it observed; nothing is remembered.
+type State string
+
+// The states, in the order in which a run usually passes through them.
+const (
+	// Unresolved: the Task that the run refers to is not to be had.
+	Unresolved State = "Unresolved"
+	// Invalid: the run or its task breaks a rule of the API.
+	Invalid State = "Invalid"
+	// Denied: the run's results come through a log that the controller may not read.
+	Denied State = "Denied"
+	// Unstarted: nothing keeps the pod from being made.
+	Unstarted State = "Unstarted"
+	// Pending: the pod is there, and not all of its containers have started.
+	Pending State = "Pending"
+	// Unpullable: an image of the pod cannot be pulled.
+	Unpullable State = "Unpullable"
+	// Running: the steps run, or their results are being read.
+	Running State = "Running"
+	// StepLost: a step's container ended without a record, so that the steps after it would wait for ever.
+	StepLost State = "StepLost"
+	// Collected: the steps have ended, and what they recorded and produced is known.
+	Collected State = "Collected"
+	// Uncollectable: the steps have ended, and their results cannot be read.
+	Uncollectable State = "Uncollectable"
+	// PodFailed: the pod ended without its containers, as when it is evicted.
+	PodFailed State = "PodFailed"
+	// PodLost: the pod was made and is gone.
+	PodLost State = "PodLost"
+	// TimedOut: the run took longer than it may.
+	TimedOut State = "TimedOut"
+	// Done: the outcome stands in the status. It is never changed.
+	Done State = "Done"
+)
+
+// stateOf names where the run stands. What the steps recorded comes before everything that may have happened to the
+// pod since: a run whose results are verified has ended, whatever then becomes of the pod.
+func stateOf(tr *v1.TaskRun, obs Observation) State {
+	switch {
+	case tr.Status.Done():
+		return Done
+	case obs.Evidence.Set != nil:
+		return Collected
+	case obs.timedOut(tr):
+		return TimedOut
+	case obs.Pod == nil:
+		return stateWithoutPod(tr, obs)
+	default:
+		return stateOfPod(obs)
+	}
+}
+
+func stateWithoutPod(tr *v1.TaskRun, obs Observation) State {
+	switch {
+	case tr.Status.PodName != "":
+		return PodLost
+	case obs.Unresolvable != nil:
+		return Unresolved
+	case obs.Invalid != nil:
+		return Invalid
+	case obs.LogDenied:
+		return Denied
+	default:
+		return Unstarted
+	}
+}
+
+func stateOfPod(obs Observation) State {
+	containers := containersOf(obs.Pod)
+	switch {
+	case obs.Evidence.GaveUp:
+		return Uncollectable
+	case containers.unpullable() != nil:
+		return Unpullable
+	case obs.Pod.Status.Phase == corev1.PodFailed && !containers.recorded():
+		return PodFailed
+	case containers.lost():
+		return StepLost
+	case containers.waiting():
+		return Pending
+	default:
+		return Running
+	}
+}
+
+// timedOut reports whether the run has used up its time. A timeout of 0 is none.
+func (o Observation) timedOut(tr *v1.TaskRun) bool {
+	timeout := o.timeout(tr)
+	return timeout > 0 && tr.Status.StartTime != nil && !o.Now.Before(tr.Status.StartTime.Add(timeout))
+}
+
+// timeout is the run's own, or the installation's default.
+func (o Observation) timeout(tr *v1.TaskRun) time.Duration {
+	if tr.Spec.Timeout != nil {
+		return tr.Spec.Timeout.Duration
+	}
+	return o.Config.Defaults.Timeout
+}

@@ -1,0 +1,171 @@
+package taskrun
+
+import (
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/pod"
+	"github.com/sluice-ci/sluice/internal/results/frame"
+)
+
+// Effect is what an action has brought about.
+type Effect struct {
+	// Pod that was made, or taken over.
+	Pod *corev1.Pod
+	// Created says that this pass made the pod.
+	Created bool
+	// Outcome, when the action found out that the run cannot go on.
+	Outcome *Outcome
+	// Waiting says what the run waits for before the action can be done; empty when it waits for nothing.
+	Waiting string
+}
+
+// statusFor computes the whole status of a run that has not ended. A run is marked as ended only together with its
+// results, or with why there are none: there is no moment at which one stands without the other.
+func statusFor(tr *v1.TaskRun, state State, obs Observation, effect Effect) v1.TaskRunStatus {
+	status := *tr.Status.DeepCopy()
+	now := metav1.NewTime(obs.Now)
+	status.ObservedGeneration = tr.Generation
+	if status.StartTime == nil {
+		status.StartTime = &now
+	}
+	if status.TaskSpec == nil && obs.Spec != nil {
+		status.TaskSpec = obs.Spec
+	}
+	p := obs.Pod
+	if effect.Pod != nil {
+		p = effect.Pod
+	}
+	if p != nil {
+		status.PodName = p.Name
+	}
+	if effect.Pod != nil {
+		status.Provenance = &v1.Provenance{FeatureFlags: &v1.FeatureFlags{
+			ResultExtractionMethod: string(obs.Config.Flags.ResultsFrom),
+			MaxResultSize:          obs.Config.Flags.MaxResultSize,
+		}}
+	}
+	var records []frame.Step
+	if set := obs.Evidence.Set; set != nil {
+		records = set.Steps
+	}
+	status.Steps = stepStates(status.Steps, p, records)
+	status.Sidecars = sidecarStates(status.Sidecars, p)
+
+	outcome := effect.Outcome
+	if outcome == nil {
+		outcome = outcomeOf(tr, state, obs)
+	}
+	if outcome == nil {
+		status.SetCondition(progress(state, obs, effect), now)
+		return status
+	}
+	status.Results = outcome.Results
+	status.CompletionTime = &now
+	status.SetCondition(outcome.Condition, now)
+	return fitted(tr, status, now)
+}
+
+// progress is the condition of a run that goes on. Its message has no times and no counts, so that it changes only
+// when there is something new to say.
+func progress(state State, obs Observation, effect Effect) metav1.Condition {
+	switch {
+	case effect.Waiting != "":
+		return v1.Running(v1.TaskRunReasonPending, "the pod cannot be made yet: "+effect.Waiting)
+	case effect.Pod != nil:
+		return v1.Running(v1.TaskRunReasonPending, "the pod has been made")
+	case state == Pending:
+		return v1.Running(v1.TaskRunReasonPending, pendingMessage(obs.Pod))
+	case state == StepLost:
+		return v1.Running(v1.TaskRunReasonRunning, "a step's entrypoint was killed; stopping the pod")
+	case obs.Evidence.Err != nil:
+		return v1.Running(v1.TaskRunReasonRunning, "cannot read the results yet, trying again: "+obs.Evidence.Err.Error())
+	default:
+		return v1.Running(v1.TaskRunReasonRunning, "steps are running")
+	}
+}
+
+func pendingMessage(p *corev1.Pod) string {
+	if reason := why(p); reason != "" {
+		return reason
+	}
+	return "containers are starting"
+}
+
+// stepStates merges what the pod's status says with what the steps recorded themselves. Records are fresher: a step
+// may have ended long before its kubelet says so.
+func stepStates(before []v1.StepState, p *corev1.Pod, records []frame.Step) []v1.StepState {
+	if p == nil {
+		return before
+	}
+	states := make([]v1.StepState, 0, len(p.Spec.Containers))
+	for _, s := range containersOf(p).steps {
+		state := v1.StepState{
+			Name: pod.StepOf(s.Name), Container: s.Name, ImageID: s.ImageID,
+			ContainerState: *s.State.DeepCopy(),
+		}
+		if state.Terminated != nil {
+			state.Terminated.Message = "" // the step's record in the form of the wire
+			state.TerminationReason = state.Terminated.Reason
+		}
+		i := slices.IndexFunc(records, func(r frame.Step) bool { return r.Name == s.Name })
+		if i >= 0 {
+			merge(&state, records[i])
+		}
+		states = append(states, state)
+	}
+	return states
+}
+
+// merge writes a step's own record over what its container's status says. A record without an exit code of its own
+// (the step was lost, or never seen to end) leaves the container's.
+func merge(state *v1.StepState, record frame.Step) {
+	state.TerminationReason = string(record.Reason)
+	unknown := record.Reason == frame.ReasonLost || record.Reason == frame.ReasonUnfinished
+	if unknown && state.Terminated != nil {
+		return
+	}
+	terminated := &corev1.ContainerStateTerminated{
+		ExitCode:   int32(record.ExitCode), //nolint:gosec // exit codes are 0 to 255, or -1
+		Reason:     terminatedReason(record),
+		StartedAt:  metav1.NewTime(record.StartedAt),
+		FinishedAt: metav1.NewTime(record.FinishedAt),
+	}
+	if state.Terminated != nil {
+		terminated.ContainerID = state.Terminated.ContainerID
+		if state.Terminated.Reason == "OOMKilled" {
+			terminated.Reason = state.Terminated.Reason
+		}
+	} else if state.Running != nil && record.StartedAt.IsZero() {
+		terminated.StartedAt = state.Running.StartedAt
+	}
+	state.ContainerState = corev1.ContainerState{Terminated: terminated}
+}
+
+// terminatedReason is the word that the kubelet has for such an end.
+func terminatedReason(record frame.Step) string {
+	if record.ExitCode == 0 {
+		return "Completed"
+	}
+	return "Error"
+}
+
+func sidecarStates(before []v1.SidecarState, p *corev1.Pod) []v1.SidecarState {
+	if p == nil {
+		return before
+	}
+	var states []v1.SidecarState
+	for _, s := range p.Status.InitContainerStatuses {
+		name, ok := pod.SidecarOf(s.Name)
+		if !ok {
+			continue
+		}
+		states = append(states, v1.SidecarState{
+			Name: name, Container: s.Name, ImageID: s.ImageID, ContainerState: *s.State.DeepCopy(),
+		})
+	}
+	return states
+}

@@ -1,0 +1,20 @@
+package taskrun
+
+import (
+	corev1 "k8s.io/api/core/v1"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+)
+
+// Trim drops from a TaskRun what no pass reads, so that a cache of many runs stays small. A run that has ended keeps
+// its metadata and its outcome; who needs its results reads them from the API server. It changes the run; call it on
+// objects that only the cache holds.
+func Trim(tr *v1.TaskRun) {
+	tr.ManagedFields = nil
+	delete(tr.Annotations, corev1.LastAppliedConfigAnnotation)
+	if !tr.Status.Done() {
+		return
+	}
+	tr.Spec.Params, tr.Spec.TaskSpec = nil, nil
+	tr.Status.Results, tr.Status.TaskSpec, tr.Status.Steps = nil, nil, nil
+}
