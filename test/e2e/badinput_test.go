@@ -1,0 +1,238 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+)
+
+func envVar(name, value string) corev1.EnvVar { return corev1.EnvVar{Name: name, Value: value} }
+
+// outcome is what became of a TaskRun that cannot work: the API server refused it, or it failed. Either way somebody was
+// told; text is what.
+func (n *namespace) outcome(t *testing.T, spec v1.TaskRunSpec) (reason, text string) {
+	t.Helper()
+	run := &v1.TaskRun{Spec: spec}
+	run.Namespace, run.GenerateName = n.name, "bad-"
+	if err := n.client.Create(t.Context(), run); err != nil {
+		return "refused", err.Error()
+	}
+	n.finish(t, run)
+	if pods := n.pods(t, run); len(pods) != 0 {
+		t.Errorf("a run that cannot work must not have a pod: %s", pods[0].Name)
+	}
+	c := run.Status.Condition()
+	if c.Status != metav1.ConditionFalse {
+		t.Fatalf("a run that cannot work did not fail: %s", describe(c))
+	}
+	return c.Reason, c.Message
+}
+
+// TestBadRunsAreNamed shows that a run that cannot work says what is wrong with it, by field and value.
+func TestBadRunsAreNamed(t *testing.T) {
+	n := newNamespace(t)
+	n.useFlags(t, sidecarLogs, 4096)
+	ok := []v1.Step{script("ok", "true")}
+	params := []v1.ParamSpec{{Name: "text"}, {Name: "list", Type: v1.TypeArray}}
+	cases := map[string]struct {
+		spec    v1.TaskRunSpec
+		reasons []string // either of these
+		words   []string
+	}{
+		"unknown task": {
+			v1.TaskRunSpec{TaskRef: &v1.TaskRef{Name: "no-such-task"}},
+			[]string{v1.TaskRunReasonResolutionFailed}, []string{"no-such-task"}},
+		"missing param": {
+			v1.TaskRunSpec{TaskSpec: &v1.TaskSpec{Params: params, Steps: ok}, Params: []v1.Param{{Name: "list", Value: v1.ArrayValue("x")}}},
+			[]string{v1.TaskRunReasonValidationFailed}, []string{"text"}},
+		"string for an array": {
+			v1.TaskRunSpec{TaskSpec: &v1.TaskSpec{Params: params, Steps: ok},
+				Params: []v1.Param{{Name: "text", Value: v1.StringValue("x")}, {Name: "list", Value: v1.StringValue("not-a-list")}}},
+			[]string{v1.TaskRunReasonValidationFailed}, []string{"list", "array", "string"}},
+		"array for a string": {
+			v1.TaskRunSpec{TaskSpec: &v1.TaskSpec{Params: params, Steps: ok},
+				Params: []v1.Param{{Name: "text", Value: v1.ArrayValue("x")}, {Name: "list", Value: v1.ArrayValue("x")}}},
+			[]string{v1.TaskRunReasonValidationFailed}, []string{"text", "string", "array"}},
+		"reserved sidecar": {
+			v1.TaskRunSpec{TaskSpec: &v1.TaskSpec{Steps: ok, Sidecars: []v1.Sidecar{{Name: v1.ReservedSidecarName, Image: stepImage}}}},
+			[]string{v1.TaskRunReasonValidationFailed, "refused"}, []string{"sidecar", v1.ReservedSidecarName}},
+		"reserved mount": {
+			v1.TaskRunSpec{TaskSpec: &v1.TaskSpec{
+				Volumes: []corev1.Volume{{Name: "v", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}}},
+				Steps:   []v1.Step{{Name: "forge", Image: stepImage, Command: []string{"true"}, VolumeMounts: []corev1.VolumeMount{{Name: "v", MountPath: "/tekton/../tekton/run"}}}}}},
+			[]string{v1.TaskRunReasonValidationFailed, "refused"}, []string{"/tekton/"}},
+		"reserved volume": {
+			v1.TaskRunSpec{TaskSpec: &v1.TaskSpec{
+				Volumes: []corev1.Volume{{Name: "tekton-internal-x", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}}}, Steps: ok}},
+			[]string{v1.TaskRunReasonValidationFailed, "refused"}, []string{"tekton-internal-x"}},
+		"neither task nor reference": {
+			v1.TaskRunSpec{}, []string{v1.TaskRunReasonValidationFailed, "refused"}, []string{"taskRef", "taskSpec"}},
+		"unknown workspace": {
+			v1.TaskRunSpec{TaskSpec: &v1.TaskSpec{Workspaces: []v1.WorkspaceDeclaration{{Name: "needed"}}, Steps: ok}},
+			[]string{v1.TaskRunReasonValidationFailed}, []string{"needed"}},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			reason, text := n.outcome(t, tc.spec)
+			if !strings.Contains(strings.Join(tc.reasons, " "), reason) {
+				t.Errorf("got reason %s, want one of %v: %s", reason, tc.reasons, text)
+			}
+			for _, word := range tc.words {
+				if !strings.Contains(text, word) {
+					t.Errorf("what was told does not name %q: %s", word, text)
+				}
+			}
+		})
+	}
+	t.Run("pipelines", func(t *testing.T) { t.Parallel(); n.badPipelines(t) })
+}
+
+func (n *namespace) badPipelines(t *testing.T) {
+	t.Helper()
+	ok := v1.TaskSpec{Params: []v1.ParamSpec{{Name: "text", Default: &v1.Value{Type: v1.TypeString}}}, Steps: []v1.Step{script("ok", "true")}}
+	after := func(name, other string) v1.PipelineTask {
+		task := embedded(name, ok)
+		task.RunAfter = []string{other}
+		return task
+	}
+	inline := func(spec v1.PipelineSpec) v1.PipelineRunSpec { return v1.PipelineRunSpec{PipelineSpec: &spec} }
+	cases := map[string]struct {
+		spec   v1.PipelineRunSpec
+		reason string
+		words  []string
+	}{
+		"unknown pipeline": {v1.PipelineRunSpec{PipelineRef: &v1.PipelineRef{Name: "no-such-pipeline"}}, v1.PipelineRunReasonCouldntGetPipeline, []string{"no-such-pipeline"}},
+		"unknown task": {inline(v1.PipelineSpec{Tasks: []v1.PipelineTask{{Name: "a", TaskRef: &v1.TaskRef{Name: "no-such-task"}}}}),
+			v1.PipelineRunReasonCouldntGetTask, []string{"no-such-task"}},
+		"missing param": {inline(v1.PipelineSpec{Params: []v1.ParamSpec{{Name: "needed"}}, Tasks: []v1.PipelineTask{embedded("a", ok)}}),
+			v1.PipelineRunReasonParameterMissing, []string{"needed"}},
+		"circle": {inline(v1.PipelineSpec{Tasks: []v1.PipelineTask{after("a", "b"), after("b", "a")}}), v1.PipelineRunReasonInvalidGraph, []string{"a", "b"}},
+		"unknown result": {inline(v1.PipelineSpec{Tasks: []v1.PipelineTask{embedded("a", ok),
+			embedded("b", ok, v1.Param{Name: "text", Value: v1.StringValue("$(tasks.a.results.nothing)")})}}),
+			v1.PipelineRunReasonInvalidTaskResultReference, []string{"nothing"}},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			wantFailed(t, n.pipeline(t, tc.spec).Status.Condition(), tc.reason, tc.words...)
+		})
+	}
+}
+
+// TestObjectThatDoesNotDecode shows that an object whose YAML says something else than its author meant is refused by the
+// API server, and that runs of others go on.
+func TestObjectThatDoesNotDecode(t *testing.T) {
+	n := newNamespace(t)
+	n.useFlags(t, sidecarLogs, 4096)
+	run := &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "tekton.dev/v1", "kind": "TaskRun",
+		"metadata": map[string]any{"generateName": "bad-", "namespace": n.name},
+		"spec": map[string]any{"taskSpec": map[string]any{
+			"results": []any{map[string]any{"name": false}}, // a result named n, which YAML reads as false
+			"steps":   []any{map[string]any{"name": "s", "image": stepImage, "script": "true"}},
+		}},
+	}}
+	err := n.client.Create(t.Context(), run)
+	if err == nil {
+		t.Fatal("the API server took a result whose name is false")
+	}
+	if !strings.Contains(err.Error(), "spec.taskSpec.results[0].name") {
+		t.Errorf("the refusal does not name the field: %v", err)
+	}
+	allTypes(t, n)
+}
+
+// TestFlagsThatCannotBe shows what becomes of values that the flags cannot have.
+func TestFlagsThatCannotBe(t *testing.T) {
+	n := newNamespace(t)
+	n.useFlags(t, sidecarLogs, largest)
+	t.Run("results-from is refused", func(t *testing.T) {
+		err := n.patchFlags(t.Context(), map[string]any{flagFrom: "sidecar-log"})
+		if err == nil {
+			t.Fatal("the API server took results-from: sidecar-log")
+		}
+		for _, word := range []string{flagFrom, `"sidecar-log"`, terminationMessage, sidecarLogs} {
+			if !strings.Contains(err.Error(), word) {
+				t.Errorf("the refusal does not name %s: %v", word, err)
+			}
+		}
+		n.awaitFlags(t, v1.FeatureFlags{ResultExtractionMethod: sidecarLogs, MaxResultSize: largest})
+	})
+	for _, value := range []string{"ten", "0", "2000000", "-1", "1572864", "4096.5"} {
+		t.Run("max-result-size "+value+" means the default", func(t *testing.T) {
+			n.setFlags(t, map[string]any{flagMax: value})
+			n.awaitFlags(t, v1.FeatureFlags{ResultExtractionMethod: sidecarLogs, MaxResultSize: 4096})
+			n.wantLogged(t, flagMax, value)
+			n.wantEvent(t, flagMax, value)
+			n.useFlags(t, sidecarLogs, largest)
+		})
+	}
+}
+
+// wantLogged waits until the controller has logged an error that holds the words.
+func (n *namespace) wantLogged(t *testing.T, words ...string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	err := poll(ctx, func(ctx context.Context) (bool, error) {
+		pods, err := n.kube.CoreV1().Pods(installation).List(ctx, metav1.ListOptions{})
+		if err != nil {
+			return false, err
+		}
+		for _, pod := range pods.Items {
+			if hasLine(n.log(ctx, installation, pod.Name, ""), append(words, "error")...) {
+				return true, nil
+			}
+		}
+		return false, nil
+	})
+	if err != nil {
+		t.Errorf("the controller's log has no error with %q: %v", words, err)
+	}
+}
+
+// wantEvent waits for a Warning about the ConfigMap that holds the words.
+func (n *namespace) wantEvent(t *testing.T, words ...string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	err := poll(ctx, func(ctx context.Context) (bool, error) {
+		events, err := n.kube.CoreV1().Events(installation).List(ctx, metav1.ListOptions{
+			FieldSelector: "involvedObject.kind=ConfigMap,involvedObject.name=" + flagsMap + ",type=Warning"})
+		if err != nil {
+			return false, err
+		}
+		for _, event := range events.Items {
+			if hasLine(event.Message, words...) {
+				return true, nil
+			}
+		}
+		return false, nil
+	})
+	if err != nil {
+		t.Errorf("ConfigMap %q has no event with %q: %v", flagsMap, words, err)
+	}
+}
+
+// hasLine reports whether one line of text holds all words, whatever the case of their letters.
+func hasLine(text string, words ...string) bool {
+	for line := range strings.SplitSeq(strings.ToLower(text), "\n") {
+		found := true
+		for _, word := range words {
+			found = found && strings.Contains(line, strings.ToLower(word))
+		}
+		if found {
+			return true
+		}
+	}
+	return false
+}

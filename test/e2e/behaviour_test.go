@@ -1,0 +1,270 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/test/e2e/content"
+)
+
+// TestBehaviour holds what is the same whichever way results take, and runs it both ways.
+func TestBehaviour(t *testing.T) {
+	for _, from := range []string{sidecarLogs, terminationMessage} {
+		t.Run(from, func(t *testing.T) {
+			n := newNamespace(t)
+			n.useFlags(t, from, 4096)
+			t.Run("all", func(t *testing.T) { behaviour(t, n) })
+		})
+	}
+}
+
+func behaviour(t *testing.T, n *namespace) {
+	t.Helper()
+	cases := map[string]func(*testing.T, *namespace){
+		"results of all three types":                      allTypes,
+		"results of 0 and 1 bytes":                        tiny,
+		"a result that is not written is absent":          absent,
+		"a step that fails keeps what it wrote":           keptOnFailure,
+		"no step runs after one that failed":              laterSkipped,
+		"an array that is none fails":                     wrongType("array", `{"a":"b"}`),
+		"an array of numbers fails":                       wrongType("array", `[1,2]`),
+		"an object that is none fails":                    wrongType("object", `["a"]`),
+		"an object without a declared key fails":          wrongType("object", `{"other":"x"}`),
+		"JSON that is none fails":                         wrongType("array", `["a"`),
+		"bytes that are not UTF-8 fail":                   notUTF8,
+		"a folder in place of a result fails":             unreadable("mkdir $(results.bad.path)"),
+		"a pipe in place of a result fails":               unreadable("mkfifo $(results.bad.path)"),
+		"a link out of the results fails":                 unreadable("ln -s /etc/passwd $(results.bad.path)"),
+		"a result that nobody may read arrives":           private,
+		"twelve steps of 450 bytes each":                  twelveSteps,
+		"a step that is killed ends the run at once":      killed,
+		"a later step reads what an earlier one wrote":    shared,
+		"a user's sidecar runs beside the steps and ends": besideSteps,
+		"the last step that writes a result decides":      lastWriterWins,
+	}
+	for name, test := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, n)
+		})
+	}
+}
+
+func allTypes(t *testing.T, n *namespace) {
+	run := n.task(t, v1.TaskSpec{
+		Results: []v1.TaskResult{result("text", v1.TypeString), result("list", v1.TypeArray), result("map", v1.TypeObject, "a", "b"), result("empty", v1.TypeArray)},
+		Steps: []v1.Step{script("write", `
+			printf 'one\ntwo\n' > $(results.text.path)
+			printf '["", "a b", "\\"quoted\\"", "ü"]' > $(results.list.path)
+			printf ' {"a": "1", "b": "", "more": "kept"}\n' > $(results.map.path)
+			printf '[]' > $(results.empty.path)`)},
+	})
+	wantSucceeded(t, run.Status.Condition())
+	want := []v1.TaskRunResult{
+		{Name: "text", Type: v1.TypeString, Value: v1.StringValue("one\ntwo\n")},
+		{Name: "list", Type: v1.TypeArray, Value: v1.ArrayValue("", "a b", `"quoted"`, "ü")},
+		{Name: "map", Type: v1.TypeObject, Value: v1.ObjectValue(map[string]string{"a": "1", "b": "", "more": "kept"})},
+		{Name: "empty", Type: v1.TypeArray, Value: v1.Value{Type: v1.TypeArray, Array: []string{}}},
+	}
+	if diff := cmp.Diff(want, run.Status.Results); diff != "" {
+		t.Errorf("results, in the order in which the Task declares them (-want +got):\n%s", diff)
+	}
+}
+
+func tiny(t *testing.T, n *namespace) {
+	run := n.task(t, v1.TaskSpec{
+		Results: []v1.TaskResult{result("none", v1.TypeString), result("one", v1.TypeString)},
+		Steps:   []v1.Step{script("write", `: > $(results.none.path); printf x > $(results.one.path)`)},
+	})
+	wantSucceeded(t, run.Status.Condition())
+	want := map[string]v1.Value{"none": v1.StringValue(""), "one": v1.StringValue("x")}
+	if diff := cmp.Diff(want, values(run)); diff != "" {
+		t.Errorf("an empty file is a result of no bytes (-want +got):\n%s", diff)
+	}
+}
+
+func absent(t *testing.T, n *namespace) {
+	run := n.task(t, v1.TaskSpec{
+		Results: []v1.TaskResult{result("written", v1.TypeString), result("not-written", v1.TypeString)},
+		Steps:   []v1.Step{script("write", `printf x > $(results.written.path)`)},
+	})
+	wantSucceeded(t, run.Status.Condition())
+	if diff := cmp.Diff(map[string]v1.Value{"written": v1.StringValue("x")}, values(run)); diff != "" {
+		t.Errorf("a result that no step wrote is absent, and the run succeeds (-want +got):\n%s", diff)
+	}
+}
+
+func keptOnFailure(t *testing.T, n *namespace) {
+	run := n.task(t, v1.TaskSpec{
+		Results: []v1.TaskResult{result("reason", v1.TypeString)},
+		Steps:   []v1.Step{script("broken", `printf 'disk full' > $(results.reason.path); exit 3`)},
+	})
+	wantFailed(t, run.Status.Condition(), v1.TaskRunReasonFailed, "broken", "3")
+	if got := values(run)["reason"].String; got != "disk full" {
+		t.Errorf("the result that the step wrote before it failed: got %q, want %q", got, "disk full")
+	}
+}
+
+func laterSkipped(t *testing.T, n *namespace) {
+	run := n.task(t, v1.TaskSpec{
+		Results: []v1.TaskResult{result("first", v1.TypeString), result("second", v1.TypeString)},
+		Steps: []v1.Step{
+			script("first", `printf x > $(results.first.path); exit 1`),
+			script("second", `printf x > $(results.second.path)`),
+		},
+	})
+	wantFailed(t, run.Status.Condition(), v1.TaskRunReasonFailed, "first")
+	if diff := cmp.Diff(map[string]v1.Value{"first": v1.StringValue("x")}, values(run)); diff != "" {
+		t.Errorf("results of a step that did not run (-want +got):\n%s", diff)
+	}
+	if len(run.Status.Steps) != 2 || run.Status.Steps[1].TerminationReason != "Skipped" {
+		t.Errorf("the second step has to be told as Skipped: %+v", run.Status.Steps)
+	}
+}
+
+// wrongType returns a test of a Task that writes text into a result of the given type.
+func wrongType(kind v1.ValueType, text string) func(*testing.T, *namespace) {
+	return func(t *testing.T, n *namespace) {
+		declared := result("bad", kind)
+		if kind == v1.TypeObject {
+			declared = result("bad", kind, "key")
+		}
+		run := n.task(t, v1.TaskSpec{
+			Results: []v1.TaskResult{declared, result("good", v1.TypeString)},
+			Steps:   []v1.Step{script("write", fmt.Sprintf("printf '%%s' '%s' > $(results.bad.path); printf x > $(results.good.path)", text))},
+		})
+		wantFailed(t, run.Status.Condition(), v1.TaskRunReasonValidationFailed, "bad", string(kind))
+		if _, there := values(run)["bad"]; there {
+			t.Error("a result of the wrong type must not be in the status")
+		}
+	}
+}
+
+func notUTF8(t *testing.T, n *namespace) {
+	run := n.task(t, v1.TaskSpec{
+		Results: []v1.TaskResult{result("binary", v1.TypeString), result("text", v1.TypeString)},
+		Steps:   []v1.Step{script("write", `printf 'a\377b' > $(results.binary.path); printf kept > $(results.text.path)`)},
+	})
+	wantFailed(t, run.Status.Condition(), v1.TaskRunReasonResultNotUTF8, "binary")
+	if got := values(run)["text"].String; got != "kept" {
+		t.Errorf("the other result has to be kept: got %q", got)
+	}
+}
+
+// unreadable returns a test of a Task that puts something at a result's path which is not a file.
+func unreadable(command string) func(*testing.T, *namespace) {
+	return func(t *testing.T, n *namespace) {
+		run := n.task(t, v1.TaskSpec{
+			Results: []v1.TaskResult{result("bad", v1.TypeString), result("good", v1.TypeString)},
+			Steps:   []v1.Step{script("write", command+"\nprintf kept > $(results.good.path)")},
+		})
+		wantFailed(t, run.Status.Condition(), v1.TaskRunReasonResultUnreadable, "bad")
+		if got := values(run)["good"].String; got != "kept" {
+			t.Errorf("the other result has to be kept: got %q", got)
+		}
+	}
+}
+
+func private(t *testing.T, n *namespace) {
+	run := n.task(t, v1.TaskSpec{
+		Results: []v1.TaskResult{result("masked", v1.TypeString), result("closed", v1.TypeString)},
+		Steps: []v1.Step{script("write", `
+			umask 077
+			printf a > $(results.masked.path)
+			printf b > $(results.closed.path)
+			chmod 000 $(results.closed.path)`)},
+	})
+	wantSucceeded(t, run.Status.Condition())
+	want := map[string]v1.Value{"masked": v1.StringValue("a"), "closed": v1.StringValue("b")}
+	if diff := cmp.Diff(want, values(run)); diff != "" {
+		t.Errorf("the step may close its files; results arrive all the same (-want +got):\n%s", diff)
+	}
+}
+
+func twelveSteps(t *testing.T, n *namespace) {
+	task := v1.TaskSpec{}
+	want := map[string]v1.Value{}
+	for i := range 12 {
+		name, value := fmt.Sprintf("r%d", i), content.Random(450+i)
+		task.Results = append(task.Results, result(name, v1.TypeString))
+		task.Steps = append(task.Steps, script(fmt.Sprintf("s%d", i), fmt.Sprintf("printf %s > $(results.%s.path)", value, name)))
+		want[name] = v1.StringValue(value)
+	}
+	run := n.task(t, task)
+	wantSucceeded(t, run.Status.Condition())
+	if diff := cmp.Diff(want, values(run)); diff != "" {
+		t.Errorf("a step's message must not repeat the results of those before it (-want +got):\n%s", diff)
+	}
+}
+
+func killed(t *testing.T, n *namespace) {
+	run := n.task(t, v1.TaskSpec{
+		Results: []v1.TaskResult{result("before", v1.TypeString)},
+		Steps:   []v1.Step{script("victim", `printf x > $(results.before.path); kill -9 $$`), script("next", "true")},
+	})
+	wantFailed(t, run.Status.Condition(), v1.TaskRunReasonFailed, "victim", "137")
+	if got := values(run)["before"].String; got != "x" {
+		t.Errorf("the result that was written before: got %q", got)
+	}
+}
+
+func shared(t *testing.T, n *namespace) {
+	run := n.task(t, v1.TaskSpec{
+		Results: []v1.TaskResult{result("first", v1.TypeString), result("second", v1.TypeString)},
+		Steps: []v1.Step{
+			script("one", `printf abc > $(results.first.path)`),
+			script("two", `tr a-c A-C < $(results.first.path) > $(results.second.path)`),
+		},
+	})
+	wantSucceeded(t, run.Status.Condition())
+	if got := values(run)["second"].String; got != "ABC" {
+		t.Errorf("what the second step made of the first one's result: got %q, want ABC", got)
+	}
+}
+
+func lastWriterWins(t *testing.T, n *namespace) {
+	run := n.task(t, v1.TaskSpec{
+		Results: []v1.TaskResult{result("value", v1.TypeString)},
+		Steps: []v1.Step{
+			script("one", `printf first > $(results.value.path)`),
+			script("two", `printf second > $(results.value.path)`),
+		},
+	})
+	wantSucceeded(t, run.Status.Condition())
+	if diff := cmp.Diff(map[string]v1.Value{"value": v1.StringValue("second")}, values(run)); diff != "" {
+		t.Errorf("a result is what the last step left (-want +got):\n%s", diff)
+	}
+}
+
+func besideSteps(t *testing.T, n *namespace) {
+	mount := []corev1.VolumeMount{{Name: "shared", MountPath: "/shared"}}
+	step := script("ask", `cat /shared/hello > $(results.heard.path)`)
+	step.VolumeMounts = mount
+	sidecar := v1.Sidecar{
+		Name: "greeter", Image: stepImage, VolumeMounts: mount,
+		Script: "#!/bin/sh\nprintf hello > /shared/hello\nexec sleep 3600\n",
+		ReadinessProbe: &corev1.Probe{PeriodSeconds: 1, ProbeHandler: corev1.ProbeHandler{
+			Exec: &corev1.ExecAction{Command: []string{"test", "-e", "/shared/hello"}}}},
+	}
+	run := n.task(t, v1.TaskSpec{
+		Results:  []v1.TaskResult{result("heard", v1.TypeString)},
+		Volumes:  []corev1.Volume{{Name: "shared", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}}},
+		Sidecars: []v1.Sidecar{sidecar},
+		Steps:    []v1.Step{step},
+	})
+	wantSucceeded(t, run.Status.Condition())
+	if got := values(run)["heard"].String; got != "hello" {
+		t.Errorf("the step starts when the sidecar is ready: heard %q", got)
+	}
+	n.awaitPodEnd(t, run)
+	if len(run.Status.Sidecars) != 1 || !strings.Contains(run.Status.Sidecars[0].Container, "greeter") {
+		t.Errorf("the status has to tell of the sidecar: %+v", run.Status.Sidecars)
+	}
+}

@@ -1,0 +1,120 @@
+// Package content makes the texts that the tests carry as results: seeded, so that every run carries the same ones and
+// knows them without asking the cluster.
+package content
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"math/rand/v2"
+	"strings"
+)
+
+// Kind is a kind of content that has hurt somebody who carried it.
+type Kind struct {
+	// Name of the kind, which can be the name of a result.
+	Name string
+	// Make returns exactly n bytes, the same for the same n.
+	Make func(n int) string
+}
+
+// Kinds returns the kinds that a result must survive. Each is valid UTF-8, so that it can be an API string.
+func Kinds() []Kind {
+	return []Kind{
+		{"text", Text},
+		{"json", JSON},
+		{"markup", Markup},
+		{"newlines", Newlines},
+		{"control", Control},
+	}
+}
+
+// source returns numbers that are the same in every run.
+func source(n int) *rand.Rand { return rand.New(rand.NewPCG(127, uint64(n))) }
+
+const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+
+// Random returns n letters and digits that do not compress well.
+func Random(n int) string {
+	r := source(n)
+	b := make([]byte, n)
+	for i := range b {
+		b[i] = letters[r.IntN(len(letters))]
+	}
+	return string(b)
+}
+
+// fill repeats what next returns until there are n bytes; what does not fit is replaced by letters, so that no
+// character is torn.
+func fill(n int, next func(r *rand.Rand) string) string {
+	r := source(n)
+	var b strings.Builder
+	for b.Len() < n {
+		piece := next(r)
+		if b.Len()+len(piece) > n {
+			piece = strings.Repeat("x", n-b.Len())
+		}
+		b.WriteString(piece)
+	}
+	return b.String()
+}
+
+func word(r *rand.Rand) string {
+	b := make([]byte, 1+r.IntN(12))
+	for i := range b {
+		b[i] = letters[r.IntN(len(letters))]
+	}
+	return string(b)
+}
+
+// Text is prose in several scripts, with characters of one to four bytes.
+func Text(n int) string {
+	pieces := []string{" ", " ", " ", ", ", ". ", " ü", " 水", " 🚰", " – ", " é "}
+	return fill(n, func(r *rand.Rand) string { return word(r) + pieces[r.IntN(len(pieces))] })
+}
+
+// JSON is JSON in which every string would have to be escaped again.
+func JSON(n int) string {
+	const frame = `{"list":[""]}`
+	if n < len(frame) {
+		return strings.Repeat("7", n)
+	}
+	body := fill(n-len(frame), func(r *rand.Rand) string { return word(r) + word(r) + word(r) + `","` })
+	return `{"list":["` + strings.ReplaceAll(body, `",x`, `xxx`) + `"]}`
+}
+
+// Markup is HTML, whose brackets the API's encoder writes with six bytes each.
+func Markup(n int) string {
+	return fill(n, func(r *rand.Rand) string {
+		return "<p>" + strings.Repeat(word(r)+" ", 18) + "&amp;</p>"
+	})
+}
+
+// Newlines is line breaks of all sorts, and none at the end.
+func Newlines(n int) string {
+	breaks := []string{"\n", "\n", "\r\n", "\n\n", "\r", "\u2028"}
+	body := fill(n, func(r *rand.Rand) string { return word(r) + breaks[r.IntN(len(breaks))] })
+	if n > 0 {
+		body = body[:n-1] + "."
+	}
+	return strings.ToValidUTF8(body, "...")
+}
+
+// Control is every control character, zero included, between letters.
+func Control(n int) string {
+	return fill(n, func(r *rand.Rand) string { return string(rune(r.IntN(32))) })
+}
+
+// Hard is text in which a shell, a template or Kubernetes itself would find something to expand.
+func Hard(n int) string {
+	pieces := []string{
+		"$$", "$$(HOME)", "$(date)", "$(HOME)", "${HOME}", "$(params.value)", "$(params.bytes)", "$(context.taskRun.name)",
+		"$(tasks.produce.results.value)", "`id`", `"`, `'`, `\`, `\n`, `\\"`, "\n", "\n\n", "%s", "$'\\x41'", "!!", "<<EOF\n", "#", ";", "&", "|", "*", "~", "\t",
+	}
+	return fill(n, func(r *rand.Rand) string { return word(r) + word(r) + word(r) + " " + pieces[r.IntN(len(pieces))] })
+}
+
+// Digest is the SHA-256 of s as sha256sum prints it.
+func Digest(s string) string {
+	sum := sha256.Sum256([]byte(s))
+	return hex.EncodeToString(sum[:])
+}

@@ -1,0 +1,125 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"context"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+)
+
+// kubectl runs kubectl: the one that the project builds, or else the one on the path.
+func (n *namespace) kubectl(ctx context.Context, args ...string) (string, error) {
+	program := "kubectl"
+	if built, err := filepath.Abs("../../bin/kubectl"); err == nil {
+		if found, err := exec.LookPath(built); err == nil {
+			program = found
+		}
+	}
+	out, err := exec.CommandContext(ctx, program, append([]string{"--namespace", n.name}, args...)...).CombinedOutput()
+	return string(out), err
+}
+
+func (n *namespace) mustKubectl(t *testing.T, args ...string) string {
+	t.Helper()
+	out, err := n.kubectl(t.Context(), args...)
+	if err != nil {
+		t.Fatalf("kubectl %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+	return out
+}
+
+// wantLine fails the test unless a line of text matches the pattern.
+func wantLine(t *testing.T, text, pattern string) {
+	t.Helper()
+	if !regexp.MustCompile("(?m)" + pattern).MatchString(text) {
+		t.Errorf("no line matches %q in:\n%s", pattern, text)
+	}
+}
+
+// TestKubectlShowsWhatAUserExpects looks at runs as a person does.
+func TestKubectlShowsWhatAUserExpects(t *testing.T) {
+	n := newNamespace(t)
+	n.useFlags(t, sidecarLogs, 4096)
+	spec := v1.TaskSpec{
+		Results: []v1.TaskResult{result("greeting", v1.TypeString)},
+		Steps: []v1.Step{
+			script("hello", `echo "on stdout"; echo "on stderr" >&2; printf hi > $(results.greeting.path)`),
+			{Name: "direct", Image: stepImage, Command: []string{"echo"}, Args: []string{"as it is: $$ $(HOME)"}},
+		},
+	}
+	run := n.pipeline(t, v1.PipelineRunSpec{PipelineSpec: &v1.PipelineSpec{Tasks: []v1.PipelineTask{embedded("say", spec)}}})
+	wantSucceeded(t, run.Status.Condition())
+	good := n.child(t, run, "say")
+	bad := n.task(t, v1.TaskSpec{Steps: []v1.Step{script("broken", "exit 1")}})
+
+	t.Run("get", func(t *testing.T) {
+		table := n.mustKubectl(t, "get", "taskruns,pipelineruns")
+		wantLine(t, table, `^NAME +SUCCEEDED +REASON +STARTTIME +COMPLETIONTIME$`)
+		wantLine(t, table, `^taskrun.tekton.dev/`+good.Name+` +True +Succeeded +\S+ +\S+$`)
+		wantLine(t, table, `^taskrun.tekton.dev/`+bad.Name+` +False +Failed +\S+ +\S+$`)
+		wantLine(t, table, `^pipelinerun.tekton.dev/`+run.Name+` +True +Succeeded +\S+ +\S+$`)
+	})
+	t.Run("short names", func(t *testing.T) {
+		wantLine(t, n.mustKubectl(t, "get", "tr", good.Name), `^`+good.Name+` +True`)
+		wantLine(t, n.mustKubectl(t, "get", "pr", run.Name), `^`+run.Name+` +True`)
+		wantLine(t, n.mustKubectl(t, "get", "tekton"), `^taskrun.tekton.dev/`+good.Name)
+	})
+	t.Run("describe", func(t *testing.T) {
+		text := n.mustKubectl(t, "describe", "taskrun", good.Name)
+		wantLine(t, text, `^ +Reason: +Succeeded$`)
+		wantLine(t, text, `^ +Name: +greeting$`)
+		wantLine(t, text, `^ +Value: +hi$`)
+		wantLine(t, text, `^ +Normal +Succeeded`)
+		wantLine(t, n.mustKubectl(t, "describe", "taskrun", bad.Name), `^ +Message: .*broken`)
+		wantLine(t, n.mustKubectl(t, "describe", "taskrun", bad.Name), `^ +Warning +Failed`)
+	})
+	t.Run("explain", func(t *testing.T) {
+		text := n.mustKubectl(t, "explain", "taskrun.spec.taskSpec.results")
+		for _, field := range []string{"name", "type", "description", "properties"} {
+			wantLine(t, text, `^ +`+field+`\b`)
+		}
+		wantLine(t, text, `string.*array.*object`)
+	})
+	t.Run("logs", func(t *testing.T) {
+		text := n.mustKubectl(t, "logs", good.Status.PodName, "-c", "step-hello")
+		if !strings.Contains(text, "on stdout\n") || !strings.Contains(text, "on stderr\n") {
+			t.Errorf("the log of the step: %q", text)
+		}
+		if text, want := n.mustKubectl(t, "logs", good.Status.PodName, "-c", "step-direct"), "as it is: $$ $(HOME)\n"; text != want {
+			t.Errorf("arguments arrive as they are written: got %q, want %q", text, want)
+		}
+	})
+	t.Run("wait", func(t *testing.T) {
+		n.mustKubectl(t, "wait", "--for=condition=Succeeded", "--timeout=10s", "taskrun/"+good.Name)
+	})
+}
+
+// TestExamples runs the examples that a newcomer runs first.
+func TestExamples(t *testing.T) {
+	n := newNamespace(t)
+	n.useFlags(t, sidecarLogs, largest)
+	t.Run("hello-results", func(t *testing.T) {
+		n.mustKubectl(t, "apply", "-f", "../../examples/hello-results/task.yaml")
+		name := strings.TrimPrefix(strings.TrimSpace(n.mustKubectl(t, "create", "-o", "name", "-f", "../../examples/hello-results/taskrun.yaml")), "taskrun.tekton.dev/")
+		run := &v1.TaskRun{}
+		run.Namespace, run.Name = n.name, name
+		n.finish(t, run)
+		wantSucceeded(t, run.Status.Condition())
+		got := values(run)
+		if want := v1.StringValue("Hello, sluice!"); !got["greeting"].Equal(want) {
+			t.Errorf("greeting: got %+v, want %+v", got["greeting"], want)
+		}
+		if want := v1.ArrayValue("s", "l", "u", "i", "c", "e"); !got["letters"].Equal(want) {
+			t.Errorf("letters: got %+v, want %+v", got["letters"], want)
+		}
+		if want := v1.ObjectValue(map[string]string{"length": "6", "upper": "SLUICE"}); !got["facts"].Equal(want) {
+			t.Errorf("facts: got %+v, want %+v", got["facts"], want)
+		}
+	})
+}
