@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# Builds bin/localkube and what it runs beside itself: containerd, its shim and the pause program. Does nothing for what is up to date.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+mkdir -p bin
+
+# The version that clients and components see; without it they refuse the server. It is the one that localkube/go.mod names.
+kubernetes=$(awk '$1 == "k8s.io/kubernetes" { print $2 }' localkube/go.mod)
+containerd=$(awk '$2 == "github.com/containerd/containerd/v2" { print $3 } $1 == "github.com/containerd/containerd/v2" { print $2 }' localkube/containerd/go.mod)
+
+# build NAME DIRECTORY PACKAGE FLAG... builds a program to bin/NAME, unless the files that it is made of are those of the last time.
+# The file is replaced in one step, because a cluster may be running from it.
+build() {
+    local name=$1 directory=$2 package=$3 began=$SECONDS
+    shift 3
+    local stamp="bin/.$name.stamp" digest
+    digest=$( { go version; echo "$package $*"; find "$directory" -type f \( -name '*.go' -o -name 'go.*' \) ! -name '*_test.go' -print0 |
+        sort -z | xargs -0 sha256sum; } | sha256sum)
+    if [[ -x bin/$name && -f $stamp && $(cat "$stamp") == "$digest" ]]; then
+        echo "bin/$name is up to date"
+        return
+    fi
+    echo "building bin/$name ..."
+    CGO_ENABLED=0 go build -C "$directory" -trimpath "$@" -o "$PWD/bin/$name.new" "$package"
+    mv "bin/$name.new" "bin/$name"
+    echo "$digest" >"$stamp"
+    echo "built bin/$name in $((SECONDS - began)) s"
+}
+
+version=k8s.io/component-base/version
+minor=${kubernetes#v1.}
+build localkube-pause localkube/cmd/localkube-pause . -ldflags "-s -w"
+for program in containerd containerd-shim-runc-v2; do
+    build "$program" localkube/containerd "github.com/containerd/containerd/v2/cmd/$program" \
+        -tags "no_btrfs no_devmapper no_zfs" -ldflags "-s -w -X github.com/containerd/containerd/v2/version.Version=$containerd"
+done
+[[ -t 1 || -x bin/localkube ]] || echo "the first build of bin/localkube compiles all of Kubernetes: 7 minutes or so on two cores"
+build localkube localkube . \
+    -ldflags "-s -w -X $version.gitVersion=$kubernetes -X $version.gitMajor=1 -X $version.gitMinor=${minor%%.*}"
+ln -sfn localkube bin/kubectl

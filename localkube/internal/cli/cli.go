@@ -1,0 +1,75 @@
+// Package cli is the command line of localkube.
+package cli
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
+
+	"github.com/sluice-ci/sluice/localkube/internal/state"
+)
+
+// Run is the main function for everything that is not a component of Kubernetes. It returns the exit status.
+func Run() int {
+	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGINT, unix.SIGTERM)
+	defer stop()
+	if err := newRoot().ExecuteContext(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "error:", err)
+		return 1
+	}
+	return 0
+}
+
+func newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:               "localkube",
+		Short:             "A real Kubernetes for one machine, in one binary",
+		SilenceUsage:      true,
+		SilenceErrors:     true,
+		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
+	}
+	root.AddCommand(newUp(), newDown(), newStatus(), newKubeconfig(), newRegistry(), newLoad(), newKubectl(), newSupervisor())
+	return root
+}
+
+// dirFlag adds the flag --dir, which every command has.
+func dirFlag(cmd *cobra.Command) *dirValue {
+	d := &dirValue{}
+	cmd.Flags().StringVar(&d.given, "dir", "", "directory of the cluster (default $XDG_STATE_HOME/localkube or ~/.local/state/localkube)")
+	return d
+}
+
+type dirValue struct{ given string }
+
+// dir is the absolute path of what was given.
+func (d *dirValue) dir() (state.Dir, error) {
+	if d.given == "" {
+		return state.DefaultDir()
+	}
+	path, err := filepath.Abs(d.given)
+	if err != nil {
+		return "", fmt.Errorf("cannot resolve directory %q: %w", d.given, err)
+	}
+	return state.Dir(path), nil
+}
+
+// existing is the directory and what is known about the cluster in it, which must be there.
+func (d *dirValue) existing() (state.Dir, state.Cluster, error) {
+	dir, err := d.dir()
+	if err != nil {
+		return "", state.Cluster{}, err
+	}
+	c, ok, err := dir.LoadCluster()
+	if err != nil {
+		return "", state.Cluster{}, err
+	}
+	if !ok {
+		return "", state.Cluster{}, fmt.Errorf("cannot find a cluster in %q: bring one up with `localkube up`, or name another with --dir", dir)
+	}
+	return dir, c, nil
+}

@@ -1,0 +1,95 @@
+package component
+
+import (
+	"fmt"
+
+	"github.com/sluice-ci/sluice/localkube/internal/pki"
+	"github.com/sluice-ci/sluice/localkube/internal/role"
+)
+
+// EtcdSpec is the store. Its data is as disposable as the cluster: it does not wait for the disk.
+func (c Cluster) EtcdSpec() Spec {
+	client := fmt.Sprintf("https://%s:%d", loopback, c.EtcdPort)
+	// There are no peers; the port is one that the kernel picks and that nobody is told.
+	const peer = "https://" + loopback + ":0"
+	return Spec{
+		Name: role.Etcd,
+		Args: []string{
+			"--name=localkube",
+			"--data-dir=" + c.Dir.Path("etcd"),
+			"--listen-client-urls=" + client,
+			"--advertise-client-urls=" + client,
+			"--listen-peer-urls=" + peer,
+			"--initial-advertise-peer-urls=" + peer,
+			"--initial-cluster=localkube=" + peer,
+			"--cert-file=" + c.Dir.Cert(pki.Etcd),
+			"--key-file=" + c.Dir.Key(pki.Etcd),
+			"--trusted-ca-file=" + c.Dir.Cert(pki.EtcdCA),
+			"--client-cert-auth=true",
+			"--peer-cert-file=" + c.Dir.Cert(pki.Etcd),
+			"--peer-key-file=" + c.Dir.Key(pki.Etcd),
+			"--peer-trusted-ca-file=" + c.Dir.Cert(pki.EtcdCA),
+			"--peer-client-cert-auth=true",
+			"--unsafe-no-fsync=true",
+			// The only member wins its election after one time-out; the default is a second.
+			"--heartbeat-interval=25",
+			"--election-timeout=250",
+			"--snapshot-count=10000",
+			"--quota-backend-bytes=8589934592",
+			"--max-request-bytes=8388608",
+			"--logger=zap",
+			"--log-level=warn",
+		},
+		Healthy: tlsProbe(client+"/health", c.Dir, pki.EtcdCA, pki.EtcdClient),
+	}
+}
+
+// APIServerSpec is the API server.
+func (c Cluster) APIServerSpec() Spec {
+	args := []string{
+		"--bind-address=" + c.apiBind(),
+		fmt.Sprintf("--secure-port=%d", c.APIPort),
+		"--tls-cert-file=" + c.Dir.Cert(pki.APIServer),
+		"--tls-private-key-file=" + c.Dir.Key(pki.APIServer),
+		"--client-ca-file=" + c.Dir.Cert(pki.CA),
+		"--anonymous-auth=false",
+		"--authorization-mode=Node,RBAC",
+		"--allow-privileged=true",
+		fmt.Sprintf("--etcd-servers=https://%s:%d", loopback, c.EtcdPort),
+		"--etcd-cafile=" + c.Dir.Cert(pki.EtcdCA),
+		"--etcd-certfile=" + c.Dir.Cert(pki.EtcdClient),
+		"--etcd-keyfile=" + c.Dir.Key(pki.EtcdClient),
+		"--service-cluster-ip-range=" + ServiceCIDR,
+		"--service-account-issuer=https://kubernetes.default.svc",
+		"--service-account-key-file=" + c.Dir.Path("pki", pki.ServiceAccount+".pub"),
+		"--service-account-signing-key-file=" + c.Dir.Key(pki.ServiceAccount),
+		// Far above what one machine can do, so that the limits of a benchmark are those of the machine.
+		"--max-requests-inflight=3000",
+		"--max-mutating-requests-inflight=1000",
+	}
+	if c.APIOnly {
+		args = append(args,
+			"--advertise-address="+loopback,
+			// A loopback address is refused for the endpoints of the Service kubernetes, and nothing would use them.
+			"--endpoint-reconciler-type=none",
+			"--enable-admission-plugins=NodeRestriction",
+			// Nobody makes the service account "default" of a new namespace without a controller manager, and pods are refused without it.
+			"--disable-admission-plugins=ServiceAccount",
+		)
+	} else {
+		args = append(args,
+			"--advertise-address="+c.Uplink.Node.String(),
+			"--enable-admission-plugins=NodeRestriction",
+			"--kubelet-certificate-authority="+c.Dir.Cert(pki.CA),
+			"--kubelet-client-certificate="+c.Dir.Cert(pki.KubeletClient),
+			"--kubelet-client-key="+c.Dir.Key(pki.KubeletClient),
+			"--kubelet-preferred-address-types=InternalIP",
+		)
+	}
+	return Spec{Name: role.APIServer, Args: args, Healthy: tlsProbe(c.APIURL()+"/readyz", c.Dir, pki.CA, pki.Admin)}
+}
+
+// APIURL is the API server's address as clients on this machine and the components on the node name it.
+func (c Cluster) APIURL() string {
+	return fmt.Sprintf("https://%s:%d", loopback, c.APIPort)
+}

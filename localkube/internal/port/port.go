@@ -1,0 +1,98 @@
+// Package port finds out which TCP ports of the loopback address can be had, and who has those that cannot.
+package port
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+const loopback = "127.0.0.1"
+
+// Listen takes the port of the loopback address; 0 takes any that is free. The error names the process that has it, if we may see that.
+func Listen(port int) (*net.TCPListener, error) {
+	listener, err := net.ListenTCP("tcp4", &net.TCPAddr{IP: net.ParseIP(loopback), Port: port})
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, fmt.Errorf("cannot use port %d: it is in use by %s", port, owner(port))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot use port %d: %w", port, err)
+	}
+	return listener, nil
+}
+
+// Number is the port that the listener has.
+func Number(listener *net.TCPListener) int {
+	return listener.Addr().(*net.TCPAddr).Port
+}
+
+// Free returns a port that nobody has at the moment.
+func Free() (int, error) {
+	listener, err := Listen(0)
+	if err != nil {
+		return 0, err
+	}
+	return Number(listener), listener.Close()
+}
+
+// owner describes the process that listens on the port.
+func owner(port int) string {
+	table, err := os.ReadFile("/proc/net/tcp")
+	if err != nil {
+		return "another process"
+	}
+	inode, ok := listeningInode(string(table), port)
+	if !ok {
+		return "another process"
+	}
+	descriptors, err := filepath.Glob("/proc/[0-9]*/fd/*")
+	if err != nil {
+		return "another process"
+	}
+	for _, descriptor := range descriptors {
+		if target, err := os.Readlink(descriptor); err == nil && target == "socket:["+inode+"]" {
+			pid := strings.Split(descriptor, "/")[2]
+			return fmt.Sprintf("process %s (%s)", pid, commandLine(pid))
+		}
+	}
+	return "another user's process"
+}
+
+// listeningInode finds the socket that listens on the port in the text of /proc/net/tcp (proc_net_tcp in the kernel's documentation):
+// the second field is address:port in hexadecimal, the fourth the state, the tenth the inode.
+func listeningInode(table string, port int) (string, bool) {
+	const listening = "0A"
+	for line := range strings.Lines(table) {
+		fields := strings.Fields(line)
+		if len(fields) < 10 || fields[3] != listening {
+			continue
+		}
+		_, hexPort, ok := strings.Cut(fields[1], ":")
+		if !ok {
+			continue
+		}
+		if number, err := strconv.ParseUint(hexPort, 16, 16); err == nil && int(number) == port {
+			return fields[9], true
+		}
+	}
+	return "", false
+}
+
+// commandLine is what the process was started with, shortened.
+func commandLine(pid string) string {
+	const longest = 80
+	content, err := os.ReadFile("/proc/" + pid + "/cmdline")
+	if err != nil {
+		return "unknown command"
+	}
+	line := strings.TrimSpace(strings.ReplaceAll(string(content), "\x00", " "))
+	if len(line) > longest {
+		line = line[:longest] + "…"
+	}
+	return line
+}

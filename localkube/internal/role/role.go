@@ -1,0 +1,76 @@
+// Package role holds the parts of Kubernetes that the one binary can be: each is the component's own command, under its own name.
+package role
+
+import (
+	"context"
+	"os"
+	_ "time/tzdata" // the API server and the controller manager evaluate time zones of CronJobs
+
+	"github.com/spf13/cobra"
+	"go.etcd.io/etcd/server/v3/etcdmain"
+	"k8s.io/component-base/cli"
+	_ "k8s.io/component-base/logs/json/register"          // the JSON log format, as the components' own binaries have it
+	_ "k8s.io/component-base/metrics/prometheus/clientgo" // client metrics, likewise
+	_ "k8s.io/component-base/metrics/prometheus/version"  // version metric, likewise
+	"k8s.io/kubectl/pkg/cmd"
+	"k8s.io/kubectl/pkg/cmd/util"
+	apiserver "k8s.io/kubernetes/cmd/kube-apiserver/app"
+	controllermanager "k8s.io/kubernetes/cmd/kube-controller-manager/app"
+	proxy "k8s.io/kubernetes/cmd/kube-proxy/app"
+	scheduler "k8s.io/kubernetes/cmd/kube-scheduler/app"
+	kubelet "k8s.io/kubernetes/cmd/kubelet/app"
+)
+
+// The names of the roles, which are the names that the components have everywhere else.
+const (
+	Etcd              = "etcd"
+	APIServer         = "kube-apiserver"
+	ControllerManager = "kube-controller-manager"
+	Scheduler         = "kube-scheduler"
+	Kubelet           = "kubelet"
+	Proxy             = "kube-proxy"
+	Kubectl           = "kubectl"
+)
+
+// Known reports whether name is one of the roles above.
+func Known(name string) bool {
+	switch name {
+	case Etcd, APIServer, ControllerManager, Scheduler, Kubelet, Proxy, Kubectl:
+		return true
+	}
+	return false
+}
+
+// Run is the component's main function: it takes over the process and returns its exit status.
+// args are the arguments after the role's name.
+func Run(name string, args []string) int {
+	// The components read os.Args themselves, each in its own way, so the role's name has to stand where a program's name stands.
+	os.Args = append([]string{name}, args...)
+	if name == Etcd {
+		etcdmain.Main(os.Args)
+		return 0
+	}
+	if name == Kubectl {
+		if err := cli.RunNoErrOutput(cmd.NewDefaultKubectlCommand()); err != nil {
+			util.CheckErr(err) // prints what kubectl prints, and exits
+		}
+		return 0
+	}
+	return cli.Run(command(name))
+}
+
+func command(name string) *cobra.Command {
+	switch name {
+	case APIServer:
+		return apiserver.NewAPIServerCommand()
+	case ControllerManager:
+		return controllermanager.NewControllerManagerCommand()
+	case Scheduler:
+		return scheduler.NewSchedulerCommand()
+	case Kubelet:
+		return kubelet.NewKubeletCommand(context.Background())
+	case Proxy:
+		return proxy.NewProxyCommand()
+	}
+	return &cobra.Command{Use: name}
+}

@@ -1,0 +1,129 @@
+package state
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// Process identifies a process beyond the reuse of its number: by number, start time and boot of the machine.
+type Process struct {
+	// PID is the number, in the PID namespace of whoever recorded it.
+	PID int `json:"pid"`
+	// Start is the start time in clock ticks since boot, field 22 of /proc/PID/stat; it is the same in every PID namespace.
+	Start uint64 `json:"start"`
+	// Boot is the boot's random identifier from /proc/sys/kernel/random/boot_id.
+	Boot string `json:"boot"`
+}
+
+// Identify returns the identity of the running process with that number.
+func Identify(pid int) (Process, error) {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return Process{}, fmt.Errorf("cannot identify process %d: %w", pid, err)
+	}
+	s, err := parseStat(stat)
+	if err != nil {
+		return Process{}, fmt.Errorf("cannot identify process %d: %w", pid, err)
+	}
+	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return Process{}, fmt.Errorf("cannot identify this boot: %w", err)
+	}
+	return Process{PID: pid, Start: s.start, Boot: strings.TrimSpace(string(boot))}, nil
+}
+
+// Alive reports whether exactly this process still runs. A process that ended and was not waited for does not count as running.
+func (p Process) Alive() bool {
+	if p.PID <= 0 {
+		return false
+	}
+	now, err := Identify(p.PID)
+	if err != nil || now != p {
+		return false
+	}
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.PID))
+	if err != nil {
+		return false
+	}
+	s, err := parseStat(stat)
+	return err == nil && s.state != 'Z' && s.state != 'X'
+}
+
+type procStat struct {
+	state byte
+	start uint64
+}
+
+// parseStat reads what we need of /proc/PID/stat (proc(5)). The second field is the program's name in parentheses, and may
+// itself contain spaces and parentheses, so counting begins after the last one.
+func parseStat(stat []byte) (procStat, error) {
+	const startField, firstFieldAfterName = 22, 3
+	end := bytes.LastIndexByte(stat, ')')
+	if end < 0 {
+		return procStat{}, errors.New("no program name in stat")
+	}
+	fields := strings.Fields(string(stat[end+1:]))
+	if len(fields) <= startField-firstFieldAfterName {
+		return procStat{}, fmt.Errorf("only %d fields in stat", len(fields))
+	}
+	start, err := strconv.ParseUint(fields[startField-firstFieldAfterName], 10, 64)
+	if err != nil {
+		return procStat{}, fmt.Errorf("cannot parse start time: %w", err)
+	}
+	return procStat{state: fields[0][0], start: start}, nil
+}
+
+// HostPIDs maps the process numbers in the PID namespace of the given process to those in ours.
+// It is the identity where the two namespaces are the same.
+func HostPIDs(of Process) (map[int]int, error) {
+	namespace, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/pid", of.PID))
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the PID namespace of process %d: %w", of.PID, err)
+	}
+	links, err := filepath.Glob("/proc/[0-9]*/ns/pid")
+	if err != nil {
+		return nil, fmt.Errorf("cannot list processes: %w", err)
+	}
+	pids := map[int]int{}
+	for _, link := range links {
+		if other, err := os.Readlink(link); err != nil || other != namespace {
+			continue // also a process that has just ended
+		}
+		host, err := strconv.Atoi(strings.Split(link, "/")[2])
+		if err != nil {
+			return nil, fmt.Errorf("cannot parse %q: %w", link, err)
+		}
+		status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", host))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("cannot read the status of process %d: %w", host, err)
+		}
+		if inner, ok := innermostPID(string(status)); ok {
+			pids[inner] = host
+		}
+	}
+	return pids, nil
+}
+
+// innermostPID finds the number that a process has in its own PID namespace: the last on the NSpid line of /proc/PID/status.
+func innermostPID(status string) (int, bool) {
+	for line := range strings.Lines(status) {
+		if rest, ok := strings.CutPrefix(line, "NSpid:"); ok {
+			numbers := strings.Fields(rest)
+			if len(numbers) == 0 {
+				return 0, false
+			}
+			pid, err := strconv.Atoi(numbers[len(numbers)-1])
+			return pid, err == nil
+		}
+	}
+	return 0, false
+}

@@ -1,0 +1,102 @@
+package state
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/netip"
+	"os"
+	"time"
+)
+
+// Cluster is what `up` decides about a cluster. It stays as it is when the cluster is started again in the same directory.
+type Cluster struct {
+	// APIOnly says that there is no node, only etcd and the API server.
+	APIOnly bool `json:"apiOnly"`
+	// APIPort is the API server's port on the loopback address of the host.
+	APIPort int `json:"apiPort"`
+	// EtcdPort is etcd's port: on the host's loopback address if there is no node, else in the node's network.
+	EtcdPort int `json:"etcdPort"`
+	// RegistryPort is the image registry's port on the loopback addresses of the host and of the node; 0 without a node.
+	RegistryPort int `json:"registryPort,omitempty"`
+	// Uplink joins the node's network with the host's; zero without a node.
+	Uplink Uplink `json:"uplink,omitzero"`
+	// Supervisor is the process that owns all others. A cluster that is being started, or was stopped, may have none.
+	Supervisor Process `json:"supervisor,omitzero"`
+}
+
+// Uplink is the pair of virtual network devices between the host and the node.
+type Uplink struct {
+	// Host is the host's address with the length of the network's prefix.
+	Host netip.Prefix `json:"host"`
+	// Node is the node's address in the same network.
+	Node netip.Addr `json:"node"`
+	// MTU is the largest packet in bytes.
+	MTU int `json:"mtu"`
+}
+
+// Component is a process of the cluster as the supervisor records it.
+type Component struct {
+	Name string `json:"name"`
+	// Process is numbered as the supervisor sees it; see HostPIDs.
+	Process Process `json:"process"`
+	// Since is when it was started.
+	Since time.Time `json:"since"`
+	// Ended is how it ended, empty while it runs.
+	Ended string `json:"ended,omitempty"`
+}
+
+const (
+	clusterFile    = "cluster.json"
+	componentsFile = "components.json"
+)
+
+// LoadCluster reads what is known about the cluster; ok is false if there is none in this directory.
+func (d Dir) LoadCluster() (c Cluster, ok bool, err error) {
+	ok, err = d.load(clusterFile, &c)
+	return c, ok, err
+}
+
+// SaveCluster writes it.
+func (d Dir) SaveCluster(c Cluster) error { return d.save(clusterFile, c) }
+
+// LoadComponents reads what the supervisor recorded about its processes; there are none before it started one.
+func (d Dir) LoadComponents() ([]Component, error) {
+	var components []Component
+	_, err := d.load(componentsFile, &components)
+	return components, err
+}
+
+// SaveComponents writes it.
+func (d Dir) SaveComponents(components []Component) error { return d.save(componentsFile, components) }
+
+func (d Dir) load(name string, into any) (bool, error) {
+	content, err := os.ReadFile(d.Path(name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("cannot read state %q: %w", d.Path(name), err)
+	}
+	if err := json.Unmarshal(content, into); err != nil {
+		return false, fmt.Errorf("cannot parse state %q: %w", d.Path(name), err)
+	}
+	return true, nil
+}
+
+// save replaces the file in one step, so that a reader never sees half of it.
+func (d Dir) save(name string, value any) error {
+	content, err := json.MarshalIndent(value, "", "  ")
+	if err != nil {
+		return fmt.Errorf("cannot encode state %q: %w", name, err)
+	}
+	path := d.Path(name)
+	if err := os.WriteFile(path+".new", append(content, '\n'), 0o600); err != nil {
+		return fmt.Errorf("cannot write state %q: %w", path, err)
+	}
+	if err := os.Rename(path+".new", path); err != nil {
+		return fmt.Errorf("cannot replace state %q: %w", path, err)
+	}
+	return nil
+}
