@@ -1,0 +1,229 @@
+package pod
+
+import (
+	"errors"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/yaml"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/config"
+	"github.com/sluice-ci/sluice/internal/entrypoint/script"
+)
+
+var update = flag.Bool("update", false, "write golden files instead of comparing with them")
+
+// input is a TaskRun of the given task with everything that a pod depends on fixed.
+func input(spec v1.TaskSpec, change ...func(*Input)) Input {
+	spec.SetDefaults()
+	in := Input{
+		TaskRun: &v1.TaskRun{ObjectMeta: metav1.ObjectMeta{
+			Name: "build", Namespace: "ci", UID: types.UID("11111111-2222-3333-4444-555555555555"),
+		}},
+		Spec:     &spec,
+		Config:   config.Default(),
+		Nonce:    "NONCE",
+		Image:    "registry.example/inpod@sha256:0000",
+		Delivery: ImageVolume,
+	}
+	for _, f := range change {
+		f(&in)
+	}
+	return in
+}
+
+func sidecarLogs(in *Input) {
+	in.Config.Flags = config.Flags{ResultsFrom: config.SidecarLogs, MaxResultSize: 100000}
+}
+
+func command(name string, argv ...string) v1.Step {
+	return v1.Step{Name: name, Image: "busybox:1", Command: argv[:1], Args: argv[1:]}
+}
+
+func TestBuildGolden(t *testing.T) {
+	results := []v1.TaskResult{{Name: "digest"}, {Name: "images", Type: v1.TypeArray}}
+	cases := map[string]struct {
+		reason string
+		in     Input
+	}{
+		"one-step": {"the smallest task has one container and no volume that it does not need",
+			input(v1.TaskSpec{Steps: []v1.Step{command("", "true")}})},
+		"termination-message": {"in the default mode results travel with the steps, and no sidecar is there",
+			input(v1.TaskSpec{Results: results, Steps: []v1.Step{command("one", "echo", "1"), command("two", "echo", "2")}})},
+		"sidecar-logs": {"the results sidecar comes last, sees everything read-only, and no init container gates the first step",
+			input(v1.TaskSpec{Results: results, Steps: []v1.Step{command("one", "echo", "1"), command("two", "echo", "2")}}, sidecarLogs)},
+		"sidecar-logs-without-results": {"a task without results carries no sidecar",
+			input(v1.TaskSpec{Steps: []v1.Step{command("one", "true")}}, sidecarLogs)},
+		"init-container": {"without image volumes one init container copies the binary",
+			input(v1.TaskSpec{Steps: []v1.Step{command("one", "true")}}, func(in *Input) { in.Delivery = InitContainer })},
+		"script": {"a script travels encoded, so that Kubernetes expands nothing in it; its arguments follow",
+			input(v1.TaskSpec{Steps: []v1.Step{{Name: "s", Image: "bash:1", Script: "echo $$ $(date)", Args: []string{"a"}, WorkingDir: "src/$x"}}})},
+		"sidecar": {"a task's sidecar is a native one, its readiness holds back the first step",
+			input(v1.TaskSpec{Steps: []v1.Step{command("one", "true")}, Sidecars: []v1.Sidecar{
+				{Name: "registry", Image: "registry:2", Ports: []corev1.ContainerPort{{ContainerPort: 5000}}, ReadinessProbe: &corev1.Probe{PeriodSeconds: 2}},
+				{Name: "logger", Image: "busybox:1", Script: "tail -f /dev/null"},
+			}})},
+		"workspaces": {"workspaces are mounted in every step, unbound optional ones in none",
+			input(v1.TaskSpec{
+				Workspaces: []v1.WorkspaceDeclaration{{Name: "source", ReadOnly: true}, {Name: "cache", MountPath: "/cache"}, {Name: "extra", Optional: true}},
+				Steps:      []v1.Step{command("one", "true")},
+			}, func(in *Input) {
+				in.TaskRun.Spec.Workspaces = []v1.WorkspaceBinding{
+					{Name: "source", SubPath: "a", ConfigMap: &corev1.ConfigMapVolumeSource{LocalObjectReference: corev1.LocalObjectReference{Name: "modules"}}},
+					{Name: "cache", EmptyDir: &corev1.EmptyDirVolumeSource{}},
+				}
+			})},
+		"metadata": {"labels and annotations of the run are carried to the pod, kubectl's bookkeeping is not",
+			input(v1.TaskSpec{Steps: []v1.Step{command("one", "true")}}, func(in *Input) {
+				in.TaskRun.Labels = map[string]string{"team": "release"}
+				in.TaskRun.Annotations = map[string]string{"chains.tekton.dev/signed": "true", corev1.LastAppliedConfigAnnotation: "{}"}
+				in.TaskRun.Spec.TaskRef = &v1.TaskRef{Name: "build-image"}
+				in.TaskRun.Spec.ServiceAccountName = "builder"
+			})},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			got, err := Build(tc.in)
+			if err != nil {
+				t.Fatalf("%s: %v", tc.reason, err)
+			}
+			text, err := yaml.Marshal(got)
+			if err != nil {
+				t.Fatal(err)
+			}
+			file := filepath.Join("testdata", name+".yaml")
+			if *update {
+				if err := os.WriteFile(file, text, 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(string(want), string(text)); diff != "" {
+				t.Errorf("%s: -want +got:\n%s", tc.reason, diff)
+			}
+		})
+	}
+}
+
+// TestScriptArrivesUnchanged: what a user writes in a script must not be touched by the kubelet, which expands $(NAME)
+// and folds $$ in arguments.
+func TestScriptArrivesUnchanged(t *testing.T) {
+	text := "#!/bin/sh\necho '$$' \"$(date)\" $(HOME) \\ ` \x00 é\n"
+	p, err := Build(input(v1.TaskSpec{Steps: []v1.Step{{Name: "s", Image: "i", Script: text}}}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var pieces []string
+	args := p.Spec.Containers[0].Args
+	for i, arg := range args {
+		if arg == "-script" {
+			pieces = append(pieces, args[i+1])
+		}
+		if strings.Contains(arg, "$") {
+			t.Errorf("argument %d holds a $, which the kubelet interprets: %q", i, arg)
+		}
+	}
+	var got strings.Builder
+	if err := script.Decode(&got, pieces); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(text, got.String()); diff != "" {
+		t.Errorf("script: -want +got:\n%s", diff)
+	}
+}
+
+func TestBuildLimits(t *testing.T) {
+	random := noise(1 << 20)
+	cases := map[string]struct {
+		reason string
+		step   v1.Step
+		want   string // part of the LimitError; empty where the pod is fine
+	}{
+		"LargestArgument": {"Linux takes 131071 bytes in one argument", command("s", "echo", strings.Repeat("x", 131071)), ""},
+		"ArgumentTooLong": {"one more fails in the kernel with a message that nobody understands", command("s", "echo", strings.Repeat("x", 131072)), "spec.steps[0].args[0]: 131072 bytes"},
+		"FoldedArgument":  {"Kubernetes makes each $$ one byte before Linux counts", command("s", "echo", strings.Repeat("$$", 131071)), ""},
+		"EnvTooLong":      {"a variable counts with its name", v1.Step{Image: "i", Command: []string{"x"}, Env: []corev1.EnvVar{{Name: "BIG", Value: strings.Repeat("x", 131068)}}}, "spec.steps[0].env[0].value: 131072 bytes"},
+		"LargeScript":     {"a script of a megabyte that does not compress fits", v1.Step{Image: "i", Script: random[:1000000]}, ""},
+		"ScriptTooLarge":  {"a pod is one API object", v1.Step{Image: "i", Script: random + random[:700000]}, "more than the limit"},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			_, err := Build(input(v1.TaskSpec{Steps: []v1.Step{tc.step}}))
+			var limit *LimitError
+			switch {
+			case tc.want == "" && err != nil:
+				t.Errorf("%s: %v", tc.reason, err)
+			case tc.want != "" && (!errors.As(err, &limit) || !strings.Contains(err.Error(), tc.want)):
+				t.Errorf("%s: want a LimitError with %q, got %v", tc.reason, tc.want, err)
+			}
+		})
+	}
+}
+
+// noise is text with six random bits in each byte, so that compression and base64 cancel each other.
+func noise(n int) string {
+	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+	b := make([]byte, n)
+	state := uint64(88172645463325252)
+	for i := range b {
+		state ^= state << 13
+		state ^= state >> 7
+		state ^= state << 17
+		b[i] = alphabet[state%64]
+	}
+	return string(b)
+}
+
+func TestNonce(t *testing.T) {
+	spec := v1.TaskSpec{Results: []v1.TaskResult{{Name: "r"}}, Steps: []v1.Step{command("one", "true")}}
+	with, err := Build(input(spec, sidecarLogs))
+	if err != nil {
+		t.Fatal(err)
+	}
+	Trim(with) // as the cache holds it
+	if nonce, ok := Nonce(with); !ok || nonce != "NONCE" {
+		t.Errorf("the nonce is read from the pod that was made with it, also when trimmed: got %q, %v", nonce, ok)
+	}
+	without, err := Build(input(spec))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if nonce, ok := Nonce(without); ok {
+		t.Errorf("a pod without a results sidecar has no nonce: got %q", nonce)
+	}
+}
+
+func TestDeliveryFor(t *testing.T) {
+	cases := map[string]struct {
+		reason                string
+		setting, major, minor string
+		want                  Delivery
+		fails                 bool
+	}{
+		"Since":    {"on by default since 1.35", "auto", "1", "35", ImageVolume, false},
+		"Before":   {"off by default before", "auto", "1", "34", InitContainer, false},
+		"Provider": {"providers append to the minor version", "auto", "1", "37+", ImageVolume, false},
+		"Forced":   {"a setting wins over the version", "init-container", "1", "37", InitContainer, false},
+		"Typo":     {"a setting that is unknown is refused", "image-volumes", "1", "37", "", true},
+		"Unknown":  {"a version that says nothing is not guessed", "auto", "", "", "", true},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			got, err := DeliveryFor(tc.setting, tc.major, tc.minor)
+			if got != tc.want || (err != nil) != tc.fails {
+				t.Errorf("%s: want %q, got %q, %v", tc.reason, tc.want, got, err)
+			}
+		})
+	}
+}
