@@ -1,0 +1,196 @@
+#!/usr/bin/env bash
+# The whole way once: builds and starts a Kubernetes on this machine, puts Sluice on it, and runs a pipeline that hands a
+# software bill of materials of some hundred kilobytes from task to task as a result.
+#
+# usage: hack/demo.sh        (make demo)
+#
+# The cluster stays up until `make down`. Run again, everything that is there is used again. Interrupted, the demo takes
+# the cluster down that it started. LOCALKUBE_DIR and LOCALKUBE_API_PORT name another cluster than the default one.
+set -euo pipefail
+. "$(dirname "$0")/env.sh"
+cd "$root"
+export PATH="$root/bin:$PATH"
+
+readonly steps=8 namespace=default log=.cache/demo/build.log
+readonly example=examples/sbom-pipeline
+cluster=(${LOCALKUBE_DIR:+--dir "$LOCALKUBE_DIR"})
+began=$SECONDS step=0 child='' started='' restore=''
+
+bold='' plain='' terminal=''
+if [ -t 1 ]; then
+	terminal=yes
+	[ -n "${NO_COLOR:-}" ] || bold=$'\e[1m' plain=$'\e[0m'
+fi
+
+# clock writes a number of seconds as people say it.
+clock() { if (($1 < 60)); then printf '%d s' "$1"; else printf '%dm%02ds' $(($1 / 60)) $(($1 % 60)); fi; }
+
+headline() {
+	step=$((step + 1))
+	printf '\n%s[%d/%d] %s%s%s\n' "$bold" "$step" "$steps" "$1" "$plain" "${2:+ ($2)}"
+}
+
+# show prints a command as a person would type it, and runs it.
+show() {
+	printf '  $ %s\n' "$(typed "$@")"
+	"$@" 2>&1 | sed 's/^/  /'
+}
+
+# typed quotes what the shell would take apart.
+typed() {
+	local word line=''
+	for word in "$@"; do
+		[[ $word =~ ^[A-Za-z0-9_./:=@,-]+$ ]] || word="'$word'"
+		line+="${line:+ }$word"
+	done
+	printf '%s' "$line"
+}
+
+# work runs a command whose output goes to the log, and tells every so often that it goes on. The command gets a process
+# group of its own, so that everything it started can be ended with it.
+work() {
+	local what=$1 start=$SECONDS told=0
+	shift
+	printf -- '--- %s: %s\n' "$what" "$*" >>"$log"
+	local from
+	from=$(wc -l <"$log")
+	set -m
+	"$@" >>"$log" 2>&1 </dev/null &
+	child=$!
+	set +m
+	while kill -0 "$child" 2>/dev/null; do
+		wait_a_second
+		if [ -n "$terminal" ]; then
+			printf '\r  %s … %s  ' "$what" "$(clock $((SECONDS - start)))"
+		elif ((SECONDS - start >= told + 30)); then
+			told=$((SECONDS - start))
+			printf '  %s … %s\n' "$what" "$(clock $told)"
+		fi
+	done
+	local status=0
+	wait "$child" || status=$?
+	child=''
+	[ -z "$terminal" ] || printf '\r\e[K'
+	if ((status != 0)); then
+		printf '  %s failed after %s; the end of %s:\n\n' "$what" "$(clock $((SECONDS - start)))" "$log"
+		tail -n +"$((from + 1))" "$log" | tail -n 25 | sed 's/^/    /'
+		die "$what failed" "the whole output is in $log"
+	fi
+	printf '  %s: %s\n' "$what" "$(clock $((SECONDS - start)))"
+}
+
+# wait_a_second lets a second pass, or less when the command has ended by then.
+wait_a_second() {
+	local tick
+	for tick in 1 2 3 4 5; do
+		kill -0 "$child" 2>/dev/null || return 0
+		sleep 0.2
+	done
+}
+
+# interrupted leaves nothing behind that this demo has started.
+interrupted() {
+	trap '' INT TERM
+	printf '\n\ninterrupted: cleaning up\n'
+	if [ -n "$child" ]; then
+		kill -TERM -- "-$child" 2>/dev/null || true
+		wait "$child" 2>/dev/null || true
+	fi
+	if [ -n "$started" ]; then
+		localkube down "${cluster[@]}" || true
+	elif [ -n "$restore" ]; then
+		kubectl patch cm feature-flags -n tekton-pipelines -p "$restore" || true
+	fi
+	exit 130
+}
+trap interrupted INT TERM
+
+up() {
+	if localkube status "${cluster[@]}" >/dev/null 2>&1; then
+		printf '  the cluster is up already\n'
+	else
+		started=yes
+		work 'starting the cluster' localkube up "${cluster[@]}" ${LOCALKUBE_API_PORT:+--api-port "$LOCALKUBE_API_PORT"}
+	fi
+	KUBECONFIG=$(localkube kubeconfig --path "${cluster[@]}")
+	export KUBECONFIG
+	show kubectl get nodes
+}
+
+# modules puts the table of Go modules into a ConfigMap. It is made anew, as the modules may have changed.
+modules() {
+	local folders table=.cache/demo/modules.tsv
+	folders=$(git ls-files --cached --others --exclude-standard -- 'go.mod' '*/go.mod' | xargs -n 1 dirname)
+	# shellcheck disable=SC2086 # one word for each folder
+	go run ./hack/demo/modules $folders >"$table"
+	kubectl create configmap sbom-modules -n "$namespace" --from-file="$table" --dry-run=client -o yaml |
+		kubectl apply --server-side --force-conflicts -f - | sed 's/^/  /'
+	printf '  %s modules of %s go.mod files\n' "$(wc -l <"$table")" "$(wc -w <<<"$folders")"
+}
+
+# start creates a run of the pipeline and sets run to its name.
+start() {
+	printf '  $ %s\n' "kubectl create -f $example/pipelinerun.yaml"
+	run=$(kubectl create -n "$namespace" -f "$example/pipelinerun.yaml" -o name)
+	printf '  %s created\n' "$run"
+	run=${run#*/}
+}
+
+# table prints the log of the last task.
+table() {
+	local pod
+	pod=$(kubectl get taskruns -n "$namespace" -l "tekton.dev/pipelineRun=$1,tekton.dev/pipelineTask=report" -o 'jsonpath={.items[0].status.podName}')
+	printf '\n'
+	show kubectl logs -n "$namespace" "$pod" -c step-print
+}
+
+mkdir -p "$(dirname "$log")"
+: >"$log"
+
+headline 'Checking what this machine needs'
+work 'checking and installing' hack/install-deps.sh
+
+headline 'Building Kubernetes' 'the first time about 7 minutes on two cores; later nothing'
+work 'building localkube, containerd and kubectl' hack/build-localkube.sh
+
+headline 'Starting a cluster on this machine'
+up
+
+headline 'Building Sluice and putting it on the cluster' 'the first time about 2 minutes'
+work 'building images and deploying' hack/deploy.sh
+work 'building the demo' go build -o bin/demo-show ./hack/demo/show
+work 'making the image that the steps run in' hack/images/busybox.sh "${cluster[@]}"
+
+headline 'Switching large results on' 'these lines do the same on any cluster'
+show kubectl patch cm feature-flags -n tekton-pipelines -p '{"data":{"results-from":"sidecar-logs"}}'
+show kubectl apply -f config/enable-log-access-to-controller/
+show kubectl patch cm feature-flags -n tekton-pipelines -p '{"data":{"max-result-size":"1000000"}}'
+
+headline 'Running a pipeline with large results'
+show kubectl apply -n "$namespace" -f "$example/task-make-sbom.yaml" -f "$example/task-check-sbom.yaml" -f "$example/task-report.yaml" -f "$example/pipeline.yaml"
+modules
+start
+demo-show --namespace "$namespace" "$run" | sed 's/^/  /'
+table "$run"
+
+headline 'The same with termination messages' 'the default of results-from; this run has to fail, and to say why'
+restore='{"data":{"results-from":"sidecar-logs"}}'
+show kubectl patch cm feature-flags -n tekton-pipelines -p '{"data":{"results-from":"termination-message"}}'
+good=$run
+start
+demo-show --namespace "$namespace" --want-failure "$run" | sed 's/^/  /'
+show kubectl patch cm feature-flags -n tekton-pipelines -p "$restore"
+restore=''
+
+headline 'What to try next'
+cat <<END
+  export KUBECONFIG=$KUBECONFIG PATH=$root/bin:\$PATH
+  kubectl get pipelineruns,taskruns
+  kubectl describe taskrun $good-check
+  kubectl get taskrun $good-make -o jsonpath='{.status.results[?(@.name=="sbom")].value}' > sbom.json
+  kubectl explain taskrun.spec.taskSpec.results
+  kubectl create -f examples/sbom-pipeline/pipelinerun.yaml        # once more
+  make down                                                        # the cluster and all that belongs to it
+
+done in $(clock $((SECONDS - began))); the cluster stays up until \`make down\`
+END
