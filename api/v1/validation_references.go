@@ -119,10 +119,7 @@ func (s scope) taskProblem(r Reference, ownElement bool) string {
 	case RootContext:
 		return contextProblem(r, TaskContext())
 	default:
-		if _, ok := r.ResultRef(); ok {
-			return "results of other tasks can be used in the params of a pipeline's task, not within a task"
-		}
-		return ""
+		return "other tasks can be referred to in the params of a pipeline's task, not within a task"
 	}
 }
 
@@ -213,7 +210,7 @@ func TaskContext() []string {
 
 // PipelineContext lists the variables that a pipeline finds under $(context.…).
 func PipelineContext() []string {
-	return []string{"pipelineRun.name", "pipelineRun.namespace", "pipelineRun.uid", "pipeline.name", "pipelineTask.retries"}
+	return []string{"pipelineRun.name", "pipelineRun.namespace", "pipelineRun.uid", "pipeline.name"}
 }
 
 func unknown(noun, name string, known sets.Set[string]) string {

@@ -1,0 +1,169 @@
+package substitute
+
+import (
+	"fmt"
+	"strings"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+)
+
+// MaxBytes is how long all substituted texts of one task, or all params of one pipeline's task, can get together. It is
+// beyond what an object of the API server or the arguments of a process can hold, and keeps a task that repeats a large
+// param many times from filling the controller's memory.
+const MaxBytes = 8 << 20
+
+// UnresolvedError is a variable that cannot be resolved.
+type UnresolvedError struct {
+	// Field is the path of the text that holds the variable, such as steps[0].script.
+	Field string
+	// Variable as it stands there, such as $(params.image).
+	Variable string
+	// Problem says why it cannot be resolved.
+	Problem string
+}
+
+func (e *UnresolvedError) Error() string {
+	return fmt.Sprintf("cannot resolve %s in %s: %s", e.Variable, e.Field, e.Problem)
+}
+
+// TooLongError is a text that became longer than anything could use.
+type TooLongError struct {
+	// Field is the path of the text.
+	Field string
+	// Size that it and the texts before it would have together, in bytes.
+	Size int
+	// Limit that it is over, in bytes.
+	Limit int
+}
+
+func (e *TooLongError) Error() string {
+	return fmt.Sprintf("cannot substitute variables in %s: with it, the texts would have %d bytes together, the limit is %d", e.Field, e.Size, e.Limit)
+}
+
+// resolver returns what a reference stands for.
+type resolver func(r v1.Reference) (v1.Value, error)
+
+// piece is a part of a text: first what stands there literally, then the value that follows it.
+type piece struct {
+	literal, value string
+}
+
+// text puts values in the place of the references in a text. Each must stand for a string. The text comes back as it is
+// when it has no references.
+func (b *budget) text(where fmt.Stringer, text string, kind v1.TextKind, resolve resolver) (string, error) {
+	var pieces []piece
+	done, size := 0, 0
+	for r := range v1.References(text) {
+		value, err := resolve(r)
+		if err != nil {
+			return "", err
+		}
+		if value.Type != v1.TypeString {
+			return "", &UnresolvedError{Field: where.String(), Variable: r.Text, Problem: fmt.Sprintf("it is an %s, and a text takes a string", value.Type)}
+		}
+		p := piece{literal: text[done:r.Start], value: value.String}
+		size += p.size(kind)
+		pieces = append(pieces, p)
+		done = r.End
+	}
+	last := text[done:]
+	if err := b.spend(where, size+len(last)); err != nil {
+		return "", err
+	}
+	if len(pieces) == 0 {
+		return text, nil
+	}
+	var out strings.Builder
+	out.Grow(size + len(last))
+	for _, p := range pieces {
+		p.write(&out, kind)
+	}
+	out.WriteString(last)
+	return out.String(), nil
+}
+
+// size is the most that a piece can take.
+func (p piece) size(kind v1.TextKind) int {
+	size := len(p.literal) + len(p.value)
+	if kind == v1.TextExpanded {
+		size += strings.Count(p.literal, "$") + strings.Count(p.value, "$")
+	}
+	return size
+}
+
+func (p piece) write(out *strings.Builder, kind v1.TextKind) {
+	if kind != v1.TextExpanded {
+		out.WriteString(p.literal)
+		out.WriteString(p.value)
+		return
+	}
+	seal(out, p.literal)
+	escape(out, p.value)
+}
+
+// escape doubles every '$' of a value, which the kubelet halves again: the value arrives unchanged.
+func escape(out *strings.Builder, value string) {
+	for {
+		at := strings.IndexByte(value, '$')
+		if at < 0 {
+			out.WriteString(value)
+			return
+		}
+		out.WriteString(value[:at+1])
+		out.WriteByte('$')
+		value = value[at+1:]
+	}
+}
+
+// seal writes what stands literally before a value. It keeps the meaning that the kubelet gives to it when it reads it
+// alone: $(NAME) is an environment variable and "$$" is "$". What would be neither alone, and could become either
+// together with the value behind it, is escaped: a '$' at the end, and a "$(" that is not closed.
+//
+// So $$(params.x) is a dollar sign and the value, and in `$(date +$(params.format))`, which is for the shell, neither the
+// kubelet nor the value can change what the other means.
+func seal(out *strings.Builder, literal string) {
+	lastClosing := strings.LastIndexByte(literal, ')')
+	for at := 0; at < len(literal); {
+		next := strings.IndexByte(literal[at:], '$')
+		if next < 0 {
+			out.WriteString(literal[at:])
+			return
+		}
+		out.WriteString(literal[at : at+next])
+		at += next
+		length, complete := expression(literal[at:], lastClosing > at)
+		if !complete {
+			out.WriteByte('$')
+		}
+		out.WriteString(literal[at : at+length])
+		at += length
+	}
+}
+
+// expression returns how many bytes the kubelet reads as one at a '$', and whether that is something complete.
+func expression(text string, closed bool) (length int, complete bool) {
+	switch {
+	case len(text) == 1:
+		return 1, false
+	case text[1] == '$':
+		return 2, true
+	case text[1] != '(':
+		return 1, true
+	case closed:
+		return strings.IndexByte(text, ')') + 1, true
+	}
+	return 1, false
+}
+
+// budget is how many bytes may still be made.
+type budget struct {
+	spent int
+}
+
+func (b *budget) spend(where fmt.Stringer, size int) error {
+	b.spent += size
+	if b.spent > MaxBytes {
+		return &TooLongError{Field: where.String(), Size: b.spent, Limit: MaxBytes}
+	}
+	return nil
+}

@@ -1,0 +1,251 @@
+// Package substitute puts values in the place of variables such as $(params.image), in the texts of a task and in the
+// params and results of a pipeline.
+//
+// A text is read once, from left to right, and what was put in is never read again: a value that looks like a variable
+// arrives as it is. A variable that cannot be resolved is an error that names the field; text that is no variable of the
+// API, such as $(date), stays.
+package substitute
+
+import (
+	"fmt"
+	"path"
+	"strconv"
+	"strings"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+)
+
+// ResultsDir is where a step writes the files of results.
+const ResultsDir = "/tekton/results"
+
+// Variables are the values of all variables that a task or a pipeline can refer to, but for results of other tasks. They
+// share the memory of what they were made from and change none of it.
+type Variables struct {
+	params map[string]v1.Value
+	// texts are the variables of the other roots by what stands in the reference, such as "results.digest.path". No
+	// two can be taken for each other: only the name in the middle can hold dots.
+	texts map[string]string
+}
+
+// TaskRunContext is what a task can know of the run that it is part of.
+type TaskRunContext struct {
+	// Name, Namespace and UID of the TaskRun.
+	Name, Namespace, UID string
+	// Task is the name of the Task.
+	Task string
+	// Retry counts the attempts that went before this one.
+	Retry int
+	// Workspaces are those that the run binds, by name.
+	Workspaces map[string]Workspace
+}
+
+// Workspace is what a task can know of the volume that a run binds to one of its workspaces.
+type Workspace struct {
+	// Volume is the name of the pod's volume.
+	Volume string
+	// Claim is the name of the PersistentVolumeClaim, and empty for other volumes.
+	Claim string
+}
+
+// PipelineRunContext is what a pipeline can know of the run that it is part of.
+type PipelineRunContext struct {
+	// Name, Namespace and UID of the PipelineRun.
+	Name, Namespace, UID string
+	// Pipeline is the name of the Pipeline.
+	Pipeline string
+	// Workspaces are the names of those that the run binds.
+	Workspaces []string
+}
+
+// ForTaskRun returns the variables of a task in a run that gives some params. Declared params that are not given have
+// their default, given ones that are not declared can be referred to as well.
+func ForTaskRun(spec *v1.TaskSpec, given []v1.Param, context TaskRunContext) Variables {
+	v := Variables{texts: map[string]string{
+		"context.taskRun.name":      context.Name,
+		"context.taskRun.namespace": context.Namespace,
+		"context.taskRun.uid":       context.UID,
+		"context.task.name":         context.Task,
+		"context.task.retry-count":  strconv.Itoa(context.Retry),
+	}}
+	for i := range spec.Results {
+		name := spec.Results[i].Name
+		v.texts["results."+name+".path"] = path.Join(ResultsDir, name)
+	}
+	for i := range spec.Workspaces {
+		v.addWorkspace(&spec.Workspaces[i], context.Workspaces)
+	}
+	v.addParams(spec.Params, given)
+	return v
+}
+
+func (v *Variables) addWorkspace(declared *v1.WorkspaceDeclaration, all map[string]Workspace) {
+	bound, ok := all[declared.Name]
+	mountPath := ""
+	if ok {
+		mountPath = declared.Path()
+	}
+	prefix := "workspaces." + declared.Name
+	v.texts[prefix+".path"] = mountPath
+	v.texts[prefix+".bound"] = strconv.FormatBool(ok)
+	v.texts[prefix+".claim"] = bound.Claim
+	v.texts[prefix+".volume"] = bound.Volume
+}
+
+// ForPipelineRun returns the variables of a pipeline in a run that gives some params, with the same rules for them as in
+// ForTaskRun.
+func ForPipelineRun(spec *v1.PipelineSpec, given []v1.Param, context PipelineRunContext) Variables {
+	v := Variables{texts: map[string]string{
+		"context.pipelineRun.name":      context.Name,
+		"context.pipelineRun.namespace": context.Namespace,
+		"context.pipelineRun.uid":       context.UID,
+		"context.pipeline.name":         context.Pipeline,
+	}}
+	for i := range spec.Workspaces {
+		v.texts["workspaces."+spec.Workspaces[i].Name+".bound"] = strconv.FormatBool(false)
+	}
+	for _, name := range context.Workspaces {
+		v.texts["workspaces."+name+".bound"] = strconv.FormatBool(true)
+	}
+	v.addParams(spec.Params, given)
+	return v
+}
+
+func (v *Variables) addParams(declared []v1.ParamSpec, given []v1.Param) {
+	v.params = make(map[string]v1.Value, len(given)+len(declared))
+	byName := make(map[string]*v1.Value, len(given))
+	for i := range given {
+		byName[given[i].Name] = &given[i].Value
+		v.params[given[i].Name] = given[i].Value
+	}
+	for i := range declared {
+		spec := declared[i]
+		if spec.Default != nil {
+			resolved := v.inDefault(*spec.Default)
+			spec.Default = &resolved
+		}
+		if value, ok := spec.Resolve(byName[spec.Name]); ok {
+			v.params[spec.Name] = value
+		}
+	}
+}
+
+// inDefault resolves the variables of the context in a default value, which is a text of the task's author. It leaves
+// everything else in it alone.
+func (v *Variables) inDefault(value v1.Value) v1.Value {
+	out := *value.DeepCopy()
+	out.String = v.inDefaultText(value.String)
+	for i, text := range value.Array {
+		out.Array[i] = v.inDefaultText(text)
+	}
+	for key, text := range value.Object {
+		out.Object[key] = v.inDefaultText(text)
+	}
+	return out
+}
+
+func (v *Variables) inDefaultText(text string) string {
+	var out strings.Builder
+	done := 0
+	for r := range v1.References(text) {
+		value, ok := v.texts[key(r)]
+		if r.Root != v1.RootContext || r.Malformed || !ok {
+			continue
+		}
+		out.WriteString(text[done:r.Start])
+		out.WriteString(value)
+		done = r.End
+	}
+	if done == 0 {
+		return text
+	}
+	out.WriteString(text[done:])
+	return out.String()
+}
+
+// key returns under which name Variables.texts holds a reference.
+func key(r v1.Reference) string {
+	if r.Malformed || r.Whole || r.Index >= 0 {
+		return ""
+	}
+	return r.Root + "." + strings.Join(r.Names, ".")
+}
+
+// resolve returns what a reference stands for, or what is wrong with it.
+func (v *Variables) resolve(r v1.Reference) (value v1.Value, problem string) {
+	if r.Malformed {
+		return v1.Value{}, "it does not follow the syntax of variables"
+	}
+	if r.Root != v1.RootParams {
+		text, ok := v.texts[key(r)]
+		if !ok {
+			return v1.Value{}, "there is no such variable here"
+		}
+		return v1.StringValue(text), ""
+	}
+	name := r.Names[0]
+	value, ok := v.params[name]
+	if !ok {
+		return v1.Value{}, fmt.Sprintf("there is no param %q", name)
+	}
+	part := part{noun: fmt.Sprintf("param %q", name), whole: r.Whole, index: r.Index}
+	if len(r.Names) > 1 {
+		part.key, part.keyed = strings.Join(r.Names[1:], "."), true
+	}
+	// A param may be written without [*] where the whole of it is meant; the API has always allowed it.
+	part.whole = part.whole || !part.keyed && part.index < 0 && value.Type != v1.TypeString
+	return part.of(value)
+}
+
+// part is the part of a value that a reference names.
+type part struct {
+	noun  string
+	whole bool
+	index int // −1 for none
+	keyed bool
+	key   string
+}
+
+// of returns the part of a value, or why it has no such part.
+func (p part) of(value v1.Value) (v1.Value, string) {
+	switch value.Type {
+	case v1.TypeArray:
+		return p.ofArray(value)
+	case v1.TypeObject:
+		return p.ofObject(value)
+	default:
+		if p.whole || p.index >= 0 || p.keyed {
+			return v1.Value{}, p.noun + " is a string, which has no parts"
+		}
+		return v1.StringValue(value.String), ""
+	}
+}
+
+func (p part) ofArray(value v1.Value) (v1.Value, string) {
+	switch {
+	case p.keyed:
+		return v1.Value{}, p.noun + " is an array, which has no keys"
+	case p.whole:
+		return value, ""
+	case p.index < 0:
+		return v1.Value{}, p.noun + " is an array: write [*] behind its name for all of it, or [0] for one element"
+	case p.index >= len(value.Array):
+		return v1.Value{}, fmt.Sprintf("%s has %d elements, counted from 0", p.noun, len(value.Array))
+	}
+	return v1.StringValue(value.Array[p.index]), ""
+}
+
+func (p part) ofObject(value v1.Value) (v1.Value, string) {
+	switch {
+	case p.keyed:
+		text, ok := value.Object[p.key]
+		if !ok {
+			return v1.Value{}, fmt.Sprintf("%s has no key %q", p.noun, p.key)
+		}
+		return v1.StringValue(text), ""
+	case p.index >= 0:
+		return v1.Value{}, p.noun + " is an object, which has no elements"
+	case p.whole:
+		return value, ""
+	}
+	return v1.Value{}, p.noun + " is an object: write [*] behind its name for all of it, or .<key> for one of its values"
+}
