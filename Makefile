@@ -1,0 +1,66 @@
+# Every way to work on Sluice, from the root. `make help` explains them.
+#
+# One set of build flags for everything: with others, Kubernetes would be compiled twice (see hack/env.sh).
+export CGO_ENABLED ?= 0
+export GOFLAGS := $(filter-out -trimpath,$(shell go env GOFLAGS)) -trimpath
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help demo down test test-unit test-integration test-e2e lint verify generate images deploy undeploy bench localkube deps
+
+## Use it
+
+demo: ## Show it: a Kubernetes on this machine, Sluice in it, and a pipeline with large results; it stays up
+	@hack/demo.sh
+
+down: ## Take the demo's cluster down, with everything that it had
+	@if [ -x bin/localkube ]; then bin/localkube down; else echo "nothing is up: bin/localkube was never built"; fi
+
+deploy: ## Deploy to the cluster of the current kubeconfig; KO_DOCKER_REPO says where images go
+	@hack/deploy.sh
+
+undeploy: ## Remove Sluice, and everything that it stored, from the cluster of the current kubeconfig
+	@hack/undeploy.sh
+
+images: ## Build both images and push them to KO_DOCKER_REPO
+	@hack/images.sh
+
+## Work on it
+
+test: test-unit ## Run every test: unit, then integration and e2e on one localkube cluster
+	@hack/with-localkube.sh hack/test-cluster.sh integration e2e
+
+test-unit: ## Run the tests that need no cluster
+	@go test ./...
+	@cd tools && go test ./...
+	@cd localkube && go test ./...
+
+test-integration: ## Run the tests that need an API server, on one that is started for them
+	@hack/with-localkube.sh --api-only hack/test-cluster.sh integration
+
+test-e2e: ## Run the tests that need a whole cluster, on one that is started for them
+	@hack/with-localkube.sh hack/test-cluster.sh e2e
+
+lint: ## Check style and import directions with golangci-lint
+	@hack/lint.sh
+
+verify: ## Check that generated files, formatting, module files and image sizes are as they must be
+	@hack/verify.sh
+
+generate: ## Write deepcopy methods and CRDs from api/v1
+	@hack/generate.sh
+
+bench: ## Measure how long runs take, on a localkube cluster
+	@hack/bench.sh
+
+localkube: ## Build bin/localkube and what it needs
+	@hack/build-localkube.sh
+
+deps: ## Install what this machine lacks for the above (Debian packages; asks for root)
+	@hack/install-deps.sh
+
+help: ## Show this
+	@awk 'BEGIN { FS = ":.*## " } \
+		/^## / { printf "\n%s\n", substr($$0, 4) } \
+		/^[a-z0-9-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

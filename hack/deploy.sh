@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# Deploys Sluice to the cluster of the current kubeconfig: builds and pushes the images, applies config/core, creates the
+# settings (config/flags) where there are none, and waits until the controller is ready. Doing it again updates.
+#
+# KO_DOCKER_REPO is where images go; a localkube cluster's own registry is found without it.
+# KUBECTL is the kubectl to use (default: the one on PATH, else bin/kubectl).
+set -euo pipefail
+. "$(dirname "$0")/env.sh"
+cd "$root"
+. hack/kubectl.sh
+
+namespace=tekton-pipelines
+
+if [ -z "${KO_DOCKER_REPO:-}" ]; then
+	registry=$(localkube_registry || true)
+	[ -z "$registry" ] || export KO_DOCKER_REPO="$registry/sluice"
+fi
+
+hack/tool.sh kustomize
+manifests=$(mktemp)
+trap 'rm -f "$manifests"' EXIT
+bin/tools/kustomize build config/core | hack/images.sh resolve >"$manifests"
+
+say "applying config/core"
+# What config/core says is ours; a cluster's own changes belong into an overlay.
+"$KUBECTL" apply --server-side --force-conflicts -f "$manifests" | sed 's/^/    /' >&2
+for settings in feature-flags config-defaults; do
+	if "$KUBECTL" get configmap "$settings" -n "$namespace" --ignore-not-found -o name | grep -q .; then
+		say "leaving the settings in $settings as they are"
+	else
+		"$KUBECTL" apply --server-side -f "config/flags/$settings.yaml" | sed 's/^/    /' >&2
+	fi
+done
+
+say "waiting for the controller"
+"$KUBECTL" wait --for=condition=Established --timeout=60s crd \
+	tasks.tekton.dev taskruns.tekton.dev pipelines.tekton.dev pipelineruns.tekton.dev >/dev/null
+if ! "$KUBECTL" rollout status deployment/sluice-controller -n "$namespace" --timeout=180s >/dev/null; then
+	"$KUBECTL" get pods -n "$namespace" -o wide >&2 || true
+	"$KUBECTL" logs deployment/sluice-controller -n "$namespace" --tail=20 >&2 || true
+	die "the controller did not become ready" "kubectl describe pods -n $namespace"
+fi
+say "the controller is ready"

@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# Builds both images with ko, on an empty base, and pushes them to KO_DOCKER_REPO.
+#
+#   hack/images.sh                 prints the two references, by digest
+#   hack/images.sh resolve <IN     copies manifests from standard input to standard output, with the references in place
+#
+# PLATFORMS says for which platforms (default: this machine's; "linux/amd64,linux/arm64" for a mixed cluster).
+set -euo pipefail
+. "$(dirname "$0")/env.sh"
+cd "$root"
+
+[ -n "${KO_DOCKER_REPO:-}" ] || die "KO_DOCKER_REPO is not set, so there is nowhere to push images to" \
+	"KO_DOCKER_REPO=registry.example.com/sluice, a registry that you can push to and the cluster can pull from"
+
+hack/tool.sh ko emptyimage
+say "building the images and pushing them to $KO_DOCKER_REPO"
+KO_DEFAULTBASEIMAGE=$(bin/tools/emptyimage "$KO_DOCKER_REPO/base:empty")
+export KO_DEFAULTBASEIMAGE
+
+options=(--base-import-paths --sbom=none --image-user=65532 --platform="${PLATFORMS:-linux/$(go env GOARCH)}")
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+if [ "${1:-}" = resolve ]; then
+	bin/tools/ko resolve "${options[@]}" -f - 2>"$log" || { cat "$log" >&2 && exit 1; }
+else
+	bin/tools/ko build "${options[@]}" ./cmd/controller ./cmd/inpod 2>"$log" || { cat "$log" >&2 && exit 1; }
+fi

@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# Runs golangci-lint in every module with code of ours, by the one .golangci.yml.
+set -euo pipefail
+. "$(dirname "$0")/env.sh"
+cd "$root"
+
+hack/tool.sh golangci-lint
+status=0
+[ $# -gt 0 ] || set -- . localkube tools
+for module in "$@"; do
+	say "linting $module"
+	(cd "$module" && "$root/bin/tools/golangci-lint" run --config "$root/.golangci.yml") || status=1
+done
+exit $status

@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# Runs the given suites (integration, e2e) on the cluster of the current kubeconfig, in this order, all of them even if
+# one fails. For e2e it deploys Sluice first, with the right to read logs.
+set -euo pipefail
+. "$(dirname "$0")/env.sh"
+cd "$root"
+. hack/kubectl.sh
+
+prepare_e2e() {
+	hack/deploy.sh
+	"$KUBECTL" apply -f config/enable-log-access-to-controller/ | sed 's/^/    /' >&2
+	if [ -n "${LOCALKUBE_DIR:-}" ]; then
+		say "making the image that the steps run in"
+		hack/images/busybox.sh --dir "$LOCALKUBE_DIR" >&2
+	fi
+}
+
+status=0
+for suite in "$@"; do
+	[ "$suite" != e2e ] || prepare_e2e
+	say "running the $suite tests"
+	go test -count=1 -timeout=25m -tags="$suite" "./test/$suite/..." || status=1
+done
+exit $status

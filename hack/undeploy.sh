@@ -1,0 +1,10 @@
+#!/usr/bin/env bash
+# Removes Sluice from the cluster of the current kubeconfig, with every Task, Pipeline and run that is stored there.
+set -euo pipefail
+. "$(dirname "$0")/env.sh"
+cd "$root"
+. hack/kubectl.sh
+
+hack/tool.sh kustomize
+"$KUBECTL" delete --ignore-not-found -f config/enable-log-access-to-controller/
+bin/tools/kustomize build config/default | "$KUBECTL" delete --ignore-not-found -f -

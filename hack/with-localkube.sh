@@ -1,0 +1,95 @@
+#!/usr/bin/env bash
+# Runs a command on a localkube cluster of its own, which exists only for that long:
+#
+#   hack/with-localkube.sh [--api-only] COMMAND [ARGUMENT…]
+#
+# The command gets KUBECONFIG, KUBECTL, LOCALKUBE_DIR and, with a node, KO_DOCKER_REPO. However it ends (or this script is
+# interrupted), the cluster is taken down, and what it left behind is printed and counts as a failure.
+set -euo pipefail
+. "$(dirname "$0")/env.sh"
+cd "$root"
+
+up=()
+if [ "${1:-}" = --api-only ]; then
+	up=(--api-only)
+	shift
+fi
+[ $# -gt 0 ] || die "no command given" "hack/with-localkube.sh [--api-only] COMMAND [ARGUMENT…]"
+
+hack/build-localkube.sh >&2
+
+LOCALKUBE_DIR=$(mktemp -d "${TMPDIR:-/tmp}/sluice-localkube.XXXXXX")
+export LOCALKUBE_DIR
+child=""
+running=""
+
+# footprint lists what a cluster puts on a machine outside of its folder.
+footprint() {
+	ls /sys/class/net
+	awk '{ print "mount", $2 }' /proc/self/mounts
+	ls /run/netns /var/run/netns 2>/dev/null | sed 's/^/netns /' || true
+	! command -v nft >/dev/null || nft list tables 2>/dev/null || true
+}
+
+processes() { pgrep -f -a -- "$LOCALKUBE_DIR" | grep -v "with-localkube" || true; }
+
+end_child() {
+	[ -n "$child" ] || return 0
+	kill -TERM -- "-$child" 2>/dev/null || true
+	wait "$child" 2>/dev/null || true
+}
+
+cleanup() {
+	local status=$? left
+	trap - EXIT INT TERM
+	end_child
+	if [ "$status" -ne 0 ] && [ -n "$running" ]; then
+		say "the command failed; pods of the cluster:"
+		"$KUBECTL" get pods -A -o wide >&2 || true
+		"$KUBECTL" logs deployment/sluice-controller -n tekton-pipelines --tail=40 >&2 2>/dev/null || true
+	fi
+	say "taking the cluster down"
+	bin/localkube down --dir "$LOCALKUBE_DIR" >&2 || status=1
+	left=$(processes && comm -13 <(printf '%s\n' "$before") <(footprint | sort))
+	if [ -n "$left" ]; then
+		printf 'error: the cluster left behind:\n%s\n' "$left" >&2
+		status=1
+	fi
+	rm -rf "$LOCALKUBE_DIR"
+	exit "$status"
+}
+
+free_port() {
+	local port
+	for port in $(shuf -i 20000-29999 -n 100); do
+		(exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || { echo "$port" && return; }
+	done
+	die "no free port between 20000 and 29999"
+}
+
+before=$(footprint | sort)
+trap cleanup EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+say "starting a cluster in $LOCALKUBE_DIR"
+bin/localkube up --dir "$LOCALKUBE_DIR" --api-port "$(free_port)" "${up[@]}" >&2
+KUBECONFIG=$(bin/localkube kubeconfig --path --dir "$LOCALKUBE_DIR")
+KUBECTL=$root/bin/kubectl
+export KUBECONFIG KUBECTL
+if [ ${#up[@]} -eq 0 ]; then
+	KO_DOCKER_REPO=$(bin/localkube registry --dir "$LOCALKUBE_DIR")/sluice
+	export KO_DOCKER_REPO
+	running=yes
+fi
+
+# In a process group of its own, so that all of it can be ended, and waited for in the background, so that a signal is
+# acted on at once.
+set -m
+"$@" </dev/null &
+child=$!
+set +m
+status=0
+wait "$child" || status=$?
+child=""
+exit "$status"
