@@ -1,0 +1,161 @@
+package frame_test
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/sluice-ci/sluice/internal/results"
+	"github.com/sluice-ci/sluice/internal/results/frame"
+)
+
+// What the Writer refuses stays refused: a stream that lacks a record does not get an end.
+func TestWriterRefuses(t *testing.T) {
+	cases := map[string]struct {
+		reason string
+		write  func(*frame.Writer) error
+	}{
+		"StepWithoutName": {"A step is told by its name.", func(w *frame.Writer) error { return w.Step(frame.Step{}) }},
+		"StepLongName": {"A record fits its line.", func(w *frame.Writer) error {
+			return w.Step(frame.Step{Name: strings.Repeat("n", 256)})
+		}},
+		"StepYear": {"A time that RFC 3339 cannot say is not written.", func(w *frame.Writer) error {
+			return w.Step(frame.Step{Name: "a", StartedAt: time.Date(12000, 1, 1, 0, 0, 0, 0, time.UTC)})
+		}},
+		"ResultName": {"Names are checked.", func(w *frame.Writer) error {
+			return w.Result(frame.Result{Name: "a/b", Type: "string"})
+		}},
+		"ResultType": {"Types are checked.", func(w *frame.Writer) error { return w.Result(frame.Result{Name: "a"}) }},
+		"ProblemName": {"Names are checked.", func(w *frame.Writer) error {
+			return w.Problem(frame.Problem{Kind: frame.TooLarge})
+		}},
+		"ProblemKind": {"A problem has a kind.", func(w *frame.Writer) error {
+			return w.Problem(frame.Problem{Result: "a"})
+		}},
+		"AfterEnd": {"Nothing follows the end.", func(w *frame.Writer) error {
+			return errors.Join(w.End(false), w.Result(frame.Result{Name: "a", Type: "string"}))
+		}},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			var b bytes.Buffer
+			w := frame.NewWriter(&b, "n")
+			if err := tc.write(w); err == nil {
+				t.Fatalf("%s\nit was written", tc.reason)
+			}
+			n := b.Len()
+			err := errors.Join(w.Step(frame.Step{Name: "a"}), w.End(false))
+			if err == nil || b.Len() != n {
+				t.Errorf("%s\nafterwards %d bytes were written, and the error is %v", tc.reason, b.Len()-n, err)
+			}
+		})
+	}
+}
+
+func TestWriterRefusesNonce(t *testing.T) {
+	for _, nonce := range []string{"", "a b", "ä", strings.Repeat("n", 65)} {
+		if err := frame.NewWriter(io.Discard, nonce).Flush(); err == nil {
+			t.Errorf("nonce %q is taken", nonce)
+		}
+	}
+}
+
+// failing takes a number of bytes and then fails.
+type failing struct {
+	left int
+	err  error
+}
+
+func (f *failing) Write(p []byte) (int, error) {
+	if len(p) > f.left {
+		return 0, f.err
+	}
+	f.left -= len(p)
+	return len(p), nil
+}
+
+func TestWriterKeepsError(t *testing.T) {
+	full := errors.New("no space left")
+	for _, room := range []int{0, 100, 30000} {
+		w := frame.NewWriter(&failing{left: room, err: full}, "n")
+		_ = w.Step(frame.Step{Name: "a"})
+		_ = w.Result(frame.Result{Name: "r", Type: "string", Value: noise(100000)})
+		if err := w.End(false); !errors.Is(err, full) {
+			t.Errorf("with room for %d bytes: got error %v, want %v", room, err, full)
+		}
+	}
+}
+
+// A follower sees a step when it ends, not when the buffer is full.
+func TestStepIsWrittenAtOnce(t *testing.T) {
+	var b bytes.Buffer
+	w := frame.NewWriter(&b, "n")
+	if err := w.Step(frame.Step{Name: "a", Reason: frame.ReasonCompleted}); err != nil {
+		t.Fatal(err)
+	}
+	r := frame.NewReader(&b, "n", frame.Limits{})
+	for _, want := range []string{"intro", "step"} {
+		rec, err := r.Next()
+		if err != nil || !strings.HasPrefix(describe(rec), want) {
+			t.Errorf("got %v and error %v, want %s", rec, err, want)
+		}
+	}
+}
+
+// Texts of any length and content fit their lines, and all records with the largest fields do.
+func TestTexts(t *testing.T) {
+	cases := map[string]struct{ text, want string }{
+		"Short":        {"out of memory", "out of memory"},
+		"Longest":      {strings.Repeat("m", frame.MaxText), strings.Repeat("m", frame.MaxText)},
+		"TooLong":      {strings.Repeat("m", frame.MaxText+1), strings.Repeat("m", frame.MaxText)},
+		"CutCharacter": {strings.Repeat("m", frame.MaxText-1) + "ü", strings.Repeat("m", frame.MaxText-1)},
+		"Escapes":      {strings.Repeat("\x01", 2*frame.MaxText), strings.Repeat("\x01", frame.MaxText)},
+		"Markup":       {strings.Repeat("<", 2*frame.MaxText), strings.Repeat("<", frame.MaxText)},
+		"NotUTF8":      {"a\xff\xfeb", "a?b"},
+		"Continuation": {strings.Repeat("\x80", 2*frame.MaxText), "?"},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			want := frame.Step{Name: strings.Repeat("n", results.MaxNameLength), Reason: frame.ReasonError, Message: tc.want}
+			p := frame.Problem{Result: strings.Repeat("n", results.MaxNameLength), Kind: frame.Unreadable, Detail: tc.want}
+			stream := written(t, strings.Repeat("n", 64), func(w *frame.Writer) error {
+				s, p := want, p
+				s.Message, p.Detail = tc.text, tc.text
+				return errors.Join(w.Step(s), w.Problem(p), w.End(false))
+			})
+			got, err := collect(stream, strings.Repeat("n", 64), frame.Limits{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff([]frame.Record{want, p}, got[1:3]); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+			if !utf8.ValidString(got[1].(frame.Step).Message) {
+				t.Error("the message is not UTF-8")
+			}
+		})
+	}
+}
+
+// Times keep their nanoseconds, and are told in UTC.
+func TestStepTimes(t *testing.T) {
+	zone := time.FixedZone("east", 3*3600)
+	start := time.Date(2026, 1, 2, 3, 4, 5, 678912345, zone)
+	want := frame.Step{Name: "a", StartedAt: start.UTC(), FinishedAt: start.Add(time.Nanosecond).UTC(), Reason: frame.ReasonCompleted}
+	stream := written(t, "n", func(w *frame.Writer) error {
+		return w.Step(frame.Step{Name: "a", StartedAt: start, FinishedAt: start.Add(time.Nanosecond), Reason: frame.ReasonCompleted})
+	})
+	if !bytes.Contains(stream, []byte(`"startedAt":"2026-01-02T00:04:05.678912345Z"`)) {
+		t.Errorf("the start is not told in UTC with nanoseconds:\n%s", stream)
+	}
+	got, _ := collect(stream, "n", frame.Limits{})
+	if diff := cmp.Diff([]frame.Record{frame.Intro{Version: 1}, want}, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
