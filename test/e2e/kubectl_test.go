@@ -3,9 +3,10 @@
 package e2e
 
 import (
+	"cmp"
 	"context"
+	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -13,14 +14,9 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 )
 
-// kubectl runs kubectl: the one that the project builds, or else the one on the path.
+// kubectl runs the kubectl that KUBECTL names, or else the one on the path.
 func (n *namespace) kubectl(ctx context.Context, args ...string) (string, error) {
-	program := "kubectl"
-	if built, err := filepath.Abs("../../bin/kubectl"); err == nil {
-		if found, err := exec.LookPath(built); err == nil {
-			program = found
-		}
-	}
+	program := cmp.Or(os.Getenv("KUBECTL"), "kubectl")
 	out, err := exec.CommandContext(ctx, program, append([]string{"--namespace", n.name}, args...)...).CombinedOutput()
 	return string(out), err
 }
