@@ -1,0 +1,286 @@
+package taskrun
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/tools/events"
+	testingclock "k8s.io/utils/clock/testing"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/config"
+	"github.com/sluice-ci/sluice/internal/pod"
+	"github.com/sluice-ci/sluice/internal/results/collect"
+	"github.com/sluice-ci/sluice/internal/results/frame"
+)
+
+// world is a reconciler on an in-memory API server, with everything that it writes counted.
+type world struct {
+	*Reconciler
+	client  client.Client
+	clock   *testingclock.FakePassiveClock
+	store   *config.Store
+	patches int
+	allowed bool
+	// log is what the results sidecar has said; nil: the log cannot be read.
+	log []byte
+}
+
+func newWorld(t *testing.T, objects []client.Object, intercept interceptor.Funcs) *world {
+	t.Helper()
+	scheme := runtime.NewScheme()
+	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1.AddToScheme(scheme)); err != nil {
+		t.Fatal(err)
+	}
+	w := &world{clock: testingclock.NewFakePassiveClock(epoch), allowed: true}
+	w.store = config.NewStore(config.Default())
+	if intercept.SubResourcePatch == nil {
+		intercept.SubResourcePatch = func(ctx context.Context, c client.Client, sub string, o client.Object, p client.Patch, opts ...client.SubResourcePatchOption) error {
+			w.patches++
+			return c.SubResource(sub).Patch(ctx, o, p, opts...)
+		}
+	}
+	w.client = fake.NewClientBuilder().WithScheme(scheme).WithStatusSubresource(&v1.TaskRun{}).
+		WithObjects(objects...).WithInterceptorFuncs(intercept).Build()
+	w.Reconciler = NewReconciler(Dependencies{
+		Client: w.client, Live: w.client, Recorder: events.NewFakeRecorder(100), Config: w.store,
+		Access: LogAccessFn(func(context.Context, string) (bool, error) { return w.allowed, nil }),
+		Logs: collect.LogSourceFn(func(context.Context, collect.Log) (io.ReadCloser, error) {
+			if w.log == nil {
+				return nil, errors.New("kubelet away")
+			}
+			return io.NopCloser(bytes.NewReader(w.log)), nil
+		}),
+		Inpod: Inpod{Image: "inpod:1", Delivery: pod.ImageVolume},
+		Clock: w.clock,
+	})
+	return w
+}
+
+// pass reconciles once and returns the run as it then stands.
+func (w *world) pass(t *testing.T) *v1.TaskRun {
+	t.Helper()
+	key := keyOf(taskRun())
+	if _, err := w.Reconcile(context.Background(), ctrl.Request{NamespacedName: key}); err != nil {
+		t.Fatal(err)
+	}
+	tr := &v1.TaskRun{}
+	if err := w.client.Get(context.Background(), key, tr); err != nil {
+		t.Fatal(err)
+	}
+	return tr
+}
+
+func (w *world) pod(t *testing.T) *corev1.Pod {
+	t.Helper()
+	p := &corev1.Pod{}
+	if err := w.client.Get(context.Background(), client.ObjectKey{Namespace: "ci", Name: "build-pod"}, p); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// play sets the pod's status, as its kubelet would.
+func (w *world) play(t *testing.T, phase corev1.PodPhase, states ...corev1.ContainerState) {
+	t.Helper()
+	p := w.pod(t)
+	p.Status = runPod(phase, states...).Status
+	if err := w.client.Status().Update(context.Background(), p); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func reason(tr *v1.TaskRun) string {
+	if c := tr.Status.Condition(); c != nil {
+		return string(c.Status) + " " + c.Reason
+	}
+	return "none"
+}
+
+func TestReconcileTerminationMessage(t *testing.T) {
+	w := newWorld(t, []client.Object{taskRun()}, interceptor.Funcs{})
+	tr := w.pass(t)
+	if got := reason(tr); got != "Unknown Pending" || tr.Status.PodName != "build-pod" || tr.Status.StartTime == nil || tr.Status.TaskSpec == nil {
+		t.Fatalf("the first pass makes the pod and says so, got %s, %+v", got, tr.Status)
+	}
+	if got := tr.Status.Provenance.FeatureFlags.ResultExtractionMethod; got != "termination-message" {
+		t.Errorf("the flags in force stand in the status, got %q", got)
+	}
+	w.play(t, corev1.PodRunning, running(), running())
+	if got := reason(w.pass(t)); got != "Unknown Running" {
+		t.Errorf("want Running, got %s", got)
+	}
+	before := w.patches
+	w.pass(t)
+	if w.patches != before {
+		t.Errorf("a pass that finds nothing new writes nothing, got %d patches", w.patches-before)
+	}
+	w.play(t, corev1.PodSucceeded, terminated(0, record(0, value("digest", "", "d"))), terminated(0, record(0)))
+	tr = w.pass(t)
+	if got := reason(tr); got != "True Succeeded" || len(tr.Status.Results) != 1 || tr.Status.CompletionTime == nil || w.patches != before+1 {
+		t.Errorf("the outcome and the results are one patch, got %s, %+v, %d patches", got, tr.Status.Results, w.patches-before)
+	}
+}
+
+func TestReconcileSidecarLogs(t *testing.T) {
+	w := newWorld(t, []client.Object{taskRun()}, interceptor.Funcs{})
+	w.store.SetFlags(config.Flags{ResultsFrom: config.SidecarLogs, MaxResultSize: 4096})
+	w.pass(t)
+	nonce, ok := pod.Nonce(w.pod(t))
+	if !ok {
+		t.Fatal("the pod has a results sidecar with a nonce")
+	}
+	var log bytes.Buffer
+	writer := frame.NewWriter(&log, nonce)
+	if err := errors.Join(writer.Step(step("step-one", 0, frame.ReasonCompleted)), writer.Step(step("step-two", 0, frame.ReasonCompleted)),
+		writer.Result(frame.Result{Name: "digest", Type: "string", Value: []byte("d")}), writer.End(false)); err != nil {
+		t.Fatal(err)
+	}
+	w.log = log.Bytes()
+	w.play(t, corev1.PodRunning, running(), running(), running())
+	w.pass(t)
+	select {
+	case <-w.wake:
+	case <-time.After(30 * time.Second):
+		t.Fatal("nobody was woken by the end of the stream")
+	}
+	tr := w.pass(t)
+	if got := reason(tr); got != "True Succeeded" || len(tr.Status.Results) != 1 {
+		t.Fatalf("the stream's end is the run's end, whatever the kubelet says yet, got %s, %+v", got, tr.Status.Results)
+	}
+	for _, s := range tr.Status.Steps {
+		if s.Terminated == nil || s.Terminated.ExitCode != 0 || s.ImageID == "" || s.TerminationReason != "Completed" {
+			t.Errorf("the steps' own records fill what the kubelet has not said yet, got %+v", s)
+		}
+	}
+	w.pass(t) // releases
+	if got := w.collector.Progress(runUID); got.Set != nil {
+		t.Errorf("what was held for a run is dropped when it has ended, got %+v", got)
+	}
+}
+
+func TestReconcileOutcomesWithoutPod(t *testing.T) {
+	cases := map[string]struct {
+		reason  string
+		tr      *v1.TaskRun
+		denied  bool
+		want    string
+		message string
+	}{
+		"UnknownTask": {"the Task is named", taskRun(func(tr *v1.TaskRun) { tr.Spec.TaskSpec, tr.Spec.TaskRef = nil, &v1.TaskRef{Name: "nope"} }), false,
+			"False TaskRunResolutionFailed", `"nope"`},
+		"MissingParam": {"the param is named", taskRun(func(tr *v1.TaskRun) { tr.Spec.TaskSpec.Params = []v1.ParamSpec{{Name: "image"}} }), false,
+			"False TaskRunValidationFailed", `"image"`},
+		"ReservedSidecar": {"nobody injects a sidecar over the reserved one", taskRun(func(tr *v1.TaskRun) {
+			tr.Spec.TaskSpec.Sidecars = []v1.Sidecar{{Name: "tekton-log-results", Image: "x"}}
+		}), false, "False TaskRunValidationFailed", `spec.taskSpec.sidecars[0].name: Invalid value: "tekton-log-results"`},
+		"ArgumentTooLong": {"what Linux would refuse is refused with the way out", taskRun(func(tr *v1.TaskRun) {
+			tr.Spec.TaskSpec.Steps = []v1.Step{{Image: "x", Command: []string{"echo", strings.Repeat("x", 200000)}}}
+		}), false, "False TaskRunValidationFailed", "spec.steps[0].command[1]: 200000 bytes"},
+		"LogAccessDenied": {"named before a step runs", taskRun(), true, "False TaskRunResultsLogAccessDenied", "enable-log-access-to-controller"},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, []client.Object{tc.tr}, interceptor.Funcs{})
+			if tc.denied {
+				w.allowed = false
+				w.store.SetFlags(config.Flags{ResultsFrom: config.SidecarLogs, MaxResultSize: 4096})
+			}
+			tr := w.pass(t)
+			if got := reason(tr); got != tc.want || !strings.Contains(tr.Status.Condition().Message, tc.message) {
+				t.Errorf("%s: want %s with %q, got %+v", tc.reason, tc.want, tc.message, tr.Status.Condition())
+			}
+			pods := &corev1.PodList{}
+			if err := w.client.List(context.Background(), pods); err != nil || len(pods.Items) != 0 {
+				t.Errorf("%s: no pod is made, got %d (%v)", tc.reason, len(pods.Items), err)
+			}
+		})
+	}
+}
+
+func TestReconcilePodCreation(t *testing.T) {
+	group := schema.GroupResource{Resource: "pods"}
+	failWith := func(err error) interceptor.Funcs {
+		return interceptor.Funcs{Create: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.CreateOption) error {
+			if _, ok := o.(*corev1.Pod); ok {
+				return err
+			}
+			return c.Create(ctx, o, opts...)
+		}}
+	}
+	foreign := runPod(corev1.PodRunning, running(), running())
+	foreign.OwnerReferences[0].UID = "somebody-else"
+	ours := runPod(corev1.PodRunning, running(), running())
+	cases := map[string]struct {
+		reason    string
+		objects   []client.Object
+		intercept interceptor.Funcs
+		want      string
+	}{
+		"Foreign":     {"a pod of the right name that is not ours is not believed (CVE-2023-37264)", []client.Object{taskRun(), foreign}, interceptor.Funcs{}, "False PodCreationFailed"},
+		"OursAlready": {"a pod that a killed controller made is taken over, not made twice", []client.Object{taskRun(), ours}, interceptor.Funcs{}, "Unknown Running"},
+		"Refused":     {"what the API server refuses for ever ends the run", []client.Object{taskRun()}, failWith(apierrors.NewForbidden(group, "build-pod", errors.New("violates PodSecurity"))), "False PodCreationFailed"},
+		"Quota":       {"a quota is waited for", []client.Object{taskRun()}, failWith(apierrors.NewForbidden(group, "build-pod", errors.New("exceeded quota: small"))), "Unknown Pending"},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			if got := reason(newWorld(t, tc.objects, tc.intercept).pass(t)); got != tc.want {
+				t.Errorf("%s: want %s, got %s", tc.reason, tc.want, got)
+			}
+		})
+	}
+}
+
+func TestReconcileTimeoutStopsThePodAndKeepsIt(t *testing.T) {
+	w := newWorld(t, []client.Object{taskRun()}, interceptor.Funcs{})
+	w.pass(t)
+	w.clock.SetTime(epoch.Add(time.Hour))
+	if got := reason(w.pass(t)); got != "False TaskRunTimeout" {
+		t.Errorf("want a timeout, got %s", got)
+	}
+	if got := w.pod(t).Spec.ActiveDeadlineSeconds; got == nil || *got != 1 {
+		t.Errorf("the pod is stopped by its deadline and stays for inspection, got %v", got)
+	}
+}
+
+// TestReconcileConflict: of two controllers at once one loses, silently; the newer object starts a pass of its own.
+func TestReconcileConflict(t *testing.T) {
+	w := newWorld(t, []client.Object{taskRun()}, interceptor.Funcs{
+		SubResourcePatch: func(context.Context, client.Client, string, client.Object, client.Patch, ...client.SubResourcePatchOption) error {
+			return apierrors.NewConflict(schema.GroupResource{Group: v1.GroupName, Resource: "taskruns"}, "build", errors.New("changed"))
+		},
+	})
+	if got := reason(w.pass(t)); got != "none" {
+		t.Errorf("a conflict is no error and writes nothing, got %s", got)
+	}
+}
+
+func TestTrim(t *testing.T) {
+	finished := taskRun(done)
+	finished.Status.Results = []v1.TaskRunResult{{Name: "r", Value: v1.StringValue("large")}}
+	finished.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: "x"}}
+	Trim(finished)
+	if finished.Status.Results != nil || finished.Spec.TaskSpec != nil || finished.ManagedFields != nil || !finished.Status.Done() {
+		t.Errorf("a finished run keeps its outcome only, got %+v", finished)
+	}
+	goingOn := taskRun(started)
+	Trim(goingOn)
+	if goingOn.Spec.TaskSpec == nil {
+		t.Error("a run that goes on keeps what its passes read")
+	}
+}
