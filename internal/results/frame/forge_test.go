@@ -24,6 +24,9 @@ type forge struct {
 	own bytes.Buffer
 }
 
+// checksumBytes is the length of what ends each line: a space, eight digits, a newline.
+const checksumBytes = 10
+
 // newForge returns a forge whose stream has its intro.
 func newForge() *forge {
 	f := &forge{nonce: "n0nce"}

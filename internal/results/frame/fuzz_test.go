@@ -15,10 +15,47 @@ import (
 
 // FuzzReader reads anything. What is read obeys the limits, and what is whole can be written again and read as the same.
 func FuzzReader(f *testing.F) {
+	for _, stream := range vectorStreams(f) {
+		f.Add(stream)
+	}
+	f.Fuzz(func(t *testing.T, log []byte) { checkAnything(t, log) })
+}
+
+// FuzzRecords reads records of any content whose checksums, numbers and digest are right, which chance would not find.
+// Each line of the input is a kind, a space and a payload.
+func FuzzRecords(f *testing.F) {
+	for _, stream := range vectorStreams(f) {
+		var records [][]byte
+		for line := range bytes.Lines(stream) {
+			fields := bytes.SplitN(line, []byte(" "), 4)
+			if len(fields) < 4 || len(fields[3]) <= checksumBytes {
+				continue
+			}
+			record := fields[3][:len(fields[3])-checksumBytes]
+			if kind, _, _ := bytes.Cut(record, []byte(" ")); string(kind) != "intro" && string(kind) != "end" {
+				records = append(records, record)
+			}
+		}
+		f.Add(bytes.Join(records, []byte("\n")), 1, 1, 0, 100)
+	}
+	f.Fuzz(func(t *testing.T, records []byte, steps, results, problems, size int) {
+		f := newForge()
+		for record := range bytes.SplitSeq(records, []byte("\n")) {
+			kind, payload, _ := bytes.Cut(record, []byte(" "))
+			f.add(string(kind), string(payload))
+		}
+		checkAnything(t, f.end(steps, results, problems, size).bytes())
+	})
+}
+
+// vectorStreams returns the streams of all vectors, to begin with.
+func vectorStreams(f *testing.F) [][]byte {
+	f.Helper()
 	files, err := filepath.Glob(filepath.Join(vectorsDir, "*.txt"))
 	if err != nil || len(files) == 0 {
 		f.Fatalf("there are no vectors to begin with: %v", err)
 	}
+	var streams [][]byte
 	for _, path := range files {
 		file, err := os.ReadFile(path)
 		if err != nil {
@@ -28,28 +65,32 @@ func FuzzReader(f *testing.F) {
 		if err != nil {
 			f.Fatal(err)
 		}
-		f.Add(v.stream)
+		streams = append(streams, v.stream)
 	}
-	f.Fuzz(func(t *testing.T, log []byte) {
-		limits := frame.Limits{MaxBytes: 50000, MaxLogBytes: 200000}
-		records, err := collect(log, "n0nce", limits)
-		total := int64(0)
-		for _, rec := range records {
-			if r, ok := rec.(frame.Result); ok {
-				total += int64(len(r.Value))
-			}
+	return streams
+}
+
+// checkAnything reads a log of which nothing is known.
+func checkAnything(t *testing.T, log []byte) {
+	t.Helper()
+	limits := frame.Limits{MaxBytes: 50000, MaxLogBytes: 200000}
+	records, err := collect(log, "n0nce", limits)
+	total := int64(0)
+	for _, rec := range records {
+		if r, ok := rec.(frame.Result); ok {
+			total += int64(len(r.Value))
 		}
-		if total > limits.MaxBytes {
-			t.Fatalf("%d bytes were read, at most %d are allowed", total, limits.MaxBytes)
-		}
-		if err != nil {
-			return
-		}
-		if _, ok := records[len(records)-1].(frame.End); !ok {
-			t.Fatal("a stream without an end was read as whole")
-		}
-		checkRewrite(t, records)
-	})
+	}
+	if total > limits.MaxBytes {
+		t.Fatalf("%d bytes were read, at most %d are allowed", total, limits.MaxBytes)
+	}
+	if err != nil {
+		return
+	}
+	if _, ok := records[len(records)-1].(frame.End); !ok {
+		t.Fatal("a stream without an end was read as whole")
+	}
+	checkRewrite(t, records)
 }
 
 // checkRewrite writes what was read and reads it again.

@@ -49,7 +49,8 @@ type Entry struct {
 type OverBudgetError struct {
 	// Result is the name of the result with the largest value; empty when there is none.
 	Result string
-	// Size is the length of the message in its smaller form, in bytes.
+	// Size is the length of the message in its smaller form, in bytes; of the list as it stands, if that is more than
+	// MaxParsed and only its compressed form would fit.
 	Size int
 	// Budget is how many bytes there are.
 	Budget int
@@ -69,7 +70,7 @@ func Budget(containers int) int {
 }
 
 // Encode returns the list as it stands if that fits budget bytes, else compressed if that fits, else an
-// *OverBudgetError.
+// *OverBudgetError. Values must be valid UTF-8.
 func Encode(entries []Entry, budget int) ([]byte, error) {
 	plain, err := marshal(entries)
 	if err != nil {
@@ -82,10 +83,15 @@ func Encode(entries []Entry, budget int) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(small) <= budget {
+	// A list that compresses very well is still no larger than what Parse takes.
+	if len(small) <= budget && len(plain) <= MaxParsed {
 		return small, nil
 	}
-	return nil, &OverBudgetError{Result: largest(entries), Size: min(len(plain), len(small)), Budget: budget}
+	size := min(len(plain), len(small))
+	if len(small) <= budget {
+		size = len(plain)
+	}
+	return nil, &OverBudgetError{Result: largest(entries), Size: size, Budget: budget}
 }
 
 // Parse returns the list that a message holds in either form. The error wraps ErrMalformed.

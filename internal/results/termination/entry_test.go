@@ -1,0 +1,197 @@
+package termination_test
+
+import (
+	"bytes"
+	"compress/flate"
+	"encoding/base64"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/sluice-ci/sluice/internal/results/termination"
+)
+
+// noise returns n characters that hardly compress, the same ones each time.
+func noise(n int) string {
+	b := make([]byte, n)
+	_, _ = rand.NewChaCha8([32]byte{}).Read(b)
+	return base64.RawStdEncoding.EncodeToString(b)[:n]
+}
+
+func TestBudget(t *testing.T) {
+	for containers, want := range map[int]int{0: 4096, 1: 4096, 3: 4096, 4: 3072, 10: 1228, 100: 122} {
+		if got := termination.Budget(containers); got != want {
+			t.Errorf("with %d containers: got %d, want %d", containers, got, want)
+		}
+	}
+}
+
+func TestEncode(t *testing.T) {
+	one := func(value string) []termination.Entry {
+		return []termination.Entry{{Key: "a", Value: value, Type: termination.TypeResult}}
+	}
+	const around = len(`[{"key":"a","value":"","type":1}]`)
+	cases := map[string]struct {
+		reason  string
+		entries []termination.Entry
+		budget  int
+		want    string // the message, or how it begins
+		size    int    // of an OverBudgetError
+	}{
+		"None":     {"No entries are an empty list.", []termination.Entry{}, 10, "[]", 0},
+		"Plain":    {"A list that fits is plain.", one("v"), 100, `[{"key":"a","value":"v","type":1}]`, 0},
+		"Exact":    {"A list that just fits is plain.", one(noise(50)), around + 50, `[{"key":"a","value":"` + noise(50), 0},
+		"Markup":   {"Markup takes one byte a character.", one("<a&b>"), around + 5, `[{"key":"a","value":"<a&b>"`, 0},
+		"Deflated": {"A list that is too long is compressed.", one(strings.Repeat("long ", 1000)), 4096, "tknz:", 0},
+		"OneOver":  {"What does not fit in either form is over the budget.", one(noise(50)), around + 49, "", around + 50},
+		"Nothing":  {"Without a budget nothing fits.", one("v"), 0, "", around + 1},
+		"Bomb": {"What nobody would decompress is over the budget, however small it is compressed.",
+			one(strings.Repeat("a", termination.MaxParsed)), 4096, "", around + termination.MaxParsed},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			got, err := termination.Encode(tc.entries, tc.budget)
+			var over *termination.OverBudgetError
+			if errors.As(err, &over) != (tc.size != 0) {
+				t.Fatalf("%s\ngot error %v", tc.reason, err)
+			}
+			if over != nil {
+				want := &termination.OverBudgetError{Result: "a", Size: tc.size, Budget: tc.budget}
+				if diff := cmp.Diff(want, over); diff != "" {
+					t.Errorf("%s\n-want +got:\n%s", tc.reason, diff)
+				}
+				return
+			}
+			if !strings.HasPrefix(string(got), tc.want) || len(got) > tc.budget {
+				t.Errorf("%s\ngot %d bytes %q, want %q in %d", tc.reason, len(got), got, tc.want, tc.budget)
+			}
+			back, err := termination.Parse(got)
+			if diff := cmp.Diff(tc.entries, back); err != nil || diff != "" {
+				t.Errorf("%s\nread again: %v, -want +got:\n%s", tc.reason, err, diff)
+			}
+		})
+	}
+}
+
+// An error over the budget names the result that takes the most room, whatever else is in the list.
+func TestEncodeNamesLargest(t *testing.T) {
+	_, err := termination.Encode([]termination.Entry{
+		{Key: "Message", Value: noise(900), Type: termination.TypeInternal},
+		{Key: "small", Value: noise(10), Type: termination.TypeResult},
+		{Key: "z-large", Value: noise(500), Type: termination.TypeResult},
+		{Key: "large", Value: noise(500), Type: termination.TypeResult},
+	}, 512)
+	var over *termination.OverBudgetError
+	if !errors.As(err, &over) || over.Result != "large" {
+		t.Errorf("got %v, want an error that names result %q", err, "large")
+	}
+}
+
+// compressed returns any text in the compressed form.
+func compressed(text string) string {
+	var b bytes.Buffer
+	w, err := flate.NewWriter(&b, flate.BestCompression)
+	if err == nil {
+		_, err = io.WriteString(w, text)
+	}
+	if err = errors.Join(err, w.Close()); err != nil {
+		panic(err) // a buffer takes everything
+	}
+	return "tknz:" + base64.RawStdEncoding.EncodeToString(b.Bytes())
+}
+
+func TestParse(t *testing.T) {
+	cases := map[string]struct {
+		reason  string
+		message string
+		want    []termination.Entry
+		wrong   bool
+	}{
+		"Plain": {"The plain form.", `[{"key":"a","value":"v","type":1}]`, []termination.Entry{{Key: "a", Value: "v", Type: 1}}, false},
+		"Compressed": {"The compressed form.", compressed(`[{"key":"a","value":"v","type":1}]`),
+			[]termination.Entry{{Key: "a", Value: "v", Type: 1}}, false},
+		"Unknown": {"Other types are for others.", `[{"key":"a","value":"v","type":77,"more":{}}]`,
+			[]termination.Entry{{Key: "a", Value: "v", Type: 77}}, false},
+		"Empty":        {"No message is no list.", "", nil, true},
+		"Text":         {"A message that a program wrote itself is no list.", "out of memory", nil, true},
+		"Cut":          {"A list that the kubelet cut is refused whole.", `[{"key":"a","value":"v","type":1},{"ke`, nil, true},
+		"CutDeflate":   {"A compressed list that was cut is refused whole.", compressed(`[{"key":"a","value":"v","type":1}]`)[:30], nil, true},
+		"NotBase64":    {"The compressed form is base64.", "tknz:%%%", nil, true},
+		"NotDeflate":   {"The compressed form is raw deflate.", "tknz://///w", nil, true},
+		"Bomb":         {"What decompresses to too much is refused.", compressed("[" + strings.Repeat(" ", 50<<20) + "]"), nil, true},
+		"PlainTooLong": {"What is too long is refused.", "[" + strings.Repeat(" ", termination.MaxParsed) + "]", nil, true},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			got, err := termination.Parse([]byte(tc.message))
+			if errors.Is(err, termination.ErrMalformed) != tc.wrong {
+				t.Fatalf("%s\ngot error %v", tc.reason, err)
+			}
+			if diff := cmp.Diff(tc.want, got); diff != "" {
+				t.Errorf("%s\n-want +got:\n%s", tc.reason, diff)
+			}
+		})
+	}
+}
+
+// Whatever fits is read as it was written; what does not fit is told.
+func TestEncodeParse(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		entries := rapid.SliceOf(rapid.Custom(func(t *rapid.T) termination.Entry {
+			return termination.Entry{
+				Key: rapid.String().Draw(t, "key"), Value: rapid.String().Draw(t, "value"), Type: rapid.IntRange(0, 9).Draw(t, "type"),
+			}
+		})).Draw(t, "entries")
+		budget := rapid.IntRange(0, 2000).Draw(t, "budget")
+		b, err := termination.Encode(entries, budget)
+		var over *termination.OverBudgetError
+		if errors.As(err, &over) {
+			if over.Size <= budget {
+				t.Fatalf("%d bytes are over the budget of %d", over.Size, budget)
+			}
+			return
+		}
+		if err != nil || len(b) > budget {
+			t.Fatalf("%d bytes in a budget of %d: %v", len(b), budget, err)
+		}
+		got, err := termination.Parse(b)
+		if err != nil || len(got) != len(entries) || len(got) > 0 && !cmp.Equal(entries, got) {
+			t.Fatalf("read again: %v, -want +got:\n%s", err, cmp.Diff(entries, got))
+		}
+	})
+}
+
+// FuzzParse reads anything; what is a list can be written and read again.
+func FuzzParse(f *testing.F) {
+	for _, seed := range []string{
+		"", "[]", "null", `[{"key":"a","value":"v","type":1}]`, compressed(`[{"key":"ExitCode","value":"1","type":3}]`),
+		"tknz:", `[{"key":"Problem","value":"{}","type":3},{"key":"StartedAt","value":"x","type":3}]`,
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, message []byte) {
+		entries, err := termination.Parse(message)
+		if err != nil {
+			if !errors.Is(err, termination.ErrMalformed) {
+				t.Fatalf("error %v is of no known kind", err)
+			}
+			return
+		}
+		b, err := termination.Encode(entries, 8*termination.MaxParsed)
+		if err != nil {
+			t.Fatalf("cannot write what was read: %v", err)
+		}
+		again, err := termination.Parse(b)
+		if len(b) <= termination.MaxParsed && (err != nil || !cmp.Equal(entries, again)) {
+			t.Fatalf("read again: %v, -want +got:\n%s", err, cmp.Diff(entries, again))
+		}
+		if _, err := termination.ParseMessage(message); err != nil && !errors.Is(err, termination.ErrMalformed) {
+			t.Fatalf("error %v is of no known kind", err)
+		}
+	})
+}
