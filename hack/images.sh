@@ -2,12 +2,19 @@
 # Builds both images with ko, on an empty base, and pushes them to KO_DOCKER_REPO.
 #
 #   hack/images.sh                 prints the two references, by digest
+#   hack/images.sh options         prints the options that ko gets
 #   hack/images.sh resolve <IN     copies manifests from standard input to standard output, with the references in place
 #
 # PLATFORMS says for which platforms (default: this machine's; "linux/amd64,linux/arm64" for a mixed cluster).
 set -euo pipefail
 . "$(dirname "$0")/env.sh"
 cd "$root"
+
+options=(--base-import-paths --sbom=none --image-user=65532 "--platform=${PLATFORMS:-linux/$(go env GOARCH)}")
+if [ "${1:-}" = options ]; then
+	echo "${options[@]}"
+	exit
+fi
 
 [ -n "${KO_DOCKER_REPO:-}" ] || die "KO_DOCKER_REPO is not set, so there is nowhere to push images to" \
 	"KO_DOCKER_REPO=registry.example.com/sluice, a registry that you can push to and the cluster can pull from"
@@ -17,7 +24,6 @@ say "building the images and pushing them to $KO_DOCKER_REPO"
 KO_DEFAULTBASEIMAGE=$(bin/tools/emptyimage "$KO_DOCKER_REPO/base:empty")
 export KO_DEFAULTBASEIMAGE
 
-options=(--base-import-paths --sbom=none --image-user=65532 --platform="${PLATFORMS:-linux/$(go env GOARCH)}")
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 if [ "${1:-}" = resolve ]; then

@@ -4,12 +4,12 @@ set -euo pipefail
 . "$(dirname "$0")/env.sh"
 cd "$root"
 
-[ $# -gt 0 ] || set -- controller-gen crdstrict emptyimage golangci-lint kustomize ko
+[ $# -gt 0 ] || set -- controller-gen crdstrict emptyimage golangci-lint imagecheck kustomize ko
 
 build() {
 	local name=$1 module=$2 package=$3
 	local want have=""
-	want=$(cat "$module/go.mod" "$module/go.sum" $(find "$module/$name" -maxdepth 1 -name '*.go' 2>/dev/null | sort) <(go version) | sha256sum)
+	want=$(cat "$module/go.mod" "$module/go.sum" $(find "$module/$name" tools/internal -name '*.go' 2>/dev/null | sort) <(go version) | sha256sum)
 	[ ! -x "bin/tools/$name" ] || have=$(cat "bin/tools/.$name" 2>/dev/null || true)
 	[ "$want" != "$have" ] || return 0
 	say "building $name"
@@ -23,7 +23,7 @@ for name in "$@"; do
 	controller-gen) build "$name" tools sigs.k8s.io/controller-tools/cmd/controller-gen ;;
 	kustomize) build "$name" tools sigs.k8s.io/kustomize/kustomize/v5 ;;
 	ko) build "$name" tools github.com/google/ko ;;
-	crdstrict | emptyimage) build "$name" tools "./$name" ;;
+	crdstrict | emptyimage | imagecheck) build "$name" tools "./$name" ;;
 	golangci-lint) build "$name" tools/golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint ;;
 	*) die "unknown tool \"$name\"" ;;
 	esac

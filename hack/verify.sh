@@ -45,4 +45,5 @@ for module in . localkube tools tools/golangci-lint; do
 done
 check "config/default builds" "see config/README.md" manifests
 check "what goes into pods is small and free of Kubernetes" "see hack/check-inpod.sh" hack/check-inpod.sh
+check "the images are small, and hold nothing but their programs" "see .ko.yaml and hack/check-image-size.sh" hack/check-image-size.sh
 exit $failed

@@ -1,0 +1,79 @@
+// Imagecheck builds images with ko, as they are shipped, into a registry in its own memory, and fails if one has more
+// bytes than it may, a file that is not its program, or root as its user.
+//
+//	imagecheck -ko KO IMPORTPATH=MIB…
+//
+// Anything after the first "--" is given to `ko build` as well.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// limit is what one image may hold.
+type limit struct {
+	importPath string
+	bytes      int64
+}
+
+func main() {
+	ko := flag.String("ko", "ko", "the ko program")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, *ko, flag.Args()); err != nil {
+		fmt.Fprintln(os.Stderr, "error:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, ko string, args []string) error {
+	var options []string
+	if i := slices.Index(args, "--"); i >= 0 {
+		args, options = args[:i], args[i+1:]
+	}
+	limits, err := parse(args)
+	if err != nil {
+		return err
+	}
+	b, err := newBuilder(ctx, ko, options)
+	if err != nil {
+		return err
+	}
+	defer b.close()
+	for _, l := range limits {
+		image, err := b.build(ctx, l.importPath)
+		if err != nil {
+			return err
+		}
+		size, err := check(image, l.bytes)
+		if err != nil {
+			return fmt.Errorf("the image of %s: %w", l.importPath, err)
+		}
+		fmt.Printf("%s: %d of %d bytes unpacked\n", l.importPath, size, l.bytes)
+	}
+	return nil
+}
+
+func parse(args []string) ([]limit, error) {
+	var limits []limit
+	for _, arg := range args {
+		path, mib, ok := strings.Cut(arg, "=")
+		n, err := strconv.ParseInt(mib, 10, 32)
+		if !ok || err != nil || n < 1 {
+			return nil, fmt.Errorf("cannot use %q: want IMPORTPATH=MIB, with a whole number of MiB", arg)
+		}
+		limits = append(limits, limit{path, n << 20})
+	}
+	if len(limits) == 0 {
+		return nil, fmt.Errorf("no image to check: want IMPORTPATH=MIB")
+	}
+	return limits, nil
+}
