@@ -26,7 +26,7 @@ const (
 type mountCheck struct {
 	final      bool
 	volumes    sets.Set[string]
-	workspaces map[string]string // the name by the cleaned path
+	workspaces map[string]WorkspaceDeclaration // by the cleaned path
 }
 
 // ValidateSubstituted checks what could not be checked while the task's texts still held variables: what is mounted, and
@@ -51,7 +51,7 @@ func requireImage(path *field.Path, image string) field.ErrorList {
 }
 
 func (s *TaskSpec) validateMounts(path *field.Path, final bool) field.ErrorList {
-	c := mountCheck{final: final, volumes: sets.New[string](), workspaces: map[string]string{}}
+	c := mountCheck{final: final, volumes: sets.New[string](), workspaces: map[string]WorkspaceDeclaration{}}
 	errs := c.checkVolumes(path.Child("volumes"), s.Volumes)
 	errs = append(errs, c.checkWorkspaces(path.Child("workspaces"), s.Workspaces)...)
 	for i := range s.Steps {
@@ -86,19 +86,21 @@ func (c mountCheck) checkVolumes(path *field.Path, volumes []corev1.Volume) fiel
 func (c mountCheck) checkWorkspaces(path *field.Path, workspaces []WorkspaceDeclaration) field.ErrorList {
 	var errs field.ErrorList
 	for i := range workspaces {
+		// Tasks may mount a workspace's volume themselves, by $(workspaces.<name>.volume).
+		c.volumes.Insert(workspaces[i].VolumeName())
 		path, mountPath := path.Index(i).Child("mountPath"), workspaces[i].Path()
 		if c.open(mountPath) {
 			continue
 		}
 		cleaned, problem := cleanMountPath(mountPath)
 		if other, taken := c.workspaces[cleaned]; taken && problem == "" {
-			problem = fmt.Sprintf("workspace %q is mounted there, too", other)
+			problem = fmt.Sprintf("workspace %q is mounted there, too", other.Name)
 		}
 		if problem != "" {
 			errs = append(errs, field.Invalid(path, shown(mountPath), problem))
 			continue
 		}
-		c.workspaces[cleaned] = workspaces[i].Name
+		c.workspaces[cleaned] = workspaces[i]
 	}
 	return errs
 }
@@ -115,7 +117,7 @@ func (c mountCheck) checkMounts(path *field.Path, mounts []corev1.VolumeMount) f
 		}
 		cleaned, problem := cleanMountPath(mounts[i].MountPath)
 		if problem == "" {
-			problem = c.takenProblem(cleaned, taken)
+			problem = c.takenProblem(mounts[i].Name, cleaned, taken)
 		}
 		if problem != "" {
 			errs = append(errs, field.Invalid(path.Index(i).Child("mountPath"), shown(mounts[i].MountPath), problem))
@@ -126,12 +128,12 @@ func (c mountCheck) checkMounts(path *field.Path, mounts []corev1.VolumeMount) f
 	return errs
 }
 
-func (c mountCheck) takenProblem(cleaned string, taken map[string]string) string {
+func (c mountCheck) takenProblem(volume, cleaned string, taken map[string]string) string {
 	if other, ok := taken[cleaned]; ok {
 		return fmt.Sprintf("volume %q is mounted there, too", other)
 	}
-	if other, ok := c.workspaces[cleaned]; ok {
-		return fmt.Sprintf("workspace %q is mounted there, too", other)
+	if other, ok := c.workspaces[cleaned]; ok && !c.open(volume) && volume != other.VolumeName() {
+		return fmt.Sprintf("workspace %q is mounted there, too", other.Name)
 	}
 	return ""
 }

@@ -71,10 +71,11 @@ func TestBuildGolden(t *testing.T) {
 				{Name: "registry", Image: "registry:2", Ports: []corev1.ContainerPort{{ContainerPort: 5000}}, ReadinessProbe: &corev1.Probe{PeriodSeconds: 2}},
 				{Name: "logger", Image: "busybox:1", Script: "tail -f /dev/null"},
 			}})},
-		"workspaces": {"workspaces are mounted in every step, unbound optional ones in none",
+		"workspaces": {"workspaces are mounted in every step and sidecar, unbound optional ones in none",
 			input(v1.TaskSpec{
 				Workspaces: []v1.WorkspaceDeclaration{{Name: "source", ReadOnly: true}, {Name: "cache", MountPath: "/cache"}, {Name: "extra", Optional: true}},
 				Steps:      []v1.Step{command("one", "true")},
+				Sidecars:   []v1.Sidecar{{Name: "watcher", Image: "busybox:1", Command: []string{"true"}}},
 			}, func(in *Input) {
 				in.TaskRun.Spec.Workspaces = []v1.WorkspaceBinding{
 					{Name: "source", SubPath: "a", ConfigMap: &corev1.ConfigMapVolumeSource{LocalObjectReference: corev1.LocalObjectReference{Name: "modules"}}},

@@ -83,7 +83,7 @@ func (b *builder) sidecar(s v1.Sidecar) corev1.Container {
 		EnvFrom:         s.EnvFrom,
 		Env:             s.Env,
 		Resources:       s.ComputeResources,
-		VolumeMounts:    s.VolumeMounts,
+		VolumeMounts:    append(b.workspaceMounts(s.VolumeMounts), s.VolumeMounts...),
 		RestartPolicy:   new(corev1.ContainerRestartPolicyAlways),
 		ReadinessProbe:  s.ReadinessProbe,
 		StartupProbe:    startupProbe(s.ReadinessProbe),
@@ -98,7 +98,7 @@ func (b *builder) sidecar(s v1.Sidecar) corev1.Container {
 	args = append(args, b.program(c.Name, s.Script, s.WorkingDir)...)
 	c.Command = []string{binary}
 	c.Args = slices.Concat(args, []string{"--"}, s.Command, s.Args)
-	c.VolumeMounts = append(b.binMount(), s.VolumeMounts...)
+	c.VolumeMounts = append(b.binMount(), c.VolumeMounts...)
 	if s.Script != "" {
 		c.VolumeMounts = append(c.VolumeMounts, corev1.VolumeMount{Name: scriptsVolume, MountPath: scriptsDir})
 	}

@@ -70,14 +70,21 @@ func (b *builder) stepMounts(s v1.Step, i int) []corev1.VolumeMount {
 	if s.Script != "" {
 		mounts = append(mounts, corev1.VolumeMount{Name: scriptsVolume, MountPath: scriptsDir})
 	}
+	mounts = append(mounts, b.workspaceMounts(s.VolumeMounts)...)
+	return b.withImplicit(mounts, s.VolumeMounts)
+}
+
+// workspaceMounts are those of all bound workspaces, but for one at whose path a container mounts something itself.
+func (b *builder) workspaceMounts(users []corev1.VolumeMount) []corev1.VolumeMount {
+	var mounts []corev1.VolumeMount
 	for _, w := range b.Spec.Workspaces {
-		if binding, ok := b.binding(w.Name); ok && !mountsAt(s.VolumeMounts, w.Path()) {
+		if binding, ok := b.binding(w.Name); ok && !mountsAt(users, w.Path()) {
 			mounts = append(mounts, corev1.VolumeMount{
 				Name: w.VolumeName(), MountPath: w.Path(), SubPath: binding.SubPath, ReadOnly: w.ReadOnly,
 			})
 		}
 	}
-	return b.withImplicit(mounts, s.VolumeMounts)
+	return mounts
 }
 
 // withImplicit adds the directories that every step has, unless the task mounts something else there. They stand
