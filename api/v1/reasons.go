@@ -73,3 +73,11 @@ const (
 	// PipelineRunReasonResultTooLarge: results passed on, or the pipeline's own, do not fit the object that needs them.
 	PipelineRunReasonResultTooLarge = "PipelineRunResultLargerThanAllowedLimit"
 )
+
+// Reasons for which a task of a pipeline will not run, as they stand in status.skippedTasks.
+const (
+	// SkipReasonStopping: another task failed before this one could start.
+	SkipReasonStopping = "PipelineRun was stopping"
+	// SkipReasonMissingResults: a result that it refers to was not produced.
+	SkipReasonMissingResults = "Results were missing"
+)

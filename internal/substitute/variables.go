@@ -249,3 +249,9 @@ func (p part) ofObject(value v1.Value) (v1.Value, string) {
 	}
 	return v1.Value{}, p.noun + " is an object: write [*] behind its name for all of it, or .<key> for one of its values"
 }
+
+// Param returns the value of a param, and false when there is none of that name.
+func (v *Variables) Param(name string) (v1.Value, bool) {
+	value, ok := v.params[name]
+	return value, ok
+}
