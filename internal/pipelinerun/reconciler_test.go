@@ -1,0 +1,561 @@
+package pipelinerun
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/sets"
+	"k8s.io/client-go/tools/events"
+	testclock "k8s.io/utils/clock/testing"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/name"
+	"github.com/sluice-ci/sluice/internal/taskrun"
+)
+
+var start = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+
+// cluster is an API server in memory, and a reconciler whose cache has dropped what the real one drops.
+type cluster struct {
+	client.WithWatch
+	reconciler *Reconciler
+	recorder   *events.FakeRecorder
+	// created counts calls that make TaskRuns; liveGets those that read a whole one.
+	created, liveGets int
+}
+
+func newCluster(t *testing.T, funcs interceptor.Funcs, objects ...client.Object) *cluster {
+	t.Helper()
+	scheme := runtime.NewScheme()
+	if err := v1.AddToScheme(scheme); err != nil {
+		t.Fatal(err)
+	}
+	c := &cluster{recorder: events.NewFakeRecorder(100)}
+	c.WithWatch = fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).
+		WithStatusSubresource(&v1.PipelineRun{}, &v1.TaskRun{}).Build()
+	cached := interceptor.NewClient(c.WithWatch, interceptor.Funcs{
+		Get: func(ctx context.Context, under client.WithWatch, key client.ObjectKey, into client.Object, opts ...client.GetOption) error {
+			if funcs.Get != nil {
+				return funcs.Get(ctx, under, key, into, opts...)
+			}
+			if err := under.Get(ctx, key, into, opts...); err != nil {
+				return err
+			}
+			switch o := into.(type) {
+			case *v1.TaskRun:
+				taskrun.Trim(o)
+			case *v1.PipelineRun:
+				Trim(o)
+			}
+			return nil
+		},
+		Create: func(ctx context.Context, under client.WithWatch, o client.Object, opts ...client.CreateOption) error {
+			c.created++
+			if funcs.Create != nil {
+				return funcs.Create(ctx, under, o, opts...)
+			}
+			return under.Create(ctx, o, opts...)
+		},
+		SubResourcePatch: funcs.SubResourcePatch,
+	})
+	live := interceptor.NewClient(c.WithWatch, interceptor.Funcs{
+		Get: func(ctx context.Context, under client.WithWatch, key client.ObjectKey, into client.Object, opts ...client.GetOption) error {
+			if _, ok := into.(*v1.TaskRun); ok {
+				c.liveGets++
+			}
+			return under.Get(ctx, key, into, opts...)
+		},
+	})
+	c.reconciler = NewReconciler(Dependencies{
+		Client: cached, Live: live, Recorder: c.recorder, Clock: testclock.NewFakePassiveClock(start),
+	})
+	return c
+}
+
+// pass reconciles once and returns the run as it is afterwards.
+func (c *cluster) pass(t *testing.T, pr *v1.PipelineRun) (*v1.PipelineRun, ctrl.Result) {
+	t.Helper()
+	key := client.ObjectKeyFromObject(pr)
+	result, err := c.reconciler.Reconcile(t.Context(), ctrl.Request{NamespacedName: key})
+	if err != nil {
+		t.Fatalf("Reconcile: %v", err)
+	}
+	return get(t, c, key, &v1.PipelineRun{}), result
+}
+
+func get[T client.Object](t *testing.T, c client.Client, key types.NamespacedName, into T) T {
+	t.Helper()
+	if err := c.Get(t.Context(), key, into); err != nil {
+		t.Fatal(err)
+	}
+	return into
+}
+
+// child returns the TaskRun of a task.
+func (c *cluster) child(t *testing.T, pr *v1.PipelineRun, task string) *v1.TaskRun {
+	t.Helper()
+	return get(t, c, types.NamespacedName{Namespace: pr.Namespace, Name: childName(pr, task)}, &v1.TaskRun{})
+}
+
+// end lets the TaskRun of a task end.
+func (c *cluster) end(t *testing.T, pr *v1.PipelineRun, task string, condition metav1.Condition, results ...v1.TaskRunResult) {
+	t.Helper()
+	tr := c.child(t, pr, task)
+	tr.Status.SetCondition(condition, metav1.NewTime(start))
+	tr.Status.Results = results
+	if err := c.Status().Update(t.Context(), tr); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (c *cluster) children(t *testing.T) []string {
+	t.Helper()
+	list := &v1.TaskRunList{}
+	if err := c.List(t.Context(), list); err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for i := range list.Items {
+		names = append(names, list.Items[i].Name)
+	}
+	return names
+}
+
+func embedded(task string, spec v1.TaskSpec, params ...v1.Param) v1.PipelineTask {
+	spec.Steps = []v1.Step{{Image: "busybox", Script: "true"}}
+	return v1.PipelineTask{Name: task, TaskSpec: &v1.EmbeddedTask{TaskSpec: spec}, Params: params}
+}
+
+func param(name, value string) v1.Param { return v1.Param{Name: name, Value: v1.StringValue(value)} }
+
+func run(tasks ...v1.PipelineTask) *v1.PipelineRun {
+	return &v1.PipelineRun{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "run", UID: "pr-uid"},
+		Spec:       v1.PipelineRunSpec{PipelineSpec: &v1.PipelineSpec{Tasks: tasks}},
+	}
+}
+
+// chain is a run in which "use" takes the results of "make", and "last" runs behind both.
+func chain() *v1.PipelineRun {
+	pr := run(
+		embedded("make", v1.TaskSpec{Results: []v1.TaskResult{
+			{Name: "text"}, {Name: "list", Type: v1.TypeArray},
+			{Name: "map", Type: v1.TypeObject, Properties: map[string]v1.PropertySpec{"k": {}}},
+		}}),
+		embedded("use", v1.TaskSpec{
+			Params: []v1.ParamSpec{
+				{Name: "text"}, {Name: "list", Type: v1.TypeArray},
+				{Name: "map", Type: v1.TypeObject, Properties: map[string]v1.PropertySpec{"k": {}}},
+			},
+			Results: []v1.TaskResult{{Name: "count"}},
+		},
+			param("text", "<$(tasks.make.results.text)>"),
+			param("list", "$(tasks.make.results.list[*])"),
+			param("map", "$(tasks.make.results.map[*])"),
+		),
+		v1.PipelineTask{Name: "last", RunAfter: []string{"use"}, TaskSpec: embedded("", v1.TaskSpec{}).TaskSpec},
+	)
+	pr.Spec.PipelineSpec.Results = []v1.PipelineResult{
+		{Name: "count", Value: v1.StringValue("$(tasks.use.results.count)")},
+		{Name: "list", Value: v1.StringValue("$(tasks.make.results.list[*])")},
+	}
+	return pr
+}
+
+func TestResultsAreHandedOn(t *testing.T) {
+	pr := chain()
+	c := newCluster(t, interceptor.Funcs{}, pr)
+	pr, _ = c.pass(t, pr)
+	if diff := cmp.Diff([]string{"run-make"}, c.children(t)); diff != "" {
+		t.Fatalf("only the first task starts at first: -want, +got:\n%s", diff)
+	}
+	if c.liveGets != 0 {
+		t.Errorf("no result is needed yet, but %d TaskRuns were read from the API server", c.liveGets)
+	}
+
+	text := "$(params.text) $$ $(HOME)" + strings.Repeat("x", 200_000)
+	list := v1.ArrayValue("a", "$(tasks.make.results.text)")
+	object := v1.ObjectValue(map[string]string{"k": "v"})
+	c.end(t, pr, "make", v1.Succeeded("done"),
+		v1.TaskRunResult{Name: "text", Type: v1.TypeString, Value: v1.StringValue(text)},
+		v1.TaskRunResult{Name: "list", Type: v1.TypeArray, Value: list},
+		v1.TaskRunResult{Name: "map", Type: v1.TypeObject, Value: object},
+	)
+	pr, _ = c.pass(t, pr)
+	want := []v1.Param{param("text", "<"+text+">"), {Name: "list", Value: list}, {Name: "map", Value: object}}
+	if diff := cmp.Diff(want, c.child(t, pr, "use").Spec.Params); diff != "" {
+		t.Errorf("params of the second task: -want, +got:\n%s", diff)
+	}
+	if c.liveGets != 1 {
+		t.Errorf("the producer is to be read once from the API server, and was %d times", c.liveGets)
+	}
+
+	c.end(t, pr, "use", v1.Succeeded("done"), v1.TaskRunResult{Name: "count", Type: v1.TypeString, Value: v1.StringValue("2")})
+	pr, _ = c.pass(t, pr)
+	c.end(t, pr, "last", v1.Succeeded("done"))
+	pr, _ = c.pass(t, pr)
+	wantResults := []v1.PipelineRunResult{{Name: "count", Value: v1.StringValue("2")}, {Name: "list", Value: list}}
+	if diff := cmp.Diff(wantResults, pr.Status.Results); diff != "" {
+		t.Errorf("results of the run: -want, +got:\n%s", diff)
+	}
+	checkCondition(t, pr, metav1.ConditionTrue, v1.PipelineRunReasonSucceeded, "Tasks Completed: 3 (Failed: 0, Cancelled 0), Skipped: 0")
+	wantReferences := []v1.ChildReference{
+		{APIVersion: "tekton.dev/v1", Kind: "TaskRun", Name: "run-make", PipelineTaskName: "make"},
+		{APIVersion: "tekton.dev/v1", Kind: "TaskRun", Name: "run-use", PipelineTaskName: "use"},
+		{APIVersion: "tekton.dev/v1", Kind: "TaskRun", Name: "run-last", PipelineTaskName: "last"},
+	}
+	if diff := cmp.Diff(wantReferences, pr.Status.ChildReferences); diff != "" {
+		t.Errorf("childReferences: -want, +got:\n%s", diff)
+	}
+}
+
+func checkCondition(t *testing.T, pr *v1.PipelineRun, status metav1.ConditionStatus, reason string, parts ...string) {
+	t.Helper()
+	c := pr.Status.Condition()
+	if c == nil {
+		t.Fatal("the run has no condition")
+	}
+	if c.Status != status || c.Reason != reason {
+		t.Errorf("condition: want %s %s, got %s %s (%s)", status, reason, c.Status, c.Reason, c.Message)
+	}
+	for _, part := range parts {
+		if !strings.Contains(c.Message, part) {
+			t.Errorf("condition: want %q in the message, got %q", part, c.Message)
+		}
+	}
+}
+
+// An unchanged run must not cost the API server anything.
+func TestUnchangedRunMakesNoCall(t *testing.T) {
+	pr := chain()
+	calls := 0
+	c := newCluster(t, interceptor.Funcs{
+		SubResourcePatch: func(ctx context.Context, under client.Client, sub string, o client.Object, patch client.Patch, opts ...client.SubResourcePatchOption) error {
+			calls++
+			return under.SubResource(sub).Patch(ctx, o, patch, opts...)
+		},
+	}, pr)
+	for range 3 {
+		c.pass(t, pr)
+	}
+	if calls != 1 || c.created != 1 || c.liveGets != 0 {
+		t.Errorf("three passes over the same run: want 1 patch, 1 creation, 0 reads, got %d, %d, %d", calls, c.created, c.liveGets)
+	}
+}
+
+func TestFailedTaskStopsTheRunWhenTheOthersHaveEnded(t *testing.T) {
+	after := embedded("after", v1.TaskSpec{})
+	after.RunAfter = []string{"bad"}
+	later := embedded("later", v1.TaskSpec{})
+	later.RunAfter = []string{"good"}
+	pr := run(embedded("bad", v1.TaskSpec{}), embedded("good", v1.TaskSpec{}), after, later)
+	c := newCluster(t, interceptor.Funcs{}, pr)
+	pr, _ = c.pass(t, pr)
+	c.end(t, pr, "bad", v1.Failed(v1.TaskRunReasonStepOOM, "step ran out of memory"))
+	pr, _ = c.pass(t, pr)
+	checkCondition(t, pr, metav1.ConditionUnknown, v1.PipelineRunReasonRunning, "stopping", "Incomplete: 1, Skipped: 2", `"run-bad"`)
+
+	c.end(t, pr, "good", v1.Succeeded("done"))
+	pr, _ = c.pass(t, pr)
+	checkCondition(t, pr, metav1.ConditionFalse, v1.PipelineRunReasonFailed,
+		"Tasks Completed: 2 (Failed: 1, Cancelled 0), Skipped: 2", `task "bad" failed: TaskRun "run-bad": StepOOM: step ran out of memory`)
+	want := []v1.SkippedTask{{Name: "after", Reason: v1.SkipReasonStopping}, {Name: "later", Reason: v1.SkipReasonStopping}}
+	if diff := cmp.Diff(want, pr.Status.SkippedTasks); diff != "" {
+		t.Errorf("skippedTasks: -want, +got:\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"run-bad", "run-good"}, c.children(t)); diff != "" {
+		t.Errorf("TaskRuns: -want, +got:\n%s", diff)
+	}
+}
+
+func TestRunsThatNeverStart(t *testing.T) {
+	taskRef := func(name, task string, params ...v1.Param) v1.PipelineTask {
+		return v1.PipelineTask{Name: name, TaskRef: &v1.TaskRef{Name: task}, Params: params}
+	}
+	withParams := run(embedded("a", v1.TaskSpec{}))
+	withParams.Spec.PipelineSpec.Params = []v1.ParamSpec{{Name: "list", Type: v1.TypeArray}}
+	wrongType := withParams.DeepCopy()
+	wrongType.Spec.Params = []v1.Param{param("list", "text")}
+	unbound := run(embedded("a", v1.TaskSpec{}))
+	unbound.Spec.PipelineSpec.Workspaces = []v1.PipelineWorkspaceDeclaration{{Name: "source"}}
+	missingPipeline := run()
+	missingPipeline.Spec = v1.PipelineRunSpec{PipelineRef: &v1.PipelineRef{Name: "nowhere"}}
+	huge := run(embedded("a", v1.TaskSpec{}))
+	huge.Spec.PipelineSpec.Description = strings.Repeat("d", 800_000)
+
+	task := &v1.Task{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "known"},
+		Spec: v1.TaskSpec{
+			Params:     []v1.ParamSpec{{Name: "needed"}, {Name: "flags", Type: v1.TypeArray, Default: &v1.Value{Type: v1.TypeArray}}},
+			Workspaces: []v1.WorkspaceDeclaration{{Name: "dir", Optional: true}},
+			Results:    []v1.TaskResult{{Name: "out"}},
+			Steps:      []v1.Step{{Image: "i", Script: "true"}},
+		},
+	}
+	a := embedded("a", v1.TaskSpec{})
+	a.RunAfter = []string{"b"}
+	b := embedded("b", v1.TaskSpec{})
+	b.RunAfter = []string{"a"}
+	cases := map[string]struct {
+		reason  string
+		run     *v1.PipelineRun
+		want    string
+		message []string
+	}{
+		"MissingPipeline": {"The reason is the API's, the message names the Pipeline.", missingPipeline, v1.PipelineRunReasonCouldntGetPipeline, []string{`"nowhere"`}},
+		"MissingTask":     {"A Task that is missing at the end must not cost the time of those before.", run(embedded("a", v1.TaskSpec{}), taskRef("b", "nowhere")), v1.PipelineRunReasonCouldntGetTask, []string{`"nowhere"`, `task "b"`}},
+		"MissingParam":    {"The message names param and type.", withParams, v1.PipelineRunReasonParameterMissing, []string{`missing param "list" of type array`}},
+		"WrongType":       {"The message names both types.", wrongType, v1.PipelineRunReasonParameterTypeMismatch, []string{"spec.params[0].value", "array", "string"}},
+		"TaskParam":       {"What a Task needs is looked up before any starts.", run(taskRef("b", "known")), v1.PipelineRunReasonParameterMissing, []string{"tasks[0].params", `missing param "needed"`}},
+		"TaskParamType":   {"So is the type of what it is given.", run(taskRef("b", "known", param("needed", "x"), param("flags", "text"))), v1.PipelineRunReasonParameterTypeMismatch, []string{"tasks[0].params[1].value", "flags"}},
+		"UnknownResult":   {"So is whether it declares the result that another task uses.", run(taskRef("b", "known", param("needed", "x")), embedded("c", v1.TaskSpec{}, param("p", "$(tasks.b.results.nope)"))), v1.PipelineRunReasonInvalidTaskResultReference, []string{`result "nope" of task "b"`}},
+		"Unbound":         {"A workspace of the pipeline must be bound.", unbound, v1.PipelineRunReasonValidationFailed, []string{`missing workspace "source"`}},
+		"Cycle":           {"A cycle is told with its path.", run(a, b), v1.PipelineRunReasonInvalidGraph, []string{"a → b → a"}},
+		"UnknownTask":     {"A task that is not there is named.", run(func() v1.PipelineTask { x := embedded("a", v1.TaskSpec{}); x.RunAfter = []string{"x"}; return x }()), v1.PipelineRunReasonValidationFailed, []string{"runAfter[0]", `"x"`}},
+		"TooLarge":        {"A run that cannot be stored with a copy of its pipeline must not begin.", huge, v1.PipelineRunReasonValidationFailed, []string{"bytes"}},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			c := newCluster(t, interceptor.Funcs{}, tc.run, task)
+			pr, _ := c.pass(t, tc.run)
+			checkCondition(t, pr, metav1.ConditionFalse, tc.want, tc.message...)
+			if pr.Status.CompletionTime == nil {
+				t.Errorf("\n%s\nthe run has no completion time", tc.reason)
+			}
+			if c.created != 0 {
+				t.Errorf("\n%s\n%d TaskRuns were made", tc.reason, c.created)
+			}
+		})
+	}
+}
+
+func TestMissingResultStopsTheRun(t *testing.T) {
+	pr := chain()
+	c := newCluster(t, interceptor.Funcs{}, pr)
+	pr, _ = c.pass(t, pr)
+	c.end(t, pr, "make", v1.Succeeded("done"))
+	pr, _ = c.pass(t, pr)
+	checkCondition(t, pr, metav1.ConditionFalse, v1.PipelineRunReasonInvalidTaskResultReference,
+		`task "use" cannot start`, `result "text" of task "make"`, "params[0].value")
+	want := []v1.SkippedTask{{Name: "use", Reason: v1.SkipReasonMissingResults}, {Name: "last", Reason: v1.SkipReasonStopping}}
+	if diff := cmp.Diff(want, pr.Status.SkippedTasks); diff != "" {
+		t.Errorf("skippedTasks: -want, +got:\n%s", diff)
+	}
+}
+
+func TestResultsTooLargeForTheTaskThatUsesThem(t *testing.T) {
+	pr := chain()
+	c := newCluster(t, interceptor.Funcs{}, pr)
+	pr, _ = c.pass(t, pr)
+	c.end(t, pr, "make", v1.Succeeded("done"),
+		v1.TaskRunResult{Name: "text", Value: v1.StringValue(strings.Repeat("<", 400_000))}, // six bytes each in JSON
+		v1.TaskRunResult{Name: "list", Value: v1.ArrayValue("a")},
+		v1.TaskRunResult{Name: "map", Value: v1.ObjectValue(map[string]string{"k": "v"})},
+	)
+	pr, _ = c.pass(t, pr)
+	checkCondition(t, pr, metav1.ConditionFalse, v1.PipelineRunReasonResultTooLarge, `task "use" cannot start`, "the limit of 1556480", `"text" with 2400`)
+}
+
+func TestResultsTooLargeForTheRun(t *testing.T) {
+	pr := run(embedded("make", v1.TaskSpec{Results: []v1.TaskResult{{Name: "text"}}}))
+	for i := range 2 {
+		pr.Spec.PipelineSpec.Results = append(pr.Spec.PipelineSpec.Results,
+			v1.PipelineResult{Name: fmt.Sprintf("r%d", i), Value: v1.StringValue("$(tasks.make.results.text)")})
+	}
+	c := newCluster(t, interceptor.Funcs{}, pr)
+	pr, _ = c.pass(t, pr)
+	c.end(t, pr, "make", v1.Succeeded("done"), v1.TaskRunResult{Name: "text", Value: v1.StringValue(strings.Repeat("x", 900_000))})
+	pr, _ = c.pass(t, pr)
+	checkCondition(t, pr, metav1.ConditionFalse, v1.PipelineRunReasonResultTooLarge, `"r0" with 900002`, "the limit of 1556480")
+	if pr.Status.Results != nil {
+		t.Error("the results that do not fit are in the status")
+	}
+}
+
+// A name is no proof of belonging to the run.
+func TestTaskRunsOfOthersAreNotTrusted(t *testing.T) {
+	owned := func(owner types.UID, ownerName string) *v1.TaskRun {
+		controller := true
+		tr := &v1.TaskRun{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "run-a"}}
+		if owner != "" {
+			tr.OwnerReferences = []metav1.OwnerReference{{
+				APIVersion: "tekton.dev/v1", Kind: "PipelineRun", Name: ownerName, UID: owner, Controller: &controller,
+			}}
+		}
+		tr.Status.SetCondition(v1.Succeeded("forged"), metav1.NewTime(start))
+		return tr
+	}
+	cases := map[string]struct {
+		reason  string
+		there   *v1.TaskRun
+		status  metav1.ConditionStatus
+		message string
+		retried bool
+	}{
+		"Nobodys":    {"A TaskRun without an owner was not made by us.", owned("", ""), metav1.ConditionFalse, "does not belong to this PipelineRun (UID pr-uid)", false},
+		"AnotherRun": {"One of another run is not ours.", owned("x", "other"), metav1.ConditionFalse, "does not belong to this PipelineRun (UID pr-uid)", false},
+		"EarlierRun": {"One of a deleted run of the same name will go away.", owned("x", "run"), metav1.ConditionUnknown, "is still being deleted", true},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			pr := run(embedded("a", v1.TaskSpec{}))
+			c := newCluster(t, interceptor.Funcs{}, pr, tc.there)
+			pr, result := c.pass(t, pr)
+			reason := v1.PipelineRunReasonFailed
+			if tc.status == metav1.ConditionUnknown {
+				reason = v1.PipelineRunReasonStarted
+			}
+			checkCondition(t, pr, tc.status, reason, tc.message, `"run-a"`)
+			if retried := result.RequeueAfter > 0; retried != tc.retried {
+				t.Errorf("\n%s\ntried again: want %v, got %v", tc.reason, tc.retried, retried)
+			}
+			if len(pr.Status.ChildReferences) != 0 {
+				t.Errorf("\n%s\nit stands in childReferences", tc.reason)
+			}
+		})
+	}
+}
+
+// The controller can be killed between making a TaskRun and recording it, and a cache can lag behind.
+func TestTaskRunThatWasNotRecordedIsTaken(t *testing.T) {
+	pr := run(embedded("a", v1.TaskSpec{}), embedded("b", v1.TaskSpec{}))
+	refuse := true
+	c := newCluster(t, interceptor.Funcs{
+		SubResourcePatch: func(ctx context.Context, under client.Client, sub string, o client.Object, patch client.Patch, opts ...client.SubResourcePatchOption) error {
+			if refuse {
+				return apierrors.NewConflict(schema.GroupResource{Resource: "pipelineruns"}, o.GetName(), nil)
+			}
+			return under.SubResource(sub).Patch(ctx, o, patch, opts...)
+		},
+		Get: func(ctx context.Context, under client.WithWatch, key client.ObjectKey, into client.Object, opts ...client.GetOption) error {
+			if _, ok := into.(*v1.TaskRun); ok {
+				return apierrors.NewNotFound(schema.GroupResource{Resource: "taskruns"}, key.Name)
+			}
+			return under.Get(ctx, key, into, opts...)
+		},
+	}, pr)
+	pr, _ = c.pass(t, pr)
+	if len(pr.Status.ChildReferences) != 0 {
+		t.Fatal("the status was written although the API server refused")
+	}
+	refuse = false
+	pr, _ = c.pass(t, pr)
+	if diff := cmp.Diff([]string{"run-a", "run-b"}, c.children(t)); diff != "" {
+		t.Errorf("TaskRuns: -want, +got:\n%s", diff)
+	}
+	if len(pr.Status.ChildReferences) != 2 {
+		t.Errorf("want both TaskRuns recorded, got %v", pr.Status.ChildReferences)
+	}
+	c.pass(t, pr)
+	if c.created != 4 {
+		t.Errorf("a recorded TaskRun that the cache does not have yet must not be made again: want 4 calls, got %d", c.created)
+	}
+}
+
+func TestDeletedTaskRunFailsTheRun(t *testing.T) {
+	pr := run(embedded("a", v1.TaskSpec{}))
+	c := newCluster(t, interceptor.Funcs{}, pr)
+	pr, _ = c.pass(t, pr)
+	if err := c.Delete(t.Context(), c.child(t, pr, "a")); err != nil {
+		t.Fatal(err)
+	}
+	pr, _ = c.pass(t, pr)
+	checkCondition(t, pr, metav1.ConditionFalse, v1.PipelineRunReasonFailed, `TaskRun "run-a" was deleted`)
+}
+
+func TestTaskRunsThatCannotBeMade(t *testing.T) {
+	resource := schema.GroupResource{Group: v1.GroupName, Resource: "taskruns"}
+	cases := map[string]struct {
+		reason string
+		err    error
+		status metav1.ConditionStatus
+		part   string
+	}{
+		"Quota":   {"A quota can have room later.", apierrors.NewForbidden(resource, "run-a", fmt.Errorf("exceeded quota: taskruns")), metav1.ConditionUnknown, "exceeded quota"},
+		"Refused": {"What is refused once is refused always.", apierrors.NewForbidden(resource, "run-a", fmt.Errorf("policy")), metav1.ConditionFalse, "policy"},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			pr := run(embedded("a", v1.TaskSpec{}))
+			c := newCluster(t, interceptor.Funcs{
+				Create: func(context.Context, client.WithWatch, client.Object, ...client.CreateOption) error { return tc.err },
+			}, pr)
+			pr, _ = c.pass(t, pr)
+			if got := pr.Status.Condition(); got.Status != tc.status || !strings.Contains(got.Message, tc.part) {
+				t.Errorf("\n%s\nwant %s with %q, got %s: %s", tc.reason, tc.status, tc.part, got.Status, got.Message)
+			}
+		})
+	}
+}
+
+func TestChild(t *testing.T) {
+	task := embedded("build", v1.TaskSpec{
+		Params: []v1.ParamSpec{{Name: "declared"}, {Name: "defaulted", Default: &v1.Value{Type: v1.TypeString, String: "inner"}}},
+	}, param("own", "$(params.greeting) of $(context.pipelineRun.name)"))
+	task.TaskSpec.Metadata = v1.PipelineTaskMetadata{Labels: map[string]string{"task": "l"}, Annotations: map[string]string{"task": "a"}}
+	task.TaskSpec.Steps[0].Args = []string{"$(params.flags[*])", "$(params.own) $(params.unknownHere)"}
+	task.TaskSpec.Steps[0].Script = "echo $(params.greeting) $(params.defaulted)"
+	task.Workspaces = []v1.WorkspacePipelineTaskBinding{{Name: "src", Workspace: "source", SubPath: "sub"}, {Name: "cache"}}
+	pr := run(task)
+	pr.Labels = map[string]string{"team": "a", v1.LabelPipelineRunUID: "forged"}
+	pr.Annotations = map[string]string{"kubectl.kubernetes.io/last-applied-configuration": "{}", "chains.tekton.dev/x": "y"}
+	pr.Spec.TaskRunTemplate.ServiceAccountName = "builder"
+	pr.Spec.PipelineSpec.Params = []v1.ParamSpec{
+		{Name: "greeting"}, {Name: "declared"}, {Name: "defaulted"}, {Name: "flags", Type: v1.TypeArray},
+	}
+	pr.Spec.Params = []v1.Param{param("greeting", "hello"), param("declared", "d"), param("defaulted", "outer"), {Name: "flags", Value: v1.ArrayValue("-v")}}
+	pr.Spec.PipelineSpec.Workspaces = []v1.PipelineWorkspaceDeclaration{{Name: "source"}, {Name: "cache", Optional: true}}
+	pr.Spec.Workspaces = []v1.WorkspaceBinding{{Name: "source", SubPath: "top"}}
+
+	want := &v1.TaskRun{
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: "ns", Name: "run-build",
+			Labels: map[string]string{
+				"team": "a", "task": "l", "app.kubernetes.io/managed-by": "tekton-pipelines",
+				"tekton.dev/pipeline": "run", "tekton.dev/pipelineRun": "run", "tekton.dev/pipelineRunUID": "pr-uid",
+				"tekton.dev/pipelineTask": "build", "tekton.dev/memberOf": "tasks",
+			},
+			Annotations:     map[string]string{"chains.tekton.dev/x": "y", "task": "a"},
+			OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(pr, v1.GroupVersion.WithKind("PipelineRun"))},
+		},
+		Spec: v1.TaskRunSpec{
+			TaskSpec: &pr.Spec.PipelineSpec.Tasks[0].TaskSpec.TaskSpec,
+			Params: []v1.Param{
+				param("own", "hello of run"), param("declared", "d"), {Name: "flags", Value: v1.ArrayValue("-v")}, param("greeting", "hello"),
+			},
+			ServiceAccountName: "builder",
+			Workspaces:         []v1.WorkspaceBinding{{Name: "src", SubPath: "top/sub"}},
+		},
+	}
+	obs := Observation{Spec: pr.Spec.PipelineSpec}
+	got, problem := plan(pr, obs, sets.New("build"))
+	if problem != nil {
+		t.Fatal(problem.Message)
+	}
+	if diff := cmp.Diff([]*v1.TaskRun{want}, got, cmpopts.EquateEmpty()); diff != "" {
+		t.Errorf("TaskRun: -want, +got:\n%s", diff)
+	}
+}
+
+func TestChildNamesAreValidForAnyTask(t *testing.T) {
+	pr := run()
+	pr.Name = strings.Repeat("long.", 50) + "x"
+	got := childName(pr, strings.Repeat("task-", 12)+"x")
+	if len(got) > name.MaxLabel {
+		t.Errorf("%q has %d characters", got, len(got))
+	}
+}
