@@ -59,9 +59,9 @@ type TaskRunSpec struct {
 	TaskRef *TaskRef `json:"taskRef,omitempty"`
 	// TaskSpec is the task to run, written out. Not together with taskRef.
 	// +optional
-	// +kubebuilder:validation:XValidation:rule="self.steps.all(x, !has(x.volumeMounts) || x.volumeMounts.all(m, m.mountPath == '/tekton/home' || m.mountPath.startsWith('/tekton/home/') || (m.mountPath != '/tekton' && !m.mountPath.startsWith('/tekton/'))))",message="a step must not mount a volume at or under /tekton, except at or under /tekton/home"
-	// +kubebuilder:validation:XValidation:rule="!has(self.sidecars) || self.sidecars.all(x, !has(x.volumeMounts) || x.volumeMounts.all(m, m.mountPath == '/tekton/home' || m.mountPath.startsWith('/tekton/home/') || (m.mountPath != '/tekton' && !m.mountPath.startsWith('/tekton/'))))",message="a sidecar must not mount a volume at or under /tekton, except at or under /tekton/home"
-	// +kubebuilder:validation:XValidation:rule="self.steps.all(x, !has(x.name) || size(x.name) == 0 || self.steps.exists_one(y, has(y.name) && y.name == x.name))",fieldPath=".steps",reason="FieldValueDuplicate",message="two steps have the same name"
+	// +kubebuilder:validation:XValidation:rule="!self.steps.exists(x, has(x.volumeMounts) && x.volumeMounts.exists(m, (m.mountPath == '/tekton' || m.mountPath.startsWith('/tekton/')) && m.mountPath != '/tekton/home' && !m.mountPath.startsWith('/tekton/home/')))",fieldPath=".steps",message="a volume must not be mounted at or under /tekton, except /tekton/home"
+	// +kubebuilder:validation:XValidation:rule="!has(self.sidecars) || !self.sidecars.exists(x, has(x.volumeMounts) && x.volumeMounts.exists(m, (m.mountPath == '/tekton' || m.mountPath.startsWith('/tekton/')) && m.mountPath != '/tekton/home' && !m.mountPath.startsWith('/tekton/home/')))",fieldPath=".sidecars",message="a volume must not be mounted at or under /tekton, except /tekton/home"
+	// +kubebuilder:validation:XValidation:rule="self.steps.all(x, !has(x.name) || size(x.name) == 0 || self.steps.exists_one(y, has(y.name) && y.name == x.name))",fieldPath=".steps",message="two steps have the same name"
 	TaskSpec *TaskSpec `json:"taskSpec,omitempty"`
 	// Params give values to the task's params.
 	// +optional
@@ -81,8 +81,7 @@ type TaskRunSpec struct {
 	// +optional
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=64
-	// +kubebuilder:validation:Pattern=`^([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))+$|^0$`
-	// +kubebuilder:validation:XValidation:rule="duration(self) <= duration('876000h')",message="must be a duration of at most 876000h (100 years)"
+	// +kubebuilder:validation:XValidation:rule="self == '0' || self.matches('^([0-9]+([.][0-9]+)?(ns|us|µs|ms|s|m|h))+$') && duration(self) <= duration('876000h')",message="must be a duration such as 1h30m or 90s, of at most 876000h (100 years)"
 	Timeout *metav1.Duration `json:"timeout,omitempty"`
 }
 
