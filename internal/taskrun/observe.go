@@ -135,12 +135,11 @@ func (r *Reconciler) evidence(tr *v1.TaskRun, obs Observation) collect.Progress 
 
 // prepare validates the run together with its task, and substitutes what the run gives.
 func prepare(tr *v1.TaskRun, spec *v1.TaskSpec) (*v1.TaskSpec, error) {
-	specPath := field.NewPath("spec", "taskSpec")
-	if tr.Spec.TaskRef != nil {
-		specPath = field.NewPath("task", "spec")
-	}
 	faults := tr.Validate()
-	faults = append(faults, spec.Validate(specPath)...)
+	if tr.Spec.TaskSpec == nil {
+		// A task that is written out in the run has been validated with it, and sees params that only the run has.
+		faults = append(faults, spec.Validate(field.NewPath("task", "spec"))...)
+	}
 	faults = append(faults, v1.ValidateParams(spec.Params, tr.Spec.Params, field.NewPath("spec", "params"))...)
 	faults = append(faults, v1.ValidateWorkspaces(spec.Workspaces, tr.Spec.Workspaces, field.NewPath("spec", "workspaces"))...)
 	if err := faults.ToAggregate(); err != nil {
