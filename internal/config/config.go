@@ -1,7 +1,7 @@
 // Package config reads the ConfigMaps feature-flags and config-defaults, strictly, into values.
 //
-// Nothing here stops a controller: a value that cannot be used is reported as a Problem, which says what is used
-// instead. The caller logs each Problem and shows it as an event, so that no fallback is silent.
+// Nothing here stops a controller: a value that cannot be used is reported as a SettingError, which says what is used
+// instead. The caller logs each one and shows it as an event, so that no fallback is silent.
 package config
 
 import (
@@ -72,8 +72,8 @@ func Default() Config {
 	}
 }
 
-// Problem is a setting that cannot be used as it is.
-type Problem struct {
+// SettingError is a setting that cannot be used as it is.
+type SettingError struct {
 	// ConfigMap, Key and Value are the setting, as it was given.
 	ConfigMap, Key, Value string
 	// Want says what would be accepted.
@@ -83,26 +83,26 @@ type Problem struct {
 }
 
 // Error reads like `feature-flags: max-result-size: "ten" is not …; using the default 4096`.
-func (p Problem) Error() string {
-	return fmt.Sprintf("%s: %s: %q is not %s; using the default %s", p.ConfigMap, p.Key, p.Value, p.Want, p.Used)
+func (e SettingError) Error() string {
+	return fmt.Sprintf("%s: %s: %q is not %s; using the default %s", e.ConfigMap, e.Key, e.Value, e.Want, e.Used)
 }
 
 // ParseFlags reads the data of the ConfigMap feature-flags. An empty map gives the defaults.
-func ParseFlags(data map[string]string) (Flags, []Problem) {
+func ParseFlags(data map[string]string) (Flags, []SettingError) {
 	flags := Default().Flags
-	var problems []Problem
+	var problems []SettingError
 	if v, ok := data[keyResultsFrom]; ok {
 		if from := ResultsFrom(v); slices.Contains(resultsFromValues(), from) {
 			flags.ResultsFrom = from
 		} else {
-			problems = append(problems, Problem{FlagsName, keyResultsFrom, v,
+			problems = append(problems, SettingError{FlagsName, keyResultsFrom, v,
 				"one of " + quoteAll(resultsFromValues()), string(flags.ResultsFrom)})
 		}
 	}
 	if v, ok := data[keyMaxResultSize]; ok {
 		size, err := strconv.ParseInt(v, 10, 64)
 		if err != nil || size < 1 || size >= results.ObjectLimit {
-			problems = append(problems, Problem{FlagsName, keyMaxResultSize, v,
+			problems = append(problems, SettingError{FlagsName, keyMaxResultSize, v,
 				fmt.Sprintf("a number of bytes from 1 to %d (below 1.5 MiB, what one API object can hold)", results.ObjectLimit-1),
 				strconv.FormatInt(flags.MaxResultSize, 10)})
 		} else {
@@ -113,13 +113,13 @@ func ParseFlags(data map[string]string) (Flags, []Problem) {
 }
 
 // ParseDefaults reads the data of the ConfigMap config-defaults. An empty map gives the defaults.
-func ParseDefaults(data map[string]string) (Defaults, []Problem) {
+func ParseDefaults(data map[string]string) (Defaults, []SettingError) {
 	defaults := Default().Defaults
-	var problems []Problem
+	var problems []SettingError
 	if v, ok := data[keyTimeoutMinutes]; ok {
 		minutes, err := strconv.ParseInt(v, 10, 32)
 		if err != nil || minutes < 0 {
-			problems = append(problems, Problem{DefaultsName, keyTimeoutMinutes, v,
+			problems = append(problems, SettingError{DefaultsName, keyTimeoutMinutes, v,
 				"a number of minutes from 0 (no timeout) up", "60"})
 		} else {
 			defaults.Timeout = time.Duration(minutes) * time.Minute

@@ -59,7 +59,7 @@ func (w *Watcher) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Res
 		}
 		log.FromContext(ctx).Info("ConfigMap not found, using the defaults", "configMap", request.String())
 	}
-	var problems []Problem
+	var problems []SettingError
 	switch request.Name {
 	case FlagsName:
 		var flags Flags
@@ -75,7 +75,7 @@ func (w *Watcher) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Res
 }
 
 // report makes each problem visible, in the log and on the ConfigMap itself.
-func (w *Watcher) report(ctx context.Context, cm *corev1.ConfigMap, problems []Problem) {
+func (w *Watcher) report(ctx context.Context, cm *corev1.ConfigMap, problems []SettingError) {
 	logger := log.FromContext(ctx)
 	for _, p := range problems {
 		logger.Error(p, "setting not usable", "configMap", p.ConfigMap, "flag", p.Key, "value", p.Value)

@@ -16,7 +16,7 @@ import (
 
 const runUID = types.UID("11111111-2222-3333-4444-555555555555")
 
-var epoch = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+func epoch() time.Time { return time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC) }
 
 // taskRun is a run of two steps that declares two results.
 func taskRun(change ...func(*v1.TaskRun)) *v1.TaskRun {
@@ -38,7 +38,7 @@ func taskRun(change ...func(*v1.TaskRun)) *v1.TaskRun {
 }
 
 func started(tr *v1.TaskRun) {
-	now := metav1.NewTime(epoch)
+	now := metav1.NewTime(epoch())
 	tr.Status.StartTime = &now
 	tr.Status.PodName = "build-pod"
 	tr.Status.SetCondition(v1.Running(v1.TaskRunReasonRunning, "steps are running"), now)
@@ -46,7 +46,7 @@ func started(tr *v1.TaskRun) {
 
 func done(tr *v1.TaskRun) {
 	started(tr)
-	tr.Status.SetCondition(v1.Succeeded("All steps have completed"), metav1.NewTime(epoch))
+	tr.Status.SetCondition(v1.Succeeded("All steps have completed"), metav1.NewTime(epoch()))
 }
 
 func spec() *v1.TaskSpec {
@@ -82,7 +82,7 @@ func runPod(phase corev1.PodPhase, states ...corev1.ContainerState) *corev1.Pod 
 }
 
 func running() corev1.ContainerState {
-	return corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: metav1.NewTime(epoch)}}
+	return corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: metav1.NewTime(epoch())}}
 }
 
 func waiting(reason string) corev1.ContainerState {
@@ -93,7 +93,7 @@ func waiting(reason string) corev1.ContainerState {
 func terminated(exitCode int32, message string) corev1.ContainerState {
 	return corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{
 		ExitCode: exitCode, Message: message, Reason: map[bool]string{true: "Completed", false: "Error"}[exitCode == 0],
-		StartedAt: metav1.NewTime(epoch), FinishedAt: metav1.NewTime(epoch.Add(time.Second)),
+		StartedAt: metav1.NewTime(epoch()), FinishedAt: metav1.NewTime(epoch().Add(time.Second)),
 	}}
 }
 
@@ -104,7 +104,7 @@ func record(exitCode int, results ...frame.Result) string {
 		reason = frame.ReasonError
 	}
 	message, err := termination.EncodeMessage(termination.Message{
-		Step:    frame.Step{ExitCode: exitCode, Reason: reason, StartedAt: epoch, FinishedAt: epoch.Add(time.Second)},
+		Step:    frame.Step{ExitCode: exitCode, Reason: reason, StartedAt: epoch(), FinishedAt: epoch().Add(time.Second)},
 		Results: results,
 	}, 4096)
 	if err != nil {
@@ -114,7 +114,7 @@ func record(exitCode int, results ...frame.Result) string {
 }
 
 func observation(change ...func(*Observation)) Observation {
-	obs := Observation{Now: epoch.Add(time.Second), Config: config.Default(), Spec: spec()}
+	obs := Observation{Now: epoch().Add(time.Second), Config: config.Default(), Spec: spec()}
 	for _, f := range change {
 		f(&obs)
 	}

@@ -49,8 +49,11 @@ func (r *Reconciler) observe(ctx context.Context, tr *v1.TaskRun) (Observation, 
 	if tr.Status.Done() {
 		return obs, nil
 	}
-	if err := r.observeTask(ctx, tr, &obs); err != nil || obs.Unresolvable != nil {
+	if err := r.observeTask(ctx, tr, &obs); err != nil {
 		return obs, err
+	}
+	if obs.Unresolvable != nil {
+		return obs, nil
 	}
 	if err := r.observePod(ctx, tr, &obs); err != nil {
 		return obs, err

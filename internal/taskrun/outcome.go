@@ -187,8 +187,7 @@ func problem(p frame.Problem) (reason, message string) {
 // stepFailure returns the reason and message of the first step that did not end well; skipped ones only follow it.
 func stepFailure(p *corev1.Pod, set *collect.Set) (reason, message string) {
 	for _, step := range set.Steps {
-		switch step.Reason {
-		case frame.ReasonCompleted, frame.ReasonContinued, frame.ReasonSkipped:
+		if step.Reason == frame.ReasonCompleted || step.Reason == frame.ReasonContinued || step.Reason == frame.ReasonSkipped {
 			continue
 		}
 		message = fmt.Sprintf("%q exited with code %d (%s)", step.Name, step.ExitCode, step.Reason)

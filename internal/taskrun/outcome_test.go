@@ -21,7 +21,7 @@ func value(name, typ, text string) frame.Result {
 }
 
 func step(name string, code int, reason frame.Reason) frame.Step {
-	return frame.Step{Name: name, ExitCode: code, Reason: reason, StartedAt: epoch, FinishedAt: epoch}
+	return frame.Step{Name: name, ExitCode: code, Reason: reason, StartedAt: epoch(), FinishedAt: epoch()}
 }
 
 func TestOutcomeOfCollected(t *testing.T) {
@@ -177,11 +177,11 @@ func TestObjectLimit(t *testing.T) {
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			status := v1.TaskRunStatus{}
-			status.SetCondition(v1.Succeeded("ok"), metav1.NewTime(epoch))
+			status.SetCondition(v1.Succeeded("ok"), metav1.NewTime(epoch()))
 			for i := range tc.count {
 				status.Results = append(status.Results, v1.TaskRunResult{Name: "r" + string(rune('0'+i)), Type: v1.TypeString, Value: v1.StringValue(tc.text)})
 			}
-			got := fitted(taskRun(), status, metav1.NewTime(epoch))
+			got := fitted(taskRun(), status, metav1.NewTime(epoch()))
 			c := got.Condition()
 			if tc.fits && (c.Status != metav1.ConditionTrue || len(got.Results) != tc.count) {
 				t.Errorf("%s: got %+v with %d results", tc.reason, c, len(got.Results))

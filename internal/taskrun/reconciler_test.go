@@ -47,7 +47,7 @@ func newWorld(t *testing.T, objects []client.Object, intercept interceptor.Funcs
 	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1.AddToScheme(scheme)); err != nil {
 		t.Fatal(err)
 	}
-	w := &world{clock: testingclock.NewFakePassiveClock(epoch), allowed: true}
+	w := &world{clock: testingclock.NewFakePassiveClock(epoch()), allowed: true}
 	w.store = config.NewStore(config.Default())
 	if intercept.SubResourcePatch == nil {
 		intercept.SubResourcePatch = func(ctx context.Context, c client.Client, sub string, o client.Object, p client.Patch, opts ...client.SubResourcePatchOption) error {
@@ -249,7 +249,7 @@ func TestReconcilePodCreation(t *testing.T) {
 func TestReconcileTimeoutStopsThePodAndKeepsIt(t *testing.T) {
 	w := newWorld(t, []client.Object{taskRun()}, interceptor.Funcs{})
 	w.pass(t)
-	w.clock.SetTime(epoch.Add(time.Hour))
+	w.clock.SetTime(epoch().Add(time.Hour))
 	if got := reason(w.pass(t)); got != "False TaskRunTimeout" {
 		t.Errorf("want a timeout, got %s", got)
 	}

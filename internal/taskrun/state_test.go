@@ -20,7 +20,7 @@ func withEvidence(e collect.Progress) func(*Observation) {
 
 func TestStateAndAction(t *testing.T) {
 	whole := collect.Progress{Set: &collect.Set{}}
-	late := func(o *Observation) { o.Now = epoch.Add(time.Hour) }
+	late := func(o *Observation) { o.Now = epoch().Add(time.Hour) }
 	cases := map[string]struct {
 		reason string
 		tr     *v1.TaskRun

@@ -20,7 +20,9 @@ import (
 
 const nonce = "n0nce"
 
-var want = Want{Nonce: nonce, Results: []results.Declared{{Name: "a", Type: "string"}, {Name: "b", Type: "array"}}}
+func want() Want {
+	return Want{Nonce: nonce, Results: []results.Declared{{Name: "a", Type: "string"}, {Name: "b", Type: "array"}}}
+}
 
 // stream writes a stream with the writer of the pod's side.
 func stream(t *testing.T, say func(*frame.Writer) error) []byte {
@@ -34,6 +36,7 @@ func stream(t *testing.T, say func(*frame.Writer) error) []byte {
 }
 
 func whole(t *testing.T) []byte {
+	t.Helper()
 	return stream(t, func(w *frame.Writer) error {
 		return errors.Join(
 			w.Step(frame.Step{Name: "step-one", Reason: frame.ReasonCompleted}),
@@ -44,7 +47,7 @@ func whole(t *testing.T) []byte {
 
 func TestRead(t *testing.T) {
 	log := append([]byte("noise of somebody else\n"), whole(t)...)
-	got, err := Read(bytes.NewReader(log), want)
+	got, err := Read(bytes.NewReader(log), want())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,7 +85,7 @@ func TestReadRefuses(t *testing.T) {
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			set, err := Read(bytes.NewReader(tc.log), want)
+			set, err := Read(bytes.NewReader(tc.log), want())
 			if !errors.Is(err, tc.want) || set != nil {
 				t.Errorf("%s: want %v and no set, got %v, %+v", tc.reason, tc.want, err, set)
 			}
@@ -155,7 +158,7 @@ func TestCollector(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			source := &script{attempts: tc.attempts}
 			c, woken := collectorOn(source, quick)
-			c.Watch(Target{Key: "uid", Want: want}, tc.ended)
+			c.Watch(Target{Key: "uid", Want: want()}, tc.ended)
 			got := await(t, c, woken, "uid")
 			if tc.want == nil && (got.Set == nil || got.Err != nil) {
 				t.Errorf("%s: want a set, got %+v", tc.reason, got)
@@ -181,7 +184,7 @@ func TestFollowReturnsWithTheEndRecord(t *testing.T) {
 	defer func() { _ = w.Close() }()
 	go func() { _, _ = w.Write(whole(t)) }() // and the pipe stays open
 	c, woken := collectorOn(LogSourceFn(func(context.Context, Log) (io.ReadCloser, error) { return r, nil }), Options{})
-	c.Watch(Target{Key: "uid", Want: want}, false)
+	c.Watch(Target{Key: "uid", Want: want()}, false)
 	if got := await(t, c, woken, "uid"); got.Set == nil {
 		t.Errorf("want the set at the end record, got %+v", got)
 	}
@@ -201,10 +204,10 @@ func TestFollowersAreBounded(t *testing.T) {
 		return io.NopCloser(bytes.NewReader(whole(t))), nil
 	})
 	c, woken := collectorOn(source, Options{MaxFollowers: 1})
-	c.Watch(Target{Key: "1", Pod: "first", Want: want}, false)
+	c.Watch(Target{Key: "1", Pod: "first", Want: want()}, false)
 	<-taken // before the second asks for it
-	c.Watch(Target{Key: "2", Pod: "second", Want: want}, false)
-	c.Watch(Target{Key: "2", Pod: "second", Want: want}, true)
+	c.Watch(Target{Key: "2", Pod: "second", Want: want()}, false)
+	c.Watch(Target{Key: "2", Pod: "second", Want: want()}, true)
 	if got := await(t, c, woken, "2"); got.Set == nil {
 		t.Errorf("want the second set, got %+v", got)
 	}
@@ -223,7 +226,7 @@ func TestForgetStops(t *testing.T) {
 		return nil, ctx.Err()
 	})
 	c, _ := collectorOn(source, Options{})
-	c.Watch(Target{Key: "uid", Want: want}, false)
+	c.Watch(Target{Key: "uid", Want: want()}, false)
 	<-started
 	c.Forget("uid")
 	select {
@@ -239,7 +242,7 @@ func TestForgetStops(t *testing.T) {
 // TestHostileLogIsBounded: #8901-like peers read whole lines of 64 MiB; here a log costs what its limits allow.
 func TestHostileLogIsBounded(t *testing.T) {
 	endless := io.LimitReader(strings.NewReader(strings.Repeat("x", 1<<20)), 1<<20)
-	if _, err := Read(io.MultiReader(endless, endless), want); !errors.Is(err, frame.ErrIncomplete) {
+	if _, err := Read(io.MultiReader(endless, endless), want()); !errors.Is(err, frame.ErrIncomplete) {
 		t.Errorf("a megabyte without a newline is one foreign line, got %v", err)
 	}
 }

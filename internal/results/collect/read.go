@@ -31,7 +31,7 @@ type Want struct {
 	Results []results.Declared
 }
 
-// ErrUnexpected: the stream is whole, but speaks of results that the task does not declare, or twice of one.
+// ErrUnexpected says that the stream is whole, but speaks of results that the task does not declare, or twice of one.
 var ErrUnexpected = errors.New("the results stream does not match the task")
 
 // Read reads one stream whole. On a log that is being followed it returns with the end record, without waiting for
