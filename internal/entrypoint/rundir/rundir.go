@@ -95,7 +95,7 @@ func Post(dir string, s frame.Step) error {
 			return fmt.Errorf("cannot record the end of step %q: %w", s.Name, err)
 		}
 	}
-	if err := os.Remove(filepath.Join(dir, other)); err != nil && !errors.Is(err, os.ErrNotExist) {
+	if err := os.RemoveAll(filepath.Join(dir, other)); err != nil {
 		return fmt.Errorf("cannot record the end of step %q: %w", s.Name, err)
 	}
 	return nil

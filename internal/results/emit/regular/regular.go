@@ -75,6 +75,11 @@ func (r *Root) readOnce(rel string, limit int64, buf []byte) ([]byte, error) {
 	if before.Size > limit {
 		return nil, &TooLargeError{Size: before.Size}
 	}
+	return r.content(f, rel, before, buf)
+}
+
+// content reads the file that open opened, and wants it to be the same afterwards.
+func (r *Root) content(f *os.File, rel string, before *syscall.Stat_t, buf []byte) ([]byte, error) {
 	// One byte of room more than the file has shows whether it grew.
 	if int64(cap(buf)) < before.Size+1 {
 		buf = make([]byte, before.Size+1)

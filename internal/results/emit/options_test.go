@@ -1,0 +1,65 @@
+package emit_test
+
+import (
+	"errors"
+	"flag"
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/sluice-ci/sluice/internal/results"
+	"github.com/sluice-ci/sluice/internal/results/emit"
+)
+
+func TestParseOptions(t *testing.T) {
+	file := func(name, typ string) results.File {
+		return results.File{Declared: results.Declared{Name: name, Type: typ}, Path: "/tekton/results/" + name}
+	}
+	cases := map[string]struct {
+		reason string
+		args   string
+		want   emit.Options
+	}{
+		"Least": {"Everything but the nonce has a default.", "-nonce n", emit.Options{
+			Nonce: "n", RunDir: "/tekton/run", ResultsDir: "/tekton/results", MaxSize: 4096, MaxTotal: 1572864, Grace: emit.DefaultGrace,
+		}},
+		"Most": {
+			"Steps and results keep their order.",
+			"-nonce n -run-dir /run -results-dir /tekton -step step-b -step step-a -result b:array=/tekton/results/b " +
+				"-result a:string=/tekton/results/a -max-result-size 10 -max-total 20",
+			emit.Options{
+				Nonce: "n", RunDir: "/run", ResultsDir: "/tekton", Steps: []string{"step-b", "step-a"},
+				Results: []results.File{file("b", "array"), file("a", "string")}, MaxSize: 10, MaxTotal: 20, Grace: emit.DefaultGrace,
+			},
+		},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			got, err := emit.ParseOptions(strings.Fields(tc.args), io.Discard)
+			if diff := cmp.Diff(tc.want, got); err != nil || diff != "" {
+				t.Errorf("%s\nerror %v, -want +got:\n%s", tc.reason, err, diff)
+			}
+		})
+	}
+}
+
+func TestParseOptionsRefuses(t *testing.T) {
+	for name, args := range map[string]string{
+		"NoNonce": "", "BadNonce": "-nonce a/b", "Size": "-nonce n -max-result-size 0", "Total": "-nonce n -max-total -1",
+		"SizeWord": "-nonce n -max-result-size ten", "UnknownFlag": "-nonce n -what", "Argument": "-nonce n more",
+		"Result":        "-nonce n -result a=/tekton/results/a",
+		"OutsideResult": "-nonce n -result a:string=/etc/passwd", "DirResult": "-nonce n -result a:string=/tekton/results",
+		"TwiceResult": "-nonce n -result a:string=/tekton/results/a -result a:array=/tekton/results/b",
+	} {
+		t.Run(name, func(t *testing.T) {
+			if o, err := emit.ParseOptions(strings.Fields(args), io.Discard); err == nil {
+				t.Errorf("%q is taken for %+v", args, o)
+			}
+		})
+	}
+	if _, err := emit.ParseOptions([]string{"-help"}, io.Discard); !errors.Is(err, flag.ErrHelp) {
+		t.Errorf("asked for help: got error %v, want %v", err, flag.ErrHelp)
+	}
+}
