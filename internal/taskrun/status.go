@@ -52,8 +52,8 @@ func statusFor(tr *v1.TaskRun, state State, obs Observation, effect Effect) v1.T
 	if set := obs.Evidence.Set; set != nil {
 		records = set.Steps
 	}
-	status.Steps = stepStates(status.Steps, p, records)
-	status.Sidecars = sidecarStates(status.Sidecars, p)
+	status.Steps = stepStates(status.Steps, p, records, *status.StartTime)
+	status.Sidecars = sidecarStates(status.Sidecars, p, *status.StartTime)
 
 	outcome := effect.Outcome
 	if outcome == nil {
@@ -97,7 +97,7 @@ func pendingMessage(p *corev1.Pod) string {
 
 // stepStates merges what the pod's status says with what the steps recorded themselves. Records are fresher: a step
 // may have ended long before its kubelet says so.
-func stepStates(before []v1.StepState, p *corev1.Pod, records []frame.Step) []v1.StepState {
+func stepStates(before []v1.StepState, p *corev1.Pod, records []frame.Step, start metav1.Time) []v1.StepState {
 	if p == nil {
 		return before
 	}
@@ -115,6 +115,7 @@ func stepStates(before []v1.StepState, p *corev1.Pod, records []frame.Step) []v1
 		if i >= 0 {
 			merge(&state, records[i])
 		}
+		fillTimes(&state.ContainerState, start)
 		states = append(states, state)
 	}
 	return states
@@ -153,7 +154,28 @@ func terminatedReason(record frame.Step) string {
 	return "Error"
 }
 
-func sidecarStates(before []v1.SidecarState, p *corev1.Pod) []v1.SidecarState {
+// fillTimes gives a container that never started, or was never seen to end, the time next to it. Its kubelet says
+// null there, which no schema of a date takes.
+func fillTimes(state *corev1.ContainerState, start metav1.Time) {
+	if r := state.Running; r != nil && r.StartedAt.IsZero() {
+		r.StartedAt = start
+	}
+	t := state.Terminated
+	if t == nil {
+		return
+	}
+	if t.StartedAt.IsZero() {
+		t.StartedAt = t.FinishedAt
+	}
+	if t.StartedAt.IsZero() {
+		t.StartedAt = start
+	}
+	if t.FinishedAt.IsZero() {
+		t.FinishedAt = t.StartedAt
+	}
+}
+
+func sidecarStates(before []v1.SidecarState, p *corev1.Pod, start metav1.Time) []v1.SidecarState {
 	if p == nil {
 		return before
 	}
@@ -163,9 +185,9 @@ func sidecarStates(before []v1.SidecarState, p *corev1.Pod) []v1.SidecarState {
 		if !ok {
 			continue
 		}
-		states = append(states, v1.SidecarState{
-			Name: name, Container: s.Name, ImageID: s.ImageID, ContainerState: *s.State.DeepCopy(),
-		})
+		state := v1.SidecarState{Name: name, Container: s.Name, ImageID: s.ImageID, ContainerState: *s.State.DeepCopy()}
+		fillTimes(&state.ContainerState, start)
+		states = append(states, state)
 	}
 	return states
 }
