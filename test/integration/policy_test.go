@@ -1,0 +1,107 @@
+//go:build integration
+
+package integration
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// patchFlags runs the line that the proposal gives, with another value.
+func patchFlags(ctx context.Context, configMap, key, value string) (stderr string, err error) {
+	_, stderr, err = kubectl(ctx, "", "patch", "cm", configMap, "-n", installation, "-p",
+		fmt.Sprintf(`{"data":{%q:%q}}`, key, value))
+	return stderr, err
+}
+
+// restoreFlags sets the settings back that a test changes: the tests share them.
+func restoreFlags(t *testing.T) {
+	t.Cleanup(func() {
+		for _, s := range [][3]string{
+			{"feature-flags", "results-from", "termination-message"},
+			{"feature-flags", "max-result-size", "4096"},
+			{"config-defaults", "default-timeout-minutes", "60"},
+		} {
+			if _, err := patchFlags(context.Background(), s[0], s[1], s[2]); err != nil {
+				t.Errorf("cannot set %s back: %v", s[1], err)
+			}
+		}
+	})
+}
+
+// TestWrongFlagIsRefused shows that a typo in results-from is refused, and what is said.
+func TestWrongFlagIsRefused(t *testing.T) {
+	restoreFlags(t)
+	for name, value := range map[string]string{"Typo": "sidecar-log", "Case": "Sidecar-Logs", "Empty": ""} {
+		t.Run(name, func(t *testing.T) {
+			// A policy is in force a moment after it was applied.
+			eventually(t, func(ctx context.Context) error {
+				_, err := patchFlags(ctx, "feature-flags", "results-from", value)
+				if err == nil {
+					return fmt.Errorf("results-from %q was taken", value)
+				}
+				want := fmt.Sprintf(`feature-flags: results-from: "%s" is not one of "termination-message", "sidecar-logs"`, value)
+				if !strings.Contains(err.Error(), want) {
+					t.Fatalf("want %s, got: %v", want, err)
+				}
+				return nil
+			})
+		})
+	}
+	for _, value := range []string{"sidecar-logs", "termination-message"} {
+		if stderr, err := patchFlags(t.Context(), "feature-flags", "results-from", value); err != nil || stderr != "" {
+			t.Errorf("results-from %q must be taken without a word, got %q: %v", value, stderr, err)
+		}
+	}
+}
+
+// TestOtherFlagsAreNotOurs shows that the policy leaves other namespaces alone.
+func TestOtherFlagsAreNotOurs(t *testing.T) {
+	namespace := newNamespace(t)
+	mustKubectl(t, "create", "configmap", "feature-flags", "-n", namespace, "--from-literal=results-from=elsewhere")
+}
+
+// TestDoubtfulNumberWarns shows that a number which the controller would not use is taken, as the proposal says, but
+// not silently.
+func TestDoubtfulNumberWarns(t *testing.T) {
+	restoreFlags(t)
+	cases := map[string]struct {
+		reason    string
+		configMap string
+		key       string
+		value     string
+		warns     bool
+	}{
+		"Word":     {"a word is no size", "feature-flags", "max-result-size", "ten", true},
+		"Unit":     {"units are not understood", "feature-flags", "max-result-size", "1Mi", true},
+		"Zero":     {"below the smallest", "feature-flags", "max-result-size", "0", true},
+		"Negative": {"below the smallest", "feature-flags", "max-result-size", "-1", true},
+		"Limit":    {"what the whole object can hold", "feature-flags", "max-result-size", "1572864", true},
+		"TooLarge": {"more than the whole object can hold", "feature-flags", "max-result-size", "2000000", true},
+		"Overflow": {"more than a number can hold", "feature-flags", "max-result-size", "99999999999999999999999", true},
+		"Largest":  {"the largest", "feature-flags", "max-result-size", "1572863", false},
+		"Smallest": {"the smallest", "feature-flags", "max-result-size", "1", false},
+		"Hour":     {"a duration is no number of minutes", "config-defaults", "default-timeout-minutes", "1h", true},
+		"None":     {"no timeout", "config-defaults", "default-timeout-minutes", "0", false},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			want := fmt.Sprintf(`%s: %s: "%s" is not a number`, tc.configMap, tc.key, tc.value)
+			eventually(t, func(ctx context.Context) error {
+				stderr, err := patchFlags(ctx, tc.configMap, tc.key, tc.value)
+				switch {
+				case err != nil:
+					t.Fatalf("%s\n%s must be taken: %v", tc.reason, tc.value, err)
+				case tc.warns && !strings.Contains(stderr, want):
+					return fmt.Errorf("%s: want a warning with %s, got %q", tc.reason, want, stderr)
+				case !tc.warns && stderr != "":
+					return errors.New(tc.reason + ": want no warning, got " + stderr)
+				}
+				return nil
+			})
+		})
+	}
+}

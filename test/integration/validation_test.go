@@ -1,0 +1,164 @@
+//go:build integration
+
+package integration
+
+import (
+	"strconv"
+	"strings"
+	"testing"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
+)
+
+// specOf wraps a spec, as YAML, into an object of a kind.
+func specOf(t *testing.T, kind, spec string) *unstructured.Unstructured {
+	t.Helper()
+	o := &unstructured.Unstructured{}
+	if err := yaml.Unmarshal([]byte(spec), &o.Object); err != nil {
+		t.Fatalf("cannot decode the test's YAML: %v", err)
+	}
+	o.SetAPIVersion("tekton.dev/v1")
+	o.SetKind(kind)
+	o.SetGenerateName("it-")
+	return o
+}
+
+// TestAdmitted shows what the API server must take, because existing Tasks have it.
+func TestAdmitted(t *testing.T) {
+	namespace := newNamespace(t)
+	cases := map[string]struct {
+		reason string
+		kind   string
+		yaml   string
+	}{
+		"Task": {
+			reason: "A whole task with one of everything.",
+			kind:   "Task",
+			yaml: `
+spec:
+  displayName: one of everything
+  description: a task
+  params:
+  - {name: text, type: string, default: x}
+  - {name: list, type: array, default: [a, b]}
+  - {name: map, type: object, properties: {url: {type: string}, tag: {}}, default: {url: u}}
+  - {name: plain}
+  results:
+  - {name: digest, description: a digest}
+  - {name: Images_1.list, type: array}
+  - {name: both, type: object, properties: {a: {}, b: {type: string}}}
+  workspaces:
+  - {name: source, description: d, mountPath: /src, readOnly: true, optional: true}
+  volumes:
+  - {name: cache, emptyDir: {sizeLimit: 1Gi}}
+  steps:
+  - name: build
+    image: $(params.text)
+    command: [make]
+    args: ["$(params.list[*])"]
+    env: [{name: A, value: b}]
+    computeResources: {requests: {cpu: 100m, memory: 1Gi}, limits: {cpu: 2}}
+    volumeMounts: [{name: cache, mountPath: /tekton/home/.cache}, {name: cache, mountPath: /tektonish}]
+    securityContext: {runAsUser: 1000}
+  - image: bash
+    script: |
+      #!/usr/bin/env bash
+      echo '$(date) $$' > $(results.digest.path)
+    args: [x]
+    workingDir: sub
+  sidecars:
+  - name: db
+    image: postgres
+    ports: [{containerPort: 5432}]
+    readinessProbe: {tcpSocket: {port: 5432}, periodSeconds: 1}
+  - {name: tekton-log-results-2, image: a}`,
+		},
+		"EmptyCommand": {
+			reason: "An empty command beside a script is no command.",
+			kind:   "Task",
+			yaml:   `spec: {steps: [{image: a, script: x, command: []}, {image: a, script: "", command: [x]}]}`,
+		},
+		"UnnamedSteps": {
+			reason: "Any number of steps may have no name.",
+			kind:   "Task",
+			yaml:   `spec: {steps: [{image: a}, {image: a, name: ""}, {image: a, name: ""}]}`,
+		},
+		"TaskRun": {
+			reason: "Params of all types, workspaces of both sources, a timeout.",
+			kind:   "TaskRun",
+			yaml: `
+spec:
+  taskRef: {name: t, kind: Task, apiVersion: tekton.dev/v1}
+  params: [{name: text, value: x}, {name: list, value: [a]}, {name: map, value: {a: b}}, {name: none, value: ""}]
+  workspaces: [{name: a, emptyDir: {}, subPath: x}, {name: b, configMap: {name: c}}]
+  serviceAccountName: builder
+  timeout: 1h30m`,
+		},
+		"NoTimeout":  {reason: "Zero means none, with a unit or without.", kind: "TaskRun", yaml: `spec: {taskRef: {name: t}, timeout: "0"}`},
+		"ZeroTime":   {reason: "Zero means none, with a unit or without.", kind: "TaskRun", yaml: `spec: {taskRef: {name: t}, timeout: 0s}`},
+		"Fractional": {reason: "A fraction of an hour is a duration.", kind: "TaskRun", yaml: `spec: {taskRef: {name: t}, timeout: 1.5h}`},
+		"Pipeline": {
+			reason: "Tasks by name and written out, results passed on.",
+			kind:   "Pipeline",
+			yaml: `
+spec:
+  params: [{name: url, type: string}]
+  workspaces: [{name: source}]
+  tasks:
+  - {name: a, taskRef: {name: t}, params: [{name: u, value: $(params.url)}], workspaces: [{name: w, workspace: source}]}
+  - name: b
+    runAfter: [a]
+    params: [{name: d, value: ["$(tasks.a.results.d[*])"]}]
+    taskSpec:
+      metadata: {labels: {a: b}}
+      params: [{name: d, type: array}]
+      steps: [{image: a, script: x}]
+  results: [{name: d, value: $(tasks.a.results.d)}]`,
+		},
+		"PipelineRun": {
+			reason: "A run of a pipeline by name.",
+			kind:   "PipelineRun",
+			yaml: `
+spec:
+  pipelineRef: {name: p}
+  params: [{name: url, value: x}]
+  workspaces: [{name: source, emptyDir: {}}]
+  taskRunTemplate: {serviceAccountName: builder}`,
+		},
+		"UnknownField": {
+			reason: "A field that we do not know is dropped, as the API server does for every kind; kubectl warns of it.",
+			kind:   "TaskRun",
+			yaml:   `spec: {taskRef: {name: t}, computeResources: {}}`,
+		},
+		"ManyResults": {
+			reason: "300 results of 4096 bytes must be possible.",
+			kind:   "Task",
+			yaml:   "spec:\n  steps: [{image: a}]\n  results:\n" + numbered(1000, "  - {name: r%}\n"),
+		},
+		"ManySteps": {
+			reason: "As many steps as the bound says.",
+			kind:   "Task",
+			yaml:   "spec:\n  steps:\n" + numbered(100, "  - {name: s%, image: a}\n"),
+		},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			o := specOf(t, tc.kind, tc.yaml)
+			o.SetNamespace(namespace)
+			if err := shared.client.Create(t.Context(), o, client.DryRunAll); err != nil {
+				t.Errorf("%s\ngot: %v", tc.reason, err)
+			}
+		})
+	}
+}
+
+// numbered repeats a line, with % replaced by 0, 1, 2 and so on.
+func numbered(n int, line string) string {
+	var b strings.Builder
+	for i := range n {
+		b.WriteString(strings.ReplaceAll(line, "%", strconv.Itoa(i)))
+	}
+	return b.String()
+}
