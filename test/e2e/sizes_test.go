@@ -78,7 +78,7 @@ func TestSidecarLogsCarriesEverySizeAndKind(t *testing.T) {
 				return
 			}
 			// One megabyte of control characters takes five in JSON: that cannot be stored, and has to be said.
-			wantFailed(t, run.Status.Condition(), v1.TaskRunReasonResultTooLarge, k.Name, fmt.Sprint(largest), fmt.Sprint(objectLimit))
+			wantFailed(t, run.Status.Condition(), v1.TaskRunReasonResultTooLarge, k.Name, fmt.Sprint(encoded(t, files[k.Name])), "1.5 MiB")
 		})
 	}
 	t.Run("sum of all results over the object's limit", func(t *testing.T) {
@@ -91,7 +91,10 @@ func TestSidecarLogsCarriesEverySizeAndKind(t *testing.T) {
 				printf x > $(results.little.path)`, largest))},
 		}
 		run := n.task(t, task)
-		wantFailed(t, run.Status.Condition(), v1.TaskRunReasonResultTooLarge, "large-0", "large-1", fmt.Sprint(objectLimit))
+		wantFailed(t, run.Status.Condition(), v1.TaskRunReasonResultTooLarge, "large-1", fmt.Sprint(largest), fmt.Sprint(objectLimit))
+		if got := values(run); len(got["large-0"].String) != largest || got["little"].String != "x" {
+			t.Errorf("results that fit have to be kept: %d bytes of large-0, %q of little", len(got["large-0"].String), got["little"].String)
+		}
 	})
 }
 
