@@ -180,8 +180,8 @@ func (p pipelineScope) problem(r Reference, place use) string {
 }
 
 func (p pipelineScope) pipelineParamProblem(r Reference, place use) string {
-	spec, ok := p.params[r.Names[0]]
-	if ok && spec.valueType() == TypeObject && place.ownObject && len(r.Names) == 1 && r.Index < 0 {
+	spec := p.params[r.Names[0]]
+	if spec != nil && spec.valueType() == TypeObject && place.ownObject && len(r.Names) == 1 && r.Index < 0 {
 		return ""
 	}
 	return p.paramProblem(r, place.ownElement)

@@ -13,7 +13,7 @@ import (
 // scope is what the references in a task can refer to. An outer scope's params and workspaces are visible in a spec that
 // is written out in a run or in a pipeline, unless the spec declares the same name itself.
 type scope struct {
-	// params by name. One whose type is empty has a type that is not known before the run.
+	// params by name; nil is one whose type is not known before the run.
 	params map[string]*ParamSpec
 	// results that the task declares.
 	results sets.Set[string]
@@ -42,12 +42,11 @@ func (s scope) addGiven(given []Param) {
 		if _, ok := s.params[given[i].Name]; ok {
 			continue
 		}
+		s.params[given[i].Name] = nil
 		// A text that is nothing but one reference takes the type of what it refers to.
-		t := given[i].Value.Type
-		if t == TypeString && isolated(given[i].Value.String) {
-			t = ""
+		if t := given[i].Value.Type; t != "" && !(t == TypeString && isolated(given[i].Value.String)) {
+			s.params[given[i].Name] = &ParamSpec{Name: given[i].Name, Type: t}
 		}
-		s.params[given[i].Name] = &ParamSpec{Name: given[i].Name, Type: t}
 	}
 }
 
@@ -137,7 +136,7 @@ func (s scope) paramProblem(r Reference, ownElement bool) string {
 	if len(r.Names) > 2 || len(r.Names) == 2 && r.hasIndex() {
 		return malformedReference
 	}
-	if spec.Type == "" && spec.Default == nil && spec.Properties == nil {
+	if spec == nil {
 		return ""
 	}
 	return useProblem(use{
@@ -217,5 +216,5 @@ func unknown(noun, name string, known sets.Set[string]) string {
 	if known.Has(name) {
 		return ""
 	}
-	return fmt.Sprintf("no %s %q; there are: %s", noun, name, listed(known))
+	return fmt.Sprintf("no %s %q; there are: %s", noun, shown(name), listed(known))
 }

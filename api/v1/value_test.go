@@ -1,0 +1,111 @@
+package v1
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"pgregory.net/rapid"
+)
+
+func TestValueUnmarshal(t *testing.T) {
+	cases := map[string]struct {
+		reason, json string
+		want         Value
+	}{
+		"String":       {"A string is a string.", `"a\n"`, StringValue("a\n")},
+		"Array":        {"An array of strings is an array.", `["a",""]`, ArrayValue("a", "")},
+		"EmptyArray":   {"Also when it is empty.", `[]`, ArrayValue()},
+		"Object":       {"An object of strings is an object.", `{"k":"v"}`, ObjectValue(map[string]string{"k": "v"})},
+		"EmptyObject":  {"Also when it is empty.", `{}`, ObjectValue(nil)},
+		"Number":       {"YAML's numbers are texts to those who write them, digit by digit.", `1.10`, StringValue("1.10")},
+		"Bool":         {"So are its booleans.", `true`, StringValue("true")},
+		"Null":         {"A null is no value.", `null`, Value{}},
+		"MixedArray":   {"An array of something else is kept as a text, whole.", `[1, "a"]`, StringValue(`[1,"a"]`)},
+		"NullInArray":  {"A null must not become an empty string.", `["a", null]`, StringValue(`["a",null]`)},
+		"NestedObject": {"Nor does an object that holds more than strings lose any of it.", `{"a": {"b": 1}}`, StringValue(`{"a":{"b":1}}`)},
+		"NullInObject": {"A null must not become an empty string here either.", `{"a":null}`, StringValue(`{"a":null}`)},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			got := Value{Type: TypeArray, Array: []string{"left over"}}
+			if err := json.Unmarshal([]byte(tc.json), &got); err != nil {
+				t.Fatalf("\n%s\n%s cannot be decoded: %v", tc.reason, tc.json, err)
+			}
+			if !got.Equal(tc.want) {
+				t.Errorf("\n%s\n%s: want %+v, got %+v", tc.reason, tc.json, tc.want, got)
+			}
+		})
+	}
+}
+
+func TestValuesSurviveJSON(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		value := rapid.SampledFrom([]Value{
+			StringValue(rapid.String().Draw(t, "string")),
+			ArrayValue(rapid.SliceOf(rapid.String()).Draw(t, "array")...),
+			ObjectValue(rapid.MapOf(rapid.String(), rapid.String()).Draw(t, "object")),
+		}).Draw(t, "value")
+		data, err := json.Marshal(value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got Value
+		if err := json.Unmarshal(data, &got); err != nil || !got.Equal(value) {
+			t.Fatalf("%s: want %+v, got %+v, %v", data, value, got, err)
+		}
+	})
+}
+
+// An object that is stored and cannot be decoded would stop the watch of all runs.
+func FuzzValueNeverRefusesJSON(f *testing.F) {
+	f.Add([]byte(`{"a":[1]}`))
+	f.Add([]byte(`"\ud800"`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var value Value
+		if err := json.Unmarshal(data, &value); json.Valid(data) && err != nil {
+			t.Fatalf("%q is JSON and is refused: %v", data, err)
+		}
+	})
+}
+
+func TestConditions(t *testing.T) {
+	var status TaskRunStatus
+	if status.Done() || status.Condition() != nil {
+		t.Error("a run that nobody has acted on is not done and has no condition")
+	}
+	first, second := metav1.NewTime(time.Unix(1, 0)), metav1.NewTime(time.Unix(2, 0))
+	status.SetCondition(Running(TaskRunReasonPending, "a"), first)
+	status.SetCondition(Running(TaskRunReasonRunning, "b"), second)
+	if c := status.Condition(); status.Done() || c.Reason != TaskRunReasonRunning || !c.LastTransitionTime.Equal(&first) {
+		t.Errorf("the transition time is that of the status, not of the reason: got %+v", c)
+	}
+	status.SetCondition(Failed(TaskRunReasonFailed, "c"), second)
+	if c := status.Condition(); !status.Done() || c.Status != metav1.ConditionFalse || !c.LastTransitionTime.Equal(&second) || len(status.Conditions) != 1 {
+		t.Errorf("after a failure: got %+v", status.Conditions)
+	}
+	var run PipelineRunStatus
+	run.SetCondition(Succeeded("all done"), first)
+	if c := run.Condition(); !run.Done() || c.Status != metav1.ConditionTrue || c.Reason != PipelineRunReasonSucceeded || c.Type != ConditionSucceeded {
+		t.Errorf("after success: got %+v", run.Conditions)
+	}
+}
+
+func TestMessagesFitTheAPI(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		message := strings.Repeat(rapid.StringN(1, 8, 32).Draw(t, "part"), rapid.IntRange(0, 9000).Draw(t, "times"))
+		got := Failed(TaskRunReasonFailed, message).Message
+		if len(got) > maxConditionMessage || !utf8.ValidString(got) {
+			t.Fatalf("a message of %d bytes became one of %d, valid %v", len(message), len(got), utf8.ValidString(got))
+		}
+		if len(message) <= maxConditionMessage && utf8.ValidString(message) && got != message {
+			t.Fatalf("a message of %d bytes was changed", len(message))
+		}
+	})
+	if got := Failed("R", strings.Repeat("\xff", 20)).Message; !utf8.ValidString(got) {
+		t.Errorf("bytes that are not UTF-8 stay in the message: %q", got)
+	}
+}
