@@ -1,0 +1,217 @@
+package substitute
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/yaml"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+)
+
+func decode[T any](t *testing.T, text string) *T {
+	t.Helper()
+	out := new(T)
+	if err := yaml.Unmarshal([]byte(text), out); err != nil {
+		t.Fatalf("cannot decode %q: %v", text, err)
+	}
+	return out
+}
+
+func taskContext() TaskRunContext {
+	return TaskRunContext{
+		Name: "run", Namespace: "ns", UID: "uid", Task: "task", Retry: 2,
+		Workspaces: map[string]Workspace{"bound": {Volume: "ws-bound", Claim: "pvc"}},
+	}
+}
+
+const declarations = `
+params:
+- {name: s, default: "default of $(context.taskRun.name) $(params.l[0]) $(context.nope)"}
+- {name: a.b}
+- {name: l, type: array}
+- {name: o, properties: {x: {}, y: {}}, default: {x: "1", y: "2"}}
+results: [{name: r.1}]
+workspaces: [{name: bound, mountPath: /data}, {name: unbound, optional: true}]
+`
+
+func given() []v1.Param {
+	return []v1.Param{
+		{Name: "a.b", Value: v1.StringValue("dotted")},
+		{Name: "l", Value: v1.ArrayValue("zero", "$(params.s)", "")},
+		{Name: "o", Value: v1.ObjectValue(map[string]string{"y": "$(params.o.x)"})},
+		{Name: "extra", Value: v1.StringValue("propagated")},
+	}
+}
+
+func TestVariablesOfATask(t *testing.T) {
+	cases := map[string]struct{ reason, text, want string }{
+		"Default":         {"A default may refer to the run, and to nothing else.", "$(params.s)", "default of run $(params.l[0]) $(context.nope)"},
+		"Dotted":          {"A name with dots stands in brackets.", `$(params["a.b"])$(params['a.b'])`, "dotteddotted"},
+		"Legacy":          {"Old Tasks say inputs.params.", "$(inputs.params.extra)", "propagated"},
+		"Undeclared":      {"A param that only the run has can be used.", "$(params.extra)", "propagated"},
+		"Element":         {"An element of an array is what it is.", "$(params.l[0])$(params.l[1])", "zero$(params.s)"},
+		"Key":             {"An object's default fills in what is not given.", "$(params.o.x)/$(params.o.y)", "1/$(params.o.x)"},
+		"Result":          {"A result's path is its file.", "$(results['r.1'].path)", "/tekton/results/r.1"},
+		"Bound":           {"A bound workspace has a path, a volume, and perhaps a claim.", "$(workspaces.bound.path) $(workspaces.bound.bound) $(workspaces.bound.volume) $(workspaces.bound.claim)", "/data true ws-bound pvc"},
+		"Unbound":         {"One that is not bound has none.", "<$(workspaces.unbound.path)> $(workspaces.unbound.bound) <$(workspaces.unbound.volume)>", "<> false <>"},
+		"Context":         {"The run and the task tell of themselves.", "$(context.taskRun.name) $(context.taskRun.namespace) $(context.taskRun.uid) $(context.task.name) $(context.task.retry-count)", "run ns uid task 2"},
+		"NotOurs":         {"Everything else stays.", "$(date) $$ ${s} $(HOME) $((1)) $(params", "$(date) $$ ${s} $(HOME) $((1)) $(params"},
+		"WithinShell":     {"A variable within the shell's own substitution is one.", "$(echo $(params.extra))", "$(echo propagated)"},
+		"Twice":           {"A variable can stand there more than once.", "$(params.extra)$(params.extra)", "propagatedpropagated"},
+		"EmptyElement":    {"An empty value leaves nothing.", "<$(params.l[2])>", "<>"},
+		"MultibyteAround": {"Bytes around variables are kept.", "é$(params.extra)日", "épropagated日"},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			spec := decode[v1.TaskSpec](t, declarations)
+			spec.SetDefaults()
+			spec.Steps = []v1.Step{{Image: "i", Script: tc.text}}
+			out, err := TaskSpec(spec, ForTaskRun(spec, given(), taskContext()))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := out.Steps[0].Script; got != tc.want {
+				t.Errorf("\n%s\n%q: want %q, got %q", tc.reason, tc.text, tc.want, got)
+			}
+		})
+	}
+}
+
+func TestUnresolvable(t *testing.T) {
+	cases := map[string]struct{ reason, text, problem string }{
+		"Param":       {"A param that nobody gives.", "$(params.nope)", `there is no param "nope"`},
+		"Result":      {"A result that is not declared.", "$(results.nope.path)", "there is no such variable here"},
+		"Workspace":   {"A workspace that is not declared.", "$(workspaces.nope.bound)", "there is no such variable here"},
+		"Context":     {"A pipeline's context does not reach into a task.", "$(context.pipelineRun.name)", "there is no such variable here"},
+		"Tasks":       {"Neither do results of other tasks.", "$(tasks.t.results.r)", "there is no such variable here"},
+		"Malformed":   {"What can only be a mistake is one.", "$(params.s[)", "it does not follow the syntax of variables"},
+		"OutOfRange":  {"Arrays are only as long as they are.", "$(params.l[3])", `param "l" has 3 elements, counted from 0`},
+		"NoKey":       {"Objects have only the keys that they have.", "$(params.o.z)", `param "o" has no key "z"`},
+		"ArrayInText": {"A text takes no array.", "x$(params.l[*])", "it is an array, and a text takes a string"},
+		"BareArray":   {"Nor one without [*].", "$(params.l)", "it is an array, and a text takes a string"},
+		"Object":      {"Nor an object.", "$(params.o[*])", "it is an object, and a text takes a string"},
+		"Indexed":     {"Strings have no elements.", "$(params.extra[0])", `param "extra" is a string, which has no parts`},
+		"KeyOfArray":  {"Arrays have no keys.", "$(params.l.x)", `param "l" is an array, which has no keys`},
+		"ElementOf":   {"Objects have no elements.", "$(params.o[0])", `param "o" is an object, which has no elements`},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			spec := decode[v1.TaskSpec](t, declarations)
+			spec.SetDefaults()
+			spec.Steps = []v1.Step{{Image: "i", Script: "true"}, {Image: "i", Script: "text " + tc.text}}
+			_, err := TaskSpec(spec, ForTaskRun(spec, given(), taskContext()))
+			var unresolved *UnresolvedError
+			if !errors.As(err, &unresolved) {
+				t.Fatalf("\n%s\n%q: want an *UnresolvedError, got %v", tc.reason, tc.text, err)
+			}
+			want := UnresolvedError{Field: "steps[1].script", Variable: strings.TrimPrefix(tc.text, "x"), Problem: tc.problem}
+			if diff := cmp.Diff(want, *unresolved); diff != "" {
+				t.Errorf("\n%s\n-want, +got:\n%s", tc.reason, diff)
+			}
+		})
+	}
+}
+
+// Every place where the API allows variables holds one here, and no other does.
+func TestEveryPlace(t *testing.T) {
+	const container = `
+  image: i-$(params.x)
+  imagePullPolicy: $(params.policy)
+  command: ["c-$(params.x)", "$(params.l[*])"]
+  args: ["$(params.l[*])", "$(params.l)", "a-$(params.x)", "$(params.none[*])"]
+  script: s-$(params.x)
+  workingDir: /w-$(params.x)
+  envFrom: [{prefix: "p-$(params.x)", configMapRef: {name: "c-$(params.x)"}}, {secretRef: {name: "s-$(params.x)"}}]
+  env:
+  - {name: plain, value: "v-$(params.x)"}
+  - {name: map, valueFrom: {configMapKeyRef: {name: "n-$(params.x)", key: "k-$(params.x)"}}}
+  - {name: secret, valueFrom: {secretKeyRef: {name: "n-$(params.x)", key: "k-$(params.x)"}}}
+  volumeMounts: [{name: "v-$(params.x)", mountPath: "/m-$(params.x)", subPath: "s-$(params.x)"}, {name: w, mountPath: /e, subPathExpr: "e-$(params.x)"}]
+`
+	const text = `
+description: $(params.x)
+params: [{name: x}, {name: l, type: array}, {name: policy}, {name: none, type: array}]
+workspaces: [{name: ws, mountPath: "/ws-$(params.x)"}]
+volumes:
+- name: v-$(params.x)
+  configMap: {name: "c-$(params.x)", items: [{key: "k-$(params.x)", path: "p-$(params.x)"}]}
+- {name: w, secret: {secretName: "s-$(params.x)", items: [{key: "k-$(params.x)", path: "p-$(params.x)"}]}}
+- {name: pvc, persistentVolumeClaim: {claimName: "c-$(params.x)"}}
+- name: projected
+  projected:
+    sources:
+    - {configMap: {name: "c-$(params.x)", items: [{key: "k-$(params.x)", path: "p-$(params.x)"}]}}
+    - {secret: {name: "s-$(params.x)", items: [{key: "k-$(params.x)", path: "p-$(params.x)"}]}}
+    - {serviceAccountToken: {audience: "a-$(params.x)", path: t}}
+- {name: csi, csi: {driver: d, nodePublishSecretRef: {name: "n-$(params.x)"}, volumeAttributes: {k: "v-$(params.x)"}}}
+steps:
+- name: one` + container + `
+sidecars:
+- name: two` + container
+	spec := decode[v1.TaskSpec](t, text)
+	before := spec.DeepCopy()
+	out, err := TaskSpec(spec, ForTaskRun(spec, []v1.Param{
+		{Name: "x", Value: v1.StringValue("value")}, {Name: "policy", Value: v1.StringValue("Always")},
+		{Name: "l", Value: v1.ArrayValue("ONE", "$TWO")}, {Name: "none", Value: v1.ArrayValue()},
+	}, TaskRunContext{}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(before, spec); diff != "" {
+		t.Errorf("the task itself was changed:\n%s", diff)
+	}
+	substituted := strings.NewReplacer(
+		`"$(params.l[*])", "$(params.l)", "a-$(params.x)", "$(params.none[*])"`, `ONE, "$$TWO", ONE, "$$TWO", "a-value"`,
+		`"$(params.l[*])"`, `ONE, "$$TWO"`, "$(params.x)", "value", "$(params.policy)", "Always",
+	).Replace(text)
+	want := decode[v1.TaskSpec](t, substituted)
+	want.Description = "$(params.x)" // for people, and not substituted
+	if diff := cmp.Diff(want, out); diff != "" {
+		t.Errorf("substituted: -want, +got:\n%s", diff)
+	}
+}
+
+func TestMountsAreCheckedOnceTheyAreKnown(t *testing.T) {
+	spec := &v1.TaskSpec{
+		Volumes: []corev1.Volume{{Name: "v"}},
+		Steps:   []v1.Step{{Image: "i", VolumeMounts: []corev1.VolumeMount{{Name: "v", MountPath: "/data/$(params.p)"}}}},
+	}
+	_, err := TaskSpec(spec, ForTaskRun(spec, []v1.Param{{Name: "p", Value: v1.StringValue("../tekton/run")}}, TaskRunContext{}))
+	const want = `steps[0].volumeMounts[0].mountPath: Invalid value: "/data/../tekton/run": /tekton and what is below it is reserved, except /tekton/home; choose another path`
+	if err == nil || err.Error() != want {
+		t.Errorf("a param leads to a reserved path:\nwant %s\n got %v", want, err)
+	}
+}
+
+// A task that repeats a large param must not fill the controller's memory.
+func TestTextsAreBounded(t *testing.T) {
+	value := []v1.Param{
+		{Name: "x", Value: v1.StringValue(strings.Repeat("x", 1_000_000))},
+		{Name: "l", Value: v1.ArrayValue(strings.Repeat("$", 900_000), "")},
+	}
+	cases := map[string]struct {
+		reason string
+		step   v1.Step
+		field  string
+	}{
+		"OneText":    {"In one text.", v1.Step{Script: strings.Repeat("$(params.x)", 100_000)}, "steps[0].script"},
+		"ManyTexts":  {"In many texts.", v1.Step{Args: slices.Repeat([]string{"$(params.x)"}, 9)}, "steps[0].args[8]"},
+		"ManyArrays": {"In many arrays, whose dollars take two bytes.", v1.Step{Args: slices.Repeat([]string{"$(params.l[*])"}, 9)}, "steps[0].args[4]"},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			tc.step.Image = "i"
+			spec := &v1.TaskSpec{Steps: []v1.Step{tc.step}}
+			_, err := TaskSpec(spec, ForTaskRun(spec, value, TaskRunContext{}))
+			var long *TooLongError
+			if !errors.As(err, &long) || long.Field != tc.field || long.Size <= MaxBytes {
+				t.Errorf("\n%s\nwant a *TooLongError for %s, got %v", tc.reason, tc.field, err)
+			}
+		})
+	}
+}
