@@ -19,6 +19,7 @@ func patchFlags(ctx context.Context, configMap, key, value string) (stderr strin
 
 // restoreFlags sets the settings back that a test changes: the tests share them.
 func restoreFlags(t *testing.T) {
+	t.Helper()
 	t.Cleanup(func() {
 		for _, s := range [][3]string{
 			{"feature-flags", "results-from", "termination-message"},

@@ -41,7 +41,7 @@ type server struct {
 }
 
 // shared is set once, before the first test.
-var shared server //nolint:gochecknoglobals // TestMain has no other way to hand something to tests.
+var shared server
 
 func TestMain(m *testing.M) {
 	if err := setUp(); err != nil {

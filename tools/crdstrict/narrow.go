@@ -11,7 +11,7 @@ const quantity = `^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][
 func narrow(node any) {
 	switch n := node.(type) {
 	case map[string]any:
-		if n["x-kubernetes-int-or-string"] == true {
+		if numberOrString, _ := n["x-kubernetes-int-or-string"].(bool); numberOrString {
 			if _, isQuantity := n["pattern"]; isQuantity {
 				n["pattern"] = quantity
 				n["maxLength"] = int64(64)

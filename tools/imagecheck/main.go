@@ -26,15 +26,15 @@ type limit struct {
 func main() {
 	ko := flag.String("ko", "ko", "the ko program")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	if err := run(ctx, *ko, flag.Args()); err != nil {
+	if err := run(*ko, flag.Args()); err != nil {
 		fmt.Fprintln(os.Stderr, "error:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, ko string, args []string) error {
+func run(ko string, args []string) error {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
 	var options []string
 	if i := slices.Index(args, "--"); i >= 0 {
 		args, options = args[:i], args[i+1:]
