@@ -77,12 +77,40 @@ func (r *Reconciler) observe(ctx context.Context, pr *v1.PipelineRun) (Observati
 	if err := r.observeChildren(ctx, pr, &obs); err != nil {
 		return obs, err
 	}
-	ready := obs.ready()
-	if err := r.observeResults(ctx, pr, &obs, needed(&obs, ready)); err != nil {
-		return obs, err
+	obs.Results = map[string]map[string]v1.Value{}
+	if ready := obs.ready(); len(ready) > 0 {
+		if err := r.observeResults(ctx, pr, &obs, paramsOf(obs.Spec, ready)); err != nil {
+			return obs, err
+		}
+		obs.Wanted, obs.Problem = plan(pr, obs, obs.ready())
 	}
-	obs.Wanted, obs.Problem = plan(pr, obs, ready)
-	return obs, nil
+	if len(obs.Wanted) > 0 || obs.has(dag.Started) {
+		return obs, nil
+	}
+	return obs, r.observeResults(ctx, pr, &obs, resultsOf(obs.Spec))
+}
+
+// paramsOf returns the values that are given to some tasks.
+func paramsOf(spec *v1.PipelineSpec, tasks sets.Set[string]) []v1.Value {
+	var values []v1.Value
+	for i := range spec.Tasks {
+		if !tasks.Has(spec.Tasks[i].Name) {
+			continue
+		}
+		for j := range spec.Tasks[i].Params {
+			values = append(values, spec.Tasks[i].Params[j].Value)
+		}
+	}
+	return values
+}
+
+// resultsOf returns the values that the results of the pipeline are made of.
+func resultsOf(spec *v1.PipelineSpec) []v1.Value {
+	values := make([]v1.Value, len(spec.Results))
+	for i := range spec.Results {
+		values[i] = spec.Results[i].Value
+	}
+	return values
 }
 
 // observePipeline resolves the pipeline and makes its graph. An earlier pass that found it valid has noted it in the
@@ -168,57 +196,39 @@ func (r *Reconciler) child(ctx context.Context, pr *v1.PipelineRun, name string,
 	return Child{TaskRun: found}, true, nil
 }
 
-// needed returns the tasks whose results this pass uses: those that a task which can start refers to and, when none can
-// and none runs, those that the results of the pipeline are made of.
-func needed(obs *Observation, ready sets.Set[string]) []string {
-	var values []v1.Value
-	switch {
-	case len(ready) > 0:
-		for i := range obs.Spec.Tasks {
-			if !ready.Has(obs.Spec.Tasks[i].Name) {
-				continue
-			}
-			for j := range obs.Spec.Tasks[i].Params {
-				values = append(values, obs.Spec.Tasks[i].Params[j].Value)
-			}
-		}
-	case !obs.has(dag.Started):
-		for i := range obs.Spec.Results {
-			values = append(values, obs.Spec.Results[i].Value)
-		}
-	}
-	var tasks []string
-	seen := sets.New[string]()
+// observeResults reads the results that values refer to, of tasks that have succeeded. They come from the API server: the
+// cache has dropped them, since most are never used again.
+func (r *Reconciler) observeResults(ctx context.Context, pr *v1.PipelineRun, obs *Observation, values []v1.Value) error {
 	for _, value := range values {
 		for _, ref := range value.ResultRefs() {
-			if !seen.Has(ref.Task) && obs.nodeState(ref.Task) == dag.Succeeded {
-				seen.Insert(ref.Task)
-				tasks = append(tasks, ref.Task)
+			if _, known := obs.Results[ref.Task]; known || obs.nodeState(ref.Task) != dag.Succeeded {
+				continue
+			}
+			if err := r.observeResultsOf(ctx, pr, obs, ref.Task); err != nil {
+				return err
 			}
 		}
 	}
-	return tasks
+	return nil
 }
 
-// observeResults reads results from the API server: the cache has dropped them, since most are never used again.
-func (r *Reconciler) observeResults(ctx context.Context, pr *v1.PipelineRun, obs *Observation, tasks []string) error {
-	obs.Results = make(map[string]map[string]v1.Value, len(tasks))
-	for _, task := range tasks {
-		child := obs.Children[task].TaskRun
-		whole := &v1.TaskRun{}
-		err := r.live.Get(ctx, types.NamespacedName{Namespace: pr.Namespace, Name: child.Name}, whole)
-		if apierrors.IsNotFound(err) || err == nil && whole.UID != child.UID {
-			continue // deleted a moment ago; what refers to it finds no result
-		}
-		if err != nil {
-			return fmt.Errorf("cannot get results of TaskRun %q: %w", child.Name, err)
-		}
-		values := make(map[string]v1.Value, len(whole.Status.Results))
-		for _, result := range whole.Status.Results {
-			values[result.Name] = result.Value
-		}
-		obs.Results[task] = values
+func (r *Reconciler) observeResultsOf(ctx context.Context, pr *v1.PipelineRun, obs *Observation, task string) error {
+	child := obs.Children[task].TaskRun
+	whole := &v1.TaskRun{}
+	err := r.live.Get(ctx, types.NamespacedName{Namespace: pr.Namespace, Name: child.Name}, whole)
+	if apierrors.IsNotFound(err) || err == nil && whole.UID != child.UID {
+		// Deleted a moment ago, and its results with it: a run that needs them must not go on as if there were none.
+		obs.Children[task] = Child{TaskRun: child, Lost: true}
+		return nil
 	}
+	if err != nil {
+		return fmt.Errorf("cannot get results of TaskRun %q: %w", child.Name, err)
+	}
+	results := make(map[string]v1.Value, len(whole.Status.Results))
+	for _, result := range whole.Status.Results {
+		results[result.Name] = result.Value
+	}
+	obs.Results[task] = results
 	return nil
 }
 

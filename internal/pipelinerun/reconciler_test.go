@@ -477,6 +477,35 @@ func TestDeletedTaskRunFailsTheRun(t *testing.T) {
 	checkCondition(t, pr, metav1.ConditionFalse, v1.PipelineRunReasonFailed, `TaskRun "run-a" was deleted`)
 }
 
+// A TaskRun can be deleted between two reads. Its results are lost then, which must not look like results that were never
+// written.
+func TestResultsThatAreLostFailTheRun(t *testing.T) {
+	pr := chain()
+	trimmed := map[string]*v1.TaskRun{}
+	c := newCluster(t, interceptor.Funcs{
+		Get: func(ctx context.Context, under client.WithWatch, key client.ObjectKey, into client.Object, opts ...client.GetOption) error {
+			tr, ok := into.(*v1.TaskRun)
+			if cached := trimmed[key.Name]; ok && cached != nil {
+				cached.DeepCopyInto(tr)
+				return nil
+			}
+			return under.Get(ctx, key, into, opts...)
+		},
+	}, pr)
+	pr, _ = c.pass(t, pr)
+	c.end(t, pr, "make", v1.Succeeded("done"))
+	tr := c.child(t, pr, "make")
+	trimmed[tr.Name] = tr.DeepCopy()
+	if err := c.Delete(t.Context(), tr); err != nil {
+		t.Fatal(err)
+	}
+	pr, _ = c.pass(t, pr)
+	checkCondition(t, pr, metav1.ConditionFalse, v1.PipelineRunReasonFailed, `TaskRun "run-make" was deleted`)
+	if c.created != 1 {
+		t.Errorf("another task was started: %d TaskRuns were made", c.created)
+	}
+}
+
 func TestTaskRunsThatCannotBeMade(t *testing.T) {
 	resource := schema.GroupResource{Group: v1.GroupName, Resource: "taskruns"}
 	cases := map[string]struct {
