@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
@@ -20,6 +21,7 @@ import (
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/config"
+	"github.com/sluice-ci/sluice/internal/pipelinerun"
 	"github.com/sluice-ci/sluice/internal/pod"
 	"github.com/sluice-ci/sluice/internal/results/collect"
 	"github.com/sluice-ci/sluice/internal/taskrun"
@@ -108,6 +110,7 @@ func cacheOptions(namespace string) cache.Options {
 			&corev1.ConfigMap{}: {Namespaces: map[string]cache.Config{namespace: {}}},
 			&corev1.Pod{}:       {Label: ours, Transform: transform(pod.Trim)},
 			&v1.TaskRun{}:       {Transform: transform(taskrun.Trim)},
+			&v1.PipelineRun{}:   {Transform: transform(pipelinerun.Trim)},
 		},
 	}
 }
@@ -147,5 +150,11 @@ func addReconcilers(mgr ctrl.Manager, restConfig *rest.Config, o *options, store
 		Inpod:    taskrun.Inpod{Image: o.inpodImage, Delivery: delivery},
 		Clock:    clock.RealClock{},
 	})
-	return taskRuns.SetupWithManager(mgr, o.workers)
+	pipelineRuns := pipelinerun.NewReconciler(pipelinerun.Dependencies{
+		Client:   mgr.GetClient(),
+		Live:     mgr.GetAPIReader(),
+		Recorder: mgr.GetEventRecorder(self),
+		Clock:    clock.RealClock{},
+	})
+	return errors.Join(taskRuns.SetupWithManager(mgr, o.workers), pipelineRuns.SetupWithManager(mgr, o.workers))
 }
