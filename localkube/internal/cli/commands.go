@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -44,16 +43,6 @@ func newDown() *cobra.Command {
 			return err
 		}
 		return lifecycle.Down(d, cmd.OutOrStdout())
-	}
-	return cmd
-}
-
-func newStatus() *cobra.Command {
-	cmd := &cobra.Command{Use: "status", Short: "Say how the cluster is; the exit status is 0 only if all is well", Args: cobra.NoArgs}
-	dir := dirFlag(cmd)
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		_, _, err := dir.existing()
-		return err
 	}
 	return cmd
 }
@@ -141,8 +130,4 @@ func newSupervisor() *cobra.Command {
 		return supervisor.Run(component.Cluster{Cluster: c, Dir: d, BinDir: filepath.Dir(executable)})
 	}
 	return cmd
-}
-
-func newLoad() *cobra.Command {
-	return &cobra.Command{Use: "load", RunE: func(*cobra.Command, []string) error { return errors.New("not there yet") }}
 }

@@ -75,7 +75,5 @@ func stop(dir state.Dir, c state.Cluster) error {
 	if c.APIOnly {
 		return nil
 	}
-	return removeNode(dir, c)
+	return removeNode(dir)
 }
-
-func removeNode(dir state.Dir, c state.Cluster) error { return nil }

@@ -2,43 +2,162 @@ package lifecycle
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
-	"strings"
+	"io"
+	"text/tabwriter"
+	"time"
 
+	"github.com/sluice-ci/sluice/localkube/internal/bootstrap"
 	"github.com/sluice-ci/sluice/localkube/internal/state"
+	"github.com/sluice-ci/sluice/localkube/internal/supervisor"
 )
+
+// statusTimeout bounds how long a cluster may take to say how it is.
+const statusTimeout = 5 * time.Second
+
+// Status is how a cluster is.
+type Status struct {
+	Dir        string      `json:"dir"`
+	API        string      `json:"api"`
+	Registry   string      `json:"registry,omitempty"`
+	Kubeconfig string      `json:"kubeconfig"`
+	Components []Component `json:"components"`
+	// Node is empty without a node.
+	Node string `json:"node,omitempty"`
+	// Versions are those of Kubernetes and, with a node, of its container runtime.
+	Versions []string `json:"versions"`
+	// Problems is empty if all is well.
+	Problems []string `json:"problems"`
+}
+
+// Component is how one of a cluster's processes is.
+type Component struct {
+	Name string `json:"name"`
+	// PID is the process's number on this machine, 0 if it does not run.
+	PID   int       `json:"pid"`
+	Since time.Time `json:"since,omitzero"`
+	State string    `json:"state"`
+}
+
+// Problem is an error that says everything that is not well, nil if all is.
+func (s Status) Problem() error {
+	var all []error
+	for _, p := range s.Problems {
+		all = append(all, errors.New(p))
+	}
+	return errors.Join(all...)
+}
+
+// WriteJSON writes the status for programs.
+func (s Status) WriteJSON(out io.Writer) error {
+	encoder := json.NewEncoder(out)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(s)
+}
+
+// WriteText writes the status for people.
+func (s Status) WriteText(out io.Writer) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "COMPONENT\tPID\tSINCE\tSTATE")
+	for _, c := range s.Components {
+		since := "-"
+		if !c.Since.IsZero() {
+			since = c.Since.Local().Format(time.DateTime)
+		}
+		fmt.Fprintf(w, "%s\t%d\t%s\t%s\n", c.Name, c.PID, since, c.State)
+	}
+	fmt.Fprintln(w)
+	for _, line := range [][2]string{{"API server", s.API}, {"registry", s.Registry}, {"node", s.Node}, {"kubeconfig", s.Kubeconfig}} {
+		if line[1] != "" {
+			fmt.Fprintf(w, "%s\t%s\n", line[0], line[1])
+		}
+	}
+	for _, version := range s.Versions {
+		fmt.Fprintf(w, "version\t%s\n", version)
+	}
+	return w.Flush()
+}
+
+// Look asks the cluster how it is.
+func Look(ctx context.Context, dir state.Dir, c state.Cluster) Status {
+	ctx, cancel := context.WithTimeout(ctx, statusTimeout)
+	defer cancel()
+	s := Status{Dir: string(dir), API: specs(dir, c).APIURL(), Kubeconfig: dir.Kubeconfig()}
+	if !c.APIOnly {
+		s.Registry = fmt.Sprintf("127.0.0.1:%d", c.RegistryPort)
+	}
+	s.lookAtProcesses(dir, c)
+	if len(s.Problems) > 0 && !c.Supervisor.Alive() {
+		return s
+	}
+	if err := specs(dir, c).APIServerSpec().Healthy(ctx); err != nil {
+		s.Problems = append(s.Problems, err.Error())
+		return s
+	}
+	s.lookAtAPI(ctx, dir, c)
+	return s
+}
+
+func (s *Status) lookAtProcesses(dir state.Dir, c state.Cluster) {
+	alive := c.Supervisor.Alive()
+	own := Component{Name: supervisor.Name, PID: c.Supervisor.PID, State: "running"}
+	if !alive {
+		own.PID, own.State = 0, "does not run"
+		s.Problems = append(s.Problems, "the supervisor does not run")
+	}
+	s.Components = append(s.Components, own)
+	components, err := dir.LoadComponents()
+	if err != nil {
+		s.Problems = append(s.Problems, err.Error())
+		return
+	}
+	pids := map[int]int{}
+	if alive {
+		if pids, err = state.HostPIDs(c.Supervisor); err != nil {
+			s.Problems = append(s.Problems, err.Error())
+		}
+	}
+	for _, one := range components {
+		component := Component{Name: one.Name, PID: pids[one.Process.PID], Since: one.Since, State: "running"}
+		switch {
+		case one.Ended != "":
+			component.PID, component.State = 0, one.Ended
+			s.Problems = append(s.Problems, fmt.Sprintf("%s %s, its log is %s", one.Name, one.Ended, dir.Log(one.Name)))
+		case component.PID == 0:
+			component.State = "does not run"
+			s.Problems = append(s.Problems, one.Name+" does not run")
+		}
+		s.Components = append(s.Components, component)
+	}
+}
+
+func (s *Status) lookAtAPI(ctx context.Context, dir state.Dir, c state.Cluster) {
+	version, err := bootstrap.ServerVersion(ctx, dir.Kubeconfig())
+	if err != nil {
+		s.Problems = append(s.Problems, err.Error())
+		return
+	}
+	s.Versions = append(s.Versions, "Kubernetes "+version)
+	if c.APIOnly {
+		return
+	}
+	node, err := bootstrap.Node(ctx, dir.Kubeconfig())
+	if err != nil {
+		s.Problems = append(s.Problems, err.Error())
+		return
+	}
+	s.Node = node.Name + " is ready"
+	if reason := bootstrap.NotReady(node); reason != "" {
+		s.Node = node.Name + " is not ready: " + reason
+		s.Problems = append(s.Problems, s.Node)
+	}
+	info := node.Status.NodeInfo
+	s.Versions = append(s.Versions, info.ContainerRuntimeVersion, "kernel "+info.KernelVersion)
+}
 
 // trouble says what is wrong with a cluster that should be up; nil means that it is well.
 func trouble(ctx context.Context, dir state.Dir, c state.Cluster) error {
-	if !c.Supervisor.Alive() {
-		return errors.New("its supervisor does not run")
-	}
-	components, err := dir.LoadComponents()
-	if err != nil {
-		return err
-	}
-	for _, one := range components {
-		if one.Ended != "" {
-			return fmt.Errorf("%s %s", one.Name, one.Ended)
-		}
-	}
-	return specs(dir, c).APIServerSpec().Healthy(ctx)
-}
-
-// explain adds the end of the log that the error names, because the log may be removed with the rest.
-func (o Options) explain(err error) error {
-	const lines = 15
-	_, path, found := strings.Cut(err.Error(), "its log is ")
-	if !found {
-		path = o.Dir.Log("supervisor")
-	}
-	path, _, _ = strings.Cut(path, ".log")
-	content, readErr := os.ReadFile(path + ".log")
-	if readErr != nil {
-		return err
-	}
-	all := strings.Split(strings.TrimSpace(string(content)), "\n")
-	return fmt.Errorf("%w\n  %s", err, strings.Join(all[max(0, len(all)-lines):], "\n  "))
+	return Look(ctx, dir, c).Problem()
 }

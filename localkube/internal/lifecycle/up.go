@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/sluice-ci/sluice/localkube/internal/component"
+	"github.com/sluice-ci/sluice/localkube/internal/node"
 	"github.com/sluice-ci/sluice/localkube/internal/pki"
 	"github.com/sluice-ci/sluice/localkube/internal/state"
 	"github.com/sluice-ci/sluice/localkube/internal/supervisor"
@@ -52,8 +53,15 @@ func Up(ctx context.Context, o Options) error {
 		}
 		fmt.Fprintf(o.Out, "starting again, because %v\n", problem)
 	}
-	if err := stop(o.Dir, old); err != nil {
-		return err
+	if !o.APIOnly {
+		if err := checkNode(); err != nil {
+			return err
+		}
+	}
+	if exists {
+		if err := stop(o.Dir, old); err != nil {
+			return err
+		}
 	}
 	if err := o.start(ctx, old, exists); err != nil {
 		return o.undo(err, exists)
@@ -77,10 +85,8 @@ func (o Options) matches(old state.Cluster) error {
 // undo ends what start started. Data that was there before stays; a cluster that never came up is removed altogether.
 func (o Options) undo(cause error, existed bool) error {
 	c, begun, err := o.Dir.LoadCluster()
-	if begun {
+	if begun && err == nil {
 		fmt.Fprintln(o.Out, "cleaning up")
-	}
-	if err == nil {
 		err = stop(o.Dir, c)
 	}
 	if err == nil && !existed {
@@ -110,6 +116,11 @@ func (o Options) start(ctx context.Context, c state.Cluster, exists bool) error 
 	// What an earlier run recorded about its processes is of no use to anybody.
 	if err := o.Dir.SaveComponents(nil); err != nil {
 		return err
+	}
+	if !c.APIOnly {
+		if err := node.Enter(specs(o.Dir, c)); err != nil {
+			return err
+		}
 	}
 	launched, err := supervisor.Launch(o.Dir, listeners.api, listeners.registry)
 	if err != nil {

@@ -3,8 +3,173 @@ package supervisor
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	cri "k8s.io/cri-api/pkg/apis/runtime/v1"
+
+	"github.com/sluice-ci/sluice/localkube/internal/bootstrap"
+	"github.com/sluice-ci/sluice/localkube/internal/component"
+	"github.com/sluice-ci/sluice/localkube/internal/image"
+	"github.com/sluice-ci/sluice/localkube/internal/network"
+	"github.com/sluice-ci/sluice/localkube/internal/node"
+	"github.com/sluice-ci/sluice/localkube/internal/registry"
 )
 
+// bringUpNode starts a whole cluster in the namespaces in which the supervisor finds itself. What does not depend on each other starts together.
 func (s *Supervisor) bringUpNode(ctx context.Context) error {
-	return errors.New("not there yet")
+	if err := s.step("node's surroundings", s.surroundings); err != nil {
+		return err
+	}
+	if err := s.step("registry", s.serveRegistry); err != nil {
+		return err
+	}
+	containerd, err := s.start(s.cluster.ContainerdSpec())
+	if err != nil {
+		return err
+	}
+	if err := s.startControlPlane(ctx); err != nil {
+		return err
+	}
+	if err := s.forwardAPI(); err != nil {
+		return err
+	}
+	if err := s.await(ctx, containerd); err != nil {
+		return err
+	}
+	if err := s.step("pause image", func() error { return s.pullPause(ctx) }); err != nil {
+		return err
+	}
+	if err := s.step("first objects", func() error { return bootstrap.Apply(ctx, s.cluster.Dir.Kubeconfig()) }); err != nil {
+		return err
+	}
+	if err := s.startTogether(ctx,
+		s.cluster.ControllerManagerSpec(), s.cluster.SchedulerSpec(), s.cluster.KubeletSpec(), s.cluster.ProxySpec()); err != nil {
+		return err
+	}
+	return s.step("node ready", func() error { return bootstrap.AwaitNode(ctx, s.cluster.Dir.Kubeconfig()) })
+}
+
+// startTogether starts the components and then waits for each.
+func (s *Supervisor) startTogether(ctx context.Context, specs ...component.Spec) error {
+	started := make([]*running, 0, len(specs))
+	for _, spec := range specs {
+		r, err := s.start(spec)
+		if err != nil {
+			return err
+		}
+		started = append(started, r)
+	}
+	for _, r := range started {
+		if err := s.await(ctx, r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// surroundings makes mounts, control groups and network of the node.
+func (s *Supervisor) surroundings() error {
+	goAhead := os.NewFile(goFD, "go ahead")
+	if _, err := io.Copy(io.Discard, goAhead); err != nil {
+		return fmt.Errorf("cannot wait for the uplink: %w", err)
+	}
+	goAhead.Close()
+	if err := node.SetUpMounts(s.cluster); err != nil {
+		return err
+	}
+	if err := node.MakeCgroups(s.cluster.Dir); err != nil {
+		return err
+	}
+	if err := network.SetUpNode(s.cluster.Uplink); err != nil {
+		return err
+	}
+	rules := network.Apply(network.NodeRules(s.cluster.Uplink, component.PodCIDR))
+	rules.Stdout, rules.Stderr = os.Stdout, os.Stderr
+	if err := s.children.run(rules); err != nil {
+		return fmt.Errorf("cannot make the rules of the node's network: %w", err)
+	}
+	// This is the setting of the node's own network.
+	if err := os.WriteFile("/proc/sys/net/ipv4/ip_forward", []byte("1\n"), 0o644); err != nil {
+		return fmt.Errorf("cannot turn on forwarding: %w", err)
+	}
+	return s.cluster.WriteFiles()
+}
+
+// serveRegistry serves the registry on the host's loopback address and, at the same port, on the node's.
+func (s *Supervisor) serveRegistry() error {
+	address := fmt.Sprintf("127.0.0.1:%d", s.cluster.RegistryPort)
+	self := []string{address, fmt.Sprintf("localhost:%d", s.cluster.RegistryPort)}
+	handler, err := registry.Open(s.cluster.Dir.Path("registry"), self)
+	if err != nil {
+		return err
+	}
+	onHost, err := inherited(registryFD)
+	if err != nil {
+		return err
+	}
+	onNode, err := net.Listen("tcp", address)
+	if err != nil {
+		return fmt.Errorf("cannot serve the registry: %w", err)
+	}
+	for _, listener := range []net.Listener{onHost, onNode} {
+		server := &http.Server{Handler: handler, ReadHeaderTimeout: time.Minute}
+		go s.background("registry", func() error { return server.Serve(listener) })
+	}
+	pause, err := image.FromFile(s.cluster.BinDir+"/localkube-pause", "pause")
+	if err != nil {
+		return err
+	}
+	_, err = image.Push(address, component.PauseImage, pause)
+	return err
+}
+
+// forwardAPI lets clients on the host reach the API server.
+func (s *Supervisor) forwardAPI() error {
+	listener, err := inherited(apiFD)
+	if err != nil {
+		return err
+	}
+	go s.background("API forwarder", func() error {
+		return network.Forward(listener, fmt.Sprintf("127.0.0.1:%d", s.cluster.APIPort))
+	})
+	return nil
+}
+
+// background runs a part of the supervisor that should never end, and says so if it does.
+func (s *Supervisor) background(name string, serve func() error) {
+	fmt.Printf("%s %s ended: %v\n", time.Now().Format(time.RFC3339), name, serve())
+}
+
+func inherited(fd uintptr) (net.Listener, error) {
+	file := os.NewFile(fd, "listener")
+	defer file.Close()
+	listener, err := net.FileListener(file)
+	if err != nil {
+		return nil, fmt.Errorf("cannot take over listener %d: %w", fd, err)
+	}
+	return listener, nil
+}
+
+// pullPause lets containerd fetch the image of the sandboxes, so that the first pod does not wait for it. It also shows that
+// containerd and the registry understand each other.
+func (s *Supervisor) pullPause(ctx context.Context) (err error) {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	connection, err := grpc.NewClient("unix://"+component.ContainerdSocket, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		return fmt.Errorf("cannot reach containerd: %w", err)
+	}
+	defer func() { err = errors.Join(err, connection.Close()) }()
+	request := &cri.PullImageRequest{Image: &cri.ImageSpec{Image: component.PauseImage}}
+	if _, err := cri.NewImageServiceClient(connection).PullImage(ctx, request); err != nil {
+		return fmt.Errorf("cannot pull image %q: %w", component.PauseImage, err)
+	}
+	return nil
 }

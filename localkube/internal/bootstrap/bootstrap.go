@@ -1,0 +1,151 @@
+// Package bootstrap puts into a fresh cluster what Kubernetes itself does not, and says when a node can take pods.
+package bootstrap
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	storagev1 "k8s.io/api/storage/v1"
+	"k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/sluice-ci/sluice/localkube/internal/component"
+	"github.com/sluice-ci/sluice/localkube/internal/pki"
+)
+
+const (
+	nodeTimeout  = 2 * time.Minute
+	pollInterval = 50 * time.Millisecond
+)
+
+// storageClass is the name of the default storage class, the one that other small clusters use too.
+const storageClass = "standard"
+
+// Apply makes the first objects of a cluster; those that are there stay as they are.
+func Apply(ctx context.Context, kubeconfig string) error {
+	client, err := connect(kubeconfig)
+	if err != nil {
+		return err
+	}
+	_, err = client.RbacV1().ClusterRoleBindings().Create(ctx, kubeletAccess(), metav1.CreateOptions{})
+	if err != nil && !errors.IsAlreadyExists(err) {
+		return fmt.Errorf("cannot let the API server use the kubelet: %w", err)
+	}
+	_, err = client.StorageV1().StorageClasses().Create(ctx, defaultStorage(), metav1.CreateOptions{})
+	if err != nil && !errors.IsAlreadyExists(err) {
+		return fmt.Errorf("cannot create the default storage class: %w", err)
+	}
+	return nil
+}
+
+// kubeletAccess lets the API server ask the kubelet for logs and the like: the kubelet asks back whether it may.
+func kubeletAccess() *rbacv1.ClusterRoleBinding {
+	return &rbacv1.ClusterRoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Name: "localkube:kubelet-api"},
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "system:kubelet-api-admin"},
+		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: pki.KubeletClientUser}},
+	}
+}
+
+// defaultStorage is served by the controller manager's host path provisioner.
+func defaultStorage() *storagev1.StorageClass {
+	return &storagev1.StorageClass{
+		ObjectMeta: metav1.ObjectMeta{
+			Name:        storageClass,
+			Annotations: map[string]string{"storageclass.kubernetes.io/is-default-class": "true"},
+		},
+		Provisioner: "kubernetes.io/host-path",
+	}
+}
+
+// AwaitNode waits until a pod that is created now can run: the node is ready and untainted, and the service account that
+// pods use by default is there.
+func AwaitNode(ctx context.Context, kubeconfig string) error {
+	client, err := connect(kubeconfig)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, nodeTimeout)
+	defer cancel()
+	for {
+		missing, err := missing(ctx, client)
+		if err == nil && missing == "" {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("cannot use the node: %s: %w", missing, err)
+		case <-time.After(pollInterval):
+		}
+	}
+}
+
+func missing(ctx context.Context, client kubernetes.Interface) (string, error) {
+	node, err := client.CoreV1().Nodes().Get(ctx, component.NodeName, metav1.GetOptions{})
+	if err != nil {
+		return "it did not register itself", err
+	}
+	if reason := NotReady(node); reason != "" {
+		return reason, nil
+	}
+	if _, err := client.CoreV1().ServiceAccounts(metav1.NamespaceDefault).Get(ctx, "default", metav1.GetOptions{}); err != nil {
+		return "there is no default service account", err
+	}
+	return "", nil
+}
+
+// NotReady says why the node cannot take pods; it is empty if it can.
+func NotReady(node *corev1.Node) string {
+	for _, condition := range node.Status.Conditions {
+		if condition.Type != corev1.NodeReady {
+			continue
+		}
+		if condition.Status != corev1.ConditionTrue {
+			return condition.Message
+		}
+		if len(node.Spec.Taints) > 0 {
+			return "it has the taint " + node.Spec.Taints[0].Key
+		}
+		return ""
+	}
+	return "it has not said how it is"
+}
+
+// Node returns the node as the API server knows it.
+func Node(ctx context.Context, kubeconfig string) (*corev1.Node, error) {
+	client, err := connect(kubeconfig)
+	if err != nil {
+		return nil, err
+	}
+	return client.CoreV1().Nodes().Get(ctx, component.NodeName, metav1.GetOptions{})
+}
+
+// ServerVersion is the version that the API server says it has.
+func ServerVersion(ctx context.Context, kubeconfig string) (string, error) {
+	client, err := connect(kubeconfig)
+	if err != nil {
+		return "", err
+	}
+	version, err := client.Discovery().ServerVersionWithContext(ctx)
+	if err != nil {
+		return "", fmt.Errorf("cannot ask for the server's version: %w", err)
+	}
+	return version.GitVersion, nil
+}
+
+func connect(kubeconfig string) (kubernetes.Interface, error) {
+	config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read kubeconfig %q: %w", kubeconfig, err)
+	}
+	client, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return nil, fmt.Errorf("cannot use kubeconfig %q: %w", kubeconfig, err)
+	}
+	return client, nil
+}

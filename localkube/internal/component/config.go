@@ -1,0 +1,106 @@
+package component
+
+import (
+	"embed"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"text/template"
+
+	"github.com/sluice-ci/sluice/localkube/internal/pki"
+)
+
+// The configuration files of the components, by the names that they have below the folder config.
+const (
+	containerdFile = "containerd.toml"
+	kubeletFile    = "kubelet.yaml"
+	proxyFile      = "kube-proxy.yaml"
+	schedulerFile  = "kube-scheduler.yaml"
+	cniFile        = "cni/10-localkube.conflist"
+	resolvFile     = "resolv.conf"
+)
+
+// What the components may ask of the API server per second, and at once. The API server's own priorities are the real brake:
+// a cluster on which speed is measured must not wait for a client's limit.
+const (
+	clientQPS   = 400
+	clientBurst = 800
+)
+
+// PauseImage is the image of every pod's sandbox; the supervisor puts it into the registry.
+const PauseImage = "localkube.internal/pause:1"
+
+//go:embed files
+var files embed.FS
+
+// fileData is what the templates can refer to.
+type fileData struct {
+	Cluster
+	ID, NodeName, PodCIDR, DNSIP, KubeletRoot, Socket, PauseImage string
+	QPS, Burst                                                    int
+	Registry                                                      string
+}
+
+// Files renders the configuration files of a node's components, by their path below the folder config.
+func (c Cluster) Files() (map[string]string, error) {
+	data := fileData{
+		Cluster: c, ID: c.Dir.ID(), NodeName: NodeName, PodCIDR: PodCIDR, DNSIP: DNSIP, KubeletRoot: KubeletRoot,
+		Socket: ContainerdSocket, PauseImage: PauseImage, QPS: clientQPS, Burst: clientBurst,
+		Registry: fmt.Sprintf("%s:%d", loopback, c.RegistryPort),
+	}
+	self := fmt.Sprintf("%d", c.RegistryPort)
+	rendered := map[string]string{}
+	for path, name := range map[string]string{
+		containerdFile:                   "containerd.toml",
+		kubeletFile:                      "kubelet.yaml",
+		proxyFile:                        "kube-proxy.yaml",
+		schedulerFile:                    "kube-scheduler.yaml",
+		cniFile:                          "cni.conflist",
+		"registries/_default/hosts.toml": "mirror.toml",
+		"registries/127.0.0.1:" + self + "/hosts.toml": "self.toml",
+		"registries/localhost:" + self + "/hosts.toml": "self.toml",
+	} {
+		t, err := template.New(name).Option("missingkey=error").ParseFS(files, "files/"+name)
+		if err != nil {
+			return nil, fmt.Errorf("cannot parse template %q: %w", name, err)
+		}
+		var text strings.Builder
+		if err := t.Execute(&text, data); err != nil {
+			return nil, fmt.Errorf("cannot render %q: %w", path, err)
+		}
+		rendered[path] = text.String()
+	}
+	return rendered, nil
+}
+
+// WriteFiles writes the configuration files and the kubeconfigs of a node's components.
+func (c Cluster) WriteFiles() error {
+	rendered, err := c.Files()
+	if err != nil {
+		return err
+	}
+	for path, text := range rendered {
+		full := c.Dir.Config(path)
+		if err := os.MkdirAll(filepath.Dir(full), 0o755); err != nil {
+			return fmt.Errorf("cannot create the folder of %q: %w", full, err)
+		}
+		if err := os.WriteFile(full, []byte(text), 0o644); err != nil {
+			return fmt.Errorf("cannot write %q: %w", full, err)
+		}
+	}
+	for path, certificate := range map[string]string{
+		controllerManagerConfig: pki.ControllerManager,
+		schedulerConfig:         pki.Scheduler,
+		proxyConfig:             pki.Proxy,
+		nodeConfig:              pki.NodeClient,
+	} {
+		if err := pki.WriteKubeconfig(c.Dir.Config(path), c.Dir.PKI(), certificate, "localkube", c.APIURL()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ResolvConf is the path of the file from which the node and its pods learn how to resolve names.
+func (c Cluster) ResolvConf() string { return c.Dir.Config(resolvFile) }

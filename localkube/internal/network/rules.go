@@ -1,0 +1,72 @@
+package network
+
+import (
+	"fmt"
+	"os/exec"
+	"strings"
+
+	"github.com/sluice-ci/sluice/localkube/internal/state"
+)
+
+// table is the name of the cluster's table of rules on the host.
+func table(dir state.Dir) string { return "localkube_" + dir.ID() }
+
+// hostRules let the node reach what the host reaches, under the host's address.
+func hostRules(dir state.Dir, u state.Uplink) string {
+	return fmt.Sprintf(`table ip %[1]s
+delete table ip %[1]s
+table ip %[1]s {
+	chain postrouting {
+		type nat hook postrouting priority srcnat;
+		ip saddr %[2]s oifname != %[3]q masquerade
+	}
+}
+`, table(dir), u.Node, HostLink(dir))
+}
+
+// NodeRules let pods reach what the node reaches, under the node's address, and nobody reach the node from outside: the
+// API server and the kubelet listen on an address that pods can reach, and pods come from other links than the uplink.
+func NodeRules(u state.Uplink, podCIDR string) string {
+	return fmt.Sprintf(`table ip localkube {
+	chain input {
+		type filter hook input priority filter;
+		iifname %[1]q ct state established,related accept
+		iifname %[1]q drop
+	}
+	chain forward {
+		type filter hook forward priority filter;
+		iifname %[1]q ct state established,related accept
+		iifname %[1]q drop
+	}
+	chain postrouting {
+		type nat hook postrouting priority srcnat;
+		ip saddr %[2]s oifname %[1]q masquerade
+	}
+}
+`, nodeLink, podCIDR)
+}
+
+// AddHostRules makes the cluster's table on the host.
+func AddHostRules(dir state.Dir, u state.Uplink) error {
+	return apply(hostRules(dir, u))
+}
+
+// RemoveHostRules removes the cluster's table on the host, if it is there.
+func RemoveHostRules(dir state.Dir) error {
+	// To add a table that exists changes nothing, and makes sure that there is one to delete.
+	return apply(fmt.Sprintf("table ip %[1]s\ndelete table ip %[1]s\n", table(dir)))
+}
+
+// Apply is the command that changes the rules of the network in which it runs.
+func Apply(rules string) *exec.Cmd {
+	cmd := exec.Command("nft", "-f", "-")
+	cmd.Stdin = strings.NewReader(rules)
+	return cmd
+}
+
+func apply(rules string) error {
+	if output, err := Apply(rules).CombinedOutput(); err != nil {
+		return fmt.Errorf("cannot change the rules of the network: %w: %s", err, strings.TrimSpace(string(output)))
+	}
+	return nil
+}

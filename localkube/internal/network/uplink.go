@@ -1,0 +1,162 @@
+// Package network joins the node's network with the host's, and forwards connections from the host's loopback address into it.
+package network
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+
+	"github.com/sluice-ci/sluice/localkube/internal/state"
+)
+
+const (
+	// nodeLink is the node's end of the uplink, in the node's network.
+	nodeLink = "uplink"
+	// uplinkBits is the length of an uplink's prefix: room for two hosts.
+	uplinkBits = 30
+)
+
+// uplinkPool is where uplinks get their networks: the range for tests between networks (RFC 2544), which nobody routes.
+var uplinkPool = netip.MustParsePrefix("198.18.0.0/15")
+
+// HostLink is the name of the host's end of the cluster's uplink.
+func HostLink(dir state.Dir) string { return "lk" + dir.ID() }
+
+// ChooseUplink finds a network for an uplink that nothing on this host uses. The largest packet is that of the default route.
+func ChooseUplink() (state.Uplink, error) {
+	addresses, err := net.InterfaceAddrs()
+	if err != nil {
+		return state.Uplink{}, fmt.Errorf("cannot list the addresses of this host: %w", err)
+	}
+	used := make([]netip.Prefix, 0, len(addresses))
+	for _, address := range addresses {
+		prefix, err := netip.ParsePrefix(address.String())
+		if err != nil {
+			return state.Uplink{}, fmt.Errorf("cannot parse address %q: %w", address, err)
+		}
+		used = append(used, prefix.Masked())
+	}
+	network, err := firstFree(uplinkPool, used)
+	if err != nil {
+		return state.Uplink{}, err
+	}
+	mtu, err := defaultMTU()
+	if err != nil {
+		return state.Uplink{}, err
+	}
+	host := network.Addr().Next()
+	return state.Uplink{Host: netip.PrefixFrom(host, uplinkBits), Node: host.Next(), MTU: mtu}, nil
+}
+
+// firstFree returns the first uplink network of the pool that overlaps with none that is used.
+func firstFree(pool netip.Prefix, used []netip.Prefix) (netip.Prefix, error) {
+	for address := pool.Addr(); pool.Contains(address); {
+		candidate := netip.PrefixFrom(address, uplinkBits)
+		if !overlapsAny(candidate, used) {
+			return candidate, nil
+		}
+		for range 1 << (32 - uplinkBits) {
+			address = address.Next()
+		}
+	}
+	return netip.Prefix{}, fmt.Errorf("cannot find a free network in %s", pool)
+}
+
+func overlapsAny(candidate netip.Prefix, used []netip.Prefix) bool {
+	for _, one := range used {
+		if one.Overlaps(candidate) {
+			return true
+		}
+	}
+	return false
+}
+
+// defaultMTU is the largest packet of the link that the default route takes; without a default route, that of Ethernet.
+func defaultMTU() (int, error) {
+	const ethernet = 1500
+	routes, err := netlink.RouteList(nil, netlink.FAMILY_V4)
+	if err != nil {
+		return 0, fmt.Errorf("cannot list the routes of this host: %w", err)
+	}
+	for _, route := range routes {
+		if route.Dst != nil && !route.Dst.IP.IsUnspecified() {
+			continue
+		}
+		link, err := netlink.LinkByIndex(route.LinkIndex)
+		if err != nil {
+			return 0, fmt.Errorf("cannot find the link of the default route: %w", err)
+		}
+		return link.Attrs().MTU, nil
+	}
+	return ethernet, nil
+}
+
+// Connect makes the uplink between this network and that of the process, which configures its own end with SetUpNode.
+func Connect(dir state.Dir, u state.Uplink, pid int) error {
+	name := HostLink(dir)
+	pair := &netlink.Veth{
+		LinkAttrs:     netlink.LinkAttrs{Name: name, MTU: u.MTU},
+		PeerName:      nodeLink,
+		PeerNamespace: netlink.NsPid(pid),
+	}
+	if err := netlink.LinkAdd(pair); err != nil {
+		return fmt.Errorf("cannot create link %q: %w", name, err)
+	}
+	return configure(name, u.Host)
+}
+
+// Disconnect removes the uplink, if it is still there: the kernel removes it with the node's network.
+func Disconnect(dir state.Dir) error {
+	link, err := netlink.LinkByName(HostLink(dir))
+	if errors.As(err, &netlink.LinkNotFoundError{}) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("cannot find link %q: %w", HostLink(dir), err)
+	}
+	if err := netlink.LinkDel(link); err != nil && !errors.Is(err, unix.ENODEV) {
+		return fmt.Errorf("cannot remove link %q: %w", HostLink(dir), err)
+	}
+	return nil
+}
+
+// SetUpNode configures the node's end of the uplink and the loopback link, in the network of the caller.
+func SetUpNode(u state.Uplink) error {
+	loopback, err := netlink.LinkByName("lo")
+	if err != nil {
+		return fmt.Errorf("cannot find the loopback link: %w", err)
+	}
+	if err := netlink.LinkSetUp(loopback); err != nil {
+		return fmt.Errorf("cannot set up the loopback link: %w", err)
+	}
+	if err := configure(nodeLink, netip.PrefixFrom(u.Node, uplinkBits)); err != nil {
+		return err
+	}
+	if err := netlink.RouteAdd(&netlink.Route{Gw: u.Host.Addr().AsSlice()}); err != nil {
+		return fmt.Errorf("cannot route to the host: %w", err)
+	}
+	return nil
+}
+
+// configure gives the link its address and sets it up.
+func configure(name string, address netip.Prefix) error {
+	link, err := netlink.LinkByName(name)
+	if err != nil {
+		return fmt.Errorf("cannot find link %q: %w", name, err)
+	}
+	parsed, err := netlink.ParseAddr(address.String())
+	if err != nil {
+		return fmt.Errorf("cannot parse address %q: %w", address, err)
+	}
+	if err := netlink.AddrAdd(link, parsed); err != nil {
+		return fmt.Errorf("cannot give link %q the address %s: %w", name, address, err)
+	}
+	if err := netlink.LinkSetUp(link); err != nil {
+		return fmt.Errorf("cannot set up link %q: %w", name, err)
+	}
+	return nil
+}

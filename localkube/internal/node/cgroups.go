@@ -1,0 +1,148 @@
+package node
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/sluice-ci/sluice/localkube/internal/state"
+)
+
+const (
+	cgroupRoot = "/sys/fs/cgroup"
+	// removeTimeout bounds how long control groups stay busy after the last process in them has ended.
+	removeTimeout = 5 * time.Second
+)
+
+// cgroupName is the control group below which all pods of the cluster are.
+func cgroupName(dir state.Dir) string { return "localkube-" + dir.ID() }
+
+// unified says whether the machine has control groups of version 2 only.
+func unified() (bool, error) {
+	var s unix.Statfs_t
+	if err := unix.Statfs(cgroupRoot, &s); err != nil {
+		return false, fmt.Errorf("cannot find control groups in %s: %w", cgroupRoot, err)
+	}
+	return s.Type == unix.CGROUP2_SUPER_MAGIC, nil
+}
+
+// MakeCgroups makes the cluster's control group in every hierarchy. The kubelet wants it to be there.
+func MakeCgroups(dir state.Dir) error {
+	v2, err := unified()
+	if err != nil {
+		return err
+	}
+	if v2 {
+		return makeUnified(filepath.Join(cgroupRoot, cgroupName(dir)))
+	}
+	hierarchies, err := filepath.Glob(cgroupRoot + "/*")
+	if err != nil {
+		return fmt.Errorf("cannot list control groups: %w", err)
+	}
+	for _, hierarchy := range hierarchies {
+		// Some controllers have a second name, which is a symbolic link.
+		if info, err := os.Lstat(hierarchy); err != nil || !info.IsDir() {
+			continue
+		}
+		group := filepath.Join(hierarchy, cgroupName(dir))
+		if err := os.MkdirAll(group, 0o755); err != nil {
+			return fmt.Errorf("cannot create control group %q: %w", group, err)
+		}
+		// A new group of this controller has no processors and no memory until it is given some.
+		for _, file := range []string{"cpuset.cpus", "cpuset.mems"} {
+			if err := inherit(hierarchy, group, file); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// inherit copies the setting of a group's parent, if the controller has such a setting.
+func inherit(parent, group, file string) error {
+	value, err := os.ReadFile(filepath.Join(parent, file))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("cannot read the setting of a control group: %w", err)
+	}
+	if err := os.WriteFile(filepath.Join(group, file), value, 0o644); err != nil {
+		return fmt.Errorf("cannot change the setting of a control group: %w", err)
+	}
+	return nil
+}
+
+// makeUnified makes a group of version 2 and turns on, in it and above it, every controller that there is: a group has
+// only those that its parent passes on.
+func makeUnified(group string) error {
+	if err := os.MkdirAll(group, 0o755); err != nil {
+		return fmt.Errorf("cannot create control group %q: %w", group, err)
+	}
+	for _, parent := range []string{cgroupRoot, group} {
+		controllers, err := os.ReadFile(filepath.Join(parent, "cgroup.controllers"))
+		if err != nil {
+			return fmt.Errorf("cannot read the controllers of %q: %w", parent, err)
+		}
+		var on []string
+		for _, controller := range strings.Fields(string(controllers)) {
+			on = append(on, "+"+controller)
+		}
+		if err := os.WriteFile(filepath.Join(parent, "cgroup.subtree_control"), []byte(strings.Join(on, " ")), 0o644); err != nil {
+			return fmt.Errorf("cannot turn on the controllers of %q: %w", parent, err)
+		}
+	}
+	return nil
+}
+
+// RemoveCgroups removes the cluster's control groups, from the leaves up. No process may be in them any more.
+func RemoveCgroups(dir state.Dir) error {
+	groups, err := filepath.Glob(filepath.Join(cgroupRoot, "*", cgroupName(dir)))
+	if err != nil {
+		return fmt.Errorf("cannot list control groups: %w", err)
+	}
+	groups = append(groups, filepath.Join(cgroupRoot, cgroupName(dir)))
+	deadline := time.Now().Add(removeTimeout)
+	for _, group := range groups {
+		for {
+			err := removeTree(group)
+			if err == nil {
+				break
+			}
+			// The kernel lets go of a group a moment after the last process in it was waited for.
+			if !errors.Is(err, unix.EBUSY) || time.Now().After(deadline) {
+				return fmt.Errorf("cannot remove control group %q: %w", group, err)
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+	}
+	return nil
+}
+
+// removeTree removes a control group with all those in it. Their files go with them.
+func removeTree(group string) error {
+	entries, err := os.ReadDir(group)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, entry := range entries {
+		if entry.IsDir() {
+			if err := removeTree(filepath.Join(group, entry.Name())); err != nil {
+				return err
+			}
+		}
+	}
+	if err := unix.Rmdir(group); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}

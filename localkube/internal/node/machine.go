@@ -1,0 +1,166 @@
+package node
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/sluice-ci/sluice/localkube/internal/component"
+	"github.com/sluice-ci/sluice/localkube/internal/state"
+)
+
+const (
+	// forwarding lets the host pass on packets between the node and the world.
+	forwarding = "/proc/sys/net/ipv4/ip_forward"
+	// recordPath is shared by all clusters of this machine, and gone after a restart of it, as are the settings themselves.
+	recordPath = "/run/localkube.json"
+)
+
+// kubeletSettings are those that the kubelet changes for the whole machine when it starts; nothing keeps it from that.
+var kubeletSettings = []string{
+	"/proc/sys/vm/overcommit_memory", "/proc/sys/vm/panic_on_oom", "/proc/sys/kernel/panic", "/proc/sys/kernel/panic_on_oops",
+	"/proc/sys/kernel/keys/root_maxkeys", "/proc/sys/kernel/keys/root_maxbytes",
+}
+
+// machine is what all nodes of this machine share: what was there before the first one came, and who is there.
+type machine struct {
+	// Settings are the values before the first node, by path.
+	Settings map[string]string `json:"settings"`
+	// Folders are those that were made to mount on, the outermost first.
+	Folders []string `json:"folders"`
+	// Clusters are the identifiers of those that are there.
+	Clusters []string `json:"clusters"`
+}
+
+// Enter records the settings of the machine that a node changes, changes the one that is ours to change, and makes the folders on which
+// the node mounts its own. It is called on the host.
+func Enter(c component.Cluster) error {
+	return withMachine(func(m *machine) error {
+		if len(m.Clusters) == 0 {
+			if err := m.readSettings(); err != nil {
+				return err
+			}
+		}
+		if !slices.Contains(m.Clusters, c.Dir.ID()) {
+			m.Clusters = append(m.Clusters, c.Dir.ID())
+		}
+		for path := range privateFolders(c) {
+			made, err := makeAll(path)
+			m.Folders = append(m.Folders, made...)
+			if err != nil {
+				return err
+			}
+		}
+		if err := os.WriteFile(forwarding, []byte("1\n"), 0o644); err != nil {
+			return fmt.Errorf("cannot turn on forwarding: %w", err)
+		}
+		return nil
+	})
+}
+
+// Leave undoes Enter when the last cluster leaves. It does nothing for a cluster that is not there.
+func Leave(dir state.Dir) error {
+	return withMachine(func(m *machine) error {
+		i := slices.Index(m.Clusters, dir.ID())
+		if i < 0 {
+			return nil
+		}
+		m.Clusters = slices.Delete(m.Clusters, i, i+1)
+		if len(m.Clusters) > 0 {
+			return nil
+		}
+		for path, value := range m.Settings {
+			if err := os.WriteFile(path, []byte(value), 0o644); err != nil {
+				return fmt.Errorf("cannot restore %q: %w", path, err)
+			}
+		}
+		// The innermost first. One that somebody has put something into is not ours any more.
+		for _, folder := range slices.Backward(m.Folders) {
+			err := unix.Rmdir(folder)
+			if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, unix.ENOTEMPTY) {
+				return fmt.Errorf("cannot remove %q: %w", folder, err)
+			}
+		}
+		m.Settings, m.Folders = nil, nil
+		return nil
+	})
+}
+
+func (m *machine) readSettings() error {
+	m.Settings = map[string]string{}
+	for _, path := range append([]string{forwarding}, kubeletSettings...) {
+		value, err := os.ReadFile(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // not every kernel has every setting
+		}
+		if err != nil {
+			return fmt.Errorf("cannot read %q: %w", path, err)
+		}
+		m.Settings[path] = strings.TrimSpace(string(value))
+	}
+	return nil
+}
+
+// makeAll is os.MkdirAll, but it says which folders it made, the outermost first.
+func makeAll(path string) ([]string, error) {
+	var missing []string
+	for p := path; ; p = filepath.Dir(p) {
+		_, err := os.Stat(p)
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("cannot look at %q: %w", p, err)
+		}
+		missing = append(missing, p)
+	}
+	slices.Reverse(missing)
+	for i, p := range missing {
+		if err := os.Mkdir(p, 0o755); err != nil {
+			return missing[:i], fmt.Errorf("cannot create directory %q: %w", p, err)
+		}
+	}
+	return missing, nil
+}
+
+// withMachine changes the machine's record while no other cluster does. The record is there only while a cluster is.
+func withMachine(change func(*machine) error) error {
+	unlock, err := state.WaitLock(recordPath + ".lock")
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	var m machine
+	content, err := os.ReadFile(recordPath)
+	if err == nil {
+		err = json.Unmarshal(content, &m)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("cannot read %q: %w", recordPath, err)
+	}
+	return errors.Join(change(&m), m.save())
+}
+
+func (m *machine) save() error {
+	if len(m.Clusters) == 0 && len(m.Settings) == 0 {
+		if err := os.Remove(recordPath); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("cannot remove %q: %w", recordPath, err)
+		}
+		return nil
+	}
+	content, err := json.Marshal(m)
+	if err != nil {
+		return fmt.Errorf("cannot encode %q: %w", recordPath, err)
+	}
+	if err := os.WriteFile(recordPath, content, 0o600); err != nil {
+		return fmt.Errorf("cannot write %q: %w", recordPath, err)
+	}
+	return nil
+}

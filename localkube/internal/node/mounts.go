@@ -1,0 +1,97 @@
+// Package node makes the surroundings in which a node's components run, on top of the namespaces that the supervisor was started in:
+// private mounts, control groups, and the few settings of the whole machine that a node needs. What is private vanishes with the
+// supervisor; the rest is recorded and undone by Leave.
+package node
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/sluice-ci/sluice/localkube/internal/component"
+)
+
+// systemdResolvConf is where systemd-resolved names the real servers; its /etc/resolv.conf names itself, on a loopback address of the host.
+const systemdResolvConf = "/run/systemd/resolve/resolv.conf"
+
+// privateFolders are the paths that components insist on, by the folders of the cluster that stand in for them.
+func privateFolders(c component.Cluster) map[string]string {
+	return map[string]string{
+		component.KubeletRoot:     c.Dir.Path("kubelet"),
+		component.ContainerLogs:   c.Dir.Path("container-logs"),
+		component.HostPathVolumes: c.Dir.Path("volumes"),
+	}
+}
+
+// SetUpMounts turns the mount namespace of the caller into that of a node.
+func SetUpMounts(c component.Cluster) error {
+	// What the host mounts is seen here, what is mounted here is not seen there, but in containers that ask for it.
+	for _, propagation := range []uintptr{unix.MS_SLAVE, unix.MS_SHARED} {
+		if err := unix.Mount("", "/", "", unix.MS_REC|propagation, ""); err != nil {
+			return fmt.Errorf("cannot make mounts private: %w", err)
+		}
+	}
+	if err := unix.Mount("proc", "/proc", "proc", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, ""); err != nil {
+		return fmt.Errorf("cannot mount /proc: %w", err)
+	}
+	if err := writeResolvConf(c.ResolvConf()); err != nil {
+		return err
+	}
+	target, err := filepath.EvalSymlinks("/etc/resolv.conf")
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("cannot find /etc/resolv.conf: %w", err)
+	}
+	if err := unix.Mount("localkube", "/run", "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "mode=755"); err != nil {
+		return fmt.Errorf("cannot mount /run: %w", err)
+	}
+	if target != "" {
+		if err := bindFile(c.ResolvConf(), target); err != nil {
+			return err
+		}
+	}
+	for path, folder := range privateFolders(c) {
+		if err := os.MkdirAll(folder, 0o755); err != nil {
+			return fmt.Errorf("cannot create directory %q: %w", folder, err)
+		}
+		if err := unix.Mount(folder, path, "", unix.MS_BIND, ""); err != nil {
+			return fmt.Errorf("cannot mount %q: %w", path, err)
+		}
+	}
+	return nil
+}
+
+// writeResolvConf copies the host's resolver configuration to where the node looks for it. An absent one is an empty one.
+func writeResolvConf(path string) error {
+	content, err := os.ReadFile(systemdResolvConf)
+	if errors.Is(err, fs.ErrNotExist) {
+		content, err = os.ReadFile("/etc/resolv.conf")
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("cannot read the host's resolver configuration: %w", err)
+	}
+	if err := os.WriteFile(path, content, 0o644); err != nil {
+		return fmt.Errorf("cannot write %q: %w", path, err)
+	}
+	return nil
+}
+
+// bindFile lets target be source. The target may have been hidden by the mount over /run.
+func bindFile(source, target string) error {
+	if strings.HasPrefix(target, "/run/") {
+		if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {
+			return fmt.Errorf("cannot create the folder of %q: %w", target, err)
+		}
+		if err := os.WriteFile(target, nil, 0o644); err != nil {
+			return fmt.Errorf("cannot create %q: %w", target, err)
+		}
+	}
+	if err := unix.Mount(source, target, "", unix.MS_BIND, ""); err != nil {
+		return fmt.Errorf("cannot mount %q: %w", target, err)
+	}
+	return nil
+}
