@@ -2,6 +2,7 @@ package v1
 
 import (
 	"fmt"
+	"maps"
 
 	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -126,12 +127,8 @@ func (p *ParamSpec) Resolve(given *Value) (Value, bool) {
 		return *given, true
 	}
 	merged := make(map[string]string, len(given.Object)+len(p.Default.Object))
-	for key, text := range p.Default.Object {
-		merged[key] = text
-	}
-	for key, text := range given.Object {
-		merged[key] = text
-	}
+	maps.Copy(merged, p.Default.Object)
+	maps.Copy(merged, given.Object)
 	return ObjectValue(merged), true
 }
 

@@ -2,6 +2,7 @@ package pipelinerun
 
 import (
 	"fmt"
+	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -31,6 +32,7 @@ func outcomeOf(pr *v1.PipelineRun, state State, obs Observation, effect Effect) 
 		if t := tallyOf(obs, effect); effect.Problem != nil && t.running == 0 {
 			return ended(pr, obs, effect)
 		}
+	case Running, Stopping, Done:
 	}
 	return nil
 }
@@ -49,10 +51,10 @@ func ended(pr *v1.PipelineRun, obs Observation, effect Effect) *Outcome {
 	if err != nil {
 		return failed(v1.PipelineRunReasonInvalidTaskResultReference, fmt.Sprintf("%s; %v", t, err))
 	}
-	message := t.String()
+	parts := []string{t.String()}
 	for _, m := range missing {
 		// Declared and not written is allowed; the result is absent, and this says why.
-		message += "; left out: " + m.Error()
+		parts = append(parts, "left out: "+m.Error())
 	}
-	return &Outcome{Condition: v1.Succeeded(message), Results: values}
+	return &Outcome{Condition: v1.Succeeded(strings.Join(parts, "; ")), Results: values}
 }

@@ -51,7 +51,7 @@ func statusFor(pr *v1.PipelineRun, state State, obs Observation, effect Effect) 
 }
 
 // progress is the condition of a run that goes on. Its message changes only when a task starts or ends.
-func progress(t tally, effect Effect) metav1.Condition {
+func progress(t *tally, effect Effect) metav1.Condition {
 	message := t.String()
 	if t.failure != "" {
 		message += "; stopping: " + t.failure
@@ -77,8 +77,8 @@ type tally struct {
 }
 
 // tallyOf goes through the tasks in the order of the pipeline.
-func tallyOf(obs Observation, effect Effect) tally {
-	var t tally
+func tallyOf(obs Observation, effect Effect) *tally {
+	t := &tally{}
 	var waiting []string
 	for i := range obs.Spec.Tasks {
 		task := &obs.Spec.Tasks[i]
@@ -141,7 +141,7 @@ func (t *tally) fail(failure string) {
 }
 
 // String is the sentence that clients of the API know.
-func (t tally) String() string {
+func (t *tally) String() string {
 	parts := []string{fmt.Sprintf("Tasks Completed: %d (Failed: %d, Cancelled 0)", t.succeeded+t.failed, t.failed)}
 	if t.incomplete > 0 {
 		parts = append(parts, fmt.Sprintf("Incomplete: %d", t.incomplete))

@@ -49,8 +49,7 @@ func PipelineResults(declared []v1.PipelineResult, vars Variables, results TaskR
 	p := pipelineSubstitution{vars: vars, results: results}
 	for i := range declared {
 		value, err := p.value(place(fmt.Sprintf("results[%d].value", i)), declared[i].Value)
-		var absent *MissingResultError
-		if errors.As(err, &absent) {
+		if absent, ok := errors.AsType[*MissingResultError](err); ok {
 			missing = append(missing, absent)
 			continue
 		}
@@ -82,6 +81,7 @@ func (p *pipelineSubstitution) value(field place, value v1.Value) (v1.Value, err
 		return p.array(field, value.Array)
 	case v1.TypeObject:
 		return p.object(field, value.Object)
+	case v1.TypeString:
 	}
 	if r, ok := alone(value.String); ok {
 		resolved, err := p.resolver(field)(r)
