@@ -23,15 +23,19 @@ export LOCALKUBE_DIR
 child=""
 running=""
 
-# footprint lists what a cluster puts on a machine outside of its folder.
-footprint() {
-	ls /sys/class/net
-	awk '{ print "mount", $2 }' /proc/self/mounts
-	ls /run/netns /var/run/netns 2>/dev/null | sed 's/^/netns /' || true
-	! command -v nft >/dev/null || nft list tables 2>/dev/null || true
+# leftovers lists what there still is of the cluster: processes, mounts, network devices, control groups and rules.
+leftovers() {
+	local id file
+	id=$(printf %s "$LOCALKUBE_DIR" | sha256sum | cut -c1-8) # as localkube names what the whole machine sees
+	grep -lsF -f - /proc/[0-9]*/cmdline <<<"$LOCALKUBE_DIR" | while read -r file; do
+		printf 'process %s\n' "$(tr '\0' ' ' <"$file")"
+	done || true
+	grep -F -- " $LOCALKUBE_DIR" /proc/self/mounts || true
+	compgen -G "/sys/class/net/lk$id" || true
+	compgen -G "/sys/fs/cgroup/localkube-$id" || true
+	compgen -G "/sys/fs/cgroup/*/localkube-$id" || true
+	! command -v nft >/dev/null || nft list tables 2>/dev/null | grep -F "localkube_$id" || true
 }
-
-processes() { pgrep -f -a -- "$LOCALKUBE_DIR" | grep -v "with-localkube" || true; }
 
 end_child() {
 	[ -n "$child" ] || return 0
@@ -50,7 +54,7 @@ cleanup() {
 	fi
 	say "taking the cluster down"
 	bin/localkube down --dir "$LOCALKUBE_DIR" >&2 || status=1
-	left=$(processes && comm -13 <(printf '%s\n' "$before") <(footprint | sort))
+	left=$(leftovers)
 	if [ -n "$left" ]; then
 		printf 'error: the cluster left behind:\n%s\n' "$left" >&2
 		status=1
@@ -67,7 +71,6 @@ free_port() {
 	die "no free port between 20000 and 29999"
 }
 
-before=$(footprint | sort)
 trap cleanup EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
