@@ -1,0 +1,119 @@
+package inpod_test
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/sluice-ci/sluice/internal/results/frame"
+)
+
+func itoa(n int) string { return strconv.Itoa(n) }
+
+func atoi(t *testing.T, s string) int {
+	t.Helper()
+	n, err := strconv.Atoi(s)
+	must(t, err)
+	return n
+}
+
+// noise returns n characters that hardly compress, the same ones each time.
+func noise(n int) string {
+	b := make([]byte, n)
+	_, _ = rand.NewChaCha8([32]byte{}).Read(b)
+	return base64.StdEncoding.EncodeToString(b)[:n]
+}
+
+// What a script says is what runs: nothing on the way expands, folds or quotes it.
+func TestScripts(t *testing.T) {
+	cases := map[string]struct {
+		reason, script string
+		args           []string
+		want           string
+		code           int
+	}{
+		"NoShebang":  {"A script without interpreter is for the shell.", "echo a; echo b", nil, "a\nb\n", 0},
+		"Fails":      {"It ends at the first command that fails.", "echo a\nfalse\necho b", nil, "a\n", 1},
+		"Shebang":    {"Its first line says who runs it.", "#!/bin/cat\nas $$ it $(HOME) is\n", nil, "#!/bin/cat\nas $$ it $(HOME) is\n", 0},
+		"Arguments":  {"The step's arguments are the script's.", `for a; do echo "<$a>"; done`, []string{"a b", "", "$(x)", "-script", "--"}, "<a b>\n<>\n<$(x)>\n<-script>\n<-->\n", 0},
+		"Dollars":    {"Two dollars stay two.", `a=$$; test "$a" = $$ && echo '$$' "$(echo '$(date)')" '${HOME}'`, nil, "$$ $(date) ${HOME}\n", 0},
+		"Quotes":     {"Quotes stay quotes.", `echo "it's" 'say "x"' \\ "\` + "`" + `"`, nil, "it's say \"x\" \\ `\n", 0},
+		"Unicode":    {"Any text goes.", "echo 'grüße \U0001f600'", nil, "grüße \U0001f600\n", 0},
+		"NoNewline":  {"The last line may have no newline.", "printf x", nil, "x", 0},
+		"Empty":      {"An empty script does nothing.", "", nil, "", 0},
+		"ManyLines":  {"Many lines are many lines.", strings.Repeat(":\n", 50000) + "echo end", nil, "end\n", 0},
+		"OwnContent": {"The file holds the script.", "#!/bin/sh\ncat \"$0\"", nil, "#!/bin/sh\ncat \"$0\"", 0},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			p := newPod(t, 1)
+			c := p.step(0, p.script(tc.script), tc.args...)
+			c.exit(tc.code)
+			c.wrote(tc.want)
+		})
+	}
+}
+
+// A script with a megabyte of text that does not compress goes through the arguments, is executed, and finds it intact.
+func TestMegabyteScript(t *testing.T) {
+	p := newPod(t, 1)
+	text := noise(1 << 20)
+	flags := p.script("sha256sum <<'END' | cut -c1-64\n" + text + "\nEND\n")
+	if pieces := (len(flags) - 2) / 2; pieces < 9 {
+		t.Errorf("the script has %d pieces, so that one of them is larger than Linux takes", pieces)
+	}
+	c := p.step(0, flags)
+	c.exit(0)
+	c.wrote(fmt.Sprintf("%x\n", sha256.Sum256([]byte(text+"\n"))))
+}
+
+func TestScriptFileIsFresh(t *testing.T) {
+	p := newPod(t, 1)
+	flags := p.script("echo new")
+	path := flags[1]
+	other := p.path("other")
+	must(t, os.WriteFile(other, []byte("precious"), 0o600), os.Symlink(other, path))
+	old := syscall.Umask(0o077)
+	c := p.step(0, flags)
+	syscall.Umask(old)
+	c.exit(0)
+	c.wrote("new\n")
+	if got := p.read("other"); got != "precious" {
+		t.Errorf("the script was written through a link: %q", got)
+	}
+	if info, err := os.Lstat(path); err != nil || info.Mode() != 0o755 {
+		t.Errorf("the script has mode %v, error %v", info.Mode(), err)
+	}
+}
+
+func TestScriptErrors(t *testing.T) {
+	cases := map[string]struct {
+		reason string
+		flags  func(p *pod) []string
+		says   string
+	}{
+		"NoDirectory": {"A script needs a place.", func(p *pod) []string {
+			return []string{"-script-path", p.path("absent", "s"), "-script", p.script("x")[3]}
+		}, "absent"},
+		"Damaged": {"A damaged script is not run.", func(p *pod) []string { return []string{"-script-path", p.path("s"), "-script", p.script("x")[3][:10]} }, "decode"},
+		"Directory": {"A directory in its place is not removed.", func(p *pod) []string {
+			must(p.t, os.MkdirAll(p.path("s", "x"), 0o700))
+			return []string{"-script-path", p.path("s"), "-script", p.script("x")[3]}
+		}, "directory not empty"},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			p := newPod(t, 1)
+			c := p.step(0, tc.flags(p))
+			c.exit(126)
+			c.complained("cannot write script", tc.says)
+			p.recorded(0, 126, frame.ReasonStartError)
+		})
+	}
+}
