@@ -40,7 +40,7 @@ manifests() {
 
 check "generated files are current" "run: make generate" generated
 check "Go files are formatted" "run: gofmt -w FILE" formatted
-for module in . localkube tools tools/golangci-lint; do
+for module in $(git ls-files --cached --others --exclude-standard -- go.mod '*/go.mod' | xargs -n 1 dirname); do
 	check "module files of $module are tidy" "run: (cd $module && go mod tidy)" tidy "$module"
 done
 check "config/default builds" "see config/README.md" manifests
