@@ -67,7 +67,7 @@ func ValidateParams(declared []ParamSpec, given []Param, path *field.Path) field
 		at, ok := byName[spec.Name]
 		if !ok || given[at].Value.Type == "" {
 			if spec.Default == nil {
-				errs = append(errs, field.Required(path, fmt.Sprintf("missing param %q of type %s: declared without a default", spec.Name, spec.valueType())))
+				errs = append(errs, missingParam(path, spec))
 				continue
 			}
 			errs = append(errs, spec.validateKeys(path, *spec.Default)...)
@@ -130,6 +130,10 @@ func (p *ParamSpec) Resolve(given *Value) (Value, bool) {
 	maps.Copy(merged, p.Default.Object)
 	maps.Copy(merged, given.Object)
 	return ObjectValue(merged), true
+}
+
+func missingParam(path *field.Path, spec *ParamSpec) *field.Error {
+	return field.Required(path, fmt.Sprintf("missing param %q of type %s: declared without a default", shown(spec.Name), spec.valueType()))
 }
 
 // typeMismatch names both types instead of the value, which can be very long.

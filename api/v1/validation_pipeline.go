@@ -1,7 +1,6 @@
 package v1
 
 import (
-	"fmt"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/util/sets"
@@ -9,7 +8,17 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
-// Validate checks the pipeline by itself. Cycles are not looked for here: the graph package finds them.
+// Origins of errors about a pipeline for which the condition of a run has reasons of their own.
+const (
+	// OriginParamMissing: a param without a default has no value.
+	OriginParamMissing = "paramMissing"
+	// OriginGraph: a task waits for one that is not there.
+	OriginGraph = "graph"
+	// OriginResultReference: a reference to a result of another task cannot be resolved.
+	OriginResultReference = "resultReference"
+)
+
+// Validate checks the pipeline by itself. Some errors have an Origin. Cycles are not looked for here: the graph package finds them.
 func (s *PipelineSpec) Validate(path *field.Path) field.ErrorList {
 	return s.validate(path, newScope())
 }
@@ -71,7 +80,8 @@ func (p pipelineScope) validateTask(path *field.Path, t *PipelineTask) field.Err
 	}
 	for i, name := range t.RunAfter {
 		if _, ok := p.tasks[name]; !ok {
-			errs = append(errs, field.Invalid(path.Child("runAfter").Index(i), shown(name), unknown("task", name, sets.KeySet(p.tasks))))
+			problem := unknown("task", name, sets.KeySet(p.tasks))
+			errs = append(errs, field.Invalid(path.Child("runAfter").Index(i), shown(name), problem).WithOrigin(OriginGraph))
 		}
 	}
 	return append(errs, p.validateTaskWorkspaces(path.Child("workspaces"), t)...)
@@ -90,7 +100,7 @@ func (p pipelineScope) validateEmbeddedParams(path *field.Path, t *PipelineTask)
 		if _, outer := p.params[spec.Name]; outer || given.Has(spec.Name) || spec.Default != nil {
 			continue
 		}
-		errs = append(errs, field.Required(path, fmt.Sprintf("missing param %q of type %s: declared without a default", spec.Name, spec.valueType())))
+		errs = append(errs, missingParam(path, spec).WithOrigin(OriginParamMissing))
 	}
 	return errs
 }
@@ -144,9 +154,15 @@ func (p pipelineScope) validateValue(path *field.Path, value Value) field.ErrorL
 			ownObject:  alone && value.Type != TypeObject && value.Type != TypeArray,
 		}
 		for r := range References(text) {
-			if problem := p.problem(r, place); problem != "" {
-				errs = append(errs, invalidText(path, where, r.Text, problem))
+			problem := p.problem(r, place)
+			if problem == "" {
+				continue
 			}
+			err := invalidText(path, where, r.Text, problem)
+			if r.Root == RootTasks {
+				err = err.WithOrigin(OriginResultReference)
+			}
+			errs = append(errs, err)
 		}
 	}
 	return errs

@@ -325,7 +325,10 @@ func TestRunsThatNeverStart(t *testing.T) {
 		"UnknownResult":   {"So is whether it declares the result that another task uses.", run(taskRef("b", "known", param("needed", "x")), embedded("c", v1.TaskSpec{}, param("p", "$(tasks.b.results.nope)"))), v1.PipelineRunReasonInvalidTaskResultReference, []string{`result "nope" of task "b"`}},
 		"Unbound":         {"A workspace of the pipeline must be bound.", unbound, v1.PipelineRunReasonValidationFailed, []string{`missing workspace "source"`}},
 		"Cycle":           {"A cycle is told with its path.", run(a, b), v1.PipelineRunReasonInvalidGraph, []string{"a → b → a"}},
-		"UnknownTask":     {"A task that is not there is named.", run(func() v1.PipelineTask { x := embedded("a", v1.TaskSpec{}); x.RunAfter = []string{"x"}; return x }()), v1.PipelineRunReasonValidationFailed, []string{"runAfter[0]", `"x"`}},
+		"UnknownTask":     {"A task that is not there is named.", run(func() v1.PipelineTask { x := embedded("a", v1.TaskSpec{}); x.RunAfter = []string{"x"}; return x }()), v1.PipelineRunReasonInvalidGraph, []string{"runAfter[0]", `"x"`}},
+		"EmbeddedResult":  {"What the pipeline itself shows has the same reason.", run(embedded("a", v1.TaskSpec{}), embedded("b", v1.TaskSpec{}, param("p", "$(tasks.a.results.nope)"))), v1.PipelineRunReasonInvalidTaskResultReference, []string{"spec.pipelineSpec.tasks[1].params[0].value", `no result of task a "nope"`}},
+		"EmbeddedParam":   {"Also for a param of a task that is written out.", run(embedded("a", v1.TaskSpec{Params: []v1.ParamSpec{{Name: "needed"}}})), v1.PipelineRunReasonParameterMissing, []string{"spec.pipelineSpec.tasks[0].params", `missing param "needed"`}},
+		"Invalid":         {"Everything else is a matter of validation.", run(embedded("A", v1.TaskSpec{})), v1.PipelineRunReasonValidationFailed, []string{"spec.pipelineSpec.tasks[0].name", `"A"`}},
 		"TooLarge":        {"A run that cannot be stored with a copy of its pipeline must not begin.", huge, v1.PipelineRunReasonValidationFailed, []string{"bytes"}},
 	}
 	for name, tc := range cases {

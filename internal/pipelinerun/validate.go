@@ -18,8 +18,8 @@ func validate(pr *v1.PipelineRun, spec *v1.PipelineSpec) *Problem {
 	if pr.Spec.PipelineSpec == nil {
 		faults = append(faults, spec.Validate(field.NewPath("pipeline", "spec"))...)
 	}
-	if err := faults.ToAggregate(); err != nil {
-		return &Problem{Reason: v1.PipelineRunReasonValidationFailed, Message: err.Error()}
+	if len(faults) > 0 {
+		return &Problem{Reason: reasonOf(faults[0]), Message: faults.ToAggregate().Error()}
 	}
 	if problem := paramProblem(v1.ValidateParams(spec.Params, pr.Spec.Params, field.NewPath("spec", "params"))); problem != nil {
 		return problem
@@ -28,6 +28,20 @@ func validate(pr *v1.PipelineRun, spec *v1.PipelineSpec) *Problem {
 		return problem
 	}
 	return sizeProblem(pr, spec)
+}
+
+// reasonOf is the reason that the API has for a fault of a pipeline.
+func reasonOf(fault *field.Error) string {
+	switch fault.Origin {
+	case v1.OriginParamMissing:
+		return v1.PipelineRunReasonParameterMissing
+	case v1.OriginGraph:
+		return v1.PipelineRunReasonInvalidGraph
+	case v1.OriginResultReference:
+		return v1.PipelineRunReasonInvalidTaskResultReference
+	default:
+		return v1.PipelineRunReasonValidationFailed
+	}
 }
 
 // paramProblem turns faults of params into the reasons that the API has for them.
