@@ -51,7 +51,7 @@ verify: ## Check that generated files, formatting, module files and image sizes 
 generate: ## Write deepcopy methods and CRDs from api/v1
 	@hack/generate.sh
 
-bench: ## Measure how long runs take, on a localkube cluster
+bench: ## Measure how long a TaskRun takes, on the cluster of the current kubeconfig
 	@hack/bench.sh
 
 localkube: ## Build bin/localkube and what it needs
