@@ -1,6 +1,8 @@
 package taskrun
 
 import (
+	"strings"
+
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 )
 
@@ -14,6 +16,8 @@ const (
 	conflict
 	// gone: the object was deleted in the meantime.
 	gone
+	// tooLarge: the object cannot be stored as it is, now or later.
+	tooLarge
 )
 
 // classify decides by the kind of error.
@@ -23,7 +27,20 @@ func classify(err error) class {
 		return conflict
 	case apierrors.IsNotFound(err):
 		return gone
+	case apierrors.IsRequestEntityTooLargeError(err), strings.Contains(err.Error(), "etcdserver: request is too large"):
+		return tooLarge
 	default:
 		return transient
+	}
+}
+
+// passing returns the error if the object is to be tried again because of it, and nil if something else will start the
+// next pass, or none is needed.
+func passing(err error) error {
+	switch classify(err) {
+	case conflict, gone:
+		return nil
+	default:
+		return err
 	}
 }

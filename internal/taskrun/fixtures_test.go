@@ -114,7 +114,7 @@ func record(exitCode int, results ...frame.Result) string {
 }
 
 func observation(change ...func(*Observation)) Observation {
-	obs := Observation{Now: epoch().Add(time.Second), Config: config.Default(), Spec: spec()}
+	obs := Observation{Now: epoch().Add(time.Second), Config: config.Default(), Spec: spec(), Recordable: true}
 	for _, f := range change {
 		f(&obs)
 	}

@@ -31,6 +31,8 @@ type Observation struct {
 	Spec *v1.TaskSpec
 	// Substituted is the spec that the pod is made from; nil once there is a pod, or when Invalid.
 	Substituted *v1.TaskSpec
+	// Recordable says that the object has room for a copy of Spec in its status.
+	Recordable bool
 	// Unresolvable is why the task cannot be had.
 	Unresolvable error
 	// Invalid is which rule of the API the run or its task breaks.
@@ -94,6 +96,7 @@ func (r *Reconciler) observeTask(ctx context.Context, tr *v1.TaskRun, obs *Obser
 	}
 	obs.Spec = spec.DeepCopy()
 	obs.Spec.SetDefaults()
+	obs.Recordable = tr.Status.TaskSpec != nil || fits(*tr, obs.Spec)
 	return nil
 }
 
@@ -138,6 +141,9 @@ func (r *Reconciler) evidence(tr *v1.TaskRun, obs Observation) collect.Progress 
 
 // prepare validates the run together with its task, and substitutes what the run gives.
 func prepare(tr *v1.TaskRun, spec *v1.TaskSpec) (*v1.TaskSpec, error) {
+	if tr.Spec.TaskRef != nil && !fits(*tr, spec) {
+		return nil, tooLargeToRecord(*tr, spec)
+	}
 	faults := tr.Validate()
 	if tr.Spec.TaskSpec == nil {
 		// A task that is written out in the run has been validated with it, and sees params that only the run has.

@@ -9,6 +9,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
@@ -120,13 +121,13 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 		return ctrl.Result{}, err
 	}
 	status := statusFor(tr, state, obs, effect)
-	if err := r.write(ctx, tr, status); err != nil {
-		switch classify(err) {
-		case conflict, gone:
-			return ctrl.Result{}, nil
-		default:
-			return ctrl.Result{}, err
-		}
+	err = r.write(ctx, tr, status)
+	if err != nil && classify(err) == tooLarge {
+		status = overflow(tr, err, metav1.NewTime(obs.Now))
+		err = r.write(ctx, tr, status)
+	}
+	if err != nil {
+		return ctrl.Result{}, passing(err)
 	}
 	return ctrl.Result{RequeueAfter: wait(tr, status, obs, effect)}, nil
 }

@@ -42,6 +42,31 @@ func fitted(tr *v1.TaskRun, status v1.TaskRunStatus, now metav1.Time) v1.TaskRun
 	return status
 }
 
+// fits reports whether the object has room for a copy of its resolved task. An embedded task that is too large for two
+// copies stays where the user wrote it, in spec.taskSpec.
+func fits(tr v1.TaskRun, spec *v1.TaskSpec) bool {
+	return encodedSize(tr)+encodedSize(spec) <= sizeLimit
+}
+
+// tooLargeToRecord says why a run of a referenced Task cannot begin.
+func tooLargeToRecord(tr v1.TaskRun, spec *v1.TaskSpec) error {
+	return fmt.Errorf("the TaskRun has %d bytes when encoded as JSON, and the Task %q, which its status must hold, %d; "+
+		"that is more than the limit of %d for one object; make one of them smaller", encodedSize(tr), taskName(&tr), encodedSize(spec), sizeLimit)
+}
+
+// overflow is the status of a run whose status the API server has refused as too large all the same: without what made
+// it so, since a run must end.
+func overflow(tr *v1.TaskRun, cause error, now metav1.Time) v1.TaskRunStatus {
+	status := *tr.Status.DeepCopy()
+	if status.StartTime == nil {
+		status.StartTime = &now
+	}
+	status.CompletionTime = &now
+	status.SetCondition(v1.Failed(v1.TaskRunReasonResultTooLarge, fmt.Sprintf(
+		"the API server refuses the TaskRun with its results as too large (%v); hand large data on through a workspace", cause)), now)
+	return status
+}
+
 // encodedSize is the length of v as the API server stores a custom resource: JSON in which "<", ">" and "&" take six
 // bytes each, as in Go's encoder.
 func encodedSize(v any) int {

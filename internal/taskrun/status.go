@@ -32,7 +32,7 @@ func statusFor(tr *v1.TaskRun, state State, obs Observation, effect Effect) v1.T
 	if status.StartTime == nil {
 		status.StartTime = &now
 	}
-	if status.TaskSpec == nil && obs.Spec != nil {
+	if status.TaskSpec == nil && obs.Recordable {
 		status.TaskSpec = obs.Spec
 	}
 	p := obs.Pod

@@ -10,11 +10,11 @@ import (
 // its metadata and its outcome; who needs its results reads them from the API server. It changes the run; call it on
 // objects that only the cache holds.
 func Trim(tr *v1.TaskRun) {
+	if !tr.Status.Done() {
+		return // the size of the whole object counts until its results are written
+	}
 	tr.ManagedFields = nil
 	delete(tr.Annotations, corev1.LastAppliedConfigAnnotation)
-	if !tr.Status.Done() {
-		return
-	}
 	tr.Spec.Params, tr.Spec.TaskSpec = nil, nil
 	tr.Status.Results, tr.Status.TaskSpec, tr.Status.Steps = nil, nil, nil
 }
