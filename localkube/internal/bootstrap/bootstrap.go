@@ -4,9 +4,11 @@ package bootstrap
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	storagev1 "k8s.io/api/storage/v1"
 	"k8s.io/apimachinery/pkg/api/errors"
@@ -15,6 +17,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/sluice-ci/sluice/localkube/internal/component"
+	"github.com/sluice-ci/sluice/localkube/internal/dns"
 	"github.com/sluice-ci/sluice/localkube/internal/pki"
 )
 
@@ -23,12 +26,16 @@ const (
 	pollInterval = 50 * time.Millisecond
 )
 
+// nameServiceName is the name under which the cluster's name server is known.
+const nameServiceName = "kube-dns"
+
 // storageClass is the name of the default storage class, the one that other small clusters use too.
 const storageClass = "standard"
 
 // Apply makes the first objects of a cluster; those that are there stay as they are.
-func Apply(ctx context.Context, kubeconfig string) error {
-	client, err := connect(kubeconfig)
+// nameServer is where the cluster's name server listens.
+func Apply(ctx context.Context, kubeconfig string, nameServer netip.Addr) error {
+	client, err := Connect(kubeconfig)
 	if err != nil {
 		return err
 	}
@@ -40,7 +47,45 @@ func Apply(ctx context.Context, kubeconfig string) error {
 	if err != nil && !errors.IsAlreadyExists(err) {
 		return fmt.Errorf("cannot create the default storage class: %w", err)
 	}
+	_, err = client.CoreV1().Services(metav1.NamespaceSystem).Create(ctx, nameService(), metav1.CreateOptions{})
+	if err != nil && !errors.IsAlreadyExists(err) {
+		return fmt.Errorf("cannot create the Service of the name server: %w", err)
+	}
+	_, err = client.DiscoveryV1().EndpointSlices(metav1.NamespaceSystem).Create(ctx, nameEndpoints(nameServer), metav1.CreateOptions{})
+	if err != nil && !errors.IsAlreadyExists(err) {
+		return fmt.Errorf("cannot create the endpoint of the name server: %w", err)
+	}
 	return nil
+}
+
+// nameService is where pods ask for names. It has no selector, because its server is no pod.
+func nameService() *corev1.Service {
+	return &corev1.Service{
+		ObjectMeta: metav1.ObjectMeta{Name: nameServiceName},
+		Spec: corev1.ServiceSpec{
+			ClusterIP: component.DNSIP,
+			Ports: []corev1.ServicePort{
+				{Name: "dns", Protocol: corev1.ProtocolUDP, Port: dns.Port},
+				{Name: "dns-tcp", Protocol: corev1.ProtocolTCP, Port: dns.Port},
+			},
+		},
+	}
+}
+
+func nameEndpoints(address netip.Addr) *discoveryv1.EndpointSlice {
+	ports := make([]discoveryv1.EndpointPort, 0, 2)
+	for _, one := range nameService().Spec.Ports {
+		ports = append(ports, discoveryv1.EndpointPort{Name: &one.Name, Protocol: &one.Protocol, Port: &one.Port})
+	}
+	return &discoveryv1.EndpointSlice{
+		ObjectMeta: metav1.ObjectMeta{
+			Name:   nameServiceName + "-localkube",
+			Labels: map[string]string{discoveryv1.LabelServiceName: nameServiceName},
+		},
+		AddressType: discoveryv1.AddressTypeIPv4,
+		Endpoints:   []discoveryv1.Endpoint{{Addresses: []string{address.String()}}},
+		Ports:       ports,
+	}
 }
 
 // kubeletAccess lets the API server ask the kubelet for logs and the like: the kubelet asks back whether it may.
@@ -66,7 +111,7 @@ func defaultStorage() *storagev1.StorageClass {
 // AwaitNode waits until a pod that is created now can run: the node is ready and untainted, and the service account that
 // pods use by default is there.
 func AwaitNode(ctx context.Context, kubeconfig string) error {
-	client, err := connect(kubeconfig)
+	client, err := Connect(kubeconfig)
 	if err != nil {
 		return err
 	}
@@ -118,7 +163,7 @@ func NotReady(node *corev1.Node) string {
 
 // Node returns the node as the API server knows it.
 func Node(ctx context.Context, kubeconfig string) (*corev1.Node, error) {
-	client, err := connect(kubeconfig)
+	client, err := Connect(kubeconfig)
 	if err != nil {
 		return nil, err
 	}
@@ -127,7 +172,7 @@ func Node(ctx context.Context, kubeconfig string) (*corev1.Node, error) {
 
 // ServerVersion is the version that the API server says it has.
 func ServerVersion(ctx context.Context, kubeconfig string) (string, error) {
-	client, err := connect(kubeconfig)
+	client, err := Connect(kubeconfig)
 	if err != nil {
 		return "", err
 	}
@@ -138,7 +183,8 @@ func ServerVersion(ctx context.Context, kubeconfig string) (string, error) {
 	return version.GitVersion, nil
 }
 
-func connect(kubeconfig string) (kubernetes.Interface, error) {
+// Connect returns a client that acts as the kubeconfig says.
+func Connect(kubeconfig string) (kubernetes.Interface, error) {
 	config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
 	if err != nil {
 		return nil, fmt.Errorf("cannot read kubeconfig %q: %w", kubeconfig, err)

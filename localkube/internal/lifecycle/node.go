@@ -3,12 +3,15 @@ package lifecycle
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 
+	"github.com/sluice-ci/sluice/localkube/internal/dns"
 	"github.com/sluice-ci/sluice/localkube/internal/network"
 	"github.com/sluice-ci/sluice/localkube/internal/node"
 	"github.com/sluice-ci/sluice/localkube/internal/port"
@@ -16,29 +19,62 @@ import (
 	"github.com/sluice-ci/sluice/localkube/internal/supervisor"
 )
 
-// chooseForNode keeps the listeners on the host's loopback address, for the supervisor to inherit.
-func (o Options) chooseForNode(c *state.Cluster, api *net.TCPListener, exists bool) (l listeners, err error) {
+// chooseForNode keeps the listeners on the host's loopback address, and connects to the host's name servers.
+func (o Options) chooseForNode(c *state.Cluster, api *net.TCPListener, exists bool) (*supervisor.Sockets, error) {
+	var err error
 	if !exists {
 		// The node has a network of its own, in which this port is free.
 		c.EtcdPort = 2379
 		if c.Uplink, err = network.ChooseUplink(); err != nil {
-			return listeners{}, errors.Join(err, api.Close())
+			return nil, errors.Join(err, api.Close())
 		}
 	}
-	if l.api, err = file(api); err != nil {
-		return listeners{}, err
+	sockets := &supervisor.Sockets{}
+	if sockets.API, err = file(api); err != nil {
+		return nil, err
 	}
 	registry, err := port.Listen(c.RegistryPort)
 	if err != nil {
-		l.close()
-		return listeners{}, fmt.Errorf("cannot serve the image registry: %w", err)
+		sockets.Close()
+		return nil, fmt.Errorf("cannot serve the image registry: %w", err)
 	}
 	c.RegistryPort = port.Number(registry)
-	if l.registry, err = file(registry); err != nil {
-		l.close()
-		return listeners{}, err
+	if sockets.Registry, err = file(registry); err != nil {
+		sockets.Close()
+		return nil, err
 	}
-	return l, nil
+	c.Nameservers, sockets.Nameservers, err = connectNameservers("/etc/resolv.conf")
+	if err != nil {
+		sockets.Close()
+		return nil, err
+	}
+	return sockets, nil
+}
+
+// connectNameservers returns the name servers in the resolver configuration that this host can send to, each with a socket connected to it.
+// A host without any, or without a network, has none.
+func connectNameservers(path string) ([]netip.Addr, []*os.File, error) {
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, nil
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("cannot read the resolver configuration: %w", err)
+	}
+	var servers []netip.Addr
+	var files []*os.File
+	for _, server := range dns.ParseNameservers(string(text)) {
+		connection, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(netip.AddrPortFrom(server, dns.Port)))
+		if err != nil {
+			continue // there is no route to it
+		}
+		f, err := file(connection)
+		if err != nil {
+			return nil, nil, err
+		}
+		servers, files = append(servers, server), append(files, f)
+	}
+	return servers, files, nil
 }
 
 // connect makes what the supervisor of a node cannot make from within its namespaces.

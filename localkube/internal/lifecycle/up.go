@@ -100,11 +100,11 @@ func (o Options) start(ctx context.Context, c state.Cluster, exists bool) error 
 	if err := o.Dir.Make(); err != nil {
 		return err
 	}
-	listeners, err := o.choose(&c, exists)
+	sockets, err := o.choose(&c, exists)
 	if err != nil {
 		return err
 	}
-	defer listeners.close()
+	defer sockets.Close()
 	if err := o.Dir.SaveCluster(c); err != nil {
 		return err
 	}
@@ -122,7 +122,7 @@ func (o Options) start(ctx context.Context, c state.Cluster, exists bool) error 
 			return err
 		}
 	}
-	launched, err := supervisor.Launch(o.Dir, listeners.api, listeners.registry)
+	launched, err := supervisor.Launch(o.Dir, sockets)
 	if err != nil {
 		return err
 	}

@@ -14,10 +14,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/sluice-ci/sluice/localkube/internal/component"
+	"github.com/sluice-ci/sluice/localkube/internal/dns"
 )
-
-// systemdResolvConf is where systemd-resolved names the real servers; its /etc/resolv.conf names itself, on a loopback address of the host.
-const systemdResolvConf = "/run/systemd/resolve/resolv.conf"
 
 // privateFolders are the paths that components insist on, by the folders of the cluster that stand in for them.
 func privateFolders(c component.Cluster) map[string]string {
@@ -39,7 +37,7 @@ func SetUpMounts(c component.Cluster) error {
 	if err := unix.Mount("proc", "/proc", "proc", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, ""); err != nil {
 		return fmt.Errorf("cannot mount /proc: %w", err)
 	}
-	if err := writeResolvConf(c.ResolvConf()); err != nil {
+	if err := writeResolvConf(c); err != nil {
 		return err
 	}
 	target, err := filepath.EvalSymlinks("/etc/resolv.conf")
@@ -65,17 +63,15 @@ func SetUpMounts(c component.Cluster) error {
 	return nil
 }
 
-// writeResolvConf copies the host's resolver configuration to where the node looks for it. An absent one is an empty one.
-func writeResolvConf(path string) error {
-	content, err := os.ReadFile(systemdResolvConf)
-	if errors.Is(err, fs.ErrNotExist) {
-		content, err = os.ReadFile("/etc/resolv.conf")
-	}
+// writeResolvConf makes the node's resolver configuration: that of the host, but our server is asked. An absent one is an empty one.
+func writeResolvConf(c component.Cluster) error {
+	content, err := os.ReadFile("/etc/resolv.conf")
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("cannot read the host's resolver configuration: %w", err)
 	}
-	if err := os.WriteFile(path, content, 0o644); err != nil {
-		return fmt.Errorf("cannot write %q: %w", path, err)
+	text := dns.Redirect(string(content), c.Uplink.Node)
+	if err := os.WriteFile(c.ResolvConf(), []byte(text), 0o644); err != nil {
+		return fmt.Errorf("cannot write %q: %w", c.ResolvConf(), err)
 	}
 	return nil
 }

@@ -22,6 +22,8 @@ type Cluster struct {
 	RegistryPort int `json:"registryPort,omitempty"`
 	// Uplink joins the node's network with the host's; zero without a node.
 	Uplink Uplink `json:"uplink,omitzero"`
+	// Nameservers are those of the host that can be asked; none without a node. They may change with every start.
+	Nameservers []netip.Addr `json:"nameservers,omitempty"`
 	// Supervisor is the process that owns all others. A cluster that is being started, or was stopped, may have none.
 	Supervisor Process `json:"supervisor,omitzero"`
 }

@@ -14,14 +14,35 @@ import (
 
 // The files that the supervisor inherits, by descriptor. Those after the first are there only if there is a node.
 const (
-	progressFD = 3 + iota // the supervisor's Events are written to it
-	goFD                  // end of file on it says that the node's network is there
-	apiFD                 // listens on the API server's address on the host
-	registryFD            // listens on the registry's address on the host
+	progressFD   = 3 + iota // the supervisor's Events are written to it
+	goFD                    // end of file on it says that the node's network is there
+	apiFD                   // listens on the API server's address on the host
+	registryFD              // listens on the registry's address on the host
+	nameserverFD            // the first of the sockets that are connected to the host's name servers
 )
 
 // Name is the role of the supervisor in the one binary.
 const Name = "supervisor"
+
+// Sockets are what a node's supervisor needs in the host's network.
+type Sockets struct {
+	// API and Registry listen on the host's loopback address.
+	API, Registry *os.File
+	// Nameservers are connected to the host's name servers, in the order of the cluster's state.
+	Nameservers []*os.File
+}
+
+// Close closes all of them.
+func (s *Sockets) Close() {
+	if s == nil {
+		return
+	}
+	for _, file := range append([]*os.File{s.API, s.Registry}, s.Nameservers...) {
+		if file != nil {
+			file.Close()
+		}
+	}
+}
 
 // Launched is a supervisor that runs, but whose cluster is not ready yet.
 type Launched struct {
@@ -33,8 +54,8 @@ type Launched struct {
 }
 
 // Launch starts the supervisor of the cluster in dir, in a session of its own, so that it outlives the caller.
-// With a node, it gets namespaces of its own for processes, mounts and network, and the two listeners, which stay in the caller's network.
-func Launch(dir state.Dir, api, registry *os.File) (*Launched, error) {
+// With a node, it gets namespaces of its own for processes, mounts and network, and sockets that stay in the caller's network.
+func Launch(dir state.Dir, sockets *Sockets) (*Launched, error) {
 	executable, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("cannot find this program: %w", err)
@@ -60,8 +81,8 @@ func Launch(dir state.Dir, api, registry *os.File) (*Launched, error) {
 	cmd.Dir = "/"
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	cmd.ExtraFiles = []*os.File{progressIn, goOut}
-	if api != nil {
-		cmd.ExtraFiles = append(cmd.ExtraFiles, api, registry)
+	if sockets != nil {
+		cmd.ExtraFiles = append(append(cmd.ExtraFiles, sockets.API, sockets.Registry), sockets.Nameservers...)
 		cmd.SysProcAttr.Cloneflags = unix.CLONE_NEWPID | unix.CLONE_NEWNS | unix.CLONE_NEWNET
 	}
 	if err := cmd.Start(); err != nil {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 
 	"github.com/sluice-ci/sluice/localkube/internal/bootstrap"
 	"github.com/sluice-ci/sluice/localkube/internal/component"
+	"github.com/sluice-ci/sluice/localkube/internal/dns"
 	"github.com/sluice-ci/sluice/localkube/internal/image"
 	"github.com/sluice-ci/sluice/localkube/internal/network"
 	"github.com/sluice-ci/sluice/localkube/internal/node"
@@ -46,7 +48,14 @@ func (s *Supervisor) bringUpNode(ctx context.Context) error {
 	if err := s.step("pause image", func() error { return s.pullPause(ctx) }); err != nil {
 		return err
 	}
-	if err := s.step("first objects", func() error { return bootstrap.Apply(ctx, s.cluster.Dir.Kubeconfig()) }); err != nil {
+	if err := s.step("first objects", func() error {
+		return bootstrap.Apply(ctx, s.cluster.Dir.Kubeconfig(), s.cluster.Uplink.Node)
+	}); err != nil {
+		return err
+	}
+	if err := s.step("names and volumes", func() error {
+		return errors.Join(s.serveNames(ctx), node.OpenVolumes(s.cluster.Dir))
+	}); err != nil {
 		return err
 	}
 	if err := s.startTogether(ctx,
@@ -139,6 +148,40 @@ func (s *Supervisor) forwardAPI() error {
 	go s.background("API forwarder", func() error {
 		return network.Forward(listener, fmt.Sprintf("127.0.0.1:%d", s.cluster.APIPort))
 	})
+	return nil
+}
+
+// serveNames answers the DNS queries of the node and its pods.
+func (s *Supervisor) serveNames(ctx context.Context) error {
+	client, err := bootstrap.Connect(s.cluster.Dir.Kubeconfig())
+	if err != nil {
+		return err
+	}
+	source, err := dns.Watch(ctx, client)
+	if err != nil {
+		return err
+	}
+	server := &dns.Server{Source: source}
+	for i := range s.cluster.Nameservers {
+		file := os.NewFile(uintptr(nameserverFD+i), "name server")
+		socket, err := net.FileConn(file)
+		file.Close()
+		if err != nil {
+			return fmt.Errorf("cannot take over the socket of a name server: %w", err)
+		}
+		server.Upstreams = append(server.Upstreams, dns.NewUpstream(socket))
+	}
+	address := netip.AddrPortFrom(s.cluster.Uplink.Node, dns.Port).String()
+	packets, err := net.ListenPacket("udp4", address)
+	if err != nil {
+		return fmt.Errorf("cannot serve names: %w", err)
+	}
+	listener, err := net.Listen("tcp4", address)
+	if err != nil {
+		return fmt.Errorf("cannot serve names: %w", err)
+	}
+	go s.background("name server", func() error { return server.ServePacket(packets) })
+	go s.background("name server", func() error { return server.Serve(listener) })
 	return nil
 }
 

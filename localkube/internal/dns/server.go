@@ -1,0 +1,130 @@
+package dns
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"time"
+)
+
+// Port is the port on which name servers listen.
+const Port = 53
+
+const (
+	// maxMessage is the largest message over UDP in bytes that we take; clients announce at most 4096.
+	maxMessage = 4096
+	// upstreamTimeout is how long one of the host's name servers may take. Resolvers ask again after 5 seconds.
+	upstreamTimeout = 2 * time.Second
+	// idleTimeout ends a TCP connection on which nothing is asked.
+	idleTimeout = 10 * time.Second
+)
+
+// Server answers queries.
+type Server struct {
+	// Source knows the names of the cluster.
+	Source Source
+	// Upstreams are the host's name servers, in the order in which they are asked.
+	Upstreams []*Upstream
+}
+
+// ServePacket answers queries that arrive as datagrams, until the socket is closed.
+func (s *Server) ServePacket(socket net.PacketConn) error {
+	for {
+		buffer := make([]byte, maxMessage)
+		n, client, err := socket.ReadFrom(buffer)
+		if errors.Is(err, net.ErrClosed) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("cannot receive a query: %w", err)
+		}
+		go func() {
+			if reply := s.resolve(context.Background(), buffer[:n], overUDP); reply != nil {
+				// A client that does not get its answer asks again.
+				_, _ = socket.WriteTo(reply, client)
+			}
+		}()
+	}
+}
+
+// Serve answers queries that arrive over TCP, until the listener is closed.
+func (s *Server) Serve(listener net.Listener) error {
+	for {
+		connection, err := listener.Accept()
+		if errors.Is(err, net.ErrClosed) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("cannot accept a connection: %w", err)
+		}
+		go s.converse(connection)
+	}
+}
+
+// converse answers the queries on one connection, one after the other.
+func (s *Server) converse(connection net.Conn) {
+	defer connection.Close()
+	for {
+		if err := connection.SetDeadline(time.Now().Add(idleTimeout)); err != nil {
+			return
+		}
+		query, err := readMessage(connection)
+		if err != nil {
+			return
+		}
+		reply := s.resolve(context.Background(), query, overTCP)
+		if reply == nil || writeMessage(connection, reply) != nil {
+			return
+		}
+	}
+}
+
+// transport is how a query came, and so how it is passed on: an answer may be too large for a datagram.
+type transport bool
+
+const (
+	overUDP transport = false
+	overTCP transport = true
+)
+
+// resolve answers the query; nil means that it deserves no answer.
+func (s *Server) resolve(ctx context.Context, query []byte, by transport) []byte {
+	reply, ok, err := answer(query, s.Source)
+	if err != nil {
+		return nil
+	}
+	if ok {
+		return reply
+	}
+	for _, upstream := range s.Upstreams {
+		ctx, cancel := context.WithTimeout(ctx, upstreamTimeout)
+		reply, err := upstream.ask(ctx, query, by)
+		cancel()
+		if err == nil {
+			return reply
+		}
+	}
+	return failure(query)
+}
+
+// readMessage reads a message with its length before it (RFC 1035, 4.2.2).
+func readMessage(r io.Reader) ([]byte, error) {
+	var length [2]byte
+	if _, err := io.ReadFull(r, length[:]); err != nil {
+		return nil, err
+	}
+	message := make([]byte, binary.BigEndian.Uint16(length[:]))
+	_, err := io.ReadFull(r, message)
+	return message, err
+}
+
+func writeMessage(w io.Writer, message []byte) error {
+	if len(message) > 0xffff {
+		return fmt.Errorf("cannot send a message of %d bytes", len(message))
+	}
+	_, err := w.Write(append(binary.BigEndian.AppendUint16(nil, uint16(len(message))), message...))
+	return err
+}
