@@ -90,19 +90,15 @@ func Build(tasks []v1.PipelineTask) (*Graph, error) {
 	return g, nil
 }
 
-// connect adds the edges that lead to a task.
+// connect adds the edges that lead to a task, one for each reference: two tasks can have several between them.
 func (g *Graph) connect(to int, task *v1.PipelineTask) error {
-	known := map[int]bool{}
 	add := func(name, fieldFormat string, position int) error {
 		from, ok := g.index[name]
 		if !ok {
 			return &UnknownTaskError{Task: task.Name, Field: fmt.Sprintf(fieldFormat, position), Name: name}
 		}
-		if !known[from] {
-			known[from] = true
-			g.before[to] = append(g.before[to], from)
-			g.after[from] = append(g.after[from], to)
-		}
+		g.before[to] = append(g.before[to], from)
+		g.after[from] = append(g.after[from], to)
 		return nil
 	}
 	for i, name := range task.RunAfter {

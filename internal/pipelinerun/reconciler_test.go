@@ -373,6 +373,44 @@ func TestResultsTooLargeForTheTaskThatUsesThem(t *testing.T) {
 	checkCondition(t, pr, metav1.ConditionFalse, v1.PipelineRunReasonResultTooLarge, `task "use" cannot start`, "the limit of 1556480", `"text" with 2400`)
 }
 
+// The spec of a task that is written out is stored twice in its TaskRun, the second time in the status.
+func TestCopiesOfTheSpecCount(t *testing.T) {
+	pr := chain()
+	pr.Spec.PipelineSpec.Tasks[1].TaskSpec.Description = strings.Repeat("d", 300_000)
+	c := newCluster(t, interceptor.Funcs{}, pr)
+	pr, _ = c.pass(t, pr)
+	c.end(t, pr, "make", v1.Succeeded("done"),
+		v1.TaskRunResult{Name: "text", Value: v1.StringValue(strings.Repeat("x", 1_000_000))},
+		v1.TaskRunResult{Name: "list", Value: v1.ArrayValue("a")},
+		v1.TaskRunResult{Name: "map", Value: v1.ObjectValue(map[string]string{"k": "v"})},
+	)
+	pr, _ = c.pass(t, pr)
+	checkCondition(t, pr, metav1.ConditionFalse, v1.PipelineRunReasonResultTooLarge, `task "use" cannot start`, "the limit of 1556480")
+}
+
+// Of two controllers that have read the same version, one writes.
+func TestStaleStatusIsNotWritten(t *testing.T) {
+	pr := run(embedded("a", v1.TaskSpec{}))
+	var stale *v1.PipelineRun
+	c := newCluster(t, interceptor.Funcs{
+		Get: func(ctx context.Context, under client.WithWatch, key client.ObjectKey, into client.Object, opts ...client.GetOption) error {
+			if o, ok := into.(*v1.PipelineRun); ok && stale != nil {
+				stale.DeepCopyInto(o)
+				return nil
+			}
+			return under.Get(ctx, key, into, opts...)
+		},
+	}, pr)
+	read := get(t, c, client.ObjectKeyFromObject(pr), &v1.PipelineRun{})
+	pr, _ = c.pass(t, pr)
+	c.end(t, pr, "a", v1.Succeeded("done"))
+	stale = read
+	after, result := c.pass(t, pr)
+	if diff := cmp.Diff(pr.Status, after.Status); diff != "" || result.RequeueAfter != 0 {
+		t.Errorf("a pass over an old version wrote the status, or comes again after %v:\n%s", result.RequeueAfter, diff)
+	}
+}
+
 func TestResultsTooLargeForTheRun(t *testing.T) {
 	pr := run(embedded("make", v1.TaskSpec{Results: []v1.TaskResult{{Name: "text"}}}))
 	for i := range 2 {
