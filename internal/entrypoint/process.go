@@ -1,7 +1,6 @@
 package entrypoint
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"os/signal"
@@ -13,9 +12,8 @@ import (
 // processes starts one command, hands on signals to it, and reaps it and whatever else ends: the entrypoint is the
 // container's first process, which inherits every orphan.
 type processes struct {
-	// ctx is done once somebody asked the container to end.
-	ctx    context.Context
-	cancel context.CancelFunc
+	// asking is closed once somebody asked the container to end.
+	asking chan struct{}
 	// ended gets the status of the command, once.
 	ended chan syscall.WaitStatus
 
@@ -34,8 +32,7 @@ func (e *cancelledError) Error() string { return "asked to end by signal: " + e.
 
 // supervise begins to take signals.
 func supervise() *processes {
-	p := &processes{ended: make(chan syscall.WaitStatus, 1)}
-	p.ctx, p.cancel = context.WithCancel(context.Background())
+	p := &processes{asking: make(chan struct{}), ended: make(chan syscall.WaitStatus, 1)}
 	signals := make(chan os.Signal, 64)
 	signal.Notify(signals)
 	// Of its own, and never too short: one wake reaps all that have ended.
@@ -81,7 +78,7 @@ func (p *processes) handOn(s syscall.Signal) {
 	}
 	if (ends || p.pid == 0) && p.end == 0 {
 		p.end = s
-		p.cancel()
+		close(p.asking)
 	}
 }
 
@@ -93,7 +90,7 @@ func (p *processes) reap() {
 	for {
 		var status syscall.WaitStatus
 		pid, err := syscall.Wait4(-1, &status, syscall.WNOHANG, nil)
-		if err == syscall.EINTR { //nolint:errorlint // an errno is never wrapped here
+		if err == syscall.EINTR {
 			continue
 		}
 		if err != nil || pid == 0 {
@@ -133,7 +130,8 @@ func (p *processes) start(path string, argv []string) error {
 // isTerminal says whether a descriptor is a terminal.
 func isTerminal(fd uintptr) bool {
 	var t syscall.Termios
-	_, _, errno := syscall.Syscall(syscall.SYS_IOCTL, fd, syscall.TCGETS, uintptr(unsafe.Pointer(&t)))
+	// This is how the kernel is told where to put its answer; nothing else says for certain what is a terminal.
+	_, _, errno := syscall.Syscall(syscall.SYS_IOCTL, fd, syscall.TCGETS, uintptr(unsafe.Pointer(&t))) //nolint:gosec // see above
 	return errno == 0
 }
 

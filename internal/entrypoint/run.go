@@ -1,7 +1,6 @@
 package entrypoint
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -48,7 +47,7 @@ func Run(o Options, stderr io.Writer) int {
 // run waits for its turn and runs the command. It returns the record of it and what it left.
 func (o Options) run(procs *processes) (frame.Step, leftovers) {
 	if o.After != "" {
-		if s, ok := waitFor(procs.ctx, o.After); !ok {
+		if s, ok := waitFor(procs.asking, o.After); !ok {
 			s.Name, s.FinishedAt = o.Step, time.Now().UTC()
 			if s.Reason == frame.ReasonCancelled {
 				s.ExitCode = 128 + int(procs.asked())
@@ -62,9 +61,9 @@ func (o Options) run(procs *processes) (frame.Step, leftovers) {
 	return step, o.leftSince(before)
 }
 
-// waitFor waits until the step of dir has ended, and says whether the next one is to run. If it is not, the record
-// says why.
-func waitFor(ctx context.Context, dir string) (frame.Step, bool) {
+// waitFor waits until the step of dir has ended or asked is closed, and says whether the next one is to run. If it is
+// not, the record says why.
+func waitFor(asked <-chan struct{}, dir string) (frame.Step, bool) {
 	watch := rundir.Watch(dir)
 	defer watch.Close()
 	for {
@@ -75,7 +74,7 @@ func waitFor(ctx context.Context, dir string) (frame.Step, bool) {
 		case state != rundir.Waiting:
 			return frame.Step{Reason: frame.ReasonSkipped, ExitCode: frame.SkippedExitCode}, false
 		}
-		if err := watch.Wait(ctx); err != nil {
+		if !watch.Wait(asked) {
 			return frame.Step{Reason: frame.ReasonCancelled}, false
 		}
 	}
@@ -100,15 +99,13 @@ func (o Options) command(procs *processes) frame.Step {
 
 // notStarted completes the record of a command that did not run.
 func notStarted(step frame.Step, err error) frame.Step {
-	var cancelled *cancelledError
-	if errors.As(err, &cancelled) {
+	if cancelled, ok := errors.AsType[*cancelledError](err); ok {
 		step.StartedAt = time.Time{}
 		step.Reason, step.ExitCode = frame.ReasonCancelled, 128+int(cancelled.signal)
 		return step
 	}
-	var start *startError
 	step.ExitCode = exitNotExecutable
-	if errors.As(err, &start) {
+	if start, ok := errors.AsType[*startError](err); ok {
 		step.ExitCode = start.code
 	}
 	step.Reason, step.Message = frame.ReasonStartError, err.Error()

@@ -25,7 +25,7 @@ func stay(o Options, procs *processes, stderr io.Writer) int {
 	if procs.asked() == 0 {
 		complain(stderr, fmt.Errorf("sidecar %q ended by itself with exit code %d; its container stays until the pod ends",
 			o.Step, step.ExitCode))
-		<-procs.ctx.Done()
+		<-procs.asking
 	}
 	return step.ExitCode
 }

@@ -49,8 +49,13 @@ const deadline = time.Minute
 // eventually waits until a condition holds.
 func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	for end := time.Now().Add(deadline); !holds(); time.Sleep(2 * time.Millisecond) {
-		if time.Now().After(end) {
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	end := time.After(deadline)
+	for !holds() {
+		select {
+		case <-tick.C:
+		case <-end:
 			t.Fatalf("never happened: %s", what)
 		}
 	}

@@ -187,12 +187,12 @@ func TestWatch(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			w := rundir.Watch(tc.dirs...)
 			defer w.Close()
-			ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
 			must(t, rundir.Post(dirs[1], step(0, frame.ReasonCompleted)))
 			for state := rundir.Waiting; state != rundir.Ended; state, _ = rundir.Look(dirs[1]) {
-				if err := w.Wait(ctx); err != nil {
-					t.Fatalf("nothing woke the watcher: %v", err)
+				if !w.Wait(ctx.Done()) {
+					t.Fatal("nothing woke the watcher")
 				}
 			}
 		})
@@ -202,12 +202,9 @@ func TestWatch(t *testing.T) {
 func TestWatchStops(t *testing.T) {
 	w := rundir.Watch(t.TempDir())
 	defer w.Close()
-	cause := errors.New("asked to end")
-	ctx, cancel := context.WithCancelCause(context.Background())
-	cancel(cause)
-	for err := error(nil); !errors.Is(err, cause); err = w.Wait(ctx) {
-		if err != nil {
-			t.Fatalf("got error %v, want %v", err, cause)
-		}
+	done := make(chan struct{})
+	close(done)
+	for w.Wait(done) {
+		t.Log("the watcher woke for another reason") // a tick, at most once a second
 	}
 }

@@ -1,7 +1,6 @@
 package rundir
 
 import (
-	"context"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
@@ -44,16 +43,16 @@ func Watch(dirs ...string) *Watcher {
 	return w
 }
 
-// Wait returns nil when it is time to look again, and the cause when ctx is done.
-func (w *Watcher) Wait(ctx context.Context) error {
+// Wait returns true when it is time to look again, and false when done is closed.
+func (w *Watcher) Wait(done <-chan struct{}) bool {
 	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
+	case <-done:
+		return false
 	case <-w.wake:
-	case <-w.lost: // the kernel's queue ran over: events are missing, which a look makes up for
+	case <-w.lost: //nolint:errcheck // the kernel's queue ran over: events are missing, which a look makes up for
 	case <-w.tick.C:
 	}
-	return nil
+	return true
 }
 
 // Close ends the watch.

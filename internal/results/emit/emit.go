@@ -56,21 +56,20 @@ func (e *emitter) steps(ctx context.Context) (interrupted bool, err error) {
 	}
 	watch := rundir.Watch(dirs...)
 	defer watch.Close()
-	inGrace := false
+	done, inGrace := ctx.Done(), false
 	for {
 		if err := e.look(dirs); err != nil || e.left == 0 {
 			return false, err
 		}
-		if watch.Wait(ctx) == nil {
+		if watch.Wait(done) {
 			continue
 		}
 		if inGrace {
 			return true, e.unfinished()
 		}
-		inGrace = true
 		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), e.options.Grace)
 		defer cancel()
-		ctx = grace
+		done, inGrace = grace.Done(), true
 	}
 }
 

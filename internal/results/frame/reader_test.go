@@ -186,7 +186,7 @@ func TestEndlessLogs(t *testing.T) {
 			log := io.MultiReader(strings.NewReader(tc.start), &endless{text: tc.text})
 			var err error
 			n := allocated(func() {
-				r := frame.NewReader(log, "n0nce", frame.Limits{MaxLogBytes: 64 << 20})
+				r := frame.NewReader(log, "n0nce", frame.Limits{MaxLogBytes: 16 << 20})
 				for err == nil {
 					_, err = r.Next()
 				}

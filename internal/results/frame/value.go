@@ -35,9 +35,9 @@ func (r *Reader) value(h resultHeader) ([]byte, error) {
 
 // inflateInto decompresses exactly len(value) bytes, never more, out of all of data.
 func (r *Reader) inflateInto(value []byte, data *dataReader) error {
-	if r.inflate == nil {
+	if used, ok := r.inflate.(flate.Resetter); !ok {
 		r.inflate = flate.NewReader(data)
-	} else if err := r.inflate.(flate.Resetter).Reset(data, nil); err != nil {
+	} else if err := used.Reset(data, nil); err != nil {
 		return err
 	}
 	if _, err := io.ReadFull(r.inflate, value); err != nil {

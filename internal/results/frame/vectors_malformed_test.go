@@ -3,6 +3,7 @@ package frame_test
 import (
 	"crypto/sha256"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -79,7 +80,7 @@ func deflateVectors() map[string]vector {
 		"malformed-deflate-cut":     with("Compressed data that is cut.", newForge().compressed(data[:half], len(value), 1, value)),
 		"malformed-deflate-bomb":    with("Data that decompresses to more than the size.", newForge().compressed(bomb, len(value)*4, 1, value)),
 		"malformed-deflate-short":   with("Data that decompresses to less than the size.", newForge().compressed(data, len(value)+1, 1, value)),
-		"malformed-deflate-rest":    with("Bytes after the compressed data.", newForge().compressed(append(data[:len(data):len(data)], 0), len(value), 1, value)),
+		"malformed-deflate-rest":    with("Bytes after the compressed data.", newForge().compressed(append(slices.Clip(data), 0), len(value), 1, value)),
 		"malformed-deflate-frames": with("A frame after the compressed data.",
 			newForge().compressed(data, len(value), 2, value).data([]byte("x"))),
 		"malformed-deflate-larger": with("A compressed form that is larger than the value.",

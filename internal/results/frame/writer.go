@@ -153,7 +153,8 @@ func (w *Writer) line(kind string, payload []byte) {
 		return
 	}
 	start := len(w.pending)
-	b := append(w.pending, mark...)
+	b := w.pending
+	b = append(b, mark...)
 	b = strconv.AppendInt(b, Version, 10)
 	b = append(append(append(b, ' '), w.nonce...), ' ')
 	b = strconv.AppendUint(b, w.seq, 10)

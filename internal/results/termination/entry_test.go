@@ -149,8 +149,7 @@ func TestEncodeParse(t *testing.T) {
 		})).Draw(t, "entries")
 		budget := rapid.IntRange(0, 2000).Draw(t, "budget")
 		b, err := termination.Encode(entries, budget)
-		var over *termination.OverBudgetError
-		if errors.As(err, &over) {
+		if over, ok := errors.AsType[*termination.OverBudgetError](err); ok {
 			if over.Size <= budget {
 				t.Fatalf("%d bytes are over the budget of %d", over.Size, budget)
 			}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 	"unicode/utf8"
@@ -82,7 +83,7 @@ func ParseMessage(message []byte) (Message, error) {
 			value := []byte(e.Value)
 			m.Results = append(m.Results, frame.Result{Name: e.Key, Value: value, SHA256: sha256.Sum256(value)})
 		case TypeInternal:
-			if err := m.set(e.Key, e.Value); err != nil {
+			if err := set(&m, e.Key, e.Value); err != nil {
 				return Message{}, fmt.Errorf("%w: entry %q: %w", ErrMalformed, e.Key, err)
 			}
 		}
@@ -147,8 +148,8 @@ func (m Message) overBudget(over *OverBudgetError) ([]byte, error) {
 	return Encode(append(stepEntries(m.Step), problem), ProblemBytes)
 }
 
-// set takes one internal entry.
-func (m *Message) set(key, value string) (err error) {
+// set puts one internal entry into m.
+func set(m *Message, key, value string) (err error) {
 	switch key {
 	case keyStep:
 		m.Step.Name = value
@@ -207,7 +208,7 @@ func refuseNonText(m Message) Message {
 			kept = append(kept, r)
 			continue
 		}
-		m.Problems = append(m.Problems[:len(m.Problems):len(m.Problems)],
+		m.Problems = append(slices.Clip(m.Problems),
 			frame.Problem{Result: r.Name, Kind: frame.NotUTF8, Size: int64(len(r.Value))})
 	}
 	m.Results = kept

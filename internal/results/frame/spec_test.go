@@ -1,0 +1,90 @@
+package frame_test
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sluice-ci/sluice/internal/results"
+	"github.com/sluice-ci/sluice/internal/results/frame"
+)
+
+// specification is the document that the format follows.
+const specification = "../../../docs/format/results-stream.md"
+
+// workedExample is the stream that the specification shows. Its values are too short to be compressed, so that it does
+// not depend on the compressor.
+func workedExample(t *testing.T) string {
+	t.Helper()
+	start := time.Date(2026, time.March, 4, 9, 30, 0, 250_000_000, time.UTC)
+	at := func(ms int) time.Time { return start.Add(time.Duration(ms) * time.Millisecond) }
+	return string(written(t, "6fJr2mQx", func(w *frame.Writer) error {
+		return errors.Join(
+			w.Step(frame.Step{Name: "step-build", StartedAt: at(0), FinishedAt: at(1500), Reason: frame.ReasonCompleted}),
+			w.Step(frame.Step{Name: "step-test", ExitCode: 2, StartedAt: at(1501), FinishedAt: at(1900), Reason: frame.ReasonError}),
+			w.Result(frame.Result{Name: "digest", Type: results.TypeString, Value: []byte("sha256:2c26b46b")}),
+			w.Result(frame.Result{Name: "platforms", Type: results.TypeArray, Value: []byte(`["amd64","arm64"]`)}),
+			w.Problem(frame.Problem{
+				Result: "sbom", Kind: frame.TooLarge, Size: 314159, Limit: results.DefaultMaxSize,
+				Detail: "the value is larger than one result may be",
+			}),
+			w.End(false),
+		)
+	}))
+}
+
+// The specification's example is what the Writer writes.
+func TestSpecificationExample(t *testing.T) {
+	doc, err := os.ReadFile(specification)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const begin, end = "with -update -->\n```text\n", "```\n<!-- end of example -->"
+	before, rest, okBegin := bytes.Cut(doc, []byte(begin))
+	example, after, okEnd := bytes.Cut(rest, []byte(end))
+	if !okBegin || !okEnd {
+		t.Fatal("the specification has no example")
+	}
+	want := workedExample(t)
+	if *update {
+		doc = []byte(string(before) + begin + want + end + string(after))
+		if err := os.WriteFile(specification, doc, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if string(example) != want {
+		t.Errorf("the specification shows\n%s\nwhere the writer writes\n%s\nrun the test with -update", example, want)
+	}
+}
+
+// The specification names what can be read and what can be wrong.
+func TestSpecificationIsComplete(t *testing.T) {
+	doc, err := os.ReadFile(specification)
+	if err != nil {
+		t.Fatal(err)
+	}
+	words := []string{"8192", "6000", "1024", "1572864", "16 MiB", "1*64("}
+	for word := range outcomes {
+		words = append(words, "| `"+word+"` |")
+	}
+	for _, reason := range []frame.Reason{
+		frame.ReasonCompleted, frame.ReasonError, frame.ReasonContinued, frame.ReasonSkipped, frame.ReasonCancelled,
+		frame.ReasonKilled, frame.ReasonStartError, frame.ReasonLost, frame.ReasonUnfinished,
+	} {
+		words = append(words, "| `"+string(reason)+"` |")
+	}
+	for _, kind := range []frame.ProblemKind{
+		frame.TooLarge, frame.TotalTooLarge, frame.NotUTF8, frame.NotRegular, frame.Unreadable, frame.Changed,
+	} {
+		words = append(words, "| `"+string(kind)+"` |")
+	}
+	for _, word := range words {
+		if !strings.Contains(string(doc), word) {
+			t.Errorf("the specification does not have %q", word)
+		}
+	}
+}
