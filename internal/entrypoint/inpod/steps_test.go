@@ -98,7 +98,8 @@ func TestSignalWhileRunning(t *testing.T) {
 	}{
 		"Default": {"A step that does not mind a signal ends by it.", "touch begun; exec sleep 600", syscall.SIGTERM, 143, frame.ReasonCancelled},
 		"Group": {"A command gets the signal although the shell that waits for it hands on none.",
-			"sleep 600 & touch begun; wait", syscall.SIGTERM, 143, frame.ReasonCancelled},
+			`trap : TERM; sh -c 'trap "touch cleaned; exit 7" TERM; touch begun; while true; do sleep 0.01; done' || exit 5`,
+			syscall.SIGTERM, 5, frame.ReasonCancelled},
 		"Trap": {"A step may clean up and choose its exit code.",
 			"trap 'touch cleaned; exit 7' TERM; touch begun; while true; do sleep 0.01; done", syscall.SIGTERM, 7, frame.ReasonCancelled},
 		"Graceful": {"A step that ends well when it is asked to has ended well.",

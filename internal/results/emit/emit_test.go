@@ -134,13 +134,13 @@ func TestFollow(t *testing.T) {
 	next(frame.Intro{Version: 1})
 	for i := range 3 {
 		p.write("a", fmt.Sprint("written by step ", i))
+		p.write("b", "written by all")
 		p.end(i, frame.ReasonCompleted)
 		next(frame.Step{Name: p.options.Steps[i], Reason: frame.ReasonCompleted})
-		p.write("b", "written in the end")
 	}
-	next(result("b", "written in the end"))
+	next(result("b", "written by all"))
 	next(result("a", "written by step 2"))
-	next(frame.End{Steps: 3, Results: 2, Bytes: 35})
+	next(frame.End{Steps: 3, Results: 2, Bytes: 31})
 	if err := errors.Join(r.Rest(), <-done); err != nil {
 		t.Error(err)
 	}

@@ -159,3 +159,35 @@ func TestStepTimes(t *testing.T) {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 }
+
+// A value is compressed when that is smaller, and only then; a log is kept for long, and rotated when it is large.
+func TestCompression(t *testing.T) {
+	mixed := append(noise(3000), make([]byte, 3000)...)
+	cases := map[string]struct {
+		reason   string
+		value    []byte
+		encoding string
+		most     int // bytes of the whole stream
+	}{
+		"Text":       {"Text takes a part of its length.", inventory(100000), "deflate", 40000},
+		"Zeros":      {"Nothing takes nearly nothing.", make([]byte, results.ObjectLimit), "deflate", 15000},
+		"Half":       {"It pays when a part compresses.", mixed, "deflate", 5000},
+		"Noise":      {"What does not compress takes a third more in base64, and a few percent for lines.", noise(100000), "raw", 136000},
+		"JustNoise":  {"A compressor makes noise larger, which nobody wants.", noise(1024), "raw", 1800},
+		"Short":      {"What fits one line anyway is not worth a compressor.", make([]byte, 1023), "raw", 1800},
+		"LongEnough": {"From there on it is.", make([]byte, 1024), "deflate", 500},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			stream := written(t, "n", func(w *frame.Writer) error {
+				return errors.Join(w.Result(frame.Result{Name: "r", Type: "string", Value: tc.value}), w.End(false))
+			})
+			if !bytes.Contains(stream, []byte(`"encoding":"`+tc.encoding+`"`)) {
+				t.Errorf("%s\nthe encoding is not %s", tc.reason, tc.encoding)
+			}
+			if len(stream) > tc.most {
+				t.Errorf("%s\n%d bytes take %d, at most %d are expected", tc.reason, len(tc.value), len(stream), tc.most)
+			}
+		})
+	}
+}
