@@ -3,13 +3,13 @@ package pipelinerun
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/fault"
 )
 
 // createTaskRuns makes the TaskRuns of the tasks that can start, in the order of the pipeline. It stops at the first
@@ -26,18 +26,27 @@ func (r *Reconciler) createTaskRuns(ctx context.Context, pr *v1.PipelineRun, obs
 			continue
 		case apierrors.IsAlreadyExists(err):
 			err = r.adopt(ctx, pr, task, wanted, &effect)
-		case quotaExceeded(err):
-			effect.Waiting, err = fmt.Sprintf("TaskRun %q cannot be made yet: %v", wanted.Name, err), nil
-		case refused(err):
-			effect.Problem, err = cannotCreate(task, fmt.Sprintf("the API server refuses TaskRun %q: %v", wanted.Name, err)), nil
 		default:
-			err = fmt.Errorf("cannot create TaskRun %q: %w", wanted.Name, err)
+			err = notCreated(task, wanted, err, &effect)
 		}
 		if err != nil || effect.Waiting != "" || effect.Problem != nil {
 			return effect, err
 		}
 	}
 	return effect, nil
+}
+
+// notCreated notes why a TaskRun could not be made; the error is one that passes.
+func notCreated(task string, wanted *v1.TaskRun, err error, effect *Effect) error {
+	switch fault.Of(err) {
+	case fault.Waiting:
+		effect.Waiting = fmt.Sprintf("TaskRun %q cannot be made yet: %v", wanted.Name, err)
+	case fault.Refused, fault.Gone, fault.TooLarge:
+		effect.Problem = cannotCreate(task, fmt.Sprintf("the API server refuses TaskRun %q: %v", wanted.Name, err))
+	default:
+		return fmt.Errorf("cannot create TaskRun %q: %w", wanted.Name, err)
+	}
+	return nil
 }
 
 // adopt takes the TaskRun that has the wanted name, if this run owns it: an earlier pass made it and could not record
@@ -71,15 +80,4 @@ func cannotCreate(task, message string) *Problem {
 		Task: task, Reason: v1.PipelineRunReasonFailed, SkipReason: v1.SkipReasonStopping,
 		Message: fmt.Sprintf("task %q cannot start: %s", task, message),
 	}
-}
-
-// quotaExceeded reports whether the API server would take the object once others are gone.
-func quotaExceeded(err error) bool {
-	return apierrors.IsForbidden(err) && strings.Contains(err.Error(), "exceeded quota")
-}
-
-// refused reports whether the API server will refuse the same object for ever.
-func refused(err error) bool {
-	return apierrors.IsInvalid(err) || apierrors.IsForbidden(err) || apierrors.IsBadRequest(err) ||
-		apierrors.IsNotFound(err) || apierrors.IsRequestEntityTooLargeError(err) || apierrors.IsMethodNotSupported(err)
 }

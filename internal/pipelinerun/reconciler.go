@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/fault"
 	"github.com/sluice-ci/sluice/internal/resolve"
 )
 
@@ -78,12 +79,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	}
 	status := statusFor(pr, state, obs, effect)
 	if err := r.write(ctx, pr, status); err != nil {
-		switch classify(err) {
-		case conflict, gone:
-			return ctrl.Result{}, nil
-		default:
-			return ctrl.Result{}, err
-		}
+		return ctrl.Result{}, fault.Retry(err)
 	}
 	return ctrl.Result{RequeueAfter: wait(status, effect)}, nil
 }

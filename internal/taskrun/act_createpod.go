@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -13,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/fault"
 	"github.com/sluice-ci/sluice/internal/pod"
 )
 
@@ -36,9 +36,11 @@ func (r *Reconciler) createPod(ctx context.Context, tr *v1.TaskRun, obs Observat
 		return Effect{Pod: wanted, Created: true}, nil
 	case apierrors.IsAlreadyExists(err):
 		return r.adopt(ctx, tr, wanted)
-	case quotaExceeded(err):
+	}
+	switch fault.Of(err) {
+	case fault.Waiting:
 		return Effect{Waiting: err.Error()}, nil
-	case refused(err):
+	case fault.Refused, fault.Gone, fault.TooLarge:
 		return Effect{Outcome: failed(v1.TaskRunReasonPodCreationFailed,
 			fmt.Sprintf("the API server refuses pod %q: %v", wanted.Name, err))}, nil
 	default:
@@ -53,20 +55,20 @@ func (r *Reconciler) adopt(ctx context.Context, tr *v1.TaskRun, wanted *corev1.P
 	if err := r.live.Get(ctx, client.ObjectKeyFromObject(wanted), found); err != nil {
 		return Effect{}, fmt.Errorf("cannot get pod %q: %w", wanted.Name, err)
 	}
-	if !metav1.IsControlledBy(found, tr) {
+	switch {
+	case metav1.IsControlledBy(found, tr):
+		return Effect{Pod: found}, nil
+	case found.DeletionTimestamp != nil || leftover(tr, found):
+		return Effect{Waiting: fmt.Sprintf("pod %q of an earlier run of the same name is still being deleted", found.Name)}, nil
+	default:
 		return Effect{Outcome: failed(v1.TaskRunReasonPodCreationFailed, fmt.Sprintf(
 			"pod %q exists and does not belong to this TaskRun (UID %s); delete it, or run under another name", found.Name, tr.UID))}, nil
 	}
-	return Effect{Pod: found}, nil
 }
 
-// quotaExceeded reports whether the API server would take the pod once others have ended.
-func quotaExceeded(err error) bool {
-	return apierrors.IsForbidden(err) && strings.Contains(err.Error(), "exceeded quota")
-}
-
-// refused reports whether the API server will refuse the same pod for ever.
-func refused(err error) bool {
-	return apierrors.IsInvalid(err) || apierrors.IsForbidden(err) || apierrors.IsBadRequest(err) ||
-		apierrors.IsNotFound(err) || apierrors.IsRequestEntityTooLargeError(err) || apierrors.IsMethodNotSupported(err)
+// leftover reports whether a pod belongs to a TaskRun that had the same name and is gone: the garbage collector is about
+// to delete it.
+func leftover(tr *v1.TaskRun, found *corev1.Pod) bool {
+	owner := metav1.GetControllerOf(found)
+	return owner != nil && owner.Kind == v1.KindTaskRun && owner.Name == tr.Name && owner.UID != tr.UID
 }

@@ -22,13 +22,14 @@ import (
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/config"
+	"github.com/sluice-ci/sluice/internal/fault"
 	"github.com/sluice-ci/sluice/internal/pod"
 	"github.com/sluice-ci/sluice/internal/resolve"
 	"github.com/sluice-ci/sluice/internal/results/collect"
 )
 
-// quotaRetry is how long a run waits whose pod does not fit the namespace's quota.
-const quotaRetry = 5 * time.Second
+// retry is how long a run waits whose pod cannot be made yet, and which nothing wakes.
+const retry = 5 * time.Second
 
 // Inpod is the in-pod binary: its image, and how it gets into the containers.
 type Inpod struct {
@@ -122,12 +123,12 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	}
 	status := statusFor(tr, state, obs, effect)
 	err = r.write(ctx, tr, status)
-	if err != nil && classify(err) == tooLarge {
+	if err != nil && fault.Of(err) == fault.TooLarge {
 		status = overflow(tr, err, metav1.NewTime(obs.Now))
 		err = r.write(ctx, tr, status)
 	}
 	if err != nil {
-		return ctrl.Result{}, passing(err)
+		return ctrl.Result{}, fault.Retry(err)
 	}
 	return ctrl.Result{RequeueAfter: wait(tr, status, obs, effect)}, nil
 }
@@ -171,7 +172,7 @@ func wait(tr *v1.TaskRun, status v1.TaskRunStatus, obs Observation, effect Effec
 		return 0
 	}
 	if effect.Waiting != "" {
-		return quotaRetry
+		return retry
 	}
 	if timeout := obs.timeout(tr); timeout > 0 {
 		return max(status.StartTime.Add(timeout).Sub(obs.Now), time.Millisecond)

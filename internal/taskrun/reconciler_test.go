@@ -223,8 +223,10 @@ func TestReconcilePodCreation(t *testing.T) {
 			return c.Create(ctx, o, opts...)
 		}}
 	}
-	foreign := runPod(corev1.PodRunning, running(), running())
-	foreign.OwnerReferences[0].UID = "somebody-else"
+	earlier := runPod(corev1.PodRunning, running(), running())
+	earlier.OwnerReferences[0].UID = "an-earlier-uid"
+	stranger := runPod(corev1.PodRunning, running(), running())
+	stranger.OwnerReferences[0].Name, stranger.OwnerReferences[0].UID = "another-run", "another-uid"
 	ours := runPod(corev1.PodRunning, running(), running())
 	cases := map[string]struct {
 		reason    string
@@ -232,7 +234,8 @@ func TestReconcilePodCreation(t *testing.T) {
 		intercept interceptor.Funcs
 		want      string
 	}{
-		"Foreign":     {"a pod of the right name that is not ours is not believed (CVE-2023-37264)", []client.Object{taskRun(), foreign}, interceptor.Funcs{}, "False PodCreationFailed"},
+		"Foreign":     {"a pod of the right name that is not ours is not believed (CVE-2023-37264)", []client.Object{taskRun(), stranger}, interceptor.Funcs{}, "False PodCreationFailed"},
+		"Leftover":    {"the pod of an earlier run of the same name is about to be collected", []client.Object{taskRun(), earlier}, interceptor.Funcs{}, "Unknown Pending"},
 		"OursAlready": {"a pod that a killed controller made is taken over, not made twice", []client.Object{taskRun(), ours}, interceptor.Funcs{}, "Unknown Running"},
 		"Refused":     {"what the API server refuses for ever ends the run", []client.Object{taskRun()}, failWith(apierrors.NewForbidden(group, "build-pod", errors.New("violates PodSecurity"))), "False PodCreationFailed"},
 		"Quota":       {"a quota is waited for", []client.Object{taskRun()}, failWith(apierrors.NewForbidden(group, "build-pod", errors.New("exceeded quota: small"))), "Unknown Pending"},

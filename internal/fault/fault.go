@@ -1,0 +1,61 @@
+// Package fault decides what is to be done about an error of the API server. A failed task is no error: it is an
+// outcome, which the reconcilers compute.
+package fault
+
+import (
+	"strings"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+)
+
+// Class says what is to be done.
+type Class string
+
+// The classes.
+const (
+	// Transient errors pass: the object is tried again with backoff.
+	Transient Class = "Transient"
+	// Conflict says that somebody wrote the object first. The newer version starts a pass of its own.
+	Conflict Class = "Conflict"
+	// Gone says that the object, or what it belongs to, is not there any more.
+	Gone Class = "Gone"
+	// Waiting says that the API server will take the object once others are gone, as with a quota.
+	Waiting Class = "Waiting"
+	// Refused says that the API server will refuse the same object for ever.
+	Refused Class = "Refused"
+	// TooLarge says that the object cannot be stored, now or later.
+	TooLarge Class = "TooLarge"
+)
+
+// Of returns the class of an error that a write has met. Where the API server has no code for a cause, its words
+// decide: a quota is a kind of "forbidden", and etcd's limit an internal error.
+func Of(err error) Class {
+	switch {
+	case apierrors.IsConflict(err):
+		return Conflict
+	case apierrors.IsNotFound(err):
+		return Gone
+	case apierrors.IsRequestEntityTooLargeError(err), strings.Contains(err.Error(), "etcdserver: request is too large"):
+		return TooLarge
+	case apierrors.IsForbidden(err) && strings.Contains(err.Error(), "exceeded quota"):
+		return Waiting
+	case apierrors.IsInvalid(err), apierrors.IsForbidden(err), apierrors.IsBadRequest(err), apierrors.IsMethodNotSupported(err):
+		return Refused
+	default:
+		return Transient
+	}
+}
+
+// Retry returns the error of a status write if the object is to be tried again because of it, and nil if something else
+// starts the next pass, or none is needed.
+func Retry(err error) error {
+	if err == nil {
+		return nil
+	}
+	switch Of(err) {
+	case Conflict, Gone:
+		return nil
+	default:
+		return err
+	}
+}
