@@ -287,23 +287,34 @@ func TestInterrupted(t *testing.T) {
 
 // Steps that end within the grace are told as they ended, and nothing was interrupted.
 func TestEndInGrace(t *testing.T) {
-	p := newPod(t, 1)
+	const steps = 20
+	p := newPod(t, steps)
 	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
 	out, in := io.Pipe()
 	done := make(chan error, 1)
 	go func() {
 		err := emit.Run(ctx, in, p.options)
 		done <- errors.Join(err, in.Close())
 	}()
-	cancel()
-	p.end(0, frame.ReasonCancelled)
-	want := []frame.Record{
-		frame.Intro{Version: 1}, frame.Step{Name: "step-0", Reason: frame.ReasonCancelled}, frame.End{Steps: 1},
+	r := frame.NewReader(out, "n0nce", frame.Limits{})
+	next := func(want frame.Record) {
+		t.Helper()
+		got, err := r.Next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, got, forget); diff != "" {
+			t.Fatalf("-want +got:\n%s", diff)
+		}
 	}
-	if diff := cmp.Diff(want, read(t, out), forget); diff != "" {
-		t.Errorf("-want +got:\n%s", diff)
+	next(frame.Intro{Version: 1})
+	for i := range steps {
+		p.end(i, frame.ReasonCancelled)
+		next(frame.Step{Name: p.options.Steps[i], Reason: frame.ReasonCancelled})
 	}
-	if err := <-done; err != nil {
+	next(frame.End{Steps: steps})
+	if err := errors.Join(r.Rest(), <-done); err != nil {
 		t.Error(err)
 	}
 }
