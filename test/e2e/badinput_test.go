@@ -72,7 +72,7 @@ func TestBadRunsAreNamed(t *testing.T) {
 		"reserved volume": {
 			v1.TaskRunSpec{TaskSpec: &v1.TaskSpec{
 				Volumes: []corev1.Volume{{Name: "tekton-internal-x", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}}}, Steps: ok}},
-			[]string{v1.TaskRunReasonValidationFailed, "refused"}, []string{"tekton-internal-x"}},
+			[]string{v1.TaskRunReasonValidationFailed, "refused"}, []string{"volumes[0].name", "tekton-internal-"}},
 		"neither task nor reference": {
 			v1.TaskRunSpec{}, []string{v1.TaskRunReasonValidationFailed, "refused"}, []string{"taskRef", "taskSpec"}},
 		"unknown workspace": {
@@ -118,7 +118,7 @@ func (n *namespace) badPipelines(t *testing.T) {
 		"circle": {inline(v1.PipelineSpec{Tasks: []v1.PipelineTask{after("a", "b"), after("b", "a")}}), v1.PipelineRunReasonInvalidGraph, []string{"a", "b"}},
 		"unknown result": {inline(v1.PipelineSpec{Tasks: []v1.PipelineTask{embedded("a", ok),
 			embedded("b", ok, v1.Param{Name: "text", Value: v1.StringValue("$(tasks.a.results.nothing)")})}}),
-			v1.PipelineRunReasonInvalidTaskResultReference, []string{"nothing"}},
+			v1.PipelineRunReasonValidationFailed, []string{"tasks[1].params[0]", "nothing"}},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -169,7 +169,10 @@ func TestFlagsThatCannotBe(t *testing.T) {
 	})
 	for _, value := range []string{"ten", "0", "2000000", "-1", "1572864", "4096.5"} {
 		t.Run("max-result-size "+value+" means the default", func(t *testing.T) {
-			n.setFlags(t, map[string]any{flagMax: value})
+			out := n.mustKubectl(t, "patch", "cm", flagsMap, "--namespace", installation, "-p", `{"data":{"`+flagMax+`":"`+value+`"}}`)
+			if !hasLine(out, "warning:", flagMax, value, "4096") {
+				t.Errorf("who sets it is not warned: %s", out)
+			}
 			n.awaitFlags(t, v1.FeatureFlags{ResultExtractionMethod: sidecarLogs, MaxResultSize: 4096})
 			n.wantLogged(t, flagMax, value)
 			n.wantEvent(t, flagMax, value)
@@ -181,7 +184,7 @@ func TestFlagsThatCannotBe(t *testing.T) {
 // wantLogged waits until the controller has logged an error that holds the words.
 func (n *namespace) wantLogged(t *testing.T, words ...string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), promptness)
 	defer cancel()
 	err := poll(ctx, func(ctx context.Context) (bool, error) {
 		pods, err := n.kube.CoreV1().Pods(installation).List(ctx, metav1.ListOptions{})
@@ -203,7 +206,7 @@ func (n *namespace) wantLogged(t *testing.T, words ...string) {
 // wantEvent waits for a Warning about the ConfigMap that holds the words.
 func (n *namespace) wantEvent(t *testing.T, words ...string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), promptness)
 	defer cancel()
 	err := poll(ctx, func(ctx context.Context) (bool, error) {
 		events, err := n.kube.CoreV1().Events(installation).List(ctx, metav1.ListOptions{

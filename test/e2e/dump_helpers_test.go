@@ -85,7 +85,7 @@ func (n *namespace) dumpPods(ctx context.Context, t *testing.T, selector string)
 		pod := &pods.Items[i]
 		n.dumpObject(t, "Pod "+pod.Name, pod)
 		for _, container := range allContainers(pod) {
-			t.Logf("---- log of %s/%s\n%s", pod.Name, container, n.log(ctx, n.name, pod.Name, container))
+			t.Logf("---- log of %s/%s\n%s", pod.Name, container, shorten(n.log(ctx, n.name, pod.Name, container)))
 		}
 	}
 }
@@ -98,7 +98,7 @@ func (n *namespace) dumpController(ctx context.Context, t *testing.T) {
 		return
 	}
 	for _, pod := range pods.Items {
-		t.Logf("---- log of %s\n%s", pod.Name, n.log(ctx, installation, pod.Name, ""))
+		t.Logf("---- log of %s\n%s", pod.Name, shorten(n.log(ctx, installation, pod.Name, "")))
 	}
 }
 
@@ -125,7 +125,7 @@ func (n *namespace) log(ctx context.Context, space, pod, container string) strin
 	if err != nil {
 		return err.Error()
 	}
-	return shorten(string(text))
+	return string(text)
 }
 
 // shorten cuts every line to what a person can read.

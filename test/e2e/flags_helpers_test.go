@@ -62,20 +62,14 @@ func (c *cluster) restoreFlags(ctx context.Context, before map[string]string) er
 // useFlags sets the flags and waits until the controller goes by them.
 func (n *namespace) useFlags(t *testing.T, from string, limit int64) {
 	t.Helper()
-	n.setFlags(t, map[string]any{flagFrom: from, flagMax: fmt.Sprint(limit)})
+	if err := n.patchFlags(t.Context(), map[string]any{flagFrom: from, flagMax: fmt.Sprint(limit)}); err != nil {
+		t.Fatalf("cannot set feature flags to %s, %d: %v", from, limit, err)
+	}
 	n.awaitFlags(t, v1.FeatureFlags{ResultExtractionMethod: from, MaxResultSize: limit})
 }
 
-// setFlags sets the flags and does not wait.
-func (n *namespace) setFlags(t *testing.T, data map[string]any) {
-	t.Helper()
-	if err := n.patchFlags(t.Context(), data); err != nil {
-		t.Fatalf("cannot set feature flags %v: %v", data, err)
-	}
-}
-
 // awaitFlags waits until a run says that want is in force for it. It runs a Task without results, so that neither the
-// log permission nor a limit matters.
+// log permission nor a limit matters, and that passes any Pod Security standard.
 func (n *namespace) awaitFlags(t *testing.T, want v1.FeatureFlags) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -93,7 +87,9 @@ func (n *namespace) awaitFlags(t *testing.T, want v1.FeatureFlags) {
 
 // probe returns the flags that a new run starts with.
 func (n *namespace) probe(ctx context.Context) (v1.FeatureFlags, error) {
-	run := &v1.TaskRun{Spec: v1.TaskRunSpec{TaskSpec: &v1.TaskSpec{Steps: []v1.Step{script("none", "true")}}}}
+	step := script("none", "true")
+	step.SecurityContext = restricted()
+	run := &v1.TaskRun{Spec: v1.TaskRunSpec{TaskSpec: &v1.TaskSpec{Steps: []v1.Step{step}}}}
 	run.Namespace, run.GenerateName = n.name, "probe-"
 	if err := n.client.Create(ctx, run); err != nil {
 		return v1.FeatureFlags{}, fmt.Errorf("cannot create TaskRun: %w", err)

@@ -43,13 +43,15 @@ func TestKubectlShowsWhatAUserExpects(t *testing.T) {
 	n := newNamespace(t)
 	n.useFlags(t, sidecarLogs, 4096)
 	spec := v1.TaskSpec{
+		Params:  []v1.ParamSpec{{Name: "text"}},
 		Results: []v1.TaskResult{result("greeting", v1.TypeString)},
 		Steps: []v1.Step{
 			script("hello", `echo "on stdout"; echo "on stderr" >&2; printf hi > $(results.greeting.path)`),
-			{Name: "direct", Image: stepImage, Command: []string{"echo"}, Args: []string{"as it is: $$ $(HOME)"}},
+			{Name: "direct", Image: stepImage, Command: []string{"echo"}, Args: []string{"$(params.text)"}},
 		},
 	}
-	run := n.pipeline(t, v1.PipelineRunSpec{PipelineSpec: &v1.PipelineSpec{Tasks: []v1.PipelineTask{embedded("say", spec)}}})
+	run := n.pipeline(t, v1.PipelineRunSpec{PipelineSpec: &v1.PipelineSpec{Tasks: []v1.PipelineTask{
+		embedded("say", spec, v1.Param{Name: "text", Value: v1.StringValue("as it is: $$ $(HOME)")})}}})
 	wantSucceeded(t, run.Status.Condition())
 	good := n.child(t, run, "say")
 	bad := n.task(t, v1.TaskSpec{Steps: []v1.Step{script("broken", "exit 1")}})
@@ -88,7 +90,7 @@ func TestKubectlShowsWhatAUserExpects(t *testing.T) {
 			t.Errorf("the log of the step: %q", text)
 		}
 		if text, want := n.mustKubectl(t, "logs", good.Status.PodName, "-c", "step-direct"), "as it is: $$ $(HOME)\n"; text != want {
-			t.Errorf("arguments arrive as they are written: got %q, want %q", text, want)
+			t.Errorf("a param arrives in an argument as it was given: got %q, want %q", text, want)
 		}
 	})
 	t.Run("wait", func(t *testing.T) {

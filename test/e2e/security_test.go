@@ -41,6 +41,13 @@ func TestInjectedContainersAreRestricted(t *testing.T) {
 	}
 }
 
+// TestPodThatIsRefusedIsNamed shows that a run ends at once, and says why, when its own steps do not pass.
+func TestPodThatIsRefusedIsNamed(t *testing.T) {
+	n := newNamespace(t, "pod-security.kubernetes.io/enforce", "restricted")
+	run := n.task(t, v1.TaskSpec{Steps: []v1.Step{script("careless", "true")}})
+	wantFailed(t, run.Status.Condition(), v1.TaskRunReasonPodCreationFailed, "PodSecurity", "step-careless", "runAsNonRoot")
+}
+
 // TestSidecarOnlyWhereResultsAre shows that a Task without results pays nothing for the way that results take.
 func TestSidecarOnlyWhereResultsAre(t *testing.T) {
 	n := newNamespace(t)

@@ -29,7 +29,9 @@ const (
 	// stepImage is what every step of these tests runs in.
 	stepImage = "docker.io/library/busybox:1"
 	// patience is how long a test waits for one run. A run takes seconds; a machine may be busy.
-	patience = 3 * time.Minute
+	patience = 90 * time.Second
+	// promptness is how long a test waits for what follows from a change at once.
+	promptness = 20 * time.Second
 	// suiteLabel marks the namespaces of these tests.
 	suiteLabel = "sluice-e2e"
 )
@@ -108,6 +110,7 @@ func connect() (*cluster, error) {
 		return nil, fmt.Errorf("cannot load kubeconfig: %w", err)
 	}
 	config.QPS, config.Burst = 200, 400 // polling must not be what a test waits for
+	config.WarningHandler = rest.NoWarnings{}
 	if err := v1.AddToScheme(scheme.Scheme); err != nil {
 		return nil, err
 	}
