@@ -208,3 +208,23 @@ func TestWatchStops(t *testing.T) {
 		t.Log("the watcher woke for another reason") // a tick, at most once a second
 	}
 }
+
+// Where the kernel gives no watch, the watcher wakes all the same.
+func TestWatchWithoutEvents(t *testing.T) {
+	dir := t.TempDir()
+	var limit syscall.Rlimit
+	must(t, syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit))
+	none := limit
+	none.Cur = 0
+	must(t, syscall.Setrlimit(syscall.RLIMIT_NOFILE, &none))
+	w := rundir.Watch(dir)
+	must(t, syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit))
+	defer w.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	for range 3 {
+		if !w.Wait(ctx.Done()) {
+			t.Fatal("nothing woke the watcher")
+		}
+	}
+}
