@@ -1,6 +1,7 @@
 package taskrun
 
 import (
+	"math/rand/v2"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -119,4 +120,15 @@ func observation(change ...func(*Observation)) Observation {
 		f(&obs)
 	}
 	return obs
+}
+
+// noise is text that compression does not make small.
+func noise(n int) string {
+	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+	random := rand.New(rand.NewPCG(1, 2))
+	b := make([]byte, n)
+	for i := range b {
+		b[i] = alphabet[random.IntN(len(alphabet))]
+	}
+	return string(b)
 }

@@ -26,7 +26,12 @@ func fromMessages(steps []corev1.ContainerStatus, spec *v1.TaskSpec) collect.Pro
 			message = termination.Message{}
 		}
 		set.Steps = append(set.Steps, recordOf(status, message.Step))
-		set.Problems = append(set.Problems, message.Problems...)
+		for _, p := range message.Problems {
+			if p.Kind == frame.OverBudget {
+				p.Detail = status.Name // whose message it is, for the user
+			}
+			set.Problems = append(set.Problems, p)
+		}
 		for _, removed := range message.Removed {
 			delete(latest, removed)
 		}

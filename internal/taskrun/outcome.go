@@ -167,14 +167,18 @@ func problem(p frame.Problem) (reason, message string) {
 	if p.Detail != "" {
 		detail = ": " + p.Detail
 	}
-	switch p.Kind {
+	switch p.Kind { //nolint:exhaustive // the others share what there is to say
 	case frame.TooLarge:
 		return v1.TaskRunReasonResultTooLarge, fmt.Sprintf("result %q has %d bytes, more than the limit of %d%s; "+
 			"raise max-result-size in ConfigMap feature-flags (with results-from: sidecar-logs up to %d)",
 			p.Result, p.Size, p.Limit, detail, results.ObjectLimit-1)
+	case frame.OverBudget:
+		return v1.TaskRunReasonResultTooLarge, fmt.Sprintf("the results of %q need %d bytes in its termination message, more than "+
+			"the limit of %d; result %q takes most of them; set results-from: sidecar-logs in ConfigMap feature-flags",
+			p.Detail, p.Size, p.Limit, p.Result)
 	case frame.TotalTooLarge:
-		return v1.TaskRunReasonResultTooLarge, fmt.Sprintf("result %q, of %d bytes, brings all results together over %d bytes, "+
-			"which is what one object can hold%s; hand large data on through a workspace", p.Result, p.Size, p.Limit, detail)
+		return v1.TaskRunReasonResultTooLarge, fmt.Sprintf("with result %q all results together have %d bytes, more than the %d "+
+			"that one object can hold%s; hand large data on through a workspace", p.Result, p.Size, p.Limit, detail)
 	case frame.NotUTF8:
 		return v1.TaskRunReasonResultNotUTF8, fmt.Sprintf("result %q is not valid UTF-8, which the API cannot hold unchanged%s; "+
 			"encode it in the step, for example with base64", p.Result, detail)

@@ -49,6 +49,8 @@ func TestOutcomeOfCollected(t *testing.T) {
 		"TooLarge": {"over the limit: named with size, limit and flag, the others kept", collect.Set{Steps: good, Results: []frame.Result{value("images", "array", `["a","b"]`)},
 			Problems: []frame.Problem{{Result: "digest", Kind: frame.TooLarge, Size: 5000, Limit: 4096}}}, nil,
 			metav1.ConditionFalse, v1.TaskRunReasonResultTooLarge, []string{`result "digest" has 5000 bytes`, "4096", "max-result-size"}, []v1.TaskRunResult{images}},
+		"OverBudget": {"termination messages: step, result, and the way out", collect.Set{Steps: good, Problems: []frame.Problem{{Result: "digest", Kind: frame.OverBudget, Size: 5000, Limit: 4096, Detail: "step-one"}}}, nil,
+			metav1.ConditionFalse, v1.TaskRunReasonResultTooLarge, []string{`"step-one" need 5000 bytes`, `"digest"`, "results-from: sidecar-logs"}, nil},
 		"NotUTF8": {"bytes that the API cannot hold are not altered", collect.Set{Steps: good, Problems: []frame.Problem{{Result: "digest", Kind: frame.NotUTF8}}}, nil,
 			metav1.ConditionFalse, v1.TaskRunReasonResultNotUTF8, []string{`result "digest" is not valid UTF-8`}, nil},
 		"Symlink": {"what is no plain file is named", collect.Set{Steps: good, Problems: []frame.Problem{{Result: "digest", Kind: frame.NotRegular, Detail: "symbolic link"}}}, nil,
@@ -128,11 +130,12 @@ func TestFromMessages(t *testing.T) {
 		steps   []frame.Reason
 		gaveUp  bool
 	}{
-		"Both":      {"each step brings its own", []corev1.ContainerState{terminated(0, record(0, value("digest", "", "d"))), terminated(0, record(0, value("images", "", "[]")))}, []string{"digest=d", "images=[]"}, []frame.Reason{frame.ReasonCompleted, frame.ReasonCompleted}, false},
-		"Replaced":  {"the later step's value is what the file holds", []corev1.ContainerState{terminated(0, record(0, value("digest", "", "old"))), terminated(0, record(0, value("digest", "", "new")))}, []string{"digest=new"}, []frame.Reason{frame.ReasonCompleted, frame.ReasonCompleted}, false},
-		"Lost":      {"a step without a record ended as its container did", []corev1.ContainerState{terminated(137, ""), terminated(1, record(1))}, nil, []frame.Reason{frame.ReasonLost, frame.ReasonError}, false},
-		"Foreign":   {"results that the task does not declare are no results", []corev1.ContainerState{terminated(0, record(0, value("other", "", "x"))), terminated(0, record(0))}, nil, []frame.Reason{frame.ReasonCompleted, frame.ReasonCompleted}, false},
-		"Truncated": {"a message that the kubelet cut is refused, never half a result", []corev1.ContainerState{terminated(0, record(0, value("digest", "", "d"))[:20]), terminated(0, record(0))}, nil, nil, true},
+		"Both":       {"each step brings its own", []corev1.ContainerState{terminated(0, record(0, value("digest", "", "d"))), terminated(0, record(0, value("images", "", "[]")))}, []string{"digest=d", "images=[]"}, []frame.Reason{frame.ReasonCompleted, frame.ReasonCompleted}, false},
+		"Replaced":   {"the later step's value is what the file holds", []corev1.ContainerState{terminated(0, record(0, value("digest", "", "old"))), terminated(0, record(0, value("digest", "", "new")))}, []string{"digest=new"}, []frame.Reason{frame.ReasonCompleted, frame.ReasonCompleted}, false},
+		"Lost":       {"a step without a record ended as its container did", []corev1.ContainerState{terminated(137, ""), terminated(1, record(1))}, nil, []frame.Reason{frame.ReasonLost, frame.ReasonError}, false},
+		"OverBudget": {"a step whose results do not fit its message brings a problem, and no result", []corev1.ContainerState{terminated(0, record(0, value("digest", "", noise(5000)))), terminated(0, record(0))}, nil, []frame.Reason{frame.ReasonCompleted, frame.ReasonCompleted}, false},
+		"Foreign":    {"results that the task does not declare are no results", []corev1.ContainerState{terminated(0, record(0, value("other", "", "x"))), terminated(0, record(0))}, nil, []frame.Reason{frame.ReasonCompleted, frame.ReasonCompleted}, false},
+		"Truncated":  {"a message that the kubelet cut is refused, never half a result", []corev1.ContainerState{terminated(0, record(0, value("digest", "", "d"))[:20]), terminated(0, record(0))}, nil, nil, true},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -42,7 +42,7 @@ func statusFor(tr *v1.TaskRun, state State, obs Observation, effect Effect) v1.T
 	if p != nil {
 		status.PodName = p.Name
 	}
-	if effect.Pod != nil {
+	if status.Provenance == nil {
 		status.Provenance = &v1.Provenance{FeatureFlags: &v1.FeatureFlags{
 			ResultExtractionMethod: string(obs.Config.Flags.ResultsFrom),
 			MaxResultSize:          obs.Config.Flags.MaxResultSize,

@@ -270,7 +270,7 @@ func TestTerminationBudget(t *testing.T) {
 	p.recorded(0, 0, frame.ReasonCompleted)
 	got, err := termination.ParseMessage([]byte(p.read("message")))
 	want := termination.Message{
-		Step: frame.Step{Reason: frame.ReasonCompleted}, Problems: []frame.Problem{{Result: "large", Kind: frame.TooLarge, Limit: 1365}},
+		Step: frame.Step{Reason: frame.ReasonCompleted}, Problems: []frame.Problem{{Result: "large", Kind: frame.OverBudget, Limit: 1365}},
 	}
 	ignoreSize := cmpopts.IgnoreFields(frame.Problem{}, "Size")
 	if diff := cmp.Diff(want, got, forget, ignoreSize); err != nil || diff != "" {

@@ -133,6 +133,9 @@ type ProblemKind string
 const (
 	// TooLarge: the value has more bytes than one result may have.
 	TooLarge ProblemKind = "TooLarge"
+	// OverBudget: the results of one step do not fit its container's termination message; this is the one that takes
+	// most of it. Size is what the message would have taken. A results stream has no such problem.
+	OverBudget ProblemKind = "OverBudget"
 	// TotalTooLarge: the value would bring the sum of all results over what they may have together.
 	TotalTooLarge ProblemKind = "TotalTooLarge"
 	// NotUTF8: the value is not valid UTF-8, so that no API string can hold it.

@@ -44,7 +44,7 @@ type Message struct {
 
 // EncodeMessage returns m in at most budget bytes, without texts for people and what the container's status says as
 // well if only that fits. Results that do not fit even so are not dropped in silence: the message then has no result,
-// and a problem of the kind frame.TooLarge that names the largest one, with the bytes that the message would have
+// and a problem of the kind frame.OverBudget that names the largest one, with the bytes that the message would have
 // needed as size, and budget as limit. Such a message takes at most ProblemBytes, also when budget is less. A result
 // that is not UTF-8 becomes a problem likewise.
 func EncodeMessage(m Message, budget int) ([]byte, error) {
@@ -131,7 +131,7 @@ func (m Message) bare() Message {
 
 // overBudget is the message that tells of results that do not fit: how the step ended, and one problem.
 func (m Message) overBudget(over *OverBudgetError) ([]byte, error) {
-	p := frame.Problem{Result: over.Result, Kind: frame.TooLarge, Size: int64(over.Size), Limit: int64(over.Budget)}
+	p := frame.Problem{Result: over.Result, Kind: frame.OverBudget, Size: int64(over.Size), Limit: int64(over.Budget)}
 	switch {
 	case len(m.Problems) > 0:
 		// What was wrong already is nearer to the cause than its not fitting.
