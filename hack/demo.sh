@@ -11,7 +11,7 @@ set -euo pipefail
 cd "$root"
 export PATH="$root/bin:$PATH"
 
-readonly steps=8 namespace=default log=.cache/demo/build.log
+readonly steps=8 log=.cache/demo/build.log
 readonly example=examples/sbom-pipeline
 cluster=(${LOCALKUBE_DIR:+--dir "$LOCALKUBE_DIR"})
 began=$SECONDS step=0 child='' started='' restore=''
@@ -33,7 +33,22 @@ headline() {
 # show prints a command as a person would type it, and runs it.
 show() {
 	printf '  $ %s\n' "$(typed "$@")"
-	"$@" 2>&1 | sed 's/^/  /'
+	"$@" 2>&1 | indent
+}
+
+# indent moves lines to the right, but not empty ones.
+indent() { sed 's/^./  &/'; }
+
+# patiently runs a command that may take a while in the background, so that a signal is acted on at once.
+patiently() {
+	local status=0
+	set -m
+	{ "$@" 2>&1 | indent; } &
+	child=$!
+	set +m
+	wait "$child" || status=$?
+	child=''
+	return "$status"
 }
 
 # typed quotes what the shell would take apart.
@@ -46,11 +61,13 @@ typed() {
 	printf '%s' "$line"
 }
 
-# work runs a command whose output goes to the log, and tells every so often that it goes on. The command gets a process
-# group of its own, so that everything it started can be ended with it.
+# work WHAT EXPECTED COMMAND… runs a command whose output goes to the log, and tells every so often that it goes on.
+# EXPECTED is what it takes the first time, in seconds. The command gets a process group of its own, so that everything it
+# started can be ended with it.
 work() {
-	local what=$1 start=$SECONDS told=0
-	shift
+	local what=$1 expected=$2 start=$SECONDS told=0 of=''
+	shift 2
+	((expected < 60)) || of=" of about $(clock "$expected")"
 	printf -- '--- %s: %s\n' "$what" "$*" >>"$log"
 	local from
 	from=$(wc -l <"$log")
@@ -61,10 +78,10 @@ work() {
 	while kill -0 "$child" 2>/dev/null; do
 		wait_a_second
 		if [ -n "$terminal" ]; then
-			printf '\r  %s … %s  ' "$what" "$(clock $((SECONDS - start)))"
+			printf '\r  %s … %s%s ' "$what" "$(clock $((SECONDS - start)))" "$of"
 		elif ((SECONDS - start >= told + 30)); then
 			told=$((SECONDS - start))
-			printf '  %s … %s\n' "$what" "$(clock $told)"
+			printf '  %s … %s%s\n' "$what" "$(clock $told)" "$of"
 		fi
 	done
 	local status=0
@@ -110,7 +127,7 @@ up() {
 		printf '  the cluster is up already\n'
 	else
 		started=yes
-		work 'starting the cluster' localkube up "${cluster[@]}" ${LOCALKUBE_API_PORT:+--api-port "$LOCALKUBE_API_PORT"}
+		work 'starting the cluster' 10 localkube up "${cluster[@]}" ${LOCALKUBE_API_PORT:+--api-port "$LOCALKUBE_API_PORT"}
 	fi
 	KUBECONFIG=$(localkube kubeconfig --path "${cluster[@]}")
 	export KUBECONFIG
@@ -122,16 +139,21 @@ modules() {
 	local folders table=.cache/demo/modules.tsv
 	folders=$(git ls-files --cached --others --exclude-standard -- 'go.mod' '*/go.mod' | xargs -n 1 dirname)
 	# shellcheck disable=SC2086 # one word for each folder
-	go run ./hack/demo/modules $folders >"$table"
-	kubectl create configmap sbom-modules -n "$namespace" --from-file="$table" --dry-run=client -o yaml |
-		kubectl apply --server-side --force-conflicts -f - | sed 's/^/  /'
-	printf '  %s modules of %s go.mod files\n' "$(wc -l <"$table")" "$(wc -w <<<"$folders")"
+	bin/demo-modules $folders >"$table"
+	kubectl create configmap sbom-modules --from-file="$table" --dry-run=client -o yaml |
+		kubectl apply --server-side --force-conflicts -f - | indent
+	printf '  it names the %s Go modules that this project and its tools are built from\n' "$(wc -l <"$table")"
+}
+
+build_demo() {
+	go build -o bin/demo-show ./hack/demo/show
+	go build -o bin/demo-modules ./hack/demo/modules
 }
 
 # start creates a run of the pipeline and sets run to its name.
 start() {
 	printf '  $ %s\n' "kubectl create -f $example/pipelinerun.yaml"
-	run=$(kubectl create -n "$namespace" -f "$example/pipelinerun.yaml" -o name)
+	run=$(kubectl create -f "$example/pipelinerun.yaml" -o name)
 	printf '  %s created\n' "$run"
 	run=${run#*/}
 }
@@ -139,27 +161,27 @@ start() {
 # table prints the log of the last task.
 table() {
 	local pod
-	pod=$(kubectl get taskruns -n "$namespace" -l "tekton.dev/pipelineRun=$1,tekton.dev/pipelineTask=report" -o 'jsonpath={.items[0].status.podName}')
+	pod=$(kubectl get taskruns -l "tekton.dev/pipelineRun=$1,tekton.dev/pipelineTask=report" -o 'jsonpath={.items[0].status.podName}')
 	printf '\n'
-	show kubectl logs -n "$namespace" "$pod" -c step-print
+	show kubectl logs "$pod" -c step-print
 }
 
 mkdir -p "$(dirname "$log")"
 : >"$log"
 
 headline 'Checking what this machine needs'
-work 'checking and installing' hack/install-deps.sh
+work 'checking and installing' 30 hack/install-deps.sh
 
 headline 'Building Kubernetes' 'the first time about 7 minutes on two cores; later nothing'
-work 'building localkube, containerd and kubectl' hack/build-localkube.sh
+work 'building localkube, containerd and kubectl' 450 hack/build-localkube.sh
 
 headline 'Starting a cluster on this machine'
 up
 
 headline 'Building Sluice and putting it on the cluster' 'the first time about 2 minutes'
-work 'building images and deploying' hack/deploy.sh
-work 'building the demo' go build -o bin/demo-show ./hack/demo/show
-work 'making the image that the steps run in' hack/images/busybox.sh "${cluster[@]}"
+work 'building images and deploying' 120 hack/deploy.sh
+work 'building the demo' 10 build_demo
+work 'making the image that the steps run in' 10 hack/images/busybox.sh "${cluster[@]}"
 
 headline 'Switching large results on' 'these lines do the same on any cluster'
 show kubectl patch cm feature-flags -n tekton-pipelines -p '{"data":{"results-from":"sidecar-logs"}}'
@@ -167,10 +189,10 @@ show kubectl apply -f config/enable-log-access-to-controller/
 show kubectl patch cm feature-flags -n tekton-pipelines -p '{"data":{"max-result-size":"1000000"}}'
 
 headline 'Running a pipeline with large results'
-show kubectl apply -n "$namespace" -f "$example/task-make-sbom.yaml" -f "$example/task-check-sbom.yaml" -f "$example/task-report.yaml" -f "$example/pipeline.yaml"
+show kubectl apply -f "$example/task-make-sbom.yaml" -f "$example/task-check-sbom.yaml" -f "$example/task-report.yaml" -f "$example/pipeline.yaml"
 modules
 start
-demo-show --namespace "$namespace" "$run" | sed 's/^/  /'
+patiently demo-show "$run"
 table "$run"
 
 headline 'The same with termination messages' 'the default of results-from; this run has to fail, and to say why'
@@ -178,7 +200,7 @@ restore='{"data":{"results-from":"sidecar-logs"}}'
 show kubectl patch cm feature-flags -n tekton-pipelines -p '{"data":{"results-from":"termination-message"}}'
 good=$run
 start
-demo-show --namespace "$namespace" --want-failure "$run" | sed 's/^/  /'
+patiently demo-show --want-failure "$run"
 show kubectl patch cm feature-flags -n tekton-pipelines -p "$restore"
 restore=''
 

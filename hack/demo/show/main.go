@@ -76,7 +76,8 @@ func success(ctx context.Context, w io.Writer, c client.Client, run *v1.Pipeline
 	if err := report.Results(w, tasks); err != nil {
 		return err
 	}
-	fmt.Fprintln(w)
+	fmt.Fprintf(w, "\nresult make.sbom has the digest that the step of task make computed, and that the script of task check,\n"+
+		"with the whole document in it, computed again:\n%s\n\n", report.DocumentDigest(tasks))
 	return report.Objects(w, run, size, tasks)
 }
 

@@ -98,12 +98,7 @@ func Check(run *v1.PipelineRun, tasks []Task) []string {
 	if c := run.Status.Condition(); c == nil || c.Reason != v1.PipelineRunReasonSucceeded {
 		return []string{"the pipeline did not succeed"}
 	}
-	values := map[string]v1.Value{}
-	for _, task := range tasks {
-		for _, r := range task.Run.Status.Results {
-			values[task.Name+"."+r.Name] = r.Value
-		}
-	}
+	values := valuesOf(tasks)
 	var wrong []string
 	equal := func(what, got, want string) {
 		if got != want {
@@ -118,6 +113,20 @@ func Check(run *v1.PipelineRun, tasks []Task) []string {
 		wrong = append(wrong, "result check.licences is not there")
 	}
 	return wrong
+}
+
+// DocumentDigest returns the digest of the document that the example pipeline made.
+func DocumentDigest(tasks []Task) string { return Digest([]byte(valuesOf(tasks)["make.sbom"].String)) }
+
+// valuesOf returns all results by task and name, as in "make.sbom".
+func valuesOf(tasks []Task) map[string]v1.Value {
+	values := map[string]v1.Value{}
+	for _, task := range tasks {
+		for _, r := range task.Run.Status.Results {
+			values[task.Name+"."+r.Name] = r.Value
+		}
+	}
+	return values
 }
 
 // Bytes returns what the size and digest of a value are about: a string's bytes, and the compact JSON of an array or an
