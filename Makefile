@@ -15,7 +15,7 @@ demo: ## Show it: a Kubernetes on this machine, Sluice in it, and a pipeline wit
 	@hack/demo.sh
 
 down: ## Take the demo's cluster down, with everything that it had
-	@if [ -x bin/localkube ]; then bin/localkube down; else echo "nothing is up: bin/localkube was never built"; fi
+	@if [ -x bin/localkube ]; then bin/localkube down $${LOCALKUBE_DIR:+--dir "$$LOCALKUBE_DIR"}; else echo "nothing is up: bin/localkube was never built"; fi
 
 deploy: ## Deploy to the cluster of the current kubeconfig; KO_DOCKER_REPO says where images go
 	@hack/deploy.sh

@@ -8,8 +8,9 @@ cd "$root"
 
 build() {
 	local name=$1 module=$2 package=$3
-	local want have=""
-	want=$(cat "$module/go.mod" "$module/go.sum" $(find "$module/$name" tools/internal -name '*.go' 2>/dev/null | sort) <(go version) | sha256sum)
+	local want have="" sources=()
+	[ ! -d "$module/$name" ] || mapfile -t sources < <(find "$module/$name" "$module/internal" -name '*.go' | sort)
+	want=$(cat "$module/go.mod" "$module/go.sum" "${sources[@]}" <(go version) | sha256sum)
 	[ ! -x "bin/tools/$name" ] || have=$(cat "bin/tools/.$name" 2>/dev/null || true)
 	[ "$want" != "$have" ] || return 0
 	say "building $name"

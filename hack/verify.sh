@@ -13,6 +13,7 @@ check() {
 	shift 2
 	if "$@" >"$scratch/out" 2>&1; then
 		printf 'ok    %s\n' "$what"
+		sed -n 's/^.* of [0-9]* bytes.*$/      &/p' "$scratch/out"
 	else
 		failed=1
 		printf 'FAIL  %s\n' "$what"
