@@ -7,7 +7,7 @@ cd "$root"
 out=${1:-config/crd/bases}
 deepcopy=${2:-api/v1}
 
-hack/tool.sh controller-gen crdstrict
+hack/tool.sh controller-gen crdfinish
 mkdir -p "$out" "$deepcopy"
 bin/tools/controller-gen object "output:object:dir=$deepcopy" crd "output:crd:dir=$out" paths=./api/...
-bin/tools/crdstrict "$out"/*.yaml
+bin/tools/crdfinish "$out"/*.yaml

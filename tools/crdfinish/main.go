@@ -1,7 +1,7 @@
-// Crdstrict narrows generated CRDs where the schema that controller-gen knows for a Kubernetes type admits values which
-// that type cannot decode. Such an object would be stored, and would then stop every client that watches its kind.
+// Crdfinish finishes what controller-gen generated: it narrows schemas that admit what does not decode, and joins the
+// lines of descriptions.
 //
-//	crdstrict FILE…
+//	crdfinish FILE…
 //
 // rewrites the files in place.
 package main
@@ -31,7 +31,8 @@ func rewrite(file string) error {
 	if err := yaml.Unmarshal(data, &crd); err != nil {
 		return fmt.Errorf("cannot decode CRD %q: %w", file, err)
 	}
-	narrow(crd)
+	each(crd, narrow)
+	each(crd, join)
 	out, err := yaml.Marshal(crd)
 	if err != nil {
 		return fmt.Errorf("cannot encode CRD %q: %w", file, err)
@@ -40,4 +41,19 @@ func rewrite(file string) error {
 		return fmt.Errorf("cannot write the CRD: %w", err)
 	}
 	return nil
+}
+
+// each calls change for every object in node.
+func each(node any, change func(map[string]any)) {
+	switch n := node.(type) {
+	case map[string]any:
+		change(n)
+		for _, child := range n {
+			each(child, change)
+		}
+	case []any:
+		for _, child := range n {
+			each(child, change)
+		}
+	}
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"reflect"
 	"regexp"
+	"strings"
 	"testing"
 
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -34,7 +35,7 @@ func TestNarrow(t *testing.T) {
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			narrow(tc.in)
+			each(tc.in, narrow)
 			if !reflect.DeepEqual(tc.in, tc.want) {
 				t.Errorf("%s\nnarrow(): got %v, want %v", tc.reason, tc.in, tc.want)
 			}
@@ -56,5 +57,39 @@ func TestQuantityPattern(t *testing.T) {
 		if pattern.MatchString(s) {
 			t.Errorf("%q must be refused", s)
 		}
+	}
+}
+
+func TestJoin(t *testing.T) {
+	cases := map[string]struct {
+		reason string
+		in     []string
+		want   []string
+	}{
+		"Prose": {
+			reason: "The reader's terminal breaks lines, not the source's margin.",
+			in:     []string{"one", "two", "", "three", "four"},
+			want:   []string{"one two", "", "three four"},
+		},
+		"List": {
+			reason: "The items of a list would run together.",
+			in:     []string{"Values are:", "- a", "- b", "", "And", "more."},
+			want:   []string{"Values are:", "- a", "- b", "", "And more."},
+		},
+		"Indented": {
+			reason: "What is indented is meant as it stands.",
+			in:     []string{"An example:", "\tx: y"},
+			want:   []string{"An example:", "\tx: y"},
+		},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			schema := map[string]any{"properties": map[string]any{"a": map[string]any{"description": strings.Join(tc.in, "\n")}}}
+			each(schema, join)
+			want := map[string]any{"properties": map[string]any{"a": map[string]any{"description": strings.Join(tc.want, "\n")}}}
+			if !reflect.DeepEqual(schema, want) {
+				t.Errorf("%s\njoin(): got %v, want %v", tc.reason, schema, want)
+			}
+		})
 	}
 }
