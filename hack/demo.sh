@@ -37,7 +37,7 @@ show() {
 }
 
 # indent moves lines to the right, but not empty ones.
-indent() { sed 's/^./  &/'; }
+indent() { sed -u 's/^./  &/'; }
 
 # patiently runs a command that may take a while in the background, so that a signal is acted on at once.
 patiently() {
