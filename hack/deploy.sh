@@ -16,10 +16,9 @@ if [ -z "${KO_DOCKER_REPO:-}" ]; then
 	[ -z "$registry" ] || export KO_DOCKER_REPO="$registry/sluice"
 fi
 
-hack/tool.sh kustomize
 manifests=$(mktemp)
 trap 'rm -f "$manifests"' EXIT
-bin/tools/kustomize build config/core | hack/images.sh resolve >"$manifests"
+"$KUBECTL" kustomize config/core | hack/images.sh resolve >"$manifests"
 
 say "applying config/core"
 # What config/core says is ours; a cluster's own changes belong into an overlay.

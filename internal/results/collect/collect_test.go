@@ -47,7 +47,7 @@ func whole(t *testing.T) []byte {
 
 func TestRead(t *testing.T) {
 	log := append([]byte("noise of somebody else\n"), whole(t)...)
-	got, err := Read(bytes.NewReader(log), want())
+	got, err := ReadFinished(bytes.NewReader(log), want())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,6 +76,7 @@ func TestReadRefuses(t *testing.T) {
 		"WrongType": {"the type is the declared one", stream(t, func(w *frame.Writer) error {
 			return w.Result(frame.Result{Name: "a", Type: "array", Value: []byte("[]")})
 		}), ErrUnexpected},
+		"Trailing": {"a log that goes on after its end was written by somebody else, too", append(whole(t), whole(t)...), frame.ErrTrailing},
 		"Twice": {"a second value must not replace the first", stream(t, func(w *frame.Writer) error {
 			return errors.Join(w.Result(frame.Result{Name: "a", Type: "string"}), w.Result(frame.Result{Name: "a", Type: "string"}))
 		}), ErrUnexpected},
@@ -85,7 +86,7 @@ func TestReadRefuses(t *testing.T) {
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			set, err := Read(bytes.NewReader(tc.log), want())
+			set, err := ReadFinished(bytes.NewReader(tc.log), want())
 			if !errors.Is(err, tc.want) || set != nil {
 				t.Errorf("%s: want %v and no set, got %v, %+v", tc.reason, tc.want, err, set)
 			}
@@ -147,12 +148,13 @@ func TestCollector(t *testing.T) {
 		ended    bool
 		want     error // nil: a whole set
 	}{
-		"Follows":              {"the first attempt on a running container follows", []func(Log) (io.ReadCloser, error){text(whole(t))}, false, nil},
-		"RetriesTransport":     {"403, 404, 500 and time-outs pass", []func(Log) (io.ReadCloser, error){failing(unreachable), failing(unreachable), text(whole(t))}, true, nil},
-		"RetriesCut":           {"a stream that broke is read again, whole", []func(Log) (io.ReadCloser, error){text(whole(t)[:40]), text(whole(t))}, true, nil},
-		"GivesUpAtDeadline":    {"what does not pass ends with its last error", []func(Log) (io.ReadCloser, error){failing(unreachable)}, true, unreachable},
-		"IncompleteForEver":    {"log read before the sidecar had printed (#8028): never green and empty", []func(Log) (io.ReadCloser, error){text(nil)}, true, frame.ErrIncomplete},
-		"DamagedGivesUpAtOnce": {"a damaged log that is finished does not mend", []func(Log) (io.ReadCloser, error){text(damaged)}, true, frame.ErrDigest},
+		"Follows":           {"the first attempt on a running container follows", []func(Log) (io.ReadCloser, error){text(whole(t))}, false, nil},
+		"RetriesTransport":  {"403, 404, 500 and time-outs pass", []func(Log) (io.ReadCloser, error){failing(unreachable), failing(unreachable), text(whole(t))}, true, nil},
+		"RetriesCut":        {"a stream that broke is read again, whole", []func(Log) (io.ReadCloser, error){text(whole(t)[:40]), text(whole(t))}, true, nil},
+		"RotatedWhileRead":  {"a damage that is gone at the next read was none", []func(Log) (io.ReadCloser, error){text(damaged), text(whole(t))}, true, nil},
+		"GivesUpAtDeadline": {"what does not pass ends with its last error", []func(Log) (io.ReadCloser, error){failing(unreachable)}, true, unreachable},
+		"IncompleteForEver": {"log read before the sidecar had printed (#8028): never green and empty", []func(Log) (io.ReadCloser, error){text(nil)}, true, frame.ErrIncomplete},
+		"DamagedGivesUp":    {"a damaged log that is finished does not mend", []func(Log) (io.ReadCloser, error){text(damaged)}, true, frame.ErrDigest},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -242,7 +244,7 @@ func TestForgetStops(t *testing.T) {
 // TestHostileLogIsBounded: #8901-like peers read whole lines of 64 MiB; here a log costs what its limits allow.
 func TestHostileLogIsBounded(t *testing.T) {
 	endless := io.LimitReader(strings.NewReader(strings.Repeat("x", 1<<20)), 1<<20)
-	if _, err := Read(io.MultiReader(endless, endless), want()); !errors.Is(err, frame.ErrIncomplete) {
+	if _, err := ReadFinished(io.MultiReader(endless, endless), want()); !errors.Is(err, frame.ErrIncomplete) {
 		t.Errorf("a megabyte without a newline is one foreign line, got %v", err)
 	}
 }

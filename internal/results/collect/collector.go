@@ -39,6 +39,10 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
+// maxDamaged is how often a finished log is read that is whole and wrong. Once could be a log that was rotated while it
+// was read.
+const maxDamaged = 2
+
 // Target is a pod whose results are wanted.
 type Target struct {
 	// Key tells targets apart: the UID of the TaskRun that the results belong to. It is known also when the pod is gone.
@@ -152,12 +156,16 @@ func (c *Collector) run(ctx context.Context, t *task) {
 	var deadline <-chan time.Time
 	ended := t.kick // nil once its closing was seen
 	backoff := c.options.Backoff
+	damaged := 0
 	for {
 		set, err := c.attempt(ctx, t)
 		if ctx.Err() != nil {
 			return
 		}
-		gaveUp := err != nil && ended == nil && final(err)
+		if ended == nil && final(err) {
+			damaged++
+		}
+		gaveUp := damaged >= maxDamaged
 		c.record(t, Progress{Set: set, Err: err, GaveUp: gaveUp})
 		if err == nil || gaveUp {
 			return
@@ -194,7 +202,10 @@ func (c *Collector) attempt(ctx context.Context, t *task) (*Set, error) {
 	}
 	// The connection is of no use any more, whatever closing it says.
 	defer func() { _ = log.Close() }()
-	return Read(log, t.target.Want)
+	if follow {
+		return ReadFollowed(log, t.target.Want)
+	}
+	return ReadFinished(log, t.target.Want)
 }
 
 // slot waits for the right to read: at once where a follower is free, else when the container has ended.

@@ -34,15 +34,32 @@ type Want struct {
 // ErrUnexpected says that the stream is whole, but speaks of results that the task does not declare, or twice of one.
 var ErrUnexpected = errors.New("the results stream does not match the task")
 
-// Read reads one stream whole. On a log that is being followed it returns with the end record, without waiting for
+// ReadFinished reads one stream from the log of a container that has ended, to the end of the log: nothing may come
+// after the end record. The errors are those of the package frame, and ErrUnexpected.
+func ReadFinished(log io.Reader, want Want) (*Set, error) {
+	reader := frame.NewReader(log, want.Nonce, frame.Limits{})
+	set, err := read(reader, want)
+	if err != nil {
+		return nil, err
+	}
+	if err := reader.Rest(); err != nil {
+		return nil, err
+	}
+	return set, nil
+}
+
+// ReadFollowed reads one stream from a log that is being followed. It returns with the end record, without waiting for
 // the log to end. The errors are those of the package frame, and ErrUnexpected.
-func Read(log io.Reader, want Want) (*Set, error) {
+func ReadFollowed(log io.Reader, want Want) (*Set, error) {
+	return read(frame.NewReader(log, want.Nonce, frame.Limits{}), want)
+}
+
+func read(reader *frame.Reader, want Want) (*Set, error) {
 	declared := make(map[string]string, len(want.Results))
 	for _, d := range want.Results {
 		declared[d.Name] = d.Type
 	}
 	set := &Set{}
-	reader := frame.NewReader(log, want.Nonce, frame.Limits{})
 	for {
 		record, err := reader.Next()
 		if err != nil {
