@@ -118,7 +118,7 @@ func (n *namespace) badPipelines(t *testing.T) {
 		"circle": {inline(v1.PipelineSpec{Tasks: []v1.PipelineTask{after("a", "b"), after("b", "a")}}), v1.PipelineRunReasonInvalidGraph, []string{"a", "b"}},
 		"unknown result": {inline(v1.PipelineSpec{Tasks: []v1.PipelineTask{embedded("a", ok),
 			embedded("b", ok, v1.Param{Name: "text", Value: v1.StringValue("$(tasks.a.results.nothing)")})}}),
-			v1.PipelineRunReasonValidationFailed, []string{"tasks[1].params[0]", "nothing"}},
+			v1.PipelineRunReasonInvalidTaskResultReference, []string{"tasks[1].params[0]", "nothing"}},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

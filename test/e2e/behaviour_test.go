@@ -6,9 +6,12 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/test/e2e/content"
@@ -45,6 +48,11 @@ func behaviour(t *testing.T, n *namespace) {
 		"a result that nobody may read arrives":           private,
 		"twelve steps of 450 bytes each":                  twelveSteps,
 		"a step that is killed ends the run at once":      killed,
+		"a step that runs out of memory is named":         outOfMemory,
+		"a run that takes too long is stopped":            timedOut,
+		"an image that cannot be pulled is named":         unpullable,
+		"a sidecar that ends early does not matter":       sidecarEnds("exit 0"),
+		"a sidecar that fails does not hold the run":      sidecarEnds("exit 1"),
 		"a later step reads what an earlier one wrote":    shared,
 		"a user's sidecar runs beside the steps and ends": besideSteps,
 		"the last step that writes a result decides":      lastWriterWins,
@@ -212,6 +220,55 @@ func killed(t *testing.T, n *namespace) {
 	wantFailed(t, run.Status.Condition(), v1.TaskRunReasonFailed, "victim", "137")
 	if got := values(run)["before"].String; got != "x" {
 		t.Errorf("the result that was written before: got %q", got)
+	}
+}
+
+func outOfMemory(t *testing.T, n *namespace) {
+	greedy := script("greedy", `printf x > $(results.before.path); awk 'BEGIN { s = "0123456789"; while (1) s = s s }'`)
+	greedy.ComputeResources.Limits = corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("48Mi")}
+	run := n.task(t, v1.TaskSpec{
+		Results: []v1.TaskResult{result("before", v1.TypeString)},
+		Steps:   []v1.Step{greedy, script("next", "true")},
+	})
+	wantFailed(t, run.Status.Condition(), v1.TaskRunReasonStepOOM, "greedy")
+	if got := values(run)["before"].String; got != "x" {
+		t.Errorf("the result that was written before: got %q", got)
+	}
+}
+
+func timedOut(t *testing.T, n *namespace) {
+	run := n.run(t, v1.TaskRunSpec{
+		Timeout:  &metav1.Duration{Duration: 2 * time.Second},
+		TaskSpec: &v1.TaskSpec{Results: []v1.TaskResult{result("r", v1.TypeString)}, Steps: []v1.Step{script("slow", "exec sleep 3600")}},
+	})
+	wantFailed(t, run.Status.Condition(), v1.TaskRunReasonTimedOut, "2s", "timeout")
+}
+
+func unpullable(t *testing.T, n *namespace) {
+	step := script("strange", "true")
+	step.Image = "localhost:1/no-such-image:1" // nothing listens on that port, so the answer comes at once
+	run := n.task(t, v1.TaskSpec{Results: []v1.TaskResult{result("r", v1.TypeString)}, Steps: []v1.Step{step}})
+	wantFailed(t, run.Status.Condition(), v1.TaskRunReasonImagePullFailed, "strange", step.Image)
+}
+
+// sidecarEnds returns a test of a Task whose sidecar ends before the steps do.
+func sidecarEnds(how string) func(*testing.T, *namespace) {
+	return func(t *testing.T, n *namespace) {
+		run := n.task(t, v1.TaskSpec{
+			Results:  []v1.TaskResult{result("r", v1.TypeString)},
+			Sidecars: []v1.Sidecar{{Name: "brief", Image: stepImage, Script: "#!/bin/sh\n" + how}},
+			Steps:    []v1.Step{script("longer", "sleep 2; printf x > $(results.r.path)")},
+		})
+		wantSucceeded(t, run.Status.Condition())
+		if got := values(run)["r"].String; got != "x" {
+			t.Errorf("the result: got %q, want x", got)
+		}
+		pod := n.awaitPodEnd(t, run)
+		for _, s := range append(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses...) {
+			if s.Name == "sidecar-brief" && s.RestartCount > 0 {
+				t.Errorf("the sidecar was started again %d times", s.RestartCount)
+			}
+		}
 	}
 }
 

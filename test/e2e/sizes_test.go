@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -118,6 +119,41 @@ func TestSidecarLogsCarriesManyResults(t *testing.T) {
 	wantSucceeded(t, run.Status.Condition())
 	if diff := cmp.Diff(want, values(run)); diff != "" {
 		t.Errorf("300 results of 4096 bytes did not arrive as they were written (-want +got):\n%s", shorten(diff))
+	}
+}
+
+func TestSidecarLogsCarriesLargeArraysAndObjects(t *testing.T) {
+	n := newNamespace(t)
+	n.useFlags(t, sidecarLogs, largest)
+	const elements, keys = 20000, 2000
+	want := map[string]v1.Value{"list": {Type: v1.TypeArray}, "map": v1.ObjectValue(map[string]string{})}
+	list := want["list"]
+	for i := range elements {
+		list.Array = append(list.Array, fmt.Sprintf("element %d", i))
+	}
+	want["list"] = list
+	for i := range keys {
+		want["map"].Object[fmt.Sprintf("key%d", i)] = content.Hard(40 + i%7)
+	}
+	files := map[string]string{}
+	for name, value := range want {
+		data, err := json.Marshal(value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[name] = string(data)
+	}
+	run := n.run(t, v1.TaskRunSpec{
+		Workspaces: []v1.WorkspaceBinding{n.files(t, files)},
+		TaskSpec: &v1.TaskSpec{
+			Workspaces: []v1.WorkspaceDeclaration{{Name: "in"}},
+			Results:    []v1.TaskResult{result("list", v1.TypeArray), result("map", v1.TypeObject, "key0", "key1999")},
+			Steps:      []v1.Step{script("copy", "cp $(workspaces.in.path)/list $(results.list.path); cp $(workspaces.in.path)/map $(results.map.path)")},
+		},
+	})
+	wantSucceeded(t, run.Status.Condition())
+	if diff := cmp.Diff(want, values(run)); diff != "" {
+		t.Errorf("array of %d elements and object of %d keys (-want +got):\n%s", elements, keys, shorten(diff))
 	}
 }
 
