@@ -8,6 +8,14 @@ mkdir -p bin
 kubernetes=$(awk '$1 == "k8s.io/kubernetes" { print $2 }' localkube/go.mod)
 containerd=$(awk '$2 == "github.com/containerd/containerd/v2" { print $3 } $1 == "github.com/containerd/containerd/v2" { print $2 }' localkube/containerd/go.mod)
 
+# progress counts the packages that the compiler names as it comes to them, and passes on whatever else is said. Only those that
+# are not in the build cache are named.
+progress() {
+    awk -v total="$1" '
+        /^[^ :#]+$/ { if (++n % 100 == 0) { printf "  %d of %d packages compiled\n", n, total; fflush() } next }
+        { print; fflush() }'
+}
+
 # build NAME DIRECTORY PACKAGE FLAG... builds a program to bin/NAME, unless the files that it is made of are those of the last time.
 # The file is replaced in one step, because a cluster may be running from it.
 build() {
@@ -20,8 +28,10 @@ build() {
         echo "bin/$name is up to date"
         return
     fi
-    echo "building bin/$name ..."
-    CGO_ENABLED=0 go build -C "$directory" -trimpath "$@" -o "$PWD/bin/$name.new" "$package"
+    local total
+    total=$(CGO_ENABLED=0 go list -C "$directory" -deps "$@" "$package" | wc -l)
+    echo "building bin/$name of $total packages ..."
+    CGO_ENABLED=0 go build -C "$directory" -v -trimpath "$@" -o "$PWD/bin/$name.new" "$package" 2>&1 | progress "$total"
     mv "bin/$name.new" "bin/$name"
     echo "$digest" >"$stamp"
     echo "built bin/$name in $((SECONDS - began)) s"
@@ -34,7 +44,7 @@ for program in containerd containerd-shim-runc-v2; do
     build "$program" localkube/containerd "github.com/containerd/containerd/v2/cmd/$program" \
         -tags "no_btrfs no_devmapper no_zfs" -ldflags "-s -w -X github.com/containerd/containerd/v2/version.Version=$containerd"
 done
-[[ -t 1 || -x bin/localkube ]] || echo "the first build of bin/localkube compiles all of Kubernetes: 7 minutes or so on two cores"
+[[ -x bin/localkube ]] || echo "the first build of bin/localkube compiles all of Kubernetes: 7 minutes or so on two cores"
 build localkube localkube . \
     -ldflags "-s -w -X $version.gitVersion=$kubernetes -X $version.gitMajor=1 -X $version.gitMinor=${minor%%.*}"
 ln -sfn localkube bin/kubectl

@@ -2,6 +2,7 @@
 package bootstrap
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/netip"
@@ -47,8 +48,12 @@ func Apply(ctx context.Context, kubeconfig string, nameServer netip.Addr) error 
 	if err != nil && !errors.IsAlreadyExists(err) {
 		return fmt.Errorf("cannot create the default storage class: %w", err)
 	}
-	_, err = client.CoreV1().Services(metav1.NamespaceSystem).Create(ctx, nameService(), metav1.CreateOptions{})
-	if err != nil && !errors.IsAlreadyExists(err) {
+	// The address of a Service is allocated before its name is looked at, so that to create it twice is called invalid.
+	_, err = client.CoreV1().Services(metav1.NamespaceSystem).Get(ctx, nameServiceName, metav1.GetOptions{})
+	if errors.IsNotFound(err) {
+		_, err = client.CoreV1().Services(metav1.NamespaceSystem).Create(ctx, nameService(), metav1.CreateOptions{})
+	}
+	if err != nil {
 		return fmt.Errorf("cannot create the Service of the name server: %w", err)
 	}
 	_, err = client.DiscoveryV1().EndpointSlices(metav1.NamespaceSystem).Create(ctx, nameEndpoints(nameServer), metav1.CreateOptions{})
@@ -108,9 +113,9 @@ func defaultStorage() *storagev1.StorageClass {
 	}
 }
 
-// AwaitNode waits until a pod that is created now can run: the node is ready and untainted, and the service account that
-// pods use by default is there.
-func AwaitNode(ctx context.Context, kubeconfig string) error {
+// AwaitNode waits until a pod that is created now can run: the node has said after the given time that it is ready, it is untainted,
+// and the service account that pods use by default is there.
+func AwaitNode(ctx context.Context, kubeconfig string, since time.Time) error {
 	client, err := Connect(kubeconfig)
 	if err != nil {
 		return err
@@ -118,19 +123,19 @@ func AwaitNode(ctx context.Context, kubeconfig string) error {
 	ctx, cancel := context.WithTimeout(ctx, nodeTimeout)
 	defer cancel()
 	for {
-		missing, err := missing(ctx, client)
+		missing, err := missing(ctx, client, since)
 		if err == nil && missing == "" {
 			return nil
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("cannot use the node: %s: %w", missing, err)
+			return fmt.Errorf("cannot use the node: %s: %w", missing, cmp.Or(err, ctx.Err()))
 		case <-time.After(pollInterval):
 		}
 	}
 }
 
-func missing(ctx context.Context, client kubernetes.Interface) (string, error) {
+func missing(ctx context.Context, client kubernetes.Interface, since time.Time) (string, error) {
 	node, err := client.CoreV1().Nodes().Get(ctx, component.NodeName, metav1.GetOptions{})
 	if err != nil {
 		return "it did not register itself", err
@@ -138,10 +143,23 @@ func missing(ctx context.Context, client kubernetes.Interface) (string, error) {
 	if reason := NotReady(node); reason != "" {
 		return reason, nil
 	}
+	if !heardOf(node, since) {
+		return "it has not reported since it was started again", nil
+	}
 	if _, err := client.CoreV1().ServiceAccounts(metav1.NamespaceDefault).Get(ctx, "default", metav1.GetOptions{}); err != nil {
 		return "there is no default service account", err
 	}
 	return "", nil
+}
+
+// heardOf says whether the kubelet reported after the given time. The API keeps times in whole seconds.
+func heardOf(node *corev1.Node, since time.Time) bool {
+	for _, condition := range node.Status.Conditions {
+		if condition.Type == corev1.NodeReady {
+			return !condition.LastHeartbeatTime.Time.Before(since.Truncate(time.Second))
+		}
+	}
+	return false
 }
 
 // NotReady says why the node cannot take pods; it is empty if it can.

@@ -20,6 +20,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"github.com/sluice-ci/sluice/localkube/internal/registry"
 )
 
 // Config is what an image says about the process that runs from it.
@@ -159,7 +161,7 @@ func add(w *tar.Writer, root, path string, entry fs.DirEntry) error {
 }
 
 // Stored is the name under which the registry at the address keeps the image that pods call by the given name.
-func Stored(registry, image string) (name.Reference, error) {
+func Stored(server, image string) (name.Reference, error) {
 	reference, err := name.ParseReference(image)
 	if err != nil {
 		return nil, fmt.Errorf("cannot parse image name %q: %w", image, err)
@@ -168,15 +170,15 @@ func Stored(registry, image string) (name.Reference, error) {
 	if host == name.DefaultRegistry {
 		host = "docker.io" // what containerd calls it
 	}
-	path := host + "/" + reference.Context().RepositoryStr()
-	if host == registry {
+	path := registry.Folder(host) + "/" + reference.Context().RepositoryStr()
+	if host == server {
 		path = reference.Context().RepositoryStr()
 	}
 	separator := ":"
 	if _, ok := reference.(name.Digest); ok {
 		separator = "@"
 	}
-	stored, err := name.ParseReference(registry+"/"+path+separator+reference.Identifier(), name.Insecure)
+	stored, err := name.ParseReference(server+"/"+path+separator+reference.Identifier(), name.Insecure)
 	if err != nil {
 		return nil, fmt.Errorf("cannot name image %q in the registry: %w", image, err)
 	}
@@ -184,8 +186,8 @@ func Stored(registry, image string) (name.Reference, error) {
 }
 
 // Push puts the image into the registry at the address, under the name by which pods call it. It returns the digest.
-func Push(registry, image string, content v1.Image) (v1.Hash, error) {
-	reference, err := Stored(registry, image)
+func Push(server, image string, content v1.Image) (v1.Hash, error) {
+	reference, err := Stored(server, image)
 	if err != nil {
 		return v1.Hash{}, err
 	}

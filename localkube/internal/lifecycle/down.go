@@ -1,13 +1,10 @@
 package lifecycle
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/sluice-ci/sluice/localkube/internal/state"
 )
@@ -56,20 +53,8 @@ func stop(dir state.Dir, c state.Cluster) error {
 		}
 	}
 	for _, p := range processes {
-		if !p.Alive() {
-			continue
-		}
-		if err := unix.Kill(p.PID, unix.SIGKILL); err != nil && !errors.Is(err, unix.ESRCH) {
-			return fmt.Errorf("cannot kill process %d: %w", p.PID, err)
-		}
-	}
-	deadline := time.Now().Add(stopTimeout)
-	for _, p := range processes {
-		for p.Alive() {
-			if time.Now().After(deadline) {
-				return fmt.Errorf("process %d does not end", p.PID)
-			}
-			time.Sleep(10 * time.Millisecond)
+		if err := p.End(stopTimeout); err != nil {
+			return err
 		}
 	}
 	if c.APIOnly {

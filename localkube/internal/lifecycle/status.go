@@ -88,8 +88,7 @@ func Look(ctx context.Context, dir state.Dir, c state.Cluster) Status {
 	if !c.APIOnly {
 		s.Registry = fmt.Sprintf("127.0.0.1:%d", c.RegistryPort)
 	}
-	s.lookAtProcesses(dir, c)
-	if len(s.Problems) > 0 && !c.Supervisor.Alive() {
+	if !s.lookAtProcesses(dir, c) {
 		return s
 	}
 	if err := specs(dir, c).APIServerSpec().Healthy(ctx); err != nil {
@@ -100,8 +99,9 @@ func Look(ctx context.Context, dir state.Dir, c state.Cluster) Status {
 	return s
 }
 
-func (s *Status) lookAtProcesses(dir state.Dir, c state.Cluster) {
-	alive := c.Supervisor.Alive()
+// lookAtProcesses says whether the supervisor runs: without it nothing does.
+func (s *Status) lookAtProcesses(dir state.Dir, c state.Cluster) (alive bool) {
+	alive = c.Supervisor.Alive()
 	own := Component{Name: supervisor.Name, PID: c.Supervisor.PID, State: "running"}
 	if !alive {
 		own.PID, own.State = 0, "does not run"
@@ -111,7 +111,7 @@ func (s *Status) lookAtProcesses(dir state.Dir, c state.Cluster) {
 	components, err := dir.LoadComponents()
 	if err != nil {
 		s.Problems = append(s.Problems, err.Error())
-		return
+		return alive
 	}
 	pids := map[int]int{}
 	if alive {
@@ -127,10 +127,13 @@ func (s *Status) lookAtProcesses(dir state.Dir, c state.Cluster) {
 			s.Problems = append(s.Problems, fmt.Sprintf("%s %s, its log is %s", one.Name, one.Ended, dir.Log(one.Name)))
 		case component.PID == 0:
 			component.State = "does not run"
-			s.Problems = append(s.Problems, one.Name+" does not run")
+			if alive {
+				s.Problems = append(s.Problems, one.Name+" does not run")
+			}
 		}
 		s.Components = append(s.Components, component)
 	}
+	return alive
 }
 
 func (s *Status) lookAtAPI(ctx context.Context, dir state.Dir, c state.Cluster) {

@@ -89,8 +89,12 @@ func (r *Registry) storedPath(u *url.URL) string {
 			return u.Path
 		}
 	}
-	return "/v2/" + namespace + "/" + rest
+	return "/v2/" + Folder(namespace) + "/" + rest
 }
+
+// Folder is the first part of the name under which images of another registry are stored: its host, and its port after an underscore,
+// because the name of an image cannot hold a colon.
+func Folder(host string) string { return strings.ReplaceAll(host, ":", "_") }
 
 func (r *Registry) replay(m manifest) error {
 	request, err := http.NewRequest(http.MethodPut, "/v2/"+m.Repository+"/manifests/"+m.Reference, bytes.NewReader(m.Content))

@@ -9,6 +9,9 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Process identifies a process beyond the reuse of its number: by number, start time and boot of the machine.
@@ -27,7 +30,7 @@ func Identify(pid int) (Process, error) {
 	if err != nil {
 		return Process{}, fmt.Errorf("cannot identify process %d: %w", pid, err)
 	}
-	s, err := parseStat(stat)
+	start, err := parseStart(stat)
 	if err != nil {
 		return Process{}, fmt.Errorf("cannot identify process %d: %w", pid, err)
 	}
@@ -35,48 +38,85 @@ func Identify(pid int) (Process, error) {
 	if err != nil {
 		return Process{}, fmt.Errorf("cannot identify this boot: %w", err)
 	}
-	return Process{PID: pid, Start: s.start, Boot: strings.TrimSpace(string(boot))}, nil
+	return Process{PID: pid, Start: start, Boot: strings.TrimSpace(string(boot))}, nil
 }
 
-// Alive reports whether exactly this process still runs. A process that ended and was not waited for does not count as running.
+// Alive reports whether exactly this process still runs. One that has ended, but was not waited for yet, does not run; one of whose threads
+// some have not ended yet does, because it still has its files and sockets.
 func (p Process) Alive() bool {
 	if p.PID <= 0 {
 		return false
 	}
-	now, err := Identify(p.PID)
-	if err != nil || now != p {
-		return false
-	}
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.PID))
+	fd, err := unix.PidfdOpen(p.PID, 0)
 	if err != nil {
 		return false
 	}
-	s, err := parseStat(stat)
-	return err == nil && s.state != 'Z' && s.state != 'X'
+	defer unix.Close(fd)
+	// Only now that the descriptor holds on to whoever has the number does it make sense to ask who that is.
+	if now, err := Identify(p.PID); err != nil || now != p {
+		return false
+	}
+	return !ended(fd, 0)
 }
 
-type procStat struct {
-	state byte
-	start uint64
+// End kills the process, if it runs, and waits until it has ended with all its threads.
+func (p Process) End(timeout time.Duration) error {
+	if p.PID <= 0 {
+		return nil
+	}
+	fd, err := unix.PidfdOpen(p.PID, 0)
+	if err != nil {
+		return ignoreGone(err, p.PID)
+	}
+	defer unix.Close(fd)
+	if now, err := Identify(p.PID); err != nil || now != p {
+		return nil // somebody else has the number now
+	}
+	if err := unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0); err != nil {
+		return ignoreGone(err, p.PID)
+	}
+	if !ended(fd, timeout) {
+		return fmt.Errorf("cannot end process %d: still there after %s", p.PID, timeout)
+	}
+	return nil
 }
 
-// parseStat reads what we need of /proc/PID/stat (proc(5)). The second field is the program's name in parentheses, and may
+func ignoreGone(err error, pid int) error {
+	if errors.Is(err, unix.ESRCH) {
+		return nil
+	}
+	return fmt.Errorf("cannot end process %d: %w", pid, err)
+}
+
+// ended waits until the process behind the descriptor has ended, or the time is up.
+func ended(fd int, timeout time.Duration) bool {
+	deadline := time.Now().Add(timeout)
+	for {
+		poll := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+		n, err := unix.Poll(poll, int(max(0, time.Until(deadline)).Milliseconds()))
+		if !errors.Is(err, unix.EINTR) {
+			return err == nil && n > 0
+		}
+	}
+}
+
+// parseStart reads the start time in /proc/PID/stat (proc(5)). The second field is the program's name in parentheses, and may
 // itself contain spaces and parentheses, so counting begins after the last one.
-func parseStat(stat []byte) (procStat, error) {
+func parseStart(stat []byte) (uint64, error) {
 	const startField, firstFieldAfterName = 22, 3
 	end := bytes.LastIndexByte(stat, ')')
 	if end < 0 {
-		return procStat{}, errors.New("no program name in stat")
+		return 0, errors.New("no program name in stat")
 	}
 	fields := strings.Fields(string(stat[end+1:]))
 	if len(fields) <= startField-firstFieldAfterName {
-		return procStat{}, fmt.Errorf("only %d fields in stat", len(fields))
+		return 0, fmt.Errorf("only %d fields in stat", len(fields))
 	}
 	start, err := strconv.ParseUint(fields[startField-firstFieldAfterName], 10, 64)
 	if err != nil {
-		return procStat{}, fmt.Errorf("cannot parse start time: %w", err)
+		return 0, fmt.Errorf("cannot parse start time: %w", err)
 	}
-	return procStat{state: fields[0][0], start: start}, nil
+	return start, nil
 }
 
 // HostPIDs maps the process numbers in the PID namespace of the given process to those in ours.

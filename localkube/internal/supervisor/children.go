@@ -9,6 +9,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/sluice-ci/sluice/localkube/internal/state"
 )
 
 // children starts processes and waits for them, and for every orphan that the kernel hands to us: on a node the supervisor is the first
@@ -30,10 +32,11 @@ type startResult struct {
 
 // child is a started process. Its ended channel yields how it ended, once, and is then closed.
 type child struct {
-	pid   int
-	ended chan unix.WaitStatus
+	process state.Process
+	ended   chan unix.WaitStatus
 }
 
+// newChildren takes charge of all children of this process; there can be only one who does.
 func newChildren() *children {
 	c := &children{starts: make(chan startRequest)}
 	go c.serve()
@@ -70,7 +73,7 @@ func (c *children) serve() {
 		case request := <-c.starts:
 			started, err := startNow(request.cmd)
 			if err == nil {
-				running[started.pid] = started
+				running[started.process.PID] = started
 			}
 			request.result <- startResult{child: started, err: err}
 		case <-ended:
@@ -87,11 +90,12 @@ func startNow(cmd *exec.Cmd) (*child, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	started := &child{pid: cmd.Process.Pid, ended: make(chan unix.WaitStatus, 1)}
-	if err := cmd.Process.Release(); err != nil {
+	// Even if it has ended already, it is still there, because it was not waited for.
+	process, err := state.Identify(cmd.Process.Pid)
+	if err != nil {
 		return nil, err
 	}
-	return started, nil
+	return &child{process: process, ended: make(chan unix.WaitStatus, 1)}, cmd.Process.Release()
 }
 
 // reap collects everything that has ended. One signal may stand for several ends.

@@ -26,6 +26,7 @@ import (
 
 // bringUpNode starts a whole cluster in the namespaces in which the supervisor finds itself. What does not depend on each other starts together.
 func (s *Supervisor) bringUpNode(ctx context.Context) error {
+	began := time.Now()
 	if err := s.step("node's surroundings", s.surroundings); err != nil {
 		return err
 	}
@@ -62,7 +63,7 @@ func (s *Supervisor) bringUpNode(ctx context.Context) error {
 		s.cluster.ControllerManagerSpec(), s.cluster.SchedulerSpec(), s.cluster.KubeletSpec(), s.cluster.ProxySpec()); err != nil {
 		return err
 	}
-	return s.step("node ready", func() error { return bootstrap.AwaitNode(ctx, s.cluster.Dir.Kubeconfig()) })
+	return s.step("node ready", func() error { return bootstrap.AwaitNode(ctx, s.cluster.Dir.Kubeconfig(), began) })
 }
 
 // startTogether starts the components and then waits for each.

@@ -40,6 +40,10 @@ type Supervisor struct {
 func Run(cluster component.Cluster) error {
 	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGTERM, unix.SIGINT)
 	defer stop()
+	// What the supervisor inherited is not for its children.
+	for fd := progressFD; fd < nameserverFD+len(cluster.Nameservers); fd++ {
+		unix.CloseOnExec(fd)
+	}
 	s := &Supervisor{
 		cluster:  cluster,
 		children: newChildren(),
@@ -119,11 +123,7 @@ func (s *Supervisor) start(spec component.Spec) (*running, error) {
 	if r.child, err = s.children.start(cmd); err != nil {
 		return nil, fmt.Errorf("cannot start %q: %w", spec.Name, err)
 	}
-	process, err := state.Identify(r.child.pid)
-	if err != nil {
-		return nil, fmt.Errorf("cannot record %q: %w", spec.Name, err)
-	}
-	if err := s.record(state.Component{Name: spec.Name, Process: process, Since: r.began}); err != nil {
+	if err := s.record(state.Component{Name: spec.Name, Process: r.child.process, Since: r.began}); err != nil {
 		return nil, err
 	}
 	go s.watch(r)

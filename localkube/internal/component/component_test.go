@@ -1,0 +1,164 @@
+package component
+
+import (
+	"context"
+	"encoding/json"
+	"encoding/pem"
+	"flag"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"sigs.k8s.io/yaml"
+
+	"github.com/sluice-ci/sluice/localkube/internal/pki"
+	"github.com/sluice-ci/sluice/localkube/internal/state"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+func node() Cluster {
+	return Cluster{
+		Dir:    "/state/localkube",
+		BinDir: "/opt/bin",
+		Cluster: state.Cluster{
+			APIPort: 6443, EtcdPort: 2379, RegistryPort: 5001,
+			Uplink: state.Uplink{Host: netip.MustParsePrefix("198.18.0.1/30"), Node: netip.MustParseAddr("198.18.0.2"), MTU: 1400},
+		},
+	}
+}
+
+func apiOnly() Cluster {
+	return Cluster{Dir: "/state/localkube", BinDir: "/opt/bin", Cluster: state.Cluster{APIOnly: true, APIPort: 7443, EtcdPort: 40001}}
+}
+
+func TestCommandLines(t *testing.T) {
+	n, a := node(), apiOnly()
+	for name, spec := range map[string]Spec{
+		"api-only/etcd":                a.EtcdSpec(),
+		"api-only/kube-apiserver":      a.APIServerSpec(),
+		"node/etcd":                    n.EtcdSpec(),
+		"node/kube-apiserver":          n.APIServerSpec(),
+		"node/containerd":              n.ContainerdSpec(),
+		"node/kube-controller-manager": n.ControllerManagerSpec(),
+		"node/kube-scheduler":          n.SchedulerSpec(),
+		"node/kubelet":                 n.KubeletSpec(),
+		"node/kube-proxy":              n.ProxySpec(),
+	} {
+		t.Run(name, func(t *testing.T) {
+			text := fmt.Sprintf("%s\n  %s\n", spec.Name, strings.Join(append(spec.Args, spec.Env...), "\n  "))
+			golden(t, name+".args", text)
+		})
+	}
+}
+
+func TestFiles(t *testing.T) {
+	files, err := node().Files()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, text := range files {
+		t.Run(path, func(t *testing.T) { golden(t, "node/config/"+path, text) })
+	}
+}
+
+func TestFilesParse(t *testing.T) {
+	files, err := node().Files()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, text := range files {
+		var err error
+		switch filepath.Ext(path) {
+		case ".yaml":
+			_, err = yaml.YAMLToJSONStrict([]byte(text))
+		case ".conflist":
+			err = json.Unmarshal([]byte(text), &map[string]any{})
+		}
+		if err != nil {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+}
+
+func TestWriteFiles(t *testing.T) {
+	c := node()
+	c.Dir = state.Dir(t.TempDir())
+	if err := c.Dir.Make(); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.WriteFiles(); err == nil {
+		t.Error("client configurations were written without certificates")
+	}
+	if err := pki.WriteCluster(c.Dir.PKI(), pki.Cluster{NodeName: NodeName, ServiceIP: ServiceIP}); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.WriteFiles(); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{kubeletFile, cniFile, nodeConfig, "registries/_default/hosts.toml"} {
+		if _, err := os.Stat(c.Dir.Config(name)); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestTLSProbe(t *testing.T) {
+	dir := state.Dir(t.TempDir())
+	if err := pki.WriteCluster(dir.PKI(), pki.Cluster{NodeName: NodeName, ServiceIP: ServiceIP}); err != nil {
+		t.Fatal(err)
+	}
+	status := http.StatusOK
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(status)
+		fmt.Fprint(w, "etcd is not there")
+	}))
+	defer server.Close()
+	probe := tlsProbe(server.URL, dir, pki.CA, pki.Admin)
+	if err := probe(t.Context()); err == nil {
+		t.Error("a server with a certificate of a foreign authority counts as healthy")
+	}
+	// From here on the server's own certificate is the authority that is trusted.
+	block := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
+	if err := os.WriteFile(dir.Cert(pki.CA), block, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := probe(t.Context()); err != nil {
+		t.Errorf("a healthy server: %v", err)
+	}
+	status = http.StatusInternalServerError
+	if err := probe(t.Context()); err == nil || !strings.Contains(err.Error(), "etcd is not there") {
+		t.Errorf("the error of an unhealthy server does not say what it said: %v", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := probe(ctx); err == nil {
+		t.Error("a probe that was cancelled counts as healthy")
+	}
+}
+
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", filepath.FromSlash(strings.ReplaceAll(name, ":", "_")))
+	if *update {
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s, -want +got (with -update the file is written anew):\n%s", path, diff)
+	}
+}

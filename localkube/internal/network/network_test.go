@@ -1,0 +1,144 @@
+package network
+
+import (
+	"io"
+	"net"
+	"net/netip"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/sluice-ci/sluice/localkube/internal/state"
+)
+
+func TestFirstFree(t *testing.T) {
+	prefixes := func(all ...string) []netip.Prefix {
+		var parsed []netip.Prefix
+		for _, one := range all {
+			parsed = append(parsed, netip.MustParsePrefix(one))
+		}
+		return parsed
+	}
+	cases := map[string]struct {
+		reason string
+		pool   string
+		used   []netip.Prefix
+		want   string
+	}{
+		"Nothing":  {reason: "The first one is taken.", pool: "198.18.0.0/15", want: "198.18.0.0/30"},
+		"Clusters": {reason: "What other clusters have is skipped.", pool: "198.18.0.0/15", used: prefixes("198.18.0.0/30", "198.18.0.4/30"), want: "198.18.0.8/30"},
+		"Gap":      {reason: "What a cluster gave back is used again.", pool: "198.18.0.0/15", used: prefixes("198.18.0.4/30"), want: "198.18.0.0/30"},
+		"Larger":   {reason: "A larger network that contains it is in the way, too.", pool: "198.18.0.0/15", used: prefixes("198.18.0.0/24"), want: "198.18.1.0/30"},
+		"Others":   {reason: "Networks outside of the pool, and of IPv6, do not matter.", pool: "198.18.0.0/15", used: prefixes("10.0.0.0/8", "fd00::/64"), want: "198.18.0.0/30"},
+		"Full":     {reason: "A full pool is an error, not an endless search.", pool: "198.18.0.0/29", used: prefixes("198.18.0.0/16")},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			got, err := firstFree(netip.MustParsePrefix(tc.pool), tc.used)
+			if tc.want == "" {
+				if err == nil {
+					t.Errorf("%s\ngot %s", tc.reason, got)
+				}
+				return
+			}
+			if err != nil || got.String() != tc.want {
+				t.Errorf("%s\nfirstFree() = %s, %v; want %s", tc.reason, got, err, tc.want)
+			}
+		})
+	}
+}
+
+func TestNamesFitTheKernel(t *testing.T) {
+	const longest = 15 // IFNAMSIZ less the terminating zero
+	dir := state.Dir("/" + strings.Repeat("long/", 100))
+	if name := HostLink(dir); len(name) > longest {
+		t.Errorf("link name %q has %d characters", name, len(name))
+	}
+	if HostLink(dir) == HostLink(dir+"x") {
+		t.Error("two clusters have the same link name")
+	}
+}
+
+func TestHostRules(t *testing.T) {
+	u := state.Uplink{Node: netip.MustParseAddr("198.18.0.2")}
+	const want = `table ip localkube_d391b735
+delete table ip localkube_d391b735
+table ip localkube_d391b735 {
+	chain postrouting {
+		type nat hook postrouting priority srcnat;
+		ip saddr 198.18.0.2 oifname != "lkd391b735" masquerade
+	}
+}
+`
+	if diff := cmp.Diff(want, hostRules("/state/localkube", u)); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+func TestForward(t *testing.T) {
+	backend := listen(t)
+	front := listen(t)
+	done := make(chan error, 1)
+	go func() { done <- Forward(front, backend.Addr().String()) }()
+	go func() {
+		connection, err := backend.Accept()
+		if err != nil {
+			return
+		}
+		defer connection.Close()
+		// The answer comes only after the question has ended, so it shows that the end of one direction is passed on while the
+		// other stays open.
+		question, err := io.ReadAll(connection)
+		if err != nil {
+			return
+		}
+		_, _ = connection.Write([]byte("you said " + string(question)))
+	}()
+
+	client, err := net.Dial("tcp", front.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	if _, err := client.Write([]byte("hello")); err != nil {
+		t.Fatal(err)
+	}
+	if err := client.(*net.TCPConn).CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	answer, err := io.ReadAll(client)
+	if err != nil || string(answer) != "you said hello" {
+		t.Errorf("the answer is %q, %v", answer, err)
+	}
+	front.Close()
+	if err := <-done; err != nil {
+		t.Errorf("the end of the listener is an error: %v", err)
+	}
+}
+
+func TestForwardClosesWhatItCannotPassOn(t *testing.T) {
+	backend := listen(t)
+	address := backend.Addr().String()
+	backend.Close()
+	front := listen(t)
+	go func() { _ = Forward(front, address) }()
+	client, err := net.Dial("tcp", front.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	if n, err := client.Read(make([]byte, 1)); n != 0 || err == nil {
+		t.Errorf("read %d bytes, %v, from a connection to nowhere", n, err)
+	}
+}
+
+func listen(t *testing.T) net.Listener {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { listener.Close() })
+	return listener
+}

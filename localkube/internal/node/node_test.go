@@ -1,0 +1,78 @@
+package node
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestMakeAll(t *testing.T) {
+	root := t.TempDir()
+	deep := filepath.Join(root, "a", "b", "c")
+	made, err := makeAll(deep)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{filepath.Join(root, "a"), filepath.Join(root, "a", "b"), deep}
+	if diff := cmp.Diff(want, made); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	if made, err = makeAll(deep); err != nil || len(made) != 0 {
+		t.Errorf("what is there was made again: %v, %v", made, err)
+	}
+	file := filepath.Join(root, "file")
+	if err := os.WriteFile(file, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := makeAll(filepath.Join(file, "below")); err == nil {
+		t.Error("a folder was made below a file")
+	}
+}
+
+func TestRemoveTree(t *testing.T) {
+	root := filepath.Join(t.TempDir(), "group")
+	if err := os.MkdirAll(filepath.Join(root, "kubepods", "burstable", "pod1"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(filepath.Join(root, "kubepods", "pod2"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // what is not there is removed, too
+		if err := removeTree(root); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := os.Stat(root); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the group is still there: %v", err)
+	}
+}
+
+func TestInherit(t *testing.T) {
+	parent := t.TempDir()
+	group := filepath.Join(parent, "group")
+	if err := os.Mkdir(group, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := inherit(parent, group, "cpuset.cpus"); err != nil {
+		t.Errorf("a controller without such a setting: %v", err)
+	}
+	if err := os.WriteFile(filepath.Join(parent, "cpuset.cpus"), []byte("0-1\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := inherit(parent, group, "cpuset.cpus"); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := os.ReadFile(filepath.Join(group, "cpuset.cpus")); err != nil || string(got) != "0-1\n" {
+		t.Errorf("the group has %q, %v", got, err)
+	}
+}
+
+func TestOpenVolumesNeedsTheFolder(t *testing.T) {
+	if err := OpenVolumes("/does/not/exist"); err == nil {
+		t.Error("a folder that is not there is watched")
+	}
+}

@@ -1,0 +1,218 @@
+package state
+
+import (
+	"errors"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+)
+
+func TestClusterRoundTrip(t *testing.T) {
+	dir := Dir(t.TempDir())
+	if _, ok, err := dir.LoadCluster(); ok || err != nil {
+		t.Fatalf("a cluster in an empty directory: ok=%t, err=%v", ok, err)
+	}
+	want := Cluster{
+		APIPort: 6443, EtcdPort: 2379, RegistryPort: 5000,
+		Uplink:      Uplink{Host: netip.MustParsePrefix("198.18.0.1/30"), Node: netip.MustParseAddr("198.18.0.2"), MTU: 1400},
+		Nameservers: []netip.Addr{netip.MustParseAddr("::1")},
+		Supervisor:  Process{PID: 17, Start: 4711, Boot: "b"},
+	}
+	if err := dir.SaveCluster(want); err != nil {
+		t.Fatal(err)
+	}
+	got, ok, err := dir.LoadCluster()
+	if !ok || err != nil {
+		t.Fatalf("what was saved is not there: ok=%t, err=%v", ok, err)
+	}
+	if diff := cmp.Diff(want, got, cmpopts.EquateComparable(netip.Prefix{}, netip.Addr{})); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+func TestLoadClusterRefusesHalfAFile(t *testing.T) {
+	dir := Dir(t.TempDir())
+	if err := os.WriteFile(dir.Path(clusterFile), []byte(`{"apiPort": 64`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := dir.LoadCluster(); err == nil {
+		t.Error("half a state file counts as a cluster")
+	}
+}
+
+func TestComponentsRoundTrip(t *testing.T) {
+	dir := Dir(t.TempDir())
+	want := []Component{{Name: "etcd", Process: Process{PID: 2, Start: 3, Boot: "b"}, Since: time.Unix(1, 0).UTC(), Ended: "exited with status 1"}}
+	if err := dir.SaveComponents(want); err != nil {
+		t.Fatal(err)
+	}
+	got, err := dir.LoadComponents()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+func TestDefaultDir(t *testing.T) {
+	cases := map[string]struct {
+		reason string
+		xdg    string
+		want   Dir
+	}{
+		"StateHome": {reason: "The XDG specification's variable comes first.", xdg: "/s", want: "/s/localkube"},
+		"Home":      {reason: "Without it, the default that the specification gives.", want: "/h/.local/state/localkube"},
+		"Relative":  {reason: "The specification says that relative paths are to be ignored.", xdg: "s", want: "/h/.local/state/localkube"},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Setenv("XDG_STATE_HOME", tc.xdg)
+			t.Setenv("HOME", "/h")
+			got, err := DefaultDir()
+			if err != nil || got != tc.want {
+				t.Errorf("%s\nDefaultDir() = %q, %v; want %q", tc.reason, got, err, tc.want)
+			}
+		})
+	}
+}
+
+func TestParseStart(t *testing.T) {
+	cases := map[string]struct {
+		reason string
+		stat   string
+		want   uint64
+		bad    bool
+	}{
+		"Plain": {
+			reason: "Field 22 is the start time.",
+			stat:   "1 (init) S 0 1 1 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 99 0 0",
+			want:   99,
+		},
+		"NameWithParenthesesAndSpaces": {
+			reason: "A program may be called anything, so fields are counted from the last parenthesis.",
+			stat:   "1 (a) S 0 (b) S 0 1 1 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 99 0 0",
+			want:   99,
+		},
+		"Short": {reason: "Too few fields are an error, not a panic.", stat: "1 (init) S 0", bad: true},
+		"Empty": {reason: "So is nothing at all.", stat: "", bad: true},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			got, err := parseStart([]byte(tc.stat))
+			if got != tc.want || (err != nil) != tc.bad {
+				t.Errorf("%s\nparseStart() = %d, %v; want %d, error %t", tc.reason, got, err, tc.want, tc.bad)
+			}
+		})
+	}
+}
+
+func TestInnermostPID(t *testing.T) {
+	cases := map[string]struct {
+		reason string
+		status string
+		want   int
+		ok     bool
+	}{
+		"Nested": {reason: "The last number is the one in the innermost namespace.", status: "Name:\tx\nNSpid:\t4711\t17\nThreads:\t1\n", want: 17, ok: true},
+		"Flat":   {reason: "Without namespaces there is one number.", status: "NSpid:\t4711\n", want: 4711, ok: true},
+		"Absent": {reason: "A status without the line names no process.", status: "Name:\tx\n"},
+		"Empty":  {reason: "Nor does an empty line.", status: "NSpid:\n"},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			got, ok := innermostPID(tc.status)
+			if got != tc.want || ok != tc.ok {
+				t.Errorf("%s\ninnermostPID() = %d, %t; want %d, %t", tc.reason, got, ok, tc.want, tc.ok)
+			}
+		})
+	}
+}
+
+func TestProcessLife(t *testing.T) {
+	cmd := exec.Command("cat")
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer stdin.Close()
+	p, err := Identify(cmd.Process.Pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !p.Alive() {
+		t.Error("a process that waits for input is not alive")
+	}
+	for name, other := range map[string]Process{
+		"another start": {PID: p.PID, Start: p.Start + 1, Boot: p.Boot},
+		"another boot":  {PID: p.PID, Start: p.Start, Boot: "another"},
+		"none":          {},
+	} {
+		if other.Alive() {
+			t.Errorf("%s: a process of the same number counts as the recorded one", name)
+		}
+		if err := other.End(time.Minute); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if !p.Alive() {
+		t.Fatal("to end other processes ended this one")
+	}
+	if err := p.End(time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	if p.Alive() {
+		t.Error("a process that has ended, but was not waited for, counts as alive")
+	}
+	var exit *exec.ExitError
+	if err := cmd.Wait(); !errors.As(err, &exit) {
+		t.Errorf("the process was not killed: %v", err)
+	}
+	if err := p.End(time.Minute); err != nil {
+		t.Errorf("to end a process twice: %v", err)
+	}
+}
+
+func TestHostPIDsIsTheIdentityInOneNamespace(t *testing.T) {
+	self, err := Identify(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	pids, err := HostPIDs(self)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Where the tests run in a namespace of their own, the innermost number is still the one that we see.
+	if pids[self.PID] != self.PID {
+		t.Errorf("process %d is called %d", self.PID, pids[self.PID])
+	}
+}
+
+func TestLock(t *testing.T) {
+	dir := Dir(filepath.Join(t.TempDir(), "missing", "cluster"))
+	unlock, err := dir.Lock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := dir.Lock(); !errors.Is(err, ErrBusy) {
+		t.Errorf("a second lock while the first is held: %v", err)
+	}
+	unlock()
+	if _, err := os.Stat(string(dir) + ".lock"); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the lock's file stays behind: %v", err)
+	}
+	unlock, err = dir.Lock()
+	if err != nil {
+		t.Fatalf("the lock cannot be taken again: %v", err)
+	}
+	unlock()
+}
