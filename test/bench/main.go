@@ -14,6 +14,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 	"os/signal"
 	"syscall"
@@ -99,10 +100,23 @@ func run(ctx context.Context, w io.Writer, bench *measure.Bench, n, size int) (e
 	return json.NewEncoder(w).Encode(summaries)
 }
 
+// tick is how often the kubelet looks at its containers.
+const tick = time.Second
+
+// outOfStep waits for a part of a tick, another one each time: runs that begin right after the end of one another would
+// all begin at the same moment between two ticks, and be shorter or longer for that alone.
+func outOfStep(ctx context.Context) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(rand.N(tick)):
+	}
+}
+
 // pods measures the limit. The first pod is not counted: it may have to pull the image.
 func pods(ctx context.Context, bench *measure.Bench, n int) ([]stats.Summary, error) {
 	var lines, ends []time.Duration
 	for i := range n + 1 {
+		outOfStep(ctx)
 		line, end, err := bench.Pod(ctx, podContainers)
 		if err != nil {
 			return nil, err
@@ -124,6 +138,7 @@ func taskRuns(ctx context.Context, bench *measure.Bench, from string, n, size in
 	}
 	var series []time.Duration
 	for i := range n + 1 {
+		outOfStep(ctx)
 		took, err := bench.TaskRun(ctx, size)
 		if err != nil {
 			return stats.Summary{}, err
