@@ -39,36 +39,61 @@ type machine struct {
 	Clusters []string `json:"clusters"`
 }
 
+// ledger is where the record of this machine is, and what it is about.
+type ledger struct {
+	path     string
+	settings []string
+}
+
+func thisMachine() ledger {
+	return ledger{path: recordPath, settings: append([]string{forwarding}, kubeletSettings...)}
+}
+
 // Enter records the settings of the machine that a node changes, changes the one that is ours to change, and makes the folders on which
 // the node mounts its own. It is called on the host.
 func Enter(c component.Cluster) error {
-	return withMachine(func(m *machine) error {
+	var folders []string
+	for path := range privateFolders(c) {
+		folders = append(folders, path)
+	}
+	if err := thisMachine().enter(c.Dir.ID(), folders); err != nil {
+		return err
+	}
+	if err := os.WriteFile(forwarding, []byte("1\n"), 0o644); err != nil {
+		return fmt.Errorf("cannot turn on forwarding: %w", err)
+	}
+	return nil
+}
+
+// Leave undoes Enter when the last cluster leaves. It does nothing for a cluster that is not there.
+func Leave(dir state.Dir) error {
+	return thisMachine().leave(dir.ID())
+}
+
+func (l ledger) enter(id string, folders []string) error {
+	return l.change(func(m *machine) error {
 		if len(m.Clusters) == 0 {
-			if err := m.readSettings(); err != nil {
+			if err := m.readSettings(l.settings); err != nil {
 				return err
 			}
 		}
-		if !slices.Contains(m.Clusters, c.Dir.ID()) {
-			m.Clusters = append(m.Clusters, c.Dir.ID())
+		if !slices.Contains(m.Clusters, id) {
+			m.Clusters = append(m.Clusters, id)
 		}
-		for path := range privateFolders(c) {
+		for _, path := range folders {
 			made, err := makeAll(path)
 			m.Folders = append(m.Folders, made...)
 			if err != nil {
 				return err
 			}
 		}
-		if err := os.WriteFile(forwarding, []byte("1\n"), 0o644); err != nil {
-			return fmt.Errorf("cannot turn on forwarding: %w", err)
-		}
 		return nil
 	})
 }
 
-// Leave undoes Enter when the last cluster leaves. It does nothing for a cluster that is not there.
-func Leave(dir state.Dir) error {
-	return withMachine(func(m *machine) error {
-		i := slices.Index(m.Clusters, dir.ID())
+func (l ledger) leave(id string) error {
+	return l.change(func(m *machine) error {
+		i := slices.Index(m.Clusters, id)
 		if i < 0 {
 			return nil
 		}
@@ -76,26 +101,31 @@ func Leave(dir state.Dir) error {
 		if len(m.Clusters) > 0 {
 			return nil
 		}
-		for path, value := range m.Settings {
-			if err := os.WriteFile(path, []byte(value), 0o644); err != nil {
-				return fmt.Errorf("cannot restore %q: %w", path, err)
-			}
-		}
-		// The innermost first. One that somebody has put something into is not ours any more.
-		for _, folder := range slices.Backward(m.Folders) {
-			err := unix.Rmdir(folder)
-			if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, unix.ENOTEMPTY) {
-				return fmt.Errorf("cannot remove %q: %w", folder, err)
-			}
-		}
-		m.Settings, m.Folders = nil, nil
-		return nil
+		return m.restore()
 	})
 }
 
-func (m *machine) readSettings() error {
+// restore undoes what the record is about.
+func (m *machine) restore() error {
+	for path, value := range m.Settings {
+		if err := os.WriteFile(path, []byte(value), 0o644); err != nil {
+			return fmt.Errorf("cannot restore %q: %w", path, err)
+		}
+	}
+	// The innermost first. One that somebody has put something into is not ours any more.
+	for _, folder := range slices.Backward(m.Folders) {
+		err := unix.Rmdir(folder)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, unix.ENOTEMPTY) {
+			return fmt.Errorf("cannot remove %q: %w", folder, err)
+		}
+	}
+	m.Settings, m.Folders = nil, nil
+	return nil
+}
+
+func (m *machine) readSettings(paths []string) error {
 	m.Settings = map[string]string{}
-	for _, path := range append([]string{forwarding}, kubeletSettings...) {
+	for _, path := range paths {
 		value, err := os.ReadFile(path)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue // not every kernel has every setting
@@ -130,37 +160,37 @@ func makeAll(path string) ([]string, error) {
 	return missing, nil
 }
 
-// withMachine changes the machine's record while no other cluster does. The record is there only while a cluster is.
-func withMachine(change func(*machine) error) error {
-	unlock, err := state.WaitLock(recordPath + ".lock")
+// change changes the machine's record while no other cluster does. The record is there only while a cluster is.
+func (l ledger) change(how func(*machine) error) error {
+	unlock, err := state.WaitLock(l.path + ".lock")
 	if err != nil {
 		return err
 	}
 	defer unlock()
 	var m machine
-	content, err := os.ReadFile(recordPath)
+	content, err := os.ReadFile(l.path)
 	if err == nil {
 		err = json.Unmarshal(content, &m)
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("cannot read %q: %w", recordPath, err)
+		return fmt.Errorf("cannot read %q: %w", l.path, err)
 	}
-	return errors.Join(change(&m), m.save())
+	return errors.Join(how(&m), m.save(l.path))
 }
 
-func (m *machine) save() error {
+func (m *machine) save(path string) error {
 	if len(m.Clusters) == 0 && len(m.Settings) == 0 {
-		if err := os.Remove(recordPath); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("cannot remove %q: %w", recordPath, err)
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("cannot remove %q: %w", path, err)
 		}
 		return nil
 	}
 	content, err := json.Marshal(m)
 	if err != nil {
-		return fmt.Errorf("cannot encode %q: %w", recordPath, err)
+		return fmt.Errorf("cannot encode %q: %w", path, err)
 	}
-	if err := os.WriteFile(recordPath, content, 0o600); err != nil {
-		return fmt.Errorf("cannot write %q: %w", recordPath, err)
+	if err := os.WriteFile(path, content, 0o600); err != nil {
+		return fmt.Errorf("cannot write %q: %w", path, err)
 	}
 	return nil
 }

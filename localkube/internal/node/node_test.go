@@ -33,6 +33,56 @@ func TestMakeAll(t *testing.T) {
 	}
 }
 
+func TestTheLastClusterRestoresTheMachine(t *testing.T) {
+	root := t.TempDir()
+	setting := filepath.Join(root, "overcommit_memory")
+	folder := filepath.Join(root, "lib", "kubelet")
+	kept := filepath.Join(root, "log", "containers")
+	l := ledger{path: filepath.Join(root, "machine.json"), settings: []string{setting, filepath.Join(root, "no such setting")}}
+	set := func(value string) {
+		t.Helper()
+		if err := os.WriteFile(setting, []byte(value), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	check := func(when, wantSetting string, wantFolder bool) {
+		t.Helper()
+		if got, err := os.ReadFile(setting); err != nil || string(got) != wantSetting {
+			t.Errorf("%s the setting is %q, %v; want %q", when, got, err, wantSetting)
+		}
+		if _, err := os.Stat(folder); (err == nil) != wantFolder {
+			t.Errorf("%s the folder: %v, want it to be there: %t", when, err, wantFolder)
+		}
+	}
+	do := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	set("0\n")
+	do(l.enter("first", []string{folder, kept}))
+	set("1\n") // as its kubelet does
+	do(l.enter("second", []string{folder, kept}))
+	do(l.enter("second", []string{folder, kept})) // it was started again
+	check("with two clusters", "1\n", true)
+	do(l.leave("first"))
+	do(l.leave("first")) // once more is no error
+	check("with one cluster", "1\n", true)
+	if err := os.WriteFile(filepath.Join(kept, "file"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	do(l.leave("second"))
+	check("without clusters", "0", false)
+	if _, err := os.Stat(kept); err != nil {
+		t.Errorf("a folder with something in it was removed: %v", err)
+	}
+	if _, err := os.Stat(l.path); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the record is still there: %v", err)
+	}
+}
+
 func TestRemoveTree(t *testing.T) {
 	root := filepath.Join(t.TempDir(), "group")
 	if err := os.MkdirAll(filepath.Join(root, "kubepods", "burstable", "pod1"), 0o755); err != nil {
