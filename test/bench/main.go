@@ -39,6 +39,13 @@ const podContainers = 3
 const restoreTime = 10 * time.Second
 
 func main() {
+	if err := bench(); err != nil {
+		fmt.Fprintln(os.Stderr, "error:", err)
+		os.Exit(1)
+	}
+}
+
+func bench() error {
 	n := flag.Int("n", 10, "how often each thing is measured")
 	size := flag.Int("size", 1024, "bytes of the result")
 	namespace := flag.String("namespace", "default", "namespace of TaskRuns and pods")
@@ -46,14 +53,11 @@ func main() {
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	bench, err := connect(*namespace, *image)
-	if err == nil {
-		err = run(ctx, os.Stdout, bench, *n, *size)
-	}
+	b, err := connect(*namespace, *image)
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "error:", err)
-		os.Exit(1)
+		return err
 	}
+	return run(ctx, os.Stdout, b, *n, *size)
 }
 
 func connect(namespace, image string) (*measure.Bench, error) {

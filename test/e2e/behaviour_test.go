@@ -224,7 +224,7 @@ func killed(t *testing.T, n *namespace) {
 }
 
 func outOfMemory(t *testing.T, n *namespace) {
-	greedy := script("greedy", `printf x > $(results.before.path); awk 'BEGIN { s = "0123456789"; while (1) s = s s }'`)
+	greedy := script("greedy", `printf x > $(results.before.path); awk 'BEGIN { s = "0123456789"; while (1) { s = s "" s } }'`)
 	greedy.ComputeResources.Limits = corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("48Mi")}
 	run := n.task(t, v1.TaskSpec{
 		Results: []v1.TaskResult{result("before", v1.TypeString)},

@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"slices"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
@@ -54,12 +55,7 @@ func TestSidecarOnlyWhereResultsAre(t *testing.T) {
 	n.useFlags(t, sidecarLogs, 4096)
 	const reserved = "sidecar-" + v1.ReservedSidecarName
 	has := func(run *v1.TaskRun) bool {
-		for _, name := range allContainers(n.pod(t, run)) {
-			if name == reserved {
-				return true
-			}
-		}
-		return false
+		return slices.Contains(allContainers(n.pod(t, run)), reserved)
 	}
 	without := n.task(t, v1.TaskSpec{Steps: []v1.Step{script("none", "true")}})
 	if has(without) {

@@ -29,15 +29,19 @@ import (
 const patience = 5 * time.Minute
 
 func main() {
+	if err := run(); err != nil {
+		fmt.Fprintln(os.Stderr, "error:", err)
+		os.Exit(1)
+	}
+}
+
+func run() error {
 	namespace := flag.String("namespace", "default", "namespace of the PipelineRun")
 	wantFailure := flag.Bool("want-failure", false, "the run is expected to fail because a result is too large for the way it takes")
 	flag.Parse()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	if err := show(ctx, os.Stdout, client.ObjectKey{Namespace: *namespace, Name: flag.Arg(0)}, *wantFailure); err != nil {
-		fmt.Fprintln(os.Stderr, "error:", err)
-		os.Exit(1)
-	}
+	return show(ctx, os.Stdout, client.ObjectKey{Namespace: *namespace, Name: flag.Arg(0)}, *wantFailure)
 }
 
 func show(ctx context.Context, w io.Writer, key client.ObjectKey, wantFailure bool) error {

@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -94,12 +95,7 @@ func (b *Bench) run(ctx context.Context, prefix string, task v1.TaskSpec) (*v1.T
 	if err := b.Client.Create(ctx, run); err != nil {
 		return nil, fmt.Errorf("cannot create TaskRun: %w", err)
 	}
-	last := run
-	err := b.until(ctx, run, &v1.TaskRunList{}, func(obj client.Object) bool {
-		last = obj.(*v1.TaskRun)
-		return last.Status.Done()
-	})
-	return last, err
+	return until(ctx, b.Client, run, &v1.TaskRunList{}, func(run *v1.TaskRun) bool { return run.Status.Done() })
 }
 
 // Pod runs a bare pod of as many containers, each of which prints a line, and returns the times from before its creation
@@ -118,9 +114,8 @@ func (b *Bench) Pod(ctx context.Context, containers int) (firstLine, ended time.
 	}
 	lines := make(chan time.Duration, 1)
 	go func() { lines <- b.firstLine(ctx, pod.Name, fmt.Sprintf("c%d", containers-1), start) }()
-	err = b.until(ctx, pod, &corev1.PodList{}, func(obj client.Object) bool {
-		phase := obj.(*corev1.Pod).Status.Phase
-		return phase == corev1.PodSucceeded || phase == corev1.PodFailed
+	_, err = until(ctx, b.Client, pod, &corev1.PodList{}, func(pod *corev1.Pod) bool {
+		return pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
 	})
 	ended = time.Since(start)
 	return <-lines, ended, err
@@ -137,9 +132,9 @@ func (b *Bench) firstLine(ctx context.Context, pod, container string, start time
 		stream, err := b.Kube.CoreV1().Pods(b.Namespace).GetLogs(pod, &corev1.PodLogOptions{Container: container, Follow: true}).Stream(ctx)
 		if err == nil {
 			_, err = bufio.NewReader(stream).ReadString('\n')
-			stream.Close()
-			if err == nil {
-				return time.Since(start)
+			arrived := time.Since(start)
+			if errors.Join(err, stream.Close()) == nil {
+				return arrived
 			}
 		}
 		select {
@@ -150,22 +145,22 @@ func (b *Bench) firstLine(ctx context.Context, pod, container string, start time
 	}
 }
 
-// until watches an object, from the state at hand, until done says so.
-func (b *Bench) until(ctx context.Context, obj client.Object, list client.ObjectList, done func(client.Object) bool) error {
-	w, err := b.Client.Watch(ctx, list, client.InNamespace(obj.GetNamespace()), client.MatchingFields{"metadata.name": obj.GetName()},
+// until watches an object, from the state at hand, until done says so, and returns it as it is then.
+func until[T client.Object](ctx context.Context, c client.WithWatch, obj T, list client.ObjectList, done func(T) bool) (T, error) {
+	w, err := c.Watch(ctx, list, client.InNamespace(obj.GetNamespace()), client.MatchingFields{"metadata.name": obj.GetName()},
 		&client.ListOptions{Raw: &metav1.ListOptions{ResourceVersion: obj.GetResourceVersion()}})
 	if err != nil {
-		return fmt.Errorf("cannot watch %T %q: %w", obj, obj.GetName(), err)
+		return obj, fmt.Errorf("cannot watch %T %q: %w", obj, obj.GetName(), err)
 	}
 	defer w.Stop()
 	for event := range w.ResultChan() {
-		changed, ok := event.Object.(client.Object)
+		changed, ok := event.Object.(T)
 		if event.Type == watch.Deleted || !ok {
-			return fmt.Errorf("cannot see the end of %T %q: %s", obj, obj.GetName(), event.Type)
+			return obj, fmt.Errorf("cannot see the end of %T %q: %s", obj, obj.GetName(), event.Type)
 		}
 		if done(changed) {
-			return nil
+			return changed, nil
 		}
 	}
-	return fmt.Errorf("cannot see the end of %T %q: the watch was closed", obj, obj.GetName())
+	return obj, fmt.Errorf("cannot see the end of %T %q: the watch was closed", obj, obj.GetName())
 }

@@ -97,15 +97,15 @@ func readMod(ctx context.Context, dir string) (*goMod, error) {
 
 // readSums returns the digests of modules' files by "path@version". Lines about go.mod files alone are passed over.
 func readSums(file string) (map[string]string, error) {
+	sums := map[string]string{}
 	f, err := os.Open(file)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil // a module that requires nothing has no go.sum
+		return sums, nil // a module that requires nothing has no go.sum
 	}
 	if err != nil {
 		return nil, fmt.Errorf("cannot open %q: %w", file, err)
 	}
 	defer f.Close()
-	sums := map[string]string{}
 	lines := bufio.NewScanner(f)
 	for n := 1; lines.Scan(); n++ {
 		fields := strings.Fields(lines.Text())

@@ -53,8 +53,9 @@ func count(v v1.Value) string {
 		return fmt.Sprintf(" (%d elements)", len(v.Array))
 	case v1.TypeObject:
 		return fmt.Sprintf(" (%d keys)", len(v.Object))
+	default:
+		return ""
 	}
-	return ""
 }
 
 // Objects prints one line for each object of the run: how long it took, and its size beside what an object may have.

@@ -51,10 +51,10 @@ func TestGolden(t *testing.T) {
 		"objects": func(b *strings.Builder) error { return Objects(b, run, 999, tasks) },
 		"failure": func(b *strings.Builder) error { return Failure(b, broken, brokenTasks) },
 	}
-	for name, print := range cases {
+	for name, write := range cases {
 		t.Run(name, func(t *testing.T) {
 			var got strings.Builder
-			if err := print(&got); err != nil {
+			if err := write(&got); err != nil {
 				t.Fatal(err)
 			}
 			file := filepath.Join("testdata", name+".txt")
