@@ -9,7 +9,6 @@ import (
 
 	"github.com/sluice-ci/sluice/localkube/internal/component"
 	"github.com/sluice-ci/sluice/localkube/internal/lifecycle"
-	"github.com/sluice-ci/sluice/localkube/internal/role"
 	"github.com/sluice-ci/sluice/localkube/internal/supervisor"
 )
 
@@ -86,33 +85,6 @@ func newRegistry() *cobra.Command {
 		return nil
 	}
 	return cmd
-}
-
-// newKubectl is kubectl with the cluster's kubeconfig as the default. All arguments are kubectl's, so --dir can only be given
-// as the first one.
-func newKubectl() *cobra.Command {
-	return &cobra.Command{
-		Use:                "kubectl [--dir DIR] ARGUMENT...",
-		Short:              "Run kubectl on the cluster",
-		DisableFlagParsing: true,
-		RunE: func(_ *cobra.Command, args []string) error {
-			var dir dirValue
-			if len(args) > 1 && args[0] == "--dir" {
-				dir.given, args = args[1], args[2:]
-			}
-			if dir.given != "" || os.Getenv("KUBECONFIG") == "" {
-				d, err := dir.dir()
-				if err != nil {
-					return err
-				}
-				if err := os.Setenv("KUBECONFIG", d.Kubeconfig()); err != nil {
-					return fmt.Errorf("cannot set KUBECONFIG: %w", err)
-				}
-			}
-			os.Exit(role.Run(role.Kubectl, args))
-			return nil
-		},
-	}
 }
 
 func newSupervisor() *cobra.Command {

@@ -1,0 +1,91 @@
+package cli
+
+import (
+	"bytes"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/sluice-ci/sluice/localkube/internal/state"
+)
+
+func TestTakeDir(t *testing.T) {
+	cases := map[string]struct {
+		reason string
+		args   []string
+		dir    string
+		rest   []string
+	}{
+		"None":    {reason: "All arguments are kubectl's.", args: []string{"get", "pods"}, rest: []string{"get", "pods"}},
+		"First":   {reason: "Ours comes first.", args: []string{"--dir", "/d", "get"}, dir: "/d", rest: []string{"get"}},
+		"Equals":  {reason: "It may be one word.", args: []string{"--dir=/d", "get"}, dir: "/d", rest: []string{"get"}},
+		"Later":   {reason: "Afterwards it may be for the command in a pod.", args: []string{"exec", "p", "--", "x", "--dir", "/d"}, rest: []string{"exec", "p", "--", "x", "--dir", "/d"}},
+		"Alone":   {reason: "Without a value it is for kubectl to complain about.", args: []string{"--dir"}, rest: []string{"--dir"}},
+		"Nothing": {reason: "No arguments are none."},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			dir, rest := takeDir(tc.args)
+			if dir != tc.dir {
+				t.Errorf("%s\ndirectory is %q, want %q", tc.reason, dir, tc.dir)
+			}
+			if diff := cmp.Diff(tc.rest, rest); diff != "" {
+				t.Errorf("%s\n-want +got:\n%s", tc.reason, diff)
+			}
+		})
+	}
+}
+
+func TestErrors(t *testing.T) {
+	none := filepath.Join(t.TempDir(), "none")
+	apiOnly := state.Dir(t.TempDir())
+	if err := apiOnly.SaveCluster(state.Cluster{APIOnly: true, APIPort: 6443}); err != nil {
+		t.Fatal(err)
+	}
+	cases := map[string]struct {
+		reason string
+		args   []string
+		want   string
+	}{
+		"NoCluster":       {reason: "It says how to get one.", args: []string{"status", "--dir", none}, want: "localkube up"},
+		"KubectlNowhere":  {reason: "kubectl must not end up at some other cluster.", args: []string{"kubectl", "--dir", none, "get", "pods"}, want: "cannot find a cluster"},
+		"RegistryNowhere": {reason: "Without a node there is no registry.", args: []string{"registry", "--dir", string(apiOnly)}, want: "has no node"},
+		"Port":            {reason: "A port has a range.", args: []string{"up", "--dir", none, "--api-port", "65536"}, want: "from 1 to 65535"},
+		"LoadNothing":     {reason: "There must be something to load.", args: []string{"load", "--dir", string(apiOnly)}, want: "rootfs archive"},
+		"LoadBoth":        {reason: "An image is made of one thing.", args: []string{"load", "--rootfs", "a", "--archive", "b"}, want: "rootfs archive"},
+		"LoadNameless":    {reason: "A root file system has no name of its own.", args: []string{"load", "--rootfs", "a"}, want: "--name"},
+		"Unknown":         {reason: "A typo is no command.", args: []string{"upp"}, want: "unknown command"},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			root := newRoot()
+			root.SetArgs(tc.args)
+			var out bytes.Buffer
+			root.SetOut(&out)
+			root.SetErr(&out)
+			err := root.ExecuteContext(t.Context())
+			if err == nil || !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("%s\nerror is %v, want %q in it", tc.reason, err, tc.want)
+			}
+		})
+	}
+}
+
+func TestKubeconfigPath(t *testing.T) {
+	dir := state.Dir(t.TempDir())
+	if err := dir.SaveCluster(state.Cluster{APIOnly: true, APIPort: 6443}); err != nil {
+		t.Fatal(err)
+	}
+	root := newRoot()
+	root.SetArgs([]string{"kubeconfig", "--path", "--dir", string(dir)})
+	var out bytes.Buffer
+	root.SetOut(&out)
+	if err := root.ExecuteContext(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := out.String(), dir.Kubeconfig()+"\n"; got != want {
+		t.Errorf("it prints %q, want %q", got, want)
+	}
+}

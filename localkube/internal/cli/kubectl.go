@@ -1,0 +1,47 @@
+package cli
+
+import (
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sluice-ci/sluice/localkube/internal/role"
+)
+
+// newKubectl is kubectl on this cluster, whatever KUBECONFIG says: nobody who names localkube means another cluster.
+// All arguments are kubectl's, so --dir counts only before them.
+func newKubectl() *cobra.Command {
+	return &cobra.Command{
+		Use:                "kubectl [--dir DIR] ARGUMENT...",
+		Short:              "Run kubectl on the cluster",
+		DisableFlagParsing: true,
+		RunE: func(_ *cobra.Command, args []string) error {
+			var dir dirValue
+			dir.given, args = takeDir(args)
+			d, _, err := dir.existing()
+			if err != nil {
+				return err
+			}
+			if err := os.Setenv("KUBECONFIG", d.Kubeconfig()); err != nil {
+				return fmt.Errorf("cannot set KUBECONFIG: %w", err)
+			}
+			os.Exit(role.Run(role.Kubectl, args))
+			return nil
+		},
+	}
+}
+
+// takeDir splits a leading --dir off the arguments.
+func takeDir(args []string) (dir string, rest []string) {
+	if len(args) > 0 {
+		if value, ok := strings.CutPrefix(args[0], "--dir="); ok {
+			return value, args[1:]
+		}
+	}
+	if len(args) > 1 && args[0] == "--dir" {
+		return args[1], args[2:]
+	}
+	return "", args
+}
