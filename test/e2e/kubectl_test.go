@@ -7,11 +7,13 @@ import (
 	"context"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/test/e2e/content"
 )
 
 // kubectl runs the kubectl that KUBECTL names, or else the one on the path.
@@ -119,5 +121,30 @@ func TestExamples(t *testing.T) {
 		if want := v1.ObjectValue(map[string]string{"length": "6", "upper": "SLUICE"}); !got["facts"].Equal(want) {
 			t.Errorf("facts: got %+v, want %+v", got["facts"], want)
 		}
+	})
+	t.Run("sbom-pipeline", func(t *testing.T) {
+		table := filepath.Join(t.TempDir(), "modules.tsv")
+		modules, err := exec.CommandContext(t.Context(), "go", "run", "../../hack/demo/modules", "../..", "../../localkube", "../../tools").Output()
+		if err != nil {
+			t.Fatalf("cannot list modules: %v", err)
+		}
+		if err := os.WriteFile(table, modules, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		n.mustKubectl(t, "create", "configmap", "sbom-modules", "--from-file="+table)
+		for _, file := range []string{"task-make-sbom", "task-check-sbom", "task-report", "pipeline"} {
+			n.mustKubectl(t, "apply", "-f", "../../examples/sbom-pipeline/"+file+".yaml")
+		}
+		name := strings.TrimSpace(n.mustKubectl(t, "create", "-o", "name", "-f", "../../examples/sbom-pipeline/pipelinerun.yaml"))
+		run := &v1.PipelineRun{}
+		run.Namespace, run.Name = n.name, strings.TrimPrefix(name, "pipelinerun.tekton.dev/")
+		n.finishPipeline(t, run)
+		wantSucceeded(t, run.Status.Condition())
+		made := values(n.child(t, run, "make"))
+		sbom, sum := made["sbom"].String, made["summary"].Object["sha256"]
+		if content.Digest(sbom) != sum || len(sbom) < 200000 {
+			t.Errorf("the document has %d bytes with digest %s, and the step saw %s", len(sbom), content.Digest(sbom), sum)
+		}
+		wantPipelineResult(t, run, "sha256", v1.StringValue(sum))
 	})
 }

@@ -155,6 +155,13 @@ func (n *namespace) pipeline(t *testing.T, spec v1.PipelineRunSpec) *v1.Pipeline
 	if err := n.client.Create(t.Context(), run); err != nil {
 		t.Fatalf("cannot create PipelineRun: %v", err)
 	}
+	n.finishPipeline(t, run)
+	return run
+}
+
+// finishPipeline waits until a PipelineRun has ended. When the test fails, everything about the run is printed.
+func (n *namespace) finishPipeline(t *testing.T, run *v1.PipelineRun) {
+	t.Helper()
 	t.Cleanup(func() {
 		if t.Failed() {
 			n.dumpPipelineRun(t, run.Name)
@@ -166,7 +173,6 @@ func (n *namespace) pipeline(t *testing.T, spec v1.PipelineRunSpec) *v1.Pipeline
 	if err := await(ctx, n.client, run, &v1.PipelineRunList{}, done); err != nil {
 		t.Fatal(err)
 	}
-	return run
 }
 
 // child returns the TaskRun of a pipeline's task, found as clients do: by the reference in the status.
