@@ -167,7 +167,7 @@ func problem(p frame.Problem) (reason, message string) {
 	if p.Detail != "" {
 		detail = ": " + p.Detail
 	}
-	switch p.Kind { //nolint:exhaustive // the others share what there is to say
+	switch p.Kind {
 	case frame.TooLarge:
 		return v1.TaskRunReasonResultTooLarge, fmt.Sprintf("result %q has %d bytes, more than the limit of %d%s; "+
 			"raise max-result-size in ConfigMap feature-flags (with results-from: sidecar-logs up to %d)",
