@@ -4,6 +4,10 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 mkdir -p bin
 
+# Who comes second finds everything up to date.
+exec 9>bin/.build.lock
+flock 9
+
 # The version that clients and components see; without it they refuse the server. It is the one that localkube/go.mod names.
 kubernetes=$(awk '$1 == "k8s.io/kubernetes" { print $2 }' localkube/go.mod)
 containerd=$(awk '$2 == "github.com/containerd/containerd/v2" { print $3 } $1 == "github.com/containerd/containerd/v2" { print $2 }' localkube/containerd/go.mod)
@@ -11,8 +15,8 @@ containerd=$(awk '$2 == "github.com/containerd/containerd/v2" { print $3 } $1 ==
 # progress counts the packages that the compiler names as it comes to them, and passes on whatever else is said. Only those that
 # are not in the build cache are named.
 progress() {
-    awk -v total="$1" '
-        /^[^ :#]+$/ { if (++n % 100 == 0) { printf "  %d of %d packages compiled\n", n, total; fflush() } next }
+    awk -v name="$1" -v total="$2" '
+        /^[^ :#]+$/ { if (++n % 100 == 0) { printf "  %s: %d of %d packages compiled\n", name, n, total; fflush() } next }
         { print; fflush() }'
 }
 
@@ -31,7 +35,7 @@ build() {
     local total
     total=$(CGO_ENABLED=0 go list -C "$directory" -deps "$@" "$package" | wc -l)
     echo "building bin/$name of $total packages ..."
-    CGO_ENABLED=0 go build -C "$directory" -v -trimpath "$@" -o "$PWD/bin/$name.new" "$package" 2>&1 | progress "$total"
+    CGO_ENABLED=0 go build -C "$directory" -v -trimpath "$@" -o "$PWD/bin/$name.new" "$package" 2>&1 | progress "$name" "$total"
     mv "bin/$name.new" "bin/$name"
     echo "$digest" >"$stamp"
     echo "built bin/$name in $((SECONDS - began)) s"
@@ -39,12 +43,20 @@ build() {
 
 version=k8s.io/component-base/version
 minor=${kubernetes#v1.}
-build localkube-pause localkube/cmd/localkube-pause . -ldflags "-s -w"
-for program in containerd containerd-shim-runc-v2; do
-    build "$program" localkube/containerd "github.com/containerd/containerd/v2/cmd/$program" \
-        -tags "no_btrfs no_devmapper no_zfs" -ldflags "-s -w -X github.com/containerd/containerd/v2/version.Version=$containerd"
-done
-[[ -x bin/localkube ]] || echo "the first build of bin/localkube compiles all of Kubernetes: 7 minutes or so on two cores"
+[[ -x bin/localkube ]] || echo "the first build compiles all of Kubernetes: 7 minutes or so on two cores"
+
+# Both at once, because the last steps of each use one core only.
+{
+    build localkube-pause localkube/cmd/localkube-pause . -ldflags "-s -w"
+    for program in containerd containerd-shim-runc-v2; do
+        build "$program" localkube/containerd "github.com/containerd/containerd/v2/cmd/$program" \
+            -tags "no_btrfs no_devmapper no_zfs" -ldflags "-s -w -X github.com/containerd/containerd/v2/version.Version=$containerd"
+    done
+} &
+containerd_build=$!
+trap 'kill "$containerd_build" 2>/dev/null || true' EXIT
 build localkube localkube . \
     -ldflags "-s -w -X $version.gitVersion=$kubernetes -X $version.gitMajor=1 -X $version.gitMinor=${minor%%.*}"
+wait "$containerd_build"
+trap - EXIT
 ln -sfn localkube bin/kubectl

@@ -124,7 +124,7 @@ func (c *cluster) interruptUp(step string, more ...string) {
 	if err := cmd.Start(); err != nil {
 		c.t.Fatal(err)
 	}
-	writer.Close()
+	_ = writer.Close()
 	var output strings.Builder
 	buffer := make([]byte, 1024)
 	interrupted := false

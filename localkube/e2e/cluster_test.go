@@ -149,16 +149,20 @@ func (c *cluster) pid(name string) int {
 // eventually waits until the condition, which says what is missing, has nothing to say any more.
 func (c *cluster) eventually(missing func() string) {
 	c.t.Helper()
-	deadline := time.Now().Add(patience)
+	deadline := time.NewTimer(patience)
+	defer deadline.Stop()
+	ticker := time.NewTicker(100 * time.Millisecond)
+	defer ticker.Stop()
 	for {
 		what := missing()
 		if what == "" {
 			return
 		}
-		if time.Now().After(deadline) {
+		select {
+		case <-deadline.C:
 			c.t.Fatalf("after %s still: %s", patience, what)
+		case <-ticker.C:
 		}
-		time.Sleep(100 * time.Millisecond)
 	}
 }
 

@@ -27,11 +27,19 @@ func newKubectl() *cobra.Command {
 			if err := os.Setenv("KUBECONFIG", d.Kubeconfig()); err != nil {
 				return fmt.Errorf("cannot set KUBECONFIG: %w", err)
 			}
-			os.Exit(role.Run(role.Kubectl, args))
+			if status := role.Run(role.Kubectl, args); status != 0 {
+				return exitError(status)
+			}
 			return nil
 		},
 	}
 }
+
+// exitError is the error of a command that has said all there is to say already.
+type exitError int
+
+// Error implements error.
+func (e exitError) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
 
 // takeDir splits a leading --dir off the arguments.
 func takeDir(args []string) (dir string, rest []string) {

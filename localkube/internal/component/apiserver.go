@@ -2,6 +2,9 @@ package component
 
 import (
 	"fmt"
+	"net"
+	"net/netip"
+	"strconv"
 
 	"github.com/sluice-ci/sluice/localkube/internal/pki"
 	"github.com/sluice-ci/sluice/localkube/internal/role"
@@ -9,7 +12,7 @@ import (
 
 // EtcdSpec is the store. Its data is as disposable as the cluster: it does not wait for the disk.
 func (c Cluster) EtcdSpec() Spec {
-	client := fmt.Sprintf("https://%s:%d", loopback, c.EtcdPort)
+	client := "https://" + net.JoinHostPort(loopback, strconv.Itoa(c.EtcdPort))
 	// There are no peers; the port is one that the kernel picks and that nobody is told.
 	const peer = "https://" + loopback + ":0"
 	return Spec{
@@ -55,7 +58,7 @@ func (c Cluster) APIServerSpec() Spec {
 		"--anonymous-auth=false",
 		"--authorization-mode=Node,RBAC",
 		"--allow-privileged=true",
-		fmt.Sprintf("--etcd-servers=https://%s:%d", loopback, c.EtcdPort),
+		"--etcd-servers=https://" + net.JoinHostPort(loopback, strconv.Itoa(c.EtcdPort)),
 		"--etcd-cafile=" + c.Dir.Cert(pki.EtcdCA),
 		"--etcd-certfile=" + c.Dir.Cert(pki.EtcdClient),
 		"--etcd-keyfile=" + c.Dir.Key(pki.EtcdClient),
@@ -91,5 +94,10 @@ func (c Cluster) APIServerSpec() Spec {
 
 // APIURL is the API server's address as clients on this machine and the components on the node name it.
 func (c Cluster) APIURL() string {
-	return fmt.Sprintf("https://%s:%d", loopback, c.APIPort)
+	return "https://" + c.APIAddress().String()
+}
+
+// APIAddress is the API server's address on a loopback address: the host's, and that of the node.
+func (c Cluster) APIAddress() netip.AddrPort {
+	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), uint16(c.APIPort)) //nolint:gosec // the command line checks its range
 }

@@ -135,7 +135,7 @@ func TestServer(t *testing.T) {
 	if header, addresses := parse(t, fromHost); header.ID != 3 || !cmp.Equal(addresses, []string{"192.0.2.7"}) {
 		t.Errorf("through the host's name server: %+v %v", header, addresses)
 	}
-	upstream.Close()
+	_ = upstream.Close()
 	failed := askUDP(t, packets.LocalAddr().String(), query(t, 4, "example.org.", dnsmessage.TypeA))
 	if header, _ := parse(t, failed); header.ID != 4 || header.RCode != dnsmessage.RCodeServerFailure {
 		t.Errorf("without a name server the answer is %+v", header)
@@ -161,7 +161,7 @@ func hostServer(t *testing.T) net.PacketConn {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { socket.Close() })
+	t.Cleanup(func() { _ = socket.Close() })
 	go func() {
 		buffer := make([]byte, maxMessage)
 		for {
@@ -242,7 +242,7 @@ func dial(t *testing.T, network, address string) net.Conn {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { connection.Close() })
+	t.Cleanup(func() { _ = connection.Close() })
 	if err := connection.SetDeadline(time.Now().Add(time.Minute)); err != nil {
 		t.Fatal(err)
 	}

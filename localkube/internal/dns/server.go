@@ -125,6 +125,7 @@ func writeMessage(w io.Writer, message []byte) error {
 	if len(message) > 0xffff {
 		return fmt.Errorf("cannot send a message of %d bytes", len(message))
 	}
-	_, err := w.Write(append(binary.BigEndian.AppendUint16(nil, uint16(len(message))), message...))
+	length := uint16(len(message)) //nolint:gosec // as was just checked
+	_, err := w.Write(append(binary.BigEndian.AppendUint16(nil, length), message...))
 	return err
 }

@@ -3,6 +3,7 @@ package image
 import (
 	"archive/tar"
 	"bytes"
+	"errors"
 	"io"
 	"net/http/httptest"
 	"os"
@@ -240,7 +241,7 @@ func contents(t *testing.T, image v1.Image) map[string]string {
 	files := map[string]string{}
 	for r := tar.NewReader(reader); ; {
 		header, err := r.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return files
 		}
 		if err != nil {

@@ -152,7 +152,7 @@ func TestConnectNameservers(t *testing.T) {
 	if err != nil || len(servers) != 1 || len(files) != 1 {
 		t.Fatalf("one name server: %v, %v, %v", servers, files, err)
 	}
-	files[0].Close()
+	_ = files[0].Close()
 }
 
 func TestLoadNeedsARegistry(t *testing.T) {

@@ -11,7 +11,7 @@ import (
 )
 
 // choose decides about the ports and networks of the cluster; what an existing cluster has, it keeps.
-// The sockets are for a node's supervisor to inherit; without a node there are none.
+// The sockets are for a node's supervisor to inherit; without a node there are none in it.
 func (o Options) choose(c *state.Cluster, exists bool) (*supervisor.Sockets, error) {
 	c.APIOnly, c.APIPort, c.Supervisor = o.APIOnly, o.APIPort, state.Process{}
 	api, err := port.Listen(c.APIPort)
@@ -30,7 +30,7 @@ func (o Options) choose(c *state.Cluster, exists bool) (*supervisor.Sockets, err
 			return nil, err
 		}
 	}
-	return nil, nil
+	return &supervisor.Sockets{}, nil
 }
 
 // socket is what net.TCPListener and net.UDPConn have in common.

@@ -30,7 +30,7 @@ func Load(c state.Cluster, o LoadOptions, out io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("cannot create a folder: %w", err)
 	}
-	defer os.RemoveAll(scratch)
+	defer func() { _ = os.RemoveAll(scratch) }()
 	images, err := o.images(scratch)
 	if err != nil {
 		return err

@@ -42,7 +42,7 @@ type Component struct {
 }
 
 // Problem is an error that says everything that is not well, nil if all is.
-func (s Status) Problem() error {
+func (s *Status) Problem() error {
 	var all []error
 	for _, p := range s.Problems {
 		all = append(all, errors.New(p))
@@ -51,14 +51,14 @@ func (s Status) Problem() error {
 }
 
 // WriteJSON writes the status for programs.
-func (s Status) WriteJSON(out io.Writer) error {
+func (s *Status) WriteJSON(out io.Writer) error {
 	encoder := json.NewEncoder(out)
 	encoder.SetIndent("", "  ")
 	return encoder.Encode(s)
 }
 
 // WriteText writes the status for people.
-func (s Status) WriteText(out io.Writer) error {
+func (s *Status) WriteText(out io.Writer) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "COMPONENT\tPID\tSINCE\tSTATE")
 	for _, c := range s.Components {
@@ -162,5 +162,6 @@ func (s *Status) lookAtAPI(ctx context.Context, dir state.Dir, c state.Cluster) 
 
 // trouble says what is wrong with a cluster that should be up; nil means that it is well.
 func trouble(ctx context.Context, dir state.Dir, c state.Cluster) error {
-	return Look(ctx, dir, c).Problem()
+	status := Look(ctx, dir, c)
+	return status.Problem()
 }

@@ -80,7 +80,7 @@ func TestForward(t *testing.T) {
 	backend := listen(t)
 	front := listen(t)
 	done := make(chan error, 1)
-	go func() { done <- Forward(front, backend.Addr().String()) }()
+	go func() { done <- Forward(front, addrPort(t, backend)) }()
 	go func() {
 		connection, err := backend.Accept()
 		if err != nil {
@@ -96,7 +96,7 @@ func TestForward(t *testing.T) {
 		_, _ = connection.Write([]byte("you said " + string(question)))
 	}()
 
-	client, err := net.Dial("tcp", front.Addr().String())
+	client, err := net.DialTCP("tcp", nil, net.TCPAddrFromAddrPort(addrPort(t, front)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,14 +104,14 @@ func TestForward(t *testing.T) {
 	if _, err := client.Write([]byte("hello")); err != nil {
 		t.Fatal(err)
 	}
-	if err := client.(*net.TCPConn).CloseWrite(); err != nil {
+	if err := client.CloseWrite(); err != nil {
 		t.Fatal(err)
 	}
 	answer, err := io.ReadAll(client)
 	if err != nil || string(answer) != "you said hello" {
 		t.Errorf("the answer is %q, %v", answer, err)
 	}
-	front.Close()
+	_ = front.Close()
 	if err := <-done; err != nil {
 		t.Errorf("the end of the listener is an error: %v", err)
 	}
@@ -119,11 +119,11 @@ func TestForward(t *testing.T) {
 
 func TestForwardClosesWhatItCannotPassOn(t *testing.T) {
 	backend := listen(t)
-	address := backend.Addr().String()
-	backend.Close()
+	address := addrPort(t, backend)
+	_ = backend.Close()
 	front := listen(t)
 	go func() { _ = Forward(front, address) }()
-	client, err := net.Dial("tcp", front.Addr().String())
+	client, err := net.DialTCP("tcp", nil, net.TCPAddrFromAddrPort(addrPort(t, front)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -133,12 +133,21 @@ func TestForwardClosesWhatItCannotPassOn(t *testing.T) {
 	}
 }
 
-func listen(t *testing.T) net.Listener {
+func addrPort(t *testing.T, listener net.Listener) netip.AddrPort {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := netip.ParseAddrPort(listener.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { listener.Close() })
+	return address
+}
+
+func listen(t *testing.T) *net.TCPListener {
+	t.Helper()
+	listener, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = listener.Close() })
 	return listener
 }

@@ -26,7 +26,7 @@ table ip %[1]s {
 
 // NodeRules let pods reach what the node reaches, under the node's address, and nobody reach the node from outside: the
 // API server and the kubelet listen on an address that pods can reach, and pods come from other links than the uplink.
-func NodeRules(u state.Uplink, podCIDR string) string {
+func NodeRules(podCIDR string) string {
 	return fmt.Sprintf(`table ip localkube {
 	chain input {
 		type filter hook input priority filter;

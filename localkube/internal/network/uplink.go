@@ -21,7 +21,7 @@ const (
 )
 
 // uplinkPool is where uplinks get their networks: the range for tests between networks (RFC 2544), which nobody routes.
-var uplinkPool = netip.MustParsePrefix("198.18.0.0/15")
+func uplinkPool() netip.Prefix { return netip.PrefixFrom(netip.AddrFrom4([4]byte{198, 18}), 15) }
 
 // HostLink is the name of the host's end of the cluster's uplink.
 func HostLink(dir state.Dir) string { return "lk" + dir.ID() }
@@ -40,7 +40,7 @@ func ChooseUplink() (state.Uplink, error) {
 		}
 		used = append(used, prefix.Masked())
 	}
-	network, err := firstFree(uplinkPool, used)
+	network, err := firstFree(uplinkPool(), used)
 	if err != nil {
 		return state.Uplink{}, err
 	}

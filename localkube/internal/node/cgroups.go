@@ -91,7 +91,7 @@ func makeUnified(group string) error {
 			return fmt.Errorf("cannot read the controllers of %q: %w", parent, err)
 		}
 		var on []string
-		for _, controller := range strings.Fields(string(controllers)) {
+		for controller := range strings.FieldsSeq(string(controllers)) {
 			on = append(on, "+"+controller)
 		}
 		if err := os.WriteFile(filepath.Join(parent, "cgroup.subtree_control"), []byte(strings.Join(on, " ")), 0o644); err != nil {
@@ -108,21 +108,31 @@ func RemoveCgroups(dir state.Dir) error {
 		return fmt.Errorf("cannot list control groups: %w", err)
 	}
 	groups = append(groups, filepath.Join(cgroupRoot, cgroupName(dir)))
-	deadline := time.Now().Add(removeTimeout)
 	for _, group := range groups {
-		for {
-			err := removeTree(group)
-			if err == nil {
-				break
-			}
-			// The kernel lets go of a group a moment after the last process in it was waited for.
-			if !errors.Is(err, unix.EBUSY) || time.Now().After(deadline) {
-				return fmt.Errorf("cannot remove control group %q: %w", group, err)
-			}
-			time.Sleep(10 * time.Millisecond)
+		if err := removeBusyTree(group); err != nil {
+			return fmt.Errorf("cannot remove control group %q: %w", group, err)
 		}
 	}
 	return nil
+}
+
+// removeBusyTree tries until the group is free: the kernel lets go of it a moment after the last process in it was waited for.
+func removeBusyTree(group string) error {
+	deadline := time.NewTimer(removeTimeout)
+	defer deadline.Stop()
+	ticker := time.NewTicker(10 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		err := removeTree(group)
+		if !errors.Is(err, unix.EBUSY) {
+			return err
+		}
+		select {
+		case <-deadline.C:
+			return err
+		case <-ticker.C:
+		}
+	}
 }
 
 // removeTree removes a control group with all those in it. Their files go with them.

@@ -24,9 +24,11 @@ const (
 )
 
 // kubeletSettings are those that the kubelet changes for the whole machine when it starts; nothing keeps it from that.
-var kubeletSettings = []string{
-	"/proc/sys/vm/overcommit_memory", "/proc/sys/vm/panic_on_oom", "/proc/sys/kernel/panic", "/proc/sys/kernel/panic_on_oops",
-	"/proc/sys/kernel/keys/root_maxkeys", "/proc/sys/kernel/keys/root_maxbytes",
+func kubeletSettings() []string {
+	return []string{
+		"/proc/sys/vm/overcommit_memory", "/proc/sys/vm/panic_on_oom", "/proc/sys/kernel/panic", "/proc/sys/kernel/panic_on_oops",
+		"/proc/sys/kernel/keys/root_maxkeys", "/proc/sys/kernel/keys/root_maxbytes",
+	}
 }
 
 // machine is what all nodes of this machine share: what was there before the first one came, and who is there.
@@ -46,7 +48,7 @@ type ledger struct {
 }
 
 func thisMachine() ledger {
-	return ledger{path: recordPath, settings: append([]string{forwarding}, kubeletSettings...)}
+	return ledger{path: recordPath, settings: append([]string{forwarding}, kubeletSettings()...)}
 }
 
 // Enter records the settings of the machine that a node changes, changes the one that is ours to change, and makes the folders on which

@@ -28,7 +28,10 @@ func Listen(port int) (*net.TCPListener, error) {
 
 // Number is the port that the listener has.
 func Number(listener *net.TCPListener) int {
-	return listener.Addr().(*net.TCPAddr).Port
+	if address, ok := listener.Addr().(*net.TCPAddr); ok {
+		return address.Port
+	}
+	return 0 // cannot be: a TCP listener has no other kind of address
 }
 
 // Free returns a port that nobody has at the moment.

@@ -33,7 +33,7 @@ func TestFreePortCanBeHad(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	listener.Close()
+	_ = listener.Close()
 }
 
 func TestListeningInode(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	ggcr "github.com/google/go-containerregistry/pkg/registry"
@@ -72,7 +73,7 @@ func (r *Registry) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	}
 	if err != nil {
 		// The client was told that all is well, and so it is until the next restart.
-		log.Printf("cannot keep manifest %s of %s: %v", reference, repository, err)
+		log.Printf("cannot keep a manifest: %v", err)
 	}
 }
 
@@ -84,10 +85,8 @@ func (r *Registry) storedPath(u *url.URL) string {
 	if namespace == "" || !ok || rest == "" {
 		return u.Path
 	}
-	for _, self := range r.self {
-		if namespace == self {
-			return u.Path
-		}
+	if slices.Contains(r.self, namespace) {
+		return u.Path
 	}
 	return "/v2/" + Folder(namespace) + "/" + rest
 }

@@ -37,17 +37,17 @@ func lockFile(path string, how int) (unlock func(), err error) {
 			return nil, fmt.Errorf("cannot open lock %q: %w", path, err)
 		}
 		if err := unix.Flock(int(file.Fd()), how); err != nil {
-			file.Close()
+			_ = file.Close()
 			return nil, fmt.Errorf("cannot lock %q: %w", path, err)
 		}
 		if isCurrent(file, path) {
 			return func() {
-				os.Remove(path)
-				file.Close()
+				_ = os.Remove(path)
+				_ = file.Close()
 			}, nil
 		}
 		// Whoever held the lock before removed the file between our opening and locking it; a lock on it keeps nobody out.
-		file.Close()
+		_ = file.Close()
 	}
 }
 

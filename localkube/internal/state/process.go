@@ -51,7 +51,7 @@ func (p Process) Alive() bool {
 	if err != nil {
 		return false
 	}
-	defer unix.Close(fd)
+	defer func() { _ = unix.Close(fd) }()
 	// Only now that the descriptor holds on to whoever has the number does it make sense to ask who that is.
 	if now, err := Identify(p.PID); err != nil || now != p {
 		return false
@@ -68,7 +68,7 @@ func (p Process) End(timeout time.Duration) error {
 	if err != nil {
 		return ignoreGone(err, p.PID)
 	}
-	defer unix.Close(fd)
+	defer func() { _ = unix.Close(fd) }()
 	if now, err := Identify(p.PID); err != nil || now != p {
 		return nil // somebody else has the number now
 	}
@@ -92,7 +92,7 @@ func ignoreGone(err error, pid int) error {
 func ended(fd int, timeout time.Duration) bool {
 	deadline := time.Now().Add(timeout)
 	for {
-		poll := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+		poll := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}} //nolint:gosec // descriptors are small numbers
 		n, err := unix.Poll(poll, int(max(0, time.Until(deadline)).Milliseconds()))
 		if !errors.Is(err, unix.EINTR) {
 			return err == nil && n > 0

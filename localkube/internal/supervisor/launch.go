@@ -24,7 +24,7 @@ const (
 // Name is the role of the supervisor in the one binary.
 const Name = "supervisor"
 
-// Sockets are what a node's supervisor needs in the host's network.
+// Sockets are what a node's supervisor needs in the host's network. Without a node there are none.
 type Sockets struct {
 	// API and Registry listen on the host's loopback address.
 	API, Registry *os.File
@@ -34,12 +34,9 @@ type Sockets struct {
 
 // Close closes all of them.
 func (s *Sockets) Close() {
-	if s == nil {
-		return
-	}
 	for _, file := range append([]*os.File{s.API, s.Registry}, s.Nameservers...) {
 		if file != nil {
-			file.Close()
+			_ = file.Close()
 		}
 	}
 }
@@ -81,7 +78,7 @@ func Launch(dir state.Dir, sockets *Sockets) (*Launched, error) {
 	cmd.Dir = "/"
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	cmd.ExtraFiles = []*os.File{progressIn, goOut}
-	if sockets != nil {
+	if sockets.API != nil {
 		cmd.ExtraFiles = append(append(cmd.ExtraFiles, sockets.API, sockets.Registry), sockets.Nameservers...)
 		cmd.SysProcAttr.Cloneflags = unix.CLONE_NEWPID | unix.CLONE_NEWNS | unix.CLONE_NEWNET
 	}
@@ -96,11 +93,11 @@ func Launch(dir state.Dir, sockets *Sockets) (*Launched, error) {
 }
 
 // GoAhead tells the supervisor that what it waits for is there.
-func (l *Launched) GoAhead() { l.goAhead.Close() }
+func (l *Launched) GoAhead() { _ = l.goAhead.Close() }
 
 // Wait hands every step to show until the cluster is ready. It returns early when ctx ends.
 func (l *Launched) Wait(ctx context.Context, show func(Event)) error {
-	stop := context.AfterFunc(ctx, func() { l.progress.Close() })
+	stop := context.AfterFunc(ctx, func() { _ = l.progress.Close() })
 	defer stop()
 	err := follow(l.progress, show)
 	if ctx.Err() != nil {

@@ -90,7 +90,7 @@ func (s *Supervisor) surroundings() error {
 	if _, err := io.Copy(io.Discard, goAhead); err != nil {
 		return fmt.Errorf("cannot wait for the uplink: %w", err)
 	}
-	goAhead.Close()
+	_ = goAhead.Close()
 	if err := node.SetUpMounts(s.cluster); err != nil {
 		return err
 	}
@@ -100,7 +100,7 @@ func (s *Supervisor) surroundings() error {
 	if err := network.SetUpNode(s.cluster.Uplink); err != nil {
 		return err
 	}
-	rules := network.Apply(network.NodeRules(s.cluster.Uplink, component.PodCIDR))
+	rules := network.Apply(network.NodeRules(component.PodCIDR))
 	rules.Stdout, rules.Stderr = os.Stdout, os.Stderr
 	if err := s.children.run(rules); err != nil {
 		return fmt.Errorf("cannot make the rules of the node's network: %w", err)
@@ -147,7 +147,7 @@ func (s *Supervisor) forwardAPI() error {
 		return err
 	}
 	go s.background("API forwarder", func() error {
-		return network.Forward(listener, fmt.Sprintf("127.0.0.1:%d", s.cluster.APIPort))
+		return network.Forward(listener, s.cluster.APIAddress())
 	})
 	return nil
 }
@@ -166,7 +166,7 @@ func (s *Supervisor) serveNames(ctx context.Context) error {
 	for i := range s.cluster.Nameservers {
 		file := os.NewFile(uintptr(nameserverFD+i), "name server")
 		socket, err := net.FileConn(file)
-		file.Close()
+		_ = file.Close()
 		if err != nil {
 			return fmt.Errorf("cannot take over the socket of a name server: %w", err)
 		}
@@ -191,14 +191,18 @@ func (s *Supervisor) background(name string, serve func() error) {
 	fmt.Printf("%s %s ended: %v\n", time.Now().Format(time.RFC3339), name, serve())
 }
 
-func inherited(fd uintptr) (net.Listener, error) {
+func inherited(fd uintptr) (*net.TCPListener, error) {
 	file := os.NewFile(fd, "listener")
 	defer file.Close()
 	listener, err := net.FileListener(file)
 	if err != nil {
 		return nil, fmt.Errorf("cannot take over listener %d: %w", fd, err)
 	}
-	return listener, nil
+	tcp, ok := listener.(*net.TCPListener)
+	if !ok {
+		return nil, fmt.Errorf("cannot take over listener %d: it is %s", fd, listener.Addr().Network())
+	}
+	return tcp, nil
 }
 
 // pullPause lets containerd fetch the image of the sandboxes, so that the first pod does not wait for it. It also shows that

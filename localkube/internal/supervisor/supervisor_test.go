@@ -93,9 +93,9 @@ func TestFollow(t *testing.T) {
 	}
 }
 
-func TestProgressGoesOnWithoutAListener(t *testing.T) {
+func TestProgressGoesOnWithoutAListener(*testing.T) {
 	reader, writer := io.Pipe()
-	reader.Close()
+	_ = reader.Close()
 	newProgress(writer).tell(Event{Step: "etcd"}) // must neither block nor end the supervisor
 }
 
