@@ -174,6 +174,9 @@ func wait(tr *v1.TaskRun, status v1.TaskRunStatus, obs Observation, effect Effec
 	if effect.Waiting != "" {
 		return retry
 	}
+	if obs.Evidence.Set != nil {
+		return time.Second // the kubelet's word on a killed step is waited for, but not for ever
+	}
 	if timeout := obs.timeout(tr); timeout > 0 {
 		return max(status.StartTime.Add(timeout).Sub(obs.Now), time.Millisecond)
 	}

@@ -1,11 +1,13 @@
 package taskrun
 
 import (
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/results/frame"
 )
 
 // State names where a TaskRun stands. Each pass finds the state anew from what it observed; nothing is remembered.
@@ -49,7 +51,7 @@ func stateOf(tr *v1.TaskRun, obs Observation) State {
 	switch {
 	case tr.Status.Done():
 		return Done
-	case obs.Evidence.Set != nil:
+	case obs.Evidence.Set != nil && !obs.awaitsVerdict():
 		return Collected
 	case obs.timedOut(tr):
 		return TimedOut
@@ -92,6 +94,31 @@ func stateOfPod(obs Observation) State {
 		return Running
 	}
 }
+
+// verdictPatience is how long a run whose steps have ended waits for its kubelet to say why one of them was killed. The
+// kubelet looks at its containers once a second.
+const verdictPatience = 5 * time.Second
+
+// awaitsVerdict reports whether a step was killed, and its kubelet has not said yet whether for its use of memory: the
+// stream knows that a step was killed, and only the kubelet knows by whom.
+func (o Observation) awaitsVerdict() bool {
+	if o.Pod == nil {
+		return false
+	}
+	for _, status := range containersOf(o.Pod).steps {
+		i := slices.IndexFunc(o.Evidence.Set.Steps, func(s frame.Step) bool { return s.Name == status.Name })
+		if i < 0 || status.State.Terminated != nil {
+			continue
+		}
+		if step := o.Evidence.Set.Steps[i]; step.ExitCode == killedExitCode && o.Now.Before(step.FinishedAt.Add(verdictPatience)) {
+			return true
+		}
+	}
+	return false
+}
+
+// killedExitCode is 128 plus SIGKILL.
+const killedExitCode = 137
 
 // timedOut reports whether the run has used up its time. A timeout of 0 is none.
 func (o Observation) timedOut(tr *v1.TaskRun) bool {

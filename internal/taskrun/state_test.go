@@ -10,6 +10,7 @@ import (
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/results/collect"
+	"github.com/sluice-ci/sluice/internal/results/frame"
 )
 
 func withPod(p *corev1.Pod) func(*Observation) { return func(o *Observation) { o.Pod = p } }
@@ -20,6 +21,7 @@ func withEvidence(e collect.Progress) func(*Observation) {
 
 func TestStateAndAction(t *testing.T) {
 	whole := collect.Progress{Set: &collect.Set{}}
+	killed := collect.Progress{Set: &collect.Set{Steps: []frame.Step{{Name: "step-one", ExitCode: 137, Reason: frame.ReasonKilled, FinishedAt: epoch()}}}}
 	late := func(o *Observation) { o.Now = epoch().Add(time.Hour) }
 	cases := map[string]struct {
 		reason string
@@ -44,6 +46,9 @@ func TestStateAndAction(t *testing.T) {
 		"Collected":         {"the log is whole while the kubelet still says running", taskRun(started), observation(withPod(runPod(corev1.PodRunning, running(), running(), running())), withEvidence(whole)), Collected, DoNothing},
 		"CollectedPodGone":  {"verified results do not vanish with their pod", taskRun(started), observation(withEvidence(whole)), Collected, DoNothing},
 		"CollectedLate":     {"a run that has ended in time is not timed out because it is looked at late", taskRun(started), observation(withEvidence(whole), late), Collected, DoNothing},
+		"KilledNoVerdict":   {"only the kubelet knows whether a killed step used too much memory", taskRun(started), observation(withPod(runPod(corev1.PodRunning, running(), running(), running())), withEvidence(killed)), Running, CollectResults},
+		"KilledVerdict":     {"the kubelet has said why", taskRun(started), observation(withPod(runPod(corev1.PodRunning, terminated(137, ""), running(), running())), withEvidence(killed)), Collected, DoNothing},
+		"KilledSilence":     {"a kubelet that does not say is not waited for for ever", taskRun(started), observation(withPod(runPod(corev1.PodRunning, running(), running(), running())), withEvidence(killed), late), Collected, DoNothing},
 		"GaveUp":            {"a log that cannot be read fails the run", taskRun(started), observation(withPod(runPod(corev1.PodSucceeded, terminated(0, ""), terminated(0, ""), terminated(0, ""))), withEvidence(collect.Progress{GaveUp: true, Err: errors.New("x")})), Uncollectable, StopPod},
 		"EntrypointKilled":  {"exit 137 without a record (#10371): the next step would wait for ever", taskRun(started), observation(withPod(runPod(corev1.PodRunning, terminated(137, ""), running(), running()))), StepLost, StopPod},
 		"StepFailed":        {"a failed step with a record is not lost: the next ones skip themselves", taskRun(started), observation(withPod(runPod(corev1.PodRunning, terminated(1, record(1)), running(), running()))), Running, CollectResults},
