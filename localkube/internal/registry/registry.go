@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"os"
@@ -73,7 +74,7 @@ func (r *Registry) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	}
 	if err != nil {
 		// The client was told that all is well, and so it is until the next restart.
-		log.Printf("cannot keep a manifest: %v", err)
+		slog.Error("cannot keep a manifest", "repository", repository, "reference", reference, "err", err)
 	}
 }
 
