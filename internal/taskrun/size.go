@@ -1,37 +1,26 @@
 package taskrun
 
 import (
-	"cmp"
-	"encoding/json"
 	"fmt"
-	"slices"
-	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
-	"github.com/sluice-ci/sluice/internal/results"
+	"github.com/sluice-ci/sluice/internal/size"
 )
-
-// reserve is kept free, in bytes, for what the API server itself writes into the object (managedFields) and for what
-// etcd adds to a request.
-const reserve = 16 << 10
-
-// sizeLimit is what a TaskRun may have, encoded as JSON, in bytes.
-const sizeLimit = results.ObjectLimit - reserve
 
 // fitted returns the status as it is when the whole TaskRun can be stored with it. Otherwise it is that of a run that
 // has failed for that reason, without the results: etcd would refuse the object, and the run would never end.
 func fitted(tr *v1.TaskRun, status v1.TaskRunStatus, now metav1.Time) v1.TaskRunStatus {
 	whole := *tr
 	whole.Status = status
-	size := encodedSize(whole)
-	if size <= sizeLimit {
+	encoded := size.Encoded(whole)
+	if encoded <= size.Limit {
 		return status
 	}
 	message := fmt.Sprintf("the TaskRun with its results has %d bytes when encoded as JSON, more than the limit of %d "+
 		"(1.5 MiB for one object, less %d for the API server); %s; hand large data on through a workspace",
-		size, sizeLimit, reserve, largestResults(status.Results))
+		encoded, size.Limit, size.Reserve, largestResults(status.Results))
 	status.Results = nil
 	reason := v1.TaskRunReasonResultTooLarge
 	if c := status.Condition(); c != nil && c.Reason == v1.TaskRunReasonFailed {
@@ -45,13 +34,13 @@ func fitted(tr *v1.TaskRun, status v1.TaskRunStatus, now metav1.Time) v1.TaskRun
 // fits reports whether the object has room for a copy of its resolved task. An embedded task that is too large for two
 // copies stays where the user wrote it, in spec.taskSpec.
 func fits(tr v1.TaskRun, spec *v1.TaskSpec) bool {
-	return encodedSize(tr)+encodedSize(spec) <= sizeLimit
+	return size.Encoded(tr)+size.Encoded(spec) <= size.Limit
 }
 
 // tooLargeToRecord says why a run of a referenced Task cannot begin.
 func tooLargeToRecord(tr v1.TaskRun, spec *v1.TaskSpec) error {
 	return fmt.Errorf("the TaskRun has %d bytes when encoded as JSON, and the Task %q, which its status must hold, %d; "+
-		"that is more than the limit of %d for one object; make one of them smaller", encodedSize(tr), taskName(&tr), encodedSize(spec), sizeLimit)
+		"that is more than the limit of %d for one object; make one of them smaller", size.Encoded(tr), taskName(&tr), size.Encoded(spec), size.Limit)
 }
 
 // overflow is the status of a run whose status the API server has refused as too large all the same: without what made
@@ -67,34 +56,11 @@ func overflow(tr *v1.TaskRun, cause error, now metav1.Time) v1.TaskRunStatus {
 	return status
 }
 
-// encodedSize is the length of v as the API server stores a custom resource: JSON in which "<", ">" and "&" take six
-// bytes each, as in Go's encoder.
-func encodedSize(v any) int {
-	b, err := json.Marshal(v)
-	if err != nil {
-		// Every type of the API encodes; if one does not, it cannot be stored either.
-		return results.ObjectLimit
-	}
-	return len(b)
-}
-
 // largestResults names the three results that take most, largest first.
 func largestResults(all []v1.TaskRunResult) string {
-	type sized struct {
-		name string
-		size int
-	}
-	list := make([]sized, len(all))
+	parts := make([]size.Part, len(all))
 	for i, r := range all {
-		list[i] = sized{r.Name, encodedSize(r.Value)}
+		parts[i] = size.PartOf(r.Name, r.Value)
 	}
-	slices.SortStableFunc(list, func(a, b sized) int { return cmp.Compare(b.size, a.size) })
-	if len(list) == 0 {
-		return "it has no results"
-	}
-	parts := make([]string, 0, 3)
-	for _, s := range list[:min(3, len(list))] {
-		parts = append(parts, fmt.Sprintf("%q with %d", s.name, s.size))
-	}
-	return "the largest results, encoded: " + strings.Join(parts, ", ")
+	return size.Largest("results", parts)
 }
