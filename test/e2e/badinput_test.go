@@ -12,35 +12,37 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/test/kube"
+	"github.com/sluice-ci/sluice/test/suite"
 )
 
 func envVar(name, value string) corev1.EnvVar { return corev1.EnvVar{Name: name, Value: value} }
 
 // outcome is what became of a TaskRun that cannot work: the API server refused it, or it failed. Either way somebody was
 // told; text is what.
-func (n *namespace) outcome(t *testing.T, spec v1.TaskRunSpec) (reason, text string) {
+func outcome(t *testing.T, n *suite.Namespace, spec v1.TaskRunSpec) (reason, text string) {
 	t.Helper()
 	run := &v1.TaskRun{Spec: spec}
-	run.Namespace, run.GenerateName = n.name, "bad-"
-	if err := n.client.Create(t.Context(), run); err != nil {
+	run.Namespace, run.GenerateName = n.Name, "bad-"
+	if err := n.Client.Create(t.Context(), run); err != nil {
 		return "refused", err.Error()
 	}
-	n.finish(t, run)
-	if pods := n.pods(t, run); len(pods) != 0 {
+	n.Finish(t, run)
+	if pods := n.Pods(t, run); len(pods) != 0 {
 		t.Errorf("a run that cannot work must not have a pod: %s", pods[0].Name)
 	}
 	c := run.Status.Condition()
 	if c.Status != metav1.ConditionFalse {
-		t.Fatalf("a run that cannot work did not fail: %s", describe(c))
+		t.Fatalf("a run that cannot work did not fail: %s", kube.Describe(c))
 	}
 	return c.Reason, c.Message
 }
 
 // TestBadRunsAreNamed shows that a run that cannot work says what is wrong with it, by field and value.
 func TestBadRunsAreNamed(t *testing.T) {
-	n := newNamespace(t)
-	n.useFlags(t, sidecarLogs, 4096)
-	ok := []v1.Step{script("ok", "true")}
+	n := suite.NewNamespace(t)
+	n.UseFlags(t, kube.SidecarLogs, 4096)
+	ok := []v1.Step{kube.Script("ok", "true")}
 	params := []v1.ParamSpec{{Name: "text"}, {Name: "list", Type: v1.TypeArray}}
 	cases := map[string]struct {
 		spec    v1.TaskRunSpec
@@ -62,12 +64,12 @@ func TestBadRunsAreNamed(t *testing.T) {
 				Params: []v1.Param{{Name: "text", Value: v1.ArrayValue("x")}, {Name: "list", Value: v1.ArrayValue("x")}}},
 			[]string{v1.TaskRunReasonValidationFailed}, []string{"text", "string", "array"}},
 		"reserved sidecar": {
-			v1.TaskRunSpec{TaskSpec: &v1.TaskSpec{Steps: ok, Sidecars: []v1.Sidecar{{Name: v1.ReservedSidecarName, Image: stepImage}}}},
+			v1.TaskRunSpec{TaskSpec: &v1.TaskSpec{Steps: ok, Sidecars: []v1.Sidecar{{Name: v1.ReservedSidecarName, Image: kube.StepImage}}}},
 			[]string{v1.TaskRunReasonValidationFailed, "refused"}, []string{"sidecar", v1.ReservedSidecarName}},
 		"reserved mount": {
 			v1.TaskRunSpec{TaskSpec: &v1.TaskSpec{
 				Volumes: []corev1.Volume{{Name: "v", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}}},
-				Steps:   []v1.Step{{Name: "forge", Image: stepImage, Command: []string{"true"}, VolumeMounts: []corev1.VolumeMount{{Name: "v", MountPath: "/tekton/../tekton/run"}}}}}},
+				Steps:   []v1.Step{{Name: "forge", Image: kube.StepImage, Command: []string{"true"}, VolumeMounts: []corev1.VolumeMount{{Name: "v", MountPath: "/tekton/../tekton/run"}}}}}},
 			[]string{v1.TaskRunReasonValidationFailed, "refused"}, []string{"/tekton/"}},
 		"reserved volume": {
 			v1.TaskRunSpec{TaskSpec: &v1.TaskSpec{
@@ -82,7 +84,7 @@ func TestBadRunsAreNamed(t *testing.T) {
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			reason, text := n.outcome(t, tc.spec)
+			reason, text := outcome(t, n, tc.spec)
 			if !strings.Contains(strings.Join(tc.reasons, " "), reason) {
 				t.Errorf("got reason %s, want one of %v: %s", reason, tc.reasons, text)
 			}
@@ -93,12 +95,12 @@ func TestBadRunsAreNamed(t *testing.T) {
 			}
 		})
 	}
-	t.Run("pipelines", func(t *testing.T) { t.Parallel(); n.badPipelines(t) })
+	t.Run("pipelines", func(t *testing.T) { t.Parallel(); badPipelines(t, n) })
 }
 
-func (n *namespace) badPipelines(t *testing.T) {
+func badPipelines(t *testing.T, n *suite.Namespace) {
 	t.Helper()
-	ok := v1.TaskSpec{Params: []v1.ParamSpec{{Name: "text", Default: &v1.Value{Type: v1.TypeString}}}, Steps: []v1.Step{script("ok", "true")}}
+	ok := v1.TaskSpec{Params: []v1.ParamSpec{{Name: "text", Default: &v1.Value{Type: v1.TypeString}}}, Steps: []v1.Step{kube.Script("ok", "true")}}
 	after := func(name, other string) v1.PipelineTask {
 		task := embedded(name, ok)
 		task.RunAfter = []string{other}
@@ -123,7 +125,7 @@ func (n *namespace) badPipelines(t *testing.T) {
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			wantFailed(t, n.pipeline(t, tc.spec).Status.Condition(), tc.reason, tc.words...)
+			suite.WantFailed(t, n.Pipeline(t, tc.spec).Status.Condition(), tc.reason, tc.words...)
 		})
 	}
 }
@@ -131,17 +133,17 @@ func (n *namespace) badPipelines(t *testing.T) {
 // TestObjectThatDoesNotDecode shows that an object whose YAML says something else than its author meant is refused by the
 // API server, and that runs of others go on.
 func TestObjectThatDoesNotDecode(t *testing.T) {
-	n := newNamespace(t)
-	n.useFlags(t, sidecarLogs, 4096)
+	n := suite.NewNamespace(t)
+	n.UseFlags(t, kube.SidecarLogs, 4096)
 	run := &unstructured.Unstructured{Object: map[string]any{
 		"apiVersion": "tekton.dev/v1", "kind": "TaskRun",
-		"metadata": map[string]any{"generateName": "bad-", "namespace": n.name},
+		"metadata": map[string]any{"generateName": "bad-", "namespace": n.Name},
 		"spec": map[string]any{"taskSpec": map[string]any{
 			"results": []any{map[string]any{"name": false}}, // a result named n, which YAML reads as false
-			"steps":   []any{map[string]any{"name": "s", "image": stepImage, "script": "true"}},
+			"steps":   []any{map[string]any{"name": "s", "image": kube.StepImage, "script": "true"}},
 		}},
 	}}
-	err := n.client.Create(t.Context(), run)
+	err := n.Client.Create(t.Context(), run)
 	if err == nil {
 		t.Fatal("the API server took a result whose name is false")
 	}
@@ -153,46 +155,46 @@ func TestObjectThatDoesNotDecode(t *testing.T) {
 
 // TestFlagsThatCannotBe shows what becomes of values that the flags cannot have.
 func TestFlagsThatCannotBe(t *testing.T) {
-	n := newNamespace(t)
-	n.useFlags(t, sidecarLogs, largest)
+	n := suite.NewNamespace(t)
+	n.UseFlags(t, kube.SidecarLogs, largest)
 	t.Run("results-from is refused", func(t *testing.T) {
-		err := n.patchFlags(t.Context(), map[string]any{flagFrom: "sidecar-log"})
+		err := n.PatchFlags(t.Context(), map[string]any{kube.FlagFrom: "sidecar-log"})
 		if err == nil {
 			t.Fatal("the API server took results-from: sidecar-log")
 		}
-		for _, word := range []string{flagFrom, `"sidecar-log"`, terminationMessage, sidecarLogs} {
+		for _, word := range []string{kube.FlagFrom, `"sidecar-log"`, kube.TerminationMessage, kube.SidecarLogs} {
 			if !strings.Contains(err.Error(), word) {
 				t.Errorf("the refusal does not name %s: %v", word, err)
 			}
 		}
-		n.awaitFlags(t, v1.FeatureFlags{ResultExtractionMethod: sidecarLogs, MaxResultSize: largest})
+		n.AwaitFlags(t, v1.FeatureFlags{ResultExtractionMethod: kube.SidecarLogs, MaxResultSize: largest})
 	})
 	for _, value := range []string{"ten", "0", "2000000", "-1", "1572864", "4096.5"} {
 		t.Run("max-result-size "+value+" means the default", func(t *testing.T) {
-			out := n.mustKubectl(t, "patch", "cm", flagsMap, "--namespace", installation, "-p", `{"data":{"`+flagMax+`":"`+value+`"}}`)
-			if !hasLine(out, "warning:", flagMax, value, "4096") {
+			out := n.MustKubectl(t, "patch", "cm", kube.FlagsMap, "--namespace", kube.Installation, "-p", `{"data":{"`+kube.FlagMax+`":"`+value+`"}}`)
+			if !hasLine(out, "warning:", kube.FlagMax, value, "4096") {
 				t.Errorf("who sets it is not warned: %s", out)
 			}
-			n.awaitFlags(t, v1.FeatureFlags{ResultExtractionMethod: sidecarLogs, MaxResultSize: 4096})
-			n.wantLogged(t, flagMax, value)
-			n.wantEvent(t, flagMax, value)
-			n.useFlags(t, sidecarLogs, largest)
+			n.AwaitFlags(t, v1.FeatureFlags{ResultExtractionMethod: kube.SidecarLogs, MaxResultSize: 4096})
+			wantLogged(t, n, kube.FlagMax, value)
+			wantEvent(t, n, kube.FlagMax, value)
+			n.UseFlags(t, kube.SidecarLogs, largest)
 		})
 	}
 }
 
 // wantLogged waits until the controller has logged an error that holds the words.
-func (n *namespace) wantLogged(t *testing.T, words ...string) {
+func wantLogged(t *testing.T, n *suite.Namespace, words ...string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), promptness)
 	defer cancel()
-	err := poll(ctx, func(ctx context.Context) (bool, error) {
-		pods, err := n.kube.CoreV1().Pods(installation).List(ctx, metav1.ListOptions{})
+	err := kube.Poll(ctx, func(ctx context.Context) (bool, error) {
+		pods, err := n.Kube.CoreV1().Pods(kube.Installation).List(ctx, metav1.ListOptions{})
 		if err != nil {
 			return false, err
 		}
 		for _, pod := range pods.Items {
-			if hasLine(n.log(ctx, installation, pod.Name, ""), append(words, "error")...) {
+			if hasLine(n.Log(ctx, kube.Installation, pod.Name, ""), append(words, "error")...) {
 				return true, nil
 			}
 		}
@@ -204,13 +206,13 @@ func (n *namespace) wantLogged(t *testing.T, words ...string) {
 }
 
 // wantEvent waits for a Warning about the ConfigMap that holds the words.
-func (n *namespace) wantEvent(t *testing.T, words ...string) {
+func wantEvent(t *testing.T, n *suite.Namespace, words ...string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), promptness)
 	defer cancel()
-	err := poll(ctx, func(ctx context.Context) (bool, error) {
-		events, err := n.kube.CoreV1().Events(installation).List(ctx, metav1.ListOptions{
-			FieldSelector: "involvedObject.kind=ConfigMap,involvedObject.name=" + flagsMap + ",type=Warning"})
+	err := kube.Poll(ctx, func(ctx context.Context) (bool, error) {
+		events, err := n.Kube.CoreV1().Events(kube.Installation).List(ctx, metav1.ListOptions{
+			FieldSelector: "involvedObject.kind=ConfigMap,involvedObject.name=" + kube.FlagsMap + ",type=Warning"})
 		if err != nil {
 			return false, err
 		}
@@ -222,7 +224,7 @@ func (n *namespace) wantEvent(t *testing.T, words ...string) {
 		return false, nil
 	})
 	if err != nil {
-		t.Errorf("ConfigMap %q has no event with %q: %v", flagsMap, words, err)
+		t.Errorf("ConfigMap %q has no event with %q: %v", kube.FlagsMap, words, err)
 	}
 }
 

@@ -15,22 +15,24 @@ import (
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/test/e2e/content"
+	"github.com/sluice-ci/sluice/test/kube"
+	"github.com/sluice-ci/sluice/test/suite"
 )
 
 // TestBehaviour holds what is the same whichever way results take, and runs it both ways.
 func TestBehaviour(t *testing.T) {
-	for _, from := range []string{sidecarLogs, terminationMessage} {
+	for _, from := range []string{kube.SidecarLogs, kube.TerminationMessage} {
 		t.Run(from, func(t *testing.T) {
-			n := newNamespace(t)
-			n.useFlags(t, from, 4096)
+			n := suite.NewNamespace(t)
+			n.UseFlags(t, from, 4096)
 			t.Run("all", func(t *testing.T) { behaviour(t, n) })
 		})
 	}
 }
 
-func behaviour(t *testing.T, n *namespace) {
+func behaviour(t *testing.T, n *suite.Namespace) {
 	t.Helper()
-	cases := map[string]func(*testing.T, *namespace){
+	cases := map[string]func(*testing.T, *suite.Namespace){
 		"results of all three types":                      allTypes,
 		"results of 0 and 1 bytes":                        tiny,
 		"a result that is not written is absent":          absent,
@@ -65,16 +67,16 @@ func behaviour(t *testing.T, n *namespace) {
 	}
 }
 
-func allTypes(t *testing.T, n *namespace) {
-	run := n.task(t, v1.TaskSpec{
-		Results: []v1.TaskResult{result("text", v1.TypeString), result("list", v1.TypeArray), result("map", v1.TypeObject, "a", "b"), result("empty", v1.TypeArray)},
-		Steps: []v1.Step{script("write", `
+func allTypes(t *testing.T, n *suite.Namespace) {
+	run := n.Task(t, v1.TaskSpec{
+		Results: []v1.TaskResult{kube.Result("text", v1.TypeString), kube.Result("list", v1.TypeArray), kube.Result("map", v1.TypeObject, "a", "b"), kube.Result("empty", v1.TypeArray)},
+		Steps: []v1.Step{kube.Script("write", `
 			printf 'one\ntwo\n' > $(results.text.path)
 			printf '["", "a b", "\\"quoted\\"", "ü"]' > $(results.list.path)
 			printf ' {"a": "1", "b": "", "more": "kept"}\n' > $(results.map.path)
 			printf '[]' > $(results.empty.path)`)},
 	})
-	wantSucceeded(t, run.Status.Condition())
+	suite.WantSucceeded(t, run.Status.Condition())
 	want := []v1.TaskRunResult{
 		{Name: "text", Type: v1.TypeString, Value: v1.StringValue("one\ntwo\n")},
 		{Name: "list", Type: v1.TypeArray, Value: v1.ArrayValue("", "a b", `"quoted"`, "ü")},
@@ -86,50 +88,50 @@ func allTypes(t *testing.T, n *namespace) {
 	}
 }
 
-func tiny(t *testing.T, n *namespace) {
-	run := n.task(t, v1.TaskSpec{
-		Results: []v1.TaskResult{result("none", v1.TypeString), result("one", v1.TypeString)},
-		Steps:   []v1.Step{script("write", `: > $(results.none.path); printf x > $(results.one.path)`)},
+func tiny(t *testing.T, n *suite.Namespace) {
+	run := n.Task(t, v1.TaskSpec{
+		Results: []v1.TaskResult{kube.Result("none", v1.TypeString), kube.Result("one", v1.TypeString)},
+		Steps:   []v1.Step{kube.Script("write", `: > $(results.none.path); printf x > $(results.one.path)`)},
 	})
-	wantSucceeded(t, run.Status.Condition())
+	suite.WantSucceeded(t, run.Status.Condition())
 	want := map[string]v1.Value{"none": v1.StringValue(""), "one": v1.StringValue("x")}
-	if diff := cmp.Diff(want, values(run)); diff != "" {
+	if diff := cmp.Diff(want, kube.Values(run)); diff != "" {
 		t.Errorf("an empty file is a result of no bytes (-want +got):\n%s", diff)
 	}
 }
 
-func absent(t *testing.T, n *namespace) {
-	run := n.task(t, v1.TaskSpec{
-		Results: []v1.TaskResult{result("written", v1.TypeString), result("not-written", v1.TypeString)},
-		Steps:   []v1.Step{script("write", `printf x > $(results.written.path)`)},
+func absent(t *testing.T, n *suite.Namespace) {
+	run := n.Task(t, v1.TaskSpec{
+		Results: []v1.TaskResult{kube.Result("written", v1.TypeString), kube.Result("not-written", v1.TypeString)},
+		Steps:   []v1.Step{kube.Script("write", `printf x > $(results.written.path)`)},
 	})
-	wantSucceeded(t, run.Status.Condition())
-	if diff := cmp.Diff(map[string]v1.Value{"written": v1.StringValue("x")}, values(run)); diff != "" {
+	suite.WantSucceeded(t, run.Status.Condition())
+	if diff := cmp.Diff(map[string]v1.Value{"written": v1.StringValue("x")}, kube.Values(run)); diff != "" {
 		t.Errorf("a result that no step wrote is absent, and the run succeeds (-want +got):\n%s", diff)
 	}
 }
 
-func keptOnFailure(t *testing.T, n *namespace) {
-	run := n.task(t, v1.TaskSpec{
-		Results: []v1.TaskResult{result("reason", v1.TypeString)},
-		Steps:   []v1.Step{script("broken", `printf 'disk full' > $(results.reason.path); exit 3`)},
+func keptOnFailure(t *testing.T, n *suite.Namespace) {
+	run := n.Task(t, v1.TaskSpec{
+		Results: []v1.TaskResult{kube.Result("reason", v1.TypeString)},
+		Steps:   []v1.Step{kube.Script("broken", `printf 'disk full' > $(results.reason.path); exit 3`)},
 	})
-	wantFailed(t, run.Status.Condition(), v1.TaskRunReasonFailed, "broken", "3")
-	if got := values(run)["reason"].String; got != "disk full" {
+	suite.WantFailed(t, run.Status.Condition(), v1.TaskRunReasonFailed, "broken", "3")
+	if got := kube.Values(run)["reason"].String; got != "disk full" {
 		t.Errorf("the result that the step wrote before it failed: got %q, want %q", got, "disk full")
 	}
 }
 
-func laterSkipped(t *testing.T, n *namespace) {
-	run := n.task(t, v1.TaskSpec{
-		Results: []v1.TaskResult{result("first", v1.TypeString), result("second", v1.TypeString)},
+func laterSkipped(t *testing.T, n *suite.Namespace) {
+	run := n.Task(t, v1.TaskSpec{
+		Results: []v1.TaskResult{kube.Result("first", v1.TypeString), kube.Result("second", v1.TypeString)},
 		Steps: []v1.Step{
-			script("first", `printf x > $(results.first.path); exit 1`),
-			script("second", `printf x > $(results.second.path)`),
+			kube.Script("first", `printf x > $(results.first.path); exit 1`),
+			kube.Script("second", `printf x > $(results.second.path)`),
 		},
 	})
-	wantFailed(t, run.Status.Condition(), v1.TaskRunReasonFailed, "first")
-	if diff := cmp.Diff(map[string]v1.Value{"first": v1.StringValue("x")}, values(run)); diff != "" {
+	suite.WantFailed(t, run.Status.Condition(), v1.TaskRunReasonFailed, "first")
+	if diff := cmp.Diff(map[string]v1.Value{"first": v1.StringValue("x")}, kube.Values(run)); diff != "" {
 		t.Errorf("results of a step that did not run (-want +got):\n%s", diff)
 	}
 	if len(run.Status.Steps) != 2 || run.Status.Steps[1].TerminationReason != "Skipped" {
@@ -138,132 +140,132 @@ func laterSkipped(t *testing.T, n *namespace) {
 }
 
 // wrongType returns a test of a Task that writes text into a result of the given type.
-func wrongType(kind v1.ValueType, text string) func(*testing.T, *namespace) {
-	return func(t *testing.T, n *namespace) {
-		declared := result("bad", kind)
+func wrongType(kind v1.ValueType, text string) func(*testing.T, *suite.Namespace) {
+	return func(t *testing.T, n *suite.Namespace) {
+		declared := kube.Result("bad", kind)
 		if kind == v1.TypeObject {
-			declared = result("bad", kind, "key")
+			declared = kube.Result("bad", kind, "key")
 		}
-		run := n.task(t, v1.TaskSpec{
-			Results: []v1.TaskResult{declared, result("good", v1.TypeString)},
-			Steps:   []v1.Step{script("write", fmt.Sprintf("printf '%%s' '%s' > $(results.bad.path); printf x > $(results.good.path)", text))},
+		run := n.Task(t, v1.TaskSpec{
+			Results: []v1.TaskResult{declared, kube.Result("good", v1.TypeString)},
+			Steps:   []v1.Step{kube.Script("write", fmt.Sprintf("printf '%%s' '%s' > $(results.bad.path); printf x > $(results.good.path)", text))},
 		})
-		wantFailed(t, run.Status.Condition(), v1.TaskRunReasonValidationFailed, "bad", string(kind))
-		if _, there := values(run)["bad"]; there {
+		suite.WantFailed(t, run.Status.Condition(), v1.TaskRunReasonValidationFailed, "bad", string(kind))
+		if _, there := kube.Values(run)["bad"]; there {
 			t.Error("a result of the wrong type must not be in the status")
 		}
 	}
 }
 
-func notUTF8(t *testing.T, n *namespace) {
-	run := n.task(t, v1.TaskSpec{
-		Results: []v1.TaskResult{result("binary", v1.TypeString), result("text", v1.TypeString)},
-		Steps:   []v1.Step{script("write", `printf 'a\377b' > $(results.binary.path); printf kept > $(results.text.path)`)},
+func notUTF8(t *testing.T, n *suite.Namespace) {
+	run := n.Task(t, v1.TaskSpec{
+		Results: []v1.TaskResult{kube.Result("binary", v1.TypeString), kube.Result("text", v1.TypeString)},
+		Steps:   []v1.Step{kube.Script("write", `printf 'a\377b' > $(results.binary.path); printf kept > $(results.text.path)`)},
 	})
-	wantFailed(t, run.Status.Condition(), v1.TaskRunReasonResultNotUTF8, "binary")
-	if got := values(run)["text"].String; got != "kept" {
+	suite.WantFailed(t, run.Status.Condition(), v1.TaskRunReasonResultNotUTF8, "binary")
+	if got := kube.Values(run)["text"].String; got != "kept" {
 		t.Errorf("the other result has to be kept: got %q", got)
 	}
 }
 
 // unreadable returns a test of a Task that puts something at a result's path which is not a file.
-func unreadable(command string) func(*testing.T, *namespace) {
-	return func(t *testing.T, n *namespace) {
-		run := n.task(t, v1.TaskSpec{
-			Results: []v1.TaskResult{result("bad", v1.TypeString), result("good", v1.TypeString)},
-			Steps:   []v1.Step{script("write", command+"\nprintf kept > $(results.good.path)")},
+func unreadable(command string) func(*testing.T, *suite.Namespace) {
+	return func(t *testing.T, n *suite.Namespace) {
+		run := n.Task(t, v1.TaskSpec{
+			Results: []v1.TaskResult{kube.Result("bad", v1.TypeString), kube.Result("good", v1.TypeString)},
+			Steps:   []v1.Step{kube.Script("write", command+"\nprintf kept > $(results.good.path)")},
 		})
-		wantFailed(t, run.Status.Condition(), v1.TaskRunReasonResultUnreadable, "bad")
-		if got := values(run)["good"].String; got != "kept" {
+		suite.WantFailed(t, run.Status.Condition(), v1.TaskRunReasonResultUnreadable, "bad")
+		if got := kube.Values(run)["good"].String; got != "kept" {
 			t.Errorf("the other result has to be kept: got %q", got)
 		}
 	}
 }
 
-func private(t *testing.T, n *namespace) {
-	run := n.task(t, v1.TaskSpec{
-		Results: []v1.TaskResult{result("masked", v1.TypeString), result("closed", v1.TypeString)},
-		Steps: []v1.Step{script("write", `
+func private(t *testing.T, n *suite.Namespace) {
+	run := n.Task(t, v1.TaskSpec{
+		Results: []v1.TaskResult{kube.Result("masked", v1.TypeString), kube.Result("closed", v1.TypeString)},
+		Steps: []v1.Step{kube.Script("write", `
 			umask 077
 			printf a > $(results.masked.path)
 			printf b > $(results.closed.path)
 			chmod 000 $(results.closed.path)`)},
 	})
-	wantSucceeded(t, run.Status.Condition())
+	suite.WantSucceeded(t, run.Status.Condition())
 	want := map[string]v1.Value{"masked": v1.StringValue("a"), "closed": v1.StringValue("b")}
-	if diff := cmp.Diff(want, values(run)); diff != "" {
+	if diff := cmp.Diff(want, kube.Values(run)); diff != "" {
 		t.Errorf("the step may close its files; results arrive all the same (-want +got):\n%s", diff)
 	}
 }
 
-func twelveSteps(t *testing.T, n *namespace) {
+func twelveSteps(t *testing.T, n *suite.Namespace) {
 	task := v1.TaskSpec{}
 	want := map[string]v1.Value{}
 	for i := range 12 {
 		name, value := fmt.Sprintf("r%d", i), content.Random(450+i)
-		task.Results = append(task.Results, result(name, v1.TypeString))
-		task.Steps = append(task.Steps, script(fmt.Sprintf("s%d", i), fmt.Sprintf("printf %s > $(results.%s.path)", value, name)))
+		task.Results = append(task.Results, kube.Result(name, v1.TypeString))
+		task.Steps = append(task.Steps, kube.Script(fmt.Sprintf("s%d", i), fmt.Sprintf("printf %s > $(results.%s.path)", value, name)))
 		want[name] = v1.StringValue(value)
 	}
-	run := n.task(t, task)
-	wantSucceeded(t, run.Status.Condition())
-	if diff := cmp.Diff(want, values(run)); diff != "" {
+	run := n.Task(t, task)
+	suite.WantSucceeded(t, run.Status.Condition())
+	if diff := cmp.Diff(want, kube.Values(run)); diff != "" {
 		t.Errorf("a step's message must not repeat the results of those before it (-want +got):\n%s", diff)
 	}
 }
 
-func killed(t *testing.T, n *namespace) {
-	run := n.task(t, v1.TaskSpec{
-		Results: []v1.TaskResult{result("before", v1.TypeString)},
-		Steps:   []v1.Step{script("victim", `printf x > $(results.before.path); kill -9 $$`), script("next", "true")},
+func killed(t *testing.T, n *suite.Namespace) {
+	run := n.Task(t, v1.TaskSpec{
+		Results: []v1.TaskResult{kube.Result("before", v1.TypeString)},
+		Steps:   []v1.Step{kube.Script("victim", `printf x > $(results.before.path); kill -9 $$`), kube.Script("next", "true")},
 	})
-	wantFailed(t, run.Status.Condition(), v1.TaskRunReasonFailed, "victim", "137")
-	if got := values(run)["before"].String; got != "x" {
+	suite.WantFailed(t, run.Status.Condition(), v1.TaskRunReasonFailed, "victim", "137")
+	if got := kube.Values(run)["before"].String; got != "x" {
 		t.Errorf("the result that was written before: got %q", got)
 	}
 }
 
-func outOfMemory(t *testing.T, n *namespace) {
-	greedy := script("greedy", `printf x > $(results.before.path); awk 'BEGIN { s = "0123456789"; while (1) { s = s "" s } }'`)
+func outOfMemory(t *testing.T, n *suite.Namespace) {
+	greedy := kube.Script("greedy", `printf x > $(results.before.path); awk 'BEGIN { s = "0123456789"; while (1) { s = s "" s } }'`)
 	greedy.ComputeResources.Limits = corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("48Mi")}
-	run := n.task(t, v1.TaskSpec{
-		Results: []v1.TaskResult{result("before", v1.TypeString)},
-		Steps:   []v1.Step{greedy, script("next", "true")},
+	run := n.Task(t, v1.TaskSpec{
+		Results: []v1.TaskResult{kube.Result("before", v1.TypeString)},
+		Steps:   []v1.Step{greedy, kube.Script("next", "true")},
 	})
-	wantFailed(t, run.Status.Condition(), v1.TaskRunReasonStepOOM, "greedy")
-	if got := values(run)["before"].String; got != "x" {
+	suite.WantFailed(t, run.Status.Condition(), v1.TaskRunReasonStepOOM, "greedy")
+	if got := kube.Values(run)["before"].String; got != "x" {
 		t.Errorf("the result that was written before: got %q", got)
 	}
 }
 
-func timedOut(t *testing.T, n *namespace) {
-	run := n.run(t, v1.TaskRunSpec{
+func timedOut(t *testing.T, n *suite.Namespace) {
+	run := n.Run(t, v1.TaskRunSpec{
 		Timeout:  &metav1.Duration{Duration: 2 * time.Second},
-		TaskSpec: &v1.TaskSpec{Results: []v1.TaskResult{result("r", v1.TypeString)}, Steps: []v1.Step{script("slow", "exec sleep 3600")}},
+		TaskSpec: &v1.TaskSpec{Results: []v1.TaskResult{kube.Result("r", v1.TypeString)}, Steps: []v1.Step{kube.Script("slow", "exec sleep 3600")}},
 	})
-	wantFailed(t, run.Status.Condition(), v1.TaskRunReasonTimedOut, "2s", "timeout")
+	suite.WantFailed(t, run.Status.Condition(), v1.TaskRunReasonTimedOut, "2s", "timeout")
 }
 
-func unpullable(t *testing.T, n *namespace) {
-	step := script("strange", "true")
+func unpullable(t *testing.T, n *suite.Namespace) {
+	step := kube.Script("strange", "true")
 	step.Image = "localhost:1/no-such-image:1" // nothing listens on that port, so the answer comes at once
-	run := n.task(t, v1.TaskSpec{Results: []v1.TaskResult{result("r", v1.TypeString)}, Steps: []v1.Step{step}})
-	wantFailed(t, run.Status.Condition(), v1.TaskRunReasonImagePullFailed, "strange", step.Image)
+	run := n.Task(t, v1.TaskSpec{Results: []v1.TaskResult{kube.Result("r", v1.TypeString)}, Steps: []v1.Step{step}})
+	suite.WantFailed(t, run.Status.Condition(), v1.TaskRunReasonImagePullFailed, "strange", step.Image)
 }
 
 // sidecarEnds returns a test of a Task whose sidecar ends before the steps do.
-func sidecarEnds(how string) func(*testing.T, *namespace) {
-	return func(t *testing.T, n *namespace) {
-		run := n.task(t, v1.TaskSpec{
-			Results:  []v1.TaskResult{result("r", v1.TypeString)},
-			Sidecars: []v1.Sidecar{{Name: "brief", Image: stepImage, Script: "#!/bin/sh\n" + how}},
-			Steps:    []v1.Step{script("longer", "sleep 2; printf x > $(results.r.path)")},
+func sidecarEnds(how string) func(*testing.T, *suite.Namespace) {
+	return func(t *testing.T, n *suite.Namespace) {
+		run := n.Task(t, v1.TaskSpec{
+			Results:  []v1.TaskResult{kube.Result("r", v1.TypeString)},
+			Sidecars: []v1.Sidecar{{Name: "brief", Image: kube.StepImage, Script: "#!/bin/sh\n" + how}},
+			Steps:    []v1.Step{kube.Script("longer", "sleep 2; printf x > $(results.r.path)")},
 		})
-		wantSucceeded(t, run.Status.Condition())
-		if got := values(run)["r"].String; got != "x" {
+		suite.WantSucceeded(t, run.Status.Condition())
+		if got := kube.Values(run)["r"].String; got != "x" {
 			t.Errorf("the result: got %q, want x", got)
 		}
-		pod := n.awaitPodEnd(t, run)
+		pod := n.AwaitPodEnd(t, run)
 		for _, s := range append(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses...) {
 			if s.Name == "sidecar-brief" && s.RestartCount > 0 {
 				t.Errorf("the sidecar was started again %d times", s.RestartCount)
@@ -272,55 +274,55 @@ func sidecarEnds(how string) func(*testing.T, *namespace) {
 	}
 }
 
-func shared(t *testing.T, n *namespace) {
-	run := n.task(t, v1.TaskSpec{
-		Results: []v1.TaskResult{result("first", v1.TypeString), result("second", v1.TypeString)},
+func shared(t *testing.T, n *suite.Namespace) {
+	run := n.Task(t, v1.TaskSpec{
+		Results: []v1.TaskResult{kube.Result("first", v1.TypeString), kube.Result("second", v1.TypeString)},
 		Steps: []v1.Step{
-			script("one", `printf abc > $(results.first.path)`),
-			script("two", `tr a-c A-C < $(results.first.path) > $(results.second.path)`),
+			kube.Script("one", `printf abc > $(results.first.path)`),
+			kube.Script("two", `tr a-c A-C < $(results.first.path) > $(results.second.path)`),
 		},
 	})
-	wantSucceeded(t, run.Status.Condition())
-	if got := values(run)["second"].String; got != "ABC" {
+	suite.WantSucceeded(t, run.Status.Condition())
+	if got := kube.Values(run)["second"].String; got != "ABC" {
 		t.Errorf("what the second step made of the first one's result: got %q, want ABC", got)
 	}
 }
 
-func lastWriterWins(t *testing.T, n *namespace) {
-	run := n.task(t, v1.TaskSpec{
-		Results: []v1.TaskResult{result("value", v1.TypeString)},
+func lastWriterWins(t *testing.T, n *suite.Namespace) {
+	run := n.Task(t, v1.TaskSpec{
+		Results: []v1.TaskResult{kube.Result("value", v1.TypeString)},
 		Steps: []v1.Step{
-			script("one", `printf first > $(results.value.path)`),
-			script("two", `printf second > $(results.value.path)`),
+			kube.Script("one", `printf first > $(results.value.path)`),
+			kube.Script("two", `printf second > $(results.value.path)`),
 		},
 	})
-	wantSucceeded(t, run.Status.Condition())
-	if diff := cmp.Diff(map[string]v1.Value{"value": v1.StringValue("second")}, values(run)); diff != "" {
+	suite.WantSucceeded(t, run.Status.Condition())
+	if diff := cmp.Diff(map[string]v1.Value{"value": v1.StringValue("second")}, kube.Values(run)); diff != "" {
 		t.Errorf("a result is what the last step left (-want +got):\n%s", diff)
 	}
 }
 
-func besideSteps(t *testing.T, n *namespace) {
+func besideSteps(t *testing.T, n *suite.Namespace) {
 	mount := []corev1.VolumeMount{{Name: "shared", MountPath: "/shared"}}
-	step := script("ask", `cat /shared/hello > $(results.heard.path)`)
+	step := kube.Script("ask", `cat /shared/hello > $(results.heard.path)`)
 	step.VolumeMounts = mount
 	sidecar := v1.Sidecar{
-		Name: "greeter", Image: stepImage, VolumeMounts: mount,
+		Name: "greeter", Image: kube.StepImage, VolumeMounts: mount,
 		Script: "#!/bin/sh\nprintf hello > /shared/hello\nexec sleep 3600\n",
 		ReadinessProbe: &corev1.Probe{PeriodSeconds: 1, ProbeHandler: corev1.ProbeHandler{
 			Exec: &corev1.ExecAction{Command: []string{"test", "-e", "/shared/hello"}}}},
 	}
-	run := n.task(t, v1.TaskSpec{
-		Results:  []v1.TaskResult{result("heard", v1.TypeString)},
+	run := n.Task(t, v1.TaskSpec{
+		Results:  []v1.TaskResult{kube.Result("heard", v1.TypeString)},
 		Volumes:  []corev1.Volume{{Name: "shared", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}}},
 		Sidecars: []v1.Sidecar{sidecar},
 		Steps:    []v1.Step{step},
 	})
-	wantSucceeded(t, run.Status.Condition())
-	if got := values(run)["heard"].String; got != "hello" {
+	suite.WantSucceeded(t, run.Status.Condition())
+	if got := kube.Values(run)["heard"].String; got != "hello" {
 		t.Errorf("the step starts when the sidecar is ready: heard %q", got)
 	}
-	n.awaitPodEnd(t, run)
+	n.AwaitPodEnd(t, run)
 	if len(run.Status.Sidecars) != 1 || !strings.Contains(run.Status.Sidecars[0].Container, "greeter") {
 		t.Errorf("the status has to tell of the sidecar: %+v", run.Status.Sidecars)
 	}

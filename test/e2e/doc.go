@@ -7,6 +7,8 @@
 // They use the current kubeconfig, change the ConfigMap feature-flags while they run and set it back at the end, and
 // delete the namespaces that they made (with SLUICE_E2E_KEEP=1 they leave them).
 //
+// What it shares with the other tests on a cluster is in the packages test/kube and test/suite.
+//
 // The feature flags belong to the whole cluster. So a test that depends on them is a top-level test, which go runs one
-// after the other; it sets what it needs with useFlags, and what is parallel in it is a subtest.
+// after the other; it sets what it needs with UseFlags, and what is parallel in it is a subtest.
 package e2e

@@ -3,8 +3,6 @@
 package e2e
 
 import (
-	"cmp"
-	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,23 +12,9 @@ import (
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/test/e2e/content"
+	"github.com/sluice-ci/sluice/test/kube"
+	"github.com/sluice-ci/sluice/test/suite"
 )
-
-// kubectl runs the kubectl that KUBECTL names, or else the one on the path.
-func (n *namespace) kubectl(ctx context.Context, args ...string) (string, error) {
-	program := cmp.Or(os.Getenv("KUBECTL"), "kubectl")
-	out, err := exec.CommandContext(ctx, program, append([]string{"--namespace", n.name}, args...)...).CombinedOutput()
-	return string(out), err
-}
-
-func (n *namespace) mustKubectl(t *testing.T, args ...string) string {
-	t.Helper()
-	out, err := n.kubectl(t.Context(), args...)
-	if err != nil {
-		t.Fatalf("kubectl %s: %v\n%s", strings.Join(args, " "), err, out)
-	}
-	return out
-}
 
 // wantLine fails the test unless a line of text matches the pattern.
 func wantLine(t *testing.T, text, pattern string) {
@@ -42,76 +26,76 @@ func wantLine(t *testing.T, text, pattern string) {
 
 // TestKubectlShowsWhatAUserExpects looks at runs as a person does.
 func TestKubectlShowsWhatAUserExpects(t *testing.T) {
-	n := newNamespace(t)
-	n.useFlags(t, sidecarLogs, 4096)
+	n := suite.NewNamespace(t)
+	n.UseFlags(t, kube.SidecarLogs, 4096)
 	spec := v1.TaskSpec{
 		Params:  []v1.ParamSpec{{Name: "text"}},
-		Results: []v1.TaskResult{result("greeting", v1.TypeString)},
+		Results: []v1.TaskResult{kube.Result("greeting", v1.TypeString)},
 		Steps: []v1.Step{
-			script("hello", `echo "on stdout"; echo "on stderr" >&2; printf hi > $(results.greeting.path)`),
-			{Name: "direct", Image: stepImage, Command: []string{"echo"}, Args: []string{"$(params.text)"}},
+			kube.Script("hello", `echo "on stdout"; echo "on stderr" >&2; printf hi > $(results.greeting.path)`),
+			{Name: "direct", Image: kube.StepImage, Command: []string{"echo"}, Args: []string{"$(params.text)"}},
 		},
 	}
-	run := n.pipeline(t, v1.PipelineRunSpec{PipelineSpec: &v1.PipelineSpec{Tasks: []v1.PipelineTask{
+	run := n.Pipeline(t, v1.PipelineRunSpec{PipelineSpec: &v1.PipelineSpec{Tasks: []v1.PipelineTask{
 		embedded("say", spec, v1.Param{Name: "text", Value: v1.StringValue("as it is: $$ $(HOME)")})}}})
-	wantSucceeded(t, run.Status.Condition())
-	good := n.child(t, run, "say")
-	bad := n.task(t, v1.TaskSpec{Steps: []v1.Step{script("broken", "exit 1")}})
+	suite.WantSucceeded(t, run.Status.Condition())
+	good := n.Child(t, run, "say")
+	bad := n.Task(t, v1.TaskSpec{Steps: []v1.Step{kube.Script("broken", "exit 1")}})
 
 	t.Run("get", func(t *testing.T) {
-		table := n.mustKubectl(t, "get", "taskruns,pipelineruns")
+		table := n.MustKubectl(t, "get", "taskruns,pipelineruns")
 		wantLine(t, table, `^NAME +SUCCEEDED +REASON +STARTTIME +COMPLETIONTIME$`)
 		wantLine(t, table, `^taskrun.tekton.dev/`+good.Name+` +True +Succeeded +\S+ +\S+$`)
 		wantLine(t, table, `^taskrun.tekton.dev/`+bad.Name+` +False +Failed +\S+ +\S+$`)
 		wantLine(t, table, `^pipelinerun.tekton.dev/`+run.Name+` +True +Succeeded +\S+ +\S+$`)
 	})
 	t.Run("short names", func(t *testing.T) {
-		wantLine(t, n.mustKubectl(t, "get", "tr", good.Name), `^`+good.Name+` +True`)
-		wantLine(t, n.mustKubectl(t, "get", "pr", run.Name), `^`+run.Name+` +True`)
-		wantLine(t, n.mustKubectl(t, "get", "tekton"), `^taskrun.tekton.dev/`+good.Name)
+		wantLine(t, n.MustKubectl(t, "get", "tr", good.Name), `^`+good.Name+` +True`)
+		wantLine(t, n.MustKubectl(t, "get", "pr", run.Name), `^`+run.Name+` +True`)
+		wantLine(t, n.MustKubectl(t, "get", "tekton"), `^taskrun.tekton.dev/`+good.Name)
 	})
 	t.Run("describe", func(t *testing.T) {
-		text := n.mustKubectl(t, "describe", "taskrun", good.Name)
+		text := n.MustKubectl(t, "describe", "taskrun", good.Name)
 		wantLine(t, text, `^ +Reason: +Succeeded$`)
 		wantLine(t, text, `^ +Name: +greeting$`)
 		wantLine(t, text, `^ +Value: +hi$`)
 		wantLine(t, text, `^ +Normal +Succeeded`)
-		wantLine(t, n.mustKubectl(t, "describe", "taskrun", bad.Name), `^ +Message: .*broken`)
-		wantLine(t, n.mustKubectl(t, "describe", "taskrun", bad.Name), `^ +Warning +Failed`)
+		wantLine(t, n.MustKubectl(t, "describe", "taskrun", bad.Name), `^ +Message: .*broken`)
+		wantLine(t, n.MustKubectl(t, "describe", "taskrun", bad.Name), `^ +Warning +Failed`)
 	})
 	t.Run("explain", func(t *testing.T) {
-		text := n.mustKubectl(t, "explain", "taskrun.spec.taskSpec.results")
+		text := n.MustKubectl(t, "explain", "taskrun.spec.taskSpec.results")
 		for _, field := range []string{"name", "type", "description", "properties"} {
 			wantLine(t, text, `^ +`+field+`\b`)
 		}
 		wantLine(t, text, `string.*array.*object`)
 	})
 	t.Run("logs", func(t *testing.T) {
-		text := n.mustKubectl(t, "logs", good.Status.PodName, "-c", "step-hello")
+		text := n.MustKubectl(t, "logs", good.Status.PodName, "-c", "step-hello")
 		if !strings.Contains(text, "on stdout\n") || !strings.Contains(text, "on stderr\n") {
 			t.Errorf("the log of the step: %q", text)
 		}
-		if text, want := n.mustKubectl(t, "logs", good.Status.PodName, "-c", "step-direct"), "as it is: $$ $(HOME)\n"; text != want {
+		if text, want := n.MustKubectl(t, "logs", good.Status.PodName, "-c", "step-direct"), "as it is: $$ $(HOME)\n"; text != want {
 			t.Errorf("a param arrives in an argument as it was given: got %q, want %q", text, want)
 		}
 	})
 	t.Run("wait", func(t *testing.T) {
-		n.mustKubectl(t, "wait", "--for=condition=Succeeded", "--timeout=10s", "taskrun/"+good.Name)
+		n.MustKubectl(t, "wait", "--for=condition=Succeeded", "--timeout=10s", "taskrun/"+good.Name)
 	})
 }
 
 // TestExamples runs the examples that a newcomer runs first.
 func TestExamples(t *testing.T) {
-	n := newNamespace(t)
-	n.useFlags(t, sidecarLogs, largest)
+	n := suite.NewNamespace(t)
+	n.UseFlags(t, kube.SidecarLogs, largest)
 	t.Run("hello-results", func(t *testing.T) {
-		n.mustKubectl(t, "apply", "-f", "../../examples/hello-results/task.yaml")
-		name := strings.TrimPrefix(strings.TrimSpace(n.mustKubectl(t, "create", "-o", "name", "-f", "../../examples/hello-results/taskrun.yaml")), "taskrun.tekton.dev/")
+		n.MustKubectl(t, "apply", "-f", "../../examples/hello-results/task.yaml")
+		name := strings.TrimPrefix(strings.TrimSpace(n.MustKubectl(t, "create", "-o", "name", "-f", "../../examples/hello-results/taskrun.yaml")), "taskrun.tekton.dev/")
 		run := &v1.TaskRun{}
-		run.Namespace, run.Name = n.name, name
-		n.finish(t, run)
-		wantSucceeded(t, run.Status.Condition())
-		got := values(run)
+		run.Namespace, run.Name = n.Name, name
+		n.Finish(t, run)
+		suite.WantSucceeded(t, run.Status.Condition())
+		got := kube.Values(run)
 		if want := v1.StringValue("Hello, sluice!"); !got["greeting"].Equal(want) {
 			t.Errorf("greeting: got %+v, want %+v", got["greeting"], want)
 		}
@@ -131,16 +115,16 @@ func TestExamples(t *testing.T) {
 		if err := os.WriteFile(table, modules, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		n.mustKubectl(t, "create", "configmap", "sbom-modules", "--from-file="+table)
+		n.MustKubectl(t, "create", "configmap", "sbom-modules", "--from-file="+table)
 		for _, file := range []string{"task-make-sbom", "task-check-sbom", "task-report", "pipeline"} {
-			n.mustKubectl(t, "apply", "-f", "../../examples/sbom-pipeline/"+file+".yaml")
+			n.MustKubectl(t, "apply", "-f", "../../examples/sbom-pipeline/"+file+".yaml")
 		}
-		name := strings.TrimSpace(n.mustKubectl(t, "create", "-o", "name", "-f", "../../examples/sbom-pipeline/pipelinerun.yaml"))
+		name := strings.TrimSpace(n.MustKubectl(t, "create", "-o", "name", "-f", "../../examples/sbom-pipeline/pipelinerun.yaml"))
 		run := &v1.PipelineRun{}
-		run.Namespace, run.Name = n.name, strings.TrimPrefix(name, "pipelinerun.tekton.dev/")
-		n.finishPipeline(t, run)
-		wantSucceeded(t, run.Status.Condition())
-		made := values(n.child(t, run, "make"))
+		run.Namespace, run.Name = n.Name, strings.TrimPrefix(name, "pipelinerun.tekton.dev/")
+		n.FinishPipeline(t, run)
+		suite.WantSucceeded(t, run.Status.Condition())
+		made := kube.Values(n.Child(t, run, "make"))
 		sbom, sum := made["sbom"].String, made["summary"].Object["sha256"]
 		if content.Digest(sbom) != sum || len(sbom) < 200000 {
 			t.Errorf("the document has %d bytes with digest %s, and the step saw %s", len(sbom), content.Digest(sbom), sum)

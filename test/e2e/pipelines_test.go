@@ -13,6 +13,8 @@ import (
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/test/e2e/content"
+	"github.com/sluice-ci/sluice/test/kube"
+	"github.com/sluice-ci/sluice/test/suite"
 )
 
 // embedded is a pipeline's task that is written out.
@@ -25,8 +27,8 @@ func embedded(name string, spec v1.TaskSpec, params ...v1.Param) v1.PipelineTask
 func consumer() v1.TaskSpec {
 	return v1.TaskSpec{
 		Params:  []v1.ParamSpec{{Name: "value", Type: v1.TypeString}, {Name: "bytes", Type: v1.TypeString}},
-		Results: []v1.TaskResult{result("sha256", v1.TypeString), result("bytes", v1.TypeString)},
-		Steps: []v1.Step{script("check", `
+		Results: []v1.TaskResult{kube.Result("sha256", v1.TypeString), kube.Result("bytes", v1.TypeString)},
+		Steps: []v1.Step{kube.Script("check", `
 file=$(mktemp)
 cat > "$file" <<'END-OF-THE-VALUE'
 $(params.value)
@@ -40,23 +42,23 @@ expr $(wc -c < "$file") - 1 | tr -d '\n' | tee $(results.bytes.path)
 // TestLargeResultInTheNextScript shows that what is carried can be used: as text in the script of the next task, with
 // everything in it that a shell, a template or Kubernetes would expand.
 func TestLargeResultInTheNextScript(t *testing.T) {
-	n := newNamespace(t)
-	n.useFlags(t, sidecarLogs, largest)
+	n := suite.NewNamespace(t)
+	n.UseFlags(t, kube.SidecarLogs, largest)
 	for _, size := range []int{4097, 200000, 800000} {
 		t.Run(fmt.Sprint(size), func(t *testing.T) {
 			t.Parallel()
 			value := content.Hard(size)
-			in := n.files(t, map[string]string{"value": value})
+			in := n.Files(t, map[string]string{"value": value})
 			produce := embedded("produce", v1.TaskSpec{
 				Workspaces: []v1.WorkspaceDeclaration{{Name: "in"}},
-				Results:    []v1.TaskResult{result("value", v1.TypeString)},
-				Steps:      []v1.Step{script("copy", `cp $(workspaces.in.path)/value $(results.value.path)`)},
+				Results:    []v1.TaskResult{kube.Result("value", v1.TypeString)},
+				Steps:      []v1.Step{kube.Script("copy", `cp $(workspaces.in.path)/value $(results.value.path)`)},
 			})
 			produce.Workspaces = []v1.WorkspacePipelineTaskBinding{{Name: "in"}}
 			consume := embedded("consume", consumer(),
 				v1.Param{Name: "value", Value: v1.StringValue("$(tasks.produce.results.value)")},
 				v1.Param{Name: "bytes", Value: v1.StringValue(fmt.Sprint(size))})
-			run := n.pipeline(t, v1.PipelineRunSpec{
+			run := n.Pipeline(t, v1.PipelineRunSpec{
 				PipelineSpec: &v1.PipelineSpec{
 					Workspaces: []v1.PipelineWorkspaceDeclaration{{Name: "in"}},
 					Tasks:      []v1.PipelineTask{produce, consume},
@@ -64,10 +66,10 @@ func TestLargeResultInTheNextScript(t *testing.T) {
 				},
 				Workspaces: []v1.WorkspaceBinding{in},
 			})
-			wantSucceeded(t, run.Status.Condition())
-			child := n.child(t, run, "consume")
+			suite.WantSucceeded(t, run.Status.Condition())
+			child := n.Child(t, run, "consume")
 			want := map[string]v1.Value{"sha256": v1.StringValue(content.Digest(value)), "bytes": v1.StringValue(fmt.Sprint(size))}
-			if diff := cmp.Diff(want, values(child)); diff != "" {
+			if diff := cmp.Diff(want, kube.Values(child)); diff != "" {
 				t.Errorf("what the script found is not what was produced (-want +got):\n%s", diff)
 			}
 			wantPipelineResult(t, run, "sha256", v1.StringValue(content.Digest(value)))
@@ -111,10 +113,10 @@ func wantPipelineResult(t *testing.T, run *v1.PipelineRun, name string, want v1.
 
 // TestPipelines holds what a graph of tasks does, with either way of results.
 func TestPipelines(t *testing.T) {
-	for _, from := range []string{sidecarLogs, terminationMessage} {
+	for _, from := range []string{kube.SidecarLogs, kube.TerminationMessage} {
 		t.Run(from, func(t *testing.T) {
-			n := newNamespace(t)
-			n.useFlags(t, from, 4096)
+			n := suite.NewNamespace(t)
+			n.UseFlags(t, from, 4096)
 			t.Run("results of all types reach the next task", func(t *testing.T) { t.Parallel(); passOn(t, n) })
 			t.Run("a failed task ends the run", func(t *testing.T) { t.Parallel(); failedTask(t, n) })
 			t.Run("tasks that do not depend on each other run together", func(t *testing.T) { t.Parallel(); together(t, n) })
@@ -124,15 +126,15 @@ func TestPipelines(t *testing.T) {
 	}
 }
 
-func passOn(t *testing.T, n *namespace) {
+func passOn(t *testing.T, n *suite.Namespace) {
 	first := embedded("first", v1.TaskSpec{
-		Results: []v1.TaskResult{result("text", v1.TypeString), result("list", v1.TypeArray), result("map", v1.TypeObject, "key")},
-		Steps: []v1.Step{script("write", `
+		Results: []v1.TaskResult{kube.Result("text", v1.TypeString), kube.Result("list", v1.TypeArray), kube.Result("map", v1.TypeObject, "key")},
+		Steps: []v1.Step{kube.Script("write", `
 			printf 'a $$ b' > $(results.text.path)
 			printf '["x","y z"]' > $(results.list.path)
 			printf '{"key":"value"}' > $(results.map.path)`)},
 	})
-	step := script("read", `printf '%s|' "$TEXT" "$@" "$KEY" "$ONE" > $(results.seen.path)`)
+	step := kube.Script("read", `printf '%s|' "$TEXT" "$@" "$KEY" "$ONE" > $(results.seen.path)`)
 	step.Args = []string{"$(params.list[*])"}
 	for _, pair := range [][2]string{{"TEXT", "$(params.text)"}, {"KEY", "$(params.map.key)"}, {"ONE", "$(params.one)"}} {
 		step.Env = append(step.Env, envVar(pair[0], pair[1]))
@@ -140,31 +142,31 @@ func passOn(t *testing.T, n *namespace) {
 	second := embedded("second", v1.TaskSpec{
 		Params: []v1.ParamSpec{{Name: "text"}, {Name: "list", Type: v1.TypeArray}, {Name: "one"},
 			{Name: "map", Type: v1.TypeObject, Properties: map[string]v1.PropertySpec{"key": {Type: v1.TypeString}}}},
-		Results: []v1.TaskResult{result("seen", v1.TypeString)},
+		Results: []v1.TaskResult{kube.Result("seen", v1.TypeString)},
 		Steps:   []v1.Step{step},
 	},
 		v1.Param{Name: "text", Value: v1.StringValue("$(tasks.first.results.text)")},
 		v1.Param{Name: "list", Value: v1.StringValue("$(tasks.first.results.list[*])")},
 		v1.Param{Name: "map", Value: v1.StringValue("$(tasks.first.results.map[*])")},
 		v1.Param{Name: "one", Value: v1.StringValue("<$(tasks.first.results.list[1])>")})
-	run := n.pipeline(t, v1.PipelineRunSpec{PipelineSpec: &v1.PipelineSpec{
+	run := n.Pipeline(t, v1.PipelineRunSpec{PipelineSpec: &v1.PipelineSpec{
 		Tasks:   []v1.PipelineTask{first, second},
 		Results: []v1.PipelineResult{{Name: "key", Value: v1.StringValue("$(tasks.first.results.map.key)")}},
 	}})
-	wantSucceeded(t, run.Status.Condition())
-	if got, want := values(n.child(t, run, "second"))["seen"].String, "a $$ b|x|y z|value|<y z>|"; got != want {
+	suite.WantSucceeded(t, run.Status.Condition())
+	if got, want := kube.Values(n.Child(t, run, "second"))["seen"].String, "a $$ b|x|y z|value|<y z>|"; got != want {
 		t.Errorf("what the second task saw: got %q, want %q", got, want)
 	}
 	wantPipelineResult(t, run, "key", v1.StringValue("value"))
 }
 
-func failedTask(t *testing.T, n *namespace) {
-	next := embedded("next", v1.TaskSpec{Steps: []v1.Step{script("never", "true")}})
+func failedTask(t *testing.T, n *suite.Namespace) {
+	next := embedded("next", v1.TaskSpec{Steps: []v1.Step{kube.Script("never", "true")}})
 	next.RunAfter = []string{"broken"}
-	run := n.pipeline(t, v1.PipelineRunSpec{PipelineSpec: &v1.PipelineSpec{Tasks: []v1.PipelineTask{
-		embedded("broken", v1.TaskSpec{Steps: []v1.Step{script("exit", "exit 7")}}), next,
+	run := n.Pipeline(t, v1.PipelineRunSpec{PipelineSpec: &v1.PipelineSpec{Tasks: []v1.PipelineTask{
+		embedded("broken", v1.TaskSpec{Steps: []v1.Step{kube.Script("exit", "exit 7")}}), next,
 	}}})
-	wantFailed(t, run.Status.Condition(), v1.PipelineRunReasonFailed, "broken")
+	suite.WantFailed(t, run.Status.Condition(), v1.PipelineRunReasonFailed, "broken")
 	if len(run.Status.ChildReferences) != 1 {
 		t.Errorf("only the first task has started: %+v", run.Status.ChildReferences)
 	}
@@ -173,14 +175,14 @@ func failedTask(t *testing.T, n *namespace) {
 	}
 }
 
-func together(t *testing.T, n *namespace) {
-	spec := v1.TaskSpec{Steps: []v1.Step{script("work", "true")}}
+func together(t *testing.T, n *suite.Namespace) {
+	spec := v1.TaskSpec{Steps: []v1.Step{kube.Script("work", "true")}}
 	last := embedded("last", spec)
 	last.RunAfter = []string{"left", "right"}
-	run := n.pipeline(t, v1.PipelineRunSpec{PipelineSpec: &v1.PipelineSpec{Tasks: []v1.PipelineTask{
+	run := n.Pipeline(t, v1.PipelineRunSpec{PipelineSpec: &v1.PipelineSpec{Tasks: []v1.PipelineTask{
 		embedded("left", spec), embedded("right", spec), last,
 	}}})
-	wantSucceeded(t, run.Status.Condition())
+	suite.WantSucceeded(t, run.Status.Condition())
 	var names []string
 	for _, reference := range run.Status.ChildReferences {
 		names = append(names, reference.PipelineTaskName)
@@ -188,7 +190,7 @@ func together(t *testing.T, n *namespace) {
 	if diff := cmp.Diff([]string{"left", "right", "last"}, names); diff != "" {
 		t.Errorf("children, in the order of the pipeline (-want +got):\n%s", diff)
 	}
-	left, right, end := n.child(t, run, "left"), n.child(t, run, "right"), n.child(t, run, "last")
+	left, right, end := n.Child(t, run, "left"), n.Child(t, run, "right"), n.Child(t, run, "last")
 	for _, early := range []*v1.TaskRun{left, right} {
 		if end.CreationTimestamp.Before(early.Status.CompletionTime) {
 			t.Errorf("task last was created at %v, before %q had ended at %v", end.CreationTimestamp, early.Name, early.Status.CompletionTime)
@@ -199,39 +201,39 @@ func together(t *testing.T, n *namespace) {
 	}
 }
 
-func resultMissing(t *testing.T, n *namespace) {
-	run := n.pipeline(t, v1.PipelineRunSpec{PipelineSpec: &v1.PipelineSpec{Tasks: []v1.PipelineTask{
-		embedded("first", v1.TaskSpec{Results: []v1.TaskResult{result("text", v1.TypeString)}, Steps: []v1.Step{script("none", "true")}}),
-		embedded("second", v1.TaskSpec{Params: []v1.ParamSpec{{Name: "text"}}, Steps: []v1.Step{script("never", "true")}},
+func resultMissing(t *testing.T, n *suite.Namespace) {
+	run := n.Pipeline(t, v1.PipelineRunSpec{PipelineSpec: &v1.PipelineSpec{Tasks: []v1.PipelineTask{
+		embedded("first", v1.TaskSpec{Results: []v1.TaskResult{kube.Result("text", v1.TypeString)}, Steps: []v1.Step{kube.Script("none", "true")}}),
+		embedded("second", v1.TaskSpec{Params: []v1.ParamSpec{{Name: "text"}}, Steps: []v1.Step{kube.Script("never", "true")}},
 			v1.Param{Name: "text", Value: v1.StringValue("$(tasks.first.results.text)")}),
 	}}})
-	wantFailed(t, run.Status.Condition(), v1.PipelineRunReasonInvalidTaskResultReference, "text", "first", "second")
-	wantSucceeded(t, n.child(t, run, "first").Status.Condition())
+	suite.WantFailed(t, run.Status.Condition(), v1.PipelineRunReasonInvalidTaskResultReference, "text", "first", "second")
+	suite.WantSucceeded(t, n.Child(t, run, "first").Status.Condition())
 }
 
-func byName(t *testing.T, n *namespace) {
+func byName(t *testing.T, n *suite.Namespace) {
 	task := &v1.Task{Spec: v1.TaskSpec{
 		Params:  []v1.ParamSpec{{Name: "who"}},
-		Results: []v1.TaskResult{result("greeting", v1.TypeString)},
-		Steps:   []v1.Step{script("greet", `printf 'hello %s' "$(params.who)" > $(results.greeting.path)`)},
+		Results: []v1.TaskResult{kube.Result("greeting", v1.TypeString)},
+		Steps:   []v1.Step{kube.Script("greet", `printf 'hello %s' "$(params.who)" > $(results.greeting.path)`)},
 	}}
-	task.Namespace, task.Name = n.name, "greet"
+	task.Namespace, task.Name = n.Name, "greet"
 	pipeline := &v1.Pipeline{Spec: v1.PipelineSpec{
 		Params:  []v1.ParamSpec{{Name: "who"}},
 		Tasks:   []v1.PipelineTask{{Name: "greet", TaskRef: &v1.TaskRef{Name: "greet"}, Params: []v1.Param{{Name: "who", Value: v1.StringValue("$(params.who)")}}}},
 		Results: []v1.PipelineResult{{Name: "greeting", Value: v1.StringValue("$(tasks.greet.results.greeting)")}},
 	}}
-	pipeline.Namespace, pipeline.Name = n.name, "greet"
-	if err := n.client.Create(t.Context(), task); err != nil {
+	pipeline.Namespace, pipeline.Name = n.Name, "greet"
+	if err := n.Client.Create(t.Context(), task); err != nil {
 		t.Fatal(err)
 	}
-	if err := n.client.Create(t.Context(), pipeline); err != nil {
+	if err := n.Client.Create(t.Context(), pipeline); err != nil {
 		t.Fatal(err)
 	}
-	run := n.pipeline(t, v1.PipelineRunSpec{PipelineRef: &v1.PipelineRef{Name: "greet"}, Params: []v1.Param{{Name: "who", Value: v1.StringValue("you")}}})
-	wantSucceeded(t, run.Status.Condition())
+	run := n.Pipeline(t, v1.PipelineRunSpec{PipelineRef: &v1.PipelineRef{Name: "greet"}, Params: []v1.Param{{Name: "who", Value: v1.StringValue("you")}}})
+	suite.WantSucceeded(t, run.Status.Condition())
 	wantPipelineResult(t, run, "greeting", v1.StringValue("hello you"))
-	child := n.child(t, run, "greet")
+	child := n.Child(t, run, "greet")
 	for label, want := range map[string]string{v1.LabelTask: "greet", v1.LabelPipeline: "greet", v1.LabelPipelineRun: run.Name, v1.LabelPipelineTask: "greet", v1.LabelMemberOf: v1.MemberOfTasks} {
 		if got := child.Labels[label]; got != want {
 			t.Errorf("label %s of the child: got %q, want %q", label, got, want)

@@ -1,6 +1,4 @@
-//go:build e2e
-
-package e2e
+package suite
 
 import (
 	"context"
@@ -16,6 +14,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/test/kube"
 )
 
 const (
@@ -27,12 +26,12 @@ const (
 )
 
 // dumpTaskRun prints a TaskRun, its pod, the pod's logs and the controller's log.
-func (n *namespace) dumpTaskRun(t *testing.T, name string) {
+func (n *Namespace) dumpTaskRun(t *testing.T, name string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), dumpTime)
 	defer cancel()
 	var run v1.TaskRun
-	if err := n.client.Get(ctx, client.ObjectKey{Namespace: n.name, Name: name}, &run); err != nil {
+	if err := n.Client.Get(ctx, client.ObjectKey{Namespace: n.Name, Name: name}, &run); err != nil {
 		t.Logf("TaskRun %q: %v", name, err)
 		return
 	}
@@ -42,18 +41,18 @@ func (n *namespace) dumpTaskRun(t *testing.T, name string) {
 }
 
 // dumpPipelineRun prints a PipelineRun and all that dumpTaskRun prints of its TaskRuns.
-func (n *namespace) dumpPipelineRun(t *testing.T, name string) {
+func (n *Namespace) dumpPipelineRun(t *testing.T, name string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), dumpTime)
 	defer cancel()
 	var run v1.PipelineRun
-	if err := n.client.Get(ctx, client.ObjectKey{Namespace: n.name, Name: name}, &run); err != nil {
+	if err := n.Client.Get(ctx, client.ObjectKey{Namespace: n.Name, Name: name}, &run); err != nil {
 		t.Logf("PipelineRun %q: %v", name, err)
 		return
 	}
 	n.dumpObject(t, "PipelineRun "+name, &run)
 	var children v1.TaskRunList
-	if err := n.client.List(ctx, &children, client.InNamespace(n.name), client.MatchingLabels{v1.LabelPipelineRun: name}); err != nil {
+	if err := n.Client.List(ctx, &children, client.InNamespace(n.Name), client.MatchingLabels{v1.LabelPipelineRun: name}); err != nil {
 		t.Logf("TaskRuns of PipelineRun %q: %v", name, err)
 	}
 	for i := range children.Items {
@@ -63,7 +62,7 @@ func (n *namespace) dumpPipelineRun(t *testing.T, name string) {
 	n.dumpController(ctx, t)
 }
 
-func (n *namespace) dumpObject(t *testing.T, title string, obj client.Object) {
+func (n *Namespace) dumpObject(t *testing.T, title string, obj client.Object) {
 	t.Helper()
 	obj.SetManagedFields(nil)
 	text, err := yaml.Marshal(obj)
@@ -71,12 +70,12 @@ func (n *namespace) dumpObject(t *testing.T, title string, obj client.Object) {
 		t.Logf("%s: %v", title, err)
 		return
 	}
-	t.Logf("---- %s\n%s", title, shorten(string(text)))
+	t.Logf("---- %s\n%s", title, Shorten(string(text)))
 }
 
-func (n *namespace) dumpPods(ctx context.Context, t *testing.T, selector string) {
+func (n *Namespace) dumpPods(ctx context.Context, t *testing.T, selector string) {
 	t.Helper()
-	pods, err := n.kube.CoreV1().Pods(n.name).List(ctx, metav1.ListOptions{LabelSelector: selector})
+	pods, err := n.Kube.CoreV1().Pods(n.Name).List(ctx, metav1.ListOptions{LabelSelector: selector})
 	if err != nil {
 		t.Logf("pods: %v", err)
 		return
@@ -84,25 +83,26 @@ func (n *namespace) dumpPods(ctx context.Context, t *testing.T, selector string)
 	for i := range pods.Items {
 		pod := &pods.Items[i]
 		n.dumpObject(t, "Pod "+pod.Name, pod)
-		for _, container := range allContainers(pod) {
-			t.Logf("---- log of %s/%s\n%s", pod.Name, container, shorten(n.log(ctx, n.name, pod.Name, container)))
+		for _, container := range Containers(pod) {
+			t.Logf("---- log of %s/%s\n%s", pod.Name, container, Shorten(n.Log(ctx, n.Name, pod.Name, container)))
 		}
 	}
 }
 
-func (n *namespace) dumpController(ctx context.Context, t *testing.T) {
+func (n *Namespace) dumpController(ctx context.Context, t *testing.T) {
 	t.Helper()
-	pods, err := n.kube.CoreV1().Pods(installation).List(ctx, metav1.ListOptions{})
+	pods, err := n.Kube.CoreV1().Pods(kube.Installation).List(ctx, metav1.ListOptions{})
 	if err != nil {
 		t.Logf("controller: %v", err)
 		return
 	}
 	for _, pod := range pods.Items {
-		t.Logf("---- log of %s\n%s", pod.Name, shorten(n.log(ctx, installation, pod.Name, "")))
+		t.Logf("---- log of %s\n%s", pod.Name, Shorten(n.Log(ctx, kube.Installation, pod.Name, "")))
 	}
 }
 
-func allContainers(pod *corev1.Pod) []string {
+// Containers returns the names of all containers of a pod.
+func Containers(pod *corev1.Pod) []string {
 	var names []string
 	for _, c := range pod.Spec.InitContainers {
 		names = append(names, c.Name)
@@ -113,10 +113,10 @@ func allContainers(pod *corev1.Pod) []string {
 	return names
 }
 
-// log returns the last lines of a container's log, or why there is none.
-func (n *namespace) log(ctx context.Context, space, pod, container string) string {
+// Log returns the last lines of a container's log, or why there is none.
+func (n *Namespace) Log(ctx context.Context, space, pod, container string) string {
 	tail := int64(dumpTail)
-	stream, err := n.kube.CoreV1().Pods(space).GetLogs(pod, &corev1.PodLogOptions{Container: container, TailLines: &tail}).Stream(ctx)
+	stream, err := n.Kube.CoreV1().Pods(space).GetLogs(pod, &corev1.PodLogOptions{Container: container, TailLines: &tail}).Stream(ctx)
 	if err != nil {
 		return err.Error()
 	}
@@ -128,8 +128,8 @@ func (n *namespace) log(ctx context.Context, space, pod, container string) strin
 	return string(text)
 }
 
-// shorten cuts every line to what a person can read.
-func shorten(text string) string {
+// Shorten cuts every line to what a person can read.
+func Shorten(text string) string {
 	lines := strings.Split(text, "\n")
 	for i, line := range lines {
 		if len(line) > dumpLine {

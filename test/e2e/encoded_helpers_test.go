@@ -1,0 +1,21 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"encoding/json"
+	"testing"
+)
+
+// objectLimit is what one API object may have, in bytes (etcd's default for a request).
+const objectLimit = 1572864
+
+// encoded is how many bytes s takes in a JSON object.
+func encoded(t *testing.T, s string) int {
+	t.Helper()
+	b, err := json.Marshal(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(b)
+}

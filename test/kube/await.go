@@ -1,0 +1,68 @@
+package kube
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/watch"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// Await reads obj, of whose kind list is the list, until done says so. It watches, so that it answers at once. An API
+// server that does not answer for a while is waited for.
+func Await[T client.Object](ctx context.Context, c client.WithWatch, obj T, list client.ObjectList, done func(T) bool) error {
+	key := client.ObjectKeyFromObject(obj)
+	for {
+		err := Poll(ctx, func(ctx context.Context) (bool, error) {
+			err := c.Get(ctx, key, obj)
+			return err == nil, ignorePassing(err)
+		})
+		if err != nil {
+			return fmt.Errorf("cannot read %T %q: %w", obj, key.Name, err)
+		}
+		if done(obj) {
+			return nil
+		}
+		if err := changed(ctx, c, obj, list); err != nil {
+			return fmt.Errorf("%T %q did not get there: %w", obj, key.Name, err)
+		}
+	}
+}
+
+// changed returns once obj is another than the one at hand, or the watch has ended for a reason that is no failure.
+func changed(ctx context.Context, c client.WithWatch, obj client.Object, list client.ObjectList) error {
+	w, err := c.Watch(ctx, list, client.InNamespace(obj.GetNamespace()),
+		client.MatchingFields{"metadata.name": obj.GetName()},
+		&client.ListOptions{Raw: &metav1.ListOptions{ResourceVersion: obj.GetResourceVersion()}})
+	if err != nil {
+		return ignorePassing(err)
+	}
+	defer w.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case event, open := <-w.ResultChan():
+		if open && event.Type == watch.Deleted {
+			return errors.New("it was deleted")
+		}
+		return nil
+	}
+}
+
+// ignorePassing drops an error that may be gone when the API server is asked again: that it cannot be reached, or has
+// trouble of its own. What it knows and says stays an error.
+func ignorePassing(err error) error {
+	_, answered := errors.AsType[*apierrors.StatusError](err)
+	switch {
+	case !answered && !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, context.Canceled):
+		return nil
+	case apierrors.IsInternalError(err), apierrors.IsServiceUnavailable(err), apierrors.IsTooManyRequests(err),
+		apierrors.IsServerTimeout(err), apierrors.IsTimeout(err), apierrors.IsResourceExpired(err), apierrors.IsUnauthorized(err):
+		return nil
+	default:
+		return err
+	}
+}
