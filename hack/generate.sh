@@ -5,9 +5,14 @@ set -euo pipefail
 cd "$root"
 
 out=${1:-config/crd/bases}
-deepcopy=${2:-api/v1}
+deepcopy=${2:-api}
 
 hack/tool.sh controller-gen crdfinish
-mkdir -p "$out" "$deepcopy"
-bin/tools/controller-gen object "output:object:dir=$deepcopy" crd "output:crd:dir=$out" paths=./api/...
+mkdir -p "$out"
+for version in v1 v1beta1; do
+	mkdir -p "$deepcopy/$version"
+	bin/tools/controller-gen object "output:object:dir=$deepcopy/$version" "paths=./api/$version"
+done
+# Without the metadata of embedded objects, labels of a volumeClaimTemplate would be dropped.
+bin/tools/controller-gen crd:generateEmbeddedObjectMeta=true "output:crd:dir=$out" paths=./api/...
 bin/tools/crdfinish "$out"/*.yaml

@@ -24,8 +24,10 @@ check() {
 
 generated() {
 	hack/generate.sh "$scratch/crd" "$scratch/deepcopy"
-	diff -u api/v1/zz_generated.deepcopy.go "$scratch/deepcopy/zz_generated.deepcopy.go" &&
-		diff -ru config/crd/bases "$scratch/crd"
+	for version in v1 v1beta1; do
+		diff -u "api/$version/zz_generated.deepcopy.go" "$scratch/deepcopy/$version/zz_generated.deepcopy.go" || return
+	done
+	diff -ru config/crd/bases "$scratch/crd"
 }
 formatted() {
 	local files

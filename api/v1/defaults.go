@@ -1,11 +1,15 @@
 package v1
 
 // SetDefaults fills in what the task leaves out and what follows from the rest of it. It can be called again without
-// changing anything. Names of steps stay empty: a step without a name has none, only its container does.
+// changing anything. Names of steps stay empty: a step without a name has none, only its container does. A sidecar without
+// one is called by its index, unnamed-0 and so on.
 func (s *TaskSpec) SetDefaults() {
 	setParamDefaults(s.Params)
 	for i := range s.Results {
 		s.Results[i].SetDefaults()
+	}
+	for i := range s.Sidecars {
+		s.Sidecars[i].Name = suffix(s.Sidecars[i].Name, i)
 	}
 }
 

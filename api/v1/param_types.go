@@ -29,6 +29,10 @@ type ParamSpec struct {
 	// +kubebuilder:validation:Schemaless
 	// +kubebuilder:pruning:PreserveUnknownFields
 	Default *Value `json:"default,omitempty"`
+	// Enum lists the values that a param of type string may have; empty means any.
+	// +optional
+	// +listType=set
+	Enum []string `json:"enum,omitempty"`
 }
 
 // Param gives a value to a declared param.

@@ -2,6 +2,7 @@ package v1
 
 import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 )
 
 // Pipeline is a graph of tasks. Tasks that do not depend on each other run at the same time.
@@ -54,6 +55,12 @@ type PipelineSpec struct {
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=1000
 	Tasks []PipelineTask `json:"tasks,omitempty"`
+	// Finally lists tasks that run after all others have ended, however that was. They do not depend on each other.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=100
+	Finally []PipelineTask `json:"finally,omitempty"`
 	// Results of the pipeline, made of results of its tasks.
 	// +optional
 	// +listType=map
@@ -63,7 +70,7 @@ type PipelineSpec struct {
 
 // PipelineTask is one node of the graph.
 //
-// +kubebuilder:validation:XValidation:rule="has(self.taskRef) != has(self.taskSpec)",message="exactly one of taskRef and taskSpec must be given"
+// +kubebuilder:validation:XValidation:rule="has(self.pipelineRef) || has(self.pipelineSpec) || has(self.taskRef) != has(self.taskSpec)",message="exactly one of taskRef and taskSpec must be given"
 type PipelineTask struct {
 	// Name of the task within the pipeline.
 	// +kubebuilder:validation:MinLength=1
@@ -96,10 +103,83 @@ type PipelineTask struct {
 	// +listType=map
 	// +listMapKey=name
 	Workspaces []WorkspacePipelineTaskBinding `json:"workspaces,omitempty"`
+	// When all of these hold, the task runs; otherwise it is skipped.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=100
+	When []WhenExpression `json:"when,omitempty"`
+	// Matrix runs the task once for each combination of the values of some params.
+	// +optional
+	Matrix *Matrix `json:"matrix,omitempty"`
+	// Retries is how often the task begins anew when it failed.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=1000
+	Retries int `json:"retries,omitempty"`
+	// Timeout of the TaskRun, such as 1h30m; "0s" means none. Default: what is left of the run's own.
+	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=20
+	// +kubebuilder:validation:Pattern=`^(0|([0-9]{1,6}([.][0-9]{1,9})?h|[0-9]{1,7}([.][0-9]{1,9})?m|[0-9]{1,9}([.][0-9]{1,9})?(ns|us|µs|ms|s))+)$`
+	Timeout *metav1.Duration `json:"timeout,omitempty"`
+	// OnError: continue goes on with the tasks that depend on this one when it failed; stopAndFail, the default, ends
+	// the run.
+	// +optional
+	// +kubebuilder:validation:Pattern=`^(continue|stopAndFail|[$][(].+[)])?$`
+	OnError OnError `json:"onError,omitempty"`
+	// PipelineRef names a Pipeline to run as a task. Pipelines within pipelines are not supported; the field is here so
+	// that it is refused and not dropped.
+	// +optional
+	PipelineRef *PipelineRef `json:"pipelineRef,omitempty"`
+	// PipelineSpec is a pipeline to run as a task. Pipelines within pipelines are not supported; the field is here so
+	// that it is refused and not dropped.
+	// +optional
+	// +kubebuilder:pruning:PreserveUnknownFields
+	PipelineSpec *runtime.RawExtension `json:"pipelineSpec,omitempty"`
+}
+
+// Matrix runs a task once for each combination of the values of its params.
+type Matrix struct {
+	// Params, each with an array of values; the task gets one element of each.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=256
+	Params []Param `json:"params,omitempty"`
+	// Include adds params to some combinations, or combinations to those of params.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=256
+	Include []MatrixInclude `json:"include,omitempty"`
+}
+
+// MatrixInclude is one combination of params, or what is added to those combinations that have the same values of params
+// that both have.
+type MatrixInclude struct {
+	// Name for people.
+	// +optional
+	Name string `json:"name,omitempty"`
+	// Params, each with a string.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=256
+	Params []Param `json:"params,omitempty"`
 }
 
 // EmbeddedTask is a task written out in a pipeline.
 type EmbeddedTask struct {
+	// APIVersion of a custom task. Custom tasks are not supported; the field is here so that it is refused and not
+	// dropped.
+	// +optional
+	APIVersion string `json:"apiVersion,omitempty"`
+	// Kind of a custom task; see apiVersion.
+	// +optional
+	Kind string `json:"kind,omitempty"`
+	// Spec of a custom task; see apiVersion.
+	// +optional
+	// +kubebuilder:pruning:PreserveUnknownFields
+	Spec *runtime.RawExtension `json:"spec,omitempty"`
 	// Metadata: labels and annotations for the TaskRun.
 	// +optional
 	Metadata PipelineTaskMetadata `json:"metadata,omitempty"`

@@ -1,6 +1,7 @@
 package v1
 
 import (
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
@@ -36,26 +37,104 @@ type PipelineRunList struct {
 	Items           []PipelineRun `json:"items"`
 }
 
-// PipelineRef names a Pipeline in the run's namespace.
-type PipelineRef struct {
-	// Name of the Pipeline.
-	// +optional
-	Name string `json:"name,omitempty"`
-	// APIVersion of what is referred to.
-	// +optional
-	APIVersion string `json:"apiVersion,omitempty"`
-}
-
 // PipelineTaskRunTemplate is what all TaskRuns of a PipelineRun share.
 type PipelineTaskRunTemplate struct {
 	// ServiceAccountName that the pods run as; default: the namespace's default service account.
 	// +optional
 	ServiceAccountName string `json:"serviceAccountName,omitempty"`
+	// PodTemplate says where the pods may run, what they may see and who they are.
+	// +optional
+	PodTemplate *PodTemplate `json:"podTemplate,omitempty"`
+}
+
+// PipelineTaskRunSpec overrides, for one task of the pipeline, what all TaskRuns share.
+type PipelineTaskRunSpec struct {
+	// PipelineTaskName is the task of the pipeline.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	PipelineTaskName string `json:"pipelineTaskName"`
+	// ServiceAccountName that the task's pod runs as.
+	// +optional
+	ServiceAccountName string `json:"serviceAccountName,omitempty"`
+	// PodTemplate of the task's pod; what it leaves out is taken from taskRunTemplate.
+	// +optional
+	PodTemplate *PodTemplate `json:"podTemplate,omitempty"`
+	// StepSpecs override what the task says of some of its steps.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=100
+	StepSpecs []TaskRunStepSpec `json:"stepSpecs,omitempty"`
+	// SidecarSpecs override what the task says of some of its sidecars.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=100
+	SidecarSpecs []TaskRunSidecarSpec `json:"sidecarSpecs,omitempty"`
+	// Metadata: labels and annotations for the TaskRun.
+	// +optional
+	Metadata *PipelineTaskMetadata `json:"metadata,omitempty"`
+	// ComputeResources of the whole task, spread over its steps.
+	// +optional
+	ComputeResources *corev1.ResourceRequirements `json:"computeResources,omitempty"`
+	// Timeout of the TaskRun, instead of the one that the pipeline gives to the task.
+	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=20
+	// +kubebuilder:validation:Pattern=`^(0|([0-9]{1,6}([.][0-9]{1,9})?h|[0-9]{1,7}([.][0-9]{1,9})?m|[0-9]{1,9}([.][0-9]{1,9})?(ns|us|µs|ms|s))+)$`
+	Timeout *metav1.Duration `json:"timeout,omitempty"`
+}
+
+// Timeouts are how long a PipelineRun and its parts may take.
+type Timeouts struct {
+	// Pipeline is how long the whole run may take, such as 1h30m; "0s" means without limit. Default: 60 minutes.
+	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=64
+	// +kubebuilder:validation:XValidation:rule="self == '0' || self.matches('^([0-9]+([.][0-9]+)?(ns|us|µs|ms|s|m|h))+$') && duration(self) <= duration('876000h')",message="must be a duration such as 1h30m or 90s, of at most 876000h (100 years)"
+	Pipeline *metav1.Duration `json:"pipeline,omitempty"`
+	// Tasks is how long the tasks may take, without those of finally.
+	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=64
+	// +kubebuilder:validation:XValidation:rule="self == '0' || self.matches('^([0-9]+([.][0-9]+)?(ns|us|µs|ms|s|m|h))+$') && duration(self) <= duration('876000h')",message="must be a duration such as 1h30m or 90s, of at most 876000h (100 years)"
+	Tasks *metav1.Duration `json:"tasks,omitempty"`
+	// Finally is how long the tasks of finally may take.
+	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=64
+	// +kubebuilder:validation:XValidation:rule="self == '0' || self.matches('^([0-9]+([.][0-9]+)?(ns|us|µs|ms|s|m|h))+$') && duration(self) <= duration('876000h')",message="must be a duration such as 1h30m or 90s, of at most 876000h (100 years)"
+	Finally *metav1.Duration `json:"finally,omitempty"`
+}
+
+// PipelineRunSpecStatus is what its user wants of a run.
+//
+// +kubebuilder:validation:Enum="";Cancelled;CancelledRunFinally;StoppedRunFinally;PipelineRunPending
+type PipelineRunSpecStatus string
+
+const (
+	// PipelineRunSpecStatusCancelled cancels the run and all its TaskRuns; finally does not run.
+	PipelineRunSpecStatusCancelled PipelineRunSpecStatus = "Cancelled"
+	// PipelineRunSpecStatusCancelledRunFinally cancels the TaskRuns that run, and then runs finally.
+	PipelineRunSpecStatusCancelledRunFinally PipelineRunSpecStatus = "CancelledRunFinally"
+	// PipelineRunSpecStatusStoppedRunFinally lets the TaskRuns that run end, starts no other, and then runs finally.
+	PipelineRunSpecStatusStoppedRunFinally PipelineRunSpecStatus = "StoppedRunFinally"
+	// PipelineRunSpecStatusPending holds a run that has not started until the field is emptied.
+	PipelineRunSpecStatusPending PipelineRunSpecStatus = "PipelineRunPending"
+)
+
+// PipelineRunSpecStatuses lists the valid values, in the order in which messages name them.
+func PipelineRunSpecStatuses() []PipelineRunSpecStatus {
+	return []PipelineRunSpecStatus{
+		PipelineRunSpecStatusCancelled, PipelineRunSpecStatusCancelledRunFinally,
+		PipelineRunSpecStatusStoppedRunFinally, PipelineRunSpecStatusPending,
+	}
 }
 
 // PipelineRunSpec is what to run, and with what.
 //
 // +kubebuilder:validation:XValidation:rule="has(self.pipelineRef) != has(self.pipelineSpec)",message="exactly one of pipelineRef and pipelineSpec must be given"
+// +kubebuilder:validation:XValidation:rule="has(self.managedBy) == has(oldSelf.managedBy)",fieldPath=".managedBy",message="managedBy cannot be changed"
 type PipelineRunSpec struct {
 	// PipelineRef names the Pipeline to run. Not together with pipelineSpec.
 	// +optional
@@ -77,63 +156,23 @@ type PipelineRunSpec struct {
 	// TaskRunTemplate is what all TaskRuns of this run share.
 	// +optional
 	TaskRunTemplate PipelineTaskRunTemplate `json:"taskRunTemplate,omitempty"`
-}
-
-// PipelineRunStatus is how far a run has come and what it produced. It refers to its TaskRuns and never repeats them,
-// so that large results stay where they are.
-type PipelineRunStatus struct {
-	// ObservedGeneration is the generation of the spec that this status is about.
-	// +optional
-	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
-	// Conditions: one, of type Succeeded; Unknown while the run goes on, then True or False.
+	// TaskRunSpecs override it for some tasks.
 	// +optional
 	// +listType=map
-	// +listMapKey=type
-	Conditions []metav1.Condition `json:"conditions,omitempty"`
-	// StartTime is when the run was first acted on.
+	// +listMapKey=pipelineTaskName
+	// +kubebuilder:validation:MaxItems=1000
+	TaskRunSpecs []PipelineTaskRunSpec `json:"taskRunSpecs,omitempty"`
+	// Timeouts of the run and of its parts.
 	// +optional
-	StartTime *metav1.Time `json:"startTime,omitempty"`
-	// CompletionTime is when the outcome was known.
+	Timeouts *Timeouts `json:"timeouts,omitempty"`
+	// Status: Cancelled, CancelledRunFinally or StoppedRunFinally end the run; PipelineRunPending holds one that has not
+	// started.
 	// +optional
-	CompletionTime *metav1.Time `json:"completionTime,omitempty"`
-	// Results of the pipeline, once it has ended.
+	Status PipelineRunSpecStatus `json:"status,omitempty"`
+	// ManagedBy names the controller that runs this; left out, it is tekton.dev/pipeline, which is this one. A run that
+	// names another controller is left alone. It cannot be changed.
 	// +optional
-	// +listType=atomic
-	Results []PipelineRunResult `json:"results,omitempty"`
-	// PipelineSpec is the resolved pipeline, before params were substituted.
-	// +optional
-	PipelineSpec *PipelineSpec `json:"pipelineSpec,omitempty"`
-	// ChildReferences name the TaskRuns of this run, in the order in which the pipeline lists its tasks.
-	// +optional
-	// +listType=atomic
-	ChildReferences []ChildReference `json:"childReferences,omitempty"`
-	// SkippedTasks are those that will not run, with the reason.
-	// +optional
-	// +listType=atomic
-	SkippedTasks []SkippedTask `json:"skippedTasks,omitempty"`
-}
-
-// ChildReference names a TaskRun of a PipelineRun.
-type ChildReference struct {
-	// APIVersion of the child: tekton.dev/v1.
-	APIVersion string `json:"apiVersion,omitempty"`
-	// Kind of the child: TaskRun.
-	Kind string `json:"kind,omitempty"`
-	// Name of the child.
-	// +optional
-	Name string `json:"name,omitempty"`
-	// PipelineTaskName is the task of the pipeline that the child runs.
-	// +optional
-	PipelineTaskName string `json:"pipelineTaskName,omitempty"`
-	// DisplayName of the task.
-	// +optional
-	DisplayName string `json:"displayName,omitempty"`
-}
-
-// SkippedTask is a task of a pipeline that will not run.
-type SkippedTask struct {
-	// Name of the task.
-	Name string `json:"name"`
-	// Reason for which it will not run.
-	Reason string `json:"reason"`
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="managedBy cannot be changed"
+	ManagedBy *string `json:"managedBy,omitempty"`
 }

@@ -18,6 +18,11 @@ type TaskResult struct {
 	// Description for people.
 	// +optional
 	Description string `json:"description,omitempty"`
+	// Value takes the result from a step: $(steps.<step>.results.<result>).
+	// +optional
+	// +kubebuilder:validation:Schemaless
+	// +kubebuilder:pruning:PreserveUnknownFields
+	Value *Value `json:"value,omitempty"`
 }
 
 // TaskRunResult is a result that a TaskRun's steps produced, whole.

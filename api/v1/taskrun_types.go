@@ -37,22 +37,10 @@ type TaskRunList struct {
 	Items           []TaskRun `json:"items"`
 }
 
-// TaskRef names a Task in the run's namespace.
-type TaskRef struct {
-	// Name of the Task.
-	// +optional
-	Name string `json:"name,omitempty"`
-	// Kind of what is referred to; only Task is possible, in any case of letters.
-	// +optional
-	Kind string `json:"kind,omitempty"`
-	// APIVersion of what is referred to.
-	// +optional
-	APIVersion string `json:"apiVersion,omitempty"`
-}
-
 // TaskRunSpec is what to run, and with what.
 //
 // +kubebuilder:validation:XValidation:rule="has(self.taskRef) != has(self.taskSpec)",message="exactly one of taskRef and taskSpec must be given"
+// +kubebuilder:validation:XValidation:rule="has(self.managedBy) == has(oldSelf.managedBy)",fieldPath=".managedBy",message="managedBy cannot be changed"
 type TaskRunSpec struct {
 	// TaskRef names the Task to run. Not together with taskSpec.
 	// +optional
@@ -83,91 +71,97 @@ type TaskRunSpec struct {
 	// +kubebuilder:validation:MaxLength=64
 	// +kubebuilder:validation:XValidation:rule="self == '0' || self.matches('^([0-9]+([.][0-9]+)?(ns|us|µs|ms|s|m|h))+$') && duration(self) <= duration('876000h')",message="must be a duration such as 1h30m or 90s, of at most 876000h (100 years)"
 	Timeout *metav1.Duration `json:"timeout,omitempty"`
-}
-
-// TaskRunStatus is how far a run has come and what it produced.
-type TaskRunStatus struct {
-	// ObservedGeneration is the generation of the spec that this status is about.
+	// PodTemplate says where the pod may run, what it may see and who it is.
 	// +optional
-	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
-	// Conditions: one, of type Succeeded; Unknown while the run goes on, then True or False.
+	PodTemplate *PodTemplate `json:"podTemplate,omitempty"`
+	// Retries is how often a run that failed begins anew; the attempts are kept in status.retriesStatus.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=1000
+	Retries int `json:"retries,omitempty"`
+	// Status: TaskRunCancelled cancels the run.
+	// +optional
+	Status TaskRunSpecStatus `json:"status,omitempty"`
+	// StatusMessage says why the run was cancelled.
+	// +optional
+	StatusMessage TaskRunSpecStatusMessage `json:"statusMessage,omitempty"`
+	// ComputeResources of the whole task, spread over its steps. Not together with those of stepSpecs.
+	// +optional
+	ComputeResources *corev1.ResourceRequirements `json:"computeResources,omitempty"`
+	// StepSpecs override what the task says of some of its steps.
 	// +optional
 	// +listType=map
-	// +listMapKey=type
-	Conditions []metav1.Condition `json:"conditions,omitempty"`
-	// PodName is the pod that the steps run in.
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=100
+	StepSpecs []TaskRunStepSpec `json:"stepSpecs,omitempty"`
+	// SidecarSpecs override what the task says of some of its sidecars.
 	// +optional
-	PodName string `json:"podName,omitempty"`
-	// StartTime is when the run was first acted on.
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=100
+	SidecarSpecs []TaskRunSidecarSpec `json:"sidecarSpecs,omitempty"`
+	// Debug holds the run at breakpoints.
 	// +optional
-	StartTime *metav1.Time `json:"startTime,omitempty"`
-	// CompletionTime is when the outcome was known.
+	Debug *TaskRunDebug `json:"debug,omitempty"`
+	// ManagedBy names the controller that runs this; left out, it is tekton.dev/pipeline, which is this one. A run that
+	// names another controller is left alone. It cannot be changed.
 	// +optional
-	CompletionTime *metav1.Time `json:"completionTime,omitempty"`
-	// Results that the steps produced. A run that has succeeded has every result that was written, whole.
-	// +optional
-	// +listType=atomic
-	Results []TaskRunResult `json:"results,omitempty"`
-	// TaskSpec is the resolved task, before params were substituted, so that a large param is not stored twice.
-	// +optional
-	TaskSpec *TaskSpec `json:"taskSpec,omitempty"`
-	// Steps: the state of each step, in order.
-	// +optional
-	// +listType=atomic
-	Steps []StepState `json:"steps,omitempty"`
-	// Sidecars: the state of each sidecar of the task.
-	// +optional
-	// +listType=atomic
-	Sidecars []SidecarState `json:"sidecars,omitempty"`
-	// Provenance is the configuration that was in force when the run started.
-	// +optional
-	Provenance *Provenance `json:"provenance,omitempty"`
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="managedBy cannot be changed"
+	ManagedBy *string `json:"managedBy,omitempty"`
 }
 
-// StepState is the state of one step. Exactly one of waiting, running and terminated is set once the pod is known.
-type StepState struct {
-	corev1.ContainerState `json:",inline"`
+// TaskRunSpecStatus is what its user wants of a run that has begun.
+//
+// +kubebuilder:validation:Enum="";TaskRunCancelled
+type TaskRunSpecStatus string
+
+// TaskRunSpecStatusCancelled cancels the run.
+const TaskRunSpecStatusCancelled TaskRunSpecStatus = "TaskRunCancelled"
+
+// TaskRunSpecStatuses lists the valid values, in the order in which messages name them.
+func TaskRunSpecStatuses() []TaskRunSpecStatus {
+	return []TaskRunSpecStatus{TaskRunSpecStatusCancelled}
+}
+
+// TaskRunSpecStatusMessage says why a run was cancelled.
+type TaskRunSpecStatusMessage string
+
+// TaskRunStepSpec overrides what a task says of one of its steps.
+type TaskRunStepSpec struct {
 	// Name of the step.
-	// +optional
-	Name string `json:"name,omitempty"`
-	// Container that the step runs in.
-	// +optional
-	Container string `json:"container,omitempty"`
-	// ImageID is the image that was run, with its digest.
-	// +optional
-	ImageID string `json:"imageID,omitempty"`
-	// TerminationReason: Completed, Error, Skipped, Cancelled, Killed, StartError or Unfinished.
-	// +optional
-	TerminationReason string `json:"terminationReason,omitempty"`
+	// +kubebuilder:validation:MinLength=1
+	Name string `json:"name"`
+	// ComputeResources of the step, instead of the task's.
+	// +required
+	ComputeResources corev1.ResourceRequirements `json:"computeResources,omitempty"`
 }
 
-// SidecarState is the state of one sidecar.
-type SidecarState struct {
-	corev1.ContainerState `json:",inline"`
+// TaskRunSidecarSpec overrides what a task says of one of its sidecars.
+type TaskRunSidecarSpec struct {
 	// Name of the sidecar.
-	// +optional
-	Name string `json:"name,omitempty"`
-	// Container that the sidecar runs in.
-	// +optional
-	Container string `json:"container,omitempty"`
-	// ImageID is the image that was run, with its digest.
-	// +optional
-	ImageID string `json:"imageID,omitempty"`
+	// +kubebuilder:validation:MinLength=1
+	Name string `json:"name"`
+	// ComputeResources of the sidecar, instead of the task's.
+	// +required
+	ComputeResources corev1.ResourceRequirements `json:"computeResources,omitempty"`
 }
 
-// Provenance is the configuration that was in force when a run started.
-type Provenance struct {
-	// FeatureFlags in force for the run.
+// TaskRunDebug holds a run at breakpoints.
+type TaskRunDebug struct {
+	// Breakpoints at which the pod waits for its user.
 	// +optional
-	FeatureFlags *FeatureFlags `json:"featureFlags,omitempty"`
+	Breakpoints *TaskBreakpoints `json:"breakpoints,omitempty"`
 }
 
-// FeatureFlags are the flags that shape how a run's results are carried.
-type FeatureFlags struct {
-	// ResultExtractionMethod is how results come back: termination-message or sidecar-logs.
+// TaskBreakpoints are the places at which a run waits for its user.
+type TaskBreakpoints struct {
+	// OnFailure: enabled holds a step that failed.
 	// +optional
-	ResultExtractionMethod string `json:"resultExtractionMethod,omitempty"`
-	// MaxResultSize is the limit of one result's value, in bytes.
+	OnFailure string `json:"onFailure,omitempty"`
+	// BeforeSteps names steps that are held before they start.
 	// +optional
-	MaxResultSize int64 `json:"maxResultSize,omitempty"`
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=100
+	BeforeSteps []string `json:"beforeSteps,omitempty"`
 }

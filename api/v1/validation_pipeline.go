@@ -18,9 +18,10 @@ const (
 	OriginResultReference = "resultReference"
 )
 
-// Validate checks the pipeline by itself. Some errors have an Origin. Cycles are not looked for here: the graph package finds them.
+// Validate checks a pipeline that is to be run. Some errors have an Origin. Fields that the controller does not act on yet
+// are errors, too. Cycles are not looked for here: the graph package finds them.
 func (s *PipelineSpec) Validate(path *field.Path) field.ErrorList {
-	return s.validate(path, newScope())
+	return append(s.validate(path, newScope()), s.Unsupported(path)...)
 }
 
 func (s *PipelineSpec) validate(path *field.Path, outer scope) field.ErrorList {

@@ -28,7 +28,7 @@ func (r *TaskRun) Validate() field.ErrorList {
 	if t := spec.Timeout; t != nil && t.Duration < 0 {
 		errs = append(errs, field.Invalid(path.Child("timeout"), t.Duration.String(), "must be 0, for none, or longer"))
 	}
-	return errs
+	return append(errs, r.Unsupported()...)
 }
 
 // Validate checks the run by itself, and the pipeline that is written out in it.
@@ -47,7 +47,8 @@ func (r *PipelineRun) Validate() field.ErrorList {
 	errs = append(errs, validateGiven(spec.Params, path.Child("params"))...)
 	errs = append(errs, validateBindings(spec.Workspaces, path.Child("workspaces"))...)
 	account := path.Child("taskRunTemplate", "serviceAccountName")
-	return append(errs, checkServiceAccount(account, spec.TaskRunTemplate.ServiceAccountName)...)
+	errs = append(errs, checkServiceAccount(account, spec.TaskRunTemplate.ServiceAccountName)...)
+	return append(errs, r.Unsupported()...)
 }
 
 func (t *TaskRef) validate(path *field.Path) field.ErrorList {

@@ -47,7 +47,7 @@ spec:
 			`spec.taskRef.apiVersion: Invalid value: "apps/v1": must be of the group tekton.dev, as in tekton.dev/v1`,
 			`spec.params[1].name: Duplicate value: "P"`,
 			`spec.params[2].name: Invalid value: "a b": a name must consist of letters, digits, '-', '_' and '.', and begin with a letter or '_'`,
-			`spec.workspaces[0]: Required value: give one of emptyDir and configMap`,
+			`spec.workspaces[0]: Required value: give one of emptyDir, persistentVolumeClaim, volumeClaimTemplate, configMap, secret, projected and csi`,
 			`spec.workspaces[1].name: Duplicate value: "a"`,
 			`spec.workspaces[1]: Forbidden: give exactly one source, not emptyDir and configMap`,
 			`spec.workspaces[2].configMap.name: Required value: name the ConfigMap`,
@@ -209,7 +209,7 @@ spec:
 			`spec.pipelineRef.apiVersion: Invalid value: "v1": must be of the group tekton.dev, as in tekton.dev/v1`,
 			`spec.pipelineSpec.tasks: Required value: a pipeline needs at least one task`,
 			`spec.params[0].name: Required value: every one needs a name`,
-			`spec.workspaces[0]: Required value: give one of emptyDir and configMap`,
+			`spec.workspaces[0]: Required value: give one of emptyDir, persistentVolumeClaim, volumeClaimTemplate, configMap, secret, projected and csi`,
 			`spec.taskRunTemplate.serviceAccountName: Invalid value: "s a": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')`,
 		}},
 	}

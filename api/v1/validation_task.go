@@ -15,9 +15,10 @@ const (
 	maxSidecarName = 55
 )
 
-// Validate checks the task by itself. Each error names the field, its value and what is allowed there.
+// Validate checks a task that is to be run. Each error names the field, its value and what is allowed there. Fields that
+// the controller does not act on yet are errors, too.
 func (s *TaskSpec) Validate(path *field.Path) field.ErrorList {
-	return s.validate(path, newScope())
+	return append(s.validate(path, newScope()), s.Unsupported(path)...)
 }
 
 // validate checks the task in a place from where it sees an outer scope.
@@ -45,23 +46,22 @@ func (s *TaskSpec) validateSteps(path *field.Path) field.ErrorList {
 		if step.Name != "" {
 			errs = append(errs, checkLabel(path.Child("name"), step.Name, maxStepName)...)
 		}
-		errs = append(errs, unique.add(path.Child("name"), step.suffix(i))...)
-		errs = append(errs, requireImage(path, step.Image)...)
-		switch {
-		case step.Script != "" && len(step.Command) > 0:
+		errs = append(errs, unique.add(path.Child("name"), suffix(step.Name, i))...)
+		if step.Ref == nil && (s.StepTemplate == nil || s.StepTemplate.Image == "") {
+			errs = append(errs, requireImage(path, step.Image)...)
+		}
+		if step.Script != "" && len(step.Command) > 0 {
 			errs = append(errs, field.Forbidden(path.Child("script"), "give either command or script, not both"))
-		case step.Script == "" && len(step.Command) == 0:
-			errs = append(errs, field.Required(path.Child("command"), "give command or script: the entrypoint of an image is not looked up"))
 		}
 	}
 	return errs
 }
 
-// suffix is what the name of the step's container ends with: a step without a name is called by its number, and
-// another step must not take that name.
-func (s *Step) suffix(index int) string {
-	if s.Name != "" {
-		return s.Name
+// suffix is what the name of a step's or sidecar's container ends with: one without a name is called by its number, and
+// another must not take that name.
+func suffix(name string, index int) string {
+	if name != "" {
+		return name
 	}
 	return "unnamed-" + strconv.Itoa(index)
 }
@@ -73,13 +73,12 @@ func (s *TaskSpec) validateSidecars(path *field.Path) field.ErrorList {
 		sidecar, path := &s.Sidecars[i], path.Index(i)
 		switch sidecar.Name {
 		case "":
-			errs = append(errs, field.Required(path.Child("name"), "every sidecar needs a name"))
 		case ReservedSidecarName:
 			errs = append(errs, field.Invalid(path.Child("name"), sidecar.Name, "reserved for the results sidecar; choose another name"))
 		default:
 			errs = append(errs, checkLabel(path.Child("name"), sidecar.Name, maxSidecarName)...)
 		}
-		errs = append(errs, unique.add(path.Child("name"), sidecar.Name)...)
+		errs = append(errs, unique.add(path.Child("name"), suffix(sidecar.Name, i))...)
 		errs = append(errs, requireImage(path, sidecar.Image)...)
 		if sidecar.Script != "" && len(sidecar.Command) > 0 {
 			errs = append(errs, field.Forbidden(path.Child("script"), "give either command or script, not both"))
@@ -138,6 +137,9 @@ func ValidateWorkspaces(declared []WorkspaceDeclaration, bound []WorkspaceBindin
 	return errs
 }
 
+// workspaceSources is what messages list.
+const workspaceSources = "emptyDir, persistentVolumeClaim, volumeClaimTemplate, configMap, secret, projected and csi"
+
 // validateBindings checks bindings by themselves.
 func validateBindings(bound []WorkspaceBinding, path *field.Path) field.ErrorList {
 	var errs field.ErrorList
@@ -148,7 +150,7 @@ func validateBindings(bound []WorkspaceBinding, path *field.Path) field.ErrorLis
 		errs = append(errs, unique.add(path.Child("name"), binding.Name)...)
 		switch sources := binding.sources(); {
 		case len(sources) == 0:
-			errs = append(errs, field.Required(path, "give one of emptyDir and configMap"))
+			errs = append(errs, field.Required(path, "give one of "+workspaceSources))
 		case len(sources) > 1:
 			errs = append(errs, field.Forbidden(path, "give exactly one source, not "+strings.Join(sources, " and ")))
 		}
@@ -159,13 +161,24 @@ func validateBindings(bound []WorkspaceBinding, path *field.Path) field.ErrorLis
 	return errs
 }
 
+// sources lists the sources that are set, by the names of their fields.
 func (w *WorkspaceBinding) sources() []string {
 	var sources []string
-	if w.EmptyDir != nil {
-		sources = append(sources, "emptyDir")
-	}
-	if w.ConfigMap != nil {
-		sources = append(sources, "configMap")
+	for _, source := range []struct {
+		name string
+		set  bool
+	}{
+		{"emptyDir", w.EmptyDir != nil},
+		{"persistentVolumeClaim", w.PersistentVolumeClaim != nil},
+		{"volumeClaimTemplate", w.VolumeClaimTemplate != nil},
+		{"configMap", w.ConfigMap != nil},
+		{"secret", w.Secret != nil},
+		{"projected", w.Projected != nil},
+		{"csi", w.CSI != nil},
+	} {
+		if source.set {
+			sources = append(sources, source.name)
+		}
 	}
 	return sources
 }

@@ -74,9 +74,9 @@ steps:
 				`spec.steps[1].image: Required value: give the image of the container`,
 				`spec.steps[2].name: Duplicate value: "b"`,
 				`spec.steps[2].script: Forbidden: give either command or script, not both`,
-				`spec.steps[3].command: Required value: give command or script: the entrypoint of an image is not looked up`,
 				`spec.steps[5].name: Duplicate value: "unnamed-4"`,
 				`spec.steps[6].name: Too long: may not be more than 58 bytes`,
+				`spec.steps[3].command: Forbidden: not supported yet: without command and script the image's own entrypoint would have to be looked up`,
 			},
 		},
 		"Sidecar": {
@@ -88,13 +88,14 @@ sidecars:
 - {name: s}
 - {image: i}
 - {name: t, image: i, script: x, command: [x]}
+- {name: unnamed-3, image: i}
 ` + goodStep,
 			[]string{
 				`spec.sidecars[0].name: Invalid value: "tekton-log-results": reserved for the results sidecar; choose another name`,
 				`spec.sidecars[2].name: Duplicate value: "s"`,
 				`spec.sidecars[2].image: Required value: give the image of the container`,
-				`spec.sidecars[3].name: Required value: every sidecar needs a name`,
 				`spec.sidecars[4].script: Forbidden: give either command or script, not both`,
+				`spec.sidecars[5].name: Duplicate value: "unnamed-3"`,
 			},
 		},
 		"Params": {

@@ -41,7 +41,7 @@ func (w WorkspaceDeclaration) Path() string {
 
 // WorkspaceBinding says which volume a run gives to a declared workspace. Exactly one source must be set.
 //
-// +kubebuilder:validation:XValidation:rule="[has(self.emptyDir), has(self.configMap)].filter(x, x).size() == 1",message="exactly one of emptyDir and configMap must be given"
+// +kubebuilder:validation:XValidation:rule="[has(self.emptyDir), has(self.persistentVolumeClaim), has(self.volumeClaimTemplate), has(self.configMap), has(self.secret), has(self.projected), has(self.csi)].filter(x, x).size() == 1",message="exactly one of emptyDir, persistentVolumeClaim, volumeClaimTemplate, configMap, secret, projected and csi must be given"
 type WorkspaceBinding struct {
 	// Name of the declared workspace.
 	// +kubebuilder:validation:MinLength=1
@@ -52,9 +52,24 @@ type WorkspaceBinding struct {
 	// EmptyDir is a fresh folder that lives as long as the pod.
 	// +optional
 	EmptyDir *corev1.EmptyDirVolumeSource `json:"emptyDir,omitempty"`
+	// PersistentVolumeClaim that exists in the run's namespace.
+	// +optional
+	PersistentVolumeClaim *corev1.PersistentVolumeClaimVolumeSource `json:"persistentVolumeClaim,omitempty"`
+	// VolumeClaimTemplate is a claim that is made for this run, and goes with it.
+	// +optional
+	VolumeClaimTemplate *corev1.PersistentVolumeClaim `json:"volumeClaimTemplate,omitempty"`
 	// ConfigMap whose keys become files.
 	// +optional
 	ConfigMap *corev1.ConfigMapVolumeSource `json:"configMap,omitempty"`
+	// Secret whose keys become files.
+	// +optional
+	Secret *corev1.SecretVolumeSource `json:"secret,omitempty"`
+	// Projected puts several ConfigMaps, Secrets and tokens into one folder.
+	// +optional
+	Projected *corev1.ProjectedVolumeSource `json:"projected,omitempty"`
+	// CSI is a volume that a driver of the node provides.
+	// +optional
+	CSI *corev1.CSIVolumeSource `json:"csi,omitempty"`
 }
 
 // PipelineWorkspaceDeclaration is a workspace that a Pipeline hands on to its tasks.

@@ -1,5 +1,5 @@
-// Crdfinish finishes what controller-gen generated: it narrows schemas that admit what does not decode, and joins the
-// lines of descriptions.
+// Crdfinish finishes what controller-gen generated: it narrows schemas that admit what does not decode, joins the lines of
+// descriptions, and takes out of the copies of specs in a status what could refuse them.
 //
 //	crdfinish FILE…
 //
@@ -33,6 +33,7 @@ func rewrite(file string) error {
 	}
 	each(crd, narrow)
 	each(crd, join)
+	settle(crd)
 	out, err := yaml.Marshal(crd)
 	if err != nil {
 		return fmt.Errorf("cannot encode CRD %q: %w", file, err)

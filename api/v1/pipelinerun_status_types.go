@@ -1,0 +1,81 @@
+package v1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// PipelineRunStatus is how far a run has come and what it produced. It refers to its TaskRuns and never repeats them,
+// so that large results stay where they are.
+type PipelineRunStatus struct {
+	// ObservedGeneration is the generation of the spec that this status is about.
+	// +optional
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+	// Conditions: one, of type Succeeded; Unknown while the run goes on, then True or False.
+	// +optional
+	// +listType=map
+	// +listMapKey=type
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+	// StartTime is when the run was first acted on.
+	// +optional
+	StartTime *metav1.Time `json:"startTime,omitempty"`
+	// CompletionTime is when the outcome was known.
+	// +optional
+	CompletionTime *metav1.Time `json:"completionTime,omitempty"`
+	// Results of the pipeline, once it has ended.
+	// +optional
+	// +listType=atomic
+	Results []PipelineRunResult `json:"results,omitempty"`
+	// PipelineSpec is the resolved pipeline, before params were substituted.
+	// +optional
+	PipelineSpec *PipelineSpec `json:"pipelineSpec,omitempty"`
+	// ChildReferences name the TaskRuns of this run, in the order in which the pipeline lists its tasks.
+	// +optional
+	// +listType=atomic
+	ChildReferences []ChildReference `json:"childReferences,omitempty"`
+	// SkippedTasks are those that will not run, with the reason.
+	// +optional
+	// +listType=atomic
+	SkippedTasks []SkippedTask `json:"skippedTasks,omitempty"`
+	// FinallyStartTime is when the tasks of finally began.
+	// +optional
+	FinallyStartTime *metav1.Time `json:"finallyStartTime,omitempty"`
+	// Provenance is where the pipeline came from, and the configuration that was in force when the run started.
+	// +optional
+	Provenance *Provenance `json:"provenance,omitempty"`
+	// SpanContext is the trace that the run belongs to.
+	// +optional
+	SpanContext map[string]string `json:"spanContext,omitempty"`
+}
+
+// ChildReference names a TaskRun of a PipelineRun.
+type ChildReference struct {
+	// APIVersion of the child: tekton.dev/v1.
+	APIVersion string `json:"apiVersion,omitempty"`
+	// Kind of the child: TaskRun.
+	Kind string `json:"kind,omitempty"`
+	// Name of the child.
+	// +optional
+	Name string `json:"name,omitempty"`
+	// PipelineTaskName is the task of the pipeline that the child runs.
+	// +optional
+	PipelineTaskName string `json:"pipelineTaskName,omitempty"`
+	// DisplayName of the task.
+	// +optional
+	DisplayName string `json:"displayName,omitempty"`
+	// WhenExpressions of the task, as they were judged.
+	// +optional
+	// +listType=atomic
+	WhenExpressions []WhenExpression `json:"whenExpressions,omitempty"`
+}
+
+// SkippedTask is a task of a pipeline that will not run.
+type SkippedTask struct {
+	// Name of the task.
+	Name string `json:"name"`
+	// Reason for which it will not run.
+	Reason string `json:"reason"`
+	// WhenExpressions of the task that did not hold, as they were judged.
+	// +optional
+	// +listType=atomic
+	WhenExpressions []WhenExpression `json:"whenExpressions,omitempty"`
+}

@@ -1,0 +1,73 @@
+package v1
+
+import (
+	corev1 "k8s.io/api/core/v1"
+)
+
+// PodTemplate is what a run says about the pod itself: where it may run, what it may see, who it is.
+type PodTemplate struct {
+	// NodeSelector: labels that the node must have.
+	// +optional
+	NodeSelector map[string]string `json:"nodeSelector,omitempty"`
+	// Env sets environment variables in all steps and sidecars; those of the task win.
+	// +optional
+	// +listType=atomic
+	Env []corev1.EnvVar `json:"env,omitempty"`
+	// Tolerations of taints of nodes.
+	// +optional
+	// +listType=atomic
+	Tolerations []corev1.Toleration `json:"tolerations,omitempty"`
+	// Affinity to nodes and to other pods.
+	// +optional
+	Affinity *corev1.Affinity `json:"affinity,omitempty"`
+	// SecurityContext of the pod, which its containers inherit.
+	// +optional
+	SecurityContext *corev1.PodSecurityContext `json:"securityContext,omitempty"`
+	// Volumes that steps and sidecars can mount, besides those of the task. Names that begin with tekton-internal- are
+	// reserved.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=200
+	// +kubebuilder:validation:items:XValidation:rule="!self.name.startsWith('tekton-internal-')",fieldPath=".name",reason="FieldValueForbidden",message="names that begin with tekton-internal- are reserved"
+	Volumes []corev1.Volume `json:"volumes,omitempty"`
+	// RuntimeClassName is the runtime class that runs the pod.
+	// +optional
+	RuntimeClassName *string `json:"runtimeClassName,omitempty"`
+	// AutomountServiceAccountToken says whether the service account's token is mounted.
+	// +optional
+	AutomountServiceAccountToken *bool `json:"automountServiceAccountToken,omitempty"`
+	// DNSPolicy: ClusterFirst, ClusterFirstWithHostNet, Default or None.
+	// +optional
+	DNSPolicy *corev1.DNSPolicy `json:"dnsPolicy,omitempty"`
+	// DNSConfig is merged into what dnsPolicy gives.
+	// +optional
+	DNSConfig *corev1.PodDNSConfig `json:"dnsConfig,omitempty"`
+	// EnableServiceLinks says whether the environment names the namespace's services.
+	// +optional
+	EnableServiceLinks *bool `json:"enableServiceLinks,omitempty"`
+	// PriorityClassName is the priority class of the pod.
+	// +optional
+	PriorityClassName *string `json:"priorityClassName,omitempty"`
+	// SchedulerName is the scheduler that places the pod.
+	// +optional
+	SchedulerName string `json:"schedulerName,omitempty"`
+	// ImagePullSecrets to pull images with, besides the service account's.
+	// +optional
+	// +listType=atomic
+	ImagePullSecrets []corev1.LocalObjectReference `json:"imagePullSecrets,omitempty"`
+	// HostAliases are lines for /etc/hosts.
+	// +optional
+	// +listType=atomic
+	HostAliases []corev1.HostAlias `json:"hostAliases,omitempty"`
+	// HostNetwork runs the pod in the node's network.
+	// +optional
+	HostNetwork bool `json:"hostNetwork,omitempty"`
+	// HostUsers false runs the pod in a user namespace of its own.
+	// +optional
+	HostUsers *bool `json:"hostUsers,omitempty"`
+	// TopologySpreadConstraints spread pods over nodes and zones.
+	// +optional
+	// +listType=atomic
+	TopologySpreadConstraints []corev1.TopologySpreadConstraint `json:"topologySpreadConstraints,omitempty"`
+}

@@ -1,0 +1,41 @@
+package v1
+
+// ResolverRef names something that lies elsewhere: the resolver that fetches it, and what it needs to find it.
+type ResolverRef struct {
+	// Resolver that fetches what is referred to, such as cluster.
+	// +optional
+	// +kubebuilder:validation:MaxLength=63
+	Resolver string `json:"resolver,omitempty"`
+	// Params for the resolver.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	Params []Param `json:"params,omitempty"`
+}
+
+// TaskRef names a Task: by its name in the run's namespace, or through a resolver.
+type TaskRef struct {
+	// Name of the Task.
+	// +optional
+	Name string `json:"name,omitempty"`
+	// Kind of what is referred to; only Task is possible, in any case of letters.
+	// +optional
+	Kind string `json:"kind,omitempty"`
+	// APIVersion of what is referred to.
+	// +optional
+	APIVersion string `json:"apiVersion,omitempty"`
+
+	ResolverRef `json:",inline"`
+}
+
+// PipelineRef names a Pipeline: by its name in the run's namespace, or through a resolver.
+type PipelineRef struct {
+	// Name of the Pipeline.
+	// +optional
+	Name string `json:"name,omitempty"`
+	// APIVersion of what is referred to.
+	// +optional
+	APIVersion string `json:"apiVersion,omitempty"`
+
+	ResolverRef `json:",inline"`
+}

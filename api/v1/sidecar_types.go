@@ -1,0 +1,102 @@
+package v1
+
+import (
+	corev1 "k8s.io/api/core/v1"
+)
+
+// Sidecar is a container that runs beside the steps.
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.script) || size(self.script) == 0 || !has(self.command) || size(self.command) == 0",message="script and command exclude each other"
+type Sidecar struct {
+	// Name of the sidecar; its container is called sidecar-<name>. The name tekton-log-results is reserved. Without a
+	// name it is called unnamed-<i>, with its index among the sidecars.
+	// +optional
+	// +kubebuilder:validation:MaxLength=55
+	// +kubebuilder:validation:XValidation:rule="self != 'tekton-log-results'",message="the name tekton-log-results is reserved for the sidecar that sends the results"
+	Name string `json:"name,omitempty"`
+	// Image of the sidecar's container.
+	// +optional
+	Image string `json:"image,omitempty"`
+	// ImagePullPolicy: Always, Never or IfNotPresent.
+	// +optional
+	ImagePullPolicy corev1.PullPolicy `json:"imagePullPolicy,omitempty"`
+	// Command to run instead of the image's entrypoint. Not together with script.
+	// +optional
+	// +listType=atomic
+	Command []string `json:"command,omitempty"`
+	// Args of the command or of the script.
+	// +optional
+	// +listType=atomic
+	Args []string `json:"args,omitempty"`
+	// Script is the text of a program, as in a step.
+	// +optional
+	Script string `json:"script,omitempty"`
+	// WorkingDir that the command starts in.
+	// +optional
+	WorkingDir string `json:"workingDir,omitempty"`
+	// Ports that the sidecar listens on.
+	// +optional
+	// +listType=atomic
+	Ports []corev1.ContainerPort `json:"ports,omitempty"`
+	// EnvFrom sets environment variables from ConfigMaps and Secrets.
+	// +optional
+	// +listType=atomic
+	EnvFrom []corev1.EnvFromSource `json:"envFrom,omitempty"`
+	// Env sets environment variables.
+	// +optional
+	// +listType=atomic
+	Env []corev1.EnvVar `json:"env,omitempty"`
+	// ComputeResources of the sidecar's container.
+	// +optional
+	ComputeResources corev1.ResourceRequirements `json:"computeResources,omitempty"`
+	// VolumeMounts of volumes that the Task declares. Paths at or under /tekton, except /tekton/home, are reserved.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=100
+	VolumeMounts []corev1.VolumeMount `json:"volumeMounts,omitempty"`
+	// VolumeDevices are block devices of the Task's volumes.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=100
+	VolumeDevices []corev1.VolumeDevice `json:"volumeDevices,omitempty"`
+	// LivenessProbe: the container is restarted when it fails.
+	// +optional
+	LivenessProbe *corev1.Probe `json:"livenessProbe,omitempty"`
+	// ReadinessProbe: the first step waits until it succeeds.
+	// +optional
+	ReadinessProbe *corev1.Probe `json:"readinessProbe,omitempty"`
+	// StartupProbe: the first step waits until it succeeds.
+	// +optional
+	StartupProbe *corev1.Probe `json:"startupProbe,omitempty"`
+	// Lifecycle handlers, called after the container's start and before its end.
+	// +optional
+	Lifecycle *corev1.Lifecycle `json:"lifecycle,omitempty"`
+	// TerminationMessagePath is the file whose text becomes the container's termination message.
+	// +optional
+	TerminationMessagePath string `json:"terminationMessagePath,omitempty"`
+	// TerminationMessagePolicy: File or FallbackToLogsOnError.
+	// +optional
+	TerminationMessagePolicy corev1.TerminationMessagePolicy `json:"terminationMessagePolicy,omitempty"`
+	// SecurityContext of the sidecar's container.
+	// +optional
+	SecurityContext *corev1.SecurityContext `json:"securityContext,omitempty"`
+	// Stdin keeps a buffer for the container's standard input.
+	// +optional
+	Stdin bool `json:"stdin,omitempty"`
+	// StdinOnce closes the standard input when the first client that attached to it has gone.
+	// +optional
+	StdinOnce bool `json:"stdinOnce,omitempty"`
+	// TTY gives the container a terminal; it needs stdin.
+	// +optional
+	TTY bool `json:"tty,omitempty"`
+	// RestartPolicy of the sidecar's container: only Always, which every sidecar has anyway.
+	// +optional
+	RestartPolicy *corev1.ContainerRestartPolicy `json:"restartPolicy,omitempty"`
+	// Workspaces of the Task that this sidecar gets. A workspace that any step or sidecar lists here is mounted only in
+	// those that do.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=200
+	Workspaces []WorkspaceUsage `json:"workspaces,omitempty"`
+}

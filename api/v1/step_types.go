@@ -1,0 +1,212 @@
+package v1
+
+import (
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// OnError says what a step's failure means for its task, or a task's failure for its pipeline.
+type OnError string
+
+const (
+	// OnErrorContinue records the failure and goes on as if there had been none.
+	OnErrorContinue OnError = "continue"
+	// OnErrorStopAndFail ends what it is part of; it is the default.
+	OnErrorStopAndFail OnError = "stopAndFail"
+)
+
+// OnErrors lists the valid values, in the order in which messages name them.
+func OnErrors() []OnError { return []OnError{OnErrorContinue, OnErrorStopAndFail} }
+
+// Step is one container of a Task. Its command, or its script, starts when the step before it has ended well.
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.script) || size(self.script) == 0 || !has(self.command) || size(self.command) == 0",message="script and command exclude each other"
+// +kubebuilder:validation:XValidation:rule="!has(self.ref) || !(has(self.image) || has(self.command) || has(self.args) || has(self.script) || has(self.env) || has(self.volumeMounts) || has(self.workingDir) || has(self.results))",message="a step that refers to a StepAction cannot have image, command, args, script, env, volumeMounts, workingDir or results of its own"
+type Step struct {
+	// Name of the step; its container is called step-<name>.
+	// +optional
+	// +kubebuilder:validation:MaxLength=58
+	Name string `json:"name,omitempty"`
+	// DisplayName for people.
+	// +optional
+	DisplayName string `json:"displayName,omitempty"`
+	// Image of the step's container.
+	// +optional
+	Image string `json:"image,omitempty"`
+	// ImagePullPolicy: Always, Never or IfNotPresent.
+	// +optional
+	ImagePullPolicy corev1.PullPolicy `json:"imagePullPolicy,omitempty"`
+	// Command to run, an array of the program and its first arguments. Not together with script. Without either, the
+	// image's own entrypoint runs.
+	// +optional
+	// +listType=atomic
+	Command []string `json:"command,omitempty"`
+	// Args of the command or of the script.
+	// +optional
+	// +listType=atomic
+	Args []string `json:"args,omitempty"`
+	// Script is the text of a program. One without a "#!" line is run by /bin/sh with "set -e". Nothing in it is
+	// interpreted by Kubernetes.
+	// +optional
+	Script string `json:"script,omitempty"`
+	// WorkingDir that the command starts in; made when it does not exist, and relative to /workspace.
+	// +optional
+	WorkingDir string `json:"workingDir,omitempty"`
+	// EnvFrom sets environment variables from ConfigMaps and Secrets.
+	// +optional
+	// +listType=atomic
+	EnvFrom []corev1.EnvFromSource `json:"envFrom,omitempty"`
+	// Env sets environment variables.
+	// +optional
+	// +listType=atomic
+	Env []corev1.EnvVar `json:"env,omitempty"`
+	// ComputeResources of the step's container.
+	// +optional
+	ComputeResources corev1.ResourceRequirements `json:"computeResources,omitempty"`
+	// VolumeMounts of volumes that the Task declares. Paths at or under /tekton, except /tekton/home, are reserved.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=100
+	VolumeMounts []corev1.VolumeMount `json:"volumeMounts,omitempty"`
+	// VolumeDevices are block devices of the Task's volumes.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=100
+	VolumeDevices []corev1.VolumeDevice `json:"volumeDevices,omitempty"`
+	// SecurityContext of the step's container.
+	// +optional
+	SecurityContext *corev1.SecurityContext `json:"securityContext,omitempty"`
+	// Timeout after which the step is ended and fails, such as 5m30s; by default only the run's own applies.
+	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=20
+	// +kubebuilder:validation:Pattern=`^(0|([0-9]{1,6}([.][0-9]{1,9})?h|[0-9]{1,7}([.][0-9]{1,9})?m|[0-9]{1,9}([.][0-9]{1,9})?(ns|us|µs|ms|s))+)$`
+	Timeout *metav1.Duration `json:"timeout,omitempty"`
+	// OnError: continue records a failure of the step and goes on with the next; stopAndFail, the default, ends the task.
+	// +optional
+	// +kubebuilder:validation:Pattern=`^(continue|stopAndFail|[$][(].+[)])?$`
+	OnError OnError `json:"onError,omitempty"`
+	// Workspaces of the Task that this step gets. A workspace that any step or sidecar lists here is mounted only in
+	// those that do.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=200
+	Workspaces []WorkspaceUsage `json:"workspaces,omitempty"`
+	// StdoutConfig says where to write the standard output to, besides the log.
+	// +optional
+	StdoutConfig *StepOutputConfig `json:"stdoutConfig,omitempty"`
+	// StderrConfig says where to write the standard error to, besides the log.
+	// +optional
+	StderrConfig *StepOutputConfig `json:"stderrConfig,omitempty"`
+	// Ref names a StepAction to run. The step then has no image, command, args, script, env or volumeMounts of its own.
+	// +optional
+	Ref *StepRef `json:"ref,omitempty"`
+	// Params give values to the StepAction's params. Only together with ref.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	Params []Param `json:"params,omitempty"`
+	// Results that the step produces for other steps and for the task's results, each by writing the file
+	// $(step.results.<name>.path). Others refer to them as $(steps.<step>.results.<name>).
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	Results []StepResult `json:"results,omitempty"`
+	// When all of these hold, the step runs; otherwise it is skipped.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=10
+	When []WhenExpression `json:"when,omitempty"`
+}
+
+// StepTemplate is what all steps of a task have in common.
+type StepTemplate struct {
+	// Image of steps that have none.
+	// +optional
+	Image string `json:"image,omitempty"`
+	// ImagePullPolicy: Always, Never or IfNotPresent.
+	// +optional
+	ImagePullPolicy corev1.PullPolicy `json:"imagePullPolicy,omitempty"`
+	// Command of steps that have neither command nor script.
+	// +optional
+	// +listType=atomic
+	Command []string `json:"command,omitempty"`
+	// Args of steps that have none.
+	// +optional
+	// +listType=atomic
+	Args []string `json:"args,omitempty"`
+	// WorkingDir of steps that have none.
+	// +optional
+	WorkingDir string `json:"workingDir,omitempty"`
+	// EnvFrom sets environment variables from ConfigMaps and Secrets.
+	// +optional
+	// +listType=atomic
+	EnvFrom []corev1.EnvFromSource `json:"envFrom,omitempty"`
+	// Env sets environment variables; a step's own of the same name wins.
+	// +optional
+	// +listType=atomic
+	Env []corev1.EnvVar `json:"env,omitempty"`
+	// ComputeResources of steps that have none.
+	// +optional
+	ComputeResources corev1.ResourceRequirements `json:"computeResources,omitempty"`
+	// VolumeMounts of all steps; a step's own at the same path wins.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=100
+	VolumeMounts []corev1.VolumeMount `json:"volumeMounts,omitempty"`
+	// VolumeDevices of all steps; a step's own at the same path wins.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=100
+	VolumeDevices []corev1.VolumeDevice `json:"volumeDevices,omitempty"`
+	// SecurityContext of the steps' containers.
+	// +optional
+	SecurityContext *corev1.SecurityContext `json:"securityContext,omitempty"`
+}
+
+// StepOutputConfig says where an output stream of a step is written to.
+type StepOutputConfig struct {
+	// Path of the file.
+	// +optional
+	Path string `json:"path,omitempty"`
+}
+
+// StepRef names a StepAction: by its name in the run's namespace, or through a resolver.
+type StepRef struct {
+	// Name of the StepAction.
+	// +optional
+	Name string `json:"name,omitempty"`
+
+	ResolverRef `json:",inline"`
+}
+
+// StepResult declares a result of a step or of a StepAction.
+type StepResult struct {
+	// Name of the result, which is also the name of its file: letters, digits, '-', '_' and '.', beginning and ending
+	// with a letter or a digit.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:Pattern=`^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$`
+	Name string `json:"name"`
+	// Type of the result: string, array or object, as for a task's result.
+	// +optional
+	Type ValueType `json:"type,omitempty"`
+	// Properties are the keys that a result of type object must have.
+	// +optional
+	Properties map[string]PropertySpec `json:"properties,omitempty"`
+	// Description for people.
+	// +optional
+	Description string `json:"description,omitempty"`
+}
+
+// WorkspaceUsage hands a workspace of the Task to one step or sidecar.
+type WorkspaceUsage struct {
+	// Name of the workspace as the Task declares it.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name"`
+	// MountPath in this container; default: that of the workspace.
+	// +optional
+	MountPath string `json:"mountPath,omitempty"`
+}

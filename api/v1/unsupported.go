@@ -1,0 +1,190 @@
+package v1
+
+import (
+	"k8s.io/apimachinery/pkg/util/validation/field"
+)
+
+// This file is the one list of what the API has and the controller does not act on yet. A run that sets such a field is
+// refused by name: nothing that a user wrote is dropped in silence. Whoever implements a field removes its line.
+
+// gap is a field that the controller does not act on yet, and whether it is set.
+type gap struct {
+	field string
+	set   bool
+}
+
+// notSupported is what messages say of a gap; tests and callers may look for it.
+const notSupported = "not supported yet; leave it out"
+
+func refuse(path *field.Path, gaps []gap) field.ErrorList {
+	var errs field.ErrorList
+	for _, g := range gaps {
+		if g.set {
+			errs = append(errs, field.Forbidden(path.Child(g.field), notSupported))
+		}
+	}
+	return errs
+}
+
+// Unsupported lists the fields of the task that are set and that the controller does not act on yet.
+func (s *TaskSpec) Unsupported(path *field.Path) field.ErrorList {
+	errs := refuse(path, []gap{
+		{"stepTemplate", s.StepTemplate != nil},
+	})
+	for i := range s.Results {
+		errs = append(errs, refuse(path.Child("results").Index(i), []gap{
+			{"value", s.Results[i].Value != nil},
+		})...)
+	}
+	for i := range s.Steps {
+		errs = append(errs, refuse(path.Child("steps").Index(i), s.Steps[i].gaps())...)
+		if s.Steps[i].entrypoint(s.StepTemplate) {
+			errs = append(errs, field.Forbidden(path.Child("steps").Index(i).Child("command"),
+				"not supported yet: without command and script the image's own entrypoint would have to be looked up"))
+		}
+	}
+	for i := range s.Sidecars {
+		errs = append(errs, refuse(path.Child("sidecars").Index(i), s.Sidecars[i].gaps())...)
+	}
+	return errs
+}
+
+func (s *Step) gaps() []gap {
+	return []gap{
+		{"volumeDevices", len(s.VolumeDevices) > 0},
+		{"timeout", s.Timeout != nil},
+		{"onError", s.OnError != "" && s.OnError != OnErrorStopAndFail},
+		{"workspaces", len(s.Workspaces) > 0},
+		{"stdoutConfig", s.StdoutConfig != nil},
+		{"stderrConfig", s.StderrConfig != nil},
+		{"ref", s.Ref != nil},
+		{"results", len(s.Results) > 0},
+		{"when", len(s.When) > 0},
+	}
+}
+
+// entrypoint reports whether the step leaves it to its image what to run.
+func (s *Step) entrypoint(template *StepTemplate) bool {
+	return s.Ref == nil && s.Script == "" && len(s.Command) == 0 && (template == nil || len(template.Command) == 0)
+}
+
+func (s *Sidecar) gaps() []gap {
+	return []gap{
+		{"volumeDevices", len(s.VolumeDevices) > 0},
+		{"livenessProbe", s.LivenessProbe != nil},
+		{"startupProbe", s.StartupProbe != nil},
+		{"lifecycle", s.Lifecycle != nil},
+		{"terminationMessagePath", s.TerminationMessagePath != ""},
+		{"terminationMessagePolicy", s.TerminationMessagePolicy != ""},
+		{"stdin", s.Stdin},
+		{"stdinOnce", s.StdinOnce},
+		{"tty", s.TTY},
+		{"workspaces", len(s.Workspaces) > 0},
+	}
+}
+
+// Unsupported lists the fields of the run, and of the task that is written out in it, that are set and that the
+// controller does not act on yet.
+func (r *TaskRun) Unsupported() field.ErrorList {
+	path, spec := field.NewPath("spec"), &r.Spec
+	errs := refuse(path, []gap{
+		{"podTemplate", spec.PodTemplate != nil},
+		{"retries", spec.Retries != 0},
+		{"status", spec.Status != ""},
+		{"statusMessage", spec.StatusMessage != ""},
+		{"computeResources", spec.ComputeResources != nil},
+		{"stepSpecs", len(spec.StepSpecs) > 0},
+		{"sidecarSpecs", len(spec.SidecarSpecs) > 0},
+		{"debug", spec.Debug != nil},
+		{"managedBy", ManagedElsewhere(spec.ManagedBy)},
+	})
+	if spec.TaskRef != nil {
+		errs = append(errs, refuse(path.Child("taskRef"), spec.TaskRef.gaps())...)
+	}
+	if spec.TaskSpec != nil {
+		errs = append(errs, spec.TaskSpec.Unsupported(path.Child("taskSpec"))...)
+	}
+	return append(errs, unsupportedBindings(path.Child("workspaces"), spec.Workspaces)...)
+}
+
+func (r *ResolverRef) gaps() []gap {
+	return []gap{
+		{"resolver", r.Resolver != ""},
+	}
+}
+
+func unsupportedBindings(path *field.Path, bound []WorkspaceBinding) field.ErrorList {
+	var errs field.ErrorList
+	for i := range bound {
+		errs = append(errs, refuse(path.Index(i), []gap{
+			{"persistentVolumeClaim", bound[i].PersistentVolumeClaim != nil},
+			{"volumeClaimTemplate", bound[i].VolumeClaimTemplate != nil},
+			{"secret", bound[i].Secret != nil},
+			{"projected", bound[i].Projected != nil},
+			{"csi", bound[i].CSI != nil},
+		})...)
+	}
+	return errs
+}
+
+// Unsupported lists the fields of the pipeline, and of the tasks that are written out in it, that are set and that the
+// controller does not act on yet.
+func (s *PipelineSpec) Unsupported(path *field.Path) field.ErrorList {
+	errs := refuse(path, []gap{
+		{"finally", len(s.Finally) > 0},
+	})
+	for i := range s.Tasks {
+		errs = append(errs, s.Tasks[i].unsupported(path.Child("tasks").Index(i))...)
+	}
+	for i := range s.Finally {
+		errs = append(errs, s.Finally[i].unsupported(path.Child("finally").Index(i))...)
+	}
+	return errs
+}
+
+func (t *PipelineTask) unsupported(path *field.Path) field.ErrorList {
+	errs := refuse(path, []gap{
+		{"when", len(t.When) > 0},
+		{"matrix", t.Matrix != nil},
+		{"retries", t.Retries != 0},
+		{"timeout", t.Timeout != nil},
+		{"onError", t.OnError != "" && t.OnError != OnErrorStopAndFail},
+		{"pipelineRef", t.PipelineRef != nil},
+		{"pipelineSpec", t.PipelineSpec != nil},
+	})
+	if t.TaskRef != nil {
+		errs = append(errs, refuse(path.Child("taskRef"), t.TaskRef.gaps())...)
+	}
+	if t.TaskSpec != nil {
+		path := path.Child("taskSpec")
+		errs = append(errs, refuse(path, []gap{
+			{"apiVersion", t.TaskSpec.APIVersion != ""},
+			{"kind", t.TaskSpec.Kind != ""},
+			{"spec", t.TaskSpec.Spec != nil},
+		})...)
+		errs = append(errs, t.TaskSpec.Unsupported(path)...)
+	}
+	return errs
+}
+
+// Unsupported lists the fields of the run, and of the pipeline that is written out in it, that are set and that the
+// controller does not act on yet.
+func (r *PipelineRun) Unsupported() field.ErrorList {
+	path, spec := field.NewPath("spec"), &r.Spec
+	errs := refuse(path, []gap{
+		{"taskRunSpecs", len(spec.TaskRunSpecs) > 0},
+		{"timeouts", spec.Timeouts != nil},
+		{"status", spec.Status != ""},
+		{"managedBy", ManagedElsewhere(spec.ManagedBy)},
+	})
+	errs = append(errs, refuse(path.Child("taskRunTemplate"), []gap{
+		{"podTemplate", spec.TaskRunTemplate.PodTemplate != nil},
+	})...)
+	if spec.PipelineRef != nil {
+		errs = append(errs, refuse(path.Child("pipelineRef"), spec.PipelineRef.gaps())...)
+	}
+	if spec.PipelineSpec != nil {
+		errs = append(errs, spec.PipelineSpec.Unsupported(path.Child("pipelineSpec"))...)
+	}
+	return append(errs, unsupportedBindings(path.Child("workspaces"), spec.Workspaces)...)
+}
