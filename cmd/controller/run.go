@@ -8,6 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/discovery"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
@@ -16,11 +17,15 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/config"
+	"github.com/sluice-ci/sluice/internal/extract"
+	"github.com/sluice-ci/sluice/internal/extract/sidecarlogs"
+	"github.com/sluice-ci/sluice/internal/extract/terminationmessage"
 	"github.com/sluice-ci/sluice/internal/pipelinerun"
 	"github.com/sluice-ci/sluice/internal/pod"
 	"github.com/sluice-ci/sluice/internal/results/collect"
@@ -49,11 +54,18 @@ func run(ctx context.Context, o *options) error {
 	if err != nil {
 		return err
 	}
-	store := config.NewStore(config.Default())
-	if err := watchConfig(ctx, mgr, o.namespace, store); err != nil {
+	wake := make(chan event.GenericEvent, wakeups)
+	methods, err := addMethods(mgr, restConfig, o, wake)
+	if err != nil {
 		return err
 	}
-	if err := addReconcilers(mgr, restConfig, o, store, delivery); err != nil {
+	store := config.NewStore(config.Default())
+	if err := watchConfig(ctx, mgr, o.namespace, methods, store); err != nil {
+		return err
+	}
+	if err := addReconcilers(mgr, o, taskrun.Dependencies{
+		Config: store, Methods: methods, Wake: wake, Inpod: taskrun.Inpod{Image: o.inpodImage, Delivery: delivery},
+	}); err != nil {
 		return err
 	}
 	ctrl.Log.Info("starting", "namespace", o.namespace, "inpodImage", o.inpodImage, "inpodDelivery", delivery)
@@ -126,35 +138,39 @@ func transform[T any](trim func(*T)) func(any) (any, error) {
 }
 
 // watchConfig reads the ConfigMaps once, so that the first run meets them, and then watches them.
-func watchConfig(ctx context.Context, mgr ctrl.Manager, namespace string, store *config.Store) error {
+func watchConfig(ctx context.Context, mgr ctrl.Manager, namespace string, methods config.Methods, store *config.Store) error {
 	recorder := mgr.GetEventRecorder(self)
-	if err := config.NewWatcher(mgr.GetAPIReader(), recorder, namespace, store).Load(ctx); err != nil {
+	if err := config.NewWatcher(mgr.GetAPIReader(), recorder, namespace, methods, store).Load(ctx); err != nil {
 		return err
 	}
-	return config.NewWatcher(mgr.GetClient(), recorder, namespace, store).SetupWithManager(mgr)
+	return config.NewWatcher(mgr.GetClient(), recorder, namespace, methods, store).SetupWithManager(mgr)
 }
 
-func addReconcilers(mgr ctrl.Manager, restConfig *rest.Config, o *options, store *config.Store, delivery pod.Delivery) error {
+// wakeups is how many runs may wait to be told to the queue, beyond which those who tell wait.
+const wakeups = 1024
+
+// addMethods makes the ways in which results come back: one line for each value of results-from.
+func addMethods(mgr ctrl.Manager, restConfig *rest.Config, o *options, wake chan<- event.GenericEvent) (extract.Methods, error) {
 	logs, err := typedcorev1.NewForConfig(restConfig)
 	if err != nil {
-		return fmt.Errorf("cannot make client for logs: %w", err)
+		return nil, fmt.Errorf("cannot make client for logs: %w", err)
 	}
-	taskRuns := taskrun.NewReconciler(taskrun.Dependencies{
-		Client:   mgr.GetClient(),
-		Live:     mgr.GetAPIReader(),
-		Recorder: mgr.GetEventRecorder(self),
-		Config:   store,
-		Access:   taskrun.NewReviewer(mgr.GetClient(), clock.RealClock{}),
-		Logs:     collect.NewKubernetes(logs),
-		Collect:  collect.Options{MaxFollowers: o.maxFollowers, Deadline: o.deadline},
-		Inpod:    taskrun.Inpod{Image: o.inpodImage, Delivery: delivery},
-		Clock:    clock.RealClock{},
-	})
+	collector := collect.New(collect.NewKubernetes(logs), func(run types.NamespacedName) { wake <- taskrun.Wakeup(run) },
+		collect.Options{MaxFollowers: o.maxFollowers, Deadline: o.deadline})
+	if err := mgr.Add(collector); err != nil {
+		return nil, fmt.Errorf("cannot add collector to manager: %w", err)
+	}
+	return extract.Methods{
+		config.TerminationMessage: terminationmessage.Method{},
+		config.SidecarLogs:        sidecarlogs.New(collector, sidecarlogs.NewReviewer(mgr.GetClient(), clock.RealClock{})),
+	}, nil
+}
+
+// addReconcilers completes what both kinds of run need, and adds their reconcilers to the manager.
+func addReconcilers(mgr ctrl.Manager, o *options, d taskrun.Dependencies) error {
+	d.Client, d.Live, d.Recorder, d.Clock = mgr.GetClient(), mgr.GetAPIReader(), mgr.GetEventRecorder(self), clock.RealClock{}
 	pipelineRuns := pipelinerun.NewReconciler(pipelinerun.Dependencies{
-		Client:   mgr.GetClient(),
-		Live:     mgr.GetAPIReader(),
-		Recorder: mgr.GetEventRecorder(self),
-		Clock:    clock.RealClock{},
+		Client: d.Client, Live: d.Live, Recorder: d.Recorder, Clock: d.Clock,
 	})
-	return errors.Join(taskRuns.SetupWithManager(mgr, o.workers), pipelineRuns.SetupWithManager(mgr, o.workers))
+	return errors.Join(taskrun.NewReconciler(d).SetupWithManager(mgr, o.workers), pipelineRuns.SetupWithManager(mgr, o.workers))
 }

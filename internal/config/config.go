@@ -23,6 +23,7 @@ const (
 // Keys that are understood. Every other key is ignored; keys that begin with "_" are examples.
 const (
 	keyResultsFrom    = "results-from"
+	keyPerRun         = "enable-results-from-annotation"
 	keyMaxResultSize  = "max-result-size"
 	keyTimeoutMinutes = "default-timeout-minutes"
 	keyServiceAccount = "default-service-account"
@@ -39,9 +40,6 @@ const (
 	SidecarLogs ResultsFrom = "sidecar-logs"
 )
 
-// resultsFromValues lists what results-from accepts, the default first.
-func resultsFromValues() []ResultsFrom { return []ResultsFrom{TerminationMessage, SidecarLogs} }
-
 // Config is everything that an administrator can set in ConfigMaps. The zero value is not valid; start from Default.
 type Config struct {
 	Flags    Flags
@@ -52,6 +50,8 @@ type Config struct {
 type Flags struct {
 	// ResultsFrom says how results come back.
 	ResultsFrom ResultsFrom
+	// ResultsFromPerRun says that a run or its task may say otherwise, by the annotation sluice.dev/results-from.
+	ResultsFromPerRun bool
 	// MaxResultSize is the limit of one result's value, in bytes, from 1 to results.ObjectLimit-1.
 	MaxResultSize int64
 }
@@ -67,7 +67,7 @@ type Defaults struct {
 // Default returns what is in force where the ConfigMaps say nothing.
 func Default() Config {
 	return Config{
-		Flags:    Flags{ResultsFrom: TerminationMessage, MaxResultSize: results.DefaultMaxSize},
+		Flags:    Flags{ResultsFrom: TerminationMessage, ResultsFromPerRun: true, MaxResultSize: results.DefaultMaxSize},
 		Defaults: Defaults{Timeout: 60 * time.Minute},
 	}
 }
@@ -87,16 +87,26 @@ func (e SettingError) Error() string {
 	return fmt.Sprintf("%s: %s: %q is not %s; using the default %s", e.ConfigMap, e.Key, e.Value, e.Want, e.Used)
 }
 
-// ParseFlags reads the data of the ConfigMap feature-flags. An empty map gives the defaults.
-func ParseFlags(data map[string]string) (Flags, []SettingError) {
+// ParseFlags reads the data of the ConfigMap feature-flags, where results-from may have one of the given values. An
+// empty map gives the defaults.
+func ParseFlags(data map[string]string, values []ResultsFrom) (Flags, []SettingError) {
 	flags := Default().Flags
 	var problems []SettingError
 	if v, ok := data[keyResultsFrom]; ok {
-		if from := ResultsFrom(v); slices.Contains(resultsFromValues(), from) {
+		if from := ResultsFrom(v); slices.Contains(values, from) {
 			flags.ResultsFrom = from
 		} else {
 			problems = append(problems, SettingError{FlagsName, keyResultsFrom, v,
-				"one of " + quoteAll(resultsFromValues()), string(flags.ResultsFrom)})
+				"one of " + quoteAll(values), string(flags.ResultsFrom)})
+		}
+	}
+	if v, ok := data[keyPerRun]; ok {
+		switch v {
+		case "true", "false":
+			flags.ResultsFromPerRun = v == "true"
+		default:
+			problems = append(problems, SettingError{FlagsName, keyPerRun, v, `"true" or "false"`,
+				strconv.FormatBool(flags.ResultsFromPerRun)})
 		}
 	}
 	if v, ok := data[keyMaxResultSize]; ok {
@@ -131,7 +141,7 @@ func ParseDefaults(data map[string]string) (Defaults, []SettingError) {
 
 // Ignored returns the keys of data that ParseFlags and ParseDefaults do not know, sorted, without the examples.
 func Ignored(data map[string]string) []string {
-	known := []string{keyResultsFrom, keyMaxResultSize, keyTimeoutMinutes, keyServiceAccount}
+	known := []string{keyResultsFrom, keyPerRun, keyMaxResultSize, keyTimeoutMinutes, keyServiceAccount}
 	var ignored []string
 	for key := range data {
 		if !strings.HasPrefix(key, "_") && !slices.Contains(known, key) {
@@ -147,5 +157,6 @@ func quoteAll(values []ResultsFrom) string {
 	for i, v := range values {
 		quoted[i] = strconv.Quote(string(v))
 	}
+	slices.Sort(quoted)
 	return strings.Join(quoted, ", ")
 }

@@ -16,25 +16,27 @@ func TestParseFlags(t *testing.T) {
 		want     Flags
 		problems []string // what each problem's text must hold
 	}{
-		"Empty":      {"no ConfigMap means the proposal's defaults", nil, Flags{TerminationMessage, 4096}, nil},
-		"Sidecar":    {"the two flags together", map[string]string{"results-from": "sidecar-logs", "max-result-size": "1000000"}, Flags{SidecarLogs, 1000000}, nil},
-		"Typo":       {"a value that is nearly right is refused by name", map[string]string{"results-from": "sidecar-log"}, defaults, []string{`results-from: "sidecar-log" is not one of "termination-message", "sidecar-logs"`}},
+		"Empty":      {"no ConfigMap means the proposal's defaults", nil, Flags{TerminationMessage, true, 4096}, nil},
+		"Sidecar":    {"the two flags together", map[string]string{"results-from": "sidecar-logs", "max-result-size": "1000000"}, Flags{SidecarLogs, true, 1000000}, nil},
+		"Typo":       {"a value that is nearly right is refused by name", map[string]string{"results-from": "sidecar-log"}, defaults, []string{`results-from: "sidecar-log" is not one of "sidecar-logs", "termination-message"`}},
 		"EmptyValue": {"an empty value is not the default in disguise", map[string]string{"results-from": ""}, defaults, []string{`results-from: ""`}},
 		"NotANumber": {"a word is not a size", map[string]string{"max-result-size": "ten"}, defaults, []string{`max-result-size: "ten"`}},
 		"Unit":       {"units are not understood, so they must not be guessed", map[string]string{"max-result-size": "1Mi"}, defaults, []string{`max-result-size: "1Mi"`}},
 		"Zero":       {"below the smallest size", map[string]string{"max-result-size": "0"}, defaults, []string{`max-result-size: "0"`}},
 		"Negative":   {"below the smallest size", map[string]string{"max-result-size": "-1"}, defaults, []string{`max-result-size: "-1"`}},
-		"One":        {"the smallest size", map[string]string{"max-result-size": "1"}, Flags{TerminationMessage, 1}, nil},
-		"Largest":    {"the largest size", map[string]string{"max-result-size": "1572863"}, Flags{TerminationMessage, 1572863}, nil},
+		"One":        {"the smallest size", map[string]string{"max-result-size": "1"}, Flags{TerminationMessage, true, 1}, nil},
+		"Largest":    {"the largest size", map[string]string{"max-result-size": "1572863"}, Flags{TerminationMessage, true, 1572863}, nil},
 		"AtLimit":    {"1.5 MiB is what the whole object can hold, so no value can be that large", map[string]string{"max-result-size": "1572864"}, defaults, []string{`max-result-size: "1572864"`, `1572863`}},
 		"TooLarge":   {"over the object's limit", map[string]string{"max-result-size": "2000000"}, defaults, []string{`max-result-size: "2000000"`, "using the default 4096"}},
 		"BothWrong":  {"every problem is named, not only the first", map[string]string{"results-from": "x", "max-result-size": "y"}, defaults, []string{`results-from: "x"`, `max-result-size: "y"`}},
-		"OneWrong":   {"a bad flag does not take a good one with it", map[string]string{"results-from": "sidecar-logs", "max-result-size": "y"}, Flags{SidecarLogs, 4096}, []string{`max-result-size: "y"`}},
+		"OneWrong":   {"a bad flag does not take a good one with it", map[string]string{"results-from": "sidecar-logs", "max-result-size": "y"}, Flags{SidecarLogs, true, 4096}, []string{`max-result-size: "y"`}},
+		"PerRun":     {"an administrator may keep the choice", map[string]string{"enable-results-from-annotation": "false"}, Flags{TerminationMessage, false, 4096}, nil},
+		"PerRunTypo": {"a word that is nearly a boolean is none", map[string]string{"enable-results-from-annotation": "no"}, defaults, []string{`enable-results-from-annotation: "no" is not "true" or "false"; using the default true`}},
 		"Unknown":    {"flags of the peer are accepted", map[string]string{"coschedule": "workspaces", "_example": "x"}, defaults, nil},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			got, problems := ParseFlags(tc.data)
+			got, problems := ParseFlags(tc.data, []ResultsFrom{TerminationMessage, SidecarLogs})
 			if diff := cmp.Diff(tc.want, got); diff != "" {
 				t.Errorf("%s: -want +got:\n%s", tc.reason, diff)
 			}
@@ -89,9 +91,9 @@ func TestIgnored(t *testing.T) {
 
 func TestStoreKeepsTheOtherHalf(t *testing.T) {
 	s := NewStore(Default())
-	s.SetFlags(Flags{SidecarLogs, 7})
+	s.SetFlags(Flags{SidecarLogs, true, 7})
 	s.SetDefaults(Defaults{ServiceAccount: "ci"})
-	if diff := cmp.Diff(Config{Flags{SidecarLogs, 7}, Defaults{ServiceAccount: "ci"}}, s.Load()); diff != "" {
+	if diff := cmp.Diff(Config{Flags{SidecarLogs, true, 7}, Defaults{ServiceAccount: "ci"}}, s.Load()); diff != "" {
 		t.Errorf("each setter replaces its half only: -want +got:\n%s", diff)
 	}
 }

@@ -20,12 +20,21 @@ type Watcher struct {
 	reader    client.Reader
 	recorder  events.EventRecorder
 	namespace string
+	methods   Methods
 	store     *Store
 }
 
+// Methods are the ways in which results can come back.
+type Methods interface {
+	// Names are the values that results-from may have.
+	Names() []ResultsFrom
+	// Warn returns what keeps results from coming back in this way, as the cluster stands; empty when nothing does.
+	Warn(ctx context.Context, name ResultsFrom) (string, error)
+}
+
 // NewWatcher returns a Watcher that reads ConfigMaps of the namespace through reader and keeps store up to date.
-func NewWatcher(reader client.Reader, recorder events.EventRecorder, namespace string, store *Store) *Watcher {
-	return &Watcher{reader: reader, recorder: recorder, namespace: namespace, store: store}
+func NewWatcher(reader client.Reader, recorder events.EventRecorder, namespace string, methods Methods, store *Store) *Watcher {
+	return &Watcher{reader: reader, recorder: recorder, namespace: namespace, methods: methods, store: store}
 }
 
 // SetupWithManager makes mgr call the watcher whenever one of the two ConfigMaps changes.
@@ -63,8 +72,11 @@ func (w *Watcher) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Res
 	switch request.Name {
 	case FlagsName:
 		var flags Flags
-		flags, problems = ParseFlags(cm.Data)
+		flags, problems = ParseFlags(cm.Data, w.methods.Names())
 		w.store.SetFlags(flags)
+		if err := w.warn(ctx, cm, flags.ResultsFrom); err != nil {
+			return ctrl.Result{}, err
+		}
 	case DefaultsName:
 		var defaults Defaults
 		defaults, problems = ParseDefaults(cm.Data)
@@ -72,6 +84,19 @@ func (w *Watcher) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Res
 	}
 	w.report(ctx, cm, problems)
 	return ctrl.Result{}, nil
+}
+
+// warn tells an administrator at once, and not only the first user whose run fails, what keeps results from coming back.
+func (w *Watcher) warn(ctx context.Context, cm *corev1.ConfigMap, from ResultsFrom) error {
+	warning, err := w.methods.Warn(ctx, from)
+	if err != nil || warning == "" {
+		return err
+	}
+	log.FromContext(ctx).Error(nil, warning, "flag", keyResultsFrom, "value", from)
+	if cm.Name != "" { // events are about objects that exist
+		w.recorder.Eventf(cm, nil, corev1.EventTypeWarning, "PermissionMissing", "Configure", "%s", warning)
+	}
+	return nil
 }
 
 // report makes each problem visible, in the log and on the ConfigMap itself.
@@ -85,6 +110,6 @@ func (w *Watcher) report(ctx context.Context, cm *corev1.ConfigMap, problems []S
 		logger.Info("settings not known to this version are ignored", "configMap", cm.Name, "keys", ignored)
 	}
 	c := w.store.Load()
-	logger.Info("configuration in force", "resultsFrom", c.Flags.ResultsFrom, "maxResultSize", c.Flags.MaxResultSize,
+	logger.Info("configuration in force", "resultsFrom", c.Flags.ResultsFrom, "resultsFromPerRun", c.Flags.ResultsFromPerRun, "maxResultSize", c.Flags.MaxResultSize,
 		"defaultTimeout", c.Defaults.Timeout.String())
 }

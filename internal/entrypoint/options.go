@@ -11,14 +11,6 @@ import (
 	"github.com/sluice-ci/sluice/internal/results"
 )
 
-// The ways in which results leave a pod.
-const (
-	// ByTerminationMessage: each step writes the results that it made into its termination message.
-	ByTerminationMessage = "termination-message"
-	// BySidecarLogs: the results sidecar emits them; steps leave them where they are.
-	BySidecarLogs = "sidecar-logs"
-)
-
 // What happens to the task when a step fails.
 const (
 	// OnErrorStop: the steps after it are skipped.
@@ -47,7 +39,10 @@ type Options struct {
 	OnError string
 	// Results are the declared results.
 	Results []results.File
-	// ResultsFrom is ByTerminationMessage or BySidecarLogs.
+	// ReportResults says that the step writes the results that it made into its termination message; otherwise they
+	// stay where they are, for others to read.
+	ReportResults bool
+	// ResultsFrom names how the results leave the pod. It does nothing here: whoever reads the pod's spec finds it.
 	ResultsFrom string
 	// MaxResultSize is the number of bytes that the value of one result may have.
 	MaxResultSize int64
@@ -70,8 +65,8 @@ func ParseOptions(args []string, usage io.Writer) (Options, error) {
 	f.StringVar(&o.ScriptPath, "script-path", "", "file to write the script to, and to run")
 	f.StringVar(&o.WorkDir, "workdir", "", "directory to run in, made if missing")
 	f.StringVar(&o.OnError, "on-error", OnErrorStop, "what a failure does: "+OnErrorStop+" or "+OnErrorContinue)
-	f.StringVar(&o.ResultsFrom, "results-from", BySidecarLogs, "how results leave the pod: "+
-		ByTerminationMessage+" or "+BySidecarLogs)
+	f.BoolVar(&o.ReportResults, "report-results", false, "write results into the termination message")
+	f.StringVar(&o.ResultsFrom, "results-from", "", "name of how results leave the pod, for who reads the pod's spec")
 	f.Int64Var(&o.MaxResultSize, "max-result-size", results.DefaultMaxSize, "bytes that the value of one result may have")
 	f.StringVar(&o.TerminationPath, "termination-path", "", "file of the termination message")
 	f.IntVar(&o.TerminationBudget, "termination-budget", 0, "bytes that the termination message may have")
@@ -108,10 +103,8 @@ func (o Options) valid() error {
 		return errors.New("-script-path and -script need each other")
 	case o.OnError != OnErrorStop && o.OnError != OnErrorContinue:
 		return fmt.Errorf("invalid -on-error %q: it must be %s or %s", o.OnError, OnErrorStop, OnErrorContinue)
-	case o.ResultsFrom != ByTerminationMessage && o.ResultsFrom != BySidecarLogs:
-		return fmt.Errorf("invalid -results-from %q: it must be %s or %s", o.ResultsFrom, ByTerminationMessage, BySidecarLogs)
-	case o.ResultsFrom == ByTerminationMessage && !o.Stay && o.TerminationPath == "":
-		return errors.New("-results-from " + ByTerminationMessage + " needs -termination-path")
+	case o.ReportResults && o.TerminationPath == "":
+		return errors.New("-report-results needs -termination-path")
 	case o.TerminationPath != "" && o.TerminationBudget < 1:
 		return fmt.Errorf("invalid -termination-budget %d: it must be positive", o.TerminationBudget)
 	case o.MaxResultSize < 1:

@@ -16,7 +16,7 @@ import (
 func TestParseOptions(t *testing.T) {
 	least := entrypoint.Options{
 		Step: "step-a", RunDir: "/run/0", Command: []string{"sh", "-c", "-run"}, OnError: entrypoint.OnErrorStop,
-		ResultsFrom: entrypoint.BySidecarLogs, MaxResultSize: results.DefaultMaxSize,
+		MaxResultSize: results.DefaultMaxSize,
 	}
 	cases := map[string]struct {
 		reason string
@@ -31,12 +31,12 @@ func TestParseOptions(t *testing.T) {
 			"Everything can be said; a script is the command, and what follows are its arguments.",
 			[]string{
 				"-step", "step-b", "-run", "/run/1", "-after", "/run/0", "-script-path", "/s", "-script", "one", "-script", "two",
-				"-workdir", "/w", "-on-error", "continue", "-results-from", "termination-message", "-max-result-size", "10",
+				"-workdir", "/w", "-on-error", "continue", "-report-results", "-results-from", "termination-message", "-max-result-size", "10",
 				"-termination-path", "/t", "-termination-budget", "100", "-result", "a:string=/r/a", "-result", "b:array=/r/b", "--", "x", "",
 			},
 			entrypoint.Options{
 				Step: "step-b", RunDir: "/run/1", After: "/run/0", ScriptPath: "/s", Script: []string{"one", "two"}, WorkDir: "/w",
-				Command: []string{"/s", "x", ""}, OnError: entrypoint.OnErrorContinue, ResultsFrom: entrypoint.ByTerminationMessage,
+				Command: []string{"/s", "x", ""}, OnError: entrypoint.OnErrorContinue, ReportResults: true, ResultsFrom: "termination-message",
 				MaxResultSize: 10, TerminationPath: "/t", TerminationBudget: 100, Results: []results.File{
 					{Declared: results.Declared{Name: "a", Type: "string"}, Path: "/r/a"},
 					{Declared: results.Declared{Name: "b", Type: "array"}, Path: "/r/b"},
@@ -48,7 +48,7 @@ func TestParseOptions(t *testing.T) {
 			[]string{"-stay", "-step", "sidecar-a", "-script-path", "/s", "-script", "one", "--"},
 			entrypoint.Options{
 				Stay: true, Step: "sidecar-a", ScriptPath: "/s", Script: []string{"one"}, Command: []string{"/s"},
-				OnError: entrypoint.OnErrorStop, ResultsFrom: entrypoint.BySidecarLogs, MaxResultSize: results.DefaultMaxSize,
+				OnError: entrypoint.OnErrorStop, MaxResultSize: results.DefaultMaxSize,
 			},
 		},
 	}

@@ -30,7 +30,7 @@ type found struct {
 // survey looks at all results before the command runs, so that a step's message has only what this step did. It goes
 // by content: a time stamp can be the same after a write.
 func (o Options) survey() []found {
-	if o.ResultsFrom != ByTerminationMessage {
+	if !o.ReportResults {
 		return nil
 	}
 	before := make([]found, len(o.Results))

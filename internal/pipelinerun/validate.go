@@ -96,7 +96,7 @@ func (r *Reconciler) checkTasks(ctx context.Context, pr *v1.PipelineRun, spec *v
 			if err != nil {
 				return nil, err
 			}
-			resolved = found.DeepCopy()
+			resolved = found.Spec.DeepCopy()
 			resolved.SetDefaults()
 			byRef[task.TaskRef.Name] = resolved
 		}

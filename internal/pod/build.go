@@ -11,6 +11,7 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/config"
 	"github.com/sluice-ci/sluice/internal/name"
+	"github.com/sluice-ci/sluice/internal/results/termination"
 )
 
 // Delivery is how the in-pod binary gets into the containers of steps.
@@ -34,7 +35,10 @@ type Input struct {
 	Spec *v1.TaskSpec
 	// Config in force.
 	Config config.Config
-	// Nonce tells the stream of this pod's results from all others. It is valid by frame.ValidNonce.
+	// ResultsFrom names the way in which the results come back, and Carrier is what that adds to the pod.
+	ResultsFrom config.ResultsFrom
+	Carrier     Carrier
+	// Nonce tells the output of this pod from all others. It is valid by frame.ValidNonce.
 	Nonce string
 	// Image of the in-pod binary.
 	Image string
@@ -45,7 +49,7 @@ type Input struct {
 // Build returns the pod for a TaskRun. The error is a *LimitError when a step asks for more than Linux or one API
 // object can hold.
 func Build(in Input) (*corev1.Pod, error) {
-	b := builder{Input: in, results: carriesLog(in)}
+	b := builder{in}
 	spec := corev1.PodSpec{
 		RestartPolicy:      corev1.RestartPolicyNever,
 		ServiceAccountName: b.serviceAccount(),
@@ -57,37 +61,28 @@ func Build(in Input) (*corev1.Pod, error) {
 	for _, sidecar := range in.Spec.Sidecars {
 		spec.InitContainers = append(spec.InitContainers, b.sidecar(sidecar))
 	}
-	// The budget for termination messages depends on the number of all containers.
-	b.containers = len(spec.InitContainers) + len(in.Spec.Steps)
-	if b.results {
-		b.containers++
-	}
 	for i, step := range in.Spec.Steps {
 		spec.Containers = append(spec.Containers, b.step(step, i))
 	}
-	if b.results {
-		// Last, so that nothing of ours stands between the pod's start and the first step.
-		spec.Containers = append(spec.Containers, b.resultsSidecar())
-	}
 	pod := &corev1.Pod{ObjectMeta: b.metadata(), Spec: spec}
+	in.Carrier.Equip(pod, b.plan())
+	// The kubelet divides what it keeps of termination messages among all containers, those of the carrier included.
+	budget := termination.Budget(len(pod.Spec.InitContainers) + len(pod.Spec.Containers))
+	AddStepArgs(pod, "-termination-budget", strconv.Itoa(budget))
 	if err := checkLimits(pod, in.Spec); err != nil {
 		return nil, err
 	}
 	return pod, nil
 }
 
-// carriesLog reports whether the pod needs the results sidecar: only where results are declared.
-func carriesLog(in Input) bool {
-	return in.Config.Flags.ResultsFrom == config.SidecarLogs && len(in.Spec.Results) > 0
-}
+// builder makes the parts of the pod.
+type builder struct{ Input }
 
-// builder is an Input with what is derived from it once.
-type builder struct {
-	Input
-	// results says that the pod has the results sidecar.
-	results bool
-	// containers counts all containers of the pod.
-	containers int
+func (b *builder) plan() Plan {
+	return Plan{
+		Steps: StepContainers(b.Spec), Results: b.Spec.Results, MaxResultSize: b.Config.Flags.MaxResultSize,
+		Nonce: b.Nonce, Image: b.Image,
+	}
 }
 
 func (b *builder) metadata() metav1.ObjectMeta {
@@ -125,45 +120,15 @@ func (b *builder) prepare() corev1.Container {
 	return corev1.Container{
 		Name:            prepareContainer,
 		Image:           b.Image,
-		Command:         []string{"/" + imageBinaryDir + "/inpod", "copy", binary},
+		Command:         []string{ImageBinary, "copy", binary},
 		VolumeMounts:    []corev1.VolumeMount{{Name: binVolume, MountPath: binDir}},
-		SecurityContext: restricted(),
+		SecurityContext: Restricted(),
 	}
 }
 
-// resultsSidecar is the container that carries the results through its log.
-func (b *builder) resultsSidecar() corev1.Container {
-	args := []string{"results", "-nonce", b.Nonce, "-run-dir", runDir, "-results-dir", resultsDir}
-	mounts := []corev1.VolumeMount{{Name: resultsVolume, MountPath: resultsDir, ReadOnly: true}}
-	for i, step := range b.Spec.Steps {
-		args = append(args, "-step", StepContainer(step, i))
-		mounts = append(mounts, corev1.VolumeMount{Name: runVolume(i), MountPath: stepRunDir(i), ReadOnly: true})
-	}
-	args = append(args, b.resultArgs()...)
-	args = append(args, "-max-result-size", strconv.FormatInt(b.Config.Flags.MaxResultSize, 10),
-		"-max-total", strconv.FormatInt(maxTotal, 10))
-	return corev1.Container{
-		Name:            ResultsContainer,
-		Image:           b.Image,
-		Command:         []string{"/" + imageBinaryDir + "/inpod"},
-		Args:            args,
-		VolumeMounts:    mounts,
-		SecurityContext: restricted(),
-	}
-}
-
-// resultArgs declares the results, in the form that both roles of the in-pod binary take.
-func (b *builder) resultArgs() []string {
-	var args []string
-	for _, result := range b.Spec.Results {
-		args = append(args, "-result", result.Name+":"+string(result.Type)+"="+ResultPath(result.Name))
-	}
-	return args
-}
-
-// restricted is what Pod Security "restricted" asks of a container, and what ours need at most. The user is the one
+// Restricted is what Pod Security "restricted" asks of a container, and what ours need at most. The user is the one
 // of the images that are built from nothing: it exists nowhere else.
-func restricted() *corev1.SecurityContext {
+func Restricted() *corev1.SecurityContext {
 	return &corev1.SecurityContext{
 		AllowPrivilegeEscalation: new(false),
 		Capabilities:             &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},

@@ -5,6 +5,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -28,11 +29,13 @@ func input(spec v1.TaskSpec, change ...func(*Input)) Input {
 		TaskRun: &v1.TaskRun{ObjectMeta: metav1.ObjectMeta{
 			Name: "build", Namespace: "ci", UID: types.UID("11111111-2222-3333-4444-555555555555"),
 		}},
-		Spec:     &spec,
-		Config:   config.Default(),
-		Nonce:    "NONCE",
-		Image:    "registry.example/inpod@sha256:0000",
-		Delivery: ImageVolume,
+		Spec:        &spec,
+		Config:      config.Default(),
+		ResultsFrom: config.TerminationMessage,
+		Carrier:     reporting{},
+		Nonce:       "NONCE",
+		Image:       "registry.example/inpod@sha256:0000",
+		Delivery:    ImageVolume,
 	}
 	for _, f := range change {
 		f(&in)
@@ -40,8 +43,31 @@ func input(spec v1.TaskSpec, change ...func(*Input)) Input {
 	return in
 }
 
-func sidecarLogs(in *Input) {
-	in.Config.Flags = config.Flags{ResultsFrom: config.SidecarLogs, MaxResultSize: 100000}
+func messages(*Input) {}
+
+// reporting is a Carrier that only tells the steps something.
+type reporting struct{}
+
+func (reporting) Equip(p *corev1.Pod, plan Plan) {
+	if len(plan.Results) > 0 {
+		AddStepArgs(p, "-report-results")
+	}
+}
+
+// container is a Carrier that adds a container with everything that a plan has.
+type container struct{}
+
+func (container) Equip(p *corev1.Pod, plan Plan) {
+	p.Spec.Containers = append(p.Spec.Containers, corev1.Container{
+		Name: "sidecar-other", Image: plan.Image, Command: []string{ImageBinary},
+		Args:         append([]string{"other", plan.Nonce, strconv.FormatInt(plan.MaxResultSize, 10)}, plan.ResultArgs()...),
+		VolumeMounts: plan.ResultMounts(), SecurityContext: Restricted(),
+	})
+}
+
+func otherMethod(in *Input) {
+	in.ResultsFrom, in.Carrier = "other", container{}
+	in.Config.Flags.MaxResultSize = 100000
 }
 
 func command(name string, argv ...string) v1.Step {
@@ -58,10 +84,8 @@ func TestBuildGolden(t *testing.T) {
 			input(v1.TaskSpec{Steps: []v1.Step{command("", "true")}})},
 		"termination-message": {"in the default mode results travel with the steps, and no sidecar is there",
 			input(v1.TaskSpec{Results: results, Steps: []v1.Step{command("one", "echo", "1"), command("two", "echo", "2")}})},
-		"sidecar-logs": {"the results sidecar comes last, sees everything read-only, and no init container gates the first step",
-			input(v1.TaskSpec{Results: results, Steps: []v1.Step{command("one", "echo", "1"), command("two", "echo", "2")}}, sidecarLogs)},
-		"sidecar-logs-without-results": {"a task without results carries no sidecar",
-			input(v1.TaskSpec{Steps: []v1.Step{command("one", "true")}}, sidecarLogs)},
+		"carrier": {"what carries the results comes last, sees everything read-only, and no init container gates the first step",
+			input(v1.TaskSpec{Results: results, Steps: []v1.Step{command("one", "echo", "1"), command("two", "echo", "2")}}, otherMethod)},
 		"init-container": {"without image volumes one init container copies the binary",
 			input(v1.TaskSpec{Steps: []v1.Step{command("one", "true")}}, func(in *Input) { in.Delivery = InitContainer })},
 		"script": {"a script travels encoded, so that Kubernetes expands nothing in it; its arguments follow",
@@ -186,22 +210,30 @@ func noise(n int) string {
 	return string(b)
 }
 
-func TestNonce(t *testing.T) {
-	spec := v1.TaskSpec{Results: []v1.TaskResult{{Name: "r"}}, Steps: []v1.Step{command("one", "true")}}
-	with, err := Build(input(spec, sidecarLogs))
+// TestTrimKeepsWhatIsRead: a cached pod still says how its results come back, and with which arguments.
+func TestTrimKeepsWhatIsRead(t *testing.T) {
+	spec := v1.TaskSpec{
+		Results:  []v1.TaskResult{{Name: "r"}},
+		Steps:    []v1.Step{{Name: "one", Image: "i", Script: noise(100000), Args: []string{"-results-from", "forged"}}},
+		Sidecars: []v1.Sidecar{{Name: "s", Image: "i", Script: noise(100000)}},
+	}
+	p, err := Build(input(spec, otherMethod))
 	if err != nil {
 		t.Fatal(err)
 	}
-	Trim(with) // as the cache holds it
-	if nonce, ok := Nonce(with); !ok || nonce != "NONCE" {
-		t.Errorf("the nonce is read from the pod that was made with it, also when trimmed: got %q, %v", nonce, ok)
+	carrier := p.Spec.Containers[1].Args
+	Trim(p)
+	if got := ResultsFrom(p); got != "other" {
+		t.Errorf("want what the pod was made for, not what a step says in its arguments, got %q", got)
 	}
-	without, err := Build(input(spec))
-	if err != nil {
-		t.Fatal(err)
+	if diff := cmp.Diff(carrier, p.Spec.Containers[1].Args); diff != "" {
+		t.Errorf("the carrier's arguments: -want +got:\n%s", diff)
 	}
-	if nonce, ok := Nonce(without); ok {
-		t.Errorf("a pod without a results sidecar has no nonce: got %q", nonce)
+	if size := p.Size(); size > 2000 {
+		t.Errorf("scripts are not kept in the cache, got a pod of %d bytes", size)
+	}
+	if got := ResultsFrom(&corev1.Pod{}); got != config.TerminationMessage {
+		t.Errorf("a pod that does not say is one whose steps report themselves, got %q", got)
 	}
 }
 

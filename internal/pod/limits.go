@@ -2,7 +2,6 @@ package pod
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -18,8 +17,6 @@ const (
 	// maxArguments is what arguments and environment may have together: Linux gives them a quarter of the stack's
 	// limit, 2 MiB at the usual 8 MiB, less room for pointers and for what the image's environment adds.
 	maxArguments = 2<<20 - 128<<10
-	// maxTotal bounds the sum of all results of a pod, before the controller computes what the object can hold.
-	maxTotal = results.ObjectLimit
 )
 
 // LimitError says that a step asks for more than can be handed to a process, or stored in a pod.
@@ -82,16 +79,3 @@ func checkProcess(field string, command, args []string, env []corev1.EnvVar, all
 
 // folded is the length of a value after Kubernetes has made each "$$" one "$".
 func folded(s string) int { return len(s) - strings.Count(s, "$$") }
-
-// Nonce returns the nonce of the pod's results stream, from the arguments that the pod was made with.
-func Nonce(pod *corev1.Pod) (string, bool) {
-	i := slices.IndexFunc(pod.Spec.Containers, func(c corev1.Container) bool { return c.Name == ResultsContainer })
-	if i < 0 {
-		return "", false
-	}
-	args := pod.Spec.Containers[i].Args
-	if j := slices.Index(args, "-nonce"); j >= 0 && j+1 < len(args) {
-		return args[j+1], true
-	}
-	return "", false
-}

@@ -23,8 +23,6 @@ const (
 // Directories and files in the containers, as steps and clients know them.
 const (
 	binDir          = "/tekton/bin"
-	runDir          = "/tekton/run"
-	resultsDir      = "/tekton/results"
 	scriptsDir      = "/tekton/scripts"
 	homeDir         = "/tekton/home"
 	terminationPath = "/tekton/termination"
@@ -33,6 +31,13 @@ const (
 	binary = binDir + "/inpod"
 	// imageBinaryDir is where the image of the in-pod binary holds it (ko's convention).
 	imageBinaryDir = "ko-app"
+
+	// ImageBinary is the in-pod binary in its own image.
+	ImageBinary = "/" + imageBinaryDir + "/inpod"
+	// RunDir has a directory for each step, by its index, in which the step records how it ended.
+	RunDir = "/tekton/run"
+	// ResultsDir has a file for each result that has been written, by the result's name.
+	ResultsDir = "/tekton/results"
 )
 
 // Names of volumes that this package adds. Tasks cannot use the prefix.
@@ -53,6 +58,17 @@ func StepContainer(step v1.Step, i int) string {
 	return stepPrefix + StepName(step, i)
 }
 
+// StepContainers returns the names of the containers of all steps, in order.
+func StepContainers(spec *v1.TaskSpec) []string {
+	names := make([]string, len(spec.Steps))
+	for i, step := range spec.Steps {
+		names[i] = StepContainer(step, i)
+	}
+	return names
+}
+
+func isStep(container string) bool { return strings.HasPrefix(container, stepPrefix) }
+
 // StepName returns the step's name, or the one that a step without a name goes by.
 func StepName(step v1.Step, i int) string {
 	if step.Name != "" {
@@ -65,11 +81,11 @@ func StepName(step v1.Step, i int) string {
 func SidecarContainer(sidecar v1.Sidecar) string { return sidecarPrefix + sidecar.Name }
 
 // ResultPath returns the file that steps write for the result of this name.
-func ResultPath(result string) string { return resultsDir + "/" + result }
+func ResultPath(result string) string { return ResultsDir + "/" + result }
 
 func runVolume(step int) string { return runVolumePrefix + strconv.Itoa(step) }
 
-func stepRunDir(step int) string { return runDir + "/" + strconv.Itoa(step) }
+func stepRunDir(step int) string { return RunDir + "/" + strconv.Itoa(step) }
 
 // StepOf returns the name of the step that runs in a container.
 func StepOf(container string) string { return strings.TrimPrefix(container, stepPrefix) }

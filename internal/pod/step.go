@@ -10,7 +10,6 @@ import (
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/entrypoint/script"
-	"github.com/sluice-ci/sluice/internal/results/termination"
 )
 
 // step is the container of the step at index i: the entrypoint, told what to wait for, what to run and what to record.
@@ -21,19 +20,17 @@ func (b *builder) step(s v1.Step, i int) corev1.Container {
 		args = append(args, "-after", stepRunDir(i-1))
 	}
 	args = append(args, b.program(container, s.Script, s.WorkingDir)...)
-	args = append(args, "-termination-path", terminationPath,
-		"-termination-budget", strconv.Itoa(termination.Budget(b.containers)))
+	args = append(args, "-termination-path", terminationPath, resultsFromArg, string(b.ResultsFrom))
 	if len(b.Spec.Results) > 0 {
-		args = append(args, "-results-from", string(b.Config.Flags.ResultsFrom),
-			"-max-result-size", strconv.FormatInt(b.Config.Flags.MaxResultSize, 10))
-		args = append(args, b.resultArgs()...)
+		args = append(args, "-max-result-size", strconv.FormatInt(b.Config.Flags.MaxResultSize, 10))
+		args = append(args, b.plan().ResultArgs()...)
 	}
 	return corev1.Container{
 		Name:                     container,
 		Image:                    s.Image,
 		ImagePullPolicy:          s.ImagePullPolicy,
 		Command:                  []string{binary},
-		Args:                     slices.Concat(args, []string{"--"}, s.Command, s.Args),
+		Args:                     slices.Concat(args, []string{endOfOptions}, s.Command, s.Args),
 		EnvFrom:                  s.EnvFrom,
 		Env:                      s.Env,
 		Resources:                s.ComputeResources,
@@ -97,7 +94,7 @@ func (b *builder) sidecar(s v1.Sidecar) corev1.Container {
 	args := []string{"entrypoint", "-stay", "-step", c.Name}
 	args = append(args, b.program(c.Name, s.Script, s.WorkingDir)...)
 	c.Command = []string{binary}
-	c.Args = slices.Concat(args, []string{"--"}, s.Command, s.Args)
+	c.Args = slices.Concat(args, []string{endOfOptions}, s.Command, s.Args)
 	c.VolumeMounts = append(b.binMount(), c.VolumeMounts...)
 	if s.Script != "" {
 		c.VolumeMounts = append(c.VolumeMounts, corev1.VolumeMount{Name: scriptsVolume, MountPath: scriptsDir})

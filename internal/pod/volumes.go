@@ -65,7 +65,7 @@ func (b *builder) stepMounts(s v1.Step, i int) []corev1.VolumeMount {
 		mounts = append(mounts, corev1.VolumeMount{Name: runVolume(i - 1), MountPath: stepRunDir(i - 1), ReadOnly: true})
 	}
 	if len(b.Spec.Results) > 0 {
-		mounts = append(mounts, corev1.VolumeMount{Name: resultsVolume, MountPath: resultsDir})
+		mounts = append(mounts, corev1.VolumeMount{Name: resultsVolume, MountPath: ResultsDir})
 	}
 	if s.Script != "" {
 		mounts = append(mounts, corev1.VolumeMount{Name: scriptsVolume, MountPath: scriptsDir})

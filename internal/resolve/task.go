@@ -26,9 +26,9 @@ type Resolver struct {
 // New returns a Resolver.
 func New(cache, live client.Reader) *Resolver { return &Resolver{cache: cache, live: live} }
 
-// Task returns the spec of the task that a reference names, as it is stored. The error wraps ErrUnresolvable, or is
-// one of the API server's, which may pass.
-func (r *Resolver) Task(ctx context.Context, namespace string, ref *v1.TaskRef) (*v1.TaskSpec, error) {
+// Task returns the task that a reference names, as it is stored. The error wraps ErrUnresolvable, or is one of the API
+// server's, which may pass.
+func (r *Resolver) Task(ctx context.Context, namespace string, ref *v1.TaskRef) (*v1.Task, error) {
 	if ref.Kind != "" && !strings.EqualFold(ref.Kind, v1.KindTask) {
 		return nil, fmt.Errorf("%w: taskRef.kind: %q: only %q is supported", ErrUnresolvable, ref.Kind, v1.KindTask)
 	}
@@ -39,7 +39,7 @@ func (r *Resolver) Task(ctx context.Context, namespace string, ref *v1.TaskRef) 
 	if err := r.get(ctx, namespace, ref.Name, task); err != nil {
 		return nil, fmt.Errorf("cannot get Task %q of namespace %q: %w", ref.Name, namespace, err)
 	}
-	return &task.Spec, nil
+	return task, nil
 }
 
 // Pipeline returns the spec of the pipeline that a reference names, as it is stored. Errors are as those of Task.

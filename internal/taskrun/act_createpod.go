@@ -21,6 +21,7 @@ import (
 func (r *Reconciler) createPod(ctx context.Context, tr *v1.TaskRun, obs Observation) (Effect, error) {
 	wanted, err := pod.Build(pod.Input{
 		TaskRun: tr, Spec: obs.Substituted, Config: obs.Config, Nonce: rand.Text(),
+		ResultsFrom: obs.ResultsFrom, Carrier: r.methods[obs.ResultsFrom],
 		Image: r.inpod.Image, Delivery: r.inpod.Delivery,
 	})
 	var limit *pod.LimitError

@@ -10,36 +10,25 @@ import (
 	"github.com/sluice-ci/sluice/internal/results/termination"
 )
 
-// containers is what a pod's status says of the containers that matter: the steps, and the results sidecar.
+// containers is what a pod's status says of the containers that matter: the steps, and what carries their results.
 type containers struct {
-	steps   []corev1.ContainerStatus
-	results *corev1.ContainerStatus
+	steps    []corev1.ContainerStatus
+	carriers []corev1.ContainerStatus
 	// pulling are all containers of the pod: any one whose image cannot be had keeps the pod from running.
 	all []corev1.ContainerStatus
 }
 
 func containersOf(p *corev1.Pod) containers {
-	c := containers{all: slices.Concat(p.Status.InitContainerStatuses, p.Status.ContainerStatuses)}
-	// The kubelet gives the statuses in an order of its own; the steps' is that of the pod's spec.
-	for _, container := range p.Spec.Containers {
-		i := slices.IndexFunc(p.Status.ContainerStatuses, func(s corev1.ContainerStatus) bool { return s.Name == container.Name })
-		status := corev1.ContainerStatus{Name: container.Name}
-		if i >= 0 {
-			status = p.Status.ContainerStatuses[i]
-		}
-		if container.Name == pod.ResultsContainer {
-			c.results = &status
-		} else {
-			c.steps = append(c.steps, status)
-		}
+	return containers{
+		steps: pod.StepStatuses(p), carriers: pod.CarrierStatuses(p),
+		all: slices.Concat(p.Status.InitContainerStatuses, p.Status.ContainerStatuses),
 	}
-	return c
 }
 
 // waiting reports whether a container has not started yet.
 func (c containers) waiting() bool {
 	notStarted := func(s corev1.ContainerStatus) bool { return s.State.Running == nil && s.State.Terminated == nil }
-	return slices.ContainsFunc(c.steps, notStarted) || c.results != nil && notStarted(*c.results)
+	return slices.ContainsFunc(c.steps, notStarted) || slices.ContainsFunc(c.carriers, notStarted)
 }
 
 // ended reports whether all steps have terminated.
@@ -47,13 +36,15 @@ func (c containers) ended() bool {
 	return !slices.ContainsFunc(c.steps, func(s corev1.ContainerStatus) bool { return s.State.Terminated == nil })
 }
 
-// recorded reports whether what the steps did can still be learned: from the log of the results sidecar, which is
-// there once it has run, or from the steps' own termination messages.
+// recorded reports whether what the steps did can still be learned: from what carries their results, once that has run,
+// or from the steps' own termination messages.
 func (c containers) recorded() bool {
-	if c.results != nil {
-		return c.results.State.Running != nil || c.results.State.Terminated != nil
+	if len(c.carriers) == 0 {
+		return c.ended()
 	}
-	return c.ended()
+	return slices.ContainsFunc(c.carriers, func(s corev1.ContainerStatus) bool {
+		return s.State.Running != nil || s.State.Terminated != nil
+	})
 }
 
 // lost reports whether a step's container has ended without the record that its entrypoint leaves, while others run

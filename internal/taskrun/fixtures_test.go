@@ -1,7 +1,6 @@
 package taskrun
 
 import (
-	"math/rand/v2"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -69,8 +68,11 @@ func runPod(phase corev1.PodPhase, states ...corev1.ContainerState) *corev1.Pod 
 			break // a pod without the results sidecar
 		}
 		c := corev1.Container{Name: name}
-		if name == pod.ResultsContainer {
+		switch {
+		case name == pod.ResultsContainer:
 			c.Args = []string{"results", "-nonce", "n0nce"}
+		case len(states) > i:
+			c.Args = []string{"entrypoint", "-results-from", string(config.TerminationMessage), "--", "true"}
 		}
 		p.Spec.Containers = append(p.Spec.Containers, c)
 		if i < len(states) {
@@ -115,20 +117,9 @@ func record(exitCode int, results ...frame.Result) string {
 }
 
 func observation(change ...func(*Observation)) Observation {
-	obs := Observation{Now: epoch().Add(time.Second), Config: config.Default(), Spec: spec(), Recordable: true}
+	obs := Observation{Now: epoch().Add(time.Second), Config: config.Default(), ResultsFrom: config.TerminationMessage, Spec: spec(), Recordable: true}
 	for _, f := range change {
 		f(&obs)
 	}
 	return obs
-}
-
-// noise is text that compression does not make small.
-func noise(n int) string {
-	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
-	random := rand.New(rand.NewPCG(1, 2))
-	b := make([]byte, n)
-	for i := range b {
-		b[i] = alphabet[random.IntN(len(alphabet))]
-	}
-	return string(b)
 }

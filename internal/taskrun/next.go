@@ -9,8 +9,6 @@ const (
 	DoNothing Action = "Nothing"
 	// CreatePod makes the pod.
 	CreatePod Action = "CreatePod"
-	// CollectResults makes sure that the log of the results sidecar is being read.
-	CollectResults Action = "CollectResults"
 	// StopPod ends the pod's containers and keeps the pod and its logs for inspection.
 	StopPod Action = "StopPod"
 	// Release drops what was held for a run that has ended.
@@ -22,8 +20,6 @@ func next(state State) Action {
 	switch state {
 	case Unstarted:
 		return CreatePod
-	case Pending, Running:
-		return CollectResults
 	case StepLost, TimedOut, Unpullable, Uncollectable:
 		return StopPod
 	case Done:

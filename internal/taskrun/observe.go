@@ -15,6 +15,7 @@ import (
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/config"
+	"github.com/sluice-ci/sluice/internal/extract"
 	"github.com/sluice-ci/sluice/internal/pod"
 	"github.com/sluice-ci/sluice/internal/resolve"
 	"github.com/sluice-ci/sluice/internal/results/collect"
@@ -37,8 +38,10 @@ type Observation struct {
 	Unresolvable error
 	// Invalid is which rule of the API the run or its task breaks.
 	Invalid error
-	// LogDenied says that the controller may not read the log that would carry the results.
-	LogDenied bool
+	// ResultsFrom is how the run's results come back.
+	ResultsFrom config.ResultsFrom
+	// Refusal is why results could not come back from a pod that was made now; nil when they could.
+	Refusal *extract.RefusalError
 	// Pod of the run; nil while there is none, and when it is gone.
 	Pod *corev1.Pod
 	// Evidence is what is known of how the steps ended.
@@ -61,28 +64,32 @@ func (r *Reconciler) observe(ctx context.Context, tr *v1.TaskRun) (Observation, 
 		return obs, err
 	}
 	if obs.Pod != nil || tr.Status.PodName != "" {
-		obs.Evidence = r.evidence(tr, obs)
+		obs.Evidence = r.methods.Gather(extract.Run{Name: keyOf(tr), UID: tr.UID, Pod: obs.Pod, Spec: obs.Spec}, chosen(tr))
 		return obs, nil
 	}
-	obs.Substituted, obs.Invalid = prepare(tr, obs.Spec)
-	if obs.Invalid != nil || obs.Config.Flags.ResultsFrom != config.SidecarLogs || len(obs.Spec.Results) == 0 {
+	if obs.Invalid == nil {
+		obs.Substituted, obs.Invalid = prepare(tr, obs.Spec)
+	}
+	if obs.Invalid != nil {
 		return obs, nil
 	}
-	allowed, err := r.access.Allowed(ctx, tr.Namespace)
-	obs.LogDenied = !allowed
+	var err error
+	obs.Refusal, err = r.methods.Permit(ctx, obs.ResultsFrom, tr.Namespace)
 	return obs, err
 }
 
-// observeTask resolves the task, unless an earlier pass has and noted it in the status.
+// observeTask resolves the task and chooses how its results come back, unless an earlier pass has, and noted it in the
+// status.
 func (r *Reconciler) observeTask(ctx context.Context, tr *v1.TaskRun, obs *Observation) error {
-	spec := tr.Status.TaskSpec
+	task := &v1.Task{}
 	switch {
-	case spec != nil:
+	case tr.Status.TaskSpec != nil:
+		task.Spec = *tr.Status.TaskSpec
 	case tr.Spec.TaskSpec != nil:
-		spec = tr.Spec.TaskSpec
+		task.Spec = *tr.Spec.TaskSpec
 	case tr.Spec.TaskRef != nil:
 		var err error
-		spec, err = r.resolver.Task(ctx, tr.Namespace, tr.Spec.TaskRef)
+		task, err = r.resolver.Task(ctx, tr.Namespace, tr.Spec.TaskRef)
 		if errors.Is(err, resolve.ErrUnresolvable) {
 			obs.Unresolvable = err
 			return nil
@@ -94,10 +101,21 @@ func (r *Reconciler) observeTask(ctx context.Context, tr *v1.TaskRun, obs *Obser
 		obs.Unresolvable = fmt.Errorf("%w: give spec.taskRef or spec.taskSpec", resolve.ErrUnresolvable)
 		return nil
 	}
-	obs.Spec = spec.DeepCopy()
+	obs.Spec = task.Spec.DeepCopy()
 	obs.Spec.SetDefaults()
 	obs.Recordable = tr.Status.TaskSpec != nil || fits(*tr, obs.Spec)
+	if obs.ResultsFrom = chosen(tr); obs.ResultsFrom == "" {
+		obs.ResultsFrom, obs.Invalid = r.methods.Choose(tr.Annotations, task.Annotations, obs.Spec, obs.Config.Flags)
+	}
 	return nil
+}
+
+// chosen is how the results of a run come back by what an earlier pass has noted; empty before the first.
+func chosen(tr *v1.TaskRun) config.ResultsFrom {
+	if p := tr.Status.Provenance; p != nil && p.FeatureFlags != nil {
+		return config.ResultsFrom(p.FeatureFlags.ResultExtractionMethod)
+	}
+	return ""
 }
 
 // observePod finds the run's pod. One of the right name that belongs to somebody else is as good as none; making ours
@@ -120,23 +138,6 @@ func (r *Reconciler) observePod(ctx context.Context, tr *v1.TaskRun, obs *Observ
 		obs.Pod = found
 	}
 	return nil
-}
-
-// evidence returns what is known of how the steps ended: from the results sidecar where the pod has one, from the
-// steps' termination messages otherwise.
-func (r *Reconciler) evidence(tr *v1.TaskRun, obs Observation) collect.Progress {
-	if obs.Pod == nil {
-		return r.collector.Progress(tr.UID)
-	}
-	c := containersOf(obs.Pod)
-	switch {
-	case c.results != nil:
-		return r.collector.Progress(tr.UID)
-	case c.ended():
-		return fromMessages(c.steps, obs.Spec)
-	default:
-		return collect.Progress{}
-	}
 }
 
 // prepare validates the run together with its task, and substitutes what the run gives.

@@ -1,14 +1,15 @@
 package taskrun
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/extract"
 	"github.com/sluice-ci/sluice/internal/pod"
 	"github.com/sluice-ci/sluice/internal/results"
 	"github.com/sluice-ci/sluice/internal/results/collect"
@@ -17,9 +18,6 @@ import (
 
 // reasonEvicted is what the kubelet writes into the status of a pod that it evicts.
 const reasonEvicted = "Evicted"
-
-// GrantLogAccess is the command that lets the controller read logs; messages and documentation quote it.
-const GrantLogAccess = "kubectl apply -f config/enable-log-access-to-controller/"
 
 // Outcome is how a run ended: a failed task is an outcome, not an error.
 type Outcome struct {
@@ -36,8 +34,8 @@ func outcomeOf(tr *v1.TaskRun, state State, obs Observation) *Outcome {
 		return failed(v1.TaskRunReasonResolutionFailed, obs.Unresolvable.Error())
 	case Invalid:
 		return failed(v1.TaskRunReasonValidationFailed, obs.Invalid.Error())
-	case Denied:
-		return failed(v1.TaskRunReasonResultsLogAccessDenied, deniedMessage(tr.Namespace))
+	case Refused:
+		return failed(v1.TaskRunReasonResultsLogAccessDenied, obs.Refusal.Message)
 	case Unpullable:
 		return unpullable(obs.Pod)
 	case Collected:
@@ -61,11 +59,6 @@ func failed(reason, message string) *Outcome {
 	return &Outcome{Condition: v1.Failed(reason, message)}
 }
 
-func deniedMessage(namespace string) string {
-	return fmt.Sprintf("results-from is %q, and the controller may not read pod logs in namespace %q (get pods/log); "+
-		"grant it with: %s", "sidecar-logs", namespace, GrantLogAccess)
-}
-
 func unpullable(p *corev1.Pod) *Outcome {
 	s := containersOf(p).unpullable()
 	return failed(v1.TaskRunReasonImagePullFailed, fmt.Sprintf("container %q: image %q cannot be pulled: %s: %s",
@@ -85,8 +78,8 @@ func uncollectable(tr *v1.TaskRun, obs Observation) *Outcome {
 	err := obs.Evidence.Err
 	reason, message := v1.TaskRunReasonResultsUnavailable, fmt.Sprintf(
 		"the steps have ended, and their results cannot be read whole: %v; pod %q is kept for inspection", err, tr.Status.PodName)
-	if apierrors.IsForbidden(err) {
-		reason, message = v1.TaskRunReasonResultsLogAccessDenied, deniedMessage(tr.Namespace)+": "+err.Error()
+	if refusal := (*extract.RefusalError)(nil); errors.As(err, &refusal) {
+		reason, message = v1.TaskRunReasonResultsLogAccessDenied, refusal.Message
 	}
 	if step := failedStep(obs.Pod); step != "" {
 		// That a step failed is what a user must hear first.

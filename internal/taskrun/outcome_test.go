@@ -1,17 +1,16 @@
 package taskrun
 
 import (
-	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/extract"
 	"github.com/sluice-ci/sluice/internal/results/collect"
 	"github.com/sluice-ci/sluice/internal/results/frame"
 )
@@ -85,7 +84,7 @@ func TestOutcomeOfCollected(t *testing.T) {
 }
 
 func TestOutcomeOfOtherStates(t *testing.T) {
-	forbidden := apierrors.NewForbidden(schema.GroupResource{Resource: "pods"}, "build-pod", errors.New("no"))
+	refusal := &extract.RefusalError{Message: "grant it with: kubectl apply"}
 	evicted := runPod(corev1.PodFailed)
 	evicted.Status.Reason, evicted.Status.Message = "Evicted", "the node was low on memory"
 	gaveUp := func(err error) func(*Observation) {
@@ -100,13 +99,13 @@ func TestOutcomeOfOtherStates(t *testing.T) {
 		want    string
 		message string
 	}{
-		"Denied":          {"the command that grants the permission is part of the message", Denied, observation(), v1.TaskRunReasonResultsLogAccessDenied, GrantLogAccess},
+		"Refused":         {"the command that grants the permission is part of the message", Refused, observation(func(o *Observation) { o.Refusal = refusal }), v1.TaskRunReasonResultsLogAccessDenied, refusal.Message},
 		"Unpullable":      {"container and image are named", Unpullable, observation(withPod(runPod(corev1.PodPending, waiting("ImagePullBackOff")))), v1.TaskRunReasonImagePullFailed, `container "step-one": image "busybox:1"`},
 		"Evicted":         {"the kubelet's words", PodFailed, observation(withPod(evicted)), v1.TaskRunReasonPodEvicted, "low on memory"},
 		"Deleted":         {"the pod is named", PodLost, observation(), v1.TaskRunReasonPodDeleted, `"build-pod"`},
 		"TimedOut":        {"the timeout and how to change it", TimedOut, observation(), v1.TaskRunReasonTimedOut, "1h0m0s"},
 		"Unavailable":     {"what was tried", Uncollectable, observation(withPod(ended), gaveUp(frame.ErrGap)), v1.TaskRunReasonResultsUnavailable, frame.ErrGap.Error()},
-		"Forbidden":       {"a permission that was taken away while running", Uncollectable, observation(withPod(ended), gaveUp(forbidden)), v1.TaskRunReasonResultsLogAccessDenied, GrantLogAccess},
+		"Forbidden":       {"a permission that was taken away while running", Uncollectable, observation(withPod(ended), gaveUp(fmt.Errorf("tried: %w", refusal))), v1.TaskRunReasonResultsLogAccessDenied, refusal.Message},
 		"UnavailableStep": {"a step that failed is said first", Uncollectable, observation(withPod(failedStep), gaveUp(frame.ErrGap)), v1.TaskRunReasonFailed, `container "step-one" exited with code 2`},
 	}
 	for name, tc := range cases {
@@ -114,51 +113,6 @@ func TestOutcomeOfOtherStates(t *testing.T) {
 			got := outcomeOf(taskRun(started), tc.state, tc.obs)
 			if got.Condition.Status != metav1.ConditionFalse || got.Condition.Reason != tc.want || !strings.Contains(got.Condition.Message, tc.message) {
 				t.Errorf("%s: want %s with %q, got %+v", tc.reason, tc.want, tc.message, got.Condition)
-			}
-		})
-	}
-}
-
-func TestFromMessages(t *testing.T) {
-	statuses := func(states ...corev1.ContainerState) []corev1.ContainerStatus {
-		return runPod(corev1.PodSucceeded, states...).Status.ContainerStatuses
-	}
-	cases := map[string]struct {
-		reason  string
-		states  []corev1.ContainerState
-		results []string // name=value
-		steps   []frame.Reason
-		gaveUp  bool
-	}{
-		"Both":       {"each step brings its own", []corev1.ContainerState{terminated(0, record(0, value("digest", "", "d"))), terminated(0, record(0, value("images", "", "[]")))}, []string{"digest=d", "images=[]"}, []frame.Reason{frame.ReasonCompleted, frame.ReasonCompleted}, false},
-		"Replaced":   {"the later step's value is what the file holds", []corev1.ContainerState{terminated(0, record(0, value("digest", "", "old"))), terminated(0, record(0, value("digest", "", "new")))}, []string{"digest=new"}, []frame.Reason{frame.ReasonCompleted, frame.ReasonCompleted}, false},
-		"Lost":       {"a step without a record ended as its container did", []corev1.ContainerState{terminated(137, ""), terminated(1, record(1))}, nil, []frame.Reason{frame.ReasonLost, frame.ReasonError}, false},
-		"OverBudget": {"a step whose results do not fit its message brings a problem, and no result", []corev1.ContainerState{terminated(0, record(0, value("digest", "", noise(5000)))), terminated(0, record(0))}, nil, []frame.Reason{frame.ReasonCompleted, frame.ReasonCompleted}, false},
-		"Foreign":    {"results that the task does not declare are no results", []corev1.ContainerState{terminated(0, record(0, value("other", "", "x"))), terminated(0, record(0))}, nil, []frame.Reason{frame.ReasonCompleted, frame.ReasonCompleted}, false},
-		"Truncated":  {"a message that the kubelet cut is refused, never half a result", []corev1.ContainerState{terminated(0, record(0, value("digest", "", "d"))[:20]), terminated(0, record(0))}, nil, nil, true},
-	}
-	for name, tc := range cases {
-		t.Run(name, func(t *testing.T) {
-			got := fromMessages(statuses(tc.states...), spec())
-			if got.GaveUp != tc.gaveUp {
-				t.Fatalf("%s: gave up %v, want %v (%v)", tc.reason, got.GaveUp, tc.gaveUp, got.Err)
-			}
-			if tc.gaveUp {
-				return
-			}
-			var results []string
-			for _, r := range got.Set.Results {
-				results = append(results, r.Name+"="+string(r.Value))
-			}
-			var reasons []frame.Reason
-			for _, s := range got.Set.Steps {
-				reasons = append(reasons, s.Reason)
-			}
-			if diff := cmp.Diff(tc.results, results); diff != "" {
-				t.Errorf("%s: results: -want +got:\n%s", tc.reason, diff)
-			}
-			if diff := cmp.Diff(tc.steps, reasons); diff != "" {
-				t.Errorf("%s: steps: -want +got:\n%s", tc.reason, diff)
 			}
 		})
 	}

@@ -9,6 +9,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
@@ -22,10 +23,10 @@ import (
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/config"
+	"github.com/sluice-ci/sluice/internal/extract"
 	"github.com/sluice-ci/sluice/internal/fault"
 	"github.com/sluice-ci/sluice/internal/pod"
 	"github.com/sluice-ci/sluice/internal/resolve"
-	"github.com/sluice-ci/sluice/internal/results/collect"
 )
 
 // retry is how long a run waits whose pod cannot be made yet, and which nothing wakes.
@@ -47,12 +48,10 @@ type Dependencies struct {
 	Recorder events.EventRecorder
 	// Config in force.
 	Config *config.Store
-	// Access tells whether logs can be read.
-	Access LogAccess
-	// Logs is where results sidecars are read from.
-	Logs collect.LogSource
-	// Collect are the bounds of reading logs.
-	Collect collect.Options
+	// Methods are the ways in which results come back.
+	Methods extract.Methods
+	// Wake gives the runs of which a Method knows something new.
+	Wake <-chan event.GenericEvent
 	// Inpod is the in-pod binary.
 	Inpod Inpod
 	// Clock tells the time.
@@ -61,39 +60,34 @@ type Dependencies struct {
 
 // Reconciler brings TaskRuns to their outcomes.
 type Reconciler struct {
-	client    client.Client
-	live      client.Reader
-	recorder  events.EventRecorder
-	config    *config.Store
-	access    LogAccess
-	resolver  *resolve.Resolver
-	collector *collect.Collector
-	inpod     Inpod
-	clock     clock.PassiveClock
-	// wake takes the runs whose collection has something new.
-	wake chan event.GenericEvent
+	client   client.Client
+	live     client.Reader
+	recorder events.EventRecorder
+	config   *config.Store
+	resolver *resolve.Resolver
+	methods  extract.Methods
+	wake     <-chan event.GenericEvent
+	inpod    Inpod
+	clock    clock.PassiveClock
 }
 
 // NewReconciler returns a Reconciler.
 func NewReconciler(d Dependencies) *Reconciler {
-	r := &Reconciler{
-		client: d.Client, live: d.Live, recorder: d.Recorder, config: d.Config, access: d.Access,
-		resolver: resolve.New(d.Client, d.Live), inpod: d.Inpod, clock: d.Clock,
-		wake: make(chan event.GenericEvent, 1024),
+	return &Reconciler{
+		client: d.Client, live: d.Live, recorder: d.Recorder, config: d.Config,
+		resolver: resolve.New(d.Client, d.Live), methods: d.Methods, wake: d.Wake, inpod: d.Inpod, clock: d.Clock,
 	}
-	r.collector = collect.New(d.Logs, func(key types.NamespacedName) {
-		tr := &v1.TaskRun{}
-		tr.Namespace, tr.Name = key.Namespace, key.Name
-		r.wake <- event.GenericEvent{Object: tr}
-	}, d.Collect)
-	return r
+}
+
+// Wakeup returns the event that makes a pass over the TaskRun of this name.
+func Wakeup(name types.NamespacedName) event.GenericEvent {
+	tr := &v1.TaskRun{}
+	tr.Namespace, tr.Name = name.Namespace, name.Name
+	return event.GenericEvent{Object: tr}
 }
 
 // SetupWithManager makes mgr call the reconciler when a TaskRun, its pod, or the collection of its results changes.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, workers int) error {
-	if err := mgr.Add(r.collector); err != nil {
-		return fmt.Errorf("cannot add collector to manager: %w", err)
-	}
 	return ctrl.NewControllerManagedBy(mgr).Named("taskrun").
 		For(&v1.TaskRun{}).
 		Owns(&corev1.Pod{}).
@@ -105,12 +99,14 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, workers int) error {
 // Reconcile makes one pass over one TaskRun.
 func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
 	tr := &v1.TaskRun{}
-	if err := r.client.Get(ctx, request.NamespacedName, tr); err != nil {
-		return ctrl.Result{}, client.IgnoreNotFound(err)
-	}
-	if tr.DeletionTimestamp != nil {
-		r.collector.Forget(tr.UID)
+	err := r.client.Get(ctx, request.NamespacedName, tr)
+	if apierrors.IsNotFound(err) || err == nil && tr.DeletionTimestamp != nil {
+		// Deleted while it ran: nobody will ask for its results again.
+		r.methods.Forget(request.NamespacedName)
 		return ctrl.Result{}, nil
+	}
+	if err != nil {
+		return ctrl.Result{}, fmt.Errorf("cannot get TaskRun %q: %w", request.Name, err)
 	}
 	obs, err := r.observe(ctx, tr)
 	if err != nil {
@@ -138,12 +134,10 @@ func (r *Reconciler) act(ctx context.Context, action Action, tr *v1.TaskRun, obs
 	switch action {
 	case CreatePod:
 		return r.createPod(ctx, tr, obs)
-	case CollectResults:
-		r.collectResults(tr, obs)
 	case StopPod:
 		return Effect{}, r.stopPod(ctx, obs.Pod)
 	case Release:
-		r.collector.Forget(tr.UID)
+		r.methods.Forget(keyOf(tr))
 	case DoNothing:
 	}
 	return Effect{}, nil

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -14,6 +15,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/tools/events"
 	testingclock "k8s.io/utils/clock/testing"
@@ -24,6 +26,9 @@ import (
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/config"
+	"github.com/sluice-ci/sluice/internal/extract"
+	"github.com/sluice-ci/sluice/internal/extract/sidecarlogs"
+	"github.com/sluice-ci/sluice/internal/extract/terminationmessage"
 	"github.com/sluice-ci/sluice/internal/pod"
 	"github.com/sluice-ci/sluice/internal/results/collect"
 	"github.com/sluice-ci/sluice/internal/results/frame"
@@ -39,6 +44,9 @@ type world struct {
 	allowed bool
 	// log is what the results sidecar has said; nil: the log cannot be read.
 	log []byte
+	// woken takes the runs that the collector has woken.
+	woken     chan types.NamespacedName
+	collector *collect.Collector
 }
 
 func newWorld(t *testing.T, objects []client.Object, intercept interceptor.Funcs) *world {
@@ -47,7 +55,7 @@ func newWorld(t *testing.T, objects []client.Object, intercept interceptor.Funcs
 	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1.AddToScheme(scheme)); err != nil {
 		t.Fatal(err)
 	}
-	w := &world{clock: testingclock.NewFakePassiveClock(epoch()), allowed: true}
+	w := &world{clock: testingclock.NewFakePassiveClock(epoch()), allowed: true, woken: make(chan types.NamespacedName, 100)}
 	w.store = config.NewStore(config.Default())
 	if intercept.SubResourcePatch == nil {
 		intercept.SubResourcePatch = func(ctx context.Context, c client.Client, sub string, o client.Object, p client.Patch, opts ...client.SubResourcePatchOption) error {
@@ -57,15 +65,19 @@ func newWorld(t *testing.T, objects []client.Object, intercept interceptor.Funcs
 	}
 	w.client = fake.NewClientBuilder().WithScheme(scheme).WithStatusSubresource(&v1.TaskRun{}).
 		WithObjects(objects...).WithInterceptorFuncs(intercept).Build()
+	w.collector = collect.New(collect.LogSourceFn(func(context.Context, collect.Log) (io.ReadCloser, error) {
+		if w.log == nil {
+			return nil, errors.New("kubelet away")
+		}
+		return io.NopCloser(bytes.NewReader(w.log)), nil
+	}), func(run types.NamespacedName) { w.woken <- run }, collect.Options{})
+	access := sidecarlogs.LogAccessFn(func(context.Context, string) (bool, error) { return w.allowed, nil })
 	w.Reconciler = NewReconciler(Dependencies{
 		Client: w.client, Live: w.client, Recorder: events.NewFakeRecorder(100), Config: w.store,
-		Access: LogAccessFn(func(context.Context, string) (bool, error) { return w.allowed, nil }),
-		Logs: collect.LogSourceFn(func(context.Context, collect.Log) (io.ReadCloser, error) {
-			if w.log == nil {
-				return nil, errors.New("kubelet away")
-			}
-			return io.NopCloser(bytes.NewReader(w.log)), nil
-		}),
+		Methods: extract.Methods{
+			config.TerminationMessage: terminationmessage.Method{},
+			config.SidecarLogs:        sidecarlogs.New(w.collector, access),
+		},
 		Inpod: Inpod{Image: "inpod:1", Delivery: pod.ImageVolume},
 		Clock: w.clock,
 	})
@@ -105,6 +117,18 @@ func (w *world) play(t *testing.T, phase corev1.PodPhase, states ...corev1.Conta
 	}
 }
 
+// nonceOf is the nonce that the pod's results sidecar was given.
+func nonceOf(t *testing.T, p *corev1.Pod) string {
+	t.Helper()
+	for _, c := range p.Spec.Containers {
+		if i := slices.Index(c.Args, "-nonce"); c.Name == pod.ResultsContainer && i >= 0 {
+			return c.Args[i+1]
+		}
+	}
+	t.Fatal("the pod has no results sidecar with a nonce")
+	return ""
+}
+
 func reason(tr *v1.TaskRun) string {
 	if c := tr.Status.Condition(); c != nil {
 		return string(c.Status) + " " + c.Reason
@@ -141,10 +165,7 @@ func TestReconcileSidecarLogs(t *testing.T) {
 	w := newWorld(t, []client.Object{taskRun()}, interceptor.Funcs{})
 	w.store.SetFlags(config.Flags{ResultsFrom: config.SidecarLogs, MaxResultSize: 4096})
 	w.pass(t)
-	nonce, ok := pod.Nonce(w.pod(t))
-	if !ok {
-		t.Fatal("the pod has a results sidecar with a nonce")
-	}
+	nonce := nonceOf(t, w.pod(t))
 	var log bytes.Buffer
 	writer := frame.NewWriter(&log, nonce)
 	if err := errors.Join(writer.Step(step("step-one", 0, frame.ReasonCompleted)), writer.Step(step("step-two", 0, frame.ReasonCompleted)),
@@ -155,7 +176,7 @@ func TestReconcileSidecarLogs(t *testing.T) {
 	w.play(t, corev1.PodRunning, running(), running(), running())
 	w.pass(t)
 	select {
-	case <-w.wake:
+	case <-w.woken:
 	case <-time.After(30 * time.Second):
 		t.Fatal("nobody was woken by the end of the stream")
 	}

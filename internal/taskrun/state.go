@@ -19,8 +19,8 @@ const (
 	Unresolved State = "Unresolved"
 	// Invalid: the run or its task breaks a rule of the API.
 	Invalid State = "Invalid"
-	// Denied: the run's results come through a log that the controller may not read.
-	Denied State = "Denied"
+	// Refused: the run's results could not come back, for want of a permission.
+	Refused State = "Refused"
 	// Unstarted: nothing keeps the pod from being made.
 	Unstarted State = "Unstarted"
 	// Pending: the pod is there, and not all of its containers have started.
@@ -70,8 +70,8 @@ func stateWithoutPod(tr *v1.TaskRun, obs Observation) State {
 		return Unresolved
 	case obs.Invalid != nil:
 		return Invalid
-	case obs.LogDenied:
-		return Denied
+	case obs.Refusal != nil:
+		return Refused
 	default:
 		return Unstarted
 	}

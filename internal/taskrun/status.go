@@ -44,7 +44,7 @@ func statusFor(tr *v1.TaskRun, state State, obs Observation, effect Effect) v1.T
 	}
 	if status.Provenance == nil {
 		status.Provenance = &v1.Provenance{FeatureFlags: &v1.FeatureFlags{
-			ResultExtractionMethod: string(obs.Config.Flags.ResultsFrom),
+			ResultExtractionMethod: string(obs.ResultsFrom),
 			MaxResultSize:          obs.Config.Flags.MaxResultSize,
 		}}
 	}

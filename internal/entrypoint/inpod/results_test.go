@@ -223,7 +223,7 @@ func TestTerminationMessages(t *testing.T) {
 	p := newPod(t, 4)
 	flags := func(i, budget int) []string {
 		return []string{
-			"-results-from", "termination-message", "-termination-path", p.path(fmt.Sprint("message-", i)), "-termination-budget", itoa(budget),
+			"-report-results", "-termination-path", p.path(fmt.Sprint("message-", i)), "-termination-budget", itoa(budget),
 			"-max-result-size", "3000", p.result("a"), p.result("b"), p.result("c"), p.result("d"),
 		}
 	}
@@ -264,7 +264,7 @@ func TestTerminationBudget(t *testing.T) {
 	p := newPod(t, 1)
 	must(t, os.WriteFile(p.path("value"), []byte(noise(2000)), 0o600))
 	c := p.step(0, append(p.script("cat value > results/large; echo -n 1 > results/small; head -c 4000 /dev/zero | tr '\\0' x > results/even"),
-		"-results-from", "termination-message", "-termination-path", p.path("message"), "-termination-budget", "1365",
+		"-report-results", "-termination-path", p.path("message"), "-termination-budget", "1365",
 		p.result("small"), p.result("large")))
 	c.exit(0)
 	p.recorded(0, 0, frame.ReasonCompleted)

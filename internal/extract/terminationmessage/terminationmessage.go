@@ -1,16 +1,46 @@
-package taskrun
+// Package terminationmessage is results-from: termination-message. Each step reports its results in the termination
+// message of its container, at most 4096 bytes; the pod needs nothing more for it.
+package terminationmessage
 
 import (
 	"fmt"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/extract"
+	"github.com/sluice-ci/sluice/internal/pod"
 	"github.com/sluice-ci/sluice/internal/results/collect"
 	"github.com/sluice-ci/sluice/internal/results/frame"
 	"github.com/sluice-ci/sluice/internal/results/termination"
 )
+
+// Method is an extract.Method. It holds nothing.
+type Method struct{}
+
+// Equip tells each step to report its results.
+func (Method) Equip(p *corev1.Pod, plan pod.Plan) {
+	if len(plan.Results) > 0 {
+		pod.AddStepArgs(p, "-report-results")
+	}
+}
+
+// Gather reads the messages, once all steps have terminated. A pod that is gone has taken them along.
+func (Method) Gather(run extract.Run) collect.Progress {
+	if run.Pod == nil {
+		return collect.Progress{}
+	}
+	steps := pod.StepStatuses(run.Pod)
+	if slices.ContainsFunc(steps, func(s corev1.ContainerStatus) bool { return s.State.Terminated == nil }) {
+		return collect.Progress{}
+	}
+	return fromMessages(steps, run.Spec)
+}
+
+// Forget does nothing: nothing is held.
+func (Method) Forget(types.NamespacedName) {}
 
 // fromMessages puts together what the termination messages of all steps say, once all steps have terminated: the
 // same Set that the log of a results sidecar would give. A later step's value of a result replaces an earlier one's.

@@ -1,4 +1,4 @@
-package taskrun
+package sidecarlogs
 
 import (
 	"context"
@@ -7,9 +7,44 @@ import (
 	"time"
 
 	authorizationv1 "k8s.io/api/authorization/v1"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/sluice-ci/sluice/internal/config"
+	"github.com/sluice-ci/sluice/internal/extract"
 )
+
+// logAccessFolder holds the manifests that let the controller read logs, everywhere; its folder "namespaced", in one
+// namespace.
+const logAccessFolder = "config/enable-log-access-to-controller/"
+
+// GrantLogAccess is the command that lets the controller read logs; messages and documentation quote it.
+const GrantLogAccess = "kubectl apply -f " + logAccessFolder
+
+// Permit refuses namespaces in which the controller may not read logs.
+func (m *Method) Permit(ctx context.Context, namespace string) (*extract.RefusalError, error) {
+	allowed, err := m.access.Allowed(ctx, namespace)
+	if err != nil || allowed {
+		return nil, err
+	}
+	return refusal(namespace, nil), nil
+}
+
+// refusal says what is missing, and what grants it; cause is what the API server said, if it was asked.
+func refusal(namespace string, cause error) *extract.RefusalError {
+	message := fmt.Sprintf("results-from is %q, and the controller may not read pod logs in namespace %q (get pods/log); "+
+		"grant it with: %s, or for this namespace alone with: kubectl apply -n %s -f %snamespaced/",
+		config.SidecarLogs, namespace, GrantLogAccess, namespace, logAccessFolder)
+	if namespace == corev1.NamespaceAll {
+		message = fmt.Sprintf("results-from is %q, and the controller may not read pod logs in every namespace (get pods/log); runs "+
+			"with results will fail, but for those in namespaces that grant it; grant it everywhere with: %s", config.SidecarLogs, GrantLogAccess)
+	}
+	if cause != nil {
+		message += ": " + cause.Error()
+	}
+	return &extract.RefusalError{Message: message}
+}
 
 // LogAccess tells whether the controller may read the logs of pods in a namespace.
 type LogAccess interface {

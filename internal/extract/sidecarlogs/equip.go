@@ -1,0 +1,52 @@
+// Package sidecarlogs is results-from: sidecar-logs. A sidecar of the pod reads the results and writes them to its log
+// as the stream of the package frame; the controller follows that log.
+package sidecarlogs
+
+import (
+	"slices"
+	"strconv"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/sluice-ci/sluice/internal/pod"
+	"github.com/sluice-ci/sluice/internal/results"
+)
+
+// maxTotal bounds the sum of all results of a pod, before the controller computes what the object can hold.
+const maxTotal = results.ObjectLimit
+
+// Equip adds the container that carries the results. It is the last one, so that nothing of ours stands between the
+// pod's start and the first step.
+func (*Method) Equip(p *corev1.Pod, plan pod.Plan) {
+	if len(plan.Results) == 0 {
+		return
+	}
+	args := []string{"results", "-nonce", plan.Nonce, "-run-dir", pod.RunDir, "-results-dir", pod.ResultsDir}
+	for _, step := range plan.Steps {
+		args = append(args, "-step", step)
+	}
+	args = append(args, plan.ResultArgs()...)
+	args = append(args, "-max-result-size", strconv.FormatInt(plan.MaxResultSize, 10),
+		"-max-total", strconv.FormatInt(maxTotal, 10))
+	p.Spec.Containers = append(p.Spec.Containers, corev1.Container{
+		Name:            pod.ResultsContainer,
+		Image:           plan.Image,
+		Command:         []string{pod.ImageBinary},
+		Args:            args,
+		VolumeMounts:    plan.ResultMounts(),
+		SecurityContext: pod.Restricted(),
+	})
+}
+
+// nonce returns the nonce of the pod's results stream, from the arguments that the pod was made with.
+func nonce(p *corev1.Pod) (string, bool) {
+	i := slices.IndexFunc(p.Spec.Containers, func(c corev1.Container) bool { return c.Name == pod.ResultsContainer })
+	if i < 0 {
+		return "", false
+	}
+	args := p.Spec.Containers[i].Args
+	if j := slices.Index(args, "-nonce"); j >= 0 && j+1 < len(args) {
+		return args[j+1], true
+	}
+	return "", false
+}

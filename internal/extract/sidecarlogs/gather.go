@@ -1,0 +1,65 @@
+package sidecarlogs
+
+import (
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/sluice-ci/sluice/internal/extract"
+	"github.com/sluice-ci/sluice/internal/pod"
+	"github.com/sluice-ci/sluice/internal/results"
+	"github.com/sluice-ci/sluice/internal/results/collect"
+)
+
+// Method is an extract.Method and an extract.Guard.
+type Method struct {
+	collector *collect.Collector
+	access    LogAccess
+}
+
+// New returns a Method that reads logs by way of the collector, where access says that it may.
+func New(collector *collect.Collector, access LogAccess) *Method {
+	return &Method{collector: collector, access: access}
+}
+
+// Gather makes sure that the log of the results sidecar is being read, from the moment at which it runs, and returns
+// what it has given so far. What was read stays known when the pod is gone.
+func (m *Method) Gather(run extract.Run) collect.Progress {
+	if run.Pod != nil {
+		m.watch(run)
+	}
+	progress := m.collector.Progress(run.UID)
+	if apierrors.IsForbidden(progress.Err) {
+		progress.Err = refusal(run.Name.Namespace, progress.Err)
+	}
+	return progress
+}
+
+func (m *Method) watch(run extract.Run) {
+	nonce, ok := nonce(run.Pod)
+	if !ok {
+		return
+	}
+	i := slices.IndexFunc(run.Pod.Status.ContainerStatuses, func(s corev1.ContainerStatus) bool { return s.Name == pod.ResultsContainer })
+	if i < 0 {
+		return
+	}
+	state := run.Pod.Status.ContainerStatuses[i].State
+	if state.Running == nil && state.Terminated == nil {
+		return
+	}
+	declared := make([]results.Declared, len(run.Spec.Results))
+	for i, d := range run.Spec.Results {
+		declared[i] = results.Declared{Name: d.Name, Type: string(d.Type)}
+	}
+	m.collector.Watch(collect.Target{
+		Key: run.UID, Namespace: run.Pod.Namespace, Pod: run.Pod.Name, Container: pod.ResultsContainer,
+		Want:  collect.Want{Nonce: nonce, Results: declared, Steps: pod.StepContainers(run.Spec)},
+		Owner: run.Name,
+	}, state.Terminated != nil)
+}
+
+// Forget stops reading the run's log and drops its results.
+func (m *Method) Forget(run types.NamespacedName) { m.collector.ForgetOwner(run) }
