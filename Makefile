@@ -7,7 +7,7 @@ export GOFLAGS := $(filter-out -trimpath,$(shell go env GOFLAGS)) -trimpath
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo down test test-unit test-integration test-e2e lint verify generate images deploy undeploy bench localkube deps
+.PHONY: help demo down test test-unit test-integration test-e2e lint verify generate images standins deploy undeploy bench localkube deps
 
 ## Use it
 
@@ -23,8 +23,12 @@ deploy: ## Deploy to the cluster of the current kubeconfig; KO_DOCKER_REPO says 
 undeploy: ## Remove Sluice, and everything that it stored, from the cluster of the current kubeconfig
 	@hack/undeploy.sh
 
-images: ## Build both images and push them to KO_DOCKER_REPO
+images: ## Build both images and push them to KO_DOCKER_REPO; then as make standins
 	@hack/images.sh
+	@hack/images/standin.sh
+
+standins: ## Make stand-ins for public images from Debian packages; localkube serves them to its pods
+	@hack/images/standin.sh
 
 ## Work on it
 

@@ -1,0 +1,62 @@
+package apt
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"net/url"
+	"path/filepath"
+	"regexp"
+	"strings"
+)
+
+// Package is a package that was downloaded.
+type Package struct {
+	// Name and Version are Debian's.
+	Name, Version string
+	path          string
+}
+
+// String returns name and version.
+func (p Package) String() string { return p.Name + " " + p.Version }
+
+// Without returns the packages of all whose names are not in base.
+func Without(all, base []Package) []Package {
+	known := map[string]bool{}
+	for _, p := range base {
+		known[p.Name] = true
+	}
+	var rest []Package
+	for _, p := range all {
+		if !known[p.Name] {
+			rest = append(rest, p)
+		}
+	}
+	return rest
+}
+
+// uri matches a line of `apt-get --print-uris`: the address in quotes, the name of the file, its size and its digest.
+func uri() *regexp.Regexp { return regexp.MustCompile(`^'[^']+' (\S+)_(\S+)_(\S+)\.deb \d+ \S*$`) }
+
+// parse reads what `apt-get --print-uris` printed. The packages lie in the folder archives.
+func parse(out []byte, archives string) ([]Package, error) {
+	line := uri()
+	var packages []Package
+	for scanner := bufio.NewScanner(bytes.NewReader(out)); scanner.Scan(); {
+		parts := line.FindStringSubmatch(scanner.Text())
+		if parts == nil {
+			continue // what apt tells people
+		}
+		// The epoch is separated by a colon, which apt escapes in the names of files.
+		version, err := url.PathUnescape(parts[2])
+		if err != nil {
+			return nil, fmt.Errorf("cannot parse version %q: %w", parts[2], err)
+		}
+		file := strings.Join(parts[1:], "_") + ".deb"
+		packages = append(packages, Package{Name: parts[1], Version: version, path: filepath.Join(archives, file)})
+	}
+	if len(packages) == 0 {
+		return nil, fmt.Errorf("cannot find the name of a package in %q", out)
+	}
+	return packages, nil
+}

@@ -1,0 +1,209 @@
+// Package recipe says what is in each stand-in: which packages, what their installation would have done beside unpacking,
+// and what the real image tells a container runtime about itself.
+package recipe
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/sluice-ci/sluice/tools/standin/rootfs"
+)
+
+// Recipe is a stand-in for the image docker.io/library/<Name>.
+type Recipe struct {
+	Name string
+	// Layers from the bottom up. Layers of the same name are the same in every image.
+	Layers []Layer
+	// Config is what the real image says about its process.
+	Config v1.Config
+}
+
+// Layer is one layer of an image.
+type Layer struct {
+	Name string
+	// Packages are Debian's, by name; what lower layers hold is left out.
+	Packages []string
+	// Alone leaves out what the packages depend on: their programs are linked statically.
+	Alone bool
+	// Settle does to the unpacked files what the installation would have done. It gets what this layer adds only.
+	Settle func(context.Context, *rootfs.Tree) error
+}
+
+// All returns every stand-in, sorted by name.
+func All() []Recipe {
+	return []Recipe{
+		{Name: "alpine", Layers: []Layer{busybox()}, Config: config([]string{"/bin/sh"})},
+		{Name: "bash", Layers: []Layer{busybox(), bash()}, Config: config([]string{"bash"}, "docker-entrypoint.sh")},
+		{Name: "busybox", Layers: []Layer{busybox()}, Config: config([]string{"sh"})},
+		{Name: "node", Layers: []Layer{debian(), node()}, Config: config([]string{"node"}, "docker-entrypoint.sh")},
+		{Name: "perl", Layers: []Layer{debian(), perl()}, Config: config([]string{"perl", "-de0"})},
+		{Name: "python", Layers: []Layer{debian(), python()}, Config: config([]string{"python3"})},
+		{Name: "ubuntu", Layers: []Layer{debian()}, Config: config([]string{"/bin/bash"})},
+	}
+}
+
+// Find returns the recipes of the given names, in the order of the names; all of them without a name.
+func Find(names ...string) ([]Recipe, error) {
+	all := All()
+	if len(names) == 0 {
+		return all, nil
+	}
+	found := make([]Recipe, 0, len(names))
+	for _, name := range names {
+		i := slices.IndexFunc(all, func(r Recipe) bool { return r.Name == name })
+		if i < 0 {
+			return nil, fmt.Errorf("cannot make a stand-in for %q: there are those for %s", name, strings.Join(Names(), ", "))
+		}
+		found = append(found, all[i])
+	}
+	return found, nil
+}
+
+// Names returns the names of all stand-ins, sorted.
+func Names() []string {
+	all := All()
+	names := make([]string, len(all))
+	for i, r := range all {
+		names[i] = r.Name
+	}
+	return names
+}
+
+func config(cmd []string, entrypoint ...string) v1.Config {
+	return v1.Config{
+		Entrypoint: entrypoint,
+		Cmd:        cmd,
+		Env:        []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
+	}
+}
+
+// users are for images without Debian's users.
+const users = `root:x:0:0:root:/root:/bin/sh
+daemon:x:1:1:daemon:/usr/sbin:/bin/false
+bin:x:2:2:bin:/bin:/bin/false
+nobody:x:65534:65534:nobody:/home:/bin/false
+`
+
+// groups are for images without Debian's groups.
+const groups = `root:x:0:
+daemon:x:1:
+bin:x:2:
+nogroup:x:65534:
+`
+
+// busybox is one program with a link for each of its commands, where people look for that command.
+func busybox() Layer {
+	return Layer{Name: "busybox", Packages: []string{"busybox-static"}, Alone: true, Settle: func(ctx context.Context, t *rootfs.Tree) error {
+		t.Merged()
+		for _, folder := range []string{"etc", "home", "root", "usr", "usr/local", "usr/local/bin", "var"} {
+			t.Dir(folder, 0o755)
+		}
+		t.Dir("tmp", 0o1777)
+		t.Dir("var/tmp", 0o1777)
+		t.File("etc/passwd", users, 0o644)
+		t.File("etc/group", groups, 0o644)
+		t.Remove("usr/share/initramfs-tools")
+		program, err := t.Read("bin/busybox")
+		if err != nil {
+			return err
+		}
+		commands, err := applets(ctx, program)
+		for _, path := range commands {
+			t.Link(path, "/bin/busybox")
+		}
+		return err
+	}}
+}
+
+// applets asks the program itself for the paths of its commands.
+func applets(ctx context.Context, program string) ([]string, error) {
+	dir, err := os.MkdirTemp("", "standin-")
+	if err != nil {
+		return nil, fmt.Errorf("cannot create folder: %w", err)
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	path := filepath.Join(dir, "busybox")
+	if err := os.WriteFile(path, []byte(program), 0o700); err != nil {
+		return nil, fmt.Errorf("cannot write program: %w", err)
+	}
+	out, err := exec.CommandContext(ctx, path, "--list-full").Output()
+	if err != nil {
+		return nil, fmt.Errorf("cannot ask busybox for its commands: %w", err)
+	}
+	commands := strings.Fields(string(out))
+	// It names itself as well, and what is asked of it in early boot.
+	return slices.DeleteFunc(commands, func(c string) bool { return c == "bin/busybox" || c == "linuxrc" }), nil
+}
+
+// bash has what is not in busybox. As in the real image, bash lies below /usr/local and sh is busybox.
+func bash() Layer {
+	return Layer{Name: "bash", Packages: []string{"bash-static"}, Alone: true, Settle: func(_ context.Context, t *rootfs.Tree) error {
+		t.Remove("usr/share/debianutils")
+		t.Link("usr/local/bin/bash", "/bin/bash-static")
+		t.File("usr/local/bin/docker-entrypoint.sh", bashEntrypoint, 0o755)
+		return nil
+	}}
+}
+
+const bashEntrypoint = `#!/usr/bin/env bash
+# Options are for bash; anything else is a command.
+case ${1:--} in
+-*) set -- bash "$@" ;;
+esac
+exec "$@"
+`
+
+// debian is a small system with the commands that people take for granted.
+func debian() Layer {
+	packages := []string{
+		"base-files", "base-passwd", "bash", "coreutils", "dash", "debianutils", "diffutils", "findutils", "grep", "gzip",
+		"hostname", "libc-bin", "mawk", "procps", "sed", "tar",
+	}
+	return Layer{Name: "debian", Packages: packages, Settle: func(_ context.Context, t *rootfs.Tree) error {
+		t.Merged()
+		for _, name := range []string{"passwd", "group"} {
+			text, err := t.Read("usr/share/base-passwd/" + name + ".master")
+			if err != nil {
+				return err
+			}
+			// The star of the original says that nobody logs in with a password.
+			t.File("etc/"+name, strings.ReplaceAll(text, ":*:", ":x:"), 0o644)
+		}
+		t.Dir("usr/local", 0o755)
+		t.Dir("usr/local/bin", 0o755)
+		t.Link("usr/bin/awk", "mawk")
+		return nil
+	}}
+}
+
+func python() Layer {
+	return Layer{Name: "python", Packages: []string{"python3"}, Settle: func(_ context.Context, t *rootfs.Tree) error {
+		t.Link("usr/local/bin/python", "/usr/bin/python3")
+		return nil
+	}}
+}
+
+func perl() Layer { return Layer{Name: "perl", Packages: []string{"perl"}} }
+
+func node() Layer {
+	return Layer{Name: "node", Packages: []string{"nodejs"}, Settle: func(_ context.Context, t *rootfs.Tree) error {
+		t.File("usr/local/bin/docker-entrypoint.sh", nodeEntrypoint, 0o755)
+		return nil
+	}}
+}
+
+const nodeEntrypoint = `#!/bin/sh
+# Options and scripts are for node; anything that can be run is a command.
+case ${1:--} in
+-*) set -- node "$@" ;;
+*) command -v "$1" >/dev/null || set -- node "$@" ;;
+esac
+exec "$@"
+`
