@@ -10,10 +10,9 @@ import (
 	"github.com/sluice-ci/sluice/internal/config"
 )
 
-// Choose returns how the results of a run come back: by the annotation v1.AnnotationResultsFrom of the run, else by
-// that of its task, else by the flag. A task without results has nothing to carry, so nothing is added to its pod for
-// any annotation or flag. The error names the annotation, its value, and what it may be.
-func (m Methods) Choose(run, task map[string]string, spec *v1.TaskSpec, flags config.Flags) (config.ResultsFrom, error) {
+// Choose returns how the results of a run are to come back: by the annotation v1.AnnotationResultsFrom of the run, else
+// by that of its task, else by the flag. The error names the annotation, its value, and what it may be.
+func (m Methods) Choose(run, task map[string]string, flags config.Flags) (config.ResultsFrom, error) {
 	chosen := flags.ResultsFrom
 	for _, from := range []struct {
 		kind        string
@@ -29,10 +28,16 @@ func (m Methods) Choose(run, task map[string]string, spec *v1.TaskSpec, flags co
 		chosen = config.ResultsFrom(value)
 		break
 	}
-	if len(spec.Results) == 0 {
-		return config.TerminationMessage, nil
-	}
 	return chosen, nil
+}
+
+// Needed returns the method that a pod of the task is made for, when this one was chosen. A task without results has
+// nothing to carry, so that nothing is added to its pod, whatever was chosen.
+func Needed(chosen config.ResultsFrom, spec *v1.TaskSpec) config.ResultsFrom {
+	if len(spec.Results) == 0 {
+		return config.TerminationMessage
+	}
+	return chosen
 }
 
 // check returns why the annotation cannot have this value.

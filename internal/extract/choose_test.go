@@ -23,29 +23,26 @@ func TestChoose(t *testing.T) {
 	says := func(value string) map[string]string { return map[string]string{v1.AnnotationResultsFrom: value} }
 	sidecar, message := config.Flags{ResultsFrom: config.SidecarLogs, ResultsFromPerRun: true}, config.Flags{ResultsFrom: config.TerminationMessage, ResultsFromPerRun: true}
 	fixed := config.Flags{ResultsFrom: config.TerminationMessage}
-	withResults := &v1.TaskSpec{Results: []v1.TaskResult{{Name: "r"}}}
 	cases := map[string]struct {
 		reason    string
 		run, task map[string]string
-		spec      *v1.TaskSpec
 		flags     config.Flags
 		want      config.ResultsFrom
 		fails     string
 	}{
-		"Flag":          {"without annotations the flag decides", nil, nil, withResults, sidecar, config.SidecarLogs, ""},
-		"Run":           {"a run may ask for the sidecar", says("sidecar-logs"), nil, withResults, message, config.SidecarLogs, ""},
-		"RunBack":       {"and may do without", says("termination-message"), nil, withResults, sidecar, config.TerminationMessage, ""},
-		"Task":          {"a task knows what it needs", nil, says("sidecar-logs"), withResults, message, config.SidecarLogs, ""},
-		"RunOverTask":   {"the run's word is the last", says("termination-message"), says("sidecar-logs"), withResults, message, config.TerminationMessage, ""},
-		"NoResults":     {"what has nothing to carry carries nothing", says("sidecar-logs"), nil, &v1.TaskSpec{}, sidecar, config.TerminationMessage, ""},
-		"Unknown":       {"a typo is no choice", says("sidecar-log"), nil, withResults, message, "", `"sidecar-log" is not one of "sidecar-logs", "termination-message"`},
-		"UnknownOfTask": {"the message says whose it is", nil, says("x"), withResults, message, "", "metadata.annotations[sluice.dev/results-from] of the Task"},
-		"SwitchedOff":   {"the administrator's word is above the run's", says("sidecar-logs"), nil, withResults, fixed, "", "enable-results-from-annotation"},
-		"SwitchedSame":  {"who asks for what is the case anyway is not in the way", says("termination-message"), nil, withResults, fixed, config.TerminationMessage, ""},
+		"Flag":          {"without annotations the flag decides", nil, nil, sidecar, config.SidecarLogs, ""},
+		"Run":           {"a run may ask for the sidecar", says("sidecar-logs"), nil, message, config.SidecarLogs, ""},
+		"RunBack":       {"and may do without", says("termination-message"), nil, sidecar, config.TerminationMessage, ""},
+		"Task":          {"a task knows what it needs", nil, says("sidecar-logs"), message, config.SidecarLogs, ""},
+		"RunOverTask":   {"the run's word is the last", says("termination-message"), says("sidecar-logs"), message, config.TerminationMessage, ""},
+		"Unknown":       {"a typo is no choice", says("sidecar-log"), nil, message, "", `"sidecar-log" is not one of "sidecar-logs", "termination-message"`},
+		"UnknownOfTask": {"the message says whose it is", nil, says("x"), message, "", "metadata.annotations[sluice.dev/results-from] of the Task"},
+		"SwitchedOff":   {"the administrator's word is above the run's", says("sidecar-logs"), nil, fixed, "", "enable-results-from-annotation"},
+		"SwitchedSame":  {"who asks for what is the case anyway is not in the way", says("termination-message"), nil, fixed, config.TerminationMessage, ""},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			got, err := methods().Choose(tc.run, tc.task, tc.spec, tc.flags)
+			got, err := methods().Choose(tc.run, tc.task, tc.flags)
 			if got != tc.want || (err != nil) != (tc.fails != "") {
 				t.Fatalf("%s: want %q, got %q, %v", tc.reason, tc.want, got, err)
 			}
@@ -53,5 +50,14 @@ func TestChoose(t *testing.T) {
 				t.Errorf("%s: want %q in the message, got %q", tc.reason, tc.fails, err)
 			}
 		})
+	}
+}
+
+func TestNeeded(t *testing.T) {
+	if got := extract.Needed(config.SidecarLogs, &v1.TaskSpec{Results: []v1.TaskResult{{Name: "r"}}}); got != config.SidecarLogs {
+		t.Errorf("results are carried as was chosen, got %q", got)
+	}
+	if got := extract.Needed(config.SidecarLogs, &v1.TaskSpec{}); got != config.TerminationMessage {
+		t.Errorf("a task without results carries nothing, got %q", got)
 	}
 }

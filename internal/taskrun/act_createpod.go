@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/extract"
 	"github.com/sluice-ci/sluice/internal/fault"
 	"github.com/sluice-ci/sluice/internal/pod"
 )
@@ -19,9 +20,10 @@ import (
 // createPod builds the pod and makes it. A pod of that name that is this run's already, made by a pass whose status
 // was not written, is taken as it is.
 func (r *Reconciler) createPod(ctx context.Context, tr *v1.TaskRun, obs Observation) (Effect, error) {
+	from := extract.Needed(obs.ResultsFrom, obs.Spec)
 	wanted, err := pod.Build(pod.Input{
 		TaskRun: tr, Spec: obs.Substituted, Config: obs.Config, Nonce: rand.Text(),
-		ResultsFrom: obs.ResultsFrom, Carrier: r.methods[obs.ResultsFrom],
+		ResultsFrom: from, Carrier: r.methods[from],
 		Image: r.inpod.Image, Delivery: r.inpod.Delivery,
 	})
 	var limit *pod.LimitError

@@ -38,7 +38,7 @@ type Observation struct {
 	Unresolvable error
 	// Invalid is which rule of the API the run or its task breaks.
 	Invalid error
-	// ResultsFrom is how the run's results come back.
+	// ResultsFrom is how the run's results come back, if it has any.
 	ResultsFrom config.ResultsFrom
 	// Refusal is why results could not come back from a pod that was made now; nil when they could.
 	Refusal *extract.RefusalError
@@ -74,7 +74,7 @@ func (r *Reconciler) observe(ctx context.Context, tr *v1.TaskRun) (Observation, 
 		return obs, nil
 	}
 	var err error
-	obs.Refusal, err = r.methods.Permit(ctx, obs.ResultsFrom, tr.Namespace)
+	obs.Refusal, err = r.methods.Permit(ctx, extract.Needed(obs.ResultsFrom, obs.Spec), tr.Namespace)
 	return obs, err
 }
 
@@ -105,7 +105,7 @@ func (r *Reconciler) observeTask(ctx context.Context, tr *v1.TaskRun, obs *Obser
 	obs.Spec.SetDefaults()
 	obs.Recordable = tr.Status.TaskSpec != nil || fits(*tr, obs.Spec)
 	if obs.ResultsFrom = chosen(tr); obs.ResultsFrom == "" {
-		obs.ResultsFrom, obs.Invalid = r.methods.Choose(tr.Annotations, task.Annotations, obs.Spec, obs.Config.Flags)
+		obs.ResultsFrom, obs.Invalid = r.methods.Choose(tr.Annotations, task.Annotations, obs.Config.Flags)
 	}
 	return nil
 }
