@@ -121,6 +121,15 @@ func TestNode(t *testing.T) {
 			t.Errorf("the sidecar's log is %q", got)
 		}
 	})
+	t.Run("RegistryForPods", func(t *testing.T) {
+		registry := strings.TrimSpace(c.run("registry", "--dir", string(c.dir), "--pods"))
+		// A controller asks as the node does: under the image's own name, with its registry in the parameter ns.
+		c.apply(pod(t, "registry", fmt.Sprintf(`/bin/busybox wget -q -O - 'http://%s/v2/library/busybox/manifests/1?ns=docker.io'`, registry)))
+		c.awaitPod("registry", "Succeeded")
+		if got := c.kubectl("logs", "registry", "-c", "main"); !strings.Contains(got, "application/vnd.oci.image.config") {
+			t.Errorf("the registry answered a pod %q", got)
+		}
+	})
 	t.Run("InClusterClientNamesAndServices", func(t *testing.T) {
 		c.apply(pod(t, "client", `set -e
 /host/kubectl get service web -o name

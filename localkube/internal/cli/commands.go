@@ -73,6 +73,7 @@ func newKubeconfig() *cobra.Command {
 func newRegistry() *cobra.Command {
 	cmd := &cobra.Command{Use: "registry", Short: "Print host and port of the cluster's image registry", Args: cobra.NoArgs}
 	dir := dirFlag(cmd)
+	pods := cmd.Flags().Bool("pods", false, "print the address at which pods reach it")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		d, c, err := dir.existing()
 		if err != nil {
@@ -81,7 +82,11 @@ func newRegistry() *cobra.Command {
 		if c.APIOnly {
 			return fmt.Errorf("cannot name a registry: the cluster in %q has no node", d)
 		}
-		fmt.Fprintf(cmd.OutOrStdout(), "127.0.0.1:%d\n", c.RegistryPort)
+		address := fmt.Sprintf("127.0.0.1:%d", c.RegistryPort)
+		if *pods {
+			address = c.RegistryForPods()
+		}
+		fmt.Fprintln(cmd.OutOrStdout(), address)
 		return nil
 	}
 	return cmd

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"net/netip"
 	"os"
+	"strconv"
 	"time"
 )
 
@@ -18,7 +20,7 @@ type Cluster struct {
 	APIPort int `json:"apiPort"`
 	// EtcdPort is etcd's port: on the host's loopback address if there is no node, else in the node's network.
 	EtcdPort int `json:"etcdPort"`
-	// RegistryPort is the image registry's port on the loopback addresses of the host and of the node; 0 without a node.
+	// RegistryPort is the image registry's port on the loopback address of the host and on all of the node's; 0 without a node.
 	RegistryPort int `json:"registryPort,omitempty"`
 	// Uplink joins the node's network with the host's; zero without a node.
 	Uplink Uplink `json:"uplink,omitzero"`
@@ -26,6 +28,11 @@ type Cluster struct {
 	Nameservers []netip.Addr `json:"nameservers,omitempty"`
 	// Supervisor is the process that owns all others. A cluster that is being started, or was stopped, may have none.
 	Supervisor Process `json:"supervisor,omitzero"`
+}
+
+// RegistryForPods is the host and port at which pods reach the image registry.
+func (c Cluster) RegistryForPods() string {
+	return net.JoinHostPort(c.Uplink.Node.String(), strconv.Itoa(c.RegistryPort))
 }
 
 // Uplink is the pair of virtual network devices between the host and the node.

@@ -112,10 +112,12 @@ func (s *Supervisor) surroundings() error {
 	return s.cluster.WriteFiles()
 }
 
-// serveRegistry serves the registry on the host's loopback address and, at the same port, on the node's.
+// serveRegistry serves the registry on the host's loopback address and, at the same port, on the node's: on its loopback
+// address for containerd, and on the one that pods can reach for controllers that look at images.
 func (s *Supervisor) serveRegistry() error {
 	address := fmt.Sprintf("127.0.0.1:%d", s.cluster.RegistryPort)
-	self := []string{address, fmt.Sprintf("localhost:%d", s.cluster.RegistryPort)}
+	forPods := s.cluster.RegistryForPods()
+	self := []string{address, fmt.Sprintf("localhost:%d", s.cluster.RegistryPort), forPods}
 	handler, err := registry.Open(s.cluster.Dir.Path("registry"), self)
 	if err != nil {
 		return err
@@ -124,11 +126,15 @@ func (s *Supervisor) serveRegistry() error {
 	if err != nil {
 		return err
 	}
-	onNode, err := net.Listen("tcp", address)
-	if err != nil {
-		return fmt.Errorf("cannot serve the registry: %w", err)
+	listeners := []net.Listener{onHost}
+	for _, address := range []string{address, forPods} {
+		onNode, err := net.Listen("tcp", address)
+		if err != nil {
+			return fmt.Errorf("cannot serve the registry: %w", err)
+		}
+		listeners = append(listeners, onNode)
 	}
-	for _, listener := range []net.Listener{onHost, onNode} {
+	for _, listener := range listeners {
 		server := &http.Server{Handler: handler, ReadHeaderTimeout: time.Minute}
 		go s.background("registry", func() error { return server.Serve(listener) })
 	}
