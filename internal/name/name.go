@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/base32"
 	"regexp"
+	"strconv"
 	"strings"
 )
 
@@ -14,8 +15,10 @@ const MaxLabel = 63
 
 const (
 	// hashLength is the length of the hash in a shortened name: 64 bits, five in each character.
-	hashLength = 13
-	podSuffix  = "-pod"
+	hashLength  = 13
+	podSuffix   = "-pod"
+	retrySuffix = "-retry"
+	claimPrefix = "pvc-"
 )
 
 var (
@@ -52,9 +55,22 @@ func Child(parent, suffix string, limit int) string {
 	}
 }
 
-// Pod returns the name of the pod of a TaskRun: <taskrun>-pod, shortened when that is no name of at most MaxLabel
-// characters.
-func Pod(taskRun string) string { return Child(taskRun, podSuffix, MaxLabel) }
+// Pod returns the name of the pod of a TaskRun: <taskrun>-pod for the first attempt (retry 0), <taskrun>-pod-retry<N>
+// for those after it, shortened when that is no name of at most MaxLabel characters.
+func Pod(taskRun string, retry int) string {
+	suffix := podSuffix
+	if retry > 0 {
+		suffix += retrySuffix + strconv.Itoa(retry)
+	}
+	return Child(taskRun, suffix, MaxLabel)
+}
+
+// Claim returns the name of the PersistentVolumeClaim that is made for a workspace of a run: the same for the same
+// owner (its UID) and workspace, and another one for every other. It has at most MaxLabel characters.
+func Claim(ownerUID, workspace string) string {
+	// The separator stands in neither, so that no two pairs give the same text.
+	return claimPrefix + hashOf(ownerUID+"/"+workspace)
+}
 
 // Label returns the value of a label that tells the name of an object: the name itself where it is a valid value, and a
 // shortened one otherwise, since names of objects can be longer than values of labels.

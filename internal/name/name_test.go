@@ -68,8 +68,10 @@ func TestChild(t *testing.T) {
 }
 
 func TestPodAndLabel(t *testing.T) {
-	if got := Pod("build"); got != "build-pod" {
-		t.Errorf("Pod: want build-pod, got %q", got)
+	for retry, want := range []string{"build-pod", "build-pod-retry1", "build-pod-retry2"} {
+		if got := Pod("build", retry); got != want {
+			t.Errorf("Pod of attempt %d: want %s, got %q", retry, want, got)
+		}
 	}
 	long := strings.Repeat("n", 200)
 	if got := Label(long); len(validation.IsValidLabelValue(got)) > 0 {
@@ -77,6 +79,19 @@ func TestPodAndLabel(t *testing.T) {
 	}
 	if got := Label("a.b"); got != "a.b" {
 		t.Errorf("Label of a short name: want it unchanged, got %q", got)
+	}
+}
+
+func TestClaim(t *testing.T) {
+	first := Claim("uid", "source")
+	checkName(t, first, MaxLabel)
+	if again := Claim("uid", "source"); again != first {
+		t.Errorf("want the same name again, got %q, then %q", first, again)
+	}
+	for _, other := range []string{Claim("uid", "cache"), Claim("other", "source")} {
+		if other == first {
+			t.Errorf("want another name for another run or workspace, got %q for both", first)
+		}
 	}
 }
 

@@ -44,6 +44,30 @@ type Input struct {
 	Image string
 	// Delivery of the in-pod binary.
 	Delivery Delivery
+	// Retry is which attempt the pod is for: 0 for the first one.
+	Retry int
+	// Credentials are the secrets of the service account that are annotated for git or for registries, in the order of
+	// the service account. Only their names, types and annotations matter; what they hold is never read here.
+	Credentials []corev1.Secret
+	// Settings of the installation that shape pods.
+	Settings Settings
+}
+
+// Settings are what an administrator says of all pods.
+type Settings struct {
+	// SecurityContext (set-security-context) makes all containers satisfy Pod Security "restricted", as far as a task
+	// does not say otherwise itself.
+	SecurityContext bool
+	// ReadOnlyRootFilesystem (set-security-context-read-only-root-filesystem) makes the containers' own file systems
+	// read-only as well; only together with SecurityContext.
+	ReadOnlyRootFilesystem bool
+	// SkipSidecarReadiness (await-sidecar-readiness: false) lets the first step start before sidecars are ready.
+	SkipSidecarReadiness bool
+	// PodTemplate (default-pod-template) is what the run's own template is merged over; nil for none.
+	PodTemplate *v1.PodTemplate
+	// Resources (default-container-resource-requirements) are those of containers that have none: by the container's
+	// name, by "prefix-" and how the name begins, or by "default".
+	Resources map[string]corev1.ResourceRequirements
 }
 
 // Build returns the pod for a TaskRun. The error is a *LimitError when a step asks for more than Linux or one API
@@ -99,7 +123,7 @@ func (b *builder) metadata() metav1.ObjectMeta {
 	annotations := maps.Clone(b.TaskRun.Annotations)
 	delete(annotations, corev1.LastAppliedConfigAnnotation)
 	return metav1.ObjectMeta{
-		Name:            Name(b.TaskRun.Name),
+		Name:            Name(b.TaskRun.Name, b.Retry),
 		Namespace:       b.TaskRun.Namespace,
 		Labels:          labels,
 		Annotations:     annotations,

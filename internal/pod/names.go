@@ -50,8 +50,12 @@ const (
 	runVolumePrefix = "tekton-internal-run-"
 )
 
-// Name returns the name of the pod of a TaskRun.
-func Name(taskRun string) string { return name.Pod(taskRun) }
+// Name returns the name of the pod of a TaskRun's attempt; retry is 0 for the first one.
+func Name(taskRun string, retry int) string { return name.Pod(taskRun, retry) }
+
+// ClaimName returns the name of the PersistentVolumeClaim that is made for a workspace of the run which is bound by
+// volumeClaimTemplate. All attempts of a run share it.
+func ClaimName(tr *v1.TaskRun, workspace string) string { return name.Claim(string(tr.UID), workspace) }
 
 // StepContainer returns the name of the container of the step at index i.
 func StepContainer(step v1.Step, i int) string {

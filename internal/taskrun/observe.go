@@ -121,7 +121,7 @@ func chosen(tr *v1.TaskRun) config.ResultsFrom {
 // observePod finds the run's pod. One of the right name that belongs to somebody else is as good as none; making ours
 // then fails, and says so.
 func (r *Reconciler) observePod(ctx context.Context, tr *v1.TaskRun, obs *Observation) error {
-	key := types.NamespacedName{Namespace: tr.Namespace, Name: pod.Name(tr.Name)}
+	key := types.NamespacedName{Namespace: tr.Namespace, Name: pod.Name(tr.Name, 0)}
 	found := &corev1.Pod{}
 	err := r.client.Get(ctx, key, found)
 	if apierrors.IsNotFound(err) && tr.Status.PodName != "" {
