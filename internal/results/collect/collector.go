@@ -6,8 +6,6 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
-
-	"github.com/sluice-ci/sluice/internal/results/frame"
 )
 
 // Options of a Collector. The zero value of each field means its default.
@@ -17,9 +15,14 @@ type Options struct {
 	MaxFollowers int
 	// MaxReaders is how many finished logs are read at once. Default 16: each may hold 1.5 MiB of results.
 	MaxReaders int
-	// Deadline is how long after the end of a container its log is tried to be read. Default 60 s.
+	// Deadline is how long the log of a container that has ended is tried to be read, from the first try. Default 60 s.
 	Deadline time.Duration
-	// Backoff is the wait after the first failed attempt; it doubles up to a twentieth of Deadline. Default 100 ms.
+	// Settle is how long, within Deadline, a finished log that can be read gets to have an end record. Default 4 s.
+	Settle time.Duration
+	// Stall is how long one read of a finished log may go on without a record. Default a quarter of Deadline.
+	Stall time.Duration
+	// Backoff is the wait after the first failed attempt. It doubles up to a twentieth of Deadline, or half of Deadline
+	// while the container runs; each wait is shortened by chance, to no less than half. Default 100 ms.
 	Backoff time.Duration
 }
 
@@ -33,15 +36,17 @@ func (o Options) withDefaults() Options {
 	if o.Deadline <= 0 {
 		o.Deadline = time.Minute
 	}
+	if o.Settle <= 0 {
+		o.Settle = min(4*time.Second, o.Deadline)
+	}
+	if o.Stall <= 0 {
+		o.Stall = max(o.Deadline/4, time.Millisecond)
+	}
 	if o.Backoff <= 0 {
 		o.Backoff = 100 * time.Millisecond
 	}
 	return o
 }
-
-// maxDamaged is how often a finished log is read that is whole and wrong. Once could be a log that was rotated while it
-// was read.
-const maxDamaged = 2
 
 // Target is a pod whose results are wanted.
 type Target struct {
@@ -55,11 +60,17 @@ type Target struct {
 	Owner types.NamespacedName
 }
 
+// sameLog reports whether two targets with one key stand for the same stream.
+func (t Target) sameLog(o Target) bool {
+	return t.Namespace == o.Namespace && t.Pod == o.Pod && t.Container == o.Container && t.Want.Nonce == o.Want.Nonce
+}
+
 // Progress is how far a target's collection has come.
 type Progress struct {
 	// Set is what the container said, once its end record was read.
 	Set *Set
-	// Err is why the last attempt failed; nil before the first failure.
+	// Err is why there is no Set yet, or, when GaveUp, why there will be none: a *ReadError. It is nil as long as the
+	// log is being followed without trouble.
 	Err error
 	// GaveUp says that nothing more will be tried.
 	GaveUp bool
@@ -74,8 +85,9 @@ type Collector struct {
 	followers chan struct{}
 	readers   chan struct{}
 
-	mu    sync.Mutex
-	tasks map[types.UID]*task
+	mu     sync.Mutex
+	tasks  map[types.UID]*task
+	owners map[types.NamespacedName]map[types.UID]*task
 }
 
 // task is the collection of one target; its fields below the line are guarded by the Collector's lock.
@@ -90,7 +102,7 @@ type task struct {
 }
 
 // New returns a Collector that reads from source and calls notify, from goroutines of its own, with the owner of each
-// target whose Progress has changed.
+// target whose Progress says something new.
 func New(source LogSource, notify func(types.NamespacedName), options Options) *Collector {
 	options = options.withDefaults()
 	return &Collector{
@@ -98,20 +110,29 @@ func New(source LogSource, notify func(types.NamespacedName), options Options) *
 		followers: make(chan struct{}, options.MaxFollowers),
 		readers:   make(chan struct{}, options.MaxReaders),
 		tasks:     map[types.UID]*task{},
+		owners:    map[types.NamespacedName]map[types.UID]*task{},
 	}
 }
 
 // Watch makes sure that the target's log is being read. Call it when the container is seen running, and again with
-// ended once it has terminated. It returns at once.
+// ended once it has terminated. It returns at once. A target with a known key and another log takes the place of the
+// one before, whose progress is dropped.
 func (c *Collector) Watch(target Target, ended bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	t, ok := c.tasks[target.Key]
+	if ok && !t.target.sameLog(target) {
+		c.drop(t)
+		ok = false
+	}
 	if !ok {
 		ctx, cancel := context.WithCancel(context.Background())
 		t = &task{target: target, cancel: cancel, kick: make(chan struct{})}
-		c.tasks[target.Key] = t
-		go c.run(ctx, t)
+		c.add(t)
+		go func() {
+			defer cancel()
+			c.run(ctx, t)
+		}()
 	}
 	if ended && !t.ended {
 		t.ended = true
@@ -129,13 +150,22 @@ func (c *Collector) Progress(key types.UID) Progress {
 	return Progress{}
 }
 
-// Forget stops the collection with this key and drops what it held.
+// Forget stops the collection with this key and drops what it held. It does nothing where there is none.
 func (c *Collector) Forget(key types.UID) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if t, ok := c.tasks[key]; ok {
-		t.cancel()
-		delete(c.tasks, key)
+		c.drop(t)
+	}
+}
+
+// ForgetOwner stops every collection of this owner and drops what they held: of an owner that is gone, only the name is
+// known. It does nothing where there is none.
+func (c *Collector) ForgetOwner(owner types.NamespacedName) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, t := range c.owners[owner] {
+		c.drop(t)
 	}
 }
 
@@ -144,95 +174,50 @@ func (c *Collector) Start(ctx context.Context) error {
 	<-ctx.Done()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for uid, t := range c.tasks {
-		t.cancel()
-		delete(c.tasks, uid)
+	for _, t := range c.tasks {
+		c.drop(t)
 	}
 	return nil
 }
 
-// run attempts to read the log until it has succeeded, nothing more can help, or the deadline has passed.
-func (c *Collector) run(ctx context.Context, t *task) {
-	var deadline <-chan time.Time
-	ended := t.kick // nil once its closing was seen
-	backoff := c.options.Backoff
-	damaged := 0
-	for {
-		set, err := c.attempt(ctx, t)
-		if ctx.Err() != nil {
-			return
-		}
-		if ended == nil && final(err) {
-			damaged++
-		}
-		gaveUp := damaged >= maxDamaged
-		c.record(t, Progress{Set: set, Err: err, GaveUp: gaveUp})
-		if err == nil || gaveUp {
-			return
-		}
-		wait := time.NewTimer(backoff)
-		backoff = min(2*backoff, c.options.Deadline/20)
-		select {
-		case <-ctx.Done():
-			return
-		case <-ended:
-			ended, deadline, backoff = nil, time.After(c.options.Deadline), c.options.Backoff
-		case <-deadline:
-			c.record(t, Progress{Err: err, GaveUp: true})
-			return
-		case <-wait.C:
-		}
-		wait.Stop()
+// add notes a task. The lock is held.
+func (c *Collector) add(t *task) {
+	key, owner := t.target.Key, t.target.Owner
+	c.tasks[key] = t
+	if c.owners[owner] == nil {
+		c.owners[owner] = map[types.UID]*task{}
+	}
+	c.owners[owner][key] = t
+}
+
+// drop stops a task and lets go of it. The lock is held.
+func (c *Collector) drop(t *task) {
+	key, owner := t.target.Key, t.target.Owner
+	t.cancel()
+	delete(c.tasks, key)
+	delete(c.owners[owner], key)
+	if len(c.owners[owner]) == 0 {
+		delete(c.owners, owner)
 	}
 }
 
-// attempt reads the log once: following it while the container runs, whole once it has ended.
-func (c *Collector) attempt(ctx context.Context, t *task) (*Set, error) {
-	follow, release, err := c.slot(ctx, t)
-	if err != nil {
-		return nil, err
-	}
-	defer release()
-	log, err := c.source.Open(ctx, Log{
-		Namespace: t.target.Namespace, Pod: t.target.Pod, Container: t.target.Container,
-		Follow: follow, LimitBytes: frame.DefaultMaxLogBytes,
-	})
-	if err != nil {
-		return nil, err
-	}
-	// The connection is of no use any more, whatever closing it says.
-	defer func() { _ = log.Close() }()
-	if follow {
-		return ReadFollowed(log, t.target.Want)
-	}
-	return ReadFinished(log, t.target.Want)
-}
-
-// slot waits for the right to read: at once where a follower is free, else when the container has ended.
-func (c *Collector) slot(ctx context.Context, t *task) (follow bool, release func(), err error) {
-	select {
-	case <-t.kick:
-	default:
-		select {
-		case c.followers <- struct{}{}:
-			return true, func() { <-c.followers }, nil
-		case <-t.kick:
-		case <-ctx.Done():
-			return false, nil, ctx.Err()
-		}
-	}
-	select {
-	case c.readers <- struct{}{}:
-		return false, func() { <-c.readers }, nil
-	case <-ctx.Done():
-		return false, nil, ctx.Err()
-	}
-}
-
-// record keeps the progress and wakes the owner.
+// record keeps the progress and wakes the owner, if it says something new and is still wanted.
 func (c *Collector) record(t *task, p Progress) {
 	c.mu.Lock()
-	t.progress = p
+	wanted := c.tasks[t.target.Key] == t
+	same := p.Set == t.progress.Set && p.GaveUp == t.progress.GaveUp && message(p.Err) == message(t.progress.Err)
+	if wanted {
+		t.progress = p
+	}
 	c.mu.Unlock()
-	c.notify(t.target.Owner)
+	if wanted && !same {
+		c.notify(t.target.Owner)
+	}
+}
+
+func message(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
 }

@@ -13,13 +13,14 @@ import (
 
 // Set is all that a results container said, from its intro to its end record. There is no half Set.
 type Set struct {
-	// Steps in the order in which they ended.
+	// Steps in the order in which they ended; one for each step that was wanted, and no other.
 	Steps []frame.Step
-	// Results in the order in which the task declares them, whole and checked against their digests.
+	// Results in the order of the stream, each declared with its type, whole, and checked against its digest.
 	Results []frame.Result
 	// Problems are results that exist and could not be carried.
 	Problems []frame.Problem
-	// Interrupted says that the container was asked to end before all steps had ended.
+	// Interrupted says that the container was asked to end before all steps had ended. Those that had not have a record
+	// all the same, with the reason frame.ReasonUnfinished.
 	Interrupted bool
 }
 
@@ -27,72 +28,142 @@ type Set struct {
 type Want struct {
 	// Nonce of the stream.
 	Nonce string
+	// Steps are the names of the containers of the task's steps, in order. A stream must have exactly one record of each
+	// before its end: a step that nobody speaks of may have failed. That holds for interrupted streams, too, since the
+	// sidecar then writes what it knows of each step. A task has at least one step, so without names every stream is
+	// refused: to forget them is no way around the check.
+	Steps []string
 	// Results that the task declares.
 	Results []results.Declared
 }
 
-// ErrUnexpected says that the stream is whole, but speaks of results that the task does not declare, or twice of one.
+// ErrUnexpected says that the stream is whole, but does not speak of the task that was wanted: it has a step or a result
+// that the task does not have, has one twice, or ends without a record of each step.
 var ErrUnexpected = errors.New("the results stream does not match the task")
 
 // ReadFinished reads one stream from the log of a container that has ended, to the end of the log: nothing may come
 // after the end record. The errors are those of the package frame, and ErrUnexpected.
 func ReadFinished(log io.Reader, want Want) (*Set, error) {
-	reader := frame.NewReader(log, want.Nonce, frame.Limits{})
-	set, err := read(reader, want)
-	if err != nil {
-		return nil, err
-	}
-	if err := reader.Rest(); err != nil {
-		return nil, err
-	}
-	return set, nil
+	return read(log, want, !following, func() {})
 }
 
 // ReadFollowed reads one stream from a log that is being followed. It returns with the end record, without waiting for
 // the log to end. The errors are those of the package frame, and ErrUnexpected.
 func ReadFollowed(log io.Reader, want Want) (*Set, error) {
-	return read(frame.NewReader(log, want.Nonce, frame.Limits{}), want)
+	return read(log, want, following, func() {})
 }
 
-func read(reader *frame.Reader, want Want) (*Set, error) {
-	declared := make(map[string]string, len(want.Results))
-	for _, d := range want.Results {
-		declared[d.Name] = d.Type
+// following says that a log is read while its container runs.
+const following = true
+
+// read calls heard for each record that it has read. What it keeps is bounded whatever the log holds: one record for
+// each step, and one value or problem for each result.
+func read(log io.Reader, want Want, follow bool, heard func()) (*Set, error) {
+	due, err := newDue(want)
+	if err != nil {
+		return nil, err
 	}
+	reader := frame.NewReader(log, want.Nonce, frame.Limits{})
 	set := &Set{}
 	for {
 		record, err := reader.Next()
 		if err != nil {
 			return nil, err
 		}
-		switch r := record.(type) {
-		case frame.Step:
-			set.Steps = append(set.Steps, r)
-		case frame.Result:
-			if declared[r.Name] != r.Type {
-				return nil, unexpected(r.Name)
-			}
-			delete(declared, r.Name)
-			set.Results = append(set.Results, r)
-		case frame.Problem:
-			if _, ok := declared[r.Result]; !ok {
-				return nil, unexpected(r.Result)
-			}
-			delete(declared, r.Result)
-			set.Problems = append(set.Problems, r)
-		case frame.End:
-			set.Interrupted = r.Interrupted
-			return set, nil
+		heard()
+		ended, err := set.take(record, due)
+		if err != nil {
+			return nil, err
 		}
+		if !ended {
+			continue
+		}
+		if !follow {
+			err = reader.Rest()
+		}
+		if err != nil {
+			return nil, err
+		}
+		return set, nil
 	}
 }
 
-func unexpected(result string) error {
-	return fmt.Errorf("%w: result %q is not declared with this type, or comes twice", ErrUnexpected, result)
+// take adds one record, if it was due, and reports whether it was the last one.
+func (s *Set) take(record frame.Record, due *due) (ended bool, err error) {
+	switch r := record.(type) {
+	case frame.Step:
+		s.Steps = append(s.Steps, r)
+		return false, due.step(r.Name)
+	case frame.Result:
+		s.Results = append(s.Results, r)
+		return false, due.result(r.Name, r.Type)
+	case frame.Problem:
+		s.Problems = append(s.Problems, r)
+		return false, due.problem(r.Result)
+	case frame.End:
+		s.Interrupted = r.Interrupted
+		return true, due.nothing()
+	}
+	return false, nil
 }
 
-// final reports whether reading the same finished log again can only fail in the same way.
-func final(err error) bool {
+// due is what of a task a stream has not spoken of yet.
+type due struct {
+	order   []string
+	steps   map[string]bool
+	results map[string]string // name and type
+}
+
+func newDue(want Want) (*due, error) {
+	if len(want.Steps) == 0 {
+		return nil, fmt.Errorf("%w: it is not known which steps the task has", ErrUnexpected)
+	}
+	d := &due{order: want.Steps, steps: make(map[string]bool, len(want.Steps)), results: make(map[string]string, len(want.Results))}
+	for _, name := range want.Steps {
+		d.steps[name] = true
+	}
+	for _, r := range want.Results {
+		d.results[r.Name] = r.Type
+	}
+	return d, nil
+}
+
+func (d *due) step(name string) error {
+	if !d.steps[name] {
+		return fmt.Errorf("%w: step %q is not the task's, or comes twice", ErrUnexpected, name)
+	}
+	delete(d.steps, name)
+	return nil
+}
+
+func (d *due) result(name, typ string) error {
+	if declared, ok := d.results[name]; !ok || declared != typ {
+		return fmt.Errorf("%w: result %q is not declared as %s, or comes twice", ErrUnexpected, name, typ)
+	}
+	delete(d.results, name)
+	return nil
+}
+
+func (d *due) problem(name string) error {
+	if _, ok := d.results[name]; !ok {
+		return fmt.Errorf("%w: result %q is not declared, or comes twice", ErrUnexpected, name)
+	}
+	delete(d.results, name)
+	return nil
+}
+
+// nothing returns an error that names the first step that a stream which ends here has not spoken of.
+func (d *due) nothing() error {
+	for _, name := range d.order {
+		if d.steps[name] {
+			return fmt.Errorf("%w: it ends without a record of step %q", ErrUnexpected, name)
+		}
+	}
+	return nil
+}
+
+// damaged reports whether reading the same finished log again can only fail in the same way.
+func damaged(err error) bool {
 	for _, target := range []error{frame.ErrGap, frame.ErrDuplicate, frame.ErrTrailing, frame.ErrVersion, frame.ErrDigest,
 		frame.ErrTooLarge, frame.ErrMalformed, ErrUnexpected} {
 		if errors.Is(err, target) {
