@@ -24,10 +24,15 @@ const (
 // what a hostile one can cost.
 const MaxParsed = 1 << 20
 
+// MaxEntries is how many entries a list has at most. Far fewer fit a message whose keys differ: this bounds what a
+// hostile one can cost, since a compressed entry may take a few bits.
+const MaxEntries = 4096
+
 // compressedMark begins the compressed form: base64 without padding of the list in raw deflate.
 const compressedMark = "tknz:"
 
-// The types of an entry.
+// The types of an entry. Who does not know a type must refuse the message, since it may be that of a result; what may
+// be passed over is a key of TypeInternal.
 const (
 	// TypeResult is a result of the task.
 	TypeResult = 1
@@ -41,7 +46,7 @@ type Entry struct {
 	Key string `json:"key"`
 	// Value is valid UTF-8.
 	Value string `json:"value"`
-	// Type is TypeResult or TypeInternal. Parse accepts other numbers; who reads the list ignores those.
+	// Type is TypeResult or TypeInternal. Parse accepts other numbers, ParseMessage does not.
 	Type int `json:"type"`
 }
 
@@ -49,8 +54,8 @@ type Entry struct {
 type OverBudgetError struct {
 	// Result is the name of the result with the largest value; empty when there is none.
 	Result string
-	// Size is the length of the message in its smaller form, in bytes; of the list as it stands, if that is more than
-	// MaxParsed and only its compressed form would fit.
+	// Size is the length of the message in its smaller form, in bytes; of the list as it stands, if only its compressed
+	// form would fit, and nobody would decompress it.
 	Size int
 	// Budget is how many bytes there are.
 	Budget int
@@ -64,7 +69,8 @@ func (e *OverBudgetError) Error() string {
 // ErrMalformed is what every error of Parse and ParseMessage wraps.
 var ErrMalformed = errors.New("malformed termination message")
 
-// Budget returns how many bytes each container of a pod with so many containers has for its message.
+// Budget returns how many bytes each container of a pod with so many containers has for its message. The kubelet counts
+// all of the pod's containers: init containers, and those that were added for debugging, too.
 func Budget(containers int) int {
 	return min(MaxMessage, MaxPod/max(1, containers))
 }
@@ -84,7 +90,7 @@ func Encode(entries []Entry, budget int) ([]byte, error) {
 		return nil, err
 	}
 	// A list that compresses very well is still no larger than what Parse takes.
-	if len(small) <= budget && len(plain) <= MaxParsed {
+	if len(small) <= budget && len(plain) <= MaxParsed && len(entries) <= MaxEntries {
 		return small, nil
 	}
 	size := min(len(plain), len(small))
@@ -106,9 +112,41 @@ func Parse(message []byte) ([]Entry, error) {
 	if len(plain) > MaxParsed {
 		return nil, fmt.Errorf("%w: more than %d bytes", ErrMalformed, MaxParsed)
 	}
-	var entries []Entry
-	if err := json.Unmarshal(plain, &entries); err != nil {
+	entries, err := decode(plain)
+	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrMalformed, err)
+	}
+	return entries, nil
+}
+
+// errCut explains the most likely way in which a list is damaged.
+var errCut = errors.New("it is cut, as the kubelet does when the pod has more containers than it was made with")
+
+// decode reads a list, and no more of it than a list may have. A cut one lacks the bracket that ends it.
+func decode(plain []byte) ([]Entry, error) {
+	d := json.NewDecoder(bytes.NewReader(plain))
+	if begin, err := d.Token(); err != nil || begin != json.Delim('[') {
+		return nil, errors.New("it is no list")
+	}
+	entries := []Entry{}
+	for d.More() {
+		if len(entries) == MaxEntries {
+			return nil, fmt.Errorf("more than %d entries", MaxEntries)
+		}
+		var e Entry
+		switch err := d.Decode(&e); {
+		case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
+			return nil, errCut
+		case err != nil:
+			return nil, err
+		}
+		entries = append(entries, e)
+	}
+	if _, err := d.Token(); err != nil {
+		return nil, errCut
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("something follows the list")
 	}
 	return entries, nil
 }

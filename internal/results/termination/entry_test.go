@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"math/rand/v2"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -117,13 +118,18 @@ func TestParse(t *testing.T) {
 			[]termination.Entry{{Key: "a", Value: "v", Type: 1}}, false},
 		"Unknown": {"Other types are for others.", `[{"key":"a","value":"v","type":77,"more":{}}]`,
 			[]termination.Entry{{Key: "a", Value: "v", Type: 77}}, false},
-		"Empty":        {"No message is no list.", "", nil, true},
-		"Text":         {"A message that a program wrote itself is no list.", "out of memory", nil, true},
-		"Cut":          {"A list that the kubelet cut is refused whole.", `[{"key":"a","value":"v","type":1},{"ke`, nil, true},
-		"CutDeflate":   {"A compressed list that was cut is refused whole.", compressed(`[{"key":"a","value":"v","type":1}]`)[:30], nil, true},
-		"NotBase64":    {"The compressed form is base64.", "tknz:%%%", nil, true},
-		"NotDeflate":   {"The compressed form is raw deflate.", "tknz://///w", nil, true},
-		"Bomb":         {"What decompresses to too much is refused.", compressed("[" + strings.Repeat(" ", 50<<20) + "]"), nil, true},
+		"Empty":      {"No message is no list.", "", nil, true},
+		"Text":       {"A message that a program wrote itself is no list.", "out of memory", nil, true},
+		"Cut":        {"A list that the kubelet cut is refused whole.", `[{"key":"a","value":"v","type":1},{"ke`, nil, true},
+		"CutDeflate": {"A compressed list that was cut is refused whole.", compressed(`[{"key":"a","value":"v","type":1}]`)[:30], nil, true},
+		"NotBase64":  {"The compressed form is base64.", "tknz:%%%", nil, true},
+		"NotDeflate": {"The compressed form is raw deflate.", "tknz://///w", nil, true},
+		"Bomb":       {"What decompresses to too much is refused.", compressed("[" + strings.Repeat(" ", 50<<20) + "]"), nil, true},
+		"Null":       {"Null is no list.", "null", nil, true},
+		"TwoLists":   {"A message is one list.", "[][]", nil, true},
+		"NoEntry":    {"A list has entries.", "[1]", nil, true},
+		"ManyEntries": {"What has more entries than any step could mean is refused.",
+			compressed("[" + strings.Repeat(`{},`, termination.MaxEntries) + "{}]"), nil, true},
 		"PlainTooLong": {"What is too long is refused.", "[" + strings.Repeat(" ", termination.MaxParsed) + "]", nil, true},
 	}
 	for name, tc := range cases {
@@ -134,6 +140,28 @@ func TestParse(t *testing.T) {
 			}
 			if diff := cmp.Diff(tc.want, got); diff != "" {
 				t.Errorf("%s\n-want +got:\n%s", tc.reason, diff)
+			}
+		})
+	}
+}
+
+// A hostile message costs little more memory than what it decompresses to.
+func TestParseIsBounded(t *testing.T) {
+	const most = 12 << 20
+	for name, message := range map[string]string{
+		"Entries": compressed("[" + strings.Repeat(`{},`, termination.MaxParsed/4) + "{}]"),
+		"Spaces":  compressed("[" + strings.Repeat(" ", 50<<20) + "]"),
+		"Value":   compressed(`[{"key":"a","type":1,"value":"` + strings.Repeat("v", termination.MaxParsed-100) + `"}]`),
+		"Depth":   compressed(strings.Repeat("[", termination.MaxParsed-1)),
+		"Keys":    compressed(`[{` + strings.Repeat(`"a":1,`, termination.MaxParsed/7) + `"b":1}]`),
+	} {
+		t.Run(name, func(t *testing.T) {
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			_, _ = termination.ParseMessage([]byte(message)) // what comes out is looked at elsewhere
+			runtime.ReadMemStats(&after)
+			if n := after.TotalAlloc - before.TotalAlloc; n > most {
+				t.Errorf("a message of %d bytes made %d bytes be allocated, at most %d are expected", len(message), n, most)
 			}
 		})
 	}

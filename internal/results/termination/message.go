@@ -42,15 +42,16 @@ type Message struct {
 	Problems []frame.Problem
 }
 
-// EncodeMessage returns m in at most budget bytes, without texts for people and what the container's status says as
-// well if only that fits. Results that do not fit even so are not dropped in silence: the message then has no result,
+// EncodeMessage returns m in at most budget bytes, without texts for people, and what the container's status says as
+// well, if only that fits. Results that do not fit even so are not dropped in silence: the message then has no result,
 // and a problem of the kind frame.OverBudget that names the largest one, with the bytes that the message would have
-// needed as size, and budget as limit. Such a message takes at most ProblemBytes, also when budget is less. A result
-// that is not UTF-8 becomes a problem likewise.
+// needed as size, and budget as limit. A result that is not UTF-8 becomes a problem likewise. Where budget is less than
+// even that takes, the message has at most ProblemBytes all the same: the kubelet cuts it, and nobody takes what was
+// cut for a message.
 func EncodeMessage(m Message, budget int) ([]byte, error) {
 	m = refuseNonText(m)
 	var over *OverBudgetError
-	for _, form := range []Message{m, m.withoutTexts(), m.bare()} {
+	for _, form := range []Message{m, m.withoutTexts(), m.bare(), m.least()} {
 		entries, err := form.entries()
 		if err != nil {
 			return nil, err
@@ -63,32 +64,58 @@ func EncodeMessage(m Message, budget int) ([]byte, error) {
 			return nil, err
 		}
 	}
-	return m.bare().overBudget(over)
+	return m.overBudget(over)
 }
 
-// ParseMessage returns what a message says. Entries of types and keys that it does not know are ignored. The error
-// wraps ErrMalformed.
+// ParseMessage returns what a message says. Keys of internal entries that it does not know are ignored; types are not.
+// The error wraps ErrMalformed.
 func ParseMessage(message []byte) (Message, error) {
 	entries, err := Parse(message)
 	if err != nil {
 		return Message{}, err
 	}
 	var m Message
+	seen := map[Entry]bool{}
 	for _, e := range entries {
-		switch e.Type {
-		case TypeResult:
-			if err := results.ValidName(e.Key); err != nil {
-				return Message{}, fmt.Errorf("%w: %w", ErrMalformed, err)
-			}
-			value := []byte(e.Value)
-			m.Results = append(m.Results, frame.Result{Name: e.Key, Value: value, SHA256: sha256.Sum256(value)})
-		case TypeInternal:
-			if err := set(&m, e.Key, e.Value); err != nil {
-				return Message{}, fmt.Errorf("%w: entry %q: %w", ErrMalformed, e.Key, err)
-			}
+		if err := m.add(e); err != nil {
+			return Message{}, fmt.Errorf("%w: entry %q: %w", ErrMalformed, e.Key, err)
 		}
+		id := Entry{Key: e.Key, Type: e.Type}
+		if e.Type == TypeInternal && (e.Key == keyProblem || e.Key == keyRemoved) {
+			id.Value = e.Value // there may be several
+		}
+		if seen[id] {
+			return Message{}, fmt.Errorf("%w: entry %q comes twice", ErrMalformed, e.Key)
+		}
+		seen[id] = true
 	}
 	return m, nil
+}
+
+// Agrees says whether m can be the message of a container that ended with this exit code: that of the record, or 0 for a
+// step after whose failure the task goes on. A message that does not agree was left by somebody else than the
+// entrypoint, or was all that the entrypoint could still do; then the container's status is to be believed.
+func (m Message) Agrees(exitCode int) bool {
+	if m.Step.Reason == frame.ReasonContinued {
+		return exitCode == 0
+	}
+	return m.Step.Reason != "" && exitCode == m.Step.ExitCode
+}
+
+// add puts one entry into m.
+func (m *Message) add(e Entry) error {
+	switch e.Type {
+	case TypeResult:
+		if err := results.ValidName(e.Key); err != nil {
+			return err
+		}
+		value := []byte(e.Value)
+		m.Results = append(m.Results, frame.Result{Name: e.Key, Value: value, SHA256: sha256.Sum256(value)})
+		return nil
+	case TypeInternal:
+		return m.set(e.Key, e.Value)
+	}
+	return fmt.Errorf("unknown type %d", e.Type)
 }
 
 // entries returns the internal entries first: who reads a message with the eye wants them there.
@@ -129,27 +156,41 @@ func (m Message) bare() Message {
 	return m
 }
 
+// least returns m also without when the command was started: all that is left is how it ended.
+func (m Message) least() Message {
+	m = m.bare()
+	m.Step.StartedAt = time.Time{}
+	return m
+}
+
 // overBudget is the message that tells of results that do not fit: how the step ended, and one problem.
 func (m Message) overBudget(over *OverBudgetError) ([]byte, error) {
+	var told []Entry
 	p := frame.Problem{Result: over.Result, Kind: frame.OverBudget, Size: int64(over.Size), Limit: int64(over.Budget)}
 	switch {
 	case len(m.Problems) > 0:
 		// What was wrong already is nearer to the cause than its not fitting.
-		p = m.Problems[0]
+		p = m.withoutTexts().Problems[0]
 	case over.Result == "" && len(m.Removed) > 0:
 		p.Result = m.Removed[0]
-	case over.Result == "":
-		return Encode(stepEntries(m.Step), ProblemBytes)
 	}
-	problem, err := problemEntry(p)
-	if err != nil {
-		return nil, err
+	if p.Result != "" {
+		problem, err := problemEntry(p)
+		if err != nil {
+			return nil, err
+		}
+		told = append(told, problem)
 	}
-	return Encode(append(stepEntries(m.Step), problem), ProblemBytes)
+	least := append(stepEntries(m.least().Step), told...)
+	b, err := Encode(append(stepEntries(m.bare().Step), told...), over.Budget)
+	if _, still := errors.AsType[*OverBudgetError](err); still {
+		b, err = Encode(least, max(over.Budget, ProblemBytes))
+	}
+	return b, err
 }
 
-// set puts one internal entry into m.
-func set(m *Message, key, value string) (err error) {
+// set puts what an internal entry says into m.
+func (m *Message) set(key, value string) (err error) {
 	switch key {
 	case keyStep:
 		m.Step.Name = value
@@ -166,10 +207,13 @@ func set(m *Message, key, value string) (err error) {
 	case keyMessage:
 		m.Step.Message = value
 	case keyRemoved:
+		err = results.ValidName(value)
 		m.Removed = append(m.Removed, value)
 	case keyProblem:
 		var p frame.Problem
-		err = json.Unmarshal([]byte(value), &p)
+		if err = json.Unmarshal([]byte(value), &p); err == nil {
+			err = frame.ValidProblem(p)
+		}
 		m.Problems = append(m.Problems, p)
 	}
 	return err

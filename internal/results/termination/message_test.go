@@ -2,6 +2,7 @@ package termination_test
 
 import (
 	"crypto/sha256"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -31,6 +32,9 @@ func TestMessage(t *testing.T) {
 	long.Message = noise(300)
 	bare := ended
 	bare.Name, bare.FinishedAt = "", time.Time{}
+	least := bare
+	least.StartedAt = time.Time{}
+	letters := strings.NewReplacer("+", "x", "/", "y").Replace(noise(201))
 	skipped := frame.Step{Name: "step-b", ExitCode: 1, FinishedAt: finished, Reason: frame.ReasonSkipped}
 	cases := map[string]struct {
 		reason string
@@ -74,10 +78,13 @@ func TestMessage(t *testing.T) {
 				Problems: []frame.Problem{{Result: "a", Kind: frame.NotRegular, Detail: noise(500)}}}, 4096,
 			termination.Message{Step: bare, Problems: []frame.Problem{{Result: "a", Kind: frame.NotRegular}}}},
 		"RemovedOverBudget": {"Removed results are results, too.",
-			termination.Message{Step: ended, Removed: []string{noise(200), noise(201)}}, 200,
-			termination.Message{Step: bare, Problems: []frame.Problem{{Result: noise(200), Kind: frame.OverBudget, Size: 401, Limit: 200}}}},
+			termination.Message{Step: ended, Removed: []string{letters[:200], letters}}, 200,
+			termination.Message{Step: least, Problems: []frame.Problem{{Result: letters[:200], Kind: frame.OverBudget, Size: 352, Limit: 200}}}},
+		"NoRoomForStart": {"How it ended is worth more than when it was started.",
+			termination.Message{Step: long, Results: []frame.Result{result("a", "v")}}, 130,
+			termination.Message{Step: least, Results: []frame.Result{result("a", "v")}}},
 		"NothingFits": {"A record is written even when there is no budget.",
-			termination.Message{Step: long}, 10, termination.Message{Step: bare}},
+			termination.Message{Step: long}, 10, termination.Message{Step: least}},
 	}
 	// A size depends on the compressor, whose output is not promised to stay the same: within a few percent.
 	about := cmpopts.EquateApprox(0.05, 0)
@@ -104,19 +111,102 @@ func TestMessage(t *testing.T) {
 }
 
 func TestParseMessageRefuses(t *testing.T) {
-	for name, message := range map[string]string{
-		"ResultName": `[{"key":"../a","value":"v","type":1}]`,
-		"ExitCode":   `[{"key":"ExitCode","value":"one","type":3}]`,
-		"StartedAt":  `[{"key":"StartedAt","value":"yesterday","type":3}]`,
-		"FinishedAt": `[{"key":"FinishedAt","value":"","type":3}]`,
-		"Problem":    `[{"key":"Problem","value":"bad","type":3}]`,
-		"NoList":     `{}`,
-	} {
+	cases := map[string]struct{ reason, message string }{
+		"ResultName":   {"The name of a result is never a path.", `[{"key":"../a","value":"v","type":1}]`},
+		"ResultTwice":  {"One value must not replace another.", `[{"key":"a","value":"v","type":1},{"key":"a","value":"w","type":1}]`},
+		"ExitCode":     {"An exit code is a number.", `[{"key":"ExitCode","value":"one","type":3}]`},
+		"ReasonTwice":  {"A step ends for one reason.", `[{"key":"Reason","value":"Completed","type":3},{"key":"Reason","value":"Error","type":3}]`},
+		"StartedAt":    {"Times are RFC 3339.", `[{"key":"StartedAt","value":"yesterday","type":3}]`},
+		"FinishedAt":   {"Times are RFC 3339.", `[{"key":"FinishedAt","value":"","type":3}]`},
+		"Problem":      {"A problem is JSON.", `[{"key":"Problem","value":"bad","type":3}]`},
+		"ProblemEmpty": {"A problem says what is wrong with which result.", `[{"key":"Problem","value":"{}","type":3}]`},
+		"Removed":      {"What was removed was a result.", `[{"key":"Removed","value":"../a","type":3}]`},
+		"UnknownType":  {"What may be a result of a kind that is not known is not passed over.", `[{"key":"a","value":"v","type":4}]`},
+		"NoType":       {"An entry has a type.", `[{"key":"a","value":"v"}]`},
+		"NoList":       {"A message is a list.", `{}`},
+	}
+	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			if m, err := termination.ParseMessage([]byte(message)); err == nil {
-				t.Errorf("%s is taken for %+v", message, m)
+			if m, err := termination.ParseMessage([]byte(tc.message)); !errors.Is(err, termination.ErrMalformed) {
+				t.Errorf("%s\n%s is taken for %+v, error %v", tc.reason, tc.message, m, err)
 			}
 		})
+	}
+}
+
+// What a later entrypoint has to say besides is passed over.
+func TestParseMessageIgnoresUnknownKeys(t *testing.T) {
+	got, err := termination.ParseMessage([]byte(`[{"key":"Novelty","value":"v","type":3},{"key":"Reason","value":"Completed","type":3,"more":[]}]`))
+	if diff := cmp.Diff(termination.Message{Step: frame.Step{Reason: frame.ReasonCompleted}}, got); err != nil || diff != "" {
+		t.Errorf("error %v, -want +got:\n%s", err, diff)
+	}
+}
+
+// A message that does not agree with how its container ended was not left by an entrypoint that did all it had to do.
+func TestAgrees(t *testing.T) {
+	cases := map[string]struct {
+		reason string
+		step   frame.Step
+		exit   int
+		want   bool
+	}{
+		"Completed":     {"A step that completed.", frame.Step{Reason: frame.ReasonCompleted}, 0, true},
+		"Failed":        {"A step that failed.", frame.Step{Reason: frame.ReasonError, ExitCode: 3}, 3, true},
+		"Continued":     {"The container of a step after which the task goes on ends with 0.", frame.Step{Reason: frame.ReasonContinued, ExitCode: 3}, 0, true},
+		"OutOfMemory":   {"The entrypoint was killed after somebody had written a message.", frame.Step{Reason: frame.ReasonCompleted}, 137, false},
+		"CouldNotPost":  {"The entrypoint could not tell the next step.", frame.Step{Reason: frame.ReasonCompleted}, 1, false},
+		"ContinuedPost": {"Nor here.", frame.Step{Reason: frame.ReasonContinued, ExitCode: 3}, 1, false},
+		"Hidden":        {"A failure cannot be told by a container that ended well.", frame.Step{Reason: frame.ReasonError, ExitCode: 3}, 0, false},
+		"Nothing":       {"No record agrees with nothing.", frame.Step{}, 0, false},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			if got := (termination.Message{Step: tc.step}).Agrees(tc.exit); got != tc.want {
+				t.Errorf("%s\ngot %t", tc.reason, got)
+			}
+		})
+	}
+}
+
+// However many containers a pod has, a result that does not fit is named within what the kubelet keeps.
+func TestOverBudgetIsNamedInManyContainers(t *testing.T) {
+	name := strings.Repeat("n", 63)
+	for containers := 1; containers <= 40; containers++ {
+		budget := termination.Budget(containers)
+		b, err := termination.EncodeMessage(termination.Message{Step: ended, Results: []frame.Result{result("a", "v"), result(name, noise(5000))}}, budget)
+		if err != nil || len(b) > budget {
+			t.Fatalf("with %d containers: %d bytes in a budget of %d, error %v", containers, len(b), budget, err)
+		}
+		got, err := termination.ParseMessage(b)
+		if err != nil || len(got.Problems) != 1 || got.Problems[0].Result != name || got.Problems[0].Kind != frame.OverBudget ||
+			got.Problems[0].Limit != int64(budget) || got.Step.Reason != ended.Reason {
+			t.Errorf("with %d containers: got %+v, error %v", containers, got, err)
+		}
+	}
+}
+
+// What the kubelet cuts is refused, wherever it cuts: a pod may get more containers than it was made with.
+func TestCutMessages(t *testing.T) {
+	for name, m := range map[string]termination.Message{
+		"Plain":      {Step: ended, Results: []frame.Result{result("a", "value"), result("b", "")}},
+		"Compressed": {Step: ended, Results: []frame.Result{result("a", strings.Repeat("text ", 2000)), result("b", noise(500))}},
+		"OverBudget": {Step: ended, Results: []frame.Result{result("a", noise(5000))}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			whole, err := termination.EncodeMessage(m, 1365)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for n := range whole {
+				if got, err := termination.ParseMessage(whole[:n]); !errors.Is(err, termination.ErrMalformed) {
+					t.Fatalf("%d of %d bytes are taken for %+v, error %v", n, len(whole), got, err)
+				}
+			}
+		})
+	}
+	_, err := termination.ParseMessage([]byte(`[{"key":"Reason","value":"Completed","type":3},{"key":"a","val`))
+	if err == nil || !strings.Contains(err.Error(), "more containers") {
+		t.Errorf("error %v does not say why a message can be cut", err)
 	}
 }
 
@@ -130,9 +220,9 @@ func TestMessageNeverDrops(t *testing.T) {
 			Reason:  rapid.SampledFrom([]frame.Reason{frame.ReasonCompleted, frame.ReasonStartError}).Draw(t, "reason"),
 			Message: noise(rapid.IntRange(0, 1024).Draw(t, "message")),
 		}}
-		for range rapid.IntRange(0, 5).Draw(t, "results") {
+		for _, n := range rapid.SliceOfNDistinct(name, 0, 5, rapid.ID[string]).Draw(t, "results") {
 			size := rapid.OneOf(rapid.IntRange(0, 50), rapid.IntRange(0, 5000)).Draw(t, "size")
-			m.Results = append(m.Results, result(name.Draw(t, "name"), noise(size)))
+			m.Results = append(m.Results, result(n, noise(size)))
 		}
 		budget := rapid.OneOf(rapid.IntRange(0, 600), rapid.IntRange(0, 4096)).Draw(t, "budget")
 		b, err := termination.EncodeMessage(m, budget)
