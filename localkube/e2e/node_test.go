@@ -168,6 +168,28 @@ echo -e 'GET /index.html HTTP/1.0\r\n\r\n' | nc -w 5 $(/host/kubectl get service
 			t.Errorf("the end of another cluster left this one with problems: %v", problems)
 		}
 	})
+	t.Run("Faults", func(t *testing.T) {
+		for _, component := range []string{"kubelet", "containerd", "etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy"} {
+			before := c.pid(component)
+			c.run("fault", "restart", "--dir", string(c.dir), component)
+			if c.pid(component) == before {
+				t.Errorf("%s is the same process as before", component)
+			}
+		}
+		c.run("fault", "pause", "--dir", string(c.dir), "kube-scheduler")
+		c.apply(pod(t, "patient", "echo scheduled after all"))
+		if output := c.fail("status", "--dir", string(c.dir)); !strings.Contains(output, "kube-scheduler is paused") {
+			t.Errorf("the status does not name what is paused:\n%s", output)
+		}
+		c.run("fault", "resume", "--dir", string(c.dir), "kube-scheduler")
+		c.awaitPod("patient", "Succeeded")
+		c.run("fault", "stop", "--dir", string(c.dir), "kubelet")
+		if output := c.fail("status", "--dir", string(c.dir)); !strings.Contains(output, "kubelet was stopped on request") {
+			t.Errorf("the status does not name what is stopped:\n%s", output)
+		}
+		c.run("fault", "start", "--dir", string(c.dir), "kubelet")
+		c.eventually(func() string { return strings.Join(c.status().Problems, "\n") })
+	})
 	t.Run("AfterAPowerCut", func(t *testing.T) {
 		if err := syscall.Kill(c.pid("kubelet"), syscall.SIGKILL); err != nil {
 			t.Fatal(err)
@@ -190,6 +212,18 @@ echo -e 'GET /index.html HTTP/1.0\r\n\r\n' | nc -w 5 $(/host/kubectl get service
 		c.checkNothingLeft()
 		c.run("down", "--dir", string(c.dir)) // once more is no error
 	})
+}
+
+// TestDownInTheMiddleOfFaults takes clusters down in which a component is stopped and others are paused.
+func TestDownInTheMiddleOfFaults(t *testing.T) {
+	c := newCluster(t)
+	c.up("--container-log-max-size", "1Mi", "--node-grace-period", "5s")
+	c.run("fault", "stop", "--dir", string(c.dir), "containerd")
+	for _, component := range []string{"kubelet", "kube-apiserver"} {
+		c.run("fault", "pause", "--dir", string(c.dir), component)
+	}
+	c.run("down", "--dir", string(c.dir))
+	c.checkNothingLeft()
 }
 
 func TestAnInterruptedNodeLeavesNothing(t *testing.T) {

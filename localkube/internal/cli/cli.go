@@ -38,7 +38,7 @@ func newRoot() *cobra.Command {
 		SilenceErrors:     true,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 	}
-	root.AddCommand(newUp(), newDown(), newStatus(), newKubeconfig(), newRegistry(), newLoad(), newKubectl(), newSupervisor())
+	root.AddCommand(newUp(), newDown(), newStatus(), newKubeconfig(), newRegistry(), newLoad(), newKubectl(), newFault(), newSupervisor())
 	return root
 }
 

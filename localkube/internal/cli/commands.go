@@ -1,18 +1,25 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/api/resource"
 
 	"github.com/sluice-ci/sluice/localkube/internal/component"
 	"github.com/sluice-ci/sluice/localkube/internal/lifecycle"
+	"github.com/sluice-ci/sluice/localkube/internal/state"
 	"github.com/sluice-ci/sluice/localkube/internal/supervisor"
 )
 
 const defaultAPIPort = 6443
+
+// minNodeGrace leaves time for a lease that is renewed once a second to be late twice.
+const minNodeGrace = 4 * time.Second
 
 func newUp() *cobra.Command {
 	var o lifecycle.Options
@@ -20,9 +27,11 @@ func newUp() *cobra.Command {
 	dir := dirFlag(cmd)
 	cmd.Flags().IntVar(&o.APIPort, "api-port", defaultAPIPort, "port of the API server on 127.0.0.1")
 	cmd.Flags().BoolVar(&o.APIOnly, "api-only", false, "only etcd and the API server: no node, no controllers, no privileges needed")
+	cmd.Flags().StringVar(&o.Tuning.ContainerLogMaxSize, "container-log-max-size", "", "size at which a container's log is rotated, such as 1Mi (default: the kubelet's, 10Mi)")
+	cmd.Flags().DurationVar(&o.Tuning.NodeGracePeriod, "node-grace-period", 0, "how long a silent node is not yet lost, in whole seconds from 4 on (default: the controller manager's, 50s)")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) (err error) {
-		if o.APIPort < 1 || o.APIPort > 65535 {
-			return fmt.Errorf("cannot use --api-port %d: a port is a number from 1 to 65535", o.APIPort)
+		if err := checkUp(o); err != nil {
+			return err
 		}
 		if o.Dir, err = dir.dir(); err != nil {
 			return err
@@ -31,6 +40,25 @@ func newUp() *cobra.Command {
 		return lifecycle.Up(cmd.Context(), o)
 	}
 	return cmd
+}
+
+// checkUp says which flag of up has a value that cannot be used.
+func checkUp(o lifecycle.Options) error {
+	if o.APIPort < 1 || o.APIPort > 65535 {
+		return fmt.Errorf("cannot use --api-port %d: a port is a number from 1 to 65535", o.APIPort)
+	}
+	if o.APIOnly && o.Tuning != (state.Tuning{}) {
+		return errors.New("cannot use --container-log-max-size or --node-grace-period with --api-only: there is no node")
+	}
+	if size := o.Tuning.ContainerLogMaxSize; size != "" {
+		if q, err := resource.ParseQuantity(size); err != nil || q.Sign() <= 0 {
+			return fmt.Errorf("cannot use --container-log-max-size %q: give a size such as 1Mi", size)
+		}
+	}
+	if grace := o.Tuning.NodeGracePeriod; grace != 0 && (grace < minNodeGrace || grace%time.Second != 0) {
+		return fmt.Errorf("cannot use --node-grace-period %s: give whole seconds, at least %s", grace, minNodeGrace)
+	}
+	return nil
 }
 
 func newDown() *cobra.Command {

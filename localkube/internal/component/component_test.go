@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"sigs.k8s.io/yaml"
@@ -34,12 +35,18 @@ func node() Cluster {
 	}
 }
 
+func tuned() Cluster {
+	c := node()
+	c.Tuning = state.Tuning{ContainerLogMaxSize: "1Mi", NodeGracePeriod: 5 * time.Second}
+	return c
+}
+
 func apiOnly() Cluster {
 	return Cluster{Dir: "/state/localkube", BinDir: "/opt/bin", Cluster: state.Cluster{APIOnly: true, APIPort: 7443, EtcdPort: 40001}}
 }
 
 func TestCommandLines(t *testing.T) {
-	n, a := node(), apiOnly()
+	n, a, tuned := node(), apiOnly(), tuned()
 	for name, spec := range map[string]Spec{
 		"api-only/etcd":                a.EtcdSpec(),
 		"api-only/kube-apiserver":      a.APIServerSpec(),
@@ -50,6 +57,8 @@ func TestCommandLines(t *testing.T) {
 		"node/kube-scheduler":          n.SchedulerSpec(),
 		"node/kubelet":                 n.KubeletSpec(),
 		"node/kube-proxy":              n.ProxySpec(),
+
+		"tuned/kube-controller-manager": tuned.ControllerManagerSpec(),
 	} {
 		t.Run(name, func(t *testing.T) {
 			text := fmt.Sprintf("%s\n  %s\n", spec.Name, strings.Join(append(spec.Args, spec.Env...), "\n  "))
@@ -68,8 +77,16 @@ func TestFiles(t *testing.T) {
 	}
 }
 
+func TestTunedKubelet(t *testing.T) {
+	files, err := tuned().Files()
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "tuned/config/"+kubeletFile, files[kubeletFile])
+}
+
 func TestFilesParse(t *testing.T) {
-	files, err := node().Files()
+	files, err := tuned().Files()
 	if err != nil {
 		t.Fatal(err)
 	}

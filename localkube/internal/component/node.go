@@ -69,7 +69,7 @@ func runtimeReady(ctx context.Context) error {
 
 // ControllerManagerSpec is the controller manager.
 func (c Cluster) ControllerManagerSpec() Spec {
-	return Spec{
+	spec := Spec{
 		Name: role.ControllerManager,
 		Args: []string{
 			"--kubeconfig=" + c.Dir.Config(controllerManagerConfig),
@@ -94,6 +94,10 @@ func (c Cluster) ControllerManagerSpec() Spec {
 		},
 		Healthy: tlsProbe("https://"+loopback+":10257/healthz", c.Dir, pki.CA, pki.Admin),
 	}
+	if grace := c.Tuning.NodeGracePeriod; grace > 0 {
+		spec.Args = append(spec.Args, fmt.Sprintf("--node-monitor-grace-period=%s", grace), "--node-monitor-period=1s")
+	}
+	return spec
 }
 
 // SchedulerSpec is the scheduler.

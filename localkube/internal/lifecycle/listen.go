@@ -13,7 +13,7 @@ import (
 // choose decides about the ports and networks of the cluster; what an existing cluster has, it keeps.
 // The sockets are for a node's supervisor to inherit; without a node there are none in it.
 func (o Options) choose(c *state.Cluster, exists bool) (*supervisor.Sockets, error) {
-	c.APIOnly, c.APIPort, c.Supervisor = o.APIOnly, o.APIPort, state.Process{}
+	c.APIOnly, c.APIPort, c.Tuning, c.Supervisor = o.APIOnly, o.APIPort, o.Tuning, state.Process{}
 	api, err := port.Listen(c.APIPort)
 	if err != nil {
 		return nil, fmt.Errorf("%w; choose another with --api-port", err)

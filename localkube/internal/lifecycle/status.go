@@ -130,6 +130,9 @@ func (s *Status) lookAtProcesses(dir state.Dir, c state.Cluster) (alive bool) {
 			if alive {
 				s.Problems = append(s.Problems, one.Name+" does not run")
 			}
+		case state.Paused(component.PID):
+			component.State = "is paused"
+			s.Problems = append(s.Problems, one.Name+" is paused")
 		}
 		s.Components = append(s.Components, component)
 	}

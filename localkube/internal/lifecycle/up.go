@@ -25,6 +25,8 @@ type Options struct {
 	APIPort int
 	// APIOnly asks for etcd and the API server alone, for which no privileges are needed.
 	APIOnly bool
+	// Tuning of the node; must be zero with APIOnly.
+	Tuning state.Tuning
 	// Out is where the steps are told.
 	Out io.Writer
 }
@@ -78,6 +80,9 @@ func (o Options) matches(old state.Cluster) error {
 		return fmt.Errorf("cannot bring up the cluster in %q with --api-port %d: it has port %d; use another --dir, or `down` first", o.Dir, o.APIPort, old.APIPort)
 	case old.APIOnly != o.APIOnly:
 		return fmt.Errorf("cannot bring up the cluster in %q with --api-only=%t: it was made with --api-only=%t; use another --dir, or `down` first", o.Dir, o.APIOnly, old.APIOnly)
+	case old.Tuning != o.Tuning:
+		return fmt.Errorf("cannot bring up the cluster in %q with --container-log-max-size=%q and --node-grace-period=%s: it was made with %q and %s; "+
+			"use another --dir, or `down` first", o.Dir, o.Tuning.ContainerLogMaxSize, o.Tuning.NodeGracePeriod, old.Tuning.ContainerLogMaxSize, old.Tuning.NodeGracePeriod)
 	}
 	return nil
 }

@@ -52,6 +52,9 @@ func (d Dir) Config(name string) string { return d.Path("config", name) }
 // Log is the path of a component's log.
 func (d Dir) Log(name string) string { return d.Path("logs", name+".log") }
 
+// Control is the path of the socket on which the supervisor takes orders.
+func (d Dir) Control() string { return d.Path("control.sock") }
+
 // Kubeconfig is the path of the client configuration of the cluster's administrator.
 func (d Dir) Kubeconfig() string { return d.Path("kubeconfig") }
 

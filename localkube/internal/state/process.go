@@ -81,6 +81,36 @@ func (p Process) End(timeout time.Duration) error {
 	return nil
 }
 
+// Signal sends a signal to exactly this process; it is an error if it has ended.
+func (p Process) Signal(sig unix.Signal) error {
+	if p.PID <= 0 {
+		return fmt.Errorf("cannot signal process %d: there is none", p.PID)
+	}
+	fd, err := unix.PidfdOpen(p.PID, 0)
+	if err != nil {
+		return fmt.Errorf("cannot signal process %d: %w", p.PID, err)
+	}
+	defer func() { _ = unix.Close(fd) }()
+	if now, err := Identify(p.PID); err != nil || now != p {
+		return fmt.Errorf("cannot signal process %d: another one has the number now", p.PID)
+	}
+	if err := unix.PidfdSendSignal(fd, sig, nil, 0); err != nil {
+		return fmt.Errorf("cannot signal process %d: %w", p.PID, err)
+	}
+	return nil
+}
+
+// Paused reports whether the process with that number neither runs nor ends, because it was stopped by a signal.
+func Paused(pid int) bool {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return false
+	}
+	// The state is the field after the program's name (proc(5)).
+	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
+	return len(fields) > 0 && fields[0] == "T"
+}
+
 func ignoreGone(err error, pid int) error {
 	if errors.Is(err, unix.ESRCH) {
 		return nil

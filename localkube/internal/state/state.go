@@ -26,6 +26,8 @@ type Cluster struct {
 	Uplink Uplink `json:"uplink,omitzero"`
 	// Nameservers are those of the host that can be asked; none without a node. They may change with every start.
 	Nameservers []netip.Addr `json:"nameservers,omitempty"`
+	// Tuning of the node; zero without one.
+	Tuning Tuning `json:"tuning,omitzero"`
 	// Supervisor is the process that owns all others. A cluster that is being started, or was stopped, may have none.
 	Supervisor Process `json:"supervisor,omitzero"`
 }

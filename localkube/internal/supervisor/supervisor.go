@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"slices"
 	"sync"
 	"time"
 
@@ -31,8 +32,17 @@ type Supervisor struct {
 	children *children
 	progress *progress
 
+	// orders lets one order be done at a time.
+	orders sync.Mutex
+
 	mu         sync.Mutex
 	components []state.Component
+	// running holds each component as it was last started, by its name; it may have ended since.
+	running map[string]*running
+}
+
+func newSupervisor(cluster component.Cluster, children *children, progress *progress) *Supervisor {
+	return &Supervisor{cluster: cluster, children: children, progress: progress, running: map[string]*running{}}
 }
 
 // Run is the supervisor's main function. It returns when it was told to end, or when the cluster could not be started.
@@ -44,11 +54,7 @@ func Run(cluster component.Cluster) error {
 	for fd := progressFD; fd < nameserverFD+len(cluster.Nameservers); fd++ {
 		unix.CloseOnExec(fd)
 	}
-	s := &Supervisor{
-		cluster:  cluster,
-		children: newChildren(),
-		progress: newProgress(os.NewFile(progressFD, "progress")),
-	}
+	s := newSupervisor(cluster, newChildren(), newProgress(os.NewFile(progressFD, "progress")))
 	if err := s.bringUp(ctx); err != nil {
 		s.progress.tell(Event{Error: err.Error()})
 		return err
@@ -59,10 +65,14 @@ func Run(cluster component.Cluster) error {
 }
 
 func (s *Supervisor) bringUp(ctx context.Context) error {
+	bring := s.bringUpNode
 	if s.cluster.APIOnly {
-		return s.startControlPlane(ctx)
+		bring = s.startControlPlane
 	}
-	return s.bringUpNode(ctx)
+	if err := bring(ctx); err != nil {
+		return err
+	}
+	return s.serveOrders(ctx)
 }
 
 // startControlPlane starts the store and the API server. The API server is started at once, it waits for the store itself.
@@ -98,6 +108,8 @@ type running struct {
 	began time.Time
 	// ended is closed after the component has ended and its end was recorded.
 	ended chan struct{}
+	// unwanted says that it was asked to end; the Supervisor's lock guards it.
+	unwanted bool
 }
 
 // start starts a component, records it and watches for its end.
@@ -123,46 +135,61 @@ func (s *Supervisor) start(spec component.Spec) (*running, error) {
 	if r.child, err = s.children.start(cmd); err != nil {
 		return nil, fmt.Errorf("cannot start %q: %w", spec.Name, err)
 	}
-	if err := s.record(state.Component{Name: spec.Name, Process: r.child.process, Since: r.began}); err != nil {
+	if err := s.record(r, ""); err != nil {
 		return nil, err
 	}
 	go s.watch(r)
 	return r, nil
 }
 
-// watch records a component's end. Nothing is restarted: in a test a component that dies has to be seen.
+// watch records a component's end. Nothing is restarted unless somebody asks for it: in a test a component that dies has
+// to be seen.
 func (s *Supervisor) watch(r *running) {
 	status := <-r.child.ended
-	fmt.Printf("%s %s %s\n", time.Now().Format(time.RFC3339), r.spec.Name, describe(status))
+	how := describe(status)
 	s.mu.Lock()
-	for i := range s.components {
-		if s.components[i].Name == r.spec.Name {
-			s.components[i].Ended = describe(status)
-		}
+	if r.unwanted {
+		how = stoppedOnRequest
 	}
-	err := s.cluster.Dir.SaveComponents(s.components)
 	s.mu.Unlock()
-	if err != nil {
+	fmt.Printf("%s %s %s\n", time.Now().Format(time.RFC3339), r.spec.Name, how)
+	if err := s.record(r, how); err != nil {
 		fmt.Println(err)
 	}
 	close(r.ended)
 }
 
-func (s *Supervisor) record(c state.Component) error {
+// record writes down how a component fares, in place of what was known about one of its name. The end is empty while it runs.
+func (s *Supervisor) record(r *running, end string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.components = append(s.components, c)
+	s.running[r.spec.Name] = r
+	c := state.Component{Name: r.spec.Name, Process: r.child.process, Since: r.began, Ended: end}
+	i := slices.IndexFunc(s.components, func(one state.Component) bool { return one.Name == c.Name })
+	if i < 0 {
+		s.components = append(s.components, c)
+	} else {
+		s.components[i] = c
+	}
 	return s.cluster.Dir.SaveComponents(s.components)
 }
 
 // await waits until the component is healthy, and reports it as a step that began with the component's start.
 func (s *Supervisor) await(ctx context.Context, r *running) error {
+	if err := s.healthy(ctx, r); err != nil {
+		return err
+	}
+	s.progress.tell(Event{Step: r.spec.Name, Took: time.Since(r.began)})
+	return nil
+}
+
+// healthy waits until the component says that it is.
+func (s *Supervisor) healthy(ctx context.Context, r *running) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	last := errors.New("never asked")
 	for {
 		if err := r.spec.Healthy(ctx); err == nil {
-			s.progress.tell(Event{Step: r.spec.Name, Took: time.Since(r.began)})
 			return nil
 		} else if ctx.Err() == nil {
 			last = err

@@ -180,5 +180,5 @@ func newTestSupervisor(t *testing.T) *Supervisor {
 	if err := dir.Make(); err != nil {
 		t.Fatal(err)
 	}
-	return &Supervisor{cluster: component.Cluster{Dir: dir}, children: theChildren(), progress: newProgress(io.Discard)}
+	return newSupervisor(component.Cluster{Dir: dir}, theChildren(), newProgress(io.Discard))
 }

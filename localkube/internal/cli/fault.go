@@ -1,0 +1,50 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sluice-ci/sluice/localkube/internal/supervisor"
+)
+
+// newFault groups what breaks a part of the cluster on purpose, and what mends it.
+func newFault() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "fault",
+		Short: "Break a component of the cluster on purpose, and mend it",
+		Example: `  localkube fault stop kubelet
+  localkube fault start kubelet
+  localkube fault restart kube-apiserver`,
+		RunE: func(_ *cobra.Command, args []string) error {
+			return fmt.Errorf("cannot do fault %q: see localkube fault --help for what there is", strings.Join(args, " "))
+		},
+	}
+	for _, one := range []struct {
+		fault supervisor.Fault
+		short string
+	}{
+		{supervisor.Stop, "Kill a component; the cluster stays up without it"},
+		{supervisor.Start, "Start a component that has ended, and wait until it is healthy"},
+		{supervisor.Restart, "Kill a component, start it, and wait until it is healthy"},
+		{supervisor.Pause, "Let a component neither run nor end"},
+		{supervisor.Resume, "Let a paused component go on"},
+	} {
+		cmd.AddCommand(newOneFault(one.fault, one.short))
+	}
+	return cmd
+}
+
+func newOneFault(fault supervisor.Fault, short string) *cobra.Command {
+	cmd := &cobra.Command{Use: fmt.Sprintf("%s COMPONENT", fault), Short: short, Args: cobra.ExactArgs(1)}
+	dir := dirFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		d, _, err := dir.existing()
+		if err != nil {
+			return err
+		}
+		return supervisor.Inflict(cmd.Context(), d, fault, args[0])
+	}
+	return cmd
+}

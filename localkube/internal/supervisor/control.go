@@ -1,0 +1,229 @@
+package supervisor
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/sluice-ci/sluice/localkube/internal/state"
+)
+
+// Fault is what the supervisor can be asked to do to a component.
+type Fault string
+
+// The faults, and what takes them back. Each does nothing where all is as it asks already.
+const (
+	// Stop kills the component, as a crash does. The cluster stays up without it.
+	Stop Fault = "stop"
+	// Start starts a component that has ended, in whatever way, and waits until it is healthy.
+	Start Fault = "start"
+	// Restart is Stop and then Start.
+	Restart Fault = "restart"
+	// Pause lets the component neither run nor end (SIGSTOP): connections to it stay open and nobody answers.
+	Pause Fault = "pause"
+	// Resume lets a paused component go on.
+	Resume Fault = "resume"
+)
+
+// stoppedOnRequest is how a component has ended that was asked to.
+const stoppedOnRequest = "was stopped on request"
+
+// endTimeout bounds how long the kernel may take to end a process.
+const endTimeout = 20 * time.Second
+
+// order is a question to the supervisor, one line of JSON; answer is what it answers once it is done.
+type order struct {
+	Fault     Fault  `json:"fault"`
+	Component string `json:"component"`
+}
+
+type answer struct {
+	// Error is empty if it was done.
+	Error string `json:"error,omitempty"`
+}
+
+// Inflict asks the supervisor of the cluster in dir to do something to a component, and returns once it is done. When ctx
+// ends before, the supervisor goes on with it.
+func Inflict(ctx context.Context, dir state.Dir, fault Fault, component string) error {
+	socket, release, err := controlSocket(dir)
+	if err != nil {
+		return err
+	}
+	defer release()
+	connection, err := (&net.Dialer{}).DialContext(ctx, "unix", socket)
+	if err != nil {
+		return fmt.Errorf("cannot reach the supervisor of %q; is the cluster up? %w", dir, err)
+	}
+	defer connection.Close()
+	stop := context.AfterFunc(ctx, func() { _ = connection.Close() })
+	defer stop()
+	if err := json.NewEncoder(connection).Encode(order{Fault: fault, Component: component}); err != nil {
+		return fmt.Errorf("cannot ask the supervisor to %s %q: %w", fault, component, err)
+	}
+	var a answer
+	if err := json.NewDecoder(connection).Decode(&a); err != nil {
+		return errors.Join(fmt.Errorf("cannot hear from the supervisor whether it did %s %q: %w", fault, component, err), ctx.Err())
+	}
+	if a.Error != "" {
+		return errors.New(a.Error)
+	}
+	return nil
+}
+
+// controlSocket returns the address of the socket on which the supervisor takes orders. It leads through a descriptor of
+// the directory, because the address of a socket has 107 bytes at most and the name of a directory may have more.
+func controlSocket(dir state.Dir) (address string, release func(), err error) {
+	folder, err := os.Open(string(dir))
+	if err != nil {
+		return "", nil, fmt.Errorf("cannot open the cluster's directory: %w", err)
+	}
+	return fmt.Sprintf("/proc/self/fd/%d/%s", folder.Fd(), filepath.Base(dir.Control())), func() { _ = folder.Close() }, nil
+}
+
+// serveOrders takes orders on the control socket, for as long as the supervisor lives.
+func (s *Supervisor) serveOrders(ctx context.Context) error {
+	// One of a supervisor that was killed may still lie there.
+	if err := os.Remove(s.cluster.Dir.Control()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("cannot remove an old control socket: %w", err)
+	}
+	socket, release, err := controlSocket(s.cluster.Dir)
+	if err != nil {
+		return err
+	}
+	defer release()
+	// Only who may end the cluster's processes may give orders.
+	before := unix.Umask(0o077)
+	listener, err := net.Listen("unix", socket)
+	unix.Umask(before)
+	if err != nil {
+		return fmt.Errorf("cannot take orders: %w", err)
+	}
+	go s.background("control socket", func() error {
+		for {
+			connection, err := listener.Accept()
+			if err != nil {
+				return err
+			}
+			go s.serveOrder(ctx, connection)
+		}
+	})
+	return nil
+}
+
+func (s *Supervisor) serveOrder(ctx context.Context, connection net.Conn) {
+	defer connection.Close()
+	var o order
+	if err := json.NewDecoder(connection).Decode(&o); err != nil {
+		fmt.Println("cannot read an order:", err)
+		return
+	}
+	var a answer
+	if err := s.obey(ctx, o); err != nil {
+		a.Error = err.Error()
+	}
+	fmt.Printf("%s %s %s: %s\n", time.Now().Format(time.RFC3339), o.Fault, o.Component, strings.TrimSpace("done "+a.Error))
+	if err := json.NewEncoder(connection).Encode(a); err != nil {
+		fmt.Println("nobody waits for the answer:", err)
+	}
+}
+
+// obey does what it is asked to, one thing after another.
+func (s *Supervisor) obey(ctx context.Context, o order) error {
+	s.orders.Lock()
+	defer s.orders.Unlock()
+	r, err := s.find(o.Component)
+	if err != nil {
+		return fmt.Errorf("cannot %s %q: %w", o.Fault, o.Component, err)
+	}
+	switch o.Fault {
+	case Stop:
+		return s.stop(r)
+	case Start:
+		return s.startAgain(ctx, r)
+	case Restart:
+		if err := s.stop(r); err != nil {
+			return err
+		}
+		return s.startAgain(ctx, r)
+	case Pause:
+		return r.pause(ctx, true)
+	case Resume:
+		return r.pause(ctx, false)
+	default:
+		return fmt.Errorf("cannot %s %q: it is not known how", o.Fault, o.Component)
+	}
+}
+
+// find returns the component of that name, as it was last started.
+func (s *Supervisor) find(name string) (*running, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if r, ok := s.running[name]; ok {
+		return r, nil
+	}
+	var names []string
+	for known := range s.running {
+		names = append(names, known)
+	}
+	slices.Sort(names)
+	return nil, fmt.Errorf("there is no such component; there are %s", strings.Join(names, ", "))
+}
+
+// stop ends a component, also one that is paused, and returns when its end is recorded.
+func (s *Supervisor) stop(r *running) error {
+	s.mu.Lock()
+	r.unwanted = true
+	s.mu.Unlock()
+	if err := r.child.process.End(endTimeout); err != nil {
+		return err
+	}
+	<-r.ended
+	return nil
+}
+
+// startAgain starts a component that has ended, in the same way as before.
+func (s *Supervisor) startAgain(ctx context.Context, r *running) error {
+	select {
+	case <-r.ended:
+	default:
+		return nil
+	}
+	next, err := s.start(r.spec)
+	if err != nil {
+		return err
+	}
+	return s.healthy(ctx, next)
+}
+
+// pause pauses a component or lets it go on, and returns once it does: a signal is seen to a moment after it was sent.
+func (r *running) pause(ctx context.Context, on bool) error {
+	signal := unix.SIGCONT
+	if on {
+		signal = unix.SIGSTOP
+	}
+	if err := r.child.process.Signal(signal); err != nil {
+		return fmt.Errorf("cannot signal %q: %w", r.spec.Name, err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, endTimeout)
+	defer cancel()
+	for state.Paused(r.child.process.PID) != on {
+		select {
+		case <-r.ended:
+			return fmt.Errorf("cannot signal %q: it has ended", r.spec.Name)
+		case <-ctx.Done():
+			return fmt.Errorf("cannot signal %q: it does not care: %w", r.spec.Name, ctx.Err())
+		case <-time.After(probeInterval):
+		}
+	}
+	return nil
+}
