@@ -49,6 +49,7 @@ func TestCollectorSucceeds(t *testing.T) {
 		"OpenHangs":        {"a request that is never answered is made again", []reply{refuses(), gives(whole(t))}, 0, 20 * time.Second},
 		"ReadHangs":        {"a log that comes to a standstill is read again", []reply{hangs(whole(t)[:300]), gives(whole(t))}, 0, 20 * time.Second},
 		"Drips":            {"bytes without a record are a standstill, too", []reply{drips(time.Second), gives(whole(t))}, 0, 20 * time.Second},
+		"Slow":             {"a log that comes slowly, record by record, is not at a standstill", []reply{slow(whole(t), 7*time.Second)}, 0, time.Minute},
 		"FollowerHangs":    {"a follower whose connection is dead is not waited for once the container has ended", []reply{hangs(whole(t)[:300]), gives(whole(t))}, time.Hour, 3 * time.Second},
 		"FollowerDrips":    {"nor one that only gets noise", []reply{drips(time.Minute), gives(whole(t))}, time.Hour, 3 * time.Second},
 		"FollowerDenied":   {"a container outlives any trouble with its log", []reply{fails(forbidden()), gives(whole(t))}, time.Hour, 0},
@@ -174,8 +175,8 @@ func TestMessageIsStable(t *testing.T) {
 		replies = append(replies, reset(40000+i, 10*i))
 	}
 	got := collected(t, 0, Options{}, append(replies, reset(1, 0))...)
-	if len(got.told) != 2 {
-		t.Errorf("one trouble is told once, and once more when it is over: %q", got.told)
+	if len(got.told) != 2 || got.wakes != 2 {
+		t.Errorf("one trouble is told once, and once more when it is over: %d times, %q", got.wakes, got.told)
 	}
 	if want := "the log broke off while it was read: read tcp 10.0.0.2:443: connection reset by peer"; got.told[0] != want {
 		t.Errorf("it is told as %q, not as %q", got.told[0], want)

@@ -136,6 +136,23 @@ func (d *drip) Close() error {
 	return nil
 }
 
+// slow is a log that holds b, and gives one line of it each tick.
+func slow(b []byte, tick time.Duration) reply {
+	return func(context.Context, Log) (io.ReadCloser, error) {
+		r, w := io.Pipe()
+		go func() {
+			for line := range bytes.Lines(b) {
+				<-time.After(tick)
+				if _, err := w.Write(line); err != nil {
+					return
+				}
+			}
+			_ = w.Close()
+		}()
+		return r, nil
+	}
+}
+
 // refuses is a source that does not answer.
 func refuses() reply {
 	return func(ctx context.Context, _ Log) (io.ReadCloser, error) {
@@ -169,6 +186,8 @@ type outcome struct {
 	reads []Log
 	// told are the different messages that Progress had on the way.
 	told []string
+	// wakes is how often the owner was woken.
+	wakes int
 }
 
 // collected runs the collection of one target in a bubble, in which time passes as fast as nobody has anything to do,
@@ -191,6 +210,7 @@ func collected(t *testing.T, runs time.Duration, o Options, replies ...reply) (o
 				c.Watch(target(), true)
 			case <-woken:
 				out.Progress = c.Progress("uid")
+				out.wakes++
 				if m := message(out.Err); m != "" && (len(out.told) == 0 || out.told[len(out.told)-1] != m) {
 					out.told = append(out.told, m)
 				}
@@ -201,6 +221,7 @@ func collected(t *testing.T, runs time.Duration, o Options, replies ...reply) (o
 		out.took, out.reads = time.Since(begun), source.seen
 		for len(woken) > 0 {
 			<-woken
+			out.wakes++
 		}
 		<-time.After(time.Hour)
 		if len(woken) > 0 || c.Progress("uid") != out.Progress {

@@ -72,21 +72,30 @@ func TestForgetOwnerLeavesOthers(t *testing.T) {
 	})
 }
 
-// TestForgottenIsNotToldOf: nobody is woken for a run that is gone.
+// TestForgottenIsNotToldOf: nobody is woken for a run that is gone, whatever answer still comes for it.
 func TestForgottenIsNotToldOf(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		hold := make(chan struct{})
-		source := LogSourceFn(func(ctx context.Context, log Log) (io.ReadCloser, error) {
-			<-hold // an answer that comes whatever the asker does
-			return gives(whole(t))(ctx, log)
+	for _, ended := range []bool{false, true} {
+		t.Run(fmt.Sprint(ended), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				hold := make(chan struct{})
+				stubborn := func(ctx context.Context, log Log) (io.ReadCloser, error) {
+					<-hold // it does not go by its context
+					return gives(whole(t))(ctx, log)
+				}
+				woken := make(chan struct{}, 10)
+				c := New(&script{replies: []reply{fails(errAway), stubborn}}, func(types.NamespacedName) { woken <- struct{}{} }, Options{})
+				c.Watch(target(), ended)
+				<-woken
+				<-time.After(time.Second)
+				c.ForgetOwner(target().Owner)
+				close(hold)
+				synctest.Wait()
+				if len(woken) > 0 {
+					t.Error("somebody is woken for a run that is gone")
+				}
+			})
 		})
-		c := New(source, func(types.NamespacedName) { t.Error("somebody is woken for a run that is gone") }, Options{})
-		c.Watch(target(), true)
-		synctest.Wait()
-		c.ForgetOwner(target().Owner)
-		close(hold)
-		synctest.Wait()
-	})
+	}
 }
 
 // TestForgettingReleasesMemory: results are up to 1.5 MiB for each run.
