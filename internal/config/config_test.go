@@ -6,6 +6,10 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
 )
 
 func TestParseFlags(t *testing.T) {
@@ -16,23 +20,34 @@ func TestParseFlags(t *testing.T) {
 		want     Flags
 		problems []string // what each problem's text must hold
 	}{
-		"Empty":      {"no ConfigMap means the proposal's defaults", nil, Flags{TerminationMessage, true, 4096}, nil},
-		"Sidecar":    {"the two flags together", map[string]string{"results-from": "sidecar-logs", "max-result-size": "1000000"}, Flags{SidecarLogs, true, 1000000}, nil},
+		"Empty":      {"no ConfigMap means the proposal's defaults", nil, Default().Flags, nil},
+		"Sidecar":    {"the two flags together", map[string]string{"results-from": "sidecar-logs", "max-result-size": "1000000"}, flags(func(f *Flags) { f.ResultsFrom, f.MaxResultSize = SidecarLogs, 1000000 }), nil},
 		"Typo":       {"a value that is nearly right is refused by name", map[string]string{"results-from": "sidecar-log"}, defaults, []string{`results-from: "sidecar-log" is not one of "sidecar-logs", "termination-message"`}},
 		"EmptyValue": {"an empty value is not the default in disguise", map[string]string{"results-from": ""}, defaults, []string{`results-from: ""`}},
 		"NotANumber": {"a word is not a size", map[string]string{"max-result-size": "ten"}, defaults, []string{`max-result-size: "ten"`}},
 		"Unit":       {"units are not understood, so they must not be guessed", map[string]string{"max-result-size": "1Mi"}, defaults, []string{`max-result-size: "1Mi"`}},
 		"Zero":       {"below the smallest size", map[string]string{"max-result-size": "0"}, defaults, []string{`max-result-size: "0"`}},
 		"Negative":   {"below the smallest size", map[string]string{"max-result-size": "-1"}, defaults, []string{`max-result-size: "-1"`}},
-		"One":        {"the smallest size", map[string]string{"max-result-size": "1"}, Flags{TerminationMessage, true, 1}, nil},
-		"Largest":    {"the largest size", map[string]string{"max-result-size": "1572863"}, Flags{TerminationMessage, true, 1572863}, nil},
+		"One":        {"the smallest size", map[string]string{"max-result-size": "1"}, flags(func(f *Flags) { f.MaxResultSize = 1 }), nil},
+		"Largest":    {"the largest size", map[string]string{"max-result-size": "1572863"}, flags(func(f *Flags) { f.MaxResultSize = 1572863 }), nil},
 		"AtLimit":    {"1.5 MiB is what the whole object can hold, so no value can be that large", map[string]string{"max-result-size": "1572864"}, defaults, []string{`max-result-size: "1572864"`, `1572863`}},
 		"TooLarge":   {"over the object's limit", map[string]string{"max-result-size": "2000000"}, defaults, []string{`max-result-size: "2000000"`, "using the default 4096"}},
 		"BothWrong":  {"every problem is named, not only the first", map[string]string{"results-from": "x", "max-result-size": "y"}, defaults, []string{`results-from: "x"`, `max-result-size: "y"`}},
-		"OneWrong":   {"a bad flag does not take a good one with it", map[string]string{"results-from": "sidecar-logs", "max-result-size": "y"}, Flags{SidecarLogs, true, 4096}, []string{`max-result-size: "y"`}},
-		"PerRun":     {"an administrator may keep the choice", map[string]string{"enable-results-from-annotation": "false"}, Flags{TerminationMessage, false, 4096}, nil},
+		"OneWrong":   {"a bad flag does not take a good one with it", map[string]string{"results-from": "sidecar-logs", "max-result-size": "y"}, flags(func(f *Flags) { f.ResultsFrom = SidecarLogs }), []string{`max-result-size: "y"`}},
+		"PerRun":     {"an administrator may keep the choice", map[string]string{"enable-results-from-annotation": "false"}, flags(func(f *Flags) { f.ResultsFromPerRun = false }), nil},
 		"PerRunTypo": {"a word that is nearly a boolean is none", map[string]string{"enable-results-from-annotation": "no"}, defaults, []string{`enable-results-from-annotation: "no" is not "true" or "false"; using the default true`}},
-		"Unknown":    {"flags of the peer are accepted", map[string]string{"coschedule": "workspaces", "_example": "x"}, defaults, nil},
+		"Unknown":    {"flags of the peer are accepted", map[string]string{"enable-artifacts": "yes", "_example": "x"}, defaults, nil},
+		"Switches": {"every switch, set to what is not its default", map[string]string{
+			"keep-pod-on-cancel": "true", "await-sidecar-readiness": "false", "set-security-context": "true",
+			"set-security-context-read-only-root-filesystem": "true", "disable-creds-init": "true",
+			"require-git-ssh-secret-known-hosts": "true", "coschedule": "disabled", "enable-api-fields": "alpha", "embedded-status": "minimal",
+		}, Flags{
+			ResultsFrom: TerminationMessage, ResultsFromPerRun: true, MaxResultSize: 4096, KeepPodOnCancel: true, SecurityContext: true,
+			ReadOnlyRootFilesystem: true, DisableCredentials: true, RequireKnownHosts: true, Coschedule: CoscheduleDisabled,
+		}, nil},
+		"Coschedule":     {"a word that is none of the four", map[string]string{"coschedule": "nodes"}, defaults, []string{`coschedule: "nodes" is not one of "disabled", "isolate-pipelinerun", "pipelineruns", "workspaces"; using the default workspaces`}},
+		"EmbeddedStatus": {"statuses of the past are refused by name", map[string]string{"embedded-status": "both"}, defaults, []string{`embedded-status: "both" is not "minimal"; using the default minimal`}},
+		"APIFields":      {"a stability that there is not", map[string]string{"enable-api-fields": "all"}, defaults, []string{`enable-api-fields: "all" is not one of "alpha", "beta", "stable"; using the default beta`}},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -56,6 +71,18 @@ func TestParseFlags(t *testing.T) {
 	}
 }
 
+func flags(change func(*Flags)) Flags {
+	f := Default().Flags
+	change(&f)
+	return f
+}
+
+func defaults(change func(*Defaults)) Defaults {
+	d := Default().Defaults
+	change(&d)
+	return d
+}
+
 func TestParseDefaults(t *testing.T) {
 	cases := map[string]struct {
 		reason  string
@@ -63,11 +90,33 @@ func TestParseDefaults(t *testing.T) {
 		want    Defaults
 		problem string
 	}{
-		"Empty":    {"an hour, as users of the API know it", nil, Defaults{Timeout: time.Hour}, ""},
-		"Set":      {"both settings", map[string]string{"default-timeout-minutes": "5", "default-service-account": "ci"}, Defaults{5 * time.Minute, "ci"}, ""},
-		"None":     {"0 means no timeout", map[string]string{"default-timeout-minutes": "0"}, Defaults{}, ""},
-		"Negative": {"time does not run backwards", map[string]string{"default-timeout-minutes": "-1"}, Defaults{Timeout: time.Hour}, `default-timeout-minutes: "-1"`},
-		"Word":     {"a duration is not a number of minutes", map[string]string{"default-timeout-minutes": "1h"}, Defaults{Timeout: time.Hour}, `default-timeout-minutes: "1h"`},
+		"Empty":    {"an hour, as users of the API know it", nil, Default().Defaults, ""},
+		"Set":      {"both settings", map[string]string{"default-timeout-minutes": "5", "default-service-account": "ci"}, defaults(func(d *Defaults) { d.Timeout, d.ServiceAccount = 5*time.Minute, "ci" }), ""},
+		"None":     {"0 means no timeout", map[string]string{"default-timeout-minutes": "0"}, defaults(func(d *Defaults) { d.Timeout = 0 }), ""},
+		"Negative": {"time does not run backwards", map[string]string{"default-timeout-minutes": "-1"}, Default().Defaults, `default-timeout-minutes: "-1"`},
+		"Word":     {"a duration is not a number of minutes", map[string]string{"default-timeout-minutes": "1h"}, Default().Defaults, `default-timeout-minutes: "1h"`},
+		"Account":  {"a name that no service account can have", map[string]string{"default-service-account": "Build Bot"}, Default().Defaults, `default-service-account: "Build Bot" is not a name`},
+		"ManagedBy": {"the label of another installation", map[string]string{"default-managed-by-label-value": "ours"},
+			defaults(func(d *Defaults) { d.ManagedBy = "ours" }), ""},
+		"ManagedByNone": {"a label that cannot be", map[string]string{"default-managed-by-label-value": "a b"}, Default().Defaults, `default-managed-by-label-value: "a b" is not a label's value`},
+		"PodTemplate": {"YAML within YAML, as users of the API write it", map[string]string{"default-pod-template": "nodeSelector:\n  disk: ssd\n"},
+			defaults(func(d *Defaults) { d.PodTemplate = &v1.PodTemplate{NodeSelector: map[string]string{"disk": "ssd"}} }), ""},
+		"PodTemplateTypo":  {"a field that there is not is not dropped in silence", map[string]string{"default-pod-template": "nodeSelectors: {}"}, Default().Defaults, "nodeSelectors"},
+		"PodTemplateTwice": {"a field that is given twice has no value", map[string]string{"default-pod-template": "hostNetwork: true\nhostNetwork: false"}, Default().Defaults, "already set"},
+		"Binding": {"workspaces that nobody binds", map[string]string{"default-task-run-workspace-binding": "emptyDir: {}"},
+			defaults(func(d *Defaults) { d.WorkspaceBinding = &v1.WorkspaceBinding{EmptyDir: &corev1.EmptyDirVolumeSource{}} }), ""},
+		"BindingNone": {"a binding without a volume binds nothing", map[string]string{"default-task-run-workspace-binding": "subPath: x"}, Default().Defaults, "is not a workspace binding"},
+		"BindingTwo":  {"a binding with two volumes says neither", map[string]string{"default-task-run-workspace-binding": "{emptyDir: {}, secret: {secretName: x}}"}, Default().Defaults, "is not a workspace binding"},
+		"Resources": {"by names of containers", map[string]string{"default-container-resource-requirements": "default: {requests: {cpu: 250m}}"},
+			defaults(func(d *Defaults) {
+				d.ContainerResources = map[string]corev1.ResourceRequirements{"default": {Requests: corev1.ResourceList{"cpu": resource.MustParse("250m")}}}
+			}), ""},
+		"ResourcesWrong": {"what is no quantity", map[string]string{"default-container-resource-requirements": "default: {requests: {cpu: much}}"}, Default().Defaults, "is not resource requirements"},
+		"Rest": {"the other settings", map[string]string{"default-max-matrix-combinations-count": "10", "default-resolver-type": "git",
+			"default-maximum-resolution-timeout": "5m", "default-imagepullbackoff-timeout": "2m"}, defaults(func(d *Defaults) {
+			d.MaxMatrixCombinations, d.Resolver, d.ResolutionTimeout, d.ImagePullTimeout = 10, "git", 5*time.Minute, 2*time.Minute
+		}), ""},
+		"Duration": {"a number is no duration", map[string]string{"default-imagepullbackoff-timeout": "5"}, Default().Defaults, `default-imagepullbackoff-timeout: "5" is not a duration`},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -83,17 +132,18 @@ func TestParseDefaults(t *testing.T) {
 }
 
 func TestIgnored(t *testing.T) {
-	got := Ignored(map[string]string{"results-from": "x", "_example": "", "coschedule": "", "await-sidecar-readiness": ""})
-	if diff := cmp.Diff([]string{"await-sidecar-readiness", "coschedule"}, got); diff != "" {
+	got := Ignored(map[string]string{"results-from": "x", "_example": "", "enable-step-actions": "", "default-timeout-minutes": "", "enable-artifacts": ""})
+	if diff := cmp.Diff([]string{"enable-artifacts", "enable-step-actions"}, got); diff != "" {
 		t.Errorf("known keys and examples are not reported, the rest is, sorted: -want +got:\n%s", diff)
 	}
 }
 
 func TestStoreKeepsTheOtherHalf(t *testing.T) {
 	s := NewStore(Default())
-	s.SetFlags(Flags{SidecarLogs, true, 7})
-	s.SetDefaults(Defaults{ServiceAccount: "ci"})
-	if diff := cmp.Diff(Config{Flags{SidecarLogs, true, 7}, Defaults{ServiceAccount: "ci"}}, s.Load()); diff != "" {
+	f, d := Flags{ResultsFrom: SidecarLogs, MaxResultSize: 7}, Defaults{ServiceAccount: "ci"}
+	s.SetFlags(f)
+	s.SetDefaults(d)
+	if diff := cmp.Diff(Config{f, d}, s.Load()); diff != "" {
 		t.Errorf("each setter replaces its half only: -want +got:\n%s", diff)
 	}
 }

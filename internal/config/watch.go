@@ -110,6 +110,14 @@ func (w *Watcher) report(ctx context.Context, cm *corev1.ConfigMap, problems []S
 		logger.Info("settings not known to this version are ignored", "configMap", cm.Name, "keys", ignored)
 	}
 	c := w.store.Load()
-	logger.Info("configuration in force", "resultsFrom", c.Flags.ResultsFrom, "resultsFromPerRun", c.Flags.ResultsFromPerRun, "maxResultSize", c.Flags.MaxResultSize,
-		"defaultTimeout", c.Defaults.Timeout.String())
+	switch cm.Name {
+	case DefaultsName:
+		logger.Info("defaults in force", "timeout", c.Defaults.Timeout.String(), "serviceAccount", c.Defaults.ServiceAccount,
+			"managedBy", c.Defaults.ManagedBy, "podTemplate", c.Defaults.PodTemplate != nil, "workspaceBinding", c.Defaults.WorkspaceBinding != nil,
+			"containerResources", len(c.Defaults.ContainerResources), "imagePullTimeout", c.Defaults.ImagePullTimeout.String())
+	default:
+		logger.Info("flags in force", "resultsFrom", c.Flags.ResultsFrom, "resultsFromPerRun", c.Flags.ResultsFromPerRun,
+			"maxResultSize", c.Flags.MaxResultSize, "keepPodOnCancel", c.Flags.KeepPodOnCancel, "awaitSidecars", c.Flags.AwaitSidecars,
+			"securityContext", c.Flags.SecurityContext, "disableCredentials", c.Flags.DisableCredentials, "coschedule", c.Flags.Coschedule)
+	}
 }
