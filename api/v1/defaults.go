@@ -8,6 +8,11 @@ func (s *TaskSpec) SetDefaults() {
 	for i := range s.Results {
 		s.Results[i].SetDefaults()
 	}
+	for i := range s.Steps {
+		for j := range s.Steps[i].Results {
+			s.Steps[i].Results[j].SetDefaults()
+		}
+	}
 	for i := range s.Sidecars {
 		s.Sidecars[i].Name = suffix(s.Sidecars[i].Name, i)
 	}
@@ -17,20 +22,27 @@ func (s *TaskSpec) SetDefaults() {
 // changing anything.
 func (s *PipelineSpec) SetDefaults() {
 	setParamDefaults(s.Params)
-	for i := range s.Tasks {
-		t := &s.Tasks[i]
-		if t.TaskRef != nil {
-			t.TaskRef.SetDefaults()
-		}
-		if t.TaskSpec != nil {
-			t.TaskSpec.SetDefaults()
+	for _, list := range s.lists() {
+		for i := range list.tasks {
+			t := &list.tasks[i]
+			if t.TaskRef != nil {
+				t.TaskRef.SetDefaults()
+			}
+			if t.TaskSpec != nil {
+				t.TaskSpec.SetDefaults()
+			}
 		}
 	}
 }
 
-// SetDefaults fills in what the run leaves out. The timeout is not among it: its default is a setting of the
-// installation.
-func (r *TaskRun) SetDefaults() {
+// Default fills in what the task leaves out.
+func (t *Task) Default() { t.Spec.SetDefaults() }
+
+// Default fills in what the pipeline leaves out.
+func (p *Pipeline) Default() { p.Spec.SetDefaults() }
+
+// Default fills in what the run leaves out. The timeout is not among it: its default is a setting of the installation.
+func (r *TaskRun) Default() {
 	if r.Spec.TaskRef != nil {
 		r.Spec.TaskRef.SetDefaults()
 	}
@@ -39,16 +51,18 @@ func (r *TaskRun) SetDefaults() {
 	}
 }
 
-// SetDefaults fills in what the run leaves out.
-func (r *PipelineRun) SetDefaults() {
+// Default fills in what the run leaves out. The timeouts are not among it: their defaults are a setting of the
+// installation.
+func (r *PipelineRun) Default() {
 	if r.Spec.PipelineSpec != nil {
 		r.Spec.PipelineSpec.SetDefaults()
 	}
 }
 
-// SetDefaults makes the kind Task where none is given.
+// SetDefaults makes the kind Task where none is given, but for a reference through a resolver, which finds what there
+// is.
 func (t *TaskRef) SetDefaults() {
-	if t.Kind == "" {
+	if t.Kind == "" && t.Resolver == "" {
 		t.Kind = KindTask
 	}
 }
@@ -67,6 +81,12 @@ func (r *TaskResult) SetDefaults() {
 	if r.Type == "" {
 		r.Type = inferType(nil, r.Properties)
 	}
+	setPropertyDefaults(r.Properties)
+}
+
+// SetDefaults infers the type where none is given: object when properties are given, else string.
+func (r *StepResult) SetDefaults() {
+	r.Type = r.valueType()
 	setPropertyDefaults(r.Properties)
 }
 

@@ -8,12 +8,26 @@ import (
 // Roots of the variables that a task or a pipeline can refer to. Text that looks like a variable of any other root, such
 // as $(date) or $(HOME), belongs to the shell or to Kubernetes and is left alone.
 const (
-	RootParams     = "params"
-	RootResults    = "results"
-	RootWorkspaces = "workspaces"
-	RootContext    = "context"
-	RootTasks      = "tasks"
+	RootParams      = "params"
+	RootResults     = "results"
+	RootWorkspaces  = "workspaces"
+	RootContext     = "context"
+	RootTasks       = "tasks"
+	RootFinally     = "finally"
+	RootSteps       = "steps"
+	RootStep        = "step"
+	RootCredentials = "credentials"
+	// RootArtifacts is known so that it is refused: artifacts are not supported yet.
+	RootArtifacts = "artifacts"
 )
+
+// roots lists all of them.
+func roots() [10]string {
+	return [...]string{
+		RootParams, RootResults, RootWorkspaces, RootContext, RootTasks, RootFinally, RootSteps, RootStep,
+		RootCredentials, RootArtifacts,
+	}
+}
 
 // legacyInputs may stand before params, in the form that Tasks older than tekton.dev/v1 use: $(inputs.params.x).
 const legacyInputs = "inputs"
@@ -102,7 +116,7 @@ func cutRoot(body string) (root, rest string, ok bool) {
 		root, rest, ok = cutRoot(legacy)
 		return root, rest, ok && root == RootParams
 	}
-	for _, root := range []string{RootParams, RootResults, RootWorkspaces, RootContext, RootTasks} {
+	for _, root := range roots() {
 		rest, found := strings.CutPrefix(body, root)
 		if found && rest != "" && (rest[0] == '.' || rest[0] == '[') {
 			return root, rest, true
@@ -204,72 +218,4 @@ func parseIndex(digits string) (int, bool) {
 
 func isNameByte(c byte) bool {
 	return c == '_' || c == '-' || '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
-}
-
-// ResultRef is a reference to a result of another task of the same pipeline: $(tasks.<task>.results.<result>), with [*],
-// [index] or .key behind it.
-//
-// +kubebuilder:object:generate=false
-type ResultRef struct {
-	// Task is the name of the task that produces the result.
-	Task string
-	// Result is its name.
-	Result string
-	// Whole is true for [*], the whole of an array or an object.
-	Whole bool
-	// Index is the element of an array, and -1 where none is named.
-	Index int
-	// Key is the key of an object, and empty where none is named.
-	Key string
-}
-
-// ResultRef returns the reference as one to a task's result, and false when it is of another kind.
-func (r Reference) ResultRef() (ResultRef, bool) {
-	const task, results, result, key = 0, 1, 2, 3
-	if r.Malformed || r.Root != RootTasks || len(r.Names) < key || len(r.Names) > key+1 || r.Names[results] != RootResults {
-		return ResultRef{}, false
-	}
-	ref := ResultRef{Task: r.Names[task], Result: r.Names[result], Whole: r.Whole, Index: r.Index}
-	if len(r.Names) > key {
-		if r.Whole || r.Index >= 0 {
-			return ResultRef{}, false
-		}
-		ref.Key = r.Names[key]
-	}
-	return ref, true
-}
-
-// Texts yields every text of a value: the string, the elements of the array, or the object's values ordered by key.
-func (v Value) Texts() iter.Seq2[string, string] {
-	return func(yield func(where, text string) bool) {
-		switch v.Type {
-		case TypeArray:
-			for i, text := range v.Array {
-				if !yield(indexSuffix(i), text) {
-					return
-				}
-			}
-		case TypeObject:
-			for _, key := range sortedKeys(v.Object) {
-				if !yield("."+key, v.Object[key]) {
-					return
-				}
-			}
-		default:
-			yield("", v.String)
-		}
-	}
-}
-
-// ResultRefs returns the references to results of other tasks in a value, in the order in which they stand there.
-func (v Value) ResultRefs() []ResultRef {
-	var refs []ResultRef
-	for _, text := range v.Texts() {
-		for r := range References(text) {
-			if ref, ok := r.ResultRef(); ok {
-				refs = append(refs, ref)
-			}
-		}
-	}
-	return refs
 }

@@ -33,12 +33,21 @@ type TextVisitor interface {
 
 // VisitTexts shows to v every place of the task where variables may stand, as the public documentation of the API lists
 // them. Names of params, results, workspaces, steps and sidecars are not among them: they are what variables refer to.
+// Params of steps, and their when expressions, are shown by VisitValues: they are values with types.
 func (s *TaskSpec) VisitTexts(path *field.Path, v TextVisitor) {
+	s.visitTexts(path, v, func(i int, path *field.Path) { s.Steps[i].VisitTexts(path, v) })
+}
+
+// visitTexts shows everything to v but the steps, which it shows to visitStep in their place.
+func (s *TaskSpec) visitTexts(path *field.Path, v TextVisitor, visitStep func(i int, path *field.Path)) {
 	for i := range s.Workspaces {
 		visit(v, path.Child("workspaces").Index(i).Child("mountPath"), &s.Workspaces[i].MountPath)
 	}
+	if s.StepTemplate != nil {
+		s.StepTemplate.visitTexts(path.Child("stepTemplate"), v)
+	}
 	for i := range s.Steps {
-		s.Steps[i].visitTexts(path.Child("steps").Index(i), v)
+		visitStep(i, path.Child("steps").Index(i))
 	}
 	for i := range s.Sidecars {
 		s.Sidecars[i].visitTexts(path.Child("sidecars").Index(i), v)
@@ -48,43 +57,82 @@ func (s *TaskSpec) VisitTexts(path *field.Path, v TextVisitor) {
 	}
 }
 
-func (s *Step) visitTexts(path *field.Path, v TextVisitor) {
-	visitContainer(path, v, containerTexts{
-		&s.Image, &s.ImagePullPolicy, &s.Command, &s.Args, &s.Script, &s.WorkingDir, s.EnvFrom, s.Env, s.VolumeMounts,
-	})
+// VisitTexts shows to v every place of the step where variables may stand; see TaskSpec.VisitTexts.
+func (s *Step) VisitTexts(path *field.Path, v TextVisitor) {
+	s.visitFixed(path, v)
+	s.visitRuntime(path, v)
+}
+
+// visitFixed shows the texts that must be known before the pod is made.
+func (s *Step) visitFixed(path *field.Path, v TextVisitor) {
+	visit(v, path.Child("image"), &s.Image)
+	visitAs(v, path.Child("imagePullPolicy"), &s.ImagePullPolicy)
+	visit(v, path.Child("workingDir"), &s.WorkingDir)
+	visitEnvSources(path, v, s.EnvFrom, s.Env)
+	visitMounts(path.Child("volumeMounts"), v, s.VolumeMounts)
+	visitDevices(path.Child("volumeDevices"), v, s.VolumeDevices)
+	visitAs(v, path.Child("onError"), &s.OnError)
+	visitUsages(path.Child("workspaces"), v, s.Workspaces)
+	for _, output := range []struct {
+		field  string
+		config *StepOutputConfig
+	}{{"stdoutConfig", s.StdoutConfig}, {"stderrConfig", s.StderrConfig}} {
+		if output.config != nil {
+			visit(v, path.Child(output.field, "path"), &output.config.Path)
+		}
+	}
+}
+
+// visitRuntime shows the texts that the step itself uses: results of earlier steps may stand in them, which are known
+// only when it starts.
+func (s *Step) visitRuntime(path *field.Path, v TextVisitor) {
+	visitList(v, path.Child("command"), &s.Command)
+	visitList(v, path.Child("args"), &s.Args)
+	visit(v, path.Child("script"), &s.Script)
+	visitEnvValues(path.Child("env"), v, s.Env)
+}
+
+func (s *StepTemplate) visitTexts(path *field.Path, v TextVisitor) {
+	visit(v, path.Child("image"), &s.Image)
+	visitAs(v, path.Child("imagePullPolicy"), &s.ImagePullPolicy)
+	visitList(v, path.Child("command"), &s.Command)
+	visitList(v, path.Child("args"), &s.Args)
+	visit(v, path.Child("workingDir"), &s.WorkingDir)
+	visitEnvSources(path, v, s.EnvFrom, s.Env)
+	visitEnvValues(path.Child("env"), v, s.Env)
+	visitMounts(path.Child("volumeMounts"), v, s.VolumeMounts)
+	visitDevices(path.Child("volumeDevices"), v, s.VolumeDevices)
 }
 
 func (s *Sidecar) visitTexts(path *field.Path, v TextVisitor) {
-	visitContainer(path, v, containerTexts{
-		&s.Image, &s.ImagePullPolicy, &s.Command, &s.Args, &s.Script, &s.WorkingDir, s.EnvFrom, s.Env, s.VolumeMounts,
-	})
+	visit(v, path.Child("image"), &s.Image)
+	visitAs(v, path.Child("imagePullPolicy"), &s.ImagePullPolicy)
+	visitList(v, path.Child("command"), &s.Command)
+	visitList(v, path.Child("args"), &s.Args)
+	visit(v, path.Child("script"), &s.Script)
+	visit(v, path.Child("workingDir"), &s.WorkingDir)
+	visitEnvSources(path, v, s.EnvFrom, s.Env)
+	visitEnvValues(path.Child("env"), v, s.Env)
+	visitMounts(path.Child("volumeMounts"), v, s.VolumeMounts)
+	visitDevices(path.Child("volumeDevices"), v, s.VolumeDevices)
+	visitUsages(path.Child("workspaces"), v, s.Workspaces)
 }
 
-// containerTexts are the fields that steps and sidecars have in common.
-type containerTexts struct {
-	image      *string
-	pull       *corev1.PullPolicy
-	command    *[]string
-	args       *[]string
-	script     *string
-	workingDir *string
-	envFrom    []corev1.EnvFromSource
-	env        []corev1.EnvVar
-	mounts     []corev1.VolumeMount
+func visitUsages(path *field.Path, v TextVisitor, workspaces []WorkspaceUsage) {
+	for i := range workspaces {
+		visit(v, path.Index(i).Child("mountPath"), &workspaces[i].MountPath)
+	}
 }
 
-func visitContainer(path *field.Path, v TextVisitor, c containerTexts) {
-	visit(v, path.Child("image"), c.image)
-	visitAs(v, path.Child("imagePullPolicy"), c.pull)
-	visitList(v, path.Child("command"), c.command)
-	visitList(v, path.Child("args"), c.args)
-	visit(v, path.Child("script"), c.script)
-	visit(v, path.Child("workingDir"), c.workingDir)
-	visitEnv(path, v, c.envFrom, c.env)
-	visitMounts(path.Child("volumeMounts"), v, c.mounts)
+func visitEnvValues(path *field.Path, v TextVisitor, env []corev1.EnvVar) {
+	for i := range env {
+		if env[i].Value != "" {
+			v.VisitText(path.Index(i).Child("value"), TextExpanded, &env[i].Value)
+		}
+	}
 }
 
-func visitEnv(path *field.Path, v TextVisitor, from []corev1.EnvFromSource, env []corev1.EnvVar) {
+func visitEnvSources(path *field.Path, v TextVisitor, from []corev1.EnvFromSource, env []corev1.EnvVar) {
 	for i := range from {
 		path := path.Child("envFrom").Index(i)
 		visit(v, path.Child("prefix"), &from[i].Prefix)
@@ -96,15 +144,11 @@ func visitEnv(path *field.Path, v TextVisitor, from []corev1.EnvFromSource, env 
 		}
 	}
 	for i := range env {
-		path := path.Child("env").Index(i)
-		if env[i].Value != "" {
-			v.VisitText(path.Child("value"), TextExpanded, &env[i].Value)
-		}
 		source := env[i].ValueFrom
 		if source == nil {
 			continue
 		}
-		path = path.Child("valueFrom")
+		path := path.Child("env").Index(i).Child("valueFrom")
 		if ref := source.ConfigMapKeyRef; ref != nil {
 			visit(v, path.Child("configMapKeyRef", "name"), &ref.Name)
 			visit(v, path.Child("configMapKeyRef", "key"), &ref.Key)
@@ -116,6 +160,13 @@ func visitEnv(path *field.Path, v TextVisitor, from []corev1.EnvFromSource, env 
 	}
 }
 
+func visitDevices(path *field.Path, v TextVisitor, devices []corev1.VolumeDevice) {
+	for i := range devices {
+		visit(v, path.Index(i).Child("name"), &devices[i].Name)
+		visit(v, path.Index(i).Child("devicePath"), &devices[i].DevicePath)
+	}
+}
+
 func visitMounts(path *field.Path, v TextVisitor, mounts []corev1.VolumeMount) {
 	for i := range mounts {
 		path := path.Index(i)
@@ -124,64 +175,6 @@ func visitMounts(path *field.Path, v TextVisitor, mounts []corev1.VolumeMount) {
 		visit(v, path.Child("subPath"), &mounts[i].SubPath)
 		if mounts[i].SubPathExpr != "" {
 			v.VisitText(path.Child("subPathExpr"), TextExpanded, &mounts[i].SubPathExpr)
-		}
-	}
-}
-
-func visitVolume(path *field.Path, v TextVisitor, volume *corev1.Volume) {
-	visit(v, path.Child("name"), &volume.Name)
-	if s := volume.ConfigMap; s != nil {
-		visit(v, path.Child("configMap", "name"), &s.Name)
-		visitItems(path.Child("configMap", "items"), v, s.Items)
-	}
-	if s := volume.Secret; s != nil {
-		visit(v, path.Child("secret", "secretName"), &s.SecretName)
-		visitItems(path.Child("secret", "items"), v, s.Items)
-	}
-	if s := volume.PersistentVolumeClaim; s != nil {
-		visit(v, path.Child("persistentVolumeClaim", "claimName"), &s.ClaimName)
-	}
-	if s := volume.Projected; s != nil {
-		for i := range s.Sources {
-			visitProjection(path.Child("projected", "sources").Index(i), v, &s.Sources[i])
-		}
-	}
-	if s := volume.CSI; s != nil {
-		if s.NodePublishSecretRef != nil {
-			visit(v, path.Child("csi", "nodePublishSecretRef", "name"), &s.NodePublishSecretRef.Name)
-		}
-		visitMap(path.Child("csi", "volumeAttributes"), v, s.VolumeAttributes)
-	}
-}
-
-func visitProjection(path *field.Path, v TextVisitor, source *corev1.VolumeProjection) {
-	if s := source.ConfigMap; s != nil {
-		visit(v, path.Child("configMap", "name"), &s.Name)
-		visitItems(path.Child("configMap", "items"), v, s.Items)
-	}
-	if s := source.Secret; s != nil {
-		visit(v, path.Child("secret", "name"), &s.Name)
-		visitItems(path.Child("secret", "items"), v, s.Items)
-	}
-	if s := source.ServiceAccountToken; s != nil {
-		visit(v, path.Child("serviceAccountToken", "audience"), &s.Audience)
-	}
-}
-
-func visitItems(path *field.Path, v TextVisitor, items []corev1.KeyToPath) {
-	for i := range items {
-		visit(v, path.Index(i).Child("key"), &items[i].Key)
-		visit(v, path.Index(i).Child("path"), &items[i].Path)
-	}
-}
-
-// visitMap visits values ordered by key, and writes only what changed: a reader may share the map with others.
-func visitMap(path *field.Path, v TextVisitor, m map[string]string) {
-	for _, key := range sortedKeys(m) {
-		text := m[key]
-		visit(v, path.Key(key), &text)
-		if text != m[key] {
-			m[key] = text
 		}
 	}
 }

@@ -124,8 +124,21 @@ func unsupportedBindings(path *field.Path, bound []WorkspaceBinding) field.Error
 			{"csi", bound[i].CSI != nil},
 		})...)
 	}
-	return errs
+	variables := &variableGap{}
+	VisitBindings(bound, path, variables)
+	return append(errs, variables.errs...)
 }
+
+// variableGap is a TextVisitor that refuses variables where they are not substituted yet.
+type variableGap struct{ errs field.ErrorList }
+
+func (v *variableGap) VisitText(path *field.Path, _ TextKind, text *string) {
+	if HasReference(*text) {
+		v.errs = append(v.errs, field.Invalid(path, shown(*text), "variables here are "+notSupported))
+	}
+}
+
+func (v *variableGap) VisitList(*field.Path, *[]string) {}
 
 // Unsupported lists the fields of the pipeline, and of the tasks that are written out in it, that are set and that the
 // controller does not act on yet.
@@ -152,9 +165,16 @@ func (t *PipelineTask) unsupported(path *field.Path) field.ErrorList {
 		{"pipelineRef", t.PipelineRef != nil},
 		{"pipelineSpec", t.PipelineSpec != nil},
 	})
+	variables := &variableGap{}
+	variables.VisitText(path.Child("displayName"), TextPlain, &t.DisplayName)
+	for i := range t.Workspaces {
+		variables.VisitText(path.Child("workspaces").Index(i).Child("subPath"), TextPlain, &t.Workspaces[i].SubPath)
+	}
 	if t.TaskRef != nil {
 		errs = append(errs, refuse(path.Child("taskRef"), t.TaskRef.gaps())...)
+		variables.VisitText(path.Child("taskRef", "name"), TextPlain, &t.TaskRef.Name)
 	}
+	errs = append(errs, variables.errs...)
 	if t.TaskSpec != nil {
 		path := path.Child("taskSpec")
 		errs = append(errs, refuse(path, []gap{

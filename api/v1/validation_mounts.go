@@ -3,6 +3,7 @@ package v1
 import (
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -24,23 +25,41 @@ const (
 // mountCheck checks volumes and mounts of a task. Before substitution, a text that holds a variable says nothing yet;
 // afterwards every text is taken as it stands, even one that looks like a variable.
 type mountCheck struct {
-	final      bool
+	final bool
+	// brought are the volumes of the run's pod template; closed says that no others can be there.
+	brought    []corev1.Volume
+	closed     bool
 	volumes    sets.Set[string]
 	workspaces map[string]WorkspaceDeclaration // by the cleaned path
 }
 
 // ValidateSubstituted checks what could not be checked while the task's texts still held variables: what is mounted, and
-// where. It is to be called on the spec that the pod is built from.
-func (s *TaskSpec) ValidateSubstituted(path *field.Path) field.ErrorList {
-	const final = true
-	errs := s.validateMounts(path, final)
+// where, and the values of fields that have few. It is to be called on the spec that the pod is built from; brought are
+// the volumes that the run's pod template adds.
+func (s *TaskSpec) ValidateSubstituted(path *field.Path, brought ...corev1.Volume) field.ErrorList {
+	errs := s.validateMounts(path, mountCheck{final: true, closed: true, brought: brought})
 	for i := range s.Steps {
-		errs = append(errs, requireImage(path.Child("steps").Index(i), s.Steps[i].Image)...)
+		step, path := &s.Steps[i], path.Child("steps").Index(i)
+		if step.Ref == nil && (s.StepTemplate == nil || s.StepTemplate.Image == "") {
+			errs = append(errs, requireImage(path, step.Image)...)
+		}
+		errs = append(errs, checkFinal(path.Child("imagePullPolicy"), string(step.ImagePullPolicy), pullPolicies())...)
+		errs = append(errs, checkFinal(path.Child("onError"), string(step.OnError), OnErrors())...)
 	}
 	for i := range s.Sidecars {
-		errs = append(errs, requireImage(path.Child("sidecars").Index(i), s.Sidecars[i].Image)...)
+		sidecar, path := &s.Sidecars[i], path.Child("sidecars").Index(i)
+		errs = append(errs, requireImage(path, sidecar.Image)...)
+		errs = append(errs, checkFinal(path.Child("imagePullPolicy"), string(sidecar.ImagePullPolicy), pullPolicies())...)
 	}
 	return errs
+}
+
+// checkFinal refuses a value that is none of the few that a field can have; empty is always one.
+func checkFinal[T ~string](path *field.Path, value string, valid []T) field.ErrorList {
+	if value == "" || slices.Contains(valid, T(value)) {
+		return nil
+	}
+	return field.ErrorList{field.NotSupported(path, T(shown(value)), valid)}
 }
 
 func requireImage(path *field.Path, image string) field.ErrorList {
@@ -50,17 +69,52 @@ func requireImage(path *field.Path, image string) field.ErrorList {
 	return field.ErrorList{field.Required(path.Child("image"), "give the image of the container")}
 }
 
-func (s *TaskSpec) validateMounts(path *field.Path, final bool) field.ErrorList {
-	c := mountCheck{final: final, volumes: sets.New[string](), workspaces: map[string]WorkspaceDeclaration{}}
+func (s *TaskSpec) validateMounts(path *field.Path, c mountCheck) field.ErrorList {
+	c.volumes, c.workspaces = sets.New[string](), map[string]WorkspaceDeclaration{}
+	for i := range c.brought {
+		c.volumes.Insert(c.brought[i].Name)
+	}
 	errs := c.checkVolumes(path.Child("volumes"), s.Volumes)
 	errs = append(errs, c.checkWorkspaces(path.Child("workspaces"), s.Workspaces)...)
+	if t := s.StepTemplate; t != nil {
+		errs = append(errs, c.checkContainer(path.Child("stepTemplate"), t.VolumeMounts, t.VolumeDevices, nil)...)
+	}
 	for i := range s.Steps {
-		errs = append(errs, c.checkMounts(path.Child("steps").Index(i).Child("volumeMounts"), s.Steps[i].VolumeMounts)...)
+		step := &s.Steps[i]
+		errs = append(errs, c.checkContainer(path.Child("steps").Index(i), step.VolumeMounts, step.VolumeDevices, step.Workspaces)...)
 	}
 	for i := range s.Sidecars {
-		errs = append(errs, c.checkMounts(path.Child("sidecars").Index(i).Child("volumeMounts"), s.Sidecars[i].VolumeMounts)...)
+		sidecar := &s.Sidecars[i]
+		errs = append(errs, c.checkContainer(path.Child("sidecars").Index(i), sidecar.VolumeMounts, sidecar.VolumeDevices, sidecar.Workspaces)...)
 	}
 	return errs
+}
+
+func (c mountCheck) checkContainer(path *field.Path, mounts []corev1.VolumeMount, devices []corev1.VolumeDevice, used []WorkspaceUsage) field.ErrorList {
+	errs := c.checkMounts(path.Child("volumeMounts"), mounts)
+	for i := range devices {
+		if problem := c.volumeProblem(devices[i].Name); problem != "" {
+			errs = append(errs, field.Invalid(path.Child("volumeDevices").Index(i).Child("name"), shown(devices[i].Name), problem))
+		}
+		errs = append(errs, c.checkPath(path.Child("volumeDevices").Index(i).Child("devicePath"), devices[i].DevicePath)...)
+	}
+	for i := range used {
+		if used[i].MountPath != "" {
+			errs = append(errs, c.checkPath(path.Child("workspaces").Index(i).Child("mountPath"), used[i].MountPath)...)
+		}
+	}
+	return errs
+}
+
+// checkPath refuses a path that nothing of the user's may be at.
+func (c mountCheck) checkPath(path *field.Path, at string) field.ErrorList {
+	if c.open(at) {
+		return nil
+	}
+	if _, problem := cleanMountPath(at); problem != "" {
+		return field.ErrorList{field.Invalid(path, shown(at), problem)}
+	}
+	return nil
 }
 
 // open reports whether a text will only be known after substitution.
@@ -142,7 +196,7 @@ func (c mountCheck) volumeProblem(name string) string {
 	switch {
 	case strings.HasPrefix(name, ReservedVolumePrefix):
 		return "volumes whose names begin with " + ReservedVolumePrefix + " belong to the system and cannot be mounted"
-	case c.open(name) || c.volumes.Has(name):
+	case !c.closed || c.open(name) || c.volumes.Has(name):
 		return ""
 	}
 	for volume := range c.volumes {

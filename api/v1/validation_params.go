@@ -3,6 +3,7 @@ package v1
 import (
 	"fmt"
 	"maps"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -34,7 +35,34 @@ func (p *ParamSpec) validate(path *field.Path) field.ErrorList {
 	if p.Default != nil && p.Default.Type != declared {
 		errs = append(errs, typeMismatch(path.Child("default"), p.Name, declared, p.Default.Type))
 	}
+	return append(errs, p.validateEnum(path, declared)...)
+}
+
+// validateEnum checks the values that a param may have, and that its default is one of them.
+func (p *ParamSpec) validateEnum(path *field.Path, declared ValueType) field.ErrorList {
+	if len(p.Enum) == 0 {
+		return nil
+	}
+	if declared != TypeString {
+		return field.ErrorList{field.Forbidden(path.Child("enum"), fmt.Sprintf("only type string has an enum, and the type is %s", declared))}
+	}
+	var errs field.ErrorList
+	unique := newUniqueNames()
+	for i, value := range p.Enum {
+		errs = append(errs, unique.add(path.Child("enum").Index(i), value)...)
+	}
+	if p.Default != nil && p.Default.Type == TypeString {
+		errs = append(errs, p.checkEnum(path.Child("default"), p.Default.String)...)
+	}
 	return errs
+}
+
+// checkEnum refuses a value that is not one of those that the param may have.
+func (p *ParamSpec) checkEnum(path *field.Path, value string) field.ErrorList {
+	if len(p.Enum) == 0 || slices.Contains(p.Enum, value) {
+		return nil
+	}
+	return field.ErrorList{field.NotSupported(path, shown(value), p.Enum)}
 }
 
 // validateGiven checks values by themselves, before it is known what they are for.
@@ -89,6 +117,9 @@ func (p *ParamSpec) valueType() ValueType {
 func (p *ParamSpec) validateValue(path *field.Path, value Value) field.ErrorList {
 	if want := p.valueType(); value.Type != want {
 		return field.ErrorList{typeMismatch(path, p.Name, want, value.Type)}
+	}
+	if value.Type == TypeString {
+		return p.checkEnum(path, value.String)
 	}
 	return p.validateKeys(path, value)
 }

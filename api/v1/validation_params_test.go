@@ -83,13 +83,13 @@ func TestSetDefaults(t *testing.T) {
 	}
 	pr := PipelineRun{Spec: PipelineRunSpec{PipelineSpec: &spec}}
 	for range 2 { // defaults of what has defaults change nothing
-		pr.SetDefaults()
+		pr.Default()
 		if diff := cmp.Diff(want, spec); diff != "" {
 			t.Fatalf("SetDefaults: -want, +got:\n%s", diff)
 		}
 	}
 	tr := TaskRun{Spec: TaskRunSpec{TaskRef: &TaskRef{Name: "t"}, TaskSpec: &TaskSpec{Params: []ParamSpec{{Name: "p"}}}}}
-	tr.SetDefaults()
+	tr.Default()
 	if tr.Spec.TaskRef.Kind != KindTask || tr.Spec.TaskSpec.Params[0].Type != TypeString {
 		t.Errorf("SetDefaults of a TaskRun: got %+v and %+v", tr.Spec.TaskRef, tr.Spec.TaskSpec.Params)
 	}

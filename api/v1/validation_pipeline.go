@@ -1,7 +1,8 @@
 package v1
 
 import (
-	"strings"
+	"fmt"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/apimachinery/pkg/util/validation"
@@ -18,6 +19,12 @@ const (
 	OriginResultReference = "resultReference"
 )
 
+// Validate checks the pipeline by itself, as a user writes it. Some errors have an Origin. Cycles are not looked for
+// here: the graph package finds them.
+func (p *Pipeline) Validate() field.ErrorList {
+	return p.Spec.validate(field.NewPath("spec"), newScope())
+}
+
 // Validate checks a pipeline that is to be run. Some errors have an Origin. Fields that the controller does not act on yet
 // are errors, too. Cycles are not looked for here: the graph package finds them.
 func (s *PipelineSpec) Validate(path *field.Path) field.ErrorList {
@@ -25,27 +32,65 @@ func (s *PipelineSpec) Validate(path *field.Path) field.ErrorList {
 }
 
 func (s *PipelineSpec) validate(path *field.Path, outer scope) field.ErrorList {
-	in := pipelineScope{scope: outer.inner(), tasks: map[string]*PipelineTask{}}
+	in := pipelineScope{
+		scope: outer.inner(), tasks: s.byName(),
+		dag: taskNames(s.Tasks), finally: taskNames(s.Finally), optional: sets.New[string](),
+	}
 	in.addParams(s.Params)
 	errs := validateParamSpecs(s.Params, path.Child("params"))
-	errs = append(errs, s.validateWorkspaces(path.Child("workspaces"), in.scope)...)
+	errs = append(errs, s.validateWorkspaces(path.Child("workspaces"), in)...)
 	if len(s.Tasks) == 0 {
 		errs = append(errs, field.Required(path.Child("tasks"), "a pipeline needs at least one task"))
 	}
 	unique := newUniqueNames()
-	for i := range s.Tasks {
-		task, name := &s.Tasks[i], path.Child("tasks").Index(i).Child("name")
-		errs = append(errs, checkLabel(name, task.Name, validation.DNS1123LabelMaxLength)...)
-		errs = append(errs, unique.add(name, task.Name)...)
-		in.tasks[task.Name] = task
+	for _, list := range s.lists() {
+		for i := range list.tasks {
+			task, name := &list.tasks[i], path.Child(list.field).Index(i).Child("name")
+			errs = append(errs, checkLabel(name, task.Name, validation.DNS1123LabelMaxLength)...)
+			errs = append(errs, unique.add(name, task.Name)...)
+		}
 	}
-	for i := range s.Tasks {
-		errs = append(errs, in.validateTask(path.Child("tasks").Index(i), &s.Tasks[i])...)
+	for _, list := range s.lists() {
+		in.inFinally = list.field == finallyField
+		for i := range list.tasks {
+			errs = append(errs, in.validateTask(path.Child(list.field).Index(i), &list.tasks[i])...)
+		}
 	}
 	return append(errs, in.validateResults(path.Child("results"), s.Results)...)
 }
 
-func (s *PipelineSpec) validateWorkspaces(path *field.Path, in scope) field.ErrorList {
+const finallyField = "finally"
+
+// taskList is one of the two lists of tasks.
+type taskList struct {
+	field string
+	tasks []PipelineTask
+}
+
+func (s *PipelineSpec) lists() []taskList {
+	return []taskList{{"tasks", s.Tasks}, {finallyField, s.Finally}}
+}
+
+// byName returns the tasks of both lists.
+func (s *PipelineSpec) byName() map[string]*PipelineTask {
+	tasks := make(map[string]*PipelineTask, len(s.Tasks)+len(s.Finally))
+	for _, list := range s.lists() {
+		for i := range list.tasks {
+			tasks[list.tasks[i].Name] = &list.tasks[i]
+		}
+	}
+	return tasks
+}
+
+func taskNames(tasks []PipelineTask) sets.Set[string] {
+	names := sets.New[string]()
+	for i := range tasks {
+		names.Insert(tasks[i].Name)
+	}
+	return names
+}
+
+func (s *PipelineSpec) validateWorkspaces(path *field.Path, in pipelineScope) field.ErrorList {
 	var errs field.ErrorList
 	unique := newUniqueNames()
 	for i := range s.Workspaces {
@@ -53,6 +98,9 @@ func (s *PipelineSpec) validateWorkspaces(path *field.Path, in scope) field.Erro
 		errs = append(errs, checkName(name, s.Workspaces[i].Name, workspaceName, workspaceNameRule)...)
 		errs = append(errs, unique.add(name, s.Workspaces[i].Name)...)
 		in.workspaces.Insert(s.Workspaces[i].Name)
+		if s.Workspaces[i].Optional {
+			in.optional.Insert(s.Workspaces[i].Name)
+		}
 	}
 	return errs
 }
@@ -60,48 +108,124 @@ func (s *PipelineSpec) validateWorkspaces(path *field.Path, in scope) field.Erro
 // pipelineScope is what the tasks and results of a pipeline can refer to.
 type pipelineScope struct {
 	scope
-	tasks map[string]*PipelineTask
+	// tasks of both lists by name, and the names of each list.
+	tasks        map[string]*PipelineTask
+	dag, finally sets.Set[string]
+	// optional are the workspaces that a run need not bind.
+	optional sets.Set[string]
+	// inFinally is true for a task of finally, which can ask how the others ended.
+	inFinally bool
+	// inResults is true for the results of the pipeline, which are made when all tasks have ended.
+	inResults bool
 }
 
 func (p pipelineScope) validateTask(path *field.Path, t *PipelineTask) field.ErrorList {
-	errs := checkOneOf(path, "taskRef", "taskSpec", t.TaskRef != nil, t.TaskSpec != nil)
+	var errs field.ErrorList
+	if t.PipelineRef == nil && t.PipelineSpec == nil {
+		errs = checkOneOf(path, "taskRef", "taskSpec", t.TaskRef != nil, t.TaskSpec != nil)
+	}
 	if t.TaskRef != nil {
-		errs = append(errs, t.TaskRef.validate(path.Child("taskRef"))...)
+		ref := *t.TaskRef
+		if HasReference(ref.Name) {
+			ref.Name = "known-when-it-runs"
+		}
+		errs = append(errs, ref.validate(path.Child("taskRef"))...)
 	}
 	errs = append(errs, validateGiven(t.Params, path.Child("params"))...)
-	for i := range t.Params {
-		errs = append(errs, p.validateValue(path.Child("params").Index(i).Child("value"), t.Params[i].Value)...)
-	}
+	errs = append(errs, t.validateMatrix(path.Child("matrix"))...)
+	references := &pipelineReferences{scope: p}
+	t.VisitValues(path, references)
+	errs = append(errs, references.errs...)
 	if t.TaskSpec != nil {
-		outer := p.inner()
-		outer.workspaces = sets.New[string]()
-		outer.addGiven(t.Params)
-		errs = append(errs, t.TaskSpec.TaskSpec.validate(path.Child("taskSpec"), outer)...)
-		errs = append(errs, p.validateEmbeddedParams(path.Child("params"), t)...)
+		errs = append(errs, p.validateEmbedded(path, t)...)
 	}
-	for i, name := range t.RunAfter {
-		if _, ok := p.tasks[name]; !ok {
-			problem := unknown("task", name, sets.KeySet(p.tasks))
-			errs = append(errs, field.Invalid(path.Child("runAfter").Index(i), shown(name), problem).WithOrigin(OriginGraph))
-		}
+	errs = append(errs, validateWhen(path.Child("when"), t.When)...)
+	errs = append(errs, p.validateRunAfter(path.Child("runAfter"), t)...)
+	errs = append(errs, checkRetries(path.Child("retries"), t.Retries)...)
+	errs = append(errs, checkTimeout(path.Child("timeout"), t.Timeout)...)
+	errs = append(errs, checkOnError(path.Child("onError"), t.OnError)...)
+	if t.OnError == OnErrorContinue && t.Retries > 0 {
+		errs = append(errs, field.Invalid(path.Child("onError"), t.OnError, "cannot stand together with retries: a failure is either ignored or tried again"))
 	}
 	return append(errs, p.validateTaskWorkspaces(path.Child("workspaces"), t)...)
 }
 
+func (p pipelineScope) validateRunAfter(path *field.Path, t *PipelineTask) field.ErrorList {
+	if p.inFinally && len(t.RunAfter) > 0 {
+		return field.ErrorList{field.Forbidden(path, "tasks of finally all start when the others have ended").WithOrigin(OriginGraph)}
+	}
+	var errs field.ErrorList
+	for i, name := range t.RunAfter {
+		if problem := unknown("task", name, p.dag); problem != "" {
+			errs = append(errs, field.Invalid(path.Index(i), shown(name), problem).WithOrigin(OriginGraph))
+		}
+	}
+	return errs
+}
+
+// validateEmbedded checks a task that is written out in the pipeline: it sees the pipeline's params and workspaces.
+func (p pipelineScope) validateEmbedded(path *field.Path, t *PipelineTask) field.ErrorList {
+	outer := p.inner()
+	outer.addGiven(t.Params)
+	outer.addGiven(t.Matrix.asStrings())
+	for i := range t.Workspaces {
+		outer.workspaces.Insert(t.Workspaces[i].Name)
+	}
+	errs := t.TaskSpec.TaskSpec.validate(path.Child("taskSpec"), outer)
+	return append(errs, p.validateEmbeddedParams(path, t)...)
+}
+
+// asStrings are the params that a task gets from the matrix: one element of each array.
+func (m *Matrix) asStrings() []Param {
+	if m == nil {
+		return nil
+	}
+	var params []Param
+	add := func(from []Param) {
+		for i := range from {
+			params = append(params, Param{Name: from[i].Name, Value: StringValue("")})
+		}
+	}
+	add(m.Params)
+	for i := range m.Include {
+		add(m.Include[i].Params)
+	}
+	return params
+}
+
 // validateEmbeddedParams refuses a task that is written out in the pipeline and has a param without any value: neither
-// the pipeline's task, nor the pipeline under the same name, nor a default gives one.
+// the pipeline's task, nor the pipeline under the same name, nor a default gives one. It also refuses a value of another
+// type than the declared one, where the pipeline shows it.
 func (p pipelineScope) validateEmbeddedParams(path *field.Path, t *PipelineTask) field.ErrorList {
-	given := sets.New[string]()
+	given := map[string]int{}
 	for i := range t.Params {
-		given.Insert(t.Params[i].Name)
+		given[t.Params[i].Name] = i
+	}
+	fromMatrix := sets.New[string]()
+	for _, param := range t.Matrix.asStrings() {
+		fromMatrix.Insert(param.Name)
 	}
 	var errs field.ErrorList
 	for i := range t.TaskSpec.Params {
 		spec := &t.TaskSpec.Params[i]
-		if _, outer := p.params[spec.Name]; outer || given.Has(spec.Name) || spec.Default != nil {
+		at, isGiven := given[spec.Name]
+		if isGiven {
+			value := path.Child("params").Index(at).Child("value")
+			if found := p.typeOf(t.Params[at].Value); found != "" && found != spec.valueType() {
+				errs = append(errs, typeMismatch(value, spec.Name, spec.valueType(), found))
+			}
 			continue
 		}
-		errs = append(errs, missingParam(path, spec).WithOrigin(OriginParamMissing))
+		if fromMatrix.Has(spec.Name) {
+			if spec.valueType() != TypeString {
+				errs = append(errs, field.Invalid(path.Child("matrix"), spec.Name, fmt.Sprintf("a matrix gives strings, and the task declares the param as %s", spec.valueType())))
+			}
+			continue
+		}
+		if _, outer := p.params[spec.Name]; outer || spec.Default != nil {
+			continue
+		}
+		errs = append(errs, missingParam(path.Child("params"), spec).WithOrigin(OriginParamMissing))
 	}
 	return errs
 }
@@ -109,12 +233,34 @@ func (p pipelineScope) validateEmbeddedParams(path *field.Path, t *PipelineTask)
 func (p pipelineScope) validateTaskWorkspaces(path *field.Path, t *PipelineTask) field.ErrorList {
 	var errs field.ErrorList
 	unique := newUniqueNames()
+	handed := map[string]string{}
 	for i := range t.Workspaces {
 		binding, path := &t.Workspaces[i], path.Index(i)
 		errs = append(errs, checkName(path.Child("name"), binding.Name, workspaceName, workspaceNameRule)...)
 		errs = append(errs, unique.add(path.Child("name"), binding.Name)...)
 		if problem := unknown("workspace of the pipeline", binding.PipelineWorkspace(), p.workspaces); problem != "" {
 			errs = append(errs, field.Invalid(path.Child("workspace"), shown(binding.PipelineWorkspace()), problem))
+		}
+		errs = append(errs, checkSubPath(path.Child("subPath"), binding.SubPath)...)
+		handed[binding.Name] = binding.PipelineWorkspace()
+	}
+	if t.TaskSpec == nil {
+		return errs
+	}
+	for i := range t.TaskSpec.Workspaces {
+		declared := &t.TaskSpec.Workspaces[i]
+		if declared.Optional {
+			continue
+		}
+		from, ok := handed[declared.Name]
+		if !ok {
+			from, ok = declared.Name, p.workspaces.Has(declared.Name)
+		}
+		switch {
+		case !ok:
+			errs = append(errs, field.Required(path, fmt.Sprintf("missing workspace %q: declared by the task and not optional", declared.Name)))
+		case p.optional.Has(from):
+			errs = append(errs, field.Invalid(path, from, fmt.Sprintf("workspace %q of the task is not optional, and that of the pipeline is; make both the same", declared.Name)))
 		}
 	}
 	return errs
@@ -129,6 +275,7 @@ func (w *WorkspacePipelineTaskBinding) PipelineWorkspace() string {
 }
 
 func (p pipelineScope) validateResults(path *field.Path, results []PipelineResult) field.ErrorList {
+	p.inFinally, p.inResults = false, true
 	var errs field.ErrorList
 	unique := newUniqueNames()
 	for i := range results {
@@ -138,104 +285,14 @@ func (p pipelineScope) validateResults(path *field.Path, results []PipelineResul
 		errs = append(errs, checkType(path.Child("type"), result.Type)...)
 		if result.Value.Type == "" {
 			errs = append(errs, field.Required(path.Child("value"), "say which results it is made of, as in $(tasks.<task>.results.<result>)"))
-		}
-		errs = append(errs, p.validateValue(path.Child("value"), result.Value)...)
-	}
-	return errs
-}
-
-// validateValue checks the references in a value of the pipeline. A string that is nothing but one reference takes the
-// type of what it refers to; an element of an array can be a whole array, whose elements then take its place.
-func (p pipelineScope) validateValue(path *field.Path, value Value) field.ErrorList {
-	var errs field.ErrorList
-	for where, text := range value.Texts() {
-		alone := isolated(text)
-		place := use{
-			ownElement: alone && value.Type != TypeObject,
-			ownObject:  alone && value.Type != TypeObject && value.Type != TypeArray,
-		}
-		for r := range References(text) {
-			problem := p.problem(r, place)
-			if problem == "" {
-				continue
-			}
-			err := invalidText(path, where, r.Text, problem)
-			if r.Root == RootTasks {
-				err = err.WithOrigin(OriginResultReference)
-			}
-			errs = append(errs, err)
-		}
-	}
-	return errs
-}
-
-// invalidText is an error about a text within a value. The path of a field cannot be extended by a text such as "[1]",
-// therefore the error's own is.
-func invalidText(path *field.Path, where, text, problem string) *field.Error {
-	err := field.Invalid(path, shown(text), problem)
-	err.Field += where
-	return err
-}
-
-// problem says what is wrong with a reference in a pipeline, or returns "".
-func (p pipelineScope) problem(r Reference, place use) string {
-	if r.Malformed {
-		return malformedReference
-	}
-	switch r.Root {
-	case RootParams:
-		return p.pipelineParamProblem(r, place)
-	case RootWorkspaces:
-		return p.workspaceProblem(r, "bound")
-	case RootContext:
-		return contextProblem(r, PipelineContext())
-	case RootTasks:
-		return p.resultProblem(r, place)
-	default:
-		return "a pipeline refers to results as $(tasks.<task>.results.<result>)"
-	}
-}
-
-func (p pipelineScope) pipelineParamProblem(r Reference, place use) string {
-	spec := p.params[r.Names[0]]
-	if spec != nil && spec.valueType() == TypeObject && place.ownObject && len(r.Names) == 1 && r.Index < 0 {
-		return ""
-	}
-	return p.paramProblem(r, place.ownElement)
-}
-
-func (p pipelineScope) resultProblem(r Reference, place use) string {
-	ref, ok := r.ResultRef()
-	if !ok {
-		return "in a task of a pipeline, a result is referred to as $(tasks.<task>.results.<result>), with [*], [<index>] or .<key> behind it"
-	}
-	task, ok := p.tasks[ref.Task]
-	if !ok {
-		return unknown("task", ref.Task, sets.KeySet(p.tasks))
-	}
-	if task.TaskSpec == nil {
-		return "" // the task is not known here
-	}
-	names := sets.New[string]()
-	for i := range task.TaskSpec.Results {
-		result := &task.TaskSpec.Results[i]
-		names.Insert(result.Name)
-		if result.Name != ref.Result {
 			continue
 		}
-		place.noun, place.name = "result", ref.Result
-		place.ref = strings.Join([]string{RootTasks, ref.Task, RootResults, ref.Result}, ".")
-		place.keyed, place.key, place.whole, place.indexed = ref.Key != "", ref.Key, ref.Whole, ref.Index >= 0
-		place.strict = true
-		return useProblem(place, result.valueType(), result.Properties)
+		references := &pipelineReferences{scope: p}
+		references.VisitValue(path.Child("value"), &result.Value)
+		errs = append(errs, references.errs...)
+		if found := p.typeOf(result.Value); slices.Contains(ValueTypes(), result.Type) && found != "" && found != result.Type {
+			errs = append(errs, field.Invalid(path.Child("value"), shown(result.Value.first()), fmt.Sprintf("it is of type %s, and the result is of type %s", found, result.Type)))
+		}
 	}
-	return unknown("result of task "+ref.Task, ref.Result, names)
-}
-
-// valueType returns the type, inferred where none is declared.
-func (r *TaskResult) valueType() ValueType {
-	if r.Type != "" {
-		return r.Type
-	}
-	return inferType(nil, r.Properties)
+	return errs
 }

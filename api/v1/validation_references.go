@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
@@ -15,19 +16,34 @@ import (
 type scope struct {
 	// params by name; nil is one whose type is not known before the run.
 	params map[string]*ParamSpec
-	// results that the task declares.
+	// results that the task declares; nil where they are not known.
 	results sets.Set[string]
 	// workspaces that are declared or bound.
 	workspaces sets.Set[string]
+	// volumes that the run brings along, and whether no others can be there: a Task by itself may mount a volume that the
+	// pod template of a run has.
+	volumes       []corev1.Volume
+	volumesClosed bool
+	// steps of the task, and the index of the one that refers; −1 where it is not a step.
+	steps []Step
+	step  int
+	// runtime is true where results of earlier steps can be used: the text is needed only when the step starts.
+	runtime bool
 }
 
+// noStep is the index of the step where a text belongs to none.
+const noStep = -1
+
 func newScope() scope {
-	return scope{params: map[string]*ParamSpec{}, results: sets.New[string](), workspaces: sets.New[string]()}
+	return scope{params: map[string]*ParamSpec{}, results: sets.New[string](), workspaces: sets.New[string](), step: noStep}
 }
 
 // inner returns a copy to which declarations can be added.
 func (s scope) inner() scope {
-	return scope{params: maps.Clone(s.params), results: sets.New[string](), workspaces: s.workspaces.Clone()}
+	return scope{
+		params: maps.Clone(s.params), results: sets.New[string](), workspaces: s.workspaces.Clone(),
+		volumes: s.volumes, volumesClosed: s.volumesClosed, step: noStep,
+	}
 }
 
 // addParams makes declared params known; addGiven those that have a value, where no declaration says more.
@@ -50,6 +66,13 @@ func (s scope) addGiven(given []Param) {
 	}
 }
 
+// addBound makes the workspaces known that a run binds.
+func (s scope) addBound(bound []WorkspaceBinding) {
+	for i := range bound {
+		s.workspaces.Insert(bound[i].Name)
+	}
+}
+
 // isolated reports whether a text is nothing but one reference.
 func isolated(text string) bool {
 	for r := range References(text) {
@@ -68,7 +91,24 @@ func taskScope(s *TaskSpec, outer scope) scope {
 	for i := range s.Workspaces {
 		in.workspaces.Insert(s.Workspaces[i].Name)
 	}
+	in.steps = s.Steps
 	return in
+}
+
+// validateReferences refuses references in the task to what it does not have.
+func (s *TaskSpec) validateReferences(path *field.Path, in scope) field.ErrorList {
+	all := &taskReferences{scope: in}
+	s.visitTexts(path, all, func(i int, path *field.Path) {
+		fixed := &taskReferences{scope: in}
+		fixed.scope.step = i
+		s.Steps[i].visitFixed(path, fixed)
+		runtime := &taskReferences{scope: fixed.scope}
+		runtime.scope.runtime = true
+		s.Steps[i].visitRuntime(path, runtime)
+		s.Steps[i].VisitValues(path, (*stepValues)(runtime))
+		all.errs = append(append(all.errs, fixed.errs...), runtime.errs...)
+	})
+	return all.errs
 }
 
 // taskReferences is a TextVisitor that refuses references to what the scope does not have. It changes nothing.
@@ -78,56 +118,96 @@ type taskReferences struct {
 }
 
 func (t *taskReferences) VisitText(path *field.Path, _ TextKind, text *string) {
-	for r := range References(*text) {
-		const ownElement = false
-		t.check(path, r, ownElement)
-	}
+	t.checkText(path, "", *text, use{})
 }
 
 func (t *taskReferences) VisitList(path *field.Path, list *[]string) {
 	for i, text := range *list {
-		ownElement := isolated(text)
-		for r := range References(text) {
-			t.check(path.Index(i), r, ownElement)
+		t.checkText(path.Index(i), "", text, use{ownElement: isolated(text)})
+	}
+}
+
+// checkText checks the references in a text; where is what of a value the text is.
+func (t *taskReferences) checkText(path *field.Path, where, text string, place use) {
+	for r := range References(text) {
+		if problem := t.scope.taskProblem(r, place); problem != "" {
+			t.errs = append(t.errs, invalidText(path, where, r.Text, problem))
 		}
 	}
 }
 
-func (t *taskReferences) check(path *field.Path, r Reference, ownElement bool) {
-	if problem := t.scope.taskProblem(r, ownElement); problem != "" {
-		t.errs = append(t.errs, field.Invalid(path, shown(r.Text), problem))
+// stepValues is a taskReferences that visits the values of a step.
+type stepValues taskReferences
+
+func (s *stepValues) VisitText(path *field.Path, text *string) {
+	(*taskReferences)(s).checkText(path, "", *text, use{})
+}
+
+func (s *stepValues) VisitElements(path *field.Path, list *[]string) {
+	(*taskReferences)(s).VisitList(path, list)
+}
+
+func (s *stepValues) VisitValue(path *field.Path, value *Value) {
+	for where, text := range value.Texts() {
+		(*taskReferences)(s).checkText(path, where, text, value.place(text))
 	}
 }
 
-// taskProblem says what is wrong with a reference in a task, or returns "". A reference that is an element of its own in
-// command or args may be a whole array.
-func (s scope) taskProblem(r Reference, ownElement bool) string {
+// place says what a text of the value may become: a string that is nothing but one reference takes the type of what it
+// refers to; an element of an array can be a whole array, whose elements then take its place.
+func (v *Value) place(text string) use {
+	alone := isolated(text)
+	return use{
+		ownElement: alone && v.Type != TypeObject,
+		ownObject:  alone && v.Type != TypeObject && v.Type != TypeArray,
+	}
+}
+
+// taskProblem says what is wrong with a reference in a task, or returns "".
+func (s scope) taskProblem(r Reference, place use) string {
 	if r.Malformed {
 		return malformedReference
 	}
 	switch r.Root {
 	case RootParams:
-		return s.paramProblem(r, ownElement)
+		return s.paramProblem(r, place)
 	case RootResults:
-		if len(r.Names) != 2 || r.Names[1] != "path" || r.hasIndex() {
+		if len(r.Names) != 2 || r.Names[1] != attributePath || r.hasIndex() {
 			return "a task refers to the file of a result as $(results.<name>.path)"
+		}
+		if s.results == nil {
+			return "" // a StepAction writes results of a task that is not known here
 		}
 		return unknown("result", r.Names[0], s.results)
 	case RootWorkspaces:
-		return s.workspaceProblem(r, "path", "bound", "claim", "volume")
+		return s.workspaceProblem(r, attributePath, "bound", "claim", "volume")
 	case RootContext:
 		return contextProblem(r, TaskContext())
+	case RootSteps:
+		return s.stepsProblem(r, place)
+	case RootStep:
+		return s.ownStepProblem(r)
+	case RootCredentials:
+		if len(r.Names) == 1 && r.Names[0] == attributePath && !r.hasIndex() {
+			return ""
+		}
+		return "there is only $(credentials.path)"
+	case RootArtifacts:
+		return "artifacts are " + notSupported
 	default:
 		return "other tasks can be referred to in the params of a pipeline's task, not within a task"
 	}
 }
+
+// attributePath is the word behind results, workspaces and the like that stands for a file or a folder.
+const attributePath = "path"
 
 const malformedReference = "not a variable: write $(params.<name>), $(params['<name>']), $(params.<array>[0]), $(params.<object>.<key>) or $(params.<array>[*])"
 
 // hasIndex reports whether [*] or [number] ends the reference.
 func (r Reference) hasIndex() bool { return r.Whole || r.Index >= 0 }
 
-func (s scope) paramProblem(r Reference, ownElement bool) string {
+func (s scope) paramProblem(r Reference, place use) string {
 	name := r.Names[0]
 	spec, ok := s.params[name]
 	if !ok {
@@ -139,10 +219,10 @@ func (s scope) paramProblem(r Reference, ownElement bool) string {
 	if spec == nil {
 		return ""
 	}
-	return useProblem(use{
-		noun: "param", name: name, ref: r.Root + "." + name, keyed: len(r.Names) == 2, key: r.Names[len(r.Names)-1],
-		whole: r.Whole, indexed: r.Index >= 0, ownElement: ownElement,
-	}, spec.valueType(), spec.Properties)
+	place.noun, place.name, place.ref = "param", name, r.Root+"."+name
+	place.keyed, place.key = len(r.Names) == 2, r.Names[len(r.Names)-1]
+	place.whole, place.indexed = r.Whole, r.Index >= 0
+	return useProblem(place, spec.valueType(), spec.Properties)
 }
 
 // use is how a text uses a param or a result.
@@ -209,7 +289,7 @@ func TaskContext() []string {
 
 // PipelineContext lists the variables that a pipeline finds under $(context.…).
 func PipelineContext() []string {
-	return []string{"pipelineRun.name", "pipelineRun.namespace", "pipelineRun.uid", "pipeline.name"}
+	return []string{"pipelineRun.name", "pipelineRun.namespace", "pipelineRun.uid", "pipeline.name", "pipelineTask.retries"}
 }
 
 func unknown(noun, name string, known sets.Set[string]) string {

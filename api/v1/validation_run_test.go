@@ -155,13 +155,13 @@ tasks:` + twoTasks + `
 			`spec.tasks[2].params[5].value[0]: Invalid value: "$(tasks.a.results.o[*])": result "o" is an object: use one of its keys, as in $(tasks.a.results.o.<key>)`,
 			`spec.tasks[2].params[6].value.k: Invalid value: "$(tasks.a.results.o.x)": no key of result o "x"; there are: k`,
 			`spec.tasks[2].params[7].value: Invalid value: "$(tasks.a.results.s[0])": result "s" is a string: use it as $(tasks.a.results.s)`,
-			`spec.tasks[2].params[8].value: Invalid value: "$(tasks.a.status)": in a task of a pipeline, a result is referred to as $(tasks.<task>.results.<result>), with [*], [<index>] or .<key> behind it`,
+			`spec.tasks[2].params[8].value: Invalid value: "$(tasks.a.status)": how tasks ended is known in tasks of finally only`,
 			`spec.tasks[2].params[9].value: Invalid value: "$(params.nope)": no param "nope"; there are: l, o`,
 			`spec.tasks[2].params[9].value: Invalid value: "$(params.l)": param "l" is an array: use one element, as in $(params.l[0]), or all of it with $(params.l[*]) as an element of its own`,
 			`spec.tasks[2].params[9].value: Invalid value: "$(params.o.x)": no key of param o "x"; there are: k`,
 			`spec.tasks[2].params[10].value: Invalid value: "$(workspaces.w.path)": here a workspace is referred to as $(workspaces.<name>.bound)`,
 			`spec.tasks[2].params[10].value: Invalid value: "$(workspaces.w.bound)": no workspace "w"; there are: none`,
-			`spec.tasks[2].params[10].value: Invalid value: "$(context.taskRun.name)": no such variable here; there are: pipelineRun.name, pipelineRun.namespace, pipelineRun.uid, pipeline.name`,
+			`spec.tasks[2].params[10].value: Invalid value: "$(context.taskRun.name)": no such variable here; there are: pipelineRun.name, pipelineRun.namespace, pipelineRun.uid, pipeline.name, pipelineTask.retries`,
 			`spec.tasks[2].params[10].value: Invalid value: "$(results.r.path)": a pipeline refers to results as $(tasks.<task>.results.<result>)`,
 			`spec.tasks[2].runAfter[1]: Invalid value: "nope": no task "nope"; there are: a, b, c, d`,
 			`spec.tasks[2].workspaces[0].workspace: Invalid value: "w": no workspace of the pipeline "w"; there are: none`,
@@ -231,7 +231,7 @@ func FuzzValidate(f *testing.F) {
 		var tr TaskRun
 		if json.Unmarshal(data, &tr) == nil {
 			tr.Validate()
-			tr.SetDefaults()
+			tr.Default()
 			tr.Validate()
 			if tr.Spec.TaskSpec != nil {
 				ValidateParams(tr.Spec.TaskSpec.Params, tr.Spec.Params, nil)
@@ -242,7 +242,7 @@ func FuzzValidate(f *testing.F) {
 		var pr PipelineRun
 		if json.Unmarshal(data, &pr) == nil {
 			pr.Validate()
-			pr.SetDefaults()
+			pr.Default()
 			pr.Validate()
 		}
 		var task Task

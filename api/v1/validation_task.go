@@ -1,19 +1,17 @@
 package v1
 
 import (
-	"fmt"
 	"strconv"
-	"strings"
 
 	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
-// Limits of names: a container's name has at most 63 characters, of which "step-" and "sidecar-" take some.
-const (
-	maxStepName    = 58
-	maxSidecarName = 55
-)
+// Validate checks the task by itself, as a user writes it. Each error names the field, its value and what is allowed
+// there.
+func (t *Task) Validate() field.ErrorList {
+	return t.Spec.validate(field.NewPath("spec"), newScope())
+}
 
 // Validate checks a task that is to be run. Each error names the field, its value and what is allowed there. Fields that
 // the controller does not act on yet are errors, too.
@@ -23,38 +21,15 @@ func (s *TaskSpec) Validate(path *field.Path) field.ErrorList {
 
 // validate checks the task in a place from where it sees an outer scope.
 func (s *TaskSpec) validate(path *field.Path, outer scope) field.ErrorList {
-	const final = false
 	errs := validateParamSpecs(s.Params, path.Child("params"))
-	errs = append(errs, validateResults(s.Results, path.Child("results"))...)
+	errs = append(errs, s.validateResults(path.Child("results"))...)
 	errs = append(errs, validateWorkspaceDeclarations(s.Workspaces, path.Child("workspaces"))...)
-	errs = append(errs, s.validateSteps(path.Child("steps"))...)
-	errs = append(errs, s.validateSidecars(path.Child("sidecars"))...)
-	errs = append(errs, s.validateMounts(path, final)...)
-	references := &taskReferences{scope: taskScope(s, outer)}
-	s.VisitTexts(path, references)
-	return append(errs, references.errs...)
-}
-
-func (s *TaskSpec) validateSteps(path *field.Path) field.ErrorList {
-	if len(s.Steps) == 0 {
-		return field.ErrorList{field.Required(path, "a task needs at least one step")}
-	}
-	var errs field.ErrorList
-	unique := newUniqueNames()
-	for i := range s.Steps {
-		step, path := &s.Steps[i], path.Index(i)
-		if step.Name != "" {
-			errs = append(errs, checkLabel(path.Child("name"), step.Name, maxStepName)...)
-		}
-		errs = append(errs, unique.add(path.Child("name"), suffix(step.Name, i))...)
-		if step.Ref == nil && (s.StepTemplate == nil || s.StepTemplate.Image == "") {
-			errs = append(errs, requireImage(path, step.Image)...)
-		}
-		if step.Script != "" && len(step.Command) > 0 {
-			errs = append(errs, field.Forbidden(path.Child("script"), "give either command or script, not both"))
-		}
-	}
-	return errs
+	in := taskScope(s, outer)
+	errs = append(errs, s.StepTemplate.validate(path.Child("stepTemplate"))...)
+	errs = append(errs, s.validateSteps(path.Child("steps"), in.workspaces)...)
+	errs = append(errs, s.validateSidecars(path.Child("sidecars"), in.workspaces)...)
+	errs = append(errs, s.validateMounts(path, mountCheck{brought: outer.volumes, closed: outer.volumesClosed})...)
+	return append(errs, s.validateReferences(path, in)...)
 }
 
 // suffix is what the name of a step's or sidecar's container ends with: one without a name is called by its number, and
@@ -66,119 +41,96 @@ func suffix(name string, index int) string {
 	return "unnamed-" + strconv.Itoa(index)
 }
 
-func (s *TaskSpec) validateSidecars(path *field.Path) field.ErrorList {
-	var errs field.ErrorList
-	unique := newUniqueNames()
-	for i := range s.Sidecars {
-		sidecar, path := &s.Sidecars[i], path.Index(i)
-		switch sidecar.Name {
-		case "":
-		case ReservedSidecarName:
-			errs = append(errs, field.Invalid(path.Child("name"), sidecar.Name, "reserved for the results sidecar; choose another name"))
-		default:
-			errs = append(errs, checkLabel(path.Child("name"), sidecar.Name, maxSidecarName)...)
-		}
-		errs = append(errs, unique.add(path.Child("name"), suffix(sidecar.Name, i))...)
-		errs = append(errs, requireImage(path, sidecar.Image)...)
-		if sidecar.Script != "" && len(sidecar.Command) > 0 {
-			errs = append(errs, field.Forbidden(path.Child("script"), "give either command or script, not both"))
-		}
+func stepNames(steps []Step) sets.Set[string] {
+	names := sets.New[string]()
+	for i := range steps {
+		names.Insert(suffix(steps[i].Name, i))
 	}
-	return errs
+	return names
 }
 
-func validateResults(results []TaskResult, path *field.Path) field.ErrorList {
+func sidecarNames(sidecars []Sidecar) sets.Set[string] {
+	names := sets.New[string]()
+	for i := range sidecars {
+		names.Insert(suffix(sidecars[i].Name, i))
+	}
+	return names
+}
+
+func (s *TaskSpec) validateResults(path *field.Path) field.ErrorList {
 	var errs field.ErrorList
 	unique := newUniqueNames()
-	for i := range results {
-		result, path := &results[i], path.Index(i)
-		declared := result.Type
-		if declared == "" {
-			declared = inferType(nil, result.Properties)
-		}
-		errs = append(errs, checkName(path.Child("name"), result.Name, resultName, resultNameRule)...)
+	for i := range s.Results {
+		result, path := &s.Results[i], path.Index(i)
 		errs = append(errs, unique.add(path.Child("name"), result.Name)...)
-		errs = append(errs, checkType(path.Child("type"), result.Type)...)
-		errs = append(errs, checkProperties(path, declared, result.Properties)...)
-	}
-	return errs
-}
-
-func validateWorkspaceDeclarations(workspaces []WorkspaceDeclaration, path *field.Path) field.ErrorList {
-	var errs field.ErrorList
-	unique := newUniqueNames()
-	for i := range workspaces {
-		name := path.Index(i).Child("name")
-		errs = append(errs, checkName(name, workspaces[i].Name, workspaceName, workspaceNameRule)...)
-		errs = append(errs, unique.add(name, workspaces[i].Name)...)
-	}
-	return errs
-}
-
-// ValidateWorkspaces checks the volumes that a run binds against what its task declares. A binding that nothing declares
-// is refused: whoever gave it expects it to be mounted.
-func ValidateWorkspaces(declared []WorkspaceDeclaration, bound []WorkspaceBinding, path *field.Path) field.ErrorList {
-	known, given := sets.New[string](), sets.New[string]()
-	for i := range bound {
-		given.Insert(bound[i].Name)
-	}
-	var errs field.ErrorList
-	for i := range declared {
-		known.Insert(declared[i].Name)
-		if !declared[i].Optional && !given.Has(declared[i].Name) {
-			errs = append(errs, field.Required(path, fmt.Sprintf("missing workspace %q: declared and not optional", declared[i].Name)))
-		}
-	}
-	for i := range bound {
-		if problem := unknown("workspace", bound[i].Name, known); problem != "" {
-			errs = append(errs, field.Invalid(path.Index(i).Child("name"), shown(bound[i].Name), problem))
+		errs = append(errs, validateResult(path, result.Name, result.Type, result.Properties)...)
+		if result.Value != nil {
+			errs = append(errs, s.validateResultValue(path.Child("value"), result)...)
 		}
 	}
 	return errs
 }
 
-// workspaceSources is what messages list.
-const workspaceSources = "emptyDir, persistentVolumeClaim, volumeClaimTemplate, configMap, secret, projected and csi"
-
-// validateBindings checks bindings by themselves.
-func validateBindings(bound []WorkspaceBinding, path *field.Path) field.ErrorList {
-	var errs field.ErrorList
-	unique := newUniqueNames()
-	for i := range bound {
-		binding, path := &bound[i], path.Index(i)
-		errs = append(errs, checkName(path.Child("name"), binding.Name, workspaceName, workspaceNameRule)...)
-		errs = append(errs, unique.add(path.Child("name"), binding.Name)...)
-		switch sources := binding.sources(); {
-		case len(sources) == 0:
-			errs = append(errs, field.Required(path, "give one of "+workspaceSources))
-		case len(sources) > 1:
-			errs = append(errs, field.Forbidden(path, "give exactly one source, not "+strings.Join(sources, " and ")))
-		}
-		if binding.ConfigMap != nil && binding.ConfigMap.Name == "" {
-			errs = append(errs, field.Required(path.Child("configMap", "name"), "name the ConfigMap"))
-		}
+// validateResult checks what results of tasks and of steps have in common.
+func validateResult(path *field.Path, name string, t ValueType, properties map[string]PropertySpec) field.ErrorList {
+	declared := t
+	if declared == "" {
+		declared = inferType(nil, properties)
 	}
-	return errs
+	errs := checkName(path.Child("name"), name, resultName, resultNameRule)
+	errs = append(errs, checkType(path.Child("type"), t)...)
+	return append(errs, checkProperties(path, declared, properties)...)
 }
 
-// sources lists the sources that are set, by the names of their fields.
-func (w *WorkspaceBinding) sources() []string {
-	var sources []string
-	for _, source := range []struct {
-		name string
-		set  bool
-	}{
-		{"emptyDir", w.EmptyDir != nil},
-		{"persistentVolumeClaim", w.PersistentVolumeClaim != nil},
-		{"volumeClaimTemplate", w.VolumeClaimTemplate != nil},
-		{"configMap", w.ConfigMap != nil},
-		{"secret", w.Secret != nil},
-		{"projected", w.Projected != nil},
-		{"csi", w.CSI != nil},
-	} {
-		if source.set {
-			sources = append(sources, source.name)
-		}
+// validateResultValue checks that the value of a task's result is a result of one of its steps, of the same type.
+func (s *TaskSpec) validateResultValue(path *field.Path, result *TaskResult) field.ErrorList {
+	const rule = "a result takes its value from one step: $(steps.<step>.results.<result>), with [*] behind it for an array or an object"
+	ref, ok := soleReference(*result.Value)
+	if !ok {
+		return field.ErrorList{field.Invalid(path, shown(result.Value.first()), rule)}
 	}
-	return sources
+	from, ok := ref.StepResultRef()
+	if !ok {
+		return field.ErrorList{field.Invalid(path, shown(ref.Text), rule)}
+	}
+	in := scope{steps: s.Steps, step: len(s.Steps), runtime: true}
+	place := use{ownElement: true, ownObject: true}
+	if problem := in.stepsProblem(ref, place); problem != "" {
+		return field.ErrorList{field.Invalid(path, shown(ref.Text), problem)}
+	}
+	step := in.stepNamed(from.Step)
+	if step.Ref != nil {
+		return nil // the StepAction is not known here
+	}
+	if got, want := from.typeIn(step.result(from.Result)), result.valueType(); got != want {
+		return field.ErrorList{field.Invalid(path, shown(ref.Text), "it is of type "+string(got)+", and the result is of type "+string(want))}
+	}
+	return nil
+}
+
+// typeIn is the type of what is referred to.
+func (r StepResultRef) typeIn(result *StepResult) ValueType {
+	if r.Key != "" || r.Index >= 0 {
+		return TypeString
+	}
+	return result.valueType()
+}
+
+// soleReference returns the reference that a string value is nothing but.
+func soleReference(v Value) (Reference, bool) {
+	if v.Type != TypeString {
+		return Reference{}, false
+	}
+	for r := range References(v.String) {
+		return r, r.Start == 0 && r.End == len(v.String)
+	}
+	return Reference{}, false
+}
+
+// first is the first text of the value, for messages.
+func (v *Value) first() string {
+	for _, text := range v.Texts() {
+		return text
+	}
+	return ""
 }

@@ -140,7 +140,7 @@ results: [{name: ../x}, {name: -x}, {name: x}, {name: x}, {name: y, type: map}, 
 			},
 		},
 		"Volumes": {
-			"The system's volumes are nobody else's, and mounts refer to volumes that are there.",
+			"The system's volumes are nobody else's. One that the task does not have may come with a run's pod template.",
 			`
 volumes: [{name: tekton-internal-run, emptyDir: {}}, {name: V, emptyDir: {}}, {name: v, emptyDir: {}}, {name: v, emptyDir: {}}]
 sidecars: [{name: s, image: i, volumeMounts: [{name: tekton-internal-run, mountPath: /x}]}]
@@ -154,7 +154,6 @@ steps:
 				`spec.volumes[1].name: Invalid value: "V": a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')`,
 				`spec.volumes[3].name: Duplicate value: "v"`,
 				`spec.steps[0].volumeMounts[0].name: Invalid value: "tekton-internal-other": volumes whose names begin with tekton-internal- belong to the system and cannot be mounted`,
-				`spec.steps[0].volumeMounts[1].name: Invalid value: "nope": no volume "nope"; there are: V, tekton-internal-run, v`,
 				`spec.steps[0].volumeMounts[3].mountPath: Invalid value: "//z/": volume "v" is mounted there, too`,
 				`spec.sidecars[0].volumeMounts[0].name: Invalid value: "tekton-internal-run": volumes whose names begin with tekton-internal- belong to the system and cannot be mounted`,
 			},
@@ -193,13 +192,13 @@ steps:
 `,
 			[]string{
 				`spec.steps[0].image: Invalid value: "$(params.nope)": no param "nope"; there are: l, o, s`,
+				`spec.steps[0].env[1].valueFrom.secretKeyRef.name: Invalid value: "$(params.g)": no param "g"; there are: l, o, s`,
 				`spec.steps[0].command[1]: Invalid value: "$(params.l[*])": param "l" is an array: use one element, as in $(params.l[0]), or all of it with $(params.l[*]) as an element of its own`,
 				`spec.steps[0].args[0]: Invalid value: "$(params.s[*])": param "s" is a string: use it as $(params.s)`,
 				`spec.steps[0].args[1]: Invalid value: "$(params.o[*])": param "o" is an object: use one of its keys, as in $(params.o.<key>)`,
 				`spec.steps[0].args[2]: Invalid value: "$(params.o.x)": no key of param o "x"; there are: k`,
 				`spec.steps[0].args[3]: Invalid value: "$(params.s.k)": param "s" is a string: use it as $(params.s)`,
 				`spec.steps[0].env[0].value: Invalid value: "$(params.l)": param "l" is an array: use one element, as in $(params.l[0]), or all of it with $(params.l[*]) as an element of its own`,
-				`spec.steps[0].env[1].valueFrom.secretKeyRef.name: Invalid value: "$(params.g)": no param "g"; there are: l, o, s`,
 				`spec.steps[1].script: Invalid value: "$(results.x.path)": no result "x"; there are: r`,
 				`spec.steps[1].script: Invalid value: "$(results.r)": a task refers to the file of a result as $(results.<name>.path)`,
 				`spec.steps[1].script: Invalid value: "$(workspaces.x.path)": no workspace "x"; there are: w`,

@@ -142,6 +142,9 @@ func placeholder(spec *v1.TaskSpec, name string) v1.Value {
 			continue
 		}
 		value := v1.Value{Type: spec.Params[i].Type}
+		if len(spec.Params[i].Enum) > 0 {
+			value.String = spec.Params[i].Enum[0]
+		}
 		if value.Type == v1.TypeObject {
 			value.Object = make(map[string]string, len(spec.Params[i].Properties))
 			for key := range spec.Params[i].Properties {

@@ -1,0 +1,152 @@
+package v1
+
+import (
+	"iter"
+)
+
+// Attributes of a task of a pipeline, behind its name.
+const (
+	attributeResults = "results"
+	attributeStatus  = "status"
+	attributeReason  = "reason"
+	attributeMatrix  = "matrix"
+	attributeLength  = "length"
+)
+
+// ResultRef is a reference to a result of another task of the same pipeline: $(tasks.<task>.results.<result>) or, in the
+// results of a pipeline, $(finally.<task>.results.<result>), with [*], [index] or .key behind it.
+//
+// +kubebuilder:object:generate=false
+type ResultRef struct {
+	// Task is the name of the task that produces the result.
+	Task string
+	// Result is its name.
+	Result string
+	// Whole is true for [*], the whole of an array or an object, or of the results of a task with a matrix.
+	Whole bool
+	// Index is the element of an array, and -1 where none is named.
+	Index int
+	// Key is the key of an object, and empty where none is named.
+	Key string
+	// Finally is true for a task of finally.
+	Finally bool
+}
+
+// StepResultRef is a reference to a result of an earlier step of the same task: $(steps.<step>.results.<result>), with
+// [*], [index] or .key behind it.
+//
+// +kubebuilder:object:generate=false
+type StepResultRef struct {
+	// Step is the name of the step that produces the result.
+	Step string
+	// Result is its name.
+	Result string
+	// Whole is true for [*], the whole of an array or an object.
+	Whole bool
+	// Index is the element of an array, and -1 where none is named.
+	Index int
+	// Key is the key of an object, and empty where none is named.
+	Key string
+}
+
+// ResultRef returns the reference as one to a task's result, and false when it is of another kind.
+func (r Reference) ResultRef() (ResultRef, bool) {
+	if r.Root != RootTasks && r.Root != RootFinally {
+		return ResultRef{}, false
+	}
+	s, ok := r.result()
+	return ResultRef{
+		Task: s.Step, Result: s.Result, Whole: s.Whole, Index: s.Index, Key: s.Key, Finally: ok && r.Root == RootFinally,
+	}, ok
+}
+
+// StepResultRef returns the reference as one to a step's result, and false when it is of another kind.
+func (r Reference) StepResultRef() (StepResultRef, bool) {
+	if r.Root != RootSteps {
+		return StepResultRef{}, false
+	}
+	return r.result()
+}
+
+// result reads <owner>.results.<result> with what may stand behind it.
+func (r Reference) result() (StepResultRef, bool) {
+	const owner, results, result, key = 0, 1, 2, 3
+	if r.Malformed || len(r.Names) < key || len(r.Names) > key+1 || r.Names[results] != attributeResults {
+		return StepResultRef{}, false
+	}
+	ref := StepResultRef{Step: r.Names[owner], Result: r.Names[result], Whole: r.Whole, Index: r.Index}
+	if len(r.Names) > key {
+		if r.hasIndex() {
+			return StepResultRef{}, false
+		}
+		ref.Key = r.Names[key]
+	}
+	return ref, true
+}
+
+// TaskState returns of a reference to how a task of a pipeline ended, $(tasks.<task>.status) or $(tasks.<task>.reason),
+// the task and the word behind it. For $(tasks.status), which is about all tasks, the task is empty. It returns false for
+// references of other kinds.
+func (r Reference) TaskState() (task, attribute string, ok bool) {
+	if r.Malformed || r.Root != RootTasks || r.hasIndex() {
+		return "", "", false
+	}
+	switch {
+	case len(r.Names) == 1 && r.Names[0] == attributeStatus:
+		return "", attributeStatus, true
+	case len(r.Names) == 2 && (r.Names[1] == attributeStatus || r.Names[1] == attributeReason):
+		return r.Names[0], r.Names[1], true
+	}
+	return "", "", false
+}
+
+// MatrixLength returns of a reference to the size of a task's matrix the task, and the result for
+// $(tasks.<task>.matrix.<result>.length), which counts those of the task's runs that produced it. For
+// $(tasks.<task>.matrix.length), which counts the combinations, the result is empty. It returns false for references of
+// other kinds.
+func (r Reference) MatrixLength() (task, result string, ok bool) {
+	n := len(r.Names)
+	if r.Malformed || r.Root != RootTasks || r.hasIndex() || n < 3 || n > 4 ||
+		r.Names[1] != attributeMatrix || r.Names[n-1] != attributeLength {
+		return "", "", false
+	}
+	if n == 4 {
+		result = r.Names[2]
+	}
+	return r.Names[0], result, true
+}
+
+// Texts yields every text of a value: the string, the elements of the array, or the object's values ordered by key.
+func (v Value) Texts() iter.Seq2[string, string] {
+	return func(yield func(where, text string) bool) {
+		switch v.Type {
+		case TypeArray:
+			for i, text := range v.Array {
+				if !yield(indexSuffix(i), text) {
+					return
+				}
+			}
+		case TypeObject:
+			for _, key := range sortedKeys(v.Object) {
+				if !yield("."+key, v.Object[key]) {
+					return
+				}
+			}
+		default:
+			yield("", v.String)
+		}
+	}
+}
+
+// ResultRefs returns the references to results of other tasks in a value, in the order in which they stand there.
+func (v Value) ResultRefs() []ResultRef {
+	var refs []ResultRef
+	for _, text := range v.Texts() {
+		for r := range References(text) {
+			if ref, ok := r.ResultRef(); ok {
+				refs = append(refs, ref)
+			}
+		}
+	}
+	return refs
+}

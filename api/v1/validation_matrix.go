@@ -1,0 +1,92 @@
+package v1
+
+import (
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/util/sets"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+)
+
+// MaxMatrixCombinations is how many TaskRuns a matrix may make, as in the peer. What the pipeline itself shows is refused
+// at once; a matrix of arrays that only the run knows is counted when the task is to start.
+const MaxMatrixCombinations = 256
+
+// validateMatrix checks a matrix with the params beside it.
+func (t *PipelineTask) validateMatrix(path *field.Path) field.ErrorList {
+	m := t.Matrix
+	if m == nil {
+		return nil
+	}
+	if len(m.Params) == 0 && len(m.Include) == 0 {
+		return field.ErrorList{field.Required(path.Child("params"), "give params or include")}
+	}
+	outside := sets.New[string]()
+	for i := range t.Params {
+		outside.Insert(t.Params[i].Name)
+	}
+	errs := validateMatrixParams(path.Child("params"), m.Params, outside, matrixArray)
+	for i := range m.Include {
+		path := path.Child("include").Index(i).Child("params")
+		if len(m.Include[i].Params) == 0 {
+			errs = append(errs, field.Required(path, "give at least one param, or leave the entry out"))
+		}
+		errs = append(errs, validateMatrixParams(path, m.Include[i].Params, outside, matrixString)...)
+	}
+	if n := m.combinations(); n > MaxMatrixCombinations {
+		errs = append(errs, field.Invalid(path, fmt.Sprintf("%d combinations", n), fmt.Sprintf("at most %d; give fewer values, or split the task", MaxMatrixCombinations)))
+	}
+	return errs
+}
+
+func validateMatrixParams(path *field.Path, params []Param, outside sets.Set[string], problemOf func(*Value) string) field.ErrorList {
+	errs := validateGiven(params, path)
+	for i := range params {
+		if outside.Has(params[i].Name) {
+			errs = append(errs, field.Invalid(path.Index(i).Child("name"), shown(params[i].Name), "the same param stands in params; give it in one place"))
+		}
+		if problem := problemOf(&params[i].Value); problem != "" {
+			errs = append(errs, field.Invalid(path.Index(i).Child("value"), shown(params[i].Value.first()), problem))
+		}
+	}
+	return errs
+}
+
+func matrixArray(v *Value) string {
+	if v.Type == TypeArray || v.Type == TypeString && isolated(v.String) {
+		return ""
+	}
+	return "a param of a matrix is an array, or a reference to a whole one, as in $(params.<array>[*])"
+}
+
+func matrixString(v *Value) string {
+	if v.Type == TypeString {
+		return ""
+	}
+	return "a param of include is a string"
+}
+
+// combinations is how many there are at least, counting an array that is not known yet as one element. An include adds
+// one when there are no params to combine it with.
+func (m *Matrix) combinations() int {
+	if len(m.Params) == 0 {
+		return len(m.Include)
+	}
+	n := 1
+	for i := range m.Params {
+		value := &m.Params[i].Value
+		if value.Type != TypeArray {
+			continue
+		}
+		known := 0
+		for _, text := range value.Array {
+			if !isolated(text) {
+				known++ // another may be an array of any length, even of none
+			}
+		}
+		n *= max(known, 1)
+		if n > MaxMatrixCombinations {
+			return n
+		}
+	}
+	return n
+}

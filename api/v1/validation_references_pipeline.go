@@ -1,0 +1,211 @@
+package v1
+
+import (
+	"fmt"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/util/sets"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+)
+
+// pipelineReferences is a ValueVisitor that refuses references to what the pipeline does not have. It changes nothing.
+type pipelineReferences struct {
+	scope pipelineScope
+	errs  field.ErrorList
+}
+
+func (p *pipelineReferences) VisitText(path *field.Path, text *string) {
+	p.check(path, "", *text, use{})
+}
+
+func (p *pipelineReferences) VisitElements(path *field.Path, list *[]string) {
+	for i, text := range *list {
+		p.check(path.Index(i), "", text, use{ownElement: isolated(text)})
+	}
+}
+
+func (p *pipelineReferences) VisitValue(path *field.Path, value *Value) {
+	for where, text := range value.Texts() {
+		p.check(path, where, text, value.place(text))
+	}
+}
+
+func (p *pipelineReferences) check(path *field.Path, where, text string, place use) {
+	for r := range References(text) {
+		problem := p.scope.problem(r, place)
+		if problem == "" {
+			continue
+		}
+		err := invalidText(path, where, r.Text, problem)
+		if r.Root == RootTasks || r.Root == RootFinally {
+			err = err.WithOrigin(OriginResultReference)
+		}
+		p.errs = append(p.errs, err)
+	}
+}
+
+// invalidText is an error about a text within a value. The path of a field cannot be extended by a text such as "[1]",
+// therefore the error's own is.
+func invalidText(path *field.Path, where, text, problem string) *field.Error {
+	err := field.Invalid(path, shown(text), problem)
+	err.Field += where
+	return err
+}
+
+// problem says what is wrong with a reference in a pipeline, or returns "".
+func (p pipelineScope) problem(r Reference, place use) string {
+	if r.Malformed {
+		return malformedReference
+	}
+	switch r.Root {
+	case RootParams:
+		return p.paramProblem(r, place)
+	case RootWorkspaces:
+		return p.workspaceProblem(r, "bound")
+	case RootContext:
+		return contextProblem(r, PipelineContext())
+	case RootTasks, RootFinally:
+		return p.taskProblem(r, place)
+	case RootArtifacts:
+		return "artifacts are " + notSupported
+	default:
+		return "a pipeline refers to results as $(tasks.<task>.results.<result>)"
+	}
+}
+
+// taskProblem says what is wrong with a reference to a task of the pipeline, or returns "".
+func (p pipelineScope) taskProblem(r Reference, place use) string {
+	if task, _, ok := r.TaskState(); ok {
+		if !p.inFinally {
+			return "how tasks ended is known in tasks of finally only"
+		}
+		if task == "" {
+			return ""
+		}
+		return unknown("task", task, p.dag)
+	}
+	if task, result, ok := r.MatrixLength(); ok {
+		return p.lengthProblem(task, result)
+	}
+	ref, ok := r.ResultRef()
+	if !ok {
+		return "in a task of a pipeline, a result is referred to as $(tasks.<task>.results.<result>), with [*], [<index>] or .<key> behind it"
+	}
+	switch {
+	case ref.Finally && !p.inResults:
+		return "results of tasks of finally can be used in the results of the pipeline only"
+	case ref.Finally:
+		if problem := unknown("task of finally", ref.Task, p.finally); problem != "" {
+			return problem
+		}
+	default:
+		if problem := unknown("task", ref.Task, p.dag); problem != "" {
+			return problem
+		}
+	}
+	return p.tasks[ref.Task].resultProblem(ref, r.Root, place)
+}
+
+func (p pipelineScope) lengthProblem(name, result string) string {
+	if problem := unknown("task", name, p.dag); problem != "" {
+		return problem
+	}
+	task := p.tasks[name]
+	if task.Matrix == nil {
+		return fmt.Sprintf("task %q has no matrix", name)
+	}
+	if result == "" || task.TaskSpec == nil {
+		return ""
+	}
+	return unknown("result of task "+name, result, task.resultNames())
+}
+
+func (t *PipelineTask) resultNames() sets.Set[string] {
+	names := sets.New[string]()
+	for i := range t.TaskSpec.Results {
+		names.Insert(t.TaskSpec.Results[i].Name)
+	}
+	return names
+}
+
+// resultProblem says what is wrong with using a result of the task so, or returns "".
+func (t *PipelineTask) resultProblem(ref ResultRef, root string, place use) string {
+	text := strings.Join([]string{root, ref.Task, attributeResults, ref.Result}, ".")
+	if t.Matrix != nil && !ref.Whole {
+		return fmt.Sprintf("task %q has a matrix: its results are used together, as in $(%s[*])", ref.Task, text)
+	}
+	declared, problem := t.declaredResult(ref)
+	if problem != "" || declared == nil {
+		return problem
+	}
+	place.noun, place.name, place.ref = "result", ref.Result, text
+	place.keyed, place.key, place.whole, place.indexed = ref.Key != "", ref.Key, ref.Whole, ref.Index >= 0
+	place.strict = true
+	if t.Matrix == nil {
+		return useProblem(place, declared.valueType(), declared.Properties)
+	}
+	if declared.valueType() != TypeString {
+		return fmt.Sprintf("task %q has a matrix: of its results only strings can be used, and %q is of type %s", ref.Task, ref.Result, declared.valueType())
+	}
+	return useProblem(place, TypeArray, nil)
+}
+
+// declaredResult returns the declaration of a result, or nil where the task is not known here.
+func (t *PipelineTask) declaredResult(ref ResultRef) (declared *TaskResult, problem string) {
+	if t.TaskSpec == nil {
+		return nil, ""
+	}
+	for i := range t.TaskSpec.Results {
+		if t.TaskSpec.Results[i].Name == ref.Result {
+			return &t.TaskSpec.Results[i], ""
+		}
+	}
+	return nil, unknown("result of task "+ref.Task, ref.Result, t.resultNames())
+}
+
+// valueType returns the type, inferred where none is declared.
+func (r *TaskResult) valueType() ValueType {
+	if r.Type != "" {
+		return r.Type
+	}
+	return inferType(nil, r.Properties)
+}
+
+// typeOf is the type that a value will have, and empty where the pipeline does not show it.
+func (p pipelineScope) typeOf(value Value) ValueType {
+	if value.Type == "" {
+		return ""
+	}
+	r, sole := soleReference(value)
+	if !sole {
+		return value.Type
+	}
+	if r.Root == RootParams {
+		spec := p.params[r.Names[0]]
+		switch {
+		case spec == nil:
+			return ""
+		case len(r.Names) > 1 || r.Index >= 0:
+			return TypeString
+		}
+		return spec.valueType()
+	}
+	ref, ok := r.ResultRef()
+	if !ok {
+		return TypeString
+	}
+	task := p.tasks[ref.Task]
+	switch {
+	case task == nil:
+		return ""
+	case ref.Key != "" || ref.Index >= 0:
+		return TypeString
+	case task.Matrix != nil:
+		return TypeArray
+	}
+	declared, _ := task.declaredResult(ref)
+	if declared == nil {
+		return ""
+	}
+	return declared.valueType()
+}

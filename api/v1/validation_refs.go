@@ -1,0 +1,64 @@
+package v1
+
+import (
+	"fmt"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/util/validation"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+)
+
+// checkRef checks what all references have in common: either the name of an object, or a resolver with its params.
+func checkRef(path *field.Path, name string, ref *ResolverRef) field.ErrorList {
+	var errs field.ErrorList
+	switch {
+	case ref.Resolver == "" && len(ref.Params) > 0:
+		errs = append(errs, field.Required(path.Child("resolver"), "params are for a resolver; say which"))
+	case ref.Resolver == "":
+		errs = append(errs, checkObjectName(path.Child("name"), name)...)
+	case name != "":
+		errs = append(errs, field.Forbidden(path.Child("name"), "give either name, or resolver with params, not both"))
+	default:
+		errs = append(errs, checkLabel(path.Child("resolver"), ref.Resolver, validation.DNS1123LabelMaxLength)...)
+	}
+	return append(errs, validateGiven(ref.Params, path.Child("params"))...)
+}
+
+func (t *TaskRef) validate(path *field.Path) field.ErrorList {
+	errs := checkRef(path, t.Name, &t.ResolverRef)
+	if t.Kind != "" && !strings.EqualFold(t.Kind, KindTask) {
+		errs = append(errs, field.NotSupported(path.Child("kind"), t.Kind, []string{KindTask}))
+	}
+	return append(errs, checkAPIVersion(path.Child("apiVersion"), t.APIVersion)...)
+}
+
+func (p *PipelineRef) validate(path *field.Path) field.ErrorList {
+	return append(checkRef(path, p.Name, &p.ResolverRef), checkAPIVersion(path.Child("apiVersion"), p.APIVersion)...)
+}
+
+// checkAPIVersion accepts every version of the group: the API server converts between them.
+func checkAPIVersion(path *field.Path, version string) field.ErrorList {
+	if version == "" || strings.HasPrefix(version, GroupName+"/") {
+		return nil
+	}
+	return field.ErrorList{field.Invalid(path, shown(version), fmt.Sprintf("must be of the group %s, as in %s", GroupName, GroupVersion))}
+}
+
+// checkObjectName refuses what cannot be the name of an object.
+func checkObjectName(path *field.Path, name string) field.ErrorList {
+	if name == "" {
+		return field.ErrorList{field.Required(path, "name the object to refer to")}
+	}
+	var errs field.ErrorList
+	for _, msg := range validation.IsDNS1123Subdomain(name) {
+		errs = append(errs, field.Invalid(path, shown(name), msg))
+	}
+	return errs
+}
+
+func checkServiceAccount(path *field.Path, name string) field.ErrorList {
+	if name == "" {
+		return nil
+	}
+	return checkObjectName(path, name)
+}

@@ -1,0 +1,73 @@
+package v1
+
+import (
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+)
+
+// What messages say of a spec that can no longer change.
+const (
+	runEnded   = "the run has ended, and its spec is the record of what was run; create another run"
+	runStarted = "the run has started: only status and statusMessage can be changed; create another run"
+)
+
+// ValidateUpdate checks a change of the run's spec: none once it has ended, and only of status and statusMessage once it
+// has started. The status itself is not compared. Defaults are taken into account, so that they can be added.
+func (r *TaskRun) ValidateUpdate(old *TaskRun) field.ErrorList {
+	path := field.NewPath("spec")
+	before, after := old.DeepCopy(), r.DeepCopy()
+	before.Default()
+	after.Default()
+	errs := checkManagedByKept(path, before.Spec.ManagedBy, after.Spec.ManagedBy)
+	switch {
+	case old.Status.Done():
+		return append(errs, checkUnchanged(path, before.Spec, after.Spec, runEnded)...)
+	case old.Status.StartTime != nil:
+		before.Spec.Status, before.Spec.StatusMessage = after.Spec.Status, after.Spec.StatusMessage
+		return append(errs, checkUnchanged(path, before.Spec, after.Spec, runStarted)...)
+	}
+	return errs
+}
+
+// ValidateUpdate checks a change of the run's spec: none once it has ended, and only of status once it has started. It
+// cannot be held any more then. The status itself is not compared. Defaults are taken into account, so that they can be
+// added.
+func (r *PipelineRun) ValidateUpdate(old *PipelineRun) field.ErrorList {
+	path := field.NewPath("spec")
+	before, after := old.DeepCopy(), r.DeepCopy()
+	before.Default()
+	after.Default()
+	errs := checkManagedByKept(path, before.Spec.ManagedBy, after.Spec.ManagedBy)
+	switch {
+	case old.Status.Done():
+		return append(errs, checkUnchanged(path, before.Spec, after.Spec, runEnded)...)
+	case old.Status.StartTime != nil:
+		pending := PipelineRunSpecStatusPending
+		if after.Spec.Status == pending && before.Spec.Status != pending {
+			errs = append(errs, field.Invalid(path.Child("status"), pending, "the run has started and cannot be held any more; cancel it, or let it end"))
+		}
+		before.Spec.Status = after.Spec.Status
+		return append(errs, checkUnchanged(path, before.Spec, after.Spec, runStarted)...)
+	}
+	return errs
+}
+
+// ValidateUpdate checks the task as it is to be; any change of a task is allowed.
+func (t *Task) ValidateUpdate(*Task) field.ErrorList { return t.Validate() }
+
+// ValidateUpdate checks the pipeline as it is to be; any change of a pipeline is allowed.
+func (p *Pipeline) ValidateUpdate(*Pipeline) field.ErrorList { return p.Validate() }
+
+func checkUnchanged[T any](path *field.Path, before, after T, rule string) field.ErrorList {
+	if equality.Semantic.DeepEqual(before, after) {
+		return nil
+	}
+	return field.ErrorList{field.Forbidden(path, rule)}
+}
+
+func checkManagedByKept(path *field.Path, before, after *string) field.ErrorList {
+	if equality.Semantic.DeepEqual(before, after) {
+		return nil
+	}
+	return field.ErrorList{field.Forbidden(path.Child("managedBy"), "cannot be changed")}
+}

@@ -1,0 +1,193 @@
+package v1
+
+import (
+	"fmt"
+	"path"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/sets"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+)
+
+func validateWorkspaceDeclarations(workspaces []WorkspaceDeclaration, path *field.Path) field.ErrorList {
+	var errs field.ErrorList
+	unique := newUniqueNames()
+	for i := range workspaces {
+		name := path.Index(i).Child("name")
+		errs = append(errs, checkName(name, workspaces[i].Name, workspaceName, workspaceNameRule)...)
+		errs = append(errs, unique.add(name, workspaces[i].Name)...)
+	}
+	return errs
+}
+
+// validateUsages checks the workspaces that a step or sidecar wants for itself.
+func validateUsages(path *field.Path, used []WorkspaceUsage, known sets.Set[string]) field.ErrorList {
+	var errs field.ErrorList
+	unique := newUniqueNames()
+	for i := range used {
+		name := path.Index(i).Child("name")
+		errs = append(errs, unique.add(name, used[i].Name)...)
+		if problem := unknown("workspace of the task", used[i].Name, known); problem != "" {
+			errs = append(errs, field.Invalid(name, shown(used[i].Name), problem))
+		}
+	}
+	return errs
+}
+
+// ValidateWorkspaces checks the volumes that a run binds against what its task declares. A binding that nothing declares
+// is refused: whoever gave it expects it to be mounted.
+func ValidateWorkspaces(declared []WorkspaceDeclaration, bound []WorkspaceBinding, path *field.Path) field.ErrorList {
+	known, given := sets.New[string](), sets.New[string]()
+	for i := range bound {
+		given.Insert(bound[i].Name)
+	}
+	var errs field.ErrorList
+	for i := range declared {
+		known.Insert(declared[i].Name)
+		if !declared[i].Optional && !given.Has(declared[i].Name) {
+			errs = append(errs, field.Required(path, fmt.Sprintf("missing workspace %q: declared and not optional", declared[i].Name)))
+		}
+	}
+	for i := range bound {
+		if problem := unknown("workspace", bound[i].Name, known); problem != "" {
+			errs = append(errs, field.Invalid(path.Index(i).Child("name"), shown(bound[i].Name), problem))
+		}
+	}
+	return errs
+}
+
+// UndeclaredWorkspaces returns the names, sorted, of the workspaces that the task's texts refer to and that it does not
+// declare. A task that is written out in a run sees the workspaces of the run under their names (propagated workspaces):
+// those of them that are bound are to be mounted as if they had been declared.
+func (s *TaskSpec) UndeclaredWorkspaces() []string {
+	used := &usedWorkspaces{names: sets.New[string]()}
+	s.VisitTexts(nil, used)
+	for i := range s.Steps {
+		used.addUsages(s.Steps[i].Workspaces)
+	}
+	for i := range s.Sidecars {
+		used.addUsages(s.Sidecars[i].Workspaces)
+	}
+	for i := range s.Workspaces {
+		used.names.Delete(s.Workspaces[i].Name)
+	}
+	return sets.List(used.names)
+}
+
+// usedWorkspaces is a TextVisitor that notes the names of workspaces.
+type usedWorkspaces struct{ names sets.Set[string] }
+
+func (u *usedWorkspaces) VisitText(_ *field.Path, _ TextKind, text *string) {
+	for r := range References(*text) {
+		if r.Root == RootWorkspaces && !r.Malformed {
+			u.names.Insert(r.Names[0])
+		}
+	}
+}
+
+func (u *usedWorkspaces) VisitList(path *field.Path, list *[]string) {
+	for i := range *list {
+		u.VisitText(path, TextExpanded, &(*list)[i])
+	}
+}
+
+func (u *usedWorkspaces) addUsages(used []WorkspaceUsage) {
+	for i := range used {
+		u.names.Insert(used[i].Name)
+	}
+}
+
+// workspaceSources is what messages list.
+const workspaceSources = "emptyDir, persistentVolumeClaim, volumeClaimTemplate, configMap, secret, projected and csi"
+
+// validateBindings checks bindings by themselves.
+func validateBindings(bound []WorkspaceBinding, path *field.Path) field.ErrorList {
+	var errs field.ErrorList
+	unique := newUniqueNames()
+	for i := range bound {
+		binding, path := &bound[i], path.Index(i)
+		errs = append(errs, checkName(path.Child("name"), binding.Name, workspaceName, workspaceNameRule)...)
+		errs = append(errs, unique.add(path.Child("name"), binding.Name)...)
+		switch sources := binding.sources(); {
+		case len(sources) == 0:
+			errs = append(errs, field.Required(path, "give one of "+workspaceSources))
+		case len(sources) > 1:
+			errs = append(errs, field.Forbidden(path, "give exactly one source, not "+strings.Join(sources, " and ")))
+		}
+		errs = append(errs, checkSubPath(path.Child("subPath"), binding.SubPath)...)
+		errs = append(errs, binding.validateSource(path)...)
+	}
+	return errs
+}
+
+// sources lists the sources that are set, by the names of their fields.
+func (w *WorkspaceBinding) sources() []string {
+	var sources []string
+	for _, source := range []struct {
+		name string
+		set  bool
+	}{
+		{"emptyDir", w.EmptyDir != nil},
+		{"persistentVolumeClaim", w.PersistentVolumeClaim != nil},
+		{"volumeClaimTemplate", w.VolumeClaimTemplate != nil},
+		{"configMap", w.ConfigMap != nil},
+		{"secret", w.Secret != nil},
+		{"projected", w.Projected != nil},
+		{"csi", w.CSI != nil},
+	} {
+		if source.set {
+			sources = append(sources, source.name)
+		}
+	}
+	return sources
+}
+
+// validateSource checks that the source says which object it means.
+func (w *WorkspaceBinding) validateSource(path *field.Path) field.ErrorList {
+	var errs field.ErrorList
+	for _, name := range []struct {
+		fields  []string
+		missing bool
+		what    string
+	}{
+		{[]string{"configMap", "name"}, w.ConfigMap != nil && w.ConfigMap.Name == "", "name the ConfigMap"},
+		{[]string{"secret", "secretName"}, w.Secret != nil && w.Secret.SecretName == "", "name the Secret"},
+		{[]string{"persistentVolumeClaim", "claimName"}, w.PersistentVolumeClaim != nil && w.PersistentVolumeClaim.ClaimName == "", "name the PersistentVolumeClaim"},
+		{[]string{"csi", "driver"}, w.CSI != nil && w.CSI.Driver == "", "name the driver"},
+		{[]string{"projected", "sources"}, w.Projected != nil && len(w.Projected.Sources) == 0, "list what to put into the folder"},
+	} {
+		if name.missing {
+			errs = append(errs, field.Required(path.Child(name.fields[0], name.fields[1:]...), name.what))
+		}
+	}
+	if w.VolumeClaimTemplate != nil {
+		errs = append(errs, validateClaimTemplate(path.Child("volumeClaimTemplate", "spec"), &w.VolumeClaimTemplate.Spec)...)
+	}
+	return errs
+}
+
+// validateClaimTemplate checks what every claim needs, so that it is not the claim that the API server refuses later.
+func validateClaimTemplate(path *field.Path, spec *corev1.PersistentVolumeClaimSpec) field.ErrorList {
+	var errs field.ErrorList
+	if len(spec.AccessModes) == 0 {
+		errs = append(errs, field.Required(path.Child("accessModes"), "give at least one, such as ReadWriteOnce"))
+	}
+	if _, ok := spec.Resources.Requests[corev1.ResourceStorage]; !ok {
+		errs = append(errs, field.Required(path.Child("resources", "requests").Key(string(corev1.ResourceStorage)), "say how much, such as 1Gi"))
+	}
+	return errs
+}
+
+// checkSubPath refuses a path that leads out of the volume. Before substitution a variable in it says nothing yet.
+func checkSubPath(at *field.Path, subPath string) field.ErrorList {
+	switch {
+	case subPath == "" || HasReference(subPath):
+		return nil
+	case path.IsAbs(subPath):
+		return field.ErrorList{field.Invalid(at, shown(subPath), "must be relative to the volume")}
+	case strings.HasPrefix(path.Clean(subPath)+"/", "../") || strings.Contains("/"+subPath+"/", "/../"):
+		return field.ErrorList{field.Invalid(at, shown(subPath), "must not lead out of the volume by '..'")}
+	}
+	return nil
+}
