@@ -29,6 +29,22 @@ const (
 	TaskRunReasonPodDeleted = "PodDeleted"
 	// TaskRunReasonStepOOM: a step used more memory than its limit.
 	TaskRunReasonStepOOM = "StepOOM"
+	// TaskRunReasonSidecarOOM: a step failed, and a sidecar had used more memory than its limit.
+	TaskRunReasonSidecarOOM = "SidecarOOM"
+	// TaskRunReasonCancelled: the run was cancelled by spec.status.
+	TaskRunReasonCancelled = "TaskRunCancelled"
+	// TaskRunReasonToBeRetried: an attempt has failed, and the next one is about to begin.
+	TaskRunReasonToBeRetried = "ToBeRetried"
+	// TaskRunReasonExceededResourceQuota: a quota keeps the pod from being made; it is tried again.
+	TaskRunReasonExceededResourceQuota = "ExceededResourceQuota"
+	// TaskRunReasonExceededNodeResources: no node has room for the pod.
+	TaskRunReasonExceededNodeResources = "ExceededNodeResources"
+	// TaskRunReasonPullImageFailed: an image could not be pulled, and is tried again.
+	TaskRunReasonPullImageFailed = "PullImageFailed"
+	// TaskRunReasonContainerConfigError: a container cannot be made, as when a Secret that it names is not there.
+	TaskRunReasonContainerConfigError = "CreateContainerConfigError"
+	// TaskRunReasonClaimCreationFailed: the API server refuses the claim of a workspace.
+	TaskRunReasonClaimCreationFailed = "CouldntCreateWorkspacePVC"
 	// TaskRunReasonResultTooLarge: a result is over max-result-size, or all results together do not fit the object.
 	TaskRunReasonResultTooLarge = "TaskRunResultLargerThanAllowedLimit"
 )
