@@ -34,6 +34,18 @@ func (e *LimitError) Error() string {
 	return fmt.Sprintf("%s: %d bytes are more than the limit of %d; %s", e.Field, e.Size, e.Limit, e.Hint)
 }
 
+// FieldError says that a field of the task cannot be acted on. Like a LimitError it is an outcome of the run: trying
+// again does not help.
+type FieldError struct {
+	// Field is the path of the field, and Value what stands there, shortened for people.
+	Field, Value string
+	// Problem says what is wrong with it, and what to do.
+	Problem string
+}
+
+// Error names the field, the value and the problem.
+func (e *FieldError) Error() string { return fmt.Sprintf("%s: %q: %s", e.Field, e.Value, e.Problem) }
+
 // checkLimits finds what would fail later, with a message that nobody understands ("argument list too long").
 func checkLimits(pod *corev1.Pod, spec *v1.TaskSpec) error {
 	for i, step := range spec.Steps {

@@ -38,6 +38,10 @@ const (
 	RunDir = "/tekton/run"
 	// ResultsDir has a file for each result that has been written, by the result's name.
 	ResultsDir = "/tekton/results"
+	// StepsDir has a directory for each step, by the name of its container: its exit code and its own results.
+	StepsDir = "/tekton/steps"
+	// CredentialsDir has the credentials of the service account, made ready for the user that the step runs as.
+	CredentialsDir = "/tekton/creds"
 )
 
 // Names of volumes that this package adds. Tasks cannot use the prefix.
@@ -86,6 +90,20 @@ func SidecarContainer(sidecar v1.Sidecar) string { return sidecarPrefix + sideca
 
 // ResultPath returns the file that steps write for the result of this name.
 func ResultPath(result string) string { return ResultsDir + "/" + result }
+
+// StepDir returns the directory of the step that runs in a container, which later steps can read.
+func StepDir(container string) string { return StepsDir + "/" + container }
+
+// ExitCodePath returns the file that has the exit code of the step that runs in a container, once that has ended.
+func ExitCodePath(container string) string { return StepDir(container) + "/exitCode" }
+
+// StepResultPath returns the file that the step at index i writes for the result of this name of its own.
+func StepResultPath(step v1.Step, i int, result string) string {
+	return StepDir(StepContainer(step, i)) + "/" + stepResults + "/" + result
+}
+
+// stepResults is the directory of a step's own results within that of the step.
+const stepResults = "results"
 
 func runVolume(step int) string { return runVolumePrefix + strconv.Itoa(step) }
 

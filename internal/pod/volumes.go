@@ -104,9 +104,12 @@ func (b *builder) withImplicit(mounts, users []corev1.VolumeMount) []corev1.Volu
 
 func mountsAt(mounts []corev1.VolumeMount, dir string) bool {
 	return slices.ContainsFunc(mounts, func(m corev1.VolumeMount) bool {
-		return path.Clean(m.MountPath) == path.Clean(dir)
+		return cleaned(m.MountPath) == cleaned(dir)
 	})
 }
+
+// cleaned is a path as the kernel takes it.
+func cleaned(dir string) string { return path.Clean(dir) }
 
 // binding is what the run gives to the workspace of this name; an optional one may have none.
 func (b *builder) binding(workspace string) (v1.WorkspaceBinding, bool) {
