@@ -3,14 +3,14 @@ package entrypoint
 import (
 	"crypto/sha256"
 	"errors"
-	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
 	"github.com/sluice-ci/sluice/internal/results"
 	"github.com/sluice-ci/sluice/internal/results/emit"
+	"github.com/sluice-ci/sluice/internal/results/emit/regular"
 	"github.com/sluice-ci/sluice/internal/results/frame"
-	"github.com/sluice-ci/sluice/internal/results/termination"
 )
 
 // leftovers are what a step did to the results.
@@ -18,6 +18,8 @@ type leftovers struct {
 	results  []frame.Result
 	removed  []string
 	problems []frame.Problem
+	// there are the names of all results that were there in the end, whoever wrote them.
+	there []string
 }
 
 // found is what was at a result's path at one time.
@@ -28,21 +30,26 @@ type found struct {
 }
 
 // survey looks at all results before the command runs, so that a step's message has only what this step did. It goes
-// by content: a time stamp can be the same after a write.
+// by content: a time stamp can be the same after a write. Before the first step there is nothing that another step has
+// told of, so whatever is there in the end is the first step's to tell.
 func (o Options) survey() []found {
 	if !o.ReportResults {
 		return nil
 	}
 	before := make([]found, len(o.Results))
+	if o.After == "" {
+		return before
+	}
+	var buf regular.Buffer
 	for i, r := range o.Results {
-		before[i], _ = o.look(r)
+		before[i], _ = o.look(r, &buf)
 	}
 	return before
 }
 
-// look returns what is at a result's path, and its value.
-func (o Options) look(r results.File) (found, []byte) {
-	value, err := emit.Read(filepath.Dir(r.Path), r, o.MaxResultSize, nil)
+// look returns what is at a result's path, and its value, in buf.
+func (o Options) look(r results.File, buf *regular.Buffer) (found, []byte) {
+	value, err := emit.Read(filepath.Dir(r.Path), r, o.MaxResultSize, buf)
 	var p *emit.ProblemError
 	switch {
 	case errors.As(err, &p):
@@ -59,8 +66,9 @@ func (o Options) leftSince(before []found) leftovers {
 	total := int64(0)
 	for i := range before {
 		r := o.Results[i]
-		after, value := o.look(r)
-		if after == before[i] {
+		after, value := o.look(r, &regular.Buffer{})
+		// What cannot be read is told again and again: nobody knows whether it is the same.
+		if after == before[i] && after.problem.Kind != frame.Unreadable {
 			continue
 		}
 		total += int64(len(value))
@@ -81,27 +89,17 @@ func (o Options) leftSince(before []found) leftovers {
 	return left
 }
 
-// message writes the container's termination message, if it is to have one.
-func (o Options) message(step frame.Step, left leftovers) error {
-	if o.TerminationPath == "" {
-		return nil
-	}
-	m := termination.Message{Step: step, Results: left.results, Removed: left.removed, Problems: left.problems}
-	b, err := termination.EncodeMessage(m, o.TerminationBudget)
-	if err == nil {
-		err = os.WriteFile(o.TerminationPath, b, 0o644)
-	}
-	if err != nil {
-		return fmt.Errorf("cannot write termination message: %w", err)
-	}
-	return nil
-}
-
-// publish makes the results readable for the sidecar, which is another user, whatever umask the step had. What cannot
-// be made readable is left as it is: the sidecar names it, and says why it cannot be read.
-func (o Options) publish() {
+// publish makes the results readable for the sidecar, which is another user, whatever umask the step had, and returns
+// the names of those that are there. What cannot be made readable is left as it is: the sidecar names it, and says why
+// it cannot be read.
+func (o Options) publish() (there []string) {
 	for _, r := range o.Results {
 		info, err := os.Lstat(r.Path)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		// Also what cannot be looked at: that is not the same as nothing.
+		there = append(there, r.Name)
 		if err != nil || !info.Mode().IsRegular() {
 			continue
 		}
@@ -113,6 +111,7 @@ func (o Options) publish() {
 			}
 		}
 	}
+	return there
 }
 
 // allow adds permissions to what is at path, and says whether there were any to add.

@@ -29,23 +29,27 @@ func Run(o Options, stderr io.Writer) int {
 		return exitFailure
 	}
 	defer held.Close() //nolint:errcheck // the process ends
-	step, left := o.run(procs)
-	code := step.ExitCode
-	if step.Reason == frame.ReasonContinued {
-		code = 0
-	}
+	out, err := o.openMessage()
+	step, left := o.run(procs, err)
 	if step.Reason == frame.ReasonStartError {
 		complain(stderr, errors.New(step.Message))
 	}
-	if err := o.post(step, left); err != nil {
+	step, err = o.post(out, step, left)
+	if err != nil {
 		complain(stderr, err)
-		code = max(code, exitFailure)
 	}
-	return code
+	if step.Reason == frame.ReasonContinued {
+		return 0
+	}
+	return step.ExitCode
 }
 
-// run waits for its turn and runs the command. It returns the record of it and what it left.
-func (o Options) run(procs *processes) (frame.Step, leftovers) {
+// run waits for its turn and runs the command, unless there is an error already. It returns the record of it and what
+// it left.
+func (o Options) run(procs *processes, err error) (frame.Step, leftovers) {
+	if err != nil {
+		return notStarted(frame.Step{Name: o.Step, FinishedAt: time.Now().UTC()}, err), leftovers{}
+	}
 	if o.After != "" {
 		if s, ok := waitFor(procs.asking, o.After); !ok {
 			s.Name, s.FinishedAt = o.Step, time.Now().UTC()
@@ -57,8 +61,10 @@ func (o Options) run(procs *processes) (frame.Step, leftovers) {
 	}
 	before := o.survey()
 	step := o.command(procs)
-	o.publish()
-	return step, o.leftSince(before)
+	there := o.publish()
+	left := o.leftSince(before)
+	left.there = there
+	return step, left
 }
 
 // waitFor waits until the step of dir has ended or asked is closed, and says whether the next one is to run. If it is
@@ -133,9 +139,22 @@ func (o Options) ended(step frame.Step, status syscall.WaitStatus, asked bool) f
 	return step
 }
 
-// post records the end of the step: first for the kubelet, then for the pod, since others act on the latter.
-func (o Options) post(step frame.Step, left leftovers) error {
-	return errors.Join(o.message(step, left), rundir.Post(o.RunDir, step))
+// post records the end of the step: first for the kubelet, then for the pod, since others act on the latter. When one of
+// them cannot be told, what the other is told is that the step is lost, and so is what the returned record says: a step
+// that only half of the world takes for completed must not become a run that succeeds.
+func (o Options) post(out *message, step frame.Step, left leftovers) (frame.Step, error) {
+	err := out.write(step, left)
+	if err == nil {
+		err = rundir.Post(o.RunDir, step, left.there...)
+	}
+	if err == nil {
+		err = out.close()
+	}
+	if err == nil {
+		return step, nil
+	}
+	step.Reason, step.ExitCode, step.Message = frame.ReasonLost, max(step.ExitCode, exitFailure), err.Error()
+	return step, errors.Join(err, out.write(step, leftovers{}), rundir.Post(o.RunDir, step, left.there...))
 }
 
 // exitCode returns the exit code that a shell would give a command that ended so.

@@ -30,6 +30,10 @@ const (
 // value that is being emitted; the default would let it double.
 const gcPercent = 50
 
+// sidecarMemory is from how much memory on, in bytes, the results sidecar collects garbage as often as it takes: the
+// largest value, the compressor and the runtime take less.
+const sidecarMemory = 4 << 20
+
 const usage = `usage: inpod ROLE ARGUMENTS
   entrypoint [flags] -- COMMAND [ARGUMENTS]   run a step in its container
   results [flags]                             be the results sidecar
@@ -58,6 +62,7 @@ func Main(args []string, stdout, stderr io.Writer) int {
 		if err != nil {
 			return misused(stderr, err)
 		}
+		debug.SetMemoryLimit(sidecarMemory)
 		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 		defer stop()
 		return outcome(stderr, emit.Run(ctx, stdout, o))

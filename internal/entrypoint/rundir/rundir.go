@@ -10,9 +10,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 
 	"github.com/sluice-ci/sluice/internal/results/emit/regular"
@@ -28,14 +30,20 @@ const (
 	Status = "status"
 	// ExitCode is the step's exit code in decimal digits.
 	ExitCode = "exitCode"
+	// Results are the names of the results that were there when the step ended, one a line; without any there is no
+	// such file. It comes before Status.
+	Results = "results"
 	// Out ends a step after which the next one goes on.
 	Out = "out"
 	// OutErr ends a step after which the next one is skipped.
 	OutErr = "out.err"
 )
 
-// maxStatus is the length of the longest Status that is read, in bytes.
-const maxStatus = frame.MaxLine
+// maxStatus is the length of the longest Status that is read, in bytes, and maxResults that of the longest Results.
+const (
+	maxStatus  = frame.MaxLine
+	maxResults = 1 << 20
+)
 
 // State says where a step stands.
 type State int
@@ -46,7 +54,7 @@ const (
 	Waiting State = iota
 	// Ended: the step has ended, and left its record.
 	Ended
-	// Lost: the step's entrypoint was killed, and left no record.
+	// Lost: the step's entrypoint was killed and left no record, or whatever it leaves cannot be seen.
 	Lost
 )
 
@@ -73,11 +81,16 @@ func Hold(dir string) (*os.File, error) {
 	return f, nil
 }
 
-// Post says in dir that the step has ended, and how. Each file appears whole, and the one that others wait for last.
-func Post(dir string, s frame.Step) error {
+// Post says in dir that the step has ended and how, and which results were there then. Each file appears whole, and the
+// one that others wait for last.
+func Post(dir string, s frame.Step, left ...string) error {
+	s.Message = frame.Clip(s.Message) // so that Status is never longer than what is read of it
 	status, err := json.Marshal(s)
 	if err != nil {
 		return fmt.Errorf("cannot encode the record of step %q: %w", s.Name, err)
+	}
+	if err := postLeft(dir, left); err != nil {
+		return fmt.Errorf("cannot record the results of step %q: %w", s.Name, err)
 	}
 	end, other := OutErr, Out
 	if GoesOn(s) {
@@ -101,10 +114,36 @@ func Post(dir string, s frame.Step) error {
 	return nil
 }
 
-// Look returns where the step of dir stands, and its record if it has ended. A directory that is not there yet is
-// that of a step that has not begun.
+func postLeft(dir string, left []string) error {
+	if len(left) == 0 {
+		return os.RemoveAll(filepath.Join(dir, Results)) // the step itself may have made one
+	}
+	return write(dir, Results, []byte(strings.Join(left, "\n")))
+}
+
+// Left returns the names of the results that were there when the step of dir ended; none when the step left no such
+// record, or one that makes no sense.
+func Left(dir string) []string {
+	root, err := regular.OpenRoot(dir)
+	if err != nil {
+		return nil
+	}
+	defer root.Close() //nolint:errcheck // it was only read
+	names, err := root.Read(filepath.Join(dir, Results), maxResults, &regular.Buffer{})
+	if err != nil || len(names) == 0 {
+		return nil
+	}
+	return strings.Split(string(names), "\n")
+}
+
+// Look returns where the step of dir stands, and its record once it has ended or is lost. A directory that is not there
+// yet is that of a step that has not begun.
 func Look(dir string) (State, frame.Step) {
 	root, err := regular.OpenRoot(dir)
+	if errors.Is(err, fs.ErrPermission) {
+		// Everybody may look into it when the pod begins. To wait until that is so again could be to wait for ever.
+		return Lost, lost("the step's run directory cannot be looked into any more: " + err.Error())
+	}
 	if err != nil {
 		return Waiting, frame.Step{}
 	}
@@ -115,9 +154,14 @@ func Look(dir string) (State, frame.Step) {
 		return Ended, s
 	}
 	if abandoned {
-		return Lost, frame.Step{}
+		return Lost, lost("the step's entrypoint was killed before it could record how the step ended")
 	}
 	return Waiting, frame.Step{}
+}
+
+// lost is the record of a step that left none. Who knows its name and the time puts them in.
+func lost(message string) frame.Step {
+	return frame.Step{ExitCode: frame.LostExitCode, Reason: frame.ReasonLost, Message: message}
 }
 
 // status returns the record of a step that has ended.
@@ -125,12 +169,13 @@ func status(root *regular.Root, dir string) (frame.Step, bool) {
 	if !exists(dir, Out) && !exists(dir, OutErr) {
 		return frame.Step{}, false
 	}
-	b, err := root.Read(filepath.Join(dir, Status), maxStatus, nil)
+	b, err := root.Read(filepath.Join(dir, Status), maxStatus, &regular.Buffer{})
 	if err != nil {
 		return frame.Step{}, false
 	}
 	var s frame.Step
-	if err := json.Unmarshal(b, &s); err != nil || s.Reason == "" {
+	// What a step forged must not be what nobody can hand on.
+	if err := json.Unmarshal(b, &s); err != nil || frame.ValidStep(s) != nil {
 		return frame.Step{}, false
 	}
 	return s, true

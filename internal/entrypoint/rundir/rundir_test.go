@@ -99,10 +99,13 @@ func TestForgedFiles(t *testing.T) {
 		reason string
 		forge  func(dir string) error
 	}{
-		"Out":           {"An end without a record is none.", write(rundir.Out, "")},
-		"OutErr":        {"A failure without a record is none.", write(rundir.OutErr, "")},
-		"Status":        {"A record without an end is none.", write(rundir.Status, `{"name":"step-a","exitCode":0,"reason":"Completed"}`)},
-		"BadStatus":     {"A record that says nothing is none.", func(d string) error { return errors.Join(write(rundir.Out, "")(d), write(rundir.Status, "{}")(d)) }},
+		"Out":       {"An end without a record is none.", write(rundir.Out, "")},
+		"OutErr":    {"A failure without a record is none.", write(rundir.OutErr, "")},
+		"Status":    {"A record without an end is none.", write(rundir.Status, `{"name":"step-a","exitCode":0,"reason":"Completed"}`)},
+		"BadStatus": {"A record that says nothing is none.", func(d string) error { return errors.Join(write(rundir.Out, "")(d), write(rundir.Status, "{}")(d)) }},
+		"Contradiction": {"A record that cannot be is none.", func(d string) error {
+			return errors.Join(write(rundir.Out, "")(d), write(rundir.Status, `{"name":"step-a","exitCode":3,"reason":"Completed"}`)(d))
+		}},
 		"StatusNotJSON": {"A record is JSON.", func(d string) error { return errors.Join(write(rundir.Out, "")(d), write(rundir.Status, "x")(d)) }},
 		"StatusFIFO": {"Nobody waits for a FIFO.", func(d string) error {
 			return errors.Join(write(rundir.Out, "")(d), syscall.Mkfifo(filepath.Join(d, rundir.Status), 0o600))
@@ -155,6 +158,9 @@ func TestLost(t *testing.T) {
 	look(dir, "while it runs", rundir.Waiting)
 	must(t, held.Close())
 	look(dir, "when its entrypoint is gone", rundir.Lost)
+	if _, got := rundir.Look(dir); got.Reason != frame.ReasonLost || got.ExitCode != frame.LostExitCode || got.Message == "" {
+		t.Errorf("the record of a lost step is %+v", got)
+	}
 	held, err = rundir.Hold(dir)
 	must(t, err)
 	look(dir, "when it runs again", rundir.Waiting)
@@ -163,6 +169,45 @@ func TestLost(t *testing.T) {
 	must(t, held.Close())
 	look(dir, "when its entrypoint has ended after its record", rundir.Ended)
 	look(filepath.Join(dir, "absent"), "without a directory", rundir.Waiting)
+}
+
+// What was there when a step ended is told, whatever the step put in its place.
+func TestLeft(t *testing.T) {
+	forge := func(content string) func(string) error {
+		return func(path string) error { return os.WriteFile(path, []byte(content), 0o600) }
+	}
+	cases := map[string]struct {
+		reason string
+		forge  func(path string) error
+		left   []string
+	}{
+		"None":      {"A step may leave nothing.", nil, nil},
+		"One":       {"A step may leave a result.", nil, []string{"a"}},
+		"Several":   {"A step may leave several.", nil, []string{"b", "a", "c.d"}},
+		"Forged":    {"What a step says itself does not count.", forge("x\ny"), []string{"a"}},
+		"ForgedAll": {"Nor does it when there is nothing to be said.", forge("x\ny"), nil},
+		"Directory": {"A directory is replaced.", func(p string) error { return os.MkdirAll(filepath.Join(p, "x"), 0o700) }, []string{"a"}},
+		"FIFO":      {"Nobody waits for a FIFO.", func(p string) error { return syscall.Mkfifo(p, 0o600) }, []string{"a"}},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			if tc.forge != nil {
+				must(t, tc.forge(filepath.Join(dir, rundir.Results)))
+			}
+			must(t, rundir.Post(dir, step(0, frame.ReasonCompleted), tc.left...))
+			if diff := cmp.Diff(tc.left, rundir.Left(dir)); diff != "" {
+				t.Errorf("%s\n-want +got:\n%s", tc.reason, diff)
+			}
+		})
+	}
+	dir := t.TempDir()
+	must(t, os.Mkdir(filepath.Join(dir, rundir.Results), 0o700))
+	for _, d := range []string{dir, filepath.Join(dir, "absent")} {
+		if got := rundir.Left(d); got != nil {
+			t.Errorf("%q has no record, and says %q", d, got)
+		}
+	}
 }
 
 func TestErrors(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/sluice-ci/sluice/internal/entrypoint/rundir"
+	"github.com/sluice-ci/sluice/internal/results/emit/regular"
 	"github.com/sluice-ci/sluice/internal/results/frame"
 )
 
@@ -23,7 +24,7 @@ type emitter struct {
 	// total is the sum of the lengths of the values that were written, in bytes.
 	total int64
 	// buf is reused for one value after the other, so that memory is bounded by the largest.
-	buf []byte
+	buf regular.Buffer
 }
 
 // Run writes a record for each step as it ends, then the results in their order, then the end record. When ctx is
@@ -84,13 +85,10 @@ func (e *emitter) look(dirs []string) error {
 		case rundir.Waiting:
 			continue
 		case rundir.Ended:
-			step.Name = name // the controller's name for it, whatever the step wrote
 		case rundir.Lost:
-			step = frame.Step{
-				Name: name, ExitCode: frame.LostExitCode, FinishedAt: time.Now(), Reason: frame.ReasonLost,
-				Message: "the step's entrypoint was killed before it could record how the step ended",
-			}
+			step.FinishedAt = time.Now()
 		}
+		step.Name = name // the controller's name for it, whatever the step wrote
 		if err := e.out.Step(step); err != nil {
 			return fmt.Errorf("cannot write record of step %q: %w", name, err)
 		}
@@ -114,12 +112,18 @@ func (e *emitter) unfinished() error {
 	return nil
 }
 
-// results writes a record for each declared result that there is.
+// results writes a record for each declared result that there is, or was.
 func (e *emitter) results() error {
+	left := e.leftBySteps()
 	for _, r := range e.options.Results {
-		value, err := Read(e.options.ResultsDir, r, e.options.MaxSize, e.buf)
-		if err == nil {
+		value, err := Read(e.options.ResultsDir, r, e.options.MaxSize, &e.buf)
+		step, wasLeft := left[r.Name]
+		switch {
+		case err == nil:
 			err = e.result(r.Name, r.Type, value)
+		case errors.Is(err, ErrAbsent) && wasLeft:
+			err = problem(r.Name, frame.Missing, 0, 0,
+				fmt.Errorf("step %q left it, and there is nothing at %q now: a later step deleted it, or it lies where only steps see it", step, r.Path))
 		}
 		var p *ProblemError
 		switch {
@@ -134,9 +138,19 @@ func (e *emitter) results() error {
 	return nil
 }
 
+// leftBySteps returns which results were there when a step ended, and the last step that left each.
+func (e *emitter) leftBySteps() map[string]string {
+	left := map[string]string{}
+	for i, step := range e.options.Steps {
+		for _, name := range rundir.Left(e.options.stepDir(i)) {
+			left[name] = step
+		}
+	}
+	return left
+}
+
 // result writes one value, if the sum of all still admits it.
 func (e *emitter) result(name, typ string, value []byte) error {
-	e.buf = value[:0]
 	size := int64(len(value))
 	if e.total+size > e.options.MaxTotal {
 		return &ProblemError{frame.Problem{

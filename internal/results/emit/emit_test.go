@@ -250,6 +250,29 @@ func TestResultsDirectoryIsMissing(t *testing.T) {
 	}
 }
 
+// A result that was there when a step ended, and is gone, is not what was never there.
+func TestMissing(t *testing.T) {
+	p := newPod(t, 3, "gone", "kept", "again", "never")
+	must(t,
+		rundir.Post(p.runDir(0), frame.Step{Name: "step-0", Reason: frame.ReasonCompleted}, "gone", "kept"),
+		rundir.Post(p.runDir(1), frame.Step{Name: "step-1", Reason: frame.ReasonCompleted}, "gone", "again", "kept", "undeclared"),
+		rundir.Post(p.runDir(2), frame.Step{Name: "step-2", Reason: frame.ReasonCompleted}, "kept"),
+	)
+	p.write("kept", "1")
+	p.write("again", "2")
+	got := p.emitted(t.Context())[4:]
+	want := []frame.Record{
+		frame.Problem{Result: "gone", Kind: frame.Missing}, result("kept", "1"), result("again", "2"),
+		frame.End{Steps: 3, Results: 2, Problems: 1, Bytes: 2},
+	}
+	if diff := cmp.Diff(want, got, forget); diff != "" {
+		t.Fatalf("-want +got:\n%s", diff)
+	}
+	if detail := got[0].(frame.Problem).Detail; !strings.Contains(detail, `"step-1"`) {
+		t.Errorf("the detail does not name the last step that left it: %q", detail)
+	}
+}
+
 // A step whose entrypoint was killed is told, and nobody waits for it any longer.
 func TestLostStep(t *testing.T) {
 	p := newPod(t, 2, "a")

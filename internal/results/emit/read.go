@@ -21,9 +21,9 @@ func (e *ProblemError) Error() string {
 	return "result " + e.Result + " cannot be carried: " + string(e.Kind) + ": " + e.Detail
 }
 
-// Read returns the value of a result whose file is beneath root, in buf if that has room: valid UTF-8 of at most limit
-// bytes. The error is ErrAbsent, or a *ProblemError that says what is wrong with the file.
-func Read(root string, r results.File, limit int64, buf []byte) ([]byte, error) {
+// Read returns the value of a result whose file is beneath root: valid UTF-8 of at most limit bytes, in buf. The error
+// is ErrAbsent, or a *ProblemError that says what is wrong with the file.
+func Read(root string, r results.File, limit int64, buf *regular.Buffer) ([]byte, error) {
 	dir, err := regular.OpenRoot(root)
 	if err != nil {
 		return nil, problem(r.Name, frame.Unreadable, 0, 0, err)

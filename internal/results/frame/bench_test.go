@@ -39,9 +39,12 @@ func sets() map[string][]frame.Result {
 		"one/inventory": {{Name: "r", Type: "string", Value: inventory(whole)}},
 		"one/zeros":     {{Name: "r", Type: "string", Value: make([]byte, whole)}},
 	}
+	parts := inventory(whole)
 	for i := range whole / results.DefaultMaxSize {
-		sets["many/noise"] = append(sets["many/noise"],
-			frame.Result{Name: fmt.Sprintf("r%d", i), Type: "string", Value: noise(results.DefaultMaxSize)})
+		name := fmt.Sprintf("r%d", i)
+		sets["many/noise"] = append(sets["many/noise"], frame.Result{Name: name, Type: "string", Value: noise(results.DefaultMaxSize)})
+		sets["many/inventory"] = append(sets["many/inventory"],
+			frame.Result{Name: name, Type: "string", Value: parts[i*results.DefaultMaxSize:][:results.DefaultMaxSize]})
 	}
 	return sets
 }

@@ -123,8 +123,11 @@ func (l *lines) parse(raw []byte) (line, error) {
 	}
 	number, rest, ok := bytes.Cut(rest[:len(rest)-checksumBytes], []byte{' '})
 	kind, payload, hasPayload := bytes.Cut(rest, []byte{' '})
-	if !ok || !hasPayload || len(kind) == 0 {
+	if !ok || !hasPayload {
 		return line{}, fmt.Errorf("%w: line %d lacks a field", ErrMalformed, l.next)
+	}
+	if err := validKind(kind); err != nil {
+		return line{}, fmt.Errorf("%w: line %d: %w", ErrMalformed, l.next, err)
 	}
 	seq, err := strconv.ParseUint(string(number), 10, 63)
 	if err != nil || strconv.FormatUint(seq, 10) != string(number) {

@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"hash"
@@ -121,7 +120,7 @@ func (r *Reader) next() (Record, error) {
 		r.digest.Write(ln.raw)
 		switch ln.kind {
 		case kindIntro:
-			return Intro{Version: Version}, unmarshal(ln, &struct{}{})
+			return Intro{Version: Version}, unmarshal(ln, &struct{}{}, fields{})
 		case kindStep:
 			return r.step(ln)
 		case kindResult:
@@ -139,23 +138,23 @@ func (r *Reader) next() (Record, error) {
 
 func (r *Reader) step(ln line) (Record, error) {
 	var s Step
-	if err := unmarshal(ln, &s); err != nil {
+	if err := unmarshal(ln, &s, stepFields()); err != nil {
 		return nil, err
 	}
-	if err := validStep(s); err != nil {
+	s.StartedAt, s.FinishedAt = s.StartedAt.UTC(), s.FinishedAt.UTC()
+	if err := ValidStep(s); err != nil {
 		return nil, malformed(ln, err)
 	}
 	r.counts.Steps++
-	s.StartedAt, s.FinishedAt = s.StartedAt.UTC(), s.FinishedAt.UTC()
 	return s, nil
 }
 
 func (r *Reader) problem(ln line) (Record, error) {
 	var p Problem
-	if err := unmarshal(ln, &p); err != nil {
+	if err := unmarshal(ln, &p, problemFields()); err != nil {
 		return nil, err
 	}
-	if err := validProblem(p); err != nil {
+	if err := ValidProblem(p); err != nil {
 		return nil, malformed(ln, err)
 	}
 	r.counts.Problems++
@@ -164,7 +163,7 @@ func (r *Reader) problem(ln line) (Record, error) {
 
 func (r *Reader) result(ln line) (Record, error) {
 	var h resultHeader
-	if err := unmarshal(ln, &h); err != nil {
+	if err := unmarshal(ln, &h, resultFields()); err != nil {
 		return nil, err
 	}
 	if err := validResult(h.Name, h.Type); err != nil {
@@ -195,7 +194,7 @@ func (r *Reader) result(ln line) (Record, error) {
 
 func (r *Reader) end(ln line) (Record, error) {
 	var p endPayload
-	if err := unmarshal(ln, &p); err != nil {
+	if err := unmarshal(ln, &p, endFields()); err != nil {
 		return nil, err
 	}
 	end := End{Steps: p.Steps, Results: p.Results, Problems: p.Problems, Bytes: p.Bytes, Interrupted: p.Interrupted}
@@ -214,22 +213,20 @@ func (r *Reader) end(ln line) (Record, error) {
 	return end, nil
 }
 
-// unmarshal reads the JSON of a record. Fields that it does not know are for later minor additions, and ignored.
-func unmarshal(ln line, to any) error {
-	if err := json.Unmarshal(ln.payload, to); err != nil {
-		return malformed(ln, err)
-	}
-	return nil
-}
-
 func malformed(ln line, err error) error {
 	return fmt.Errorf("%w: record %d (%s): %w", ErrMalformed, ln.seq, ln.kind, err)
 }
 
+// decodeDigest reads the one spelling of a digest: 64 digits in lower case.
 func decodeDigest(s string, to *[sha256.Size]byte) error {
 	if hex.DecodedLen(len(s)) != sha256.Size {
 		return fmt.Errorf("%q is no SHA-256", s)
 	}
-	_, err := hex.Decode(to[:], []byte(s))
-	return err
+	if _, err := hex.Decode(to[:], []byte(s)); err != nil {
+		return err
+	}
+	if s != hex.EncodeToString(to[:]) {
+		return fmt.Errorf("the SHA-256 %q is not in lower case", s)
+	}
+	return nil
 }

@@ -5,8 +5,6 @@ package frame
 
 import (
 	"crypto/sha256"
-	"errors"
-	"fmt"
 	"time"
 )
 
@@ -32,7 +30,8 @@ const maxNonce = 64
 // mark begins every line of a stream; the version follows it.
 const mark = "~sluice/"
 
-// The kinds of records. A kind that begins with optionalMark may be skipped by a reader that does not know it.
+// The kinds of records. A reader passes over a kind that it does not know if it begins with optionalMark, and refuses
+// the stream otherwise.
 const (
 	kindIntro   = "intro"
 	kindStep    = "step"
@@ -100,7 +99,7 @@ const (
 
 // Step says that a step has ended, and how.
 type Step struct {
-	// Name is the name of the step's container, at most 255 bytes.
+	// Name is the name of the step's container: letters, digits, '-', '_' and '.', at most 255 bytes.
 	Name string `json:"name"`
 	// ExitCode is the command's exit code, 128 plus the number of the signal that ended it, or one of the codes above.
 	ExitCode int `json:"exitCode"`
@@ -108,7 +107,8 @@ type Step struct {
 	StartedAt time.Time `json:"startedAt,omitzero"`
 	// FinishedAt is when the step ended, in UTC. It is zero when nobody saw that.
 	FinishedAt time.Time `json:"finishedAt,omitzero"`
-	// Reason says how the step ended.
+	// Reason says how the step ended: one of those above, or another word that a later writer has for it. Who does not
+	// know a reason must take it for a failure.
 	Reason Reason `json:"reason"`
 	// Message explains the reason to people where there is more to say; at most MaxText bytes.
 	Message string `json:"message,omitempty"`
@@ -146,13 +146,16 @@ const (
 	Unreadable ProblemKind = "Unreadable"
 	// Changed: the file did not hold still while it was read.
 	Changed ProblemKind = "Changed"
+	// Missing: a step left the result, and in the end there is nothing at its path: a later step deleted it, or put
+	// it where the sidecar does not see it.
+	Missing ProblemKind = "Missing"
 )
 
 // Problem says that a declared result exists and cannot be carried. A run with a problem cannot be green.
 type Problem struct {
 	// Result is the name of the result.
 	Result string `json:"result"`
-	// Kind says what is wrong.
+	// Kind says what is wrong: one of those above, or another word that a later writer has for it.
 	Kind ProblemKind `json:"kind"`
 	// Size is the number of bytes that were found, where that is known and matters; 0 otherwise.
 	Size int64 `json:"size,omitempty"`
@@ -200,21 +203,4 @@ type endPayload struct {
 	Bytes       int64  `json:"bytes"`
 	Interrupted bool   `json:"interrupted,omitempty"`
 	SHA256      string `json:"sha256"`
-}
-
-var errNonce = errors.New("a nonce has 1 to 64 letters, digits, '-' or '_'")
-
-// ValidNonce returns nil when nonce can tell one stream from all others: 1 to 64 letters, digits, '-' or '_'. A
-// nonce keeps out noise, it is no secret: whoever can read the pod can read it.
-func ValidNonce(nonce string) error {
-	if nonce == "" || len(nonce) > maxNonce {
-		return fmt.Errorf("invalid nonce %q: %w", nonce, errNonce)
-	}
-	for i := range len(nonce) {
-		c := nonce[i]
-		if !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-' || c == '_') {
-			return fmt.Errorf("invalid nonce %q: %w", nonce, errNonce)
-		}
-	}
-	return nil
 }

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -15,25 +17,35 @@ import (
 // specification is the document that the format follows.
 const specification = "../../../docs/format/results-stream.md"
 
-// workedExample is the stream that the specification shows. Its values are too short to be compressed, so that it does
-// not depend on the compressor.
-func workedExample(t *testing.T) string {
-	t.Helper()
+// exampleNonce is the nonce of the worked example.
+const exampleNonce = "6fJr2mQx"
+
+// workedExample is the log that the specification shows: what the Writer writes, and a line of somebody else in between.
+// The values are too short to be compressed, so that it does not depend on the compressor.
+func workedExample() string {
 	start := time.Date(2026, time.March, 4, 9, 30, 0, 250_000_000, time.UTC)
 	at := func(ms int) time.Time { return start.Add(time.Duration(ms) * time.Millisecond) }
-	return string(written(t, "6fJr2mQx", func(w *frame.Writer) error {
-		return errors.Join(
-			w.Step(frame.Step{Name: "step-build", StartedAt: at(0), FinishedAt: at(1500), Reason: frame.ReasonCompleted}),
-			w.Step(frame.Step{Name: "step-test", ExitCode: 2, StartedAt: at(1501), FinishedAt: at(1900), Reason: frame.ReasonError}),
-			w.Result(frame.Result{Name: "digest", Type: results.TypeString, Value: []byte("sha256:2c26b46b")}),
-			w.Result(frame.Result{Name: "platforms", Type: results.TypeArray, Value: []byte(`["amd64","arm64"]`)}),
-			w.Problem(frame.Problem{
-				Result: "sbom", Kind: frame.TooLarge, Size: 314159, Limit: results.DefaultMaxSize,
-				Detail: "the value is larger than one result may be",
-			}),
-			w.End(false),
-		)
-	}))
+	var b bytes.Buffer
+	w := frame.NewWriter(&b, exampleNonce)
+	err := errors.Join(
+		w.Step(frame.Step{Name: "step-build", StartedAt: at(0), FinishedAt: at(1500), Reason: frame.ReasonCompleted}),
+		w.Step(frame.Step{Name: "step-test", ExitCode: 2, StartedAt: at(1501), FinishedAt: at(1900), Reason: frame.ReasonError}),
+	)
+	b.WriteString("W0304 09:30:02.151 the library of somebody warns on stderr\n")
+	err = errors.Join(err,
+		w.Result(frame.Result{Name: "digest", Type: results.TypeString, Value: []byte("sha256:2c26b46b")}),
+		w.Result(frame.Result{Name: "platforms", Type: results.TypeArray, Value: []byte(`["amd64","arm64"]`)}),
+		w.Result(frame.Result{Name: "notes", Type: results.TypeString}),
+		w.Problem(frame.Problem{
+			Result: "sbom", Kind: frame.TooLarge, Size: 314159, Limit: results.DefaultMaxSize,
+			Detail: "the value is larger than one result may be",
+		}),
+		w.End(false),
+	)
+	if err != nil {
+		panic(err) // a buffer takes everything, and the records are valid
+	}
+	return b.String()
 }
 
 // The specification's example is what the Writer writes.
@@ -48,7 +60,7 @@ func TestSpecificationExample(t *testing.T) {
 	if !okBegin || !okEnd {
 		t.Fatal("the specification has no example")
 	}
-	want := workedExample(t)
+	want := workedExample()
 	if *update {
 		doc = []byte(string(before) + begin + want + end + string(after))
 		if err := os.WriteFile(specification, doc, 0o644); err != nil {
@@ -78,9 +90,15 @@ func TestSpecificationIsComplete(t *testing.T) {
 		words = append(words, "| `"+string(reason)+"` |")
 	}
 	for _, kind := range []frame.ProblemKind{
-		frame.TooLarge, frame.TotalTooLarge, frame.NotUTF8, frame.NotRegular, frame.Unreadable, frame.Changed,
+		frame.TooLarge, frame.TotalTooLarge, frame.NotUTF8, frame.NotRegular, frame.Unreadable, frame.Changed, frame.Missing,
+		frame.OverBudget,
 	} {
 		words = append(words, "| `"+string(kind)+"` |")
+	}
+	for _, name := range regexp.MustCompile("`(?:whole|gap|digest|trailing|malformed|version)-[-a-z]+`").FindAllString(string(doc), -1) {
+		if _, err := os.Stat(filepath.Join(vectorsDir, strings.Trim(name, "`")+".txt")); err != nil {
+			t.Errorf("the specification speaks of the vector %s: %v", name, err)
+		}
 	}
 	for _, word := range words {
 		if !strings.Contains(string(doc), word) {

@@ -108,7 +108,7 @@ func (d *dataReader) payload() ([]byte, error) {
 
 // fill gets the next record once the last one is used up.
 func (d *dataReader) fill() error {
-	if len(d.rest) > 0 || d.err != nil {
+	if d.err != nil || len(d.rest) > 0 {
 		return d.err
 	}
 	if d.left == 0 {
@@ -139,8 +139,11 @@ func (d *dataReader) Read(p []byte) (int, error) {
 
 // ReadByte implements io.ByteReader, so that the decompressor does not read further than it needs.
 func (d *dataReader) ReadByte() (byte, error) {
-	if err := d.fill(); err != nil {
-		return 0, err
+	// It is called for each byte of compressed data.
+	if len(d.rest) == 0 {
+		if err := d.fill(); err != nil {
+			return 0, err
+		}
 	}
 	c := d.rest[0]
 	d.rest = d.rest[1:]

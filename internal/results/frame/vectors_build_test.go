@@ -2,6 +2,7 @@ package frame_test
 
 import (
 	"bytes"
+	"cmp"
 	"compress/flate"
 	"crypto/sha256"
 	"errors"
@@ -16,10 +17,10 @@ func builtVectors() map[string]vector {
 	all := map[string]vector{}
 	for _, group := range []map[string]vector{
 		wholeVectors(), foreignVectors(), incompleteVectors(), orderVectors(), versionVectors(), digestVectors(),
-		limitVectors(), malformedVectors(), dataVectors(), deflateVectors(),
+		limitVectors(), optionalVectors(), malformedVectors(), objectVectors(), dataVectors(), deflateVectors(),
 	} {
 		for name, v := range group {
-			v.nonce = "n0nce"
+			v.nonce = cmp.Or(v.nonce, "n0nce")
 			all[name] = v
 		}
 	}
@@ -59,7 +60,8 @@ func wholeVectors() map[string]vector {
 		add("step", `{"name":"step-push","exitCode":1,"finishedAt":"2026-01-02T03:04:07.1Z","reason":"Skipped"}`).end(3, 0, 0, 0)
 	problems := newForge()
 	for i, kind := range []frame.ProblemKind{
-		frame.TooLarge, frame.TotalTooLarge, frame.NotUTF8, frame.NotRegular, frame.Unreadable, frame.Changed,
+		frame.TooLarge, frame.TotalTooLarge, frame.NotUTF8, frame.NotRegular, frame.Unreadable, frame.Changed, frame.Missing,
+		"Tomorrow",
 	} {
 		problems.add("problem", fmt.Sprintf(`{"result":"r%d","kind":%q,"size":5000,"limit":4096,"detail":"what was found"}`, i, kind))
 	}
@@ -76,7 +78,7 @@ func wholeVectors() map[string]vector {
 		"whole-nothing":     vec("whole", "A pod without steps and results has an intro and an end.", newForge().end(0, 0, 0, 0)),
 		"whole-types":       vec("whole", "Results of all three types, one of them empty.", three),
 		"whole-failed":      vec("whole", "A step that failed, and one that was skipped.", failed),
-		"whole-problems":    vec("whole", "Each kind of problem.", problems.end(0, 0, 6, 0)),
+		"whole-problems":    vec("whole", "Each kind of problem, and one that nobody knows yet.", problems.end(0, 0, 8, 0)),
 		"whole-frame-sizes": vec("whole", "Values of one byte less than a frame, a frame, and one byte more.", sizes.end(0, 3, 0, total)),
 		"whole-interrupted": vec("whole", "A stream that was ended before its step says so.", interrupted),
 		"whole-control": vec("whole", "A value may hold anything, also what looks like the stream itself.",
@@ -87,8 +89,9 @@ func wholeVectors() map[string]vector {
 			newForge().result(strings.Repeat("n", 255), []byte("x"), 1).end(0, 1, 0, 1)),
 		"whole-unknown-fields": vec("whole", "Fields that a reader does not know are ignored.",
 			newForge().add("step", strings.Replace(step, "{", `{"more":[1],`, 1)).end(1, 0, 0, 0)),
-		"whole-optional-record": vec("whole", "Records whose kind begins with a question mark may be skipped, and are counted and digested.",
-			newForge().add("?svid", "bWFkZSB1cA").add("step", step).add("?signature", `{"over":"all"}`).end(1, 0, 0, 0)),
+		"whole-unknown-reason": vec("whole", "A step may end for a reason that a reader does not know.",
+			newForge().add("step", `{"name":"step-a","exitCode":0,"reason":"Tomorrow"}`).end(1, 0, 0, 0)),
+		"whole-example": {expect: "whole", nonce: exampleNonce, comment: "The worked example of the specification.", stream: []byte(workedExample())},
 		"whole-deflate": vec("whole", "A value of 30000 bytes, compressed, in frames of 1000 bytes.", compressedStream(inventory(30000))),
 	}
 }
@@ -179,7 +182,10 @@ func versionVectors() map[string]vector {
 		"version-next":    vec("version", "The next version.", (&forge{nonce: "n0nce"}).raw(f.text("2", 0, "intro", "{}"))),
 		"version-changes": vec("version", "The version changes in the middle.", newForge().raw(f.text("2", 1, "step", step))),
 		"version-zeros":   vec("version", "A version has one spelling.", (&forge{nonce: "n0nce"}).raw(f.text("01", 0, "intro", "{}"))),
-		"version-kind":    vec("version", "A kind that must not be skipped, and is not known.", newForge().add("artifact", "{}").end(0, 0, 0, 0)),
+		"version-kind":    vec("version", "A kind that must not be passed over, and is not known.", newForge().add("artifact", "{}").end(0, 0, 0, 0)),
+		"version-step-result": vec("version", "The result of a step is not to be taken for one of the task, nor to be passed over.",
+			newForge().add("step", step).add("step-result", `{"step":"step-build","name":"a","type":"string","size":0,"encoding":"raw","frames":0,"sha256":"`+
+				fmt.Sprintf("%x", sha256.Sum256(nil))+`"}`).end(1, 0, 0, 0)),
 		"version-encoding": vec("version", "An encoding that is not known.",
 			newForge().header("a", "string", "zstd", 1, 1, sha256.Sum256([]byte("x"))).data([]byte("x")).end(0, 1, 0, 1)),
 	}

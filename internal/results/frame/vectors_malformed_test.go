@@ -22,12 +22,19 @@ func malformedVectors() map[string]vector {
 		"malformed-number-huge":  vec("malformed", "A sequence number has less than 64 bits.", newForge().raw(f.text("1", strings.Repeat("9", 20), "step", step))),
 		"malformed-number-word":  vec("malformed", "A sequence number is a number.", newForge().raw(f.text("1", "one", "step", step))),
 		"malformed-no-kind":      vec("malformed", "A record has a kind.", newForge().raw(f.text("1", 1, "", step))),
+		"malformed-kind":         bad("A kind has letters, digits and hyphens.", "st_ep", step),
+		"malformed-kind-long":    bad("A kind has at most 64 characters.", strings.Repeat("k", 65), "{}"),
 		"malformed-intro":        vec("malformed", "The intro is a JSON object.", (&forge{nonce: "n0nce"}).add("intro", "[]")),
 		"malformed-json":         bad("A step is JSON.", "step", `{"name":"a"`),
 		"malformed-json-more":    bad("A step is one JSON value.", "step", step+step),
 		"malformed-step-name":    bad("A step has a name.", "step", `{"exitCode":0,"reason":"Completed"}`),
 		"malformed-step-time":    bad("Times are RFC 3339.", "step", `{"name":"a","exitCode":0,"finishedAt":"yesterday","reason":"Completed"}`),
 		"malformed-step-code":    bad("An exit code is a number.", "step", `{"name":"a","exitCode":"0","reason":"Completed"}`),
+		"malformed-step-bits":    bad("An exit code has at most 32 bits.", "step", `{"name":"a","exitCode":4294967296,"reason":"Error"}`),
+		"malformed-step-reason":  bad("A reason is a word.", "step", `{"name":"a","exitCode":1,"reason":"out of memory"}`),
+		"malformed-step-failed":  bad("What ended with another exit code than 0 has not completed.", "step", `{"name":"a","exitCode":1,"reason":"Completed"}`),
+		"malformed-problem-word": bad("A kind of problem is a word.", "problem", `{"result":"a","kind":"too large"}`),
+		"malformed-problem-size": bad("A size is not negative.", "problem", `{"result":"a","kind":"TooLarge","size":-1}`),
 		"malformed-problem":      bad("A problem has a kind.", "problem", `{"result":"a"}`),
 		"malformed-problem-name": bad("A problem names a result.", "problem", `{"result":"../a","kind":"TooLarge"}`),
 		"malformed-result-name":  bad("The name of a result cannot be a path.", "result", header("a/b", "string", "0", "0", digest)),
@@ -36,11 +43,47 @@ func malformedVectors() map[string]vector {
 		"malformed-result-count": bad("A number of frames is not negative.", "result", header("a", "string", "0", "-1", digest)),
 		"malformed-result-sum":   bad("A SHA-256 has 64 digits.", "result", header("a", "string", "0", "0", digest[2:])),
 		"malformed-result-hex":   bad("A SHA-256 has hexadecimal digits.", "result", header("a", "string", "0", "0", strings.Repeat("z", 64))),
+		"malformed-result-upper": bad("A SHA-256 has one spelling.", "result", header("a", "string", "0", "0", strings.ToUpper(digest))),
 		"malformed-end-steps":    vec("malformed", "The end counts another number of steps.", newForge().add("step", step).end(0, 0, 0, 0)),
 		"malformed-end-results":  vec("malformed", "The end counts another number of results.", newForge().result("a", nil, 1).end(0, 2, 0, 0)),
 		"malformed-end-problems": vec("malformed", "The end counts another number of problems.", newForge().end(0, 0, 1, 0)),
 		"malformed-end-bytes":    vec("malformed", "The end counts another number of bytes.", newForge().result("a", []byte("xy"), 2).end(0, 1, 0, 1)),
 		"malformed-end-digest":   vec("malformed", "The end has a digest.", newForge().endWith(0, 0, 0, 0, "")),
+	}
+}
+
+// objectVectors are payloads that some readers of JSON take, and others do not: the outcome must not depend on that.
+func objectVectors() map[string]vector {
+	bad := func(comment, payload string) vector {
+		return vec("malformed", comment, newForge().add("step", payload).end(1, 0, 0, 0))
+	}
+	many := func(n int) string {
+		var b strings.Builder
+		b.WriteString(`{"name":"a","exitCode":0,"reason":"Completed"`)
+		for i := range n - 3 {
+			fmt.Fprintf(&b, `,"x%d":[{"name":null},"}"]`, i)
+		}
+		return b.String() + "}"
+	}
+	return map[string]vector{
+		"malformed-object-null":     bad("Null is no object.", `null`),
+		"malformed-object-array":    bad("An array is no object.", `[]`),
+		"malformed-object-lacks":    bad("A step has an exit code: a missing one is not 0.", `{"name":"a","reason":"Completed"}`),
+		"malformed-object-nothing":  bad("A field that is null is no field.", `{"name":"a","exitCode":null,"reason":"Completed"}`),
+		"malformed-object-optional": bad("Nor is one that may be absent.", `{"name":"a","exitCode":0,"reason":"Completed","message":null}`),
+		"malformed-object-case":     bad("The letters of a field's name have one case.", `{"name":"a","ExitCode":0,"reason":"Completed"}`),
+		"malformed-object-fold": bad("There are more letters that some readers take for others.",
+			`{"name":"a","exitCode":0,"rea\u017fon":"Error","reason":"Completed"}`),
+		"malformed-object-twice":   bad("A field comes once.", `{"name":"a","exitCode":1,"reason":"Completed","exitCode":0}`),
+		"malformed-object-escaped": bad("A field comes once, however it is written.", `{"name":"a","exitCode":1,"reason":"Completed","exit\u0043ode":0}`),
+		"malformed-object-unknown": bad("So does one that a reader does not know.", `{"name":"a","exitCode":0,"reason":"Completed","x":1,"X":2}`),
+		"malformed-object-utf8":    bad("JSON is UTF-8.", "{\"name\":\"a\",\"exitCode\":0,\"reason\":\"Completed\",\"message\":\"\xff\"}"),
+		"malformed-object-fields":  bad("An object has at most 64 fields.", many(65)),
+		"whole-object-fields": vec("whole", "An object of 64 fields, with other objects in them.",
+			newForge().add("step", many(64)).end(1, 0, 0, 0)),
+		"whole-object-space": vec("whole", "JSON may have white space, and names may be written with escapes.",
+			newForge().add("step", "\t{ \"n\\u0061me\" : \"a\" , \"message\":\"{\\\"\\u007d,\\\\\",\r\"x\":{\"a\":[1,{}]} , \"exitCode\":0, \"reason\" :\"Completed\" } ").
+				end(1, 0, 0, 0)),
 	}
 }
 

@@ -14,8 +14,6 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
-
-	"github.com/sluice-ci/sluice/internal/results"
 )
 
 // compressFrom is the size in bytes from which compression is tried. Below, a value takes one line either way, and
@@ -68,8 +66,8 @@ func (w *Writer) Flush() error {
 // Step writes the record of a step that has ended, at once: whoever follows the stream waits for it.
 func (w *Writer) Step(s Step) error {
 	s.StartedAt, s.FinishedAt = s.StartedAt.UTC(), s.FinishedAt.UTC()
-	s.Message = clip(s.Message)
-	if err := validStep(s); err != nil {
+	s.Message = Clip(s.Message)
+	if err := ValidStep(s); err != nil {
 		return w.fail(err)
 	}
 	w.json(kindStep, s)
@@ -107,8 +105,8 @@ func (w *Writer) Result(r Result) error {
 
 // Problem writes that a result exists and cannot be carried.
 func (w *Writer) Problem(p Problem) error {
-	p.Detail = clip(p.Detail)
-	if err := validProblem(p); err != nil {
+	p.Detail = Clip(p.Detail)
+	if err := ValidProblem(p); err != nil {
 		return w.fail(err)
 	}
 	w.json(kindProblem, p)
@@ -260,35 +258,8 @@ func (c *counter) Write(p []byte) (int, error) {
 // frames returns how many data records n bytes take.
 func frames(n int64) int64 { return (n + FrameBytes - 1) / FrameBytes }
 
-func validStep(s Step) error {
-	if s.Name == "" || len(s.Name) > results.MaxNameLength {
-		return fmt.Errorf("invalid step name %q: it must have 1 to %d bytes", s.Name, results.MaxNameLength)
-	}
-	if len(s.Reason) > results.MaxNameLength {
-		return fmt.Errorf("invalid reason of step %q: %d bytes", s.Name, len(s.Reason))
-	}
-	return nil
-}
-
-func validResult(name, typ string) error {
-	if err := results.ValidName(name); err != nil {
-		return err
-	}
-	return results.ValidType(typ)
-}
-
-func validProblem(p Problem) error {
-	if err := results.ValidName(p.Result); err != nil {
-		return err
-	}
-	if p.Kind == "" || len(p.Kind) > results.MaxNameLength {
-		return fmt.Errorf("invalid kind of a problem %q", p.Kind)
-	}
-	return nil
-}
-
-// clip returns s as valid UTF-8 of at most MaxText bytes.
-func clip(s string) string {
+// Clip returns s as valid UTF-8 of at most MaxText bytes, as texts for people have in a record.
+func Clip(s string) string {
 	if len(s) > MaxText {
 		end := MaxText
 		for end > MaxText-utf8.UTFMax && !utf8.RuneStart(s[end]) {

@@ -21,13 +21,7 @@ func TestWriterRefuses(t *testing.T) {
 		reason string
 		write  func(*frame.Writer) error
 	}{
-		"StepWithoutName": {"A step is told by its name.", func(w *frame.Writer) error { return w.Step(frame.Step{}) }},
-		"StepLongName": {"A record fits its line.", func(w *frame.Writer) error {
-			return w.Step(frame.Step{Name: strings.Repeat("n", 256)})
-		}},
-		"StepYear": {"A time that RFC 3339 cannot say is not written.", func(w *frame.Writer) error {
-			return w.Step(frame.Step{Name: "a", StartedAt: time.Date(12000, 1, 1, 0, 0, 0, 0, time.UTC)})
-		}},
+		"Step": {"What is no step is not written.", func(w *frame.Writer) error { return w.Step(frame.Step{}) }},
 		"ResultName": {"Names are checked.", func(w *frame.Writer) error {
 			return w.Result(frame.Result{Name: "a/b", Type: "string"})
 		}},
@@ -37,6 +31,12 @@ func TestWriterRefuses(t *testing.T) {
 		}},
 		"ProblemKind": {"A problem has a kind.", func(w *frame.Writer) error {
 			return w.Problem(frame.Problem{Result: "a"})
+		}},
+		"ProblemWord": {"A kind is a word.", func(w *frame.Writer) error {
+			return w.Problem(frame.Problem{Result: "a", Kind: "too large"})
+		}},
+		"ProblemSize": {"A size is not negative.", func(w *frame.Writer) error {
+			return w.Problem(frame.Problem{Result: "a", Kind: frame.TooLarge, Size: -1})
 		}},
 		"AfterEnd": {"Nothing follows the end.", func(w *frame.Writer) error {
 			return errors.Join(w.End(false), w.Result(frame.Result{Name: "a", Type: "string"}))
@@ -50,9 +50,49 @@ func TestWriterRefuses(t *testing.T) {
 				t.Fatalf("%s\nit was written", tc.reason)
 			}
 			n := b.Len()
-			err := errors.Join(w.Step(frame.Step{Name: "a"}), w.End(false))
+			err := errors.Join(w.Step(frame.Step{Name: "a", Reason: frame.ReasonCompleted}), w.End(false))
 			if err == nil || b.Len() != n {
 				t.Errorf("%s\nafterwards %d bytes were written, and the error is %v", tc.reason, b.Len()-n, err)
+			}
+		})
+	}
+}
+
+// What can be a step is the same for who writes, who reads, and who finds a record that a step may have forged.
+func TestValidStep(t *testing.T) {
+	ok := frame.Step{Name: "step-a", Reason: frame.ReasonCompleted}
+	with := func(change func(*frame.Step)) frame.Step { s := ok; change(&s); return s }
+	late := time.Date(9999, 12, 31, 23, 59, 59, 0, time.FixedZone("west", -3600))
+	cases := map[string]struct {
+		reason string
+		step   frame.Step
+		valid  bool
+	}{
+		"Least":         {"A name and a reason are enough.", ok, true},
+		"LongestName":   {"A name can have 255 bytes.", with(func(s *frame.Step) { s.Name = strings.Repeat("n", 255) }), true},
+		"LastingWord":   {"A reason of tomorrow is a reason.", with(func(s *frame.Step) { s.Reason = "Breakpoint7" }), true},
+		"NoName":        {"A step is told by its name.", with(func(s *frame.Step) { s.Name = "" }), false},
+		"LongName":      {"A record fits its line.", with(func(s *frame.Step) { s.Name = strings.Repeat("n", 256) }), false},
+		"OddName":       {"No container has such a name.", with(func(s *frame.Step) { s.Name = "step a\n" }), false},
+		"NoReason":      {"A step ends for a reason.", with(func(s *frame.Step) { s.Reason = "" }), false},
+		"LongReason":    {"A record fits its line.", with(func(s *frame.Step) { s.Reason = frame.Reason(strings.Repeat("R", 65)) }), false},
+		"Sentence":      {"A reason is a word.", with(func(s *frame.Step) { s.Reason = "out of memory" }), false},
+		"Contradiction": {"What failed has not completed.", with(func(s *frame.Step) { s.ExitCode = 3 }), false},
+		"Failed":        {"What failed has another reason.", frame.Step{Name: "a", ExitCode: 3, Reason: frame.ReasonError}, true},
+		"HugeCode":      {"An exit code has 32 bits.", frame.Step{Name: "a", ExitCode: 1 << 40, Reason: frame.ReasonError}, false},
+		"Started":       {"RFC 3339 has no such year, once it is told in UTC.", with(func(s *frame.Step) { s.StartedAt = late }), false},
+		"Finished":      {"RFC 3339 has no such year, once it is told in UTC.", with(func(s *frame.Step) { s.FinishedAt = late }), false},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			err := frame.ValidStep(tc.step)
+			if (err == nil) != tc.valid {
+				t.Fatalf("%s\ngot error %v", tc.reason, err)
+			}
+			var b bytes.Buffer
+			w := frame.NewWriter(&b, "n")
+			if err := w.Step(tc.step); (err == nil) != tc.valid {
+				t.Errorf("%s\nthe writer says %v", tc.reason, err)
 			}
 		})
 	}
@@ -84,7 +124,7 @@ func TestWriterKeepsError(t *testing.T) {
 	full := errors.New("no space left")
 	for _, room := range []int{0, 100, 30000} {
 		w := frame.NewWriter(&failing{left: room, err: full}, "n")
-		_ = w.Step(frame.Step{Name: "a"})
+		_ = w.Step(frame.Step{Name: "a", Reason: frame.ReasonCompleted})
 		_ = w.Result(frame.Result{Name: "r", Type: "string", Value: noise(100000)})
 		if err := w.End(false); !errors.Is(err, full) {
 			t.Errorf("with room for %d bytes: got error %v, want %v", room, err, full)

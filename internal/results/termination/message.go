@@ -49,7 +49,7 @@ type Message struct {
 // even that takes, the message has at most ProblemBytes all the same: the kubelet cuts it, and nobody takes what was
 // cut for a message.
 func EncodeMessage(m Message, budget int) ([]byte, error) {
-	m = refuseNonText(m)
+	m = refuseNonText(m).clipped()
 	var over *OverBudgetError
 	for _, form := range []Message{m, m.withoutTexts(), m.bare(), m.least()} {
 		entries, err := form.entries()
@@ -77,7 +77,7 @@ func ParseMessage(message []byte) (Message, error) {
 	var m Message
 	seen := map[Entry]bool{}
 	for _, e := range entries {
-		if err := m.add(e); err != nil {
+		if err := add(&m, e); err != nil {
 			return Message{}, fmt.Errorf("%w: entry %q: %w", ErrMalformed, e.Key, err)
 		}
 		id := Entry{Key: e.Key, Type: e.Type}
@@ -103,7 +103,7 @@ func (m Message) Agrees(exitCode int) bool {
 }
 
 // add puts one entry into m.
-func (m *Message) add(e Entry) error {
+func add(m *Message, e Entry) error {
 	switch e.Type {
 	case TypeResult:
 		if err := results.ValidName(e.Key); err != nil {
@@ -113,7 +113,7 @@ func (m *Message) add(e Entry) error {
 		m.Results = append(m.Results, frame.Result{Name: e.Key, Value: value, SHA256: sha256.Sum256(value)})
 		return nil
 	case TypeInternal:
-		return m.set(e.Key, e.Value)
+		return set(m, e.Key, e.Value)
 	}
 	return fmt.Errorf("unknown type %d", e.Type)
 }
@@ -137,15 +137,23 @@ func (m Message) entries() ([]Entry, error) {
 	return list, nil
 }
 
+// clipped returns m with texts for people of at most frame.MaxText bytes.
+func (m Message) clipped() Message {
+	m.Step.Message = frame.Clip(m.Step.Message)
+	m.Problems = slices.Clone(m.Problems)
+	for i := range m.Problems {
+		m.Problems[i].Detail = frame.Clip(m.Problems[i].Detail)
+	}
+	return m
+}
+
 // withoutTexts returns m without what only explains.
 func (m Message) withoutTexts() Message {
 	m.Step.Message = ""
-	problems := make([]frame.Problem, len(m.Problems))
-	for i, p := range m.Problems {
-		p.Detail = ""
-		problems[i] = p
+	m.Problems = slices.Clone(m.Problems)
+	for i := range m.Problems {
+		m.Problems[i].Detail = ""
 	}
-	m.Problems = problems
 	return m
 }
 
@@ -190,7 +198,7 @@ func (m Message) overBudget(over *OverBudgetError) ([]byte, error) {
 }
 
 // set puts what an internal entry says into m.
-func (m *Message) set(key, value string) (err error) {
+func set(m *Message, key, value string) (err error) {
 	switch key {
 	case keyStep:
 		m.Step.Name = value

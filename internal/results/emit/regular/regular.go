@@ -32,6 +32,19 @@ type TooLargeError struct {
 // Error implements error.
 func (e *TooLargeError) Error() string { return fmt.Sprintf("%d bytes are too many", e.Size) }
 
+// Buffer is memory for one file after the other, so that reading many takes no more than the largest. The zero Buffer
+// is ready.
+type Buffer struct{ bytes []byte }
+
+// room returns n bytes, which hold until it is called again.
+func (b *Buffer) room(n int64) []byte {
+	if int64(cap(b.bytes)) < n {
+		b.bytes = nil // the old one is of no use while the new one is made
+		b.bytes = make([]byte, n)
+	}
+	return b.bytes[:n]
+}
+
 // Root is a directory that files are opened in. Its own path is trusted; what is beneath is not.
 type Root struct {
 	dir  *os.File
@@ -50,9 +63,9 @@ func OpenRoot(path string) (*Root, error) {
 // Close closes the directory.
 func (r *Root) Close() error { return r.dir.Close() }
 
-// Read returns the content of the file at path, which is beneath the root, if it has at most limit bytes: in buf, if
-// that has room, else in a new slice. A file that changes meanwhile is read again, at most three times in all.
-func (r *Root) Read(path string, limit int64, buf []byte) ([]byte, error) {
+// Read returns the content of the file at path, which is beneath the root, if it has at most limit bytes. It is in buf,
+// and holds until buf is used again. A file that changes meanwhile is read again, at most three times in all.
+func (r *Root) Read(path string, limit int64, buf *Buffer) ([]byte, error) {
 	rel, err := filepath.Rel(r.path, path)
 	if err != nil || rel == "." || !filepath.IsLocal(rel) {
 		return nil, fmt.Errorf("%q is not beneath %q", path, r.path)
@@ -66,7 +79,7 @@ func (r *Root) Read(path string, limit int64, buf []byte) ([]byte, error) {
 	return nil, ErrChanged
 }
 
-func (r *Root) readOnce(rel string, limit int64, buf []byte) ([]byte, error) {
+func (r *Root) readOnce(rel string, limit int64, buf *Buffer) ([]byte, error) {
 	f, before, err := r.open(rel)
 	if err != nil {
 		return nil, err
@@ -79,12 +92,9 @@ func (r *Root) readOnce(rel string, limit int64, buf []byte) ([]byte, error) {
 }
 
 // content reads the file that open opened, and wants it to be the same afterwards.
-func (r *Root) content(f *os.File, rel string, before *syscall.Stat_t, buf []byte) ([]byte, error) {
+func (r *Root) content(f *os.File, rel string, before *syscall.Stat_t, into *Buffer) ([]byte, error) {
 	// One byte of room more than the file has shows whether it grew.
-	if int64(cap(buf)) < before.Size+1 {
-		buf = make([]byte, before.Size+1)
-	}
-	buf = buf[:before.Size+1]
+	buf := into.room(before.Size + 1)
 	n, err := readFull(f, buf)
 	if err != nil {
 		return nil, err
@@ -166,7 +176,8 @@ func (r *Root) named(rel string, err error) error {
 	return &fs.PathError{Op: "read", Path: filepath.Join(r.path, rel), Err: err}
 }
 
-// same says whether two looks at a path saw the same content of the same file, as far as metadata can tell.
+// same says whether two looks at a path saw the same content of the same file, as far as metadata can tell. The time of
+// a file's last change (ctime) is there because anybody can set back the time of its last modification.
 func same(a, b *syscall.Stat_t) bool {
-	return a.Dev == b.Dev && a.Ino == b.Ino && a.Size == b.Size && a.Mtim == b.Mtim
+	return a.Dev == b.Dev && a.Ino == b.Ino && a.Size == b.Size && a.Mtim == b.Mtim && a.Ctim == b.Ctim
 }

@@ -49,7 +49,7 @@ func TestReadSizes(t *testing.T) {
 			want := bytes.Repeat([]byte("x"), tc.size)
 			path := filepath.Join(dir, "r")
 			must(t, os.WriteFile(path, want, 0o600))
-			for _, buf := range [][]byte{nil, make([]byte, 0, 10), make([]byte, 300)} {
+			for _, buf := range []*Buffer{{}, {make([]byte, 0, 10)}, {make([]byte, 300)}} {
 				got, err := open(t, dir).Read(path, limit, buf)
 				var large *TooLargeError
 				if errors.As(err, &large) == tc.fits || large != nil && large.Size != int64(tc.size) {
@@ -95,7 +95,7 @@ func TestHostileFiles(t *testing.T) {
 			dir := t.TempDir()
 			path := filepath.Join(dir, "r")
 			must(t, tc.make(path))
-			if got, err := open(t, dir).Read(path, 100, nil); !errors.Is(err, tc.want) {
+			if got, err := open(t, dir).Read(path, 100, &Buffer{}); !errors.Is(err, tc.want) {
 				t.Errorf("%s\ngot %q and error %v, want %v", tc.reason, got, err, tc.want)
 			}
 		})
@@ -103,7 +103,7 @@ func TestHostileFiles(t *testing.T) {
 }
 
 func TestDevice(t *testing.T) {
-	if got, err := open(t, "/dev").Read("/dev/zero", 100, nil); !errors.Is(err, ErrNotRegular) {
+	if got, err := open(t, "/dev").Read("/dev/zero", 100, &Buffer{}); !errors.Is(err, ErrNotRegular) {
 		t.Errorf("got %q and error %v, want %v", got, err, ErrNotRegular)
 	}
 }
@@ -116,7 +116,7 @@ func TestSparseFile(t *testing.T) {
 	root := open(t, dir)
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	_, err := root.Read(path, 1<<20, nil)
+	_, err := root.Read(path, 1<<20, &Buffer{})
 	runtime.ReadMemStats(&after)
 	var large *TooLargeError
 	if !errors.As(err, &large) || large.Size != 10<<30 {
@@ -148,7 +148,7 @@ func TestParents(t *testing.T) {
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			got, err := open(t, dir).Read(filepath.Join(dir, tc.path), 100, nil)
+			got, err := open(t, dir).Read(filepath.Join(dir, tc.path), 100, &Buffer{})
 			if !errors.Is(err, tc.want) || err == nil && string(got) != "v" {
 				t.Errorf("%s\ngot %q and error %v, want error %v", tc.reason, got, err, tc.want)
 			}
@@ -160,7 +160,7 @@ func TestOutsideOfRoot(t *testing.T) {
 	dir := t.TempDir()
 	root := open(t, dir)
 	for _, path := range []string{dir, filepath.Dir(dir), "/etc/passwd", dir + "/../x", dir + "x/r", "relative"} {
-		if got, err := root.Read(path, 1<<20, nil); err == nil {
+		if got, err := root.Read(path, 1<<20, &Buffer{}); err == nil {
 			t.Errorf("%q was read: %q", path, got)
 		}
 	}
@@ -180,7 +180,7 @@ func TestOpenRootRefuses(t *testing.T) {
 func TestLengthThatLies(t *testing.T) {
 	for name, path := range map[string]string{"More": "/proc/self/status", "Less": "/sys/devices/system/cpu/online"} {
 		t.Run(name, func(t *testing.T) {
-			_, err := open(t, filepath.Dir(path)).Read(path, 1<<20, nil)
+			_, err := open(t, filepath.Dir(path)).Read(path, 1<<20, &Buffer{})
 			if !errors.Is(err, ErrChanged) {
 				t.Errorf("got error %v, want %v", err, ErrChanged)
 			}
@@ -202,6 +202,13 @@ func TestChangeWhileRead(t *testing.T) {
 		"Shrunk":   {"A file may shrink.", func(p string) error { return os.Truncate(p, 1) }, ErrChanged},
 		"Replaced": {"Another file may take its name.", func(p string) error { return errors.Join(other(p), os.Rename(p+".new", p)) }, ErrChanged},
 		"Removed":  {"A file may go away.", os.Remove, ErrChanged},
+		"Rewritten": {"Another content may come with the old one's length and time.", func(p string) error {
+			info, err := os.Stat(p)
+			if err == nil {
+				err = errors.Join(os.WriteFile(p, []byte("eulav"), 0o600), os.Chtimes(p, info.ModTime(), info.ModTime()))
+			}
+			return err
+		}, ErrChanged},
 		"Linked": {"A link may take its name.", func(p string) error {
 			return errors.Join(other(p), os.Remove(p), os.Symlink(p+".new", p))
 		}, ErrChanged},
@@ -216,7 +223,7 @@ func TestChangeWhileRead(t *testing.T) {
 			must(t, err)
 			defer func() { must(t, f.Close()) }()
 			must(t, tc.change(path))
-			got, err := root.content(f, "r", before, nil)
+			got, err := root.content(f, "r", before, &Buffer{})
 			if !errors.Is(err, tc.want) || err == nil && string(got) != "value" {
 				t.Errorf("%s\ngot %q and error %v, want error %v", tc.reason, got, err, tc.want)
 			}
@@ -247,7 +254,7 @@ func TestReplacedAllTheTime(t *testing.T) {
 		}
 	}()
 	for range 300 {
-		got, err := root.Read(path, 100000, nil)
+		got, err := root.Read(path, 100000, &Buffer{})
 		if err != nil && !errors.Is(err, ErrChanged) {
 			t.Errorf("got error %v", err)
 		}

@@ -1,0 +1,110 @@
+package frame
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/sluice-ci/sluice/internal/results"
+)
+
+// maxWord is the length in bytes of the longest Reason, ProblemKind or kind of record.
+const maxWord = 64
+
+// maxYear is the last year that RFC 3339 can write.
+const maxYear = 9999
+
+var errNonce = errors.New("a nonce has 1 to 64 letters, digits, '-' or '_'")
+
+// ValidNonce returns nil when nonce can tell one stream from all others: 1 to 64 letters, digits, '-' or '_'. A
+// nonce keeps out noise, it is no secret: whoever can read the pod can read it.
+func ValidNonce(nonce string) error {
+	if nonce == "" || len(nonce) > maxNonce {
+		return fmt.Errorf("invalid nonce %q: %w", nonce, errNonce)
+	}
+	for i := range len(nonce) {
+		if c := nonce[i]; !alphanumeric(c) && c != '-' && c != '_' {
+			return fmt.Errorf("invalid nonce %q: %w", nonce, errNonce)
+		}
+	}
+	return nil
+}
+
+// ValidStep returns nil when s can be written as a record and fits its line, whatever its Message is: its name is that
+// of a container, its reason a word that does not contradict the exit code, and its times are ones that RFC 3339 has.
+func ValidStep(s Step) error {
+	// The rules for names of results admit more than Kubernetes does for containers, and nothing that JSON escapes.
+	if err := results.ValidName(s.Name); err != nil {
+		return fmt.Errorf("invalid name of a step: %w", err)
+	}
+	if err := validWord(string(s.Reason)); err != nil {
+		return fmt.Errorf("invalid reason of step %q: %w", s.Name, err)
+	}
+	if s.Reason == ReasonCompleted && s.ExitCode != 0 {
+		return fmt.Errorf("step %q cannot have completed with exit code %d", s.Name, s.ExitCode)
+	}
+	if s.ExitCode < math.MinInt32 || s.ExitCode > math.MaxInt32 {
+		return fmt.Errorf("invalid exit code %d of step %q: it must have 32 bits", s.ExitCode, s.Name)
+	}
+	if s.StartedAt.UTC().Year() > maxYear || s.FinishedAt.UTC().Year() > maxYear {
+		return fmt.Errorf("invalid time of step %q: its year must be at most %d", s.Name, maxYear)
+	}
+	return nil
+}
+
+func validResult(name, typ string) error {
+	if err := results.ValidName(name); err != nil {
+		return err
+	}
+	return results.ValidType(typ)
+}
+
+// ValidProblem returns nil when p can be written as a record and fits its line, whatever its Detail is: its result has
+// a name, its kind is a word, and its numbers are not negative.
+func ValidProblem(p Problem) error {
+	if err := results.ValidName(p.Result); err != nil {
+		return err
+	}
+	if err := validWord(string(p.Kind)); err != nil {
+		return fmt.Errorf("invalid kind of a problem of result %q: %w", p.Result, err)
+	}
+	if p.Size < 0 || p.Limit < 0 {
+		return fmt.Errorf("a problem of result %q has a negative number", p.Result)
+	}
+	return nil
+}
+
+// validKind returns nil when kind can be one: with or without the mark of optional ones, 1 to 64 letters, digits or
+// hyphens.
+func validKind(kind []byte) error {
+	name := bytes.TrimPrefix(kind, []byte{optionalMark})
+	for _, c := range name {
+		if !alphanumeric(c) && c != '-' {
+			return fmt.Errorf("%q is no kind of record", kind)
+		}
+	}
+	if len(name) == 0 || len(name) > maxWord {
+		return fmt.Errorf("%q is no kind of record: it must have 1 to %d characters", kind, maxWord)
+	}
+	return nil
+}
+
+var errWord = errors.New("it must be 1 to 64 letters or digits")
+
+// validWord returns nil when s is a word for programs: it fits its line in any case, and needs no escape in JSON.
+func validWord(s string) error {
+	if s == "" || len(s) > maxWord {
+		return fmt.Errorf("%q: %w", s, errWord)
+	}
+	for i := range len(s) {
+		if !alphanumeric(s[i]) {
+			return fmt.Errorf("%q: %w", s, errWord)
+		}
+	}
+	return nil
+}
+
+func alphanumeric(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
+}
