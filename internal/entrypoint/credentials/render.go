@@ -1,0 +1,263 @@
+package credentials
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// render returns the files that the credentials become, in the order in which they are to be made.
+func render(list []Credential, place Place) ([]file, error) {
+	r := renderer{place: place}
+	for _, c := range list {
+		var err error
+		switch c.Kind {
+		case GitBasic:
+			err = r.gitBasic(c)
+		case GitSSH:
+			err = r.gitSSH(c)
+		case DockerBasic, DockerConfig, DockerCfg:
+			r.docker = append(r.docker, c)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	if err := r.dockerConfig(); err != nil {
+		return nil, err
+	}
+	return r.finish(), nil
+}
+
+type renderer struct {
+	place Place
+	files []file
+
+	hosts       strings.Builder // sections of .gitconfig
+	credentials strings.Builder // lines of .git-credentials
+	ssh         strings.Builder // .ssh/config
+	knownHosts  strings.Builder
+	keys        []string // secrets whose keys have been written
+	blind       bool     // a secret has no known_hosts
+	docker      []Credential
+}
+
+// basic returns the user and the password of a secret.
+func (r *renderer) basic(c Credential) (user, password string, err error) {
+	u, err := r.place.key(c, "username", false)
+	if err != nil {
+		return "", "", err
+	}
+	p, err := r.place.key(c, "password", false)
+	return string(u), string(p), err
+}
+
+// gitBasic adds a user and a password in the form of git's credential store.
+func (r *renderer) gitBasic(c Credential) error {
+	user, password, err := r.basic(c)
+	if err != nil {
+		return err
+	}
+	scheme, host, ok := strings.Cut(c.URL, "://")
+	if !ok {
+		scheme, host = "https", c.URL
+	}
+	host = strings.TrimSuffix(host, "/")
+	if host == "" || strings.ContainsAny(c.URL, "\"\\\x00\r\n\t @") {
+		return fmt.Errorf("cannot use secret %q of the service account for git: %q is not the URL of a host", c.Secret, c.URL)
+	}
+	fmt.Fprintf(&r.hosts, "[credential \"%s://%s\"]\n\tusername = %s\n", scheme, host, quoted(user))
+	fmt.Fprintf(&r.credentials, "%s://%s:%s@%s\n", scheme, percent(user), percent(password), host)
+	return nil
+}
+
+// quoted is a value of .gitconfig.
+func quoted(s string) string {
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`, "\t", `\t`, "\r", "").Replace(s) + `"`
+}
+
+// percent is a user or a password within a URL.
+func percent(s string) string {
+	var b strings.Builder
+	for i := range len(s) {
+		c := s[i]
+		switch {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', strings.IndexByte("-._~", c) >= 0:
+			b.WriteByte(c)
+		default:
+			fmt.Fprintf(&b, "%%%02X", c)
+		}
+	}
+	return b.String()
+}
+
+// gitSSH adds a key for a host.
+func (r *renderer) gitSSH(c Credential) error {
+	host := c.URL
+	if _, rest, ok := strings.Cut(host, "://"); ok {
+		host = rest
+	}
+	host = strings.TrimSuffix(host[strings.LastIndexByte(host, '@')+1:], "/")
+	name, port, ported := strings.Cut(host, ":")
+	if name == "" || ported && port == "" || strings.ContainsAny(host, "\x00\r\n\t \"#*?!,/") || strings.ContainsFunc(port, notDigit) {
+		return fmt.Errorf("cannot use secret %q of the service account for git: %q is not HOST or HOST:PORT", c.Secret, c.URL)
+	}
+	id := sshDir + "/id_" + c.Secret
+	if !slices.Contains(r.keys, c.Secret) {
+		if err := r.sshKey(c, id); err != nil {
+			return err
+		}
+		r.keys = append(r.keys, c.Secret)
+	}
+	fmt.Fprintf(&r.ssh, "Host %s\n    HostName %s\n", name, name)
+	if ported {
+		fmt.Fprintf(&r.ssh, "    Port %s\n", port)
+	}
+	// The place where it is made, and not the home directory, which ssh looks up elsewhere than other programs do.
+	fmt.Fprintf(&r.ssh, "    IdentityFile %s/%s\n", r.place.Dir, id)
+	return nil
+}
+
+func notDigit(c rune) bool { return c < '0' || c > '9' }
+
+// sshKey adds the files of a secret's key.
+func (r *renderer) sshKey(c Credential, id string) error {
+	key, err := r.place.key(c, "ssh-privatekey", false)
+	if err != nil {
+		return err
+	}
+	known, err := r.place.key(c, "known_hosts", true)
+	if err != nil {
+		return err
+	}
+	r.files = append(r.files, file{id, withNewline(key)})
+	r.knownHosts.Write(withNewline(known))
+	r.blind = r.blind || len(known) == 0
+	return nil
+}
+
+// withNewline ends a text with a line break, without which ssh does not read a key.
+func withNewline(text []byte) []byte {
+	if len(text) == 0 || text[len(text)-1] == '\n' {
+		return text
+	}
+	return append(slices.Clip(text), '\n')
+}
+
+// finish adds the files that several credentials share.
+func (r *renderer) finish() []file {
+	var config strings.Builder
+	if r.hosts.Len() > 0 {
+		config.WriteString("[credential]\n\thelper = store\n" + r.hosts.String())
+		r.files = append(r.files, file{gitCredentials, []byte(r.credentials.String())})
+	}
+	if r.ssh.Len() > 0 {
+		config.WriteString("[core]\n\tsshCommand = " + r.sshCommand() + "\n")
+		r.files = append(r.files, file{sshDir + "/config", []byte(r.ssh.String())})
+	}
+	if r.knownHosts.Len() > 0 {
+		r.files = append(r.files, file{sshDir + "/known_hosts", []byte(r.knownHosts.String())})
+	}
+	if config.Len() > 0 {
+		r.files = append(r.files, file{gitConfig, []byte(config.String())})
+	}
+	return r.files
+}
+
+// sshCommand makes git find the keys whatever user it runs as: ssh takes the home directory from /etc/passwd. Without
+// known hosts there is nothing to compare a host's key with, so the first one is accepted.
+func (r *renderer) sshCommand() string {
+	command := "ssh -F " + r.place.Dir + "/" + sshDir + "/config"
+	if r.knownHosts.Len() > 0 {
+		command += " -o UserKnownHostsFile=" + r.place.Dir + "/" + sshDir + "/known_hosts"
+	}
+	if r.blind {
+		command += " -o StrictHostKeyChecking=accept-new"
+	}
+	return command
+}
+
+// auths is the part of a client's configuration that has users and passwords, by registry.
+type auths map[string]json.RawMessage
+
+// dockerConfig adds the configuration of registries' clients: all of them together. A user and a password that are meant
+// for one registry win over what a whole configuration says of it.
+func (r *renderer) dockerConfig() error {
+	if len(r.docker) == 0 {
+		return nil
+	}
+	config, all := map[string]json.RawMessage{}, auths{}
+	for _, kind := range []Kind{DockerConfig, DockerCfg, DockerBasic} {
+		for _, c := range r.docker {
+			if c.Kind != kind {
+				continue
+			}
+			if err := r.addDocker(c, config, all); err != nil {
+				return err
+			}
+		}
+	}
+	// All of it came out of decoders: there is no error to be had.
+	config["auths"], _ = json.Marshal(all)
+	text, _ := json.Marshal(config)
+	r.files = append(r.files, file{dockerDir + "/config.json", text})
+	return nil
+}
+
+func (r *renderer) addDocker(c Credential, config map[string]json.RawMessage, all auths) error {
+	switch c.Kind {
+	case DockerConfig:
+		whole := map[string]json.RawMessage{}
+		if err := r.decode(c, ".dockerconfigjson", &whole); err != nil {
+			return err
+		}
+		own := auths{}
+		if raw, ok := whole["auths"]; ok && json.Unmarshal(raw, &own) != nil {
+			return r.notJSON(c, ".dockerconfigjson")
+		}
+		delete(whole, "auths")
+		missing(all, own)
+		missing(config, whole)
+	case DockerCfg:
+		own := auths{}
+		if err := r.decode(c, ".dockercfg", &own); err != nil {
+			return err
+		}
+		missing(all, own)
+	case DockerBasic, GitBasic, GitSSH:
+		user, password, err := r.basic(c)
+		if err != nil {
+			return err
+		}
+		// A map of strings has an encoding.
+		all[c.URL], _ = json.Marshal(map[string]string{"auth": base64.StdEncoding.EncodeToString([]byte(user + ":" + password))})
+	}
+	return nil
+}
+
+// missing puts into a map what it does not have: the first secret that says something wins.
+func missing[M ~map[string]json.RawMessage](into M, from M) {
+	for key, value := range from {
+		if _, ok := into[key]; !ok {
+			into[key] = value
+		}
+	}
+}
+
+// decode reads a key of a secret as JSON. Its errors have nothing of what the decoder says, which quotes what it reads.
+func (r *renderer) decode(c Credential, name string, into any) error {
+	b, err := r.place.key(c, name, false)
+	if err != nil {
+		return err
+	}
+	if json.Unmarshal(b, into) != nil {
+		return r.notJSON(c, name)
+	}
+	return nil
+}
+
+func (r *renderer) notJSON(c Credential, name string) error {
+	return fmt.Errorf("cannot use secret %q of the service account: its key %q is not the configuration of a registry's client", c.Secret, name)
+}
