@@ -30,19 +30,19 @@ const (
 	Status = "status"
 	// ExitCode is the step's exit code in decimal digits.
 	ExitCode = "exitCode"
-	// Results are the names of the results that were there when the step ended, one a line; without any there is no
+	// LeftResults are the names of the results that were there when the step ended, one a line; without any there is no
 	// such file. It comes before Status.
-	Results = "results"
+	LeftResults = "left"
 	// Out ends a step after which the next one goes on.
 	Out = "out"
 	// OutErr ends a step after which the next one is skipped.
 	OutErr = "out.err"
 )
 
-// maxStatus is the length of the longest Status that is read, in bytes, and maxResults that of the longest Results.
+// maxStatus is the length of the longest Status that is read, in bytes, and maxLeft that of the longest LeftResults.
 const (
-	maxStatus  = frame.MaxLine
-	maxResults = 1 << 20
+	maxStatus = frame.MaxLine
+	maxLeft   = 1 << 20
 )
 
 // State says where a step stands.
@@ -116,9 +116,9 @@ func Post(dir string, s frame.Step, left ...string) error {
 
 func postLeft(dir string, left []string) error {
 	if len(left) == 0 {
-		return os.RemoveAll(filepath.Join(dir, Results)) // the step itself may have made one
+		return os.RemoveAll(filepath.Join(dir, LeftResults)) // the step itself may have made one
 	}
-	return write(dir, Results, []byte(strings.Join(left, "\n")))
+	return write(dir, LeftResults, []byte(strings.Join(left, "\n")))
 }
 
 // Left returns the names of the results that were there when the step of dir ended; none when the step left no such
@@ -129,7 +129,7 @@ func Left(dir string) []string {
 		return nil
 	}
 	defer root.Close() //nolint:errcheck // it was only read
-	names, err := root.Read(filepath.Join(dir, Results), maxResults, &regular.Buffer{})
+	names, err := root.Read(filepath.Join(dir, LeftResults), maxLeft, &regular.Buffer{})
 	if err != nil || len(names) == 0 {
 		return nil
 	}

@@ -193,7 +193,7 @@ func TestLeft(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			if tc.forge != nil {
-				must(t, tc.forge(filepath.Join(dir, rundir.Results)))
+				must(t, tc.forge(filepath.Join(dir, rundir.LeftResults)))
 			}
 			must(t, rundir.Post(dir, step(0, frame.ReasonCompleted), tc.left...))
 			if diff := cmp.Diff(tc.left, rundir.Left(dir)); diff != "" {
@@ -202,7 +202,7 @@ func TestLeft(t *testing.T) {
 		})
 	}
 	dir := t.TempDir()
-	must(t, os.Mkdir(filepath.Join(dir, rundir.Results), 0o700))
+	must(t, os.Mkdir(filepath.Join(dir, rundir.LeftResults), 0o700))
 	for _, d := range []string{dir, filepath.Join(dir, "absent")} {
 		if got := rundir.Left(d); got != nil {
 			t.Errorf("%q has no record, and says %q", d, got)

@@ -116,7 +116,8 @@ func (e *emitter) unfinished() error {
 func (e *emitter) results() error {
 	left := e.leftBySteps()
 	for _, r := range e.options.Results {
-		value, err := Read(e.options.ResultsDir, r, e.options.MaxSize, &e.buf)
+		root, _ := e.options.root(r) // there is one: Options are valid
+		value, err := Read(root, r, e.options.MaxSize, &e.buf)
 		step, wasLeft := left[r.Name]
 		switch {
 		case err == nil:

@@ -43,10 +43,10 @@ func newPod(t *testing.T, steps int, names ...string) *pod {
 	t.Helper()
 	dir := t.TempDir()
 	p := &pod{t: t, options: emit.Options{
-		Nonce: "n0nce", RunDir: filepath.Join(dir, "run"), ResultsDir: filepath.Join(dir, "results"),
+		Nonce: "n0nce", RunDir: filepath.Join(dir, "run"), ResultsDirs: []string{filepath.Join(dir, "results")},
 		MaxSize: 100, MaxTotal: results.ObjectLimit, Grace: time.Minute,
 	}}
-	must(t, os.Mkdir(p.options.ResultsDir, 0o700))
+	must(t, os.Mkdir(p.options.ResultsDirs[0], 0o700))
 	for i := range steps {
 		p.options.Steps = append(p.options.Steps, fmt.Sprint("step-", i))
 		must(t, os.MkdirAll(p.runDir(i), 0o700))
@@ -61,7 +61,7 @@ func newPod(t *testing.T, steps int, names ...string) *pod {
 
 func (p *pod) runDir(i int) string { return filepath.Join(p.options.RunDir, strconv.Itoa(i)) }
 
-func (p *pod) path(name string) string { return filepath.Join(p.options.ResultsDir, name) }
+func (p *pod) path(name string) string { return filepath.Join(p.options.ResultsDirs[0], name) }
 
 // write writes a result.
 func (p *pod) write(name, value string) {
@@ -241,7 +241,7 @@ func TestTotal(t *testing.T) {
 // Without the directory there is no telling whether results were written: that is not the same as none.
 func TestResultsDirectoryIsMissing(t *testing.T) {
 	p := newPod(t, 0, "a")
-	must(t, os.Remove(p.options.ResultsDir))
+	must(t, os.Remove(p.options.ResultsDirs[0]))
 	want := []frame.Record{
 		frame.Intro{Version: 1}, frame.Problem{Result: "a", Kind: frame.Unreadable}, frame.End{Problems: 1},
 	}
@@ -270,6 +270,28 @@ func TestMissing(t *testing.T) {
 	}
 	if detail := got[0].(frame.Problem).Detail; !strings.Contains(detail, `"step-1"`) {
 		t.Errorf("the detail does not name the last step that left it: %q", detail)
+	}
+}
+
+// Results may lie in several directories, as those of a step's own do.
+func TestSeveralDirectories(t *testing.T) {
+	p := newPod(t, 1, "a")
+	own := filepath.Join(p.runDir(0), "results")
+	must(t, os.Mkdir(own, 0o700), os.WriteFile(filepath.Join(own, "b"), []byte("own"), 0o600), os.Symlink("../../../results/a", filepath.Join(own, "c")))
+	p.options.ResultsDirs = append(p.options.ResultsDirs, own)
+	for _, name := range []string{"b", "c"} {
+		p.options.Results = append(p.options.Results, results.File{
+			Declared: results.Declared{Name: "step-0." + name, Type: results.TypeString}, Path: filepath.Join(own, name),
+		})
+	}
+	p.write("a", "task's")
+	p.end(0, frame.ReasonCompleted)
+	want := []frame.Record{
+		result("a", "task's"), result("step-0.b", "own"), frame.Problem{Result: "step-0.c", Kind: frame.NotRegular},
+		frame.End{Steps: 1, Results: 2, Problems: 1, Bytes: 9},
+	}
+	if diff := cmp.Diff(want, p.emitted(t.Context())[2:], forget); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
 	}
 }
 

@@ -24,8 +24,9 @@ type Options struct {
 	RunDir string
 	// Steps are the names of the steps' containers, in order.
 	Steps []string
-	// ResultsDir is what no result file may be outside of.
-	ResultsDir string
+	// ResultsDirs are the directories that result files are in, each beneath one of them. What is beneath is not trusted:
+	// whatever it is, no other file is ever opened.
+	ResultsDirs []string
 	// Results are the declared results, in the order in which they are emitted.
 	Results []results.File
 	// MaxSize is the number of bytes that one value may have, MaxTotal what all may have together.
@@ -41,7 +42,10 @@ func ParseOptions(args []string, usage io.Writer) (Options, error) {
 	f.SetOutput(usage)
 	f.StringVar(&o.Nonce, "nonce", "", "what marks this stream among all others")
 	f.StringVar(&o.RunDir, "run-dir", "/tekton/run", "directory of the steps' run directories")
-	f.StringVar(&o.ResultsDir, "results-dir", "/tekton/results", "directory that all result files are beneath")
+	f.Func("results-dir", "directory that result files are beneath, once for each", func(s string) error {
+		o.ResultsDirs = append(o.ResultsDirs, s)
+		return nil
+	})
 	f.Int64Var(&o.MaxSize, "max-result-size", results.DefaultMaxSize, "bytes that the value of one result may have")
 	f.Int64Var(&o.MaxTotal, "max-total", results.ObjectLimit, "bytes that all values may have together")
 	f.Func("step", "name of a step's container, once for each in order", func(s string) error {
@@ -55,6 +59,9 @@ func ParseOptions(args []string, usage io.Writer) (Options, error) {
 	})
 	if err := f.Parse(args); err != nil {
 		return Options{}, err
+	}
+	if len(o.ResultsDirs) == 0 {
+		o.ResultsDirs = []string{"/tekton/results"}
 	}
 	if f.NArg() > 0 {
 		return Options{}, fmt.Errorf("unexpected argument %q", f.Arg(0))
@@ -72,9 +79,8 @@ func (o Options) valid() error {
 	}
 	seen := map[string]bool{}
 	for _, r := range o.Results {
-		rel, err := filepath.Rel(o.ResultsDir, r.Path)
-		if err != nil || rel == "." || !filepath.IsLocal(rel) {
-			return fmt.Errorf("invalid path of result %q: %q is not beneath %q", r.Name, r.Path, o.ResultsDir)
+		if _, ok := o.root(r); !ok {
+			return fmt.Errorf("invalid path of result %q: %q is beneath none of %q", r.Name, r.Path, o.ResultsDirs)
 		}
 		if seen[r.Name] {
 			return fmt.Errorf("result %q is declared twice", r.Name)
@@ -82,6 +88,16 @@ func (o Options) valid() error {
 		seen[r.Name] = true
 	}
 	return nil
+}
+
+// root returns the directory of o.ResultsDirs that a result is beneath.
+func (o Options) root(r results.File) (string, bool) {
+	for _, dir := range o.ResultsDirs {
+		if rel, err := filepath.Rel(dir, r.Path); err == nil && rel != "." && filepath.IsLocal(rel) {
+			return dir, true
+		}
+	}
+	return "", false
 }
 
 // stepDir returns the run directory of the step at position i.

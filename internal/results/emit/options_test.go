@@ -23,15 +23,16 @@ func TestParseOptions(t *testing.T) {
 		want   emit.Options
 	}{
 		"Least": {"Everything but the nonce has a default.", "-nonce n", emit.Options{
-			Nonce: "n", RunDir: "/tekton/run", ResultsDir: "/tekton/results", MaxSize: 4096, MaxTotal: 1572864, Grace: emit.DefaultGrace,
+			Nonce: "n", RunDir: "/tekton/run", ResultsDirs: []string{"/tekton/results"}, MaxSize: 4096, MaxTotal: 1572864, Grace: emit.DefaultGrace,
 		}},
 		"Most": {
 			"Steps and results keep their order.",
-			"-nonce n -run-dir /run -results-dir /tekton -step step-b -step step-a -result b:array=/tekton/results/b " +
-				"-result a:string=/tekton/results/a -max-result-size 10 -max-total 20",
+			"-nonce n -run-dir /run -results-dir /tekton/results -results-dir /run/0/results -step step-b -step step-a -result b:array=/tekton/results/b " +
+				"-result a:string=/tekton/results/a -result step-b.c:string=/run/0/results/c -max-result-size 10 -max-total 20",
 			emit.Options{
-				Nonce: "n", RunDir: "/run", ResultsDir: "/tekton", Steps: []string{"step-b", "step-a"},
-				Results: []results.File{file("b", "array"), file("a", "string")}, MaxSize: 10, MaxTotal: 20, Grace: emit.DefaultGrace,
+				Nonce: "n", RunDir: "/run", ResultsDirs: []string{"/tekton/results", "/run/0/results"}, Steps: []string{"step-b", "step-a"},
+				Results: []results.File{file("b", "array"), file("a", "string"),
+					{Declared: results.Declared{Name: "step-b.c", Type: "string"}, Path: "/run/0/results/c"}}, MaxSize: 10, MaxTotal: 20, Grace: emit.DefaultGrace,
 			},
 		},
 	}
@@ -50,6 +51,7 @@ func TestParseOptionsRefuses(t *testing.T) {
 		"NoNonce": "", "BadNonce": "-nonce a/b", "Size": "-nonce n -max-result-size 0", "Total": "-nonce n -max-total -1",
 		"SizeWord": "-nonce n -max-result-size ten", "UnknownFlag": "-nonce n -what", "Argument": "-nonce n more",
 		"Result":        "-nonce n -result a=/tekton/results/a",
+		"OtherDir":      "-nonce n -results-dir /tekton/results -result a:string=/run/0/results/a",
 		"OutsideResult": "-nonce n -result a:string=/etc/passwd", "DirResult": "-nonce n -result a:string=/tekton/results",
 		"TwiceResult": "-nonce n -result a:string=/tekton/results/a -result a:array=/tekton/results/b",
 	} {

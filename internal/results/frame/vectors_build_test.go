@@ -183,9 +183,6 @@ func versionVectors() map[string]vector {
 		"version-changes": vec("version", "The version changes in the middle.", newForge().raw(f.text("2", 1, "step", step))),
 		"version-zeros":   vec("version", "A version has one spelling.", (&forge{nonce: "n0nce"}).raw(f.text("01", 0, "intro", "{}"))),
 		"version-kind":    vec("version", "A kind that must not be passed over, and is not known.", newForge().add("artifact", "{}").end(0, 0, 0, 0)),
-		"version-step-result": vec("version", "The result of a step is not to be taken for one of the task, nor to be passed over.",
-			newForge().add("step", step).add("step-result", `{"step":"step-build","name":"a","type":"string","size":0,"encoding":"raw","frames":0,"sha256":"`+
-				fmt.Sprintf("%x", sha256.Sum256(nil))+`"}`).end(1, 0, 0, 0)),
 		"version-encoding": vec("version", "An encoding that is not known.",
 			newForge().header("a", "string", "zstd", 1, 1, sha256.Sum256([]byte("x"))).data([]byte("x")).end(0, 1, 0, 1)),
 	}
