@@ -47,6 +47,7 @@ func (Method) Forget(types.NamespacedName) {}
 func fromMessages(steps []corev1.ContainerStatus, spec *v1.TaskSpec) collect.Progress {
 	set := &collect.Set{}
 	latest := map[string]frame.Result{}
+	deleted := map[string]string{} // by which container
 	for _, status := range steps {
 		message, err := termination.ParseMessage([]byte(status.State.Terminated.Message))
 		if err != nil {
@@ -55,7 +56,7 @@ func fromMessages(steps []corev1.ContainerStatus, spec *v1.TaskSpec) collect.Pro
 			}
 			message = termination.Message{}
 		}
-		set.Steps = append(set.Steps, recordOf(status, message.Step))
+		set.Steps = append(set.Steps, recordOf(status, message))
 		for _, p := range message.Problems {
 			if p.Kind == frame.OverBudget {
 				p.Detail = status.Name // whose message it is, for the user
@@ -64,12 +65,18 @@ func fromMessages(steps []corev1.ContainerStatus, spec *v1.TaskSpec) collect.Pro
 		}
 		for _, removed := range message.Removed {
 			delete(latest, removed)
+			deleted[removed] = status.Name
 		}
 		for _, r := range message.Results {
 			latest[r.Name] = r
+			delete(deleted, r.Name)
 		}
 	}
 	for _, declared := range spec.Results {
+		if container, ok := deleted[declared.Name]; ok {
+			set.Problems = append(set.Problems, frame.Problem{Result: declared.Name, Kind: frame.Missing,
+				Detail: fmt.Sprintf("an earlier step left it, and %q deleted it", container)})
+		}
 		if r, ok := latest[declared.Name]; ok && !isProblem(set.Problems, declared.Name) {
 			r.Type = string(declared.Type)
 			set.Results = append(set.Results, r)
@@ -82,14 +89,16 @@ func isProblem(list []frame.Problem, result string) bool {
 	return slices.ContainsFunc(list, func(p frame.Problem) bool { return p.Result == result })
 }
 
-// recordOf completes a step's own record by what the container's status says; a step whose entrypoint was killed has
-// left none, and ends as its container did.
-func recordOf(status corev1.ContainerStatus, record frame.Step) frame.Step {
-	t := status.State.Terminated
+// recordOf completes a step's own record by what the container's status says. Where the two contradict each other, or
+// there is no record, since the entrypoint was killed or could not do all it had to, the step ended as its container did.
+func recordOf(status corev1.ContainerStatus, message termination.Message) frame.Step {
+	t, record := status.State.Terminated, message.Step
+	if !message.Agrees(int(t.ExitCode)) {
+		record = frame.Step{Reason: frame.ReasonLost, ExitCode: int(t.ExitCode), StartedAt: t.StartedAt.UTC(), Message: record.Message}
+	}
 	record.Name = status.Name
-	if record.Reason == "" {
-		record.Reason, record.ExitCode = frame.ReasonLost, int(t.ExitCode)
-		record.StartedAt = t.StartedAt.UTC()
+	if record.StartedAt.IsZero() && record.Reason == frame.ReasonCompleted {
+		record.StartedAt = t.StartedAt.UTC() // left out for want of room
 	}
 	if record.FinishedAt.IsZero() {
 		record.FinishedAt = t.FinishedAt.UTC()

@@ -120,6 +120,52 @@ func TestGather(t *testing.T) {
 	}
 }
 
+// TestGatherNeverHides: what a message says is believed only as far as it agrees with its container, and a result that was
+// there is not silently gone.
+func TestGatherNeverHides(t *testing.T) {
+	removed := func(name string) string {
+		message, err := termination.EncodeMessage(termination.Message{
+			Step: frame.Step{Reason: frame.ReasonCompleted, StartedAt: epoch(), FinishedAt: epoch()}, Removed: []string{name},
+		}, 4096)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(message)
+	}
+	missing := []frame.Problem{{Result: "digest", Kind: frame.Missing, Detail: `an earlier step left it, and "step-two" deleted it`}}
+	cases := map[string]struct {
+		reason   string
+		states   []corev1.ContainerState
+		results  int
+		problems []frame.Problem
+		first    frame.Reason
+	}{
+		"Deleted": {"a result that a later step deleted is not one that was never there",
+			[]corev1.ContainerState{terminated(0, record(t, 0, value("digest", "d"))), terminated(0, removed("digest"))}, 0, missing, frame.ReasonCompleted},
+		"DeletedUndeclared": {"what the task does not declare is nobody's loss",
+			[]corev1.ContainerState{terminated(0, record(t, 0, value("digest", "d"))), terminated(0, removed("other"))}, 1, nil, frame.ReasonCompleted},
+		"WrittenAgain": {"what counts is what is there in the end",
+			[]corev1.ContainerState{terminated(0, removed("digest")), terminated(0, record(t, 0, value("digest", "new")))}, 1, nil, frame.ReasonCompleted},
+		"ForgedBeforeKill": {"a step wrote a message itself, and its entrypoint was killed then",
+			[]corev1.ContainerState{terminated(137, record(t, 0, value("digest", "d"))), terminated(0, record(t, 0))}, 1, nil, frame.ReasonLost},
+		"CouldNotTell": {"the entrypoint could not tell the next step, which was skipped: both well ended would be green",
+			[]corev1.ContainerState{terminated(1, record(t, 0)), terminated(1, record(t, 1))}, 0, nil, frame.ReasonLost},
+		"WellWithoutRecord": {"a container that ended well and says nothing was not ended by its entrypoint",
+			[]corev1.ContainerState{terminated(0, ""), terminated(0, record(t, 0))}, 0, nil, frame.ReasonLost},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			set := Method{}.Gather(extract.Run{Pod: runPod(tc.states...), Spec: spec()}).Set
+			if set == nil || len(set.Results) != tc.results || set.Steps[0].Reason != tc.first {
+				t.Fatalf("%s: got %+v", tc.reason, set)
+			}
+			if diff := cmp.Diff(tc.problems, set.Problems); diff != "" {
+				t.Errorf("%s: problems: -want +got:\n%s", tc.reason, diff)
+			}
+		})
+	}
+}
+
 func TestGatherWithoutPod(t *testing.T) {
 	if diff := cmp.Diff(collect.Progress{}, Method{}.Gather(extract.Run{Spec: spec()})); diff != "" {
 		t.Errorf("a pod that is gone has taken its messages along: -want +got:\n%s", diff)
