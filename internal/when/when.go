@@ -1,0 +1,90 @@
+// Package when judges the expressions that guard a task of a pipeline. Variables have been substituted in them before.
+package when
+
+import (
+	"fmt"
+	"slices"
+
+	"cel.dev/cel-go/cel"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+)
+
+const (
+	// MaxExpression is how long an expression in CEL can be with its values, in characters.
+	MaxExpression = 100_000
+	// costLimit is how much work one expression may be, in the units of CEL: some milliseconds.
+	costLimit = 1_000_000
+)
+
+// Judge tells whether expressions hold. It can be used by many at once.
+type Judge struct {
+	env *cel.Env
+}
+
+// NewJudge returns a Judge. The error is one of the program, not of an expression.
+func NewJudge() (*Judge, error) {
+	env, err := cel.NewEnv(cel.ParserExpressionSizeLimit(MaxExpression))
+	if err != nil {
+		return nil, fmt.Errorf("cannot set up CEL: %w", err)
+	}
+	return &Judge{env: env}, nil
+}
+
+// ExpressionError is an expression in CEL that yields neither true nor false.
+type ExpressionError struct {
+	// Index of the expression in its list.
+	Index int
+	// Problem says what is wrong with it.
+	Problem string
+}
+
+func (e *ExpressionError) Error() string {
+	return fmt.Sprintf("cannot judge when[%d].cel: %s", e.Index, e.Problem)
+}
+
+// Holds reports whether all expressions hold. Without any, there is nothing that does not. The error is an
+// *ExpressionError; it comes from the first expression that has one, unless an earlier one does not hold.
+func (j *Judge) Holds(expressions []v1.WhenExpression) (bool, error) {
+	for i := range expressions {
+		holds, err := j.holds(i, &expressions[i])
+		if err != nil || !holds {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+func (j *Judge) holds(i int, e *v1.WhenExpression) (bool, error) {
+	if e.CEL != "" {
+		return j.evaluate(i, e.CEL)
+	}
+	return slices.Contains(e.Values, e.Input) == (e.Operator == v1.WhenIn), nil
+}
+
+// evaluate compiles and runs an expression. It has no variables, so that there is nothing to keep for the next time.
+func (j *Judge) evaluate(i int, expression string) (bool, error) {
+	problem := func(format string, a ...any) (bool, error) {
+		return false, &ExpressionError{Index: i, Problem: fmt.Sprintf(format, a...)}
+	}
+	if n := len([]rune(expression)); n > MaxExpression {
+		return problem("with its values it has %d characters, and the limit is %d; compare large values with input, operator and values", n, MaxExpression)
+	}
+	ast, issues := j.env.Compile(expression)
+	if err := issues.Err(); err != nil {
+		return problem("%v", err)
+	}
+	program, err := j.env.Program(ast, cel.CostLimit(costLimit))
+	if err != nil {
+		return problem("%v", err)
+	}
+	value, _, err := program.Eval(cel.NoVars())
+	if err != nil {
+		return problem("%v", err)
+	}
+	holds, ok := value.Value().(bool)
+	if !ok {
+		return problem("it yields a value of type %s, and must yield true or false", value.Type().TypeName())
+	}
+	return holds, nil
+}
