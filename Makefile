@@ -7,7 +7,7 @@ export GOFLAGS := $(filter-out -trimpath,$(shell go env GOFLAGS)) -trimpath
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo down test test-unit test-integration test-e2e lint verify generate images standins deploy undeploy bench localkube deps
+.PHONY: help demo down test test-unit test-integration test-e2e lint verify generate images standins deploy undeploy conformance bench localkube deps
 
 ## Use it
 
@@ -54,6 +54,9 @@ verify: ## Check that generated files, formatting, module files and image sizes 
 
 generate: ## Write deepcopy methods and CRDs from api/v1
 	@hack/generate.sh
+
+conformance: ## Apply every file of SUITE to the current cluster and print how its runs ended; MODE sets results-from
+	@hack/conformance.sh
 
 bench: ## Measure how long a TaskRun takes, on the cluster of the current kubeconfig
 	@hack/bench.sh

@@ -1,0 +1,112 @@
+package cluster
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+const (
+	// flagsMap is the ConfigMap with the feature flags, and resultsFrom the flag that says how results come back.
+	flagsMap, resultsFrom = "feature-flags", "results-from"
+	// turning is what the controller may take to go by another flag.
+	turning = time.Minute
+)
+
+// Flags returns the feature flags of the cluster. The one that says how results come back is always there.
+func (c *Cluster) Flags(ctx context.Context) (map[string]string, error) {
+	flags := &corev1.ConfigMap{}
+	if err := c.client.Get(ctx, client.ObjectKey{Namespace: c.installation, Name: flagsMap}, flags); err != nil {
+		return nil, fmt.Errorf("cannot read ConfigMap %q of namespace %q; is Sluice deployed? %w", flagsMap, c.installation, err)
+	}
+	all := map[string]string{resultsFrom: "termination-message"}
+	maps.Copy(all, flags.Data)
+	return all, nil
+}
+
+// UseMode sets results-from and waits until the controller goes by it. restore sets it back, also after ctx has ended; it is
+// never nil.
+func (c *Cluster) UseMode(ctx context.Context, mode string) (restore func() error, err error) {
+	nothing := func() error { return nil }
+	flags, err := c.Flags(ctx)
+	if err != nil {
+		return nothing, err
+	}
+	before := flags[resultsFrom]
+	if err := c.setResultsFrom(ctx, mode); err != nil {
+		return nothing, err
+	}
+	restore = func() error {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closing)
+		defer cancel()
+		return c.setResultsFrom(ctx, before)
+	}
+	if err := c.awaitMode(ctx, mode); err != nil {
+		return restore, fmt.Errorf("cannot see the controller go by %s: %s: %w", resultsFrom, mode, err)
+	}
+	return restore, nil
+}
+
+// setResultsFrom sets the flag.
+func (c *Cluster) setResultsFrom(ctx context.Context, value string) error {
+	patch, err := json.Marshal(map[string]any{"data": map[string]string{resultsFrom: value}})
+	if err != nil {
+		return fmt.Errorf("cannot encode patch: %w", err)
+	}
+	flags := &corev1.ConfigMap{}
+	flags.Namespace, flags.Name = c.installation, flagsMap
+	if err := c.client.Patch(ctx, flags, client.RawPatch(types.MergePatchType, patch)); err != nil {
+		return fmt.Errorf("cannot set %s to %q in ConfigMap %q: %w", resultsFrom, value, flagsMap, err)
+	}
+	return nil
+}
+
+// awaitMode starts runs until one says that the mode is in force for it.
+func (c *Cluster) awaitMode(ctx context.Context, mode string) error {
+	ctx, cancel := context.WithTimeout(ctx, turning)
+	defer cancel()
+	opened, err := c.Open(ctx, "probe")
+	if err != nil {
+		return err
+	}
+	defer opened.Close(ctx, false)
+	return poll(ctx, func() (bool, error) {
+		run := probe()
+		if err := opened.Create(ctx, run); err != nil {
+			return false, fmt.Errorf("cannot create TaskRun: %w", err)
+		}
+		got, err := c.modeOf(ctx, run)
+		return got == mode, err
+	})
+}
+
+// modeOf returns the mode that a run says it has, once it says so.
+func (c *Cluster) modeOf(ctx context.Context, run *unstructured.Unstructured) (mode string, err error) {
+	err = poll(ctx, func() (bool, error) {
+		if err := c.client.Get(ctx, client.ObjectKeyFromObject(run), run); err != nil {
+			return false, fmt.Errorf("cannot read TaskRun %q: %w", run.GetName(), err)
+		}
+		mode, _, _ = unstructured.NestedString(run.Object, "status", "provenance", "featureFlags", "resultExtractionMethod")
+		return mode != "" || condition(run).Done(), nil
+	})
+	return mode, err
+}
+
+// probe is a run that does nothing.
+func probe() *unstructured.Unstructured {
+	return &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "tekton.dev/v1",
+		"kind":       "TaskRun",
+		"metadata":   map[string]any{"generateName": "probe-"},
+		"spec": map[string]any{"taskSpec": map[string]any{"steps": []any{
+			map[string]any{"name": "none", "image": "docker.io/library/busybox:1", "command": []any{"true"}},
+		}}},
+	}}
+}

@@ -1,0 +1,146 @@
+// Conformance applies every YAML file of a folder to the current cluster, each in a namespace of its own, waits until its
+// runs have ended, prints a table and fails unless all of them ended as they have to.
+//
+//	conformance -suite DIR [-mode termination-message|sidecar-logs] [-only REGEXP] [-parallel N] [-timeout DURATION]
+//	            [-expect FILE] [-keep]
+//
+// A file that is written to fail says how, in a comment; package suite says in which form. Expectations of files that cannot
+// be changed stand in a file of their own (-expect). With -mode it changes the flag
+// results-from while it runs, and sets it back at the end.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"regexp"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/go-logr/logr"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/sluice-ci/sluice/test/conformance/cluster"
+	"github.com/sluice-ci/sluice/test/conformance/report"
+	"github.com/sluice-ci/sluice/test/conformance/runner"
+	"github.com/sluice-ci/sluice/test/conformance/suite"
+)
+
+// goingTime is how long it is waited for namespaces to go at the end.
+const goingTime = 2 * time.Minute
+
+// errFailed says that not all files ended as they have to; the table says which.
+var errFailed = errors.New("not all files passed")
+
+type options struct {
+	suite, mode, only, expect, installation string
+	parallel                                int
+	timeout                                 time.Duration
+	keep                                    bool
+}
+
+func main() {
+	var o options
+	flag.StringVar(&o.suite, "suite", "", "folder with YAML files")
+	flag.StringVar(&o.mode, "mode", "", "results-from while the files are tried: termination-message or sidecar-logs (default: what is set)")
+	flag.StringVar(&o.only, "only", "", "regular expression: try only files whose path below the folder matches")
+	flag.StringVar(&o.expect, "expect", "", "file with comments for files that cannot have any: NAME # expect: REASON")
+	flag.StringVar(&o.installation, "namespace", "tekton-pipelines", "namespace of the controller and its settings")
+	flag.IntVar(&o.parallel, "parallel", 2, "files that are tried at once")
+	flag.DurationVar(&o.timeout, "timeout", 3*time.Minute, "what one file may take")
+	flag.BoolVar(&o.keep, "keep", false, "leave the namespaces there")
+	flag.Parse()
+	log.SetLogger(logr.Discard()) // what the API server warns about is not what is tested
+	if err := conformance(o); err != nil {
+		fmt.Fprintln(os.Stderr, "error:", err)
+		os.Exit(1)
+	}
+}
+
+func conformance(o options) (err error) {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the program at once
+	only, err := regexp.Compile(o.only)
+	switch {
+	case err != nil:
+		return fmt.Errorf("cannot use -only %q: %w", o.only, err)
+	case o.suite == "":
+		return errors.New("cannot start without -suite: give a folder with YAML files")
+	case o.parallel < 1:
+		return fmt.Errorf("cannot use -parallel %d: give 1 or more", o.parallel)
+	}
+	cases, err := load(o, only)
+	if err != nil {
+		return err
+	}
+	c, err := cluster.Connect(o.installation, strconv.FormatInt(time.Now().UnixNano(), 36))
+	if err != nil {
+		return err
+	}
+	c.Keep = o.keep
+	defer func() { err = errors.Join(err, gone(ctx, c)) }()
+	if o.mode != "" {
+		restore, err := c.UseMode(ctx, o.mode)
+		if err != nil {
+			return errors.Join(err, restore())
+		}
+		return errors.Join(try(ctx, c, cases, o), restore())
+	}
+	return try(ctx, c, cases, o)
+}
+
+// load reads the suite.
+func load(o options, only *regexp.Regexp) ([]suite.Case, error) {
+	var text []byte
+	if o.expect != "" {
+		var err error
+		if text, err = os.ReadFile(o.expect); err != nil {
+			return nil, fmt.Errorf("cannot read expectations: %w", err)
+		}
+	}
+	told, err := suite.ParseTold(string(text))
+	if err != nil {
+		return nil, fmt.Errorf("cannot parse expectations %q: %w", o.expect, err)
+	}
+	return suite.Load(o.suite, only, told)
+}
+
+// try tries the cases and prints what came of them.
+func try(ctx context.Context, c *cluster.Cluster, cases []suite.Case, o options) error {
+	flags, err := c.Flags(ctx)
+	if err != nil {
+		return err
+	}
+	r := &runner.Runner{
+		Cluster: c, Parallel: o.parallel, Timeout: o.timeout, Flags: flags,
+		Done: func(result runner.Result) { report.Progress(os.Stderr, result) },
+	}
+	results := r.Run(ctx, cases)
+	fmt.Fprintln(os.Stderr)
+	if err := report.Table(os.Stdout, results); err != nil {
+		return err
+	}
+	if !report.OK(results) {
+		return errFailed
+	}
+	return nil
+}
+
+// gone waits for the namespaces to go, so that nothing is left when the program ends.
+func gone(ctx context.Context, c *cluster.Cluster) error {
+	if c.Keep {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), goingTime)
+	defer cancel()
+	left, err := c.AwaitGone(ctx)
+	if err == nil && len(left) > 0 {
+		err = fmt.Errorf("these namespaces are still there after %s: %q", goingTime, left)
+	}
+	return err
+}

@@ -1,0 +1,87 @@
+package suite
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+// comments are what a file says to us:
+//
+//	# expect: REASON               every run of the file ends with this reason
+//	# expect: REASON: TEXT         and with TEXT in its message
+//	# expect: refused: TEXT        the API server refuses one of the objects, with TEXT in its message
+//	# expect FLAG=VALUE: REASON    the same, on clusters with this feature flag
+//	# needs: FLAG=VALUE …          the file is for clusters with these feature flags, and is left out on others
+//
+// The first expectation that applies counts. Where none does, every run succeeds.
+type comments struct {
+	expect []Expectation
+	needs  map[string]string
+}
+
+// directive matches a comment to us, alone on a line that begins with it: what stands in a script is indented.
+func directive() *regexp.Regexp { return regexp.MustCompile(`(?m)^# (expect|needs)\b([^:\n]*):.*$`) }
+
+// follow takes over what a comment says.
+func (c *comments) follow(line string) error {
+	parts := directive().FindStringSubmatch(line)
+	if parts == nil {
+		return fmt.Errorf("cannot read comment %q: it is neither \"# expect: REASON\" nor \"# needs: FLAG=VALUE\"", line)
+	}
+	_, text, _ := strings.Cut(line, ":")
+	if parts[1] == "needs" {
+		text, parts[2] = "", text
+	}
+	flags, err := parseFlags(parts[2])
+	if err != nil {
+		return fmt.Errorf("cannot read comment %q: %w", line, err)
+	}
+	if parts[1] == "needs" {
+		c.needs = flags
+		return nil
+	}
+	reason, message, _ := strings.Cut(text, ":")
+	e := Expectation{Flags: flags, Reason: strings.TrimSpace(reason), Message: strings.TrimSpace(message)}
+	if e.Reason == "" {
+		return fmt.Errorf("cannot read comment %q: give a reason, such as Failed, or %s", line, Refused)
+	}
+	c.expect = append(c.expect, e)
+	return nil
+}
+
+// parseFlags reads FLAG=VALUE … .
+func parseFlags(text string) (map[string]string, error) {
+	var flags map[string]string
+	for word := range strings.FieldsSeq(text) {
+		flag, value, ok := strings.Cut(word, "=")
+		if !ok {
+			return nil, fmt.Errorf("%q is not FLAG=VALUE", word)
+		}
+		if flags == nil {
+			flags = map[string]string{}
+		}
+		flags[flag] = value
+	}
+	return flags, nil
+}
+
+// Told holds comments for files, by their names: those of others, which we do not write into.
+type Told map[string][]string
+
+// ParseTold reads lines of a file's name and a comment. Other lines begin with a # or are empty.
+func ParseTold(text string) (Told, error) {
+	told := Told{}
+	for line := range strings.Lines(text) {
+		line = strings.TrimSpace(line)
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		name, comment, ok := strings.Cut(line, " ")
+		if !ok {
+			return nil, fmt.Errorf("cannot read line %q: it is not a name and a comment", line)
+		}
+		told[name] = append(told[name], strings.TrimSpace(comment))
+	}
+	return told, nil
+}

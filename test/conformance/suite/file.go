@@ -1,0 +1,72 @@
+package suite
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/util/yaml"
+	sigsyaml "sigs.k8s.io/yaml"
+)
+
+// file is a YAML file.
+type file struct {
+	name     string
+	objects  []*unstructured.Unstructured
+	comments comments
+}
+
+// isCase says whether the file is tried, and is not only there for others of its folder.
+func (f file) isCase() bool {
+	return len(f.comments.expect) > 0 || slices.ContainsFunc(f.objects, IsRun)
+}
+
+// parse reads the documents of a file, and the comments that are meant for us. told are further ones.
+func parse(name string, content []byte, told []string) (file, error) {
+	f := file{name: name}
+	for _, line := range slices.Concat(told, directive().FindAllString(string(content), -1)) {
+		if err := f.comments.follow(line); err != nil {
+			return file{}, err
+		}
+	}
+	documents := yaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(content)))
+	for i := 1; ; i++ {
+		document, err := documents.Read()
+		if errors.Is(err, io.EOF) {
+			return f, nil
+		}
+		if err != nil {
+			return file{}, fmt.Errorf("cannot read document %d: %w", i, err)
+		}
+		obj, err := object(document)
+		if err != nil {
+			return file{}, fmt.Errorf("cannot read document %d: %w", i, err)
+		}
+		if obj != nil {
+			f.objects = append(f.objects, obj)
+		}
+	}
+}
+
+// object reads one document; nil if it is empty.
+func object(document []byte) (*unstructured.Unstructured, error) {
+	content := map[string]any{}
+	if err := sigsyaml.Unmarshal(document, &content); err != nil {
+		return nil, err
+	}
+	if len(content) == 0 {
+		return nil, nil //nolint:nilnil // an empty document is neither an object nor a mistake
+	}
+	obj := &unstructured.Unstructured{Object: content}
+	switch {
+	case obj.GetAPIVersion() == "" || obj.GetKind() == "":
+		return nil, errors.New("it has no apiVersion or no kind")
+	case obj.GetNamespace() != "":
+		return nil, fmt.Errorf("metadata.namespace: %q: each file gets a namespace of its own; leave it out", obj.GetNamespace())
+	}
+	return obj, nil
+}
