@@ -60,7 +60,8 @@ const (
 
 // GoesOn says whether the step after s runs.
 func GoesOn(s frame.Step) bool {
-	return s.Reason == frame.ReasonCompleted || s.Reason == frame.ReasonContinued
+	return s.Reason == frame.ReasonCompleted || s.Reason == frame.ReasonContinued ||
+		s.Reason == frame.ReasonSkipped && s.ExitCode == 0
 }
 
 // Hold says in dir that a step runs, from now until the process ends or the returned file is closed.

@@ -45,6 +45,8 @@ func TestPost(t *testing.T) {
 		"Error":      {"After a failure it does not.", step(3, frame.ReasonError), false},
 		"Killed":     {"A signal is a failure.", step(137, frame.ReasonKilled), false},
 		"Skipped":    {"What skips a step skips the next one, too.", step(1, frame.ReasonSkipped), false},
+		"NotNeeded":  {"A step that a when expression skips is no failure.", step(0, frame.ReasonSkipped), true},
+		"TimedOut":   {"A step that ran too long is a failure.", step(124, frame.ReasonTimedOut), false},
 		"Cancelled":  {"After a cancelled step nothing runs.", step(143, frame.ReasonCancelled), false},
 		"StartError": {"A step that did not start is a failure.", step(127, frame.ReasonStartError), false},
 	}
@@ -62,7 +64,7 @@ func TestPost(t *testing.T) {
 				t.Errorf("%s\nthe next step would run: %t", tc.reason, !tc.goesOn)
 			}
 			code, err := os.ReadFile(filepath.Join(dir, rundir.ExitCode))
-			if err != nil || string(code) != map[int]string{0: "0", 1: "1", 3: "3", 127: "127", 137: "137", 143: "143"}[tc.step.ExitCode] {
+			if err != nil || string(code) != map[int]string{0: "0", 1: "1", 3: "3", 124: "124", 127: "127", 137: "137", 143: "143"}[tc.step.ExitCode] {
 				t.Errorf("%s\nexit code file: %q, error %v", tc.reason, code, err)
 			}
 		})

@@ -69,8 +69,12 @@ const (
 	ReasonError Reason = "Error"
 	// ReasonContinued: the command ended with another exit code, and the step says that the task goes on all the same.
 	ReasonContinued Reason = "Continued"
-	// ReasonSkipped: the step did not run, since an earlier one failed.
+	// ReasonSkipped: the step did not run: with SkippedExitCode since an earlier one failed, with 0 since one of the
+	// expressions that guard it does not hold. After the latter the next step runs.
 	ReasonSkipped Reason = "Skipped"
+	// ReasonTimedOut: the command ran longer than the step allows, and was ended; Message says how long that is. The exit
+	// code is TimedOutExitCode.
+	ReasonTimedOut Reason = "TimeoutExceeded"
 	// ReasonCancelled: the step was asked to end (SIGTERM, SIGINT) while it waited or ran, and did so with a failure.
 	ReasonCancelled Reason = "Cancelled"
 	// ReasonKilled: the command was ended by a signal that nobody sent through the entrypoint; the exit code is 128
@@ -89,8 +93,11 @@ const (
 
 // The exit codes of steps that left none.
 const (
-	// SkippedExitCode is recorded for a step that did not run.
+	// SkippedExitCode is recorded for a step that did not run since an earlier one failed.
 	SkippedExitCode = 1
+	// TimedOutExitCode is recorded for a step that ran too long, whatever its command ended with: it is what the tool
+	// timeout gives.
+	TimedOutExitCode = 124
 	// LostExitCode is recorded for a step whose entrypoint was killed: 128 plus SIGKILL.
 	LostExitCode = 137
 	// UnfinishedExitCode is recorded for a step whose end was not seen.
