@@ -15,6 +15,8 @@ type options struct {
 	inpodDelivery  string
 	metricsAddress string
 	healthAddress  string
+	webhookPort    int
+	webhookDir     string
 	leaderElect    bool
 	qps            float64
 	burst          int
@@ -33,6 +35,8 @@ func bind(flags *flag.FlagSet) *options {
 		"how the in-pod binary gets into steps: image-volume, init-container, or auto by the API server's version")
 	flags.StringVar(&o.metricsAddress, "metrics-bind-address", "127.0.0.1:8080", "address that serves metrics; 0 for none")
 	flags.StringVar(&o.healthAddress, "health-probe-bind-address", ":8081", "address that serves /healthz and /readyz")
+	flags.IntVar(&o.webhookPort, "webhook-port", 9443, "port that serves the webhooks of config/webhook; 0 for none")
+	flags.StringVar(&o.webhookDir, "webhook-cert-dir", "/var/run/sluice/webhook", "folder that the webhooks' certificate is written to")
 	flags.BoolVar(&o.leaderElect, "leader-elect", false, "run only while holding the lease of the installation")
 	flags.Float64Var(&o.qps, "kube-api-qps", 500, "requests per second to the API server; below 0 for no limit")
 	flags.IntVar(&o.burst, "kube-api-burst", 1000, "requests to the API server above that rate")

@@ -68,6 +68,9 @@ func run(ctx context.Context, o *options) error {
 	}); err != nil {
 		return err
 	}
+	if err := addWebhooks(mgr, o); err != nil {
+		return err
+	}
 	ctrl.Log.Info("starting", "namespace", o.namespace, "inpodImage", o.inpodImage, "inpodDelivery", delivery)
 	return mgr.Start(ctx)
 }
@@ -112,7 +115,7 @@ func newManager(restConfig *rest.Config, o *options) (ctrl.Manager, error) {
 	return mgr, nil
 }
 
-// cacheOptions keep the cache small: only pods of runs, only the installation's ConfigMaps, and of each object only
+// cacheOptions keep the cache small: only pods of runs, only the installation's ConfigMaps and Secrets, and of each object only
 // what a pass reads.
 func cacheOptions(namespace string) cache.Options {
 	ours := labels.SelectorFromSet(labels.Set{v1.LabelManagedBy: v1.ManagedBy})
@@ -120,6 +123,7 @@ func cacheOptions(namespace string) cache.Options {
 		DefaultTransform: cache.TransformStripManagedFields(),
 		ByObject: map[client.Object]cache.ByObject{
 			&corev1.ConfigMap{}: {Namespaces: map[string]cache.Config{namespace: {}}},
+			&corev1.Secret{}:    {Namespaces: map[string]cache.Config{namespace: {}}},
 			&corev1.Pod{}:       {Label: ours, Transform: transform(pod.Trim)},
 			&v1.TaskRun{}:       {Transform: transform(taskrun.Trim)},
 			&v1.PipelineRun{}:   {Transform: transform(pipelinerun.Trim)},

@@ -36,23 +36,34 @@ type Options struct {
 	Validating, Mutating string
 }
 
-// AddToManager makes mgr keep the certificate. The channel is closed as soon as there are files to serve with.
-func AddToManager(mgr ctrl.Manager, o Options) (<-chan struct{}, error) {
+// Kept is a certificate that is being kept.
+type Kept struct {
+	// Written is closed as soon as there are files to serve with.
+	Written <-chan struct{}
+	// Trusted is closed once the API server has been told, too, whom to trust.
+	Trusted <-chan struct{}
+}
+
+// AddToManager makes mgr keep the certificate.
+func AddToManager(mgr ctrl.Manager, o Options) (Kept, error) {
+	trusted := make(chan struct{})
 	err := rotator.AddRotator(mgr, &rotator.CertRotator{
-		SecretKey:             o.Secret,
-		CertDir:               o.Dir,
-		CAName:                o.Service + "-ca",
-		CAOrganization:        "sluice",
-		DNSName:               fmt.Sprintf("%s.%s.svc", o.Service, o.Secret.Namespace),
-		IsReady:               make(chan struct{}),
-		RequireLeaderElection: true, // of several controllers one makes the certificate, and all serve with it
+		SecretKey:      o.Secret,
+		CertDir:        o.Dir,
+		CAName:         o.Service + "-ca",
+		CAOrganization: "sluice",
+		DNSName:        fmt.Sprintf("%s.%s.svc", o.Service, o.Secret.Namespace),
+		IsReady:        trusted,
+		// Whoever is first makes it, and all serve with it. Were it the leader alone, a new version could wait for a
+		// certificate that an old one, which leads until the new one is ready, knows nothing of.
+		RequireLeaderElection: false,
 		Webhooks: []rotator.WebhookInfo{
 			{Name: o.Validating, Type: rotator.Validating},
 			{Name: o.Mutating, Type: rotator.Mutating},
 		},
 	})
 	if err != nil {
-		return nil, fmt.Errorf("cannot add certificate rotator to manager: %w", err)
+		return Kept{}, fmt.Errorf("cannot add certificate rotator to manager: %w", err)
 	}
 	w := &writer{reader: mgr.GetClient(), dir: o.Dir, ready: make(chan struct{})}
 	ours := predicate.NewPredicateFuncs(func(s client.Object) bool { return client.ObjectKeyFromObject(s) == o.Secret })
@@ -61,9 +72,9 @@ func AddToManager(mgr ctrl.Manager, o Options) (<-chan struct{}, error) {
 		WithOptions(controller.Options{NeedLeaderElection: new(false), MaxConcurrentReconciles: 1}).
 		Complete(w)
 	if err != nil {
-		return nil, fmt.Errorf("cannot add certificate files to manager: %w", err)
+		return Kept{}, fmt.Errorf("cannot add certificate files to manager: %w", err)
 	}
-	return w.ready, nil
+	return Kept{Written: w.ready, Trusted: trusted}, nil
 }
 
 // writer writes the certificate of a Secret to files, whenever the Secret changes. One worker calls it.

@@ -15,8 +15,8 @@ var ErrNotReady = errors.New("the webhooks are not served yet: their certificate
 type Served struct {
 	// Server that is started.
 	Server webhook.Server
-	// Ready is closed when there is a certificate.
-	Ready <-chan struct{}
+	// Certificate that it serves with.
+	Certificate Kept
 }
 
 // NeedLeaderElection reports that standing by does not keep a replica from serving.
@@ -25,18 +25,18 @@ func (*Served) NeedLeaderElection() bool { return false }
 // Start waits for the certificate and then serves until ctx ends.
 func (s *Served) Start(ctx context.Context) error {
 	select {
-	case <-s.Ready:
+	case <-s.Certificate.Written:
 		return s.Server.Start(ctx)
 	case <-ctx.Done():
 		return nil
 	}
 }
 
-// Check returns nil once the webhooks are served, for a readiness probe: the Service sends requests to none that is not
-// ready.
+// Check returns nil once the webhooks are served and the API server trusts them, for a readiness probe: who waits for the
+// controller to be ready can create runs then.
 func (s *Served) Check(request *http.Request) error {
 	select {
-	case <-s.Ready:
+	case <-s.Certificate.Trusted:
 		return s.Server.StartedChecker()(request)
 	default:
 		return ErrNotReady

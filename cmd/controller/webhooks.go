@@ -1,0 +1,40 @@
+package main
+
+import (
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/types"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/webhook"
+
+	"github.com/sluice-ci/sluice/internal/admission"
+	"github.com/sluice-ci/sluice/internal/certificates"
+)
+
+// addWebhooks serves the webhooks of config/webhook, with a certificate that the controller keeps itself.
+func addWebhooks(mgr ctrl.Manager, o *options) error {
+	if o.webhookPort == 0 {
+		ctrl.Log.Info("no webhooks are served", "flag", "webhook-port")
+		return nil
+	}
+	certificate, err := certificates.AddToManager(mgr, certificates.Options{
+		Secret:     types.NamespacedName{Namespace: o.namespace, Name: "sluice-webhook-certificate"},
+		Service:    "sluice-webhook",
+		Dir:        o.webhookDir,
+		Validating: "sluice-validation",
+		Mutating:   "sluice-defaults",
+	})
+	if err != nil {
+		return err
+	}
+	server := webhook.NewServer(webhook.Options{Port: o.webhookPort, CertDir: o.webhookDir})
+	admission.All().Register(server)
+	served := &certificates.Served{Server: server, Certificate: certificate}
+	if err := mgr.Add(served); err != nil {
+		return fmt.Errorf("cannot add webhooks to manager: %w", err)
+	}
+	if err := mgr.AddReadyzCheck("webhooks", served.Check); err != nil {
+		return fmt.Errorf("cannot serve readyz: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,119 @@
+package admission_test
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+
+	admissionv1 "k8s.io/api/admission/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+	"sigs.k8s.io/controller-runtime/pkg/webhook"
+	ctrladmission "sigs.k8s.io/controller-runtime/pkg/webhook/admission"
+
+	"github.com/sluice-ci/sluice/internal/admission"
+)
+
+// lamp is an object with one default and two rules.
+type lamp struct {
+	Colour string `json:"colour,omitempty"`
+	Watts  int    `json:"watts"`
+}
+
+func (l *lamp) Default() {
+	if l.Colour == "" {
+		l.Colour = "white"
+	}
+}
+
+func (l *lamp) Validate() field.ErrorList {
+	var errs field.ErrorList
+	if l.Watts > 100 {
+		errs = append(errs, field.Invalid(field.NewPath("watts"), l.Watts, "at most 100"))
+	}
+	if l.Colour == "black" {
+		errs = append(errs, field.Invalid(field.NewPath("colour"), l.Colour, "gives no light"))
+	}
+	return errs
+}
+
+func (l *lamp) ValidateUpdate(old *lamp) field.ErrorList {
+	if old.Colour != l.Colour {
+		return field.ErrorList{field.Forbidden(field.NewPath("colour"), "cannot change")}
+	}
+	return nil
+}
+
+// server keeps the handlers instead of serving them.
+type server struct {
+	webhook.Server
+
+	handlers map[string]http.Handler
+}
+
+func (s server) Register(path string, handler http.Handler) { s.handlers[path] = handler }
+
+func answer(t *testing.T, path string, request admissionv1.AdmissionRequest) ctrladmission.Response {
+	t.Helper()
+	s := server{handlers: map[string]http.Handler{}}
+	admission.Kinds{schema.GroupKind{Group: "home", Kind: "Lamp"}: admission.Of[lamp]()}.Register(s)
+	hook, ok := s.handlers[path].(*ctrladmission.Webhook)
+	if !ok {
+		t.Fatalf("no webhook is served at %s", path)
+	}
+	request.Kind.Group = "home"
+	return hook.Handle(context.Background(), ctrladmission.Request{AdmissionRequest: request})
+}
+
+func request(kind, object, old string) admissionv1.AdmissionRequest {
+	r := admissionv1.AdmissionRequest{
+		Kind: metav1.GroupVersionKind{Kind: kind}, Operation: admissionv1.Create, Object: runtime.RawExtension{Raw: []byte(object)},
+	}
+	if old != "" {
+		r.Operation, r.OldObject = admissionv1.Update, runtime.RawExtension{Raw: []byte(old)}
+	}
+	return r
+}
+
+func TestDefaults(t *testing.T) {
+	got := answer(t, admission.DefaultingPath, request("Lamp", `{"watts":5}`, ""))
+	patch, err := json.Marshal(got.Patches)
+	if err != nil || !got.Allowed || string(patch) != `[{"op":"add","path":"/colour","value":"white"}]` {
+		t.Errorf("only what was left out is filled in, got %+v, %s", got, patch)
+	}
+	if got := answer(t, admission.DefaultingPath, request("Lamp", `{"colour":"red","watts":5}`, "")); !got.Allowed || len(got.Patches) != 0 {
+		t.Errorf("nothing to fill in is nothing to change, got %+v", got)
+	}
+}
+
+func TestValidation(t *testing.T) {
+	cases := map[string]struct {
+		reason            string
+		kind, object, old string
+		code              int32
+		message           string
+	}{
+		"Valid":         {"it breaks no rule", "Lamp", `{"watts":5}`, "", http.StatusOK, ""},
+		"EveryRule":     {"all that is wrong is said at once", "Lamp", `{"watts":500,"colour":"black"}`, "", http.StatusUnprocessableEntity, `[watts: Invalid value: 500: at most 100, colour: Invalid value: "black": gives no light]`},
+		"Update":        {"an update has rules of its own", "Lamp", `{"watts":5,"colour":"red"}`, `{"watts":5,"colour":"blue"}`, http.StatusUnprocessableEntity, "colour: Forbidden: cannot change"},
+		"UpdateValid":   {"a change that is allowed", "Lamp", `{"watts":6,"colour":"red"}`, `{"watts":5,"colour":"red"}`, http.StatusOK, ""},
+		"OldRule":       {"what was stored under fewer rules can still be changed", "Lamp", `{"watts":500,"colour":"red","on":true}`, `{"watts":500,"colour":"red"}`, http.StatusOK, ""},
+		"WorseThanOld":  {"but not to break them in another way", "Lamp", `{"watts":600,"colour":"red"}`, `{"watts":500,"colour":"red"}`, http.StatusUnprocessableEntity, "watts: Invalid value: 600"},
+		"UnknownKind":   {"two versions that differ are told apart", "Chair", `{}`, "", http.StatusBadRequest, `"Chair"`},
+		"NoObject":      {"what cannot be decoded is refused, not waved through", "Lamp", `{"watts":"many"}`, "", http.StatusBadRequest, "cannot validate Lamp"},
+		"NoOldObject":   {"nor is a change from something that cannot be decoded", "Lamp", `{"watts":5}`, `[]`, http.StatusBadRequest, "cannot validate Lamp"},
+		"GeneratedName": {"an object without a name yet is named so", "Lamp", `{"watts":500}`, "", http.StatusUnprocessableEntity, `Lamp.home "with a generated name" is invalid`},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			got := answer(t, admission.ValidatingPath, request(tc.kind, tc.object, tc.old))
+			if got.Allowed != (tc.code == http.StatusOK) || got.Result == nil || got.Result.Code != tc.code || !strings.Contains(got.Result.Message, tc.message) {
+				t.Errorf("%s: want %d with %q, got %+v", tc.reason, tc.code, tc.message, got.Result)
+			}
+		})
+	}
+}

@@ -1,0 +1,215 @@
+//go:build integration
+
+package integration
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/client-go/util/cert"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/webhook"
+	"sigs.k8s.io/yaml"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/admission"
+)
+
+// TestAdmission asks a real API server, with the webhooks of config/webhook served by this process.
+func TestAdmission(t *testing.T) {
+	namespace := newNamespace(t)
+	admit(t, namespace)
+	t.Run("every bad object is refused, by field and value", func(t *testing.T) { refuseBad(t, namespace) })
+	t.Run("defaults are filled in", func(t *testing.T) {
+		task := &v1.Task{ObjectMeta: metav1.ObjectMeta{Name: "defaults", Namespace: namespace}, Spec: v1.TaskSpec{
+			Params: []v1.ParamSpec{{Name: "list", Default: &v1.Value{Type: v1.TypeArray, Array: []string{"a"}}}},
+			Steps:  []v1.Step{{Image: "busybox:1", Script: "true"}},
+		}}
+		if err := shared.client.Create(t.Context(), task); err != nil {
+			t.Fatal(err)
+		}
+		if got := task.Spec.Params[0].Type; got != v1.TypeArray {
+			t.Errorf("the type of a param follows from its default, got %q", got)
+		}
+	})
+	t.Run("labels can change while the webhook refuses the spec", func(t *testing.T) {
+		// Stored while nobody looked, in a namespace that was let out.
+		out := newNamespace(t)
+		label(t, out, "sluice.dev/admission", "ignore")
+		label(t, out, admitLabel, "yes")
+		task := &v1.Task{ObjectMeta: metav1.ObjectMeta{Name: "old", Namespace: out}, Spec: v1.TaskSpec{
+			Steps: []v1.Step{{Image: "busybox:1", Script: "echo $(params.missing)"}},
+		}}
+		eventually(t, func(ctx context.Context) error { return shared.client.Create(ctx, task.DeepCopy()) })
+		label(t, out, "sluice.dev/admission", "back")
+		eventually(t, func(ctx context.Context) error {
+			err := shared.client.Create(ctx, task.DeepCopy(), client.DryRunAll)
+			if err == nil || !strings.Contains(err.Error(), "params.missing") {
+				return fmt.Errorf("want the webhook back, got: %w", err)
+			}
+			return nil
+		})
+		stored := &v1.Task{}
+		if err := shared.client.Get(t.Context(), client.ObjectKeyFromObject(task), stored); err != nil {
+			t.Fatal(err)
+		}
+		stored.Labels = map[string]string{"team": "release"}
+		if err := shared.client.Update(t.Context(), stored); err != nil {
+			t.Errorf("want the label, got: %v", err)
+		}
+	})
+}
+
+// refuseBad creates each object of api/v1/testdata/bad, whose first comments say what the message must hold.
+func refuseBad(t *testing.T, namespace string) {
+	t.Helper()
+	files, err := filepath.Glob(root + "/api/v1/testdata/bad/*.yaml")
+	if err != nil || len(files) < 40 {
+		t.Fatalf("want 40 files or more, got %d: %v", len(files), err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		o := &unstructured.Unstructured{}
+		if err := yaml.Unmarshal(text, &o.Object); err != nil {
+			t.Fatal(err)
+		}
+		o.SetNamespace(namespace)
+		schema := schemaWords(text)
+		err = shared.client.Create(t.Context(), o, client.DryRunAll)
+		if err == nil {
+			t.Errorf("%s: want it refused", filepath.Base(file))
+			continue
+		}
+		if len(schema) > 0 {
+			continue // refused by the schema, before any webhook is asked: TestBadObjects looks at its words
+		}
+		for _, want := range comments(text) {
+			if !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: want %q in the message, got: %v", filepath.Base(file), want, err)
+			}
+		}
+	}
+}
+
+func comments(text []byte) []string {
+	var words []string
+	for lines := bufio.NewScanner(bytes.NewReader(text)); lines.Scan(); {
+		line, comment := strings.CutPrefix(lines.Text(), "# ")
+		if !comment {
+			break
+		}
+		words = append(words, line)
+	}
+	return words
+}
+
+// admitLabel marks the namespaces that the webhooks of this test are for.
+const admitLabel = "sluice-integration-admission"
+
+// admit serves the webhooks on loopback and tells the API server to ask them about objects of the namespace.
+func admit(t *testing.T, namespace string) {
+	t.Helper()
+	certificate, key, err := cert.GenerateSelfSignedCertKey("127.0.0.1", []net.IP{net.IPv4(127, 0, 0, 1)}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	for name, content := range map[string][]byte{"tls.crt": certificate, "tls.key": key} {
+		if err := os.WriteFile(filepath.Join(dir, name), content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	port := freePort(t)
+	server := webhook.NewServer(webhook.Options{Host: "127.0.0.1", Port: port, CertDir: dir})
+	admission.All().Register(server)
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- server.Start(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Errorf("the webhooks ended: %v", err)
+		}
+	})
+	label(t, namespace, admitLabel, "yes")
+	url := fmt.Sprintf("https://127.0.0.1:%d", port)
+	mutating, validating := &admissionregistrationv1.MutatingWebhookConfiguration{}, &admissionregistrationv1.ValidatingWebhookConfiguration{}
+	read(t, "mutating.yaml", mutating)
+	read(t, "validating.yaml", validating)
+	mutating.Name, validating.Name = "sluice-integration-defaults", "sluice-integration-validation"
+	direct(&mutating.Webhooks[0].ClientConfig, url, certificate)
+	direct(&validating.Webhooks[0].ClientConfig, url, certificate)
+	only := metav1.LabelSelectorRequirement{Key: admitLabel, Operator: metav1.LabelSelectorOpExists}
+	for _, selector := range []*metav1.LabelSelector{mutating.Webhooks[0].NamespaceSelector, validating.Webhooks[0].NamespaceSelector} {
+		selector.MatchExpressions = append(selector.MatchExpressions, only)
+	}
+	for _, o := range []client.Object{mutating, validating} {
+		if err := shared.client.Create(t.Context(), o); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			if err := shared.client.Delete(context.Background(), o); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	// The API server learns of a webhook a moment after it is made.
+	eventually(t, func(ctx context.Context) error {
+		bad := &v1.Task{ObjectMeta: metav1.ObjectMeta{Name: "probe", Namespace: namespace}, Spec: v1.TaskSpec{
+			Steps: []v1.Step{{Image: "busybox:1", Script: "echo $(params.missing)"}},
+		}}
+		err := shared.client.Create(ctx, bad, client.DryRunAll)
+		if err == nil || !strings.Contains(err.Error(), "params.missing") {
+			return fmt.Errorf("want the webhook's answer, got: %w", err)
+		}
+		return nil
+	})
+}
+
+// direct makes a webhook be called at a URL instead of a Service, which an API server without nodes cannot reach.
+func direct(c *admissionregistrationv1.WebhookClientConfig, url string, certificate []byte) {
+	*c = admissionregistrationv1.WebhookClientConfig{URL: new(url + *c.Service.Path), CABundle: certificate}
+}
+
+func read(t *testing.T, file string, into client.Object) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(root, "config/webhook", file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := yaml.UnmarshalStrict(text, into); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func label(t *testing.T, namespace, name, value string) {
+	t.Helper()
+	patch := client.RawPatch("application/merge-patch+json", fmt.Appendf(nil, `{"metadata":{"labels":{%q:%q}}}`, name, value))
+	if err := shared.client.Patch(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}, patch); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func freePort(t *testing.T) int {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = listener.Close() }()
+	return listener.Addr().(*net.TCPAddr).Port
+}
