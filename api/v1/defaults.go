@@ -41,21 +41,36 @@ func (t *Task) Default() { t.Spec.SetDefaults() }
 // Default fills in what the pipeline leaves out.
 func (p *Pipeline) Default() { p.Spec.SetDefaults() }
 
-// Default fills in what the run leaves out. The timeout is not among it: its default is a setting of the installation.
+// Default fills in what the run leaves out. A run that has ended is a record, and stays as it is.
 func (r *TaskRun) Default() {
-	if r.Spec.TaskRef != nil {
-		r.Spec.TaskRef.SetDefaults()
-	}
-	if r.Spec.TaskSpec != nil {
-		r.Spec.TaskSpec.SetDefaults()
+	if !r.Status.Done() {
+		r.Spec.SetDefaults()
 	}
 }
 
-// Default fills in what the run leaves out. The timeouts are not among it: their defaults are a setting of the
-// installation.
+// Default fills in what the run leaves out. A run that has ended is a record, and stays as it is.
 func (r *PipelineRun) Default() {
-	if r.Spec.PipelineSpec != nil {
-		r.Spec.PipelineSpec.SetDefaults()
+	if !r.Status.Done() {
+		r.Spec.SetDefaults()
+	}
+}
+
+// SetDefaults fills in what the run leaves out. The timeout is not among it: its default is a setting of the
+// installation.
+func (s *TaskRunSpec) SetDefaults() {
+	if s.TaskRef != nil {
+		s.TaskRef.SetDefaults()
+	}
+	if s.TaskSpec != nil {
+		s.TaskSpec.SetDefaults()
+	}
+}
+
+// SetDefaults fills in what the run leaves out. The timeouts are not among it: their defaults are a setting of the
+// installation.
+func (s *PipelineRunSpec) SetDefaults() {
+	if s.PipelineSpec != nil {
+		s.PipelineSpec.SetDefaults()
 	}
 }
 

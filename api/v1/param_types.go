@@ -10,10 +10,15 @@ type PropertySpec struct {
 }
 
 // ParamSpec declares a param of a Task or a Pipeline.
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.enum) || !has(self.type) || self.type == 'string'",fieldPath=".enum",message="only type string has an enum"
+// +kubebuilder:validation:XValidation:rule="!has(self.properties) || !has(self.type) || self.type == 'object'",fieldPath=".properties",message="only type object has properties"
+// +kubebuilder:validation:XValidation:rule="has(self.properties) || !has(self.type) || self.type != 'object'",fieldPath=".properties",message="type object needs the keys that it must have"
 type ParamSpec struct {
 	// Name of the param: letters, digits, '-', '_' and '.', not beginning with a digit or '-'.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:Pattern=`^[A-Za-z_][-A-Za-z0-9_.]*$`
 	Name string `json:"name"`
 	// Type of the value. Left out, it follows from the default value or from properties, and is string otherwise.
 	// +optional
@@ -39,6 +44,8 @@ type ParamSpec struct {
 type Param struct {
 	// Name of the declared param.
 	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:Pattern=`^[A-Za-z_][-A-Za-z0-9_.]*$`
 	Name string `json:"name"`
 	// Value: a string, an array of strings, or an object with string values.
 	// +kubebuilder:validation:Schemaless

@@ -60,6 +60,7 @@ type PipelineSpec struct {
 	// +listType=map
 	// +listMapKey=name
 	// +kubebuilder:validation:MaxItems=100
+	// +kubebuilder:validation:items:XValidation:rule="!has(self.runAfter)",fieldPath=".runAfter",message="tasks of finally all start when the others have ended"
 	Finally []PipelineTask `json:"finally,omitempty"`
 	// Results of the pipeline, made of results of its tasks.
 	// +optional
@@ -71,10 +72,12 @@ type PipelineSpec struct {
 // PipelineTask is one node of the graph.
 //
 // +kubebuilder:validation:XValidation:rule="has(self.pipelineRef) || has(self.pipelineSpec) || has(self.taskRef) != has(self.taskSpec)",message="exactly one of taskRef and taskSpec must be given"
+// +kubebuilder:validation:XValidation:rule="!has(self.onError) || self.onError != 'continue' || !has(self.retries) || self.retries == 0",fieldPath=".onError",message="\"continue\" cannot stand together with retries: a failure is either ignored or tried again"
 type PipelineTask struct {
 	// Name of the task within the pipeline.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
 	Name string `json:"name"`
 	// DisplayName for people.
 	// +optional
@@ -139,6 +142,8 @@ type PipelineTask struct {
 }
 
 // Matrix runs a task once for each combination of the values of its params.
+//
+// +kubebuilder:validation:XValidation:rule="has(self.params) || has(self.include)",message="give params or include"
 type Matrix struct {
 	// Params, each with an array of values; the task gets one element of each.
 	// +optional

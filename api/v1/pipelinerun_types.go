@@ -14,6 +14,7 @@ import (
 // +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Succeeded")].reason`
 // +kubebuilder:printcolumn:name="StartTime",type=date,JSONPath=`.status.startTime`
 // +kubebuilder:printcolumn:name="CompletionTime",type=date,JSONPath=`.status.completionTime`
+// +kubebuilder:validation:XValidation:rule="!has(oldSelf.status) || !has(oldSelf.status.completionTime) || self.spec == oldSelf.spec",fieldPath=".spec",message="the run has ended, and its spec is the record of what was run; create another run"
 type PipelineRun struct {
 	metav1.TypeMeta `json:",inline"`
 	// +optional
@@ -173,6 +174,7 @@ type PipelineRunSpec struct {
 	// names another controller is left alone. It cannot be changed.
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:Pattern=`^[^/]+/.+$`
 	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="managedBy cannot be changed"
 	ManagedBy *string `json:"managedBy,omitempty"`
 }

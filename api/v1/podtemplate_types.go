@@ -39,6 +39,7 @@ type PodTemplate struct {
 	AutomountServiceAccountToken *bool `json:"automountServiceAccountToken,omitempty"`
 	// DNSPolicy: ClusterFirst, ClusterFirstWithHostNet, Default or None.
 	// +optional
+	// +kubebuilder:validation:Enum=ClusterFirst;ClusterFirstWithHostNet;Default;None
 	DNSPolicy *corev1.DNSPolicy `json:"dnsPolicy,omitempty"`
 	// DNSConfig is merged into what dnsPolicy gives.
 	// +optional

@@ -14,6 +14,8 @@ type ResolverRef struct {
 }
 
 // TaskRef names a Task: by its name in the run's namespace, or through a resolver.
+//
+// +kubebuilder:validation:XValidation:rule="has(self.resolver) != has(self.name)",message="give either name, or resolver with params"
 type TaskRef struct {
 	// Name of the Task.
 	// +optional
@@ -29,6 +31,8 @@ type TaskRef struct {
 }
 
 // PipelineRef names a Pipeline: by its name in the run's namespace, or through a resolver.
+//
+// +kubebuilder:validation:XValidation:rule="has(self.resolver) != has(self.name)",message="give either name, or resolver with params"
 type PipelineRef struct {
 	// Name of the Pipeline.
 	// +optional

@@ -43,6 +43,7 @@ type PipelineResult struct {
 	// Name of the result.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:Pattern=`^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$`
 	Name string `json:"name"`
 	// Type of the result. Left out, it follows from the value.
 	// +optional

@@ -12,6 +12,7 @@ type Sidecar struct {
 	// name it is called unnamed-<i>, with its index among the sidecars.
 	// +optional
 	// +kubebuilder:validation:MaxLength=55
+	// +kubebuilder:validation:Pattern=`^([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$`
 	// +kubebuilder:validation:XValidation:rule="self != 'tekton-log-results'",message="the name tekton-log-results is reserved for the sidecar that sends the results"
 	Name string `json:"name,omitempty"`
 	// Image of the sidecar's container.
@@ -19,6 +20,8 @@ type Sidecar struct {
 	Image string `json:"image,omitempty"`
 	// ImagePullPolicy: Always, Never or IfNotPresent.
 	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Pattern=`^(Always|Never|IfNotPresent|.*[$][(].+[)].*)?$`
 	ImagePullPolicy corev1.PullPolicy `json:"imagePullPolicy,omitempty"`
 	// Command to run instead of the image's entrypoint. Not together with script.
 	// +optional
@@ -53,6 +56,7 @@ type Sidecar struct {
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=100
+	// +kubebuilder:validation:items:XValidation:rule="!(self.mountPath == '/tekton' || self.mountPath.startsWith('/tekton/')) || self.mountPath == '/tekton/home' || self.mountPath.startsWith('/tekton/home/')",fieldPath=".mountPath",messageExpression="'\"' + self.mountPath + '\": /tekton and what is below it is reserved, except /tekton/home; choose another path'",message="/tekton and what is below it is reserved, except /tekton/home; choose another path"
 	VolumeMounts []corev1.VolumeMount `json:"volumeMounts,omitempty"`
 	// VolumeDevices are block devices of the Task's volumes.
 	// +optional
@@ -76,6 +80,7 @@ type Sidecar struct {
 	TerminationMessagePath string `json:"terminationMessagePath,omitempty"`
 	// TerminationMessagePolicy: File or FallbackToLogsOnError.
 	// +optional
+	// +kubebuilder:validation:Enum="";File;FallbackToLogsOnError
 	TerminationMessagePolicy corev1.TerminationMessagePolicy `json:"terminationMessagePolicy,omitempty"`
 	// SecurityContext of the sidecar's container.
 	// +optional
@@ -91,6 +96,7 @@ type Sidecar struct {
 	TTY bool `json:"tty,omitempty"`
 	// RestartPolicy of the sidecar's container: only Always, which every sidecar has anyway.
 	// +optional
+	// +kubebuilder:validation:Enum=Always
 	RestartPolicy *corev1.ContainerRestartPolicy `json:"restartPolicy,omitempty"`
 	// Workspaces of the Task that this sidecar gets. A workspace that any step or sidecar lists here is mounted only in
 	// those that do.

@@ -22,10 +22,12 @@ func OnErrors() []OnError { return []OnError{OnErrorContinue, OnErrorStopAndFail
 //
 // +kubebuilder:validation:XValidation:rule="!has(self.script) || size(self.script) == 0 || !has(self.command) || size(self.command) == 0",message="script and command exclude each other"
 // +kubebuilder:validation:XValidation:rule="!has(self.ref) || !(has(self.image) || has(self.command) || has(self.args) || has(self.script) || has(self.env) || has(self.volumeMounts) || has(self.workingDir) || has(self.results))",message="a step that refers to a StepAction cannot have image, command, args, script, env, volumeMounts, workingDir or results of its own"
+// +kubebuilder:validation:XValidation:rule="!has(self.params) || has(self.ref)",fieldPath=".params",message="only a step with ref has params of its own; other steps see those of the task"
 type Step struct {
 	// Name of the step; its container is called step-<name>.
 	// +optional
 	// +kubebuilder:validation:MaxLength=58
+	// +kubebuilder:validation:Pattern=`^([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$`
 	Name string `json:"name,omitempty"`
 	// DisplayName for people.
 	// +optional
@@ -35,6 +37,8 @@ type Step struct {
 	Image string `json:"image,omitempty"`
 	// ImagePullPolicy: Always, Never or IfNotPresent.
 	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Pattern=`^(Always|Never|IfNotPresent|.*[$][(].+[)].*)?$`
 	ImagePullPolicy corev1.PullPolicy `json:"imagePullPolicy,omitempty"`
 	// Command to run, an array of the program and its first arguments. Not together with script. Without either, the
 	// image's own entrypoint runs.
@@ -67,6 +71,7 @@ type Step struct {
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=100
+	// +kubebuilder:validation:items:XValidation:rule="!(self.mountPath == '/tekton' || self.mountPath.startsWith('/tekton/')) || self.mountPath == '/tekton/home' || self.mountPath.startsWith('/tekton/home/')",fieldPath=".mountPath",messageExpression="'\"' + self.mountPath + '\": /tekton and what is below it is reserved, except /tekton/home; choose another path'",message="/tekton and what is below it is reserved, except /tekton/home; choose another path"
 	VolumeMounts []corev1.VolumeMount `json:"volumeMounts,omitempty"`
 	// VolumeDevices are block devices of the Task's volumes.
 	// +optional
@@ -127,6 +132,8 @@ type StepTemplate struct {
 	Image string `json:"image,omitempty"`
 	// ImagePullPolicy: Always, Never or IfNotPresent.
 	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Pattern=`^(Always|Never|IfNotPresent|.*[$][(].+[)].*)?$`
 	ImagePullPolicy corev1.PullPolicy `json:"imagePullPolicy,omitempty"`
 	// Command of steps that have neither command nor script.
 	// +optional
@@ -154,6 +161,7 @@ type StepTemplate struct {
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=100
+	// +kubebuilder:validation:items:XValidation:rule="!(self.mountPath == '/tekton' || self.mountPath.startsWith('/tekton/')) || self.mountPath == '/tekton/home' || self.mountPath.startsWith('/tekton/home/')",fieldPath=".mountPath",messageExpression="'\"' + self.mountPath + '\": /tekton and what is below it is reserved, except /tekton/home; choose another path'",message="/tekton and what is below it is reserved, except /tekton/home; choose another path"
 	VolumeMounts []corev1.VolumeMount `json:"volumeMounts,omitempty"`
 	// VolumeDevices of all steps; a step's own at the same path wins.
 	// +optional
@@ -173,6 +181,8 @@ type StepOutputConfig struct {
 }
 
 // StepRef names a StepAction: by its name in the run's namespace, or through a resolver.
+//
+// +kubebuilder:validation:XValidation:rule="has(self.resolver) != has(self.name)",message="give either name, or resolver with params"
 type StepRef struct {
 	// Name of the StepAction.
 	// +optional

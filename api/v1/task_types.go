@@ -18,9 +18,8 @@ type Task struct {
 
 	// Spec is what the task needs, does and produces.
 	// +required
-	// +kubebuilder:validation:XValidation:rule="!self.steps.exists(x, has(x.volumeMounts) && x.volumeMounts.exists(m, (m.mountPath == '/tekton' || m.mountPath.startsWith('/tekton/')) && m.mountPath != '/tekton/home' && !m.mountPath.startsWith('/tekton/home/')))",fieldPath=".steps",message="a volume must not be mounted at or under /tekton, except /tekton/home"
-	// +kubebuilder:validation:XValidation:rule="!has(self.sidecars) || !self.sidecars.exists(x, has(x.volumeMounts) && x.volumeMounts.exists(m, (m.mountPath == '/tekton' || m.mountPath.startsWith('/tekton/')) && m.mountPath != '/tekton/home' && !m.mountPath.startsWith('/tekton/home/')))",fieldPath=".sidecars",message="a volume must not be mounted at or under /tekton, except /tekton/home"
 	// +kubebuilder:validation:XValidation:rule="self.steps.all(x, !has(x.name) || size(x.name) == 0 || self.steps.exists_one(y, has(y.name) && y.name == x.name))",fieldPath=".steps",message="two steps have the same name"
+	// +kubebuilder:validation:XValidation:rule="!has(self.sidecars) || self.sidecars.all(x, !has(x.name) || size(x.name) == 0 || self.sidecars.exists_one(y, has(y.name) && y.name == x.name))",fieldPath=".sidecars",message="two sidecars have the same name"
 	Spec TaskSpec `json:"spec,omitempty"`
 }
 

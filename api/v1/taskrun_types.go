@@ -14,6 +14,7 @@ import (
 // +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Succeeded")].reason`
 // +kubebuilder:printcolumn:name="StartTime",type=date,JSONPath=`.status.startTime`
 // +kubebuilder:printcolumn:name="CompletionTime",type=date,JSONPath=`.status.completionTime`
+// +kubebuilder:validation:XValidation:rule="!has(oldSelf.status) || !has(oldSelf.status.completionTime) || self.spec == oldSelf.spec",fieldPath=".spec",message="the run has ended, and its spec is the record of what was run; create another run"
 type TaskRun struct {
 	metav1.TypeMeta `json:",inline"`
 	// +optional
@@ -40,6 +41,8 @@ type TaskRunList struct {
 // TaskRunSpec is what to run, and with what.
 //
 // +kubebuilder:validation:XValidation:rule="has(self.taskRef) != has(self.taskSpec)",message="exactly one of taskRef and taskSpec must be given"
+// +kubebuilder:validation:XValidation:rule="!has(self.statusMessage) || has(self.status)",fieldPath=".statusMessage",message="it explains spec.status, which is not set"
+// +kubebuilder:validation:XValidation:rule="!has(self.computeResources) || !has(self.stepSpecs)",fieldPath=".stepSpecs",message="give resources either for the whole task, in spec.computeResources, or for its steps, in spec.stepSpecs, not both"
 // +kubebuilder:validation:XValidation:rule="has(self.managedBy) == has(oldSelf.managedBy)",fieldPath=".managedBy",message="managedBy cannot be changed"
 type TaskRunSpec struct {
 	// TaskRef names the Task to run. Not together with taskSpec.
@@ -47,9 +50,8 @@ type TaskRunSpec struct {
 	TaskRef *TaskRef `json:"taskRef,omitempty"`
 	// TaskSpec is the task to run, written out. Not together with taskRef.
 	// +optional
-	// +kubebuilder:validation:XValidation:rule="!self.steps.exists(x, has(x.volumeMounts) && x.volumeMounts.exists(m, (m.mountPath == '/tekton' || m.mountPath.startsWith('/tekton/')) && m.mountPath != '/tekton/home' && !m.mountPath.startsWith('/tekton/home/')))",fieldPath=".steps",message="a volume must not be mounted at or under /tekton, except /tekton/home"
-	// +kubebuilder:validation:XValidation:rule="!has(self.sidecars) || !self.sidecars.exists(x, has(x.volumeMounts) && x.volumeMounts.exists(m, (m.mountPath == '/tekton' || m.mountPath.startsWith('/tekton/')) && m.mountPath != '/tekton/home' && !m.mountPath.startsWith('/tekton/home/')))",fieldPath=".sidecars",message="a volume must not be mounted at or under /tekton, except /tekton/home"
 	// +kubebuilder:validation:XValidation:rule="self.steps.all(x, !has(x.name) || size(x.name) == 0 || self.steps.exists_one(y, has(y.name) && y.name == x.name))",fieldPath=".steps",message="two steps have the same name"
+	// +kubebuilder:validation:XValidation:rule="!has(self.sidecars) || self.sidecars.all(x, !has(x.name) || size(x.name) == 0 || self.sidecars.exists_one(y, has(y.name) && y.name == x.name))",fieldPath=".sidecars",message="two sidecars have the same name"
 	TaskSpec *TaskSpec `json:"taskSpec,omitempty"`
 	// Params give values to the task's params.
 	// +optional
@@ -107,6 +109,7 @@ type TaskRunSpec struct {
 	// names another controller is left alone. It cannot be changed.
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:Pattern=`^[^/]+/.+$`
 	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="managedBy cannot be changed"
 	ManagedBy *string `json:"managedBy,omitempty"`
 }
@@ -158,6 +161,7 @@ type TaskRunDebug struct {
 type TaskBreakpoints struct {
 	// OnFailure: enabled holds a step that failed.
 	// +optional
+	// +kubebuilder:validation:Enum="";enabled
 	OnFailure string `json:"onFailure,omitempty"`
 	// BeforeSteps names steps that are held before they start.
 	// +optional

@@ -15,16 +15,16 @@ const (
 // has started. The status itself is not compared. Defaults are taken into account, so that they can be added.
 func (r *TaskRun) ValidateUpdate(old *TaskRun) field.ErrorList {
 	path := field.NewPath("spec")
-	before, after := old.DeepCopy(), r.DeepCopy()
-	before.Default()
-	after.Default()
-	errs := checkManagedByKept(path, before.Spec.ManagedBy, after.Spec.ManagedBy)
+	before, after := old.Spec.DeepCopy(), r.Spec.DeepCopy()
+	before.SetDefaults()
+	after.SetDefaults()
+	errs := checkManagedByKept(path, before.ManagedBy, after.ManagedBy)
 	switch {
 	case old.Status.Done():
-		return append(errs, checkUnchanged(path, before.Spec, after.Spec, runEnded)...)
+		return append(errs, checkUnchanged(path, before, after, runEnded)...)
 	case old.Status.StartTime != nil:
-		before.Spec.Status, before.Spec.StatusMessage = after.Spec.Status, after.Spec.StatusMessage
-		return append(errs, checkUnchanged(path, before.Spec, after.Spec, runStarted)...)
+		before.Status, before.StatusMessage = after.Status, after.StatusMessage
+		return append(errs, checkUnchanged(path, before, after, runStarted)...)
 	}
 	return errs
 }
@@ -34,20 +34,20 @@ func (r *TaskRun) ValidateUpdate(old *TaskRun) field.ErrorList {
 // added.
 func (r *PipelineRun) ValidateUpdate(old *PipelineRun) field.ErrorList {
 	path := field.NewPath("spec")
-	before, after := old.DeepCopy(), r.DeepCopy()
-	before.Default()
-	after.Default()
-	errs := checkManagedByKept(path, before.Spec.ManagedBy, after.Spec.ManagedBy)
+	before, after := old.Spec.DeepCopy(), r.Spec.DeepCopy()
+	before.SetDefaults()
+	after.SetDefaults()
+	errs := checkManagedByKept(path, before.ManagedBy, after.ManagedBy)
 	switch {
 	case old.Status.Done():
-		return append(errs, checkUnchanged(path, before.Spec, after.Spec, runEnded)...)
+		return append(errs, checkUnchanged(path, before, after, runEnded)...)
 	case old.Status.StartTime != nil:
 		pending := PipelineRunSpecStatusPending
-		if after.Spec.Status == pending && before.Spec.Status != pending {
+		if after.Status == pending && before.Status != pending {
 			errs = append(errs, field.Invalid(path.Child("status"), pending, "the run has started and cannot be held any more; cancel it, or let it end"))
 		}
-		before.Spec.Status = after.Spec.Status
-		return append(errs, checkUnchanged(path, before.Spec, after.Spec, runStarted)...)
+		before.Status = after.Status
+		return append(errs, checkUnchanged(path, before, after, runStarted)...)
 	}
 	return errs
 }

@@ -16,6 +16,7 @@ type WorkspaceDeclaration struct {
 	// Name by which a run binds the workspace and by which steps refer to it: $(workspaces.<name>.path).
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:Pattern=`^[A-Za-z0-9_]([-A-Za-z0-9_.]*[A-Za-z0-9_])?$`
 	Name string `json:"name"`
 	// Description for people.
 	// +optional
@@ -45,6 +46,8 @@ func (w WorkspaceDeclaration) Path() string {
 type WorkspaceBinding struct {
 	// Name of the declared workspace.
 	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:Pattern=`^[A-Za-z0-9_]([-A-Za-z0-9_.]*[A-Za-z0-9_])?$`
 	Name string `json:"name"`
 	// SubPath is a folder of the volume to mount instead of its root.
 	// +optional
@@ -57,6 +60,7 @@ type WorkspaceBinding struct {
 	PersistentVolumeClaim *corev1.PersistentVolumeClaimVolumeSource `json:"persistentVolumeClaim,omitempty"`
 	// VolumeClaimTemplate is a claim that is made for this run, and goes with it.
 	// +optional
+	// +kubebuilder:validation:XValidation:rule="has(self.spec) && has(self.spec.accessModes) && has(self.spec.resources) && has(self.spec.resources.requests)",fieldPath=".spec",message="a claim needs accessModes, such as [ReadWriteOnce], and resources.requests.storage, such as 1Gi"
 	VolumeClaimTemplate *corev1.PersistentVolumeClaim `json:"volumeClaimTemplate,omitempty"`
 	// ConfigMap whose keys become files.
 	// +optional
@@ -77,6 +81,7 @@ type PipelineWorkspaceDeclaration struct {
 	// Name by which a PipelineRun binds the workspace.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:Pattern=`^[A-Za-z0-9_]([-A-Za-z0-9_.]*[A-Za-z0-9_])?$`
 	Name string `json:"name"`
 	// Description for people.
 	// +optional
@@ -90,6 +95,8 @@ type PipelineWorkspaceDeclaration struct {
 type WorkspacePipelineTaskBinding struct {
 	// Name of the workspace as the Task declares it.
 	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:Pattern=`^[A-Za-z0-9_]([-A-Za-z0-9_.]*[A-Za-z0-9_])?$`
 	Name string `json:"name"`
 	// Workspace of the Pipeline; default: the one of the same name.
 	// +optional

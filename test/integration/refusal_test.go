@@ -40,7 +40,7 @@ func TestRefused(t *testing.T) {
 }
 
 func refusals() map[string]refusal {
-	reserved := "must not be mounted at or under /tekton, except /tekton/home"
+	reserved := "/tekton and what is below it is reserved, except /tekton/home; choose another path"
 	duration := "must be a duration such as 1h30m or 90s"
 	return map[string]refusal{
 		"ReservedSidecar": {
@@ -65,19 +65,19 @@ func refusals() map[string]refusal {
 			reason: "A step could write another step's state.",
 			kind:   "TaskRun",
 			yaml:   `spec: {taskSpec: {steps: [{image: a, volumeMounts: [{name: v, mountPath: /tekton/run}]}], volumes: [{name: v, emptyDir: {}}]}}`,
-			want:   []string{"spec.taskSpec.steps", reserved},
+			want:   []string{"spec.taskSpec.steps[0].volumeMounts[0].mountPath", `"/tekton/run"`, reserved},
 		},
 		"ReservedMountItself": {
 			reason: "The folder itself is reserved like what is in it.",
 			kind:   "Task",
 			yaml:   `spec: {steps: [{image: a, volumeMounts: [{name: v, mountPath: /tekton}]}], volumes: [{name: v, emptyDir: {}}]}`,
-			want:   []string{"spec.steps", reserved},
+			want:   []string{"spec.steps[0].volumeMounts[0].mountPath", `"/tekton"`, reserved},
 		},
 		"ReservedMountOfSidecar": {
 			reason: "Sidecars are no exception, and /tekton/homes is not /tekton/home.",
 			kind:   "Task",
 			yaml:   `spec: {steps: [{image: a}], sidecars: [{name: s, image: a, volumeMounts: [{name: v, mountPath: /tekton/homes}]}], volumes: [{name: v, emptyDir: {}}]}`,
-			want:   []string{"spec.sidecars", reserved},
+			want:   []string{"spec.sidecars[0].volumeMounts[0].mountPath", `"/tekton/homes"`, reserved},
 		},
 		"ScriptAndCommand": {
 			reason: "One of them would have to be ignored.",

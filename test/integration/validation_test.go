@@ -44,9 +44,9 @@ spec:
   - {name: text, type: string, default: x}
   - {name: list, type: array, default: [a, b]}
   - {name: map, type: object, properties: {url: {type: string}, tag: {}}, default: {url: u}}
-  - {name: plain}
+  - {name: plain, enum: [a, b]}
   results:
-  - {name: digest, description: a digest}
+  - {name: digest, description: a digest, value: $(steps.own.results.r)}
   - {name: Images_1.list, type: array}
   - {name: both, type: object, properties: {a: {}, b: {type: string}}}
   workspaces:
@@ -68,12 +68,45 @@ spec:
       echo '$(date) $$' > $(results.digest.path)
     args: [x]
     workingDir: sub
+  - name: act
+    displayName: An action
+    ref: {name: act}
+    params: [{name: a, value: $(params.text)}, {name: b, value: ["$(params.list[*])"]}]
+    timeout: 1h30m
+    onError: continue
+    workspaces: [{name: source, mountPath: /here}]
+    when: [{input: $(params.text), operator: in, values: [a]}, {cel: "'a' == 'a'"}]
+  - name: own
+    image: a
+    script: echo -n x > $(step.results.r.path)
+    imagePullPolicy: $(params.text)
+    onError: $(params.text)
+    results: [{name: r, description: d}, {name: o, type: object, properties: {k: {}}}]
+    stdoutConfig: {path: /tmp/out}
+    stderrConfig: {path: /tmp/err}
+    volumeDevices: [{name: cache, devicePath: /dev/x}]
+  stepTemplate:
+    image: a
+    env: [{name: A, value: b}]
+    volumeMounts: [{name: cache, mountPath: /cache}]
   sidecars:
   - name: db
     image: postgres
     ports: [{containerPort: 5432}]
     readinessProbe: {tcpSocket: {port: 5432}, periodSeconds: 1}
-  - {name: tekton-log-results-2, image: a}`,
+    livenessProbe: {exec: {command: [x]}}
+    startupProbe: {httpGet: {path: /, port: http}}
+    lifecycle: {preStop: {exec: {command: [x]}}}
+    terminationMessagePath: /dev/x
+    terminationMessagePolicy: FallbackToLogsOnError
+    stdin: true
+    stdinOnce: true
+    tty: true
+    restartPolicy: Always
+    workspaces: [{name: source}]
+  - {name: tekton-log-results-2, image: a}
+  - {image: unnamed}
+  - {image: unnamed}`,
 		},
 		"EmptyCommand": {
 			reason: "An empty command beside a script is no command.",
@@ -86,15 +119,56 @@ spec:
 			yaml:   `spec: {steps: [{image: a}, {image: a, name: ""}, {image: a, name: ""}]}`,
 		},
 		"TaskRun": {
-			reason: "Params of all types, workspaces of both sources, a timeout.",
+			reason: "One of everything that a run can say.",
 			kind:   "TaskRun",
 			yaml: `
 spec:
   taskRef: {name: t, kind: Task, apiVersion: tekton.dev/v1}
   params: [{name: text, value: x}, {name: list, value: [a]}, {name: map, value: {a: b}}, {name: none, value: ""}]
-  workspaces: [{name: a, emptyDir: {}, subPath: x}, {name: b, configMap: {name: c}}]
+  workspaces:
+  - {name: a, emptyDir: {}, subPath: x}
+  - {name: b, configMap: {name: c}}
+  - {name: c, persistentVolumeClaim: {claimName: c}}
+  - name: d
+    volumeClaimTemplate:
+      metadata: {labels: {a: b}}
+      spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}
+  - {name: e, secret: {secretName: s}}
+  - {name: f, projected: {sources: [{configMap: {name: c}}, {secret: {name: s}}, {serviceAccountToken: {path: token}}]}}
+  - {name: g, csi: {driver: d}}
   serviceAccountName: builder
-  timeout: 1h30m`,
+  timeout: 1h30m
+  podTemplate:
+    nodeSelector: {a: b}
+    env: [{name: A, value: b}]
+    tolerations: [{key: a, operator: Exists}]
+    affinity: {nodeAffinity: {requiredDuringSchedulingIgnoredDuringExecution: {nodeSelectorTerms: [{matchExpressions: [{key: a, operator: Exists}]}]}}}
+    securityContext: {runAsNonRoot: true}
+    volumes: [{name: v, emptyDir: {}}]
+    runtimeClassName: r
+    automountServiceAccountToken: false
+    dnsPolicy: None
+    dnsConfig: {nameservers: [1.1.1.1]}
+    enableServiceLinks: false
+    priorityClassName: p
+    schedulerName: s
+    imagePullSecrets: [{name: s}]
+    hostAliases: [{ip: 127.0.0.1, hostnames: [a]}]
+    hostNetwork: true
+    hostUsers: false
+    topologySpreadConstraints: [{maxSkew: 1, topologyKey: zone, whenUnsatisfiable: DoNotSchedule}]
+  retries: 3
+  status: TaskRunCancelled
+  statusMessage: because
+  stepSpecs: [{name: s, computeResources: {limits: {memory: 1Gi}}}]
+  sidecarSpecs: [{name: s, computeResources: {limits: {memory: 1Gi}}}]
+  debug: {breakpoints: {onFailure: enabled, beforeSteps: [s]}}
+  managedBy: example.com/other`,
+		},
+		"Resolver": {
+			reason: "A Task from elsewhere.",
+			kind:   "TaskRun",
+			yaml:   `spec: {taskRef: {resolver: cluster, params: [{name: kind, value: task}, {name: pathInRepo, value: x}]}, computeResources: {requests: {cpu: 1}}}`,
 		},
 		"NoTimeout":  {reason: "Zero means none, with a unit or without.", kind: "TaskRun", yaml: `spec: {taskRef: {name: t}, timeout: "0"}`},
 		"ZeroTime":   {reason: "Zero means none, with a unit or without.", kind: "TaskRun", yaml: `spec: {taskRef: {name: t}, timeout: 0s}`},
@@ -115,7 +189,18 @@ spec:
       metadata: {labels: {a: b}}
       params: [{name: d, type: array}]
       steps: [{image: a, script: x}]
-  results: [{name: d, value: $(tasks.a.results.d)}]`,
+  - name: c
+    displayName: $(params.url)
+    taskRef: {resolver: cluster, params: [{name: name, value: t}]}
+    when: [{input: $(tasks.a.results.d), operator: notin, values: ["", b]}]
+    matrix: {params: [{name: os, value: [a, b]}], include: [{name: i, params: [{name: os, value: a}, {name: x, value: y}]}]}
+    timeout: 90s
+    retries: 2
+    workspaces: [{name: w, workspace: source, subPath: $(params.url)/x}]
+  - {name: d, onError: continue, taskRef: {name: t}}
+  finally:
+  - {name: e, taskRef: {name: t}, params: [{name: s, value: $(tasks.status)}]}
+  results: [{name: d, value: $(tasks.a.results.d)}, {name: e, type: string, value: $(finally.e.results.d)}]`,
 		},
 		"PipelineRun": {
 			reason: "A run of a pipeline by name.",
@@ -125,12 +210,24 @@ spec:
   pipelineRef: {name: p}
   params: [{name: url, value: x}]
   workspaces: [{name: source, emptyDir: {}}]
-  taskRunTemplate: {serviceAccountName: builder}`,
+  taskRunTemplate: {serviceAccountName: builder, podTemplate: {nodeSelector: {a: b}}}
+  taskRunSpecs:
+  - pipelineTaskName: t
+    serviceAccountName: s
+    podTemplate: {hostUsers: false}
+    stepSpecs: [{name: s, computeResources: {limits: {cpu: 1}}}]
+    sidecarSpecs: [{name: s, computeResources: {limits: {cpu: 1}}}]
+    metadata: {labels: {a: b}}
+    computeResources: {requests: {cpu: 1}}
+    timeout: 5m
+  timeouts: {pipeline: 1h, tasks: 50m, finally: 10m}
+  status: PipelineRunPending
+  managedBy: tekton.dev/pipeline`,
 		},
 		"UnknownField": {
 			reason: "A field that we do not know is dropped, as the API server does for every kind; kubectl warns of it.",
 			kind:   "TaskRun",
-			yaml:   `spec: {taskRef: {name: t}, computeResources: {}}`,
+			yaml:   `spec: {taskRef: {name: t}, patience: 1h}`,
 		},
 		"ManyResults": {
 			reason: "300 results of 4096 bytes must be possible.",

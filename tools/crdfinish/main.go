@@ -34,6 +34,7 @@ func rewrite(file string) error {
 	each(crd, narrow)
 	each(crd, join)
 	settle(crd)
+	afford(crd)
 	out, err := yaml.Marshal(crd)
 	if err != nil {
 		return fmt.Errorf("cannot encode CRD %q: %w", file, err)
