@@ -1,0 +1,150 @@
+package content
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+)
+
+// Class is a class of values that differ in how much room they take where results are stored: what the figures of
+// docs/limits.md are about. A value is Head, as much of Body as there is room for, again and again, and Tail, so that
+// a step can make it out of three small files.
+type Class struct {
+	// Name of the class, which can be the name of a result.
+	Name string
+	// Type of a result that holds it: string or array.
+	Type string
+	// Head, Body and Tail are the parts; Body is long enough not to be found again by a compressor.
+	Head, Body, Tail string
+	// Unit is the number of bytes that cannot be torn.
+	Unit int
+}
+
+// bodyBytes is the length of a Body: three times what deflate looks back.
+const bodyBytes = 96 << 10
+
+// Classes returns the classes, from those that take least room to those that take most.
+func Classes() []Class {
+	text := func(name, body string) Class { return Class{Name: name, Type: "string", Body: body, Unit: 1} }
+	return []Class{
+		text("base64", binary()),
+		{Name: "cjk", Type: "string", Body: cjk(), Unit: 3},
+		text("prose", prose()),
+		{Name: "array", Type: "array", Head: "[", Body: elements(), Tail: `"end"]`, Unit: len(element(0))},
+		text("json", sbom("")),
+		text("json-indented", sbom("  ")),
+		text("markup", table()),
+		text("control", Control(bodyBytes)),
+		text("brackets", brackets()),
+	}
+}
+
+// Taken is how many bytes of bodies a value of at most n bytes has.
+func (c Class) Taken(n int) int {
+	return max(0, n-len(c.Head)-len(c.Tail)) / c.Unit * c.Unit
+}
+
+// Make returns the longest value of at most n bytes.
+func (c Class) Make(n int) string {
+	taken := c.Taken(n)
+	return c.Head + strings.Repeat(c.Body, taken/len(c.Body)+1)[:taken] + c.Tail
+}
+
+// vocabulary is made-up words, of which the first are the most frequent, as in any language.
+func vocabulary() (next func(r *rand.Rand) string) {
+	r := source(0)
+	syllables := strings.Fields("a be ca de el fi ga he in jo ka le mo na or pe ra se ti un va we")
+	words := make([]string, 1500)
+	for i := range words {
+		for range 1 + r.IntN(4) {
+			words[i] += syllables[r.IntN(len(syllables))]
+		}
+	}
+	zipf := rand.NewZipf(r, 1.1, 4, uint64(len(words)-1))
+	return func(*rand.Rand) string { return words[zipf.Uint64()] }
+}
+
+// prose is sentences in lines of about 80 letters.
+func prose() string {
+	next := vocabulary()
+	column := 0
+	return fill(bodyBytes, func(r *rand.Rand) string {
+		word, after := next(r), " "
+		switch column += len(word) + 1; {
+		case column > 80:
+			after, column = "\n", 0
+		case r.IntN(12) == 0:
+			after = ", "
+		}
+		return word + after
+	})
+}
+
+// binary is random bytes as base64, without line breaks: what nothing makes smaller.
+func binary() string {
+	b := make([]byte, bodyBytes/4*3)
+	r := source(1)
+	for i := range b {
+		b[i] = byte(r.UintN(256))
+	}
+	return base64.StdEncoding.EncodeToString(b)
+}
+
+// cjk is characters of three bytes.
+func cjk() string {
+	return fill(bodyBytes, func(r *rand.Rand) string { return string(rune(0x4E00 + r.IntN(3000))) })
+}
+
+func element(i int) string {
+	return fmt.Sprintf(`"registry.example.com/team/image-%06d",`, i%1000000)
+}
+
+// elements is elements of an array, all of the same length.
+func elements() string {
+	var b strings.Builder
+	r := source(2)
+	for b.Len() < bodyBytes {
+		b.WriteString(element(r.IntN(1000000)))
+	}
+	return b.String()
+}
+
+// sbom is a list of components as JSON.
+func sbom(indent string) string {
+	type component struct {
+		Type    string            `json:"type"`
+		Name    string            `json:"name"`
+		Version string            `json:"version"`
+		PURL    string            `json:"purl"`
+		Hashes  map[string]string `json:"hashes"`
+	}
+	next := vocabulary()
+	return fill(bodyBytes, func(r *rand.Rand) string {
+		name, version := next(r)+"/"+next(r), fmt.Sprintf("v%d.%d.%d", r.IntN(3), r.IntN(40), r.IntN(20))
+		c := component{"library", name, version, "pkg:golang/" + name + "@" + version, map[string]string{"SHA-256": Digest(name + version)}}
+		encode := json.Marshal
+		if indent != "" {
+			encode = func(v any) ([]byte, error) { return json.MarshalIndent(v, "", indent) }
+		}
+		text, err := encode(c)
+		if err != nil {
+			panic(err) // strings always encode
+		}
+		return string(text) + ","
+	})
+}
+
+// table is rows of a table in HTML.
+func table() string {
+	next := vocabulary()
+	return fill(bodyBytes, func(r *rand.Rand) string {
+		return fmt.Sprintf("<tr class=\"%s\"><td>%s</td><td>%s %s &amp; %s</td></tr>\n", next(r), next(r), next(r), next(r), next(r))
+	})
+}
+
+// brackets is nothing but the three characters for which the API server's encoder has its own notation.
+func brackets() string {
+	return fill(bodyBytes, func(r *rand.Rand) string { return string("<>&"[r.IntN(3)]) })
+}
