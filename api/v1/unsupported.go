@@ -89,14 +89,10 @@ func (r *TaskRun) Unsupported() field.ErrorList {
 	path, spec := field.NewPath("spec"), &r.Spec
 	errs := refuse(path, []gap{
 		{"podTemplate", spec.PodTemplate != nil},
-		{"retries", spec.Retries != 0},
-		{"status", spec.Status != ""},
-		{"statusMessage", spec.StatusMessage != ""},
 		{"computeResources", spec.ComputeResources != nil},
 		{"stepSpecs", len(spec.StepSpecs) > 0},
 		{"sidecarSpecs", len(spec.SidecarSpecs) > 0},
 		{"debug", spec.Debug != nil},
-		{"managedBy", ManagedElsewhere(spec.ManagedBy)},
 	})
 	if spec.TaskRef != nil {
 		errs = append(errs, refuse(path.Child("taskRef"), spec.TaskRef.gaps())...)

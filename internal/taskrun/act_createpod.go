@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/config"
 	"github.com/sluice-ci/sluice/internal/extract"
 	"github.com/sluice-ci/sluice/internal/fault"
 	"github.com/sluice-ci/sluice/internal/pod"
@@ -20,11 +21,14 @@ import (
 // createPod builds the pod and makes it. A pod of that name that is this run's already, made by a pass whose status
 // was not written, is taken as it is.
 func (r *Reconciler) createPod(ctx context.Context, tr *v1.TaskRun, obs Observation) (Effect, error) {
+	if attempt(tr) > 0 {
+		r.methods.Forget(keyOf(tr)) // of the attempts before this one, which has no pod yet
+	}
 	from := extract.Needed(obs.ResultsFrom, obs.Spec)
 	wanted, err := pod.Build(pod.Input{
 		TaskRun: tr, Spec: obs.Substituted, Config: obs.Config, Nonce: rand.Text(),
 		ResultsFrom: from, Carrier: r.methods[from],
-		Image: r.inpod.Image, Delivery: r.inpod.Delivery,
+		Image: r.inpod.Image, Delivery: r.inpod.Delivery, Retry: attempt(tr), Settings: settings(obs.Config),
 	})
 	var limit *pod.LimitError
 	switch {
@@ -42,12 +46,20 @@ func (r *Reconciler) createPod(ctx context.Context, tr *v1.TaskRun, obs Observat
 	}
 	switch fault.Of(err) {
 	case fault.Waiting:
-		return Effect{Waiting: err.Error()}, nil
+		return Effect{Waiting: &Hindrance{v1.TaskRunReasonExceededResourceQuota, "the pod cannot be made yet: " + err.Error()}}, nil
 	case fault.Refused, fault.Gone, fault.TooLarge:
 		return Effect{Outcome: failed(v1.TaskRunReasonPodCreationFailed,
 			fmt.Sprintf("the API server refuses pod %q: %v", wanted.Name, err))}, nil
 	default:
 		return Effect{}, fmt.Errorf("cannot create pod %q: %w", wanted.Name, err)
+	}
+}
+
+// settings are what the installation's configuration says of all pods.
+func settings(c config.Config) pod.Settings {
+	return pod.Settings{
+		SecurityContext: c.Flags.SecurityContext, ReadOnlyRootFilesystem: c.Flags.ReadOnlyRootFilesystem,
+		SkipSidecarReadiness: !c.Flags.AwaitSidecars, PodTemplate: c.Defaults.PodTemplate, Resources: c.Defaults.ContainerResources,
 	}
 }
 
@@ -62,7 +74,8 @@ func (r *Reconciler) adopt(ctx context.Context, tr *v1.TaskRun, wanted *corev1.P
 	case metav1.IsControlledBy(found, tr):
 		return Effect{Pod: found}, nil
 	case found.DeletionTimestamp != nil || leftover(tr, found):
-		return Effect{Waiting: fmt.Sprintf("pod %q of an earlier run of the same name is still being deleted", found.Name)}, nil
+		return Effect{Waiting: &Hindrance{v1.TaskRunReasonPending, fmt.Sprintf(
+			"the pod cannot be made yet: pod %q of an earlier run of the same name is still being deleted", found.Name)}}, nil
 	default:
 		return Effect{Outcome: failed(v1.TaskRunReasonPodCreationFailed, fmt.Sprintf(
 			"pod %q exists and does not belong to this TaskRun (UID %s); delete it, or run under another name", found.Name, tr.UID))}, nil

@@ -2,7 +2,6 @@ package taskrun
 
 import (
 	"slices"
-	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -14,7 +13,7 @@ import (
 type containers struct {
 	steps    []corev1.ContainerStatus
 	carriers []corev1.ContainerStatus
-	// pulling are all containers of the pod: any one whose image cannot be had keeps the pod from running.
+	// all are all containers of the pod: any one whose image cannot be had keeps the pod from running.
 	all []corev1.ContainerStatus
 }
 
@@ -59,29 +58,21 @@ func (c containers) lost() bool {
 	})
 }
 
-// unpullable returns the first container whose image cannot be had, or nil.
+// unpullable returns the first container whose image cannot be had, or nil. ErrImagePull is left out: it is the first
+// attempt, and ImagePullBackOff follows when that was no accident.
 func (c containers) unpullable() *corev1.ContainerStatus {
-	// ErrImagePull is left out: it is the first attempt, and ImagePullBackOff follows when that was no accident.
-	reasons := []string{"ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError"}
+	return c.waitingFor(waitingPullBackOff, waitingInvalidImage, waitingNeverPull, waitingInspect)
+}
+
+// misconfigured returns the first container that cannot be made as its pod says, or nil.
+func (c containers) misconfigured() *corev1.ContainerStatus { return c.waitingFor(waitingConfig) }
+
+// waitingFor returns the first container that waits for one of the reasons, or nil.
+func (c containers) waitingFor(reasons ...string) *corev1.ContainerStatus {
 	for i, s := range c.all {
 		if w := s.State.Waiting; w != nil && slices.Contains(reasons, w.Reason) {
 			return &c.all[i]
 		}
 	}
 	return nil
-}
-
-// why says what a pod is waiting for, for people; empty when there is nothing to say.
-func why(p *corev1.Pod) string {
-	for _, condition := range p.Status.Conditions {
-		if condition.Type == corev1.PodScheduled && condition.Status == corev1.ConditionFalse && condition.Message != "" {
-			return "the pod cannot be scheduled: " + condition.Message
-		}
-	}
-	for _, s := range containersOf(p).all {
-		if w := s.State.Waiting; w != nil && w.Message != "" {
-			return "container " + s.Name + ": " + w.Reason + ": " + strings.TrimSpace(w.Message)
-		}
-	}
-	return ""
 }

@@ -2,6 +2,7 @@ package taskrun
 
 import (
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 )
@@ -16,21 +17,27 @@ type Event struct {
 	Note string
 }
 
-// eventsFor tells what has changed between two statuses: a start, and an end.
+// eventsFor tells what has changed between two statuses: a start, a hindrance, a new attempt, and an end. That a run goes
+// on as it should is no event.
 func eventsFor(before, after v1.TaskRunStatus) []Event {
 	var events []Event
-	if before.PodName == "" && after.PodName != "" {
+	if after.PodName != "" && before.PodName != after.PodName {
 		events = append(events, Event{corev1.EventTypeNormal, v1.TaskRunReasonStarted, "Created pod " + after.PodName})
 	}
-	if !before.Done() && after.Done() {
-		c := after.Condition()
-		kind := corev1.EventTypeNormal
-		if c.Status == "False" {
-			kind = corev1.EventTypeWarning
-		}
-		events = append(events, Event{kind, c.Reason, short(c.Message)})
+	c := after.Condition()
+	if c == nil || plain(c.Message) || said(before.Condition(), c) {
+		return events
 	}
-	return events
+	kind := corev1.EventTypeWarning
+	if c.Status == metav1.ConditionTrue {
+		kind = corev1.EventTypeNormal
+	}
+	return append(events, Event{kind, c.Reason, short(c.Message)})
+}
+
+// said reports whether a condition tells nothing new.
+func said(before, after *metav1.Condition) bool {
+	return before != nil && before.Status == after.Status && before.Reason == after.Reason && before.Message == after.Message
 }
 
 // short keeps a note within the 1024 bytes that an event may have; the condition has the whole.

@@ -51,6 +51,9 @@ type Observation struct {
 // observe reads all that a pass over tr needs. For a run that has ended that is nothing.
 func (r *Reconciler) observe(ctx context.Context, tr *v1.TaskRun) (Observation, error) {
 	obs := Observation{Now: r.clock.Now(), Config: r.config.Load()}
+	if known := flagsOf(tr); known.MaxResultSize > 0 {
+		obs.Config.Flags.MaxResultSize = known.MaxResultSize // all attempts of a run go by the same limit
+	}
 	if tr.Status.Done() {
 		return obs, nil
 	}
@@ -64,7 +67,10 @@ func (r *Reconciler) observe(ctx context.Context, tr *v1.TaskRun) (Observation, 
 		return obs, err
 	}
 	if obs.Pod != nil || tr.Status.PodName != "" {
-		obs.Evidence = r.methods.Gather(extract.Run{Name: keyOf(tr), UID: tr.UID, Pod: obs.Pod, Spec: obs.Spec}, chosen(tr))
+		obs.Evidence = r.methods.Gather(extract.Run{Name: keyOf(tr), UID: attemptKey(tr), Pod: obs.Pod, Spec: obs.Spec}, chosen(tr))
+		return obs, nil
+	}
+	if obs.stopped(tr) != "" {
 		return obs, nil
 	}
 	if obs.Invalid == nil {
@@ -112,20 +118,26 @@ func (r *Reconciler) observeTask(ctx context.Context, tr *v1.TaskRun, obs *Obser
 
 // chosen is how the results of a run come back by what an earlier pass has noted; empty before the first.
 func chosen(tr *v1.TaskRun) config.ResultsFrom {
-	if p := tr.Status.Provenance; p != nil && p.FeatureFlags != nil {
-		return config.ResultsFrom(p.FeatureFlags.ResultExtractionMethod)
-	}
-	return ""
+	return config.ResultsFrom(flagsOf(tr).ResultExtractionMethod)
 }
 
-// observePod finds the run's pod. One of the right name that belongs to somebody else is as good as none; making ours
-// then fails, and says so.
+// flagsOf are the flags that an earlier pass has noted; zero before the first.
+func flagsOf(tr *v1.TaskRun) v1.FeatureFlags {
+	if p := tr.Status.Provenance; p != nil && p.FeatureFlags != nil {
+		return *p.FeatureFlags
+	}
+	return v1.FeatureFlags{}
+}
+
+// observePod finds the pod of the run's current attempt. One of the right name that belongs to somebody else is as good as
+// none; making ours then fails, and says so.
 func (r *Reconciler) observePod(ctx context.Context, tr *v1.TaskRun, obs *Observation) error {
-	key := types.NamespacedName{Namespace: tr.Namespace, Name: pod.Name(tr.Name, 0)}
+	key := types.NamespacedName{Namespace: tr.Namespace, Name: pod.Name(tr.Name, attempt(tr))}
 	found := &corev1.Pod{}
 	err := r.client.Get(ctx, key, found)
-	if apierrors.IsNotFound(err) && tr.Status.PodName != "" {
-		// It may have been made a moment ago. Before it is called lost, the API server itself is asked.
+	if apierrors.IsNotFound(err) && (tr.Status.PodName != "" || obs.stopped(tr) != "") {
+		// It may have been made a moment ago. Before it is called lost, or a stopped run called one without a pod, the
+		// API server itself is asked.
 		err = r.live.Get(ctx, key, found)
 	}
 	switch {
@@ -156,7 +168,7 @@ func prepare(tr *v1.TaskRun, spec *v1.TaskSpec) (*v1.TaskSpec, error) {
 		return nil, err
 	}
 	return substitute.TaskSpec(spec, substitute.ForTaskRun(spec, tr.Spec.Params, substitute.TaskRunContext{
-		Name: tr.Name, Namespace: tr.Namespace, UID: string(tr.UID), Task: taskName(tr), Workspaces: workspaces(tr, spec),
+		Name: tr.Name, Namespace: tr.Namespace, UID: string(tr.UID), Task: taskName(tr), Retry: attempt(tr), Workspaces: workspaces(tr, spec),
 	}))
 }
 

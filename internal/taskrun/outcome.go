@@ -3,6 +3,7 @@ package taskrun
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -27,7 +28,7 @@ type Outcome struct {
 	Results []v1.TaskRunResult
 }
 
-// outcomeOf returns how the run ended, or nil while it goes on.
+// outcomeOf returns how the run, or this attempt of it, ended, or nil while it goes on.
 func outcomeOf(tr *v1.TaskRun, state State, obs Observation) *Outcome {
 	switch state {
 	case Unresolved:
@@ -38,6 +39,9 @@ func outcomeOf(tr *v1.TaskRun, state State, obs Observation) *Outcome {
 		return failed(v1.TaskRunReasonResultsLogAccessDenied, obs.Refusal.Message)
 	case Unpullable:
 		return unpullable(obs.Pod)
+	case Misconfigured:
+		h := hindranceOfContainer(*containersOf(obs.Pod).misconfigured())
+		return failed(h.Reason, h.Message)
 	case Collected:
 		return collected(obs)
 	case Uncollectable:
@@ -47,12 +51,31 @@ func outcomeOf(tr *v1.TaskRun, state State, obs Observation) *Outcome {
 	case PodLost:
 		return failed(v1.TaskRunReasonPodDeleted, fmt.Sprintf(
 			"pod %q was deleted before what its steps did was known", tr.Status.PodName))
+	case Cancelled:
+		return cutShort(obs, v1.Failed(v1.TaskRunReasonCancelled, cancelMessage(tr)))
 	case TimedOut:
-		return failed(v1.TaskRunReasonTimedOut, fmt.Sprintf(
-			"the run did not end within %s; set spec.timeout to allow for more", obs.timeout(tr)))
+		return cutShort(obs, v1.Failed(v1.TaskRunReasonTimedOut, fmt.Sprintf(
+			"the run did not end within %s; set spec.timeout to allow for more", obs.timeout(tr))))
 	default:
 		return nil
 	}
+}
+
+// cutShort is the outcome of a run that was stopped. What it has produced and was verified before that stays.
+func cutShort(obs Observation, condition metav1.Condition) *Outcome {
+	outcome := &Outcome{Condition: condition}
+	if obs.Evidence.Set != nil {
+		outcome.Results, _ = typed(obs.Spec, obs.Evidence.Set.Results)
+	}
+	return outcome
+}
+
+func cancelMessage(tr *v1.TaskRun) string {
+	message := fmt.Sprintf("TaskRun %q was cancelled", tr.Name)
+	if tr.Spec.StatusMessage != "" {
+		message += ": " + string(tr.Spec.StatusMessage)
+	}
+	return message
 }
 
 func failed(reason, message string) *Outcome {
@@ -108,6 +131,7 @@ func collected(obs Observation) *Outcome {
 	values, wrong := typed(obs.Spec, set.Results)
 	outcome := &Outcome{Results: values}
 	var also []string
+	sidecars := sidecarMessages(obs.Pod)
 	if set.Problems != nil {
 		reason, messages := problems(set.Problems)
 		outcome.Condition, also = v1.Failed(reason, strings.Join(messages, "; ")), messages
@@ -115,9 +139,12 @@ func collected(obs Observation) *Outcome {
 		outcome.Condition, also = v1.Failed(v1.TaskRunReasonValidationFailed, strings.Join(wrong, "; ")), wrong
 	}
 	if reason, message := stepFailure(obs.Pod, set); reason != "" {
-		outcome.Condition = v1.Failed(reason, strings.Join(append([]string{message}, also...), "; "))
+		if reason == v1.TaskRunReasonFailed && slices.ContainsFunc(troubles(obs.Pod), func(t sidecarTrouble) bool { return t.outOfMemory }) {
+			reason = v1.TaskRunReasonSidecarOOM
+		}
+		outcome.Condition = v1.Failed(reason, strings.Join(slices.Concat([]string{message}, sidecars, also), "; "))
 	} else if also == nil {
-		outcome.Condition = v1.Succeeded("All steps have completed")
+		outcome.Condition = v1.Succeeded(strings.Join(append([]string{"All steps have completed"}, sidecars...), "; "))
 	}
 	return outcome
 }
@@ -184,7 +211,7 @@ func problem(p frame.Problem) (reason, message string) {
 // stepFailure returns the reason and message of the first step that did not end well; skipped ones only follow it.
 func stepFailure(p *corev1.Pod, set *collect.Set) (reason, message string) {
 	for _, step := range set.Steps {
-		if step.Reason == frame.ReasonCompleted || step.Reason == frame.ReasonContinued || step.Reason == frame.ReasonSkipped {
+		if wellEnded(step) || step.Reason == frame.ReasonSkipped {
 			continue
 		}
 		message = fmt.Sprintf("%q exited with code %d (%s)", step.Name, step.ExitCode, step.Reason)
@@ -202,12 +229,17 @@ func stepFailure(p *corev1.Pod, set *collect.Set) (reason, message string) {
 	return "", ""
 }
 
+// wellEnded reports whether a step keeps its task from nothing.
+func wellEnded(step frame.Step) bool {
+	return step.Reason == frame.ReasonCompleted || step.Reason == frame.ReasonContinued
+}
+
 func oomKilled(p *corev1.Pod, container string) bool {
 	if p == nil {
 		return false
 	}
 	for _, s := range p.Status.ContainerStatuses {
-		if s.Name == container && s.State.Terminated != nil && s.State.Terminated.Reason == "OOMKilled" {
+		if s.Name == container && s.State.Terminated != nil && s.State.Terminated.Reason == reasonOOMKilled {
 			return true
 		}
 	}

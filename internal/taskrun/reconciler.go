@@ -5,7 +5,6 @@ package taskrun
 import (
 	"context"
 	"fmt"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -28,9 +27,6 @@ import (
 	"github.com/sluice-ci/sluice/internal/pod"
 	"github.com/sluice-ci/sluice/internal/resolve"
 )
-
-// retry is how long a run waits whose pod cannot be made yet, and which nothing wakes.
-const retry = 5 * time.Second
 
 // Inpod is the in-pod binary: its image, and how it gets into the containers.
 type Inpod struct {
@@ -108,12 +104,15 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	if err != nil {
 		return ctrl.Result{}, fmt.Errorf("cannot get TaskRun %q: %w", request.Name, err)
 	}
+	if v1.ManagedElsewhere(tr.Spec.ManagedBy) {
+		return ctrl.Result{}, nil
+	}
 	obs, err := r.observe(ctx, tr)
 	if err != nil {
 		return ctrl.Result{}, err
 	}
 	state := stateOf(tr, obs)
-	effect, err := r.act(ctx, next(state), tr, obs)
+	effect, err := r.act(ctx, next(state, obs.Config.Flags), tr, obs)
 	if err != nil || state == Done {
 		return ctrl.Result{}, err
 	}
@@ -136,6 +135,8 @@ func (r *Reconciler) act(ctx context.Context, action Action, tr *v1.TaskRun, obs
 		return r.createPod(ctx, tr, obs)
 	case StopPod:
 		return Effect{}, r.stopPod(ctx, obs.Pod)
+	case DeletePod:
+		return Effect{}, r.deletePod(ctx, obs.Pod)
 	case Release:
 		r.methods.Forget(keyOf(tr))
 	case DoNothing:
@@ -158,23 +159,6 @@ func (r *Reconciler) write(ctx context.Context, tr *v1.TaskRun, status v1.TaskRu
 		r.recorder.Eventf(tr, nil, e.Type, e.Reason, "Reconcile", "%s", e.Note)
 	}
 	return nil
-}
-
-// wait is when to look again without being woken: at the run's timeout, or sooner where nothing wakes us.
-func wait(tr *v1.TaskRun, status v1.TaskRunStatus, obs Observation, effect Effect) time.Duration {
-	if status.Done() {
-		return 0
-	}
-	if effect.Waiting != "" {
-		return retry
-	}
-	if obs.Evidence.Set != nil {
-		return time.Second // the kubelet's word on a killed step is waited for, but not for ever
-	}
-	if timeout := obs.timeout(tr); timeout > 0 {
-		return max(status.StartTime.Add(timeout).Sub(obs.Now), time.Millisecond)
-	}
-	return 0
 }
 
 func keyOf(tr *v1.TaskRun) types.NamespacedName {

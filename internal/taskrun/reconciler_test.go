@@ -37,6 +37,7 @@ import (
 // world is a reconciler on an in-memory API server, with everything that it writes counted.
 type world struct {
 	*Reconciler
+	deps    Dependencies
 	client  client.Client
 	clock   *testingclock.FakePassiveClock
 	store   *config.Store
@@ -72,7 +73,7 @@ func newWorld(t *testing.T, objects []client.Object, intercept interceptor.Funcs
 		return io.NopCloser(bytes.NewReader(w.log)), nil
 	}), func(run types.NamespacedName) { w.woken <- run }, collect.Options{})
 	access := sidecarlogs.LogAccessFn(func(context.Context, string) (bool, error) { return w.allowed, nil })
-	w.Reconciler = NewReconciler(Dependencies{
+	w.deps = Dependencies{
 		Client: w.client, Live: w.client, Recorder: events.NewFakeRecorder(100), Config: w.store,
 		Methods: extract.Methods{
 			config.TerminationMessage: terminationmessage.Method{},
@@ -80,7 +81,8 @@ func newWorld(t *testing.T, objects []client.Object, intercept interceptor.Funcs
 		},
 		Inpod: Inpod{Image: "inpod:1", Delivery: pod.ImageVolume},
 		Clock: w.clock,
-	})
+	}
+	w.Reconciler = NewReconciler(w.deps)
 	return w
 }
 
@@ -100,17 +102,36 @@ func (w *world) pass(t *testing.T) *v1.TaskRun {
 
 func (w *world) pod(t *testing.T) *corev1.Pod {
 	t.Helper()
+	return w.podNamed(t, "build-pod")
+}
+
+func (w *world) podNamed(t *testing.T, name string) *corev1.Pod {
+	t.Helper()
 	p := &corev1.Pod{}
-	if err := w.client.Get(context.Background(), client.ObjectKey{Namespace: "ci", Name: "build-pod"}, p); err != nil {
+	if err := w.client.Get(context.Background(), client.ObjectKey{Namespace: "ci", Name: name}, p); err != nil {
 		t.Fatal(err)
 	}
 	return p
 }
 
+func (w *world) pods(t *testing.T) []corev1.Pod {
+	t.Helper()
+	list := &corev1.PodList{}
+	if err := w.client.List(context.Background(), list); err != nil {
+		t.Fatal(err)
+	}
+	return list.Items
+}
+
 // play sets the pod's status, as its kubelet would.
 func (w *world) play(t *testing.T, phase corev1.PodPhase, states ...corev1.ContainerState) {
 	t.Helper()
-	p := w.pod(t)
+	w.playOn(t, "build-pod", phase, states...)
+}
+
+func (w *world) playOn(t *testing.T, name string, phase corev1.PodPhase, states ...corev1.ContainerState) {
+	t.Helper()
+	p := w.podNamed(t, name)
 	p.Status = runPod(phase, states...).Status
 	if err := w.client.Status().Update(context.Background(), p); err != nil {
 		t.Fatal(err)
@@ -226,9 +247,8 @@ func TestReconcileOutcomesWithoutPod(t *testing.T) {
 			if got := reason(tr); got != tc.want || !strings.Contains(tr.Status.Condition().Message, tc.message) {
 				t.Errorf("%s: want %s with %q, got %+v", tc.reason, tc.want, tc.message, tr.Status.Condition())
 			}
-			pods := &corev1.PodList{}
-			if err := w.client.List(context.Background(), pods); err != nil || len(pods.Items) != 0 {
-				t.Errorf("%s: no pod is made, got %d (%v)", tc.reason, len(pods.Items), err)
+			if pods := w.pods(t); len(pods) != 0 {
+				t.Errorf("%s: no pod is made, got %d", tc.reason, len(pods))
 			}
 		})
 	}
@@ -259,7 +279,7 @@ func TestReconcilePodCreation(t *testing.T) {
 		"Leftover":    {"the pod of an earlier run of the same name is about to be collected", []client.Object{taskRun(), earlier}, interceptor.Funcs{}, "Unknown Pending"},
 		"OursAlready": {"a pod that a killed controller made is taken over, not made twice", []client.Object{taskRun(), ours}, interceptor.Funcs{}, "Unknown Running"},
 		"Refused":     {"what the API server refuses for ever ends the run", []client.Object{taskRun()}, failWith(apierrors.NewForbidden(group, "build-pod", errors.New("violates PodSecurity"))), "False PodCreationFailed"},
-		"Quota":       {"a quota is waited for", []client.Object{taskRun()}, failWith(apierrors.NewForbidden(group, "build-pod", errors.New("exceeded quota: small"))), "Unknown Pending"},
+		"Quota":       {"a quota is waited for", []client.Object{taskRun()}, failWith(apierrors.NewForbidden(group, "build-pod", errors.New("exceeded quota: small"))), "Unknown ExceededResourceQuota"},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

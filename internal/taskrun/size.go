@@ -18,6 +18,9 @@ func fitted(tr *v1.TaskRun, status v1.TaskRunStatus, now metav1.Time) v1.TaskRun
 	if encoded <= size.Limit {
 		return status
 	}
+	if lean := leaner(tr, status); lean != nil {
+		return *lean
+	}
 	message := fmt.Sprintf("the TaskRun with its results has %d bytes when encoded as JSON, more than the limit of %d "+
 		"(1.5 MiB for one object, less %d for the API server); %s; hand large data on through a workspace",
 		encoded, size.Limit, size.Reserve, largestResults(status.Results))
@@ -29,6 +32,17 @@ func fitted(tr *v1.TaskRun, status v1.TaskRunStatus, now metav1.Time) v1.TaskRun
 	}
 	status.SetCondition(v1.Failed(reason, message), now)
 	return status
+}
+
+// leaner returns the status with earlier attempts reduced, if the TaskRun fits with that, and nil otherwise.
+func leaner(tr *v1.TaskRun, status v1.TaskRunStatus) *v1.TaskRunStatus {
+	status.RetriesStatus = reducedAll(status.RetriesStatus)
+	whole := *tr
+	whole.Status = status
+	if size.Encoded(whole) > size.Limit {
+		return nil
+	}
+	return &status
 }
 
 // fits reports whether the object has room for a copy of its resolved task. An embedded task that is too large for two

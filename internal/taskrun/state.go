@@ -27,6 +27,8 @@ const (
 	Pending State = "Pending"
 	// Unpullable: an image of the pod cannot be pulled.
 	Unpullable State = "Unpullable"
+	// Misconfigured: a container of the pod cannot be made, as when a Secret that it names is not there.
+	Misconfigured State = "Misconfigured"
 	// Running: the steps run, or their results are being read.
 	Running State = "Running"
 	// StepLost: a step's container ended without a record, so that the steps after it would wait for ever.
@@ -39,27 +41,51 @@ const (
 	PodFailed State = "PodFailed"
 	// PodLost: the pod was made and is gone.
 	PodLost State = "PodLost"
-	// TimedOut: the run took longer than it may.
+	// Cancelled: its user wants the run to end.
+	Cancelled State = "Cancelled"
+	// TimedOut: the run, or this attempt, took longer than it may.
 	TimedOut State = "TimedOut"
 	// Done: the outcome stands in the status. It is never changed.
 	Done State = "Done"
 )
 
 // stateOf names where the run stands. What the steps recorded comes before everything that may have happened to the
-// pod since: a run whose results are verified has ended, whatever then becomes of the pod.
+// pod since: a run whose results are verified has ended, whatever then becomes of the pod. Only when the steps were cut
+// short is the reason for that the better word, since it may well have been this controller that stopped them.
 func stateOf(tr *v1.TaskRun, obs Observation) State {
+	stopped := obs.stopped(tr)
 	switch {
 	case tr.Status.Done():
 		return Done
-	case obs.Evidence.Set != nil && !obs.awaitsVerdict():
+	case obs.Evidence.Set != nil && !obs.awaitsVerdict() && (stopped == "" || !obs.cutShort()):
 		return Collected
-	case obs.timedOut(tr):
-		return TimedOut
+	case stopped != "":
+		return stopped
 	case obs.Pod == nil:
 		return stateWithoutPod(tr, obs)
 	default:
 		return stateOfPod(obs)
 	}
+}
+
+// stopped returns the state of a run that is to end whatever its pod does, and "" for all others.
+func (o Observation) stopped(tr *v1.TaskRun) State {
+	switch {
+	case tr.Spec.Status == v1.TaskRunSpecStatusCancelled:
+		return Cancelled
+	case o.timedOut(tr):
+		return TimedOut
+	default:
+		return ""
+	}
+}
+
+// cutShort reports whether a step was kept from ending by itself.
+func (o Observation) cutShort() bool {
+	set := o.Evidence.Set
+	return set.Interrupted || slices.ContainsFunc(set.Steps, func(s frame.Step) bool {
+		return s.Reason == frame.ReasonCancelled || s.Reason == frame.ReasonUnfinished
+	})
 }
 
 func stateWithoutPod(tr *v1.TaskRun, obs Observation) State {
@@ -82,8 +108,10 @@ func stateOfPod(obs Observation) State {
 	switch {
 	case obs.Evidence.GaveUp:
 		return Uncollectable
-	case containers.unpullable() != nil:
+	case containers.unpullable() != nil && !obs.patient(containers.unpullable()):
 		return Unpullable
+	case containers.misconfigured() != nil && !obs.patient(containers.misconfigured()):
+		return Misconfigured
 	case obs.Pod.Status.Phase == corev1.PodFailed && !containers.recorded():
 		return PodFailed
 	case containers.lost():
@@ -120,7 +148,7 @@ func (o Observation) awaitsVerdict() bool {
 // killedExitCode is 128 plus SIGKILL.
 const killedExitCode = 137
 
-// timedOut reports whether the run has used up its time. A timeout of 0 is none.
+// timedOut reports whether the run has used up its time, which each attempt has anew. A timeout of 0 is none.
 func (o Observation) timedOut(tr *v1.TaskRun) bool {
 	timeout := o.timeout(tr)
 	return timeout > 0 && tr.Status.StartTime != nil && !o.Now.Before(tr.Status.StartTime.Add(timeout))

@@ -67,7 +67,7 @@ func TestStateAndAction(t *testing.T) {
 			if state != tc.state {
 				t.Errorf("%s: want state %s, got %s", tc.reason, tc.state, state)
 			}
-			if action := next(state); action != tc.action {
+			if action := next(state, tc.obs.Config.Flags); action != tc.action {
 				t.Errorf("%s: want action %s, got %s", tc.reason, tc.action, action)
 			}
 		})

@@ -2,6 +2,7 @@ package taskrun
 
 import (
 	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -19,8 +20,8 @@ type Effect struct {
 	Created bool
 	// Outcome, when the action found out that the run cannot go on.
 	Outcome *Outcome
-	// Waiting says what the run waits for before the action can be done; empty when it waits for nothing.
-	Waiting string
+	// Waiting is what the run waits for before the action can be done; nil when it waits for nothing.
+	Waiting *Hindrance
 }
 
 // statusFor computes the whole status of a run that has not ended. A run is marked as ended only together with its
@@ -66,33 +67,51 @@ func statusFor(tr *v1.TaskRun, state State, obs Observation, effect Effect) v1.T
 	status.Results = outcome.Results
 	status.CompletionTime = &now
 	status.SetCondition(outcome.Condition, now)
-	return fitted(tr, status, now)
+	if outcome.Condition.Status == metav1.ConditionFalse {
+		finish(status.Steps, outcome.Condition.Reason, now)
+	}
+	status = fitted(tr, status, now)
+	if retriable(tr, *status.Condition()) {
+		return begunAnew(tr, status, now)
+	}
+	return status
+}
+
+// Messages of a run that goes on as it should.
+const (
+	messageMade     = "the pod has been made"
+	messageStarting = "containers are starting"
+	messageRunning  = "steps are running"
+)
+
+// plain reports whether a condition's message is nothing that anybody has to be told.
+func plain(message string) bool {
+	return message == messageMade || message == messageStarting || message == messageRunning
 }
 
 // progress is the condition of a run that goes on. Its message has no times and no counts, so that it changes only
 // when there is something new to say.
 func progress(state State, obs Observation, effect Effect) metav1.Condition {
 	switch {
-	case effect.Waiting != "":
-		return v1.Running(v1.TaskRunReasonPending, "the pod cannot be made yet: "+effect.Waiting)
+	case effect.Waiting != nil:
+		return v1.Running(effect.Waiting.Reason, effect.Waiting.Message)
 	case effect.Pod != nil:
-		return v1.Running(v1.TaskRunReasonPending, "the pod has been made")
+		return v1.Running(v1.TaskRunReasonPending, messageMade)
 	case state == Pending:
-		return v1.Running(v1.TaskRunReasonPending, pendingMessage(obs.Pod))
+		return pending(obs.Pod)
 	case state == StepLost:
 		return v1.Running(v1.TaskRunReasonRunning, "a step's entrypoint was killed; stopping the pod")
 	case obs.Evidence.Err != nil:
 		return v1.Running(v1.TaskRunReasonRunning, "cannot read the results yet, trying again: "+obs.Evidence.Err.Error())
-	default:
-		return v1.Running(v1.TaskRunReasonRunning, "steps are running")
 	}
+	return v1.Running(v1.TaskRunReasonRunning, strings.Join(append([]string{messageRunning}, sidecarMessages(obs.Pod)...), "; "))
 }
 
-func pendingMessage(p *corev1.Pod) string {
-	if reason := why(p); reason != "" {
-		return reason
+func pending(p *corev1.Pod) metav1.Condition {
+	if h := hindranceOf(p); h != nil {
+		return v1.Running(h.Reason, h.Message)
 	}
-	return "containers are starting"
+	return v1.Running(v1.TaskRunReasonPending, messageStarting)
 }
 
 // stepStates merges what the pod's status says with what the steps recorded themselves. Records are fresher: a step
@@ -152,6 +171,37 @@ func terminatedReason(record frame.Step) string {
 		return "Completed"
 	}
 	return "Error"
+}
+
+// The words that status.steps[].terminationReason has for steps that were cut short, beside those of the records.
+const (
+	terminationCancelled  = "Cancelled"
+	terminationTimedOut   = "TimeoutExceeded"
+	terminationUnfinished = "Unfinished"
+)
+
+// finish ends the steps of a run that has ended without waiting for them, with the run's reason: nothing will be seen
+// of them any more, and a client must not take them for running.
+func finish(steps []v1.StepState, reason string, now metav1.Time) {
+	for i := range steps {
+		s := &steps[i]
+		if s.Terminated != nil {
+			continue
+		}
+		terminated := &corev1.ContainerStateTerminated{ExitCode: 1, Reason: reason, StartedAt: now, FinishedAt: now}
+		if s.Running != nil {
+			terminated.StartedAt = s.Running.StartedAt
+		}
+		s.ContainerState = corev1.ContainerState{Terminated: terminated}
+		switch reason {
+		case v1.TaskRunReasonCancelled:
+			s.TerminationReason = terminationCancelled
+		case v1.TaskRunReasonTimedOut:
+			s.TerminationReason = terminationTimedOut
+		default:
+			s.TerminationReason = terminationUnfinished
+		}
+	}
 }
 
 // fillTimes gives a container that never started, or was never seen to end, the time next to it. Its kubelet says

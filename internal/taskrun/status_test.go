@@ -38,7 +38,7 @@ func TestStatusGolden(t *testing.T) {
 		"created": {"the first status has the pod, the flags in force and the task as it was resolved",
 			taskRun(), Unstarted, observation(), Effect{Pod: made, Created: true}},
 		"waiting-for-quota": {"without a pod there is no pod name",
-			taskRun(), Unstarted, observation(), Effect{Waiting: "exceeded quota: small"}},
+			taskRun(), Unstarted, observation(), Effect{Waiting: &Hindrance{v1.TaskRunReasonExceededResourceQuota, "the pod cannot be made yet: exceeded quota: small"}}},
 		"running": {"steps are as the kubelet says",
 			taskRun(started), Running, observation(withPod(runPod(corev1.PodRunning, running(), running(), running()))), Effect{}},
 		"retrying": {"a log that cannot be read yet is told in the message",

@@ -16,5 +16,5 @@ func Trim(tr *v1.TaskRun) {
 	tr.ManagedFields = nil
 	delete(tr.Annotations, corev1.LastAppliedConfigAnnotation)
 	tr.Spec.Params, tr.Spec.TaskSpec = nil, nil
-	tr.Status.Results, tr.Status.TaskSpec, tr.Status.Steps = nil, nil, nil
+	tr.Status.Results, tr.Status.TaskSpec, tr.Status.Steps, tr.Status.RetriesStatus = nil, nil, nil, nil
 }

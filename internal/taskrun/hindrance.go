@@ -1,0 +1,108 @@
+package taskrun
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+)
+
+// Hindrance is what keeps a run from going on, for now. Its message has no times and no counts of this side, so that it
+// changes only when there is something new to say.
+type Hindrance struct {
+	// Reason of the condition.
+	Reason string
+	// Message for people.
+	Message string
+}
+
+// What the kubelet says of a container that waits.
+const (
+	waitingPullBackOff  = "ImagePullBackOff"
+	waitingPullError    = "ErrImagePull"
+	waitingInvalidImage = "InvalidImageName"
+	waitingNeverPull    = "ErrImageNeverPull"
+	waitingInspect      = "ImageInspectError"
+	waitingConfig       = "CreateContainerConfigError"
+	waitingCrashLoop    = "CrashLoopBackOff"
+)
+
+// configPatience is how long a pod is waited for that refers to a ConfigMap or Secret which is not there: it may be
+// about to be made, by the same command as the run, and a kubelet may not have seen it yet.
+const configPatience = 10 * time.Second
+
+// patience is how long a container may wait for such a reason before the run fails.
+func (o Observation) patience(s *corev1.ContainerStatus) time.Duration {
+	switch s.State.Waiting.Reason {
+	case waitingConfig:
+		return configPatience
+	case waitingPullBackOff, waitingPullError, waitingInspect:
+		return o.Config.Defaults.ImagePullTimeout
+	default:
+		return 0
+	}
+}
+
+// patient reports whether a container that cannot start is still waited for.
+func (o Observation) patient(s *corev1.ContainerStatus) bool {
+	return o.Now.Before(placed(o.Pod).Add(o.patience(s)))
+}
+
+// placed is when the pod was given to its node.
+func placed(p *corev1.Pod) time.Time {
+	for _, c := range p.Status.Conditions {
+		if c.Type == corev1.PodScheduled && c.Status == corev1.ConditionTrue {
+			return c.LastTransitionTime.Time
+		}
+	}
+	return p.CreationTimestamp.Time
+}
+
+// hindranceOf says what a pod is waiting for; nil when there is nothing to say.
+func hindranceOf(p *corev1.Pod) *Hindrance {
+	for _, condition := range p.Status.Conditions {
+		if condition.Type == corev1.PodScheduled && condition.Status == corev1.ConditionFalse && condition.Message != "" {
+			return &Hindrance{unscheduled(condition.Message), "the pod cannot be scheduled: " + condition.Message}
+		}
+	}
+	for _, s := range containersOf(p).all {
+		if h := hindranceOfContainer(s); h != nil {
+			return h
+		}
+	}
+	return nil
+}
+
+// unscheduled tells a lack of room from other causes by the scheduler's words; it has no code for it.
+func unscheduled(message string) string {
+	if strings.Contains(message, "Insufficient ") {
+		return v1.TaskRunReasonExceededNodeResources
+	}
+	return v1.TaskRunReasonPending
+}
+
+func hindranceOfContainer(s corev1.ContainerStatus) *Hindrance {
+	w := s.State.Waiting
+	if w == nil || w.Message == "" {
+		return nil
+	}
+	what := fmt.Sprintf("container %q: %s: %s", s.Name, w.Reason, strings.TrimSpace(w.Message))
+	switch {
+	case slices.Contains([]string{waitingPullBackOff, waitingPullError, waitingInspect}, w.Reason):
+		return &Hindrance{v1.TaskRunReasonPullImageFailed, fmt.Sprintf("container %q: image %q: %s: %s",
+			s.Name, s.Image, w.Reason, strings.TrimSpace(w.Message))}
+	case w.Reason == waitingConfig:
+		return &Hindrance{v1.TaskRunReasonContainerConfigError, what}
+	case w.Reason == waitingCrashLoop:
+		// The kubelet's message has the length of its next pause, which says nothing.
+		what = fmt.Sprintf("container %q: %s", s.Name, w.Reason)
+		if t := s.LastTerminationState.Terminated; t != nil {
+			what += fmt.Sprintf(": it exited with code %d (%s)", t.ExitCode, t.Reason)
+		}
+	}
+	return &Hindrance{v1.TaskRunReasonPending, what}
+}

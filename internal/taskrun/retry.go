@@ -1,0 +1,122 @@
+package taskrun
+
+import (
+	"fmt"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/size"
+)
+
+// attempt counts the attempts that went before the current one. It is part of the pod's name, so that whoever looks for
+// the pod of this attempt cannot find that of another.
+func attempt(tr *v1.TaskRun) int { return len(tr.Status.RetriesStatus) }
+
+// attemptKey tells the current attempt from all others of all runs, so that what was collected for one is never taken
+// for the results of another.
+func attemptKey(tr *v1.TaskRun) types.UID {
+	if n := attempt(tr); n > 0 {
+		return types.UID(fmt.Sprintf("%s/retry%d", tr.UID, n))
+	}
+	return tr.UID
+}
+
+// retriable reports whether a run that has come to this end begins anew. A run that its user cancelled does not, and one
+// that would fail in the same way each time neither: its task, its params or what it is allowed to do are not right.
+func retriable(tr *v1.TaskRun, end metav1.Condition) bool {
+	if end.Status != metav1.ConditionFalse || attempt(tr) >= tr.Spec.Retries || tr.Spec.Status == v1.TaskRunSpecStatusCancelled {
+		return false
+	}
+	switch end.Reason {
+	case v1.TaskRunReasonCancelled, v1.TaskRunReasonValidationFailed, v1.TaskRunReasonResolutionFailed,
+		v1.TaskRunReasonResultsLogAccessDenied, v1.TaskRunReasonPodCreationFailed, v1.TaskRunReasonClaimCreationFailed:
+		return false
+	default:
+		return true
+	}
+}
+
+// begunAnew is the status of a run whose attempt has ended with the status given, and that is about to be tried again:
+// the attempt is kept in retriesStatus, and everything that belongs to it is gone from where the next one's will stand.
+func begunAnew(tr *v1.TaskRun, ended v1.TaskRunStatus, now metav1.Time) v1.TaskRunStatus {
+	next := ended
+	next.RetriesStatus = archived(ended.RetriesStatus, v1.TaskRunAttempt{
+		Conditions: ended.Conditions, PodName: ended.PodName, StartTime: ended.StartTime, CompletionTime: ended.CompletionTime,
+		Results: ended.Results, Steps: ended.Steps, Sidecars: ended.Sidecars,
+	})
+	next.PodName, next.StartTime, next.CompletionTime = "", nil, nil
+	next.Results, next.Steps, next.Sidecars, next.Artifacts = nil, nil, nil, nil
+	next.Conditions = tr.Status.DeepCopy().Conditions
+	next.SetCondition(v1.Running(v1.TaskRunReasonToBeRetried, fmt.Sprintf("attempt %d of %d failed: %s: %s",
+		attempt(tr)+1, tr.Spec.Retries+1, ended.Condition().Reason, ended.Condition().Message)), now)
+	return next
+}
+
+const (
+	// maxAttemptResults is how much of the results of a failed attempt is kept in retriesStatus, encoded, in bytes.
+	// They are nobody's input, and the object must have room for those of the attempt that succeeds.
+	maxAttemptResults = 4 << 10
+	// maxAttempts is how much retriesStatus may take, encoded, in bytes, before the oldest attempts are reduced to
+	// when and why they failed: a sixth of what one object can hold.
+	maxAttempts = 256 << 10
+)
+
+// archived adds a failed attempt to the others, none of which may keep the results of a later one from being stored.
+func archived(attempts []v1.TaskRunAttempt, failed v1.TaskRunAttempt) []v1.TaskRunAttempt {
+	if n := size.Encoded(failed.Results); n > maxAttemptResults {
+		failed.Results = nil
+		amend(&failed, fmt.Sprintf("; its results (%d bytes) are not kept, since retriesStatus holds at most %d of one attempt", n, maxAttemptResults))
+	}
+	all := append(append([]v1.TaskRunAttempt{}, attempts...), failed)
+	total := size.Encoded(all)
+	for i := range all {
+		if total <= maxAttempts {
+			break
+		}
+		before := size.Encoded(all[i])
+		all[i] = reduced(all[i])
+		total += size.Encoded(all[i]) - before
+	}
+	return all
+}
+
+// reduced is an attempt of which only is kept when and for which reason it failed, and in which pod: at most some 400
+// bytes, so that as many attempts as there may be leave room for results.
+func reduced(a v1.TaskRunAttempt) v1.TaskRunAttempt {
+	a.Results, a.Steps, a.Sidecars = nil, nil, nil
+	conditions := make([]metav1.Condition, len(a.Conditions))
+	for i, c := range a.Conditions {
+		c.Message = ""
+		conditions[i] = c
+	}
+	a.Conditions = conditions
+	return a
+}
+
+// reducedAll are all attempts, reduced.
+func reducedAll(attempts []v1.TaskRunAttempt) []v1.TaskRunAttempt {
+	all := make([]v1.TaskRunAttempt, len(attempts))
+	for i := range attempts {
+		all[i] = reduced(attempts[i])
+	}
+	return all
+}
+
+// amend adds to the message of an attempt's condition.
+func amend(a *v1.TaskRunAttempt, more string) {
+	conditions := make([]metav1.Condition, len(a.Conditions))
+	for i, c := range a.Conditions {
+		if c.Type == v1.ConditionSucceeded {
+			c = withTransition(v1.Failed(c.Reason, c.Message+more), c.LastTransitionTime)
+		}
+		conditions[i] = c
+	}
+	a.Conditions = conditions
+}
+
+func withTransition(c metav1.Condition, at metav1.Time) metav1.Condition {
+	c.LastTransitionTime = at
+	return c
+}

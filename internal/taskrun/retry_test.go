@@ -1,0 +1,262 @@
+package taskrun
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/config"
+	"github.com/sluice-ci/sluice/internal/results/frame"
+	"github.com/sluice-ci/sluice/internal/size"
+)
+
+const hour = time.Hour
+
+func retries(n int) func(*v1.TaskRun) { return func(tr *v1.TaskRun) { tr.Spec.Retries = n } }
+
+// failedOnce is a run whose first attempt has failed.
+func failedOnce(tr *v1.TaskRun) {
+	tr.Status.RetriesStatus = append(tr.Status.RetriesStatus, v1.TaskRunAttempt{PodName: "build-pod"})
+}
+
+func TestRetriable(t *testing.T) {
+	fails := func(reason string) metav1.Condition { return v1.Failed(reason, "x") }
+	cases := map[string]struct {
+		reason string
+		tr     *v1.TaskRun
+		end    metav1.Condition
+		want   bool
+	}{
+		"Failed":          {"a step that failed may well succeed", taskRun(retries(1)), fails(v1.TaskRunReasonFailed), true},
+		"None":            {"nobody asked for it", taskRun(), fails(v1.TaskRunReasonFailed), false},
+		"UsedUp":          {"the last attempt is the last", taskRun(retries(1), failedOnce), fails(v1.TaskRunReasonFailed), false},
+		"TimedOut":        {"each attempt has its own time", taskRun(retries(1)), fails(v1.TaskRunReasonTimedOut), true},
+		"Evicted":         {"another node may be better", taskRun(retries(1)), fails(v1.TaskRunReasonPodEvicted), true},
+		"PodDeleted":      {"another pod may stay", taskRun(retries(1)), fails(v1.TaskRunReasonPodDeleted), true},
+		"Unavailable":     {"another pod's log may be readable", taskRun(retries(1)), fails(v1.TaskRunReasonResultsUnavailable), true},
+		"Succeeded":       {"success is the end", taskRun(retries(1)), v1.Succeeded("ok"), false},
+		"Invalid":         {"it would be invalid again", taskRun(retries(1)), fails(v1.TaskRunReasonValidationFailed), false},
+		"Unresolved":      {"the task is not there", taskRun(retries(1)), fails(v1.TaskRunReasonResolutionFailed), false},
+		"Denied":          {"a permission is missing", taskRun(retries(1)), fails(v1.TaskRunReasonResultsLogAccessDenied), false},
+		"PodRefused":      {"the API server would refuse it again", taskRun(retries(1)), fails(v1.TaskRunReasonPodCreationFailed), false},
+		"Cancelled":       {"its user wants no more of it", taskRun(retries(1)), fails(v1.TaskRunReasonCancelled), false},
+		"CancelledFailed": {"its user wants no more of it, however this attempt ended", taskRun(retries(1), cancelled), fails(v1.TaskRunReasonFailed), false},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			if got := retriable(tc.tr, tc.end); got != tc.want {
+				t.Errorf("%s: want %t, got %t", tc.reason, tc.want, got)
+			}
+		})
+	}
+}
+
+func TestReconcileRetries(t *testing.T) {
+	w := newWorld(t, []client.Object{taskRun(retries(1))}, interceptor.Funcs{})
+	w.pass(t)
+	w.play(t, corev1.PodFailed, terminated(1, record(1, value("digest", "", "old"))), terminated(1, record(1)))
+	tr := w.pass(t)
+	if got := reason(tr); got != "Unknown ToBeRetried" || tr.Status.PodName != "" || tr.Status.Results != nil || tr.Status.Steps != nil || tr.Status.StartTime != nil {
+		t.Fatalf("the failed attempt leaves nothing behind where the next one's will stand, got %s, %+v", got, tr.Status)
+	}
+	if n := len(tr.Status.RetriesStatus); n != 1 {
+		t.Fatalf("want one attempt kept, got %d", n)
+	}
+	kept := tr.Status.RetriesStatus[0]
+	if kept.PodName != "build-pod" || len(kept.Steps) != 2 || len(kept.Results) != 1 || kept.Conditions[0].Reason != "Failed" || kept.CompletionTime == nil {
+		t.Errorf("an attempt is kept whole, got %+v", kept)
+	}
+	w.clock.SetTime(epoch().Add(50 * time.Minute))
+	tr = w.pass(t)
+	if reason(tr) != "Unknown Pending" || tr.Status.PodName != "build-pod-retry1" || !tr.Status.StartTime.Time.Equal(w.clock.Now()) {
+		t.Fatalf("the next attempt has a pod and a start of its own, got %s, %+v", reason(tr), tr.Status)
+	}
+	w.clock.SetTime(epoch().Add(100 * time.Minute))
+	w.playOn(t, "build-pod-retry1", corev1.PodRunning, running(), running())
+	if got := reason(w.pass(t)); got != "Unknown Running" {
+		t.Errorf("the timeout of an hour begins anew with each attempt, got %s", got)
+	}
+	w.playOn(t, "build-pod-retry1", corev1.PodSucceeded, terminated(0, record(0)), terminated(0, record(0)))
+	tr = w.pass(t)
+	if reason(tr) != "True Succeeded" || tr.Status.Results != nil || len(tr.Status.RetriesStatus) != 1 {
+		t.Errorf("the result of the failed attempt is none of this one's, got %s, %+v", reason(tr), tr.Status.Results)
+	}
+}
+
+// TestRetryNeverMixesResults: what was read of the first attempt's log is whole and verified, and yet must never be taken
+// for the second attempt's, whose log has not begun.
+func TestRetryNeverMixesResults(t *testing.T) {
+	w := newWorld(t, []client.Object{taskRun(retries(1))}, interceptor.Funcs{})
+	w.store.SetFlags(config.Flags{ResultsFrom: config.SidecarLogs, MaxResultSize: 4096})
+	stream := func(pod, digest string, code int, reason frame.Reason) {
+		var log bytes.Buffer
+		writer := frame.NewWriter(&log, nonceOf(t, w.podNamed(t, pod)))
+		if err := errors.Join(writer.Step(step("step-one", code, reason)), writer.Step(step("step-two", code, reason)),
+			writer.Result(frame.Result{Name: "digest", Type: "string", Value: []byte(digest)}), writer.End(false)); err != nil {
+			t.Fatal(err)
+		}
+		w.log = log.Bytes()
+	}
+	await := func() {
+		select {
+		case <-w.woken:
+		case <-time.After(30 * time.Second):
+			t.Fatal("nobody was woken by the end of the stream")
+		}
+	}
+	w.pass(t)
+	stream("build-pod", "old", 1, frame.ReasonError)
+	w.play(t, corev1.PodRunning, running(), running(), running())
+	w.pass(t)
+	await()
+	tr := w.pass(t)
+	if reason(tr) != "Unknown ToBeRetried" || tr.Status.RetriesStatus[0].Results[0].Value.String != "old" {
+		t.Fatalf("want the first attempt kept, got %s", reason(tr))
+	}
+	for _, states := range [][]corev1.ContainerState{nil, {waiting("ContainerCreating"), waiting("ContainerCreating"), waiting("ContainerCreating")}} {
+		if tr = w.pass(t); reason(tr) != "Unknown Pending" || tr.Status.Results != nil {
+			t.Fatalf("nothing is known of the second attempt, got %s, %+v", reason(tr), tr.Status.Results)
+		}
+		w.playOn(t, "build-pod-retry1", corev1.PodPending, states...)
+	}
+	if nonceOf(t, w.pod(t)) == nonceOf(t, w.podNamed(t, "build-pod-retry1")) {
+		t.Error("each attempt's stream has a nonce of its own")
+	}
+	stream("build-pod-retry1", "new", 0, frame.ReasonCompleted)
+	w.playOn(t, "build-pod-retry1", corev1.PodRunning, running(), running(), running())
+	w.pass(t)
+	await()
+	tr = w.pass(t)
+	if reason(tr) != "True Succeeded" || len(tr.Status.Results) != 1 || tr.Status.Results[0].Value.String != "new" {
+		t.Errorf("want the second attempt's own result, got %s, %+v", reason(tr), tr.Status.Results)
+	}
+}
+
+// TestKilledAtAnyWrite: a controller is killed before or after each of its writes, in turn, and another one goes on. The
+// run comes to the same end, with one pod for each attempt.
+func TestKilledAtAnyWrite(t *testing.T) {
+	gone := errors.New("the controller was killed")
+	for _, after := range []bool{false, true} {
+		for at := 1; ; at++ {
+			writes := 0
+			write := func(do func() error) error {
+				if writes++; writes != at {
+					return do()
+				}
+				if after {
+					if err := do(); err != nil {
+						return err
+					}
+				}
+				return gone
+			}
+			w := newWorld(t, []client.Object{taskRun(retries(1))}, interceptor.Funcs{
+				Create: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.CreateOption) error {
+					return write(func() error { return c.Create(ctx, o, opts...) })
+				},
+				Patch: func(ctx context.Context, c client.WithWatch, o client.Object, p client.Patch, opts ...client.PatchOption) error {
+					return write(func() error { return c.Patch(ctx, o, p, opts...) })
+				},
+				SubResourcePatch: func(ctx context.Context, c client.Client, sub string, o client.Object, p client.Patch, opts ...client.SubResourcePatchOption) error {
+					return write(func() error { return c.SubResource(sub).Patch(ctx, o, p, opts...) })
+				},
+			})
+			w.survive(t, gone)
+			if writes < at {
+				break // every write has been a killing one
+			}
+			tr := &v1.TaskRun{}
+			if err := w.client.Get(context.Background(), keyOf(taskRun()), tr); err != nil {
+				t.Fatal(err)
+			}
+			if reason(tr) != "True Succeeded" || len(tr.Status.RetriesStatus) != 1 || len(tr.Status.Results) != 1 || tr.Status.Results[0].Value.String != "new" {
+				t.Errorf("killed at write %d (after it: %t): got %s, %d attempts, %+v", at, after, reason(tr), len(tr.Status.RetriesStatus), tr.Status.Results)
+			}
+			if n := len(w.pods(t)); n != 2 {
+				t.Errorf("killed at write %d (after it: %t): want one pod for each attempt, got %d", at, after, n)
+			}
+		}
+	}
+}
+
+// survive makes passes until the run has ended, with a new controller after each one that was killed. The first attempt
+// fails, the second succeeds.
+func (w *world) survive(t *testing.T, gone error) {
+	t.Helper()
+	tr := &v1.TaskRun{}
+	for pass := 0; !tr.Status.Done(); pass++ {
+		if pass == 50 {
+			t.Fatalf("the run does not end: %s", reason(tr))
+		}
+		if _, err := w.Reconcile(context.Background(), ctrl.Request{NamespacedName: keyOf(taskRun())}); errors.Is(err, gone) {
+			w.Reconciler = NewReconciler(w.deps)
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range w.pods(t) {
+			if p.Name == "build-pod" {
+				w.playOn(t, p.Name, corev1.PodFailed, terminated(1, record(1, value("digest", "", "old"))), terminated(1, record(1)))
+			} else {
+				w.playOn(t, p.Name, corev1.PodSucceeded, terminated(0, record(0, value("digest", "", "new"))), terminated(0, record(0)))
+			}
+		}
+		if err := w.client.Get(context.Background(), keyOf(taskRun()), tr); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestArchived(t *testing.T) {
+	condition := v1.Failed(v1.TaskRunReasonFailed, strings.Repeat("m", 30_000))
+	condition.LastTransitionTime = metav1.NewTime(epoch())
+	failed := func(results int) v1.TaskRunAttempt {
+		return v1.TaskRunAttempt{
+			Conditions: []metav1.Condition{condition}, PodName: strings.Repeat("p", 63), StartTime: new(metav1.NewTime(epoch())), CompletionTime: new(metav1.NewTime(epoch())),
+			Steps:   []v1.StepState{{Name: "one"}},
+			Results: []v1.TaskRunResult{{Name: "r", Type: v1.TypeString, Value: v1.StringValue(strings.Repeat("x", results))}},
+		}
+	}
+	small, large := archived(nil, failed(100))[0], archived(nil, failed(5000))[0]
+	if len(small.Results) != 1 || len(large.Results) != 0 || !strings.Contains(large.Conditions[0].Message, "results (50") {
+		t.Errorf("small results are kept, large ones are not, and the message says so, got %d and %d", len(small.Results), len(large.Results))
+	}
+	var all []v1.TaskRunAttempt
+	for range 50 {
+		all = archived(all, failed(4000))
+	}
+	if n := size.Encoded(all); n > maxAttempts || len(all) != 50 {
+		t.Errorf("want all attempts in at most %d bytes, got %d in %d bytes", maxAttempts, len(all), n)
+	}
+	if n := size.Encoded(reduced(failed(4000))); n > 512 {
+		t.Errorf("a thousand reduced attempts are to take at most a third of an object, got %d bytes for one", n)
+	}
+	if last := all[len(all)-1]; all[0].Conditions[0].Reason != "Failed" || all[0].Conditions[0].Message != "" || all[0].PodName == "" {
+		t.Errorf("the oldest say when and why they failed, got %+v, %+v", all[0].Conditions, last.Conditions[0].Reason)
+	}
+}
+
+// TestFittedReducesAttempts: earlier attempts never keep the results of the one that succeeded from being stored.
+func TestFittedReducesAttempts(t *testing.T) {
+	status := v1.TaskRunStatus{Results: []v1.TaskRunResult{{Name: "r", Type: v1.TypeString, Value: v1.StringValue(strings.Repeat("x", 1_400_000))}}}
+	status.SetCondition(v1.Succeeded("ok"), metav1.NewTime(epoch()))
+	for i := range 50 {
+		status.RetriesStatus = append(status.RetriesStatus, v1.TaskRunAttempt{
+			PodName: fmt.Sprint("pod-", i), Steps: []v1.StepState{{Name: strings.Repeat("s", 4000)}},
+		})
+	}
+	got := fitted(taskRun(), status, metav1.NewTime(epoch()))
+	if c := got.Condition(); c.Status != metav1.ConditionTrue || len(got.Results) != 1 || len(got.RetriesStatus) != 50 {
+		t.Errorf("want the results whole and the attempts reduced, got %+v", c)
+	}
+}
