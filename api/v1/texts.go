@@ -50,7 +50,7 @@ func (s *TaskSpec) visitTexts(path *field.Path, v TextVisitor, visitStep func(i 
 		visitStep(i, path.Child("steps").Index(i))
 	}
 	for i := range s.Sidecars {
-		s.Sidecars[i].visitTexts(path.Child("sidecars").Index(i), v)
+		s.Sidecars[i].VisitTexts(path.Child("sidecars").Index(i), v)
 	}
 	for i := range s.Volumes {
 		visitVolume(path.Child("volumes").Index(i), v, &s.Volumes[i])
@@ -59,12 +59,12 @@ func (s *TaskSpec) visitTexts(path *field.Path, v TextVisitor, visitStep func(i 
 
 // VisitTexts shows to v every place of the step where variables may stand; see TaskSpec.VisitTexts.
 func (s *Step) VisitTexts(path *field.Path, v TextVisitor) {
-	s.visitFixed(path, v)
-	s.visitRuntime(path, v)
+	s.VisitFixedTexts(path, v)
+	s.VisitRuntimeTexts(path, v)
 }
 
-// visitFixed shows the texts that must be known before the pod is made.
-func (s *Step) visitFixed(path *field.Path, v TextVisitor) {
+// VisitFixedTexts shows those texts of the step that must be known before the pod is made.
+func (s *Step) VisitFixedTexts(path *field.Path, v TextVisitor) {
 	visit(v, path.Child("image"), &s.Image)
 	visitAs(v, path.Child("imagePullPolicy"), &s.ImagePullPolicy)
 	visit(v, path.Child("workingDir"), &s.WorkingDir)
@@ -83,9 +83,9 @@ func (s *Step) visitFixed(path *field.Path, v TextVisitor) {
 	}
 }
 
-// visitRuntime shows the texts that the step itself uses: results of earlier steps may stand in them, which are known
+// VisitRuntimeTexts shows those texts of the step that the step itself uses: results of earlier steps may stand in them, which are known
 // only when it starts.
-func (s *Step) visitRuntime(path *field.Path, v TextVisitor) {
+func (s *Step) VisitRuntimeTexts(path *field.Path, v TextVisitor) {
 	visitList(v, path.Child("command"), &s.Command)
 	visitList(v, path.Child("args"), &s.Args)
 	visit(v, path.Child("script"), &s.Script)
@@ -104,7 +104,8 @@ func (s *StepTemplate) visitTexts(path *field.Path, v TextVisitor) {
 	visitDevices(path.Child("volumeDevices"), v, s.VolumeDevices)
 }
 
-func (s *Sidecar) visitTexts(path *field.Path, v TextVisitor) {
+// VisitTexts shows to v every place of the sidecar where variables may stand; see TaskSpec.VisitTexts.
+func (s *Sidecar) VisitTexts(path *field.Path, v TextVisitor) {
 	visit(v, path.Child("image"), &s.Image)
 	visitAs(v, path.Child("imagePullPolicy"), &s.ImagePullPolicy)
 	visitList(v, path.Child("command"), &s.Command)

@@ -101,11 +101,11 @@ func (s *TaskSpec) validateReferences(path *field.Path, in scope) field.ErrorLis
 	s.visitTexts(path, all, func(i int, path *field.Path) {
 		fixed := &taskReferences{scope: in}
 		fixed.scope.step = i
-		s.Steps[i].visitFixed(path, fixed)
+		s.Steps[i].VisitFixedTexts(path, fixed)
 		runtime := &taskReferences{scope: fixed.scope}
 		runtime.scope.runtime = true
-		s.Steps[i].visitRuntime(path, runtime)
-		s.Steps[i].VisitValues(path, (*stepValues)(runtime))
+		s.Steps[i].VisitRuntimeTexts(path, runtime)
+		s.Steps[i].visitRuntimeValues(path, (*stepValues)(runtime))
 		all.errs = append(append(all.errs, fixed.errs...), runtime.errs...)
 	})
 	return all.errs
