@@ -123,8 +123,7 @@ func (r *Reconciler) observePipeline(ctx context.Context, pr *v1.PipelineRun, ob
 	case pr.Spec.PipelineSpec != nil:
 		spec = pr.Spec.PipelineSpec
 	case pr.Spec.PipelineRef != nil:
-		var err error
-		spec, err = r.resolver.Pipeline(ctx, pr.Namespace, pr.Spec.PipelineRef)
+		pipeline, _, err := r.resolver.Pipeline(ctx, pr.Namespace, pr.Spec.PipelineRef)
 		if errors.Is(err, resolve.ErrUnresolvable) {
 			obs.Unresolvable = err
 			return nil
@@ -132,6 +131,7 @@ func (r *Reconciler) observePipeline(ctx context.Context, pr *v1.PipelineRun, ob
 		if err != nil {
 			return err
 		}
+		spec = &pipeline.Spec
 	default:
 		obs.Unresolvable = fmt.Errorf("%w: give spec.pipelineRef or spec.pipelineSpec", resolve.ErrUnresolvable)
 		return nil
@@ -232,8 +232,11 @@ func (r *Reconciler) observeResultsOf(ctx context.Context, pr *v1.PipelineRun, o
 	return nil
 }
 
-// result is a substitute.TaskResults.
-func (o Observation) result(task, result string) (v1.Value, bool) {
+// Combinations is for substitute.Tasks; no task has a matrix.
+func (o Observation) Combinations(string) (int, bool) { return 0, false }
+
+// Result is for substitute.Tasks.
+func (o Observation) Result(task, result string) (v1.Value, bool) {
 	value, ok := o.Results[task][result]
 	return value, ok
 }

@@ -44,7 +44,7 @@ func failed(reason, message string) *Outcome {
 // ended sums up a run in which nothing runs any more.
 func ended(pr *v1.PipelineRun, obs Observation, effect Effect) *Outcome {
 	t := tallyOf(obs, effect)
-	values, missing, err := substitute.PipelineResults(obs.Spec.Results, variables(pr, obs.Spec), obs.result)
+	values, missing, err := substitute.PipelineResults(obs.Spec.Results, variables(pr, obs.Spec), obs)
 	if t.failure != "" {
 		return &Outcome{Condition: v1.Failed(t.reason, fmt.Sprintf("%s; %s", t, t.failure)), Results: values}
 	}

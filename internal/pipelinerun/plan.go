@@ -30,11 +30,11 @@ func plan(pr *v1.PipelineRun, obs Observation, ready sets.Set[string]) ([]*v1.Ta
 		if !ready.Has(task.Name) {
 			continue
 		}
-		params, err := substitute.PipelineTaskParams(task.Params, vars, obs.result)
+		substituted, err := substitute.PipelineTask(task, vars, obs)
 		if err != nil {
 			return nil, substitutionProblem(task.Name, err)
 		}
-		child := childFor(pr, task, append(params, propagated(task, vars)...))
+		child := childFor(pr, task, append(substituted.Params, propagated(task, vars)...))
 		if problem := childSizeProblem(task, child); problem != nil {
 			return nil, problem
 		}

@@ -21,10 +21,17 @@ var ErrUnresolvable = errors.New("reference cannot be resolved")
 // object made in the same moment as the run that names it may not have reached the cache.
 type Resolver struct {
 	cache, live client.Reader
+	remotes     map[string]Remote
 }
 
-// New returns a Resolver.
-func New(cache, live client.Reader) *Resolver { return &Resolver{cache: cache, live: live} }
+// New returns a Resolver. References can name the resolver "cluster" and the given ones.
+func New(cache, live client.Reader, remotes ...Remote) *Resolver {
+	r := &Resolver{cache: cache, live: live, remotes: map[string]Remote{}}
+	for _, remote := range append([]Remote{NewCluster(cache, live, ClusterPolicy{})}, remotes...) {
+		r.remotes[remote.Name()] = remote
+	}
+	return r
+}
 
 // Task returns the task that a reference names, as it is stored. The error wraps ErrUnresolvable, or is one of the API
 // server's, which may pass.
@@ -32,33 +39,30 @@ func (r *Resolver) Task(ctx context.Context, namespace string, ref *v1.TaskRef) 
 	if ref.Kind != "" && !strings.EqualFold(ref.Kind, v1.KindTask) {
 		return nil, fmt.Errorf("%w: taskRef.kind: %q: only %q is supported", ErrUnresolvable, ref.Kind, v1.KindTask)
 	}
+	task := &v1.Task{}
+	if ref.Resolver != "" {
+		if _, err := r.fetch(ctx, v1.KindTask, namespace, &ref.ResolverRef, task); err != nil {
+			return nil, err
+		}
+		return task, nil
+	}
 	if ref.Name == "" {
 		return nil, fmt.Errorf("%w: taskRef.name: is empty; give the name of a Task", ErrUnresolvable)
 	}
-	task := &v1.Task{}
 	if err := r.get(ctx, namespace, ref.Name, task); err != nil {
 		return nil, fmt.Errorf("cannot get Task %q of namespace %q: %w", ref.Name, namespace, err)
 	}
 	return task, nil
 }
 
-// Pipeline returns the spec of the pipeline that a reference names, as it is stored. Errors are as those of Task.
-func (r *Resolver) Pipeline(ctx context.Context, namespace string, ref *v1.PipelineRef) (*v1.PipelineSpec, error) {
-	if ref.Name == "" {
-		return nil, fmt.Errorf("%w: pipelineRef.name: is empty; give the name of a Pipeline", ErrUnresolvable)
-	}
-	pipeline := &v1.Pipeline{}
-	if err := r.get(ctx, namespace, ref.Name, pipeline); err != nil {
-		return nil, fmt.Errorf("cannot get Pipeline %q of namespace %q: %w", ref.Name, namespace, err)
-	}
-	return &pipeline.Spec, nil
+func (r *Resolver) get(ctx context.Context, namespace, name string, into client.Object) error {
+	return get(ctx, r.cache, r.live, types.NamespacedName{Namespace: namespace, Name: name}, into)
 }
 
-func (r *Resolver) get(ctx context.Context, namespace, name string, into client.Object) error {
-	key := types.NamespacedName{Namespace: namespace, Name: name}
-	err := r.cache.Get(ctx, key, into)
+func get(ctx context.Context, cache, live client.Reader, key types.NamespacedName, into client.Object) error {
+	err := cache.Get(ctx, key, into)
 	if apierrors.IsNotFound(err) {
-		err = r.live.Get(ctx, key, into)
+		err = live.Get(ctx, key, into)
 	}
 	if apierrors.IsNotFound(err) {
 		return fmt.Errorf("%w: %w", ErrUnresolvable, err)

@@ -7,54 +7,96 @@ import (
 	"slices"
 	"strconv"
 
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
 	v1 "github.com/sluice-ci/sluice/api/v1"
 )
 
-// TaskResults returns a result of another task of the same run, and false when that task did not produce it.
-type TaskResults func(task, result string) (v1.Value, bool)
+// Tasks tells what the other tasks of the same run have come to.
+type Tasks interface {
+	// Result returns a result of a task, and false when the task did not produce it. Of a task with a matrix it is the
+	// array of those that its runs produced, in their order.
+	Result(task, result string) (v1.Value, bool)
+	// Combinations returns how many runs a task's matrix has made, and false when it made none.
+	Combinations(task string) (int, bool)
+}
 
 // MissingResultError is a reference to a result that the task, which has ended, did not produce.
 type MissingResultError struct {
 	// Field is the path of the text that refers to the result.
 	Field string
-	// Task and Result that are referred to.
+	// Task and Result that are referred to. Result is empty for the size of a matrix.
 	Task, Result string
 }
 
 func (e *MissingResultError) Error() string {
+	if e.Result == "" {
+		return fmt.Sprintf("cannot tell in %s how often task %q ran: it did not run", e.Field, e.Task)
+	}
 	return fmt.Sprintf("cannot resolve result %q of task %q in %s: the task did not produce it", e.Result, e.Task, e.Field)
 }
 
-// PipelineTaskParams returns the params of a pipeline's task with their variables and the results of other tasks
-// substituted. A string that is nothing but a reference to a whole array or object becomes that array or object; an
-// element of an array that is nothing but a whole array becomes the elements of that.
+// PipelineTask returns a copy of a pipeline's task with its variables and the results of other tasks substituted, but for
+// its when expressions (see When) and for the task that is written out in it, which it shares. A string that is nothing
+// but a reference to a whole array or object becomes that array or object; an element of an array that is nothing but a
+// whole array becomes the elements of that.
 //
 // The error is an *UnresolvedError, a *MissingResultError or a *TooLongError.
-func PipelineTaskParams(params []v1.Param, vars Variables, results TaskResults) ([]v1.Param, error) {
-	p := pipelineSubstitution{vars: vars, results: results}
-	out := make([]v1.Param, len(params))
-	for i := range params {
-		value, err := p.value(place(fmt.Sprintf("params[%d].value", i)), params[i].Value)
-		if err != nil {
-			return nil, err
-		}
-		out[i] = v1.Param{Name: params[i].Name, Value: value}
+func PipelineTask(task *v1.PipelineTask, vars Variables, tasks Tasks) (*v1.PipelineTask, error) {
+	out := *task
+	out.When = nil
+	out.Params = slices.Clone(task.Params)
+	out.Workspaces = slices.Clone(task.Workspaces)
+	if task.TaskRef != nil {
+		ref := *task.TaskRef
+		ref.Params = slices.Clone(ref.Params)
+		out.TaskRef = &ref
 	}
-	return out, nil
+	if task.Matrix != nil {
+		out.Matrix = &v1.Matrix{Params: slices.Clone(task.Matrix.Params), Include: slices.Clone(task.Matrix.Include)}
+		for i := range out.Matrix.Include {
+			out.Matrix.Include[i].Params = slices.Clone(out.Matrix.Include[i].Params)
+		}
+	}
+	p := &pipelineSubstitution{vars: vars, tasks: tasks}
+	out.VisitValues(nil, p)
+	return &out, p.err
+}
+
+// When returns a copy of the when expressions of a pipeline's task with their variables and the results of other tasks
+// substituted. A value within a text in quotes of an expression in CEL arrives there as it is, whatever it holds; outside
+// of quotes only a number, true or false can stand, so that no value becomes part of the program.
+//
+// Errors are as those of PipelineTask.
+func When(expressions []v1.WhenExpression, vars Variables, tasks Tasks) ([]v1.WhenExpression, error) {
+	p := &pipelineSubstitution{vars: vars, tasks: tasks}
+	out := make([]v1.WhenExpression, len(expressions))
+	for i := range expressions {
+		e, path := expressions[i], field.NewPath("when").Index(i)
+		p.VisitText(path.Child("input"), &e.Input)
+		p.VisitElements(path.Child("values"), &e.Values)
+		if p.err == nil {
+			at := place{path: path.Child("cel")}
+			e.CEL, p.err = p.budget.expression(at, e.CEL, p.resolver(at))
+		}
+		out[i] = e
+	}
+	return out, p.err
 }
 
 // PipelineResults returns the results of a pipeline whose tasks have ended. One that is made of a result which its task
 // did not produce is left out, as the public documentation has it, and told in missing.
-func PipelineResults(declared []v1.PipelineResult, vars Variables, results TaskResults) (values []v1.PipelineRunResult, missing []*MissingResultError, err error) {
-	p := pipelineSubstitution{vars: vars, results: results}
+func PipelineResults(declared []v1.PipelineResult, vars Variables, tasks Tasks) (values []v1.PipelineRunResult, missing []*MissingResultError, err error) {
+	p := pipelineSubstitution{vars: vars, tasks: tasks}
 	for i := range declared {
-		value, err := p.value(place(fmt.Sprintf("results[%d].value", i)), declared[i].Value)
-		if absent, ok := errors.AsType[*MissingResultError](err); ok {
-			missing = append(missing, absent)
+		value := declared[i].Value
+		p.VisitValue(field.NewPath("results").Index(i).Child("value"), &value)
+		if absent, ok := errors.AsType[*MissingResultError](p.err); ok {
+			missing, p.err = append(missing, absent), nil
 			continue
 		}
-		if err != nil {
-			return nil, nil, err
+		if p.err != nil {
+			return nil, nil, p.err
 		}
 		if want := declared[i].Type; want != "" && want != value.Type {
 			return nil, nil, fmt.Errorf("cannot use the value of results[%d], %q: it is of type %s, and the result is declared as %s", i, declared[i].Name, value.Type, want)
@@ -64,67 +106,96 @@ func PipelineResults(declared []v1.PipelineResult, vars Variables, results TaskR
 	return values, missing, nil
 }
 
-// place is the path of a text, such as params[0].value.
-type place string
-
-func (p place) String() string { return string(p) }
-
-type pipelineSubstitution struct {
-	vars    Variables
-	results TaskResults
-	budget  budget
+// place is where a text stands, such as params[0].value[1]. It is written only when it is needed.
+type place struct {
+	path   *field.Path
+	suffix string
 }
 
-func (p *pipelineSubstitution) value(field place, value v1.Value) (v1.Value, error) {
+func (p place) String() string { return p.path.String() + p.suffix }
+
+// pipelineSubstitution is a v1.ValueVisitor that changes everything; after an error it leaves the rest alone.
+type pipelineSubstitution struct {
+	vars   Variables
+	tasks  Tasks
+	budget budget
+	err    error
+}
+
+// VisitText substitutes in a text that stays one.
+func (p *pipelineSubstitution) VisitText(path *field.Path, text *string) {
+	if p.err == nil {
+		at := place{path: path}
+		*text, p.err = p.budget.text(at, *text, v1.TextPlain, p.resolver(at))
+	}
+}
+
+// VisitElements substitutes in texts of which one can become several.
+func (p *pipelineSubstitution) VisitElements(path *field.Path, list *[]string) {
+	if p.err == nil && len(*list) > 0 {
+		*list, p.err = p.array(path, *list)
+	}
+}
+
+// VisitValue substitutes in a value, which can change its type.
+func (p *pipelineSubstitution) VisitValue(path *field.Path, value *v1.Value) {
+	if p.err == nil {
+		*value, p.err = p.value(path, *value)
+	}
+}
+
+func (p *pipelineSubstitution) value(path *field.Path, value v1.Value) (v1.Value, error) {
 	switch value.Type {
 	case v1.TypeArray:
-		return p.array(field, value.Array)
+		elements, err := p.array(path, value.Array)
+		return v1.ArrayValue(elements...), err
 	case v1.TypeObject:
-		return p.object(field, value.Object)
+		return p.object(path, value.Object)
 	case v1.TypeString:
 	}
+	at := place{path: path}
 	if r, ok := alone(value.String); ok {
-		resolved, err := p.resolver(field)(r)
+		resolved, err := p.resolver(at)(r)
 		if err != nil {
 			return v1.Value{}, err
 		}
-		return resolved, p.budget.spend(field, sizeOf(resolved))
+		return resolved, p.budget.spend(at, sizeOf(resolved))
 	}
-	text, err := p.budget.text(field, value.String, v1.TextPlain, p.resolver(field))
+	text, err := p.budget.text(at, value.String, v1.TextPlain, p.resolver(at))
 	return v1.StringValue(text), err
 }
 
-func (p *pipelineSubstitution) array(field place, elements []string) (v1.Value, error) {
+func (p *pipelineSubstitution) array(path *field.Path, elements []string) ([]string, error) {
 	out := make([]string, 0, len(elements))
 	for i, text := range elements {
-		field := field + place("["+strconv.Itoa(i)+"]")
+		at := place{path, "[" + strconv.Itoa(i) + "]"}
 		if r, ok := alone(text); ok {
-			resolved, err := p.resolver(field)(r)
+			resolved, err := p.resolver(at)(r)
 			if err != nil {
-				return v1.Value{}, err
+				return nil, err
 			}
 			if resolved.Type == v1.TypeArray {
-				if err := p.budget.spend(field, sizeOf(resolved)); err != nil {
-					return v1.Value{}, err
+				if err := p.budget.spend(at, sizeOf(resolved)); err != nil {
+					return nil, err
 				}
 				out = append(out, resolved.Array...)
 				continue
 			}
 		}
-		text, err := p.budget.text(field, text, v1.TextPlain, p.resolver(field))
+		text, err := p.budget.text(at, text, v1.TextPlain, p.resolver(at))
 		if err != nil {
-			return v1.Value{}, err
+			return nil, err
 		}
 		out = append(out, text)
 	}
-	return v1.ArrayValue(out...), nil
+	return out, nil
 }
 
-func (p *pipelineSubstitution) object(field place, object map[string]string) (v1.Value, error) {
+func (p *pipelineSubstitution) object(path *field.Path, object map[string]string) (v1.Value, error) {
 	out := make(map[string]string, len(object))
 	for _, key := range slices.Sorted(maps.Keys(object)) {
-		field := field + place("."+key)
-		text, err := p.budget.text(field, object[key], v1.TextPlain, p.resolver(field))
+		at := place{path, "." + key}
+		text, err := p.budget.text(at, object[key], v1.TextPlain, p.resolver(at))
 		if err != nil {
 			return v1.Value{}, err
 		}
@@ -141,29 +212,48 @@ func sizeOf(value v1.Value) int {
 	return size
 }
 
-func (p *pipelineSubstitution) resolver(field place) resolver {
+func (p *pipelineSubstitution) resolver(at place) resolver {
 	return func(r v1.Reference) (v1.Value, error) {
-		return p.resolve(field, r)
+		return p.resolve(at, r)
 	}
 }
 
-func (p *pipelineSubstitution) resolve(field place, r v1.Reference) (v1.Value, error) {
+func (p *pipelineSubstitution) resolve(at place, r v1.Reference) (v1.Value, error) {
+	unresolved := func(problem string) (v1.Value, error) {
+		return v1.Value{}, &UnresolvedError{Field: at.String(), Variable: r.Text, Problem: problem}
+	}
+	if task, result, ok := r.MatrixLength(); ok {
+		return p.length(at, task, result)
+	}
 	ref, ok := r.ResultRef()
 	if !ok {
 		value, problem := p.vars.resolve(r)
 		if problem != "" {
-			return v1.Value{}, &UnresolvedError{Field: field.String(), Variable: r.Text, Problem: problem}
+			return unresolved(problem)
 		}
 		return value, nil
 	}
-	whole, ok := p.results(ref.Task, ref.Result)
+	whole, ok := p.tasks.Result(ref.Task, ref.Result)
 	if !ok {
-		return v1.Value{}, &MissingResultError{Field: field.String(), Task: ref.Task, Result: ref.Result}
+		return v1.Value{}, &MissingResultError{Field: at.String(), Task: ref.Task, Result: ref.Result}
 	}
 	noun := fmt.Sprintf("result %q of task %q", ref.Result, ref.Task)
 	value, problem := part{noun: noun, whole: ref.Whole, index: ref.Index, keyed: ref.Key != "", key: ref.Key}.of(whole)
 	if problem != "" {
-		return v1.Value{}, &UnresolvedError{Field: field.String(), Variable: r.Text, Problem: problem}
+		return unresolved(problem)
 	}
 	return value, nil
+}
+
+// length is how many runs a matrix has made, or how many of them produced a result.
+func (p *pipelineSubstitution) length(at place, task, result string) (v1.Value, error) {
+	n, ok := p.tasks.Combinations(task)
+	if !ok {
+		return v1.Value{}, &MissingResultError{Field: at.String(), Task: task, Result: result}
+	}
+	if result != "" {
+		produced, _ := p.tasks.Result(task, result)
+		n = len(produced.Array)
+	}
+	return v1.StringValue(strconv.Itoa(n)), nil
 }

@@ -2,19 +2,34 @@ package substitute
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+	"pgregory.net/rapid"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/when"
 )
 
-func results(task, result string) (v1.Value, bool) {
+// tasks is a Tasks that knows some results of "t", and that "m" has run three times, producing its result twice.
+type tasks struct{}
+
+func (tasks) Combinations(task string) (int, bool) { return 3, task == "m" }
+
+func (tasks) Result(task, result string) (v1.Value, bool) {
 	value, ok := map[string]v1.Value{
 		"t.s": v1.StringValue("text $(tasks.t.results.l[0])"),
 		"t.l": v1.ArrayValue("zero", "$(params.p)"),
 		"t.o": v1.ObjectValue(map[string]string{"k": "v$$"}),
+		"t.n": v1.StringValue("0.95"),
+		"t.q": v1.StringValue("a'b\"c\\d\n"),
+		"m.r": v1.ArrayValue("1", "2"),
+		// As large as can be, when it is used often enough.
+		"t.big": v1.StringValue(strings.Repeat("x", 100_000)),
 	}[task+"."+result]
 	return value, ok
 }
@@ -34,7 +49,7 @@ func pipelineVariables() Variables {
 	}, PipelineRunContext{Name: "run", Namespace: "ns", UID: "uid", Pipeline: "pipe", Workspaces: []string{"bound"}})
 }
 
-func TestPipelineTaskParams(t *testing.T) {
+func TestPipelineTaskValues(t *testing.T) {
 	cases := map[string]struct {
 		reason   string
 		in, want v1.Value
@@ -54,6 +69,8 @@ func TestPipelineTaskParams(t *testing.T) {
 		"ParamBare":     {"And without it, as it has always been.", v1.StringValue("$(params.l)"), v1.ArrayValue("a", "b")},
 		"ParamObject":   {"Objects, too.", v1.StringValue("$(params.o[*])"), v1.ObjectValue(map[string]string{"x": "y"})},
 		"Array":         {"In an array, a whole array gives all its elements.", v1.ArrayValue("-$(params.p)", "$(tasks.t.results.l[*])", "$(params.l[*])", "$(params.o.x)"), v1.ArrayValue("-$(tasks.t.results.s)", "zero", "$(params.p)", "a", "b", "y")},
+		"FanIn":         {"The results of a matrix come together.", v1.StringValue("$(tasks.m.results.r[*])"), v1.ArrayValue("1", "2")},
+		"Lengths":       {"So does how often it ran, and how often it produced one.", v1.StringValue("$(tasks.m.matrix.length) $(tasks.m.matrix.r.length)"), v1.StringValue("3 2")},
 		"EmptyArray":    {"An empty array stays one.", v1.ArrayValue(), v1.ArrayValue()},
 		"Object":        {"The values of an object are texts.", v1.ObjectValue(map[string]string{"a": "$(params.p)", "$(params.p)": "x"}), v1.ObjectValue(map[string]string{"a": "$(tasks.t.results.s)", "$(params.p)": "x"})},
 		"NothingAtAll":  {"A null becomes an empty text.", v1.Value{}, v1.StringValue("")},
@@ -62,11 +79,11 @@ func TestPipelineTaskParams(t *testing.T) {
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			params := []v1.Param{{Name: "x", Value: *tc.in.DeepCopy()}}
-			got, err := PipelineTaskParams(params, pipelineVariables(), results)
+			got, err := PipelineTask(&v1.PipelineTask{Params: params}, pipelineVariables(), tasks{})
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff([]v1.Param{{Name: "x", Value: tc.want}}, got); diff != "" {
+			if diff := cmp.Diff([]v1.Param{{Name: "x", Value: tc.want}}, got.Params); diff != "" {
 				t.Errorf("\n%s\n-want, +got:\n%s", tc.reason, diff)
 			}
 			if !params[0].Value.Equal(tc.in) {
@@ -76,7 +93,7 @@ func TestPipelineTaskParams(t *testing.T) {
 	}
 }
 
-func TestPipelineTaskParamsRefuses(t *testing.T) {
+func TestPipelineTaskRefuses(t *testing.T) {
 	cases := map[string]struct {
 		reason string
 		in     v1.Value
@@ -91,23 +108,19 @@ func TestPipelineTaskParamsRefuses(t *testing.T) {
 		"OutOfRange":     {"Arrays are only as long as they are.", v1.StringValue("$(tasks.t.results.l[2])"), `cannot resolve $(tasks.t.results.l[2]) in params[1].value: result "l" of task "t" has 2 elements, counted from 0`},
 		"PartOfString":   {"Strings have no parts.", v1.StringValue("$(tasks.t.results.s[*])"), `cannot resolve $(tasks.t.results.s[*]) in params[1].value: result "s" of task "t" is a string, which has no parts`},
 		"Status":         {"Variables that are not there are refused.", v1.StringValue("$(tasks.t.status)"), `cannot resolve $(tasks.t.status) in params[1].value: there is no such variable here`},
+		"NoMatrix":       {"The size of a matrix that did not run is missing, too.", v1.StringValue("$(tasks.t.matrix.length)"), `cannot tell in params[1].value how often task "t" ran: it did not run`},
 		"TaskVariable":   {"A task's context does not reach into the pipeline.", v1.StringValue("$(context.taskRun.name)"), `cannot resolve $(context.taskRun.name) in params[1].value: there is no such variable here`},
-		"Amplified":      {"A small pipeline cannot ask for a large object.", v1.StringValue(strings.Repeat("$(tasks.big.results.r)", 1000)), `cannot substitute variables in params[1].value: with it, the texts would have 100000000 bytes together, the limit is 8388608`},
+		"Amplified":      {"A small pipeline cannot ask for a large object.", v1.StringValue(strings.Repeat("$(tasks.t.results.big)", 1000)), `cannot substitute variables in params[1].value: with it, the texts would have 100000000 bytes together, the limit is 8388608`},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			lookup := func(task, result string) (v1.Value, bool) {
-				if task == "big" {
-					return v1.StringValue(strings.Repeat("x", 100_000)), true
-				}
-				return results(task, result)
-			}
-			_, err := PipelineTaskParams([]v1.Param{{Name: "x"}, {Name: "y", Value: tc.in}}, pipelineVariables(), lookup)
+			task := &v1.PipelineTask{Params: []v1.Param{{Name: "x"}, {Name: "y", Value: tc.in}}}
+			_, err := PipelineTask(task, pipelineVariables(), tasks{})
 			if err == nil || err.Error() != tc.want {
 				t.Errorf("\n%s\nwant %s\n got %v", tc.reason, tc.want, err)
 			}
 			var missing *MissingResultError
-			if errors.As(err, &missing) != strings.Contains(tc.want, "did not produce") {
+			if errors.As(err, &missing) != strings.Contains(tc.want, "did not ") {
 				t.Errorf("\n%s\n%T: only a result that is missing is a *MissingResultError", tc.reason, err)
 			}
 		})
@@ -120,7 +133,7 @@ func TestPipelineResults(t *testing.T) {
 		{Name: "absent", Value: v1.StringValue("$(tasks.t.results.nope)")},
 		{Name: "text", Value: v1.StringValue("is $(tasks.t.results.o.k)")},
 	}
-	values, missing, err := PipelineResults(declared, pipelineVariables(), results)
+	values, missing, err := PipelineResults(declared, pipelineVariables(), tasks{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,7 +147,159 @@ func TestPipelineResults(t *testing.T) {
 
 	declared[0].Type = v1.TypeString
 	const mismatch = `cannot use the value of results[0], "array": it is of type array, and the result is declared as string`
-	if _, _, err := PipelineResults(declared, pipelineVariables(), results); err == nil || err.Error() != mismatch {
+	if _, _, err := PipelineResults(declared, pipelineVariables(), tasks{}); err == nil || err.Error() != mismatch {
 		t.Errorf("a result of another type than declared: want %s, got %v", mismatch, err)
+	}
+}
+
+// Every field of the task where variables may stand is substituted, and the pipeline itself stays as it is.
+func TestPipelineTaskReachesEveryField(t *testing.T) {
+	const in, out = "$(tasks.t.results.o.k)", "v$$"
+	task := func(text string, whole v1.Value) *v1.PipelineTask {
+		return &v1.PipelineTask{
+			Name: "x", DisplayName: text, OnError: v1.OnError(text),
+			TaskRef: &v1.TaskRef{Name: text, ResolverRef: v1.ResolverRef{Params: []v1.Param{{Name: "p", Value: v1.StringValue(text)}}}},
+			Params:  []v1.Param{{Name: "p", Value: v1.StringValue(text)}},
+			Matrix: &v1.Matrix{
+				Params:  []v1.Param{{Name: "m", Value: whole}},
+				Include: []v1.MatrixInclude{{Name: "i", Params: []v1.Param{{Name: "n", Value: v1.StringValue(text)}}}},
+			},
+			Workspaces: []v1.WorkspacePipelineTaskBinding{{Name: "w", SubPath: text}},
+		}
+	}
+	original := task(in, v1.StringValue("$(tasks.t.results.l[*])"))
+	original.When = []v1.WhenExpression{{Input: in}}
+	before := original.DeepCopy()
+	got, err := PipelineTask(original, pipelineVariables(), tasks{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(task(out, v1.ArrayValue("zero", "$(params.p)")), got); diff != "" {
+		t.Errorf("PipelineTask: -want, +got:\n%s", diff)
+	}
+	if diff := cmp.Diff(before, original); diff != "" {
+		t.Errorf("the pipeline has changed: -before, +after:\n%s", diff)
+	}
+}
+
+func TestWhen(t *testing.T) {
+	cases := map[string]struct {
+		reason   string
+		in, want v1.WhenExpression
+		problem  string
+	}{
+		"Input":     {"The input is a text.", v1.WhenExpression{Input: "<$(tasks.t.results.n)>", Operator: "in"}, v1.WhenExpression{Input: "<0.95>", Operator: "in"}, ""},
+		"Values":    {"A whole array becomes its elements.", v1.WhenExpression{Values: []string{"a", "$(tasks.t.results.l[*])"}}, v1.WhenExpression{Values: []string{"a", "zero", "$(params.p)"}}, ""},
+		"Quoted":    {"A value in quotes stays what it is, whatever it holds.", v1.WhenExpression{CEL: `'$(tasks.t.results.q)' == "$(tasks.t.results.q)"`}, v1.WhenExpression{CEL: `'a\'b"c\\d\n' == "a'b\"c\\d\n"`}, ""},
+		"Triple":    {"Also in three quotes.", v1.WhenExpression{CEL: `'''$(tasks.t.results.q)'''`}, v1.WhenExpression{CEL: `'''a\'b"c\\d\n'''`}, ""},
+		"Escaped":   {"A quote that is escaped ends nothing.", v1.WhenExpression{CEL: `'\'$(tasks.t.results.o.k)' == ''`}, v1.WhenExpression{CEL: `'\'v$$' == ''`}, ""},
+		"Raw":       {"A raw string takes what it can.", v1.WhenExpression{CEL: `r'$(tasks.t.results.o.k)'`}, v1.WhenExpression{CEL: `r'v$$'`}, ""},
+		"RawQuote":  {"And says what it cannot.", v1.WhenExpression{CEL: `r'$(tasks.t.results.q)'`}, v1.WhenExpression{}, "a raw string cannot hold"},
+		"NotRaw":    {"A name that ends with r is no prefix.", v1.WhenExpression{CEL: `chair'$(tasks.t.results.q)'`}, v1.WhenExpression{CEL: `chair'a\'b"c\\d\n'`}, ""},
+		"Number":    {"A number can stand without quotes.", v1.WhenExpression{CEL: "$(tasks.t.results.n) > 0.9"}, v1.WhenExpression{CEL: "0.95 > 0.9"}, ""},
+		"Injection": {"Nothing else can: a value is no program.", v1.WhenExpression{CEL: "$(tasks.t.results.o.k) == 'x'"}, v1.WhenExpression{}, "it must stand in quotes"},
+		"Comment":   {"A quote in a comment opens nothing.", v1.WhenExpression{CEL: "// it's\n$(tasks.t.results.n) > 1"}, v1.WhenExpression{CEL: "// it's\n0.95 > 1"}, ""},
+		"Array":     {"An expression takes no array.", v1.WhenExpression{CEL: "'a' in $(tasks.t.results.l[*])"}, v1.WhenExpression{}, "it is an array, and an expression takes a string"},
+		"Missing":   {"What is missing is named with its place.", v1.WhenExpression{Input: "$(tasks.t.results.nope)"}, v1.WhenExpression{}, `result "nope" of task "t" in when[1].input`},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			got, err := When([]v1.WhenExpression{{}, tc.in}, pipelineVariables(), tasks{})
+			if tc.problem != "" {
+				if err == nil || !strings.Contains(err.Error(), tc.problem) {
+					t.Errorf("\n%s\nWhen: want an error with %q, got %v", tc.reason, tc.problem, err)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tc.want, got[1]); diff != "" {
+				t.Errorf("\n%s\nWhen: -want, +got:\n%s", tc.reason, diff)
+			}
+		})
+	}
+}
+
+// Whatever a value holds, an expression that compares it with itself in other words is the same for all of them.
+func TestNoValueLeavesItsQuotes(t *testing.T) {
+	judge, err := when.NewJudge()
+	if err != nil {
+		t.Fatal(err)
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		value := rapid.StringOfN(rapid.SampledFrom([]rune("ab'\"\\\n\r$()r/ ü")), 0, 12, -1).Draw(t, "value")
+		quote := rapid.SampledFrom([]string{"'", `"`, `'''`, `"""`}).Draw(t, "quote")
+		spec := &v1.PipelineSpec{Params: []v1.ParamSpec{{Name: "v"}}}
+		vars := ForPipelineRun(spec, []v1.Param{{Name: "v", Value: v1.StringValue(value)}}, PipelineRunContext{})
+		text := fmt.Sprintf("size(%s$(params.v)%s) == %d", quote, quote, len([]rune(value)))
+		expressions, err := When([]v1.WhenExpression{{CEL: text}}, vars, tasks{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if holds, err := judge.Holds(expressions); !holds {
+			t.Fatalf("%s: %v", expressions[0].CEL, err)
+		}
+	})
+}
+
+func TestWithComesFirst(t *testing.T) {
+	vars := pipelineVariables()
+	vars = vars.With(map[string]string{"context.pipelineTask.retries": "7", "tasks.t.status": "Succeeded", "context.pipeline.name": "other"})
+	task := &v1.PipelineTask{DisplayName: "$(context.pipelineTask.retries) $(tasks.t.status) $(context.pipeline.name) $(context.pipelineRun.name)"}
+	got, err := PipelineTask(task, vars, tasks{})
+	if err != nil || got.DisplayName != "7 Succeeded other run" {
+		t.Errorf("want %q, got %q (%v)", "7 Succeeded other run", got.DisplayName, err)
+	}
+	before := pipelineVariables()
+	if _, err := PipelineTask(task, before, tasks{}); err == nil {
+		t.Error("variables are known to which they were not given")
+	}
+}
+
+func TestBindings(t *testing.T) {
+	bound := []v1.WorkspaceBinding{
+		{Name: "a", SubPath: "$(context.pipelineRun.name)/x", PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: "claim-$(params.o.x)"}},
+		{Name: "b", ConfigMap: &corev1.ConfigMapVolumeSource{LocalObjectReference: corev1.LocalObjectReference{Name: "$(params.d)"}}},
+	}
+	got, err := Bindings(field.NewPath("spec", "workspaces"), bound, pipelineVariables())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got[0].SubPath != "run/x" || got[0].PersistentVolumeClaim.ClaimName != "claim-y" || got[1].ConfigMap.Name != "of run" {
+		t.Errorf("Bindings: got %+v", got)
+	}
+	if bound[0].PersistentVolumeClaim.ClaimName != "claim-$(params.o.x)" {
+		t.Error("the run itself was changed")
+	}
+	bound[0].SubPath = "$(tasks.t.results.s)"
+	_, err = Bindings(field.NewPath("spec", "workspaces"), bound, pipelineVariables())
+	if want := "cannot resolve $(tasks.t.results.s) in spec.workspaces[0].subPath: there is no such variable here"; err == nil || err.Error() != want {
+		t.Errorf("Bindings: want %s, got %v", want, err)
+	}
+}
+
+func TestPodTemplate(t *testing.T) {
+	template := &v1.PodTemplate{
+		NodeSelector:    map[string]string{"arch": "$(params.o.x)"},
+		Tolerations:     []corev1.Toleration{{Key: "k", Value: `$(params["d"])`}},
+		Env:             []corev1.EnvVar{{Name: "A", Value: "$(HOME) $(params.p)"}},
+		SecurityContext: &corev1.PodSecurityContext{RunAsUser: new(int64(9007199254740993))},
+	}
+	got, err := PodTemplate(field.NewPath("podTemplate"), template, pipelineVariables())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := template.DeepCopy()
+	want.NodeSelector["arch"] = "y"
+	want.Tolerations[0].Value = "of run"
+	want.Env[0].Value = "$(HOME) $$(tasks.t.results.s)"
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("PodTemplate: -want, +got:\n%s", diff)
+	}
+	template.NodeSelector["arch"] = "$(params.nope)"
+	_, err = PodTemplate(field.NewPath("podTemplate"), template, pipelineVariables())
+	if want := `cannot resolve $(params.nope) in podTemplate.nodeSelector.arch: there is no param "nope"`; err == nil || err.Error() != want {
+		t.Errorf("PodTemplate: want %s, got %v", want, err)
 	}
 }

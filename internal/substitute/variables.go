@@ -22,9 +22,13 @@ const ResultsDir = "/tekton/results"
 // share the memory of what they were made from and change none of it.
 type Variables struct {
 	params map[string]v1.Value
+	// given are the names of the params to which the run gives a value.
+	given map[string]bool
 	// texts are the variables of the other roots by what stands in the reference, such as "results.digest.path". No
 	// two can be taken for each other: only the name in the middle can hold dots.
 	texts map[string]string
+	// over are texts that come before those.
+	over map[string]string
 }
 
 // TaskRunContext is what a task can know of the run that it is part of.
@@ -112,8 +116,10 @@ func ForPipelineRun(spec *v1.PipelineSpec, given []v1.Param, context PipelineRun
 
 func (v *Variables) addParams(declared []v1.ParamSpec, given []v1.Param) {
 	v.params = make(map[string]v1.Value, len(given)+len(declared))
+	v.given = make(map[string]bool, len(given))
 	byName := make(map[string]*v1.Value, len(given))
 	for i := range given {
+		v.given[given[i].Name] = true
 		byName[given[i].Name] = &given[i].Value
 		v.params[given[i].Name] = given[i].Value
 	}
@@ -162,6 +168,25 @@ func (v *Variables) inDefaultText(text string) string {
 	return out.String()
 }
 
+// With returns the variables together with others, such as "context.pipelineTask.retries": what stands in their
+// references, without the $() around it. They come before those of the same name.
+func (v *Variables) With(others map[string]string) Variables {
+	with := *v
+	with.over = others
+	return with
+}
+
+func (v *Variables) text(key string) (string, bool) {
+	if text, ok := v.over[key]; ok {
+		return text, true
+	}
+	text, ok := v.texts[key]
+	return text, ok
+}
+
+// Given reports whether the run itself gives a value to a param.
+func (v *Variables) Given(name string) bool { return v.given[name] }
+
 // key returns under which name Variables.texts holds a reference.
 func key(r v1.Reference) string {
 	if r.Malformed || r.Whole || r.Index >= 0 {
@@ -176,7 +201,7 @@ func (v *Variables) resolve(r v1.Reference) (value v1.Value, problem string) {
 		return v1.Value{}, "it does not follow the syntax of variables"
 	}
 	if r.Root != v1.RootParams {
-		text, ok := v.texts[key(r)]
+		text, ok := v.text(key(r))
 		if !ok {
 			return v1.Value{}, "there is no such variable here"
 		}

@@ -1,0 +1,107 @@
+package resolve
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+)
+
+// ClusterName is how references call the resolver for other namespaces.
+const ClusterName = "cluster"
+
+// Params of the resolver for other namespaces.
+const (
+	paramKind      = "kind"
+	paramName      = "name"
+	paramNamespace = "namespace"
+	// paramCache is accepted for the sake of references that have it. What is read comes from the controller's cache,
+	// which is as new as the API server's.
+	paramCache = "cache"
+)
+
+// ClusterPolicy says which namespaces definitions may be taken from. The zero value allows all.
+type ClusterPolicy struct {
+	// Allowed namespaces; empty means all that are not blocked.
+	Allowed []string
+	// Blocked namespaces; "*" means all that are not allowed by name.
+	Blocked []string
+}
+
+// Permits reports whether definitions may be taken from a namespace. A run's own namespace is always permitted.
+func (p ClusterPolicy) Permits(namespace string) bool {
+	switch {
+	case slices.Contains(p.Allowed, namespace):
+		return true
+	case slices.Contains(p.Blocked, namespace), slices.Contains(p.Blocked, "*"):
+		return false
+	}
+	return len(p.Allowed) == 0
+}
+
+// Cluster takes Tasks, Pipelines and StepActions from other namespaces. It is a Remote.
+type Cluster struct {
+	cache, live client.Reader
+	policy      ClusterPolicy
+}
+
+// NewCluster returns a Cluster that reads as a Resolver does.
+func NewCluster(cache, live client.Reader, policy ClusterPolicy) *Cluster {
+	return &Cluster{cache: cache, live: live, policy: policy}
+}
+
+// Name is ClusterName.
+func (c *Cluster) Name() string { return ClusterName }
+
+// Fetch reads the object that the params name: kind (by default what is wanted), name, and namespace (by default the
+// run's own).
+func (c *Cluster) Fetch(ctx context.Context, wanted Request, into client.Object) (*v1.RefSource, error) {
+	params := map[string]string{paramKind: wanted.Kind, paramNamespace: wanted.Namespace}
+	for i := range wanted.Params {
+		p := &wanted.Params[i]
+		if !slices.Contains(clusterParams(), p.Name) {
+			return nil, fmt.Errorf("%w: params[%d]: %q is not a param of this resolver; it has: %s", ErrUnresolvable, i, p.Name, quoted(clusterParams()))
+		}
+		if p.Value.Type != v1.TypeString || p.Value.String == "" {
+			return nil, fmt.Errorf("%w: params[%d]: %q must be a string that is not empty", ErrUnresolvable, i, p.Name)
+		}
+		params[p.Name] = p.Value.String
+	}
+	name, namespace := params[paramName], params[paramNamespace]
+	switch {
+	case !strings.EqualFold(params[paramKind], wanted.Kind):
+		return nil, fmt.Errorf("%w: params: kind is %q, and a %s is wanted here", ErrUnresolvable, params[paramKind], wanted.Kind)
+	case name == "":
+		return nil, fmt.Errorf("%w: params: name is missing; give the name of a %s", ErrUnresolvable, wanted.Kind)
+	case namespace != wanted.Namespace && !c.policy.Permits(namespace):
+		return nil, fmt.Errorf("%w: params: namespace %q may not be read from; ask an administrator", ErrUnresolvable, namespace)
+	}
+	if err := get(ctx, c.cache, c.live, types.NamespacedName{Namespace: namespace, Name: name}, into); err != nil {
+		return nil, fmt.Errorf("cannot get %s %q of namespace %q: %w", wanted.Kind, name, namespace, err)
+	}
+	return sourceOf(wanted.Kind, into), nil
+}
+
+func clusterParams() []string { return []string{paramKind, paramName, paramNamespace, paramCache} }
+
+// sourceOf tells which object was taken: its path in the API with its UID, and the digest of its spec.
+func sourceOf(kind string, o client.Object) *v1.RefSource {
+	source := &v1.RefSource{URI: fmt.Sprintf("/apis/%s/namespaces/%s/%s/%s@%s", v1.GroupVersion, o.GetNamespace(), strings.ToLower(kind), o.GetName(), o.GetUID())}
+	var parts struct {
+		Spec json.RawMessage `json:"spec"`
+	}
+	encoded, err := json.Marshal(o)
+	if err == nil && json.Unmarshal(encoded, &parts) == nil {
+		sum := sha256.Sum256(parts.Spec)
+		source.Digest = map[string]string{"sha256": hex.EncodeToString(sum[:])}
+	}
+	return source
+}

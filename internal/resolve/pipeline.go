@@ -1,0 +1,25 @@
+package resolve
+
+import (
+	"context"
+	"fmt"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+)
+
+// Pipeline returns the pipeline that a reference names, as it is stored, and where it was when it came through a resolver.
+// Errors are as those of Task.
+func (r *Resolver) Pipeline(ctx context.Context, namespace string, ref *v1.PipelineRef) (*v1.Pipeline, *v1.RefSource, error) {
+	pipeline := &v1.Pipeline{}
+	if ref.Resolver != "" {
+		source, err := r.fetch(ctx, v1.KindPipeline, namespace, &ref.ResolverRef, pipeline)
+		return pipeline, source, err
+	}
+	if ref.Name == "" {
+		return nil, nil, fmt.Errorf("%w: pipelineRef.name: is empty; give the name of a Pipeline", ErrUnresolvable)
+	}
+	if err := r.get(ctx, namespace, ref.Name, pipeline); err != nil {
+		return nil, nil, fmt.Errorf("cannot get Pipeline %q of namespace %q: %w", ref.Name, namespace, err)
+	}
+	return pipeline, nil, nil
+}

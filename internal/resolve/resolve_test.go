@@ -1,0 +1,156 @@
+package resolve
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+)
+
+// readers are a cache that is empty yet, and an API server with a Task and a Pipeline in two namespaces.
+func readers(t *testing.T) (cache, live client.Reader) {
+	t.Helper()
+	scheme := runtime.NewScheme()
+	if err := v1.AddToScheme(scheme); err != nil {
+		t.Fatal(err)
+	}
+	var objects []client.Object
+	for _, namespace := range []string{"ns", "other"} {
+		meta := metav1.ObjectMeta{Namespace: namespace, Name: "x", UID: types.UID("uid-" + namespace)}
+		objects = append(objects,
+			&v1.Task{ObjectMeta: meta, Spec: v1.TaskSpec{Description: "of " + namespace}},
+			&v1.Pipeline{ObjectMeta: meta, Spec: v1.PipelineSpec{Description: "of " + namespace}})
+	}
+	return fake.NewClientBuilder().WithScheme(scheme).Build(), fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).Build()
+}
+
+func params(pairs ...string) []v1.Param {
+	var out []v1.Param
+	for i := 0; i < len(pairs); i += 2 {
+		out = append(out, v1.Param{Name: pairs[i], Value: v1.StringValue(pairs[i+1])})
+	}
+	return out
+}
+
+func through(resolver string, pairs ...string) v1.ResolverRef {
+	return v1.ResolverRef{Resolver: resolver, Params: params(pairs...)}
+}
+
+func TestReferences(t *testing.T) {
+	cases := map[string]struct {
+		reason string
+		ref    v1.TaskRef
+		want   string // description of what is found
+		err    string
+	}{
+		"Name":         {"A name is one in the namespace of the run.", v1.TaskRef{Name: "x"}, "of ns", ""},
+		"Absent":       {"What is not there cannot be had.", v1.TaskRef{Name: "y"}, "", `cannot get Task "y" of namespace "ns"`},
+		"Kind":         {"There is no other kind.", v1.TaskRef{Name: "x", Kind: "ClusterTask"}, "", `taskRef.kind: "ClusterTask"`},
+		"Nameless":     {"A reference must name something.", v1.TaskRef{}, "", "taskRef.name: is empty"},
+		"Cluster":      {"The resolver reads another namespace.", v1.TaskRef{ResolverRef: through("cluster", "kind", "task", "name", "x", "namespace", "other")}, "of other", ""},
+		"Defaults":     {"Kind and namespace need not be said.", v1.TaskRef{ResolverRef: through("cluster", "name", "x", "cache", "never")}, "of ns", ""},
+		"OtherKind":    {"It does not give a Pipeline for a Task.", v1.TaskRef{ResolverRef: through("cluster", "kind", "pipeline", "name", "x")}, "", `kind is "pipeline", and a Task is wanted here`},
+		"NoName":       {"Without a name there is nothing to find.", v1.TaskRef{ResolverRef: through("cluster")}, "", "name is missing"},
+		"UnknownParam": {"A misspelt param is named.", v1.TaskRef{ResolverRef: through("cluster", "name", "x", "namspace", "other")}, "", `params[1]: "namspace" is not a param of this resolver; it has: "kind", "name", "namespace", "cache"`},
+		"EmptyParam":   {"An empty one is not the default in disguise.", v1.TaskRef{ResolverRef: through("cluster", "name", "")}, "", `params[0]: "name" must be a string that is not empty`},
+		"AbsentThere":  {"What is not there cannot be had.", v1.TaskRef{ResolverRef: through("cluster", "name", "y", "namespace", "other")}, "", `cannot get Task "y" of namespace "other"`},
+		"Unknown":      {"Who names a resolver that there is not hears which there are.", v1.TaskRef{ResolverRef: through("git", "url", "x")}, "", `resolver: "git" is not known; known are: "books", "cluster"`},
+		"Another":      {"Others can be added.", v1.TaskRef{ResolverRef: through("books", "title", "x")}, "from a book", ""},
+	}
+	cache, live := readers(t)
+	r := New(cache, live, books{})
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			task, err := r.Task(t.Context(), "ns", &tc.ref)
+			if tc.err != "" {
+				if !errors.Is(err, ErrUnresolvable) || !strings.Contains(err.Error(), tc.err) {
+					t.Errorf("\n%s\nTask: want an error that cannot pass, with %q, got %v", tc.reason, tc.err, err)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if task.Spec.Description != tc.want {
+				t.Errorf("\n%s\nTask: want that %s, got that %s", tc.reason, tc.want, task.Spec.Description)
+			}
+		})
+	}
+}
+
+// books is another Remote.
+type books struct{}
+
+func (books) Name() string { return "books" }
+
+func (books) Fetch(_ context.Context, wanted Request, into client.Object) (*v1.RefSource, error) {
+	if wanted.Kind != v1.KindTask || wanted.Namespace != "ns" || len(wanted.Params) != 1 {
+		return nil, errors.New("not what was asked")
+	}
+	into.(*v1.Task).Spec.Description = "from a book"
+	return &v1.RefSource{}, nil
+}
+
+func TestPipelineTellsWhereItWas(t *testing.T) {
+	cache, live := readers(t)
+	r := New(cache, live)
+	pipeline, source, err := r.Pipeline(t.Context(), "ns", &v1.PipelineRef{ResolverRef: through("cluster", "name", "x", "namespace", "other")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if pipeline.Spec.Description != "of other" {
+		t.Errorf("got the pipeline %s", pipeline.Spec.Description)
+	}
+	const want = "/apis/tekton.dev/v1/namespaces/other/pipeline/x@uid-other"
+	if source.URI != want || len(source.Digest["sha256"]) != 64 {
+		t.Errorf("source: want %s with a digest, got %+v", want, source)
+	}
+	if _, source, err := r.Pipeline(t.Context(), "ns", &v1.PipelineRef{Name: "x"}); err != nil || source != nil {
+		t.Errorf("a name says itself where it is: got %v, %v", source, err)
+	}
+}
+
+func TestClusterPolicy(t *testing.T) {
+	cases := map[string]struct {
+		reason string
+		policy ClusterPolicy
+		want   string // the namespaces a and b, as far as they are permitted
+	}{
+		"None":       {"Without a policy, all may be read from.", ClusterPolicy{}, "ab"},
+		"Allowed":    {"Who lists some means no others.", ClusterPolicy{Allowed: []string{"a"}}, "a"},
+		"Blocked":    {"Who blocks some leaves the others.", ClusterPolicy{Blocked: []string{"a"}}, "b"},
+		"BlockedAll": {"All can be blocked but for some.", ClusterPolicy{Allowed: []string{"b"}, Blocked: []string{"*"}}, "b"},
+		"Nothing":    {"Or without exception.", ClusterPolicy{Blocked: []string{"*"}}, ""},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			got := ""
+			for _, namespace := range []string{"a", "b"} {
+				if tc.policy.Permits(namespace) {
+					got += namespace
+				}
+			}
+			if got != tc.want {
+				t.Errorf("\n%s\nPermits: want %q, got %q", tc.reason, tc.want, got)
+			}
+		})
+	}
+	cache, live := readers(t)
+	c := NewCluster(cache, live, ClusterPolicy{Blocked: []string{"*"}})
+	wanted := Request{Kind: v1.KindTask, Namespace: "ns", Params: params("name", "x", "namespace", "other")}
+	if _, err := c.Fetch(t.Context(), wanted, &v1.Task{}); err == nil || !strings.Contains(err.Error(), `namespace "other" may not be read from`) {
+		t.Errorf("Fetch from a blocked namespace: %v", err)
+	}
+	wanted.Params = params("name", "x")
+	if _, err := c.Fetch(t.Context(), wanted, &v1.Task{}); err != nil {
+		t.Errorf("a run's own namespace is never blocked: %v", err)
+	}
+}
