@@ -8,8 +8,14 @@
 // Lists whose members have names are keyed by them (listType=map): the API server itself refuses a name given twice.
 // Bounds on the number of members (100 steps, 1000 tasks, …) are far above use; they are there because the API server
 // admits a validation rule only when its worst cost, over the longest lists, is known. For the same reason the rules about
-// mounts and about the names of steps stand on the specs of Task and TaskRun and not on TaskSpec: within the tasks of a
-// pipeline their worst cost is more than it admits, and validation refuses the same when the pipeline runs.
+// the names of steps stand on the specs of Task and TaskRun and not on TaskSpec, and tools/crdfinish takes those about
+// mounts out of the kinds that hold pipelines: over the tasks of a pipeline their worst cost is more than it admits, and
+// validation refuses the same.
+//
+// Rules stand in three places. The schema and its rules refuse what they can say, also while no webhook answers. Validate
+// and ValidateUpdate of each kind say all of it, with better words; the webhook calls them, and the controller does before
+// it acts. What the API has and the controller does not act on yet is listed in unsupported.go, and refused when it is to
+// be run: nothing that a user wrote is dropped in silence.
 //
 // +kubebuilder:object:generate=true
 // +groupName=tekton.dev

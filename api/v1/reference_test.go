@@ -29,6 +29,9 @@ func TestReferences(t *testing.T) {
 		"Legacy":           {"Tasks older than v1 say inputs.params.", "$(inputs.params.x)", []Reference{one("params", "x")}},
 		"LegacyOther":      {"Nothing else lives under inputs.", "$(inputs.results.x)", nil},
 		"AllRoots":         {"Every root of the API is found.", "$(results.r.path)$(workspaces.w.bound)$(context.taskRun.name)$(tasks.t.results.r)", []Reference{one("results", "r", "path"), one("workspaces", "w", "bound"), one("context", "taskRun", "name"), one("tasks", "t", "results", "r")}},
+		"Steps":            {"A step refers to results and exit codes of others, and to results of its own.", "$(steps.a.results.r[*])$(steps.step-a.exitCode.path)$(step.results['r.x'].path)", []Reference{whole(one("steps", "a", "results", "r")), one("steps", "step-a", "exitCode", "path"), one("step", "results", "r.x", "path")}},
+		"OtherRoots":       {"There are credentials, tasks of finally, and artifacts.", "$(credentials.path)$(finally.t.results.r)$(artifacts.path)", []Reference{one("credentials", "path"), one("finally", "t", "results", "r"), one("artifacts", "path")}},
+		"AlmostRoots":      {"What only begins like a root is none.", "$(stepping.x)$(params2.x)$(task.x)$(final.x)", nil},
 		"BracketedResult":  {"The path may stand behind brackets.", "$(results['r.x'].path)", []Reference{one("results", "r.x", "path")}},
 		"Shell":            {"What belongs to the shell or to Kubernetes is left alone.", "$(date) $((1+1)) $(HOME) $params.x ${params.x} $(parameters.x)", nil},
 		"ShellWithBlank":   {"A command that happens to be called like a root is not a variable.", "$(params.sh --all)", nil},
@@ -93,6 +96,54 @@ func TestResultRefs(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, value.ResultRefs()); diff != "" {
 		t.Errorf("ResultRefs: -want, +got:\n%s", diff)
+	}
+}
+
+func TestKindsOfReferences(t *testing.T) {
+	type kinds struct {
+		Result *ResultRef
+		Step   *StepResultRef
+		// State and Length are what TaskState and MatrixLength return, joined.
+		State, Length string
+	}
+	cases := map[string]struct {
+		reason, text string
+		want         kinds
+	}{
+		"Result":       {"A task's result.", "$(tasks.t.results.r[2])", kinds{Result: &ResultRef{Task: "t", Result: "r", Index: 2}}},
+		"Finally":      {"A result of a task of finally.", "$(finally.t.results.o.k)", kinds{Result: &ResultRef{Task: "t", Result: "o", Key: "k", Index: -1, Finally: true}}},
+		"Step":         {"A step's result.", "$(steps.s.results['r.x'][*])", kinds{Step: &StepResultRef{Step: "s", Result: "r.x", Whole: true, Index: -1}}},
+		"ExitCode":     {"A step's exit code is no result.", "$(steps.step-s.exitCode.path)", kinds{}},
+		"Status":       {"How a task ended.", "$(tasks.t.status)", kinds{State: "t status"}},
+		"Reason":       {"Why a task ended so.", "$(tasks['t'].reason)", kinds{State: "t reason"}},
+		"AllTasks":     {"How all tasks ended.", "$(tasks.status)", kinds{State: " status"}},
+		"Combinations": {"How many a matrix makes.", "$(tasks.t.matrix.length)", kinds{Length: "t "}},
+		"Results":      {"How many of them gave a result.", "$(tasks.t.matrix.r.length)", kinds{Length: "t r"}},
+		"Indexed":      {"A state has no elements.", "$(tasks.t.status[0])$(tasks.t.matrix.length[*])", kinds{}},
+		"Deeper":       {"There is nothing below a key.", "$(tasks.t.results.r.k.l)$(tasks.t.results.r.k[0])", kinds{}},
+		"Params":       {"A param is none of them.", "$(params.results.r)", kinds{}},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			var got kinds
+			for r := range References(tc.text) {
+				if ref, ok := r.ResultRef(); ok {
+					got.Result = &ref
+				}
+				if ref, ok := r.StepResultRef(); ok {
+					got.Step = &ref
+				}
+				if task, attribute, ok := r.TaskState(); ok {
+					got.State = task + " " + attribute
+				}
+				if task, result, ok := r.MatrixLength(); ok {
+					got.Length = task + " " + result
+				}
+			}
+			if diff := cmp.Diff(tc.want, got); diff != "" {
+				t.Errorf("\n%s\n%s: -want, +got:\n%s", tc.reason, tc.text, diff)
+			}
+		})
 	}
 }
 

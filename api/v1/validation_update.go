@@ -52,12 +52,6 @@ func (r *PipelineRun) ValidateUpdate(old *PipelineRun) field.ErrorList {
 	return errs
 }
 
-// ValidateUpdate checks the task as it is to be; any change of a task is allowed.
-func (t *Task) ValidateUpdate(*Task) field.ErrorList { return t.Validate() }
-
-// ValidateUpdate checks the pipeline as it is to be; any change of a pipeline is allowed.
-func (p *Pipeline) ValidateUpdate(*Pipeline) field.ErrorList { return p.Validate() }
-
 func checkUnchanged[T any](path *field.Path, before, after T, rule string) field.ErrorList {
 	if equality.Semantic.DeepEqual(before, after) {
 		return nil

@@ -28,9 +28,19 @@ func (s *TaskSpec) VisitValues(path *field.Path, v ValueVisitor) {
 // VisitValues shows to v the params of the step, those of its reference, and its when expressions; see
 // TaskSpec.VisitValues.
 func (s *Step) VisitValues(path *field.Path, v ValueVisitor) {
+	s.visitRefParams(path, v)
+	s.visitRuntimeValues(path, v)
+}
+
+// visitRefParams shows the values that must be known before the StepAction can be fetched.
+func (s *Step) visitRefParams(path *field.Path, v ValueVisitor) {
 	if s.Ref != nil {
 		visitParams(path.Child("ref", "params"), v, s.Ref.Params)
 	}
+}
+
+// visitRuntimeValues shows the values that are needed only when the step starts.
+func (s *Step) visitRuntimeValues(path *field.Path, v ValueVisitor) {
 	visitParams(path.Child("params"), v, s.Params)
 	visitWhen(path.Child("when"), v, s.When)
 }

@@ -25,9 +25,6 @@ func (s *StepAction) Validate() field.ErrorList {
 	return s.Spec.Validate(field.NewPath("spec"))
 }
 
-// ValidateUpdate checks the StepAction as it is to be; any change of one is allowed.
-func (s *StepAction) ValidateUpdate(*StepAction) field.ErrorList { return s.Validate() }
-
 // Validate checks the StepAction by itself. Each error names the field, its value and what is allowed there.
 func (s *StepActionSpec) Validate(path *field.Path) field.ErrorList {
 	return s.Step().ValidateAction(path, s.Params)

@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -59,6 +60,60 @@ func TestBadObjects(t *testing.T) {
 	if bySchema < 40 {
 		t.Errorf("want 40 or more refused without a webhook, got %d", bySchema)
 	}
+}
+
+// TestGoodObjects shows that the schemas have every field that a kind can have, and take it.
+func TestGoodObjects(t *testing.T) {
+	namespace := newNamespace(t)
+	files, err := filepath.Glob(root + "/api/v1/testdata/good/*.yaml")
+	if err != nil || len(files) < 5 {
+		t.Fatalf("want a file for each of the five kinds, got %d: %v", len(files), err)
+	}
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			o := &unstructured.Unstructured{}
+			if err := yaml.Unmarshal(text, &o.Object); err != nil {
+				t.Fatal(err)
+			}
+			o.SetNamespace(namespace)
+			want := o.DeepCopy()
+			if err := client.WithFieldValidation(shared.client, metav1.FieldValidationStrict).Create(t.Context(), o, client.DryRunAll); err != nil {
+				t.Errorf("want it taken, got: %v", err)
+			}
+			if lost := lostFields("spec", want.Object["spec"], o.Object["spec"]); len(lost) > 0 {
+				t.Errorf("what was stored lacks %v", lost)
+			}
+		})
+	}
+}
+
+// lostFields lists the paths of what was sent and is not there any more; defaults may have been added.
+func lostFields(path string, sent, stored any) []string {
+	var lost []string
+	switch s := sent.(type) {
+	case map[string]any:
+		kept, _ := stored.(map[string]any)
+		for key, value := range s {
+			if _, ok := kept[key]; !ok {
+				lost = append(lost, path+"."+key)
+				continue
+			}
+			lost = append(lost, lostFields(path+"."+key, value, kept[key])...)
+		}
+	case []any:
+		kept, _ := stored.([]any)
+		if len(kept) != len(s) {
+			return []string{path}
+		}
+		for i := range s {
+			lost = append(lost, lostFields(path+"["+strconv.Itoa(i)+"]", s[i], kept[i])...)
+		}
+	}
+	return lost
 }
 
 // schemaWords are what follows "schema: " in the comments at the beginning of a file.

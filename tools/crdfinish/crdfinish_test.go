@@ -93,3 +93,63 @@ func TestJoin(t *testing.T) {
 		})
 	}
 }
+
+// crdOf wraps schemas of spec and status into a CRD.
+func crdOf(kind string, spec, status map[string]any) map[string]any {
+	schema := map[string]any{"properties": map[string]any{"spec": spec, "status": status}}
+	return map[string]any{"spec": map[string]any{
+		"names":    map[string]any{"kind": kind},
+		"versions": []any{map[string]any{"schema": map[string]any{"openAPIV3Schema": schema}}},
+	}}
+}
+
+func TestSettle(t *testing.T) {
+	// A copy has a property called enum, which is no rule, and one called description.
+	strict := func() map[string]any {
+		return map[string]any{"description": "the task", "properties": map[string]any{
+			"enum": map[string]any{
+				"type": "array", "maxItems": int64(3), "description": "d",
+				"items": map[string]any{"type": "string", "minLength": int64(1), "maxLength": int64(9), "enum": []any{"a"}},
+			},
+			"description": map[string]any{"type": "string"},
+			"quantity":    map[string]any{"x-kubernetes-int-or-string": true, "pattern": quantity, "maxLength": int64(64)},
+			"labels": map[string]any{
+				"additionalProperties":     map[string]any{"maxLength": int64(1)},
+				"x-kubernetes-validations": []any{map[string]any{"rule": "false"}},
+			},
+		}}
+	}
+	settled := map[string]any{"description": "the task", "properties": map[string]any{
+		"enum":        map[string]any{"type": "array", "items": map[string]any{"type": "string"}},
+		"description": map[string]any{"type": "string"},
+		"quantity":    map[string]any{"x-kubernetes-int-or-string": true, "pattern": quantity, "maxLength": int64(64)},
+		"labels":      map[string]any{"additionalProperties": map[string]any{}},
+	}}
+	task := func(schema map[string]any) map[string]any {
+		return map[string]any{"properties": map[string]any{"taskSpec": schema}}
+	}
+	crd := crdOf("TaskRun", task(strict()), task(strict()))
+	settle(crd)
+	if want := crdOf("TaskRun", task(strict()), task(settled)); !reflect.DeepEqual(crd, want) {
+		t.Errorf("only the copy in the status must change, and only what could refuse it:\ngot  %v\nwant %v", crd, want)
+	}
+}
+
+func TestAfford(t *testing.T) {
+	spec := func(items map[string]any) map[string]any {
+		return map[string]any{"properties": map[string]any{"steps": map[string]any{"items": map[string]any{
+			"properties": map[string]any{"volumeMounts": map[string]any{"items": items}},
+		}}}}
+	}
+	rules := func() map[string]any {
+		return map[string]any{"type": "object", "x-kubernetes-validations": []any{map[string]any{"rule": "false"}}}
+	}
+	bare := map[string]any{"type": "object"}
+	for kind, want := range map[string]map[string]any{"Task": rules(), "TaskRun": rules(), "Pipeline": bare, "PipelineRun": bare} {
+		crd := crdOf(kind, spec(rules()), map[string]any{})
+		afford(crd)
+		if !reflect.DeepEqual(crd, crdOf(kind, spec(want), map[string]any{})) {
+			t.Errorf("%s: got %v", kind, crd)
+		}
+	}
+}

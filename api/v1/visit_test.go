@@ -1,0 +1,184 @@
+package v1
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+// recorder is a TextVisitor, and with values a ValueVisitor, that notes where it has been.
+type recorder struct{ paths []string }
+
+func (r *recorder) VisitText(path *field.Path, kind TextKind, _ *string) {
+	suffix := ""
+	if kind == TextExpanded {
+		suffix = " (expanded)"
+	}
+	r.paths = append(r.paths, path.String()+suffix)
+}
+
+func (r *recorder) VisitList(path *field.Path, _ *[]string) {
+	r.paths = append(r.paths, path.String()+" (list)")
+}
+
+type values struct{ *recorder }
+
+func (v values) VisitText(path *field.Path, _ *string) { v.paths = append(v.paths, path.String()) }
+
+func (v values) VisitElements(path *field.Path, _ *[]string) {
+	v.paths = append(v.paths, path.String()+" (elements)")
+}
+
+func (v values) VisitValue(path *field.Path, _ *Value) {
+	v.recorder.paths = append(v.recorder.paths, path.String()+" (value)")
+}
+
+// fill sets every field to something, as deep as the types of this API go.
+func fill(v reflect.Value, depth int) {
+	if depth == 0 {
+		return
+	}
+	if value, ok := v.Addr().Interface().(*Value); ok {
+		*value = StringValue("x")
+		return
+	}
+	switch v.Kind() {
+	case reflect.String:
+		v.SetString("x")
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		fill(v.Elem(), depth)
+	case reflect.Slice:
+		v.Set(reflect.MakeSlice(v.Type(), 1, 1))
+		fill(v.Index(0), depth)
+	case reflect.Map:
+		element := reflect.New(v.Type().Elem()).Elem()
+		fill(element, depth)
+		v.Set(reflect.MakeMap(v.Type()))
+		v.SetMapIndex(reflect.ValueOf("k").Convert(v.Type().Key()), element)
+	case reflect.Struct:
+		for i := range v.NumField() {
+			if v.Field(i).CanSet() {
+				fill(v.Field(i), depth-1)
+			}
+		}
+	default:
+	}
+}
+
+// The golden files list the places where variables are substituted. A place that is lost there would keep its variables
+// as text; one that is new is a promise to users.
+func TestVisitedPlaces(t *testing.T) {
+	const deep = 9
+	cases := map[string]struct {
+		reason string
+		visit  func() []string
+	}{
+		"task-texts": {"The texts of a task.", func() []string {
+			var spec TaskSpec
+			fill(reflect.ValueOf(&spec).Elem(), deep)
+			r := &recorder{}
+			spec.VisitTexts(nil, r)
+			return r.paths
+		}},
+		"task-values": {"The values of a task's steps.", func() []string {
+			var spec TaskSpec
+			fill(reflect.ValueOf(&spec).Elem(), deep)
+			r := &recorder{}
+			spec.VisitValues(nil, values{r})
+			return r.paths
+		}},
+		"pipeline-values": {"The values of a pipeline.", func() []string {
+			var spec PipelineSpec
+			fill(reflect.ValueOf(&spec).Elem(), deep)
+			r := &recorder{}
+			spec.VisitValues(nil, values{r})
+			return r.paths
+		}},
+		"bindings": {"The workspaces of a run.", func() []string {
+			var spec TaskRunSpec
+			fill(reflect.ValueOf(&spec).Elem(), deep)
+			r := &recorder{}
+			VisitBindings(spec.Workspaces, field.NewPath("workspaces"), r)
+			return r.paths
+		}},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			golden := filepath.Join("testdata", "visited", name+".txt")
+			got := tc.visit()
+			if twice := duplicate(got); twice != "" {
+				t.Errorf("%s is visited twice: what was put in there would be substituted again", twice)
+			}
+			text := strings.Join(got, "\n") + "\n"
+			if *update {
+				if err := os.MkdirAll(filepath.Dir(golden), 0o755); err != nil {
+					t.Fatal(err)
+				}
+				if err := os.WriteFile(golden, []byte(text), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(golden)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(string(want), text); diff != "" {
+				t.Errorf("\n%s\n-want, +got (rewrite with -update):\n%s", tc.reason, diff)
+			}
+		})
+	}
+}
+
+func duplicate(paths []string) string {
+	sorted := slices.Sorted(slices.Values(paths))
+	for i := 1; i < len(sorted); i++ {
+		if sorted[i] == sorted[i-1] {
+			return sorted[i]
+		}
+	}
+	return ""
+}
+
+func TestDependencies(t *testing.T) {
+	task := decode[PipelineTask](t, `
+name: t
+runAfter: [after, param]
+params: [{name: p, value: ["$(tasks.param.results.r)"]}]
+matrix: {params: [{name: m, value: "$(tasks.matrix.results.r[*])"}], include: [{params: [{name: i, value: $(tasks.include.results.r)}]}]}
+when: [{input: $(tasks.input.results.r), operator: in, values: [$(tasks.value.results.r)]}, {cel: "'$(tasks.cel.results.r)' == ''"}]
+workspaces: [{name: w, subPath: $(tasks.path.results.r)}]
+taskRef: {resolver: r, params: [{name: a, value: $(tasks.ref.results.r)}]}
+displayName: $(tasks.count.matrix.r.length) of $(tasks.combinations.matrix.length)
+`)
+	want := []string{"after", "param", "ref", "matrix", "include", "path", "input", "value", "cel", "count"}
+	if diff := cmp.Diff(want, task.Dependencies()); diff != "" {
+		t.Errorf("the number of combinations is known before; all others must have ended: -want, +got:\n%s", diff)
+	}
+	if got := len(task.ResultRefs()); got != 8 {
+		t.Errorf("want 8 references to results, got %d", got)
+	}
+}
+
+func TestUndeclaredWorkspaces(t *testing.T) {
+	spec := decode[TaskSpec](t, `
+workspaces: [{name: declared}]
+steps:
+- {image: i, script: "$(workspaces.declared.path) $(workspaces.script.path)", args: ["$(workspaces['a.b'].bound)"]}
+- {image: i, script: "$(workspaces.script.path)", workspaces: [{name: isolated}, {name: declared}]}
+- {ref: {name: a}, params: [{name: p, value: ["$(workspaces.value.path)"]}], when: [{input: $(workspaces.when.bound), operator: in, values: ["true"]}]}
+sidecars: [{name: s, image: i, workspaces: [{name: beside}]}]
+`)
+	if diff := cmp.Diff([]string{"a.b", "beside", "isolated", "script", "value", "when"}, spec.UndeclaredWorkspaces()); diff != "" {
+		t.Errorf("-want, +got:\n%s", diff)
+	}
+}
