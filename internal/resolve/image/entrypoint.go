@@ -1,0 +1,126 @@
+package image
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+)
+
+// Entrypoint is what an image runs when nobody says otherwise.
+type Entrypoint struct {
+	// Image is the name of the image by digest. A pod that runs this and not a tag runs what was looked at.
+	Image string
+	// Entrypoint and Cmd are those of the image's configuration; at least one of them has a word.
+	Entrypoint, Cmd []string
+}
+
+// Command returns what a step runs that gives args and no command: the entrypoint with args, or with the image's own
+// arguments where args are empty. For an image with nothing but arguments these are the command: that is not what
+// Kubernetes makes of it, but what Tasks rely on (image: busybox, args: [-c, …]).
+func (e Entrypoint) Command(args []string) (command, arguments []string) {
+	switch {
+	case len(e.Entrypoint) == 0:
+		return e.Cmd, args
+	case len(args) == 0:
+		return e.Entrypoint, e.Cmd
+	default:
+		return e.Entrypoint, args
+	}
+}
+
+// maxCommand is how many bytes entrypoint and arguments of an image may have together: what is remembered is bounded.
+const maxCommand = 32 << 10
+
+// maxPlatforms is for how many platforms an image may be.
+const maxPlatforms = 64
+
+// manifest is what is remembered of one: an image's command, or what an index lists.
+type manifest struct {
+	// index says that it is a list of images for several platforms.
+	index bool
+	// images are those of an index for Linux.
+	images []variant
+	// what an image runs
+	entrypoint, cmd []string
+}
+
+// variant is an image of an index.
+type variant struct {
+	platform, architecture string
+	digest                 v1.Hash
+}
+
+// parseIndex returns what an index lists for Linux.
+func parseIndex(index *v1.IndexManifest) (manifest, error) {
+	m := manifest{index: true}
+	for _, d := range index.Manifests {
+		// Signatures and the like are listed for the platform "unknown".
+		if d.Platform == nil || d.Platform.OS != "linux" || !d.MediaType.IsImage() {
+			continue
+		}
+		m.images = append(m.images, variant{platform: d.Platform.String(), architecture: d.Platform.Architecture, digest: d.Digest})
+	}
+	switch {
+	case len(m.images) == 0:
+		return manifest{}, &unusableError{why: "has nothing for Linux", do: "take another image"}
+	case len(m.images) > maxPlatforms:
+		return manifest{}, &unusableError{why: fmt.Sprintf("is for %d platforms, more than the limit of %d", len(m.images), maxPlatforms), do: giveCommand}
+	}
+	return m, nil
+}
+
+// parseImage returns what an image runs.
+func parseImage(config *v1.ConfigFile) (manifest, error) {
+	m := manifest{entrypoint: config.Config.Entrypoint, cmd: config.Config.Cmd}
+	size := 0
+	for _, word := range slices.Concat(m.entrypoint, m.cmd) {
+		size += len(word)
+	}
+	switch {
+	case config.OS != "" && config.OS != "linux":
+		return manifest{}, &unusableError{why: fmt.Sprintf("is for %q and not for Linux", config.OS), do: "take another image"}
+	case len(m.entrypoint)+len(m.cmd) == 0:
+		return manifest{}, &unusableError{why: "has neither an entrypoint nor a command", do: giveCommand}
+	case size > maxCommand:
+		return manifest{}, &unusableError{why: fmt.Sprintf("has an entrypoint of %d bytes, more than the limit of %d", size, maxCommand), do: giveCommand}
+	}
+	return m, nil
+}
+
+// choose returns the images of an index for the given architectures; all of them where none is given.
+func choose(images []variant, architectures []string) ([]variant, error) {
+	if len(architectures) == 0 {
+		return images, nil
+	}
+	fitting := slices.DeleteFunc(slices.Clone(images), func(v variant) bool { return !slices.Contains(architectures, v.architecture) })
+	if len(fitting) > 0 {
+		return fitting, nil
+	}
+	platforms := make([]string, len(images))
+	for i, v := range images {
+		platforms[i] = v.platform
+	}
+	return nil, &unusableError{
+		why: fmt.Sprintf("is for %s, and the pod runs on %s", strings.Join(platforms, ", "), strings.Join(architectures, ", ")),
+		do:  "take another image, or another node",
+	}
+}
+
+// agree returns nil if two images of an index run the same.
+func agree(a, b variant, one, other manifest) error {
+	if slices.Equal(one.entrypoint, other.entrypoint) && slices.Equal(one.cmd, other.cmd) {
+		return nil
+	}
+	return &unusableError{
+		why: fmt.Sprintf("runs %q on %s and %q on %s", slices.Concat(one.entrypoint, one.cmd), a.platform, slices.Concat(other.entrypoint, other.cmd), b.platform),
+		do:  giveCommand + ", or bind the run to one platform with the node selector kubernetes.io/arch",
+	}
+}
+
+// isIndex says whether a manifest of this type lists images; ok is false for what is neither a list nor an image.
+func isIndex(mediaType types.MediaType) (index, ok bool) {
+	return mediaType.IsIndex(), mediaType.IsIndex() || mediaType.IsImage()
+}

@@ -1,0 +1,120 @@
+package image
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/google/go-containerregistry/pkg/name"
+)
+
+// AnyRegistry stands for every registry in a Mirror.
+const AnyRegistry = "*"
+
+// Mirror is asked for images of a registry before that registry itself, in the way in which containerd asks the mirrors of
+// its hosts.toml: with the image's own name, and its registry in the parameter ns.
+type Mirror struct {
+	// Registry is the host, and the port if it has one, in the names of the images; or AnyRegistry.
+	Registry string
+	// URL has the mirror's scheme, http or https, and its host. A path is put before the names of images.
+	URL *url.URL
+}
+
+// ParseMirror reads REGISTRY=URL, such as docker.io=https://mirror.example.com or *=http://10.0.0.1:5000.
+func ParseMirror(text string) (Mirror, error) {
+	registry, address, ok := strings.Cut(text, "=")
+	if !ok || registry == "" {
+		return Mirror{}, fmt.Errorf("cannot use mirror %q: want REGISTRY=URL, such as docker.io=https://mirror.example.com", text)
+	}
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+		return Mirror{}, fmt.Errorf("cannot use mirror %q: %q is no address with http:// or https://", text, address)
+	}
+	if registry != AnyRegistry {
+		if _, err := name.NewRegistry(registry); err != nil {
+			return Mirror{}, fmt.Errorf("cannot use mirror %q: %q is not the name of a registry", text, registry)
+		}
+	}
+	return Mirror{Registry: registry, URL: u}, nil
+}
+
+// source is a registry to ask, and how.
+type source struct {
+	// asked is the repository as the image names it, and registry its registry's name as people write it.
+	asked    name.Repository
+	registry string
+	// repository and reference are what is asked for.
+	repository name.Repository
+	reference  name.Reference
+	// mirror says that it is not the registry itself.
+	mirror bool
+}
+
+// sources returns the registries to ask for an image, in order: its mirrors, and the one that its name names.
+func (l *Lookup) sources(ref name.Reference) []source {
+	own := source{asked: ref.Context(), registry: spoken(ref.Context().Registry), repository: ref.Context(), reference: ref}
+	var all []source
+	for _, m := range l.mirrors {
+		if m.Registry != AnyRegistry && m.Registry != own.registry {
+			continue
+		}
+		if s, ok := m.source(own); ok {
+			all = append(all, s)
+		}
+	}
+	return append(all, own)
+}
+
+func (m Mirror) source(own source) (source, bool) {
+	var options []name.Option
+	if m.URL.Scheme == "http" {
+		options = append(options, name.Insecure)
+	}
+	path := strings.TrimPrefix(strings.TrimSuffix(m.URL.Path, "/")+"/"+own.asked.RepositoryStr(), "/")
+	repository, err := name.NewRepository(m.URL.Host+"/"+path, options...)
+	if err != nil || repository.RegistryStr() != m.URL.Host {
+		return source{}, false // a host without a dot or a port is taken for a folder of Docker's registry
+	}
+	s := source{asked: own.asked, registry: own.registry, repository: repository, mirror: true}
+	if digest, ok := own.reference.(name.Digest); ok {
+		s.reference = repository.Digest(digest.DigestStr())
+	} else {
+		s.reference = repository.Tag(own.reference.Identifier())
+	}
+	return s, true
+}
+
+// spoken is the name of a registry as people write it.
+func spoken(r name.Registry) string {
+	if r.RegistryStr() == name.DefaultRegistry {
+		return "docker.io"
+	}
+	return r.RegistryStr()
+}
+
+// through returns the transport for this source.
+func (s source) through(next http.RoundTripper) http.RoundTripper {
+	if !s.mirror {
+		return next
+	}
+	return naming{next: next, host: s.repository.RegistryStr(), registry: s.registry}
+}
+
+// naming tells a mirror which registry's images are meant.
+type naming struct {
+	next           http.RoundTripper
+	host, registry string
+}
+
+// RoundTrip implements http.RoundTripper.
+func (n naming) RoundTrip(request *http.Request) (*http.Response, error) {
+	if request.URL.Host != n.host || !strings.HasPrefix(request.URL.Path, "/v2/") {
+		return n.next.RoundTrip(request)
+	}
+	request = request.Clone(request.Context())
+	query := request.URL.Query()
+	query.Set("ns", n.registry)
+	request.URL.RawQuery = query.Encode()
+	return n.next.RoundTrip(request)
+}
