@@ -113,26 +113,6 @@ func TestUnreadableBeforeAndAfter(t *testing.T) {
 	}
 }
 
-// Twelve steps of 450 bytes each fit, since no message repeats what the steps before it wrote; neither #10334 nor #4808.
-func TestTwelveStepsOf450Bytes(t *testing.T) {
-	const steps, size = 12, 450
-	p := newPod(t, steps)
-	var names []string
-	for i := range steps {
-		names = append(names, fmt.Sprint("r", i))
-		must(t, os.WriteFile(p.path(names[i]), []byte(noise(size+i)), 0o600))
-	}
-	for i := range steps {
-		flags := append(p.reporting(i, names...), "-termination-budget", itoa(termination.Budget(steps)))
-		p.step(i, append(flags, p.script(fmt.Sprintf("cat r%d > results/r%d; cat results/*", i, i))...)).exit(0)
-		want := []frame.Result{{Name: names[i], Value: []byte(noise(size + i))}}
-		got := p.message(i)
-		if diff := cmp.Diff(want, got.Results, forget); diff != "" || len(got.Problems) != 0 {
-			t.Errorf("step %d: problems %+v, -want +got:\n%s", i, got.Problems, diff)
-		}
-	}
-}
-
 // A step that closes its run directory hides how it ended: then that is what is told, and nobody waits for it.
 func TestRunDirectoryIsClosed(t *testing.T) {
 	p := reachable(t)

