@@ -3,11 +3,10 @@
 package entrypoint
 
 import (
-	"errors"
-	"flag"
-	"fmt"
-	"io"
+	"time"
 
+	"github.com/sluice-ci/sluice/internal/entrypoint/credentials"
+	"github.com/sluice-ci/sluice/internal/entrypoint/reference"
 	"github.com/sluice-ci/sluice/internal/results"
 )
 
@@ -27,18 +26,29 @@ type Options struct {
 	RunDir string
 	// After is the run directory of the step before, empty for the first.
 	After string
+	// Conditions must all hold, or the step is skipped.
+	Conditions []Condition
 	// Command is the command to run and its arguments. Args[0] of it is ScriptPath if the step has a script.
 	Command []string
 	// ScriptPath is where the script goes that Script has the pieces of; empty without a script.
 	ScriptPath string
 	// Script are the pieces of script.Encode.
 	Script []string
+	// References are the results of earlier steps whose tokens stand in Conditions, Command, the script and the
+	// environment.
+	References []reference.Reference
 	// WorkDir is where the command runs, made if it is not there; empty for the image's.
 	WorkDir string
+	// Timeout is how long the command may run; 0 means for ever.
+	Timeout time.Duration
 	// OnError is OnErrorStop or OnErrorContinue.
 	OnError string
+	// Stdout and Stderr are files that the command's output is written to, besides where it goes anyway; empty for none.
+	Stdout, Stderr string
 	// Results are the declared results.
 	Results []results.File
+	// OwnResults is the directory of results of the step's own, which is made; empty when it has none.
+	OwnResults string
 	// ReportResults says that the step writes the results that it made into its termination message; otherwise they
 	// stay where they are, for others to read.
 	ReportResults bool
@@ -50,65 +60,17 @@ type Options struct {
 	TerminationPath string
 	// TerminationBudget is how many bytes the kubelet keeps of it.
 	TerminationBudget int
+	// Credentials of the service account that are made ready for the command.
+	Credentials []credentials.Credential
+	// CredentialsDir is where they are made ready, and SecretsDir where they come from.
+	CredentialsDir, SecretsDir string
+	// Passwd is the file (/etc/passwd) that names the home directory in which ssh looks, whatever HOME is; credentials go
+	// there as well. Empty for none: only what is asked for is ever written outside of the directories above.
+	Passwd string
+	// BreakBefore and BreakOnFailure hold the step before it begins and when it has failed.
+	BreakBefore, BreakOnFailure bool
+	// DebugDir is where the step's user answers then.
+	DebugDir string
 	// Stay says that this is a user's sidecar: its end is recorded, and then waited until the pod ends.
 	Stay bool
-}
-
-// ParseOptions reads the arguments of the entrypoint. Usage goes to usage when they ask for it or are wrong.
-func ParseOptions(args []string, usage io.Writer) (Options, error) {
-	var o Options
-	f := flag.NewFlagSet("entrypoint", flag.ContinueOnError)
-	f.SetOutput(usage)
-	f.StringVar(&o.Step, "step", "", "name of the container")
-	f.StringVar(&o.RunDir, "run", "", "run directory of this step")
-	f.StringVar(&o.After, "after", "", "run directory of the step to wait for")
-	f.StringVar(&o.ScriptPath, "script-path", "", "file to write the script to, and to run")
-	f.StringVar(&o.WorkDir, "workdir", "", "directory to run in, made if missing")
-	f.StringVar(&o.OnError, "on-error", OnErrorStop, "what a failure does: "+OnErrorStop+" or "+OnErrorContinue)
-	f.BoolVar(&o.ReportResults, "report-results", false, "write results into the termination message")
-	f.StringVar(&o.ResultsFrom, "results-from", "", "name of how results leave the pod, for who reads the pod's spec")
-	f.Int64Var(&o.MaxResultSize, "max-result-size", results.DefaultMaxSize, "bytes that the value of one result may have")
-	f.StringVar(&o.TerminationPath, "termination-path", "", "file of the termination message")
-	f.IntVar(&o.TerminationBudget, "termination-budget", 0, "bytes that the termination message may have")
-	f.BoolVar(&o.Stay, "stay", false, "record the command's end and stay until asked to end")
-	f.Func("script", "piece of the encoded script, in order", func(s string) error {
-		o.Script = append(o.Script, s)
-		return nil
-	})
-	f.Func("result", "declared result as NAME:TYPE=PATH, once for each", func(s string) error {
-		r, err := results.ParseFile(s)
-		o.Results = append(o.Results, r)
-		return err
-	})
-	if err := f.Parse(args); err != nil {
-		return Options{}, err
-	}
-	o.Command = f.Args()
-	if o.ScriptPath != "" {
-		o.Command = append([]string{o.ScriptPath}, o.Command...)
-	}
-	return o, o.valid()
-}
-
-// valid returns what is wrong with o.
-func (o Options) valid() error {
-	switch {
-	case o.Step == "":
-		return errors.New("-step is missing")
-	case o.RunDir == "" && !o.Stay:
-		return errors.New("-run is missing")
-	case len(o.Command) == 0:
-		return errors.New("there is no command to run")
-	case (o.ScriptPath == "") != (len(o.Script) == 0):
-		return errors.New("-script-path and -script need each other")
-	case o.OnError != OnErrorStop && o.OnError != OnErrorContinue:
-		return fmt.Errorf("invalid -on-error %q: it must be %s or %s", o.OnError, OnErrorStop, OnErrorContinue)
-	case o.ReportResults && o.TerminationPath == "":
-		return errors.New("-report-results needs -termination-path")
-	case o.TerminationPath != "" && o.TerminationBudget < 1:
-		return fmt.Errorf("invalid -termination-budget %d: it must be positive", o.TerminationBudget)
-	case o.MaxResultSize < 1:
-		return fmt.Errorf("invalid -max-result-size %d: it must be positive", o.MaxResultSize)
-	}
-	return nil
 }

@@ -3,12 +3,15 @@ package entrypoint
 import (
 	"bufio"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
 
+	"github.com/sluice-ci/sluice/internal/entrypoint/credentials"
+	"github.com/sluice-ci/sluice/internal/entrypoint/reference"
 	"github.com/sluice-ci/sluice/internal/entrypoint/script"
 )
 
@@ -25,7 +28,15 @@ const defaultPath = "/bin:/usr/bin"
 const maxInterpreterLine = 256
 
 // prepare makes all that the command needs, and returns the path of the program.
-func (o Options) prepare() (string, error) {
+func (o Options) prepare(e *reference.Expander, stderr io.Writer) (string, error) {
+	if err := o.prepareCredentials(stderr); err != nil {
+		return "", cannotStart(exitNotExecutable, "%w", err)
+	}
+	if o.OwnResults != "" {
+		if err := makeShared(o.OwnResults); err != nil {
+			return "", cannotStart(exitNotExecutable, "cannot make directory of results %q: %w", o.OwnResults, err)
+		}
+	}
 	if o.WorkDir != "" {
 		if err := os.MkdirAll(o.WorkDir, 0o777); err != nil {
 			return "", cannotStart(exitNotExecutable, "cannot make working directory %q: %w", o.WorkDir, err)
@@ -35,29 +46,71 @@ func (o Options) prepare() (string, error) {
 		}
 	}
 	if o.ScriptPath != "" {
-		if err := writeScript(o.ScriptPath, o.Script); err != nil {
+		if err := o.writeScript(e); err != nil {
 			return "", cannotStart(exitNotExecutable, "cannot write script %q: %w", o.ScriptPath, err)
 		}
 	}
 	return find(o.Command[0])
 }
 
-// writeScript writes a fresh file, never through a link and never into a file that was there.
-func writeScript(path string, pieces []string) (err error) {
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+// prepareCredentials puts the service account's credentials where programs look for them.
+func (o Options) prepareCredentials(stderr io.Writer) error {
+	if len(o.Credentials) == 0 {
+		return nil
+	}
+	place := credentials.Place{Secrets: o.SecretsDir, Dir: o.CredentialsDir, Homes: []string{os.Getenv("HOME")}}
+	if o.Passwd != "" {
+		if passwd, err := os.Open(o.Passwd); err == nil {
+			defer passwd.Close() //nolint:errcheck // it was only read
+			place.Homes = append(place.Homes, credentials.HomeOf(passwd, os.Getuid()))
+		}
+	}
+	return credentials.Prepare(o.Credentials, place, stderr)
+}
+
+// makeShared makes a directory that others can look into, whatever the umask is.
+func makeShared(dir string) error {
+	if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL|syscall.O_NOFOLLOW, 0o755)
+	return os.Chmod(dir, 0o755)
+}
+
+// writeScript writes a fresh file, never through a link and never into a file that was there. The script is not held in
+// memory, unless there are tokens to look for.
+func (o Options) writeScript(e *reference.Expander) (err error) {
+	if err := os.Remove(o.ScriptPath); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	f, err := os.OpenFile(o.ScriptPath, os.O_WRONLY|os.O_CREATE|os.O_EXCL|syscall.O_NOFOLLOW, 0o755)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
 	out := bufio.NewWriterSize(f, 64<<10)
-	if err := script.Decode(out, pieces); err != nil {
+	if len(o.References) == 0 {
+		err = script.Decode(out, o.Script)
+	} else {
+		err = expandScript(out, o.Script, e)
+	}
+	if err != nil {
 		return err
 	}
 	// Whatever the umask is: the step's user must be able to run it.
 	return errors.Join(out.Flush(), f.Chmod(0o755))
+}
+
+func expandScript(out io.Writer, pieces []string, e *reference.Expander) error {
+	var text strings.Builder
+	if err := script.Decode(&text, pieces); err != nil {
+		return err
+	}
+	expanded, err := e.Text(text.String())
+	if err != nil {
+		return err
+	}
+	_, err = io.WriteString(out, expanded)
+	return err
 }
 
 // find returns the path of the program that name means: itself if it has a slash, else the first in PATH.

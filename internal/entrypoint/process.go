@@ -6,6 +6,7 @@ import (
 	"os/signal"
 	"sync"
 	"syscall"
+	"time"
 	"unsafe"
 )
 
@@ -103,10 +104,10 @@ func (p *processes) reap() {
 	}
 }
 
-// start starts the program at path, with this process's input, output and environment, as the leader of a process
-// group of its own. The file at path, if this process wrote it, was closed before: since nothing else is started,
+// start starts the program at path, with this process's input and environment and the given output, as the leader of a
+// process group of its own. The file at path, if this process wrote it, was closed before: since nothing else is started,
 // no other process can hold it open for writing, which the kernel would refuse.
-func (p *processes) start(path string, argv []string) error {
+func (p *processes) start(path string, argv []string, out *outputs) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.end != 0 {
@@ -117,14 +118,51 @@ func (p *processes) start(path string, argv []string) error {
 		// A group in the background would be stopped when it reads from the terminal.
 		sys = &syscall.SysProcAttr{Foreground: true, Ctty: 0}
 	}
+	stdout, stderr := out.descriptors()
 	pid, err := syscall.ForkExec(path, argv, &syscall.ProcAttr{
-		Env: os.Environ(), Files: []uintptr{0, 1, 2}, Sys: sys,
+		Env: os.Environ(), Files: []uintptr{0, stdout, stderr}, Sys: sys,
 	})
 	if err != nil {
 		return explain(path, err)
 	}
 	p.pid = pid
 	return nil
+}
+
+// wait returns how the command ended. It is asked to end after the timeout, if there is one, and killed when it does not
+// within killGrace; so is its whole group.
+func (p *processes) wait(timeout time.Duration) (status syscall.WaitStatus, timedOut bool) {
+	if timeout <= 0 {
+		return <-p.ended, false
+	}
+	timer := time.NewTimer(timeout)
+	defer timer.Stop()
+	select {
+	case status = <-p.ended:
+		return status, false
+	case <-timer.C:
+	}
+	p.signal(syscall.SIGTERM)
+	timer.Reset(killGrace)
+	select {
+	case status = <-p.ended:
+	case <-timer.C:
+		p.signal(syscall.SIGKILL)
+		status = <-p.ended
+	}
+	return status, true
+}
+
+// killGrace is how long a command that ran too long may take to end when it is asked to.
+const killGrace = 2 * time.Second
+
+// signal sends a signal to the command's group.
+func (p *processes) signal(s syscall.Signal) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.pid != 0 {
+		_ = syscall.Kill(-p.pid, s) // it may just have ended
+	}
 }
 
 // isTerminal says whether a descriptor is a terminal.

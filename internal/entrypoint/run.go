@@ -7,6 +7,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/sluice-ci/sluice/internal/entrypoint/reference"
 	"github.com/sluice-ci/sluice/internal/entrypoint/rundir"
 	"github.com/sluice-ci/sluice/internal/results/frame"
 )
@@ -30,8 +31,8 @@ func Run(o Options, stderr io.Writer) int {
 	}
 	defer held.Close() //nolint:errcheck // the process ends
 	out, err := o.openMessage()
-	step, left := o.run(procs, err)
-	if step.Reason == frame.ReasonStartError {
+	step, left := o.run(procs, err, stderr)
+	if step.Reason == frame.ReasonStartError || step.Reason == frame.ReasonTimedOut {
 		complain(stderr, errors.New(step.Message))
 	}
 	step, err = o.post(out, step, left)
@@ -44,9 +45,9 @@ func Run(o Options, stderr io.Writer) int {
 	return step.ExitCode
 }
 
-// run waits for its turn and runs the command, unless there is an error already. It returns the record of it and what
-// it left.
-func (o Options) run(procs *processes, err error) (frame.Step, leftovers) {
+// run waits for its turn and runs the command, unless there is an error already, or the command is not needed. It returns
+// the record of it and what it left.
+func (o Options) run(procs *processes, err error, stderr io.Writer) (frame.Step, leftovers) {
 	if err != nil {
 		return notStarted(frame.Step{Name: o.Step, FinishedAt: time.Now().UTC()}, err), leftovers{}
 	}
@@ -59,8 +60,17 @@ func (o Options) run(procs *processes, err error) (frame.Step, leftovers) {
 			return s, leftovers{}
 		}
 	}
+	expander := reference.NewExpander(o.References, o.MaxResultSize)
 	before := o.survey()
-	step := o.command(procs)
+	var step frame.Step
+	switch needed, why, err := o.needed(expander); {
+	case err != nil:
+		step = notStarted(frame.Step{Name: o.Step, FinishedAt: time.Now().UTC()}, err)
+	case !needed:
+		step = frame.Step{Name: o.Step, Reason: frame.ReasonSkipped, FinishedAt: time.Now().UTC(), Message: why}
+	default:
+		step = o.debugged(procs, expander, stderr)
+	}
 	there := o.publish()
 	left := o.leftSince(before)
 	left.there = there
@@ -87,20 +97,39 @@ func waitFor(asked <-chan struct{}, dir string) (frame.Step, bool) {
 }
 
 // command runs the command, and returns the record of it.
-func (o Options) command(procs *processes) frame.Step {
+func (o Options) command(procs *processes, e *reference.Expander, stderr io.Writer) frame.Step {
 	step := frame.Step{Name: o.Step}
-	path, err := o.prepare()
-	if err == nil {
-		step.StartedAt = time.Now().UTC()
-		err = procs.start(path, o.Command)
-	}
-	if err != nil {
+	fail := func(err error) frame.Step {
 		step.FinishedAt = time.Now().UTC()
 		return notStarted(step, err)
 	}
-	status := <-procs.ended
+	o, err := o.expanded(e)
+	if err != nil {
+		return fail(err)
+	}
+	path, err := o.prepare(e, stderr)
+	if err != nil {
+		return fail(err)
+	}
+	out, err := o.openOutputs()
+	if err != nil {
+		return fail(err)
+	}
+	step.StartedAt = time.Now().UTC()
+	err = procs.start(path, o.Command, out)
+	out.started()
+	if err != nil {
+		_ = out.finish() // nothing was written
+		return fail(err)
+	}
+	status, timedOut := procs.wait(o.Timeout)
 	step.FinishedAt = time.Now().UTC()
-	return o.ended(step, status, procs.asked() != 0)
+	step = o.ended(step, status, procs.asked() != 0, timedOut)
+	if err := out.finish(); err != nil && rundir.GoesOn(step) {
+		// A file that lacks something, which may be a result, is not what the step was to leave.
+		step.Reason, step.ExitCode, step.Message = frame.ReasonError, max(step.ExitCode, exitFailure), err.Error()
+	}
+	return step
 }
 
 // notStarted completes the record of a command that did not run.
@@ -118,9 +147,15 @@ func notStarted(step frame.Step, err error) frame.Step {
 	return step
 }
 
-// ended completes the record of a command that ran. asked says that it was asked to end.
-func (o Options) ended(step frame.Step, status syscall.WaitStatus, asked bool) frame.Step {
+// ended completes the record of a command that ran. asked says that it was asked to end by somebody else, timedOut that
+// it ran too long; that is a failure whatever it ended with.
+func (o Options) ended(step frame.Step, status syscall.WaitStatus, asked, timedOut bool) frame.Step {
 	step.ExitCode = exitCode(status)
+	if timedOut {
+		step.Reason, step.ExitCode = frame.ReasonTimedOut, frame.TimedOutExitCode
+		step.Message = fmt.Sprintf("it did not end within its timeout of %s", o.Timeout)
+		return step
+	}
 	switch {
 	case step.ExitCode == 0:
 		step.Reason = frame.ReasonCompleted

@@ -15,6 +15,7 @@ import (
 	"syscall"
 
 	"github.com/sluice-ci/sluice/internal/entrypoint"
+	"github.com/sluice-ci/sluice/internal/entrypoint/breakpoint"
 	"github.com/sluice-ci/sluice/internal/results/emit"
 )
 
@@ -46,6 +47,9 @@ func Main(args []string, stdout, stderr io.Writer) int {
 	// by the environment, which is the step's.
 	runtime.GOMAXPROCS(1)
 	debug.SetGCPercent(gcPercent)
+	if answer, dir, ok := breakpoint.Command(args[0]); ok {
+		return outcome(stderr, breakpoint.Give(dir, answer))
+	}
 	if len(args) < 2 {
 		return misused(stderr, errors.New("which role?"))
 	}

@@ -1,0 +1,172 @@
+package entrypoint
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// outputs are where the command's standard output and error go: where this process's own go, and to files besides.
+type outputs struct {
+	tees  []*tee
+	files []*os.File
+}
+
+// openOutputs opens the files that the step wants its output in, which needs its working directory.
+func (o Options) openOutputs() (*outputs, error) {
+	out := &outputs{}
+	opened := map[string]*os.File{}
+	for _, stream := range []struct {
+		path string
+		log  *os.File
+	}{{o.Stdout, os.Stdout}, {o.Stderr, os.Stderr}} {
+		if stream.path == "" {
+			out.tees = append(out.tees, nil)
+			continue
+		}
+		path := filepath.Clean(stream.path)
+		file, ok := opened[path]
+		if !ok {
+			var err error
+			if file, err = openOutput(path); err != nil {
+				return nil, cannotStart(exitNotExecutable, "cannot write the output to %q: %w", path, err)
+			}
+			opened[path] = file
+			out.files = append(out.files, file)
+		}
+		t, err := newTee(file, stream.log)
+		if err != nil {
+			return nil, cannotStart(exitNotExecutable, "cannot write the output to %q: %w", path, err)
+		}
+		out.tees = append(out.tees, t)
+	}
+	return out, nil
+}
+
+// openOutput opens a file to append to, so that several steps can write to the same one.
+func openOutput(path string) (*os.File, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+		return nil, err
+	}
+	return os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o666)
+}
+
+// descriptors are the command's standard output and error.
+func (out *outputs) descriptors() (stdout, stderr uintptr) {
+	stdout, stderr = uintptr(syscall.Stdout), uintptr(syscall.Stderr)
+	if t := out.tees[0]; t != nil {
+		stdout = t.write.Fd()
+	}
+	if t := out.tees[1]; t != nil {
+		stderr = t.write.Fd()
+	}
+	return stdout, stderr
+}
+
+// started gives the command's ends of the pipes to the command alone, so that their end is seen.
+func (out *outputs) started() {
+	for _, t := range out.tees {
+		if t != nil {
+			_ = t.write.Close() // nothing was written through this descriptor
+		}
+	}
+}
+
+// finish returns once everything is in the files that the command wrote before it ended. What others still write to its
+// output goes nowhere. The error says that a file lacks something.
+func (out *outputs) finish() error {
+	var err error
+	for _, t := range out.tees {
+		if t != nil {
+			err = errors.Join(err, t.finish())
+		}
+	}
+	for _, f := range out.files {
+		err = errors.Join(err, f.Close())
+	}
+	if err != nil {
+		return fmt.Errorf("cannot write all output: %w", err)
+	}
+	return nil
+}
+
+// tee copies what comes through a pipe to a file and to a log.
+type tee struct {
+	read, write *os.File
+	file, log   io.Writer
+	copied      sync.WaitGroup
+	// err is the first error of writing to the file. It is read after the copying.
+	err error
+}
+
+func newTee(file, log *os.File) (*tee, error) {
+	read, write, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	t := &tee{read: read, write: write, file: file, log: log}
+	t.copied.Go(t.copy)
+	return t, nil
+}
+
+// copy ends at the end of the pipe, or when finish has it end.
+func (t *tee) copy() {
+	buf := make([]byte, 32<<10)
+	for {
+		n, err := t.read.Read(buf)
+		t.put(buf[:n])
+		if err != nil {
+			return
+		}
+	}
+}
+
+// put goes on for the log when the file takes no more.
+func (t *tee) put(b []byte) {
+	if len(b) == 0 {
+		return
+	}
+	if t.err == nil {
+		_, t.err = t.file.Write(b)
+	}
+	_, _ = t.log.Write(b) // nobody may be reading it
+}
+
+// finish takes what is in the pipe now. Its writers may be many, and one of them may never end.
+func (t *tee) finish() error {
+	_ = t.read.SetReadDeadline(time.Now()) // a pipe has deadlines
+	t.copied.Wait()
+	_ = t.read.SetReadDeadline(time.Time{})
+	raw, err := t.read.SyscallConn()
+	if err == nil {
+		err = raw.Read(func(fd uintptr) bool {
+			t.drain(int(fd))
+			return true // done, whatever there may come
+		})
+	}
+	return errors.Join(t.err, err, t.read.Close())
+}
+
+// maxPipe is what a pipe holds at most, in bytes: more than that was not in it when the command ended.
+const maxPipe = 1 << 20
+
+// drain reads without waiting.
+func (t *tee) drain(fd int) {
+	buf := make([]byte, 32<<10)
+	for left := maxPipe; left > 0; {
+		n, err := syscall.Read(fd, buf)
+		if err == syscall.EINTR {
+			continue
+		}
+		if n <= 0 {
+			return
+		}
+		t.put(buf[:n])
+		left -= n
+	}
+}
