@@ -24,6 +24,11 @@ func Succeeded(message string) metav1.Condition {
 	return succeeded(metav1.ConditionTrue, TaskRunReasonSucceeded, message)
 }
 
+// Completed is the condition of a PipelineRun of which every task that was to run succeeded, while others were skipped.
+func Completed(message string) metav1.Condition {
+	return succeeded(metav1.ConditionTrue, PipelineRunReasonCompleted, message)
+}
+
 // Failed is the condition of a run that ended otherwise, with one of the reasons of this package and a message that
 // names what was wrong.
 func Failed(reason, message string) metav1.Condition {

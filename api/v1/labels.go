@@ -11,6 +11,8 @@ const (
 	LabelPipelineTask   = GroupName + "/pipelineTask"
 	LabelMemberOf       = GroupName + "/memberOf"
 	LabelManagedBy      = "app.kubernetes.io/managed-by"
+	// LabelCoschedule has the same value on all pods of a PipelineRun that must run on one node.
+	LabelCoschedule = "sluice.dev/coschedule"
 )
 
 // Values of labels.
@@ -20,6 +22,8 @@ const (
 	ManagedBy = "tekton-pipelines"
 	// MemberOfTasks is the value of LabelMemberOf on a TaskRun of a pipeline's tasks.
 	MemberOfTasks = "tasks"
+	// MemberOfFinally is the value of LabelMemberOf on a TaskRun of a task of finally.
+	MemberOfFinally = "finally"
 )
 
 // ReservedSidecarName is the sidecar that carries results; a Task must not name one of its own so.

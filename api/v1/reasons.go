@@ -68,10 +68,30 @@ const (
 	PipelineRunReasonStarted = "Started"
 	// PipelineRunReasonRunning: tasks are running.
 	PipelineRunReasonRunning = "Running"
+	// PipelineRunReasonPending: spec.status holds the run; it has not started.
+	PipelineRunReasonPending = "PipelineRunPending"
+	// PipelineRunReasonStopping: a task failed; those that run may finish, and no other starts.
+	PipelineRunReasonStopping = "PipelineRunStopping"
+	// PipelineRunReasonCancelledRunningFinally: the run was cancelled, and its tasks of finally are still to end.
+	PipelineRunReasonCancelledRunningFinally = "CancelledRunningFinally"
+	// PipelineRunReasonStoppedRunningFinally: the run was stopped, and its tasks of finally are still to end.
+	PipelineRunReasonStoppedRunningFinally = "StoppedRunningFinally"
 	// PipelineRunReasonSucceeded: every task succeeded.
 	PipelineRunReasonSucceeded = "Succeeded"
+	// PipelineRunReasonCompleted: every task that was to run succeeded, and others were skipped.
+	PipelineRunReasonCompleted = "Completed"
 	// PipelineRunReasonFailed: a task failed; the message names it.
 	PipelineRunReasonFailed = "Failed"
+	// PipelineRunReasonCancelled: the run, or one of its TaskRuns, was cancelled.
+	PipelineRunReasonCancelled = "Cancelled"
+	// PipelineRunReasonTimedOut: the run, or a part of it, took longer than it may.
+	PipelineRunReasonTimedOut = "PipelineRunTimeout"
+	// PipelineRunReasonCreateRunFailed: the API server refuses the TaskRun of a task.
+	PipelineRunReasonCreateRunFailed = "CreateRunFailed"
+	// PipelineRunReasonClaimCreationFailed: the API server refuses the claim of a workspace.
+	PipelineRunReasonClaimCreationFailed = "CouldntCreateWorkspacePVC"
+	// PipelineRunReasonInvalidTaskRunSpecs: spec.taskRunSpecs names a task that the pipeline does not have.
+	PipelineRunReasonInvalidTaskRunSpecs = "InvalidTaskRunSpecs"
 	// PipelineRunReasonCouldntGetPipeline: the Pipeline that the run refers to cannot be had.
 	PipelineRunReasonCouldntGetPipeline = "CouldntGetPipeline"
 	// PipelineRunReasonCouldntGetTask: a Task that the Pipeline refers to cannot be had.
@@ -90,10 +110,62 @@ const (
 	PipelineRunReasonResultTooLarge = "PipelineRunResultLargerThanAllowedLimit"
 )
 
-// Reasons for which a task of a pipeline will not run, as they stand in status.skippedTasks.
+// Reasons for which a task of a pipeline will not run, as they stand in status.skippedTasks. With these the run can still
+// succeed, or ends for a reason of its own.
 const (
-	// SkipReasonStopping: another task failed before this one could start.
-	SkipReasonStopping = "PipelineRun was stopping"
-	// SkipReasonMissingResults: a result that it refers to was not produced.
+	// SkipReasonWhen: its when expressions do not hold.
+	SkipReasonWhen = "When Expressions evaluated to false"
+	// SkipReasonParents: a task that it waits for was skipped, for another reason than its when expressions.
+	SkipReasonParents = "Parent Tasks were skipped"
+	// SkipReasonEmptyMatrix: a param of its matrix is an empty array.
+	SkipReasonEmptyMatrix = "Matrix Parameters have an empty array"
+	// SkipReasonMissingResults: a result that it refers to was not produced. That fails the run, unless the task is one of
+	// finally or has onError: continue, or the one that would have produced the result was skipped.
 	SkipReasonMissingResults = "Results were missing"
+	// SkipReasonStopping: another task failed, or the run was cancelled, before this one could start.
+	SkipReasonStopping = "PipelineRun was stopping"
+	// SkipReasonGracefullyCancelled: the run was cancelled by CancelledRunFinally.
+	SkipReasonGracefullyCancelled = "PipelineRun was gracefully cancelled"
+	// SkipReasonGracefullyStopped: the run was stopped by StoppedRunFinally.
+	SkipReasonGracefullyStopped = "PipelineRun was gracefully stopped"
+	// SkipReasonTimedOut: timeouts.pipeline has passed.
+	SkipReasonTimedOut = "PipelineRun timeout has been reached"
+	// SkipReasonTasksTimedOut: timeouts.tasks has passed.
+	SkipReasonTasksTimedOut = "PipelineRun Tasks timeout has been reached"
+	// SkipReasonFinallyTimedOut: timeouts.finally has passed.
+	SkipReasonFinallyTimedOut = "PipelineRun Finally timeout has been reached"
+)
+
+// Reasons for which a task could not be started, so that the run fails. This project adds them.
+const (
+	// SkipReasonUnusableResults: a result that it refers to has not the part, or the type, that is asked for.
+	SkipReasonUnusableResults = "Results could not be used"
+	// SkipReasonTooLargeResults: its TaskRun, with the results that it takes, would be larger than an object can be.
+	SkipReasonTooLargeResults = "Results were too large"
+	// SkipReasonInvalid: with the values that the run gives it is not valid.
+	SkipReasonInvalid = "Task was not valid"
+	// SkipReasonRefused: the API server refuses its TaskRun, or a claim that it needs.
+	SkipReasonRefused = "TaskRun could not be created"
+)
+
+// How a task of a pipeline has ended, as $(tasks.<task>.status) and $(tasks.status) tell it.
+const (
+	// TaskStatusSucceeded: it succeeded.
+	TaskStatusSucceeded = "Succeeded"
+	// TaskStatusFailed: it failed, or was cancelled by its user.
+	TaskStatusFailed = "Failed"
+	// TaskStatusNone: it was skipped; for all tasks, nothing better can be said.
+	TaskStatusNone = "None"
+	// TaskStatusCompleted: of all tasks, some were skipped, and none failed.
+	TaskStatusCompleted = "Completed"
+	// TaskReasonFailureIgnored is $(tasks.<task>.reason) of a task that failed and has onError: continue.
+	TaskReasonFailureIgnored = "FailureIgnored"
+)
+
+// What a TaskRun is told, in spec.statusMessage, when the PipelineRun above it ends it.
+const (
+	// TaskRunCancelledByPipelineRun: the PipelineRun was cancelled.
+	TaskRunCancelledByPipelineRun TaskRunSpecStatusMessage = "cancelled: the PipelineRun that it belongs to was cancelled"
+	// TaskRunTimedOutByPipelineRun: the PipelineRun, or the part of it that the task is in, took longer than it may.
+	TaskRunTimedOutByPipelineRun TaskRunSpecStatusMessage = "cancelled: the PipelineRun that it belongs to has timed out"
 )
