@@ -1,0 +1,2 @@
+// Package docs holds the tests that keep what the documentation names in agreement with the tree: tests and reasons.
+package docs
