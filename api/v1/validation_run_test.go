@@ -227,29 +227,47 @@ func FuzzValidate(f *testing.F) {
 	f.Add([]byte(`{"spec":{"params":[{"name":"p","value":{"a":"$(params.p[*])"}}],"taskSpec":{"steps":[{"image":"$(params.","volumeMounts":[{"mountPath":"/"}]}]}}}`))
 	f.Add([]byte(`{"spec":{"taskRef":null,"workspaces":[{"name":"w"}],"pipelineSpec":{"tasks":[{"name":"a","params":[{"value":["$(tasks.a.results.b[0])"]}]}],"results":[{"value":"$(tasks..)"}]}}}`))
 	f.Add([]byte(`{"spec":{"params":[{"name":"x","default":null,"properties":{"":{}}}],"steps":[{}],"sidecars":[{}],"volumes":[{"csi":{"volumeAttributes":{"a":"$(params['x'])"}}}]}}`))
+	f.Add([]byte(`{"spec":{"steps":[{"results":[{}],"when":[{}],"ref":{"params":[{}]},"timeout":"1h"},{"script":"$(steps..results)$(step.results.x.path)","stdoutConfig":{}}],"stepTemplate":{},"results":[{"value":"$(params[0])"}]}}`))
+	f.Add([]byte(`{"spec":{"tasks":[{"matrix":{"params":[{"name":"m","value":"$(tasks[0])"}],"include":[{}]},"taskSpec":{"params":[{"name":"m"}],"steps":[]},"params":[{"name":"m","value":"$(params[0])"}]}],"finally":[{}],"taskRunSpecs":[{}],"results":[{"value":"$(params[*])"}]}}`))
 	f.Fuzz(func(_ *testing.T, data []byte) {
-		var tr TaskRun
-		if json.Unmarshal(data, &tr) == nil {
-			tr.Validate()
-			tr.Default()
-			tr.Validate()
-			if tr.Spec.TaskSpec != nil {
-				ValidateParams(tr.Spec.TaskSpec.Params, tr.Spec.Params, nil)
-				ValidateWorkspaces(tr.Spec.TaskSpec.Workspaces, tr.Spec.Workspaces, nil)
-				tr.Spec.TaskSpec.ValidateSubstituted(nil)
-			}
-		}
-		var pr PipelineRun
-		if json.Unmarshal(data, &pr) == nil {
-			pr.Validate()
-			pr.Default()
-			pr.Validate()
-		}
+		fuzzRuns(data)
 		var task Task
 		if json.Unmarshal(data, &task) == nil {
+			task.Validate()
+			task.Default()
 			task.Spec.Validate(nil)
-			task.Spec.SetDefaults()
-			task.Spec.Validate(nil)
+			task.Spec.UndeclaredWorkspaces()
+		}
+		var pipeline Pipeline
+		if json.Unmarshal(data, &pipeline) == nil {
+			pipeline.Validate()
+			pipeline.Default()
+			pipeline.Spec.Validate(nil)
+			for i := range pipeline.Spec.Tasks {
+				pipeline.Spec.Tasks[i].Dependencies()
+			}
 		}
 	})
+}
+
+func fuzzRuns(data []byte) {
+	var tr TaskRun
+	if json.Unmarshal(data, &tr) == nil {
+		tr.Validate()
+		tr.Default()
+		tr.Validate()
+		tr.ValidateUpdate(&tr)
+		if tr.Spec.TaskSpec != nil {
+			ValidateParams(tr.Spec.TaskSpec.Params, tr.Spec.Params, nil)
+			ValidateWorkspaces(tr.Spec.TaskSpec.Workspaces, tr.Spec.Workspaces, nil)
+			tr.Spec.TaskSpec.ValidateSubstituted(nil)
+		}
+	}
+	var pr PipelineRun
+	if json.Unmarshal(data, &pr) == nil {
+		pr.Validate()
+		pr.Default()
+		pr.Validate()
+		pr.ValidateUpdate(&pr)
+	}
 }

@@ -116,13 +116,13 @@ func (r StepResultRef) typeIn(result *StepResult) ValueType {
 	return result.valueType()
 }
 
-// soleReference returns the reference that a string value is nothing but.
+// soleReference returns the well-formed reference that a string value is nothing but.
 func soleReference(v Value) (Reference, bool) {
 	if v.Type != TypeString {
 		return Reference{}, false
 	}
 	for r := range References(v.String) {
-		return r, r.Start == 0 && r.End == len(v.String)
+		return r, !r.Malformed && r.Start == 0 && r.End == len(v.String)
 	}
 	return Reference{}, false
 }

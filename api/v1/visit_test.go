@@ -47,7 +47,7 @@ func fill(v reflect.Value, depth int) {
 	if depth == 0 {
 		return
 	}
-	if value, ok := v.Addr().Interface().(*Value); ok {
+	if value, ok := reflect.TypeAssert[*Value](v.Addr()); ok {
 		*value = StringValue("x")
 		return
 	}
@@ -66,9 +66,9 @@ func fill(v reflect.Value, depth int) {
 		v.Set(reflect.MakeMap(v.Type()))
 		v.SetMapIndex(reflect.ValueOf("k").Convert(v.Type().Key()), element)
 	case reflect.Struct:
-		for i := range v.NumField() {
-			if v.Field(i).CanSet() {
-				fill(v.Field(i), depth-1)
+		for _, inner := range v.Fields() {
+			if inner.CanSet() {
+				fill(inner, depth-1)
 			}
 		}
 	default:

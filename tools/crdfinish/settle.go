@@ -1,14 +1,15 @@
 package main
 
-// settle changes the copies of specs in a status, which record what was run. What they hold was judged when it was a spec;
-// here no rule may refuse it again, or a run would be held up by the record of itself. What a value needs to be decoded
-// (types, formats, bounds of numbers, patterns) stays. The descriptions are those of the spec, and would double the size
-// of the CRD.
+// settle takes the rules out of a status, which records what was. What it repeats of a spec was judged there, and can look
+// otherwise by now: the values of a when expression may be an array without elements. Here no rule may refuse it again, or a
+// run would be held up by the record of itself. Of whole specs, everything goes that a value does not need to be decoded
+// (types, formats, bounds of numbers, patterns), and the descriptions, which would double the size of the CRD.
 func settle(crd map[string]any) {
 	spec, _ := crd["spec"].(map[string]any)
 	versions, _ := spec["versions"].([]any)
 	for _, version := range versions {
 		status := at(version, "schema", "openAPIV3Schema", "properties", "status")
+		schemas(status, func(schema map[string]any) { delete(schema, "x-kubernetes-validations") })
 		for _, name := range []string{"taskSpec", "pipelineSpec"} {
 			if copied := at(status, "properties", name); copied != nil {
 				description := copied["description"]
