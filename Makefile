@@ -7,7 +7,7 @@ export GOFLAGS := $(filter-out -trimpath,$(shell go env GOFLAGS)) -trimpath
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo down test test-unit test-integration test-e2e lint verify generate images standins deploy undeploy conformance bench localkube deps
+.PHONY: help demo down test test-unit test-integration test-e2e test-fault soak lint verify generate images standins deploy undeploy conformance bench localkube deps
 
 ## Use it
 
@@ -46,6 +46,9 @@ test-integration: ## Run the tests that need an API server, on one that is start
 
 test-e2e: ## Run the tests that need a whole cluster, on one that is started for them
 	@hack/with-localkube.sh hack/test-cluster.sh e2e
+
+test-fault: ## Run the tests that break a cluster while runs are under way, on one that is started for them
+	@hack/with-localkube.sh --container-log-max-size=1Mi --node-grace-period=5s hack/test-cluster.sh fault
 
 lint: ## Check style and import directions with golangci-lint
 	@hack/lint.sh

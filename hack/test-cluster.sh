@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Runs the given suites (integration, e2e) on the cluster of the current kubeconfig, in this order, all of them even if
-# one fails. For e2e it deploys Sluice first, with the right to read logs.
+# Runs the given suites (integration, e2e, fault) on the cluster of the current kubeconfig, in this order, all of them
+# even if one fails. For those that run pods it deploys Sluice first, with the right to read logs.
 set -euo pipefail
 . "$(dirname "$0")/env.sh"
 cd "$root"
 . hack/kubectl.sh
 
-prepare_e2e() {
+prepare() {
 	hack/deploy.sh
 	"$KUBECTL" apply -f config/enable-log-access-to-controller/ | sed 's/^/    /' >&2
 	if [ -n "${LOCALKUBE_DIR:-}" ]; then
@@ -17,7 +17,7 @@ prepare_e2e() {
 
 status=0
 for suite in "$@"; do
-	[ "$suite" != e2e ] || prepare_e2e
+	[ "$suite" = integration ] || prepare
 	say "running the $suite tests"
 	go test -count=1 -timeout=25m -tags="$suite" "./test/$suite/..." || status=1
 done

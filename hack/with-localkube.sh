@@ -1,20 +1,23 @@
 #!/usr/bin/env bash
 # Runs a command on a localkube cluster of its own, which exists only for that long:
 #
-#   hack/with-localkube.sh [--api-only] COMMAND [ARGUMENT…]
+#   hack/with-localkube.sh [OPTION…] COMMAND [ARGUMENT…]
 #
-# The command gets KUBECONFIG, KUBECTL, LOCALKUBE_DIR and, with a node, KO_DOCKER_REPO. However it ends (or this script is
-# interrupted), the cluster is taken down, and what it left behind is printed and counts as a failure.
+# The options are those of `localkube up`, each as one word: --name=value. The command gets KUBECONFIG, KUBECTL,
+# LOCALKUBE_DIR and, with a node, KO_DOCKER_REPO. However it ends (or this script is interrupted), the cluster is taken
+# down, and what it left behind is printed and counts as a failure.
 set -euo pipefail
 . "$(dirname "$0")/env.sh"
 cd "$root"
 
 up=()
-if [ "${1:-}" = --api-only ]; then
-	up=(--api-only)
+node=yes
+while [[ ${1:-} == --* ]]; do
+	[ "$1" != --api-only ] || node=""
+	up+=("$1")
 	shift
-fi
-[ $# -gt 0 ] || die "no command given" "hack/with-localkube.sh [--api-only] COMMAND [ARGUMENT…]"
+done
+[ $# -gt 0 ] || die "no command given" "hack/with-localkube.sh [OPTION…] COMMAND [ARGUMENT…]"
 
 hack/build-localkube.sh >&2
 
@@ -80,7 +83,7 @@ bin/localkube up --dir "$LOCALKUBE_DIR" --api-port "$(free_port)" "${up[@]}" >&2
 KUBECONFIG=$(bin/localkube kubeconfig --path --dir "$LOCALKUBE_DIR")
 KUBECTL=$root/bin/kubectl
 export KUBECONFIG KUBECTL
-if [ ${#up[@]} -eq 0 ]; then
+if [ -n "$node" ]; then
 	KO_DOCKER_REPO=$(bin/localkube registry --dir "$LOCALKUBE_DIR")/sluice
 	export KO_DOCKER_REPO
 	running=yes

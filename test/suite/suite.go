@@ -21,8 +21,9 @@ import (
 const Patience = 90 * time.Second
 
 // Main runs the tests between a check that the cluster can run them and setting its feature flags back. It returns the
-// exit status. Up to parallel runs are under way at once, unless the command line says otherwise.
-func Main(m *testing.M, parallel int) int {
+// exit status. Up to parallel runs are under way at once, unless the command line says otherwise. What after finds wrong,
+// once all tests have run, is a failure, too.
+func Main(m *testing.M, parallel int, after ...func(context.Context, *kube.Cluster) error) int {
 	log.SetLogger(logr.Discard())                                           // the client's warnings are looked at with kubectl
 	if err := flag.Set("test.parallel", fmt.Sprint(parallel)); err != nil { // m.Run reads the command line after this
 		return report(err)
@@ -34,6 +35,9 @@ func Main(m *testing.M, parallel int) int {
 		return 1
 	}
 	code := m.Run()
+	if err := verify(c, after); err != nil {
+		code = report(err)
+	}
 	if err := restore(c, before); err != nil {
 		return report(err)
 	}
@@ -56,6 +60,17 @@ func prepare() (*kube.Cluster, map[string]string, error) {
 		return nil, nil, err
 	}
 	return c, maps.Clone(flags.Data), nil
+}
+
+func verify(c *kube.Cluster, after []func(context.Context, *kube.Cluster) error) error {
+	ctx, cancel := context.WithTimeout(context.Background(), Patience)
+	defer cancel()
+	for _, check := range after {
+		if err := check(ctx, c); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // restore sets the feature flags back and deletes the namespaces of the tests.
