@@ -13,7 +13,7 @@ import (
 )
 
 // ask looks the image up in one registry, with each credential for it in turn until one is good enough.
-func (l *Lookup) ask(ctx context.Context, s source, known credentials, architectures []string) (Entrypoint, error) {
+func (l *Lookup) ask(ctx context.Context, s source, known *credentials, architectures []string) (Entrypoint, error) {
 	host := s.repository.RegistryStr()
 	if err := l.silence.of(host); err != nil {
 		return Entrypoint{}, err
@@ -56,7 +56,7 @@ func (l *Lookup) askAs(ctx context.Context, s source, as authn.Authenticator, ar
 			return Entrypoint{}, err
 		}
 	}
-	return Entrypoint{Image: s.asked.Digest(digest.String()).String(), Entrypoint: top.entrypoint, Cmd: top.cmd}, nil
+	return Entrypoint{Image: s.registry + "/" + s.asked.RepositoryStr() + "@" + digest.String(), Entrypoint: top.entrypoint, Cmd: top.cmd}, nil
 }
 
 // common returns what the images of an index for the architectures run, which must be the same for all.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -38,13 +39,13 @@ func (p Pull) account() string {
 
 // readCredentials reads the pull secrets of the pod and of its service account. What is not there, may not be read or is not
 // in order is no error, as it is none for the kubelet: many images need no credentials.
-func readCredentials(ctx context.Context, reader client.Reader, pull Pull) (credentials, error) {
-	var known credentials
+func readCredentials(ctx context.Context, reader client.Reader, pull Pull) (*credentials, error) {
+	known := &credentials{}
 	names := slices.Clone(pull.Secrets)
 	account := &corev1.ServiceAccount{}
 	used, err := known.get(ctx, reader, pull.Namespace, pull.account(), "service account", account)
 	if err != nil {
-		return credentials{}, err
+		return nil, err
 	}
 	if used {
 		names = append(names, account.ImagePullSecrets...)
@@ -53,7 +54,7 @@ func readCredentials(ctx context.Context, reader client.Reader, pull Pull) (cred
 		secret := &corev1.Secret{}
 		used, err := known.get(ctx, reader, pull.Namespace, one.Name, "pull secret", secret)
 		if err != nil {
-			return credentials{}, err
+			return nil, err
 		}
 		if used {
 			known.add(secret)
@@ -104,9 +105,9 @@ func (c *credentials) add(secret *corev1.Secret) {
 		c.notes = append(c.notes, fmt.Sprintf("pull secret %q does not hold the JSON of a Docker configuration", secret.Name))
 		return
 	}
-	for place, auth := range entries {
+	for _, place := range slices.Sorted(maps.Keys(entries)) {
 		host, folder := parsePlace(place)
-		c.all = append(c.all, credential{host: host, path: folder, auth: auth})
+		c.all = append(c.all, credential{host: host, path: folder, auth: entries[place]})
 	}
 }
 
@@ -127,7 +128,7 @@ func parsePlace(place string) (host, folder string) {
 }
 
 // forRepository returns as whom a repository is asked for, in order: everybody whom a credential for it names, else anybody.
-func (c credentials) forRepository(repository name.Repository) []authn.Authenticator {
+func (c *credentials) forRepository(repository name.Repository) []authn.Authenticator {
 	var all []authn.Authenticator
 	for _, one := range c.all {
 		if matches(one.host, spoken(repository.Registry)) && below(one.path, repository.RepositoryStr()) {
@@ -160,7 +161,7 @@ func below(folder, repository string) bool {
 }
 
 // told returns the notes for the end of a message.
-func (c credentials) told() string {
+func (c *credentials) told() string {
 	if len(c.notes) == 0 {
 		return ""
 	}

@@ -139,7 +139,7 @@ func (s source) failure(err error) failure {
 
 // explain makes one error of what all sources said: one that may pass if any of them may go better next time, else what the
 // registry itself said, which is the last.
-func explain(image string, pull Pull, known credentials, failures []failure) error {
+func explain(image string, pull Pull, known *credentials, failures []failure) error {
 	said := make([]string, len(failures))
 	again := false
 	for i, f := range failures {
@@ -154,9 +154,7 @@ func explain(image string, pull Pull, known credentials, failures []failure) err
 	case denied:
 		why += ": it does not have the image, or not for this pod" + known.told()
 		do = fmt.Sprintf("correct the name, add a pull secret to service account %q of namespace %q, or %s", pull.account(), pull.Namespace, giveCommand)
-	case refused:
-		do = giveCommand
-	case absent, passing:
+	case absent, refused, passing:
 	}
 	return pull.unusable(image, why, do)
 }

@@ -1,0 +1,362 @@
+package image
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+	testingclock "k8s.io/utils/clock/testing"
+)
+
+const step = "spec.taskSpec.steps[1]"
+
+func TestEntrypoint(t *testing.T) {
+	s := newServer(t)
+	both := running(t, []string{"docker-entrypoint.sh"}, []string{"bash"})
+	other := configured(t, v1.ConfigFile{OS: "linux", Architecture: "arm64", Config: v1.Config{Entrypoint: []string{"docker-entrypoint.sh"}, Cmd: []string{"bash"}}})
+	different := configured(t, v1.ConfigFile{OS: "linux", Architecture: "arm64", Config: v1.Config{Entrypoint: []string{"/qemu"}}})
+	windows := configured(t, v1.ConfigFile{OS: "windows", Architecture: "amd64", Config: v1.Config{Entrypoint: []string{"cmd.exe"}}})
+	agreeing := platforms(t, map[string]v1.Image{"linux/amd64": both, "linux/arm64/v8": other, "windows/amd64": windows, "unknown/unknown": windows})
+	disagreeing := platforms(t, map[string]v1.Image{"linux/amd64": both, "linux/arm64": different})
+
+	s.image(t, "both:1", both)
+	s.image(t, "cmd:1", running(t, nil, []string{"sh"}))
+	s.image(t, "nothing:1", running(t, nil, nil))
+	s.image(t, "huge:1", running(t, []string{strings.Repeat("x", maxCommand+1)}, nil))
+	s.image(t, "windows:1", windows)
+	s.index(t, "agreeing:1", agreeing)
+	s.index(t, "disagreeing:1", disagreeing)
+	s.index(t, "windows-index:1", platforms(t, map[string]v1.Image{"windows/amd64": windows}))
+
+	cases := map[string]struct {
+		reason        string
+		image         string
+		architectures []string
+		want          Entrypoint
+		err           string
+	}{
+		"Both": {
+			reason: "Entrypoint and arguments stay apart: a step's args replace the arguments only.",
+			image:  "both:1",
+			want:   Entrypoint{Image: "both@" + digestOf(t, both), Entrypoint: []string{"docker-entrypoint.sh"}, Cmd: []string{"bash"}},
+		},
+		"Digest": {
+			reason: "A digest is looked up as it is.",
+			image:  "both@" + digestOf(t, both),
+			want:   Entrypoint{Image: "both@" + digestOf(t, both), Entrypoint: []string{"docker-entrypoint.sh"}, Cmd: []string{"bash"}},
+		},
+		"TagAndDigest": {
+			reason: "With both, the digest counts, as it does for the kubelet.",
+			image:  "both:9@" + digestOf(t, both),
+			want:   Entrypoint{Image: "both@" + digestOf(t, both), Entrypoint: []string{"docker-entrypoint.sh"}, Cmd: []string{"bash"}},
+		},
+		"AllPlatformsAgree": {
+			reason: "Windows and signatures do not count; the image by digest is the index, so that any node finds its own.",
+			image:  "agreeing:1",
+			want:   Entrypoint{Image: "agreeing@" + digestOf(t, agreeing), Entrypoint: []string{"docker-entrypoint.sh"}, Cmd: []string{"bash"}},
+		},
+		"PlatformsDisagree": {
+			reason: "A guess would run the wrong program.",
+			image:  "disagreeing:1", err: `"docker-entrypoint.sh" "bash"`,
+		},
+		"BoundToOnePlatform": {
+			reason: "Where the node's architecture is known, there is nothing to guess.",
+			image:  "disagreeing:1", architectures: []string{"arm64"},
+			want: Entrypoint{Image: "disagreeing@" + digestOf(t, disagreeing), Entrypoint: []string{"/qemu"}},
+		},
+		"NotForThisPlatform": {
+			reason: "The pod could not run there in any case.",
+			image:  "agreeing:1", architectures: []string{"s390x"}, err: "and the pod runs on s390x; take another image, or another node",
+		},
+		"Nothing":      {reason: "An image of data has nothing to run.", image: "nothing:1", err: "has neither an entrypoint nor a command; give the step a command"},
+		"Huge":         {reason: "What is remembered is bounded.", image: "huge:1", err: "has an entrypoint of 32769 bytes, more than the limit of 32768"},
+		"Windows":      {reason: "It would not start.", image: "windows:1", err: `is for "windows" and not for Linux`},
+		"WindowsIndex": {reason: "Nor would any of these.", image: "windows-index:1", err: "has nothing for Linux"},
+		"NoSuchTag":    {reason: "A typo is the user's to correct.", image: "both:2", err: "does not have it; correct the name, or give the step a command"},
+		"NoSuchImage":  {reason: "So is this one.", image: "neither:1", err: "does not have it; correct the name, or give the step a command"},
+		"NoName":       {reason: "What is not even a name is not asked for.", image: "UPPER CASE", err: "is not the name of an image; correct the name"},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			image := s.host + "/" + tc.image
+			got, err := lookup(Options{}).Entrypoint(t.Context(), image, Pull{Namespace: "n", Step: step, Architectures: tc.architectures})
+			if tc.err != "" {
+				wantError(t, err, tc.reason, fmt.Sprintf("%s.image: %q: ", step, image), tc.err)
+				return
+			}
+			if err != nil {
+				t.Fatalf("%s\n%v", tc.reason, err)
+			}
+			tc.want.Image = s.host + "/" + tc.want.Image
+			if diff := cmp.Diff(tc.want, got); diff != "" {
+				t.Errorf("%s\n-want +got:\n%s", tc.reason, diff)
+			}
+		})
+	}
+}
+
+// wantError fails the test unless err is for users, and says all of words.
+func wantError(t *testing.T, err error, reason string, words ...string) {
+	t.Helper()
+	if _, ok := errors.AsType[*Error](err); !ok {
+		t.Fatalf("%s\n%v is no *Error", reason, err)
+	}
+	for _, word := range words {
+		if !strings.Contains(err.Error(), word) {
+			t.Errorf("%s\n%q lacks %q", reason, err, word)
+		}
+	}
+}
+
+// wantPassing fails the test unless err may pass, and says all of words.
+func wantPassing(t *testing.T, err error, reason string, words ...string) {
+	t.Helper()
+	if _, ok := errors.AsType[*Error](err); ok || err == nil {
+		t.Fatalf("%s\n%v is none that may pass", reason, err)
+	}
+	for _, word := range words {
+		if !strings.Contains(err.Error(), word) {
+			t.Errorf("%s\n%q lacks %q", reason, err, word)
+		}
+	}
+}
+
+func TestCommand(t *testing.T) {
+	cases := map[string]struct {
+		reason        string
+		of            Entrypoint
+		args          []string
+		command, want []string
+	}{
+		"Both":         {reason: "The image as it is.", of: Entrypoint{Entrypoint: []string{"e"}, Cmd: []string{"c"}}, command: []string{"e"}, want: []string{"c"}},
+		"Args":         {reason: "A step's args replace the image's.", of: Entrypoint{Entrypoint: []string{"e"}, Cmd: []string{"c"}}, args: []string{"a"}, command: []string{"e"}, want: []string{"a"}},
+		"OnlyCmd":      {reason: "busybox runs sh.", of: Entrypoint{Cmd: []string{"sh"}}, command: []string{"sh"}},
+		"OnlyCmdArgs":  {reason: "And its sh runs the args: Tasks rely on it.", of: Entrypoint{Cmd: []string{"sh"}}, args: []string{"-c", "ls"}, command: []string{"sh"}, want: []string{"-c", "ls"}},
+		"OnlyProgram":  {reason: "An image with a program needs no arguments.", of: Entrypoint{Entrypoint: []string{"e"}}, command: []string{"e"}},
+		"ProgramAndIt": {reason: "It may get some.", of: Entrypoint{Entrypoint: []string{"e"}}, args: []string{"a"}, command: []string{"e"}, want: []string{"a"}},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			command, args := tc.of.Command(tc.args)
+			if !slices.Equal(command, tc.command) || !slices.Equal(args, tc.want) {
+				t.Errorf("%s\ngot %q %q, want %q %q", tc.reason, command, args, tc.command, tc.want)
+			}
+		})
+	}
+}
+
+func TestCache(t *testing.T) {
+	s := newServer(t)
+	image := s.image(t, "a:1", running(t, []string{"one"}, nil))
+	l := lookup(Options{})
+	pull := Pull{Namespace: "n", Step: step}
+	get := func(image, want string) {
+		t.Helper()
+		got, err := l.Entrypoint(t.Context(), image, pull)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got.Entrypoint[0] != want {
+			t.Errorf("it runs %q, want %q", got.Entrypoint, want)
+		}
+	}
+
+	get(image, "one")
+	s.asked()
+	get(image, "one")
+	if diff := cmp.Diff([]string{"HEAD /v2/a/manifests/1"}, s.asked()); diff != "" {
+		t.Errorf("a tag that is known is asked for its digest only: -want +got:\n%s", diff)
+	}
+
+	second := running(t, []string{"two"}, nil)
+	s.image(t, "a:1", second)
+	get(image, "two")
+	s.asked()
+	get(s.host+"/a@"+digestOf(t, second), "two")
+	if diff := cmp.Diff([]string(nil), s.asked()); diff != "" {
+		t.Errorf("what is known by digest is not asked for: -want +got:\n%s", diff)
+	}
+}
+
+func TestRegistryWithoutHead(t *testing.T) {
+	s := newServer(t)
+	image := s.image(t, "a:1", running(t, []string{"one"}, nil))
+	s.answer = func(w http.ResponseWriter, r *http.Request) bool {
+		if r.Method == http.MethodHead {
+			w.WriteHeader(http.StatusMethodNotAllowed)
+		}
+		return r.Method == http.MethodHead
+	}
+	got, err := lookup(Options{}).Entrypoint(t.Context(), image, Pull{Namespace: "n", Step: step})
+	if err != nil || got.Entrypoint[0] != "one" {
+		t.Errorf("got %v, %v", got, err)
+	}
+}
+
+// forged answers a request for a manifest or a blob with something else.
+func forged(path, mediaType, body string) func(http.ResponseWriter, *http.Request) bool {
+	return func(w http.ResponseWriter, r *http.Request) bool {
+		if r.Method != http.MethodGet || !strings.Contains(r.URL.Path, path) {
+			return false
+		}
+		w.Header().Set("Content-Type", mediaType)
+		_, err := w.Write([]byte(body))
+		return err == nil
+	}
+}
+
+func TestHostileRegistry(t *testing.T) {
+	const secret = "what is said on an internal network"
+	cases := map[string]struct {
+		reason  string
+		answer  func(http.ResponseWriter, *http.Request) bool
+		passing bool
+		want    string
+	}{
+		"Endless": {
+			reason: "A manifest of any size must not fill the controller's memory.",
+			answer: forged("/manifests/", string(types.DockerManifestSchema2), strings.Repeat(" ", maxAnswer+1)), want: "more than 4 MiB",
+		},
+		"EndlessConfiguration": {
+			reason: "Nor must a configuration.",
+			answer: forged("/blobs/", "application/octet-stream", strings.Repeat(" ", maxAnswer+1)), passing: true,
+		},
+		"Forged": {
+			reason: "What does not have the digest that was asked for is not used.",
+			answer: forged("/blobs/", "application/octet-stream", `{"config":{"Entrypoint":["evil"]}}`), passing: true,
+		},
+		"NoJSON": {
+			reason: "Whoever may choose an image's name must not read through the controller what answers there.",
+			answer: forged("/manifests/", string(types.DockerManifestSchema2), secret), passing: true,
+		},
+		"TalkativeError": {
+			reason: "Errors are text as well.",
+			answer: func(w http.ResponseWriter, _ *http.Request) bool {
+				http.Error(w, secret, http.StatusTeapot)
+				return true
+			},
+			want: "answers with status 418",
+		},
+		"TalkativeFailure": {
+			reason: "So are those that may pass.",
+			answer: func(w http.ResponseWriter, _ *http.Request) bool {
+				http.Error(w, secret, http.StatusBadGateway)
+				return true
+			},
+			passing: true, want: "answers with status 502",
+		},
+		"OldFormat": {
+			reason: "What this format says about an image is not looked for.",
+			answer: func(w http.ResponseWriter, r *http.Request) bool {
+				w.Header().Set("Docker-Content-Digest", "sha256:"+strings.Repeat("0", 64))
+				return forged("/manifests/", string(types.DockerManifestSchema1), "{}")(w, r)
+			},
+			passing: true, // its digest is wrong, too
+		},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			s := newServer(t)
+			image := s.image(t, "a:1", running(t, []string{"one"}, nil))
+			s.answer = tc.answer
+			_, err := lookup(Options{}).Entrypoint(t.Context(), image, Pull{Namespace: "n", Step: step})
+			if tc.passing {
+				wantPassing(t, err, tc.reason, tc.want)
+			} else {
+				wantError(t, err, tc.reason, tc.want)
+			}
+			if err != nil && strings.Contains(err.Error(), "internal network") {
+				t.Errorf("%s\nit says %q", tc.reason, err)
+			}
+		})
+	}
+}
+
+func TestSilence(t *testing.T) {
+	asked := 0
+	away := roundTripFunc(func(*http.Request) (*http.Response, error) {
+		asked++
+		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("i/o timeout")}
+	})
+	clock := testingclock.NewFakePassiveClock(time.Unix(0, 0))
+	l := lookup(Options{Transport: away, Clock: clock})
+	pull := Pull{Namespace: "n", Step: step}
+	try := func() error {
+		_, err := l.Entrypoint(t.Context(), "registry.example.com/a:1", pull)
+		return err
+	}
+	wantPassing(t, try(), "A registry that is away may come back.", "registry registry.example.com cannot be reached")
+	before := asked
+	wantPassing(t, try(), "The next run must not wait for it again.", "cannot be reached", "not asked again for some seconds")
+	if asked != before {
+		t.Errorf("it was asked %d times more", asked-before)
+	}
+	clock.SetTime(clock.Now().Add(silenceTime))
+	wantPassing(t, try(), "After a while it is asked again.", "cannot be reached")
+	if asked == before {
+		t.Error("it is never asked again")
+	}
+}
+
+func TestSilenceIsBounded(t *testing.T) {
+	s := newSilence(testingclock.NewFakePassiveClock(time.Unix(0, 0)))
+	for i := range maxSilent + 10 {
+		s.note(fmt.Sprint(i), wrapped(errors.New("away")))
+	}
+	if len(s.until) > maxSilent {
+		t.Errorf("%d registries are remembered", len(s.until))
+	}
+}
+
+func TestNoAnswerInTime(t *testing.T) {
+	hang := roundTripFunc(func(r *http.Request) (*http.Response, error) {
+		<-r.Context().Done()
+		return nil, r.Context().Err()
+	})
+	_, err := lookup(Options{Transport: hang, Timeout: time.Millisecond}).Entrypoint(t.Context(), "registry.example.com/a", Pull{Step: step})
+	wantPassing(t, err, "A worker does not wait for ever.", "did not answer in time")
+
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := lookup(Options{Transport: hang}).Entrypoint(ctx, "registry.example.com/a", Pull{Step: step}); !errors.Is(err, context.Canceled) {
+		t.Errorf("a controller that ends says %v", err)
+	}
+}
+
+func TestClassify(t *testing.T) {
+	cases := map[string]struct {
+		reason string
+		err    error
+		want   verdict
+	}{
+		"NoSuchHost":  {reason: "The name server says so for certain.", err: wrapped(&net.DNSError{Err: "no such host", Name: "x", IsNotFound: true}), want: verdict{refused, "is not known to the name server"}},
+		"NameServer":  {reason: "A name server that is away comes back.", err: wrapped(&net.DNSError{Err: "server misbehaving", Name: "x", IsTemporary: true}), want: verdict{passing, "cannot be reached (lookup x: server misbehaving)"}},
+		"PlainHTTP":   {reason: "Trying again does not change the protocol.", err: wrapped(recordHeader()), want: verdict{refused, "does not speak TLS"}},
+		"Unreachable": {reason: "The address that was asked may hold a signature, so it is not told.", err: wrapped(errors.New("connection refused")), want: verdict{passing, "cannot be reached (connection refused)"}},
+		"Late":        {reason: "It may be faster next time.", err: wrapped(context.DeadlineExceeded), want: verdict{passing, "did not answer in time"}},
+		"Large":       {reason: "It will not shrink.", err: errTooLarge, want: verdict{refused, "sends an answer of more than 4 MiB"}},
+		"Nonsense":    {reason: "Its words are not ours.", err: errors.New("secret"), want: verdict{passing, "sends what is not understood"}},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			if got := classify(tc.err); got != tc.want {
+				t.Errorf("%s\ngot %+v, want %+v", tc.reason, got, tc.want)
+			}
+		})
+	}
+	statuses := map[int]kind{400: refused, 401: denied, 403: denied, 404: absent, 408: passing, 418: refused, 429: passing, 500: passing, 503: passing}
+	for status, want := range statuses {
+		if got := classifyStatus(status).kind; got != want {
+			t.Errorf("status %d is of kind %d, want %d", status, got, want)
+		}
+	}
+}
