@@ -59,7 +59,7 @@ func TestWhatArrivesAfterTheKubelet(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			vars := ForTaskRun(&v1.TaskSpec{}, []v1.Param{{Name: "x", Value: v1.StringValue(tc.value)}}, TaskRunContext{})
 			spec := &v1.TaskSpec{Steps: []v1.Step{{Image: "i", Args: []string{tc.text}}}}
-			out, err := TaskSpec(spec, vars)
+			out, err := substituted(spec, vars)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -90,7 +90,7 @@ func TestValuesArriveUnchanged(t *testing.T) {
 		want.WriteString(kubeletExpand(last, env))
 
 		spec := &v1.TaskSpec{Steps: []v1.Step{{Image: "i", Script: text.String(), Args: []string{text.String()}}}}
-		out, err := TaskSpec(spec, ForTaskRun(&v1.TaskSpec{}, given, TaskRunContext{}))
+		out, err := substituted(spec, ForTaskRun(&v1.TaskSpec{}, given, TaskRunContext{}))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -115,7 +115,7 @@ func FuzzTaskSpec(f *testing.F) {
 		spec := &v1.TaskSpec{Steps: []v1.Step{{
 			Image: "image", Script: text, Args: []string{text, "$(params.x)", "$(params.y[*])"}, Command: []string{"-$(params.x)-"},
 		}}}
-		out, err := TaskSpec(spec, vars)
+		out, err := substituted(spec, vars)
 		if err != nil {
 			return
 		}
@@ -137,7 +137,7 @@ func BenchmarkTaskSpecOneMegabyte(b *testing.B) {
 	b.SetBytes(int64(len(value)))
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := TaskSpec(spec, ForTaskRun(spec, given, TaskRunContext{})); err != nil {
+		if _, err := substituted(spec, ForTaskRun(spec, given, TaskRunContext{})); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -150,7 +150,7 @@ func BenchmarkTaskSpecOneMegabyteArgument(b *testing.B) {
 	b.SetBytes(int64(len(value)))
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := TaskSpec(spec, ForTaskRun(spec, given, TaskRunContext{})); err != nil {
+		if _, err := substituted(spec, ForTaskRun(spec, given, TaskRunContext{})); err != nil {
 			b.Fatal(err)
 		}
 	}

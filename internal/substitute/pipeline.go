@@ -3,7 +3,6 @@ package substitute
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 
@@ -133,84 +132,18 @@ func (p *pipelineSubstitution) VisitText(path *field.Path, text *string) {
 // VisitElements substitutes in texts of which one can become several.
 func (p *pipelineSubstitution) VisitElements(path *field.Path, list *[]string) {
 	if p.err == nil && len(*list) > 0 {
-		*list, p.err = p.array(path, *list)
+		*list, p.err = p.values().array(path, *list)
 	}
 }
 
 // VisitValue substitutes in a value, which can change its type.
 func (p *pipelineSubstitution) VisitValue(path *field.Path, value *v1.Value) {
 	if p.err == nil {
-		*value, p.err = p.value(path, *value)
+		*value, p.err = p.values().value(path, *value)
 	}
 }
 
-func (p *pipelineSubstitution) value(path *field.Path, value v1.Value) (v1.Value, error) {
-	switch value.Type {
-	case v1.TypeArray:
-		elements, err := p.array(path, value.Array)
-		return v1.ArrayValue(elements...), err
-	case v1.TypeObject:
-		return p.object(path, value.Object)
-	case v1.TypeString:
-	}
-	at := place{path: path}
-	if r, ok := alone(value.String); ok {
-		resolved, err := p.resolver(at)(r)
-		if err != nil {
-			return v1.Value{}, err
-		}
-		return resolved, p.budget.spend(at, sizeOf(resolved))
-	}
-	text, err := p.budget.text(at, value.String, v1.TextPlain, p.resolver(at))
-	return v1.StringValue(text), err
-}
-
-func (p *pipelineSubstitution) array(path *field.Path, elements []string) ([]string, error) {
-	out := make([]string, 0, len(elements))
-	for i, text := range elements {
-		at := place{path, "[" + strconv.Itoa(i) + "]"}
-		if r, ok := alone(text); ok {
-			resolved, err := p.resolver(at)(r)
-			if err != nil {
-				return nil, err
-			}
-			if resolved.Type == v1.TypeArray {
-				if err := p.budget.spend(at, sizeOf(resolved)); err != nil {
-					return nil, err
-				}
-				out = append(out, resolved.Array...)
-				continue
-			}
-		}
-		text, err := p.budget.text(at, text, v1.TextPlain, p.resolver(at))
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, text)
-	}
-	return out, nil
-}
-
-func (p *pipelineSubstitution) object(path *field.Path, object map[string]string) (v1.Value, error) {
-	out := make(map[string]string, len(object))
-	for _, key := range slices.Sorted(maps.Keys(object)) {
-		at := place{path, "." + key}
-		text, err := p.budget.text(at, object[key], v1.TextPlain, p.resolver(at))
-		if err != nil {
-			return v1.Value{}, err
-		}
-		out[key] = text
-	}
-	return v1.ObjectValue(out), nil
-}
-
-func sizeOf(value v1.Value) int {
-	size := 0
-	for _, text := range value.Texts() {
-		size += len(text)
-	}
-	return size
-}
+func (p *pipelineSubstitution) values() values { return values{p.resolver, &p.budget} }
 
 func (p *pipelineSubstitution) resolver(at place) resolver {
 	return func(r v1.Reference) (v1.Value, error) {

@@ -1,71 +1,140 @@
 package substitute
 
 import (
+	"fmt"
 	"strings"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/pod"
 )
 
+// Task is a task with its variables substituted.
+type Task struct {
+	// Spec that a pod can be made from.
+	Spec *v1.TaskSpec
+	// References to results of steps: their tokens stand in texts of Spec.
+	References []pod.Reference
+}
+
 // TaskSpec returns a copy of a task with its variables substituted, in every place where the API allows them. An element
-// of command or args that is nothing but a whole array becomes as many elements as the array has.
+// of command, args, or of the values of a when expression, that is nothing but a whole array becomes as many elements as
+// the array has.
 //
 // In command, args and values of env, which the kubelet expands once more, what the author wrote keeps the meaning that
 // Kubernetes gives to it, and values arrive unchanged. Elsewhere, and in scripts, which the kubelet never sees as text,
 // values are put in as they are.
 //
-// The error is an *UnresolvedError, a *TooLongError, or says which volume or mount is not allowed now that its name is
-// known.
-func TaskSpec(spec *v1.TaskSpec, vars Variables) (*v1.TaskSpec, error) {
+// Results of earlier steps are known in the pod only. Each reference to one becomes a token that begins with mark, which
+// no value may contain: letters and digits, with a random part.
+//
+// brought are the volumes that the run's pod template adds. The error is an *UnresolvedError, a *TooLongError, or says
+// which volume or mount is not allowed now that its name is known.
+func TaskSpec(spec *v1.TaskSpec, vars Variables, mark string, brought ...corev1.Volume) (Task, error) {
 	out := spec.DeepCopy()
-	s := taskSubstitution{vars: vars}
+	s := taskSubstitution{task: vars, vars: vars, tokens: tokens{mark: mark}}
 	var root *field.Path
-	out.VisitTexts(root, &s)
+	rest := *out
+	rest.Steps, rest.Sidecars = nil, nil
+	rest.VisitTexts(root, &s)
+	for i := range out.Steps {
+		s.step(root.Child("steps").Index(i), &out.Steps[i], i)
+	}
+	for i := range out.Sidecars {
+		path, sidecar := root.Child("sidecars").Index(i), &out.Sidecars[i]
+		s.vars = s.task.With(s.ownPaths(path, sidecar.Workspaces))
+		sidecar.VisitTexts(path, &s)
+	}
 	if s.err != nil {
-		return nil, s.err
+		return Task{}, s.err
 	}
-	if err := out.ValidateSubstituted(root).ToAggregate(); err != nil {
-		return nil, err
+	if err := out.ValidateSubstituted(root, brought...).ToAggregate(); err != nil {
+		return Task{}, err
 	}
-	return out, nil
+	return Task{Spec: out, References: s.tokens.all}, nil
 }
 
 // taskSubstitution is a v1.TextVisitor that changes every text; after an error it leaves the rest alone.
 type taskSubstitution struct {
-	vars   Variables
-	budget budget
-	err    error
+	// task are the variables of the task, and vars those of what is visited: a step, or a sidecar, may have its own.
+	task, vars Variables
+	// runtime says that results of steps may stand in what is visited.
+	runtime bool
+	tokens  tokens
+	budget  budget
+	err     error
 }
 
+func (s *taskSubstitution) step(path *field.Path, step *v1.Step, i int) {
+	own := s.ownPaths(path, step.Workspaces)
+	for _, r := range step.Results {
+		own["step.results."+r.Name+".path"] = pod.StepResultPath(*step, i, r.Name)
+	}
+	s.vars = s.task.With(own)
+	step.VisitFixedTexts(path, s)
+	s.runtime = true
+	step.VisitRuntimeTexts(path, s)
+	step.VisitValues(path, (*stepValues)(s))
+	s.runtime = false
+}
+
+// ownPaths are the paths of the workspaces that a step or a sidecar has for itself: there, a workspace is where it mounts
+// it.
+func (s *taskSubstitution) ownPaths(path *field.Path, used []v1.WorkspaceUsage) map[string]string {
+	s.vars = s.task
+	own := map[string]string{}
+	for i, w := range used {
+		name := "workspaces." + w.Name + ".path"
+		if bound, _ := s.task.text(name); bound == "" || w.MountPath == "" {
+			continue
+		}
+		s.VisitText(path.Child("workspaces").Index(i).Child("mountPath"), v1.TextPlain, &w.MountPath)
+		own[name] = w.MountPath
+	}
+	return own
+}
+
+// VisitText receives one text.
 func (s *taskSubstitution) VisitText(path *field.Path, kind v1.TextKind, text *string) {
 	if s.err == nil {
 		*text, s.err = s.budget.text(path, *text, kind, s.resolver(path))
 	}
 }
 
+// VisitList receives a command or args.
 func (s *taskSubstitution) VisitList(path *field.Path, list *[]string) {
+	s.list(path, v1.TextExpanded, list)
+}
+
+func (s *taskSubstitution) list(path *field.Path, kind v1.TextKind, list *[]string) {
 	out := make([]string, 0, len(*list))
 	for i, text := range *list {
 		if s.err != nil {
 			return
 		}
-		elements, whole, err := s.wholeArray(path.Index(i), text)
+		elements, whole, err := s.wholeArray(path.Index(i), kind, text)
 		if whole || err != nil {
 			out, s.err = append(out, elements...), err
 			continue
 		}
-		s.VisitText(path.Index(i), v1.TextExpanded, &text)
+		s.VisitText(path.Index(i), kind, &text)
 		out = append(out, text)
 	}
 	*list = out
 }
 
-// wholeArray returns the elements of the array that a text is nothing but a reference to.
-func (s *taskSubstitution) wholeArray(path *field.Path, text string) (elements []string, whole bool, err error) {
+// wholeArray returns the elements of the array that a text is nothing but a reference to. That of a step is known in the
+// pod only: it stays one element, the token.
+func (s *taskSubstitution) wholeArray(path *field.Path, kind v1.TextKind, text string) (elements []string, whole bool, err error) {
 	r, ok := alone(text)
 	if !ok {
 		return nil, false, nil
+	}
+	if ref, ok := r.StepResultRef(); ok && s.runtime && ref.Whole {
+		token := s.tokens.of(ref)
+		return []string{token}, true, s.budget.spend(path, len(token))
 	}
 	value, err := s.resolver(path)(r)
 	if err != nil || value.Type != v1.TypeArray {
@@ -74,10 +143,13 @@ func (s *taskSubstitution) wholeArray(path *field.Path, text string) (elements [
 	elements = make([]string, len(value.Array))
 	for i, element := range value.Array {
 		p := piece{value: element}
-		if err := s.budget.spend(path, p.size(v1.TextExpanded)); err != nil {
+		if err := s.budget.spend(path, p.size(kind)); err != nil {
 			return nil, false, err
 		}
-		elements[i] = escaped(element)
+		elements[i] = element
+		if kind == v1.TextExpanded {
+			elements[i] = escaped(element)
+		}
 	}
 	return elements, true, nil
 }
@@ -101,12 +173,69 @@ func alone(text string) (v1.Reference, bool) {
 	return v1.Reference{}, false
 }
 
-func (s *taskSubstitution) resolver(path *field.Path) resolver {
+func (s *taskSubstitution) resolver(path fmt.Stringer) resolver {
 	return func(r v1.Reference) (v1.Value, error) {
-		value, problem := s.vars.resolve(r)
+		value, problem := s.resolve(r)
 		if problem != "" {
 			return v1.Value{}, &UnresolvedError{Field: path.String(), Variable: r.Text, Problem: problem}
 		}
 		return value, nil
 	}
+}
+
+func (s *taskSubstitution) resolve(r v1.Reference) (value v1.Value, problem string) {
+	ref, ok := r.StepResultRef()
+	switch {
+	case !ok:
+		return s.vars.resolve(r)
+	case !s.runtime:
+		return v1.Value{}, "the result of a step is known only when a later step starts, and this must be known before"
+	case ref.Whole:
+		return v1.Value{}, "all of an array can only stand as an element of its own"
+	}
+	return v1.StringValue(s.tokens.of(ref)), ""
+}
+
+// stepValues is a v1.ValueVisitor for what a step has of values: its when expressions. Params are those of a StepAction,
+// in whose place a plain step stands by now.
+type stepValues taskSubstitution
+
+// VisitText receives a text that stays one.
+func (s *stepValues) VisitText(path *field.Path, text *string) {
+	(*taskSubstitution)(s).VisitText(path, v1.TextPlain, text)
+}
+
+// VisitElements receives texts of which one can become several.
+func (s *stepValues) VisitElements(path *field.Path, list *[]string) {
+	(*taskSubstitution)(s).list(path, v1.TextPlain, list)
+}
+
+// VisitValue receives a value.
+func (s *stepValues) VisitValue(path *field.Path, _ *v1.Value) {
+	if s.err == nil {
+		s.err = fmt.Errorf("cannot substitute params in %s: the StepAction has not been resolved", path)
+	}
+}
+
+// tokens are the places that are held for results of steps, one for each reference.
+type tokens struct {
+	mark  string
+	known map[v1.StepResultRef]string
+	all   []pod.Reference
+}
+
+// of returns the token of a reference. All are of one length, so that none is the beginning of another.
+func (t *tokens) of(ref v1.StepResultRef) string {
+	if token, ok := t.known[ref]; ok {
+		return token
+	}
+	if t.known == nil {
+		t.known = map[v1.StepResultRef]string{}
+	}
+	token := fmt.Sprintf("%s-%08d", t.mark, len(t.all))
+	t.known[ref] = token
+	t.all = append(t.all, pod.Reference{
+		Token: token, Step: ref.Step, Result: ref.Result, Whole: ref.Whole, Index: ref.Index, Key: ref.Key,
+	})
+	return token
 }

@@ -8,15 +8,11 @@ package substitute
 
 import (
 	"fmt"
-	"path"
 	"strconv"
 	"strings"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 )
-
-// ResultsDir is where a step writes the files of results.
-const ResultsDir = "/tekton/results"
 
 // Variables are the values of all variables that a task or a pipeline can refer to, but for results of other tasks. They
 // share the memory of what they were made from and change none of it.
@@ -29,26 +25,8 @@ type Variables struct {
 	texts map[string]string
 	// over are texts that come before those.
 	over map[string]string
-}
-
-// TaskRunContext is what a task can know of the run that it is part of.
-type TaskRunContext struct {
-	// Name, Namespace and UID of the TaskRun.
-	Name, Namespace, UID string
-	// Task is the name of the Task.
-	Task string
-	// Retry counts the attempts that went before this one.
-	Retry int
-	// Workspaces are those that the run binds, by name.
-	Workspaces map[string]Workspace
-}
-
-// Workspace is what a task can know of the volume that a run binds to one of its workspaces.
-type Workspace struct {
-	// Volume is the name of the pod's volume.
-	Volume string
-	// Claim is the name of the PersistentVolumeClaim, and empty for other volumes.
-	Claim string
+	// problems say of params why they have no value, though they are declared with a default.
+	problems map[string]string
 }
 
 // PipelineRunContext is what a pipeline can know of the run that it is part of.
@@ -59,40 +37,6 @@ type PipelineRunContext struct {
 	Pipeline string
 	// Workspaces are the names of those that the run binds.
 	Workspaces []string
-}
-
-// ForTaskRun returns the variables of a task in a run that gives some params. Declared params that are not given have
-// their default, given ones that are not declared can be referred to as well.
-func ForTaskRun(spec *v1.TaskSpec, given []v1.Param, context TaskRunContext) Variables {
-	v := Variables{texts: map[string]string{
-		"context.taskRun.name":      context.Name,
-		"context.taskRun.namespace": context.Namespace,
-		"context.taskRun.uid":       context.UID,
-		"context.task.name":         context.Task,
-		"context.task.retry-count":  strconv.Itoa(context.Retry),
-	}}
-	for i := range spec.Results {
-		name := spec.Results[i].Name
-		v.texts["results."+name+".path"] = path.Join(ResultsDir, name)
-	}
-	for i := range spec.Workspaces {
-		v.addWorkspace(&spec.Workspaces[i], context.Workspaces)
-	}
-	v.addParams(spec.Params, given)
-	return v
-}
-
-func (v *Variables) addWorkspace(declared *v1.WorkspaceDeclaration, all map[string]Workspace) {
-	bound, ok := all[declared.Name]
-	mountPath := ""
-	if ok {
-		mountPath = declared.Path()
-	}
-	prefix := "workspaces." + declared.Name
-	v.texts[prefix+".path"] = mountPath
-	v.texts[prefix+".bound"] = strconv.FormatBool(ok)
-	v.texts[prefix+".claim"] = bound.Claim
-	v.texts[prefix+".volume"] = bound.Volume
 }
 
 // ForPipelineRun returns the variables of a pipeline in a run that gives some params, with the same rules for them as in
@@ -112,60 +56,6 @@ func ForPipelineRun(spec *v1.PipelineSpec, given []v1.Param, context PipelineRun
 	}
 	v.addParams(spec.Params, given)
 	return v
-}
-
-func (v *Variables) addParams(declared []v1.ParamSpec, given []v1.Param) {
-	v.params = make(map[string]v1.Value, len(given)+len(declared))
-	v.given = make(map[string]bool, len(given))
-	byName := make(map[string]*v1.Value, len(given))
-	for i := range given {
-		v.given[given[i].Name] = true
-		byName[given[i].Name] = &given[i].Value
-		v.params[given[i].Name] = given[i].Value
-	}
-	for i := range declared {
-		spec := declared[i]
-		if spec.Default != nil {
-			resolved := v.inDefault(*spec.Default)
-			spec.Default = &resolved
-		}
-		if value, ok := spec.Resolve(byName[spec.Name]); ok {
-			v.params[spec.Name] = value
-		}
-	}
-}
-
-// inDefault resolves the variables of the context in a default value, which is a text of the task's author. It leaves
-// everything else in it alone.
-func (v *Variables) inDefault(value v1.Value) v1.Value {
-	out := *value.DeepCopy()
-	out.String = v.inDefaultText(value.String)
-	for i, text := range value.Array {
-		out.Array[i] = v.inDefaultText(text)
-	}
-	for key, text := range value.Object {
-		out.Object[key] = v.inDefaultText(text)
-	}
-	return out
-}
-
-func (v *Variables) inDefaultText(text string) string {
-	var out strings.Builder
-	done := 0
-	for r := range v1.References(text) {
-		value, ok := v.texts[key(r)]
-		if r.Root != v1.RootContext || r.Malformed || !ok {
-			continue
-		}
-		out.WriteString(text[done:r.Start])
-		out.WriteString(value)
-		done = r.End
-	}
-	if done == 0 {
-		return text
-	}
-	out.WriteString(text[done:])
-	return out.String()
 }
 
 // With returns the variables together with others, such as "context.pipelineTask.retries": what stands in their
@@ -208,6 +98,9 @@ func (v *Variables) resolve(r v1.Reference) (value v1.Value, problem string) {
 		return v1.StringValue(text), ""
 	}
 	name := r.Names[0]
+	if problem := v.problems[name]; problem != "" {
+		return v1.Value{}, problem
+	}
 	value, ok := v.params[name]
 	if !ok {
 		return v1.Value{}, fmt.Sprintf("there is no param %q", name)

@@ -117,7 +117,7 @@ func record(exitCode int, results ...frame.Result) string {
 }
 
 func observation(change ...func(*Observation)) Observation {
-	obs := Observation{Now: epoch().Add(time.Second), Config: config.Default(), ResultsFrom: config.TerminationMessage, Spec: spec(), Recordable: true}
+	obs := Observation{Now: epoch().Add(time.Second), Config: config.Default(), ResultsFrom: config.TerminationMessage, Task: Task{Spec: spec()}, Recordable: true}
 	for _, f := range change {
 		f(&obs)
 	}

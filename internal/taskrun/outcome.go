@@ -65,7 +65,7 @@ func outcomeOf(tr *v1.TaskRun, state State, obs Observation) *Outcome {
 func cutShort(obs Observation, condition metav1.Condition) *Outcome {
 	outcome := &Outcome{Condition: condition}
 	if obs.Evidence.Set != nil {
-		outcome.Results, _ = typed(obs.Spec, obs.Evidence.Set.Results)
+		outcome.Results, _ = typed(obs.Task.Spec, obs.Evidence.Set.Results)
 	}
 	return outcome
 }
@@ -128,7 +128,7 @@ func failedStep(p *corev1.Pod) string {
 // user wants to hear it: a step that failed, then results that could not be carried, then results of the wrong type.
 func collected(obs Observation) *Outcome {
 	set := obs.Evidence.Set
-	values, wrong := typed(obs.Spec, set.Results)
+	values, wrong := typed(obs.Task.Spec, set.Results)
 	outcome := &Outcome{Results: values}
 	var also []string
 	sidecars := sidecarMessages(obs.Pod)

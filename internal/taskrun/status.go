@@ -34,7 +34,7 @@ func statusFor(tr *v1.TaskRun, state State, obs Observation, effect Effect) v1.T
 		status.StartTime = &now
 	}
 	if status.TaskSpec == nil && obs.Recordable {
-		status.TaskSpec = obs.Spec
+		status.TaskSpec = obs.Task.Spec
 	}
 	p := obs.Pod
 	if effect.Pod != nil {

@@ -1,0 +1,25 @@
+package resolve
+
+import (
+	"context"
+	"fmt"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/api/v1beta1"
+)
+
+// StepAction returns the StepAction that a step refers to, as it is stored. Errors are as those of Task.
+func (r *Resolver) StepAction(ctx context.Context, namespace string, ref *v1.StepRef) (*v1beta1.StepAction, error) {
+	action := &v1beta1.StepAction{}
+	if ref.Resolver != "" {
+		_, err := r.fetch(ctx, v1beta1.KindStepAction, namespace, &ref.ResolverRef, action)
+		return action, err
+	}
+	if ref.Name == "" {
+		return nil, fmt.Errorf("%w: ref.name: is empty; give the name of a StepAction", ErrUnresolvable)
+	}
+	if err := r.get(ctx, namespace, ref.Name, action); err != nil {
+		return nil, fmt.Errorf("cannot get StepAction %q of namespace %q: %w", ref.Name, namespace, err)
+	}
+	return action, nil
+}

@@ -1,0 +1,132 @@
+package substitute
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/pod"
+)
+
+// TestStepResultsBecomeTokens: results of steps are known in the pod only. What an author wrote is marked, so that a value
+// which looks the same is never taken for it.
+func TestStepResultsBecomeTokens(t *testing.T) {
+	spec := decode[v1.TaskSpec](t, `
+steps:
+- {name: a, image: i, script: x, results: [{name: r}, {name: list, type: array}, {name: o, properties: {k: {}}}]}
+- name: b
+  image: i
+  command: [run, "$(steps.a.results.list[*])", "-x=$(steps.a.results.r)", "$(steps.a.results.list[2])"]
+  env: [{name: E, value: "$(steps.a.results.o.k) $(params.lookalike)"}]
+  when:
+  - {input: "$(steps.a.results.r)", operator: in, values: [x, "$(steps.a.results.list[*])", "$(params.lookalike)"]}
+- {name: c, image: i, script: "echo $(steps.a.results.r) '$(params.lookalike)'"}
+`)
+	given := []v1.Param{{Name: "lookalike", Value: v1.StringValue("$(steps.a.results.r)")}}
+	task, err := TaskSpec(spec, ForTaskRun(spec, given, TaskRunContext{}), "m4rk")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := decode[v1.TaskSpec](t, `
+steps:
+- {name: a, image: i, script: x, results: [{name: r}, {name: list, type: array}, {name: o, properties: {k: {}}}]}
+- name: b
+  image: i
+  command: [run, m4rk-00000000, "-x=m4rk-00000001", m4rk-00000002]
+  env: [{name: E, value: "m4rk-00000003 $$(steps.a.results.r)"}]
+  when:
+  - {input: m4rk-00000001, operator: in, values: [x, m4rk-00000000, "$(steps.a.results.r)"]}
+- {name: c, image: i, script: "echo m4rk-00000001 '$(steps.a.results.r)'"}
+`)
+	if diff := cmp.Diff(want, task.Spec); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	references := []pod.Reference{
+		{Token: "m4rk-00000000", Step: "a", Result: "list", Whole: true, Index: -1},
+		{Token: "m4rk-00000001", Step: "a", Result: "r", Index: -1},
+		{Token: "m4rk-00000002", Step: "a", Result: "list", Index: 2},
+		{Token: "m4rk-00000003", Step: "a", Result: "o", Index: -1, Key: "k"},
+	}
+	if diff := cmp.Diff(references, task.References); diff != "" {
+		t.Errorf("each reference once: -want +got:\n%s", diff)
+	}
+}
+
+func TestStepResultsOutOfPlace(t *testing.T) {
+	cases := map[string]struct{ reason, steps, want string }{
+		"Image":   {"An image must be known before the pod is made.", `[{image: "$(steps.a.results.r)"}]`, "steps[0].image: the result of a step is known only when a later step starts"},
+		"WorkDir": {"And so must a directory.", `[{image: i, workingDir: "/$(steps.a.results.r)"}]`, "steps[0].workingDir"},
+		"Text":    {"A text takes no whole array.", `[{image: i, script: "$(steps.a.results.r[*]) x"}]`, "element of its own"},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			spec := &v1.TaskSpec{Steps: *decode[[]v1.Step](t, tc.steps)}
+			_, err := substituted(spec, ForTaskRun(spec, nil, TaskRunContext{}))
+			if err == nil || !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("%s: want %q, got %v", tc.reason, tc.want, err)
+			}
+		})
+	}
+}
+
+func TestPathsOfSteps(t *testing.T) {
+	spec := decode[v1.TaskSpec](t, `
+params: [{name: dir, default: "$(context.task.name)-dir"}, {name: place, default: "$(workspaces.w.path)/sub"}]
+workspaces: [{name: w, mountPath: /w}, {name: v, mountPath: "/$(params.dir)"}, {name: none, optional: true}]
+steps:
+- {image: i, script: "$(steps.step-unnamed-0.exitCode.path) $(step.results.r.path) $(credentials.path)", results: [{name: r}]}
+- {name: s, image: i, script: "$(workspaces.w.path) $(workspaces.v.path) $(step.results.r.path)", results: [{name: r}], workspaces: [{name: w, mountPath: "/own/$(params.dir)"}]}
+- {name: n, image: i, script: "$(workspaces.w.path) $(params.place) <$(workspaces.none.path)>", workspaces: [{name: none, mountPath: /none}]}
+sidecars:
+- {name: c, image: i, script: "$(workspaces.w.path)", workspaces: [{name: w, mountPath: /beside}]}
+`)
+	vars := ForTaskRun(spec, nil, TaskRunContext{Task: "task", Workspaces: map[string]Workspace{"w": {Volume: "ws"}, "v": {Volume: "vs"}}})
+	out, err := substituted(spec, vars)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := []string{out.Steps[0].Script, out.Steps[1].Script, out.Steps[2].Script, out.Sidecars[0].Script, out.Workspaces[1].MountPath, out.Steps[1].Workspaces[0].MountPath}
+	want := []string{
+		"/tekton/steps/step-unnamed-0/exitCode /tekton/steps/step-unnamed-0/results/r /tekton/creds",
+		"/own/task-dir /task-dir /tekton/steps/step-s/results/r",
+		"/w /w/sub <>",
+		"/beside",
+		"/task-dir",
+		"/own/task-dir",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+func TestDefaultsThatReferToOthers(t *testing.T) {
+	cases := map[string]struct{ reason, params, text, want, problem string }{
+		"Chain":        {"A default may refer to one that is declared later.", `[{name: a, default: "a-$(params.b)"}, {name: b, default: "b-$(params.c)"}, {name: c, default: see}]`, "$(params.a)", "a-b-see", ""},
+		"Given":        {"What the run gives wins, and is not read.", `[{name: a, default: "<$(params.given)>"}]`, "$(params.a)", "<$(params.a)>", ""},
+		"Element":      {"An array can take the elements of another.", `[{name: a, type: array, default: [x, "$(params.l[*])"]}, {name: l, type: array, default: [u, v]}]`, "$(params.a[2])", "v", ""},
+		"Object":       {"An object's values may refer to others.", `[{name: o, properties: {k: {}}, default: {k: "<$(params.given)>"}}]`, "$(params.o.k)", "<$(params.a)>", ""},
+		"Circle":       {"A circle has no value.", `[{name: a, default: "$(params.b)"}, {name: b, default: "$(params.a)"}]`, "$(params.a)", "", "circle"},
+		"Unresolved":   {"What cannot be resolved is named.", `[{name: a, default: "$(params.nope)"}]`, "$(params.a)", "", `in which $(params.nope) cannot be resolved: there is no param "nope"`},
+		"UnusedIsWell": {"A default that nobody uses hurts nobody.", `[{name: a, default: "$(params.nope)"}]`, "x", "x", ""},
+		"ArrayInText":  {"A string does not become an array.", `[{name: a, default: "$(params.l[*])"}, {name: l, type: array, default: [u]}]`, "$(params.a)", "", "it is an array"},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			spec := &v1.TaskSpec{Params: *decode[[]v1.ParamSpec](t, tc.params), Steps: []v1.Step{{Image: "i", Script: tc.text}}}
+			spec.SetDefaults()
+			out, err := substituted(spec, ForTaskRun(spec, []v1.Param{{Name: "given", Value: v1.StringValue("$(params.a)")}}, TaskRunContext{}))
+			switch {
+			case tc.problem != "":
+				if err == nil || !strings.Contains(err.Error(), tc.problem) {
+					t.Errorf("%s: want %q, got %v", tc.reason, tc.problem, err)
+				}
+			case err != nil:
+				t.Errorf("%s: %v", tc.reason, err)
+			case out.Steps[0].Script != tc.want:
+				t.Errorf("%s: want %q, got %q", tc.reason, tc.want, out.Steps[0].Script)
+			}
+		})
+	}
+}

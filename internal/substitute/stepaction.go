@@ -1,0 +1,297 @@
+package substitute
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/api/v1beta1"
+)
+
+// Step returns the plain step that a step with a reference stands for: what its StepAction says, with the params that the
+// step gives put in. The variables of the task that stand in these params stay, to be substituted with those of all other
+// steps; nothing of the task is visible to the StepAction in any other way.
+//
+// The error is an *UnresolvedError, a *TooLongError, or names the param that is missing or not of its type.
+func Step(path *field.Path, step *v1.Step, action *v1beta1.StepActionSpec) (*v1.Step, error) {
+	spec := action.DeepCopy()
+	spec.SetDefaults()
+	if err := spec.Validate(path.Child("ref")).ToAggregate(); err != nil {
+		return nil, err
+	}
+	if err := checkActionParams(path.Child("params"), spec.Params, step.Params); err != nil {
+		return nil, err
+	}
+	scope := newActionScope(spec.Params, step.Params)
+	out := spec.Step()
+	c := composition{scope: scope}
+	out.VisitTexts(path, &c)
+	if c.err != nil {
+		return nil, c.err
+	}
+	plain := step.DeepCopy()
+	plain.Ref, plain.Params = nil, nil
+	plain.Image, plain.Command, plain.Args, plain.Script, plain.WorkingDir = out.Image, out.Command, out.Args, out.Script, out.WorkingDir
+	plain.Env, plain.VolumeMounts, plain.Results = out.Env, out.VolumeMounts, out.Results
+	if plain.SecurityContext == nil {
+		plain.SecurityContext = out.SecurityContext
+	}
+	return plain, nil
+}
+
+// checkActionParams checks what a step gives to its StepAction. A string that is nothing but a reference may stand for a
+// whole array or object, which is known later.
+func checkActionParams(path *field.Path, declared []v1.ParamSpec, given []v1.Param) error {
+	var errs field.ErrorList
+	for i := range given {
+		at := path.Index(i)
+		k := slices.IndexFunc(declared, func(p v1.ParamSpec) bool { return p.Name == given[i].Name })
+		switch {
+		case k < 0:
+			errs = append(errs, field.Invalid(at.Child("name"), given[i].Name, "the StepAction has no such param"))
+		case !deferred(declared[k], given[i].Value):
+			spec := declared[k]
+			if v1.HasReference(given[i].Value.String) {
+				spec.Enum = nil // it is not known yet what the value will be
+			}
+			errs = append(errs, v1.ValidateParams([]v1.ParamSpec{spec}, given[i:i+1], path)...)
+		}
+	}
+	for i := range declared {
+		if !slices.ContainsFunc(given, func(p v1.Param) bool { return p.Name == declared[i].Name }) {
+			errs = append(errs, v1.ValidateParams(declared[i:i+1], nil, path)...)
+		}
+	}
+	return errs.ToAggregate()
+}
+
+// deferred reports whether a value stands for an array or object that is not known yet.
+func deferred(spec v1.ParamSpec, value v1.Value) bool {
+	_, ok := alone(value.String)
+	return ok && value.Type == v1.TypeString && spec.Type != v1.TypeString
+}
+
+// actionScope is what a StepAction can refer to: its params, whose values are texts of the task.
+type actionScope struct {
+	specs map[string]v1.ParamSpec
+	given map[string]v1.Value
+	// values are those that have been asked for.
+	values map[string]v1.Value
+	// under are the params whose default is being looked at.
+	under map[string]bool
+}
+
+func newActionScope(declared []v1.ParamSpec, given []v1.Param) *actionScope {
+	s := &actionScope{specs: map[string]v1.ParamSpec{}, given: map[string]v1.Value{}, values: map[string]v1.Value{}, under: map[string]bool{}}
+	for i := range declared {
+		s.specs[declared[i].Name] = declared[i]
+	}
+	for i := range given {
+		s.given[given[i].Name] = given[i].Value
+	}
+	return s
+}
+
+// value returns the value of a param: texts of the task, in which the task's variables may stand.
+func (s *actionScope) value(name string) (v1.Value, string) {
+	if value, ok := s.values[name]; ok {
+		return value, ""
+	}
+	spec, ok := s.specs[name]
+	if !ok {
+		return v1.Value{}, fmt.Sprintf("the StepAction has no param %q", name)
+	}
+	value, given := s.given[name]
+	if given && deferred(spec, value) {
+		return value, ""
+	}
+	if spec.Default != nil && needsDefault(&value) {
+		if s.under[name] {
+			return v1.Value{}, "the default values refer to each other in a circle"
+		}
+		s.under[name] = true
+		defer delete(s.under, name)
+		c := composition{scope: s}
+		composed, err := c.inDefault(field.NewPath("params").Key(name).Child("default"), *spec.Default)
+		if err != nil {
+			return v1.Value{}, problemOf(err)
+		}
+		spec.Default = &composed
+	}
+	resolved, ok := spec.Resolve(&value)
+	if !ok {
+		return v1.Value{}, fmt.Sprintf("param %q has no value", name)
+	}
+	s.values[name] = resolved
+	return resolved, ""
+}
+
+// resolve returns the part of a param's value that a reference of the StepAction names: texts of the task.
+func (s *actionScope) resolve(r v1.Reference) (v1.Value, string) {
+	if r.Malformed {
+		return v1.Value{}, "it does not follow the syntax of variables"
+	}
+	name := r.Names[0]
+	value, problem := s.value(name)
+	if problem != "" {
+		return v1.Value{}, problem
+	}
+	if deferred(s.specs[name], value) {
+		return v1.StringValue(narrowed(value.String, r)), ""
+	}
+	p := part{noun: fmt.Sprintf("param %q", name), whole: r.Whole, index: r.Index}
+	if len(r.Names) > 1 {
+		p.key, p.keyed = strings.Join(r.Names[1:], "."), true
+	}
+	p.whole = p.whole || !p.keyed && p.index < 0 && value.Type != v1.TypeString
+	return p.of(value)
+}
+
+// narrowed is the reference of a task to a whole array or object, narrowed to the part that a StepAction names.
+func narrowed(whole string, r v1.Reference) string {
+	if len(r.Names) == 1 && r.Index < 0 {
+		return whole
+	}
+	base := strings.TrimSuffix(strings.TrimSuffix(whole, ")"), "[*]")
+	if r.Index >= 0 {
+		return base + "[" + strconv.Itoa(r.Index) + "])"
+	}
+	return base + "['" + strings.Join(r.Names[1:], ".") + "'])"
+}
+
+// composition is a v1.TextVisitor that puts texts of a task in the place of a StepAction's references to its params.
+// Other references stay: they are the task's.
+type composition struct {
+	scope  *actionScope
+	budget budget
+	err    error
+}
+
+// VisitText receives one text.
+func (c *composition) VisitText(path *field.Path, kind v1.TextKind, text *string) {
+	if c.err == nil {
+		*text, c.err = c.text(place{path: path}, *text, kind)
+	}
+}
+
+// VisitList receives a command or args.
+func (c *composition) VisitList(path *field.Path, list *[]string) {
+	if c.err == nil {
+		*list, c.err = c.list(path, *list, v1.TextExpanded)
+	}
+}
+
+func (c *composition) list(path *field.Path, list []string, kind v1.TextKind) ([]string, error) {
+	out := make([]string, 0, len(list))
+	for i, text := range list {
+		at := place{path: path.Index(i)}
+		if r, ok := alone(text); ok && r.Root == v1.RootParams {
+			value, problem := c.scope.resolve(r)
+			if problem != "" {
+				return nil, &UnresolvedError{Field: at.String(), Variable: r.Text, Problem: problem}
+			}
+			if value.Type == v1.TypeArray {
+				for _, element := range value.Array {
+					out = append(out, taskText(element, kind))
+				}
+				continue
+			}
+		}
+		composed, err := c.text(at, text, kind)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, composed)
+	}
+	return out, nil
+}
+
+func (c *composition) inDefault(path *field.Path, value v1.Value) (v1.Value, error) {
+	switch value.Type {
+	case v1.TypeArray:
+		elements, err := c.list(path, value.Array, v1.TextPlain)
+		return v1.ArrayValue(elements...), err
+	case v1.TypeObject:
+		out := make(map[string]string, len(value.Object))
+		for key, text := range value.Object {
+			composed, err := c.text(place{path, "." + key}, text, v1.TextPlain)
+			if err != nil {
+				return v1.Value{}, err
+			}
+			out[key] = composed
+		}
+		return v1.ObjectValue(out), nil
+	default:
+		text, err := c.text(place{path: path}, value.String, v1.TextPlain)
+		return v1.StringValue(text), err
+	}
+}
+
+// text composes one text. What comes out must have the references that were put together, and no others: where a
+// literal grows together with a value to something that looks like one more, nobody has written that.
+func (c *composition) text(at place, text string, kind v1.TextKind) (string, error) {
+	var out strings.Builder
+	var want []string
+	done := 0
+	for r := range v1.References(text) {
+		if r.Root != v1.RootParams {
+			want = append(want, r.Text)
+			continue
+		}
+		value, problem := c.scope.resolve(r)
+		if problem == "" && value.Type != v1.TypeString {
+			problem = fmt.Sprintf("it is an %s, and a text takes a string", value.Type)
+		}
+		if problem != "" {
+			return "", &UnresolvedError{Field: at.String(), Variable: r.Text, Problem: problem}
+		}
+		put := taskText(value.String, kind)
+		if err := c.budget.spend(at, len(put)); err != nil {
+			return "", err
+		}
+		p := piece{literal: text[done:r.Start]}
+		p.write(&out, kind)
+		out.WriteString(put)
+		want = append(want, references(put)...)
+		done = r.End
+	}
+	if done == 0 {
+		return text, c.budget.spend(at, len(text))
+	}
+	out.WriteString(text[done:])
+	composed := out.String()
+	if got := references(composed); !slices.Equal(got, want) {
+		return "", fmt.Errorf("cannot put params into %s: together they form a variable that neither has: want %q, got %q", at, want, got)
+	}
+	return composed, c.budget.spend(at, len(text))
+}
+
+// references lists the references of a text as they stand there.
+func references(text string) []string {
+	var all []string
+	for r := range v1.References(text) {
+		all = append(all, r.Text)
+	}
+	return all
+}
+
+// taskText is a text of the task as a value within a text of this kind: where the kubelet expands once more, everything but
+// the task's variables is to arrive unchanged.
+func taskText(text string, kind v1.TextKind) string {
+	if kind != v1.TextExpanded || !strings.Contains(text, "$") {
+		return text
+	}
+	var out strings.Builder
+	done := 0
+	for r := range v1.References(text) {
+		escape(&out, text[done:r.Start])
+		out.WriteString(r.Text)
+		done = r.End
+	}
+	escape(&out, text[done:])
+	return out.String()
+}

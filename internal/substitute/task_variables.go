@@ -1,0 +1,96 @@
+package substitute
+
+import (
+	"strconv"
+
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/pod"
+)
+
+// TaskRunContext is what a task can know of the run that it is part of.
+type TaskRunContext struct {
+	// Name, Namespace and UID of the TaskRun.
+	Name, Namespace, UID string
+	// Task is the name of the Task.
+	Task string
+	// Retry counts the attempts that went before this one.
+	Retry int
+	// Workspaces are those that the run binds, by name.
+	Workspaces map[string]Workspace
+}
+
+// Workspace is what a task can know of the volume that a run binds to one of its workspaces.
+type Workspace struct {
+	// Volume is the name of the pod's volume.
+	Volume string
+	// Claim is the name of the PersistentVolumeClaim, and empty for other volumes.
+	Claim string
+}
+
+// ForTaskRun returns the variables of a task in a run that gives some params. Declared params that are not given have
+// their default, in which other variables may stand; given ones that are not declared can be referred to as well.
+func ForTaskRun(spec *v1.TaskSpec, given []v1.Param, context TaskRunContext) Variables {
+	v := Variables{texts: map[string]string{
+		"context.taskRun.name":      context.Name,
+		"context.taskRun.namespace": context.Namespace,
+		"context.taskRun.uid":       context.UID,
+		"context.task.name":         context.Task,
+		"context.task.retry-count":  strconv.Itoa(context.Retry),
+		"credentials.path":          pod.CredentialsDir,
+	}}
+	for i := range spec.Results {
+		name := spec.Results[i].Name
+		v.texts["results."+name+".path"] = pod.ResultPath(name)
+	}
+	for i := range spec.Steps {
+		container := pod.StepContainer(spec.Steps[i], i)
+		v.texts["steps."+container+".exitCode.path"] = pod.ExitCodePath(container)
+	}
+	for i := range spec.Workspaces {
+		v.addWorkspace(&spec.Workspaces[i], context.Workspaces)
+	}
+	v.addParams(spec.Params, given)
+	for i := range spec.Workspaces {
+		v.resolvePath(&spec.Workspaces[i], context.Workspaces)
+	}
+	return v
+}
+
+func (v *Variables) addWorkspace(declared *v1.WorkspaceDeclaration, all map[string]Workspace) {
+	bound, ok := all[declared.Name]
+	prefix := "workspaces." + declared.Name
+	v.texts[prefix+".bound"] = strconv.FormatBool(ok)
+	v.texts[prefix+".claim"] = bound.Claim
+	v.texts[prefix+".volume"] = bound.Volume
+	switch {
+	case !ok:
+		v.texts[prefix+".path"] = ""
+	case !v1.HasReference(declared.Path()):
+		v.texts[prefix+".path"] = declared.Path()
+	}
+}
+
+// resolvePath gives a workspace its path where params stand in it. One that cannot be resolved is told where it stands,
+// in the declaration.
+func (v *Variables) resolvePath(declared *v1.WorkspaceDeclaration, all map[string]Workspace) {
+	name := "workspaces." + declared.Name + ".path"
+	if _, bound := all[declared.Name]; !bound || !v1.HasReference(declared.Path()) {
+		return
+	}
+	at := place{path: field.NewPath("workspaces").Key(declared.Name).Child("mountPath")}
+	if path, err := new(budget).text(at, declared.Path(), v1.TextPlain, v.resolver(at)); err == nil {
+		v.texts[name] = path
+	}
+}
+
+func (v *Variables) resolver(at place) resolver {
+	return func(r v1.Reference) (v1.Value, error) {
+		value, problem := v.resolve(r)
+		if problem != "" {
+			return v1.Value{}, &UnresolvedError{Field: at.String(), Variable: r.Text, Problem: problem}
+		}
+		return value, nil
+	}
+}

@@ -1,0 +1,90 @@
+package substitute
+
+import (
+	"maps"
+	"slices"
+	"strconv"
+
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+)
+
+// values substitutes in values, which keep their types: a string that is nothing but a reference to a whole array or
+// object becomes that, and an element of an array that is nothing but a whole array becomes the elements of that.
+type values struct {
+	// resolver returns what references in a text of this place stand for.
+	resolver func(at place) resolver
+	budget   *budget
+}
+
+func (s values) value(path *field.Path, value v1.Value) (v1.Value, error) {
+	switch value.Type {
+	case v1.TypeArray:
+		elements, err := s.array(path, value.Array)
+		return v1.ArrayValue(elements...), err
+	case v1.TypeObject:
+		return s.object(path, value.Object)
+	case v1.TypeString:
+	}
+	at := place{path: path}
+	if r, ok := alone(value.String); ok {
+		resolved, err := s.resolver(at)(r)
+		if err != nil {
+			return v1.Value{}, err
+		}
+		return resolved, s.budget.spend(at, sizeOf(resolved))
+	}
+	text, err := s.text(at, value.String)
+	return v1.StringValue(text), err
+}
+
+func (s values) text(at place, text string) (string, error) {
+	return s.budget.text(at, text, v1.TextPlain, s.resolver(at))
+}
+
+func (s values) array(path *field.Path, elements []string) ([]string, error) {
+	out := make([]string, 0, len(elements))
+	for i, text := range elements {
+		at := place{path, "[" + strconv.Itoa(i) + "]"}
+		if r, ok := alone(text); ok {
+			resolved, err := s.resolver(at)(r)
+			if err != nil {
+				return nil, err
+			}
+			if resolved.Type == v1.TypeArray {
+				if err := s.budget.spend(at, sizeOf(resolved)); err != nil {
+					return nil, err
+				}
+				out = append(out, resolved.Array...)
+				continue
+			}
+		}
+		text, err := s.text(at, text)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, text)
+	}
+	return out, nil
+}
+
+func (s values) object(path *field.Path, object map[string]string) (v1.Value, error) {
+	out := make(map[string]string, len(object))
+	for _, key := range slices.Sorted(maps.Keys(object)) {
+		text, err := s.text(place{path, "." + key}, object[key])
+		if err != nil {
+			return v1.Value{}, err
+		}
+		out[key] = text
+	}
+	return v1.ObjectValue(out), nil
+}
+
+func sizeOf(value v1.Value) int {
+	size := 0
+	for _, text := range value.Texts() {
+		size += len(text)
+	}
+	return size
+}

@@ -1,0 +1,50 @@
+package taskrun
+
+import (
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/name"
+	"github.com/sluice-ci/sluice/internal/pod"
+)
+
+// claims are those that volumeClaimTemplates ask for. They belong to the run, so that they go with it, and have names that
+// follow from it: a controller that was killed in between finds them again, and all attempts share them.
+func claims(tr *v1.TaskRun, bound []v1.WorkspaceBinding) []*corev1.PersistentVolumeClaim {
+	var all []*corev1.PersistentVolumeClaim
+	for i := range bound {
+		template := bound[i].VolumeClaimTemplate
+		if template == nil {
+			continue
+		}
+		claim := &corev1.PersistentVolumeClaim{
+			ObjectMeta: metav1.ObjectMeta{
+				Name: pod.ClaimName(tr, bound[i].Name), Namespace: tr.Namespace, Labels: map[string]string{}, Annotations: template.Annotations,
+				OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(tr, v1.GroupVersion.WithKind(v1.KindTaskRun))},
+			},
+			Spec: *template.Spec.DeepCopy(),
+		}
+		for key, value := range template.Labels {
+			claim.Labels[key] = value
+		}
+		claim.Labels[v1.LabelManagedBy] = v1.ManagedBy
+		claim.Labels[v1.LabelTaskRun] = name.Label(tr.Name)
+		claim.Labels[v1.LabelTaskRunUID] = string(tr.UID)
+		all = append(all, claim)
+	}
+	return all
+}
+
+// mounted are the bindings of a run as its pod needs them: in the place of a template stands the claim that is made from it.
+func mounted(tr *v1.TaskRun, bound []v1.WorkspaceBinding) []v1.WorkspaceBinding {
+	all := make([]v1.WorkspaceBinding, len(bound))
+	for i, b := range bound {
+		if b.VolumeClaimTemplate != nil {
+			b.VolumeClaimTemplate = nil
+			b.PersistentVolumeClaim = &corev1.PersistentVolumeClaimVolumeSource{ClaimName: pod.ClaimName(tr, b.Name)}
+		}
+		all[i] = b
+	}
+	return all
+}

@@ -1,0 +1,125 @@
+package taskrun
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/config"
+	"github.com/sluice-ci/sluice/internal/resolve"
+	"github.com/sluice-ci/sluice/internal/substitute"
+)
+
+// Task is what a run runs.
+type Task struct {
+	// Name of the Task that the run refers to; empty for one that is written out in it.
+	Name string
+	// Spec of the task, with its defaults and its StepActions, before substitution.
+	Spec *v1.TaskSpec
+	// Labels and Annotations of the Task, which go on to the run and its pod; nil once a status has been written.
+	Labels, Annotations map[string]string
+}
+
+// observeTask resolves the task and chooses how its results come back, unless an earlier pass has, and noted it in the
+// status.
+func (r *Reconciler) observeTask(ctx context.Context, tr *v1.TaskRun, obs *Observation) error {
+	task, err := r.task(ctx, tr)
+	if err == nil && tr.Status.TaskSpec == nil {
+		err = r.resolveActions(ctx, tr, task.Spec)
+	}
+	var invalid *invalidError
+	switch {
+	case errors.Is(err, resolve.ErrUnresolvable):
+		obs.Unresolvable = err
+		return nil
+	case errors.As(err, &invalid):
+		obs.Invalid = err
+	case err != nil:
+		return err
+	}
+	obs.Task = task
+	obs.Recordable = tr.Status.TaskSpec != nil || fits(*tr, task.Spec)
+	if obs.ResultsFrom = chosen(tr); obs.ResultsFrom == "" && obs.Invalid == nil {
+		obs.ResultsFrom, obs.Invalid = r.methods.Choose(tr.Annotations, task.Annotations, obs.Config.Flags)
+	}
+	return nil
+}
+
+// task returns the task of a run: what an earlier pass has noted, what is written out in the run, or what it refers to.
+func (r *Reconciler) task(ctx context.Context, tr *v1.TaskRun) (Task, error) {
+	task := Task{Name: taskName(tr)}
+	switch {
+	case tr.Status.TaskSpec != nil:
+		task.Spec = tr.Status.TaskSpec.DeepCopy()
+	case tr.Spec.TaskSpec != nil:
+		task.Spec = tr.Spec.TaskSpec.DeepCopy()
+		withPropagated(task.Spec, tr.Spec.Workspaces)
+	case tr.Spec.TaskRef != nil:
+		found, err := r.resolver.Task(ctx, tr.Namespace, tr.Spec.TaskRef)
+		if err != nil {
+			return task, err
+		}
+		task.Name = found.Name
+		task.Spec, task.Labels, task.Annotations = found.Spec.DeepCopy(), found.Labels, found.Annotations
+	default:
+		return task, fmt.Errorf("%w: give spec.taskRef or spec.taskSpec", resolve.ErrUnresolvable)
+	}
+	task.Spec.SetDefaults()
+	return task, nil
+}
+
+// taskName is the name of the Task that the run refers to. One that came through a resolver has left its name in a label.
+func taskName(tr *v1.TaskRun) string {
+	switch ref := tr.Spec.TaskRef; {
+	case ref == nil:
+		return ""
+	case ref.Name != "":
+		return ref.Name
+	default:
+		return tr.Labels[v1.LabelTask]
+	}
+}
+
+// invalidError is what is wrong with a StepAction, or with the params that a step gives to it.
+type invalidError struct{ err error }
+
+func (e *invalidError) Error() string { return e.err.Error() }
+
+func (e *invalidError) Unwrap() error { return e.err }
+
+// resolveActions puts plain steps in the place of those that refer to StepActions.
+func (r *Reconciler) resolveActions(ctx context.Context, tr *v1.TaskRun, spec *v1.TaskSpec) error {
+	for i := range spec.Steps {
+		step, path := &spec.Steps[i], field.NewPath("steps").Index(i)
+		if step.Ref == nil {
+			continue
+		}
+		action, err := r.resolver.StepAction(ctx, tr.Namespace, step.Ref)
+		if err != nil {
+			return fmt.Errorf("%s.ref: %w", path, err)
+		}
+		plain, err := substitute.Step(path, step, &action.Spec)
+		if err != nil {
+			return &invalidError{fmt.Errorf("cannot use StepAction %q: %w", action.Name, err)}
+		}
+		spec.Steps[i] = *plain
+	}
+	spec.SetDefaults()
+	return nil
+}
+
+// chosen is how the results of a run come back by what an earlier pass has noted; empty before the first.
+func chosen(tr *v1.TaskRun) config.ResultsFrom {
+	return config.ResultsFrom(flagsOf(tr).ResultExtractionMethod)
+}
+
+// flagsOf are the flags that an earlier pass has noted; zero before the first.
+func flagsOf(tr *v1.TaskRun) v1.FeatureFlags {
+	if p := tr.Status.Provenance; p != nil && p.FeatureFlags != nil {
+		return *p.FeatureFlags
+	}
+	return v1.FeatureFlags{}
+}
