@@ -63,7 +63,7 @@ func (o Options) earlierLife() (frame.Step, bool) {
 			Name: o.Step, Reason: frame.ReasonLost, ExitCode: frame.LostExitCode,
 			Message: "everything in its container was killed, for want of memory perhaps",
 		}, true
-	case rundir.Waiting:
+	case rundir.Waiting, rundir.Hidden:
 	}
 	return frame.Step{}, false
 }

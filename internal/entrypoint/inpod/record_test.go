@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -122,6 +123,26 @@ func TestRunDirectoryIsClosed(t *testing.T) {
 	want := []frame.Record{
 		frame.Intro{Version: 1}, step(0, frame.LostExitCode, frame.ReasonLost), result("a", "kept"), frame.End{Steps: 1, Results: 1, Bytes: 4},
 	}
+	if diff := cmp.Diff(want, readStream(t, &sidecar.stdout), forget); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+// A step that hides how it ended from the next one, and not from the sidecar, does not make a run of one that completed
+// and one that was skipped, in which nothing failed.
+func TestRunDirectoryIsHiddenFromNextStep(t *testing.T) {
+	p := reachable(t)
+	const user = 1234
+	as := func(group uint32) func(*exec.Cmd) {
+		return func(cmd *exec.Cmd) { cmd.SysProcAttr.Credential = &syscall.Credential{Uid: user, Gid: group} }
+	}
+	sidecar := p.startWith(asNobody, p.sidecarArgs(2)...)
+	p.step(0, p.script("chmod 707 run/0")).exit(0) // the group, which is root's, sees nothing
+	c := p.startWith(as(0), p.stepArgs(1, nil, "true")...)
+	c.exit(126)
+	c.complained("cannot see how the step before ended")
+	sidecar.exit(0)
+	want := []frame.Record{frame.Intro{Version: 1}, step(0, 0, frame.ReasonCompleted), step(1, 126, frame.ReasonStartError), frame.End{Steps: 2}}
 	if diff := cmp.Diff(want, readStream(t, &sidecar.stdout), forget); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}

@@ -54,8 +54,10 @@ const (
 	Waiting State = iota
 	// Ended: the step has ended, and left its record.
 	Ended
-	// Lost: the step's entrypoint was killed and left no record, or whatever it leaves cannot be seen.
+	// Lost: the step's entrypoint was killed, and left no record.
 	Lost
+	// Hidden: whatever the step leaves cannot be seen, at least by this process's user. Another may see that it completed.
+	Hidden
 )
 
 // GoesOn says whether the step after s runs.
@@ -137,13 +139,13 @@ func Left(dir string) []string {
 	return strings.Split(string(names), "\n")
 }
 
-// Look returns where the step of dir stands, and its record once it has ended or is lost. A directory that is not there
+// Look returns where the step of dir stands, and its record once it has ended, is lost or hidden. A directory that is not there
 // yet is that of a step that has not begun.
 func Look(dir string) (State, frame.Step) {
 	root, err := regular.OpenRoot(dir)
 	if errors.Is(err, fs.ErrPermission) {
 		// Everybody may look into it when the pod begins. To wait until that is so again could be to wait for ever.
-		return Lost, lost("the step's run directory cannot be looked into any more: " + err.Error())
+		return Hidden, lost("the step's run directory cannot be looked into any more: " + err.Error())
 	}
 	if err != nil {
 		return Waiting, frame.Step{}

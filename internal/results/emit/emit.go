@@ -85,7 +85,7 @@ func (e *emitter) look(dirs []string) error {
 		case rundir.Waiting:
 			continue
 		case rundir.Ended:
-		case rundir.Lost:
+		case rundir.Lost, rundir.Hidden:
 			step.FinishedAt = time.Now()
 		}
 		step.Name = name // the controller's name for it, whatever the step wrote

@@ -83,8 +83,9 @@ const (
 	// ReasonStartError: the command could not be started; Message says why. The exit code is 127 when it was not found
 	// and 126 when it was found.
 	ReasonStartError Reason = "StartError"
-	// ReasonLost: the step's entrypoint itself was ended (out of memory, usually) before it could record anything. The
-	// exit code is LostExitCode; the container's status in the pod knows better.
+	// ReasonLost: the step's entrypoint itself was ended (out of memory, usually) before it could record anything, or it
+	// could not record it everywhere, and Message says why. Without a better one the exit code is LostExitCode; the
+	// container's status in the pod knows better.
 	ReasonLost Reason = "Lost"
 	// ReasonUnfinished: the stream was ended from outside while the step had not ended. The exit code is
 	// UnfinishedExitCode; the container's status in the pod knows better.

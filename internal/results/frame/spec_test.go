@@ -3,6 +3,9 @@ package frame_test
 import (
 	"bytes"
 	"errors"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -83,17 +86,8 @@ func TestSpecificationIsComplete(t *testing.T) {
 	for word := range outcomes {
 		words = append(words, "| `"+word+"` |")
 	}
-	for _, reason := range []frame.Reason{
-		frame.ReasonCompleted, frame.ReasonError, frame.ReasonContinued, frame.ReasonSkipped, frame.ReasonCancelled,
-		frame.ReasonKilled, frame.ReasonStartError, frame.ReasonLost, frame.ReasonUnfinished,
-	} {
-		words = append(words, "| `"+string(reason)+"` |")
-	}
-	for _, kind := range []frame.ProblemKind{
-		frame.TooLarge, frame.TotalTooLarge, frame.NotUTF8, frame.NotRegular, frame.Unreadable, frame.Changed, frame.Missing,
-		frame.OverBudget,
-	} {
-		words = append(words, "| `"+string(kind)+"` |")
+	for _, word := range declaredWords(t) {
+		words = append(words, "| `"+word+"` |")
 	}
 	for _, name := range regexp.MustCompile("`(?:whole|gap|digest|trailing|malformed|version)-[-a-z]+`").FindAllString(string(doc), -1) {
 		if _, err := os.Stat(filepath.Join(vectorsDir, strings.Trim(name, "`")+".txt")); err != nil {
@@ -105,4 +99,29 @@ func TestSpecificationIsComplete(t *testing.T) {
 			t.Errorf("the specification does not have %q", word)
 		}
 	}
+}
+
+// declaredWords returns the values of all constants of the types Reason and ProblemKind, so that none can be forgotten.
+func declaredWords(t *testing.T) (words []string) {
+	t.Helper()
+	file, err := parser.ParseFile(token.NewFileSet(), "record.go", nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ast.Inspect(file, func(n ast.Node) bool {
+		spec, ok := n.(*ast.ValueSpec)
+		if !ok || len(spec.Values) != 1 {
+			return true
+		}
+		kind, isNamed := spec.Type.(*ast.Ident)
+		value, isLiteral := spec.Values[0].(*ast.BasicLit)
+		if isNamed && isLiteral && (kind.Name == "Reason" || kind.Name == "ProblemKind") {
+			words = append(words, strings.Trim(value.Value, `"`))
+		}
+		return true
+	})
+	if len(words) < 15 {
+		t.Fatalf("only these words were found: %q", words)
+	}
+	return words
 }
