@@ -1,14 +1,33 @@
 package entrypoint
 
 import (
+	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/sluice-ci/sluice/internal/entrypoint/reference"
 )
 
-// expanded returns o with results of earlier steps in the place of their tokens in the command, and puts them into this
-// process's environment, which the command inherits.
+// needed says whether all conditions hold, and else which one does not.
+func (o Options) needed(e *reference.Expander) (bool, string, error) {
+	for i, c := range o.Conditions {
+		holds, err := c.Holds(e)
+		if err != nil {
+			return false, "", cannotStart(exitNotExecutable, "cannot evaluate when[%d]: %w", i, err)
+		}
+		if !holds {
+			return false, fmt.Sprintf("when[%d] does not hold", i), nil
+		}
+	}
+	return true, "", nil
+}
+
+// relativeTo is where a working directory begins that is relative once it is known.
+const relativeTo = "/workspace"
+
+// expanded returns o with results of earlier steps in the place of their tokens in the command and the working directory,
+// and puts them into this process's environment, which the command inherits.
 func (o Options) expanded(e *reference.Expander) (Options, error) {
 	if len(o.References) == 0 {
 		return o, nil
@@ -26,6 +45,12 @@ func (o Options) expanded(e *reference.Expander) (Options, error) {
 		}
 	}
 	o.Command = command
+	if o.WorkDir, err = e.Text(o.WorkDir); err != nil {
+		return o, cannotStart(exitNotExecutable, "%w", err)
+	}
+	if o.WorkDir != "" && !filepath.IsAbs(o.WorkDir) {
+		o.WorkDir = filepath.Join(relativeTo, o.WorkDir)
+	}
 	return o, expandEnvironment(e)
 }
 

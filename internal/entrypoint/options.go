@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/sluice-ci/sluice/internal/entrypoint/credentials"
+	"github.com/sluice-ci/sluice/internal/entrypoint/guard"
 	"github.com/sluice-ci/sluice/internal/entrypoint/reference"
 	"github.com/sluice-ci/sluice/internal/results"
 )
@@ -27,7 +28,7 @@ type Options struct {
 	// After is the run directory of the step before, empty for the first.
 	After string
 	// Conditions must all hold, or the step is skipped.
-	Conditions []Condition
+	Conditions []guard.Condition
 	// Command is the command to run and its arguments. Args[0] of it is ScriptPath if the step has a script.
 	Command []string
 	// ScriptPath is where the script goes that Script has the pieces of; empty without a script.

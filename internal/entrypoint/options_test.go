@@ -12,6 +12,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/entrypoint"
 	"github.com/sluice-ci/sluice/internal/entrypoint/breakpoint"
 	"github.com/sluice-ci/sluice/internal/entrypoint/credentials"
+	"github.com/sluice-ci/sluice/internal/entrypoint/guard"
 	"github.com/sluice-ci/sluice/internal/entrypoint/reference"
 	"github.com/sluice-ci/sluice/internal/results"
 )
@@ -46,7 +47,7 @@ func TestParseOptions(t *testing.T) {
 			entrypoint.Options{
 				Step: "step-b", RunDir: "/run/1", After: "/run/0", ScriptPath: "/s", Script: []string{"one", "two"}, WorkDir: "/w",
 				Command: []string{"/s", "x", ""}, OnError: entrypoint.OnErrorContinue, ReportResults: true, ResultsFrom: "termination-message",
-				Conditions: []entrypoint.Condition{{Input: "i", Operator: "in", Values: []string{"v"}}, {Operator: "notin"}},
+				Conditions: []guard.Condition{{Input: "i", Operator: "in", Values: []string{"v"}}, {Operator: "notin"}},
 				References: []reference.Reference{{
 					Token: "T", File: results.File{Declared: results.Declared{Name: "step-a.r", Type: "object"}, Path: "/s/r"},
 					Index: reference.NoIndex, Key: "k",

@@ -8,6 +8,7 @@ import (
 
 	"github.com/sluice-ci/sluice/internal/entrypoint/breakpoint"
 	"github.com/sluice-ci/sluice/internal/entrypoint/credentials"
+	"github.com/sluice-ci/sluice/internal/entrypoint/guard"
 	"github.com/sluice-ci/sluice/internal/entrypoint/reference"
 	"github.com/sluice-ci/sluice/internal/results"
 )
@@ -37,7 +38,7 @@ func (o *Options) commandFlags(f *flag.FlagSet) {
 	f.StringVar(&o.After, "after", "", "run directory of the step to wait for")
 	f.StringVar(&o.ScriptPath, "script-path", "", "file to write the script to, and to run")
 	list(f, "script", "piece of the encoded script, in order", &o.Script, func(s string) (string, error) { return s, nil })
-	list(f, "when", "expression that must hold, as JSON, once for each", &o.Conditions, ParseCondition)
+	list(f, "when", "expression that must hold, as JSON, once for each", &o.Conditions, guard.Parse)
 	list(f, "reference", "result of an earlier step as TOKEN NAME:TYPE=PATH [PART], once for each", &o.References, reference.Parse)
 	f.StringVar(&o.WorkDir, "workdir", "", "directory to run in, made if missing")
 	f.DurationVar(&o.Timeout, "timeout", 0, "how long the command may run, 0 for ever")

@@ -8,6 +8,7 @@ import (
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/config"
+	"github.com/sluice-ci/sluice/internal/pod"
 )
 
 // Choose returns how the results of a run are to come back: by the annotation v1.AnnotationResultsFrom of the run, else
@@ -31,10 +32,10 @@ func (m Methods) Choose(run, task map[string]string, flags config.Flags) (config
 	return chosen, nil
 }
 
-// Needed returns the method that a pod of the task is made for, when this one was chosen. A task without results has
-// nothing to carry, so that nothing is added to its pod, whatever was chosen.
+// Needed returns the method that a pod of the task is made for, when this one was chosen. A task without results, its
+// own or its steps', has nothing to carry, so that nothing is added to its pod, whatever was chosen.
 func Needed(chosen config.ResultsFrom, spec *v1.TaskSpec) config.ResultsFrom {
-	if len(spec.Results) == 0 {
+	if len(pod.Carried(spec)) == 0 {
 		return config.TerminationMessage
 	}
 	return chosen

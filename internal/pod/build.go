@@ -3,6 +3,7 @@ package pod
 
 import (
 	"maps"
+	"slices"
 	"strconv"
 
 	corev1 "k8s.io/api/core/v1"
@@ -13,41 +14,63 @@ import (
 	"github.com/sluice-ci/sluice/internal/results/termination"
 )
 
-// Build returns the pod for a TaskRun. The error is a *LimitError when a step asks for more than Linux or one API
-// object can hold.
+// Build returns the pod for a TaskRun. The error is a *LimitError when a step asks for more than Linux or one API object
+// can hold, and a *FieldError when a field cannot be acted on: both are outcomes of the run.
 func Build(in Input) (*corev1.Pod, error) {
-	b := builder{in}
-	spec := corev1.PodSpec{
-		RestartPolicy:      corev1.RestartPolicyNever,
-		ServiceAccountName: b.serviceAccount(),
-		Volumes:            b.volumes(),
+	in.Spec = Merged(in.Spec)
+	b := &builder{Input: in, template: mergedTemplate(in.Settings.PodTemplate, in.TaskRun.Spec.PodTemplate), carried: Carried(in.Spec)}
+	if err := b.checkReserved(); err != nil {
+		return nil, err
 	}
+	pod := &corev1.Pod{ObjectMeta: b.metadata(), Spec: b.podSpec()}
 	if in.Delivery == InitContainer {
-		spec.InitContainers = append(spec.InitContainers, b.prepare())
+		pod.Spec.InitContainers = append(pod.Spec.InitContainers, b.prepare())
 	}
-	for _, sidecar := range in.Spec.Sidecars {
-		spec.InitContainers = append(spec.InitContainers, b.sidecar(sidecar))
+	for i, sidecar := range in.Spec.Sidecars {
+		pod.Spec.InitContainers = append(pod.Spec.InitContainers, b.sidecar(sidecar, i))
 	}
 	for i, step := range in.Spec.Steps {
-		spec.Containers = append(spec.Containers, b.step(step, i))
+		container, err := b.step(step, i)
+		if err != nil {
+			return nil, err
+		}
+		pod.Spec.Containers = append(pod.Spec.Containers, container)
 	}
-	pod := &corev1.Pod{ObjectMeta: b.metadata(), Spec: spec}
 	in.Carrier.Equip(pod, b.plan())
-	// The kubelet divides what it keeps of termination messages among all containers, those of the carrier included.
-	budget := termination.Budget(len(pod.Spec.InitContainers) + len(pod.Spec.Containers))
-	AddStepArgs(pod, "-termination-budget", strconv.Itoa(budget))
+	addBudgets(pod)
+	defaultResources(pod, in.Settings.Resources)
 	if err := checkLimits(pod, in.Spec); err != nil {
 		return nil, err
 	}
 	return pod, nil
 }
 
+// addBudgets tells every entrypoint how much the kubelet keeps of its termination message: the kubelet divides what it
+// keeps among all containers, those of the carrier included.
+func addBudgets(pod *corev1.Pod) {
+	budget := strconv.Itoa(termination.Budget(len(pod.Spec.InitContainers) + len(pod.Spec.Containers)))
+	for _, containers := range [][]corev1.Container{pod.Spec.InitContainers, pod.Spec.Containers} {
+		for i := range containers {
+			if slices.Contains(containers[i].Args, terminationPathArg) && containers[i].Command[0] == binary {
+				addArgs(&containers[i], "-termination-budget", budget)
+			}
+		}
+	}
+}
+
 // builder makes the parts of the pod.
-type builder struct{ Input }
+type builder struct {
+	Input
+
+	// template is what the installation and the run say about the pod itself.
+	template v1.PodTemplate
+	// carried are the results that leave the pod.
+	carried []CarriedResult
+}
 
 func (b *builder) plan() Plan {
 	return Plan{
-		Steps: StepContainers(b.Spec), Results: b.Spec.Results, MaxResultSize: b.Config.Flags.MaxResultSize,
+		Steps: StepContainers(b.Spec), Results: b.carried, MaxResultSize: b.Config.Flags.MaxResultSize,
 		Nonce: b.Nonce, Image: b.Image,
 	}
 }
@@ -90,19 +113,5 @@ func (b *builder) prepare() corev1.Container {
 		Command:         []string{ImageBinary, "copy", binary},
 		VolumeMounts:    []corev1.VolumeMount{{Name: binVolume, MountPath: binDir}},
 		SecurityContext: Restricted(),
-	}
-}
-
-// Restricted is what Pod Security "restricted" asks of a container, and what ours need at most. The user is the one
-// of the images that are built from nothing: it exists nowhere else.
-func Restricted() *corev1.SecurityContext {
-	return &corev1.SecurityContext{
-		AllowPrivilegeEscalation: new(false),
-		Capabilities:             &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
-		ReadOnlyRootFilesystem:   new(true),
-		RunAsNonRoot:             new(true),
-		RunAsUser:                new(int64(65532)),
-		RunAsGroup:               new(int64(65532)),
-		SeccompProfile:           &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
 	}
 }

@@ -5,7 +5,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
-	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/config"
 	"github.com/sluice-ci/sluice/internal/results"
 )
@@ -20,8 +19,8 @@ type Carrier interface {
 type Plan struct {
 	// Steps are the names of the steps' containers, in order.
 	Steps []string
-	// Results that the task declares.
-	Results []v1.TaskResult
+	// Results that leave the pod.
+	Results []CarriedResult
 	// MaxResultSize is the limit of one result's value, in bytes.
 	MaxResultSize int64
 	// Nonce tells the output of this pod from all others. It is valid by frame.ValidNonce.
@@ -30,33 +29,61 @@ type Plan struct {
 	Image string
 }
 
-// ResultArgs declares the results, in the form that all roles of the in-pod binary take.
+// ResultArgs declares the results, and where who carries them finds them, in the form that all roles of the in-pod binary
+// take.
 func (p Plan) ResultArgs() []string {
 	var args []string
 	for _, r := range p.Results {
-		file := results.File{Declared: results.Declared{Name: r.Name, Type: string(r.Type)}, Path: ResultPath(r.Name)}
-		args = append(args, "-result", file.String())
+		args = append(args, "-result", results.File{Declared: r.Declared, Path: r.carriedPath()}.String())
 	}
 	return args
 }
 
+// ResultDirs are the directories that results lie beneath, each once: that of the task's results, and those of the steps
+// that have results of their own.
+func (p Plan) ResultDirs() []string {
+	var dirs []string
+	for _, r := range p.Results {
+		dir := ResultsDir
+		if r.Step != OfTask {
+			dir = stepRunDir(r.Step)
+		}
+		if !slices.Contains(dirs, dir) {
+			dirs = append(dirs, dir)
+		}
+	}
+	return dirs
+}
+
 // ResultMounts show a container the results and how the steps ended, and let it change neither.
 func (p Plan) ResultMounts() []corev1.VolumeMount {
-	mounts := []corev1.VolumeMount{{Name: resultsVolume, MountPath: ResultsDir, ReadOnly: true}}
+	var mounts []corev1.VolumeMount
+	if ofTask(p.Results) {
+		mounts = append(mounts, corev1.VolumeMount{Name: resultsVolume, MountPath: ResultsDir, ReadOnly: true})
+	}
 	for i := range p.Steps {
 		mounts = append(mounts, corev1.VolumeMount{Name: runVolume(i), MountPath: stepRunDir(i), ReadOnly: true})
 	}
 	return mounts
 }
 
+// ofTask reports whether any result is the task's.
+func ofTask(carried []CarriedResult) bool {
+	return slices.ContainsFunc(carried, func(r CarriedResult) bool { return r.Step == OfTask })
+}
+
 // AddStepArgs adds arguments to the entrypoint of every step.
 func AddStepArgs(p *corev1.Pod, args ...string) {
 	for i := range p.Spec.Containers {
-		c := &p.Spec.Containers[i]
-		if isStep(c.Name) {
-			c.Args = slices.Insert(c.Args, slices.Index(c.Args, endOfOptions), args...)
+		if c := &p.Spec.Containers[i]; isStep(c.Name) {
+			addArgs(c, args...)
 		}
 	}
+}
+
+// addArgs adds arguments to the entrypoint of a container.
+func addArgs(c *corev1.Container, args ...string) {
+	c.Args = slices.Insert(c.Args, slices.Index(c.Args, endOfOptions), args...)
 }
 
 // endOfOptions separates the entrypoint's options from the step's command.

@@ -24,6 +24,8 @@ const (
 const (
 	binDir          = "/tekton/bin"
 	scriptsDir      = "/tekton/scripts"
+	secretsDir      = "/tekton/creds-secrets"
+	passwdFile      = "/etc/passwd"
 	homeDir         = "/tekton/home"
 	terminationPath = "/tekton/termination"
 
@@ -44,14 +46,20 @@ const (
 	CredentialsDir = "/tekton/creds"
 )
 
-// Names of volumes that this package adds. Tasks cannot use the prefix.
+// Names of volumes that this package adds. Tasks cannot use the prefix. Those with a number are there for each step, each
+// sidecar or each secret.
 const (
-	binVolume       = "tekton-internal-bin"
-	resultsVolume   = "tekton-internal-results"
-	scriptsVolume   = "tekton-internal-scripts"
-	homeVolume      = "tekton-internal-home"
-	workspaceVolume = "tekton-internal-workspace"
-	runVolumePrefix = "tekton-internal-run-"
+	binVolume       = v1.ReservedVolumePrefix + "bin"
+	resultsVolume   = v1.ReservedVolumePrefix + "results"
+	homeVolume      = v1.ReservedVolumePrefix + "home"
+	workspaceVolume = v1.ReservedVolumePrefix + "workspace"
+
+	runVolumePrefix           = v1.ReservedVolumePrefix + "run-"
+	scriptVolumePrefix        = v1.ReservedVolumePrefix + "script-"
+	credentialsVolumePrefix   = v1.ReservedVolumePrefix + "creds-"
+	secretVolumePrefix        = v1.ReservedVolumePrefix + "secret-"
+	sidecarRunVolumePrefix    = v1.ReservedVolumePrefix + "sidecar-run-"
+	sidecarScriptVolumePrefix = v1.ReservedVolumePrefix + "sidecar-script-"
 )
 
 // Name returns the name of the pod of a TaskRun's attempt; retry is 0 for the first one.
@@ -78,15 +86,19 @@ func StepContainers(spec *v1.TaskSpec) []string {
 func isStep(container string) bool { return strings.HasPrefix(container, stepPrefix) }
 
 // StepName returns the step's name, or the one that a step without a name goes by.
-func StepName(step v1.Step, i int) string {
-	if step.Name != "" {
-		return step.Name
+func StepName(step v1.Step, i int) string { return named(step.Name, i) }
+
+// SidecarContainer returns the name of the container of a task's sidecar, at index i among them.
+func SidecarContainer(sidecar v1.Sidecar, i int) string {
+	return sidecarPrefix + named(sidecar.Name, i)
+}
+
+func named(name string, i int) string {
+	if name != "" {
+		return name
 	}
 	return fmt.Sprintf("unnamed-%d", i)
 }
-
-// SidecarContainer returns the name of the container of a task's sidecar.
-func SidecarContainer(sidecar v1.Sidecar) string { return sidecarPrefix + sidecar.Name }
 
 // ResultPath returns the file that steps write for the result of this name.
 func ResultPath(result string) string { return ResultsDir + "/" + result }
@@ -105,7 +117,10 @@ func StepResultPath(step v1.Step, i int, result string) string {
 // stepResults is the directory of a step's own results within that of the step.
 const stepResults = "results"
 
-func runVolume(step int) string { return runVolumePrefix + strconv.Itoa(step) }
+// numbered is the name of a volume that is there for the step, the sidecar or the secret at index i.
+func numbered(prefix string, i int) string { return prefix + strconv.Itoa(i) }
+
+func runVolume(step int) string { return numbered(runVolumePrefix, step) }
 
 func stepRunDir(step int) string { return RunDir + "/" + strconv.Itoa(step) }
 

@@ -10,21 +10,21 @@ import (
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/entrypoint/script"
+	"github.com/sluice-ci/sluice/internal/results"
 )
 
 // step is the container of the step at index i: the entrypoint, told what to wait for, what to run and what to record.
-func (b *builder) step(s v1.Step, i int) corev1.Container {
+func (b *builder) step(s v1.Step, i int) (corev1.Container, error) {
 	container := StepContainer(s, i)
-	args := []string{"entrypoint", "-step", container, "-run", stepRunDir(i)}
+	args := []string{entrypointRole, "-step", container, "-run", stepRunDir(i)}
 	if i > 0 {
 		args = append(args, "-after", stepRunDir(i-1))
 	}
-	args = append(args, b.program(container, s.Script, s.WorkingDir)...)
-	args = append(args, "-termination-path", terminationPath, resultsFromArg, string(b.ResultsFrom))
-	if len(b.Spec.Results) > 0 {
-		args = append(args, "-max-result-size", strconv.FormatInt(b.Config.Flags.MaxResultSize, 10))
-		args = append(args, b.plan().ResultArgs()...)
+	late, err := b.lateArgs(s, i)
+	if err != nil {
+		return corev1.Container{}, err
 	}
+	args = slices.Concat(args, late, b.program(container, s.Script, b.workingDir(s.WorkingDir)), b.mannerArgs(s, i), b.credentialArgs(), b.recordArgs(s, i))
 	return corev1.Container{
 		Name:                     container,
 		Image:                    s.Image,
@@ -32,13 +32,35 @@ func (b *builder) step(s v1.Step, i int) corev1.Container {
 		Command:                  []string{binary},
 		Args:                     slices.Concat(args, []string{endOfOptions}, s.Command, s.Args),
 		EnvFrom:                  s.EnvFrom,
-		Env:                      s.Env,
-		Resources:                s.ComputeResources,
+		Env:                      withHome(b.environment(s.Env)),
+		Resources:                b.stepResources(s, i),
 		VolumeMounts:             slices.Concat(b.stepMounts(s, i), s.VolumeMounts),
-		SecurityContext:          s.SecurityContext,
+		VolumeDevices:            s.VolumeDevices,
+		SecurityContext:          b.secured(s.SecurityContext),
 		TerminationMessagePath:   terminationPath,
 		TerminationMessagePolicy: corev1.TerminationMessageReadFile,
+	}, nil
+}
+
+// entrypointRole is what the in-pod binary is in the containers of steps and sidecars.
+const entrypointRole = "entrypoint"
+
+// terminationPathArg names the file of the container's termination message.
+const terminationPathArg = "-termination-path"
+
+// environment is what a task says, with what the pod's template says instead.
+func (b *builder) environment(own []corev1.EnvVar) []corev1.EnvVar {
+	return overlaid(own, b.template.Env, func(e corev1.EnvVar) string { return e.Name })
+}
+
+// withHome makes the directory that all steps share, and that every user can write to, their home, unless the task says
+// otherwise. It comes first, so that others can refer to it.
+func withHome(env []corev1.EnvVar) []corev1.EnvVar {
+	const home = "HOME"
+	if slices.ContainsFunc(env, func(e corev1.EnvVar) bool { return e.Name == home }) {
+		return env
 	}
+	return slices.Concat([]corev1.EnvVar{{Name: home, Value: homeDir}}, env)
 }
 
 // program is what a step and a sidecar have in common: a script instead of a command, and where it runs.
@@ -51,9 +73,18 @@ func (b *builder) program(container, text, workingDir string) []string {
 		}
 	}
 	if workingDir != "" {
-		args = append(args, "-workdir", literal(absolute(workingDir)))
+		args = append(args, "-workdir", literal(workingDir))
 	}
 	return args
+}
+
+// workingDir is the directory that a step runs in. One that has a token in it is made absolute by the entrypoint: what it
+// is, is known there only.
+func (b *builder) workingDir(dir string) string {
+	if dir == "" || slices.ContainsFunc(b.References, func(r Reference) bool { return strings.Contains(dir, r.Token) }) {
+		return dir
+	}
+	return absolute(dir)
 }
 
 // absolute resolves a working directory, which users may give relative to /workspace.
@@ -67,53 +98,50 @@ func absolute(dir string) string {
 // literal keeps Kubernetes from expanding $(NAME) in, and folding $$ of, an argument that is meant as it stands.
 func literal(s string) string { return strings.ReplaceAll(s, "$", "$$") }
 
-// sidecar is the container of a task's sidecar: a native one, which Kubernetes starts before the steps and stops
-// after them. With a command or a script the entrypoint stays when that ends, so that nothing restarts it.
-func (b *builder) sidecar(s v1.Sidecar) corev1.Container {
-	c := corev1.Container{
-		Name:            SidecarContainer(s),
-		Image:           s.Image,
-		ImagePullPolicy: s.ImagePullPolicy,
-		Command:         s.Command,
-		Args:            s.Args,
-		Ports:           s.Ports,
-		EnvFrom:         s.EnvFrom,
-		Env:             s.Env,
-		Resources:       s.ComputeResources,
-		VolumeMounts:    append(b.workspaceMounts(s.VolumeMounts), s.VolumeMounts...),
-		RestartPolicy:   new(corev1.ContainerRestartPolicyAlways),
-		ReadinessProbe:  s.ReadinessProbe,
-		StartupProbe:    startupProbe(s.ReadinessProbe),
-		SecurityContext: s.SecurityContext,
+// mannerArgs say how the command runs: for how long, where its output goes, and where its user wants it held.
+func (b *builder) mannerArgs(s v1.Step, i int) []string {
+	var args []string
+	if s.Timeout != nil && s.Timeout.Duration > 0 {
+		args = append(args, "-timeout", s.Timeout.Duration.String())
 	}
-	if len(s.Command) == 0 && s.Script == "" {
-		// The image's own entrypoint, which only the container runtime knows.
-		c.WorkingDir = s.WorkingDir
-		return c
+	if s.OnError != "" && s.OnError != v1.OnErrorStopAndFail {
+		args = append(args, "-on-error", string(s.OnError))
 	}
-	args := []string{"entrypoint", "-stay", "-step", c.Name}
-	args = append(args, b.program(c.Name, s.Script, s.WorkingDir)...)
-	c.Command = []string{binary}
-	c.Args = slices.Concat(args, []string{endOfOptions}, s.Command, s.Args)
-	c.VolumeMounts = append(b.binMount(), c.VolumeMounts...)
-	if s.Script != "" {
-		c.VolumeMounts = append(c.VolumeMounts, corev1.VolumeMount{Name: scriptsVolume, MountPath: scriptsDir})
+	if s.StdoutConfig != nil && s.StdoutConfig.Path != "" {
+		args = append(args, "-stdout-path", literal(s.StdoutConfig.Path))
 	}
-	return c
+	if s.StderrConfig != nil && s.StderrConfig.Path != "" {
+		args = append(args, "-stderr-path", literal(s.StderrConfig.Path))
+	}
+	if b.breaksBefore(s, i) {
+		args = append(args, "-break-before")
+	}
+	if b.breaksOnFailure() {
+		args = append(args, "-break-on-failure")
+	}
+	if b.debugged(s, i) {
+		args = append(args, "-debug-dir", debugDir)
+	}
+	return args
 }
 
-// startupProbe makes Kubernetes hold back the first step until the sidecar is ready. A startup probe that fails kills
-// the container where a readiness probe would go on trying, so it may fail for as long as a task may reasonably wait.
-func startupProbe(readiness *corev1.Probe) *corev1.Probe {
-	if readiness == nil {
-		return nil
+// recordArgs say what is to be recorded: how the step ended, and which results it left.
+func (b *builder) recordArgs(s v1.Step, i int) []string {
+	args := []string{terminationPathArg, terminationPath, resultsFromArg, string(b.ResultsFrom)}
+	if len(s.Results) > 0 {
+		args = append(args, "-own-results", StepDir(StepContainer(s, i))+"/"+stepResults)
 	}
-	const patience = 600 // probes; ten minutes at the shortest period of a second
-	startup := readiness.DeepCopy()
-	startup.SuccessThreshold = 1 // the only value that a startup probe may have
-	startup.FailureThreshold = max(startup.FailureThreshold, patience)
-	if startup.PeriodSeconds == 0 {
-		startup.PeriodSeconds = 1
+	var files []string
+	for _, r := range b.carried {
+		switch r.Step {
+		case OfTask:
+			files = append(files, "-result", results.File{Declared: r.Declared, Path: ResultPath(r.Result)}.String())
+		case i:
+			files = append(files, "-result", results.File{Declared: r.Declared, Path: StepResultPath(s, i, r.Result)}.String())
+		}
 	}
-	return startup
+	if len(files) > 0 || b.refersToResults(s) {
+		args = append(args, "-max-result-size", strconv.FormatInt(b.Config.Flags.MaxResultSize, 10))
+	}
+	return append(args, files...)
 }

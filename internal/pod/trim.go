@@ -14,12 +14,12 @@ func Trim(p *corev1.Pod) {
 	p.Annotations = nil
 	p.Spec.Volumes = nil
 	p.Spec.Tolerations = nil
-	p.Spec.InitContainers = named(p.Spec.InitContainers)
+	p.Spec.InitContainers = namesOnly(p.Spec.InitContainers)
 	p.Spec.Containers = trimmed(p.Spec.Containers)
 }
 
-// named keeps the names only.
-func named(containers []corev1.Container) []corev1.Container {
+// namesOnly keeps the names only.
+func namesOnly(containers []corev1.Container) []corev1.Container {
 	slim := make([]corev1.Container, len(containers))
 	for i, c := range containers {
 		slim[i].Name = c.Name
@@ -28,7 +28,7 @@ func named(containers []corev1.Container) []corev1.Container {
 }
 
 func trimmed(containers []corev1.Container) []corev1.Container {
-	slim := named(containers)
+	slim := namesOnly(containers)
 	for i, c := range containers {
 		switch j := slices.Index(c.Args, resultsFromArg); {
 		case !isStep(c.Name):

@@ -3,36 +3,50 @@ package pod
 import (
 	"path"
 	"slices"
+	"strconv"
 
 	corev1 "k8s.io/api/core/v1"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 )
 
-// volumes are those of the task, those of its workspaces, and ours: only what this task needs.
+// volumes are those of the task, of its workspaces, of the pod's template, and ours: only what this task needs.
 func (b *builder) volumes() []corev1.Volume {
 	volumes := []corev1.Volume{b.binSource(), emptyDir(workspaceVolume), emptyDir(homeVolume)}
-	for i := range b.Spec.Steps {
+	for i, step := range b.Spec.Steps {
 		volumes = append(volumes, emptyDir(runVolume(i)))
-	}
-	if len(b.Spec.Results) > 0 {
-		volumes = append(volumes, emptyDir(resultsVolume))
-	}
-	if b.hasScript() {
-		volumes = append(volumes, emptyDir(scriptsVolume))
-	}
-	for _, w := range b.Spec.Workspaces {
-		if binding, ok := b.binding(w.Name); ok {
-			volumes = append(volumes, corev1.Volume{Name: w.VolumeName(), VolumeSource: corev1.VolumeSource{
-				EmptyDir: binding.EmptyDir, ConfigMap: binding.ConfigMap,
-			}})
+		if step.Script != "" {
+			volumes = append(volumes, emptyDir(numbered(scriptVolumePrefix, i)))
+		}
+		if b.needsCredentials(step) {
+			volumes = append(volumes, inMemory(numbered(credentialsVolumePrefix, i)))
 		}
 	}
-	return append(volumes, b.Spec.Volumes...)
+	for i, sidecar := range b.Spec.Sidecars {
+		if wrapped(sidecar) {
+			volumes = append(volumes, emptyDir(numbered(sidecarRunVolumePrefix, i)))
+		}
+		if sidecar.Script != "" {
+			volumes = append(volumes, emptyDir(numbered(sidecarScriptVolumePrefix, i)))
+		}
+	}
+	if ofTask(b.carried) {
+		volumes = append(volumes, emptyDir(resultsVolume))
+	}
+	volumes = append(volumes, b.secretVolumes()...)
+	volumes = append(volumes, b.workspaceVolumes()...)
+	return slices.Concat(volumes, b.Spec.Volumes, b.template.Volumes)
 }
 
 func emptyDir(name string) corev1.Volume {
 	return corev1.Volume{Name: name, VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}}
+}
+
+// inMemory is a volume that is never written to a disk.
+func inMemory(name string) corev1.Volume {
+	volume := emptyDir(name)
+	volume.EmptyDir.Medium = corev1.StorageMediumMemory
+	return volume
 }
 
 func (b *builder) binSource() corev1.Volume {
@@ -52,36 +66,43 @@ func (b *builder) binMount() []corev1.VolumeMount {
 	return []corev1.VolumeMount{mount}
 }
 
-func (b *builder) hasScript() bool {
-	return slices.ContainsFunc(b.Spec.Steps, func(s v1.Step) bool { return s.Script != "" }) ||
-		slices.ContainsFunc(b.Spec.Sidecars, func(s v1.Sidecar) bool { return s.Script != "" })
-}
-
 // stepMounts are ours and the workspaces'. A step can write its own run directory only, so that it cannot say of
-// another step that it has ended.
+// another step that it has ended, nor what its results are; and nobody else can write its script.
 func (b *builder) stepMounts(s v1.Step, i int) []corev1.VolumeMount {
 	mounts := append(b.binMount(), corev1.VolumeMount{Name: runVolume(i), MountPath: stepRunDir(i)})
 	if i > 0 {
 		mounts = append(mounts, corev1.VolumeMount{Name: runVolume(i - 1), MountPath: stepRunDir(i - 1), ReadOnly: true})
 	}
-	if len(b.Spec.Results) > 0 {
+	mounts = append(mounts, b.stepDirMounts(s, i)...)
+	if b.debugged(s, i) {
+		mounts = append(mounts, corev1.VolumeMount{Name: runVolume(i), MountPath: debugDir})
+	}
+	if ofTask(b.carried) {
 		mounts = append(mounts, corev1.VolumeMount{Name: resultsVolume, MountPath: ResultsDir})
 	}
 	if s.Script != "" {
-		mounts = append(mounts, corev1.VolumeMount{Name: scriptsVolume, MountPath: scriptsDir})
+		mounts = append(mounts, corev1.VolumeMount{Name: numbered(scriptVolumePrefix, i), MountPath: scriptsDir})
 	}
-	mounts = append(mounts, b.workspaceMounts(s.VolumeMounts)...)
+	mounts = append(mounts, b.credentialMounts(s, i)...)
+	mounts = append(mounts, b.workspaceMounts(s.Workspaces, s.VolumeMounts)...)
 	return b.withImplicit(mounts, s.VolumeMounts)
 }
 
-// workspaceMounts are those of all bound workspaces, but for one at whose path a container mounts something itself.
-func (b *builder) workspaceMounts(users []corev1.VolumeMount) []corev1.VolumeMount {
+// stepDirMounts show a step its own directory, and those of the steps before it. They are the run directories under the
+// names that users know; a step that knows another by its number finds it so, too.
+func (b *builder) stepDirMounts(s v1.Step, i int) []corev1.VolumeMount {
+	if len(b.Spec.Steps) == 1 && len(s.Results) == 0 && !mentions(s, StepsDir) {
+		return nil
+	}
+	numbers := mentions(s, StepsDir+"/")
 	var mounts []corev1.VolumeMount
-	for _, w := range b.Spec.Workspaces {
-		if binding, ok := b.binding(w.Name); ok && !mountsAt(users, w.Path()) {
-			mounts = append(mounts, corev1.VolumeMount{
-				Name: w.VolumeName(), MountPath: w.Path(), SubPath: binding.SubPath, ReadOnly: w.ReadOnly,
-			})
+	for j := range i + 1 {
+		dirs := []string{StepDir(StepContainer(b.Spec.Steps[j], j))}
+		if numbers {
+			dirs = append(dirs, StepsDir+"/"+strconv.Itoa(j))
+		}
+		for _, dir := range dirs {
+			mounts = append(mounts, corev1.VolumeMount{Name: runVolume(j), MountPath: dir, ReadOnly: j < i})
 		}
 	}
 	return mounts
@@ -110,12 +131,3 @@ func mountsAt(mounts []corev1.VolumeMount, dir string) bool {
 
 // cleaned is a path as the kernel takes it.
 func cleaned(dir string) string { return path.Clean(dir) }
-
-// binding is what the run gives to the workspace of this name; an optional one may have none.
-func (b *builder) binding(workspace string) (v1.WorkspaceBinding, bool) {
-	i := slices.IndexFunc(b.TaskRun.Spec.Workspaces, func(w v1.WorkspaceBinding) bool { return w.Name == workspace })
-	if i < 0 {
-		return v1.WorkspaceBinding{}, false
-	}
-	return b.TaskRun.Spec.Workspaces[i], true
-}

@@ -49,11 +49,14 @@ func TestResultsBetweenSteps(t *testing.T) {
 	flags := append(p.script(`printf '<%s>' "$@" "$FROM_ENV" 'TOKEN-2'`),
 		p.reference("TOKEN-1", "text", "string", ""), p.reference("TOKEN-2", "list", "array", "[1]"),
 		p.reference("TOKEN-3", "list", "array", "[*]"), p.reference("TOKEN-4", "map", "object", ".k.1"),
-		when(t, "TOKEN-4", "in", "x", "v"), when(t, "a b", "in", "TOKEN-3"))
+		when(t, "TOKEN-4", "in", "x", "v"), when(t, "a b", "in", "TOKEN-3"), "-workdir", p.path("TOKEN-4"))
 	c := p.startWith(withEnv("FROM_ENV=<TOKEN-4>"), p.stepArgs(1, flags, "TOKEN-1", "TOKEN-3", "x TOKEN-4")...)
 	c.exit(0)
 	c.wrote("<" + strings.ReplaceAll(hostile, "\x00", "") + "><a b><$(HOME)><><x v><<v>><$(HOME)>")
 	p.recorded(1, 0, frame.ReasonCompleted)
+	if !p.exists("v") {
+		t.Error("the working directory was not made")
+	}
 }
 
 // A script can hold any bytes, and a value that no argument could hold.

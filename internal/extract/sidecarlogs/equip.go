@@ -21,7 +21,10 @@ func (*Method) Equip(p *corev1.Pod, plan pod.Plan) {
 	if len(plan.Results) == 0 {
 		return
 	}
-	args := []string{"results", "-nonce", plan.Nonce, "-run-dir", pod.RunDir, "-results-dir", pod.ResultsDir}
+	args := []string{"results", "-nonce", plan.Nonce, "-run-dir", pod.RunDir}
+	for _, dir := range plan.ResultDirs() {
+		args = append(args, "-results-dir", dir)
+	}
 	for _, step := range plan.Steps {
 		args = append(args, "-step", step)
 	}

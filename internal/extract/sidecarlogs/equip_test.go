@@ -13,21 +13,26 @@ import (
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/pod"
+	"github.com/sluice-ci/sluice/internal/results"
 	"github.com/sluice-ci/sluice/internal/results/emit"
 )
 
 var update = flag.Bool("update", false, "write golden files instead of comparing with them")
 
-func plan(results ...v1.TaskResult) pod.Plan {
+func plan(spec v1.TaskSpec) pod.Plan {
+	spec.Steps = append(spec.Steps, v1.Step{Name: "two"})
 	return pod.Plan{
-		Steps: []string{"step-one", "step-two"}, Results: results,
+		Steps: pod.StepContainers(&spec), Results: pod.Carried(&spec),
 		MaxResultSize: 100000, Nonce: "NONCE", Image: "registry.example/inpod@sha256:0000",
 	}
 }
 
 func TestEquip(t *testing.T) {
 	p := &corev1.Pod{}
-	(&Method{}).Equip(p, plan(v1.TaskResult{Name: "digest", Type: v1.TypeString}, v1.TaskResult{Name: "images", Type: v1.TypeArray}))
+	(&Method{}).Equip(p, plan(v1.TaskSpec{
+		Results: []v1.TaskResult{{Name: "digest", Type: v1.TypeString}, {Name: "images", Type: v1.TypeArray}},
+		Steps:   []v1.Step{{Name: "one"}},
+	}))
 	got, err := yaml.Marshal(p.Spec)
 	if err != nil {
 		t.Fatal(err)
@@ -55,10 +60,32 @@ func TestEquip(t *testing.T) {
 	}
 }
 
+// TestEquipForStepResults: the sidecar looks only where results may be, also when the task itself has none.
+func TestEquipForStepResults(t *testing.T) {
+	p := &corev1.Pod{}
+	(&Method{}).Equip(p, plan(v1.TaskSpec{Steps: []v1.Step{{Name: "one", Results: []v1.StepResult{{Name: "r", Type: v1.TypeArray}}}}}))
+	o, err := emit.ParseOptions(p.Spec.Containers[0].Args[1:], io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []results.File{{Declared: results.Declared{Name: "step-one.r", Type: "array"}, Path: "/tekton/run/0/results/r"}}
+	if diff := cmp.Diff(want, o.Results); diff != "" {
+		t.Errorf("results: -want +got:\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"/tekton/run/0"}, o.ResultsDirs); diff != "" {
+		t.Errorf("directories: -want +got:\n%s", diff)
+	}
+	for _, m := range p.Spec.Containers[0].VolumeMounts {
+		if !m.ReadOnly || m.MountPath == pod.ResultsDir {
+			t.Errorf("a mount that is not needed: %+v", m)
+		}
+	}
+}
+
 // TestNoResultsNoSidecar: peers put the sidecar into every pod (#8448).
 func TestNoResultsNoSidecar(t *testing.T) {
 	p := &corev1.Pod{}
-	(&Method{}).Equip(p, plan())
+	(&Method{}).Equip(p, plan(v1.TaskSpec{}))
 	if diff := cmp.Diff(&corev1.Pod{}, p); diff != "" {
 		t.Errorf("a task without results carries no sidecar: -want +got:\n%s", diff)
 	}

@@ -50,9 +50,9 @@ func (m *Method) watch(run extract.Run) {
 	if state.Running == nil && state.Terminated == nil {
 		return
 	}
-	declared := make([]results.Declared, len(run.Spec.Results))
-	for i, d := range run.Spec.Results {
-		declared[i] = results.Declared{Name: d.Name, Type: string(d.Type)}
+	var declared []results.Declared
+	for _, r := range pod.Carried(run.Spec) {
+		declared = append(declared, r.Declared)
 	}
 	m.collector.Watch(collect.Target{
 		Key: run.UID, Namespace: run.Pod.Namespace, Pod: run.Pod.Name, Container: pod.ResultsContainer,

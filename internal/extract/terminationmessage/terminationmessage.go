@@ -48,7 +48,8 @@ func fromMessages(steps []corev1.ContainerStatus, spec *v1.TaskSpec) collect.Pro
 	set := &collect.Set{}
 	latest := map[string]frame.Result{}
 	deleted := map[string]string{} // by which container
-	for _, status := range steps {
+	carried := pod.Carried(spec)
+	for i, status := range steps {
 		message, err := termination.ParseMessage([]byte(status.State.Terminated.Message))
 		if err != nil {
 			if status.State.Terminated.Message != "" {
@@ -64,25 +65,36 @@ func fromMessages(steps []corev1.ContainerStatus, spec *v1.TaskSpec) collect.Pro
 			set.Problems = append(set.Problems, p)
 		}
 		for _, removed := range message.Removed {
-			delete(latest, removed)
-			deleted[removed] = status.Name
+			if mayTell(carried, i, removed) {
+				delete(latest, removed)
+				deleted[removed] = status.Name
+			}
 		}
 		for _, r := range message.Results {
-			latest[r.Name] = r
-			delete(deleted, r.Name)
+			if mayTell(carried, i, r.Name) {
+				latest[r.Name] = r
+				delete(deleted, r.Name)
+			}
 		}
 	}
-	for _, declared := range spec.Results {
+	for _, declared := range carried {
 		if container, ok := deleted[declared.Name]; ok {
 			set.Problems = append(set.Problems, frame.Problem{Result: declared.Name, Kind: frame.Missing,
 				Detail: fmt.Sprintf("an earlier step left it, and %q deleted it", container)})
 		}
 		if r, ok := latest[declared.Name]; ok && !isProblem(set.Problems, declared.Name) {
-			r.Type = string(declared.Type)
+			r.Type = declared.Type
 			set.Results = append(set.Results, r)
 		}
 	}
 	return collect.Progress{Set: set}
+}
+
+// mayTell reports whether the step at this index may tell of a result: each may tell of the task's, and of its own.
+func mayTell(carried []pod.CarriedResult, step int, result string) bool {
+	return slices.ContainsFunc(carried, func(r pod.CarriedResult) bool {
+		return r.Name == result && (r.Step == pod.OfTask || r.Step == step)
+	})
 }
 
 func isProblem(list []frame.Problem, result string) bool {

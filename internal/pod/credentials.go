@@ -1,0 +1,99 @@
+package pod
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/entrypoint/credentials"
+)
+
+// The annotations that say which hosts a secret is for begin so; what follows only keeps them apart.
+const (
+	gitAnnotation    = v1.GroupName + "/git-"
+	dockerAnnotation = v1.GroupName + "/docker-"
+)
+
+// credentialsOf returns what a secret of the service account is for. The configuration of a registry's client names its
+// hosts itself.
+func credentialsOf(secret corev1.Secret) []credentials.Credential {
+	var list []credentials.Credential
+	add := func(kind credentials.Kind, annotation string) {
+		for _, key := range slices.Sorted(maps.Keys(secret.Annotations)) {
+			if strings.HasPrefix(key, annotation) {
+				list = append(list, credentials.Credential{Kind: kind, Secret: secret.Name, URL: secret.Annotations[key]})
+			}
+		}
+	}
+	switch secret.Type {
+	case corev1.SecretTypeBasicAuth:
+		add(credentials.GitBasic, gitAnnotation)
+		add(credentials.DockerBasic, dockerAnnotation)
+	case corev1.SecretTypeSSHAuth:
+		add(credentials.GitSSH, gitAnnotation)
+	case corev1.SecretTypeDockerConfigJson:
+		list = append(list, credentials.Credential{Kind: credentials.DockerConfig, Secret: secret.Name})
+	case corev1.SecretTypeDockercfg:
+		list = append(list, credentials.Credential{Kind: credentials.DockerCfg, Secret: secret.Name})
+	default:
+		// Other types are not for git or registries, whatever their annotations say.
+	}
+	return list
+}
+
+// secretVolumes are those of the secrets that are for something.
+func (b *builder) secretVolumes() []corev1.Volume {
+	var volumes []corev1.Volume
+	for i, secret := range b.Credentials {
+		if len(credentialsOf(secret)) > 0 {
+			volumes = append(volumes, corev1.Volume{Name: numbered(secretVolumePrefix, i), VolumeSource: corev1.VolumeSource{
+				// One that is gone by then is told by the entrypoint; otherwise the pod would wait for it without end.
+				Secret: &corev1.SecretVolumeSource{SecretName: secret.Name, Optional: new(true)},
+			}})
+		}
+	}
+	return volumes
+}
+
+// hasCredentials reports whether any secret is for something.
+func (b *builder) hasCredentials() bool {
+	return slices.ContainsFunc(b.Credentials, func(s corev1.Secret) bool { return len(credentialsOf(s)) > 0 })
+}
+
+// needsCredentials reports whether a step has the directory of credentials: also one that speaks of it finds it, though
+// there may be nothing in it.
+func (b *builder) needsCredentials(s v1.Step) bool {
+	return b.hasCredentials() || mentions(s, CredentialsDir)
+}
+
+func (b *builder) credentialMounts(s v1.Step, i int) []corev1.VolumeMount {
+	if !b.needsCredentials(s) {
+		return nil
+	}
+	mounts := []corev1.VolumeMount{{Name: numbered(credentialsVolumePrefix, i), MountPath: CredentialsDir}}
+	for n, secret := range b.Credentials {
+		if len(credentialsOf(secret)) > 0 {
+			mounts = append(mounts, corev1.VolumeMount{
+				Name: numbered(secretVolumePrefix, n), MountPath: secretsDir + "/" + secret.Name, ReadOnly: true,
+			})
+		}
+	}
+	return mounts
+}
+
+// credentialArgs tell the entrypoint which credentials to make ready.
+func (b *builder) credentialArgs() []string {
+	var args []string
+	for _, secret := range b.Credentials {
+		for _, c := range credentialsOf(secret) {
+			args = append(args, "-credential", literal(c.String()))
+		}
+	}
+	if args != nil {
+		args = append(args, "-credentials-dir", CredentialsDir, "-secrets-dir", secretsDir, "-passwd", passwdFile)
+	}
+	return args
+}

@@ -1,0 +1,29 @@
+package pod
+
+import (
+	"slices"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+)
+
+// debugDir is where the user of a step that is held finds the commands to answer with, as package breakpoint has it.
+const debugDir = "/tekton/debug"
+
+// breakEnabled is the value that switches a breakpoint on.
+const breakEnabled = "enabled"
+
+func (b *builder) breakpoints() v1.TaskBreakpoints {
+	if d := b.TaskRun.Spec.Debug; d != nil && d.Breakpoints != nil {
+		return *d.Breakpoints
+	}
+	return v1.TaskBreakpoints{}
+}
+
+func (b *builder) breaksOnFailure() bool { return b.breakpoints().OnFailure == breakEnabled }
+
+func (b *builder) breaksBefore(s v1.Step, i int) bool {
+	return slices.Contains(b.breakpoints().BeforeSteps, StepName(s, i))
+}
+
+// debugged reports whether the step may be held anywhere.
+func (b *builder) debugged(s v1.Step, i int) bool { return b.breaksOnFailure() || b.breaksBefore(s, i) }

@@ -1,0 +1,91 @@
+package pod
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/entrypoint/guard"
+	"github.com/sluice-ci/sluice/internal/entrypoint/reference"
+	"github.com/sluice-ci/sluice/internal/results"
+)
+
+// lateArgs are what is only decided when the step starts: whether it is needed, and what results of earlier steps stand
+// in the place of tokens.
+func (b *builder) lateArgs(s v1.Step, i int) ([]string, error) {
+	var args []string
+	for n, w := range s.When {
+		field := fmt.Sprintf("spec.steps[%d].when[%d]", i, n)
+		if w.CEL != "" {
+			return nil, &FieldError{field + ".cel", shortened(w.CEL), "a step's guard cannot be written in CEL; use input, operator and values"}
+		}
+		text, err := json.Marshal(guard.Condition{Input: w.Input, Operator: string(w.Operator), Values: w.Values})
+		if err != nil {
+			return nil, fmt.Errorf("cannot encode %s: %w", field, err)
+		}
+		arg := literal(string(text))
+		if size := folded(arg); size > maxArgument {
+			return nil, &LimitError{field, size, maxArgument, "it is one argument of the step; compare with shorter values"}
+		}
+		args = append(args, "-when", arg)
+	}
+	for _, r := range b.References {
+		if !uses(s, r.Token) {
+			continue
+		}
+		found, err := b.referred(r, i)
+		if err != nil {
+			return nil, err
+		}
+		args = append(args, "-reference", literal(found.String()))
+	}
+	return args, nil
+}
+
+// referred is the reference as the entrypoint of the step at index i takes it.
+func (b *builder) referred(r Reference, i int) (reference.Reference, error) {
+	n := slices.IndexFunc(b.carried, func(c CarriedResult) bool {
+		return c.Step != OfTask && c.Step < i && c.Result == r.Result && StepName(b.Spec.Steps[c.Step], c.Step) == r.Step
+	})
+	if n < 0 {
+		return reference.Reference{}, &FieldError{fmt.Sprintf("spec.steps[%d]", i), "$(steps." + r.Step + ".results." + r.Result + ")",
+			"no step before this one has that result"}
+	}
+	c := b.carried[n]
+	return reference.Reference{
+		Token: r.Token,
+		File:  results.File{Declared: c.Declared, Path: StepResultPath(b.Spec.Steps[c.Step], c.Step, c.Result)},
+		Whole: r.Whole, Index: r.Index, Key: r.Key,
+	}, nil
+}
+
+// uses reports whether a token stands in any text of the step.
+func uses(s v1.Step, token string) bool {
+	return mentions(s, token) || strings.Contains(s.WorkingDir, token) || slices.ContainsFunc(s.When, func(w v1.WhenExpression) bool {
+		return strings.Contains(w.Input, token) || slices.ContainsFunc(w.Values, func(v string) bool { return strings.Contains(v, token) })
+	})
+}
+
+func (b *builder) refersToResults(s v1.Step) bool {
+	return slices.ContainsFunc(b.References, func(r Reference) bool { return uses(s, r.Token) })
+}
+
+// mentions reports whether any text that the step's command sees has a word in it.
+func mentions(s v1.Step, word string) bool {
+	has := func(text string) bool { return strings.Contains(text, word) }
+	return has(s.Script) || slices.ContainsFunc(s.Command, has) || slices.ContainsFunc(s.Args, has) ||
+		slices.ContainsFunc(s.Env, func(e corev1.EnvVar) bool { return has(e.Value) })
+}
+
+// shortened is a text as messages show it.
+func shortened(text string) string {
+	const most = 60
+	if runes := []rune(text); len(runes) > most {
+		return string(runes[:most]) + "…"
+	}
+	return text
+}

@@ -1,0 +1,97 @@
+package pod
+
+import (
+	"fmt"
+	"path"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+)
+
+// reservedDir is where everything of ours is in a container; homeDir is the exception that tasks may mount over.
+const reservedDir = "/tekton"
+
+// checkReserved refuses a task that would mount something over what is ours, or mount what is ours. Admission and the
+// reconciler refuse it before; here it is looked at once more, since a step that could write there could forge the results
+// of another.
+func (b *builder) checkReserved() error {
+	for i, volume := range b.Spec.Volumes {
+		if err := checkVolume(fmt.Sprintf("spec.volumes[%d].name", i), volume.Name); err != nil {
+			return err
+		}
+	}
+	for i, volume := range b.template.Volumes {
+		if err := checkVolume(fmt.Sprintf("podTemplate.volumes[%d].name", i), volume.Name); err != nil {
+			return err
+		}
+	}
+	for i, w := range b.Spec.Workspaces {
+		if err := checkPath(fmt.Sprintf("spec.workspaces[%d].mountPath", i), w.Path()); err != nil {
+			return err
+		}
+	}
+	for i, s := range b.Spec.Steps {
+		if err := checkContainer(fmt.Sprintf("spec.steps[%d]", i), s.VolumeMounts, s.VolumeDevices, s.Workspaces); err != nil {
+			return err
+		}
+	}
+	for i, s := range b.Spec.Sidecars {
+		field := fmt.Sprintf("spec.sidecars[%d]", i)
+		if err := checkContainer(field, s.VolumeMounts, s.VolumeDevices, s.Workspaces); err != nil {
+			return err
+		}
+		if s.TerminationMessagePath != "" {
+			if err := checkPath(field+".terminationMessagePath", s.TerminationMessagePath); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func checkContainer(field string, mounts []corev1.VolumeMount, devices []corev1.VolumeDevice, usages []v1.WorkspaceUsage) error {
+	for i, m := range mounts {
+		if err := checkVolume(fmt.Sprintf("%s.volumeMounts[%d].name", field, i), m.Name); err != nil {
+			return err
+		}
+		if err := checkPath(fmt.Sprintf("%s.volumeMounts[%d].mountPath", field, i), m.MountPath); err != nil {
+			return err
+		}
+	}
+	for i, d := range devices {
+		if err := checkVolume(fmt.Sprintf("%s.volumeDevices[%d].name", field, i), d.Name); err != nil {
+			return err
+		}
+		if err := checkPath(fmt.Sprintf("%s.volumeDevices[%d].devicePath", field, i), d.DevicePath); err != nil {
+			return err
+		}
+	}
+	for i, u := range usages {
+		if u.MountPath == "" {
+			continue
+		}
+		if err := checkPath(fmt.Sprintf("%s.workspaces[%d].mountPath", field, i), u.MountPath); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func checkVolume(field, name string) error {
+	if strings.HasPrefix(name, v1.ReservedVolumePrefix) {
+		return &FieldError{field, name, "volumes whose names begin with " + v1.ReservedVolumePrefix + " belong to the system"}
+	}
+	return nil
+}
+
+// checkPath looks at a path as the kernel takes it: a relative one begins at the root, too.
+func checkPath(field, dir string) error {
+	at := path.Clean("/" + dir)
+	home := at == homeDir || strings.HasPrefix(at, homeDir+"/")
+	if at == "/" || at == reservedDir || strings.HasPrefix(at, reservedDir+"/") && !home {
+		return &FieldError{field, dir, "nothing can be mounted at the root, nor at or under " + reservedDir + " except " + homeDir}
+	}
+	return nil
+}

@@ -1,0 +1,50 @@
+package pod
+
+import (
+	corev1 "k8s.io/api/core/v1"
+)
+
+// Restricted is what Pod Security "restricted" asks of a container, and what ours need at most. The user is the one
+// of the images that are built from nothing: it exists nowhere else.
+func Restricted() *corev1.SecurityContext {
+	return &corev1.SecurityContext{
+		AllowPrivilegeEscalation: new(false),
+		Capabilities:             &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
+		ReadOnlyRootFilesystem:   new(true),
+		RunAsNonRoot:             new(true),
+		RunAsUser:                new(int64(65532)),
+		RunAsGroup:               new(int64(65532)),
+		SeccompProfile:           &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
+	}
+}
+
+// secured is the security context of a step or a sidecar. On request it satisfies Pod Security "restricted" as far as
+// neither the task nor the pod says otherwise: what somebody wrote is never overruled, and where that is more than the
+// namespace admits, the API server says so.
+func (b *builder) secured(own *corev1.SecurityContext) *corev1.SecurityContext {
+	if !b.Settings.SecurityContext {
+		return own
+	}
+	sc := &corev1.SecurityContext{}
+	if own != nil {
+		sc = own.DeepCopy()
+	}
+	if sc.Privileged == nil || !*sc.Privileged {
+		sc.AllowPrivilegeEscalation = first(sc.AllowPrivilegeEscalation, new(false))
+	}
+	sc.Capabilities = mergedCapabilities(&corev1.Capabilities{Drop: []corev1.Capability{"ALL"}}, sc.Capabilities)
+	pod := b.template.SecurityContext
+	if pod == nil {
+		pod = &corev1.PodSecurityContext{}
+	}
+	if user := first(sc.RunAsUser, pod.RunAsUser); sc.RunAsNonRoot == nil && pod.RunAsNonRoot == nil && (user == nil || *user != 0) {
+		sc.RunAsNonRoot = new(true)
+	}
+	if sc.SeccompProfile == nil && pod.SeccompProfile == nil {
+		sc.SeccompProfile = &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault}
+	}
+	if b.Settings.ReadOnlyRootFilesystem {
+		sc.ReadOnlyRootFilesystem = first(sc.ReadOnlyRootFilesystem, new(true))
+	}
+	return sc
+}
