@@ -4,8 +4,16 @@
 //	conformance -suite DIR [-mode termination-message|sidecar-logs] [-only REGEXP] [-parallel N] [-timeout DURATION]
 //	            [-expect FILE] [-keep]
 //
-// A file that is written to fail says how, in a comment; package suite says in which form. Expectations of files that cannot
-// be changed stand in a file of their own (-expect). With -mode it changes the flag
+// A file with a TaskRun or a PipelineRun is tried; one without belongs to all files of its folder. A file that is written to
+// fail says how, in a comment at the beginning of a line:
+//
+//	# expect: REASON               every run of the file ends with this reason
+//	# expect: REASON: TEXT         and with TEXT in its message
+//	# expect: refused: TEXT        the API server refuses one of the objects, with TEXT in its message
+//	# expect FLAG=VALUE: REASON    the same, on clusters with this feature flag
+//	# needs: FLAG=VALUE …          the file is for clusters with these feature flags, and is left out on others
+//
+// Expectations of files that cannot be changed stand in a file of their own (-expect). With -mode it changes the flag
 // results-from while it runs, and sets it back at the end.
 package main
 

@@ -6,15 +6,8 @@ import (
 	"strings"
 )
 
-// comments are what a file says to us:
-//
-//	# expect: REASON               every run of the file ends with this reason
-//	# expect: REASON: TEXT         and with TEXT in its message
-//	# expect: refused: TEXT        the API server refuses one of the objects, with TEXT in its message
-//	# expect FLAG=VALUE: REASON    the same, on clusters with this feature flag
-//	# needs: FLAG=VALUE …          the file is for clusters with these feature flags, and is left out on others
-//
-// The first expectation that applies counts. Where none does, every run succeeds.
+// comments are what a file says to us; the comment of the program lists their forms. The first expectation that applies
+// counts. Where none does, every run succeeds.
 type comments struct {
 	expect []Expectation
 	needs  map[string]string
