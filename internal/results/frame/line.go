@@ -118,7 +118,8 @@ func (l *lines) parse(raw []byte) (line, error) {
 		return line{}, fmt.Errorf("%w: line %d is cut", ErrDigest, l.next)
 	}
 	checked := raw[:len(raw)-checksumBytes]
-	if !bytes.Equal(raw[len(checked):], appendChecksum(nil, crc32.ChecksumIEEE(checked))) {
+	var sum [checksumBytes]byte
+	if !bytes.Equal(raw[len(checked):], appendChecksum(sum[:0], crc32.ChecksumIEEE(checked))) {
 		return line{}, fmt.Errorf("%w: the checksum of line %d is wrong", ErrDigest, l.next)
 	}
 	number, rest, ok := bytes.Cut(rest[:len(rest)-checksumBytes], []byte{' '})

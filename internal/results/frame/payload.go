@@ -38,9 +38,10 @@ func (f fields) check(payload []byte) error {
 	if !ok {
 		return errors.New("it is no JSON object")
 	}
-	seen := make([]string, 0, 8)
+	var room [8][]byte // for as many fields as a record of ours has
+	seen := room[:0]
 	for left = bytes.TrimLeft(left, jsonSpace); left[0] != '}'; left = bytes.TrimLeft(left, jsonSpace+",") {
-		var name string
+		var name []byte
 		name, left = fieldName(left)
 		if len(seen) == maxFields {
 			return fmt.Errorf("it has more than %d fields", maxFields)
@@ -52,7 +53,7 @@ func (f fields) check(payload []byte) error {
 		left = skipValue(left)
 	}
 	for _, name := range f.required {
-		if !slices.Contains(seen, name) {
+		if !slices.ContainsFunc(seen, func(other []byte) bool { return string(other) == name }) {
 			return fmt.Errorf("it has no field %q", name)
 		}
 	}
@@ -60,19 +61,18 @@ func (f fields) check(payload []byte) error {
 }
 
 // checkOne looks at one field, which may be null, after those that were seen.
-func (f fields) checkOne(name string, null bool, seen []string) error {
-	alike := func(other string) bool { return strings.EqualFold(name, other) }
-	if slices.ContainsFunc(seen, alike) {
+func (f fields) checkOne(name []byte, null bool, seen [][]byte) error {
+	if slices.ContainsFunc(seen, func(other []byte) bool { return bytes.EqualFold(name, other) }) {
 		return fmt.Errorf("the field %q comes twice", name)
 	}
-	for _, list := range [][]string{f.required, f.optional} {
-		i := slices.IndexFunc(list, alike)
-		switch {
-		case i < 0:
-		case list[i] != name:
-			return fmt.Errorf("the field %q must be %q", name, list[i])
-		case null:
-			return fmt.Errorf("the field %q is null", name)
+	for _, list := range [...][]string{f.required, f.optional} {
+		for _, known := range list {
+			switch {
+			case string(name) == known && null:
+				return fmt.Errorf("the field %q is null", name)
+			case string(name) != known && strings.EqualFold(string(name), known):
+				return fmt.Errorf("the field %q must be %q", name, known)
+			}
 		}
 	}
 	return nil
@@ -82,12 +82,12 @@ func (f fields) checkOne(name string, null bool, seen []string) error {
 const jsonSpace = " \t\r\n"
 
 // fieldName returns the name of the field that left begins with, and what follows its colon.
-func fieldName(left []byte) (name string, rest []byte) {
+func fieldName(left []byte) (name, rest []byte) {
 	end := stringEnd(left)
-	if quoted := left[:end]; bytes.IndexByte(quoted, '\\') < 0 {
-		name = string(quoted[1 : end-1])
-	} else {
-		_ = json.Unmarshal(quoted, &name) // it was checked before, as a part of the whole
+	if name = left[1 : end-1]; bytes.IndexByte(name, '\\') >= 0 {
+		var unescaped string
+		_ = json.Unmarshal(left[:end], &unescaped) // it was checked before, as a part of the whole
+		name = []byte(unescaped)
 	}
 	return name, bytes.TrimLeft(left[end:], jsonSpace+":")
 }
@@ -126,20 +126,14 @@ func stringEnd(s []byte) int {
 	return len(s)
 }
 
-// The fields of each kind of record.
+// layouts are the fields of each kind of record.
+type layouts struct{ step, result, problem, end fields }
 
-func stepFields() fields {
-	return fields{[]string{"name", "exitCode", "reason"}, []string{"startedAt", "finishedAt", "message"}}
-}
-
-func resultFields() fields {
-	return fields{required: []string{"name", "type", "size", "encoding", "frames", "sha256"}}
-}
-
-func problemFields() fields {
-	return fields{[]string{"result", "kind"}, []string{"size", "limit", "detail"}}
-}
-
-func endFields() fields {
-	return fields{[]string{"steps", "results", "problems", "bytes", "sha256"}, []string{"interrupted"}}
+func newLayouts() layouts {
+	return layouts{
+		step:    fields{[]string{"name", "exitCode", "reason"}, []string{"startedAt", "finishedAt", "message"}},
+		result:  fields{required: []string{"name", "type", "size", "encoding", "frames", "sha256"}},
+		problem: fields{[]string{"result", "kind"}, []string{"size", "limit", "detail"}},
+		end:     fields{[]string{"steps", "results", "problems", "bytes", "sha256"}, []string{"interrupted"}},
+	}
 }

@@ -39,6 +39,7 @@ type Reader struct {
 	digest  hash.Hash
 	inflate io.ReadCloser
 	data    dataReader
+	layouts layouts
 	counts  End
 	ended   bool
 	err     error
@@ -56,9 +57,10 @@ func NewReader(r io.Reader, nonce string, limits Limits) *Reader {
 		lines: lines{
 			br: bufio.NewReaderSize(r, bufferBytes), nonce: []byte(nonce), maxLog: limits.MaxLogBytes,
 		},
-		limits: limits,
-		digest: sha256.New(),
-		err:    ValidNonce(nonce),
+		limits:  limits,
+		digest:  sha256.New(),
+		layouts: newLayouts(),
+		err:     ValidNonce(nonce),
 	}
 }
 
@@ -138,7 +140,7 @@ func (r *Reader) next() (Record, error) {
 
 func (r *Reader) step(ln line) (Record, error) {
 	var s Step
-	if err := unmarshal(ln, &s, stepFields()); err != nil {
+	if err := unmarshal(ln, &s, r.layouts.step); err != nil {
 		return nil, err
 	}
 	s.StartedAt, s.FinishedAt = s.StartedAt.UTC(), s.FinishedAt.UTC()
@@ -151,7 +153,7 @@ func (r *Reader) step(ln line) (Record, error) {
 
 func (r *Reader) problem(ln line) (Record, error) {
 	var p Problem
-	if err := unmarshal(ln, &p, problemFields()); err != nil {
+	if err := unmarshal(ln, &p, r.layouts.problem); err != nil {
 		return nil, err
 	}
 	if err := ValidProblem(p); err != nil {
@@ -163,7 +165,7 @@ func (r *Reader) problem(ln line) (Record, error) {
 
 func (r *Reader) result(ln line) (Record, error) {
 	var h resultHeader
-	if err := unmarshal(ln, &h, resultFields()); err != nil {
+	if err := unmarshal(ln, &h, r.layouts.result); err != nil {
 		return nil, err
 	}
 	if err := validResult(h.Name, h.Type); err != nil {
@@ -194,7 +196,7 @@ func (r *Reader) result(ln line) (Record, error) {
 
 func (r *Reader) end(ln line) (Record, error) {
 	var p endPayload
-	if err := unmarshal(ln, &p, endFields()); err != nil {
+	if err := unmarshal(ln, &p, r.layouts.end); err != nil {
 		return nil, err
 	}
 	end := End{Steps: p.Steps, Results: p.Results, Problems: p.Problems, Bytes: p.Bytes, Interrupted: p.Interrupted}
