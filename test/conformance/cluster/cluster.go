@@ -146,13 +146,17 @@ func (n *Namespace) Create(ctx context.Context, obj *unstructured.Unstructured) 
 	return err
 }
 
-// refusal is what the API server says about an object, without its words about objects that it cannot decode.
+// refusal is what the API server says is wrong with an object, without its words about which object that is, and who says so.
 func refusal(err error) string {
-	const decoding = "strict decoding error: "
-	if i := strings.Index(err.Error(), decoding); i >= 0 {
-		return err.Error()[i:]
+	text := err.Error()
+	const decoding, invalid = "strict decoding error: ", " is invalid: "
+	if i := strings.Index(text, decoding); i >= 0 {
+		return text[i:]
 	}
-	return err.Error()
+	if _, what, ok := strings.Cut(text, invalid); ok {
+		return what
+	}
+	return text
 }
 
 // Await implements runner.Namespace.
