@@ -115,29 +115,33 @@ func TestBuildGolden(t *testing.T) {
 			})},
 	}
 	for name, tc := range cases {
-		t.Run(name, func(t *testing.T) {
-			got, err := Build(tc.in)
-			if err != nil {
-				t.Fatalf("%s: %v", tc.reason, err)
-			}
-			text, err := yaml.Marshal(got)
-			if err != nil {
-				t.Fatal(err)
-			}
-			file := filepath.Join("testdata", name+".yaml")
-			if *update {
-				if err := os.WriteFile(file, text, 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(string(want), string(text)); diff != "" {
-				t.Errorf("%s: -want +got:\n%s", tc.reason, diff)
-			}
-		})
+		t.Run(name, func(t *testing.T) { golden(t, name, tc.reason, tc.in) })
+	}
+}
+
+// golden compares the pod of an input with the file of that name.
+func golden(t *testing.T, name, reason string, in Input) {
+	t.Helper()
+	got, err := Build(in)
+	if err != nil {
+		t.Fatalf("%s: %v", reason, err)
+	}
+	text, err := yaml.Marshal(got)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join("testdata", name+".yaml")
+	if *update {
+		if err := os.WriteFile(file, text, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), string(text)); diff != "" {
+		t.Errorf("%s: -want +got:\n%s", reason, diff)
 	}
 }
 

@@ -81,7 +81,12 @@ func checkProcess(field string, command, args []string, env []corev1.EnvVar, all
 		total += n + 1
 	}
 	for _, arg := range all {
-		total += folded(arg) + 1
+		n := folded(arg)
+		if n > maxArgument {
+			// One that the entrypoint is told with: a path, or a reference. Those of the command have been looked at above.
+			return &LimitError{field, n, maxArgument, "its paths and names are arguments of a process; use shorter ones"}
+		}
+		total += n + 1
 	}
 	if total > maxArguments {
 		return &LimitError{field, total, maxArguments, "script, arguments and environment of a step count together; hand large data on through a workspace"}

@@ -22,16 +22,14 @@ func Restricted() *corev1.SecurityContext {
 // neither the task nor the pod says otherwise: what somebody wrote is never overruled, and where that is more than the
 // namespace admits, the API server says so.
 func (b *builder) secured(own *corev1.SecurityContext) *corev1.SecurityContext {
-	if !b.Settings.SecurityContext {
-		return own
-	}
 	sc := &corev1.SecurityContext{}
 	if own != nil {
 		sc = own.DeepCopy()
 	}
-	if sc.Privileged == nil || !*sc.Privileged {
-		sc.AllowPrivilegeEscalation = first(sc.AllowPrivilegeEscalation, new(false))
+	if privileged := sc.Privileged != nil && *sc.Privileged; privileged || !b.Settings.SecurityContext {
+		return own
 	}
+	sc.AllowPrivilegeEscalation = first(sc.AllowPrivilegeEscalation, new(false))
 	sc.Capabilities = mergedCapabilities(&corev1.Capabilities{Drop: []corev1.Capability{"ALL"}}, sc.Capabilities)
 	pod := b.template.SecurityContext
 	if pod == nil {

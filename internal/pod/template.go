@@ -6,6 +6,10 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 )
 
+// MergedTemplate returns a template that takes each field from over, and what that does not say from below; env and volumes
+// are merged by name. Either can be nil. It may share memory with both.
+func MergedTemplate(below, over *v1.PodTemplate) v1.PodTemplate { return mergedTemplate(below, over) }
+
 // mergedTemplate takes each field from over, and what that does not say from below. Env and volumes are merged by name.
 func mergedTemplate(below, over *v1.PodTemplate) v1.PodTemplate {
 	if below == nil || over == nil {
