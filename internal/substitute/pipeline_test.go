@@ -245,7 +245,8 @@ func TestNoValueLeavesItsQuotes(t *testing.T) {
 
 func TestWithComesFirst(t *testing.T) {
 	vars := pipelineVariables()
-	vars = vars.With(map[string]string{"context.pipelineTask.retries": "7", "tasks.t.status": "Succeeded", "context.pipeline.name": "other"})
+	vars = vars.With(map[string]string{"context.pipelineTask.retries": "3", "tasks.t.status": "Succeeded", "context.pipeline.name": "other"})
+	vars = vars.Add("context.pipelineTask.retries", "7")
 	task := &v1.PipelineTask{DisplayName: "$(context.pipelineTask.retries) $(tasks.t.status) $(context.pipeline.name) $(context.pipelineRun.name)"}
 	got, err := PipelineTask(task, vars, tasks{})
 	if err != nil || got.DisplayName != "7 Succeeded other run" {
@@ -282,17 +283,18 @@ func TestBindings(t *testing.T) {
 func TestPodTemplate(t *testing.T) {
 	template := &v1.PodTemplate{
 		NodeSelector:    map[string]string{"arch": "$(params.o.x)"},
-		Tolerations:     []corev1.Toleration{{Key: "k", Value: `$(params["d"])`}},
+		Tolerations:     []corev1.Toleration{{Key: "k", Value: `$(params["d"])`}, {Key: "$(params.own)"}},
 		Env:             []corev1.EnvVar{{Name: "A", Value: "$(HOME) $(params.p)"}},
 		SecurityContext: &corev1.PodSecurityContext{RunAsUser: new(int64(9007199254740993))},
 	}
-	got, err := PodTemplate(field.NewPath("podTemplate"), template, pipelineVariables())
+	params := []v1.Param{{Name: "own", Value: v1.StringValue("nearer")}}
+	got, err := PodTemplate(field.NewPath("podTemplate"), template, pipelineVariables(), params...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := template.DeepCopy()
 	want.NodeSelector["arch"] = "y"
-	want.Tolerations[0].Value = "of run"
+	want.Tolerations[0].Value, want.Tolerations[1].Key = "of run", "nearer"
 	want.Env[0].Value = "$(HOME) $$(tasks.t.results.s)"
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("PodTemplate: -want, +got:\n%s", diff)

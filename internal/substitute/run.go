@@ -24,10 +24,10 @@ func Bindings(path *field.Path, bound []v1.WorkspaceBinding, vars Variables) ([]
 	return out, s.err
 }
 
-// PodTemplate returns a copy of a pod template with the variables in all its texts substituted. Values of env keep the
-// meaning that Kubernetes gives to what the author wrote, as in TaskSpec. The error is an *UnresolvedError or a
-// *TooLongError.
-func PodTemplate(path *field.Path, template *v1.PodTemplate, vars Variables) (*v1.PodTemplate, error) {
+// PodTemplate returns a copy of a pod template with the variables in all its texts substituted; params come before those of
+// the same name in vars. Values of env keep the meaning that Kubernetes gives to what the author wrote, as in TaskSpec. The
+// error is an *UnresolvedError or a *TooLongError.
+func PodTemplate(path *field.Path, template *v1.PodTemplate, vars Variables, params ...v1.Param) (*v1.PodTemplate, error) {
 	encoded, err := json.Marshal(template)
 	if err != nil {
 		return nil, fmt.Errorf("cannot encode %s: %w", path, err)
@@ -40,6 +40,10 @@ func PodTemplate(path *field.Path, template *v1.PodTemplate, vars Variables) (*v
 	decoder.UseNumber() // numbers are users and groups: they must come out as they went in
 	if err := decoder.Decode(&tree); err != nil {
 		return nil, fmt.Errorf("cannot decode %s: %w", path, err)
+	}
+	vars.params = maps.Clone(vars.params)
+	for i := range params {
+		vars.params[params[i].Name] = params[i].Value
 	}
 	s := taskSubstitution{vars: vars}
 	tree = s.tree(path, v1.TextPlain, tree)

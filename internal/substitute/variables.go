@@ -23,8 +23,9 @@ type Variables struct {
 	// texts are the variables of the other roots by what stands in the reference, such as "results.digest.path". No
 	// two can be taken for each other: only the name in the middle can hold dots.
 	texts map[string]string
-	// over are texts that come before those.
-	over map[string]string
+	// over are texts that come before those, and name is one that comes before them all.
+	over        map[string]string
+	name, value string
 	// problems say of params why they have no value, though they are declared with a default.
 	problems map[string]string
 }
@@ -58,15 +59,25 @@ func ForPipelineRun(spec *v1.PipelineSpec, given []v1.Param, context PipelineRun
 	return v
 }
 
-// With returns the variables together with others, such as "context.pipelineTask.retries": what stands in their
-// references, without the $() around it. They come before those of the same name.
+// With returns the variables together with others, which come before those of the same name: what stands in their
+// references, without the $() around it, such as "tasks.build.status".
 func (v *Variables) With(others map[string]string) Variables {
 	with := *v
 	with.over = others
 	return with
 }
 
+// Add returns the variables together with one other, which comes before all of the same name.
+func (v *Variables) Add(name, value string) Variables {
+	with := *v
+	with.name, with.value = name, value
+	return with
+}
+
 func (v *Variables) text(key string) (string, bool) {
+	if key != "" && key == v.name {
+		return v.value, true
+	}
 	if text, ok := v.over[key]; ok {
 		return text, true
 	}
