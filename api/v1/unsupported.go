@@ -38,10 +38,6 @@ func (s *TaskSpec) Unsupported(path *field.Path) field.ErrorList {
 	}
 	for i := range s.Steps {
 		errs = append(errs, refuse(path.Child("steps").Index(i), s.Steps[i].gaps())...)
-		if s.Steps[i].entrypoint(s.StepTemplate) {
-			errs = append(errs, field.Forbidden(path.Child("steps").Index(i).Child("command"),
-				"not supported yet: without command and script the image's own entrypoint would have to be looked up"))
-		}
 	}
 	for i := range s.Sidecars {
 		errs = append(errs, refuse(path.Child("sidecars").Index(i), s.Sidecars[i].gaps())...)
@@ -57,15 +53,9 @@ func (s *Step) gaps() []gap {
 		{"workspaces", len(s.Workspaces) > 0},
 		{"stdoutConfig", s.StdoutConfig != nil},
 		{"stderrConfig", s.StderrConfig != nil},
-		{"ref", s.Ref != nil},
 		{"results", len(s.Results) > 0},
 		{"when", len(s.When) > 0},
 	}
-}
-
-// entrypoint reports whether the step leaves it to its image what to run.
-func (s *Step) entrypoint(template *StepTemplate) bool {
-	return s.Ref == nil && s.Script == "" && len(s.Command) == 0 && (template == nil || len(template.Command) == 0)
 }
 
 func (s *Sidecar) gaps() []gap {

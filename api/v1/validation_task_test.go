@@ -76,7 +76,6 @@ steps:
 				`spec.steps[2].script: Forbidden: give either command or script, not both`,
 				`spec.steps[5].name: Duplicate value: "unnamed-4"`,
 				`spec.steps[6].name: Too long: may not be more than 58 bytes`,
-				`spec.steps[3].command: Forbidden: not supported yet: without command and script the image's own entrypoint would have to be looked up`,
 			},
 		},
 		"Sidecar": {

@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"runtime"
 	"time"
+
+	"github.com/sluice-ci/sluice/internal/resolve/image"
 )
 
 // options are the command's flags.
@@ -23,6 +25,7 @@ type options struct {
 	workers        int
 	maxFollowers   int
 	deadline       time.Duration
+	mirrors        []image.Mirror
 	logLevel       slog.Level
 }
 
@@ -43,6 +46,11 @@ func bind(flags *flag.FlagSet) *options {
 	flags.IntVar(&o.workers, "workers", 8*runtime.GOMAXPROCS(0), "objects of one kind that are reconciled at once")
 	flags.IntVar(&o.maxFollowers, "max-followers", 500, "logs that are followed at once; those of further pods are read when they end")
 	flags.DurationVar(&o.deadline, "results-deadline", time.Minute, "how long after the end of its pod a log is tried to be read")
+	flags.Func("registry-mirror", "REGISTRY=URL to ask for what images run before the registry itself, * for all; once for each", func(text string) error {
+		m, err := image.ParseMirror(text)
+		o.mirrors = append(o.mirrors, m)
+		return err
+	})
 	flags.TextVar(&o.logLevel, "log-level", slog.LevelInfo, "debug, info, warn or error")
 	return o
 }

@@ -8,6 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/selection"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/discovery"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
@@ -22,12 +23,14 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/api/v1beta1"
 	"github.com/sluice-ci/sluice/internal/config"
 	"github.com/sluice-ci/sluice/internal/extract"
 	"github.com/sluice-ci/sluice/internal/extract/sidecarlogs"
 	"github.com/sluice-ci/sluice/internal/extract/terminationmessage"
 	"github.com/sluice-ci/sluice/internal/pipelinerun"
 	"github.com/sluice-ci/sluice/internal/pod"
+	"github.com/sluice-ci/sluice/internal/resolve/image"
 	"github.com/sluice-ci/sluice/internal/results/collect"
 	"github.com/sluice-ci/sluice/internal/taskrun"
 )
@@ -89,14 +92,18 @@ func detectDelivery(restConfig *rest.Config, setting string) (pod.Delivery, erro
 
 func newManager(restConfig *rest.Config, o *options) (ctrl.Manager, error) {
 	scheme := runtime.NewScheme()
-	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, v1.AddToScheme} {
+	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, v1.AddToScheme, v1beta1.AddToScheme} {
 		if err := add(scheme); err != nil {
 			return nil, fmt.Errorf("cannot build scheme: %w", err)
 		}
 	}
+	caches, err := cacheOptions(o.namespace)
+	if err != nil {
+		return nil, err
+	}
 	mgr, err := ctrl.NewManager(restConfig, ctrl.Options{
 		Scheme:                        scheme,
-		Cache:                         cacheOptions(o.namespace),
+		Cache:                         caches,
 		Metrics:                       server.Options{BindAddress: o.metricsAddress},
 		HealthProbeBindAddress:        o.healthAddress,
 		LeaderElection:                o.leaderElect,
@@ -117,18 +124,21 @@ func newManager(restConfig *rest.Config, o *options) (ctrl.Manager, error) {
 
 // cacheOptions keep the cache small: only pods of runs, only the installation's ConfigMaps and Secrets, and of each object only
 // what a pass reads.
-func cacheOptions(namespace string) cache.Options {
-	ours := labels.SelectorFromSet(labels.Set{v1.LabelManagedBy: v1.ManagedBy})
+func cacheOptions(namespace string) (cache.Options, error) {
+	ofRuns, err := labels.NewRequirement(v1.LabelTaskRunUID, selection.Exists, nil)
+	if err != nil {
+		return cache.Options{}, fmt.Errorf("cannot select the pods of runs: %w", err)
+	}
 	return cache.Options{
 		DefaultTransform: cache.TransformStripManagedFields(),
 		ByObject: map[client.Object]cache.ByObject{
 			&corev1.ConfigMap{}: {Namespaces: map[string]cache.Config{namespace: {}}},
 			&corev1.Secret{}:    {Namespaces: map[string]cache.Config{namespace: {}}},
-			&corev1.Pod{}:       {Label: ours, Transform: transform(pod.Trim)},
+			&corev1.Pod{}:       {Label: labels.NewSelector().Add(*ofRuns), Transform: transform(pod.Trim)},
 			&v1.TaskRun{}:       {Transform: transform(taskrun.Trim)},
 			&v1.PipelineRun{}:   {Transform: transform(pipelinerun.Trim)},
 		},
-	}
+	}, nil
 }
 
 // transform adapts a function on one type to what informers call with anything.
@@ -173,6 +183,11 @@ func addMethods(mgr ctrl.Manager, restConfig *rest.Config, o *options, wake chan
 // addReconcilers completes what both kinds of run need, and adds their reconcilers to the manager.
 func addReconcilers(mgr ctrl.Manager, o *options, d taskrun.Dependencies) error {
 	d.Client, d.Live, d.Recorder, d.Clock = mgr.GetClient(), mgr.GetAPIReader(), mgr.GetEventRecorder(self), clock.RealClock{}
+	d.Images = image.New(mgr.GetAPIReader(), image.Options{Mirrors: o.mirrors})
+	// What each run asks for before its pod is made is not to be fetched while the first one waits.
+	if _, err := mgr.GetCache().GetInformer(context.Background(), &corev1.LimitRange{}); err != nil {
+		return fmt.Errorf("cannot watch LimitRanges: %w", err)
+	}
 	pipelineRuns := pipelinerun.NewReconciler(pipelinerun.Dependencies{
 		Client: d.Client, Live: d.Live, Recorder: d.Recorder, Clock: d.Clock,
 	})

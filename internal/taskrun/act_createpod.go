@@ -49,11 +49,13 @@ func (r *Reconciler) buildPod(tr *v1.TaskRun, obs Observation) (*corev1.Pod, err
 		TaskRun: obs.Prepared.Run, Spec: obs.Prepared.Task.Spec, References: obs.Prepared.Task.References,
 		Config: obs.Config, Settings: settings(obs.Config),
 		ResultsFrom: from, Carrier: r.methods[from], Nonce: rand.Text(), Retry: attempt(tr),
-		Image: r.inpod.Image, Delivery: r.inpod.Delivery,
+		Image: r.inpod.Image, Delivery: r.inpod.Delivery, Credentials: obs.Needs.Credentials,
 	})
 	if err != nil {
 		return nil, err
 	}
+	built.Labels[v1.LabelManagedBy] = obs.Config.Defaults.ManagedBy
+	fitLimitRanges(built, obs.Needs.LimitRanges)
 	return built, nil
 }
 

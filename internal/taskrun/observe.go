@@ -37,6 +37,8 @@ type Observation struct {
 	ResultsFrom config.ResultsFrom
 	// Refusal is why results could not come back from a pod that was made now; nil when they could.
 	Refusal *extract.RefusalError
+	// Needs are what the pod needs besides; empty once there is a pod.
+	Needs Needs
 	// Pod of the run; nil while there is none, and when it is gone.
 	Pod *corev1.Pod
 	// Evidence is what is known of how the steps ended.
@@ -76,7 +78,10 @@ func (r *Reconciler) observe(ctx context.Context, tr *v1.TaskRun) (Observation, 
 	}
 	var err error
 	obs.Refusal, err = r.methods.Permit(ctx, extract.Needed(obs.ResultsFrom, obs.Task.Spec), tr.Namespace)
-	return obs, err
+	if err != nil || obs.Refusal != nil {
+		return obs, err
+	}
+	return obs, r.observeNeeds(ctx, tr, &obs)
 }
 
 // observePod finds the pod of the run's current attempt. One of the right name that belongs to somebody else is as good as

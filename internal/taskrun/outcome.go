@@ -11,8 +11,6 @@ import (
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/extract"
-	"github.com/sluice-ci/sluice/internal/pod"
-	"github.com/sluice-ci/sluice/internal/results"
 	"github.com/sluice-ci/sluice/internal/results/collect"
 	"github.com/sluice-ci/sluice/internal/results/frame"
 )
@@ -26,6 +24,8 @@ type Outcome struct {
 	Condition metav1.Condition
 	// Results that are whole. A failed run keeps them.
 	Results []v1.TaskRunResult
+	// StepResults are those of each step, by its index.
+	StepResults [][]v1.TaskRunResult
 }
 
 // outcomeOf returns how the run, or this attempt of it, ended, or nil while it goes on.
@@ -37,6 +37,8 @@ func outcomeOf(tr *v1.TaskRun, state State, obs Observation) *Outcome {
 		return failed(v1.TaskRunReasonValidationFailed, obs.Invalid.Error())
 	case Refused:
 		return failed(v1.TaskRunReasonResultsLogAccessDenied, obs.Refusal.Message)
+	case Blocked:
+		return obs.Needs.Blocked
 	case Unpullable:
 		return unpullable(obs.Pod)
 	case Misconfigured:
@@ -65,7 +67,8 @@ func outcomeOf(tr *v1.TaskRun, state State, obs Observation) *Outcome {
 func cutShort(obs Observation, condition metav1.Condition) *Outcome {
 	outcome := &Outcome{Condition: condition}
 	if obs.Evidence.Set != nil {
-		outcome.Results, _ = typed(obs.Task.Spec, obs.Evidence.Set.Results)
+		values := extract.Assemble(obs.Task.Spec, obs.Evidence.Set.Results)
+		outcome.Results, outcome.StepResults = values.Task, values.Steps
 	}
 	return outcome
 }
@@ -128,18 +131,18 @@ func failedStep(p *corev1.Pod) string {
 // user wants to hear it: a step that failed, then results that could not be carried, then results of the wrong type.
 func collected(obs Observation) *Outcome {
 	set := obs.Evidence.Set
-	values, wrong := typed(obs.Task.Spec, set.Results)
-	outcome := &Outcome{Results: values}
+	values := extract.Assemble(obs.Task.Spec, set.Results)
+	outcome := &Outcome{Results: values.Task, StepResults: values.Steps}
 	var also []string
 	sidecars := sidecarMessages(obs.Pod)
 	if set.Problems != nil {
-		reason, messages := problems(set.Problems)
+		reason, messages := problems(obs.Task.Spec, set.Problems)
 		outcome.Condition, also = v1.Failed(reason, strings.Join(messages, "; ")), messages
-	} else if len(wrong) > 0 {
-		outcome.Condition, also = v1.Failed(v1.TaskRunReasonValidationFailed, strings.Join(wrong, "; ")), wrong
+	} else if len(values.Wrong) > 0 {
+		outcome.Condition, also = v1.Failed(v1.TaskRunReasonValidationFailed, strings.Join(values.Wrong, "; ")), values.Wrong
 	}
 	if reason, message := stepFailure(obs.Pod, set); reason != "" {
-		if reason == v1.TaskRunReasonFailed && slices.ContainsFunc(troubles(obs.Pod), func(t sidecarTrouble) bool { return t.outOfMemory }) {
+		if reason == v1.TaskRunReasonFailed && sidecarOutOfMemory(obs.Pod) {
 			reason = v1.TaskRunReasonSidecarOOM
 		}
 		outcome.Condition = v1.Failed(reason, strings.Join(slices.Concat([]string{message}, sidecars, also), "; "))
@@ -149,69 +152,10 @@ func collected(obs Observation) *Outcome {
 	return outcome
 }
 
-// typed decodes each value by its declared type; what cannot be is described.
-func typed(spec *v1.TaskSpec, whole []frame.Result) (values []v1.TaskRunResult, wrong []string) {
-	raw := make(map[string]frame.Result, len(whole))
-	for _, r := range whole {
-		raw[r.Name] = r
-	}
-	for _, declared := range spec.Results {
-		r, ok := raw[declared.Name]
-		if !ok {
-			continue // declared and not written is allowed: the result is absent
-		}
-		value, err := v1.ResultFromBytes(declared, r.Value)
-		if err != nil {
-			wrong = append(wrong, err.Error())
-			continue
-		}
-		values = append(values, v1.TaskRunResult{Name: declared.Name, Type: value.Type, Value: value})
-	}
-	return values, wrong
-}
-
-// problems describes results that could not be carried. The reason is that of the first.
-func problems(list []frame.Problem) (reason string, messages []string) {
-	for i, p := range list {
-		r, message := problem(p)
-		if i == 0 {
-			reason = r
-		}
-		messages = append(messages, message)
-	}
-	return reason, messages
-}
-
-func problem(p frame.Problem) (reason, message string) {
-	detail := ""
-	if p.Detail != "" {
-		detail = ": " + p.Detail
-	}
-	switch p.Kind {
-	case frame.TooLarge:
-		return v1.TaskRunReasonResultTooLarge, fmt.Sprintf("result %q has %d bytes, more than the limit of %d%s; "+
-			"raise max-result-size in ConfigMap feature-flags (with results-from: sidecar-logs up to %d)",
-			p.Result, p.Size, p.Limit, detail, results.ObjectLimit-1)
-	case frame.OverBudget:
-		return v1.TaskRunReasonResultTooLarge, fmt.Sprintf("the results of %q need %d bytes in its termination message, more than "+
-			"the limit of %d; result %q takes most of them; set results-from: sidecar-logs in ConfigMap feature-flags",
-			p.Detail, p.Size, p.Limit, p.Result)
-	case frame.TotalTooLarge:
-		return v1.TaskRunReasonResultTooLarge, fmt.Sprintf("with result %q all results together have %d bytes, more than the %d "+
-			"that one object can hold%s; hand large data on through a workspace", p.Result, p.Size, p.Limit, detail)
-	case frame.NotUTF8:
-		return v1.TaskRunReasonResultNotUTF8, fmt.Sprintf("result %q is not valid UTF-8, which the API cannot hold unchanged%s; "+
-			"encode it in the step, for example with base64", p.Result, detail)
-	default:
-		return v1.TaskRunReasonResultUnreadable, fmt.Sprintf("result %q cannot be read (%s)%s; write it as a plain file at %s",
-			p.Result, p.Kind, detail, pod.ResultPath(p.Result))
-	}
-}
-
 // stepFailure returns the reason and message of the first step that did not end well; skipped ones only follow it.
 func stepFailure(p *corev1.Pod, set *collect.Set) (reason, message string) {
 	for _, step := range set.Steps {
-		if wellEnded(step) || step.Reason == frame.ReasonSkipped {
+		if goesOn(step) || step.Reason == frame.ReasonSkipped {
 			continue
 		}
 		message = fmt.Sprintf("%q exited with code %d (%s)", step.Name, step.ExitCode, step.Reason)
@@ -229,8 +173,8 @@ func stepFailure(p *corev1.Pod, set *collect.Set) (reason, message string) {
 	return "", ""
 }
 
-// wellEnded reports whether a step keeps its task from nothing.
-func wellEnded(step frame.Step) bool {
+// goesOn reports whether a task goes on after a step that ended so.
+func goesOn(step frame.Step) bool {
 	return step.Reason == frame.ReasonCompleted || step.Reason == frame.ReasonContinued
 }
 

@@ -44,6 +44,7 @@ func prepare(tr *v1.TaskRun, task Task, defaults config.Defaults) (*Prepared, er
 		return nil, err
 	}
 	p := &Prepared{Run: tr.DeepCopy(), Claims: claims(tr, bound)}
+	p.Run.Labels, p.Run.Annotations = labels(tr, task), annotations(tr, task)
 	p.Run.Spec.Workspaces = mounted(tr, bound)
 	if tr.Spec.PodTemplate != nil {
 		if p.Run.Spec.PodTemplate, err = substitute.PodTemplate(path.Child("podTemplate"), tr.Spec.PodTemplate, vars); err != nil {

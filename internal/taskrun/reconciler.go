@@ -46,6 +46,8 @@ type Dependencies struct {
 	Config *config.Store
 	// Methods are the ways in which results come back.
 	Methods extract.Methods
+	// Images tells what images run.
+	Images ImageLookup
 	// Wake gives the runs of which a Method knows something new.
 	Wake <-chan event.GenericEvent
 	// Inpod is the in-pod binary.
@@ -62,6 +64,7 @@ type Reconciler struct {
 	config   *config.Store
 	resolver *resolve.Resolver
 	methods  extract.Methods
+	images   ImageLookup
 	wake     <-chan event.GenericEvent
 	inpod    Inpod
 	clock    clock.PassiveClock
@@ -71,7 +74,7 @@ type Reconciler struct {
 func NewReconciler(d Dependencies) *Reconciler {
 	return &Reconciler{
 		client: d.Client, live: d.Live, recorder: d.Recorder, config: d.Config,
-		resolver: resolve.New(d.Client, d.Live), methods: d.Methods, wake: d.Wake, inpod: d.Inpod, clock: d.Clock,
+		resolver: resolve.New(d.Client, d.Live), methods: d.Methods, images: d.Images, wake: d.Wake, inpod: d.Inpod, clock: d.Clock,
 	}
 }
 
@@ -117,7 +120,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 		return ctrl.Result{}, err
 	}
 	status := statusFor(tr, state, obs, effect)
-	err = r.write(ctx, tr, status)
+	if err = r.carry(ctx, tr, obs.Task); err == nil {
+		err = r.write(ctx, tr, status)
+	}
 	if err != nil && fault.Of(err) == fault.TooLarge {
 		status = overflow(tr, err, metav1.NewTime(obs.Now))
 		err = r.write(ctx, tr, status)

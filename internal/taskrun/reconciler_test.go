@@ -25,6 +25,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/api/v1beta1"
 	"github.com/sluice-ci/sluice/internal/config"
 	"github.com/sluice-ci/sluice/internal/extract"
 	"github.com/sluice-ci/sluice/internal/extract/sidecarlogs"
@@ -53,7 +54,7 @@ type world struct {
 func newWorld(t *testing.T, objects []client.Object, intercept interceptor.Funcs) *world {
 	t.Helper()
 	scheme := runtime.NewScheme()
-	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1.AddToScheme(scheme)); err != nil {
+	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1.AddToScheme(scheme), v1beta1.AddToScheme(scheme)); err != nil {
 		t.Fatal(err)
 	}
 	w := &world{clock: testingclock.NewFakePassiveClock(epoch()), allowed: true, woken: make(chan types.NamespacedName, 100)}

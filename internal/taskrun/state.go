@@ -21,6 +21,10 @@ const (
 	Invalid State = "Invalid"
 	// Refused: the run's results could not come back, for want of a permission.
 	Refused State = "Refused"
+	// Blocked: something that the pod needs is not to be had, and will not be as things stand.
+	Blocked State = "Blocked"
+	// Hindered: something that the pod needs is not to be had for now.
+	Hindered State = "Hindered"
 	// Unstarted: nothing keeps the pod from being made.
 	Unstarted State = "Unstarted"
 	// Pending: the pod is there, and not all of its containers have started.
@@ -98,6 +102,10 @@ func stateWithoutPod(tr *v1.TaskRun, obs Observation) State {
 		return Invalid
 	case obs.Refusal != nil:
 		return Refused
+	case obs.Needs.Blocked != nil:
+		return Blocked
+	case obs.Needs.Hindered != nil:
+		return Hindered
 	default:
 		return Unstarted
 	}

@@ -65,6 +65,9 @@ func statusFor(tr *v1.TaskRun, state State, obs Observation, effect Effect) v1.T
 		return status
 	}
 	status.Results = outcome.Results
+	for i := range min(len(status.Steps), len(outcome.StepResults)) {
+		status.Steps[i].Results = outcome.StepResults[i]
+	}
 	status.CompletionTime = &now
 	status.SetCondition(outcome.Condition, now)
 	if outcome.Condition.Status == metav1.ConditionFalse {
@@ -95,6 +98,8 @@ func progress(state State, obs Observation, effect Effect) metav1.Condition {
 	switch {
 	case effect.Waiting != nil:
 		return v1.Running(effect.Waiting.Reason, effect.Waiting.Message)
+	case state == Hindered:
+		return v1.Running(obs.Needs.Hindered.Reason, obs.Needs.Hindered.Message)
 	case effect.Pod != nil:
 		return v1.Running(v1.TaskRunReasonPending, messageMade)
 	case state == Pending:

@@ -19,7 +19,7 @@ func wait(tr *v1.TaskRun, status v1.TaskRunStatus, obs Observation, effect Effec
 	switch {
 	case status.Done() || status.StartTime == nil: // ended, or about to begin anew: the status itself wakes us
 		return 0
-	case effect.Waiting != nil:
+	case effect.Waiting != nil, obs.Needs.Hindered != nil:
 		return retryPeriod
 	case obs.Evidence.Set != nil:
 		return verdictPeriod

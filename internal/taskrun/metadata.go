@@ -1,0 +1,66 @@
+package taskrun
+
+import (
+	"context"
+	"fmt"
+	"maps"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/validation"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/fault"
+	"github.com/sluice-ci/sluice/internal/name"
+)
+
+// labels are those that the run is to have: its own, those of its Task, and the one by which clients find the runs of a
+// Task. What the run says itself wins.
+func labels(tr *v1.TaskRun, task Task) map[string]string {
+	all := map[string]string{}
+	maps.Copy(all, task.Labels)
+	if task.Name != "" {
+		all[v1.LabelTask] = name.Label(task.Name)
+	}
+	maps.Copy(all, tr.Labels)
+	return all
+}
+
+// annotations are those that the run is to have: its own, and those of its Task as far as they are not about the Task
+// itself. Should all together be more than an object may have, the run's own must do.
+func annotations(tr *v1.TaskRun, task Task) map[string]string {
+	all := map[string]string{}
+	maps.Copy(all, task.Annotations)
+	delete(all, corev1.LastAppliedConfigAnnotation)
+	delete(all, v1.AnnotationResultsFrom) // which has been chosen by, and is noted in the status
+	maps.Copy(all, tr.Annotations)
+	if validation.ValidateAnnotationsSize(all) != nil {
+		return tr.Annotations
+	}
+	return all
+}
+
+// carry writes the labels and annotations of the Task to the run, before anything else is written to it. It is one more
+// write, and only for runs that do not have them yet.
+func (r *Reconciler) carry(ctx context.Context, tr *v1.TaskRun, task Task) error {
+	if tr.Status.StartTime != nil || attempt(tr) > 0 || task.Name == "" {
+		return nil
+	}
+	after := tr.DeepCopy()
+	after.Labels, after.Annotations = labels(tr, task), annotations(tr, task)
+	if maps.Equal(after.Labels, tr.Labels) && maps.Equal(after.Annotations, tr.Annotations) {
+		return nil
+	}
+	err := r.client.Patch(ctx, after, client.MergeFromWithOptions(tr, client.MergeFromWithOptimisticLock{}))
+	switch {
+	case err == nil:
+		tr.ObjectMeta = after.ObjectMeta
+		return nil
+	case fault.Of(err) == fault.Refused:
+		// Clients will not find the run by its Task, which is no reason not to run it.
+		r.recorder.Eventf(tr, nil, corev1.EventTypeWarning, "NotLabelled", "Reconcile", "cannot take over the labels of Task %q: %v", task.Name, err)
+		return nil
+	default:
+		return fmt.Errorf("cannot label TaskRun %q: %w", tr.Name, err)
+	}
+}
