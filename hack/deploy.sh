@@ -20,6 +20,11 @@ manifests=$(mktemp)
 trap 'rm -f "$manifests"' EXIT
 "$KUBECTL" kustomize config/core | hack/images.sh resolve >"$manifests"
 
+# The nodes of a localkube cluster ask its own registry for every image; the controller has to see what they see.
+if mirror=$(localkube_registry --pods); then
+	sed -i "s|^\( *\)- --health-probe-bind-address=.*|&\n\1- --registry-mirror=*=http://$mirror|" "$manifests"
+fi
+
 say "applying config/core"
 # What config/core says is ours; a cluster's own changes belong into an overlay.
 "$KUBECTL" apply --server-side --force-conflicts -f "$manifests" | sed 's/^/    /' >&2

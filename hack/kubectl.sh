@@ -11,13 +11,13 @@ if [ -z "${KUBECTL:-}" ]; then
 fi
 export KUBECTL
 
-# localkube_registry prints host and port of the registry of the localkube cluster that the current kubeconfig leads to.
-# It fails where that is another cluster.
+# localkube_registry prints host and port of the registry of the localkube cluster that the current kubeconfig leads to,
+# with --pods as pods reach it. It fails where that is another cluster.
 localkube_registry() {
 	local dir=() server
 	[ -x "$root/bin/localkube" ] || return 1
 	[ -z "${LOCALKUBE_DIR:-}" ] || dir=(--dir "$LOCALKUBE_DIR")
 	server=$("$KUBECTL" config view --minify -o 'jsonpath={.clusters[0].cluster.server}' 2>/dev/null) || return 1
 	"$root/bin/localkube" kubeconfig "${dir[@]}" 2>/dev/null | grep -qF "server: $server" || return 1
-	"$root/bin/localkube" registry "${dir[@]}" 2>/dev/null
+	"$root/bin/localkube" registry "${dir[@]}" "$@" 2>/dev/null
 }
