@@ -57,20 +57,20 @@ func openOutput(path string) (*os.File, error) {
 }
 
 // descriptors are the command's standard output and error.
-func (out *outputs) descriptors() (stdout, stderr uintptr) {
+func (o *outputs) descriptors() (stdout, stderr uintptr) {
 	stdout, stderr = uintptr(syscall.Stdout), uintptr(syscall.Stderr)
-	if t := out.tees[0]; t != nil {
+	if t := o.tees[0]; t != nil {
 		stdout = t.write.Fd()
 	}
-	if t := out.tees[1]; t != nil {
+	if t := o.tees[1]; t != nil {
 		stderr = t.write.Fd()
 	}
 	return stdout, stderr
 }
 
 // started gives the command's ends of the pipes to the command alone, so that their end is seen.
-func (out *outputs) started() {
-	for _, t := range out.tees {
+func (o *outputs) started() {
+	for _, t := range o.tees {
 		if t != nil {
 			_ = t.write.Close() // nothing was written through this descriptor
 		}
@@ -79,14 +79,14 @@ func (out *outputs) started() {
 
 // finish returns once everything is in the files that the command wrote before it ended. What others still write to its
 // output goes nowhere. The error says that a file lacks something.
-func (out *outputs) finish() error {
+func (o *outputs) finish() error {
 	var err error
-	for _, t := range out.tees {
+	for _, t := range o.tees {
 		if t != nil {
 			err = errors.Join(err, t.finish())
 		}
 	}
-	for _, f := range out.files {
+	for _, f := range o.files {
 		err = errors.Join(err, f.Close())
 	}
 	if err != nil {

@@ -18,9 +18,9 @@ func ParseOptions(args []string, usage io.Writer) (Options, error) {
 	var o Options
 	f := flag.NewFlagSet("entrypoint", flag.ContinueOnError)
 	f.SetOutput(usage)
-	o.commandFlags(f)
-	o.resultFlags(f)
-	o.surroundingFlags(f)
+	commandFlags(f, &o)
+	resultFlags(f, &o)
+	surroundingFlags(f, &o)
 	if err := f.Parse(args); err != nil {
 		return Options{}, err
 	}
@@ -32,7 +32,7 @@ func ParseOptions(args []string, usage io.Writer) (Options, error) {
 }
 
 // commandFlags are those that say what is to be run, and when.
-func (o *Options) commandFlags(f *flag.FlagSet) {
+func commandFlags(f *flag.FlagSet, o *Options) {
 	f.StringVar(&o.Step, "step", "", "name of the container")
 	f.StringVar(&o.RunDir, "run", "", "run directory of this step")
 	f.StringVar(&o.After, "after", "", "run directory of the step to wait for")
@@ -49,7 +49,7 @@ func (o *Options) commandFlags(f *flag.FlagSet) {
 }
 
 // resultFlags are those that say what becomes of results, and of how the step ended.
-func (o *Options) resultFlags(f *flag.FlagSet) {
+func resultFlags(f *flag.FlagSet, o *Options) {
 	list(f, "result", "declared result as NAME:TYPE=PATH, once for each", &o.Results, results.ParseFile)
 	f.StringVar(&o.OwnResults, "own-results", "", "directory of results of the step's own, made if missing")
 	f.BoolVar(&o.ReportResults, "report-results", false, "write results into the termination message")
@@ -60,7 +60,7 @@ func (o *Options) resultFlags(f *flag.FlagSet) {
 }
 
 // surroundingFlags are those that say what the command finds around it.
-func (o *Options) surroundingFlags(f *flag.FlagSet) {
+func surroundingFlags(f *flag.FlagSet, o *Options) {
 	list(f, "credential", "secret of the service account as KIND:SECRET[=URL], once for each", &o.Credentials, credentials.Parse)
 	f.StringVar(&o.CredentialsDir, "credentials-dir", "", "directory that credentials are made ready in")
 	f.StringVar(&o.SecretsDir, "secrets-dir", "", "directory that has a folder for each secret")

@@ -103,11 +103,15 @@ func (a *assembly) derive(declared v1.TaskResult) {
 	}
 	raw := []byte(value.String)
 	if value.Type != v1.TypeString {
+		var err error
+		if raw, err = json.Marshal(value); err != nil {
+			a.values.Wrong = append(a.values.Wrong, fmt.Sprintf("result %q: %v", declared.Name, err))
+			return
+		}
 		if value.Type != declared.Type {
 			a.values.Wrong = append(a.values.Wrong, fmt.Sprintf("result %q: is declared as %s, and its value is an %s", declared.Name, declared.Type, value.Type))
 			return
 		}
-		raw, _ = json.Marshal(value) // strings have an encoding
 	}
 	if r, ok := a.decoded(declared, raw, ""); ok {
 		a.values.Task = append(a.values.Task, r)

@@ -24,7 +24,7 @@ const (
 const (
 	binDir          = "/tekton/bin"
 	scriptsDir      = "/tekton/scripts"
-	secretsDir      = "/tekton/creds-secrets"
+	secretsDir      = "/tekton/creds-secrets" //nolint:gosec // a path
 	passwdFile      = "/etc/passwd"
 	homeDir         = "/tekton/home"
 	terminationPath = "/tekton/termination"
@@ -43,7 +43,7 @@ const (
 	// StepsDir has a directory for each step, by the name of its container: its exit code and its own results.
 	StepsDir = "/tekton/steps"
 	// CredentialsDir has the credentials of the service account, made ready for the user that the step runs as.
-	CredentialsDir = "/tekton/creds"
+	CredentialsDir = "/tekton/creds" //nolint:gosec // a path
 )
 
 // Names of volumes that this package adds. Tasks cannot use the prefix. Those with a number are there for each step, each

@@ -3,6 +3,7 @@ package credentials
 import (
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -199,11 +200,24 @@ func (r *renderer) dockerConfig() error {
 			}
 		}
 	}
-	// All of it came out of decoders: there is no error to be had.
-	config["auths"], _ = json.Marshal(all)
-	text, _ := json.Marshal(config)
+	text, err := encode(config, all)
+	if err != nil {
+		return errEncode
+	}
 	r.files = append(r.files, file{dockerDir + "/config.json", text})
 	return nil
+}
+
+// errEncode says nothing of what the encoder says, which may quote what it encodes.
+var errEncode = errors.New("cannot encode the configuration of a registry's client")
+
+func encode(config map[string]json.RawMessage, all auths) ([]byte, error) {
+	users, err := json.Marshal(all)
+	if err != nil {
+		return nil, err
+	}
+	config["auths"] = users
+	return json.Marshal(config)
 }
 
 func (r *renderer) addDocker(c Credential, config map[string]json.RawMessage, all auths) error {
@@ -231,8 +245,11 @@ func (r *renderer) addDocker(c Credential, config map[string]json.RawMessage, al
 		if err != nil {
 			return err
 		}
-		// A map of strings has an encoding.
-		all[c.URL], _ = json.Marshal(map[string]string{"auth": base64.StdEncoding.EncodeToString([]byte(user + ":" + password))})
+		own, err := json.Marshal(map[string]string{"auth": base64.StdEncoding.EncodeToString([]byte(user + ":" + password))})
+		if err != nil {
+			return errEncode
+		}
+		all[c.URL] = own
 	}
 	return nil
 }

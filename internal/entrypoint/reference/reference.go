@@ -61,26 +61,29 @@ func Parse(text string) (Reference, error) {
 	if err != nil {
 		return Reference{}, fmt.Errorf("cannot parse reference %q: %w", text, err)
 	}
-	r := Reference{Token: token, File: file, Index: NoIndex}
-	if parted && !r.parsePart(part) {
+	r, ok := Reference{Token: token, File: file, Index: NoIndex}.withPart(part)
+	if parted && !ok {
 		return Reference{}, fmt.Errorf("cannot parse reference %q: the part %q is none of %s, [INDEX] and .KEY", text, part, partWhole)
 	}
 	return r, nil
 }
 
-// parsePart reads what follows the file, and returns whether that makes sense.
-func (r *Reference) parsePart(part string) bool {
+// withPart returns the reference to a part, as it follows the file, and whether that makes sense.
+func (r Reference) withPart(part string) (Reference, bool) {
 	if part == partWhole {
 		r.Whole = true
-		return true
+		return r, true
 	}
 	if key, ok := strings.CutPrefix(part, partKey); ok {
 		r.Key = key
-		return key != ""
+		return r, key != ""
 	}
-	digits, ok := strings.CutPrefix(part, "[")
+	digits, opened := strings.CutPrefix(part, "[")
 	digits, closed := strings.CutSuffix(digits, "]")
 	index, err := strconv.ParseUint(digits, 10, 31)
-	r.Index = int(index) //nolint:gosec // 31 bits fit
-	return ok && closed && err == nil
+	if !opened || !closed || err != nil {
+		return r, false
+	}
+	r.Index = int(index)
+	return r, true
 }

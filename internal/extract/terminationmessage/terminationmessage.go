@@ -46,9 +46,7 @@ func (Method) Forget(types.NamespacedName) {}
 // same Set that the log of a results sidecar would give. A later step's value of a result replaces an earlier one's.
 func fromMessages(steps []corev1.ContainerStatus, spec *v1.TaskSpec) collect.Progress {
 	set := &collect.Set{}
-	latest := map[string]frame.Result{}
-	deleted := map[string]string{} // by which container
-	carried := pod.Carried(spec)
+	told := told{carried: pod.Carried(spec), latest: map[string]frame.Result{}, deleted: map[string]string{}}
 	for i, status := range steps {
 		message, err := termination.ParseMessage([]byte(status.State.Terminated.Message))
 		if err != nil {
@@ -64,30 +62,48 @@ func fromMessages(steps []corev1.ContainerStatus, spec *v1.TaskSpec) collect.Pro
 			}
 			set.Problems = append(set.Problems, p)
 		}
-		for _, removed := range message.Removed {
-			if mayTell(carried, i, removed) {
-				delete(latest, removed)
-				deleted[removed] = status.Name
-			}
-		}
-		for _, r := range message.Results {
-			if mayTell(carried, i, r.Name) {
-				latest[r.Name] = r
-				delete(deleted, r.Name)
-			}
+		told.take(message, i, status.Name)
+	}
+	told.complete(set)
+	return collect.Progress{Set: set}
+}
+
+// told is what the messages that were read so far say of the results.
+type told struct {
+	carried []pod.CarriedResult
+	latest  map[string]frame.Result
+	// deleted has the container of the step that deleted a result.
+	deleted map[string]string
+}
+
+// take adds what the step at this index says.
+func (t *told) take(message termination.Message, step int, container string) {
+	for _, removed := range message.Removed {
+		if mayTell(t.carried, step, removed) {
+			delete(t.latest, removed)
+			t.deleted[removed] = container
 		}
 	}
-	for _, declared := range carried {
-		if container, ok := deleted[declared.Name]; ok {
+	for _, r := range message.Results {
+		if mayTell(t.carried, step, r.Name) {
+			t.latest[r.Name] = r
+			delete(t.deleted, r.Name)
+		}
+	}
+}
+
+// complete puts into a set what there is of the results, in their order.
+func (t *told) complete(set *collect.Set) {
+	for _, declared := range t.carried {
+		if container, ok := t.deleted[declared.Name]; ok {
 			set.Problems = append(set.Problems, frame.Problem{Result: declared.Name, Kind: frame.Missing,
 				Detail: fmt.Sprintf("an earlier step left it, and %q deleted it", container)})
 		}
-		if r, ok := latest[declared.Name]; ok && !isProblem(set.Problems, declared.Name) {
+		if r, ok := t.latest[declared.Name]; ok && !isProblem(set.Problems, declared.Name) {
 			r.Type = declared.Type
 			set.Results = append(set.Results, r)
 		}
 	}
-	return collect.Progress{Set: set}
 }
 
 // mayTell reports whether the step at this index may tell of a result: each may tell of the task's, and of its own.
