@@ -84,13 +84,10 @@ func (r *TaskRun) Unsupported() field.ErrorList {
 		{"sidecarSpecs", len(spec.SidecarSpecs) > 0},
 		{"debug", spec.Debug != nil},
 	})
-	if spec.TaskRef != nil {
-		errs = append(errs, refuse(path.Child("taskRef"), spec.TaskRef.gaps())...)
-	}
 	if spec.TaskSpec != nil {
 		errs = append(errs, spec.TaskSpec.Unsupported(path.Child("taskSpec"))...)
 	}
-	return append(errs, unsupportedBindings(path.Child("workspaces"), spec.Workspaces)...)
+	return errs
 }
 
 func (r *ResolverRef) gaps() []gap {
