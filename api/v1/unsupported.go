@@ -39,9 +39,6 @@ func (s *TaskSpec) Unsupported(path *field.Path) field.ErrorList {
 	for i := range s.Steps {
 		errs = append(errs, refuse(path.Child("steps").Index(i), s.Steps[i].gaps())...)
 	}
-	for i := range s.Sidecars {
-		errs = append(errs, refuse(path.Child("sidecars").Index(i), s.Sidecars[i].gaps())...)
-	}
 	return errs
 }
 
@@ -55,21 +52,6 @@ func (s *Step) gaps() []gap {
 		{"stderrConfig", s.StderrConfig != nil},
 		{"results", len(s.Results) > 0},
 		{"when", len(s.When) > 0},
-	}
-}
-
-func (s *Sidecar) gaps() []gap {
-	return []gap{
-		{"volumeDevices", len(s.VolumeDevices) > 0},
-		{"livenessProbe", s.LivenessProbe != nil},
-		{"startupProbe", s.StartupProbe != nil},
-		{"lifecycle", s.Lifecycle != nil},
-		{"terminationMessagePath", s.TerminationMessagePath != ""},
-		{"terminationMessagePolicy", s.TerminationMessagePolicy != ""},
-		{"stdin", s.Stdin},
-		{"stdinOnce", s.StdinOnce},
-		{"tty", s.TTY},
-		{"workspaces", len(s.Workspaces) > 0},
 	}
 }
 
