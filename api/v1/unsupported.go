@@ -28,30 +28,19 @@ func refuse(path *field.Path, gaps []gap) field.ErrorList {
 
 // Unsupported lists the fields of the task that are set and that the controller does not act on yet.
 func (s *TaskSpec) Unsupported(path *field.Path) field.ErrorList {
-	errs := refuse(path, []gap{
-		{"stepTemplate", s.StepTemplate != nil},
-	})
-	for i := range s.Results {
-		errs = append(errs, refuse(path.Child("results").Index(i), []gap{
-			{"value", s.Results[i].Value != nil},
-		})...)
-	}
+	var errs field.ErrorList
 	for i := range s.Steps {
-		errs = append(errs, refuse(path.Child("steps").Index(i), s.Steps[i].gaps())...)
+		for n := range s.Steps[i].When {
+			errs = append(errs, refuse(path.Child("steps").Index(i).Child("when").Index(n), s.Steps[i].When[n].gaps())...)
+		}
 	}
 	return errs
 }
 
-func (s *Step) gaps() []gap {
+// gaps are those of an expression that guards a step: it is evaluated in the pod, where nothing knows CEL.
+func (w *WhenExpression) gaps() []gap {
 	return []gap{
-		{"volumeDevices", len(s.VolumeDevices) > 0},
-		{"timeout", s.Timeout != nil},
-		{"onError", s.OnError != "" && s.OnError != OnErrorStopAndFail},
-		{"workspaces", len(s.Workspaces) > 0},
-		{"stdoutConfig", s.StdoutConfig != nil},
-		{"stderrConfig", s.StderrConfig != nil},
-		{"results", len(s.Results) > 0},
-		{"when", len(s.When) > 0},
+		{"cel", w.CEL != ""},
 	}
 }
 
