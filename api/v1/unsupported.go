@@ -47,18 +47,10 @@ func (w *WhenExpression) gaps() []gap {
 // Unsupported lists the fields of the run, and of the task that is written out in it, that are set and that the
 // controller does not act on yet.
 func (r *TaskRun) Unsupported() field.ErrorList {
-	path, spec := field.NewPath("spec"), &r.Spec
-	errs := refuse(path, []gap{
-		{"podTemplate", spec.PodTemplate != nil},
-		{"computeResources", spec.ComputeResources != nil},
-		{"stepSpecs", len(spec.StepSpecs) > 0},
-		{"sidecarSpecs", len(spec.SidecarSpecs) > 0},
-		{"debug", spec.Debug != nil},
-	})
-	if spec.TaskSpec != nil {
-		errs = append(errs, spec.TaskSpec.Unsupported(path.Child("taskSpec"))...)
+	if r.Spec.TaskSpec == nil {
+		return nil
 	}
-	return errs
+	return r.Spec.TaskSpec.Unsupported(field.NewPath("spec", "taskSpec"))
 }
 
 func (r *ResolverRef) gaps() []gap {
