@@ -1,9 +1,5 @@
 package taskrun
 
-import (
-	"github.com/sluice-ci/sluice/internal/config"
-)
-
 // Action is the one thing that a pass does to the world, beside writing the status.
 type Action string
 
@@ -21,15 +17,21 @@ const (
 	Release Action = "Release"
 )
 
-// next picks the action for a state.
-func next(state State, flags config.Flags) Action {
+// next picks the action for a state and what was observed in it.
+func next(state State, obs Observation) Action {
 	switch state {
 	case Unstarted:
 		return CreatePod
 	case StepLost, TimedOut, Unpullable, Misconfigured, Uncollectable:
 		return StopPod
+	case Collected:
+		if obs.Evidence.Set.Interrupted {
+			// What carries the results was asked to end before the steps: their outcome is known, and they may run on.
+			return StopPod
+		}
+		return DoNothing
 	case Cancelled:
-		if flags.KeepPodOnCancel {
+		if obs.Config.Flags.KeepPodOnCancel {
 			return StopPod
 		}
 		return DeletePod

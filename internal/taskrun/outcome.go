@@ -102,8 +102,12 @@ func podFailed(p *corev1.Pod) *Outcome {
 
 func uncollectable(tr *v1.TaskRun, obs Observation) *Outcome {
 	err := obs.Evidence.Err
+	when := "what carries the results has ended before the steps"
+	if obs.Pod == nil || containersOf(obs.Pod).ended() {
+		when = "the steps have ended"
+	}
 	reason, message := v1.TaskRunReasonResultsUnavailable, fmt.Sprintf(
-		"the steps have ended, and their results cannot be read whole: %v; pod %q is kept for inspection", err, tr.Status.PodName)
+		"%s, and their results cannot be read whole: %v; pod %q is kept for inspection", when, err, tr.Status.PodName)
 	if refusal := (*extract.RefusalError)(nil); errors.As(err, &refusal) {
 		reason, message = v1.TaskRunReasonResultsLogAccessDenied, refusal.Message
 	}
@@ -169,6 +173,12 @@ func stepFailure(p *corev1.Pod, set *collect.Set) (reason, message string) {
 			return v1.TaskRunReasonStepOOM, message + ": it used more memory than its limit"
 		}
 		return v1.TaskRunReasonFailed, message
+	}
+	// Nothing failed, so that nothing can have been skipped for it.
+	for _, step := range set.Steps {
+		if step.Reason == frame.ReasonSkipped && step.ExitCode != 0 {
+			return v1.TaskRunReasonFailed, fmt.Sprintf("%q was skipped as after a failure, and no step before it has failed", step.Name)
+		}
 	}
 	return "", ""
 }

@@ -62,6 +62,12 @@ func TestOutcomeOfCollected(t *testing.T) {
 			metav1.ConditionFalse, v1.TaskRunReasonFailed, []string{`"step-one" exited with code 137 (Lost)`}, nil},
 		"OOM": {"memory is said to be the cause where the kubelet says so", collect.Set{Steps: []frame.Step{step("step-one", 137, frame.ReasonLost)}}, oom,
 			metav1.ConditionFalse, v1.TaskRunReasonStepOOM, []string{"memory"}, nil},
+		"SkippedForNothing": {"a step that was skipped as after a failure, without one, is no success", collect.Set{Steps: []frame.Step{step("step-one", 0, frame.ReasonCompleted), step("step-two", 1, frame.ReasonSkipped)}}, nil,
+			metav1.ConditionFalse, v1.TaskRunReasonFailed, []string{`"step-two" was skipped`}, nil},
+		"SkippedByGuard": {"a step that its guard skipped is fine", collect.Set{Steps: []frame.Step{step("step-one", 0, frame.ReasonCompleted), step("step-two", 0, frame.ReasonSkipped)}}, nil,
+			metav1.ConditionTrue, v1.TaskRunReasonSucceeded, nil, nil},
+		"Missing": {"a result that a step left and another deleted is named", collect.Set{Steps: good, Problems: []frame.Problem{{Result: "digest", Kind: frame.Missing}}}, nil,
+			metav1.ConditionFalse, v1.TaskRunReasonResultUnreadable, []string{`result "digest" was left by a step`}, nil},
 		"Interrupted": {"a step that was never seen to end is no success", collect.Set{Interrupted: true, Steps: []frame.Step{step("step-one", -1, frame.ReasonUnfinished)}}, nil,
 			metav1.ConditionFalse, v1.TaskRunReasonFailed, []string{"Unfinished"}, nil},
 	}
@@ -106,6 +112,7 @@ func TestOutcomeOfOtherStates(t *testing.T) {
 		"TimedOut":        {"the timeout and how to change it", TimedOut, observation(), v1.TaskRunReasonTimedOut, "1h0m0s"},
 		"Unavailable":     {"what was tried", Uncollectable, observation(withPod(ended), gaveUp(frame.ErrGap)), v1.TaskRunReasonResultsUnavailable, frame.ErrGap.Error()},
 		"Forbidden":       {"a permission that was taken away while running", Uncollectable, observation(withPod(ended), gaveUp(fmt.Errorf("tried: %w", refusal))), v1.TaskRunReasonResultsLogAccessDenied, refusal.Message},
+		"CarrierEnded":    {"steps that still run have not ended", Uncollectable, observation(withPod(runPod(corev1.PodRunning, running(), running(), terminated(137, ""))), gaveUp(frame.ErrIncomplete)), v1.TaskRunReasonResultsUnavailable, "has ended before the steps"},
 		"UnavailableStep": {"a step that failed is said first", Uncollectable, observation(withPod(failedStep), gaveUp(frame.ErrGap)), v1.TaskRunReasonFailed, `container "step-one" exited with code 2`},
 	}
 	for name, tc := range cases {

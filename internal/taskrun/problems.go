@@ -58,6 +58,9 @@ func problem(p frame.Problem, c carried) (reason, message string) {
 	case frame.NotUTF8:
 		return v1.TaskRunReasonResultNotUTF8, fmt.Sprintf("%s is not valid UTF-8, which the API cannot hold unchanged%s; "+
 			"encode it in the step, for example with base64", c.noun, detail)
+	case frame.Missing:
+		return v1.TaskRunReasonResultUnreadable, fmt.Sprintf("%s was left by a step, and is not there in the end%s; a later step "+
+			"deleted or replaced it: keep it as a plain file at %s", c.noun, detail, c.path)
 	default:
 		return v1.TaskRunReasonResultUnreadable, fmt.Sprintf("%s cannot be read (%s)%s; write it as a plain file at %s",
 			c.noun, p.Kind, detail, c.path)

@@ -115,7 +115,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 		return ctrl.Result{}, err
 	}
 	state := stateOf(tr, obs)
-	effect, err := r.act(ctx, next(state, obs.Config.Flags), tr, obs)
+	effect, err := r.act(ctx, next(state, obs), tr, obs)
 	if err != nil || state == Done {
 		return ctrl.Result{}, err
 	}

@@ -45,6 +45,7 @@ func TestStateAndAction(t *testing.T) {
 		"SidecarUnpullable": {"steps would run to their end, and their results would be lost", taskRun(started), observation(withPod(runPod(corev1.PodRunning, running(), running(), waiting("ImagePullBackOff")))), Unpullable, StopPod},
 		"StepsEndedLogOpen": {"steps that have ended are not the end: the log is", taskRun(started), observation(withPod(runPod(corev1.PodRunning, terminated(0, record(0)), terminated(0, record(0)), running()))), Running, DoNothing},
 		"Collected":         {"the log is whole while the kubelet still says running", taskRun(started), observation(withPod(runPod(corev1.PodRunning, running(), running(), running())), withEvidence(whole)), Collected, DoNothing},
+		"Interrupted":       {"steps may run on after the sidecar that reports them was ended", taskRun(started), observation(withPod(runPod(corev1.PodRunning, running(), running(), terminated(0, ""))), withEvidence(collect.Progress{Set: &collect.Set{Interrupted: true}})), Collected, StopPod},
 		"CollectedPodGone":  {"verified results do not vanish with their pod", taskRun(started), observation(withEvidence(whole)), Collected, DoNothing},
 		"CollectedLate":     {"a run that has ended in time is not timed out because it is looked at late", taskRun(started), observation(withEvidence(whole), late), Collected, DoNothing},
 		"KilledNoVerdict":   {"only the kubelet knows whether a killed step used too much memory", taskRun(started), observation(withPod(runPod(corev1.PodRunning, running(), running(), running())), withEvidence(killed)), Running, DoNothing},
@@ -67,7 +68,7 @@ func TestStateAndAction(t *testing.T) {
 			if state != tc.state {
 				t.Errorf("%s: want state %s, got %s", tc.reason, tc.state, state)
 			}
-			if action := next(state, tc.obs.Config.Flags); action != tc.action {
+			if action := next(state, tc.obs); action != tc.action {
 				t.Errorf("%s: want action %s, got %s", tc.reason, tc.action, action)
 			}
 		})
