@@ -166,9 +166,14 @@ func (c *cluster) eventually(missing func() string) {
 	}
 }
 
-// awaitPod waits until the pod is in the phase.
+// awaitPod waits until the pod is in the phase. When the test fails, everything about the pod is printed.
 func (c *cluster) awaitPod(name, phase string) {
 	c.t.Helper()
+	defer func() {
+		if c.t.Failed() {
+			c.t.Log(c.kubectl("describe", "pod", name))
+		}
+	}()
 	c.eventually(func() string {
 		got := c.kubectl("get", "pod", name, "-o", "jsonpath={.status.phase}")
 		if got == phase {

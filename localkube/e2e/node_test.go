@@ -148,6 +148,14 @@ echo -e 'GET /index.html HTTP/1.0\r\n\r\n' | nc -w 5 $(/host/kubectl get service
 			t.Errorf("through the API server the Service says %q", got)
 		}
 	})
+	t.Run("APodThatIsGoneIsUnreachable", func(t *testing.T) {
+		// No pod has this address. An answer, or a time-out, would come from outside of the node.
+		c.apply(pod(t, "nobody", `nc -w 30 10.244.255.254 443 </dev/null 2>&1 || true`))
+		c.awaitPod("nobody", "Succeeded")
+		if got := c.kubectl("logs", "nobody", "-c", "main"); !strings.Contains(got, "nreachable") && !strings.Contains(got, "No route") {
+			t.Errorf("the pod says %q", got)
+		}
+	})
 	t.Run("VolumeClaimForAnyUser", func(t *testing.T) {
 		manifest := pod(t, "claim", `echo kept >/claim/file && cat /claim/file`)
 		c.apply(strings.Replace(manifest, "spec:\n", "spec:\n  securityContext: {runAsUser: 4711, runAsNonRoot: true}\n", 1))

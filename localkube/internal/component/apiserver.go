@@ -39,7 +39,6 @@ func (c Cluster) EtcdSpec() Spec {
 			"--election-timeout=250",
 			"--snapshot-count=10000",
 			"--quota-backend-bytes=8589934592",
-			"--max-request-bytes=8388608",
 			"--logger=zap",
 			"--log-level=warn",
 		},

@@ -124,8 +124,10 @@ func Disconnect(dir state.Dir) error {
 	return nil
 }
 
-// SetUpNode configures the node's end of the uplink and the loopback link, in the network of the caller.
-func SetUpNode(u state.Uplink) error {
+// SetUpNode configures the node's end of the uplink and the loopback link, in the network of the caller. A pod has a route
+// of its own; an address of the range podCIDR without one is of a pod that is gone. It is unreachable then: over the
+// uplink somebody outside of the node may have it, and would answer in the pod's place.
+func SetUpNode(u state.Uplink, podCIDR string) error {
 	loopback, err := netlink.LinkByName("lo")
 	if err != nil {
 		return fmt.Errorf("cannot find the loopback link: %w", err)
@@ -138,6 +140,13 @@ func SetUpNode(u state.Uplink) error {
 	}
 	if err := netlink.RouteAdd(&netlink.Route{Gw: u.Host.Addr().AsSlice()}); err != nil {
 		return fmt.Errorf("cannot route to the host: %w", err)
+	}
+	pods, err := netlink.ParseIPNet(podCIDR)
+	if err != nil {
+		return fmt.Errorf("cannot parse the range of pods %q: %w", podCIDR, err)
+	}
+	if err := netlink.RouteAdd(&netlink.Route{Dst: pods, Type: unix.RTN_UNREACHABLE}); err != nil {
+		return fmt.Errorf("cannot keep packets to pods from leaving the node: %w", err)
 	}
 	return nil
 }

@@ -97,7 +97,7 @@ func (s *Supervisor) surroundings() error {
 	if err := node.MakeCgroups(s.cluster.Dir); err != nil {
 		return err
 	}
-	if err := network.SetUpNode(s.cluster.Uplink); err != nil {
+	if err := network.SetUpNode(s.cluster.Uplink, component.PodCIDR); err != nil {
 		return err
 	}
 	rules := network.Apply(network.NodeRules(component.PodCIDR))
