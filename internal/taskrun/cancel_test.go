@@ -86,7 +86,7 @@ func TestCancelBeforeStart(t *testing.T) {
 func TestCancelFindsThePodThatNobodyNoted(t *testing.T) {
 	pod := runPod(corev1.PodRunning, running(), running())
 	w := newWorld(t, []client.Object{taskRun(cancelled), pod}, interceptor.Funcs{})
-	w.deps.Client = interceptor.NewClient(w.client.(client.WithWatch), interceptor.Funcs{
+	w.deps.Client = interceptor.NewClient(w.client, interceptor.Funcs{
 		Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
 			if _, ok := o.(*corev1.Pod); ok {
 				return apierrors.NewNotFound(schema.GroupResource{Resource: "pods"}, key.Name)

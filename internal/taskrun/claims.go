@@ -1,6 +1,8 @@
 package taskrun
 
 import (
+	"maps"
+
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -25,9 +27,7 @@ func claims(tr *v1.TaskRun, bound []v1.WorkspaceBinding) []*corev1.PersistentVol
 			},
 			Spec: *template.Spec.DeepCopy(),
 		}
-		for key, value := range template.Labels {
-			claim.Labels[key] = value
-		}
+		maps.Copy(claim.Labels, template.Labels)
 		claim.Labels[v1.LabelManagedBy] = v1.ManagedBy
 		claim.Labels[v1.LabelTaskRun] = name.Label(tr.Name)
 		claim.Labels[v1.LabelTaskRunUID] = string(tr.UID)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -31,6 +32,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/extract/sidecarlogs"
 	"github.com/sluice-ci/sluice/internal/extract/terminationmessage"
 	"github.com/sluice-ci/sluice/internal/pod"
+	"github.com/sluice-ci/sluice/internal/resolve/image"
 	"github.com/sluice-ci/sluice/internal/results/collect"
 	"github.com/sluice-ci/sluice/internal/results/frame"
 )
@@ -39,13 +41,17 @@ import (
 type world struct {
 	*Reconciler
 	deps    Dependencies
-	client  client.Client
+	client  client.WithWatch
 	clock   *testingclock.FakePassiveClock
 	store   *config.Store
 	patches int
 	allowed bool
 	// log is what the results sidecar has said; nil: the log cannot be read.
 	log []byte
+	// images are what images run, or why that is not known.
+	images map[string]error
+	// requests counts what reaches the API server, by verb and kind; reads from the cache do not.
+	requests map[string]int
 	// woken takes the runs that the collector has woken.
 	woken     chan types.NamespacedName
 	collector *collect.Collector
@@ -57,7 +63,7 @@ func newWorld(t *testing.T, objects []client.Object, intercept interceptor.Funcs
 	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1.AddToScheme(scheme), v1beta1.AddToScheme(scheme)); err != nil {
 		t.Fatal(err)
 	}
-	w := &world{clock: testingclock.NewFakePassiveClock(epoch()), allowed: true, woken: make(chan types.NamespacedName, 100)}
+	w := &world{clock: testingclock.NewFakePassiveClock(epoch()), allowed: true, images: map[string]error{}, requests: map[string]int{}, woken: make(chan types.NamespacedName, 100)}
 	w.store = config.NewStore(config.Default())
 	if intercept.SubResourcePatch == nil {
 		intercept.SubResourcePatch = func(ctx context.Context, c client.Client, sub string, o client.Object, p client.Patch, opts ...client.SubResourcePatchOption) error {
@@ -75,7 +81,7 @@ func newWorld(t *testing.T, objects []client.Object, intercept interceptor.Funcs
 	}), func(run types.NamespacedName) { w.woken <- run }, collect.Options{})
 	access := sidecarlogs.LogAccessFn(func(context.Context, string) (bool, error) { return w.allowed, nil })
 	w.deps = Dependencies{
-		Client: w.client, Live: w.client, Recorder: events.NewFakeRecorder(100), Config: w.store,
+		Client: w.counted(w.client), Live: w.countedReads(w.client), Images: w, Recorder: events.NewFakeRecorder(100), Config: w.store,
 		Methods: extract.Methods{
 			config.TerminationMessage: terminationmessage.Method{},
 			config.SidecarLogs:        sidecarlogs.New(w.collector, access),
@@ -85,6 +91,45 @@ func newWorld(t *testing.T, objects []client.Object, intercept interceptor.Funcs
 	}
 	w.Reconciler = NewReconciler(w.deps)
 	return w
+}
+
+// Entrypoint tells what an image runs: its own name.
+func (w *world) Entrypoint(_ context.Context, name string, pull image.Pull) (image.Entrypoint, error) {
+	w.requests["look up "+name+" as "+pull.ServiceAccount]++
+	return image.Entrypoint{Image: name + "@sha256:00", Entrypoint: []string{"/" + name, "$HOME"}, Cmd: []string{"default"}}, w.images[name]
+}
+
+// counted counts writes.
+func (w *world) counted(c client.WithWatch) client.Client {
+	count := func(verb string, o client.Object) { w.requests[fmt.Sprintf("%s %T", verb, o)]++ }
+	return interceptor.NewClient(c, interceptor.Funcs{
+		Create: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.CreateOption) error {
+			count("create", o)
+			return c.Create(ctx, o, opts...)
+		},
+		Delete: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.DeleteOption) error {
+			count("delete", o)
+			return c.Delete(ctx, o, opts...)
+		},
+		Patch: func(ctx context.Context, c client.WithWatch, o client.Object, p client.Patch, opts ...client.PatchOption) error {
+			count("patch", o)
+			return c.Patch(ctx, o, p, opts...)
+		},
+		SubResourcePatch: func(ctx context.Context, c client.Client, sub string, o client.Object, p client.Patch, opts ...client.SubResourcePatchOption) error {
+			count("patch "+sub+" of", o)
+			return c.SubResource(sub).Patch(ctx, o, p, opts...)
+		},
+	})
+}
+
+// countedReads counts reads that no cache answers.
+func (w *world) countedReads(c client.WithWatch) client.Reader {
+	return interceptor.NewClient(c, interceptor.Funcs{
+		Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
+			w.requests[fmt.Sprintf("get %T", o)]++
+			return c.Get(ctx, key, o, opts...)
+		},
+	})
 }
 
 // pass reconciles once and returns the run as it then stands.

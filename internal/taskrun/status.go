@@ -82,14 +82,13 @@ func statusFor(tr *v1.TaskRun, state State, obs Observation, effect Effect) v1.T
 
 // Messages of a run that goes on as it should.
 const (
-	messageMade     = "the pod has been made"
 	messageStarting = "containers are starting"
 	messageRunning  = "steps are running"
 )
 
 // plain reports whether a condition's message is nothing that anybody has to be told.
 func plain(message string) bool {
-	return message == messageMade || message == messageStarting || message == messageRunning
+	return message == messageStarting || message == messageRunning
 }
 
 // progress is the condition of a run that goes on. Its message has no times and no counts, so that it changes only
@@ -101,7 +100,7 @@ func progress(state State, obs Observation, effect Effect) metav1.Condition {
 	case state == Hindered:
 		return v1.Running(obs.Needs.Hindered.Reason, obs.Needs.Hindered.Message)
 	case effect.Pod != nil:
-		return v1.Running(v1.TaskRunReasonPending, messageMade)
+		return v1.Running(v1.TaskRunReasonPending, messageStarting)
 	case state == Pending:
 		return pending(obs.Pod)
 	case state == StepLost:

@@ -1,0 +1,171 @@
+package taskrun
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/results/collect"
+	"github.com/sluice-ci/sluice/internal/results/frame"
+)
+
+func unscheduledPod(message string) *corev1.Pod {
+	p := runPod(corev1.PodPending)
+	p.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: "Unschedulable", Message: message}}
+	return p
+}
+
+// placedAt is a pod that was given to its node at the epoch, and whose first step waits.
+func placedAt(waits string) *corev1.Pod {
+	p := runPod(corev1.PodPending, waiting(waits), waiting("PodInitializing"))
+	p.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionTrue, LastTransitionTime: metav1.NewTime(epoch())}}
+	return p
+}
+
+func crashing() *corev1.Pod {
+	p := runPod(corev1.PodPending, waiting("PodInitializing"), waiting("PodInitializing"))
+	p.Status.ContainerStatuses[0].State.Waiting.Message, p.Status.ContainerStatuses[1].State.Waiting.Message = "", ""
+	p.Status.InitContainerStatuses = []corev1.ContainerStatus{{
+		Name: "sidecar-db", State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "CrashLoopBackOff", Message: "back-off 20s restarting failed container"}},
+		LastTerminationState: terminated(2, ""),
+	}}
+	return p
+}
+
+func TestPendingSaysWhy(t *testing.T) {
+	cases := map[string]struct {
+		reason  string
+		pod     *corev1.Pod
+		want    string
+		message string
+	}{
+		"NoRoom":    {"no node has room", unscheduledPod("0/1 nodes are available: 1 Insufficient cpu."), v1.TaskRunReasonExceededNodeResources, "the pod cannot be scheduled: 0/1 nodes are available: 1 Insufficient cpu."},
+		"NoNode":    {"no node has the label", unscheduledPod("0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector."), v1.TaskRunReasonPending, "node affinity"},
+		"FirstPull": {"the first attempt to pull has failed", placedAt("ErrImagePull"), v1.TaskRunReasonPullImageFailed, `container "step-one": image "busybox:1": ErrImagePull: because`},
+		"Config":    {"a Secret is not there", placedAt("CreateContainerConfigError"), v1.TaskRunReasonContainerConfigError, `container "step-one": CreateContainerConfigError: because`},
+		"Crashing":  {"a sidecar keeps the steps from starting; how long the kubelet pauses is not said", crashing(), v1.TaskRunReasonPending, `container "sidecar-db": CrashLoopBackOff: it exited with code 2 (Error)`},
+		"Starting":  {"nothing is wrong", runPod(corev1.PodPending), v1.TaskRunReasonPending, messageStarting},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			if c := pending(tc.pod); c.Reason != tc.want || !strings.HasSuffix(c.Message, tc.message) && !strings.Contains(c.Message, tc.message) {
+				t.Errorf("%s: want %s with %q, got %s with %q", tc.reason, tc.want, tc.message, c.Reason, c.Message)
+			}
+		})
+	}
+}
+
+func TestPatience(t *testing.T) {
+	at := func(after time.Duration) func(*Observation) {
+		return func(o *Observation) { o.Now = epoch().Add(after) }
+	}
+	pulls := func(o *Observation) { o.Config.Defaults.ImagePullTimeout = 2 * time.Minute }
+	cases := map[string]struct {
+		reason string
+		obs    Observation
+		state  State
+		wait   time.Duration
+	}{
+		"ConfigSoon":   {"a Secret may be about to be made", observation(withPod(placedAt("CreateContainerConfigError")), at(2*time.Second)), Pending, 8 * time.Second},
+		"ConfigLate":   {"nobody makes it", observation(withPod(placedAt("CreateContainerConfigError")), at(10*time.Second)), Misconfigured, 0},
+		"Pull":         {"by default an image that cannot be pulled ends the run", observation(withPod(placedAt("ImagePullBackOff")), at(time.Second)), Unpullable, 0},
+		"PullTimeout":  {"default-imagepullbackoff-timeout", observation(withPod(placedAt("ImagePullBackOff")), at(time.Minute), pulls), Pending, time.Minute},
+		"PullTimedOut": {"and then it ends all the same", observation(withPod(placedAt("ImagePullBackOff")), at(2*time.Minute), pulls), Unpullable, 0},
+		"PullNever":    {"what can never be pulled is not waited for", observation(withPod(placedAt("InvalidImageName")), at(time.Second), pulls), Unpullable, 0},
+		"Timeout":      {"the run's own timeout is the last to wait for", observation(withPod(runPod(corev1.PodPending)), at(time.Minute)), Pending, 59 * time.Minute},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			tr := taskRun(started)
+			state := stateOf(tr, tc.obs)
+			if state != tc.state {
+				t.Errorf("%s: want %s, got %s", tc.reason, tc.state, state)
+			}
+			if got := wait(tr, statusFor(tr, state, tc.obs, Effect{}), tc.obs, Effect{}); got != tc.wait {
+				t.Errorf("%s: want to look again in %s, got %s", tc.reason, tc.wait, got)
+			}
+		})
+	}
+}
+
+func TestMisconfiguredNamesTheContainer(t *testing.T) {
+	got := outcomeOf(taskRun(started), Misconfigured, observation(withPod(placedAt("CreateContainerConfigError"))))
+	if got.Condition.Reason != v1.TaskRunReasonContainerConfigError || !strings.Contains(got.Condition.Message, `"step-one"`) {
+		t.Errorf("want the container named, got %+v", got.Condition)
+	}
+}
+
+// TestSidecarsThatFail: a sidecar that fails does not fail the steps, but is told; one that ran out of memory is the reason
+// when a step failed, too.
+func TestSidecarsThatFail(t *testing.T) {
+	good := &collect.Set{Steps: []frame.Step{step("step-one", 0, frame.ReasonCompleted), step("step-two", 0, frame.ReasonCompleted)}}
+	bad := &collect.Set{Steps: []frame.Step{step("step-one", 1, frame.ReasonError), step("step-two", 1, frame.ReasonSkipped)}}
+	p := runPod(corev1.PodRunning, running(), running(), running())
+	out := terminated(137, "")
+	out.Terminated.Reason = reasonOOMKilled
+	p.Status.InitContainerStatuses = []corev1.ContainerStatus{{Name: "sidecar-db", State: running(), LastTerminationState: out}}
+	cases := map[string]struct {
+		reason string
+		set    *collect.Set
+		want   string
+	}{
+		"StepsWell":  {"the steps did what they had to", good, v1.TaskRunReasonSucceeded},
+		"StepFailed": {"the step failed, and this may well be why", bad, v1.TaskRunReasonSidecarOOM},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			c := outcomeOf(taskRun(started), Collected, observation(withPod(p), withEvidence(collect.Progress{Set: tc.set}))).Condition
+			if c.Reason != tc.want || !strings.Contains(c.Message, `"sidecar-db" used more memory than its limit`) {
+				t.Errorf("%s: want %s and the sidecar named, got %+v", tc.reason, tc.want, c)
+			}
+		})
+	}
+	running := progress(Running, observation(withPod(p)), Effect{})
+	if !strings.Contains(running.Message, "sidecar-db") || plain(running.Message) {
+		t.Errorf("it is told as soon as it is known, got %q", running.Message)
+	}
+}
+
+// TestSkippedByWhen: a step that was not wanted is no failure.
+func TestSkippedByWhen(t *testing.T) {
+	set := &collect.Set{Steps: []frame.Step{step("step-one", 0, frame.ReasonSkipped), step("step-two", 0, frame.ReasonCompleted)}}
+	if c := outcomeOf(taskRun(started), Collected, observation(withEvidence(collect.Progress{Set: set}))).Condition; c.Status != metav1.ConditionTrue {
+		t.Errorf("want success, got %+v", c)
+	}
+}
+
+func TestEvents(t *testing.T) {
+	status := func(podName string, c metav1.Condition) v1.TaskRunStatus {
+		s := v1.TaskRunStatus{PodName: podName}
+		s.SetCondition(c, metav1.NewTime(epoch()))
+		return s
+	}
+	starting := v1.Running(v1.TaskRunReasonPending, messageStarting)
+	quota := v1.Running(v1.TaskRunReasonExceededResourceQuota, "exceeded quota")
+	cases := map[string]struct {
+		reason        string
+		before, after v1.TaskRunStatus
+		want          []Event
+	}{
+		"Started":   {"a pod was made", v1.TaskRunStatus{}, status("p", starting), []Event{{corev1.EventTypeNormal, "Started", "Created pod p"}}},
+		"Running":   {"that all goes well is no event", status("p", starting), status("p", v1.Running(v1.TaskRunReasonRunning, messageRunning)), nil},
+		"Hindered":  {"what holds a run up is one", v1.TaskRunStatus{}, status("", quota), []Event{{corev1.EventTypeWarning, "ExceededResourceQuota", "exceeded quota"}}},
+		"Still":     {"and is told once", status("", quota), status("", quota), nil},
+		"Retried":   {"a new attempt is one", status("p", starting), status("", v1.Running(v1.TaskRunReasonToBeRetried, "attempt 1 of 2 failed")), []Event{{corev1.EventTypeWarning, "ToBeRetried", "attempt 1 of 2 failed"}}},
+		"NextPod":   {"and so is its pod", status("", v1.Running(v1.TaskRunReasonToBeRetried, "x")), status("p-retry1", starting), []Event{{corev1.EventTypeNormal, "Started", "Created pod p-retry1"}}},
+		"Succeeded": {"an end is one", status("p", starting), status("p", v1.Succeeded("All steps have completed")), []Event{{corev1.EventTypeNormal, "Succeeded", "All steps have completed"}}},
+		"Failed":    {"a bad end is a warning", status("p", starting), status("p", v1.Failed("Failed", "why")), []Event{{corev1.EventTypeWarning, "Failed", "why"}}},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			if diff := cmp.Diff(tc.want, eventsFor(tc.before, tc.after)); diff != "" {
+				t.Errorf("%s: -want +got:\n%s", tc.reason, diff)
+			}
+		})
+	}
+}

@@ -1,0 +1,209 @@
+package taskrun
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/api/v1beta1"
+	"github.com/sluice-ci/sluice/internal/config"
+	"github.com/sluice-ci/sluice/internal/pod"
+)
+
+// claiming is a run with a workspace of each kind that needs a claim.
+func claiming(tr *v1.TaskRun) {
+	tr.Spec.Params = []v1.Param{{Name: "claim", Value: v1.StringValue("given")}}
+	tr.Spec.Workspaces = []v1.WorkspaceBinding{
+		{Name: "made", SubPath: "$(context.taskRun.name)", VolumeClaimTemplate: &corev1.PersistentVolumeClaim{
+			ObjectMeta: metav1.ObjectMeta{Name: "ignored", Labels: map[string]string{"team": "a"}, Annotations: map[string]string{"x": "y"}},
+			Spec: corev1.PersistentVolumeClaimSpec{
+				AccessModes: []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOnce},
+				Resources:   corev1.VolumeResourceRequirements{Requests: list("storage", "1Gi")},
+			},
+		}},
+		{Name: "there", PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: "$(params.claim)"}},
+	}
+	tr.Spec.TaskSpec.Workspaces = []v1.WorkspaceDeclaration{{Name: "made"}, {Name: "there"}, {Name: "default"}, {Name: "none", Optional: true}}
+	tr.Spec.TaskSpec.Steps = []v1.Step{{Image: "i", Script: "$(workspaces.made.claim) $(workspaces.there.claim) <$(workspaces.default.claim)> $(workspaces.default.bound) $(workspaces.none.bound)"}}
+}
+
+func withBinding(w *world) {
+	defaults := config.Default().Defaults
+	defaults.WorkspaceBinding = &v1.WorkspaceBinding{EmptyDir: &corev1.EmptyDirVolumeSource{}}
+	w.store.SetDefaults(defaults)
+}
+
+func TestWorkspaces(t *testing.T) {
+	w := newWorld(t, []client.Object{taskRun(claiming)}, interceptor.Funcs{})
+	withBinding(w)
+	obs, err := w.observe(t.Context(), taskRun(claiming))
+	if err != nil || obs.Invalid != nil {
+		t.Fatal(err, obs.Invalid)
+	}
+	name := pod.ClaimName(taskRun(), "made")
+	if got, want := obs.Prepared.Task.Spec.Steps[0].Script, name+" given <> true false"; got != want {
+		t.Errorf("what a task can know of its workspaces: want %q, got %q", want, got)
+	}
+	want := []v1.WorkspaceBinding{
+		{Name: "made", SubPath: "build", PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: name}},
+		{Name: "there", PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: "given"}},
+		{Name: "default", EmptyDir: &corev1.EmptyDirVolumeSource{}},
+	}
+	if diff := cmp.Diff(want, obs.Prepared.Run.Spec.Workspaces); diff != "" {
+		t.Errorf("what the pod mounts: -want +got:\n%s", diff)
+	}
+	if len(taskRun(claiming).Spec.Workspaces) != 2 || len(obs.Prepared.Claims) != 1 {
+		t.Errorf("one claim is to be made, got %d", len(obs.Prepared.Claims))
+	}
+}
+
+func TestClaimIsMadeBeforeThePod(t *testing.T) {
+	w := newWorld(t, []client.Object{taskRun(claiming)}, interceptor.Funcs{})
+	withBinding(w)
+	if tr := w.pass(t); reason(tr) != "Unknown Pending" {
+		t.Fatalf("want the pod made, got %+v", tr.Status.Condition())
+	}
+	claim := &corev1.PersistentVolumeClaim{}
+	if err := w.client.Get(t.Context(), client.ObjectKey{Namespace: "ci", Name: pod.ClaimName(taskRun(), "made")}, claim); err != nil {
+		t.Fatal(err)
+	}
+	if !metav1.IsControlledBy(claim, taskRun()) || claim.Labels["team"] != "a" || claim.Labels[v1.LabelTaskRun] != "build" || claim.Annotations["x"] != "y" {
+		t.Errorf("the claim goes with its run, and is as its template says, got %+v", claim.ObjectMeta)
+	}
+}
+
+func TestClaims(t *testing.T) {
+	claim := func(owner string) *corev1.PersistentVolumeClaim {
+		c := claims(taskRun(claiming), taskRun(claiming).Spec.Workspaces)[0]
+		if owner != "" {
+			c.OwnerReferences[0].Name, c.OwnerReferences[0].UID = owner, "another-uid"
+		}
+		return c
+	}
+	refused := func(err error) interceptor.Funcs {
+		return interceptor.Funcs{Create: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.CreateOption) error {
+			if _, ok := o.(*corev1.PersistentVolumeClaim); ok {
+				return err
+			}
+			return c.Create(ctx, o, opts...)
+		}}
+	}
+	group := schema.GroupResource{Resource: "persistentvolumeclaims"}
+	cases := map[string]struct {
+		reason    string
+		objects   []client.Object
+		intercept interceptor.Funcs
+		want      string
+		pods      int
+	}{
+		"Ours":     {"one that a killed controller made is taken over", []client.Object{claim("")}, interceptor.Funcs{}, "Unknown Pending", 1},
+		"Foreign":  {"one that belongs to somebody else is not used", []client.Object{claim("stranger")}, interceptor.Funcs{}, "False CouldntCreateWorkspacePVC", 0},
+		"Leftover": {"that of an earlier run of the same name is about to go", []client.Object{claim("build")}, interceptor.Funcs{}, "Unknown Pending", 0},
+		"Quota":    {"a quota is waited for", nil, refused(apierrors.NewForbidden(group, "x", errors.New("exceeded quota: small"))), "Unknown ExceededResourceQuota", 0},
+		"Refused":  {"what the API server refuses for ever ends the run", nil, refused(apierrors.NewBadRequest("no such class")), "False CouldntCreateWorkspacePVC", 0},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, append(tc.objects, taskRun(claiming)), tc.intercept)
+			withBinding(w)
+			if tr := w.pass(t); reason(tr) != tc.want || len(w.pods(t)) != tc.pods {
+				t.Errorf("%s: want %s and %d pods, got %+v and %d", tc.reason, tc.want, tc.pods, tr.Status.Condition(), len(w.pods(t)))
+			}
+		})
+	}
+}
+
+// TestPropagation: a task that is written out in a run sees its params and workspaces without declaring them. One that is
+// referred to does not.
+func TestPropagation(t *testing.T) {
+	given := func(tr *v1.TaskRun) {
+		tr.Spec.Params = []v1.Param{{Name: "image", Value: v1.StringValue("busybox")}}
+		tr.Spec.Workspaces = []v1.WorkspaceBinding{{Name: "w", EmptyDir: &corev1.EmptyDirVolumeSource{}}}
+		tr.Spec.TaskSpec.Steps = []v1.Step{{Image: "$(params.image)", Script: "$(workspaces.w.path)"}}
+	}
+	obs, err := newWorld(t, nil, interceptor.Funcs{}).observe(t.Context(), taskRun(given))
+	if err != nil || obs.Invalid != nil {
+		t.Fatal(err, obs.Invalid)
+	}
+	if s := obs.Prepared.Task.Spec.Steps[0]; s.Image != "busybox" || s.Script != "/workspace/w" || len(obs.Prepared.Task.Spec.Workspaces) != 1 {
+		t.Errorf("want both propagated, got %q, %q", s.Image, s.Script)
+	}
+	task := &v1.Task{ObjectMeta: metav1.ObjectMeta{Name: "t", Namespace: "ci"}, Spec: *taskRun(given).Spec.TaskSpec}
+	w := newWorld(t, []client.Object{task}, interceptor.Funcs{})
+	obs, err = w.observe(t.Context(), taskRun(given, func(tr *v1.TaskRun) { tr.Spec.TaskSpec, tr.Spec.TaskRef = nil, &v1.TaskRef{Name: "t"} }))
+	if err != nil || obs.Invalid == nil || !strings.Contains(obs.Invalid.Error(), `no param "image"`) || !strings.Contains(obs.Invalid.Error(), `no workspace "w"`) {
+		t.Errorf("want both refused by name, got %v, %v", err, obs.Invalid)
+	}
+}
+
+func TestStepActionsAreResolvedOnce(t *testing.T) {
+	action := &v1beta1.StepAction{ObjectMeta: metav1.ObjectMeta{Name: "greet", Namespace: "ci"}, Spec: v1beta1.StepActionSpec{
+		Params: []v1.ParamSpec{{Name: "who"}}, Image: "busybox:1", Script: "echo hello $(params.who)",
+	}}
+	referring := taskRun(func(tr *v1.TaskRun) {
+		tr.Spec.Params = []v1.Param{{Name: "name", Value: v1.StringValue("Ada")}}
+		tr.Spec.TaskSpec.Steps = []v1.Step{{Name: "one", Ref: &v1.StepRef{Name: "greet"}, Params: []v1.Param{{Name: "who", Value: v1.StringValue("$(params.name)")}}}}
+	})
+	w := newWorld(t, []client.Object{action, referring}, interceptor.Funcs{})
+	tr := w.pass(t)
+	if reason(tr) != "Unknown Pending" || tr.Status.TaskSpec.Steps[0].Script != "echo hello $(params.name)" || tr.Status.TaskSpec.Steps[0].Ref != nil {
+		t.Fatalf("the status has the step as it is run, before substitution, got %+v, %+v", tr.Status.Condition(), tr.Status.TaskSpec)
+	}
+	if err := w.client.Delete(t.Context(), action); err != nil {
+		t.Fatal(err)
+	}
+	w.play(t, corev1.PodRunning, running())
+	if tr := w.pass(t); reason(tr) != "Unknown Running" {
+		t.Errorf("a run that has begun does not need the StepAction any more, got %+v", tr.Status.Condition())
+	}
+	absent := newWorld(t, []client.Object{referring}, interceptor.Funcs{}).pass(t)
+	if reason(absent) != "False TaskRunResolutionFailed" || !strings.Contains(absent.Status.Condition().Message, `steps[0].ref: cannot get StepAction "greet"`) {
+		t.Errorf("want the StepAction named, got %+v", absent.Status.Condition())
+	}
+}
+
+func TestMetadataOfTheTask(t *testing.T) {
+	task := &v1.Task{ObjectMeta: metav1.ObjectMeta{
+		Name: "t", Namespace: "ci", Labels: map[string]string{"team": "a", "mine": "task"},
+		Annotations: map[string]string{"chains.tekton.dev/x": "y", corev1.LastAppliedConfigAnnotation: "{}", v1.AnnotationResultsFrom: "termination-message"},
+	}, Spec: *taskRun().Spec.TaskSpec}
+	w := newWorld(t, []client.Object{task, taskRun(func(tr *v1.TaskRun) {
+		tr.Spec.TaskSpec, tr.Spec.TaskRef = nil, &v1.TaskRef{Name: "t"}
+		tr.Labels = map[string]string{"mine": "run"}
+	})}, interceptor.Funcs{})
+	tr := w.pass(t)
+	want := map[string]string{"team": "a", "mine": "run", v1.LabelTask: "t"}
+	if diff := cmp.Diff(want, tr.Labels); diff != "" {
+		t.Errorf("labels of the run: -want +got:\n%s", diff)
+	}
+	if diff := cmp.Diff(map[string]string{"chains.tekton.dev/x": "y"}, tr.Annotations); diff != "" {
+		t.Errorf("annotations of the run: -want +got:\n%s", diff)
+	}
+	p := w.pod(t)
+	if p.Labels["team"] != "a" || p.Labels["mine"] != "run" || p.Annotations["chains.tekton.dev/x"] != "y" || p.Labels[v1.LabelTaskRun] != "build" {
+		t.Errorf("the pod has them, too, got %v, %v", p.Labels, p.Annotations)
+	}
+}
+
+// TestRefusedLabelsDoNotStopARun: a policy may keep labels from being changed.
+func TestRefusedLabelsDoNotStopARun(t *testing.T) {
+	task := &v1.Task{ObjectMeta: metav1.ObjectMeta{Name: "t", Namespace: "ci"}, Spec: *taskRun().Spec.TaskSpec}
+	w := newWorld(t, []client.Object{task, taskRun(func(tr *v1.TaskRun) { tr.Spec.TaskSpec, tr.Spec.TaskRef = nil, &v1.TaskRef{Name: "t"} })}, interceptor.Funcs{
+		Patch: func(context.Context, client.WithWatch, client.Object, client.Patch, ...client.PatchOption) error {
+			return apierrors.NewForbidden(schema.GroupResource{Group: v1.GroupName, Resource: "taskruns"}, "build", errors.New("by policy"))
+		},
+	})
+	if got := reason(w.pass(t)); got != "Unknown Pending" {
+		t.Errorf("want the run to go on, got %s", got)
+	}
+}
