@@ -32,11 +32,6 @@ func (o Options) prepare(e *reference.Expander, stderr io.Writer) (string, error
 	if err := o.prepareCredentials(stderr); err != nil {
 		return "", cannotStart(exitNotExecutable, "%w", err)
 	}
-	if o.OwnResults != "" {
-		if err := makeShared(o.OwnResults); err != nil {
-			return "", cannotStart(exitNotExecutable, "cannot make directory of results %q: %w", o.OwnResults, err)
-		}
-	}
 	if o.WorkDir != "" {
 		if err := os.MkdirAll(o.WorkDir, 0o777); err != nil {
 			return "", cannotStart(exitNotExecutable, "cannot make working directory %q: %w", o.WorkDir, err)
@@ -68,12 +63,20 @@ func (o Options) prepareCredentials(stderr io.Writer) error {
 	return credentials.Prepare(o.Credentials, place, stderr)
 }
 
-// makeShared makes a directory that others can look into, whatever the umask is.
-func makeShared(dir string) error {
-	if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
+// makeOwnResults makes the directory of the step's own results, which others can look into whatever the umask is. It is
+// there also when the command is not run: a result that is not there can then be told from one that cannot be seen.
+func (o Options) makeOwnResults() error {
+	if o.OwnResults == "" {
+		return nil
 	}
-	return os.Chmod(dir, 0o755)
+	err := os.Mkdir(o.OwnResults, 0o755)
+	if err == nil || errors.Is(err, fs.ErrExist) {
+		err = os.Chmod(o.OwnResults, 0o755)
+	}
+	if err != nil {
+		return cannotStart(exitNotExecutable, "cannot make directory of results %q: %w", o.OwnResults, err)
+	}
+	return nil
 }
 
 // writeScript writes a fresh file, never through a link and never into a file that was there. The script is not held in

@@ -31,6 +31,9 @@ func Run(o Options, stderr io.Writer) int {
 	}
 	defer held.Close() //nolint:errcheck // the process ends
 	out, err := o.openMessage()
+	if err == nil {
+		err = o.makeOwnResults()
+	}
 	step, left := o.run(procs, err, stderr)
 	if step.Reason == frame.ReasonStartError || step.Reason == frame.ReasonTimedOut {
 		complain(stderr, errors.New(step.Message))

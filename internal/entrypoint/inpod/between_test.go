@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/sluice-ci/sluice/internal/results/frame"
+	"github.com/sluice-ci/sluice/internal/results/termination"
 )
 
 // ownResults is the directory of a step's own results.
@@ -123,6 +124,31 @@ func TestWhen(t *testing.T) {
 	p.step(2, []string{when(t, "", "notin")}, "touch", "last").exit(0)
 	if p.exists("ran") || !p.exists("last") {
 		t.Errorf("the skipped step ran: %t; the one after it ran: %t", p.exists("ran"), p.exists("last"))
+	}
+}
+
+// A step that did not run has left no results of its own, and that is no problem, whatever kept it from running.
+func TestOwnResultsOfStepThatDidNotRun(t *testing.T) {
+	for name, tc := range map[string]struct {
+		flags   []string
+		command string
+		code    int
+	}{
+		"Skipped":    {[]string{when(t, "a", "in", "b")}, "true", 0},
+		"NotStarted": {nil, "no-such-tool", 127},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPod(t, 2)
+			p.step(0, nil, "true").exit(0)
+			own := filepath.Join(p.ownResults(1), "r")
+			flags := append(tc.flags, "-own-results", p.ownResults(1), "-result=step-1.r:string="+own, "-report-results",
+				"-termination-path", p.path("message-1"), "-termination-budget", "4096")
+			p.step(1, flags, tc.command).exit(tc.code)
+			m, err := termination.ParseMessage([]byte(p.read("message-1")))
+			if err != nil || len(m.Problems)+len(m.Results) > 0 {
+				t.Errorf("message %+v, error %v", m, err)
+			}
+		})
 	}
 }
 
