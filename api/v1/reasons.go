@@ -100,6 +100,8 @@ const (
 	PipelineRunReasonParameterMissing = "ParameterMissing"
 	// PipelineRunReasonParameterTypeMismatch: a param's value is not of the declared type.
 	PipelineRunReasonParameterTypeMismatch = "ParameterTypeMismatch"
+	// PipelineRunReasonInvalidParamValue: a param's value is none of those that its enum lists.
+	PipelineRunReasonInvalidParamValue = "InvalidParamValue"
 	// PipelineRunReasonInvalidGraph: the tasks do not form a graph that can be run.
 	PipelineRunReasonInvalidGraph = "PipelineInvalidGraph"
 	// PipelineRunReasonInvalidTaskResultReference: a task refers to a result that its task did not produce.
@@ -144,8 +146,10 @@ const (
 	SkipReasonTooLargeResults = "Results were too large"
 	// SkipReasonInvalid: with the values that the run gives it is not valid.
 	SkipReasonInvalid = "Task was not valid"
-	// SkipReasonRefused: the API server refuses its TaskRun, or a claim that it needs.
+	// SkipReasonRefused: the API server refuses its TaskRun.
 	SkipReasonRefused = "TaskRun could not be created"
+	// SkipReasonClaimRefused: the API server refuses the claim of a workspace.
+	SkipReasonClaimRefused = "PersistentVolumeClaim could not be created"
 )
 
 // How a task of a pipeline has ended, as $(tasks.<task>.status) and $(tasks.status) tell it.
