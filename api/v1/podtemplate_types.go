@@ -9,7 +9,7 @@ type PodTemplate struct {
 	// NodeSelector: labels that the node must have.
 	// +optional
 	NodeSelector map[string]string `json:"nodeSelector,omitempty"`
-	// Env sets environment variables in all steps and sidecars; those of the task win.
+	// Env sets environment variables in all steps and sidecars; they win over those of the task.
 	// +optional
 	// +listType=atomic
 	Env []corev1.EnvVar `json:"env,omitempty"`
