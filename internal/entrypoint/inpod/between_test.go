@@ -141,9 +141,9 @@ func TestOwnResultsOfStepThatDidNotRun(t *testing.T) {
 			p := newPod(t, 2)
 			p.step(0, nil, "true").exit(0)
 			own := filepath.Join(p.ownResults(1), "r")
-			flags := append(tc.flags, "-own-results", p.ownResults(1), "-result=step-1.r:string="+own, "-report-results",
-				"-termination-path", p.path("message-1"), "-termination-budget", "4096")
-			p.step(1, flags, tc.command).exit(tc.code)
+			flags := []string{"-own-results", p.ownResults(1), "-result=step-1.r:string=" + own, "-report-results",
+				"-termination-path", p.path("message-1"), "-termination-budget", "4096"}
+			p.step(1, append(flags, tc.flags...), tc.command).exit(tc.code)
 			m, err := termination.ParseMessage([]byte(p.read("message-1")))
 			if err != nil || len(m.Problems)+len(m.Results) > 0 {
 				t.Errorf("message %+v, error %v", m, err)
