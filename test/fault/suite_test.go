@@ -15,6 +15,7 @@ import (
 	"k8s.io/client-go/util/retry"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/test/kube"
 	"github.com/sluice-ci/sluice/test/suite"
 )
@@ -100,7 +101,8 @@ func update(ctx context.Context, c *kube.Cluster, edit func(*appsv1.Deployment))
 	return settled(ctx, c)
 }
 
-// settled waits until exactly the pods that the controller's Deployment asks for are there and ready, and one of them leads.
+// settled waits until exactly the pods that the controller's Deployment asks for are there and ready, one of them leads,
+// and its webhooks answer.
 func settled(ctx context.Context, c *kube.Cluster) error {
 	err := kube.Poll(ctx, func(ctx context.Context) (bool, error) {
 		d := &appsv1.Deployment{}
@@ -121,7 +123,9 @@ func settled(ctx context.Context, c *kube.Cluster) error {
 	if err != nil {
 		return fmt.Errorf("cannot see Deployment %q as it should be: %w", controllerName, err)
 	}
-	return nil
+	run := &v1.TaskRun{Spec: v1.TaskRunSpec{TaskSpec: &v1.TaskSpec{Steps: []v1.Step{kube.Script("none", "true")}}}}
+	run.Namespace, run.GenerateName = kube.Installation, "never-"
+	return kube.Create(ctx, c.Client, run, client.DryRunAll)
 }
 
 // controllers lists the controller's pods that have not ended.

@@ -1,6 +1,7 @@
 package kube
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -30,6 +31,19 @@ func Await[T client.Object](ctx context.Context, c client.WithWatch, obj T, list
 			return fmt.Errorf("%T %q did not get there: %w", obj, key.Name, err)
 		}
 	}
+}
+
+// Create creates obj. An API server that does not answer for a while is waited for, and so is a webhook.
+func Create(ctx context.Context, c client.Client, obj client.Object, options ...client.CreateOption) error {
+	var last error
+	err := Poll(ctx, func(ctx context.Context) (bool, error) {
+		last = c.Create(ctx, obj, options...)
+		return last == nil, ignorePassing(last)
+	})
+	if err != nil {
+		return fmt.Errorf("cannot create %T in namespace %q: %w", obj, obj.GetNamespace(), cmp.Or(last, err))
+	}
+	return nil
 }
 
 // changed returns once obj is another than the one at hand, or the watch has ended for a reason that is no failure.

@@ -89,8 +89,8 @@ func (c *Cluster) probe(ctx context.Context, namespace string) (v1.FeatureFlags,
 	step.SecurityContext = Restricted()
 	run := &v1.TaskRun{Spec: v1.TaskRunSpec{TaskSpec: &v1.TaskSpec{Steps: []v1.Step{step}}}}
 	run.Namespace, run.GenerateName = namespace, "probe-"
-	if err := c.Client.Create(ctx, run); err != nil {
-		return v1.FeatureFlags{}, fmt.Errorf("cannot create TaskRun: %w", err)
+	if err := Create(ctx, c.Client, run); err != nil {
+		return v1.FeatureFlags{}, err
 	}
 	seen := func(run *v1.TaskRun) bool {
 		return run.Status.Provenance != nil && run.Status.Provenance.FeatureFlags != nil

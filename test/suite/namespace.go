@@ -65,8 +65,10 @@ func (n *Namespace) Start(t *testing.T, spec v1.TaskRunSpec) *v1.TaskRun {
 	t.Helper()
 	run := &v1.TaskRun{Spec: spec}
 	run.Namespace, run.GenerateName = n.Name, "run-"
-	if err := n.Client.Create(t.Context(), run); err != nil {
-		t.Fatalf("cannot create TaskRun: %v", err)
+	ctx, cancel := context.WithTimeout(t.Context(), Patience)
+	defer cancel()
+	if err := kube.Create(ctx, n.Client, run); err != nil {
+		t.Fatal(err)
 	}
 	t.Cleanup(func() {
 		if t.Failed() {

@@ -25,6 +25,9 @@ type Class struct {
 // bodyBytes is the length of a Body: three times what deflate looks back.
 const bodyBytes = 96 << 10
 
+// bodyOf repeats what next returns until there is enough for a Body.
+func bodyOf(next func(r *rand.Rand) string) string { return draw(source(bodyBytes), bodyBytes, next) }
+
 // Classes returns the classes, from those that take least room to those that take most.
 func Classes() []Class {
 	text := func(name, body string) Class { return Class{Name: name, Type: "string", Body: body, Unit: 1} }
@@ -70,7 +73,7 @@ func vocabulary() (next func(r *rand.Rand) string) {
 func prose() string {
 	next := vocabulary()
 	column := 0
-	return fill(bodyBytes, func(r *rand.Rand) string {
+	return bodyOf(func(r *rand.Rand) string {
 		word, after := next(r), " "
 		switch column += len(word) + 1; {
 		case column > 80:
@@ -94,7 +97,7 @@ func binary() string {
 
 // cjk is characters of three bytes.
 func cjk() string {
-	return fill(bodyBytes, func(r *rand.Rand) string { return string(rune(0x4E00 + r.IntN(3000))) })
+	return bodyOf(func(r *rand.Rand) string { return string(rune(0x4E00 + r.IntN(3000))) })
 }
 
 func element(i int) string {
@@ -121,7 +124,7 @@ func sbom(indent string) string {
 		Hashes  map[string]string `json:"hashes"`
 	}
 	next := vocabulary()
-	return fill(bodyBytes, func(r *rand.Rand) string {
+	return bodyOf(func(r *rand.Rand) string {
 		name, version := next(r)+"/"+next(r), fmt.Sprintf("v%d.%d.%d", r.IntN(3), r.IntN(40), r.IntN(20))
 		c := component{"library", name, version, "pkg:golang/" + name + "@" + version, map[string]string{"SHA-256": Digest(name + version)}}
 		encode := json.Marshal
@@ -139,12 +142,12 @@ func sbom(indent string) string {
 // table is rows of a table in HTML.
 func table() string {
 	next := vocabulary()
-	return fill(bodyBytes, func(r *rand.Rand) string {
+	return bodyOf(func(r *rand.Rand) string {
 		return fmt.Sprintf("<tr class=\"%s\"><td>%s</td><td>%s %s &amp; %s</td></tr>\n", next(r), next(r), next(r), next(r), next(r))
 	})
 }
 
 // brackets is nothing but the three characters for which the API server's encoder has its own notation.
 func brackets() string {
-	return fill(bodyBytes, func(r *rand.Rand) string { return string("<>&"[r.IntN(3)]) })
+	return bodyOf(func(r *rand.Rand) string { return string("<>&"[r.IntN(3)]) })
 }

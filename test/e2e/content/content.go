@@ -13,19 +13,27 @@ import (
 type Kind struct {
 	// Name of the kind, which can be the name of a result.
 	Name string
-	// Make returns exactly n bytes, the same for the same n.
-	Make func(n int) string
+	// Draw returns exactly n bytes, the same for numbers that are the same.
+	Draw func(r *rand.Rand, n int) string
 }
+
+// Make returns exactly n bytes, the same for the same n.
+func (k Kind) Make(n int) string { return k.Draw(source(n), n) }
 
 // Kinds returns the kinds that a result must survive. Each is valid UTF-8, so that it can be an API string.
 func Kinds() []Kind {
 	return []Kind{
-		{"text", Text},
-		{"json", JSON},
-		{"markup", Markup},
-		{"newlines", Newlines},
-		{"control", Control},
+		{"text", text},
+		{"json", jsonText},
+		{"markup", markup},
+		{"newlines", newlines},
+		{"control", control},
 	}
+}
+
+// All returns all kinds that there are.
+func All() []Kind {
+	return append(Kinds(), Kind{"hard", hard}, Kind{"random", random})
 }
 
 // source returns numbers that are the same in every run.
@@ -34,8 +42,9 @@ func source(n int) *rand.Rand { return rand.New(rand.NewPCG(127, uint64(n))) }
 const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 
 // Random returns n letters and digits that do not compress well.
-func Random(n int) string {
-	r := source(n)
+func Random(n int) string { return random(source(n), n) }
+
+func random(r *rand.Rand, n int) string {
 	b := make([]byte, n)
 	for i := range b {
 		b[i] = letters[r.IntN(len(letters))]
@@ -43,10 +52,9 @@ func Random(n int) string {
 	return string(b)
 }
 
-// fill repeats what next returns until there are n bytes; what does not fit is replaced by letters, so that no
+// draw repeats what next returns until there are n bytes; what does not fit is replaced by letters, so that no
 // character is torn.
-func fill(n int, next func(r *rand.Rand) string) string {
-	r := source(n)
+func draw(r *rand.Rand, n int, next func(r *rand.Rand) string) string {
 	var b strings.Builder
 	for b.Len() < n {
 		piece := next(r)
@@ -67,32 +75,40 @@ func word(r *rand.Rand) string {
 }
 
 // Text is prose in several scripts, with characters of one to four bytes.
-func Text(n int) string {
+func Text(n int) string { return text(source(n), n) }
+
+func text(r *rand.Rand, n int) string {
 	pieces := []string{" ", " ", " ", ", ", ". ", " ü", " 水", " 🚰", " – ", " é "}
-	return fill(n, func(r *rand.Rand) string { return word(r) + pieces[r.IntN(len(pieces))] })
+	return draw(r, n, func(r *rand.Rand) string { return word(r) + pieces[r.IntN(len(pieces))] })
 }
 
 // JSON is JSON in which every string would have to be escaped again.
-func JSON(n int) string {
+func JSON(n int) string { return jsonText(source(n), n) }
+
+func jsonText(r *rand.Rand, n int) string {
 	const frame = `{"list":[""]}`
 	if n < len(frame) {
 		return strings.Repeat("7", n)
 	}
-	body := fill(n-len(frame), func(r *rand.Rand) string { return word(r) + word(r) + word(r) + `","` })
+	body := draw(r, n-len(frame), func(r *rand.Rand) string { return word(r) + word(r) + word(r) + `","` })
 	return `{"list":["` + strings.ReplaceAll(body, `",x`, `xxx`) + `"]}`
 }
 
 // Markup is HTML, whose brackets the API's encoder writes with six bytes each.
-func Markup(n int) string {
-	return fill(n, func(r *rand.Rand) string {
+func Markup(n int) string { return markup(source(n), n) }
+
+func markup(r *rand.Rand, n int) string {
+	return draw(r, n, func(r *rand.Rand) string {
 		return "<p>" + strings.Repeat(word(r)+" ", 18) + "&amp;</p>"
 	})
 }
 
 // Newlines is line breaks of all sorts, and none at the end.
-func Newlines(n int) string {
+func Newlines(n int) string { return newlines(source(n), n) }
+
+func newlines(r *rand.Rand, n int) string {
 	breaks := []string{"\n", "\n", "\r\n", "\n\n", "\r", "\u2028"}
-	body := fill(n, func(r *rand.Rand) string { return word(r) + breaks[r.IntN(len(breaks))] })
+	body := draw(r, n, func(r *rand.Rand) string { return word(r) + breaks[r.IntN(len(breaks))] })
 	if n > 0 {
 		body = body[:n-1] + "."
 	}
@@ -100,17 +116,21 @@ func Newlines(n int) string {
 }
 
 // Control is every control character, zero included, between letters.
-func Control(n int) string {
-	return fill(n, func(r *rand.Rand) string { return string(rune(r.IntN(32))) })
+func Control(n int) string { return control(source(n), n) }
+
+func control(r *rand.Rand, n int) string {
+	return draw(r, n, func(r *rand.Rand) string { return string(rune(r.IntN(32))) })
 }
 
 // Hard is text in which a shell, a template or Kubernetes itself would find something to expand.
-func Hard(n int) string {
+func Hard(n int) string { return hard(source(n), n) }
+
+func hard(r *rand.Rand, n int) string {
 	pieces := []string{
 		"$$", "$$(HOME)", "$(date)", "$(HOME)", "${HOME}", "$(params.value)", "$(params.bytes)", "$(context.taskRun.name)",
 		"$(tasks.produce.results.value)", "`id`", `"`, `'`, `\`, `\n`, `\\"`, "\n", "\n\n", "%s", "$'\\x41'", "!!", "<<EOF\n", "#", ";", "&", "|", "*", "~", "\t",
 	}
-	return fill(n, func(r *rand.Rand) string { return word(r) + word(r) + word(r) + " " + pieces[r.IntN(len(pieces))] })
+	return draw(r, n, func(r *rand.Rand) string { return word(r) + word(r) + word(r) + " " + pieces[r.IntN(len(pieces))] })
 }
 
 // Digest is the SHA-256 of s as sha256sum prints it.

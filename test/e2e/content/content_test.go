@@ -2,13 +2,14 @@ package content
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"testing"
 )
 
 // TestKinds keeps the generators honest: a content that is short, torn or different each time would prove nothing.
 func TestKinds(t *testing.T) {
-	for _, k := range append(Kinds(), Kind{"hard", Hard}, Kind{"random", Random}) {
+	for _, k := range All() {
 		for _, n := range []int{0, 1, 2, 13, 14, 4096, 4097, 65536, 1000000} {
 			t.Run(fmt.Sprintf("%s/%d", k.Name, n), func(t *testing.T) {
 				got := k.Make(n)
@@ -20,6 +21,9 @@ func TestKinds(t *testing.T) {
 				}
 				if got != k.Make(n) {
 					t.Error("it differs between calls")
+				}
+				if n > 64 && got == k.Draw(rand.New(rand.NewPCG(1, 2)), n) {
+					t.Error("it is the same whatever the numbers are")
 				}
 			})
 		}
