@@ -1,0 +1,196 @@
+package docs
+
+import (
+	"maps"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/api/v1beta1"
+)
+
+// pagesOfFields is the folder of the pages that tell of every field.
+const pagesOfFields = root + "/docs/spec/v1/"
+
+// section is where a page tells of a type's fields.
+type section struct{ page, heading string }
+
+// sections of all types that a user can meet in a Task, a TaskRun or a StepAction.
+func sections() map[reflect.Type]section {
+	const task, run, action = "task.md", "taskrun.md", "stepaction.md"
+	return map[reflect.Type]section{
+		reflect.TypeFor[v1.Task]():                 {task, "### The Task"},
+		reflect.TypeFor[v1.TaskSpec]():             {task, "### The Task"},
+		reflect.TypeFor[v1.ParamSpec]():            {task, "### Params"},
+		reflect.TypeFor[v1.PropertySpec]():         {task, "### Params"},
+		reflect.TypeFor[v1.TaskResult]():           {task, "### Results"},
+		reflect.TypeFor[v1.WorkspaceDeclaration](): {task, "### Workspaces"},
+		reflect.TypeFor[v1.Step]():                 {task, "### Steps"},
+		reflect.TypeFor[v1.WorkspaceUsage]():       {task, "### Steps"},
+		reflect.TypeFor[v1.StepOutputConfig]():     {task, "### Steps"},
+		reflect.TypeFor[v1.StepResult]():           {task, "#### Step results"},
+		reflect.TypeFor[v1.WhenExpression]():       {task, "#### When"},
+		reflect.TypeFor[v1.StepRef]():              {task, "#### Ref"},
+		reflect.TypeFor[v1.StepTemplate]():         {task, "### Step template"},
+		reflect.TypeFor[v1.Sidecar]():              {task, "### Sidecars"},
+		reflect.TypeFor[v1.TaskRun]():              {run, "### The run"},
+		reflect.TypeFor[v1.TaskRunSpec]():          {run, "### The run"},
+		reflect.TypeFor[v1.Param]():                {run, "### The run"},
+		reflect.TypeFor[v1.TaskRunStepSpec]():      {run, "### The run"},
+		reflect.TypeFor[v1.TaskRunSidecarSpec]():   {run, "### The run"},
+		reflect.TypeFor[v1.TaskRef]():              {run, "### taskRef"},
+		reflect.TypeFor[v1.WorkspaceBinding]():     {run, "### Workspaces"},
+		reflect.TypeFor[v1.PodTemplate]():          {run, "### Pod template"},
+		reflect.TypeFor[v1.TaskRunDebug]():         {run, "### Breakpoints"},
+		reflect.TypeFor[v1.TaskBreakpoints]():      {run, "### Breakpoints"},
+		reflect.TypeFor[v1.TaskRunStatus]():        {run, "## Status"},
+		reflect.TypeFor[v1.TaskRunAttempt]():       {run, "## Status"},
+		reflect.TypeFor[v1.TaskRunResult]():        {run, "## Status"},
+		reflect.TypeFor[v1.StepState]():            {run, "## Status"},
+		reflect.TypeFor[v1.SidecarState]():         {run, "## Status"},
+		reflect.TypeFor[v1.Provenance]():           {run, "## Status"},
+		reflect.TypeFor[v1.RefSource]():            {run, "## Status"},
+		reflect.TypeFor[v1.FeatureFlags]():         {run, "## Status"},
+		reflect.TypeFor[v1.Artifacts]():            {run, "## Status"},
+		reflect.TypeFor[v1.Artifact]():             {run, "## Status"},
+		reflect.TypeFor[v1.ArtifactValue]():        {run, "## Status"},
+		reflect.TypeFor[v1beta1.StepAction]():      {action, "## Writing"},
+		reflect.TypeFor[v1beta1.StepActionSpec]():  {action, "## Writing"},
+	}
+}
+
+// TestEveryFieldIsDocumented: whoever finds a field in an object finds it in the page, in the section of its type.
+func TestEveryFieldIsDocumented(t *testing.T) {
+	all := sections()
+	for of, at := range all {
+		told := words(cut(t, at))
+		for _, name := range fields(of) {
+			if _, ok := told[name]; !ok {
+				t.Errorf("%s, %q, does not tell of the field %s of %s", at.page, at.heading, name, of)
+			}
+		}
+	}
+	for of := range reachable(reflect.TypeFor[v1.Task](), reflect.TypeFor[v1.TaskRun](), reflect.TypeFor[v1beta1.StepAction]()) {
+		if _, ok := all[of]; !ok {
+			t.Errorf("no page tells of %s", of)
+		}
+	}
+}
+
+// TestDocumentedFieldsExist: a field that stands in the first column of a table is one of a type of that page.
+func TestDocumentedFieldsExist(t *testing.T) {
+	known := map[string]map[string]struct{}{}
+	for of, at := range sections() {
+		if known[at.page] == nil {
+			known[at.page] = map[string]struct{}{}
+		}
+		for _, name := range slices.Concat(fields(of), inherited(of)) {
+			known[at.page][name] = struct{}{}
+		}
+	}
+	for page, names := range known {
+		inTable := false
+		for line := range strings.Lines(read(t, pagesOfFields+page)) {
+			inTable = strings.HasPrefix(line, "| field ") || inTable && strings.HasPrefix(line, "|")
+			if !inTable {
+				continue
+			}
+			first, _, _ := strings.Cut(strings.TrimPrefix(line, "|"), "|")
+			for _, path := range quoted(first) {
+				if name := path[strings.LastIndex(path, ".")+1:]; !contained(names, name) {
+					t.Errorf("%s tells of a field %s, which nothing there has", page, path)
+				}
+			}
+		}
+	}
+}
+
+func contained(set map[string]struct{}, name string) bool {
+	_, ok := set[name]
+	return ok
+}
+
+// cut returns a section of a page, up to the next heading.
+func cut(t *testing.T, at section) string {
+	t.Helper()
+	_, text, ok := strings.Cut(read(t, pagesOfFields+at.page), "\n"+at.heading+"\n")
+	if !ok {
+		t.Fatalf("%s has no section %q", at.page, at.heading)
+	}
+	if end := regexp.MustCompile(`(?m)^##+ `).FindStringIndex(text); end != nil {
+		text = text[:end[0]]
+	}
+	return text
+}
+
+// words are those that stand between backquotes.
+func words(text string) map[string]struct{} {
+	all := map[string]struct{}{}
+	for _, code := range quoted(text) {
+		for _, word := range regexp.MustCompile(`\w+`).FindAllString(code, -1) {
+			all[word] = struct{}{}
+		}
+	}
+	return all
+}
+
+// ours reports whether a type is one of this project's API.
+func ours(t reflect.Type) bool {
+	return strings.HasPrefix(t.PkgPath(), "github.com/sluice-ci/sluice/api/")
+}
+
+// jsonName is what a field is called in an object; empty for one whose own fields stand in its place.
+func jsonName(f reflect.StructField) string {
+	name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+	return name
+}
+
+// fields are those of a struct by the names that they have in an object, but for those that it has from Kubernetes.
+func fields(t reflect.Type) []string {
+	var names []string
+	for f := range t.Fields() {
+		switch name := jsonName(f); {
+		case name != "":
+			names = append(names, name)
+		case ours(f.Type):
+			names = append(names, fields(f.Type)...)
+		}
+	}
+	return names
+}
+
+// inherited are the fields that a struct has from a type of Kubernetes.
+func inherited(t reflect.Type) []string {
+	var names []string
+	for f := range t.Fields() {
+		if jsonName(f) == "" && !ours(f.Type) {
+			for inner := range f.Type.Fields() {
+				names = append(names, jsonName(inner))
+			}
+		}
+	}
+	return names
+}
+
+// reachable are the structs of this project's API that an object of the given types can hold. A value of its own form, as
+// of a param, is a text, a list or a map to its user.
+func reachable(from ...reflect.Type) map[reflect.Type]struct{} {
+	all := map[reflect.Type]struct{}{}
+	for _, t := range from {
+		for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice || t.Kind() == reflect.Map {
+			t = t.Elem()
+		}
+		if _, seen := all[t]; seen || t.Kind() != reflect.Struct || !ours(t) || t == reflect.TypeFor[v1.Value]() {
+			continue
+		}
+		all[t] = struct{}{}
+		for f := range t.Fields() {
+			maps.Copy(all, reachable(f.Type))
+		}
+	}
+	delete(all, reflect.TypeFor[v1.ResolverRef]()) // its fields stand in those that embed it
+	return all
+}
