@@ -37,13 +37,18 @@ func Of(err error) Class {
 		return Gone
 	case apierrors.IsRequestEntityTooLargeError(err), strings.Contains(err.Error(), "etcdserver: request is too large"):
 		return TooLarge
-	case apierrors.IsForbidden(err) && strings.Contains(err.Error(), "exceeded quota"):
+	case apierrors.IsForbidden(err) && overQuota(err.Error()):
 		return Waiting
 	case apierrors.IsInvalid(err), apierrors.IsForbidden(err), apierrors.IsBadRequest(err), apierrors.IsMethodNotSupported(err):
 		return Refused
 	default:
 		return Transient
 	}
+}
+
+// overQuota reports whether an API server speaks of a quota that is used up, or one that it does not know yet.
+func overQuota(message string) bool {
+	return strings.Contains(message, "exceeded quota") || strings.Contains(message, "status unknown for quota")
 }
 
 // Retry returns the error of a status write if the object is to be tried again because of it, and nil if something else

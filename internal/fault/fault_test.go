@@ -21,6 +21,7 @@ func TestOf(t *testing.T) {
 		"Wrapped":   {"the cause decides, however often it was wrapped", fmt.Errorf("cannot write: %w", apierrors.NewConflict(pods, "p", nil)), Conflict, false},
 		"NotFound":  {"a run that was deleted needs nothing more", apierrors.NewNotFound(pods, "p"), Gone, false},
 		"Quota":     {"others may end", apierrors.NewForbidden(pods, "p", errors.New("exceeded quota: small")), Waiting, true},
+		"NewQuota":  {"a quota that was made a moment ago will be known soon", apierrors.NewForbidden(pods, "p", errors.New("status unknown for quota: small, resources: pods")), Waiting, true},
 		"Forbidden": {"a policy does not change its mind", apierrors.NewForbidden(pods, "p", errors.New("violates PodSecurity")), Refused, true},
 		"Invalid":   {"the same object stays invalid", apierrors.NewInvalid(schema.GroupKind{Kind: "Pod"}, "p", nil), Refused, true},
 		"Etcd":      {"etcd's limit arrives as an internal error (#6076)", apierrors.NewInternalError(errors.New("etcdserver: request is too large")), TooLarge, true},
