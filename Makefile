@@ -62,6 +62,9 @@ generate: ## Write deepcopy methods and CRDs from api/v1
 conformance: ## Apply every file of SUITE to the current cluster and print how its runs ended; MODE sets results-from
 	@hack/conformance.sh
 
+soak: ## Send COUNT=1000 TaskRuns of random contents through a cluster that is started for them, and verify every byte
+	@hack/with-localkube.sh hack/soak.sh
+
 bench: ## Measure how long a TaskRun takes, on the cluster of the current kubeconfig
 	@hack/bench.sh
 

@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# Sends many TaskRuns with random sizes and contents through the controller of the current cluster, and verifies every
+# byte that comes back; see go doc ./test/soak. Deploys Sluice first, with the right to read logs.
+#
+#   COUNT=1000 SEED=7 PARALLEL=3 MINUTES=60 hack/soak.sh [OPTION…]
+#
+# Without SEED the seed is another one each time, and is printed. KO_DOCKER_REPO is where images go.
+set -euo pipefail
+. "$(dirname "$0")/env.sh"
+cd "$root"
+. hack/kubectl.sh
+
+if [ -z "${KO_DOCKER_REPO:-}" ]; then
+	KO_DOCKER_REPO=$(localkube_registry)/sluice || die "KO_DOCKER_REPO is not set" "a registry that you can push to and the cluster can pull from"
+	export KO_DOCKER_REPO
+fi
+hack/deploy.sh
+"$KUBECTL" apply -f config/enable-log-access-to-controller/ | sed 's/^/    /' >&2
+
+say "building the image that the steps run in"
+mapfile -t options < <(hack/images.sh options | tr ' ' '\n')
+KO_DEFAULTBASEIMAGE=$(bin/tools/emptyimage "$KO_DOCKER_REPO/base:empty")
+export KO_DEFAULTBASEIMAGE
+image=$(bin/tools/ko build "${options[@]}" ./test/soak/produce 2>/dev/null)
+
+go build -o bin/soak ./test/soak
+exec bin/soak -image "$image" -count "${COUNT:-1000}" -parallel "${PARALLEL:-3}" -minutes "${MINUTES:-60}" ${SEED:+-seed "$SEED"} "$@"
