@@ -10,14 +10,18 @@ prepare() {
 	hack/deploy.sh
 	"$KUBECTL" apply -f config/enable-log-access-to-controller/ | sed 's/^/    /' >&2
 	if [ -n "${LOCALKUBE_DIR:-}" ]; then
-		say "making the image that the steps run in"
-		hack/images/busybox.sh --dir "$LOCALKUBE_DIR" >&2
+		say "making the images that the steps run in"
+		if [ "$1" = e2e ]; then
+			hack/images/standin.sh --dir "$LOCALKUBE_DIR" >&2 # examples have those of users
+		else
+			hack/images/busybox.sh --dir "$LOCALKUBE_DIR" >&2
+		fi
 	fi
 }
 
 status=0
 for suite in "$@"; do
-	[ "$suite" = integration ] || prepare
+	[ "$suite" = integration ] || prepare "$suite"
 	say "running the $suite tests"
 	go test -count=1 -timeout=25m -tags="$suite" "./test/$suite/..." || status=1
 done
