@@ -73,14 +73,19 @@ func Make(seed uint64, number int) Run {
 	return run
 }
 
-// size draws the bytes of all values of a run, from 1 to Largest, each order of magnitude as often as another. One run in
-// eight has a size at which something changes: a termination message, a log line, a buffer, the most there is.
+// size draws the bytes of all values of a run, from 1 to Largest. One run in eight has a size at which something changes:
+// a termination message, a log line, a buffer, the most there is. One in four has any size as likely as another, so that
+// most of those are large; of the rest each order of magnitude comes as often as another.
 func size(r *rand.Rand) int {
 	edges := []int{1, 4095, 4096, 4097, 8191, 8192, 65535, 65536, 262144, 1 << 20, Largest}
-	if r.IntN(8) == 0 {
+	switch r.IntN(8) {
+	case 0:
 		return edges[r.IntN(len(edges))]
+	case 1, 2:
+		return 1 + r.IntN(Largest)
+	default:
+		return int(math.Exp(r.Float64() * math.Log(Largest)))
 	}
-	return int(math.Exp(r.Float64() * math.Log(Largest)))
 }
 
 // split cuts total into parts by chance, of which each may be 0.
