@@ -37,11 +37,15 @@ func (s *TaskSpec) Unsupported(path *field.Path) field.ErrorList {
 	return errs
 }
 
-// gaps are those of an expression that guards a step: it is evaluated in the pod, where nothing knows CEL.
+// gaps are those of an expression that guards a step. One in CEL is judged before the pod is made, so that it cannot know
+// what earlier steps will have produced.
 func (w *WhenExpression) gaps() []gap {
-	return []gap{
-		{"cel", w.CEL != ""},
+	for r := range References(w.CEL) {
+		if r.Root == RootSteps {
+			return []gap{{"cel", true}}
+		}
 	}
+	return nil
 }
 
 // Unsupported lists the fields of the run, and of the task that is written out in it, that are set and that the

@@ -33,6 +33,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/resolve/image"
 	"github.com/sluice-ci/sluice/internal/results/collect"
 	"github.com/sluice-ci/sluice/internal/taskrun"
+	"github.com/sluice-ci/sluice/internal/when"
 )
 
 // self is what this controller goes by in events, leases and the API server's logs.
@@ -184,6 +185,10 @@ func addMethods(mgr ctrl.Manager, restConfig *rest.Config, o *options, wake chan
 func addReconcilers(mgr ctrl.Manager, o *options, d taskrun.Dependencies) error {
 	d.Client, d.Live, d.Recorder, d.Clock = mgr.GetClient(), mgr.GetAPIReader(), mgr.GetEventRecorder(self), clock.RealClock{}
 	d.Images = image.New(mgr.GetAPIReader(), image.Options{Mirrors: o.mirrors})
+	var err error
+	if d.Judge, err = when.NewJudge(); err != nil {
+		return err
+	}
 	// What each run asks for before its pod is made is not to be fetched while the first one waits.
 	if _, err := mgr.GetCache().GetInformer(context.Background(), &corev1.LimitRange{}); err != nil {
 		return fmt.Errorf("cannot watch LimitRanges: %w", err)

@@ -112,10 +112,8 @@ func TestParseDefaults(t *testing.T) {
 				d.ContainerResources = map[string]corev1.ResourceRequirements{"default": {Requests: corev1.ResourceList{"cpu": resource.MustParse("250m")}}}
 			}), ""},
 		"ResourcesWrong": {"what is no quantity", map[string]string{"default-container-resource-requirements": "default: {requests: {cpu: much}}"}, Default().Defaults, "is not resource requirements"},
-		"Rest": {"the other settings", map[string]string{"default-max-matrix-combinations-count": "10", "default-resolver-type": "git",
-			"default-maximum-resolution-timeout": "5m", "default-imagepullbackoff-timeout": "2m"}, defaults(func(d *Defaults) {
-			d.MaxMatrixCombinations, d.Resolver, d.ResolutionTimeout, d.ImagePullTimeout = 10, "git", 5*time.Minute, 2*time.Minute
-		}), ""},
+		"Rest": {"the other settings", map[string]string{"default-max-matrix-combinations-count": "10", "default-imagepullbackoff-timeout": "2m"},
+			defaults(func(d *Defaults) { d.MaxMatrixCombinations, d.ImagePullTimeout = 10, 2*time.Minute }), ""},
 		"Duration": {"a number is no duration", map[string]string{"default-imagepullbackoff-timeout": "5"}, Default().Defaults, `default-imagepullbackoff-timeout: "5" is not a duration`},
 	}
 	for name, tc := range cases {

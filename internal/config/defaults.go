@@ -14,22 +14,19 @@ import (
 
 // Keys of config-defaults that are understood.
 const (
-	keyTimeoutMinutes  = "default-timeout-minutes"
-	keyServiceAccount  = "default-service-account"
-	keyManagedBy       = "default-managed-by-label-value"
-	keyPodTemplate     = "default-pod-template"
-	keyBinding         = "default-task-run-workspace-binding"
-	keyResources       = "default-container-resource-requirements"
-	keyMatrix          = "default-max-matrix-combinations-count"
-	keyResolver        = "default-resolver-type"
-	keyResolverTimeout = "default-maximum-resolution-timeout"
-	keyPullTimeout     = "default-imagepullbackoff-timeout"
+	keyTimeoutMinutes = "default-timeout-minutes"
+	keyServiceAccount = "default-service-account"
+	keyManagedBy      = "default-managed-by-label-value"
+	keyPodTemplate    = "default-pod-template"
+	keyBinding        = "default-task-run-workspace-binding"
+	keyResources      = "default-container-resource-requirements"
+	keyMatrix         = "default-max-matrix-combinations-count"
+	keyPullTimeout    = "default-imagepullbackoff-timeout"
 )
 
 func defaultsKeys() []string {
 	return []string{
-		keyTimeoutMinutes, keyServiceAccount, keyManagedBy, keyPodTemplate, keyBinding, keyResources, keyMatrix, keyResolver,
-		keyResolverTimeout, keyPullTimeout,
+		keyTimeoutMinutes, keyServiceAccount, keyManagedBy, keyPodTemplate, keyBinding, keyResources, keyMatrix, keyPullTimeout,
 	}
 }
 
@@ -51,17 +48,13 @@ type Defaults struct {
 	ContainerResources map[string]corev1.ResourceRequirements
 	// MaxMatrixCombinations is how many TaskRuns one matrix may become.
 	MaxMatrixCombinations int64
-	// Resolver of references that name none and have params; empty for none.
-	Resolver string
-	// ResolutionTimeout is how long a resolver may take.
-	ResolutionTimeout time.Duration
 	// ImagePullTimeout is how long a pod whose image cannot be pulled is waited for; 0 means that the run fails at once.
 	ImagePullTimeout time.Duration
 }
 
 func defaultDefaults() Defaults {
 	return Defaults{
-		Timeout: 60 * time.Minute, ManagedBy: v1.ManagedBy, MaxMatrixCombinations: 256, ResolutionTimeout: time.Minute,
+		Timeout: 60 * time.Minute, ManagedBy: v1.ManagedBy, MaxMatrixCombinations: 256,
 	}
 }
 
@@ -80,8 +73,6 @@ func ParseDefaults(data map[string]string) (Defaults, []SettingError) {
 		defaults.ContainerResources = *resources
 	}
 	s.number(keyMatrix, &defaults.MaxMatrixCombinations, 1, math.MaxInt32, "a number of combinations from 1 up")
-	defaults.Resolver = data[keyResolver]
-	s.duration(keyResolverTimeout, &defaults.ResolutionTimeout)
 	s.duration(keyPullTimeout, &defaults.ImagePullTimeout)
 	return defaults, s.problems
 }

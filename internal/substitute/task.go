@@ -200,9 +200,19 @@ func (s *taskSubstitution) resolve(r v1.Reference) (value v1.Value, problem stri
 // in whose place a plain step stands by now.
 type stepValues taskSubstitution
 
-// VisitText receives a text that stays one.
+// VisitText receives a text that stays one. An expression in CEL is judged before the pod is made, so that no result of a
+// step can stand in it; a value in it stays within its quotes.
 func (s *stepValues) VisitText(path *field.Path, text *string) {
-	(*taskSubstitution)(s).VisitText(path, v1.TextPlain, text)
+	t := (*taskSubstitution)(s)
+	if !strings.HasSuffix(path.String(), ".cel") {
+		t.VisitText(path, v1.TextPlain, text)
+		return
+	}
+	if s.err == nil {
+		t.runtime = false
+		*text, s.err = t.budget.expression(path, *text, t.resolver(path))
+		t.runtime = true
+	}
 }
 
 // VisitElements receives texts of which one can become several.

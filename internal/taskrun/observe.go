@@ -71,7 +71,7 @@ func (r *Reconciler) observe(ctx context.Context, tr *v1.TaskRun) (Observation, 
 		return obs, nil
 	}
 	if obs.Invalid == nil {
-		obs.Prepared, obs.Invalid = prepare(tr, obs.Task, obs.Config.Defaults)
+		obs.Prepared, obs.Invalid = prepare(tr, obs.Task, obs.Config.Defaults, r.judge)
 	}
 	if obs.Invalid != nil {
 		return obs, nil

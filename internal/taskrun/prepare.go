@@ -2,7 +2,10 @@ package taskrun
 
 import (
 	"crypto/rand"
+	"errors"
+	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -12,6 +15,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/config"
 	"github.com/sluice-ci/sluice/internal/pod"
 	"github.com/sluice-ci/sluice/internal/substitute"
+	"github.com/sluice-ci/sluice/internal/when"
 )
 
 // Prepared is what a pod is made from.
@@ -26,7 +30,7 @@ type Prepared struct {
 
 // prepare validates the run together with its task, and substitutes what the run gives. The error says which rule of the
 // API the run or its task breaks.
-func prepare(tr *v1.TaskRun, task Task, defaults config.Defaults) (*Prepared, error) {
+func prepare(tr *v1.TaskRun, task Task, defaults config.Defaults, judge *when.Judge) (*Prepared, error) {
 	if tr.Spec.TaskRef != nil && !fits(*tr, task.Spec) {
 		return nil, tooLargeToRecord(*tr, task.Spec)
 	}
@@ -54,7 +58,31 @@ func prepare(tr *v1.TaskRun, task Task, defaults config.Defaults) (*Prepared, er
 	context.Workspaces = volumes(task.Spec.Workspaces, p.Run.Spec.Workspaces)
 	vars = substitute.ForTaskRun(task.Spec, tr.Spec.Params, context)
 	p.Task, err = substitute.TaskSpec(pod.Merged(task.Spec), vars, mark(), brought(p.Run.Spec.PodTemplate, defaults.PodTemplate)...)
-	return p, err
+	if err != nil {
+		return nil, err
+	}
+	return p, judged(p.Task.Spec, judge)
+}
+
+// judged puts the verdict in the place of expressions in CEL: nothing in the pod knows that language.
+func judged(spec *v1.TaskSpec, judge *when.Judge) error {
+	for i := range spec.Steps {
+		for n := range spec.Steps[i].When {
+			e := &spec.Steps[i].When[n]
+			if e.CEL == "" {
+				continue
+			}
+			holds, err := judge.Holds([]v1.WhenExpression{*e})
+			if problem, ok := errors.AsType[*when.ExpressionError](err); ok {
+				return fmt.Errorf("steps[%d].when[%d].cel: %s", i, n, problem.Problem)
+			}
+			if err != nil {
+				return err
+			}
+			*e = v1.WhenExpression{Input: strconv.FormatBool(holds), Operator: v1.WhenIn, Values: []string{"true"}}
+		}
+	}
+	return nil
 }
 
 // mark begins the tokens that stand for results of steps. It is made anew for each pod, after everything that is put in is

@@ -207,3 +207,39 @@ func TestRefusedLabelsDoNotStopARun(t *testing.T) {
 		t.Errorf("want the run to go on, got %s", got)
 	}
 }
+
+// TestGuardsInCEL: what is in the pod does not know CEL, so the verdict is in the place of the expression. A value cannot
+// leave its quotes.
+func TestGuardsInCEL(t *testing.T) {
+	cases := map[string]struct {
+		reason, cel, value, want, problem string
+	}{
+		"Holds":    {"an expression that holds", "'$(params.x)' == 'a'", "a", "true", ""},
+		"HoldsNot": {"one that does not", "'$(params.x)' == 'a'", "b", "false", ""},
+		"Quote":    {"a value is a value", "'$(params.x)' == 'a'", "a' == 'a' || '", "false", ""},
+		"NoBool":   {"a verdict is true or false", "'$(params.x)'", "a", "", "steps[0].when[0].cel: it yields"},
+		"Later":    {"what a step will produce is not known", "'$(steps.one.results.r)' == 'a'", "", "", "not supported yet"},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, nil, interceptor.Funcs{})
+			obs, err := w.observe(t.Context(), taskRun(func(tr *v1.TaskRun) {
+				tr.Spec.Params = []v1.Param{{Name: "x", Value: v1.StringValue(tc.value)}}
+				tr.Spec.TaskSpec.Steps[0].When = []v1.WhenExpression{{CEL: tc.cel}}
+			}))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if tc.problem != "" {
+				if obs.Invalid == nil || !strings.Contains(obs.Invalid.Error(), tc.problem) {
+					t.Errorf("%s: want %q, got %v", tc.reason, tc.problem, obs.Invalid)
+				}
+				return
+			}
+			want := []v1.WhenExpression{{Input: tc.want, Operator: v1.WhenIn, Values: []string{"true"}}}
+			if diff := cmp.Diff(want, obs.Prepared.Task.Spec.Steps[0].When); diff != "" {
+				t.Errorf("%s: -want +got:\n%s", tc.reason, diff)
+			}
+		})
+	}
+}

@@ -26,6 +26,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/fault"
 	"github.com/sluice-ci/sluice/internal/pod"
 	"github.com/sluice-ci/sluice/internal/resolve"
+	"github.com/sluice-ci/sluice/internal/when"
 )
 
 // Inpod is the in-pod binary: its image, and how it gets into the containers.
@@ -48,6 +49,8 @@ type Dependencies struct {
 	Methods extract.Methods
 	// Images tells what images run.
 	Images ImageLookup
+	// Judge tells whether expressions in CEL hold.
+	Judge *when.Judge
 	// Wake gives the runs of which a Method knows something new.
 	Wake <-chan event.GenericEvent
 	// Inpod is the in-pod binary.
@@ -65,6 +68,7 @@ type Reconciler struct {
 	resolver *resolve.Resolver
 	methods  extract.Methods
 	images   ImageLookup
+	judge    *when.Judge
 	wake     <-chan event.GenericEvent
 	inpod    Inpod
 	clock    clock.PassiveClock
@@ -74,7 +78,7 @@ type Reconciler struct {
 func NewReconciler(d Dependencies) *Reconciler {
 	return &Reconciler{
 		client: d.Client, live: d.Live, recorder: d.Recorder, config: d.Config,
-		resolver: resolve.New(d.Client, d.Live), methods: d.Methods, images: d.Images, wake: d.Wake, inpod: d.Inpod, clock: d.Clock,
+		resolver: resolve.New(d.Client, d.Live), methods: d.Methods, images: d.Images, judge: d.Judge, wake: d.Wake, inpod: d.Inpod, clock: d.Clock,
 	}
 }
 

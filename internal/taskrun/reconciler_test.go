@@ -35,6 +35,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/resolve/image"
 	"github.com/sluice-ci/sluice/internal/results/collect"
 	"github.com/sluice-ci/sluice/internal/results/frame"
+	"github.com/sluice-ci/sluice/internal/when"
 )
 
 // world is a reconciler on an in-memory API server, with everything that it writes counted.
@@ -80,8 +81,12 @@ func newWorld(t *testing.T, objects []client.Object, intercept interceptor.Funcs
 		return io.NopCloser(bytes.NewReader(w.log)), nil
 	}), func(run types.NamespacedName) { w.woken <- run }, collect.Options{})
 	access := sidecarlogs.LogAccessFn(func(context.Context, string) (bool, error) { return w.allowed, nil })
+	judge, err := when.NewJudge()
+	if err != nil {
+		t.Fatal(err)
+	}
 	w.deps = Dependencies{
-		Client: w.counted(w.client), Live: w.countedReads(w.client), Images: w, Recorder: events.NewFakeRecorder(100), Config: w.store,
+		Client: w.counted(w.client), Live: w.countedReads(w.client), Images: w, Judge: judge, Recorder: events.NewFakeRecorder(100), Config: w.store,
 		Methods: extract.Methods{
 			config.TerminationMessage: terminationmessage.Method{},
 			config.SidecarLogs:        sidecarlogs.New(w.collector, access),
