@@ -194,3 +194,13 @@ func reachable(from ...reflect.Type) map[reflect.Type]struct{} {
 	delete(all, reflect.TypeFor[v1.ResolverRef]()) // its fields stand in those that embed it
 	return all
 }
+
+// TestEveryReasonOfATaskRunIsDocumented: whoever sees a reason finds in the page what it means.
+func TestEveryReasonOfATaskRunIsDocumented(t *testing.T) {
+	told := words(cut(t, section{"taskrun.md", "### Reasons"}))
+	for name, reason := range reasons(t) {
+		if strings.HasPrefix(name, "TaskRunReason") && !contained(told, reason) {
+			t.Errorf("taskrun.md does not tell of %s, %q", name, reason)
+		}
+	}
+}
