@@ -194,7 +194,7 @@ func addReconcilers(mgr ctrl.Manager, o *options, d taskrun.Dependencies) error 
 		return fmt.Errorf("cannot watch LimitRanges: %w", err)
 	}
 	pipelineRuns := pipelinerun.NewReconciler(pipelinerun.Dependencies{
-		Client: d.Client, Live: d.Live, Recorder: d.Recorder, Clock: d.Clock,
+		Client: d.Client, Live: d.Live, Recorder: d.Recorder, Clock: d.Clock, Config: d.Config, Judge: d.Judge,
 	})
 	return errors.Join(taskrun.NewReconciler(d).SetupWithManager(mgr, o.workers), pipelineRuns.SetupWithManager(mgr, o.workers))
 }

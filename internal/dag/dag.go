@@ -1,36 +1,24 @@
-// Package dag makes a graph out of the tasks of a pipeline and says which of them can start.
+// Package dag makes a graph out of the tasks of a pipeline: which wait for which, and in what order to look at them.
 package dag
 
 import (
 	"fmt"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
 	v1 "github.com/sluice-ci/sluice/api/v1"
 )
 
-// Graph is the order in which the tasks of a pipeline run. It has no cycle. All its answers follow the order in which the
-// pipeline lists the tasks.
+// Graph is the order in which the tasks of a pipeline run. It has no cycle. Tasks go by their positions in the pipeline's
+// list.
 type Graph struct {
 	names  []string
 	index  map[string]int
-	before [][]int // for each task, those that must have succeeded
+	before [][]int // for each task, those that it waits for, each once
 	after  [][]int // for each task, those that wait for it
+	order  []int
 }
-
-// NodeState is where a task stands.
-type NodeState int
-
-// The states of a task.
-const (
-	// Waiting: not started yet.
-	Waiting NodeState = iota
-	// Started: it runs, or is about to.
-	Started
-	// Succeeded: those that wait for it can start.
-	Succeeded
-	// Failed: it ended otherwise, or will never run; neither will those that wait for it.
-	Failed
-)
 
 // UnknownTaskError is a reference to a task that the pipeline does not have.
 type UnknownTaskError struct {
@@ -63,8 +51,9 @@ func (e *CycleError) Error() string {
 	return "cannot order the tasks: they wait for each other: " + strings.Join(e.Path, " → ")
 }
 
-// Build makes the graph: a task waits for those in its runAfter and for those whose results its params use. The error is
-// an *UnknownTaskError, a *DuplicateTaskError or a *CycleError. The time is linear in the size of the pipeline.
+// Build makes the graph: a task waits for those in its runAfter, and for those of which it uses results or the size of the
+// matrix. The error is an *UnknownTaskError, a *DuplicateTaskError or a *CycleError. The time is linear in the size of
+// the pipeline.
 func Build(tasks []v1.PipelineTask) (*Graph, error) {
 	g := &Graph{
 		names:  make([]string, len(tasks)),
@@ -79,46 +68,82 @@ func Build(tasks []v1.PipelineTask) (*Graph, error) {
 		}
 		g.names[i], g.index[name] = name, i
 	}
+	lastTo := make([]int, len(tasks)) // by task, the position, counted from 1, of the last one that was found to wait for it
 	for i := range tasks {
-		if err := g.connect(i, &tasks[i]); err != nil {
+		if err := g.connect(i, &tasks[i], lastTo); err != nil {
 			return nil, err
 		}
 	}
-	if _, cyclic := g.order(); len(cyclic) > 0 {
+	var cyclic map[int]bool
+	if g.order, cyclic = g.sort(); len(cyclic) > 0 {
 		return nil, &CycleError{Path: g.cycle(cyclic)}
 	}
 	return g, nil
 }
 
-// connect adds the edges that lead to a task, one for each reference: two tasks can have several between them.
-func (g *Graph) connect(to int, task *v1.PipelineTask) error {
-	add := func(name, fieldFormat string, position int) error {
-		from, ok := g.index[name]
+// connect adds the edges that lead to a task.
+func (g *Graph) connect(to int, task *v1.PipelineTask, lastTo []int) error {
+	w := &waits{}
+	for i, name := range task.RunAfter {
+		w.found = append(w.found, wait{name, field.NewPath("runAfter").Index(i)})
+	}
+	task.VisitValues(nil, w)
+	for _, found := range w.found {
+		from, ok := g.index[found.task]
 		if !ok {
-			return &UnknownTaskError{Task: task.Name, Field: fmt.Sprintf(fieldFormat, position), Name: name}
+			return &UnknownTaskError{Task: task.Name, Field: found.field.String(), Name: found.task}
 		}
+		if lastTo[from] == to+1 {
+			continue
+		}
+		lastTo[from] = to + 1
 		g.before[to] = append(g.before[to], from)
 		g.after[from] = append(g.after[from], to)
-		return nil
-	}
-	for i, name := range task.RunAfter {
-		if err := add(name, "runAfter[%d]", i); err != nil {
-			return err
-		}
-	}
-	for i := range task.Params {
-		for _, ref := range task.Params[i].Value.ResultRefs() {
-			if err := add(ref.Task, "params[%d]", i); err != nil {
-				return err
-			}
-		}
 	}
 	return nil
 }
 
-// order sorts the tasks so that each comes behind those that it waits for. What cannot be sorted is in a cycle, or waits
-// for one that is.
-func (g *Graph) order() (sorted []int, cyclic map[int]bool) {
+// wait is a task that another waits for, and the field that says so.
+type wait struct {
+	task  string
+	field *field.Path
+}
+
+// waits is a v1.ValueVisitor that notes the tasks that must have ended before this one can start. It changes nothing.
+type waits struct {
+	found []wait
+}
+
+// VisitText notes the tasks in one text.
+func (w *waits) VisitText(path *field.Path, text *string) { w.note(path, *text) }
+
+// VisitElements notes the tasks in each text of a list.
+func (w *waits) VisitElements(path *field.Path, list *[]string) {
+	for i, text := range *list {
+		w.note(path.Index(i), text)
+	}
+}
+
+// VisitValue notes the tasks in each text of a value.
+func (w *waits) VisitValue(path *field.Path, value *v1.Value) {
+	for _, text := range value.Texts() {
+		w.note(path, text)
+	}
+}
+
+func (w *waits) note(path *field.Path, text string) {
+	for r := range v1.References(text) {
+		if ref, ok := r.ResultRef(); ok {
+			w.found = append(w.found, wait{ref.Task, path})
+		} else if task, _, ok := r.MatrixLength(); ok {
+			w.found = append(w.found, wait{task, path})
+		}
+	}
+}
+
+// sort orders the tasks so that each comes behind those that it waits for, and otherwise as the pipeline lists them. What
+// cannot be sorted is in a cycle, or waits for one that is.
+func (g *Graph) sort() (sorted []int, cyclic map[int]bool) {
 	waitsFor := make([]int, len(g.names))
 	for i := range g.names {
 		waitsFor[i] = len(g.before[i])
@@ -181,61 +206,8 @@ func (g *Graph) path(back []int) []string {
 	return append(names, names[0])
 }
 
-// Ready returns the tasks that can start now: those that wait and for which all that they wait for have succeeded.
-func (g *Graph) Ready(state func(task string) NodeState) []string {
-	states := g.states(state)
-	var ready []string
-	for i, name := range g.names {
-		if states[i] == Waiting && all(g.before[i], states, Succeeded) {
-			ready = append(ready, name)
-		}
-	}
-	return ready
-}
+// Order returns the positions of the tasks, each behind those that it waits for. The caller must not change it.
+func (g *Graph) Order() []int { return g.order }
 
-// Unreachable returns the waiting tasks that will never be ready, because one that they wait for, however far up, failed.
-func (g *Graph) Unreachable(state func(task string) NodeState) []string {
-	states := g.states(state)
-	sorted, _ := g.order()
-	lost := make([]bool, len(g.names))
-	for _, i := range sorted {
-		lost[i] = states[i] == Failed
-		for _, from := range g.before[i] {
-			lost[i] = lost[i] || states[i] == Waiting && lost[from]
-		}
-	}
-	var names []string
-	for i, name := range g.names {
-		if lost[i] && states[i] == Waiting {
-			names = append(names, name)
-		}
-	}
-	return names
-}
-
-// Tasks returns the names of the tasks, each behind those that it waits for.
-func (g *Graph) Tasks() []string {
-	sorted, _ := g.order()
-	names := make([]string, len(sorted))
-	for position, i := range sorted {
-		names[position] = g.names[i]
-	}
-	return names
-}
-
-func (g *Graph) states(state func(task string) NodeState) []NodeState {
-	states := make([]NodeState, len(g.names))
-	for i, name := range g.names {
-		states[i] = state(name)
-	}
-	return states
-}
-
-func all(tasks []int, states []NodeState, want NodeState) bool {
-	for _, i := range tasks {
-		if states[i] != want {
-			return false
-		}
-	}
-	return true
-}
+// Before returns the positions of the tasks that a task waits for, each once. The caller must not change it.
+func (g *Graph) Before(task int) []int { return g.before[task] }

@@ -34,7 +34,7 @@ func TestBuildRefuses(t *testing.T) {
 		"UnknownResultReference": {
 			reason: "A reference in an array counts as much as one in a string.",
 			tasks:  []v1.PipelineTask{withParam(task("b"), v1.ArrayValue("x", "$(tasks.c.results.r[*])"))},
-			want:   `cannot find task "c", which task "b" refers to in params[0]`,
+			want:   `cannot find task "c", which task "b" refers to in params[0].value`,
 		},
 		"Itself": {
 			reason: "A task cannot wait for itself.",
@@ -75,42 +75,71 @@ func TestBuildRefuses(t *testing.T) {
 	}
 }
 
-func TestReadyAndUnreachable(t *testing.T) {
-	//  a → c → e
-	//  b → c     d → f(result of d)
-	tasks := []v1.PipelineTask{
-		task("e", "c"), task("a"), task("b"), task("c", "a", "b"), task("d"),
-		withParam(task("f"), v1.StringValue("$(tasks.d.results.r)")),
-	}
+// Every place in which a result can stand makes a task wait for the one that produces it.
+func TestWhatATaskWaitsFor(t *testing.T) {
+	a, b := "$(tasks.a.results.r)", "$(tasks.b.results.r[*])"
 	cases := map[string]struct {
-		reason             string
-		states             map[string]NodeState
-		ready, unreachable []string
+		reason string
+		task   v1.PipelineTask
+		want   []string
 	}{
-		"Beginning":   {"Those that wait for nothing start, in the order of the list.", nil, []string{"a", "b", "d"}, nil},
-		"OneIsDone":   {"A task waits for all of its predecessors.", map[string]NodeState{"a": Succeeded, "b": Started, "d": Started}, nil, nil},
-		"BothAreDone": {"Then it starts.", map[string]NodeState{"a": Succeeded, "b": Succeeded, "d": Succeeded}, []string{"c", "f"}, nil},
-		"OneFailed":   {"What waits for a failed one is lost, however far down.", map[string]NodeState{"a": Failed, "b": Succeeded, "d": Started}, nil, []string{"e", "c"}},
-		"End":         {"Nothing starts twice.", map[string]NodeState{"a": Succeeded, "b": Succeeded, "c": Succeeded, "d": Succeeded, "e": Succeeded, "f": Failed}, nil, nil},
-	}
-	g, err := Build(tasks)
-	if err != nil {
-		t.Fatal(err)
+		"Nothing":  {"A task that names no other waits for none.", v1.PipelineTask{}, nil},
+		"RunAfter": {"It waits for those in runAfter.", v1.PipelineTask{RunAfter: []string{"b", "a"}}, []string{"b", "a"}},
+		"Once": {
+			"However often it names one, it waits for it once.",
+			withParam(v1.PipelineTask{RunAfter: []string{"a", "a"}}, v1.StringValue(a+a)), []string{"a"},
+		},
+		"WhenInput":  {"A guard is judged when the result is there.", v1.PipelineTask{When: []v1.WhenExpression{{Input: a}}}, []string{"a"}},
+		"WhenValues": {"So are the values that it is compared with.", v1.PipelineTask{When: []v1.WhenExpression{{Values: []string{"x", b}}}}, []string{"b"}},
+		"WhenCEL":    {"And an expression.", v1.PipelineTask{When: []v1.WhenExpression{{CEL: "'" + a + "' == 'x'"}}}, []string{"a"}},
+		"Matrix": {
+			"A matrix can be made of a result.",
+			v1.PipelineTask{Matrix: &v1.Matrix{Params: []v1.Param{{Value: v1.StringValue(b)}}}}, []string{"b"},
+		},
+		"Include": {
+			"So can what it includes.",
+			v1.PipelineTask{Matrix: &v1.Matrix{Include: []v1.MatrixInclude{{Params: []v1.Param{{Value: v1.StringValue(a)}}}}}}, []string{"a"},
+		},
+		"Length":  {"How many results there are is known when all have ended.", withParam(v1.PipelineTask{}, v1.StringValue("$(tasks.a.matrix.r.length)")), []string{"a"}},
+		"Size":    {"How many runs a matrix makes can depend on results, too.", withParam(v1.PipelineTask{}, v1.StringValue("$(tasks.a.matrix.length)")), []string{"a"}},
+		"SubPath": {"A folder can be named by a result.", v1.PipelineTask{Workspaces: []v1.WorkspacePipelineTaskBinding{{SubPath: a}}}, []string{"a"}},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			state := func(task string) NodeState { return tc.states[task] }
-			if diff := cmp.Diff(tc.ready, g.Ready(state)); diff != "" {
-				t.Errorf("\n%s\nReady: -want, +got:\n%s", tc.reason, diff)
+			g, err := Build([]v1.PipelineTask{task("a"), task("b"), tc.task})
+			if err != nil {
+				t.Fatal(err)
 			}
-			if diff := cmp.Diff(tc.unreachable, g.Unreachable(state)); diff != "" {
-				t.Errorf("\n%s\nUnreachable: -want, +got:\n%s", tc.reason, diff)
+			var got []string
+			for _, i := range g.Before(2) {
+				got = append(got, g.names[i])
+			}
+			if diff := cmp.Diff(tc.want, got); diff != "" {
+				t.Errorf("\n%s\nBefore: -want, +got:\n%s", tc.reason, diff)
 			}
 		})
 	}
-	if diff := cmp.Diff([]string{"a", "b", "d", "c", "f", "e"}, g.Tasks()); diff != "" {
-		t.Errorf("Tasks: -want, +got:\n%s", diff)
+}
+
+func TestOrderFollowsTheListWhereItCan(t *testing.T) {
+	g, err := Build([]v1.PipelineTask{
+		task("e", "c"), task("a"), task("b"), task("c", "a", "b"), task("d"),
+		withParam(task("f"), v1.StringValue("$(tasks.d.results.r)")),
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
+	if diff := cmp.Diff([]string{"a", "b", "d", "c", "f", "e"}, names(g)); diff != "" {
+		t.Errorf("Order: -want, +got:\n%s", diff)
+	}
+}
+
+func names(g *Graph) []string {
+	var out []string
+	for _, i := range g.Order() {
+		out = append(out, g.names[i])
+	}
+	return out
 }
 
 // drawTasks draws a pipeline in which tasks wait only for earlier ones of a drawn order, listed in another order.
@@ -131,43 +160,26 @@ func drawTasks(t *rapid.T) []v1.PipelineTask {
 	return rapid.Permutation(tasks).Draw(t, "list")
 }
 
-func TestEveryTaskRunsOnceAndBehindThoseItWaitsFor(t *testing.T) {
+func TestEachTaskComesOnceAndBehindThoseItWaitsFor(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		g, err := Build(drawTasks(t))
 		if err != nil {
 			t.Fatalf("Build refuses a graph without a cycle: %v", err)
 		}
-		states := map[string]NodeState{}
-		state := func(task string) NodeState { return states[task] }
-		var running []string
-		for {
-			for _, name := range g.Ready(state) {
-				if states[name] != Waiting {
-					t.Fatalf("%s is ready although it is not waiting", name)
+		seen := map[int]bool{}
+		for _, i := range g.Order() {
+			for _, before := range g.Before(i) {
+				if !seen[before] {
+					t.Fatalf("%s comes before %s, which it waits for", g.names[i], g.names[before])
 				}
-				for _, before := range g.before[g.index[name]] {
-					if states[g.names[before]] != Succeeded {
-						t.Fatalf("%s is ready before %s has succeeded", name, g.names[before])
-					}
-				}
-				states[name] = Started
-				running = append(running, name)
 			}
-			if len(running) == 0 {
-				break
+			if seen[i] {
+				t.Fatalf("%s comes twice", g.names[i])
 			}
-			i := rapid.IntRange(0, len(running)-1).Draw(t, "ends")
-			states[running[i]] = rapid.SampledFrom([]NodeState{Succeeded, Succeeded, Succeeded, Failed}).Draw(t, "outcome")
-			running = append(running[:i], running[i+1:]...)
+			seen[i] = true
 		}
-		lost := map[string]bool{}
-		for _, name := range g.Unreachable(state) {
-			lost[name] = true
-		}
-		for _, name := range g.names {
-			if waiting := states[name] == Waiting; waiting != lost[name] {
-				t.Fatalf("%s: waiting %v at the end, unreachable %v", name, waiting, lost[name])
-			}
+		if len(seen) != len(g.names) {
+			t.Fatalf("%d of %d tasks come", len(seen), len(g.names))
 		}
 	})
 }
@@ -179,7 +191,7 @@ func TestCyclesAreAlwaysFound(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		order := g.Tasks()
+		order := names(g)
 		from := rapid.IntRange(0, len(order)-1).Draw(t, "from")
 		to := rapid.IntRange(0, from).Draw(t, "to")
 		for i := range tasks {
@@ -223,7 +235,7 @@ func checkCycle(t *rapid.T, tasks []v1.PipelineTask, path []string) {
 	}
 }
 
-func BenchmarkBuildAndReady(b *testing.B) {
+func BenchmarkBuild(b *testing.B) {
 	const n = 1000
 	tasks := make([]v1.PipelineTask, n)
 	for i := range tasks {
@@ -232,14 +244,10 @@ func BenchmarkBuildAndReady(b *testing.B) {
 			tasks[i] = withParam(tasks[i], v1.StringValue(fmt.Sprintf("$(tasks.t%d.results.r)", i-1)))
 		}
 	}
-	state := func(string) NodeState { return Succeeded }
 	b.ReportAllocs()
 	for b.Loop() {
-		g, err := Build(tasks)
-		if err != nil {
+		if _, err := Build(tasks); err != nil {
 			b.Fatal(err)
 		}
-		g.Ready(state)
-		g.Unreachable(state)
 	}
 }

@@ -2,9 +2,12 @@ package pipelinerun
 
 import (
 	"context"
+	"fmt"
+	"sync"
 	"testing"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
@@ -16,7 +19,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/config"
 	"github.com/sluice-ci/sluice/internal/taskrun"
+	"github.com/sluice-ci/sluice/internal/when"
 )
 
 var start = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
@@ -26,20 +31,68 @@ type cluster struct {
 	client.WithWatch
 	reconciler *Reconciler
 	recorder   *events.FakeRecorder
-	// created counts calls that make TaskRuns; liveGets those that read a whole one.
-	created, liveGets int
+	clock      *testclock.FakePassiveClock
+	config     *config.Store
+
+	mu sync.Mutex
+	// calls to the API server by their kind: create, patch, status, get, list.
+	calls map[string]int
 }
 
-func newCluster(t *testing.T, funcs interceptor.Funcs, objects ...client.Object) *cluster {
+func (c *cluster) count(call string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.calls[call]++
+}
+
+// total is how many calls there were.
+func (c *cluster) total() int {
+	n := 0
+	for _, calls := range c.calls {
+		n += calls
+	}
+	return n
+}
+
+func newScheme(t testing.TB) *runtime.Scheme {
 	t.Helper()
 	scheme := runtime.NewScheme()
-	if err := v1.AddToScheme(scheme); err != nil {
+	for _, add := range []func(*runtime.Scheme) error{v1.AddToScheme, corev1.AddToScheme} {
+		if err := add(scheme); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return scheme
+}
+
+func newCluster(t testing.TB, funcs interceptor.Funcs, objects ...client.Object) *cluster {
+	t.Helper()
+	c := &cluster{
+		recorder: events.NewFakeRecorder(10_000), clock: testclock.NewFakePassiveClock(start), calls: map[string]int{},
+		config: config.NewStore(config.Default()),
+	}
+	c.WithWatch = fake.NewClientBuilder().WithScheme(newScheme(t)).WithObjects(objects...).
+		WithStatusSubresource(&v1.PipelineRun{}, &v1.TaskRun{}).Build()
+	c.restart(t, funcs)
+	return c
+}
+
+// restart makes another reconciler, which knows nothing of what the one before has done.
+func (c *cluster) restart(t testing.TB, funcs interceptor.Funcs) {
+	t.Helper()
+	judge, err := when.NewJudge()
+	if err != nil {
 		t.Fatal(err)
 	}
-	c := &cluster{recorder: events.NewFakeRecorder(100)}
-	c.WithWatch = fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).
-		WithStatusSubresource(&v1.PipelineRun{}, &v1.TaskRun{}).Build()
-	cached := interceptor.NewClient(c.WithWatch, interceptor.Funcs{
+	c.reconciler = NewReconciler(Dependencies{
+		Client: interceptor.NewClient(c.WithWatch, c.cached(funcs)), Live: interceptor.NewClient(c.WithWatch, c.live()),
+		Recorder: c.recorder, Clock: c.clock, Config: c.config, Judge: judge,
+	})
+}
+
+// cached is a client that reads without asking the API server, and counts what it writes there.
+func (c *cluster) cached(funcs interceptor.Funcs) interceptor.Funcs {
+	return interceptor.Funcs{
 		Get: func(ctx context.Context, under client.WithWatch, key client.ObjectKey, into client.Object, opts ...client.GetOption) error {
 			if funcs.Get != nil {
 				return funcs.Get(ctx, under, key, into, opts...)
@@ -56,30 +109,48 @@ func newCluster(t *testing.T, funcs interceptor.Funcs, objects ...client.Object)
 			return nil
 		},
 		Create: func(ctx context.Context, under client.WithWatch, o client.Object, opts ...client.CreateOption) error {
-			c.created++
+			c.count("create")
+			if o.GetUID() == "" {
+				o.SetUID(types.UID("uid-of-" + o.GetName()))
+			}
 			if funcs.Create != nil {
 				return funcs.Create(ctx, under, o, opts...)
 			}
 			return under.Create(ctx, o, opts...)
 		},
-		SubResourcePatch: funcs.SubResourcePatch,
-	})
-	live := interceptor.NewClient(c.WithWatch, interceptor.Funcs{
-		Get: func(ctx context.Context, under client.WithWatch, key client.ObjectKey, into client.Object, opts ...client.GetOption) error {
-			if _, ok := into.(*v1.TaskRun); ok {
-				c.liveGets++
+		Patch: func(ctx context.Context, under client.WithWatch, o client.Object, patch client.Patch, opts ...client.PatchOption) error {
+			c.count("patch")
+			if funcs.Patch != nil {
+				return funcs.Patch(ctx, under, o, patch, opts...)
 			}
+			return under.Patch(ctx, o, patch, opts...)
+		},
+		SubResourcePatch: func(ctx context.Context, under client.Client, sub string, o client.Object, patch client.Patch, opts ...client.SubResourcePatchOption) error {
+			c.count("status")
+			if funcs.SubResourcePatch != nil {
+				return funcs.SubResourcePatch(ctx, under, sub, o, patch, opts...)
+			}
+			return under.SubResource(sub).Patch(ctx, o, patch, opts...)
+		},
+	}
+}
+
+// live counts what is read from the API server.
+func (c *cluster) live() interceptor.Funcs {
+	return interceptor.Funcs{
+		Get: func(ctx context.Context, under client.WithWatch, key client.ObjectKey, into client.Object, opts ...client.GetOption) error {
+			c.count("get")
 			return under.Get(ctx, key, into, opts...)
 		},
-	})
-	c.reconciler = NewReconciler(Dependencies{
-		Client: cached, Live: live, Recorder: c.recorder, Clock: testclock.NewFakePassiveClock(start),
-	})
-	return c
+		List: func(ctx context.Context, under client.WithWatch, list client.ObjectList, opts ...client.ListOption) error {
+			c.count("list")
+			return under.List(ctx, list, opts...)
+		},
+	}
 }
 
 // pass reconciles once and returns the run as it is afterwards.
-func (c *cluster) pass(t *testing.T, pr *v1.PipelineRun) (*v1.PipelineRun, ctrl.Result) {
+func (c *cluster) pass(t testing.TB, pr *v1.PipelineRun) (*v1.PipelineRun, ctrl.Result) {
 	t.Helper()
 	key := client.ObjectKeyFromObject(pr)
 	result, err := c.reconciler.Reconcile(t.Context(), ctrl.Request{NamespacedName: key})
@@ -89,7 +160,20 @@ func (c *cluster) pass(t *testing.T, pr *v1.PipelineRun) (*v1.PipelineRun, ctrl.
 	return get(t, c, key, &v1.PipelineRun{}), result
 }
 
-func get[T client.Object](t *testing.T, c client.Client, key types.NamespacedName, into T) T {
+// settle reconciles as often as the run's own status wakes the reconciler.
+func (c *cluster) settle(t testing.TB, pr *v1.PipelineRun) *v1.PipelineRun {
+	t.Helper()
+	for range 100 {
+		before := get(t, c, client.ObjectKeyFromObject(pr), &v1.PipelineRun{})
+		if pr, _ = c.pass(t, pr); pr.ResourceVersion == before.ResourceVersion {
+			return pr
+		}
+	}
+	t.Fatal("the run wakes itself for ever")
+	return nil
+}
+
+func get[T client.Object](t testing.TB, c client.Client, key types.NamespacedName, into T) T {
 	t.Helper()
 	if err := c.Get(t.Context(), key, into); err != nil {
 		t.Fatal(err)
@@ -97,16 +181,20 @@ func get[T client.Object](t *testing.T, c client.Client, key types.NamespacedNam
 	return into
 }
 
-// child returns the TaskRun of a task.
-func (c *cluster) child(t *testing.T, pr *v1.PipelineRun, task string) *v1.TaskRun {
+// child returns the TaskRun of a task; index is negative for one without a matrix.
+func (c *cluster) child(t testing.TB, pr *v1.PipelineRun, task string, index int) *v1.TaskRun {
 	t.Helper()
-	return get(t, c, types.NamespacedName{Namespace: pr.Namespace, Name: childName(pr, task)}, &v1.TaskRun{})
+	return get(t, c, types.NamespacedName{Namespace: pr.Namespace, Name: childName(pr, task, index)}, &v1.TaskRun{})
 }
 
 // end lets the TaskRun of a task end.
-func (c *cluster) end(t *testing.T, pr *v1.PipelineRun, task string, condition metav1.Condition, results ...v1.TaskRunResult) {
+func (c *cluster) end(t testing.TB, pr *v1.PipelineRun, task string, condition metav1.Condition, results ...v1.TaskRunResult) {
 	t.Helper()
-	tr := c.child(t, pr, task)
+	c.endOf(t, c.child(t, pr, task, -1), condition, results...)
+}
+
+func (c *cluster) endOf(t testing.TB, tr *v1.TaskRun, condition metav1.Condition, results ...v1.TaskRunResult) {
+	t.Helper()
 	tr.Status.SetCondition(condition, metav1.NewTime(start))
 	tr.Status.Results = results
 	if err := c.Status().Update(t.Context(), tr); err != nil {
@@ -114,7 +202,8 @@ func (c *cluster) end(t *testing.T, pr *v1.PipelineRun, task string, condition m
 	}
 }
 
-func (c *cluster) children(t *testing.T) []string {
+// children returns the names of all TaskRuns.
+func (c *cluster) children(t testing.TB) []string {
 	t.Helper()
 	list := &v1.TaskRunList{}
 	if err := c.List(t.Context(), list); err != nil {
@@ -127,18 +216,72 @@ func (c *cluster) children(t *testing.T) []string {
 	return names
 }
 
+func (c *cluster) update(t testing.TB, pr *v1.PipelineRun, change func(*v1.PipelineRun)) *v1.PipelineRun {
+	t.Helper()
+	now := get(t, c, client.ObjectKeyFromObject(pr), &v1.PipelineRun{})
+	change(now)
+	if err := c.Update(t.Context(), now); err != nil {
+		t.Fatal(err)
+	}
+	return now
+}
+
+func done() metav1.Condition { return v1.Succeeded("All steps have completed") }
+
+func broken() metav1.Condition {
+	return v1.Failed(v1.TaskRunReasonFailed, `"step-x" exited with code 1`)
+}
+
+func stopped() metav1.Condition { return v1.Failed(v1.TaskRunReasonCancelled, "cancelled") }
+
+func text(name, value string) v1.TaskRunResult {
+	return v1.TaskRunResult{Name: name, Type: v1.TypeString, Value: v1.StringValue(value)}
+}
+
 func embedded(task string, spec v1.TaskSpec, params ...v1.Param) v1.PipelineTask {
-	spec.Steps = []v1.Step{{Image: "busybox", Script: "true"}}
+	if len(spec.Steps) == 0 {
+		spec.Steps = []v1.Step{{Image: "busybox", Script: "true"}}
+	}
 	return v1.PipelineTask{Name: task, TaskSpec: &v1.EmbeddedTask{TaskSpec: spec}, Params: params}
 }
 
+// plain is a task that waits for others and does nothing.
+func plain(task string, after ...string) v1.PipelineTask {
+	t := embedded(task, v1.TaskSpec{})
+	t.RunAfter = after
+	return t
+}
+
+// producing is a task with results of type string.
+func producing(task string, results ...string) v1.PipelineTask {
+	t := plain(task)
+	for _, name := range results {
+		t.TaskSpec.Results = append(t.TaskSpec.Results, v1.TaskResult{Name: name})
+	}
+	return t
+}
+
+// taking is a task with a param p.
+func taking(task, value string) v1.PipelineTask {
+	return embedded(task, v1.TaskSpec{Params: []v1.ParamSpec{{Name: "p"}}}, param("p", value))
+}
+
 func param(name, value string) v1.Param { return v1.Param{Name: name, Value: v1.StringValue(value)} }
+
+func array(name string, elements ...string) v1.Param {
+	return v1.Param{Name: name, Value: v1.ArrayValue(elements...)}
+}
 
 func run(tasks ...v1.PipelineTask) *v1.PipelineRun {
 	return &v1.PipelineRun{
 		ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "run", UID: "pr-uid"},
 		Spec:       v1.PipelineRunSpec{PipelineSpec: &v1.PipelineSpec{Tasks: tasks}},
 	}
+}
+
+func finally(pr *v1.PipelineRun, tasks ...v1.PipelineTask) *v1.PipelineRun {
+	pr.Spec.PipelineSpec.Finally = tasks
+	return pr
 }
 
 // chain is a run in which "use" takes the results of "make", and "last" runs behind both.
@@ -159,11 +302,20 @@ func chain() *v1.PipelineRun {
 			param("list", "$(tasks.make.results.list[*])"),
 			param("map", "$(tasks.make.results.map[*])"),
 		),
-		v1.PipelineTask{Name: "last", RunAfter: []string{"use"}, TaskSpec: embedded("", v1.TaskSpec{}).TaskSpec},
+		plain("last", "use"),
 	)
 	pr.Spec.PipelineSpec.Results = []v1.PipelineResult{
 		{Name: "count", Value: v1.StringValue("$(tasks.use.results.count)")},
 		{Name: "list", Value: v1.StringValue("$(tasks.make.results.list[*])")},
 	}
 	return pr
+}
+
+// skipped returns what the status says was skipped, one line each.
+func skipped(pr *v1.PipelineRun) []string {
+	var out []string
+	for _, s := range pr.Status.SkippedTasks {
+		out = append(out, fmt.Sprintf("%s: %s", s.Name, s.Reason))
+	}
+	return out
 }

@@ -7,14 +7,20 @@ type Action string
 const (
 	// DoNothing: there is nothing to do, or nothing to do yet.
 	DoNothing Action = "Nothing"
-	// CreateTaskRuns makes the TaskRuns of the tasks that can start.
-	CreateTaskRuns Action = "CreateTaskRuns"
+	// StartTasks makes the TaskRuns of the tasks that can start, and the claims that they need.
+	StartTasks Action = "StartTasks"
+	// CancelTaskRuns tells TaskRuns to end.
+	CancelTaskRuns Action = "CancelTaskRuns"
 )
 
 // next picks the action for a state.
 func next(state State) Action {
-	if state == Startable {
-		return CreateTaskRuns
+	switch state {
+	case Startable:
+		return StartTasks
+	case Cancelling:
+		return CancelTaskRuns
+	default:
+		return DoNothing
 	}
-	return DoNothing
 }

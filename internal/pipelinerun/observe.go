@@ -4,126 +4,161 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/apimachinery/pkg/util/sets"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/config"
 	"github.com/sluice-ci/sluice/internal/dag"
 	"github.com/sluice-ci/sluice/internal/resolve"
 	"github.com/sluice-ci/sluice/internal/substitute"
 )
 
-// Observation is everything that a pass has read, and what follows from it for the tasks that can start. Nothing writes
-// to it once observe has returned it.
+// Observation is everything that a pass has read, and what follows from it for each task. Nothing writes to it once
+// observe has returned it.
 type Observation struct {
 	// Now is the time of the pass.
 	Now time.Time
-	// Spec of the pipeline, resolved and with its defaults, before substitution; nil when Unresolvable.
+	// Config in force.
+	Config config.Config
+	// Spec of the pipeline, resolved and with its defaults, before substitution; nil when Unresolvable. It must not be
+	// changed.
 	Spec *v1.PipelineSpec
+	// Source is where the pipeline was fetched from; nil when it is written out in the run, or found by its name.
+	Source *v1.RefSource
 	// Graph of its tasks; nil when Invalid.
 	Graph *dag.Graph
+	// Withdrawn says that the user has cancelled the run before anything of it started.
+	Withdrawn bool
 	// Unresolvable is why the pipeline cannot be had.
 	Unresolvable error
 	// Invalid is why no task may start.
 	Invalid *Problem
-	// Children are the TaskRuns of the run, by the name of the task.
-	Children map[string]Child
-	// Results of tasks that have succeeded, as far as this pass needs them: by task, then by name.
-	Results map[string]map[string]v1.Value
+	// Bindings are the workspaces of the run, with their variables substituted.
+	Bindings []v1.WorkspaceBinding
+	// Timeouts of the run, and the Deadlines that follow from them.
+	Timeouts  Timeouts
+	Deadlines Deadlines
+	// Tasks are where the tasks of the pipeline stand, in its order, and then those of finally. What has been decided in
+	// this pass stands there, but for tasks that start.
+	Tasks []Standing
+	// Halts are why no further task starts.
+	Halts Halts
 	// Wanted are the TaskRuns of the tasks that can start now.
-	Wanted []*v1.TaskRun
-	// Problem is why a task that could start now cannot; then nothing is Wanted.
+	Wanted []Wanted
+	// More says that other tasks can start as soon as these have.
+	More bool
+	// Problem is why a task that could start now cannot.
 	Problem *Problem
+	// Results of the tasks that the results of the pipeline are made of; nil while the run goes on.
+	Results substitute.Tasks
+
+	vars substitute.Variables
 }
 
-// Child is a TaskRun of the run.
-type Child struct {
-	// TaskRun as the cache has it, without its results. Of one that is Lost it has the name only.
-	TaskRun *v1.TaskRun
-	// Lost says that it was made and is gone.
-	Lost bool
-}
-
-func (c Child) succeeded() bool {
-	condition := c.TaskRun.Status.Condition()
-	return condition != nil && condition.Status == metav1.ConditionTrue
-}
-
-// Problem is why a run, or one of its tasks, cannot go on.
-type Problem struct {
-	// Reason is that of the condition.
-	Reason string
-	// Message names what is wrong, and where.
-	Message string
-	// Task that cannot be started; empty when the problem is the run's.
-	Task string
-	// SkipReason is why that task is skipped.
-	SkipReason string
-}
-
-// observe reads all that a pass over pr needs. For a run that has ended that is nothing.
+// observe reads all that a pass over pr needs. For a run that has ended, or that is held, that is nothing.
 func (r *Reconciler) observe(ctx context.Context, pr *v1.PipelineRun) (Observation, error) {
-	obs := Observation{Now: r.clock.Now()}
-	if pr.Status.Done() {
+	obs := Observation{Now: r.clock.Now(), Config: r.config.Load()}
+	if pr.Status.Done() || held(pr) {
 		return obs, nil
+	}
+	if err := r.observeWithdrawal(ctx, pr, &obs); err != nil || obs.Withdrawn {
+		return obs, err
 	}
 	if err := r.observePipeline(ctx, pr, &obs); err != nil || obs.Unresolvable != nil || obs.Invalid != nil {
 		return obs, err
 	}
-	if err := r.observeChildren(ctx, pr, &obs); err != nil {
+	if err := r.observeTasks(ctx, pr, &obs); err != nil {
 		return obs, err
 	}
-	obs.Results = map[string]map[string]v1.Value{}
-	if ready := obs.ready(); len(ready) > 0 {
-		if err := r.observeResults(ctx, pr, &obs, paramsOf(obs.Spec, ready)); err != nil {
-			return obs, err
-		}
-		obs.Wanted, obs.Problem = plan(pr, obs, obs.ready())
-	}
-	if len(obs.Wanted) > 0 || obs.has(dag.Started) {
-		return obs, nil
-	}
-	return obs, r.observeResults(ctx, pr, &obs, resultsOf(obs.Spec))
+	return obs, r.planner(pr, &obs).run(ctx)
 }
 
-// paramsOf returns the values that are given to some tasks.
-func paramsOf(spec *v1.PipelineSpec, tasks sets.Set[string]) []v1.Value {
-	var values []v1.Value
-	for i := range spec.Tasks {
-		if !tasks.Has(spec.Tasks[i].Name) {
-			continue
-		}
-		for j := range spec.Tasks[i].Params {
-			values = append(values, spec.Tasks[i].Params[j].Value)
-		}
-	}
-	return values
+// planner returns one that asks the API server for results, and for TaskRuns that are not recorded.
+func (r *Reconciler) planner(pr *v1.PipelineRun, obs *Observation) *planner {
+	return newPlanner(pr, obs, r.judge, r.read, func(ctx context.Context) error { return r.observeStrays(ctx, pr, obs) })
 }
 
-// resultsOf returns the values that the results of the pipeline are made of.
-func resultsOf(spec *v1.PipelineSpec) []v1.Value {
-	values := make([]v1.Value, len(spec.Results))
-	for i := range spec.Results {
-		values[i] = spec.Results[i].Value
+// abandonsTasks reports whether there are tasks that would be skipped now because their part of the pipeline stops.
+func (o *Observation) abandonsTasks() bool {
+	settled := o.tasksSettled()
+	return slices.ContainsFunc(o.Tasks, func(s Standing) bool {
+		return s.Position == Waiting && o.Halts.of(&s).Reason != "" && (settled || !s.Final)
+	})
+}
+
+// skipHalted skips the tasks that are not to start any more, but for those of finally.
+func (o *Observation) skipHalted() {
+	for i := range o.Tasks {
+		if s := &o.Tasks[i]; s.Position == Waiting && !s.Final && o.Halts.Tasks.Reason != "" {
+			s.skip(o.Halts.Tasks.Reason, nil)
+		}
 	}
-	return values
+}
+
+// tasksSettled reports whether all tasks have ended, or will not run, but for those of finally.
+func (o *Observation) tasksSettled() bool {
+	return !slices.ContainsFunc(o.Tasks, func(s Standing) bool { return !s.Final && !s.Position.settled() })
+}
+
+// allSettled reports whether all tasks have ended, or will not run.
+func (o *Observation) allSettled() bool {
+	return !slices.ContainsFunc(o.Tasks, func(s Standing) bool { return !s.Position.settled() })
+}
+
+// has reports whether any task stands so.
+func (o *Observation) has(position Position) bool {
+	return slices.ContainsFunc(o.Tasks, func(s Standing) bool { return s.Position == position })
 }
 
 // observePipeline resolves the pipeline and makes its graph. An earlier pass that found it valid has noted it in the
 // status; from then on the run keeps to that, whatever becomes of the Pipeline.
 func (r *Reconciler) observePipeline(ctx context.Context, pr *v1.PipelineRun, obs *Observation) error {
-	known := pr.Status.PipelineSpec
-	spec := known
+	known := pr.Status.PipelineSpec != nil
+	if err := r.resolvePipeline(ctx, pr, obs); err != nil || obs.Unresolvable != nil {
+		return err
+	}
+	obs.Timeouts = timeoutsOf(pr, obs.Config.Defaults)
+	obs.vars = variables(pr, obs.Spec)
+	if !known {
+		if obs.Invalid = validate(pr, obs); obs.Invalid != nil {
+			return nil
+		}
+	}
+	var err error
+	if obs.Bindings, err = substitute.Bindings(field.NewPath("spec", "workspaces"), pr.Spec.Workspaces, obs.vars); err != nil {
+		obs.Invalid = &Problem{Reason: v1.PipelineRunReasonValidationFailed, Message: err.Error()}
+		return nil
+	}
+	if obs.Graph, err = dag.Build(obs.Spec.Tasks); err != nil {
+		obs.Invalid = &Problem{Reason: v1.PipelineRunReasonInvalidGraph, Message: err.Error()}
+		return nil
+	}
+	if !known {
+		obs.Invalid, err = r.checkTasks(ctx, pr, obs)
+		return err
+	}
+	return nil
+}
+
+// resolvePipeline finds the pipeline, and fills in what it leaves out.
+func (r *Reconciler) resolvePipeline(ctx context.Context, pr *v1.PipelineRun, obs *Observation) error {
+	var spec *v1.PipelineSpec
 	switch {
-	case known != nil:
+	case pr.Status.PipelineSpec != nil:
+		obs.Spec = pr.Status.PipelineSpec
+		return nil
 	case pr.Spec.PipelineSpec != nil:
 		spec = pr.Spec.PipelineSpec
 	case pr.Spec.PipelineRef != nil:
-		pipeline, _, err := r.resolver.Pipeline(ctx, pr.Namespace, pr.Spec.PipelineRef)
+		ref, err := substituted(pr, pr.Spec.PipelineRef)
+		if err != nil {
+			obs.Unresolvable = fmt.Errorf("%w: %w", resolve.ErrUnresolvable, err)
+			return nil
+		}
+		pipeline, source, err := r.resolver.Pipeline(ctx, pr.Namespace, ref)
 		if errors.Is(err, resolve.ErrUnresolvable) {
 			obs.Unresolvable = err
 			return nil
@@ -131,114 +166,29 @@ func (r *Reconciler) observePipeline(ctx context.Context, pr *v1.PipelineRun, ob
 		if err != nil {
 			return err
 		}
-		spec = &pipeline.Spec
+		spec, obs.Source = &pipeline.Spec, source
 	default:
 		obs.Unresolvable = fmt.Errorf("%w: give spec.pipelineRef or spec.pipelineSpec", resolve.ErrUnresolvable)
 		return nil
 	}
 	obs.Spec = spec.DeepCopy()
 	obs.Spec.SetDefaults()
-	if known == nil {
-		if obs.Invalid = validate(pr, obs.Spec); obs.Invalid != nil {
-			return nil
-		}
+	return nil
+}
+
+// substituted returns a reference to a pipeline with the variables in its params substituted. They see what the run gives.
+func substituted(pr *v1.PipelineRun, ref *v1.PipelineRef) (*v1.PipelineRef, error) {
+	if len(ref.Params) == 0 {
+		return ref, nil
 	}
-	graph, err := dag.Build(obs.Spec.Tasks)
+	task := &v1.PipelineTask{TaskRef: &v1.TaskRef{ResolverRef: ref.ResolverRef}}
+	out, err := substitute.PipelineTask(task, variables(pr, &v1.PipelineSpec{}), newResults(nil))
 	if err != nil {
-		obs.Invalid = &Problem{Reason: v1.PipelineRunReasonInvalidGraph, Message: err.Error()}
-		return nil
+		return nil, fmt.Errorf("pipelineRef: %w", err)
 	}
-	obs.Graph = graph
-	if known == nil {
-		obs.Invalid, err = r.checkTasks(ctx, pr, obs.Spec)
-	}
-	return err
-}
-
-// observeChildren finds the run's TaskRuns by their names, which follow from those of the run and of the task. One that
-// belongs to somebody else is as good as none; making ours then fails, and says so.
-func (r *Reconciler) observeChildren(ctx context.Context, pr *v1.PipelineRun, obs *Observation) error {
-	obs.Children = make(map[string]Child, len(obs.Spec.Tasks))
-	recorded := make(map[string]bool, len(pr.Status.ChildReferences))
-	for i := range pr.Status.ChildReferences {
-		recorded[pr.Status.ChildReferences[i].PipelineTaskName] = true
-	}
-	for i := range obs.Spec.Tasks {
-		task := obs.Spec.Tasks[i].Name
-		child, found, err := r.child(ctx, pr, childName(pr, task), recorded[task])
-		if err != nil {
-			return err
-		}
-		if found {
-			obs.Children[task] = child
-		}
-	}
-	return nil
-}
-
-func (r *Reconciler) child(ctx context.Context, pr *v1.PipelineRun, name string, recorded bool) (Child, bool, error) {
-	key := types.NamespacedName{Namespace: pr.Namespace, Name: name}
-	found := &v1.TaskRun{}
-	err := r.client.Get(ctx, key, found)
-	if apierrors.IsNotFound(err) && recorded {
-		// It may have been made a moment ago. Before it is called lost, the API server itself is asked.
-		err = r.live.Get(ctx, key, found)
-	}
-	lost := &v1.TaskRun{ObjectMeta: metav1.ObjectMeta{Namespace: pr.Namespace, Name: name}}
-	switch {
-	case apierrors.IsNotFound(err):
-		return Child{TaskRun: lost, Lost: true}, recorded, nil
-	case err != nil:
-		return Child{}, false, fmt.Errorf("cannot get TaskRun %q: %w", name, err)
-	case !metav1.IsControlledBy(found, pr):
-		return Child{TaskRun: lost, Lost: true}, recorded, nil
-	}
-	return Child{TaskRun: found}, true, nil
-}
-
-// observeResults reads the results that values refer to, of tasks that have succeeded. They come from the API server: the
-// cache has dropped them, since most are never used again.
-func (r *Reconciler) observeResults(ctx context.Context, pr *v1.PipelineRun, obs *Observation, values []v1.Value) error {
-	for _, value := range values {
-		for _, ref := range value.ResultRefs() {
-			if _, known := obs.Results[ref.Task]; known || obs.nodeState(ref.Task) != dag.Succeeded {
-				continue
-			}
-			if err := r.observeResultsOf(ctx, pr, obs, ref.Task); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-func (r *Reconciler) observeResultsOf(ctx context.Context, pr *v1.PipelineRun, obs *Observation, task string) error {
-	child := obs.Children[task].TaskRun
-	whole := &v1.TaskRun{}
-	err := r.live.Get(ctx, types.NamespacedName{Namespace: pr.Namespace, Name: child.Name}, whole)
-	if apierrors.IsNotFound(err) || err == nil && whole.UID != child.UID {
-		// Deleted a moment ago, and its results with it: a run that needs them must not go on as if there were none.
-		obs.Children[task] = Child{TaskRun: child, Lost: true}
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("cannot get results of TaskRun %q: %w", child.Name, err)
-	}
-	results := make(map[string]v1.Value, len(whole.Status.Results))
-	for _, result := range whole.Status.Results {
-		results[result.Name] = result.Value
-	}
-	obs.Results[task] = results
-	return nil
-}
-
-// Combinations is for substitute.Tasks; no task has a matrix.
-func (o Observation) Combinations(string) (int, bool) { return 0, false }
-
-// Result is for substitute.Tasks.
-func (o Observation) Result(task, result string) (v1.Value, bool) {
-	value, ok := o.Results[task][result]
-	return value, ok
+	with := *ref
+	with.ResolverRef = out.TaskRef.ResolverRef
+	return &with, nil
 }
 
 // variables are those that the pipeline's tasks and results can refer to.
@@ -254,8 +204,24 @@ func variables(pr *v1.PipelineRun, spec *v1.PipelineSpec) substitute.Variables {
 
 // pipelineName is the name of the Pipeline that the run refers to; one that is written out in a run has the run's.
 func pipelineName(pr *v1.PipelineRun) string {
-	if pr.Spec.PipelineRef != nil {
+	if pr.Spec.PipelineRef != nil && pr.Spec.PipelineRef.Name != "" {
 		return pr.Spec.PipelineRef.Name
 	}
 	return pr.Name
+}
+
+// held reports whether the user holds back a run that has not started.
+func held(pr *v1.PipelineRun) bool {
+	return pr.Spec.Status == v1.PipelineRunSpecStatusPending && pr.Status.StartTime == nil
+}
+
+// observeWithdrawal finds out whether the user has cancelled a run before anything of it started. That the status knows of
+// nothing is not enough: an earlier pass may have started something, and not lived to record it.
+func (r *Reconciler) observeWithdrawal(ctx context.Context, pr *v1.PipelineRun, obs *Observation) error {
+	if pr.Spec.Status != v1.PipelineRunSpecStatusCancelled || pr.Status.StartTime != nil {
+		return nil
+	}
+	found, err := r.taskRuns(ctx, pr)
+	obs.Withdrawn = err == nil && len(found) == 0
+	return err
 }

@@ -2,7 +2,9 @@ package pipelinerun
 
 import (
 	"fmt"
+	"slices"
 	"strings"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -18,43 +20,96 @@ type Outcome struct {
 	Results []v1.PipelineRunResult
 }
 
-// outcomeOf returns how the run ended, or nil while it goes on.
-func outcomeOf(pr *v1.PipelineRun, state State, obs Observation, effect Effect) *Outcome {
+// refused is the condition of a run that ends before it begins.
+func refused(pr *v1.PipelineRun, state State, obs Observation) metav1.Condition {
 	switch state {
+	case Withdrawn:
+		return v1.Failed(v1.PipelineRunReasonCancelled, fmt.Sprintf("PipelineRun %q was cancelled before it started", pr.Name))
 	case Unresolved:
-		return failed(v1.PipelineRunReasonCouldntGetPipeline, obs.Unresolvable.Error())
-	case Invalid:
-		return failed(obs.Invalid.Reason, obs.Invalid.Message)
-	case Ended:
-		return ended(pr, obs, effect)
-	case Startable:
-		// What keeps a task from starting ends the run once nothing else runs.
-		if t := tallyOf(obs, effect); effect.Problem != nil && t.running == 0 {
-			return ended(pr, obs, effect)
-		}
-	case Running, Stopping, Done:
+		return v1.Failed(v1.PipelineRunReasonCouldntGetPipeline, obs.Unresolvable.Error())
+	default:
+		return v1.Failed(obs.Invalid.Reason, obs.Invalid.Message)
 	}
-	return nil
-}
-
-func failed(reason, message string) *Outcome {
-	return &Outcome{Condition: v1.Failed(reason, message)}
 }
 
 // ended sums up a run in which nothing runs any more.
-func ended(pr *v1.PipelineRun, obs Observation, effect Effect) *Outcome {
-	t := tallyOf(obs, effect)
-	values, missing, err := substitute.PipelineResults(obs.Spec.Results, variables(pr, obs.Spec), obs)
-	if t.failure != "" {
-		return &Outcome{Condition: v1.Failed(t.reason, fmt.Sprintf("%s; %s", t, t.failure)), Results: values}
+func ended(pr *v1.PipelineRun, obs Observation, t *tally) *Outcome {
+	values, missing, err := substitute.PipelineResults(obs.Spec.Results, obs.vars, obs.Results)
+	if reason, message := failure(pr, obs, t); reason != "" {
+		return &Outcome{Condition: v1.Failed(reason, message), Results: values}
 	}
 	if err != nil {
-		return failed(v1.PipelineRunReasonInvalidTaskResultReference, fmt.Sprintf("%s; %v", t, err))
+		return &Outcome{Condition: v1.Failed(v1.PipelineRunReasonInvalidTaskResultReference, fmt.Sprintf("%s; %v", t, err))}
 	}
 	parts := []string{t.String()}
 	for _, m := range missing {
 		// Declared and not written is allowed; the result is absent, and this says why.
 		parts = append(parts, "left out: "+m.Error())
 	}
-	return &Outcome{Condition: v1.Succeeded(strings.Join(parts, "; ")), Results: values}
+	message := strings.Join(parts, "; ")
+	if len(t.skipped) > 0 {
+		return &Outcome{Condition: v1.Completed(message), Results: values}
+	}
+	return &Outcome{Condition: v1.Succeeded(message), Results: values}
+}
+
+// failure is why the run did not succeed; the reason is empty when it did. What its user or its clock did to the run comes
+// before what that did to its tasks.
+func failure(pr *v1.PipelineRun, obs Observation, t *tally) (reason, message string) {
+	switch {
+	case pr.Spec.Status == v1.PipelineRunSpecStatusCancelled && obs.cutShort():
+		return v1.PipelineRunReasonCancelled, fmt.Sprintf("PipelineRun %q was cancelled; %s", pr.Name, t)
+	case obs.timedOut() != "":
+		return v1.PipelineRunReasonTimedOut, fmt.Sprintf("PipelineRun %q: %s; %s", pr.Name, obs.timedOut(), t)
+	case t.failure != "":
+		return t.reason, fmt.Sprintf("%s; %s", t, t.failure)
+	case gracefully(pr) && obs.cutShort():
+		return v1.PipelineRunReasonCancelled, fmt.Sprintf("PipelineRun %q was cancelled by %s; %s", pr.Name, pr.Spec.Status, t)
+	case t.cancelled > 0:
+		return v1.PipelineRunReasonCancelled, t.String()
+	}
+	return "", ""
+}
+
+func gracefully(pr *v1.PipelineRun) bool {
+	return pr.Spec.Status == v1.PipelineRunSpecStatusCancelledRunFinally || pr.Spec.Status == v1.PipelineRunSpecStatusStoppedRunFinally
+}
+
+// cutShort reports whether any task was kept from its natural end. A run that was cancelled when all had ended has ended
+// as they say.
+func (o *Observation) cutShort() bool {
+	return slices.ContainsFunc(o.Tasks, func(s Standing) bool {
+		if s.Position == Cancelled {
+			return true
+		}
+		return s.Skipped != nil && slices.Contains([]string{
+			v1.SkipReasonStopping, v1.SkipReasonGracefullyCancelled, v1.SkipReasonGracefullyStopped,
+		}, s.Skipped.Reason)
+	})
+}
+
+// timedOut says which part of the run took too long; it is empty when none did.
+func (o *Observation) timedOut() string {
+	var tasks, finally bool
+	for i := range o.Tasks {
+		s := &o.Tasks[i]
+		late := slices.ContainsFunc(s.Children, func(c Child) bool { return c.timedOut() })
+		if s.Skipped != nil {
+			late = slices.Contains([]string{
+				v1.SkipReasonTimedOut, v1.SkipReasonTasksTimedOut, v1.SkipReasonFinallyTimedOut,
+			}, s.Skipped.Reason)
+		}
+		tasks, finally = tasks || late && !s.Final, finally || late && s.Final
+	}
+	took := func(what string, limit time.Duration) string { return fmt.Sprintf("%s took longer than %s", what, limit) }
+	switch {
+	case !tasks && !finally:
+		return ""
+	case passed(o.Now, o.Deadlines.Pipeline):
+		return took("it", o.Timeouts.Pipeline)
+	case tasks:
+		return took("its tasks", o.Timeouts.Tasks)
+	default:
+		return took("its tasks of finally", o.Timeouts.Finally)
+	}
 }

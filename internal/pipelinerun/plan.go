@@ -1,195 +1,280 @@
 package pipelinerun
 
 import (
+	"context"
 	"errors"
-	"fmt"
-	"maps"
-	"path"
-	"slices"
-
-	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/sets"
-	"k8s.io/apimachinery/pkg/util/validation/field"
+	"strconv"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
-	"github.com/sluice-ci/sluice/internal/name"
+	"github.com/sluice-ci/sluice/internal/matrix"
 	"github.com/sluice-ci/sluice/internal/substitute"
+	"github.com/sluice-ci/sluice/internal/when"
 )
 
-// plan returns the TaskRuns of the tasks that can start, or why one of them cannot. Then none starts: a run that is
-// bound to fail does not begin anything new.
-func plan(pr *v1.PipelineRun, obs Observation, ready sets.Set[string]) ([]*v1.TaskRun, *Problem) {
-	if len(ready) == 0 {
-		return nil, nil
-	}
-	vars := variables(pr, obs.Spec)
-	wanted := make([]*v1.TaskRun, 0, len(ready))
-	for i := range obs.Spec.Tasks {
-		task := &obs.Spec.Tasks[i]
-		if !ready.Has(task.Name) {
-			continue
+// What one pass starts at most, so that the status tells of it before long, and so that what it holds stays bounded. A
+// task is started whole, whatever its matrix makes.
+const (
+	maxStarted = 128
+	maxBytes   = 32 << 20
+)
+
+// Wanted are the TaskRuns of one task that can start now.
+type Wanted struct {
+	// Task is its position in Observation.Tasks.
+	Task int
+	// TaskRuns, one for each combination of its matrix, and what the status will say of each.
+	TaskRuns   []*v1.TaskRun
+	References []v1.ChildReference
+}
+
+// planner goes through the tasks once, each behind those that it waits for, and decides for those that have not started:
+// it waits, it starts, or it is skipped. It changes obs.
+type planner struct {
+	pr    *v1.PipelineRun
+	obs   *Observation
+	judge *when.Judge
+	read  reader
+	// strays looks for TaskRuns that are not recorded, of tasks that are to be given up.
+	strays func(context.Context) error
+
+	tasks   map[string]*Standing
+	results *results
+	maker   *maker
+	started int
+	bytes   int
+}
+
+func newPlanner(pr *v1.PipelineRun, obs *Observation, judge *when.Judge, read reader, strays func(context.Context) error) *planner {
+	p := &planner{pr: pr, obs: obs, judge: judge, read: read, strays: strays, tasks: named(obs.Tasks), maker: newMaker(pr, obs)}
+	p.results = newResults(p.tasks)
+	return p
+}
+
+// run decides what each task does next, and reads the results that this takes. The error is one of the API server's.
+func (p *planner) run(ctx context.Context) error {
+	for {
+		err := p.once(ctx)
+		if _, lost := errors.AsType[*lostError](err); !lost {
+			return err
 		}
-		substituted, err := substitute.PipelineTask(task, vars, obs)
-		if err != nil {
-			return nil, substitutionProblem(task.Name, err)
+		// That task has failed now, which may change everything. At each turn there is one less that can be lost.
+		p.obs.Wanted, p.obs.More, p.obs.Problem = nil, false, nil
+		p.started, p.bytes, p.results = 0, 0, newResults(p.tasks)
+	}
+}
+
+func (p *planner) once(ctx context.Context) error {
+	if err := p.halt(ctx); err != nil {
+		return err
+	}
+	if err := p.plan(ctx); err != nil {
+		return err
+	}
+	if problem := p.obs.Problem; problem != nil && !p.tasks[problem.Task].Final {
+		// A run that is bound to fail does not begin anything new.
+		p.obs.Wanted, p.obs.More = nil, false
+		if err := p.halt(ctx); err != nil {
+			return err
 		}
-		child := childFor(pr, task, append(substituted.Params, propagated(task, vars)...))
-		if problem := childSizeProblem(task, child); problem != nil {
-			return nil, problem
-		}
-		wanted = append(wanted, child)
+		p.obs.skipHalted()
 	}
-	return wanted, nil
-}
-
-// substitutionProblem turns an error of a task's params into the reason that the API has for it.
-func substitutionProblem(task string, err error) *Problem {
-	problem := &Problem{
-		Task: task, Reason: v1.PipelineRunReasonInvalidTaskResultReference, SkipReason: v1.SkipReasonStopping,
-		Message: fmt.Sprintf("task %q cannot start: %v", task, err),
-	}
-	var missing *substitute.MissingResultError
-	var long *substitute.TooLongError
-	switch {
-	case errors.As(err, &missing):
-		problem.SkipReason = v1.SkipReasonMissingResults
-	case errors.As(err, &long):
-		problem.Reason = v1.PipelineRunReasonResultTooLarge
-	}
-	return problem
-}
-
-// childName is the name of a task's TaskRun. It never changes: a pass that finds the TaskRun made, but not recorded,
-// finds it by its name.
-func childName(pr *v1.PipelineRun, task string) string {
-	return name.Child(pr.Name, "-"+task, name.MaxLabel)
-}
-
-// childFor returns the TaskRun of a task.
-func childFor(pr *v1.PipelineRun, task *v1.PipelineTask, params []v1.Param) *v1.TaskRun {
-	child := &v1.TaskRun{
-		ObjectMeta: metav1.ObjectMeta{
-			Namespace:   pr.Namespace,
-			Name:        childName(pr, task.Name),
-			Labels:      labels(pr, task),
-			Annotations: annotations(pr, task),
-			OwnerReferences: []metav1.OwnerReference{
-				*metav1.NewControllerRef(pr, v1.GroupVersion.WithKind(v1.KindPipelineRun)),
-			},
-		},
-		Spec: v1.TaskRunSpec{
-			Params:             params,
-			ServiceAccountName: pr.Spec.TaskRunTemplate.ServiceAccountName,
-			Workspaces:         workspaces(pr, task),
-		},
-	}
-	if task.TaskRef != nil {
-		child.Spec.TaskRef = task.TaskRef.DeepCopy()
-	} else {
-		child.Spec.TaskSpec = task.TaskSpec.TaskSpec.DeepCopy()
-	}
-	return child
-}
-
-// labels are those of the run, those that the pipeline gives to the task, and ours, which nobody can replace.
-func labels(pr *v1.PipelineRun, task *v1.PipelineTask) map[string]string {
-	out := make(map[string]string, len(pr.Labels)+8)
-	maps.Copy(out, pr.Labels)
-	if task.TaskSpec != nil {
-		maps.Copy(out, task.TaskSpec.Metadata.Labels)
-	}
-	if task.TaskRef != nil {
-		out[v1.LabelTask] = name.Label(task.TaskRef.Name)
-	}
-	maps.Copy(out, map[string]string{
-		v1.LabelPipeline:       name.Label(pipelineName(pr)),
-		v1.LabelPipelineRun:    name.Label(pr.Name),
-		v1.LabelPipelineRunUID: string(pr.UID),
-		v1.LabelPipelineTask:   task.Name,
-		v1.LabelMemberOf:       v1.MemberOfTasks,
-		v1.LabelManagedBy:      v1.ManagedBy,
-	})
-	return out
-}
-
-// annotations are those of the run and those that the pipeline gives to the task, but for what kubectl keeps for itself:
-// it is a copy of the whole run.
-func annotations(pr *v1.PipelineRun, task *v1.PipelineTask) map[string]string {
-	out := make(map[string]string, len(pr.Annotations))
-	maps.Copy(out, pr.Annotations)
-	delete(out, corev1.LastAppliedConfigAnnotation)
-	if task.TaskSpec != nil {
-		maps.Copy(out, task.TaskSpec.Metadata.Annotations)
-	}
-	return out
-}
-
-// workspaces are the volumes that the run binds, under the names by which the task knows them. A workspace of the
-// pipeline that is optional and not bound is not handed on.
-func workspaces(pr *v1.PipelineRun, task *v1.PipelineTask) []v1.WorkspaceBinding {
-	var out []v1.WorkspaceBinding
-	for i := range task.Workspaces {
-		wanted := &task.Workspaces[i]
-		at := slices.IndexFunc(pr.Spec.Workspaces, func(b v1.WorkspaceBinding) bool { return b.Name == wanted.PipelineWorkspace() })
-		if at < 0 {
-			continue
-		}
-		binding := *pr.Spec.Workspaces[at].DeepCopy()
-		binding.Name = wanted.Name
-		binding.SubPath = path.Join(binding.SubPath, wanted.SubPath)
-		out = append(out, binding)
-	}
-	return out
-}
-
-// propagated are the params of the pipeline that a task written out in it uses by name, without being given them.
-func propagated(task *v1.PipelineTask, vars substitute.Variables) []v1.Param {
-	if task.TaskSpec == nil {
+	if len(p.obs.Wanted) > 0 || !p.obs.allSettled() {
 		return nil
 	}
-	known := map[string]bool{}
-	for i := range task.Params {
-		known[task.Params[i].Name] = true
+	if err := p.results.load(ctx, p.read, neededByResults(p.obs.Spec)); err != nil {
+		return err
 	}
-	used := &paramsUsed{}
-	for i := range task.TaskSpec.Params {
-		spec := &task.TaskSpec.Params[i]
-		if spec.Default == nil {
-			used.names = append(used.names, spec.Name)
-		} else {
-			known[spec.Name] = true
-		}
-	}
-	var root *field.Path
-	task.TaskSpec.VisitTexts(root, used)
-	var out []v1.Param
-	for _, param := range used.names {
-		if value, ok := vars.Param(param); ok && !known[param] {
-			known[param] = true
-			out = append(out, v1.Param{Name: param, Value: value})
-		}
-	}
-	return out
+	p.obs.Results = p.results.only(Succeeded, Ignored)
+	return nil
 }
 
-// paramsUsed is a v1.TextVisitor that notes the params which texts refer to, and changes nothing.
-type paramsUsed struct {
-	names []string
+// halt decides whether parts of the pipeline stop. Before tasks that have not started are given up, TaskRuns are looked
+// for that they may have all the same.
+func (p *planner) halt(ctx context.Context) error {
+	p.obs.Deadlines = deadlinesOf(p.pr, p.obs.Timeouts, p.obs.Tasks)
+	p.obs.Halts = haltsOf(p.pr, p.obs.Now, p.obs.Deadlines, p.obs.Tasks)
+	if !p.obs.abandonsTasks() {
+		return nil
+	}
+	return p.strays(ctx)
 }
 
-// VisitText notes the params in one text.
-func (p *paramsUsed) VisitText(_ *field.Path, _ v1.TextKind, text *string) {
-	for r := range v1.References(*text) {
-		if r.Root == v1.RootParams && !r.Malformed {
-			p.names = append(p.names, r.Names[0])
+// plan decides about all tasks. It stops early, and says so in obs.More, when there is enough to start. The error is a
+// *lostError, or one of the API server's.
+func (p *planner) plan(ctx context.Context) error {
+	for _, i := range p.obs.Graph.Order() {
+		s := &p.obs.Tasks[i]
+		if s.Position != Waiting || !p.mayStart(i, s) {
+			continue
+		}
+		if err := p.decide(ctx, i, p.obs.vars); err != nil || p.obs.More || p.obs.Problem != nil {
+			return err
 		}
 	}
+	if !p.obs.tasksSettled() {
+		return nil
+	}
+	vars := p.obs.vars.With(taskStatuses(p.obs.Tasks))
+	for i := range p.obs.Tasks {
+		s := &p.obs.Tasks[i]
+		if s.Position != Waiting || p.halted(s) {
+			continue
+		}
+		// What is wrong with one task of finally keeps none of the others from running.
+		if err := p.decide(ctx, i, vars); err != nil || p.obs.More {
+			return err
+		}
+	}
+	return nil
 }
 
-// VisitList notes the params in each text of a list.
-func (p *paramsUsed) VisitList(path *field.Path, list *[]string) {
-	for i := range *list {
-		p.VisitText(path, v1.TextExpanded, &(*list)[i])
+// mayStart reports whether all that the task waits for is there. It skips the task when that will never be.
+func (p *planner) mayStart(i int, s *Standing) bool {
+	if p.halted(s) {
+		return false
 	}
+	for _, j := range p.obs.Graph.Before(i) {
+		parent := &p.obs.Tasks[j]
+		switch {
+		case !parent.Position.settled():
+			return false
+		case parent.Position == Skipped && parent.Skipped.Reason != v1.SkipReasonWhen:
+			s.skip(v1.SkipReasonParents, nil)
+			return false
+		case parent.Position != Skipped && !parent.Position.passed():
+			return false
+		}
+	}
+	return true
+}
+
+// halted skips a task that is not to start any more.
+func (p *planner) halted(s *Standing) bool {
+	halt := p.obs.Halts.of(s)
+	if halt.Reason != "" {
+		s.skip(halt.Reason, nil)
+	}
+	return halt.Reason != ""
+}
+
+// decide starts a task, or skips it.
+func (p *planner) decide(ctx context.Context, i int, vars substitute.Variables) error {
+	s := &p.obs.Tasks[i]
+	defer p.results.forget()
+	wanted, problem, err := p.prepare(ctx, s, vars)
+	switch {
+	case err != nil:
+		return err
+	case problem != nil:
+		p.note(s, problem)
+		return nil
+	case wanted == nil:
+		return nil // skipped
+	}
+	bytes := 0
+	for _, child := range wanted.TaskRuns {
+		encoded, problem := childSize(s.Task, child)
+		if problem != nil {
+			p.note(s, problem)
+			return nil
+		}
+		bytes += encoded
+	}
+	if p.started > 0 && (p.started+len(wanted.TaskRuns) > maxStarted || p.bytes+bytes > maxBytes) {
+		p.obs.More = true
+		return nil
+	}
+	wanted.Task = i
+	p.started, p.bytes = p.started+len(wanted.TaskRuns), p.bytes+bytes
+	p.obs.Wanted = append(p.obs.Wanted, *wanted)
+	return nil
+}
+
+// note skips a task that cannot start. The first one that should have been able to is why the run will fail.
+func (p *planner) note(s *Standing, problem *Problem) {
+	s.skip(problem.SkipReason, nil)
+	if p.obs.Problem == nil && s.couldNotStart(p.tasks) {
+		p.obs.Problem = problem
+	}
+}
+
+// prepare judges the guard of a task and makes its TaskRuns. It returns nothing for a task that was skipped.
+func (p *planner) prepare(ctx context.Context, s *Standing, vars substitute.Variables) (*Wanted, *Problem, error) {
+	vars = withRetries(vars, s.Task)
+	guard, problem, err := p.guard(ctx, s, vars)
+	if err != nil || problem != nil || s.Skipped != nil {
+		return nil, problem, err
+	}
+	if err := p.results.load(ctx, p.read, neededBy(s.Task)); err != nil {
+		return nil, nil, err
+	}
+	task, err := substitute.PipelineTask(s.Task, vars, p.results)
+	if err != nil {
+		return nil, substitutionProblem(s.Task.Name, err), nil
+	}
+	combinations, err := combinationsOf(task, p.obs.Config.Defaults.MaxMatrixCombinations)
+	if err != nil {
+		return nil, cannotStart(s.Task.Name, err.Error(), v1.PipelineRunReasonValidationFailed, v1.SkipReasonInvalid), nil
+	}
+	if len(combinations) == 0 {
+		s.skip(v1.SkipReasonEmptyMatrix, nil)
+		return nil, nil, nil
+	}
+	if problem := p.maker.roomFor(task, combinations); problem != nil {
+		return nil, problem, nil
+	}
+	wanted := &Wanted{}
+	for i, combination := range combinations {
+		index := -1
+		if task.Matrix != nil {
+			index = i
+		}
+		child, err := p.maker.child(s, task, combination, index, vars)
+		if err != nil {
+			return nil, cannotStart(s.Task.Name, err.Error(), v1.PipelineRunReasonValidationFailed, v1.SkipReasonInvalid), nil
+		}
+		reference := referenceTo(child.Name, task)
+		reference.WhenExpressions = shown(guard)
+		if combination.Name != "" {
+			reference.DisplayName = combination.Name
+		}
+		wanted.TaskRuns, wanted.References = append(wanted.TaskRuns, child), append(wanted.References, reference)
+	}
+	return wanted, nil, nil
+}
+
+// guard judges the when expressions of a task and returns them with their values. It skips the task when one does not
+// hold.
+func (p *planner) guard(ctx context.Context, s *Standing, vars substitute.Variables) ([]v1.WhenExpression, *Problem, error) {
+	if len(s.Task.When) == 0 {
+		return nil, nil, nil
+	}
+	if err := p.results.load(ctx, p.read, neededByGuard(s.Task)); err != nil {
+		return nil, nil, err
+	}
+	expressions, err := substitute.When(s.Task.When, vars, p.results)
+	if err != nil {
+		return nil, substitutionProblem(s.Task.Name, err), nil
+	}
+	holds, err := p.judge.Holds(expressions)
+	if err != nil {
+		return nil, cannotStart(s.Task.Name, err.Error(), v1.PipelineRunReasonValidationFailed, v1.SkipReasonInvalid), nil
+	}
+	if !holds {
+		s.skip(v1.SkipReasonWhen, shown(expressions))
+	}
+	return expressions, nil, nil
+}
+
+// combinationsOf fans a task out. One without a matrix has one combination, which adds nothing.
+func combinationsOf(task *v1.PipelineTask, limit int64) ([]matrix.Combination, error) {
+	if task.Matrix == nil {
+		return []matrix.Combination{{}}, nil
+	}
+	return matrix.Combinations(task.Matrix, int(limit))
+}
+
+// withRetries adds what only the task itself can ask for.
+func withRetries(vars substitute.Variables, task *v1.PipelineTask) substitute.Variables {
+	return vars.Add("context.pipelineTask.retries", strconv.Itoa(task.Retries))
 }

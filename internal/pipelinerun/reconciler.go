@@ -7,16 +7,20 @@ import (
 	"fmt"
 	"time"
 
-	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/config"
 	"github.com/sluice-ci/sluice/internal/fault"
 	"github.com/sluice-ci/sluice/internal/resolve"
+	"github.com/sluice-ci/sluice/internal/when"
 )
 
 // retry is how long a run waits whose next TaskRun cannot be made yet, and which nothing wakes.
@@ -30,6 +34,10 @@ type Dependencies struct {
 	Live client.Reader
 	// Recorder takes events.
 	Recorder events.EventRecorder
+	// Config in force.
+	Config *config.Store
+	// Judge of when expressions.
+	Judge *when.Judge
 	// Clock tells the time.
 	Clock clock.PassiveClock
 }
@@ -39,33 +47,49 @@ type Reconciler struct {
 	client   client.Client
 	live     client.Reader
 	recorder events.EventRecorder
+	config   *config.Store
 	resolver *resolve.Resolver
+	judge    *when.Judge
 	clock    clock.PassiveClock
 }
 
 // NewReconciler returns a Reconciler.
 func NewReconciler(d Dependencies) *Reconciler {
 	return &Reconciler{
-		client: d.Client, live: d.Live, recorder: d.Recorder, resolver: resolve.New(d.Client, d.Live), clock: d.Clock,
+		client: d.Client, live: d.Live, recorder: d.Recorder, config: d.Config, resolver: resolve.New(d.Client, d.Live),
+		judge: d.Judge, clock: d.Clock,
 	}
 }
 
-// SetupWithManager makes mgr call the reconciler when a PipelineRun or one of its TaskRuns changes.
+// SetupWithManager makes mgr call the reconciler when a PipelineRun changes, or one of its TaskRuns ends or goes away.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, workers int) error {
 	return ctrl.NewControllerManagedBy(mgr).Named("pipelinerun").
 		For(&v1.PipelineRun{}).
-		Owns(&v1.TaskRun{}).
+		Owns(&v1.TaskRun{}, builder.WithPredicates(ends())).
 		WithOptions(controller.Options{MaxConcurrentReconciles: workers}).
 		Complete(r)
+}
+
+// ends lets those changes of a TaskRun pass that mean something to its PipelineRun: of all that a TaskRun goes through,
+// its end and its deletion.
+func ends() predicate.Predicate {
+	done := func(o client.Object) bool {
+		tr, ok := o.(*v1.TaskRun)
+		return ok && tr.Status.Done()
+	}
+	return predicate.Funcs{
+		CreateFunc: func(e event.CreateEvent) bool { return done(e.Object) },
+		UpdateFunc: func(e event.UpdateEvent) bool { return !done(e.ObjectOld) && done(e.ObjectNew) },
+	}
 }
 
 // Reconcile makes one pass over one PipelineRun.
 func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
 	pr := &v1.PipelineRun{}
-	if err := r.client.Get(ctx, request.NamespacedName, pr); err != nil {
+	if err := r.client.Get(ctx, request.NamespacedName, pr, client.UnsafeDisableDeepCopy); err != nil {
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
-	if pr.DeletionTimestamp != nil {
+	if pr.DeletionTimestamp != nil || v1.ManagedElsewhere(pr.Spec.ManagedBy) {
 		return ctrl.Result{}, nil
 	}
 	obs, err := r.observe(ctx, pr)
@@ -81,14 +105,16 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	if err := r.write(ctx, pr, status); err != nil {
 		return ctrl.Result{}, fault.Retry(err)
 	}
-	return ctrl.Result{RequeueAfter: wait(status, effect)}, nil
+	return ctrl.Result{RequeueAfter: wait(status, obs, effect)}, nil
 }
 
 // act does what was picked.
 func (r *Reconciler) act(ctx context.Context, action Action, pr *v1.PipelineRun, obs Observation) (Effect, error) {
 	switch action {
-	case CreateTaskRuns:
-		return r.createTaskRuns(ctx, pr, obs)
+	case StartTasks:
+		return r.startTasks(ctx, pr, obs)
+	case CancelTaskRuns:
+		return Effect{}, r.cancelTaskRuns(ctx, toCancel(obs))
 	case DoNothing:
 	}
 	return Effect{}, nil
@@ -97,12 +123,13 @@ func (r *Reconciler) act(ctx context.Context, action Action, pr *v1.PipelineRun,
 // write patches the status, if it has changed, and then tells of it. The patch carries the version that the pass has
 // read: of two controllers at once, one gets a conflict.
 func (r *Reconciler) write(ctx context.Context, pr *v1.PipelineRun, status v1.PipelineRunStatus) error {
-	if equality.Semantic.DeepEqual(pr.Status, status) {
-		return nil
+	patch, err := statusPatch(pr, status)
+	if err != nil || patch == nil {
+		return err
 	}
-	after := pr.DeepCopy()
-	after.Status = status
-	if err := r.client.Status().Patch(ctx, after, client.MergeFromWithOptions(pr, client.MergeFromWithOptimisticLock{})); err != nil {
+	target := &v1.PipelineRun{}
+	target.Namespace, target.Name = pr.Namespace, pr.Name
+	if err := r.client.Status().Patch(ctx, target, patch); err != nil {
 		return fmt.Errorf("cannot write status of PipelineRun %q: %w", pr.Name, err)
 	}
 	for _, e := range eventsFor(pr.Status, status) {
@@ -111,10 +138,18 @@ func (r *Reconciler) write(ctx context.Context, pr *v1.PipelineRun, status v1.Pi
 	return nil
 }
 
-// wait is when to look again without being woken: TaskRuns wake us, what keeps one from being made does not.
-func wait(status v1.PipelineRunStatus, effect Effect) time.Duration {
-	if status.Done() || effect.Waiting == "" {
+// wait is when to look again without being woken: at the next deadline, or sooner where something keeps a TaskRun from
+// being made. The ends of TaskRuns wake us, and so does what this pass has written itself.
+func wait(status v1.PipelineRunStatus, obs Observation, effect Effect) time.Duration {
+	if status.Done() {
 		return 0
 	}
-	return retry
+	if effect.Waiting != "" {
+		return retry
+	}
+	obs.Deadlines = deadlinesOf(&v1.PipelineRun{Status: status}, obs.Timeouts, obs.Tasks)
+	if next := obs.Deadlines.next(obs.Now); !next.IsZero() {
+		return max(next.Sub(obs.Now), time.Millisecond)
+	}
+	return 0
 }

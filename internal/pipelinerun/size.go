@@ -9,38 +9,61 @@ import (
 	"github.com/sluice-ci/sluice/internal/size"
 )
 
-// statusReserve is kept free, in bytes, in a TaskRun that is about to be made, for the status that it will have: a run
+// statusReserve is kept free, in bytes, in an object that is about to be made, for the status that it will have: a run
 // that could be made and never end would be worse than one that is not made.
 const statusReserve = 16 << 10
 
-// sizeProblem says so when the run cannot be stored together with a copy of its pipeline.
+// sizeProblem says so when the run cannot be stored together with a copy of its pipeline and a reference to each of its
+// TaskRuns.
 func sizeProblem(pr *v1.PipelineRun, spec *v1.PipelineSpec) *Problem {
 	whole := *pr
 	whole.Status.PipelineSpec = spec
-	if encoded := size.Encoded(whole) + statusReserve; encoded > size.Limit {
-		return &Problem{Reason: v1.PipelineRunReasonValidationFailed, Message: fmt.Sprintf(
-			"the PipelineRun with its pipeline in the status has %d bytes when encoded as JSON, more than the limit of %d; "+
-				"make a Pipeline of its own of it, or give shorter params", encoded, size.Limit)}
+	encoded := size.Encoded(whole) + statusReserve
+	guarded := false
+	for _, tasks := range [][]v1.PipelineTask{spec.Tasks, spec.Finally} {
+		for i := range tasks {
+			encoded += referenceSize(pr, &tasks[i])
+			guarded = guarded || len(tasks[i].When) > 0
+		}
 	}
-	return nil
+	if guarded {
+		encoded += maxShownTogether
+	}
+	if encoded <= size.Limit {
+		return nil
+	}
+	return &Problem{Reason: v1.PipelineRunReasonValidationFailed, Message: fmt.Sprintf(
+		"the PipelineRun with its pipeline, and references to its TaskRuns, in the status has %d bytes when encoded as JSON, more than "+
+			"the limit of %d; make a Pipeline of its own of it, Tasks of its tasks, or give shorter params", encoded, size.Limit)}
 }
 
-// childSizeProblem says so when the TaskRun of a task cannot be stored. The spec of a task that is written out counts
-// twice: the TaskRun's status has a copy.
-func childSizeProblem(task *v1.PipelineTask, child *v1.TaskRun) *Problem {
+// referenceSize is how many bytes the status takes, encoded, for one TaskRun of a task, or for saying that it was skipped.
+// A display name with variables in it can become longer than it is here; the reserve has room for that.
+func referenceSize(pr *v1.PipelineRun, task *v1.PipelineTask) int {
+	const index = 1_000 // as long as any index is
+	return size.Encoded(referenceTo(childName(pr, task.Name, index), task)) + len(",")
+}
+
+// tooManyReferences says that a matrix makes more TaskRuns than the PipelineRun can refer to.
+func tooManyReferences(n, needed, room int) string {
+	return fmt.Sprintf("its matrix makes %d TaskRuns; references to them take %d bytes, and the PipelineRun has room for %d; "+
+		"make a Pipeline of its own of it, or Tasks of its tasks", n, needed, room)
+}
+
+// childSize returns how many bytes the TaskRun of a task takes, and says so when it cannot be stored. The spec of a task
+// that is written out counts twice: the TaskRun's status has a copy.
+func childSize(task *v1.PipelineTask, child *v1.TaskRun) (int, *Problem) {
 	encoded := size.Encoded(child) + statusReserve
 	if child.Spec.TaskSpec != nil {
 		encoded += size.Encoded(child.Spec.TaskSpec)
 	}
 	if encoded <= size.Limit {
-		return nil
+		return encoded, nil
 	}
-	return &Problem{
-		Task: task.Name, Reason: v1.PipelineRunReasonResultTooLarge, SkipReason: v1.SkipReasonStopping,
-		Message: fmt.Sprintf("task %q cannot start: its TaskRun would have %d bytes when encoded as JSON, more than the limit of %d "+
-			"(1.5 MiB for one object, less %d for what is added to it); %s; hand large data on through a workspace",
-			task.Name, encoded, size.Limit, size.Reserve, largestParams(child.Spec.Params)),
-	}
+	return encoded, cannotStart(task.Name, fmt.Sprintf(
+		"its TaskRun would have %d bytes when encoded as JSON, more than the limit of %d (1.5 MiB for one object, less %d for what is "+
+			"added to it); %s; hand large data on through a workspace", encoded, size.Limit, size.Reserve, largestParams(child.Spec.Params)),
+		v1.PipelineRunReasonResultTooLarge, v1.SkipReasonTooLargeResults)
 }
 
 // fitted returns the status as it is when the whole PipelineRun can be stored with it. Otherwise it is that of a run that

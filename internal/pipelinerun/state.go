@@ -1,12 +1,7 @@
 package pipelinerun
 
 import (
-	"slices"
-
-	"k8s.io/apimachinery/pkg/util/sets"
-
 	v1 "github.com/sluice-ci/sluice/api/v1"
-	"github.com/sluice-ci/sluice/internal/dag"
 )
 
 // State names where a PipelineRun stands. Each pass finds the state anew from what it observed; nothing is remembered.
@@ -14,15 +9,21 @@ type State string
 
 // The states, in the order in which a run usually passes through them.
 const (
+	// Held: its user holds it back.
+	Held State = "Held"
+	// Withdrawn: its user cancelled it before it had started.
+	Withdrawn State = "Withdrawn"
 	// Unresolved: the Pipeline that the run refers to is not to be had.
 	Unresolved State = "Unresolved"
 	// Invalid: the run, its pipeline, or a Task that it refers to breaks a rule, so that no task may start.
 	Invalid State = "Invalid"
+	// Cancelling: TaskRuns have to be told to end, because the run was cancelled or has used up its time.
+	Cancelling State = "Cancelling"
 	// Startable: tasks can start now.
 	Startable State = "Startable"
-	// Running: tasks run, and no other can start yet.
-	Running State = "Running"
-	// Stopping: a task failed, or cannot be started; others still run, and no more will start.
+	// Underway: tasks run, or are about to, and no other can start yet.
+	Underway State = "Underway"
+	// Stopping: as Underway, but no more tasks will start, except those of finally.
 	Stopping State = "Stopping"
 	// Ended: no task runs any more, and none can start.
 	Ended State = "Ended"
@@ -35,47 +36,42 @@ func stateOf(pr *v1.PipelineRun, obs Observation) State {
 	switch {
 	case pr.Status.Done():
 		return Done
+	case held(pr):
+		return Held
+	case obs.Withdrawn:
+		return Withdrawn
 	case obs.Unresolvable != nil:
 		return Unresolved
 	case obs.Invalid != nil:
 		return Invalid
+	case len(toCancel(obs)) > 0:
+		return Cancelling
 	case len(obs.Wanted) > 0:
 		return Startable
-	case !obs.has(dag.Started):
+	case obs.allSettled():
 		return Ended
-	case obs.has(dag.Failed) || obs.Problem != nil:
+	case obs.Halts.Tasks.Reason != "" || obs.Halts.Finally.Reason != "":
 		return Stopping
 	default:
-		return Running
+		return Underway
 	}
 }
 
-// nodeState is where one task stands, in the words of the graph.
-func (o Observation) nodeState(task string) dag.NodeState {
-	child, ok := o.Children[task]
-	switch {
-	case !ok:
-		return dag.Waiting
-	case child.Lost:
-		return dag.Failed
-	case !child.TaskRun.Status.Done():
-		return dag.Started
-	case child.succeeded():
-		return dag.Succeeded
-	default:
-		return dag.Failed
+// toCancel returns the TaskRuns that have to be told to end and have not been told yet, with what they are told.
+func toCancel(obs Observation) []cancellation {
+	var out []cancellation
+	for i := range obs.Tasks {
+		s := &obs.Tasks[i]
+		halt := obs.Halts.of(s)
+		if halt.Cancel == "" || s.Position != Running {
+			continue
+		}
+		for j := range s.Children {
+			c := &s.Children[j]
+			if !c.Lost && !c.TaskRun.Status.Done() && c.TaskRun.Spec.Status == "" {
+				out = append(out, cancellation{c.TaskRun, halt.Cancel})
+			}
+		}
 	}
-}
-
-// has reports whether any task stands so.
-func (o Observation) has(state dag.NodeState) bool {
-	return slices.ContainsFunc(o.Spec.Tasks, func(t v1.PipelineTask) bool { return o.nodeState(t.Name) == state })
-}
-
-// ready returns the names of the tasks that can start: none once any has failed.
-func (o Observation) ready() sets.Set[string] {
-	if o.has(dag.Failed) {
-		return nil
-	}
-	return sets.New(o.Graph.Ready(o.nodeState)...)
+	return out
 }

@@ -1,9 +1,6 @@
 package pipelinerun
 
 import (
-	"fmt"
-	"strings"
-
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
@@ -11,140 +8,94 @@ import (
 
 // Effect is what an action has brought about.
 type Effect struct {
-	// Created are the TaskRuns that were made or taken over, by the name of the task.
-	Created map[string]*v1.TaskRun
+	// Started are the TaskRuns that were made or taken over, by the position of their task in Observation.Tasks. All of a
+	// task are here, or none.
+	Started map[int][]Child
 	// Problem, when the action found out that a task cannot be started.
 	Problem *Problem
 	// Waiting says what the run waits for before the action can be done; empty when it waits for nothing.
 	Waiting string
 }
 
-// statusFor computes the whole status of a run that has not ended.
+// statusFor computes the whole status of a run that has not ended. It shares memory with the one that the run has.
 func statusFor(pr *v1.PipelineRun, state State, obs Observation, effect Effect) v1.PipelineRunStatus {
-	status := *pr.Status.DeepCopy()
+	status := pr.Status
+	status.Conditions = append([]metav1.Condition(nil), pr.Status.Conditions...)
 	now := metav1.NewTime(obs.Now)
 	status.ObservedGeneration = pr.Generation
-	if status.StartTime == nil {
+	if state == Held {
+		status.SetCondition(v1.Running(v1.PipelineRunReasonPending, "the run is held by spec.status; it starts when that is emptied"), now)
+		return status
+	}
+	if status.StartTime == nil && state != Withdrawn {
 		status.StartTime = &now
 	}
-	if state == Unresolved || state == Invalid {
-		outcome := outcomeOf(pr, state, obs, effect)
+	if state == Withdrawn || state == Unresolved || state == Invalid {
 		status.CompletionTime = &now
-		status.SetCondition(outcome.Condition, now)
+		status.SetCondition(refused(pr, state, obs), now)
 		return status
 	}
 	if status.PipelineSpec == nil {
 		status.PipelineSpec = obs.Spec
+		status.Provenance = provenance(obs)
 	}
-	tally := tallyOf(obs, effect)
-	status.ChildReferences = tally.children
-	status.SkippedTasks = tally.skipped
-	outcome := outcomeOf(pr, state, obs, effect)
-	if outcome == nil {
-		status.SetCondition(progress(tally, effect), now)
+	if status.FinallyStartTime == nil && obs.startsFinally() {
+		status.FinallyStartTime = &now
+	}
+	t := tallyOf(pr, obs, effect)
+	status.ChildReferences, status.SkippedTasks = t.children, t.skipped
+	if state != Ended {
+		status.SetCondition(progress(pr, obs, effect, t), now)
 		return status
 	}
+	outcome := ended(pr, obs, t)
 	status.Results = outcome.Results
 	status.CompletionTime = &now
 	status.SetCondition(outcome.Condition, now)
 	return fitted(pr, status, now)
 }
 
+// provenance is where the pipeline came from, and the flags in force.
+func provenance(obs Observation) *v1.Provenance {
+	return &v1.Provenance{RefSource: obs.Source, FeatureFlags: &v1.FeatureFlags{
+		ResultExtractionMethod: string(obs.Config.Flags.ResultsFrom),
+		MaxResultSize:          obs.Config.Flags.MaxResultSize,
+	}}
+}
+
+// startsFinally reports whether the time of finally has come: all other tasks have ended, and nothing keeps those of
+// finally from starting.
+func (o *Observation) startsFinally() bool {
+	return len(o.Spec.Finally) > 0 && o.tasksSettled() && o.Halts.Finally.Reason == ""
+}
+
 // progress is the condition of a run that goes on. Its message changes only when a task starts or ends.
-func progress(t *tally, effect Effect) metav1.Condition {
+func progress(pr *v1.PipelineRun, obs Observation, effect Effect, t *tally) metav1.Condition {
 	message := t.String()
-	if t.failure != "" {
-		message += "; stopping: " + t.failure
-	}
 	if effect.Waiting != "" {
 		message += "; waiting: " + effect.Waiting
 	}
-	if len(t.children) == 0 {
-		return v1.Running(v1.PipelineRunReasonStarted, message)
+	if t.failure != "" {
+		message += stoppedBy + t.failure
 	}
-	return v1.Running(v1.PipelineRunReasonRunning, message)
+	return v1.Running(progressReason(pr, obs, t), message)
 }
 
-// tally is how many tasks stand where, and what the status says about each.
-type tally struct {
-	succeeded, failed, running, incomplete int
-	children                               []v1.ChildReference
-	skipped                                []v1.SkippedTask
-	// failure names the first task that failed or cannot be started, and why; empty while there is none.
-	failure string
-	// reason for the condition that goes with it.
-	reason string
-}
-
-// tallyOf goes through the tasks in the order of the pipeline.
-func tallyOf(obs Observation, effect Effect) *tally {
-	t := &tally{}
-	var waiting []string
-	for i := range obs.Spec.Tasks {
-		task := &obs.Spec.Tasks[i]
-		child, ok := obs.Children[task.Name]
-		if made := effect.Created[task.Name]; made != nil && !ok {
-			child, ok = Child{TaskRun: made}, true
-		}
-		if !ok {
-			waiting = append(waiting, task.Name)
-			continue
-		}
-		t.children = append(t.children, v1.ChildReference{
-			APIVersion: v1.GroupVersion.String(), Kind: v1.KindTaskRun, Name: child.TaskRun.Name,
-			PipelineTaskName: task.Name, DisplayName: task.DisplayName,
-		})
-		t.count(task.Name, child)
-	}
-	problem := obs.Problem
-	if problem == nil {
-		problem = effect.Problem
-	}
-	if problem != nil && t.failure == "" {
-		t.failure, t.reason = problem.Message, problem.Reason
-	}
-	if t.failure == "" {
-		t.incomplete += len(waiting)
-		return t
-	}
-	for _, task := range waiting {
-		skipped := v1.SkippedTask{Name: task, Reason: v1.SkipReasonStopping}
-		if problem != nil && problem.Task == task {
-			skipped.Reason = problem.SkipReason
-		}
-		t.skipped = append(t.skipped, skipped)
-	}
-	return t
-}
-
-// count adds one child.
-func (t *tally) count(task string, child Child) {
+func progressReason(pr *v1.PipelineRun, obs Observation, t *tally) string {
 	switch {
-	case child.Lost:
-		t.fail(fmt.Sprintf("task %q failed: TaskRun %q was deleted before the run had ended", task, child.TaskRun.Name))
-	case !child.TaskRun.Status.Done():
-		t.running++
-		t.incomplete++
-	case child.succeeded():
-		t.succeeded++
+	case pr.Spec.Status == v1.PipelineRunSpecStatusCancelled:
+		return v1.PipelineRunReasonCancelled
+	case obs.Halts.Finally.Reason != "" || obs.Halts.Tasks.Reason == v1.SkipReasonTasksTimedOut:
+		return v1.PipelineRunReasonTimedOut
+	case pr.Spec.Status == v1.PipelineRunSpecStatusCancelledRunFinally:
+		return v1.PipelineRunReasonCancelledRunningFinally
+	case pr.Spec.Status == v1.PipelineRunSpecStatusStoppedRunFinally:
+		return v1.PipelineRunReasonStoppedRunningFinally
+	case t.failure != "" || obs.Halts.Tasks.Reason != "":
+		return v1.PipelineRunReasonStopping
+	case len(t.children) == 0:
+		return v1.PipelineRunReasonStarted
 	default:
-		c := child.TaskRun.Status.Condition()
-		t.fail(fmt.Sprintf("task %q failed: TaskRun %q: %s: %s", task, child.TaskRun.Name, c.Reason, c.Message))
+		return v1.PipelineRunReasonRunning
 	}
-}
-
-func (t *tally) fail(failure string) {
-	t.failed++
-	if t.failure == "" {
-		t.failure, t.reason = failure, v1.PipelineRunReasonFailed
-	}
-}
-
-// String is the sentence that clients of the API know.
-func (t *tally) String() string {
-	parts := []string{fmt.Sprintf("Tasks Completed: %d (Failed: %d, Cancelled 0)", t.succeeded+t.failed, t.failed)}
-	if t.incomplete > 0 {
-		parts = append(parts, fmt.Sprintf("Incomplete: %d", t.incomplete))
-	}
-	return strings.Join(append(parts, fmt.Sprintf("Skipped: %d", len(t.skipped))), ", ")
 }

@@ -1,19 +1,18 @@
 package pipelinerun
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"slices"
 
+	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
-	"github.com/sluice-ci/sluice/internal/resolve"
 )
 
 // validate checks the run together with its pipeline, before any task starts.
-func validate(pr *v1.PipelineRun, spec *v1.PipelineSpec) *Problem {
+func validate(pr *v1.PipelineRun, obs *Observation) *Problem {
+	spec := obs.Spec
 	faults := pr.Validate()
 	if pr.Spec.PipelineSpec == nil {
 		faults = append(faults, spec.Validate(field.NewPath("pipeline", "spec"))...)
@@ -21,13 +20,18 @@ func validate(pr *v1.PipelineRun, spec *v1.PipelineSpec) *Problem {
 	if len(faults) > 0 {
 		return &Problem{Reason: reasonOf(faults[0]), Message: faults.ToAggregate().Error()}
 	}
-	if problem := paramProblem(v1.ValidateParams(spec.Params, pr.Spec.Params, field.NewPath("spec", "params"))); problem != nil {
-		return problem
+	for _, problem := range []*Problem{
+		paramProblem(v1.ValidateParams(spec.Params, pr.Spec.Params, field.NewPath("spec", "params"))),
+		workspaceProblem(pr, spec),
+		overrideProblem(pr, spec),
+		timeoutProblem(pr, obs.Timeouts),
+		sizeProblem(pr, spec),
+	} {
+		if problem != nil {
+			return problem
+		}
 	}
-	if problem := workspaceProblem(pr, spec); problem != nil {
-		return problem
-	}
-	return sizeProblem(pr, spec)
+	return nil
 }
 
 // reasonOf is the reason that the API has for a fault of a pipeline.
@@ -50,10 +54,21 @@ func paramProblem(faults field.ErrorList) *Problem {
 		return nil
 	}
 	reason := v1.PipelineRunReasonParameterMissing
-	if faults[0].Type == field.ErrorTypeTypeInvalid {
+	switch faults[0].Type {
+	case field.ErrorTypeTypeInvalid:
 		reason = v1.PipelineRunReasonParameterTypeMismatch
+	case field.ErrorTypeNotSupported:
+		reason = v1.PipelineRunReasonInvalidParamValue
 	}
 	return &Problem{Reason: reason, Message: faults.ToAggregate().Error()}
+}
+
+// invalid is the problem of a run that breaks a rule for which the API has no reason of its own.
+func invalid(faults field.ErrorList) *Problem {
+	if len(faults) == 0 {
+		return nil
+	}
+	return &Problem{Reason: v1.PipelineRunReasonValidationFailed, Message: faults.ToAggregate().Error()}
 }
 
 // workspaceProblem names the workspaces that the pipeline needs and the run does not bind. A run may bind others.
@@ -67,121 +82,67 @@ func workspaceProblem(pr *v1.PipelineRun, spec *v1.PipelineSpec) *Problem {
 				fmt.Sprintf("missing workspace %q: declared by the pipeline and not optional", declared.Name)))
 		}
 	}
-	if err := faults.ToAggregate(); err != nil {
-		return &Problem{Reason: v1.PipelineRunReasonValidationFailed, Message: err.Error()}
-	}
-	return nil
+	return invalid(faults)
 }
 
-// checkTasks resolves the Tasks that the pipeline refers to and checks what the pipeline gives them and wants from them,
-// so that a mistake in the last task does not cost the time of all others.
-func (r *Reconciler) checkTasks(ctx context.Context, pr *v1.PipelineRun, spec *v1.PipelineSpec) (*Problem, error) {
-	tasks := make(map[string]*v1.TaskSpec, len(spec.Tasks))
-	byRef := map[string]*v1.TaskSpec{}
-	for i := range spec.Tasks {
-		task := &spec.Tasks[i]
-		if task.TaskSpec != nil {
-			tasks[task.Name] = &task.TaskSpec.TaskSpec
-			continue
-		}
-		resolved, ok := byRef[task.TaskRef.Name]
-		if !ok {
-			found, err := r.resolver.Task(ctx, pr.Namespace, task.TaskRef)
-			if errors.Is(err, resolve.ErrUnresolvable) {
-				return &Problem{
-					Reason:  v1.PipelineRunReasonCouldntGetTask,
-					Message: fmt.Sprintf("task %q (tasks[%d].taskRef.name): %v", task.Name, i, err),
-				}, nil
-			}
-			if err != nil {
-				return nil, err
-			}
-			resolved = found.Spec.DeepCopy()
-			resolved.SetDefaults()
-			byRef[task.TaskRef.Name] = resolved
-		}
-		tasks[task.Name] = resolved
-		if problem := givenProblem(task, resolved, field.NewPath("tasks").Index(i)); problem != nil {
-			return problem, nil
-		}
-	}
-	return referenceProblem(spec, tasks), nil
-}
-
-// givenProblem checks the params and workspaces that a pipeline's task hands to the Task it refers to. A text that holds
-// a reference has no type yet, and is not compared.
-func givenProblem(task *v1.PipelineTask, spec *v1.TaskSpec, path *field.Path) *Problem {
-	given := slices.Clone(task.Params)
-	for i := range given {
-		if given[i].Value.Type == v1.TypeString && v1.HasReference(given[i].Value.String) {
-			given[i].Value = placeholder(spec, given[i].Name)
-		}
-	}
-	if problem := paramProblem(v1.ValidateParams(spec.Params, given, path.Child("params"))); problem != nil {
-		return problem
-	}
-	var faults field.ErrorList
-	for i := range spec.Workspaces {
-		declared := &spec.Workspaces[i]
-		bound := slices.ContainsFunc(task.Workspaces, func(b v1.WorkspacePipelineTaskBinding) bool { return b.Name == declared.Name })
-		if !declared.Optional && !bound {
-			faults = append(faults, field.Required(path.Child("workspaces"),
-				fmt.Sprintf("missing workspace %q: declared by the task and not optional", declared.Name)))
-		}
-	}
-	if err := faults.ToAggregate(); err != nil {
-		return &Problem{Reason: v1.PipelineRunReasonValidationFailed, Message: err.Error()}
-	}
-	return nil
-}
-
-// placeholder is a value that fits what a task declares under a name.
-func placeholder(spec *v1.TaskSpec, name string) v1.Value {
-	for i := range spec.Params {
-		if spec.Params[i].Name != name {
-			continue
-		}
-		value := v1.Value{Type: spec.Params[i].Type}
-		if len(spec.Params[i].Enum) > 0 {
-			value.String = spec.Params[i].Enum[0]
-		}
-		if value.Type == v1.TypeObject {
-			value.Object = make(map[string]string, len(spec.Params[i].Properties))
-			for key := range spec.Params[i].Properties {
-				value.Object[key] = ""
-			}
-		}
-		return value
-	}
-	return v1.StringValue("")
-}
-
-// referenceProblem names a reference to a result that its task does not declare.
-func referenceProblem(spec *v1.PipelineSpec, tasks map[string]*v1.TaskSpec) *Problem {
-	check := func(path *field.Path, value v1.Value) *Problem {
-		for _, ref := range value.ResultRefs() {
-			declared := slices.ContainsFunc(tasks[ref.Task].Results, func(r v1.TaskResult) bool { return r.Name == ref.Result })
-			if !declared {
-				return &Problem{
-					Reason:  v1.PipelineRunReasonInvalidTaskResultReference,
-					Message: fmt.Sprintf("%s refers to result %q of task %q, which declares no such result", path, ref.Result, ref.Task),
-				}
-			}
-		}
+// overrideProblem names the tasks that the run has something to say about and that the pipeline does not have.
+func overrideProblem(pr *v1.PipelineRun, spec *v1.PipelineSpec) *Problem {
+	if len(pr.Spec.TaskRunSpecs) == 0 {
 		return nil
 	}
-	for i := range spec.Tasks {
-		for j := range spec.Tasks[i].Params {
-			path := field.NewPath("tasks").Index(i).Child("params").Index(j).Child("value")
-			if problem := check(path, spec.Tasks[i].Params[j].Value); problem != nil {
-				return problem
-			}
+	names := sets.New[string]()
+	for _, tasks := range [][]v1.PipelineTask{spec.Tasks, spec.Finally} {
+		for i := range tasks {
+			names.Insert(tasks[i].Name)
 		}
 	}
-	for i := range spec.Results {
-		if problem := check(field.NewPath("results").Index(i).Child("value"), spec.Results[i].Value); problem != nil {
-			return problem
+	var faults field.ErrorList
+	for i := range pr.Spec.TaskRunSpecs {
+		if task := pr.Spec.TaskRunSpecs[i].PipelineTaskName; !names.Has(task) {
+			faults = append(faults, field.Invalid(field.NewPath("spec", "taskRunSpecs").Index(i).Child("pipelineTaskName"), task,
+				"the pipeline has no task of this name"))
 		}
+	}
+	if problem := invalid(faults); problem != nil {
+		problem.Reason = v1.PipelineRunReasonInvalidTaskRunSpecs
+		return problem
 	}
 	return nil
+}
+
+// timeoutProblem says so when a part of the run may take longer than the whole, which the installation's default can
+// bring about, or a task longer than its part.
+func timeoutProblem(pr *v1.PipelineRun, timeouts Timeouts) *Problem {
+	path := field.NewPath("spec", "timeouts")
+	var faults field.ErrorList
+	whole := timeouts.Pipeline
+	if given := pr.Spec.Timeouts; given != nil && given.Pipeline == nil && whole > 0 {
+		for _, part := range []struct {
+			field string
+			given bool
+			limit string
+			over  bool
+		}{
+			{"tasks", given.Tasks != nil, timeouts.Tasks.String(), timeouts.Tasks == 0 || timeouts.Tasks > whole},
+			{"finally", given.Finally != nil, timeouts.Finally.String(), timeouts.Finally == 0 || timeouts.Finally > whole},
+		} {
+			if part.given && part.over {
+				faults = append(faults, field.Invalid(path.Child(part.field), part.limit, fmt.Sprintf(
+					"cannot be longer than the whole run, which is limited to %s by the installation; give timeouts.pipeline, too", whole)))
+			}
+		}
+		if len(faults) == 0 && timeouts.Tasks+timeouts.Finally > whole {
+			faults = append(faults, field.Invalid(path, (timeouts.Tasks + timeouts.Finally).String(), fmt.Sprintf(
+				"tasks and finally together cannot be longer than the whole run, which is limited to %s by the installation", whole)))
+		}
+	}
+	for i := range pr.Spec.TaskRunSpecs {
+		o := &pr.Spec.TaskRunSpecs[i]
+		if o.Timeout == nil || whole == 0 || o.Timeout.Duration > 0 && o.Timeout.Duration <= whole {
+			continue
+		}
+		faults = append(faults, field.Invalid(field.NewPath("spec", "taskRunSpecs").Index(i).Child("timeout"), o.Timeout.Duration.String(),
+			fmt.Sprintf("cannot be longer than the whole run, which is limited to %s", whole)))
+	}
+	return invalid(faults)
 }

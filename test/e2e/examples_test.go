@@ -15,7 +15,7 @@ import (
 )
 
 // exampleFolders are those with a file for each feature. TestExamples has the others, which need more than one command.
-func exampleFolders() []string { return []string{"taskruns"} }
+func exampleFolders() []string { return []string{"taskruns", "pipelineruns"} }
 
 // TestExampleFiles: each file that a user may copy ends as it says, on a cluster as it is installed but for results-from.
 func TestExampleFiles(t *testing.T) {

@@ -1,0 +1,45 @@
+package pipelinerun
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/fault"
+)
+
+// cancellation is a TaskRun that has to be told to end.
+type cancellation struct {
+	taskRun *v1.TaskRun
+	message v1.TaskRunSpecStatusMessage
+}
+
+// cancelTaskRuns tells TaskRuns to end. Whether they have is seen by the next pass.
+func (r *Reconciler) cancelTaskRuns(ctx context.Context, cancellations []cancellation) error {
+	errs := make([]error, len(cancellations))
+	each(len(cancellations), func(i int) { errs[i] = r.cancel(ctx, cancellations[i]) })
+	return errors.Join(errs...)
+}
+
+func (r *Reconciler) cancel(ctx context.Context, c cancellation) error {
+	patch, err := json.Marshal(map[string]any{
+		// Not another one that has the name by now.
+		"metadata": map[string]any{"uid": c.taskRun.UID},
+		"spec":     map[string]any{"status": v1.TaskRunSpecStatusCancelled, "statusMessage": c.message},
+	})
+	if err != nil {
+		return err
+	}
+	target := &v1.TaskRun{}
+	target.Namespace, target.Name = c.taskRun.Namespace, c.taskRun.Name
+	err = r.client.Patch(ctx, target, client.RawPatch(types.MergePatchType, patch))
+	if err != nil && fault.Of(err) != fault.Gone && fault.Of(err) != fault.Conflict {
+		return fmt.Errorf("cannot cancel TaskRun %q: %w", c.taskRun.Name, err)
+	}
+	return nil
+}

@@ -1,0 +1,276 @@
+package pipelinerun
+
+import (
+	"maps"
+	"slices"
+	"strconv"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/matrix"
+	"github.com/sluice-ci/sluice/internal/name"
+	"github.com/sluice-ci/sluice/internal/size"
+	"github.com/sluice-ci/sluice/internal/substitute"
+)
+
+// maker makes the TaskRuns of one run. What is the same for all of them is worked out once.
+type maker struct {
+	pr       *v1.PipelineRun
+	spec     *v1.PipelineSpec
+	timeouts Timeouts
+	vars     substitute.Variables
+	// bindings are the workspaces that the tasks can have, by name.
+	bindings map[string]*v1.WorkspaceBinding
+	// overrides of the run by the names of the tasks.
+	overrides map[string]*v1.PipelineTaskRunSpec
+	groups    *groups
+	// room is how many bytes the PipelineRun can still grow; negative until it is needed.
+	room int
+}
+
+func newMaker(pr *v1.PipelineRun, obs *Observation) *maker {
+	m := &maker{
+		pr: pr, spec: obs.Spec, timeouts: obs.Timeouts, vars: obs.vars, room: -1,
+		bindings: visible(pr, obs.Spec, obs.Bindings), overrides: make(map[string]*v1.PipelineTaskRunSpec, len(pr.Spec.TaskRunSpecs)),
+	}
+	for i := range pr.Spec.TaskRunSpecs {
+		m.overrides[pr.Spec.TaskRunSpecs[i].PipelineTaskName] = &pr.Spec.TaskRunSpecs[i]
+	}
+	m.groups = &groups{maker: m, mode: obs.Config.Flags.Coschedule}
+	return m
+}
+
+// childName is the name of a task's TaskRun; index counts the combinations of its matrix, and is negative for a task
+// without one. The name never changes: a pass that finds the TaskRun made, but not recorded, finds it by its name.
+func childName(pr *v1.PipelineRun, task string, index int) string {
+	suffix := "-" + task
+	if index >= 0 {
+		suffix += "-" + strconv.Itoa(index)
+	}
+	return name.Child(pr.Name, suffix, name.MaxLabel)
+}
+
+// child returns the TaskRun of a task, whose values have been substituted, for one combination of its matrix. The error
+// is about a variable of the run's own.
+func (m *maker) child(s *Standing, task *v1.PipelineTask, combination matrix.Combination, index int, vars substitute.Variables) (*v1.TaskRun, error) {
+	override := m.overrides[task.Name]
+	if override == nil {
+		override = &v1.PipelineTaskRunSpec{}
+	}
+	params := m.params(task, combination)
+	template, err := m.podTemplate(s, override, params, vars)
+	if err != nil {
+		return nil, err
+	}
+	child := &v1.TaskRun{
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace:   m.pr.Namespace,
+			Name:        childName(m.pr, task.Name, index),
+			Labels:      m.labels(s, task, override),
+			Annotations: m.annotations(task, override),
+			OwnerReferences: []metav1.OwnerReference{
+				*metav1.NewControllerRef(m.pr, v1.GroupVersion.WithKind(v1.KindPipelineRun)),
+			},
+		},
+		Spec: v1.TaskRunSpec{
+			Params:             params,
+			ServiceAccountName: m.pr.Spec.TaskRunTemplate.ServiceAccountName,
+			Workspaces:         m.workspaces(task),
+			PodTemplate:        template,
+			Retries:            task.Retries,
+			Timeout:            m.timeout(s, override),
+			StepSpecs:          override.StepSpecs,
+			SidecarSpecs:       override.SidecarSpecs,
+			ComputeResources:   override.ComputeResources,
+		},
+	}
+	if override.ServiceAccountName != "" {
+		child.Spec.ServiceAccountName = override.ServiceAccountName
+	}
+	if task.TaskRef != nil {
+		child.Spec.TaskRef = task.TaskRef
+	} else {
+		child.Spec.TaskSpec = &task.TaskSpec.TaskSpec
+	}
+	return child, nil
+}
+
+// timeout is the one that the run or the pipeline gives to the task, or else that of the part of the run that the task is
+// in. The TaskRun cannot reach that before the run does: the run starts earlier.
+func (m *maker) timeout(s *Standing, override *v1.PipelineTaskRunSpec) *metav1.Duration {
+	switch {
+	case override.Timeout != nil:
+		return override.Timeout
+	case s.Task.Timeout != nil:
+		return s.Task.Timeout
+	}
+	part := m.timeouts.Tasks
+	if s.Final {
+		part = m.timeouts.Finally
+	}
+	if part == 0 {
+		part = m.timeouts.Pipeline
+	}
+	return &metav1.Duration{Duration: part}
+}
+
+// labels are those that the pipeline gives to the task, those of the run, those that the run gives to the task, and ours,
+// each over the ones before.
+func (m *maker) labels(s *Standing, task *v1.PipelineTask, override *v1.PipelineTaskRunSpec) map[string]string {
+	out := map[string]string{}
+	if task.TaskSpec != nil {
+		maps.Copy(out, task.TaskSpec.Metadata.Labels)
+	}
+	maps.Copy(out, m.pr.Labels)
+	if override.Metadata != nil {
+		maps.Copy(out, override.Metadata.Labels)
+	}
+	if task.TaskRef != nil && task.TaskRef.Name != "" {
+		out[v1.LabelTask] = name.Label(task.TaskRef.Name)
+	}
+	maps.Copy(out, map[string]string{
+		v1.LabelPipeline:       name.Label(pipelineName(m.pr)),
+		v1.LabelPipelineRun:    name.Label(m.pr.Name),
+		v1.LabelPipelineRunUID: string(m.pr.UID),
+		v1.LabelPipelineTask:   task.Name,
+		v1.LabelMemberOf:       v1.MemberOfTasks,
+		v1.LabelManagedBy:      v1.ManagedBy,
+	})
+	if s.Final {
+		out[v1.LabelMemberOf] = v1.MemberOfFinally
+	}
+	if group := m.groups.of(s.Task); group != "" {
+		out[v1.LabelCoschedule] = group
+	}
+	return out
+}
+
+// annotations come from the same places as labels, but for what kubectl keeps for itself: it is a copy of the whole run.
+func (m *maker) annotations(task *v1.PipelineTask, override *v1.PipelineTaskRunSpec) map[string]string {
+	out := map[string]string{}
+	if task.TaskSpec != nil {
+		maps.Copy(out, task.TaskSpec.Metadata.Annotations)
+	}
+	maps.Copy(out, m.pr.Annotations)
+	delete(out, corev1.LastAppliedConfigAnnotation)
+	if override.Metadata != nil {
+		maps.Copy(out, override.Metadata.Annotations)
+	}
+	return out
+}
+
+// params are those that the pipeline gives to the task, those of the combination, and those of the pipeline that a task
+// written out in it uses by name.
+func (m *maker) params(task *v1.PipelineTask, combination matrix.Combination) []v1.Param {
+	params := slices.Concat(task.Params, combination.Params)
+	if task.TaskSpec == nil {
+		return params
+	}
+	given := make(map[string]bool, len(params))
+	for i := range params {
+		given[params[i].Name] = true
+		params[i].Value = m.completed(params[i])
+	}
+	for _, used := range usedParams(&task.TaskSpec.TaskSpec, &m.vars) {
+		if value, ok := m.vars.Param(used); ok && !given[used] {
+			given[used] = true
+			params = append(params, v1.Param{Name: used, Value: value})
+		}
+	}
+	return params
+}
+
+// completed adds to an object the keys that only the pipeline's object of the same name has: what is nearer comes first,
+// key by key.
+func (m *maker) completed(param v1.Param) v1.Value {
+	outer, ok := m.vars.Param(param.Name)
+	if !ok || outer.Type != v1.TypeObject || param.Value.Type != v1.TypeObject {
+		return param.Value
+	}
+	merged := maps.Clone(outer.Object)
+	maps.Copy(merged, param.Value.Object)
+	return v1.ObjectValue(merged)
+}
+
+// usedParams returns the names of the params that a task which is written out takes from the pipeline: those that it
+// declares without a default, or with one that the run itself overrides, and those that its texts refer to undeclared.
+func usedParams(spec *v1.TaskSpec, vars *substitute.Variables) []string {
+	used := &paramsUsed{own: map[string]bool{}}
+	for i := range spec.Params {
+		declared := &spec.Params[i]
+		used.own[declared.Name] = true
+		outer, ok := vars.Param(declared.Name)
+		sameType := ok && (declared.Type == "" || declared.Type == outer.Type)
+		if declared.Default == nil || vars.Given(declared.Name) && sameType {
+			used.names = append(used.names, declared.Name)
+		}
+	}
+	var root *field.Path
+	spec.VisitTexts(root, (*textsUsing)(used))
+	spec.VisitValues(root, (*valuesUsing)(used))
+	return used.names
+}
+
+// paramsUsed notes the params which texts refer to and that are not the task's own.
+type paramsUsed struct {
+	own   map[string]bool
+	names []string
+}
+
+func (p *paramsUsed) note(texts ...string) {
+	for _, text := range texts {
+		for r := range v1.References(text) {
+			if r.Root == v1.RootParams && !r.Malformed && !p.own[r.Names[0]] {
+				p.names = append(p.names, r.Names[0])
+			}
+		}
+	}
+}
+
+// textsUsing is a v1.TextVisitor that notes params, and changes nothing.
+type textsUsing paramsUsed
+
+// VisitText notes the params in one text.
+func (t *textsUsing) VisitText(_ *field.Path, _ v1.TextKind, text *string) {
+	(*paramsUsed)(t).note(*text)
+}
+
+// VisitList notes the params in each text of a list.
+func (t *textsUsing) VisitList(_ *field.Path, list *[]string) { (*paramsUsed)(t).note(*list...) }
+
+// valuesUsing is a v1.ValueVisitor that notes params, and changes nothing.
+type valuesUsing paramsUsed
+
+// VisitText notes the params in one text.
+func (v *valuesUsing) VisitText(_ *field.Path, text *string) { (*paramsUsed)(v).note(*text) }
+
+// VisitElements notes the params in each text of a list.
+func (v *valuesUsing) VisitElements(_ *field.Path, list *[]string) { (*paramsUsed)(v).note(*list...) }
+
+// VisitValue notes the params in each text of a value.
+func (v *valuesUsing) VisitValue(_ *field.Path, value *v1.Value) {
+	for _, text := range value.Texts() {
+		(*paramsUsed)(v).note(text)
+	}
+}
+
+// roomFor says so when the PipelineRun would grow too large by the references to all TaskRuns of a matrix. Without a
+// matrix, each task was counted when the run began.
+func (m *maker) roomFor(task *v1.PipelineTask, combinations []matrix.Combination) *Problem {
+	if task.Matrix == nil {
+		return nil
+	}
+	if m.room < 0 {
+		m.room = max(0, size.Limit-statusReserve-size.Encoded(m.pr)-size.Encoded(m.spec))
+	}
+	needed := len(combinations) * referenceSize(m.pr, task)
+	if needed > m.room {
+		return cannotStart(task.Name, tooManyReferences(len(combinations), needed, m.room),
+			v1.PipelineRunReasonValidationFailed, v1.SkipReasonInvalid)
+	}
+	m.room -= needed
+	return nil
+}

@@ -1,0 +1,142 @@
+package pipelinerun
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/substitute"
+)
+
+// observeTasks finds where each task stands by what the status has recorded: its TaskRuns, or that it is skipped. A task
+// with a matrix is recorded when all of its TaskRuns have been made.
+func (r *Reconciler) observeTasks(ctx context.Context, pr *v1.PipelineRun, obs *Observation) error {
+	references := make(map[string][]v1.ChildReference, len(pr.Status.ChildReferences))
+	for _, ref := range pr.Status.ChildReferences {
+		references[ref.PipelineTaskName] = append(references[ref.PipelineTaskName], ref)
+	}
+	skipped := make(map[string]*v1.SkippedTask, len(pr.Status.SkippedTasks))
+	for i := range pr.Status.SkippedTasks {
+		skipped[pr.Status.SkippedTasks[i].Name] = &pr.Status.SkippedTasks[i]
+	}
+	obs.Tasks = standings(obs.Spec, obs.vars)
+	for i := range obs.Tasks {
+		s := &obs.Tasks[i]
+		s.Skipped = skipped[s.Task.Name]
+		for _, ref := range references[s.Task.Name] {
+			child, err := r.child(ctx, pr, ref)
+			if err != nil {
+				return err
+			}
+			s.Children = append(s.Children, child)
+		}
+		s.settle()
+	}
+	return nil
+}
+
+// standings returns the tasks of a pipeline, and then those of finally, as they stand before anything has happened.
+func standings(spec *v1.PipelineSpec, vars substitute.Variables) []Standing {
+	tasks := make([]Standing, 0, len(spec.Tasks)+len(spec.Finally))
+	for i := range spec.Tasks {
+		tasks = append(tasks, Standing{Task: &spec.Tasks[i], GoesOn: goesOn(&spec.Tasks[i], vars), Position: Waiting})
+	}
+	for i := range spec.Finally {
+		tasks = append(tasks, Standing{Task: &spec.Finally[i], GoesOn: goesOn(&spec.Finally[i], vars), Position: Waiting, Final: true})
+	}
+	return tasks
+}
+
+// goesOn reports whether a failure of the task is ignored.
+func goesOn(task *v1.PipelineTask, vars substitute.Variables) bool {
+	if !v1.HasReference(string(task.OnError)) {
+		return task.OnError == v1.OnErrorContinue
+	}
+	out, err := substitute.PipelineTask(&v1.PipelineTask{OnError: task.OnError}, vars, newResults(nil))
+	return err == nil && out.OnError == v1.OnErrorContinue
+}
+
+// child finds a TaskRun that the status refers to. One that belongs to somebody else by now is as good as none.
+func (r *Reconciler) child(ctx context.Context, pr *v1.PipelineRun, ref v1.ChildReference) (Child, error) {
+	key := types.NamespacedName{Namespace: pr.Namespace, Name: ref.Name}
+	found := &v1.TaskRun{}
+	err := r.client.Get(ctx, key, found, client.UnsafeDisableDeepCopy)
+	if apierrors.IsNotFound(err) {
+		// It may have been made a moment ago. Before it is called lost, the API server itself is asked.
+		err = r.live.Get(ctx, key, found)
+	}
+	switch {
+	case apierrors.IsNotFound(err), err == nil && !metav1.IsControlledBy(found, pr):
+		lost := &v1.TaskRun{ObjectMeta: metav1.ObjectMeta{Namespace: pr.Namespace, Name: ref.Name}}
+		return Child{Reference: ref, TaskRun: lost, Lost: true}, nil
+	case err != nil:
+		return Child{}, fmt.Errorf("cannot get TaskRun %q: %w", ref.Name, err)
+	}
+	return Child{Reference: ref, TaskRun: found}, nil
+}
+
+// taskRuns returns the names of all TaskRuns that the run owns, by task. The API server is asked.
+func (r *Reconciler) taskRuns(ctx context.Context, pr *v1.PipelineRun) (map[string][]string, error) {
+	list := &metav1.PartialObjectMetadataList{}
+	list.SetGroupVersionKind(v1.GroupVersion.WithKind(v1.KindTaskRun + "List"))
+	if err := r.live.List(ctx, list, client.InNamespace(pr.Namespace), client.MatchingLabels{v1.LabelPipelineRunUID: string(pr.UID)}); err != nil {
+		return nil, fmt.Errorf("cannot list TaskRuns of PipelineRun %q: %w", pr.Name, err)
+	}
+	byTask := map[string][]string{}
+	for i := range list.Items {
+		if found := &list.Items[i]; metav1.IsControlledBy(found, pr) {
+			task := found.Labels[v1.LabelPipelineTask]
+			byTask[task] = append(byTask[task], found.Name)
+		}
+	}
+	return byTask, nil
+}
+
+// observeStrays finds the TaskRuns that an earlier pass has made and could not record, of tasks that are not to start any
+// more: they would run on, and nobody would know. The API server is asked, once, before such tasks are recorded as
+// skipped; while tasks may start, making them again finds them.
+func (r *Reconciler) observeStrays(ctx context.Context, pr *v1.PipelineRun, obs *Observation) error {
+	byTask, err := r.taskRuns(ctx, pr)
+	if err != nil {
+		return err
+	}
+	return r.addStrays(ctx, pr, obs, byTask)
+}
+
+// addStrays adds TaskRuns, by their names, to tasks of which none was known.
+func (r *Reconciler) addStrays(ctx context.Context, pr *v1.PipelineRun, obs *Observation, byTask map[string][]string) error {
+	for i := range obs.Tasks {
+		s := &obs.Tasks[i]
+		names := byTask[s.Task.Name]
+		if s.Position != Waiting || len(names) == 0 {
+			continue
+		}
+		slices.SortFunc(names, func(a, b string) int { // those of a matrix end with their numbers
+			return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b))
+		})
+		for _, name := range names {
+			child, err := r.child(ctx, pr, referenceTo(name, s.Task))
+			if err != nil {
+				return err
+			}
+			s.Children = append(s.Children, child)
+		}
+		s.settle()
+	}
+	return nil
+}
+
+// referenceTo is what the status says of a TaskRun.
+func referenceTo(name string, task *v1.PipelineTask) v1.ChildReference {
+	return v1.ChildReference{
+		APIVersion: v1.GroupVersion.String(), Kind: v1.KindTaskRun, Name: name,
+		PipelineTaskName: task.Name, DisplayName: task.DisplayName,
+	}
+}

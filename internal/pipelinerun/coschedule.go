@@ -1,0 +1,152 @@
+package pipelinerun
+
+import (
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/config"
+	"github.com/sluice-ci/sluice/internal/name"
+	"github.com/sluice-ci/sluice/internal/pod"
+	"github.com/sluice-ci/sluice/internal/substitute"
+)
+
+// groups says which tasks must run on the same node (docs/design/0005-coscheduling.md).
+type groups struct {
+	*maker
+
+	mode config.Coschedule
+	// byTask is worked out when it is first needed, and only where the run binds several claims.
+	byTask map[string]string
+}
+
+// of returns the value of v1.LabelCoschedule on the pods of a task; empty where they may run anywhere.
+func (g *groups) of(task *v1.PipelineTask) string {
+	switch g.mode {
+	case config.CoschedulePipelineRuns, config.CoscheduleIsolate:
+		return name.Claim(string(g.pr.UID), "")
+	case config.CoscheduleDisabled:
+		return ""
+	case config.CoscheduleWorkspaces:
+	}
+	claims := g.claims()
+	if len(claims) == 0 || len(g.claimsOf(task)) == 0 {
+		return ""
+	}
+	if len(claims) == 1 {
+		return g.label(claims[0])
+	}
+	if g.byTask == nil {
+		g.byTask = g.connect()
+	}
+	return g.byTask[task.Name]
+}
+
+func (g *groups) label(claim string) string { return name.Claim(string(g.pr.UID), claim) }
+
+// claims returns the names of the claims that the run binds, sorted, each once.
+func (g *groups) claims() []string {
+	var out []string
+	for _, bound := range g.bindings {
+		if bound.PersistentVolumeClaim != nil {
+			out = append(out, bound.PersistentVolumeClaim.ClaimName)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// claimsOf returns the names of the claims that a task mounts.
+func (g *groups) claimsOf(task *v1.PipelineTask) []string {
+	var out []string
+	for _, handed := range handedOn(task) {
+		if bound := g.bindings[handed.PipelineWorkspace()]; bound != nil && bound.PersistentVolumeClaim != nil {
+			out = append(out, bound.PersistentVolumeClaim.ClaimName)
+		}
+	}
+	return out
+}
+
+// connect puts tasks that share a claim into one group, and groups that a task connects by mounting claims of both.
+func (g *groups) connect() map[string]string {
+	leader := map[string]string{} // of a claim: one that stands for all in its group
+	var find func(claim string) string
+	find = func(claim string) string {
+		if up, ok := leader[claim]; ok && up != claim {
+			leader[claim] = find(up)
+			return leader[claim]
+		}
+		return claim
+	}
+	byTask := map[string]string{}
+	for _, tasks := range [][]v1.PipelineTask{g.spec.Tasks, g.spec.Finally} {
+		for i := range tasks {
+			mounted := g.claimsOf(&tasks[i])
+			for _, claim := range mounted {
+				byTask[tasks[i].Name] = mounted[0]
+				leader[find(claim)] = find(mounted[0])
+			}
+		}
+	}
+	for task, claim := range byTask {
+		byTask[task] = g.label(find(claim))
+	}
+	return byTask
+}
+
+// podTemplate is the run's template for all tasks, with that for this task over it, the variables of both substituted,
+// and what brings the pods of a group together.
+func (m *maker) podTemplate(s *Standing, override *v1.PipelineTaskRunSpec, params []v1.Param, vars substitute.Variables) (*v1.PodTemplate, error) {
+	var template *v1.PodTemplate
+	if override.PodTemplate != nil || m.pr.Spec.TaskRunTemplate.PodTemplate != nil {
+		merged := pod.MergedTemplate(m.pr.Spec.TaskRunTemplate.PodTemplate, override.PodTemplate)
+		path := field.NewPath("spec", "taskRunSpecs").Key(s.Task.Name).Child("podTemplate")
+		var err error
+		if template, err = substitute.PodTemplate(path, &merged, vars, params...); err != nil {
+			return nil, err
+		}
+	}
+	group := m.groups.of(s.Task)
+	if group == "" {
+		return template, nil
+	}
+	if template == nil {
+		template = &v1.PodTemplate{}
+	}
+	if template.Affinity == nil {
+		template.Affinity = &corev1.Affinity{}
+	}
+	bringTogether(template.Affinity, group, m.groups.mode == config.CoscheduleIsolate)
+	return template, nil
+}
+
+// bringTogether makes a pod run on the node that the other pods of its group run on; the first one is free to choose. An
+// isolated pod does not run on one that has pods of other groups, in whatever namespace.
+func bringTogether(affinity *corev1.Affinity, group string, isolated bool) {
+	if affinity.PodAffinity == nil {
+		affinity.PodAffinity = &corev1.PodAffinity{}
+	}
+	together := &affinity.PodAffinity.RequiredDuringSchedulingIgnoredDuringExecution
+	*together = append(*together, corev1.PodAffinityTerm{
+		LabelSelector: &metav1.LabelSelector{MatchLabels: map[string]string{v1.LabelCoschedule: group}},
+		TopologyKey:   corev1.LabelHostname,
+	})
+	if !isolated {
+		return
+	}
+	if affinity.PodAntiAffinity == nil {
+		affinity.PodAntiAffinity = &corev1.PodAntiAffinity{}
+	}
+	apart := &affinity.PodAntiAffinity.RequiredDuringSchedulingIgnoredDuringExecution
+	*apart = append(*apart, corev1.PodAffinityTerm{
+		LabelSelector: &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{
+			{Key: v1.LabelCoschedule, Operator: metav1.LabelSelectorOpExists},
+			{Key: v1.LabelCoschedule, Operator: metav1.LabelSelectorOpNotIn, Values: []string{group}},
+		}},
+		NamespaceSelector: &metav1.LabelSelector{},
+		TopologyKey:       corev1.LabelHostname,
+	})
+}

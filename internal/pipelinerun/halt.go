@@ -1,0 +1,145 @@
+package pipelinerun
+
+import (
+	"slices"
+	"time"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/config"
+)
+
+// Halt is why no further task starts.
+type Halt struct {
+	// Reason for which tasks that have not started are skipped; empty when they may start.
+	Reason string
+	// Cancel is what the TaskRuns that run are told; empty when they may finish.
+	Cancel v1.TaskRunSpecStatusMessage
+}
+
+// Halts are those of the two parts of a pipeline.
+type Halts struct {
+	Tasks, Finally Halt
+}
+
+// of returns the halt of the part that a task is in.
+func (h Halts) of(s *Standing) Halt {
+	if s.Final {
+		return h.Finally
+	}
+	return h.Tasks
+}
+
+// haltsOf decides, by what the user wants, what the clock says and how tasks have ended, which parts of the pipeline stop.
+// What ends more comes first.
+func haltsOf(pr *v1.PipelineRun, now time.Time, deadlines Deadlines, tasks []Standing) Halts {
+	switch {
+	case pr.Spec.Status == v1.PipelineRunSpecStatusCancelled:
+		all := Halt{v1.SkipReasonStopping, v1.TaskRunCancelledByPipelineRun}
+		return Halts{all, all}
+	case passed(now, deadlines.Pipeline):
+		all := Halt{v1.SkipReasonTimedOut, v1.TaskRunTimedOutByPipelineRun}
+		return Halts{all, all}
+	}
+	var h Halts
+	if passed(now, deadlines.Finally) {
+		h.Finally = Halt{v1.SkipReasonFinallyTimedOut, v1.TaskRunTimedOutByPipelineRun}
+	}
+	switch {
+	case pr.Spec.Status == v1.PipelineRunSpecStatusCancelledRunFinally:
+		h.Tasks = Halt{v1.SkipReasonGracefullyCancelled, v1.TaskRunCancelledByPipelineRun}
+	case passed(now, deadlines.Tasks):
+		h.Tasks = Halt{v1.SkipReasonTasksTimedOut, v1.TaskRunTimedOutByPipelineRun}
+	case pr.Spec.Status == v1.PipelineRunSpecStatusStoppedRunFinally:
+		h.Tasks = Halt{Reason: v1.SkipReasonGracefullyStopped}
+	case anyFails(tasks):
+		h.Tasks = Halt{Reason: v1.SkipReasonStopping}
+	}
+	return h
+}
+
+// anyFails reports whether a task, other than those of finally, ends the run.
+func anyFails(tasks []Standing) bool {
+	byName := named(tasks)
+	return slices.ContainsFunc(tasks, func(s Standing) bool { return !s.Final && s.fails(byName) })
+}
+
+// named returns the tasks by their names.
+func named(tasks []Standing) map[string]*Standing {
+	byName := make(map[string]*Standing, len(tasks))
+	for i := range tasks {
+		byName[tasks[i].Task.Name] = &tasks[i]
+	}
+	return byName
+}
+
+// Timeouts are how long the run and its parts may take; 0 means without limit.
+type Timeouts struct {
+	Pipeline, Tasks, Finally time.Duration
+}
+
+// timeoutsOf works out what the run leaves out. A part that has no timeout of its own has what the other part leaves of
+// the whole, or else the whole.
+func timeoutsOf(pr *v1.PipelineRun, defaults config.Defaults) Timeouts {
+	t := Timeouts{Pipeline: defaults.Timeout}
+	given := pr.Spec.Timeouts
+	if given == nil {
+		return t
+	}
+	if given.Pipeline != nil {
+		t.Pipeline = given.Pipeline.Duration
+	}
+	if given.Tasks != nil {
+		t.Tasks = given.Tasks.Duration
+	}
+	if given.Finally != nil {
+		t.Finally = given.Finally.Duration
+	}
+	switch {
+	case t.Pipeline == 0:
+	case given.Tasks == nil && given.Finally != nil:
+		t.Tasks = t.Pipeline - t.Finally
+	case given.Finally == nil && given.Tasks != nil:
+		t.Finally = t.Pipeline - t.Tasks
+	}
+	return t
+}
+
+// Deadlines are when the run and its parts must have ended; the zero time means never.
+type Deadlines struct {
+	Pipeline, Tasks, Finally time.Time
+}
+
+// deadlinesOf counts from when the run, and finally, have started. The tasks have none once they have all ended.
+func deadlinesOf(pr *v1.PipelineRun, timeouts Timeouts, tasks []Standing) Deadlines {
+	var d Deadlines
+	if start := pr.Status.StartTime; start != nil {
+		d.Pipeline = after(start.Time, timeouts.Pipeline)
+		if slices.ContainsFunc(tasks, func(s Standing) bool { return !s.Final && !s.Position.settled() }) {
+			d.Tasks = after(start.Time, timeouts.Tasks)
+		}
+	}
+	if start := pr.Status.FinallyStartTime; start != nil {
+		d.Finally = after(start.Time, timeouts.Finally)
+	}
+	return d
+}
+
+// next returns the first deadline that is still to come, and the zero time when there is none.
+func (d Deadlines) next(now time.Time) time.Time {
+	var first time.Time
+	for _, t := range []time.Time{d.Pipeline, d.Tasks, d.Finally} {
+		if !t.IsZero() && t.After(now) && (first.IsZero() || t.Before(first)) {
+			first = t
+		}
+	}
+	return first
+}
+
+func after(start time.Time, timeout time.Duration) time.Time {
+	if timeout <= 0 {
+		return time.Time{}
+	}
+	return start.Add(timeout)
+}
+
+func passed(now, deadline time.Time) bool { return !deadline.IsZero() && !now.Before(deadline) }

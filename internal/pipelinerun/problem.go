@@ -1,0 +1,53 @@
+package pipelinerun
+
+import (
+	"errors"
+	"fmt"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/substitute"
+)
+
+// Problem is why a run, or one of its tasks, cannot go on.
+type Problem struct {
+	// Reason is that of the condition.
+	Reason string
+	// Message names what is wrong, and where.
+	Message string
+	// Task that cannot be started; empty when the problem is the run's.
+	Task string
+	// SkipReason is why that task is skipped.
+	SkipReason string
+}
+
+// substitutionProblem turns an error of a task's values into the reason that the API has for it.
+func substitutionProblem(task string, err error) *Problem {
+	reason, skip := v1.PipelineRunReasonInvalidTaskResultReference, v1.SkipReasonUnusableResults
+	if _, missing := errors.AsType[*substitute.MissingResultError](err); missing {
+		skip = v1.SkipReasonMissingResults
+	} else if _, long := errors.AsType[*substitute.TooLongError](err); long {
+		reason, skip = v1.PipelineRunReasonResultTooLarge, v1.SkipReasonTooLargeResults
+	}
+	return cannotStart(task, err.Error(), reason, skip)
+}
+
+// cannotStart is the problem of a task.
+func cannotStart(task, message, reason, skip string) *Problem {
+	return &Problem{Task: task, Reason: reason, SkipReason: skip, Message: fmt.Sprintf("task %q cannot start: %s", task, message)}
+}
+
+// reasonOfSkip is the reason of a run in which a task could not start.
+func reasonOfSkip(skip string) string {
+	switch skip {
+	case v1.SkipReasonMissingResults, v1.SkipReasonUnusableResults:
+		return v1.PipelineRunReasonInvalidTaskResultReference
+	case v1.SkipReasonTooLargeResults:
+		return v1.PipelineRunReasonResultTooLarge
+	case v1.SkipReasonRefused:
+		return v1.PipelineRunReasonCreateRunFailed
+	case v1.SkipReasonClaimRefused:
+		return v1.PipelineRunReasonClaimCreationFailed
+	default:
+		return v1.PipelineRunReasonValidationFailed
+	}
+}

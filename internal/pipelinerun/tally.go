@@ -1,0 +1,132 @@
+package pipelinerun
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+)
+
+// stoppedBy comes before what the message of a run that goes on says about a failure. A later pass finds there what an
+// earlier one has learnt from an API server that refused a TaskRun, and cannot learn again.
+const stoppedBy = "; stopping: "
+
+// tally is how many tasks stand where, and what the status says about each.
+type tally struct {
+	succeeded, failed, ignored, cancelled, incomplete int
+
+	children []v1.ChildReference
+	skipped  []v1.SkippedTask
+	// failure names the first task that failed or could not be started, and why; empty while there is none.
+	failure string
+	// reason for the condition that goes with it.
+	reason string
+}
+
+// tallyOf goes through the tasks in the order of the pipeline, as they stand after an action. The failure of a task that
+// could not be started comes before those of others: they ended later.
+func tallyOf(pr *v1.PipelineRun, obs Observation, effect Effect) *tally {
+	t := &tally{}
+	tasks := effect.on(obs)
+	byName := named(tasks)
+	for i := range tasks {
+		s := &tasks[i]
+		for j := range s.Children {
+			t.children = append(t.children, s.Children[j].Reference)
+		}
+		if s.Skipped != nil {
+			t.skipped = append(t.skipped, *s.Skipped)
+		}
+		t.count(s.Position)
+		if s.couldNotStart(byName) && t.failure == "" {
+			t.failure, t.reason = couldNotStart(pr, obs, effect, s)
+		}
+	}
+	for i := range tasks {
+		if s := &tasks[i]; t.failure == "" && s.Position == Failed {
+			t.failure, t.reason = failureOf(s), v1.PipelineRunReasonFailed
+		}
+	}
+	bounded(t.children, t.skipped)
+	return t
+}
+
+func (t *tally) count(p Position) {
+	switch p {
+	case Waiting, Running:
+		t.incomplete++
+	case Succeeded:
+		t.succeeded++
+	case Ignored:
+		t.ignored++
+		t.failed++
+	case Failed:
+		t.failed++
+	case Cancelled:
+		t.cancelled++
+	case Skipped:
+	}
+}
+
+// on returns the tasks as they stand after an action.
+func (e Effect) on(obs Observation) []Standing {
+	if len(e.Started) == 0 && e.Problem == nil {
+		return obs.Tasks
+	}
+	tasks := slices.Clone(obs.Tasks)
+	for i, children := range e.Started {
+		tasks[i].Children = children
+		tasks[i].settle()
+	}
+	for i := range tasks {
+		if s := &tasks[i]; e.Problem != nil && s.Task.Name == e.Problem.Task && s.Position == Waiting {
+			s.skip(e.Problem.SkipReason, nil)
+		}
+	}
+	return tasks
+}
+
+// couldNotStart says why a task could not be started, and with which reason the run fails for it.
+func couldNotStart(pr *v1.PipelineRun, obs Observation, effect Effect, s *Standing) (failure, reason string) {
+	for _, problem := range []*Problem{effect.Problem, obs.Problem} {
+		if problem != nil && problem.Task == s.Task.Name {
+			return problem.Message, problem.Reason
+		}
+	}
+	reason = reasonOfSkip(s.Skipped.Reason)
+	if c := pr.Status.Condition(); c != nil {
+		if _, told, ok := strings.Cut(c.Message, stoppedBy); ok {
+			return told, reason
+		}
+	}
+	return fmt.Sprintf("task %q cannot start: %s", s.Task.Name, s.Skipped.Reason), reason
+}
+
+// failureOf names the TaskRun that failed, and what it says.
+func failureOf(s *Standing) string {
+	for i := range s.Children {
+		c := &s.Children[i]
+		switch {
+		case c.Lost:
+			return fmt.Sprintf("task %q failed: TaskRun %q was deleted before the run had ended", s.Task.Name, c.TaskRun.Name)
+		case !c.succeeded() && !c.cancelled():
+			condition := c.condition()
+			return fmt.Sprintf("task %q failed: TaskRun %q: %s: %s", s.Task.Name, c.TaskRun.Name, condition.Reason, condition.Message)
+		}
+	}
+	return fmt.Sprintf("task %q failed", s.Task.Name)
+}
+
+// String is the sentence that clients of the API know.
+func (t *tally) String() string {
+	failed := fmt.Sprintf("Failed: %d", t.failed)
+	if t.ignored > 0 {
+		failed += fmt.Sprintf(" (Ignored: %d)", t.ignored)
+	}
+	parts := []string{fmt.Sprintf("Tasks Completed: %d (%s, Cancelled %d)", t.succeeded+t.failed+t.cancelled, failed, t.cancelled)}
+	if t.incomplete > 0 {
+		parts = append(parts, fmt.Sprintf("Incomplete: %d", t.incomplete))
+	}
+	return strings.Join(append(parts, fmt.Sprintf("Skipped: %d", len(t.skipped))), ", ")
+}

@@ -1,0 +1,74 @@
+package pipelinerun
+
+import (
+	v1 "github.com/sluice-ci/sluice/api/v1"
+)
+
+// taskStatuses are how the tasks have ended, as those of finally can ask for it.
+func taskStatuses(tasks []Standing) map[string]string {
+	texts := map[string]string{"tasks.status": aggregate(tasks)}
+	for i := range tasks {
+		s := &tasks[i]
+		if s.Final {
+			continue
+		}
+		status, reason := statusOf(s)
+		texts["tasks."+s.Task.Name+".status"] = status
+		texts["tasks."+s.Task.Name+".reason"] = reason
+	}
+	return texts
+}
+
+// statusOf is how one task has ended, and why.
+func statusOf(s *Standing) (status, reason string) {
+	switch s.Position {
+	case Succeeded:
+		return v1.TaskStatusSucceeded, reasonOfChildren(s, (*Child).succeeded)
+	case Ignored:
+		return v1.TaskStatusFailed, v1.TaskReasonFailureIgnored
+	case Failed, Cancelled:
+		unsuccessful := func(c *Child) bool { return !c.Lost && !c.succeeded() }
+		return v1.TaskStatusFailed, reasonOfChildren(s, unsuccessful)
+	case Waiting, Running, Skipped:
+	}
+	return v1.TaskStatusNone, v1.TaskStatusNone
+}
+
+// reasonOfChildren is the reason of the first TaskRun that is one of those.
+func reasonOfChildren(s *Standing, one func(*Child) bool) string {
+	for i := range s.Children {
+		if c := &s.Children[i]; one(c) {
+			return c.condition().Reason
+		}
+	}
+	return v1.TaskStatusFailed // all that failed are gone
+}
+
+// aggregate is how the tasks have ended together.
+func aggregate(tasks []Standing) string {
+	byName := named(tasks)
+	var failed, cancelled, skipped bool
+	for i := range tasks {
+		s := &tasks[i]
+		if s.Final {
+			continue
+		}
+		switch {
+		case s.Position == Failed || s.couldNotStart(byName):
+			failed = true
+		case s.Position == Cancelled || !s.Position.settled():
+			cancelled = true
+		case s.Position == Skipped:
+			skipped = true
+		}
+	}
+	switch {
+	case failed:
+		return v1.TaskStatusFailed
+	case cancelled:
+		return v1.TaskStatusNone
+	case skipped:
+		return v1.TaskStatusCompleted
+	}
+	return v1.TaskStatusSucceeded
+}
