@@ -33,8 +33,8 @@ func TestStepAction(t *testing.T) {
 		reason, fields, params string
 		want                   string // the plain step's fields, in YAML
 	}{
-		"Defaults": {"A default may refer to other params of the StepAction.", `script: "$(params.s); $(params.l[1]); $(params.o.x)"`, `[]`,
-			`script: "of tea; tea; tea"`},
+		"Defaults": {"A default may refer to other params of the StepAction.", `script: "$(params.s), 1: $(params.l[1]), x: $(params.o.x)"`, `[]`,
+			`script: "of tea, 1: tea, x: tea"`},
 		"Given": {"What the step gives wins, and fills an object's default in.", `script: "$(params.s), $(params.o.x), $(params.o.z)"`, `[{name: s, value: mine}, {name: o, value: {z: given}}]`,
 			`script: "mine, tea, given"`},
 		"TaskVariables": {"Variables of the task stay, for the task to substitute.", `script: "$(params.s)/$(params.t)"`, `[{name: s, value: "$(params.image):$(context.taskRun.name)"}]`,

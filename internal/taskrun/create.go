@@ -41,7 +41,7 @@ func create[T client.Object](ctx context.Context, r *Reconciler, tr *v1.TaskRun,
 	err := r.client.Create(ctx, wanted)
 	switch {
 	case err == nil:
-		return wanted, Effect{Created: true}, nil
+		return wanted, Effect{}, nil
 	case apierrors.IsAlreadyExists(err):
 		return adopt(ctx, r, tr, wanted, kind)
 	}

@@ -9,6 +9,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/config"
@@ -70,6 +71,9 @@ func (r *Reconciler) observe(ctx context.Context, tr *v1.TaskRun) (Observation, 
 	if obs.stopped(tr) != "" {
 		return obs, nil
 	}
+	if err := r.observeEarlier(ctx, tr, &obs); err != nil || obs.Needs.Hindered != nil {
+		return obs, err
+	}
 	if obs.Invalid == nil {
 		obs.Prepared, obs.Invalid = prepare(tr, obs.Task, obs.Config.Defaults, r.judge)
 	}
@@ -103,6 +107,28 @@ func (r *Reconciler) observePod(ctx context.Context, tr *v1.TaskRun, obs *Observ
 	}
 	if metav1.IsControlledBy(found, tr) {
 		obs.Pod = found
+	}
+	return nil
+}
+
+// earlierPatience is how long an attempt waits for the pod of the one before: longer than a pod has to end its containers,
+// and not for ever, since its node may be lost.
+const earlierPatience = 40 * time.Second
+
+// observeEarlier finds out whether the attempt before still has something running. What it does to a volume that both mount
+// must not happen while the next attempt works there.
+func (r *Reconciler) observeEarlier(ctx context.Context, tr *v1.TaskRun, obs *Observation) error {
+	n := attempt(tr)
+	if n == 0 || tr.Status.StartTime != nil && !obs.Now.Before(tr.Status.StartTime.Add(earlierPatience)) {
+		return nil
+	}
+	key := types.NamespacedName{Namespace: tr.Namespace, Name: pod.Name(tr.Name, n-1)}
+	earlier := &corev1.Pod{}
+	if err := r.client.Get(ctx, key, earlier); err != nil {
+		return client.IgnoreNotFound(err)
+	}
+	if ended := earlier.Status.Phase == corev1.PodSucceeded || earlier.Status.Phase == corev1.PodFailed; !ended && metav1.IsControlledBy(earlier, tr) {
+		obs.Needs.Hindered = &Hindrance{v1.TaskRunReasonPending, messageEarlier}
 	}
 	return nil
 }

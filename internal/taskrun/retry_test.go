@@ -124,6 +124,10 @@ func TestRetryNeverMixesResults(t *testing.T) {
 	if reason(tr) != "Unknown ToBeRetried" || tr.Status.RetriesStatus[0].Results[0].Value.String != "old" {
 		t.Fatalf("want the first attempt kept, got %s", reason(tr))
 	}
+	if tr = w.pass(t); tr.Status.Condition().Message != messageEarlier || len(w.pods(t)) != 1 {
+		t.Fatalf("two attempts do not work at once, got %s, %d pods", reason(tr), len(w.pods(t)))
+	}
+	w.play(t, corev1.PodFailed, terminated(1, ""), terminated(1, ""), terminated(0, ""))
 	for _, states := range [][]corev1.ContainerState{nil, {waiting("ContainerCreating"), waiting("ContainerCreating"), waiting("ContainerCreating")}} {
 		if tr = w.pass(t); reason(tr) != "Unknown Pending" || tr.Status.Results != nil {
 			t.Fatalf("nothing is known of the second attempt, got %s, %+v", reason(tr), tr.Status.Results)
@@ -143,10 +147,20 @@ func TestRetryNeverMixesResults(t *testing.T) {
 	}
 }
 
+// TestAttemptKey: whatever is kept by it is never that of another attempt.
+func TestAttemptKey(t *testing.T) {
+	first, second, third := attemptKey(taskRun()), attemptKey(taskRun(failedOnce)), attemptKey(taskRun(failedOnce, failedOnce))
+	if first == second || second == third || first == third || first != runUID {
+		t.Errorf("want a key for each attempt, got %q, %q, %q", first, second, third)
+	}
+}
+
 // TestKilledAtAnyWrite: a controller is killed before or after each of its writes, in turn, and another one goes on. The
 // run comes to the same end, with one pod for each attempt.
 func TestKilledAtAnyWrite(t *testing.T) {
 	gone := errors.New("the controller was killed")
+	labelled := &v1.Task{ObjectMeta: metav1.ObjectMeta{Name: "t", Namespace: "ci", Labels: map[string]string{"team": "a"}}, Spec: *taskRun().Spec.TaskSpec}
+	labelled.Spec.Workspaces = []v1.WorkspaceDeclaration{{Name: "made"}}
 	for _, after := range []bool{false, true} {
 		for at := 1; ; at++ {
 			writes := 0
@@ -161,7 +175,10 @@ func TestKilledAtAnyWrite(t *testing.T) {
 				}
 				return gone
 			}
-			w := newWorld(t, []client.Object{taskRun(retries(1))}, interceptor.Funcs{
+			w := newWorld(t, []client.Object{labelled, taskRun(retries(1), func(tr *v1.TaskRun) {
+				tr.Spec.TaskSpec, tr.Spec.TaskRef = nil, &v1.TaskRef{Name: labelled.Name}
+				tr.Spec.Workspaces = []v1.WorkspaceBinding{taskRun(claiming).Spec.Workspaces[0]}
+			})}, interceptor.Funcs{
 				Create: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.CreateOption) error {
 					return write(func() error { return c.Create(ctx, o, opts...) })
 				},
@@ -182,6 +199,10 @@ func TestKilledAtAnyWrite(t *testing.T) {
 			}
 			if reason(tr) != "True Succeeded" || len(tr.Status.RetriesStatus) != 1 || len(tr.Status.Results) != 1 || tr.Status.Results[0].Value.String != "new" {
 				t.Errorf("killed at write %d (after it: %t): got %s, %d attempts, %+v", at, after, reason(tr), len(tr.Status.RetriesStatus), tr.Status.Results)
+			}
+			claims := &corev1.PersistentVolumeClaimList{}
+			if err := w.client.List(context.Background(), claims); err != nil || len(claims.Items) != 1 || tr.Labels["team"] != "a" {
+				t.Errorf("killed at write %d (after it: %t): want one claim and the Task's labels, got %d and %v (%v)", at, after, len(claims.Items), tr.Labels, err)
 			}
 			if n := len(w.pods(t)); n != 2 {
 				t.Errorf("killed at write %d (after it: %t): want one pod for each attempt, got %d", at, after, n)
@@ -214,6 +235,18 @@ func (w *world) survive(t *testing.T, gone error) {
 		if err := w.client.Get(context.Background(), keyOf(taskRun()), tr); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// TestEarlierPodIsNotWaitedForForEver: its node may be lost.
+func TestEarlierPodIsNotWaitedForForEver(t *testing.T) {
+	w := newWorld(t, []client.Object{taskRun(retries(1), failedOnce), runPod(corev1.PodRunning, running(), running())}, interceptor.Funcs{})
+	if tr := w.pass(t); len(w.pods(t)) != 1 || tr.Status.StartTime == nil {
+		t.Fatalf("want the attempt begun and its pod not made, got %d pods", len(w.pods(t)))
+	}
+	w.clock.SetTime(epoch().Add(earlierPatience))
+	if tr := w.pass(t); len(w.pods(t)) != 2 || tr.Status.PodName != "build-pod-retry1" {
+		t.Errorf("want the pod made after all, got %d pods", len(w.pods(t)))
 	}
 }
 

@@ -16,8 +16,6 @@ import (
 type Effect struct {
 	// Pod that was made, or taken over.
 	Pod *corev1.Pod
-	// Created says that this pass made the pod.
-	Created bool
 	// Outcome, when the action found out that the run cannot go on.
 	Outcome *Outcome
 	// Waiting is what the run waits for before the action can be done; nil when it waits for nothing.
@@ -84,11 +82,12 @@ func statusFor(tr *v1.TaskRun, state State, obs Observation, effect Effect) v1.T
 const (
 	messageStarting = "containers are starting"
 	messageRunning  = "steps are running"
+	messageEarlier  = "the attempt before is still ending its pod"
 )
 
 // plain reports whether a condition's message is nothing that anybody has to be told.
 func plain(message string) bool {
-	return message == messageStarting || message == messageRunning
+	return message == messageStarting || message == messageRunning || message == messageEarlier
 }
 
 // progress is the condition of a run that goes on. Its message has no times and no counts, so that it changes only

@@ -36,7 +36,7 @@ func TestStatusGolden(t *testing.T) {
 		effect Effect
 	}{
 		"created": {"the first status has the pod, the flags in force and the task as it was resolved",
-			taskRun(), Unstarted, observation(), Effect{Pod: made, Created: true}},
+			taskRun(), Unstarted, observation(), Effect{Pod: made}},
 		"waiting-for-quota": {"without a pod there is no pod name",
 			taskRun(), Unstarted, observation(), Effect{Waiting: &Hindrance{v1.TaskRunReasonExceededResourceQuota, "the pod cannot be made yet: exceeded quota: small"}}},
 		"running": {"steps are as the kubelet says",

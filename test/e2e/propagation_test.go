@@ -23,8 +23,8 @@ func TestPropagation(t *testing.T) {
 		Workspaces: []v1.WorkspaceBinding{{Name: "w", EmptyDir: &corev1.EmptyDirVolumeSource{}}},
 		TaskSpec: &v1.TaskSpec{
 			Params: []v1.ParamSpec{
-				{Name: "text", Default: ptr(v1.StringValue("$(params.greeting) from $(context.taskRun.namespace)"))},
-				{Name: "greeting", Default: ptr(v1.StringValue("hello"))},
+				{Name: "text", Default: new(v1.StringValue("$(params.greeting) from $(context.taskRun.namespace)"))},
+				{Name: "greeting", Default: new(v1.StringValue("hello"))},
 			},
 			Results: []v1.TaskResult{kube.Result("r", v1.TypeString)},
 			Steps:   []v1.Step{kube.Script("s", `cd $(workspaces.w.path); printf %s "$(params.text): "'$(params.who)' > $(results.r.path)`)},
@@ -35,8 +35,6 @@ func TestPropagation(t *testing.T) {
 		t.Errorf("want %q, got %q", want, got)
 	}
 }
-
-func ptr[T any](v T) *T { return &v }
 
 // TestLabelsOfTheTask shows that clients find the runs of a Task, and their pods, by its labels.
 func TestLabelsOfTheTask(t *testing.T) {
@@ -64,9 +62,9 @@ func TestLabelsOfTheTask(t *testing.T) {
 func TestManagedElsewhere(t *testing.T) {
 	n := suite.NewNamespace(t)
 	spec := v1.TaskRunSpec{TaskSpec: &v1.TaskSpec{Steps: []v1.Step{kube.Script("s", "true")}}}
-	spec.ManagedBy = ptr("example.com/other")
+	spec.ManagedBy = new("example.com/other")
 	theirs := n.Start(t, spec)
-	spec.ManagedBy = ptr(v1.ManagedByThis)
+	spec.ManagedBy = new(v1.ManagedByThis)
 	suite.WantSucceeded(t, n.Run(t, spec).Status.Condition())
 	if out := n.MustKubectl(t, "get", "taskrun", theirs.Name, "-o", "jsonpath={.status}"); strings.TrimSpace(out) != "" {
 		t.Errorf("want no status, got %s", out)

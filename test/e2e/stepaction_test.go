@@ -54,7 +54,7 @@ func TestStepAction(t *testing.T) {
 				Params: []v1.Param{{Name: "name", Value: v1.StringValue("$(steps.first.results.greeting) $$ $(HOME)")}},
 				TaskSpec: &v1.TaskSpec{
 					Params:  []v1.ParamSpec{{Name: "name"}},
-					Results: []v1.TaskResult{{Name: "last", Value: ptr(v1.StringValue("$(steps.second.results.greeting)"))}},
+					Results: []v1.TaskResult{{Name: "last", Value: new(v1.StringValue("$(steps.second.results.greeting)"))}},
 					Steps:   []v1.Step{step("first", "$(params.name)"), step("second", "<$(steps.first.results.greeting)>")},
 				},
 			})
