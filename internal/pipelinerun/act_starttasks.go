@@ -132,11 +132,9 @@ func (r *Reconciler) makeClaims(ctx context.Context, pr *v1.PipelineRun, obs Obs
 		if err == nil {
 			continue
 		}
-		m := made{}
+		m := notMade(kindClaim, claim.Name, err)
 		if apierrors.IsAlreadyExists(err) {
 			m = r.adopt(ctx, pr, claim, &corev1.PersistentVolumeClaim{}, kindClaim)
-		} else {
-			m = notMade(kindClaim, claim.Name, err)
 		}
 		switch {
 		case m.err != nil:

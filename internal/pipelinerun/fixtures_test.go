@@ -54,7 +54,7 @@ func (c *cluster) total() int {
 	return n
 }
 
-func newScheme(t testing.TB) *runtime.Scheme {
+func newScheme(t *testing.T) *runtime.Scheme {
 	t.Helper()
 	scheme := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{v1.AddToScheme, corev1.AddToScheme} {
@@ -65,7 +65,7 @@ func newScheme(t testing.TB) *runtime.Scheme {
 	return scheme
 }
 
-func newCluster(t testing.TB, funcs interceptor.Funcs, objects ...client.Object) *cluster {
+func newCluster(t *testing.T, funcs interceptor.Funcs, objects ...client.Object) *cluster {
 	t.Helper()
 	c := &cluster{
 		recorder: events.NewFakeRecorder(10_000), clock: testclock.NewFakePassiveClock(start), calls: map[string]int{},
@@ -78,7 +78,7 @@ func newCluster(t testing.TB, funcs interceptor.Funcs, objects ...client.Object)
 }
 
 // restart makes another reconciler, which knows nothing of what the one before has done.
-func (c *cluster) restart(t testing.TB, funcs interceptor.Funcs) {
+func (c *cluster) restart(t *testing.T, funcs interceptor.Funcs) {
 	t.Helper()
 	judge, err := when.NewJudge()
 	if err != nil {
@@ -150,7 +150,7 @@ func (c *cluster) live() interceptor.Funcs {
 }
 
 // pass reconciles once and returns the run as it is afterwards.
-func (c *cluster) pass(t testing.TB, pr *v1.PipelineRun) (*v1.PipelineRun, ctrl.Result) {
+func (c *cluster) pass(t *testing.T, pr *v1.PipelineRun) (*v1.PipelineRun, ctrl.Result) {
 	t.Helper()
 	key := client.ObjectKeyFromObject(pr)
 	result, err := c.reconciler.Reconcile(t.Context(), ctrl.Request{NamespacedName: key})
@@ -161,7 +161,7 @@ func (c *cluster) pass(t testing.TB, pr *v1.PipelineRun) (*v1.PipelineRun, ctrl.
 }
 
 // settle reconciles as often as the run's own status wakes the reconciler.
-func (c *cluster) settle(t testing.TB, pr *v1.PipelineRun) *v1.PipelineRun {
+func (c *cluster) settle(t *testing.T, pr *v1.PipelineRun) *v1.PipelineRun {
 	t.Helper()
 	for range 100 {
 		before := get(t, c, client.ObjectKeyFromObject(pr), &v1.PipelineRun{})
@@ -173,7 +173,7 @@ func (c *cluster) settle(t testing.TB, pr *v1.PipelineRun) *v1.PipelineRun {
 	return nil
 }
 
-func get[T client.Object](t testing.TB, c client.Client, key types.NamespacedName, into T) T {
+func get[T client.Object](t *testing.T, c client.Client, key types.NamespacedName, into T) T {
 	t.Helper()
 	if err := c.Get(t.Context(), key, into); err != nil {
 		t.Fatal(err)
@@ -182,18 +182,18 @@ func get[T client.Object](t testing.TB, c client.Client, key types.NamespacedNam
 }
 
 // child returns the TaskRun of a task; index is negative for one without a matrix.
-func (c *cluster) child(t testing.TB, pr *v1.PipelineRun, task string, index int) *v1.TaskRun {
+func (c *cluster) child(t *testing.T, pr *v1.PipelineRun, task string, index int) *v1.TaskRun {
 	t.Helper()
 	return get(t, c, types.NamespacedName{Namespace: pr.Namespace, Name: childName(pr, task, index)}, &v1.TaskRun{})
 }
 
 // end lets the TaskRun of a task end.
-func (c *cluster) end(t testing.TB, pr *v1.PipelineRun, task string, condition metav1.Condition, results ...v1.TaskRunResult) {
+func (c *cluster) end(t *testing.T, pr *v1.PipelineRun, task string, condition metav1.Condition, results ...v1.TaskRunResult) {
 	t.Helper()
 	c.endOf(t, c.child(t, pr, task, -1), condition, results...)
 }
 
-func (c *cluster) endOf(t testing.TB, tr *v1.TaskRun, condition metav1.Condition, results ...v1.TaskRunResult) {
+func (c *cluster) endOf(t *testing.T, tr *v1.TaskRun, condition metav1.Condition, results ...v1.TaskRunResult) {
 	t.Helper()
 	tr.Status.SetCondition(condition, metav1.NewTime(start))
 	tr.Status.Results = results
@@ -203,7 +203,7 @@ func (c *cluster) endOf(t testing.TB, tr *v1.TaskRun, condition metav1.Condition
 }
 
 // children returns the names of all TaskRuns.
-func (c *cluster) children(t testing.TB) []string {
+func (c *cluster) children(t *testing.T) []string {
 	t.Helper()
 	list := &v1.TaskRunList{}
 	if err := c.List(t.Context(), list); err != nil {
@@ -216,7 +216,7 @@ func (c *cluster) children(t testing.TB) []string {
 	return names
 }
 
-func (c *cluster) update(t testing.TB, pr *v1.PipelineRun, change func(*v1.PipelineRun)) *v1.PipelineRun {
+func (c *cluster) update(t *testing.T, pr *v1.PipelineRun, change func(*v1.PipelineRun)) *v1.PipelineRun {
 	t.Helper()
 	now := get(t, c, client.ObjectKeyFromObject(pr), &v1.PipelineRun{})
 	change(now)

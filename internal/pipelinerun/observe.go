@@ -108,11 +108,6 @@ func (o *Observation) allSettled() bool {
 	return !slices.ContainsFunc(o.Tasks, func(s Standing) bool { return !s.Position.settled() })
 }
 
-// has reports whether any task stands so.
-func (o *Observation) has(position Position) bool {
-	return slices.ContainsFunc(o.Tasks, func(s Standing) bool { return s.Position == position })
-}
-
 // observePipeline resolves the pipeline and makes its graph. An earlier pass that found it valid has noted it in the
 // status; from then on the run keeps to that, whatever becomes of the Pipeline.
 func (r *Reconciler) observePipeline(ctx context.Context, pr *v1.PipelineRun, obs *Observation) error {

@@ -101,7 +101,9 @@ func (o *Observation) timedOut() string {
 		}
 		tasks, finally = tasks || late && !s.Final, finally || late && s.Final
 	}
-	took := func(what string, limit time.Duration) string { return fmt.Sprintf("%s took longer than %s", what, limit) }
+	took := func(what string, limit time.Duration) string {
+		return fmt.Sprintf("%s took longer than %s", what, limit)
+	}
 	switch {
 	case !tasks && !finally:
 		return ""

@@ -413,4 +413,3 @@ func TestTaskRunsThatCannotBeMade(t *testing.T) {
 		})
 	}
 }
-

@@ -187,7 +187,7 @@ func joined(matrix bool, all, next v1.Value) v1.Value {
 	// A matrix takes strings only, which is checked before the run starts. JSON keeps anything else whole all the same.
 	text := next.String
 	if next.Type != v1.TypeString {
-		encoded, _ := next.MarshalJSON() //nolint:errchkjson // arrays and maps of strings can always be encoded
+		encoded, _ := next.MarshalJSON() // arrays and maps of strings can always be encoded
 		text = string(encoded)
 	}
 	return v1.ArrayValue(append(all.Array, text)...)

@@ -114,13 +114,15 @@ func situations() map[string]situation {
 			reason: "What has started cannot be held any more.", tasks: map[string]string{"make": isRunning},
 			change: spec(v1.PipelineRunSpecStatusPending), want: Underway, action: DoNothing,
 		},
-		"first":             {reason: "The first pass starts what can start, and keeps the pipeline.", effect: started, want: Startable, action: StartTasks},
-		"waiting-for-quota": {reason: "What keeps a TaskRun from being made for now stands in the message.", effect: func(Observation) Effect { return Effect{Waiting: `TaskRun "run-make" cannot be made yet: exceeded quota`} }, want: Startable, action: StartTasks},
-		"running":           {reason: "Nothing is done while a task runs that others wait for.", tasks: map[string]string{"make": isRunning}, want: Underway, action: DoNothing},
-		"second":            {reason: "What a task waited for has succeeded, and it starts.", tasks: map[string]string{"make": isSucceeded}, results: written, effect: started, want: Startable, action: StartTasks},
-		"succeeded":         {reason: "At the end stand the results.", tasks: ended, results: written, want: Ended, action: DoNothing},
-		"failed":            {reason: "The message names the task, its TaskRun, and what that says.", tasks: map[string]string{"make": isSucceeded, "use": isFailed}, results: written, want: Ended, action: DoNothing},
-		"lost":              {reason: "A TaskRun that was deleted cannot succeed any more.", tasks: map[string]string{"make": isLost}, want: Ended, action: DoNothing},
+		"first": {reason: "The first pass starts what can start, and keeps the pipeline.", effect: started, want: Startable, action: StartTasks},
+		"waiting-for-quota": {reason: "What keeps a TaskRun from being made for now stands in the message.", effect: func(Observation) Effect {
+			return Effect{Waiting: `TaskRun "run-make" cannot be made yet: exceeded quota`}
+		}, want: Startable, action: StartTasks},
+		"running":   {reason: "Nothing is done while a task runs that others wait for.", tasks: map[string]string{"make": isRunning}, want: Underway, action: DoNothing},
+		"second":    {reason: "What a task waited for has succeeded, and it starts.", tasks: map[string]string{"make": isSucceeded}, results: written, effect: started, want: Startable, action: StartTasks},
+		"succeeded": {reason: "At the end stand the results.", tasks: ended, results: written, want: Ended, action: DoNothing},
+		"failed":    {reason: "The message names the task, its TaskRun, and what that says.", tasks: map[string]string{"make": isSucceeded, "use": isFailed}, results: written, want: Ended, action: DoNothing},
+		"lost":      {reason: "A TaskRun that was deleted cannot succeed any more.", tasks: map[string]string{"make": isLost}, want: Ended, action: DoNothing},
 		"stopping": {
 			reason: "What runs may finish, and nothing new begins.",
 			run:    func() *v1.PipelineRun { return run(plain("a"), plain("b"), plain("c", "b")) },
@@ -138,13 +140,17 @@ func situations() map[string]situation {
 		},
 		"missing-result-while-others-run": {
 			reason: "While others run, the message already says why the run will fail.",
-			run:    func() *v1.PipelineRun { return run(producing("make", "r"), taking("use", "$(tasks.make.results.r)"), plain("other")) },
-			tasks:  map[string]string{"make": isSucceeded, "other": isRunning}, want: Stopping, action: DoNothing,
+			run: func() *v1.PipelineRun {
+				return run(producing("make", "r"), taking("use", "$(tasks.make.results.r)"), plain("other"))
+			},
+			tasks: map[string]string{"make": isSucceeded, "other": isRunning}, want: Stopping, action: DoNothing,
 		},
 		"told-before": {
 			reason: "What an earlier pass has said about that stays until the end.",
-			run:    func() *v1.PipelineRun { return run(producing("make", "r"), taking("use", "$(tasks.make.results.r)"), plain("other")) },
-			tasks:  map[string]string{"make": isSucceeded, "use": v1.SkipReasonMissingResults, "other": isSucceeded},
+			run: func() *v1.PipelineRun {
+				return run(producing("make", "r"), taking("use", "$(tasks.make.results.r)"), plain("other"))
+			},
+			tasks: map[string]string{"make": isSucceeded, "use": v1.SkipReasonMissingResults, "other": isSucceeded},
 			change: func(pr *v1.PipelineRun) {
 				pr.Status.SetCondition(v1.Running(v1.PipelineRunReasonStopping, `Tasks Completed: 1; stopping: task "use" cannot start: it lacks a thing`), metav1.NewTime(start))
 			},

@@ -70,7 +70,7 @@ func (t *tally) count(p Position) {
 }
 
 // on returns the tasks as they stand after an action.
-func (e Effect) on(obs Observation) []Standing {
+func (e *Effect) on(obs Observation) []Standing {
 	if len(e.Started) == 0 && e.Problem == nil {
 		return obs.Tasks
 	}

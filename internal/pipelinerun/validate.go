@@ -54,10 +54,9 @@ func paramProblem(faults field.ErrorList) *Problem {
 		return nil
 	}
 	reason := v1.PipelineRunReasonParameterMissing
-	switch faults[0].Type {
-	case field.ErrorTypeTypeInvalid:
+	if faults[0].Type == field.ErrorTypeTypeInvalid {
 		reason = v1.PipelineRunReasonParameterTypeMismatch
-	case field.ErrorTypeNotSupported:
+	} else if faults[0].Type == field.ErrorTypeNotSupported {
 		reason = v1.PipelineRunReasonInvalidParamValue
 	}
 	return &Problem{Reason: reason, Message: faults.ToAggregate().Error()}
@@ -132,7 +131,7 @@ func timeoutProblem(pr *v1.PipelineRun, timeouts Timeouts) *Problem {
 			}
 		}
 		if len(faults) == 0 && timeouts.Tasks+timeouts.Finally > whole {
-			faults = append(faults, field.Invalid(path, (timeouts.Tasks + timeouts.Finally).String(), fmt.Sprintf(
+			faults = append(faults, field.Invalid(path, (timeouts.Tasks+timeouts.Finally).String(), fmt.Sprintf(
 				"tasks and finally together cannot be longer than the whole run, which is limited to %s by the installation", whole)))
 		}
 	}

@@ -106,13 +106,13 @@ func (c *checker) problem() *Problem {
 		result, path := &c.spec.Results[i], field.NewPath("results").Index(i).Child("value")
 		c.VisitValue(path, &result.Value)
 		if found := c.typeOf(result.Value); result.Type != "" && found != "" && found != result.Type {
-			c.note(v1.PipelineRunReasonInvalidTaskResultReference, "%s is of type %s, and result %q is declared as %s", path, found, result.Name, result.Type)
+			c.notef(v1.PipelineRunReasonInvalidTaskResultReference, "%s is of type %s, and result %q is declared as %s", path, found, result.Name, result.Type)
 		}
 	}
 	return c.found
 }
 
-func (c *checker) note(reason, format string, a ...any) {
+func (c *checker) notef(reason, format string, a ...any) {
 	if c.found == nil {
 		c.found = &Problem{Reason: reason, Message: fmt.Sprintf(format, a...)}
 	}
@@ -283,7 +283,7 @@ func (c *checker) check(path *field.Path, where, text string) {
 			continue
 		}
 		if problem := c.resultProblem(ref); problem != "" {
-			c.note(v1.PipelineRunReasonInvalidTaskResultReference, "%s%s refers to result %q of task %q, %s", path, where, ref.Result, ref.Task, problem)
+			c.notef(v1.PipelineRunReasonInvalidTaskResultReference, "%s%s refers to result %q of task %q, %s", path, where, ref.Result, ref.Task, problem)
 		}
 	}
 }
