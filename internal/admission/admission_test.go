@@ -90,6 +90,14 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
+// TestDefaultsOfWhatDoesNotDecode: a result named n, which YAML reads as false, is refused by the path of its field, which
+// only the schema knows, and the API server asks that after the defaults.
+func TestDefaultsOfWhatDoesNotDecode(t *testing.T) {
+	if got := answer(t, admission.DefaultingPath, request("Lamp", `{"watts":"many"}`, "")); !got.Allowed || len(got.Patches) != 0 {
+		t.Errorf("want it left as it is, for the schema to refuse, got %+v", got)
+	}
+}
+
 func TestValidation(t *testing.T) {
 	cases := map[string]struct {
 		reason            string

@@ -78,7 +78,7 @@ func TestLogPermissionIsNarrow(t *testing.T) {
 	if may(elsewhere.Name, "get", logs...) {
 		t.Error("logs of another namespace can be read")
 	}
-	for _, more := range [][]string{{"create", "pods", "--subresource=exec"}, {"get", "secrets"}, {"create", "pods", "--subresource=attach"}} {
+	for _, more := range [][]string{{"create", "pods", "--subresource=exec"}, {"list", "secrets"}, {"create", "pods", "--subresource=attach"}} {
 		if may(here.Name, more[0], more[1:]...) {
 			t.Errorf("more is permitted: %v", more)
 		}

@@ -118,15 +118,29 @@ func badPipelines(t *testing.T, n *suite.Namespace) {
 		"missing param": {inline(v1.PipelineSpec{Params: []v1.ParamSpec{{Name: "needed"}}, Tasks: []v1.PipelineTask{embedded("a", ok)}}),
 			v1.PipelineRunReasonParameterMissing, []string{"needed"}},
 		"circle": {inline(v1.PipelineSpec{Tasks: []v1.PipelineTask{after("a", "b"), after("b", "a")}}), v1.PipelineRunReasonInvalidGraph, []string{"a", "b"}},
-		"unknown result": {inline(v1.PipelineSpec{Tasks: []v1.PipelineTask{embedded("a", ok),
-			embedded("b", ok, v1.Param{Name: "text", Value: v1.StringValue("$(tasks.a.results.nothing)")})}}),
-			v1.PipelineRunReasonInvalidTaskResultReference, []string{"tasks[1].params[0]", "nothing"}},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			suite.WantFailed(t, n.Pipeline(t, tc.spec).Status.Condition(), tc.reason, tc.words...)
 		})
+	}
+}
+
+// TestUnknownResultIsRefused shows that what a Pipeline itself shows to be wrong is not stored.
+func TestUnknownResultIsRefused(t *testing.T) {
+	n := suite.NewNamespace(t)
+	ok := v1.TaskSpec{Params: []v1.ParamSpec{{Name: "text"}}, Steps: []v1.Step{kube.Script("ok", "true")}}
+	run := &v1.PipelineRun{Spec: v1.PipelineRunSpec{PipelineSpec: &v1.PipelineSpec{Tasks: []v1.PipelineTask{
+		embedded("a", ok, v1.Param{Name: "text", Value: v1.StringValue("x")}),
+		embedded("b", ok, v1.Param{Name: "text", Value: v1.StringValue("$(tasks.a.results.nothing)")}),
+	}}}}
+	run.Namespace, run.GenerateName = n.Name, "bad-"
+	err := n.Client.Create(t.Context(), run)
+	for _, word := range []string{"spec.pipelineSpec.tasks[1].params[0].value", "nothing"} {
+		if err == nil || !strings.Contains(err.Error(), word) {
+			t.Errorf("want a refusal with %q, got: %v", word, err)
+		}
 	}
 }
 

@@ -17,10 +17,10 @@ import (
 // exampleFolders are those with a file for each feature. TestExamples has the others, which need more than one command.
 func exampleFolders() []string { return []string{"taskruns", "pipelineruns"} }
 
-// TestExampleFiles: each file that a user may copy ends as it says, on a cluster as it is installed but for results-from.
+// TestExampleFiles: each file that a user may copy ends as it says, on a cluster that carries large results.
 func TestExampleFiles(t *testing.T) {
 	n := suite.NewNamespace(t)
-	n.UseFlags(t, kube.SidecarLogs, 4096)
+	n.UseFlags(t, kube.SidecarLogs, 1_500_000)
 	c, err := cluster.Connect(kube.Installation, n.Name)
 	if err != nil {
 		t.Fatal(err)
