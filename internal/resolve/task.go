@@ -36,23 +36,30 @@ func New(cache, live client.Reader, remotes ...Remote) *Resolver {
 // Task returns the task that a reference names, as it is stored. The error wraps ErrUnresolvable, or is one of the API
 // server's, which may pass.
 func (r *Resolver) Task(ctx context.Context, namespace string, ref *v1.TaskRef) (*v1.Task, error) {
+	task, _, err := r.LocateTask(ctx, namespace, ref)
+	return task, err
+}
+
+// LocateTask returns what Task returns, and where it was when it came through a resolver.
+func (r *Resolver) LocateTask(ctx context.Context, namespace string, ref *v1.TaskRef) (*v1.Task, *v1.RefSource, error) {
 	if ref.Kind != "" && !strings.EqualFold(ref.Kind, v1.KindTask) {
-		return nil, fmt.Errorf("%w: taskRef.kind: %q: only %q is supported", ErrUnresolvable, ref.Kind, v1.KindTask)
+		return nil, nil, fmt.Errorf("%w: taskRef.kind: %q: only %q is supported", ErrUnresolvable, ref.Kind, v1.KindTask)
 	}
 	task := &v1.Task{}
 	if ref.Resolver != "" {
-		if _, err := r.fetch(ctx, v1.KindTask, namespace, &ref.ResolverRef, task); err != nil {
-			return nil, err
+		source, err := r.fetch(ctx, v1.KindTask, namespace, &ref.ResolverRef, task)
+		if err != nil {
+			return nil, nil, err
 		}
-		return task, nil
+		return task, source, nil
 	}
 	if ref.Name == "" {
-		return nil, fmt.Errorf("%w: taskRef.name: is empty; give the name of a Task", ErrUnresolvable)
+		return nil, nil, fmt.Errorf("%w: taskRef.name: is empty; give the name of a Task", ErrUnresolvable)
 	}
 	if err := r.get(ctx, namespace, ref.Name, task); err != nil {
-		return nil, fmt.Errorf("cannot get Task %q of namespace %q: %w", ref.Name, namespace, err)
+		return nil, nil, fmt.Errorf("cannot get Task %q of namespace %q: %w", ref.Name, namespace, err)
 	}
-	return task, nil
+	return task, nil, nil
 }
 
 func (r *Resolver) get(ctx context.Context, namespace, name string, into client.Object) error {

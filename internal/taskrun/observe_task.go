@@ -19,6 +19,8 @@ type Task struct {
 	Name string
 	// Spec of the task, with its defaults and its StepActions, before substitution.
 	Spec *v1.TaskSpec
+	// Source is where a resolver found the Task; nil for all others, and once a status has been written.
+	Source *v1.RefSource
 	// Labels and Annotations of the Task, which go on to the run and its pod; nil once a status has been written.
 	Labels, Annotations map[string]string
 }
@@ -58,11 +60,11 @@ func (r *Reconciler) task(ctx context.Context, tr *v1.TaskRun) (Task, error) {
 		task.Spec = tr.Spec.TaskSpec.DeepCopy()
 		withPropagated(task.Spec, tr.Spec.Workspaces)
 	case tr.Spec.TaskRef != nil:
-		found, err := r.resolver.Task(ctx, tr.Namespace, tr.Spec.TaskRef)
+		found, source, err := r.resolver.LocateTask(ctx, tr.Namespace, tr.Spec.TaskRef)
 		if err != nil {
 			return task, err
 		}
-		task.Name = found.Name
+		task.Name, task.Source = found.Name, source
 		task.Spec, task.Labels, task.Annotations = found.Spec.DeepCopy(), found.Labels, found.Annotations
 	default:
 		return task, fmt.Errorf("%w: give spec.taskRef or spec.taskSpec", resolve.ErrUnresolvable)

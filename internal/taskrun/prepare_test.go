@@ -243,3 +243,26 @@ func TestGuardsInCEL(t *testing.T) {
 		})
 	}
 }
+
+// TestTaskThroughAResolver: the status says where the Task was, and its name is known in later attempts, too.
+func TestTaskThroughAResolver(t *testing.T) {
+	spec := v1.TaskSpec{Steps: []v1.Step{{Name: "one", Image: "i", Script: "$(context.task.name)"}}}
+	task := &v1.Task{ObjectMeta: metav1.ObjectMeta{Name: "far", Namespace: "other", UID: "task-uid"}, Spec: spec}
+	w := newWorld(t, []client.Object{task, taskRun(retries(1), func(tr *v1.TaskRun) {
+		tr.Spec.TaskSpec = nil
+		tr.Spec.TaskRef = &v1.TaskRef{ResolverRef: v1.ResolverRef{Resolver: "cluster", Params: []v1.Param{
+			{Name: "name", Value: v1.StringValue("far")}, {Name: "namespace", Value: v1.StringValue("other")},
+		}}}
+	})}, interceptor.Funcs{})
+	tr := w.pass(t)
+	if s := tr.Status.Provenance.RefSource; s == nil || s.URI != "/apis/tekton.dev/v1/namespaces/other/task/far@task-uid" || tr.Labels[v1.LabelTask] != "far" {
+		t.Errorf("want the place and the name, got %+v, %v", s, tr.Labels)
+	}
+	w.play(t, corev1.PodFailed, terminated(1, record(1)))
+	obs, err := w.observe(t.Context(), &v1.TaskRun{ObjectMeta: tr.ObjectMeta, Spec: tr.Spec, Status: v1.TaskRunStatus{
+		TaskSpec: tr.Status.TaskSpec, RetriesStatus: []v1.TaskRunAttempt{{PodName: "gone"}},
+	}})
+	if err != nil || obs.Prepared == nil || obs.Prepared.Task.Spec.Steps[0].Script != "far" {
+		t.Errorf("want the Task's name in the second attempt, got %+v (%v)", obs.Prepared, err)
+	}
+}

@@ -42,7 +42,7 @@ func statusFor(tr *v1.TaskRun, state State, obs Observation, effect Effect) v1.T
 		status.PodName = p.Name
 	}
 	if status.Provenance == nil {
-		status.Provenance = &v1.Provenance{FeatureFlags: &v1.FeatureFlags{
+		status.Provenance = &v1.Provenance{RefSource: obs.Task.Source, FeatureFlags: &v1.FeatureFlags{
 			ResultExtractionMethod: string(obs.ResultsFrom),
 			MaxResultSize:          obs.Config.Flags.MaxResultSize,
 		}}
