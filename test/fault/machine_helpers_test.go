@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -134,19 +135,26 @@ func send(t *testing.T, p process, signal unix.Signal) {
 	}
 }
 
-// crawl lets a paused process go on for moments until done says so, and leaves it paused.
-func crawl(t *testing.T, p process, done func() bool) {
+// crawl lets a paused process go on for moments until done says so, and leaves it paused. It reports false when the process
+// has ended meanwhile: on a busy machine a moment may be long.
+func crawl(t *testing.T, p process, done func() bool) bool {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), suite.Patience)
 	defer cancel()
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
 	for !done() {
-		send(t, p, unix.SIGCONT)
+		if unix.Kill(p.pid, unix.SIGCONT) != nil {
+			return false
+		}
 		<-tick.C
-		send(t, p, unix.SIGSTOP)
+		if unix.Kill(p.pid, unix.SIGSTOP) != nil {
+			return false
+		}
 		if ctx.Err() != nil {
 			t.Fatalf("process %d does not get there", p.pid)
 		}
 	}
+	now, there := inspect(fmt.Sprintf("/proc/%d", p.pid))
+	return there && now.inner == p.inner && now.state != "Z"
 }

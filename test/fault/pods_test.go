@@ -93,11 +93,11 @@ func sidecarKilled(t *testing.T, n *suite.Namespace) {
 
 func senderKilled(t *testing.T, n *suite.Namespace) {
 	spec, want := bulk(t, n, belowRotation)
-	run := hold(t, n, spec)
-	send(t, halfway(t, n, run, 300000), unix.SIGKILL)
-	endsWithin(t, n, run.TaskRun, knowledge)
+	run, sender := halfway(t, n, spec, 300000)
+	send(t, sender, unix.SIGKILL)
+	endsWithin(t, n, run, knowledge)
 	suite.WantFailed(t, run.Status.Condition(), v1.TaskRunReasonResultsUnavailable)
-	wantKept(t, run.TaskRun, want)
+	wantKept(t, run, want)
 }
 
 func outOfMemory(t *testing.T, n *suite.Namespace) {
@@ -266,7 +266,7 @@ func TestEvicted(t *testing.T) {
 	}
 	inflict(t, "restart", "kubelet")
 	endsWithin(t, n, run.TaskRun, 2*knowledge)
-	suite.WantFailed(t, run.Status.Condition(), v1.TaskRunReasonPodEvicted, "memory")
+	suite.WantFailed(t, run.Status.Condition(), v1.TaskRunReasonPodEvicted, "node")
 	wantKept(t, run.TaskRun, want)
 }
 

@@ -169,17 +169,26 @@ func (s stream) rotated() bool {
 	return err == nil && len(files) > 0
 }
 
-// halfway lets the run's steps end and the results sidecar send, and returns once the log has more than size bytes. The
-// sidecar is paused then, in the middle of its stream.
-func halfway(t *testing.T, n *suite.Namespace, h *held, size int64) process {
+// halfway starts a run, lets its steps end and its results sidecar send, and returns once the log has more than size
+// bytes. The sidecar is paused then, in the middle of its stream. A run that gets through all of it too fast is left alone,
+// and another one is started.
+func halfway(t *testing.T, n *suite.Namespace, spec v1.TaskRunSpec, size int64) (*v1.TaskRun, process) {
 	t.Helper()
-	sender := find(t, n, h.TaskRun, sidecar, first)
-	send(t, sender, unix.SIGSTOP)
-	h.letGo(t)
-	n.AwaitPod(t, h.TaskRun, func(pod *corev1.Pod) bool { return ended(pod, "step-"+gate) })
-	log := streamOf(t, n, h.TaskRun)
-	crawl(t, sender, func() bool { return log.size() > size })
-	return sender
+	const attempts = 10
+	for range attempts {
+		h := hold(t, n, *spec.DeepCopy())
+		sender := find(t, n, h.TaskRun, sidecar, first)
+		send(t, sender, unix.SIGSTOP)
+		h.letGo(t)
+		n.AwaitPod(t, h.TaskRun, func(pod *corev1.Pod) bool { return ended(pod, "step-"+gate) })
+		log := streamOf(t, n, h.TaskRun)
+		if crawl(t, sender, func() bool { return log.size() > size }) {
+			return h.TaskRun, sender
+		}
+		t.Logf("TaskRun %q was too fast", h.Name)
+	}
+	t.Fatalf("no run could be stopped when its log had %d bytes", size)
+	return nil, process{}
 }
 
 // ended reports whether a container of a pod has terminated.
@@ -322,11 +331,11 @@ func awaitNoPod(t *testing.T, n *suite.Namespace, run *v1.TaskRun) {
 const logSize = 1 << 20
 
 // awaitRotation waits until the kubelet has begun a new log for a run's results sidecar. It looks every three seconds.
-func awaitRotation(t *testing.T, n *suite.Namespace, run *held) {
+func awaitRotation(t *testing.T, n *suite.Namespace, run *v1.TaskRun) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), suite.Patience)
 	defer cancel()
-	log := streamOf(t, n, run.TaskRun)
+	log := streamOf(t, n, run)
 	if err := kube.Poll(ctx, func(context.Context) (bool, error) { return log.rotated(), nil }); err != nil {
 		t.Fatalf("the kubelet does not rotate a log of %d bytes; was the cluster made with --container-log-max-size 1Mi? %v", log.size(), err)
 	}
