@@ -18,6 +18,21 @@ type values struct {
 	budget   *budget
 }
 
+// Params returns a copy of params with their variables substituted, each with its type; see PipelineTask. The error is an
+// *UnresolvedError or a *TooLongError.
+func Params(path *field.Path, params []v1.Param, vars Variables) ([]v1.Param, error) {
+	s := values{vars.resolver, new(budget)}
+	out := make([]v1.Param, len(params))
+	for i := range params {
+		value, err := s.value(path.Index(i).Child("value"), params[i].Value)
+		if err != nil {
+			return nil, err
+		}
+		out[i] = v1.Param{Name: params[i].Name, Value: value}
+	}
+	return out, nil
+}
+
 func (s values) value(path *field.Path, value v1.Value) (v1.Value, error) {
 	switch value.Type {
 	case v1.TypeArray:

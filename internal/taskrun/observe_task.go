@@ -60,7 +60,12 @@ func (r *Reconciler) task(ctx context.Context, tr *v1.TaskRun) (Task, error) {
 		task.Spec = tr.Spec.TaskSpec.DeepCopy()
 		withPropagated(task.Spec, tr.Spec.Workspaces)
 	case tr.Spec.TaskRef != nil:
-		found, source, err := r.resolver.LocateTask(ctx, tr.Namespace, tr.Spec.TaskRef)
+		ref := *tr.Spec.TaskRef
+		var err error
+		if ref.Params, err = forResolver(tr, &v1.TaskSpec{}, ref.Params, field.NewPath("spec", "taskRef", "params")); err != nil {
+			return task, err
+		}
+		found, source, err := r.resolver.LocateTask(ctx, tr.Namespace, &ref)
 		if err != nil {
 			return task, err
 		}
@@ -99,7 +104,12 @@ func (r *Reconciler) resolveActions(ctx context.Context, tr *v1.TaskRun, spec *v
 		if step.Ref == nil {
 			continue
 		}
-		action, err := r.resolver.StepAction(ctx, tr.Namespace, step.Ref)
+		ref := *step.Ref
+		var err error
+		if ref.Params, err = forResolver(tr, spec, ref.Params, path.Child("ref", "params")); err != nil {
+			return err
+		}
+		action, err := r.resolver.StepAction(ctx, tr.Namespace, &ref)
 		if err != nil {
 			return fmt.Errorf("%s.ref: %w", path, err)
 		}
@@ -111,6 +121,19 @@ func (r *Reconciler) resolveActions(ctx context.Context, tr *v1.TaskRun, spec *v
 	}
 	spec.SetDefaults()
 	return nil
+}
+
+// forResolver are the params that a reference gives to its resolver, with what the run gives put in.
+func forResolver(tr *v1.TaskRun, spec *v1.TaskSpec, params []v1.Param, path *field.Path) ([]v1.Param, error) {
+	if len(params) == 0 {
+		return nil, nil
+	}
+	vars := substitute.ForTaskRun(spec, tr.Spec.Params, substitute.TaskRunContext{Name: tr.Name, Namespace: tr.Namespace, UID: string(tr.UID), Task: taskName(tr)})
+	out, err := substitute.Params(path, params, vars)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", resolve.ErrUnresolvable, err)
+	}
+	return out, nil
 }
 
 // chosen is how the results of a run come back by what an earlier pass has noted; empty before the first.

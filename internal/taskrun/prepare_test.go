@@ -251,8 +251,9 @@ func TestTaskThroughAResolver(t *testing.T) {
 	w := newWorld(t, []client.Object{task, taskRun(retries(1), func(tr *v1.TaskRun) {
 		tr.Spec.TaskSpec = nil
 		tr.Spec.TaskRef = &v1.TaskRef{ResolverRef: v1.ResolverRef{Resolver: "cluster", Params: []v1.Param{
-			{Name: "name", Value: v1.StringValue("far")}, {Name: "namespace", Value: v1.StringValue("other")},
+			{Name: "name", Value: v1.StringValue("$(params.which)")}, {Name: "namespace", Value: v1.StringValue("other")},
 		}}}
+		tr.Spec.Params = []v1.Param{{Name: "which", Value: v1.StringValue("far")}}
 	})}, interceptor.Funcs{})
 	tr := w.pass(t)
 	if s := tr.Status.Provenance.RefSource; s == nil || s.URI != "/apis/tekton.dev/v1/namespaces/other/task/far@task-uid" || tr.Labels[v1.LabelTask] != "far" {
@@ -264,5 +265,15 @@ func TestTaskThroughAResolver(t *testing.T) {
 	}})
 	if err != nil || obs.Prepared == nil || obs.Prepared.Task.Spec.Steps[0].Script != "far" {
 		t.Errorf("want the Task's name in the second attempt, got %+v (%v)", obs.Prepared, err)
+	}
+}
+
+func TestResolverParamsThatCannotBeResolved(t *testing.T) {
+	w := newWorld(t, []client.Object{taskRun(func(tr *v1.TaskRun) {
+		tr.Spec.TaskSpec = nil
+		tr.Spec.TaskRef = &v1.TaskRef{ResolverRef: v1.ResolverRef{Resolver: "cluster", Params: []v1.Param{{Name: "name", Value: v1.StringValue("$(params.nope)")}}}}
+	})}, interceptor.Funcs{})
+	if tr := w.pass(t); reason(tr) != "False TaskRunResolutionFailed" || !strings.Contains(tr.Status.Condition().Message, "cannot resolve $(params.nope) in spec.taskRef.params[0].value") {
+		t.Errorf("want the variable and its place named, got %+v", tr.Status.Condition())
 	}
 }
