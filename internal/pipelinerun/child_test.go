@@ -296,7 +296,9 @@ func TestOverrides(t *testing.T) {
 }
 
 func TestTimeouts(t *testing.T) {
-	d := func(minutes int) *metav1.Duration { return &metav1.Duration{Duration: time.Duration(minutes) * time.Minute} }
+	d := func(minutes int) *metav1.Duration {
+		return &metav1.Duration{Duration: time.Duration(minutes) * time.Minute}
+	}
 	cases := map[string]struct {
 		reason string
 		given  *v1.Timeouts

@@ -14,7 +14,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/substitute"
 )
 
-// groups says which tasks must run on the same node (docs/design/0005-coscheduling.md).
+// groups says which tasks must run on the same node (docs/design/0008-coscheduling.md).
 type groups struct {
 	*maker
 

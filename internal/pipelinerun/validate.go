@@ -53,11 +53,12 @@ func paramProblem(faults field.ErrorList) *Problem {
 	if len(faults) == 0 {
 		return nil
 	}
-	reason := v1.PipelineRunReasonParameterMissing
-	if faults[0].Type == field.ErrorTypeTypeInvalid {
-		reason = v1.PipelineRunReasonParameterTypeMismatch
-	} else if faults[0].Type == field.ErrorTypeNotSupported {
-		reason = v1.PipelineRunReasonInvalidParamValue
+	reason, ok := map[field.ErrorType]string{
+		field.ErrorTypeTypeInvalid:  v1.PipelineRunReasonParameterTypeMismatch,
+		field.ErrorTypeNotSupported: v1.PipelineRunReasonInvalidParamValue,
+	}[faults[0].Type]
+	if !ok {
+		reason = v1.PipelineRunReasonParameterMissing
 	}
 	return &Problem{Reason: reason, Message: faults.ToAggregate().Error()}
 }
