@@ -8,6 +8,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/results/collect"
@@ -167,5 +169,19 @@ func TestEvents(t *testing.T) {
 				t.Errorf("%s: -want +got:\n%s", tc.reason, diff)
 			}
 		})
+	}
+}
+
+// TestAnEndIsTheEnd: whatever happens to a run that has ended, or to its pod, changes nothing.
+func TestAnEndIsTheEnd(t *testing.T) {
+	w := newWorld(t, []client.Object{taskRun()}, interceptor.Funcs{})
+	w.pass(t)
+	w.play(t, corev1.PodSucceeded, terminated(0, record(0)), terminated(0, record(0)))
+	before := w.pass(t)
+	w.cancel(t)
+	w.play(t, corev1.PodFailed, terminated(1, record(1)), terminated(1, record(1)))
+	w.unchanged(t, "the run has ended")
+	if diff := cmp.Diff(before.Status, w.pass(t).Status); diff != "" {
+		t.Errorf("the status of a run that has ended: -want +got:\n%s", diff)
 	}
 }
