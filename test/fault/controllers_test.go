@@ -29,19 +29,14 @@ const takeover = 20 * time.Second
 // TestControllerKilledAtRandomMoments kills the controller while runs are under way, each at another moment of its life.
 // Nothing happens to the pods, so that every run has to be whole in the end.
 func TestControllerKilledAtRandomMoments(t *testing.T) {
-	const rounds, runs = 2, 5
+	const runs = 5
 	random := seeded(t)
 	n := suite.NewNamespace(t)
 	n.UseFlags(t, kube.SidecarLogs, largest)
 	spec, want := bulk(t, n, belowRotation)
-	began := time.Now()
-	for _, run := range startAll(t, n, spec, make([]time.Duration, runs)) {
-		n.Finish(t, run)
-		wantWhole(t, run, want)
-	}
-	life := time.Since(began) // of as many at once, undisturbed
-
-	for range rounds {
+	// How long a run takes alone, and how long as many take at once. Below the one all runs are under way when the
+	// controller is killed, below the other some are about to end.
+	for _, life := range []time.Duration{undisturbed(t, n, spec, want, 1), undisturbed(t, n, spec, want, runs)} {
 		ages := make([]time.Duration, runs)
 		for i := range ages {
 			ages[i] = time.Duration(random.Int64N(int64(life)))
@@ -55,6 +50,17 @@ func TestControllerKilledAtRandomMoments(t *testing.T) {
 		}
 		replace(t, n, before)
 	}
+}
+
+// undisturbed is how long so many runs take at once.
+func undisturbed(t *testing.T, n *suite.Namespace, spec v1.TaskRunSpec, want given, runs int) time.Duration {
+	t.Helper()
+	began := time.Now()
+	for _, run := range startAll(t, n, spec, make([]time.Duration, runs)) {
+		n.Finish(t, run)
+		wantWhole(t, run, want)
+	}
+	return time.Since(began)
 }
 
 // startAll starts runs so that they have the given ages when it returns, the oldest first.
