@@ -32,8 +32,7 @@ standins: ## Make stand-ins for public images from Debian packages; localkube se
 
 ## Work on it
 
-test: test-unit ## Run every test: unit, then integration and e2e on one localkube cluster
-	@hack/with-localkube.sh hack/test-cluster.sh integration e2e
+test: test-unit test-integration test-e2e ## Run every test: unit, integration on an API server, e2e on a real kubelet
 
 test-unit: ## Run the tests that need no cluster
 	@go test ./...
