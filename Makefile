@@ -7,7 +7,7 @@ export GOFLAGS := $(filter-out -trimpath,$(shell go env GOFLAGS)) -trimpath
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo down test test-unit test-integration test-e2e test-fault soak lint verify generate images standins deploy undeploy conformance bench localkube deps
+.PHONY: help demo down test test-unit test-integration test-e2e test-fault soak lint verify generate images standins cli deploy undeploy conformance bench localkube deps
 
 ## Use it
 
@@ -29,6 +29,9 @@ images: ## Build both images and push them to KO_DOCKER_REPO; then as make stand
 
 standins: ## Make stand-ins for public images from Debian packages; localkube serves them to its pods
 	@hack/images/standin.sh
+
+cli: ## Build bin/sluice, the command line
+	@go build -ldflags "-s -w" -o bin/sluice ./cmd/sluice
 
 ## Work on it
 
@@ -55,7 +58,7 @@ lint: ## Check style and import directions with golangci-lint
 verify: ## Check that generated files, formatting, module files and image sizes are as they must be
 	@hack/verify.sh
 
-generate: ## Write deepcopy methods and CRDs from api/v1
+generate: ## Write deepcopy methods and CRDs from api/v1, and docs/cli from the commands
 	@hack/generate.sh
 
 conformance: ## Apply every file of SUITE to the current cluster and print how its runs ended; MODE sets results-from

@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
-# Writes what is generated: the deepcopy methods of the API types, and their CRDs into the given folder.
+# Writes what is generated: the deepcopy methods of the API types, their CRDs, and the pages of the command line, into the
+# given folders.
 set -euo pipefail
 . "$(dirname "$0")/env.sh"
 cd "$root"
 
 out=${1:-config/crd/bases}
 deepcopy=${2:-api}
+cli=${3:-docs/cli}
 
 hack/tool.sh controller-gen crdfinish
 mkdir -p "$out"
@@ -16,3 +18,7 @@ done
 # Without the metadata of embedded objects, labels of a volumeClaimTemplate would be dropped.
 bin/tools/controller-gen crd:generateEmbeddedObjectMeta=true "output:crd:dir=$out" paths=./api/...
 bin/tools/crdfinish "$out"/*.yaml
+# Pages of commands that are gone go, too.
+rm -rf "$cli"
+mkdir -p "$cli"
+go run ./cmd/sluice reference "$cli"

@@ -1,0 +1,183 @@
+package runs
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/cli/cluster"
+	"github.com/sluice-ci/sluice/internal/cli/problem"
+)
+
+// page is how many runs are read at once: each may be 1.5 MiB large.
+const page = 50
+
+// Find reads the run that a person has typed. A name that two runs have, of different kinds or (with -A) in different
+// namespaces, is an error that names both; one that nobody has is an error that names those that are near.
+func Find(ctx context.Context, c *cluster.Cluster, text string) (Run, error) {
+	reference, err := Parse(text)
+	if err != nil {
+		return Run{}, err
+	}
+	var found []Run
+	for _, kind := range kindsOf(reference) {
+		some, err := find(ctx, c, kind, reference.Name)
+		if err != nil {
+			return Run{}, err
+		}
+		found = append(found, some...)
+	}
+	switch len(found) {
+	case 1:
+		return found[0], nil
+	case 0:
+		return Run{}, notFound(ctx, c, reference)
+	default:
+		return Run{}, ambiguous(reference, found)
+	}
+}
+
+func kindsOf(r Reference) []string {
+	if r.Kind != "" {
+		return []string{r.Kind}
+	}
+	return []string{v1.KindPipelineRun, v1.KindTaskRun}
+}
+
+// find reads the runs of one kind that have this name: at most one in a namespace.
+func find(ctx context.Context, c *cluster.Cluster, kind, name string) ([]Run, error) {
+	if !c.AllNamespaces {
+		r := New(kind)
+		err := c.Client.Get(ctx, client.ObjectKey{Namespace: c.Namespace, Name: name}, r.Object())
+		if apierrors.IsNotFound(err) {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("cannot read %s %q in namespace %q: %w", kind, name, c.Namespace, err)
+		}
+		return []Run{r}, nil
+	}
+	var found []Run
+	err := Each(ctx, c, kind, []client.ListOption{client.MatchingFields{"metadata.name": name}}, func(r Run) error {
+		found = append(found, r)
+		return nil
+	})
+	return found, err
+}
+
+// New is an empty run of a kind, to be read into.
+func New(kind string) Run {
+	if kind == v1.KindTaskRun {
+		return OfTask(&v1.TaskRun{})
+	}
+	return OfPipeline(&v1.PipelineRun{})
+}
+
+// Each reads the runs of a kind in the cluster's scope, a page at a time, so that many large ones need not be held at
+// once. An error of f ends it and is returned as it is.
+func Each(ctx context.Context, c *cluster.Cluster, kind string, options []client.ListOption, f func(Run) error) error {
+	token := ""
+	for {
+		runs, next, err := pageOf(ctx, c, kind, append(slices.Clone(options),
+			client.InNamespace(c.Scope()), client.Limit(page), client.Continue(token)))
+		if err != nil {
+			return fmt.Errorf("cannot list %ss in %s: %w", kind, ScopeText(c), err)
+		}
+		for _, r := range runs {
+			if err := f(r); err != nil {
+				return err
+			}
+		}
+		if token = next; token == "" {
+			return nil
+		}
+	}
+}
+
+func pageOf(ctx context.Context, c *cluster.Cluster, kind string, options []client.ListOption) ([]Run, string, error) {
+	var runs []Run
+	if kind == v1.KindTaskRun {
+		var list v1.TaskRunList
+		err := c.Client.List(ctx, &list, options...)
+		for i := range list.Items {
+			runs = append(runs, OfTask(&list.Items[i]))
+		}
+		return runs, list.Continue, err
+	}
+	var list v1.PipelineRunList
+	err := c.Client.List(ctx, &list, options...)
+	for i := range list.Items {
+		runs = append(runs, OfPipeline(&list.Items[i]))
+	}
+	return runs, list.Continue, err
+}
+
+// Names lists the names of the runs of a kind in the cluster's scope. It reads metadata only, so it is quick.
+func Names(ctx context.Context, c *cluster.Cluster, kind string) ([]string, error) {
+	list := &metav1.PartialObjectMetadataList{}
+	list.SetGroupVersionKind(v1.GroupVersion.WithKind(kind + "List"))
+	if err := c.Client.List(ctx, list, client.InNamespace(c.Scope())); err != nil {
+		return nil, fmt.Errorf("cannot list %ss in %s: %w", kind, ScopeText(c), err)
+	}
+	var names []string
+	for i := range list.Items {
+		names = append(names, list.Items[i].Name)
+	}
+	return names, nil
+}
+
+// notFound says so, and proposes names. That these cannot be had is not worth another error.
+func notFound(ctx context.Context, c *cluster.Cluster, reference Reference) error {
+	var near []string
+	for _, kind := range kindsOf(reference) {
+		names, err := Names(ctx, c, kind)
+		if err != nil {
+			continue
+		}
+		for _, name := range Near(reference.Name, names) {
+			near = append(near, Reference{Kind: kind, Name: name}.String())
+		}
+	}
+	what := "no run"
+	if reference.Kind != "" {
+		what = "no " + reference.Kind
+	}
+	hints := []string{"sluice list shows the runs that there are; -n NAMESPACE and -A look elsewhere"}
+	if len(near) > 0 {
+		hints = append([]string{"did you mean " + strings.Join(near[:min(nearest, len(near))], ", ") + "?"}, hints...)
+	}
+	return problem.New(fmt.Sprintf("there is %s %q in %s", what, reference.Name, ScopeText(c)), hints...)
+}
+
+func ambiguous(reference Reference, found []Run) error {
+	var choices []string
+	kinds := map[string]bool{}
+	for _, r := range found {
+		choices = append(choices, fmt.Sprintf("%s -n %s", r.Reference(), r.Namespace()))
+		kinds[r.Kind()] = true
+	}
+	what := "namespaces"
+	if len(kinds) > 1 {
+		what = "kinds"
+	}
+	return problem.New(fmt.Sprintf("%d runs of different %s are called %q", len(found), what, reference.Name),
+		"say which one: "+strings.Join(choices, ", or "))
+}
+
+// ScopeText says for people where was looked.
+func ScopeText(c *cluster.Cluster) string {
+	if c.AllNamespaces {
+		return "any namespace"
+	}
+	return fmt.Sprintf("namespace %q", c.Namespace)
+}
+
+// Absent reports whether err says that a kind is not served, as on a cluster without it.
+func Absent(err error) bool { return meta.IsNoMatchError(err) }
