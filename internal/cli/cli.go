@@ -11,6 +11,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/cli/list"
 	"github.com/sluice-ci/sluice/internal/cli/problem"
 	"github.com/sluice-ci/sluice/internal/cli/reference"
+	"github.com/sluice-ci/sluice/internal/cli/results"
 	"github.com/sluice-ci/sluice/internal/cli/terminal"
 )
 
@@ -54,6 +55,7 @@ Exit status: 0 it was done, and a run that was waited for succeeded; 1 the run f
 	)
 	add(root, groupRuns,
 		list.NewCommand(t, flags),
+		results.NewCommand(t, flags),
 	)
 	add(root, groupFiles)
 	add(root, groupCluster)

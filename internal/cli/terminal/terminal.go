@@ -118,9 +118,9 @@ func Clean(text string) string {
 	}, text)
 }
 
-// Line makes a text fit to be a part of a line: Clean, with line feeds and tabs as spaces.
+// Line makes a text fit to be a part of a line: Clean, with a space for each line feed and tab.
 func Line(text string) string {
-	return strings.Join(strings.Fields(Clean(text)), " ")
+	return strings.NewReplacer("\n", " ", "\t", " ").Replace(Clean(text))
 }
 
 // Cut shortens text to so many columns, with … for what is missing; 0 columns are without limit. Each character counts as

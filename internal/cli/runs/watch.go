@@ -1,0 +1,195 @@
+package runs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/watch"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/cli/cluster"
+	"github.com/sluice-ci/sluice/internal/cli/problem"
+)
+
+// again is how long is waited before an API server is asked again that did not answer.
+const again = time.Second
+
+// ErrStop is what the function given to Watch returns to end it well.
+var ErrStop = errors.New("enough was seen")
+
+// change is what a watch has seen: an object, or that one is gone, or that the watch cannot go on.
+type change struct {
+	object  client.Object
+	deleted bool
+	err     error
+}
+
+// Watch calls each with the run as it is now, and again whenever it or one of its TaskRuns changes, until the run and its
+// TaskRuns have ended, each returns an error, or ctx ends. An API server that goes away for a while is waited for. When
+// the run is deleted that is an error.
+func Watch(ctx context.Context, c *cluster.Cluster, r Run, each func(Snapshot) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	changes := make(chan change)
+	own := []client.ListOption{client.InNamespace(r.Namespace()), client.MatchingFields{"metadata.name": r.Name()}}
+	go follow(ctx, c.Client, r.Kind(), own, changes)
+	if r.PipelineRun != nil {
+		children := []client.ListOption{client.InNamespace(r.Namespace()), client.MatchingLabels{v1.LabelPipelineRun: r.Name()}}
+		go follow(ctx, c.Client, v1.KindTaskRun, children, changes)
+	}
+	tasks := map[string]*v1.TaskRun{}
+	for {
+		s := newSnapshot(r, tasks)
+		if err := each(s); err != nil {
+			if errors.Is(err, ErrStop) {
+				return nil
+			}
+			return err
+		}
+		if s.ended() {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case seen := <-changes:
+			var err error
+			if r, err = apply(r, tasks, seen); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// ended reports whether nothing of the run will change any more. TaskRuns that its status names must have been seen.
+func (s Snapshot) ended() bool {
+	if !s.Run.Done() {
+		return false
+	}
+	if s.Run.TaskRun != nil {
+		return true
+	}
+	seen := map[string]bool{}
+	for _, tr := range s.Tasks {
+		seen[tr.Name] = true
+		if !tr.Status.Done() {
+			return false
+		}
+	}
+	for _, child := range s.Run.PipelineRun.Status.ChildReferences {
+		if !seen[child.Name] {
+			return false
+		}
+	}
+	return true
+}
+
+// apply puts what was seen into tasks, and returns the run as it is then.
+func apply(r Run, tasks map[string]*v1.TaskRun, seen change) (Run, error) {
+	switch object := seen.object.(type) {
+	case nil:
+		return r, seen.err
+	case *v1.PipelineRun:
+		r = OfPipeline(object)
+	case *v1.TaskRun:
+		switch {
+		case r.TaskRun != nil:
+			r = OfTask(object)
+		case seen.deleted:
+			delete(tasks, object.Name)
+			return r, nil
+		default:
+			tasks[object.Name] = object
+			return r, nil
+		}
+	}
+	if seen.deleted {
+		return r, problem.New(fmt.Sprintf("%s was deleted while it was watched", r.Reference()))
+	}
+	return r, nil
+}
+
+// follow sends all objects that match, and then each as it changes, until ctx ends. Only an error that asking again does
+// not mend is sent, and ends it.
+func follow(ctx context.Context, c client.WithWatch, kind string, options []client.ListOption, changes chan<- change) {
+	send := func(ch change) bool {
+		select {
+		case changes <- ch:
+			return true
+		case <-ctx.Done():
+			return false
+		}
+	}
+	wait := time.NewTicker(again)
+	defer wait.Stop()
+	for ctx.Err() == nil {
+		if err := followOnce(ctx, c, kind, options, send); err != nil && !passing(err) {
+			send(change{err: fmt.Errorf("cannot watch %ss: %w", kind, err)})
+			return
+		}
+		select {
+		case <-ctx.Done():
+		case <-wait.C:
+		}
+	}
+}
+
+// followOnce lists and watches until the watch ends, which servers do every some minutes.
+func followOnce(ctx context.Context, c client.WithWatch, kind string, options []client.ListOption, send func(change) bool) error {
+	list := listFor(kind)
+	if err := c.List(ctx, list, options...); err != nil {
+		return err
+	}
+	objects, err := meta.ExtractList(list)
+	if err != nil {
+		return err
+	}
+	for _, object := range objects {
+		if o, ok := object.(client.Object); ok && !send(change{object: o}) {
+			return nil
+		}
+	}
+	from := &client.ListOptions{Raw: &metav1.ListOptions{ResourceVersion: list.GetResourceVersion()}}
+	w, err := c.Watch(ctx, listFor(kind), append(options[:len(options):len(options)], from)...)
+	if err != nil {
+		return err
+	}
+	defer w.Stop()
+	for event := range w.ResultChan() {
+		switch event.Type {
+		case watch.Added, watch.Modified, watch.Deleted:
+			o, ok := event.Object.(client.Object)
+			if ok && !send(change{object: o, deleted: event.Type == watch.Deleted}) {
+				return nil
+			}
+		case watch.Error:
+			return apierrors.FromObject(event.Object)
+		case watch.Bookmark:
+		default:
+		}
+	}
+	return nil
+}
+
+func listFor(kind string) client.ObjectList {
+	if kind == v1.KindTaskRun {
+		return &v1.TaskRunList{}
+	}
+	return &v1.PipelineRunList{}
+}
+
+// passing reports whether err may be gone when the server is asked again: it could not be reached, or has trouble of its
+// own. What it knows and says stays an error.
+func passing(err error) bool {
+	if _, answered := errors.AsType[*apierrors.StatusError](err); !answered {
+		return !meta.IsNoMatchError(err)
+	}
+	return apierrors.IsInternalError(err) || apierrors.IsServiceUnavailable(err) || apierrors.IsTooManyRequests(err) ||
+		apierrors.IsServerTimeout(err) || apierrors.IsTimeout(err) || apierrors.IsResourceExpired(err) || apierrors.IsGone(err)
+}

@@ -1,0 +1,207 @@
+// Package strict compares decoded JSON with a type of the API, and finds what decoding would drop or refuse: fields that
+// the type does not have, and values of another kind.
+package strict
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+)
+
+// Fault is a field that the type does not have, or that holds something else.
+type Fault struct {
+	// Path of the field, such as spec.steps[0].image.
+	Path string
+	// Unknown is the name of a field that there is not; empty for a value of another kind.
+	Unknown string
+	// Known are the names that a field can have there, sorted; only with Unknown.
+	Known []string
+	// Problem says what is wrong with a value; only without Unknown.
+	Problem string
+}
+
+// Check returns the faults of data, JSON, as a value of the type of prototype, ordered as the type and the lists are. The
+// error is that of JSON that is none.
+func Check(data []byte, prototype any) ([]Fault, error) {
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.UseNumber()
+	var value any
+	if err := decoder.Decode(&value); err != nil {
+		return nil, err
+	}
+	c := &checker{}
+	c.check("", value, reflect.TypeOf(prototype))
+	return c.faults, nil
+}
+
+type checker struct{ faults []Fault }
+
+func (c *checker) problemf(path, format string, args ...any) {
+	c.faults = append(c.faults, Fault{Path: path, Problem: fmt.Sprintf(format, args...)})
+}
+
+func (c *checker) check(path string, value any, t reflect.Type) {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if value == nil {
+		return
+	}
+	if reflect.PointerTo(t).Implements(reflect.TypeFor[json.Unmarshaler]()) {
+		c.checkOwn(path, value, t)
+		return
+	}
+	switch t.Kind() { //nolint:exhaustive // no other kinds are in the API
+	case reflect.Struct:
+		c.checkStruct(path, value, t)
+	case reflect.Map:
+		if object, ok := value.(map[string]any); ok {
+			for _, key := range sorted(object) {
+				c.check(path+"["+key+"]", object[key], t.Elem())
+			}
+			return
+		}
+		c.problemf(path, "must be a map, found %s", noun(value))
+	case reflect.Slice:
+		c.checkList(path, value, t)
+	case reflect.String:
+		if _, ok := value.(string); !ok {
+			c.problemf(path, "must be a string, found %s%s", noun(value), quoteIt(value))
+		}
+	case reflect.Bool:
+		if _, ok := value.(bool); !ok {
+			c.problemf(path, "must be true or false, found %s", noun(value))
+		}
+	default:
+		c.checkNumber(path, value, t)
+	}
+}
+
+// checkOwn checks a value of a type that decodes itself, such as a duration, by decoding it.
+func (c *checker) checkOwn(path string, value any, t reflect.Type) {
+	text, err := json.Marshal(value)
+	if err != nil {
+		c.problemf(path, "cannot be used: %v", err)
+		return
+	}
+	if err := json.Unmarshal(text, reflect.New(t).Interface()); err != nil {
+		c.problemf(path, "cannot be used: %v", err)
+	}
+}
+
+func (c *checker) checkStruct(path string, value any, t reflect.Type) {
+	object, ok := value.(map[string]any)
+	if !ok {
+		c.problemf(path, "must be a map of fields, found %s", noun(value))
+		return
+	}
+	fields := fieldsOf(t)
+	for _, key := range sorted(object) {
+		at := join(path, key)
+		field, known := fields[key]
+		if !known {
+			c.faults = append(c.faults, Fault{Path: at, Unknown: key, Known: sorted(fields)})
+			continue
+		}
+		c.check(at, object[key], field)
+	}
+}
+
+func (c *checker) checkList(path string, value any, t reflect.Type) {
+	if _, isText := value.(string); isText && t.Elem().Kind() == reflect.Uint8 {
+		c.checkOwn(path, value, t) // bytes are written in base64
+		return
+	}
+	list, ok := value.([]any)
+	if !ok {
+		c.problemf(path, "must be a list, found %s; each element begins with \"- \"", noun(value))
+		return
+	}
+	for i, element := range list {
+		at := fmt.Sprintf("%s[%d]", path, i)
+		if element == nil {
+			c.problemf(at, "is empty; give it a value, or remove its dash")
+			continue
+		}
+		c.check(at, element, t.Elem())
+	}
+}
+
+func (c *checker) checkNumber(path string, value any, t reflect.Type) {
+	if _, ok := value.(json.Number); !ok {
+		c.problemf(path, "must be a number, found %s", noun(value))
+		return
+	}
+	c.checkOwn(path, value, t)
+}
+
+// fieldsOf returns the types of a struct's fields by their names in JSON, with those of embedded structs.
+func fieldsOf(t reflect.Type) map[string]reflect.Type {
+	fields := map[string]reflect.Type{}
+	for i := range t.NumField() {
+		f := t.Field(i)
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		switch {
+		case name == "-" || !f.IsExported():
+		case name == "" && f.Anonymous:
+			embedded := f.Type
+			if embedded.Kind() == reflect.Pointer {
+				embedded = embedded.Elem()
+			}
+			for inner, innerType := range fieldsOf(embedded) {
+				if _, taken := fields[inner]; !taken {
+					fields[inner] = innerType
+				}
+			}
+		case name == "":
+			fields[f.Name] = f.Type
+		default:
+			fields[name] = f.Type
+		}
+	}
+	return fields
+}
+
+func join(path, key string) string {
+	if path == "" {
+		return key
+	}
+	return path + "." + key
+}
+
+func noun(value any) string {
+	switch v := value.(type) {
+	case string:
+		return "a string"
+	case bool:
+		return fmt.Sprintf("the boolean %t", v)
+	case json.Number:
+		return "the number " + v.String()
+	case []any:
+		return "a list"
+	default:
+		return "a map"
+	}
+}
+
+// quoteIt is the advice for what YAML takes for something else than the text that was meant.
+func quoteIt(value any) string {
+	switch value.(type) {
+	case bool, json.Number:
+		return "; put it into quotes"
+	default:
+		return ""
+	}
+}
+
+func sorted[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for key := range m {
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
+	return keys
+}
