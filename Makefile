@@ -67,8 +67,8 @@ conformance: ## Apply every file of SUITE to the current cluster and print how i
 soak: ## Send COUNT=1000 TaskRuns of random contents through a cluster that is started for them, and verify every byte
 	@hack/with-localkube.sh hack/soak.sh
 
-bench: ## Measure how long a TaskRun takes, on the cluster of the current kubeconfig
-	@hack/bench.sh
+bench: ## Measure what a TaskRun takes, beside bare pods, on a cluster that is started for it; BENCH="-only seq,burst20" for a part
+	@hack/with-localkube.sh hack/bench.sh $(BENCH)
 
 localkube: ## Build bin/localkube and what it needs
 	@hack/build-localkube.sh

@@ -1,42 +1,40 @@
-// Bench measures on the current cluster how long a TaskRun takes: N of them one after another, each of two steps with one
-// result, for either way of results, beside bare pods of three containers, which are the limit for anything that runs in
-// pods. It prints a table and one line of JSON.
+// Bench measures on the current cluster what a tekton.dev/v1 controller takes for its work, in both ways of results, beside
+// bare pods on the same cluster, which are the limit for anything that runs in pods. It prints tables, and keeps every
+// single time in a file, from which tables and plots can be made again.
 //
-// usage: bench [-n N] [-size BYTES] [-namespace NAMESPACE] [-image IMAGE]
+// usage: bench [-only ROW,…] [-modes MODE,…] [-n N] [-rounds N] [-out DIR]
 //
-// It changes the ConfigMap feature-flags while it runs and sets it back at the end.
+//	bench -render [-out DIR] FILE…      makes tables of files that were measured before, all as one
+//
+// It works in a namespace of its own, and changes the ConfigMap feature-flags while it runs. It measures Sluice unless
+// -controller, -controller-namespace and -metrics-port say what else.
 package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
-	"io"
-	"math/rand/v2"
 	"os"
 	"os/signal"
+	"path/filepath"
+	"strings"
 	"syscall"
-	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/kubernetes"
-	"k8s.io/client-go/kubernetes/scheme"
-	"k8s.io/client-go/tools/clientcmd"
-	"sigs.k8s.io/controller-runtime/pkg/client"
-
-	v1 "github.com/sluice-ci/sluice/api/v1"
-	"github.com/sluice-ci/sluice/test/bench/measure"
-	"github.com/sluice-ci/sluice/test/bench/stats"
+	"github.com/sluice-ci/sluice/test/bench/load"
+	"github.com/sluice-ci/sluice/test/bench/record"
+	"github.com/sluice-ci/sluice/test/bench/report"
+	"github.com/sluice-ci/sluice/test/bench/usage"
 )
 
-// podContainers is what a TaskRun of two steps has with sidecar-logs.
-const podContainers = 3
-
-// restoreTime is what setting the flags back may take, after an interruption too.
-const restoreTime = 10 * time.Second
+// options are what the command line says.
+type options struct {
+	only, modes     string
+	n, rounds, held int
+	image, out      string
+	render          bool
+	place           usage.Place
+}
 
 func main() {
 	if err := bench(); err != nil {
@@ -45,139 +43,56 @@ func main() {
 	}
 }
 
+func bind(flags *flag.FlagSet) *options {
+	o := &options{}
+	var names []string
+	for _, row := range load.Rows() {
+		names = append(names, row.Name)
+	}
+	flags.StringVar(&o.only, "only", "", "rows to measure, separated by commas: "+strings.Join(names, ", "))
+	flags.StringVar(&o.modes, "modes", "", "ways of results to measure, separated by commas (default both)")
+	flags.IntVar(&o.n, "n", 20, "how often each thing is measured of which one is run after another")
+	flags.IntVar(&o.rounds, "rounds", 4, "in how many rounds these are taken, each in the other direction")
+	flags.IntVar(&o.held, "held", 200, "how many finished TaskRuns the row held has")
+	flags.StringVar(&o.image, "image", "docker.io/library/busybox:1", "image of steps and containers; needs sh, head and tr")
+	flags.StringVar(&o.out, "out", "bin/bench-results", "folder that the file of measurements goes to")
+	flags.BoolVar(&o.render, "render", false, "measure nothing, but make tables of the files that are given")
+	flags.StringVar(&o.place.Namespace, "controller-namespace", "tekton-pipelines", "namespace of the controller and of its ConfigMaps")
+	flags.StringVar(&o.place.Deployment, "controller", "sluice-controller", "the controller's Deployment; none if empty")
+	flags.IntVar(&o.place.Port, "metrics-port", 8080, "port of the controller's metrics in its pod; 0 for none")
+	kubectl := os.Getenv("KUBECTL")
+	if kubectl == "" {
+		kubectl = "kubectl"
+	}
+	flags.StringVar(&o.place.Kubectl, "kubectl", kubectl, "kubectl, which forwards the port of the metrics")
+	return o
+}
+
 func bench() error {
-	n := flag.Int("n", 10, "how often each thing is measured")
-	size := flag.Int("size", 1024, "bytes of the result")
-	namespace := flag.String("namespace", "default", "namespace of TaskRuns and pods")
-	image := flag.String("image", "docker.io/library/busybox:1", "image of steps and containers")
+	o := bind(flag.CommandLine)
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	defer stop()
-	b, err := connect(*namespace, *image)
-	if err != nil {
-		return err
-	}
-	return run(ctx, os.Stdout, b, *n, *size)
-}
-
-func connect(namespace, image string) (*measure.Bench, error) {
-	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(
-		clientcmd.NewDefaultClientConfigLoadingRules(), nil).ClientConfig()
-	if err != nil {
-		return nil, fmt.Errorf("cannot load kubeconfig: %w", err)
-	}
-	if err := v1.AddToScheme(scheme.Scheme); err != nil {
-		return nil, err
-	}
-	c, err := client.NewWithWatch(config, client.Options{Scheme: scheme.Scheme})
-	if err != nil {
-		return nil, fmt.Errorf("cannot make client: %w", err)
-	}
-	kube, err := kubernetes.NewForConfig(config)
-	if err != nil {
-		return nil, fmt.Errorf("cannot make client: %w", err)
-	}
-	return &measure.Bench{Client: c, Kube: kube, Namespace: namespace, Installation: "tekton-pipelines", Image: image}, nil
-}
-
-func run(ctx context.Context, w io.Writer, bench *measure.Bench, n, size int) (err error) {
-	restore, err := remember(ctx, bench)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, restore()) }()
-
-	summaries, err := pods(ctx, bench, n)
-	if err != nil {
-		return err
-	}
-	for _, from := range []string{"sidecar-logs", "termination-message"} {
-		summary, err := taskRuns(ctx, bench, from, n, size)
+	if o.render {
+		file, err := record.Read(flag.Args()...)
 		if err != nil {
 			return err
 		}
-		summaries = append(summaries, summary)
+		return tell(o, file)
 	}
-	if err := stats.Table(w, summaries); err != nil {
-		return err
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	file, err := run(ctx, o)
+	if file != nil && len(file.Batches) > 0 {
+		if err := os.MkdirAll(o.out, 0o755); err != nil {
+			return err
+		}
+		path := filepath.Join(o.out, "bench.json")
+		err = errors.Join(err, file.Write(path), tell(o, file))
+		fmt.Fprintf(os.Stderr, "==> every time is in %s\n", path)
 	}
-	return json.NewEncoder(w).Encode(summaries)
+	return err
 }
 
-// tick is how often the kubelet looks at its containers.
-const tick = time.Second
-
-// outOfStep waits for a part of a tick, another one each time: runs that begin right after the end of one another would
-// all begin at the same moment between two ticks, and be shorter or longer for that alone.
-func outOfStep(ctx context.Context) {
-	select {
-	case <-ctx.Done():
-	case <-time.After(rand.N(tick)):
-	}
-}
-
-// pods measures the limit. The first pod is not counted: it may have to pull the image.
-func pods(ctx context.Context, bench *measure.Bench, n int) ([]stats.Summary, error) {
-	var lines, ends []time.Duration
-	for i := range n + 1 {
-		outOfStep(ctx)
-		line, end, err := bench.Pod(ctx, podContainers)
-		if err != nil {
-			return nil, err
-		}
-		if i > 0 {
-			lines, ends = append(lines, line), append(ends, end)
-		}
-	}
-	return []stats.Summary{
-		stats.Summarise(fmt.Sprintf("bare pod of %d containers, first log line", podContainers), lines),
-		stats.Summarise(fmt.Sprintf("bare pod of %d containers, ended", podContainers), ends),
-	}, nil
-}
-
-// taskRuns measures TaskRuns whose results come one way. The first is not counted, as with pods.
-func taskRuns(ctx context.Context, bench *measure.Bench, from string, n, size int) (stats.Summary, error) {
-	if err := bench.SetResultsFrom(ctx, from, size); err != nil {
-		return stats.Summary{}, err
-	}
-	var series []time.Duration
-	for i := range n + 1 {
-		outOfStep(ctx)
-		took, err := bench.TaskRun(ctx, size)
-		if err != nil {
-			return stats.Summary{}, err
-		}
-		if i > 0 {
-			series = append(series, took)
-		}
-	}
-	return stats.Summarise(fmt.Sprintf("TaskRun of two steps, result of %d bytes, %s", size, from), series), nil
-}
-
-// remember returns a function that sets the feature flags to what they are now.
-func remember(ctx context.Context, bench *measure.Bench) (func() error, error) {
-	configs := bench.Kube.CoreV1().ConfigMaps(bench.Installation)
-	flags, err := configs.Get(ctx, "feature-flags", metav1.GetOptions{})
-	if err != nil {
-		return nil, fmt.Errorf("cannot read ConfigMap %q: %w", "feature-flags", err)
-	}
-	data := map[string]any{}
-	for _, key := range []string{"results-from", "max-result-size"} {
-		data[key] = nil
-		if value, ok := flags.Data[key]; ok {
-			data[key] = value
-		}
-	}
-	patch, err := json.Marshal(map[string]any{"data": data})
-	if err != nil {
-		return nil, err
-	}
-	return func() error {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), restoreTime)
-		defer cancel()
-		if _, err := configs.Patch(ctx, "feature-flags", types.StrategicMergePatchType, patch, metav1.PatchOptions{}); err != nil {
-			return fmt.Errorf("cannot set ConfigMap %q back: %w", "feature-flags", err)
-		}
-		return nil
-	}, nil
+// tell prints what was measured.
+func tell(_ *options, file *record.File) error {
+	return report.Text(os.Stdout, report.Lines(file))
 }

@@ -1,24 +1,24 @@
-// Package measure runs TaskRuns and bare pods one after another and takes the time of each with its own clock: the API's
-// times have whole seconds.
+// Package measure runs what is to be measured, and measures it.
 package measure
 
 import (
-	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
+	"math/rand/v2"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/kubernetes"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/test/bench/load"
+	"github.com/sluice-ci/sluice/test/bench/metrics"
+	"github.com/sluice-ci/sluice/test/bench/record"
+	"github.com/sluice-ci/sluice/test/bench/trace"
+	"github.com/sluice-ci/sluice/test/bench/usage"
 )
 
 // Bench measures on one cluster.
@@ -27,140 +27,216 @@ type Bench struct {
 	Client client.WithWatch
 	// Kube reads logs.
 	Kube kubernetes.Interface
-	// Namespace that TaskRuns and pods are made in.
+	// Namespace that runs and pods are made in; nobody else may make any there.
 	Namespace string
 	// Installation is the namespace of the ConfigMap feature-flags.
 	Installation string
 	// Image that steps and containers run in.
 	Image string
+	// Controller that is measured; nil if it cannot be seen from this machine.
+	Controller *usage.Controller
+
+	// made counts what was made, for names.
+	made int
 }
 
-// SetResultsFrom sets the flag results-from and max-result-size for results of size bytes, and waits until a new run
-// says that it goes by them.
-func (b *Bench) SetResultsFrom(ctx context.Context, from string, size int) error {
-	limit := int64(max(size, 4096))
-	patch, err := json.Marshal(map[string]any{"data": map[string]string{"results-from": from, "max-result-size": fmt.Sprint(limit)}})
-	if err != nil {
-		return err
+// patience is how long one batch may take.
+const patience = 30 * time.Minute
+
+// Measure measures one batch, and deletes what it made. Flags have to be set for its mode.
+func (b *Bench) Measure(ctx context.Context, batch load.Batch) (record.Batch, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	measured, err := b.measure(ctx, batch)
+	if err == nil && batch.Held {
+		measured.Held, err = b.hold(ctx, batch.N)
 	}
-	_, err = b.Kube.CoreV1().ConfigMaps(b.Installation).Patch(ctx, "feature-flags", types.StrategicMergePatchType, patch, metav1.PatchOptions{})
-	if err != nil {
-		return fmt.Errorf("cannot set results-from to %q: %w", from, err)
+	if err := errors.Join(err, b.clean(ctx)); err != nil {
+		return measured, fmt.Errorf("cannot measure %q with %s: %w", batch.Name, batch.Mode, err)
 	}
-	for ctx.Err() == nil {
-		run, err := b.run(ctx, "probe-", v1.TaskSpec{Steps: []v1.Step{b.step("none", "true")}})
-		if err != nil {
-			return err
+	return measured, nil
+}
+
+func (b *Bench) measure(ctx context.Context, batch load.Batch) (record.Batch, error) {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	lines := b.newReader()
+	recorder, err := trace.Start(ctx, b.Client, b.Namespace, batch.Whole, lines.added(ctx, batch.Row))
+	if err != nil {
+		return record.Batch{}, err
+	}
+	before, err := b.read(ctx, true)
+	if err != nil {
+		return record.Batch{}, err
+	}
+	begin := time.Now()
+	created, err := b.begin(ctx, recorder, batch)
+	if err != nil {
+		return record.Batch{}, err
+	}
+	wall := time.Since(begin)
+	if err := recorder.Await(ctx, trace.Pod, batch.N*batch.Pods()); err != nil {
+		return record.Batch{}, err
+	}
+	after, err := b.read(ctx, false)
+	if err != nil {
+		return record.Batch{}, err
+	}
+	measured := record.Batch{
+		Row: batch.Row, Mode: batch.Mode, Wall: wall.Seconds(),
+		Machine: after.machine - before.machine, Controller: after.controller.Processor - before.controller.Processor,
+		Peak: after.controller.Peak, Calls: metrics.Difference(before.controller.Calls, after.controller.Calls),
+		Dispatched: after.requests.Dispatched - before.requests.Dispatched,
+		API:        metrics.Difference(before.requests.Answered, after.requests.Answered),
+	}
+	return measured, b.fill(ctx, &measured, recorder, created, lines)
+}
+
+// begin creates what the batch consists of and waits until all of it is done: of each before the next, or of all at once.
+// It returns when each creation was begun.
+func (b *Bench) begin(ctx context.Context, recorder *trace.Recorder, batch load.Batch) (map[string]time.Time, error) {
+	kind, created := kindOf(batch.Shape), map[string]time.Time{}
+	for i := range batch.N {
+		if batch.Count == 0 && !batch.Held {
+			outOfStep(ctx)
 		}
-		if p := run.Status.Provenance; p != nil && p.FeatureFlags != nil && *p.FeatureFlags == (v1.FeatureFlags{ResultExtractionMethod: from, MaxResultSize: limit}) {
-			return nil
+		b.made++
+		name := fmt.Sprintf("%s-%d", batch.Name, b.made)
+		object := batch.Object(b.Namespace, name, b.Image)
+		created[name] = time.Now()
+		if err := b.Client.Create(ctx, object); err != nil {
+			return nil, fmt.Errorf("cannot create %s %q: %w", kind, name, err)
+		}
+		if err := recorder.Await(ctx, kind, i+1-abreast(batch)); err != nil {
+			return nil, err
 		}
 	}
-	return fmt.Errorf("cannot see results-from %q in force: %w", from, ctx.Err())
+	return created, recorder.Await(ctx, kind, batch.N)
 }
 
-// TaskRun runs a Task of two steps, of which the first writes one result of size bytes, and returns the time from before
-// the TaskRun's creation until it was seen to have ended. It fails when the run did, or the result is not whole.
-func (b *Bench) TaskRun(ctx context.Context, size int) (time.Duration, error) {
-	task := v1.TaskSpec{
-		Results: []v1.TaskResult{{Name: "value", Type: v1.TypeString}},
-		Steps: []v1.Step{
-			b.step("one", fmt.Sprintf("head -c %d /dev/zero | tr '\\0' x > $(results.value.path)", size)),
-			b.step("two", "true"),
-		},
+// abreast is how many runs may be under way when the next is created.
+func abreast(batch load.Batch) int {
+	const fewRunsOfLargeResults = 4
+	switch {
+	case batch.Held:
+		return fewRunsOfLargeResults
+	case batch.Count > 0:
+		return batch.Count
+	default:
+		return 0
 	}
-	start := time.Now()
-	run, err := b.run(ctx, "bench-", task)
-	took := time.Since(start)
-	if err != nil {
-		return 0, err
-	}
-	if c := run.Status.Condition(); c.Status != metav1.ConditionTrue {
-		return 0, fmt.Errorf("TaskRun %q failed with reason %s: %s", run.Name, c.Reason, c.Message)
-	}
-	if len(run.Status.Results) != 1 || run.Status.Results[0].Value.String != strings.Repeat("x", size) {
-		return 0, fmt.Errorf("TaskRun %q has not the result of %d bytes that its step wrote", run.Name, size)
-	}
-	return took, nil
 }
 
-func (b *Bench) step(name, script string) v1.Step {
-	return v1.Step{Name: name, Image: b.Image, ImagePullPolicy: corev1.PullIfNotPresent, Script: "#!/bin/sh\n" + script}
+func kindOf(shape load.Shape) trace.Kind {
+	switch {
+	case shape.Containers > 0:
+		return trace.Pod
+	case shape.Tasks > 0:
+		return trace.PipelineRun
+	default:
+		return trace.TaskRun
+	}
 }
 
-// run creates a TaskRun and returns it once it has ended.
-func (b *Bench) run(ctx context.Context, prefix string, task v1.TaskSpec) (*v1.TaskRun, error) {
-	run := &v1.TaskRun{Spec: v1.TaskRunSpec{TaskSpec: &task}}
-	run.Namespace, run.GenerateName = b.Namespace, prefix
-	if err := b.Client.Create(ctx, run); err != nil {
-		return nil, fmt.Errorf("cannot create TaskRun: %w", err)
+// tick is how often the kubelet looks at its containers.
+const tick = time.Second
+
+// outOfStep waits for a part of a tick, another one each time: runs that begin right after the end of one another would
+// all begin at the same moment between two ticks, and be shorter or longer for that alone.
+func outOfStep(ctx context.Context) { pause(ctx, rand.N(tick)) }
+
+// pause lets time pass.
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
 	}
-	return until(ctx, b.Client, run, &v1.TaskRunList{}, func(run *v1.TaskRun) bool { return run.Status.Done() })
 }
 
-// Pod runs a bare pod of as many containers, each of which prints a line, and returns the times from before its creation
-// until the last container's line reached a reader of its log, and until the pod's status said that it had ended. This
-// is the least that anything which runs in pods can take.
-func (b *Bench) Pod(ctx context.Context, containers int) (firstLine, ended time.Duration, err error) {
-	pod := &corev1.Pod{Spec: corev1.PodSpec{RestartPolicy: corev1.RestartPolicyNever}}
-	pod.Namespace, pod.GenerateName = b.Namespace, "bare-"
-	for i := range containers {
-		pod.Spec.Containers = append(pod.Spec.Containers, corev1.Container{
-			Name: fmt.Sprintf("c%d", i), Image: b.Image, ImagePullPolicy: corev1.PullIfNotPresent, Command: []string{"sh", "-c", "echo line"}})
-	}
-	start := time.Now()
-	if err := b.Client.Create(ctx, pod); err != nil {
-		return 0, 0, fmt.Errorf("cannot create pod: %w", err)
-	}
-	lines := make(chan time.Duration, 1)
-	go func() { lines <- b.firstLine(ctx, pod.Name, fmt.Sprintf("c%d", containers-1), start) }()
-	_, err = until(ctx, b.Client, pod, &corev1.PodList{}, func(pod *corev1.Pod) bool {
-		return pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
-	})
-	ended = time.Since(start)
-	return <-lines, ended, err
+// reading is everything that has been used so far.
+type reading struct {
+	machine    float64
+	controller usage.Reading
+	requests   usage.Requests
 }
 
-// retry is how soon a log is asked for again that is not there yet.
-const retry = 20 * time.Millisecond
-
-// firstLine returns when the first line of a container's log arrived, counted from start; zero if none did.
-func (b *Bench) firstLine(ctx context.Context, pod, container string, start time.Time) time.Duration {
-	tick := time.NewTicker(retry)
-	defer tick.Stop()
-	for {
-		stream, err := b.Kube.CoreV1().Pods(b.Namespace).GetLogs(pod, &corev1.PodLogOptions{Container: container, Follow: true}).Stream(ctx)
-		if err == nil {
-			_, err = bufio.NewReader(stream).ReadString('\n')
-			arrived := time.Since(start)
-			if errors.Join(err, stream.Close()) == nil {
-				return arrived
+// read reads it. The page of the API server is long and costs both sides some time, so it is read outside of the span that
+// processor time is taken for: first when a batch begins, last when it ends.
+func (b *Bench) read(ctx context.Context, begins bool) (reading, error) {
+	var r reading
+	var err error
+	if begins {
+		if r.requests, err = usage.Server(ctx, b.Kube); err != nil {
+			return r, err
+		}
+	}
+	if r.machine, err = usage.Machine(); err != nil {
+		return r, err
+	}
+	if b.Controller != nil {
+		if r.controller, err = b.Controller.Read(ctx); err != nil {
+			return r, err
+		}
+		if begins {
+			if err := b.Controller.Reset(); err != nil {
+				return r, err
 			}
+		}
+	}
+	if !begins {
+		r.requests, err = usage.Server(ctx, b.Kube)
+	}
+	return r, err
+}
+
+// settle is how long a controller is left alone before its memory is read.
+const settle = 15 * time.Second
+
+// hold measures what the controller needs for runs that have ended: a while after the last of them, and when it is started
+// with them there.
+func (b *Bench) hold(ctx context.Context, n int) (*record.Held, error) {
+	if b.Controller == nil {
+		return &record.Held{Runs: n}, nil
+	}
+	pause(ctx, settle)
+	now, err := b.Controller.Read(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if b.Controller, err = b.Controller.Restart(ctx, b.Kube); err != nil {
+		return nil, err
+	}
+	pause(ctx, settle)
+	again, err := b.Controller.Read(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &record.Held{Runs: n, Resident: now.Resident, RestartPeak: again.Peak, RestartResident: again.Resident}, nil
+}
+
+// clean deletes everything in the namespace that a batch has made, and waits until it is gone, so that the next batch
+// begins with the cluster as this one did.
+func (b *Bench) clean(ctx context.Context) error {
+	for _, object := range []client.Object{&v1.PipelineRun{}, &v1.TaskRun{}, &corev1.Pod{}} {
+		err := b.Client.DeleteAllOf(ctx, object, client.InNamespace(b.Namespace), client.PropagationPolicy(metav1.DeletePropagationBackground))
+		if err != nil {
+			return fmt.Errorf("cannot delete what was measured: %w", err)
+		}
+	}
+	again := time.NewTicker(200 * time.Millisecond)
+	defer again.Stop()
+	for {
+		var pods corev1.PodList
+		if err := b.Client.List(ctx, &pods, client.InNamespace(b.Namespace), client.Limit(1)); err != nil {
+			return fmt.Errorf("cannot list pods: %w", err)
+		}
+		if len(pods.Items) == 0 {
+			return nil
 		}
 		select {
 		case <-ctx.Done():
-			return 0
-		case <-tick.C:
+			return fmt.Errorf("cannot see the pods gone: %w", ctx.Err())
+		case <-again.C:
 		}
 	}
-}
-
-// until watches an object, from the state at hand, until done says so, and returns it as it is then.
-func until[T client.Object](ctx context.Context, c client.WithWatch, obj T, list client.ObjectList, done func(T) bool) (T, error) {
-	w, err := c.Watch(ctx, list, client.InNamespace(obj.GetNamespace()), client.MatchingFields{"metadata.name": obj.GetName()},
-		&client.ListOptions{Raw: &metav1.ListOptions{ResourceVersion: obj.GetResourceVersion()}})
-	if err != nil {
-		return obj, fmt.Errorf("cannot watch %T %q: %w", obj, obj.GetName(), err)
-	}
-	defer w.Stop()
-	for event := range w.ResultChan() {
-		changed, ok := event.Object.(T)
-		if event.Type == watch.Deleted || !ok {
-			return obj, fmt.Errorf("cannot see the end of %T %q: %s", obj, obj.GetName(), event.Type)
-		}
-		if done(changed) {
-			return changed, nil
-		}
-	}
-	return obj, fmt.Errorf("cannot see the end of %T %q: the watch was closed", obj, obj.GetName())
 }

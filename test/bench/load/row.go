@@ -1,0 +1,126 @@
+package load
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Row is one thing that is measured, in each of its modes.
+type Row struct {
+	// Name by which it is chosen.
+	Name string `json:"name"`
+	// What it is, for people.
+	What string `json:"what"`
+	Shape
+	// Count is how many are begun at once; 0 where they run one after another.
+	Count int `json:"count,omitempty"`
+	// Held rows keep their runs and measure what the controller needs for having them in the cluster.
+	Held bool `json:"held,omitempty"`
+	// Followed rows are there for the picture of the hops: the benchmark follows the sidecar's log as the controller does.
+	Followed bool `json:"followed,omitempty"`
+	// Modes that it is measured in.
+	Modes []string `json:"modes"`
+}
+
+// Rows is everything that there is to measure, in its order.
+func Rows() []Row {
+	bare, both, sidecar := []string{BarePods}, []string{SidecarLogs, TerminationMessage}, []string{SidecarLogs}
+	const kb = 1024
+	task := Shape{Steps: 2, Size: kb}
+	plain := Shape{Steps: 2}
+	three := Shape{Tasks: 3, Steps: 2, Size: kb}
+	pod := Shape{Containers: 3}
+	return []Row{
+		{Name: "pod", What: "one bare pod of 3 containers", Shape: pod, Modes: bare},
+		{Name: "seq", What: "one TaskRun of 2 steps, result of 1 kB", Shape: task, Modes: both},
+		{Name: "plain", What: "one TaskRun of 2 steps, no results", Shape: plain, Modes: both},
+		{Name: "chain", What: "PipelineRun of 3 tasks in a row, 1 kB passed on", Shape: Shape{Tasks: 3, Chained: true, Steps: 2, Size: kb}, Modes: both},
+		{Name: "size100k", What: "one TaskRun, result of 100 kB", Shape: Shape{Steps: 2, Size: 100 * kb}, Modes: sidecar},
+		{Name: "size1400k", What: "one TaskRun, result of 1.4 MB", Shape: Shape{Steps: 2, Size: 1_400_000}, Modes: sidecar},
+		{Name: "steps20", What: "one TaskRun of 20 steps, result of 1 kB", Shape: Shape{Steps: 20, Size: kb}, Modes: both},
+		{Name: "timeline", What: "one TaskRun of 2 steps, with a reader beside", Shape: task, Followed: true, Modes: sidecar},
+		{Name: "pods60", What: "60 bare pods of 3 containers at once", Shape: pod, Count: 60, Modes: bare},
+		{Name: "burst20", What: "20 PipelineRuns × 3 TaskRuns × 2 steps at once", Shape: three, Count: 20, Modes: both},
+		{Name: "plain60", What: "60 TaskRuns of 2 steps at once, no results", Shape: plain, Count: 60, Modes: both},
+		{Name: "pods90", What: "90 bare pods of 3 containers at once", Shape: pod, Count: 90, Modes: bare},
+		{Name: "burst30", What: "30 PipelineRuns × 3 TaskRuns × 2 steps at once", Shape: three, Count: 30, Modes: both},
+		{Name: "held", What: "finished TaskRuns of 1 MB stay in the cluster", Shape: Shape{Steps: 1, Size: 1_000_000}, Held: true, Modes: sidecar},
+	}
+}
+
+// Select returns the rows of these names, separated by commas, in the order of Rows; all of them for "".
+func Select(only string) ([]Row, error) {
+	rows := Rows()
+	if only == "" {
+		return rows, nil
+	}
+	var known, chosen []string
+	for _, r := range rows {
+		known = append(known, r.Name)
+	}
+	for name := range strings.SplitSeq(only, ",") {
+		if !slices.Contains(known, name) {
+			return nil, fmt.Errorf("cannot measure %q: the rows are %s", name, strings.Join(known, ", "))
+		}
+		chosen = append(chosen, name)
+	}
+	return slices.DeleteFunc(rows, func(r Row) bool { return !slices.Contains(chosen, r.Name) }), nil
+}
+
+// Batch is a part of a row's measurements that is taken in one go.
+type Batch struct {
+	Row
+	Mode string
+	// N is how many runs it has, one after another or at once.
+	N int
+}
+
+// Plan orders what is measured. What runs one after another is taken in rounds, and each round in the other direction than
+// the one before, so that a machine that gets slower or faster does so for all modes and rows alike. What runs at once
+// comes after that, and what is held last, because it is the only thing that leaves the cluster fuller than it was.
+func Plan(rows []Row, modes []string, n, rounds, held int) []Batch {
+	rounds = max(1, min(rounds, n))
+	var plan []Batch
+	add := func(r Row, n int) []Batch {
+		var some []Batch
+		for _, mode := range r.Modes {
+			if mode == BarePods || len(modes) == 0 || slices.Contains(modes, mode) {
+				some = append(some, Batch{Row: r, Mode: mode, N: n})
+			}
+		}
+		return some
+	}
+	for i := range rounds {
+		var round []Batch
+		for _, r := range rows {
+			if r.Count == 0 && !r.Held {
+				round = append(round, add(r, share(n, rounds, i))...)
+			}
+		}
+		if i%2 == 1 {
+			slices.Reverse(round)
+		}
+		plan = append(plan, round...)
+	}
+	for _, r := range rows {
+		if r.Count > 0 {
+			plan = append(plan, add(r, r.Count)...)
+		}
+	}
+	for _, r := range rows {
+		if r.Held {
+			plan = append(plan, add(r, held)...)
+		}
+	}
+	return plan
+}
+
+// share is the part of n that falls to one of as many rounds.
+func share(n, rounds, round int) int {
+	part := n / rounds
+	if round < n%rounds {
+		part++
+	}
+	return part
+}
