@@ -8,7 +8,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sluice-ci/sluice/internal/cli/cluster"
+	"github.com/sluice-ci/sluice/internal/cli/explain"
 	"github.com/sluice-ci/sluice/internal/cli/list"
+	"github.com/sluice-ci/sluice/internal/cli/logs"
 	"github.com/sluice-ci/sluice/internal/cli/problem"
 	"github.com/sluice-ci/sluice/internal/cli/reference"
 	"github.com/sluice-ci/sluice/internal/cli/results"
@@ -56,6 +58,8 @@ Exit status: 0 it was done, and a run that was waited for succeeded; 1 the run f
 	add(root, groupRuns,
 		list.NewCommand(t, flags),
 		results.NewCommand(t, flags),
+		logs.NewCommand(t, flags),
+		explain.NewCommand(t, flags),
 	)
 	add(root, groupFiles)
 	add(root, groupCluster)

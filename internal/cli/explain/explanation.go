@@ -1,0 +1,111 @@
+package explain
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/cli/runs"
+)
+
+// Explanation is why a run is as it is, and what to do.
+type Explanation struct {
+	// Run as it is typed.
+	Run string `json:"run"`
+	// Task of the pipeline that the run is of, if any.
+	Task   string     `json:"task,omitempty"`
+	State  runs.State `json:"state"`
+	Reason string     `json:"reason,omitempty"`
+	// Message of the run's condition: what happened, in the controller's words.
+	Message string `json:"message,omitempty"`
+	// Means is what the reason means; empty for a reason that is not known.
+	Means string `json:"means,omitempty"`
+	// Step that failed, if any.
+	Step string `json:"step,omitempty"`
+	// ExitCode of that step.
+	ExitCode int32 `json:"exitCode,omitempty"`
+	// Log has the last lines of that step, where they can be had.
+	Log []string `json:"log,omitempty"`
+	// Skipped are tasks that could not be started, with the reason, where that is why the run failed.
+	Skipped []string `json:"skipped,omitempty"`
+	// Fix is what helps, the likeliest first.
+	Fix []string `json:"fix,omitempty"`
+	// Causes are the TaskRuns that failed.
+	Causes []Explanation `json:"causes,omitempty"`
+}
+
+// Explain explains a run from what is known of it. Logs are not read.
+func Explain(s runs.Snapshot) Explanation {
+	if s.Run.TaskRun != nil {
+		return explainTask(s.Run.TaskRun, "")
+	}
+	pr := s.Run.PipelineRun
+	e := newExplanation(s.Run)
+	for _, tr := range s.Failed() {
+		e.Causes = append(e.Causes, explainTask(tr, s.Task(tr)))
+	}
+	for _, skipped := range pr.Status.SkippedTasks {
+		if blocking(skipped.Reason) {
+			e.Skipped = append(e.Skipped, fmt.Sprintf("%s: %s", skipped.Name, skipped.Reason))
+		}
+	}
+	if len(e.Causes) > 0 && e.Reason == v1.PipelineRunReasonFailed {
+		e.Fix = nil // each cause says better what helps
+	}
+	return e
+}
+
+// blocking reports whether a task was skipped for a reason that fails its run, or may.
+func blocking(reason string) bool {
+	return slices.Contains([]string{
+		v1.SkipReasonMissingResults, v1.SkipReasonUnusableResults, v1.SkipReasonTooLargeResults, v1.SkipReasonInvalid,
+		v1.SkipReasonRefused, v1.SkipReasonClaimRefused,
+	}, reason)
+}
+
+func explainTask(tr *v1.TaskRun, task string) Explanation {
+	e := newExplanation(runs.OfTask(tr))
+	e.Task = task
+	return e
+}
+
+// FailedStep is the first step of a TaskRun that has failed for good; nil when none has.
+func FailedStep(tr *v1.TaskRun) *v1.StepState {
+	for i := range tr.Status.Steps {
+		step := &tr.Status.Steps[i]
+		if t := step.Terminated; t != nil && t.ExitCode != 0 && step.TerminationReason != "Continued" && step.TerminationReason != "Skipped" {
+			return step
+		}
+	}
+	return nil
+}
+
+func newExplanation(r runs.Run) Explanation {
+	e := Explanation{Run: r.Reference().String(), State: r.State(), Reason: r.Reason(), Message: r.Message()}
+	pod := "POD"
+	if r.TaskRun != nil {
+		if r.TaskRun.Status.PodName != "" {
+			pod = r.TaskRun.Status.PodName
+		}
+		if step := FailedStep(r.TaskRun); step != nil && e.State == runs.Failed {
+			e.Step, e.ExitCode = step.Name, step.Terminated.ExitCode
+		}
+	}
+	if r.Condition() == nil {
+		e.Means = "Nothing has acted on the run: there may be no controller, or it is busy."
+		e.Fix = []string{"sluice doctor looks what is the matter"}
+		return e
+	}
+	advice, ok := Of(r.Kind(), e.Reason)
+	if !ok {
+		e.Fix = []string{"sluice describe " + e.Run + " shows all that is known"}
+		return e
+	}
+	e.Means = advice.Means
+	fill := strings.NewReplacer("{run}", e.Run, "{name}", r.Name(), "{namespace}", r.Namespace(), "{pod}", pod, "{step}", e.Step)
+	for _, fix := range advice.Fix {
+		e.Fix = append(e.Fix, fill.Replace(fix))
+	}
+	return e
+}

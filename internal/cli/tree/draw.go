@@ -1,0 +1,82 @@
+package tree
+
+import (
+	"strings"
+	"unicode/utf8"
+
+	"github.com/sluice-ci/sluice/internal/cli/runs"
+	"github.com/sluice-ci/sluice/internal/cli/terminal"
+)
+
+// row is a line of the tree before it is aligned.
+type row struct {
+	lead string
+	node Node
+}
+
+// Lines draws the tree: one line for each node, times in a column, cut to the width of the terminal and coloured. When it
+// has more lines than limit, the steps of tasks that went well are left out, then the last lines; 0 is without limit.
+func (n Node) Lines(t *terminal.Terminal, limit int) []string {
+	rows := n.rows("", "")
+	if limit > 0 && len(rows) > limit {
+		rows = n.folded().rows("", "")
+	}
+	if limit > 0 && len(rows) > limit {
+		rows = rows[:limit]
+	}
+	widest := 0
+	for _, r := range rows {
+		widest = max(widest, utf8.RuneCountInString(r.lead+r.node.Name))
+	}
+	lines := make([]string, len(rows))
+	for i, r := range rows {
+		lines[i] = r.line(t, widest)
+	}
+	return lines
+}
+
+// line puts one node into words. The width is counted before colours are put in.
+func (r row) line(t *terminal.Terminal, widest int) string {
+	mark := r.node.State.Mark()
+	name := r.node.Name
+	rest := runs.Spoken(r.node.Took)
+	if r.node.Note != "" {
+		rest += strings.Repeat(" ", max(0, 7-utf8.RuneCountInString(rest))) + terminal.Line(r.node.Note)
+	}
+	if rest != "" {
+		rest = strings.Repeat(" ", widest-utf8.RuneCountInString(r.lead+name)+2) + rest
+	}
+	used := utf8.RuneCountInString(r.lead) + 2
+	if t.Width > used+1 {
+		whole := terminal.Cut(name+rest, t.Width-used-1)
+		cut := min(len(name), len(whole))
+		name, rest = whole[:cut], whole[cut:]
+	}
+	return t.Paint(terminal.Dim, r.lead) + t.Paint(r.node.State.Colour(), mark) + " " + name + t.Paint(terminal.Dim, rest)
+}
+
+// rows are the nodes in the order in which they are drawn, each with the lines to its parents.
+func (n Node) rows(lead, below string) []row {
+	rows := []row{{lead, n}}
+	for i, child := range n.Children {
+		branch, further := "├─ ", "│  "
+		if i == len(n.Children)-1 {
+			branch, further = "└─ ", "   "
+		}
+		rows = append(rows, child.rows(below+branch, below+further)...)
+	}
+	return rows
+}
+
+// folded is the tree without the steps of tasks that have nothing to tell.
+func (n Node) folded() Node {
+	folded := n
+	folded.Children = nil
+	for _, task := range n.Children {
+		if task.State != runs.Running && task.State != runs.Failed {
+			task.Children = nil
+		}
+		folded.Children = append(folded.Children, task)
+	}
+	return folded
+}

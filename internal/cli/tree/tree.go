@@ -1,0 +1,159 @@
+// Package tree shows a run as a tree of tasks and steps, with how each stands and how long it took.
+package tree
+
+import (
+	"fmt"
+	"time"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/cli/runs"
+)
+
+// Node is a run, a task or a step.
+type Node struct {
+	// Name of the run, task or step.
+	Name string
+	// State it is in.
+	State runs.State
+	// Took is how long it has taken so far, or took; 0 before it began.
+	Took time.Duration
+	// Note says more where there is more to say: a reason, the number of an attempt, an exit code.
+	Note string
+	// Children are the tasks of a run, or the steps of a task.
+	Children []Node
+}
+
+// Of is the tree of a run as it is now.
+func Of(s runs.Snapshot, now time.Time) Node {
+	root := Node{Name: s.Run.Reference().String(), State: s.Run.State(), Took: s.Run.Took(now), Note: noteOf(s.Run)}
+	if s.Run.TaskRun != nil {
+		root.Children = stepsOf(s.Run.TaskRun, now)
+		return root
+	}
+	seen := map[string]bool{}
+	for _, task := range plannedTasks(s.Run.PipelineRun) {
+		some := tasksOf(s, task, now)
+		for _, tr := range s.Tasks {
+			if tr.Labels[v1.LabelPipelineTask] == task {
+				seen[tr.Name] = true
+			}
+		}
+		root.Children = append(root.Children, some...)
+	}
+	for _, tr := range s.Tasks {
+		if !seen[tr.Name] {
+			root.Children = append(root.Children, taskNode(s, tr, now))
+		}
+	}
+	return root
+}
+
+// plannedTasks are the names of the pipeline's tasks, those of finally last.
+func plannedTasks(pr *v1.PipelineRun) []string {
+	spec := pr.Status.PipelineSpec
+	if spec == nil {
+		spec = pr.Spec.PipelineSpec
+	}
+	if spec == nil {
+		return nil
+	}
+	var names []string
+	for _, tasks := range [][]v1.PipelineTask{spec.Tasks, spec.Finally} {
+		for i := range tasks {
+			names = append(names, tasks[i].Name)
+		}
+	}
+	return names
+}
+
+// tasksOf are the TaskRuns of one task of the pipeline; or the task as it waits, or was skipped.
+func tasksOf(s runs.Snapshot, task string, now time.Time) []Node {
+	var nodes []Node
+	for _, tr := range s.Tasks {
+		if tr.Labels[v1.LabelPipelineTask] == task {
+			nodes = append(nodes, taskNode(s, tr, now))
+		}
+	}
+	if len(nodes) > 0 {
+		return nodes
+	}
+	for _, skipped := range s.Run.PipelineRun.Status.SkippedTasks {
+		if skipped.Name == task {
+			return []Node{{Name: task, State: runs.Skipped, Note: skipped.Reason}}
+		}
+	}
+	return []Node{{Name: task, State: runs.Waiting}}
+}
+
+func taskNode(s runs.Snapshot, tr *v1.TaskRun, now time.Time) Node {
+	r := runs.OfTask(tr)
+	return Node{Name: s.Task(tr), State: r.State(), Took: r.Took(now), Note: noteOf(r), Children: stepsOf(tr, now)}
+}
+
+// noteOf is what the state does not say already.
+func noteOf(r runs.Run) string {
+	note := ""
+	switch r.Reason() {
+	case v1.TaskRunReasonSucceeded, v1.TaskRunReasonRunning, v1.TaskRunReasonStarted, v1.TaskRunReasonFailed, v1.PipelineRunReasonCompleted:
+	default:
+		note = r.Reason()
+	}
+	if r.TaskRun == nil || len(r.TaskRun.Status.RetriesStatus) == 0 {
+		return note
+	}
+	attempt := fmt.Sprintf("attempt %d", len(r.TaskRun.Status.RetriesStatus)+1)
+	if note == "" {
+		return attempt
+	}
+	return attempt + ", " + note
+}
+
+func stepsOf(tr *v1.TaskRun, now time.Time) []Node {
+	var nodes []Node
+	before := true // whether all steps before have ended: only then a running container works
+	for i := range tr.Status.Steps {
+		node := stepNode(&tr.Status.Steps[i], before, tr.Status.Done(), now)
+		before = before && tr.Status.Steps[i].Terminated != nil
+		nodes = append(nodes, node)
+	}
+	return nodes
+}
+
+// stepNode reads the state of a step. All containers of a pod run from its beginning, and wait for their turn: so a step
+// is only taken for running when those before it have ended.
+func stepNode(step *v1.StepState, turn, over bool, now time.Time) Node {
+	node := Node{Name: step.Name, State: runs.Waiting}
+	switch {
+	case step.Terminated != nil:
+		t := step.Terminated
+		node.Took = runs.Between(&t.StartedAt, &t.FinishedAt, now)
+		node.State, node.Note = ended(step.TerminationReason, t.ExitCode)
+	case over:
+		node.State = runs.Skipped
+	case step.Running != nil && turn:
+		node.State, node.Took = runs.Running, runs.Between(&step.Running.StartedAt, nil, now)
+	case step.Waiting != nil && step.Waiting.Reason != "PodInitializing" && step.Waiting.Reason != "ContainerCreating":
+		node.Note = step.Waiting.Reason
+	}
+	return node
+}
+
+// ended is the state of a step that has ended, by the reason that the status gives and its exit code. On clusters that
+// give no reason the code decides.
+func ended(reason string, code int32) (state runs.State, note string) {
+	switch reason {
+	case "Skipped":
+		return runs.Skipped, ""
+	case "Cancelled":
+		return runs.Cancelled, ""
+	case "Continued":
+		return runs.Failed, fmt.Sprintf("exit code %d, onError: continue", code)
+	case "", "Completed", "Error":
+	default:
+		return runs.Failed, reason
+	}
+	if code == 0 {
+		return runs.Succeeded, ""
+	}
+	return runs.Failed, fmt.Sprintf("exit code %d", code)
+}
