@@ -21,3 +21,13 @@ localkube_registry() {
 	"$root/bin/localkube" kubeconfig "${dir[@]}" 2>/dev/null | grep -qF "server: $server" || return 1
 	"$root/bin/localkube" registry "${dir[@]}" "$@" 2>/dev/null
 }
+
+# established waits until the API server serves the kinds of these CRDs. Right after a CRD was made it has no conditions at
+# all, which `kubectl wait` takes for an error instead of waiting.
+established() {
+	local deadline=$((SECONDS + 60))
+	until "$KUBECTL" wait --for=condition=Established --timeout=60s crd "$@" >/dev/null 2>&1; do
+		[ "$SECONDS" -lt "$deadline" ] || die "the API server does not serve these kinds: $*" "$KUBECTL get crd -o yaml"
+		sleep 0.2
+	done
+}

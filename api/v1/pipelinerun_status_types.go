@@ -25,8 +25,10 @@ type PipelineRunStatus struct {
 	// +optional
 	// +listType=atomic
 	Results []PipelineRunResult `json:"results,omitempty"`
-	// PipelineSpec is the resolved pipeline, before params were substituted.
+	// PipelineSpec is the resolved pipeline, before params were substituted. It has one owner as a
+	// whole: a list of who owns which field of it would be longer than the spec, and be counted at each write of the status.
 	// +optional
+	// +structType=atomic
 	PipelineSpec *PipelineSpec `json:"pipelineSpec,omitempty"`
 	// ChildReferences name the TaskRuns of this run, in the order in which the pipeline lists its tasks.
 	// +optional

@@ -142,6 +142,7 @@ type PipelineRunSpec struct {
 	PipelineRef *PipelineRef `json:"pipelineRef,omitempty"`
 	// PipelineSpec is the pipeline to run, written out. Not together with pipelineRef.
 	// +optional
+	// +structType=atomic
 	PipelineSpec *PipelineSpec `json:"pipelineSpec,omitempty"`
 	// Params give values to the pipeline's params.
 	// +optional

@@ -28,8 +28,11 @@ type TaskRunStatus struct {
 	// +optional
 	// +listType=atomic
 	Results []TaskRunResult `json:"results,omitempty"`
-	// TaskSpec is the resolved task, before params were substituted, so that a large param is not stored twice.
+	// TaskSpec is the resolved task, before params were substituted, so that a large param is not stored twice. It
+	// has one owner as a whole: a list of who owns which field of it would be longer than the spec, and be counted at each
+	// write of the status.
 	// +optional
+	// +structType=atomic
 	TaskSpec *TaskSpec `json:"taskSpec,omitempty"`
 	// Steps: the state of each step, in order.
 	// +optional

@@ -52,6 +52,7 @@ type TaskRunSpec struct {
 	// +optional
 	// +kubebuilder:validation:XValidation:rule="self.steps.all(x, !has(x.name) || size(x.name) == 0 || self.steps.exists_one(y, has(y.name) && y.name == x.name))",fieldPath=".steps",message="two steps have the same name"
 	// +kubebuilder:validation:XValidation:rule="!has(self.sidecars) || self.sidecars.all(x, !has(x.name) || size(x.name) == 0 || self.sidecars.exists_one(y, has(y.name) && y.name == x.name))",fieldPath=".sidecars",message="two sidecars have the same name"
+	// +structType=atomic
 	TaskSpec *TaskSpec `json:"taskSpec,omitempty"`
 	// Params give values to the task's params.
 	// +optional

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -19,6 +20,7 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/config"
 	"github.com/sluice-ci/sluice/internal/fault"
+	"github.com/sluice-ci/sluice/internal/lag"
 	"github.com/sluice-ci/sluice/internal/resolve"
 	"github.com/sluice-ci/sluice/internal/when"
 )
@@ -51,13 +53,14 @@ type Reconciler struct {
 	resolver *resolve.Resolver
 	judge    *when.Judge
 	clock    clock.PassiveClock
+	writes   *lag.Writes
 }
 
 // NewReconciler returns a Reconciler.
 func NewReconciler(d Dependencies) *Reconciler {
 	return &Reconciler{
 		client: d.Client, live: d.Live, recorder: d.Recorder, config: d.Config, resolver: resolve.New(d.Client, d.Live),
-		judge: d.Judge, clock: d.Clock,
+		judge: d.Judge, clock: d.Clock, writes: lag.NewWrites(d.Clock),
 	}
 }
 
@@ -87,10 +90,16 @@ func ends() predicate.Predicate {
 func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
 	pr := &v1.PipelineRun{}
 	if err := r.client.Get(ctx, request.NamespacedName, pr, client.UnsafeDisableDeepCopy); err != nil {
+		if apierrors.IsNotFound(err) {
+			r.writes.Forget(request.NamespacedName)
+		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
 	if pr.DeletionTimestamp != nil || v1.ManagedElsewhere(pr.Spec.ManagedBy) {
 		return ctrl.Result{}, nil
+	}
+	if left := r.writes.Behind(pr); left > 0 {
+		return ctrl.Result{RequeueAfter: left}, nil
 	}
 	obs, err := r.observe(ctx, pr)
 	if err != nil {
@@ -132,6 +141,7 @@ func (r *Reconciler) write(ctx context.Context, pr *v1.PipelineRun, status v1.Pi
 	if err := r.client.Status().Patch(ctx, target, patch); err != nil {
 		return fmt.Errorf("cannot write status of PipelineRun %q: %w", pr.Name, err)
 	}
+	r.writes.Note(target)
 	for _, e := range eventsFor(pr.Status, status) {
 		r.recorder.Eventf(pr, nil, e.Type, e.Reason, "Reconcile", "%s", e.Note)
 	}

@@ -55,6 +55,7 @@ func (r *Reconciler) carry(ctx context.Context, tr *v1.TaskRun, task Task) error
 	switch {
 	case err == nil:
 		tr.ObjectMeta = after.ObjectMeta
+		r.writes.Note(after)
 		return nil
 	case fault.Of(err) == fault.Refused:
 		// Clients will not find the run by its Task, which is no reason not to run it.

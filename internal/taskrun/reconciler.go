@@ -24,6 +24,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/config"
 	"github.com/sluice-ci/sluice/internal/extract"
 	"github.com/sluice-ci/sluice/internal/fault"
+	"github.com/sluice-ci/sluice/internal/lag"
 	"github.com/sluice-ci/sluice/internal/pod"
 	"github.com/sluice-ci/sluice/internal/resolve"
 	"github.com/sluice-ci/sluice/internal/when"
@@ -72,6 +73,7 @@ type Reconciler struct {
 	wake     <-chan event.GenericEvent
 	inpod    Inpod
 	clock    clock.PassiveClock
+	writes   *lag.Writes
 }
 
 // NewReconciler returns a Reconciler.
@@ -79,6 +81,7 @@ func NewReconciler(d Dependencies) *Reconciler {
 	return &Reconciler{
 		client: d.Client, live: d.Live, recorder: d.Recorder, config: d.Config,
 		resolver: resolve.New(d.Client, d.Live), methods: d.Methods, images: d.Images, judge: d.Judge, wake: d.Wake, inpod: d.Inpod, clock: d.Clock,
+		writes: lag.NewWrites(d.Clock),
 	}
 }
 
@@ -106,6 +109,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	if apierrors.IsNotFound(err) || err == nil && tr.DeletionTimestamp != nil {
 		// Deleted while it ran: nobody will ask for its results again.
 		r.methods.Forget(request.NamespacedName)
+		r.writes.Forget(request.NamespacedName)
 		return ctrl.Result{}, nil
 	}
 	if err != nil {
@@ -113,6 +117,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	}
 	if v1.ManagedElsewhere(tr.Spec.ManagedBy) {
 		return ctrl.Result{}, nil
+	}
+	if left := r.writes.Behind(tr); left > 0 {
+		return ctrl.Result{RequeueAfter: left}, nil
 	}
 	obs, err := r.observe(ctx, tr)
 	if err != nil {
@@ -164,6 +171,7 @@ func (r *Reconciler) write(ctx context.Context, tr *v1.TaskRun, status v1.TaskRu
 	if err := r.client.Status().Patch(ctx, after, client.MergeFromWithOptions(tr, client.MergeFromWithOptimisticLock{})); err != nil {
 		return fmt.Errorf("cannot write status of TaskRun %q: %w", tr.Name, err)
 	}
+	r.writes.Note(after)
 	for _, e := range eventsFor(tr.Status, status) {
 		r.recorder.Eventf(tr, nil, e.Type, e.Reason, "Reconcile", "%s", e.Note)
 	}

@@ -73,9 +73,13 @@ func setUp() error {
 	if _, _, err := kubectl(context.Background(), manifests, "apply", "--server-side", "--force-conflicts", "-f", "-"); err != nil {
 		return err
 	}
-	if _, _, err := kubectl(context.Background(), "", "wait", "--for=condition=Established", "--timeout=60s", "crd",
-		"tasks.tekton.dev", "taskruns.tekton.dev", "pipelines.tekton.dev", "pipelineruns.tekton.dev"); err != nil {
-		return err
+	// Right after a CRD was made it has no conditions at all, which kubectl takes for an error instead of waiting.
+	if err := wait.PollUntilContextTimeout(context.Background(), 200*time.Millisecond, patience, true, func(ctx context.Context) (bool, error) {
+		_, _, err := kubectl(ctx, "", "wait", "--for=condition=Established", "--timeout=60s", "crd",
+			"tasks.tekton.dev", "taskruns.tekton.dev", "pipelines.tekton.dev", "pipelineruns.tekton.dev")
+		return err == nil, nil
+	}); err != nil {
+		return fmt.Errorf("the API server does not serve the kinds: %w", err)
 	}
 	c, err := client.New(config, client.Options{Scheme: scheme.Scheme})
 	if err != nil {
