@@ -4,7 +4,7 @@
 //
 // usage: bench [-only ROW,…] [-modes MODE,…] [-n N] [-rounds N] [-out DIR]
 //
-//	bench -render [-out DIR] FILE…      makes tables of files that were measured before, all as one
+//	bench -render [-docs FILE] FILE…    makes tables and pictures of files that were measured before, all as one
 //
 // It works in a namespace of its own, and changes the ConfigMap feature-flags while it runs. It measures Sluice unless
 // -controller, -controller-namespace and -metrics-port say what else.
@@ -32,6 +32,7 @@ type options struct {
 	only, modes     string
 	n, rounds, held int
 	image, out      string
+	docs            string
 	render          bool
 	place           usage.Place
 }
@@ -56,6 +57,7 @@ func bind(flags *flag.FlagSet) *options {
 	flags.IntVar(&o.held, "held", 200, "how many finished TaskRuns the row held has")
 	flags.StringVar(&o.image, "image", "docker.io/library/busybox:1", "image of steps and containers; needs sh, head and tr")
 	flags.StringVar(&o.out, "out", "bin/bench-results", "folder that the file of measurements goes to")
+	flags.StringVar(&o.docs, "docs", "", "document that the tables are written into, between the marks in it; pictures go into the folder of its name")
 	flags.BoolVar(&o.render, "render", false, "measure nothing, but make tables of the files that are given")
 	flags.StringVar(&o.place.Namespace, "controller-namespace", "tekton-pipelines", "namespace of the controller and of its ConfigMaps")
 	flags.StringVar(&o.place.Deployment, "controller", "sluice-controller", "the controller's Deployment; none if empty")
@@ -81,18 +83,25 @@ func bench() error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	file, err := run(ctx, o)
-	if file != nil && len(file.Batches) > 0 {
-		if err := os.MkdirAll(o.out, 0o755); err != nil {
-			return err
-		}
-		path := filepath.Join(o.out, "bench.json")
-		err = errors.Join(err, file.Write(path), tell(o, file))
-		fmt.Fprintf(os.Stderr, "==> every time is in %s\n", path)
+	if file == nil || len(file.Batches) == 0 {
+		return err
 	}
+	if err := os.MkdirAll(o.out, 0o755); err != nil {
+		return err
+	}
+	path := filepath.Join(o.out, "bench.json")
+	err = errors.Join(err, file.Write(path), tell(o, file))
+	fmt.Fprintf(os.Stderr, "==> every time is in %s, and pictures beside it\n", path)
 	return err
 }
 
-// tell prints what was measured.
-func tell(_ *options, file *record.File) error {
-	return report.Text(os.Stdout, report.Lines(file))
+// tell prints what was measured, and draws it.
+func tell(o *options, file *record.File) error {
+	lines := report.Lines(file)
+	if o.docs != "" {
+		if err := report.Docs(o.docs, file); err != nil {
+			return err
+		}
+	}
+	return errors.Join(report.Text(os.Stdout, lines), report.WritePictures(o.out, lines))
 }

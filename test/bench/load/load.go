@@ -37,6 +37,8 @@ type Shape struct {
 	Steps int `json:"steps,omitempty"`
 	// Size of each task's result in bytes; 0 for tasks without results.
 	Size int `json:"size,omitempty"`
+	// Random results do not compress; others are one character again and again.
+	Random bool `json:"random,omitempty"`
 }
 
 // Pods is how many pods it becomes.
@@ -72,18 +74,28 @@ func Container(i int) string { return fmt.Sprintf("c%d", i) }
 func (s Shape) task(image string) *v1.TaskSpec {
 	task := &v1.TaskSpec{}
 	for i := range s.Steps {
-		lines := []string{"#!/bin/sh", "echo started"}
-		if i == 0 && s.Size > 0 {
-			lines = append(lines, fmt.Sprintf(`head -c %d /dev/zero | tr '\0' %s > $(results.%s.path)`, s.Size, Fill, Result))
-		}
 		task.Steps = append(task.Steps, v1.Step{
-			Name: fmt.Sprintf("s%d", i), Image: image, ImagePullPolicy: corev1.PullIfNotPresent, Script: strings.Join(append(lines, "echo ended"), "\n"),
+			Name: fmt.Sprintf("s%d", i), Image: image, ImagePullPolicy: corev1.PullIfNotPresent, Script: s.script(i),
 		})
 	}
 	if s.Size > 0 {
 		task.Results = []v1.TaskResult{{Name: Result, Type: v1.TypeString}}
 	}
 	return task
+}
+
+// script is what a step does. The first one writes the result, and says in its last line what it wrote, if that is not known.
+func (s Shape) script(step int) string {
+	lines := []string{"#!/bin/sh", "echo started"}
+	last := "echo ended"
+	if step == 0 && s.Size > 0 {
+		content := `tr '\0' ` + Fill + ` < /dev/zero`
+		if s.Random {
+			content, last = "base64 -w 0 /dev/urandom", fmt.Sprintf("sha256sum < $(results.%s.path)", Result)
+		}
+		lines = append(lines, fmt.Sprintf("%s | head -c %d > $(results.%s.path)", content, s.Size, Result))
+	}
+	return strings.Join(append(lines, last), "\n")
 }
 
 func (s Shape) pipeline(image string) *v1.PipelineSpec {
@@ -99,15 +111,18 @@ func (s Shape) pipeline(image string) *v1.PipelineSpec {
 	return spec
 }
 
-// Whole says of a TaskRun that succeeded why its result is not what its step wrote, and "" if it is.
+// Whole says of a TaskRun that succeeded why its result is not what its step wrote, and "" if it is. Of what a random result
+// holds it knows nothing.
 func (s Shape) Whole(status *v1.TaskRunStatus) string {
 	switch {
 	case s.Size == 0:
 		return ""
 	case len(status.Results) != 1 || status.Results[0].Name != Result:
 		return fmt.Sprintf("it has %d results, not the one %q", len(status.Results), Result)
-	case status.Results[0].Value.String != strings.Repeat(Fill, s.Size):
-		return fmt.Sprintf("its result is not the %d bytes that its step wrote, but %d", s.Size, len(status.Results[0].Value.String))
+	case len(status.Results[0].Value.String) != s.Size:
+		return fmt.Sprintf("its result is not of the %d bytes that its step wrote, but of %d", s.Size, len(status.Results[0].Value.String))
+	case !s.Random && status.Results[0].Value.String != strings.Repeat(Fill, s.Size):
+		return "its result is not what its step wrote, though as long"
 	default:
 		return ""
 	}

@@ -38,6 +38,7 @@ func Rows() []Row {
 		{Name: "chain", What: "PipelineRun of 3 tasks in a row, 1 kB passed on", Shape: Shape{Tasks: 3, Chained: true, Steps: 2, Size: kb}, Modes: both},
 		{Name: "size100k", What: "one TaskRun, result of 100 kB", Shape: Shape{Steps: 2, Size: 100 * kb}, Modes: sidecar},
 		{Name: "size1400k", What: "one TaskRun, result of 1.4 MB", Shape: Shape{Steps: 2, Size: 1_400_000}, Modes: sidecar},
+		{Name: "random1400k", What: "one TaskRun, result of 1.4 MB that does not compress", Shape: Shape{Steps: 2, Size: 1_400_000, Random: true}, Modes: sidecar},
 		{Name: "steps20", What: "one TaskRun of 20 steps, result of 1 kB", Shape: Shape{Steps: 20, Size: kb}, Modes: both},
 		{Name: "timeline", What: "one TaskRun of 2 steps, with a reader beside", Shape: task, Followed: true, Modes: sidecar},
 		{Name: "pods60", What: "60 bare pods of 3 containers at once", Shape: pod, Count: 60, Modes: bare},
@@ -45,7 +46,7 @@ func Rows() []Row {
 		{Name: "plain60", What: "60 TaskRuns of 2 steps at once, no results", Shape: plain, Count: 60, Modes: both},
 		{Name: "pods90", What: "90 bare pods of 3 containers at once", Shape: pod, Count: 90, Modes: bare},
 		{Name: "burst30", What: "30 PipelineRuns × 3 TaskRuns × 2 steps at once", Shape: three, Count: 30, Modes: both},
-		{Name: "held", What: "finished TaskRuns of 1 MB stay in the cluster", Shape: Shape{Steps: 1, Size: 1_000_000}, Held: true, Modes: sidecar},
+		{Name: "held", What: "finished TaskRuns of 1 MB stay in the cluster", Shape: Shape{Steps: 1, Size: 1_000_000, Random: true}, Held: true, Modes: sidecar},
 	}
 }
 

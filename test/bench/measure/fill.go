@@ -14,12 +14,18 @@ import (
 	"github.com/sluice-ci/sluice/test/bench/trace"
 )
 
+// beside is what was seen of pods by other means than watching them.
+type beside struct {
+	reader *reader
+	hops   *hops
+}
+
 // sampled is how many pods' logs are read whole to know how long they are.
 const sampled = 3
 
 // fill puts into measured what the recorder saw, and what the logs of the pods say. It fails if a run is no good
 // measurement: it failed, or has not the result that its step wrote.
-func (b *Bench) fill(ctx context.Context, measured *record.Batch, recorder *trace.Recorder, created map[string]time.Time, lines *reader) error {
+func (b *Bench) fill(ctx context.Context, measured *record.Batch, recorder *trace.Recorder, created map[string]time.Time, seen beside) error {
 	for _, kind := range []trace.Kind{trace.PipelineRun, trace.TaskRun} {
 		for name, run := range recorder.All(kind) {
 			if run.Trouble != "" {
@@ -30,7 +36,7 @@ func (b *Bench) fill(ctx context.Context, measured *record.Batch, recorder *trac
 	for name, run := range recorder.All(trace.PipelineRun) {
 		measured.Pipelines = append(measured.Pipelines, since(created[name], run.At[trace.Done]))
 	}
-	pods, runs, arrived := recorder.All(trace.Pod), recorder.All(trace.TaskRun), lines.lines()
+	pods, runs, arrived := recorder.All(trace.Pod), recorder.All(trace.TaskRun), seen.reader.arrived()
 	for i, name := range slices.Sorted(maps.Keys(pods)) {
 		pod := pods[name]
 		start, done := created[name], pod.At[trace.Done]
@@ -40,11 +46,20 @@ func (b *Bench) fill(ctx context.Context, measured *record.Batch, recorder *trac
 				start = t
 			}
 		}
-		run, err := b.run(ctx, pod, start)
+		run, said, err := b.run(ctx, pod, start)
 		if err != nil {
 			return err
 		}
-		run.Done, run.Line = since(start, done), since(start, arrived[name])
+		if digest := runs[pod.Parent].Digest; measured.Row.Random && !strings.HasPrefix(said, digest+" ") {
+			return fmt.Errorf("TaskRun %q has a result with the digest %q, and its step said %q of what it wrote", pod.Parent, digest, said)
+		}
+		run.Done, run.Line = since(start, done), since(start, arrived[name].first)
+		if run.Hops = seen.hops.of(name, start); run.Hops != nil {
+			run.Hops[record.Arrived] = since(start, arrived[name].last)
+			if _, logged, _, err := b.stamps(ctx, name, sidecar(pod.Pod)); err == nil {
+				run.Hops[record.Logged] = since(start, logged)
+			}
+		}
 		measured.Runs = append(measured.Runs, run)
 		if i < sampled {
 			n, err := b.logBytes(ctx, pod.Pod)
@@ -57,18 +72,18 @@ func (b *Bench) fill(ctx context.Context, measured *record.Batch, recorder *trac
 	return nil
 }
 
-// run tells what happened to a pod, counted from start.
-func (b *Bench) run(ctx context.Context, pod trace.Run, start time.Time) (record.Run, error) {
+// run tells what happened to a pod, counted from start, and what its first step said last.
+func (b *Bench) run(ctx context.Context, pod trace.Run, start time.Time) (run record.Run, said string, err error) {
 	steps := counted(pod.Pod)
-	first, _, err := b.stamps(ctx, pod.Name, steps[0])
+	first, _, said, err := b.stamps(ctx, pod.Name, steps[0])
 	if err != nil {
-		return record.Run{}, err
+		return record.Run{}, "", err
 	}
-	_, last, err := b.stamps(ctx, pod.Name, steps[len(steps)-1])
+	_, last, _, err := b.stamps(ctx, pod.Name, steps[len(steps)-1])
 	return record.Run{
 		Pod: since(start, pod.At[trace.Seen]), Scheduled: since(start, pod.At[trace.Scheduled]), PodEnded: since(start, pod.At[trace.Done]),
 		Started: since(start, first), Ended: since(start, last),
-	}, err
+	}, said, err
 }
 
 // counted are the containers whose lines say when work began and ended: the steps, or all of a bare pod.

@@ -15,15 +15,18 @@ import (
 	"github.com/sluice-ci/sluice/test/bench/load"
 )
 
-// reader reads first lines of containers while they run, as a controller might.
+// reader reads logs of containers while they run, as a controller might.
 type reader struct {
 	bench *Bench
 	mu    sync.Mutex
 	wait  sync.WaitGroup
-	first map[string]time.Time
+	lines map[string]arrival
 }
 
-func (b *Bench) newReader() *reader { return &reader{bench: b, first: map[string]time.Time{}} }
+// arrival is when the first and the last line of a log arrived.
+type arrival struct{ first, last time.Time }
+
+func (b *Bench) newReader() *reader { return &reader{bench: b, lines: map[string]arrival{}} }
 
 // added returns what is to be done with new pods of rows that run one after another: to read the log of the last container of bare pods, and of the sidecar
 // in followed rows.
@@ -55,18 +58,17 @@ func sidecar(pod *corev1.Pod) string {
 // retry is how soon a log is asked for again that is not there yet.
 const retry = 20 * time.Millisecond
 
-// follow notes when the first line of a container's log arrived.
+// follow notes when the lines of a container's log arrived.
 func (r *reader) follow(ctx context.Context, pod, container string) {
 	again := time.NewTicker(retry)
 	defer again.Stop()
 	for {
 		stream, err := r.bench.logs(ctx, pod, &corev1.PodLogOptions{Container: container, Follow: true})
 		if err == nil {
-			_, err = bufio.NewReader(stream).ReadString('\n')
-			arrived := time.Now()
-			if errors.Join(err, stream.Close()) == nil {
+			lines := readLines(stream)
+			if err := stream.Close(); err == nil && !lines.first.IsZero() {
 				r.mu.Lock()
-				r.first[pod] = arrived
+				r.lines[pod] = lines
 				r.mu.Unlock()
 				return
 			}
@@ -79,30 +81,44 @@ func (r *reader) follow(ctx context.Context, pod, container string) {
 	}
 }
 
-// lines returns when the first line of each pod arrived.
-func (r *reader) lines() map[string]time.Time {
+// readLines reads a log to its end.
+func readLines(log io.Reader) arrival {
+	var a arrival
+	lines := bufio.NewScanner(log)
+	for lines.Scan() {
+		a.last = time.Now()
+		if a.first.IsZero() {
+			a.first = a.last
+		}
+	}
+	return a
+}
+
+// arrived returns when the lines of each pod arrived.
+func (r *reader) arrived() map[string]arrival {
 	r.wait.Wait()
-	return r.first
+	return r.lines
 }
 
 func (b *Bench) logs(ctx context.Context, pod string, options *corev1.PodLogOptions) (io.ReadCloser, error) {
 	return b.Kube.CoreV1().Pods(b.Namespace).GetLogs(pod, options).Stream(ctx)
 }
 
-// stamps returns when a container printed its first line and its last, by the clock of its node.
-func (b *Bench) stamps(ctx context.Context, pod, container string) (first, last time.Time, err error) {
+// stamps returns when a container printed its first line and its last, by the clock of its node, and that last line.
+func (b *Bench) stamps(ctx context.Context, pod, container string) (first, last time.Time, line string, err error) {
 	const short = 4096 // the containers whose lines count print two
 	limit := int64(short)
 	stream, err := b.logs(ctx, pod, &corev1.PodLogOptions{Container: container, Timestamps: true, LimitBytes: &limit})
 	if err != nil {
-		return first, last, fmt.Errorf("cannot read log of %q in %q: %w", container, pod, err)
+		return first, last, "", fmt.Errorf("cannot read log of %q in %q: %w", container, pod, err)
 	}
 	defer stream.Close()
 	lines := bufio.NewScanner(stream)
 	for lines.Scan() {
-		stamp, _, _ := strings.Cut(lines.Text(), " ")
+		var stamp string
+		stamp, line, _ = strings.Cut(lines.Text(), " ")
 		if last, err = time.Parse(time.RFC3339Nano, stamp); err != nil {
-			return first, last, fmt.Errorf("cannot read log of %q in %q: %w", container, pod, err)
+			return first, last, line, fmt.Errorf("cannot read log of %q in %q: %w", container, pod, err)
 		}
 		if first.IsZero() {
 			first = last
@@ -111,7 +127,7 @@ func (b *Bench) stamps(ctx context.Context, pod, container string) (first, last 
 	if first.IsZero() {
 		err = fmt.Errorf("cannot read log of %q in %q: it is empty", container, pod)
 	}
-	return first, last, errors.Join(err, lines.Err())
+	return first, last, line, errors.Join(err, lines.Err())
 }
 
 // logBytes is how many bytes all containers of a pod have logged.

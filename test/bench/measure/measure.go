@@ -65,6 +65,10 @@ func (b *Bench) measure(ctx context.Context, batch load.Batch) (record.Batch, er
 	if err != nil {
 		return record.Batch{}, err
 	}
+	hops, err := b.watchHops(ctx, batch.Row)
+	if err != nil {
+		return record.Batch{}, err
+	}
 	before, err := b.read(ctx, true)
 	if err != nil {
 		return record.Batch{}, err
@@ -89,7 +93,7 @@ func (b *Bench) measure(ctx context.Context, batch load.Batch) (record.Batch, er
 		Dispatched: after.requests.Dispatched - before.requests.Dispatched,
 		API:        metrics.Difference(before.requests.Answered, after.requests.Answered),
 	}
-	return measured, b.fill(ctx, &measured, recorder, created, lines)
+	return measured, b.fill(ctx, &measured, recorder, created, beside{lines, hops})
 }
 
 // begin creates what the batch consists of and waits until all of it is done: of each before the next, or of all at once.

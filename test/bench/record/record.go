@@ -75,6 +75,17 @@ type Run struct {
 	Hops map[string]float64 `json:"hops,omitempty"`
 }
 
+// Names of hops that the kubelet tells, and of those that only a reader beside the controller knows.
+const (
+	// Sandbox is when the pod's sandbox was there, FirstContainer and LastContainer when these containers were started.
+	Sandbox        = "sandbox"
+	FirstContainer = "first-container"
+	LastContainer  = "last-container"
+	// Logged is when the sidecar's last line was in its log, and Arrived when it had reached a reader of the log.
+	Logged  = "logged"
+	Arrived = "arrived"
+)
+
 // Held is what the controller needs for runs that have ended. All sizes are in bytes.
 type Held struct {
 	Runs int `json:"runs"`

@@ -2,6 +2,7 @@
 package report
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/sluice-ci/sluice/test/bench/load"
@@ -18,6 +19,10 @@ type Line struct {
 	Whole stats.Summary
 	// First is when the first line of a bare pod's last container reached a reader.
 	First stats.Summary
+	// Values and Firsts are the series that Whole and First tell of.
+	Values, Firsts []float64
+	// Hops are medians of the moments on the way, by name, in seconds since the creation; empty if they were not looked at.
+	Hops map[string]float64
 	// ToPod, ToStart, Steps and ToDone are the hops of a TaskRun: creation, pod created, first step started, last step
 	// ended, done.
 	ToPod, ToStart, Steps, ToDone stats.Summary
@@ -117,6 +122,39 @@ func (l *Line) runs(runs []record.Run, whole []float64) {
 			whole = append(whole, r.Done)
 		}
 	}
+	l.Values, l.Firsts = whole, first
 	l.Whole, l.First = stats.Summarise(whole), stats.Summarise(first)
+	l.hops(runs)
 	l.ToPod, l.ToStart, l.Steps, l.ToDone = stats.Summarise(toPod), stats.Summarise(toStart), stats.Summarise(steps), stats.Summarise(toDone)
+}
+
+// Names of hops that every run has, beside those in package record.
+const (
+	created   = "created"
+	scheduled = "scheduled"
+	started   = "started"
+	ended     = "ended"
+	done      = "done"
+	podEnded  = "pod-ended"
+)
+
+// hops takes the median of each moment, over the runs in which it was seen.
+func (l *Line) hops(runs []record.Run) {
+	seen := map[string][]float64{}
+	for _, r := range runs {
+		if len(r.Hops) == 0 {
+			continue
+		}
+		all := map[string]float64{created: r.Pod, scheduled: r.Scheduled, started: r.Started, ended: r.Ended, done: r.Done, podEnded: r.PodEnded}
+		maps.Copy(all, r.Hops)
+		for name, at := range all {
+			if at > 0 {
+				seen[name] = append(seen[name], at)
+			}
+		}
+	}
+	l.Hops = map[string]float64{}
+	for name, series := range seen {
+		l.Hops[name] = stats.Median(series)
+	}
 }

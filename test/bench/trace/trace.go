@@ -4,6 +4,7 @@ package trace
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"maps"
@@ -43,6 +44,8 @@ type Run struct {
 	Name, Parent string
 	// At says when what was seen.
 	At map[Event]time.Time
+	// Digest is the SHA-256 of the first result of a TaskRun that has ended, in hexadecimal digits; "" if it has none.
+	Digest string
 	// Trouble says why the run is no good measurement; "" if it is one.
 	Trouble string
 	// Pod is the last state of a pod.
@@ -133,6 +136,9 @@ func (r *Recorder) note(object any, now time.Time) {
 		run.Parent = o.Labels[pipelineRunLabel]
 		if o.Status.Done() && r.end(TaskRun, run, now) {
 			run.Trouble = r.judge(o.Status.Condition(), &o.Status)
+			if len(o.Status.Results) > 0 {
+				run.Digest = fmt.Sprintf("%x", sha256.Sum256([]byte(o.Status.Results[0].Value.String)))
+			}
 		}
 	case *v1.PipelineRun:
 		run := r.at(PipelineRun, o.Name, now)

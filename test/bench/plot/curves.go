@@ -1,0 +1,69 @@
+package plot
+
+// Point is a value of a curve, and the value that most of its measurements do not exceed; 0 if there is none.
+type Point struct{ X, Y, High float64 }
+
+// Curve is how something grows.
+type Curve struct {
+	Entry
+	Dashed bool
+	Points []Point
+}
+
+// Mark is a place on the axis below, and what is written there.
+type Mark struct {
+	X    float64
+	Name string
+}
+
+// Curves draws how things grow. The axis below goes from zero to the last mark; the one at the left is in seconds, from zero.
+func Curves(title, below string, marks []Mark, curves []Curve) string {
+	const width, height, left, right, top, bottom = 900, 400, 64, 800, 76, 340
+	most, last := 0.0, marks[len(marks)-1].X
+	var legend []Entry
+	for _, curve := range curves {
+		legend = append(legend, curve.Entry)
+		for _, p := range curve.Points {
+			most = max(most, p.Y, p.High)
+		}
+	}
+	c := newCanvas(width, height, title)
+	c.legend(16, 50, legend)
+	y, values := scale(bottom, top, most)
+	for _, v := range values {
+		c.line(left, y.at(v), right, y.at(v), faint, 1)
+		c.text(left-8, y.at(v)+4, end, dim, brief(v)+" s")
+	}
+	x := axis{low: left + 24, high: right - 24, most: last}
+	for _, m := range marks {
+		c.line(x.at(m.X), bottom, x.at(m.X), bottom+5, dim, 1)
+		c.text(x.at(m.X), bottom+20, middle, dim, m.Name)
+	}
+	c.text((left+right)/2, bottom+44, middle, text, below)
+	for _, curve := range curves {
+		c.curve(x, y, curve)
+	}
+	return c.String()
+}
+
+func (c *canvas) curve(x, y axis, curve Curve) {
+	var points [][2]float64
+	for _, p := range curve.Points {
+		points = append(points, [2]float64{x.at(p.X), y.at(p.Y)})
+	}
+	if len(points) > 1 {
+		c.path(points, curve.Colour, curve.Dashed)
+	}
+	for i, p := range curve.Points {
+		at := points[i]
+		c.dot(at[0], at[1], 4, curve.Colour, 1)
+		if p.High > 0 {
+			c.line(at[0], at[1], at[0], y.at(p.High), curve.Colour, 1)
+			c.line(at[0]-4, y.at(p.High), at[0]+4, y.at(p.High), curve.Colour, 1)
+		}
+	}
+	if len(points) > 0 {
+		at := points[len(points)-1]
+		c.text(at[0]+10, at[1]+4, start, curve.Colour, brief(curve.Points[len(points)-1].Y)+" s")
+	}
+}

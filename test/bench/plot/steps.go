@@ -1,0 +1,38 @@
+package plot
+
+import "fmt"
+
+// Hop is a moment on the way from the beginning to the end, in seconds, and what leads to it.
+type Hop struct {
+	Name   string
+	At     float64
+	Colour Colour
+}
+
+// Hops draws the way as a bar for each hop, from the moment before it to its own, below one another.
+func Hops(title string, legend []Entry, hops []Hop) string {
+	const width, left, right, top, each, bottom = 900, 310, 800, 66, 26, 36
+	height := top + each*float64(len(hops)) + bottom
+	most := 0.0
+	for _, h := range hops {
+		most = max(most, h.At)
+	}
+	c := newCanvas(width, height, title)
+	c.legend(16, 48, legend)
+	x, values := scale(left, right, most)
+	base := height - bottom
+	for _, v := range values {
+		c.line(x.at(v), top, x.at(v), base, faint, 1)
+		c.text(x.at(v), base+18, middle, dim, brief(v)+" s")
+	}
+	before := 0.0
+	for i, h := range hops {
+		y := top + each*(float64(i)+0.5)
+		from := min(before, h.At)
+		c.text(left-12, y+4, end, text, h.Name)
+		c.bar(x.at(from), y-8, max(2, x.at(h.At)-x.at(from)), 16, h.Colour)
+		c.text(x.at(h.At)+6, y+4, start, dim, fmt.Sprintf("+%.0f ms", 1000*(h.At-from)))
+		before = h.At
+	}
+	return c.String()
+}
