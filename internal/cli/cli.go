@@ -14,7 +14,9 @@ import (
 	"github.com/sluice-ci/sluice/internal/cli/problem"
 	"github.com/sluice-ci/sluice/internal/cli/reference"
 	"github.com/sluice-ci/sluice/internal/cli/results"
+	"github.com/sluice-ci/sluice/internal/cli/run"
 	"github.com/sluice-ci/sluice/internal/cli/terminal"
+	"github.com/sluice-ci/sluice/internal/cli/validate"
 )
 
 // The groups in which help lists commands.
@@ -56,12 +58,15 @@ Exit status: 0 it was done, and a run that was waited for succeeded; 1 the run f
 		&cobra.Group{ID: groupCluster, Title: "The cluster:"},
 	)
 	add(root, groupRuns,
+		run.NewCommand(t, flags),
 		list.NewCommand(t, flags),
 		results.NewCommand(t, flags),
 		logs.NewCommand(t, flags),
 		explain.NewCommand(t, flags),
 	)
-	add(root, groupFiles)
+	add(root, groupFiles,
+		validate.NewCommand(t),
+	)
 	add(root, groupCluster)
 	root.AddCommand(reference.NewCommand(t))
 	return root

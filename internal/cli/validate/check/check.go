@@ -6,6 +6,7 @@ package check
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
@@ -48,7 +49,7 @@ func (s *Set) Add(file string, text []byte) {
 
 // Check returns what is wrong, in the order of the files. More are findings from elsewhere, about objects of the set.
 func (s *Set) Check(more ...Finding) []Finding {
-	findings := append(more, s.findings...)
+	findings := slices.Concat(more, s.findings)
 	findings = append(findings, s.checkNames()...)
 	for _, o := range s.Objects {
 		if !o.Sound {
@@ -70,6 +71,15 @@ func (o *Object) all(errs field.ErrorList) []Finding {
 	return findings
 }
 
+// later are errors of which only a run would hear.
+func (o *Object) later(errs field.ErrorList) []Finding {
+	findings := o.all(errs)
+	for i := range findings {
+		findings[i].Severity, findings[i].Hint = Warning, "the object can be stored, and every run of it fails"
+	}
+	return findings
+}
+
 // checkNames warns of an object that another one of the same name would replace.
 func (s *Set) checkNames() []Finding {
 	var findings []Finding
@@ -80,7 +90,7 @@ func (s *Set) checkNames() []Finding {
 		}
 		key := o.Value.GetNamespace() + " " + o.Name()
 		if first := seen[key]; first != nil {
-			findings = append(findings, o.finding(Warning, "metadata.name",
+			findings = append(findings, o.Finding(Warning, "metadata.name",
 				fmt.Sprintf("%s is also at %s; the one that is applied last stays", o.Name(), first.Document.Start()), ""))
 			continue
 		}
@@ -93,7 +103,11 @@ func (s *Set) checkNames() []Finding {
 func (s *Set) checkTogether(o *Object, errs field.ErrorList) []Finding {
 	switch value := o.Value.(type) {
 	case *v1.Pipeline:
-		return s.checkPipeline(o, value, &value.Spec, "spec", errs)
+		validate := func(spec *v1.PipelineSpec) field.ErrorList { return (&v1.Pipeline{Spec: *spec}).Validate() }
+		return append(s.checkPipeline(pipelineIn{o, &value.Spec, "spec", errs, validate}),
+			o.later(value.Spec.Unsupported(field.NewPath("spec")))...)
+	case *v1.Task:
+		return o.later(value.Spec.Unsupported(field.NewPath("spec")))
 	case *v1.PipelineRun:
 		return s.checkPipelineRun(o, value, errs)
 	case *v1.TaskRun:
@@ -139,5 +153,5 @@ func checkGraph(o *Object, spec *v1.PipelineSpec, path string) []Finding {
 			break
 		}
 	}
-	return []Finding{o.finding(Error, path, cycle.Error(), "a task waits for those in its runAfter, and for those whose results it uses")}
+	return []Finding{o.Finding(Error, path, cycle.Error(), "a task waits for those in its runAfter, and for those whose results it uses")}
 }

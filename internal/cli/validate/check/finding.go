@@ -11,9 +11,9 @@ import (
 type Severity string
 
 const (
-	// Error: the API server refuses the object, or the run fails.
+	// Error is what the API server refuses, or a run fails for.
 	Error Severity = "error"
-	// Warning: it is doubtful, or fails with some values.
+	// Warning is what is doubtful, or fails with some values.
 	Warning Severity = "warning"
 )
 

@@ -48,13 +48,14 @@ func (o *Object) Name() string {
 	}
 }
 
-func (o *Object) finding(severity Severity, path, message, hint string) Finding {
+// Finding is one about a field of the object.
+func (o *Object) Finding(severity Severity, path, message, hint string) Finding {
 	return Finding{Place: o.Document.At(path), Severity: severity, Object: o.Name(), Field: path, Message: message, Hint: hint}
 }
 
 // of is the finding of a rule that the object breaks.
 func (o *Object) of(err *field.Error) Finding {
-	return o.finding(Error, err.Field, err.ErrorBody(), "")
+	return o.Finding(Error, err.Field, err.ErrorBody(), "")
 }
 
 // prototype is an empty object of the kind; nil for one that is not served.
@@ -116,7 +117,7 @@ func decode(d document.Document) (*Object, []Finding) {
 		})
 	}
 	if decodeErr != nil && len(faults) == 0 {
-		findings = append(findings, o.finding(Error, "", fmt.Sprintf("cannot be decoded: %v", decodeErr), ""))
+		findings = append(findings, o.Finding(Error, "", fmt.Sprintf("cannot be decoded: %v", decodeErr), ""))
 	}
 	return o, append(findings, o.checkMetadata()...)
 }
@@ -145,9 +146,9 @@ func unknownKind(d document.Document, meta metav1.TypeMeta) []Finding {
 
 func (o *Object) fault(f strict.Fault) Finding {
 	if f.Unknown == "" {
-		return o.finding(Error, f.Path, f.Problem, "")
+		return o.Finding(Error, f.Path, f.Problem, "")
 	}
-	found := o.finding(Error, f.Path, fmt.Sprintf("unknown field %q", f.Unknown), meant(f.Unknown, f.Known))
+	found := o.Finding(Error, f.Path, fmt.Sprintf("unknown field %q", f.Unknown), meant(f.Unknown, f.Known))
 	found.Place = o.Document.KeyAt(f.Path)
 	return found
 }
@@ -179,14 +180,13 @@ func meant(name string, known []string) string {
 func (o *Object) checkMetadata() []Finding {
 	name, generated := o.Value.GetName(), o.Value.GetGenerateName()
 	if name == "" && generated == "" {
-		return []Finding{o.finding(Error, "metadata.name", "an object needs a name", "give metadata.name, or metadata.generateName to create one anew each time")}
+		return []Finding{o.Finding(Error, "metadata.name", "an object needs a name", "give metadata.name, or metadata.generateName to create one anew each time")}
 	}
 	var findings []Finding
 	for _, message := range validation.IsDNS1123Subdomain(name) {
 		if name != "" {
-			findings = append(findings, o.finding(Error, "metadata.name", fmt.Sprintf("%q: %s", name, message), ""))
+			findings = append(findings, o.Finding(Error, "metadata.name", fmt.Sprintf("%q: %s", name, message), ""))
 		}
 	}
 	return findings
 }
-

@@ -33,8 +33,12 @@ func (s *Set) checkTaskRun(o *Object, run *v1.TaskRun, errs field.ErrorList) []F
 // checkPipelineRun checks a PipelineRun against the Pipeline that it refers to, or has written out.
 func (s *Set) checkPipelineRun(o *Object, run *v1.PipelineRun, errs field.ErrorList) []Finding {
 	if run.Spec.PipelineSpec != nil {
-		p := &v1.Pipeline{ObjectMeta: run.ObjectMeta, Spec: *run.Spec.PipelineSpec}
-		return append(s.checkPipeline(o, p, run.Spec.PipelineSpec, "spec.pipelineSpec", errs),
+		validate := func(spec *v1.PipelineSpec) field.ErrorList {
+			with := run.DeepCopy()
+			with.Spec.PipelineSpec = spec
+			return with.Validate()
+		}
+		return append(s.checkPipeline(pipelineIn{o, run.Spec.PipelineSpec, "spec.pipelineSpec", errs, validate}),
 			o.all(v1.ValidateParams(run.Spec.PipelineSpec.Params, run.Spec.Params, field.NewPath("spec", "params")))...)
 	}
 	if run.Spec.PipelineRef == nil || run.Spec.PipelineRef.Resolver != "" {
@@ -67,42 +71,51 @@ func unbound(declared []v1.PipelineWorkspaceDeclaration, bound []v1.WorkspaceBin
 	return errs
 }
 
+// pipelineIn is a pipeline in an object: where it stands there, the errors that it has by itself, and how it is validated.
+type pipelineIn struct {
+	object   *Object
+	spec     *v1.PipelineSpec
+	path     string
+	errs     field.ErrorList
+	validate func(*v1.PipelineSpec) field.ErrorList
+}
+
 // checkPipeline checks a pipeline against the Tasks that it refers to. It is validated once more as if these were written
 // out in it, which knows their results and the types of their params.
-func (s *Set) checkPipeline(o *Object, owner interface{ GetNamespace() string }, spec *v1.PipelineSpec, path string, errs field.ErrorList) []Finding {
-	findings := checkGraph(o, spec, path)
-	with := spec.DeepCopy()
+func (s *Set) checkPipeline(p pipelineIn) []Finding {
+	findings := checkGraph(p.object, p.spec, p.path)
+	with := p.spec.DeepCopy()
 	var inside []string
 	for _, list := range []struct {
 		field string
 		tasks []v1.PipelineTask
 	}{{"tasks", with.Tasks}, {"finally", with.Finally}} {
 		for i := range list.tasks {
-			at := fmt.Sprintf("%s.%s[%d]", path, list.field, i)
+			at := fmt.Sprintf("%s.%s[%d]", p.path, list.field, i)
 			task := &list.tasks[i]
 			if task.TaskRef == nil || task.TaskRef.Resolver != "" {
 				continue
 			}
-			known := s.Task(owner.GetNamespace(), task.TaskRef.Name)
+			known := s.Task(p.object.Value.GetNamespace(), task.TaskRef.Name)
 			if known == nil {
 				continue
 			}
 			task.TaskRef, task.TaskSpec = nil, &v1.EmbeddedTask{TaskSpec: *known.Spec.DeepCopy()}
 			task.TaskSpec.SetDefaults()
 			inside = append(inside, at+".taskSpec")
-			findings = append(findings, o.checkHandedOver(task, known.Name, at)...)
+			findings = append(findings, p.object.checkHandedOver(task, known.Name, at)...)
 		}
 	}
 	if len(inside) == 0 {
 		return findings
 	}
-	found := added(with.Validate(fieldPath(path)), errs, inside...)
+	found := added(p.validate(with), p.errs, inside...)
 	// What a task written out may take from the pipeline under the same name, one that is referred to may not: both are
 	// looked at above.
 	found = slices.DeleteFunc(found, func(err *field.Error) bool {
 		return err.Origin == v1.OriginParamMissing || strings.HasPrefix(err.Detail, "missing workspace")
 	})
-	return append(findings, o.all(found)...)
+	return append(findings, p.object.all(found)...)
 }
 
 // checkHandedOver checks what a pipeline's task hands to the Task that it refers to, of which the spec has been put in.
@@ -125,7 +138,7 @@ func (o *Object) checkHandedOver(task *v1.PipelineTask, name, at string) []Findi
 	for i := range task.TaskSpec.Params {
 		p := &task.TaskSpec.Params[i]
 		if p.Default == nil && !given[p.Name] {
-			findings = append(findings, o.finding(Error, at+".params",
+			findings = append(findings, o.Finding(Error, at+".params",
 				fmt.Sprintf("missing param %q of type %s: Task %q declares it without a default", p.Name, p.Type, name), ""))
 		}
 	}
@@ -133,7 +146,7 @@ func (o *Object) checkHandedOver(task *v1.PipelineTask, name, at string) []Findi
 		w := &task.TaskSpec.Workspaces[i]
 		bound := slices.ContainsFunc(task.Workspaces, func(b v1.WorkspacePipelineTaskBinding) bool { return b.Name == w.Name })
 		if !w.Optional && !bound {
-			findings = append(findings, o.finding(Error, at+".workspaces",
+			findings = append(findings, o.Finding(Error, at+".workspaces",
 				fmt.Sprintf("missing workspace %q: Task %q declares it and it is not optional", w.Name, name), ""))
 		}
 	}
@@ -149,7 +162,7 @@ func (o *Object) undeclared(given []v1.Param, declared []v1.ParamSpec, path, by 
 	var findings []Finding
 	for i := range given {
 		if !slices.Contains(names, given[i].Name) {
-			findings = append(findings, o.finding(Warning, fmt.Sprintf("%s[%d].name", path, i),
+			findings = append(findings, o.Finding(Warning, fmt.Sprintf("%s[%d].name", path, i),
 				fmt.Sprintf("%s declares no param %q; the value would not be used", by, given[i].Name), meant(given[i].Name, names)))
 		}
 	}

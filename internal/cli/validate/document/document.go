@@ -56,8 +56,8 @@ func Parse(file string, text []byte) ([]Document, []error) {
 	var documents []Document
 	var errs []error
 	for _, p := range split(string(text)) {
-		d := Document{File: file, skipped: p.skipped}
-		if err := d.read(p.text); err != nil {
+		d, err := read(file, p)
+		if err != nil {
 			errs = append(errs, err)
 			continue
 		}
@@ -90,24 +90,22 @@ func split(text string) []part {
 	return append(parts, part{began, current.String()})
 }
 
-func (d *Document) read(text string) error {
+// read parses one document; its root is nil when nothing is in it.
+func read(file string, p part) (Document, error) {
 	var root yaml3.Node
-	err := yaml3.NewDecoder(strings.NewReader(text)).Decode(&root)
-	if errors.Is(err, io.EOF) {
-		return nil
+	err := yaml3.NewDecoder(strings.NewReader(p.text)).Decode(&root)
+	if errors.Is(err, io.EOF) || err == nil && empty(&root) {
+		return Document{}, nil
 	}
+	d := Document{File: file, skipped: p.skipped, root: &root}
 	if err == nil {
-		if empty(&root) {
-			return nil
-		}
-		d.root = &root
-		d.JSON, err = yaml.YAMLToJSON([]byte(text))
+		d.JSON, err = yaml.YAMLToJSON([]byte(p.text))
 	}
 	if err != nil {
 		line, problem := located(err)
-		return &SyntaxError{Place{d.File, d.skipped + line, 1}, problem}
+		return Document{}, &SyntaxError{Place{file, p.skipped + line, 1}, problem}
 	}
-	return nil
+	return d, nil
 }
 
 func empty(root *yaml3.Node) bool {

@@ -54,7 +54,7 @@ func (c *checker) check(path string, value any, t reflect.Type) {
 		c.checkOwn(path, value, t)
 		return
 	}
-	switch t.Kind() { //nolint:exhaustive // no other kinds are in the API
+	switch t.Kind() {
 	case reflect.Struct:
 		c.checkStruct(path, value, t)
 	case reflect.Map:
@@ -141,8 +141,7 @@ func (c *checker) checkNumber(path string, value any, t reflect.Type) {
 // fieldsOf returns the types of a struct's fields by their names in JSON, with those of embedded structs.
 func fieldsOf(t reflect.Type) map[string]reflect.Type {
 	fields := map[string]reflect.Type{}
-	for i := range t.NumField() {
-		f := t.Field(i)
+	for f := range t.Fields() {
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 		switch {
 		case name == "-" || !f.IsExported():
