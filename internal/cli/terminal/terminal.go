@@ -32,20 +32,22 @@ type Terminal struct {
 	ErrColour bool
 	// Width of Out in columns; 0 where that is not known, as in a file.
 	Width int
+	// Height of Out in lines; 0 where that is not known.
+	Height int
 }
 
 // System is the terminal of this process.
 func System(in, out, errOut *os.File, environment func(string) string) *Terminal {
-	width := 0
-	if columns, _, err := term.GetSize(int(out.Fd())); err == nil {
-		width = columns
+	width, height, err := term.GetSize(int(out.Fd()))
+	if err != nil {
+		width, height = 0, 0 // Out is no terminal
 	}
 	isTerminal := func(f *os.File) bool {
 		return environment("TERM") != "dumb" && term.IsTerminal(int(f.Fd()))
 	}
 	plain := environment("NO_COLOR") != ""
 	return &Terminal{
-		In: in, Out: out, Err: errOut, Width: width,
+		In: in, Out: out, Err: errOut, Width: width, Height: height,
 		Interactive: isTerminal(out),
 		Colour:      isTerminal(out) && !plain,
 		ErrColour:   isTerminal(errOut) && !plain,
@@ -99,6 +101,17 @@ const (
 	Magenta Colour = "35"
 	Cyan    Colour = "36"
 )
+
+// What moves the cursor and clears, on terminals that are Interactive.
+const (
+	// ClearLine clears from the cursor to the end of its line.
+	ClearLine = "\x1b[K"
+	// ClearBelow clears from the cursor to the end of the screen.
+	ClearBelow = "\x1b[J"
+)
+
+// Up moves the cursor so many lines up, to the first column.
+func Up(lines int) string { return fmt.Sprintf("\x1b[%dF", lines) }
 
 func paint(on bool, c Colour, text string) string {
 	if !on || c == None || text == "" {
