@@ -7,12 +7,15 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/sluice-ci/sluice/internal/cli/cancel"
 	"github.com/sluice-ci/sluice/internal/cli/cluster"
+	"github.com/sluice-ci/sluice/internal/cli/describe"
 	"github.com/sluice-ci/sluice/internal/cli/explain"
 	"github.com/sluice-ci/sluice/internal/cli/list"
 	"github.com/sluice-ci/sluice/internal/cli/logs"
 	"github.com/sluice-ci/sluice/internal/cli/problem"
 	"github.com/sluice-ci/sluice/internal/cli/reference"
+	"github.com/sluice-ci/sluice/internal/cli/remove"
 	"github.com/sluice-ci/sluice/internal/cli/results"
 	"github.com/sluice-ci/sluice/internal/cli/run"
 	"github.com/sluice-ci/sluice/internal/cli/terminal"
@@ -60,9 +63,12 @@ Exit status: 0 it was done, and a run that was waited for succeeded; 1 the run f
 	add(root, groupRuns,
 		run.NewCommand(t, flags),
 		list.NewCommand(t, flags),
+		describe.NewCommand(t, flags),
 		results.NewCommand(t, flags),
 		logs.NewCommand(t, flags),
 		explain.NewCommand(t, flags),
+		cancel.NewCommand(t, flags),
+		remove.NewCommand(t, flags),
 	)
 	add(root, groupFiles,
 		validate.NewCommand(t),

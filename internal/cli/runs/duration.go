@@ -5,13 +5,12 @@ import (
 	"time"
 )
 
-// Spoken is a duration as people say it: 0.4s, 12s, 3m05s, 2h10m, 4d3h. Zero is empty: it has not begun.
+// Spoken is a duration as people say it: 12s, 3m05s, 2h10m, 4d3h. The times of the API are whole seconds, so there is
+// nothing finer. Zero is empty: it has not begun.
 func Spoken(d time.Duration) string {
 	switch {
 	case d <= 0:
 		return ""
-	case d < 10*time.Second:
-		return fmt.Sprintf("%.1fs", d.Seconds())
 	case d < time.Minute:
 		return fmt.Sprintf("%ds", int(d.Seconds()))
 	case d < time.Hour:

@@ -86,7 +86,8 @@ func (r Run) Ended() *metav1.Time {
 // Took is how long the run has taken until now, or took until its end; 0 before it started.
 func (r Run) Took(now time.Time) time.Duration { return Between(r.Started(), r.Ended(), now) }
 
-// Between is the time from start to end, or to now where there is no end yet; 0 without a start.
+// Between is the time from start to end, or to now where there is no end yet. It is 0 without a start, and with one it
+// never is, because times are whole seconds and many a step takes less.
 func Between(start, end *metav1.Time, now time.Time) time.Duration {
 	if start == nil || start.IsZero() {
 		return 0
@@ -94,7 +95,7 @@ func Between(start, end *metav1.Time, now time.Time) time.Duration {
 	if end != nil && !end.IsZero() {
 		now = end.Time
 	}
-	return max(0, now.Sub(start.Time))
+	return max(1, now.Sub(start.Time))
 }
 
 // Typed is the object with its apiVersion and kind, which a client drops when it decodes.

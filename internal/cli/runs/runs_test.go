@@ -60,7 +60,7 @@ func TestNear(t *testing.T) {
 
 func TestSpoken(t *testing.T) {
 	for want, d := range map[string]time.Duration{
-		"": 0, "0.4s": 400 * time.Millisecond, "12s": 12 * time.Second, "3m05s": 185 * time.Second,
+		"": 0, "0s": 400 * time.Millisecond, "12s": 12 * time.Second, "3m05s": 185 * time.Second,
 		"2h10m": 130 * time.Minute, "4d3h": 99 * time.Hour,
 	} {
 		if got := Spoken(d); got != want {
