@@ -8,6 +8,7 @@ import (
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -136,7 +137,8 @@ func (r *Reconciler) write(ctx context.Context, pr *v1.PipelineRun, status v1.Pi
 	if err != nil || patch == nil {
 		return err
 	}
-	target := &v1.PipelineRun{}
+	target := &metav1.PartialObjectMetadata{} // the answer, too, is only as large as that
+	target.SetGroupVersionKind(v1.GroupVersion.WithKind(v1.KindPipelineRun))
 	target.Namespace, target.Name = pr.Namespace, pr.Name
 	if err := r.client.Status().Patch(ctx, target, patch); err != nil {
 		return fmt.Errorf("cannot write status of PipelineRun %q: %w", pr.Name, err)

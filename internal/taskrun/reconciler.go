@@ -166,12 +166,19 @@ func (r *Reconciler) write(ctx context.Context, tr *v1.TaskRun, status v1.TaskRu
 	if equality.Semantic.DeepEqual(tr.Status, status) {
 		return nil
 	}
-	after := tr.DeepCopy()
+	after := *tr
 	after.Status = status
-	if err := r.client.Status().Patch(ctx, after, client.MergeFromWithOptions(tr, client.MergeFromWithOptimisticLock{})); err != nil {
+	patch, err := client.MergeFromWithOptions(tr, client.MergeFromWithOptimisticLock{}).Data(&after)
+	if err != nil {
+		return fmt.Errorf("cannot encode status of TaskRun %q: %w", tr.Name, err)
+	}
+	answer := &metav1.PartialObjectMetadata{} // without the results that were just sent
+	answer.SetGroupVersionKind(v1.GroupVersion.WithKind(v1.KindTaskRun))
+	answer.Namespace, answer.Name = tr.Namespace, tr.Name
+	if err := r.client.Status().Patch(ctx, answer, client.RawPatch(types.MergePatchType, patch)); err != nil {
 		return fmt.Errorf("cannot write status of TaskRun %q: %w", tr.Name, err)
 	}
-	r.writes.Note(after)
+	r.writes.Note(answer)
 	for _, e := range eventsFor(tr.Status, status) {
 		r.recorder.Eventf(tr, nil, e.Type, e.Reason, "Reconcile", "%s", e.Note)
 	}

@@ -106,7 +106,13 @@ func (w *world) Entrypoint(_ context.Context, name string, pull image.Pull) (ima
 
 // counted counts writes.
 func (w *world) counted(c client.WithWatch) client.Client {
-	count := func(verb string, o client.Object) { w.requests[fmt.Sprintf("%s %T", verb, o)]++ }
+	count := func(verb string, o client.Object) {
+		kind := fmt.Sprintf("%T", o)
+		if partial, ok := o.(*metav1.PartialObjectMetadata); ok {
+			kind = partial.Kind + ", answered with its metadata"
+		}
+		w.requests[verb+" "+kind]++
+	}
 	return interceptor.NewClient(c, interceptor.Funcs{
 		Create: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.CreateOption) error {
 			count("create", o)

@@ -84,7 +84,11 @@ func (t *tally) summary() string {
 		types = append(types, fmt.Sprintf("%s %d", name, t.results[name]))
 		all += t.results[name]
 	}
-	s := stats.Summarise("", t.times)
+	seconds := make([]float64, len(t.times))
+	for i := range t.times {
+		seconds[i] = t.times[i].Seconds()
+	}
+	s := stats.Summarise(seconds)
 	return fmt.Sprintf("%d verified, %d lost, %d failed of %d in %s; %d results (%s) with %.1f MB, %d to %d bytes a run; "+
 		"%.2f runs/s, p50 %.1f s, p95 %.1f s",
 		t.verified, t.lost, t.other, t.wanted, took.Round(time.Second), all, strings.Join(types, ", "), float64(t.bytes)/1e6,
