@@ -24,5 +24,8 @@ for suite in "$@"; do
 	[ "$suite" = integration ] || prepare "$suite"
 	say "running the $suite tests"
 	go test -count=1 -timeout=25m -tags="$suite" "./test/$suite/..." || status=1
+	if [ "$suite" = integration ]; then # not beside the others: they have webhooks of their own for a while
+		go test -count=1 -timeout=5m -tags=integration ./test/cli || status=1
+	fi
 done
 exit $status
