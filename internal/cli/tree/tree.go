@@ -127,7 +127,9 @@ func stepNode(step *v1.StepState, turn, over bool, now time.Time) Node {
 	case step.Terminated != nil:
 		t := step.Terminated
 		node.Took = runs.Between(&t.StartedAt, &t.FinishedAt, now)
-		node.State, node.Note = ended(step.TerminationReason, t.ExitCode)
+		if node.State, node.Note = ended(step.TerminationReason, t.ExitCode); node.State == runs.Skipped {
+			node.Took = 0 // its container ran, but not the step
+		}
 	case over:
 		node.State = runs.Skipped
 	case step.Running != nil && turn:
