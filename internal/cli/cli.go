@@ -11,6 +11,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/cli/cluster"
 	"github.com/sluice-ci/sluice/internal/cli/describe"
 	"github.com/sluice-ci/sluice/internal/cli/explain"
+	"github.com/sluice-ci/sluice/internal/cli/graph"
 	"github.com/sluice-ci/sluice/internal/cli/list"
 	"github.com/sluice-ci/sluice/internal/cli/logs"
 	"github.com/sluice-ci/sluice/internal/cli/problem"
@@ -72,6 +73,7 @@ Exit status: 0 it was done, and a run that was waited for succeeded; 1 the run f
 	)
 	add(root, groupFiles,
 		validate.NewCommand(t),
+		graph.NewCommand(t, flags),
 	)
 	add(root, groupCluster)
 	root.AddCommand(reference.NewCommand(t))
