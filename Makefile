@@ -30,8 +30,8 @@ images: ## Build both images and push them to KO_DOCKER_REPO; then as make stand
 standins: ## Make stand-ins for public images from Debian packages; localkube serves them to its pods
 	@hack/images/standin.sh
 
-cli: ## Build bin/sluice, the command line
-	@go build -ldflags "-s -w" -o bin/sluice ./cmd/sluice
+cli: ## Build bin/sluice, the command line, and what run --local puts on a cluster
+	@go build -ldflags "-s -w" -o bin/ ./cmd/sluice ./cmd/controller ./cmd/inpod
 
 ## Work on it
 

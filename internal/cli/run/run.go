@@ -38,6 +38,9 @@ type Options struct {
 	Logs bool
 	// Local: run on a cluster on this machine, which is started where it is not up.
 	Local bool
+	// LocalDir and LocalPort are the folder and the port of that cluster; empty and 0 for localkube's own choice.
+	LocalDir  string
+	LocalPort int
 	// Namespace, as it was typed, for Local.
 	Namespace string
 	// Output is how the run is printed in the end.
@@ -62,7 +65,8 @@ more than one -p of the name, an object as JSON. -w binds a workspace: NAME=empt
 NAME=configMap/MAP or NAME=secret/SECRET, each also with ,subPath=FOLDER.
 
 --local uses a Kubernetes on this machine, whatever the kubeconfig says, and starts it, with Sluice on it, where it is not
-up. It needs root, and the program localkube beside sluice or on the PATH.
+up. It needs root, and the programs that make cli localkube builds, beside sluice. Results come through logs there, so that
+large ones do. It stays up afterwards; how to end it is said.
 
 Exit status: 0 the run succeeded (or was started, with --no-watch), 1 it failed, 2 it could not be started or watched,
 130 interrupted.`,
@@ -85,6 +89,8 @@ Exit status: 0 the run succeeded (or was started, with --no-watch), 1 it failed,
 	c.Flags().BoolVar(&noWatch, "no-watch", false, "start the run, and return at once")
 	c.Flags().BoolVar(&o.Logs, "logs", false, "print what the steps print")
 	c.Flags().BoolVar(&o.Local, "local", false, "run on a cluster on this machine, started if it is not up")
+	c.Flags().StringVar(&o.LocalDir, "local-dir", "", "folder of the cluster of --local (default: localkube's)")
+	c.Flags().IntVar(&o.LocalPort, "local-port", 0, "port of its API server, when it is started (default: localkube's)")
 	c.MarkFlagsMutuallyExclusive("watch", "no-watch")
 	c.MarkFlagsMutuallyExclusive("logs", "no-watch")
 	// The flag exists: it was made some lines above.
@@ -131,11 +137,15 @@ func (o *Options) connect(ctx context.Context) (*cluster.Cluster, error) {
 	if !o.Local {
 		return o.Source.Connect()
 	}
-	kubeconfig, err := local.Start(ctx, o.Terminal)
+	kubeconfig, err := o.local().Start(ctx)
 	if err != nil {
 		return nil, err
 	}
 	return (&cluster.Flags{Kubeconfig: kubeconfig, Namespace: o.Namespace}).Connect()
+}
+
+func (o *Options) local() *local.Cluster {
+	return &local.Cluster{Dir: o.LocalDir, Port: o.LocalPort, Terminal: o.Terminal}
 }
 
 // start applies and creates what the plan has.
@@ -228,7 +238,7 @@ func (o *Options) watchAll(ctx context.Context, c *cluster.Cluster, started []ru
 		}
 	}
 	if o.Local {
-		o.Terminal.Hintf("the cluster stays up, for the next run and for kubectl; %s", local.StopText())
+		o.Terminal.Hintf("the cluster stays up, for the next run and for kubectl; to end it: %s", o.local().Stop())
 	}
 	if code != problem.Success {
 		return problem.Quiet(code)

@@ -1,0 +1,169 @@
+package local
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	appsv1 "k8s.io/api/apps/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/sluice-ci/sluice/internal/cli/bundle"
+	"github.com/sluice-ci/sluice/internal/cli/cluster"
+	"github.com/sluice-ci/sluice/internal/cli/problem"
+	"github.com/sluice-ci/sluice/internal/cli/terminal"
+)
+
+const (
+	// imageFolder is where ko puts programs in images; pods of Sluice look there for the in-pod program.
+	imageFolder = "ko-app"
+	// imageUser is whom the programs run as: nobody.
+	imageUser = "65532"
+	// imagesFolder is where stand-ins for public images lie, beside the programs.
+	imagesFolder = "images"
+)
+
+// programs are the files that a local cluster is made of.
+type programs struct {
+	localkube, controller, inpod string
+	// archives are stand-ins for public images; none where images are pulled.
+	archives []string
+}
+
+// findPrograms finds them beside this program, or on the PATH.
+func findPrograms() (programs, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return programs{}, fmt.Errorf("cannot find the folder of this program: %w", err)
+	}
+	if real, err := filepath.EvalSymlinks(self); err == nil {
+		self = real
+	}
+	folder := filepath.Dir(self)
+	var p programs
+	for name, file := range map[string]*string{"localkube": &p.localkube, "controller": &p.controller, "inpod": &p.inpod} {
+		if *file, err = find(folder, name); err != nil {
+			return programs{}, err
+		}
+	}
+	layouts, err := filepath.Glob(filepath.Join(folder, imagesFolder, "*", "oci-layout"))
+	if err != nil {
+		return programs{}, fmt.Errorf("cannot look for images: %w", err)
+	}
+	for _, layout := range layouts {
+		p.archives = append(p.archives, filepath.Dir(layout))
+	}
+	return p, nil
+}
+
+func find(folder, name string) (string, error) {
+	beside := filepath.Join(folder, name)
+	if info, err := os.Stat(beside); err == nil && info.Mode().IsRegular() {
+		return beside, nil
+	}
+	if found, err := exec.LookPath(name); err == nil && name == "localkube" {
+		return found, nil
+	}
+	return "", problem.New(fmt.Sprintf("cannot start a cluster on this machine: there is no program %q in %s", name, folder),
+		"in the source tree: make cli localkube", "or use a cluster that there is: KUBECONFIG=FILE, --context NAME")
+}
+
+// tag names the content of a file.
+func tag(file string) (string, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return "", fmt.Errorf("cannot read program %q: %w", file, err)
+	}
+	defer f.Close()
+	sum := sha256.New()
+	if _, err := io.Copy(sum, f); err != nil {
+		return "", fmt.Errorf("cannot read program %q: %w", file, err)
+	}
+	return hex.EncodeToString(sum.Sum(nil))[:16], nil
+}
+
+func copyProgram(from, to string) (err error) {
+	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+		return fmt.Errorf("cannot make a folder for %q: %w", to, err)
+	}
+	in, err := os.Open(from)
+	if err != nil {
+		return fmt.Errorf("cannot read program %q: %w", from, err)
+	}
+	defer in.Close()
+	out, err := os.OpenFile(to, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o755)
+	if err != nil {
+		return fmt.Errorf("cannot write program %q: %w", to, err)
+	}
+	if _, err := io.Copy(out, in); err != nil {
+		return errors.Join(fmt.Errorf("cannot write program %q: %w", to, err), out.Close())
+	}
+	return out.Close()
+}
+
+// installed reports whether the cluster has this build already.
+func installed(ctx context.Context, c *cluster.Cluster, images bundle.Images) bool {
+	var d appsv1.Deployment
+	if err := c.Client.Get(ctx, client.ObjectKey{Namespace: bundle.Namespace, Name: bundle.Deployment}, &d); err != nil {
+		return false
+	}
+	if len(d.Spec.Template.Spec.Containers) != 1 {
+		return false
+	}
+	container := d.Spec.Template.Spec.Containers[0]
+	return container.Image == images.Controller && strings.Contains(strings.Join(container.Args, " "), images.Inpod)
+}
+
+// show runs localkube, and shows what it prints, moved to the right.
+func (k *Cluster) show(ctx context.Context, p programs, args ...string) error {
+	return k.run(ctx, p, args, func(line string) { k.Terminal.Notef("  %s", terminal.Clean(line)) }, nil)
+}
+
+// ask runs localkube, and returns what it prints on standard output.
+func (k *Cluster) ask(ctx context.Context, p programs, args ...string) (string, error) {
+	var answer bytes.Buffer
+	err := k.run(ctx, p, args, func(string) {}, &answer)
+	return strings.TrimSpace(answer.String()), err
+}
+
+// run runs localkube. Lines of both streams go to line; standard output goes to out instead where that is not nil. What it
+// printed on standard error is part of the error.
+func (k *Cluster) run(ctx context.Context, p programs, args []string, line func(string), out io.Writer) error {
+	if k.Dir != "" {
+		args = append(args[:len(args):len(args)], "--dir", k.Dir)
+	}
+	command := exec.CommandContext(ctx, p.localkube, args...)
+	command.Cancel = func() error { return command.Process.Signal(os.Interrupt) }
+	read, write := io.Pipe()
+	var said bytes.Buffer
+	command.Stderr = io.MultiWriter(write, &said)
+	command.Stdout = write
+	if out != nil {
+		command.Stdout = out
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		lines := bufio.NewScanner(read)
+		for lines.Scan() {
+			line(lines.Text())
+		}
+	}()
+	err := command.Run()
+	_ = write.Close() // a pipe in memory
+	<-done
+	if err != nil {
+		return problem.Hint(fmt.Errorf("cannot run %s %s: %w: %s", p.localkube, strings.Join(args, " "), err, strings.TrimSpace(said.String())),
+			"it needs root, and the packages that hack/install-deps.sh installs")
+	}
+	return nil
+}
