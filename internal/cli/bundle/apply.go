@@ -74,8 +74,24 @@ func served(ctx context.Context, c client.Client) error {
 	})
 }
 
-// Ready waits until the controller that was applied last is available.
+// Ready waits until the controller that was applied last is available and its webhooks answer. The API server comes to
+// know a moment later than the Deployment where they are, so a Task is offered to them, without being stored.
 func Ready(ctx context.Context, c client.Client) error {
+	if err := deployed(ctx, c); err != nil {
+		return err
+	}
+	return poll(ctx, "the controller's webhooks do not answer; sluice doctor says more", func() (bool, error) {
+		task := &v1.Task{Spec: v1.TaskSpec{Steps: []v1.Step{{Image: "none"}}}}
+		task.Namespace, task.GenerateName = Namespace, "ready-"
+		err := c.Create(ctx, task, client.DryRunAll)
+		if apierrors.IsInternalError(err) {
+			return false, nil
+		}
+		return err == nil, err
+	})
+}
+
+func deployed(ctx context.Context, c client.Client) error {
 	return poll(ctx, "the controller does not become ready; kubectl get pods -n "+Namespace+" shows why", func() (bool, error) {
 		var d appsv1.Deployment
 		if err := c.Get(ctx, client.ObjectKey{Namespace: Namespace, Name: Deployment}, &d); err != nil {

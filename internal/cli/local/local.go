@@ -41,12 +41,7 @@ func (k *Cluster) Start(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	up := []string{"up"}
-	if k.Port != 0 {
-		up = append(up, "--api-port", strconv.Itoa(k.Port))
-	}
-	k.Terminal.Notef("starting a cluster on this machine (%s)", p.localkube)
-	if err := k.show(ctx, p, up...); err != nil {
+	if err := k.up(ctx, p); err != nil {
 		return "", err
 	}
 	kubeconfig, err := k.ask(ctx, p, "kubeconfig", "--path")
@@ -62,6 +57,19 @@ func (k *Cluster) Start(ctx context.Context) (string, error) {
 	}
 	k.Terminal.Notef("the cluster is ready; other commands reach it with  export KUBECONFIG=%s", kubeconfig)
 	return kubeconfig, nil
+}
+
+// up starts the cluster unless it is up, whatever port it has then.
+func (k *Cluster) up(ctx context.Context, p programs) error {
+	if _, err := k.ask(ctx, p, "status"); err == nil {
+		return nil
+	}
+	args := []string{"up"}
+	if k.Port != 0 {
+		args = append(args, "--api-port", strconv.Itoa(k.Port))
+	}
+	k.Terminal.Notef("starting a cluster on this machine (%s)", p.localkube)
+	return k.show(ctx, p, args...)
 }
 
 // Stop is the command that ends the cluster.

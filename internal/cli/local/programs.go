@@ -125,45 +125,44 @@ func installed(ctx context.Context, c *cluster.Cluster, images bundle.Images) bo
 
 // show runs localkube, and shows what it prints, moved to the right.
 func (k *Cluster) show(ctx context.Context, p programs, args ...string) error {
-	return k.run(ctx, p, args, func(line string) { k.Terminal.Notef("  %s", terminal.Clean(line)) }, nil)
+	read, write := io.Pipe()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for lines := bufio.NewScanner(read); lines.Scan(); {
+			k.Terminal.Notef("  %s", terminal.Clean(lines.Text()))
+		}
+	}()
+	err := k.command(ctx, p, args, write, write)
+	_ = write.Close() // a pipe in memory
+	<-done
+	return err
 }
 
-// ask runs localkube, and returns what it prints on standard output.
+// ask runs localkube, and returns what it prints. What it says of an error is part of the error.
 func (k *Cluster) ask(ctx context.Context, p programs, args ...string) (string, error) {
-	var answer bytes.Buffer
-	err := k.run(ctx, p, args, func(string) {}, &answer)
-	return strings.TrimSpace(answer.String()), err
+	var answer, said bytes.Buffer
+	if err := k.command(ctx, p, args, &answer, &said); err != nil {
+		return "", fmt.Errorf("%w: %s", err, strings.TrimSpace(said.String()))
+	}
+	return strings.TrimSpace(answer.String()), nil
 }
 
-// run runs localkube. Lines of both streams go to line; standard output goes to out instead where that is not nil. What it
-// printed on standard error is part of the error.
-func (k *Cluster) run(ctx context.Context, p programs, args []string, line func(string), out io.Writer) error {
+func (k *Cluster) command(ctx context.Context, p programs, args []string, out, errOut io.Writer) error {
 	if k.Dir != "" {
 		args = append(args[:len(args):len(args)], "--dir", k.Dir)
 	}
 	command := exec.CommandContext(ctx, p.localkube, args...)
+	// As if its user had interrupted it: what it has begun is taken down again.
 	command.Cancel = func() error { return command.Process.Signal(os.Interrupt) }
-	read, write := io.Pipe()
-	var said bytes.Buffer
-	command.Stderr = io.MultiWriter(write, &said)
-	command.Stdout = write
-	if out != nil {
-		command.Stdout = out
-	}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		lines := bufio.NewScanner(read)
-		for lines.Scan() {
-			line(lines.Text())
-		}
-	}()
+	command.Stdout, command.Stderr = out, errOut
 	err := command.Run()
-	_ = write.Close() // a pipe in memory
-	<-done
-	if err != nil {
-		return problem.Hint(fmt.Errorf("cannot run %s %s: %w: %s", p.localkube, strings.Join(args, " "), err, strings.TrimSpace(said.String())),
-			"it needs root, and the packages that hack/install-deps.sh installs")
+	if err == nil {
+		return nil
 	}
-	return nil
+	err = fmt.Errorf("cannot run %s %s: %w", p.localkube, strings.Join(args, " "), err)
+	if os.Geteuid() != 0 {
+		return problem.Hint(err, "a cluster on this machine needs root")
+	}
+	return problem.Hint(err, "hack/install-deps.sh installs the packages that it needs; "+p.localkube+" status says more")
 }
