@@ -58,7 +58,7 @@ lint: ## Check style and import directions with golangci-lint
 verify: ## Check that generated files, formatting, module files and image sizes are as they must be
 	@hack/verify.sh
 
-generate: ## Write deepcopy methods and CRDs from api/v1, and docs/cli from the commands
+generate: ## Write deepcopy methods and CRDs from api/v1, what sluice install applies, and docs/cli from the commands
 	@hack/generate.sh
 
 conformance: ## Apply every file of SUITE to the current cluster and print how its runs ended; MODE sets results-from

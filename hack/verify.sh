@@ -23,11 +23,17 @@ check() {
 }
 
 generated() {
-	hack/generate.sh "$scratch/crd" "$scratch/deepcopy" "$scratch/cli"
+	hack/generate.sh "$scratch/crd" "$scratch/deepcopy" "$scratch/cli" "$scratch/manifests"
 	for version in v1 v1beta1; do
 		diff -u "api/$version/zz_generated.deepcopy.go" "$scratch/deepcopy/$version/zz_generated.deepcopy.go" || return
 	done
-	diff -ru config/crd/bases "$scratch/crd" && diff -ru docs/cli "$scratch/cli"
+	diff -ru config/crd/bases "$scratch/crd" && diff -ru docs/cli "$scratch/cli" || return
+	# Another gzip may pack the same text otherwise.
+	for files in internal/cli/install/manifest/files "$scratch/manifests"; do
+		mkdir -p "$scratch/unpacked/$files"
+		cp -r "$files/." "$scratch/unpacked/$files" && gzip -df "$scratch/unpacked/$files/core.yaml.gz"
+	done
+	diff -ru "$scratch/unpacked/internal/cli/install/manifest/files" "$scratch/unpacked/$scratch/manifests"
 }
 formatted() {
 	local files

@@ -12,6 +12,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/cli/describe"
 	"github.com/sluice-ci/sluice/internal/cli/explain"
 	"github.com/sluice-ci/sluice/internal/cli/graph"
+	"github.com/sluice-ci/sluice/internal/cli/install"
 	"github.com/sluice-ci/sluice/internal/cli/list"
 	"github.com/sluice-ci/sluice/internal/cli/logs"
 	"github.com/sluice-ci/sluice/internal/cli/problem"
@@ -75,7 +76,10 @@ Exit status: 0 it was done, and a run that was waited for succeeded; 1 the run f
 		validate.NewCommand(t),
 		graph.NewCommand(t, flags),
 	)
-	add(root, groupCluster)
+	add(root, groupCluster,
+		install.NewCommand(t, flags),
+		install.NewRemoveCommand(t, flags),
+	)
 	root.AddCommand(reference.NewCommand(t))
 	return root
 }
