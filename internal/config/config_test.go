@@ -35,6 +35,7 @@ func TestParseFlags(t *testing.T) {
 		"BothWrong":  {"every problem is named, not only the first", map[string]string{"results-from": "x", "max-result-size": "y"}, defaults, []string{`results-from: "x"`, `max-result-size: "y"`}},
 		"OneWrong":   {"a bad flag does not take a good one with it", map[string]string{"results-from": "sidecar-logs", "max-result-size": "y"}, flags(func(f *Flags) { f.ResultsFrom = SidecarLogs }), []string{`max-result-size: "y"`}},
 		"PerRun":     {"an administrator may keep the choice", map[string]string{"enable-results-from-annotation": "false"}, flags(func(f *Flags) { f.ResultsFromPerRun = false }), nil},
+		"Follow":     {"ends may be known sooner for one more container", map[string]string{"follow-every-task": "true"}, flags(func(f *Flags) { f.FollowEveryTask = true }), nil},
 		"PerRunTypo": {"a word that is nearly a boolean is none", map[string]string{"enable-results-from-annotation": "no"}, defaults, []string{`enable-results-from-annotation: "no" is not "true" or "false"; using the default true`}},
 		"Unknown":    {"flags of the peer are accepted", map[string]string{"enable-artifacts": "yes", "_example": "x"}, defaults, nil},
 		"Switches": {"every switch, set to what is not its default", map[string]string{

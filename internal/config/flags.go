@@ -10,6 +10,7 @@ import (
 const (
 	keyResultsFrom     = "results-from"
 	keyPerRun          = "enable-results-from-annotation"
+	keyFollowEveryTask = "follow-every-task"
 	keyMaxResultSize   = "max-result-size"
 	keyKeepPod         = "keep-pod-on-cancel"
 	keyAwaitSidecars   = "await-sidecar-readiness"
@@ -61,6 +62,9 @@ type Flags struct {
 	ResultsFrom ResultsFrom
 	// ResultsFromPerRun says that a run or its task may say otherwise, by the annotation sluice.dev/results-from.
 	ResultsFromPerRun bool
+	// FollowEveryTask has tasks without results go by ResultsFrom, too: with sidecar-logs, their end is known from the
+	// sidecar's log, sooner than from the pod's status, for one more container in each pod.
+	FollowEveryTask bool
 	// MaxResultSize is the limit of one result's value, in bytes, from 1 to results.ObjectLimit-1.
 	MaxResultSize int64
 	// KeepPodOnCancel stops the pod of a cancelled run instead of deleting it, so that its logs stay.
@@ -93,6 +97,7 @@ func ParseFlags(data map[string]string, values []ResultsFrom) (Flags, []SettingE
 	s := &settings{configMap: FlagsName, data: data}
 	oneOf(s, keyResultsFrom, &flags.ResultsFrom, values...)
 	s.boolean(keyPerRun, &flags.ResultsFromPerRun)
+	s.boolean(keyFollowEveryTask, &flags.FollowEveryTask)
 	s.number(keyMaxResultSize, &flags.MaxResultSize, 1, results.ObjectLimit-1,
 		fmt.Sprintf("a number of bytes from 1 to %d (below 1.5 MiB, what one API object can hold)", results.ObjectLimit-1))
 	s.boolean(keyKeepPod, &flags.KeepPodOnCancel)

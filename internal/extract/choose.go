@@ -33,9 +33,10 @@ func (m Methods) Choose(run, task map[string]string, flags config.Flags) (config
 }
 
 // Needed returns the method that a pod of the task is made for, when this one was chosen. A task without results, its
-// own or its steps', has nothing to carry, so that nothing is added to its pod, whatever was chosen.
-func Needed(chosen config.ResultsFrom, spec *v1.TaskSpec) config.ResultsFrom {
-	if len(pod.Carried(spec)) == 0 {
+// own or its steps', has nothing to carry, so that nothing is added to its pod, whatever was chosen. The exception is for
+// who would rather have it end sooner than have its pod small.
+func Needed(chosen config.ResultsFrom, spec *v1.TaskSpec, flags config.Flags) config.ResultsFrom {
+	if len(pod.Carried(spec)) == 0 && !flags.FollowEveryTask {
 		return config.TerminationMessage
 	}
 	return chosen

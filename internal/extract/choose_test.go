@@ -53,11 +53,24 @@ func TestChoose(t *testing.T) {
 	}
 }
 
-func TestNeeded(t *testing.T) {
-	if got := extract.Needed(config.SidecarLogs, &v1.TaskSpec{Results: []v1.TaskResult{{Name: "r"}}}); got != config.SidecarLogs {
-		t.Errorf("results are carried as was chosen, got %q", got)
+// TestNoResultsNoSidecar: peers put the sidecar into every pod (#8448).
+func TestNoResultsNoSidecar(t *testing.T) {
+	with := &v1.TaskSpec{Results: []v1.TaskResult{{Name: "r"}}}
+	cases := map[string]struct {
+		reason string
+		spec   *v1.TaskSpec
+		flags  config.Flags
+		want   config.ResultsFrom
+	}{
+		"Results":   {"results are carried as was chosen", with, config.Flags{}, config.SidecarLogs},
+		"NoResults": {"a task without results carries nothing", &v1.TaskSpec{}, config.Flags{}, config.TerminationMessage},
+		"Follow":    {"its end may be followed all the same", &v1.TaskSpec{}, config.Flags{FollowEveryTask: true}, config.SidecarLogs},
 	}
-	if got := extract.Needed(config.SidecarLogs, &v1.TaskSpec{}); got != config.TerminationMessage {
-		t.Errorf("a task without results carries nothing, got %q", got)
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			if got := extract.Needed(config.SidecarLogs, tc.spec, tc.flags); got != tc.want {
+				t.Errorf("%s: want %s, got %s", tc.reason, tc.want, got)
+			}
+		})
 	}
 }

@@ -44,7 +44,7 @@ func (r *Reconciler) createPod(ctx context.Context, tr *v1.TaskRun, obs Observat
 
 // buildPod builds the pod of the run's current attempt.
 func (r *Reconciler) buildPod(tr *v1.TaskRun, obs Observation) (*corev1.Pod, error) {
-	from := extract.Needed(obs.ResultsFrom, obs.Task.Spec)
+	from := extract.Needed(obs.ResultsFrom, obs.Task.Spec, obs.Config.Flags)
 	built, err := pod.Build(pod.Input{
 		TaskRun: obs.Prepared.Run, Spec: obs.Prepared.Task.Spec, References: obs.Prepared.Task.References,
 		Config: obs.Config, Settings: settings(obs.Config),

@@ -76,9 +76,11 @@ func runPod(phase corev1.PodPhase, states ...corev1.ContainerState) *corev1.Pod 
 		}
 		p.Spec.Containers = append(p.Spec.Containers, c)
 		if i < len(states) {
-			p.Status.ContainerStatuses = append(p.Status.ContainerStatuses, corev1.ContainerStatus{
-				Name: name, Image: "busybox:1", ImageID: "busybox@sha256:0000", State: states[i],
-			})
+			status := corev1.ContainerStatus{Name: name, Image: "busybox:1", State: states[i]}
+			if states[i].Waiting == nil {
+				status.ImageID = "busybox@sha256:0000" // known once the container is made
+			}
+			p.Status.ContainerStatuses = append(p.Status.ContainerStatuses, status)
 		}
 	}
 	return p

@@ -81,7 +81,7 @@ func (r *Reconciler) observe(ctx context.Context, tr *v1.TaskRun) (Observation, 
 		return obs, nil
 	}
 	var err error
-	obs.Refusal, err = r.methods.Permit(ctx, extract.Needed(obs.ResultsFrom, obs.Task.Spec), tr.Namespace)
+	obs.Refusal, err = r.methods.Permit(ctx, extract.Needed(obs.ResultsFrom, obs.Task.Spec, obs.Config.Flags), tr.Namespace)
 	if err != nil || obs.Refusal != nil {
 		return obs, err
 	}

@@ -41,6 +41,9 @@ func TestRequests(t *testing.T) {
 			w := newWorld(t, append(tc.objects, tc.tr), interceptor.Funcs{})
 			w.pass(t)
 			w.unchanged(t, "the pod has been made")
+			creating := corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "ContainerCreating"}}
+			w.play(t, corev1.PodPending, creating, creating)
+			w.unchanged(t, "the kubelet is about to start the steps")
 			w.play(t, corev1.PodRunning, running(), running())
 			w.pass(t)
 			w.unchanged(t, "the steps run")

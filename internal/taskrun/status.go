@@ -127,7 +127,7 @@ func stepStates(before []v1.StepState, p *corev1.Pod, records []frame.Step, star
 	for _, s := range containersOf(p).steps {
 		state := v1.StepState{
 			Name: pod.StepOf(s.Name), Container: s.Name, ImageID: s.ImageID,
-			ContainerState: *s.State.DeepCopy(),
+			ContainerState: worthTelling(s.State),
 		}
 		if state.Terminated != nil {
 			state.Terminated.Message = "" // the step's record in the form of the wire
@@ -141,6 +141,15 @@ func stepStates(before []v1.StepState, p *corev1.Pod, records []frame.Step, star
 		states = append(states, state)
 	}
 	return states
+}
+
+// worthTelling is a container's state, or none while the container is only about to be made, as every one is: a status is
+// not written for that alone.
+func worthTelling(state corev1.ContainerState) corev1.ContainerState {
+	if w := state.Waiting; w != nil && w.Message == "" && (w.Reason == "ContainerCreating" || w.Reason == "PodInitializing") {
+		return corev1.ContainerState{}
+	}
+	return *state.DeepCopy()
 }
 
 // merge writes a step's own record over what its container's status says. A record without an exit code of its own
@@ -238,7 +247,7 @@ func sidecarStates(before []v1.SidecarState, p *corev1.Pod, start metav1.Time) [
 		if !ok {
 			continue
 		}
-		state := v1.SidecarState{Name: name, Container: s.Name, ImageID: s.ImageID, ContainerState: *s.State.DeepCopy()}
+		state := v1.SidecarState{Name: name, Container: s.Name, ImageID: s.ImageID, ContainerState: worthTelling(s.State)}
 		fillTimes(&state.ContainerState, start)
 		states = append(states, state)
 	}

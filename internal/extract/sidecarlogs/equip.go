@@ -16,11 +16,8 @@ import (
 const maxTotal = results.ObjectLimit
 
 // Equip adds the container that carries the results. It is the last one, so that nothing of ours stands between the
-// pod's start and the first step.
+// pod's start and the first step. Of a task without results it carries how the steps ended.
 func (*Method) Equip(p *corev1.Pod, plan pod.Plan) {
-	if len(plan.Results) == 0 {
-		return
-	}
 	args := []string{"results", "-nonce", plan.Nonce, "-run-dir", pod.RunDir}
 	for _, dir := range plan.ResultDirs() {
 		args = append(args, "-results-dir", dir)

@@ -5,13 +5,16 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/extract"
 	"github.com/sluice-ci/sluice/internal/pod"
 	"github.com/sluice-ci/sluice/internal/results"
 	"github.com/sluice-ci/sluice/internal/results/emit"
@@ -82,14 +85,23 @@ func TestEquipForStepResults(t *testing.T) {
 	}
 }
 
-// TestNoResultsNoSidecar: peers put the sidecar into every pod (#8448).
-func TestNoResultsNoSidecar(t *testing.T) {
+// TestEquipWithoutResults: the sidecar of a task without results tells how its steps end.
+func TestEquipWithoutResults(t *testing.T) {
 	p := &corev1.Pod{}
-	(&Method{}).Equip(p, plan(v1.TaskSpec{}))
-	if diff := cmp.Diff(&corev1.Pod{}, p); diff != "" {
-		t.Errorf("a task without results carries no sidecar: -want +got:\n%s", diff)
+	(&Method{}).Equip(p, plan(v1.TaskSpec{Steps: []v1.Step{{Name: "one"}}}))
+	o, err := emit.ParseOptions(p.Spec.Containers[0].Args[1:], io.Discard)
+	if err != nil {
+		t.Fatal(err)
 	}
-	if nonce, ok := nonce(p); ok {
-		t.Errorf("a pod without a results sidecar has no nonce: got %q", nonce)
+	if len(o.Results) != 0 || len(o.Steps) != 2 {
+		t.Errorf("two steps and nothing else, got %+v", o)
+	}
+}
+
+// TestPodWithoutSidecar: whoever takes the sidecar out of a pod must not get a run that never ends.
+func TestPodWithoutSidecar(t *testing.T) {
+	progress := (&Method{}).Gather(extract.Run{Pod: &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "build-pod"}}})
+	if !progress.GaveUp || progress.Err == nil || !strings.Contains(progress.Err.Error(), `"build-pod"`) {
+		t.Errorf("want it given up, with the pod's name, got %+v", progress)
 	}
 }

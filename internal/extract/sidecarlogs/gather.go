@@ -1,6 +1,7 @@
 package sidecarlogs
 
 import (
+	"fmt"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
@@ -28,7 +29,12 @@ func New(collector *collect.Collector, access LogAccess) *Method {
 // what it has given so far. What was read stays known when the pod is gone.
 func (m *Method) Gather(run extract.Run) collect.Progress {
 	if run.Pod != nil {
-		m.watch(run)
+		nonce, ok := nonce(run.Pod)
+		if !ok {
+			return collect.Progress{GaveUp: true, Err: fmt.Errorf(
+				"pod %q was made for results-from sidecar-logs, and has no container %q: something has changed it", run.Pod.Name, pod.ResultsContainer)}
+		}
+		m.watch(run, nonce)
 	}
 	progress := m.collector.Progress(run.UID)
 	if apierrors.IsForbidden(progress.Err) {
@@ -37,11 +43,7 @@ func (m *Method) Gather(run extract.Run) collect.Progress {
 	return progress
 }
 
-func (m *Method) watch(run extract.Run) {
-	nonce, ok := nonce(run.Pod)
-	if !ok {
-		return
-	}
+func (m *Method) watch(run extract.Run, nonce string) {
 	i := slices.IndexFunc(run.Pod.Status.ContainerStatuses, func(s corev1.ContainerStatus) bool { return s.Name == pod.ResultsContainer })
 	if i < 0 {
 		return
