@@ -10,6 +10,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/cli/cancel"
 	"github.com/sluice-ci/sluice/internal/cli/cluster"
 	"github.com/sluice-ci/sluice/internal/cli/describe"
+	"github.com/sluice-ci/sluice/internal/cli/doctor"
 	"github.com/sluice-ci/sluice/internal/cli/explain"
 	"github.com/sluice-ci/sluice/internal/cli/graph"
 	"github.com/sluice-ci/sluice/internal/cli/install"
@@ -77,6 +78,7 @@ Exit status: 0 it was done, and a run that was waited for succeeded; 1 the run f
 		graph.NewCommand(t, flags),
 	)
 	add(root, groupCluster,
+		doctor.NewCommand(t, flags),
 		install.NewCommand(t, flags),
 		install.NewRemoveCommand(t, flags),
 	)

@@ -1,0 +1,176 @@
+package doctor
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	authorizationv1 "k8s.io/api/authorization/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/cli/terminal"
+	"github.com/sluice-ci/sluice/internal/config"
+)
+
+// logAccess asks whether the controller may read logs: everywhere, or at least in the namespace of the command.
+func logAccess(ctx context.Context, p *patient) []Finding {
+	everywhere, err := p.mayReadLogs(ctx, corev1.NamespaceAll)
+	if err != nil {
+		return []Finding{warning("ask for the right to create subjectaccessreviews", "whether the controller may read logs is not known: %v", err)}
+	}
+	here := everywhere
+	if !everywhere {
+		if here, err = p.mayReadLogs(ctx, p.cluster.Namespace); err != nil {
+			return []Finding{warning("", "whether the controller may read logs is not known: %v", err)}
+		}
+	}
+	return []Finding{judgeLogAccess(p.flags, everywhere, here, p.cluster.Namespace)}
+}
+
+func judgeLogAccess(flags config.Flags, everywhere, here bool, namespace string) Finding {
+	const grant = "sluice install --results-from sidecar-logs, or kubectl apply -f config/enable-log-access-to-controller/"
+	switch {
+	case everywhere:
+		return ok("the controller may read logs in every namespace")
+	case flags.ResultsFrom == config.SidecarLogs && here:
+		return warning(grant+" for all", "the controller may read logs %s, but not in every namespace", inNamespace(namespace))
+	case flags.ResultsFrom == config.SidecarLogs:
+		return trouble(grant, "results-from is sidecar-logs, and the controller may not read logs %s: runs with results fail", inNamespace(namespace))
+	case flags.ResultsFromPerRun && !here:
+		return ok("the controller may not read logs; only runs with the annotation %s: sidecar-logs would need it", v1.AnnotationResultsFrom)
+	default:
+		return ok("the controller may read logs as far as it needs to")
+	}
+}
+
+func (p *patient) mayReadLogs(ctx context.Context, namespace string) (bool, error) {
+	account := p.serviceAccount()
+	review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
+		User:   "system:serviceaccount:" + account.Namespace + ":" + account.Name,
+		Groups: []string{"system:serviceaccounts", "system:serviceaccounts:" + account.Namespace, "system:authenticated"},
+		ResourceAttributes: &authorizationv1.ResourceAttributes{
+			Namespace: namespace, Verb: "get", Version: "v1", Resource: "pods", Subresource: "log",
+		},
+	}}
+	answer, err := p.cluster.Kube.AuthorizationV1().SubjectAccessReviews().Create(ctx, review, metav1.CreateOptions{})
+	if err != nil {
+		return false, err
+	}
+	return answer.Status.Allowed, nil
+}
+
+// webhooks asks the API server, in a dry run, to store a Task that only the webhooks know to be wrong.
+func webhooks(ctx context.Context, p *patient) []Finding {
+	wrong := &v1.Task{
+		ObjectMeta: metav1.ObjectMeta{GenerateName: "sluice-doctor-", Namespace: p.cluster.Namespace},
+		Spec:       v1.TaskSpec{Steps: []v1.Step{{Image: "busybox", Script: "echo $(params.there-is-no-such-param)"}}},
+	}
+	return []Finding{judgeWebhooks(p.cluster.Client.Create(ctx, wrong, client.DryRunAll), p.namespace(), p.cluster.Namespace)}
+}
+
+func judgeWebhooks(err error, installation, namespace string) Finding {
+	switch {
+	case err == nil:
+		return warning(fmt.Sprintf("sluice install applies them; a namespace with the label sluice.dev/admission=ignore is not asked about: kubectl get namespace %s --show-labels", namespace),
+			"the webhooks are not asked: what is wrong is only found when it runs")
+	case strings.Contains(err.Error(), "there-is-no-such-param"):
+		return ok("the webhooks answer, and refuse what is wrong")
+	case strings.Contains(err.Error(), "failed calling webhook"):
+		return trouble(fmt.Sprintf("kubectl logs -n %s deployment/sluice-controller; can the API server reach port 9443 of its pods?", installation),
+			"the webhooks cannot be reached, so that nothing can be stored: %s", terminal.Line(err.Error()))
+	case apierrors.IsForbidden(err):
+		return warning("ask for the right to create tasks "+inNamespace(namespace), "whether the webhooks answer is not known: you may not create a Task %s", inNamespace(namespace))
+	case apierrors.IsNotFound(err):
+		return warning("-n NAMESPACE", "whether the webhooks answer is not known: %v", err)
+	default:
+		return warning("", "whether the webhooks answer is not known: %s", terminal.Line(err.Error()))
+	}
+}
+
+// mostNodes is how many nodes are asked: those of a pool are alike.
+const mostNodes = 10
+
+// rotation asks the nodes how much log they keep.
+func rotation(ctx context.Context, p *patient) []Finding {
+	if p.flags.ResultsFrom != config.SidecarLogs && !p.flags.ResultsFromPerRun {
+		return []Finding{ok("results do not come through logs")}
+	}
+	var nodes corev1.NodeList
+	if err := p.cluster.Client.List(ctx, &nodes); err != nil {
+		return []Finding{warning("ask for the right to list nodes", "how the nodes rotate logs is not known: %v", err)}
+	}
+	var small []string
+	for i := range nodes.Items[:min(mostNodes, len(nodes.Items))] {
+		name := nodes.Items[i].Name
+		text, err := p.configz(ctx, p.cluster, name)
+		if err != nil {
+			return []Finding{warning(fmt.Sprintf("containerLogMaxSize of the kubelets must be at least %d bytes; the right to get nodes/proxy shows it", neededLog(p.flags)),
+				"how node %s rotates logs is not known: %v", name, err)}
+		}
+		size, err := logSize(text)
+		if err != nil {
+			return []Finding{warning("", "node %s: %v", name, err)}
+		}
+		if size < neededLog(p.flags) {
+			small = append(small, fmt.Sprintf("%s at %d bytes", name, size))
+		}
+	}
+	return []Finding{judgeRotation(small, neededLog(p.flags), len(nodes.Items))}
+}
+
+func judgeRotation(small []string, needed int64, nodes int) Finding {
+	if len(small) > 0 {
+		return trouble(fmt.Sprintf("set containerLogMaxSize in the kubelet's configuration to at least %d bytes (its default is 10Mi)", needed),
+			"results of the allowed size may be lost, since logs are rotated too early: %s", strings.Join(small, ", "))
+	}
+	return ok("%d of %d nodes asked: logs are rotated late enough for results of the allowed size", min(mostNodes, nodes), nodes)
+}
+
+// logSize reads how large a log may become before it is rotated, in bytes.
+func logSize(configz []byte) (int64, error) {
+	var answer struct {
+		Kubelet struct {
+			Size string `json:"containerLogMaxSize"`
+		} `json:"kubeletconfig"`
+	}
+	if err := json.Unmarshal(configz, &answer); err != nil {
+		return 0, fmt.Errorf("cannot read the kubelet's configuration: %w", err)
+	}
+	size, err := resource.ParseQuantity(answer.Kubelet.Size)
+	if err != nil {
+		return 0, fmt.Errorf("cannot read containerLogMaxSize %q: %w", answer.Kubelet.Size, err)
+	}
+	return size.Value(), nil
+}
+
+// rights asks whether the user may do what the commands do.
+func rights(ctx context.Context, p *patient) []Finding {
+	var missing []string
+	for _, want := range []struct{ verb, group, resource, subresource string }{
+		{"create", v1.GroupName, "taskruns", ""}, {"create", v1.GroupName, "pipelineruns", ""},
+		{"watch", v1.GroupName, "taskruns", ""}, {"get", "", "pods", "log"},
+	} {
+		review := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{
+			ResourceAttributes: &authorizationv1.ResourceAttributes{
+				Namespace: p.cluster.Namespace, Verb: want.verb, Group: want.group, Resource: want.resource, Subresource: want.subresource,
+			},
+		}}
+		answer, err := p.cluster.Kube.AuthorizationV1().SelfSubjectAccessReviews().Create(ctx, review, metav1.CreateOptions{})
+		if err != nil {
+			return []Finding{warning("", "what you may do is not known: %v", err)}
+		}
+		if !answer.Status.Allowed {
+			missing = append(missing, strings.TrimSuffix(want.verb+" "+want.resource+"/"+want.subresource, "/"))
+		}
+	}
+	if len(missing) > 0 {
+		return []Finding{warning("the cluster's role edit, given in the namespace, has all of them", "you may not, in namespace %s: %s", p.cluster.Namespace, strings.Join(missing, ", "))}
+	}
+	return []Finding{ok("you may start and watch runs in namespace %s", p.cluster.Namespace)}
+}

@@ -1,0 +1,94 @@
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/sluice-ci/sluice/internal/cli/cluster"
+	"github.com/sluice-ci/sluice/internal/cli/install/manifest"
+	"github.com/sluice-ci/sluice/internal/config"
+)
+
+// Configz reads how the kubelet of a node is set up, as JSON.
+type Configz func(ctx context.Context, c *cluster.Cluster, node string) ([]byte, error)
+
+// viaProxy asks the kubelet through the API server.
+func viaProxy(ctx context.Context, c *cluster.Cluster, node string) ([]byte, error) {
+	const limit = 10 * time.Second
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	return c.Kube.CoreV1().RESTClient().Get().AbsPath("/api/v1/nodes/" + node + "/proxy/configz").DoRaw(ctx)
+}
+
+// patient is a cluster, with what several checks need to know of it.
+type patient struct {
+	cluster *cluster.Cluster
+	configz Configz
+	// deployment of the controller; nil when there is none, or when deploymentErr says why it is not known.
+	deployment    *appsv1.Deployment
+	deploymentErr error
+	// data of feature-flags, what it comes to, and what is wrong with it.
+	flags     config.Flags
+	wrong     []config.SettingError
+	flagsErr  error
+	flagsGone bool
+}
+
+func observe(ctx context.Context, c *cluster.Cluster, configz Configz) *patient {
+	p := &patient{cluster: c, configz: configz}
+	p.deployment, p.deploymentErr = findDeployment(ctx, c)
+	var flags corev1.ConfigMap
+	err := c.Client.Get(ctx, client.ObjectKey{Namespace: p.namespace(), Name: config.FlagsName}, &flags)
+	if apierrors.IsNotFound(err) {
+		p.flagsGone, err = true, nil
+	}
+	p.flagsErr = err
+	p.flags, p.wrong = config.ParseFlags(flags.Data, []config.ResultsFrom{config.TerminationMessage, config.SidecarLogs})
+	return p
+}
+
+// namespace of the installation.
+func (p *patient) namespace() string {
+	if p.deployment != nil {
+		return p.deployment.Namespace
+	}
+	return manifest.Namespace
+}
+
+// serviceAccount that the controller runs as.
+func (p *patient) serviceAccount() types.NamespacedName {
+	name := manifest.Deployment
+	if p.deployment != nil && p.deployment.Spec.Template.Spec.ServiceAccountName != "" {
+		name = p.deployment.Spec.Template.Spec.ServiceAccountName
+	}
+	return types.NamespacedName{Namespace: p.namespace(), Name: name}
+}
+
+// findDeployment finds the controller's Deployment: in the usual namespace, else anywhere.
+func findDeployment(ctx context.Context, c *cluster.Cluster) (*appsv1.Deployment, error) {
+	var d appsv1.Deployment
+	err := c.Client.Get(ctx, client.ObjectKey{Namespace: manifest.Namespace, Name: manifest.Deployment}, &d)
+	if err == nil {
+		return &d, nil
+	}
+	if !apierrors.IsNotFound(err) {
+		return nil, fmt.Errorf("cannot read deployment %q in namespace %q: %w", manifest.Deployment, manifest.Namespace, err)
+	}
+	var list appsv1.DeploymentList
+	if err := c.Client.List(ctx, &list, client.MatchingLabels{manifest.LabelPartOf: manifest.PartOf}); err != nil {
+		return nil, fmt.Errorf("cannot list deployments: %w", err)
+	}
+	for i := range list.Items {
+		if list.Items[i].Name == manifest.Deployment {
+			return &list.Items[i], nil
+		}
+	}
+	return nil, nil //nolint:nilnil // there is none, which is no error
+}
