@@ -145,7 +145,7 @@ func definition(r runs.Run) string {
 		case ref == nil:
 			return "a task of its own (taskSpec)"
 		case ref.Resolver != "":
-			return "a Task from resolver " + string(ref.Resolver)
+			return "a Task from resolver " + ref.Resolver
 		default:
 			return "Task " + ref.Name
 		}
@@ -154,7 +154,7 @@ func definition(r runs.Run) string {
 	case ref == nil:
 		return "a pipeline of its own (pipelineSpec)"
 	case ref.Resolver != "":
-		return "a Pipeline from resolver " + string(ref.Resolver)
+		return "a Pipeline from resolver " + ref.Resolver
 	default:
 		return "Pipeline " + ref.Name
 	}

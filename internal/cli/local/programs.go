@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -45,8 +46,8 @@ func findPrograms() (programs, error) {
 	if err != nil {
 		return programs{}, fmt.Errorf("cannot find the folder of this program: %w", err)
 	}
-	if real, err := filepath.EvalSymlinks(self); err == nil {
-		self = real
+	if target, err := filepath.EvalSymlinks(self); err == nil {
+		self = target
 	}
 	folder := filepath.Dir(self)
 	var p programs
@@ -150,7 +151,7 @@ func (k *Cluster) ask(ctx context.Context, p programs, args ...string) (string, 
 
 func (k *Cluster) command(ctx context.Context, p programs, args []string, out, errOut io.Writer) error {
 	if k.Dir != "" {
-		args = append(args[:len(args):len(args)], "--dir", k.Dir)
+		args = append(slices.Clip(args), "--dir", k.Dir)
 	}
 	command := exec.CommandContext(ctx, p.localkube, args...)
 	// As if its user had interrupted it: what it has begun is taken down again.

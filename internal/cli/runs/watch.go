@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -156,7 +157,7 @@ func followOnce(ctx context.Context, c client.WithWatch, kind string, options []
 		}
 	}
 	from := &client.ListOptions{Raw: &metav1.ListOptions{ResourceVersion: list.GetResourceVersion()}}
-	w, err := c.Watch(ctx, listFor(kind), append(options[:len(options):len(options)], from)...)
+	w, err := c.Watch(ctx, listFor(kind), append(slices.Clip(options), from)...)
 	if err != nil {
 		return err
 	}

@@ -48,9 +48,13 @@ func (r row) line(t *terminal.Terminal, widest int) string {
 	}
 	used := utf8.RuneCountInString(r.lead) + 2
 	if t.Width > used+1 {
-		whole := terminal.Cut(name+rest, t.Width-used-1)
-		cut := min(len(name), len(whole))
-		name, rest = whole[:cut], whole[cut:]
+		room := t.Width - used - 1
+		name = terminal.Cut(name, room)
+		if room -= utf8.RuneCountInString(name); room > 0 {
+			rest = terminal.Cut(rest, room)
+		} else {
+			rest = ""
+		}
 	}
 	return t.Paint(terminal.Dim, r.lead) + t.Paint(r.node.State.Colour(), mark) + " " + name + t.Paint(terminal.Dim, rest)
 }

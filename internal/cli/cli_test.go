@@ -1,0 +1,93 @@
+package cli
+
+import (
+	"bytes"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/spf13/cobra"
+
+	"github.com/sluice-ci/sluice/internal/cli/problem"
+	"github.com/sluice-ci/sluice/internal/cli/reference"
+	"github.com/sluice-ci/sluice/internal/cli/terminal"
+)
+
+func TestEveryCommandCanBeLearned(t *testing.T) {
+	var visit func(*cobra.Command)
+	visit = func(c *cobra.Command) {
+		for _, child := range c.Commands() {
+			if !child.Hidden {
+				visit(child)
+			}
+		}
+		if c.HasParent() && c.Parent().HasParent() && c.Parent().Name() == "completion" {
+			return // cobra's own
+		}
+		if c.Short == "" || strings.HasSuffix(c.Short, ".") || c.Short[0] < 'A' || c.Short[0] > 'Z' {
+			t.Errorf("%s: the short text is a line without a full stop: %q", c.CommandPath(), c.Short)
+		}
+		if c.Runnable() && !strings.Contains(c.Example, c.CommandPath()) {
+			t.Errorf("%s has no example", c.CommandPath())
+		}
+		for line := range strings.SplitSeq(c.Example, "\n") {
+			if line != "" && !strings.HasPrefix(line, "  ") {
+				t.Errorf("%s: a line of the example is not indented: %q", c.CommandPath(), line)
+			}
+		}
+	}
+	visit(NewCommand(terminal.Plain(nil, nil, nil)))
+}
+
+func TestPagesAreCurrent(t *testing.T) {
+	pages := reference.Pages(NewCommand(terminal.Plain(nil, nil, nil)))
+	files, err := filepath.Glob("../../docs/cli/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var there []string
+	for _, file := range files {
+		there = append(there, filepath.Base(file))
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(pages[filepath.Base(file)], string(text)); diff != "" {
+			t.Errorf("%s is not what the help says; run make generate (-help +page):\n%s", file, diff)
+		}
+	}
+	if diff := cmp.Diff(slices.Sorted(maps.Keys(pages)), there); diff != "" {
+		t.Errorf("each command has a page; run make generate (-commands +pages):\n%s", diff)
+	}
+}
+
+func TestMainSaysWhatIsWrong(t *testing.T) {
+	for name, tc := range map[string]struct {
+		reason string
+		args   []string
+		want   string
+	}{
+		"No such command": {reason: "The nearest is proposed.", args: []string{"exlpain"}, want: "error: there is no command exlpain\nhint: did you mean sluice explain?\nhint: sluice --help lists the commands\n"},
+		"No such flag":    {reason: "The help of the command is named.", args: []string{"results", "list", "--no"}, want: "error: unknown flag: --no\nhint: sluice results list --help\n"},
+		"No argument":     {reason: "Likewise.", args: []string{"logs"}, want: "error: accepts 1 arg(s), received 0\nhint: sluice logs --help\n"},
+		"Both":            {reason: "Likewise.", args: []string{"logs", "x", "-f", "--failed"}, want: "error: if any flags in the group [follow failed] are set none of the others can be; [failed follow] were all set\nhint: sluice logs --help\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var out, errOut bytes.Buffer
+			code := Main(t.Context(), terminal.Plain(nil, &out, &errOut), tc.args)
+			if code != problem.Unusable {
+				t.Errorf("%s exit status %d, want %d", tc.reason, code, problem.Unusable)
+			}
+			if diff := cmp.Diff(tc.want, errOut.String()); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", tc.reason, diff)
+			}
+			if out.Len() > 0 {
+				t.Errorf("%s what went wrong is not what was asked for: %q", tc.reason, out.String())
+			}
+		})
+	}
+}
