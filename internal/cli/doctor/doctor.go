@@ -127,10 +127,9 @@ func (o *Options) print(w io.Writer, r report) error {
 			fmt.Fprintf(&b, "  %*s  %s %s\n", width, "", t.Paint(terminal.Cyan, "fix:"), f.Fix)
 		}
 	}
-	switch {
-	case r.Problems+r.Warnings == 0:
+	if r.Problems+r.Warnings == 0 {
 		b.WriteString("all is well\n")
-	default:
+	} else {
 		fmt.Fprintf(&b, "%s, %s\n", counted(r.Problems, "problem"), counted(r.Warnings, "warning"))
 	}
 	_, err := io.WriteString(w, b.String())
