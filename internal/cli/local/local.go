@@ -4,25 +4,38 @@ package local
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
 	"time"
 
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/sluice-ci/sluice/internal/cli/bundle"
+	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/cli/cluster"
+	"github.com/sluice-ci/sluice/internal/cli/install"
+	"github.com/sluice-ci/sluice/internal/cli/install/manifest"
+	"github.com/sluice-ci/sluice/internal/cli/problem"
 	"github.com/sluice-ci/sluice/internal/cli/terminal"
+	"github.com/sluice-ci/sluice/internal/config"
 )
 
 const (
 	// patience is how long the controller may take to become ready.
 	patience = 3 * time.Minute
 	// maxResultSize is the limit of one result on a new local cluster, in bytes.
-	maxResultSize = "1000000"
+	maxResultSize = 1000000
+	// between is how long is waited before asking again.
+	between = 200 * time.Millisecond
 )
+
+// images are the names of the two images of an installation.
+type images struct{ controller, inpod string }
 
 // Cluster is the cluster of this machine.
 type Cluster struct {
@@ -85,87 +98,82 @@ func (k *Cluster) Stop() string {
 	return command
 }
 
-// install puts images and manifests onto the cluster, unless this build is there.
+// install puts images and manifests onto the cluster, unless this build is there, and waits until it works.
 func (k *Cluster) install(ctx context.Context, p programs, c *cluster.Cluster) error {
-	images, err := k.images(p)
+	images, err := imagesOf(p)
 	if err != nil {
 		return err
 	}
-	if installed(ctx, c, images) {
-		return bundle.Ready(ctx, c.Client)
+	if !installed(ctx, c, images) {
+		k.Terminal.Notef("putting Sluice on it")
+		if err := k.load(ctx, p, images); err != nil {
+			return err
+		}
+		if err := k.apply(ctx, p, c, images); err != nil {
+			return err
+		}
 	}
-	k.Terminal.Notef("putting Sluice on it")
-	if err := k.load(ctx, p, images); err != nil {
-		return err
-	}
+	return answering(ctx, c)
+}
+
+// apply does what sluice install does. On a new cluster results come through logs, so that large ones do; settings that
+// are there stay.
+func (k *Cluster) apply(ctx context.Context, p programs, c *cluster.Cluster, images images) error {
 	mirror, err := k.ask(ctx, p, "registry", "--pods")
 	if err != nil {
 		return err
 	}
-	// The nodes ask the cluster's own registry for every image; the controller has to see what they see.
-	objects, err := bundle.Core(images, "--registry-mirror=*=http://"+mirror)
-	if err != nil {
-		return err
+	below := *k.Terminal
+	below.Out = below.Err // what is said of the installation is not what was asked for
+	installation := &install.Options{Terminal: &below, Wait: patience, Choice: manifest.Choice{
+		Controller: images.controller, Inpod: images.inpod, Logs: true,
+		// The nodes ask the cluster's own registry for every image; the controller has to see what they see.
+		Args: []string{"--registry-mirror=*=http://" + mirror},
+	}}
+	var settings corev1.ConfigMap
+	err = c.Client.Get(ctx, client.ObjectKey{Namespace: manifest.Namespace, Name: manifest.FlagsName}, &settings)
+	if apierrors.IsNotFound(err) {
+		installation.Choice.ResultsFrom, installation.Choice.MaxResultSize = string(config.SidecarLogs), maxResultSize
+		k.Terminal.Notef("results-from is %s, max-result-size %d (ConfigMap %s in namespace %s)", config.SidecarLogs, maxResultSize, manifest.FlagsName, manifest.Namespace)
 	}
-	access, err := bundle.LogAccess()
-	if err != nil {
-		return err
-	}
-	nothing := func(*unstructured.Unstructured) {}
-	if err := bundle.Apply(ctx, c.Client, append(objects, access...), nothing); err != nil {
-		return err
-	}
-	if err := k.settings(ctx, c); err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	return bundle.Ready(ctx, c.Client)
+	return installation.Install(ctx, c)
 }
 
-// settings creates those of a new cluster: results come through logs, so that large ones do.
-func (k *Cluster) settings(ctx context.Context, c *cluster.Cluster) error {
-	settings, err := bundle.Settings()
-	if err != nil {
-		return err
-	}
-	for _, s := range settings {
-		if s.GetName() != "feature-flags" {
-			continue
+// answering waits until the webhooks answer. The API server comes to know a moment later than the Deployment where they
+// are, so a Task is offered to them, without being stored.
+func answering(ctx context.Context, c *cluster.Cluster) error {
+	var last error
+	err := wait.PollUntilContextTimeout(ctx, between, patience, true, func(ctx context.Context) (bool, error) {
+		task := &v1.Task{Spec: v1.TaskSpec{Steps: []v1.Step{{Image: "none"}}}}
+		task.Namespace, task.GenerateName = manifest.Namespace, "ready-"
+		if last = c.Client.Create(ctx, task, client.DryRunAll); apierrors.IsInternalError(last) {
+			return false, nil
 		}
-		for key, value := range map[string]string{"results-from": "sidecar-logs", "max-result-size": maxResultSize} {
-			if err := unstructured.SetNestedField(s.Object, value, "data", key); err != nil {
-				return fmt.Errorf("cannot set %s: %w", key, err)
-			}
-		}
-	}
-	created, err := bundle.CreateMissing(ctx, c.Client, settings)
+		return last == nil, last
+	})
 	if err != nil {
-		return err
-	}
-	if len(created) > 0 {
-		k.Terminal.Notef("  results-from is sidecar-logs, max-result-size %s (ConfigMap feature-flags in %s)", maxResultSize, bundle.Namespace)
+		return problem.Hint(fmt.Errorf("cannot use the cluster: its webhooks do not answer: %w", errors.Join(err, last)), "sluice doctor says more")
 	}
 	return nil
 }
 
-// images names the two images after what is in them, so that another build has another name.
-func (*Cluster) images(p programs) (bundle.Images, error) {
+// imagesOf names the two images after what is in them, so that another build has another name.
+func imagesOf(p programs) (images, error) {
 	controller, err := tag(p.controller)
 	if err != nil {
-		return bundle.Images{}, err
+		return images{}, err
 	}
 	inpod, err := tag(p.inpod)
 	if err != nil {
-		return bundle.Images{}, err
+		return images{}, err
 	}
-	return bundle.Images{Controller: "sluice.local/controller:" + controller, Inpod: "sluice.local/inpod:" + inpod}, nil
+	return images{controller: "sluice.local/controller:" + controller, inpod: "sluice.local/inpod:" + inpod}, nil
 }
 
 // load makes images of the programs and puts them into the cluster's registry, and with them the stand-ins for public
 // images that may lie beside them.
-func (k *Cluster) load(ctx context.Context, p programs, images bundle.Images) error {
-	for _, image := range []struct{ name, program string }{{images.Controller, p.controller}, {images.Inpod, p.inpod}} {
+func (k *Cluster) load(ctx context.Context, p programs, images images) error {
+	for _, image := range []struct{ name, program string }{{images.controller, p.controller}, {images.inpod, p.inpod}} {
 		if err := k.loadProgram(ctx, p, image.name, image.program); err != nil {
 			return err
 		}

@@ -18,8 +18,8 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/sluice-ci/sluice/internal/cli/bundle"
 	"github.com/sluice-ci/sluice/internal/cli/cluster"
+	"github.com/sluice-ci/sluice/internal/cli/install/manifest"
 	"github.com/sluice-ci/sluice/internal/cli/problem"
 	"github.com/sluice-ci/sluice/internal/cli/terminal"
 )
@@ -112,16 +112,16 @@ func copyProgram(from, to string) (err error) {
 }
 
 // installed reports whether the cluster has this build already.
-func installed(ctx context.Context, c *cluster.Cluster, images bundle.Images) bool {
+func installed(ctx context.Context, c *cluster.Cluster, images images) bool {
 	var d appsv1.Deployment
-	if err := c.Client.Get(ctx, client.ObjectKey{Namespace: bundle.Namespace, Name: bundle.Deployment}, &d); err != nil {
+	if err := c.Client.Get(ctx, client.ObjectKey{Namespace: manifest.Namespace, Name: manifest.Deployment}, &d); err != nil {
 		return false
 	}
 	if len(d.Spec.Template.Spec.Containers) != 1 {
 		return false
 	}
 	container := d.Spec.Template.Spec.Containers[0]
-	return container.Image == images.Controller && strings.Contains(strings.Join(container.Args, " "), images.Inpod)
+	return container.Image == images.controller && strings.Contains(strings.Join(container.Args, " "), images.inpod)
 }
 
 // show runs localkube, and shows what it prints, moved to the right.
