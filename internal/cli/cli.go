@@ -22,6 +22,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/cli/results"
 	"github.com/sluice-ci/sluice/internal/cli/run"
 	"github.com/sluice-ci/sluice/internal/cli/terminal"
+	"github.com/sluice-ci/sluice/internal/cli/ui"
 	"github.com/sluice-ci/sluice/internal/cli/validate"
 )
 
@@ -78,6 +79,7 @@ Exit status: 0 it was done, and a run that was waited for succeeded; 1 the run f
 		graph.NewCommand(t, flags),
 	)
 	add(root, groupCluster,
+		ui.NewCommand(t, flags),
 		doctor.NewCommand(t, flags),
 		install.NewCommand(t, flags),
 		install.NewRemoveCommand(t, flags),

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -178,11 +179,14 @@ func (k *Cluster) load(ctx context.Context, p programs, images images) error {
 			return err
 		}
 	}
+	names := []string{"controller", "inpod"}
 	for _, archive := range p.archives {
-		if err := k.show(ctx, p, "load", "--archive", archive); err != nil {
+		if _, err := k.ask(ctx, p, "load", "--archive", archive); err != nil {
 			return err
 		}
+		names = append(names, filepath.Base(archive))
 	}
+	k.Terminal.Notef("loaded the images %s", strings.Join(names, ", "))
 	return nil
 }
 
@@ -200,5 +204,6 @@ func (k *Cluster) loadProgram(ctx context.Context, p programs, name, program str
 	if err := copyProgram(program, filepath.Join(folder, inside)); err != nil {
 		return err
 	}
-	return k.show(ctx, p, "load", "--name", name, "--rootfs", folder, "--entrypoint", "/"+inside, "--user", imageUser)
+	_, err = k.ask(ctx, p, "load", "--name", name, "--rootfs", folder, "--entrypoint", "/"+inside, "--user", imageUser)
+	return err
 }

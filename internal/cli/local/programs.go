@@ -131,7 +131,10 @@ func (k *Cluster) show(ctx context.Context, p programs, args ...string) error {
 	go func() {
 		defer close(done)
 		for lines := bufio.NewScanner(read); lines.Scan(); {
-			k.Terminal.Notef("  %s", terminal.Clean(lines.Text()))
+			// What to do next is said by who called this.
+			if line := lines.Text(); line != "" && !strings.HasPrefix(line, "next:") {
+				k.Terminal.Notef("  %s", terminal.Clean(line))
+			}
 		}
 	}()
 	err := k.command(ctx, p, args, write, write)

@@ -46,7 +46,10 @@ func Watch(ctx context.Context, c *cluster.Cluster, r Run, each func(Snapshot) e
 	}
 	tasks := map[string]*v1.TaskRun{}
 	for {
-		s := newSnapshot(r, tasks)
+		s, err := current(ctx, c, r, tasks)
+		if err != nil {
+			return err
+		}
 		if err := each(s); err != nil {
 			if errors.Is(err, ErrStop) {
 				return nil
@@ -60,7 +63,6 @@ func Watch(ctx context.Context, c *cluster.Cluster, r Run, each func(Snapshot) e
 		case <-ctx.Done():
 			return ctx.Err()
 		case seen := <-changes:
-			var err error
 			if r, err = apply(r, tasks, seen); err != nil {
 				return err
 			}
@@ -68,27 +70,47 @@ func Watch(ctx context.Context, c *cluster.Cluster, r Run, each func(Snapshot) e
 	}
 }
 
-// ended reports whether nothing of the run will change any more. TaskRuns that its status names must have been seen.
+// current is the snapshot of what was seen. The two watches of a PipelineRun do not wait for each other: so when the run has
+// ended its TaskRuns are read once more, that none is missed which has come and gone meanwhile, or waited for which was
+// deleted.
+func current(ctx context.Context, c *cluster.Cluster, r Run, tasks map[string]*v1.TaskRun) (Snapshot, error) {
+	if r.PipelineRun == nil || !r.Done() {
+		return newSnapshot(r, tasks), nil
+	}
+	s, err := readPatiently(ctx, c, r)
+	if err != nil {
+		return Snapshot{}, err
+	}
+	clear(tasks)
+	for _, tr := range s.Tasks {
+		tasks[tr.Name] = tr
+	}
+	return s, nil
+}
+
+// readPatiently reads, and waits for a server that does not answer for a while.
+func readPatiently(ctx context.Context, c *cluster.Cluster, r Run) (Snapshot, error) {
+	wait := time.NewTicker(again)
+	defer wait.Stop()
+	for {
+		s, err := Read(ctx, c, r)
+		if err == nil || !passing(err) {
+			return s, err
+		}
+		select {
+		case <-ctx.Done():
+			return s, ctx.Err()
+		case <-wait.C:
+		}
+	}
+}
+
+// ended reports whether nothing of the run will change any more.
 func (s Snapshot) ended() bool {
 	if !s.Run.Done() {
 		return false
 	}
-	if s.Run.TaskRun != nil {
-		return true
-	}
-	seen := map[string]bool{}
-	for _, tr := range s.Tasks {
-		seen[tr.Name] = true
-		if !tr.Status.Done() {
-			return false
-		}
-	}
-	for _, child := range s.Run.PipelineRun.Status.ChildReferences {
-		if !seen[child.Name] {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(s.Tasks, func(tr *v1.TaskRun) bool { return !tr.Status.Done() })
 }
 
 // apply puts what was seen into tasks, and returns the run as it is then.

@@ -23,7 +23,7 @@ func Changes(before, after Node) []string {
 
 func say(path string, n Node) string {
 	line := path + ": " + string(n.State)
-	if n.State != runs.Running && n.Took > 0 {
+	if n.State != runs.Running && n.State != runs.Waiting && n.Took > 0 {
 		line += " after " + runs.Spoken(n.Took)
 	}
 	if n.Note != "" {
