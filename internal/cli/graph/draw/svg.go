@@ -53,14 +53,22 @@ const style = `
 `
 
 // SVG draws the graph from left to right, as an image that needs nothing else.
-func SVG(g model.Graph) string {
+func SVG(g model.Graph) string { return svg(g, "<style>"+style+"</style>\n") }
+
+// Inline is SVG for a page that has the rules of Style.
+func Inline(g model.Graph) string { return svg(g, "") }
+
+// Style is what the classes of an Inline drawing look like.
+func Style() string { return style }
+
+func svg(g model.Graph, look string) string {
 	d := layout.Of(boxes(g), edges(g), layout.Gaps{Along: gapFor(g), Across: nodeGap, Lane: lane})
 	width := max(d.Along, int(float64(len([]rune(g.Title)))*letter*1.15)) + 2*margin
 	height := d.Across + 2*margin + titleRoom
 	var b strings.Builder
 	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" class="sluice-graph" viewBox="0 0 %d %d" width="%d" height="%d" role="img" aria-label="%s">`+"\n",
 		width, height, width, height, text("graph of "+g.Title))
-	fmt.Fprintf(&b, "<style>%s</style>\n", style)
+	b.WriteString(look)
 	b.WriteString(`<defs><marker id="sluice-arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto"><path class="arrow" d="M0 0L8 4L0 8z"/></marker></defs>` + "\n")
 	fmt.Fprintf(&b, `<rect class="paper" width="%d" height="%d"/>`+"\n", width, height)
 	fmt.Fprintf(&b, `<text class="title" x="%d" y="%d">%s</text>`+"\n", margin, margin+lineHeight, text(g.Title))
