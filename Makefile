@@ -7,7 +7,7 @@ export GOFLAGS := $(filter-out -trimpath,$(shell go env GOFLAGS)) -trimpath
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo down test test-unit test-integration test-e2e test-fault soak lint verify generate images standins cli deploy undeploy conformance bench localkube deps
+.PHONY: help demo down test test-unit test-integration test-e2e test-fault soak lint verify generate images standins cli deploy undeploy conformance bench bench-scale localkube deps
 
 ## Use it
 
@@ -69,6 +69,9 @@ soak: ## Send COUNT=1000 TaskRuns of random contents through a cluster that is s
 
 bench: ## Measure what a TaskRun takes, beside bare pods, on a cluster that is started for it; BENCH="-only seq,burst20" for a part
 	@hack/with-localkube.sh hack/bench.sh $(BENCH)
+
+bench-scale: ## Measure what the controller needs for thousands of tasks, on an API server that is started for it
+	@hack/with-localkube.sh --api-only hack/bench-scale.sh
 
 localkube: ## Build bin/localkube and what it needs
 	@hack/build-localkube.sh

@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# Measures what the controller needs for many tasks, on the API server of the current kubeconfig. No node is needed: a
+# player in test/scale is the node.
+#
+# usage: hack/bench-scale.sh [-only wide|many|chain]      see go doc ./test/scale
+set -euo pipefail
+. "$(dirname "$0")/env.sh"
+cd "$root"
+. hack/kubectl.sh
+
+"$KUBECTL" apply --server-side -f config/core/namespace.yaml >/dev/null
+"$KUBECTL" apply --server-side -k config/crd >/dev/null
+established taskruns.tekton.dev pipelineruns.tekton.dev
+go build -o bin/controller ./cmd/controller
+go build -o bin/scale ./test/scale
+exec bin/scale -controller bin/controller "$@"

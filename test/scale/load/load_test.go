@@ -1,0 +1,44 @@
+package load
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/dag"
+)
+
+// TestPipeline: what is measured is a pipeline that the webhook takes, and that has the shape that its name says.
+func TestPipeline(t *testing.T) {
+	cases := map[string]struct {
+		reason string
+		shape  Shape
+		// waits are how many tasks each one waits for.
+		waits []int
+	}{
+		"Wide":  {"one, then all, then one", Wide, []int{0, 1, 1, 3}},
+		"Chain": {"one after another", Chain, []int{0, 1, 1, 1}},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			run := &v1.PipelineRun{Spec: v1.PipelineRunSpec{PipelineSpec: Pipeline(tc.shape, len(tc.waits))}}
+			run.Name = "run"
+			run.Default()
+			if err := run.Validate(); len(err) > 0 {
+				t.Fatalf("it is refused: %v", err)
+			}
+			graph, err := dag.Build(run.Spec.PipelineSpec.Tasks)
+			if err != nil {
+				t.Fatal(err)
+			}
+			waits := make([]int, 0, len(tc.waits))
+			for i := range run.Spec.PipelineSpec.Tasks {
+				waits = append(waits, len(graph.Before(i)))
+			}
+			if diff := cmp.Diff(tc.waits, waits); diff != "" {
+				t.Errorf("%s: -want +got:\n%s", tc.reason, diff)
+			}
+		})
+	}
+}
