@@ -35,7 +35,7 @@ const (
 
 // NewCommand is sluice itself, with everything below it.
 func NewCommand(t *terminal.Terminal) *cobra.Command {
-	flags := &cluster.Flags{}
+	flags := &cluster.Flags{Warnings: t.Err}
 	root := &cobra.Command{
 		Use:   "sluice",
 		Short: "Run Tasks and Pipelines, and get at what they produced",
@@ -59,6 +59,7 @@ Exit status: 0 it was done, and a run that was waited for succeeded; 1 the run f
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return problem.Usage(c.CommandPath(), "%w", err) })
 	root.SuggestionsMinimumDistance = 2
 	flags.Register(root.PersistentFlags())
+	flags.Complete(root)
 	root.AddGroup(
 		&cobra.Group{ID: groupRuns, Title: "Runs:"},
 		&cobra.Group{ID: groupFiles, Title: "Files and graphs:"},

@@ -5,6 +5,7 @@ package cluster
 import (
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -66,6 +67,8 @@ type Flags struct {
 	Context       string
 	Namespace     string
 	AllNamespaces bool
+	// Warnings is where the API server's warnings go, each once; nil drops them.
+	Warnings io.Writer
 }
 
 // Register adds the flags.
@@ -97,7 +100,7 @@ func (f *Flags) Connect() (*Cluster, error) {
 	if raw, err := loader.RawConfig(); err == nil && named == "" {
 		named = raw.CurrentContext
 	}
-	c, err := connect(config)
+	c, err := connect(config, f.Warnings)
 	if err != nil {
 		return nil, err
 	}
@@ -105,10 +108,13 @@ func (f *Flags) Connect() (*Cluster, error) {
 	return c, nil
 }
 
-func connect(config *rest.Config) (*Cluster, error) {
+func connect(config *rest.Config, warnings io.Writer) (*Cluster, error) {
 	// People wait for the answer: what holds others back is the API server's own fairness.
 	config.QPS, config.Burst = 100, 200
 	config.WarningHandler = rest.NoWarnings{}
+	if warnings != nil {
+		config.WarningHandler = rest.NewWarningWriter(warnings, rest.WarningWriterOptions{Deduplicate: true})
+	}
 	config.UserAgent = "sluice"
 	if config.Timeout == 0 {
 		// A connection that is not made in this time is not made at all; watches and logs go on for as long as they like.

@@ -4,6 +4,8 @@ package logs
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -61,7 +63,51 @@ before lines, so that they are what the step printed.`,
 	c.Flags().BoolVar(&o.Timestamps, "timestamps", false, "begin each line with its time")
 	c.Flags().BoolVar(&o.Failed, "failed", false, "only steps that have failed")
 	c.MarkFlagsMutuallyExclusive("follow", "failed")
+	complete(c, source)
 	return c
+}
+
+// complete gives --task and --step the names of the run that was typed before them.
+func complete(c *cobra.Command, source cluster.Source) {
+	of := func(names func(runs.Snapshot) []string) cobra.CompletionFunc {
+		return func(c *cobra.Command, args []string, text string) ([]cobra.Completion, cobra.ShellCompDirective) {
+			const nothing = cobra.ShellCompDirectiveNoFileComp
+			if len(args) == 0 {
+				return nil, nothing
+			}
+			there, err := source.Connect()
+			if err != nil {
+				return nil, nothing
+			}
+			s, err := runs.FindSnapshot(c.Context(), there, args[0])
+			if err != nil {
+				return nil, nothing
+			}
+			all := slices.Compact(slices.Sorted(slices.Values(names(s))))
+			return slices.DeleteFunc(all, func(name string) bool { return !strings.HasPrefix(name, text) }), nothing
+		}
+	}
+	// The flags exist: they were made by the caller.
+	_ = c.RegisterFlagCompletionFunc("task", of(taskNames))
+	_ = c.RegisterFlagCompletionFunc("step", of(stepNames))
+}
+
+func taskNames(s runs.Snapshot) []string {
+	var names []string
+	for _, tr := range s.Tasks {
+		names = append(names, s.Task(tr))
+	}
+	return names
+}
+
+func stepNames(s runs.Snapshot) []string {
+	var names []string
+	for _, tr := range s.Tasks {
+		for i := range tr.Status.Steps {
+			names = append(names, tr.Status.Steps[i].Name)
+		}
+	}
+	return names
 }
 
 func (o *Options) run(ctx context.Context) error {
@@ -94,11 +140,7 @@ func (o *Options) check(s runs.Snapshot) error {
 	if !s.Run.Done() && o.Follow {
 		return nil // it may still come
 	}
-	var names []string
-	for _, tr := range s.Tasks {
-		names = append(names, s.Task(tr))
-	}
-	return problem.New(fmt.Sprintf("%s has run no task %q", s.Run.Reference(), o.Task), fmt.Sprintf("it has run %v", names))
+	return problem.New(fmt.Sprintf("%s has run no task %q", s.Run.Reference(), o.Task), "it has run "+strings.Join(taskNames(s), ", "))
 }
 
 func (o *Options) print(ctx context.Context, c *cluster.Cluster, s runs.Snapshot, printer *Printer) error {

@@ -3,6 +3,7 @@ package run
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sluice-ci/sluice/internal/cli/cluster"
@@ -14,6 +15,9 @@ import (
 	"github.com/sluice-ci/sluice/internal/cli/tree"
 	"github.com/sluice-ci/sluice/internal/cli/value"
 )
+
+// unseen is how long a run may be left alone until that is said: a controller that works takes no second.
+const unseen = 15 * time.Second
 
 // view shows how a run gets on.
 type view interface {
@@ -27,8 +31,16 @@ type view interface {
 func (o *Options) watch(ctx context.Context, c *cluster.Cluster, r runs.Run) (runs.Snapshot, error) {
 	v := o.view(ctx, c, r)
 	var last runs.Snapshot
+	var seen atomic.Bool
+	timer := time.AfterFunc(unseen, func() {
+		if !seen.Load() {
+			o.Terminal.Hintf("nothing has acted on %s yet; sluice doctor looks whether there is a controller", r.Reference())
+		}
+	})
+	defer timer.Stop()
 	err := runs.Watch(ctx, c, r, func(s runs.Snapshot) error {
 		last = s
+		seen.Store(s.Run.Condition() != nil)
 		v.see(s)
 		return nil
 	})
