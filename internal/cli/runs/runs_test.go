@@ -48,6 +48,7 @@ func TestNear(t *testing.T) {
 		"Letter":  {reason: "One letter is wrong.", typed: "build-x7k3p", want: []string{"build-x7k2p"}},
 		"Prefix":  {reason: "The generated end was left out.", typed: "build", want: []string{"build-99zzz", "build-x7k2p"}},
 		"Swapped": {reason: "Two letters are the wrong way round.", typed: "relaese", want: []string{"release"}},
+		"Changed": {reason: "Two letters of seven are others.", typed: "rexeaxe", want: []string{"release"}},
 		"Nothing": {reason: "What is not alike is not proposed.", typed: "zebra-crossing"},
 	} {
 		t.Run(name, func(t *testing.T) {

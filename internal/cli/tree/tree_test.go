@@ -129,6 +129,12 @@ func TestChanges(t *testing.T) {
 	if diff := cmp.Diff(want, Changes(before, after)); diff != "" {
 		t.Errorf("lines come in the order in which things end, and what has not changed is not said (-want +got):\n%s", diff)
 	}
+	retried := Node{Name: "taskrun/a", State: runs.Running}
+	second := retried
+	second.Note = "attempt 2"
+	if diff := cmp.Diff([]string{"taskrun/a: running (attempt 2)"}, Changes(retried, second)); diff != "" {
+		t.Errorf("another attempt is a change, though it runs as the one before did (-want +got):\n%s", diff)
+	}
 	if again := Changes(after, after); len(again) != 0 {
 		t.Errorf("where nothing has changed nothing is said: %q", again)
 	}
