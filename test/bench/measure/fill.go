@@ -26,12 +26,8 @@ const sampled = 3
 // fill puts into measured what the recorder saw, and what the logs of the pods say. It fails if a run is no good
 // measurement: it failed, or has not the result that its step wrote.
 func (b *Bench) fill(ctx context.Context, measured *record.Batch, recorder *trace.Recorder, created map[string]time.Time, seen beside) error {
-	for _, kind := range []trace.Kind{trace.PipelineRun, trace.TaskRun} {
-		for name, run := range recorder.All(kind) {
-			if run.Trouble != "" {
-				return fmt.Errorf("%s %q: %s", kind, name, run.Trouble)
-			}
-		}
+	if err := trouble(recorder); err != nil {
+		return err
 	}
 	for name, run := range recorder.All(trace.PipelineRun) {
 		measured.Pipelines = append(measured.Pipelines, since(created[name], run.At[trace.Done]))
@@ -39,27 +35,20 @@ func (b *Bench) fill(ctx context.Context, measured *record.Batch, recorder *trac
 	pods, runs, arrived := recorder.All(trace.Pod), recorder.All(trace.TaskRun), seen.reader.arrived()
 	for i, name := range slices.Sorted(maps.Keys(pods)) {
 		pod := pods[name]
+		parent, ofRun := runs[pod.Parent]
 		start, done := created[name], pod.At[trace.Done]
-		if run, ok := runs[pod.Parent]; ok {
-			start, done = run.At[trace.Seen], run.At[trace.Done]
-			if t, ok := created[run.Name]; ok {
-				start = t
-			}
+		if ofRun {
+			start, done = begun(parent, created), parent.At[trace.Done]
 		}
 		run, said, err := b.run(ctx, pod, start)
 		if err != nil {
 			return err
 		}
-		if digest := runs[pod.Parent].Digest; measured.Row.Random && !strings.HasPrefix(said, digest+" ") {
-			return fmt.Errorf("TaskRun %q has a result with the digest %q, and its step said %q of what it wrote", pod.Parent, digest, said)
+		if measured.Row.Random && !strings.HasPrefix(said, parent.Digest+" ") {
+			return fmt.Errorf("TaskRun %q has a result with the digest %q, and its step said %q of what it wrote", pod.Parent, parent.Digest, said)
 		}
 		run.Done, run.Line = since(start, done), since(start, arrived[name].first)
-		if run.Hops = seen.hops.of(name, start); run.Hops != nil {
-			run.Hops[record.Arrived] = since(start, arrived[name].last)
-			if _, logged, _, err := b.stamps(ctx, name, sidecar(pod.Pod)); err == nil {
-				run.Hops[record.Logged] = since(start, logged)
-			}
-		}
+		run.Hops = b.hops(ctx, pod, start, seen)
 		measured.Runs = append(measured.Runs, run)
 		if i < sampled {
 			n, err := b.logBytes(ctx, pod.Pod)
@@ -70,6 +59,39 @@ func (b *Bench) fill(ctx context.Context, measured *record.Batch, recorder *trac
 		}
 	}
 	return nil
+}
+
+// trouble names a run that is no good measurement.
+func trouble(recorder *trace.Recorder) error {
+	for _, kind := range []trace.Kind{trace.PipelineRun, trace.TaskRun} {
+		for name, run := range recorder.All(kind) {
+			if run.Trouble != "" {
+				return fmt.Errorf("%s %q: %s", kind, name, run.Trouble)
+			}
+		}
+	}
+	return nil
+}
+
+// begun is when the creation of a TaskRun was begun, or when it was first seen, if it was not created here.
+func begun(run trace.Run, created map[string]time.Time) time.Time {
+	if t, ok := created[run.Name]; ok {
+		return t
+	}
+	return run.At[trace.Seen]
+}
+
+// hops tells what else was seen of a pod, nil if nothing was looked at.
+func (b *Bench) hops(ctx context.Context, pod trace.Run, start time.Time, seen beside) map[string]float64 {
+	told := seen.hops.of(pod.Name, start)
+	if told == nil {
+		return nil
+	}
+	told[record.Arrived] = since(start, seen.reader.arrived()[pod.Name].last)
+	if _, logged, _, err := b.stamps(ctx, pod.Name, sidecar(pod.Pod)); err == nil {
+		told[record.Logged] = since(start, logged)
+	}
+	return told
 }
 
 // run tells what happened to a pod, counted from start, and what its first step said last.

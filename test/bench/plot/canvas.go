@@ -51,35 +51,35 @@ type canvas struct {
 // newCanvas begins a picture with a title, which readers who hear it read first.
 func newCanvas(width, height float64, title string) *canvas {
 	c := &canvas{width: width, height: height}
-	c.add(`<title>%s</title>`, html.EscapeString(title))
+	c.addf(`<title>%s</title>`, html.EscapeString(title))
 	c.parts = append(c.parts, style)
-	c.add(`<rect width="%s" height="%s" fill="var(--back)"/>`, number(width), number(height))
-	c.add(`<text class="title" x="16" y="26" fill="var(--text)">%s</text>`, html.EscapeString(title))
+	c.addf(`<rect width="%s" height="%s" fill="var(--back)"/>`, number(width), number(height))
+	c.addf(`<text class="title" x="16" y="26" fill="var(--text)">%s</text>`, html.EscapeString(title))
 	return c
 }
 
-func (c *canvas) add(format string, values ...any) {
+func (c *canvas) addf(format string, values ...any) {
 	c.parts = append(c.parts, fmt.Sprintf(format, values...))
 }
 
 func (c *canvas) line(x1, y1, x2, y2 float64, colour Colour, width float64) {
-	c.add(`<line x1="%s" y1="%s" x2="%s" y2="%s" stroke="var(--%s)" stroke-width="%s"/>`, number(x1), number(y1), number(x2), number(y2), colour, number(width))
+	c.addf(`<line x1="%s" y1="%s" x2="%s" y2="%s" stroke="var(--%s)" stroke-width="%s"/>`, number(x1), number(y1), number(x2), number(y2), colour, number(width))
 }
 
 func (c *canvas) dashed(x1, y1, x2, y2 float64, colour Colour) {
-	c.add(`<line x1="%s" y1="%s" x2="%s" y2="%s" stroke="var(--%s)" stroke-dasharray="5 4"/>`, number(x1), number(y1), number(x2), number(y2), colour)
+	c.addf(`<line x1="%s" y1="%s" x2="%s" y2="%s" stroke="var(--%s)" stroke-dasharray="5 4"/>`, number(x1), number(y1), number(x2), number(y2), colour)
 }
 
 func (c *canvas) dot(x, y, r float64, colour Colour, opacity float64) {
-	c.add(`<circle cx="%s" cy="%s" r="%s" fill="var(--%s)" fill-opacity="%s"/>`, number(x), number(y), number(r), colour, number(opacity))
+	c.addf(`<circle cx="%s" cy="%s" r="%s" fill="var(--%s)" fill-opacity="%s"/>`, number(x), number(y), number(r), colour, number(opacity))
 }
 
 func (c *canvas) bar(x, y, width, height float64, colour Colour) {
-	c.add(`<rect x="%s" y="%s" width="%s" height="%s" rx="2" fill="var(--%s)"/>`, number(x), number(y), number(width), number(height), colour)
+	c.addf(`<rect x="%s" y="%s" width="%s" height="%s" rx="2" fill="var(--%s)"/>`, number(x), number(y), number(width), number(height), colour)
 }
 
 func (c *canvas) text(x, y float64, a anchor, colour Colour, s string) {
-	c.add(`<text x="%s" y="%s" text-anchor="%s" fill="var(--%s)">%s</text>`, number(x), number(y), a, colour, html.EscapeString(s))
+	c.addf(`<text x="%s" y="%s" text-anchor="%s" fill="var(--%s)">%s</text>`, number(x), number(y), a, colour, html.EscapeString(s))
 }
 
 // path joins points by straight lines.
@@ -96,7 +96,7 @@ func (c *canvas) path(points [][2]float64, colour Colour, dashes bool) {
 	if dashes {
 		pattern = ` stroke-dasharray="5 4"`
 	}
-	c.add(`<path d="%s" fill="none" stroke="var(--%s)" stroke-width="2"%s/>`, d.String(), colour, pattern)
+	c.addf(`<path d="%s" fill="none" stroke="var(--%s)" stroke-width="2"%s/>`, d.String(), colour, pattern)
 }
 
 // String is the whole picture.

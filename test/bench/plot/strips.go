@@ -17,7 +17,7 @@ type Strip struct {
 
 // Strips draws distributions below one another on one axis. Limit, in seconds, is a line through all of them; 0 for none.
 func Strips(title string, legend []Entry, limit float64, limitName string, strips []Strip) string {
-	const width, left, right, top, each, bottom = 900, 300, 840, 66, 26, 48
+	const width, left, right, top, each, bottom = 900, 330, 835, 66, 26, 48
 	height := top + each*float64(len(strips)) + bottom
 	most := limit
 	for _, s := range strips {
