@@ -22,6 +22,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/config"
 	"github.com/sluice-ci/sluice/internal/fault"
 	"github.com/sluice-ci/sluice/internal/lag"
+	"github.com/sluice-ci/sluice/internal/patch"
 	"github.com/sluice-ci/sluice/internal/resolve"
 	"github.com/sluice-ci/sluice/internal/when"
 )
@@ -133,14 +134,17 @@ func (r *Reconciler) act(ctx context.Context, action Action, pr *v1.PipelineRun,
 // write patches the status, if it has changed, and then tells of it. The patch carries the version that the pass has
 // read: of two controllers at once, one gets a conflict.
 func (r *Reconciler) write(ctx context.Context, pr *v1.PipelineRun, status v1.PipelineRunStatus) error {
-	patch, err := statusPatch(pr, status)
-	if err != nil || patch == nil {
-		return err
+	change, err := patch.Status(pr.ResourceVersion, &pr.Status, &status)
+	if err != nil {
+		return fmt.Errorf("cannot change status of PipelineRun %q: %w", pr.Name, err)
+	}
+	if change == nil {
+		return nil
 	}
 	target := &metav1.PartialObjectMetadata{} // the answer, too, is only as large as that
 	target.SetGroupVersionKind(v1.GroupVersion.WithKind(v1.KindPipelineRun))
 	target.Namespace, target.Name = pr.Namespace, pr.Name
-	if err := r.client.Status().Patch(ctx, target, patch); err != nil {
+	if err := r.client.Status().Patch(ctx, target, change); err != nil {
 		return fmt.Errorf("cannot write status of PipelineRun %q: %w", pr.Name, err)
 	}
 	r.writes.Note(target)

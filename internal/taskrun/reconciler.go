@@ -7,7 +7,6 @@ import (
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -25,6 +24,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/extract"
 	"github.com/sluice-ci/sluice/internal/fault"
 	"github.com/sluice-ci/sluice/internal/lag"
+	"github.com/sluice-ci/sluice/internal/patch"
 	"github.com/sluice-ci/sluice/internal/pod"
 	"github.com/sluice-ci/sluice/internal/resolve"
 	"github.com/sluice-ci/sluice/internal/when"
@@ -163,19 +163,17 @@ func (r *Reconciler) act(ctx context.Context, action Action, tr *v1.TaskRun, obs
 // write patches the status, if it has changed, and then tells of it. The patch carries the version that the pass has
 // read: of two controllers at once, one gets a conflict.
 func (r *Reconciler) write(ctx context.Context, tr *v1.TaskRun, status v1.TaskRunStatus) error {
-	if equality.Semantic.DeepEqual(tr.Status, status) {
-		return nil
-	}
-	after := *tr
-	after.Status = status
-	patch, err := client.MergeFromWithOptions(tr, client.MergeFromWithOptimisticLock{}).Data(&after)
+	change, err := patch.Status(tr.ResourceVersion, &tr.Status, &status)
 	if err != nil {
-		return fmt.Errorf("cannot encode status of TaskRun %q: %w", tr.Name, err)
+		return fmt.Errorf("cannot change status of TaskRun %q: %w", tr.Name, err)
+	}
+	if change == nil {
+		return nil
 	}
 	answer := &metav1.PartialObjectMetadata{} // without the results that were just sent
 	answer.SetGroupVersionKind(v1.GroupVersion.WithKind(v1.KindTaskRun))
 	answer.Namespace, answer.Name = tr.Namespace, tr.Name
-	if err := r.client.Status().Patch(ctx, answer, client.RawPatch(types.MergePatchType, patch)); err != nil {
+	if err := r.client.Status().Patch(ctx, answer, change); err != nil {
 		return fmt.Errorf("cannot write status of TaskRun %q: %w", tr.Name, err)
 	}
 	r.writes.Note(answer)
