@@ -38,7 +38,7 @@ func sluice(t *testing.T, n *suite.Namespace, args ...string) said {
 	defer cancel()
 	code := cli.Main(ctx, terminal.Plain(strings.NewReader(""), &out, &errOut), append(args, "-n", n.Name))
 	if ctx.Err() != nil {
-		t.Fatalf("sluice %s did not end within %v:\n%s%s", strings.Join(args, " "), suite.Patience, out.String(), errOut.String())
+		t.Errorf("sluice %s did not end within %v:\n%s%s", strings.Join(args, " "), suite.Patience, out.String(), errOut.String())
 	}
 	return said{out.String(), errOut.String(), code}
 }
@@ -168,5 +168,35 @@ spec:
 	name, _, _ := strings.Cut(listed, " ")
 	if out := must(t, n, "logs", name, "--failed").out; out != "[exit] this is why\n" {
 		t.Errorf("--failed shows the step that failed and no other: %q", out)
+	}
+}
+
+// TestCLILogsOfADeletedRun: who follows the logs of a run that is deleted is told so, and does not wait for ever.
+func TestCLILogsOfADeletedRun(t *testing.T) {
+	n := suite.NewNamespace(t)
+	task := &v1.EmbeddedTask{TaskSpec: v1.TaskSpec{Steps: []v1.Step{kube.Script("wait", "echo begun; sleep 300")}}}
+	pipeline := &v1.PipelineRun{Spec: v1.PipelineRunSpec{PipelineSpec: &v1.PipelineSpec{Tasks: []v1.PipelineTask{{Name: "only", TaskSpec: task}}}}}
+	pipeline.Namespace, pipeline.Name = n.Name, "deleted"
+	if err := n.Client.Create(t.Context(), pipeline); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan said)
+	go func() { ended <- sluice(t, n, "logs", "-f", "pr/"+pipeline.Name) }()
+	ctx, cancel := context.WithTimeout(t.Context(), suite.Patience)
+	defer cancel()
+	err := kube.Poll(ctx, func(ctx context.Context) (bool, error) {
+		out, err := n.Kubectl(ctx, "get", "taskruns", "-o", "jsonpath={.items[*].status.steps[*].running}")
+		return strings.Contains(out, "startedAt"), err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	must(t, n, "delete", pipeline.Name)
+	got := <-ended
+	if got.code != problem.Unusable || !strings.Contains(got.err, "was deleted while it was watched") {
+		t.Errorf("exit status %d: %s", got.code, got.err)
+	}
+	if got.out != "[only › wait] begun\n" {
+		t.Errorf("what was printed before is shown: %q", got.out)
 	}
 }

@@ -44,6 +44,8 @@ type Cluster struct {
 	Dir string
 	// Port of its API server; 0 for localkube's own choice.
 	Port int
+	// Programs is the folder with the programs; empty for that of this program.
+	Programs string
 	// Terminal is told how far the work has come.
 	Terminal *terminal.Terminal
 }
@@ -51,7 +53,7 @@ type Cluster struct {
 // Start makes sure that the cluster is up and has this build of Sluice on it, and returns the name of its kubeconfig.
 // What is there already is left as it is: a second run finds everything done.
 func (k *Cluster) Start(ctx context.Context) (string, error) {
-	p, err := findPrograms()
+	p, err := k.findPrograms()
 	if err != nil {
 		return "", err
 	}
@@ -88,7 +90,7 @@ func (k *Cluster) up(ctx context.Context, p programs) error {
 
 // Stop is the command that ends the cluster.
 func (k *Cluster) Stop() string {
-	p, err := findPrograms()
+	p, err := k.findPrograms()
 	if err != nil {
 		return "localkube down"
 	}

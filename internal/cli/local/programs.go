@@ -40,19 +40,18 @@ type programs struct {
 	archives []string
 }
 
-// findPrograms finds them beside this program, or on the PATH.
-func findPrograms() (programs, error) {
-	self, err := os.Executable()
+// findPrograms finds them beside this program; localkube may be on the PATH, too.
+func (k *Cluster) findPrograms() (programs, error) {
+	folder, err := k.folder()
 	if err != nil {
-		return programs{}, fmt.Errorf("cannot find the folder of this program: %w", err)
+		return programs{}, err
 	}
-	if target, err := filepath.EvalSymlinks(self); err == nil {
-		self = target
-	}
-	folder := filepath.Dir(self)
 	var p programs
-	for name, file := range map[string]*string{"localkube": &p.localkube, "controller": &p.controller, "inpod": &p.inpod} {
-		if *file, err = find(folder, name); err != nil {
+	for _, wanted := range []struct {
+		name string
+		file *string
+	}{{"localkube", &p.localkube}, {"controller", &p.controller}, {"inpod", &p.inpod}} {
+		if *wanted.file, err = find(folder, wanted.name); err != nil {
 			return programs{}, err
 		}
 	}
@@ -64,6 +63,21 @@ func findPrograms() (programs, error) {
 		p.archives = append(p.archives, filepath.Dir(layout))
 	}
 	return p, nil
+}
+
+// folder is where the programs lie, through links.
+func (k *Cluster) folder() (string, error) {
+	if k.Programs != "" {
+		return k.Programs, nil
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return "", fmt.Errorf("cannot find the folder of this program: %w", err)
+	}
+	if target, err := filepath.EvalSymlinks(self); err == nil {
+		self = target
+	}
+	return filepath.Dir(self), nil
 }
 
 func find(folder, name string) (string, error) {
