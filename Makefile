@@ -77,7 +77,7 @@ localkube: ## Build bin/localkube and what it needs
 	@hack/build-localkube.sh
 
 deps: ## Install what this machine lacks for the above (Debian packages; asks for root)
-	@hack/install-deps.sh
+	@hack/install-deps.sh --browser
 
 help: ## Show this
 	@awk 'BEGIN { FS = ":.*## " } \

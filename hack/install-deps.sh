@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that a node of localkube needs, if they are missing. Without root it says which are, and fails.
+# Installs the Debian packages that a node of localkube needs, if they are missing; with --browser also the one that the tests
+# of sluice ui need. Without root it says which are, and fails.
 # Nothing of them runs as a service: localkube brings containerd along and starts everything itself.
 set -euo pipefail
 
@@ -11,6 +12,7 @@ needs=(
     "/usr/sbin/nft nftables"
     "/etc/ssl/certs/ca-certificates.crt ca-certificates"
 )
+[[ ${1:-} != --browser ]] || needs+=("/usr/bin/chromium chromium")
 
 missing=()
 for need in "${needs[@]}"; do

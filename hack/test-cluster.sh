@@ -27,5 +27,8 @@ for suite in "$@"; do
 	if [ "$suite" = integration ]; then # not beside the others: they have webhooks of their own for a while
 		go test -count=1 -timeout=5m -tags=integration ./test/cli || status=1
 	fi
+	if [ "$suite" = e2e ]; then # not beside the others: they change settings while they run
+		go test -count=1 -timeout=10m -tags=e2e ./test/browser || status=1
+	fi
 done
 exit $status

@@ -231,10 +231,10 @@ function route() {
 }
 
 byId("filter").addEventListener("input", drawList);
-byId("logsearch").addEventListener("input", () => {
+byId("logsearch").addEventListener("input", later(() => {
   for (const line of byId("log").children) line.classList.toggle("out", !matchesLog(line));
-});
-byId("valuesearch").addEventListener("input", () => { if (value) drawValue(); });
+}));
+byId("valuesearch").addEventListener("input", later(() => { if (value) drawValue(); }));
 byId("valuesearch").addEventListener("keydown", (event) => { if (event.key === "Enter") nextMatch(); });
 byId("next").addEventListener("click", nextMatch);
 byId("fold").addEventListener("click", () => {

@@ -66,34 +66,64 @@ function folded(value, key, open) {
   return made;
 }
 
+// block is how many characters of a text are one block of the page. Only the blocks that are seen are laid out, so that a
+// megabyte in one line is shown at once.
+const block = 4000;
+
+// writer fills a pre with blocks of text and of marks.
+function writer(pre) {
+  pre.replaceChildren();
+  let now = null, room = 0;
+  const next = () => { now = element("div", { class: "block" }); pre.append(now); room = block; };
+  return {
+    text(text) {
+      while (text) {
+        if (room <= 0) next();
+        let end = Math.min(room, text.length);
+        const line = text.lastIndexOf("\n", end - 1);
+        if (end < text.length && line >= 0) end = line + 1;
+        now.append(text.slice(0, end));
+        room = end < text.length ? 0 : room - end;
+        text = text.slice(end);
+      }
+    },
+    mark(text) {
+      if (room <= 0) next();
+      const made = element("mark", { text });
+      now.append(made);
+      room -= text.length;
+      return made;
+    },
+  };
+}
+
 // mostMatches is how many matches of a search are marked; all are counted.
 const mostMatches = 1000;
 
 // search writes text into a pre, with what is sought marked, and returns the marks and how many matches there are.
 function search(pre, text, sought) {
-  if (!sought) { pre.textContent = text; return { marks: [], count: 0 }; }
+  const out = writer(pre);
+  if (!sought) { out.text(text); return { marks: [], count: 0 }; }
   // Characters whose lower case has another length would shift all places behind them, so that the text is then taken as it is.
   const lower = text.toLowerCase();
-  const hay = lower.length === text.length ? lower : text;
-  const needle = lower.length === text.length ? sought.toLowerCase() : sought;
-  const found = [];
+  const folds = lower.length === text.length;
+  const hay = folds ? lower : text, needle = folds ? sought.toLowerCase() : sought;
+  const marks = [];
   let at = 0, count = 0;
-  const parts = [];
-  for (;;) {
-    const next = hay.indexOf(needle, at);
-    if (next < 0) break;
+  for (let next = hay.indexOf(needle); next >= 0; next = hay.indexOf(needle, next + needle.length)) {
     count++;
-    if (found.length < mostMatches) {
-      parts.push(text.slice(at, next));
-      const mark = element("mark", { text: text.slice(next, next + needle.length) });
-      found.push(mark);
-      parts.push(mark);
-    } else {
-      parts.push(text.slice(at, next + needle.length));
+    if (marks.length < mostMatches) {
+      out.text(text.slice(at, next));
+      marks.push(out.mark(text.slice(next, next + needle.length)));
+      at = next + needle.length;
     }
-    at = next + needle.length;
   }
-  parts.push(text.slice(at));
-  pre.replaceChildren(...parts);
-  return { marks: found, count };
+  out.text(text.slice(at));
+  return { marks, count };
+}
+
+// later calls f once nobody has called it for a moment, as at the end of typing.
+function later(f) {
+  let timer;
+  return () => { clearTimeout(timer); timer = setTimeout(f, 150); };
 }
