@@ -146,7 +146,7 @@ func timeline(lines []Line) string {
 	var hops []plot.Hop
 	for _, hop := range []plot.Hop{
 		{Name: created, Colour: sluice}, {Name: scheduled, Colour: kubernetes}, {Name: record.Sandbox, Colour: kubernetes},
-		{Name: record.FirstContainer, Colour: kubernetes}, {Name: started, Colour: steps}, {Name: record.LastContainer, Colour: kubernetes}, {Name: ended, Colour: steps},
+		{Name: record.FirstContainer, Colour: kubernetes}, {Name: started, Colour: kubernetes}, {Name: record.LastContainer, Colour: kubernetes}, {Name: ended, Colour: steps},
 		{Name: record.Logged, Colour: sluice}, {Name: record.Arrived, Colour: kubernetes}, {Name: done, Colour: sluice}, {Name: podEnded, Colour: kubernetes},
 	} {
 		if at := l.Hops[hop.Name]; at > 0 {

@@ -78,7 +78,7 @@ func cost(lines []Line) table {
 	t := table{title: "Cost: of all together where they run at once, else of one; requests and log of one TaskRun", text: 2,
 		head: []string{"what", "mode", "machine", "controller", "controller's peak", "requests", "log"}}
 	for _, l := range lines {
-		t.rows = append(t.rows, []string{l.Row.What, l.Mode, seconds(l.Machine), seconds(l.Controller), mebibytes(l.Peak), fmt.Sprintf("%.1f", l.Calls), bytes(l.LogBytes)})
+		t.rows = append(t.rows, []string{l.Row.What, l.Mode, seconds(l.Machine), seconds(l.Controller), mebibytes(l.Peak), fmt.Sprintf("%.1f", l.Calls), kilobytes(l.LogBytes)})
 	}
 	return t
 }
@@ -148,7 +148,7 @@ func mebibytes(n int64) string {
 	return fmt.Sprintf("%.0f MiB", float64(n)/(1<<20))
 }
 
-func bytes(n int) string {
+func kilobytes(n int) string {
 	const kb = 1000
 	if n < 10*kb {
 		return fmt.Sprintf("%d B", n)

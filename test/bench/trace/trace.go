@@ -80,8 +80,7 @@ const (
 // Start begins to watch. It ends with the context. TaskRuns that succeed are given to check, and pods to added when they
 // are first seen, which may be nil.
 func Start(ctx context.Context, c client.WithWatch, namespace string, check Check, added func(*corev1.Pod)) (*Recorder, error) {
-	r := &Recorder{check: check, added: added, ended: map[Kind]int{}, changed: make(chan struct{})}
-	r.runs = map[Kind]map[string]*Run{Pod: {}, TaskRun: {}, PipelineRun: {}}
+	r := newRecorder(check, added)
 	for _, list := range []client.ObjectList{&corev1.PodList{}, &v1.TaskRunList{}, &v1.PipelineRunList{}} {
 		if err := c.List(ctx, list, client.InNamespace(namespace), client.Limit(1)); err != nil {
 			return nil, fmt.Errorf("cannot list %T: %w", list, err)
@@ -93,6 +92,13 @@ func Start(ctx context.Context, c client.WithWatch, namespace string, check Chec
 		go r.follow(ctx, w)
 	}
 	return r, nil
+}
+
+func newRecorder(check Check, added func(*corev1.Pod)) *Recorder {
+	return &Recorder{
+		check: check, added: added, ended: map[Kind]int{}, changed: make(chan struct{}),
+		runs: map[Kind]map[string]*Run{Pod: {}, TaskRun: {}, PipelineRun: {}},
+	}
 }
 
 func (r *Recorder) follow(ctx context.Context, w watch.Interface) {

@@ -1,0 +1,121 @@
+package load
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+)
+
+func TestPlan(t *testing.T) {
+	single := Row{Name: "one", Modes: []string{SidecarLogs, TerminationMessage}}
+	bare := Row{Name: "pod", Modes: []string{BarePods}}
+	burst := Row{Name: "burst", Count: 20, Modes: []string{SidecarLogs, TerminationMessage}}
+	held := Row{Name: "held", Held: true, Modes: []string{SidecarLogs}}
+	cases := map[string]struct {
+		reason string
+		rows   []Row
+		modes  []string
+		n      int
+		rounds int
+		want   string
+	}{
+		"rounds": {
+			reason: "each round goes in the other direction than the one before, and all of them together are n",
+			rows:   []Row{bare, single}, n: 5, rounds: 2,
+			want: "pod bare-pods 3, one sidecar-logs 3, one termination-message 3, one termination-message 2, one sidecar-logs 2, pod bare-pods 2",
+		},
+		"order": {
+			reason: "what is held comes last, what runs at once before it, and its number is its own",
+			rows:   []Row{held, burst, bare}, n: 1, rounds: 1,
+			want: "pod bare-pods 1, burst sidecar-logs 20, burst termination-message 20, held sidecar-logs 7",
+		},
+		"modes": {
+			reason: "a mode that is not asked for is left out; bare pods are always the limit",
+			rows:   []Row{single, bare}, modes: []string{TerminationMessage}, n: 1, rounds: 1,
+			want: "one termination-message 1, pod bare-pods 1",
+		},
+		"few": {
+			reason: "there are no more rounds than runs",
+			rows:   []Row{bare}, n: 2, rounds: 9,
+			want: "pod bare-pods 1, pod bare-pods 1",
+		},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			var got []string
+			for _, b := range Plan(tc.rows, tc.modes, tc.n, tc.rounds, 7) {
+				got = append(got, fmt.Sprintf("%s %s %d", b.Name, b.Mode, b.N))
+			}
+			if diff := cmp.Diff(tc.want, strings.Join(got, ", ")); diff != "" {
+				t.Errorf("Plan: %s (-want +got):\n%s", tc.reason, diff)
+			}
+		})
+	}
+}
+
+func TestSelect(t *testing.T) {
+	all, err := Select("")
+	if err != nil || len(all) != len(Rows()) {
+		t.Errorf("nothing that is chosen means everything: got %d rows, %v", len(all), err)
+	}
+	some, err := Select("burst20,seq")
+	if err != nil || len(some) != 2 || some[0].Name != "seq" {
+		t.Errorf("rows come in their own order: got %v, %v", some, err)
+	}
+	if _, err := Select("seq,fast"); err == nil || !strings.Contains(err.Error(), `"fast"`) {
+		t.Errorf("a row that there is not is named: got %v", err)
+	}
+}
+
+func TestObjectIsValid(t *testing.T) {
+	for _, row := range Rows() {
+		t.Run(row.Name, func(t *testing.T) {
+			switch o := row.Object("test", "name", "busybox").(type) {
+			case *v1.TaskRun:
+				if problems := o.Validate(); len(problems) > 0 {
+					t.Errorf("the run would be refused: %v", problems)
+				}
+			case *v1.PipelineRun:
+				if problems := o.Validate(); len(problems) > 0 {
+					t.Errorf("the run would be refused: %v", problems)
+				}
+			}
+		})
+	}
+}
+
+func TestWhole(t *testing.T) {
+	status := func(values ...string) *v1.TaskRunStatus {
+		s := &v1.TaskRunStatus{}
+		for _, value := range values {
+			s.Results = append(s.Results, v1.TaskRunResult{Name: Result, Value: v1.Value{Type: v1.TypeString, String: value}})
+		}
+		return s
+	}
+	cases := map[string]struct {
+		reason string
+		shape  Shape
+		status *v1.TaskRunStatus
+		whole  bool
+	}{
+		"none":    {reason: "a task without results has none to lose", shape: Shape{}, status: status(), whole: true},
+		"lost":    {reason: "a run that is green and empty is no measurement", shape: Shape{Size: 3}, status: status()},
+		"twice":   {reason: "there is one result", shape: Shape{Size: 3}, status: status("xxx", "xxx")},
+		"right":   {reason: "it is what the step wrote", shape: Shape{Size: 3}, status: status("xxx"), whole: true},
+		"short":   {reason: "a byte is missing", shape: Shape{Size: 3}, status: status("xx")},
+		"other":   {reason: "a byte is another", shape: Shape{Size: 3}, status: status("xyx")},
+		"random":  {reason: "the length of a random one is right", shape: Shape{Size: 3, Random: true}, status: status("abc"), whole: true},
+		"shorter": {reason: "the length of a random one is wrong", shape: Shape{Size: 3, Random: true}, status: status("ab")},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			if got := tc.shape.Whole(tc.status); (got == "") != tc.whole {
+				t.Errorf("Whole: %s, and it says %q", tc.reason, got)
+			}
+		})
+	}
+}
