@@ -188,6 +188,10 @@ func read(t *testing.T, p *page, text string, sizes map[string]size) {
 	p.until("it can be read as text", fmt.Sprintf(`document.getElementById('text').textContent.length === %d`, len(text)))
 	p.write("#valuesearch", "needleinthehaystack")
 	p.until("and be searched", `document.getElementById('matches').textContent === '1 match' && document.querySelector('mark.here').textContent === 'NeedleInTheHaystack'`)
+	p.until("and the match is seen", `(() => {
+		const box = document.getElementById('text').getBoundingClientRect(), match = document.querySelector('mark.here').getBoundingClientRect();
+		return match.top >= box.top && match.bottom <= box.bottom;
+	})()`)
 	got := value[string](p, `(async () => {
 		const answer = await fetch(document.querySelector('[data-download="sbom"]').href);
 		if (!answer.headers.get('Content-Disposition').startsWith('attachment')) return 'no download';

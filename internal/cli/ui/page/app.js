@@ -219,7 +219,7 @@ function nextMatch() {
   if (value.here >= 0) value.marks[value.here].classList.remove("here");
   value.here = (value.here + 1) % value.marks.length;
   value.marks[value.here].classList.add("here");
-  value.marks[value.here].scrollIntoView({ block: "center" });
+  reveal(value.marks[value.here]);
 }
 
 // --- wiring

@@ -122,6 +122,12 @@ function search(pre, text, sought) {
   return { marks, count };
 }
 
+// reveal scrolls to an element. Blocks on the way get their real heights when they are seen, which moves it: so once more.
+function reveal(made, times = 3) {
+  made.scrollIntoView({ block: "center" });
+  if (times > 1) requestAnimationFrame(() => reveal(made, times - 1));
+}
+
 // later calls f once nobody has called it for a moment, as at the end of typing.
 function later(f) {
   let timer;
