@@ -1,6 +1,7 @@
 package podlog
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,9 +16,9 @@ import (
 const (
 	// again is how long is waited before a log is asked for again.
 	again = 500 * time.Millisecond
-	// linger is how long a log may go on after its attempt has ended: a node that is gone never ends one.
+	// linger is the default of Reader.Linger.
 	linger = 5 * time.Second
-	// lastRead is how long the one reading may take that is made of a log which did not end.
+	// lastRead is how long is tried to read what there is of a log that did not end.
 	lastRead = 10 * time.Second
 )
 
@@ -145,23 +146,36 @@ func (r *Reader) followStep(ctx context.Context, from origin, board *Board, inde
 		case bounded.Err() != nil:
 			return false, r.readRest(ctx, from, m)
 		}
-		wait := time.NewTimer(again)
-		select {
-		case <-bounded.Done():
-		case <-wait.C:
-		}
-		wait.Stop()
+		_ = pause(bounded) // when that has ended, the next reading says so
 	}
 }
 
-// readRest reads once more what there is of a log that did not end by itself.
+// readRest reads what there is of a log that did not end by itself, and gives up after a while: then that is said.
 func (r *Reader) readRest(ctx context.Context, from origin, m *mark) error {
 	ctx, cancel := context.WithTimeout(ctx, lastRead)
 	defer cancel()
-	if err := r.read(ctx, from, m, false); err != nil && !apierrors.IsBadRequest(err) {
-		r.Gone(fmt.Sprintf("the log of step %s in pod %s cannot be read to its end: %v", from.line.Step, from.pod, err))
+	for {
+		err := r.read(ctx, from, m, false)
+		if err == nil || apierrors.IsBadRequest(err) {
+			return nil
+		}
+		if apierrors.IsNotFound(err) || pause(ctx) != nil {
+			r.Gone(fmt.Sprintf("the log of step %s in pod %s cannot be read to its end: %v", from.line.Step, from.pod, err))
+			return nil
+		}
 	}
-	return nil
+}
+
+// pause waits a while before a log is asked for again.
+func pause(ctx context.Context) error {
+	wait := time.NewTimer(again)
+	defer wait.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-wait.C:
+		return nil
+	}
 }
 
 // untilOver returns a context that ends a while after the attempt did.
@@ -175,7 +189,7 @@ func (r *Reader) untilOver(ctx context.Context, board *Board, index int) (contex
 		if errors.Is(err, context.Canceled) {
 			return
 		}
-		timer := time.NewTimer(linger)
+		timer := time.NewTimer(cmp.Or(r.Linger, linger))
 		defer timer.Stop()
 		select {
 		case <-bounded.Done():

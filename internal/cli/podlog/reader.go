@@ -3,6 +3,7 @@ package podlog
 import (
 	"context"
 	"fmt"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -22,6 +23,8 @@ type Reader struct {
 	Emit func(Line)
 	// Gone is called for each pod whose log cannot be had any more, with what is to be said.
 	Gone func(message string)
+	// Linger is how long a log may go on after its attempt has ended: a node that is gone never ends one. 0 is 5 seconds.
+	Linger time.Duration
 }
 
 // origin is where the log of one step is.

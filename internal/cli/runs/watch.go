@@ -24,6 +24,9 @@ const again = time.Second
 // ErrStop is what the function given to Watch returns to end it well.
 var ErrStop = errors.New("enough was seen")
 
+// errGone says that the object that is watched is not there.
+var errGone = errors.New("it is gone")
+
 // change is what a watch has seen: an object, or that one is gone, or that the watch cannot go on.
 type change struct {
 	object  client.Object
@@ -39,10 +42,10 @@ func Watch(ctx context.Context, c *cluster.Cluster, r Run, each func(Snapshot) e
 	defer cancel()
 	changes := make(chan change)
 	own := []client.ListOption{client.InNamespace(r.Namespace()), client.MatchingFields{"metadata.name": r.Name()}}
-	go follow(ctx, c.Client, r.Kind(), own, changes)
+	go watcher{c.Client, r.Kind(), own, true}.follow(ctx, changes)
 	if r.PipelineRun != nil {
 		children := []client.ListOption{client.InNamespace(r.Namespace()), client.MatchingLabels{v1.LabelPipelineRun: r.Name()}}
-		go follow(ctx, c.Client, v1.KindTaskRun, children, changes)
+		go watcher{c.Client, v1.KindTaskRun, children, false}.follow(ctx, changes)
 	}
 	tasks := map[string]*v1.TaskRun{}
 	for {
@@ -117,6 +120,9 @@ func (s Snapshot) ended() bool {
 func apply(r Run, tasks map[string]*v1.TaskRun, seen change) (Run, error) {
 	switch object := seen.object.(type) {
 	case nil:
+		if errors.Is(seen.err, errGone) {
+			return r, deleted(r)
+		}
 		return r, seen.err
 	case *v1.PipelineRun:
 		r = OfPipeline(object)
@@ -133,14 +139,28 @@ func apply(r Run, tasks map[string]*v1.TaskRun, seen change) (Run, error) {
 		}
 	}
 	if seen.deleted {
-		return r, problem.New(fmt.Sprintf("%s was deleted while it was watched", r.Reference()))
+		return r, deleted(r)
 	}
 	return r, nil
 }
 
+func deleted(r Run) error {
+	return problem.New(fmt.Sprintf("%s was deleted while it was watched", r.Reference()))
+}
+
+// watcher watches some objects of a kind.
+type watcher struct {
+	client  client.WithWatch
+	kind    string
+	options []client.ListOption
+	// one: it is one object that is watched, and without it there is nothing to watch. It may go while nobody looks: before
+	// the watch begins, or while the server is away.
+	one bool
+}
+
 // follow sends all objects that match, and then each as it changes, until ctx ends. Only an error that asking again does
 // not mend is sent, and ends it.
-func follow(ctx context.Context, c client.WithWatch, kind string, options []client.ListOption, changes chan<- change) {
+func (w watcher) follow(ctx context.Context, changes chan<- change) {
 	send := func(ch change) bool {
 		select {
 		case changes <- ch:
@@ -152,8 +172,8 @@ func follow(ctx context.Context, c client.WithWatch, kind string, options []clie
 	wait := time.NewTicker(again)
 	defer wait.Stop()
 	for ctx.Err() == nil {
-		if err := followOnce(ctx, c, kind, options, send); err != nil && !passing(err) {
-			send(change{err: fmt.Errorf("cannot watch %ss: %w", kind, err)})
+		if err := w.once(ctx, send); err != nil && !passing(err) {
+			send(change{err: fmt.Errorf("cannot watch %ss: %w", w.kind, err)})
 			return
 		}
 		select {
@@ -163,15 +183,18 @@ func follow(ctx context.Context, c client.WithWatch, kind string, options []clie
 	}
 }
 
-// followOnce lists and watches until the watch ends, which servers do every some minutes.
-func followOnce(ctx context.Context, c client.WithWatch, kind string, options []client.ListOption, send func(change) bool) error {
-	list := listFor(kind)
-	if err := c.List(ctx, list, options...); err != nil {
+// once lists and watches until the watch ends, which servers do every some minutes.
+func (w watcher) once(ctx context.Context, send func(change) bool) error {
+	list := listFor(w.kind)
+	if err := w.client.List(ctx, list, w.options...); err != nil {
 		return err
 	}
 	objects, err := meta.ExtractList(list)
 	if err != nil {
 		return err
+	}
+	if w.one && len(objects) == 0 {
+		return errGone
 	}
 	for _, object := range objects {
 		if o, ok := object.(client.Object); ok && !send(change{object: o}) {
@@ -179,12 +202,12 @@ func followOnce(ctx context.Context, c client.WithWatch, kind string, options []
 		}
 	}
 	from := &client.ListOptions{Raw: &metav1.ListOptions{ResourceVersion: list.GetResourceVersion()}}
-	w, err := c.Watch(ctx, listFor(kind), append(slices.Clip(options), from)...)
+	stream, err := w.client.Watch(ctx, listFor(w.kind), append(slices.Clip(w.options), from)...)
 	if err != nil {
 		return err
 	}
-	defer w.Stop()
-	for event := range w.ResultChan() {
+	defer stream.Stop()
+	for event := range stream.ResultChan() {
 		switch event.Type {
 		case watch.Added, watch.Modified, watch.Deleted:
 			o, ok := event.Object.(client.Object)
@@ -211,7 +234,7 @@ func listFor(kind string) client.ObjectList {
 // own. What it knows and says stays an error.
 func passing(err error) bool {
 	if _, answered := errors.AsType[*apierrors.StatusError](err); !answered {
-		return !meta.IsNoMatchError(err)
+		return !meta.IsNoMatchError(err) && !errors.Is(err, errGone)
 	}
 	return apierrors.IsInternalError(err) || apierrors.IsServiceUnavailable(err) || apierrors.IsTooManyRequests(err) ||
 		apierrors.IsServerTimeout(err) || apierrors.IsTimeout(err) || apierrors.IsResourceExpired(err) || apierrors.IsGone(err)
