@@ -39,7 +39,7 @@ func judgeLogAccess(flags config.Flags, everywhere, here bool, namespace string)
 	case everywhere:
 		return ok("the controller may read logs in every namespace")
 	case flags.ResultsFrom == config.SidecarLogs && here:
-		return warning(grant+" for all", "the controller may read logs %s, but not in every namespace", inNamespace(namespace))
+		return warning("for all of them: "+grant, "the controller may read logs %s, but not in every namespace", inNamespace(namespace))
 	case flags.ResultsFrom == config.SidecarLogs:
 		return trouble(grant, "results-from is sidecar-logs, and the controller may not read logs %s: runs with results fail", inNamespace(namespace))
 	case flags.ResultsFromPerRun && !here:

@@ -10,6 +10,7 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
@@ -80,7 +81,7 @@ func (o *RemoveOptions) Run(ctx context.Context) error {
 		return problem.New("nothing was deleted", "to delete this: sluice uninstall --yes")
 	}
 	for _, object := range doomed {
-		if err := c.Client.Delete(ctx, object, client.PropagationPolicy(metav1.DeletePropagationBackground)); client.IgnoreNotFound(err) != nil {
+		if err := remove(ctx, c, object); err != nil {
 			return fmt.Errorf("cannot delete %s %q: %w", object.Kind, object.Name, err)
 		}
 	}
@@ -89,6 +90,15 @@ func (o *RemoveOptions) Run(ctx context.Context) error {
 		o.Terminal.Hintf("%s was left alone; to let it act again: %s", other, other.Restore())
 	}
 	return nil
+}
+
+// remove deletes an object, if it is still there. It goes by its name alone, since not all kinds have types here.
+func remove(ctx context.Context, c *cluster.Cluster, object *metav1.PartialObjectMetadata) error {
+	named := &unstructured.Unstructured{}
+	named.SetGroupVersionKind(object.GroupVersionKind())
+	named.SetNamespace(object.Namespace)
+	named.SetName(object.Name)
+	return client.IgnoreNotFound(c.Client.Delete(ctx, named, client.PropagationPolicy(metav1.DeletePropagationBackground)))
 }
 
 // toDelete are the objects of an installation that are there, in the order in which they can go: what asks the controller
