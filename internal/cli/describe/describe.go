@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/api/meta"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/cli/cluster"
@@ -87,6 +88,7 @@ func page(w io.Writer, t *terminal.Terminal, s runs.Snapshot, results []value.Re
 		fmt.Fprintf(w, "\n%s\n", terminal.Clean(message))
 	}
 	section(w, t, "Tasks and steps", tree.Of(s, now).Lines(t, 0))
+	section(w, t, "Earlier attempts", attempts(s.Run))
 	section(w, t, "Params", params(s.Run))
 	section(w, t, "Workspaces", workspaces(s.Run))
 	if len(results) > 0 {
@@ -158,6 +160,22 @@ func definition(r runs.Run) string {
 	default:
 		return "Pipeline " + ref.Name
 	}
+}
+
+// attempts are those of a TaskRun that failed and were begun anew.
+func attempts(r runs.Run) []string {
+	if r.TaskRun == nil {
+		return nil
+	}
+	var lines []string
+	for i, a := range r.TaskRun.Status.RetriesStatus {
+		line := fmt.Sprintf("%d  pod %s", i+1, a.PodName)
+		if c := meta.FindStatusCondition(a.Conditions, v1.ConditionSucceeded); c != nil {
+			line += fmt.Sprintf("  %s: %s", c.Reason, terminal.Line(c.Message))
+		}
+		lines = append(lines, line)
+	}
+	return lines
 }
 
 func params(r runs.Run) []string {

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strconv"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 
 	"github.com/sluice-ci/sluice/internal/cli/problem"
 )
@@ -50,6 +52,52 @@ func TestAFileIsNoTerminal(t *testing.T) {
 	}
 	if got := term.Paint(Red, "x"); got != "x" {
 		t.Errorf("without colours a text stays as it is: %q", got)
+	}
+}
+
+// pseudoterminal opens one, and returns the side that programs see.
+func pseudoterminal(t *testing.T) *os.File {
+	t.Helper()
+	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = master.Close() })
+	if err := unix.IoctlSetPointerInt(int(master.Fd()), unix.TIOCSPTLCK, 0); err != nil {
+		t.Fatal(err)
+	}
+	number, err := unix.IoctlGetInt(int(master.Fd()), unix.TIOCGPTN)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.IoctlSetWinsize(int(master.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Col: 90, Row: 30}); err != nil {
+		t.Fatal(err)
+	}
+	slave, err := os.OpenFile("/dev/pts/"+strconv.Itoa(number), os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = slave.Close() })
+	return slave
+}
+
+func TestTerminals(t *testing.T) {
+	tty := pseudoterminal(t)
+	for name, tc := range map[string]struct {
+		reason              string
+		environment         map[string]string
+		colour, interactive bool
+	}{
+		"Terminal": {reason: "A terminal has colours, and can be drawn over.", environment: map[string]string{"TERM": "xterm"}, colour: true, interactive: true},
+		"NO_COLOR": {reason: "Who wants none gets none, whatever the value.", environment: map[string]string{"TERM": "xterm", "NO_COLOR": "0"}, interactive: true},
+		"Dumb":     {reason: "One that can do nothing is asked for nothing.", environment: map[string]string{"TERM": "dumb"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			term := System(tty, tty, tty, func(key string) string { return tc.environment[key] })
+			if term.Colour != tc.colour || term.ErrColour != tc.colour || term.Interactive != tc.interactive || term.Width != 90 || term.Height != 30 {
+				t.Errorf("%s got %+v", tc.reason, term)
+			}
+		})
 	}
 }
 
