@@ -157,7 +157,7 @@ func TestWatchWaitsForAServerThatIsAway(t *testing.T) {
 	tr := taskRun("make", "")
 	tr.Status.Conditions = []metav1.Condition{v1.Running(v1.TaskRunReasonRunning, "")}
 	failures := 1
-	away := interceptor.Funcs{List: func(ctx context.Context, c client.WithWatch, list client.ObjectList, options ...client.ListOption) error {
+	away := interceptor.Funcs{List: func(_ context.Context, _ client.WithWatch, list client.ObjectList, _ ...client.ListOption) error {
 		if failures > 0 {
 			failures--
 			return apierrors.NewServiceUnavailable("away")
