@@ -17,6 +17,7 @@ type options struct {
 	inpodDelivery  string
 	metricsAddress string
 	healthAddress  string
+	pprofAddress   string
 	webhookPort    int
 	webhookDir     string
 	leaderElect    bool
@@ -38,6 +39,7 @@ func bind(flags *flag.FlagSet) *options {
 		"how the in-pod binary gets into steps: image-volume, init-container, or auto by the API server's version")
 	flags.StringVar(&o.metricsAddress, "metrics-bind-address", "127.0.0.1:8080", "address that serves metrics; 0 for none")
 	flags.StringVar(&o.healthAddress, "health-probe-bind-address", ":8081", "address that serves /healthz and /readyz")
+	flags.StringVar(&o.pprofAddress, "pprof-bind-address", "0", "address that serves profiles of the controller under /debug/pprof; 0 for none")
 	flags.IntVar(&o.webhookPort, "webhook-port", 9443, "port that serves the webhooks of config/webhook; 0 for none")
 	flags.StringVar(&o.webhookDir, "webhook-cert-dir", "/var/run/sluice/webhook", "folder that the webhooks' certificate is written to")
 	flags.BoolVar(&o.leaderElect, "leader-elect", false, "run only while holding the lease of the installation")

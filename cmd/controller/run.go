@@ -107,6 +107,7 @@ func newManager(restConfig *rest.Config, o *options) (ctrl.Manager, error) {
 		Cache:                         caches,
 		Metrics:                       server.Options{BindAddress: o.metricsAddress},
 		HealthProbeBindAddress:        o.healthAddress,
+		PprofBindAddress:              o.pprofAddress,
 		LeaderElection:                o.leaderElect,
 		LeaderElectionID:              self,
 		LeaderElectionNamespace:       o.namespace,
