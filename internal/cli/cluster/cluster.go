@@ -36,6 +36,8 @@ type Cluster struct {
 	Context string
 	// Namespace that the user means; the one of the context, else "default".
 	Namespace string
+	// Home is the namespace that holds where the user says none: the one of the context.
+	Home string
 	// AllNamespaces: the user asked for all of them (-A). Where something is to be made, Namespace holds all the same.
 	AllNamespaces bool
 }
@@ -46,6 +48,14 @@ func (c *Cluster) Scope() string {
 		return ""
 	}
 	return c.Namespace
+}
+
+// Typed is how a user types the name of something in a namespace, so that a proposed command finds it.
+func (c *Cluster) Typed(name, namespace string) string {
+	if namespace == c.Home {
+		return name
+	}
+	return name + " -n " + namespace
 }
 
 // Source connects to the cluster that the user means. Flags is the real one; Fixed serves tests.
@@ -93,6 +103,7 @@ func (f *Flags) Connect() (*Cluster, error) {
 	if err != nil {
 		return nil, unconfigured(err)
 	}
+	home := namespace
 	if f.Namespace != "" {
 		namespace = f.Namespace
 	}
@@ -104,7 +115,7 @@ func (f *Flags) Connect() (*Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.Context, c.Namespace, c.AllNamespaces = named, namespace, f.AllNamespaces
+	c.Context, c.Namespace, c.Home, c.AllNamespaces = named, namespace, home, f.AllNamespaces
 	return c, nil
 }
 

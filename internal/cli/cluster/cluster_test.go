@@ -84,6 +84,12 @@ func TestConnect(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			if got := c.Typed("x", "first"); tc.flags.Context == "" && got != "x" {
+				t.Errorf("%s what is in the context's namespace needs no -n: got %q", tc.reason, got)
+			}
+			if got := c.Typed("x", "mine"); got != "x -n mine" {
+				t.Errorf("%s what is in another does, whatever -n was this time: got %q", tc.reason, got)
+			}
 			if c.Config.Host != tc.host || c.Namespace != tc.namespace || c.Scope() != tc.scope {
 				t.Errorf("%s got host %q, namespace %q, scope %q", tc.reason, c.Config.Host, c.Namespace, c.Scope())
 			}

@@ -71,7 +71,13 @@ func (o *Options) run(ctx context.Context) error {
 	}
 	return o.Output.Write(o.Terminal.Out, snapshot.Run.Typed(), func(w io.Writer) error {
 		results := value.NewChecker(c).Check(ctx, value.Of(snapshot))
-		return page(w, o.Terminal, snapshot, results, o.Now())
+		if err := page(w, o.Terminal, snapshot, results, o.Now()); err != nil {
+			return err
+		}
+		if snapshot.Run.State() == runs.Failed {
+			o.Terminal.Hintf("sluice explain %s says why, and what to do", c.Typed(snapshot.Run.Reference().String(), snapshot.Run.Namespace()))
+		}
+		return nil
 	})
 }
 
@@ -96,9 +102,6 @@ func page(w io.Writer, t *terminal.Terminal, s runs.Snapshot, results []value.Re
 		if err := value.Grid(results).Write(w, t); err != nil {
 			return err
 		}
-	}
-	if s.Run.State() == runs.Failed {
-		t.Hintf("sluice explain %s says why, and what to do", s.Run.Reference())
 	}
 	return nil
 }

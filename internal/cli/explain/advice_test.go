@@ -67,7 +67,7 @@ func TestNothingIsLeftToFillIn(t *testing.T) {
 		tr.Status.PodName = "make-pod"
 		tr.Status.Conditions = []metav1.Condition{v1.Failed(reason, "message")}
 		tr.Status.Steps = []v1.StepState{{Name: "cc", ContainerState: terminated(1)}}
-		e := Explain(runs.Snapshot{Run: runs.OfTask(tr), Tasks: []*v1.TaskRun{tr}})
+		e := Explain(runs.Snapshot{Run: runs.OfTask(tr), Tasks: []*v1.TaskRun{tr}}, func(runs.Run) string { return "taskrun/make -n ci" })
 		for _, fix := range e.Fix {
 			for _, place := range []string{"{run}", "{name}", "{namespace}", "{pod}", "{step}"} {
 				if strings.Contains(fix, place) {

@@ -68,7 +68,7 @@ func (o *Options) run(ctx context.Context) error {
 
 // WithLogs explains a run, and puts in the last lines of each step that failed. A log that cannot be had is left out.
 func WithLogs(ctx context.Context, c *cluster.Cluster, s runs.Snapshot) Explanation {
-	e := Explain(s)
+	e := Explain(s, func(r runs.Run) string { return c.Typed(r.Reference().String(), r.Namespace()) })
 	reader := &podlog.Reader{Pods: c.Kube.CoreV1()}
 	add := func(e *Explanation, name string) {
 		tr := s.Find(name)

@@ -35,15 +35,16 @@ type Explanation struct {
 	Causes []Explanation `json:"causes,omitempty"`
 }
 
-// Explain explains a run from what is known of it. Logs are not read.
-func Explain(s runs.Snapshot) Explanation {
+// Explain explains a run from what is known of it. Logs are not read. Typed is how a user types a run in the commands that
+// are proposed.
+func Explain(s runs.Snapshot, typed func(runs.Run) string) Explanation {
 	if s.Run.TaskRun != nil {
-		return explainTask(s.Run.TaskRun, "")
+		return explainTask(s.Run.TaskRun, "", typed)
 	}
 	pr := s.Run.PipelineRun
-	e := newExplanation(s.Run)
+	e := newExplanation(s.Run, typed)
 	for _, tr := range s.Failed() {
-		e.Causes = append(e.Causes, explainTask(tr, s.Task(tr)))
+		e.Causes = append(e.Causes, explainTask(tr, s.Task(tr), typed))
 	}
 	for _, skipped := range pr.Status.SkippedTasks {
 		if blocking(skipped.Reason) {
@@ -64,8 +65,8 @@ func blocking(reason string) bool {
 	}, reason)
 }
 
-func explainTask(tr *v1.TaskRun, task string) Explanation {
-	e := newExplanation(runs.OfTask(tr))
+func explainTask(tr *v1.TaskRun, task string, typed func(runs.Run) string) Explanation {
+	e := newExplanation(runs.OfTask(tr), typed)
 	e.Task = task
 	return e
 }
@@ -81,7 +82,7 @@ func FailedStep(tr *v1.TaskRun) *v1.StepState {
 	return nil
 }
 
-func newExplanation(r runs.Run) Explanation {
+func newExplanation(r runs.Run, typed func(runs.Run) string) Explanation {
 	e := Explanation{Run: r.Reference().String(), State: r.State(), Reason: r.Reason(), Message: r.Message()}
 	pod := "POD"
 	if r.TaskRun != nil {
@@ -99,11 +100,11 @@ func newExplanation(r runs.Run) Explanation {
 	}
 	advice, ok := Of(r.Kind(), e.Reason)
 	if !ok {
-		e.Fix = []string{"sluice describe " + e.Run + " shows all that is known"}
+		e.Fix = []string{"sluice describe " + typed(r) + " shows all that is known"}
 		return e
 	}
 	e.Means = advice.Means
-	fill := strings.NewReplacer("{run}", e.Run, "{name}", r.Name(), "{namespace}", r.Namespace(), "{pod}", pod, "{step}", e.Step)
+	fill := strings.NewReplacer("{run}", typed(r), "{name}", r.Name(), "{namespace}", r.Namespace(), "{pod}", pod, "{step}", e.Step)
 	for _, fix := range advice.Fix {
 		e.Fix = append(e.Fix, fill.Replace(fix))
 	}

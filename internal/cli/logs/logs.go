@@ -159,7 +159,7 @@ func (o *Options) print(ctx context.Context, c *cluster.Cluster, s runs.Snapshot
 	if o.Failed && printer.Lines() == 0 {
 		o.Terminal.Notef("no step of %s has failed and printed something", s.Run.Reference())
 		if s.Run.State() == runs.Failed {
-			o.Terminal.Hintf("sluice explain %s says why it failed", s.Run.Reference())
+			o.Terminal.Hintf("sluice explain %s says why it failed", c.Typed(s.Run.Reference().String(), s.Run.Namespace()))
 		}
 	}
 	return nil

@@ -82,7 +82,7 @@ func (o *GetOptions) get(ctx context.Context) error {
 	if o.Name == "" && o.JSON {
 		return o.getAll(value.NewChecker(c).Check(ctx, all), reference)
 	}
-	one, err := pick(all, o.Name, snapshot.Run)
+	one, err := pick(all, o.Name, snapshot.Run, c)
 	if err != nil {
 		return err
 	}
@@ -194,7 +194,7 @@ func replace(name string, data []byte) (err error) {
 }
 
 // pick finds the result that is meant.
-func pick(all []value.Result, name string, r runs.Run) (value.Result, error) {
+func pick(all []value.Result, name string, r runs.Run, c *cluster.Cluster) (value.Result, error) {
 	reference := r.Reference().String()
 	names := make([]string, len(all))
 	for i, one := range all {
@@ -205,7 +205,7 @@ func pick(all []value.Result, name string, r runs.Run) (value.Result, error) {
 	}
 	switch {
 	case len(all) == 0:
-		return value.Result{}, problem.New(reference + " has no results" + whyNone(r))
+		return value.Result{}, problem.New(reference + " has no results" + whyNone(r, c))
 	case name == "" && len(all) == 1:
 		return all[0], nil
 	case name == "":

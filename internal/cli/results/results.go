@@ -88,7 +88,7 @@ func (o *ListOptions) list(ctx context.Context) error {
 	}
 	return o.Output.Write(o.Terminal.Out, r, func(w io.Writer) error {
 		if len(all) == 0 {
-			o.Terminal.Notef("%s has no results%s", r.Run, whyNone(snapshot.Run))
+			o.Terminal.Notef("%s has no results%s", r.Run, whyNone(snapshot.Run, c))
 			return nil
 		}
 		if err := value.Grid(all).Write(w, o.Terminal); err != nil {
@@ -99,13 +99,13 @@ func (o *ListOptions) list(ctx context.Context) error {
 	})
 }
 
-func whyNone(r runs.Run) string {
+func whyNone(r runs.Run, c *cluster.Cluster) string {
 	switch {
 	case !r.Done():
 		return " yet: it has not ended"
 	case r.Succeeded():
 		return ": no step wrote one"
 	default:
-		return ": it failed; sluice explain " + r.Reference().String() + " says why"
+		return ": it failed; sluice explain " + c.Typed(r.Reference().String(), r.Namespace()) + " says why"
 	}
 }

@@ -180,6 +180,6 @@ func (o *Options) finish(ctx context.Context, c *cluster.Cluster, s runs.Snapsho
 	}
 	o.Terminal.Printf("%s after %s\n", o.Terminal.Paint(state.Colour(), state.Mark()+" "+s.Run.Reference().String()+" succeeded"), took)
 	if len(value.Of(s)) > 0 {
-		o.Terminal.Hintf("sluice results get %s NAME -o FILE", s.Run.Reference())
+		o.Terminal.Hintf("sluice results get %s NAME -o FILE", c.Typed(s.Run.Reference().String(), s.Run.Namespace()))
 	}
 }
