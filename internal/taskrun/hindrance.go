@@ -62,8 +62,23 @@ func placed(p *corev1.Pod) time.Time {
 	return p.CreationTimestamp.Time
 }
 
+// sandboxPatience is how long a pod on its node may wait for its sandbox and its volumes before that is told: longer than
+// it takes to provide and attach a new volume, as a rule.
+const sandboxPatience = 10 * time.Second
+
+// sandboxDue is when a pod that has a node, and neither sandbox nor volumes yet, is told to wait for them; zero when it
+// has them, or no node.
+func sandboxDue(p *corev1.Pod) time.Time {
+	for _, c := range p.Status.Conditions {
+		if c.Type == corev1.PodReadyToStartContainers && c.Status == corev1.ConditionFalse && p.Status.Phase == corev1.PodPending {
+			return placed(p).Add(sandboxPatience)
+		}
+	}
+	return time.Time{}
+}
+
 // hindranceOf says what a pod is waiting for; nil when there is nothing to say.
-func hindranceOf(p *corev1.Pod) *Hindrance {
+func hindranceOf(p *corev1.Pod, now time.Time) *Hindrance {
 	for _, condition := range p.Status.Conditions {
 		if condition.Type == corev1.PodScheduled && condition.Status == corev1.ConditionFalse && condition.Message != "" {
 			return &Hindrance{unscheduled(condition.Message), "the pod cannot be scheduled: " + condition.Message}
@@ -73,6 +88,11 @@ func hindranceOf(p *corev1.Pod) *Hindrance {
 		if h := hindranceOfContainer(s); h != nil {
 			return h
 		}
+	}
+	if due := sandboxDue(p); !due.IsZero() && !now.Before(due) {
+		// Which of them it is stands in events alone, which the controller may not read.
+		return &Hindrance{v1.TaskRunReasonPending, fmt.Sprintf("a volume of the pod cannot be mounted yet, or its network not be made; its events say which: "+
+			"kubectl describe pod %s -n %s", p.Name, p.Namespace)}
 	}
 	return nil
 }

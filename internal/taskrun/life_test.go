@@ -39,6 +39,16 @@ func crashing() *corev1.Pod {
 	return p
 }
 
+// withoutSandbox is a pod that was given to its node at the epoch, and has no sandbox yet.
+func withoutSandbox() *corev1.Pod {
+	p := runPod(corev1.PodPending)
+	p.Status.Conditions = []corev1.PodCondition{
+		{Type: corev1.PodScheduled, Status: corev1.ConditionTrue, LastTransitionTime: metav1.NewTime(epoch())},
+		{Type: corev1.PodReadyToStartContainers, Status: corev1.ConditionFalse},
+	}
+	return p
+}
+
 func TestPendingSaysWhy(t *testing.T) {
 	cases := map[string]struct {
 		reason  string
@@ -51,11 +61,12 @@ func TestPendingSaysWhy(t *testing.T) {
 		"FirstPull": {"the first attempt to pull has failed", placedAt("ErrImagePull"), v1.TaskRunReasonPullImageFailed, `container "step-one": image "busybox:1": ErrImagePull: because`},
 		"Config":    {"a Secret is not there", placedAt("CreateContainerConfigError"), v1.TaskRunReasonContainerConfigError, `container "step-one": CreateContainerConfigError: because`},
 		"Crashing":  {"a sidecar keeps the steps from starting; how long the kubelet pauses is not said", crashing(), v1.TaskRunReasonPending, `container "sidecar-db": CrashLoopBackOff: it exited with code 2 (Error)`},
+		"NoVolume":  {"a volume that does not come is told of by events alone", withoutSandbox(), v1.TaskRunReasonPending, "kubectl describe pod build-pod -n ci"},
 		"Starting":  {"nothing is wrong", runPod(corev1.PodPending), v1.TaskRunReasonPending, messageStarting},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			if c := pending(tc.pod); c.Reason != tc.want || !strings.HasSuffix(c.Message, tc.message) && !strings.Contains(c.Message, tc.message) {
+			if c := pending(tc.pod, epoch().Add(sandboxPatience)); c.Reason != tc.want || !strings.HasSuffix(c.Message, tc.message) && !strings.Contains(c.Message, tc.message) {
 				t.Errorf("%s: want %s with %q, got %s with %q", tc.reason, tc.want, tc.message, c.Reason, c.Message)
 			}
 		})
@@ -73,6 +84,7 @@ func TestPatience(t *testing.T) {
 		state  State
 		wait   time.Duration
 	}{
+		"Volume":       {"a volume may be about to be mounted", observation(withPod(withoutSandbox()), at(2*time.Second)), Pending, 8 * time.Second},
 		"ConfigSoon":   {"a Secret may be about to be made", observation(withPod(placedAt("CreateContainerConfigError")), at(2*time.Second)), Pending, 8 * time.Second},
 		"ConfigLate":   {"nobody makes it", observation(withPod(placedAt("CreateContainerConfigError")), at(10*time.Second)), Misconfigured, 0},
 		"Pull":         {"by default an image that cannot be pulled ends the run", observation(withPod(placedAt("ImagePullBackOff")), at(time.Second)), Unpullable, 0},

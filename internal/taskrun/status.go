@@ -3,6 +3,7 @@ package taskrun
 import (
 	"slices"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -101,7 +102,7 @@ func progress(state State, obs Observation, effect Effect) metav1.Condition {
 	case effect.Pod != nil:
 		return v1.Running(v1.TaskRunReasonPending, messageStarting)
 	case state == Pending:
-		return pending(obs.Pod)
+		return pending(obs.Pod, obs.Now)
 	case state == StepLost:
 		return v1.Running(v1.TaskRunReasonRunning, "a step's entrypoint was killed; stopping the pod")
 	case obs.Evidence.Err != nil:
@@ -110,8 +111,8 @@ func progress(state State, obs Observation, effect Effect) metav1.Condition {
 	return v1.Running(v1.TaskRunReasonRunning, strings.Join(append([]string{messageRunning}, sidecarMessages(obs.Pod)...), "; "))
 }
 
-func pending(p *corev1.Pod) metav1.Condition {
-	if h := hindranceOf(p); h != nil {
+func pending(p *corev1.Pod, now time.Time) metav1.Condition {
+	if h := hindranceOf(p, now); h != nil {
 		return v1.Running(h.Reason, h.Message)
 	}
 	return v1.Running(v1.TaskRunReasonPending, messageStarting)

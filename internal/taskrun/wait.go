@@ -29,6 +29,9 @@ func wait(tr *v1.TaskRun, status v1.TaskRunStatus, obs Observation, effect Effec
 		deadlines = append(deadlines, status.StartTime.Add(timeout))
 	}
 	if obs.Pod != nil {
+		if due := sandboxDue(obs.Pod); due.After(obs.Now) {
+			deadlines = append(deadlines, due)
+		}
 		c := containersOf(obs.Pod)
 		if s := c.unpullable(); s != nil {
 			deadlines = append(deadlines, placed(obs.Pod).Add(obs.patience(s)))
