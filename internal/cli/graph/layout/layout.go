@@ -60,7 +60,9 @@ type item struct {
 	layer         int
 	size          Node
 	before, after []int
-	across        int
+	// behind are those that hidden edges come from: a place, where nothing else gives one.
+	behind []int
+	across int
 }
 
 type grid struct {
@@ -81,6 +83,7 @@ func newGrid(nodes []Node, edges []Edge, gaps Gaps) *grid {
 	}
 	for i, e := range edges {
 		if e.Hidden {
+			g.items[e.To].behind = append(g.items[e.To].behind, e.From)
 			continue
 		}
 		way := []int{e.From}

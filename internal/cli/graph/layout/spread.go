@@ -51,6 +51,9 @@ func (g *grid) wish(at int, forth, both bool) float64 {
 	if both {
 		neighbours = append(append([]int{}, g.items[at].before...), g.items[at].after...)
 	}
+	if len(neighbours) == 0 && forth {
+		neighbours = g.items[at].behind
+	}
 	if len(neighbours) == 0 {
 		return float64(g.items[at].across)
 	}
