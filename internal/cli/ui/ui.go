@@ -65,7 +65,11 @@ func (o *Options) Run(ctx context.Context) error {
 		return problem.Hint(fmt.Errorf("cannot listen on port %d of %s: %w", o.Port, o.Address, err), "--port 0 takes one that is free")
 	}
 	token := server.NewToken()
-	hosts := hostsOf(listener.Addr())
+	own, err := net.InterfaceAddrs()
+	if err != nil {
+		return fmt.Errorf("cannot list the addresses of this machine: %w", err)
+	}
+	hosts := hostsOf(listener.Addr(), own)
 	o.Terminal.Printf("http://%s/?token=%s\n", hosts[0], token)
 	o.Terminal.Notef("open this address in a browser; ctrl-c ends it")
 	return serve(ctx, listener, server.New(server.Options{Cluster: c, Now: time.Now, Hosts: hosts, Token: token}))
@@ -84,13 +88,32 @@ func (o *Options) check() error {
 	return nil
 }
 
-// hostsOf are the values of Host under which the page is reached: the address itself, and on loopback the name localhost.
-func hostsOf(address net.Addr) []string {
-	hosts := []string{address.String()}
-	if tcp, ok := address.(*net.TCPAddr); ok && tcp.IP.IsLoopback() {
-		hosts = append(hosts, net.JoinHostPort("localhost", strconv.Itoa(tcp.Port)))
+// hostsOf are the values of Host under which the page is reached, the one to print first: the address itself, on loopback the
+// name localhost, and those of the machine when the address means all of them. Other names are not answered.
+func hostsOf(address net.Addr, own []net.Addr) []string {
+	tcp, ok := address.(*net.TCPAddr)
+	if !ok {
+		return []string{address.String()}
 	}
-	return hosts
+	port := strconv.Itoa(tcp.Port)
+	switch {
+	case tcp.IP.IsLoopback():
+		return []string{address.String(), net.JoinHostPort("localhost", port)}
+	case !tcp.IP.IsUnspecified():
+		return []string{address.String()}
+	}
+	var remote, local []string
+	for _, a := range own {
+		network, ok := a.(*net.IPNet)
+		switch {
+		case !ok || network.IP.IsLinkLocalUnicast():
+		case network.IP.IsLoopback():
+			local = append(local, net.JoinHostPort(network.IP.String(), port))
+		default:
+			remote = append(remote, net.JoinHostPort(network.IP.String(), port))
+		}
+	}
+	return append(append(remote, local...), net.JoinHostPort("localhost", port))
 }
 
 // serve answers until ctx ends. Streams of events end with it, since their requests have the same context.

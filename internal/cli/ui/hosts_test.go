@@ -1,0 +1,31 @@
+package ui
+
+import (
+	"net"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestHostsOf(t *testing.T) {
+	address := func(ip string) net.Addr { return &net.TCPAddr{IP: net.ParseIP(ip), Port: 8300} }
+	network := func(ip string) net.Addr { return &net.IPNet{IP: net.ParseIP(ip)} }
+	own := []net.Addr{network("127.0.0.1"), network("192.0.2.7"), network("fe80::1"), network("2001:db8::7")}
+	cases := map[string]struct {
+		reason  string
+		address net.Addr
+		want    []string
+	}{
+		"Loopback":  {"the name that everybody types means it, too", address("127.0.0.1"), []string{"127.0.0.1:8300", "localhost:8300"}},
+		"Loopback6": {"by either protocol", address("::1"), []string{"[::1]:8300", "localhost:8300"}},
+		"One":       {"an address is itself", address("192.0.2.7"), []string{"192.0.2.7:8300"}},
+		"All":       {"all addresses are those that the machine has, the one for others first", address("0.0.0.0"), []string{"192.0.2.7:8300", "[2001:db8::7]:8300", "127.0.0.1:8300", "localhost:8300"}},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			if diff := cmp.Diff(tc.want, hostsOf(tc.address, own)); diff != "" {
+				t.Errorf("%s\n%s", tc.reason, diff)
+			}
+		})
+	}
+}
