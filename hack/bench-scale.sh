@@ -2,7 +2,7 @@
 # Measures what the controller needs for many tasks, on the API server of the current kubeconfig. No node is needed: a
 # player in test/scale is the node.
 #
-# usage: hack/bench-scale.sh [-only wide|many|chain]      see go doc ./test/scale
+# usage: hack/bench-scale.sh [-only wide|many|chain|queue]      see go doc ./test/scale
 set -euo pipefail
 . "$(dirname "$0")/env.sh"
 cd "$root"

@@ -1,5 +1,5 @@
 // Scale measures what the controller needs for many tasks: one PipelineRun of a thousand, two hundred PipelineRuns of ten
-// each at once, and a chain, on an API server without a node. A player in this program is the node: it starts each pod and
+// each at once, a chain, and five thousand TaskRuns that wait for it when it starts, on an API server without a node. A player in this program is the node: it starts each pod and
 // ends it at once, so that nothing but the controller and the API server is measured. It prints a table and one line of
 // JSON.
 //
@@ -25,6 +25,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/sluice-ci/sluice/test/bench/stats"
 	"github.com/sluice-ci/sluice/test/kube"
 	"github.com/sluice-ci/sluice/test/scale/load"
 	"github.com/sluice-ci/sluice/test/scale/meter"
@@ -44,22 +45,29 @@ type scenario struct {
 	name        string
 	runs, tasks int
 	shape       load.Shape
+	// guests are TaskRuns that are made in another namespace when the controller starts with those of this one waiting for
+	// it; 0 where PipelineRuns are measured.
+	guests int
 }
 
 func scenarios() []scenario {
 	return []scenario{
-		{"wide", 1, 1000, load.Wide},
-		{"many", 200, 10, load.Wide},
-		{"chain", 1, 200, load.Chain},
+		{name: "wide", runs: 1, tasks: 1000, shape: load.Wide},
+		{name: "many", runs: 200, tasks: 10, shape: load.Wide},
+		{name: "chain", runs: 1, tasks: 200, shape: load.Chain},
+		{name: "queue", runs: 4950, tasks: 1, guests: 50},
 	}
 }
 
 // row is what a scenario took.
 type row struct {
-	Name          string        `json:"name"`
-	Runs          int           `json:"runs"`
-	Tasks         int           `json:"tasks"`
-	Wall          time.Duration `json:"wallNanoseconds"`
+	Name  string        `json:"name"`
+	Runs  int           `json:"runs"`
+	Tasks int           `json:"tasks"`
+	Wall  time.Duration `json:"wallNanoseconds"`
+	// Guests is how long those took that came into another namespace when the controller had begun with the queue, in
+	// seconds.
+	Guests        *stats.Summary `json:"guests,omitempty"`
 	meter.Reading `json:",inline"`
 }
 
@@ -108,7 +116,7 @@ func measure(ctx context.Context, cluster *kube.Cluster, binary string, s scenar
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	namespace := fmt.Sprintf("scale-%s-%d", s.name, time.Now().Unix())
-	if err := prepare(ctx, cluster, namespace); err != nil {
+	if err := prepare(ctx, cluster, namespace, s); err != nil {
 		return row{}, err
 	}
 	log, err := os.CreateTemp("", "sluice-scale-*.log")
@@ -130,24 +138,39 @@ func play(ctx context.Context, cluster *kube.Cluster, controller *meter.Controll
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	player := node.New(cluster.Kube, load.Result, "a result of a few words", pods)
-	played := make(chan error, 1)
+	played := make(chan error, 2)
 	go func() { played <- player.Run(ctx, namespace) }()
+	if s.guests > 0 {
+		go func() { played <- player.Run(ctx, guestsOf(namespace)) }()
+	}
 	before, err := controller.Read()
 	if err != nil {
 		return row{}, err
 	}
-	ended := make(chan error, 1)
+	r := row{Name: s.name, Runs: s.runs, Tasks: s.tasks}
+	type end struct {
+		guests *stats.Summary
+		err    error
+	}
+	ended := make(chan end, 1)
 	start := time.Now()
-	go func() { ended <- load.Run(ctx, cluster.Client, namespace, s.runs, load.Pipeline(s.shape, s.tasks)) }()
+	go func() {
+		if s.guests > 0 {
+			guests, err := queue(ctx, cluster, player, namespace, s)
+			ended <- end{guests, err}
+			return
+		}
+		ended <- end{err: load.Run(ctx, cluster.Client, namespace, s.runs, load.Pipeline(s.shape, s.tasks))}
+	}()
 	select {
-	case err = <-ended:
+	case e := <-ended:
+		r.Guests, err = e.guests, e.err
 	case err = <-played:
 	}
-	r := row{Name: s.name, Runs: s.runs, Tasks: s.tasks, Wall: time.Since(start)}
-	if err != nil {
+	if r.Wall = time.Since(start); err != nil {
 		return r, err
 	}
-	if want := int64(s.runs * s.tasks); player.Played() != want {
+	if want := int64(s.runs*s.tasks + s.guests); player.Played() != want {
 		return r, fmt.Errorf("%d pods were played, and there are %d tasks", player.Played(), want)
 	}
 	if r.Reading, err = controller.Read(); err != nil {
@@ -158,8 +181,49 @@ func play(ctx context.Context, cluster *kube.Cluster, controller *meter.Controll
 	return r, nil
 }
 
-// prepare makes a namespace with the service account that nobody else makes without a controller manager.
-func prepare(ctx context.Context, cluster *kube.Cluster, name string) error {
+// begun is how many of those that waited have ended when the guests come.
+const begun = 100
+
+// queue makes the guests, once the controller has begun with those that waited for it, and waits for all.
+func queue(ctx context.Context, cluster *kube.Cluster, player *node.Node, namespace string, s scenario) (*stats.Summary, error) {
+	crowd := make(chan error, 1)
+	go func() {
+		_, err := load.Drain(ctx, cluster.Client, namespace, s.runs, time.Now())
+		crowd <- err
+	}()
+	if err := kube.Poll(ctx, func(context.Context) (bool, error) { return player.Played() >= begun, nil }); err != nil {
+		return nil, fmt.Errorf("the controller does not begin: %w", err)
+	}
+	arrival := time.Now()
+	if err := load.Queue(ctx, cluster.Client, guestsOf(namespace), s.guests); err != nil {
+		return nil, err
+	}
+	guests, err := load.Drain(ctx, cluster.Client, guestsOf(namespace), s.guests, arrival)
+	if err != nil {
+		return nil, err
+	}
+	seconds := make([]float64, len(guests))
+	for i := range guests {
+		seconds[i] = guests[i].Seconds()
+	}
+	return new(stats.Summarise(seconds)), <-crowd
+}
+
+func guestsOf(namespace string) string { return namespace + "-guests" }
+
+// prepare makes the namespaces of a scenario, and the TaskRuns that are to wait for the controller.
+func prepare(ctx context.Context, cluster *kube.Cluster, namespace string, s scenario) error {
+	if err := makeNamespace(ctx, cluster, namespace); err != nil || s.guests == 0 {
+		return err
+	}
+	if err := makeNamespace(ctx, cluster, guestsOf(namespace)); err != nil {
+		return err
+	}
+	return load.Queue(ctx, cluster.Client, namespace, s.runs)
+}
+
+// makeNamespace makes a namespace with the service account that nobody else makes without a controller manager.
+func makeNamespace(ctx context.Context, cluster *kube.Cluster, name string) error {
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}
 	if err := cluster.Client.Create(ctx, namespace); err != nil {
 		return fmt.Errorf("cannot create namespace: %w", err)
@@ -177,6 +241,10 @@ func table(w io.Writer, rows []row) error {
 	fmt.Fprintln(out, "RUNS\tTASKS\tWALL\tTASKS/S\tPROCESSOR\tPER TASK\tPEAK\tCALLS\tPER TASK\t")
 	for _, r := range rows {
 		all := float64(r.Runs * r.Tasks)
+		if r.Guests != nil {
+			all += float64(r.Guests.N)
+			defer fmt.Fprintf(w, "the %d that came into another namespace while the others waited: p50 %.1f s, p95 %.1f s\n", r.Guests.N, r.Guests.P50, r.Guests.P95)
+		}
 		fmt.Fprintf(out, "%d\t%d\t%.1f s\t%.0f\t%.1f s\t%.1f ms\t%d MiB\t%d\t%.1f\t\n", r.Runs, r.Tasks, r.Wall.Seconds(), all/r.Wall.Seconds(),
 			r.Processor.Seconds(), 1000*r.Processor.Seconds()/all, r.Peak/mib, r.Calls, float64(r.Calls)/all)
 	}
