@@ -82,11 +82,22 @@ func (r *Reconciler) make(ctx context.Context, pr *v1.PipelineRun, planned *v1.T
 		found := &v1.TaskRun{}
 		m := r.adopt(ctx, pr, planned, found, v1.KindTaskRun)
 		if m == (made{}) {
-			m.taskRun = found
+			m = ofTask(planned, found)
 		}
 		return m
 	}
 	return notMade(v1.KindTaskRun, planned.Name, err)
+}
+
+// ofTask takes over a TaskRun of this run that has the planned name, if it is one of the same task: one of the combinations
+// of task a and the task a-0 have the same name, and neither may stand for the other.
+func ofTask(planned, found *v1.TaskRun) made {
+	task, other := planned.Labels[v1.LabelPipelineTask], found.Labels[v1.LabelPipelineTask]
+	if task != other {
+		return made{refused: fmt.Sprintf(
+			"TaskRun %q is the one of task %q, and that of task %q would have the same name; rename one of the two tasks", found.Name, other, task)}
+	}
+	return made{taskRun: found}
 }
 
 // notMade says what is to be done about an object that could not be made.
