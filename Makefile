@@ -7,7 +7,7 @@ export GOFLAGS := $(filter-out -trimpath,$(shell go env GOFLAGS)) -trimpath
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo down test test-unit test-integration test-e2e test-fault soak lint verify generate images standins cli deploy undeploy conformance bench bench-scale localkube deps
+.PHONY: help demo down test test-unit test-integration test-e2e test-fault soak fuzz lint verify generate images standins cli deploy undeploy conformance bench bench-scale localkube deps
 
 ## Use it
 
@@ -66,6 +66,9 @@ conformance: ## Apply every file of SUITE to the current cluster and print how i
 
 soak: ## Send COUNT=1000 TaskRuns of random contents through a cluster that is started for them, and verify every byte
 	@hack/with-localkube.sh hack/soak.sh
+
+fuzz: ## Fuzz every target for MINUTES=10, JOBS=2 at once; hack/fuzz.sh has more
+	@hack/fuzz.sh
 
 bench: ## Measure what a TaskRun takes, beside bare pods, on a cluster that is started for it; BENCH="-only seq,burst20" for a part
 	@hack/with-localkube.sh hack/bench.sh $(BENCH)

@@ -59,14 +59,25 @@ func (s server) Register(path string, handler http.Handler) { s.handlers[path] =
 
 func answer(t *testing.T, path string, request admissionv1.AdmissionRequest) ctrladmission.Response {
 	t.Helper()
-	s := server{handlers: map[string]http.Handler{}}
-	admission.Kinds{schema.GroupKind{Group: "home", Kind: "Lamp"}: admission.Of[lamp]()}.Register(s)
-	hook, ok := s.handlers[path].(*ctrladmission.Webhook)
-	if !ok {
-		t.Fatalf("no webhook is served at %s", path)
-	}
+	hooks := served(t, admission.Kinds{schema.GroupKind{Group: "home", Kind: "Lamp"}: admission.Of[lamp]()})
 	request.Kind.Group = "home"
-	return hook.Handle(context.Background(), ctrladmission.Request{AdmissionRequest: request})
+	return hooks[path].Handle(context.Background(), ctrladmission.Request{AdmissionRequest: request})
+}
+
+// served returns the webhooks for the kinds by the paths that they are served at.
+func served(tb testing.TB, kinds admission.Kinds) map[string]*ctrladmission.Webhook {
+	tb.Helper()
+	s := server{handlers: map[string]http.Handler{}}
+	kinds.Register(s)
+	hooks := map[string]*ctrladmission.Webhook{}
+	for _, path := range []string{admission.DefaultingPath, admission.ValidatingPath} {
+		hook, ok := s.handlers[path].(*ctrladmission.Webhook)
+		if !ok {
+			tb.Fatalf("no webhook is served at %s", path)
+		}
+		hooks[path] = hook
+	}
+	return hooks
 }
 
 func request(kind, object, old string) admissionv1.AdmissionRequest {

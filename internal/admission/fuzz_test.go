@@ -1,0 +1,80 @@
+package admission_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"testing"
+
+	jsonpatch "github.com/evanphx/json-patch/v5"
+	admissionv1 "k8s.io/api/admission/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	ctrladmission "sigs.k8s.io/controller-runtime/pkg/webhook/admission"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/admission"
+)
+
+// FuzzAdmission: any object of any kind is admitted or refused with a reason, at its creation and as a change of another
+// one. The defaults are complete after one pass, and what they add never makes a valid object invalid, nor mends one.
+func FuzzAdmission(f *testing.F) {
+	f.Add(uint8(0), []byte(`{"spec":{"steps":[{"image":"i","results":[{"name":"r"}]}],"params":[{"name":"p","default":["a"]}]}}`), []byte(nil))
+	f.Add(uint8(1), []byte(`{"spec":{"taskSpec":{"steps":[{"image":"$(params.x)"}]},"status":"TaskRunCancelled"}}`), []byte(`{"spec":{"taskRef":{"name":"t"}}}`))
+	f.Add(uint8(2), []byte(`{"spec":{"tasks":[{"name":"a","taskRef":{"name":"t"},"matrix":{"params":[{"name":"m","value":["1"]}]}}],"finally":[null]}}`), []byte(`{}`))
+	f.Add(uint8(3), []byte(`{"spec":{"pipelineRef":{"name":"p"},"timeouts":{"pipeline":"1h","tasks":"2h"},"taskRunSpecs":[{"pipelineTaskName":"a"}]}}`), []byte(`null`))
+	f.Add(uint8(4), []byte(`{"spec":{"image":"i","script":"$(params.p[*])","params":[{"name":"p","type":"object"}]}}`), []byte(`{"spec":[]}`))
+	kinds := []string{v1.KindTask, v1.KindTaskRun, v1.KindPipeline, v1.KindPipelineRun, "StepAction"}
+	hooks := served(f, admission.All())
+	f.Fuzz(func(t *testing.T, number uint8, object, old []byte) {
+		kind := kinds[int(number)%len(kinds)]
+		request := ctrladmission.Request{AdmissionRequest: admissionv1.AdmissionRequest{
+			Kind:      metav1.GroupVersionKind{Group: v1.GroupName, Version: "v1", Kind: kind},
+			Operation: admissionv1.Create,
+			Object:    runtime.RawExtension{Raw: object},
+		}}
+		first := judged(t, hooks, request)
+		filled := hooks[admission.DefaultingPath].Handle(t.Context(), request)
+		if !filled.Allowed {
+			t.Fatalf("the webhook of defaults refused: %+v", filled.Result)
+		}
+		if after, ok := patched(t, object, filled); ok {
+			request.Object.Raw = after
+			if again := hooks[admission.DefaultingPath].Handle(t.Context(), request); len(again.Patches) > 0 {
+				t.Errorf("a second pass of defaults changes more: %v", again.Patches)
+			}
+			if second := judged(t, hooks, request); second.Allowed != first.Allowed {
+				t.Errorf("with defaults filled in admitted is %t, without them %t: %+v, %+v", second.Allowed, first.Allowed, second.Result, first.Result)
+			}
+		}
+		request.Operation, request.OldObject.Raw = admissionv1.Update, old
+		judged(t, hooks, request)
+	})
+}
+
+// judged returns the answer of the validating webhook, which has a reason if it is no.
+func judged(t *testing.T, hooks map[string]*ctrladmission.Webhook, request ctrladmission.Request) ctrladmission.Response {
+	t.Helper()
+	answer := hooks[admission.ValidatingPath].Handle(t.Context(), request)
+	known := answer.Result != nil && answer.Result.Message != "" &&
+		(answer.Result.Code == http.StatusBadRequest || answer.Result.Code == http.StatusUnprocessableEntity)
+	if !answer.Allowed && !known {
+		t.Fatalf("refused without a reason, or as if it were the controller's fault: %+v", answer.Result)
+	}
+	return answer
+}
+
+// patched applies the defaults as the API server does; not ok when there are none, or when the object has members that the
+// API server takes away by the schema before it asks.
+func patched(t *testing.T, object []byte, filled ctrladmission.Response) (after []byte, ok bool) {
+	t.Helper()
+	text, err := json.Marshal(filled.Patches)
+	if err != nil {
+		t.Fatal(err)
+	}
+	patch, err := jsonpatch.DecodePatch(text)
+	if err != nil {
+		t.Fatalf("no JSON patch: %v: %s", err, text)
+	}
+	after, err = patch.Apply(object)
+	return after, err == nil && len(filled.Patches) > 0
+}
