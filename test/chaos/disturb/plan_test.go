@@ -1,0 +1,92 @@
+package disturb
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestPlan(t *testing.T) {
+	cases := map[string]struct {
+		reason string
+		length time.Duration
+		whole  bool
+		quiet  time.Duration
+	}{
+		"TwoMinutes":    {reason: "A run in CI has some of the kinds.", length: 2 * time.Minute, quiet: 24 * time.Second},
+		"NineMinutes":   {reason: "Less than ten minutes need not have all kinds.", length: 9 * time.Minute, quiet: 108 * time.Second},
+		"TenMinutes":    {reason: "The run of the release checklist has every kind.", length: 10 * time.Minute, whole: true, quiet: quietAtEnd},
+		"ThirtyMinutes": {reason: "A longer one has them more than once.", length: 30 * time.Minute, whole: true, quiet: quietAtEnd},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			for seed := range uint64(200) {
+				plan := Plan(seed, tc.length)
+				wantApart(t, plan)
+				last := plan[len(plan)-1]
+				if end := last.At + last.For + profileOf(last.Kind).mending; end > tc.length-tc.quiet {
+					t.Errorf("%s\nseed %d: the last disturbance, %s, ends at %s", tc.reason, seed, last.Kind, end)
+				}
+				if missing := missingFrom(plan); tc.whole && len(missing) > 0 {
+					t.Errorf("%s\nseed %d: it has no %q", tc.reason, seed, missing)
+				}
+			}
+		})
+	}
+}
+
+// wantApart fails the test unless each disturbance begins after the one before it was mended.
+func wantApart(t *testing.T, plan []Disturbance) {
+	t.Helper()
+	if len(plan) == 0 {
+		t.Fatal("nothing is disturbed")
+	}
+	for i, d := range plan[1:] {
+		before := plan[i]
+		if pause := d.At - before.At - before.For - profileOf(before.Kind).mending; pause < shortestPause {
+			t.Errorf("%s at %s follows %s at %s too closely", d.Kind, d.At, before.Kind, before.At)
+		}
+	}
+}
+
+func missingFrom(plan []Disturbance) []string {
+	missing := Kinds()
+	for _, d := range plan {
+		missing = slices.DeleteFunc(missing, func(kind string) bool { return kind == d.Kind })
+	}
+	return missing
+}
+
+func TestPlanIsReplayed(t *testing.T) {
+	if diff := cmp.Diff(Plan(7, time.Hour), Plan(7, time.Hour)); diff != "" {
+		t.Errorf("the same seed gives another plan:\n%s", diff)
+	}
+	if cmp.Equal(Plan(7, time.Hour), Plan(8, time.Hour)) {
+		t.Error("another seed gives the same plan")
+	}
+}
+
+func TestProfiles(t *testing.T) {
+	for _, p := range profiles() {
+		switch {
+		case p.shortest > p.longest, p.mending <= 0:
+			t.Errorf("%s lasts %s to %s and is mended in %s", p.kind, p.shortest, p.longest, p.mending)
+		case (p.blast == Spares) != (len(p.reasons) == 0):
+			t.Errorf("%s: %s may fail, for %q", p.kind, p.blast, p.reasons)
+		case p.kind != DenyLogs && p.longest+5*time.Second > ResultsDeadline:
+			t.Errorf("%s may last %s, and runs are to get over it in %s", p.kind, p.longest, ResultsDeadline)
+		case p.kind == DenyLogs && p.shortest <= ResultsDeadline:
+			t.Errorf("%s may last %s, which does not outlast the deadline", p.kind, p.shortest)
+		}
+	}
+	kinds := Kinds()
+	slices.Sort(kinds)
+	if unique := slices.Compact(slices.Clone(kinds)); len(unique) != len(kinds) {
+		t.Errorf("a kind is there twice: %q", kinds)
+	}
+	if got := Destructive("none such"); got != Spares {
+		t.Errorf("an unknown kind has the blast %q", got)
+	}
+}
