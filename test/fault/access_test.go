@@ -7,9 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	authorizationv1 "k8s.io/api/authorization/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/test/kube"
 	"github.com/sluice-ci/sluice/test/suite"
@@ -87,15 +84,7 @@ func awaitAccess(t *testing.T, n *suite.Namespace, allowed bool) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), suite.Patience)
 	defer cancel()
-	err := kube.Poll(ctx, func(ctx context.Context) (bool, error) {
-		review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
-			User:               "system:serviceaccount:" + kube.Installation + ":" + controllerName,
-			ResourceAttributes: &authorizationv1.ResourceAttributes{Namespace: n.Name, Verb: "get", Resource: "pods", Subresource: "log"},
-		}}
-		answer, err := n.Kube.AuthorizationV1().SubjectAccessReviews().Create(ctx, review, metav1.CreateOptions{})
-		return err == nil && answer.Status.Allowed == allowed, err
-	})
-	if err != nil {
-		t.Fatalf("the right to read logs is not %t: %v", allowed, err)
+	if err := n.AwaitLogAccess(ctx, n.Name, allowed); err != nil {
+		t.Fatal(err)
 	}
 }

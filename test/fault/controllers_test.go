@@ -14,12 +14,11 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
-	appsv1 "k8s.io/api/apps/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/test/kube"
+	"github.com/sluice-ci/sluice/test/machine"
 	"github.com/sluice-ci/sluice/test/suite"
 )
 
@@ -129,7 +128,7 @@ func TestTwoControllers(t *testing.T) {
 		run, want := holdSmall(t, n)
 		frozen, before := leading(t, n)
 		send(t, frozen, unix.SIGSTOP)
-		t.Cleanup(func() { _ = unix.Kill(frozen.pid, unix.SIGCONT) })
+		t.Cleanup(func() { _ = frozen.Signal(unix.SIGCONT) })
 		awaitOtherLeader(t, n, before)
 		run.letGo(t)
 		endsWithin(t, n, run.TaskRun, deadline+slack)
@@ -186,48 +185,18 @@ func mustStand(t *testing.T, n *suite.Namespace) {
 	}
 }
 
-// leader returns the name of the pod that leads.
-func leader(ctx context.Context, c *kube.Cluster) (string, error) {
-	identity, err := holder(ctx, c)
-	name, _, _ := strings.Cut(identity, "_")
-	return name, err
-}
-
-// holder returns who holds the controllers' lease: a pod's name, and what tells its processes apart. It is empty while
-// nobody does.
-func holder(ctx context.Context, c *kube.Cluster) (string, error) {
-	lease, err := c.Kube.CoordinationV1().Leases(kube.Installation).Get(ctx, controllerName, metav1.GetOptions{})
-	if err != nil || lease.Spec.HolderIdentity == nil {
-		return "", err
-	}
-	return *lease.Spec.HolderIdentity, nil
-}
-
-func leaderIdentity(t *testing.T, n *suite.Namespace) string {
+// leading returns the first process of the pod that leads, and its identity in the lease.
+func leading(t *testing.T, n *suite.Namespace) (machine.Process, string) {
 	t.Helper()
-	identity, err := holder(t.Context(), n.Cluster)
+	pod, identity, err := n.Leader(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	return identity
-}
-
-// leading returns the first process of the pod that leads, and its identity in the lease.
-func leading(t *testing.T, n *suite.Namespace) (process, string) {
-	t.Helper()
-	identity := leaderIdentity(t, n)
-	name, _, _ := strings.Cut(identity, "_")
-	pod, err := n.Kube.CoreV1().Pods(kube.Installation).Get(t.Context(), name, metav1.GetOptions{})
-	if err != nil {
-		t.Fatalf("cannot read the pod that leads: %v", err)
+	p, there := machine.FirstOf(containerID(pod, pod.Spec.Containers[0].Name))
+	if !there {
+		t.Fatalf("pod %q, which leads, has no process", pod.Name)
 	}
-	for _, p := range processesOf(containerID(pod, pod.Spec.Containers[0].Name)) {
-		if first(p) {
-			return p, identity
-		}
-	}
-	t.Fatalf("pod %q, which leads, has no process", name)
-	return process{}, ""
+	return p, identity
 }
 
 // kill kills the controller that leads, and returns who it was.
@@ -243,12 +212,8 @@ func awaitOtherLeader(t *testing.T, n *suite.Namespace, before string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), suite.Patience)
 	defer cancel()
-	err := kube.Poll(ctx, func(ctx context.Context) (bool, error) {
-		now, err := holder(ctx, n.Cluster)
-		return now != "" && now != before, err
-	})
-	if err != nil {
-		t.Fatalf("nobody takes over from %q: %v", before, err)
+	if err := n.AwaitOtherLeader(ctx, before); err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -259,13 +224,7 @@ func replace(t *testing.T, n *suite.Namespace, before string) {
 	awaitOtherLeader(t, n, before)
 	ctx, cancel := context.WithTimeout(t.Context(), suite.Patience)
 	defer cancel()
-	err := update(ctx, n.Cluster, func(d *appsv1.Deployment) {
-		if d.Spec.Template.Annotations == nil {
-			d.Spec.Template.Annotations = map[string]string{}
-		}
-		d.Spec.Template.Annotations["test/replaced"] = time.Now().Format(time.RFC3339Nano)
-	})
-	if err != nil {
+	if err := n.ReplaceController(ctx); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -275,7 +234,7 @@ func scale(t *testing.T, n *suite.Namespace, replicas int32) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), suite.Patience)
 	defer cancel()
-	if err := update(ctx, n.Cluster, func(d *appsv1.Deployment) { d.Spec.Replicas = &replicas }); err != nil {
+	if err := n.ScaleController(ctx, replicas); err != nil {
 		t.Error(err)
 	}
 }

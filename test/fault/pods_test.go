@@ -12,13 +12,13 @@ import (
 
 	"golang.org/x/sys/unix"
 	corev1 "k8s.io/api/core/v1"
-	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/util/retry"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/test/kube"
+	"github.com/sluice-ci/sluice/test/machine"
 	"github.com/sluice-ci/sluice/test/suite"
 )
 
@@ -73,7 +73,7 @@ func earlierEntrypointKilled(t *testing.T, n *suite.Namespace) {
 		c := run.Status.Condition()
 		return run.Status.Done() || c != nil && c.Reason == v1.TaskRunReasonRunning
 	})
-	find(t, n, run, "step-before", func(p process) bool { return p.state == "T" })
+	find(t, n, run, "step-before", func(p machine.Process) bool { return p.State == "T" })
 	send(t, find(t, n, run, "step-before", first), unix.SIGKILL)
 	endsWithin(t, n, run, knowledge)
 	suite.WantFailed(t, run.Status.Condition(), v1.TaskRunReasonFailed, "before")
@@ -168,12 +168,8 @@ func evictedAfterTheEnd(t *testing.T, n *suite.Namespace) {
 // evict asks for the pod's eviction, as `kubectl drain` does.
 func evict(t *testing.T, n *suite.Namespace, run *v1.TaskRun) {
 	t.Helper()
-	err := n.Kube.PolicyV1().Evictions(n.Name).Evict(t.Context(), &policyv1.Eviction{
-		ObjectMeta:    metav1.ObjectMeta{Namespace: n.Name, Name: run.Status.PodName},
-		DeleteOptions: &metav1.DeleteOptions{GracePeriodSeconds: new(int64(2))},
-	})
-	if err != nil {
-		t.Fatalf("cannot evict pod %q: %v", run.Status.PodName, err)
+	if err := n.Cluster.Evict(t.Context(), n.Name, run.Status.PodName, 2); err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -190,12 +186,12 @@ func wantAll(t *testing.T, run *v1.TaskRun, want given) {
 }
 
 // awaitEnd waits until a process is gone.
-func awaitEnd(t *testing.T, p process) {
+func awaitEnd(t *testing.T, p machine.Process) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), suite.Patience)
 	defer cancel()
-	if err := kube.Poll(ctx, func(context.Context) (bool, error) { return unix.Kill(p.pid, 0) != nil, nil }); err != nil {
-		t.Fatalf("process %d does not end: %v", p.pid, err)
+	if err := kube.Poll(ctx, func(context.Context) (bool, error) { return p.Gone(), nil }); err != nil {
+		t.Fatalf("process %d does not end: %v", p.PID, err)
 	}
 }
 
@@ -224,7 +220,7 @@ func reconfigure(t *testing.T, n *suite.Namespace, edit func(*corev1.PodSpec)) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), suite.Patience)
 	defer cancel()
-	restore, err := change(ctx, n.Cluster, edit)
+	restore, err := n.ChangeController(ctx, edit)
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), suite.Patience)
 		defer cancel()
@@ -244,7 +240,7 @@ func TestEvicted(t *testing.T) {
 	n.UseFlags(t, kube.SidecarLogs, largest)
 	run, want := holdSmall(t, n)
 	mendLater(t, n.Cluster, "kubelet")
-	path := filepath.Join(directory(t), "config", "kubelet.yaml")
+	path := filepath.Join(localkube(t).Directory, "config", "kubelet.yaml")
 	before, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
@@ -253,7 +249,7 @@ func TestEvicted(t *testing.T) {
 		if err := os.WriteFile(path, before, 0o644); err != nil {
 			t.Error(err)
 		}
-		if err := localkube(context.Background(), directory(t), "stop", "kubelet"); err != nil { // mendLater starts it
+		if err := localkube(t).Inflict(context.Background(), machine.Stop, machine.Kubelet); err != nil { // mendLater starts it
 			t.Error(err)
 		}
 	})
@@ -282,7 +278,7 @@ func TestNodeLost(t *testing.T) {
 	inflict(t, "stop", "kubelet")
 	ctx, cancel := context.WithTimeout(t.Context(), suite.Patience)
 	defer cancel()
-	if err := awaitNode(ctx, n.Cluster, corev1.ConditionFalse); err != nil {
+	if err := n.AwaitNode(ctx, false); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { giveUpNode(t, n, false) })

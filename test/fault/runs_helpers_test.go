@@ -24,6 +24,7 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/test/e2e/content"
 	"github.com/sluice-ci/sluice/test/kube"
+	"github.com/sluice-ci/sluice/test/machine"
 	"github.com/sluice-ci/sluice/test/suite"
 )
 
@@ -80,7 +81,7 @@ func bulk(t *testing.T, n *suite.Namespace, results int) (v1.TaskRunSpec, given)
 type held struct {
 	*v1.TaskRun
 
-	shell process
+	shell machine.Process
 }
 
 // hold starts a run with one more step, which pauses itself, and returns once it has and the log of the results sidecar
@@ -96,7 +97,7 @@ func hold(t *testing.T, n *suite.Namespace, spec v1.TaskRunSpec) *held {
 	if h.Status.Done() {
 		t.Fatalf("the run did not get to where it is to be held: %s", kube.Describe(h.Status.Condition()))
 	}
-	h.shell = find(t, n, h.TaskRun, "step-"+gate, func(p process) bool { return p.state == "T" })
+	h.shell = find(t, n, h.TaskRun, "step-"+gate, func(p machine.Process) bool { return p.State == "T" })
 	return h
 }
 
@@ -107,17 +108,17 @@ func (h *held) letGo(t *testing.T) {
 }
 
 // find waits until a container of a run's pod has a process as wanted.
-func find(t *testing.T, n *suite.Namespace, run *v1.TaskRun, container string, wanted func(process) bool) process {
+func find(t *testing.T, n *suite.Namespace, run *v1.TaskRun, container string, wanted func(machine.Process) bool) machine.Process {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), suite.Patience)
 	defer cancel()
-	var found process
+	var found machine.Process
 	err := kube.Poll(ctx, func(ctx context.Context) (bool, error) {
 		pod, err := n.Kube.CoreV1().Pods(n.Name).Get(ctx, run.Status.PodName, metav1.GetOptions{})
 		if err != nil {
 			return false, err
 		}
-		for _, p := range processesOf(containerID(pod, container)) {
+		for _, p := range machine.ProcessesOf(containerID(pod, container)) {
 			if wanted(p) {
 				found = p
 				return true, nil
@@ -132,7 +133,7 @@ func find(t *testing.T, n *suite.Namespace, run *v1.TaskRun, container string, w
 }
 
 // first is the process that a container was started with.
-func first(p process) bool { return p.inner == 1 }
+func first(p machine.Process) bool { return p.First() }
 
 func containerID(pod *corev1.Pod, name string) string {
 	for _, s := range slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses) {
@@ -151,7 +152,7 @@ type stream struct {
 func streamOf(t *testing.T, n *suite.Namespace, run *v1.TaskRun) stream {
 	t.Helper()
 	pod := n.Pod(t, run)
-	return stream{folder: filepath.Join(directory(t), "pod-logs", fmt.Sprintf("%s_%s_%s", pod.Namespace, pod.Name, pod.UID), sidecar)}
+	return stream{folder: filepath.Join(localkube(t).Directory, "pod-logs", fmt.Sprintf("%s_%s_%s", pod.Namespace, pod.Name, pod.UID), sidecar)}
 }
 
 // size is how many bytes the log has that is being written to.
@@ -172,7 +173,7 @@ func (s stream) rotated() bool {
 // halfway starts a run, lets its steps end and its results sidecar send, and returns once the log has more than size
 // bytes. The sidecar is paused then, in the middle of its stream. A run that gets through all of it too fast is left alone,
 // and another one is started.
-func halfway(t *testing.T, n *suite.Namespace, spec v1.TaskRunSpec, size int64) (*v1.TaskRun, process) {
+func halfway(t *testing.T, n *suite.Namespace, spec v1.TaskRunSpec, size int64) (*v1.TaskRun, machine.Process) {
 	t.Helper()
 	const attempts = 10
 	for range attempts {
@@ -188,7 +189,7 @@ func halfway(t *testing.T, n *suite.Namespace, spec v1.TaskRunSpec, size int64) 
 		t.Logf("TaskRun %q was too fast", h.Name)
 	}
 	t.Fatalf("no run could be stopped when its log had %d bytes", size)
-	return nil, process{}
+	return nil, machine.Process{}
 }
 
 // ended reports whether a container of a pod has terminated.
@@ -284,32 +285,11 @@ func wantWholeOr(t *testing.T, run *v1.TaskRun, want given, reasons ...string) {
 	wantKept(t, run, want)
 }
 
-// awaitNode waits until the node's condition Ready has the status, or is not True any more.
-func awaitNode(ctx context.Context, c *kube.Cluster, status corev1.ConditionStatus) error {
-	err := kube.Poll(ctx, func(ctx context.Context) (bool, error) {
-		nodes, err := c.Kube.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
-		if err != nil || len(nodes.Items) == 0 {
-			return false, nil
-		}
-		for _, condition := range nodes.Items[0].Status.Conditions {
-			if condition.Type == corev1.NodeReady {
-				return (condition.Status == corev1.ConditionTrue) == (status == corev1.ConditionTrue), nil
-			}
-		}
-		return false, nil
-	})
-	if err != nil {
-		return fmt.Errorf("the node is not Ready=%s: %w", status, err)
-	}
-	return nil
-}
-
 // removePod deletes a run's pod as `kubectl delete pod` does, with the given grace period in seconds.
 func removePod(t *testing.T, n *suite.Namespace, run *v1.TaskRun, grace int64) {
 	t.Helper()
-	err := n.Kube.CoreV1().Pods(n.Name).Delete(t.Context(), run.Status.PodName, metav1.DeleteOptions{GracePeriodSeconds: &grace})
-	if err != nil {
-		t.Fatalf("cannot delete pod %q: %v", run.Status.PodName, err)
+	if err := n.DeletePod(t.Context(), n.Name, run.Status.PodName, grace); err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -342,7 +322,7 @@ func awaitRotation(t *testing.T, n *suite.Namespace, run *v1.TaskRun) {
 }
 
 // resume lets a paused process go on.
-func resume(t *testing.T, p process) {
+func resume(t *testing.T, p machine.Process) {
 	t.Helper()
 	send(t, p, unix.SIGCONT)
 }
