@@ -89,7 +89,13 @@ func TestBadObjectsAreRefused(t *testing.T) {
 			}
 			o := readObject(t, file)
 			o.Default()
-			checkRefusal(t, o.Validate(), wanted(text))
+			errs := o.Validate()
+			if limited, ok := o.(interface {
+				ValidateLimits(l v1.Limits) field.ErrorList
+			}); ok {
+				errs = append(errs, limited.ValidateLimits(v1.DefaultLimits())...)
+			}
+			checkRefusal(t, errs, wanted(text))
 		})
 	}
 }

@@ -7,9 +7,43 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
-// MaxMatrixCombinations is how many TaskRuns a matrix may make, as in the peer. What the pipeline itself shows is refused
-// at once; a matrix of arrays that only the run knows is counted when the task is to start.
-const MaxMatrixCombinations = 256
+// Limits are what the settings of an installation bound in objects.
+type Limits struct {
+	// MatrixCombinations is how many TaskRuns a matrix may make, from 1: default-max-matrix-combinations-count of
+	// config-defaults.
+	MatrixCombinations int64
+}
+
+// DefaultLimits are those of an installation that sets none.
+func DefaultLimits() Limits { return Limits{MatrixCombinations: 256} }
+
+// ValidateLimits checks what the settings bound: how many TaskRuns the matrices make, as far as the pipeline itself shows
+// that. A matrix of arrays that only the run knows is counted when the task is to start.
+func (p *Pipeline) ValidateLimits(l Limits) field.ErrorList {
+	return p.Spec.validateLimits(field.NewPath("spec"), l)
+}
+
+// ValidateLimits is as that of a Pipeline, for the pipeline that is written out in the run.
+func (r *PipelineRun) ValidateLimits(l Limits) field.ErrorList {
+	if r.Spec.PipelineSpec == nil {
+		return nil
+	}
+	return r.Spec.PipelineSpec.validateLimits(field.NewPath("spec", "pipelineSpec"), l)
+}
+
+func (s *PipelineSpec) validateLimits(path *field.Path, l Limits) field.ErrorList {
+	var errs field.ErrorList
+	for _, list := range s.lists() {
+		for i := range list.tasks {
+			m := list.tasks[i].Matrix
+			if n := m.combinations(l.MatrixCombinations); n > l.MatrixCombinations {
+				errs = append(errs, field.Invalid(path.Child(list.field).Index(i).Child("matrix"), fmt.Sprintf("%d combinations", n),
+					fmt.Sprintf("at most %d (default-max-matrix-combinations-count); give fewer values, or split the task", l.MatrixCombinations)))
+			}
+		}
+	}
+	return errs
+}
 
 // validateMatrix checks a matrix with the params beside it.
 func (t *PipelineTask) validateMatrix(path *field.Path) field.ErrorList {
@@ -31,9 +65,6 @@ func (t *PipelineTask) validateMatrix(path *field.Path) field.ErrorList {
 			errs = append(errs, field.Required(path, "give at least one param, or leave the entry out"))
 		}
 		errs = append(errs, validateMatrixParams(path, m.Include[i].Params, outside, matrixString)...)
-	}
-	if n := m.combinations(); n > MaxMatrixCombinations {
-		errs = append(errs, field.Invalid(path, fmt.Sprintf("%d combinations", n), fmt.Sprintf("at most %d; give fewer values, or split the task", MaxMatrixCombinations)))
 	}
 	return errs
 }
@@ -65,26 +96,29 @@ func matrixString(v *Value) string {
 	return "a param of include is a string"
 }
 
-// combinations is how many there are at least, counting an array that is not known yet as one element. An include adds
-// one when there are no params to combine it with.
-func (m *Matrix) combinations() int {
-	if len(m.Params) == 0 {
-		return len(m.Include)
+// combinations is how many there are at least, counting an array that is not known yet as one element; it is not counted
+// on beyond limit. An include adds one when there are no params to combine it with.
+func (m *Matrix) combinations(limit int64) int64 {
+	if m == nil {
+		return 0
 	}
-	n := 1
+	if len(m.Params) == 0 {
+		return int64(len(m.Include))
+	}
+	n := int64(1)
 	for i := range m.Params {
 		value := &m.Params[i].Value
 		if value.Type != TypeArray {
 			continue
 		}
-		known := 0
+		known := int64(0)
 		for _, text := range value.Array {
 			if !isolated(text) {
 				known++ // another may be an array of any length, even of none
 			}
 		}
 		n *= max(known, 1)
-		if n > MaxMatrixCombinations {
+		if n > limit {
 			return n
 		}
 	}

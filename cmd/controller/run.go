@@ -72,7 +72,7 @@ func run(ctx context.Context, o *options) error {
 	}); err != nil {
 		return err
 	}
-	if err := addWebhooks(mgr, o); err != nil {
+	if err := addWebhooks(mgr, o, store); err != nil {
 		return err
 	}
 	ctrl.Log.Info("starting", "namespace", o.namespace, "inpodImage", o.inpodImage, "inpodDelivery", delivery)

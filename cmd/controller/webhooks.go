@@ -7,12 +7,15 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/webhook"
 
+	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/admission"
 	"github.com/sluice-ci/sluice/internal/certificates"
+	"github.com/sluice-ci/sluice/internal/config"
 )
 
-// addWebhooks serves the webhooks of config/webhook, with a certificate that the controller keeps itself.
-func addWebhooks(mgr ctrl.Manager, o *options) error {
+// addWebhooks serves the webhooks of config/webhook, with a certificate that the controller keeps itself. What they refuse
+// depends on the settings in store.
+func addWebhooks(mgr ctrl.Manager, o *options, store *config.Store) error {
 	if o.webhookPort == 0 {
 		ctrl.Log.Info("no webhooks are served", "flag", "webhook-port")
 		return nil
@@ -28,7 +31,10 @@ func addWebhooks(mgr ctrl.Manager, o *options) error {
 		return err
 	}
 	server := webhook.NewServer(webhook.Options{Port: o.webhookPort, CertDir: o.webhookDir})
-	admission.All().Register(server)
+	admission.All(func() v1.Limits {
+		defaults := store.Load().Defaults
+		return defaults.Limits()
+	}).Register(server)
 	served := &certificates.Served{Server: server, Certificate: certificate}
 	if err := mgr.Add(served); err != nil {
 		return fmt.Errorf("cannot add webhooks to manager: %w", err)

@@ -16,6 +16,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"sigs.k8s.io/controller-runtime/pkg/webhook"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
 )
 
 // Where the webhooks are served; config/webhook names the same paths.
@@ -39,6 +41,12 @@ type Updatable[T any] interface {
 	ValidateUpdate(old *T) field.ErrorList
 }
 
+// Limited is an Object with rules that depend on the settings of the installation.
+type Limited interface {
+	// ValidateLimits returns every such rule that the object breaks.
+	ValidateLimits(l v1.Limits) field.ErrorList
+}
+
 // Kind is what the webhooks can do with the objects of one kind, as they come encoded in JSON.
 type Kind struct {
 	// defaulted returns an object before and after its defaults.
@@ -47,8 +55,15 @@ type Kind struct {
 	validated func(raw, old []byte) (field.ErrorList, error)
 }
 
-// Of returns the Kind of the objects of type T.
-func Of[T any, P Object[T]]() Kind {
+// Of returns the Kind of the objects of type T. limits returns those in force.
+func Of[T any, P Object[T]](limits func() v1.Limits) Kind {
+	rules := func(object P) field.ErrorList {
+		errs := object.Validate()
+		if limited, ok := any(object).(Limited); ok {
+			errs = append(errs, limited.ValidateLimits(limits())...)
+		}
+		return errs
+	}
 	return Kind{
 		defaulted: func(raw []byte) (before, after []byte, err error) {
 			object := P(new(T))
@@ -66,7 +81,7 @@ func Of[T any, P Object[T]]() Kind {
 				return nil, err
 			}
 			object.Default() // the rules are about whole objects, also where the defaulting webhook was away
-			errs := object.Validate()
+			errs := rules(object)
 			if old == nil {
 				return errs, nil
 			}
@@ -75,7 +90,7 @@ func Of[T any, P Object[T]]() Kind {
 				return nil, err
 			}
 			before.Default()
-			errs = without(errs, before.Validate())
+			errs = without(errs, rules(before))
 			if updatable, ok := any(object).(Updatable[T]); ok {
 				errs = append(errs, updatable.ValidateUpdate(before)...)
 			}

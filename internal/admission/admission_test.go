@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/webhook"
 	ctrladmission "sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
+	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/admission"
 )
 
@@ -59,7 +60,7 @@ func (s server) Register(path string, handler http.Handler) { s.handlers[path] =
 
 func answer(t *testing.T, path string, request admissionv1.AdmissionRequest) ctrladmission.Response {
 	t.Helper()
-	hooks := served(t, admission.Kinds{schema.GroupKind{Group: "home", Kind: "Lamp"}: admission.Of[lamp]()})
+	hooks := served(t, admission.Kinds{schema.GroupKind{Group: "home", Kind: "Lamp"}: admission.Of[lamp](v1.DefaultLimits)})
 	request.Kind.Group = "home"
 	return hooks[path].Handle(context.Background(), ctrladmission.Request{AdmissionRequest: request})
 }
@@ -134,5 +135,21 @@ func TestValidation(t *testing.T) {
 				t.Errorf("%s: want %d with %q, got %+v", tc.reason, tc.code, tc.message, got.Result)
 			}
 		})
+	}
+}
+
+// TestLimitsInForce: a setting that is changed counts for the next question, in both directions.
+func TestLimitsInForce(t *testing.T) {
+	limits := v1.DefaultLimits()
+	hook := served(t, admission.All(func() v1.Limits { return limits }))[admission.ValidatingPath]
+	object := `{"metadata":{"name":"p"},"spec":{"tasks":[{"name":"a","taskRef":{"name":"t"},"matrix":{"params":[{"name":"m","value":["1","2","3"]}]}}]}}`
+	ask := request(v1.KindPipeline, object, "")
+	ask.Kind.Group = v1.GroupName
+	for limit, allowed := range map[int64]bool{256: true, 3: true, 2: false} {
+		limits.MatrixCombinations = limit
+		got := hook.Handle(t.Context(), ctrladmission.Request{AdmissionRequest: ask})
+		if got.Allowed != allowed || !allowed && !strings.Contains(got.Result.Message, `spec.tasks[0].matrix: Invalid value: "3 combinations": at most 2 (default-max-matrix-combinations-count)`) {
+			t.Errorf("limit %d: allowed %t, %+v", limit, got.Allowed, got.Result)
+		}
 	}
 }

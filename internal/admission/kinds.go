@@ -7,14 +7,14 @@ import (
 	"github.com/sluice-ci/sluice/api/v1beta1"
 )
 
-// All returns the kinds of the API; config/webhook names their resources.
-func All() Kinds {
+// All returns the kinds of the API; config/webhook names their resources. limits returns those in force.
+func All(limits func() v1.Limits) Kinds {
 	return Kinds{
-		tekton(v1.KindTask):        Of[v1.Task](),
-		tekton(v1.KindTaskRun):     Of[v1.TaskRun](),
-		tekton(v1.KindPipeline):    Of[v1.Pipeline](),
-		tekton(v1.KindPipelineRun): Of[v1.PipelineRun](),
-		tekton("StepAction"):       Of[v1beta1.StepAction](),
+		tekton(v1.KindTask):        Of[v1.Task](limits),
+		tekton(v1.KindTaskRun):     Of[v1.TaskRun](limits),
+		tekton(v1.KindPipeline):    Of[v1.Pipeline](limits),
+		tekton(v1.KindPipelineRun): Of[v1.PipelineRun](limits),
+		tekton("StepAction"):       Of[v1beta1.StepAction](limits),
 	}
 }
 

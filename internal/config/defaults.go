@@ -54,7 +54,7 @@ type Defaults struct {
 
 func defaultDefaults() Defaults {
 	return Defaults{
-		Timeout: 60 * time.Minute, ManagedBy: v1.ManagedBy, MaxMatrixCombinations: 256,
+		Timeout: 60 * time.Minute, ManagedBy: v1.ManagedBy, MaxMatrixCombinations: v1.DefaultLimits().MatrixCombinations,
 	}
 }
 
@@ -135,3 +135,6 @@ func (s *settings) duration(key string, into *time.Duration) {
 	}
 	*into = d
 }
+
+// Limits are those of the settings that bound objects already when they are admitted.
+func (d *Defaults) Limits() v1.Limits { return v1.Limits{MatrixCombinations: d.MaxMatrixCombinations} }

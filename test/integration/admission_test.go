@@ -135,7 +135,7 @@ func admit(t *testing.T, namespace string) {
 	}
 	port := freePort(t)
 	server := webhook.NewServer(webhook.Options{Host: "127.0.0.1", Port: port, CertDir: dir})
-	admission.All().Register(server)
+	admission.All(v1.DefaultLimits).Register(server)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- server.Start(ctx) }()

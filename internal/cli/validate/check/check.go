@@ -57,6 +57,11 @@ func (s *Set) Check(more ...Finding) []Finding {
 		}
 		o.Value.Default()
 		errs := o.Value.Validate()
+		if limited, ok := o.Value.(interface {
+			ValidateLimits(l v1.Limits) field.ErrorList
+		}); ok {
+			errs = append(errs, limited.ValidateLimits(v1.DefaultLimits())...)
+		}
 		findings = append(findings, o.all(errs)...)
 		findings = append(findings, s.checkTogether(o, errs)...)
 	}
