@@ -1,0 +1,103 @@
+package disturb
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/client-go/util/retry"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/test/kube"
+	"github.com/sluice-ci/sluice/test/machine"
+)
+
+const (
+	// logBinding is what gives the controller the right to read logs (config/enable-log-access-to-controller).
+	logBinding = "sluice-controller-pod-log-access"
+	// webhookService is what the API server finds the webhooks by, and nowhere a port that nobody listens on.
+	webhookService = "sluice-webhook"
+	nowhere        = 1
+)
+
+// denyLogs takes the right to read logs. A log that is open already is read on, so that every other time the API server
+// is restarted, too, which closes them all.
+func (s *scene) denyLogs(ctx context.Context) error {
+	bindings := s.cluster.Kube.RbacV1().ClusterRoleBindings()
+	binding, err := bindings.Get(ctx, logBinding, metav1.GetOptions{})
+	if err != nil {
+		return fmt.Errorf("cannot read the right to read logs; was config/enable-log-access-to-controller applied? %w", err)
+	}
+	again := &rbacv1.ClusterRoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Name: binding.Name, Labels: binding.Labels, Annotations: binding.Annotations},
+		Subjects:   binding.Subjects, RoleRef: binding.RoleRef,
+	}
+	s.later(func(ctx context.Context) error {
+		err := kube.Create(ctx, s.cluster.Client, again)
+		if err != nil && !apierrors.IsAlreadyExists(err) {
+			return err
+		}
+		return s.cluster.AwaitLogAccess(ctx, s.somewhere(), true)
+	})
+	if err := bindings.Delete(ctx, logBinding, metav1.DeleteOptions{}); err != nil {
+		return fmt.Errorf("cannot take the right to read logs: %w", err)
+	}
+	s.note = "for " + s.For.String()
+	if s.odd() {
+		s.note += ", with logs that were open closed"
+		if err := s.machine.Inflict(ctx, machine.Restart, machine.APIServer); err != nil {
+			return err
+		}
+	}
+	return s.cluster.AwaitLogAccess(ctx, s.somewhere(), false)
+}
+
+// somewhere is a namespace in which the right to read logs matters.
+func (d *Disturber) somewhere() string { return cmp.Or(d.namespace, metav1.NamespaceDefault) }
+
+// removeWebhook lets the Service of the webhooks lead nowhere, and returns once the API server refuses what it cannot ask
+// them about.
+func (s *scene) removeWebhook(ctx context.Context) error {
+	service := &corev1.Service{}
+	if err := s.cluster.Client.Get(ctx, client.ObjectKey{Namespace: kube.Installation, Name: webhookService}, service); err != nil {
+		return fmt.Errorf("cannot read Service %q: %w", webhookService, err)
+	}
+	before := service.Spec.Ports[0].TargetPort
+	s.note = "for " + s.For.String()
+	s.later(func(ctx context.Context) error { return s.leadWebhooks(ctx, before) })
+	if err := s.leadWebhooks(ctx, intstr.FromInt32(nowhere)); err != nil {
+		return err
+	}
+	return kube.Poll(ctx, func(ctx context.Context) (bool, error) {
+		run := &v1.TaskRun{Spec: v1.TaskRunSpec{TaskSpec: &v1.TaskSpec{Steps: []v1.Step{kube.Script("none", "true")}}}}
+		run.Namespace, run.GenerateName = kube.Installation, "never-"
+		err := s.cluster.Client.Create(ctx, run, client.DryRunAll)
+		if _, answered := errors.AsType[*apierrors.StatusError](err); err != nil && !answered {
+			return false, err
+		}
+		return err != nil, nil
+	})
+}
+
+// leadWebhooks lets the Service of the webhooks lead to a port of the controller's pods.
+func (d *Disturber) leadWebhooks(ctx context.Context, port intstr.IntOrString) error {
+	service := &corev1.Service{}
+	err := retry.RetryOnConflict(retry.DefaultRetry, func() error {
+		if err := d.cluster.Client.Get(ctx, client.ObjectKey{Namespace: kube.Installation, Name: webhookService}, service); err != nil {
+			return err
+		}
+		service.Spec.Ports[0].TargetPort = port
+		return d.cluster.Client.Update(ctx, service)
+	})
+	if err != nil {
+		return fmt.Errorf("cannot lead Service %q to port %s: %w", webhookService, port.String(), err)
+	}
+	return nil
+}
