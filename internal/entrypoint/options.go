@@ -61,6 +61,9 @@ type Options struct {
 	TerminationPath string
 	// TerminationBudget is how many bytes the kubelet keeps of it.
 	TerminationBudget int
+	// Signing says what the step signs when it ends, and Signer how.
+	Signing Signing
+	Signer  Signer
 	// Credentials of the service account that are made ready for the command.
 	Credentials []credentials.Credential
 	// CredentialsDir is where they are made ready, and SecretsDir where they come from.

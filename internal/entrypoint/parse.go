@@ -20,6 +20,7 @@ func ParseOptions(args []string, usage io.Writer) (Options, error) {
 	f.SetOutput(usage)
 	commandFlags(f, &o)
 	resultFlags(f, &o)
+	signingFlags(f, &o.Signing)
 	surroundingFlags(f, &o)
 	if err := f.Parse(args); err != nil {
 		return Options{}, err
@@ -57,6 +58,16 @@ func resultFlags(f *flag.FlagSet, o *Options) {
 	f.Int64Var(&o.MaxResultSize, "max-result-size", results.DefaultMaxSize, "bytes that the value of one result may have")
 	f.StringVar(&o.TerminationPath, "termination-path", "", "file of the termination message")
 	f.IntVar(&o.TerminationBudget, "termination-budget", 0, "bytes that the termination message may have")
+}
+
+// signingFlags are those that say what is signed.
+func signingFlags(f *flag.FlagSet, s *Signing) {
+	f.StringVar(&s.Socket, "sign-socket", "", "address of the Workload API, empty for nothing to be signed")
+	f.StringVar(&s.Identity, "sign-identity", "", "path of the SPIFFE ID to sign as")
+	f.StringVar(&s.Run.Namespace, "sign-namespace", "", "namespace of the TaskRun")
+	f.StringVar(&s.Run.Name, "sign-taskrun", "", "name of the TaskRun")
+	f.StringVar(&s.Run.UID, "sign-uid", "", "UID of the TaskRun")
+	f.StringVar(&s.Nonce, "sign-nonce", "", "what tells this pod from all others")
 }
 
 // surroundingFlags are those that say what the command finds around it.
@@ -100,6 +111,8 @@ func (o Options) valid() error {
 		return fmt.Errorf("invalid -termination-budget %d: it must be positive", o.TerminationBudget)
 	case o.MaxResultSize < 1:
 		return fmt.Errorf("invalid -max-result-size %d: it must be positive", o.MaxResultSize)
+	case o.Signing.Socket != "" && (o.Signing.Identity == "" || o.Signing.Nonce == "" || o.Signing.Run.UID == ""):
+		return errors.New("-sign-socket needs -sign-identity, -sign-nonce, -sign-namespace, -sign-taskrun and -sign-uid")
 	case len(o.Credentials) > 0 && (o.CredentialsDir == "" || o.SecretsDir == ""):
 		return errors.New("-credential needs -credentials-dir and -secrets-dir")
 	}

@@ -20,6 +20,8 @@ type leftovers struct {
 	problems []frame.Problem
 	// there are the names of all results that were there in the end, whoever wrote them.
 	there []string
+	// before is what was there when the command was about to start.
+	before []found
 }
 
 // found is what was at a result's path at one time.
@@ -29,11 +31,12 @@ type found struct {
 	problem frame.Problem
 }
 
-// survey looks at all results before the command runs, so that a step's message has only what this step did. It goes
+// survey looks at all results before the command runs, so that a step's message, or its signature, has only what this
+// step did. It goes
 // by content: a time stamp can be the same after a write. Before the first step there is nothing that another step has
 // told of, so whatever is there in the end is the first step's to tell.
 func (o Options) survey() []found {
-	if !o.ReportResults {
+	if !o.ReportResults && o.Signing.Socket == "" {
 		return nil
 	}
 	before := make([]found, len(o.Results))
@@ -63,6 +66,9 @@ func (o Options) look(r results.File, buf *regular.Buffer) (found, []byte) {
 // leftSince returns what the step did to the results since the survey.
 func (o Options) leftSince(before []found) leftovers {
 	var left leftovers
+	if !o.ReportResults {
+		return left
+	}
 	total := int64(0)
 	for i := range before {
 		r := o.Results[i]

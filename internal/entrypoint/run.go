@@ -38,6 +38,10 @@ func Run(o Options, stderr io.Writer) int {
 	if step.Reason == frame.ReasonStartError || step.Reason == frame.ReasonTimedOut {
 		complain(stderr, errors.New(step.Message))
 	}
+	err = o.sign(procs, step, left.before)
+	if err != nil {
+		complain(stderr, err) // and who wants a signature sees that there is none
+	}
 	step, err = o.post(out, step, left)
 	if err != nil {
 		complain(stderr, err)
@@ -76,7 +80,7 @@ func (o Options) run(procs *processes, err error, stderr io.Writer) (frame.Step,
 	}
 	there := o.publish()
 	left := o.leftSince(before)
-	left.there = there
+	left.there, left.before = there, before
 	return step, left
 }
 

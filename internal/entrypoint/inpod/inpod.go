@@ -41,8 +41,17 @@ const usage = `usage: inpod ROLE ARGUMENTS
   copy FILE                                   put this binary at FILE
 `
 
+// Program is the in-pod binary.
+type Program struct {
+	// Signer signs results; nil in the binary that cannot.
+	Signer entrypoint.Signer
+}
+
+// Main is the Main of a Program that cannot sign.
+func Main(args []string, stdout, stderr io.Writer) int { return Program{}.Main(args, stdout, stderr) }
+
 // Main plays the role that args (the program's name, then its arguments) say, and returns the exit code.
-func Main(args []string, stdout, stderr io.Writer) int {
+func (p Program) Main(args []string, stdout, stderr io.Writer) int {
 	// There is nothing to do at the same time: one processor needs fewer threads and smaller caches. Set here and not
 	// by the environment, which is the step's.
 	runtime.GOMAXPROCS(1)
@@ -60,6 +69,7 @@ func Main(args []string, stdout, stderr io.Writer) int {
 		if err != nil {
 			return misused(stderr, err)
 		}
+		o.Signer = p.Signer
 		return entrypoint.Run(o, stderr)
 	case "results":
 		o, err := emit.ParseOptions(rest, stderr)

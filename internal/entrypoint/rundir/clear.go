@@ -11,7 +11,7 @@ import (
 func Clear(dir string) error {
 	var errs []error
 	// Out and OutErr come first: without them Status says nothing.
-	for _, name := range []string{Out, OutErr, Status, ExitCode, LeftResults, Running} {
+	for _, name := range []string{Out, OutErr, Status, ExitCode, LeftResults, Signature, Running} {
 		errs = append(errs, os.RemoveAll(filepath.Join(dir, name)))
 	}
 	if err := errors.Join(errs...); err != nil {

@@ -33,6 +33,9 @@ const (
 	// LeftResults are the names of the results that were there when the step ended, one a line; without any there is no
 	// such file. It comes before Status.
 	LeftResults = "left"
+	// Signature is what the step has signed of its results, as a document of the package signature; without a signature
+	// there is no such file. It comes before Status.
+	Signature = "signature"
 	// Out ends a step after which the next one goes on.
 	Out = "out"
 	// OutErr ends a step after which the next one is skipped.
@@ -43,6 +46,8 @@ const (
 const (
 	maxStatus = frame.MaxLine
 	maxLeft   = 1 << 20
+	// maxSignature is the length of the longest Signature that is read, in bytes.
+	maxSignature = frame.MaxSignature
 )
 
 // State says where a step stands.
@@ -137,6 +142,28 @@ func Left(dir string) []string {
 		return nil
 	}
 	return strings.Split(string(names), "\n")
+}
+
+// PostSignature leaves in dir what the step has signed; it comes before Post.
+func PostSignature(dir string, document []byte) error {
+	if err := write(dir, Signature, document); err != nil {
+		return fmt.Errorf("cannot leave the signature: %w", err)
+	}
+	return nil
+}
+
+// ReadSignature returns what the step of dir has signed. The error wraps fs.ErrNotExist when there is nothing.
+func ReadSignature(dir string) ([]byte, error) {
+	root, err := regular.OpenRoot(dir)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the signature: %w", err)
+	}
+	defer root.Close() //nolint:errcheck // it was only read
+	document, err := root.Read(filepath.Join(dir, Signature), maxSignature, &regular.Buffer{})
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the signature: %w", err)
+	}
+	return document, nil
 }
 
 // Look returns where the step of dir stands, and its record once it has ended, is lost or hidden. A directory that is not there

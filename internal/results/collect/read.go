@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/sluice-ci/sluice/internal/results"
 	"github.com/sluice-ci/sluice/internal/results/frame"
+	"github.com/sluice-ci/sluice/internal/results/signature"
 )
 
 // Set is all that a results container said, from its intro to its end record. There is no half Set.
@@ -19,9 +21,19 @@ type Set struct {
 	Results []frame.Result
 	// Problems are results that exist and could not be carried.
 	Problems []frame.Problem
+	// Signatures are what the steps have signed, in their order, where that was wanted: at most one of each step.
+	Signatures []Signature
 	// Interrupted says that the container was asked to end before all steps had ended. Those that had not have a record
 	// all the same, with the reason frame.ReasonUnfinished.
 	Interrupted bool
+}
+
+// Signature is what one step has signed, which nobody has judged yet.
+type Signature struct {
+	// Step is the name of the step's container.
+	Step string
+	// Signed is what there is of it: a Problem also when it could not be understood.
+	Signed signature.Signed
 }
 
 // Want is what a stream must agree with.
@@ -35,6 +47,8 @@ type Want struct {
 	Steps []string
 	// Results that the task declares.
 	Results []results.Declared
+	// Signatures says that what the steps have signed is wanted.
+	Signatures bool
 }
 
 // ErrUnexpected says that the stream is whole, but does not speak of the task that was wanted: it has a step or a result
@@ -63,7 +77,7 @@ func read(log io.Reader, want Want, follow bool, heard func()) (*Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	reader := frame.NewReader(log, want.Nonce, frame.Limits{})
+	reader := frame.NewReader(log, want.Nonce, frame.Limits{Signatures: want.Signatures})
 	set := &Set{}
 	for {
 		record, err := reader.Next()
@@ -100,6 +114,10 @@ func (s *Set) take(record frame.Record, due *due) (ended bool, err error) {
 	case frame.Problem:
 		s.Problems = append(s.Problems, r)
 		return false, due.problem(r.Result)
+	case frame.Certificate:
+		due.certificates = append(due.certificates, r)
+	case frame.Signature:
+		return false, s.takeSignature(r, due)
 	case frame.End:
 		s.Interrupted = r.Interrupted
 		return true, due.nothing()
@@ -107,18 +125,35 @@ func (s *Set) take(record frame.Record, due *due) (ended bool, err error) {
 	return false, nil
 }
 
+// takeSignature adds what a step has signed. One that cannot be understood is as good as none, which whoever wants it
+// judges: it does not make the results unreadable.
+func (s *Set) takeSignature(r frame.Signature, due *due) error {
+	if err := due.signature(r.Step); err != nil {
+		return err
+	}
+	signed, err := signature.Unpack(r, due.certificates)
+	if err != nil {
+		signed = signature.Unsigned(err)
+	}
+	s.Signatures = append(s.Signatures, Signature{Step: r.Step, Signed: signed})
+	return nil
+}
+
 // due is what of a task a stream has not spoken of yet.
 type due struct {
 	order   []string
 	steps   map[string]bool
 	results map[string]string // name and type
+	// signed has the steps whose signature has come.
+	signed       map[string]bool
+	certificates []frame.Certificate
 }
 
 func newDue(want Want) (*due, error) {
 	if len(want.Steps) == 0 {
 		return nil, fmt.Errorf("%w: it is not known which steps the task has", ErrUnexpected)
 	}
-	d := &due{order: want.Steps, steps: make(map[string]bool, len(want.Steps)), results: make(map[string]string, len(want.Results))}
+	d := &due{order: want.Steps, steps: make(map[string]bool, len(want.Steps)), results: make(map[string]string, len(want.Results)), signed: map[string]bool{}}
 	for _, name := range want.Steps {
 		d.steps[name] = true
 	}
@@ -133,6 +168,14 @@ func (d *due) step(name string) error {
 		return fmt.Errorf("%w: step %q is not the task's, or comes twice", ErrUnexpected, name)
 	}
 	delete(d.steps, name)
+	return nil
+}
+
+func (d *due) signature(step string) error {
+	if !slices.Contains(d.order, step) || d.signed[step] {
+		return fmt.Errorf("%w: the signature of step %q is of no step of the task, or comes twice", ErrUnexpected, step)
+	}
+	d.signed[step] = true
 	return nil
 }
 

@@ -43,6 +43,9 @@ func Run(ctx context.Context, out io.Writer, o Options) error {
 	if err := e.results(); err != nil {
 		return err
 	}
+	if err := e.signatures(); err != nil {
+		return err
+	}
 	if err := e.out.End(interrupted); err != nil {
 		return fmt.Errorf("cannot write end record: %w", err)
 	}

@@ -31,6 +31,8 @@ type Options struct {
 	Results []results.File
 	// MaxSize is the number of bytes that one value may have, MaxTotal what all may have together.
 	MaxSize, MaxTotal int64
+	// Signatures says that the steps sign their results, and that the signatures are written, too.
+	Signatures bool
 	// Grace is how long Run waits for steps after it was asked to end.
 	Grace time.Duration
 }
@@ -57,6 +59,7 @@ func ParseOptions(args []string, usage io.Writer) (Options, error) {
 		o.Results = append(o.Results, r)
 		return err
 	})
+	f.BoolVar(&o.Signatures, "signatures", false, "write what the steps have signed, too")
 	if err := f.Parse(args); err != nil {
 		return Options{}, err
 	}

@@ -26,6 +26,9 @@ type Limits struct {
 	MaxBytes int64
 	// MaxLogBytes is the length of the log in bytes, foreign lines included; DefaultMaxLogBytes when it is 0.
 	MaxLogBytes int64
+	// Signatures says that certificates and signatures are wanted; otherwise they are passed over like every other
+	// optional record.
+	Signatures bool
 }
 
 // Reader reads the records of one stream out of a log that may hold other lines. Whatever the log holds, the memory
@@ -41,8 +44,10 @@ type Reader struct {
 	data    dataReader
 	layouts layouts
 	counts  End
-	ended   bool
-	err     error
+	// signedBytes is what certificates and signatures have taken.
+	signedBytes int
+	ended       bool
+	err         error
 }
 
 // NewReader returns a Reader of the records that carry nonce in the log r.
@@ -131,6 +136,9 @@ func (r *Reader) next() (Record, error) {
 			return r.problem(ln)
 		case kindData:
 			return nil, fmt.Errorf("%w: record %d is data of no result", ErrMalformed, ln.seq)
+		}
+		if r.limits.Signatures && (ln.kind == kindCertificate || ln.kind == kindSignature) {
+			return r.signed(ln)
 		}
 		if ln.kind[0] != optionalMark {
 			return nil, fmt.Errorf("%w: record %d is of the unknown kind %q", ErrVersion, ln.seq, ln.kind)

@@ -49,7 +49,8 @@ const (
 	encodingDeflate = "deflate"
 )
 
-// Record is one thing that a stream says: an Intro, Step, Result, Problem or End.
+// Record is one thing that a stream says: an Intro, Step, Result, Problem or End; also a Certificate or Signature, when
+// they are wanted.
 type Record interface{ record() }
 
 // Intro is the first record of every stream.

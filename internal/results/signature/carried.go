@@ -1,0 +1,58 @@
+package signature
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"github.com/sluice-ci/sluice/internal/results/frame"
+)
+
+// carried is a Signed in the results stream, where each certificate stands once for all steps.
+type carried struct {
+	Statement string `json:"statement,omitempty"`
+	// Chain are the numbers of the stream's certificates.
+	Chain   []int  `json:"chain,omitempty"`
+	Proof   []byte `json:"proof,omitempty"`
+	Problem string `json:"problem,omitempty"`
+}
+
+// Packer turns what the steps signed into the records of a stream.
+type Packer struct{ certificates [][]byte }
+
+// Pack returns the certificates that have not been in the stream yet, and the document of the signature.
+func (p *Packer) Pack(s Signed) (certificates [][]byte, document []byte, err error) {
+	c := carried{Statement: s.Statement, Proof: s.Proof, Problem: s.Problem}
+	before := len(p.certificates)
+	for _, der := range s.Chain {
+		i := slices.IndexFunc(p.certificates, func(other []byte) bool { return slices.Equal(der, other) })
+		if i < 0 {
+			i = len(p.certificates)
+			p.certificates = append(p.certificates, der)
+		}
+		c.Chain = append(c.Chain, i)
+	}
+	if document, err = json.Marshal(c); err != nil {
+		return nil, nil, fmt.Errorf("cannot encode signature: %w", err)
+	}
+	return p.certificates[before:], document, nil
+}
+
+// Unpack returns what a signature of a stream says, whose certificates these are. The error wraps ErrMalformed.
+func Unpack(record frame.Signature, certificates []frame.Certificate) (Signed, error) {
+	var c carried
+	if err := parse(record.Document, &c); err != nil {
+		return Signed{}, err
+	}
+	if err := chained(c.Statement, len(c.Chain), c.Proof, c.Problem); err != nil {
+		return Signed{}, fmt.Errorf("%w: %w", ErrMalformed, err)
+	}
+	s := Signed{Statement: c.Statement, Proof: c.Proof, Problem: c.Problem}
+	for _, n := range c.Chain {
+		if n < 0 || n >= len(certificates) {
+			return Signed{}, fmt.Errorf("%w: the stream has no certificate %d", ErrMalformed, n)
+		}
+		s.Chain = append(s.Chain, certificates[n].DER)
+	}
+	return s, nil
+}

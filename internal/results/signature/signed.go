@@ -1,0 +1,104 @@
+package signature
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"unicode/utf8"
+
+	"github.com/sluice-ci/sluice/internal/results/frame"
+)
+
+// Limits of what is signed by one step.
+const (
+	// MaxDocument is the length of the longest Signed when encoded, in bytes.
+	MaxDocument = frame.MaxSignature
+	// maxChain is how many certificates a chain has at most.
+	maxChain = 8
+	// maxProof is the length of the longest signature, in bytes: RSA with keys of 8192 bits.
+	maxProof = 1024
+)
+
+// Signed is a statement with its proof, or why there is none.
+type Signed struct {
+	// Statement is a text that ParseStatement takes; empty when there is none.
+	Statement string `json:"statement,omitempty"`
+	// Chain has the certificates in DER, that of the signer first.
+	Chain [][]byte `json:"chain,omitempty"`
+	// Proof is the signature over ToSign(Statement) by the first certificate's key.
+	Proof []byte `json:"proof,omitempty"`
+	// Problem says why the step could not sign, at most frame.MaxText bytes; empty when it did.
+	Problem string `json:"problem,omitempty"`
+}
+
+// Unsigned is a Signed that says why there is no signature.
+func Unsigned(err error) Signed { return Signed{Problem: frame.Clip(err.Error())} }
+
+// Encode returns s as a document that Parse takes.
+func (s Signed) Encode() ([]byte, error) {
+	if err := s.valid(); err != nil {
+		return nil, err
+	}
+	b, err := json.Marshal(s)
+	if err != nil {
+		return nil, fmt.Errorf("cannot encode signature: %w", err)
+	}
+	if len(b) > MaxDocument {
+		return nil, fmt.Errorf("cannot encode signature: it takes %d bytes, at most %d are allowed", len(b), MaxDocument)
+	}
+	return b, nil
+}
+
+// Parse returns what a document says. It does not look into statement, certificates and proof: that is for whoever judges
+// them. The error wraps ErrMalformed.
+func Parse(document []byte) (Signed, error) {
+	var s Signed
+	if err := parse(document, &s); err != nil {
+		return Signed{}, err
+	}
+	if err := s.valid(); err != nil {
+		return Signed{}, fmt.Errorf("%w: %w", ErrMalformed, err)
+	}
+	return s, nil
+}
+
+func parse(document []byte, into any) error {
+	if len(document) > MaxDocument {
+		return fmt.Errorf("%w: it has %d bytes, at most %d are allowed", ErrMalformed, len(document), MaxDocument)
+	}
+	if !utf8.Valid(document) {
+		return fmt.Errorf("%w: it is not UTF-8", ErrMalformed)
+	}
+	return strict(document, into)
+}
+
+// valid returns what is wrong with s: it has either all of a signature, or a problem.
+func (s Signed) valid() error {
+	if err := chained(s.Statement, len(s.Chain), s.Proof, s.Problem); err != nil {
+		return err
+	}
+	for _, der := range s.Chain {
+		if len(der) == 0 || len(der) > frame.MaxCertificate {
+			return fmt.Errorf("a certificate has %d bytes, 1 to %d are allowed", len(der), frame.MaxCertificate)
+		}
+	}
+	return nil
+}
+
+func chained(statement string, certificates int, proof []byte, problem string) error {
+	switch {
+	case problem != "" && (statement != "" || certificates > 0 || len(proof) > 0):
+		return errors.New("it has a signature, and says that there is none")
+	case problem != "" && len(problem) > frame.MaxText:
+		return fmt.Errorf("its problem has %d bytes, at most %d are allowed", len(problem), frame.MaxText)
+	case problem != "":
+		return nil
+	case statement == "" || certificates == 0 || len(proof) == 0:
+		return errors.New("it lacks the statement, the certificates or the proof")
+	case certificates > maxChain:
+		return fmt.Errorf("it has %d certificates, at most %d are allowed", certificates, maxChain)
+	case len(proof) > maxProof:
+		return fmt.Errorf("its proof has %d bytes, at most %d are allowed", len(proof), maxProof)
+	}
+	return nil
+}
