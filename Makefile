@@ -67,6 +67,9 @@ conformance: ## Apply every file of SUITE to the current cluster and print how i
 soak: ## Send COUNT=1000 TaskRuns of random contents through a cluster that is started for them, and verify every byte
 	@hack/with-localkube.sh hack/soak.sh
 
+chaos: ## Break a cluster that is started for it for MINUTES=10 while runs of all kinds are under way, and check each; SEED replays
+	@hack/with-localkube.sh --container-log-max-size=1Mi --node-grace-period=5s hack/chaos.sh
+
 fuzz: ## Fuzz every target for MINUTES=10, JOBS=2 at once; hack/fuzz.sh has more
 	@hack/fuzz.sh
 
