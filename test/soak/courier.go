@@ -112,7 +112,7 @@ func verify(run *v1.TaskRun, planned plan.Run) error {
 		switch {
 		case !there:
 			wrong = append(wrong, fmt.Sprintf("result %q is missing", r.Name))
-		case !value.Equal(valueOf(r)):
+		case !value.Equal(r.APIValue()):
 			wrong = append(wrong, fmt.Sprintf("result %q, %s of %s with %d bytes, is another", r.Name, r.Type, r.Kind, r.Size()))
 		}
 	}
@@ -123,20 +123,6 @@ func verify(run *v1.TaskRun, planned plan.Run) error {
 		return &lostError{what: "green, but " + strings.Join(wrong, "; ")}
 	}
 	return nil
-}
-
-// valueOf is the value that the API has to hold.
-func valueOf(r plan.Result) v1.Value {
-	switch value := r.Value().(type) {
-	case []string:
-		return v1.ArrayValue(value...)
-	case map[string]string:
-		return v1.ObjectValue(value)
-	case string:
-		return v1.StringValue(value)
-	default:
-		panic(fmt.Sprintf("result %q has a value of type %T", r.Name, value))
-	}
 }
 
 // controllers names the controller's pods, and how often each was started: the same text as long as none was anew.

@@ -19,7 +19,7 @@ func brought(planned plan.Run) *v1.TaskRun {
 	run := &v1.TaskRun{}
 	run.Status.SetCondition(v1.Succeeded("done"), metav1.Now())
 	for _, r := range planned.Results {
-		run.Status.Results = append(run.Status.Results, v1.TaskRunResult{Name: r.Name, Type: v1.ValueType(r.Type), Value: valueOf(r)})
+		run.Status.Results = append(run.Status.Results, v1.TaskRunResult{Name: r.Name, Type: v1.ValueType(r.Type), Value: r.APIValue()})
 	}
 	return run
 }

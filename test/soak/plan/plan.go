@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 
+	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/test/e2e/content"
 )
 
@@ -59,10 +60,13 @@ type Result struct {
 }
 
 // Make returns the run with the given number of the soak with the given seed: always the same for the same numbers.
-func Make(seed uint64, number int) Run {
+func Make(seed uint64, number int) Run { return MakeWithin(seed, number, Largest) }
+
+// MakeWithin is like Make for a run whose results together have at most so many bytes.
+func MakeWithin(seed uint64, number, largest int) Run {
 	r := rand.New(rand.NewPCG(seed, uint64(number)))
 	run := Run{Steps: 1 + r.IntN(maxSteps), Results: make([]Result, 1+r.IntN(maxResults))}
-	total := size(r)
+	total := min(size(r), largest)
 	for i, share := range split(r, total, len(run.Results)) {
 		kinds := content.All()
 		kind := kinds[r.IntN(len(kinds))]
@@ -160,6 +164,18 @@ func (r Result) Value() any {
 		return r.object
 	default:
 		return r.text
+	}
+}
+
+// APIValue is Value as the API has it.
+func (r Result) APIValue() v1.Value {
+	switch r.Type {
+	case Array:
+		return v1.ArrayValue(r.elements...)
+	case Object:
+		return v1.ObjectValue(r.object)
+	default:
+		return v1.StringValue(r.text)
 	}
 }
 

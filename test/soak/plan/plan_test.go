@@ -105,3 +105,30 @@ func TestSplitLosesNothing(t *testing.T) {
 		}
 	}
 }
+
+func TestMakeWithin(t *testing.T) {
+	const largest = 1000
+	for number := range runs {
+		size := 0
+		for _, r := range MakeWithin(seed, number, largest).Results {
+			size += r.Size()
+			if diff := cmp.Diff(r.Value(), apiValue(r)); diff != "" {
+				t.Errorf("run %d: the API has something else for result %q (-want +got):\n%.500s", number, r.Name, diff)
+			}
+		}
+		if size > largest {
+			t.Errorf("run %d has results with %d bytes, and may have %d", number, size, largest)
+		}
+	}
+}
+
+func apiValue(r Result) any {
+	switch value := r.APIValue(); value.Type {
+	case Array:
+		return value.Array
+	case Object:
+		return value.Object
+	default:
+		return value.String
+	}
+}
