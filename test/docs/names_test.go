@@ -118,6 +118,7 @@ func TestEveryReasonOfResultsIsDocumented(t *testing.T) {
 		}
 	}
 	_, table, _ := strings.Cut(page, "## Reasons")
+	table, _, _ = strings.Cut(table, "\n## ")
 	for line := range strings.Lines(table) {
 		reason, ok := strings.CutPrefix(line, "| `")
 		if reason, _, _ = strings.Cut(reason, "`"); !ok {

@@ -1,7 +1,9 @@
 package disturb
 
 import (
+	"os"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -65,6 +67,29 @@ func TestPlanIsReplayed(t *testing.T) {
 	}
 	if cmp.Equal(Plan(7, time.Hour), Plan(8, time.Hour)) {
 		t.Error("another seed gives the same plan")
+	}
+}
+
+// TestKindsAreDocumented: whoever reads of a fault in a report finds what was done, and which runs may fail.
+func TestKindsAreDocumented(t *testing.T) {
+	page, err := os.ReadFile("../../../docs/reliability.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range profiles() {
+		for _, line := range slices.Collect(strings.Lines(string(page))) {
+			if !strings.HasPrefix(line, "| `") || !strings.Contains(line, "`"+p.kind+"`") {
+				continue
+			}
+			p.kind = ""
+			if (p.blast == Spares) != strings.Contains(line, "| none") {
+				t.Errorf("the page does not say that %s may fail: %s", p.blast, line)
+			}
+			break
+		}
+		if p.kind != "" {
+			t.Errorf("docs/reliability.md does not tell of the kind %s", p.kind)
+		}
 	}
 }
 
