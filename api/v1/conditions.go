@@ -8,8 +8,12 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// ConditionSucceeded is the one condition of every run.
+// ConditionSucceeded is the condition that every run has; those who look at the first one only find it there.
 const ConditionSucceeded = "Succeeded"
+
+// ConditionSignedResults says of a TaskRun that has ended whether its results are those that its steps signed. It is there
+// where results were to be signed, and nowhere else.
+const ConditionSignedResults = "SignedResultsVerified"
 
 // maxConditionMessage is the longest condition message that the API accepts, in bytes.
 const maxConditionMessage = 32768
@@ -35,6 +39,16 @@ func Failed(reason, message string) metav1.Condition {
 	return succeeded(metav1.ConditionFalse, reason, message)
 }
 
+// SignedResults is the condition of a run whose results were to be signed. reason and message say why they are not those
+// that the steps signed, if they are not.
+func SignedResults(verified bool, reason, message string) metav1.Condition {
+	status := metav1.ConditionFalse
+	if verified {
+		status = metav1.ConditionTrue
+	}
+	return metav1.Condition{Type: ConditionSignedResults, Status: status, Reason: reason, Message: clip(message)}
+}
+
 func succeeded(status metav1.ConditionStatus, reason, message string) metav1.Condition {
 	return metav1.Condition{Type: ConditionSucceeded, Status: status, Reason: reason, Message: clip(message)}
 }
@@ -58,7 +72,7 @@ func (s *TaskRunStatus) Condition() *metav1.Condition {
 	return meta.FindStatusCondition(s.Conditions, ConditionSucceeded)
 }
 
-// SetCondition sets the Succeeded condition. Its transition time changes only when its status does.
+// SetCondition sets the condition of its type. Its transition time changes only when its status does.
 func (s *TaskRunStatus) SetCondition(c metav1.Condition, now metav1.Time) {
 	setCondition(&s.Conditions, c, now)
 }

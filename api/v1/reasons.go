@@ -49,6 +49,16 @@ const (
 	TaskRunReasonResultTooLarge = "TaskRunResultLargerThanAllowedLimit"
 )
 
+// Reasons that speak of signed results: of the Succeeded condition, and of the condition SignedResultsVerified where it is
+// True. Where it is False, its reasons are those of the package verdict.
+const (
+	// TaskRunReasonResultsVerificationFailed: the results are not those that the steps signed; the message names the step
+	// and the result.
+	TaskRunReasonResultsVerificationFailed = "TaskRunResultsVerificationFailed"
+	// TaskRunReasonResultsVerified: the results are those that the steps signed.
+	TaskRunReasonResultsVerified = "TaskRunResultsVerified"
+)
+
 // Reasons that this project adds; the peers have no word for what they say.
 const (
 	// TaskRunReasonResultsUnavailable: the steps ended, but their results could not be read whole. The message says
@@ -56,8 +66,14 @@ const (
 	TaskRunReasonResultsUnavailable = "TaskRunResultsUnavailable"
 	// TaskRunReasonResultNotUTF8: a result holds bytes that an API string cannot hold.
 	TaskRunReasonResultNotUTF8 = "TaskRunResultNotUTF8"
+	// TaskRunReasonResultsSigningUnavailable: results are to be signed, and the controller has not been given what that
+	// takes.
+	TaskRunReasonResultsSigningUnavailable = "TaskRunResultsSigningUnavailable"
 	// TaskRunReasonResultUnreadable: what lies at a result's path is not a file that can be read.
 	TaskRunReasonResultUnreadable = "TaskRunResultUnreadable"
+	// TaskRunReasonInternalError: the controller panicked while it worked on the run. While it tries again the condition is
+	// Unknown; after some times it gives the run up.
+	TaskRunReasonInternalError = "InternalError"
 	// TaskRunReasonResultsLogAccessDenied: results-from is sidecar-logs and the controller may not read pod logs.
 	TaskRunReasonResultsLogAccessDenied = "TaskRunResultsLogAccessDenied"
 )
@@ -108,6 +124,8 @@ const (
 	PipelineRunReasonInvalidTaskResultReference = "InvalidTaskResultReference"
 	// PipelineRunReasonValidationFailed: the run or its pipeline is not valid; the message names field and value.
 	PipelineRunReasonValidationFailed = "PipelineValidationFailed"
+	// PipelineRunReasonInternalError: the controller panicked while it worked on the run, as TaskRunReasonInternalError.
+	PipelineRunReasonInternalError = "InternalError"
 	// PipelineRunReasonResultTooLarge: results passed on, or the pipeline's own, do not fit the object that needs them.
 	PipelineRunReasonResultTooLarge = "PipelineRunResultLargerThanAllowedLimit"
 )
@@ -170,6 +188,8 @@ const (
 const (
 	// TaskRunCancelledByPipelineRun: the PipelineRun was cancelled.
 	TaskRunCancelledByPipelineRun TaskRunSpecStatusMessage = "cancelled: the PipelineRun that it belongs to was cancelled"
+	// TaskRunGivenUpByPipelineRun: the controller has given the PipelineRun up.
+	TaskRunGivenUpByPipelineRun TaskRunSpecStatusMessage = "cancelled: the controller cannot go on with the PipelineRun that it belongs to"
 	// TaskRunTimedOutByPipelineRun: the PipelineRun, or the part of it that the task is in, took longer than it may.
 	TaskRunTimedOutByPipelineRun TaskRunSpecStatusMessage = "cancelled: the PipelineRun that it belongs to has timed out"
 )

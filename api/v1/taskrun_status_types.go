@@ -152,4 +152,13 @@ type FeatureFlags struct {
 	// MaxResultSize is the limit of one result's value, in bytes.
 	// +optional
 	MaxResultSize int64 `json:"maxResultSize,omitempty"`
+	// EnforceNonfalsifiability is spire where the results of the run are signed.
+	// +optional
+	EnforceNonfalsifiability string `json:"enforceNonfalsifiability,omitempty"`
+	// SignedResultsPolicy is what becomes of the run when its signatures do not hold: enforce or warn.
+	// +optional
+	SignedResultsPolicy string `json:"signedResultsPolicy,omitempty"`
+	// SignedResultsIdentity is the path of the SPIFFE ID that the run's pods have.
+	// +optional
+	SignedResultsIdentity string `json:"signedResultsIdentity,omitempty"`
 }

@@ -14,6 +14,8 @@ import (
 type options struct {
 	namespace      string
 	inpodImage     string
+	inpodSpiffe    string
+	workloadAPI    string
 	inpodDelivery  string
 	metricsAddress string
 	healthAddress  string
@@ -35,6 +37,8 @@ func bind(flags *flag.FlagSet) *options {
 	o := &options{}
 	flags.StringVar(&o.namespace, "namespace", "tekton-pipelines", "namespace of the installation, where its ConfigMaps are")
 	flags.StringVar(&o.inpodImage, "inpod-image", "", "image of the in-pod binary (required)")
+	flags.StringVar(&o.inpodSpiffe, "inpod-spiffe-image", "", "image of the in-pod binary that can sign results; only pods that sign have it")
+	flags.StringVar(&o.workloadAPI, "workload-api", "", "address of the SPIFFE Workload API that says by whom signed results are believed (unix:///PATH); empty for none")
 	flags.StringVar(&o.inpodDelivery, "inpod-delivery", "auto",
 		"how the in-pod binary gets into steps: image-volume, init-container, or auto by the API server's version")
 	flags.StringVar(&o.metricsAddress, "metrics-bind-address", "127.0.0.1:8080", "address that serves metrics; 0 for none")

@@ -32,6 +32,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/pod"
 	"github.com/sluice-ci/sluice/internal/resolve/image"
 	"github.com/sluice-ci/sluice/internal/results/collect"
+	"github.com/sluice-ci/sluice/internal/spiffe"
 	"github.com/sluice-ci/sluice/internal/taskrun"
 	"github.com/sluice-ci/sluice/internal/when"
 )
@@ -67,8 +68,13 @@ func run(ctx context.Context, o *options) error {
 	if err := watchConfig(ctx, mgr, o.namespace, methods, store); err != nil {
 		return err
 	}
+	trust, err := addTrust(mgr, o.workloadAPI)
+	if err != nil {
+		return err
+	}
 	if err := addReconcilers(mgr, o, taskrun.Dependencies{
-		Config: store, Methods: methods, Wake: wake, Inpod: taskrun.Inpod{Image: o.inpodImage, Delivery: delivery},
+		Config: store, Methods: methods, Wake: wake, Trust: trust,
+		Inpod: taskrun.Inpod{Image: o.inpodImage, SigningImage: o.inpodSpiffe, Delivery: delivery},
 	}); err != nil {
 		return err
 	}
@@ -180,6 +186,18 @@ func addMethods(mgr ctrl.Manager, restConfig *rest.Config, o *options, wake chan
 		config.TerminationMessage: terminationmessage.Method{},
 		config.SidecarLogs:        sidecarlogs.New(collector, sidecarlogs.NewReviewer(mgr.GetClient(), clock.RealClock{})),
 	}, nil
+}
+
+// addTrust asks the Workload API by whom signed results are believed; nil where there is none.
+func addTrust(mgr ctrl.Manager, socket string) (taskrun.Trust, error) {
+	if socket == "" {
+		return nil, nil //nolint:nilnil // no trust and no error: nobody signs
+	}
+	trust := spiffe.NewTrust(socket, ctrl.Log.WithName("workload-api"))
+	if err := mgr.Add(trust); err != nil {
+		return nil, fmt.Errorf("cannot add trust bundle to manager: %w", err)
+	}
+	return trust, nil
 }
 
 // addReconcilers completes what both kinds of run need, and adds their reconcilers to the manager.

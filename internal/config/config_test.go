@@ -44,7 +44,7 @@ func TestParseFlags(t *testing.T) {
 			"require-git-ssh-secret-known-hosts": "true", "coschedule": "disabled", "enable-api-fields": "alpha", "embedded-status": "minimal",
 		}, Flags{
 			ResultsFrom: TerminationMessage, ResultsFromPerRun: true, MaxResultSize: 4096, KeepPodOnCancel: true, SecurityContext: true,
-			ReadOnlyRootFilesystem: true, DisableCredentials: true, RequireKnownHosts: true, Coschedule: CoscheduleDisabled,
+			ReadOnlyRootFilesystem: true, DisableCredentials: true, RequireKnownHosts: true, Coschedule: CoscheduleDisabled, Signing: defaultSigning(),
 		}, nil},
 		"Coschedule":     {"a word that is none of the four", map[string]string{"coschedule": "nodes"}, defaults, []string{`coschedule: "nodes" is not one of "disabled", "isolate-pipelinerun", "pipelineruns", "workspaces"; using the default workspaces`}},
 		"EmbeddedStatus": {"statuses of the past are refused by name", map[string]string{"embedded-status": "both"}, defaults, []string{`embedded-status: "both" is not "minimal"; using the default minimal`}},

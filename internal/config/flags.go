@@ -21,12 +21,17 @@ const (
 	keyCoschedule      = "coschedule"
 	keyAPIFields       = "enable-api-fields"
 	keyEmbeddedStatus  = "embedded-status"
+	keySigning         = "enforce-nonfalsifiability"
+	keySigningPolicy   = "signed-results-policy"
+	keySigningSocket   = "signed-results-socket"
+	keySigningIdentity = "signed-results-identity"
 )
 
 func flagKeys() []string {
 	return []string{
 		keyResultsFrom, keyPerRun, keyMaxResultSize, keyKeepPod, keyAwaitSidecars, keySecurityContext, keyReadOnlyRoot,
-		keyNoCredentials, keyKnownHosts, keyCoschedule, keyAPIFields, keyEmbeddedStatus,
+		keyNoCredentials, keyKnownHosts, keyCoschedule, keyAPIFields, keyEmbeddedStatus, keyFollowEveryTask,
+		keySigning, keySigningPolicy, keySigningSocket, keySigningIdentity,
 	}
 }
 
@@ -81,12 +86,14 @@ type Flags struct {
 	RequireKnownHosts bool
 	// Coschedule says which pods of a PipelineRun have to run on the same node.
 	Coschedule Coschedule
+	// Signing says whether and how results are signed.
+	Signing Signing
 }
 
 func defaultFlags() Flags {
 	return Flags{
 		ResultsFrom: TerminationMessage, ResultsFromPerRun: true, MaxResultSize: results.DefaultMaxSize,
-		AwaitSidecars: true, Coschedule: CoscheduleWorkspaces,
+		AwaitSidecars: true, Coschedule: CoscheduleWorkspaces, Signing: defaultSigning(),
 	}
 }
 
@@ -107,6 +114,7 @@ func ParseFlags(data map[string]string, values []ResultsFrom) (Flags, []SettingE
 	s.boolean(keyNoCredentials, &flags.DisableCredentials)
 	s.boolean(keyKnownHosts, &flags.RequireKnownHosts)
 	oneOf(s, keyCoschedule, &flags.Coschedule, CoscheduleWorkspaces, CoschedulePipelineRuns, CoscheduleIsolate, CoscheduleDisabled)
+	s.signing(&flags.Signing)
 	s.checkWithoutEffect()
 	return flags, s.problems
 }

@@ -111,10 +111,16 @@ func (o Options) valid() error {
 		return fmt.Errorf("invalid -termination-budget %d: it must be positive", o.TerminationBudget)
 	case o.MaxResultSize < 1:
 		return fmt.Errorf("invalid -max-result-size %d: it must be positive", o.MaxResultSize)
-	case o.Signing.Socket != "" && (o.Signing.Identity == "" || o.Signing.Nonce == "" || o.Signing.Run.UID == ""):
-		return errors.New("-sign-socket needs -sign-identity, -sign-nonce, -sign-namespace, -sign-taskrun and -sign-uid")
 	case len(o.Credentials) > 0 && (o.CredentialsDir == "" || o.SecretsDir == ""):
 		return errors.New("-credential needs -credentials-dir and -secrets-dir")
+	}
+	return o.Signing.valid()
+}
+
+// valid returns what is wrong with s.
+func (s Signing) valid() error {
+	if s.Socket != "" && (s.Identity == "" || s.Nonce == "" || s.Run.Namespace == "" || s.Run.Name == "" || s.Run.UID == "") {
+		return errors.New("-sign-socket needs -sign-identity, -sign-nonce, -sign-namespace, -sign-taskrun and -sign-uid")
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package pod
 
 import (
 	"maps"
+	"path"
 	"slices"
 	"strconv"
 
@@ -51,7 +52,7 @@ func addBudgets(pod *corev1.Pod) {
 	budget := strconv.Itoa(termination.Budget(len(pod.Spec.InitContainers) + len(pod.Spec.Containers)))
 	for _, containers := range [][]corev1.Container{pod.Spec.InitContainers, pod.Spec.Containers} {
 		for i := range containers {
-			if slices.Contains(containers[i].Args, terminationPathArg) && containers[i].Command[0] == binary {
+			if slices.Contains(containers[i].Args, terminationPathArg) && path.Dir(containers[i].Command[0]) == binDir {
 				addArgs(&containers[i], "-termination-budget", budget)
 			}
 		}
@@ -71,7 +72,7 @@ type builder struct {
 func (b *builder) plan() Plan {
 	return Plan{
 		Steps: StepContainers(b.Spec), Results: b.carried, MaxResultSize: b.Config.Flags.MaxResultSize,
-		Nonce: b.Nonce, Image: b.Image,
+		Nonce: b.Nonce, Image: b.Image, Signatures: b.Signing != nil,
 	}
 }
 
@@ -109,8 +110,8 @@ func (b *builder) serviceAccount() string {
 func (b *builder) prepare() corev1.Container {
 	return corev1.Container{
 		Name:            prepareContainer,
-		Image:           b.Image,
-		Command:         []string{ImageBinary, "copy", binary},
+		Image:           b.stepImage(),
+		Command:         []string{"/" + imageBinaryDir + "/" + b.binaryName(), "copy", b.binary()},
 		VolumeMounts:    []corev1.VolumeMount{{Name: binVolume, MountPath: binDir}},
 		SecurityContext: Restricted(),
 	}

@@ -25,6 +25,8 @@ type Plan struct {
 	MaxResultSize int64
 	// Nonce tells the output of this pod from all others. It is valid by frame.ValidNonce.
 	Nonce string
+	// Signatures says that the steps sign their results.
+	Signatures bool
 	// Image of the in-pod binary, which is at ImageBinary in it.
 	Image string
 }

@@ -37,6 +37,8 @@ type Input struct {
 	Image string
 	// Delivery of the in-pod binary.
 	Delivery Delivery
+	// Signing says how the steps sign their results; nil when they do not.
+	Signing *Signing
 	// Retry is which attempt the pod is for: 0 for the first one.
 	Retry int
 	// Credentials are the secrets of the service account that are annotated for git or for registries, in the order of

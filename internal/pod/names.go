@@ -29,13 +29,14 @@ const (
 	homeDir         = "/tekton/home"
 	terminationPath = "/tekton/termination"
 
-	// binary is the in-pod binary, wherever it comes from.
-	binary = binDir + "/inpod"
+	// plainBinary is the name of the in-pod binary, and signingBinary that of the one that can sign.
+	plainBinary   = "inpod"
+	signingBinary = "inpod-spiffe"
 	// imageBinaryDir is where the image of the in-pod binary holds it (ko's convention).
 	imageBinaryDir = "ko-app"
 
 	// ImageBinary is the in-pod binary in its own image.
-	ImageBinary = "/" + imageBinaryDir + "/inpod"
+	ImageBinary = "/" + imageBinaryDir + "/" + plainBinary
 	// RunDir has a directory for each step, by its index, in which the step records how it ended.
 	RunDir = "/tekton/run"
 	// ResultsDir has a file for each result that has been written, by the result's name.
@@ -44,6 +45,9 @@ const (
 	StepsDir = "/tekton/steps"
 	// CredentialsDir has the credentials of the service account, made ready for the user that the step runs as.
 	CredentialsDir = "/tekton/creds" //nolint:gosec // a path
+
+	// workloadDir has the socket of the Workload API, in steps that sign.
+	workloadDir = "/tekton/workload-api"
 )
 
 // Names of volumes that this package adds. Tasks cannot use the prefix. Those with a number are there for each step, each
@@ -53,6 +57,7 @@ const (
 	resultsVolume   = v1.ReservedVolumePrefix + "results"
 	homeVolume      = v1.ReservedVolumePrefix + "home"
 	workspaceVolume = v1.ReservedVolumePrefix + "workspace"
+	workloadVolume  = v1.ReservedVolumePrefix + "workload-api"
 
 	runVolumePrefix           = v1.ReservedVolumePrefix + "run-"
 	scriptVolumePrefix        = v1.ReservedVolumePrefix + "script-"

@@ -57,7 +57,7 @@ func (b *builder) wrap(c *corev1.Container, s v1.Sidecar, i int) {
 		args = append(args, terminationPathArg, terminationPath)
 		c.TerminationMessagePath, c.TerminationMessagePolicy = terminationPath, corev1.TerminationMessageReadFile
 	}
-	c.Command = []string{binary}
+	c.Command = []string{b.binary()}
 	c.Args = slices.Concat(args, []string{endOfOptions}, s.Command, s.Args)
 	mounts := append(b.binMount(), corev1.VolumeMount{Name: numbered(sidecarRunVolumePrefix, i), MountPath: runDir})
 	if s.Script != "" {

@@ -24,12 +24,12 @@ func (b *builder) step(s v1.Step, i int) (corev1.Container, error) {
 	if err != nil {
 		return corev1.Container{}, err
 	}
-	args = slices.Concat(args, late, b.program(container, s.Script, b.workingDir(s.WorkingDir)), b.mannerArgs(s, i), b.credentialArgs(), b.recordArgs(s, i))
+	args = slices.Concat(args, late, b.program(container, s.Script, b.workingDir(s.WorkingDir)), b.mannerArgs(s, i), b.credentialArgs(), b.recordArgs(s, i), b.signingArgs())
 	return corev1.Container{
 		Name:                     container,
 		Image:                    s.Image,
 		ImagePullPolicy:          s.ImagePullPolicy,
-		Command:                  []string{binary},
+		Command:                  []string{b.binary()},
 		Args:                     slices.Concat(args, []string{endOfOptions}, s.Command, s.Args),
 		EnvFrom:                  s.EnvFrom,
 		Env:                      withHome(b.environment(s.Env)),

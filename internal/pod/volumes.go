@@ -33,6 +33,7 @@ func (b *builder) volumes() []corev1.Volume {
 	if ofTask(b.carried) {
 		volumes = append(volumes, emptyDir(resultsVolume))
 	}
+	volumes = append(volumes, b.workloadVolumes()...)
 	volumes = append(volumes, b.secretVolumes()...)
 	volumes = append(volumes, b.workspaceVolumes()...)
 	return slices.Concat(volumes, b.Spec.Volumes, b.template.Volumes)
@@ -54,7 +55,7 @@ func (b *builder) binSource() corev1.Volume {
 		return emptyDir(binVolume)
 	}
 	return corev1.Volume{Name: binVolume, VolumeSource: corev1.VolumeSource{Image: &corev1.ImageVolumeSource{
-		Reference: b.Image, PullPolicy: corev1.PullIfNotPresent,
+		Reference: b.stepImage(), PullPolicy: corev1.PullIfNotPresent,
 	}}}
 }
 
@@ -82,6 +83,9 @@ func (b *builder) stepMounts(s v1.Step, i int) []corev1.VolumeMount {
 	}
 	if s.Script != "" {
 		mounts = append(mounts, corev1.VolumeMount{Name: numbered(scriptVolumePrefix, i), MountPath: scriptsDir})
+	}
+	if b.Signing != nil {
+		mounts = append(mounts, corev1.VolumeMount{Name: workloadVolume, MountPath: workloadDir, ReadOnly: true})
 	}
 	mounts = append(mounts, b.credentialMounts(s, i)...)
 	mounts = append(mounts, b.workspaceMounts(s.Workspaces, s.VolumeMounts)...)

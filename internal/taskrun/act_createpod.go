@@ -38,6 +38,9 @@ func (r *Reconciler) createPod(ctx context.Context, tr *v1.TaskRun, obs Observat
 	if err != nil || effect.ends() {
 		return effect, err
 	}
+	if made == wanted { // and not one of a pass before
+		r.metrics.PodCreated()
+	}
 	effect.Pod = made
 	return effect, nil
 }
@@ -49,7 +52,7 @@ func (r *Reconciler) buildPod(tr *v1.TaskRun, obs Observation) (*corev1.Pod, err
 		TaskRun: obs.Prepared.Run, Spec: obs.Prepared.Task.Spec, References: obs.Prepared.Task.References,
 		Config: obs.Config, Settings: settings(obs.Config),
 		ResultsFrom: from, Carrier: r.methods[from], Nonce: rand.Text(), Retry: attempt(tr),
-		Image: r.inpod.Image, Delivery: r.inpod.Delivery, Credentials: obs.Needs.Credentials,
+		Signing: r.signing(tr, obs), Image: r.inpod.Image, Delivery: r.inpod.Delivery, Credentials: obs.Needs.Credentials,
 	})
 	if err != nil {
 		return nil, err
@@ -57,6 +60,14 @@ func (r *Reconciler) buildPod(tr *v1.TaskRun, obs Observation) (*corev1.Pod, err
 	built.Labels[v1.LabelManagedBy] = obs.Config.Defaults.ManagedBy
 	fitLimitRanges(built, obs.Needs.LimitRanges)
 	return built, nil
+}
+
+// signing is what the steps need to sign their results; nil where they do not.
+func (r *Reconciler) signing(tr *v1.TaskRun, obs Observation) *pod.Signing {
+	if !obs.signs() {
+		return nil
+	}
+	return &pod.Signing{Image: r.inpod.SigningImage, Socket: obs.Config.Flags.Signing.Socket, Identity: identityOf(tr, obs.Config.Flags)}
 }
 
 // settings are what the installation's configuration says of all pods.

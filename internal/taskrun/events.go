@@ -2,6 +2,7 @@ package taskrun
 
 import (
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
@@ -24,6 +25,9 @@ func eventsFor(before, after v1.TaskRunStatus) []Event {
 	if after.PodName != "" && before.PodName != after.PodName {
 		events = append(events, Event{corev1.EventTypeNormal, v1.TaskRunReasonStarted, "Created pod " + after.PodName})
 	}
+	if signed := signedResults(after); signed != nil && signed.Status == metav1.ConditionFalse && !said(signedResults(before), signed) {
+		events = append(events, Event{corev1.EventTypeWarning, signed.Reason, short(signed.Message)})
+	}
 	c := after.Condition()
 	if c == nil || plain(c.Message) || said(before.Condition(), c) {
 		return events
@@ -33,6 +37,11 @@ func eventsFor(before, after v1.TaskRunStatus) []Event {
 		kind = corev1.EventTypeNormal
 	}
 	return append(events, Event{kind, c.Reason, short(c.Message)})
+}
+
+// signedResults is the condition of a run whose results were to be signed, and nil for others.
+func signedResults(status v1.TaskRunStatus) *metav1.Condition {
+	return meta.FindStatusCondition(status.Conditions, v1.ConditionSignedResults)
 }
 
 // said reports whether a condition tells nothing new.

@@ -16,6 +16,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/extract"
 	"github.com/sluice-ci/sluice/internal/pod"
 	"github.com/sluice-ci/sluice/internal/results/collect"
+	"github.com/sluice-ci/sluice/internal/results/verdict"
 )
 
 // Observation is everything that a pass has read. Nothing writes to it once observe has returned it.
@@ -44,6 +45,10 @@ type Observation struct {
 	Pod *corev1.Pod
 	// Evidence is what is known of how the steps ended.
 	Evidence collect.Progress
+	// Verdict says whether the results are those that the steps signed; nil before they are there, and where they are not
+	// to be signed. Unjudged is why there is none yet.
+	Verdict  *verdict.Verdict
+	Unjudged error
 }
 
 // observe reads all that a pass over tr needs. For a run that has ended that is nothing.
@@ -55,6 +60,7 @@ func (r *Reconciler) observe(ctx context.Context, tr *v1.TaskRun) (Observation, 
 	if tr.Status.Done() {
 		return obs, nil
 	}
+	noteSigning(tr, &obs.Config.Flags)
 	if err := r.observeTask(ctx, tr, &obs); err != nil {
 		return obs, err
 	}
@@ -66,6 +72,7 @@ func (r *Reconciler) observe(ctx context.Context, tr *v1.TaskRun) (Observation, 
 	}
 	if obs.Pod != nil || tr.Status.PodName != "" {
 		obs.Evidence = r.methods.Gather(extract.Run{Name: keyOf(tr), UID: attemptKey(tr), Pod: obs.Pod, Spec: obs.Task.Spec}, chosen(tr))
+		r.verify(tr, &obs)
 		return obs, nil
 	}
 	if obs.stopped(tr) != "" {
@@ -77,7 +84,10 @@ func (r *Reconciler) observe(ctx context.Context, tr *v1.TaskRun) (Observation, 
 	if obs.Invalid == nil {
 		obs.Prepared, obs.Invalid = prepare(tr, obs.Task, obs.Config.Defaults, r.judge)
 	}
-	if obs.Invalid != nil {
+	if obs.Invalid == nil {
+		r.observeSigning(&obs)
+	}
+	if obs.Invalid != nil || obs.Needs.Blocked != nil || obs.Needs.Hindered != nil {
 		return obs, nil
 	}
 	var err error

@@ -26,6 +26,8 @@ type Outcome struct {
 	Results []v1.TaskRunResult
 	// StepResults are those of each step, by its index.
 	StepResults [][]v1.TaskRunResult
+	// Signed says whether the results are those that the steps signed; nil where they were not to be signed.
+	Signed *metav1.Condition
 }
 
 // outcomeOf returns how the run, or this attempt of it, ended, or nil while it goes on.
@@ -45,7 +47,7 @@ func outcomeOf(tr *v1.TaskRun, state State, obs Observation) *Outcome {
 		h := hindranceOfContainer(*containersOf(obs.Pod).misconfigured())
 		return failed(h.Reason, h.Message)
 	case Collected:
-		return collected(obs)
+		return attested(collected(obs), obs)
 	case Uncollectable:
 		return uncollectable(tr, obs)
 	case PodFailed:
@@ -54,10 +56,10 @@ func outcomeOf(tr *v1.TaskRun, state State, obs Observation) *Outcome {
 		return failed(v1.TaskRunReasonPodDeleted, fmt.Sprintf(
 			"pod %q was deleted before what its steps did was known", tr.Status.PodName))
 	case Cancelled:
-		return cutShort(obs, v1.Failed(v1.TaskRunReasonCancelled, cancelMessage(tr)))
+		return attested(cutShort(obs, v1.Failed(v1.TaskRunReasonCancelled, cancelMessage(tr))), obs)
 	case TimedOut:
-		return cutShort(obs, v1.Failed(v1.TaskRunReasonTimedOut, fmt.Sprintf(
-			"the run did not end within %s; set spec.timeout to allow for more", obs.timeout(tr))))
+		return attested(cutShort(obs, v1.Failed(v1.TaskRunReasonTimedOut, fmt.Sprintf(
+			"the run did not end within %s; set spec.timeout to allow for more", obs.timeout(tr)))), obs)
 	default:
 		return nil
 	}

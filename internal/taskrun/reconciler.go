@@ -32,11 +32,13 @@ import (
 
 // Inpod is the in-pod binary: its image, and how it gets into the containers.
 type Inpod struct {
-	Image    string
-	Delivery pod.Delivery
+	Image string
+	// SigningImage is that of the binary that can sign; empty when there is none.
+	SigningImage string
+	Delivery     pod.Delivery
 }
 
-// Dependencies are what a Reconciler works with; all are required.
+// Dependencies are what a Reconciler works with; all but Trust are required.
 type Dependencies struct {
 	// Client reads from a cache and writes to the API server.
 	Client client.Client
@@ -58,6 +60,8 @@ type Dependencies struct {
 	Inpod Inpod
 	// Clock tells the time.
 	Clock clock.PassiveClock
+	// Trust tells by whom signatures are believed; nil when the controller has no Workload API.
+	Trust Trust
 }
 
 // Reconciler brings TaskRuns to their outcomes.
@@ -73,6 +77,7 @@ type Reconciler struct {
 	wake     <-chan event.GenericEvent
 	inpod    Inpod
 	clock    clock.PassiveClock
+	trust    Trust
 	writes   *lag.Writes
 }
 
@@ -80,7 +85,7 @@ type Reconciler struct {
 func NewReconciler(d Dependencies) *Reconciler {
 	return &Reconciler{
 		client: d.Client, live: d.Live, recorder: d.Recorder, config: d.Config,
-		resolver: resolve.New(d.Client, d.Live), methods: d.Methods, images: d.Images, judge: d.Judge, wake: d.Wake, inpod: d.Inpod, clock: d.Clock,
+		resolver: resolve.New(d.Client, d.Live), methods: d.Methods, images: d.Images, judge: d.Judge, wake: d.Wake, inpod: d.Inpod, clock: d.Clock, trust: d.Trust,
 		writes: lag.NewWrites(d.Clock),
 	}
 }

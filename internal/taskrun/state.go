@@ -135,9 +135,12 @@ func stateOfPod(obs Observation) State {
 // kubelet looks at its containers once a second.
 const verdictPatience = 5 * time.Second
 
-// awaitsVerdict reports whether a step was killed, and its kubelet has not said yet whether for its use of memory: the
-// stream knows that a step was killed, and only the kubelet knows by whom.
+// awaitsVerdict reports whether the signatures cannot be judged yet, or a step was killed, and its kubelet has not said yet
+// whether for its use of memory: the stream knows that a step was killed, and only the kubelet knows by whom.
 func (o Observation) awaitsVerdict() bool {
+	if o.Unjudged != nil {
+		return true
+	}
 	if o.Pod == nil {
 		return false
 	}

@@ -47,6 +47,12 @@ func statusFor(tr *v1.TaskRun, state State, obs Observation, effect Effect) v1.T
 			ResultExtractionMethod: string(obs.ResultsFrom),
 			MaxResultSize:          obs.Config.Flags.MaxResultSize,
 		}}
+		if obs.signs() {
+			flags := status.Provenance.FeatureFlags
+			flags.EnforceNonfalsifiability = string(obs.Config.Flags.Signing.By)
+			flags.SignedResultsPolicy = string(obs.Config.Flags.Signing.Policy)
+			flags.SignedResultsIdentity = identityOf(tr, obs.Config.Flags)
+		}
 	}
 	var records []frame.Step
 	if set := obs.Evidence.Set; set != nil {
@@ -69,6 +75,9 @@ func statusFor(tr *v1.TaskRun, state State, obs Observation, effect Effect) v1.T
 	}
 	status.CompletionTime = &now
 	status.SetCondition(outcome.Condition, now)
+	if outcome.Signed != nil {
+		status.SetCondition(*outcome.Signed, now)
+	}
 	if outcome.Condition.Status == metav1.ConditionFalse {
 		finish(status.Steps, outcome.Condition.Reason, now)
 	}
@@ -105,6 +114,8 @@ func progress(state State, obs Observation, effect Effect) metav1.Condition {
 		return pending(obs.Pod, obs.Now)
 	case state == StepLost:
 		return v1.Running(v1.TaskRunReasonRunning, "a step's entrypoint was killed; stopping the pod")
+	case obs.Unjudged != nil:
+		return v1.Running(v1.TaskRunReasonRunning, "cannot verify the signed results yet, trying again: "+obs.Unjudged.Error())
 	case obs.Evidence.Err != nil:
 		return v1.Running(v1.TaskRunReasonRunning, "cannot read the results yet, trying again: "+obs.Evidence.Err.Error())
 	}

@@ -28,6 +28,9 @@ func (*Method) Equip(p *corev1.Pod, plan pod.Plan) {
 	args = append(args, plan.ResultArgs()...)
 	args = append(args, "-max-result-size", strconv.FormatInt(plan.MaxResultSize, 10),
 		"-max-total", strconv.FormatInt(maxTotal, 10))
+	if plan.Signatures {
+		args = append(args, signaturesArg)
+	}
 	p.Spec.Containers = append(p.Spec.Containers, corev1.Container{
 		Name:            pod.ResultsContainer,
 		Image:           plan.Image,
@@ -35,6 +38,16 @@ func (*Method) Equip(p *corev1.Pod, plan pod.Plan) {
 		Args:            args,
 		VolumeMounts:    plan.ResultMounts(),
 		SecurityContext: pod.Restricted(),
+	})
+}
+
+// signaturesArg tells the container that the steps sign their results.
+const signaturesArg = "-signatures"
+
+// signs reports whether the steps of the pod sign their results, by the arguments that the pod was made with.
+func signs(p *corev1.Pod) bool {
+	return slices.ContainsFunc(p.Spec.Containers, func(c corev1.Container) bool {
+		return c.Name == pod.ResultsContainer && slices.Contains(c.Args, signaturesArg)
 	})
 }
 

@@ -58,7 +58,7 @@ func (m *Method) watch(run extract.Run, nonce string) {
 	}
 	m.collector.Watch(collect.Target{
 		Key: run.UID, Namespace: run.Pod.Namespace, Pod: run.Pod.Name, Container: pod.ResultsContainer,
-		Want:  collect.Want{Nonce: nonce, Results: declared, Steps: pod.StepContainers(run.Spec)},
+		Want:  collect.Want{Nonce: nonce, Results: declared, Steps: pod.StepContainers(run.Spec), Signatures: signs(run.Pod)},
 		Owner: run.Name,
 	}, state.Terminated != nil)
 }

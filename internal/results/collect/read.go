@@ -15,6 +15,8 @@ import (
 
 // Set is all that a results container said, from its intro to its end record. There is no half Set.
 type Set struct {
+	// Nonce of the stream, where signatures are wanted, which have to speak of it.
+	Nonce string
 	// Steps in the order in which they ended; one for each step that was wanted, and no other.
 	Steps []frame.Step
 	// Results in the order of the stream, each declared with its type, whole, and checked against its digest.
@@ -79,6 +81,9 @@ func read(log io.Reader, want Want, follow bool, heard func()) (*Set, error) {
 	}
 	reader := frame.NewReader(log, want.Nonce, frame.Limits{Signatures: want.Signatures})
 	set := &Set{}
+	if want.Signatures {
+		set.Nonce = want.Nonce
+	}
 	for {
 		record, err := reader.Next()
 		if err != nil {

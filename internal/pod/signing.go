@@ -1,0 +1,64 @@
+package pod
+
+import (
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/sluice-ci/sluice/internal/config"
+)
+
+// Signing is what steps need to sign their results.
+type Signing struct {
+	// Image of the in-pod binary that can sign, which is at /ko-app/inpod-spiffe in it.
+	Image string
+	// Socket of the Workload API.
+	Socket config.WorkloadSocket
+	// Identity is the path of the pod's SPIFFE ID.
+	Identity string
+}
+
+// spiffeDriver is the CSI driver that brings the Workload API into pods without a directory of the node.
+const spiffeDriver = "csi.spiffe.io"
+
+// stepImage holds the in-pod binary that steps run. What carries the results does not sign, and stays as it is.
+func (b *builder) stepImage() string {
+	if b.Signing != nil {
+		return b.Signing.Image
+	}
+	return b.Image
+}
+
+func (b *builder) binaryName() string {
+	if b.Signing != nil {
+		return signingBinary
+	}
+	return plainBinary
+}
+
+// binary is the in-pod binary in containers that have it mounted.
+func (b *builder) binary() string { return binDir + "/" + b.binaryName() }
+
+// workloadVolumes is the one that has the socket of the Workload API. Only steps mount it, and not as their tasks like:
+// what carries the results, and the task's sidecars, cannot sign.
+func (b *builder) workloadVolumes() []corev1.Volume {
+	if b.Signing == nil {
+		return nil
+	}
+	volume := corev1.Volume{Name: workloadVolume}
+	if dir := b.Signing.Socket.HostDir; dir != "" {
+		volume.HostPath = &corev1.HostPathVolumeSource{Path: dir, Type: new(corev1.HostPathDirectory)}
+	} else {
+		volume.CSI = &corev1.CSIVolumeSource{Driver: spiffeDriver, ReadOnly: new(true)}
+	}
+	return []corev1.Volume{volume}
+}
+
+// signingArgs say what a step signs, and as whom.
+func (b *builder) signingArgs() []string {
+	if b.Signing == nil {
+		return nil
+	}
+	return []string{
+		"-sign-socket", "unix://" + workloadDir + "/" + b.Signing.Socket.File, "-sign-identity", b.Signing.Identity,
+		"-sign-namespace", b.TaskRun.Namespace, "-sign-taskrun", b.TaskRun.Name, "-sign-uid", string(b.TaskRun.UID), "-sign-nonce", b.Nonce,
+	}
+}

@@ -1,0 +1,154 @@
+package taskrun
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spiffe/go-spiffe/v2/bundle/x509bundle"
+	"github.com/spiffe/go-spiffe/v2/spiffeid"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/config"
+	"github.com/sluice-ci/sluice/internal/extract"
+	"github.com/sluice-ci/sluice/internal/pod"
+	"github.com/sluice-ci/sluice/internal/results"
+	"github.com/sluice-ci/sluice/internal/results/signature"
+	"github.com/sluice-ci/sluice/internal/results/verdict"
+)
+
+// Trust tells by whom signatures are believed.
+type Trust interface {
+	// Authorities returns the trust domain and its authorities; the error says why they are not to be had now.
+	Authorities() (spiffeid.TrustDomain, *x509bundle.Bundle, error)
+}
+
+// trustPatience is how long a run whose results are there waits for the authorities by which it is judged.
+const trustPatience = time.Minute
+
+// bundleUnavailable is the reason of a verdict that could not be reached.
+const bundleUnavailable verdict.Reason = "TrustBundleUnavailable"
+
+// noteSigning has the run go by what an earlier pass has noted, whatever the flags say now: whether its results are
+// signed, and by whom.
+func noteSigning(tr *v1.TaskRun, flags *config.Flags) {
+	if tr.Status.Provenance == nil {
+		return
+	}
+	known := flagsOf(tr)
+	flags.Signing.By = config.NonfalsifiabilityNone
+	if known.EnforceNonfalsifiability != "" {
+		flags.Signing.By = config.Nonfalsifiability(known.EnforceNonfalsifiability)
+		flags.Signing.Policy = config.SigningPolicy(known.SignedResultsPolicy)
+		flags.Signing.Identity = known.SignedResultsIdentity // expanded: it has no placeholders any more
+	}
+}
+
+// signs reports whether the run's results are to be signed. Where there are none, there is nothing to sign.
+func (o Observation) signs() bool {
+	return o.Config.Flags.Signing.On() && o.Task.Spec != nil && len(pod.Carried(o.Task.Spec)) > 0
+}
+
+func identityOf(tr *v1.TaskRun, flags config.Flags) string {
+	return flags.Signing.IdentityOf(tr.Namespace, tr.Name, string(tr.UID))
+}
+
+// observeSigning finds out, before the pod is made, whether what its steps sign could be carried and judged. A run that
+// asks for signatures never goes without.
+func (r *Reconciler) observeSigning(obs *Observation) {
+	if !obs.signs() {
+		return
+	}
+	if from := extract.Needed(obs.ResultsFrom, obs.Task.Spec, obs.Config.Flags); from != config.SidecarLogs {
+		obs.Invalid = fmt.Errorf("enforce-nonfalsifiability in ConfigMap feature-flags is %q, and the results of this run come by %q, which "+
+			"carries no signatures; set results-from: %s there, or the annotation %s: %s of the run or its Task",
+			obs.Config.Flags.Signing.By, from, config.SidecarLogs, v1.AnnotationResultsFrom, config.SidecarLogs)
+		return
+	}
+	if r.trust == nil || r.inpod.SigningImage == "" {
+		obs.Needs.Blocked = failed(v1.TaskRunReasonResultsSigningUnavailable, fmt.Sprintf(
+			"enforce-nonfalsifiability in ConfigMap feature-flags is %q, and the controller was started without --workload-api or "+
+				"--inpod-spiffe-image, so that nothing could be signed or verified; apply config/signed-results, or set it to %q",
+			obs.Config.Flags.Signing.By, config.NonfalsifiabilityNone))
+		return
+	}
+	if _, _, err := r.trust.Authorities(); err != nil && obs.Config.Flags.Signing.Policy == config.SigningEnforce {
+		obs.Needs.Hindered = &Hindrance{v1.TaskRunReasonPending, "its signed results could not be verified yet: " + err.Error()}
+	}
+}
+
+// verify judges the results of a run that were to be signed, once they are there.
+func (r *Reconciler) verify(tr *v1.TaskRun, obs *Observation) {
+	set := obs.Evidence.Set
+	if set == nil || !obs.signs() {
+		return
+	}
+	err := errors.New("the controller was started without --workload-api")
+	var trust verdict.Trust
+	if r.trust != nil {
+		trust.Domain, trust.Bundle, err = r.trust.Authorities()
+	}
+	if err != nil {
+		if obs.Now.Before(lastEnd(obs).Add(trustPatience)) {
+			obs.Unjudged = err
+			return
+		}
+		obs.Verdict = &verdict.Verdict{Reason: bundleUnavailable, Message: "the signatures cannot be verified: " + err.Error()}
+		return
+	}
+	want := verdict.Want{
+		Run: signature.Run{Namespace: tr.Namespace, Name: tr.Name, UID: string(tr.UID)}, Nonce: set.Nonce,
+		Steps: pod.StepContainers(obs.Task.Spec), Results: declared(obs.Task.Spec),
+		Identity: identityOf(tr, obs.Config.Flags), Now: obs.Now,
+	}
+	if tr.Status.StartTime != nil {
+		want.Since = tr.Status.StartTime.Time
+	}
+	obs.Verdict = new(verdict.Judge(set, want, trust))
+}
+
+func declared(spec *v1.TaskSpec) []results.Declared {
+	carried := pod.Carried(spec)
+	list := make([]results.Declared, len(carried))
+	for i, c := range carried {
+		list[i] = c.Declared
+	}
+	return list
+}
+
+// lastEnd is when the last step ended, by what the steps recorded.
+func lastEnd(obs *Observation) time.Time {
+	var last time.Time
+	for _, s := range obs.Evidence.Set.Steps {
+		if s.FinishedAt.After(last) {
+			last = s.FinishedAt
+		}
+	}
+	return last
+}
+
+// attested adds to an outcome whether the results are those that the steps signed. Where the policy is to enforce that,
+// a run whose results are not fails, and does not have them: whatever they are, nobody has said them.
+func attested(outcome *Outcome, obs Observation) *Outcome {
+	v := obs.Verdict
+	if v == nil {
+		return outcome
+	}
+	if v.Believed() {
+		outcome.Signed = new(v1.SignedResults(true, v1.TaskRunReasonResultsVerified, v.Message))
+		return outcome
+	}
+	outcome.Signed = new(v1.SignedResults(false, string(v.Reason), v.Message))
+	if obs.Config.Flags.Signing.Policy != config.SigningEnforce {
+		return outcome
+	}
+	outcome.Results, outcome.StepResults = nil, nil
+	message := fmt.Sprintf("the results are not kept, since they are not those that the steps signed (%s): %s", v.Reason, v.Message)
+	reason := v1.TaskRunReasonResultsVerificationFailed
+	if c := outcome.Condition; c.Status == "False" {
+		// That a step failed, or the run was stopped, is what a user must hear first.
+		reason, message = c.Reason, c.Message+"; "+message
+	}
+	outcome.Condition = v1.Failed(reason, message)
+	return outcome
+}
