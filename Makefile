@@ -31,7 +31,7 @@ standins: ## Make stand-ins for public images from Debian packages; localkube se
 	@hack/images/standin.sh
 
 cli: ## Build bin/sluice, the command line, and what run --local puts on a cluster
-	@go build -ldflags "-s -w" -o bin/ ./cmd/sluice ./cmd/controller ./cmd/inpod
+	@go build -ldflags "-s -w" -o bin/ ./cmd/sluice ./cmd/controller ./cmd/inpod ./cmd/inpod-spiffe
 
 ## Work on it
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds both images as they are shipped, without a registry, and fails if one is too large, holds more than its program,
+# Builds all images as they are shipped, without a registry, and fails if one is too large, holds more than its program,
 # or runs as root.
 set -euo pipefail
 . "$(dirname "$0")/env.sh"
@@ -7,4 +7,4 @@ cd "$root"
 
 hack/tool.sh ko imagecheck
 module=$(go list -m)
-bin/tools/imagecheck -ko bin/tools/ko "$module/cmd/inpod=4" "$module/cmd/controller=60" -- $(hack/images.sh options)
+bin/tools/imagecheck -ko bin/tools/ko "$module/cmd/inpod=4" "$module/cmd/inpod-spiffe=16" "$module/cmd/controller=60" -- $(hack/images.sh options)

@@ -2,6 +2,7 @@
 # Deploys Sluice to the cluster of the current kubeconfig: builds and pushes the images, applies config/core, creates the
 # settings (config/flags) where there are none, and waits until the controller is ready. Doing it again updates.
 #
+# CONFIG is the folder that is applied (default: config/core; config/signed-results for signed results).
 # KO_DOCKER_REPO is where images go; a localkube cluster's own registry is found without it.
 # KUBECTL is the kubectl to use (default: the one on PATH, else bin/kubectl).
 set -euo pipefail
@@ -10,6 +11,7 @@ cd "$root"
 . hack/kubectl.sh
 
 namespace=tekton-pipelines
+config=${CONFIG:-config/core}
 
 if [ -z "${KO_DOCKER_REPO:-}" ]; then
 	registry=$(localkube_registry || true)
@@ -18,14 +20,14 @@ fi
 
 manifests=$(mktemp)
 trap 'rm -f "$manifests"' EXIT
-"$KUBECTL" kustomize config/core | hack/images.sh resolve >"$manifests"
+"$KUBECTL" kustomize "$config" | hack/images.sh resolve >"$manifests"
 
 # The nodes of a localkube cluster ask its own registry for every image; the controller has to see what they see.
 if mirror=$(localkube_registry --pods); then
 	sed -i "s|^\( *\)- --health-probe-bind-address=.*|&\n\1- --registry-mirror=*=http://$mirror|" "$manifests"
 fi
 
-say "applying config/core"
+say "applying $config"
 # What config/core says is ours; a cluster's own changes belong into an overlay.
 "$KUBECTL" apply --server-side --force-conflicts -f "$manifests" | sed 's/^/    /' >&2
 for settings in feature-flags config-defaults; do

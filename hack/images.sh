@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Builds both images with ko, on an empty base, and pushes them to KO_DOCKER_REPO.
+# Builds all images with ko, on an empty base, and pushes them to KO_DOCKER_REPO.
 #
-#   hack/images.sh                 prints the two references, by digest
+#   hack/images.sh                 prints the references, by digest
 #   hack/images.sh options         prints the options that ko gets
 #   hack/images.sh resolve <IN     copies manifests from standard input to standard output, with the references in place
 #
@@ -29,5 +29,5 @@ trap 'rm -f "$log"' EXIT
 if [ "${1:-}" = resolve ]; then
 	bin/tools/ko resolve "${options[@]}" -f - 2>"$log" || { cat "$log" >&2 && exit 1; }
 else
-	bin/tools/ko build "${options[@]}" ./cmd/controller ./cmd/inpod 2>"$log" || { cat "$log" >&2 && exit 1; }
+	bin/tools/ko build "${options[@]}" ./cmd/controller ./cmd/inpod ./cmd/inpod-spiffe 2>"$log" || { cat "$log" >&2 && exit 1; }
 fi

@@ -76,6 +76,11 @@ func taskAdvice() map[string]Advice {
 			"is the node's log rotated at less than a stream takes (containerLogMaxSize)? sluice doctor", "start the run again"}},
 		v1.TaskRunReasonResultNotUTF8: {"A result has bytes that the API cannot hold unchanged.", []string{
 			"encode it in the step, as with base64 -w 0, and decode it where it is used"}},
+		v1.TaskRunReasonResultsVerificationFailed: {"The results are not those that the steps signed when they ended.", []string{
+			"the message names step and result, and the condition SignedResultsVerified why: docs/signed-results.md",
+			"let one step alone write a result; look for what else could have changed it"}},
+		v1.TaskRunReasonResultsSigningUnavailable: {"Results are to be signed, and the controller has not been given what that takes.", []string{
+			"apply config/signed-results, or set enforce-nonfalsifiability to none in ConfigMap feature-flags"}},
 		v1.TaskRunReasonResultUnreadable: {"What lies at a result's path is no plain file, cannot be read, or did not hold still.", []string{
 			"write a plain file to $(results.NAME.path), once, and leave nothing running that still writes it"}},
 		v1.TaskRunReasonResultsLogAccessDenied: {"Results come through logs, and the controller may not read those of this namespace.", []string{
