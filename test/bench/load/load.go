@@ -17,7 +17,14 @@ const (
 	SidecarLogs        = "sidecar-logs"
 	TerminationMessage = "termination-message"
 	BarePods           = "bare-pods"
+	BareWrites         = "bare-writes"
 )
+
+// nobody is who runs what no controller is to run.
+const nobody = "bench.sluice.dev/nobody"
+
+// Limit says whether a mode is what no controller can be faster than, for which no flags are set.
+func Limit(mode string) bool { return mode == BarePods || mode == BareWrites }
 
 // Result is the name of the one result that a task has; Fill is the byte that its value consists of.
 const (
@@ -39,10 +46,24 @@ type Shape struct {
 	Size int `json:"size,omitempty"`
 	// Random results do not compress; others are one character again and again.
 	Random bool `json:"random,omitempty"`
+	// Written results are not made by a step: the benchmark itself writes them into the status of a TaskRun without a pod.
+	Written bool `json:"written,omitempty"`
 }
 
 // Pods is how many pods it becomes.
-func (s Shape) Pods() int { return max(1, s.Tasks) }
+func (s Shape) Pods() int {
+	if s.Written {
+		return 0
+	}
+	return max(1, s.Tasks)
+}
+
+// Status is the one that is written where results are Written.
+func (s Shape) Status() v1.TaskRunStatus {
+	status := v1.TaskRunStatus{Results: []v1.TaskRunResult{{Name: Result, Type: v1.TypeString, Value: v1.StringValue(strings.Repeat(Fill, s.Size))}}}
+	status.SetCondition(v1.Succeeded("written"), metav1.Now())
+	return status
+}
 
 // Object builds it. Every step and every container prints a line when it starts and another when it ends, so that its log
 // tells when that was, to the microsecond and whatever the controller is.
@@ -53,6 +74,8 @@ func (s Shape) Object(namespace, name, image string) client.Object {
 		return &corev1.Pod{ObjectMeta: meta, Spec: s.pod(image)}
 	case s.Tasks > 0:
 		return &v1.PipelineRun{ObjectMeta: meta, Spec: v1.PipelineRunSpec{PipelineSpec: s.pipeline(image)}}
+	case s.Written:
+		return &v1.TaskRun{ObjectMeta: meta, Spec: v1.TaskRunSpec{TaskSpec: s.task(image), ManagedBy: new(nobody)}}
 	default:
 		return &v1.TaskRun{ObjectMeta: meta, Spec: v1.TaskRunSpec{TaskSpec: s.task(image)}}
 	}

@@ -119,3 +119,16 @@ func TestWhole(t *testing.T) {
 		})
 	}
 }
+
+// TestWritten: what is written without a pod passes for the result of a step, and no controller takes such a run.
+func TestWritten(t *testing.T) {
+	shape := Shape{Steps: 2, Size: 1000, Written: true}
+	status := shape.Status()
+	if problem := shape.Whole(&status); problem != "" || !status.Done() || shape.Pods() != 0 {
+		t.Errorf("%q; done: %t, pods: %d", problem, status.Done(), shape.Pods())
+	}
+	run, ok := shape.Object("n", "run", "image").(*v1.TaskRun)
+	if !ok || run.Spec.ManagedBy == nil || *run.Spec.ManagedBy == v1.ManagedBy {
+		t.Errorf("want a TaskRun of nobody, got %+v", run)
+	}
+}

@@ -39,6 +39,7 @@ func Rows() []Row {
 		{Name: "size100k", What: "one TaskRun, result of 100 kB", Shape: Shape{Steps: 2, Size: 100 * kb}, Modes: sidecar},
 		{Name: "size1400k", What: "one TaskRun, result of 1.4 MB", Shape: Shape{Steps: 2, Size: 1_400_000}, Modes: sidecar},
 		{Name: "random1400k", What: "one TaskRun, result of 1.4 MB that does not compress", Shape: Shape{Steps: 2, Size: 1_400_000, Random: true}, Modes: sidecar},
+		{Name: "write1400k", What: "1.4 MB written into a status, without a pod", Shape: Shape{Steps: 2, Size: 1_400_000, Written: true}, Modes: []string{BareWrites}},
 		{Name: "steps20", What: "one TaskRun of 20 steps, result of 1 kB", Shape: Shape{Steps: 20, Size: kb}, Modes: both},
 		{Name: "timeline", What: "one TaskRun of 2 steps, with a reader beside", Shape: task, Followed: true, Modes: sidecar},
 		{Name: "pods60", What: "60 bare pods of 3 containers at once", Shape: pod, Count: 60, Modes: bare},
@@ -86,7 +87,7 @@ func Plan(rows []Row, modes []string, n, rounds, held int) []Batch {
 	add := func(r Row, n int) []Batch {
 		var some []Batch
 		for _, mode := range r.Modes {
-			if mode == BarePods || len(modes) == 0 || slices.Contains(modes, mode) {
+			if Limit(mode) || len(modes) == 0 || slices.Contains(modes, mode) {
 				some = append(some, Batch{Row: r, Mode: mode, N: n})
 			}
 		}

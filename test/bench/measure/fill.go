@@ -32,6 +32,12 @@ func (b *Bench) fill(ctx context.Context, measured *record.Batch, recorder *trac
 	for name, run := range recorder.All(trace.PipelineRun) {
 		measured.Pipelines = append(measured.Pipelines, since(created[name], run.At[trace.Done]))
 	}
+	if measured.Row.Written {
+		for name, run := range recorder.All(trace.TaskRun) {
+			measured.Runs = append(measured.Runs, record.Run{Done: since(created[name], run.At[trace.Done])})
+		}
+		return nil
+	}
 	pods, runs, arrived := recorder.All(trace.Pod), recorder.All(trace.TaskRun), seen.reader.arrived()
 	for i, name := range slices.Sorted(maps.Keys(pods)) {
 		pod := pods[name]

@@ -28,7 +28,7 @@ const restoreTime = 10 * time.Second
 // Use sets the feature flags for a mode, and waits until a run says that it goes by them and has ended, so that the first
 // run that is measured finds images and caches warm.
 func (b *Bench) Use(ctx context.Context, mode string) error {
-	if mode == load.BarePods {
+	if load.Limit(mode) {
 		return nil
 	}
 	if err := b.patch(ctx, map[string]any{flagFrom: mode, flagLimit: fmt.Sprint(limit)}); err != nil {

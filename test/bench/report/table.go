@@ -69,7 +69,11 @@ func times(lines []Line) table {
 		if l.First.N > 0 {
 			first = pair(l.First)
 		}
-		t.rows = append(t.rows, []string{l.Row.What, l.Mode, fmt.Sprint(l.Whole.N), pair(l.Whole), pair(l.ToPod), pair(l.ToStart), pair(l.Steps), pair(l.ToDone), first, wall})
+		hops := []string{pair(l.ToPod), pair(l.ToStart), pair(l.Steps), pair(l.ToDone)}
+		if l.Row.Written {
+			clear(hops) // there is no pod
+		}
+		t.rows = append(t.rows, slices.Concat([]string{l.Row.What, l.Mode, fmt.Sprint(l.Whole.N), pair(l.Whole)}, hops, []string{first, wall}))
 	}
 	return t
 }
@@ -78,6 +82,9 @@ func cost(lines []Line) table {
 	t := table{title: "Cost: of all together where they run at once, else of one; requests and log of one TaskRun", text: 2,
 		head: []string{"what", "mode", "machine", "controller", "controller's peak", "requests", "log"}}
 	for _, l := range lines {
+		if l.Row.Written {
+			continue // no controller has any
+		}
 		t.rows = append(t.rows, []string{l.Row.What, l.Mode, seconds(l.Machine), seconds(l.Controller), mebibytes(l.Peak), fmt.Sprintf("%.1f", l.Calls), kilobytes(l.LogBytes)})
 	}
 	return t
