@@ -29,6 +29,8 @@ for suite in "$@"; do
 	fi
 	if [ "$suite" = e2e ]; then # not beside the others: they change settings while they run
 		go test -count=1 -timeout=10m -tags=e2e ./test/browser || status=1
+		make --no-print-directory cli
+		go test -count=1 -timeout=15m -tags=e2e ./test/local || status=1 # has a cluster of its own
 	fi
 done
 exit $status
