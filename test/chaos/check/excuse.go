@@ -1,0 +1,84 @@
+package check
+
+import (
+	"slices"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/test/chaos/disturb"
+	"github.com/sluice-ci/sluice/test/chaos/plan"
+	"github.com/sluice-ci/sluice/test/kube"
+)
+
+// slack is how much later than it took place a watch may see what happens, and how long what was mended may have effects.
+const slack = 5 * time.Second
+
+// excused reports whether a disturbance lets an attempt fail for that reason.
+func (c *checker) excused(a *attempt, namespace, reason string) bool {
+	return slices.ContainsFunc(c.Events, func(e disturb.Event) bool {
+		if !slices.Contains(disturb.Reasons(e.Kind), reason) {
+			return false
+		}
+		switch disturb.Destructive(e.Kind) {
+		case disturb.Spares:
+			return false
+		case disturb.OwnRun:
+			return a.podName != "" && e.Target == namespace+"/"+a.podName
+		case disturb.Starting:
+			return overlaps(e, a.from, earlier(a.running, a.to))
+		case disturb.Everyone:
+			return overlaps(e, a.from, a.to)
+		}
+		return false
+	})
+}
+
+// overlaps reports whether a disturbance was there between two times; the zero time is the end of all.
+func overlaps(e disturb.Event, from, to time.Time) bool {
+	return e.Mended.Add(slack).After(from) && (to.IsZero() || e.Began.Before(to.Add(slack)))
+}
+
+// earlier returns the earlier one of two times, of which the zero time is the latest.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// planned reports whether the plan, or what the user did, lets an attempt of a task fail so.
+func (c *checker) planned(tr *v1.TaskRun, t *plan.Task, a *attempt) bool {
+	want, reason := t.Attempt(a.number), a.condition.Reason
+	switch {
+	case reason == v1.TaskRunReasonCancelled:
+		return tr.Spec.Status == v1.TaskRunSpecStatusCancelled && (!c.Cancelled.IsZero() || c.limited())
+	case reason == v1.TaskRunReasonTimedOut && c.Plan.Pipeline && c.limited():
+		return true // a TaskRun gets what its pipeline has left
+	case reason == v1.TaskRunReasonResultsUnavailable && c.Plan.From == kube.SidecarLogs && t.Encoded() > disturb.LogSize:
+		return true // the beginning of the log is gone, for anybody who did not follow it
+	case want.Succeeds || reason != want.Reason:
+		return false
+	case t.Fault.Kind == plan.Exits:
+		return c.exited(t, a)
+	}
+	return true
+}
+
+// limited reports whether the run may be ended by a timeout of the pipeline.
+func (c *checker) limited() bool {
+	late := slices.ContainsFunc(c.Events, func(e disturb.Event) bool {
+		return disturb.Destructive(e.Kind) == disturb.Everyone && overlaps(e, c.Created, c.Ended) &&
+			slices.Contains(disturb.Reasons(e.Kind), v1.PipelineRunReasonTimedOut)
+	})
+	return c.Plan.Timeout+c.Plan.TasksTimeout > 0 || late
+}
+
+// ended reports whether an object has come to an outcome, and whether that is a good one.
+func ended(condition *metav1.Condition) (over, well bool) {
+	if condition == nil || condition.Status == metav1.ConditionUnknown {
+		return false, false
+	}
+	return true, condition.Status == metav1.ConditionTrue
+}

@@ -1,0 +1,239 @@
+package check
+
+import (
+	"maps"
+	"slices"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/test/chaos/ledger"
+	"github.com/sluice-ci/sluice/test/chaos/plan"
+)
+
+// pipelineRun checks the PipelineRun, once its TaskRuns have been checked.
+func (c *checker) pipelineRun() {
+	pr := c.PipelineRun
+	children := map[string][]*v1.TaskRun{}
+	for _, tr := range c.TaskRuns {
+		children[c.taskOf(tr)] = append(children[c.taskOf(tr)], tr)
+	}
+	skipped := map[string]string{}
+	for _, s := range pr.Status.SkippedTasks {
+		if skipped[s.Name] != "" {
+			c.find("Skipped", pr.Name, "task %q is listed twice among those that were skipped", s.Name)
+		}
+		skipped[s.Name] = s.Reason
+	}
+	c.references(children)
+	for _, t := range c.Plan.All() {
+		c.pipelineTask(&t, children, skipped)
+	}
+	if over, well := ended(pr.Status.Condition()); over && well {
+		c.pipelineSucceeded(children, skipped)
+	} else if over {
+		c.pipelineFailed(children)
+	}
+	c.pipelineResults()
+}
+
+// references: the run lists its TaskRuns, and no others.
+func (c *checker) references(children map[string][]*v1.TaskRun) {
+	listed := map[string]int{}
+	for _, ref := range c.PipelineRun.Status.ChildReferences {
+		listed[ref.Name]++
+	}
+	for _, all := range children {
+		for _, tr := range all {
+			if listed[tr.Name] != 1 {
+				c.find("Children", c.PipelineRun.Name, "TaskRun %q is listed %d times", tr.Name, listed[tr.Name])
+			}
+			delete(listed, tr.Name)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(listed)) {
+		c.find("Children", c.PipelineRun.Name, "TaskRun %q is listed, and is not there", name)
+	}
+}
+
+// pipelineTask: it ran once, or was skipped; it began after those that it needs; and got what they made.
+func (c *checker) pipelineTask(t *plan.Task, children map[string][]*v1.TaskRun, skipped map[string]string) {
+	pr, mine := c.PipelineRun, children[t.Name]
+	over, well := ended(pr.Status.Condition())
+	switch {
+	case len(mine) > t.Copies():
+		c.find("TaskTwice", pr.Name, "task %q has %d TaskRuns, and may have %d", t.Name, len(mine), t.Copies())
+	case len(mine) > 0 && skipped[t.Name] != "":
+		c.find("Skipped", pr.Name, "task %q ran, and is said to have been skipped: %s", t.Name, skipped[t.Name])
+	case over && len(mine) == 0 && skipped[t.Name] == "" && len(c.TaskRuns) > 0:
+		c.find("TaskLost", pr.Name, "task %q neither ran nor was skipped", t.Name)
+	case well && len(mine) > 0 && len(mine) < t.Copies():
+		c.find("TaskLost", pr.Name, "task %q has %d TaskRuns of %d", t.Name, len(mine), t.Copies())
+	}
+	if len(mine) > 0 && t.When != nil {
+		if other, _, _ := c.Plan.Task(t.When.Task); other.Answer != t.When.Answer {
+			c.find("When", pr.Name, "task %q ran, and task %q answers %q", t.Name, t.When.Task, other.Answer)
+		}
+	}
+	copies := map[string]string{}
+	for _, tr := range mine {
+		c.inOrder(t, tr, children)
+		c.handed(t, tr)
+		for _, pod := range c.ledgers(tr.Name) {
+			if e, ok := pod.Last(plan.StepName(0), ledger.Started, ""); ok && len(t.Matrix) > 0 {
+				if other := copies[e.Name]; other != "" && other != tr.Name || !slices.Contains(t.Matrix, e.Name) {
+					c.find("Matrix", tr.Name, "it has %q of the matrix, as has %q", e.Name, other)
+				}
+				copies[e.Name] = tr.Name
+			}
+		}
+	}
+}
+
+// needs names the tasks that have to end before a task starts.
+func (c *checker) needs(t *plan.Task) []string {
+	all := slices.Clone(t.After)
+	if t.Takes != nil {
+		all = append(all, t.Takes.Task)
+	}
+	if t.When != nil {
+		all = append(all, t.When.Task)
+	}
+	if _, final, _ := c.Plan.Task(t.Name); final {
+		for _, other := range c.Plan.Tasks {
+			all = append(all, other.Name)
+		}
+	}
+	return all
+}
+
+// inOrder: no step of a task writes anything before the last steps of those have that it comes after.
+func (c *checker) inOrder(t *plan.Task, tr *v1.TaskRun, children map[string][]*v1.TaskRun) {
+	first, _ := c.span(tr.Name)
+	for _, need := range c.needs(t) {
+		for _, other := range children[need] {
+			if _, last := c.span(other.Name); !first.IsZero() && last.After(first) {
+				c.find("Order", tr.Name, "it began %s before TaskRun %q, which it needs, had ended", last.Sub(first), other.Name)
+			}
+		}
+	}
+}
+
+// handed: what a step gets from another task is what that task made.
+func (c *checker) handed(t *plan.Task, tr *v1.TaskRun) {
+	if t.Takes == nil {
+		return
+	}
+	size, digest := ledger.Digest(t.Takes.Result.APIValue())
+	for _, pod := range c.ledgers(tr.Name) {
+		if e, ok := pod.Last(plan.StepName(0), ledger.Took, ""); ok && e.Digest != digest {
+			c.find("Handed", tr.Name, "it was handed %d bytes of result %q, which has %d, or others", e.Size, t.Takes.Result.Name, size)
+		} else if _, ended := pod.Last(plan.StepName(0), ledger.Ended, ""); ended && !ok {
+			c.find("Handed", tr.Name, "it was not handed result %q", t.Takes.Result.Name)
+		}
+	}
+}
+
+// fate is whether a task runs in a pipeline in which nothing goes wrong.
+type fate int
+
+const (
+	runs fate = iota
+	// guarded: its own when expression does not hold; who comes after it runs nonetheless.
+	guarded
+	// orphaned: what it needs is not there.
+	orphaned
+)
+
+// fates works out which tasks run. Tasks stand after those that they need.
+func fates(tasks []plan.Task) map[string]fate {
+	all, answers := map[string]fate{}, map[string]string{}
+	for _, t := range tasks {
+		answers[t.Name] = t.Answer
+		switch {
+		case t.Takes != nil && all[t.Takes.Task] != runs,
+			t.When != nil && all[t.When.Task] != runs,
+			slices.ContainsFunc(t.After, func(other string) bool { return all[other] == orphaned }):
+			all[t.Name] = orphaned
+		case t.When != nil && answers[t.When.Task] != t.When.Answer:
+			all[t.Name] = guarded
+		default:
+			all[t.Name] = runs
+		}
+	}
+	return all
+}
+
+// pipelineSucceeded: all tasks ran that had to, and none has failed whose failure counts.
+func (c *checker) pipelineSucceeded(children map[string][]*v1.TaskRun, skipped map[string]string) {
+	pr, expected := c.PipelineRun, fates(c.Plan.Tasks)
+	for _, t := range c.Plan.All() {
+		if want := expected[t.Name] == runs; want != (len(children[t.Name]) > 0) {
+			c.find("Skipped", pr.Name, "the run succeeded; task %q had to run: %t, and has %d TaskRuns; skipped: %q",
+				t.Name, want, len(children[t.Name]), skipped[t.Name])
+		}
+		for _, tr := range children[t.Name] {
+			if over, well := ended(tr.Status.Condition()); !over || !well && !t.Ignored {
+				c.find("Green", pr.Name, "the run succeeded, and TaskRun %q did not", tr.Name)
+			}
+		}
+	}
+	want := v1.PipelineRunReasonSucceeded
+	if len(skipped) > 0 {
+		want = v1.PipelineRunReasonCompleted
+	}
+	if got := pr.Status.Condition().Reason; got != want {
+		c.find("Reason", pr.Name, "it is %s, and has to be %s: %d tasks were skipped", got, want, len(skipped))
+	}
+}
+
+// pipelineFailed: for a reason, and after finally.
+func (c *checker) pipelineFailed(children map[string][]*v1.TaskRun) {
+	pr, condition := c.PipelineRun, c.PipelineRun.Status.Condition()
+	failed := false
+	for _, t := range c.Plan.All() {
+		for _, tr := range children[t.Name] {
+			over, well := ended(tr.Status.Condition())
+			failed = failed || over && !well && !t.Ignored
+			if !over {
+				c.find("NoOutcome", pr.Name, "the run has ended, and TaskRun %q has not", tr.Name)
+			}
+		}
+	}
+	explained := map[string]bool{
+		v1.PipelineRunReasonFailed:    failed,
+		v1.PipelineRunReasonCancelled: !c.Cancelled.IsZero(),
+		v1.PipelineRunReasonTimedOut:  c.limited(),
+	}[condition.Reason]
+	if !explained {
+		c.find("Unexplained", pr.Name, "it failed as %s (%.300s); a task has failed: %t; cancelled: %t; limited: %t",
+			condition.Reason, condition.Message, failed, !c.Cancelled.IsZero(), c.limited())
+	}
+	abrupt := pr.Spec.Status == v1.PipelineRunSpecStatusCancelled || condition.Reason == v1.PipelineRunReasonTimedOut || len(c.TaskRuns) == 0
+	for _, t := range c.Plan.Finally {
+		if len(children[t.Name]) == 0 && !abrupt {
+			c.find("Finally", pr.Name, "it failed as %s, and task %q of finally did not run", condition.Reason, t.Name)
+		}
+	}
+}
+
+// pipelineResults: those of the pipeline are those of its first task.
+func (c *checker) pipelineResults() {
+	pr := c.PipelineRun
+	values := map[string]v1.Value{}
+	for _, r := range pr.Status.Results {
+		values[r.Name] = r.Value
+	}
+	_, well := ended(pr.Status.Condition())
+	for _, r := range c.Plan.Passed {
+		value, there := values[r.Name]
+		switch {
+		case there && !value.Equal(r.APIValue()):
+			c.find("Damaged", pr.Name, "result %q of the pipeline is not that of its task", r.Name)
+		case well && !there:
+			c.find("GreenAndEmpty", pr.Name, "it succeeded, and result %q of the pipeline is missing", r.Name)
+		}
+		delete(values, r.Name)
+	}
+	for name := range values {
+		c.find("NotWritten", pr.Name, "it has a result %q, which the pipeline does not have", name)
+	}
+}

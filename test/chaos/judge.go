@@ -1,0 +1,193 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/test/chaos/check"
+	"github.com/sluice-ci/sluice/test/chaos/disturb"
+	"github.com/sluice-ci/sluice/test/chaos/ledger"
+)
+
+// leakTime is how long what belongs to deleted runs may take to go.
+const leakTime = 3 * time.Minute
+
+// judge checks a run. One with findings is dumped, and is a suspect; any other is deleted.
+func (d *driver) judge(ctx context.Context, c *check.Case) {
+	c.Events = d.disturbances()
+	found := check.Run(c)
+	if len(found) == 0 {
+		d.tally.add(c)
+		d.clear(ctx, c)
+		return
+	}
+	d.dump(ctx, c, found)
+	d.mu.Lock()
+	d.suspects[c.Plan.Number] = &suspect{observed: c, findings: found}
+	d.mu.Unlock()
+}
+
+// told takes note of a disturbance, and checks suspects again.
+func (d *driver) told(e disturb.Event) {
+	fmt.Printf("%s  %-20s %5.1f s  %s %s\n", e.Began.Format("15:04:05"), e.Kind, e.Mended.Sub(e.Began).Seconds(), e.Target, e.Note)
+	d.mu.Lock()
+	d.events = append(d.events, e)
+	d.mu.Unlock()
+	go d.review(context.Background())
+}
+
+// disturbances are all that were told of so far.
+func (d *driver) disturbances() []disturb.Event {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Clone(d.events)
+}
+
+// review checks all suspects again. Those that are cleared are deleted.
+func (d *driver) review(ctx context.Context) {
+	events := d.disturbances()
+	var cleared []*suspect
+	d.mu.Lock()
+	for number, s := range d.suspects {
+		s.observed.Events = events
+		if s.findings = check.Run(s.observed); len(s.findings) == 0 {
+			cleared = append(cleared, s)
+			delete(d.suspects, number)
+		}
+	}
+	d.mu.Unlock()
+	for _, s := range cleared {
+		d.tally.add(s.observed)
+		d.clear(ctx, s.observed)
+		if err := os.RemoveAll(d.folder(s.observed)); err != nil {
+			d.tally.trouble(s.observed.Plan.Number, err)
+		}
+	}
+}
+
+// clear deletes a run and what is known about it.
+func (d *driver) clear(ctx context.Context, c *check.Case) {
+	ctx, cancel := context.WithTimeout(ctx, leakTime)
+	defer cancel()
+	err := insist(ctx, "delete run "+c.Plan.Name(), func(ctx context.Context) error {
+		return client.IgnoreNotFound(d.cluster.Client.Delete(ctx, d.object(&c.Plan)))
+	})
+	if err != nil {
+		d.tally.trouble(c.Plan.Number, err)
+	}
+	d.watcher.forget(names(c))
+	for _, uid := range pods(c) {
+		if err := ledger.Forget(d.setting.Folder, uid); err != nil {
+			d.tally.trouble(c.Plan.Number, err)
+		}
+	}
+}
+
+// finish checks suspects for the last time, deletes what is left, and returns what does not go.
+func (d *driver) finish(ctx context.Context) []string {
+	d.review(ctx)
+	d.mu.Lock()
+	left := slices.Collect(maps.Values(d.suspects))
+	d.mu.Unlock()
+	for _, s := range left {
+		d.clear(ctx, s.observed)
+	}
+	ctx, cancel := context.WithTimeout(ctx, leakTime)
+	defer cancel()
+	var leaks []string
+	err := insist(ctx, "see the namespace empty", func(ctx context.Context) (err error) {
+		if leaks, err = d.leaks(ctx); err == nil && len(leaks) > 0 {
+			err = fmt.Errorf("there is %s", strings.Join(leaks, ", "))
+		}
+		return err
+	})
+	if err != nil && len(leaks) == 0 {
+		return []string{err.Error()}
+	}
+	return leaks
+}
+
+// leaks lists objects of the namespace that belong to runs, and processes of steps.
+func (d *driver) leaks(ctx context.Context) ([]string, error) {
+	var all []string
+	for kind, list := range map[string]client.ObjectList{
+		"TaskRun": &v1.TaskRunList{}, "PipelineRun": &v1.PipelineRunList{}, "Pod": &corev1.PodList{}, "PersistentVolumeClaim": &corev1.PersistentVolumeClaimList{},
+	} {
+		if err := d.cluster.Client.List(ctx, list, client.InNamespace(d.setting.Namespace)); err != nil {
+			return nil, fmt.Errorf("cannot list %s: %w", kind, err)
+		}
+		for _, name := range namesOf(list) {
+			all = append(all, kind+" "+name)
+		}
+	}
+	slices.Sort(all)
+	return append(all, processes("-namespace="+d.setting.Namespace)...), nil
+}
+
+func namesOf(list client.ObjectList) []string {
+	var all []string
+	switch list := list.(type) {
+	case *v1.TaskRunList:
+		for i := range list.Items {
+			all = append(all, list.Items[i].Name)
+		}
+	case *v1.PipelineRunList:
+		for i := range list.Items {
+			all = append(all, list.Items[i].Name)
+		}
+	case *corev1.PodList:
+		for i := range list.Items {
+			all = append(all, list.Items[i].Name)
+		}
+	case *corev1.PersistentVolumeClaimList:
+		for i := range list.Items {
+			all = append(all, list.Items[i].Name)
+		}
+	}
+	return all
+}
+
+// processes lists those of this machine that have an argument.
+func processes(argument string) []string {
+	files, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	if err != nil {
+		return []string{err.Error()}
+	}
+	var all []string
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err == nil && slices.Contains(strings.Split(string(text), "\x00"), argument) {
+			all = append(all, "process "+strings.Split(file, "/")[2])
+		}
+	}
+	return all
+}
+
+// verdict prints all findings, and returns how many there are.
+func (d *driver) verdict(leaks []string) int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	n := len(leaks) + d.tally.troubles()
+	for _, leak := range leaks {
+		fmt.Println("finding: left behind:", leak)
+	}
+	for _, number := range slices.Sorted(maps.Keys(d.suspects)) {
+		s := d.suspects[number]
+		for _, f := range s.findings {
+			n++
+			fmt.Printf("finding: run %d: %s\n", number, f)
+		}
+		fmt.Printf("    see %s; the same run alone: -seed %d -first %d -count 1\n", d.folder(s.observed), d.options.seed, number)
+	}
+	return n
+}

@@ -1,0 +1,178 @@
+// Chaos sends random Tasks and Pipelines through the controller of a localkube cluster while parts of that cluster are
+// broken and mended, and holds each of them against what its steps wrote down outside of the API. It ends with status 0
+// only if each run came to the one outcome that it had to come to, and nothing was left behind.
+//
+// usage: chaos -image IMAGE -localkube DIRECTORY [-seed SEED] [-minutes N] [-parallel N] [-first N] [-count N] [-calm]
+//
+// The image is that of test/chaos/step; hack/chaos.sh makes it. The runs and the disturbances follow from the seed; how they
+// meet depends on the machine, and is another one each time.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"math"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/go-logr/logr"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/sluice-ci/sluice/test/chaos/disturb"
+	"github.com/sluice-ci/sluice/test/chaos/plan"
+	"github.com/sluice-ci/sluice/test/kube"
+)
+
+const (
+	// limit is max-result-size meanwhile: one result may be as large as all of them.
+	limit = 1572863
+	// restoreTime is what setting the cluster back may take, after an interruption too.
+	restoreTime = 3 * time.Minute
+	// endTime is what those that are under way at the end may take, together with the search for what is left.
+	endTime = 20 * time.Minute
+)
+
+// errFound says that something was found.
+var errFound = errors.New("something was found that must not be")
+
+// options are the flags of the command.
+type options struct {
+	image     string
+	localkube string
+	findings  string
+	seed      uint64
+	minutes   float64
+	parallel  int
+	first     int
+	count     int
+	calm      bool
+}
+
+func main() {
+	log.SetLogger(logr.Discard())
+	var o options
+	flag.StringVar(&o.image, "image", "", "image of test/chaos/step (required)")
+	flag.StringVar(&o.localkube, "localkube", os.Getenv("LOCALKUBE_DIR"), "directory of the localkube cluster")
+	flag.StringVar(&o.findings, "findings", "bin/chaos-findings", "folder for what is found")
+	flag.Uint64Var(&o.seed, "seed", uint64(time.Now().UnixNano()), "seed of runs and disturbances")
+	flag.Float64Var(&o.minutes, "minutes", 10, "how long runs are started")
+	flag.IntVar(&o.parallel, "parallel", 4, "runs that are under way at once")
+	flag.IntVar(&o.first, "first", 0, "number of the first run, to repeat a part of an earlier stream")
+	flag.IntVar(&o.count, "count", math.MaxInt32, "number of runs, if they are to be fewer than the time allows")
+	flag.BoolVar(&o.calm, "calm", false, "break nothing")
+	flag.Parse()
+	if err := run(o); err != nil {
+		fmt.Fprintln(os.Stderr, "error:", err)
+		os.Exit(1)
+	}
+}
+
+func (o options) validate() error {
+	switch {
+	case o.image == "" || o.localkube == "":
+		return errors.New("cannot start without -image and -localkube: use make chaos, or hack/chaos.sh")
+	case o.parallel < 1, o.first < 0, o.count < 1, o.minutes <= 0:
+		return errors.New("cannot use -parallel or -count below 1, -first below 0, or -minutes of 0 or less")
+	}
+	return nil
+}
+
+func (o options) length() time.Duration { return time.Duration(o.minutes * float64(time.Minute)) }
+
+// run prepares the cluster, lets chaos reign, and sets back what it set.
+func run(o options) (err error) {
+	if err := o.validate(); err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	ctx, cancel := context.WithTimeout(ctx, o.length()+endTime)
+	defer cancel()
+	c, err := kube.Connect()
+	if err != nil {
+		return err
+	}
+	if err := c.Ready(ctx); err != nil {
+		return err
+	}
+	flags, err := c.ReadFlags(ctx)
+	if err != nil {
+		return err
+	}
+	restore := []func(context.Context) error{
+		c.DeleteNamespaces, func(ctx context.Context) error { return c.RestoreFlags(ctx, flags.Data) },
+	}
+	defer func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), restoreTime)
+		defer cancel()
+		for _, undo := range restore {
+			err = errors.Join(err, undo(ctx))
+		}
+	}()
+	setting, err := settle(ctx, c, o)
+	if err != nil {
+		return err
+	}
+	breaks := disturb.New(c, disturb.Options{Directory: o.localkube, Namespace: setting.Namespace})
+	if !o.calm {
+		undo, err := breaks.Prepare(ctx)
+		if undo != nil {
+			restore = append(restore, undo)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return reign(ctx, newDriver(c, o, setting), breaks)
+}
+
+// settle makes the namespace and the folder of the ledgers.
+func settle(ctx context.Context, c *kube.Cluster, o options) (plan.Setting, error) {
+	namespace, err := c.MakeNamespace(ctx, nil)
+	if err != nil {
+		return plan.Setting{}, err
+	}
+	directory, err := filepath.Abs(o.localkube)
+	if err != nil {
+		return plan.Setting{}, fmt.Errorf("cannot find the cluster: %w", err)
+	}
+	s := plan.Setting{Namespace: namespace, Image: o.image, Folder: filepath.Join(directory, "ledgers-"+namespace)}
+	if err := os.MkdirAll(s.Folder, 0o777); err != nil {
+		return plan.Setting{}, fmt.Errorf("cannot make the folder of the ledgers: %w", err)
+	}
+	// Steps are no user of this machine, and whatever the umask is, they write there.
+	if err := os.Chmod(s.Folder, 0o777); err != nil {
+		return plan.Setting{}, fmt.Errorf("cannot open the folder of the ledgers: %w", err)
+	}
+	return s, c.UseFlags(ctx, namespace, kube.SidecarLogs, limit)
+}
+
+// reign sends runs while the cluster is broken and mended, and reports.
+func reign(ctx context.Context, d *driver, breaks *disturb.Disturber) error {
+	fmt.Printf("chaos: seed %d, %.1f minutes, %d runs at once, namespace %s\n", d.options.seed, d.options.minutes, d.options.parallel, d.setting.Namespace)
+	watching, stop := context.WithCancel(ctx)
+	defer stop()
+	d.watch(watching)
+	broken := make(chan error, 1)
+	go func() {
+		defer close(broken)
+		if !d.options.calm {
+			limited, cancel := context.WithTimeout(ctx, d.options.length())
+			defer cancel()
+			broken <- breaks.Run(limited, disturb.Plan(d.options.seed, d.options.length()), d.told)
+		}
+	}()
+	d.send(ctx)
+	err := <-broken
+	leaks := d.finish(ctx)
+	fmt.Println(d.tally.report(d.disturbances()))
+	if n := d.verdict(leaks); n > 0 {
+		err = errors.Join(err, fmt.Errorf("%w: %d findings, in %s; seed %d", errFound, n, d.options.findings, d.options.seed))
+	}
+	return errors.Join(err, ctx.Err(), os.RemoveAll(d.setting.Folder))
+}

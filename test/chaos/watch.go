@@ -1,0 +1,195 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"slices"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/watch"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/test/chaos/check"
+)
+
+// again is how long the watcher waits after the API server has not answered.
+const again = 200 * time.Millisecond
+
+// watcher sees what happens to the objects of a namespace.
+type watcher struct {
+	client    client.WithWatch
+	namespace string
+
+	mu sync.Mutex
+	// histories are by the names of objects: a TaskRun and a PipelineRun never have the same.
+	histories map[string]*check.History
+	// ended is when an object was first seen to have ended.
+	ended map[string]time.Time
+}
+
+func newWatcher(c client.WithWatch, namespace string) *watcher {
+	return &watcher{client: c, namespace: namespace, histories: map[string]*check.History{}, ended: map[string]time.Time{}}
+}
+
+// follow sees all objects of a kind until ctx ends. It begins anew whenever the API server breaks off.
+func (w *watcher) follow(ctx context.Context, list client.ObjectList) {
+	for ctx.Err() == nil {
+		if err := w.once(ctx, list); err != nil {
+			select {
+			case <-ctx.Done():
+			case <-time.After(again):
+			}
+		}
+	}
+}
+
+// once lists all objects, and sees what happens to them from there on, until the watch ends.
+func (w *watcher) once(ctx context.Context, list client.ObjectList) error {
+	if err := w.client.List(ctx, list, client.InNamespace(w.namespace)); err != nil {
+		return err
+	}
+	w.seeAll(list)
+	changes, err := w.client.Watch(ctx, list, client.InNamespace(w.namespace),
+		&client.ListOptions{Raw: &metav1.ListOptions{ResourceVersion: list.GetResourceVersion()}})
+	if err != nil {
+		return err
+	}
+	defer changes.Stop()
+	for change := range changes.ResultChan() {
+		if change.Type == watch.Added || change.Type == watch.Modified || change.Type == watch.Deleted {
+			w.see(change.Object)
+		}
+	}
+	return nil
+}
+
+func (w *watcher) seeAll(list client.ObjectList) {
+	switch list := list.(type) {
+	case *v1.TaskRunList:
+		for i := range list.Items {
+			w.see(&list.Items[i])
+		}
+	case *v1.PipelineRunList:
+		for i := range list.Items {
+			w.see(&list.Items[i])
+		}
+	case *corev1.PodList:
+		for i := range list.Items {
+			w.see(&list.Items[i])
+		}
+	}
+}
+
+// see notes how an object stands.
+func (w *watcher) see(object runtime.Object) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	now := time.Now()
+	switch o := object.(type) {
+	case *v1.TaskRun:
+		h := w.history(o.Name, now)
+		for len(h.Attempts) < len(o.Status.RetriesStatus) {
+			h.Attempts = append(h.Attempts, now)
+		}
+		w.stands(o.Name, h, o.Status.Condition(), o.Status.Results, now)
+	case *v1.PipelineRun:
+		w.stands(o.Name, w.history(o.Name, now), o.Status.Condition(), o.Status.Results, now)
+	case *corev1.Pod:
+		if name := o.Labels[v1.LabelTaskRun]; name != "" {
+			seePod(w.history(name, now), o, now)
+		}
+	}
+}
+
+// history returns that of an object, which is seen for the first time now if it has none.
+func (w *watcher) history(name string, now time.Time) *check.History {
+	h := w.histories[name]
+	if h == nil {
+		h = &check.History{Seen: now}
+		w.histories[name] = h
+	}
+	return h
+}
+
+// stands notes an outcome, and whatever an object is after it has had one.
+func (w *watcher) stands(name string, h *check.History, condition *metav1.Condition, results any, now time.Time) {
+	over := condition != nil && condition.Status != metav1.ConditionUnknown
+	if !over && len(h.Outcomes) == 0 {
+		return
+	}
+	o := check.Outcome{Status: metav1.ConditionUnknown}
+	if condition != nil {
+		o = check.Outcome{Status: condition.Status, Reason: condition.Reason, Message: condition.Message, Results: digest(results)}
+	}
+	if len(h.Outcomes) == 0 || h.Outcomes[len(h.Outcomes)-1] != o {
+		h.Outcomes = append(h.Outcomes, o)
+	}
+	if w.ended[name].IsZero() {
+		w.ended[name] = now
+	}
+}
+
+func digest(results any) string {
+	text, err := json.Marshal(results)
+	if err != nil {
+		return err.Error()
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:])
+}
+
+// seePod notes a pod, and when all its containers have begun.
+func seePod(h *check.History, pod *corev1.Pod, now time.Time) {
+	i := slices.IndexFunc(h.Pods, func(p check.Pod) bool { return p.UID == string(pod.UID) })
+	if i < 0 {
+		i = len(h.Pods)
+		h.Pods = append(h.Pods, check.Pod{Name: pod.Name, UID: string(pod.UID), Seen: now})
+	}
+	begun := len(pod.Status.ContainerStatuses) == len(pod.Spec.Containers)
+	for _, s := range pod.Status.ContainerStatuses {
+		begun = begun && (s.State.Running != nil || s.State.Terminated != nil)
+	}
+	if begun && h.Pods[i].Running.IsZero() {
+		h.Pods[i].Running = now
+	}
+}
+
+// over reports whether an object was seen to have ended, and when.
+func (w *watcher) over(name string) (time.Time, bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	at := w.ended[name]
+	return at, !at.IsZero()
+}
+
+// copies returns the histories of objects.
+func (w *watcher) copies(names []string) map[string]*check.History {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	all := map[string]*check.History{}
+	for _, name := range names {
+		if h := w.histories[name]; h != nil {
+			twin := *h
+			twin.Attempts, twin.Outcomes, twin.Pods = slices.Clone(h.Attempts), slices.Clone(h.Outcomes), slices.Clone(h.Pods)
+			all[name] = &twin
+		}
+	}
+	return all
+}
+
+// forget drops the histories of objects that are deleted.
+func (w *watcher) forget(names []string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, name := range names {
+		delete(w.histories, name)
+		delete(w.ended, name)
+	}
+}
