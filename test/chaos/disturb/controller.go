@@ -2,6 +2,7 @@ package disturb
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"golang.org/x/sys/unix"
@@ -72,19 +73,31 @@ func thaw(p machine.Process) error {
 	return p.Signal(unix.SIGCONT)
 }
 
-// leading returns the pod of the controller that leads, its first process, and its identity in the lease.
-func (s *scene) leading(ctx context.Context) (*corev1.Pod, machine.Process, string, error) {
-	pod, identity, err := s.cluster.Leader(ctx)
+// leading returns the pod of the controller that leads, its first process, and its identity in the lease. One that has just
+// lost the lease, or is being started, is waited for.
+func (s *scene) leading(ctx context.Context) (pod *corev1.Pod, process machine.Process, identity string, err error) {
+	last := errors.New("nobody was asked")
+	err = kube.Poll(ctx, func(ctx context.Context) (bool, error) {
+		pod, identity, last = s.cluster.Leader(ctx)
+		if last != nil {
+			return false, nil
+		}
+		var there bool
+		process, there = processOf(pod)
+		return there, nil
+	})
 	if err != nil {
-		return nil, machine.Process{}, "", err
+		err = fmt.Errorf("cannot find the process of the %s that leads: %w", kube.ControllerName, errors.Join(last, err))
 	}
+	return pod, process, identity, err
+}
+
+// processOf returns the first process of a pod's first container, unless it has ended.
+func processOf(pod *corev1.Pod) (machine.Process, bool) {
 	for _, status := range pod.Status.ContainerStatuses {
-		if status.Name != pod.Spec.Containers[0].Name {
-			continue
-		}
-		if process, there := machine.FirstOf(status.ContainerID); there {
-			return pod, process, identity, nil
+		if status.Name == pod.Spec.Containers[0].Name {
+			return machine.FirstOf(status.ContainerID)
 		}
 	}
-	return nil, machine.Process{}, "", fmt.Errorf("cannot find a process of pod %q, which leads %s, on this machine", pod.Name, kube.ControllerName)
+	return machine.Process{}, false
 }

@@ -102,7 +102,8 @@ type profile struct {
 // profiles lists all kinds, in the order of the constants.
 func profiles() []profile {
 	const second = time.Second
-	gone := []string{v1.TaskRunReasonPodDeleted, v1.TaskRunReasonPodEvicted, v1.TaskRunReasonResultsUnavailable}
+	// A step that is asked to end may end as it likes, so that the step is what is told.
+	gone := []string{v1.TaskRunReasonPodDeleted, v1.TaskRunReasonPodEvicted, v1.TaskRunReasonResultsUnavailable, v1.TaskRunReasonFailed}
 	denied := []string{v1.TaskRunReasonResultsLogAccessDenied}
 	late := []string{v1.TaskRunReasonTimedOut, v1.PipelineRunReasonTimedOut}
 	unstarted := []string{v1.TaskRunReasonFailed, v1.TaskRunReasonResultsUnavailable}
