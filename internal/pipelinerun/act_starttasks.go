@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/crash"
 	"github.com/sluice-ci/sluice/internal/fault"
 )
 
@@ -165,7 +166,8 @@ const kindClaim = "PersistentVolumeClaim"
 // width is how many requests one pass has under way at once.
 const width = 8
 
-// each calls do for every number below n, some at once, and returns when all have returned.
+// each calls do for every number below n, some at once, and returns when all have returned. A panic of one is the caller's,
+// and keeps none of the others from being called.
 func each(n int, do func(i int)) {
 	if n == 1 {
 		do(0)
@@ -173,10 +175,15 @@ func each(n int, do func(i int)) {
 	}
 	next := make(chan int)
 	var all sync.WaitGroup
+	var panics crash.Carrier
+	guarded := func(i int) {
+		defer panics.Catch()
+		do(i)
+	}
 	for range min(n, width) {
 		all.Go(func() {
 			for i := range next {
-				do(i)
+				guarded(i)
 			}
 		})
 	}
@@ -185,4 +192,5 @@ func each(n int, do func(i int)) {
 	}
 	close(next)
 	all.Wait()
+	panics.Raise()
 }

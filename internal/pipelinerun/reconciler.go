@@ -20,6 +20,7 @@ import (
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/config"
+	"github.com/sluice-ci/sluice/internal/crash"
 	"github.com/sluice-ci/sluice/internal/fault"
 	"github.com/sluice-ci/sluice/internal/lag"
 	"github.com/sluice-ci/sluice/internal/patch"
@@ -56,13 +57,14 @@ type Reconciler struct {
 	judge    *when.Judge
 	clock    clock.PassiveClock
 	writes   *lag.Writes
+	crashes  *crash.Crashes
 }
 
 // NewReconciler returns a Reconciler.
 func NewReconciler(d Dependencies) *Reconciler {
 	return &Reconciler{
 		client: d.Client, live: d.Live, recorder: d.Recorder, config: d.Config, resolver: resolve.New(d.Client, d.Live),
-		judge: d.Judge, clock: d.Clock, writes: lag.NewWrites(d.Clock),
+		judge: d.Judge, clock: d.Clock, writes: lag.NewWrites(d.Clock), crashes: crash.New(d.Clock),
 	}
 }
 
@@ -71,7 +73,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, workers int) error {
 	return ctrl.NewControllerManagedBy(mgr).Named("pipelinerun").
 		For(&v1.PipelineRun{}).
 		Owns(&v1.TaskRun{}, builder.WithPredicates(ends())).
-		WithOptions(controller.Options{MaxConcurrentReconciles: workers}).
+		WithOptions(controller.Options{MaxConcurrentReconciles: workers, RateLimiter: fault.Backoff()}).
 		Complete(r)
 }
 
@@ -100,9 +102,15 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	if pr.DeletionTimestamp != nil || v1.ManagedElsewhere(pr.Spec.ManagedBy) {
 		return ctrl.Result{}, nil
 	}
-	if left := r.writes.Behind(pr); left > 0 {
+	if left := max(r.writes.Behind(pr), r.crashes.Resting(pr)); left > 0 {
 		return ctrl.Result{RequeueAfter: left}, nil
 	}
+	return r.pass(ctx, pr)
+}
+
+// pass observes, acts and writes.
+func (r *Reconciler) pass(ctx context.Context, pr *v1.PipelineRun) (ctrl.Result, error) {
+	defer r.crashes.Contain(ctx, pr, func(c crash.Crash) error { return r.crashed(ctx, pr, c) })
 	obs, err := r.observe(ctx, pr)
 	if err != nil {
 		return ctrl.Result{}, err

@@ -6,6 +6,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
@@ -15,9 +16,9 @@ func (r *Reconciler) stopPod(ctx context.Context, p *corev1.Pod) error {
 	if p == nil || p.Spec.ActiveDeadlineSeconds != nil || p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed {
 		return nil
 	}
-	stopped := p.DeepCopy()
-	stopped.Spec.ActiveDeadlineSeconds = new(int64(1))
-	err := r.client.Patch(ctx, stopped, client.MergeFrom(p))
+	// Another pod that has the name by now has another UID, which no patch can change: the API server refuses it.
+	change := fmt.Appendf(nil, `{"metadata":{"uid":%q},"spec":{"activeDeadlineSeconds":1}}`, p.UID)
+	err := r.client.Patch(ctx, p.DeepCopy(), client.RawPatch(types.MergePatchType, change))
 	if apierrors.IsNotFound(err) {
 		return nil
 	}

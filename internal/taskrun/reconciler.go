@@ -21,6 +21,7 @@ import (
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/config"
+	"github.com/sluice-ci/sluice/internal/crash"
 	"github.com/sluice-ci/sluice/internal/extract"
 	"github.com/sluice-ci/sluice/internal/fault"
 	"github.com/sluice-ci/sluice/internal/lag"
@@ -79,6 +80,7 @@ type Reconciler struct {
 	clock    clock.PassiveClock
 	trust    Trust
 	writes   *lag.Writes
+	crashes  *crash.Crashes
 }
 
 // NewReconciler returns a Reconciler.
@@ -86,7 +88,7 @@ func NewReconciler(d Dependencies) *Reconciler {
 	return &Reconciler{
 		client: d.Client, live: d.Live, recorder: d.Recorder, config: d.Config,
 		resolver: resolve.New(d.Client, d.Live), methods: d.Methods, images: d.Images, judge: d.Judge, wake: d.Wake, inpod: d.Inpod, clock: d.Clock, trust: d.Trust,
-		writes: lag.NewWrites(d.Clock),
+		writes: lag.NewWrites(d.Clock), crashes: crash.New(d.Clock),
 	}
 }
 
@@ -103,7 +105,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, workers int) error {
 		For(&v1.TaskRun{}).
 		Owns(&corev1.Pod{}).
 		WatchesRawSource(source.Channel(r.wake, &handler.EnqueueRequestForObject{})).
-		WithOptions(controller.Options{MaxConcurrentReconciles: workers}).
+		WithOptions(controller.Options{MaxConcurrentReconciles: workers, RateLimiter: fault.Backoff()}).
 		Complete(r)
 }
 
@@ -123,9 +125,15 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	if v1.ManagedElsewhere(tr.Spec.ManagedBy) {
 		return ctrl.Result{}, nil
 	}
-	if left := r.writes.Behind(tr); left > 0 {
+	if left := max(r.writes.Behind(tr), r.crashes.Resting(tr)); left > 0 {
 		return ctrl.Result{RequeueAfter: left}, nil
 	}
+	return r.pass(ctx, tr)
+}
+
+// pass observes, acts and writes.
+func (r *Reconciler) pass(ctx context.Context, tr *v1.TaskRun) (ctrl.Result, error) {
+	defer r.crashes.Contain(ctx, tr, func(c crash.Crash) error { return r.crashed(ctx, tr, c) })
 	obs, err := r.observe(ctx, tr)
 	if err != nil {
 		return ctrl.Result{}, err

@@ -59,6 +59,8 @@ func taskAdvice() map[string]Advice {
 		v1.TaskRunReasonPodEvicted: {"The node ended the pod to help itself: it had no memory or disk left.", []string{
 			"request what the steps need (computeResources), so that the pod gets a node that has it", "start the run again; retries does that by itself"}},
 		v1.TaskRunReasonPodDeleted: {"Somebody deleted the pod before it was known what its steps did.", []string{"start the run again"}},
+		v1.TaskRunReasonInternalError: {"The controller panicked while it worked on the run, which is a mistake in Sluice.", []string{
+			"look for the run's name in its log: kubectl logs -n tekton-pipelines deployment/sluice-controller", "report it, with the run"}},
 		v1.TaskRunReasonStepOOM: {"A step used more memory than its limit, and was killed.", []string{
 			"raise computeResources.limits.memory of step {step}, or let it use less"}},
 		v1.TaskRunReasonSidecarOOM: {"A step failed, and a sidecar had used more memory than its limit.", []string{
@@ -101,6 +103,8 @@ func pipelineAdvice() map[string]Advice {
 			"wait, or end these, too: sluice cancel {run}"}},
 		v1.PipelineRunReasonStoppedRunningFinally: {"The run was stopped, and its tasks of finally are still to end.", []string{
 			"wait, or end these, too: sluice cancel {run}"}},
+		v1.PipelineRunReasonInternalError: {"The controller panicked while it worked on the run, which is a mistake in Sluice.", []string{
+			"look for the run's name in its log: kubectl logs -n tekton-pipelines deployment/sluice-controller", "report it, with the run"}},
 		v1.PipelineRunReasonFailed:    {"A task failed.", []string{"see what it printed: " + logs}},
 		v1.PipelineRunReasonCancelled: {"Somebody cancelled the run, or one of its TaskRuns.", []string{"start it again if that was not meant"}},
 		v1.PipelineRunReasonTimedOut: {"The run, or its tasks, or its finally, took longer than they may.", []string{
