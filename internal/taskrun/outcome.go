@@ -171,6 +171,9 @@ func stepFailure(p *corev1.Pod, set *collect.Set) (reason, message string) {
 		if p != nil && p.Status.Reason == reasonEvicted {
 			return v1.TaskRunReasonPodEvicted, message + ": " + p.Status.Message
 		}
+		if reason, why := removal(p, step); reason != "" {
+			return reason, message + "; " + why
+		}
 		if oomKilled(p, step.Name) {
 			return v1.TaskRunReasonStepOOM, message + ": it used more memory than its limit"
 		}

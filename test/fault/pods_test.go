@@ -39,6 +39,7 @@ func TestContainerFaults(t *testing.T) {
 		"the pod is deleted at once while a step runs":     deletedAtOnce,
 		"the pod is evicted through the API":               evictedThroughAPI,
 		"the pod is evicted through the API after the end": evictedAfterTheEnd,
+		"the pod is evicted while a step runs":             evictedWhileRunning,
 	}
 	t.Run("all", func(t *testing.T) {
 		for name, test := range cases {
@@ -154,6 +155,22 @@ func evictedThroughAPI(t *testing.T, n *suite.Namespace) {
 	if run.Status.Condition().Status == metav1.ConditionTrue {
 		t.Error("a run whose last step never ended is green")
 	}
+}
+
+// evictedWhileRunning has a step that ends when it is asked to, so that the stream tells how it ended.
+func evictedWhileRunning(t *testing.T, n *suite.Namespace) {
+	task, want := small()
+	task.Steps = append(task.Steps, kube.Script("waits", "sleep 600"))
+	run := n.Start(t, v1.TaskRunSpec{TaskSpec: &task})
+	n.Await(t, run, func(run *v1.TaskRun) bool {
+		c := run.Status.Condition()
+		return run.Status.Done() || c != nil && c.Reason == v1.TaskRunReasonRunning
+	})
+	find(t, n, run, "step-waits", func(p machine.Process) bool { return !p.First() })
+	evict(t, n, run)
+	endsWithin(t, n, run, knowledge)
+	suite.WantFailed(t, run.Status.Condition(), v1.TaskRunReasonPodEvicted, "waits")
+	wantAll(t, run, want)
 }
 
 func evictedAfterTheEnd(t *testing.T, n *suite.Namespace) {

@@ -1,0 +1,24 @@
+package taskrun
+
+import (
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/results/frame"
+)
+
+// removal returns the reason and message of a step that did not end by itself because its pod is being removed; both are
+// empty for any other step. That a step exited with 143 tells nobody that the node was drained.
+func removal(p *corev1.Pod, step frame.Step) (reason, message string) {
+	if p == nil || p.DeletionTimestamp == nil || step.Reason != frame.ReasonCancelled && step.Reason != frame.ReasonUnfinished {
+		return "", ""
+	}
+	for _, c := range p.Status.Conditions {
+		if c.Type == corev1.DisruptionTarget && c.Status == corev1.ConditionTrue {
+			return v1.TaskRunReasonPodEvicted, fmt.Sprintf("pod %q was evicted before that: %s: %s", p.Name, c.Reason, c.Message)
+		}
+	}
+	return v1.TaskRunReasonPodDeleted, fmt.Sprintf("pod %q was deleted before that", p.Name)
+}

@@ -1,0 +1,52 @@
+package taskrun
+
+import (
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/results/collect"
+	"github.com/sluice-ci/sluice/internal/results/frame"
+)
+
+// TestStepsOfARemovedPod: whoever drained the node, or deleted the pod, is why a step was ended, and not the step.
+func TestStepsOfARemovedPod(t *testing.T) {
+	there := func() *corev1.Pod { return runPod(corev1.PodRunning, running(), running(), running()) }
+	deleted := there()
+	deleted.DeletionTimestamp = &metav1.Time{Time: epoch()}
+	evicted := deleted.DeepCopy()
+	evicted.Status.Conditions = append(evicted.Status.Conditions, corev1.PodCondition{
+		Type: corev1.DisruptionTarget, Status: corev1.ConditionTrue, Reason: "EvictionByEvictionAPI", Message: "Eviction API: evicting",
+	})
+	cases := map[string]struct {
+		reason string
+		pod    *corev1.Pod
+		step   frame.Step
+		want   string
+		words  []string
+	}{
+		"Drained":    {"kubectl drain evicts", evicted, step("step-one", 143, frame.ReasonCancelled), v1.TaskRunReasonPodEvicted, []string{`"step-one" exited with code 143`, "evicting"}},
+		"Deleted":    {"kubectl delete pod names nobody", deleted, step("step-one", 143, frame.ReasonCancelled), v1.TaskRunReasonPodDeleted, []string{`"step-one" exited with code 143`, `pod "build-pod" was deleted`}},
+		"Unfinished": {"nor does a step whose end nobody saw", deleted, step("step-one", -1, frame.ReasonUnfinished), v1.TaskRunReasonPodDeleted, []string{"Unfinished"}},
+		"Before":     {"a step that failed by itself has failed, whatever becomes of the pod", deleted, step("step-one", 3, frame.ReasonError), v1.TaskRunReasonFailed, []string{"3"}},
+		"Stands":     {"somebody else may have ended the step", there(), step("step-one", 143, frame.ReasonCancelled), v1.TaskRunReasonFailed, []string{"143"}},
+		"Gone":       {"of a pod that is gone nobody knows why", nil, step("step-one", 143, frame.ReasonCancelled), v1.TaskRunReasonFailed, []string{"143"}},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			set := &collect.Set{Steps: []frame.Step{tc.step}}
+			got := outcomeOf(taskRun(started), Collected, observation(withPod(tc.pod), withEvidence(collect.Progress{Set: set}))).Condition
+			if got.Status != metav1.ConditionFalse || got.Reason != tc.want {
+				t.Errorf("%s: want %s, got %+v", tc.reason, tc.want, got)
+			}
+			for _, word := range tc.words {
+				if !strings.Contains(got.Message, word) {
+					t.Errorf("%s: want %q in the message, got %q", tc.reason, word, got.Message)
+				}
+			}
+		})
+	}
+}
