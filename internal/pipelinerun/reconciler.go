@@ -23,6 +23,8 @@ import (
 	"github.com/sluice-ci/sluice/internal/crash"
 	"github.com/sluice-ci/sluice/internal/fault"
 	"github.com/sluice-ci/sluice/internal/lag"
+	"github.com/sluice-ci/sluice/internal/liveness"
+	"github.com/sluice-ci/sluice/internal/metrics"
 	"github.com/sluice-ci/sluice/internal/patch"
 	"github.com/sluice-ci/sluice/internal/resolve"
 	"github.com/sluice-ci/sluice/internal/when"
@@ -45,6 +47,9 @@ type Dependencies struct {
 	Judge *when.Judge
 	// Clock tells the time.
 	Clock clock.PassiveClock
+	// Metrics count what becomes of runs, and Passes see that the reconciler is alive; nil where nobody asks.
+	Metrics *metrics.Runs
+	Passes  *liveness.Passes
 }
 
 // Reconciler brings PipelineRuns to their outcomes.
@@ -57,6 +62,8 @@ type Reconciler struct {
 	judge    *when.Judge
 	clock    clock.PassiveClock
 	writes   *lag.Writes
+	metrics  *metrics.Runs
+	passes   *liveness.Passes
 	crashes  *crash.Crashes
 }
 
@@ -64,7 +71,7 @@ type Reconciler struct {
 func NewReconciler(d Dependencies) *Reconciler {
 	return &Reconciler{
 		client: d.Client, live: d.Live, recorder: d.Recorder, config: d.Config, resolver: resolve.New(d.Client, d.Live),
-		judge: d.Judge, clock: d.Clock, writes: lag.NewWrites(d.Clock), crashes: crash.New(d.Clock),
+		judge: d.Judge, clock: d.Clock, metrics: d.Metrics, passes: d.Passes, writes: lag.NewWrites(d.Clock), crashes: crash.New(d.Clock),
 	}
 }
 
@@ -74,7 +81,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, workers int) error {
 		For(&v1.PipelineRun{}).
 		Owns(&v1.TaskRun{}, builder.WithPredicates(ends())).
 		WithOptions(controller.Options{MaxConcurrentReconciles: workers, RateLimiter: fault.Backoff()}).
-		Complete(r)
+		Complete(r.passes.Watch("pipelinerun", r))
 }
 
 // ends lets those changes of a TaskRun pass that mean something to its PipelineRun: of all that a TaskRun goes through,
@@ -120,9 +127,12 @@ func (r *Reconciler) pass(ctx context.Context, pr *v1.PipelineRun) (ctrl.Result,
 	if err != nil || state == Done {
 		return ctrl.Result{}, err
 	}
-	status := statusFor(pr, state, obs, effect)
+	status, oversize := statusFor(pr, state, obs, effect)
 	if err := r.write(ctx, pr, status); err != nil {
 		return ctrl.Result{}, fault.Retry(err)
+	}
+	if oversize {
+		r.metrics.Oversize(metrics.FoundBefore)
 	}
 	return ctrl.Result{RequeueAfter: wait(status, obs, effect)}, nil
 }
@@ -152,10 +162,13 @@ func (r *Reconciler) write(ctx context.Context, pr *v1.PipelineRun, status v1.Pi
 	target := &metav1.PartialObjectMetadata{} // the answer, too, is only as large as that
 	target.SetGroupVersionKind(v1.GroupVersion.WithKind(v1.KindPipelineRun))
 	target.Namespace, target.Name = pr.Namespace, pr.Name
-	if err := r.client.Status().Patch(ctx, target, change); err != nil {
+	err = r.client.Status().Patch(ctx, target, change)
+	r.metrics.Wrote(err)
+	if err != nil {
 		return fmt.Errorf("cannot write status of PipelineRun %q: %w", pr.Name, err)
 	}
 	r.writes.Note(target)
+	r.metrics.PipelineRun(&pr.Status, &status)
 	for _, e := range eventsFor(pr.Status, status) {
 		r.recorder.Eventf(pr, nil, e.Type, e.Reason, "Reconcile", "%s", e.Note)
 	}

@@ -67,13 +67,14 @@ func childSize(task *v1.PipelineTask, child *v1.TaskRun) (int, *Problem) {
 }
 
 // fitted returns the status as it is when the whole PipelineRun can be stored with it. Otherwise it is that of a run that
-// has failed for that reason, without the results: etcd would refuse the object, and the run would never end.
-func fitted(pr *v1.PipelineRun, status v1.PipelineRunStatus, now metav1.Time) v1.PipelineRunStatus {
+// has failed for that reason, without the results, and oversize is true: etcd would refuse the object, and the run would
+// never end.
+func fitted(pr *v1.PipelineRun, status v1.PipelineRunStatus, now metav1.Time) (fitting v1.PipelineRunStatus, oversize bool) {
 	whole := *pr
 	whole.Status = status
 	encoded := size.Encoded(whole)
 	if encoded <= size.Limit {
-		return status
+		return status, false
 	}
 	message := fmt.Sprintf("the PipelineRun with its results has %d bytes when encoded as JSON, more than the limit of %d "+
 		"(1.5 MiB for one object, less %d for the API server); %s; the results of the tasks are in their TaskRuns",
@@ -85,7 +86,7 @@ func fitted(pr *v1.PipelineRun, status v1.PipelineRunStatus, now metav1.Time) v1
 		reason, message = c.Reason, c.Message+"; "+message
 	}
 	status.SetCondition(v1.Failed(reason, message), now)
-	return status
+	return status, true
 }
 
 func largestParams(params []v1.Param) string {

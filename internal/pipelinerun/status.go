@@ -17,15 +17,16 @@ type Effect struct {
 	Waiting string
 }
 
-// statusFor computes the whole status of a run that has not ended. It shares memory with the one that the run has.
-func statusFor(pr *v1.PipelineRun, state State, obs Observation, effect Effect) v1.PipelineRunStatus {
-	status := pr.Status
+// statusFor computes the whole status of a run that has not ended. It shares memory with the one that the run has. oversize
+// says that the object could not hold its results.
+func statusFor(pr *v1.PipelineRun, state State, obs Observation, effect Effect) (status v1.PipelineRunStatus, oversize bool) {
+	status = pr.Status
 	status.Conditions = append([]metav1.Condition(nil), pr.Status.Conditions...)
 	now := metav1.NewTime(obs.Now)
 	status.ObservedGeneration = pr.Generation
 	if state == Held {
 		status.SetCondition(v1.Running(v1.PipelineRunReasonPending, "the run is held by spec.status; it starts when that is emptied"), now)
-		return status
+		return status, false
 	}
 	if status.StartTime == nil && state != Withdrawn {
 		status.StartTime = &now
@@ -33,7 +34,7 @@ func statusFor(pr *v1.PipelineRun, state State, obs Observation, effect Effect) 
 	if state == Withdrawn || state == Unresolved || state == Invalid {
 		status.CompletionTime = &now
 		status.SetCondition(refused(pr, state, obs), now)
-		return status
+		return status, false
 	}
 	if status.PipelineSpec == nil {
 		status.PipelineSpec = obs.Spec
@@ -46,7 +47,7 @@ func statusFor(pr *v1.PipelineRun, state State, obs Observation, effect Effect) 
 	status.ChildReferences, status.SkippedTasks = t.children, t.skipped
 	if state != Ended {
 		status.SetCondition(progress(pr, obs, effect, t), now)
-		return status
+		return status, false
 	}
 	outcome := ended(pr, obs, t)
 	status.Results = outcome.Results

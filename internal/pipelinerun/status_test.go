@@ -347,7 +347,7 @@ func TestStatesActionsAndStatuses(t *testing.T) {
 				effect = s.effect(obs)
 			}
 			before := pr.Status.DeepCopy()
-			status := statusFor(pr, state, obs, effect)
+			status, _ := statusFor(pr, state, obs, effect)
 			if diff := cmp.Diff(before, &pr.Status); diff != "" {
 				t.Errorf("\n%s\nthe run itself was changed:\n%s", s.reason, diff)
 			}
@@ -394,8 +394,8 @@ func golden(t *testing.T, name, reason string, status v1.PipelineRunStatus) {
 
 func TestEventsTellOnlyWhatIsNew(t *testing.T) {
 	pr, obs := observed(t, situations()["second"])
-	before := statusFor(pr, Startable, obs, Effect{})
-	after := statusFor(pr, Startable, obs, started(obs))
+	before, _ := statusFor(pr, Startable, obs, Effect{})
+	after, _ := statusFor(pr, Startable, obs, started(obs))
 	want := []Event{{"Normal", reasonTaskRunCreated, "Created TaskRun run-use for task use"}}
 	if diff := cmp.Diff(want, eventsFor(before, after)); diff != "" {
 		t.Errorf("events: -want, +got:\n%s", diff)

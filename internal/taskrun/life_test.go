@@ -100,7 +100,8 @@ func TestPatience(t *testing.T) {
 			if state != tc.state {
 				t.Errorf("%s: want %s, got %s", tc.reason, tc.state, state)
 			}
-			if got := wait(tr, statusFor(tr, state, tc.obs, Effect{}), tc.obs, Effect{}); got != tc.wait {
+			status, _ := statusFor(tr, state, tc.obs, Effect{})
+			if got := wait(tr, status, tc.obs, Effect{}); got != tc.wait {
 				t.Errorf("%s: want to look again in %s, got %s", tc.reason, tc.wait, got)
 			}
 		})

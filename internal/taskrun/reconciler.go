@@ -25,6 +25,8 @@ import (
 	"github.com/sluice-ci/sluice/internal/extract"
 	"github.com/sluice-ci/sluice/internal/fault"
 	"github.com/sluice-ci/sluice/internal/lag"
+	"github.com/sluice-ci/sluice/internal/liveness"
+	"github.com/sluice-ci/sluice/internal/metrics"
 	"github.com/sluice-ci/sluice/internal/patch"
 	"github.com/sluice-ci/sluice/internal/pod"
 	"github.com/sluice-ci/sluice/internal/resolve"
@@ -61,6 +63,9 @@ type Dependencies struct {
 	Inpod Inpod
 	// Clock tells the time.
 	Clock clock.PassiveClock
+	// Metrics count what becomes of runs, and Passes see that the reconciler is alive; nil where nobody asks.
+	Metrics *metrics.Runs
+	Passes  *liveness.Passes
 	// Trust tells by whom signatures are believed; nil when the controller has no Workload API.
 	Trust Trust
 }
@@ -80,6 +85,8 @@ type Reconciler struct {
 	clock    clock.PassiveClock
 	trust    Trust
 	writes   *lag.Writes
+	metrics  *metrics.Runs
+	passes   *liveness.Passes
 	crashes  *crash.Crashes
 }
 
@@ -88,6 +95,7 @@ func NewReconciler(d Dependencies) *Reconciler {
 	return &Reconciler{
 		client: d.Client, live: d.Live, recorder: d.Recorder, config: d.Config,
 		resolver: resolve.New(d.Client, d.Live), methods: d.Methods, images: d.Images, judge: d.Judge, wake: d.Wake, inpod: d.Inpod, clock: d.Clock, trust: d.Trust,
+		metrics: d.Metrics, passes: d.Passes,
 		writes: lag.NewWrites(d.Clock), crashes: crash.New(d.Clock),
 	}
 }
@@ -106,7 +114,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, workers int) error {
 		Owns(&corev1.Pod{}).
 		WatchesRawSource(source.Channel(r.wake, &handler.EnqueueRequestForObject{})).
 		WithOptions(controller.Options{MaxConcurrentReconciles: workers, RateLimiter: fault.Backoff()}).
-		Complete(r)
+		Complete(r.passes.Watch("taskrun", r))
 }
 
 // Reconcile makes one pass over one TaskRun.
@@ -143,16 +151,21 @@ func (r *Reconciler) pass(ctx context.Context, tr *v1.TaskRun) (ctrl.Result, err
 	if err != nil || state == Done {
 		return ctrl.Result{}, err
 	}
-	status := statusFor(tr, state, obs, effect)
+	status, oversize := statusFor(tr, state, obs, effect)
 	if err = r.carry(ctx, tr, obs.Task); err == nil {
 		err = r.write(ctx, tr, status)
 	}
 	if err != nil && fault.Of(err) == fault.TooLarge {
 		status = overflow(tr, err, metav1.NewTime(obs.Now))
-		err = r.write(ctx, tr, status)
+		if err = r.write(ctx, tr, status); err == nil {
+			r.metrics.Oversize(metrics.FoundByServer)
+		}
 	}
 	if err != nil {
 		return ctrl.Result{}, fault.Retry(err)
+	}
+	if oversize {
+		r.metrics.Oversize(metrics.FoundBefore)
 	}
 	return ctrl.Result{RequeueAfter: wait(tr, status, obs, effect)}, nil
 }
@@ -186,10 +199,13 @@ func (r *Reconciler) write(ctx context.Context, tr *v1.TaskRun, status v1.TaskRu
 	answer := &metav1.PartialObjectMetadata{} // without the results that were just sent
 	answer.SetGroupVersionKind(v1.GroupVersion.WithKind(v1.KindTaskRun))
 	answer.Namespace, answer.Name = tr.Namespace, tr.Name
-	if err := r.client.Status().Patch(ctx, answer, change); err != nil {
+	err = r.client.Status().Patch(ctx, answer, change)
+	r.metrics.Wrote(err)
+	if err != nil {
 		return fmt.Errorf("cannot write status of TaskRun %q: %w", tr.Name, err)
 	}
 	r.writes.Note(answer)
+	r.metrics.TaskRun(&tr.Status, &status)
 	for _, e := range eventsFor(tr.Status, status) {
 		r.recorder.Eventf(tr, nil, e.Type, e.Reason, "Reconcile", "%s", e.Note)
 	}

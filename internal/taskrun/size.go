@@ -10,16 +10,17 @@ import (
 )
 
 // fitted returns the status as it is when the whole TaskRun can be stored with it. Otherwise it is that of a run that
-// has failed for that reason, without the results: etcd would refuse the object, and the run would never end.
-func fitted(tr *v1.TaskRun, status v1.TaskRunStatus, now metav1.Time) v1.TaskRunStatus {
+// has failed for that reason, without the results, and oversize is true: etcd would refuse the object, and the run would
+// never end.
+func fitted(tr *v1.TaskRun, status v1.TaskRunStatus, now metav1.Time) (fitting v1.TaskRunStatus, oversize bool) {
 	whole := *tr
 	whole.Status = status
 	encoded := size.Encoded(whole)
 	if encoded <= size.Limit {
-		return status
+		return status, false
 	}
 	if lean := leaner(tr, status); lean != nil {
-		return *lean
+		return *lean, false
 	}
 	message := fmt.Sprintf("the TaskRun with its results has %d bytes when encoded as JSON, more than the limit of %d "+
 		"(1.5 MiB for one object, less %d for the API server); %s; hand large data on through a workspace",
@@ -31,7 +32,7 @@ func fitted(tr *v1.TaskRun, status v1.TaskRunStatus, now metav1.Time) v1.TaskRun
 		reason, message = c.Reason, c.Message+"; "+message
 	}
 	status.SetCondition(v1.Failed(reason, message), now)
-	return status
+	return status, true
 }
 
 // leaner returns the status with earlier attempts reduced, if the TaskRun fits with that, and nil otherwise.

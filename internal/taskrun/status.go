@@ -24,9 +24,10 @@ type Effect struct {
 }
 
 // statusFor computes the whole status of a run that has not ended. A run is marked as ended only together with its
-// results, or with why there are none: there is no moment at which one stands without the other.
-func statusFor(tr *v1.TaskRun, state State, obs Observation, effect Effect) v1.TaskRunStatus {
-	status := *tr.Status.DeepCopy()
+// results, or with why there are none: there is no moment at which one stands without the other. oversize says that the object
+// could not hold its results.
+func statusFor(tr *v1.TaskRun, state State, obs Observation, effect Effect) (status v1.TaskRunStatus, oversize bool) {
+	status = *tr.Status.DeepCopy()
 	now := metav1.NewTime(obs.Now)
 	status.ObservedGeneration = tr.Generation
 	if status.StartTime == nil {
@@ -67,7 +68,7 @@ func statusFor(tr *v1.TaskRun, state State, obs Observation, effect Effect) v1.T
 	}
 	if outcome == nil {
 		status.SetCondition(progress(state, obs, effect), now)
-		return status
+		return status, false
 	}
 	status.Results = outcome.Results
 	for i := range min(len(status.Steps), len(outcome.StepResults)) {
@@ -81,11 +82,11 @@ func statusFor(tr *v1.TaskRun, state State, obs Observation, effect Effect) v1.T
 	if outcome.Condition.Status == metav1.ConditionFalse {
 		finish(status.Steps, outcome.Condition.Reason, now)
 	}
-	status = fitted(tr, status, now)
+	status, oversize = fitted(tr, status, now)
 	if retriable(tr, *status.Condition()) {
-		return begunAnew(tr, status, now)
+		return begunAnew(tr, status, now), oversize
 	}
-	return status
+	return status, oversize
 }
 
 // Messages of a run that goes on as it should.

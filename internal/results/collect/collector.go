@@ -24,6 +24,8 @@ type Options struct {
 	// Backoff is the wait after the first failed attempt. It doubles up to a twentieth of Deadline, or half of Deadline
 	// while the container runs; each wait is shortened by chance, to no less than half. Default 100 ms.
 	Backoff time.Duration
+	// Meter is told what the Collector does. Default: nobody is.
+	Meter Meter
 }
 
 func (o Options) withDefaults() Options {
@@ -44,6 +46,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Backoff <= 0 {
 		o.Backoff = 100 * time.Millisecond
+	}
+	if o.Meter == nil {
+		o.Meter = nobody{}
 	}
 	return o
 }
@@ -82,8 +87,8 @@ type Collector struct {
 	source    LogSource
 	notify    func(types.NamespacedName)
 	options   Options
-	followers chan struct{}
-	readers   chan struct{}
+	followers *places
+	readers   *places
 
 	mu     sync.Mutex
 	tasks  map[types.UID]*task
@@ -107,8 +112,8 @@ func New(source LogSource, notify func(types.NamespacedName), options Options) *
 	options = options.withDefaults()
 	return &Collector{
 		source: source, notify: notify, options: options,
-		followers: make(chan struct{}, options.MaxFollowers),
-		readers:   make(chan struct{}, options.MaxReaders),
+		followers: newPlaces(options.MaxFollowers),
+		readers:   newPlaces(options.MaxReaders),
 		tasks:     map[types.UID]*task{},
 		owners:    map[types.NamespacedName]map[types.UID]*task{},
 	}

@@ -41,8 +41,8 @@ func TestForgetting(t *testing.T) {
 						if got := c.Progress("uid"); got != (Progress{}) || len(c.tasks)+len(c.owners) != 0 {
 							t.Errorf("%+v is left, and %d tasks", got, len(c.tasks))
 						}
-						if len(c.readers)+len(c.followers) != 0 {
-							t.Errorf("places are still taken: %d, %d", len(c.readers), len(c.followers))
+						if len(c.readers.taken)+len(c.followers.taken) != 0 {
+							t.Errorf("places are still taken: %d, %d", len(c.readers.taken), len(c.followers.taken))
 						}
 					})
 				})
@@ -150,8 +150,8 @@ func TestManyAtOnce(t *testing.T) {
 			c.Forget(types.UID(fmt.Sprint(i)))
 		}
 		synctest.Wait()
-		if len(c.tasks)+len(c.owners)+len(c.readers)+len(c.followers) != 0 {
-			t.Errorf("left: %d tasks, %d owners, %d readers, %d followers", len(c.tasks), len(c.owners), len(c.readers), len(c.followers))
+		if len(c.tasks)+len(c.owners)+len(c.readers.taken)+len(c.followers.taken) != 0 {
+			t.Errorf("left: %d tasks, %d owners, %d readers, %d followers", len(c.tasks), len(c.owners), len(c.readers.taken), len(c.followers.taken))
 		}
 	})
 }

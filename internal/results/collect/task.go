@@ -29,12 +29,12 @@ func (c *Collector) follow(ctx context.Context, t *task) (again bool) {
 	for wrong < maxDamaged && c.enter(ctx, t.kick, c.followers) {
 		begun := time.Now()
 		set, heard, failed := c.read(ctx, t, following)
-		<-c.followers
+		c.followers.leave()
 		if ctx.Err() != nil {
 			return false
 		}
 		if failed == nil {
-			c.record(t, Progress{Set: set})
+			c.succeed(t, set, following)
 			return false
 		}
 		if closed(t.kick) {
@@ -73,12 +73,12 @@ func (c *Collector) finish(ctx context.Context, t *task) {
 	defer cancel()
 	for {
 		set, _, failed := c.read(within, t, !following)
-		<-c.readers
+		c.readers.leave()
 		if ctx.Err() != nil {
 			return
 		}
 		if failed == nil {
-			c.record(t, Progress{Set: set})
+			c.succeed(t, set, !following)
 			return
 		}
 		pause, giveUp := tries.failed(failed, time.Now())
@@ -91,8 +91,15 @@ func (c *Collector) finish(ctx context.Context, t *task) {
 		}
 	}
 	if ctx.Err() == nil {
+		c.options.Meter.Ended(EndReport{Cause: tries.last.kind.String()})
 		c.record(t, Progress{Err: tries.err(time.Now(), true), GaveUp: true})
 	}
+}
+
+// succeed keeps what was read, and wakes the owner.
+func (c *Collector) succeed(t *task, set *Set, follow bool) {
+	c.options.Meter.Ended(endReport(set, follow, time.Now()))
+	c.record(t, Progress{Set: set})
 }
 
 // read reads the log once, and reports whether a record was heard.
@@ -106,6 +113,8 @@ func (c *Collector) read(ctx context.Context, t *task, follow bool) (set *Set, h
 	} else {
 		dog.loose(c.options.Stall)
 	}
+	var log *openLog
+	defer func() { c.options.Meter.Read(reportOf(log, follow, failed, context.Cause(ctx))) }()
 	// One log that no one has thought of must not end the controller, and with it all runs.
 	defer func() {
 		if p := recover(); p != nil {
@@ -119,7 +128,7 @@ func (c *Collector) read(ctx context.Context, t *task, follow bool) (set *Set, h
 	if err != nil {
 		return nil, false, notOpened(err, stoppedBy(ctx))
 	}
-	log := &openLog{body: body}
+	log = &openLog{body: body}
 	// Closing ends a read that waits.
 	defer context.AfterFunc(ctx, log.close)()
 	defer log.close()
@@ -144,8 +153,21 @@ func stoppedBy(ctx context.Context) error {
 	return nil
 }
 
+// reportOf is what a read has come to; log is nil when it was not given out. One that nobody wanted any more, which cut says,
+// has not failed.
+func reportOf(log *openLog, follow bool, failed *failure, cut error) ReadReport {
+	report := ReadReport{Following: follow}
+	if log != nil {
+		report.Bytes = log.bytes
+	}
+	if failed != nil && !errors.Is(cut, context.Canceled) {
+		report.Cause = failed.kind.String()
+	}
+	return report
+}
+
 // enter waits for a place, and reports whether it has one; not when stop is closed or ctx ends before.
-func (c *Collector) enter(ctx context.Context, stop <-chan struct{}, places chan<- struct{}) bool {
+func (c *Collector) enter(ctx context.Context, stop <-chan struct{}, p *places) bool {
 	select {
 	case <-stop:
 		return false
@@ -153,8 +175,10 @@ func (c *Collector) enter(ctx context.Context, stop <-chan struct{}, places chan
 		return false
 	default:
 	}
+	p.waiting.Add(1)
+	defer p.waiting.Add(-1)
 	select {
-	case places <- struct{}{}:
+	case p.taken <- struct{}{}:
 		return true
 	case <-stop:
 		return false
@@ -188,14 +212,16 @@ func sleep(ctx context.Context, stop <-chan struct{}, d time.Duration) bool {
 
 // openLog is a log that remembers how reading it failed, and that can be closed by whoever comes first.
 type openLog struct {
-	body io.ReadCloser
-	once sync.Once
-	err  error
+	body  io.ReadCloser
+	once  sync.Once
+	err   error
+	bytes int64
 }
 
 // Read implements io.Reader.
 func (l *openLog) Read(p []byte) (int, error) {
 	n, err := l.body.Read(p)
+	l.bytes += int64(n)
 	if err != nil && !errors.Is(err, io.EOF) {
 		l.err = err
 	}

@@ -1,0 +1,107 @@
+package metrics
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/sluice-ci/sluice/internal/results/collect"
+)
+
+// Collection counts what reading logs comes to. It is a collect.Meter.
+type Collection struct {
+	ends     *prometheus.CounterVec
+	failures *prometheus.CounterVec
+	seconds  *prometheus.HistogramVec
+	log      prometheus.Counter
+	values   prometheus.Counter
+}
+
+func newCollection(s *Set) *Collection {
+	// From a followed log, which is there at once, to what a deadline of a minute allows for.
+	seconds := []float64{0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120}
+	c := &Collection{
+		ends: add(s, counter(collections)), failures: add(s, counter(logReadFailures)),
+		seconds: add(s, histogram(collectSeconds, seconds)),
+		log:     add(s, counter(logBytes)).WithLabelValues(), values: add(s, counter(valueBytes)).WithLabelValues(),
+	}
+	for _, outcome := range []string{outcomeWhole, outcomeInterrupted} {
+		c.ends.WithLabelValues(outcome, "")
+	}
+	for _, cause := range collect.Causes() {
+		c.ends.WithLabelValues(outcomeUnavailable, cause)
+		for _, container := range []string{containerRunning, containerEnded} {
+			c.failures.WithLabelValues(cause, container)
+		}
+	}
+	return c
+}
+
+// How a collection has ended.
+const (
+	outcomeWhole       = "whole"
+	outcomeInterrupted = "interrupted"
+	outcomeUnavailable = "unavailable"
+)
+
+// What the container did when its log was read.
+const (
+	containerRunning = "running"
+	containerEnded   = "ended"
+)
+
+func containerState(running bool) string {
+	if running {
+		return containerRunning
+	}
+	return containerEnded
+}
+
+// Read counts one read of a log.
+func (c *Collection) Read(r collect.ReadReport) {
+	c.log.Add(float64(r.Bytes))
+	if r.Cause != "" {
+		c.failures.WithLabelValues(r.Cause, containerState(r.Following)).Inc()
+	}
+}
+
+// Ended counts a collection that has come to its end.
+func (c *Collection) Ended(r collect.EndReport) {
+	if r.Cause != "" {
+		c.ends.WithLabelValues(outcomeUnavailable, r.Cause).Inc()
+		return
+	}
+	outcome := outcomeWhole
+	if r.Interrupted {
+		outcome = outcomeInterrupted
+	}
+	c.ends.WithLabelValues(outcome, "").Inc()
+	c.values.Add(float64(r.ValueBytes))
+	c.seconds.WithLabelValues(containerState(r.Following)).Observe(max(r.Took, 0).Seconds())
+}
+
+// Load shows how busy a Collector is, whenever somebody asks. It is a prometheus.Collector.
+type Load struct {
+	of func() collect.Load
+}
+
+// NewLoad returns a Load that asks of for what it shows.
+func NewLoad(of func() collect.Load) *Load { return &Load{of: of} }
+
+// Describe tells which metrics there are.
+func (l *Load) Describe(descriptions chan<- *prometheus.Desc) {
+	prometheus.DescribeByCollect(l, descriptions)
+}
+
+// Collect reads the load.
+func (l *Load) Collect(metrics chan<- prometheus.Metric) {
+	load := l.of()
+	for name, value := range map[string]int{
+		collecting: load.Collecting,
+		followers:  load.Followers, followersLimit: load.FollowersLimit,
+		readers: load.Readers, readersLimit: load.ReadersLimit,
+	} {
+		metrics <- prometheus.MustNewConstMetric(describe(name), prometheus.GaugeValue, float64(value))
+	}
+	for place, value := range map[string]int{"follower": load.WaitingToFollow, "reader": load.WaitingToRead} {
+		metrics <- prometheus.MustNewConstMetric(describe(waitingForTurn), prometheus.GaugeValue, float64(value), place)
+	}
+}

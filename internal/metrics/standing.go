@@ -1,0 +1,130 @@
+package metrics
+
+import (
+	"context"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+)
+
+const (
+	// reasonUnseen stands for the reason of a run of which the controller has said nothing yet.
+	reasonUnseen = "Unseen"
+	// overdueAfter is how long after its timeout a run is still on its way to its end: the timeout of one more pass, and the
+	// time that its pod gets to stop.
+	overdueAfter = time.Minute
+	// listing is how long a list of runs may take. It comes from a cache, which blocks only until it has been filled.
+	listing = 2 * time.Second
+)
+
+// Standing shows where runs stand that have not ended, whenever somebody asks: a count that is found anew cannot drift. It
+// is a prometheus.Collector.
+type Standing struct {
+	// Runs is a cache of all runs, which are read without being copied.
+	Runs client.Reader
+	// Leads is closed once this controller acts. Before, another one shows the same.
+	Leads <-chan struct{}
+	// Timeout returns that of runs which say nothing of one.
+	Timeout func() time.Duration
+	// Clock tells the time.
+	Clock clock.PassiveClock
+}
+
+// Describe tells which metrics there are.
+func (*Standing) Describe(descriptions chan<- *prometheus.Desc) {
+	for _, m := range standings() {
+		descriptions <- describe(m.Name)
+	}
+}
+
+// Collect counts the runs. It shows nothing where another controller leads, or where they cannot be listed.
+func (s *Standing) Collect(metrics chan<- prometheus.Metric) {
+	select {
+	case <-s.Leads:
+	default:
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), listing)
+	defer cancel()
+	taskRuns, pipelineRuns := &v1.TaskRunList{}, &v1.PipelineRunList{}
+	if s.Runs.List(ctx, taskRuns, client.UnsafeDisableDeepCopy) != nil || s.Runs.List(ctx, pipelineRuns, client.UnsafeDisableDeepCopy) != nil {
+		return
+	}
+	now, timeout := s.Clock.Now(), s.Timeout()
+	ofTasks, ofPipelines := newTally(now), newTally(now)
+	for i := range taskRuns.Items {
+		ofTasks.taskRun(&taskRuns.Items[i], timeout)
+	}
+	for i := range pipelineRuns.Items {
+		ofPipelines.pipelineRun(&pipelineRuns.Items[i], timeout)
+	}
+	show := func(name string, value float64, labels ...string) {
+		metrics <- prometheus.MustNewConstMetric(describe(name), prometheus.GaugeValue, value, labels...)
+	}
+	show(runningTaskRuns, float64(ofTasks.running))
+	show(runningPipelineRuns, float64(ofPipelines.running))
+	show(throttledByQuota, float64(ofTasks.reasons[v1.TaskRunReasonExceededResourceQuota]))
+	show(throttledByNode, float64(ofTasks.reasons[v1.TaskRunReasonExceededNodeResources]))
+	for kind, t := range map[Kind]*tally{TaskRun: ofTasks, PipelineRun: ofPipelines} {
+		for reason, n := range t.reasons {
+			show(runs, float64(n), string(kind), reason)
+		}
+		show(unseenAge, t.unseen.Seconds(), string(kind))
+		show(overdueRuns, float64(t.overdue), string(kind))
+	}
+}
+
+// tally is what there is to say of the runs of one kind that have not ended.
+type tally struct {
+	now     time.Time
+	running int
+	overdue int
+	reasons map[string]int
+	// unseen is the age of the oldest run without a condition.
+	unseen time.Duration
+}
+
+func newTally(now time.Time) *tally {
+	return &tally{now: now, reasons: map[string]int{reasonUnseen: 0}}
+}
+
+func (t *tally) taskRun(tr *v1.TaskRun, timeout time.Duration) {
+	if tr.Status.Done() || tr.DeletionTimestamp != nil || v1.ManagedElsewhere(tr.Spec.ManagedBy) {
+		return
+	}
+	if tr.Spec.Timeout != nil {
+		timeout = tr.Spec.Timeout.Duration
+	}
+	t.add(tr.Status.Condition(), tr.CreationTimestamp, tr.Status.StartTime, timeout)
+}
+
+func (t *tally) pipelineRun(pr *v1.PipelineRun, timeout time.Duration) {
+	if pr.Status.Done() || pr.DeletionTimestamp != nil || v1.ManagedElsewhere(pr.Spec.ManagedBy) {
+		return
+	}
+	if pr.Spec.Timeouts != nil && pr.Spec.Timeouts.Pipeline != nil {
+		timeout = pr.Spec.Timeouts.Pipeline.Duration
+	}
+	t.add(pr.Status.Condition(), pr.CreationTimestamp, pr.Status.StartTime, timeout)
+}
+
+// add counts a run that has not ended. A timeout of 0 is none.
+func (t *tally) add(c *metav1.Condition, created metav1.Time, start *metav1.Time, timeout time.Duration) {
+	if c == nil {
+		t.reasons[reasonUnseen]++
+		t.unseen = max(t.unseen, t.now.Sub(created.Time))
+	} else {
+		t.reasons[reasonOf(c)]++
+	}
+	if c == nil || c.Reason != v1.PipelineRunReasonPending {
+		t.running++
+	}
+	if start != nil && timeout > 0 && t.now.After(start.Add(timeout+overdueAfter)) {
+		t.overdue++
+	}
+}

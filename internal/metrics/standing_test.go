@@ -1,0 +1,100 @@
+package metrics
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	testingclock "k8s.io/utils/clock/testing"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+)
+
+// taskRun is one of this name, created at the beginning of the minute, with a condition that is not nil.
+func taskRun(name string, c *metav1.Condition, change ...func(*v1.TaskRun)) client.Object {
+	tr := &v1.TaskRun{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: "ci", CreationTimestamp: *at(0)}}
+	if c != nil {
+		tr.Status.StartTime = at(0)
+		tr.Status.SetCondition(*c, *at(0))
+	}
+	for _, f := range change {
+		f(tr)
+	}
+	return tr
+}
+
+func pipelineRun(name string, c *metav1.Condition, change ...func(*v1.PipelineRun)) client.Object {
+	pr := &v1.PipelineRun{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: "ci", CreationTimestamp: *at(0)}}
+	if c != nil {
+		pr.Status.StartTime = at(0)
+		pr.Status.SetCondition(*c, *at(0))
+	}
+	for _, f := range change {
+		f(pr)
+	}
+	return pr
+}
+
+func standing(t *testing.T, leads bool, objects ...client.Object) *Standing {
+	t.Helper()
+	scheme := runtime.NewScheme()
+	if err := v1.AddToScheme(scheme); err != nil {
+		t.Fatal(err)
+	}
+	elected := make(chan struct{})
+	if leads {
+		close(elected)
+	}
+	return &Standing{
+		Runs:  fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).Build(),
+		Leads: elected, Timeout: func() time.Duration { return time.Hour },
+		Clock: testingclock.NewFakePassiveClock(at(0).Add(61*time.Minute + time.Second)),
+	}
+}
+
+func TestStanding(t *testing.T) {
+	quota, running := new(v1.Running(v1.TaskRunReasonExceededResourceQuota, "")), new(v1.Running(v1.TaskRunReasonRunning, ""))
+	none := func(tr *v1.TaskRun) { tr.Spec.Timeout = &metav1.Duration{} }
+	long := func(tr *v1.TaskRun) { tr.Spec.Timeout = &metav1.Duration{Duration: 2 * time.Hour} }
+	s := standing(t, true,
+		taskRun("ended", new(v1.Succeeded(""))),
+		taskRun("elsewhere", nil, func(tr *v1.TaskRun) { tr.Spec.ManagedBy = new("example.com/other") }),
+		taskRun("unseen", nil, func(tr *v1.TaskRun) { tr.CreationTimestamp = metav1.NewTime(at(0).Add(time.Hour)) }),
+		taskRun("older", nil, func(tr *v1.TaskRun) { tr.CreationTimestamp = metav1.NewTime(at(0).Add(59 * time.Minute)) }),
+		taskRun("overdue", running), taskRun("endless", running, none), taskRun("long", running, long),
+		taskRun("quota", quota, long),
+		taskRun("node", new(v1.Running(v1.TaskRunReasonExceededNodeResources, "")), long),
+		taskRun("foreign", new(v1.Running("run-4711", "")), long),
+		pipelineRun("held", new(v1.Running(v1.PipelineRunReasonPending, ""))),
+		pipelineRun("late", new(v1.Running(v1.PipelineRunReasonRunning, "")), func(pr *v1.PipelineRun) {
+			pr.Spec.Timeouts = &v1.Timeouts{Pipeline: &metav1.Duration{Duration: time.Minute}}
+		}),
+		pipelineRun("done", new(v1.Failed(v1.PipelineRunReasonFailed, ""))),
+	)
+	registry := prometheus.NewPedanticRegistry()
+	registry.MustRegister(s)
+	want := map[string]float64{
+		runningTaskRuns: 8, runningPipelineRuns: 1, throttledByQuota: 1, throttledByNode: 1,
+		runs + " taskrun Unseen": 2, runs + " taskrun Running": 3, runs + " taskrun ExceededResourceQuota": 1,
+		runs + " taskrun ExceededNodeResources": 1, runs + " taskrun other": 1,
+		runs + " pipelinerun PipelineRunPending": 1, runs + " pipelinerun Running": 1,
+		unseenAge + " taskrun": 121, overdueRuns + " taskrun": 1, overdueRuns + " pipelinerun": 2,
+	}
+	if diff := cmp.Diff(want, read(t, registry)); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+// TestStandingBy: of two controllers, one shows where runs stand, so that a sum over both is right.
+func TestStandingBy(t *testing.T) {
+	registry := prometheus.NewPedanticRegistry()
+	registry.MustRegister(standing(t, false, taskRun("unseen", nil)))
+	if got := read(t, registry); len(got) != 0 {
+		t.Errorf("want nothing, got %v", got)
+	}
+}

@@ -1,0 +1,50 @@
+package version
+
+import (
+	"runtime/debug"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestFrom(t *testing.T) {
+	vcs := func(revision, modified string) []debug.BuildSetting {
+		return []debug.BuildSetting{{Key: "vcs.revision", Value: revision}, {Key: "vcs.modified", Value: modified}}
+	}
+	cases := map[string]struct {
+		reason string
+		linked string
+		build  debug.BuildInfo
+		want   Info
+		text   string
+	}{
+		"Nothing": {"a build that tells nothing is one of a developer",
+			"", debug.BuildInfo{}, Info{"devel", "unknown", "unknown"}, "devel, unknown"},
+		"Linked": {"what the linker was told comes first",
+			"v1.2.3", debug.BuildInfo{GoVersion: "go1.26", Main: debug.Module{Version: "v0.0.0"}}, Info{"v1.2.3", "unknown", "go1.26"}, "v1.2.3, go1.26"},
+		"Installed": {"go install at a version notes that version",
+			"", debug.BuildInfo{GoVersion: "go1.26", Main: debug.Module{Version: "v1.0.0"}}, Info{"v1.0.0", "unknown", "go1.26"}, "v1.0.0, go1.26"},
+		"Devel": {"the word of the toolchain for no version is none",
+			"", debug.BuildInfo{GoVersion: "go1.26", Main: debug.Module{Version: "(devel)"}, Settings: vcs("abc", "false")}, Info{"devel", "abc", "go1.26"}, "devel (abc), go1.26"},
+		"Changed": {"a tree with changes is not its commit",
+			"v1", debug.BuildInfo{GoVersion: "go1.26", Settings: vcs("abc", "true")}, Info{"v1", "abc-dirty", "go1.26"}, "v1 (abc-dirty), go1.26"},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			got := from(tc.linked, &tc.build)
+			if diff := cmp.Diff(tc.want, got); diff != "" {
+				t.Errorf("%s: -want +got:\n%s", tc.reason, diff)
+			}
+			if got.String() != tc.text {
+				t.Errorf("%s: want %q, got %q", tc.reason, tc.text, got)
+			}
+		})
+	}
+}
+
+func TestCurrent(t *testing.T) {
+	if got := Current(); got.Number == "" || !strings.HasPrefix(got.Go, "go") {
+		t.Errorf("a program knows at least which Go compiled it, got %+v", got)
+	}
+}
