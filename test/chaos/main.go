@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/sluice-ci/sluice/test/chaos/disturb"
@@ -104,9 +105,7 @@ func run(o options) (err error) {
 	if err != nil {
 		return err
 	}
-	restore := []func(context.Context) error{
-		c.DeleteNamespaces, func(ctx context.Context) error { return c.RestoreFlags(ctx, flags.Data) },
-	}
+	restore := []func(context.Context) error{func(ctx context.Context) error { return c.RestoreFlags(ctx, flags.Data) }}
 	defer func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), restoreTime)
 		defer cancel()
@@ -118,6 +117,9 @@ func run(o options) (err error) {
 	if err != nil {
 		return err
 	}
+	restore = append(restore, func(ctx context.Context) error {
+		return c.Kube.CoreV1().Namespaces().Delete(ctx, setting.Namespace, metav1.DeleteOptions{})
+	})
 	breaks := disturb.New(c, disturb.Options{Directory: o.localkube, Namespace: setting.Namespace})
 	if !o.calm {
 		undo, err := breaks.Prepare(ctx)
