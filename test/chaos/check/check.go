@@ -80,7 +80,7 @@ type checker struct {
 	found []Finding
 }
 
-func (c *checker) find(rule, object, format string, args ...any) {
+func (c *checker) findf(rule, object, format string, args ...any) {
 	c.found = append(c.found, Finding{Rule: rule, Object: object, What: fmt.Sprintf(format, args...)})
 }
 
@@ -91,14 +91,14 @@ func Run(given *Case) []Finding {
 		c.oneOutcome(name, c.Histories[name])
 	}
 	if c.Ended.IsZero() {
-		c.find("Deadline", c.Plan.Name(), "it did not end within %s of its creation", c.Plan.Deadline())
+		c.findf("Deadline", c.Plan.Name(), "it did not end within %s of its creation", c.Plan.Deadline())
 	}
 	for _, tr := range c.TaskRuns {
 		c.taskRun(tr)
 	}
 	switch {
 	case c.Plan.Pipeline && c.PipelineRun == nil, !c.Plan.Pipeline && len(c.TaskRuns) == 0:
-		c.find("Lost", c.Plan.Name(), "the object is gone")
+		c.findf("Lost", c.Plan.Name(), "the object is gone")
 	case c.Plan.Pipeline:
 		c.pipelineRun()
 	}
@@ -118,13 +118,13 @@ func sortedKeys[V any](m map[string]V) []string {
 func (c *checker) oneOutcome(name string, h *History) {
 	for i := 1; i < len(h.Outcomes); i++ {
 		before, after := h.Outcomes[i-1], h.Outcomes[i]
-		c.find("OneOutcome", name, "it had ended as %s (%s), and then was %s (%s): %.200s",
+		c.findf("OneOutcome", name, "it had ended as %s (%s), and then was %s (%s): %.200s",
 			before.Status, before.Reason, after.Status, after.Reason, after.Message)
 	}
 	names := map[string]string{}
 	for _, p := range h.Pods {
 		if uid := names[p.Name]; uid != "" && uid != p.UID {
-			c.find("PodTwice", name, "pod %q was made twice, with UID %s and with %s", p.Name, uid, p.UID)
+			c.findf("PodTwice", name, "pod %q was made twice, with UID %s and with %s", p.Name, uid, p.UID)
 		}
 		names[p.Name] = p.UID
 	}

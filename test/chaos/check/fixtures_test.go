@@ -2,6 +2,7 @@ package check
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -112,9 +113,8 @@ func (f fixture) cut(i, from int) {
 func (f fixture) lose(i int) {
 	name := f.run(i).Name
 	delete(f.Histories, name)
-	f.TaskRuns = append(f.TaskRuns[:i], f.TaskRuns[i+1:]...)
-	refs := f.PipelineRun.Status.ChildReferences
-	f.PipelineRun.Status.ChildReferences = append(refs[:i], refs[i+1:]...)
+	f.TaskRuns = slices.Delete(f.TaskRuns, i, i+1)
+	f.PipelineRun.Status.ChildReferences = slices.Delete(f.PipelineRun.Status.ChildReferences, i, i+1)
 }
 
 // event is a disturbance from one second to another.

@@ -19,7 +19,7 @@ func (c *checker) pipelineRun() {
 	skipped := map[string]string{}
 	for _, s := range pr.Status.SkippedTasks {
 		if skipped[s.Name] != "" {
-			c.find("Skipped", pr.Name, "task %q is listed twice among those that were skipped", s.Name)
+			c.findf("Skipped", pr.Name, "task %q is listed twice among those that were skipped", s.Name)
 		}
 		skipped[s.Name] = s.Reason
 	}
@@ -44,13 +44,13 @@ func (c *checker) references(children map[string][]*v1.TaskRun) {
 	for _, all := range children {
 		for _, tr := range all {
 			if listed[tr.Name] != 1 {
-				c.find("Children", c.PipelineRun.Name, "TaskRun %q is listed %d times", tr.Name, listed[tr.Name])
+				c.findf("Children", c.PipelineRun.Name, "TaskRun %q is listed %d times", tr.Name, listed[tr.Name])
 			}
 			delete(listed, tr.Name)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(listed)) {
-		c.find("Children", c.PipelineRun.Name, "TaskRun %q is listed, and is not there", name)
+		c.findf("Children", c.PipelineRun.Name, "TaskRun %q is listed, and is not there", name)
 	}
 }
 
@@ -60,30 +60,42 @@ func (c *checker) pipelineTask(t *plan.Task, children map[string][]*v1.TaskRun, 
 	over, well := ended(pr.Status.Condition())
 	switch {
 	case len(mine) > t.Copies():
-		c.find("TaskTwice", pr.Name, "task %q has %d TaskRuns, and may have %d", t.Name, len(mine), t.Copies())
+		c.findf("TaskTwice", pr.Name, "task %q has %d TaskRuns, and may have %d", t.Name, len(mine), t.Copies())
 	case len(mine) > 0 && skipped[t.Name] != "":
-		c.find("Skipped", pr.Name, "task %q ran, and is said to have been skipped: %s", t.Name, skipped[t.Name])
+		c.findf("Skipped", pr.Name, "task %q ran, and is said to have been skipped: %s", t.Name, skipped[t.Name])
 	case over && len(mine) == 0 && skipped[t.Name] == "" && len(c.TaskRuns) > 0:
-		c.find("TaskLost", pr.Name, "task %q neither ran nor was skipped", t.Name)
+		c.findf("TaskLost", pr.Name, "task %q neither ran nor was skipped", t.Name)
 	case well && len(mine) > 0 && len(mine) < t.Copies():
-		c.find("TaskLost", pr.Name, "task %q has %d TaskRuns of %d", t.Name, len(mine), t.Copies())
+		c.findf("TaskLost", pr.Name, "task %q has %d TaskRuns of %d", t.Name, len(mine), t.Copies())
 	}
 	if len(mine) > 0 && t.When != nil {
 		if other, _, _ := c.Plan.Task(t.When.Task); other.Answer != t.When.Answer {
-			c.find("When", pr.Name, "task %q ran, and task %q answers %q", t.Name, t.When.Task, other.Answer)
+			c.findf("When", pr.Name, "task %q ran, and task %q answers %q", t.Name, t.When.Task, other.Answer)
 		}
 	}
-	copies := map[string]string{}
 	for _, tr := range mine {
 		c.inOrder(t, tr, children)
 		c.handed(t, tr)
+	}
+	c.matrix(t, mine)
+}
+
+// matrix: each TaskRun of a task has another value of its matrix.
+func (c *checker) matrix(t *plan.Task, mine []*v1.TaskRun) {
+	if len(t.Matrix) == 0 {
+		return
+	}
+	copies := map[string]string{}
+	for _, tr := range mine {
 		for _, pod := range c.ledgers(tr.Name) {
-			if e, ok := pod.Last(plan.StepName(0), ledger.Started, ""); ok && len(t.Matrix) > 0 {
-				if other := copies[e.Name]; other != "" && other != tr.Name || !slices.Contains(t.Matrix, e.Name) {
-					c.find("Matrix", tr.Name, "it has %q of the matrix, as has %q", e.Name, other)
-				}
-				copies[e.Name] = tr.Name
+			e, ok := pod.Last(plan.StepName(0), ledger.Started, "")
+			if !ok {
+				continue
 			}
+			if other := copies[e.Name]; other != "" && other != tr.Name || !slices.Contains(t.Matrix, e.Name) {
+				c.findf("Matrix", tr.Name, "it has %q of the matrix, as has %q", e.Name, other)
+			}
+			copies[e.Name] = tr.Name
 		}
 	}
 }
@@ -116,7 +128,7 @@ func (c *checker) inOrder(t *plan.Task, tr *v1.TaskRun, children map[string][]*v
 				continue
 			}
 			if _, last := c.span(other.Name); !first.IsZero() && last.After(first) {
-				c.find("Order", tr.Name, "it began %s before TaskRun %q, which it needs, had ended", last.Sub(first), other.Name)
+				c.findf("Order", tr.Name, "it began %s before TaskRun %q, which it needs, had ended", last.Sub(first), other.Name)
 			}
 		}
 	}
@@ -130,9 +142,9 @@ func (c *checker) handed(t *plan.Task, tr *v1.TaskRun) {
 	size, digest := ledger.Digest(t.Takes.Result.APIValue())
 	for _, pod := range c.ledgers(tr.Name) {
 		if e, ok := pod.Last(plan.StepName(0), ledger.Took, ""); ok && e.Digest != digest {
-			c.find("Handed", tr.Name, "it was handed %d bytes of result %q, which has %d, or others", e.Size, t.Takes.Result.Name, size)
+			c.findf("Handed", tr.Name, "it was handed %d bytes of result %q, which has %d, or others", e.Size, t.Takes.Result.Name, size)
 		} else if _, ended := pod.Last(plan.StepName(0), ledger.Ended, ""); ended && !ok {
-			c.find("Handed", tr.Name, "it was not handed result %q", t.Takes.Result.Name)
+			c.findf("Handed", tr.Name, "it was not handed result %q", t.Takes.Result.Name)
 		}
 	}
 }
@@ -172,12 +184,12 @@ func (c *checker) pipelineSucceeded(children map[string][]*v1.TaskRun, skipped m
 	pr, expected := c.PipelineRun, fates(c.Plan.Tasks)
 	for _, t := range c.Plan.All() {
 		if want := expected[t.Name] == runs; want != (len(children[t.Name]) > 0) {
-			c.find("Skipped", pr.Name, "the run succeeded; task %q had to run: %t, and has %d TaskRuns; skipped: %q",
+			c.findf("Skipped", pr.Name, "the run succeeded; task %q had to run: %t, and has %d TaskRuns; skipped: %q",
 				t.Name, want, len(children[t.Name]), skipped[t.Name])
 		}
 		for _, tr := range children[t.Name] {
 			if over, well := ended(tr.Status.Condition()); !over || !well && !t.Ignored {
-				c.find("Green", pr.Name, "the run succeeded, and TaskRun %q did not", tr.Name)
+				c.findf("Green", pr.Name, "the run succeeded, and TaskRun %q did not", tr.Name)
 			}
 		}
 	}
@@ -186,7 +198,7 @@ func (c *checker) pipelineSucceeded(children map[string][]*v1.TaskRun, skipped m
 		want = v1.PipelineRunReasonCompleted
 	}
 	if got := pr.Status.Condition().Reason; got != want {
-		c.find("Reason", pr.Name, "it is %s, and has to be %s: %d tasks were skipped", got, want, len(skipped))
+		c.findf("Reason", pr.Name, "it is %s, and has to be %s: %d tasks were skipped", got, want, len(skipped))
 	}
 }
 
@@ -199,7 +211,7 @@ func (c *checker) pipelineFailed(children map[string][]*v1.TaskRun) {
 			over, well := ended(tr.Status.Condition())
 			failed = failed || over && !well && !t.Ignored
 			if !over {
-				c.find("NoOutcome", pr.Name, "the run has ended, and TaskRun %q has not", tr.Name)
+				c.findf("NoOutcome", pr.Name, "the run has ended, and TaskRun %q has not", tr.Name)
 			}
 		}
 	}
@@ -209,13 +221,13 @@ func (c *checker) pipelineFailed(children map[string][]*v1.TaskRun) {
 		v1.PipelineRunReasonTimedOut:  c.limited(),
 	}[condition.Reason]
 	if !explained {
-		c.find("Unexplained", pr.Name, "it failed as %s (%.300s); a task has failed: %t; cancelled: %t; limited: %t",
+		c.findf("Unexplained", pr.Name, "it failed as %s (%.300s); a task has failed: %t; cancelled: %t; limited: %t",
 			condition.Reason, condition.Message, failed, !c.Cancelled.IsZero(), c.limited())
 	}
 	abrupt := pr.Spec.Status == v1.PipelineRunSpecStatusCancelled || condition.Reason == v1.PipelineRunReasonTimedOut || len(c.TaskRuns) == 0
 	for _, t := range c.Plan.Finally {
 		if len(children[t.Name]) == 0 && !abrupt {
-			c.find("Finally", pr.Name, "it failed as %s, and task %q of finally did not run", condition.Reason, t.Name)
+			c.findf("Finally", pr.Name, "it failed as %s, and task %q of finally did not run", condition.Reason, t.Name)
 		}
 	}
 }
@@ -232,13 +244,13 @@ func (c *checker) pipelineResults() {
 		value, there := values[r.Name]
 		switch {
 		case there && !value.Equal(r.APIValue()):
-			c.find("Damaged", pr.Name, "result %q of the pipeline is not that of its task", r.Name)
+			c.findf("Damaged", pr.Name, "result %q of the pipeline is not that of its task", r.Name)
 		case well && !there:
-			c.find("GreenAndEmpty", pr.Name, "it succeeded, and result %q of the pipeline is missing", r.Name)
+			c.findf("GreenAndEmpty", pr.Name, "it succeeded, and result %q of the pipeline is missing", r.Name)
 		}
 		delete(values, r.Name)
 	}
 	for name := range values {
-		c.find("NotWritten", pr.Name, "it has a result %q, which the pipeline does not have", name)
+		c.findf("NotWritten", pr.Name, "it has a result %q, which the pipeline does not have", name)
 	}
 }

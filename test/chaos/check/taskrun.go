@@ -14,7 +14,7 @@ import (
 func (c *checker) taskRun(tr *v1.TaskRun) {
 	t, _, ok := c.Plan.Task(c.taskOf(tr))
 	if !ok {
-		c.find("UnknownTask", tr.Name, "it is of task %q, which the pipeline does not have", c.taskOf(tr))
+		c.findf("UnknownTask", tr.Name, "it is of task %q, which the pipeline does not have", c.taskOf(tr))
 		return
 	}
 	all := c.attemptsOf(tr)
@@ -25,7 +25,7 @@ func (c *checker) taskRun(tr *v1.TaskRun) {
 		over, well := ended(a.condition)
 		switch {
 		case !over && (!a.last || !c.Ended.IsZero()):
-			c.find("NoOutcome", tr.Name, "attempt %d has not ended, and its run has", a.number)
+			c.findf("NoOutcome", tr.Name, "attempt %d has not ended, and its run has", a.number)
 		case !over:
 		case well:
 			c.succeeded(tr.Name, &t, a)
@@ -38,7 +38,7 @@ func (c *checker) taskRun(tr *v1.TaskRun) {
 // attempts: as many as the task may have, each with one pod, and as many as it needs.
 func (c *checker) attempts(tr *v1.TaskRun, t *plan.Task, all []attempt) {
 	if len(all) > t.Retries+1 {
-		c.find("Attempts", tr.Name, "it has %d attempts, and may have %d", len(all), t.Retries+1)
+		c.findf("Attempts", tr.Name, "it has %d attempts, and may have %d", len(all), t.Retries+1)
 	}
 	pods := map[string]bool{}
 	if h := c.Histories[tr.Name]; h != nil {
@@ -47,7 +47,7 @@ func (c *checker) attempts(tr *v1.TaskRun, t *plan.Task, all []attempt) {
 		}
 	}
 	if len(pods) > len(all) {
-		c.find("TooManyPods", tr.Name, "it had %d pods for %d attempts", len(pods), len(all))
+		c.findf("TooManyPods", tr.Name, "it had %d pods for %d attempts", len(pods), len(all))
 	}
 	last := &all[len(all)-1]
 	over, well := ended(last.condition)
@@ -55,7 +55,7 @@ func (c *checker) attempts(tr *v1.TaskRun, t *plan.Task, all []attempt) {
 		v1.TaskRunReasonCancelled, v1.TaskRunReasonResultsLogAccessDenied, v1.TaskRunReasonPodCreationFailed, v1.TaskRunReasonValidationFailed,
 	}, last.condition.Reason)
 	if over && !well && !stopped && len(all) < t.Retries+1 {
-		c.find("Attempts", tr.Name, "it failed after %d attempts, and had %d", len(all), t.Retries+1)
+		c.findf("Attempts", tr.Name, "it failed after %d attempts, and had %d", len(all), t.Retries+1)
 	}
 }
 
@@ -64,19 +64,19 @@ func (c *checker) steps(name string, t *plan.Task, a *attempt) {
 	for i := range t.Steps {
 		step := plan.StepName(i)
 		if n := a.written.Count(step, ledger.Started); n > 1 {
-			c.find("StepTwice", name, "%s was started %d times in pod %q", step, n, a.podName)
+			c.findf("StepTwice", name, "%s was started %d times in pod %q", step, n, a.podName)
 		}
 		started, ok := a.written.Last(step, ledger.Started, "")
 		if !ok {
 			continue
 		}
 		if started.Attempt != a.number {
-			c.find("AttemptTold", name, "%s of attempt %d was told that it is of attempt %d", step, a.number, started.Attempt)
+			c.findf("AttemptTold", name, "%s of attempt %d was told that it is of attempt %d", step, a.number, started.Attempt)
 		}
 		for before := range i {
 			end, ok := a.written.Last(plan.StepName(before), ledger.Ended, "")
 			if !ok || end.Exit != t.Steps[before].Continue {
-				c.find("Order", name, "%s of attempt %d started, and %s had not ended well (ended %t, exit code %d)", step, a.number, plan.StepName(before), ok, end.Exit)
+				c.findf("Order", name, "%s of attempt %d started, and %s had not ended well (ended %t, exit code %d)", step, a.number, plan.StepName(before), ok, end.Exit)
 			}
 		}
 	}
@@ -94,11 +94,11 @@ func (c *checker) failed(tr *v1.TaskRun, t *plan.Task, a *attempt) {
 	planned := c.planned(tr, t, a)
 	if !planned && !c.excused(a, tr.Namespace, a.condition.Reason) {
 		want := t.Attempt(a.number)
-		c.find("Unexplained", tr.Name, "attempt %d failed as %s (%.300s); by the plan it succeeds: %t, or fails as %q; nothing that was broken accounts for it",
+		c.findf("Unexplained", tr.Name, "attempt %d failed as %s (%.300s); by the plan it succeeds: %t, or fails as %q; nothing that was broken accounts for it",
 			a.number, a.condition.Reason, a.condition.Message, want.Succeeds, want.Reason)
 	}
 	if a.condition.Message == "" && a.last {
-		c.find("NoMessage", tr.Name, "it failed as %s without a message", a.condition.Reason)
+		c.findf("NoMessage", tr.Name, "it failed as %s without a message", a.condition.Reason)
 	}
 	c.right(tr.Name, t, a)
 	if planned && a.last && a.condition.Reason == v1.TaskRunReasonFailed {
@@ -109,15 +109,15 @@ func (c *checker) failed(tr *v1.TaskRun, t *plan.Task, a *attempt) {
 // succeeded: it had to, all its steps have ended well, and all that they wrote is there.
 func (c *checker) succeeded(name string, t *plan.Task, a *attempt) {
 	if want := t.Attempt(a.number); !want.Succeeds {
-		c.find("Green", name, "attempt %d succeeded, and had to fail as %q", a.number, want.Reason)
+		c.findf("Green", name, "attempt %d succeeded, and had to fail as %q", a.number, want.Reason)
 	}
 	if a.uid == "" {
-		c.find("Green", name, "attempt %d succeeded, and its pod %q was never seen", a.number, a.podName)
+		c.findf("Green", name, "attempt %d succeeded, and its pod %q was never seen", a.number, a.podName)
 		return
 	}
 	for i, s := range t.Steps {
 		if end, ok := a.written.Last(plan.StepName(i), ledger.Ended, ""); !ok || end.Exit != s.Continue {
-			c.find("Green", name, "attempt %d succeeded, and %s did not end well (ended %t, exit code %d)", a.number, plan.StepName(i), ok, end.Exit)
+			c.findf("Green", name, "attempt %d succeeded, and %s did not end well (ended %t, exit code %d)", a.number, plan.StepName(i), ok, end.Exit)
 		}
 	}
 	c.right(name, t, a)
@@ -125,7 +125,7 @@ func (c *checker) succeeded(name string, t *plan.Task, a *attempt) {
 	values := valuesOf(a)
 	for _, r := range t.Declared() {
 		if _, there := values[r.Name]; !there {
-			c.find("GreenAndEmpty", name, "attempt %d succeeded, and result %q is missing", a.number, r.Name)
+			c.findf("GreenAndEmpty", name, "attempt %d succeeded, and result %q is missing", a.number, r.Name)
 		}
 	}
 }
@@ -146,16 +146,16 @@ func (c *checker) right(name string, t *plan.Task, a *attempt) {
 		entry, ok := writing[r.Name]
 		switch {
 		case !ok:
-			c.find("NotWritten", name, "result %q of attempt %d was written by none of its steps", r.Name, a.number)
+			c.findf("NotWritten", name, "result %q of attempt %d was written by none of its steps", r.Name, a.number)
 		case entry.Digest != digest:
-			c.find("Damaged", name, "result %q of attempt %d has %d bytes, and %d were written, with another digest", r.Name, a.number, size, entry.Size)
+			c.findf("Damaged", name, "result %q of attempt %d has %d bytes, and %d were written, with another digest", r.Name, a.number, size, entry.Size)
 		}
 		want, ok := t.Value(r.Name)
 		if r.Name == plan.AttemptResult {
 			want, ok = v1.StringValue(fmt.Sprintf("%s/%d", a.uid, a.number)), true
 		}
 		if ok && !want.Equal(r.Value) {
-			c.find("Damaged", name, "result %q of attempt %d is not what the plan says: %d bytes", r.Name, a.number, size)
+			c.findf("Damaged", name, "result %q of attempt %d is not what the plan says: %d bytes", r.Name, a.number, size)
 		}
 	}
 }
@@ -165,7 +165,7 @@ func (c *checker) whole(name string, a *attempt) {
 	values := valuesOf(a)
 	for _, result := range sortedKeys(a.written.Results(ledger.Wrote)) {
 		if _, there := values[result]; !there && result != plan.BigResult {
-			c.find("Dropped", name, "result %q of attempt %d was written, and is missing", result, a.number)
+			c.findf("Dropped", name, "result %q of attempt %d was written, and is missing", result, a.number)
 		}
 	}
 }

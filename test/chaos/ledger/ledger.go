@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -162,10 +163,9 @@ func (p Pod) Count(step, event string) int {
 
 // Last returns the last entry of a step with the event and, unless it is empty, the name.
 func (p Pod) Last(step, event, name string) (Entry, bool) {
-	entries := p[step]
-	for i := len(entries) - 1; i >= 0; i-- {
-		if entries[i].Event == event && (name == "" || entries[i].Name == name) {
-			return entries[i], true
+	for _, e := range slices.Backward(p[step]) {
+		if e.Event == event && (name == "" || e.Name == name) {
+			return e, true
 		}
 	}
 	return Entry{}, false

@@ -18,8 +18,10 @@ const (
 	Program = "/ko-app/step"
 	// Ledgers is where steps find the folder of the ledgers.
 	Ledgers = "/ledgers"
-	// TakenBefore and TakenAfter are around what a step takes, in its script.
-	TakenBefore, TakenAfter = "\n<taken>", "</taken>\n"
+	// TakenBefore is before what a step takes, in its script.
+	TakenBefore = "\n<taken>"
+	// TakenAfter is behind it.
+	TakenAfter = "</taken>\n"
 	// paramTaken and paramMatrix are the names of params, and the value of one that has none.
 	paramTaken, paramMatrix, noParam = "taken", "copy", ""
 )

@@ -27,9 +27,10 @@ const (
 	AnswerResult = "answer"
 	// AttemptResult is a result of each task: the UID of its pod and the number of the attempt, with a slash between.
 	AttemptResult = "attempt"
-	// BigResult is the result of a task that is TooLarge, and BigSize how many bytes it has.
+	// BigResult is the result of a task that is TooLarge.
 	BigResult = "big"
-	BigSize   = 20000
+	// BigSize is how many bytes it has.
+	BigSize = 20000
 	// Always is how many attempts fail of a task that never succeeds.
 	Always = 1 << 20
 )
