@@ -75,12 +75,17 @@ func (d *Disturber) Prepare(ctx context.Context) (restore func(context.Context) 
 }
 
 // Run inflicts one disturbance after the other, each at its time from now, mends it, waits until the cluster is whole again,
-// and tells of it. One that is late, because those before it took longer, comes at once. Run returns after the last one, or
-// when ctx ends, and then has mended what it broke, too. An error says what could not be broken or mended.
+// and tells of it. One that is late, because those before it took longer, comes a moment after them, but none begins
+// later than the last one was to be over, so that the time after the plan is quiet on a slow machine, too. Run returns after
+// the last one, or when ctx ends, and then has mended what it broke. An error says what could not be broken or mended.
 func (d *Disturber) Run(ctx context.Context, plan []Disturbance, told func(Event)) error {
 	start := time.Now()
-	for _, planned := range plan {
-		if !await(ctx, time.Until(start.Add(planned.At))) {
+	for i, planned := range plan {
+		pause := time.Until(start.Add(planned.At))
+		if i > 0 {
+			pause = max(pause, shortestPause)
+		}
+		if !await(ctx, pause) || time.Since(start) > over(plan) {
 			return nil
 		}
 		if err := d.disturb(ctx, planned, told); err != nil {

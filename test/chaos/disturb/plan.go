@@ -60,6 +60,12 @@ func Plan(seed uint64, length time.Duration) []Disturbance {
 	}
 }
 
+// over is when the last disturbance of a plan is mended, from the start.
+func over(plan []Disturbance) time.Duration {
+	last := plan[len(plan)-1]
+	return last.At + last.For + profileOf(last.Kind).mending
+}
+
 // between draws a duration of whole milliseconds.
 func between(random *rand.Rand, shortest, longest time.Duration) time.Duration {
 	return (shortest + time.Duration(random.Int64N(int64(longest-shortest)+1))).Truncate(time.Millisecond)

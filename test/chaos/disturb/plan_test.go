@@ -27,9 +27,8 @@ func TestPlan(t *testing.T) {
 			for seed := range uint64(200) {
 				plan := Plan(seed, tc.length)
 				wantApart(t, plan)
-				last := plan[len(plan)-1]
-				if end := last.At + last.For + profileOf(last.Kind).mending; end > tc.length-tc.quiet {
-					t.Errorf("%s\nseed %d: the last disturbance, %s, ends at %s", tc.reason, seed, last.Kind, end)
+				if end := over(plan); end > tc.length-tc.quiet {
+					t.Errorf("%s\nseed %d: the last disturbance ends at %s", tc.reason, seed, end)
 				}
 				if missing := missingFrom(plan); tc.whole && len(missing) > 0 {
 					t.Errorf("%s\nseed %d: it has no %q", tc.reason, seed, missing)
