@@ -31,6 +31,7 @@ func (d *driver) judge(ctx context.Context, c *check.Case) {
 		d.clear(ctx, c)
 		return
 	}
+	fmt.Printf("%s  run %d is looked at again when what is broken is mended: %s\n", time.Now().Format("15:04:05"), c.Plan.Number, found[0])
 	d.dump(ctx, c, found)
 	d.mu.Lock()
 	d.suspects[c.Plan.Number] = &suspect{observed: c, findings: found}

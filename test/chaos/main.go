@@ -171,6 +171,9 @@ func reign(ctx context.Context, d *driver, breaks *disturb.Disturber) error {
 	}()
 	d.send(ctx)
 	err := <-broken
+	if ctx.Err() != nil {
+		return errors.Join(err, fmt.Errorf("cannot go on to the end: %w", ctx.Err()))
+	}
 	leaks := d.finish(ctx)
 	fmt.Println(d.tally.report(d.disturbances()))
 	if n := d.verdict(leaks); n > 0 {
