@@ -95,6 +95,9 @@ func TestParseDefaults(t *testing.T) {
 		"Set":      {"both settings", map[string]string{"default-timeout-minutes": "5", "default-service-account": "ci"}, defaults(func(d *Defaults) { d.Timeout, d.ServiceAccount = 5*time.Minute, "ci" }), ""},
 		"None":     {"0 means no timeout", map[string]string{"default-timeout-minutes": "0"}, defaults(func(d *Defaults) { d.Timeout = 0 }), ""},
 		"Negative": {"time does not run backwards", map[string]string{"default-timeout-minutes": "-1"}, Default().Defaults, `default-timeout-minutes: "-1"`},
+		"Century":  {"a hundred years are the most that is taken", map[string]string{"default-timeout-minutes": "52560000"}, defaults(func(d *Defaults) { d.Timeout = 876000 * time.Hour }), ""},
+		// A finding of FuzzParseDefaults: so many minutes overflowed, and every run without a timeout of its own had ended before it began.
+		"Overflow": {"time does not run backwards for too much of it", map[string]string{"default-timeout-minutes": "200000000"}, Default().Defaults, `default-timeout-minutes: "200000000"`},
 		"Word":     {"a duration is not a number of minutes", map[string]string{"default-timeout-minutes": "1h"}, Default().Defaults, `default-timeout-minutes: "1h"`},
 		"Account":  {"a name that no service account can have", map[string]string{"default-service-account": "Build Bot"}, Default().Defaults, `default-service-account: "Build Bot" is not a name`},
 		"ManagedBy": {"the label of another installation", map[string]string{"default-managed-by-label-value": "ours"},

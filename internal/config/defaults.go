@@ -24,6 +24,9 @@ const (
 	keyPullTimeout    = "default-imagepullbackoff-timeout"
 )
 
+// maxTimeoutMinutes is a hundred years: more than twice as much would not fit a time.Duration, and be negative.
+const maxTimeoutMinutes = 100 * 365 * 24 * 60
+
 func defaultsKeys() []string {
 	return []string{
 		keyTimeoutMinutes, keyServiceAccount, keyManagedBy, keyPodTemplate, keyBinding, keyResources, keyMatrix, keyPullTimeout,
@@ -63,7 +66,7 @@ func ParseDefaults(data map[string]string) (Defaults, []SettingError) {
 	defaults := defaultDefaults()
 	s := &settings{configMap: DefaultsName, data: data}
 	minutes := int64(defaults.Timeout / time.Minute)
-	s.number(keyTimeoutMinutes, &minutes, 0, math.MaxInt32, "a number of minutes from 0 (no timeout) up")
+	s.number(keyTimeoutMinutes, &minutes, 0, maxTimeoutMinutes, "a number of minutes from 0 (no timeout) to 52560000, a hundred years")
 	defaults.Timeout = time.Duration(minutes) * time.Minute
 	s.name(keyServiceAccount, &defaults.ServiceAccount)
 	s.label(keyManagedBy, &defaults.ManagedBy)
