@@ -35,13 +35,19 @@ const (
 // about to be made, by the same command as the run, and a kubelet may not have seen it yet.
 const configPatience = 10 * time.Second
 
+// runtimePatience is how long a node is given whose container runtime does not say whether it has an image: it is being
+// restarted, as a rule, and the kubelet asks it again.
+const runtimePatience = 2 * time.Minute
+
 // patience is how long a container may wait for such a reason before the run fails.
 func (o Observation) patience(s *corev1.ContainerStatus) time.Duration {
 	switch s.State.Waiting.Reason {
 	case waitingConfig:
 		return configPatience
-	case waitingPullBackOff, waitingPullError, waitingInspect:
+	case waitingPullBackOff, waitingPullError:
 		return o.Config.Defaults.ImagePullTimeout
+	case waitingInspect:
+		return max(o.Config.Defaults.ImagePullTimeout, runtimePatience)
 	default:
 		return 0
 	}

@@ -91,6 +91,8 @@ func TestPatience(t *testing.T) {
 		"PullTimeout":  {"default-imagepullbackoff-timeout", observation(withPod(placedAt("ImagePullBackOff")), at(time.Minute), pulls), Pending, time.Minute},
 		"PullTimedOut": {"and then it ends all the same", observation(withPod(placedAt("ImagePullBackOff")), at(2*time.Minute), pulls), Unpullable, 0},
 		"PullNever":    {"what can never be pulled is not waited for", observation(withPod(placedAt("InvalidImageName")), at(time.Second), pulls), Unpullable, 0},
+		"Inspect":      {"a container runtime that is being restarted answers soon", observation(withPod(placedAt("ImageInspectError")), at(time.Minute)), Pending, time.Minute},
+		"InspectLate":  {"one that is broken does not", observation(withPod(placedAt("ImageInspectError")), at(2*time.Minute)), Unpullable, 0},
 		"Timeout":      {"the run's own timeout is the last to wait for", observation(withPod(runPod(corev1.PodPending)), at(time.Minute)), Pending, 59 * time.Minute},
 	}
 	for name, tc := range cases {

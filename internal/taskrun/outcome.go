@@ -109,7 +109,7 @@ func uncollectable(tr *v1.TaskRun, obs Observation) *Outcome {
 		when = "the steps have ended"
 	}
 	reason, message := v1.TaskRunReasonResultsUnavailable, fmt.Sprintf(
-		"%s, and their results cannot be read whole: %v; pod %q is kept for inspection", when, err, tr.Status.PodName)
+		"%s, and their results cannot be read whole: %s%v; pod %q is kept for inspection", when, unstarted(obs.Pod), err, tr.Status.PodName)
 	if refusal := (*extract.RefusalError)(nil); errors.As(err, &refusal) {
 		reason, message = v1.TaskRunReasonResultsLogAccessDenied, refusal.Message
 	}
@@ -118,6 +118,22 @@ func uncollectable(tr *v1.TaskRun, obs Observation) *Outcome {
 		reason, message = v1.TaskRunReasonFailed, step+"; "+message
 	}
 	return failed(reason, message)
+}
+
+// reasonStartError is what the kubelet says of a container that its runtime could not start.
+const reasonStartError = "StartError"
+
+// unstarted says which container that carries results was never started, followed by a colon; empty when all were.
+func unstarted(p *corev1.Pod) string {
+	if p == nil {
+		return ""
+	}
+	for _, s := range containersOf(p).carriers {
+		if t := s.State.Terminated; t != nil && t.Reason == reasonStartError {
+			return fmt.Sprintf("container %q could not be started (%s): ", s.Name, t.Message)
+		}
+	}
+	return ""
 }
 
 // failedStep says from a pod's status alone which step failed; empty when none did.

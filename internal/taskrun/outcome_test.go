@@ -98,6 +98,9 @@ func TestOutcomeOfOtherStates(t *testing.T) {
 	}
 	ended := runPod(corev1.PodSucceeded, terminated(0, ""), terminated(0, ""), terminated(0, ""))
 	failedStep := runPod(corev1.PodFailed, terminated(2, ""), terminated(1, ""), terminated(0, ""))
+	notStarted := terminated(128, "no shim")
+	notStarted.Terminated.Reason = "StartError"
+	unstarted := runPod(corev1.PodFailed, terminated(0, ""), terminated(0, ""), notStarted)
 	cases := map[string]struct {
 		reason  string
 		state   State
@@ -113,6 +116,7 @@ func TestOutcomeOfOtherStates(t *testing.T) {
 		"Unavailable":     {"what was tried", Uncollectable, observation(withPod(ended), gaveUp(frame.ErrGap)), v1.TaskRunReasonResultsUnavailable, frame.ErrGap.Error()},
 		"Forbidden":       {"a permission that was taken away while running", Uncollectable, observation(withPod(ended), gaveUp(fmt.Errorf("tried: %w", refusal))), v1.TaskRunReasonResultsLogAccessDenied, refusal.Message},
 		"CarrierEnded":    {"steps that still run have not ended", Uncollectable, observation(withPod(runPod(corev1.PodRunning, running(), running(), terminated(137, ""))), gaveUp(frame.ErrIncomplete)), v1.TaskRunReasonResultsUnavailable, "has ended before the steps"},
+		"Unstarted":       {"why there is no log at all", Uncollectable, observation(withPod(unstarted), gaveUp(frame.ErrIncomplete)), v1.TaskRunReasonResultsUnavailable, `could not be started (no shim)`},
 		"UnavailableStep": {"a step that failed is said first", Uncollectable, observation(withPod(failedStep), gaveUp(frame.ErrGap)), v1.TaskRunReasonFailed, `container "step-one" exited with code 2`},
 	}
 	for name, tc := range cases {
