@@ -20,7 +20,9 @@ const root = "../.."
 const reliability = root + "/docs/reliability.md"
 
 // pages are those that name tests.
-func pages() []string { return []string{reliability, root + "/docs/limits.md"} }
+func pages() []string {
+	return []string{reliability, root + "/docs/operations.md", root + "/docs/limits.md", root + "/docs/security.md"}
+}
 
 func read(t *testing.T, path string) string {
 	t.Helper()

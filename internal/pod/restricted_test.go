@@ -1,0 +1,61 @@
+package pod_test
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/yaml"
+)
+
+// TestWhatIsInjectedIsRestricted looks at every golden pod: what is not a user's passes Pod Security "restricted", cannot
+// write to its own file system, and the pod has no volume that "restricted" does not know.
+func TestWhatIsInjectedIsRestricted(t *testing.T) {
+	want := &corev1.SecurityContext{
+		AllowPrivilegeEscalation: new(false), ReadOnlyRootFilesystem: new(true), RunAsNonRoot: new(true),
+		RunAsUser: new(int64(65532)), RunAsGroup: new(int64(65532)),
+		Capabilities:   &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
+		SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
+	}
+	var injected, pods int
+	for _, pattern := range []string{"testdata/*.yaml", "../extract/sidecarlogs/testdata/*.yaml"} {
+		files, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var p corev1.Pod
+			if err := yaml.Unmarshal(text, &p); err != nil {
+				t.Fatal(err)
+			}
+			pods++
+			for _, c := range slices.Concat(p.Spec.InitContainers, p.Spec.Containers) {
+				if c.Image != "registry.example/inpod@sha256:0000" {
+					continue // of the user's
+				}
+				injected++
+				if diff := cmp.Diff(want, c.SecurityContext); diff != "" {
+					t.Errorf("%s: %s: -want +got:\n%s", file, c.Name, diff)
+				}
+			}
+			if p.Spec.HostNetwork || p.Spec.HostPID || p.Spec.HostIPC {
+				t.Errorf("%s: want nothing of the host's", file)
+			}
+			for _, v := range p.Spec.Volumes {
+				if v.HostPath != nil {
+					t.Errorf("%s: volume %s: want nothing of the host's", file, v.Name)
+				}
+			}
+		}
+	}
+	if pods < 15 || injected < 3 {
+		t.Errorf("want all golden pods looked at, got %d with %d injected containers", pods, injected)
+	}
+}
