@@ -118,7 +118,7 @@ func (d *driver) finish(ctx context.Context) []string {
 	return leaks
 }
 
-// leaks lists objects of the namespace that belong to runs, and processes of steps.
+// leaks lists objects of the namespace that belong to runs, what the controller still does for them, and processes of steps.
 func (d *driver) leaks(ctx context.Context) ([]string, error) {
 	var all []string
 	for kind, list := range map[string]client.ObjectList{
@@ -132,7 +132,8 @@ func (d *driver) leaks(ctx context.Context) ([]string, error) {
 		}
 	}
 	slices.Sort(all)
-	return append(all, processes("-namespace="+d.setting.Namespace)...), nil
+	gauges, err := busy(ctx, d.cluster)
+	return slices.Concat(all, gauges, processes("-namespace="+d.setting.Namespace)), err
 }
 
 func namesOf(list client.ObjectList) []string {

@@ -56,14 +56,19 @@ func (c *checker) planned(tr *v1.TaskRun, t *plan.Task, a *attempt) bool {
 		return tr.Spec.Status == v1.TaskRunSpecStatusCancelled && (!c.Cancelled.IsZero() || c.limited())
 	case reason == v1.TaskRunReasonTimedOut && c.Plan.Pipeline && c.limited():
 		return true // a TaskRun gets what its pipeline has left
-	case reason == v1.TaskRunReasonResultsUnavailable && c.Plan.From == kube.SidecarLogs && t.Encoded() > disturb.LogSize:
-		return true // the beginning of the log is gone, for anybody who did not follow it
+	case reason == v1.TaskRunReasonResultsUnavailable && c.rotated(t):
+		return true
 	case want.Succeeds || reason != want.Reason:
 		return false
 	case t.Fault.Kind == plan.Exits:
 		return c.exited(t, a)
 	}
 	return true
+}
+
+// rotated reports whether the beginning of the log may be gone, for anybody who did not follow it.
+func (c *checker) rotated(t *plan.Task) bool {
+	return c.Plan.From == kube.SidecarLogs && t.Encoded() > disturb.LogSize
 }
 
 // limited reports whether the run may be ended by a timeout of the pipeline.

@@ -101,9 +101,19 @@ func (c *checker) failed(tr *v1.TaskRun, t *plan.Task, a *attempt) {
 		c.findf("NoMessage", tr.Name, "it failed as %s without a message", a.condition.Reason)
 	}
 	c.right(tr.Name, t, a)
-	if planned && a.last && a.condition.Reason == v1.TaskRunReasonFailed {
+	if planned && a.last && a.condition.Reason == v1.TaskRunReasonFailed && !c.unreadable(tr, t, a) {
 		c.whole(tr.Name, a)
 	}
+}
+
+// unreadable reports whether a step has failed whose results cannot be read either, and the message says so: that the step
+// failed is said first.
+func (c *checker) unreadable(tr *v1.TaskRun, t *plan.Task, a *attempt) bool {
+	if !strings.Contains(a.condition.Message, "cannot") && !strings.Contains(a.condition.Message, "may not") {
+		return false
+	}
+	return c.rotated(t) || c.excused(a, tr.Namespace, v1.TaskRunReasonResultsUnavailable) ||
+		c.excused(a, tr.Namespace, v1.TaskRunReasonResultsLogAccessDenied)
 }
 
 // succeeded: it had to, all its steps have ended well, and all that they wrote is there.

@@ -76,9 +76,18 @@ func TestTaskRun(t *testing.T) {
 			h := f.Histories["chaos-7"]
 			h.Pods = append(h.Pods, Pod{Name: h.Pods[0].Name, UID: "x"})
 		}, []string{"Damaged", "Green", "NotWritten", "PodTwice", "TooManyPods"}},
-		"TooManyPods":       {"An attempt has one pod.", single(task("only")), func(f fixture) { h := f.Histories["chaos-7"]; h.Pods = append(h.Pods, Pod{Name: "x", UID: "x"}) }, []string{"TooManyPods"}},
-		"Failed":            {"A failure that is planned is none to tell of.", failed(faulty(plan.Exits, plan.Always, 0)), func(fixture) {}, nil},
-		"FailedDropped":     {"A step that fails keeps what it wrote.", failed(faulty(plan.Exits, plan.Always, 0)), func(f fixture) { f.run(0).Status.Results = nil }, []string{"Dropped"}},
+		"TooManyPods":   {"An attempt has one pod.", single(task("only")), func(f fixture) { h := f.Histories["chaos-7"]; h.Pods = append(h.Pods, Pod{Name: "x", UID: "x"}) }, []string{"TooManyPods"}},
+		"Failed":        {"A failure that is planned is none to tell of.", failed(faulty(plan.Exits, plan.Always, 0)), func(fixture) {}, nil},
+		"FailedDropped": {"A step that fails keeps what it wrote.", failed(faulty(plan.Exits, plan.Always, 0)), func(f fixture) { f.run(0).Status.Results = nil }, []string{"Dropped"}},
+		"FailedDenied": {"Unless they could not be read, and it says so.", failed(faulty(plan.Exits, plan.Always, 0)), func(f fixture) {
+			f.run(0).Status.Results = nil
+			f.run(0).Status.Conditions[0].Message += "; the controller may not read pod logs"
+			f.Events = []disturb.Event{event(disturb.DenyLogs, 12, 40, "")}
+		}, nil},
+		"FailedUnread": {"And somebody kept them from it.", failed(faulty(plan.Exits, plan.Always, 0)), func(f fixture) {
+			f.run(0).Status.Results = nil
+			f.run(0).Status.Conditions[0].Message += "; the controller may not read pod logs"
+		}, []string{"Dropped"}},
 		"FailedOtherwise":   {"The message has the exit code.", failed(faulty(plan.Exits, plan.Always, 0)), func(f fixture) { f.run(0).Status.Conditions[0].Message = "failed" }, []string{"Unexplained"}},
 		"FailedNoRetry":     {"A run that may be tried again is.", failed(faulty(plan.Exits, plan.Always, 1)), func(fixture) {}, []string{"Attempts"}},
 		"Unexplained":       {"A run does not fail by itself.", single(task("only")), func(f fixture) { f.fail(0, v1.TaskRunReasonResultsUnavailable, "why") }, []string{"Unexplained"}},

@@ -17,7 +17,7 @@ import (
 const (
 	// patience is how long one disturbance may take to be inflicted, and how long to be mended. A machine may be busy, and
 	// a controller that was killed more than once is started anew by its kubelet after 20 s.
-	patience = 2 * time.Minute
+	patience = 4 * time.Minute
 	// restarts is how often a container of the controller may have been started anew before fresh pods take its place: its
 	// kubelet waits twice as long each time, and nothing of that would be learned more than once.
 	restarts = 2

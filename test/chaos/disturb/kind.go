@@ -117,8 +117,10 @@ func profiles() []profile {
 		{kind: RemoveWebhook, shortest: 3 * second, longest: 12 * second, mending: 5 * second},
 		{kind: RestartAPIServer, mending: 10 * second},
 		{kind: RestartEtcd, mending: 10 * second},
-		{kind: RestartKubelet, mending: 5 * second},
-		{kind: StopKubelet, shortest: 3 * second, longest: 15 * second, mending: 6 * second},
+		// A kubelet that is killed breaks off what it has asked the container runtime for: a container that was about to be
+		// started never will be.
+		{kind: RestartKubelet, mending: 5 * second, blast: Starting, reasons: unstarted},
+		{kind: StopKubelet, shortest: 3 * second, longest: 15 * second, mending: 6 * second, blast: Starting, reasons: unstarted},
 		{kind: RestartContainerd, mending: 5 * second, blast: Starting, reasons: unstarted},
 		{kind: DeletePod, mending: 3 * second, blast: OwnRun, reasons: gone},
 		{kind: KillPod, mending: 3 * second, blast: OwnRun, reasons: gone},

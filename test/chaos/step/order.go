@@ -113,7 +113,7 @@ func (o *order) write(f *plan.Fault) error {
 		}
 	}
 	if f != nil && f.Kind == plan.TooLarge {
-		if err := o.text(plan.BigResult, strings.Repeat("x", plan.BigSize)); err != nil {
+		if err := o.text(plan.BigResult, content.Random(plan.BigSize)); err != nil {
 			return err
 		}
 	}
