@@ -75,7 +75,16 @@ func (s *scene) removeWebhook(ctx context.Context) error {
 	if err := s.leadWebhooks(ctx, intstr.FromInt32(nowhere)); err != nil {
 		return err
 	}
+	n, err := s.network(ctx)
+	if err != nil {
+		return err
+	}
+	defer n.Close()
 	return kube.Poll(ctx, func(ctx context.Context) (bool, error) {
+		// Where a Service leads matters for new connections only.
+		if _, err := n.end(ctx, "sport = "+webhookPort); err != nil {
+			return false, err
+		}
 		run := &v1.TaskRun{Spec: v1.TaskRunSpec{TaskSpec: &v1.TaskSpec{Steps: []v1.Step{kube.Script("none", "true")}}}}
 		run.Namespace, run.GenerateName = kube.Installation, "never-"
 		err := s.cluster.Client.Create(ctx, run, client.DryRunAll)

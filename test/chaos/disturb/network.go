@@ -12,6 +12,8 @@ const (
 	// apiPort is the port of the API server's Service, as the controller sees it. What asks the controller (probes, webhooks)
 	// comes to other ones.
 	apiPort = "443"
+	// webhookPort is that of the webhooks in the controller's pod.
+	webhookPort = "9443"
 	// table is the name of the rules in the network of the controller's pod.
 	table = "chaos"
 )
@@ -23,12 +25,11 @@ func (s *scene) cutWatches(ctx context.Context) error {
 		return err
 	}
 	defer n.Close()
-	out, err := n.run(ctx, "", "ss", "--no-header", "-t", "-n", "-K", "state", "established", "dport = "+apiPort)
+	ended, err := n.end(ctx, "dport = "+apiPort)
 	if err != nil {
 		return err
 	}
-	ended := len(strings.Split(strings.TrimSpace(out), "\n"))
-	if strings.TrimSpace(out) == "" {
+	if ended == 0 {
 		return fmt.Errorf("cannot end connections of the controller to port %s: there are none, or the kernel does not end them (CONFIG_INET_DIAG_DESTROY)", apiPort)
 	}
 	s.note = fmt.Sprintf("ended %d connections", ended)
@@ -77,6 +78,12 @@ func (s *scene) network(ctx context.Context) (network, error) {
 		return network{}, fmt.Errorf("cannot open the network of the controller: %w", err)
 	}
 	return network{File: file}, nil
+}
+
+// end ends the connections in the network that a filter of ss(8) lets through, and returns how many there were.
+func (n network) end(ctx context.Context, filter string) (int, error) {
+	out, err := n.run(ctx, "", "ss", "--no-header", "-t", "-n", "-K", "state", "established", filter)
+	return strings.Count(out, "\n"), err
 }
 
 // run runs a command of this machine in the network, with input, and returns what it printed.
