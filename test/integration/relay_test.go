@@ -1,0 +1,280 @@
+//go:build integration
+
+package integration
+
+import (
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+)
+
+// call is what a request asks for, in the words of a role.
+type call struct{ verb, group, resource, namespace, name string }
+
+// what is the call without whom it is about.
+func (c call) what() string { return right{verb: c.verb, group: c.group, resource: c.resource}.words() }
+
+// words name a right as roles do: "patch taskruns/status.tekton.dev".
+func (r right) words() string {
+	if r.group == "" {
+		return r.verb + " " + r.resource
+	}
+	return r.verb + " " + r.resource + "." + r.group
+}
+
+// callOf reads a request's path as the API server does.
+func callOf(request *http.Request) (call, bool) {
+	parts := strings.Split(strings.Trim(request.URL.Path, "/"), "/")
+	var c call
+	switch {
+	case len(parts) > 2 && parts[0] == "api":
+		parts = parts[2:]
+	case len(parts) > 3 && parts[0] == "apis":
+		c.group, parts = parts[1], parts[3:]
+	default:
+		return c, false // discovery, versions, health
+	}
+	if len(parts) > 2 && parts[0] == "namespaces" {
+		c.namespace, parts = parts[1], parts[2:]
+	}
+	c.resource = parts[0]
+	if len(parts) > 1 {
+		c.name = parts[1]
+	}
+	if len(parts) > 2 {
+		c.resource += "/" + parts[2]
+	}
+	switch {
+	case request.URL.Query().Get("watch") == "true":
+		c.verb = "watch"
+	case request.Method == http.MethodGet && c.name == "":
+		c.verb = "list"
+	default:
+		c.verb = map[string]string{"GET": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}[request.Method]
+	}
+	return c, true
+}
+
+// trouble is what becomes of a request that is not just passed on.
+type trouble string
+
+const (
+	none       trouble = ""
+	throttled  trouble = "429"           // with Retry-After
+	broken     trouble = "500"           // without
+	overloaded trouble = "503"           // without
+	hungUp     trouble = "hung up"       // before the request was heard
+	lost       trouble = "answer lost"   // after it was carried out
+	retryAfter         = 2 * time.Second // of throttled
+)
+
+// relay stands between a controller and the API server. It acts for the controller's service account, so that the roles in
+// config/ decide; it counts; and it answers in the API server's place where a test wants it to.
+type relay struct {
+	*httptest.Server
+	forward *httputil.ReverseProxy
+
+	mu sync.Mutex
+	// plan tells what becomes of the nth request (from 0) of its kind; nil: all are passed on.
+	plan func(c call, n int) trouble
+	// seen counts the requests by what they ask for, and inTrouble those that were not just passed on.
+	seen      map[string]int
+	inTrouble int
+	// refused are those that the API server answered with 403.
+	refused []string
+	// throttled is when a request was last answered with 429, by method and address, and early those that came back before
+	// they should.
+	throttled map[string]time.Time
+	early     []string
+}
+
+func newRelay(t *testing.T) *relay {
+	t.Helper()
+	host, err := url.Parse(shared.config.Host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	transport, err := rest.TransportFor(shared.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &relay{seen: map[string]int{}, throttled: map[string]time.Time{}}
+	r.forward = &httputil.ReverseProxy{
+		Transport: transport, FlushInterval: -1,
+		Rewrite: func(p *httputil.ProxyRequest) {
+			p.SetURL(host)
+			p.Out.Header.Set("Impersonate-User", controller)
+			p.Out.Header["Impersonate-Group"] = []string{"system:serviceaccounts", "system:serviceaccounts:" + installation, "system:authenticated"}
+		},
+		ModifyResponse: func(answer *http.Response) error {
+			if c, ok := callOf(answer.Request); ok && answer.StatusCode == http.StatusForbidden {
+				r.mu.Lock()
+				defer r.mu.Unlock()
+				r.refused = append(r.refused, fmt.Sprintf("%s in %q", c.what(), c.namespace))
+			}
+			return nil
+		},
+		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, err error) {
+			http.Error(w, err.Error(), http.StatusBadGateway)
+		},
+	}
+	r.Server = httptest.NewServer(http.HandlerFunc(r.serve))
+	t.Cleanup(func() {
+		r.CloseClientConnections()
+		r.Close()
+	})
+	return r
+}
+
+func (r *relay) serve(w http.ResponseWriter, request *http.Request) {
+	switch what := r.judge(request); what {
+	case none:
+		r.forward.ServeHTTP(w, request)
+	case lost:
+		r.forward.ServeHTTP(httptest.NewRecorder(), request)
+		panic(http.ErrAbortHandler)
+	case hungUp:
+		panic(http.ErrAbortHandler)
+	default:
+		code := map[trouble]int{throttled: 429, broken: 500, overloaded: 503}[what]
+		if what == throttled {
+			w.Header().Set("Retry-After", fmt.Sprint(int(retryAfter.Seconds())))
+		}
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(code)
+		_ = json.NewEncoder(w).Encode(metav1.Status{ // whoever does not wait for it is not waited for
+			TypeMeta: metav1.TypeMeta{Kind: "Status", APIVersion: "v1"},
+			Status:   metav1.StatusFailure, Message: "in trouble", Code: int32(code), Reason: metav1.StatusReason(map[int]string{
+				429: string(metav1.StatusReasonTooManyRequests), 500: string(metav1.StatusReasonInternalError), 503: string(metav1.StatusReasonServiceUnavailable),
+			}[code]),
+		})
+	}
+}
+
+// judge counts a request and says what becomes of it.
+func (r *relay) judge(request *http.Request) trouble {
+	c, ok := callOf(request)
+	if !ok {
+		return none
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	n := r.seen[c.what()]
+	r.seen[c.what()]++
+	where := request.Method + " " + request.URL.Path
+	if since, before := r.throttled[where]; before && c.name != "" && time.Since(since) < retryAfter-100*time.Millisecond {
+		r.early = append(r.early, where)
+	}
+	delete(r.throttled, where)
+	if r.plan == nil {
+		return none
+	}
+	what := r.plan(c, n)
+	if what != none {
+		r.inTrouble++
+	}
+	if what == throttled {
+		r.throttled[where] = time.Now()
+	}
+	return what
+}
+
+// let sets what becomes of requests from now on.
+func (r *relay) let(plan func(c call, n int) trouble) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.plan = plan
+}
+
+// total is how many requests there were, and how many of them were in trouble.
+func (r *relay) total() (all, inTrouble int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, n := range r.seen {
+		all += n
+	}
+	return all, r.inTrouble
+}
+
+// calls are the kinds of requests that there were.
+func (r *relay) calls() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var all []string
+	for what := range r.seen {
+		all = append(all, what)
+	}
+	slices.Sort(all)
+	return all
+}
+
+// kubeconfig writes one by which a controller finds the relay.
+func (r *relay) kubeconfig(t *testing.T) string {
+	t.Helper()
+	config := clientcmdapi.NewConfig()
+	config.Clusters["relay"] = &clientcmdapi.Cluster{Server: r.URL}
+	config.Contexts["relay"] = &clientcmdapi.Context{Cluster: "relay"}
+	config.CurrentContext = "relay"
+	path := filepath.Join(t.TempDir(), "kubeconfig")
+	if err := clientcmd.WriteToFile(*config, path); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// TestCallOf holds that requests are read as the API server reads them.
+func TestCallOf(t *testing.T) {
+	for address, want := range map[string]string{
+		"GET /api/v1/pods?watch=true":                                              "watch pods",
+		"GET /api/v1/namespaces/ns/pods":                                           "list pods",
+		"GET /api/v1/namespaces/ns/pods/p/log":                                     "get pods/log",
+		"PATCH /apis/tekton.dev/v1/namespaces/ns/taskruns/t/status":                "patch taskruns/status.tekton.dev",
+		"POST /apis/authorization.k8s.io/v1/selfsubjectaccessreviews":              "create selfsubjectaccessreviews.authorization.k8s.io",
+		"PUT /apis/coordination.k8s.io/v1/namespaces/tekton-pipelines/leases/lock": "update leases.coordination.k8s.io",
+	} {
+		method, path, _ := strings.Cut(address, " ")
+		c, ok := callOf(httptest.NewRequestWithContext(t.Context(), method, path, nil))
+		if !ok || c.what() != want {
+			t.Errorf("%s: want %q, got %q", address, want, c.what())
+		}
+	}
+	if _, ok := callOf(httptest.NewRequestWithContext(t.Context(), "GET", "/version", nil)); ok {
+		t.Error("a version is no object")
+	}
+}
+
+// unusedAddress is one that nobody listens at.
+func unusedAddress(t *testing.T) string {
+	t.Helper()
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	return listener.Addr().String()
+}
+
+// logOf returns the end of a file.
+func logOf(path string) string {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return err.Error()
+	}
+	return string(text[max(0, len(text)-6000):])
+}

@@ -1,0 +1,388 @@
+//go:build integration
+
+package integration
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+)
+
+// as returns a client of a user's, and the address of the API server.
+func as(t *testing.T, user string, groups ...string) (*http.Client, string) {
+	t.Helper()
+	config := rest.CopyConfig(shared.config)
+	config.Impersonate = rest.ImpersonationConfig{UserName: user, Groups: append(groups, "system:authenticated")}
+	c, err := rest.HTTPClientFor(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c, config.Host
+}
+
+// try sends a request, written "METHOD /path", and returns the code of the answer.
+func try(t *testing.T, c *http.Client, host, request string) int {
+	t.Helper()
+	method, path, _ := strings.Cut(request, " ")
+	separator := "?"
+	if strings.Contains(path, "?") {
+		separator = "&"
+	}
+	r, err := http.NewRequestWithContext(t.Context(), method, host+path+separator+"dryRun=All", bytes.NewBufferString("{}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Content-Type", "application/json")
+	if method == http.MethodPatch {
+		r.Header.Set("Content-Type", "application/merge-patch+json")
+	}
+	answer, err := c.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	_, _ = io.Copy(io.Discard, answer.Body) // only the code counts
+	return answer.StatusCode
+}
+
+// TestRefusedToTheController does what an intruder in the controller would like to do, as the controller's service account
+// with the roles in config/rbac, and is refused.
+func TestRefusedToTheController(t *testing.T) {
+	namespace := newNamespace(t)
+	create(t, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "s"}})
+	c, host := as(t, controller, "system:serviceaccounts", "system:serviceaccounts:"+installation)
+	core, ours := "/api/v1/namespaces/"+namespace, "/apis/tekton.dev/v1/namespaces/"+namespace
+	eventually(t, func(context.Context) error { // the API server's view of roles lags a little
+		if code := try(t, c, host, "GET "+core+"/pods"); code != http.StatusOK {
+			return fmt.Errorf("the controller may list pods, got %d", code)
+		}
+		return nil
+	})
+	const rbac = "/apis/rbac.authorization.k8s.io/v1"
+	for _, request := range []string{
+		// Secrets: those of a run's service account by name, and nothing else.
+		"GET " + core + "/secrets", "GET /api/v1/secrets", "POST " + core + "/secrets", "PATCH " + core + "/secrets/s", "DELETE " + core + "/secrets/s",
+		"POST /api/v1/namespaces/" + installation + "/secrets", "PUT /api/v1/namespaces/" + installation + "/secrets/other",
+		// Into pods.
+		"GET " + core + "/pods/p/log", "POST " + core + "/pods/p/exec?command=sh", "GET " + core + "/pods/p/exec?command=sh",
+		"POST " + core + "/pods/p/attach", "POST " + core + "/pods/p/portforward", "PATCH " + core + "/pods/p/ephemeralcontainers",
+		"PATCH " + core + "/pods/p/status", "POST " + core + "/pods/p/eviction", "PUT " + core + "/pods/p",
+		// What users write.
+		"POST " + ours + "/tasks", "PATCH " + ours + "/tasks/t", "DELETE " + ours + "/tasks/t", "POST " + ours + "/pipelines",
+		"POST " + ours + "/pipelineruns", "PATCH " + ours + "/pipelineruns/p", "DELETE " + ours + "/pipelineruns/p",
+		"PUT " + ours + "/taskruns/t", "DELETE " + ours + "/taskruns/t", "DELETE " + ours + "/taskruns", "PUT " + ours + "/taskruns/t/status",
+		// More rights.
+		"POST " + rbac + "/clusterroles", "POST " + rbac + "/clusterrolebindings", "POST " + rbac + "/namespaces/" + namespace + "/roles",
+		"POST " + rbac + "/namespaces/" + namespace + "/rolebindings", "PATCH " + rbac + "/clusterroles/sluice-controller",
+		"PATCH " + rbac + "/clusterroles/sluice-controller-pod-log-access",
+		"POST " + core + "/serviceaccounts/default/token", "POST " + core + "/serviceaccounts", "PATCH " + core + "/serviceaccounts/default",
+		// The cluster.
+		"GET /api/v1/nodes", "DELETE /api/v1/namespaces/" + namespace, "POST /api/v1/namespaces", "PATCH /api/v1/namespaces/" + namespace,
+		"POST /apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations", "PUT /apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/other",
+		"DELETE /apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/sluice-validation",
+		"PATCH /apis/apiextensions.k8s.io/v1/customresourcedefinitions/taskruns.tekton.dev",
+		// Its own settings, its own Deployment, and what is stored.
+		"PATCH /api/v1/namespaces/" + installation + "/configmaps/feature-flags", "GET " + core + "/configmaps",
+		"PATCH /apis/apps/v1/namespaces/" + installation + "/deployments/sluice-controller", "POST /apis/apps/v1/namespaces/" + namespace + "/deployments",
+		"GET " + core + "/persistentvolumeclaims", "DELETE " + core + "/persistentvolumeclaims/c", "PATCH " + core + "/persistentvolumeclaims/c",
+	} {
+		if code := try(t, c, host, request); code != http.StatusForbidden {
+			t.Errorf("%s: want it refused with 403, got %d", request, code)
+		}
+	}
+}
+
+// TestRefusedToUsers: who may edit a namespace writes runs and no outcomes; who may view it writes nothing.
+func TestRefusedToUsers(t *testing.T) {
+	namespace := newNamespace(t)
+	for user, role := range map[string]string{"viewer": "sluice-aggregate-view", "editor": "sluice-aggregate-edit"} {
+		create(t, &rbacv1.RoleBinding{
+			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: user},
+			RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role},
+			Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: user}},
+		})
+	}
+	ours, elsewhere := "/apis/tekton.dev/v1/namespaces/"+namespace, "/apis/tekton.dev/v1/namespaces/default"
+	viewer, host := as(t, "viewer")
+	editor, _ := as(t, "editor")
+	eventually(t, func(context.Context) error {
+		if a, b := try(t, viewer, host, "GET "+ours+"/taskruns"), try(t, editor, host, "POST "+ours+"/taskruns"); a != http.StatusOK || b == http.StatusForbidden {
+			return fmt.Errorf("a viewer may read and an editor may write, got %d and %d", a, b)
+		}
+		return nil
+	})
+	for _, kind := range []string{"tasks", "taskruns", "pipelines", "pipelineruns"} {
+		for request, c := range map[string]*http.Client{
+			"POST " + ours + "/" + kind: viewer, "DELETE " + ours + "/" + kind: viewer, "PATCH " + ours + "/" + kind + "/x": viewer,
+			"GET " + elsewhere + "/" + kind: viewer, "POST " + elsewhere + "/" + kind: editor,
+			"PATCH " + ours + "/" + kind + "/x/status": editor, "PUT " + ours + "/" + kind + "/x/status": editor,
+		} {
+			if code := try(t, c, host, request); code != http.StatusForbidden && code != http.StatusNotFound && code != http.StatusMethodNotAllowed ||
+				code == http.StatusNotFound && !strings.HasSuffix(request, "status") {
+				t.Errorf("%s: want it refused, got %d", request, code)
+			}
+		}
+	}
+}
+
+// unseen are the rights that the work below does not use, and why they are there all the same.
+func unseen() map[string]string {
+	return map[string]string{
+		"update taskruns/finalizers.tekton.dev":     "asked for by the admission plug-in OwnerReferencesPermissionEnforcement, where it is on",
+		"update pipelineruns/finalizers.tekton.dev": "likewise",
+		"patch events.events.k8s.io":                "an event that comes back within minutes is counted in the one that is there",
+		"patch events":                              "likewise, for those of the leader's election",
+	}
+}
+
+// excused reports whether a right that was not used is needed all the same. An API server that does not stream lists is
+// asked for them before they are watched.
+func excused(what string, used map[string]bool) bool {
+	if listed, ok := strings.CutPrefix(what, "list "); ok && used["watch "+listed] {
+		return true
+	}
+	_, ok := unseen()[what]
+	return ok
+}
+
+// TestEveryRightIsUsed: a right that nothing needs is one too many. A controller does all of its work as its service
+// account; each rule of its roles is used, and nothing is refused.
+func TestEveryRightIsUsed(t *testing.T) {
+	const logAccess = "config/enable-log-access-to-controller/"
+	mustKubectl(t, "apply", "-f", logAccess)
+	t.Cleanup(func() { mustKubectlAtEnd(t, "delete", "--ignore-not-found", "-f", logAccess) })
+	wantRight(t, controller, right{"get", "", "pods", "log", "user", ""}, true)
+	applyWebhooks(t)
+	fresh(t)
+	r, played, idle := newRelay(t), newPlace(t), newPlace(t)
+	first := map[string]bool{"create pods": true, "create taskruns.tekton.dev": true, "create persistentvolumeclaims": true}
+	r.let(func(c call, _ int) trouble {
+		if c.namespace == played && first[c.what()] {
+			first[c.what()] = false
+			return lost // so that it has to look whose the object is that has the name
+		}
+		return none
+	})
+	supervise(t, r)
+	playPods(t, played)
+	work(t, played, idle)
+	used := map[string]bool{}
+	eventually(t, func(context.Context) error {
+		for _, what := range r.calls() {
+			used[what] = true
+		}
+		var missing []string
+		for _, what := range granted(t) {
+			if !used[what] && !excused(what, used) {
+				missing = append(missing, what)
+			}
+		}
+		if len(missing) > 0 {
+			return fmt.Errorf("these rights are granted and were not used: %q", missing)
+		}
+		return nil
+	})
+	for what := range unseen() {
+		if !slices.Contains(granted(t), what) {
+			t.Errorf("%q is excused and not granted", what)
+		}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.refused) > 0 {
+		t.Errorf("want no request of the controller refused, got %q", r.refused)
+	}
+}
+
+// fresh takes away what another controller has left: its lease and the webhooks' certificate.
+func fresh(t *testing.T) {
+	t.Helper()
+	mustKubectl(t, "delete", "lease", "sluice-controller", "-n", installation, "--ignore-not-found")
+	mustKubectl(t, "patch", "secret", "sluice-webhook-certificate", "-n", installation, "-p", `{"data":null}`)
+}
+
+// work makes the controller do what it can do, in a namespace whose pods are played and in one whose pods never start.
+func work(t *testing.T, played, idle string) {
+	t.Helper()
+	create(t, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: played, Name: "git", Annotations: map[string]string{"tekton.dev/git-0": "https://example.com"}}, Type: corev1.SecretTypeBasicAuth,
+		StringData: map[string]string{"username": "u", "password": "p"}})
+	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: played, Name: "bot"}, Secrets: []corev1.ObjectReference{{Name: "git"}}}
+	create(t, account)
+	create(t, &v1.Task{ObjectMeta: metav1.ObjectMeta{Namespace: played, Name: "task", Labels: map[string]string{"team": "release"}}, Spec: oneStep()})
+	for _, run := range []*v1.TaskRun{
+		taskRun(played, "labelled", func(r *v1.TaskRun) {
+			r.Spec.TaskSpec, r.Spec.TaskRef, r.Spec.ServiceAccountName = nil, &v1.TaskRef{Name: "task"}, "bot"
+		}),
+		taskRun(played, "missing", func(r *v1.TaskRun) { r.Spec.TaskSpec, r.Spec.TaskRef = nil, &v1.TaskRef{Name: "absent"} }),
+		taskRun(played, "action", func(r *v1.TaskRun) { r.Spec.TaskSpec.Steps = []v1.Step{{Name: "s", Ref: &v1.StepRef{Name: "absent"}}} }),
+		taskRun(played, "logs", func(r *v1.TaskRun) { r.Annotations = map[string]string{v1.AnnotationResultsFrom: "sidecar-logs"} }),
+		taskRun(played, "claim", func(r *v1.TaskRun) {
+			r.Spec.TaskSpec.Workspaces = []v1.WorkspaceDeclaration{{Name: "w"}}
+			r.Spec.Workspaces = []v1.WorkspaceBinding{{Name: "w", VolumeClaimTemplate: &corev1.PersistentVolumeClaim{Spec: corev1.PersistentVolumeClaimSpec{
+				AccessModes: []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOnce},
+				Resources:   corev1.VolumeResourceRequirements{Requests: corev1.ResourceList{corev1.ResourceStorage: resource.MustParse("1Mi")}},
+			}}}}
+		}),
+		taskRun(idle, "late", func(r *v1.TaskRun) { r.Spec.Timeout = &metav1.Duration{Duration: 1e9} }),
+		taskRun(idle, "cancelled"), taskRun(idle, "deleted"),
+	} {
+		create(t, run)
+	}
+	create(t, pipelineRun(played, "chain", "a", "b"))
+	absent := pipelineRun(played, "absent")
+	absent.Spec.PipelineSpec, absent.Spec.PipelineRef = nil, &v1.PipelineRef{Name: "absent"}
+	create(t, absent)
+	create(t, pipelineRun(idle, "cancelled", "a"))
+	awaitPods(t, idle, 4)
+	mustKubectl(t, "delete", "pod", "deleted-pod", "-n", idle, "--now")
+	cancel := client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"status":"TaskRunCancelled"}}`))
+	if err := shared.client.Patch(t.Context(), taskRun(idle, "cancelled"), cancel); err != nil {
+		t.Fatal(err)
+	}
+	cancel = client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"status":"Cancelled"}}`))
+	if err := shared.client.Patch(t.Context(), pipelineRun(idle, "cancelled"), cancel); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func awaitPods(t *testing.T, namespace string, want int) {
+	t.Helper()
+	eventually(t, func(context.Context) error {
+		if got := len(podsOf(t, namespace)); got < want {
+			return fmt.Errorf("%d pods of %d", got, want)
+		}
+		return nil
+	})
+}
+
+// granted are the rights of the controller, each as "verb resource.group".
+func granted(t *testing.T) []string {
+	t.Helper()
+	var all []string
+	for _, file := range []string{"config/rbac/cluster_role.yaml", "config/rbac/role.yaml", "config/enable-log-access-to-controller/clusterrole.yaml"} {
+		text, err := os.ReadFile(filepath.Join(root, file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for documents := utilyaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(text))); ; {
+			document, err := documents.Read()
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			var role rbacv1.ClusterRole
+			if err := yaml.Unmarshal(document, &role); err != nil {
+				t.Fatal(err)
+			}
+			for i := range role.Rules {
+				all = append(all, rights(&role.Rules[i])...)
+			}
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+func rights(rule *rbacv1.PolicyRule) []string {
+	var all []string
+	for _, group := range rule.APIGroups {
+		for _, resource := range rule.Resources {
+			for _, verb := range rule.Verbs {
+				all = append(all, right{verb: verb, group: group, resource: resource}.words())
+			}
+		}
+	}
+	return all
+}
+
+// applyWebhooks makes the configurations of config/webhook, for namespaces with a label that none has but those that a test
+// gives it to, until the test ends. Nobody answers at the service that they name.
+func applyWebhooks(t *testing.T) {
+	t.Helper()
+	validating, mutating := &admissionregistrationv1.ValidatingWebhookConfiguration{}, &admissionregistrationv1.MutatingWebhookConfiguration{}
+	for file, into := range map[string]client.Object{"validating.yaml": validating, "mutating.yaml": mutating} {
+		text, err := os.ReadFile(filepath.Join(root, "config/webhook", file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := yaml.UnmarshalStrict(text, into); err != nil {
+			t.Fatal(err)
+		}
+	}
+	marked := metav1.LabelSelectorRequirement{Key: closedLabel, Operator: metav1.LabelSelectorOpExists}
+	validating.Webhooks[0].NamespaceSelector.MatchExpressions = append(validating.Webhooks[0].NamespaceSelector.MatchExpressions, marked)
+	mutating.Webhooks[0].NamespaceSelector.MatchExpressions = append(mutating.Webhooks[0].NamespaceSelector.MatchExpressions, marked)
+	for _, o := range []client.Object{validating, mutating} {
+		create(t, o)
+		t.Cleanup(func() {
+			if err := client.IgnoreNotFound(shared.client.Delete(context.Background(), o)); err != nil {
+				t.Errorf("cannot delete the webhooks: %v", err)
+			}
+		})
+	}
+}
+
+// closedLabel marks the namespaces that the webhooks of applyWebhooks are for.
+const closedLabel = "sluice-integration-closed"
+
+func mustKubectlAtEnd(t *testing.T, args ...string) {
+	t.Helper()
+	if _, _, err := kubectl(context.Background(), "", args...); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestControllerIsRestricted asks a real API server: the pod of config/controller passes Pod Security "restricted", which
+// its namespace enforces, and nothing can be written to its file system.
+func TestControllerIsRestricted(t *testing.T) {
+	namespace := newPlace(t)
+	label(t, namespace, "pod-security.kubernetes.io/enforce", "restricted")
+	text, err := os.ReadFile(filepath.Join(root, "config/controller/deployment.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var deployment appsv1.Deployment
+	if err := yaml.UnmarshalStrict(text, &deployment); err != nil {
+		t.Fatal(err)
+	}
+	p := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "controller"}, Spec: deployment.Spec.Template.Spec}
+	p.Spec.ServiceAccountName = "default"
+	eventually(t, func(ctx context.Context) error { // the label takes a moment, too
+		careless := p.DeepCopy()
+		careless.Spec.Containers[0].SecurityContext = nil
+		if err := shared.client.Create(ctx, careless, client.DryRunAll); err == nil || !strings.Contains(err.Error(), "PodSecurity") {
+			return fmt.Errorf("want a pod that is not restricted refused, got: %w", err)
+		}
+		return nil
+	})
+	if err := shared.client.Create(t.Context(), p, client.DryRunAll); err != nil {
+		t.Errorf("want the controller's pod admitted, got: %v", err)
+	}
+	if c := p.Spec.Containers[0].SecurityContext; c == nil || c.ReadOnlyRootFilesystem == nil || !*c.ReadOnlyRootFilesystem {
+		t.Error("want the controller's root file system read-only")
+	}
+}
