@@ -7,7 +7,7 @@ export GOFLAGS := $(filter-out -trimpath,$(shell go env GOFLAGS)) -trimpath
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo down test test-unit test-integration test-e2e test-fault soak fuzz lint verify generate images standins cli deploy undeploy conformance bench bench-scale localkube deps
+.PHONY: help demo down test test-unit test-integration test-e2e test-fault soak fuzz lint verify vuln sbom reproducible generate images standins cli deploy undeploy conformance bench bench-scale localkube deps
 
 ## Use it
 
@@ -57,6 +57,15 @@ lint: ## Check style and import directions with golangci-lint
 
 verify: ## Check that generated files, formatting, module files and image sizes are as they must be
 	@hack/verify.sh
+
+vuln: ## Look for known holes in what the programs use, with govulncheck; VULNDB=file:///FOLDER for a copy of the database
+	@hack/vuln.sh
+
+sbom: ## Write an SPDX list of what each image, and localkube, is made of into bin/sbom
+	@hack/sbom.sh
+
+reproducible: ## Build the images twice, in two folders and with two caches, and compare them
+	@hack/check-reproducible.sh
 
 generate: ## Write deepcopy methods and CRDs from api/v1, what sluice install applies, and docs/cli from the commands
 	@hack/generate.sh

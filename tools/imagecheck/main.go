@@ -1,5 +1,6 @@
 // Imagecheck builds images with ko, as they are shipped, into a registry in its own memory, and fails if one has more
-// bytes than it may, a file that is not its program, or root as its user.
+// bytes than it may, a file that is not its program, or root as its user. It prints the size of each, and its ID: the digest
+// of its configuration and of everything that is in it, which does not depend on the registry.
 //
 //	imagecheck -ko KO IMPORTPATH=MIB…
 //
@@ -57,7 +58,11 @@ func run(ko string, args []string) error {
 		if err != nil {
 			return fmt.Errorf("the image of %s: %w", l.importPath, err)
 		}
-		fmt.Printf("%s: %d of %d bytes unpacked\n", l.importPath, size, l.bytes)
+		id, err := image.ConfigName()
+		if err != nil {
+			return fmt.Errorf("the image of %s: cannot tell its ID: %w", l.importPath, err)
+		}
+		fmt.Printf("%s: %d of %d bytes unpacked, ID %s\n", l.importPath, size, l.bytes, id)
 	}
 	return nil
 }

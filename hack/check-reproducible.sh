@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# Builds the images of the current tree twice, in two folders, the second time with a build cache that is empty, and fails
+# unless both times give the same, byte for byte. SHARED=yes lets both share the cache: minutes less, and then it is only
+# shown that linking and packing do not depend on the folder or the time.
+set -euo pipefail
+. "$(dirname "$0")/env.sh"
+cd "$root"
+
+hack/tool.sh ko imagecheck
+module=$(go list -m)
+images=("$module/cmd/inpod=4" "$module/cmd/inpod-spiffe=16" "$module/cmd/controller=60")
+[ $# -eq 0 ] || images=("$@")
+read -ra options < <(hack/images.sh options)
+
+scratch=$(mktemp -d)
+trap 'chmod -R u+w "$scratch"; rm -rf "$scratch"' EXIT
+first=$scratch/first second=$scratch/another/folder/further/down
+for folder in "$first" "$second"; do
+	mkdir -p "$folder"
+	git ls-files -z --cached --others --exclude-standard | tar -c --null --files-from=- --ignore-failed-read 2>/dev/null | tar -x -C "$folder"
+done
+
+build() {
+	say "building the images in $1"
+	(cd "$1" && "$root/bin/tools/imagecheck" -ko "$root/bin/tools/ko" "${images[@]}" -- "${options[@]}") | tee "$2"
+}
+build "$first" "$scratch/first.txt"
+[ -n "${SHARED:-}" ] || export GOCACHE=$scratch/cache
+build "$second" "$scratch/second.txt"
+diff "$scratch/first.txt" "$scratch/second.txt" >&2 || die "the images differ" "compare the programs: go version -m, and diffoscope"
+say "the same, both times"
