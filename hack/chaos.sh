@@ -34,7 +34,7 @@ ko() {
 }
 
 say "building a controller whose clock can be set, and the image that the steps run in"
-overlay=$(go run ./test/chaos/overlay -dir bin/chaos-overlay ./cmd/controller)
+overlay=$(go run ./test/chaos/overlay -dir .cache/chaos-overlay ./cmd/controller)
 controller=$(GOFLAGS="$GOFLAGS -overlay=$overlay" ko ./cmd/controller)
 image=$(ko ./test/chaos/step)
 "$KUBECTL" set image deployment/sluice-controller controller="$controller" -n tekton-pipelines >/dev/null
