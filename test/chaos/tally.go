@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -108,15 +109,19 @@ func sum(counts map[string]int) int {
 func (t *tally) report(events []disturb.Event) string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	kinds := map[string]int{}
+	kinds, seen := map[string]int{}, map[disturb.Disturbance]bool{}
 	for _, e := range events {
-		kinds[e.Kind]++
+		if !seen[e.Disturbance] { // one that hits several pods is told of for each
+			kinds[e.Kind]++
+		}
+		seen[e.Disturbance] = true
 	}
+	missing := slices.DeleteFunc(disturb.Kinds(), func(kind string) bool { return kinds[kind] > 0 })
 	lines := []string{
 		fmt.Sprintf("%d runs in %s: %s", sum(t.runs), time.Since(t.began).Round(time.Second), counted(t.runs)),
 		fmt.Sprintf("%d TaskRuns with %d attempts: %s", sum(t.tasks), t.attempts, counted(t.tasks)),
 		fmt.Sprintf("%d results with %.1f MB", t.results, float64(t.bytes)/1e6),
-		fmt.Sprintf("%d disturbances: %s", len(events), counted(kinds)),
+		fmt.Sprintf("%d disturbances: %s; none of: %s", len(seen), counted(kinds), cmp.Or(strings.Join(missing, ", "), "no kind")),
 	}
 	for _, kind := range slices.Sorted(maps.Keys(t.seconds)) {
 		s := stats.Summarise(t.seconds[kind])
