@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
-# Builds the images of the current tree twice, in two folders, the second time with a build cache that is empty, and fails
-# unless both times give the same, byte for byte. SHARED=yes lets both share the cache: minutes less, and then it is only
-# shown that linking and packing do not depend on the folder or the time.
+# Builds the images of a commit (REF, HEAD otherwise) twice, in two folders, the second time with a build cache that is empty,
+# and fails unless both times give the same, byte for byte. SHARED=yes lets both share the cache: minutes less, and then it is
+# only shown that linking and packing do not depend on the folder or the time.
+#
+#   hack/check-reproducible.sh [IMPORTPATH=MIB…]     those images only
 set -euo pipefail
 . "$(dirname "$0")/env.sh"
 cd "$root"
@@ -17,7 +19,7 @@ trap 'chmod -R u+w "$scratch"; rm -rf "$scratch"' EXIT
 first=$scratch/first second=$scratch/another/folder/further/down
 for folder in "$first" "$second"; do
 	mkdir -p "$folder"
-	git ls-files -z --cached --others --exclude-standard | tar -c --null --files-from=- --ignore-failed-read 2>/dev/null | tar -x -C "$folder"
+	git archive "${REF:-HEAD}" | tar -x -C "$folder"
 done
 
 build() {
