@@ -108,8 +108,14 @@ func uncollectable(tr *v1.TaskRun, obs Observation) *Outcome {
 	if obs.Pod == nil || containersOf(obs.Pod).ended() {
 		when = "the steps have ended"
 	}
+	why := ""
+	if obs.Pod != nil {
+		if why = unstarted(containersOf(obs.Pod).carriers); why != "" {
+			why += ": "
+		}
+	}
 	reason, message := v1.TaskRunReasonResultsUnavailable, fmt.Sprintf(
-		"%s, and their results cannot be read whole: %s%v; pod %q is kept for inspection", when, unstarted(obs.Pod), err, tr.Status.PodName)
+		"%s, and their results cannot be read whole: %s%v; pod %q is kept for inspection", when, why, err, tr.Status.PodName)
 	if refusal := (*extract.RefusalError)(nil); errors.As(err, &refusal) {
 		reason, message = v1.TaskRunReasonResultsLogAccessDenied, refusal.Message
 	}
@@ -118,22 +124,6 @@ func uncollectable(tr *v1.TaskRun, obs Observation) *Outcome {
 		reason, message = v1.TaskRunReasonFailed, step+"; "+message
 	}
 	return failed(reason, message)
-}
-
-// reasonStartError is what the kubelet says of a container that its runtime could not start.
-const reasonStartError = "StartError"
-
-// unstarted says which container that carries results was never started, followed by a colon; empty when all were.
-func unstarted(p *corev1.Pod) string {
-	if p == nil {
-		return ""
-	}
-	for _, s := range containersOf(p).carriers {
-		if t := s.State.Terminated; t != nil && t.Reason == reasonStartError {
-			return fmt.Sprintf("container %q could not be started (%s): ", s.Name, t.Message)
-		}
-	}
-	return ""
 }
 
 // failedStep says from a pod's status alone which step failed; empty when none did.
@@ -189,6 +179,9 @@ func stepFailure(p *corev1.Pod, set *collect.Set) (reason, message string) {
 		}
 		if reason, why := removal(p, step); reason != "" {
 			return reason, message + "; " + why
+		}
+		if why := unstartedBefore(p, step); why != "" {
+			return v1.TaskRunReasonFailed, why + "; " + message
 		}
 		if oomKilled(p, step.Name) {
 			return v1.TaskRunReasonStepOOM, message + ": it used more memory than its limit"

@@ -116,7 +116,7 @@ func TestOutcomeOfOtherStates(t *testing.T) {
 		"Unavailable":     {"what was tried", Uncollectable, observation(withPod(ended), gaveUp(frame.ErrGap)), v1.TaskRunReasonResultsUnavailable, frame.ErrGap.Error()},
 		"Forbidden":       {"a permission that was taken away while running", Uncollectable, observation(withPod(ended), gaveUp(fmt.Errorf("tried: %w", refusal))), v1.TaskRunReasonResultsLogAccessDenied, refusal.Message},
 		"CarrierEnded":    {"steps that still run have not ended", Uncollectable, observation(withPod(runPod(corev1.PodRunning, running(), running(), terminated(137, ""))), gaveUp(frame.ErrIncomplete)), v1.TaskRunReasonResultsUnavailable, "has ended before the steps"},
-		"Unstarted":       {"why there is no log at all", Uncollectable, observation(withPod(unstarted), gaveUp(frame.ErrIncomplete)), v1.TaskRunReasonResultsUnavailable, `could not be started (no shim)`},
+		"Unstarted":       {"why there is no log at all", Uncollectable, observation(withPod(unstarted), gaveUp(frame.ErrIncomplete)), v1.TaskRunReasonResultsUnavailable, `could not be started: no shim`},
 		"UnavailableStep": {"a step that failed is said first", Uncollectable, observation(withPod(failedStep), gaveUp(frame.ErrGap)), v1.TaskRunReasonFailed, `container "step-one" exited with code 2`},
 	}
 	for name, tc := range cases {
