@@ -99,7 +99,7 @@ type relay struct {
 	// refused are those that the API server answered with 403.
 	refused []string
 	// throttled is when a request was last answered with 429, by method and address, and early those that came back before
-	// they should.
+	// they should. Only changes of one object are looked at: what many runs need is asked for by each of them.
 	throttled map[string]time.Time
 	early     []string
 }
@@ -178,7 +178,7 @@ func (r *relay) judge(request *http.Request) trouble {
 	n := r.seen[c.what()]
 	r.seen[c.what()]++
 	where := request.Method + " " + request.URL.Path
-	if since, before := r.throttled[where]; before && c.name != "" && time.Since(since) < retryAfter-100*time.Millisecond {
+	if since, before := r.throttled[where]; before && c.verb == "patch" && time.Since(since) < retryAfter-100*time.Millisecond {
 		r.early = append(r.early, where)
 	}
 	delete(r.throttled, where)
