@@ -131,7 +131,10 @@ func lastEnd(obs *Observation) time.Time {
 // a run whose results are not fails, and does not have them: whatever they are, nobody has said them.
 func attested(outcome *Outcome, obs Observation) *Outcome {
 	v := obs.Verdict
-	if v == nil {
+	switch {
+	case v == nil && obs.Unjudged != nil: // the run was stopped before it could be judged
+		v = &verdict.Verdict{Reason: bundleUnavailable, Message: "the signatures were not verified: " + obs.Unjudged.Error()}
+	case v == nil:
 		return outcome
 	}
 	if v.Believed() {

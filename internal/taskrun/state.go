@@ -65,6 +65,8 @@ func stateOf(tr *v1.TaskRun, obs Observation) State {
 		return Collected
 	case stopped != "":
 		return stopped
+	case obs.Unjudged != nil:
+		return Running // whatever becomes of the pod: what its steps left is known
 	case obs.Pod == nil:
 		return stateWithoutPod(tr, obs)
 	default:

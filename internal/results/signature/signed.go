@@ -59,6 +59,9 @@ func Parse(document []byte) (Signed, error) {
 	if err := s.valid(); err != nil {
 		return Signed{}, fmt.Errorf("%w: %w", ErrMalformed, err)
 	}
+	if s.Problem != "" {
+		return Signed{Problem: s.Problem}, nil
+	}
 	return s, nil
 }
 

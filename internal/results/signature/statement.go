@@ -16,8 +16,8 @@ import (
 // MaxStatement is the length of the longest statement, in bytes: some two thousand results with long names.
 const MaxStatement = 256 << 10
 
-// context begins what is signed, so that a signature over a statement is none over anything else that the same key signs.
-const context = "sluice results 1\n"
+// preamble begins what is signed, so that a signature over a statement is none over anything else that the same key signs.
+const preamble = "sluice results 1\n"
 
 // Run is whose results a statement is about.
 type Run struct {
@@ -96,7 +96,7 @@ func ParseStatement(text string) (Statement, error) {
 }
 
 // ToSign returns the bytes that a signature over the text of a statement is made of.
-func ToSign(text string) []byte { return append([]byte(context), text...) }
+func ToSign(text string) []byte { return append([]byte(preamble), text...) }
 
 // valid returns what is wrong with a statement.
 func (s Statement) valid() error {

@@ -5,6 +5,7 @@ package verdict
 import (
 	"crypto/sha256"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -208,8 +209,8 @@ func (j *judge) results() *Verdict {
 		}
 		delete(j.authors, declared.Name)
 	}
-	for name, a := range j.authors {
-		return refused(ResultMissing, "step %q signed a result %q, which the task does not have", a.step, name)
+	if more := slices.Sorted(maps.Keys(j.authors)); len(more) > 0 {
+		return refused(ResultMissing, "step %q signed a result %q, which the task does not have", j.authors[more[0]].step, more[0])
 	}
 	return nil
 }
