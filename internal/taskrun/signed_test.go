@@ -1,0 +1,225 @@
+package taskrun
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/spiffe/go-spiffe/v2/bundle/x509bundle"
+	"github.com/spiffe/go-spiffe/v2/spiffeid"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/config"
+	"github.com/sluice-ci/sluice/internal/results/collect"
+	"github.com/sluice-ci/sluice/internal/results/frame"
+	"github.com/sluice-ci/sluice/internal/results/verdict"
+)
+
+// authorities is a Trust that gives none, or says why it has not even those.
+type authorities struct{ err error }
+
+func (a authorities) Authorities() (spiffeid.TrustDomain, *x509bundle.Bundle, error) {
+	domain := spiffeid.RequireTrustDomainFromString("example.org")
+	return domain, x509bundle.New(domain), a.err
+}
+
+var errNoBundle = errors.New("no bundle yet")
+
+// signing sets how results are signed.
+func signing(policy config.SigningPolicy) func(*Observation) {
+	return func(obs *Observation) {
+		obs.Config.Flags.Signing.By, obs.Config.Flags.Signing.Policy = config.NonfalsifiabilitySpire, policy
+		obs.ResultsFrom = config.SidecarLogs
+	}
+}
+
+func TestObserveSigning(t *testing.T) {
+	ready := &Reconciler{trust: authorities{}, inpod: Inpod{SigningImage: "image"}}
+	waiting := &Reconciler{trust: authorities{errNoBundle}, inpod: Inpod{SigningImage: "image"}}
+	byMessages := func(obs *Observation) { obs.ResultsFrom = config.TerminationMessage }
+	cases := map[string]struct {
+		reason                     string
+		r                          *Reconciler
+		obs                        Observation
+		invalid, blocked, hindered string // a part of each
+	}{
+		"Off":            {"Who does not ask for signatures needs nothing for them.", &Reconciler{}, observation(), "", "", ""},
+		"Ready":          {"With all that it takes the run begins.", ready, observation(signing(config.SigningEnforce)), "", "", ""},
+		"NoResults":      {"A task without results has nothing to sign.", &Reconciler{}, observation(signing(config.SigningEnforce), func(obs *Observation) { obs.Task.Spec.Results = nil }), "", "", ""},
+		"ByMessages":     {"Termination messages carry no signatures, and nobody goes without.", ready, observation(signing(config.SigningEnforce), byMessages), "sluice.dev/results-from: sidecar-logs", "", ""},
+		"WarnByMessages": {"Not with the other policy either.", ready, observation(signing(config.SigningWarn), byMessages), "sidecar-logs", "", ""},
+		"NoTrust":        {"A controller without a Workload API could believe nobody.", &Reconciler{inpod: Inpod{SigningImage: "image"}}, observation(signing(config.SigningWarn)), "", "--workload-api", ""},
+		"NoImage":        {"Nor could anything be signed without the image.", &Reconciler{trust: authorities{}}, observation(signing(config.SigningEnforce)), "", "--inpod-spiffe-image", ""},
+		"NotYet":         {"A bundle that is still to come is waited for.", waiting, observation(signing(config.SigningEnforce)), "", "", "no bundle yet"},
+		"WarnNotYet":     {"But not by those who would only be warned.", waiting, observation(signing(config.SigningWarn)), "", "", ""},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			tc.r.observeSigning(&tc.obs)
+			invalid, blocked, hindered := "", "", ""
+			if tc.obs.Invalid != nil {
+				invalid = tc.obs.Invalid.Error()
+			}
+			if o := tc.obs.Needs.Blocked; o != nil {
+				blocked = o.Condition.Reason + o.Condition.Message
+				if o.Condition.Reason != v1.TaskRunReasonResultsSigningUnavailable {
+					t.Errorf("%s\nreason %s", tc.reason, o.Condition.Reason)
+				}
+			}
+			if h := tc.obs.Needs.Hindered; h != nil {
+				hindered = h.Message
+			}
+			for _, c := range []struct{ what, want, got string }{{"invalid", tc.invalid, invalid}, {"blocked", tc.blocked, blocked}, {"hindered", tc.hindered, hindered}} {
+				if (c.want == "") != (c.got == "") || !strings.Contains(c.got, c.want) {
+					t.Errorf("%s\n%s: %q, want %q", tc.reason, c.what, c.got, c.want)
+				}
+			}
+		})
+	}
+}
+
+// unsignedSet is what came of a run whose steps have signed nothing.
+func unsignedSet(obs *Observation) {
+	obs.Evidence.Set = &collect.Set{Nonce: "n0nce", Steps: []frame.Step{step("step-one", 0, frame.ReasonCompleted), step("step-two", 0, frame.ReasonCompleted)},
+		Results: []frame.Result{value("digest", "string", "d")}}
+}
+
+func TestVerify(t *testing.T) {
+	late := func(obs *Observation) { obs.Now = epoch().Add(trustPatience + time.Second) }
+	cases := map[string]struct {
+		reason   string
+		trust    Trust
+		obs      Observation
+		unjudged bool
+		want     verdict.Reason // "-" for no verdict
+	}{
+		"Off":      {"Who does not ask for signatures is not judged.", authorities{}, observation(unsignedSet), false, "-"},
+		"Running":  {"Nor is who has no results yet.", authorities{}, observation(signing(config.SigningEnforce)), false, "-"},
+		"Unsigned": {"A pod whose steps sign nothing is refused, whoever made it.", authorities{}, observation(signing(config.SigningEnforce), unsignedSet), false, verdict.SignatureMissing},
+		"NotYet":   {"The bundle is waited for.", authorities{errNoBundle}, observation(signing(config.SigningEnforce), unsignedSet), true, "-"},
+		"Never":    {"But not for ever.", authorities{errNoBundle}, observation(signing(config.SigningEnforce), unsignedSet, late), false, bundleUnavailable},
+		"Taken":    {"A controller that was started anew without a Workload API.", nil, observation(signing(config.SigningEnforce), unsignedSet, late), false, bundleUnavailable},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			tr := taskRun(started)
+			(&Reconciler{trust: tc.trust}).verify(tr, &tc.obs)
+			got := verdict.Reason("-")
+			if tc.obs.Verdict != nil {
+				got = tc.obs.Verdict.Reason
+			}
+			if got != tc.want || (tc.obs.Unjudged != nil) != tc.unjudged {
+				t.Errorf("%s\nverdict %q, unjudged %v, want %q, %t", tc.reason, got, tc.obs.Unjudged, tc.want, tc.unjudged)
+			}
+			if state := stateOf(tr, tc.obs); tc.unjudged && state != Running {
+				t.Errorf("%s\nthe run must not end before it is judged, and its pod may be gone: it is %s", tc.reason, state)
+			}
+		})
+	}
+}
+
+func TestAttested(t *testing.T) {
+	believed := func(obs *Observation) { obs.Verdict = &verdict.Verdict{Message: "all signed"} }
+	refused := func(obs *Observation) {
+		obs.Verdict = &verdict.Verdict{Reason: verdict.ResultChanged, Message: `result "digest" by "step-two"`}
+	}
+	cases := map[string]struct {
+		reason    string
+		obs       Observation
+		condition metav1.Condition
+		want      string // the run's reason
+		signed    string // status and reason of the other condition
+		kept      bool
+		message   []string
+	}{
+		"Off":      {"Who does not ask has no condition.", observation(), v1.Succeeded("well"), v1.TaskRunReasonSucceeded, "", true, nil},
+		"Believed": {"What is believed stays as it is.", observation(signing(config.SigningEnforce), believed), v1.Succeeded("well"), v1.TaskRunReasonSucceeded, "True TaskRunResultsVerified", true, nil},
+		"Enforce": {"What is not believed fails, and is not kept.", observation(signing(config.SigningEnforce), refused), v1.Succeeded("well"),
+			v1.TaskRunReasonResultsVerificationFailed, "False ResultChanged", false, []string{`"digest"`, `"step-two"`, "ResultChanged"}},
+		"Warn": {"Or keeps its outcome.", observation(signing(config.SigningWarn), refused), v1.Succeeded("well"), v1.TaskRunReasonSucceeded, "False ResultChanged", true, nil},
+		"Stopped": {"What was stopped before it could be judged is not believed either.", observation(signing(config.SigningEnforce), func(obs *Observation) { obs.Unjudged = errNoBundle }),
+			v1.Failed(v1.TaskRunReasonTimedOut, "too long"), v1.TaskRunReasonTimedOut, "False TrustBundleUnavailable", false, []string{"too long; ", "no bundle yet"}},
+		"Failed": {"That a step failed is told first.", observation(signing(config.SigningEnforce), refused), v1.Failed(v1.TaskRunReasonFailed, "step failed"),
+			v1.TaskRunReasonFailed, "False ResultChanged", false, []string{"step failed; ", `"digest"`}},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			got := attested(&Outcome{Condition: tc.condition, Results: []v1.TaskRunResult{{Name: "digest"}}, StepResults: [][]v1.TaskRunResult{{}}}, tc.obs)
+			signed := ""
+			if got.Signed != nil {
+				signed = string(got.Signed.Status) + " " + got.Signed.Reason
+			}
+			if got.Condition.Reason != tc.want || signed != tc.signed || (got.Results != nil) != tc.kept || (got.StepResults != nil) != tc.kept {
+				t.Errorf("%s\ngot %+v, signed %q", tc.reason, got, signed)
+			}
+			for _, part := range tc.message {
+				if !strings.Contains(got.Condition.Message, part) {
+					t.Errorf("%s\nmessage %q lacks %q", tc.reason, got.Condition.Message, part)
+				}
+			}
+		})
+	}
+}
+
+// TestSignedStatus: the condition stands behind Succeeded, where clients look that know of one condition only, an event
+// tells of it once, and the next attempt begins without it.
+func TestSignedStatus(t *testing.T) {
+	obs := observation(signing(config.SigningWarn), unsignedSet, func(obs *Observation) {
+		obs.Verdict = &verdict.Verdict{Reason: verdict.ResultChanged, Message: "changed"}
+	})
+	tr := taskRun(started)
+	status := nextStatus(tr, Collected, obs)
+	if len(status.Conditions) != 2 || status.Conditions[0].Type != v1.ConditionSucceeded || status.Conditions[1].Type != v1.ConditionSignedResults {
+		t.Errorf("want Succeeded and then SignedResultsVerified, got %+v", status.Conditions)
+	}
+	flags := status.Provenance.FeatureFlags
+	if flags.EnforceNonfalsifiability != "spire" || flags.SignedResultsPolicy != "warn" || flags.SignedResultsIdentity != "/ns/ci/taskrun/build" {
+		t.Errorf("the status says by what the run goes, got %+v", flags)
+	}
+	told := 0
+	for _, e := range eventsFor(tr.Status, status) {
+		if e.Reason == string(verdict.ResultChanged) && e.Type == "Warning" {
+			told++
+		}
+	}
+	if told != 1 || len(eventsFor(status, status)) != 0 {
+		t.Errorf("one event tells of it, got %d", told)
+	}
+	enforced := observation(signing(config.SigningEnforce), unsignedSet, func(obs *Observation) { obs.Verdict = &verdict.Verdict{Reason: verdict.ResultChanged} })
+	again := nextStatus(taskRun(started, func(tr *v1.TaskRun) { tr.Spec.Retries = 1 }), Collected, enforced)
+	if len(again.RetriesStatus) != 1 || signedResults(again) != nil {
+		t.Errorf("the attempt keeps its condition, and the next one has none: got %+v", again.Conditions)
+	}
+}
+
+// nextStatus is the status that a pass without an effect writes.
+func nextStatus(tr *v1.TaskRun, state State, obs Observation) v1.TaskRunStatus {
+	status, _ := statusFor(tr, state, obs, Effect{})
+	return status
+}
+
+// TestNoteSigning: a run goes by what it began with, whatever the flags say meanwhile.
+func TestNoteSigning(t *testing.T) {
+	on := config.Default().Flags
+	on.Signing.By = config.NonfalsifiabilitySpire
+	noted := func(tr *v1.TaskRun, flags v1.FeatureFlags) *v1.TaskRun {
+		tr.Status.Provenance = &v1.Provenance{FeatureFlags: &flags}
+		return tr
+	}
+	flags := on
+	noteSigning(taskRun(), &flags)
+	if !flags.Signing.On() {
+		t.Error("before the first pass the flags count")
+	}
+	noteSigning(noted(taskRun(), v1.FeatureFlags{MaxResultSize: 1}), &flags)
+	if flags.Signing.On() {
+		t.Error("a run that began without signatures goes on without")
+	}
+	flags = config.Default().Flags
+	noteSigning(noted(taskRun(), v1.FeatureFlags{EnforceNonfalsifiability: "spire", SignedResultsPolicy: "warn", SignedResultsIdentity: "/a/b"}), &flags)
+	if !flags.Signing.On() || flags.Signing.Policy != config.SigningWarn || identityOf(taskRun(), flags) != "/a/b" {
+		t.Errorf("one that began with them goes on with them, got %+v", flags.Signing)
+	}
+}
