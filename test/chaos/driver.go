@@ -89,19 +89,21 @@ func (d *driver) carry(ctx context.Context, number int) error {
 		return err
 	}
 	observed.Created = time.Now()
-	limited, cancel := context.WithDeadline(ctx, observed.Created.Add(r.Deadline()))
-	defer cancel()
+	limited, stop := context.WithCancel(ctx)
+	defer stop()
 	if r.Cancel != nil {
 		go d.cancel(limited, r, observed.Created)
 	}
+	inTime := false
 	err := kube.Poll(limited, func(context.Context) (bool, error) {
-		_, over := d.watcher.over(r.Name())
-		return over, nil
+		_, inTime = d.watcher.over(r.Name())
+		now := time.Now()
+		return inTime || now.Sub(observed.Created) > r.Deadline()+brokenFor(d.disturbances(), observed.Created, now), nil
 	})
-	if ctx.Err() != nil {
+	if err != nil {
 		return nil //nolint:nilerr // the whole is over, and that is told of elsewhere
 	}
-	if err == nil {
+	if inTime {
 		observed.Ended, _ = d.watcher.over(r.Name())
 		pause(ctx, time.Duration(number%maxLinger)*time.Second)
 	}
@@ -110,6 +112,26 @@ func (d *driver) carry(ctx context.Context, number int) error {
 	}
 	d.judge(ctx, observed)
 	return nil
+}
+
+// brokenFor is for how long something was broken between two times: a machine may need minutes to mend it.
+func brokenFor(events []disturb.Event, from, to time.Time) time.Duration {
+	var all time.Duration
+	counted := from
+	for _, e := range events { // one after the other, and one that hits several pods comes once for each
+		begin, end := e.Began, e.Mended
+		if begin.Before(counted) {
+			begin = counted
+		}
+		if end.After(to) {
+			end = to
+		}
+		if end.After(begin) {
+			all += end.Sub(begin)
+			counted = end
+		}
+	}
+	return all
 }
 
 func pause(ctx context.Context, long time.Duration) {

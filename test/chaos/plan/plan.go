@@ -195,12 +195,12 @@ func (t *Task) Encoded() int {
 const (
 	// startTime is how long a pod may take until its steps run on a busy machine.
 	startTime = 40 * time.Second
-	// outages is how long a run may take longer because of what is broken meanwhile.
-	outages = 4 * time.Minute
+	// outages is how long a run may take longer because of what is broken meanwhile, and has not been mended yet.
+	outages = 5 * time.Minute
 )
 
 // Deadline is how long after its creation the run has to have ended, whatever happens: what its steps do and its timeouts
-// allow, its attempts, and time for outages.
+// allow, its attempts, and time for outages. What was broken and is mended comes on top.
 func (r *Run) Deadline() time.Duration {
 	long := outages + r.Timeout + r.TasksTimeout
 	if r.Cancel != nil {

@@ -1,0 +1,31 @@
+package main
+
+import (
+	"testing"
+	"time"
+
+	"github.com/sluice-ci/sluice/test/chaos/disturb"
+)
+
+func TestBrokenFor(t *testing.T) {
+	at := func(second int) time.Time { return time.Date(2026, 1, 2, 3, 4, second, 0, time.UTC) }
+	event := func(from, to int) disturb.Event { return disturb.Event{Began: at(from), Mended: at(to)} }
+	cases := map[string]struct {
+		reason string
+		events []disturb.Event
+		want   time.Duration
+	}{
+		"Nothing": {"Nothing was broken.", nil, 0},
+		"Within":  {"All of it counts.", []disturb.Event{event(12, 15), event(20, 21)}, 4 * time.Second},
+		"Before":  {"It was mended before.", []disturb.Event{event(2, 9)}, 0},
+		"Across":  {"What lies within counts.", []disturb.Event{event(5, 12), event(29, 40)}, 3 * time.Second},
+		"Several": {"One that hits several pods is told of several times.", []disturb.Event{event(12, 15), event(12, 15)}, 3 * time.Second},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			if got := brokenFor(tc.events, at(10), at(30)); got != tc.want {
+				t.Errorf("%s Want %s, got %s", tc.reason, tc.want, got)
+			}
+		})
+	}
+}
