@@ -52,6 +52,7 @@ func (s *scene) denyLogs(ctx context.Context) error {
 	s.note = "for " + s.For.String()
 	if s.odd() {
 		s.note += ", with logs that were open closed"
+		s.later(func(ctx context.Context) error { return s.bringBack(ctx, machine.Start, machine.APIServer) })
 		if err := s.machine.Inflict(ctx, machine.Restart, machine.APIServer); err != nil {
 			return err
 		}

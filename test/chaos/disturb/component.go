@@ -2,15 +2,17 @@ package disturb
 
 import (
 	"context"
+	"errors"
 
+	"github.com/sluice-ci/sluice/test/kube"
 	"github.com/sluice-ci/sluice/test/machine"
 )
 
-// restart kills a component of the cluster and starts it.
+// restart kills a component of the cluster, and lets it be started at once.
 func (s *scene) restart(ctx context.Context, component string) error {
 	s.note = "restarted " + component
-	s.later(func(ctx context.Context) error { return s.machine.Inflict(ctx, machine.Start, component) })
-	return s.machine.Inflict(ctx, machine.Restart, component)
+	s.later(func(ctx context.Context) error { return s.bringBack(ctx, machine.Start, component) })
+	return s.machine.Inflict(ctx, machine.Stop, component)
 }
 
 // stopKubelet kills the kubelet, or lets it be there and silent.
@@ -20,6 +22,20 @@ func (s *scene) stopKubelet(ctx context.Context) error {
 		fault, remedy = machine.Pause, machine.Resume
 	}
 	s.note = fault + " kubelet for " + s.For.String()
-	s.later(func(ctx context.Context) error { return s.machine.Inflict(ctx, remedy, machine.Kubelet) })
+	s.later(func(ctx context.Context) error { return s.bringBack(ctx, remedy, machine.Kubelet) })
 	return s.machine.Inflict(ctx, fault, machine.Kubelet)
+}
+
+// bringBack starts or resumes a component. One that does not come up is started again: a machine that runs other clusters
+// as well may be short of something for a moment, such as the inotify instances that a kubelet wants.
+func (d *Disturber) bringBack(ctx context.Context, remedy, component string) error {
+	last := errors.New("it was not tried")
+	err := kube.Poll(ctx, func(ctx context.Context) (bool, error) {
+		last = d.machine.Inflict(ctx, remedy, component)
+		return last == nil, nil
+	})
+	if err != nil {
+		return errors.Join(last, err)
+	}
+	return nil
 }
