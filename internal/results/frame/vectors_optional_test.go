@@ -3,20 +3,23 @@ package frame_test
 import (
 	"bytes"
 	"encoding/base64"
+	"fmt"
 	"strings"
 )
 
-// certificateFrames is into how many records the certificates of the example of a signed stream are cut.
-const certificateFrames = 2
-
-// signed is a stream as one that is signed could be: the certificates of an identity, more than one line holds, and a
-// signature over all lines before it. The bytes of both are made up: whoever does not know them passes over them.
+// signed is a stream as one that is signed: two certificates, and a signature. The bytes of both are made up: nobody here
+// looks into them.
 func signed() *forge {
 	f := newForge().add("step", step).result("digest", []byte("sha256:2c26b46b"), 100)
-	for part := range chunks(noise(certificateFrames*2000), 2000) {
+	for part := range chunks(noise(4000), 2000) {
 		f.add("?certificate", base64.RawStdEncoding.EncodeToString(part))
 	}
-	return f.add("?signature", `{"algorithm":"ES256","over":"lines","value":"`+base64.RawStdEncoding.EncodeToString(noise(64))+`"}`)
+	return f.add("?signature", part("step-build", 1, 1, "document"))
+}
+
+// part is the payload of one record of a signature.
+func part(step string, n, of int, data string) string {
+	return fmt.Sprintf(`{"step":%q,"part":%d,"parts":%d,"data":%q}`, step, n, of, base64.RawStdEncoding.EncodeToString([]byte(data)))
 }
 
 // optionalVectors show what becomes of records that a reader may not know.
@@ -29,14 +32,14 @@ func optionalVectors() map[string]vector {
 		return vector{expect: expect, comment: comment, stream: bytes.Join(append(lines[:n:n], lines[n+1:]...), nil)}
 	}
 	damaged := vector{expect: "digest", comment: "An optional record is damaged.",
-		stream: bytes.Replace(whole, []byte(`"algorithm":"ES256"`), []byte(`"algorithm":"ES257"`), 1)}
+		stream: bytes.Replace(whole, []byte(`"parts":1`), []byte(`"parts":2`), 1)}
 	anywhere := newForge().add("?note", "").add("step", step).add("?note", "\x00\xff not JSON").add("?a-1", "x").
 		result("a", []byte("ab"), 1).add("?"+strings.Repeat("n", 64), "[]").end(1, 1, 0, 2)
 	return map[string]vector{
 		"whole-optional": vec("whole",
 			"Records of kinds that nobody knows and that begin with a question mark are passed over, whatever is in them.", anywhere),
 		"whole-signed": {expect: "whole", stream: whole,
-			comment: "A reader that knows of no signatures reads a signed stream. The certificates and the signature are made up."},
+			comment: "A reader that does not want signatures reads a signed stream. The certificates and the signature are made up."},
 		"gap-optional":       without("gap", "An optional record is a record: one that is lost is missed.", 5),
 		"gap-signature":      without("gap", "Nobody can take the signature away unnoticed.", 6),
 		"digest-optional":    damaged,

@@ -2,6 +2,7 @@ package frame_test
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"errors"
 	"flag"
 	"fmt"
@@ -71,6 +72,8 @@ func parseVector(file []byte) (vector, error) {
 			v.foreign, err = strconv.ParseInt(value, 10, 64)
 		case "max-bytes":
 			v.limits.MaxBytes, err = strconv.ParseInt(value, 10, 64)
+		case "signatures":
+			v.limits.Signatures, err = strconv.ParseBool(value)
 		case "max-log-bytes":
 			v.limits.MaxLogBytes, err = strconv.ParseInt(value, 10, 64)
 		default:
@@ -96,6 +99,9 @@ func (v vector) format() []byte {
 	if v.limits.MaxLogBytes != 0 {
 		fmt.Fprintf(&b, "max-log-bytes: %d\n", v.limits.MaxLogBytes)
 	}
+	if v.limits.Signatures {
+		fmt.Fprintf(&b, "signatures: true\n")
+	}
 	for _, r := range v.records {
 		fmt.Fprintf(&b, "record: %s\n", r)
 	}
@@ -115,6 +121,10 @@ func describe(rec frame.Record) string {
 		return fmt.Sprintf("result %s %s %d %x", r.Name, r.Type, len(r.Value), r.SHA256)
 	case frame.Problem:
 		return fmt.Sprintf("problem %s %s %d %d %q", r.Result, r.Kind, r.Size, r.Limit, r.Detail)
+	case frame.Certificate:
+		return fmt.Sprintf("certificate %d %x", len(r.DER), sha256.Sum256(r.DER))
+	case frame.Signature:
+		return fmt.Sprintf("signature %s %d %x", r.Step, len(r.Document), sha256.Sum256(r.Document))
 	case frame.End:
 		return fmt.Sprintf("end %d %d %d %d %t", r.Steps, r.Results, r.Problems, r.Bytes, r.Interrupted)
 	}
