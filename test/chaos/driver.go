@@ -64,7 +64,7 @@ func (d *driver) send(ctx context.Context) {
 	for range d.options.parallel {
 		workers.Go(func() {
 			for number := range numbers {
-				if err := d.carry(ctx, number); err != nil {
+				if err := d.carry(ctx, number); err != nil && ctx.Err() == nil {
 					d.tally.trouble(number, err)
 				}
 			}

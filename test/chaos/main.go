@@ -41,6 +41,9 @@ const (
 // errFound says that something was found.
 var errFound = errors.New("something was found that must not be")
 
+// errGivenUp says that nobody can tell how the runs would have fared.
+var errGivenUp = errors.New("cannot go on to the end: what was looked at until then is in the folder for findings")
+
 // options are the flags of the command.
 type options struct {
 	image     string
@@ -160,24 +163,30 @@ func reign(ctx context.Context, d *driver, breaks *disturb.Disturber) error {
 	watching, stop := context.WithCancel(ctx)
 	defer stop()
 	d.watch(watching)
+	sending, giveUp := context.WithCancel(ctx)
+	defer giveUp()
 	broken := make(chan error, 1)
 	go func() {
 		defer close(broken)
-		if !d.options.calm {
-			limited, cancel := context.WithTimeout(ctx, d.options.length())
-			defer cancel()
-			broken <- breaks.Run(limited, disturb.Plan(d.options.seed, d.options.length()), d.told)
+		if d.options.calm {
+			return
+		}
+		limited, cancel := context.WithTimeout(ctx, d.options.length())
+		defer cancel()
+		if err := breaks.Run(limited, disturb.Plan(d.options.seed, d.options.length()), d.told); err != nil {
+			giveUp() // no run can help it that the cluster stays broken
+			broken <- err
 		}
 	}()
-	d.send(ctx)
+	d.send(sending)
 	err := <-broken
-	if ctx.Err() != nil {
-		return errors.Join(err, fmt.Errorf("cannot go on to the end: %w", ctx.Err()))
+	if err != nil || ctx.Err() != nil {
+		return errors.Join(err, ctx.Err(), errGivenUp)
 	}
 	leaks := d.finish(ctx)
 	fmt.Println(d.tally.report(d.disturbances()))
 	if n := d.verdict(leaks); n > 0 {
-		err = errors.Join(err, fmt.Errorf("%w: %d findings, in %s; seed %d", errFound, n, d.options.findings, d.options.seed))
+		err = fmt.Errorf("%w: %d findings, in %s; seed %d", errFound, n, d.options.findings, d.options.seed)
 	}
 	return errors.Join(err, ctx.Err(), os.RemoveAll(d.setting.Folder))
 }
