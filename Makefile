@@ -31,7 +31,7 @@ standins: ## Make stand-ins for public images from Debian packages; localkube se
 	@hack/images/standin.sh
 
 cli: ## Build bin/sluice, the command line, and what run --local puts on a cluster
-	@go build -ldflags "-s -w" -o bin/ ./cmd/sluice ./cmd/controller ./cmd/inpod ./cmd/inpod-spiffe
+	@. hack/env.sh; go build -ldflags "-s -w -X github.com/sluice-ci/sluice/internal/version.number=$$SLUICE_VERSION" -o bin/ ./cmd/sluice ./cmd/controller ./cmd/inpod ./cmd/inpod-spiffe
 
 ## Work on it
 
@@ -41,6 +41,7 @@ test-unit: ## Run the tests that need no cluster
 	@go test ./...
 	@hack/fuzz-smoke.sh
 	@cd tools && go test ./...
+	@cd tools/promql && go test ./...
 	@cd localkube && go test ./...
 
 test-integration: ## Run the tests that need an API server, on one that is started for them

@@ -6,6 +6,11 @@ case " ${GOFLAGS:-$(go env GOFLAGS)} " in
 *" -trimpath "*) ;;
 *) export GOFLAGS="${GOFLAGS:-$(go env GOFLAGS)} -trimpath" ;;
 esac
+# What `sluice --version` and the controller's log say: the release, or how far a commit is from it.
+if [ -z "${SLUICE_VERSION:-}" ]; then
+	SLUICE_VERSION=$(GIT_OPTIONAL_LOCKS=0 git -C "$root" describe --tags --always --dirty 2>/dev/null || echo devel)
+fi
+export SLUICE_VERSION
 
 say() { printf '==> %s\n' "$*" >&2; }
 die() {

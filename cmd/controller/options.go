@@ -18,6 +18,8 @@ type options struct {
 	workloadAPI    string
 	inpodDelivery  string
 	metricsAddress string
+	metricsSecure  bool
+	metricsCertDir string
 	healthAddress  string
 	pprofAddress   string
 	webhookPort    int
@@ -42,6 +44,9 @@ func bind(flags *flag.FlagSet) *options {
 	flags.StringVar(&o.inpodDelivery, "inpod-delivery", "auto",
 		"how the in-pod binary gets into steps: image-volume, init-container, or auto by the API server's version")
 	flags.StringVar(&o.metricsAddress, "metrics-bind-address", "127.0.0.1:8080", "address that serves metrics; 0 for none")
+	flags.BoolVar(&o.metricsSecure, "metrics-secure", false,
+		"serve metrics by TLS, and only to whom the API server lets get /metrics; without it, to everybody who reaches the address")
+	flags.StringVar(&o.metricsCertDir, "metrics-cert-dir", "", "folder with tls.crt and tls.key to serve metrics with; empty for a certificate that nobody knows")
 	flags.StringVar(&o.healthAddress, "health-probe-bind-address", ":8081", "address that serves /healthz and /readyz")
 	flags.StringVar(&o.pprofAddress, "pprof-bind-address", "0", "address that serves profiles of the controller under /debug/pprof; 0 for none")
 	flags.IntVar(&o.webhookPort, "webhook-port", 9443, "port that serves the webhooks of config/webhook; 0 for none")

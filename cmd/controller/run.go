@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -20,7 +21,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
-	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/api/v1beta1"
@@ -28,12 +28,14 @@ import (
 	"github.com/sluice-ci/sluice/internal/extract"
 	"github.com/sluice-ci/sluice/internal/extract/sidecarlogs"
 	"github.com/sluice-ci/sluice/internal/extract/terminationmessage"
+	counts "github.com/sluice-ci/sluice/internal/metrics"
 	"github.com/sluice-ci/sluice/internal/pipelinerun"
 	"github.com/sluice-ci/sluice/internal/pod"
 	"github.com/sluice-ci/sluice/internal/resolve/image"
 	"github.com/sluice-ci/sluice/internal/results/collect"
 	"github.com/sluice-ci/sluice/internal/spiffe"
 	"github.com/sluice-ci/sluice/internal/taskrun"
+	"github.com/sluice-ci/sluice/internal/version"
 	"github.com/sluice-ci/sluice/internal/when"
 )
 
@@ -59,8 +61,9 @@ func run(ctx context.Context, o *options) error {
 	if err != nil {
 		return err
 	}
+	monitor := newMonitoring()
 	wake := make(chan event.GenericEvent, wakeups)
-	methods, err := addMethods(mgr, restConfig, o, wake)
+	methods, err := addMethods(mgr, restConfig, o, wake, monitor)
 	if err != nil {
 		return err
 	}
@@ -72,7 +75,7 @@ func run(ctx context.Context, o *options) error {
 	if err != nil {
 		return err
 	}
-	if err := addReconcilers(mgr, o, taskrun.Dependencies{
+	if err := addReconcilers(mgr, o, monitor, taskrun.Dependencies{
 		Config: store, Methods: methods, Wake: wake, Trust: trust,
 		Inpod: taskrun.Inpod{Image: o.inpodImage, SigningImage: o.inpodSpiffe, Delivery: delivery},
 	}); err != nil {
@@ -81,7 +84,10 @@ func run(ctx context.Context, o *options) error {
 	if err := addWebhooks(mgr, o, store); err != nil {
 		return err
 	}
-	ctrl.Log.Info("starting", "namespace", o.namespace, "inpodImage", o.inpodImage, "inpodDelivery", delivery)
+	if err := monitor.addToManager(ctx, mgr, store); err != nil {
+		return err
+	}
+	ctrl.Log.Info("starting", "version", version.Current().String(), "namespace", o.namespace, "inpodImage", o.inpodImage, "inpodDelivery", delivery)
 	return mgr.Start(ctx)
 }
 
@@ -90,12 +96,16 @@ func detectDelivery(restConfig *rest.Config, setting string) (pod.Delivery, erro
 	if err != nil {
 		return "", fmt.Errorf("cannot make discovery client: %w", err)
 	}
-	version, err := d.ServerVersion()
+	server, err := d.ServerVersion()
 	if err != nil {
 		return "", fmt.Errorf("cannot ask the API server for its version: %w", err)
 	}
-	return pod.DeliveryFor(setting, version.Major, version.Minor)
+	return pod.DeliveryFor(setting, server.Major, server.Minor)
 }
+
+// gracePeriod is how long passes under way get to end once the controller is told to stop, before the lease is given back
+// without them. The pod's own grace period (config/controller) has to be longer.
+const gracePeriod = 10 * time.Second
 
 func newManager(restConfig *rest.Config, o *options) (ctrl.Manager, error) {
 	scheme := runtime.NewScheme()
@@ -111,13 +121,14 @@ func newManager(restConfig *rest.Config, o *options) (ctrl.Manager, error) {
 	mgr, err := ctrl.NewManager(restConfig, ctrl.Options{
 		Scheme:                        scheme,
 		Cache:                         caches,
-		Metrics:                       server.Options{BindAddress: o.metricsAddress},
+		Metrics:                       metricsServer(o),
 		HealthProbeBindAddress:        o.healthAddress,
 		PprofBindAddress:              o.pprofAddress,
 		LeaderElection:                o.leaderElect,
 		LeaderElectionID:              self,
 		LeaderElectionNamespace:       o.namespace,
 		LeaderElectionReleaseOnCancel: true,
+		GracefulShutdownTimeout:       new(gracePeriod),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("cannot make manager: %w", err)
@@ -172,13 +183,14 @@ func watchConfig(ctx context.Context, mgr ctrl.Manager, namespace string, method
 const wakeups = 1024
 
 // addMethods makes the ways in which results come back: one line for each value of results-from.
-func addMethods(mgr ctrl.Manager, restConfig *rest.Config, o *options, wake chan<- event.GenericEvent) (extract.Methods, error) {
+func addMethods(mgr ctrl.Manager, restConfig *rest.Config, o *options, wake chan<- event.GenericEvent, m *monitoring) (extract.Methods, error) {
 	logs, err := typedcorev1.NewForConfig(restConfig)
 	if err != nil {
 		return nil, fmt.Errorf("cannot make client for logs: %w", err)
 	}
 	collector := collect.New(collect.NewKubernetes(logs), func(run types.NamespacedName) { wake <- taskrun.Wakeup(run) },
-		collect.Options{MaxFollowers: o.maxFollowers, Deadline: o.deadline})
+		collect.Options{MaxFollowers: o.maxFollowers, Deadline: o.deadline, Meter: m.counts.Collection})
+	m.more = append(m.more, counts.NewLoad(collector.Load))
 	if err := mgr.Add(collector); err != nil {
 		return nil, fmt.Errorf("cannot add collector to manager: %w", err)
 	}
@@ -201,7 +213,8 @@ func addTrust(mgr ctrl.Manager, socket string) (taskrun.Trust, error) {
 }
 
 // addReconcilers completes what both kinds of run need, and adds their reconcilers to the manager.
-func addReconcilers(mgr ctrl.Manager, o *options, d taskrun.Dependencies) error {
+func addReconcilers(mgr ctrl.Manager, o *options, m *monitoring, d taskrun.Dependencies) error {
+	d.Metrics, d.Passes = m.counts.TaskRuns, m.passes
 	d.Client, d.Live, d.Recorder, d.Clock = mgr.GetClient(), mgr.GetAPIReader(), mgr.GetEventRecorder(self), clock.RealClock{}
 	d.Images = image.New(mgr.GetAPIReader(), image.Options{Mirrors: o.mirrors})
 	var err error
@@ -214,6 +227,7 @@ func addReconcilers(mgr ctrl.Manager, o *options, d taskrun.Dependencies) error 
 	}
 	pipelineRuns := pipelinerun.NewReconciler(pipelinerun.Dependencies{
 		Client: d.Client, Live: d.Live, Recorder: d.Recorder, Clock: d.Clock, Config: d.Config, Judge: d.Judge,
+		Metrics: m.counts.PipelineRuns, Passes: m.passes,
 	})
 	return errors.Join(taskrun.NewReconciler(d).SetupWithManager(mgr, o.workers), pipelineRuns.SetupWithManager(mgr, o.workers))
 }

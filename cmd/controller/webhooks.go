@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -12,6 +13,10 @@ import (
 	"github.com/sluice-ci/sluice/internal/certificates"
 	"github.com/sluice-ci/sluice/internal/config"
 )
+
+// linger is how long the webhooks are served after the controller was told to stop. Nodes hear within a second or two that
+// its pod is not to be sent requests any more. It is part of gracePeriod.
+const linger = 3 * time.Second
 
 // addWebhooks serves the webhooks of config/webhook, with a certificate that the controller keeps itself. What they refuse
 // depends on the settings in store.
@@ -35,7 +40,7 @@ func addWebhooks(mgr ctrl.Manager, o *options, store *config.Store) error {
 		defaults := store.Load().Defaults
 		return defaults.Limits()
 	}).Register(server)
-	served := &certificates.Served{Server: server, Certificate: certificate}
+	served := &certificates.Served{Server: server, Certificate: certificate, Linger: linger}
 	if err := mgr.Add(served); err != nil {
 		return fmt.Errorf("cannot add webhooks to manager: %w", err)
 	}

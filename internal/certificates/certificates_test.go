@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -131,4 +133,36 @@ func TestServed(t *testing.T) {
 	if err := s.Check(request); err != nil {
 		t.Errorf("want it ready, got %v", err)
 	}
+}
+
+// TestServedLingers: while the cluster still sends requests to a replica that is told to stop, they are answered.
+func TestServedLingers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		written := make(chan struct{})
+		close(written)
+		var stopped time.Time
+		s := &Served{Server: servesUntil{at: &stopped}, Certificate: Kept{Written: written}, Linger: 3 * time.Second}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		began := time.Now()
+		if err := s.Start(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if served := stopped.Sub(began); served != time.Minute+3*time.Second {
+			t.Errorf("want it to serve for three seconds after it was told to stop, got %s", served-time.Minute)
+		}
+	})
+}
+
+// servesUntil is a server that notes when it was told to stop.
+type servesUntil struct {
+	webhook.Server
+
+	at *time.Time
+}
+
+func (s servesUntil) Start(ctx context.Context) error {
+	<-ctx.Done()
+	*s.at = time.Now()
+	return nil
 }

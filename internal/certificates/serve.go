@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"time"
 
 	"sigs.k8s.io/controller-runtime/pkg/webhook"
 )
@@ -17,16 +18,22 @@ type Served struct {
 	Server webhook.Server
 	// Certificate that it serves with.
 	Certificate Kept
+	// Linger is how long it serves on when it is told to stop: that long the API server may still be sent here, and what it
+	// does not get an answer to is refused.
+	Linger time.Duration
 }
 
 // NeedLeaderElection reports that standing by does not keep a replica from serving.
 func (*Served) NeedLeaderElection() bool { return false }
 
-// Start waits for the certificate and then serves until ctx ends.
+// Start waits for the certificate and then serves until ctx has ended, and Linger has passed.
 func (s *Served) Start(ctx context.Context) error {
 	select {
 	case <-s.Certificate.Written:
-		return s.Server.Start(ctx)
+		lingering, stop := context.WithCancel(context.WithoutCancel(ctx))
+		defer stop()
+		defer context.AfterFunc(ctx, func() { time.AfterFunc(s.Linger, stop) })()
+		return s.Server.Start(lingering)
 	case <-ctx.Done():
 		return nil
 	}

@@ -24,6 +24,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/cli/terminal"
 	"github.com/sluice-ci/sluice/internal/cli/ui"
 	"github.com/sluice-ci/sluice/internal/cli/validate"
+	"github.com/sluice-ci/sluice/internal/version"
 )
 
 // The groups in which help lists commands.
@@ -37,8 +38,9 @@ const (
 func NewCommand(t *terminal.Terminal) *cobra.Command {
 	flags := &cluster.Flags{Warnings: t.Err}
 	root := &cobra.Command{
-		Use:   "sluice",
-		Short: "Run Tasks and Pipelines, and get at what they produced",
+		Use:     "sluice",
+		Version: version.Current().String(),
+		Short:   "Run Tasks and Pipelines, and get at what they produced",
 		Long: `sluice runs Tasks and Pipelines (tekton.dev/v1) on a cluster, shows how they get on, and fetches what they produced.
 
 RUN, in all commands, is a name, taskrun/NAME (tr/NAME) or pipelinerun/NAME (pr/NAME).

@@ -128,7 +128,7 @@ func work() []Metric {
 			"Writes of a run's status, by what became of them; after a conflict a newer version is looked at."},
 		{objectsTooLarge, Counter, []Label{kind, {"found", "`before` the write, or `refused` by the API server"}},
 			"Runs that have ended without their results because one object cannot hold them."},
-		{buildInfo, Gauge, []Label{{"version", "`sluice version`"}, {"revision", "commit"}, {"goversion", "Go"}},
+		{buildInfo, Gauge, []Label{{"version", "`sluice --version`"}, {"revision", "commit"}, {"goversion", "Go"}},
 			"1, with what the controller was built from."},
 	}
 }

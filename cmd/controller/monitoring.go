@@ -1,0 +1,77 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
+	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	"github.com/sluice-ci/sluice/internal/config"
+	"github.com/sluice-ci/sluice/internal/liveness"
+	counts "github.com/sluice-ci/sluice/internal/metrics"
+	"github.com/sluice-ci/sluice/internal/scrape"
+	"github.com/sluice-ci/sluice/internal/version"
+)
+
+// monitoring is what tells from outside how the controller is.
+type monitoring struct {
+	counts *counts.Set
+	passes *liveness.Passes
+	more   []prometheus.Collector
+}
+
+func newMonitoring() *monitoring {
+	return &monitoring{counts: counts.New(version.Current()), passes: liveness.New(clock.RealClock{})}
+}
+
+// addToManager makes mgr serve metrics and probes. The controller is ready once its caches are filled, until ctx ends.
+func (m *monitoring) addToManager(ctx context.Context, mgr ctrl.Manager, store *config.Store) error {
+	standing := &counts.Standing{
+		Runs: mgr.GetCache(), Leads: mgr.Elected(), Clock: clock.RealClock{},
+		Timeout: func() time.Duration { return store.Load().Defaults.Timeout },
+	}
+	if err := m.counts.Register(metrics.Registry, append(m.more, standing)...); err != nil {
+		return err
+	}
+	gate := liveness.NewGate(ctx.Done())
+	if err := mgr.Add(gate); err != nil {
+		return fmt.Errorf("cannot add readiness to manager: %w", err)
+	}
+	if err := errors.Join(mgr.AddReadyzCheck("caches", gate.Check), mgr.AddHealthzCheck("passes", m.passes.Check)); err != nil {
+		return fmt.Errorf("cannot serve probes: %w", err)
+	}
+	return nil
+}
+
+// metricsServer says how metrics are served: in the clear for who is on the machine, or by TLS to whom the API server lets
+// read them.
+func metricsServer(o *options) server.Options {
+	if !o.metricsSecure {
+		return server.Options{BindAddress: o.metricsAddress}
+	}
+	secure := server.Options{BindAddress: o.metricsAddress, SecureServing: true, FilterProvider: scrape.Filter}
+	if o.metricsCertDir != "" {
+		secure.TLSOpts = []func(*tls.Config){func(c *tls.Config) { c.GetCertificate = certificateIn(o.metricsCertDir) }}
+	}
+	return secure
+}
+
+// certificateIn reads the certificate for each connection, of which there are few: it may be written after the start, and
+// anew at any time.
+func certificateIn(dir string) func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+	return func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+		pair, err := tls.LoadX509KeyPair(filepath.Join(dir, "tls.crt"), filepath.Join(dir, "tls.key"))
+		if err != nil {
+			return nil, fmt.Errorf("cannot load certificate for metrics: %w", err)
+		}
+		return &pair, nil
+	}
+}

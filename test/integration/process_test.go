@@ -1,0 +1,181 @@
+//go:build integration
+
+package integration
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	coordinationv1 "k8s.io/api/coordination/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+)
+
+// process is a controller that runs beside the API server, as the container of its pod does.
+type process struct {
+	cmd             *exec.Cmd
+	health, metrics string
+	ended           chan error
+}
+
+// startController runs the controller's program without webhooks, which TestAdmission has.
+func startController(t *testing.T, program string) *process {
+	t.Helper()
+	p := &process{health: freeAddress(t), metrics: freeAddress(t), ended: make(chan error, 1)}
+	p.cmd = exec.CommandContext(t.Context(), program, "--inpod-image=example.com/inpod:1", "--inpod-delivery=init-container",
+		"--namespace="+installation, "--leader-elect=true", "--webhook-port=0",
+		"--health-probe-bind-address="+p.health, "--metrics-bind-address="+p.metrics)
+	log, err := p.cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.cmd.Start(); err != nil {
+		t.Fatalf("cannot start controller: %v", err)
+	}
+	go func() {
+		for lines := bufio.NewScanner(log); lines.Scan(); {
+			if strings.Contains(lines.Text(), `"level":"ERROR"`) {
+				fmt.Fprintln(os.Stderr, lines.Text())
+			}
+		}
+		p.ended <- p.cmd.Wait()
+	}()
+	t.Cleanup(func() { _ = p.cmd.Process.Kill() })
+	return p
+}
+
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	return listener.Addr().String()
+}
+
+// get reads a page, and says so if it is not fine.
+func get(ctx context.Context, url string) (string, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
+	if err != nil {
+		return "", err
+	}
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return "", err
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	if err == nil && answer.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s: %s: %s", url, answer.Status, body)
+	}
+	return string(body), err
+}
+
+// leader is who holds the controllers' lease; empty when nobody does.
+func leader(ctx context.Context) (string, error) {
+	lease := &coordinationv1.Lease{}
+	err := shared.client.Get(ctx, client.ObjectKey{Namespace: installation, Name: "sluice-controller"}, lease)
+	if err != nil || lease.Spec.HolderIdentity == nil {
+		return "", client.IgnoreNotFound(err)
+	}
+	return *lease.Spec.HolderIdentity, nil
+}
+
+// has returns a check that a page has a line.
+func has(url, line string) func(context.Context) error {
+	return func(ctx context.Context) error {
+		page, err := get(ctx, url)
+		if err == nil && !strings.Contains("\n"+page+"\n", "\n"+line+"\n") {
+			err = fmt.Errorf("%s lacks %q", url, line)
+		}
+		return err
+	}
+}
+
+// TestProcess starts two controllers on one API server and stops the one that leads: both are ready, one acts and counts,
+// and the other one takes over at once.
+func TestProcess(t *testing.T) {
+	program := filepath.Join(t.TempDir(), "controller")
+	build := exec.CommandContext(t.Context(), "go", "build", "-ldflags", "-X github.com/sluice-ci/sluice/internal/version.number=v-test",
+		"-o", program, "./cmd/controller")
+	build.Dir = root
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("cannot build controller: %v\n%s", err, out)
+	}
+	first := startController(t, program)
+	eventually(t, has("http://"+first.metrics+"/metrics", `leader_election_master_status{name="sluice-controller"} 1`))
+	leads, err := leader(t.Context())
+	if err != nil || leads == "" {
+		t.Fatalf("the first one leads, and its lease says so: %q, %v", leads, err)
+	}
+	second := startController(t, program)
+	for _, p := range []*process{first, second} {
+		for _, probe := range []string{"/readyz", "/healthz"} { // who stands by is ready, too
+			eventually(t, func(ctx context.Context) error { _, err := get(ctx, "http://"+p.health+probe); return err })
+		}
+	}
+	run := &v1.TaskRun{Spec: v1.TaskRunSpec{TaskRef: &v1.TaskRef{Name: "there-is-none"}}}
+	run.Namespace, run.Name = newNamespace(t), "refers-to-nothing"
+	if err := shared.client.Create(t.Context(), run); err != nil {
+		t.Fatal(err)
+	}
+	const counted = `tekton_pipelines_controller_taskrun_total{reason="TaskRunResolutionFailed",status="failed"} 1`
+	eventually(t, has("http://"+first.metrics+"/metrics", counted))
+	wantMonitored(t, "http://"+first.metrics+"/metrics")
+
+	if err := first.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-first.ended; err != nil {
+		t.Errorf("a controller that is told to stop ends well, got %v", err)
+	}
+	eventually(t, func(ctx context.Context) error {
+		now, err := leader(ctx)
+		if err == nil && (now == "" || now == leads) {
+			err = fmt.Errorf("the lease is held by %q", now)
+		}
+		return err
+	})
+	page, err := get(t.Context(), "http://"+second.metrics+"/metrics")
+	if err != nil || strings.Contains(page, counted) {
+		t.Errorf("the second one has not ended the run, and does not count it: %v", err)
+	}
+}
+
+// wantMonitored checks that what the page of metrics tells of is there: the controller's own names and those of libraries.
+func wantMonitored(t *testing.T, url string) {
+	t.Helper()
+	page, err := get(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var missing []error
+	for _, name := range []string{
+		`sluice_build_info{goversion="go`, `version="v-test"} 1`, `sluice_runs{`, "sluice_results_followers_limit 500",
+		"tekton_pipelines_controller_running_taskruns ", `sluice_status_writes_total{kind="taskrun",outcome="written"} 1`,
+		"controller_runtime_reconcile_total{", "controller_runtime_reconcile_errors_total{", "controller_runtime_reconcile_panics_total{",
+		"workqueue_depth{", "workqueue_longest_running_processor_seconds{", "workqueue_queue_duration_seconds_bucket{",
+		"controller_runtime_reconcile_time_seconds_bucket{", "rest_client_requests_total{", "process_resident_memory_bytes ",
+		"process_cpu_seconds_total ",
+	} {
+		if !strings.Contains(page, name) {
+			missing = append(missing, errors.New(name))
+		}
+	}
+	if err := errors.Join(missing...); err != nil {
+		t.Errorf("%s lacks:\n%v", url, err)
+	}
+}

@@ -1,0 +1,75 @@
+package promql
+
+import (
+	"encoding/json"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/prometheus/prometheus/promql/parser"
+	"sigs.k8s.io/yaml"
+)
+
+const monitoring = "../../config/monitoring/"
+
+// expressions are those of all alerts and panels, by where they stand.
+func expressions(t *testing.T) map[string][]string {
+	t.Helper()
+	var rules struct {
+		Spec struct {
+			Groups []struct {
+				Rules []struct{ Alert, Expr string }
+			}
+		}
+	}
+	var dashboard struct {
+		Panels []struct {
+			Title   string
+			Targets []struct{ Expr string }
+		}
+	}
+	read(t, "operator/alerts.yaml", func(data []byte) error { return yaml.Unmarshal(data, &rules) })
+	read(t, "dashboard.json", func(data []byte) error { return json.Unmarshal(data, &dashboard) })
+	all := map[string][]string{}
+	for _, g := range rules.Spec.Groups {
+		for _, r := range g.Rules {
+			all[r.Alert] = append(all[r.Alert], r.Expr)
+		}
+	}
+	for _, p := range dashboard.Panels {
+		for _, target := range p.Targets {
+			all[p.Title] = append(all[p.Title], target.Expr)
+		}
+	}
+	return all
+}
+
+func read(t *testing.T, file string, decode func([]byte) error) {
+	t.Helper()
+	data, err := os.ReadFile(monitoring + file)
+	if err == nil {
+		err = decode(data)
+	}
+	if err != nil {
+		t.Fatalf("cannot read %s: %v", file, err)
+	}
+}
+
+// TestExpressions: an alert that Prometheus cannot read is one that nobody gets.
+func TestExpressions(t *testing.T) {
+	all := expressions(t)
+	if len(all) < 25 {
+		t.Errorf("only %d alerts and panels: the test looks in the wrong place", len(all))
+	}
+	p := parser.NewParser(parser.Options{})
+	for where, list := range all {
+		for _, expression := range list {
+			if _, err := p.ParseExpr(expression); err != nil {
+				t.Errorf("%s: %v in %s", where, err, strings.TrimSpace(expression))
+			}
+		}
+	}
+	if _, err := p.ParseExpr("sum(rate(x[5m])"); err == nil {
+		t.Error("a bracket is missing, and nobody says so")
+	}
+}
