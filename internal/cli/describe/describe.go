@@ -139,6 +139,9 @@ func factsOf(s runs.Snapshot, now time.Time) [][2]string {
 		if p := tr.Status.Provenance; p != nil && p.FeatureFlags != nil {
 			facts = append(facts, [2]string{"Results from", fmt.Sprintf("%s, at most %d bytes each", p.FeatureFlags.ResultExtractionMethod, p.FeatureFlags.MaxResultSize)})
 		}
+		if c := meta.FindStatusCondition(tr.Status.Conditions, v1.ConditionSignedResults); c != nil {
+			facts = append(facts, [2]string{"Signed results", fmt.Sprintf("%s, %s: %s", c.Status, c.Reason, terminal.Clean(c.Message))})
+		}
 	}
 	return facts
 }
