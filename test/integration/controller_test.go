@@ -29,12 +29,12 @@ import (
 )
 
 // built is the controller, which is built once for all tests, unless CONTROLLER names one that is there.
-var built = sync.OnceValues(func() (string, error) { //nolint:gochecknoglobals // once for all tests
+var built = sync.OnceValues(func() (string, error) {
 	if given := os.Getenv("CONTROLLER"); given != "" {
 		return given, nil
 	}
 	const path = "bin/controller"
-	build := exec.Command("go", "build", "-ldflags", "-s -w", "-o", path, "./cmd/controller") //nolint:noctx // for all tests, and so for none
+	build := exec.Command("go", "build", "-ldflags", "-s -w", "-o", path, "./cmd/controller")
 	build.Dir = root
 	if out, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("cannot build the controller: %w\n%s", err, out)
