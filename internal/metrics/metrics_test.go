@@ -167,7 +167,7 @@ func TestWrites(t *testing.T) {
 }
 
 // TestNobodyCounts: a reconciler without metrics does what it does.
-func TestNobodyCounts(t *testing.T) {
+func TestNobodyCounts(*testing.T) {
 	var none *Runs
 	none.Wrote(nil)
 	none.Oversize(FoundBefore)

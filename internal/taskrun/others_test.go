@@ -53,7 +53,7 @@ func TestObjectsOfOthersAreRefused(t *testing.T) {
 	for _, from := range []config.ResultsFrom{config.TerminationMessage, config.SidecarLogs} {
 		for name, tc := range cases {
 			t.Run(string(from)+"/"+name, func(t *testing.T) {
-				w := newWorld(t, []client.Object{tc.run.DeepCopy(), tc.object.DeepCopyObject().(client.Object)}, interceptor.Funcs{}) //nolint:errcheck,forcetypeassert // a copy is what it was
+				w := newWorld(t, []client.Object{tc.run.DeepCopy(), tc.object.DeepCopyObject().(client.Object)}, interceptor.Funcs{})
 				flags := config.Default().Flags
 				flags.ResultsFrom = from
 				w.store.SetFlags(flags)

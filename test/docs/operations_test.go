@@ -142,9 +142,12 @@ func dashboard(t *testing.T) map[string][]string {
 	t.Helper()
 	var file struct {
 		Panels []struct {
-			Title, Type string
-			Targets     []struct{ Expr string }
-		}
+			Title   string `json:"title"`
+			Type    string `json:"type"`
+			Targets []struct {
+				Expr string `json:"expr"`
+			} `json:"targets"`
+		} `json:"panels"`
 	}
 	if err := json.Unmarshal([]byte(read(t, monitoring+"/dashboard.json")), &file); err != nil {
 		t.Fatal(err)

@@ -77,7 +77,7 @@ func anotherController(t *testing.T) string {
 	if err != nil {
 		t.Fatalf("cannot build another controller: %v", err)
 	}
-	for _, image := range strings.Fields(string(out)) {
+	for image := range strings.FieldsSeq(string(out)) {
 		if strings.Contains(image, "/cmd/controller@") {
 			return image
 		}

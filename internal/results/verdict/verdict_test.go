@@ -98,7 +98,7 @@ func TestJudge(t *testing.T) {
 		"TooEarly": {"Signed before the pod was there.", resigned(func(w *world, s *signature.Statement) {
 			s.At, w.want.Since = epoch().Add(-30*time.Second), epoch().Add(time.Hour)
 		}), verdict.OtherRun, []string{"before its pod"}},
-		"TooLate":     {"Signed in the future, when certificates of today are of no use.", resigned(func(w *world, s *signature.Statement) { s.At = epoch().Add(50 * time.Minute) }), verdict.OtherRun, []string{"still to come"}},
+		"TooLate":     {"Signed in the future, when certificates of today are of no use.", resigned(func(_ *world, s *signature.Statement) { s.At = epoch().Add(50 * time.Minute) }), verdict.OtherRun, []string{"still to come"}},
 		"StepChanged": {"A failure is made a success.", resigned(func(_ *world, s *signature.Statement) { s.ExitCode, s.Reason = 1, frame.ReasonError }), verdict.StepChanged, []string{`"step-one"`, "1 (Error)"}},
 		"NotTheForm": {"A text that means the same is not the same.", func(w *world) {
 			s := &w.set.Signatures[0].Signed
