@@ -18,15 +18,20 @@ func expressions(t *testing.T) map[string][]string {
 	var rules struct {
 		Spec struct {
 			Groups []struct {
-				Rules []struct{ Alert, Expr string }
-			}
-		}
+				Rules []struct {
+					Alert string `json:"alert"`
+					Expr  string `json:"expr"`
+				} `json:"rules"`
+			} `json:"groups"`
+		} `json:"spec"`
 	}
 	var dashboard struct {
 		Panels []struct {
-			Title   string
-			Targets []struct{ Expr string }
-		}
+			Title   string `json:"title"`
+			Targets []struct {
+				Expr string `json:"expr"`
+			} `json:"targets"`
+		} `json:"panels"`
 	}
 	read(t, "operator/alerts.yaml", func(data []byte) error { return yaml.Unmarshal(data, &rules) })
 	read(t, "dashboard.json", func(data []byte) error { return json.Unmarshal(data, &dashboard) })
