@@ -55,8 +55,8 @@ const (
 	// TaskRunReasonResultsVerificationFailed: the results are not those that the steps signed; the message names the step
 	// and the result.
 	TaskRunReasonResultsVerificationFailed = "TaskRunResultsVerificationFailed"
-	// TaskRunReasonResultsVerified: the results are those that the steps signed.
-	TaskRunReasonResultsVerified = "TaskRunResultsVerified"
+	// SignedResultsReasonVerified: the results are those that the steps signed.
+	SignedResultsReasonVerified = "TaskRunResultsVerified"
 )
 
 // Reasons that this project adds; the peers have no word for what they say.

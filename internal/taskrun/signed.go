@@ -138,7 +138,7 @@ func attested(outcome *Outcome, obs Observation) *Outcome {
 		return outcome
 	}
 	if v.Believed() {
-		outcome.Signed = new(v1.SignedResults(true, v1.TaskRunReasonResultsVerified, v.Message))
+		outcome.Signed = new(v1.SignedResults(true, v1.SignedResultsReasonVerified, v.Message))
 		return outcome
 	}
 	outcome.Signed = new(v1.SignedResults(false, string(v.Reason), v.Message))

@@ -150,7 +150,7 @@ func TestSignedResults(t *testing.T) {
 		outcome, verdict string
 		names            []string
 	}{
-		{"untampered", "What nobody has touched is verified.", "enforce", nothing, v1.TaskRunReasonSucceeded, v1.TaskRunReasonResultsVerified, []string{"2 results", "spiffe://example.org/ns/"}},
+		{"untampered", "What nobody has touched is verified.", "enforce", nothing, v1.TaskRunReasonSucceeded, v1.SignedResultsReasonVerified, []string{"2 results", "spiffe://example.org/ns/"}},
 		{"enforce", "A run of which a step rewrote what another left fails, and does not have it.", "enforce", rewrite,
 			v1.TaskRunReasonResultsVerificationFailed, "ResultChanged", []string{`"digest"`, "step-build", "step-scan"}},
 		{"its signature", "A step cannot reach the signature of another, and rewriting the file does not go unnoticed.", "enforce", signature,
@@ -167,7 +167,7 @@ func TestSignedResults(t *testing.T) {
 				t.Fatalf("%s\n%s, want %s", tc.reason, kube.Describe(c), tc.outcome)
 			}
 			signed := meta.FindStatusCondition(run.Status.Conditions, v1.ConditionSignedResults)
-			if signed == nil || signed.Reason != tc.verdict || (signed.Status == metav1.ConditionTrue) != (tc.verdict == v1.TaskRunReasonResultsVerified) {
+			if signed == nil || signed.Reason != tc.verdict || (signed.Status == metav1.ConditionTrue) != (tc.verdict == v1.SignedResultsReasonVerified) {
 				t.Fatalf("%s\nSignedResultsVerified is %+v, want %s", tc.reason, signed, tc.verdict)
 			}
 			for _, part := range tc.names {
