@@ -45,15 +45,24 @@ func startController(t *testing.T, program string) *process {
 		t.Fatalf("cannot start controller: %v", err)
 	}
 	go func() {
-		for lines := bufio.NewScanner(log); lines.Scan(); {
-			if strings.Contains(lines.Text(), `"level":"ERROR"`) {
-				fmt.Fprintln(os.Stderr, lines.Text())
-			}
-		}
+		showErrors(log)
 		p.ended <- p.cmd.Wait()
 	}()
 	t.Cleanup(func() { _ = p.cmd.Process.Kill() })
 	return p
+}
+
+// showErrors reads all of a log, however long its lines are, so that the controller never waits for a reader.
+func showErrors(log io.Reader) {
+	for lines := bufio.NewReader(log); ; {
+		line, err := lines.ReadString('\n')
+		if strings.Contains(line, `"level":"ERROR"`) {
+			fmt.Fprint(os.Stderr, line)
+		}
+		if err != nil {
+			return
+		}
+	}
 }
 
 func freeAddress(t *testing.T) string {

@@ -140,8 +140,14 @@ func newNamespace(t *testing.T) string {
 		t.Fatalf("cannot create namespace: %v", err)
 	}
 	t.Cleanup(func() {
-		if err := shared.client.Delete(context.Background(), namespace); err != nil {
-			t.Errorf("cannot delete namespace %q: %v", namespace.Name, err)
+		// Nobody empties a namespace here, and a run that is left in one is there for the controllers of other tests.
+		ctx, in := context.Background(), client.InNamespace(namespace.Name)
+		err := errors.Join(
+			shared.client.DeleteAllOf(ctx, &v1.PipelineRun{}, in),
+			shared.client.DeleteAllOf(ctx, &v1.TaskRun{}, in),
+			shared.client.Delete(ctx, namespace))
+		if err != nil {
+			t.Errorf("cannot delete namespace %q with its runs: %v", namespace.Name, err)
 		}
 	})
 	return namespace.Name
