@@ -170,12 +170,15 @@ func (d *driver) cancel(ctx context.Context, r *plan.Run, created time.Time) {
 	})
 }
 
-// insist does something until it succeeds, or ctx ends.
+// insist does something until it succeeds, or ctx ends. The error tells what it met with last, before ctx ended.
 func insist(ctx context.Context, what string, do func(context.Context) error) error {
 	var last error
 	err := kube.Poll(ctx, func(ctx context.Context) (bool, error) {
-		last = do(ctx)
-		return last == nil, nil
+		err := do(ctx)
+		if last == nil || ctx.Err() == nil {
+			last = err // one that was cut off says nothing of why the others failed
+		}
+		return err == nil, nil
 	})
 	if err != nil {
 		return fmt.Errorf("cannot %s: %w: %w", what, err, last)

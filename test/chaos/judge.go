@@ -106,11 +106,15 @@ func (d *driver) finish(ctx context.Context) []string {
 	ctx, cancel := context.WithTimeout(ctx, leakTime)
 	defer cancel()
 	var leaks []string
-	err := insist(ctx, "see the namespace empty", func(ctx context.Context) (err error) {
-		if leaks, err = d.leaks(ctx); err == nil && len(leaks) > 0 {
-			err = fmt.Errorf("there is %s", strings.Join(leaks, ", "))
+	err := insist(ctx, "see the namespace empty", func(ctx context.Context) error {
+		all, err := d.leaks(ctx)
+		if err != nil {
+			return err
 		}
-		return err
+		if leaks = all; len(leaks) > 0 {
+			return fmt.Errorf("there is %s", strings.Join(leaks, ", "))
+		}
+		return nil
 	})
 	if err != nil && len(leaks) == 0 {
 		return []string{err.Error()}
