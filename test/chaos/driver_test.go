@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -27,5 +29,24 @@ func TestBrokenFor(t *testing.T) {
 				t.Errorf("%s Want %s, got %s", tc.reason, tc.want, got)
 			}
 		})
+	}
+}
+
+// TestInsistTellsWhy: the look that was cut off by the end of the time says nothing; the one before it does.
+func TestInsistTellsWhy(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	left, looks := errors.New("there is a pod"), 0
+	err := insist(ctx, "see it empty", func(ctx context.Context) error {
+		if looks++; looks < 3 {
+			return left
+		}
+		cancel()
+		return ctx.Err()
+	})
+	if !errors.Is(err, left) {
+		t.Errorf("want it to tell of what was there, got: %v", err)
+	}
+	if err := insist(ctx, "see it empty", func(ctx context.Context) error { return ctx.Err() }); !errors.Is(err, context.Canceled) {
+		t.Errorf("want what the only look met with, got: %v", err)
 	}
 }
