@@ -49,7 +49,7 @@ func outcomeOf(tr *v1.TaskRun, state State, obs Observation) *Outcome {
 	case Collected:
 		return attested(collected(obs), obs)
 	case Uncollectable:
-		return uncollectable(tr, obs)
+		return uncollectable(obs)
 	case PodFailed:
 		return podFailed(obs.Pod)
 	case PodLost:
@@ -102,7 +102,7 @@ func podFailed(p *corev1.Pod) *Outcome {
 		p.Name, p.Status.Reason, p.Status.Message))
 }
 
-func uncollectable(tr *v1.TaskRun, obs Observation) *Outcome {
+func uncollectable(obs Observation) *Outcome {
 	err := obs.Evidence.Err
 	when := "what carries the results has ended before the steps"
 	if obs.Pod == nil || containersOf(obs.Pod).ended() {
@@ -114,29 +114,41 @@ func uncollectable(tr *v1.TaskRun, obs Observation) *Outcome {
 			why += ": "
 		}
 	}
-	reason, message := v1.TaskRunReasonResultsUnavailable, fmt.Sprintf(
-		"%s, and their results cannot be read whole: %s%v; pod %q is kept for inspection", when, why, err, tr.Status.PodName)
+	reason, message := v1.TaskRunReasonResultsUnavailable, fmt.Sprintf("%s, and their results cannot be read whole: %s%v", when, why, err)
+	if obs.Pod != nil && obs.Pod.DeletionTimestamp == nil {
+		message += fmt.Sprintf("; pod %q is kept for inspection", obs.Pod.Name)
+	}
 	if refusal := (*extract.RefusalError)(nil); errors.As(err, &refusal) {
 		reason, message = v1.TaskRunReasonResultsLogAccessDenied, refusal.Message
 	}
-	if step := failedStep(obs.Pod); step != "" {
+	step := failedStep(obs.Pod)
+	if step != nil {
 		// That a step failed is what a user must hear first.
-		reason, message = v1.TaskRunReasonFailed, step+"; "+message
+		reason, message = v1.TaskRunReasonFailed, fmt.Sprintf("container %q exited with code %d (%s); %s",
+			step.Name, step.State.Terminated.ExitCode, step.State.Terminated.Reason, message)
+	}
+	unreadable := step == nil && reason == v1.TaskRunReasonResultsUnavailable
+	if unreadable || step != nil && endedBySignal(step.State.Terminated.ExitCode) {
+		if by, words := disruption(obs.Pod); by != "" {
+			reason, message = by, message+"; "+words
+		}
 	}
 	return failed(reason, message)
 }
 
-// failedStep says from a pod's status alone which step failed; empty when none did.
-func failedStep(p *corev1.Pod) string {
+// failedStep is the first step that failed, by the pod's status alone; nil when none did.
+func failedStep(p *corev1.Pod) *corev1.ContainerStatus {
 	if p == nil {
-		return ""
+		return nil
 	}
-	for _, s := range containersOf(p).steps {
-		if t := s.State.Terminated; t != nil && t.ExitCode != 0 {
-			return fmt.Sprintf("container %q exited with code %d (%s)", s.Name, t.ExitCode, t.Reason)
-		}
+	steps := containersOf(p).steps
+	i := slices.IndexFunc(steps, func(s corev1.ContainerStatus) bool {
+		return s.State.Terminated != nil && s.State.Terminated.ExitCode != 0
+	})
+	if i < 0 {
+		return nil
 	}
-	return ""
+	return &steps[i]
 }
 
 // collected turns what the steps recorded into the outcome. The order of what is looked at is the order in which a

@@ -12,7 +12,21 @@ import (
 // removal returns the reason and message of a step that did not end by itself because its pod is being removed; both are
 // empty for any other step. That a step exited with 143 tells nobody that the node was drained.
 func removal(p *corev1.Pod, step frame.Step) (reason, message string) {
-	if p == nil || p.DeletionTimestamp == nil || step.Reason != frame.ReasonCancelled && step.Reason != frame.ReasonUnfinished {
+	if step.Reason != frame.ReasonCancelled && step.Reason != frame.ReasonUnfinished {
+		return "", ""
+	}
+	return disruption(p)
+}
+
+// disruption returns the reason and message of a pod that is ended by somebody else than its steps; both are empty for any
+// other pod.
+func disruption(p *corev1.Pod) (reason, message string) {
+	switch {
+	case p == nil:
+		return "", ""
+	case p.Status.Reason == reasonEvicted:
+		return v1.TaskRunReasonPodEvicted, fmt.Sprintf("pod %q was evicted before that: %s", p.Name, p.Status.Message)
+	case p.DeletionTimestamp == nil:
 		return "", ""
 	}
 	for _, c := range p.Status.Conditions {
@@ -22,3 +36,7 @@ func removal(p *corev1.Pod, step frame.Step) (reason, message string) {
 	}
 	return v1.TaskRunReasonPodDeleted, fmt.Sprintf("pod %q was deleted before that", p.Name)
 }
+
+// endedBySignal reports whether a container's exit code is one that the kubelet's way of ending containers leaves: 128 plus
+// SIGTERM or SIGKILL.
+func endedBySignal(exitCode int32) bool { return exitCode == 143 || exitCode == killedExitCode }

@@ -8,6 +8,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/extract"
 	"github.com/sluice-ci/sluice/internal/results/collect"
 	"github.com/sluice-ci/sluice/internal/results/frame"
 )
@@ -46,6 +47,49 @@ func TestStepsOfARemovedPod(t *testing.T) {
 				if !strings.Contains(got.Message, word) {
 					t.Errorf("%s: want %q in the message, got %q", tc.reason, word, got.Message)
 				}
+			}
+		})
+	}
+}
+
+// TestUnreadableOfARemovedPod: what ends a pod at once ends what carries its results as well, and that is why they cannot be
+// read. A restarted kubelet on a node under pressure does so (TestEvicted of test/fault).
+func TestUnreadableOfARemovedPod(t *testing.T) {
+	killed := func() *corev1.Pod {
+		return runPod(corev1.PodFailed, terminated(0, ""), terminated(137, ""), terminated(137, ""))
+	}
+	evicted := killed()
+	evicted.Status.Reason, evicted.Status.Message = "Evicted", "The node had condition: [MemoryPressure]."
+	deleted := killed()
+	deleted.DeletionTimestamp = &metav1.Time{Time: epoch()}
+	byItself := runPod(corev1.PodFailed, terminated(3, ""), terminated(1, ""), terminated(137, ""))
+	byItself.Status.Reason = "Evicted"
+	ended := runPod(corev1.PodFailed, terminated(0, ""), terminated(0, ""), terminated(137, ""))
+	ended.Status.Reason = "Evicted"
+	refusal := &extract.RefusalError{Message: "grant it"}
+	cases := map[string]struct {
+		reason      string
+		pod         *corev1.Pod
+		err         error
+		want        string
+		words, lack string
+	}{
+		"Evicted":  {"the kubelet has killed all containers of the pod", evicted, frame.ErrIncomplete, v1.TaskRunReasonPodEvicted, "MemoryPressure", ""},
+		"Deleted":  {"so has who deleted it without grace; and it is not kept", deleted, frame.ErrIncomplete, v1.TaskRunReasonPodDeleted, `pod "build-pod" was deleted`, "kept"},
+		"Carrier":  {"it is enough that the results cannot be read for it", ended, frame.ErrIncomplete, v1.TaskRunReasonPodEvicted, "evicted", ""},
+		"ByItself": {"a step that failed by itself has failed, whatever becomes of the pod", byItself, frame.ErrIncomplete, v1.TaskRunReasonFailed, `"step-one" exited with code 3`, "evicted"},
+		"Killed":   {"somebody else may have killed it", killed(), frame.ErrIncomplete, v1.TaskRunReasonFailed, "137", "evicted"},
+		"Refused":  {"a right that is missing is missing for the next pod, too", ended, refusal, v1.TaskRunReasonResultsLogAccessDenied, "grant it", "evicted"},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			obs := observation(withPod(tc.pod), withEvidence(collect.Progress{GaveUp: true, Err: tc.err}))
+			got := outcomeOf(taskRun(started), Uncollectable, obs).Condition
+			if got.Status != metav1.ConditionFalse || got.Reason != tc.want || !strings.Contains(got.Message, tc.words) {
+				t.Errorf("%s: want %s with %q, got %+v", tc.reason, tc.want, tc.words, got)
+			}
+			if tc.lack != "" && strings.Contains(got.Message, tc.lack) {
+				t.Errorf("%s: want nothing of %q, got %q", tc.reason, tc.lack, got.Message)
 			}
 		})
 	}

@@ -65,8 +65,8 @@ func stateOf(tr *v1.TaskRun, obs Observation) State {
 		return Collected
 	case stopped != "":
 		return stopped
-	case obs.Unjudged != nil:
-		return Running // whatever becomes of the pod: what its steps left is known
+	case obs.Evidence.Set != nil:
+		return Running // whatever becomes of the pod: what its steps left is known, and a word on it is awaited
 	case obs.Pod == nil:
 		return stateWithoutPod(tr, obs)
 	default:
@@ -137,8 +137,9 @@ func stateOfPod(obs Observation) State {
 // kubelet looks at its containers once a second.
 const verdictPatience = 5 * time.Second
 
-// awaitsVerdict reports whether the signatures cannot be judged yet, or a step was killed, and its kubelet has not said yet
-// whether for its use of memory: the stream knows that a step was killed, and only the kubelet knows by whom.
+// awaitsVerdict reports whether the signatures cannot be judged yet, or a step was ended from outside, and its kubelet has
+// not said yet by whom: the stream knows that a step was killed or asked to end, and only the kubelet knows whether for its
+// use of memory, or because the whole pod is to go.
 func (o Observation) awaitsVerdict() bool {
 	if o.Unjudged != nil {
 		return true
@@ -146,16 +147,26 @@ func (o Observation) awaitsVerdict() bool {
 	if o.Pod == nil {
 		return false
 	}
-	for _, status := range containersOf(o.Pod).steps {
+	return slices.ContainsFunc(containersOf(o.Pod).steps, func(status corev1.ContainerStatus) bool {
 		i := slices.IndexFunc(o.Evidence.Set.Steps, func(s frame.Step) bool { return s.Name == status.Name })
-		if i < 0 || status.State.Terminated != nil {
-			continue
-		}
-		if step := o.Evidence.Set.Steps[i]; step.ExitCode == killedExitCode && o.Now.Before(step.FinishedAt.Add(verdictPatience)) {
-			return true
-		}
+		return i >= 0 && o.awaitsWordOn(o.Evidence.Set.Steps[i], status.State.Terminated != nil)
+	})
+}
+
+// awaitsWordOn reports whether a step has ended in a way that a kubelet is asked about, and may still be. That a container
+// was killed for its use of memory is told with its end; that the pod is evicted may be told with the end of the pod.
+func (o Observation) awaitsWordOn(step frame.Step, seen bool) bool {
+	switch {
+	case step.ExitCode == killedExitCode:
+		return !seen && o.Now.Before(step.FinishedAt.Add(verdictPatience))
+	case step.Reason == frame.ReasonCancelled || step.Reason == frame.ReasonUnfinished:
+		phase := o.Pod.Status.Phase
+		ended := phase == corev1.PodSucceeded || phase == corev1.PodFailed
+		reason, _ := disruption(o.Pod)
+		return !ended && reason == "" && o.Now.Before(o.Evidence.At.Add(verdictPatience)) // one that is unfinished has no end
+	default:
+		return false
 	}
-	return false
 }
 
 // killedExitCode is 128 plus SIGKILL.

@@ -22,6 +22,9 @@ func withEvidence(e collect.Progress) func(*Observation) {
 
 func TestStateAndAction(t *testing.T) {
 	whole := collect.Progress{Set: &collect.Set{}}
+	asked := collect.Progress{At: epoch(), Set: &collect.Set{Interrupted: true, Steps: []frame.Step{{Name: "step-one", ExitCode: -1, Reason: frame.ReasonUnfinished}}}}
+	evicted := runPod(corev1.PodFailed, running(), running(), running())
+	evicted.Status.Reason = "Evicted"
 	killed := collect.Progress{Set: &collect.Set{Steps: []frame.Step{{Name: "step-one", ExitCode: 137, Reason: frame.ReasonKilled, FinishedAt: epoch()}}}}
 	late := func(o *Observation) { o.Now = epoch().Add(time.Hour) }
 	cases := map[string]struct {
@@ -51,6 +54,11 @@ func TestStateAndAction(t *testing.T) {
 		"KilledNoVerdict":   {"only the kubelet knows whether a killed step used too much memory", taskRun(started), observation(withPod(runPod(corev1.PodRunning, running(), running(), running())), withEvidence(killed)), Running, DoNothing},
 		"KilledVerdict":     {"the kubelet has said why", taskRun(started), observation(withPod(runPod(corev1.PodRunning, terminated(137, ""), running(), running())), withEvidence(killed)), Collected, DoNothing},
 		"KilledSilence":     {"a kubelet that does not say is waited for to an end", taskRun(started), observation(withPod(runPod(corev1.PodRunning, running(), running(), running())), withEvidence(killed), late), Collected, DoNothing},
+		"EndedNoWord":       {"only the kubelet knows whether the pod is evicted", taskRun(started), observation(withPod(runPod(corev1.PodRunning, running(), running(), running())), withEvidence(asked)), Running, DoNothing},
+		"EndedEvicted":      {"the kubelet has said that it is", taskRun(started), observation(withPod(evicted), withEvidence(asked)), Collected, StopPod},
+		"EndedStepOnly":     {"a kubelet tells of the containers first", taskRun(started), observation(withPod(runPod(corev1.PodRunning, terminated(137, ""), terminated(0, ""), terminated(0, ""))), withEvidence(asked)), Running, DoNothing},
+		"EndedByItself":     {"the pod has ended, and nobody has evicted it", taskRun(started), observation(withPod(runPod(corev1.PodFailed, terminated(143, ""), terminated(0, ""), terminated(0, ""))), withEvidence(asked)), Collected, StopPod},
+		"EndedSilence":      {"a kubelet that does not say is waited for to an end", taskRun(started), observation(withPod(runPod(corev1.PodRunning, running(), running(), running())), withEvidence(asked), func(o *Observation) { o.Now = epoch().Add(verdictPatience) }), Collected, StopPod},
 		"GaveUp":            {"a log that cannot be read fails the run", taskRun(started), observation(withPod(runPod(corev1.PodSucceeded, terminated(0, ""), terminated(0, ""), terminated(0, ""))), withEvidence(collect.Progress{GaveUp: true, Err: errors.New("x")})), Uncollectable, StopPod},
 		"EntrypointKilled":  {"exit 137 without a record (#10371): the next step would wait for ever", taskRun(started), observation(withPod(runPod(corev1.PodRunning, terminated(137, ""), running(), running()))), StepLost, StopPod},
 		"StepFailed":        {"a failed step with a record is not lost: the next ones skip themselves", taskRun(started), observation(withPod(runPod(corev1.PodRunning, terminated(1, record(1)), running(), running()))), Running, DoNothing},

@@ -78,7 +78,7 @@ func anotherController(t *testing.T) string {
 		t.Fatalf("cannot build another controller: %v", err)
 	}
 	for image := range strings.FieldsSeq(string(out)) {
-		if strings.Contains(image, "/cmd/controller@") {
+		if strings.Contains(image, "/controller@") {
 			return image
 		}
 	}

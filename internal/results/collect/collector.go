@@ -74,6 +74,8 @@ func (t Target) sameLog(o Target) bool {
 type Progress struct {
 	// Set is what the container said, once its end record was read.
 	Set *Set
+	// At is when the Set was read from a log; zero where it came from elsewhere.
+	At time.Time
 	// Err is why there is no Set yet, or, when GaveUp, why there will be none: a *ReadError. It is nil as long as the
 	// log is being followed without trouble.
 	Err error

@@ -98,8 +98,9 @@ func (c *Collector) finish(ctx context.Context, t *task) {
 
 // succeed keeps what was read, and wakes the owner.
 func (c *Collector) succeed(t *task, set *Set, follow bool) {
-	c.options.Meter.Ended(endReport(set, follow, time.Now()))
-	c.record(t, Progress{Set: set})
+	now := time.Now()
+	c.options.Meter.Ended(endReport(set, follow, now))
+	c.record(t, Progress{Set: set, At: now})
 }
 
 // read reads the log once, and reports whether a record was heard.
