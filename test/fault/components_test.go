@@ -38,10 +38,13 @@ func TestKubeletAwayAtCompletion(t *testing.T) {
 	}
 }
 
-// TestStreamCutInTheMiddle ends the connections through which results come, when half of them have come. The
-// log is still there, so that all of them must come in the end.
+// TestStreamCutInTheMiddle ends the connections through which results come, when half of them have come. The log is still
+// there, so that all of them must come in the end. The container runtime is what writes the log: what it has taken from the
+// sidecar and not yet written dies with it, and then a part of a line is in no log that anybody could read again.
 func TestStreamCutInTheMiddle(t *testing.T) {
-	for _, component := range []string{"kube-apiserver", "etcd", "kubelet", "containerd"} {
+	for component, lost := range map[string][]string{
+		"kube-apiserver": nil, "etcd": nil, "kubelet": nil, "containerd": {v1.TaskRunReasonResultsUnavailable},
+	} {
 		t.Run(component, func(t *testing.T) {
 			n := suite.NewNamespace(t)
 			n.UseFlags(t, kube.SidecarLogs, largest)
@@ -51,7 +54,11 @@ func TestStreamCutInTheMiddle(t *testing.T) {
 			inflict(t, "restart", component)
 			resume(t, sender)
 			endsWithin(t, n, run, deadline+slack)
-			wantWhole(t, run, want)
+			if lost == nil {
+				wantWhole(t, run, want)
+			} else {
+				wantWholeOr(t, run, want, lost...)
+			}
 		})
 	}
 }
