@@ -15,9 +15,6 @@ import (
 	"github.com/sluice-ci/sluice/internal/results/frame"
 )
 
-// reasonEvicted is what the kubelet writes into the status of a pod that it evicts.
-const reasonEvicted = "Evicted"
-
 // Outcome is how a run ended: a failed task is an outcome, not an error.
 type Outcome struct {
 	// Condition is Succeeded=True or Succeeded=False.
@@ -95,7 +92,7 @@ func unpullable(p *corev1.Pod) *Outcome {
 
 func podFailed(p *corev1.Pod) *Outcome {
 	reason := v1.TaskRunReasonFailed
-	if p.Status.Reason == reasonEvicted {
+	if evictedByKubelet(p) {
 		reason = v1.TaskRunReasonPodEvicted
 	}
 	return failed(reason, fmt.Sprintf("pod %q failed before its steps could run to their end: %s: %s",
@@ -185,9 +182,6 @@ func stepFailure(p *corev1.Pod, set *collect.Set) (reason, message string) {
 		message = fmt.Sprintf("%q exited with code %d (%s)", step.Name, step.ExitCode, step.Reason)
 		if step.Message != "" {
 			message += ": " + step.Message
-		}
-		if p != nil && p.Status.Reason == reasonEvicted {
-			return v1.TaskRunReasonPodEvicted, message + ": " + p.Status.Message
 		}
 		if reason, why := removal(p, step); reason != "" {
 			return reason, message + "; " + why

@@ -9,14 +9,21 @@ import (
 	"github.com/sluice-ci/sluice/internal/results/frame"
 )
 
+// reasonEvicted is what the kubelet writes into the status of a pod that it evicts.
+const reasonEvicted = "Evicted"
+
 // removal returns the reason and message of a step that did not end by itself because its pod is being removed; both are
-// empty for any other step. That a step exited with 143 tells nobody that the node was drained.
+// empty for any other step. That a step exited with 143 tells nobody that the node was drained. A kubelet that evicts a pod
+// ends all of its steps, in whatever way.
 func removal(p *corev1.Pod, step frame.Step) (reason, message string) {
-	if step.Reason != frame.ReasonCancelled && step.Reason != frame.ReasonUnfinished {
+	if !evictedByKubelet(p) && step.Reason != frame.ReasonCancelled && step.Reason != frame.ReasonUnfinished {
 		return "", ""
 	}
 	return disruption(p)
 }
+
+// evictedByKubelet reports whether a pod's own status says so; eviction through the API is a condition of its own.
+func evictedByKubelet(p *corev1.Pod) bool { return p != nil && p.Status.Reason == reasonEvicted }
 
 // disruption returns the reason and message of a pod that is ended by somebody else than its steps; both are empty for any
 // other pod.
@@ -24,7 +31,7 @@ func disruption(p *corev1.Pod) (reason, message string) {
 	switch {
 	case p == nil:
 		return "", ""
-	case p.Status.Reason == reasonEvicted:
+	case evictedByKubelet(p):
 		return v1.TaskRunReasonPodEvicted, fmt.Sprintf("pod %q was evicted before that: %s", p.Name, p.Status.Message)
 	case p.DeletionTimestamp == nil:
 		return "", ""
