@@ -3,8 +3,10 @@ package check
 import (
 	"fmt"
 	"slices"
+	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
@@ -28,6 +30,28 @@ func task(name string) plan.Task {
 
 // fixture is a case that the test changes: all is well with it at first.
 type fixture struct{ *Case }
+
+// spoilt is a case with which something is wrong, or about right.
+type spoilt struct {
+	reason string
+	change func(f fixture)
+	// want are the rules that it breaks.
+	want []string
+}
+
+// judge holds each of the cases, which begin as fixtures do, against all rules.
+func judge(t *testing.T, begin func() fixture, cases map[string]spoilt) {
+	t.Helper()
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			f := begin()
+			tc.change(f)
+			if diff := cmp.Diff(tc.want, rules(f.Case)); diff != "" {
+				t.Errorf("%s (-want +got):\n%s\n%v", tc.reason, diff, Run(f.Case))
+			}
+		})
+	}
+}
 
 // single is a run of one task, which succeeds.
 func single(t plan.Task) fixture {

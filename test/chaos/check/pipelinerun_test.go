@@ -29,11 +29,7 @@ func (f fixture) skip(name, reason string) {
 }
 
 func TestPipelineRun(t *testing.T) {
-	cases := map[string]struct {
-		reason string
-		change func(f fixture)
-		want   []string
-	}{
+	cases := map[string]spoilt{
 		"Well":      {"All is as planned.", func(fixture) {}, nil},
 		"Gone":      {"A run does not go away.", func(f fixture) { f.PipelineRun = nil }, []string{"Lost"}},
 		"NotListed": {"A run lists its TaskRuns.", func(f fixture) { f.PipelineRun.Status.ChildReferences = f.PipelineRun.Status.ChildReferences[1:] }, []string{"Children"}},
@@ -80,15 +76,7 @@ func TestPipelineRun(t *testing.T) {
 			f.PipelineRun.Status.Results = []v1.PipelineRunResult{{Name: "x"}}
 		}, []string{"NotWritten"}},
 	}
-	for name, tc := range cases {
-		t.Run(name, func(t *testing.T) {
-			f := chain()
-			tc.change(f)
-			if diff := cmp.Diff(tc.want, rules(f.Case)); diff != "" {
-				t.Errorf("%s (-want +got):\n%s\n%v", tc.reason, diff, Run(f.Case))
-			}
-		})
-	}
+	judge(t, chain, cases)
 }
 
 func TestValuesOfAPipeline(t *testing.T) {
@@ -103,26 +91,14 @@ func TestValuesOfAPipeline(t *testing.T) {
 		return f
 	}
 	took := func(f fixture) *ledger.Entry { s := f.book(1)["step-0"]; return &s[len(s)-1] }
-	cases := map[string]struct {
-		reason string
-		change func(f fixture)
-		want   []string
-	}{
+	cases := map[string]spoilt{
 		"Well":     {"All is as planned.", func(f fixture) { took(f).Time = at(12) }, nil},
 		"Other":    {"A result of the pipeline is that of its task.", func(f fixture) { took(f).Time = at(12); f.PipelineRun.Status.Results[0].Value = v1.StringValue("x") }, []string{"Damaged"}},
 		"Missing":  {"And is not left out.", func(f fixture) { took(f).Time = at(12); f.PipelineRun.Status.Results = nil }, []string{"GreenAndEmpty"}},
 		"Handed":   {"What is handed on is what was made.", func(f fixture) { took(f).Time = at(12); took(f).Digest = "x" }, []string{"Handed"}},
 		"NotTaken": {"And is handed on.", func(f fixture) { took(f).Time = at(12); took(f).Event = "x" }, []string{"Handed"}},
 	}
-	for name, tc := range cases {
-		t.Run(name, func(t *testing.T) {
-			f := begin()
-			tc.change(f)
-			if diff := cmp.Diff(tc.want, rules(f.Case)); diff != "" {
-				t.Errorf("%s (-want +got):\n%s\n%v", tc.reason, diff, Run(f.Case))
-			}
-		})
-	}
+	judge(t, begin, cases)
 }
 
 func TestMatrix(t *testing.T) {
@@ -145,25 +121,13 @@ func TestMatrix(t *testing.T) {
 		}
 		return f
 	}
-	cases := map[string]struct {
-		reason string
-		change func(f fixture)
-		want   []string
-	}{
+	cases := map[string]spoilt{
 		"Well":    {"Each value has a TaskRun.", func(fixture) {}, nil},
 		"Twice":   {"And only one.", func(f fixture) { f.book(0)["step-0"][0].Name = "b" }, []string{"Matrix"}},
 		"Unknown": {"Of its values.", func(f fixture) { f.book(0)["step-0"][0].Name = "c" }, []string{"Matrix"}},
 		"Lost":    {"None is left out.", func(f fixture) { f.lose(1) }, []string{"TaskLost"}},
 	}
-	for name, tc := range cases {
-		t.Run(name, func(t *testing.T) {
-			f := begin()
-			tc.change(f)
-			if diff := cmp.Diff(tc.want, rules(f.Case)); diff != "" {
-				t.Errorf("%s (-want +got):\n%s\n%v", tc.reason, diff, Run(f.Case))
-			}
-		})
-	}
+	judge(t, begin, cases)
 }
 
 func TestFates(t *testing.T) {

@@ -145,26 +145,14 @@ func TestRetries(t *testing.T) {
 		}
 		return f
 	}
-	cases := map[string]struct {
-		reason string
-		change func(f fixture)
-		want   []string
-	}{
+	cases := map[string]spoilt{
 		"Well":    {"The second attempt succeeds.", func(fixture) {}, nil},
 		"Mixed":   {"No result is from another attempt.", func(f fixture) { f.run(0).Status.Results = f.run(0).Status.RetriesStatus[0].Results }, []string{"Damaged"}},
 		"TooMany": {"There are as many attempts as there may be.", func(f fixture) { f.Plan.Tasks[0].Retries = 0 }, []string{"Attempts"}},
 		"Reduced": {"An old attempt may have lost its message.", func(f fixture) { f.run(0).Status.RetriesStatus[0].Conditions[0].Message = "" }, nil},
 		"Open":    {"An attempt that went before has ended.", func(f fixture) { f.run(0).Status.RetriesStatus[0].Conditions = nil }, []string{"NoOutcome"}},
 	}
-	for name, tc := range cases {
-		t.Run(name, func(t *testing.T) {
-			f := begin()
-			tc.change(f)
-			if diff := cmp.Diff(tc.want, rules(f.Case)); diff != "" {
-				t.Errorf("%s (-want +got):\n%s\n%v", tc.reason, diff, Run(f.Case))
-			}
-		})
-	}
+	judge(t, begin, cases)
 }
 
 func TestExcuses(t *testing.T) {
