@@ -141,9 +141,9 @@ func TestLogAccessIsGrantedOnItsOwn(t *testing.T) {
 	wantRight(t, controller, read, false)
 }
 
-// TestUserRoles shows what the aggregated roles give: to those who edit, everything but the statuses.
-func TestUserRoles(t *testing.T) {
-	namespace := newNamespace(t)
+// bindUsers gives the users "viewer" and "editor" the aggregated roles in a namespace.
+func bindUsers(t *testing.T, namespace string) {
+	t.Helper()
 	for user, role := range map[string]string{"viewer": "sluice-aggregate-view", "editor": "sluice-aggregate-edit"} {
 		create(t, &rbacv1.RoleBinding{
 			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: user},
@@ -151,6 +151,12 @@ func TestUserRoles(t *testing.T) {
 			Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: user}},
 		})
 	}
+}
+
+// TestUserRoles shows what the aggregated roles give: to those who edit, everything but the statuses.
+func TestUserRoles(t *testing.T) {
+	namespace := newNamespace(t)
+	bindUsers(t, namespace)
 	wantRight(t, "viewer", right{"list", "tekton.dev", "taskruns", "", namespace, ""}, true)
 	wantRight(t, "viewer", right{"create", "tekton.dev", "taskruns", "", namespace, ""}, false)
 	wantRight(t, "editor", right{"create", "tekton.dev", "pipelineruns", "", namespace, ""}, true)

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -33,7 +32,7 @@ type process struct {
 // startController runs the controller's program without webhooks, which TestAdmission has.
 func startController(t *testing.T, program string) *process {
 	t.Helper()
-	p := &process{health: freeAddress(t), metrics: freeAddress(t), ended: make(chan error, 1)}
+	p := &process{health: unusedAddress(t), metrics: unusedAddress(t), ended: make(chan error, 1)}
 	p.cmd = exec.CommandContext(t.Context(), program, "--inpod-image=example.com/inpod:1", "--inpod-delivery=init-container",
 		"--namespace="+installation, "--leader-elect=true", "--webhook-port=0",
 		"--health-probe-bind-address="+p.health, "--metrics-bind-address="+p.metrics)
@@ -63,16 +62,6 @@ func showErrors(log io.Reader) {
 			return
 		}
 	}
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	return listener.Addr().String()
 }
 
 // get reads a page, and says so if it is not fine.

@@ -117,13 +117,7 @@ func TestRefusedToTheController(t *testing.T) {
 // TestRefusedToUsers: who may edit a namespace writes runs and no outcomes; who may view it writes nothing.
 func TestRefusedToUsers(t *testing.T) {
 	namespace := newNamespace(t)
-	for user, role := range map[string]string{"viewer": "sluice-aggregate-view", "editor": "sluice-aggregate-edit"} {
-		create(t, &rbacv1.RoleBinding{
-			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: user},
-			RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role},
-			Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: user}},
-		})
-	}
+	bindUsers(t, namespace)
 	ours, elsewhere := "/apis/tekton.dev/v1/namespaces/"+namespace, "/apis/tekton.dev/v1/namespaces/default"
 	viewer, host := as(t, "viewer")
 	editor, _ := as(t, "editor")
