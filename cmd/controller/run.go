@@ -32,6 +32,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/pipelinerun"
 	"github.com/sluice-ci/sluice/internal/pod"
 	"github.com/sluice-ci/sluice/internal/resolve/image"
+	"github.com/sluice-ci/sluice/internal/resolve/image/queue"
 	"github.com/sluice-ci/sluice/internal/results/collect"
 	"github.com/sluice-ci/sluice/internal/spiffe"
 	"github.com/sluice-ci/sluice/internal/taskrun"
@@ -75,7 +76,7 @@ func run(ctx context.Context, o *options) error {
 	if err != nil {
 		return err
 	}
-	if err := addReconcilers(mgr, o, monitor, taskrun.Dependencies{
+	if err := addReconcilers(mgr, o, monitor, wake, taskrun.Dependencies{
 		Config: store, Methods: methods, Wake: wake, Trust: trust,
 		Inpod: taskrun.Inpod{Image: o.inpodImage, SigningImage: o.inpodSpiffe, Delivery: delivery},
 	}); err != nil {
@@ -212,12 +213,24 @@ func addTrust(mgr ctrl.Manager, socket string) (taskrun.Trust, error) {
 	return trust, nil
 }
 
+// addLookups makes what finds the commands of images, beside the reconcilers.
+func addLookups(mgr ctrl.Manager, o *options, wake chan<- event.GenericEvent) (taskrun.ImageLookup, error) {
+	finder := image.New(mgr.GetAPIReader(), image.Options{Mirrors: o.mirrors})
+	lookups := queue.New(finder, func(run types.NamespacedName) { wake <- taskrun.Wakeup(run) }, queue.Options{Log: ctrl.Log.WithName("image-lookup")})
+	if err := mgr.Add(lookups); err != nil {
+		return nil, fmt.Errorf("cannot add image lookups to manager: %w", err)
+	}
+	return lookups, nil
+}
+
 // addReconcilers completes what both kinds of run need, and adds their reconcilers to the manager.
-func addReconcilers(mgr ctrl.Manager, o *options, m *monitoring, d taskrun.Dependencies) error {
+func addReconcilers(mgr ctrl.Manager, o *options, m *monitoring, wake chan<- event.GenericEvent, d taskrun.Dependencies) error {
 	d.Metrics, d.Passes = m.counts.TaskRuns, m.passes
 	d.Client, d.Live, d.Recorder, d.Clock = mgr.GetClient(), mgr.GetAPIReader(), mgr.GetEventRecorder(self), clock.RealClock{}
-	d.Images = image.New(mgr.GetAPIReader(), image.Options{Mirrors: o.mirrors})
 	var err error
+	if d.Images, err = addLookups(mgr, o, wake); err != nil {
+		return err
+	}
 	if d.Judge, err = when.NewJudge(); err != nil {
 		return err
 	}

@@ -1,21 +1,27 @@
 package taskrun
 
 import (
-	"errors"
+	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/config"
 	"github.com/sluice-ci/sluice/internal/resolve/image"
+	"github.com/sluice-ci/sluice/internal/resolve/image/queue"
 )
 
 func account(name string, secrets ...string) *corev1.ServiceAccount {
@@ -125,26 +131,190 @@ func TestImages(t *testing.T) {
 	}
 }
 
-func TestImagesThatCannotBeHad(t *testing.T) {
+func TestImagesWithoutAnAnswer(t *testing.T) {
 	final := &image.Error{Step: "spec.steps[0]", Image: "tool", Why: "registry docker.io does not have it", Do: "correct the name"}
+	failed := &image.WaitError{Step: "spec.steps[0]", Image: "tool", Why: "registry docker.io did not answer", Tried: true}
+	untried := &image.WaitError{Step: "spec.steps[0]", Image: "tool", Why: "the controller is asking registry docker.io"}
+	full := &image.WaitError{Step: "spec.steps[0]", Image: "tool", Why: "too many image lookups wait", Full: true}
 	cases := map[string]struct {
 		reason string
-		image  string
-		err    error
+		images map[string]error
 		want   string
+		says   string
+		after  time.Duration
 	}{
-		"Absent":  {"what is not there ends the run", "tool", final, "False TaskRunImagePullFailed"},
-		"Away":    {"a registry that does not answer is waited for", "tool", errors.New("registry docker.io did not answer in time"), "Unknown PullImageFailed"},
-		"Sidecar": {"a sidecar runs as it is", "daemon", final, "Unknown Pending"},
+		"Absent": {
+			reason: "An image that is not there ends the run.",
+			images: map[string]error{"tool": final},
+			want:   "False TaskRunImagePullFailed", says: "does not have it",
+		},
+		"AbsentBehindOneThatWaits": {
+			reason: "One image that is not there is enough, whatever the others are.",
+			images: map[string]error{"tool": untried, "other": final},
+			want:   "False TaskRunImagePullFailed", says: "does not have it",
+		},
+		"Away": {
+			reason: "A registry that does not answer is waited for; the lookup wakes the run.",
+			images: map[string]error{"tool": failed},
+			want:   "Unknown PullImageFailed", says: "did not answer", after: lookupPeriod,
+		},
+		"Asked": {
+			reason: "A registry that has not answered yet is no failure.",
+			images: map[string]error{"tool": untried},
+			want:   "Unknown Pending", says: `cannot look up image "tool" of spec.steps[0] yet: the controller is asking registry docker.io`, after: lookupPeriod,
+		},
+		"FailureBehindOneThatWaits": {
+			reason: "Of several images, the one that failed explains the wait.",
+			images: map[string]error{"tool": untried, "other": failed},
+			want:   "Unknown PullImageFailed", says: "did not answer", after: lookupPeriod,
+		},
+		"Full": {
+			reason: "Nothing wakes a run whose lookup was not accepted.",
+			images: map[string]error{"tool": full},
+			want:   "Unknown Pending", says: "too many image lookups wait", after: retryPeriod,
+		},
+		"SidecarAbsent": {
+			reason: "A sidecar runs as it is.",
+			images: map[string]error{"daemon": final},
+			want:   "Unknown Pending",
+		},
+		"SidecarAway": {
+			reason: "A sidecar's registry is not waited for once it has failed.",
+			images: map[string]error{"daemon": failed},
+			want:   "Unknown Pending",
+		},
+		"SidecarAsked": {
+			reason: "The first attempt for a sidecar is waited for.",
+			images: map[string]error{"daemon": untried},
+			want:   "Unknown Pending", says: "the controller is asking", after: lookupPeriod,
+		},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, []client.Object{taskRun(silent, func(tr *v1.TaskRun) { tr.Spec.TaskSpec.Steps[1].Image = "other" })}, interceptor.Funcs{})
+			w.images = tc.images
+			result, err := w.Reconcile(t.Context(), ctrl.Request{NamespacedName: keyOf(taskRun())})
+			if err != nil {
+				t.Fatal(err)
+			}
+			tr := w.get(t)
+			if reason(tr) != tc.want || !strings.Contains(tr.Status.Condition().Message, tc.says) {
+				t.Errorf("%s: want %s with %q, got %+v", tc.reason, tc.want, tc.says, tr.Status.Condition())
+			}
+			if tc.after != 0 && result.RequeueAfter != tc.after {
+				t.Errorf("%s: it looks again after %s, want %s", tc.reason, result.RequeueAfter, tc.after)
+			}
+		})
+	}
+}
+
+// hanging is a registry that never answers.
+type hanging struct{ started chan string }
+
+// Entrypoint implements queue.Finder.
+func (h hanging) Entrypoint(ctx context.Context, name string, _ image.Pull) (image.Entrypoint, error) {
+	h.started <- name
+	<-ctx.Done()
+	return image.Entrypoint{}, ctx.Err()
+}
+
+// TestPassDoesNotWaitForARegistry has a registry that never answers: a pass ends while the lookup is under way. It used to
+// hold a worker for 15 seconds.
+func TestPassDoesNotWaitForARegistry(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, []client.Object{taskRun(silent)}, interceptor.Funcs{})
+		h := hanging{make(chan string, 10)}
+		lookups := queue.New(h, func(types.NamespacedName) {}, queue.Options{})
+		w.deps.Images = lookups
+		w.Reconciler = NewReconciler(w.deps)
+		begun := time.Now()
+
+		first, err := w.Reconcile(t.Context(), ctrl.Request{NamespacedName: keyOf(taskRun())})
+		if err != nil || first.RequeueAfter != quietPeriod || w.patches != 0 {
+			t.Fatalf("the first pass writes nothing and looks again soon: got %+v, %v and %d writes", first, err, w.patches)
+		}
+		for range 2 { // the image of the steps and that of the sidecar
+			<-h.started
+		}
+		time.Sleep(quietPeriod) //nolint:forbidigo // in a bubble, which has a time of its own
+		tr := w.pass(t)
+		if got := tr.Status.Condition().Message; !strings.Contains(got, "the controller is asking registry docker.io") {
+			t.Errorf("the run does not say what it waits for, but %q", got)
+		}
+		if len(w.pods(t)) != 0 {
+			t.Error("there is a pod, and no command for it")
+		}
+		if waited := time.Since(begun) - quietPeriod; waited != 0 {
+			t.Errorf("two passes waited for %s", waited)
+		}
+		lookups.Forget(keyOf(taskRun()))
+	})
+}
+
+// TestRunAsksForFewLookupsAtOnce has a run whose steps have as many images.
+func TestRunAsksForFewLookupsAtOnce(t *testing.T) {
+	w := newWorld(t, []client.Object{taskRun(func(tr *v1.TaskRun) {
+		tr.Spec.TaskSpec.Steps = nil
+		for i := range 3 * maxLookups {
+			tr.Spec.TaskSpec.Steps = append(tr.Spec.TaskSpec.Steps, v1.Step{Image: fmt.Sprintf("tool-%d", i)})
+		}
+	})}, interceptor.Funcs{})
+	for i := range 3 * maxLookups {
+		w.images[fmt.Sprintf("tool-%d", i)] = &image.WaitError{Why: "the controller is asking"}
+	}
+	w.pass(t)
+	asked := 0
+	for request, n := range w.requests {
+		if strings.HasPrefix(request, "look up ") {
+			asked += n
+		}
+	}
+	if asked != maxLookups {
+		t.Errorf("%d lookups are asked for at once, want %d", asked, maxLookups)
+	}
+}
+
+// TestLookupsAreForgotten: what a run has asked for is held for no longer than it needs it.
+func TestLookupsAreForgotten(t *testing.T) {
+	cases := map[string]struct {
+		reason string
+		then   func(t *testing.T, w *world)
+	}{
+		"Pod":     {"the pod has its command", func(t *testing.T, w *world) { w.pass(t) }},
+		"Deleted": {"a run that is gone asks for nothing", func(t *testing.T, w *world) { w.remove(t) }},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, []client.Object{taskRun(silent)}, interceptor.Funcs{})
-			w.images[tc.image] = tc.err
-			if tr := w.pass(t); reason(tr) != tc.want {
-				t.Errorf("%s: want %s, got %+v", tc.reason, tc.want, tr.Status.Condition())
+			w.pass(t)
+			if n := w.forgotten; n != 0 {
+				t.Fatalf("forgotten %d times before the pod was there", n)
+			}
+			tc.then(t, w)
+			if w.forgotten == 0 {
+				t.Errorf("%s: nothing was forgotten", tc.reason)
 			}
 		})
+	}
+}
+
+func (w *world) get(t *testing.T) *v1.TaskRun {
+	t.Helper()
+	tr := &v1.TaskRun{}
+	if err := w.client.Get(t.Context(), keyOf(taskRun()), tr); err != nil {
+		t.Fatal(err)
+	}
+	return tr
+}
+
+// remove deletes the run and makes a pass.
+func (w *world) remove(t *testing.T) {
+	t.Helper()
+	if err := w.client.Delete(t.Context(), taskRun()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Reconcile(t.Context(), ctrl.Request{NamespacedName: keyOf(taskRun())}); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -58,6 +58,7 @@ func (r *Reconciler) observe(ctx context.Context, tr *v1.TaskRun) (Observation, 
 		obs.Config.Flags.MaxResultSize = known.MaxResultSize // all attempts of a run go by the same limit
 	}
 	if tr.Status.Done() {
+		r.images.Forget(keyOf(tr))
 		return obs, nil
 	}
 	noteSigning(tr, &obs.Config.Flags)
@@ -71,6 +72,7 @@ func (r *Reconciler) observe(ctx context.Context, tr *v1.TaskRun) (Observation, 
 		return obs, err
 	}
 	if obs.Pod != nil || tr.Status.PodName != "" {
+		r.images.Forget(keyOf(tr)) // another attempt asks anew: a tag may have moved
 		obs.Evidence = r.methods.Gather(extract.Run{Name: keyOf(tr), UID: attemptKey(tr), Pod: obs.Pod, Spec: obs.Task.Spec}, chosen(tr))
 		r.verify(tr, &obs)
 		return obs, nil

@@ -2,15 +2,12 @@ package taskrun
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/apimachinery/pkg/util/validation/field"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
@@ -18,10 +15,13 @@ import (
 	"github.com/sluice-ci/sluice/internal/resolve/image"
 )
 
-// ImageLookup tells what an image runs when nobody says otherwise. The error is an *image.Error when trying again cannot
-// help; any other may pass.
+// ImageLookup finds what an image runs when its step gives no command. It never waits for a registry.
 type ImageLookup interface {
-	Entrypoint(ctx context.Context, image string, pull image.Pull) (image.Entrypoint, error)
+	// Entrypoint returns what is known. The error is an *image.Error when no retry can help, and otherwise an
+	// *image.WaitError: the owner is woken when there is more to say.
+	Entrypoint(owner image.Owner, name string, pull image.Pull) (image.Entrypoint, error)
+	// Forget drops what an owner has asked for.
+	Forget(owner types.NamespacedName)
 }
 
 // Needs are what the pod needs of what is neither in the run nor in its task.
@@ -34,6 +34,8 @@ type Needs struct {
 	Blocked *Outcome
 	// Hindered is why it cannot be made now.
 	Hindered *Hindrance
+	// Lookup says what is still looked up; the zero value when nothing is.
+	Lookup Lookup
 }
 
 // observeNeeds reads what the pod needs, and fills in the commands that images have.
@@ -50,7 +52,7 @@ func (r *Reconciler) observeNeeds(ctx context.Context, tr *v1.TaskRun, obs *Obse
 	}
 	obs.Needs.LimitRanges = ranges.Items
 	if obs.Needs.Blocked == nil {
-		r.observeImages(ctx, pullOf(tr, account, obs), obs)
+		r.observeImages(tr, pullOf(tr, account, obs), obs)
 	}
 	return nil
 }
@@ -145,68 +147,4 @@ func setUp(secret *corev1.Secret) bool {
 
 func lacksKnownHosts(secret *corev1.Secret) bool {
 	return secret.Type == corev1.SecretTypeSSHAuth && len(secret.Data[knownHostsKey]) == 0
-}
-
-// observeImages looks up what the images of steps and sidecars run that say nothing themselves. A registry that does not
-// answer is waited for; one that says no is the run's end.
-func (r *Reconciler) observeImages(ctx context.Context, pull image.Pull, obs *Observation) {
-	spec := obs.Prepared.Task.Spec
-	for i := range spec.Steps {
-		s := &spec.Steps[i]
-		if s.Script != "" || len(s.Command) > 0 {
-			continue
-		}
-		pull.Step = field.NewPath("spec", "steps").Index(i).String()
-		found, ok := r.lookUp(ctx, s.Image, pull, obs)
-		if !ok {
-			return
-		}
-		s.Image = found.Image
-		s.Command, s.Args = run(found, s.Args)
-	}
-	for i := range spec.Sidecars {
-		s := &spec.Sidecars[i]
-		if s.Script != "" || len(s.Command) > 0 {
-			continue
-		}
-		pull.Step = field.NewPath("spec", "sidecars").Index(i).String()
-		// With its command known, a sidecar that ends early is kept from being started again. Without, it runs as it is.
-		if found, err := r.images.Entrypoint(ctx, s.Image, pull); err == nil {
-			s.Image = found.Image
-			s.Command, s.Args = run(found, s.Args)
-		}
-	}
-}
-
-// run is what a container runs that gives args, which may be none, and no command. In what comes from the image nothing is
-// a variable of Kubernetes.
-func run(found image.Entrypoint, args []string) (command, arguments []string) {
-	command, arguments = found.Command(args)
-	if len(args) == 0 {
-		arguments = literals(arguments)
-	}
-	return literals(command), arguments
-}
-
-func (r *Reconciler) lookUp(ctx context.Context, name string, pull image.Pull, obs *Observation) (image.Entrypoint, bool) {
-	found, err := r.images.Entrypoint(ctx, name, pull)
-	var final *image.Error
-	switch {
-	case err == nil:
-		return found, true
-	case errors.As(err, &final):
-		obs.Needs.Blocked = failed(v1.TaskRunReasonImagePullFailed, err.Error())
-	default:
-		obs.Needs.Hindered = &Hindrance{v1.TaskRunReasonPullImageFailed, "the pod cannot be made yet: " + err.Error()}
-	}
-	return image.Entrypoint{}, false
-}
-
-// literals are the words of an image's command as a container's command: nothing in them is a variable of Kubernetes.
-func literals(words []string) []string {
-	out := slices.Clone(words)
-	for i, word := range out {
-		out[i] = strings.ReplaceAll(word, "$", "$$")
-	}
-	return out
 }

@@ -53,7 +53,7 @@ type Dependencies struct {
 	Config *config.Store
 	// Methods are the ways in which results come back.
 	Methods extract.Methods
-	// Images tells what images run.
+	// Images finds what images run.
 	Images ImageLookup
 	// Judge tells whether expressions in CEL hold.
 	Judge *when.Judge
@@ -125,6 +125,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 		// Deleted while it ran: nobody will ask for its results again.
 		r.methods.Forget(request.NamespacedName)
 		r.writes.Forget(request.NamespacedName)
+		r.images.Forget(request.NamespacedName)
 		return ctrl.Result{}, nil
 	}
 	if err != nil {
@@ -145,6 +146,9 @@ func (r *Reconciler) pass(ctx context.Context, tr *v1.TaskRun) (ctrl.Result, err
 	obs, err := r.observe(ctx, tr)
 	if err != nil {
 		return ctrl.Result{}, err
+	}
+	if obs.Needs.quiet() {
+		return ctrl.Result{RequeueAfter: quietPeriod}, nil
 	}
 	state := stateOf(tr, obs)
 	effect, err := r.act(ctx, next(state, obs), tr, obs)

@@ -51,6 +51,8 @@ type world struct {
 	log []byte
 	// images are what images run, or why that is not known.
 	images map[string]error
+	// forgotten counts how often the lookups of a run are dropped.
+	forgotten int
 	// requests counts what reaches the API server, by verb and kind; reads from the cache do not.
 	requests map[string]int
 	// woken takes the runs that the collector has woken.
@@ -98,11 +100,14 @@ func newWorld(t *testing.T, objects []client.Object, intercept interceptor.Funcs
 	return w
 }
 
-// Entrypoint tells what an image runs: its own name.
-func (w *world) Entrypoint(_ context.Context, name string, pull image.Pull) (image.Entrypoint, error) {
+// Entrypoint finds that an image runs its own name.
+func (w *world) Entrypoint(_ image.Owner, name string, pull image.Pull) (image.Entrypoint, error) {
 	w.requests["look up "+name+" as "+pull.ServiceAccount]++
 	return image.Entrypoint{Image: name + "@sha256:00", Entrypoint: []string{"/" + name, "$HOME"}, Cmd: []string{"default"}}, w.images[name]
 }
+
+// Forget counts the runs whose lookups are dropped.
+func (w *world) Forget(types.NamespacedName) { w.forgotten++ }
 
 // counted counts writes.
 func (w *world) counted(c client.WithWatch) client.Client {

@@ -19,15 +19,14 @@ func wait(tr *v1.TaskRun, status v1.TaskRunStatus, obs Observation, effect Effec
 	switch {
 	case status.Done() || status.StartTime == nil: // ended, or about to begin anew: the status itself wakes us
 		return 0
+	case effect.Waiting == nil && obs.Needs.Lookup.Pending > 0 && !obs.Needs.Lookup.Full:
+		return soonest(obs.Now, append(deadlinesOf(tr, status, obs), obs.Now.Add(lookupPeriod)))
 	case effect.Waiting != nil, obs.Needs.Hindered != nil:
 		return retryPeriod
 	case obs.Evidence.Set != nil:
 		return verdictPeriod
 	}
-	var deadlines []time.Time
-	if timeout := obs.timeout(tr); timeout > 0 {
-		deadlines = append(deadlines, status.StartTime.Add(timeout))
-	}
+	deadlines := deadlinesOf(tr, status, obs)
 	if obs.Pod != nil {
 		if due := sandboxDue(obs.Pod); due.After(obs.Now) {
 			deadlines = append(deadlines, due)
@@ -41,6 +40,14 @@ func wait(tr *v1.TaskRun, status v1.TaskRunStatus, obs Observation, effect Effec
 		}
 	}
 	return soonest(obs.Now, deadlines)
+}
+
+// deadlinesOf is when the run times out, if it ever does.
+func deadlinesOf(tr *v1.TaskRun, status v1.TaskRunStatus, obs Observation) []time.Time {
+	if timeout := obs.timeout(tr); timeout > 0 {
+		return []time.Time{status.StartTime.Add(timeout)}
+	}
+	return nil
 }
 
 // soonest is the time until the first of the deadlines, 0 when there are none.

@@ -14,19 +14,12 @@ import (
 
 // ask looks the image up in one registry, with each credential for it in turn until one is good enough.
 func (l *Lookup) ask(ctx context.Context, s source, known *credentials, architectures []string) (Entrypoint, error) {
-	host := s.repository.RegistryStr()
-	if err := l.silence.of(host); err != nil {
-		return Entrypoint{}, err
-	}
 	var found Entrypoint
 	err := errors.New("there is nobody to ask as") // as always somebody is, at least anybody
 	for _, as := range known.forRepository(s.repository) {
 		if found, err = l.askAs(ctx, s, as, architectures); err == nil || classify(err).kind != denied {
 			break
 		}
-	}
-	if ctx.Err() == nil || errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		l.silence.note(host, err)
 	}
 	return found, err
 }

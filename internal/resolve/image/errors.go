@@ -14,27 +14,6 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 )
 
-// giveCommand is what always helps.
-const giveCommand = "give the step a command"
-
-// Error says why an image cannot be looked up, now or later, and what to do about it. It reads like
-// `spec.steps[0].image: "busybox:9": registry docker.io does not have it; correct the name, or give the step a command`.
-type Error struct {
-	// Step is the path of the step, Image its image as it was given.
-	Step, Image string
-	// Why is what was found, Do what helps.
-	Why, Do string
-}
-
-// Error implements error.
-func (e *Error) Error() string {
-	return fmt.Sprintf("%s.image: %q: %s; %s", e.Step, e.Image, e.Why, e.Do)
-}
-
-func (p Pull) unusable(image, why, do string) *Error {
-	return &Error{Step: p.Step, Image: image, Why: why, Do: do}
-}
-
 // unusableError is what is wrong with an image that is there.
 type unusableError struct{ why, do string }
 
@@ -66,13 +45,10 @@ type verdict struct {
 func classify(err error) verdict {
 	var (
 		answer  *transport.Error
-		silence *silenceError
 		lookup  *net.DNSError
 		reading *url.Error
 	)
 	switch {
-	case errors.As(err, &silence):
-		return verdict{passing, silence.Error()}
 	case errors.As(err, &answer):
 		return classifyStatus(answer.StatusCode)
 	case errors.Is(err, errTooLarge):
@@ -147,7 +123,7 @@ func explain(image string, pull Pull, known *credentials, failures []failure) er
 		again = again || f.kind == passing
 	}
 	if again {
-		return fmt.Errorf("cannot look up image %q of %s: %s", image, pull.Step, strings.Join(said, "; "))
+		return &PassingError{Words: strings.Join(said, "; "), Registry: true}
 	}
 	why, do := strings.Join(said, "; "), "correct the name, or "+giveCommand
 	switch last := failures[len(failures)-1]; last.kind {

@@ -9,14 +9,10 @@ package image
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
-	"strings"
 	"time"
 
-	"github.com/google/go-containerregistry/pkg/name"
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/utils/clock"
 	"k8s.io/utils/lru"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -26,7 +22,7 @@ import (
 )
 
 const (
-	// defaultTimeout of one lookup. A worker of the controller waits for so long at most.
+	// defaultTimeout of one lookup. It bounds what one hostile registry occupies of a namespace's budget.
 	defaultTimeout = 15 * time.Second
 	// cacheSize is how many manifests are remembered. One takes at most maxCommand bytes, and as a rule a hundred.
 	cacheSize = 1000
@@ -54,8 +50,6 @@ type Options struct {
 	Timeout time.Duration
 	// Transport reaches registries; nil means the network, through the proxy of the environment.
 	Transport http.RoundTripper
-	// Clock is for tests; nil means the machine's.
-	Clock clock.PassiveClock
 }
 
 // Lookup looks up images. It may be used by several goroutines at once.
@@ -65,7 +59,6 @@ type Lookup struct {
 	timeout   time.Duration
 	transport http.RoundTripper
 	manifests *lru.Cache // of manifest, by digest
-	silence   *silence
 }
 
 // New returns a Lookup that reads service accounts and their secrets with reader. That should ask the API server itself:
@@ -77,29 +70,25 @@ func New(reader client.Reader, o Options) *Lookup {
 	if o.Transport == nil {
 		o.Transport = newTransport()
 	}
-	if o.Clock == nil {
-		o.Clock = clock.RealClock{}
-	}
 	return &Lookup{
 		reader: reader, mirrors: o.Mirrors, timeout: o.Timeout,
 		transport: bounded{next: o.Transport},
 		manifests: lru.New(cacheSize),
-		silence:   newSilence(o.Clock),
 	}
 }
 
 // Entrypoint returns what the image runs. A tag is looked up each time, with a request that has no body; everything else is
 // remembered.
 func (l *Lookup) Entrypoint(ctx context.Context, image string, pull Pull) (Entrypoint, error) {
-	ref, err := name.ParseReference(strings.TrimSpace(image))
+	ref, err := parse(image, pull)
 	if err != nil {
-		return Entrypoint{}, pull.unusable(image, "is not the name of an image", "correct the name")
+		return Entrypoint{}, err
 	}
 	timed, cancel := context.WithTimeout(ctx, l.timeout)
 	defer cancel()
 	known, err := readCredentials(timed, l.reader, pull)
 	if err != nil {
-		return Entrypoint{}, fmt.Errorf("cannot look up image %q of %s: %w", image, pull.Step, err)
+		return Entrypoint{}, &PassingError{Words: err.Error()}
 	}
 	var failures []failure
 	for _, s := range l.sources(ref) {

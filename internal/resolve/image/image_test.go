@@ -14,7 +14,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
-	testingclock "k8s.io/utils/clock/testing"
 )
 
 const step = "spec.taskSpec.steps[1]"
@@ -278,42 +277,6 @@ func TestHostileRegistry(t *testing.T) {
 				t.Errorf("%s\nit says %q", tc.reason, err)
 			}
 		})
-	}
-}
-
-func TestSilence(t *testing.T) {
-	asked := 0
-	away := roundTripFunc(func(*http.Request) (*http.Response, error) {
-		asked++
-		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("i/o timeout")}
-	})
-	clock := testingclock.NewFakePassiveClock(time.Unix(0, 0))
-	l := lookup(Options{Transport: away, Clock: clock})
-	pull := Pull{Namespace: "n", Step: step}
-	try := func() error {
-		_, err := l.Entrypoint(t.Context(), "registry.example.com/a:1", pull)
-		return err
-	}
-	wantPassing(t, try(), "A registry that is away may come back.", "registry registry.example.com cannot be reached")
-	before := asked
-	wantPassing(t, try(), "The next run must not wait for it again.", "cannot be reached", "not asked again for some seconds")
-	if asked != before {
-		t.Errorf("it was asked %d times more", asked-before)
-	}
-	clock.SetTime(clock.Now().Add(silenceTime))
-	wantPassing(t, try(), "After a while it is asked again.", "cannot be reached")
-	if asked == before {
-		t.Error("it is never asked again")
-	}
-}
-
-func TestSilenceIsBounded(t *testing.T) {
-	s := newSilence(testingclock.NewFakePassiveClock(time.Unix(0, 0)))
-	for i := range maxSilent + 10 {
-		s.note(fmt.Sprint(i), wrapped(errors.New("away")))
-	}
-	if len(s.until) > maxSilent {
-		t.Errorf("%d registries are remembered", len(s.until))
 	}
 }
 

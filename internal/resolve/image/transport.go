@@ -19,7 +19,7 @@ const (
 // errTooLarge says that an answer has more bytes than maxAnswer.
 var errTooLarge = errors.New("the answer has more than 4 MiB")
 
-// newTransport returns one that gives up soon: whoever waits is a worker of the controller.
+// newTransport returns one that gives up soon.
 func newTransport() http.RoundTripper {
 	return &http.Transport{
 		Proxy:               http.ProxyFromEnvironment,

@@ -1,0 +1,70 @@
+package queue
+
+import "time"
+
+// resting is a heap of jobs by when their next attempt is due.
+type resting []*job
+
+// Len implements heap.Interface.
+func (r resting) Len() int { return len(r) }
+
+// Less implements heap.Interface.
+func (r resting) Less(a, b int) bool { return r[a].due.Before(r[b].due) }
+
+// Swap implements heap.Interface.
+func (r resting) Swap(a, b int) {
+	r[a], r[b] = r[b], r[a]
+	r[a].place, r[b].place = a, b
+}
+
+// Push implements heap.Interface.
+func (r *resting) Push(x any) {
+	if j, ok := x.(*job); ok {
+		j.place = len(*r)
+		*r = append(*r, j)
+	}
+}
+
+// Pop implements heap.Interface.
+func (r *resting) Pop() any {
+	last := len(*r) - 1
+	j := (*r)[last]
+	(*r)[last] = nil
+	*r = (*r)[:last]
+	return j
+}
+
+// setTimer makes dispatch run when the next attempt is due, or the rate lets a namespace start another one. The lock is held.
+func (q *Queue) setTimer(now time.Time) {
+	var at time.Time
+	sooner := func(t time.Time) {
+		if !t.IsZero() && (at.IsZero() || t.Before(at)) {
+			at = t
+		}
+	}
+	if len(q.resting) > 0 {
+		sooner(q.resting[0].due)
+	}
+	if len(q.busy) < q.options.Workers { // otherwise the end of a lookup dispatches
+		for _, t := range q.ring {
+			sooner(t.startsAt(q.options, now))
+		}
+	}
+	if at.Equal(q.timerAt) {
+		return
+	}
+	if q.timer != nil {
+		q.timer.Stop()
+		q.timer = nil
+	}
+	if q.timerAt = at; !at.IsZero() {
+		q.timer = time.AfterFunc(at.Sub(now), q.tick)
+	}
+}
+
+func (q *Queue) tick() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.timerAt = time.Time{}
+	q.dispatch(time.Now())
+}

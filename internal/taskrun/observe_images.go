@@ -1,0 +1,124 @@
+package taskrun
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/resolve/image"
+)
+
+const (
+	// maxLookups is how many lookups one run waits for at once; it asks for others when these have ended.
+	maxLookups = 16
+	// quietPeriod is how long a run waits for its first lookups before its status says so. Most end sooner, and a status
+	// that would change at once is not worth a write.
+	quietPeriod = time.Second
+	// lookupPeriod is when a run looks again that waits for lookups, which wake it.
+	lookupPeriod = 30 * time.Second
+)
+
+// Lookup is what a run that waits for lookups needs to know of them.
+type Lookup struct {
+	// Pending is how many lookups have no answer yet.
+	Pending int
+	// Fresh says that the run has just asked for all of them, so that they may end in a moment.
+	Fresh bool
+	// Full says that some were not accepted, so that nothing wakes the run.
+	Full bool
+}
+
+// observeImages finds what the images of steps and sidecars run that give no command. A registry that does not answer is
+// waited for; one that says no ends the run.
+func (r *Reconciler) observeImages(tr *v1.TaskRun, pull image.Pull, obs *Observation) {
+	owner := image.Owner{NamespacedName: keyOf(tr), UID: tr.UID}
+	spec := obs.Prepared.Task.Spec
+	obs.Needs.Lookup.Fresh = true
+	for i := range spec.Steps {
+		s := &spec.Steps[i]
+		if s.Script != "" || len(s.Command) > 0 {
+			continue
+		}
+		pull.Step = field.NewPath("spec", "steps").Index(i).String()
+		if found, err := r.images.Entrypoint(owner, s.Image, pull); err == nil {
+			s.Image = found.Image
+			s.Command, s.Args = run(found, s.Args)
+		} else if obs.Needs.note(err); !obs.Needs.asksOn() {
+			return
+		}
+	}
+	for i := range spec.Sidecars {
+		s := &spec.Sidecars[i]
+		if s.Script != "" || len(s.Command) > 0 {
+			continue
+		}
+		pull.Step = field.NewPath("spec", "sidecars").Index(i).String()
+		// With its command known, a sidecar that ends early is kept from being started again. Without, it runs as it is.
+		found, err := r.images.Entrypoint(owner, s.Image, pull)
+		if err == nil {
+			s.Image = found.Image
+			s.Command, s.Args = run(found, s.Args)
+		} else if untried(err) {
+			if obs.Needs.note(err); !obs.Needs.asksOn() {
+				return
+			}
+		}
+	}
+}
+
+// untried reports whether a lookup has not had an attempt yet, and will have one.
+func untried(err error) bool {
+	var wait *image.WaitError
+	return errors.As(err, &wait) && !wait.Tried && !wait.Full
+}
+
+// asksOn reports whether further lookups are worth asking for.
+func (n *Needs) asksOn() bool {
+	return n.Blocked == nil && n.Lookup.Pending < maxLookups && !n.Lookup.Full
+}
+
+// note records why a lookup has no answer. The run's condition says why the first one that failed did so, and otherwise what
+// the first one waits for.
+func (n *Needs) note(err error) {
+	var wait *image.WaitError
+	if !errors.As(err, &wait) {
+		n.Blocked = failed(v1.TaskRunReasonImagePullFailed, err.Error())
+		return
+	}
+	n.Lookup.Pending++
+	n.Lookup.Fresh = n.Lookup.Fresh && wait.New
+	n.Lookup.Full = n.Lookup.Full || wait.Full
+	reason := v1.TaskRunReasonPending
+	if wait.Tried {
+		reason = v1.TaskRunReasonPullImageFailed
+	}
+	if n.Hindered == nil || wait.Tried && n.Hindered.Reason == v1.TaskRunReasonPending {
+		n.Hindered = &Hindrance{reason, "the pod cannot be made yet: " + err.Error()}
+	}
+}
+
+// quiet reports whether a run waits for lookups that may end in a moment, and for nothing else.
+func (n Needs) quiet() bool { return n.Blocked == nil && n.Lookup.Pending > 0 && n.Lookup.Fresh }
+
+// run is what a container runs that gives args, which may be none, and no command. In what comes from the image nothing is
+// a variable of Kubernetes.
+func run(found image.Entrypoint, args []string) (command, arguments []string) {
+	command, arguments = found.Command(args)
+	if len(args) == 0 {
+		arguments = literals(arguments)
+	}
+	return literals(command), arguments
+}
+
+// literals are the words of an image's command as a container's command: nothing in them is a variable of Kubernetes.
+func literals(words []string) []string {
+	out := slices.Clone(words)
+	for i, word := range out {
+		out[i] = strings.ReplaceAll(word, "$", "$$")
+	}
+	return out
+}
