@@ -17,6 +17,8 @@ type processes struct {
 	asking chan struct{}
 	// ended gets the status of the command, once.
 	ended chan syscall.WaitStatus
+	// reaped gets something after processes were reaped.
+	reaped chan struct{}
 
 	mu sync.Mutex
 	// pid is the command's while it runs, and 0 otherwise.
@@ -33,7 +35,7 @@ func (e *cancelledError) Error() string { return "asked to end by signal: " + e.
 
 // supervise begins to take signals.
 func supervise() *processes {
-	p := &processes{asking: make(chan struct{}), ended: make(chan syscall.WaitStatus, 1)}
+	p := &processes{asking: make(chan struct{}), ended: make(chan syscall.WaitStatus, 1), reaped: make(chan struct{}, 1)}
 	signals := make(chan os.Signal, 64)
 	signal.Notify(signals)
 	// Of its own, and never too short: one wake reaps all that have ended.
@@ -48,6 +50,10 @@ func supervise() *processes {
 				}
 			case <-children:
 				p.reap()
+				select {
+				case p.reaped <- struct{}{}:
+				default: // who waits is woken already
+				}
 			}
 		}
 	}()
@@ -83,8 +89,8 @@ func (p *processes) handOn(s syscall.Signal) {
 	}
 }
 
-// reap takes the status of all processes that have ended.
-func (p *processes) reap() {
+// reap takes the status of all processes that have ended, and reports whether no child is left.
+func (p *processes) reap() (none bool) {
 	// The lock also keeps this from taking the status of a process that start is about to know.
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -95,7 +101,7 @@ func (p *processes) reap() {
 			continue
 		}
 		if err != nil || pid == 0 {
-			return
+			return err == syscall.ECHILD
 		}
 		if pid == p.pid && (status.Exited() || status.Signaled()) {
 			p.pid = 0

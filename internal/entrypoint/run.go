@@ -24,6 +24,7 @@ func Run(o Options, stderr io.Writer) int {
 	if o.Stay {
 		return stay(o, procs, stderr)
 	}
+	adopt()
 	held, err := rundir.Hold(o.RunDir)
 	if err != nil {
 		complain(stderr, err)
@@ -34,15 +35,15 @@ func Run(o Options, stderr io.Writer) int {
 	if err == nil {
 		err = o.makeOwnResults()
 	}
-	step, left := o.run(procs, err, stderr)
-	if step.Reason == frame.ReasonStartError || step.Reason == frame.ReasonTimedOut {
+	step, left := o.run(procs, held, err, stderr)
+	if step.Reason == frame.ReasonStartError || step.Reason == frame.ReasonTimedOut || step.Reason == frame.ReasonForged {
 		complain(stderr, errors.New(step.Message))
 	}
 	err = o.sign(procs, step, left.before)
 	if err != nil {
 		complain(stderr, err) // and who wants a signature sees that there is none
 	}
-	step, err = o.post(out, step, left)
+	step, err = o.post(out, held, step, left)
 	if err != nil {
 		complain(stderr, err)
 	}
@@ -54,7 +55,7 @@ func Run(o Options, stderr io.Writer) int {
 
 // run waits for its turn and runs the command, unless there is an error already, or the command is not needed. It returns
 // the record of it and what it left.
-func (o Options) run(procs *processes, err error, stderr io.Writer) (frame.Step, leftovers) {
+func (o Options) run(procs *processes, held *rundir.Claim, err error, stderr io.Writer) (frame.Step, leftovers) {
 	if err != nil {
 		return notStarted(frame.Step{Name: o.Step, FinishedAt: time.Now().UTC()}, err), leftovers{}
 	}
@@ -78,10 +79,24 @@ func (o Options) run(procs *processes, err error, stderr io.Writer) (frame.Step,
 	default:
 		step = o.debugged(procs, expander, stderr)
 	}
+	if err := procs.endAll(); err != nil {
+		complain(stderr, err)
+	}
+	if held.Forged() {
+		return forged(step), leftovers{}
+	}
 	there := o.publish()
 	left := o.leftSince(before)
 	left.there, left.before = there, before
 	return step, left
+}
+
+// forged returns the record of a step whose command wrote a record of its end itself. Such a step has failed, whatever it
+// ended with: had others believed it, they would have begun while it still ran.
+func forged(step frame.Step) frame.Step {
+	record := rundir.ForgedRecord(max(step.ExitCode, exitFailure))
+	record.Name, record.StartedAt, record.FinishedAt = step.Name, step.StartedAt, step.FinishedAt
+	return record
 }
 
 // waitFor waits until the step of dir has ended or asked is closed, and says whether the next one is to run. If it is
@@ -89,8 +104,9 @@ func (o Options) run(procs *processes, err error, stderr io.Writer) (frame.Step,
 func waitFor(asked <-chan struct{}, dir string) (frame.Step, bool) {
 	watch := rundir.Watch(dir)
 	defer watch.Close()
+	observer := rundir.Observe(dir)
 	for {
-		state, before := rundir.Look(dir)
+		state, before := observer.Look()
 		switch {
 		case state == rundir.Ended && rundir.GoesOn(before):
 			return frame.Step{}, true
@@ -187,8 +203,8 @@ func (o Options) ended(step frame.Step, status syscall.WaitStatus, asked, timedO
 // post records the end of the step: first for the kubelet, then for the pod, since others act on the latter. When one of
 // them cannot be told, what the other is told is that the step is lost, and so is what the returned record says: a step
 // that only half of the world takes for completed must not become a run that succeeds.
-func (o Options) post(out *message, step frame.Step, left leftovers) (frame.Step, error) {
-	err := out.write(step, left)
+func (o Options) post(out *message, held *rundir.Claim, step frame.Step, left leftovers) (frame.Step, error) {
+	err := errors.Join(out.write(step, left), held.Release())
 	if err == nil {
 		err = rundir.Post(o.RunDir, step, left.there...)
 	}

@@ -66,7 +66,7 @@ func outcomeOf(tr *v1.TaskRun, state State, obs Observation) *Outcome {
 func cutShort(obs Observation, condition metav1.Condition) *Outcome {
 	outcome := &Outcome{Condition: condition}
 	if obs.Evidence.Set != nil {
-		values := extract.Assemble(obs.Task.Spec, obs.Evidence.Set.Results)
+		values := extract.Assemble(obs.Task.Spec, credible(obs.Evidence.Set))
 		outcome.Results, outcome.StepResults = values.Task, values.Steps
 	}
 	return outcome
@@ -152,7 +152,7 @@ func failedStep(p *corev1.Pod) *corev1.ContainerStatus {
 // user wants to hear it: a step that failed, then results that could not be carried, then results of the wrong type.
 func collected(obs Observation) *Outcome {
 	set := obs.Evidence.Set
-	values := extract.Assemble(obs.Task.Spec, set.Results)
+	values := extract.Assemble(obs.Task.Spec, credible(set))
 	outcome := &Outcome{Results: values.Task, StepResults: values.Steps}
 	var also []string
 	sidecars := sidecarMessages(obs.Pod)

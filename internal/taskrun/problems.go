@@ -61,6 +61,8 @@ func problem(p frame.Problem, c carried) (reason, message string) {
 	case frame.Missing:
 		return v1.TaskRunReasonResultUnreadable, fmt.Sprintf("%s was left by a step, and is not there in the end%s; a later step "+
 			"deleted or replaced it: keep it as a plain file at %s", c.noun, detail, c.path)
+	case frame.Withheld:
+		return v1.TaskRunReasonFailed, fmt.Sprintf("%s is not kept%s", c.noun, detail)
 	default:
 		return v1.TaskRunReasonResultUnreadable, fmt.Sprintf("%s cannot be read (%s)%s; write it as a plain file at %s",
 			c.noun, p.Kind, detail, c.path)

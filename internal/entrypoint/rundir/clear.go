@@ -3,8 +3,6 @@ package rundir
 import (
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 )
 
 // Clear takes away all that tells of a step, as if it had not begun.
@@ -12,7 +10,7 @@ func Clear(dir string) error {
 	var errs []error
 	// Out and OutErr come first: without them Status says nothing.
 	for _, name := range []string{Out, OutErr, Status, ExitCode, LeftResults, Signature, Running} {
-		errs = append(errs, os.RemoveAll(filepath.Join(dir, name)))
+		errs = append(errs, moveAway(dir, name))
 	}
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("cannot clear run directory %q: %w", dir, err)

@@ -1,12 +1,20 @@
 // Package rundir is a step's run directory: the files by which a step tells the other containers of its pod that it
 // runs, and how it ended.
 //
-// A step's own processes can write to its directory. What they put there can lie about that step alone, and a file
-// "out" that a step makes itself does not end the step: only a status record does, and the entrypoint replaces
-// whatever was there when the step ends.
+// A step's own processes can write to its directory, as the same user as its entrypoint. So no file there proves that a
+// step has ended. Two locks do, which the kernel frees when their holder dies:
+//
+//   - The lock of the directory itself is held while processes of the step may live. A step can neither remove nor replace
+//     the directory, because it is a mount point, and cannot free a lock that another process holds.
+//   - The lock of the file Running is held while the entrypoint lives. It tells an entrypoint that is about to post the end
+//     from one that was killed.
+//
+// The entrypoint ends all other processes of its container before it frees the first lock, and posts the end after that.
+// A record that is there before is forged.
 package rundir
 
 import (
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -23,8 +31,8 @@ import (
 
 // The files of a run directory.
 const (
-	// Running is there, and locked, as long as the entrypoint lives: when nobody holds the lock any more and there is
-	// no Status, the entrypoint was killed.
+	// Running is there, and locked, as long as the entrypoint lives: when neither it nor the directory is locked and
+	// there is no Status, the entrypoint was killed.
 	Running = "running"
 	// Status is the step's record as JSON. It comes before Out and OutErr.
 	Status = "status"
@@ -50,43 +58,13 @@ const (
 	maxSignature = frame.MaxSignature
 )
 
-// State says where a step stands.
-type State int
-
-// The states of a step.
-const (
-	// Waiting: the step has not ended, or not begun.
-	Waiting State = iota
-	// Ended: the step has ended, and left its record.
-	Ended
-	// Lost: the step's entrypoint was killed, and left no record.
-	Lost
-	// Hidden: whatever the step leaves cannot be seen, at least by this process's user. Another may see that it completed.
-	Hidden
-)
+// modeFile lets everybody read a file, whatever the umask is: the sidecar is another user.
+const modeFile = 0o644
 
 // GoesOn says whether the step after s runs.
 func GoesOn(s frame.Step) bool {
 	return s.Reason == frame.ReasonCompleted || s.Reason == frame.ReasonContinued ||
 		s.Reason == frame.ReasonSkipped && s.ExitCode == 0
-}
-
-// Hold says in dir that a step runs, from now until the process ends or the returned file is closed.
-func Hold(dir string) (*os.File, error) {
-	f, err := temp(dir, Running)
-	if err != nil {
-		return nil, fmt.Errorf("cannot hold run directory %q: %w", dir, err)
-	}
-	// The lock comes before the name, so that nobody ever sees the file unlocked while this process lives.
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != nil {
-		_ = f.Close()
-		return nil, fmt.Errorf("cannot lock run directory %q: %w", dir, err)
-	}
-	if err := place(f, dir, Running); err != nil {
-		_ = f.Close()
-		return nil, fmt.Errorf("cannot hold run directory %q: %w", dir, err)
-	}
-	return f, nil
 }
 
 // Post says in dir that the step has ended and how, and which results were there then. Each file appears whole, and the
@@ -116,7 +94,7 @@ func Post(dir string, s frame.Step, left ...string) error {
 			return fmt.Errorf("cannot record the end of step %q: %w", s.Name, err)
 		}
 	}
-	if err := os.RemoveAll(filepath.Join(dir, other)); err != nil {
+	if err := moveAway(dir, other); err != nil {
 		return fmt.Errorf("cannot record the end of step %q: %w", s.Name, err)
 	}
 	return nil
@@ -124,7 +102,7 @@ func Post(dir string, s frame.Step, left ...string) error {
 
 func postLeft(dir string, left []string) error {
 	if len(left) == 0 {
-		return os.RemoveAll(filepath.Join(dir, LeftResults)) // the step itself may have made one
+		return moveAway(dir, LeftResults) // the step itself may have made one
 	}
 	return write(dir, LeftResults, []byte(strings.Join(left, "\n")))
 }
@@ -166,63 +144,6 @@ func ReadSignature(dir string) ([]byte, error) {
 	return document, nil
 }
 
-// Look returns where the step of dir stands, and its record once it has ended, is lost or hidden. A directory that is not there
-// yet is that of a step that has not begun.
-func Look(dir string) (State, frame.Step) {
-	root, err := regular.OpenRoot(dir)
-	if errors.Is(err, fs.ErrPermission) {
-		// Everybody may look into it when the pod begins. To wait until that is so again could be to wait for ever.
-		return Hidden, lost("the step's run directory cannot be looked into any more: " + err.Error())
-	}
-	if err != nil {
-		return Waiting, frame.Step{}
-	}
-	defer root.Close() //nolint:errcheck // it was only read
-	// The lock comes first: an entrypoint that ends between the two looks has left its record by then.
-	abandoned := abandoned(dir)
-	if s, ok := status(root, dir); ok {
-		return Ended, s
-	}
-	if abandoned {
-		return Lost, lost("the step's entrypoint was killed before it could record how the step ended")
-	}
-	return Waiting, frame.Step{}
-}
-
-// lost is the record of a step that left none. Who knows its name and the time puts them in.
-func lost(message string) frame.Step {
-	return frame.Step{ExitCode: frame.LostExitCode, Reason: frame.ReasonLost, Message: message}
-}
-
-// status returns the record of a step that has ended.
-func status(root *regular.Root, dir string) (frame.Step, bool) {
-	if !exists(dir, Out) && !exists(dir, OutErr) {
-		return frame.Step{}, false
-	}
-	b, err := root.Read(filepath.Join(dir, Status), maxStatus, &regular.Buffer{})
-	if err != nil {
-		return frame.Step{}, false
-	}
-	var s frame.Step
-	// What a step forged must not be what nobody can hand on.
-	if err := json.Unmarshal(b, &s); err != nil || frame.ValidStep(s) != nil {
-		return frame.Step{}, false
-	}
-	return s, true
-}
-
-// abandoned says whether a step has begun whose entrypoint lives no more.
-func abandoned(dir string) bool {
-	const flags = syscall.O_RDONLY | syscall.O_NOFOLLOW | syscall.O_NONBLOCK | syscall.O_NOCTTY | syscall.O_CLOEXEC
-	fd, err := syscall.Open(filepath.Join(dir, Running), flags, 0)
-	if err != nil {
-		return false
-	}
-	// Closing the file also gives back the lock, which was only taken to see whether it can be.
-	defer syscall.Close(fd) //nolint:errcheck // it was only read
-	return syscall.Flock(fd, syscall.LOCK_SH|syscall.LOCK_NB) == nil
-}
-
 func exists(dir, name string) bool {
 	_, err := os.Lstat(filepath.Join(dir, name))
 	return err == nil
@@ -244,14 +165,14 @@ func write(dir, name string, content []byte) error {
 // temp makes an empty file that everybody can read, whatever the umask is: the sidecar is another user.
 func temp(dir, name string) (*os.File, error) {
 	path := tempPath(dir, name)
-	if err := os.RemoveAll(path); err != nil {
+	if err := moveAway(dir, filepath.Base(path)); err != nil {
 		return nil, err
 	}
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL|syscall.O_NOFOLLOW, 0o644)
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL|syscall.O_NOFOLLOW, modeFile)
 	if err != nil {
 		return nil, err
 	}
-	if err := f.Chmod(0o644); err != nil {
+	if err := f.Chmod(modeFile); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
 	return f, nil
@@ -265,10 +186,24 @@ func place(f *os.File, dir, name string) error {
 		return nil
 	}
 	// A directory cannot be replaced by a file. Only the step itself can have made one.
-	if err := os.RemoveAll(path); err != nil {
+	if err := moveAway(dir, name); err != nil {
 		return err
 	}
 	return os.Rename(f.Name(), path)
+}
+
+// moveAway frees a name in dir. A file is removed. A directory gets another name, since to remove it takes as long as
+// the step that made it likes.
+func moveAway(dir, name string) error {
+	path := filepath.Join(dir, name)
+	err := syscall.Unlink(path)
+	switch {
+	case err == nil, errors.Is(err, fs.ErrNotExist):
+		return nil
+	case !errors.Is(err, syscall.EISDIR) && !errors.Is(err, syscall.EPERM):
+		return &fs.PathError{Op: "remove", Path: path, Err: err}
+	}
+	return os.Rename(path, filepath.Join(dir, "."+name+".away-"+rand.Text()))
 }
 
 func tempPath(dir, name string) string { return filepath.Join(dir, "."+name+".new") }

@@ -130,6 +130,10 @@ func TestForgedFiles(t *testing.T) {
 			if state, got := rundir.Look(dir); state != rundir.Waiting {
 				t.Errorf("%s\nstate %d, record %+v while the step runs", tc.reason, state, got)
 			}
+			if held.Forged() {
+				t.Errorf("%s\nit is taken for the record of an end", tc.reason)
+			}
+			must(t, held.Release())
 			want := step(2, frame.ReasonError)
 			if err := rundir.Post(dir, want); err != nil {
 				t.Fatalf("%s\ncannot post: %v", tc.reason, err)
@@ -166,6 +170,8 @@ func TestLost(t *testing.T) {
 	held, err = rundir.Hold(dir)
 	must(t, err)
 	look(dir, "when it runs again", rundir.Waiting)
+	must(t, held.Release())
+	look(dir, "when its entrypoint is about to record its end", rundir.Waiting)
 	must(t, rundir.Post(dir, step(0, frame.ReasonCompleted)))
 	look(dir, "when it has ended", rundir.Ended)
 	must(t, held.Close())

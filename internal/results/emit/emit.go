@@ -21,6 +21,8 @@ type emitter struct {
 	// ended tells by position which steps' records were written.
 	ended []bool
 	left  int
+	// forger is the first step whose record is forged; empty when there is none.
+	forger string
 	// total is the sum of the lengths of the values that were written, in bytes.
 	total int64
 	// buf is reused for one value after the other, so that memory is bounded by the largest.
@@ -60,16 +62,20 @@ func (e *emitter) steps(ctx context.Context) (interrupted bool, err error) {
 	}
 	watch := rundir.Watch(dirs...)
 	defer watch.Close()
+	observers := make([]*rundir.Observer, len(dirs))
+	for i, dir := range dirs {
+		observers[i] = rundir.Observe(dir)
+	}
 	done, inGrace := ctx.Done(), false
 	for {
-		if err := e.look(dirs); err != nil || e.left == 0 {
+		if err := e.look(observers); err != nil || e.left == 0 {
 			return false, err
 		}
 		if watch.Wait(done) {
 			continue
 		}
 		if inGrace {
-			return true, e.unfinished()
+			return true, e.unfinished(observers)
 		}
 		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), e.options.Grace)
 		defer cancel()
@@ -78,12 +84,12 @@ func (e *emitter) steps(ctx context.Context) (interrupted bool, err error) {
 }
 
 // look writes the records of the steps that have ended since it looked last.
-func (e *emitter) look(dirs []string) error {
+func (e *emitter) look(observers []*rundir.Observer) error {
 	for i, name := range e.options.Steps {
 		if e.ended[i] {
 			continue
 		}
-		state, step := rundir.Look(dirs[i])
+		state, step := observers[i].Look()
 		switch state {
 		case rundir.Waiting:
 			continue
@@ -91,9 +97,8 @@ func (e *emitter) look(dirs []string) error {
 		case rundir.Lost, rundir.Hidden:
 			step.FinishedAt = time.Now()
 		}
-		step.Name = name // the controller's name for it, whatever the step wrote
-		if err := e.out.Step(step); err != nil {
-			return fmt.Errorf("cannot write record of step %q: %w", name, err)
+		if err := e.step(name, step); err != nil {
+			return err
 		}
 		e.ended[i] = true
 		e.left--
@@ -102,15 +107,30 @@ func (e *emitter) look(dirs []string) error {
 }
 
 // unfinished writes a record for each step that did not end in time.
-func (e *emitter) unfinished() error {
+func (e *emitter) unfinished(observers []*rundir.Observer) error {
 	for i, name := range e.options.Steps {
 		if e.ended[i] {
 			continue
 		}
-		err := e.out.Step(frame.Step{Name: name, ExitCode: frame.UnfinishedExitCode, Reason: frame.ReasonUnfinished})
-		if err != nil {
-			return fmt.Errorf("cannot write record of step %q: %w", name, err)
+		step := frame.Step{ExitCode: frame.UnfinishedExitCode, Reason: frame.ReasonUnfinished}
+		if observers[i].Forged() {
+			step = rundir.ForgedRecord(frame.UnfinishedExitCode)
 		}
+		if err := e.step(name, step); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// step writes the record of a step, under the controller's name for it, whatever the step wrote.
+func (e *emitter) step(name string, step frame.Step) error {
+	step.Name = name
+	if step.Reason == frame.ReasonForged && e.forger == "" {
+		e.forger = name
+	}
+	if err := e.out.Step(step); err != nil {
+		return fmt.Errorf("cannot write record of step %q: %w", name, err)
 	}
 	return nil
 }
@@ -123,6 +143,8 @@ func (e *emitter) results() error {
 		value, err := Read(root, r, e.options.MaxSize, &e.buf)
 		step, wasLeft := left[r.Name]
 		switch {
+		case err == nil && e.forger != "":
+			err = problem(r.Name, frame.Withheld, 0, 0, fmt.Errorf("step %q forged the record of its end", e.forger))
 		case err == nil:
 			err = e.result(r.Name, r.Type, value)
 		case errors.Is(err, ErrAbsent) && wasLeft:

@@ -311,6 +311,28 @@ func TestLostStep(t *testing.T) {
 	}
 }
 
+// A step that forged its end has not ended, and no result is carried.
+func TestForgedStep(t *testing.T) {
+	p := newPod(t, 2, "a", "absent")
+	p.options.Grace = time.Millisecond
+	p.write("a", "evil")
+	held, err := rundir.Hold(p.runDir(0))
+	must(t, err)
+	defer func() { must(t, held.Close()) }()
+	p.end(0, frame.ReasonCompleted)
+	p.end(1, frame.ReasonCompleted)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	want := []frame.Record{
+		frame.Intro{Version: 1}, frame.Step{Name: "step-1", Reason: frame.ReasonCompleted},
+		frame.Step{Name: "step-0", ExitCode: frame.UnfinishedExitCode, Reason: frame.ReasonForged},
+		frame.Problem{Result: "a", Kind: frame.Withheld}, frame.End{Steps: 2, Problems: 1, Interrupted: true},
+	}
+	if diff := cmp.Diff(want, p.emitted(ctx), forget); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
 // Asked to end, the sidecar does not wait for steps any longer than its grace, and tells what there is.
 func TestInterrupted(t *testing.T) {
 	p := newPod(t, 3, "a")

@@ -88,6 +88,9 @@ const (
 	// could not record it everywhere, and Message says why. Without a better one the exit code is LostExitCode; the
 	// container's status in the pod knows better.
 	ReasonLost Reason = "Lost"
+	// ReasonForged: there was a record of the step's end while its command still ran, so that the step wrote it, and not
+	// the entrypoint. No result of the run can be believed. Without a better one the exit code is LostExitCode.
+	ReasonForged Reason = "Forged"
 	// ReasonUnfinished: the stream was ended from outside while the step had not ended. The exit code is
 	// UnfinishedExitCode; the container's status in the pod knows better.
 	ReasonUnfinished Reason = "Unfinished"
@@ -158,6 +161,8 @@ const (
 	// Missing: a step left the result, and in the end there is nothing at its path: a later step deleted it, or put
 	// it where the sidecar does not see it.
 	Missing ProblemKind = "Missing"
+	// Withheld: the result is there, and is not carried because the record of a step is forged (ReasonForged).
+	Withheld ProblemKind = "Withheld"
 )
 
 // Problem says that a declared result exists and cannot be carried. A run with a problem cannot be green.

@@ -60,7 +60,7 @@ func wholeVectors() map[string]vector {
 		add("step", `{"name":"step-push","exitCode":1,"finishedAt":"2026-01-02T03:04:07.1Z","reason":"Skipped"}`).end(3, 0, 0, 0)
 	problems := newForge()
 	for i, kind := range []frame.ProblemKind{
-		frame.TooLarge, frame.TotalTooLarge, frame.NotUTF8, frame.NotRegular, frame.Unreadable, frame.Changed, frame.Missing,
+		frame.TooLarge, frame.TotalTooLarge, frame.NotUTF8, frame.NotRegular, frame.Unreadable, frame.Changed, frame.Missing, frame.Withheld,
 		"Tomorrow",
 	} {
 		problems.add("problem", fmt.Sprintf(`{"result":"r%d","kind":%q,"size":5000,"limit":4096,"detail":"what was found"}`, i, kind))
@@ -71,6 +71,8 @@ func wholeVectors() map[string]vector {
 		sizes.result(fmt.Sprint("r", n), noise(n), frame.FrameBytes)
 		total += n
 	}
+	forged := newForge().add("step", `{"name":"step-scan","exitCode":1,"finishedAt":"2026-01-02T03:04:07Z","reason":"Forged"}`).
+		add("problem", `{"result":"digest","kind":"Withheld"}`).end(1, 0, 1, 0)
 	interrupted := newForge().add("step", `{"name":"step-build","exitCode":-1,"reason":"Unfinished"}`)
 	sum := sha256.Sum256(interrupted.bytes())
 	interrupted.add("end", fmt.Sprintf(`{"steps":1,"results":0,"problems":0,"bytes":0,"interrupted":true,"sha256":"%x"}`, sum))
@@ -78,8 +80,9 @@ func wholeVectors() map[string]vector {
 		"whole-nothing":     vec("whole", "A pod without steps and results has an intro and an end.", newForge().end(0, 0, 0, 0)),
 		"whole-types":       vec("whole", "Results of all three types, one of them empty.", three),
 		"whole-failed":      vec("whole", "A step that failed, and one that was skipped.", failed),
-		"whole-problems":    vec("whole", "Each kind of problem, and one that nobody knows yet.", problems.end(0, 0, 8, 0)),
+		"whole-problems":    vec("whole", "Each kind of problem, and one that nobody knows yet.", problems.end(0, 0, 9, 0)),
 		"whole-frame-sizes": vec("whole", "Values of one byte less than a frame, a frame, and one byte more.", sizes.end(0, 3, 0, total)),
+		"whole-forged":      vec("whole", "A step that wrote the record of its end itself, and a result that is not carried for it.", forged),
 		"whole-interrupted": vec("whole", "A stream that was ended before its step says so.", interrupted),
 		"whole-control": vec("whole", "A value may hold anything, also what looks like the stream itself.",
 			newForge().result("a", control, 1000).end(0, 1, 0, len(control))),

@@ -60,6 +60,9 @@ func OpenRoot(path string) (*Root, error) {
 	return &Root{dir: dir, path: path}, nil
 }
 
+// Fd returns the descriptor of the directory, which is valid until Close.
+func (r *Root) Fd() int { return int(r.dir.Fd()) }
+
 // Close closes the directory.
 func (r *Root) Close() error { return r.dir.Close() }
 
