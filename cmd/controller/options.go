@@ -4,10 +4,12 @@ import (
 	"errors"
 	"flag"
 	"log/slog"
+	"net/netip"
 	"runtime"
 	"time"
 
 	"github.com/sluice-ci/sluice/internal/resolve/image"
+	"github.com/sluice-ci/sluice/internal/resolve/image/guard"
 )
 
 // options are the command's flags.
@@ -31,6 +33,8 @@ type options struct {
 	maxFollowers   int
 	deadline       time.Duration
 	mirrors        []image.Mirror
+	insecure       []string
+	private        []netip.Prefix
 	logLevel       slog.Level
 }
 
@@ -62,6 +66,19 @@ func bind(flags *flag.FlagSet) *options {
 		o.mirrors = append(o.mirrors, m)
 		return err
 	})
+	flags.Func("insecure-registry", "HOST or HOST:PORT of a registry that is asked by HTTP for what its images run, at any address; once for each", func(host string) error {
+		if err := image.CheckRegistry(host); err != nil {
+			return err
+		}
+		o.insecure = append(o.insecure, host)
+		return nil
+	})
+	flags.Func("image-lookup-private-networks", "private networks whose registries may be asked for what images run, such as 10.20.0.0/16,fd12::/48; without it, public addresses only",
+		func(text string) error {
+			networks, err := guard.ParsePrivate(text)
+			o.private = append(o.private, networks...)
+			return err
+		})
 	flags.TextVar(&o.logLevel, "log-level", slog.LevelInfo, "debug, info, warn or error")
 	return o
 }

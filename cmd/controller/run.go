@@ -215,7 +215,7 @@ func addTrust(mgr ctrl.Manager, socket string) (taskrun.Trust, error) {
 
 // addLookups makes what finds the commands of images, beside the reconcilers.
 func addLookups(mgr ctrl.Manager, o *options, wake chan<- event.GenericEvent) (taskrun.ImageLookup, error) {
-	finder := image.New(mgr.GetAPIReader(), image.Options{Mirrors: o.mirrors})
+	finder := image.New(mgr.GetAPIReader(), image.Options{Mirrors: o.mirrors, Insecure: o.insecure, Private: o.private})
 	lookups := queue.New(finder, func(run types.NamespacedName) { wake <- taskrun.Wakeup(run) }, queue.Options{Log: ctrl.Log.WithName("image-lookup")})
 	if err := mgr.Add(lookups); err != nil {
 		return nil, fmt.Errorf("cannot add image lookups to manager: %w", err)

@@ -124,7 +124,7 @@ func TestPrivateImage(t *testing.T) {
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			tc.pull.Namespace, tc.pull.Step = "n", step
-			got, err := lookup(Options{}, tc.objects...).Entrypoint(t.Context(), image, tc.pull)
+			got, err := lookup(s.options(), tc.objects...).Entrypoint(t.Context(), image, tc.pull)
 			switch {
 			case len(tc.err) > 0:
 				wantError(t, err, tc.reason, tc.err...)
@@ -149,13 +149,14 @@ func TestReadingSecretsFails(t *testing.T) {
 	}
 	forbidden := apierrors.NewForbidden(schema.GroupResource{Resource: "serviceaccounts"}, "default", errors.New("no"))
 	pull := Pull{Namespace: "n", Step: step}
+	options := Options{Insecure: []string{open.host, closed.host}}
 
-	if _, err := New(reader(forbidden), Options{}).Entrypoint(t.Context(), public, pull); err != nil {
+	if _, err := New(reader(forbidden), options).Entrypoint(t.Context(), public, pull); err != nil {
 		t.Errorf("a public image needs no secrets: %v", err)
 	}
-	_, err := New(reader(forbidden), Options{}).Entrypoint(t.Context(), private, pull)
+	_, err := New(reader(forbidden), options).Entrypoint(t.Context(), private, pull)
 	wantError(t, err, "A right that was not given is named.", `the controller may not read service account "default"`)
-	_, err = New(reader(apierrors.NewServiceUnavailable("starting")), Options{}).Entrypoint(t.Context(), public, pull)
+	_, err = New(reader(apierrors.NewServiceUnavailable("starting")), options).Entrypoint(t.Context(), public, pull)
 	wantPassing(t, err, "An API server that is away comes back.", "cannot read service account")
 }
 

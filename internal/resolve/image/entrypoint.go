@@ -34,8 +34,12 @@ func (e Entrypoint) Command(args []string) (command, arguments []string) {
 // maxCommand is how many bytes entrypoint and arguments of an image may have together: what is remembered is bounded.
 const maxCommand = 32 << 10
 
-// maxPlatforms is for how many platforms an image may be.
-const maxPlatforms = 64
+const (
+	// maxPlatforms is for how many platforms an image may be.
+	maxPlatforms = 64
+	// maxPlatform is how many bytes the name of one may have.
+	maxPlatform = 128
+)
 
 // manifest is what is remembered of one: an image's command, or what an index lists.
 type manifest struct {
@@ -54,38 +58,24 @@ type variant struct {
 }
 
 // parseIndex returns what an index lists for Linux.
-func parseIndex(index *v1.IndexManifest) (manifest, error) {
+func parseIndex(images listing) (manifest, error) {
 	m := manifest{index: true}
-	for _, d := range index.Manifests {
+	for _, d := range images {
 		// Signatures and the like are listed for the platform "unknown".
 		if d.Platform == nil || d.Platform.OS != "linux" || !d.MediaType.IsImage() {
 			continue
 		}
-		m.images = append(m.images, variant{platform: d.Platform.String(), architecture: d.Platform.Architecture, digest: d.Digest})
+		platform := v1.Platform{OS: d.Platform.OS, Architecture: d.Platform.Architecture, Variant: d.Platform.Variant, OSVersion: d.Platform.OSVersion}
+		if len(platform.String()) > maxPlatform {
+			return manifest{}, &unusableError{why: fmt.Sprintf("names a platform with more than %d bytes", maxPlatform), do: giveCommand}
+		}
+		m.images = append(m.images, variant{platform: platform.String(), architecture: d.Platform.Architecture, digest: d.Digest})
 	}
 	switch {
 	case len(m.images) == 0:
 		return manifest{}, &unusableError{why: "has nothing for Linux", do: "take another image"}
 	case len(m.images) > maxPlatforms:
 		return manifest{}, &unusableError{why: fmt.Sprintf("is for %d platforms, more than the limit of %d", len(m.images), maxPlatforms), do: giveCommand}
-	}
-	return m, nil
-}
-
-// parseImage returns what an image runs.
-func parseImage(config *v1.ConfigFile) (manifest, error) {
-	m := manifest{entrypoint: config.Config.Entrypoint, cmd: config.Config.Cmd}
-	size := 0
-	for _, word := range slices.Concat(m.entrypoint, m.cmd) {
-		size += len(word)
-	}
-	switch {
-	case config.OS != "" && config.OS != "linux":
-		return manifest{}, &unusableError{why: fmt.Sprintf("is for %q and not for Linux", config.OS), do: "take another image"}
-	case len(m.entrypoint)+len(m.cmd) == 0:
-		return manifest{}, &unusableError{why: "has neither an entrypoint nor a command", do: giveCommand}
-	case size > maxCommand:
-		return manifest{}, &unusableError{why: fmt.Sprintf("has an entrypoint of %d bytes, more than the limit of %d", size, maxCommand), do: giveCommand}
 	}
 	return m, nil
 }
@@ -115,9 +105,19 @@ func agree(a, b variant, one, other manifest) error {
 		return nil
 	}
 	return &unusableError{
-		why: fmt.Sprintf("runs %q on %s and %q on %s", slices.Concat(one.entrypoint, one.cmd), a.platform, slices.Concat(other.entrypoint, other.cmd), b.platform),
+		why: fmt.Sprintf("runs %s on %s and %s on %s", quoted(one), a.platform, quoted(other), b.platform),
 		do:  giveCommand + ", or bind the run to one platform with the node selector kubernetes.io/arch",
 	}
+}
+
+// quoted is what an image runs, clipped for a message.
+func quoted(m manifest) string {
+	const most = 500
+	text := fmt.Sprintf("%q", slices.Concat(m.entrypoint, m.cmd))
+	if len(text) > most {
+		text = text[:most] + "…"
+	}
+	return strings.ToValidUTF8(text, "?")
 }
 
 // isIndex says whether a manifest of this type lists images; ok is false for what is neither a list nor an image.

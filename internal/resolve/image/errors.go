@@ -1,24 +1,31 @@
 package image
 
 import (
-	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
-	"net/url"
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+
+	"github.com/sluice-ci/sluice/internal/resolve/image/guard"
 )
 
-// unusableError is what is wrong with an image that is there.
-type unusableError struct{ why, do string }
+// unusableError is what is wrong with an image that is there. It concerns this image only, and never its registry.
+type unusableError struct {
+	why, do string
+	// cause is for the log.
+	cause error
+}
 
 // Error implements error.
 func (e *unusableError) Error() string { return e.why }
+
+// Unwrap returns the cause.
+func (e *unusableError) Unwrap() error { return e.cause }
+
+func asUnusable(err error, target **unusableError) bool { return errors.As(err, target) }
 
 // kind is what an error of a registry means.
 type kind int
@@ -28,8 +35,10 @@ const (
 	absent kind = iota
 	// denied: the registry has it for others, or does not say whether it has it.
 	denied
-	// refused: the registry cannot be talked to in this way, however often it is tried.
+	// refused: the registry is not asked, however often it is tried.
 	refused
+	// unusable: the image is there, and cannot be used.
+	unusable
 	// passing: it may go better next time.
 	passing
 )
@@ -41,60 +50,62 @@ type verdict struct {
 	words string
 }
 
-// classify decides what an error means.
-func classify(err error) verdict {
+const (
+	// silent stands for all that a host may do instead of answering as a registry: no connection, no TLS, an unknown
+	// certificate, no answer in time, any status, any redirect. With one message for all of these, an image's name is no way
+	// to scan the network of the controller.
+	silent = "did not answer as a registry does, over HTTPS and with a certificate that the controller trusts"
+	// forbidden stands for all addresses that are not asked.
+	forbidden = "has no address that the controller may ask: an administrator can allow a private network with the controller's flag " +
+		"--image-lookup-private-networks, or name the registry with --registry-mirror or --insecure-registry"
+	// unknown is what every pod finds out that asks the cluster's name server.
+	unknown = "is not known to the name server"
+)
+
+// classify decides what an error means. A status counts only if the host has shown that it is a registry, and if it, or its
+// own token service, gave that status.
+func classify(err error, door *guard.Door, host string) verdict {
 	var (
 		answer  *transport.Error
+		address *guard.AddressError
 		lookup  *net.DNSError
-		reading *url.Error
+		broken  *unusableError
 	)
 	switch {
-	case errors.As(err, &answer):
-		return classifyStatus(answer.StatusCode)
-	case errors.Is(err, errTooLarge):
-		return verdict{refused, "sends an answer of more than 4 MiB"}
-	case untrusted(err):
-		return verdict{refused, "has a certificate that the controller does not trust"}
-	case plain(err):
-		return verdict{refused, "does not speak TLS"}
+	case errors.As(err, &address):
+		return verdict{refused, forbidden}
 	case errors.As(err, &lookup) && lookup.IsNotFound:
-		return verdict{refused, "is not known to the name server"}
-	case errors.Is(err, context.DeadlineExceeded):
-		return verdict{passing, "did not answer in time"}
-	case errors.As(err, &reading):
-		return verdict{passing, "cannot be reached (" + reading.Err.Error() + ")"}
+		return verdict{refused, unknown}
+	case !door.Proven():
+		return verdict{passing, silent}
+	case errors.Is(err, guard.ErrTooMuch):
+		return verdict{unusable, tooMuch().Error()}
+	case errors.As(err, &broken):
+		return verdict{unusable, broken.why}
+	case errors.As(err, &answer) && answer.Request != nil && guard.Related(answer.Request.URL.Hostname(), hostname(host)):
+		return classifyStatus(answer.StatusCode)
 	default:
-		return verdict{passing, "sends what is not understood"}
+		return verdict{passing, silent}
 	}
 }
 
 func classifyStatus(status int) verdict {
-	words := fmt.Sprintf("answers with status %d", status)
-	switch {
-	case status == http.StatusNotFound:
+	switch status {
+	case http.StatusNotFound:
 		return verdict{absent, "does not have it"}
-	case status == http.StatusUnauthorized, status == http.StatusForbidden:
-		return verdict{denied, words}
-	case status == http.StatusTooManyRequests, status == http.StatusRequestTimeout, status >= http.StatusInternalServerError:
-		return verdict{passing, words}
+	case http.StatusUnauthorized, http.StatusForbidden:
+		return verdict{denied, fmt.Sprintf("answers with status %d", status)}
 	default:
-		return verdict{refused, words}
+		return verdict{passing, silent}
 	}
 }
 
-func untrusted(err error) bool {
-	var (
-		authority   x509.UnknownAuthorityError
-		hostname    x509.HostnameError
-		invalid     x509.CertificateInvalidError
-		certificate *tls.CertificateVerificationError
-	)
-	return errors.As(err, &authority) || errors.As(err, &hostname) || errors.As(err, &invalid) || errors.As(err, &certificate)
-}
-
-func plain(err error) bool {
-	var record tls.RecordHeaderError
-	return errors.Is(err, http.ErrSchemeMismatch) || errors.As(err, &record)
+// hostname is a host without its port.
+func hostname(host string) string {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		return name
+	}
+	return host
 }
 
 // failure is what one source said.
@@ -103,34 +114,40 @@ type failure struct {
 
 	// who is the source as messages name it.
 	who string
+	// cause is for the log.
+	cause error
 }
 
-func (s source) failure(err error) failure {
+func (s source) failure(said verdict, err error) failure {
 	who := "registry " + s.registry
 	if s.mirror {
 		who = fmt.Sprintf("mirror %s of %s", s.repository.RegistryStr(), who)
 	}
-	return failure{verdict: classify(err), who: who}
+	return failure{verdict: said, who: who, cause: err}
 }
 
 // explain makes one error of what all sources said: one that may pass if any of them may go better next time, else what the
 // registry itself said, which is the last.
 func explain(image string, pull Pull, known *credentials, failures []failure) error {
 	said := make([]string, len(failures))
+	causes := make([]error, len(failures))
 	again := false
 	for i, f := range failures {
 		said[i] = f.who + " " + f.words
+		causes[i] = f.cause
 		again = again || f.kind == passing
 	}
 	if again {
-		return &PassingError{Words: strings.Join(said, "; "), Registry: true}
+		return &PassingError{Words: strings.Join(said, "; "), Registry: true, Cause: errors.Join(causes...)}
 	}
 	why, do := strings.Join(said, "; "), "correct the name, or "+giveCommand
 	switch last := failures[len(failures)-1]; last.kind {
 	case denied:
 		why += ": it does not have the image, or not for this pod" + known.told()
 		do = fmt.Sprintf("correct the name, add a pull secret to service account %q of namespace %q, or %s", pull.account(), pull.Namespace, giveCommand)
-	case absent, refused, passing:
+	case absent, refused, unusable, passing:
 	}
-	return pull.unusable(image, why, do)
+	final := pull.unusable(image, why, do)
+	final.Cause = errors.Join(causes...)
+	return final
 }

@@ -8,13 +8,15 @@ package image
 
 import (
 	"context"
-	"errors"
 	"net/http"
+	"net/netip"
+	"net/url"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/utils/lru"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/sluice-ci/sluice/internal/resolve/image/guard"
 
 	// The controller's image has no certificates of authorities. These are Mozilla's; they count only where the machine has
 	// none, so a mounted /etc/ssl/certs or SSL_CERT_FILE replaces them.
@@ -24,8 +26,6 @@ import (
 const (
 	// defaultTimeout of one lookup. It bounds what one hostile registry occupies of a namespace's budget.
 	defaultTimeout = 15 * time.Second
-	// cacheSize is how many manifests are remembered. One takes at most maxCommand bytes, and as a rule a hundred.
-	cacheSize = 1000
 )
 
 // Pull says for whom an image is looked up.
@@ -48,7 +48,12 @@ type Options struct {
 	Mirrors []Mirror
 	// Timeout of one lookup; 0 means 15 seconds.
 	Timeout time.Duration
-	// Transport reaches registries; nil means the network, through the proxy of the environment.
+	// Insecure are the registries, with the port if their name has one, that are asked by HTTP. Like mirrors, they may have
+	// any address.
+	Insecure []string
+	// Private networks in which registries may be. Without any, only public addresses are asked.
+	Private []netip.Prefix
+	// Transport reaches registries; nil means the network, by the rules of package guard.
 	Transport http.RoundTripper
 }
 
@@ -58,7 +63,9 @@ type Lookup struct {
 	mirrors   []Mirror
 	timeout   time.Duration
 	transport http.RoundTripper
-	manifests *lru.Cache // of manifest, by digest
+	insecure  map[string]bool
+	named     guard.Hosts
+	manifests *cache
 }
 
 // New returns a Lookup that reads service accounts and their secrets with reader. That should ask the API server itself:
@@ -67,14 +74,18 @@ func New(reader client.Reader, o Options) *Lookup {
 	if o.Timeout == 0 {
 		o.Timeout = defaultTimeout
 	}
-	if o.Transport == nil {
-		o.Transport = newTransport()
+	l := &Lookup{reader: reader, mirrors: o.Mirrors, timeout: o.Timeout, manifests: newCache(), insecure: map[string]bool{}, named: guard.Hosts{}}
+	for _, m := range o.Mirrors {
+		l.named.Add(m.URL)
 	}
-	return &Lookup{
-		reader: reader, mirrors: o.Mirrors, timeout: o.Timeout,
-		transport: bounded{next: o.Transport},
-		manifests: lru.New(cacheSize),
+	for _, host := range o.Insecure {
+		l.insecure[host] = true
+		l.named.Add(&url.URL{Scheme: "http", Host: host})
 	}
+	if l.transport = o.Transport; l.transport == nil {
+		l.transport = guard.NewTransport(guard.NewDialer(guard.Addresses{Private: o.Private}, l.named, guard.Machine()))
+	}
+	return l
 }
 
 // Entrypoint returns what the image runs. A tag is looked up each time, with a request that has no body; everything else is
@@ -92,17 +103,16 @@ func (l *Lookup) Entrypoint(ctx context.Context, image string, pull Pull) (Entry
 	}
 	var failures []failure
 	for _, s := range l.sources(ref) {
-		found, err := l.ask(timed, s, known, pull.Architectures)
-		var unusable *unusableError
+		found, said, err := l.ask(timed, s, known, pull)
 		switch {
 		case err == nil:
 			return found, nil
 		case ctx.Err() != nil:
 			return Entrypoint{}, ctx.Err()
-		case errors.As(err, &unusable):
-			return Entrypoint{}, pull.unusable(image, unusable.why, unusable.do)
+		case said.kind == unusable:
+			return Entrypoint{}, pull.broken(image, err)
 		}
-		failures = append(failures, s.failure(err))
+		failures = append(failures, s.failure(said, err))
 	}
 	return Entrypoint{}, explain(image, pull, known, failures)
 }

@@ -39,6 +39,14 @@ func ParseMirror(text string) (Mirror, error) {
 	return Mirror{Registry: registry, URL: u}, nil
 }
 
+// CheckRegistry returns an error unless host is the name of a registry: a host, with its port if it has one.
+func CheckRegistry(host string) error {
+	if _, err := name.NewRegistry(host); err != nil || host == "" {
+		return fmt.Errorf("cannot use registry %q: want HOST or HOST:PORT", host)
+	}
+	return nil
+}
+
 // source is a registry to ask, and how.
 type source struct {
 	// asked is the repository as the image names it, and registry its registry's name as people write it.
@@ -47,13 +55,16 @@ type source struct {
 	// repository and reference are what is asked for.
 	repository name.Repository
 	reference  name.Reference
-	// mirror says that it is not the registry itself.
-	mirror bool
+	// mirror says that it is not the registry itself, and plain that it is asked by HTTP.
+	mirror, plain bool
 }
 
 // sources returns the registries to ask for an image, in order: its mirrors, and the one that its name names.
 func (l *Lookup) sources(ref name.Reference) []source {
 	own := source{asked: ref.Context(), registry: spoken(ref.Context().Registry), repository: ref.Context(), reference: ref}
+	if l.insecure[own.registry] {
+		own = own.insecurely()
+	}
 	var all []source
 	for _, m := range l.mirrors {
 		if m.Registry != AnyRegistry && m.Registry != own.registry {
@@ -66,6 +77,21 @@ func (l *Lookup) sources(ref name.Reference) []source {
 	return append(all, own)
 }
 
+// insecurely returns the source as one that is asked by HTTP.
+func (s source) insecurely() source {
+	repository, err := name.NewRepository(s.repository.Name(), name.Insecure)
+	if err != nil {
+		return s // it has been parsed before
+	}
+	s.plain, s.repository = true, repository
+	if digest, ok := s.reference.(name.Digest); ok {
+		s.reference = repository.Digest(digest.DigestStr())
+	} else {
+		s.reference = repository.Tag(s.reference.Identifier())
+	}
+	return s
+}
+
 func (m Mirror) source(own source) (source, bool) {
 	var options []name.Option
 	if m.URL.Scheme == "http" {
@@ -76,7 +102,7 @@ func (m Mirror) source(own source) (source, bool) {
 	if err != nil || repository.RegistryStr() != m.URL.Host {
 		return source{}, false // a host without a dot or a port is taken for a folder of Docker's registry
 	}
-	s := source{asked: own.asked, registry: own.registry, repository: repository, mirror: true}
+	s := source{asked: own.asked, registry: own.registry, repository: repository, mirror: true, plain: m.URL.Scheme == "http"}
 	if digest, ok := own.reference.(name.Digest); ok {
 		s.reference = repository.Digest(digest.DigestStr())
 	} else {

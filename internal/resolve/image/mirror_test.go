@@ -120,7 +120,7 @@ func TestMirrorWithoutTheImage(t *testing.T) {
 		"RegistryAway": {
 			reason: "The registry may come back, and have it.", mirror: lacking.host, image: "registry.example.com/a:1",
 			transport: unreachable(&net.OpError{Op: "dial", Err: errors.New("no route to host")}, lacking.host), passing: true,
-			want: []string{"does not have it", "registry registry.example.com cannot be reached"},
+			want: []string{"does not have it", "registry registry.example.com did not answer as a registry does"},
 		},
 		"NoNetwork": {
 			reason: "On a machine without a network no other registry exists.", mirror: lacking.host, image: "busybx:1",
@@ -130,7 +130,7 @@ func TestMirrorWithoutTheImage(t *testing.T) {
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			l := lookup(Options{Mirrors: []Mirror{mirror(t, "*=http://"+tc.mirror)}, Transport: tc.transport})
+			l := lookup(Options{Mirrors: []Mirror{mirror(t, "*=http://"+tc.mirror)}, Insecure: []string{itself.host}, Transport: tc.transport})
 			got, err := l.Entrypoint(t.Context(), tc.image, pull)
 			switch {
 			case tc.passing:
@@ -141,5 +141,13 @@ func TestMirrorWithoutTheImage(t *testing.T) {
 				t.Errorf("%s\ngot %v, %v", tc.reason, got, err)
 			}
 		})
+	}
+}
+
+func TestCheckRegistry(t *testing.T) {
+	for host, want := range map[string]bool{"registry.example.com": true, "10.0.0.1:5000": true, "": false, "http://r.example": false, "r.example/folder": false} {
+		if err := CheckRegistry(host); (err == nil) != want {
+			t.Errorf("%q is one: %t, got %v", host, want, err)
+		}
 	}
 }

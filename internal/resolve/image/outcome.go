@@ -8,6 +8,8 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/name"
 	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/sluice-ci/sluice/internal/resolve/image/guard"
 )
 
 // giveCommand is what always helps.
@@ -39,6 +41,20 @@ func (e *Error) Error() string {
 
 func (p Pull) unusable(image, why, do string) *Error {
 	return &Error{Step: p.Step, Image: image, Why: why, Do: do}
+}
+
+// broken says what is wrong with an image that is there.
+func (p Pull) broken(image string, err error) *Error {
+	if errors.Is(err, guard.ErrTooMuch) {
+		err = tooMuch()
+	}
+	final := p.unusable(image, "cannot be used", giveCommand)
+	var its *unusableError
+	if asUnusable(err, &its) {
+		final = p.unusable(image, its.why, its.do)
+	}
+	final.Cause = err
+	return final
 }
 
 // PassingError says why a lookup failed this time. The next attempt may succeed.

@@ -45,6 +45,7 @@ func newServer(t *testing.T) *server {
 		s.requests = append(s.requests, r.Method+" "+r.URL.RequestURI())
 		s.mu.Unlock()
 		if user, password, _ := r.BasicAuth(); s.user != "" && (user != s.user || password != s.password) {
+			w.Header().Set("Docker-Distribution-Api-Version", "registry/2.0")
 			w.Header().Set("WWW-Authenticate", `Basic realm="test"`)
 			w.WriteHeader(http.StatusUnauthorized)
 			return
@@ -130,6 +131,9 @@ func platforms(t *testing.T, images map[string]v1.Image) v1.ImageIndex {
 	}
 	return index
 }
+
+// options let a Lookup ask the server, which has neither TLS nor a public address, as a setting of the controller does.
+func (s *server) options() Options { return Options{Insecure: []string{s.host}} }
 
 // lookup makes a Lookup on a cluster with the objects.
 func lookup(o Options, objects ...client.Object) *Lookup {

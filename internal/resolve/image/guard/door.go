@@ -1,0 +1,161 @@
+package guard
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync/atomic"
+)
+
+const (
+	// maxHops is how many redirects one request may follow.
+	maxHops = 3
+	// maxRequests is how many requests one lookup may need: an index of 64 platforms takes two for each, and some for
+	// tokens.
+	maxRequests = 256
+	// maxTotal is how many bytes the answers of one lookup may have together.
+	maxTotal = 32 << 20
+)
+
+// ErrTooMuch says that one lookup takes more requests or bytes than any may.
+var ErrTooMuch = errors.New("the lookup takes more than 256 requests, or more than 32 MiB")
+
+// RequestError says that a request is not made, and by which rule. It is for the log.
+type RequestError struct{ Rule, URL string }
+
+// Error implements error.
+func (e *RequestError) Error() string { return fmt.Sprintf("refused to ask %s: %s", e.URL, e.Rule) }
+
+// Registry is whom a lookup asks.
+type Registry struct {
+	// Host is the registry's, with the port if its name has one.
+	Host string
+	// Plain says that the administrator wants it asked by HTTP.
+	Plain bool
+}
+
+// Door lets the requests of one lookup at one registry through to the network.
+type Door struct {
+	registry Registry
+	named    Hosts
+	next     http.RoundTripper
+	requests atomic.Int64
+	bytes    atomic.Int64
+	proven   atomic.Bool
+}
+
+// NewDoor returns a Door for one lookup. Named are the hosts that the administrator has named.
+func NewDoor(next http.RoundTripper, registry Registry, named Hosts) *Door {
+	d := &Door{registry: registry, named: named, next: next}
+	d.proven.Store(named.Has(withPort(&url.URL{Scheme: registry.scheme(), Host: registry.Host})))
+	return d
+}
+
+func (r Registry) scheme() string {
+	if r.Plain {
+		return "http"
+	}
+	return "https"
+}
+
+// Proven reports whether the registry has answered as one, or is one that the administrator has named.
+func (d *Door) Proven() bool { return d.proven.Load() }
+
+// RoundTrip implements http.RoundTripper.
+func (d *Door) RoundTrip(request *http.Request) (*http.Response, error) {
+	if rule := d.forbids(request); rule != "" {
+		return nil, &RequestError{Rule: rule, URL: request.URL.Redacted()}
+	}
+	if d.requests.Add(1) > maxRequests {
+		return nil, ErrTooMuch
+	}
+	if redirected(request) && !d.own(request.URL) {
+		// A storage behind the registry has links that are signed. Nobody's credentials are for it.
+		request = request.Clone(request.Context())
+		request.Header.Del("Authorization")
+		request.Header.Del("Cookie")
+	}
+	answer, err := d.next.RoundTrip(request)
+	if err != nil {
+		return nil, err
+	}
+	if d.own(request.URL) && speaks(answer) {
+		d.proven.Store(true)
+	}
+	answer.Body = d.bound(answer)
+	return answer, nil
+}
+
+// forbids returns the rule that forbids a request, or nothing.
+func (d *Door) forbids(request *http.Request) string {
+	u := request.URL
+	switch {
+	case u.Scheme != "https" && !(u.Scheme == "http" && d.registry.Plain && d.own(u)):
+		return "only HTTPS is used"
+	case u.User != nil:
+		return "the address holds credentials"
+	case !d.own(u) && d.named.Has(withPort(u)):
+		return "the host is another registry's mirror, or a registry that is named in a setting"
+	case request.Method == http.MethodPost && !Related(u.Hostname(), d.hostname()):
+		return "an identity token is sent to the registry's domain only"
+	case request.Method != http.MethodGet && request.Method != http.MethodHead && request.Method != http.MethodPost:
+		return "only GET, HEAD, and POST for tokens are used"
+	case redirected(request):
+		return d.forbidsRedirect(request)
+	default:
+		return ""
+	}
+}
+
+// forbidsRedirect returns the rule that forbids to follow a redirect, or nothing.
+func (d *Door) forbidsRedirect(request *http.Request) string {
+	first, hops := request, 0
+	for ; redirected(first); first = first.Response.Request {
+		hops++
+	}
+	from := request.Response.Request.URL
+	switch {
+	case hops > maxHops:
+		return "too many redirects"
+	case request.Method == http.MethodPost:
+		return "a token request is redirected"
+	case from.Scheme == request.URL.Scheme && from.Host == request.URL.Host:
+		return ""
+	case from.Scheme != request.URL.Scheme:
+		return "the redirect leads to another scheme"
+	case d.own(first.URL) && request.Method == http.MethodGet && strings.Contains(first.URL.Path, "/blobs/"):
+		return "" // registries keep blobs in storages of clouds
+	case d.own(first.URL) && redirects(d.registry.Host, request.URL.Hostname()):
+		return ""
+	default:
+		return "the redirect leads to another host"
+	}
+}
+
+// redirects reports whether a registry is known to have no manifests of its own and to redirect to this host. Of public
+// registries that is registry.k8s.io, which redirects to Google's Artifact Registry.
+func redirects(registry, host string) bool {
+	return registry == "registry.k8s.io" && strings.HasSuffix(host, ".pkg.dev")
+}
+
+func redirected(request *http.Request) bool {
+	return request.Response != nil && request.Response.Request != nil
+}
+
+// own reports whether an address is the registry's.
+func (d *Door) own(u *url.URL) bool {
+	return withPort(u) == withPort(&url.URL{Scheme: u.Scheme, Host: d.registry.Host})
+}
+
+func (d *Door) hostname() string { return (&url.URL{Host: d.registry.Host}).Hostname() }
+
+// speaks reports whether an answer is a registry's: it names the API, or asks for a token as only registries do.
+func speaks(answer *http.Response) bool {
+	if strings.HasPrefix(answer.Header.Get("Docker-Distribution-Api-Version"), "registry/2") {
+		return true
+	}
+	challenge := strings.ToLower(answer.Header.Get("WWW-Authenticate"))
+	return answer.StatusCode == http.StatusUnauthorized && strings.HasPrefix(challenge, "bearer ") && strings.Contains(challenge, "realm=")
+}
