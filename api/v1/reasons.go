@@ -74,6 +74,9 @@ const (
 	// TaskRunReasonInternalError: the controller panicked while it worked on the run. While it tries again the condition is
 	// Unknown; after some times it gives the run up.
 	TaskRunReasonInternalError = "InternalError"
+	// TaskRunReasonStatusRefused: the API server will never take the run's status, for another cause than its size. The
+	// message has the API server's words.
+	TaskRunReasonStatusRefused = "StatusRefused"
 	// TaskRunReasonResultsLogAccessDenied: results-from is sidecar-logs and the controller may not read pod logs.
 	TaskRunReasonResultsLogAccessDenied = "TaskRunResultsLogAccessDenied"
 )
@@ -126,6 +129,8 @@ const (
 	PipelineRunReasonValidationFailed = "PipelineValidationFailed"
 	// PipelineRunReasonInternalError: the controller panicked while it worked on the run, as TaskRunReasonInternalError.
 	PipelineRunReasonInternalError = "InternalError"
+	// PipelineRunReasonStatusRefused: the API server will never take the run's status, as TaskRunReasonStatusRefused.
+	PipelineRunReasonStatusRefused = "StatusRefused"
 	// PipelineRunReasonResultTooLarge: results passed on, or the pipeline's own, do not fit the object that needs them.
 	PipelineRunReasonResultTooLarge = "PipelineRunResultLargerThanAllowedLimit"
 )

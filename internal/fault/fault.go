@@ -3,6 +3,7 @@
 package fault
 
 import (
+	"errors"
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -35,7 +36,7 @@ func Of(err error) Class {
 		return Conflict
 	case apierrors.IsNotFound(err):
 		return Gone
-	case apierrors.IsRequestEntityTooLargeError(err), strings.Contains(err.Error(), "etcdserver: request is too large"):
+	case apierrors.IsRequestEntityTooLargeError(err), overLimit(err.Error()):
 		return TooLarge
 	case apierrors.IsForbidden(err) && overQuota(err.Error()):
 		return Waiting
@@ -44,6 +45,37 @@ func Of(err error) Class {
 	default:
 		return Transient
 	}
+}
+
+// overLimit reports whether an API server repeats etcd's refusal of a request for its size, or that of its own connection to
+// an etcd whose limit was raised.
+func overLimit(message string) bool {
+	return strings.Contains(message, "etcdserver: request is too large") || strings.Contains(message, "trying to send message larger than max")
+}
+
+// Final reports whether the API server will refuse the same status for ever, so that the run can only end without it. A
+// missing permission is no such refusal: nothing at all can be written until it is granted.
+func Final(err error) bool {
+	switch Of(err) {
+	case TooLarge:
+		return true
+	case Refused:
+		return !apierrors.IsForbidden(err) || deniedByAdmission(err.Error())
+	default:
+		return false
+	}
+}
+
+// Answered reports whether an error is an answer of the API server, so that another request may well succeed.
+func Answered(err error) bool {
+	var status apierrors.APIStatus
+	return errors.As(err, &status)
+}
+
+// deniedByAdmission reports whether a webhook or a policy refused an object; the API server has the same code for that and
+// for a missing permission.
+func deniedByAdmission(message string) bool {
+	return strings.Contains(message, "denied the request") || strings.Contains(message, "denied request")
 }
 
 // overQuota reports whether an API server speaks of a quota that is used up, or one that it does not know yet.

@@ -44,3 +44,38 @@ func TestOf(t *testing.T) {
 		t.Error("no error is nothing to retry")
 	}
 }
+
+// TestFinal: a status that is refused for what it says ends its run; a permission that is missing, and everything that passes,
+// is waited for.
+func TestFinal(t *testing.T) {
+	runs := schema.GroupResource{Group: "tekton.dev", Resource: "taskruns"}
+	cases := map[string]struct {
+		reason   string
+		err      error
+		want     bool
+		answered bool
+	}{
+		"TooLarge":   {"an object does not shrink", apierrors.NewRequestEntityTooLargeError("limit is 3145728"), true, true},
+		"Etcd":       {"nor does it for etcd", apierrors.NewInternalError(errors.New("etcdserver: request is too large")), true, true},
+		"Connection": {"nor where etcd's limit was raised above that of its client", apierrors.NewInternalError(errors.New("rpc error: code = ResourceExhausted desc = trying to send message larger than max (2097353 vs. 2097152)")), true, true},
+		"Invalid":    {"a schema does not change its mind", apierrors.NewInvalid(schema.GroupKind{Kind: "TaskRun"}, "r", nil), true, true},
+		"BadRequest": {"nor does a decoder", apierrors.NewBadRequest("cannot decode"), true, true},
+		"Webhook":    {"a webhook of others refuses what the status says", apierrors.NewForbidden(runs, "r", errors.New(`admission webhook "x" denied the request: no`)), true, true},
+		"Policy":     {"so does a policy", apierrors.NewForbidden(runs, "r", errors.New(`ValidatingAdmissionPolicy 'x' with binding 'x' denied request: no`)), true, true},
+		"Permission": {"a permission can be granted, and nothing could be written meanwhile", apierrors.NewForbidden(runs, "r", errors.New(`User "system:serviceaccount:a:b" cannot patch resource "taskruns/status"`)), false, true},
+		"Conflict":   {"the newer version starts a pass", apierrors.NewConflict(runs, "r", nil), false, true},
+		"Gone":       {"there is nothing to end", apierrors.NewNotFound(runs, "r"), false, true},
+		"Timeout":    {"a time-out passes", apierrors.NewTimeoutError("slow", 1), false, true},
+		"Network":    {"so does a connection that broke", errors.New("connection reset by peer"), false, false},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			if got := Final(fmt.Errorf("cannot write: %w", tc.err)); got != tc.want {
+				t.Errorf("%s: want %v, got %v", tc.reason, tc.want, got)
+			}
+			if got := Answered(fmt.Errorf("cannot write: %w", tc.err)); got != tc.answered {
+				t.Errorf("%s: want answered %v, got %v", tc.reason, tc.answered, got)
+			}
+		})
+	}
+}

@@ -71,6 +71,8 @@ const (
 	readers             = "sluice_results_readers"
 	readersLimit        = "sluice_results_readers_limit"
 	waitingForTurn      = "sluice_results_waiting_for_turn"
+	memoryHeld          = "sluice_results_memory_bytes"
+	memoryLimit         = "sluice_results_memory_limit_bytes"
 	buildInfo           = "sluice_build_info"
 )
 
@@ -153,6 +155,8 @@ func resultsMetrics() []Metric {
 		{readers, Gauge, nil, "Finished logs that are being read."},
 		{readersLimit, Gauge, nil, "Finished logs that may be read at once."},
 		{waitingForTurn, Gauge, []Label{place}, "Logs that wait for a place among those that are followed or read."},
+		{memoryHeld, Gauge, nil, "Bytes that passes over PipelineRuns have reserved for the results which they load."},
+		{memoryLimit, Gauge, nil, "Bytes that all passes may reserve for results; a run that finds no room comes again within half a second."},
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/budget"
 	"github.com/sluice-ci/sluice/internal/results/collect"
 	"github.com/sluice-ci/sluice/internal/version"
 )
@@ -210,7 +211,7 @@ func TestLoad(t *testing.T) {
 func TestCatalog(t *testing.T) {
 	set := New(version.Info{})
 	described := make(chan *prometheus.Desc, 1000)
-	for _, c := range append(set.collectors, NewLoad(func() collect.Load { return collect.Load{} }), &Standing{}) {
+	for _, c := range append(set.collectors, NewLoad(func() collect.Load { return collect.Load{} }), &Standing{}, NewMemory(budget.New(1))) {
 		c.Describe(described)
 	}
 	close(described)
@@ -273,5 +274,24 @@ func TestReasonsAreKnown(t *testing.T) {
 	}
 	if known("other") || known("") {
 		t.Error("what is no reason is no label")
+	}
+}
+
+// TestMemory: the gauges show what is reserved, and of how much.
+func TestMemory(t *testing.T) {
+	b := budget.New(100)
+	b.Lease().Grow(30)
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(NewMemory(b))
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]float64{}
+	for _, f := range families {
+		got[f.GetName()] = f.GetMetric()[0].GetGauge().GetValue()
+	}
+	if diff := cmp.Diff(map[string]float64{memoryHeld: 30, memoryLimit: 100}, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
 	}
 }

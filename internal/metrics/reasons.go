@@ -29,7 +29,7 @@ func ofTaskRun(reason string) bool {
 		v1.TaskRunReasonPodCreationFailed, v1.TaskRunReasonPodEvicted, v1.TaskRunReasonPodDeleted, v1.TaskRunReasonStepOOM,
 		v1.TaskRunReasonSidecarOOM, v1.TaskRunReasonCancelled, v1.TaskRunReasonToBeRetried, v1.TaskRunReasonExceededResourceQuota,
 		v1.TaskRunReasonExceededNodeResources, v1.TaskRunReasonPullImageFailed, v1.TaskRunReasonContainerConfigError,
-		v1.TaskRunReasonClaimCreationFailed, v1.TaskRunReasonInternalError:
+		v1.TaskRunReasonClaimCreationFailed, v1.TaskRunReasonInternalError, v1.TaskRunReasonStatusRefused:
 		return true
 	default:
 		return false

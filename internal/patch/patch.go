@@ -40,6 +40,21 @@ func Status[S any](version string, before, after *S) (client.Patch, error) {
 	return client.RawPatch(types.JSONPatchType, data), nil
 }
 
+// Replace returns the JSON patch that puts a status in the place of the whole one that the object has, and drops its managed
+// fields, so that the object becomes as small as its spec lets it. The API server lets the managed fields be reset by a
+// list of one empty entry, also through the subresource of the status.
+func Replace[S any](version string, status *S) (client.Patch, error) {
+	data, err := json.Marshal([]operation{
+		{"replace", "/metadata/resourceVersion", version},
+		{"add", "/metadata/managedFields", []struct{}{{}}},
+		{"add", "/status", status},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("cannot encode patch: %w", err)
+	}
+	return client.RawPatch(types.JSONPatchType, data), nil
+}
+
 // changed returns what leads from one status to the other, field by field.
 func changed(before, after reflect.Value) []operation {
 	var operations []operation

@@ -264,7 +264,7 @@ func (m *maker) roomFor(task *v1.PipelineTask, combinations []matrix.Combination
 		return nil
 	}
 	if m.room < 0 {
-		m.room = max(0, size.Limit-statusReserve-size.Encoded(m.pr)-size.Encoded(m.spec))
+		m.room = max(0, size.Limit-statusReserve-size.Stored(m.pr)-size.Encoded(m.spec))
 	}
 	needed := len(combinations) * referenceSize(m.pr, task)
 	if needed > m.room {

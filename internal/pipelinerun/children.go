@@ -59,7 +59,7 @@ func goesOn(task *v1.PipelineTask, vars substitute.Variables) bool {
 	if !v1.HasReference(string(task.OnError)) {
 		return task.OnError == v1.OnErrorContinue
 	}
-	out, err := substitute.PipelineTask(&v1.PipelineTask{OnError: task.OnError}, vars, newResults(nil))
+	out, err := substitute.PipelineTask(&v1.PipelineTask{OnError: task.OnError}, vars, newResults(nil, nil))
 	return err == nil && out.OnError == v1.OnErrorContinue
 }
 

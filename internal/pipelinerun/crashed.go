@@ -29,16 +29,13 @@ func (r *Reconciler) crashed(ctx context.Context, pr *v1.PipelineRun, c crash.Cr
 		r.recorder.Eventf(pr, nil, corev1.EventTypeWarning, v1.PipelineRunReasonInternalError, "Reconcile", "%s", short(c.Message()))
 		return nil
 	}
-	unfinished, err := r.unfinished(ctx, pr)
-	if err != nil {
-		return err
-	}
-	if err := r.cancelTaskRuns(ctx, unfinished); err != nil {
+	if err := r.cancelUnfinished(ctx, pr); err != nil {
 		return err
 	}
 	status.CompletionTime = &now
 	status.SetCondition(v1.Failed(v1.PipelineRunReasonInternalError, c.Message()), now)
-	return r.write(ctx, pr, status)
+	_, err := r.store(ctx, pr, status)
+	return err
 }
 
 // unfinished are the TaskRuns of a run that is given up which have not ended.
@@ -54,7 +51,7 @@ func (r *Reconciler) unfinished(ctx context.Context, pr *v1.PipelineRun) ([]canc
 			if err != nil {
 				return nil, err
 			}
-			if !found.Lost && !found.TaskRun.Status.Done() {
+			if !found.Lost && !found.TaskRun.Status.Done() && found.TaskRun.Spec.Status == "" {
 				all = append(all, cancellation{found.TaskRun, v1.TaskRunGivenUpByPipelineRun})
 			}
 		}

@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/budget"
 	"github.com/sluice-ci/sluice/internal/config"
 	"github.com/sluice-ci/sluice/internal/dag"
 	"github.com/sluice-ci/sluice/internal/resolve"
@@ -54,13 +55,16 @@ type Observation struct {
 	Problem *Problem
 	// Results of the tasks that the results of the pipeline are made of; nil while the run goes on.
 	Results substitute.Tasks
+	// TooMuch says that these are more than the run can hold.
+	TooMuch error
 
-	vars substitute.Variables
+	vars   substitute.Variables
+	memory *budget.Lease
 }
 
 // observe reads all that a pass over pr needs. For a run that has ended, or that is held, that is nothing.
-func (r *Reconciler) observe(ctx context.Context, pr *v1.PipelineRun) (Observation, error) {
-	obs := Observation{Now: r.clock.Now(), Config: r.config.Load()}
+func (r *Reconciler) observe(ctx context.Context, pr *v1.PipelineRun, memory *budget.Lease) (Observation, error) {
+	obs := Observation{Now: r.clock.Now(), Config: r.config.Load(), memory: memory}
 	if pr.Status.Done() || held(pr) {
 		return obs, nil
 	}
@@ -177,7 +181,7 @@ func substituted(pr *v1.PipelineRun, ref *v1.PipelineRef) (*v1.PipelineRef, erro
 		return ref, nil
 	}
 	task := &v1.PipelineTask{TaskRef: &v1.TaskRef{ResolverRef: ref.ResolverRef}}
-	out, err := substitute.PipelineTask(task, variables(pr, &v1.PipelineSpec{}), newResults(nil))
+	out, err := substitute.PipelineTask(task, variables(pr, &v1.PipelineSpec{}), newResults(nil, nil))
 	if err != nil {
 		return nil, fmt.Errorf("pipelineRef: %w", err)
 	}

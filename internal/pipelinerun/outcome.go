@@ -34,12 +34,21 @@ func refused(pr *v1.PipelineRun, state State, obs Observation) metav1.Condition 
 
 // ended sums up a run in which nothing runs any more.
 func ended(pr *v1.PipelineRun, obs Observation, t *tally) *Outcome {
-	values, missing, err := substitute.PipelineResults(obs.Spec.Results, obs.vars, obs.Results)
+	var values []v1.PipelineRunResult
+	var missing []*substitute.MissingResultError
+	err := obs.TooMuch
+	if err == nil {
+		values, missing, err = substitute.PipelineResults(obs.Spec.Results, obs.vars, obs.Results)
+	}
 	if reason, message := failure(pr, obs, t); reason != "" {
 		return &Outcome{Condition: v1.Failed(reason, message), Results: values}
 	}
 	if err != nil {
-		return &Outcome{Condition: v1.Failed(v1.PipelineRunReasonInvalidTaskResultReference, fmt.Sprintf("%s; %v", t, err))}
+		reason := v1.PipelineRunReasonInvalidTaskResultReference
+		if tooLong(err) {
+			reason = v1.PipelineRunReasonResultTooLarge
+		}
+		return &Outcome{Condition: v1.Failed(reason, fmt.Sprintf("%s; %v", t, err))}
 	}
 	parts := []string{t.String()}
 	for _, m := range missing {

@@ -46,7 +46,7 @@ type planner struct {
 
 func newPlanner(pr *v1.PipelineRun, obs *Observation, judge *when.Judge, read reader, strays func(context.Context) error) *planner {
 	p := &planner{pr: pr, obs: obs, judge: judge, read: read, strays: strays, tasks: named(obs.Tasks), maker: newMaker(pr, obs)}
-	p.results = newResults(p.tasks)
+	p.results = newResults(p.tasks, obs.memory)
 	return p
 }
 
@@ -59,7 +59,7 @@ func (p *planner) run(ctx context.Context) error {
 		}
 		// That task has failed now, which may change everything. At each turn there is one less that can be lost.
 		p.obs.Wanted, p.obs.More, p.obs.Problem = nil, false, nil
-		p.started, p.bytes, p.results = 0, 0, newResults(p.tasks)
+		p.started, p.bytes, p.results = 0, 0, newResults(p.tasks, p.obs.memory)
 	}
 }
 
@@ -81,7 +81,11 @@ func (p *planner) once(ctx context.Context) error {
 	if len(p.obs.Wanted) > 0 || !p.obs.allSettled() {
 		return nil
 	}
-	if err := p.results.load(ctx, p.read, neededByResults(p.obs.Spec)); err != nil {
+	wanted := neededByResults(p.obs.Spec).of(p.tasks, Succeeded, Ignored)
+	err := p.results.load(ctx, p.read, wanted)
+	if _, tooMuch := errors.AsType[*tooMuchError](err); tooMuch {
+		p.obs.TooMuch = err
+	} else if err != nil {
 		return err
 	}
 	p.obs.Results = p.results.only(Succeeded, Ignored)
@@ -205,8 +209,8 @@ func (p *planner) prepare(ctx context.Context, s *Standing, vars substitute.Vari
 	if err != nil || problem != nil || s.Skipped != nil {
 		return nil, problem, err
 	}
-	if err := p.results.load(ctx, p.read, neededBy(s.Task)); err != nil {
-		return nil, nil, err
+	if problem, err := p.load(ctx, s, neededBy(s.Task)); err != nil || problem != nil {
+		return nil, problem, err
 	}
 	task, err := substitute.PipelineTask(s.Task, vars, p.results)
 	if err != nil {
@@ -249,8 +253,8 @@ func (p *planner) guard(ctx context.Context, s *Standing, vars substitute.Variab
 	if len(s.Task.When) == 0 {
 		return nil, nil, nil
 	}
-	if err := p.results.load(ctx, p.read, neededByGuard(s.Task)); err != nil {
-		return nil, nil, err
+	if problem, err := p.load(ctx, s, neededByGuard(s.Task)); err != nil || problem != nil {
+		return nil, problem, err
 	}
 	expressions, err := substitute.When(s.Task.When, vars, p.results)
 	if err != nil {
@@ -264,6 +268,15 @@ func (p *planner) guard(ctx context.Context, s *Standing, vars substitute.Variab
 		s.skip(v1.SkipReasonWhen, shown(expressions))
 	}
 	return expressions, nil, nil
+}
+
+// load loads results that a task needs. That they are too many is a problem of the task.
+func (p *planner) load(ctx context.Context, s *Standing, wanted needs) (*Problem, error) {
+	err := p.results.load(ctx, p.read, wanted)
+	if _, tooMuch := errors.AsType[*tooMuchError](err); tooMuch {
+		return substitutionProblem(s.Task.Name, err), nil
+	}
+	return nil, err
 }
 
 // combinationsOf fans a task out. One without a matrix has one combination, which adds nothing.

@@ -25,10 +25,17 @@ func substitutionProblem(task string, err error) *Problem {
 	reason, skip := v1.PipelineRunReasonInvalidTaskResultReference, v1.SkipReasonUnusableResults
 	if _, missing := errors.AsType[*substitute.MissingResultError](err); missing {
 		skip = v1.SkipReasonMissingResults
-	} else if _, long := errors.AsType[*substitute.TooLongError](err); long {
+	} else if tooLong(err) {
 		reason, skip = v1.PipelineRunReasonResultTooLarge, v1.SkipReasonTooLargeResults
 	}
 	return cannotStart(task, err.Error(), reason, skip)
+}
+
+// tooLong reports whether values are more than one task can take.
+func tooLong(err error) bool {
+	_, substituted := errors.AsType[*substitute.TooLongError](err)
+	_, loaded := errors.AsType[*tooMuchError](err)
+	return substituted || loaded
 }
 
 // cannotStart is the problem of a task.

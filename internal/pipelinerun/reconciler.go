@@ -4,11 +4,13 @@ package pipelinerun
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -19,6 +21,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/budget"
 	"github.com/sluice-ci/sluice/internal/config"
 	"github.com/sluice-ci/sluice/internal/crash"
 	"github.com/sluice-ci/sluice/internal/fault"
@@ -32,6 +35,10 @@ import (
 
 // retry is how long a run waits whose next TaskRun cannot be made yet, and which nothing wakes.
 const retry = 5 * time.Second
+
+// busyPause is how long a run waits at least, and half of what it waits at most, while others hold the memory for results.
+// Passes that hold it take some tenths of a second.
+const busyPause = 250 * time.Millisecond
 
 // Dependencies are what a Reconciler works with; all are required.
 type Dependencies struct {
@@ -50,6 +57,8 @@ type Dependencies struct {
 	// Metrics count what becomes of runs, and Passes see that the reconciler is alive; nil where nobody asks.
 	Metrics *metrics.Runs
 	Passes  *liveness.Passes
+	// Memory for results, which all passes share; nil for no limit.
+	Memory *budget.Budget
 }
 
 // Reconciler brings PipelineRuns to their outcomes.
@@ -65,6 +74,7 @@ type Reconciler struct {
 	metrics  *metrics.Runs
 	passes   *liveness.Passes
 	crashes  *crash.Crashes
+	memory   *budget.Budget
 }
 
 // NewReconciler returns a Reconciler.
@@ -72,6 +82,7 @@ func NewReconciler(d Dependencies) *Reconciler {
 	return &Reconciler{
 		client: d.Client, live: d.Live, recorder: d.Recorder, config: d.Config, resolver: resolve.New(d.Client, d.Live),
 		judge: d.Judge, clock: d.Clock, metrics: d.Metrics, passes: d.Passes, writes: lag.NewWrites(d.Clock), crashes: crash.New(d.Clock),
+		memory: d.Memory,
 	}
 }
 
@@ -118,23 +129,42 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 // pass observes, acts and writes.
 func (r *Reconciler) pass(ctx context.Context, pr *v1.PipelineRun) (ctrl.Result, error) {
 	defer r.crashes.Contain(ctx, pr, func(c crash.Crash) error { return r.crashed(ctx, pr, c) })
-	obs, err := r.observe(ctx, pr)
+	memory := r.memory.Lease()
+	defer memory.End()
+	obs, err := r.observe(ctx, pr, memory)
+	if errors.Is(err, errBusy) {
+		return ctrl.Result{RequeueAfter: wait.Jitter(busyPause, 1)}, nil
+	}
 	if err != nil {
 		return ctrl.Result{}, err
 	}
 	state := stateOf(pr, obs)
 	effect, err := r.act(ctx, next(state), pr, obs)
-	if err != nil || state == Done {
-		return ctrl.Result{}, err
+	if err != nil {
+		return ctrl.Result{}, errors.Join(err, r.noteDelay(ctx, pr, state, obs, err))
+	}
+	if state == Done {
+		return ctrl.Result{}, nil
 	}
 	status, oversize := statusFor(pr, state, obs, effect)
-	if err := r.write(ctx, pr, status); err != nil {
+	if status, err = r.store(ctx, pr, status); err != nil {
 		return ctrl.Result{}, fault.Retry(err)
 	}
 	if oversize {
 		r.metrics.Oversize(metrics.FoundBefore)
 	}
-	return ctrl.Result{RequeueAfter: wait(status, obs, effect)}, nil
+	return ctrl.Result{RequeueAfter: wakeAfter(status, obs, effect)}, nil
+}
+
+// noteDelay records the start of a run whose first TaskRuns could not be made because of an error that may pass. Without a
+// start it would have no deadline for as long as the error stays.
+func (r *Reconciler) noteDelay(ctx context.Context, pr *v1.PipelineRun, state State, obs Observation, cause error) error {
+	if pr.Status.StartTime != nil || !fault.Answered(cause) || state != Startable {
+		return nil
+	}
+	status, _ := statusFor(pr, state, obs, Effect{Waiting: cause.Error()})
+	_, err := r.store(ctx, pr, status)
+	return fault.Retry(err)
 }
 
 // act does what was picked.
@@ -159,10 +189,24 @@ func (r *Reconciler) write(ctx context.Context, pr *v1.PipelineRun, status v1.Pi
 	if change == nil {
 		return nil
 	}
+	return r.send(ctx, pr, status, change)
+}
+
+// replace writes a status in the place of all that the object's status and its managed fields hold.
+func (r *Reconciler) replace(ctx context.Context, pr *v1.PipelineRun, status v1.PipelineRunStatus) error {
+	change, err := patch.Replace(pr.ResourceVersion, &status)
+	if err != nil {
+		return fmt.Errorf("cannot change status of PipelineRun %q: %w", pr.Name, err)
+	}
+	return r.send(ctx, pr, status, change)
+}
+
+// send sends the patch that leads to a status, and then reports what it says.
+func (r *Reconciler) send(ctx context.Context, pr *v1.PipelineRun, status v1.PipelineRunStatus, change client.Patch) error {
 	target := &metav1.PartialObjectMetadata{} // the answer, too, is only as large as that
 	target.SetGroupVersionKind(v1.GroupVersion.WithKind(v1.KindPipelineRun))
 	target.Namespace, target.Name = pr.Namespace, pr.Name
-	err = r.client.Status().Patch(ctx, target, change)
+	err := r.client.Status().Patch(ctx, target, change)
 	r.metrics.Wrote(err)
 	if err != nil {
 		return fmt.Errorf("cannot write status of PipelineRun %q: %w", pr.Name, err)
@@ -175,9 +219,9 @@ func (r *Reconciler) write(ctx context.Context, pr *v1.PipelineRun, status v1.Pi
 	return nil
 }
 
-// wait is when to look again without being woken: at the next deadline, or sooner where something keeps a TaskRun from
+// wakeAfter is when to look again without being woken: at the next deadline, or sooner where something keeps a TaskRun from
 // being made. The ends of TaskRuns wake us, and so does what this pass has written itself.
-func wait(status v1.PipelineRunStatus, obs Observation, effect Effect) time.Duration {
+func wakeAfter(status v1.PipelineRunStatus, obs Observation, effect Effect) time.Duration {
 	if status.Done() {
 		return 0
 	}

@@ -2,6 +2,7 @@ package pipelinerun
 
 import (
 	"fmt"
+	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -18,7 +19,7 @@ const statusReserve = 16 << 10
 func sizeProblem(pr *v1.PipelineRun, spec *v1.PipelineSpec) *Problem {
 	whole := *pr
 	whole.Status.PipelineSpec = spec
-	encoded := size.Encoded(whole) + statusReserve
+	encoded := size.Stored(&whole) + statusReserve
 	guarded := false
 	for _, tasks := range [][]v1.PipelineTask{spec.Tasks, spec.Finally} {
 		for i := range tasks {
@@ -33,8 +34,9 @@ func sizeProblem(pr *v1.PipelineRun, spec *v1.PipelineSpec) *Problem {
 		return nil
 	}
 	return &Problem{Reason: v1.PipelineRunReasonValidationFailed, Message: fmt.Sprintf(
-		"the PipelineRun with its pipeline, and references to its TaskRuns, in the status has %d bytes when encoded as JSON, more than "+
-			"the limit of %d; make a Pipeline of its own of it, Tasks of its tasks, or give shorter params", encoded, size.Limit)}
+		"the PipelineRun with its pipeline, and references to its TaskRuns, in the status has %d bytes when encoded as JSON (%d of them in "+
+			"metadata.managedFields), more than the limit of %d; make a Pipeline of spec.pipelineSpec, Tasks of its tasks, or give shorter params",
+		encoded, size.ManagedFields(pr), size.Limit)}
 }
 
 // referenceSize is how many bytes the status takes, encoded, for one TaskRun of a task, or for saying that it was skipped.
@@ -47,7 +49,7 @@ func referenceSize(pr *v1.PipelineRun, task *v1.PipelineTask) int {
 // tooManyReferences says that a matrix makes more TaskRuns than the PipelineRun can refer to.
 func tooManyReferences(n, needed, room int) string {
 	return fmt.Sprintf("its matrix makes %d TaskRuns; references to them take %d bytes, and the PipelineRun has room for %d; "+
-		"make a Pipeline of its own of it, or Tasks of its tasks", n, needed, room)
+		"make a Pipeline of spec.pipelineSpec, or Tasks of its tasks", n, needed, room)
 }
 
 // childSize returns how many bytes the TaskRun of a task takes, and says so when it cannot be stored. The spec of a task
@@ -66,27 +68,56 @@ func childSize(task *v1.PipelineTask, child *v1.TaskRun) (int, *Problem) {
 		v1.PipelineRunReasonResultTooLarge, v1.SkipReasonTooLargeResults)
 }
 
+// stored returns how many bytes the run takes when it is stored with a status.
+func stored(pr *v1.PipelineRun, status v1.PipelineRunStatus) int {
+	whole := *pr
+	whole.Status = status
+	return size.Stored(&whole)
+}
+
 // fitted returns the status as it is when the whole PipelineRun can be stored with it. Otherwise it is that of a run that
 // has failed for that reason, without the results, and oversize is true: etcd would refuse the object, and the run would
 // never end.
 func fitted(pr *v1.PipelineRun, status v1.PipelineRunStatus, now metav1.Time) (fitting v1.PipelineRunStatus, oversize bool) {
-	whole := *pr
-	whole.Status = status
-	encoded := size.Encoded(whole)
+	encoded := stored(pr, status)
 	if encoded <= size.Limit {
 		return status, false
 	}
-	message := fmt.Sprintf("the PipelineRun with its results has %d bytes when encoded as JSON, more than the limit of %d "+
-		"(1.5 MiB for one object, less %d for the API server); %s; the results of the tasks are in their TaskRuns",
-		encoded, size.Limit, size.Reserve, largestResults(status.Results))
-	status.Results = nil
-	reason := v1.PipelineRunReasonResultTooLarge
-	if c := status.Condition(); c != nil && c.Status == metav1.ConditionFalse {
-		// Why the run failed is what a user must hear first.
-		reason, message = c.Reason, c.Message+"; "+message
+	if less := lean(status); stored(pr, less) <= size.Limit {
+		return less, false
 	}
-	status.SetCondition(v1.Failed(reason, message), now)
-	return status, true
+	return withoutResults(status, v1.PipelineRunReasonResultTooLarge, fmt.Sprintf(
+		"the PipelineRun with its results has %d bytes when encoded as JSON, more than the limit of %d "+
+			"(1.5 MiB for one object, less %d for the API server); %s; the results of the tasks are in their TaskRuns",
+		encoded, size.Limit, size.Reserve, size.Largest("results", resultParts(status.Results))), now), true
+}
+
+// lean returns the status without the when expressions, which are for people.
+func lean(status v1.PipelineRunStatus) v1.PipelineRunStatus {
+	status.ChildReferences, status.SkippedTasks = slices.Clone(status.ChildReferences), slices.Clone(status.SkippedTasks)
+	for i := range status.ChildReferences {
+		status.ChildReferences[i].WhenExpressions = nil
+	}
+	for i := range status.SkippedTasks {
+		status.SkippedTasks[i].WhenExpressions = nil
+	}
+	return status
+}
+
+// withoutResults ends the run for a cause, without its results. Why it has failed already is what a user must hear first.
+func withoutResults(status v1.PipelineRunStatus, reason, cause string, now metav1.Time) v1.PipelineRunStatus {
+	if c := status.Condition(); c != nil && c.Status == metav1.ConditionFalse {
+		reason, cause = c.Reason, c.Message+"; "+cause
+	}
+	status = lean(status)
+	status.Results = nil
+	if status.StartTime == nil {
+		status.StartTime = &now
+	}
+	status.CompletionTime = &now
+	status.Conditions = slices.Clone(status.Conditions)
+	status.SetCondition(v1.Failed(reason, cause), now)
+	return status
 }
 
 func largestParams(params []v1.Param) string {
@@ -97,10 +128,10 @@ func largestParams(params []v1.Param) string {
 	return size.Largest("params", parts)
 }
 
-func largestResults(all []v1.PipelineRunResult) string {
+func resultParts(all []v1.PipelineRunResult) []size.Part {
 	parts := make([]size.Part, len(all))
 	for i := range all {
 		parts[i] = size.PartOf(all[i].Name, all[i].Value)
 	}
-	return size.Largest("results", parts)
+	return parts
 }

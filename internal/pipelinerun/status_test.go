@@ -17,6 +17,7 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/config"
 	"github.com/sluice-ci/sluice/internal/dag"
+	"github.com/sluice-ci/sluice/internal/size"
 	"github.com/sluice-ci/sluice/internal/substitute"
 	"github.com/sluice-ci/sluice/internal/when"
 )
@@ -411,16 +412,20 @@ func TestEventsTellOnlyWhatIsNew(t *testing.T) {
 // What a run needs until its end must stay in the cache; what nothing reads must not.
 func TestTrim(t *testing.T) {
 	pr := chain()
-	pr.ManagedFields = []metav1.ManagedFieldsEntry{{}}
+	pr.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: strings.Repeat("m", 100_000)}}
 	pr.Status.PipelineSpec = pr.Spec.PipelineSpec
+	whole := size.Encoded(pr)
 	Trim(pr)
-	if pr.ManagedFields != nil || pr.Spec.PipelineSpec == nil || pr.Status.PipelineSpec == nil {
+	if size.Stored(pr) != whole || size.Encoded(pr) > whole-99_000 {
+		t.Errorf("want the managed fields dropped, and their length of %d bytes kept: %+v", whole, pr.ManagedFields)
+	}
+	if pr.Spec.PipelineSpec == nil || pr.Status.PipelineSpec == nil {
 		t.Errorf("a run that goes on: %+v", pr)
 	}
 	pr.Status.Results = []v1.PipelineRunResult{{}}
 	pr.Status.SetCondition(v1.Succeeded("done"), metav1.NewTime(start))
 	Trim(pr)
-	if pr.Spec.PipelineSpec != nil || pr.Status.PipelineSpec != nil || pr.Status.Results != nil || !pr.Status.Done() {
+	if pr.ManagedFields != nil || pr.Spec.PipelineSpec != nil || pr.Status.PipelineSpec != nil || pr.Status.Results != nil || !pr.Status.Done() {
 		t.Errorf("a run that has ended: %+v", pr)
 	}
 }

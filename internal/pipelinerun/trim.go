@@ -2,15 +2,17 @@ package pipelinerun
 
 import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/size"
 )
 
 // Trim drops from a PipelineRun what no pass reads, so that a cache of many runs stays small. A run that has ended keeps
 // its metadata and its outcome. It changes the run; call it on objects that only the cache holds.
 func Trim(pr *v1.PipelineRun) {
-	pr.ManagedFields = nil
 	if !pr.Status.Done() {
+		size.TrimManagedFields(pr) // how long they are counts until the outcome is written
 		return
 	}
+	pr.ManagedFields = nil
 	pr.Spec.Params, pr.Spec.PipelineSpec = nil, nil
 	pr.Status.Results, pr.Status.PipelineSpec = nil, nil
 }

@@ -49,7 +49,7 @@ func (r *Reconciler) resolveTask(ctx context.Context, pr *v1.PipelineRun, task *
 	if len(neededBy(only)) > 0 {
 		return nil, "", nil
 	}
-	substituted, err := substitute.PipelineTask(only, vars, newResults(nil))
+	substituted, err := substitute.PipelineTask(only, vars, newResults(nil, nil))
 	if err != nil {
 		return nil, err.Error(), nil
 	}

@@ -35,5 +35,6 @@ func (r *Reconciler) crashed(ctx context.Context, tr *v1.TaskRun, c crash.Crash)
 	status.CompletionTime = &now
 	status.SetCondition(v1.Failed(v1.TaskRunReasonInternalError, c.Message()), now)
 	finish(status.Steps, v1.TaskRunReasonInternalError, now)
-	return r.write(ctx, tr, status)
+	_, err := r.store(ctx, tr, obs.Pod, status)
+	return err
 }

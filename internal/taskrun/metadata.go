@@ -57,7 +57,7 @@ func (r *Reconciler) carry(ctx context.Context, tr *v1.TaskRun, task Task) error
 		tr.ObjectMeta = after.ObjectMeta
 		r.writes.Note(after)
 		return nil
-	case fault.Of(err) == fault.Refused:
+	case fault.Of(err) == fault.Refused, fault.Of(err) == fault.TooLarge:
 		// Clients will not find the run by its Task, which is no reason not to run it.
 		r.recorder.Eventf(tr, nil, corev1.EventTypeWarning, "NotLabelled", "Reconcile", "cannot take over the labels of Task %q: %v", task.Name, err)
 		return nil

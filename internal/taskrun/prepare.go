@@ -31,8 +31,8 @@ type Prepared struct {
 // prepare validates the run together with its task, and substitutes what the run gives. The error says which rule of the
 // API the run or its task breaks.
 func prepare(tr *v1.TaskRun, task Task, defaults config.Defaults, judge *when.Judge) (*Prepared, error) {
-	if tr.Spec.TaskRef != nil && !fits(*tr, task.Spec) {
-		return nil, tooLargeToRecord(*tr, task.Spec)
+	if err := checkRoom(tr, task.Spec); err != nil {
+		return nil, err
 	}
 	bound := withDefault(tr.Spec.Workspaces, task.Spec.Workspaces, defaults.WorkspaceBinding)
 	if err := validate(tr, task.Spec, bound); err != nil {

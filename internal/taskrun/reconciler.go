@@ -3,7 +3,9 @@
 package taskrun
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
@@ -152,18 +154,15 @@ func (r *Reconciler) pass(ctx context.Context, tr *v1.TaskRun) (ctrl.Result, err
 	}
 	state := stateOf(tr, obs)
 	effect, err := r.act(ctx, next(state, obs), tr, obs)
-	if err != nil || state == Done {
-		return ctrl.Result{}, err
+	if err != nil {
+		return ctrl.Result{}, errors.Join(err, r.noteDelay(ctx, tr, state, obs, err))
+	}
+	if state == Done {
+		return ctrl.Result{}, nil
 	}
 	status, oversize := statusFor(tr, state, obs, effect)
 	if err = r.carry(ctx, tr, obs.Task); err == nil {
-		err = r.write(ctx, tr, status)
-	}
-	if err != nil && fault.Of(err) == fault.TooLarge {
-		status = overflow(tr, err, metav1.NewTime(obs.Now))
-		if err = r.write(ctx, tr, status); err == nil {
-			r.metrics.Oversize(metrics.FoundByServer)
-		}
+		status, err = r.store(ctx, tr, cmp.Or(effect.Pod, obs.Pod), status)
 	}
 	if err != nil {
 		return ctrl.Result{}, fault.Retry(err)
@@ -172,6 +171,20 @@ func (r *Reconciler) pass(ctx context.Context, tr *v1.TaskRun) (ctrl.Result, err
 		r.metrics.Oversize(metrics.FoundBefore)
 	}
 	return ctrl.Result{RequeueAfter: wait(tr, status, obs, effect)}, nil
+}
+
+// noteDelay records the start of a run whose pod could not be made because of an error that may pass. Without a start it
+// would have no deadline for as long as the error stays.
+func (r *Reconciler) noteDelay(ctx context.Context, tr *v1.TaskRun, state State, obs Observation, cause error) error {
+	if tr.Status.StartTime != nil || !fault.Answered(cause) || state != Unstarted {
+		return nil
+	}
+	status, _ := statusFor(tr, state, obs, Effect{Waiting: &Hindrance{v1.TaskRunReasonPending, cannotYet("pod", cause.Error())}})
+	err := r.carry(ctx, tr, obs.Task)
+	if err == nil {
+		_, err = r.store(ctx, tr, obs.Pod, status)
+	}
+	return fault.Retry(err)
 }
 
 // act does what was picked.
@@ -200,10 +213,24 @@ func (r *Reconciler) write(ctx context.Context, tr *v1.TaskRun, status v1.TaskRu
 	if change == nil {
 		return nil
 	}
+	return r.send(ctx, tr, status, change)
+}
+
+// replace writes a status in the place of all that the object's status and its managed fields hold.
+func (r *Reconciler) replace(ctx context.Context, tr *v1.TaskRun, status v1.TaskRunStatus) error {
+	change, err := patch.Replace(tr.ResourceVersion, &status)
+	if err != nil {
+		return fmt.Errorf("cannot change status of TaskRun %q: %w", tr.Name, err)
+	}
+	return r.send(ctx, tr, status, change)
+}
+
+// send sends the patch that leads to a status, and then reports what it says.
+func (r *Reconciler) send(ctx context.Context, tr *v1.TaskRun, status v1.TaskRunStatus, change client.Patch) error {
 	answer := &metav1.PartialObjectMetadata{} // without the results that were just sent
 	answer.SetGroupVersionKind(v1.GroupVersion.WithKind(v1.KindTaskRun))
 	answer.Namespace, answer.Name = tr.Namespace, tr.Name
-	err = r.client.Status().Patch(ctx, answer, change)
+	err := r.client.Status().Patch(ctx, answer, change)
 	r.metrics.Wrote(err)
 	if err != nil {
 		return fmt.Errorf("cannot write status of TaskRun %q: %w", tr.Name, err)

@@ -9,73 +9,92 @@ import (
 	"github.com/sluice-ci/sluice/internal/size"
 )
 
+// stored returns how many bytes the run takes when it is stored with a status.
+func stored(tr *v1.TaskRun, status v1.TaskRunStatus) int {
+	whole := *tr
+	whole.Status = status
+	return size.Stored(&whole)
+}
+
 // fitted returns the status as it is when the whole TaskRun can be stored with it. Otherwise it is that of a run that
 // has failed for that reason, without the results, and oversize is true: etcd would refuse the object, and the run would
 // never end.
 func fitted(tr *v1.TaskRun, status v1.TaskRunStatus, now metav1.Time) (fitting v1.TaskRunStatus, oversize bool) {
-	whole := *tr
-	whole.Status = status
-	encoded := size.Encoded(whole)
+	encoded := stored(tr, status)
 	if encoded <= size.Limit {
 		return status, false
 	}
-	if lean := leaner(tr, status); lean != nil {
-		return *lean, false
+	if less := lean(status); stored(tr, less) <= size.Limit {
+		return less, false
 	}
-	message := fmt.Sprintf("the TaskRun with its results has %d bytes when encoded as JSON, more than the limit of %d "+
+	cause := fmt.Sprintf("the TaskRun with its results has %d bytes when encoded as JSON, more than the limit of %d "+
 		"(1.5 MiB for one object, less %d for the API server); %s; hand large data on through a workspace",
-		encoded, size.Limit, size.Reserve, largestResults(status.Results))
-	status.Results = nil
-	reason := v1.TaskRunReasonResultTooLarge
-	if c := status.Condition(); c != nil && c.Reason == v1.TaskRunReasonFailed {
-		// A step failed, which a user must hear first.
-		reason, message = c.Reason, c.Message+"; "+message
-	}
-	status.SetCondition(v1.Failed(reason, message), now)
-	return status, true
+		encoded, size.Limit, size.Reserve, size.Largest("results", resultParts(status)))
+	return withoutResults(status, v1.TaskRunReasonResultTooLarge, cause, now), true
 }
 
-// leaner returns the status with earlier attempts reduced, if the TaskRun fits with that, and nil otherwise.
-func leaner(tr *v1.TaskRun, status v1.TaskRunStatus) *v1.TaskRunStatus {
+// lean returns the status with earlier attempts reduced to why they failed.
+func lean(status v1.TaskRunStatus) v1.TaskRunStatus {
 	status.RetriesStatus = reducedAll(status.RetriesStatus)
-	whole := *tr
-	whole.Status = status
-	if size.Encoded(whole) > size.Limit {
-		return nil
+	return status
+}
+
+// withoutResults ends the run for a cause, without its results and those of its steps. Why it has failed already is what a
+// user must hear first.
+func withoutResults(status v1.TaskRunStatus, reason, cause string, now metav1.Time) v1.TaskRunStatus {
+	if c := status.Condition(); c != nil && c.Status == metav1.ConditionFalse {
+		reason, cause = c.Reason, c.Message+"; "+cause
 	}
-	return &status
-}
-
-// fits reports whether the object has room for a copy of its resolved task. An embedded task that is too large for two
-// copies stays where the user wrote it, in spec.taskSpec.
-func fits(tr v1.TaskRun, spec *v1.TaskSpec) bool {
-	return size.Encoded(tr)+size.Encoded(spec) <= size.Limit
-}
-
-// tooLargeToRecord says why a run of a referenced Task cannot begin.
-func tooLargeToRecord(tr v1.TaskRun, spec *v1.TaskSpec) error {
-	return fmt.Errorf("the TaskRun has %d bytes when encoded as JSON, and the Task %q, which its status must hold, %d; "+
-		"that is more than the limit of %d for one object; make one of them smaller", size.Encoded(tr), taskName(&tr), size.Encoded(spec), size.Limit)
-}
-
-// overflow is the status of a run whose status the API server has refused as too large all the same: without what made
-// it so, since a run must end.
-func overflow(tr *v1.TaskRun, cause error, now metav1.Time) v1.TaskRunStatus {
-	status := *tr.Status.DeepCopy()
+	status = lean(*status.DeepCopy())
+	status.Results = nil
+	for i := range status.Steps {
+		status.Steps[i].Results = nil
+	}
 	if status.StartTime == nil {
 		status.StartTime = &now
 	}
 	status.CompletionTime = &now
-	status.SetCondition(v1.Failed(v1.TaskRunReasonResultTooLarge, fmt.Sprintf(
-		"the API server refuses the TaskRun with its results as too large (%v); hand large data on through a workspace", cause)), now)
+	status.SetCondition(v1.Failed(reason, cause), now)
+	finish(status.Steps, reason, now)
 	return status
 }
 
-// largestResults names the three results that take most, largest first.
-func largestResults(all []v1.TaskRunResult) string {
-	parts := make([]size.Part, len(all))
-	for i, r := range all {
-		parts[i] = size.PartOf(r.Name, r.Value)
+// statusReserve is kept free, in bytes, in a run that is about to start, for the status that it will have: a run that could
+// start and never end would be worse than one that does not start.
+const statusReserve = 16 << 10
+
+// fits reports whether the object has room for a copy of its resolved task, and for the rest of its status. An embedded
+// task that is too large for two copies stays where the user wrote it, in spec.taskSpec.
+func fits(tr *v1.TaskRun, spec *v1.TaskSpec) bool {
+	return size.Stored(tr)+size.Encoded(spec)+statusReserve <= size.Limit
+}
+
+// checkRoom says why the object has no room for what its status must hold, so that the run cannot start.
+func checkRoom(tr *v1.TaskRun, spec *v1.TaskSpec) error {
+	own := size.Stored(tr)
+	switch {
+	case tr.Spec.TaskRef != nil && !fits(tr, spec):
+		return fmt.Errorf("the TaskRun has %d bytes when encoded as JSON, and the Task %q, which its status must hold, %d; "+
+			"with %d for the rest of the status that is more than the limit of %d for one object; make one of them smaller",
+			own, taskName(tr), size.Encoded(spec), statusReserve, size.Limit)
+	case own+statusReserve > size.Limit:
+		return fmt.Errorf("the TaskRun has %d bytes when encoded as JSON (%d of them in metadata.managedFields); with %d for its status "+
+			"that is more than the limit of %d for one object; give shorter params, or make a Task of spec.taskSpec",
+			own, size.ManagedFields(tr), statusReserve, size.Limit)
 	}
-	return size.Largest("results", parts)
+	return nil
+}
+
+// resultParts are the results of the run and of its steps, which go by STEP.RESULT.
+func resultParts(status v1.TaskRunStatus) []size.Part {
+	var parts []size.Part
+	for _, r := range status.Results {
+		parts = append(parts, size.PartOf(r.Name, r.Value))
+	}
+	for _, s := range status.Steps {
+		for _, r := range s.Results {
+			parts = append(parts, size.PartOf(s.Name+"."+r.Name, r.Value))
+		}
+	}
+	return parts
 }

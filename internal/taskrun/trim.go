@@ -4,6 +4,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/size"
 )
 
 // Trim drops from a TaskRun what no pass reads, so that a cache of many runs stays small. A run that has ended keeps
@@ -11,7 +12,8 @@ import (
 // objects that only the cache holds.
 func Trim(tr *v1.TaskRun) {
 	if !tr.Status.Done() {
-		return // the size of the whole object counts until its results are written
+		size.TrimManagedFields(tr) // how long they are counts until the results are written
+		return
 	}
 	tr.ManagedFields = nil
 	delete(tr.Annotations, corev1.LastAppliedConfigAnnotation)

@@ -1,0 +1,188 @@
+package pipelinerun
+
+import (
+	"maps"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+)
+
+// uses says how much of one result is needed. The zero value is its length only.
+type uses struct {
+	// whole says that all of it is needed.
+	whole bool
+	// elements of an array, and keys of an object.
+	elements map[int]bool
+	keys     map[string]bool
+}
+
+// add notes a use.
+func (u *uses) add(ref v1.ResultRef) {
+	switch {
+	case ref.Index >= 0:
+		if u.elements == nil {
+			u.elements = map[int]bool{}
+		}
+		u.elements[ref.Index] = true
+	case ref.Key != "":
+		if u.keys == nil {
+			u.keys = map[string]bool{}
+		}
+		u.keys[ref.Key] = true
+	default:
+		u.whole = true
+	}
+}
+
+// merge adds the uses of another.
+func (u *uses) merge(other *uses) {
+	u.whole = u.whole || other.whole
+	for i := range other.elements {
+		u.add(v1.ResultRef{Index: i})
+	}
+	for key := range other.keys {
+		u.add(v1.ResultRef{Index: -1, Key: key})
+	}
+}
+
+// covers reports whether what is kept for u is enough for another, which may be nil.
+func (u *uses) covers(other *uses) bool {
+	if u == nil {
+		return false
+	}
+	if u.whole {
+		return true
+	}
+	for i := range other.elements {
+		if !u.elements[i] {
+			return false
+		}
+	}
+	for key := range other.keys {
+		if !u.keys[key] {
+			return false
+		}
+	}
+	return !other.whole
+}
+
+// of returns what is needed of a value. What is not needed leaves an empty text, so that the length, the keys and the type
+// stay what they are.
+func (u *uses) of(value v1.Value) v1.Value {
+	if u.whole {
+		return value
+	}
+	switch value.Type {
+	case v1.TypeArray:
+		kept := v1.ArrayValue(make([]string, len(value.Array))...)
+		for i := range u.elements {
+			if i < len(value.Array) {
+				kept.Array[i] = value.Array[i]
+			}
+		}
+		return kept
+	case v1.TypeObject:
+		kept := v1.ObjectValue(make(map[string]string, len(value.Object)))
+		for key, text := range value.Object {
+			if !u.keys[key] {
+				text = ""
+			}
+			kept.Object[key] = text
+		}
+		return kept
+	default:
+		return v1.StringValue("")
+	}
+}
+
+// bytes returns how many bytes of text are needed of a value.
+func (u *uses) bytes(value v1.Value) int {
+	if u.whole {
+		return sizeOf(value)
+	}
+	n := 0
+	for i := range u.elements {
+		if i < len(value.Array) {
+			n += len(value.Array[i])
+		}
+	}
+	for key := range u.keys {
+		n += len(value.Object[key])
+	}
+	return n
+}
+
+// needs are results by the names of the tasks that produce them, and what is needed of each. A task without results is one
+// of which only the size of the matrix is needed. It is a v1.ValueVisitor that notes what is referred to, and changes nothing.
+type needs map[string]map[string]*uses
+
+// neededBy returns what a task needs, but for its when expressions.
+func neededBy(task *v1.PipelineTask) needs {
+	unguarded := *task
+	unguarded.When = nil
+	n := needs{}
+	unguarded.VisitValues(nil, n)
+	return n
+}
+
+// neededByGuard returns what the when expressions of a task need.
+func neededByGuard(task *v1.PipelineTask) needs {
+	n := needs{}
+	(&v1.PipelineTask{When: task.When}).VisitValues(nil, n)
+	return n
+}
+
+// neededByResults returns what the results of the pipeline need.
+func neededByResults(spec *v1.PipelineSpec) needs {
+	n := needs{}
+	for i := range spec.Results {
+		n.VisitValue(nil, &spec.Results[i].Value)
+	}
+	return n
+}
+
+// tasks returns the names of the tasks, sorted.
+func (n needs) tasks() []string { return slices.Sorted(maps.Keys(n)) }
+
+// VisitText notes what one text refers to.
+func (n needs) VisitText(_ *field.Path, text *string) { n.note(*text) }
+
+// VisitElements notes what each text of a list refers to.
+func (n needs) VisitElements(_ *field.Path, list *[]string) {
+	for _, text := range *list {
+		n.note(text)
+	}
+}
+
+// VisitValue notes what each text of a value refers to.
+func (n needs) VisitValue(_ *field.Path, value *v1.Value) {
+	for _, text := range value.Texts() {
+		n.note(text)
+	}
+}
+
+func (n needs) note(text string) {
+	for r := range v1.References(text) {
+		if ref, ok := r.ResultRef(); ok {
+			n.result(ref.Task, ref.Result).add(ref)
+		} else if task, result, ok := r.MatrixLength(); ok {
+			n.result(task, result)
+		}
+	}
+}
+
+// result returns the uses of a result, to which more can be added. Without a result, only the task is noted.
+func (n needs) result(task, result string) *uses {
+	if n[task] == nil {
+		n[task] = map[string]*uses{}
+	}
+	if result == "" {
+		return nil
+	}
+	if n[task][result] == nil {
+		n[task][result] = &uses{}
+	}
+	return n[task][result]
+}
