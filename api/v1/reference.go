@@ -112,14 +112,11 @@ func parseReference(text string) (Reference, bool) {
 
 // cutRoot cuts the root off; what remains begins with '.' or '['.
 func cutRoot(body string) (root, rest string, ok bool) {
-	if legacy, found := strings.CutPrefix(body, legacyInputs+"."); found {
-		root, rest, ok = cutRoot(legacy)
-		return root, rest, ok && root == RootParams
-	}
+	body, legacy := strings.CutPrefix(body, legacyInputs+".")
 	for _, root := range roots() {
 		rest, found := strings.CutPrefix(body, root)
 		if found && rest != "" && (rest[0] == '.' || rest[0] == '[') {
-			return root, rest, true
+			return root, rest, !legacy || root == RootParams
 		}
 	}
 	return "", "", false

@@ -8,8 +8,6 @@ import (
 	"io"
 	"strings"
 	"unicode/utf8"
-
-	"k8s.io/apimachinery/pkg/util/sets"
 )
 
 // ResultError says why the bytes that a step wrote are not a value of the declared result.
@@ -71,11 +69,16 @@ func invalidUTF8(raw []byte) int {
 }
 
 func missingKeys(properties map[string]PropertySpec, object map[string]string) string {
-	missing := sets.KeySet(properties).Difference(sets.KeySet(object))
-	if missing.Len() == 0 {
+	var missing list
+	for key := range properties {
+		if _, ok := object[key]; !ok {
+			missing.add(key)
+		}
+	}
+	if missing.size == 0 {
 		return ""
 	}
-	return "of type object lacks the keys: " + listed(missing)
+	return "of type object lacks the keys: " + missing.String()
 }
 
 // resultReader reads one JSON value token by token, so that its messages can say where something else was found.

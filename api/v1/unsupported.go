@@ -16,25 +16,21 @@ type gap struct {
 // notSupported is what messages say of a gap; tests and callers may look for it.
 const notSupported = "not supported yet; leave it out"
 
-func refuse(path *field.Path, gaps []gap) field.ErrorList {
-	var errs field.ErrorList
+func refuse(r *Report, path *field.Path, gaps []gap) {
 	for _, g := range gaps {
 		if g.set {
-			errs = append(errs, field.Forbidden(path.Child(g.field), notSupported))
+			r.Add(field.Forbidden(path.Child(g.field), notSupported))
 		}
 	}
-	return errs
 }
 
-// Unsupported lists the fields of the task that are set and that the controller does not act on yet.
-func (s *TaskSpec) Unsupported(path *field.Path) field.ErrorList {
-	var errs field.ErrorList
-	for i := range s.Steps {
-		for n := range s.Steps[i].When {
-			errs = append(errs, refuse(path.Child("steps").Index(i).Child("when").Index(n), s.Steps[i].When[n].gaps())...)
+// unsupported reports the fields of the task that are set and that the controller does not act on yet.
+func (s *TaskSpec) unsupported(r *Report, path *field.Path) {
+	for i := range r.each(len(s.Steps)) {
+		for n := range r.each(len(s.Steps[i].When)) {
+			refuse(r, path.Child("steps").Index(i).Child("when").Index(n), s.Steps[i].When[n].gaps())
 		}
 	}
-	return errs
 }
 
 // gaps are those of an expression that guards a step. One in CEL is judged before the pod is made, so that it cannot know
@@ -48,49 +44,39 @@ func (w *WhenExpression) gaps() []gap {
 	return nil
 }
 
-// Unsupported lists the fields of the run, and of the task that is written out in it, that are set and that the
-// controller does not act on yet.
-func (r *TaskRun) Unsupported() field.ErrorList {
-	if r.Spec.TaskSpec == nil {
-		return nil
-	}
-	return r.Spec.TaskSpec.Unsupported(field.NewPath("spec", "taskSpec"))
+// Unsupported lists the fields of the task that are set and that the controller does not act on yet.
+func (s *TaskSpec) Unsupported(path *field.Path) field.ErrorList {
+	return reported(func(r *Report) { s.unsupported(r, path) })
 }
 
 // Unsupported lists the fields of the pipeline, and of the tasks that are written out in it, that are set and that the
 // controller does not act on yet.
 func (s *PipelineSpec) Unsupported(path *field.Path) field.ErrorList {
-	var errs field.ErrorList
-	for _, list := range s.lists() {
-		for i := range list.tasks {
-			errs = append(errs, list.tasks[i].unsupported(path.Child(list.field).Index(i))...)
-		}
-	}
-	return errs
+	return reported(func(r *Report) { s.unsupported(r, path) })
 }
 
-func (t *PipelineTask) unsupported(path *field.Path) field.ErrorList {
-	errs := refuse(path, []gap{
+// unsupported reports the fields of the pipeline, and of the tasks that are written out in it, that are set and that the
+// controller does not act on yet.
+func (s *PipelineSpec) unsupported(r *Report, path *field.Path) {
+	for _, list := range s.lists() {
+		for i := range r.each(len(list.tasks)) {
+			list.tasks[i].unsupported(r, path.Child(list.field).Index(i))
+		}
+	}
+}
+
+func (t *PipelineTask) unsupported(r *Report, path *field.Path) {
+	refuse(r, path, []gap{
 		{"pipelineRef", t.PipelineRef != nil},
 		{"pipelineSpec", t.PipelineSpec != nil},
 	})
 	if t.TaskSpec != nil {
 		path := path.Child("taskSpec")
-		errs = append(errs, refuse(path, []gap{
+		refuse(r, path, []gap{
 			{"apiVersion", t.TaskSpec.APIVersion != ""},
 			{"kind", t.TaskSpec.Kind != ""},
 			{"spec", t.TaskSpec.Spec != nil},
-		})...)
-		errs = append(errs, t.TaskSpec.Unsupported(path)...)
+		})
+		t.TaskSpec.unsupported(r, path)
 	}
-	return errs
-}
-
-// Unsupported lists the fields of the run, and of the pipeline that is written out in it, that are set and that the
-// controller does not act on yet.
-func (r *PipelineRun) Unsupported() field.ErrorList {
-	if r.Spec.PipelineSpec == nil {
-		return nil
-	}
-	return r.Spec.PipelineSpec.Unsupported(field.NewPath("spec", "pipelineSpec"))
 }

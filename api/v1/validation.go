@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
-	"unicode/utf8"
 
 	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/apimachinery/pkg/util/validation"
@@ -27,36 +26,6 @@ const (
 	resultNameRule    = "must consist of letters, digits, '-', '_' and '.', and begin and end with a letter or a digit"
 	workspaceNameRule = "must consist of letters, digits, '-', '_' and '.', and not begin or end with '-' or '.'"
 )
-
-// maxShown is how much of a wrong value a message repeats, in bytes: values can be a megabyte long.
-const maxShown = 128
-
-// shown shortens a value for a message.
-func shown(s string) string {
-	if len(s) <= maxShown {
-		return s
-	}
-	cut := maxShown
-	for cut > 0 && !utf8.RuneStart(s[cut]) {
-		cut--
-	}
-	return fmt.Sprintf("%s… (%d bytes)", s[:cut], len(s))
-}
-
-// maxListed is how many names a message lists.
-const maxListed = 20
-
-// listed writes names for a message: sorted, or "none".
-func listed(names sets.Set[string]) string {
-	sorted := sets.List(names)
-	switch {
-	case len(sorted) == 0:
-		return "none"
-	case len(sorted) > maxListed:
-		return fmt.Sprintf("%s and %d more", strings.Join(sorted[:maxListed], ", "), len(sorted)-maxListed)
-	}
-	return strings.Join(sorted, ", ")
-}
 
 // uniqueNames refuses a name that is given twice.
 type uniqueNames struct {
@@ -125,28 +94,29 @@ func checkType(path *field.Path, t ValueType) field.ErrorList {
 	case "", TypeString, TypeArray, TypeObject:
 		return nil
 	}
-	return field.ErrorList{field.NotSupported(path, t, ValueTypes())}
+	return field.ErrorList{field.NotSupported(path, ValueType(shown(string(t))), ValueTypes())}
 }
 
 // checkProperties refuses properties of anything but an object, an object without them, and keys that no variable could
 // name.
-func checkProperties(path *field.Path, t ValueType, properties map[string]PropertySpec) field.ErrorList {
+func checkProperties(r *Report, path *field.Path, t ValueType, properties map[string]PropertySpec) {
 	path = path.Child("properties")
 	if t != TypeObject {
-		if len(properties) == 0 {
-			return nil
+		if len(properties) > 0 {
+			r.Add(field.Forbidden(path, fmt.Sprintf("only type object has properties, and the type is %s", shown(string(t)))))
 		}
-		return field.ErrorList{field.Forbidden(path, fmt.Sprintf("only type object has properties, and the type is %s", t))}
+		return
 	}
 	if len(properties) == 0 {
-		return field.ErrorList{field.Required(path, "type object needs the keys that it must have")}
+		r.Add(field.Required(path, "type object needs the keys that it must have"))
+		return
 	}
-	var errs field.ErrorList
-	for _, key := range sortedKeys(properties) {
-		errs = append(errs, checkName(path.Key(key), key, objectName, objectNameRule)...)
-		if t := properties[key].Type; t != "" && t != TypeString {
-			errs = append(errs, field.NotSupported(path.Key(key).Child("type"), t, []ValueType{TypeString}))
+	keys := sortedKeys(properties)
+	for i := range r.each(len(keys)) {
+		path := path.Key(shown(keys[i]))
+		r.Add(checkName(path, keys[i], objectName, objectNameRule)...)
+		if t := properties[keys[i]].Type; t != "" && t != TypeString {
+			r.Add(field.NotSupported(path.Child("type"), ValueType(shown(string(t))), []ValueType{TypeString}))
 		}
 	}
-	return errs
 }

@@ -17,69 +17,75 @@ type Limits struct {
 // DefaultLimits are those of an installation that sets none.
 func DefaultLimits() Limits { return Limits{MatrixCombinations: 256} }
 
-// ValidateLimits checks what the settings bound: how many TaskRuns the matrices make, as far as the pipeline itself shows
-// that. A matrix of arrays that only the run knows is counted when the task is to start.
+// ValidateLimits checks what the settings bound; see ReportLimits.
 func (p *Pipeline) ValidateLimits(l Limits) field.ErrorList {
-	return p.Spec.validateLimits(field.NewPath("spec"), l)
+	return reported(func(r *Report) { p.ReportLimits(r, l) })
+}
+
+// ReportLimits checks what the settings bound: how many TaskRuns the matrices make, as far as the pipeline itself shows
+// that. A matrix of arrays that only the run knows is counted when the task is to start.
+func (p *Pipeline) ReportLimits(r *Report, l Limits) {
+	p.Spec.validateLimits(r, field.NewPath("spec"), l)
 }
 
 // ValidateLimits is as that of a Pipeline, for the pipeline that is written out in the run.
 func (r *PipelineRun) ValidateLimits(l Limits) field.ErrorList {
-	if r.Spec.PipelineSpec == nil {
-		return nil
-	}
-	return r.Spec.PipelineSpec.validateLimits(field.NewPath("spec", "pipelineSpec"), l)
+	return reported(func(report *Report) { r.ReportLimits(report, l) })
 }
 
-func (s *PipelineSpec) validateLimits(path *field.Path, l Limits) field.ErrorList {
-	var errs field.ErrorList
+// ReportLimits is as that of a Pipeline, for the pipeline that is written out in the run.
+func (r *PipelineRun) ReportLimits(report *Report, l Limits) {
+	if r.Spec.PipelineSpec != nil {
+		r.Spec.PipelineSpec.validateLimits(report, field.NewPath("spec", "pipelineSpec"), l)
+	}
+}
+
+func (s *PipelineSpec) validateLimits(r *Report, path *field.Path, l Limits) {
 	for _, list := range s.lists() {
-		for i := range list.tasks {
+		for i := range r.each(len(list.tasks)) {
 			m := list.tasks[i].Matrix
 			if n := m.combinations(l.MatrixCombinations); n > l.MatrixCombinations {
-				errs = append(errs, field.Invalid(path.Child(list.field).Index(i).Child("matrix"), fmt.Sprintf("%d combinations", n),
+				r.Add(field.Invalid(path.Child(list.field).Index(i).Child("matrix"), fmt.Sprintf("%d combinations", n),
 					fmt.Sprintf("at most %d (default-max-matrix-combinations-count); give fewer values, or split the task", l.MatrixCombinations)))
 			}
 		}
 	}
-	return errs
 }
 
 // validateMatrix checks a matrix with the params beside it.
-func (t *PipelineTask) validateMatrix(path *field.Path) field.ErrorList {
+func (t *PipelineTask) validateMatrix(r *Report, path *field.Path) {
 	m := t.Matrix
 	if m == nil {
-		return nil
+		return
 	}
 	if len(m.Params) == 0 && len(m.Include) == 0 {
-		return field.ErrorList{field.Required(path.Child("params"), "give params or include")}
+		r.Add(field.Required(path.Child("params"), "give params or include"))
+		return
 	}
 	outside := sets.New[string]()
 	for i := range t.Params {
 		outside.Insert(t.Params[i].Name)
 	}
-	errs := validateMatrixParams(path.Child("params"), m.Params, outside, matrixArray)
-	for i := range m.Include {
+	validateMatrixParams(r, path.Child("params"), m.Params, outside, matrixArray)
+	for i := range r.each(len(m.Include)) {
 		path := path.Child("include").Index(i).Child("params")
 		if len(m.Include[i].Params) == 0 {
-			errs = append(errs, field.Required(path, "give at least one param, or leave the entry out"))
+			r.Add(field.Required(path, "give at least one param, or leave the entry out"))
 		}
-		errs = append(errs, validateMatrixParams(path, m.Include[i].Params, outside, matrixString)...)
+		validateMatrixParams(r, path, m.Include[i].Params, outside, matrixString)
 	}
-	return errs
 }
 
-func validateMatrixParams(path *field.Path, params []Param, outside sets.Set[string], problemOf func(*Value) string) field.ErrorList {
-	errs := validateGiven(params, path)
-	for i := range params {
+func validateMatrixParams(r *Report, path *field.Path, params []Param, outside sets.Set[string], problemOf func(*Value) string) {
+	validateGiven(r, params, path)
+	for i := range r.each(len(params)) {
 		if outside.Has(params[i].Name) {
-			errs = append(errs, field.Invalid(path.Index(i).Child("name"), shown(params[i].Name), "the same param stands in params; give it in one place"))
+			r.Add(field.Invalid(path.Index(i).Child("name"), shown(params[i].Name), "the same param stands in params; give it in one place"))
 		}
 		if problem := problemOf(&params[i].Value); problem != "" {
-			errs = append(errs, field.Invalid(path.Index(i).Child("value"), shown(params[i].Value.first()), problem))
+			r.Add(field.Invalid(path.Index(i).Child("value"), shown(params[i].Value.first()), problem))
 		}
 	}
-	return errs
 }
 
 func matrixArray(v *Value) string {

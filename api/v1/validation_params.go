@@ -5,22 +5,19 @@ import (
 	"maps"
 	"slices"
 
-	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
 // validateParamSpecs checks declarations of params.
-func validateParamSpecs(specs []ParamSpec, path *field.Path) field.ErrorList {
-	var errs field.ErrorList
+func validateParamSpecs(r *Report, specs []ParamSpec, path *field.Path) {
 	unique := newUniqueFoldedNames()
-	for i := range specs {
-		errs = append(errs, unique.add(path.Index(i).Child("name"), specs[i].Name)...)
-		errs = append(errs, specs[i].validate(path.Index(i))...)
+	for i := range r.each(len(specs)) {
+		r.Add(unique.add(path.Index(i).Child("name"), specs[i].Name)...)
+		specs[i].validate(r, path.Index(i))
 	}
-	return errs
 }
 
-func (p *ParamSpec) validate(path *field.Path) field.ErrorList {
+func (p *ParamSpec) validate(r *Report, path *field.Path) {
 	declared := p.Type
 	if declared == "" {
 		declared = inferType(p.Default, p.Properties)
@@ -29,52 +26,57 @@ func (p *ParamSpec) validate(path *field.Path) field.ErrorList {
 	if declared == TypeObject {
 		valid, rule = objectName, objectNameRule
 	}
-	errs := checkName(path.Child("name"), p.Name, valid, rule)
-	errs = append(errs, checkType(path.Child("type"), p.Type)...)
-	errs = append(errs, checkProperties(path, declared, p.Properties)...)
+	r.Add(checkName(path.Child("name"), p.Name, valid, rule)...)
+	r.Add(checkType(path.Child("type"), p.Type)...)
+	checkProperties(r, path, declared, p.Properties)
 	if p.Default != nil && p.Default.Type != declared {
-		errs = append(errs, typeMismatch(path.Child("default"), p.Name, declared, p.Default.Type))
+		r.Add(typeMismatch(path.Child("default"), p.Name, declared, p.Default.Type))
 	}
-	return append(errs, p.validateEnum(path, declared)...)
+	p.validateEnum(r, path, declared)
 }
 
 // validateEnum checks the values that a param may have, and that its default is one of them.
-func (p *ParamSpec) validateEnum(path *field.Path, declared ValueType) field.ErrorList {
+func (p *ParamSpec) validateEnum(r *Report, path *field.Path, declared ValueType) {
 	if len(p.Enum) == 0 {
-		return nil
+		return
 	}
 	if declared != TypeString {
-		return field.ErrorList{field.Forbidden(path.Child("enum"), fmt.Sprintf("only type string has an enum, and the type is %s", declared))}
+		r.Add(field.Forbidden(path.Child("enum"), fmt.Sprintf("only type string has an enum, and the type is %s", shown(string(declared)))))
+		return
 	}
-	var errs field.ErrorList
 	unique := newUniqueNames()
-	for i, value := range p.Enum {
-		errs = append(errs, unique.add(path.Child("enum").Index(i), value)...)
+	for i := range r.each(len(p.Enum)) {
+		r.Add(unique.add(path.Child("enum").Index(i), p.Enum[i])...)
 	}
 	if p.Default != nil && p.Default.Type == TypeString {
-		errs = append(errs, p.checkEnum(path.Child("default"), p.Default.String)...)
+		r.Add(p.checkEnum(path.Child("default"), p.Default.String)...)
 	}
-	return errs
 }
 
-// checkEnum refuses a value that is not one of those that the param may have.
+// checkEnum refuses a value that is not one of those that the param may have. The message lists the first of them.
 func (p *ParamSpec) checkEnum(path *field.Path, value string) field.ErrorList {
 	if len(p.Enum) == 0 || slices.Contains(p.Enum, value) {
 		return nil
 	}
-	return field.ErrorList{field.NotSupported(path, shown(value), p.Enum)}
+	listed := make([]string, min(len(p.Enum), maxListed))
+	for i := range listed {
+		listed[i] = shown(p.Enum[i])
+	}
+	err := field.NotSupported(path, shown(value), listed)
+	if more := len(p.Enum) - len(listed); more > 0 {
+		err.Detail += fmt.Sprintf(" and %d more", more)
+	}
+	return field.ErrorList{err}
 }
 
 // validateGiven checks values by themselves, before it is known what they are for.
-func validateGiven(given []Param, path *field.Path) field.ErrorList {
-	var errs field.ErrorList
+func validateGiven(r *Report, given []Param, path *field.Path) {
 	unique := newUniqueFoldedNames()
-	for i := range given {
+	for i := range r.each(len(given)) {
 		name := path.Index(i).Child("name")
-		errs = append(errs, checkName(name, given[i].Name, paramName, paramNameRule)...)
-		errs = append(errs, unique.add(name, given[i].Name)...)
+		r.Add(checkName(name, given[i].Name, paramName, paramNameRule)...)
+		r.Add(unique.add(name, given[i].Name)...)
 	}
-	return errs
 }
 
 // ValidateParams checks the values that a run gives against what its task or pipeline declares. A param that has no
@@ -89,21 +91,25 @@ func ValidateParams(declared []ParamSpec, given []Param, path *field.Path) field
 	for i := range given {
 		byName[given[i].Name] = i
 	}
-	var errs field.ErrorList
-	for i := range declared {
-		spec := &declared[i]
-		at, ok := byName[spec.Name]
-		if !ok || given[at].Value.Type == "" {
-			if spec.Default == nil {
-				errs = append(errs, missingParam(path, spec))
+	return reported(func(r *Report) {
+		for i := range r.each(len(declared)) {
+			spec := &declared[i]
+			at, ok := byName[spec.Name]
+			if !ok || given[at].Value.Type == "" {
+				r.Add(spec.validateAbsent(path)...)
 				continue
 			}
-			errs = append(errs, spec.validateKeys(path, *spec.Default)...)
-			continue
+			r.Add(spec.validateValue(path.Index(at).Child("value"), given[at].Value)...)
 		}
-		errs = append(errs, spec.validateValue(path.Index(at).Child("value"), given[at].Value)...)
+	})
+}
+
+// validateAbsent checks a param that is given no value.
+func (p *ParamSpec) validateAbsent(path *field.Path) field.ErrorList {
+	if p.Default == nil {
+		return field.ErrorList{missingParam(path, p)}
 	}
-	return errs
+	return p.validateKeys(path, *p.Default)
 }
 
 // valueType returns the type, inferred where none is declared.
@@ -129,20 +135,20 @@ func (p *ParamSpec) validateKeys(path *field.Path, value Value) field.ErrorList 
 	if p.valueType() != TypeObject {
 		return nil
 	}
-	missing := sets.New[string]()
+	var missing list
 	for key := range p.Properties {
 		_, has := value.Object[key]
 		if !has && p.Default != nil {
 			_, has = p.Default.Object[key]
 		}
 		if !has {
-			missing.Insert(key)
+			missing.add(key)
 		}
 	}
-	if missing.Len() == 0 {
+	if missing.size == 0 {
 		return nil
 	}
-	return field.ErrorList{field.Required(path, fmt.Sprintf("object param %q lacks the keys: %s", p.Name, listed(missing)))}
+	return field.ErrorList{field.Required(path, fmt.Sprintf("object param %q lacks the keys: %s", shown(p.Name), &missing))}
 }
 
 // Resolve returns the value that a declared param has: the given one, its default, or for an object both, the given keys
@@ -164,7 +170,7 @@ func (p *ParamSpec) Resolve(given *Value) (Value, bool) {
 }
 
 func missingParam(path *field.Path, spec *ParamSpec) *field.Error {
-	return field.Required(path, fmt.Sprintf("missing param %q of type %s: declared without a default", shown(spec.Name), spec.valueType()))
+	return field.Required(path, fmt.Sprintf("missing param %q of type %s: declared without a default", shown(spec.Name), shown(string(spec.valueType()))))
 }
 
 // typeMismatch names both types instead of the value, which can be very long.
@@ -172,5 +178,5 @@ func typeMismatch(path *field.Path, name string, want, found ValueType) *field.E
 	if found == "" {
 		found = "null"
 	}
-	return field.TypeInvalid(path, found, fmt.Sprintf("param %q is of type %s, not %s", name, want, found))
+	return field.TypeInvalid(path, ValueType(shown(string(found))), fmt.Sprintf("param %q is of type %s, not %s", shown(name), shown(string(want)), shown(string(found))))
 }

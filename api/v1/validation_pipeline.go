@@ -19,44 +19,49 @@ const (
 	OriginResultReference = "resultReference"
 )
 
-// Validate checks the pipeline by itself, as a user writes it. Some errors have an Origin. Cycles are not looked for
-// here: the graph package finds them.
-func (p *Pipeline) Validate() field.ErrorList {
-	return p.Spec.validate(field.NewPath("spec"), newScope())
-}
+// Validate checks the pipeline; see Report.
+func (p *Pipeline) Validate() field.ErrorList { return reported(p.Report) }
+
+// Report checks the pipeline by itself, as a user writes it. Some errors have an Origin. Cycles are not looked for here:
+// the graph package finds them.
+func (p *Pipeline) Report(r *Report) { p.Spec.validate(field.NewPath("spec"), newScope(r)) }
 
 // Validate checks a pipeline that is to be run. Some errors have an Origin. Fields that the controller does not act on yet
 // are errors, too. Cycles are not looked for here: the graph package finds them.
 func (s *PipelineSpec) Validate(path *field.Path) field.ErrorList {
-	return append(s.validate(path, newScope()), s.Unsupported(path)...)
+	return reported(func(r *Report) {
+		s.validate(path, newScope(r))
+		s.unsupported(r, path)
+	})
 }
 
-func (s *PipelineSpec) validate(path *field.Path, outer scope) field.ErrorList {
+func (s *PipelineSpec) validate(path *field.Path, outer scope) {
 	in := pipelineScope{
 		scope: outer.inner(), tasks: s.byName(),
 		dag: taskNames(s.Tasks), finally: taskNames(s.Finally), optional: sets.New[string](),
+		declared: map[*PipelineTask]*names[*TaskResult]{},
 	}
 	in.addParams(s.Params)
-	errs := validateParamSpecs(s.Params, path.Child("params"))
-	errs = append(errs, s.validateWorkspaces(path.Child("workspaces"), in)...)
+	validateParamSpecs(in.Report, s.Params, path.Child("params"))
+	s.validateWorkspaces(path.Child("workspaces"), in)
 	if len(s.Tasks) == 0 {
-		errs = append(errs, field.Required(path.Child("tasks"), "a pipeline needs at least one task"))
+		in.Add(field.Required(path.Child("tasks"), "a pipeline needs at least one task"))
 	}
 	unique := newUniqueNames()
 	for _, list := range s.lists() {
-		for i := range list.tasks {
+		for i := range in.each(len(list.tasks)) {
 			task, name := &list.tasks[i], path.Child(list.field).Index(i).Child("name")
-			errs = append(errs, checkLabel(name, task.Name, validation.DNS1123LabelMaxLength)...)
-			errs = append(errs, unique.add(name, task.Name)...)
+			in.Add(checkLabel(name, task.Name, validation.DNS1123LabelMaxLength)...)
+			in.Add(unique.add(name, task.Name)...)
 		}
 	}
 	for _, list := range s.lists() {
 		in.inFinally = list.field == finallyField
-		for i := range list.tasks {
-			errs = append(errs, in.validateTask(path.Child(list.field).Index(i), &list.tasks[i])...)
+		for i := range in.each(len(list.tasks)) {
+			in.validateTask(path.Child(list.field).Index(i), &list.tasks[i])
 		}
 	}
-	return append(errs, in.validateResults(path.Child("results"), s.Results)...)
+	in.validateResults(path.Child("results"), s.Results)
 }
 
 const finallyField = "finally"
@@ -82,35 +87,34 @@ func (s *PipelineSpec) byName() map[string]*PipelineTask {
 	return tasks
 }
 
-func taskNames(tasks []PipelineTask) sets.Set[string] {
-	names := sets.New[string]()
-	for i := range tasks {
-		names.Insert(tasks[i].Name)
-	}
-	return names
+func taskNames(tasks []PipelineTask) *nameSet {
+	return setOf(len(tasks), func(i int) string { return tasks[i].Name })
 }
 
-func (s *PipelineSpec) validateWorkspaces(path *field.Path, in pipelineScope) field.ErrorList {
-	var errs field.ErrorList
-	unique := newUniqueNames()
+func (s *PipelineSpec) validateWorkspaces(path *field.Path, in pipelineScope) {
 	for i := range s.Workspaces {
-		name := path.Index(i).Child("name")
-		errs = append(errs, checkName(name, s.Workspaces[i].Name, workspaceName, workspaceNameRule)...)
-		errs = append(errs, unique.add(name, s.Workspaces[i].Name)...)
-		in.workspaces.Insert(s.Workspaces[i].Name)
+		in.workspaces.add(s.Workspaces[i].Name, struct{}{})
 		if s.Workspaces[i].Optional {
 			in.optional.Insert(s.Workspaces[i].Name)
 		}
 	}
-	return errs
+	unique := newUniqueNames()
+	for i := range in.each(len(s.Workspaces)) {
+		name := path.Index(i).Child("name")
+		in.Add(checkName(name, s.Workspaces[i].Name, workspaceName, workspaceNameRule)...)
+		in.Add(unique.add(name, s.Workspaces[i].Name)...)
+	}
 }
 
 // pipelineScope is what the tasks and results of a pipeline can refer to.
 type pipelineScope struct {
 	scope
+
 	// tasks of both lists by name, and the names of each list.
 	tasks        map[string]*PipelineTask
-	dag, finally sets.Set[string]
+	dag, finally *nameSet
+	// declared are the results of the tasks that are written out, of those that were asked for.
+	declared map[*PipelineTask]*names[*TaskResult]
 	// optional are the workspaces that a run need not bind.
 	optional sets.Set[string]
 	// inFinally is true for a task of finally, which can ask how the others ended.
@@ -119,60 +123,56 @@ type pipelineScope struct {
 	inResults bool
 }
 
-func (p pipelineScope) validateTask(path *field.Path, t *PipelineTask) field.ErrorList {
-	var errs field.ErrorList
+func (p pipelineScope) validateTask(path *field.Path, t *PipelineTask) {
 	if t.PipelineRef == nil && t.PipelineSpec == nil {
-		errs = checkOneOf(path, "taskRef", "taskSpec", t.TaskRef != nil, t.TaskSpec != nil)
+		p.Add(checkOneOf(path, "taskRef", "taskSpec", t.TaskRef != nil, t.TaskSpec != nil)...)
 	}
 	if t.TaskRef != nil {
 		ref := *t.TaskRef
 		if HasReference(ref.Name) {
 			ref.Name = "known-when-it-runs"
 		}
-		errs = append(errs, ref.validate(path.Child("taskRef"))...)
+		ref.validate(p.Report, path.Child("taskRef"))
 	}
-	errs = append(errs, validateGiven(t.Params, path.Child("params"))...)
-	errs = append(errs, t.validateMatrix(path.Child("matrix"))...)
-	references := &pipelineReferences{scope: p}
-	t.VisitValues(path, references)
-	errs = append(errs, references.errs...)
+	validateGiven(p.Report, t.Params, path.Child("params"))
+	t.validateMatrix(p.Report, path.Child("matrix"))
+	t.VisitValues(path, &pipelineReferences{scope: p})
 	if t.TaskSpec != nil {
-		errs = append(errs, p.validateEmbedded(path, t)...)
+		p.validateEmbedded(path, t)
 	}
-	errs = append(errs, validateWhen(path.Child("when"), t.When)...)
-	errs = append(errs, p.validateRunAfter(path.Child("runAfter"), t)...)
-	errs = append(errs, checkRetries(path.Child("retries"), t.Retries)...)
-	errs = append(errs, checkTimeout(path.Child("timeout"), t.Timeout)...)
-	errs = append(errs, checkOnError(path.Child("onError"), t.OnError)...)
+	validateWhen(p.Report, path.Child("when"), t.When)
+	p.validateRunAfter(path.Child("runAfter"), t)
+	p.Add(checkRetries(path.Child("retries"), t.Retries)...)
+	p.Add(checkTimeout(path.Child("timeout"), t.Timeout)...)
+	p.Add(checkOnError(path.Child("onError"), t.OnError)...)
 	if t.OnError == OnErrorContinue && t.Retries > 0 {
-		errs = append(errs, field.Invalid(path.Child("onError"), t.OnError, "cannot stand together with retries: a failure is either ignored or tried again"))
+		p.Add(field.Invalid(path.Child("onError"), t.OnError, "cannot stand together with retries: a failure is either ignored or tried again"))
 	}
-	return append(errs, p.validateTaskWorkspaces(path.Child("workspaces"), t)...)
+	p.validateTaskWorkspaces(path.Child("workspaces"), t)
 }
 
-func (p pipelineScope) validateRunAfter(path *field.Path, t *PipelineTask) field.ErrorList {
+func (p pipelineScope) validateRunAfter(path *field.Path, t *PipelineTask) {
 	if p.inFinally && len(t.RunAfter) > 0 {
-		return field.ErrorList{field.Forbidden(path, "tasks of finally all start when the others have ended").WithOrigin(OriginGraph)}
+		p.Add(field.Forbidden(path, "tasks of finally all start when the others have ended").WithOrigin(OriginGraph))
+		return
 	}
-	var errs field.ErrorList
-	for i, name := range t.RunAfter {
-		if problem := unknown("task", name, p.dag); problem != "" {
-			errs = append(errs, field.Invalid(path.Index(i), shown(name), problem).WithOrigin(OriginGraph))
+	for i := range p.each(len(t.RunAfter)) {
+		if problem := p.dag.unknown("task", t.RunAfter[i]); problem != "" {
+			p.Add(field.Invalid(path.Index(i), shown(t.RunAfter[i]), problem).WithOrigin(OriginGraph))
 		}
 	}
-	return errs
 }
 
 // validateEmbedded checks a task that is written out in the pipeline: it sees the pipeline's params and workspaces.
-func (p pipelineScope) validateEmbedded(path *field.Path, t *PipelineTask) field.ErrorList {
+func (p pipelineScope) validateEmbedded(path *field.Path, t *PipelineTask) {
 	outer := p.inner()
 	outer.addGiven(t.Params)
 	outer.addGiven(t.Matrix.asStrings())
 	for i := range t.Workspaces {
-		outer.workspaces.Insert(t.Workspaces[i].Name)
+		outer.workspaces.add(t.Workspaces[i].Name, struct{}{})
 	}
-	errs := t.TaskSpec.TaskSpec.validate(path.Child("taskSpec"), outer)
-	return append(errs, p.validateEmbeddedParams(path, t)...)
+	t.TaskSpec.TaskSpec.validate(path.Child("taskSpec"), outer)
+	p.validateEmbeddedParams(path, t)
 }
 
 // asStrings are the params that a task gets from the matrix: one element of each array.
@@ -196,7 +196,7 @@ func (m *Matrix) asStrings() []Param {
 // validateEmbeddedParams refuses a task that is written out in the pipeline and has a param without any value: neither
 // the pipeline's task, nor the pipeline under the same name, nor a default gives one. It also refuses a value of another
 // type than the declared one, where the pipeline shows it.
-func (p pipelineScope) validateEmbeddedParams(path *field.Path, t *PipelineTask) field.ErrorList {
+func (p pipelineScope) validateEmbeddedParams(path *field.Path, t *PipelineTask) {
 	given := map[string]int{}
 	for i := range t.Params {
 		given[t.Params[i].Name] = i
@@ -205,65 +205,60 @@ func (p pipelineScope) validateEmbeddedParams(path *field.Path, t *PipelineTask)
 	for _, param := range t.Matrix.asStrings() {
 		fromMatrix.Insert(param.Name)
 	}
-	var errs field.ErrorList
-	for i := range t.TaskSpec.Params {
+	for i := range p.each(len(t.TaskSpec.Params)) {
 		spec := &t.TaskSpec.Params[i]
 		at, isGiven := given[spec.Name]
 		if isGiven {
 			value := path.Child("params").Index(at).Child("value")
 			if found := p.typeOf(t.Params[at].Value); found != "" && found != spec.valueType() {
-				errs = append(errs, typeMismatch(value, spec.Name, spec.valueType(), found))
+				p.Add(typeMismatch(value, spec.Name, spec.valueType(), found))
 			}
 			continue
 		}
 		if fromMatrix.Has(spec.Name) {
 			if spec.valueType() != TypeString {
-				errs = append(errs, field.Invalid(path.Child("matrix"), spec.Name, fmt.Sprintf("a matrix gives strings, and the task declares the param as %s", spec.valueType())))
+				p.Add(field.Invalid(path.Child("matrix"), shown(spec.Name), fmt.Sprintf("a matrix gives strings, and the task declares the param as %s", shown(string(spec.valueType())))))
 			}
 			continue
 		}
-		if _, outer := p.params[spec.Name]; outer || spec.Default != nil {
-			continue
+		if spec.Default == nil && !p.params.has(spec.Name) {
+			p.Add(missingParam(path.Child("params"), spec).WithOrigin(OriginParamMissing))
 		}
-		errs = append(errs, missingParam(path.Child("params"), spec).WithOrigin(OriginParamMissing))
 	}
-	return errs
 }
 
-func (p pipelineScope) validateTaskWorkspaces(path *field.Path, t *PipelineTask) field.ErrorList {
-	var errs field.ErrorList
+func (p pipelineScope) validateTaskWorkspaces(path *field.Path, t *PipelineTask) {
 	unique := newUniqueNames()
 	handed := map[string]string{}
-	for i := range t.Workspaces {
+	for i := range p.each(len(t.Workspaces)) {
 		binding, path := &t.Workspaces[i], path.Index(i)
-		errs = append(errs, checkName(path.Child("name"), binding.Name, workspaceName, workspaceNameRule)...)
-		errs = append(errs, unique.add(path.Child("name"), binding.Name)...)
-		if problem := unknown("workspace of the pipeline", binding.PipelineWorkspace(), p.workspaces); problem != "" {
-			errs = append(errs, field.Invalid(path.Child("workspace"), shown(binding.PipelineWorkspace()), problem))
+		p.Add(checkName(path.Child("name"), binding.Name, workspaceName, workspaceNameRule)...)
+		p.Add(unique.add(path.Child("name"), binding.Name)...)
+		if problem := p.workspaces.unknown("workspace of the pipeline", binding.PipelineWorkspace()); problem != "" {
+			p.Add(field.Invalid(path.Child("workspace"), shown(binding.PipelineWorkspace()), problem))
 		}
-		errs = append(errs, checkSubPath(path.Child("subPath"), binding.SubPath)...)
+		p.Add(checkSubPath(path.Child("subPath"), binding.SubPath)...)
 		handed[binding.Name] = binding.PipelineWorkspace()
 	}
 	if t.TaskSpec == nil {
-		return errs
+		return
 	}
-	for i := range t.TaskSpec.Workspaces {
+	for i := range p.each(len(t.TaskSpec.Workspaces)) {
 		declared := &t.TaskSpec.Workspaces[i]
 		if declared.Optional {
 			continue
 		}
 		from, ok := handed[declared.Name]
 		if !ok {
-			from, ok = declared.Name, p.workspaces.Has(declared.Name)
+			from, ok = declared.Name, p.workspaces.has(declared.Name)
 		}
 		switch {
 		case !ok:
-			errs = append(errs, field.Required(path, fmt.Sprintf("missing workspace %q: declared by the task and not optional", declared.Name)))
+			p.Add(field.Required(path, fmt.Sprintf("missing workspace %q: declared by the task and not optional", shown(declared.Name))))
 		case p.optional.Has(from):
-			errs = append(errs, field.Invalid(path, from, fmt.Sprintf("workspace %q of the task is not optional, and that of the pipeline is; make both the same", declared.Name)))
+			p.Add(field.Invalid(path, shown(from), fmt.Sprintf("workspace %q of the task is not optional, and that of the pipeline is; make both the same", shown(declared.Name))))
 		}
 	}
-	return errs
 }
 
 // PipelineWorkspace returns the name of the pipeline's workspace that is handed to the task.
@@ -274,25 +269,21 @@ func (w *WorkspacePipelineTaskBinding) PipelineWorkspace() string {
 	return w.Name
 }
 
-func (p pipelineScope) validateResults(path *field.Path, results []PipelineResult) field.ErrorList {
+func (p pipelineScope) validateResults(path *field.Path, results []PipelineResult) {
 	p.inFinally, p.inResults = false, true
-	var errs field.ErrorList
 	unique := newUniqueNames()
-	for i := range results {
+	for i := range p.each(len(results)) {
 		result, path := &results[i], path.Index(i)
-		errs = append(errs, checkName(path.Child("name"), result.Name, resultName, resultNameRule)...)
-		errs = append(errs, unique.add(path.Child("name"), result.Name)...)
-		errs = append(errs, checkType(path.Child("type"), result.Type)...)
+		p.Add(checkName(path.Child("name"), result.Name, resultName, resultNameRule)...)
+		p.Add(unique.add(path.Child("name"), result.Name)...)
+		p.Add(checkType(path.Child("type"), result.Type)...)
 		if result.Value.Type == "" {
-			errs = append(errs, field.Required(path.Child("value"), "say which results it is made of, as in $(tasks.<task>.results.<result>)"))
+			p.Add(field.Required(path.Child("value"), "say which results it is made of, as in $(tasks.<task>.results.<result>)"))
 			continue
 		}
-		references := &pipelineReferences{scope: p}
-		references.VisitValue(path.Child("value"), &result.Value)
-		errs = append(errs, references.errs...)
+		(&pipelineReferences{scope: p}).VisitValue(path.Child("value"), &result.Value)
 		if found := p.typeOf(result.Value); slices.Contains(ValueTypes(), result.Type) && found != "" && found != result.Type {
-			errs = append(errs, field.Invalid(path.Child("value"), shown(result.Value.first()), fmt.Sprintf("it is of type %s, and the result is of type %s", found, result.Type)))
+			p.Add(field.Invalid(path.Child("value"), shown(result.Value.first()), fmt.Sprintf("it is of type %s, and the result is of type %s", shown(string(found)), result.Type)))
 		}
 	}
-	return errs
 }

@@ -4,64 +4,72 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
-// Validate checks the run by itself, and the pipeline that is written out in it. Fields that the controller does not act
-// on yet are errors, too.
-func (r *PipelineRun) Validate() field.ErrorList {
+// Validate checks the run; see Report.
+func (r *PipelineRun) Validate() field.ErrorList { return reported(r.Report) }
+
+// Report checks the run by itself, and the pipeline that is written out in it. Fields that the controller does not act on
+// yet are errors, too.
+func (r *PipelineRun) Report(report *Report) {
 	path := field.NewPath("spec")
 	spec := &r.Spec
-	errs := checkOneOf(path, "pipelineRef", "pipelineSpec", spec.PipelineRef != nil, spec.PipelineSpec != nil)
+	report.Add(checkOneOf(path, "pipelineRef", "pipelineSpec", spec.PipelineRef != nil, spec.PipelineSpec != nil)...)
 	if spec.PipelineRef != nil {
-		errs = append(errs, spec.PipelineRef.validate(path.Child("pipelineRef"))...)
+		spec.PipelineRef.validate(report, path.Child("pipelineRef"))
 	}
 	if spec.PipelineSpec != nil {
-		outer := newScope()
+		outer := newScope(report)
 		outer.addGiven(spec.Params)
 		outer.addBound(spec.Workspaces)
-		errs = append(errs, spec.PipelineSpec.validate(path.Child("pipelineSpec"), outer)...)
+		spec.PipelineSpec.validate(path.Child("pipelineSpec"), outer)
 	}
-	errs = append(errs, validateGiven(spec.Params, path.Child("params"))...)
-	errs = append(errs, validateBindings(spec.Workspaces, path.Child("workspaces"))...)
+	validateGiven(report, spec.Params, path.Child("params"))
+	validateBindings(report, spec.Workspaces, path.Child("workspaces"))
 	template := path.Child("taskRunTemplate")
-	errs = append(errs, checkServiceAccount(template.Child("serviceAccountName"), spec.TaskRunTemplate.ServiceAccountName)...)
-	errs = append(errs, spec.TaskRunTemplate.PodTemplate.validate(template.Child("podTemplate"))...)
-	errs = append(errs, spec.validateTaskRunSpecs(path.Child("taskRunSpecs"))...)
-	errs = append(errs, spec.Timeouts.validate(path.Child("timeouts"))...)
-	errs = append(errs, checkFinal(path.Child("status"), string(spec.Status), PipelineRunSpecStatuses())...)
-	errs = append(errs, checkManagedBy(path.Child("managedBy"), spec.ManagedBy)...)
-	return append(errs, r.Unsupported()...)
+	report.Add(checkServiceAccount(template.Child("serviceAccountName"), spec.TaskRunTemplate.ServiceAccountName)...)
+	spec.TaskRunTemplate.PodTemplate.validate(report, template.Child("podTemplate"))
+	spec.validateTaskRunSpecs(report, path.Child("taskRunSpecs"))
+	report.Add(spec.Timeouts.validate(path.Child("timeouts"))...)
+	report.Add(checkFinal(path.Child("status"), string(spec.Status), PipelineRunSpecStatuses())...)
+	report.Add(checkManagedBy(path.Child("managedBy"), spec.ManagedBy)...)
+	if spec.PipelineSpec != nil {
+		spec.PipelineSpec.unsupported(report, path.Child("pipelineSpec"))
+	}
 }
 
-func (s *PipelineRunSpec) validateTaskRunSpecs(path *field.Path) field.ErrorList {
-	var tasks map[string]*PipelineTask
+func (s *PipelineRunSpec) validateTaskRunSpecs(r *Report, path *field.Path) {
+	tasks := newNames[*PipelineTask](nil)
 	if s.PipelineSpec != nil {
-		tasks = s.PipelineSpec.byName()
-	}
-	var errs field.ErrorList
-	unique := newUniqueNames()
-	for i := range s.TaskRunSpecs {
-		t, path := &s.TaskRunSpecs[i], path.Index(i)
-		name := path.Child("pipelineTaskName")
-		errs = append(errs, unique.add(name, t.PipelineTaskName)...)
-		if tasks != nil {
-			if problem := unknown("task of the pipeline", t.PipelineTaskName, sets.KeySet(tasks)); problem != "" {
-				errs = append(errs, field.Invalid(name, shown(t.PipelineTaskName), problem))
+		for _, list := range s.PipelineSpec.lists() {
+			for i := range list.tasks {
+				tasks.add(list.tasks[i].Name, &list.tasks[i])
 			}
 		}
-		errs = append(errs, checkServiceAccount(path.Child("serviceAccountName"), t.ServiceAccountName)...)
-		errs = append(errs, t.PodTemplate.validate(path.Child("podTemplate"))...)
-		errs = append(errs, checkTimeout(path.Child("timeout"), t.Timeout)...)
+	}
+	unique := newUniqueNames()
+	for i := range r.each(len(s.TaskRunSpecs)) {
+		t, path := &s.TaskRunSpecs[i], path.Index(i)
+		name := path.Child("pipelineTaskName")
+		twice := unique.add(name, t.PipelineTaskName)
+		r.Add(twice...)
+		if s.PipelineSpec != nil {
+			if problem := tasks.unknown("task of the pipeline", t.PipelineTaskName); problem != "" {
+				r.Add(field.Invalid(name, shown(t.PipelineTaskName), problem))
+			}
+		}
+		r.Add(checkServiceAccount(path.Child("serviceAccountName"), t.ServiceAccountName)...)
+		t.PodTemplate.validate(r, path.Child("podTemplate"))
+		r.Add(checkTimeout(path.Child("timeout"), t.Timeout)...)
 		o := overrides{t.ComputeResources, t.StepSpecs, t.SidecarSpecs}
-		if task := tasks[t.PipelineTaskName]; task != nil && task.TaskSpec != nil {
-			errs = append(errs, o.validate(path, stepNames(task.TaskSpec.Steps), sidecarNames(task.TaskSpec.Sidecars))...)
+		// The names of a task's containers are gathered for one entry only, or the work would grow with the product of both.
+		if task, _ := tasks.get(t.PipelineTaskName); task != nil && task.TaskSpec != nil && len(twice) == 0 {
+			o.validate(r, path, stepNames(task.TaskSpec.Steps), sidecarNames(task.TaskSpec.Sidecars))
 			continue
 		}
-		errs = append(errs, o.validate(path, nil, nil)...)
+		o.validate(r, path, nil, nil)
 	}
-	return errs
 }
 
 // validate checks that the parts fit into the whole. A timeout of 0 means none.

@@ -7,25 +7,26 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
 // scope is what the references in a task can refer to. An outer scope's params and workspaces are visible in a spec that
-// is written out in a run or in a pipeline, unless the spec declares the same name itself.
+// is written out in a run or in a pipeline, unless the spec declares the same name itself. What is wrong goes to its Report.
 type scope struct {
+	*Report
+
 	// params by name; nil is one whose type is not known before the run.
-	params map[string]*ParamSpec
+	params *names[*ParamSpec]
 	// results that the task declares; nil where they are not known.
-	results sets.Set[string]
+	results *nameSet
 	// workspaces that are declared or bound.
-	workspaces sets.Set[string]
+	workspaces *nameSet
 	// volumes that the run brings along, and whether no others can be there: a Task by itself may mount a volume that the
 	// pod template of a run has.
 	volumes       []corev1.Volume
 	volumesClosed bool
 	// steps of the task, and the index of the one that refers; −1 where it is not a step.
-	steps []Step
+	steps *stepIndex
 	step  int
 	// runtime is true where results of earlier steps can be used: the text is needed only when the step starts.
 	runtime bool
@@ -34,42 +35,46 @@ type scope struct {
 // noStep is the index of the step where a text belongs to none.
 const noStep = -1
 
-func newScope() scope {
-	return scope{params: map[string]*ParamSpec{}, results: sets.New[string](), workspaces: sets.New[string](), step: noStep}
+func newScope(r *Report) scope {
+	return scope{
+		Report: r, params: newNames[*ParamSpec](nil), results: newNames[struct{}](nil), workspaces: newNames[struct{}](nil),
+		steps: newStepIndex(nil), step: noStep,
+	}
 }
 
-// inner returns a copy to which declarations can be added.
+// inner returns a scope within this one, to which declarations can be added.
 func (s scope) inner() scope {
 	return scope{
-		params: maps.Clone(s.params), results: sets.New[string](), workspaces: s.workspaces.Clone(),
-		volumes: s.volumes, volumesClosed: s.volumesClosed, step: noStep,
+		Report: s.Report, params: newNames(s.params), results: newNames[struct{}](nil), workspaces: newNames(s.workspaces),
+		volumes: s.volumes, volumesClosed: s.volumesClosed, steps: newStepIndex(nil), step: noStep,
 	}
 }
 
 // addParams makes declared params known; addGiven those that have a value, where no declaration says more.
 func (s scope) addParams(specs []ParamSpec) {
 	for i := range specs {
-		s.params[specs[i].Name] = &specs[i]
+		s.params.add(specs[i].Name, &specs[i])
 	}
 }
 
 func (s scope) addGiven(given []Param) {
 	for i := range given {
-		if _, ok := s.params[given[i].Name]; ok {
+		if s.params.has(given[i].Name) {
 			continue
 		}
-		s.params[given[i].Name] = nil
+		var spec *ParamSpec
 		// A text that is nothing but one reference takes the type of what it refers to.
 		if t := given[i].Value.Type; t != "" && !(t == TypeString && isolated(given[i].Value.String)) {
-			s.params[given[i].Name] = &ParamSpec{Name: given[i].Name, Type: t}
+			spec = &ParamSpec{Name: given[i].Name, Type: t}
 		}
+		s.params.add(given[i].Name, spec)
 	}
 }
 
 // addBound makes the workspaces known that a run binds.
 func (s scope) addBound(bound []WorkspaceBinding) {
 	for i := range bound {
-		s.workspaces.Insert(bound[i].Name)
+		s.workspaces.add(bound[i].Name, struct{}{})
 	}
 }
 
@@ -86,19 +91,23 @@ func taskScope(s *TaskSpec, outer scope) scope {
 	in := outer.inner()
 	in.addParams(s.Params)
 	for i := range s.Results {
-		in.results.Insert(s.Results[i].Name)
+		in.results.add(s.Results[i].Name, struct{}{})
 	}
 	for i := range s.Workspaces {
-		in.workspaces.Insert(s.Workspaces[i].Name)
+		in.workspaces.add(s.Workspaces[i].Name, struct{}{})
 	}
-	in.steps = s.Steps
+	in.steps = newStepIndex(s.Steps)
 	return in
 }
 
 // validateReferences refuses references in the task to what it does not have.
-func (s *TaskSpec) validateReferences(path *field.Path, in scope) field.ErrorList {
+func (s *TaskSpec) validateReferences(path *field.Path, in scope) {
 	all := &taskReferences{scope: in}
 	s.visitTexts(path, all, func(i int, path *field.Path) {
+		if in.stopped() {
+			return
+		}
+		in.steps.reach(i)
 		fixed := &taskReferences{scope: in}
 		fixed.scope.step = i
 		s.Steps[i].VisitFixedTexts(path, fixed)
@@ -106,15 +115,12 @@ func (s *TaskSpec) validateReferences(path *field.Path, in scope) field.ErrorLis
 		runtime.scope.runtime = true
 		s.Steps[i].VisitRuntimeTexts(path, runtime)
 		s.Steps[i].visitRuntimeValues(path, (*stepValues)(runtime))
-		all.errs = append(append(all.errs, fixed.errs...), runtime.errs...)
 	})
-	return all.errs
 }
 
 // taskReferences is a TextVisitor that refuses references to what the scope does not have. It changes nothing.
 type taskReferences struct {
 	scope scope
-	errs  field.ErrorList
 }
 
 func (t *taskReferences) VisitText(path *field.Path, _ TextKind, text *string) {
@@ -122,16 +128,17 @@ func (t *taskReferences) VisitText(path *field.Path, _ TextKind, text *string) {
 }
 
 func (t *taskReferences) VisitList(path *field.Path, list *[]string) {
-	for i, text := range *list {
+	for i := range t.scope.each(len(*list)) {
+		text := (*list)[i]
 		t.checkText(path.Index(i), "", text, use{ownElement: isolated(text)})
 	}
 }
 
 // checkText checks the references in a text; where is what of a value the text is.
 func (t *taskReferences) checkText(path *field.Path, where, text string, place use) {
-	for r := range References(text) {
+	for r := range t.scope.references(text) {
 		if problem := t.scope.taskProblem(r, place); problem != "" {
-			t.errs = append(t.errs, invalidText(path, where, r.Text, problem))
+			t.scope.Add(invalidText(path, where, r.Text, problem))
 		}
 	}
 }
@@ -149,6 +156,9 @@ func (s *stepValues) VisitElements(path *field.Path, list *[]string) {
 
 func (s *stepValues) VisitValue(path *field.Path, value *Value) {
 	for where, text := range value.Texts() {
+		if s.scope.stopped() {
+			return
+		}
 		(*taskReferences)(s).checkText(path, where, text, value.place(text))
 	}
 }
@@ -178,7 +188,7 @@ func (s scope) taskProblem(r Reference, place use) string {
 		if s.results == nil {
 			return "" // a StepAction writes results of a task that is not known here
 		}
-		return unknown("result", r.Names[0], s.results)
+		return s.results.unknown("result", r.Names[0])
 	case RootWorkspaces:
 		return s.workspaceProblem(r, attributePath, "bound", "claim", "volume")
 	case RootContext:
@@ -209,9 +219,9 @@ func (r Reference) hasIndex() bool { return r.Whole || r.Index >= 0 }
 
 func (s scope) paramProblem(r Reference, place use) string {
 	name := r.Names[0]
-	spec, ok := s.params[name]
+	spec, ok := s.params.get(name)
 	if !ok {
-		return unknown("param", name, sets.KeySet(s.params))
+		return s.params.unknown("param", name)
 	}
 	if len(r.Names) > 2 || len(r.Names) == 2 && r.hasIndex() {
 		return malformedReference
@@ -241,6 +251,7 @@ type use struct {
 
 // useProblem says what is wrong with using a value of type t so, or returns "".
 func useProblem(u use, t ValueType, properties map[string]PropertySpec) string {
+	u.name, u.ref = shown(u.name), shown(u.ref)
 	bare := !u.keyed && !u.whole && !u.indexed
 	wholly := u.whole || bare && !u.strict
 	switch t {
@@ -257,7 +268,8 @@ func useProblem(u use, t ValueType, properties map[string]PropertySpec) string {
 			return fmt.Sprintf("%s %q is an object: use one of its keys, as in $(%s.<key>)", u.noun, u.name, u.ref)
 		}
 		if _, ok := properties[u.key]; !ok && len(properties) > 0 {
-			return unknown("key of "+u.noun+" "+u.name, u.key, sets.KeySet(properties))
+			keys := listOf(maps.Keys(properties))
+			return keys.unknown("key of "+u.noun+" "+u.name, u.key)
 		}
 		return ""
 	default:
@@ -272,7 +284,7 @@ func (s scope) workspaceProblem(r Reference, attributes ...string) string {
 	if len(r.Names) != 2 || r.hasIndex() || !slices.Contains(attributes, r.Names[1]) {
 		return "here a workspace is referred to as $(workspaces.<name>." + strings.Join(attributes, "|") + ")"
 	}
-	return unknown("workspace", r.Names[0], s.workspaces)
+	return s.workspaces.unknown("workspace", r.Names[0])
 }
 
 func contextProblem(r Reference, known []string) string {
@@ -290,11 +302,4 @@ func TaskContext() []string {
 // PipelineContext lists the variables that a pipeline finds under $(context.…).
 func PipelineContext() []string {
 	return []string{"pipelineRun.name", "pipelineRun.namespace", "pipelineRun.uid", "pipeline.name", "pipelineTask.retries"}
-}
-
-func unknown(noun, name string, known sets.Set[string]) string {
-	if known.Has(name) {
-		return ""
-	}
-	return fmt.Sprintf("no %s %q; there are: %s", noun, shown(name), listed(known))
 }

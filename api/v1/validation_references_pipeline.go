@@ -4,14 +4,12 @@ import (
 	"fmt"
 	"strings"
 
-	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
 // pipelineReferences is a ValueVisitor that refuses references to what the pipeline does not have. It changes nothing.
 type pipelineReferences struct {
 	scope pipelineScope
-	errs  field.ErrorList
 }
 
 func (p *pipelineReferences) VisitText(path *field.Path, text *string) {
@@ -19,19 +17,23 @@ func (p *pipelineReferences) VisitText(path *field.Path, text *string) {
 }
 
 func (p *pipelineReferences) VisitElements(path *field.Path, list *[]string) {
-	for i, text := range *list {
+	for i := range p.scope.each(len(*list)) {
+		text := (*list)[i]
 		p.check(path.Index(i), "", text, use{ownElement: isolated(text)})
 	}
 }
 
 func (p *pipelineReferences) VisitValue(path *field.Path, value *Value) {
 	for where, text := range value.Texts() {
+		if p.scope.stopped() {
+			return
+		}
 		p.check(path, where, text, value.place(text))
 	}
 }
 
 func (p *pipelineReferences) check(path *field.Path, where, text string, place use) {
-	for r := range References(text) {
+	for r := range p.scope.references(text) {
 		problem := p.scope.problem(r, place)
 		if problem == "" {
 			continue
@@ -40,7 +42,7 @@ func (p *pipelineReferences) check(path *field.Path, where, text string, place u
 		if r.Root == RootTasks || r.Root == RootFinally {
 			err = err.WithOrigin(OriginResultReference)
 		}
-		p.errs = append(p.errs, err)
+		p.scope.Add(err)
 	}
 }
 
@@ -48,7 +50,7 @@ func (p *pipelineReferences) check(path *field.Path, where, text string, place u
 // therefore the error's own is.
 func invalidText(path *field.Path, where, text, problem string) *field.Error {
 	err := field.Invalid(path, shown(text), problem)
-	err.Field += where
+	err.Field += shown(where)
 	return err
 }
 
@@ -82,7 +84,7 @@ func (p pipelineScope) taskProblem(r Reference, place use) string {
 		if task == "" {
 			return ""
 		}
-		return unknown("task", task, p.dag)
+		return p.dag.unknown("task", task)
 	}
 	if task, result, ok := r.MatrixLength(); ok {
 		return p.lengthProblem(task, result)
@@ -95,46 +97,51 @@ func (p pipelineScope) taskProblem(r Reference, place use) string {
 	case ref.Finally && !p.inResults:
 		return "results of tasks of finally can be used in the results of the pipeline only"
 	case ref.Finally:
-		if problem := unknown("task of finally", ref.Task, p.finally); problem != "" {
+		if problem := p.finally.unknown("task of finally", ref.Task); problem != "" {
 			return problem
 		}
 	default:
-		if problem := unknown("task", ref.Task, p.dag); problem != "" {
+		if problem := p.dag.unknown("task", ref.Task); problem != "" {
 			return problem
 		}
 	}
-	return p.tasks[ref.Task].resultProblem(ref, r.Root, place)
+	return p.resultProblem(p.tasks[ref.Task], ref, r.Root, place)
 }
 
 func (p pipelineScope) lengthProblem(name, result string) string {
-	if problem := unknown("task", name, p.dag); problem != "" {
+	if problem := p.dag.unknown("task", name); problem != "" {
 		return problem
 	}
 	task := p.tasks[name]
 	if task.Matrix == nil {
-		return fmt.Sprintf("task %q has no matrix", name)
+		return fmt.Sprintf("task %q has no matrix", shown(name))
 	}
 	if result == "" || task.TaskSpec == nil {
 		return ""
 	}
-	return unknown("result of task "+name, result, task.resultNames())
+	return p.results(task).unknown("result of task "+shown(name), result)
 }
 
-func (t *PipelineTask) resultNames() sets.Set[string] {
-	names := sets.New[string]()
-	for i := range t.TaskSpec.Results {
-		names.Insert(t.TaskSpec.Results[i].Name)
+// results are those that a task declares which is written out in the pipeline.
+func (p pipelineScope) results(t *PipelineTask) *names[*TaskResult] {
+	if known, ok := p.declared[t]; ok {
+		return known
 	}
-	return names
+	all := newNames[*TaskResult](nil)
+	for i := range t.TaskSpec.Results {
+		all.addFirst(t.TaskSpec.Results[i].Name, &t.TaskSpec.Results[i])
+	}
+	p.declared[t] = all
+	return all
 }
 
 // resultProblem says what is wrong with using a result of the task so, or returns "".
-func (t *PipelineTask) resultProblem(ref ResultRef, root string, place use) string {
+func (p pipelineScope) resultProblem(t *PipelineTask, ref ResultRef, root string, place use) string {
 	text := strings.Join([]string{root, ref.Task, attributeResults, ref.Result}, ".")
 	if t.Matrix != nil && !ref.Whole {
-		return fmt.Sprintf("task %q has a matrix: its results are used together, as in $(%s[*])", ref.Task, text)
+		return fmt.Sprintf("task %q has a matrix: its results are used together, as in $(%s[*])", shown(ref.Task), shown(text))
 	}
-	declared, problem := t.declaredResult(ref)
+	declared, problem := p.declaredResult(t, ref)
 	if problem != "" || declared == nil {
 		return problem
 	}
@@ -145,22 +152,21 @@ func (t *PipelineTask) resultProblem(ref ResultRef, root string, place use) stri
 		return useProblem(place, declared.valueType(), declared.Properties)
 	}
 	if declared.valueType() != TypeString {
-		return fmt.Sprintf("task %q has a matrix: of its results only strings can be used, and %q is of type %s", ref.Task, ref.Result, declared.valueType())
+		return fmt.Sprintf("task %q has a matrix: of its results only strings can be used, and %q is of type %s", shown(ref.Task), shown(ref.Result), shown(string(declared.valueType())))
 	}
 	return useProblem(place, TypeArray, nil)
 }
 
 // declaredResult returns the declaration of a result, or nil where the task is not known here.
-func (t *PipelineTask) declaredResult(ref ResultRef) (declared *TaskResult, problem string) {
+func (p pipelineScope) declaredResult(t *PipelineTask, ref ResultRef) (declared *TaskResult, problem string) {
 	if t.TaskSpec == nil {
 		return nil, ""
 	}
-	for i := range t.TaskSpec.Results {
-		if t.TaskSpec.Results[i].Name == ref.Result {
-			return &t.TaskSpec.Results[i], ""
-		}
+	declared, ok := p.results(t).get(ref.Result)
+	if !ok {
+		return nil, p.results(t).unknown("result of task "+shown(ref.Task), ref.Result)
 	}
-	return nil, unknown("result of task "+ref.Task, ref.Result, t.resultNames())
+	return declared, ""
 }
 
 // valueType returns the type, inferred where none is declared.
@@ -181,7 +187,7 @@ func (p pipelineScope) typeOf(value Value) ValueType {
 		return value.Type
 	}
 	if r.Root == RootParams {
-		spec := p.params[r.Names[0]]
+		spec, _ := p.params.get(r.Names[0])
 		switch {
 		case spec == nil:
 			return ""
@@ -203,7 +209,7 @@ func (p pipelineScope) typeOf(value Value) ValueType {
 	case task.Matrix != nil:
 		return TypeArray
 	}
-	declared, _ := task.declaredResult(ref)
+	declared, _ := p.declaredResult(task, ref)
 	if declared == nil {
 		return ""
 	}

@@ -2,8 +2,6 @@ package v1
 
 import (
 	"strings"
-
-	"k8s.io/apimachinery/pkg/util/sets"
 )
 
 // stepContainerPrefix begins the name of a step's container, which is what $(steps.<container>.exitCode.path) has.
@@ -21,53 +19,75 @@ func (s scope) stepsProblem(r Reference, place use) string {
 	if !s.runtime {
 		return "the result of a step is known only when a later step starts: it can be used in command, args, script, env, params and when of steps"
 	}
-	earlier := sets.New[string]()
-	for i := range s.steps[:max(s.step, 0)] {
-		earlier.Insert(suffix(s.steps[i].Name, i))
-	}
-	if problem := unknown("earlier step", ref.Step, earlier); problem != "" {
+	if problem := s.steps.earlier.unknown("earlier step", ref.Step); problem != "" {
 		return problem
 	}
-	step := s.stepNamed(ref.Step)
-	if step.Ref != nil {
+	i, _ := s.steps.byName().get(ref.Step)
+	if s.steps.steps[i].Ref != nil {
 		return "" // the StepAction is not known here
 	}
 	place.ref = strings.Join([]string{RootSteps, ref.Step, attributeResults, ref.Result}, ".")
-	return stepResultProblem(step, ref, place)
+	return stepResultProblem(s.steps.results(i), ref, place)
 }
 
 // stepResultProblem says what is wrong with using a result of a step that is written out, or returns "".
-func stepResultProblem(step *Step, ref StepResultRef, place use) string {
-	names := sets.New[string]()
-	for i := range step.Results {
-		names.Insert(step.Results[i].Name)
+func stepResultProblem(results *names[*StepResult], ref StepResultRef, place use) string {
+	declared, ok := results.get(ref.Result)
+	if !ok {
+		return results.unknown("result of step "+shown(ref.Step), ref.Result)
 	}
-	if problem := unknown("result of step "+ref.Step, ref.Result, names); problem != "" {
-		return problem
-	}
-	declared := step.result(ref.Result)
 	place.noun, place.name = "result", ref.Result
 	place.keyed, place.key, place.whole, place.indexed = ref.Key != "", ref.Key, ref.Whole, ref.Index >= 0
 	place.strict = true
 	return useProblem(place, declared.valueType(), declared.Properties)
 }
 
-func (s scope) stepNamed(name string) *Step {
-	for i := range s.steps {
-		if suffix(s.steps[i].Name, i) == name {
-			return &s.steps[i]
-		}
-	}
-	return nil
+// stepIndex finds the steps of a task and their results by name. Each part of it is made once, when it is first asked for.
+type stepIndex struct {
+	steps []Step
+	// earlier are the names of the steps before the one that refers.
+	earlier *nameSet
+	reached int
+
+	names      *names[int]
+	containers *nameSet
+	declared   []*names[*StepResult]
 }
 
-func (s *Step) result(name string) *StepResult {
-	for i := range s.Results {
-		if s.Results[i].Name == name {
-			return &s.Results[i]
+func newStepIndex(steps []Step) *stepIndex {
+	return &stepIndex{steps: steps, earlier: newNames[struct{}](nil)}
+}
+
+// reach makes the steps before the one of index n the earlier ones. It goes forward only.
+func (x *stepIndex) reach(n int) {
+	for ; x.reached < n; x.reached++ {
+		x.earlier.add(suffix(x.steps[x.reached].Name, x.reached), struct{}{})
+	}
+}
+
+// byName are the indices of the steps by name; of two that have the same, the first.
+func (x *stepIndex) byName() *names[int] {
+	if x.names == nil {
+		x.names = newNames[int](nil)
+		for i := range x.steps {
+			x.names.addFirst(suffix(x.steps[i].Name, i), i)
 		}
 	}
-	return nil
+	return x.names
+}
+
+// results are those that a step declares; of two that have the same name, the first.
+func (x *stepIndex) results(i int) *names[*StepResult] {
+	if x.declared == nil {
+		x.declared = make([]*names[*StepResult], len(x.steps))
+	}
+	if x.declared[i] == nil {
+		x.declared[i] = newNames[*StepResult](nil)
+		for n := range x.steps[i].Results {
+			x.declared[i].addFirst(x.steps[i].Results[n].Name, &x.steps[i].Results[n])
+		}
+	}
+	return x.declared[i]
 }
 
 // valueType returns the type, inferred where none is declared.
@@ -79,11 +99,11 @@ func (r *StepResult) valueType() ValueType {
 }
 
 func (s scope) exitCodeProblem(container string) string {
-	containers := sets.New[string]()
-	for i := range s.steps {
-		containers.Insert(stepContainerPrefix + suffix(s.steps[i].Name, i))
+	x := s.steps
+	if x.containers == nil {
+		x.containers = setOf(len(x.steps), func(i int) string { return stepContainerPrefix + suffix(x.steps[i].Name, i) })
 	}
-	return unknown("container of a step", container, containers)
+	return x.containers.unknown("container of a step", container)
 }
 
 // ownStepProblem says what is wrong with a reference of a step to a result of its own, or returns "".
@@ -94,9 +114,5 @@ func (s scope) ownStepProblem(r Reference) string {
 	if s.step < 0 {
 		return "only a step has results of its own"
 	}
-	names := sets.New[string]()
-	for i := range s.steps[s.step].Results {
-		names.Insert(s.steps[s.step].Results[i].Name)
-	}
-	return unknown("result of this step", r.Names[1], names)
+	return s.steps.results(s.step).unknown("result of this step", r.Names[1])
 }

@@ -9,31 +9,31 @@ import (
 )
 
 // checkRef checks what all references have in common: either the name of an object, or a resolver with its params.
-func checkRef(path *field.Path, name string, ref *ResolverRef) field.ErrorList {
-	var errs field.ErrorList
+func checkRef(r *Report, path *field.Path, name string, ref *ResolverRef) {
 	switch {
 	case ref.Resolver == "" && len(ref.Params) > 0:
-		errs = append(errs, field.Required(path.Child("resolver"), "params are for a resolver; say which"))
+		r.Add(field.Required(path.Child("resolver"), "params are for a resolver; say which"))
 	case ref.Resolver == "":
-		errs = append(errs, checkObjectName(path.Child("name"), name)...)
+		r.Add(checkObjectName(path.Child("name"), name)...)
 	case name != "":
-		errs = append(errs, field.Forbidden(path.Child("name"), "give either name, or resolver with params, not both"))
+		r.Add(field.Forbidden(path.Child("name"), "give either name, or resolver with params, not both"))
 	default:
-		errs = append(errs, checkLabel(path.Child("resolver"), ref.Resolver, validation.DNS1123LabelMaxLength)...)
+		r.Add(checkLabel(path.Child("resolver"), ref.Resolver, validation.DNS1123LabelMaxLength)...)
 	}
-	return append(errs, validateGiven(ref.Params, path.Child("params"))...)
+	validateGiven(r, ref.Params, path.Child("params"))
 }
 
-func (t *TaskRef) validate(path *field.Path) field.ErrorList {
-	errs := checkRef(path, t.Name, &t.ResolverRef)
+func (t *TaskRef) validate(r *Report, path *field.Path) {
+	checkRef(r, path, t.Name, &t.ResolverRef)
 	if t.Kind != "" && !strings.EqualFold(t.Kind, KindTask) {
-		errs = append(errs, field.NotSupported(path.Child("kind"), t.Kind, []string{KindTask}))
+		r.Add(field.NotSupported(path.Child("kind"), shown(t.Kind), []string{KindTask}))
 	}
-	return append(errs, checkAPIVersion(path.Child("apiVersion"), t.APIVersion)...)
+	r.Add(checkAPIVersion(path.Child("apiVersion"), t.APIVersion)...)
 }
 
-func (p *PipelineRef) validate(path *field.Path) field.ErrorList {
-	return append(checkRef(path, p.Name, &p.ResolverRef), checkAPIVersion(path.Child("apiVersion"), p.APIVersion)...)
+func (p *PipelineRef) validate(r *Report, path *field.Path) {
+	checkRef(r, path, p.Name, &p.ResolverRef)
+	r.Add(checkAPIVersion(path.Child("apiVersion"), p.APIVersion)...)
 }
 
 // checkAPIVersion accepts every version of the group: the API server converts between them.

@@ -4,7 +4,6 @@ import (
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
@@ -12,37 +11,42 @@ import (
 // breakpointEnabled is the one value of spec.debug.breakpoints.onFailure.
 const breakpointEnabled = "enabled"
 
-// Validate checks the run by itself, and the task that is written out in it. Fields that the controller does not act on
+// Validate checks the run; see Report.
+func (r *TaskRun) Validate() field.ErrorList { return reported(r.Report) }
+
+// Report checks the run by itself, and the task that is written out in it. Fields that the controller does not act on
 // yet are errors, too. Whether the params and workspaces are those of the task is for ValidateParams and
 // ValidateWorkspaces to say, once the task is known.
-func (r *TaskRun) Validate() field.ErrorList {
+func (r *TaskRun) Report(report *Report) {
 	path := field.NewPath("spec")
 	spec := &r.Spec
-	errs := checkOneOf(path, "taskRef", "taskSpec", spec.TaskRef != nil, spec.TaskSpec != nil)
+	report.Add(checkOneOf(path, "taskRef", "taskSpec", spec.TaskRef != nil, spec.TaskSpec != nil)...)
 	if spec.TaskRef != nil {
-		errs = append(errs, spec.TaskRef.validate(path.Child("taskRef"))...)
+		spec.TaskRef.validate(report, path.Child("taskRef"))
 	}
 	if spec.TaskSpec != nil {
-		outer := newScope()
+		outer := newScope(report)
 		outer.addGiven(spec.Params)
 		outer.addBound(spec.Workspaces)
 		outer.volumesClosed = true
 		if spec.PodTemplate != nil {
 			outer.volumes = spec.PodTemplate.Volumes
 		}
-		errs = append(errs, spec.TaskSpec.validate(path.Child("taskSpec"), outer)...)
+		spec.TaskSpec.validate(path.Child("taskSpec"), outer)
 	}
-	errs = append(errs, validateGiven(spec.Params, path.Child("params"))...)
-	errs = append(errs, validateBindings(spec.Workspaces, path.Child("workspaces"))...)
-	errs = append(errs, checkServiceAccount(path.Child("serviceAccountName"), spec.ServiceAccountName)...)
-	errs = append(errs, checkTimeout(path.Child("timeout"), spec.Timeout)...)
-	errs = append(errs, spec.PodTemplate.validate(path.Child("podTemplate"))...)
-	errs = append(errs, checkRetries(path.Child("retries"), spec.Retries)...)
-	errs = append(errs, spec.validateStatus(path)...)
-	errs = append(errs, spec.validateOverrides(path)...)
-	errs = append(errs, spec.validateDebug(path.Child("debug", "breakpoints"))...)
-	errs = append(errs, checkManagedBy(path.Child("managedBy"), spec.ManagedBy)...)
-	return append(errs, r.Unsupported()...)
+	validateGiven(report, spec.Params, path.Child("params"))
+	validateBindings(report, spec.Workspaces, path.Child("workspaces"))
+	report.Add(checkServiceAccount(path.Child("serviceAccountName"), spec.ServiceAccountName)...)
+	report.Add(checkTimeout(path.Child("timeout"), spec.Timeout)...)
+	spec.PodTemplate.validate(report, path.Child("podTemplate"))
+	report.Add(checkRetries(path.Child("retries"), spec.Retries)...)
+	report.Add(spec.validateStatus(path)...)
+	spec.validateOverrides(report, path)
+	spec.validateDebug(report, path.Child("debug", "breakpoints"))
+	report.Add(checkManagedBy(path.Child("managedBy"), spec.ManagedBy)...)
+	if spec.TaskSpec != nil {
+		spec.TaskSpec.unsupported(report, path.Child("taskSpec"))
+	}
 }
 
 func (s *TaskRunSpec) validateStatus(path *field.Path) field.ErrorList {
@@ -53,12 +57,13 @@ func (s *TaskRunSpec) validateStatus(path *field.Path) field.ErrorList {
 	return errs
 }
 
-func (s *TaskRunSpec) validateOverrides(path *field.Path) field.ErrorList {
+func (s *TaskRunSpec) validateOverrides(r *Report, path *field.Path) {
 	o := overrides{s.ComputeResources, s.StepSpecs, s.SidecarSpecs}
 	if s.TaskSpec == nil {
-		return o.validate(path, nil, nil)
+		o.validate(r, path, nil, nil)
+		return
 	}
-	return o.validate(path, stepNames(s.TaskSpec.Steps), sidecarNames(s.TaskSpec.Sidecars))
+	o.validate(r, path, stepNames(s.TaskSpec.Steps), sidecarNames(s.TaskSpec.Sidecars))
 }
 
 // overrides are what a run says of the containers of its task.
@@ -69,28 +74,27 @@ type overrides struct {
 }
 
 // validate checks the overrides; the names of the steps and sidecars that there are may be nil, when they are not known.
-func (o overrides) validate(path *field.Path, steps, sidecars sets.Set[string]) field.ErrorList {
-	var errs field.ErrorList
+func (o overrides) validate(r *Report, path *field.Path, steps, sidecars *nameSet) {
 	if o.resources != nil {
-		errs = append(errs, checkResources(path.Child("computeResources"), *o.resources)...)
-		for i := range o.steps {
-			if r := o.steps[i].ComputeResources; len(r.Requests)+len(r.Limits) > 0 {
-				errs = append(errs, field.Forbidden(path.Child("stepSpecs").Index(i).Child("computeResources"), "give resources either for the whole task, in spec.computeResources, or for its steps, not both"))
+		r.Add(checkResources(path.Child("computeResources"), *o.resources)...)
+		for i := range r.each(len(o.steps)) {
+			if own := o.steps[i].ComputeResources; len(own.Requests)+len(own.Limits) > 0 {
+				r.Add(field.Forbidden(path.Child("stepSpecs").Index(i).Child("computeResources"), "give resources either for the whole task, in spec.computeResources, or for its steps, not both"))
 			}
 		}
 	}
-	check := func(list, noun string, n int, at func(i int) (string, corev1.ResourceRequirements), known sets.Set[string]) {
+	check := func(list, noun string, n int, at func(i int) (string, corev1.ResourceRequirements), known *nameSet) {
 		unique := newUniqueNames()
-		for i := range n {
+		for i := range r.each(n) {
 			name, resources := at(i)
 			path := path.Child(list).Index(i)
-			errs = append(errs, unique.add(path.Child("name"), name)...)
-			errs = append(errs, checkResources(path.Child("computeResources"), resources)...)
+			r.Add(unique.add(path.Child("name"), name)...)
+			r.Add(checkResources(path.Child("computeResources"), resources)...)
 			if known == nil {
 				continue
 			}
-			if problem := unknown(noun, name, known); problem != "" {
-				errs = append(errs, field.Invalid(path.Child("name"), shown(name), problem))
+			if problem := known.unknown(noun, name); problem != "" {
+				r.Add(field.Invalid(path.Child("name"), shown(name), problem))
 			}
 		}
 	}
@@ -100,27 +104,29 @@ func (o overrides) validate(path *field.Path, steps, sidecars sets.Set[string]) 
 	check("sidecarSpecs", "sidecar", len(o.sidecars), func(i int) (string, corev1.ResourceRequirements) {
 		return o.sidecars[i].Name, o.sidecars[i].ComputeResources
 	}, sidecars)
-	return errs
 }
 
-func (s *TaskRunSpec) validateDebug(path *field.Path) field.ErrorList {
+func (s *TaskRunSpec) validateDebug(r *Report, path *field.Path) {
 	if s.Debug == nil || s.Debug.Breakpoints == nil {
-		return nil
+		return
 	}
 	points := s.Debug.Breakpoints
-	errs := checkFinal(path.Child("onFailure"), points.OnFailure, []string{breakpointEnabled})
+	r.Add(checkFinal(path.Child("onFailure"), points.OnFailure, []string{breakpointEnabled})...)
+	var known *nameSet
+	if s.TaskSpec != nil {
+		known = stepNames(s.TaskSpec.Steps)
+	}
 	unique := newUniqueNames()
-	for i, name := range points.BeforeSteps {
-		at := path.Child("beforeSteps").Index(i)
-		errs = append(errs, unique.add(at, name)...)
-		if s.TaskSpec == nil {
+	for i := range r.each(len(points.BeforeSteps)) {
+		name, at := points.BeforeSteps[i], path.Child("beforeSteps").Index(i)
+		r.Add(unique.add(at, name)...)
+		if known == nil {
 			continue
 		}
-		if problem := unknown("step", name, stepNames(s.TaskSpec.Steps)); problem != "" {
-			errs = append(errs, field.Invalid(at, shown(name), problem))
+		if problem := known.unknown("step", name); problem != "" {
+			r.Add(field.Invalid(at, shown(name), problem))
 		}
 	}
-	return errs
 }
 
 func checkRetries(path *field.Path, retries int) field.ErrorList {
@@ -140,15 +146,14 @@ func checkManagedBy(path *field.Path, managedBy *string) field.ErrorList {
 	return validation.IsDomainPrefixedPath(path, *managedBy)
 }
 
-func (p *PodTemplate) validate(path *field.Path) field.ErrorList {
+func (p *PodTemplate) validate(r *Report, path *field.Path) {
 	if p == nil {
-		return nil
+		return
 	}
-	errs := mountCheck{final: true, volumes: sets.New[string]()}.checkVolumes(path.Child("volumes"), p.Volumes)
-	errs = append(errs, checkEnv(path.Child("env"), p.Env)...)
+	mountCheck{Report: r, final: true, volumes: &volumeNames{}}.checkVolumes(path.Child("volumes"), p.Volumes)
+	checkEnv(r, path.Child("env"), p.Env)
 	policies := []corev1.DNSPolicy{corev1.DNSClusterFirst, corev1.DNSClusterFirstWithHostNet, corev1.DNSDefault, corev1.DNSNone}
 	if d := p.DNSPolicy; d != nil && !slices.Contains(policies, *d) {
-		errs = append(errs, field.NotSupported(path.Child("dnsPolicy"), *d, policies))
+		r.Add(field.NotSupported(path.Child("dnsPolicy"), corev1.DNSPolicy(shown(string(*d))), policies))
 	}
-	return errs
 }

@@ -7,7 +7,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
@@ -19,55 +18,53 @@ const (
 
 const scriptAndCommand = "give either command or script, not both"
 
-func (s *TaskSpec) validateSteps(path *field.Path, workspaces sets.Set[string]) field.ErrorList {
+func (s *TaskSpec) validateSteps(r *Report, path *field.Path, workspaces *nameSet) {
 	if len(s.Steps) == 0 {
-		return field.ErrorList{field.Required(path, "a task needs at least one step")}
+		r.Add(field.Required(path, "a task needs at least one step"))
+		return
 	}
-	var errs field.ErrorList
 	unique := newUniqueNames()
-	for i := range s.Steps {
+	for i := range r.each(len(s.Steps)) {
 		step, path := &s.Steps[i], path.Index(i)
 		if step.Name != "" {
-			errs = append(errs, checkLabel(path.Child("name"), step.Name, maxStepName)...)
+			r.Add(checkLabel(path.Child("name"), step.Name, maxStepName)...)
 		}
-		errs = append(errs, unique.add(path.Child("name"), suffix(step.Name, i))...)
+		r.Add(unique.add(path.Child("name"), suffix(step.Name, i))...)
 		if step.Ref == nil && (s.StepTemplate == nil || s.StepTemplate.Image == "") {
-			errs = append(errs, requireImage(path, step.Image)...)
+			r.Add(requireImage(path, step.Image)...)
 		}
-		errs = append(errs, step.validate(path)...)
-		errs = append(errs, validateUsages(path.Child("workspaces"), step.Workspaces, workspaces)...)
+		step.validate(r, path)
+		validateUsages(r, path.Child("workspaces"), step.Workspaces, workspaces)
 	}
-	return errs
 }
 
 // validate checks what a step says by itself.
-func (s *Step) validate(path *field.Path) field.ErrorList {
-	var errs field.ErrorList
+func (s *Step) validate(r *Report, path *field.Path) {
 	if s.Script != "" && len(s.Command) > 0 {
-		errs = append(errs, field.Forbidden(path.Child("script"), scriptAndCommand))
+		r.Add(field.Forbidden(path.Child("script"), scriptAndCommand))
 	}
-	errs = append(errs, s.validateRef(path)...)
-	errs = append(errs, checkPullPolicy(path, s.ImagePullPolicy)...)
-	errs = append(errs, checkEnv(path.Child("env"), s.Env)...)
-	errs = append(errs, checkResources(path.Child("computeResources"), s.ComputeResources)...)
-	errs = append(errs, checkTimeout(path.Child("timeout"), s.Timeout)...)
-	errs = append(errs, checkOnError(path.Child("onError"), s.OnError)...)
-	errs = append(errs, checkOutput(path.Child("stdoutConfig"), s.StdoutConfig)...)
-	errs = append(errs, checkOutput(path.Child("stderrConfig"), s.StderrConfig)...)
-	errs = append(errs, validateStepResults(path.Child("results"), s.Results)...)
-	return append(errs, validateWhen(path.Child("when"), s.When)...)
+	s.validateRef(r, path)
+	r.Add(checkPullPolicy(path, s.ImagePullPolicy)...)
+	checkEnv(r, path.Child("env"), s.Env)
+	r.Add(checkResources(path.Child("computeResources"), s.ComputeResources)...)
+	r.Add(checkTimeout(path.Child("timeout"), s.Timeout)...)
+	r.Add(checkOnError(path.Child("onError"), s.OnError)...)
+	r.Add(checkOutput(path.Child("stdoutConfig"), s.StdoutConfig, false)...)
+	r.Add(checkOutput(path.Child("stderrConfig"), s.StderrConfig, false)...)
+	validateStepResults(r, path.Child("results"), s.Results)
+	validateWhen(r, path.Child("when"), s.When)
 }
 
 // validateRef refuses what cannot stand together with a reference to a StepAction, and params without one.
-func (s *Step) validateRef(path *field.Path) field.ErrorList {
+func (s *Step) validateRef(r *Report, path *field.Path) {
 	if s.Ref == nil {
 		if len(s.Params) > 0 {
-			return field.ErrorList{field.Forbidden(path.Child("params"), "only a step with ref has params of its own; other steps see those of the task")}
+			r.Add(field.Forbidden(path.Child("params"), "only a step with ref has params of its own; other steps see those of the task"))
 		}
-		return nil
+		return
 	}
-	errs := checkRef(path.Child("ref"), s.Ref.Name, &s.Ref.ResolverRef)
-	errs = append(errs, validateGiven(s.Params, path.Child("params"))...)
+	checkRef(r, path.Child("ref"), s.Ref.Name, &s.Ref.ResolverRef)
+	validateGiven(r, s.Params, path.Child("params"))
 	for _, own := range []struct {
 		field string
 		set   bool
@@ -82,69 +79,62 @@ func (s *Step) validateRef(path *field.Path) field.ErrorList {
 		{"results", len(s.Results) > 0},
 	} {
 		if own.set {
-			errs = append(errs, field.Forbidden(path.Child(own.field), "the step has ref, and takes this from the StepAction"))
+			r.Add(field.Forbidden(path.Child(own.field), "the step has ref, and takes this from the StepAction"))
 		}
 	}
-	return errs
 }
 
-func validateStepResults(path *field.Path, results []StepResult) field.ErrorList {
-	var errs field.ErrorList
+func validateStepResults(r *Report, path *field.Path, results []StepResult) {
 	unique := newUniqueNames()
-	for i := range results {
+	for i := range r.each(len(results)) {
 		result, path := &results[i], path.Index(i)
-		errs = append(errs, unique.add(path.Child("name"), result.Name)...)
-		errs = append(errs, validateResult(path, result.Name, result.Type, result.Properties)...)
+		r.Add(unique.add(path.Child("name"), result.Name)...)
+		validateResult(r, path, result.Name, result.Type, result.Properties)
 	}
-	return errs
 }
 
-func (s *StepTemplate) validate(path *field.Path) field.ErrorList {
+func (s *StepTemplate) validate(r *Report, path *field.Path) {
 	if s == nil {
-		return nil
+		return
 	}
-	errs := checkPullPolicy(path, s.ImagePullPolicy)
-	errs = append(errs, checkEnv(path.Child("env"), s.Env)...)
-	return append(errs, checkResources(path.Child("computeResources"), s.ComputeResources)...)
+	r.Add(checkPullPolicy(path, s.ImagePullPolicy)...)
+	checkEnv(r, path.Child("env"), s.Env)
+	r.Add(checkResources(path.Child("computeResources"), s.ComputeResources)...)
 }
 
-func (s *TaskSpec) validateSidecars(path *field.Path, workspaces sets.Set[string]) field.ErrorList {
-	var errs field.ErrorList
+func (s *TaskSpec) validateSidecars(r *Report, path *field.Path, workspaces *nameSet) {
 	unique := newUniqueNames()
-	for i := range s.Sidecars {
+	for i := range r.each(len(s.Sidecars)) {
 		sidecar, path := &s.Sidecars[i], path.Index(i)
 		switch sidecar.Name {
 		case "":
 		case ReservedSidecarName:
-			errs = append(errs, field.Invalid(path.Child("name"), sidecar.Name, "reserved for the results sidecar; choose another name"))
+			r.Add(field.Invalid(path.Child("name"), sidecar.Name, "reserved for the results sidecar; choose another name"))
 		default:
-			errs = append(errs, checkLabel(path.Child("name"), sidecar.Name, maxSidecarName)...)
+			r.Add(checkLabel(path.Child("name"), sidecar.Name, maxSidecarName)...)
 		}
-		errs = append(errs, unique.add(path.Child("name"), suffix(sidecar.Name, i))...)
-		errs = append(errs, requireImage(path, sidecar.Image)...)
-		errs = append(errs, sidecar.validate(path)...)
-		errs = append(errs, validateUsages(path.Child("workspaces"), sidecar.Workspaces, workspaces)...)
+		r.Add(unique.add(path.Child("name"), suffix(sidecar.Name, i))...)
+		r.Add(requireImage(path, sidecar.Image)...)
+		sidecar.validate(r, path)
+		validateUsages(r, path.Child("workspaces"), sidecar.Workspaces, workspaces)
 	}
-	return errs
 }
 
 // validate checks what a sidecar says by itself.
-func (s *Sidecar) validate(path *field.Path) field.ErrorList {
-	var errs field.ErrorList
+func (s *Sidecar) validate(r *Report, path *field.Path) {
 	if s.Script != "" && len(s.Command) > 0 {
-		errs = append(errs, field.Forbidden(path.Child("script"), scriptAndCommand))
+		r.Add(field.Forbidden(path.Child("script"), scriptAndCommand))
 	}
-	errs = append(errs, checkPullPolicy(path, s.ImagePullPolicy)...)
-	errs = append(errs, checkEnv(path.Child("env"), s.Env)...)
-	errs = append(errs, checkResources(path.Child("computeResources"), s.ComputeResources)...)
+	r.Add(checkPullPolicy(path, s.ImagePullPolicy)...)
+	checkEnv(r, path.Child("env"), s.Env)
+	r.Add(checkResources(path.Child("computeResources"), s.ComputeResources)...)
 	if p := s.RestartPolicy; p != nil && *p != corev1.ContainerRestartPolicyAlways {
-		errs = append(errs, field.NotSupported(path.Child("restartPolicy"), *p, []corev1.ContainerRestartPolicy{corev1.ContainerRestartPolicyAlways}))
+		r.Add(field.NotSupported(path.Child("restartPolicy"), corev1.ContainerRestartPolicy(shown(string(*p))), []corev1.ContainerRestartPolicy{corev1.ContainerRestartPolicyAlways}))
 	}
 	policies := []corev1.TerminationMessagePolicy{corev1.TerminationMessageReadFile, corev1.TerminationMessageFallbackToLogsOnError}
 	if p := s.TerminationMessagePolicy; p != "" && !slices.Contains(policies, p) {
-		errs = append(errs, field.NotSupported(path.Child("terminationMessagePolicy"), p, policies))
+		r.Add(field.NotSupported(path.Child("terminationMessagePolicy"), corev1.TerminationMessagePolicy(shown(string(p))), policies))
 	}
-	return errs
 }
 
 func pullPolicies() []corev1.PullPolicy {
@@ -159,20 +149,18 @@ func checkPullPolicy(path *field.Path, policy corev1.PullPolicy) field.ErrorList
 }
 
 // checkEnv refuses names that no environment can hold.
-func checkEnv(path *field.Path, env []corev1.EnvVar) field.ErrorList {
-	var errs field.ErrorList
-	for i := range env {
+func checkEnv(r *Report, path *field.Path, env []corev1.EnvVar) {
+	for i := range r.each(len(env)) {
 		name := path.Index(i).Child("name")
 		switch {
 		case env[i].Name == "":
-			errs = append(errs, field.Required(name, "every variable needs a name"))
+			r.Add(field.Required(name, "every variable needs a name"))
 		case strings.ContainsAny(env[i].Name, "=\x00"):
-			errs = append(errs, field.Invalid(name, shown(env[i].Name), "the name of a variable must not contain '='"))
+			r.Add(field.Invalid(name, shown(env[i].Name), "the name of a variable must not contain '='"))
 		case env[i].Value != "" && env[i].ValueFrom != nil:
-			errs = append(errs, field.Forbidden(path.Index(i).Child("valueFrom"), "give either value or valueFrom, not both"))
+			r.Add(field.Forbidden(path.Index(i).Child("valueFrom"), "give either value or valueFrom, not both"))
 		}
 	}
-	return errs
 }
 
 // checkResources refuses requests above their limits.
@@ -182,7 +170,7 @@ func checkResources(path *field.Path, resources corev1.ResourceRequirements) fie
 		request := resources.Requests[name]
 		limit, limited := resources.Limits[name]
 		if limited && request.Cmp(limit) > 0 {
-			errs = append(errs, field.Invalid(path.Child("requests").Key(string(name)), request.String(), "must not be more than the limit, which is "+limit.String()))
+			errs = append(errs, field.Invalid(path.Child("requests").Key(shown(string(name))), request.String(), "must not be more than the limit, which is "+limit.String()))
 		}
 	}
 	return errs
@@ -202,9 +190,20 @@ func checkOnError(path *field.Path, onError OnError) field.ErrorList {
 	return checkFinal(path, string(onError), OnErrors())
 }
 
-func checkOutput(path *field.Path, output *StepOutputConfig) field.ErrorList {
-	if output == nil || output.Path != "" {
+// checkOutput refuses a file that no output can be written to. Before substitution, final is false, and a path that holds a
+// variable says nothing yet. A relative path is below the step's working directory.
+func checkOutput(path *field.Path, output *StepOutputConfig, final bool) field.ErrorList {
+	if output == nil || !final && HasReference(output.Path) {
 		return nil
 	}
-	return field.ErrorList{field.Required(path.Child("path"), "say which file to write to")}
+	path = path.Child("path")
+	switch to := output.Path; {
+	case to == "":
+		return field.ErrorList{field.Required(path, "say which file to write to")}
+	case strings.ContainsRune(to, 0):
+		return field.ErrorList{field.Invalid(path, shown(to), "the path of a file cannot contain a NUL byte")}
+	case strings.HasSuffix(to, "/") || to == "." || to == ".." || strings.HasSuffix(to, "/.") || strings.HasSuffix(to, "/.."):
+		return field.ErrorList{field.Invalid(path, shown(to), "must be the path of a file, and this is one of a directory")}
+	}
+	return nil
 }

@@ -3,33 +3,36 @@ package v1
 import (
 	"strconv"
 
-	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
-// Validate checks the task by itself, as a user writes it. Each error names the field, its value and what is allowed
-// there.
-func (t *Task) Validate() field.ErrorList {
-	return t.Spec.validate(field.NewPath("spec"), newScope())
-}
+// Validate checks the task; see Report.
+func (t *Task) Validate() field.ErrorList { return reported(t.Report) }
+
+// Report checks the task by itself, as a user writes it. Each error names the field, its value and what is allowed there.
+func (t *Task) Report(r *Report) { t.Spec.validate(field.NewPath("spec"), newScope(r)) }
 
 // Validate checks a task that is to be run. Each error names the field, its value and what is allowed there. Fields that
 // the controller does not act on yet are errors, too.
 func (s *TaskSpec) Validate(path *field.Path) field.ErrorList {
-	return append(s.validate(path, newScope()), s.Unsupported(path)...)
+	return reported(func(r *Report) {
+		s.validate(path, newScope(r))
+		s.unsupported(r, path)
+	})
 }
 
 // validate checks the task in a place from where it sees an outer scope.
-func (s *TaskSpec) validate(path *field.Path, outer scope) field.ErrorList {
-	errs := validateParamSpecs(s.Params, path.Child("params"))
-	errs = append(errs, s.validateResults(path.Child("results"))...)
-	errs = append(errs, validateWorkspaceDeclarations(s.Workspaces, path.Child("workspaces"))...)
+func (s *TaskSpec) validate(path *field.Path, outer scope) {
 	in := taskScope(s, outer)
-	errs = append(errs, s.StepTemplate.validate(path.Child("stepTemplate"))...)
-	errs = append(errs, s.validateSteps(path.Child("steps"), in.workspaces)...)
-	errs = append(errs, s.validateSidecars(path.Child("sidecars"), in.workspaces)...)
-	errs = append(errs, s.validateMounts(path, mountCheck{brought: outer.volumes, closed: outer.volumesClosed})...)
-	return append(errs, s.validateReferences(path, in)...)
+	r := in.Report
+	validateParamSpecs(r, s.Params, path.Child("params"))
+	s.validateResults(r, path.Child("results"))
+	validateWorkspaceDeclarations(r, s.Workspaces, path.Child("workspaces"))
+	s.StepTemplate.validate(r, path.Child("stepTemplate"))
+	s.validateSteps(r, path.Child("steps"), in.workspaces)
+	s.validateSidecars(r, path.Child("sidecars"), in.workspaces)
+	s.validateMounts(path, mountCheck{Report: r, brought: outer.volumes, closed: outer.volumesClosed})
+	s.validateReferences(path, in)
 }
 
 // suffix is what the name of a step's or sidecar's container ends with: one without a name is called by its number, and
@@ -41,49 +44,42 @@ func suffix(name string, index int) string {
 	return "unnamed-" + strconv.Itoa(index)
 }
 
-func stepNames(steps []Step) sets.Set[string] {
-	names := sets.New[string]()
-	for i := range steps {
-		names.Insert(suffix(steps[i].Name, i))
-	}
-	return names
+func stepNames(steps []Step) *nameSet {
+	return setOf(len(steps), func(i int) string { return suffix(steps[i].Name, i) })
 }
 
-func sidecarNames(sidecars []Sidecar) sets.Set[string] {
-	names := sets.New[string]()
-	for i := range sidecars {
-		names.Insert(suffix(sidecars[i].Name, i))
-	}
-	return names
+func sidecarNames(sidecars []Sidecar) *nameSet {
+	return setOf(len(sidecars), func(i int) string { return suffix(sidecars[i].Name, i) })
 }
 
-func (s *TaskSpec) validateResults(path *field.Path) field.ErrorList {
-	var errs field.ErrorList
+func (s *TaskSpec) validateResults(r *Report, path *field.Path) {
+	// Results of the task see all steps: they are taken when the last one has ended.
+	in := scope{Report: r, steps: newStepIndex(s.Steps), step: len(s.Steps), runtime: true}
+	in.steps.reach(len(s.Steps))
 	unique := newUniqueNames()
-	for i := range s.Results {
+	for i := range r.each(len(s.Results)) {
 		result, path := &s.Results[i], path.Index(i)
-		errs = append(errs, unique.add(path.Child("name"), result.Name)...)
-		errs = append(errs, validateResult(path, result.Name, result.Type, result.Properties)...)
+		r.Add(unique.add(path.Child("name"), result.Name)...)
+		validateResult(r, path, result.Name, result.Type, result.Properties)
 		if result.Value != nil {
-			errs = append(errs, s.validateResultValue(path.Child("value"), result)...)
+			r.Add(in.validateResultValue(path.Child("value"), result)...)
 		}
 	}
-	return errs
 }
 
 // validateResult checks what results of tasks and of steps have in common.
-func validateResult(path *field.Path, name string, t ValueType, properties map[string]PropertySpec) field.ErrorList {
+func validateResult(r *Report, path *field.Path, name string, t ValueType, properties map[string]PropertySpec) {
 	declared := t
 	if declared == "" {
 		declared = inferType(nil, properties)
 	}
-	errs := checkName(path.Child("name"), name, resultName, resultNameRule)
-	errs = append(errs, checkType(path.Child("type"), t)...)
-	return append(errs, checkProperties(path, declared, properties)...)
+	r.Add(checkName(path.Child("name"), name, resultName, resultNameRule)...)
+	r.Add(checkType(path.Child("type"), t)...)
+	checkProperties(r, path, declared, properties)
 }
 
 // validateResultValue checks that the value of a task's result is a result of one of its steps, of the same type.
-func (s *TaskSpec) validateResultValue(path *field.Path, result *TaskResult) field.ErrorList {
+func (s scope) validateResultValue(path *field.Path, result *TaskResult) field.ErrorList {
 	const rule = "a result takes its value from one step: $(steps.<step>.results.<result>), with [*] behind it for an array or an object"
 	ref, ok := soleReference(*result.Value)
 	if !ok {
@@ -93,17 +89,17 @@ func (s *TaskSpec) validateResultValue(path *field.Path, result *TaskResult) fie
 	if !ok {
 		return field.ErrorList{field.Invalid(path, shown(ref.Text), rule)}
 	}
-	in := scope{steps: s.Steps, step: len(s.Steps), runtime: true}
 	place := use{ownElement: true, ownObject: true}
-	if problem := in.stepsProblem(ref, place); problem != "" {
+	if problem := s.stepsProblem(ref, place); problem != "" {
 		return field.ErrorList{field.Invalid(path, shown(ref.Text), problem)}
 	}
-	step := in.stepNamed(from.Step)
-	if step.Ref != nil {
+	i, _ := s.steps.byName().get(from.Step)
+	if s.steps.steps[i].Ref != nil {
 		return nil // the StepAction is not known here
 	}
-	if got, want := from.typeIn(step.result(from.Result)), result.valueType(); got != want {
-		return field.ErrorList{field.Invalid(path, shown(ref.Text), "it is of type "+string(got)+", and the result is of type "+string(want))}
+	declared, _ := s.steps.results(i).get(from.Result)
+	if got, want := from.typeIn(declared), result.valueType(); got != want {
+		return field.ErrorList{field.Invalid(path, shown(ref.Text), "it is of type "+shown(string(got))+", and the result is of type "+shown(string(want)))}
 	}
 	return nil
 }

@@ -1,6 +1,8 @@
 package v1
 
 import (
+	"fmt"
+	"reflect"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -87,5 +89,79 @@ func TestEndedRunsGetNoDefaults(t *testing.T) {
 	pr.Default()
 	if got := pr.Spec.PipelineSpec.Params[0].Type; got != "" {
 		t.Errorf("the type was set to %q", got)
+	}
+}
+
+// TestBegunIsProvedByTheWholeStatus: each field of a status proves alone that its run has begun, and closes the spec. A
+// field that is added to the API later is a proof, too, unless it is listed here.
+func TestBegunIsProvedByTheWholeStatus(t *testing.T) {
+	notProofs := map[string]string{
+		"ObservedGeneration": "it is written to a run that is held",
+		"SpanContext":        "a system that traces runs may write it to a run that nothing has acted on",
+	}
+	held := Running(PipelineRunReasonPending, "held by spec.status")
+	check := func(t *testing.T, status reflect.Value, begun func() bool) {
+		t.Helper()
+		if begun() {
+			t.Error("an empty status proves nothing")
+		}
+		for i := range status.NumField() {
+			name, value := status.Type().Field(i).Name, status.Field(i)
+			fill(value, 9)
+			if _, no := notProofs[name]; begun() == no {
+				t.Errorf("status with %s only: begun is %t", name, !no)
+			}
+			value.SetZero()
+		}
+	}
+	t.Run("TaskRun", func(t *testing.T) {
+		var run TaskRun
+		check(t, reflect.ValueOf(&run.Status).Elem(), run.Status.Begun)
+	})
+	t.Run("PipelineRun", func(t *testing.T) {
+		var run PipelineRun
+		check(t, reflect.ValueOf(&run.Status).Elem(), run.Status.Begun)
+		run.Status.ObservedGeneration, run.Status.Conditions = 1, []metav1.Condition{held}
+		if run.Status.Begun() {
+			t.Error("a run that spec.status holds has not begun, whatever its condition says")
+		}
+		run.Status.Conditions = append(run.Status.Conditions, Running(PipelineRunReasonStarted, ""))
+		if !run.Status.Begun() {
+			t.Error("another condition beside it is a proof")
+		}
+	})
+}
+
+// TestSpecIsClosedBetweenAttempts: a run whose attempt has failed has neither a start time nor a pod until the next one
+// begins. All attempts must run the same spec.
+func TestSpecIsClosedBetweenAttempts(t *testing.T) {
+	spec := "spec: {taskRef: {name: t}, retries: 3, params: [{name: target, value: %s}]}"
+	cases := map[string]struct {
+		reason string
+		status TaskRunStatus
+		open   bool
+	}{
+		"New":             {"Nothing has acted on it.", TaskRunStatus{}, true},
+		"BetweenAttempts": {"The status that a retry leaves.", TaskRunStatus{RetriesStatus: []TaskRunAttempt{{PodName: "a-pod"}}, Conditions: []metav1.Condition{Running(TaskRunReasonToBeRetried, "")}}, false},
+		"OnlyAttempts":    {"Without its condition.", TaskRunStatus{RetriesStatus: []TaskRunAttempt{{}}}, false},
+		"OnlyCondition":   {"Without its attempts.", TaskRunStatus{Conditions: []metav1.Condition{Running(TaskRunReasonToBeRetried, "")}}, false},
+		"OnlyPod":         {"The pod proves it.", TaskRunStatus{PodName: "a-pod"}, false},
+		"OnlyTask":        {"The task was recorded.", TaskRunStatus{TaskSpec: &TaskSpec{}}, false},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			old := decode[TaskRun](t, fmt.Sprintf(spec, "staging"))
+			old.Status = tc.status
+			var want []string
+			if !tc.open {
+				want = []string{"spec: Forbidden: " + runStarted}
+			}
+			if diff := cmp.Diff(want, messages(decode[TaskRun](t, fmt.Sprintf(spec, "production")).ValidateUpdate(old))); diff != "" {
+				t.Errorf("\n%s\n-want, +got:\n%s", tc.reason, diff)
+			}
+			if errs := decode[TaskRun](t, fmt.Sprintf(spec, "staging")+"\n").ValidateUpdate(old); len(errs) > 0 {
+				t.Errorf("no change is no error, got %v", errs)
+			}
+		})
 	}
 }

@@ -7,30 +7,26 @@ import (
 )
 
 // validateWhen checks the form of when expressions: either cel, or input, operator and values.
-func validateWhen(path *field.Path, when []WhenExpression) field.ErrorList {
-	var errs field.ErrorList
-	for i := range when {
-		errs = append(errs, when[i].validate(path.Index(i))...)
+func validateWhen(r *Report, path *field.Path, when []WhenExpression) {
+	for i := range r.each(len(when)) {
+		when[i].validate(r, path.Index(i))
 	}
-	return errs
 }
 
-func (w *WhenExpression) validate(path *field.Path) field.ErrorList {
+func (w *WhenExpression) validate(r *Report, path *field.Path) {
 	if w.CEL != "" {
 		if w.Input != "" || w.Operator != "" || len(w.Values) > 0 {
-			return field.ErrorList{field.Forbidden(path.Child("cel"), "give either cel, or input with operator and values, not both")}
+			r.Add(field.Forbidden(path.Child("cel"), "give either cel, or input with operator and values, not both"))
 		}
-		return nil
+		return
 	}
-	var errs field.ErrorList
 	switch {
 	case w.Operator == "":
-		errs = append(errs, field.Required(path.Child("operator"), "give in or notin, or an expression in cel"))
+		r.Add(field.Required(path.Child("operator"), "give in or notin, or an expression in cel"))
 	case !slices.Contains(WhenOperators(), w.Operator):
-		errs = append(errs, field.NotSupported(path.Child("operator"), w.Operator, WhenOperators()))
+		r.Add(field.NotSupported(path.Child("operator"), WhenOperator(shown(string(w.Operator))), WhenOperators()))
 	}
 	if len(w.Values) == 0 {
-		errs = append(errs, field.Required(path.Child("values"), "give at least one value to compare input with"))
+		r.Add(field.Required(path.Child("values"), "give at least one value to compare input with"))
 	}
-	return errs
 }

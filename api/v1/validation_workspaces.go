@@ -10,51 +10,47 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
-func validateWorkspaceDeclarations(workspaces []WorkspaceDeclaration, path *field.Path) field.ErrorList {
-	var errs field.ErrorList
+func validateWorkspaceDeclarations(r *Report, workspaces []WorkspaceDeclaration, path *field.Path) {
 	unique := newUniqueNames()
-	for i := range workspaces {
+	for i := range r.each(len(workspaces)) {
 		name := path.Index(i).Child("name")
-		errs = append(errs, checkName(name, workspaces[i].Name, workspaceName, workspaceNameRule)...)
-		errs = append(errs, unique.add(name, workspaces[i].Name)...)
+		r.Add(checkName(name, workspaces[i].Name, workspaceName, workspaceNameRule)...)
+		r.Add(unique.add(name, workspaces[i].Name)...)
 	}
-	return errs
 }
 
 // validateUsages checks the workspaces that a step or sidecar wants for itself.
-func validateUsages(path *field.Path, used []WorkspaceUsage, known sets.Set[string]) field.ErrorList {
-	var errs field.ErrorList
+func validateUsages(r *Report, path *field.Path, used []WorkspaceUsage, known *nameSet) {
 	unique := newUniqueNames()
-	for i := range used {
+	for i := range r.each(len(used)) {
 		name := path.Index(i).Child("name")
-		errs = append(errs, unique.add(name, used[i].Name)...)
-		if problem := unknown("workspace of the task", used[i].Name, known); problem != "" {
-			errs = append(errs, field.Invalid(name, shown(used[i].Name), problem))
+		r.Add(unique.add(name, used[i].Name)...)
+		if problem := known.unknown("workspace of the task", used[i].Name); problem != "" {
+			r.Add(field.Invalid(name, shown(used[i].Name), problem))
 		}
 	}
-	return errs
 }
 
 // ValidateWorkspaces checks the volumes that a run binds against what its task declares. A binding that nothing declares
 // is refused: whoever gave it expects it to be mounted.
 func ValidateWorkspaces(declared []WorkspaceDeclaration, bound []WorkspaceBinding, path *field.Path) field.ErrorList {
-	known, given := sets.New[string](), sets.New[string]()
+	known := setOf(len(declared), func(i int) string { return declared[i].Name })
+	given := sets.New[string]()
 	for i := range bound {
 		given.Insert(bound[i].Name)
 	}
-	var errs field.ErrorList
-	for i := range declared {
-		known.Insert(declared[i].Name)
-		if !declared[i].Optional && !given.Has(declared[i].Name) {
-			errs = append(errs, field.Required(path, fmt.Sprintf("missing workspace %q: declared and not optional", declared[i].Name)))
+	return reported(func(r *Report) {
+		for i := range r.each(len(declared)) {
+			if !declared[i].Optional && !given.Has(declared[i].Name) {
+				r.Add(field.Required(path, fmt.Sprintf("missing workspace %q: declared and not optional", shown(declared[i].Name))))
+			}
 		}
-	}
-	for i := range bound {
-		if problem := unknown("workspace", bound[i].Name, known); problem != "" {
-			errs = append(errs, field.Invalid(path.Index(i).Child("name"), shown(bound[i].Name), problem))
+		for i := range r.each(len(bound)) {
+			if problem := known.unknown("workspace", bound[i].Name); problem != "" {
+				r.Add(field.Invalid(path.Index(i).Child("name"), shown(bound[i].Name), problem))
+			}
 		}
-	}
-	return errs
+	})
 }
 
 // UndeclaredWorkspaces returns the names, sorted, of the workspaces that the task refers to and does not declare. A task
@@ -120,23 +116,21 @@ func (u usedInTexts) VisitList(path *field.Path, list *[]string) {
 const workspaceSources = "emptyDir, persistentVolumeClaim, volumeClaimTemplate, configMap, secret, projected and csi"
 
 // validateBindings checks bindings by themselves.
-func validateBindings(bound []WorkspaceBinding, path *field.Path) field.ErrorList {
-	var errs field.ErrorList
+func validateBindings(r *Report, bound []WorkspaceBinding, path *field.Path) {
 	unique := newUniqueNames()
-	for i := range bound {
+	for i := range r.each(len(bound)) {
 		binding, path := &bound[i], path.Index(i)
-		errs = append(errs, checkName(path.Child("name"), binding.Name, workspaceName, workspaceNameRule)...)
-		errs = append(errs, unique.add(path.Child("name"), binding.Name)...)
+		r.Add(checkName(path.Child("name"), binding.Name, workspaceName, workspaceNameRule)...)
+		r.Add(unique.add(path.Child("name"), binding.Name)...)
 		switch sources := binding.sources(); {
 		case len(sources) == 0:
-			errs = append(errs, field.Required(path, "give one of "+workspaceSources))
+			r.Add(field.Required(path, "give one of "+workspaceSources))
 		case len(sources) > 1:
-			errs = append(errs, field.Forbidden(path, "give exactly one source, not "+strings.Join(sources, " and ")))
+			r.Add(field.Forbidden(path, "give exactly one source, not "+strings.Join(sources, " and ")))
 		}
-		errs = append(errs, checkSubPath(path.Child("subPath"), binding.SubPath)...)
-		errs = append(errs, binding.validateSource(path)...)
+		r.Add(checkSubPath(path.Child("subPath"), binding.SubPath)...)
+		r.Add(binding.validateSource(path)...)
 	}
-	return errs
 }
 
 // sources lists the sources that are set, by the names of their fields.

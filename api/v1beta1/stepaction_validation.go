@@ -25,6 +25,11 @@ func (s *StepAction) Validate() field.ErrorList {
 	return s.Spec.Validate(field.NewPath("spec"))
 }
 
+// Report checks the StepAction as Validate does, and reports the errors to r.
+func (s *StepAction) Report(r *v1.Report) {
+	s.Spec.Step().ReportAction(r, field.NewPath("spec"), s.Spec.Params)
+}
+
 // Validate checks the StepAction by itself. Each error names the field, its value and what is allowed there.
 func (s *StepActionSpec) Validate(path *field.Path) field.ErrorList {
 	return s.Step().ValidateAction(path, s.Params)

@@ -3,12 +3,13 @@
 package admission
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
+	"reflect"
 
 	admissionv1 "k8s.io/api/admission/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -31,8 +32,8 @@ type Object[T any] interface {
 	*T
 	// Default fills in what the user left out.
 	Default()
-	// Validate returns every rule that the object breaks.
-	Validate() field.ErrorList
+	// Report reports every rule that the object breaks.
+	Report(r *v1.Report)
 }
 
 // Updatable is an Object of which not everything may change.
@@ -43,79 +44,103 @@ type Updatable[T any] interface {
 
 // Limited is an Object with rules that depend on the settings of the installation.
 type Limited interface {
-	// ValidateLimits returns every such rule that the object breaks.
-	ValidateLimits(l v1.Limits) field.ErrorList
+	// ReportLimits reports every such rule that the object breaks.
+	ReportLimits(r *v1.Report, l v1.Limits)
 }
 
-// Kind is what the webhooks can do with the objects of one kind, as they come encoded in JSON.
+// Kind is what the webhooks can do with the objects of one kind, as they come encoded in JSON. Work ends, with the error of
+// the context, when that is done.
 type Kind struct {
 	// defaulted returns an object before and after its defaults.
-	defaulted func(raw []byte) (before, after []byte, err error)
+	defaulted func(ctx context.Context, raw []byte) (before, after []byte, err error)
 	// validated returns the rules that an object breaks; old is nil unless it is an update.
-	validated func(raw, old []byte) (field.ErrorList, error)
+	validated func(ctx context.Context, raw, old []byte) (field.ErrorList, error)
 }
 
 // Of returns the Kind of the objects of type T. limits returns those in force.
 func Of[T any, P Object[T]](limits func() v1.Limits) Kind {
-	rules := func(object P) field.ErrorList {
-		errs := object.Validate()
-		if limited, ok := any(object).(Limited); ok {
-			errs = append(errs, limited.ValidateLimits(limits())...)
-		}
-		return errs
+	k := kindOf[T, P]{limits: limits, weight: weightOf(reflect.TypeFor[T](), map[reflect.Type]*weight{})}
+	return Kind{defaulted: k.defaulted, validated: k.validated}
+}
+
+type kindOf[T any, P Object[T]] struct {
+	limits func() v1.Limits
+	weight *weight
+}
+
+func (k kindOf[T, P]) decode(ctx context.Context, raw []byte) (P, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
 	}
-	return Kind{
-		defaulted: func(raw []byte) (before, after []byte, err error) {
-			object := P(new(T))
-			if err := json.Unmarshal(raw, object); err != nil {
-				return nil, nil, err
-			}
-			before, err = json.Marshal(object)
-			object.Default()
-			after, errAfter := json.Marshal(object)
-			return before, after, errors.Join(err, errAfter)
-		},
-		validated: func(raw, old []byte) (field.ErrorList, error) {
-			object := P(new(T))
-			if err := json.Unmarshal(raw, object); err != nil {
-				return nil, err
-			}
-			object.Default() // the rules are about whole objects, also where the defaulting webhook was away
-			errs := rules(object)
-			if old == nil {
-				return errs, nil
-			}
-			before := P(new(T))
-			if err := json.Unmarshal(old, before); err != nil {
-				return nil, err
-			}
-			before.Default()
-			errs = without(errs, rules(before))
-			if updatable, ok := any(object).(Updatable[T]); ok {
-				errs = append(errs, updatable.ValidateUpdate(before)...)
-			}
-			return errs, nil
-		},
+	if err := k.weight.check(raw); err != nil {
+		return nil, err
+	}
+	object := P(new(T))
+	return object, json.Unmarshal(raw, object)
+}
+
+func (k kindOf[T, P]) defaulted(ctx context.Context, raw []byte) (before, after []byte, err error) {
+	object, err := k.decode(ctx, raw)
+	if err != nil {
+		return nil, nil, err
+	}
+	if before, err = json.Marshal(object); err != nil {
+		return nil, nil, err
+	}
+	object.Default()
+	if err := ctx.Err(); err != nil {
+		return nil, nil, err
+	}
+	after, err = json.Marshal(object)
+	return before, after, err
+}
+
+func (k kindOf[T, P]) rules(object P) func(r *v1.Report) {
+	return func(r *v1.Report) {
+		object.Report(r)
+		if limited, ok := any(object).(Limited); ok {
+			limited.ReportLimits(r, k.limits())
+		}
 	}
 }
 
-// without returns the errors that were not there before: an object from a time with fewer rules can still be changed, as
-// when its run is cancelled.
-func without(errs, before field.ErrorList) field.ErrorList {
-	known := map[string]bool{}
-	for _, err := range before {
-		known[err.Error()] = true
+func (k kindOf[T, P]) validated(ctx context.Context, raw, old []byte) (field.ErrorList, error) {
+	object, err := k.decode(ctx, raw)
+	if err != nil {
+		return nil, err
 	}
-	return slices.DeleteFunc(errs, func(err *field.Error) bool { return known[err.Error()] })
+	object.Default() // the rules are about whole objects, also where the defaulting webhook was away
+	report := v1.NewReport(ctx, nil)
+	check := k.rules(object)
+	check(report)
+	if old == nil {
+		return report.Errors(), ctx.Err()
+	}
+	before, err := k.decode(ctx, old)
+	if err != nil {
+		return nil, err
+	}
+	before.Default()
+	if len(report.Errors()) > 0 {
+		// Errors that were there before are left out: an object from a time with fewer rules can still be changed, as when
+		// its run is cancelled.
+		report = v1.NewReport(ctx, v1.Known(ctx, k.rules(before)))
+		check(report)
+	}
+	if updatable, ok := any(object).(Updatable[T]); ok {
+		report.Add(updatable.ValidateUpdate(before)...)
+	}
+	return report.Errors(), ctx.Err()
 }
 
 // Kinds are the kinds that are admitted.
 type Kinds map[schema.GroupKind]Kind
 
-// Register serves both webhooks for the kinds.
+// Register serves both webhooks for the kinds. Together they work on a bounded number of requests at once.
 func (k Kinds) Register(server webhook.Server) {
-	server.Register(DefaultingPath, &admission.Webhook{Handler: admission.HandlerFunc(k.fillIn)})
-	server.Register(ValidatingPath, &admission.Webhook{Handler: admission.HandlerFunc(k.judge)})
+	gate := newGate()
+	server.Register(DefaultingPath, &gated{&admission.Webhook{Handler: admission.HandlerFunc(k.fillIn)}, gate})
+	server.Register(ValidatingPath, &gated{&admission.Webhook{Handler: admission.HandlerFunc(k.judge)}, gate})
 }
 
 // errKind says that the API server asks about something that the webhooks are not for.
@@ -131,22 +156,31 @@ func (k Kinds) kind(request admission.Request) (Kind, error) {
 
 // fillIn answers with the changes that the defaults make. They are computed between two encodings of the same type, so
 // that nothing else changes.
-func (k Kinds) fillIn(_ context.Context, request admission.Request) admission.Response {
+func (k Kinds) fillIn(ctx context.Context, request admission.Request) admission.Response {
 	kind, err := k.kind(request)
 	if err != nil {
 		return admission.Errored(http.StatusBadRequest, err)
 	}
-	before, after, err := kind.defaulted(request.Object.Raw)
-	if err != nil {
+	before, after, err := kind.defaulted(ctx, request.Object.Raw)
+	switch {
+	case ctx.Err() != nil:
+		return stopped(ctx, request)
+	case err != nil:
 		// It cannot be decoded, which the schema, asked next, says of the very field. Nothing gets past both: the
 		// validating webhook refuses what it cannot decode.
 		return admission.Allowed("")
+	case bytes.Equal(before, after):
+		return admission.Allowed("")
 	}
-	return admission.PatchResponseFromRaw(before, after)
+	operations, err := additions(before, after)
+	if err != nil {
+		return admission.PatchResponseFromRaw(before, after)
+	}
+	return admission.Patched("", operations...)
 }
 
-// judge refuses an object that breaks a rule, and names every one of them.
-func (k Kinds) judge(_ context.Context, request admission.Request) admission.Response {
+// judge refuses an object that breaks a rule, and names the rules that it breaks.
+func (k Kinds) judge(ctx context.Context, request admission.Request) admission.Response {
 	kind, err := k.kind(request)
 	if err != nil {
 		return admission.Errored(http.StatusBadRequest, err)
@@ -155,8 +189,10 @@ func (k Kinds) judge(_ context.Context, request admission.Request) admission.Res
 	if request.Operation == admissionv1.Update {
 		old = request.OldObject.Raw
 	}
-	errs, err := kind.validated(request.Object.Raw, old)
+	errs, err := kind.validated(ctx, request.Object.Raw, old)
 	switch {
+	case ctx.Err() != nil:
+		return stopped(ctx, request)
 	case err != nil:
 		return admission.Errored(http.StatusBadRequest, fmt.Errorf("cannot validate %s: %w", request.Kind.Kind, err))
 	case len(errs) == 0:
@@ -164,6 +200,11 @@ func (k Kinds) judge(_ context.Context, request admission.Request) admission.Res
 	default:
 		return refused(request, errs)
 	}
+}
+
+// stopped is the answer to an API server that does not wait any more.
+func stopped(ctx context.Context, request admission.Request) admission.Response {
+	return admission.Errored(http.StatusGatewayTimeout, fmt.Errorf("cannot check %s in the time that the API server gives: %w", request.Kind.Kind, context.Cause(ctx)))
 }
 
 func refused(request admission.Request, errs field.ErrorList) admission.Response {

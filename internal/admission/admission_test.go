@@ -42,6 +42,8 @@ func (l *lamp) Validate() field.ErrorList {
 	return errs
 }
 
+func (l *lamp) Report(r *v1.Report) { r.Add(l.Validate()...) }
+
 func (l *lamp) ValidateUpdate(old *lamp) field.ErrorList {
 	if old.Colour != l.Colour {
 		return field.ErrorList{field.Forbidden(field.NewPath("colour"), "cannot change")}
@@ -66,13 +68,13 @@ func answer(t *testing.T, path string, request admissionv1.AdmissionRequest) ctr
 }
 
 // served returns the webhooks for the kinds by the paths that they are served at.
-func served(tb testing.TB, kinds admission.Kinds) map[string]*ctrladmission.Webhook {
+func served(tb testing.TB, kinds admission.Kinds) map[string]ctrladmission.Handler {
 	tb.Helper()
 	s := server{handlers: map[string]http.Handler{}}
 	kinds.Register(s)
-	hooks := map[string]*ctrladmission.Webhook{}
+	hooks := map[string]ctrladmission.Handler{}
 	for _, path := range []string{admission.DefaultingPath, admission.ValidatingPath} {
-		hook, ok := s.handlers[path].(*ctrladmission.Webhook)
+		hook, ok := s.handlers[path].(ctrladmission.Handler)
 		if !ok {
 			tb.Fatalf("no webhook is served at %s", path)
 		}

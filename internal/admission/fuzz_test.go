@@ -52,7 +52,7 @@ func FuzzAdmission(f *testing.F) {
 }
 
 // judged returns the answer of the validating webhook, which has a reason if it is no.
-func judged(t *testing.T, hooks map[string]*ctrladmission.Webhook, request ctrladmission.Request) ctrladmission.Response {
+func judged(t *testing.T, hooks map[string]ctrladmission.Handler, request ctrladmission.Request) ctrladmission.Response {
 	t.Helper()
 	answer := hooks[admission.ValidatingPath].Handle(t.Context(), request)
 	known := answer.Result != nil && answer.Result.Message != "" &&

@@ -1,6 +1,7 @@
 package admission
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -14,8 +15,8 @@ import (
 // TestPanicRefuses: an object that makes a webhook panic is refused, and the next one is answered.
 func TestPanicRefuses(t *testing.T) {
 	kinds := Kinds{schema.GroupKind{Group: "tekton.dev", Kind: "Task"}: {
-		defaulted: func([]byte) (before, after []byte, err error) { panic("defaults") },
-		validated: func(raw, _ []byte) (field.ErrorList, error) {
+		defaulted: func(context.Context, []byte) (before, after []byte, err error) { panic("defaults") },
+		validated: func(_ context.Context, raw, _ []byte) (field.ErrorList, error) {
 			if strings.Contains(string(raw), "odd") {
 				panic("rules")
 			}

@@ -1,0 +1,112 @@
+package admission
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"strconv"
+	"strings"
+
+	jsonpatch "gomodules.xyz/jsonpatch/v2"
+)
+
+// errTaken says that the second encoding lacks something that the first one has: defaults never take anything away.
+var errTaken = errors.New("a member or an element was taken away")
+
+// additions returns the operations of a JSON patch (RFC 6902) that turn one encoding of an object into another one of the
+// same type, which has more members or other values. It reads both once, side by side, and keeps neither as a tree.
+func additions(before, after []byte) ([]jsonpatch.Operation, error) {
+	d := differ{a: before, b: after}
+	if _, _, err := d.value(0, 0); err != nil {
+		return nil, err
+	}
+	return d.operations, nil
+}
+
+type differ struct {
+	a, b       []byte
+	path       []byte // a JSON pointer (RFC 6901) to what is compared
+	operations []jsonpatch.Operation
+}
+
+// value compares the values at i and j and returns the indices behind them.
+func (d *differ) value(i, j int) (afterA, afterB int, err error) {
+	switch {
+	case i >= len(d.a) || j >= len(d.b):
+		return i, j, errTaken
+	case d.a[i] == '{' && d.b[j] == '{':
+		return d.object(i+1, j+1)
+	case d.a[i] == '[' && d.b[j] == '[':
+		return d.array(i+1, j+1)
+	}
+	afterA, _ = skip(d.a, i)
+	afterB, _ = skip(d.b, j)
+	if !bytes.Equal(d.a[i:afterA], d.b[j:afterB]) {
+		d.note("replace", d.b[j:afterB])
+	}
+	return afterA, afterB, nil
+}
+
+func (d *differ) object(i, j int) (afterA, afterB int, err error) {
+	for {
+		i, j = comma(d.a, i), comma(d.b, j)
+		switch {
+		case i >= len(d.a) || j >= len(d.b):
+			return i, j, errTaken
+		case d.b[j] == '}' && d.a[i] == '}':
+			return i + 1, j + 1, nil
+		case d.b[j] == '}':
+			return i, j, errTaken
+		}
+		name, valueB := key(d.b, j)
+		var own []byte
+		valueA := i
+		if d.a[i] != '}' {
+			own, valueA = key(d.a, i)
+		}
+		depth := len(d.path)
+		d.path = append(d.path, '/')
+		d.path = append(d.path, pointer.Replace(string(name))...)
+		if d.a[i] != '}' && bytes.Equal(own, name) {
+			if i, j, err = d.value(valueA, valueB); err != nil {
+				return i, j, err
+			}
+		} else {
+			j, _ = skip(d.b, valueB)
+			d.note("add", d.b[valueB:j])
+		}
+		d.path = d.path[:depth]
+	}
+}
+
+func (d *differ) array(i, j int) (afterA, afterB int, err error) {
+	depth := len(d.path)
+	for n := 0; ; n++ {
+		i, j = comma(d.a, i), comma(d.b, j)
+		switch {
+		case i >= len(d.a) || j >= len(d.b) || (d.a[i] == ']') != (d.b[j] == ']'):
+			return i, j, errTaken
+		case d.a[i] == ']':
+			return i + 1, j + 1, nil
+		}
+		d.path = strconv.AppendInt(append(d.path, '/'), int64(n), 10)
+		if i, j, err = d.value(i, j); err != nil {
+			return i, j, err
+		}
+		d.path = d.path[:depth]
+	}
+}
+
+// pointer escapes a name within a JSON pointer.
+var pointer = strings.NewReplacer("~", "~0", "/", "~1")
+
+func comma(b []byte, i int) int {
+	if i < len(b) && b[i] == ',' {
+		return i + 1
+	}
+	return i
+}
+
+func (d *differ) note(operation string, value []byte) {
+	d.operations = append(d.operations, jsonpatch.NewOperation(operation, string(d.path), json.RawMessage(value)))
+}
