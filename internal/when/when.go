@@ -4,6 +4,8 @@ package when
 import (
 	"fmt"
 	"slices"
+	"strings"
+	"unicode/utf8"
 
 	"cel.dev/cel-go/cel"
 
@@ -13,13 +15,19 @@ import (
 const (
 	// MaxExpression is how long an expression in CEL can be with its values, in characters.
 	MaxExpression = 100_000
+	// MaxStructure is how many of these can be outside of strings. To compile that many takes some hundredths of a second
+	// and some 15 MB; 100,000 of them would take half a second and 160 MB.
+	MaxStructure = 8 << 10
+	// maxProblem bounds what is said of an expression, in bytes: CEL repeats its text for each error.
+	maxProblem = 1024
 	// costLimit is how much work one expression may be, in the units of CEL: some milliseconds.
 	costLimit = 1_000_000
 )
 
 // Judge tells whether expressions hold. It can be used by many at once.
 type Judge struct {
-	env *cel.Env
+	env    *cel.Env
+	judged memory
 }
 
 // NewJudge returns a Judge. The error is one of the program, not of an expression.
@@ -62,13 +70,37 @@ func (j *Judge) holds(i int, e *v1.WhenExpression) (bool, error) {
 	return slices.Contains(e.Values, e.Input) == (e.Operator == v1.WhenIn), nil
 }
 
-// evaluate compiles and runs an expression. It has no variables, so that there is nothing to keep for the next time.
+// evaluate compiles and runs an expression, or remembers what came of it: it has no variables, so that its text decides.
 func (j *Judge) evaluate(i int, expression string) (bool, error) {
-	problem := func(format string, a ...any) (bool, error) {
-		return false, &ExpressionError{Index: i, Problem: fmt.Sprintf(format, a...)}
+	v, known := j.judged.get(expression)
+	if !known {
+		v = j.verdict(expression)
+		j.judged.put(expression, v)
 	}
-	if n := len([]rune(expression)); n > MaxExpression {
+	if v.problem != "" {
+		return false, &ExpressionError{Index: i, Problem: v.problem}
+	}
+	return v.holds, nil
+}
+
+// verdict is what came of an expression.
+type verdict struct {
+	holds   bool
+	problem string
+}
+
+func (j *Judge) verdict(expression string) verdict {
+	problem := func(format string, a ...any) verdict {
+		return verdict{problem: clipped(fmt.Sprintf(format, a...))}
+	}
+	if n := utf8.RuneCountInString(expression); n > MaxExpression {
 		return problem("with its values it has %d characters, and the limit is %d; compare large values with input, operator and values", n, MaxExpression)
+	}
+	switch n, closed := structure(expression); {
+	case n > MaxStructure:
+		return problem("outside of its strings it has %d characters or more, and the limit is %d; split it, or use input, operator and values", n, MaxStructure)
+	case !closed && len(expression) > MaxStructure:
+		return problem("a string in it does not end, or has an unknown escape")
 	}
 	ast, issues := j.env.Compile(expression)
 	if err := issues.Err(); err != nil {
@@ -86,5 +118,13 @@ func (j *Judge) evaluate(i int, expression string) (bool, error) {
 	if !ok {
 		return problem("it yields a value of type %s, and must yield true or false", value.Type().TypeName())
 	}
-	return holds, nil
+	return verdict{holds: holds}
+}
+
+// clipped cuts a problem that is too long.
+func clipped(problem string) string {
+	if len(problem) <= maxProblem {
+		return problem
+	}
+	return strings.ToValidUTF8(problem[:maxProblem], "") + "…"
 }
