@@ -114,6 +114,9 @@ func (r *Report) stopped() bool {
 	return r.more || r.ctx.Err() != nil
 }
 
+// Steps returns how many iterations its loops have had: the work that does not show in memory.
+func (r *Report) Steps() int { return r.steps }
+
 // each yields the indices below n until the report is stopped.
 func (r *Report) each(n int) iter.Seq[int] {
 	return func(yield func(int) bool) {

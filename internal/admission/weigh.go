@@ -118,7 +118,9 @@ func (s *scale) value(i int, w *weight) int {
 		return s.array(i+1, w.each)
 	}
 	end, elements := skip(b, i)
-	s.taken += elements * element
+	if w != unknownField { // the decoder makes nothing of that
+		s.taken += elements * element
+	}
 	return end
 }
 

@@ -1,0 +1,210 @@
+package admission
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"reflect"
+	"strings"
+	"testing"
+
+	jsonpatch "github.com/evanphx/json-patch/v5"
+	admissionv1 "k8s.io/api/admission/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+)
+
+// TestGate: requests wait for those before them only within their own lane, and not longer than the API server does.
+func TestGate(t *testing.T) {
+	g := newGate()
+	ctx, hangUp := context.WithCancel(t.Context())
+	for range largeAtOnce {
+		if _, err := g.enter(ctx, smallRequest+1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	leave, err := g.enter(ctx, smallRequest)
+	if err != nil {
+		t.Fatalf("a small request waits for large ones: %v", err)
+	}
+	leave()
+	waited := make(chan error)
+	go func() {
+		_, err := g.enter(ctx, -1) // a request of unknown size is a large one
+		waited <- err
+	}()
+	hangUp()
+	if err := <-waited; !errors.Is(err, context.Canceled) {
+		t.Errorf("want the wait to end when the API server hangs up, got %v", err)
+	}
+}
+
+// TestBusyWebhookReadsNothing: what waits is not in memory, and is answered in the time that the API server gives.
+func TestBusyWebhookReadsNothing(t *testing.T) {
+	g := newGate()
+	for range largeAtOnce {
+		if _, err := g.enter(t.Context(), -1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	hook := &gated{&admission.Webhook{Handler: admission.HandlerFunc(All(v1.DefaultLimits).judge)}, g}
+	body := &unread{}
+	request := httptest.NewRequestWithContext(t.Context(), http.MethodPost, ValidatingPath+"?timeout=1ms", body)
+	request.ContentLength = 1 << 20
+	answer := httptest.NewRecorder()
+	hook.ServeHTTP(answer, request)
+	if answer.Code != http.StatusServiceUnavailable || !strings.Contains(answer.Body.String(), "busy") {
+		t.Errorf("want it told that the webhook is busy, got %d: %s", answer.Code, answer.Body)
+	}
+	if body.read {
+		t.Error("the body was read before there was room for it")
+	}
+}
+
+type unread struct{ read bool }
+
+func (u *unread) Read([]byte) (int, error) {
+	u.read = true
+	return 0, errors.New("too early")
+}
+
+// TestWorkEndsWithItsContext: nothing is decoded or checked for an API server that has hung up.
+func TestWorkEndsWithItsContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	raw := []byte(`{"spec":{"steps":[{"image":"i","script":"$(params.x)"}]}}`)
+	kinds := All(v1.DefaultLimits)
+	ask := admission.Request{AdmissionRequest: admissionv1.AdmissionRequest{Operation: admissionv1.Update, Object: runtime.RawExtension{Raw: raw}, OldObject: runtime.RawExtension{Raw: raw}}}
+	ask.Kind.Group, ask.Kind.Kind = v1.GroupName, v1.KindTask
+	for name, answer := range map[string]admission.Response{"defaults": kinds.fillIn(ctx, ask), "rules": kinds.judge(ctx, ask)} {
+		if answer.Allowed || answer.Result.Code != http.StatusGatewayTimeout {
+			t.Errorf("%s: want no verdict, got %+v", name, answer)
+		}
+	}
+	var task v1.Task
+	if err := json.Unmarshal(raw, &task); err != nil {
+		t.Fatal(err)
+	}
+	report := v1.NewReport(ctx, nil)
+	if task.Report(report); len(report.Errors()) > 0 {
+		t.Errorf("the references were read after the context had ended: %v", report.Errors())
+	}
+}
+
+// TestDecodedSizeIsBounded: what would take hundreds of megabytes is refused before it is decoded; large objects of the
+// usual kind are not.
+func TestDecodedSizeIsBounded(t *testing.T) {
+	const size = 1_500_000
+	list := func(before, element, after string) string {
+		return before + strings.Repeat(element+",", (size-len(before)-len(after))/(len(element)+1)-1) + element + after
+	}
+	cases := map[string]struct {
+		reason, kind, object string
+		refused              bool
+	}{
+		"EmptySteps":    {"three bytes become a kilobyte", v1.KindTask, list(`{"spec":{"steps":[`, `{}`, `]}}`), true},
+		"NullSteps":     {"so does null", v1.KindTask, list(`{"spec":{"steps":[`, `null`, `]}}`), true},
+		"WrongSteps":    {"and what is no step at all: the decoder goes on", v1.KindTask, list(`{"spec":{"steps":[`, `""`, `]}}`), true},
+		"OtherCase":     {"the decoder does not mind the case of letters", v1.KindTask, list(`{"SPEC":{"\u0053teps":[`, `{}`, `]}}`), true},
+		"LongS":         {"nor other forms of a letter", v1.KindTask, list(`{"spec":{"ſteps":[`, `{}`, `]}}`), true},
+		"Sidecars":      {"the same for other lists", v1.KindTask, list(`{"spec":{"sidecars":[`, `{}`, `]}}`), true},
+		"Tasks":         {"in other kinds", v1.KindPipeline, list(`{"spec":{"tasks":[`, `{}`, `]}}`), true},
+		"InnerSteps":    {"at any depth", v1.KindPipelineRun, list(`{"spec":{"pipelineSpec":{"tasks":[{"taskSpec":{"steps":[`, `{}`, `]}}]}}}`), true},
+		"Pointers":      {"behind pointers", v1.KindPipeline, list(`{"spec":{"tasks":[`, `{"taskSpec":{}}`, `]}}`), true},
+		"Params":        {"params with names are what people write", v1.KindTask, list(`{"spec":{"params":[`, `{"name":"a-param","type":"string"}`, `]}}`), false},
+		"Array":         {"a large array is a value that a result can have", v1.KindTaskRun, list(`{"spec":{"params":[{"name":"a","value":[`, `"ab"`, `]}]}}`), false},
+		"Text":          {"a large text takes what it takes", v1.KindTask, `{"spec":{"steps":[{"script":"` + strings.Repeat("{},[", size/4) + `"}]}}`, false},
+		"UnknownFields": {"the decoder skips what the type does not have", v1.KindTask, list(`{"other":[`, `{}`, `]}`), false},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			kind := All(v1.DefaultLimits)[tekton(tc.kind)]
+			_, err := kind.validated(t.Context(), []byte(tc.object), nil)
+			if refused := err != nil && strings.Contains(err.Error(), "too many small elements"); refused != tc.refused {
+				t.Errorf("%s: refused %t, %v", tc.reason, refused, err)
+			}
+		})
+	}
+}
+
+// FuzzAdditions: the patch between two encodings of one type turns the first into the second; where one cannot be made from
+// additions, it says so. Its work is one walk over both.
+func FuzzAdditions(f *testing.F) {
+	f.Add([]byte(`{"spec":{"params":[{"name":"a/b~c"},{"name":"p","properties":{"x/y":{}}}],"steps":[{"image":"i"}]}}`))
+	f.Add([]byte(`{"spec":{"results":[{"name":"r","value":["a"]}],"sidecars":[{"image":"i"},{"name":"unnamed-0"}]}}`))
+	f.Add([]byte(`{"metadata":{"labels":{"a":"\"\\"}},"spec":{"steps":[{"ref":{"params":[{"value":{"\n":"}"}}]}}]}}`))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		var task v1.Task
+		if json.Unmarshal(raw, &task) != nil {
+			return
+		}
+		before, err := json.Marshal(&task)
+		if err != nil {
+			return
+		}
+		task.Default()
+		after, err := json.Marshal(&task)
+		if err != nil {
+			t.Fatal(err)
+		}
+		operations, err := additions(before, after)
+		if err != nil {
+			t.Fatalf("defaults took something away: %v", err)
+		}
+		encoded, err := json.Marshal(operations)
+		if err != nil {
+			t.Fatal(err)
+		}
+		patch, err := jsonpatch.DecodePatch(encoded)
+		if err != nil {
+			t.Fatalf("no JSON patch: %v: %s", err, encoded)
+		}
+		patched, err := patch.Apply(before)
+		if err != nil {
+			t.Fatalf("cannot apply %s to %s: %v", encoded, before, err)
+		}
+		var got, want any
+		if err := errors.Join(json.Unmarshal(patched, &got), json.Unmarshal(after, &want)); err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%s makes %s of %s, and not %s: %v", encoded, patched, before, after, err)
+		}
+	})
+}
+
+// TestAdditionsRefuseWhatWasTakenAway: there the patch is made from the whole documents.
+func TestAdditionsRefuseWhatWasTakenAway(t *testing.T) {
+	for name, tc := range map[string]struct{ before, after string }{
+		"Member":  {`{"a":1,"b":2}`, `{"a":1}`},
+		"Element": {`{"a":[1,2]}`, `{"a":[1]}`},
+		"Longer":  {`{"a":[1]}`, `{"a":[1,2]}`},
+		"Cut":     {`{"a":[1]}`, `{"a":[1`},
+	} {
+		if operations, err := additions([]byte(tc.before), []byte(tc.after)); !errors.Is(err, errTaken) {
+			t.Errorf("%s: want it refused, got %v, %v", name, operations, err)
+		}
+	}
+}
+
+// FuzzWeight: whatever is decoded takes no more than it was weighed at, but for its texts; and weighing ends.
+func FuzzWeight(f *testing.F) {
+	f.Add([]byte(`{"spec":{"steps":[{},{"env":[{}]},null,""],"params":[{"default":["","{"],"properties":{"a":{}}}]}}`))
+	f.Add([]byte(`{"SPEC":{"\u0073teps":[{}]},"spec":{"volumes":[{"csi":{"volumeAttributes":{"a":"b"}}}]}}`))
+	f.Add([]byte(`[{"`))
+	w := weightOf(reflect.TypeFor[v1.Task](), map[reflect.Type]*weight{})
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		if len(raw) > 1<<16 || !json.Valid(raw) {
+			return
+		}
+		s := scale{raw: raw}
+		s.value(blanks(raw, 0), w)
+		var task v1.Task
+		_ = json.Unmarshal(raw, &task)
+		steps := len(task.Spec.Steps)*int(reflect.TypeFor[v1.Step]().Size()) + len(task.Spec.Params)*int(reflect.TypeFor[v1.ParamSpec]().Size())
+		if s.taken < steps {
+			t.Errorf("weighed at %d, and its steps and params alone take %d: %s", s.taken, steps, raw)
+		}
+	})
+}

@@ -1,0 +1,187 @@
+package admission_test
+
+import (
+	"fmt"
+	"reflect"
+	"strconv"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+)
+
+// place is a list, a map or a text somewhere in an object.
+type place struct {
+	// at are the steps that lead there: numbers of fields, and −1 for the first element of a list or what a pointer points
+	// to.
+	at   []int
+	name string
+}
+
+// texts that strings are grown by: each refers to something that an object made by filled has, or has not.
+var texts = map[string]string{
+	"right": "$(params.x)$(params['x'][*])$(params.x.k)$(results.x.path)$(workspaces.x.path)$(context.taskRun.name)$(steps.x.results.x)$(steps.step-x.exitCode.path)$(step.results.x.path)$(tasks.x.results.x)$(tasks.x.matrix.x.length)$(finally.x.results.x[*])",
+	"wrong": "$(params.no)$(params['x'][0].k[)$(params.x.no)$(results.no.path)$(workspaces.no.path)$(context.no)$(steps.no.results.x)$(steps.x.results.no)$(steps.step-no.exitCode.path)$(step.results.no.path)$(tasks.no.results.x)$(tasks.x.results.no)$(tasks.no.matrix.x.length)$(finally.no.results.x)$(tasks.no.status)",
+}
+
+// opaque are types that have no rules of ours within, or that cannot be filled field by field.
+func opaque(t reflect.Type) bool {
+	switch t {
+	case reflect.TypeFor[resource.Quantity](), reflect.TypeFor[metav1.Time](), reflect.TypeFor[metav1.Duration](), reflect.TypeFor[metav1.ObjectMeta](), reflect.TypeFor[metav1.TypeMeta]():
+		return true
+	}
+	switch t.Name() {
+	case "Affinity", "Probe", "Lifecycle", "SecurityContext", "PodSecurityContext", "TaskRunStatus", "PipelineRunStatus", "PersistentVolumeClaimStatus", "RawExtension":
+		return true
+	}
+	return false
+}
+
+// deep is how many structs may be within each other in what filled makes: enough for a param of a step of a task that is
+// written out in a pipeline that is written out in a run.
+const deep = 9
+
+// filled sets every field, each list to one element, so that each rule has something to look at.
+func filled(v reflect.Value, depth int) {
+	if depth == 0 || opaque(v.Type()) {
+		return
+	}
+	if value, ok := reflect.TypeAssert[*v1.Value](v.Addr()); ok {
+		*value = v1.ArrayValue("x")
+		return
+	}
+	switch v.Kind() {
+	case reflect.String:
+		v.SetString("x")
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		filled(v.Elem(), depth)
+	case reflect.Slice:
+		v.Set(reflect.MakeSlice(v.Type(), 1, 1))
+		filled(v.Index(0), depth)
+	case reflect.Map:
+		element := reflect.New(v.Type().Elem()).Elem()
+		filled(element, depth)
+		v.Set(reflect.MakeMap(v.Type()))
+		v.SetMapIndex(reflect.ValueOf("k").Convert(v.Type().Key()), element)
+	case reflect.Struct:
+		for _, inner := range v.Fields() {
+			if inner.CanSet() {
+				filled(inner, depth-1)
+			}
+		}
+	default:
+	}
+}
+
+// places lists everything in a value that can grow. With within, it enters only types of this API.
+func places(v reflect.Value, at []int, name string) []place {
+	if opaque(v.Type()) {
+		return nil
+	}
+	here := place{append([]int(nil), at...), name}
+	switch v.Kind() {
+	case reflect.String, reflect.Map:
+		return []place{here}
+	case reflect.Pointer:
+		if v.IsNil() {
+			return nil
+		}
+		return places(v.Elem(), append(at, -1), name)
+	case reflect.Slice:
+		if v.Len() == 0 || v.Type().Elem().Kind() == reflect.Uint8 {
+			return nil
+		}
+		return append([]place{here}, places(v.Index(0), append(at, -1), name+"[]")...)
+	case reflect.Struct:
+		var all []place
+		for i := range v.NumField() {
+			if v.Field(i).CanSet() {
+				all = append(all, places(v.Field(i), append(at, i), name+"."+v.Type().Field(i).Name)...)
+			}
+		}
+		return all
+	default:
+		return nil
+	}
+}
+
+// find returns what is at a place.
+func (p place) find(v reflect.Value) reflect.Value {
+	for _, i := range p.at {
+		switch v.Kind() {
+		case reflect.Pointer:
+			v = v.Elem()
+		case reflect.Slice:
+			v = v.Index(0)
+		default:
+			v = v.Field(i)
+		}
+	}
+	return v
+}
+
+// owner names the struct that a place is in, and the field there.
+func (p place) owner(v reflect.Value) string {
+	t := (place{p.at[:len(p.at)-1], p.name}).find(v).Type()
+	return t.PkgPath() + "." + t.Name() + p.name[strings.LastIndexByte(p.name, '.'):]
+}
+
+// grow makes n of what is at a place: n elements, n entries, or n times the text. Names of elements differ if distinct.
+func (p place) grow(object reflect.Value, n int, text string, distinct bool) {
+	if owner := (place{p.at[:len(p.at)-1], p.name}).find(object); owner.Type() == reflect.TypeFor[v1.Value]() {
+		owner.FieldByName("Type").SetString(valueType(p.find(object).Kind()))
+	}
+	switch v := p.find(object); v.Kind() {
+	case reflect.String:
+		v.SetString(strings.Repeat(text, n))
+	case reflect.Map:
+		element := reflect.New(v.Type().Elem()).Elem()
+		filled(element, 2)
+		v.Set(reflect.MakeMap(v.Type()))
+		for i := range n {
+			v.SetMapIndex(reflect.ValueOf("k"+strconv.Itoa(i)).Convert(v.Type().Key()), element)
+		}
+	case reflect.Slice:
+		first := v.Index(0)
+		all := reflect.MakeSlice(v.Type(), n, n)
+		for i := range n {
+			all.Index(i).Set(first)
+			if i > 0 && distinct {
+				rename(all.Index(i), i)
+			}
+		}
+		v.Set(all)
+	default:
+		panic(fmt.Sprintf("%s cannot grow", p.name))
+	}
+}
+
+// valueType is the type of a value that a field of this kind holds.
+func valueType(kind reflect.Kind) string {
+	switch kind {
+	case reflect.Slice:
+		return string(v1.TypeArray)
+	case reflect.Map:
+		return string(v1.TypeObject)
+	default:
+		return string(v1.TypeString)
+	}
+}
+
+// rename gives an element of a list names of its own.
+func rename(v reflect.Value, i int) {
+	switch v.Kind() {
+	case reflect.String:
+		v.SetString(v.String() + strconv.Itoa(i))
+	case reflect.Struct:
+		for _, name := range []string{"Name", "PipelineTaskName", "MountPath", "DevicePath"} {
+			if f := v.FieldByName(name); f.IsValid() && f.Kind() == reflect.String {
+				f.SetString(f.String() + strconv.Itoa(i))
+			}
+		}
+	default:
+	}
+}
