@@ -91,7 +91,9 @@ func (q *quotes) outside(text string) int {
 		q.comment, q.before = true, ""
 		return 2
 	case c == '_' || '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z':
-		q.before += text[:1]
+		if len(q.before) <= 2 { // what is longer is no prefix, whatever follows
+			q.before += text[:1]
+		}
 	default:
 		q.before = ""
 	}

@@ -3,6 +3,7 @@ package substitute
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
@@ -15,7 +16,10 @@ func (v *Variables) addParams(declared []v1.ParamSpec, given []v1.Param) {
 	v.params = make(map[string]v1.Value, len(given)+len(declared))
 	v.given = make(map[string]bool, len(given))
 	v.problems = map[string]string{}
-	d := defaults{vars: v, open: map[string]*v1.ParamSpec{}, given: make(map[string]*v1.Value, len(given))}
+	d := defaults{
+		vars: v, open: map[string]*v1.ParamSpec{}, given: make(map[string]*v1.Value, len(given)),
+		under: map[string]bool{}, depth: map[string]int{}, budget: new(budget),
+	}
 	for i := range given {
 		v.given[given[i].Name] = true
 		d.given[given[i].Name] = &given[i].Value
@@ -44,7 +48,14 @@ type defaults struct {
 	open map[string]*v1.ParamSpec
 	// under are those that are being looked at: one that is met again refers to itself.
 	under map[string]bool
+	// depth is how many defaults stand within each other in one that was looked at.
+	depth map[string]int
+	// budget of all defaults together: a large param can stand in each of thousands.
+	budget *budget
 }
+
+// maxDepth is how many defaults may refer to each other in a chain. Each takes room on the stack.
+const maxDepth = 100
 
 func (d *defaults) settle(name string) {
 	spec, ok := d.open[name]
@@ -52,12 +63,16 @@ func (d *defaults) settle(name string) {
 		return
 	}
 	delete(d.open, name)
-	if d.under == nil {
-		d.under = map[string]bool{}
+	if len(d.under) >= maxDepth {
+		d.vars.problems[name] = fmt.Sprintf("more than %d default values refer to each other in a chain", maxDepth)
+		return
 	}
 	d.under[name] = true
 	defer delete(d.under, name)
 	resolved, err := d.evaluate(spec)
+	if err == nil && d.depth[name] >= maxDepth {
+		err = &UnresolvedError{Variable: "$(params." + name + ")", Problem: fmt.Sprintf("more than %d default values refer to each other in a chain", maxDepth)}
+	}
 	if err != nil {
 		d.vars.problems[name] = problemOf(err)
 		return
@@ -73,7 +88,7 @@ func (d *defaults) settle(name string) {
 // because it refers to one.
 func (d *defaults) evaluate(spec *v1.ParamSpec) (v1.Value, error) {
 	path := field.NewPath("params").Key(spec.Name).Child("default")
-	s := values{d.resolver, new(budget)}
+	s := values{d.resolverOf(spec.Name), d.budget}
 	if spec.Default.Type == v1.TypeString {
 		text, err := s.text(place{path: path}, spec.Default.String)
 		return v1.StringValue(text), err
@@ -81,7 +96,12 @@ func (d *defaults) evaluate(spec *v1.ParamSpec) (v1.Value, error) {
 	return s.value(path, *spec.Default)
 }
 
-func (d *defaults) resolver(at place) resolver {
+// resolverOf returns what resolves the references in the default of a param.
+func (d *defaults) resolverOf(param string) func(at place) resolver {
+	return func(at place) resolver { return d.resolver(param, at) }
+}
+
+func (d *defaults) resolver(param string, at place) resolver {
 	return func(r v1.Reference) (v1.Value, error) {
 		if r.Root == v1.RootParams && !r.Malformed {
 			name := r.Names[0]
@@ -89,15 +109,24 @@ func (d *defaults) resolver(at place) resolver {
 				return v1.Value{}, &UnresolvedError{Field: at.String(), Variable: r.Text, Problem: "the default values refer to each other in a circle"}
 			}
 			d.settle(name)
+			d.depth[param] = max(d.depth[param], d.depth[name]+1)
 		}
 		return d.vars.resolver(at)(r)
 	}
 }
 
+// maxProblem is how much of a problem a message repeats, in bytes, from its beginning and as much from its end: within it
+// stands that of the param which it refers to, and so on.
+const maxProblem = 160
+
 // problemOf says why a default value cannot be had, within a message that names the param.
 func problemOf(err error) string {
+	text := err.Error()
 	if u, ok := errors.AsType[*UnresolvedError](err); ok {
-		return fmt.Sprintf("it has its default value, in which %s cannot be resolved: %s", u.Variable, u.Problem)
+		text = fmt.Sprintf("it has its default value, in which %s cannot be resolved: %s", u.Variable, u.Problem)
 	}
-	return err.Error()
+	if len(text) > 2*maxProblem {
+		text = strings.ToValidUTF8(text[:maxProblem], "") + " … " + strings.ToValidUTF8(text[len(text)-maxProblem:], "")
+	}
+	return text
 }

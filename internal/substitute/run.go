@@ -41,9 +41,9 @@ func PodTemplate(path *field.Path, template *v1.PodTemplate, vars Variables, par
 	if err := decoder.Decode(&tree); err != nil {
 		return nil, fmt.Errorf("cannot decode %s: %w", path, err)
 	}
-	vars.params = maps.Clone(vars.params)
+	vars.above = make(map[string]v1.Value, len(params))
 	for i := range params {
-		vars.params[params[i].Name] = params[i].Value
+		vars.above[params[i].Name] = params[i].Value
 	}
 	s := taskSubstitution{vars: vars}
 	tree = s.tree(path, v1.TextPlain, tree)

@@ -12,12 +12,23 @@ import (
 	"github.com/sluice-ci/sluice/api/v1beta1"
 )
 
+// Actions puts StepActions in the place of the steps of one task that refer to them. What comes of all of them together is
+// bounded by MaxBytes.
+type Actions struct {
+	budget budget
+}
+
+// Step is as Step of Actions, for a step by itself.
+func Step(path *field.Path, step *v1.Step, action *v1beta1.StepActionSpec) (*v1.Step, error) {
+	return new(Actions).Step(path, step, action)
+}
+
 // Step returns the plain step that a step with a reference stands for: what its StepAction says, with the params that the
 // step gives put in. The variables of the task that stand in these params stay, to be substituted with those of all other
 // steps; nothing of the task is visible to the StepAction in any other way.
 //
 // The error is an *UnresolvedError, a *TooLongError, or names the param that is missing or not of its type.
-func Step(path *field.Path, step *v1.Step, action *v1beta1.StepActionSpec) (*v1.Step, error) {
+func (a *Actions) Step(path *field.Path, step *v1.Step, action *v1beta1.StepActionSpec) (*v1.Step, error) {
 	spec := action.DeepCopy()
 	spec.SetDefaults()
 	if err := spec.Validate(path.Child("ref")).ToAggregate(); err != nil {
@@ -26,9 +37,8 @@ func Step(path *field.Path, step *v1.Step, action *v1beta1.StepActionSpec) (*v1.
 	if err := checkActionParams(path.Child("params"), spec.Params, step.Params); err != nil {
 		return nil, err
 	}
-	scope := newActionScope(spec.Params, step.Params)
 	out := spec.Step()
-	c := composition{scope: scope}
+	c := composition{scope: newActionScope(spec.Params, step.Params, &a.budget), budget: &a.budget}
 	out.VisitTexts(path, &c)
 	if c.err != nil {
 		return nil, c.err
@@ -46,15 +56,26 @@ func Step(path *field.Path, step *v1.Step, action *v1beta1.StepActionSpec) (*v1.
 // checkActionParams checks what a step gives to its StepAction. A string that is nothing but a reference may stand for a
 // whole array or object, which is known later.
 func checkActionParams(path *field.Path, declared []v1.ParamSpec, given []v1.Param) error {
+	specs := make(map[string]*v1.ParamSpec, len(declared))
+	for i := range declared {
+		if _, twice := specs[declared[i].Name]; !twice {
+			specs[declared[i].Name] = &declared[i]
+		}
+	}
 	var errs field.ErrorList
+	has := make(map[string]bool, len(given))
 	for i := range given {
+		if len(errs) >= v1.MaxErrors {
+			return errs.ToAggregate()
+		}
 		at := path.Index(i)
-		k := slices.IndexFunc(declared, func(p v1.ParamSpec) bool { return p.Name == given[i].Name })
+		has[given[i].Name] = true
+		spec, known := specs[given[i].Name]
 		switch {
-		case k < 0:
+		case !known:
 			errs = append(errs, field.Invalid(at.Child("name"), given[i].Name, "the StepAction has no such param"))
-		case !deferred(declared[k], given[i].Value):
-			spec := declared[k]
+		case !deferred(*spec, given[i].Value):
+			spec := *spec
 			if v1.HasReference(given[i].Value.String) {
 				spec.Enum = nil // it is not known yet what the value will be
 			}
@@ -62,7 +83,7 @@ func checkActionParams(path *field.Path, declared []v1.ParamSpec, given []v1.Par
 		}
 	}
 	for i := range declared {
-		if !slices.ContainsFunc(given, func(p v1.Param) bool { return p.Name == declared[i].Name }) {
+		if !has[declared[i].Name] && len(errs) < v1.MaxErrors {
 			errs = append(errs, v1.ValidateParams(declared[i:i+1], nil, path)...)
 		}
 	}
@@ -82,11 +103,12 @@ type actionScope struct {
 	// values are those that have been asked for.
 	values map[string]v1.Value
 	// under are the params whose default is being looked at.
-	under map[string]bool
+	under  map[string]bool
+	budget *budget
 }
 
-func newActionScope(declared []v1.ParamSpec, given []v1.Param) *actionScope {
-	s := &actionScope{specs: map[string]v1.ParamSpec{}, given: map[string]v1.Value{}, values: map[string]v1.Value{}, under: map[string]bool{}}
+func newActionScope(declared []v1.ParamSpec, given []v1.Param, budget *budget) *actionScope {
+	s := &actionScope{budget: budget, specs: map[string]v1.ParamSpec{}, given: map[string]v1.Value{}, values: map[string]v1.Value{}, under: map[string]bool{}}
 	for i := range declared {
 		s.specs[declared[i].Name] = declared[i]
 	}
@@ -113,9 +135,12 @@ func (s *actionScope) value(name string) (v1.Value, string) {
 		if s.under[name] {
 			return v1.Value{}, "the default values refer to each other in a circle"
 		}
+		if len(s.under) >= maxDepth {
+			return v1.Value{}, fmt.Sprintf("more than %d default values refer to each other in a chain", maxDepth)
+		}
 		s.under[name] = true
 		defer delete(s.under, name)
-		c := composition{scope: s}
+		c := composition{scope: s, budget: s.budget}
 		composed, err := c.inDefault(field.NewPath("params").Key(name).Child("default"), *spec.Default)
 		if err != nil {
 			return v1.Value{}, problemOf(err)
@@ -167,7 +192,7 @@ func narrowed(whole string, r v1.Reference) string {
 // Other references stay: they are the task's.
 type composition struct {
 	scope  *actionScope
-	budget budget
+	budget *budget
 	err    error
 }
 
@@ -196,7 +221,11 @@ func (c *composition) list(path *field.Path, list []string, kind v1.TextKind) ([
 			}
 			if value.Type == v1.TypeArray {
 				for _, element := range value.Array {
-					out = append(out, taskText(element, kind))
+					put := taskText(element, kind)
+					if err := c.budget.spend(at, len(put)+elementSize); err != nil {
+						return nil, err
+					}
+					out = append(out, put)
 				}
 				continue
 			}

@@ -143,7 +143,7 @@ func (s *taskSubstitution) wholeArray(path *field.Path, kind v1.TextKind, text s
 	elements = make([]string, len(value.Array))
 	for i, element := range value.Array {
 		p := piece{value: element}
-		if err := s.budget.spend(path, p.size(kind)); err != nil {
+		if err := s.budget.spend(path, p.size(kind)+elementSize); err != nil {
 			return nil, false, err
 		}
 		elements[i] = element

@@ -52,8 +52,9 @@ func ForTaskRun(spec *v1.TaskSpec, given []v1.Param, context TaskRunContext) Var
 		v.addWorkspace(&spec.Workspaces[i], context.Workspaces)
 	}
 	v.addParams(spec.Params, given)
+	var paths budget // of all workspaces together: a large param can stand in each of thousands
 	for i := range spec.Workspaces {
-		v.resolvePath(&spec.Workspaces[i], context.Workspaces)
+		v.resolvePath(&spec.Workspaces[i], context.Workspaces, &paths)
 	}
 	return v
 }
@@ -74,13 +75,13 @@ func (v *Variables) addWorkspace(declared *v1.WorkspaceDeclaration, all map[stri
 
 // resolvePath gives a workspace its path where params stand in it. One that cannot be resolved is told where it stands,
 // in the declaration.
-func (v *Variables) resolvePath(declared *v1.WorkspaceDeclaration, all map[string]Workspace) {
+func (v *Variables) resolvePath(declared *v1.WorkspaceDeclaration, all map[string]Workspace, paths *budget) {
 	name := "workspaces." + declared.Name + ".path"
 	if _, bound := all[declared.Name]; !bound || !v1.HasReference(declared.Path()) {
 		return
 	}
 	at := place{path: field.NewPath("workspaces").Key(declared.Name).Child("mountPath")}
-	if path, err := new(budget).text(at, declared.Path(), v1.TextPlain, v.resolver(at)); err == nil {
+	if path, err := paths.text(at, declared.Path(), v1.TextPlain, v.resolver(at)); err == nil {
 		v.texts[name] = path
 	}
 }

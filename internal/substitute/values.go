@@ -96,10 +96,14 @@ func (s values) object(path *field.Path, object map[string]string) (v1.Value, er
 	return v1.ObjectValue(out), nil
 }
 
+// elementSize is what each element of an array, and each member of an object, counts beside its text, in bytes: what it
+// takes in memory. Without it, an array of empty strings would cost nothing, however often it is repeated.
+const elementSize = 16
+
 func sizeOf(value v1.Value) int {
 	size := 0
 	for _, text := range value.Texts() {
-		size += len(text)
+		size += len(text) + elementSize
 	}
 	return size
 }

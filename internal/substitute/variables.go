@@ -18,6 +18,8 @@ import (
 // share the memory of what they were made from and change none of it.
 type Variables struct {
 	params map[string]v1.Value
+	// above are params that come before those.
+	above map[string]v1.Value
 	// given are the names of the params to which the run gives a value.
 	given map[string]bool
 	// texts are the variables of the other roots by what stands in the reference, such as "results.digest.path". No
@@ -109,12 +111,14 @@ func (v *Variables) resolve(r v1.Reference) (value v1.Value, problem string) {
 		return v1.StringValue(text), ""
 	}
 	name := r.Names[0]
-	if problem := v.problems[name]; problem != "" {
-		return v1.Value{}, problem
-	}
-	value, ok := v.params[name]
+	value, ok := v.above[name]
 	if !ok {
-		return v1.Value{}, fmt.Sprintf("there is no param %q", name)
+		if problem := v.problems[name]; problem != "" {
+			return v1.Value{}, problem
+		}
+		if value, ok = v.params[name]; !ok {
+			return v1.Value{}, fmt.Sprintf("there is no param %q", name)
+		}
 	}
 	part := part{noun: fmt.Sprintf("param %q", name), whole: r.Whole, index: r.Index}
 	if len(r.Names) > 1 {

@@ -99,6 +99,7 @@ func (e *invalidError) Unwrap() error { return e.err }
 
 // resolveActions puts plain steps in the place of those that refer to StepActions.
 func (r *Reconciler) resolveActions(ctx context.Context, tr *v1.TaskRun, spec *v1.TaskSpec) error {
+	var actions substitute.Actions
 	for i := range spec.Steps {
 		step, path := &spec.Steps[i], field.NewPath("steps").Index(i)
 		if step.Ref == nil {
@@ -113,7 +114,7 @@ func (r *Reconciler) resolveActions(ctx context.Context, tr *v1.TaskRun, spec *v
 		if err != nil {
 			return fmt.Errorf("%s.ref: %w", path, err)
 		}
-		plain, err := substitute.Step(path, step, &action.Spec)
+		plain, err := actions.Step(path, step, &action.Spec)
 		if err != nil {
 			return &invalidError{fmt.Errorf("cannot use StepAction %q: %w", action.Name, err)}
 		}
