@@ -4,7 +4,6 @@ package pod
 import (
 	"maps"
 	"path"
-	"slices"
 	"strconv"
 
 	corev1 "k8s.io/api/core/v1"
@@ -52,11 +51,18 @@ func addBudgets(pod *corev1.Pod) {
 	budget := strconv.Itoa(termination.Budget(len(pod.Spec.InitContainers) + len(pod.Spec.Containers)))
 	for _, containers := range [][]corev1.Container{pod.Spec.InitContainers, pod.Spec.Containers} {
 		for i := range containers {
-			if slices.Contains(containers[i].Args, terminationPathArg) && path.Dir(containers[i].Command[0]) == binDir {
-				addArgs(&containers[i], "-termination-budget", budget)
+			if c := &containers[i]; runsEntrypoint(c) {
+				if _, ok := optionOf(c.Args, terminationPathArg); ok {
+					addArgs(c, "-termination-budget", budget)
+				}
 			}
 		}
 	}
+}
+
+// runsEntrypoint reports whether the container runs the in-pod binary. A user's sidecar may have no command.
+func runsEntrypoint(c *corev1.Container) bool {
+	return len(c.Command) > 0 && path.Dir(c.Command[0]) == binDir
 }
 
 // builder makes the parts of the pod.

@@ -5,7 +5,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
-	"github.com/sluice-ci/sluice/internal/config"
 	"github.com/sluice-ci/sluice/internal/results"
 )
 
@@ -36,7 +35,7 @@ type Plan struct {
 func (p Plan) ResultArgs() []string {
 	var args []string
 	for _, r := range p.Results {
-		args = append(args, "-result", results.File{Declared: r.Declared, Path: r.carriedPath()}.String())
+		args = append(args, option("result", results.File{Declared: r.Declared, Path: r.carriedPath()}.String()))
 	}
 	return args
 }
@@ -72,35 +71,4 @@ func (p Plan) ResultMounts() []corev1.VolumeMount {
 // ofTask reports whether any result is the task's.
 func ofTask(carried []CarriedResult) bool {
 	return slices.ContainsFunc(carried, func(r CarriedResult) bool { return r.Step == OfTask })
-}
-
-// AddStepArgs adds arguments to the entrypoint of every step.
-func AddStepArgs(p *corev1.Pod, args ...string) {
-	for i := range p.Spec.Containers {
-		if c := &p.Spec.Containers[i]; isStep(c.Name) {
-			addArgs(c, args...)
-		}
-	}
-}
-
-// addArgs adds arguments to the entrypoint of a container.
-func addArgs(c *corev1.Container, args ...string) {
-	c.Args = slices.Insert(c.Args, slices.Index(c.Args, endOfOptions), args...)
-}
-
-// endOfOptions separates the entrypoint's options from the step's command.
-const endOfOptions = "--"
-
-// resultsFromArg tells in the pod's spec, which nobody can change, how its results come back.
-const resultsFromArg = "-results-from"
-
-// ResultsFrom returns how the results of a pod's steps come back: what it was made for, whatever has been configured
-// since.
-func ResultsFrom(p *corev1.Pod) config.ResultsFrom {
-	for _, c := range p.Spec.Containers {
-		if i := slices.Index(c.Args, resultsFromArg); isStep(c.Name) && i >= 0 && i+1 < len(c.Args) {
-			return config.ResultsFrom(c.Args[i+1])
-		}
-	}
-	return config.TerminationMessage
 }

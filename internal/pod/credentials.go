@@ -89,7 +89,7 @@ func (b *builder) credentialArgs() []string {
 	var args []string
 	for _, secret := range b.Credentials {
 		for _, c := range credentialsOf(secret) {
-			args = append(args, "-credential", literal(c.String()))
+			args = append(args, option("credential", literal(c.String())))
 		}
 	}
 	if args != nil {

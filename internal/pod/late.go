@@ -27,11 +27,11 @@ func (b *builder) lateArgs(s v1.Step, i int) ([]string, error) {
 		if err != nil {
 			return nil, fmt.Errorf("cannot encode %s: %w", field, err)
 		}
-		arg := literal(string(text))
+		arg := option("when", literal(string(text)))
 		if size := folded(arg); size > maxArgument {
 			return nil, &LimitError{field, size, maxArgument, "it is one argument of the step; compare with shorter values"}
 		}
-		args = append(args, "-when", arg)
+		args = append(args, arg)
 	}
 	for _, r := range b.References {
 		if !uses(s, r.Token) {
@@ -41,7 +41,7 @@ func (b *builder) lateArgs(s v1.Step, i int) ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		args = append(args, "-reference", literal(found.String()))
+		args = append(args, option("reference", literal(found.String())))
 	}
 	return args, nil
 }

@@ -73,7 +73,7 @@ func (b *builder) program(container, text, workingDir string) []string {
 		}
 	}
 	if workingDir != "" {
-		args = append(args, "-workdir", literal(workingDir))
+		args = append(args, option("workdir", literal(workingDir)))
 	}
 	return args
 }
@@ -105,13 +105,13 @@ func (b *builder) mannerArgs(s v1.Step, i int) []string {
 		args = append(args, "-timeout", s.Timeout.Duration.String())
 	}
 	if s.OnError != "" && s.OnError != v1.OnErrorStopAndFail {
-		args = append(args, "-on-error", string(s.OnError))
+		args = append(args, option("on-error", string(s.OnError)))
 	}
 	if s.StdoutConfig != nil && s.StdoutConfig.Path != "" {
-		args = append(args, "-stdout-path", literal(s.StdoutConfig.Path))
+		args = append(args, option("stdout-path", literal(s.StdoutConfig.Path)))
 	}
 	if s.StderrConfig != nil && s.StderrConfig.Path != "" {
-		args = append(args, "-stderr-path", literal(s.StderrConfig.Path))
+		args = append(args, option("stderr-path", literal(s.StderrConfig.Path)))
 	}
 	if b.breaksBefore(s, i) {
 		args = append(args, "-break-before")
@@ -135,9 +135,9 @@ func (b *builder) recordArgs(s v1.Step, i int) []string {
 	for _, r := range b.carried {
 		switch r.Step {
 		case OfTask:
-			files = append(files, "-result", results.File{Declared: r.Declared, Path: ResultPath(r.Result)}.String())
+			files = append(files, option("result", results.File{Declared: r.Declared, Path: ResultPath(r.Result)}.String()))
 		case i:
-			files = append(files, "-result", results.File{Declared: r.Declared, Path: StepResultPath(s, i, r.Result)}.String())
+			files = append(files, option("result", results.File{Declared: r.Declared, Path: StepResultPath(s, i, r.Result)}.String()))
 		}
 	}
 	if len(files) > 0 || b.refersToResults(s) {

@@ -1,8 +1,6 @@
 package pod
 
 import (
-	"slices"
-
 	corev1 "k8s.io/api/core/v1"
 )
 
@@ -30,11 +28,11 @@ func namesOnly(containers []corev1.Container) []corev1.Container {
 func trimmed(containers []corev1.Container) []corev1.Container {
 	slim := namesOnly(containers)
 	for i, c := range containers {
-		switch j := slices.Index(c.Args, resultsFromArg); {
+		switch from, ok := optionOf(c.Args, resultsFromArg); {
 		case !isStep(c.Name):
 			slim[i].Args = c.Args
-		case j >= 0 && j+1 < len(c.Args):
-			slim[i].Args = []string{resultsFromArg, c.Args[j+1]}
+		case ok:
+			slim[i].Args = []string{resultsFromArg, from}
 		}
 	}
 	return slim

@@ -1,0 +1,87 @@
+package pod
+
+import (
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/sluice-ci/sluice/internal/config"
+)
+
+// endOfOptions separates the entrypoint's options from the step's command.
+const endOfOptions = "--"
+
+// resultsFromArg records in the pod's spec, which cannot be changed, how its results come back.
+const resultsFromArg = "-results-from"
+
+// option is an argument that gives an option of the in-pod binary a value. Name and value are one argument, so that no
+// value can be taken for an option, or for the end of the options.
+func option(name, value string) string { return "-" + name + "=" + value }
+
+// switches are the options of the entrypoint that take no value.
+func switches() []string {
+	return []string{"stay", "report-results", "break-before", "break-on-failure"}
+}
+
+// scan calls visit with each option among the arguments of an entrypoint, and its value, and returns where the options
+// end. It takes them as the entrypoint does: an option without "=" has its value in the next argument, as those of earlier
+// versions have, whatever that argument looks like.
+func scan(args []string, visit func(name, value string)) (end int) {
+	for i := 0; i < len(args); i++ {
+		arg := args[i]
+		if i == 0 && arg == entrypointRole {
+			continue
+		}
+		if arg == endOfOptions || len(arg) < len("-x") || arg[0] != '-' {
+			return i
+		}
+		name, value, joined := strings.Cut(strings.TrimPrefix(arg[1:], "-"), "=")
+		if !joined && !slices.Contains(switches(), name) {
+			if i++; i == len(args) {
+				return i
+			}
+			value = args[i]
+		}
+		visit(name, value)
+	}
+	return len(args)
+}
+
+// optionOf returns the value that an option has among the arguments of an entrypoint.
+func optionOf(args []string, option string) (value string, ok bool) {
+	scan(args, func(name, v string) {
+		if name == strings.TrimPrefix(option, "-") {
+			value, ok = v, true
+		}
+	})
+	return value, ok
+}
+
+// AddStepArgs adds arguments to the entrypoint of every step.
+func AddStepArgs(p *corev1.Pod, args ...string) {
+	for i := range p.Spec.Containers {
+		if c := &p.Spec.Containers[i]; isStep(c.Name) {
+			addArgs(c, args...)
+		}
+	}
+}
+
+// addArgs adds arguments to the entrypoint of a container.
+func addArgs(c *corev1.Container, args ...string) {
+	c.Args = slices.Insert(c.Args, scan(c.Args, func(string, string) {}), args...)
+}
+
+// ResultsFrom returns how the results of a pod's steps come back: what it was made for, whatever has been configured
+// since.
+func ResultsFrom(p *corev1.Pod) config.ResultsFrom {
+	for _, c := range p.Spec.Containers {
+		if !isStep(c.Name) {
+			continue
+		}
+		if from, ok := optionOf(c.Args, resultsFromArg); ok {
+			return config.ResultsFrom(from)
+		}
+	}
+	return config.TerminationMessage
+}
