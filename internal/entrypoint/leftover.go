@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"syscall"
 	"time"
+
+	"github.com/sluice-ci/sluice/internal/results/emit/regular"
 )
 
 // endPatience is how long killed processes may take to be gone. A process that waits for a device or a remote file
@@ -65,6 +67,9 @@ func killDescendants() {
 	}
 }
 
+// maxStat is how much of a file /proc/PID/stat is read, in bytes: the parent comes after a name of at most 64 bytes.
+const maxStat = 512
+
 // childrenByParent returns the processes that this one sees, by their parents.
 func childrenByParent() map[int][]int {
 	entries, err := os.ReadDir("/proc")
@@ -77,7 +82,7 @@ func childrenByParent() map[int][]int {
 		if err != nil {
 			continue
 		}
-		stat, err := os.ReadFile("/proc/" + e.Name() + "/stat")
+		stat, err := regular.ReadHead("/proc/"+e.Name()+"/stat", maxStat)
 		if err != nil {
 			continue // it has ended
 		}

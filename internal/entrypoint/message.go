@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/sluice-ci/sluice/internal/results/emit/regular"
 	"github.com/sluice-ci/sluice/internal/results/frame"
 	"github.com/sluice-ci/sluice/internal/results/termination"
 )
@@ -22,7 +23,7 @@ func (o Options) openMessage() (*message, error) {
 	if o.TerminationPath == "" {
 		return &message{}, nil
 	}
-	f, err := os.OpenFile(o.TerminationPath, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644)
+	f, err := regular.Overwrite(o.TerminationPath, 0o644)
 	if err != nil {
 		return &message{}, fmt.Errorf("cannot open termination message: %w", err)
 	}

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/sluice-ci/sluice/internal/results/emit/regular"
 )
 
 // outputs are where the command's standard output and error go: where this process's own go, and to files besides.
@@ -17,7 +19,8 @@ type outputs struct {
 	files []*os.File
 }
 
-// openOutputs opens the files that the step wants its output in, which needs its working directory.
+// openOutputs opens the files that the step wants its output in, which needs its working directory. Several steps can
+// append to the same file, so that what lies there may be another step's.
 func (o Options) openOutputs() (*outputs, error) {
 	out := &outputs{}
 	opened := map[string]*os.File{}
@@ -33,7 +36,7 @@ func (o Options) openOutputs() (*outputs, error) {
 		file, ok := opened[path]
 		if !ok {
 			var err error
-			if file, err = openOutput(path); err != nil {
+			if file, err = regular.Append(path, 0o666); err != nil {
 				return nil, cannotStart(exitNotExecutable, "cannot write the output to %q: %w", path, err)
 			}
 			opened[path] = file
@@ -46,14 +49,6 @@ func (o Options) openOutputs() (*outputs, error) {
 		out.tees = append(out.tees, t)
 	}
 	return out, nil
-}
-
-// openOutput opens a file to append to, so that several steps can write to the same one.
-func openOutput(path string) (*os.File, error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
-		return nil, err
-	}
-	return os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o666)
 }
 
 // descriptors are the command's standard output and error.

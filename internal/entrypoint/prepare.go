@@ -2,9 +2,10 @@ package entrypoint
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
+	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/entrypoint/credentials"
 	"github.com/sluice-ci/sluice/internal/entrypoint/reference"
 	"github.com/sluice-ci/sluice/internal/entrypoint/script"
+	"github.com/sluice-ci/sluice/internal/results/emit/regular"
 )
 
 // The exit codes of commands that do not run, as shells have them.
@@ -27,17 +29,17 @@ const defaultPath = "/bin:/usr/bin"
 // maxInterpreterLine is how much of a script's first line the kernel looks at, in bytes.
 const maxInterpreterLine = 256
 
+// maxPasswd is how much of the file that names home directories is read, in bytes.
+const maxPasswd = 1 << 20
+
 // prepare makes all that the command needs, and returns the path of the program.
 func (o Options) prepare(e *reference.Expander, stderr io.Writer) (string, error) {
 	if err := o.prepareCredentials(stderr); err != nil {
 		return "", cannotStart(exitNotExecutable, "%w", err)
 	}
 	if o.WorkDir != "" {
-		if err := os.MkdirAll(o.WorkDir, 0o777); err != nil {
-			return "", cannotStart(exitNotExecutable, "cannot make working directory %q: %w", o.WorkDir, err)
-		}
-		if err := os.Chdir(o.WorkDir); err != nil {
-			return "", cannotStart(exitNotExecutable, "cannot enter working directory %q: %w", o.WorkDir, err)
+		if err := enter(o.WorkDir); err != nil {
+			return "", cannotStart(exitNotExecutable, "%w", err)
 		}
 	}
 	if o.ScriptPath != "" {
@@ -48,6 +50,20 @@ func (o Options) prepare(e *reference.Expander, stderr io.Writer) (string, error
 	return find(o.Command[0])
 }
 
+// enter makes dir the working directory. One that is there may be reached over links, as for a container runtime; one
+// that is missing is made without following a link that another step can have left.
+func enter(dir string) error {
+	if _, err := os.Stat(dir); err != nil {
+		if err := regular.MakeDirs(dir, 0o777); err != nil {
+			return fmt.Errorf("cannot make working directory %q: %w", dir, err)
+		}
+	}
+	if err := os.Chdir(dir); err != nil {
+		return fmt.Errorf("cannot enter working directory %q: %w", dir, err)
+	}
+	return nil
+}
+
 // prepareCredentials puts the service account's credentials where programs look for them.
 func (o Options) prepareCredentials(stderr io.Writer) error {
 	if len(o.Credentials) == 0 {
@@ -55,9 +71,8 @@ func (o Options) prepareCredentials(stderr io.Writer) error {
 	}
 	place := credentials.Place{Secrets: o.SecretsDir, Dir: o.CredentialsDir, Homes: []string{os.Getenv("HOME")}}
 	if o.Passwd != "" {
-		if passwd, err := os.Open(o.Passwd); err == nil {
-			defer passwd.Close() //nolint:errcheck // it was only read
-			place.Homes = append(place.Homes, credentials.HomeOf(passwd, os.Getuid()))
+		if passwd, err := regular.ReadHead(o.Passwd, maxPasswd); err == nil {
+			place.Homes = append(place.Homes, credentials.HomeOf(bytes.NewReader(passwd), os.Getuid()))
 		}
 	}
 	return credentials.Prepare(o.Credentials, place, stderr)
@@ -69,23 +84,18 @@ func (o Options) makeOwnResults() error {
 	if o.OwnResults == "" {
 		return nil
 	}
-	err := os.Mkdir(o.OwnResults, 0o755)
-	if err == nil || errors.Is(err, fs.ErrExist) {
-		err = os.Chmod(o.OwnResults, 0o755)
-	}
-	if err != nil {
+	if err := regular.MakeDirs(o.OwnResults, 0o755); err != nil {
 		return cannotStart(exitNotExecutable, "cannot make directory of results %q: %w", o.OwnResults, err)
 	}
+	regular.Allow(o.OwnResults, 0o755)
 	return nil
 }
 
 // writeScript writes a fresh file, never through a link and never into a file that was there. The script is not held in
 // memory, unless there are tokens to look for.
 func (o Options) writeScript(e *reference.Expander) (err error) {
-	if err := os.Remove(o.ScriptPath); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	f, err := os.OpenFile(o.ScriptPath, os.O_WRONLY|os.O_CREATE|os.O_EXCL|syscall.O_NOFOLLOW, 0o755)
+	// Whatever the umask is: the step's user must be able to run it.
+	f, err := regular.Fresh(o.ScriptPath, 0o755)
 	if err != nil {
 		return err
 	}
@@ -99,8 +109,7 @@ func (o Options) writeScript(e *reference.Expander) (err error) {
 	if err != nil {
 		return err
 	}
-	// Whatever the umask is: the step's user must be able to run it.
-	return errors.Join(out.Flush(), f.Chmod(0o755))
+	return out.Flush()
 }
 
 func expandScript(out io.Writer, pieces []string, e *reference.Expander) error {
@@ -168,14 +177,8 @@ func explain(path string, err error) error {
 
 // interpreter returns what a script's first line says that runs it, or nothing.
 func interpreter(path string) string {
-	f, err := os.Open(path)
-	if err != nil {
-		return ""
-	}
-	defer f.Close() //nolint:errcheck // it was only read
-	head := make([]byte, maxInterpreterLine)
-	n, _ := f.Read(head) // what could not be read has no first line
-	line, _, _ := strings.Cut(string(head[:n]), "\n")
+	head, _ := regular.ReadHead(path, maxInterpreterLine) // what could not be read has no first line
+	line, _, _ := strings.Cut(string(head), "\n")
 	rest, ok := strings.CutPrefix(line, "#!")
 	if !ok {
 		return ""

@@ -109,23 +109,10 @@ func (o Options) publish() (there []string) {
 		if err != nil || !info.Mode().IsRegular() {
 			continue
 		}
-		allow(r.Path, info, 0o444)
-		for dir := filepath.Dir(r.Path); ; dir = filepath.Dir(dir) {
-			info, err := os.Lstat(dir)
-			if err != nil || !info.IsDir() || !allow(dir, info, 0o555) {
-				break
-			}
+		regular.Allow(r.Path, 0o444)
+		for dir := filepath.Dir(r.Path); regular.Allow(dir, 0o555); {
+			dir = filepath.Dir(dir)
 		}
 	}
 	return there
-}
-
-// allow adds permissions to what is at path, and says whether there were any to add.
-func allow(path string, info os.FileInfo, more os.FileMode) bool {
-	if info.Mode()&more == more {
-		return false
-	}
-	// What else the mode says stays: a volume's directories pass on their group (setgid) or are sticky.
-	kept := info.Mode() & (os.ModePerm | os.ModeSetuid | os.ModeSetgid | os.ModeSticky)
-	return os.Chmod(path, kept|more) == nil
 }

@@ -46,11 +46,10 @@ const (
 // Place makes the commands and the folder that tells the step's position. Each command is the program itself under
 // another name: an image needs no shell for it.
 func Place(dir, position, program string) error {
-	if err := os.MkdirAll(filepath.Join(dir, info, position), 0o755); err != nil {
-		return fmt.Errorf("cannot make breakpoints: %w", err)
-	}
-	if err := os.MkdirAll(filepath.Join(dir, scripts), 0o755); err != nil {
-		return fmt.Errorf("cannot make breakpoints: %w", err)
+	for _, made := range []string{filepath.Join(dir, info, position), filepath.Join(dir, scripts)} {
+		if err := regular.MakeDirs(made, 0o755); err != nil {
+			return fmt.Errorf("cannot make breakpoints: %w", err)
+		}
 	}
 	for _, a := range Answers() {
 		if err := os.Symlink(program, filepath.Join(dir, scripts, string(a))); err != nil && !errors.Is(err, fs.ErrExist) {
@@ -111,18 +110,8 @@ func Command(program string) (a Answer, dir string, ok bool) {
 
 // Give gives an answer to the step that waits for it in dir.
 func Give(dir string, a Answer) error {
-	// It appears whole, under a name of its own first.
-	f, err := os.CreateTemp(dir, ".answer-*")
-	if err != nil {
+	if err := regular.Replace(filepath.Join(dir, answer), []byte(a), 0o600, 0); err != nil {
 		return fmt.Errorf("cannot answer: %w", err)
-	}
-	_, err = f.WriteString(string(a))
-	err = errors.Join(err, f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), filepath.Join(dir, answer))
-	}
-	if err != nil {
-		return fmt.Errorf("cannot answer: %w", errors.Join(err, os.Remove(f.Name())))
 	}
 	return nil
 }

@@ -5,11 +5,14 @@
 package credentials
 
 import (
+	"errors"
 	"fmt"
 	"io"
-	"os"
+	"io/fs"
 	"path/filepath"
 	"strings"
+
+	"github.com/sluice-ci/sluice/internal/results/emit/regular"
 )
 
 // Kind says what a secret holds, and what it is for.
@@ -114,18 +117,13 @@ func Prepare(list []Credential, place Place, stderr io.Writer) error {
 
 // key reads a key of a secret. An absent one is an error, or nil where it may be absent.
 func (p Place) key(c Credential, name string, optional bool) ([]byte, error) {
-	f, err := os.Open(filepath.Join(p.Secrets, c.Secret, name))
-	if os.IsNotExist(err) && optional {
+	b, err := regular.ReadHead(filepath.Join(p.Secrets, c.Secret, name), maxKey)
+	if errors.Is(err, fs.ErrNotExist) && optional {
 		return nil, nil
 	}
-	if os.IsNotExist(err) {
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("cannot use secret %q of the service account: it has no key %q", c.Secret, name)
 	}
-	if err != nil {
-		return nil, fmt.Errorf("cannot read key %q of secret %q of the service account: %w", name, c.Secret, err)
-	}
-	defer f.Close() //nolint:errcheck // it was only read
-	b, err := io.ReadAll(io.LimitReader(f, maxKey))
 	if err != nil {
 		return nil, fmt.Errorf("cannot read key %q of secret %q of the service account: %w", name, c.Secret, err)
 	}

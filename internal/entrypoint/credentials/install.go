@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"github.com/sluice-ci/sluice/internal/results/emit/regular"
 )
 
 // file is one that is made, with its path in a home directory. Only its owner can read it: ssh refuses others.
@@ -21,36 +23,20 @@ const (
 	modeDir  = 0o700
 )
 
-// write makes the file appear in dir, whole, in place of whatever has its name.
+// write makes the file appear in dir, whole, in place of whatever file has its name.
 func (f file) write(dir string) error {
-	path := filepath.Join(dir, f.path)
-	if err := os.MkdirAll(filepath.Dir(path), modeDir); err != nil {
-		return err
-	}
-	t, err := os.CreateTemp(filepath.Dir(path), ".credentials-*") // 0600, whatever the umask is
-	if err != nil {
-		return err
-	}
-	_, err = t.Write(f.content)
-	err = errors.Join(err, t.Chmod(modeFile), t.Close())
-	if err == nil {
-		err = os.Rename(t.Name(), path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(t.Name()))
-	}
-	return nil
+	return regular.Replace(filepath.Join(dir, f.path), f.content, modeFile, modeDir)
 }
 
-// install puts the files into a home directory that steps of several users may share: what another user owns is moved out
-// of the way, since it could neither be read nor changed.
+// install puts the files into a home directory that steps of several users may share: what another user owns, or what is
+// no directory, is moved out of the way, since it could neither be read nor changed.
 func install(files []file, home string) error {
-	if err := writable(home); err != nil {
-		return err
+	if _, err := os.Stat(home); err != nil {
+		return err // a home directory that the image lacks is not made
 	}
 	for _, f := range files {
 		err := f.write(home)
-		if top, _, nested := strings.Cut(f.path, "/"); errors.Is(err, fs.ErrPermission) && nested {
+		if top, _, nested := strings.Cut(f.path, "/"); nested && (errors.Is(err, fs.ErrPermission) || errors.Is(err, regular.ErrNotRegular)) {
 			if err = moveAway(filepath.Join(home, top)); err == nil {
 				err = f.write(home)
 			}
@@ -60,15 +46,6 @@ func install(files []file, home string) error {
 		}
 	}
 	return nil
-}
-
-// writable returns why nothing can be put into a directory.
-func writable(dir string) error {
-	t, err := os.CreateTemp(dir, ".credentials-*")
-	if err != nil {
-		return err
-	}
-	return errors.Join(t.Close(), os.Remove(t.Name()))
 }
 
 // moveAway gives a directory another name, which nothing has.

@@ -94,6 +94,53 @@ func TestOutputThatCannotBeWritten(t *testing.T) {
 	}
 }
 
+// An earlier step leaves something at the path of a later step's output, or above it: the later step fails at once and
+// says what lies there. Nothing outside is written, and nothing waits.
+func TestOutputPathOfAnotherStep(t *testing.T) {
+	cases := map[string]struct {
+		reason string
+		leave  string
+		path   string
+	}{
+		"Link":      {"A link may lead to a file that only the later step can write.", "ln -s ../private/keys results/log", "log"},
+		"LinkAbove": {"So may one above the file.", "ln -s ../private results/dir", "dir/keys"},
+		"LinkMakes": {"A link may lead to where a file would be made.", "ln -s ../private/made results/log", "log"},
+		"HardLink":  {"A second name of a file is that file.", "ln private/keys results/log", "log"},
+		"FIFO":      {"Nobody may ever read from a FIFO.", "mkfifo results/log", "log"},
+		"Directory": {"A directory is no file.", "mkdir results/log", "log"},
+		"Device":    {"A device is no file.", "ln -s /dev/null results/log", "log"},
+	}
+	for name, tc := range cases {
+		for _, stream := range []string{"-stdout-path", "-stderr-path"} {
+			t.Run(name+stream, func(t *testing.T) {
+				p := newPod(t, 2)
+				must(t, os.Mkdir(p.path("private"), 0o700), os.WriteFile(p.path("private", "keys"), []byte("mine\n"), 0o600))
+				p.step(0, p.script(tc.leave)).exit(0)
+				c := p.step(1, []string{stream, p.path("results", tc.path), "-timeout", "1m"}, "sh", "-c", "echo theirs; echo theirs >&2")
+				c.exit(126)
+				c.complained(tc.path, "not a regular file")
+				if got := p.read("private", "keys"); got != "mine\n" || p.exists("private", "made") {
+					t.Errorf("%s\na file outside of the results has now %q", tc.reason, got)
+				}
+			})
+		}
+	}
+}
+
+// A working directory that is missing is not made beyond a link of another step; one that is there is entered.
+func TestWorkingDirectoryBeyondALink(t *testing.T) {
+	p := newPod(t, 2)
+	must(t, os.Mkdir(p.path("private"), 0o700))
+	p.step(0, p.script("ln -s ../private results/dir")).exit(0)
+	p.step(1, []string{"-workdir", p.path("results", "dir")}, "true").exit(0)
+	c := p.start("entrypoint", "-step", "step-1", "-run", p.runDir(1), "-workdir", p.path("results", "dir", "made"), "--", "true")
+	c.exit(126)
+	c.complained("working directory", "symbolic link")
+	if p.exists("private", "made") {
+		t.Error("a directory was made outside")
+	}
+}
+
 // answer runs a command of the breakpoint's, as a user does in the container.
 func (p *pod) answer(i int, command string) {
 	p.t.Helper()

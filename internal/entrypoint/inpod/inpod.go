@@ -107,12 +107,12 @@ func outcome(stderr io.Writer, err error) int {
 
 // copySelf puts the running binary at path, whole or not at all, executable for everybody.
 func copySelf(path string) (err error) {
-	from, err := os.Open("/proc/self/exe")
+	from, err := os.Open("/proc/self/exe") //nolint:forbidigo // no other container has a part in what runs
 	if err != nil {
 		return fmt.Errorf("cannot open the running binary: %w", err)
 	}
-	defer from.Close() //nolint:errcheck // it was only read
-	to, err := os.CreateTemp(filepath.Dir(path), ".inpod-*")
+	defer from.Close()                                       //nolint:errcheck // it was only read
+	to, err := os.CreateTemp(filepath.Dir(path), ".inpod-*") //nolint:forbidigo // it runs before any step
 	if err != nil {
 		return fmt.Errorf("cannot copy to %q: %w", path, err)
 	}

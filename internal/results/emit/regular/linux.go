@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"syscall"
+	"unsafe"
 )
 
 // oPath is O_PATH: a handle on a file that can be asked what it is, and not be read. Opening it has no effect on what
@@ -20,6 +21,49 @@ func openAt(dir int, name string, flags int) (int, error) {
 			return fd, err
 		}
 	}
+}
+
+// openMode is openAt for files that may be made.
+func openMode(dir int, name string, flags int, mode uint32) (int, error) {
+	for {
+		fd, err := syscall.Openat(dir, name, flags, mode)
+		if !errors.Is(err, syscall.EINTR) {
+			return fd, err
+		}
+	}
+}
+
+// readLinkAt is readlinkat(2), which package syscall has for no other directory than the working directory.
+func readLinkAt(dir int, name string) (string, error) {
+	const longest = 4096 // PATH_MAX
+	buf := make([]byte, longest)
+	p, err := syscall.BytePtrFromString(name)
+	if err != nil {
+		return "", err
+	}
+	n, _, errno := syscall.Syscall6(syscall.SYS_READLINKAT, uintptr(dir),
+		uintptr(unsafe.Pointer(p)), uintptr(unsafe.Pointer(&buf[0])), longest, 0, 0) //nolint:gosec // the kernel writes where it is told
+	if errno != 0 {
+		return "", errno
+	}
+	return string(buf[:n]), nil
+}
+
+// removeAt removes name in dir: a file, a link, or an empty directory.
+func removeAt(dir int, name string) error {
+	err := syscall.Unlinkat(dir, name)
+	if !errors.Is(err, syscall.EISDIR) {
+		return err
+	}
+	const removeDir = 0x200 // AT_REMOVEDIR, which package syscall has no function for
+	p, err := syscall.BytePtrFromString(name)
+	if err != nil {
+		return err
+	}
+	if _, _, errno := syscall.Syscall(syscall.SYS_UNLINKAT, uintptr(dir), uintptr(unsafe.Pointer(p)), removeDir); errno != 0 { //nolint:gosec // the kernel reads a name
+		return errno
+	}
+	return nil
 }
 
 // statAt returns what name in dir is, without opening it, if it is a regular file.

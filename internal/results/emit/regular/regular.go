@@ -1,5 +1,6 @@
-// Package regular reads regular files in a directory that somebody else can write to, whatever lies there: nothing
-// but a regular file is ever opened, no symbolic link is followed, and no more is read than was asked for.
+// Package regular opens regular files in directories that others can write to, whatever lies there. It never opens
+// anything but a regular file, waits for nothing, and follows no symbolic link that another container can have made. What
+// it decides about a file, it decides on the open file and not on its name.
 package regular
 
 import (
