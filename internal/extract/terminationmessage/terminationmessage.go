@@ -118,10 +118,12 @@ func isProblem(list []frame.Problem, result string) bool {
 }
 
 // recordOf completes a step's own record by what the container's status says. Where the two contradict each other, or
-// there is no record, since the entrypoint was killed or could not do all it had to, the step ended as its container did.
+// there is no record that can be, since the entrypoint was killed or could not do all it had to, or something else wrote
+// the message, the step is lost, and ended as its container did.
 func recordOf(status corev1.ContainerStatus, message termination.Message) frame.Step {
 	t, record := status.State.Terminated, message.Step
-	if !message.Agrees(int(t.ExitCode)) {
+	record.Name = status.Name
+	if !message.Agrees(int(t.ExitCode)) || frame.ValidStep(record) != nil {
 		record = frame.Step{Reason: frame.ReasonLost, ExitCode: int(t.ExitCode), StartedAt: t.StartedAt.UTC(), Message: record.Message}
 	}
 	record.Name = status.Name

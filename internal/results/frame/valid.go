@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"time"
 
 	"github.com/sluice-ci/sluice/internal/results"
 )
@@ -12,8 +13,12 @@ import (
 // maxWord is the length in bytes of the longest Reason, ProblemKind or kind of record.
 const maxWord = 64
 
-// maxYear is the last year that RFC 3339 can write.
-const maxYear = 9999
+// The first and the last year of a time, in UTC. No step ran before 1970, and RFC 3339, JSON and the API server write no
+// year after 9999.
+const (
+	minYear = 1970
+	maxYear = 9999
+)
 
 var errNonce = errors.New("a nonce has 1 to 64 letters, digits, '-' or '_'")
 
@@ -47,10 +52,16 @@ func ValidStep(s Step) error {
 	if s.ExitCode < math.MinInt32 || s.ExitCode > math.MaxInt32 {
 		return fmt.Errorf("invalid exit code %d of step %q: it must have 32 bits", s.ExitCode, s.Name)
 	}
-	if s.StartedAt.UTC().Year() > maxYear || s.FinishedAt.UTC().Year() > maxYear {
-		return fmt.Errorf("invalid time of step %q: its year must be at most %d", s.Name, maxYear)
+	if !validTime(s.StartedAt) || !validTime(s.FinishedAt) {
+		return fmt.Errorf("invalid time of step %q: its year in UTC must be %d to %d", s.Name, minYear, maxYear)
 	}
 	return nil
+}
+
+// validTime reports whether t is absent, or a time that every reader can write again after it was converted to UTC.
+func validTime(t time.Time) bool {
+	year := t.UTC().Year()
+	return t.IsZero() || minYear <= year && year <= maxYear
 }
 
 func validResult(name, typ string) error {

@@ -29,6 +29,8 @@ func malformedVectors() map[string]vector {
 		"malformed-json-more":    bad("A step is one JSON value.", "step", step+step),
 		"malformed-step-name":    bad("A step has a name.", "step", `{"exitCode":0,"reason":"Completed"}`),
 		"malformed-step-time":    bad("Times are RFC 3339.", "step", `{"name":"a","exitCode":0,"finishedAt":"yesterday","reason":"Completed"}`),
+		"malformed-step-early":   bad("No step began before 1970.", "step", `{"name":"a","exitCode":0,"startedAt":"0000-01-01T00:00:00+14:00","reason":"Completed"}`),
+		"malformed-step-late":    bad("The year counts in UTC.", "step", `{"name":"a","exitCode":0,"finishedAt":"9999-12-31T23:59:59-14:00","reason":"Completed"}`),
 		"malformed-step-code":    bad("An exit code is a number.", "step", `{"name":"a","exitCode":"0","reason":"Completed"}`),
 		"malformed-step-bits":    bad("An exit code has at most 32 bits.", "step", `{"name":"a","exitCode":4294967296,"reason":"Error"}`),
 		"malformed-step-reason":  bad("A reason is a word.", "step", `{"name":"a","exitCode":1,"reason":"out of memory"}`),
