@@ -39,7 +39,7 @@ func Run(o Options, stderr io.Writer) int {
 	if step.Reason == frame.ReasonStartError || step.Reason == frame.ReasonTimedOut || step.Reason == frame.ReasonForged {
 		complain(stderr, errors.New(step.Message))
 	}
-	err = o.sign(procs, step, left.before)
+	err = o.sign(procs, step, left)
 	if err != nil {
 		complain(stderr, err) // and who wants a signature sees that there is none
 	}
@@ -69,7 +69,10 @@ func (o Options) run(procs *processes, held *rundir.Claim, err error, stderr io.
 		}
 	}
 	expander := reference.NewExpander(o.References, o.MaxResultSize)
-	before := o.survey()
+	before, err := o.survey()
+	if err != nil {
+		return notStarted(frame.Step{Name: o.Step, FinishedAt: time.Now().UTC()}, cannotStart(exitNotExecutable, "%w", err)), leftovers{}
+	}
 	var step frame.Step
 	switch needed, why, err := o.needed(expander); {
 	case err != nil:
@@ -87,7 +90,7 @@ func (o Options) run(procs *processes, held *rundir.Claim, err error, stderr io.
 	}
 	there := o.publish()
 	left := o.leftSince(before)
-	left.there, left.before = there, before
+	left.there = there
 	return step, left
 }
 
@@ -205,6 +208,9 @@ func (o Options) ended(step frame.Step, status syscall.WaitStatus, asked, timedO
 // that only half of the world takes for completed must not become a run that succeeds.
 func (o Options) post(out *message, held *rundir.Claim, step frame.Step, left leftovers) (frame.Step, error) {
 	err := errors.Join(out.write(step, left), held.Release())
+	if err == nil {
+		err = o.postSurvey(left.after)
+	}
 	if err == nil {
 		err = rundir.Post(o.RunDir, step, left.there...)
 	}

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/sluice-ci/sluice/internal/entrypoint/rundir"
-	"github.com/sluice-ci/sluice/internal/results/emit/regular"
 	"github.com/sluice-ci/sluice/internal/results/frame"
 	"github.com/sluice-ci/sluice/internal/results/signature"
 )
@@ -39,11 +38,11 @@ const (
 // sign leaves in the run directory what the step says of its results, signed, or why that could not be. It comes before
 // the step's end is posted, so that whoever sees the end sees this, too. The results are those that the step made or
 // changed since the survey: for all others somebody else has signed.
-func (o Options) sign(procs *processes, step frame.Step, before []found) error {
+func (o Options) sign(procs *processes, step frame.Step, left leftovers) error {
 	if o.Signing.Socket == "" {
 		return nil
 	}
-	signed, err := o.signed(procs, step, before)
+	signed, err := o.signed(procs, step, left)
 	if err != nil {
 		signed = signature.Unsigned(err)
 	}
@@ -56,13 +55,13 @@ func (o Options) sign(procs *processes, step frame.Step, before []found) error {
 	return rundir.PostSignature(o.RunDir, document)
 }
 
-func (o Options) signed(procs *processes, step frame.Step, before []found) (signature.Signed, error) {
+func (o Options) signed(procs *processes, step frame.Step, left leftovers) (signature.Signed, error) {
 	if o.Signer == nil {
 		return signature.Signed{}, errors.New("this image of the in-pod binary cannot sign: use that of cmd/inpod-spiffe")
 	}
 	text, err := signature.Statement{
 		Run: o.Signing.Run, Nonce: o.Signing.Nonce, Step: o.Step, ExitCode: step.ExitCode, Reason: step.Reason,
-		At: time.Now().UTC(), Results: o.made(before),
+		At: time.Now().UTC(), Results: o.made(left),
 	}.Text()
 	if err != nil {
 		return signature.Signed{}, err
@@ -76,14 +75,13 @@ func (o Options) signed(procs *processes, step frame.Step, before []found) (sign
 	return signature.Signed{Statement: text, Chain: chain, Proof: proof}, nil
 }
 
-// made returns the results that the step made or changed since the survey, by their digests. One value is held at a time.
-func (o Options) made(before []found) []signature.Result {
+// made returns the results that the step made or changed since the survey, by their digests.
+func (o Options) made(left leftovers) []signature.Result {
 	var made []signature.Result
-	var buf regular.Buffer
-	for i := range before {
-		r := o.Results[i]
-		if after, _ := o.look(r, &buf); after.there && after != before[i] {
-			made = append(made, signature.Result{Name: r.Name, Type: r.Type, SHA256: after.digest})
+	for i, after := range left.after {
+		r := signature.Result{Name: o.Results[i].Name, Type: o.Results[i].Type, SHA256: after.digest}
+		if after != left.before[i] && after.there {
+			made = append(made, r)
 		}
 	}
 	return made

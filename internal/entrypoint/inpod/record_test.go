@@ -1,9 +1,12 @@
 package inpod_test
 
 import (
+	"crypto/sha256"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -185,6 +188,66 @@ func TestForgedRecord(t *testing.T) {
 			want := []frame.Record{frame.Intro{Version: 1}, step(0, frame.LostExitCode, frame.ReasonLost), frame.End{Steps: 1}}
 			if diff := cmp.Diff(want, readStream(t, &sidecar.stdout), forget); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
+			}
+		})
+	}
+}
+
+// What changes after a step's end and before the next one begins, as by a process that could not be ended, is told by the
+// next step: otherwise no message would have it, and the run would be green with an old value, or with none.
+func TestChangeBetweenSteps(t *testing.T) {
+	value := func(text string) []frame.Result {
+		return []frame.Result{{Name: "a", Value: []byte(text), SHA256: sha256.Sum256([]byte(text))}}
+	}
+	cases := map[string]struct {
+		reason string
+		// first is the first step's script, and between what happens after it.
+		first   string
+		between func(path string) error
+		results []frame.Result
+		removed []string
+		problem frame.ProblemKind
+	}{
+		"Changed":  {"A value that is replaced.", "echo -n old > results/a", func(p string) error { return os.WriteFile(p, []byte("new"), 0o644) }, value("new"), nil, ""},
+		"Made":     {"A value that comes late.", ":", func(p string) error { return os.WriteFile(p, []byte("late"), 0o644) }, value("late"), nil, ""},
+		"Removed":  {"A value that is deleted.", "echo -n old > results/a", os.Remove, nil, []string{"a"}, ""},
+		"Spoilt":   {"A value that is made unreadable.", "echo -n old > results/a", func(p string) error { return errors.Join(os.Remove(p), os.Mkdir(p, 0o755)) }, nil, nil, frame.NotRegular},
+		"Mended":   {"A value that is made readable.", "mkdir results/a", func(p string) error { return errors.Join(os.Remove(p), os.WriteFile(p, nil, 0o644)) }, value(""), nil, ""},
+		"Restored": {"A value that is replaced by the same is the first step's.", "echo -n old > results/a", func(p string) error { return os.WriteFile(p, []byte("old"), 0o644) }, nil, nil, ""},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			p := newPod(t, 2)
+			p.step(0, append(p.reporting(0, "a"), p.script(tc.first)...)).exit(0)
+			must(t, tc.between(p.path("results", "a")))
+			p.step(1, p.reporting(1, "a"), "true").exit(0)
+			got := p.message(1)
+			if diff := cmp.Diff(tc.results, got.Results); diff != "" || !slices.Equal(tc.removed, got.Removed) {
+				t.Errorf("%s\nremoved %q, -want +got:\n%s", tc.reason, got.Removed, diff)
+			}
+			if tc.problem == "" && len(got.Problems) > 0 || tc.problem != "" && (len(got.Problems) != 1 || got.Problems[0].Kind != tc.problem) {
+				t.Errorf("%s\nproblems %+v", tc.reason, got.Problems)
+			}
+		})
+	}
+}
+
+// A step that cannot know what the step before left does not run: it could not say what it did itself.
+func TestSurveyIsMissing(t *testing.T) {
+	for name, damage := range map[string]func(path string) error{
+		"Missing": os.Remove,
+		"NotJSON": func(p string) error { return os.WriteFile(p, []byte("x"), 0o644) },
+		"FIFO":    func(p string) error { return errors.Join(os.Remove(p), syscall.Mkfifo(p, 0o644)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPod(t, 2)
+			p.step(0, p.reporting(0, "a"), "true").exit(0)
+			must(t, damage(p.path("run", "0", rundir.Survey)))
+			c := p.step(1, p.reporting(1, "a"), "touch", "ran")
+			c.exit(126)
+			c.complained("survey of the results")
+			if p.exists("ran") {
+				t.Error("it ran")
 			}
 		})
 	}

@@ -9,7 +9,7 @@ import (
 func Clear(dir string) error {
 	var errs []error
 	// Out and OutErr come first: without them Status says nothing.
-	for _, name := range []string{Out, OutErr, Status, ExitCode, LeftResults, Signature, Running} {
+	for _, name := range []string{Out, OutErr, Status, ExitCode, LeftResults, Survey, Signature, Running} {
 		errs = append(errs, moveAway(dir, name))
 	}
 	if err := errors.Join(errs...); err != nil {

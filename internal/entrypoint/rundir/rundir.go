@@ -41,6 +41,9 @@ const (
 	// LeftResults are the names of the results that were there when the step ended, one a line; without any there is no
 	// such file. It comes before Status.
 	LeftResults = "left"
+	// Survey is what was at the paths of the results when the step ended, in the entrypoint's own form; only where a step
+	// reports or signs its results. It comes before Status.
+	Survey = "survey"
 	// Signature is what the step has signed of its results, as a document of the package signature; without a signature
 	// there is no such file. It comes before Status.
 	Signature = "signature"
@@ -54,6 +57,8 @@ const (
 const (
 	maxStatus = frame.MaxLine
 	maxLeft   = 1 << 20
+	// maxSurvey is the length of the longest Survey that is read, in bytes: a pod has no room for as many results.
+	maxSurvey = 8 << 20
 	// maxSignature is the length of the longest Signature that is read, in bytes.
 	maxSignature = frame.MaxSignature
 )
@@ -120,6 +125,28 @@ func Left(dir string) []string {
 		return nil
 	}
 	return strings.Split(string(names), "\n")
+}
+
+// PostSurvey leaves in dir what the entrypoint of the next step compares with; it comes before Post.
+func PostSurvey(dir string, survey []byte) error {
+	if err := write(dir, Survey, survey); err != nil {
+		return fmt.Errorf("cannot leave the survey of the results: %w", err)
+	}
+	return nil
+}
+
+// ReadSurvey returns what the step of dir left by PostSurvey.
+func ReadSurvey(dir string) ([]byte, error) {
+	root, err := regular.OpenRoot(dir)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the survey of the results: %w", err)
+	}
+	defer root.Close() //nolint:errcheck // it was only read
+	survey, err := root.Read(filepath.Join(dir, Survey), maxSurvey, &regular.Buffer{})
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the survey of the results: %w", err)
+	}
+	return survey, nil
 }
 
 // PostSignature leaves in dir what the step has signed; it comes before Post.
