@@ -75,12 +75,13 @@ func (o Options) signed(procs *processes, step frame.Step, left leftovers) (sign
 	return signature.Signed{Statement: text, Chain: chain, Proof: proof}, nil
 }
 
-// made returns the results that the step made or changed since the survey, by their digests.
+// made returns the results that the step made or changed since the survey, by their digests, and those that it left and
+// that cannot be carried, by what is wrong with them.
 func (o Options) made(left leftovers) []signature.Result {
 	var made []signature.Result
 	for i, after := range left.after {
-		r := signature.Result{Name: o.Results[i].Name, Type: o.Results[i].Type, SHA256: after.digest}
-		if after != left.before[i] && after.there {
+		r := signature.Result{Name: o.Results[i].Name, Type: o.Results[i].Type, SHA256: after.digest, Problem: after.problem.Kind}
+		if after != left.before[i] && (after.there || r.Problem != "") {
 			made = append(made, r)
 		}
 	}

@@ -37,6 +37,10 @@ func TestText(t *testing.T) {
 	if diff := cmp.Diff(statement(), again); diff != "" || err != nil {
 		t.Errorf("error %v; -want +got:\n%s", err, diff)
 	}
+	unreadable := statement(func(s *Statement) { s.Results[0].Problem = frame.TooLarge })
+	if got, err := unreadable.Text(); err != nil || !strings.Contains(got, `"sha256":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","problem":"TooLarge"}`) {
+		t.Errorf("what cannot be carried has a problem: got %s, %v", got, err)
+	}
 	other := statement(func(s *Statement) { s.At = s.At.In(time.FixedZone("east", 3600)); s.Results = s.Results[:0] })
 	if got, err := other.Text(); err != nil || !strings.Contains(got, `03:04:05.000000006Z","results":[]`) {
 		t.Errorf("times are in UTC, and no results are an empty list: got %s, %v", got, err)
@@ -56,6 +60,8 @@ func TestTextRefuses(t *testing.T) {
 		"Name":       {"Results have names of results.", func(s *Statement) { s.Results[0].Name = "../x" }},
 		"Type":       {"And types.", func(s *Statement) { s.Results[0].Type = "text" }},
 		"Twice":      {"Each comes once.", func(s *Statement) { s.Results[1].Name = "digest" }},
+		"Both":       {"A result has a digest or a problem.", func(s *Statement) { s.Results[1].Problem = frame.TooLarge }},
+		"Kind":       {"A problem is of a kind.", func(s *Statement) { s.Results[0].Problem = "too large" }},
 		"TooLong":    {"There is a limit.", func(s *Statement) { s.Run.Name = strings.Repeat("x", MaxStatement) }},
 	}
 	for name, tc := range cases {

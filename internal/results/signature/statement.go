@@ -32,8 +32,11 @@ type Result struct {
 	// Name under which the result travels, and its declared type.
 	Name string `json:"name"`
 	Type string `json:"type"`
-	// SHA256 is the digest of the value; 43 characters in JSON.
+	// SHA256 is the digest of the value; 43 characters in JSON. It is zero when there is a Problem.
 	SHA256 Digest `json:"sha256"`
+	// Problem says why the result, which was there, cannot be carried; empty when it can. Readers of earlier versions
+	// refuse a statement that has one.
+	Problem frame.ProblemKind `json:"problem,omitempty"`
 }
 
 // Statement is what a step says of itself when it ends.
@@ -114,12 +117,26 @@ func (s Statement) valid() error {
 		if err := errors.Join(results.ValidName(r.Name), results.ValidType(r.Type)); err != nil {
 			return err
 		}
+		if err := validProblem(r); err != nil {
+			return err
+		}
 		if seen[r.Name] {
 			return fmt.Errorf("result %q comes twice", r.Name)
 		}
 		seen[r.Name] = true
 	}
 	return nil
+}
+
+// validProblem returns what is wrong with the problem of a result.
+func validProblem(r Result) error {
+	if r.Problem == "" {
+		return nil
+	}
+	if r.SHA256 != (Digest{}) {
+		return fmt.Errorf("result %q has a problem, and a digest", r.Name)
+	}
+	return frame.ValidProblem(frame.Problem{Result: r.Name, Kind: r.Problem})
 }
 
 // strict decodes JSON that has no other fields than those of into, and nothing after it.

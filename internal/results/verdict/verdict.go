@@ -88,7 +88,8 @@ func (v Verdict) Believed() bool { return v.Reason == "" }
 //   - A result is the one that exactly one step has signed. The first step that leaves a result is its author; nobody may
 //     change it afterwards, not even under a signature of its own. All steps of a pod share an identity, so that from
 //     outside a correction cannot be told from tampering.
-//   - What was signed is there.
+//   - What was signed is there, and what was signed as something that cannot be carried has its problem. So the record of a
+//     problem cannot be taken away either.
 func Judge(set *collect.Set, want Want, trust Trust) Verdict {
 	j := &judge{set: set, want: want, trust: trust, authors: map[string]authored{}}
 	for _, step := range want.Steps {
@@ -126,7 +127,7 @@ func (j *judge) step(step string) *Verdict {
 	record := j.record(step)
 	i := slices.IndexFunc(j.set.Signatures, func(s collect.Signature) bool { return s.Step == step })
 	if i < 0 {
-		if record.Reason == frame.ReasonLost || record.Reason == frame.ReasonUnfinished {
+		if record.Reason == frame.ReasonLost || record.Reason == frame.ReasonUnfinished || record.Reason == frame.ReasonForged {
 			return nil // nobody was there to sign, and the run has failed
 		}
 		return refused(SignatureMissing, "step %q has ended (%s) and left no signature", step, record.Reason)
@@ -179,7 +180,8 @@ func (j *judge) about(step string, s signature.Statement) *Verdict {
 // take notes the results of a statement. One that has an author already was changed.
 func (j *judge) take(step string, list []signature.Result) *Verdict {
 	for _, r := range list {
-		if first, ok := j.authors[r.Name]; ok {
+		// A result that could not be carried may be made anew.
+		if first, ok := j.authors[r.Name]; ok && first.Problem == "" {
 			return refused(ResultChanged, "result %q was left by step %q, and step %q has changed it afterwards: the digest was %s and is %s; "+
 				"let one step alone write a result", r.Name, first.step, step, first.SHA256, r.SHA256)
 		}
@@ -193,6 +195,8 @@ func (j *judge) results() *Verdict {
 	for _, r := range j.set.Results {
 		a, ok := j.authors[r.Name]
 		switch {
+		case ok && a.Problem != "":
+			return refused(ResultChanged, "step %q has signed that result %q cannot be carried (%s), and it has a value", a.step, r.Name, a.Problem)
 		case !ok:
 			return refused(ResultUnsigned, "result %q was signed by no step", r.Name)
 		case a.Type != r.Type:
@@ -204,7 +208,13 @@ func (j *judge) results() *Verdict {
 		delete(j.authors, r.Name)
 	}
 	for _, declared := range j.want.Results { // in this order, so that the same is said each time
-		if a, ok := j.authors[declared.Name]; ok && !j.noRoom(a.Name) {
+		a, ok := j.authors[declared.Name]
+		switch {
+		case !ok:
+		case a.Problem != "" && !j.problem(a.Name, anyKind):
+			return refused(ResultMissing, "step %q has signed that it left result %q, which cannot be carried (%s), and there is neither its value nor the problem",
+				a.step, a.Name, a.Problem)
+		case a.Problem == "" && !j.problem(a.Name, leftOut):
 			return refused(ResultMissing, "result %q, which step %q signed, is not there any more", a.Name, a.step)
 		}
 		delete(j.authors, declared.Name)
@@ -215,7 +225,15 @@ func (j *judge) results() *Verdict {
 	return nil
 }
 
-// noRoom reports whether a result was left out because all results together are too large: nobody has touched it.
-func (j *judge) noRoom(name string) bool {
-	return slices.ContainsFunc(j.set.Problems, func(p frame.Problem) bool { return p.Result == name && p.Kind == frame.TotalTooLarge })
+// problem reports whether a result has a problem of a kind.
+func (j *judge) problem(name string, of func(frame.ProblemKind) bool) bool {
+	return slices.ContainsFunc(j.set.Problems, func(p frame.Problem) bool { return p.Result == name && of(p.Kind) })
+}
+
+func anyKind(frame.ProblemKind) bool { return true }
+
+// leftOut reports whether a result was left out though nothing touched it: all results together are too large, or a step
+// forged the record of its end.
+func leftOut(kind frame.ProblemKind) bool {
+	return kind == frame.TotalTooLarge || kind == frame.Withheld
 }
