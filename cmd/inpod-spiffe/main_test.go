@@ -150,7 +150,10 @@ func (p *pod) stepNames() []string {
 }
 
 // judge reads the log and judges it as the controller does, with a trust bundle from the same Workload API.
-func (p *pod) judge() verdict.Verdict {
+func (p *pod) judge() verdict.Verdict { return p.judgeAfter(func(*collect.Set) {}) }
+
+// judgeAfter is judge after something has changed what came out of the log.
+func (p *pod) judgeAfter(change func(*collect.Set)) verdict.Verdict {
 	p.t.Helper()
 	want := verdict.Want{
 		Run: signature.Run{Namespace: "ci", Name: "build", UID: "1111"}, Nonce: "n0nce", Steps: p.stepNames(), Identity: identity,
@@ -163,6 +166,7 @@ func (p *pod) judge() verdict.Verdict {
 	if err != nil {
 		p.t.Fatal(err)
 	}
+	change(set)
 	return verdict.Judge(set, want, p.trust())
 }
 
@@ -237,6 +241,25 @@ func TestSignedResults(t *testing.T) {
 				if !strings.Contains(got.Message, part) {
 					t.Errorf("%s\nmessage %q lacks %q", tc.reason, got.Message, part)
 				}
+			}
+		})
+	}
+}
+
+// TestSignedProblem: a step signs also what it left and cannot be carried, so that nobody can take away the problem.
+func TestSignedProblem(t *testing.T) {
+	for name, script := range map[string]string{
+		"TooLarge": "head -c 1000001 /dev/zero > results/notes", "NotUTF8": `printf '\377' > results/notes`,
+		"Directory": "mkdir results/notes", "Link": "ln -s /etc/passwd results/notes", "FIFO": "mkfifo results/notes",
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPod(t, workloadapi.Everybody(identity)).step("printf x > results/digest").step(script).sidecar()
+			if got := p.judge(); !got.Believed() {
+				t.Errorf("with the problem it is what the steps signed: got %+v", got)
+			}
+			got := p.judgeAfter(func(set *collect.Set) { set.Problems = nil })
+			if got.Reason != verdict.ResultMissing || !strings.Contains(got.Message, "notes") {
+				t.Errorf("the problem was taken away: got %+v", got)
 			}
 		})
 	}
