@@ -108,6 +108,7 @@ func waitFor(asked <-chan struct{}, dir string) (frame.Step, bool) {
 	watch := rundir.Watch(dir)
 	defer watch.Close()
 	observer := rundir.Observe(dir)
+	defer observer.Close()
 	for {
 		state, before := observer.Look()
 		switch {

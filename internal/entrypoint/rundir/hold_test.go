@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"syscall"
 	"testing"
 
@@ -167,4 +168,45 @@ func TestDirectoriesAreNotEntered(t *testing.T) {
 	if err != nil || len(kept) != 1 {
 		t.Errorf("the directory was emptied: %v, error %v", kept, err)
 	}
+}
+
+// asOther runs f with the rights of another user than root, who sees everything; for others it just runs it.
+func asOther(t *testing.T, f func()) {
+	t.Helper()
+	if os.Getuid() != 0 {
+		f()
+		return
+	}
+	const nobody = 65534
+	runtime.LockOSThread() // the kernel keeps this user for each thread
+	defer runtime.UnlockOSThread()
+	must(t, syscall.Setfsuid(nobody))
+	defer func() { must(t, syscall.Setfsuid(0)) }()
+	f()
+}
+
+// A step that closes its directory hides what it left. An observer that has looked before sees all the same whether the
+// step runs.
+func TestClosedDirectory(t *testing.T) {
+	dir := t.TempDir()
+	must(t, os.Chmod(filepath.Dir(dir), 0o755))
+	held, err := rundir.Hold(dir)
+	must(t, err)
+	observer := rundir.Observe(dir)
+	defer observer.Close()
+	wants := func(when string, look func() (rundir.State, frame.Step), want rundir.State) {
+		t.Helper()
+		asOther(t, func() {
+			if state, _ := look(); state != want {
+				t.Errorf("%s: state %d, want %d", when, state, want)
+			}
+		})
+	}
+	wants("open", observer.Look, rundir.Waiting)
+	must(t, os.Chmod(dir, 0))
+	wants("closed, for who has looked before", observer.Look, rundir.Waiting)
+	wants("closed, for who has not", rundir.Observe(dir).Look, rundir.Hidden)
+	must(t, held.Close())
+	wants("closed, and the step has ended", observer.Look, rundir.Hidden)
+	must(t, os.Chmod(dir, 0o755))
 }

@@ -30,6 +30,9 @@ const (
 // Observer looks at the run directory of another container, and remembers what it saw.
 type Observer struct {
 	dir string
+	// life is a descriptor of the directory, from the first look on: with it the lock can be seen also when the directory
+	// cannot be opened any more.
+	life *os.File
 	// begun: the directory was locked at some time.
 	begun bool
 	// forged: there was a record of an end while the directory was locked.
@@ -40,13 +43,20 @@ type Observer struct {
 func Observe(dir string) *Observer { return &Observer{dir: dir} }
 
 // Look is the first look of an Observer.
-func Look(dir string) (State, frame.Step) { return Observe(dir).Look() }
+func Look(dir string) (State, frame.Step) {
+	o := Observe(dir)
+	defer o.Close()
+	return o.Look()
+}
 
 // Look returns where the step stands, and its record once it has ended, is lost or hidden. A record that was seen while
 // the step ran is replaced by one of the reason frame.ReasonForged, unless the step's entrypoint replaced it.
 func (o *Observer) Look() (State, frame.Step) {
 	root, err := regular.OpenRoot(o.dir)
 	if errors.Is(err, fs.ErrPermission) {
+		if o.life != nil && locked(int(o.life.Fd())) {
+			return Waiting, frame.Step{} // the step has closed it, and has not ended
+		}
 		// Everybody may look into it when the pod begins. To wait until that is so again could be to wait for ever.
 		return Hidden, lost("the step's run directory cannot be looked into any more: " + err.Error())
 	}
@@ -54,11 +64,12 @@ func (o *Observer) Look() (State, frame.Step) {
 		return Waiting, frame.Step{}
 	}
 	defer root.Close() //nolint:errcheck // it was only read
+	o.keep()
 	// The first look at the record comes before the look at the lock, and the second one after it. An entrypoint frees
 	// the lock before it posts, so that a record is forged if the directory is locked afterwards, and is the one that
 	// counts only if the directory was free before.
 	_, early := status(root, o.dir)
-	if locked(root) {
+	if locked(root.Fd()) {
 		o.begun, o.forged = true, o.forged || early
 		return Waiting, frame.Step{}
 	}
@@ -71,6 +82,23 @@ func (o *Observer) Look() (State, frame.Step) {
 		return Lost, lost("the step's entrypoint was killed before it could record how the step ended")
 	}
 	return Waiting, frame.Step{}
+}
+
+// keep opens the directory once.
+func (o *Observer) keep() {
+	if o.life != nil {
+		return
+	}
+	if life, err := openDir(o.dir); err == nil {
+		o.life = life // without it less can be seen later
+	}
+}
+
+// Close frees what the Observer holds. It must not be used afterwards.
+func (o *Observer) Close() {
+	if o.life != nil {
+		_ = o.life.Close() // it was only looked at
+	}
 }
 
 // Forged reports whether there was a record of the step's end while the step still ran.
@@ -127,8 +155,7 @@ func status(root *regular.Root, dir string) (frame.Step, bool) {
 
 // locked reports whether processes of the step may live. The lock is shared and only tried, so that any number of
 // observers look at the same time, and none of them holds up the entrypoint for longer than the look takes.
-func locked(root *regular.Root) bool {
-	fd := root.Fd()
+func locked(fd int) bool {
 	if flock(fd, syscall.LOCK_SH|syscall.LOCK_NB) != nil {
 		return true
 	}

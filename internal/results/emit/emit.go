@@ -65,6 +65,7 @@ func (e *emitter) steps(ctx context.Context) (interrupted bool, err error) {
 	observers := make([]*rundir.Observer, len(dirs))
 	for i, dir := range dirs {
 		observers[i] = rundir.Observe(dir)
+		defer observers[i].Close()
 	}
 	done, inGrace := ctx.Done(), false
 	for {
