@@ -17,6 +17,9 @@ type Row struct {
 	Count int `json:"count,omitempty"`
 	// Held rows keep their runs and measure what the controller needs for having them in the cluster.
 	Held bool `json:"held,omitempty"`
+	// Hostile rows send what package hostile builds, so many objects as Count says at once; their Shape is that of the run
+	// that another tenant sends meanwhile.
+	Hostile bool `json:"hostile,omitempty"`
 	// Followed rows are there for the picture of the hops: the benchmark follows the sidecar's log as the controller does.
 	Followed bool `json:"followed,omitempty"`
 	// Modes that it is measured in.
@@ -47,6 +50,7 @@ func Rows() []Row {
 		{Name: "plain60", What: "60 TaskRuns of 2 steps at once, no results", Shape: plain, Count: 60, Modes: both},
 		{Name: "pods90", What: "90 bare pods of 3 containers at once", Shape: pod, Count: 90, Modes: bare},
 		{Name: "burst30", What: "30 PipelineRuns × 3 TaskRuns × 2 steps at once", Shape: three, Count: 30, Modes: both},
+		{Name: "hostile", What: "ten of the worst objects at once, of 1.5 MB each", Shape: Shape{Steps: 1, Size: kb}, Count: 10, Hostile: true, Modes: sidecar},
 		{Name: "held", What: "finished TaskRuns of 1 MB stay in the cluster", Shape: Shape{Steps: 1, Size: 1_000_000, Random: true}, Held: true, Modes: sidecar},
 	}
 }

@@ -49,6 +49,9 @@ const patience = 30 * time.Minute
 func (b *Bench) Measure(ctx context.Context, batch load.Batch) (record.Batch, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
+	if batch.Hostile {
+		return b.attack(ctx, batch)
+	}
 	measured, err := b.measure(ctx, batch)
 	if err == nil && batch.Held {
 		measured.Held, err = b.hold(ctx, batch.N)

@@ -55,6 +55,8 @@ type Batch struct {
 	Pipelines []float64 `json:"pipelines,omitempty"`
 	// Held is there for rows that keep their runs.
 	Held *Held `json:"held,omitempty"`
+	// Hostile is there for rows that send hostile objects.
+	Hostile *Hostile `json:"hostile,omitempty"`
 }
 
 // Run is when what happened to a TaskRun or a bare pod, in seconds since before its creation; since it was first seen, for
@@ -94,6 +96,51 @@ type Held struct {
 	Resident        int64 `json:"resident"`
 	RestartPeak     int64 `json:"restartPeak"`
 	RestartResident int64 `json:"restartResident"`
+}
+
+// Hostile is what became of hostile objects, and of the run that another tenant sent while they were judged.
+type Hostile struct {
+	Objects []HostileObject `json:"objects"`
+	// Admitted is how long the API server took to admit the tenant's run, and Done how long after its creation it was seen
+	// to have succeeded, in seconds.
+	Admitted float64 `json:"admitted"`
+	Done     float64 `json:"done"`
+}
+
+// HostileObject is one hostile object.
+type HostileObject struct {
+	// Name of its kind, and What it consists of.
+	Name string `json:"name"`
+	What string `json:"what"`
+	// Bytes of its JSON.
+	Bytes int `json:"bytes"`
+	// Alone is the answer when it is judged and nothing else is, DryRun the one when all are judged at once, and Create the
+	// one when all are to be stored at once.
+	Alone  Answer `json:"alone"`
+	DryRun Answer `json:"dryRun"`
+	Create Answer `json:"create"`
+}
+
+// Answer is what the API server says to an object.
+type Answer struct {
+	// Seconds until it came.
+	Seconds float64 `json:"seconds"`
+	// Refused is the beginning of why the object was refused; empty when it was admitted.
+	Refused string `json:"refused,omitempty"`
+	// Unanswered says that nobody judged the object: a webhook did not answer in time, or the connection broke.
+	Unanswered bool `json:"unanswered,omitempty"`
+}
+
+// Verdict is the answer in a word.
+func (a Answer) Verdict() string {
+	switch {
+	case a.Unanswered:
+		return "no answer"
+	case a.Refused != "":
+		return "refused"
+	default:
+		return "admitted"
+	}
 }
 
 // Write writes the file.

@@ -39,6 +39,8 @@ type Line struct {
 	LogBytes int
 	// Held of the last batch.
 	Held *record.Held
+	// Hostile of the last batch.
+	Hostile *record.Hostile
 }
 
 // Lines puts batches of the same row and mode together, in the order of load.Rows.
@@ -68,7 +70,7 @@ func line(batches []record.Batch) Line {
 		walls = append(walls, b.Wall)
 		machine, controller = append(machine, b.Machine), append(controller, b.Controller)
 		l.Peak = max(l.Peak, b.Peak)
-		l.LogBytes, l.Held = b.LogBytes, b.Held
+		l.LogBytes, l.Held, l.Hostile = b.LogBytes, b.Held, b.Hostile
 		calls += float64(requests(b))
 		for key, count := range b.API {
 			l.API[key] += float64(count)

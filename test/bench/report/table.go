@@ -52,6 +52,7 @@ func Markdown(w io.Writer, lines []Line) {
 
 func tables(lines []Line) []table {
 	all := []table{times(lines), cost(lines), api(lines), held(lines)}
+	all = append(all, hostile(lines)...)
 	return slices.DeleteFunc(all, func(t table) bool { return len(t.rows) == 0 })
 }
 
@@ -59,7 +60,7 @@ func times(lines []Line) table {
 	t := table{title: "Seconds: median (95th percentile)", text: 2,
 		head: []string{"what", "mode", "n", "whole", "created → pod", "→ first step", "→ steps ended", "→ done", "first line read", "wall"}}
 	for _, l := range lines {
-		if l.Row.Held {
+		if l.Row.Held || l.Row.Hostile {
 			continue
 		}
 		wall, first := "", ""
@@ -82,7 +83,7 @@ func cost(lines []Line) table {
 	t := table{title: "Cost: of all together where they run at once, else of one; requests and log of one TaskRun", text: 2,
 		head: []string{"what", "mode", "machine", "controller", "controller's peak", "requests", "log"}}
 	for _, l := range lines {
-		if l.Row.Written {
+		if l.Row.Written || l.Row.Hostile {
 			continue // no controller has any
 		}
 		t.rows = append(t.rows, []string{l.Row.What, l.Mode, seconds(l.Machine), seconds(l.Controller), mebibytes(l.Peak), fmt.Sprintf("%.1f", l.Calls), kilobytes(l.LogBytes)})

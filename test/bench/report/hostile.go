@@ -1,0 +1,50 @@
+package report
+
+import (
+	"fmt"
+
+	"github.com/sluice-ci/sluice/test/bench/record"
+)
+
+// What hostile objects may cost: seconds until one of them is admitted or refused that is sent alone, and bytes of the
+// controller's memory while ten of them are sent at once.
+const (
+	wantedAnswer = 1.0
+	wantedPeak   = 256 << 20
+)
+
+// hostile are the tables of hostile objects: the answers to each, and what was wanted beside what was measured.
+func hostile(lines []Line) []table {
+	const wantedTenant = "yes"
+	answers := table{title: "Hostile objects: the API server's answer, and seconds until it came", text: 2,
+		head: []string{"what", "answer", "size", "alone, dry run", "all at once, dry run", "all at once, create"}}
+	limits := table{title: "Limits while hostile objects are judged", text: 1, head: []string{"what", "wanted", "measured"}}
+	for _, l := range lines {
+		h := l.Hostile
+		if h == nil {
+			continue
+		}
+		slowest := 0.0
+		for _, o := range h.Objects {
+			slowest = max(slowest, o.Alone.Seconds)
+			answers.rows = append(answers.rows, []string{o.What, verdict(o), kilobytes(o.Bytes), places(o.Alone), places(o.DryRun), places(o.Create)})
+		}
+		limits.rows = append(limits.rows,
+			[]string{"slowest answer to a hostile object alone", fmt.Sprintf("%.2f s", wantedAnswer), fmt.Sprintf("%.2f s", slowest)},
+			[]string{"controller's peak memory", mebibytes(wantedPeak), mebibytes(l.Peak)},
+			[]string{"another tenant's run is admitted meanwhile", wantedTenant, fmt.Sprintf("after %.2f s", h.Admitted)},
+			[]string{"another tenant's run ends meanwhile", wantedTenant, fmt.Sprintf("after %.2f s", h.Done)})
+	}
+	return []table{answers, limits}
+}
+
+// verdict is what all three answers say, each of them if they differ.
+func verdict(o record.HostileObject) string {
+	alone, dryRun, create := o.Alone.Verdict(), o.DryRun.Verdict(), o.Create.Verdict()
+	if alone == dryRun && dryRun == create {
+		return alone
+	}
+	return alone + ", " + dryRun + ", " + create
+}
+
+func places(a record.Answer) string { return fmt.Sprintf("%.2f", a.Seconds) }
