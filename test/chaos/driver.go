@@ -29,6 +29,8 @@ type driver struct {
 	setting plan.Setting
 	watcher *watcher
 	tally   *tally
+	// attacker is the hostile tenant; nil for none.
+	attacker *attacker
 
 	mu     sync.Mutex
 	events []disturb.Event

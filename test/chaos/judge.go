@@ -122,22 +122,33 @@ func (d *driver) finish(ctx context.Context) []string {
 	return leaks
 }
 
-// leaks lists objects of the namespace that belong to runs, what the controller still does for them, and processes of steps.
+// leaks lists objects of the namespaces that belong to runs, what the controller still does for them, and processes of steps.
 func (d *driver) leaks(ctx context.Context) ([]string, error) {
 	var all []string
-	for kind, list := range map[string]client.ObjectList{
-		"TaskRun": &v1.TaskRunList{}, "PipelineRun": &v1.PipelineRunList{}, "Pod": &corev1.PodList{}, "PersistentVolumeClaim": &corev1.PersistentVolumeClaimList{},
-	} {
-		if err := d.cluster.Client.List(ctx, list, client.InNamespace(d.setting.Namespace)); err != nil {
-			return nil, fmt.Errorf("cannot list %s: %w", kind, err)
+	for _, namespace := range d.namespaces() {
+		for kind, list := range map[string]client.ObjectList{
+			"TaskRun": &v1.TaskRunList{}, "PipelineRun": &v1.PipelineRunList{}, "Pod": &corev1.PodList{}, "PersistentVolumeClaim": &corev1.PersistentVolumeClaimList{},
+		} {
+			if err := d.cluster.Client.List(ctx, list, client.InNamespace(namespace)); err != nil {
+				return nil, fmt.Errorf("cannot list %s: %w", kind, err)
+			}
+			for _, name := range namesOf(list) {
+				all = append(all, kind+" "+name)
+			}
 		}
-		for _, name := range namesOf(list) {
-			all = append(all, kind+" "+name)
-		}
+		all = append(all, processes("-namespace="+namespace)...)
 	}
 	slices.Sort(all)
 	gauges, err := busy(ctx, d.cluster)
-	return slices.Concat(all, gauges, processes("-namespace="+d.setting.Namespace)), err
+	return slices.Concat(all, gauges), err
+}
+
+// namespaces are those that must be empty in the end.
+func (d *driver) namespaces() []string {
+	if d.attacker == nil {
+		return []string{d.setting.Namespace}
+	}
+	return []string{d.setting.Namespace, d.attacker.setting.Namespace}
 }
 
 func namesOf(list client.ObjectList) []string {

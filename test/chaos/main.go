@@ -2,7 +2,10 @@
 // broken and mended, and holds each of them against what its steps wrote down outside of the API. It ends with status 0
 // only if each run came to the one outcome that it had to come to, and nothing was left behind.
 //
-// usage: chaos -image IMAGE -localkube DIRECTORY [-seed SEED] [-minutes N] [-parallel N] [-first N] [-count N] [-calm]
+// usage: chaos -image IMAGE -localkube DIRECTORY [-seed SEED] [-minutes N] [-parallel N] [-first N] [-count N] [-calm] [-alone]
+//
+// A hostile tenant attacks meanwhile, from a namespace of its own (package attack): its runs have to end, too, and those of
+// all others have to be right and in time.
 //
 // The image is that of test/chaos/step; hack/chaos.sh makes it. The runs and the disturbances follow from the seed; how they
 // meet depends on the machine, and is another one each time.
@@ -17,6 +20,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"sync"
 	"syscall"
 	"time"
 
@@ -55,6 +59,7 @@ type options struct {
 	first     int
 	count     int
 	calm      bool
+	alone     bool
 }
 
 func main() {
@@ -69,6 +74,7 @@ func main() {
 	flag.IntVar(&o.first, "first", 0, "number of the first run, to repeat a part of an earlier stream")
 	flag.IntVar(&o.count, "count", math.MaxInt32, "number of runs, if they are to be fewer than the time allows")
 	flag.BoolVar(&o.calm, "calm", false, "break nothing")
+	flag.BoolVar(&o.alone, "alone", false, "let no hostile tenant attack")
 	flag.Parse()
 	if err := run(o); err != nil {
 		fmt.Fprintln(os.Stderr, "error:", err)
@@ -123,6 +129,13 @@ func run(o options) (err error) {
 	restore = append(restore, func(ctx context.Context) error {
 		return c.Kube.CoreV1().Namespaces().Delete(ctx, setting.Namespace, metav1.DeleteOptions{})
 	})
+	d := newDriver(c, o, setting)
+	if !o.alone {
+		if d.attacker, err = newAttacker(ctx, d); err != nil {
+			return err
+		}
+		restore = append(restore, d.attacker.close)
+	}
 	breaks := disturb.New(c, disturb.Options{Directory: o.localkube, Namespace: setting.Namespace})
 	if !o.calm {
 		undo, err := breaks.Prepare(ctx)
@@ -133,7 +146,7 @@ func run(o options) (err error) {
 			return err
 		}
 	}
-	return reign(ctx, newDriver(c, o, setting), breaks)
+	return reign(ctx, d, breaks)
 }
 
 // settle makes the namespace and the folder of the ledgers.
@@ -178,14 +191,23 @@ func reign(ctx context.Context, d *driver, breaks *disturb.Disturber) error {
 			broken <- err
 		}
 	}()
+	var attacking sync.WaitGroup
+	if d.attacker != nil {
+		attacking.Go(func() { d.attacker.send(sending) })
+	}
 	d.send(sending)
+	attacking.Wait()
 	err := <-broken
 	if err != nil || ctx.Err() != nil {
 		return errors.Join(err, ctx.Err(), errGivenUp)
 	}
 	leaks := d.finish(ctx)
 	fmt.Println(d.tally.report(d.disturbances()))
-	if n := d.verdict(leaks); n > 0 {
+	n := d.verdict(leaks)
+	if d.attacker != nil {
+		n += d.attacker.report()
+	}
+	if n > 0 {
 		err = fmt.Errorf("%w: %d findings, in %s; seed %d", errFound, n, d.options.findings, d.options.seed)
 	}
 	return errors.Join(err, ctx.Err(), os.RemoveAll(d.setting.Folder))

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -99,12 +100,26 @@ func (w *watcher) see(object runtime.Object) {
 			h.Attempts = append(h.Attempts, now)
 		}
 		w.stands(o.Name, h, o.Status.Condition(), o.Status.Results, now)
+		seeLookup(h, o.Status.Condition(), now)
 	case *v1.PipelineRun:
 		w.stands(o.Name, w.history(o.Name, now), o.Status.Condition(), o.Status.Results, now)
 	case *corev1.Pod:
 		if name := o.Labels[v1.LabelTaskRun]; name != "" {
 			seePod(w.history(name, now), o, now)
 		}
+	}
+}
+
+// noPod is how the message of a run begins whose pod cannot be made now.
+const noPod = "the pod cannot be made yet: "
+
+// seeLookup notes that a run waits because its registry could not be asked for the command of an image.
+func seeLookup(h *check.History, condition *metav1.Condition, now time.Time) {
+	if condition == nil || condition.Status != metav1.ConditionUnknown || condition.Reason != v1.TaskRunReasonPullImageFailed {
+		return
+	}
+	if why, ok := strings.CutPrefix(condition.Message, noPod); ok {
+		h.Lookups = append(h.Lookups, check.Lookup{At: now, Message: why})
 	}
 }
 
@@ -178,6 +193,7 @@ func (w *watcher) copies(names []string) map[string]*check.History {
 		if h := w.histories[name]; h != nil {
 			twin := *h
 			twin.Attempts, twin.Outcomes, twin.Pods = slices.Clone(h.Attempts), slices.Clone(h.Outcomes), slices.Clone(h.Pods)
+			twin.Lookups = slices.Clone(h.Lookups)
 			all[name] = &twin
 		}
 	}

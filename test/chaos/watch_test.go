@@ -73,6 +73,19 @@ func TestWatcherSeesPodsAndAttempts(t *testing.T) {
 	}
 }
 
+func TestWatcherSeesLookups(t *testing.T) {
+	w := newWatcher(nil, "here")
+	for _, c := range []metav1.Condition{
+		v1.Running(v1.TaskRunReasonPullImageFailed, noPod+"registry does not answer"), v1.Running(v1.TaskRunReasonPullImageFailed, "the kubelet cannot pull it"),
+		v1.Running(v1.TaskRunReasonRunning, ""),
+	} {
+		w.see(taskRun(c))
+	}
+	if h := w.copies([]string{"run"})["run"]; len(h.Lookups) != 1 || h.Lookups[0].Message != "registry does not answer" {
+		t.Errorf("want the one look-up that failed: %+v", h.Lookups)
+	}
+}
+
 func TestTally(t *testing.T) {
 	tally := newTally()
 	tr := taskRun(v1.Succeeded("all"), v1.TaskRunResult{Value: v1.ArrayValue("ab", "c")})

@@ -47,6 +47,14 @@ type History struct {
 	Outcomes []Outcome
 	// Pods of a TaskRun, in the order in which they were seen.
 	Pods []Pod
+	// Lookups are when it was seen to wait because the command of an image could not be looked up.
+	Lookups []Lookup
+}
+
+// Lookup is a moment at which a run waits for the command of an image, and why.
+type Lookup struct {
+	At      time.Time
+	Message string
 }
 
 // Outcome is how an object was seen to stand.
@@ -93,6 +101,7 @@ func Run(given *Case) []Finding {
 	if c.Ended.IsZero() {
 		c.findf("Deadline", c.Plan.Name(), "it did not end within %s of its creation", c.Plan.Deadline())
 	}
+	c.inTime()
 	for _, tr := range c.TaskRuns {
 		c.taskRun(tr)
 	}

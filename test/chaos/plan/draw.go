@@ -14,6 +14,8 @@ import (
 const (
 	// stream tells the chance of runs from that of disturbances, which have the same seed.
 	stream = 0xca05
+	// lookups tells the chance of steps without a command from all other, which was there before.
+	lookups = 0x100c
 	// perRun is how many tasks of a run have contents of their own.
 	perRun = 16
 	// The most bytes that the results of one task have: most tasks, those of pipelines, and those whose results travel by
@@ -42,7 +44,21 @@ func Make(seed uint64, number int) Run {
 	} else {
 		d.single()
 	}
+	d.looked()
 	return d.run
+}
+
+// looked lets some steps have no command.
+func (d *drawer) looked() {
+	chance := rand.New(rand.NewPCG(d.run.Seed^lookups, uint64(d.run.Number)))
+	for _, tasks := range [][]Task{d.run.Tasks, d.run.Finally} {
+		for i := range tasks {
+			for k := range tasks[i].Steps {
+				takes := k == 0 && tasks[i].Takes != nil // a script is a command
+				tasks[i].Steps[k].Looked = !takes && chance.IntN(4) == 0
+			}
+		}
+	}
 }
 
 // one throws a coin that shows yes in n of m cases.

@@ -169,7 +169,7 @@ func (r *Run) step(t *Task, index int, s Setting, paths []string) v1.Step {
 	if t.Takes != nil && index == 0 {
 		// A script may be as large as a result; an argument may not.
 		step.Script = "#!" + Program + TakenBefore + "$(params." + paramTaken + ")" + TakenAfter
-	} else {
+	} else if !t.Steps[index].Looked {
 		step.Command = []string{Program}
 	}
 	return step

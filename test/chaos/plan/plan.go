@@ -109,6 +109,8 @@ type Step struct {
 	Continue int
 	// Timeout of the step; 0 for none.
 	Timeout time.Duration
+	// Looked says that the step has no command: the controller has to look up that of its image, in its registry.
+	Looked bool
 }
 
 // Fault is what goes wrong in a task.
@@ -198,6 +200,12 @@ const (
 	// outages is how long a run may take longer because of what is broken meanwhile, and has not been mended yet.
 	outages = 5 * time.Minute
 )
+
+// lateness is how much longer than planned a run may take on a busy machine while a hostile tenant is there.
+const lateness = 2 * time.Minute
+
+// InTime is how long after its creation the run has to have ended when nothing is broken. What was broken comes on top.
+func (r *Run) InTime() time.Duration { return r.Deadline() - outages + lateness }
 
 // Deadline is how long after its creation the run has to have ended, whatever happens: what its steps do and its timeouts
 // allow, its attempts, and time for outages. What was broken and is mended comes on top.

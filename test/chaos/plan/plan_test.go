@@ -58,7 +58,7 @@ func TestMake(t *testing.T) {
 	for _, what := range []string{
 		"task", "pipeline", "finally", kube.SidecarLogs, kube.TerminationMessage, "retries", "continue", "flaky", "ignored",
 		Exits, StepLate, Hangs, TooLarge, "timeout", "pipeline timeout", "tasks timeout", "passed", "takes", "when", "matrix", "after",
-		"cancel TaskRunCancelled", "cancel Cancelled", "cancel CancelledRunFinally", "cancel StoppedRunFinally",
+		"looked", "cancel TaskRunCancelled", "cancel Cancelled", "cancel CancelledRunFinally", "cancel StoppedRunFinally",
 	} {
 		if seen[what] == 0 {
 			t.Errorf("among %d runs %d have %q", runs, seen[what], what)
@@ -97,6 +97,7 @@ func note(seen map[string]int, r *Run) {
 		}
 		for _, s := range t.Steps {
 			count("continue", s.Continue != 0)
+			count("looked", s.Looked)
 		}
 	}
 }

@@ -4,6 +4,8 @@
 // usage: step [SCRIPT] -seed SEED -run NUMBER -task NAME -step STEP -attempt NUMBER [-copy VALUE] NAME=PATH…
 //
 // The script is a file with what the step takes, between two marks. POD_UID is the UID of its pod.
+//
+//	step -deed DO:NUMBER:NAME… NAME=PATH…    does what a step of the hostile tenant does (package attack)
 package main
 
 import (
@@ -35,6 +37,8 @@ func run(args []string) (code int, err error) {
 	flags.IntVar(&o.step, "step", 0, "number of the step, from 0")
 	flags.IntVar(&o.attempt, "attempt", 0, "number of the attempt, from 0")
 	flags.StringVar(&o.copied, "copy", "", "the value of the matrix")
+	d := deeds{paths: o.paths, runs: runs, out: os.Stdout}
+	d.bind(flags)
 	flags.String("namespace", "", "namespace of the run, by which its processes are found")
 	if err := flags.Parse(args); err != nil {
 		return 0, err
@@ -45,6 +49,9 @@ func run(args []string) (code int, err error) {
 			return 0, fmt.Errorf("cannot use argument %q: want NAME=PATH", given)
 		}
 		o.paths[name] = path
+	}
+	if len(d.all) > 0 {
+		return d.do()
 	}
 	return o.do()
 }

@@ -1,0 +1,105 @@
+package attack
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/test/kube"
+)
+
+const seed = 3
+
+func setting() Setting {
+	return Setting{Namespace: "here", Image: "image", Registries: make([]string, Registries)}
+}
+
+// TestMake shows that attacks follow from their numbers alone, that each but the oversized ones is an object that the API
+// takes, and that all kinds come.
+func TestMake(t *testing.T) {
+	seen := map[string]int{}
+	for number := range 20 * len(Kinds()) {
+		a := Make(seed, number)
+		again := Make(seed, number)
+		if diff := cmp.Diff(a, again); diff != "" {
+			t.Errorf("attack %d is another one the second time:\n%s", number, diff)
+		}
+		if d := a.Deadline(); d < outages || d >= Unlimited/2 {
+			t.Errorf("attack %d has %s", number, d)
+		}
+		seen[a.Kind]++
+		seen[a.From]++
+		if a.Kind == Oversized {
+			continue
+		}
+		switch o := a.Object(setting()).(type) {
+		case *v1.TaskRun:
+			o.Default()
+			if errs := o.Validate(); len(errs) > 0 {
+				t.Errorf("attack %d (%s) is refused: %v", number, a.Kind, errs)
+			}
+		case *v1.PipelineRun:
+			o.Default()
+			if errs := o.Validate(); len(errs) > 0 {
+				t.Errorf("attack %d (%s) is refused: %v", number, a.Kind, errs)
+			}
+		}
+		if diff := cmp.Diff(a.Object(setting()), again.Object(setting())); diff != "" {
+			t.Errorf("the object of attack %d is another one the second time:\n%s", number, diff)
+		}
+	}
+	for _, what := range append(Kinds(), kube.SidecarLogs, kube.TerminationMessage) {
+		if seen[what] == 0 {
+			t.Errorf("none of %d attacks is %q", 20*len(Kinds()), what)
+		}
+	}
+}
+
+// TestOtherSeedOtherAttacks shows that the seed decides.
+func TestOtherSeedOtherAttacks(t *testing.T) {
+	for number := range len(Kinds()) {
+		if cmp.Diff(Make(seed, number).Steps, Make(seed+1, number).Steps) != "" {
+			return
+		}
+	}
+	t.Error("one attack of each kind is the same with another seed")
+}
+
+// TestExpectations shows what follows from what steps do.
+func TestExpectations(t *testing.T) {
+	forged := []Step{
+		{Deeds: []Deed{{Do: DoWrite, N: 5, Name: "a"}, {Do: DoForge}, {Do: DoWrite, N: 7, Name: "b"}}},
+		{Deeds: []Deed{{Do: DoWrite, N: 9, Name: "c"}}},
+	}
+	cases := map[string]struct {
+		reason   string
+		attack   Attack
+		values   map[string]int
+		poison   map[int]bool
+		deadline time.Duration
+	}{
+		"Forged": {"What a step writes behind its forged end is poison, and what others write is not.", Attack{Kind: Forged, Steps: forged, Timeout: Unlimited},
+			map[string]int{"a": 5, "b": 7, "c": 9}, map[int]bool{7: true}, outages + startTime},
+		"Filling": {"What an honest step writes has to be there.", Attack{Kind: Filling, Steps: forged[1:], Timeout: Unlimited},
+			map[string]int{"c": 9}, map[int]bool{}, outages + startTime},
+		"Tarpit": {"A timeout of the run counts.", Attack{Kind: Tarpit, Timeout: time.Second},
+			map[string]int{}, map[int]bool{}, outages + startTime + time.Second},
+		"Waits": {"Steps take their time, but not forever.", Attack{Timeout: Unlimited, Steps: []Step{{Deeds: []Deed{{Do: DoWait, N: 2000}, {Do: DoWait, N: forever}}}}},
+			map[string]int{}, map[int]bool{}, outages + startTime + 2*time.Second},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			if diff := cmp.Diff(tc.values, tc.attack.Values()); diff != "" {
+				t.Errorf("%s Values (-want +got):\n%s", tc.reason, diff)
+			}
+			if diff := cmp.Diff(tc.poison, tc.attack.Poison()); diff != "" {
+				t.Errorf("%s Poison (-want +got):\n%s", tc.reason, diff)
+			}
+			if got := tc.attack.Deadline(); got != tc.deadline {
+				t.Errorf("%s Want a deadline of %s, got %s", tc.reason, tc.deadline, got)
+			}
+		})
+	}
+}

@@ -1,0 +1,103 @@
+package main
+
+import (
+	"io"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/test/chaos/attack"
+	"github.com/sluice-ci/sluice/test/chaos/check"
+	"github.com/sluice-ci/sluice/test/kube"
+)
+
+// TestRegistries shows that each hostile registry answers as it has to, and that closing them ends all connections.
+func TestRegistries(t *testing.T) {
+	r, err := openRegistries()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var open []net.Conn
+	for i, want := range []string{"", "\x16", "", "HTTP/1.1 307"} {
+		conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", r.addresses()[i])
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		open = append(open, conn)
+		got := make([]byte, len(want))
+		if _, err := io.ReadFull(conn, got); err != nil || string(got) != want {
+			t.Errorf("registry %d answers %q, %v", i, got, err)
+		}
+	}
+	r.close()
+	for i, conn := range open {
+		if _, err := io.Copy(io.Discard, conn); err != nil && !strings.Contains(err.Error(), "reset") {
+			t.Errorf("the connection to registry %d is still open: %v", i, err)
+		}
+	}
+	if n := r.connections(); n != len(open) {
+		t.Errorf("%d connections are counted, and there were %d", n, len(open))
+	}
+}
+
+// attackerOn is a hostile tenant with an API server that holds the objects.
+func attackerOn(t *testing.T, objects ...client.Object) *attacker {
+	t.Helper()
+	scheme := runtime.NewScheme()
+	if err := v1.AddToScheme(scheme); err != nil {
+		t.Fatal(err)
+	}
+	c := fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).WithStatusSubresource(objects...).Build()
+	return &attacker{
+		cluster: &kube.Cluster{Client: c}, sent: map[string]int{},
+		setting: attack.Setting{Namespace: "here", Image: "image", Registries: make([]string, attack.Registries)},
+		broken:  func(time.Time, time.Time) time.Duration { return 0 }, options: options{findings: t.TempDir()},
+	}
+}
+
+// TestAttackIsSeen shows that the objects of an attack are those that are checked, with their outcomes.
+func TestAttackIsSeen(t *testing.T) {
+	tr, pr := &v1.TaskRun{}, &v1.PipelineRun{}
+	tr.Name, tr.Namespace, tr.Labels = "child", "here", map[string]string{v1.LabelPipelineRun: "run"}
+	pr.Name, pr.Namespace = "run", "here"
+	for _, o := range []interface {
+		SetCondition(c metav1.Condition, now metav1.Time)
+	}{&tr.Status, &pr.Status} {
+		o.SetCondition(v1.Failed(v1.TaskRunReasonFailed, "why"), metav1.Now())
+	}
+	a := attackerOn(t, tr, pr)
+	for name, tc := range map[string]struct {
+		object   client.Object
+		taskRuns int
+		pipeline bool
+	}{
+		"TaskRun": {tr, 1, false}, "PipelineRun": {pr, 1, true}, "Task": {&v1.Task{}, 0, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := &check.AttackCase{Plan: attack.Make(1, 1)}
+			over, err := a.look(t.Context(), c, tc.object)
+			if err != nil || !over || len(c.TaskRuns) != tc.taskRuns || (c.PipelineRun != nil) != tc.pipeline {
+				t.Errorf("over %t, %v: %+v", over, err, c)
+			}
+		})
+	}
+}
+
+// TestAttackIsTold shows that what must not be is counted.
+func TestAttackIsTold(t *testing.T) {
+	a := attackerOn(t)
+	a.registries = &registries{}
+	c := &check.AttackCase{Plan: attack.Make(1, 1), Created: time.Now()} // nobody has answered
+	a.judge(t.Context(), c)
+	if n := a.report(); n != 1 || a.sent[c.Plan.Kind] != 1 {
+		t.Errorf("%d findings, sent %v", n, a.sent)
+	}
+}

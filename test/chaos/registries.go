@@ -1,0 +1,119 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/sluice-ci/sluice/test/chaos/attack"
+)
+
+// drip is how long a hostile registry waits between two bytes.
+const drip = time.Second
+
+// registries are those of the hostile tenant: they listen on this machine, and do not answer as registries do.
+type registries struct {
+	listeners []net.Listener
+	stop      context.CancelFunc
+	all       sync.WaitGroup
+
+	mu    sync.Mutex
+	taken int
+}
+
+// ways are the ways in which they answer.
+func ways() [attack.Registries]func(context.Context, net.Conn) {
+	const redirect = "HTTP/1.1 307 Temporary Redirect\r\nLocation: http://127.0.0.1:8080/metrics\r\nContent-Length: 0\r\n\r\n"
+	return [attack.Registries]func(context.Context, net.Conn){
+		func(ctx context.Context, _ net.Conn) { <-ctx.Done() }, // never
+		func(ctx context.Context, conn net.Conn) { // a byte each second
+			for ctx.Err() == nil {
+				if _, err := conn.Write([]byte{22}); err != nil {
+					return
+				}
+				pause(ctx, drip)
+			}
+		},
+		func(context.Context, net.Conn) {},                                             // by hanging up
+		func(_ context.Context, conn net.Conn) { _, _ = conn.Write([]byte(redirect)) }, // elsewhere, without TLS
+	}
+}
+
+// openRegistries lets them listen on an address of this machine that pods reach.
+func openRegistries() (*registries, error) {
+	host, err := address()
+	if err != nil {
+		return nil, err
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	r := &registries{stop: stop}
+	for _, answer := range ways() {
+		l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", net.JoinHostPort(host, "0"))
+		if err != nil {
+			r.close()
+			return nil, fmt.Errorf("cannot open a hostile registry: %w", err)
+		}
+		r.listeners = append(r.listeners, l)
+		r.all.Go(func() { r.serve(ctx, l, answer) })
+	}
+	return r, nil
+}
+
+// address is one of this machine that is not its loopback address.
+func address() (string, error) {
+	all, err := net.InterfaceAddrs()
+	if err != nil {
+		return "", fmt.Errorf("cannot list the addresses of this machine: %w", err)
+	}
+	for _, a := range all {
+		if ip, ok := a.(*net.IPNet); ok && ip.IP.To4() != nil && ip.IP.IsGlobalUnicast() {
+			return ip.IP.String(), nil
+		}
+	}
+	return "", errors.New("cannot find an address of this machine that pods reach")
+}
+
+// serve answers one connection after another until the listener is closed.
+func (r *registries) serve(ctx context.Context, l net.Listener, answer func(context.Context, net.Conn)) {
+	for {
+		conn, err := l.Accept()
+		if err != nil {
+			return
+		}
+		r.mu.Lock()
+		r.taken++
+		r.mu.Unlock()
+		r.all.Go(func() {
+			defer conn.Close() //nolint:errcheck // nothing that was written matters
+			answer(ctx, conn)
+		})
+	}
+}
+
+// addresses are those of the registries, as images name them.
+func (r *registries) addresses() []string {
+	var all []string
+	for _, l := range r.listeners {
+		all = append(all, l.Addr().String())
+	}
+	return all
+}
+
+// connections is how many there were.
+func (r *registries) connections() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.taken
+}
+
+// close ends them and all their connections.
+func (r *registries) close() {
+	r.stop()
+	for _, l := range r.listeners {
+		_ = l.Close() // it may have been closed before
+	}
+	r.all.Wait()
+}
