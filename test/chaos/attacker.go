@@ -15,6 +15,7 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/test/chaos/attack"
 	"github.com/sluice-ci/sluice/test/chaos/check"
+	"github.com/sluice-ci/sluice/test/hostile"
 	"github.com/sluice-ci/sluice/test/kube"
 )
 
@@ -125,7 +126,7 @@ func (a *attacker) create(ctx context.Context, c *check.AttackCase, object clien
 		err := a.cluster.Client.Create(ctx, object)
 		switch {
 		case err == nil, apierrors.IsAlreadyExists(err): // the answer to a request before was lost
-		case apierrors.IsInvalid(err), apierrors.IsForbidden(err), apierrors.IsBadRequest(err), apierrors.IsRequestEntityTooLargeError(err):
+		case hostile.Judged(err):
 			c.Refused = err.Error()
 		default:
 			return false
@@ -159,7 +160,7 @@ func (a *attacker) cancel(ctx context.Context, c *check.AttackCase, object clien
 	}
 	_ = a.within(ctx, c, func(ctx context.Context) bool {
 		err := a.cluster.Client.Patch(ctx, object.DeepCopyObject().(client.Object), patch) //nolint:forcetypeassert // a copy of it
-		return err == nil || apierrors.IsInvalid(err) || apierrors.IsForbidden(err) || apierrors.IsNotFound(err)
+		return err == nil || hostile.Judged(err) || apierrors.IsNotFound(err)
 	})
 }
 

@@ -8,6 +8,23 @@ import (
 	utilvalidation "k8s.io/apimachinery/pkg/util/validation"
 )
 
+// TestFlood shows that the run is one that the API takes, and that the status of each of its TaskRuns fits an object.
+func TestFlood(t *testing.T) {
+	run := Flood("here", "name", "image")
+	run.Default()
+	if errs := run.Validate(); len(errs) > 0 {
+		t.Errorf("it is refused: %v", errs)
+	}
+	status := FloodStatus()
+	text, err := json.Marshal(status)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(text) > Limit || len(status.Results)*resultSize*Copies != FloodBytes || !status.Done() {
+		t.Errorf("a status has %d bytes, and %d results", len(text), len(status.Results))
+	}
+}
+
 // TestObjects shows that each object is as large as an object may be, is the same each time, and shrinks with its size.
 func TestObjects(t *testing.T) {
 	seen := map[string]bool{}

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -40,6 +39,10 @@ func (b *Bench) attack(ctx context.Context, batch load.Batch) (measured record.B
 	if err != nil {
 		return measured, err
 	}
+	if told.Flood, err = b.flood(ctx, attacker.Name); err != nil {
+		return measured, err
+	}
+	told.FloodBytes = hostile.FloodBytes
 	wall := time.Since(begin)
 	pause(ctx, settle) // what was admitted is worked on
 	after, err := b.read(ctx, false)
@@ -77,6 +80,32 @@ func (b *Bench) send(ctx context.Context, batch load.Batch, namespace string) (*
 	return told, problem
 }
 
+// flood lets a valid run ask for more results than a controller holds, and returns the reason with which it ends.
+func (b *Bench) flood(ctx context.Context, namespace string) (string, error) {
+	run := hostile.Flood(namespace, "flood", b.Image)
+	if err := kube.Create(ctx, b.Client, run); err != nil {
+		return "", err
+	}
+	children := &v1.TaskRunList{}
+	err := kube.Poll(ctx, func(ctx context.Context) (bool, error) {
+		err := b.Client.List(ctx, children, client.InNamespace(namespace), client.MatchingLabels{v1.LabelPipelineRun: run.Name})
+		return len(children.Items) >= hostile.Copies, err
+	})
+	if err != nil {
+		return "", fmt.Errorf("cannot see the %d TaskRuns of PipelineRun %q, there are %d: %w", hostile.Copies, run.Name, len(children.Items), err)
+	}
+	for i := range children.Items {
+		if err := b.writeStatus(ctx, namespace, children.Items[i].Name, hostile.FloodStatus()); err != nil {
+			return "", err
+		}
+	}
+	done := func(run *v1.PipelineRun) bool { return run.Status.Done() }
+	if err := kube.Await(ctx, b.Client, run, &v1.PipelineRunList{}, done); err != nil {
+		return "", err
+	}
+	return run.Status.Condition().Reason, nil
+}
+
 // answer creates an object once and returns the API server's answer to it.
 func (b *Bench) answer(ctx context.Context, object client.Object, options ...client.CreateOption) record.Answer {
 	begin := time.Now()
@@ -84,7 +113,7 @@ func (b *Bench) answer(ctx context.Context, object client.Object, options ...cli
 	told := record.Answer{Seconds: since(begin, time.Now())}
 	if err != nil {
 		told.Refused = err.Error()[:min(shown, len(err.Error()))]
-		told.Unanswered = !apierrors.IsInvalid(err) && !apierrors.IsForbidden(err) && !apierrors.IsBadRequest(err) && !apierrors.IsRequestEntityTooLargeError(err)
+		told.Unanswered = !hostile.Judged(err)
 	}
 	return told
 }

@@ -105,6 +105,9 @@ type Hostile struct {
 	// to have succeeded, in seconds.
 	Admitted float64 `json:"admitted"`
 	Done     float64 `json:"done"`
+	// Flood is the reason with which a valid run ended one of whose tasks takes FloodBytes of results of others.
+	Flood      string `json:"flood"`
+	FloodBytes int    `json:"floodBytes"`
 }
 
 // HostileObject is one hostile object.

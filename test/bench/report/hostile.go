@@ -15,7 +15,7 @@ const (
 
 // hostile are the tables of hostile objects: the answers to each, and what was wanted beside what was measured.
 func hostile(lines []Line) []table {
-	const wantedTenant = "yes"
+	const wantedYes = "yes"
 	answers := table{title: "Hostile objects: the API server's answer, and seconds until it came", text: 2,
 		head: []string{"what", "answer", "size", "alone, dry run", "all at once, dry run", "all at once, create"}}
 	limits := table{title: "Limits while hostile objects are judged", text: 1, head: []string{"what", "wanted", "measured"}}
@@ -32,8 +32,9 @@ func hostile(lines []Line) []table {
 		limits.rows = append(limits.rows,
 			[]string{"slowest answer to a hostile object alone", fmt.Sprintf("%.2f s", wantedAnswer), fmt.Sprintf("%.2f s", slowest)},
 			[]string{"controller's peak memory", mebibytes(wantedPeak), mebibytes(l.Peak)},
-			[]string{"another tenant's run is admitted meanwhile", wantedTenant, fmt.Sprintf("after %.2f s", h.Admitted)},
-			[]string{"another tenant's run ends meanwhile", wantedTenant, fmt.Sprintf("after %.2f s", h.Done)})
+			[]string{fmt.Sprintf("a task takes %d MB of results: its run ends", h.FloodBytes/1e6), wantedYes, h.Flood},
+			[]string{"another tenant's run is admitted meanwhile", wantedYes, fmt.Sprintf("after %.2f s", h.Admitted)},
+			[]string{"another tenant's run ends meanwhile", wantedYes, fmt.Sprintf("after %.2f s", h.Done)})
 	}
 	return []table{answers, limits}
 }

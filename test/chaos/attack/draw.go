@@ -74,7 +74,8 @@ func (d *drawer) forged() {
 	case 0:
 		deeds = append(deeds, Deed{Do: DoExit, N: 3})
 	case 1:
-		deeds = append(deeds, Deed{Do: DoWait, N: forever})
+		deeds = append(deeds, Deed{Do: DoWait, N: forever}) // a step may run as long as the run's timeout allows
+		d.attack.Timeout = time.Duration(10+d.IntN(15)) * time.Second
 	}
 	d.attack.Steps[index] = Step{Deeds: deeds}
 }
