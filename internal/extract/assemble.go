@@ -185,10 +185,10 @@ func (a *assembly) text(text string) (resolved, problem string, ok bool) {
 	return out.String(), "", true
 }
 
-// alone returns the reference that is all of a text.
+// alone returns the reference that is all of a text. One that does not follow the syntax stands for nothing.
 func alone(text string) (v1.Reference, bool) {
 	for r := range v1.References(text) {
-		return r, r.Start == 0 && r.End == len(text)
+		return r, !r.Malformed && r.Start == 0 && r.End == len(text)
 	}
 	return v1.Reference{}, false
 }

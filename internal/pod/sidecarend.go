@@ -19,8 +19,8 @@ type SidecarEnd struct {
 	Message string
 }
 
-// reasonOutOfMemory is the kubelet's word for a container that used more memory than its limit.
-const reasonOutOfMemory = "OOMKilled"
+// ReasonOOMKilled is the kubelet's reason for the end of a container that used more memory than its limit.
+const ReasonOOMKilled = "OOMKilled"
 
 // The exit codes of a command that was asked to end, and then had to: 128 plus SIGINT, SIGKILL and SIGTERM.
 const (
@@ -53,7 +53,7 @@ func sidecarEnd(container string, t *corev1.ContainerStateTerminated) (SidecarEn
 	if t == nil {
 		return SidecarEnd{}, false
 	}
-	if t.Reason == reasonOutOfMemory {
+	if t.Reason == ReasonOOMKilled {
 		return SidecarEnd{container, true, fmt.Sprintf("%q used more memory than its limit", container)}, true
 	}
 	message, err := termination.ParseMessage([]byte(t.Message))

@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/pod"
 	"github.com/sluice-ci/sluice/internal/results/collect"
 	"github.com/sluice-ci/sluice/internal/results/frame"
 )
@@ -124,7 +125,7 @@ func TestSidecarsThatFail(t *testing.T) {
 	bad := &collect.Set{Steps: []frame.Step{step("step-one", 1, frame.ReasonError), step("step-two", 1, frame.ReasonSkipped)}}
 	p := runPod(corev1.PodRunning, running(), running(), running())
 	out := terminated(137, "")
-	out.Terminated.Reason = reasonOOMKilled
+	out.Terminated.Reason = pod.ReasonOOMKilled
 	p.Status.InitContainerStatuses = []corev1.ContainerStatus{{Name: "sidecar-db", State: running(), LastTerminationState: out}}
 	cases := map[string]struct {
 		reason string

@@ -11,6 +11,7 @@ import (
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/extract"
+	"github.com/sluice-ci/sluice/internal/pod"
 	"github.com/sluice-ci/sluice/internal/results/collect"
 	"github.com/sluice-ci/sluice/internal/results/frame"
 )
@@ -213,7 +214,7 @@ func oomKilled(p *corev1.Pod, container string) bool {
 		return false
 	}
 	for _, s := range p.Status.ContainerStatuses {
-		if s.Name == container && s.State.Terminated != nil && s.State.Terminated.Reason == reasonOOMKilled {
+		if s.Name == container && s.State.Terminated != nil && s.State.Terminated.Reason == pod.ReasonOOMKilled {
 			return true
 		}
 	}

@@ -8,9 +8,6 @@ import (
 	"github.com/sluice-ci/sluice/internal/pod"
 )
 
-// reasonOOMKilled is the kubelet's word for a container that used more memory than its limit.
-const reasonOOMKilled = "OOMKilled"
-
 // sidecarMessages say which sidecars of the task have failed. The steps may well succeed without them, so that this is all
 // that anybody hears of it.
 func sidecarMessages(p *corev1.Pod) []string {

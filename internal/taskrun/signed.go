@@ -7,6 +7,7 @@ import (
 
 	"github.com/spiffe/go-spiffe/v2/bundle/x509bundle"
 	"github.com/spiffe/go-spiffe/v2/spiffeid"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/config"
@@ -148,7 +149,7 @@ func attested(outcome *Outcome, obs Observation) *Outcome {
 	outcome.Results, outcome.StepResults = nil, nil
 	message := fmt.Sprintf("the results are not kept, since they are not those that the steps signed (%s): %s", v.Reason, v.Message)
 	reason := v1.TaskRunReasonResultsVerificationFailed
-	if c := outcome.Condition; c.Status == "False" {
+	if c := outcome.Condition; c.Status == metav1.ConditionFalse {
 		// That a step failed, or the run was stopped, is what a user must hear first.
 		reason, message = c.Reason, c.Message+"; "+message
 	}

@@ -181,7 +181,7 @@ func merge(state *v1.StepState, record frame.Step) {
 	}
 	if state.Terminated != nil {
 		terminated.ContainerID = state.Terminated.ContainerID
-		if state.Terminated.Reason == "OOMKilled" {
+		if state.Terminated.Reason == pod.ReasonOOMKilled {
 			terminated.Reason = state.Terminated.Reason
 		}
 	} else if state.Running != nil && record.StartedAt.IsZero() {
