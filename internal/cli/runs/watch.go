@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/watch"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -27,10 +29,12 @@ var ErrStop = errors.New("enough was seen")
 // errGone says that the object that is watched is not there.
 var errGone = errors.New("it is gone")
 
-// change is what a watch has seen: an object, or that one is gone, or that the watch cannot go on.
+// change is what a watch has seen: an object, or that one is gone, or all that there is, or that the watch cannot go on.
 type change struct {
 	object  client.Object
 	deleted bool
+	// present are the names of all TaskRuns at one moment; nil for any other change.
+	present map[string]bool
 	err     error
 }
 
@@ -118,6 +122,11 @@ func (s Snapshot) ended() bool {
 
 // apply puts what was seen into tasks, and returns the run as it is then.
 func apply(r Run, tasks map[string]*v1.TaskRun, seen change) (Run, error) {
+	if seen.present != nil {
+		// Nobody hears of a TaskRun that is deleted between two watches.
+		maps.DeleteFunc(tasks, func(name string, _ *v1.TaskRun) bool { return !seen.present[name] })
+		return r, nil
+	}
 	switch object := seen.object.(type) {
 	case nil:
 		if errors.Is(seen.err, errGone) {
@@ -196,6 +205,9 @@ func (w watcher) once(ctx context.Context, send func(change) bool) error {
 	if w.one && len(objects) == 0 {
 		return errGone
 	}
+	if !w.one && !send(change{present: namesOf(objects)}) {
+		return nil
+	}
 	for _, object := range objects {
 		if o, ok := object.(client.Object); ok && !send(change{object: o}) {
 			return nil
@@ -221,6 +233,16 @@ func (w watcher) once(ctx context.Context, send func(change) bool) error {
 		}
 	}
 	return nil
+}
+
+func namesOf(objects []runtime.Object) map[string]bool {
+	names := map[string]bool{}
+	for _, object := range objects {
+		if o, ok := object.(client.Object); ok {
+			names[o.GetName()] = true
+		}
+	}
+	return names
 }
 
 func listFor(kind string) client.ObjectList {

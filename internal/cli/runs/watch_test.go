@@ -3,6 +3,8 @@ package runs
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -10,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/watch"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -219,5 +222,25 @@ func TestFind(t *testing.T) {
 				t.Errorf("%s (-want +got):\n%s", tc.reason, diff)
 			}
 		})
+	}
+}
+
+// TestTaskRunsDeletedBetweenWatches: a TaskRun that a new list does not have is not waited for, and not shown.
+func TestTaskRunsDeletedBetweenWatches(t *testing.T) {
+	r := OfPipeline(pipelineRun("p"))
+	tasks := map[string]*v1.TaskRun{"gone": {}, "kept": {}}
+	for _, seen := range []change{
+		{present: namesOf([]runtime.Object{&v1.TaskRun{ObjectMeta: metav1.ObjectMeta{Name: "kept"}}})},
+		{object: &v1.TaskRun{ObjectMeta: metav1.ObjectMeta{Name: "new"}}},
+	} {
+		if _, err := apply(r, tasks, seen); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if diff := cmp.Diff([]string{"kept", "new"}, slices.Sorted(maps.Keys(tasks))); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	if _, err := apply(r, tasks, change{present: namesOf(nil)}); err != nil || len(tasks) != 0 {
+		t.Errorf("an empty list leaves %v, %v", tasks, err)
 	}
 }

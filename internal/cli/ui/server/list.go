@@ -3,11 +3,14 @@ package server
 import (
 	"cmp"
 	"context"
+	"maps"
 	"net/http"
 	"slices"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/watch"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -50,9 +53,9 @@ func (s *Server) listEvents(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
-	changes := make(chan watch.Event)
-	for _, list := range []client.ObjectList{&v1.PipelineRunList{}, &v1.TaskRunList{}} {
-		go s.watch(ctx, list, changes)
+	changes := make(chan change)
+	for _, kind := range []string{v1.KindPipelineRun, v1.KindTaskRun} {
+		go s.watch(ctx, kind, changes)
 	}
 	known, changed := map[types.UID]runs.Run{}, true
 	ticker := time.NewTicker(pause)
@@ -61,8 +64,8 @@ func (s *Server) listEvents(w http.ResponseWriter, r *http.Request) {
 		select {
 		case <-ctx.Done():
 			return
-		case event := <-changes:
-			changed = note(known, event) || changed
+		case c := <-changes:
+			changed = c.apply(known) || changed
 		case <-ticker.C:
 			if !changed {
 				continue
@@ -73,6 +76,34 @@ func (s *Server) listEvents(w http.ResponseWriter, r *http.Request) {
 			}
 		}
 	}
+}
+
+// change is an event, or all runs of a kind as they are at one moment.
+type change struct {
+	event watch.Event
+	// kind of the runs that were listed; empty for an event.
+	kind   string
+	listed []runtime.Object
+}
+
+// apply puts the change into what is known, and reports whether that changes the list.
+func (c change) apply(known map[types.UID]runs.Run) bool {
+	if c.kind == "" {
+		return note(known, c.event)
+	}
+	return replace(known, c.kind, c.listed)
+}
+
+// replace puts the runs of a kind that were listed in the place of those that are known. Nobody hears of a run that is deleted
+// between two watches.
+func replace(known map[types.UID]runs.Run, kind string, listed []runtime.Object) bool {
+	before := len(known)
+	maps.DeleteFunc(known, func(_ types.UID, r runs.Run) bool { return r.Kind() == kind })
+	changed := len(known) < before
+	for _, object := range listed {
+		changed = note(known, watch.Event{Type: watch.Added, Object: object}) || changed
+	}
+	return changed
 }
 
 // note puts an event into what is known, and reports whether that changes the list. What is large in a run is not kept.
@@ -109,14 +140,10 @@ func listed(known map[types.UID]runs.Run, now time.Time) []entry {
 	return entries
 }
 
-// watch sends what there is, and what changes, until ctx ends. A watch that breaks is made anew.
-func (s *Server) watch(ctx context.Context, list client.ObjectList, changes chan<- watch.Event) {
+// watch sends what there is of a kind, and what changes, until ctx ends. A watch that breaks is made anew, from a new list.
+func (s *Server) watch(ctx context.Context, kind string, changes chan<- change) {
 	for ctx.Err() == nil {
-		watcher, err := s.Cluster.Client.Watch(ctx, list, client.InNamespace(s.Cluster.Scope()))
-		if err == nil {
-			forward(ctx, watcher, changes)
-			watcher.Stop()
-		}
+		s.watchOnce(ctx, kind, changes)
 		timer := time.NewTimer(again)
 		select {
 		case <-ctx.Done():
@@ -126,20 +153,52 @@ func (s *Server) watch(ctx context.Context, list client.ObjectList, changes chan
 	}
 }
 
-func forward(ctx context.Context, watcher watch.Interface, changes chan<- watch.Event) {
+// watchOnce lists, and watches from there until the watch breaks. The page keeps what it has while the server does not answer.
+func (s *Server) watchOnce(ctx context.Context, kind string, changes chan<- change) {
+	list := listOf(kind)
+	scope := client.InNamespace(s.Cluster.Scope())
+	if err := s.Cluster.Client.List(ctx, list, scope); err != nil {
+		return
+	}
+	objects, err := meta.ExtractList(list)
+	if err != nil || !send(ctx, changes, change{kind: kind, listed: objects}) {
+		return
+	}
+	from := &client.ListOptions{Raw: &metav1.ListOptions{ResourceVersion: list.GetResourceVersion()}}
+	watcher, err := s.Cluster.Client.Watch(ctx, listOf(kind), scope, from)
+	if err != nil {
+		return
+	}
+	defer watcher.Stop()
+	forward(ctx, watcher, changes)
+}
+
+func listOf(kind string) client.ObjectList {
+	if kind == v1.KindTaskRun {
+		return &v1.TaskRunList{}
+	}
+	return &v1.PipelineRunList{}
+}
+
+// forward sends events until the watch breaks.
+func forward(ctx context.Context, watcher watch.Interface, changes chan<- change) {
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case event, open := <-watcher.ResultChan():
-			if !open {
-				return
-			}
-			select {
-			case changes <- event:
-			case <-ctx.Done():
+			if !open || event.Type == watch.Error || !send(ctx, changes, change{event: event}) {
 				return
 			}
 		}
+	}
+}
+
+func send(ctx context.Context, changes chan<- change, c change) bool {
+	select {
+	case changes <- c:
+		return true
+	case <-ctx.Done():
+		return false
 	}
 }
