@@ -12,6 +12,11 @@ type Limits struct {
 	// MatrixCombinations is how many TaskRuns a matrix may make, from 1: default-max-matrix-combinations-count of
 	// config-defaults.
 	MatrixCombinations int64
+	// ForbiddenEnv are the environment variables that the pod template of a run must not set: default-forbidden-env of
+	// config-defaults.
+	ForbiddenEnv []string
+	// NoInlineSpec says in which kinds no Task or Pipeline may be written out.
+	NoInlineSpec InlineSpecs
 }
 
 // DefaultLimits are those of an installation that sets none.
@@ -22,10 +27,12 @@ func (p *Pipeline) ValidateLimits(l Limits) field.ErrorList {
 	return reported(func(r *Report) { p.ReportLimits(r, l) })
 }
 
-// ReportLimits checks what the settings bound: how many TaskRuns the matrices make, as far as the pipeline itself shows
-// that. A matrix of arrays that only the run knows is counted when the task is to start.
+// ReportLimits checks what the settings bound: whether tasks may be written out, and how many TaskRuns the matrices make,
+// as far as the pipeline itself shows that. A matrix of arrays that only the run knows is counted when the task is to start.
 func (p *Pipeline) ReportLimits(r *Report, l Limits) {
-	p.Spec.validateLimits(r, field.NewPath("spec"), l)
+	path := field.NewPath("spec")
+	p.Spec.validateLimits(r, path, l)
+	r.Add(p.Spec.ValidatePolicy(path, l)...)
 }
 
 // ValidateLimits is as that of a Pipeline, for the pipeline that is written out in the run.
@@ -33,8 +40,9 @@ func (r *PipelineRun) ValidateLimits(l Limits) field.ErrorList {
 	return reported(func(report *Report) { r.ReportLimits(report, l) })
 }
 
-// ReportLimits is as that of a Pipeline, for the pipeline that is written out in the run.
+// ReportLimits is as that of a Pipeline, for the run and the pipeline that is written out in it.
 func (r *PipelineRun) ReportLimits(report *Report, l Limits) {
+	report.Add(r.ValidatePolicy(l)...)
 	if r.Spec.PipelineSpec != nil {
 		r.Spec.PipelineSpec.validateLimits(report, field.NewPath("spec", "pipelineSpec"), l)
 	}

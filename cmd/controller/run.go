@@ -7,6 +7,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/selection"
@@ -143,7 +144,7 @@ func newManager(restConfig *rest.Config, o *options) (ctrl.Manager, error) {
 	return mgr, nil
 }
 
-// cacheOptions keep the cache small: only pods of runs, only the installation's ConfigMaps and Secrets, and of each object only
+// cacheOptions keep the cache small: only pods of runs, only the settings and the installation's Secrets, and of each object only
 // what a pass reads.
 func cacheOptions(namespace string) (cache.Options, error) {
 	ofRuns, err := labels.NewRequirement(v1.LabelTaskRunUID, selection.Exists, nil)
@@ -153,13 +154,22 @@ func cacheOptions(namespace string) (cache.Options, error) {
 	return cache.Options{
 		DefaultTransform: cache.TransformStripManagedFields(),
 		ByObject: map[client.Object]cache.ByObject{
-			&corev1.ConfigMap{}: {Namespaces: map[string]cache.Config{namespace: {}}},
+			&corev1.ConfigMap{}: {Namespaces: configMaps(namespace)},
 			&corev1.Secret{}:    {Namespaces: map[string]cache.Config{namespace: {}}},
 			&corev1.Pod{}:       {Label: labels.NewSelector().Add(*ofRuns), Transform: transform(pod.Trim)},
 			&v1.TaskRun{}:       {Transform: transform(taskrun.Trim)},
 			&v1.PipelineRun{}:   {Transform: transform(pipelinerun.Trim)},
 		},
 	}, nil
+}
+
+// configMaps are those that are watched: all of the installation's namespace, and the one that has an effect in that of Tekton's
+// resolvers. The controller has no right to any other there.
+func configMaps(namespace string) map[string]cache.Config {
+	return map[string]cache.Config{
+		config.ResolversNamespace: {FieldSelector: fields.OneTermEqualSelector("metadata.name", config.ClusterResolverName)},
+		namespace:                 {}, // the last one holds, should both be the same
+	}
 }
 
 // transform adapts a function on one type to what informers call with anything.
@@ -174,11 +184,11 @@ func transform[T any](trim func(*T)) func(any) (any, error) {
 
 // watchConfig reads the ConfigMaps once, so that the first run meets them, and then watches them.
 func watchConfig(ctx context.Context, mgr ctrl.Manager, namespace string, methods config.Methods, store *config.Store) error {
-	recorder := mgr.GetEventRecorder(self)
-	if err := config.NewWatcher(mgr.GetAPIReader(), recorder, namespace, methods, store).Load(ctx); err != nil {
+	watcher := config.NewWatcher(mgr.GetClient(), mgr.GetEventRecorder(self), namespace, methods, store)
+	if err := watcher.Load(ctx, mgr.GetAPIReader()); err != nil {
 		return err
 	}
-	return config.NewWatcher(mgr.GetClient(), recorder, namespace, methods, store).SetupWithManager(mgr)
+	return watcher.SetupWithManager(mgr)
 }
 
 // wakeups is how many runs may wait to be told to the queue, beyond which those who tell wait.

@@ -37,8 +37,8 @@ func addWebhooks(mgr ctrl.Manager, o *options, store *config.Store) error {
 	}
 	server := webhook.NewServer(webhook.Options{Port: o.webhookPort, CertDir: o.webhookDir})
 	admission.All(func() v1.Limits {
-		defaults := store.Load().Defaults
-		return defaults.Limits()
+		settings := store.Load()
+		return settings.Limits()
 	}).Register(server)
 	served := &certificates.Served{Server: server, Certificate: certificate, Linger: linger}
 	if err := mgr.Add(served); err != nil {

@@ -1,13 +1,11 @@
-// Package config reads the ConfigMaps feature-flags and config-defaults, strictly, into values.
+// Package config reads the ConfigMaps feature-flags, config-defaults and cluster-resolver-config, strictly, into values.
 //
 // Nothing here stops a controller: a value that cannot be used is reported as a SettingError, which says what is used
-// instead. The caller logs each one and shows it as an event, so that no fallback is silent.
+// instead, and a key without effect as a Notice. The caller logs each one and shows it as an event, so that nothing is
+// ignored in silence.
 package config
 
-import (
-	"slices"
-	"strings"
-)
+import v1 "github.com/sluice-ci/sluice/api/v1"
 
 // Names of the ConfigMaps, in the namespace of the installation.
 const (
@@ -19,6 +17,7 @@ const (
 type Config struct {
 	Flags    Flags
 	Defaults Defaults
+	Cluster  ClusterResolvers
 }
 
 // Default returns what is in force where the ConfigMaps say nothing.
@@ -26,15 +25,12 @@ func Default() Config {
 	return Config{Flags: defaultFlags(), Defaults: defaultDefaults()}
 }
 
-// Ignored returns the keys of data that ParseFlags and ParseDefaults do not know, sorted, without the examples.
-func Ignored(data map[string]string) []string {
-	known := append(flagKeys(), defaultsKeys()...)
-	var ignored []string
-	for key := range data {
-		if !strings.HasPrefix(key, "_") && !slices.Contains(known, key) {
-			ignored = append(ignored, key)
-		}
+// Limits are those of the settings that restrict what objects may say. They hold when an object is admitted, and again when
+// a run starts.
+func (c *Config) Limits() v1.Limits {
+	return v1.Limits{
+		MatrixCombinations: c.Defaults.MaxMatrixCombinations,
+		ForbiddenEnv:       c.Defaults.ForbiddenEnv,
+		NoInlineSpec:       c.Flags.NoInlineSpec,
 	}
-	slices.Sort(ignored)
-	return ignored
 }

@@ -46,6 +46,9 @@ func TestParseFlags(t *testing.T) {
 			ResultsFrom: TerminationMessage, ResultsFromPerRun: true, MaxResultSize: 4096, KeepPodOnCancel: true, SecurityContext: true,
 			ReadOnlyRootFilesystem: true, DisableCredentials: true, RequireKnownHosts: true, Coschedule: CoscheduleDisabled, Signing: defaultSigning(),
 		}, nil},
+		"Inline":         {"kinds in which nothing is written out", map[string]string{"disable-inline-spec": "pipeline, taskrun,"}, flags(func(f *Flags) { f.NoInlineSpec = v1.InlineSpecs{Pipeline: true, TaskRun: true} }), nil},
+		"InlineAll":      {"all three", map[string]string{"disable-inline-spec": "pipelinerun,taskrun,pipeline"}, flags(func(f *Flags) { f.NoInlineSpec = v1.InlineSpecs{Pipeline: true, PipelineRun: true, TaskRun: true} }), nil},
+		"InlineTypo":     {"a kind that is none does not switch off the others", map[string]string{"disable-inline-spec": "pipelines,taskrun"}, flags(func(f *Flags) { f.NoInlineSpec.TaskRun = true }), []string{`disable-inline-spec: "pipelines" is not one of "pipeline", "pipelinerun", "taskrun"; the rest of the list is in force`}},
 		"Coschedule":     {"a word that is none of the four", map[string]string{"coschedule": "nodes"}, defaults, []string{`coschedule: "nodes" is not one of "disabled", "isolate-pipelinerun", "pipelineruns", "workspaces"; using the default workspaces`}},
 		"EmbeddedStatus": {"statuses of the past are refused by name", map[string]string{"embedded-status": "both"}, defaults, []string{`embedded-status: "both" is not "minimal"; using the default minimal`}},
 		"APIFields":      {"a stability that there is not", map[string]string{"enable-api-fields": "all"}, defaults, []string{`enable-api-fields: "all" is not one of "alpha", "beta", "stable"; using the default beta`}},
@@ -118,6 +121,8 @@ func TestParseDefaults(t *testing.T) {
 		"ResourcesWrong": {"what is no quantity", map[string]string{"default-container-resource-requirements": "default: {requests: {cpu: much}}"}, Default().Defaults, "is not resource requirements"},
 		"Rest": {"the other settings", map[string]string{"default-max-matrix-combinations-count": "10", "default-imagepullbackoff-timeout": "2m"},
 			defaults(func(d *Defaults) { d.MaxMatrixCombinations, d.ImagePullTimeout = 10, 2*time.Minute }), ""},
+		"ForbiddenEnv": {"a list with white space", map[string]string{"default-forbidden-env": "HTTP_PROXY, NO_PROXY,,"},
+			defaults(func(d *Defaults) { d.ForbiddenEnv = []string{"HTTP_PROXY", "NO_PROXY"} }), ""},
 		"Duration": {"a number is no duration", map[string]string{"default-imagepullbackoff-timeout": "5"}, Default().Defaults, `default-imagepullbackoff-timeout: "5" is not a duration`},
 	}
 	for name, tc := range cases {
@@ -133,19 +138,15 @@ func TestParseDefaults(t *testing.T) {
 	}
 }
 
-func TestIgnored(t *testing.T) {
-	got := Ignored(map[string]string{"results-from": "x", "_example": "", "enable-step-actions": "", "default-timeout-minutes": "", "enable-artifacts": ""})
-	if diff := cmp.Diff([]string{"enable-artifacts", "enable-step-actions"}, got); diff != "" {
-		t.Errorf("known keys and examples are not reported, the rest is, sorted: -want +got:\n%s", diff)
-	}
-}
-
-func TestStoreKeepsTheOtherHalf(t *testing.T) {
+func TestStoreKeepsTheOtherParts(t *testing.T) {
 	s := NewStore(Default())
 	f, d := Flags{ResultsFrom: SidecarLogs, MaxResultSize: 7}, Defaults{ServiceAccount: "ci"}
 	s.SetFlags(f)
 	s.SetDefaults(d)
-	if diff := cmp.Diff(Config{f, d}, s.Load()); diff != "" {
-		t.Errorf("each setter replaces its half only: -want +got:\n%s", diff)
+	own, shared := ClusterResolver{DefaultKind: "task"}, ClusterResolver{Blocked: []string{"*"}}
+	s.SetOwnCluster(own)
+	s.SetSharedCluster(shared)
+	if diff := cmp.Diff(Config{f, d, ClusterResolvers{own, shared}}, s.Load()); diff != "" {
+		t.Errorf("each setter replaces its part only: -want +got:\n%s", diff)
 	}
 }

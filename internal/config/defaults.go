@@ -22,6 +22,7 @@ const (
 	keyResources      = "default-container-resource-requirements"
 	keyMatrix         = "default-max-matrix-combinations-count"
 	keyPullTimeout    = "default-imagepullbackoff-timeout"
+	keyForbiddenEnv   = "default-forbidden-env"
 )
 
 // maxTimeoutMinutes is a hundred years: more than twice as much would not fit a time.Duration, and be negative.
@@ -29,7 +30,7 @@ const maxTimeoutMinutes = 100 * 365 * 24 * 60
 
 func defaultsKeys() []string {
 	return []string{
-		keyTimeoutMinutes, keyServiceAccount, keyManagedBy, keyPodTemplate, keyBinding, keyResources, keyMatrix, keyPullTimeout,
+		keyTimeoutMinutes, keyServiceAccount, keyManagedBy, keyPodTemplate, keyBinding, keyResources, keyMatrix, keyPullTimeout, keyForbiddenEnv,
 	}
 }
 
@@ -53,6 +54,8 @@ type Defaults struct {
 	MaxMatrixCombinations int64
 	// ImagePullTimeout is how long a pod whose image cannot be pulled is waited for; 0 means that the run fails at once.
 	ImagePullTimeout time.Duration
+	// ForbiddenEnv are the environment variables that the pod template of a run must not set.
+	ForbiddenEnv []string
 }
 
 func defaultDefaults() Defaults {
@@ -77,6 +80,7 @@ func ParseDefaults(data map[string]string) (Defaults, []SettingError) {
 	}
 	s.number(keyMatrix, &defaults.MaxMatrixCombinations, 1, math.MaxInt32, "a number of combinations from 1 up")
 	s.duration(keyPullTimeout, &defaults.ImagePullTimeout)
+	defaults.ForbiddenEnv = entries(data[keyForbiddenEnv])
 	return defaults, s.problems
 }
 
@@ -138,6 +142,3 @@ func (s *settings) duration(key string, into *time.Duration) {
 	}
 	*into = d
 }
-
-// Limits are those of the settings that bound objects already when they are admitted.
-func (d *Defaults) Limits() v1.Limits { return v1.Limits{MatrixCombinations: d.MaxMatrixCombinations} }

@@ -3,10 +3,11 @@ package config
 import (
 	"fmt"
 
+	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/results"
 )
 
-// Keys of feature-flags that are understood. Every other key is ignored; keys that begin with "_" are examples.
+// Keys of feature-flags that are acted on. Notices reports every other key; keys that begin with "_" are examples.
 const (
 	keyResultsFrom     = "results-from"
 	keyPerRun          = "enable-results-from-annotation"
@@ -25,13 +26,14 @@ const (
 	keySigningPolicy   = "signed-results-policy"
 	keySigningSocket   = "signed-results-socket"
 	keySigningIdentity = "signed-results-identity"
+	keyNoInlineSpec    = "disable-inline-spec"
 )
 
 func flagKeys() []string {
 	return []string{
 		keyResultsFrom, keyPerRun, keyMaxResultSize, keyKeepPod, keyAwaitSidecars, keySecurityContext, keyReadOnlyRoot,
 		keyNoCredentials, keyKnownHosts, keyCoschedule, keyAPIFields, keyEmbeddedStatus, keyFollowEveryTask,
-		keySigning, keySigningPolicy, keySigningSocket, keySigningIdentity,
+		keySigning, keySigningPolicy, keySigningSocket, keySigningIdentity, keyNoInlineSpec,
 	}
 }
 
@@ -88,6 +90,8 @@ type Flags struct {
 	Coschedule Coschedule
 	// Signing says whether and how results are signed.
 	Signing Signing
+	// NoInlineSpec says in which kinds no Task or Pipeline may be written out.
+	NoInlineSpec v1.InlineSpecs
 }
 
 func defaultFlags() Flags {
@@ -115,8 +119,25 @@ func ParseFlags(data map[string]string, values []ResultsFrom) (Flags, []SettingE
 	s.boolean(keyKnownHosts, &flags.RequireKnownHosts)
 	oneOf(s, keyCoschedule, &flags.Coschedule, CoscheduleWorkspaces, CoschedulePipelineRuns, CoscheduleIsolate, CoscheduleDisabled)
 	s.signing(&flags.Signing)
+	s.inlineSpecs(&flags.NoInlineSpec)
 	s.checkWithoutEffect()
 	return flags, s.problems
+}
+
+// inlineSpecs reads a list of kinds.
+func (s *settings) inlineSpecs(into *v1.InlineSpecs) {
+	for _, kind := range entries(s.data[keyNoInlineSpec]) {
+		switch kind {
+		case "pipeline":
+			into.Pipeline = true
+		case "pipelinerun":
+			into.PipelineRun = true
+		case "taskrun":
+			into.TaskRun = true
+		default:
+			s.refuseEntry(keyNoInlineSpec, kind, `one of "pipeline", "pipelinerun", "taskrun"`)
+		}
+	}
 }
 
 // checkWithoutEffect reads flags on which nothing depends: all fields of the API can be used whatever

@@ -19,10 +19,15 @@ type SettingError struct {
 	Want string
 	// Used is what is in force instead.
 	Used string
+	// Entry is the part of the value that this is about, where the rest of the value is in force; Used is empty then.
+	Entry string
 }
 
 // Error reads like `feature-flags: max-result-size: "ten" is not …; using the default 4096`.
 func (e SettingError) Error() string {
+	if e.Entry != "" {
+		return fmt.Sprintf("%s: %s: %q is not %s; the rest of the list is in force", e.ConfigMap, e.Key, e.Entry, e.Want)
+	}
 	return fmt.Sprintf("%s: %s: %q is not %s; using the default %s", e.ConfigMap, e.Key, e.Value, e.Want, e.Used)
 }
 
@@ -35,7 +40,23 @@ type settings struct {
 
 // refuse notes that the value of a key is not what it should be, and what is in force instead.
 func (s *settings) refuse(key, want, used string) {
-	s.problems = append(s.problems, SettingError{s.configMap, key, s.data[key], want, used})
+	s.problems = append(s.problems, SettingError{ConfigMap: s.configMap, Key: key, Value: s.data[key], Want: want, Used: used})
+}
+
+// refuseEntry notes that an entry of a list is not what it should be.
+func (s *settings) refuseEntry(key, entry, want string) {
+	s.problems = append(s.problems, SettingError{ConfigMap: s.configMap, Key: key, Value: s.data[key], Want: want, Entry: entry})
+}
+
+// entries splits a list at its commas; white space and empty entries do not count.
+func entries(list string) []string {
+	var all []string
+	for one := range strings.SplitSeq(list, ",") {
+		if one = strings.TrimSpace(one); one != "" {
+			all = append(all, one)
+		}
+	}
+	return all
 }
 
 // boolean reads "true" or "false".

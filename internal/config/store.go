@@ -21,6 +21,14 @@ func (s *Store) SetFlags(f Flags) { s.update(func(c *Config) { c.Flags = f }) }
 // SetDefaults replaces the defaults and keeps the rest.
 func (s *Store) SetDefaults(d Defaults) { s.update(func(c *Config) { c.Defaults = d }) }
 
+// SetOwnCluster replaces the settings of the resolver "cluster" in the installation's namespace, and keeps the rest.
+func (s *Store) SetOwnCluster(r ClusterResolver) { s.update(func(c *Config) { c.Cluster.Own = r }) }
+
+// SetSharedCluster replaces those of ResolversNamespace.
+func (s *Store) SetSharedCluster(r ClusterResolver) {
+	s.update(func(c *Config) { c.Cluster.Shared = r })
+}
+
 func (s *Store) update(change func(*Config)) {
 	for {
 		old := s.current.Load()

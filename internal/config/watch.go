@@ -3,6 +3,7 @@ package config
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -15,13 +16,15 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 )
 
-// Watcher keeps a Store at what the ConfigMaps of the installation say.
+// Watcher keeps a Store at what the ConfigMaps of the installation say, and reports what is wrong with them.
 type Watcher struct {
 	reader    client.Reader
 	recorder  events.EventRecorder
 	namespace string
 	methods   Methods
 	store     *Store
+	// reported is what was reported about each ConfigMap and still holds. One worker uses it.
+	reported map[types.NamespacedName][]report
 }
 
 // Methods are the ways in which results can come back.
@@ -32,15 +35,26 @@ type Methods interface {
 	Warn(ctx context.Context, name ResultsFrom) (string, error)
 }
 
-// NewWatcher returns a Watcher that reads ConfigMaps of the namespace through reader and keeps store up to date.
+// NewWatcher returns a Watcher that reads ConfigMaps of the namespace, and of ResolversNamespace, through reader and keeps store
+// up to date.
 func NewWatcher(reader client.Reader, recorder events.EventRecorder, namespace string, methods Methods, store *Store) *Watcher {
-	return &Watcher{reader: reader, recorder: recorder, namespace: namespace, methods: methods, store: store}
+	return &Watcher{
+		reader: reader, recorder: recorder, namespace: namespace, methods: methods, store: store,
+		reported: map[types.NamespacedName][]report{},
+	}
 }
 
-// SetupWithManager makes mgr call the watcher whenever one of the two ConfigMaps changes.
+// SetupWithManager makes mgr call the watcher whenever a ConfigMap changes that it knows something about.
 func (w *Watcher) SetupWithManager(mgr ctrl.Manager) error {
 	ours := predicate.NewPredicateFuncs(func(o client.Object) bool {
-		return o.GetNamespace() == w.namespace && (o.GetName() == FlagsName || o.GetName() == DefaultsName)
+		switch o.GetNamespace() {
+		case w.namespace:
+			return slices.Contains(Reads(), o.GetName())
+		case ResolversNamespace:
+			return slices.Contains(ReadsOfResolvers(), o.GetName())
+		default:
+			return false
+		}
 	})
 	return ctrl.NewControllerManagedBy(mgr).Named("config").
 		For(&corev1.ConfigMap{}).WithEventFilter(ours).
@@ -48,76 +62,85 @@ func (w *Watcher) SetupWithManager(mgr ctrl.Manager) error {
 		Complete(w)
 }
 
-// Load reads both ConfigMaps once, before anything is reconciled.
-func (w *Watcher) Load(ctx context.Context) error {
-	for _, name := range []string{FlagsName, DefaultsName} {
-		request := ctrl.Request{NamespacedName: types.NamespacedName{Namespace: w.namespace, Name: name}}
-		if _, err := w.Reconcile(ctx, request); err != nil {
+// Load reads the ConfigMaps once through live, before anything is reconciled. Those of ResolversNamespace that have no effect
+// are read only here: the controller has no right to watch them.
+func (w *Watcher) Load(ctx context.Context, live client.Reader) error {
+	for _, name := range []string{FlagsName, DefaultsName, ClusterResolverName} {
+		if err := w.read(ctx, live, types.NamespacedName{Namespace: w.namespace, Name: name}); err != nil {
+			return err
+		}
+	}
+	for _, name := range ReadsOfResolvers() {
+		if err := w.read(ctx, live, types.NamespacedName{Namespace: ResolversNamespace, Name: name}); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// Reconcile reads the ConfigMap that changed. One that is not there gives the defaults.
+// Reconcile reads the ConfigMap that changed.
 func (w *Watcher) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
-	cm := &corev1.ConfigMap{}
-	if err := w.reader.Get(ctx, request.NamespacedName, cm); err != nil {
-		if !apierrors.IsNotFound(err) {
-			return ctrl.Result{}, fmt.Errorf("cannot read ConfigMap %q: %w", request.Name, err)
-		}
-		log.FromContext(ctx).Info("ConfigMap not found, using the defaults", "configMap", request.String())
-	}
-	var problems []SettingError
-	switch request.Name {
-	case FlagsName:
-		var flags Flags
-		flags, problems = ParseFlags(cm.Data, w.methods.Names())
-		w.store.SetFlags(flags)
-		if err := w.warn(ctx, cm, flags.ResultsFrom); err != nil {
-			return ctrl.Result{}, err
-		}
-	case DefaultsName:
-		var defaults Defaults
-		defaults, problems = ParseDefaults(cm.Data)
-		w.store.SetDefaults(defaults)
-	}
-	w.report(ctx, cm, problems)
-	return ctrl.Result{}, nil
+	return ctrl.Result{}, w.read(ctx, w.reader, request.NamespacedName)
 }
 
-// warn tells an administrator at once, and not only the first user whose run fails, what keeps results from coming back.
-func (w *Watcher) warn(ctx context.Context, cm *corev1.ConfigMap, from ResultsFrom) error {
-	warning, err := w.methods.Warn(ctx, from)
-	if err != nil || warning == "" {
+// read reads a ConfigMap, puts it in force and reports on it. One that is not there gives the defaults.
+func (w *Watcher) read(ctx context.Context, reader client.Reader, name types.NamespacedName) error {
+	cm := &corev1.ConfigMap{}
+	err := reader.Get(ctx, name, cm)
+	if err != nil && !apierrors.IsNotFound(err) {
+		return fmt.Errorf("cannot read ConfigMap %q in namespace %q: %w", name.Name, name.Namespace, err)
+	}
+	if err != nil && name.Namespace == w.namespace && (name.Name == FlagsName || name.Name == DefaultsName) {
+		log.FromContext(ctx).Info("ConfigMap not found, using the defaults", "configMap", name.String())
+	}
+	reports, changed, err := w.apply(ctx, name, cm.Data)
+	if err != nil {
 		return err
 	}
-	log.FromContext(ctx).Error(nil, warning, "flag", keyResultsFrom, "value", from)
-	if cm.Name != "" { // events are about objects that exist
-		w.recorder.Eventf(cm, nil, corev1.EventTypeWarning, "PermissionMissing", "Configure", "%s", warning)
+	w.report(ctx, name, cm, append(reports, noticesOf(name.Name, cm.Data)...))
+	if changed {
+		w.logInForce(ctx, name)
 	}
 	return nil
 }
 
-// report makes each problem visible, in the log and on the ConfigMap itself.
-func (w *Watcher) report(ctx context.Context, cm *corev1.ConfigMap, problems []SettingError) {
-	logger := log.FromContext(ctx)
-	for _, p := range problems {
-		logger.Error(p, "setting not usable", "configMap", p.ConfigMap, "flag", p.Key, "value", p.Value)
-		w.recorder.Eventf(cm, nil, corev1.EventTypeWarning, "InvalidSetting", "Configure", "%s", p.Error())
-	}
-	if ignored := Ignored(cm.Data); len(ignored) > 0 {
-		logger.Info("settings not known to this version are ignored", "configMap", cm.Name, "keys", ignored)
-	}
-	c := w.store.Load()
-	switch cm.Name {
-	case DefaultsName:
-		logger.Info("defaults in force", "timeout", c.Defaults.Timeout.String(), "serviceAccount", c.Defaults.ServiceAccount,
-			"managedBy", c.Defaults.ManagedBy, "podTemplate", c.Defaults.PodTemplate != nil, "workspaceBinding", c.Defaults.WorkspaceBinding != nil,
-			"containerResources", len(c.Defaults.ContainerResources), "imagePullTimeout", c.Defaults.ImagePullTimeout.String())
+// apply puts what a ConfigMap says in force. It returns what is wrong with it, and whether it is one on which anything depends.
+func (w *Watcher) apply(ctx context.Context, name types.NamespacedName, data map[string]string) (reports []report, settings bool, err error) {
+	var problems []SettingError
+	switch own := name.Namespace == w.namespace; {
+	case own && name.Name == FlagsName:
+		var flags Flags
+		flags, problems = ParseFlags(data, w.methods.Names())
+		w.store.SetFlags(flags)
+		if reports, err = w.warn(ctx, flags.ResultsFrom); err != nil {
+			return nil, true, err
+		}
+	case own && name.Name == DefaultsName:
+		var defaults Defaults
+		defaults, problems = ParseDefaults(data)
+		w.store.SetDefaults(defaults)
+	case name.Name == ClusterResolverName:
+		var cluster ClusterResolver
+		cluster, problems = ParseClusterResolver(data)
+		if own {
+			w.store.SetOwnCluster(cluster)
+		} else {
+			w.store.SetSharedCluster(cluster)
+		}
 	default:
-		logger.Info("flags in force", "resultsFrom", c.Flags.ResultsFrom, "resultsFromPerRun", c.Flags.ResultsFromPerRun, "followEveryTask", c.Flags.FollowEveryTask,
-			"maxResultSize", c.Flags.MaxResultSize, "keepPodOnCancel", c.Flags.KeepPodOnCancel, "awaitSidecars", c.Flags.AwaitSidecars,
-			"securityContext", c.Flags.SecurityContext, "disableCredentials", c.Flags.DisableCredentials, "coschedule", c.Flags.Coschedule)
+		return nil, false, nil
 	}
+	for _, p := range problems {
+		reports = append(reports, report{reason: "InvalidSetting", text: p.Error(), logged: true, event: true})
+	}
+	return reports, true, nil
+}
+
+// warn tells an administrator at once, and not only the first user whose run fails, what keeps results from coming back.
+func (w *Watcher) warn(ctx context.Context, from ResultsFrom) ([]report, error) {
+	warning, err := w.methods.Warn(ctx, from)
+	if err != nil || warning == "" {
+		return nil, err
+	}
+	return []report{{reason: "PermissionMissing", text: warning, logged: true, event: true}}, nil
 }

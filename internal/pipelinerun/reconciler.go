@@ -80,7 +80,7 @@ type Reconciler struct {
 // NewReconciler returns a Reconciler.
 func NewReconciler(d Dependencies) *Reconciler {
 	return &Reconciler{
-		client: d.Client, live: d.Live, recorder: d.Recorder, config: d.Config, resolver: resolve.New(d.Client, d.Live),
+		client: d.Client, live: d.Live, recorder: d.Recorder, config: d.Config, resolver: resolve.New(d.Client, d.Live).Governed(d.Config),
 		judge: d.Judge, clock: d.Clock, metrics: d.Metrics, passes: d.Passes, writes: lag.NewWrites(d.Clock), crashes: crash.New(d.Clock),
 		memory: d.Memory,
 	}

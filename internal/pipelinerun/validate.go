@@ -17,6 +17,11 @@ func validate(pr *v1.PipelineRun, obs *Observation) *Problem {
 	if pr.Spec.PipelineSpec == nil {
 		faults = append(faults, spec.Validate(field.NewPath("pipeline", "spec"))...)
 	}
+	limits := obs.Config.Limits()
+	faults = append(faults, pr.ValidatePolicy(limits)...)
+	if pr.Spec.PipelineSpec == nil {
+		faults = append(faults, spec.ValidatePolicy(field.NewPath("pipeline", "spec"), limits)...)
+	}
 	if len(faults) > 0 {
 		return &Problem{Reason: reasonOf(faults[0]), Message: faults.ToAggregate().Error()}
 	}

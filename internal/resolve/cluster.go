@@ -1,6 +1,7 @@
 package resolve
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -13,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/config"
 )
 
 // ClusterName is how references call the resolver for other namespaces.
@@ -28,43 +30,66 @@ const (
 	paramCache = "cache"
 )
 
-// ClusterPolicy says which namespaces definitions may be taken from. The zero value allows all.
+// ClusterPolicy says which namespaces definitions may be taken from, and what a reference means that leaves something out.
+// The zero value allows all.
 type ClusterPolicy struct {
 	// Allowed namespaces; empty means all that are not blocked.
 	Allowed []string
-	// Blocked namespaces; "*" means all that are not allowed by name.
+	// Blocked namespaces, which come before Allowed; "*" means all that are not allowed by name.
 	Blocked []string
+	// DefaultKind and DefaultNamespace are those of a reference that does not say them; empty for the kind that is wanted, and
+	// for the run's own namespace.
+	DefaultKind, DefaultNamespace string
+	// Also has to permit a namespace as well; nil for nothing.
+	Also *ClusterPolicy
 }
 
 // Permits reports whether definitions may be taken from a namespace. A run's own namespace is always permitted.
 func (p ClusterPolicy) Permits(namespace string) bool {
+	allowed := slices.Contains(p.Allowed, namespace)
 	switch {
-	case slices.Contains(p.Allowed, namespace):
-		return true
-	case slices.Contains(p.Blocked, namespace), slices.Contains(p.Blocked, "*"):
+	case p.Also != nil && !p.Also.Permits(namespace), slices.Contains(p.Blocked, namespace):
 		return false
+	case slices.Contains(p.Blocked, "*"):
+		return allowed
 	}
-	return len(p.Allowed) == 0
+	return allowed || len(p.Allowed) == 0
+}
+
+// PolicyOf makes a policy of the settings: the lists of both ConfigMaps hold, so that neither opens what the other closes;
+// of the defaults, those in the installation's own namespace come first.
+func PolicyOf(settings config.ClusterResolvers) ClusterPolicy {
+	own, shared := settings.Own, settings.Shared
+	return ClusterPolicy{
+		Allowed: own.Allowed, Blocked: own.Blocked,
+		DefaultKind:      cmp.Or(own.DefaultKind, shared.DefaultKind),
+		DefaultNamespace: cmp.Or(own.DefaultNamespace, shared.DefaultNamespace),
+		Also:             &ClusterPolicy{Allowed: shared.Allowed, Blocked: shared.Blocked},
+	}
 }
 
 // Cluster takes Tasks, Pipelines and StepActions from other namespaces. It is a Remote.
 type Cluster struct {
 	cache, live client.Reader
-	policy      ClusterPolicy
+	policy      func() ClusterPolicy
 }
 
 // NewCluster returns a Cluster that reads as a Resolver does.
 func NewCluster(cache, live client.Reader, policy ClusterPolicy) *Cluster {
-	return &Cluster{cache: cache, live: live, policy: policy}
+	return &Cluster{cache: cache, live: live, policy: func() ClusterPolicy { return policy }}
 }
 
 // Name is ClusterName.
 func (c *Cluster) Name() string { return ClusterName }
 
 // Fetch reads the object that the params name: kind (by default what is wanted), name, and namespace (by default the
-// run's own).
+// run's own), where the policy has no other defaults. A refusal says the same whether or not the object exists: nothing is read
+// before it.
 func (c *Cluster) Fetch(ctx context.Context, wanted Request, into client.Object) (*v1.RefSource, error) {
-	params := map[string]string{paramKind: wanted.Kind, paramNamespace: wanted.Namespace}
+	policy := c.policy()
+	params := map[string]string{
+		paramKind: cmp.Or(policy.DefaultKind, wanted.Kind), paramNamespace: cmp.Or(policy.DefaultNamespace, wanted.Namespace),
+	}
 	for i := range wanted.Params {
 		p := &wanted.Params[i]
 		if !slices.Contains(clusterParams(), p.Name) {
@@ -81,8 +106,9 @@ func (c *Cluster) Fetch(ctx context.Context, wanted Request, into client.Object)
 		return nil, fmt.Errorf("%w: params: kind is %q, and a %s is wanted here", ErrUnresolvable, params[paramKind], wanted.Kind)
 	case name == "":
 		return nil, fmt.Errorf("%w: params: name is missing; give the name of a %s", ErrUnresolvable, wanted.Kind)
-	case namespace != wanted.Namespace && !c.policy.Permits(namespace):
-		return nil, fmt.Errorf("%w: params: namespace %q may not be read from; ask an administrator", ErrUnresolvable, namespace)
+	case namespace != wanted.Namespace && !policy.Permits(namespace):
+		return nil, fmt.Errorf("%w: params: namespace %q may not be read from: allowed-namespaces or blocked-namespaces of ConfigMap %s does not permit it; ask an administrator",
+			ErrUnresolvable, namespace, config.ClusterResolverName)
 	}
 	if err := get(ctx, c.cache, c.live, types.NamespacedName{Namespace: namespace, Name: name}, into); err != nil {
 		return nil, fmt.Errorf("cannot get %s %q of namespace %q: %w", wanted.Kind, name, namespace, err)

@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/config"
 )
 
 // readers are a cache that is empty yet, and an API server with a Task and a Pipeline in two namespaces.
@@ -129,6 +130,11 @@ func TestClusterPolicy(t *testing.T) {
 		"Blocked":    {"Who blocks some leaves the others.", ClusterPolicy{Blocked: []string{"a"}}, "b"},
 		"BlockedAll": {"All can be blocked but for some.", ClusterPolicy{Allowed: []string{"b"}, Blocked: []string{"*"}}, "b"},
 		"Nothing":    {"Or without exception.", ClusterPolicy{Blocked: []string{"*"}}, ""},
+		"Both":       {"What is in both lists is blocked.", ClusterPolicy{Allowed: []string{"a", "b"}, Blocked: []string{"a"}}, "b"},
+		"BothAll":    {"Also where all are blocked.", ClusterPolicy{Allowed: []string{"a", "b"}, Blocked: []string{"*", "a"}}, "b"},
+		"Also":       {"Two policies both have to permit.", ClusterPolicy{Allowed: []string{"a"}, Also: &ClusterPolicy{Allowed: []string{"b"}}}, ""},
+		"AlsoOpen":   {"One that says nothing does not open the other.", ClusterPolicy{Also: &ClusterPolicy{Blocked: []string{"a"}}}, "b"},
+		"AlsoNoGap":  {"What one allows is not allowed by the other.", ClusterPolicy{Blocked: []string{"*"}, Also: &ClusterPolicy{Allowed: []string{"a"}}}, ""},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -152,5 +158,105 @@ func TestClusterPolicy(t *testing.T) {
 	wanted.Params = params("name", "x")
 	if _, err := c.Fetch(t.Context(), wanted, &v1.Task{}); err != nil {
 		t.Errorf("a run's own namespace is never blocked: %v", err)
+	}
+}
+
+// TestRefusalIsNoOracle: a refusal says the same of what exists and of what does not, and nothing is read for it.
+func TestRefusalIsNoOracle(t *testing.T) {
+	cache, live := readers(t)
+	store := config.NewStore(config.Default())
+	r := New(cache, live).Governed(store)
+	ref := func(name, namespace string) *v1.TaskRef {
+		return &v1.TaskRef{ResolverRef: v1.ResolverRef{Resolver: ClusterName, Params: params("name", name, "namespace", namespace)}}
+	}
+	if _, err := r.Task(t.Context(), "ns", ref("x", "other")); err != nil {
+		t.Fatalf("without settings every namespace may be read from: %v", err)
+	}
+	for name, settings := range map[string]config.ClusterResolver{
+		"Blocked":    {Blocked: []string{"other"}},
+		"All":        {Blocked: []string{"*"}},
+		"NotAllowed": {Allowed: []string{"ns"}},
+	} {
+		for place, set := range map[string]func(config.ClusterResolver){"Own": store.SetOwnCluster, "Shared": store.SetSharedCluster} {
+			t.Run(name+place, func(t *testing.T) {
+				set(settings) // without a restart
+				defer set(config.ClusterResolver{})
+				_, there := r.Task(t.Context(), "ns", ref("x", "other"))
+				_, absent := r.Task(t.Context(), "ns", ref("y", "other"))
+				if there == nil || absent == nil || there.Error() != absent.Error() {
+					t.Errorf("of what exists: %v\nof what does not: %v", there, absent)
+				}
+				if !errors.Is(there, ErrUnresolvable) || !strings.Contains(there.Error(), "blocked-namespaces of ConfigMap cluster-resolver-config") {
+					t.Errorf("the refusal does not name the settings: %v", there)
+				}
+				if _, err := r.Task(t.Context(), "ns", ref("x", "ns")); err != nil {
+					t.Errorf("the run's own namespace: %v", err)
+				}
+			})
+		}
+	}
+}
+
+func TestClusterDefaults(t *testing.T) {
+	cache, live := readers(t)
+	cases := map[string]struct {
+		reason   string
+		settings config.ClusterResolvers
+		params   []v1.Param
+		fails    string
+	}{
+		"Namespace": {
+			reason:   "A reference without a namespace means the default one.",
+			settings: config.ClusterResolvers{Own: config.ClusterResolver{DefaultNamespace: "other"}},
+			params:   params("name", "x"),
+		},
+		"Shared": {
+			reason:   "What the installation does not say, Tekton's place does.",
+			settings: config.ClusterResolvers{Shared: config.ClusterResolver{DefaultNamespace: "other", DefaultKind: "task"}},
+			params:   params("name", "x"),
+		},
+		"OwnFirst": {
+			reason: "The installation's own setting comes first.",
+			settings: config.ClusterResolvers{
+				Own:    config.ClusterResolver{DefaultNamespace: "other"},
+				Shared: config.ClusterResolver{DefaultNamespace: "none"},
+			},
+			params: params("name", "x"),
+		},
+		"Blocked": {
+			reason:   "A default is not exempt from the lists.",
+			settings: config.ClusterResolvers{Own: config.ClusterResolver{DefaultNamespace: "other", Blocked: []string{"other"}}},
+			params:   params("name", "x"),
+			fails:    `namespace "other" may not be read from`,
+		},
+		"Given": {
+			reason:   "What the reference says comes before any default.",
+			settings: config.ClusterResolvers{Own: config.ClusterResolver{DefaultNamespace: "none", DefaultKind: "pipeline"}},
+			params:   params("name", "x", "namespace", "other", "kind", "task"),
+		},
+		"Kind": {
+			reason:   "A default kind that is not the one that is needed.",
+			settings: config.ClusterResolvers{Own: config.ClusterResolver{DefaultKind: "pipeline"}},
+			params:   params("name", "x", "namespace", "other"),
+			fails:    `kind is "pipeline", and a Task is wanted here`,
+		},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			store := config.NewStore(config.Default())
+			store.SetOwnCluster(tc.settings.Own)
+			store.SetSharedCluster(tc.settings.Shared)
+			ref := &v1.TaskRef{ResolverRef: v1.ResolverRef{Resolver: ClusterName, Params: tc.params}}
+			_, source, err := New(cache, live).Governed(store).LocateTask(t.Context(), "ns", ref)
+			if tc.fails != "" {
+				if err == nil || !strings.Contains(err.Error(), tc.fails) {
+					t.Errorf("%s\nerror %v, want %q in it", tc.reason, err, tc.fails)
+				}
+				return
+			}
+			if err != nil || !strings.Contains(source.URI, "/namespaces/other/") {
+				t.Errorf("%s\nfound %v, %v", tc.reason, source, err)
+			}
+		})
 	}
 }

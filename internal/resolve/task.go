@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/config"
 )
 
 // ErrUnresolvable is what an error wraps when trying again cannot help: the reference names nothing that is there.
@@ -29,6 +30,14 @@ func New(cache, live client.Reader, remotes ...Remote) *Resolver {
 	r := &Resolver{cache: cache, live: live, remotes: map[string]Remote{}}
 	for _, remote := range append([]Remote{NewCluster(cache, live, ClusterPolicy{})}, remotes...) {
 		r.remotes[remote.Name()] = remote
+	}
+	return r
+}
+
+// Governed makes the resolver "cluster" go by the settings in store, as they are when a reference is resolved.
+func (r *Resolver) Governed(store *config.Store) *Resolver {
+	if c, ok := r.remotes[ClusterName].(*Cluster); ok {
+		c.policy = func() ClusterPolicy { return PolicyOf(store.Load().Cluster) }
 	}
 	return r
 }

@@ -87,6 +87,9 @@ func (r *Reconciler) observe(ctx context.Context, tr *v1.TaskRun) (Observation, 
 		obs.Prepared, obs.Invalid = prepare(tr, obs.Task, obs.Config.Defaults, r.judge)
 	}
 	if obs.Invalid == nil {
+		obs.Invalid = permitted(obs.Prepared.Run, obs.Config.Limits())
+	}
+	if obs.Invalid == nil {
 		r.observeSigning(&obs)
 	}
 	if obs.Invalid != nil || obs.Needs.Blocked != nil || obs.Needs.Hindered != nil {

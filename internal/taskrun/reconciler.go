@@ -96,7 +96,7 @@ type Reconciler struct {
 func NewReconciler(d Dependencies) *Reconciler {
 	return &Reconciler{
 		client: d.Client, live: d.Live, recorder: d.Recorder, config: d.Config,
-		resolver: resolve.New(d.Client, d.Live), methods: d.Methods, images: d.Images, judge: d.Judge, wake: d.Wake, inpod: d.Inpod, clock: d.Clock, trust: d.Trust,
+		resolver: resolve.New(d.Client, d.Live).Governed(d.Config), methods: d.Methods, images: d.Images, judge: d.Judge, wake: d.Wake, inpod: d.Inpod, clock: d.Clock, trust: d.Trust,
 		metrics: d.Metrics, passes: d.Passes,
 		writes: lag.NewWrites(d.Clock), crashes: crash.New(d.Clock),
 	}

@@ -128,6 +128,13 @@ func settings(_ context.Context, p *patient) []Finding {
 	if p.flagsGone {
 		findings = append(findings, warning("sluice install makes them", "there is no ConfigMap %s in namespace %s; the defaults are in force", config.FlagsName, p.namespace()))
 	}
+	for _, n := range p.notices {
+		findings = append(findings, warning(fmt.Sprintf("kubectl edit configmap %s -n %s", n.ConfigMap, n.namespace), "%s", n.Text))
+	}
+	if p.noticesErr != nil {
+		findings = append(findings, warning("ask for the right to get configmaps in namespaces "+p.namespace()+" and "+config.ResolversNamespace,
+			"whether there are settings without effect is not known: %v", p.noticesErr))
+	}
 	f := p.flags
 	if f.ResultsFrom == config.TerminationMessage {
 		return append(findings, ok("results-from: termination-message: at most 4096 bytes for all results of a step; max-result-size: %d", f.MaxResultSize))

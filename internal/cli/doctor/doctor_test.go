@@ -68,6 +68,10 @@ func flags(data map[string]string) *corev1.ConfigMap {
 	return &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "tekton-pipelines", Name: "feature-flags"}, Data: data}
 }
 
+func settingsOf(namespace, name string, data map[string]string) *corev1.ConfigMap {
+	return &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}, Data: data}
+}
+
 // replace puts an object in the place of the one of its type.
 func (h *hospital) replace(o client.Object) {
 	for i := range h.objects {
@@ -168,9 +172,22 @@ func TestExamine(t *testing.T) {
 		"Settings":   {"the limits in force are said", func(*hospital) {}, "settings", OK, "sidecar-logs: at most 976.6 KiB for a result"},
 		"BadSetting": {"a setting that is not used", func(h *hospital) { h.replace(flags(map[string]string{"max-result-size": "ten"})) }, "settings", Problem, `"ten"`},
 		"NoSettings": {"the defaults hold", func(h *hospital) { h.remove(&corev1.ConfigMap{}) }, "settings", Warning, "the defaults are in force"},
-		"Logs":       {"logs can be read", func(*hospital) {}, "log access", OK, "every namespace"},
-		"NoLogs":     {"without the right runs fail", func(h *hospital) { h.mayNot = map[string]bool{account: true, account + "team": true} }, "log access", Problem, "may not read logs in namespace team"},
-		"SomeLogs":   {"in one namespace only", func(h *hospital) { h.mayNot[account] = true }, "log access", Warning, "but not in every namespace"},
+		"Policy": {"a security setting that is not enforced is named first, with the place to change it", func(h *hospital) {
+			h.replace(flags(map[string]string{"trusted-resources-verification-no-match-policy": "fail"}))
+		}, "settings", Warning, "SECURITY: Tekton enforces this key"},
+		"Typo": {"a key that nobody knows", func(h *hospital) { h.replace(flags(map[string]string{"max-results-size": "9"})) }, "settings", Warning, `did you mean "max-result-size"?`},
+		"OtherMap": {"a ConfigMap that is not read", func(h *hospital) {
+			h.objects = append(h.objects, settingsOf("tekton-pipelines", "config-events", map[string]string{"sink": "http://sink"}))
+		}, "settings", Warning, "config-events: sink"},
+		"Resolvers": {"one of the resolvers", func(h *hospital) {
+			h.objects = append(h.objects, settingsOf("tekton-pipelines-resolvers", "resolvers-feature-flags", map[string]string{"enable-cluster-resolver": "false"}))
+		}, "settings", Warning, `blocked-namespaces of cluster-resolver-config to "*"`},
+		"BadPolicy": {"a list of namespaces with a pattern", func(h *hospital) {
+			h.objects = append(h.objects, settingsOf("tekton-pipelines-resolvers", "cluster-resolver-config", map[string]string{"blocked-namespaces": "kube-*"}))
+		}, "settings", Problem, `"kube-*" is not the name of a namespace`},
+		"Logs":     {"logs can be read", func(*hospital) {}, "log access", OK, "every namespace"},
+		"NoLogs":   {"without the right runs fail", func(h *hospital) { h.mayNot = map[string]bool{account: true, account + "team": true} }, "log access", Problem, "may not read logs in namespace team"},
+		"SomeLogs": {"in one namespace only", func(h *hospital) { h.mayNot[account] = true }, "log access", Warning, "but not in every namespace"},
 		"LogsNotNeeded": {"where results do not come through logs it is not needed", func(h *hospital) {
 			h.replace(flags(nil))
 			h.mayNot = map[string]bool{account: true, account + "team": true}

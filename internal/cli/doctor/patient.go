@@ -1,8 +1,10 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -39,6 +41,17 @@ type patient struct {
 	wrong     []config.SettingError
 	flagsErr  error
 	flagsGone bool
+	// notices are about keys without effect, in all ConfigMaps that Tekton has.
+	notices []placedNotice
+	// noticesErr is why not all of these ConfigMaps could be read.
+	noticesErr error
+}
+
+// placedNotice is a notice with the namespace of its ConfigMap.
+type placedNotice struct {
+	config.Notice
+
+	namespace string
 }
 
 func observe(ctx context.Context, c *cluster.Cluster, configz Configz) *patient {
@@ -51,7 +64,42 @@ func observe(ctx context.Context, c *cluster.Cluster, configz Configz) *patient 
 	}
 	p.flagsErr = err
 	p.flags, p.wrong = config.ParseFlags(flags.Data, []config.ResultsFrom{config.TerminationMessage, config.SidecarLogs})
+	p.observeSettings(ctx)
 	return p
+}
+
+// observeSettings reads all ConfigMaps that have something to say about settings.
+func (p *patient) observeSettings(ctx context.Context) {
+	for namespace, names := range map[string][]string{p.namespace(): config.Reads(), config.ResolversNamespace: config.ReadsOfResolvers()} {
+		for _, name := range names {
+			var cm corev1.ConfigMap
+			if err := p.cluster.Client.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, &cm); err != nil {
+				if !apierrors.IsNotFound(err) {
+					p.noticesErr = err
+				}
+				continue
+			}
+			p.wrong = append(p.wrong, wrongIn(name, cm.Data)...)
+			for _, n := range config.Notices(name, cm.Data) {
+				p.notices = append(p.notices, placedNotice{n, namespace})
+			}
+		}
+	}
+	slices.SortStableFunc(p.notices, func(a, b placedNotice) int {
+		return cmp.Or(cmp.Compare(a.namespace, b.namespace), cmp.Compare(a.ConfigMap, b.ConfigMap))
+	})
+}
+
+// wrongIn returns what cannot be used as it is. feature-flags is read before.
+func wrongIn(configMap string, data map[string]string) []config.SettingError {
+	var wrong []config.SettingError
+	switch configMap {
+	case config.DefaultsName:
+		_, wrong = config.ParseDefaults(data)
+	case config.ClusterResolverName:
+		_, wrong = config.ParseClusterResolver(data)
+	}
+	return wrong
 }
 
 // namespace of the installation.

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+
+	"github.com/sluice-ci/sluice/internal/spelling"
 )
 
 // nearest is how many names are proposed at most.
@@ -18,7 +20,7 @@ func Near(name string, names []string) []string {
 	}
 	var all []candidate
 	for _, n := range names {
-		d := distance(name, n)
+		d := spelling.Distance(name, n)
 		if strings.Contains(n, name) || strings.Contains(name, n) {
 			d = min(d, 1)
 		}
@@ -34,25 +36,4 @@ func Near(name string, names []string) []string {
 		near = append(near, c.name)
 	}
 	return near
-}
-
-// distance is how many letters must be put in, taken away or changed to make one name of the other (Levenshtein).
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := diagonal
-			if a[i] != b[j] {
-				change++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }

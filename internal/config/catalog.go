@@ -1,0 +1,102 @@
+package config
+
+// ignored is a key that Tekton knows and on which nothing here depends.
+type ignored struct {
+	key string
+	// agrees are the values with which both behave alike; there is nothing to say about those.
+	agrees []string
+	// security says that an administrator who sets the key relies on it to keep somebody from something.
+	security bool
+	// because says what holds here instead.
+	because string
+}
+
+// Reasons that several keys share.
+const (
+	alwaysOn     = "it is always on"
+	absent       = "the feature does not exist here"
+	noResolver   = "only the resolver \"cluster\" exists here"
+	ownPace      = "the controller has its own backoff and queue"
+	noSignatures = "signatures of Tasks and Pipelines are not verified; restrict what runs by disable-inline-spec, cluster-resolver-config and RBAC"
+)
+
+// ignoredFlags are keys of feature-flags.
+func ignoredFlags() []ignored {
+	return []ignored{
+		{key: "trusted-resources-verification-no-match-policy", agrees: []string{"ignore"}, security: true, because: noSignatures},
+		{key: keyAPIFields, agrees: []string{"alpha", "beta"}, because: "every field of the API can be used"},
+		{key: "running-in-environment-with-injected-sidecars", agrees: []string{"false"}, because: "the first step waits for sidecars that the Task declares, not for injected ones"},
+		{key: "enable-provenance-in-status", agrees: []string{"true"}, because: alwaysOn},
+		{key: "enable-cel-in-whenexpression", agrees: []string{"true"}, because: alwaysOn},
+		{key: "enable-param-enum", agrees: []string{"true"}, because: alwaysOn},
+		{key: "enable-step-actions", agrees: []string{"true"}, because: alwaysOn},
+		{key: "enable-kubernetes-sidecar", agrees: []string{"true"}, because: alwaysOn},
+		{key: "enable-termination-message-compression", agrees: []string{"true"}, because: alwaysOn},
+		{key: "enable-informer-cache-transforms", agrees: []string{"true"}, because: alwaysOn},
+		{key: "enable-artifacts", agrees: []string{"false"}, because: absent},
+		{key: "enable-concise-resolver-syntax", agrees: []string{"false"}, because: absent},
+		{key: "enable-tekton-oci-bundles", agrees: []string{"false"}, because: absent},
+		{key: "send-cloudevents-for-runs", agrees: []string{"false"}, because: "no CloudEvents are sent"},
+		{key: "enable-wait-exponential-backoff", agrees: []string{"false"}, because: ownPace},
+		{key: "disable-affinity-assistant", agrees: []string{"false"}, because: "use coschedule"},
+		{key: "per-namespace-configuration", agrees: []string{"false", "disabled"}, because: absent},
+	}
+}
+
+// ignoredDefaults are keys of config-defaults.
+func ignoredDefaults() []ignored {
+	return []ignored{
+		{key: "default-resolver-type", because: "name the resolver in each reference"},
+		{key: "default-affinity-assistant-pod-template", because: "there is no affinity assistant; coschedule acts on the pods of runs themselves"},
+		{key: "default-cloud-events-sink", because: "no CloudEvents are sent"},
+		{key: "default-create-container-error-timeout", because: "a container that cannot be created fails its run at once"},
+		{key: "default-maximum-resolution-timeout", because: "references are resolved within the cluster"},
+		{key: "default-sidecar-log-polling-interval", because: "the results sidecar does not poll"},
+		{key: "default-step-ref-concurrency-limit", because: "StepActions come from the controller's cache"},
+	}
+}
+
+// unread are ConfigMaps of which no key has an effect, by name: those of the installation's namespace.
+func unread() map[string]ignored {
+	return map[string]ignored{
+		"config-events":                     {because: "no CloudEvents are sent"},
+		"config-observability":              {because: "the metrics are fixed, and there is no tracing (docs/operations.md)"},
+		"config-tracing":                    {because: "there is no tracing"},
+		"config-spire":                      {because: "use the signed-results-* keys of feature-flags (docs/signed-results.md)"},
+		"config-leader-election":            {because: "the periods of leader election are fixed"},
+		"config-leader-election-controller": {because: "the periods of leader election are fixed"},
+		"config-leader-election-webhook":    {because: "the controller serves the webhooks"},
+		"config-leader-election-events":     {because: "there is no controller for events"},
+		"config-leader-election-resolvers":  {because: "the controller resolves references itself"},
+		"config-logging":                    {because: "use --log-level of the controller"},
+		"config-registry-cert":              {because: "image lookup trusts the certificates of the controller's image; use --registry-mirror"},
+		"config-wait-exponential-backoff":   {because: ownPace},
+		"pipelines-info":                    {because: "it is information for clients, and sluice --version says the version"},
+	}
+}
+
+// unreadResolvers are those of the namespace of Tekton's resolvers.
+func unreadResolvers() map[string]ignored {
+	return map[string]ignored{
+		"bundleresolver-config": {because: noResolver},
+		"git-resolver-config":   {because: noResolver},
+		"http-resolver-config":  {because: noResolver},
+		"hubresolver-config":    {because: noResolver},
+		"resolver-cache-config": {because: "the resolver \"cluster\" reads the controller's cache, which follows each change"},
+		resolverFlagsName:       {because: noResolver},
+	}
+}
+
+// resolverFlagsName is the ConfigMap that turns Tekton's resolvers on and off.
+const resolverFlagsName = "resolvers-feature-flags"
+
+// ignoredResolverFlags are keys of resolvers-feature-flags.
+func ignoredResolverFlags() []ignored {
+	return []ignored{
+		{key: "enable-cluster-resolver", agrees: []string{"true"}, security: true, because: "the resolver \"cluster\" is always on; set blocked-namespaces of cluster-resolver-config to \"*\""},
+		{key: "enable-bundles-resolver", agrees: []string{"false"}, because: noResolver},
+		{key: "enable-git-resolver", agrees: []string{"false"}, because: noResolver},
+		{key: "enable-hub-resolver", agrees: []string{"false"}, because: noResolver},
+		{key: "enable-http-resolver", agrees: []string{"false"}, because: noResolver},
+	}
+}

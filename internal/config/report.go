@@ -1,0 +1,69 @@
+package config
+
+import (
+	"context"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+)
+
+// report is one sentence about a ConfigMap.
+type report struct {
+	// reason of the event, and what it says.
+	reason, text string
+	// logged and event say where the sentence goes.
+	logged, event bool
+}
+
+// report makes what is wrong visible, in the log and by events on the ConfigMap itself. What was reported and still holds is not
+// reported again: ConfigMaps are read again without a change.
+func (w *Watcher) report(ctx context.Context, name types.NamespacedName, cm *corev1.ConfigMap, reports []report) {
+	before := w.reported[name]
+	w.reported[name] = reports
+	for _, r := range reports {
+		if slices.Contains(before, r) {
+			continue
+		}
+		if r.logged {
+			log.FromContext(ctx).Error(nil, r.text, "reason", r.reason, "configMap", name.String())
+		}
+		if r.event && cm.Name != "" { // events are about objects that exist
+			w.recorder.Eventf(cm, nil, corev1.EventTypeWarning, r.reason, "Configure", "%s", r.text)
+		}
+	}
+}
+
+// noticesOf are the reports about keys without effect: the log has each, and the events are cut to what an event holds.
+func noticesOf(configMap string, data map[string]string) []report {
+	notices := Notices(configMap, data)
+	var reports []report
+	for _, n := range notices {
+		reports = append(reports, report{reason: string(n.Standing), text: n.Text, logged: true})
+	}
+	for _, n := range Summaries(notices) {
+		reports = append(reports, report{reason: string(n.Standing), text: n.Text, event: true})
+	}
+	return reports
+}
+
+// logInForce says what holds from now on.
+func (w *Watcher) logInForce(ctx context.Context, name types.NamespacedName) {
+	logger := log.FromContext(ctx)
+	c := w.store.Load()
+	switch name.Name {
+	case DefaultsName:
+		logger.Info("defaults in force", "timeout", c.Defaults.Timeout.String(), "serviceAccount", c.Defaults.ServiceAccount,
+			"managedBy", c.Defaults.ManagedBy, "podTemplate", c.Defaults.PodTemplate != nil, "workspaceBinding", c.Defaults.WorkspaceBinding != nil,
+			"containerResources", len(c.Defaults.ContainerResources), "imagePullTimeout", c.Defaults.ImagePullTimeout.String(),
+			"forbiddenEnv", c.Defaults.ForbiddenEnv)
+	case ClusterResolverName:
+		logger.Info("settings of the cluster resolver in force", "own", c.Cluster.Own, "shared", c.Cluster.Shared)
+	default:
+		logger.Info("flags in force", "resultsFrom", c.Flags.ResultsFrom, "resultsFromPerRun", c.Flags.ResultsFromPerRun, "followEveryTask", c.Flags.FollowEveryTask,
+			"maxResultSize", c.Flags.MaxResultSize, "keepPodOnCancel", c.Flags.KeepPodOnCancel, "awaitSidecars", c.Flags.AwaitSidecars,
+			"securityContext", c.Flags.SecurityContext, "disableCredentials", c.Flags.DisableCredentials, "coschedule", c.Flags.Coschedule,
+			"noInlineSpec", c.Flags.NoInlineSpec)
+	}
+}

@@ -1,0 +1,146 @@
+package config
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/events"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+)
+
+// methods of results, of which the second one cannot work.
+type methods struct{}
+
+func (methods) Names() []ResultsFrom { return []ResultsFrom{TerminationMessage, SidecarLogs} }
+
+func (methods) Warn(_ context.Context, name ResultsFrom) (string, error) {
+	if name == SidecarLogs {
+		return "logs cannot be read", nil
+	}
+	return "", nil
+}
+
+// watched is a Watcher with its events and the store that it keeps up to date.
+type watched struct {
+	*Watcher
+
+	client   client.Client
+	recorder *events.FakeRecorder
+}
+
+func newWatched(objects ...client.Object) watched {
+	c := fake.NewClientBuilder().WithObjects(objects...).Build()
+	recorder := events.NewFakeRecorder(100)
+	return watched{NewWatcher(c, recorder, "ns", methods{}, NewStore(Default())), c, recorder}
+}
+
+func settingsIn(namespace, name string, data map[string]string) *corev1.ConfigMap {
+	return &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}, Data: data}
+}
+
+// pass reads a ConfigMap as the controller does when it has changed, or is looked at again.
+func (w watched) pass(t *testing.T, namespace, name string) []string {
+	t.Helper()
+	if _, err := w.Reconcile(t.Context(), ctrl.Request{NamespacedName: types.NamespacedName{Namespace: namespace, Name: name}}); err != nil {
+		t.Fatal(err)
+	}
+	return w.events()
+}
+
+// events returns the reasons of the events since the last call.
+func (w watched) events() []string {
+	var reasons []string
+	for len(w.recorder.Events) > 0 {
+		reasons = append(reasons, strings.Fields(<-w.recorder.Events)[1])
+	}
+	return reasons
+}
+
+// TestEventsOncePerChange: a ConfigMap is read again every some hours and at each start of a watch, and its events are not repeated.
+func TestEventsOncePerChange(t *testing.T) {
+	w := newWatched(settingsIn("ns", FlagsName, map[string]string{
+		"results-from": "sidecar-logs", "max-result-size": "ten", "trusted-resources-verification-no-match-policy": "fail", "enable-artifacts": "true", "colour": "blue",
+	}))
+	if err := w.Load(t.Context(), w.client); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"PermissionMissing", "InvalidSetting", "SecuritySettingIgnored", "SettingIgnored", "SettingUnknown"}, w.events()); diff != "" {
+		t.Errorf("when it is loaded: -want +got:\n%s", diff)
+	}
+	if got := w.pass(t, "ns", FlagsName); len(got) != 0 {
+		t.Errorf("without a change: %q", got)
+	}
+	changed := settingsIn("ns", FlagsName, map[string]string{"results-from": "sidecar-logs", "max-result-size": "eleven", "enable-artifacts": "true"})
+	if err := w.client.Update(t.Context(), changed); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"InvalidSetting"}, w.pass(t, "ns", FlagsName)); diff != "" {
+		t.Errorf("what is new after a change: -want +got:\n%s", diff)
+	}
+	changed = settingsIn("ns", FlagsName, nil)
+	if err := w.client.Update(t.Context(), changed); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.pass(t, "ns", FlagsName); len(got) != 0 {
+		t.Errorf("when all is well: %q", got)
+	}
+	changed = settingsIn("ns", FlagsName, map[string]string{"enable-artifacts": "true"})
+	if err := w.client.Update(t.Context(), changed); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"SettingIgnored"}, w.pass(t, "ns", FlagsName)); diff != "" {
+		t.Errorf("what comes back: -want +got:\n%s", diff)
+	}
+}
+
+// TestClusterResolverSettings: both places are read, changes hold without a restart, and so does a deletion.
+func TestClusterResolverSettings(t *testing.T) {
+	own := settingsIn("ns", ClusterResolverName, map[string]string{"blocked-namespaces": "a"})
+	shared := settingsIn(ResolversNamespace, ClusterResolverName, map[string]string{"allowed-namespaces": "b,team-*"})
+	w := newWatched(own, shared, settingsIn(ResolversNamespace, resolverFlagsName, map[string]string{"enable-cluster-resolver": "false"}))
+	if err := w.Load(t.Context(), w.client); err != nil {
+		t.Fatal(err)
+	}
+	want := ClusterResolvers{Own: ClusterResolver{Blocked: []string{"a"}}, Shared: ClusterResolver{Allowed: []string{"b", "team-*"}}}
+	if diff := cmp.Diff(want, w.store.Load().Cluster); diff != "" {
+		t.Errorf("when they are loaded: -want +got:\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"InvalidSetting", "SecuritySettingIgnored"}, w.events()); diff != "" {
+		t.Errorf("events: -want +got:\n%s", diff)
+	}
+	own.Data = map[string]string{"default-namespace": "shared"}
+	if err := w.client.Update(t.Context(), own); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.client.Delete(t.Context(), shared); err != nil {
+		t.Fatal(err)
+	}
+	for _, namespace := range []string{"ns", ResolversNamespace} {
+		if got := w.pass(t, namespace, ClusterResolverName); len(got) != 0 {
+			t.Errorf("events about %s: %q", namespace, got)
+		}
+	}
+	want = ClusterResolvers{Own: ClusterResolver{DefaultNamespace: "shared"}}
+	if diff := cmp.Diff(want, w.store.Load().Cluster); diff != "" {
+		t.Errorf("after the change: -want +got:\n%s", diff)
+	}
+}
+
+// TestFlagsOfOtherNamespaces: who may write ConfigMaps in another namespace sets nothing but restrictions of the resolver.
+func TestFlagsOfOtherNamespaces(t *testing.T) {
+	w := newWatched(settingsIn(ResolversNamespace, FlagsName, map[string]string{"results-from": "sidecar-logs"}),
+		settingsIn(ResolversNamespace, DefaultsName, map[string]string{"default-timeout-minutes": "1"}))
+	for _, name := range []string{FlagsName, DefaultsName} {
+		w.pass(t, ResolversNamespace, name)
+	}
+	if diff := cmp.Diff(Default(), w.store.Load()); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}

@@ -1,0 +1,10 @@
+package taskrun
+
+import v1 "github.com/sluice-ci/sluice/api/v1"
+
+// permitted checks what the settings forbid, once more after admission: the webhooks may have been away, a setting may be
+// newer than the run, and the name of an environment variable may come from a param. prepared is the run with its pod
+// template substituted. The settings' own pod template is not in it.
+func permitted(prepared *v1.TaskRun, limits v1.Limits) error {
+	return prepared.ValidatePolicy(limits).ToAggregate()
+}
