@@ -89,6 +89,10 @@ func HasReference(text string) bool {
 	return false
 }
 
+// IsAll reports whether the reference is all of the text that it was found in, so that it can stand for a value that is no
+// string. One that does not follow the syntax stands for nothing.
+func (r Reference) IsAll(text string) bool { return !r.Malformed && r.Start == 0 && r.End == len(text) }
+
 // parseReference reads the reference at the beginning of text, which begins with "$(". It returns false when what
 // stands there is something else: no known root, not closed, or with characters that no reference has, such as the blank
 // in $(params.sh --all).

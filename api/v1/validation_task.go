@@ -118,7 +118,7 @@ func soleReference(v Value) (Reference, bool) {
 		return Reference{}, false
 	}
 	for r := range References(v.String) {
-		return r, !r.Malformed && r.Start == 0 && r.End == len(v.String)
+		return r, r.IsAll(v.String)
 	}
 	return Reference{}, false
 }

@@ -188,7 +188,7 @@ func (a *assembly) text(text string) (resolved, problem string, ok bool) {
 // alone returns the reference that is all of a text. One that does not follow the syntax stands for nothing.
 func alone(text string) (v1.Reference, bool) {
 	for r := range v1.References(text) {
-		return r, !r.Malformed && r.Start == 0 && r.End == len(text)
+		return r, r.IsAll(text)
 	}
 	return v1.Reference{}, false
 }

@@ -239,7 +239,7 @@ func (c *checker) typeOfParam(r v1.Reference) v1.ValueType {
 func soleReference(value v1.Value) (v1.Reference, bool) {
 	if value.Type == v1.TypeString {
 		for r := range v1.References(value.String) {
-			return r, r.Start == 0 && r.End == len(value.String) && !r.Malformed
+			return r, r.IsAll(value.String)
 		}
 	}
 	return v1.Reference{}, false

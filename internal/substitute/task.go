@@ -168,7 +168,7 @@ func escaped(value string) string {
 // alone returns the reference that is all of a text.
 func alone(text string) (v1.Reference, bool) {
 	for r := range v1.References(text) {
-		return r, r.Start == 0 && r.End == len(text)
+		return r, r.IsAll(text)
 	}
 	return v1.Reference{}, false
 }

@@ -37,7 +37,7 @@ func commandsIn(code string) (sluice, targets []string) {
 	for _, match := range regexp.MustCompile(`^(?:[A-Z_]+=\S+ )*(?:bin/)?sluice ([a-z-]\S*)`).FindAllStringSubmatch(code, -1) {
 		sluice = append(sluice, match[1])
 	}
-	for _, match := range regexp.MustCompile(`^(?:[A-Z_]+=\S+ )*make((?: [a-z-]+)+)\b`).FindAllStringSubmatch(code, -1) {
+	for _, match := range regexp.MustCompile(`^(?:[A-Z_]+=\S+ )*make((?: [a-z0-9-]+)+)\b`).FindAllStringSubmatch(code, -1) {
 		targets = append(targets, strings.Fields(match[1])...)
 	}
 	return sluice, targets

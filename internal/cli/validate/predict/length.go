@@ -60,7 +60,7 @@ func (s scales) value(value v1.Value, in variables) measured {
 func soleParam(value v1.Value) (v1.Reference, bool) {
 	if value.Type == v1.TypeString {
 		for r := range v1.References(value.String) {
-			return r, r.Root == v1.RootParams && !r.Malformed && r.Start == 0 && r.End == len(value.String)
+			return r, r.Root == v1.RootParams && r.IsAll(value.String)
 		}
 	}
 	return v1.Reference{}, false
