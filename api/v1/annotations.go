@@ -4,3 +4,7 @@ package v1
 // whatever the flag results-from says for the installation; its values are those of the flag. A run's annotation wins
 // over its task's. The flag enable-results-from-annotation: "false" takes the choice away.
 const AnnotationResultsFrom = "sluice.dev/results-from"
+
+// AnnotationStoppedAt on a pod is when the controller asked for its end, as RFC 3339. The pod's node has a bounded time from
+// then on; a pod that does not end within it does not keep its run from ending.
+const AnnotationStoppedAt = "sluice.dev/stopped-at"

@@ -2,25 +2,32 @@ package pod
 
 import (
 	corev1 "k8s.io/api/core/v1"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
 )
 
 // Trim drops from a pod what no pass reads, so that a cache of many pods stays small: a step's script alone may have
-// a megabyte. What stays is the metadata, the names of the containers, the arguments of those that carry the results, how
-// the results come back, and the status. It changes the pod; call it on objects that only the cache holds.
+// a megabyte. What stays is the metadata, the names of the containers, which init containers run on beside the others, the
+// arguments of the containers beside the steps, how the results come back, when the pod was stopped, and the status.
+// It changes the pod; call it on objects that only the cache holds.
 func Trim(p *corev1.Pod) {
 	p.ManagedFields = nil
-	p.Annotations = nil
+	if at, stopped := p.Annotations[v1.AnnotationStoppedAt]; stopped {
+		p.Annotations = map[string]string{v1.AnnotationStoppedAt: at}
+	} else {
+		p.Annotations = nil
+	}
 	p.Spec.Volumes = nil
 	p.Spec.Tolerations = nil
 	p.Spec.InitContainers = namesOnly(p.Spec.InitContainers)
 	p.Spec.Containers = trimmed(p.Spec.Containers)
 }
 
-// namesOnly keeps the names only.
+// namesOnly keeps the names, and the restart policies, which tell native sidecars from other init containers.
 func namesOnly(containers []corev1.Container) []corev1.Container {
 	slim := make([]corev1.Container, len(containers))
 	for i, c := range containers {
-		slim[i].Name = c.Name
+		slim[i].Name, slim[i].RestartPolicy = c.Name, c.RestartPolicy
 	}
 	return slim
 }

@@ -2,6 +2,7 @@ package taskrun
 
 import (
 	"slices"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -9,31 +10,51 @@ import (
 	"github.com/sluice-ci/sluice/internal/results/termination"
 )
 
-// containers is what a pod's status says of the containers that matter: the steps, and what carries their results.
+// containers is what a pod's status says of the containers that matter: the steps, what carries their results, and the
+// init containers. Others, which something has injected beside the steps, keep no step from running.
 type containers struct {
 	steps    []corev1.ContainerStatus
 	carriers []corev1.ContainerStatus
-	// all are all containers of the pod: any one whose image cannot be had keeps the pod from running.
+	// inits are those that prepare the pod, the task's sidecars, and injected ones.
+	inits []corev1.ContainerStatus
+	// all are the ones above: any one whose image cannot be had keeps the run from its end.
 	all []corev1.ContainerStatus
 }
 
 func containersOf(p *corev1.Pod) containers {
-	return containers{
-		steps: pod.StepStatuses(p), carriers: pod.CarrierStatuses(p),
-		all: slices.Concat(p.Status.InitContainerStatuses, p.Status.ContainerStatuses),
-	}
+	c := containers{steps: pod.StepStatuses(p), carriers: pod.CarrierStatuses(p), inits: p.Status.InitContainerStatuses}
+	c.all = slices.Concat(c.inits, c.steps, c.carriers)
+	return c
 }
+
+// podEnded reports whether no container of the pod runs any more, nor ever will.
+func podEnded(p *corev1.Pod) bool {
+	return p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed
+}
+
+func hasStarted(s corev1.ContainerStatus) bool {
+	return s.State.Running != nil || s.State.Terminated != nil
+}
+
+func notStarted(s corev1.ContainerStatus) bool { return !hasStarted(s) }
+
+func notTerminated(s corev1.ContainerStatus) bool { return s.State.Terminated == nil }
 
 // waiting reports whether a container has not started yet.
 func (c containers) waiting() bool {
-	notStarted := func(s corev1.ContainerStatus) bool { return s.State.Running == nil && s.State.Terminated == nil }
 	return slices.ContainsFunc(c.steps, notStarted) || slices.ContainsFunc(c.carriers, notStarted)
 }
 
-// ended reports whether all steps have terminated.
-func (c containers) ended() bool {
-	return !slices.ContainsFunc(c.steps, func(s corev1.ContainerStatus) bool { return s.State.Terminated == nil })
+// stepRuns reports whether a step's container runs.
+func (c containers) stepRuns() bool {
+	return slices.ContainsFunc(c.steps, func(s corev1.ContainerStatus) bool { return s.State.Running != nil })
 }
+
+// ended reports whether all steps have terminated.
+func (c containers) ended() bool { return !slices.ContainsFunc(c.steps, notTerminated) }
+
+// carries reports whether what carries the results runs, or is still to start.
+func (c containers) carries() bool { return slices.ContainsFunc(c.carriers, notTerminated) }
 
 // recorded reports whether what the steps did can still be learned: from what carries their results, once that has run,
 // or from the steps' own termination messages.
@@ -41,20 +62,62 @@ func (c containers) recorded() bool {
 	if len(c.carriers) == 0 {
 		return c.ended()
 	}
-	return slices.ContainsFunc(c.carriers, func(s corev1.ContainerStatus) bool {
-		return s.State.Running != nil || s.State.Terminated != nil
-	})
+	return slices.ContainsFunc(c.carriers, hasStarted)
 }
 
-// lost reports whether a step's container has ended without the record that its entrypoint leaves, while others run
-// on: the entrypoint itself was killed.
-func (c containers) lost() bool {
-	return !c.ended() && slices.ContainsFunc(c.steps, func(s corev1.ContainerStatus) bool {
-		if s.State.Terminated == nil {
-			return false
+// recordless returns the step whose container ended first without the record that its entrypoint leaves, or nil: the
+// container was never started, or the entrypoint itself was killed or could not do its work.
+func (c containers) recordless() *corev1.ContainerStatus {
+	var first *corev1.ContainerStatus
+	for i := range c.steps {
+		t := c.steps[i].State.Terminated
+		if t == nil || hasRecord(t) {
+			continue
 		}
-		message, err := termination.ParseMessage([]byte(s.State.Terminated.Message))
-		return err != nil || message.Step.Reason == ""
+		switch {
+		case pod.NeverStarted(t):
+			return &c.steps[i]
+		case first == nil || t.FinishedAt.Time.Before(first.State.Terminated.FinishedAt.Time):
+			first = &c.steps[i]
+		}
+	}
+	return first
+}
+
+// lastStepEnd is when the last step ended that has terminated; zero when none has, or the kubelet does not say when.
+func (c containers) lastStepEnd() time.Time {
+	var last time.Time
+	for _, s := range c.steps {
+		if t := s.State.Terminated; t != nil && t.FinishedAt.Time.After(last) {
+			last = t.FinishedAt.Time
+		}
+	}
+	return last
+}
+
+func hasRecord(t *corev1.ContainerStateTerminated) bool {
+	message, err := termination.ParseMessage([]byte(t.Message))
+	return pod.LeftMessage(t) && err == nil && message.Step.Reason != ""
+}
+
+// failedInit returns the init container that failed, so that no step starts any more, or nil. Native sidecars are started
+// again.
+func failedInit(p *corev1.Pod) *corev1.ContainerStatus {
+	for i, s := range p.Status.InitContainerStatuses {
+		if t := s.State.Terminated; t != nil && t.ExitCode != 0 && !native(p, s.Name) {
+			return &p.Status.InitContainerStatuses[i]
+		}
+	}
+	return nil
+}
+
+// native reports whether an init container is a sidecar, which runs beside the steps.
+func native(p *corev1.Pod, name string) bool {
+	if _, ok := pod.SidecarOf(name); ok {
+		return true
+	}
+	return slices.ContainsFunc(p.Spec.InitContainers, func(c corev1.Container) bool {
+		return c.Name == name && c.RestartPolicy != nil && *c.RestartPolicy == corev1.ContainerRestartPolicyAlways
 	})
 }
 
@@ -75,4 +138,22 @@ func (c containers) waitingFor(reasons ...string) *corev1.ContainerStatus {
 		}
 	}
 	return nil
+}
+
+// troubled returns the first container that waits for a reason which is neither work in hand nor one of those above, or nil:
+// it could not be created or started, or says something that this version does not know.
+func (c containers) troubled() *corev1.ContainerStatus {
+	others := []string{waitingPullBackOff, waitingInvalidImage, waitingNeverPull, waitingInspect, waitingConfig}
+	for i, s := range c.all {
+		if w := s.State.Waiting; w != nil && !atWork(w) && !slices.Contains(others, w.Reason) {
+			return &c.all[i]
+		}
+	}
+	return nil
+}
+
+// atWork reports whether the kubelet is at work on a container that waits: it pulls its image, creates it, or starts those
+// before it.
+func atWork(w *corev1.ContainerStateWaiting) bool {
+	return slices.Contains([]string{"", waitingCreating, waitingInitializing}, w.Reason)
 }

@@ -63,6 +63,9 @@ func runPod(phase corev1.PodPhase, states ...corev1.ContainerState) *corev1.Pod 
 		}},
 		Status: corev1.PodStatus{Phase: phase},
 	}
+	if len(states) > 0 { // its kubelet has seen it
+		p.Spec.NodeName, p.Status.StartTime = "node-1", new(metav1.NewTime(epoch()))
+	}
 	for i, name := range []string{"step-one", "step-two", pod.ResultsContainer} {
 		if i == len(states) && name == pod.ResultsContainer {
 			break // a pod without the results sidecar
@@ -108,14 +111,17 @@ func record(exitCode int, results ...frame.Result) string {
 	if exitCode != 0 {
 		reason = frame.ReasonError
 	}
-	message, err := termination.EncodeMessage(termination.Message{
-		Step:    frame.Step{ExitCode: exitCode, Reason: reason, StartedAt: epoch(), FinishedAt: epoch().Add(time.Second)},
-		Results: results,
-	}, 4096)
+	message, err := messageOf(frame.Step{ExitCode: exitCode, Reason: reason, StartedAt: epoch(), FinishedAt: epoch().Add(time.Second)}, results...)
 	if err != nil {
 		panic(err) // a fixture that does not fit is a mistake in the test
 	}
-	return string(message)
+	return message
+}
+
+// messageOf is the termination message of a step that ended so.
+func messageOf(step frame.Step, results ...frame.Result) (string, error) {
+	message, err := termination.EncodeMessage(termination.Message{Step: step, Results: results}, 4096)
+	return string(message), err
 }
 
 func observation(change ...func(*Observation)) Observation {

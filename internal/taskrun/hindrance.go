@@ -7,6 +7,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 )
@@ -29,6 +30,10 @@ const (
 	waitingInspect      = "ImageInspectError"
 	waitingConfig       = "CreateContainerConfigError"
 	waitingCrashLoop    = "CrashLoopBackOff"
+	waitingCreateError  = "CreateContainerError"
+	waitingRunError     = "RunContainerError"
+	waitingCreating     = "ContainerCreating"
+	waitingInitializing = "PodInitializing"
 )
 
 // configPatience is how long a pod is waited for that refers to a ConfigMap or Secret which is not there: it may be
@@ -39,23 +44,73 @@ const configPatience = 10 * time.Second
 // restarted, as a rule, and the kubelet asks it again.
 const runtimePatience = 2 * time.Minute
 
+// unknownPatience is how long a container may wait for a reason that passes as a rule, or that this version does not know,
+// while nothing else happens in its pod. The longest pause of a kubelet between two tries is five minutes.
+const unknownPatience = 10 * time.Minute
+
+// maxCrashes is how often a sidecar may be started again while the steps wait for it. The kubelet has then paused for five
+// minutes in all.
+const maxCrashes = 6
+
 // patience is how long a container may wait for such a reason before the run fails.
 func (o Observation) patience(s *corev1.ContainerStatus) time.Duration {
 	switch s.State.Waiting.Reason {
 	case waitingConfig:
 		return configPatience
-	case waitingPullBackOff, waitingPullError:
+	case waitingPullBackOff:
 		return o.Config.Defaults.ImagePullTimeout
 	case waitingInspect:
 		return max(o.Config.Defaults.ImagePullTimeout, runtimePatience)
-	default:
+	case waitingInvalidImage, waitingNeverPull:
 		return 0
+	case waitingCreateError, waitingRunError:
+		return runtimePatience
+	case waitingPullError:
+		return max(o.Config.Defaults.ImagePullTimeout, unknownPatience)
+	case waitingCrashLoop:
+		if s.RestartCount >= maxCrashes {
+			return 0
+		}
+	}
+	return unknownPatience
+}
+
+// startDue is when a container must have started that waits for such a reason.
+func (o Observation) startDue(s *corev1.ContainerStatus) time.Time {
+	switch s.State.Waiting.Reason {
+	case waitingConfig, waitingPullBackOff, waitingInspect, waitingInvalidImage, waitingNeverPull:
+		return placed(o.Pod).Add(o.patience(s))
+	default:
+		return lastChange(o.Pod).Add(o.patience(s))
 	}
 }
 
 // patient reports whether a container that cannot start is still waited for.
-func (o Observation) patient(s *corev1.ContainerStatus) bool {
-	return o.Now.Before(placed(o.Pod).Add(o.patience(s)))
+func (o Observation) patient(s *corev1.ContainerStatus) bool { return o.Now.Before(o.startDue(s)) }
+
+// lastChange is the time of the last thing that the pod's status tells of: it was given to its node, or a container of it
+// started or ended. It is zero when the status tells of nothing.
+func lastChange(p *corev1.Pod) time.Time {
+	last := placed(p)
+	later := func(t metav1.Time) {
+		if t.Time.After(last) {
+			last = t.Time
+		}
+	}
+	if p.Status.StartTime != nil {
+		later(*p.Status.StartTime)
+	}
+	for _, s := range containersOf(p).all {
+		for _, state := range []corev1.ContainerState{s.State, s.LastTerminationState} {
+			if state.Running != nil {
+				later(state.Running.StartedAt)
+			}
+			if state.Terminated != nil {
+				later(state.Terminated.FinishedAt)
+			}
+		}
+	}
+	return last
 }
 
 // placed is when the pod was given to its node.
@@ -83,8 +138,45 @@ func sandboxDue(p *corev1.Pod) time.Time {
 	return time.Time{}
 }
 
+// slowPatience is how long the kubelet may be at work on a pod before what it works on is said.
+const slowPatience = time.Minute
+
+// slowDue is when that is; zero where it is not known since when the kubelet is at work.
+func slowDue(p *corev1.Pod) time.Time {
+	last := lastChange(p)
+	if last.IsZero() {
+		return last
+	}
+	return last.Add(slowPatience)
+}
+
 // hindranceOf says what a pod is waiting for; nil when there is nothing to say.
 func hindranceOf(p *corev1.Pod, now time.Time) *Hindrance {
+	if h := trouble(p); h != nil {
+		return h
+	}
+	if due := sandboxDue(p); !due.IsZero() && !now.Before(due) {
+		return withoutSandboxOrVolume(p)
+	}
+	if due := slowDue(p); !due.IsZero() && !now.Before(due) {
+		return &Hindrance{v1.TaskRunReasonPending, workInHand(p)}
+	}
+	return nil
+}
+
+// awaitedStart says what a pod whose steps have not started waits for, however short it has waited.
+func awaitedStart(p *corev1.Pod) string {
+	if h := trouble(p); h != nil {
+		return h.Message
+	}
+	if !sandboxDue(p).IsZero() {
+		return withoutSandboxOrVolume(p).Message
+	}
+	return workInHand(p)
+}
+
+// trouble says why the pod's scheduler or kubelet cannot do its work; nil when they do.
+func trouble(p *corev1.Pod) *Hindrance {
 	for _, condition := range p.Status.Conditions {
 		if condition.Type == corev1.PodScheduled && condition.Status == corev1.ConditionFalse && condition.Message != "" {
 			return &Hindrance{unscheduled(condition.Message), "the pod cannot be scheduled: " + condition.Message}
@@ -95,12 +187,56 @@ func hindranceOf(p *corev1.Pod, now time.Time) *Hindrance {
 			return h
 		}
 	}
-	if due := sandboxDue(p); !due.IsZero() && !now.Before(due) {
-		// Which of them it is stands in events alone, which the controller may not read.
-		return &Hindrance{v1.TaskRunReasonPending, fmt.Sprintf("a volume of the pod cannot be mounted yet, or its network not be made; its events say which: "+
-			"kubectl describe pod %s -n %s", p.Name, p.Namespace)}
-	}
 	return nil
+}
+
+// withoutSandboxOrVolume is said of a pod that has no sandbox. Which of its volumes is missing stands in events alone, which
+// the controller may not read.
+func withoutSandboxOrVolume(p *corev1.Pod) *Hindrance {
+	return &Hindrance{v1.TaskRunReasonPending, fmt.Sprintf("a volume of the pod cannot be mounted yet, or its network not be made; its events say which: "+
+		"kubectl describe pod %s -n %s", p.Name, p.Namespace)}
+}
+
+// workInHand says what a scheduler or a kubelet without trouble is doing for a pod whose steps have not started.
+func workInHand(p *corev1.Pod) string {
+	if p.DeletionTimestamp != nil {
+		return fmt.Sprintf("pod %q is being deleted", p.Name)
+	}
+	if p.Spec.NodeName == "" && p.Status.StartTime == nil {
+		return fmt.Sprintf("pod %q is not scheduled yet", p.Name)
+	}
+	for _, s := range p.Status.InitContainerStatuses {
+		switch sidecar := native(p, s.Name); {
+		case !hasStarted(s):
+			return beingCreated(s)
+		case sidecar && (s.Started == nil || !*s.Started):
+			return fmt.Sprintf("sidecar container %q has not started yet: its startup probe has not succeeded", s.Name)
+		case !sidecar && s.State.Terminated == nil:
+			return fmt.Sprintf("init container %q has not ended yet", s.Name)
+		}
+	}
+	c := containersOf(p)
+	for _, s := range slices.Concat(c.steps, c.carriers) {
+		if !hasStarted(s) {
+			return beingCreated(s)
+		}
+	}
+	return messageStarting
+}
+
+// beingCreated says what is known of a container that the kubelet is about to create.
+func beingCreated(s corev1.ContainerStatus) string {
+	if s.State.Waiting == nil {
+		return fmt.Sprintf("the kubelet has not reported container %q yet", s.Name)
+	}
+	message := fmt.Sprintf("container %q has not started yet", s.Name)
+	if s.State.Waiting.Reason != "" {
+		message += ": " + s.State.Waiting.Reason
+	}
+	if s.Image != "" {
+		message += fmt.Sprintf("; the kubelet may still be pulling its image %q", s.Image)
+	}
+	return message
 }
 
 // unscheduled tells a lack of room from other causes by the scheduler's words; it has no code for it.
@@ -113,14 +249,13 @@ func unscheduled(message string) string {
 
 func hindranceOfContainer(s corev1.ContainerStatus) *Hindrance {
 	w := s.State.Waiting
-	if w == nil || w.Message == "" {
+	if w == nil || w.Message == "" && atWork(w) {
 		return nil
 	}
-	what := fmt.Sprintf("container %q: %s: %s", s.Name, w.Reason, strings.TrimSpace(w.Message))
+	what := fmt.Sprintf("container %q: %s", s.Name, words(w.Reason, w.Message))
 	switch {
 	case slices.Contains([]string{waitingPullBackOff, waitingPullError, waitingInspect}, w.Reason):
-		return &Hindrance{v1.TaskRunReasonPullImageFailed, fmt.Sprintf("container %q: image %q: %s: %s",
-			s.Name, s.Image, w.Reason, strings.TrimSpace(w.Message))}
+		return &Hindrance{v1.TaskRunReasonPullImageFailed, fmt.Sprintf("container %q: image %q: %s", s.Name, s.Image, words(w.Reason, w.Message))}
 	case w.Reason == waitingConfig:
 		return &Hindrance{v1.TaskRunReasonContainerConfigError, what}
 	case w.Reason == waitingCrashLoop:
@@ -131,4 +266,13 @@ func hindranceOfContainer(s corev1.ContainerStatus) *Hindrance {
 		}
 	}
 	return &Hindrance{v1.TaskRunReasonPending, what}
+}
+
+// words are a reason and a message of the kubelet's, either of which may be missing.
+func words(reason, message string) string {
+	message = strings.TrimSpace(message)
+	if reason == "" || message == "" {
+		return reason + message
+	}
+	return reason + ": " + message
 }

@@ -13,6 +13,10 @@ const (
 	StopPod Action = "StopPod"
 	// DeletePod ends the pod's containers and deletes the pod.
 	DeletePod Action = "DeletePod"
+	// StopEarlier ends the containers of the attempt before.
+	StopEarlier Action = "StopEarlier"
+	// StopEnded ends the containers of a run that has ended, and whose pod runs on.
+	StopEnded Action = "StopEnded"
 	// Release drops what was held for a run that has ended.
 	Release Action = "Release"
 )
@@ -22,8 +26,18 @@ func next(state State, obs Observation) Action {
 	switch state {
 	case Unstarted:
 		return CreatePod
-	case StepLost, TimedOut, Unpullable, Misconfigured, Uncollectable:
+	case StepLost, Unreported, TimedOut, Unpullable, Misconfigured, Unstartable, Uncollectable:
 		return StopPod
+	case PodFailed:
+		if !podEnded(obs.Pod) {
+			return StopPod
+		}
+		return DoNothing
+	case Hindered:
+		if obs.Earlier.outstays(obs.Now) {
+			return StopEarlier
+		}
+		return DoNothing
 	case Collected:
 		if obs.Evidence.Set.Interrupted {
 			// What carries the results was asked to end before the steps: their outcome is known, and they may run on.
@@ -36,6 +50,9 @@ func next(state State, obs Observation) Action {
 		}
 		return DeletePod
 	case Done:
+		if obs.Ended.outstays(obs.Now) {
+			return StopEnded
+		}
 		return Release
 	default:
 		return DoNothing

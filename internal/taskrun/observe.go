@@ -9,7 +9,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/config"
@@ -43,6 +42,9 @@ type Observation struct {
 	Needs Needs
 	// Pod of the run; nil while there is none, and when it is gone.
 	Pod *corev1.Pod
+	// Ended is the pod of a run that has ended, and Earlier that of the attempt before the current one, while there may be
+	// one.
+	Ended, Earlier Ended
 	// Evidence is what is known of how the steps ended.
 	Evidence collect.Progress
 	// Verdict says whether the results are those that the steps signed; nil before they are there, and where they are not
@@ -51,7 +53,7 @@ type Observation struct {
 	Unjudged error
 }
 
-// observe reads all that a pass over tr needs. For a run that has ended that is nothing.
+// observe reads all that a pass over tr needs. For a run that has ended that is what the cache has of its pod.
 func (r *Reconciler) observe(ctx context.Context, tr *v1.TaskRun) (Observation, error) {
 	obs := Observation{Now: r.clock.Now(), Config: r.config.Load()}
 	if known := flagsOf(tr); known.MaxResultSize > 0 {
@@ -59,7 +61,9 @@ func (r *Reconciler) observe(ctx context.Context, tr *v1.TaskRun) (Observation, 
 	}
 	if tr.Status.Done() {
 		r.images.Forget(keyOf(tr))
-		return obs, nil
+		var err error
+		obs.Ended, err = r.observeEnded(ctx, tr, tr.Status.PodName, tr.Status.CompletionTime)
+		return obs, err
 	}
 	noteSigning(tr, &obs.Config.Flags)
 	if err := r.observeTask(ctx, tr, &obs); err != nil {
@@ -126,23 +130,50 @@ func (r *Reconciler) observePod(ctx context.Context, tr *v1.TaskRun, obs *Observ
 	return nil
 }
 
+// observeEnded finds the pod of a run, or of an attempt, that has ended, in the cache alone.
+func (r *Reconciler) observeEnded(ctx context.Context, tr *v1.TaskRun, name string, at *metav1.Time) (Ended, error) {
+	ended := Ended{}
+	if at != nil {
+		ended.At = at.Time
+	}
+	if name == "" {
+		return ended, nil
+	}
+	found := &corev1.Pod{}
+	err := r.client.Get(ctx, types.NamespacedName{Namespace: tr.Namespace, Name: name}, found)
+	if apierrors.IsNotFound(err) {
+		return ended, nil
+	}
+	if err != nil {
+		return ended, fmt.Errorf("cannot get pod %q: %w", name, err)
+	}
+	if metav1.IsControlledBy(found, tr) {
+		ended.Pod = found
+	}
+	return ended, nil
+}
+
 // earlierPatience is how long an attempt waits for the pod of the one before: longer than a pod has to end its containers,
 // and not for ever, since its node may be lost.
 const earlierPatience = 40 * time.Second
 
 // observeEarlier finds out whether the attempt before still has something running. What it does to a volume that both mount
-// must not happen while the next attempt works there.
+// must not happen while the next attempt works there. A pod that was not asked to end is asked first, and has its time then.
 func (r *Reconciler) observeEarlier(ctx context.Context, tr *v1.TaskRun, obs *Observation) error {
 	n := attempt(tr)
-	if n == 0 || tr.Status.StartTime != nil && !obs.Now.Before(tr.Status.StartTime.Add(earlierPatience)) {
+	if n == 0 {
 		return nil
 	}
-	key := types.NamespacedName{Namespace: tr.Namespace, Name: pod.Name(tr.Name, n-1)}
-	earlier := &corev1.Pod{}
-	if err := r.client.Get(ctx, key, earlier); err != nil {
-		return client.IgnoreNotFound(err)
+	var err error
+	obs.Earlier, err = r.observeEnded(ctx, tr, pod.Name(tr.Name, n-1), tr.Status.RetriesStatus[n-1].CompletionTime)
+	if err != nil || obs.Earlier.Pod == nil || podEnded(obs.Earlier.Pod) {
+		return err
 	}
-	if ended := earlier.Status.Phase == corev1.PodSucceeded || earlier.Status.Phase == corev1.PodFailed; !ended && metav1.IsControlledBy(earlier, tr) {
+	until := goneBy(obs.Earlier.Pod).Add(earlierPatience - defaultGrace)
+	if tr.Status.StartTime != nil && tr.Status.StartTime.Add(earlierPatience).After(until) {
+		until = tr.Status.StartTime.Add(earlierPatience)
+	}
+	if tr.Status.StartTime == nil || obs.Earlier.lingers() || obs.Now.Before(until) {
 		obs.Needs.Hindered = &Hindrance{v1.TaskRunReasonPending, messageEarlier}
 	}
 	return nil

@@ -44,6 +44,12 @@ func outcomeOf(tr *v1.TaskRun, state State, obs Observation) *Outcome {
 	case Misconfigured:
 		h := hindranceOfContainer(*containersOf(obs.Pod).misconfigured())
 		return failed(h.Reason, h.Message)
+	case Unstartable:
+		return unstartable(obs)
+	case StepLost, Unreported:
+		return unstoppable(obs)
+	case PodDeleted:
+		return failed(v1.TaskRunReasonPodDeleted, fmt.Sprintf("pod %q was deleted before its steps ran; %s", obs.Pod.Name, silence(obs.Pod)))
 	case Collected:
 		return attested(collected(obs), obs)
 	case Uncollectable:
@@ -56,8 +62,7 @@ func outcomeOf(tr *v1.TaskRun, state State, obs Observation) *Outcome {
 	case Cancelled:
 		return attested(cutShort(obs, v1.Failed(v1.TaskRunReasonCancelled, cancelMessage(tr))), obs)
 	case TimedOut:
-		return attested(cutShort(obs, v1.Failed(v1.TaskRunReasonTimedOut, fmt.Sprintf(
-			"the run did not end within %s; set spec.timeout to allow for more", obs.timeout(tr)))), obs)
+		return attested(cutShort(obs, v1.Failed(v1.TaskRunReasonTimedOut, timeoutMessage(tr, obs))), obs)
 	default:
 		return nil
 	}
@@ -91,13 +96,62 @@ func unpullable(p *corev1.Pod) *Outcome {
 		s.Name, s.Image, s.State.Waiting.Reason, s.State.Waiting.Message))
 }
 
+// unstartable is the outcome of a run whose pod has a container that the kubelet cannot create or start.
+func unstartable(obs Observation) *Outcome {
+	s := obs.unstartable()
+	reason := v1.TaskRunReasonFailed
+	if s.State.Waiting.Reason == waitingPullError {
+		reason = v1.TaskRunReasonImagePullFailed
+	}
+	message := hindranceOfContainer(*s).Message
+	if s.RestartCount > 0 {
+		message += fmt.Sprintf("; it was started again %d times", s.RestartCount)
+	}
+	return failed(reason, message)
+}
+
+// unstoppable is the outcome of a run whose pod was asked to end because of what its steps left, and whose node has not
+// reported the end; nil while it may.
+func unstoppable(obs Observation) *Outcome {
+	if !obs.unstoppable() {
+		return nil
+	}
+	reason := v1.TaskRunReasonFailed
+	if containersOf(obs.Pod).recordless() == nil {
+		reason = v1.TaskRunReasonResultsUnavailable
+	}
+	return failed(reason, lossOf(obs.Pod)+"; "+silence(obs.Pod))
+}
+
+// lossOf says why a pod is stopped whose steps are not reported.
+func lossOf(p *corev1.Pod) string {
+	if step := containersOf(p).recordless(); step != nil {
+		return endOf(step)
+	}
+	return fmt.Sprintf("the steps have ended, and container %q has not reported their results", pod.ResultsContainer)
+}
+
+// silence says that a node has not ended a pod.
+func silence(p *corev1.Pod) string {
+	return fmt.Sprintf("the pod was asked to end, and its node %q has not reported that it did", p.Spec.NodeName)
+}
+
 func podFailed(p *corev1.Pod) *Outcome {
 	reason := v1.TaskRunReasonFailed
 	if evictedByKubelet(p) {
 		reason = v1.TaskRunReasonPodEvicted
 	}
-	return failed(reason, fmt.Sprintf("pod %q failed before its steps could run to their end: %s: %s",
-		p.Name, p.Status.Reason, p.Status.Message))
+	message := fmt.Sprintf("pod %q failed before its steps could run to their end", p.Name)
+	if why := words(p.Status.Reason, p.Status.Message); why != "" {
+		message += ": " + why
+	}
+	if s := failedInit(p); s != nil {
+		t := s.State.Terminated
+		message = fmt.Sprintf("init container %q exited with code %d (%s); %s", s.Name, t.ExitCode, words(t.Reason, t.Message), message)
+	} else if step := containersOf(p).recordless(); step != nil && !evictedByKubelet(p) {
+		message = endOf(step) + "; " + message
+	}
+	return failed(reason, message)
 }
 
 func uncollectable(obs Observation) *Outcome {
@@ -122,8 +176,11 @@ func uncollectable(obs Observation) *Outcome {
 	step := failedStep(obs.Pod)
 	if step != nil {
 		// That a step failed is what a user must hear first.
-		reason, message = v1.TaskRunReasonFailed, fmt.Sprintf("container %q exited with code %d (%s); %s",
-			step.Name, step.State.Terminated.ExitCode, step.State.Terminated.Reason, message)
+		ended := fmt.Sprintf("container %q exited with code %d (%s)", step.Name, step.State.Terminated.ExitCode, step.State.Terminated.Reason)
+		if !pod.LeftMessage(step.State.Terminated) {
+			ended = endOf(step)
+		}
+		reason, message = v1.TaskRunReasonFailed, ended+"; "+message
 	}
 	unreadable := step == nil && reason == v1.TaskRunReasonResultsUnavailable
 	if unreadable || step != nil && endedBySignal(step.State.Terminated.ExitCode) {
@@ -168,10 +225,26 @@ func collected(obs Observation) *Outcome {
 			reason = v1.TaskRunReasonSidecarOOM
 		}
 		outcome.Condition = v1.Failed(reason, strings.Join(slices.Concat([]string{message}, sidecars, also), "; "))
+	} else if missing := unspoken(obs.Task.Spec, set); also == nil && missing != "" {
+		outcome.Condition = v1.Failed(v1.TaskRunReasonResultsUnavailable, missing)
 	} else if also == nil {
 		outcome.Condition = v1.Succeeded(strings.Join(append([]string{"All steps have completed"}, sidecars...), "; "))
 	}
 	return outcome
+}
+
+// unspoken says of which step a set has no record; empty when it has one of each and is whole. A step that nothing is known
+// of may have failed.
+func unspoken(spec *v1.TaskSpec, set *collect.Set) string {
+	for _, name := range pod.StepContainers(spec) {
+		if !slices.ContainsFunc(set.Steps, func(s frame.Step) bool { return s.Name == name }) {
+			return fmt.Sprintf("the results were read whole, and they have no record of container %q", name)
+		}
+	}
+	if set.Interrupted {
+		return "what carries the results was asked to end before it had seen all steps end"
+	}
+	return ""
 }
 
 // stepFailure returns the reason and message of the first step that did not end well; skipped ones only follow it.
@@ -187,11 +260,14 @@ func stepFailure(p *corev1.Pod, set *collect.Set) (reason, message string) {
 		if reason, why := removal(p, step); reason != "" {
 			return reason, message + "; " + why
 		}
-		if why := unstartedBefore(p, step); why != "" {
-			return v1.TaskRunReasonFailed, why + "; " + message
-		}
 		if oomKilled(p, step.Name) {
 			return v1.TaskRunReasonStepOOM, message + ": it used more memory than its limit"
+		}
+		if lost := cutShortBy(p, step); lost != nil {
+			if lost.State.Terminated.Reason == reasonOOMKilled {
+				return v1.TaskRunReasonStepOOM, fmt.Sprintf("%q used more memory than its limit; %s", lost.Name, message)
+			}
+			return v1.TaskRunReasonFailed, endOf(lost) + "; " + message
 		}
 		return v1.TaskRunReasonFailed, message
 	}

@@ -158,7 +158,7 @@ func (r *Reconciler) pass(ctx context.Context, tr *v1.TaskRun) (ctrl.Result, err
 		return ctrl.Result{}, errors.Join(err, r.noteDelay(ctx, tr, state, obs, err))
 	}
 	if state == Done {
-		return ctrl.Result{}, nil
+		return ctrl.Result{RequeueAfter: obs.Ended.wait(obs.Now)}, nil
 	}
 	status, oversize := statusFor(tr, state, obs, effect)
 	if err = r.carry(ctx, tr, obs.Task); err == nil {
@@ -194,6 +194,11 @@ func (r *Reconciler) act(ctx context.Context, action Action, tr *v1.TaskRun, obs
 		return r.createPod(ctx, tr, obs)
 	case StopPod:
 		return Effect{}, r.stopPod(ctx, obs.Pod)
+	case StopEarlier:
+		return Effect{}, r.stopPod(ctx, obs.Earlier.Pod)
+	case StopEnded:
+		r.methods.Forget(keyOf(tr))
+		return Effect{}, r.stopPod(ctx, obs.Ended.Pod)
 	case DeletePod:
 		return Effect{}, r.deletePod(ctx, obs.Pod)
 	case Release:

@@ -194,7 +194,12 @@ func (w *world) play(t *testing.T, phase corev1.PodPhase, states ...corev1.Conta
 func (w *world) playOn(t *testing.T, name string, phase corev1.PodPhase, states ...corev1.ContainerState) {
 	t.Helper()
 	p := w.podNamed(t, name)
-	p.Status = runPod(phase, states...).Status
+	played := runPod(phase, states...)
+	p.Spec.NodeName = played.Spec.NodeName
+	if err := w.client.Update(context.Background(), p); err != nil {
+		t.Fatal(err)
+	}
+	p.Status = played.Status
 	if err := w.client.Status().Update(context.Background(), p); err != nil {
 		t.Fatal(err)
 	}
@@ -355,6 +360,7 @@ func TestReconcilePodCreation(t *testing.T) {
 func TestReconcileTimeoutStopsThePodAndKeepsIt(t *testing.T) {
 	w := newWorld(t, []client.Object{taskRun()}, interceptor.Funcs{})
 	w.pass(t)
+	w.play(t, corev1.PodRunning, running(), running())
 	w.clock.SetTime(epoch().Add(time.Hour))
 	if got := reason(w.pass(t)); got != "False TaskRunTimeout" {
 		t.Errorf("want a timeout, got %s", got)

@@ -32,16 +32,25 @@ func disruption(p *corev1.Pod) (reason, message string) {
 	case p == nil:
 		return "", ""
 	case evictedByKubelet(p):
-		return v1.TaskRunReasonPodEvicted, fmt.Sprintf("pod %q was evicted before that: %s", p.Name, p.Status.Message)
+		return v1.TaskRunReasonPodEvicted, evicted(p, p.Status.Message)
 	case p.DeletionTimestamp == nil:
 		return "", ""
 	}
 	for _, c := range p.Status.Conditions {
 		if c.Type == corev1.DisruptionTarget && c.Status == corev1.ConditionTrue {
-			return v1.TaskRunReasonPodEvicted, fmt.Sprintf("pod %q was evicted before that: %s: %s", p.Name, c.Reason, c.Message)
+			return v1.TaskRunReasonPodEvicted, evicted(p, words(c.Reason, c.Message))
 		}
 	}
 	return v1.TaskRunReasonPodDeleted, fmt.Sprintf("pod %q was deleted before that", p.Name)
+}
+
+// evicted says that a pod was evicted, and why, where that is known.
+func evicted(p *corev1.Pod, why string) string {
+	message := fmt.Sprintf("pod %q was evicted before that", p.Name)
+	if why == "" {
+		return message
+	}
+	return message + ": " + why
 }
 
 // endedBySignal reports whether a container's exit code is one that the kubelet's way of ending containers leaves: 128 plus

@@ -90,7 +90,7 @@ func (r *Reconciler) verify(tr *v1.TaskRun, obs *Observation) {
 		trust.Domain, trust.Bundle, err = r.trust.Authorities()
 	}
 	if err != nil {
-		if obs.Now.Before(lastEnd(obs).Add(trustPatience)) {
+		if obs.Now.Before(obs.heard(lastEnd(obs)).Add(trustPatience)) {
 			obs.Unjudged = err
 			return
 		}

@@ -7,6 +7,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/pod"
 	"github.com/sluice-ci/sluice/internal/results/frame"
 )
 
@@ -33,16 +34,23 @@ const (
 	Unpullable State = "Unpullable"
 	// Misconfigured: a container of the pod cannot be made, as when a Secret that it names is not there.
 	Misconfigured State = "Misconfigured"
+	// Unstartable: the kubelet cannot create or start a container of the pod.
+	Unstartable State = "Unstartable"
 	// Running: the steps run, or their results are being read.
 	Running State = "Running"
-	// StepLost: a step's container ended without a record, so that the steps after it would wait for ever.
+	// StepLost: a step's container ended without a record, so that the steps after it, or what carries the results, would
+	// wait for ever.
 	StepLost State = "StepLost"
+	// Unreported: the steps have ended, each with a record, and what carries their results does not report them.
+	Unreported State = "Unreported"
 	// Collected: the steps have ended, and what they recorded and produced is known.
 	Collected State = "Collected"
 	// Uncollectable: the steps have ended, and their results cannot be read.
 	Uncollectable State = "Uncollectable"
-	// PodFailed: the pod ended without its containers, as when it is evicted.
+	// PodFailed: the pod ended without its containers, as when it is evicted, or none of its steps can start any more.
 	PodFailed State = "PodFailed"
+	// PodDeleted: the pod is being deleted before a step of it ran, and its node does not report the end.
+	PodDeleted State = "PodDeleted"
 	// PodLost: the pod was made and is gone.
 	PodLost State = "PodLost"
 	// Cancelled: its user wants the run to end.
@@ -122,15 +130,73 @@ func stateOfPod(obs Observation) State {
 		return Unpullable
 	case containers.misconfigured() != nil && !obs.patient(containers.misconfigured()):
 		return Misconfigured
-	case obs.Pod.Status.Phase == corev1.PodFailed && !containers.recorded():
+	case podEnded(obs.Pod) && !containers.recorded(), failedInit(obs.Pod) != nil && !containers.recorded():
 		return PodFailed
-	case containers.lost():
+	case obs.stepLost():
 		return StepLost
+	case obs.unreported():
+		return Unreported
+	case obs.unstartable() != nil && !obs.patient(obs.unstartable()):
+		return Unstartable
+	case obs.unstoppable() && !containers.stepRuns() && (len(containers.carriers) == 0 || containers.carries()):
+		return PodDeleted
 	case containers.waiting():
 		return Pending
 	default:
 		return Running
 	}
+}
+
+// unstartable returns the container that the kubelet has trouble to start, or nil. As long as a step runs, the kubelet has
+// time for it.
+func (o Observation) unstartable() *corev1.ContainerStatus {
+	c := containersOf(o.Pod)
+	if c.stepRuns() || podEnded(o.Pod) {
+		return nil
+	}
+	return c.troubled()
+}
+
+const (
+	// recordPatience is how long what carries the results may take to end, once all steps have and one of them has left no
+	// record in its container's status. It may have left one where only the carrier finds it.
+	recordPatience = 3 * time.Second
+	// reportPatience is how long it may take to report results when each step has a record: it reads them from a disk that
+	// may be slow, and the kubelet reports its end some seconds later.
+	reportPatience = time.Minute
+)
+
+// stepLost reports whether a step left no record, and something waits for that without end: another step, or what carries
+// the results.
+func (o Observation) stepLost() bool {
+	due, lost := o.lostDue()
+	return lost && !o.Now.Before(due)
+}
+
+// lostDue is when a step without a record is taken for lost; ok is false when no step is without one, or nothing waits for
+// it. The time is zero where there is nothing to wait for.
+func (o Observation) lostDue() (due time.Time, ok bool) {
+	c := containersOf(o.Pod)
+	step := c.recordless()
+	switch {
+	case step == nil:
+		return time.Time{}, false
+	case !c.ended(), pod.NeverStarted(step.State.Terminated):
+		return time.Time{}, !c.ended() || c.carries()
+	default:
+		return c.lastStepEnd().Add(recordPatience), c.carries()
+	}
+}
+
+// unreported reports whether what carries the results should have reported them by now.
+func (o Observation) unreported() bool {
+	c := containersOf(o.Pod)
+	return c.ended() && c.carries() && !podEnded(o.Pod) && !o.Now.Before(o.reportDue())
+}
+
+// reportDue is when the results of steps that have all ended must have been reported.
+func (o Observation) reportDue() time.Time {
+	return containersOf(o.Pod).lastStepEnd().Add(reportPatience)
 }
 
 // verdictPatience is how long a run whose steps have ended waits for its kubelet to say why one of them was killed. The
@@ -149,24 +215,33 @@ func (o Observation) awaitsVerdict() bool {
 	}
 	return slices.ContainsFunc(containersOf(o.Pod).steps, func(status corev1.ContainerStatus) bool {
 		i := slices.IndexFunc(o.Evidence.Set.Steps, func(s frame.Step) bool { return s.Name == status.Name })
-		return i >= 0 && o.awaitsWordOn(o.Evidence.Set.Steps[i], status.State.Terminated != nil)
+		return i >= 0 && o.awaitsWordOn(o.Evidence.Set.Steps[i], status.State.Terminated)
 	})
 }
 
 // awaitsWordOn reports whether a step has ended in a way that a kubelet is asked about, and may still be. That a container
-// was killed for its use of memory is told with its end; that the pod is evicted may be told with the end of the pod.
-func (o Observation) awaitsWordOn(step frame.Step, seen bool) bool {
+// was killed for its use of memory is told with its end; that the pod is evicted may be told with the end of the pod. Of a
+// container that was never started, the kubelet has said all.
+func (o Observation) awaitsWordOn(step frame.Step, seen *corev1.ContainerStateTerminated) bool {
 	switch {
 	case step.ExitCode == killedExitCode:
-		return !seen && o.Now.Before(step.FinishedAt.Add(verdictPatience))
+		return seen == nil && o.Now.Before(o.heard(step.FinishedAt).Add(verdictPatience))
 	case step.Reason == frame.ReasonCancelled || step.Reason == frame.ReasonUnfinished:
-		phase := o.Pod.Status.Phase
-		ended := phase == corev1.PodSucceeded || phase == corev1.PodFailed
 		reason, _ := disruption(o.Pod)
-		return !ended && reason == "" && o.Now.Before(o.Evidence.At.Add(verdictPatience)) // one that is unfinished has no end
+		known := podEnded(o.Pod) || reason != "" || unstarted(containersOf(o.Pod).steps) != ""
+		return !known && o.Now.Before(o.Evidence.At.Add(verdictPatience)) // one that is unfinished has no end
 	default:
 		return false
 	}
+}
+
+// heard is when something was heard of that a step says happened at a time: not later than it was read. What a step says
+// may be any time.
+func (o Observation) heard(at time.Time) time.Time {
+	if read := o.Evidence.At; !read.IsZero() && at.After(read) {
+		return read
+	}
+	return at
 }
 
 // killedExitCode is 128 plus SIGKILL.

@@ -113,8 +113,8 @@ func progress(state State, obs Observation, effect Effect) metav1.Condition {
 		return v1.Running(v1.TaskRunReasonPending, messageStarting)
 	case state == Pending:
 		return pending(obs.Pod, obs.Now)
-	case state == StepLost:
-		return v1.Running(v1.TaskRunReasonRunning, "a step's entrypoint was killed; stopping the pod")
+	case state == StepLost, state == Unreported:
+		return v1.Running(v1.TaskRunReasonRunning, lossOf(obs.Pod)+"; stopping the pod")
 	case obs.Unjudged != nil:
 		return v1.Running(v1.TaskRunReasonRunning, "cannot verify the signed results yet, trying again: "+obs.Unjudged.Error())
 	case obs.Evidence.Err != nil:

@@ -2,29 +2,47 @@ package taskrun
 
 import (
 	"fmt"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/sluice-ci/sluice/internal/pod"
 	"github.com/sluice-ci/sluice/internal/results/frame"
 )
-
-// reasonStartError is what the kubelet says of a container that its runtime could not start.
-const reasonStartError = "StartError"
 
 // unstarted says which of a pod's containers was never started, and why; empty when all were.
 func unstarted(statuses []corev1.ContainerStatus) string {
 	for _, s := range statuses {
-		if t := s.State.Terminated; t != nil && t.Reason == reasonStartError {
-			return fmt.Sprintf("container %q could not be started: %s", s.Name, t.Message)
+		if t := s.State.Terminated; t != nil && pod.NeverStarted(t) {
+			return endOf(&s)
 		}
 	}
 	return ""
 }
 
-// unstartedBefore says which step was never started, when another one was ended only because that one did not come.
-func unstartedBefore(p *corev1.Pod, step frame.Step) string {
-	if p == nil || step.Reason != frame.ReasonCancelled && step.Reason != frame.ReasonUnfinished {
-		return ""
+// endOf says in the kubelet's words how a container ended that left no record.
+func endOf(s *corev1.ContainerStatus) string {
+	t := s.State.Terminated
+	said := ""
+	if message := strings.TrimSpace(t.Message); message != "" && !pod.LeftMessage(t) {
+		said = ": " + message
 	}
-	return unstarted(containersOf(p).steps)
+	if pod.NeverStarted(t) {
+		return fmt.Sprintf("container %q could not be started%s (%s)", s.Name, said, t.Reason)
+	}
+	return fmt.Sprintf("container %q exited with code %d (%s) and left no record of its step%s", s.Name, t.ExitCode, t.Reason, said)
+}
+
+// cutShortBy returns the step without a record that is why another one, or itself, did not end as it should; nil when there
+// is none. Steps after it would have waited without end, and were ended.
+func cutShortBy(p *corev1.Pod, step frame.Step) *corev1.ContainerStatus {
+	if p == nil {
+		return nil
+	}
+	switch step.Reason {
+	case frame.ReasonCancelled, frame.ReasonUnfinished, frame.ReasonLost:
+		return containersOf(p).recordless()
+	default:
+		return nil
+	}
 }

@@ -14,7 +14,7 @@ import (
 // TestStepThatWasNeverStarted: the steps after it wait for ever, and are ended. None of them is what failed.
 func TestStepThatWasNeverStarted(t *testing.T) {
 	broken := terminated(128, "no shim")
-	broken.Terminated.Reason = reasonStartError
+	broken.Terminated.Reason = "StartError"
 	unstarted := runPod(corev1.PodFailed, broken, terminated(143, ""), terminated(0, ""))
 	cases := map[string]struct {
 		reason string

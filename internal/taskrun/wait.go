@@ -1,7 +1,10 @@
 package taskrun
 
 import (
+	"slices"
 	"time"
+
+	corev1 "k8s.io/api/core/v1"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 )
@@ -28,16 +31,7 @@ func wait(tr *v1.TaskRun, status v1.TaskRunStatus, obs Observation, effect Effec
 	}
 	deadlines := deadlinesOf(tr, status, obs)
 	if obs.Pod != nil {
-		if due := sandboxDue(obs.Pod); due.After(obs.Now) {
-			deadlines = append(deadlines, due)
-		}
-		c := containersOf(obs.Pod)
-		if s := c.unpullable(); s != nil {
-			deadlines = append(deadlines, placed(obs.Pod).Add(obs.patience(s)))
-		}
-		if s := c.misconfigured(); s != nil {
-			deadlines = append(deadlines, placed(obs.Pod).Add(obs.patience(s)))
-		}
+		deadlines = append(deadlines, podDeadlines(obs)...)
 	}
 	return soonest(obs.Now, deadlines)
 }
@@ -48,6 +42,30 @@ func deadlinesOf(tr *v1.TaskRun, status v1.TaskRunStatus, obs Observation) []tim
 		return []time.Time{status.StartTime.Add(timeout)}
 	}
 	return nil
+}
+
+// podDeadlines are the times at which the same pod, with the same status, is in another state, or has more to be said of it.
+func podDeadlines(obs Observation) []time.Time {
+	var deadlines []time.Time
+	c := containersOf(obs.Pod)
+	for _, s := range []*corev1.ContainerStatus{c.unpullable(), c.misconfigured(), obs.unstartable()} {
+		if s != nil {
+			deadlines = append(deadlines, obs.startDue(s))
+		}
+	}
+	if due, lost := obs.lostDue(); lost {
+		deadlines = append(deadlines, due)
+	}
+	if c.ended() && c.carries() {
+		deadlines = append(deadlines, obs.reportDue())
+	}
+	if due := goneBy(obs.Pod); !due.IsZero() {
+		deadlines = append(deadlines, due.Add(nodePatience))
+	}
+	if c.waiting() {
+		deadlines = append(deadlines, sandboxDue(obs.Pod), slowDue(obs.Pod))
+	}
+	return slices.DeleteFunc(deadlines, func(d time.Time) bool { return !d.After(obs.Now) })
 }
 
 // soonest is the time until the first of the deadlines, 0 when there are none.

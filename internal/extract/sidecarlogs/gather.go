@@ -60,7 +60,13 @@ func (m *Method) watch(run extract.Run, nonce string) {
 		Key: run.UID, Namespace: run.Pod.Namespace, Pod: run.Pod.Name, Container: pod.ResultsContainer,
 		Want:  collect.Want{Nonce: nonce, Results: declared, Steps: pod.StepContainers(run.Spec), Signatures: signs(run.Pod)},
 		Owner: run.Name,
-	}, state.Terminated != nil)
+	}, state.Terminated != nil || ended(run.Pod))
+}
+
+// ended reports whether all of the pod has ended. The status of a container may not say so: a kubelet that is gone has not
+// written it.
+func ended(p *corev1.Pod) bool {
+	return p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed
 }
 
 // Forget stops reading the run's log and drops its results.

@@ -50,7 +50,7 @@ func fromMessages(steps []corev1.ContainerStatus, spec *v1.TaskSpec) collect.Pro
 	for i, status := range steps {
 		message, err := termination.ParseMessage([]byte(status.State.Terminated.Message))
 		if err != nil {
-			if status.State.Terminated.Message != "" {
+			if status.State.Terminated.Message != "" && pod.LeftMessage(status.State.Terminated) {
 				return collect.Progress{GaveUp: true, Err: fmt.Errorf("cannot read the termination message of container %q: %w", status.Name, err)}
 			}
 			message = termination.Message{}

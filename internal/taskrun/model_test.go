@@ -1,0 +1,453 @@
+package taskrun
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/config"
+	"github.com/sluice-ci/sluice/internal/extract"
+	"github.com/sluice-ci/sluice/internal/extract/terminationmessage"
+	"github.com/sluice-ci/sluice/internal/pod"
+	"github.com/sluice-ci/sluice/internal/results/collect"
+	"github.com/sluice-ci/sluice/internal/results/frame"
+)
+
+// The model: everything that can be observed of a run that has a pod, combined. From each combination the run must come to
+// an outcome within modelBound, woken by nothing but what the controller asked for, while the observation stays as it is.
+// There are three exceptions, in which a run may wait for its timeout: a step runs; the pod is not scheduled; the kubelet is
+// at work on a container without having reported trouble. The condition then says which, and so does the timeout.
+
+// modelBound is how long a run may take to its outcome when nothing changes: the longest patience and some looks.
+const modelBound = 20 * time.Minute
+
+// modelStart is the time of the first look. The pod was given to its node at the epoch.
+func modelStart() time.Time { return epoch().Add(2 * time.Second) }
+
+// model is one combination.
+type model struct {
+	name string
+	tr   *v1.TaskRun
+	obs  Observation
+	from config.ResultsFrom
+	// answers says that the node obeys: a pod that is stopped ends, and its results sidecar reports what it knows.
+	answers bool
+}
+
+// situation is what happens to a pod beside its containers.
+type situation struct {
+	name   string
+	change func(*corev1.Pod)
+}
+
+// terminatedAs is the end of a container in the kubelet's words.
+func terminatedAs(code int32, reason, message string) corev1.ContainerState {
+	s := terminated(code, message)
+	s.Terminated.Reason = reason
+	return s
+}
+
+const startWords = "failed to create containerd task: container init was OOM-killed"
+
+// modelStates are the states of a step's container.
+func modelStates() map[string]corev1.ContainerState {
+	states := map[string]corev1.ContainerState{
+		"unseen":        {},
+		"running":       running(),
+		"done":          terminated(0, record(0)),
+		"failed":        terminated(1, record(1)),
+		"killed":        terminatedAs(137, "Error", record(137)),
+		"norecord0":     terminated(0, ""),
+		"norecord1":     terminated(1, ""),
+		"norecord137":   terminatedAs(137, "Error", ""),
+		"norecord143":   terminatedAs(143, "Error", ""),
+		"badrecord":     terminatedAs(0, "Completed", `[{"key":`),
+		"otherrecord":   terminatedAs(3, "Error", record(0)),
+		"oom":           terminatedAs(137, "OOMKilled", ""),
+		"starterror":    terminatedAs(128, "StartError", startWords),
+		"cannotrun":     terminatedAs(128, "ContainerCannotRun", startWords),
+		"statusunknown": terminatedAs(137, "ContainerStatusUnknown", "The container could not be located when the pod was terminated"),
+		"notimes":       {Terminated: &corev1.ContainerStateTerminated{ExitCode: 137, Reason: "Error"}},
+	}
+	for _, reason := range []string{
+		"ContainerCreating", "PodInitializing", "CreateContainerError", "RunContainerError", "CreateContainerConfigError", "ErrImagePull",
+		"ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError", "RegistryUnavailable", "PostStartHookError", "SomethingNew",
+	} {
+		s := waiting(reason)
+		if atWork(s.Waiting) {
+			s.Waiting.Message = ""
+		}
+		states["waiting"+reason] = s
+	}
+	return states
+}
+
+// modelCarriers are the states of the results sidecar.
+func modelCarriers() map[string]corev1.ContainerState {
+	states := map[string]corev1.ContainerState{}
+	for _, name := range []string{"unseen", "running", "done", "norecord137", "oom", "starterror", "waitingContainerCreating", "waitingCreateContainerError", "waitingImagePullBackOff", "waitingSomethingNew"} {
+		states[name] = modelStates()[name]
+	}
+	states["done"] = terminated(0, "")
+	return states
+}
+
+// modelSituations are what happens to the pod.
+func modelSituations() []situation {
+	deleted := func(at time.Time) func(*corev1.Pod) {
+		return func(p *corev1.Pod) { p.DeletionTimestamp = new(metav1.NewTime(at)) }
+	}
+	phase := func(phase corev1.PodPhase, reason string) func(*corev1.Pod) {
+		return func(p *corev1.Pod) { p.Status.Phase, p.Status.Reason = phase, reason }
+	}
+	init := func(name string, started bool, state, last corev1.ContainerState, restarts int32) func(*corev1.Pod) {
+		return func(p *corev1.Pod) {
+			p.Status.InitContainerStatuses = []corev1.ContainerStatus{{Name: name, State: state, LastTerminationState: last, Started: &started, RestartCount: restarts}}
+		}
+	}
+	return []situation{
+		{"plain", func(*corev1.Pod) {}},
+		{"deleted", deleted(modelStart().Add(30 * time.Second))},
+		{"deleted-long-ago", deleted(modelStart().Add(-time.Hour))},
+		{"node-lost", func(p *corev1.Pod) {
+			phase(corev1.PodUnknown, "NodeLost")(p)
+			p.Status.Conditions = append(p.Status.Conditions, corev1.PodCondition{Type: corev1.DisruptionTarget, Status: corev1.ConditionTrue, Reason: "DeletionByTaintManager"})
+			deleted(modelStart().Add(30 * time.Second))(p)
+		}},
+		{"evicted", phase(corev1.PodFailed, "Evicted")},
+		{"failed", phase(corev1.PodFailed, "")},
+		{"succeeded", phase(corev1.PodSucceeded, "")},
+		{"policy-deadline", func(p *corev1.Pod) { p.Spec.ActiveDeadlineSeconds = new(int64(86400)) }},
+		{"policy-deadline-1", func(p *corev1.Pod) { p.Spec.ActiveDeadlineSeconds = new(int64(1)) }},
+		{"stopped", func(p *corev1.Pod) { askToStop(p, modelStart()) }},
+		{"stopped-long-ago", func(p *corev1.Pod) { askToStop(p, modelStart().Add(-time.Hour)) }},
+		{"mesh", func(p *corev1.Pod) {
+			p.Spec.Containers = append(p.Spec.Containers, corev1.Container{Name: "istio-proxy"})
+			p.Status.ContainerStatuses = append(p.Status.ContainerStatuses, corev1.ContainerStatus{Name: "istio-proxy", State: running()})
+		}},
+		{"mesh-waits", func(p *corev1.Pod) {
+			p.Spec.Containers = append(p.Spec.Containers, corev1.Container{Name: "istio-proxy"})
+			p.Status.ContainerStatuses = append(p.Status.ContainerStatuses, corev1.ContainerStatus{Name: "istio-proxy", State: waiting("ImagePullBackOff")})
+		}},
+		{"sidecar", init("sidecar-db", true, running(), corev1.ContainerState{}, 0)},
+		{"sidecar-unready", init("sidecar-db", false, running(), corev1.ContainerState{}, 0)},
+		{"sidecar-crashes", init("sidecar-db", false, waiting("CrashLoopBackOff"), terminated(2, ""), 2)},
+		{"sidecar-crashed", init("sidecar-db", false, waiting("CrashLoopBackOff"), terminated(2, ""), 20)},
+		{"init-runs", init("istio-init", false, running(), corev1.ContainerState{}, 0)},
+		{"init-failed", init("istio-init", false, terminated(1, ""), corev1.ContainerState{}, 0)},
+	}
+}
+
+// askToStop is what the action StopPod does to a pod that a kubelet has seen.
+func askToStop(p *corev1.Pod, at time.Time) {
+	p.Spec.ActiveDeadlineSeconds = new(int64(stopDeadline))
+	p.Annotations = map[string]string{v1.AnnotationStoppedAt: at.UTC().Format(time.RFC3339)}
+}
+
+// modelSteps calls use with the states of the steps: each state alone, before and after each of the ones that matter, and at
+// each place among three of which the others are done.
+func modelSteps(use func(name string, states []corev1.ContainerState)) {
+	all := modelStates()
+	for _, name := range sortedKeys(all) {
+		use(name, []corev1.ContainerState{all[name]})
+		for _, other := range []string{"running", "done", "norecord137", "waitingContainerCreating"} {
+			use(name+"+"+other, []corev1.ContainerState{all[name], all[other]})
+			use(other+"+"+name, []corev1.ContainerState{all[other], all[name]})
+		}
+		for place := range 3 {
+			states := []corev1.ContainerState{all["done"], all["done"], all["done"]}
+			states[place] = all[name]
+			use(fmt.Sprintf("%s-at-%d-of-3", name, place), states)
+		}
+	}
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for key := range m {
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// modelPod is the pod of a run with these steps; carrier is nil in a pod without a results sidecar.
+func modelPod(states []corev1.ContainerState, carrier *corev1.ContainerState, s situation) *corev1.Pod {
+	p := runPod(corev1.PodRunning, running())
+	p.Spec.Containers, p.Status.ContainerStatuses = nil, nil
+	p.CreationTimestamp = metav1.NewTime(epoch())
+	p.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionTrue, LastTransitionTime: metav1.NewTime(epoch())}}
+	add := func(name string, state corev1.ContainerState, args ...string) {
+		p.Spec.Containers = append(p.Spec.Containers, corev1.Container{Name: name, Args: args})
+		if state != (corev1.ContainerState{}) {
+			p.Status.ContainerStatuses = append(p.Status.ContainerStatuses, corev1.ContainerStatus{Name: name, Image: "busybox:1", State: *state.DeepCopy()})
+		}
+	}
+	for i, state := range states {
+		add(fmt.Sprintf("step-s%d", i), state)
+	}
+	if carrier != nil {
+		add(pod.ResultsContainer, *carrier)
+	}
+	s.change(p)
+	return p
+}
+
+func modelRun(steps int) *v1.TaskRun {
+	return taskRun(started, func(tr *v1.TaskRun) {
+		tr.Spec.TaskSpec.Steps = nil
+		for i := range steps {
+			tr.Spec.TaskSpec.Steps = append(tr.Spec.TaskSpec.Steps, v1.Step{Name: fmt.Sprintf("s%d", i), Image: "busybox:1", Script: "true"})
+		}
+	})
+}
+
+func newModel(name string, steps int, p *corev1.Pod, from config.ResultsFrom) *model {
+	m := &model{name: name, tr: modelRun(steps), from: from}
+	m.obs = observation(withPod(p), func(o *Observation) {
+		o.Now, o.ResultsFrom = modelStart(), from
+		o.Task.Spec = m.tr.Spec.TaskSpec
+	})
+	return m
+}
+
+// set is what the results sidecar reports when it is asked to end: the records of the steps that have one.
+func (m *model) set(interrupted bool) *collect.Set {
+	set := &collect.Set{Interrupted: interrupted}
+	for _, s := range containersOf(m.obs.Pod).steps {
+		switch t := s.State.Terminated; {
+		case t != nil && hasRecord(t) && t.ExitCode == 0:
+			set.Steps = append(set.Steps, step(s.Name, 0, frame.ReasonCompleted))
+		case t != nil && hasRecord(t):
+			set.Steps = append(set.Steps, step(s.Name, int(t.ExitCode), frame.ReasonError))
+		default:
+			set.Steps = append(set.Steps, frame.Step{Name: s.Name, ExitCode: frame.UnfinishedExitCode, Reason: frame.ReasonUnfinished})
+		}
+	}
+	return set
+}
+
+// gather brings the evidence up to date, as the run's method would: termination messages are read at once, and a log within
+// the collector's deadline from the end of its container.
+func (m *model) gather() {
+	p := m.obs.Pod
+	switch {
+	case p == nil || m.obs.Evidence.Set != nil || m.obs.Evidence.GaveUp:
+	case m.from == config.TerminationMessage:
+		m.obs.Evidence = terminationmessage.Method{}.Gather(extract.Run{Pod: p, Spec: m.obs.Task.Spec})
+	case m.answers && stopped(p) && slices.ContainsFunc(containersOf(p).carriers, runs):
+		m.obs.Evidence = collect.Progress{Set: m.set(true), At: m.obs.Now}
+	}
+}
+
+// collectorReads is what the collector makes of a log whose container has ended, and that cannot be read.
+func (m *model) collectorReads() bool {
+	p := m.obs.Pod
+	if p == nil || m.from != config.SidecarLogs || m.obs.Evidence.Set != nil || m.obs.Evidence.GaveUp {
+		return false
+	}
+	return slices.ContainsFunc(containersOf(p).carriers, func(s corev1.ContainerStatus) bool {
+		return s.State.Terminated != nil || s.State.Running != nil && podEnded(p)
+	})
+}
+
+// run looks at the combination again and again, as the controller asks for, until there is an outcome or nothing more will
+// happen. It returns what keeps the run from its outcome, and empty when nothing does.
+func (m *model) run() string {
+	for m.obs.Now.Before(modelStart().Add(modelBound)) {
+		m.gather()
+		state := stateOf(m.tr, m.obs)
+		outcome := outcomeOf(m.tr, state, m.obs)
+		changed := m.act(next(state, m.obs))
+		if outcome != nil {
+			return m.check(state, outcome)
+		}
+		status, _ := statusFor(m.tr, state, m.obs, Effect{})
+		left := wait(m.tr, status, m.obs, Effect{})
+		switch {
+		case m.collectorReads():
+			m.obs.Now, m.obs.Evidence = m.obs.Now.Add(time.Minute), collect.Progress{GaveUp: true, Err: errors.New("the log cannot be read")}
+		case changed:
+			m.obs.Now = m.obs.Now.Add(time.Second)
+		case left == 0:
+			return fmt.Sprintf("state %s: nothing wakes the controller", state)
+		default:
+			m.obs.Now = m.obs.Now.Add(left)
+		}
+		if m.obs.timedOut(m.tr) {
+			return m.timeout(state, status)
+		}
+	}
+	return fmt.Sprintf("no outcome within %s, state %s", modelBound, stateOf(m.tr, m.obs))
+}
+
+// act does to the pod what the action does, and reports whether that changed it.
+func (m *model) act(action Action) bool {
+	p := m.obs.Pod
+	switch {
+	case p == nil || action != StopPod && action != StopEnded || podEnded(p) || p.DeletionTimestamp != nil || stopped(p):
+		return false
+	case p.Spec.NodeName == "" || p.Status.StartTime == nil:
+		m.obs.Pod = nil
+		return true
+	}
+	m.obs.Pod = p.DeepCopy()
+	askToStop(m.obs.Pod, m.obs.Now)
+	return true
+}
+
+// timeout checks a run for which nothing but its timeout was to be waited for.
+func (m *model) timeout(before State, status v1.TaskRunStatus) string {
+	p, c := m.obs.Pod, containersOf(m.obs.Pod)
+	unscheduled := p.Spec.NodeName == ""
+	working := !c.stepRuns() && c.waiting() && c.troubled() == nil && p.DeletionTimestamp == nil
+	if !c.stepRuns() && !unscheduled && !working {
+		return fmt.Sprintf("state %s waits for the timeout: %s", before, status.Condition().Message)
+	}
+	if !c.stepRuns() && plain(status.Condition().Message) {
+		return fmt.Sprintf("state %s does not say what it waits for: %s", before, status.Condition().Message)
+	}
+	state := stateOf(m.tr, m.obs)
+	outcome := outcomeOf(m.tr, state, m.obs)
+	if outcome == nil || !strings.Contains(outcome.Condition.Message, "it was waiting for: ") {
+		return fmt.Sprintf("the timeout does not say what the run waited for: %+v", outcome)
+	}
+	m.act(next(state, m.obs))
+	return m.check(state, outcome)
+}
+
+// check finds what is wrong with an outcome: a success that nobody has proved, no cause, or a pod that runs on.
+func (m *model) check(state State, outcome *Outcome) string {
+	condition := outcome.Condition
+	if condition.Status == metav1.ConditionTrue {
+		if why := unproved(m.obs); why != "" {
+			return "green without proof: " + why
+		}
+	}
+	if condition.Message == "" || strings.HasSuffix(condition.Message, ": ") {
+		return fmt.Sprintf("state %s ends without a cause: %q", state, condition.Message)
+	}
+	if why := m.unnamed(state, condition.Message); why != "" {
+		return why
+	}
+	return m.runsOn(state)
+}
+
+// unproved says why a run cannot be green; empty when it can.
+func unproved(obs Observation) string {
+	set := obs.Evidence.Set
+	if set == nil || set.Interrupted {
+		return "the results are not whole"
+	}
+	for _, name := range pod.StepContainers(obs.Task.Spec) {
+		i := slices.IndexFunc(set.Steps, func(s frame.Step) bool { return s.Name == name })
+		if i < 0 || !goesOn(set.Steps[i]) && (set.Steps[i].Reason != frame.ReasonSkipped || set.Steps[i].ExitCode != 0) {
+			return "step " + name
+		}
+	}
+	return ""
+}
+
+// unnamed checks that a run which fails because a step was never started says so in the kubelet's words.
+func (m *model) unnamed(state State, message string) string {
+	if m.obs.Pod == nil || state != StepLost && state != PodFailed && state != Collected && state != Uncollectable || evictedByKubelet(m.obs.Pod) || m.obs.Pod.DeletionTimestamp != nil {
+		return ""
+	}
+	lost := containersOf(m.obs.Pod).recordless()
+	if lost == nil || !pod.NeverStarted(lost.State.Terminated) || failedInit(m.obs.Pod) != nil || failsBefore(m.obs, lost.Name) {
+		return ""
+	}
+	if !strings.Contains(message, startWords) || !strings.Contains(message, lost.State.Terminated.Reason) {
+		return fmt.Sprintf("state %s does not name the cause: %s", state, message)
+	}
+	return ""
+}
+
+// failsBefore reports whether a step before the one of this name failed by itself, which is then the cause.
+func failsBefore(obs Observation, name string) bool {
+	for _, s := range containersOf(obs.Pod).steps {
+		if s.Name == name {
+			break
+		}
+		if t := s.State.Terminated; t != nil && t.ExitCode != 0 {
+			return true
+		}
+	}
+	set := obs.Evidence.Set
+	return set != nil && slices.ContainsFunc(set.Steps, func(s frame.Step) bool {
+		return !goesOn(s) && s.Reason != frame.ReasonUnfinished && s.Reason != frame.ReasonLost && s.Reason != frame.ReasonCancelled && s.Reason != frame.ReasonSkipped
+	})
+}
+
+// runsOn checks that the pod of a run that has ended is stopped, at once or within lingerPatience.
+func (m *model) runsOn(state State) string {
+	p := m.obs.Pod
+	if p == nil || podEnded(p) || p.DeletionTimestamp != nil || stopped(p) || m.tr.Spec.Status == v1.TaskRunSpecStatusCancelled {
+		return ""
+	}
+	late := slices.ContainsFunc(p.Status.ContainerStatuses, notTerminated) || len(p.Status.ContainerStatuses) < len(p.Spec.Containers)
+	m.obs.Ended = Ended{Pod: p, At: m.obs.Now}
+	again := m.obs.Ended.wait(m.obs.Now)
+	m.obs.Now = m.obs.Now.Add(again)
+	if late && (again == 0 || again > lingerPatience || next(Done, m.obs) != StopEnded || !m.act(StopEnded)) {
+		return fmt.Sprintf("state %s: the run has ended, and its pod runs on", state)
+	}
+	return ""
+}
+
+// modelFindings runs combinations and collects those without a way out.
+type modelFindings struct {
+	count int
+	found []string
+}
+
+func (f *modelFindings) try(m *model) {
+	f.count++
+	if why := m.run(); why != "" {
+		f.found = append(f.found, m.name+": "+why)
+	}
+}
+
+// TestEveryStateHasAWayOut is the model of all combinations of what the kubelet says.
+func TestEveryStateHasAWayOut(t *testing.T) {
+	var f modelFindings
+	carriers := modelCarriers()
+	modelSteps(func(steps string, states []corev1.ContainerState) {
+		for _, s := range modelSituations() {
+			f.try(newModel(steps+"/"+s.name+"/termination-message", len(states), modelPod(states, nil, s), config.TerminationMessage))
+			for _, carrier := range sortedKeys(carriers) {
+				for _, answers := range []bool{false, true} {
+					state := carriers[carrier]
+					if answers && state.Running == nil {
+						continue // it can say nothing
+					}
+					m := newModel(fmt.Sprintf("%s/%s/sidecar-logs-%s/answers-%t", steps, s.name, carrier, answers), len(states), modelPod(states, &state, s), config.SidecarLogs)
+					m.answers = answers
+					f.try(m)
+				}
+			}
+		}
+	})
+	f.report(t, 10_000)
+}
+
+// maxNamed is how many combinations are named at most: one mistake has thousands.
+const maxNamed = 200
+
+func (f *modelFindings) report(t *testing.T, least int) {
+	t.Helper()
+	t.Logf("%d combinations", f.count)
+	if f.count < least {
+		t.Errorf("want at least %d combinations, got %d", least, f.count)
+	}
+	if len(f.found) > 0 {
+		t.Errorf("%d of %d combinations have no way out:\n%s", len(f.found), f.count, strings.Join(f.found[:min(maxNamed, len(f.found))], "\n"))
+	}
+}
