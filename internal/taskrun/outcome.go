@@ -264,7 +264,7 @@ func stepFailure(p *corev1.Pod, set *collect.Set) (reason, message string) {
 			return v1.TaskRunReasonStepOOM, message + ": it used more memory than its limit"
 		}
 		if lost := cutShortBy(p, step); lost != nil {
-			if lost.State.Terminated.Reason == reasonOOMKilled {
+			if lost.State.Terminated.Reason == pod.ReasonOOMKilled {
 				return v1.TaskRunReasonStepOOM, fmt.Sprintf("%q used more memory than its limit; %s", lost.Name, message)
 			}
 			return v1.TaskRunReasonFailed, endOf(lost) + "; " + message
