@@ -2,7 +2,6 @@ package pipelinerun
 
 import (
 	"fmt"
-	"slices"
 
 	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -78,11 +77,17 @@ func invalid(faults field.ErrorList) *Problem {
 
 // workspaceProblem names the workspaces that the pipeline needs and the run does not bind. A run may bind others.
 func workspaceProblem(pr *v1.PipelineRun, spec *v1.PipelineSpec) *Problem {
+	bound := sets.New[string]()
+	for i := range pr.Spec.Workspaces {
+		bound.Insert(pr.Spec.Workspaces[i].Name)
+	}
 	var faults field.ErrorList
 	for i := range spec.Workspaces {
 		declared := &spec.Workspaces[i]
-		bound := slices.ContainsFunc(pr.Spec.Workspaces, func(b v1.WorkspaceBinding) bool { return b.Name == declared.Name })
-		if !declared.Optional && !bound {
+		if len(faults) == v1.MaxErrors {
+			break
+		}
+		if !declared.Optional && !bound.Has(declared.Name) {
 			faults = append(faults, field.Required(field.NewPath("spec", "workspaces"),
 				fmt.Sprintf("missing workspace %q: declared by the pipeline and not optional", declared.Name)))
 		}
@@ -103,7 +108,7 @@ func overrideProblem(pr *v1.PipelineRun, spec *v1.PipelineSpec) *Problem {
 	}
 	var faults field.ErrorList
 	for i := range pr.Spec.TaskRunSpecs {
-		if task := pr.Spec.TaskRunSpecs[i].PipelineTaskName; !names.Has(task) {
+		if task := pr.Spec.TaskRunSpecs[i].PipelineTaskName; !names.Has(task) && len(faults) < v1.MaxErrors {
 			faults = append(faults, field.Invalid(field.NewPath("spec", "taskRunSpecs").Index(i).Child("pipelineTaskName"), task,
 				"the pipeline has no task of this name"))
 		}
@@ -143,6 +148,9 @@ func timeoutProblem(pr *v1.PipelineRun, timeouts Timeouts) *Problem {
 	}
 	for i := range pr.Spec.TaskRunSpecs {
 		o := &pr.Spec.TaskRunSpecs[i]
+		if len(faults) == v1.MaxErrors {
+			break
+		}
 		if o.Timeout == nil || whole == 0 || o.Timeout.Duration > 0 && o.Timeout.Duration <= whole {
 			continue
 		}

@@ -17,7 +17,8 @@ import (
 // checkTasks resolves the Tasks that the pipeline refers to and checks what the pipeline gives them and wants from them,
 // so that a mistake in the last task does not cost the time of all others.
 func (r *Reconciler) checkTasks(ctx context.Context, pr *v1.PipelineRun, obs *Observation) (*Problem, error) {
-	c := &checker{spec: obs.Spec, tasks: map[string]*v1.TaskSpec{}, matrix: map[string]bool{}}
+	c := &checker{spec: obs.Spec, tasks: map[string]*v1.TaskSpec{}, matrix: map[string]bool{}, known: map[*v1.TaskSpec]*declarations{}}
+	c.params = paramsByName(obs.Spec.Params)
 	byRef := map[string]*v1.TaskSpec{}
 	for _, list := range c.lists() {
 		for i := range list.tasks {
@@ -80,7 +81,77 @@ type checker struct {
 	// tasks by the names of the pipeline's tasks; nil for one that is not known before it runs.
 	tasks  map[string]*v1.TaskSpec
 	matrix map[string]bool
+	// params of the pipeline by name, and what the tasks declare by name: made once for each.
+	params map[string]*v1.ParamSpec
+	known  map[*v1.TaskSpec]*declarations
 	found  *Problem
+}
+
+// declarations are what a task declares, by name.
+type declarations struct {
+	params  map[string]*v1.ParamSpec
+	results map[string]*v1.TaskResult
+	// required are the params and workspaces that whoever runs the task must give. There are no more of them than a valid
+	// task of the pipeline gives, so that thousands of tasks can refer to one that declares thousands.
+	required   []*v1.ParamSpec
+	workspaces []string
+}
+
+func (c *checker) declarations(spec *v1.TaskSpec) *declarations {
+	d := c.known[spec]
+	if d == nil {
+		d = &declarations{params: paramsByName(spec.Params), results: make(map[string]*v1.TaskResult, len(spec.Results))}
+		for i := range spec.Results {
+			if _, twice := d.results[spec.Results[i].Name]; !twice {
+				d.results[spec.Results[i].Name] = &spec.Results[i]
+			}
+		}
+		for i := range spec.Params {
+			if spec.Params[i].Default == nil || spec.Params[i].Type == v1.TypeObject {
+				d.required = append(d.required, &spec.Params[i])
+			}
+		}
+		for i := range spec.Workspaces {
+			if !spec.Workspaces[i].Optional {
+				d.workspaces = append(d.workspaces, spec.Workspaces[i].Name)
+			}
+		}
+		c.known[spec] = d
+	}
+	return d
+}
+
+// concerned are the declared params that given ones, or their absence, can be wrong for.
+func (d *declarations) concerned(given []v1.Param) []v1.ParamSpec {
+	var specs []v1.ParamSpec
+	seen := make(map[string]bool, len(given))
+	for i := range given {
+		if declared := d.params[given[i].Name]; declared != nil && !seen[given[i].Name] {
+			specs = append(specs, *declared)
+		}
+		seen[given[i].Name] = true
+	}
+	missing := 0
+	for _, declared := range d.required {
+		if !seen[declared.Name] && missing <= v1.MaxErrors {
+			specs = append(specs, *declared)
+			if declared.Default == nil {
+				missing++
+			}
+		}
+	}
+	return specs
+}
+
+// paramsByName returns the first param of each name.
+func paramsByName(specs []v1.ParamSpec) map[string]*v1.ParamSpec {
+	named := make(map[string]*v1.ParamSpec, len(specs))
+	for i := range specs {
+		if _, twice := named[specs[i].Name]; !twice {
+			named[specs[i].Name] = &specs[i]
+		}
+	}
+	return named
 }
 
 // taskList is one of the two lists of tasks.
@@ -97,6 +168,9 @@ func (c *checker) lists() []taskList {
 func (c *checker) problem() *Problem {
 	for _, list := range c.lists() {
 		for i := range list.tasks {
+			if c.found != nil {
+				return c.found
+			}
 			path := field.NewPath(list.field).Index(i)
 			c.checkGiven(path, &list.tasks[i])
 			list.tasks[i].VisitValues(path, c)
@@ -129,18 +203,20 @@ func (c *checker) checkGiven(path *field.Path, task *v1.PipelineTask) {
 		given[i].Value = c.stand(spec, given[i])
 	}
 	if task.Matrix != nil {
-		given = append(given, fromMatrix(spec, task.Matrix)...)
+		given = append(given, c.fromMatrix(spec, task.Matrix)...)
 	}
-	if c.found = paramProblem(v1.ValidateParams(spec.Params, given, path.Child("params"))); c.found != nil {
+	if c.found = paramProblem(v1.ValidateParams(c.declarations(spec).concerned(given), given, path.Child("params"))); c.found != nil {
 		return
 	}
+	bound := make(map[string]bool, len(task.Workspaces))
+	for i := range task.Workspaces {
+		bound[task.Workspaces[i].Name] = true
+	}
 	var faults field.ErrorList
-	for i := range spec.Workspaces {
-		declared := &spec.Workspaces[i]
-		bound := slices.ContainsFunc(task.Workspaces, func(b v1.WorkspacePipelineTaskBinding) bool { return b.Name == declared.Name })
-		if !declared.Optional && !bound {
+	for _, name := range c.declarations(spec).workspaces {
+		if !bound[name] && len(faults) < v1.MaxErrors {
 			faults = append(faults, field.Required(path.Child("workspaces"),
-				fmt.Sprintf("missing workspace %q: declared by the task and not optional", declared.Name)))
+				fmt.Sprintf("missing workspace %q: declared by the task and not optional", name)))
 		}
 	}
 	c.found = invalid(faults)
@@ -154,7 +230,7 @@ func (c *checker) stand(spec *v1.TaskSpec, given v1.Param) v1.Value {
 		known = known && !v1.HasReference(text)
 	}
 	found := c.typeOf(given.Value)
-	fitting := placeholder(spec, given.Name)
+	fitting := c.placeholder(spec, given.Name)
 	switch {
 	case known:
 		return given.Value
@@ -165,13 +241,13 @@ func (c *checker) stand(spec *v1.TaskSpec, given v1.Param) v1.Value {
 }
 
 // fromMatrix returns the params that a task gets from its matrix: strings, whose values are known when it runs.
-func fromMatrix(spec *v1.TaskSpec, m *v1.Matrix) []v1.Param {
+func (c *checker) fromMatrix(spec *v1.TaskSpec, m *v1.Matrix) []v1.Param {
 	all := slices.Clone(m.Params)
 	for i := range m.Include {
 		all = append(all, m.Include[i].Params...)
 	}
 	for i := range all {
-		all[i].Value = placeholder(spec, all[i].Name)
+		all[i].Value = c.placeholder(spec, all[i].Name)
 		if all[i].Value.Type != v1.TypeString {
 			all[i].Value = v1.StringValue("")
 		}
@@ -180,25 +256,22 @@ func fromMatrix(spec *v1.TaskSpec, m *v1.Matrix) []v1.Param {
 }
 
 // placeholder is a value that fits what a task declares under a name.
-func placeholder(spec *v1.TaskSpec, name string) v1.Value {
-	for i := range spec.Params {
-		declared := &spec.Params[i]
-		if declared.Name != name {
-			continue
-		}
-		value := v1.Value{Type: declared.Type}
-		if len(declared.Enum) > 0 {
-			value.String = declared.Enum[0]
-		}
-		if value.Type == v1.TypeObject {
-			value.Object = make(map[string]string, len(declared.Properties))
-			for key := range declared.Properties {
-				value.Object[key] = ""
-			}
-		}
-		return value
+func (c *checker) placeholder(spec *v1.TaskSpec, name string) v1.Value {
+	declared := c.declarations(spec).params[name]
+	if declared == nil {
+		return v1.StringValue("")
 	}
-	return v1.StringValue("")
+	value := v1.Value{Type: declared.Type}
+	if len(declared.Enum) > 0 {
+		value.String = declared.Enum[0]
+	}
+	if value.Type == v1.TypeObject {
+		value.Object = make(map[string]string, len(declared.Properties))
+		for key := range declared.Properties {
+			value.Object[key] = ""
+		}
+	}
+	return value
 }
 
 // typeOf is the type that a value will have, and empty where it cannot be told before the run.
@@ -224,15 +297,14 @@ func (c *checker) typeOf(value v1.Value) v1.ValueType {
 }
 
 func (c *checker) typeOfParam(r v1.Reference) v1.ValueType {
-	for i := range c.spec.Params {
-		if declared := &c.spec.Params[i]; declared.Name == r.Names[0] {
-			if len(r.Names) > 1 || r.Index >= 0 {
-				return v1.TypeString
-			}
-			return declared.Type
-		}
+	declared := c.params[r.Names[0]]
+	switch {
+	case declared == nil:
+		return ""
+	case len(r.Names) > 1 || r.Index >= 0:
+		return v1.TypeString
 	}
-	return ""
+	return declared.Type
 }
 
 // soleReference returns the reference that a value is nothing but.
@@ -251,11 +323,7 @@ func (c *checker) declared(ref v1.ResultRef) *v1.TaskResult {
 	if spec == nil {
 		return nil
 	}
-	i := slices.IndexFunc(spec.Results, func(r v1.TaskResult) bool { return r.Name == ref.Result })
-	if i < 0 {
-		return nil
-	}
-	return &spec.Results[i]
+	return c.declarations(spec).results[ref.Result]
 }
 
 // VisitText checks the references to results in one text.

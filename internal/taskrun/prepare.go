@@ -91,25 +91,34 @@ func mark() string { return "ref-" + strings.ToLower(rand.Text()) }
 
 // validate checks everything that does not depend on values of variables. A task that is written out in the run sees
 // params and workspaces that only the run has.
+//
+// A run whose status holds its task was found valid together with it by an earlier pass, and neither can have changed since:
+// only what the settings of the installation have a part in is checked again.
 func validate(tr *v1.TaskRun, spec *v1.TaskSpec, bound []v1.WorkspaceBinding) error {
-	run := *tr
 	var faults field.ErrorList
-	if tr.Spec.TaskSpec != nil {
-		run.Spec.TaskSpec = spec // its StepActions are plain steps by now
-	} else {
-		faults = spec.Validate(field.NewPath("task", "spec"))
+	if tr.Status.TaskSpec == nil {
+		faults = rules(tr, spec)
 	}
-	faults = append(run.Validate(), faults...)
 	faults = append(faults, v1.ValidateParams(spec.Params, tr.Spec.Params, field.NewPath("spec", "params"))...)
 	faults = append(faults, v1.ValidateWorkspaces(spec.Workspaces, bound, field.NewPath("spec", "workspaces"))...)
 	return faults.ToAggregate()
 }
 
+// rules returns the rules of the API that the run or its task breaks.
+func rules(tr *v1.TaskRun, spec *v1.TaskSpec) field.ErrorList {
+	if tr.Spec.TaskSpec == nil {
+		return append(tr.Validate(), spec.Validate(field.NewPath("task", "spec"))...)
+	}
+	run := *tr
+	run.Spec.TaskSpec = spec // its StepActions are plain steps by now
+	return run.Validate()
+}
+
 // withDefault adds a binding for each workspace that the task must have and the run does not bind.
 func withDefault(bound []v1.WorkspaceBinding, declared []v1.WorkspaceDeclaration, fallback *v1.WorkspaceBinding) []v1.WorkspaceBinding {
-	all := slices.Clone(bound)
+	all, at := slices.Clone(bound), positions(bound)
 	for _, w := range declared {
-		if fallback == nil || w.Optional || slices.ContainsFunc(bound, func(b v1.WorkspaceBinding) bool { return b.Name == w.Name }) {
+		if _, has := at[w.Name]; fallback == nil || w.Optional || has {
 			continue
 		}
 		binding := *fallback.DeepCopy()
@@ -121,8 +130,9 @@ func withDefault(bound []v1.WorkspaceBinding, declared []v1.WorkspaceDeclaration
 
 // withPropagated declares the workspaces of a run that a task which is written out in it refers to without declaring them.
 func withPropagated(spec *v1.TaskSpec, bound []v1.WorkspaceBinding) {
+	at := positions(bound)
 	for _, name := range spec.UndeclaredWorkspaces() {
-		if slices.ContainsFunc(bound, func(b v1.WorkspaceBinding) bool { return b.Name == name }) {
+		if _, has := at[name]; has {
 			spec.Workspaces = append(spec.Workspaces, v1.WorkspaceDeclaration{Name: name})
 		}
 	}
@@ -130,10 +140,10 @@ func withPropagated(spec *v1.TaskSpec, bound []v1.WorkspaceBinding) {
 
 // volumes tells of each workspace that is bound which volume the pod will have for it, and which claim is behind that.
 func volumes(declared []v1.WorkspaceDeclaration, bound []v1.WorkspaceBinding) map[string]substitute.Workspace {
-	all := make(map[string]substitute.Workspace, len(declared))
+	all, at := make(map[string]substitute.Workspace, len(declared)), positions(bound)
 	for _, w := range declared {
-		i := slices.IndexFunc(bound, func(b v1.WorkspaceBinding) bool { return b.Name == w.Name })
-		if i < 0 {
+		i, has := at[w.Name]
+		if !has {
 			continue
 		}
 		volume := substitute.Workspace{Volume: w.VolumeName()}
@@ -143,6 +153,17 @@ func volumes(declared []v1.WorkspaceDeclaration, bound []v1.WorkspaceBinding) ma
 		all[w.Name] = volume
 	}
 	return all
+}
+
+// positions returns where each workspace is bound.
+func positions(bound []v1.WorkspaceBinding) map[string]int {
+	at := make(map[string]int, len(bound))
+	for i := range bound {
+		if _, twice := at[bound[i].Name]; !twice {
+			at[bound[i].Name] = i
+		}
+	}
+	return at
 }
 
 // brought are the volumes that pod templates add.

@@ -277,3 +277,24 @@ func TestResolverParamsThatCannotBeResolved(t *testing.T) {
 		t.Errorf("want the variable and its place named, got %+v", tr.Status.Condition())
 	}
 }
+
+// TestValidatedOnce: a run that waits, for a quota or a registry, comes back every few seconds. Its rules were checked before
+// its task was recorded, and are not checked again; what the settings can change is.
+func TestValidatedOnce(t *testing.T) {
+	tr := &v1.TaskRun{Spec: v1.TaskRunSpec{TaskRef: &v1.TaskRef{Name: "t", Kind: v1.KindTask}}}
+	spec := &v1.TaskSpec{
+		Workspaces: []v1.WorkspaceDeclaration{{Name: "w"}},
+		Steps:      []v1.Step{{Image: "i", Script: strings.Repeat("$(params.no)", 1000)}},
+	}
+	bound := []v1.WorkspaceBinding{{Name: "w", EmptyDir: &corev1.EmptyDirVolumeSource{}}}
+	if err := validate(tr, spec, bound); err == nil || !strings.Contains(err.Error(), `no param "no"`) {
+		t.Fatalf("want the first pass to find what is wrong, got %.200v", err)
+	}
+	tr.Status.TaskSpec = spec
+	if err := validate(tr, spec, bound); err != nil {
+		t.Errorf("the rules were checked again: %.200v", err)
+	}
+	if err := validate(tr, spec, nil); err == nil || !strings.Contains(err.Error(), `missing workspace "w"`) {
+		t.Errorf("want a workspace that the settings have given before to be missed, got %.200v", err)
+	}
+}
