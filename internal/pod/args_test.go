@@ -203,3 +203,28 @@ func TestSwitches(t *testing.T) {
 		}
 	}
 }
+
+// FuzzScan: wherever the entrypoint finds the end of its options, the controller finds it, too, and the same way of results.
+func FuzzScan(f *testing.F) {
+	f.Add("-step\ns\n-run\nr\n-stdout-path\n--\n-results-from\nother\n--\nx")
+	f.Add("-step=s\n-run=r\n-break-before\n-results-from=a\n--results-from=b\nx\n-results-from=c")
+	f.Add("-step=s\n-run=r\n-on-error=continue\n-\nx")
+	f.Fuzz(func(t *testing.T, joined string) {
+		args := strings.Split(joined, "\n")
+		o, err := entrypoint.ParseOptions(args, io.Discard)
+		if err != nil || o.ScriptPath != "" {
+			return
+		}
+		end := scan(args, func(string, string) {})
+		command := args[end:]
+		if len(command) > 0 && command[0] == endOfOptions {
+			command = command[1:]
+		}
+		if !slices.Equal(command, o.Command) {
+			t.Errorf("%q: the entrypoint runs %q, and the controller takes %q for the command", args, o.Command, command)
+		}
+		if from, _ := optionOf(args, resultsFromArg); from != o.ResultsFrom {
+			t.Errorf("%q: results come by %q, and the controller reads %q", args, o.ResultsFrom, from)
+		}
+	})
+}
