@@ -11,6 +11,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"runtime"
 	"strings"
 	"testing"
@@ -198,6 +199,27 @@ func TestAddressesThatAreNotAsked(t *testing.T) {
 	}
 	if touched := n.touched(); len(touched) > 0 {
 		t.Errorf("the controller connected to %v", touched)
+	}
+}
+
+// TestPlainHTTP: a registry in a private network that is allowed is asked by HTTPS, and by nothing else: a pull secret must not
+// cross the network in the clear.
+func TestPlainHTTP(t *testing.T) {
+	for _, host := range []string{"10.20.0.7:9090", "127.0.0.1:9090", "registry.localhost:9090"} {
+		t.Run(host, func(t *testing.T) {
+			n := newInternet()
+			n.private = []netip.Prefix{netip.MustParsePrefix("10.20.0.0/16")}
+			n.listen(t, "plain", "10.20.0.7", holding(good).ServeHTTP, false)
+			n.servers["10.20.0.7:9090"] = n.servers["10.20.0.7:443"]
+			n.names["registry.localhost"] = []string{"10.20.0.7"}
+			l := lookup(Options{Transport: n.transport(t)}, account("default", "key"), login("key", host, "ci", "hunter2"))
+			if found, err := l.Entrypoint(t.Context(), host+"/a:1", Pull{Namespace: "n", Step: step}); err == nil {
+				t.Errorf("it was asked in the clear: %+v", found)
+			}
+			if got := n.asked("", ""); len(got) > 0 {
+				t.Errorf("it was asked %q", got)
+			}
+		})
 	}
 }
 

@@ -174,3 +174,24 @@ func TestNamedHosts(t *testing.T) {
 		}
 	}
 }
+
+// TestDialerChecksBeforeItConnects: a network that checks nothing is not asked to connect.
+func TestDialerChecksBeforeItConnects(t *testing.T) {
+	var reached []netip.AddrPort
+	network := Network{
+		Resolve: func(context.Context, string) ([]netip.Addr, error) {
+			return []netip.Addr{netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("93.184.216.34"), netip.MustParseAddr("::1")}, nil
+		},
+		Connect: func(_ context.Context, to netip.AddrPort, _ func(string) error) (net.Conn, error) {
+			reached = append(reached, to)
+			return nil, errors.New("connection refused")
+		},
+	}
+	d := NewDialer(Addresses{}, Hosts{}, network)
+	if _, err := d.DialContext(t.Context(), "tcp", "both.example:443"); err == nil {
+		t.Error("there is a connection")
+	}
+	if len(reached) != 1 || reached[0].String() != "93.184.216.34:443" {
+		t.Errorf("connected to %v", reached)
+	}
+}
