@@ -8,3 +8,18 @@ const AnnotationResultsFrom = "sluice.dev/results-from"
 // AnnotationStoppedAt on a pod is when the controller asked for its end, as RFC 3339. The pod's node has a bounded time from
 // then on; a pod that does not end within it does not keep its run from ending.
 const AnnotationStoppedAt = "sluice.dev/stopped-at"
+
+// AnnotationFinal on a TaskRun lists, with commas between them, the parts of its spec whose text is final: their variables
+// have been substituted by the PipelineRun that made the TaskRun, and what looks like a variable there is a value. A TaskRun
+// without it is all its user's text. The values are the FinalParts.
+const AnnotationFinal = "sluice.dev/final"
+
+// The parts of a TaskRun's spec that AnnotationFinal can list.
+const (
+	FinalPodTemplate    = "podTemplate"
+	FinalWorkspaces     = "workspaces"
+	FinalResolverParams = "taskRef.params"
+)
+
+// FinalParts returns every part that AnnotationFinal can list.
+func FinalParts() []string { return []string{FinalPodTemplate, FinalWorkspaces, FinalResolverParams} }

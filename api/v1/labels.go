@@ -13,6 +13,8 @@ const (
 	LabelManagedBy      = "app.kubernetes.io/managed-by"
 	// LabelCoschedule has the same value on all pods of a PipelineRun that must run on one node.
 	LabelCoschedule = "sluice.dev/coschedule"
+	// LabelTaskDigest on a pod tells which task it was made from: the start of the SHA-256 of the resolved TaskSpec.
+	LabelTaskDigest = "sluice.dev/task-digest"
 )
 
 // Values of labels.

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -159,6 +160,7 @@ func (m *maker) annotations(task *v1.PipelineTask, override *v1.PipelineTaskRunS
 	if override.Metadata != nil {
 		maps.Copy(out, override.Metadata.Annotations)
 	}
+	out[v1.AnnotationFinal] = strings.Join(v1.FinalParts(), ",") // whatever anything above says
 	return out
 }
 

@@ -111,17 +111,31 @@ type Deadlines struct {
 
 // deadlinesOf counts from when the run, and finally, have started. The tasks have none once they have all ended.
 func deadlinesOf(pr *v1.PipelineRun, timeouts Timeouts, tasks []Standing) Deadlines {
+	d := allDeadlines(pr, timeouts)
+	if !slices.ContainsFunc(tasks, func(s Standing) bool { return !s.Final && !s.Position.settled() }) {
+		d.Tasks = time.Time{}
+	}
+	return d
+}
+
+// allDeadlines are those of the run and of both parts, whether their tasks have ended or not.
+func allDeadlines(pr *v1.PipelineRun, timeouts Timeouts) Deadlines {
 	var d Deadlines
 	if start := pr.Status.StartTime; start != nil {
-		d.Pipeline = after(start.Time, timeouts.Pipeline)
-		if slices.ContainsFunc(tasks, func(s Standing) bool { return !s.Final && !s.Position.settled() }) {
-			d.Tasks = after(start.Time, timeouts.Tasks)
-		}
+		d.Pipeline, d.Tasks = after(start.Time, timeouts.Pipeline), after(start.Time, timeouts.Tasks)
 	}
 	if start := pr.Status.FinallyStartTime; start != nil {
 		d.Finally = after(start.Time, timeouts.Finally)
 	}
 	return d
+}
+
+// of returns the deadlines that end the tasks of a part.
+func (d Deadlines) of(s *Standing) []time.Time {
+	if s.Final {
+		return []time.Time{d.Pipeline, d.Finally}
+	}
+	return []time.Time{d.Pipeline, d.Tasks}
 }
 
 // next returns the first deadline that is still to come, and the zero time when there is none.

@@ -68,8 +68,8 @@ func failure(pr *v1.PipelineRun, obs Observation, t *tally) (reason, message str
 	switch {
 	case pr.Spec.Status == v1.PipelineRunSpecStatusCancelled && obs.cutShort():
 		return v1.PipelineRunReasonCancelled, fmt.Sprintf("PipelineRun %q was cancelled; %s", pr.Name, t)
-	case obs.timedOut() != "":
-		return v1.PipelineRunReasonTimedOut, fmt.Sprintf("PipelineRun %q: %s; %s", pr.Name, obs.timedOut(), t)
+	case obs.timedOut(pr) != "":
+		return v1.PipelineRunReasonTimedOut, fmt.Sprintf("PipelineRun %q: %s; %s", pr.Name, obs.timedOut(pr), t)
 	case t.failure != "":
 		return t.reason, fmt.Sprintf("%s; %s", t, t.failure)
 	case gracefully(pr) && obs.cutShort():
@@ -98,11 +98,12 @@ func (o *Observation) cutShort() bool {
 }
 
 // timedOut says which part of the run took too long; it is empty when none did.
-func (o *Observation) timedOut() string {
+func (o *Observation) timedOut(pr *v1.PipelineRun) string {
 	var tasks, finally bool
+	deadlines := allDeadlines(pr, o.Timeouts)
 	for i := range o.Tasks {
 		s := &o.Tasks[i]
-		late := slices.ContainsFunc(s.Children, func(c Child) bool { return c.timedOut() })
+		late := slices.ContainsFunc(s.Children, func(c Child) bool { return c.timedOut(deadlines.of(s)...) })
 		if s.Skipped != nil {
 			late = slices.Contains([]string{
 				v1.SkipReasonTimedOut, v1.SkipReasonTasksTimedOut, v1.SkipReasonFinallyTimedOut,

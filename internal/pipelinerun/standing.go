@@ -2,6 +2,7 @@ package pipelinerun
 
 import (
 	"slices"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -157,7 +158,20 @@ func (c *Child) cancelled() bool {
 	return condition != nil && condition.Status == metav1.ConditionFalse && condition.Reason == v1.TaskRunReasonCancelled
 }
 
-// timedOut reports whether the TaskRun was cancelled because the run, or its part of it, took too long.
-func (c *Child) timedOut() bool {
-	return c.TaskRun.Spec.StatusMessage == v1.TaskRunTimedOutByPipelineRun && !c.Lost && c.cancelled()
+// timedOut reports whether the TaskRun ended because the time of the run, or of its part of it, was up: it was told so, or
+// its own timeout fired when that time was up as well. Which of the two a TaskRun meets first is chance.
+func (c *Child) timedOut(deadlines ...time.Time) bool {
+	condition := c.condition()
+	if c.Lost || condition == nil || condition.Status != metav1.ConditionFalse {
+		return false
+	}
+	late := condition.Reason == v1.TaskRunReasonTimedOut
+	if c.TaskRun.Spec.StatusMessage == v1.TaskRunTimedOutByPipelineRun {
+		return late || c.cancelled()
+	}
+	end := condition.LastTransitionTime
+	if c.TaskRun.Status.CompletionTime != nil {
+		end = *c.TaskRun.Status.CompletionTime
+	}
+	return late && slices.ContainsFunc(deadlines, func(d time.Time) bool { return passed(end.Time, d) })
 }

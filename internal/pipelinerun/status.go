@@ -17,6 +17,21 @@ type Effect struct {
 	Waiting string
 }
 
+// startOf is when the run, or its part of finally, has started: now, or when the first of the TaskRuns was made that a pass
+// before could not record. Otherwise such a TaskRun would reach its own timeout before the run reaches its deadline.
+func (e *Effect) startOf(now metav1.Time, obs Observation, final bool) metav1.Time {
+	first := now
+	for i, children := range e.Started {
+		for j := range children {
+			made := children[j].TaskRun.CreationTimestamp
+			if obs.Tasks[i].Final == final && !made.IsZero() && made.Before(&first) {
+				first = made
+			}
+		}
+	}
+	return first
+}
+
 // statusFor computes the whole status of a run that has not ended. It shares memory with the one that the run has. oversize
 // says that the object could not hold its results.
 func statusFor(pr *v1.PipelineRun, state State, obs Observation, effect Effect) (status v1.PipelineRunStatus, oversize bool) {
@@ -29,7 +44,8 @@ func statusFor(pr *v1.PipelineRun, state State, obs Observation, effect Effect) 
 		return status, false
 	}
 	if status.StartTime == nil && state != Withdrawn {
-		status.StartTime = &now
+		start := effect.startOf(now, obs, false)
+		status.StartTime = &start
 	}
 	if state == Withdrawn || state == Unresolved || state == Invalid {
 		status.CompletionTime = &now
@@ -41,7 +57,8 @@ func statusFor(pr *v1.PipelineRun, state State, obs Observation, effect Effect) 
 		status.Provenance = provenance(obs)
 	}
 	if status.FinallyStartTime == nil && obs.startsFinally() {
-		status.FinallyStartTime = &now
+		start := effect.startOf(now, obs, true)
+		status.FinallyStartTime = &start
 	}
 	t := tallyOf(pr, obs, effect)
 	status.ChildReferences, status.SkippedTasks = t.children, t.skipped

@@ -15,7 +15,7 @@ import (
 )
 
 // createPod makes the claims of the run's workspaces, and the pod. A pod of that name that is this run's already, made by a
-// pass whose status was not written, is taken as it is.
+// pass whose status was not written, is taken as it is if it was made from the same task.
 func (r *Reconciler) createPod(ctx context.Context, tr *v1.TaskRun, obs Observation) (Effect, error) {
 	if attempt(tr) > 0 {
 		r.methods.Forget(keyOf(tr)) // of the attempts before this one, which has no pod yet
@@ -58,6 +58,7 @@ func (r *Reconciler) buildPod(tr *v1.TaskRun, obs Observation) (*corev1.Pod, err
 		return nil, err
 	}
 	built.Labels[v1.LabelManagedBy] = obs.Config.Defaults.ManagedBy
+	built.Labels[v1.LabelTaskDigest] = taskDigest(obs.Task.Spec)
 	fitLimitRanges(built, obs.Needs.LimitRanges)
 	return built, nil
 }

@@ -21,15 +21,27 @@ type childKind[T client.Object] struct {
 	refused string
 	// empty makes an object to read into.
 	empty func() T
+	// differs reports whether an object that this run owns was made from something else than the one that is wanted, and
+	// replace decides what becomes of it. Both are nil where any object of the run will do.
+	differs func(found, wanted T) bool
+	replace func(ctx context.Context, r *Reconciler, found T) (Effect, error)
 }
 
 func podKind() childKind[*corev1.Pod] {
-	return childKind[*corev1.Pod]{"pod", v1.TaskRunReasonPodCreationFailed, func() *corev1.Pod { return &corev1.Pod{} }}
+	return childKind[*corev1.Pod]{
+		noun: "pod", refused: v1.TaskRunReasonPodCreationFailed, empty: func() *corev1.Pod { return &corev1.Pod{} },
+		differs: func(found, wanted *corev1.Pod) bool { return !madeFrom(found, wanted.Labels[v1.LabelTaskDigest]) },
+		replace: func(ctx context.Context, r *Reconciler, found *corev1.Pod) (Effect, error) {
+			return r.replacePod(ctx, found)
+		},
+	}
 }
 
 func claimKind() childKind[*corev1.PersistentVolumeClaim] {
-	return childKind[*corev1.PersistentVolumeClaim]{"PersistentVolumeClaim", v1.TaskRunReasonClaimCreationFailed,
-		func() *corev1.PersistentVolumeClaim { return &corev1.PersistentVolumeClaim{} }}
+	return childKind[*corev1.PersistentVolumeClaim]{
+		noun: "PersistentVolumeClaim", refused: v1.TaskRunReasonClaimCreationFailed,
+		empty: func() *corev1.PersistentVolumeClaim { return &corev1.PersistentVolumeClaim{} },
+	}
 }
 
 // ends reports whether an action has come to its end before all of it was done.
@@ -64,6 +76,9 @@ func adopt[T client.Object](ctx context.Context, r *Reconciler, tr *v1.TaskRun, 
 		return found, Effect{}, fmt.Errorf("cannot get %s %q: %w", kind.noun, wanted.GetName(), err)
 	}
 	switch {
+	case metav1.IsControlledBy(found, tr) && kind.differs != nil && kind.differs(found, wanted):
+		effect, err := kind.replace(ctx, r, found)
+		return found, effect, err
 	case metav1.IsControlledBy(found, tr):
 		return found, Effect{}, nil
 	case found.GetDeletionTimestamp() != nil || leftover(tr, found):

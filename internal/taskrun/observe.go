@@ -75,6 +75,9 @@ func (r *Reconciler) observe(ctx context.Context, tr *v1.TaskRun) (Observation, 
 	if err := r.observePod(ctx, tr, &obs); err != nil {
 		return obs, err
 	}
+	if obs.unrecorded(tr) {
+		obs.Pod = nil // making this attempt's pod finds it, and decides what becomes of it
+	}
 	if obs.Pod != nil || tr.Status.PodName != "" {
 		r.images.Forget(keyOf(tr)) // another attempt asks anew: a tag may have moved
 		obs.Evidence = r.methods.Gather(extract.Run{Name: keyOf(tr), UID: attemptKey(tr), Pod: obs.Pod, Spec: obs.Task.Spec}, chosen(tr))

@@ -62,7 +62,10 @@ func (r *Reconciler) task(ctx context.Context, tr *v1.TaskRun) (Task, error) {
 	case tr.Spec.TaskRef != nil:
 		ref := *tr.Spec.TaskRef
 		var err error
-		if ref.Params, err = forResolver(tr, &v1.TaskSpec{}, ref.Params, field.NewPath("spec", "taskRef", "params")); err != nil {
+		if !final(tr, v1.FinalResolverParams) {
+			ref.Params, err = forResolver(tr, &v1.TaskSpec{}, ref.Params, field.NewPath("spec", "taskRef", "params"))
+		}
+		if err != nil {
 			return task, err
 		}
 		found, source, err := r.resolver.LocateTask(ctx, tr.Namespace, &ref)

@@ -43,14 +43,22 @@ func prepare(tr *v1.TaskRun, task Task, defaults config.Defaults, judge *when.Ju
 		Name: tr.Name, Namespace: tr.Namespace, UID: string(tr.UID), Task: task.Name, Retry: attempt(tr),
 	}
 	vars := substitute.ForTaskRun(task.Spec, tr.Spec.Params, context)
-	bound, err := substitute.Bindings(path.Child("workspaces"), bound, vars)
+	if err := checkFinal(tr); err != nil {
+		return nil, err
+	}
+	kept := 0 // bindings of a run whose text is final; what the installation's default adds to them is not
+	if final(tr, v1.FinalWorkspaces) {
+		kept = len(tr.Spec.Workspaces)
+	}
+	added, err := substitute.Bindings(path.Child("workspaces"), bound[kept:], vars)
 	if err != nil {
 		return nil, err
 	}
+	bound = slices.Concat(bound[:kept], added)
 	p := &Prepared{Run: tr.DeepCopy(), Claims: claims(tr, bound)}
 	p.Run.Labels, p.Run.Annotations = labels(tr, task), annotations(tr, task)
 	p.Run.Spec.Workspaces = mounted(tr, bound)
-	if tr.Spec.PodTemplate != nil {
+	if tr.Spec.PodTemplate != nil && !final(tr, v1.FinalPodTemplate) {
 		if p.Run.Spec.PodTemplate, err = substitute.PodTemplate(path.Child("podTemplate"), tr.Spec.PodTemplate, vars); err != nil {
 			return nil, err
 		}
