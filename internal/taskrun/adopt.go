@@ -37,15 +37,13 @@ func (o *Observation) unrecorded(tr *v1.TaskRun) bool {
 // have not started is deleted, and made anew. Where they have, steps must not run twice: the run fails.
 func (r *Reconciler) replacePod(ctx context.Context, p *corev1.Pod) (Effect, error) {
 	why := fmt.Sprintf("pod %q was made from the Task as it was before it changed, by a pass that could not record it", p.Name)
-	if hasStarted(p) {
+	if anyStarted(p) {
 		return Effect{Outcome: failed(v1.TaskRunReasonPodCreationFailed, why+", and its steps have started; start the run again")}, r.stopPod(ctx, p)
 	}
 	return Effect{Waiting: &Hindrance{v1.TaskRunReasonPending, cannotYet("pod", why+"; it is being deleted")}}, r.deletePod(ctx, p)
 }
 
-// hasStarted reports whether a container of the pod runs, or has run.
-func hasStarted(p *corev1.Pod) bool {
-	return slices.ContainsFunc(slices.Concat(p.Status.InitContainerStatuses, p.Status.ContainerStatuses), func(s corev1.ContainerStatus) bool {
-		return s.State.Running != nil || s.State.Terminated != nil
-	})
+// anyStarted reports whether a container of the pod runs, or has run.
+func anyStarted(p *corev1.Pod) bool {
+	return slices.ContainsFunc(slices.Concat(p.Status.InitContainerStatuses, p.Status.ContainerStatuses), hasStarted)
 }
