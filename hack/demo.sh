@@ -126,7 +126,8 @@ up() {
 	if localkube status "${cluster[@]}" >/dev/null 2>&1; then
 		printf '  the cluster is up already\n'
 	else
-		started=yes
+		# A cluster that was there before, and of which a part has died, is not ours to take down.
+		localkube kubeconfig --path "${cluster[@]}" >/dev/null 2>&1 || started=yes
 		work 'starting the cluster' 10 localkube up "${cluster[@]}" ${LOCALKUBE_API_PORT:+--api-port "$LOCALKUBE_API_PORT"}
 	fi
 	KUBECONFIG=$(localkube kubeconfig --path "${cluster[@]}")

@@ -30,7 +30,7 @@ for scope in "" namespaced; do
 		grep -v '^#' "$file"
 	done >"$manifests/logs${scope:+-$scope}.yaml"
 done
-# Pages of commands that are gone go, too.
-rm -rf "$cli"
+# Pages of commands that are gone go, too. Other files in the folder stay.
 mkdir -p "$cli"
+rm -f "$cli"/sluice.md "$cli"/sluice_*.md
 go run ./cmd/sluice reference "$cli"

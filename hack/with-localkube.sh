@@ -5,7 +5,8 @@
 #
 # The options are those of `localkube up`, each as one word: --name=value. The command gets KUBECONFIG, KUBECTL,
 # LOCALKUBE_DIR and, with a node, KO_DOCKER_REPO. However it ends (or this script is interrupted), the cluster is taken
-# down, and what it left behind is printed and counts as a failure.
+# down, and what it left behind is printed and counts as a failure. Its folder is then kept, since processes or mounts may
+# still use it.
 set -euo pipefail
 . "$(dirname "$0")/env.sh"
 cd "$root"
@@ -21,7 +22,7 @@ done
 
 hack/build-localkube.sh >&2
 
-LOCALKUBE_DIR=$(mktemp -d "${TMPDIR:-/tmp}/sluice-localkube.XXXXXX")
+LOCALKUBE_DIR=$(realpath "$(mktemp -d "${TMPDIR:-/tmp}/sluice-localkube.XXXXXX")") # localkube resolves links, too
 export LOCALKUBE_DIR
 child=""
 running=""
@@ -56,13 +57,19 @@ cleanup() {
 		"$KUBECTL" logs deployment/sluice-controller -n tekton-pipelines --tail=40 >&2 2>/dev/null || true
 	fi
 	say "taking the cluster down"
-	bin/localkube down --dir "$LOCALKUBE_DIR" >&2 || status=1
+	local down=yes
+	bin/localkube down --dir "$LOCALKUBE_DIR" >&2 || { down="" && status=1; }
 	left=$(leftovers)
 	if [ -n "$left" ]; then
 		printf 'error: the cluster left behind:\n%s\n' "$left" >&2
 		status=1
 	fi
-	rm -rf "$LOCALKUBE_DIR"
+	# mktemp made the folder, so the rest in it, such as ledgers of chaos, is this script's.
+	if [ -n "$down" ] && [ -z "$left" ]; then
+		rm -rf --one-file-system "$LOCALKUBE_DIR"
+	else
+		say "kept $LOCALKUBE_DIR"
+	fi
 	exit "$status"
 }
 

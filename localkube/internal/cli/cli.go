@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
@@ -51,16 +50,16 @@ func dirFlag(cmd *cobra.Command) *dirValue {
 
 type dirValue struct{ given string }
 
-// dir is the absolute path of what was given.
+// dir is the absolute path of what was given, without symbolic links.
 func (d *dirValue) dir() (state.Dir, error) {
-	if d.given == "" {
-		return state.DefaultDir()
+	if d.given != "" {
+		return state.Resolve(d.given)
 	}
-	path, err := filepath.Abs(d.given)
+	dir, err := state.DefaultDir()
 	if err != nil {
-		return "", fmt.Errorf("cannot resolve directory %q: %w", d.given, err)
+		return "", err
 	}
-	return state.Dir(path), nil
+	return state.Resolve(string(dir))
 }
 
 // existing is the directory and what is known about the cluster in it, which must be there.

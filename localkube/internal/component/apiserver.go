@@ -19,7 +19,7 @@ func (c Cluster) EtcdSpec() Spec {
 		Name: role.Etcd,
 		Args: []string{
 			"--name=localkube",
-			"--data-dir=" + c.Dir.Path("etcd"),
+			"--data-dir=" + c.Dir.Etcd(),
 			"--listen-client-urls=" + client,
 			"--advertise-client-urls=" + client,
 			"--listen-peer-urls=" + peer,
@@ -63,7 +63,7 @@ func (c Cluster) APIServerSpec() Spec {
 		"--etcd-keyfile=" + c.Dir.Key(pki.EtcdClient),
 		"--service-cluster-ip-range=" + ServiceCIDR,
 		"--service-account-issuer=https://kubernetes.default.svc",
-		"--service-account-key-file=" + c.Dir.Path("pki", pki.ServiceAccount+".pub"),
+		"--service-account-key-file=" + c.Dir.PublicKey(pki.ServiceAccount),
 		"--service-account-signing-key-file=" + c.Dir.Key(pki.ServiceAccount),
 		// Far above what one machine can do, so that the limits of a benchmark are those of the machine.
 		"--max-requests-inflight=3000",

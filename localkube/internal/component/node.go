@@ -86,7 +86,7 @@ func (c Cluster) ControllerManagerSpec() Spec {
 			"--use-service-account-credentials=true",
 			"--service-cluster-ip-range=" + ServiceCIDR,
 			"--enable-hostpath-provisioner=true",
-			"--flex-volume-plugin-dir=" + c.Dir.Path("flexvolume"),
+			"--flex-volume-plugin-dir=" + c.Dir.FlexVolumes(),
 			// There is one of it; an election would only delay the start.
 			"--leader-elect=false",
 			fmt.Sprintf("--kube-api-qps=%d", clientQPS),

@@ -3,7 +3,6 @@ package lifecycle
 import (
 	"fmt"
 	"io"
-	"os"
 	"time"
 
 	"github.com/sluice-ci/sluice/localkube/internal/state"
@@ -12,7 +11,7 @@ import (
 // stopTimeout bounds how long the kernel may take to end the processes of a cluster.
 const stopTimeout = 20 * time.Second
 
-// Down ends the cluster in dir and removes everything that it had, in whatever state it is.
+// Down ends the cluster in dir, in whatever state it is, and removes what it wrote. Files of others in dir stay, and are named.
 func Down(dir state.Dir, out io.Writer) error {
 	unlock, err := dir.Lock()
 	if err != nil {
@@ -24,18 +23,33 @@ func Down(dir state.Dir, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if !exists {
+	claimed, err := dir.Claimed()
+	if err != nil {
+		return err
+	}
+	if !exists && !claimed {
 		fmt.Fprintf(out, "nothing is up in %s\n", dir)
 		return nil
 	}
-	if err := stop(dir, c); err != nil {
-		return err
+	if exists {
+		if err := stop(dir, c); err != nil {
+			return err
+		}
 	}
-	if err := os.RemoveAll(string(dir)); err != nil {
-		return fmt.Errorf("cannot remove %q: %w", dir, err)
+	if err := remove(dir, out); err != nil {
+		return err
 	}
 	fmt.Fprintf(out, "down after %s\n", seconds(time.Since(began)))
 	return nil
+}
+
+// remove removes what the cluster wrote, and says what it kept.
+func remove(dir state.Dir, out io.Writer) error {
+	kept, err := dir.Remove()
+	if note := dir.Kept(kept); note != "" {
+		fmt.Fprintln(out, note)
+	}
+	return err
 }
 
 // stop ends all processes of the cluster and removes what they left outside of its directory. The supervisor is killed without asking:

@@ -35,6 +35,10 @@ type Options struct {
 // like a machine after a power cut. When it fails or ctx ends, nothing that it started goes on running.
 func Up(ctx context.Context, o Options) error {
 	began := time.Now()
+	// Before the lock, for which the folders above the directory are made.
+	if err := o.Dir.NotWithin(); err != nil {
+		return err
+	}
 	unlock, err := o.Dir.Lock()
 	if err != nil {
 		return err
@@ -61,9 +65,12 @@ func Up(ctx context.Context, o Options) error {
 		}
 	}
 	if exists {
-		if err := stop(o.Dir, old); err != nil {
-			return err
-		}
+		err = stop(o.Dir, old)
+	} else {
+		err = o.Dir.Claim()
+	}
+	if err != nil {
+		return err
 	}
 	if err := o.start(ctx, old, exists); err != nil {
 		return o.undo(err, exists)
@@ -87,7 +94,7 @@ func (o Options) matches(old state.Cluster) error {
 	return nil
 }
 
-// undo ends what start started. Data that was there before stays; a cluster that never came up is removed altogether.
+// undo ends what start started. Data of an existing cluster stays; of a cluster that never came up, all that it wrote is removed.
 func (o Options) undo(cause error, existed bool) error {
 	c, begun, err := o.Dir.LoadCluster()
 	if begun && err == nil {
@@ -95,7 +102,7 @@ func (o Options) undo(cause error, existed bool) error {
 		err = stop(o.Dir, c)
 	}
 	if err == nil && !existed {
-		err = os.RemoveAll(string(o.Dir))
+		err = remove(o.Dir, o.Out)
 	}
 	return errors.Join(cause, err)
 }

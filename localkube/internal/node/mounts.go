@@ -20,9 +20,9 @@ import (
 // privateFolders are the paths that components insist on, by the folders of the cluster that stand in for them.
 func privateFolders(c component.Cluster) map[string]string {
 	return map[string]string{
-		component.KubeletRoot:     c.Dir.Path("kubelet"),
-		component.ContainerLogs:   c.Dir.Path("container-logs"),
-		component.HostPathVolumes: c.Dir.Path("volumes"),
+		component.KubeletRoot:     c.Dir.Kubelet(),
+		component.ContainerLogs:   c.Dir.ContainerLogs(),
+		component.HostPathVolumes: c.Dir.Volumes(),
 	}
 }
 

@@ -16,7 +16,7 @@ func OpenVolumes(dir state.Dir) error {
 	if err != nil {
 		return fmt.Errorf("cannot watch for volumes: %w", err)
 	}
-	if err := watcher.Add(dir.Path("volumes")); err != nil {
+	if err := watcher.Add(dir.Volumes()); err != nil {
 		return fmt.Errorf("cannot watch for volumes: %w", err)
 	}
 	go func() {

@@ -61,12 +61,39 @@ type Component struct {
 const (
 	clusterFile    = "cluster.json"
 	componentsFile = "components.json"
+	// newSuffix is that of a file that is being written.
+	newSuffix = ".new"
 )
 
-// LoadCluster reads what is known about the cluster; ok is false if there is none in this directory.
+// LoadCluster reads what is known about the cluster; ok is false if there is none in this directory. A file of the same name
+// that localkube did not write is no cluster. A directory that was moved or copied is an error.
 func (d Dir) LoadCluster() (c Cluster, ok bool, err error) {
+	_, marked, err := d.loadMark()
+	if err != nil {
+		return Cluster{}, false, err
+	}
+	if !marked {
+		known, err := d.looksLikeACluster()
+		if err != nil || !known {
+			return Cluster{}, false, err
+		}
+	}
 	ok, err = d.load(clusterFile, &c)
 	return c, ok, err
+}
+
+// looksLikeACluster tells the state of a cluster that was made before directories were marked from somebody else's file.
+func (d Dir) looksLikeACluster() (bool, error) {
+	var fields map[string]json.RawMessage
+	if ok, err := d.load(clusterFile, &fields); !ok || err != nil {
+		return false, err
+	}
+	for _, needed := range []string{"apiOnly", "apiPort", "etcdPort"} {
+		if _, ok := fields[needed]; !ok {
+			return false, nil
+		}
+	}
+	return true, nil
 }
 
 // SaveCluster writes it.
@@ -103,10 +130,10 @@ func (d Dir) save(name string, value any) error {
 		return fmt.Errorf("cannot encode state %q: %w", name, err)
 	}
 	path := d.Path(name)
-	if err := os.WriteFile(path+".new", append(content, '\n'), 0o600); err != nil {
+	if err := os.WriteFile(path+newSuffix, append(content, '\n'), 0o600); err != nil {
 		return fmt.Errorf("cannot write state %q: %w", path, err)
 	}
-	if err := os.Rename(path+".new", path); err != nil {
+	if err := os.Rename(path+newSuffix, path); err != nil {
 		return fmt.Errorf("cannot replace state %q: %w", path, err)
 	}
 	return nil

@@ -118,7 +118,7 @@ func (s *Supervisor) serveRegistry() error {
 	address := fmt.Sprintf("127.0.0.1:%d", s.cluster.RegistryPort)
 	forPods := s.cluster.RegistryForPods()
 	self := []string{address, fmt.Sprintf("localhost:%d", s.cluster.RegistryPort), forPods}
-	handler, err := registry.Open(s.cluster.Dir.Path("registry"), self)
+	handler, err := registry.Open(s.cluster.Dir.Registry(), self)
 	if err != nil {
 		return err
 	}

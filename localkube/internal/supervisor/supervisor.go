@@ -127,7 +127,7 @@ func (s *Supervisor) start(spec component.Spec) (*running, error) {
 		Path:   path,
 		Args:   append([]string{spec.Name}, spec.Args...),
 		Env:    append(os.Environ(), spec.Env...),
-		Dir:    s.cluster.Dir.Path(),
+		Dir:    string(s.cluster.Dir),
 		Stdout: log,
 		Stderr: log,
 	}
