@@ -21,7 +21,7 @@ const reliability = root + "/docs/reliability.md"
 
 // pages are those that name tests.
 func pages() []string {
-	return []string{reliability, root + "/docs/operations.md", root + "/docs/limits.md", root + "/docs/security.md"}
+	return []string{reliability, root + "/docs/operations.md", root + "/docs/limits.md", root + "/docs/security.md", root + "/docs/localkube.md"}
 }
 
 func read(t *testing.T, path string) string {
