@@ -271,6 +271,12 @@ func stepFailure(p *corev1.Pod, set *collect.Set) (reason, message string) {
 		}
 		return v1.TaskRunReasonFailed, message
 	}
+	// A container that was never started has completed nothing, whatever the records say.
+	if p != nil {
+		if why := unstarted(containersOf(p).steps); why != "" {
+			return v1.TaskRunReasonFailed, why
+		}
+	}
 	// Nothing failed, so that nothing can have been skipped for it.
 	for _, step := range set.Steps {
 		if step.Reason == frame.ReasonSkipped && step.ExitCode != 0 {

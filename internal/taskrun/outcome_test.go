@@ -28,6 +28,7 @@ func TestOutcomeOfCollected(t *testing.T) {
 	bad := []frame.Step{step("step-one", 3, frame.ReasonError), step("step-two", 1, frame.ReasonSkipped)}
 	digest := v1.TaskRunResult{Name: "digest", Type: v1.TypeString, Value: v1.StringValue("d")}
 	images := v1.TaskRunResult{Name: "images", Type: v1.TypeArray, Value: v1.ArrayValue("a", "b")}
+	unstarted := runPod(corev1.PodRunning, terminated(0, ""), terminatedAs(128, "StartError", "no shim"), running())
 	oom := runPod(corev1.PodRunning, terminated(137, ""), running(), running())
 	oom.Status.ContainerStatuses[0].State.Terminated.Reason = "OOMKilled"
 	cases := map[string]struct {
@@ -69,6 +70,10 @@ func TestOutcomeOfCollected(t *testing.T) {
 		"Forged": {"a step that forged the record of its end is named, and no result is kept", collect.Set{Results: []frame.Result{value("digest", "string", "evil")},
 			Steps: []frame.Step{step("step-one", 1, frame.ReasonForged), step("step-two", 0, frame.ReasonCompleted)}, Problems: []frame.Problem{{Result: "images", Kind: frame.Withheld}}}, nil,
 			metav1.ConditionFalse, v1.TaskRunReasonFailed, []string{`"step-one" exited with code 1 (Forged)`, `result "images" is not kept`}, nil},
+		"NeverStarted": {"a container that was never started has completed nothing, whatever its record says", collect.Set{Steps: good}, unstarted,
+			metav1.ConditionFalse, v1.TaskRunReasonFailed, []string{`container "step-two" could not be started: no shim (StartError)`}, nil},
+		"NoRecord": {"a step that nothing is known of may have failed", collect.Set{Steps: good[:1]}, nil,
+			metav1.ConditionFalse, v1.TaskRunReasonResultsUnavailable, []string{`no record of container "step-two"`}, nil},
 		"Missing": {"a result that a step left and another deleted is named", collect.Set{Steps: good, Problems: []frame.Problem{{Result: "digest", Kind: frame.Missing}}}, nil,
 			metav1.ConditionFalse, v1.TaskRunReasonResultUnreadable, []string{`result "digest" was left by a step`}, nil},
 		"Interrupted": {"a step that was never seen to end is no success", collect.Set{Interrupted: true, Steps: []frame.Step{step("step-one", -1, frame.ReasonUnfinished)}}, nil,
