@@ -36,7 +36,7 @@ func run(ctx context.Context, dirs []string, out io.Writer) error {
 	}
 	var lists [][]gomod.Module
 	for _, dir := range dirs {
-		list, err := gomod.Read(ctx, dir)
+		list, err := gomod.Read(dir)
 		if err != nil {
 			return err
 		}
@@ -74,7 +74,11 @@ func line(m gomod.Module, licences []string) string {
 // licencesOf returns NOASSERTION for a module that was never fetched, such as one of a tool that this machine did not
 // build, as it does for a licence that is not recognised.
 func licencesOf(cache string, m gomod.Module) ([]string, error) {
-	dir := filepath.Join(cache, filepath.FromSlash(m.CacheDir()))
+	name, err := m.CacheDir()
+	if err != nil {
+		return nil, err
+	}
+	dir := filepath.Join(cache, filepath.FromSlash(name))
 	if _, err := os.Stat(dir); os.IsNotExist(err) {
 		return []string{noAssertion}, nil
 	}

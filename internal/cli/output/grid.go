@@ -3,7 +3,6 @@ package output
 import (
 	"io"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/sluice-ci/sluice/internal/cli/terminal"
 )
@@ -51,7 +50,7 @@ func NewGrid(headings ...string) *Grid {
 // Add appends a row. An empty cell is shown as "-", so that a column can be cut out by its number.
 func (g *Grid) Add(cells ...Cell) { g.rows = append(g.rows, cells) }
 
-// Write prints the table, with colours if paint gives them. Characters count as one column each.
+// Write prints the table, with colours if paint gives them. Columns are those of the terminal: wide characters cover two.
 func (g *Grid) Write(w io.Writer, t *terminal.Terminal) error {
 	widths := g.widths()
 	var text strings.Builder
@@ -98,7 +97,7 @@ func (g *Grid) widths() []int {
 	return widths
 }
 
-func columns(text string) int { return utf8.RuneCountInString(shownText(text)) }
+func columns(text string) int { return terminal.Columns(shownText(text)) }
 
 func shownText(text string) string {
 	if text = terminal.Line(text); text == "" {

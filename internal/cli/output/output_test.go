@@ -30,6 +30,24 @@ x�[2J y        -   last
 	}
 }
 
+// Names of users may hold characters that cover two columns; those of the columns after them were shifted.
+func TestGridOfWideCharacters(t *testing.T) {
+	g := NewGrid("NAME", "NOTE")
+	g.Add(Text("結果"), Text("a"))
+	g.Add(Text("result"), Text("b"))
+	const want = `NAME     NOTE
+結果     a
+result   b
+`
+	var b bytes.Buffer
+	if err := g.Write(&b, terminal.Plain(nil, nil, nil)); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, b.String()); diff != "" {
+		t.Errorf("columns are aligned as a terminal shows them (-want +got):\n%s", diff)
+	}
+}
+
 func TestFormats(t *testing.T) {
 	object := map[string]string{"a": "x<y"}
 	table := func(w io.Writer) error { _, err := io.WriteString(w, "table\n"); return err }

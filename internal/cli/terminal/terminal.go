@@ -9,7 +9,6 @@ import (
 	"os"
 	"strings"
 	"unicode"
-	"unicode/utf8"
 
 	"golang.org/x/term"
 
@@ -134,14 +133,4 @@ func Clean(text string) string {
 // Line makes a text fit to be a part of a line: Clean, with a space for each line feed and tab.
 func Line(text string) string {
 	return strings.NewReplacer("\n", " ", "\t", " ").Replace(Clean(text))
-}
-
-// Cut shortens text to so many columns, with … for what is missing; 0 columns are without limit. Each character counts as
-// one column.
-func Cut(text string, columns int) string {
-	if columns <= 0 || utf8.RuneCountInString(text) <= columns {
-		return text
-	}
-	runes := []rune(text)
-	return string(runes[:columns-1]) + "…"
 }

@@ -108,14 +108,88 @@ func TestCut(t *testing.T) {
 		columns int
 		want    string
 	}{
-		"Fits":      {reason: "What fits stays.", text: "abc", columns: 3, want: "abc"},
-		"Long":      {reason: "What is cut says so.", text: "abcd", columns: 3, want: "ab…"},
-		"Umlauts":   {reason: "Characters count, not bytes.", text: "äöü", columns: 3, want: "äöü"},
-		"Unlimited": {reason: "Without a width nothing is cut.", text: "abcd", want: "abcd"},
+		"Fits": {
+			reason:  "What fits stays.",
+			text:    "abc",
+			columns: 3,
+			want:    "abc",
+		},
+		"Long": {
+			reason:  "What is cut says so.",
+			text:    "abcd",
+			columns: 3,
+			want:    "ab…",
+		},
+		"Umlauts": {
+			reason:  "Characters count, not bytes.",
+			text:    "äöü",
+			columns: 3,
+			want:    "äöü",
+		},
+		"Wide": {
+			reason:  "A wide character covers two columns, and is never cut in half.",
+			text:    "日本語",
+			columns: 4,
+			want:    "日…",
+		},
+		"WideFits": {
+			reason:  "Wide characters that fit stay.",
+			text:    "日本",
+			columns: 4,
+			want:    "日本",
+		},
+		"Unlimited": {
+			reason: "Without a width nothing is cut.",
+			text:   "abcd",
+			want:   "abcd",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := Cut(tc.text, tc.columns); got != tc.want {
 				t.Errorf("%s got %q, want %q", tc.reason, got, tc.want)
+			}
+		})
+	}
+}
+
+func TestColumns(t *testing.T) {
+	for name, tc := range map[string]struct {
+		reason string
+		text   string
+		want   int
+	}{
+		"Empty": {
+			reason: "Nothing covers nothing.",
+		},
+		"Latin": {
+			reason: "One column a character, not a byte.",
+			text:   "naïve",
+			want:   5,
+		},
+		"Wide": {
+			reason: "Chinese, Japanese and Korean characters cover two columns each.",
+			text:   "結果kr한",
+			want:   8,
+		},
+		"Emoji": {
+			reason: "An emoji covers two columns.",
+			text:   "🚀",
+			want:   2,
+		},
+		"Combining": {
+			reason: "A mark that joins the character before it covers none.",
+			text:   "e\u0301",
+			want:   1,
+		},
+		"Lines": {
+			reason: "The characters that draw trees and boxes cover one column.",
+			text:   "├─│…",
+			want:   4,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := Columns(tc.text); got != tc.want {
+				t.Errorf("%s got %d columns of %q, want %d", tc.reason, got, tc.text, tc.want)
 			}
 		})
 	}

@@ -2,7 +2,6 @@ package tree
 
 import (
 	"strings"
-	"unicode/utf8"
 
 	"github.com/sluice-ci/sluice/internal/cli/runs"
 	"github.com/sluice-ci/sluice/internal/cli/terminal"
@@ -26,7 +25,7 @@ func (n Node) Lines(t *terminal.Terminal, limit int) []string {
 	}
 	widest := 0
 	for _, r := range rows {
-		widest = max(widest, utf8.RuneCountInString(r.lead+r.node.Name))
+		widest = max(widest, terminal.Columns(r.lead+r.node.Name))
 	}
 	lines := make([]string, len(rows))
 	for i, r := range rows {
@@ -41,16 +40,16 @@ func (r row) line(t *terminal.Terminal, widest int) string {
 	name := r.node.Name
 	rest := runs.Spoken(r.node.Took)
 	if r.node.Note != "" {
-		rest += strings.Repeat(" ", max(0, 7-utf8.RuneCountInString(rest))) + terminal.Line(r.node.Note)
+		rest += strings.Repeat(" ", max(0, 7-terminal.Columns(rest))) + terminal.Line(r.node.Note)
 	}
 	if rest != "" {
-		rest = strings.Repeat(" ", widest-utf8.RuneCountInString(r.lead+name)+2) + rest
+		rest = strings.Repeat(" ", widest-terminal.Columns(r.lead+name)+2) + rest
 	}
-	used := utf8.RuneCountInString(r.lead) + 2
+	used := terminal.Columns(r.lead) + 2
 	if t.Width > used+1 {
 		room := t.Width - used - 1
 		name = terminal.Cut(name, room)
-		if room -= utf8.RuneCountInString(name); room > 0 {
+		if room -= terminal.Columns(name); room > 0 {
 			rest = terminal.Cut(rest, room)
 		} else {
 			rest = ""

@@ -5,7 +5,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -75,7 +74,7 @@ func TestLines(t *testing.T) {
 			got := strings.Join(example().Lines(term, tc.limit), "\n")
 			if tc.width > 0 {
 				for line := range strings.SplitSeq(got, "\n") {
-					if n := utf8.RuneCountInString(line); n >= tc.width {
+					if n := terminal.Columns(line); n >= tc.width {
 						t.Errorf("%s %q has %d columns", tc.reason, line, n)
 					}
 				}

@@ -1,96 +1,65 @@
-// Package metrics reads pages in Prometheus' text format, as far as counting requests needs it.
+// Package metrics reads counters and gauges from pages in Prometheus' text format.
 package metrics
 
 import (
-	"bufio"
 	"fmt"
 	"io"
-	"strconv"
-	"strings"
+	"maps"
+	"slices"
+
+	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
 )
 
-// Sample is one line of a page.
+// Sample is one counter or gauge of a page.
 type Sample struct {
 	Name   string
 	Labels map[string]string
 	Value  float64
 }
 
-// lineLimit is the longest line that is read, in bytes.
-const lineLimit = 1 << 20
-
-// Parse reads the samples with these names, or all of them if none are given.
+// Parse reads the counters and gauges with these names, or all of them if none are given. Samples are sorted by name, and
+// have the page's order within a name. Histograms and summaries are left out.
 func Parse(page io.Reader, names ...string) ([]Sample, error) {
-	wanted := map[string]bool{}
-	for _, name := range names {
-		wanted[name] = true
+	parser := expfmt.NewTextParser(model.UTF8Validation)
+	families, err := parser.TextToMetricFamilies(page)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read metrics: %w", err)
 	}
 	var samples []Sample
-	lines := bufio.NewScanner(page)
-	lines.Buffer(nil, lineLimit)
-	for lines.Scan() {
-		line := strings.TrimSpace(lines.Text())
-		if line == "" || strings.HasPrefix(line, "#") {
+	for _, name := range slices.Sorted(maps.Keys(families)) {
+		if len(names) > 0 && !slices.Contains(names, name) {
 			continue
 		}
-		if name := line[:max(0, strings.IndexAny(line, "{ "))]; len(wanted) > 0 && !wanted[name] {
-			continue
+		for _, m := range families[name].GetMetric() {
+			if value, ok := valueOf(m); ok {
+				samples = append(samples, Sample{Name: name, Labels: labelsOf(m), Value: value})
+			}
 		}
-		sample, err := parse(line)
-		if err != nil {
-			return nil, fmt.Errorf("cannot read metric %q: %w", line, err)
-		}
-		samples = append(samples, sample)
-	}
-	if err := lines.Err(); err != nil {
-		return nil, fmt.Errorf("cannot read metrics: %w", err)
 	}
 	return samples, nil
 }
 
-func parse(line string) (Sample, error) {
-	end := strings.IndexAny(line, "{ ")
-	if end <= 0 {
-		return Sample{}, fmt.Errorf("it has no value")
+func valueOf(m *dto.Metric) (float64, bool) {
+	switch {
+	case m.GetCounter() != nil:
+		return m.GetCounter().GetValue(), true
+	case m.GetGauge() != nil:
+		return m.GetGauge().GetValue(), true
+	case m.GetUntyped() != nil:
+		return m.GetUntyped().GetValue(), true
+	default:
+		return 0, false
 	}
-	s := Sample{Name: line[:end], Labels: map[string]string{}}
-	rest := line[end:]
-	if rest[0] == '{' {
-		var err error
-		if rest, err = s.labels(rest[1:]); err != nil {
-			return Sample{}, err
-		}
-	}
-	// A time may follow the value.
-	fields := strings.Fields(rest)
-	if len(fields) == 0 {
-		return Sample{}, fmt.Errorf("it has no value")
-	}
-	var err error
-	s.Value, err = strconv.ParseFloat(fields[0], 64)
-	return s, err
 }
 
-// labels reads labels up to the closing brace and returns what follows it.
-func (s *Sample) labels(rest string) (string, error) {
-	for {
-		rest = strings.TrimLeft(rest, ", ")
-		if after, closed := strings.CutPrefix(rest, "}"); closed {
-			return after, nil
-		}
-		name, after, ok := strings.Cut(rest, "=")
-		if !ok {
-			return "", fmt.Errorf("its labels do not end")
-		}
-		quoted, err := strconv.QuotedPrefix(after)
-		if err != nil {
-			return "", fmt.Errorf("label %q has no quoted value", name)
-		}
-		if s.Labels[name], err = strconv.Unquote(quoted); err != nil {
-			return "", fmt.Errorf("label %q: %w", name, err)
-		}
-		rest = after[len(quoted):]
+func labelsOf(m *dto.Metric) map[string]string {
+	labels := map[string]string{}
+	for _, l := range m.GetLabel() {
+		labels[l.GetName()] = l.GetValue()
 	}
+	return labels
 }
 
 // Counts adds up samples under the key that they have; "" leaves one out.

@@ -15,14 +15,55 @@ func TestParse(t *testing.T) {
 		want   []Sample
 		fails  bool
 	}{
-		"nothing":   {reason: "an empty page has no samples", page: "\n"},
-		"comments":  {reason: "help and type are passed over", page: "# HELP a b\n# TYPE a counter\na 1\n", want: []Sample{{Name: "a", Labels: map[string]string{}, Value: 1}}},
-		"labels":    {reason: "labels are unquoted, and may hold braces, commas and blanks", page: `a{b="c, d} e",f="g\"h"} 2`, want: []Sample{{Name: "a", Labels: map[string]string{"b": "c, d} e", "f": `g"h`}, Value: 2}}},
-		"time":      {reason: "a time after the value is not the value", page: "a{} 1.5e3 1700000000000", want: []Sample{{Name: "a", Labels: map[string]string{}, Value: 1500}}},
-		"chosen":    {reason: "only the names that are asked for are read, as whole names", page: "a 1\nab 2\nb{c=\"d\"} 3", names: []string{"a"}, want: []Sample{{Name: "a", Labels: map[string]string{}, Value: 1}}},
-		"no value":  {reason: "a line without a value is no sample", page: `a{b="c"}`, fails: true},
-		"unclosed":  {reason: "labels have an end", page: `a{b="c" 1`, fails: true},
-		"no number": {reason: "a value is a number", page: "a b", fails: true},
+		"nothing": {
+			reason: "an empty page has no samples",
+			page:   "\n",
+		},
+		"comments": {
+			reason: "help and type are no samples",
+			page:   "# HELP a b\n# TYPE a counter\na 1\n",
+			want:   []Sample{{Name: "a", Labels: map[string]string{}, Value: 1}},
+		},
+		"labels": {
+			reason: "labels are unquoted, and may hold braces, commas and blanks",
+			page:   `a{b="c, d} e",f="g\"h"} 2` + "\n",
+			want:   []Sample{{Name: "a", Labels: map[string]string{"b": "c, d} e", "f": `g"h`}, Value: 2}},
+		},
+		"time": {
+			reason: "a time after the value is not the value",
+			page:   "a{} 1.5e3 1700000000000\n",
+			want:   []Sample{{Name: "a", Labels: map[string]string{}, Value: 1500}},
+		},
+		"chosen": {
+			reason: "only the names that are asked for are returned, as whole names",
+			page:   "a 1\nab 2\nb{c=\"d\"} 3\n",
+			names:  []string{"a"},
+			want:   []Sample{{Name: "a", Labels: map[string]string{}, Value: 1}},
+		},
+		"gauge": {
+			reason: "a gauge has one value as a counter has",
+			page:   "# TYPE a gauge\na 4\n",
+			want:   []Sample{{Name: "a", Labels: map[string]string{}, Value: 4}},
+		},
+		"histogram": {
+			reason: "a histogram has no one value",
+			page:   "# TYPE a histogram\na_bucket{le=\"+Inf\"} 1\na_sum 1\na_count 1\n",
+		},
+		"no value": {
+			reason: "a line without a value is no sample",
+			page:   `a{b="c"}` + "\n",
+			fails:  true,
+		},
+		"unclosed": {
+			reason: "labels have an end",
+			page:   `a{b="c" 1` + "\n",
+			fails:  true,
+		},
+		"no number": {
+			reason: "a value is a number",
+			page:   "a b\n",
+			fails:  true,
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

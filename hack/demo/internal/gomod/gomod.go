@@ -6,19 +6,17 @@ package gomod
 
 import (
 	"bufio"
-	"bytes"
-	"context"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
-	"unicode"
+
+	"golang.org/x/mod/modfile"
+	"golang.org/x/mod/module"
 )
 
 // Module is a module that another one is built from.
@@ -33,23 +31,11 @@ type Module struct {
 	UsedBy []string
 }
 
-// goMod is the part of `go mod edit -json` that is used.
-type goMod struct {
-	Module  struct{ Path string }
-	Require []struct {
-		Path, Version string
-		Indirect      bool
-	}
-	Replace []struct {
-		Old, New struct{ Path, Version string }
-	}
-}
-
 // Read returns the modules that the module in folder dir requires, sorted by path and version. Modules that are
 // replaced by a folder are left out: they are part of the project itself. A module without a digest in go.sum is left
 // out too: no package of it is built.
-func Read(ctx context.Context, dir string) ([]Module, error) {
-	m, err := readMod(ctx, dir)
+func Read(dir string) ([]Module, error) {
+	m, err := readMod(dir)
 	if err != nil {
 		return nil, err
 	}
@@ -59,40 +45,40 @@ func Read(ctx context.Context, dir string) ([]Module, error) {
 	}
 	var modules []Module
 	for _, r := range m.Require {
-		path, version := m.replaced(r.Path, r.Version)
-		sum, ok := sums[path+"@"+version]
+		built := replaced(m, r.Mod)
+		sum, ok := sums[built.Path+"@"+built.Version]
 		if !ok {
 			continue
 		}
-		modules = append(modules, Module{Path: path, Version: version, Sum: sum, Direct: !r.Indirect, UsedBy: []string{m.Module.Path}})
+		modules = append(modules, Module{Path: built.Path, Version: built.Version, Sum: sum, Direct: !r.Indirect, UsedBy: []string{m.Module.Mod.Path}})
 	}
 	return Merge(modules), nil
 }
 
-// replaced returns what stands in for a required module; without a replacement, itself.
-func (m *goMod) replaced(path, version string) (string, string) {
+// replaced returns what stands in for a required module; without a replacement, the module itself.
+func replaced(m *modfile.File, required module.Version) module.Version {
 	for _, r := range m.Replace {
-		if r.Old.Path == path && (r.Old.Version == "" || r.Old.Version == version) {
-			return r.New.Path, r.New.Version
+		if r.Old.Path == required.Path && (r.Old.Version == "" || r.Old.Version == required.Version) {
+			return r.New
 		}
 	}
-	return path, version
+	return required
 }
 
-func readMod(ctx context.Context, dir string) (*goMod, error) {
-	cmd := exec.CommandContext(ctx, "go", "mod", "edit", "-json")
-	cmd.Dir = dir
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
+func readMod(dir string) (*modfile.File, error) {
+	file := filepath.Join(dir, "go.mod")
+	text, err := os.ReadFile(file)
 	if err != nil {
-		return nil, fmt.Errorf("cannot read go.mod in %q: %w: %s", dir, err, bytes.TrimSpace(stderr.Bytes()))
+		return nil, fmt.Errorf("cannot read go.mod in %q: %w", dir, err)
 	}
-	var m goMod
-	if err := json.Unmarshal(out, &m); err != nil {
-		return nil, fmt.Errorf("cannot decode go.mod in %q: %w", dir, err)
+	m, err := modfile.Parse(file, text, nil)
+	if err != nil {
+		return nil, fmt.Errorf("cannot parse go.mod in %q: %w", dir, err)
 	}
-	return &m, nil
+	if m.Module == nil {
+		return nil, fmt.Errorf("cannot read go.mod in %q: it names no module", dir)
+	}
+	return m, nil
 }
 
 // readSums returns the digests of modules' files by "path@version". Lines about go.mod files alone are passed over.
@@ -155,18 +141,16 @@ func Merge(lists ...[]Module) []Module {
 	return merged
 }
 
-// CacheDir returns the folder, relative to the module cache, that holds the module's files once they were fetched. In
-// it an upper-case letter is written as "!" and the lower-case one, for file systems that do not tell them apart.
-func (m Module) CacheDir() string { return escape(m.Path) + "@" + escape(m.Version) }
-
-func escape(s string) string {
-	var b strings.Builder
-	for _, r := range s {
-		if unicode.IsUpper(r) {
-			b.WriteByte('!')
-			r = unicode.ToLower(r)
-		}
-		b.WriteRune(r)
+// CacheDir returns the folder, relative to the module cache, that holds the module's files once they were fetched. It
+// fails for a path or version that no module can have.
+func (m Module) CacheDir() (string, error) {
+	path, err := module.EscapePath(m.Path)
+	if err != nil {
+		return "", fmt.Errorf("cannot locate module %q in the cache: %w", m.Path, err)
 	}
-	return b.String()
+	version, err := module.EscapeVersion(m.Version)
+	if err != nil {
+		return "", fmt.Errorf("cannot locate version %q of module %q in the cache: %w", m.Version, m.Path, err)
+	}
+	return path + "@" + version, nil
 }

@@ -63,7 +63,7 @@ func TestRead(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			write(t, dir, tc.mod, tc.sums)
-			got, err := Read(t.Context(), dir)
+			got, err := Read(dir)
 			if err != nil {
 				t.Fatalf("Read: %v", err)
 			}
@@ -85,7 +85,7 @@ func TestReadRefuses(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			write(t, dir, tc.mod, tc.sums)
-			_, err := Read(t.Context(), dir)
+			_, err := Read(dir)
 			if err == nil || !strings.Contains(err.Error(), tc.want) {
 				t.Errorf("Read: %s: got error %v, want one with %q", tc.reason, err, tc.want)
 			}
@@ -106,8 +106,33 @@ func TestMerge(t *testing.T) {
 }
 
 func TestCacheDir(t *testing.T) {
-	m := Module{Path: "github.com/NYTimes/gziphandler", Version: "v1.1.1-RC1"}
-	if got, want := m.CacheDir(), "github.com/!n!y!times/gziphandler@v1.1.1-!r!c1"; got != want {
-		t.Errorf("CacheDir: got %q, want %q", got, want)
+	for name, tc := range map[string]struct {
+		reason string
+		module Module
+		want   string
+		fails  bool
+	}{
+		"UpperCase": {
+			reason: "file systems may not tell upper case from lower case",
+			module: Module{Path: "github.com/NYTimes/gziphandler", Version: "v1.1.1-RC1"},
+			want:   "github.com/!n!y!times/gziphandler@v1.1.1-!r!c1",
+		},
+		"NoPath": {
+			reason: "a path that leads out of the cache is no module's",
+			module: Module{Path: "../../etc", Version: "v1.0.0"},
+			fails:  true,
+		},
+		"NoVersion": {
+			reason: "a version with a slash is none",
+			module: Module{Path: "example.org/a", Version: "v1/../.."},
+			fails:  true,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := tc.module.CacheDir()
+			if got != tc.want || (err != nil) != tc.fails {
+				t.Errorf("CacheDir: %s: got %q, error %v", tc.reason, got, err)
+			}
+		})
 	}
 }

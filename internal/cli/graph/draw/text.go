@@ -3,7 +3,6 @@ package draw
 import (
 	"fmt"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/sluice-ci/sluice/internal/cli/graph/layout"
 	"github.com/sluice-ci/sluice/internal/cli/graph/model"
@@ -92,10 +91,16 @@ func lines() [16]rune {
 // canvas is a drawing of characters: lines that join where they meet, and texts over them.
 type canvas struct {
 	lines map[layout.Point]int
-	texts map[layout.Point]rune
-	// colours of the texts, at their first characters.
-	colours map[layout.Point]terminal.Colour
-	lengths map[layout.Point]int
+	// texts by the place of their first character.
+	texts map[layout.Point]boxText
+}
+
+// boxText is the text of a box.
+type boxText struct {
+	text   string
+	colour terminal.Colour
+	// columns is how many columns of the terminal the text covers.
+	columns int
 }
 
 // drawing is the boxes and the lines between them, and how wide they are.
@@ -103,11 +108,11 @@ func drawing(g model.Graph, paint func(terminal.Colour, string) string) (text st
 	nodes := make([]layout.Node, len(g.Nodes))
 	for i, n := range g.Nodes {
 		// Odd widths have a middle, so that lines between boxes are straight.
-		nodes[i] = layout.Node{Along: 3, Across: (utf8.RuneCountInString(caption(n))+4)/2*2 + 1}
+		nodes[i] = layout.Node{Along: 3, Across: (terminal.Columns(caption(n))+4)/2*2 + 1}
 	}
 	lanes := lanesOf(g)
 	d := layout.Of(nodes, edges(g), layout.Gaps{Along: 2 + lanes, Across: 2, Lane: 1})
-	c := &canvas{map[layout.Point]int{}, map[layout.Point]rune{}, map[layout.Point]terminal.Colour{}, map[layout.Point]int{}}
+	c := &canvas{map[layout.Point]int{}, map[layout.Point]boxText{}}
 	turn := map[int]int{}
 	for i, e := range g.Edges {
 		if e.After {
@@ -183,10 +188,7 @@ func (c *canvas) box(corner layout.Point, width int, text string, colour termina
 	c.down(corner.Along, corner.Along+2, corner.Across)
 	c.down(corner.Along, corner.Along+2, last)
 	start := layout.Point{Along: corner.Along + 1, Across: corner.Across + 2}
-	c.colours[start], c.lengths[start] = colour, utf8.RuneCountInString(text)
-	for i, r := range []rune(text) {
-		c.texts[layout.Point{Along: start.Along, Across: start.Across + i}] = r
-	}
+	c.texts[start] = boxText{text: text, colour: colour, columns: terminal.Columns(text)}
 }
 
 func (c *canvas) render(rows, columns int, paint func(terminal.Colour, string) string) string {
@@ -196,13 +198,9 @@ func (c *canvas) render(rows, columns int, paint func(terminal.Colour, string) s
 		var line strings.Builder
 		for column := 0; column < columns; column++ {
 			p := layout.Point{Along: row, Across: column}
-			if n := c.lengths[p]; n > 0 {
-				text := make([]rune, n)
-				for i := range text {
-					text[i] = c.texts[layout.Point{Along: row, Across: column + i}]
-				}
-				line.WriteString(paint(c.colours[p], string(text)))
-				column += n - 1
+			if l := c.texts[p]; l.columns > 0 {
+				line.WriteString(paint(l.colour, l.text))
+				column += l.columns - 1
 				continue
 			}
 			line.WriteRune(glyphs[c.lines[p]])
