@@ -14,6 +14,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/pod"
 	"github.com/sluice-ci/sluice/internal/results/collect"
 	"github.com/sluice-ci/sluice/internal/results/frame"
+	"github.com/sluice-ci/sluice/internal/results/termination"
 )
 
 // Outcome is how a run ended: a failed task is an outcome, not an error.
@@ -170,6 +171,9 @@ func uncollectable(obs Observation) *Outcome {
 	if obs.Pod != nil && obs.Pod.DeletionTimestamp == nil {
 		message += fmt.Sprintf("; pod %q is kept for inspection", obs.Pod.Name)
 	}
+	if errors.Is(err, termination.ErrMalformed) {
+		message += sharedBudget(obs.Pod)
+	}
 	if refusal := (*extract.RefusalError)(nil); errors.As(err, &refusal) {
 		reason, message = v1.TaskRunReasonResultsLogAccessDenied, refusal.Message
 	}
@@ -189,6 +193,17 @@ func uncollectable(obs Observation) *Outcome {
 		}
 	}
 	return failed(reason, message)
+}
+
+// sharedBudget says which containers take a share of what the kubelet keeps of termination messages, where something has
+// injected them: the steps could not know.
+func sharedBudget(p *corev1.Pod) string {
+	injected := pod.Injected(p)
+	if len(injected) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("; the kubelet divides %d bytes among all containers of the pod, and %q were injected into it; "+
+		"set results-from: sidecar-logs in ConfigMap feature-flags", termination.MaxPod, injected)
 }
 
 // failedStep is the first step that failed, by the pod's status alone; nil when none did.

@@ -1,0 +1,65 @@
+package taskrun
+
+import (
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/extract"
+	"github.com/sluice-ci/sluice/internal/extract/terminationmessage"
+)
+
+// TestInjectedContainersCarryNothing: whatever an injected container does, a run goes by its steps and its results sidecar.
+func TestInjectedContainersCarryNothing(t *testing.T) {
+	over := terminated(0, record(0))
+	cases := map[string]struct {
+		reason string
+		pod    *corev1.Pod
+		state  State
+	}{
+		"Waits":      {"it has not started, and all steps run", mesh(runPod(corev1.PodPending, running(), running()), waiting("ContainerCreating")), Running},
+		"Unpullable": {"its image cannot be pulled, and all steps run", mesh(runPod(corev1.PodPending, running(), running()), waiting("ImagePullBackOff")), Running},
+		"Runs":       {"the pod failed before a step ran: nothing will tell more", mesh(runPod(corev1.PodFailed, waiting("PodInitializing"), waiting("PodInitializing")), running()), PodFailed},
+		"NoSidecar":  {"the results sidecar has not started, whatever else has", mesh(runPod(corev1.PodFailed, over, over, waiting("PodInitializing")), running()), PodFailed},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			if got := stateOf(taskRun(started), observation(withPod(tc.pod))); got != tc.state {
+				t.Errorf("%s: want %s, got %s", tc.reason, tc.state, got)
+			}
+		})
+	}
+}
+
+// TestMessageThatInjectedContainersCut: what the kubelet keeps of a message gets smaller with each container of the pod. A
+// message that is cut is no message, and the run says who takes the room.
+func TestMessageThatInjectedContainersCut(t *testing.T) {
+	whole := record(0, value("digest", "", strings.Repeat("d", 3000)))
+	p := mesh(runPod(corev1.PodRunning, terminated(0, whole[:2048]), terminated(0, record(0))), running())
+	obs := observation(withPod(p))
+	obs.Evidence = terminationmessage.Method{}.Gather(extract.Run{Pod: p, Spec: obs.Task.Spec})
+	tr := taskRun(started)
+	got := outcomeOf(tr, stateOf(tr, obs), obs)
+	if got == nil || got.Condition.Reason != v1.TaskRunReasonResultsUnavailable || !strings.Contains(got.Condition.Message, `["istio-proxy"]`) || !strings.Contains(got.Condition.Message, "12288 bytes") {
+		t.Errorf("want the injected container and the limit named, got %+v", got)
+	}
+}
+
+// TestKubeletsWordsAreNoMessageOfAStep: a container that was never started left no message, and what the steps before it
+// left is kept.
+func TestKubeletsWordsAreNoMessageOfAStep(t *testing.T) {
+	for _, reason := range []string{"StartError", "ContainerCannotRun", "ContainerStatusUnknown"} {
+		t.Run(reason, func(t *testing.T) {
+			p := runPod(corev1.PodFailed, terminated(0, record(0, value("digest", "", "d"))), terminatedAs(128, reason, startWords))
+			obs := observation(withPod(p))
+			obs.Evidence = terminationmessage.Method{}.Gather(extract.Run{Pod: p, Spec: obs.Task.Spec})
+			tr := taskRun(started)
+			got := outcomeOf(tr, stateOf(tr, obs), obs)
+			if got == nil || got.Condition.Reason != v1.TaskRunReasonFailed || len(got.Results) != 1 || !strings.Contains(got.Condition.Message, startWords) {
+				t.Errorf("want the result kept and the kubelet's words, got %+v", got)
+			}
+		})
+	}
+}
