@@ -117,15 +117,16 @@ func TestInjectedSidecarIsStopped(t *testing.T) {
 	bothWays(t, named{
 		"the steps succeed": func(t *testing.T, n *suite.Namespace) {
 			inject(t, n)
-			run := n.Task(t, v1.TaskSpec{Results: oneResult(), Steps: []v1.Step{
+			run := n.Start(t, v1.TaskRunSpec{TaskSpec: &v1.TaskSpec{Results: oneResult(), Steps: []v1.Step{
 				kube.Script("first", "true"), kube.Script("write", "printf x > $(results.digest.path)"),
-			}})
+			}}})
+			fails := n.Task(t, v1.TaskSpec{Results: oneResult(), Steps: []v1.Step{kube.Script("fail", "printf x > $(results.digest.path); exit 3")}})
+			n.Finish(t, run)
 			suite.WantSucceeded(t, run.Status.Condition())
 			if got := kube.Values(run)["digest"].String; got != "x" {
 				t.Errorf("the result is %q", got)
 			}
 			wantInjectedEnd(t, n, run)
-			fails := n.Task(t, v1.TaskSpec{Results: oneResult(), Steps: []v1.Step{kube.Script("fail", "printf x > $(results.digest.path); exit 3")}})
 			suite.WantFailed(t, fails.Status.Condition(), v1.TaskRunReasonFailed, "fail", "3")
 			if got := kube.Values(fails)["digest"].String; got != "x" {
 				t.Errorf("the result of the step that failed is %q", got)

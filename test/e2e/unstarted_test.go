@@ -58,7 +58,9 @@ func TestStepThatCannotStart(t *testing.T) {
 
 // unstartable is a task of so many steps, each with a result, of which the one at index cannot start.
 func unstartable(steps, index int) *v1.TaskSpec {
-	task := &v1.TaskSpec{}
+	// The limit of a pod is the sum of those of its containers, and none where one has none. Without the sidecar the sandbox
+	// of the only step's pod would be what cannot start.
+	task := &v1.TaskSpec{Sidecars: []v1.Sidecar{{Name: "unlimited", Image: kube.StepImage, Script: "#!/bin/sh\nexec sleep 3600\n"}}}
 	for i := range steps {
 		task.Results = append(task.Results, kube.Result(fmt.Sprintf("r%d", i), v1.TypeString))
 		step := kube.Script(fmt.Sprintf("s%d", i), fmt.Sprintf("printf of-%[1]d > $(results.r%[1]d.path)", i))

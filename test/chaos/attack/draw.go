@@ -80,8 +80,10 @@ func (d *drawer) forged() {
 	d.attack.Steps[index] = Step{Deeds: deeds}
 }
 
+// unstartable lets one of two or three steps have too little memory. With one step alone, whose limit is that of the pod,
+// the kubelet could not even make the pod's sandbox, and would try that again and again.
 func (d *drawer) unstartable() {
-	n := 1 + d.IntN(3)
+	n := 2 + d.IntN(2)
 	for range n {
 		d.attack.Steps = append(d.attack.Steps, d.honest())
 	}
