@@ -44,16 +44,7 @@ func statusFor(tr *v1.TaskRun, state State, obs Observation, effect Effect) (sta
 		status.PodName = p.Name
 	}
 	if status.Provenance == nil {
-		status.Provenance = &v1.Provenance{RefSource: obs.Task.Source, FeatureFlags: &v1.FeatureFlags{
-			ResultExtractionMethod: string(obs.ResultsFrom),
-			MaxResultSize:          obs.Config.Flags.MaxResultSize,
-		}}
-		if obs.signs() {
-			flags := status.Provenance.FeatureFlags
-			flags.EnforceNonfalsifiability = string(obs.Config.Flags.Signing.By)
-			flags.SignedResultsPolicy = string(obs.Config.Flags.Signing.Policy)
-			flags.SignedResultsIdentity = identityOf(tr, obs.Config.Flags)
-		}
+		status.Provenance = provenanceOf(tr, obs)
 	}
 	var records []frame.Step
 	if set := obs.Evidence.Set; set != nil {
@@ -87,6 +78,20 @@ func statusFor(tr *v1.TaskRun, state State, obs Observation, effect Effect) (sta
 		return begunAnew(tr, status, now), oversize
 	}
 	return status, oversize
+}
+
+// provenanceOf is where the task of a run comes from, and by which flags all its attempts go.
+func provenanceOf(tr *v1.TaskRun, obs Observation) *v1.Provenance {
+	flags := &v1.FeatureFlags{
+		ResultExtractionMethod: string(obs.ResultsFrom),
+		MaxResultSize:          obs.Config.Flags.MaxResultSize,
+	}
+	if obs.signs() {
+		flags.EnforceNonfalsifiability = string(obs.Config.Flags.Signing.By)
+		flags.SignedResultsPolicy = string(obs.Config.Flags.Signing.Policy)
+		flags.SignedResultsIdentity = identityOf(tr, obs.Config.Flags)
+	}
+	return &v1.Provenance{RefSource: obs.Task.Source, FeatureFlags: flags}
 }
 
 // Messages of a run that goes on as it should.

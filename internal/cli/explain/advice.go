@@ -27,6 +27,7 @@ func Of(kind, reason string) (Advice, bool) {
 const (
 	logs       = "sluice logs {run} --failed"
 	correct    = "correct what the message names, and start the run again"
+	again      = "start the run again"
 	nothing    = "nothing: this is not a failure"
 	waitOrLook = "wait, or see what the pod waits for: kubectl describe pod {pod} -n {namespace}"
 )
@@ -58,9 +59,11 @@ func taskAdvice() map[string]Advice {
 			"create it in namespace {namespace}, or correct its name in env or envFrom"}},
 		v1.TaskRunReasonPodEvicted: {"The node ended the pod to help itself: it had no memory or disk left.", []string{
 			"request what the steps need (computeResources), so that the pod gets a node that has it", "start the run again; retries does that by itself"}},
-		v1.TaskRunReasonPodDeleted: {"Somebody deleted the pod before it was known what its steps did.", []string{"start the run again"}},
+		v1.TaskRunReasonPodDeleted: {"Somebody deleted the pod before it was known what its steps did.", []string{again}},
 		v1.TaskRunReasonInternalError: {"The controller panicked while it worked on the run, which is a mistake in Sluice.", []string{
 			"look for the run's name in its log: kubectl logs -n tekton-pipelines deployment/sluice-controller", "report it, with the run"}},
+		v1.TaskRunReasonStatusRefused: {"The API server refuses the run's status, so that its results could not be stored.", []string{
+			"the message has its words: correct the webhook or the policy that refuses it", again}},
 		v1.TaskRunReasonStepOOM: {"A step used more memory than its limit, and was killed.", []string{
 			"raise computeResources.limits.memory of step {step}, or let it use less"}},
 		v1.TaskRunReasonSidecarOOM: {"A step failed, and a sidecar had used more memory than its limit.", []string{
@@ -75,7 +78,7 @@ func taskAdvice() map[string]Advice {
 			"what is larger still belongs into a workspace, with its digest as the result"}},
 		v1.TaskRunReasonResultsUnavailable: {"The steps ended, and their results could not be read whole.", []string{
 			"see what there is: kubectl logs {pod} -c sidecar-tekton-log-results -n {namespace}",
-			"is the node's log rotated at less than a stream takes (containerLogMaxSize)? sluice doctor", "start the run again"}},
+			"is the node's log rotated at less than a stream takes (containerLogMaxSize)? sluice doctor", again}},
 		v1.TaskRunReasonResultNotUTF8: {"A result has bytes that the API cannot hold unchanged.", []string{
 			"encode it in the step, as with base64 -w 0, and decode it where it is used"}},
 		v1.TaskRunReasonResultsVerificationFailed: {"The results are not those that the steps signed when they ended.", []string{
@@ -105,6 +108,8 @@ func pipelineAdvice() map[string]Advice {
 			"wait, or end these, too: sluice cancel {run}"}},
 		v1.PipelineRunReasonInternalError: {"The controller panicked while it worked on the run, which is a mistake in Sluice.", []string{
 			"look for the run's name in its log: kubectl logs -n tekton-pipelines deployment/sluice-controller", "report it, with the run"}},
+		v1.PipelineRunReasonStatusRefused: {"The API server refuses the run's status, and its TaskRuns were cancelled.", []string{
+			"the message has its words: correct the webhook or the policy that refuses it", again}},
 		v1.PipelineRunReasonFailed:    {"A task failed.", []string{"see what it printed: " + logs}},
 		v1.PipelineRunReasonCancelled: {"Somebody cancelled the run, or one of its TaskRuns.", []string{"start it again if that was not meant"}},
 		v1.PipelineRunReasonTimedOut: {"The run, or its tasks, or its finally, took longer than they may.", []string{
