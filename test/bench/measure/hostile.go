@@ -15,6 +15,7 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/test/bench/load"
 	"github.com/sluice-ci/sluice/test/bench/record"
+	"github.com/sluice-ci/sluice/test/bench/usage"
 	"github.com/sluice-ci/sluice/test/hostile"
 	"github.com/sluice-ci/sluice/test/kube"
 )
@@ -66,7 +67,9 @@ func (b *Bench) send(ctx context.Context, batch load.Batch, namespace string) (*
 			return nil, fmt.Errorf("cannot encode hostile object %q: %w", kind.Name, err)
 		}
 		told.Objects[i] = record.HostileObject{Name: name, What: kind.What, Bytes: len(text)}
-		told.Objects[i].Alone = b.answer(ctx, kind.Build(namespace, name, 1), client.DryRunAll)
+		if err := b.alone(ctx, &told.Objects[i], kind.Build(namespace, name, 1)); err != nil {
+			return nil, err
+		}
 	}
 	for i := range told.Objects {
 		all.Go(func() {
@@ -78,6 +81,18 @@ func (b *Bench) send(ctx context.Context, batch load.Batch, namespace string) (*
 	all.Go(func() { problem = b.beside(ctx, batch, told) })
 	all.Wait()
 	return told, problem
+}
+
+// alone lets an object be judged while no other one is.
+func (b *Bench) alone(ctx context.Context, told *record.HostileObject, object client.Object) error {
+	before, err := usage.Webhooks(ctx, b.Kube)
+	if err != nil {
+		return err
+	}
+	told.Alone = b.answer(ctx, object, client.DryRunAll)
+	after, err := usage.Webhooks(ctx, b.Kube)
+	told.Webhooks = after - before
+	return err
 }
 
 // flood lets a valid run ask for more results than a controller holds, and returns the reason with which it ends.

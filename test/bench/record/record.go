@@ -117,6 +117,8 @@ type HostileObject struct {
 	What string `json:"what"`
 	// Bytes of its JSON.
 	Bytes int `json:"bytes"`
+	// Webhooks is how much of the answer Alone the API server waited for the controller, in seconds; the rest is its own work.
+	Webhooks float64 `json:"webhooks"`
 	// Alone is the answer when it is judged and nothing else is, DryRun the one when all are judged at once, and Create the
 	// one when all are to be stored at once.
 	Alone  Answer `json:"alone"`

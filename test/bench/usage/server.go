@@ -62,3 +62,26 @@ func verbAndResource(s metrics.Sample) string {
 	}
 	return strings.ToUpper(s.Labels["verb"]) + " " + resource
 }
+
+// webhooks is the API server's histogram of the time that admission webhooks take.
+const webhooks = "apiserver_admission_webhook_admission_duration_seconds_sum"
+
+// Webhooks is the time in seconds that the API server has waited for the controller's admission webhooks since it started.
+func Webhooks(ctx context.Context, kube kubernetes.Interface) (float64, error) {
+	page, err := kube.Discovery().RESTClient().Get().AbsPath("/metrics").DoRaw(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("cannot read metrics of the API server: %w", err)
+	}
+	samples, err := metrics.Parse(bytes.NewReader(page), webhooks)
+	return waited(samples), err
+}
+
+func waited(samples []metrics.Sample) float64 {
+	total := 0.0
+	for _, s := range samples {
+		if strings.HasSuffix(s.Labels["name"], ".sluice.dev") {
+			total += s.Value
+		}
+	}
+	return total
+}

@@ -88,3 +88,13 @@ func TestRequests(t *testing.T) {
 		t.Errorf("all answers count, by verb and resource; leases, watches and what is about no resource do not (-want +got):\n%s", diff)
 	}
 }
+
+// TestWaited shows that the time of the controller's own webhooks is added up, and that of no other.
+func TestWaited(t *testing.T) {
+	sample := func(name string, value float64) metrics.Sample {
+		return metrics.Sample{Name: webhooks, Labels: map[string]string{"name": name}, Value: value}
+	}
+	if got := waited([]metrics.Sample{sample("default.sluice.dev", 1), sample("validate.sluice.dev", 2), sample("mesh.example.com", 4)}); got != 3 {
+		t.Errorf("want 3 seconds, got %v", got)
+	}
+}
