@@ -22,12 +22,6 @@ func worst() map[string]any {
 	embedded := func(name string, spec v1.TaskSpec) v1.PipelineTask {
 		return v1.PipelineTask{Name: name, TaskSpec: &v1.EmbeddedTask{TaskSpec: spec}}
 	}
-	declared := func(n int) (specs []v1.ParamSpec) {
-		for i := range n {
-			specs = append(specs, v1.ParamSpec{Name: fmt.Sprintf("param-%d", i)})
-		}
-		return specs
-	}
 	wrong := v1.TaskSpec{Params: declared(10_000), Steps: []v1.Step{{Image: "i", Script: strings.Repeat("$(params.paramx)", 30_000)}}}
 	task := v1.TaskSpec{Params: declared(7_000), Steps: []v1.Step{{Image: "i", Script: strings.Repeat("$(params.x)", 3_000)}}}
 	first := step
@@ -52,6 +46,14 @@ func worst() map[string]any {
 		"Task/ValidStepResults":     &v1.Task{Spec: valid},
 		"PipelineRun/TasksxParams":  wide,
 	}
+}
+
+// declared are n params.
+func declared(n int) (specs []v1.ParamSpec) {
+	for i := range n {
+		specs = append(specs, v1.ParamSpec{Name: fmt.Sprintf("param-%d", i)})
+	}
+	return specs
 }
 
 // BenchmarkAdmission is both webhooks' work on one object.

@@ -135,6 +135,135 @@ func TestRulesAreLinearInPairs(t *testing.T) {
 	}
 }
 
+// TestLargeObjectsAreLinear: the same for objects in which little else is than two lists, or a list and references to it, so
+// that even a small cost for each pair of them shows. Each was, or could be, quadratic.
+func TestLargeObjectsAreLinear(t *testing.T) {
+	const n = 400
+	for name, make := range large() {
+		t.Run(name, func(t *testing.T) {
+			measured(make(n)) // what is made once is made
+			small, big := measured(make(n)), measured(make(4*n))
+			for of, pair := range map[string][2]uint64{
+				"allocations": {big.allocations, small.allocations},
+				"bytes":       {big.bytes, small.bytes},
+				"steps":       {big.steps, small.steps},
+			} {
+				if pair[0] > most*pair[1] {
+					t.Errorf("%d %s for four times what took %d: that is not linear", pair[0], of, pair[1])
+				}
+			}
+		})
+	}
+}
+
+// large are objects by the number of elements that they have of two things each.
+func large() map[string]func(n int) rules {
+	task := func(change func(s *v1.TaskSpec)) rules {
+		task := &v1.Task{}
+		change(&task.Spec)
+		return task
+	}
+	pipeline := func(change func(s *v1.PipelineSpec)) rules {
+		pipeline := &v1.Pipeline{}
+		change(&pipeline.Spec)
+		return pipeline
+	}
+	step := func(name, script string) v1.Step { return v1.Step{Name: name, Image: "i", Script: script} }
+	embedded := func(name string, spec v1.TaskSpec) v1.PipelineTask {
+		return v1.PipelineTask{Name: name, TaskSpec: &v1.EmbeddedTask{TaskSpec: spec}}
+	}
+	text := func(n int, text string) string { return strings.Repeat(text, n) }
+	return map[string]func(n int) rules{
+		"UnknownParams": func(n int) rules {
+			return task(func(s *v1.TaskSpec) { s.Params, s.Steps = declared(n), []v1.Step{step("a", text(n, "$(params.x)"))} })
+		},
+		"UnknownKeys": func(n int) rules {
+			return task(func(s *v1.TaskSpec) {
+				s.Params = []v1.ParamSpec{{Name: "o", Properties: map[string]v1.PropertySpec{}}}
+				for _, p := range declared(n) {
+					s.Params[0].Properties[p.Name] = v1.PropertySpec{}
+				}
+				s.Steps = []v1.Step{step("a", text(n, "$(params.o.x)"))}
+			})
+		},
+		"StepResults": func(n int) rules {
+			return task(func(s *v1.TaskSpec) {
+				s.Steps = []v1.Step{step("a", "x"), step("b", text(n, "$(steps.a.results.param-0)$(steps.a.results.x)"))}
+				for _, p := range declared(n) {
+					s.Steps[0].Results = append(s.Steps[0].Results, v1.StepResult{Name: p.Name})
+				}
+			})
+		},
+		"OwnResults": func(n int) rules {
+			return task(func(s *v1.TaskSpec) {
+				s.Steps = []v1.Step{step("a", text(n, "$(step.results.param-0.path)"))}
+				for _, p := range declared(n) {
+					s.Steps[0].Results = append(s.Steps[0].Results, v1.StepResult{Name: p.Name})
+				}
+			})
+		},
+		"Steps": func(n int) rules {
+			return task(func(s *v1.TaskSpec) {
+				for _, p := range declared(n) {
+					s.Steps = append(s.Steps, step(p.Name, "$(steps.param-0.results.x)$(steps.step-param-0.exitCode.path)"))
+				}
+			})
+		},
+		"TaskResults": func(n int) rules {
+			return task(func(s *v1.TaskSpec) {
+				s.Steps = []v1.Step{step("a", "x")}
+				for _, p := range declared(n) {
+					s.Steps[0].Results = append(s.Steps[0].Results, v1.StepResult{Name: p.Name})
+					s.Results = append(s.Results, v1.TaskResult{Name: p.Name, Value: new(v1.StringValue("$(steps.a.results." + p.Name + ")"))})
+				}
+			})
+		},
+		"EmbeddedTasks": func(n int) rules {
+			return pipeline(func(s *v1.PipelineSpec) {
+				s.Params = declared(n)
+				for _, p := range declared(n) {
+					s.Workspaces = append(s.Workspaces, v1.PipelineWorkspaceDeclaration{Name: p.Name})
+					s.Tasks = append(s.Tasks, embedded(p.Name, v1.TaskSpec{Steps: []v1.Step{step("a", "$(params.param-0)$(params.x)")}}))
+				}
+			})
+		},
+		"ResultsOfTasks": func(n int) rules {
+			return pipeline(func(s *v1.PipelineSpec) {
+				a, b := embedded("a", v1.TaskSpec{Steps: []v1.Step{step("a", "x")}}), v1.PipelineTask{Name: "b", TaskRef: &v1.TaskRef{Name: "t"}}
+				for _, p := range declared(n) {
+					a.TaskSpec.Results = append(a.TaskSpec.Results, v1.TaskResult{Name: p.Name})
+					b.Params = append(b.Params, v1.Param{Name: p.Name, Value: v1.StringValue("$(tasks.a.results.param-0)$(tasks.a.results.x)$(tasks.x.results.x)")})
+				}
+				s.Tasks = []v1.PipelineTask{a, b}
+			})
+		},
+		"RunAfter": func(n int) rules {
+			return pipeline(func(s *v1.PipelineSpec) {
+				for _, p := range declared(n) {
+					s.Tasks = append(s.Tasks, v1.PipelineTask{Name: p.Name, TaskRef: &v1.TaskRef{Name: "t"}, RunAfter: []string{"x", "param-0"}})
+				}
+			})
+		},
+		"TaskRunSpecs": func(n int) rules {
+			run := &v1.PipelineRun{Spec: v1.PipelineRunSpec{PipelineSpec: &v1.PipelineSpec{Tasks: []v1.PipelineTask{embedded("a", v1.TaskSpec{})}}}}
+			for _, p := range declared(n) {
+				of := &run.Spec.PipelineSpec.Tasks[0].TaskSpec.TaskSpec
+				of.Steps = append(of.Steps, step(p.Name, "x"))
+				run.Spec.TaskRunSpecs = append(run.Spec.TaskRunSpecs, v1.PipelineTaskRunSpec{PipelineTaskName: "a"}, v1.PipelineTaskRunSpec{PipelineTaskName: p.Name})
+			}
+			return run
+		},
+		"Breakpoints": func(n int) rules {
+			run := &v1.TaskRun{Spec: v1.TaskRunSpec{TaskSpec: &v1.TaskSpec{}, Debug: &v1.TaskRunDebug{Breakpoints: &v1.TaskBreakpoints{}}}}
+			for _, p := range declared(n) {
+				run.Spec.TaskSpec.Steps = append(run.Spec.TaskSpec.Steps, step(p.Name, "x"))
+				run.Spec.Debug.Breakpoints.BeforeSteps = append(run.Spec.Debug.Breakpoints.BeforeSteps, p.Name, p.Name+"x")
+			}
+			return run
+		},
+	}
+}
+
 // pairable are the lists that others can refer to, and some texts that hold references.
 func pairable(v reflect.Value, kind string) (lists, holders []place) {
 	for _, p := range places(v, nil, kind) {
