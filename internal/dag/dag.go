@@ -3,6 +3,7 @@ package dag
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -41,6 +42,9 @@ func (e *DuplicateTaskError) Error() string {
 	return fmt.Sprintf("cannot tell two tasks apart: both are called %q", e.Name)
 }
 
+// maxShown is how many tasks of a cycle a message names: a cycle can have tens of thousands.
+const maxShown = 20
+
 // CycleError is a cycle: each task of the path waits for the one before it.
 type CycleError struct {
 	// Path begins and ends with the same task.
@@ -48,7 +52,11 @@ type CycleError struct {
 }
 
 func (e *CycleError) Error() string {
-	return "cannot order the tasks: they wait for each other: " + strings.Join(e.Path, " → ")
+	path := e.Path
+	if n := len(path); n > maxShown {
+		path = slices.Concat(path[:maxShown-1], []string{fmt.Sprintf("… (%d more)", n-maxShown)}, path[n-1:])
+	}
+	return "cannot order the tasks: they wait for each other: " + strings.Join(path, " → ")
 }
 
 // Build makes the graph: a task waits for those in its runAfter, and for those of which it uses results or the size of the

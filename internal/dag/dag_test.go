@@ -3,6 +3,7 @@ package dag
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -249,5 +250,18 @@ func BenchmarkBuild(b *testing.B) {
 		if _, err := Build(tasks); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// TestLongCycleIsCut: a message names some tasks of a cycle, and ends with the one that it begins with.
+func TestLongCycleIsCut(t *testing.T) {
+	const n = 10_000
+	tasks := make([]v1.PipelineTask, n)
+	for i := range tasks {
+		tasks[i] = v1.PipelineTask{Name: fmt.Sprintf("t%d", i), RunAfter: []string{fmt.Sprintf("t%d", (i+n-1)%n)}}
+	}
+	_, err := Build(tasks)
+	if err == nil || len(err.Error()) > 500 || !strings.HasSuffix(err.Error(), "→ t18 → … (9981 more) → t0") {
+		t.Errorf("want a short message, got %.1000v", err)
 	}
 }

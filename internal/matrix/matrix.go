@@ -28,6 +28,21 @@ func (e *TooManyError) Error() string {
 		"(default-max-matrix-combinations-count); give fewer values, or split the task", e.Count, e.Limit)
 }
 
+// maxParams is how many params all combinations of a matrix may have together: 256 combinations of 1024 params. They take
+// some 25 MB.
+const maxParams = 256 << 10
+
+// TooManyParamsError is a matrix whose combinations have more params together than allowed.
+type TooManyParamsError struct {
+	// Count is how many there are at least, and Limit how many are allowed.
+	Count, Limit int
+}
+
+func (e *TooManyParamsError) Error() string {
+	return fmt.Sprintf("cannot run the task once for each combination of its matrix: these have %d params together, or more, and the limit is %d; "+
+		"give params that do not vary beside the matrix, or split the task", e.Count, e.Limit)
+}
+
 // TypeError is a param of a matrix that does not have the type which it needs there.
 type TypeError struct {
 	// Field is the path of the param's value.
@@ -45,7 +60,7 @@ func (e *TypeError) Error() string {
 // that have its values for the params which both name. One that fits none of them is a combination of its own, and so is
 // every entry where there are no params.
 //
-// There are none when one of the params is an empty array. The error is a *TooManyError or a *TypeError.
+// There are none when one of the params is an empty array. The error is a *TooManyError, a *TooManyParamsError or a *TypeError.
 func Combinations(m *v1.Matrix, limit int) ([]Combination, error) {
 	if err := checkTypes(m); err != nil {
 		return nil, err
@@ -55,9 +70,13 @@ func Combinations(m *v1.Matrix, limit int) ([]Combination, error) {
 		return nil, err
 	}
 	var own []Combination
+	at, total := positionsOf(m.Params, len(combinations)), len(combinations)*len(m.Params)
 	for i := range m.Include {
-		if !include(combinations, m.Params, m.Include[i].Params) {
+		if !include(combinations, at, m.Include[i].Params, &total) {
 			own = append(own, Combination{Name: m.Include[i].Name, Params: m.Include[i].Params})
+		}
+		if total > maxParams {
+			return nil, &TooManyParamsError{Count: total, Limit: maxParams}
 		}
 	}
 	combinations = append(combinations, own...)
@@ -96,6 +115,9 @@ func product(params []v1.Param, limit int) ([]Combination, error) {
 			return nil, &TooManyError{Count: count, Limit: limit}
 		}
 	}
+	if whole := count * len(params); whole > maxParams {
+		return nil, &TooManyParamsError{Count: whole, Limit: maxParams}
+	}
 	combinations := make([]Combination, count)
 	for i := range combinations {
 		combined := make([]v1.Param, len(params))
@@ -110,34 +132,65 @@ func product(params []v1.Param, limit int) ([]Combination, error) {
 	return combinations, nil
 }
 
-// include adds params to the combinations that they fit, and reports whether there are any.
-func include(combinations []Combination, params, added []v1.Param) bool {
+// include adds params to the combinations that they fit, and reports whether there are any. It counts what it adds in total,
+// and stops when that is too much.
+func include(combinations []Combination, at []positions, added []v1.Param, total *int) bool {
 	fitted := false
 	for i := range combinations {
-		c := &combinations[i]
-		if !fits(c.Params[:len(params)], added) {
+		if *total > maxParams {
+			return fitted
+		}
+		c, at := &combinations[i], at[i]
+		if !at.fit(c.Params, added) {
 			continue
 		}
 		fitted = true
 		for _, param := range added {
-			named := func(p v1.Param) bool { return p.Name == param.Name }
-			if at := slices.IndexFunc(c.Params, named); at >= 0 {
-				c.Params[at] = param // the same value, or one that an earlier entry has added
-			} else {
-				c.Params = append(c.Params, param)
+			if n, has := at.of(param.Name); has {
+				c.Params[n] = param // the same value, or one that an earlier entry has added
+				continue
 			}
+			at.own[param.Name] = len(c.Params)
+			c.Params = append(c.Params, param)
+			*total++
 		}
 	}
 	return fitted
 }
 
-// fits reports whether added would overwrite nothing of a combination.
-func fits(combined, added []v1.Param) bool {
-	for _, param := range added {
-		for _, own := range combined {
-			if own.Name == param.Name && own.Value.String != param.Value.String {
-				return false
-			}
+// positions are where the params of a combination stand: those of the matrix, which all combinations have at the same
+// place, and its own, which include has added.
+type positions struct {
+	shared, own map[string]int
+}
+
+func positionsOf(params []v1.Param, combinations int) []positions {
+	shared := make(map[string]int, len(params))
+	for i := range params {
+		if _, twice := shared[params[i].Name]; !twice {
+			shared[params[i].Name] = i
+		}
+	}
+	all := make([]positions, combinations)
+	for i := range all {
+		all[i] = positions{shared: shared, own: map[string]int{}}
+	}
+	return all
+}
+
+func (p positions) of(name string) (int, bool) {
+	if n, has := p.shared[name]; has {
+		return n, true
+	}
+	n, has := p.own[name]
+	return n, has
+}
+
+// fit reports whether added would overwrite nothing that the matrix itself gives to a combination.
+func (p positions) fit(combined, added []v1.Param) bool {
+	for i := range added {
+		if n, has := p.shared[added[i].Name]; has && combined[n].Value.String != added[i].Value.String {
+			return false
 		}
 	}
 	return true
