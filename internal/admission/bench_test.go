@@ -45,6 +45,9 @@ func worst() map[string]any {
 		"PipelineRun/UnknownTasks":  pipelineOf(missing),
 		"Task/ValidStepResults":     &v1.Task{Spec: valid},
 		"PipelineRun/TasksxParams":  wide,
+		"Task/SmallParams":          json.RawMessage(`{"spec":{"params":[` + strings.Repeat(`{"name":"p"},`, 115_000) + `{"name":"p"}],"steps":[{"image":"i"}]}}`),
+		"Task/SmallSteps":           json.RawMessage(`{"spec":{"steps":[` + strings.Repeat(`{"image":"i","script":"x"},`, 30_000) + `{"image":"i"}]}}`),
+		"Task/References":           json.RawMessage(`{"spec":{"steps":[{"image":"i","script":"` + strings.Repeat(`$(params.x)`, 130_000) + `"}]}}`),
 	}
 }
 
