@@ -2,6 +2,7 @@ package admission_test
 
 import (
 	"context"
+	"maps"
 	"reflect"
 	"runtime"
 	"strings"
@@ -158,24 +159,29 @@ func TestLargeObjectsAreLinear(t *testing.T) {
 
 // large are objects by the number of elements that they have of two things each.
 func large() map[string]func(n int) rules {
+	all := largeTasks()
+	maps.Copy(all, largePipelines())
+	maps.Copy(all, largeRuns())
+	return all
+}
+
+func plainStep(name, script string) v1.Step { return v1.Step{Name: name, Image: "i", Script: script} }
+
+func embeddedTask(name string, spec v1.TaskSpec) v1.PipelineTask {
+	return v1.PipelineTask{Name: name, TaskSpec: &v1.EmbeddedTask{TaskSpec: spec}}
+}
+
+func largeTasks() map[string]func(n int) rules {
 	task := func(change func(s *v1.TaskSpec)) rules {
 		task := &v1.Task{}
 		change(&task.Spec)
 		return task
 	}
-	pipeline := func(change func(s *v1.PipelineSpec)) rules {
-		pipeline := &v1.Pipeline{}
-		change(&pipeline.Spec)
-		return pipeline
-	}
-	step := func(name, script string) v1.Step { return v1.Step{Name: name, Image: "i", Script: script} }
-	embedded := func(name string, spec v1.TaskSpec) v1.PipelineTask {
-		return v1.PipelineTask{Name: name, TaskSpec: &v1.EmbeddedTask{TaskSpec: spec}}
-	}
-	text := func(n int, text string) string { return strings.Repeat(text, n) }
 	return map[string]func(n int) rules{
 		"UnknownParams": func(n int) rules {
-			return task(func(s *v1.TaskSpec) { s.Params, s.Steps = declared(n), []v1.Step{step("a", text(n, "$(params.x)"))} })
+			return task(func(s *v1.TaskSpec) {
+				s.Params, s.Steps = declared(n), []v1.Step{plainStep("a", strings.Repeat("$(params.x)", n))}
+			})
 		},
 		"UnknownKeys": func(n int) rules {
 			return task(func(s *v1.TaskSpec) {
@@ -183,12 +189,12 @@ func large() map[string]func(n int) rules {
 				for _, p := range declared(n) {
 					s.Params[0].Properties[p.Name] = v1.PropertySpec{}
 				}
-				s.Steps = []v1.Step{step("a", text(n, "$(params.o.x)"))}
+				s.Steps = []v1.Step{plainStep("a", strings.Repeat("$(params.o.x)", n))}
 			})
 		},
 		"StepResults": func(n int) rules {
 			return task(func(s *v1.TaskSpec) {
-				s.Steps = []v1.Step{step("a", "x"), step("b", text(n, "$(steps.a.results.param-0)$(steps.a.results.x)"))}
+				s.Steps = []v1.Step{plainStep("a", "x"), plainStep("b", strings.Repeat("$(steps.a.results.param-0)$(steps.a.results.x)", n))}
 				for _, p := range declared(n) {
 					s.Steps[0].Results = append(s.Steps[0].Results, v1.StepResult{Name: p.Name})
 				}
@@ -196,7 +202,7 @@ func large() map[string]func(n int) rules {
 		},
 		"OwnResults": func(n int) rules {
 			return task(func(s *v1.TaskSpec) {
-				s.Steps = []v1.Step{step("a", text(n, "$(step.results.param-0.path)"))}
+				s.Steps = []v1.Step{plainStep("a", strings.Repeat("$(step.results.param-0.path)", n))}
 				for _, p := range declared(n) {
 					s.Steps[0].Results = append(s.Steps[0].Results, v1.StepResult{Name: p.Name})
 				}
@@ -205,31 +211,41 @@ func large() map[string]func(n int) rules {
 		"Steps": func(n int) rules {
 			return task(func(s *v1.TaskSpec) {
 				for _, p := range declared(n) {
-					s.Steps = append(s.Steps, step(p.Name, "$(steps.param-0.results.x)$(steps.step-param-0.exitCode.path)"))
+					s.Steps = append(s.Steps, plainStep(p.Name, "$(steps.param-0.results.x)$(steps.step-param-0.exitCode.path)"))
 				}
 			})
 		},
 		"TaskResults": func(n int) rules {
 			return task(func(s *v1.TaskSpec) {
-				s.Steps = []v1.Step{step("a", "x")}
+				s.Steps = []v1.Step{plainStep("a", "x")}
 				for _, p := range declared(n) {
 					s.Steps[0].Results = append(s.Steps[0].Results, v1.StepResult{Name: p.Name})
 					s.Results = append(s.Results, v1.TaskResult{Name: p.Name, Value: new(v1.StringValue("$(steps.a.results." + p.Name + ")"))})
 				}
 			})
 		},
+	}
+}
+
+func largePipelines() map[string]func(n int) rules {
+	pipeline := func(change func(s *v1.PipelineSpec)) rules {
+		pipeline := &v1.Pipeline{}
+		change(&pipeline.Spec)
+		return pipeline
+	}
+	return map[string]func(n int) rules{
 		"EmbeddedTasks": func(n int) rules {
 			return pipeline(func(s *v1.PipelineSpec) {
 				s.Params = declared(n)
 				for _, p := range declared(n) {
 					s.Workspaces = append(s.Workspaces, v1.PipelineWorkspaceDeclaration{Name: p.Name})
-					s.Tasks = append(s.Tasks, embedded(p.Name, v1.TaskSpec{Steps: []v1.Step{step("a", "$(params.param-0)$(params.x)")}}))
+					s.Tasks = append(s.Tasks, embeddedTask(p.Name, v1.TaskSpec{Steps: []v1.Step{plainStep("a", "$(params.param-0)$(params.x)")}}))
 				}
 			})
 		},
 		"ResultsOfTasks": func(n int) rules {
 			return pipeline(func(s *v1.PipelineSpec) {
-				a, b := embedded("a", v1.TaskSpec{Steps: []v1.Step{step("a", "x")}}), v1.PipelineTask{Name: "b", TaskRef: &v1.TaskRef{Name: "t"}}
+				a, b := embeddedTask("a", v1.TaskSpec{Steps: []v1.Step{plainStep("a", "x")}}), v1.PipelineTask{Name: "b", TaskRef: &v1.TaskRef{Name: "t"}}
 				for _, p := range declared(n) {
 					a.TaskSpec.Results = append(a.TaskSpec.Results, v1.TaskResult{Name: p.Name})
 					b.Params = append(b.Params, v1.Param{Name: p.Name, Value: v1.StringValue("$(tasks.a.results.param-0)$(tasks.a.results.x)$(tasks.x.results.x)")})
@@ -244,11 +260,16 @@ func large() map[string]func(n int) rules {
 				}
 			})
 		},
+	}
+}
+
+func largeRuns() map[string]func(n int) rules {
+	return map[string]func(n int) rules{
 		"TaskRunSpecs": func(n int) rules {
-			run := &v1.PipelineRun{Spec: v1.PipelineRunSpec{PipelineSpec: &v1.PipelineSpec{Tasks: []v1.PipelineTask{embedded("a", v1.TaskSpec{})}}}}
+			run := &v1.PipelineRun{Spec: v1.PipelineRunSpec{PipelineSpec: &v1.PipelineSpec{Tasks: []v1.PipelineTask{embeddedTask("a", v1.TaskSpec{})}}}}
 			for _, p := range declared(n) {
 				of := &run.Spec.PipelineSpec.Tasks[0].TaskSpec.TaskSpec
-				of.Steps = append(of.Steps, step(p.Name, "x"))
+				of.Steps = append(of.Steps, plainStep(p.Name, "x"))
 				run.Spec.TaskRunSpecs = append(run.Spec.TaskRunSpecs, v1.PipelineTaskRunSpec{PipelineTaskName: "a"}, v1.PipelineTaskRunSpec{PipelineTaskName: p.Name})
 			}
 			return run
@@ -256,7 +277,7 @@ func large() map[string]func(n int) rules {
 		"Breakpoints": func(n int) rules {
 			run := &v1.TaskRun{Spec: v1.TaskRunSpec{TaskSpec: &v1.TaskSpec{}, Debug: &v1.TaskRunDebug{Breakpoints: &v1.TaskBreakpoints{}}}}
 			for _, p := range declared(n) {
-				run.Spec.TaskSpec.Steps = append(run.Spec.TaskSpec.Steps, step(p.Name, "x"))
+				run.Spec.TaskSpec.Steps = append(run.Spec.TaskSpec.Steps, plainStep(p.Name, "x"))
 				run.Spec.Debug.Breakpoints.BeforeSteps = append(run.Spec.Debug.Breakpoints.BeforeSteps, p.Name, p.Name+"x")
 			}
 			return run
