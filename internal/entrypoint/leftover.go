@@ -3,6 +3,7 @@ package entrypoint
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"strconv"
 	"syscall"
@@ -15,12 +16,20 @@ import (
 // system is killed when that answers.
 const endPatience = 5 * time.Second
 
+// leftoverGrace is how long what the command left running may take to end by itself. A shell does not wait for a process
+// substitution, such as the one in "exec > >(tee FILE)", which sees the end of its input only when the shell has ended.
+const leftoverGrace = 500 * time.Millisecond
+
 // killPeriod is how often processes are killed that were started meanwhile.
 const killPeriod = 50 * time.Millisecond
 
 // errLeftover says that the step has processes that could not be ended: those of another user, or ones that wait for a
 // device.
 var errLeftover = errors.New("cannot end all processes that the step left in the background; they end with the container")
+
+// errKilled tells the user of a step why something that it left running may not have done its work.
+var errKilled = fmt.Errorf("killed what the command left running, since it did not end within %s after the command; "+
+	"what it had not written by then is lost; let the step wait for it", leftoverGrace)
 
 // adopt makes this process the parent of all orphans among its descendants. The first process of a process namespace is
 // that anyway; in a pod whose containers share one it is not.
@@ -30,23 +39,38 @@ func adopt() {
 	_, _, _ = syscall.RawSyscall(syscall.SYS_PRCTL, setChildSubreaper, 1, 0)
 }
 
+// settle returns once whatever the command left running has ended by itself, or patience is over.
+func (p *processes) settle(patience time.Duration) {
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	for !p.reap() {
+		select {
+		case <-p.reaped:
+		case <-timer.C:
+			return
+		}
+	}
+}
+
 // endAll kills whatever the command left running in the background, and returns once it is gone: the end of the container
-// would kill it anyway, but only after the step's end was posted. Until then it could change what the step has left.
-func (p *processes) endAll() error {
+// would kill it anyway, but only after the step's end was posted. Until then it could change what the step has left. It
+// reports whether there was anything to kill.
+func (p *processes) endAll() (killed bool, err error) {
 	timer := time.NewTimer(endPatience)
 	defer timer.Stop()
 	again := time.NewTicker(killPeriod)
 	defer again.Stop()
 	for {
 		if p.reap() {
-			return nil
+			return killed, nil
 		}
+		killed = true
 		killDescendants()
 		select {
 		case <-p.reaped:
 		case <-again.C:
 		case <-timer.C:
-			return errLeftover
+			return killed, errLeftover
 		}
 	}
 }

@@ -72,8 +72,8 @@ func (o *outputs) started() {
 	}
 }
 
-// finish returns once everything is in the files that the command wrote before it ended. What others still write to its
-// output goes nowhere. The error says that a file lacks something.
+// finish returns once everything is in the files that was written before it is called. What others still write to the
+// command's output goes nowhere. The error says that a file lacks something.
 func (o *outputs) finish() error {
 	var err error
 	for _, t := range o.tees {

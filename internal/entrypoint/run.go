@@ -82,8 +82,10 @@ func (o Options) run(procs *processes, held *rundir.Claim, err error, stderr io.
 	default:
 		step = o.debugged(procs, expander, stderr)
 	}
-	if err := procs.endAll(); err != nil {
+	if killed, err := procs.endAll(); err != nil {
 		complain(stderr, err)
+	} else if killed {
+		complain(stderr, errKilled)
 	}
 	if held.Forged() {
 		return forged(step), leftovers{}
@@ -155,6 +157,10 @@ func (o Options) command(procs *processes, e *reference.Expander, stderr io.Writ
 	status, timedOut := procs.wait(o.Timeout)
 	step.FinishedAt = time.Now().UTC()
 	step = o.ended(step, status, procs.asked() != 0, timedOut)
+	if !o.Stay {
+		// Before its output is taken for whole: what still writes to it may be what the command writes through.
+		procs.settle(leftoverGrace)
+	}
 	if err := out.finish(); err != nil && rundir.GoesOn(step) {
 		// A file that lacks something, which may be a result, is not what the step was to leave.
 		step.Reason, step.ExitCode, step.Message = frame.ReasonError, max(step.ExitCode, exitFailure), err.Error()

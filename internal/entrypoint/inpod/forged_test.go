@@ -107,11 +107,55 @@ func TestBackgroundEndsWithTheStep(t *testing.T) {
 				}, p.stepArgs(0, p.script(tc.leaves+"\nwhile [ ! -e alive ]; do :; done"))...)
 				c.exit(0)
 				p.recorded(0, 0, frame.ReasonCompleted)
+				c.complained("killed what the command left running")
 				if strings.Contains(c.stderr.String(), "background") {
 					t.Errorf("%s\nit says: %s", tc.reason, &c.stderr)
 				}
 				if last, end := p.modified("alive"), p.modified("run", "0", "out"); last.After(end) {
 					t.Errorf("%s\nit lived on after the end: %v, which is after %v", tc.reason, last, end)
+				}
+			})
+		}
+	}
+}
+
+// What a step leaves in the background has time to end by itself, so that what the command writes through it is whole. A
+// shell does not wait for a process substitution.
+func TestBackgroundEndsByItself(t *testing.T) {
+	const (
+		tries = 20
+		// untilTheEnd waits until the entrypoint knows that the command has ended.
+		untilTheEnd = "while kill -0 $$ 2> kill.err; do :; done; "
+	)
+	cases := map[string]struct {
+		reason string
+		script string
+		flags  []string
+	}{
+		"Child":               {"A child of the command.", "(" + untilTheEnd + "echo whole > results/digest) &", nil},
+		"Orphan":              {"One whose parent has ended.", "((" + untilTheEnd + "echo whole > results/digest) &)", nil},
+		"Children":            {"One that starts others.", "(" + untilTheEnd + "for i in 1 2 3; do sh -c true; done; echo whole > results/digest) &", nil},
+		"Output":              {"One that writes to the output.", "(" + untilTheEnd + "echo whole) &", []string{"-stdout-path", "results/digest"}},
+		"ProcessSubstitution": {"The usual one.", "#!/bin/bash\nexec > >(" + untilTheEnd + "cat > results/digest)\necho whole", nil},
+	}
+	for name, tc := range cases {
+		for _, shared := range []bool{false, true} {
+			t.Run(map[bool]string{false: "OwnProcesses", true: "SharedProcesses"}[shared]+"/"+name, func(t *testing.T) {
+				for range tries {
+					p := newPod(t, 1)
+					c := p.startWith(func(cmd *exec.Cmd) {
+						if shared {
+							cmd.SysProcAttr = &syscall.SysProcAttr{}
+						}
+					}, p.stepArgs(0, append(p.script(tc.script), tc.flags...))...)
+					c.exit(0)
+					p.recorded(0, 0, frame.ReasonCompleted)
+					if got := p.read("results", "digest"); got != "whole\n" {
+						t.Fatalf("%s\nthe result is %q; the step says: %s", tc.reason, got, &c.stderr)
+					}
+					if strings.Contains(c.stderr.String(), "killed") {
+						t.Fatalf("%s\nit says: %s", tc.reason, &c.stderr)
+					}
 				}
 			})
 		}
