@@ -22,6 +22,17 @@ type Sample struct {
 // Parse reads the counters and gauges with these names, or all of them if none are given. Samples are sorted by name, and
 // have the page's order within a name. Histograms and summaries are left out.
 func Parse(page io.Reader, names ...string) ([]Sample, error) {
+	return parse(page, valueOf, names)
+}
+
+// Sums reads the sums of the histograms with these names, in the order of Parse.
+func Sums(page io.Reader, names ...string) ([]Sample, error) {
+	return parse(page, sumOf, names)
+}
+
+func sumOf(m *dto.Metric) (float64, bool) { return m.GetHistogram().GetSampleSum(), m.GetHistogram() != nil }
+
+func parse(page io.Reader, value func(*dto.Metric) (float64, bool), names []string) ([]Sample, error) {
 	parser := expfmt.NewTextParser(model.UTF8Validation)
 	families, err := parser.TextToMetricFamilies(page)
 	if err != nil {
@@ -33,8 +44,8 @@ func Parse(page io.Reader, names ...string) ([]Sample, error) {
 			continue
 		}
 		for _, m := range families[name].GetMetric() {
-			if value, ok := valueOf(m); ok {
-				samples = append(samples, Sample{Name: name, Labels: labelsOf(m), Value: value})
+			if v, ok := value(m); ok {
+				samples = append(samples, Sample{Name: name, Labels: labelsOf(m), Value: v})
 			}
 		}
 	}

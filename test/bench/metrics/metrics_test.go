@@ -90,3 +90,19 @@ func TestCountsAndDifference(t *testing.T) {
 		t.Errorf("samples with the same key are added up, and what has not changed is left out (-want +got):\n%s", diff)
 	}
 }
+
+// TestSums shows that the sum of a histogram is read, and nothing else.
+func TestSums(t *testing.T) {
+	const page = `# TYPE took_seconds histogram
+took_seconds_bucket{name="a",le="1"} 1
+took_seconds_bucket{name="a",le="+Inf"} 2
+took_seconds_sum{name="a"} 3.5
+took_seconds_count{name="a"} 2
+# TYPE others counter
+others 7
+`
+	got, err := Sums(strings.NewReader(page), "took_seconds", "others")
+	if err != nil || len(got) != 1 || got[0].Value != 3.5 || got[0].Labels["name"] != "a" {
+		t.Errorf("want the one sum of 3.5, got %+v, %v", got, err)
+	}
+}

@@ -64,7 +64,7 @@ func verbAndResource(s metrics.Sample) string {
 }
 
 // webhooks is the API server's histogram of the time that admission webhooks take.
-const webhooks = "apiserver_admission_webhook_admission_duration_seconds_sum"
+const webhooks = "apiserver_admission_webhook_admission_duration_seconds"
 
 // Webhooks is the time in seconds that the API server has waited for the controller's admission webhooks since it started.
 func Webhooks(ctx context.Context, kube kubernetes.Interface) (float64, error) {
@@ -72,7 +72,7 @@ func Webhooks(ctx context.Context, kube kubernetes.Interface) (float64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("cannot read metrics of the API server: %w", err)
 	}
-	samples, err := metrics.Parse(bytes.NewReader(page), webhooks)
+	samples, err := metrics.Sums(bytes.NewReader(page), webhooks)
 	return waited(samples), err
 }
 
