@@ -30,7 +30,9 @@ func Sums(page io.Reader, names ...string) ([]Sample, error) {
 	return parse(page, sumOf, names)
 }
 
-func sumOf(m *dto.Metric) (float64, bool) { return m.GetHistogram().GetSampleSum(), m.GetHistogram() != nil }
+func sumOf(m *dto.Metric) (float64, bool) {
+	return m.GetHistogram().GetSampleSum(), m.GetHistogram() != nil
+}
 
 func parse(page io.Reader, value func(*dto.Metric) (float64, bool), names []string) ([]Sample, error) {
 	parser := expfmt.NewTextParser(model.UTF8Validation)
