@@ -130,11 +130,16 @@ func (c containers) unpullable() *corev1.ContainerStatus {
 // misconfigured returns the first container that cannot be made as its pod says, or nil.
 func (c containers) misconfigured() *corev1.ContainerStatus { return c.waitingFor(waitingConfig) }
 
-// waitingFor returns the first container that waits for one of the reasons, or nil.
+// waitingFor returns the first container that waits for one of the reasons, or nil. Once all steps have ended, only what
+// carries their results is needed: a sidecar that is started again is not.
 func (c containers) waitingFor(reasons ...string) *corev1.ContainerStatus {
-	for i, s := range c.all {
+	needed := c.all
+	if c.ended() {
+		needed = c.carriers
+	}
+	for i, s := range needed {
 		if w := s.State.Waiting; w != nil && slices.Contains(reasons, w.Reason) {
-			return &c.all[i]
+			return &needed[i]
 		}
 	}
 	return nil

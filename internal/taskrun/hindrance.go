@@ -30,8 +30,6 @@ const (
 	waitingInspect      = "ImageInspectError"
 	waitingConfig       = "CreateContainerConfigError"
 	waitingCrashLoop    = "CrashLoopBackOff"
-	waitingCreateError  = "CreateContainerError"
-	waitingRunError     = "RunContainerError"
 	waitingCreating     = "ContainerCreating"
 	waitingInitializing = "PodInitializing"
 )
@@ -45,7 +43,9 @@ const configPatience = 10 * time.Second
 const runtimePatience = 2 * time.Minute
 
 // unknownPatience is how long a container may wait for a reason that passes as a rule, or that this version does not know,
-// while nothing else happens in its pod. The longest pause of a kubelet between two tries is five minutes.
+// while nothing else happens in its pod. The longest pause of a kubelet between two tries is five minutes. A container that
+// cannot be created or run is such a case: on a slow node, the kubelet's request to its runtime times out after two minutes,
+// and the kubelet sends it again.
 const unknownPatience = 10 * time.Minute
 
 // maxCrashes is how often a sidecar may be started again while the steps wait for it. The kubelet has then paused for five
@@ -63,8 +63,6 @@ func (o Observation) patience(s *corev1.ContainerStatus) time.Duration {
 		return max(o.Config.Defaults.ImagePullTimeout, runtimePatience)
 	case waitingInvalidImage, waitingNeverPull:
 		return 0
-	case waitingCreateError, waitingRunError:
-		return runtimePatience
 	case waitingPullError:
 		return max(o.Config.Defaults.ImagePullTimeout, unknownPatience)
 	case waitingCrashLoop:

@@ -94,6 +94,10 @@ func TestPatience(t *testing.T) {
 		"PullNever":    {"what can never be pulled is not waited for", observation(withPod(placedAt("InvalidImageName")), at(time.Second), pulls), Unpullable, 0},
 		"Inspect":      {"a container runtime that is being restarted answers soon", observation(withPod(placedAt("ImageInspectError")), at(time.Minute)), Pending, time.Minute},
 		"InspectLate":  {"one that is broken does not", observation(withPod(placedAt("ImageInspectError")), at(2*time.Minute)), Unpullable, 0},
+		"CreateSlow":   {"the kubelet asks the runtime of a slow node again", observation(withPod(placedAt("CreateContainerError")), at(9*time.Minute)), Pending, time.Minute},
+		"CreateLate":   {"a runtime that never creates the container", observation(withPod(placedAt("CreateContainerError")), at(10*time.Minute)), Unstartable, 0},
+		"RunSlow":      {"the kubelet asks the runtime of a slow node again", observation(withPod(placedAt("RunContainerError")), at(9*time.Minute)), Pending, time.Minute},
+		"RunLate":      {"a runtime that never starts the container", observation(withPod(placedAt("RunContainerError")), at(10*time.Minute)), Unstartable, 0},
 		"Timeout":      {"the run's own timeout is the last to wait for", observation(withPod(runPod(corev1.PodPending)), at(time.Minute)), Pending, 59 * time.Minute},
 	}
 	for name, tc := range cases {

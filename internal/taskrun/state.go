@@ -148,10 +148,10 @@ func stateOfPod(obs Observation) State {
 }
 
 // unstartable returns the container that the kubelet has trouble to start, or nil. As long as a step runs, the kubelet has
-// time for it.
+// time for it. Once all steps have ended, only what carries the results is waited for, and unreported bounds that.
 func (o Observation) unstartable() *corev1.ContainerStatus {
 	c := containersOf(o.Pod)
-	if c.stepRuns() || podEnded(o.Pod) {
+	if c.stepRuns() || c.ended() || podEnded(o.Pod) {
 		return nil
 	}
 	return c.troubled()
