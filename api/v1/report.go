@@ -36,6 +36,8 @@ type Report struct {
 	known *KnownErrors
 	// keep receives the errors instead of errs, without a bound in number.
 	keep *KnownErrors
+	// cel counts the bytes of the expressions in CEL.
+	cel int
 	// steps counts the iterations of all loops, as the measure of the work.
 	steps int
 }

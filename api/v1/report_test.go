@@ -104,6 +104,23 @@ func TestNamesAreListedInOrder(t *testing.T) {
 	}
 }
 
+// TestExpressionsAreBoundedTogether: each is compiled, so that thousands of short ones are as costly as a long one.
+func TestExpressionsAreBoundedTogether(t *testing.T) {
+	const size = 1 << 10
+	pipeline := &Pipeline{Spec: PipelineSpec{Tasks: []PipelineTask{{Name: "t", TaskRef: &TaskRef{Name: "t"}}}}}
+	guards := &pipeline.Spec.Tasks[0].When
+	for range MaxCEL / size {
+		*guards = append(*guards, WhenExpression{CEL: strings.Repeat("1", size)})
+	}
+	if errs := pipeline.Validate(); len(errs) > 0 {
+		t.Errorf("want %d bytes allowed, got %v", MaxCEL, errs)
+	}
+	*guards = append(*guards, WhenExpression{CEL: "true"})
+	if got := messages(pipeline.Validate()); len(got) != 1 || !strings.Contains(got[0], "spec.tasks[0].when[64].cel") || !strings.Contains(got[0], fmt.Sprintf("%d bytes together, and up to here they have %d", MaxCEL, MaxCEL+4)) {
+		t.Errorf("want the expression, both numbers, and what to do, got %v", got)
+	}
+}
+
 // TestOutputFiles: stdout and stderr go to files. A relative path is below the working directory, as it always was.
 func TestOutputFiles(t *testing.T) {
 	for path, want := range map[string]string{

@@ -1,10 +1,15 @@
 package v1
 
 import (
+	"fmt"
 	"slices"
 
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
+
+// MaxCEL is how long all expressions in CEL of one object can be together, in bytes, without the values of their variables.
+// To compile that many takes some tenths of a second.
+const MaxCEL = 64 << 10
 
 // validateWhen checks the form of when expressions: either cel, or input, operator and values.
 func validateWhen(r *Report, path *field.Path, when []WhenExpression) {
@@ -17,6 +22,9 @@ func (w *WhenExpression) validate(r *Report, path *field.Path) {
 	if w.CEL != "" {
 		if w.Input != "" || w.Operator != "" || len(w.Values) > 0 {
 			r.Add(field.Forbidden(path.Child("cel"), "give either cel, or input with operator and values, not both"))
+		}
+		if r.cel += len(w.CEL); r.cel > MaxCEL {
+			r.Add(field.Invalid(path.Child("cel"), shown(w.CEL), fmt.Sprintf("the expressions in cel of one object can have %d bytes together, and up to here they have %d; use input, operator and values, or split the object", MaxCEL, r.cel)))
 		}
 		return
 	}
