@@ -46,8 +46,16 @@ type ClusterResolver struct {
 type ClusterResolvers struct {
 	// Own are those of the installation's namespace.
 	Own ClusterResolver
-	// Shared are those of ResolversNamespace.
-	Shared ClusterResolver
+	// Shared are the lists of ResolversNamespace.
+	Shared ClusterLists
+}
+
+// ClusterLists are the settings that can only restrict. Of ResolversNamespace nothing else holds: a user who may create
+// namespaces may own it, and a default there would choose the definitions that all tenants run.
+type ClusterLists struct{ Allowed, Blocked []string }
+
+func (c ClusterResolver) lists() ClusterLists {
+	return ClusterLists{Allowed: c.Allowed, Blocked: c.Blocked}
 }
 
 // ParseClusterResolver reads the data of the ConfigMap cluster-resolver-config. An entry of a list that can be no namespace

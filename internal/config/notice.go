@@ -66,6 +66,26 @@ func Notices(configMap string, data map[string]string) []Notice {
 	return notices
 }
 
+// NoticesOfResolvers returns the notices for a ConfigMap of ResolversNamespace, where only the lists of
+// cluster-resolver-config have an effect.
+func NoticesOfResolvers(configMap string, data map[string]string) []Notice {
+	notices := Notices(configMap, data)
+	if configMap != ClusterResolverName {
+		return notices
+	}
+	for _, key := range []string{keyDefaultKind, keyDefaultNamespace} {
+		value := strings.TrimSpace(data[key])
+		if value == "" {
+			continue
+		}
+		n := Notice{ConfigMap: configMap, Key: key, Value: shown(value), Standing: KnownIgnored}
+		n.Text = fmt.Sprintf("%s: %s: %q: has no effect in namespace %s, of which only %s and %s are read; set it in ConfigMap %s of the installation's namespace",
+			configMap, key, n.Value, ResolversNamespace, keyAllowedNamespaces, keyBlockedNamespaces, configMap)
+		notices = append(notices, n)
+	}
+	return notices
+}
+
 // notice judges one key; ok is false when there is nothing to say.
 func notice(configMap, key, value string) (n Notice, ok bool) {
 	n = Notice{ConfigMap: configMap, Key: key, Value: shown(value)}

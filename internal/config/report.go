@@ -35,9 +35,13 @@ func (w *Watcher) report(ctx context.Context, name types.NamespacedName, cm *cor
 	}
 }
 
-// noticesOf are the reports about keys without effect: the log has each, and the events are cut to what an event holds.
-func noticesOf(configMap string, data map[string]string) []report {
+// noticesOf are the reports about keys without effect: the log has each, and the events are cut to what an event holds. own
+// says that the ConfigMap is in the installation's namespace.
+func noticesOf(configMap string, data map[string]string, own bool) []report {
 	notices := Notices(configMap, data)
+	if !own {
+		notices = NoticesOfResolvers(configMap, data)
+	}
 	var reports []report
 	for _, n := range notices {
 		reports = append(reports, report{reason: string(n.Standing), text: n.Text, logged: true})

@@ -24,9 +24,9 @@ func (s *Store) SetDefaults(d Defaults) { s.update(func(c *Config) { c.Defaults 
 // SetOwnCluster replaces the settings of the resolver "cluster" in the installation's namespace, and keeps the rest.
 func (s *Store) SetOwnCluster(r ClusterResolver) { s.update(func(c *Config) { c.Cluster.Own = r }) }
 
-// SetSharedCluster replaces those of ResolversNamespace.
+// SetSharedCluster replaces those of ResolversNamespace, of which only the lists are kept.
 func (s *Store) SetSharedCluster(r ClusterResolver) {
-	s.update(func(c *Config) { c.Cluster.Shared = r })
+	s.update(func(c *Config) { c.Cluster.Shared = r.lists() })
 }
 
 func (s *Store) update(change func(*Config)) {

@@ -97,7 +97,7 @@ func (w *Watcher) read(ctx context.Context, reader client.Reader, name types.Nam
 	if err != nil {
 		return err
 	}
-	w.report(ctx, name, cm, append(reports, noticesOf(name.Name, cm.Data)...))
+	w.report(ctx, name, cm, append(reports, noticesOf(name.Name, cm.Data, name.Namespace == w.namespace)...))
 	if changed {
 		w.logInForce(ctx, name)
 	}

@@ -108,7 +108,7 @@ func TestClusterResolverSettings(t *testing.T) {
 	if err := w.Load(t.Context(), w.client); err != nil {
 		t.Fatal(err)
 	}
-	want := ClusterResolvers{Own: ClusterResolver{Blocked: []string{"a"}}, Shared: ClusterResolver{Allowed: []string{"b", "team-*"}}}
+	want := ClusterResolvers{Own: ClusterResolver{Blocked: []string{"a"}}, Shared: ClusterLists{Allowed: []string{"b", "team-*"}}}
 	if diff := cmp.Diff(want, w.store.Load().Cluster); diff != "" {
 		t.Errorf("when they are loaded: -want +got:\n%s", diff)
 	}
@@ -130,6 +130,18 @@ func TestClusterResolverSettings(t *testing.T) {
 	want = ClusterResolvers{Own: ClusterResolver{DefaultNamespace: "shared"}}
 	if diff := cmp.Diff(want, w.store.Load().Cluster); diff != "" {
 		t.Errorf("after the change: -want +got:\n%s", diff)
+	}
+}
+
+// TestSharedDefaultsAreReported: a default in the namespace that a tenant may own has no effect, which is reported.
+func TestSharedDefaultsAreReported(t *testing.T) {
+	w := newWatched(settingsIn(ResolversNamespace, ClusterResolverName, map[string]string{"default-namespace": "evil", "default-kind": "task", "blocked-namespaces": "a"}))
+	if diff := cmp.Diff([]string{"SettingIgnored"}, w.pass(t, ResolversNamespace, ClusterResolverName)); diff != "" {
+		t.Errorf("events: -want +got:\n%s", diff)
+	}
+	want := ClusterResolvers{Shared: ClusterLists{Blocked: []string{"a"}}}
+	if diff := cmp.Diff(want, w.store.Load().Cluster); diff != "" {
+		t.Errorf("in force: -want +got:\n%s", diff)
 	}
 }
 

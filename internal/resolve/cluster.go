@@ -56,15 +56,14 @@ func (p ClusterPolicy) Permits(namespace string) bool {
 	return allowed || len(p.Allowed) == 0
 }
 
-// PolicyOf makes a policy of the settings: the lists of both ConfigMaps hold, so that neither opens what the other closes;
-// of the defaults, those in the installation's own namespace come first.
+// PolicyOf makes a policy of the settings: the lists of both ConfigMaps hold, so that neither opens what the other closes.
+// The defaults are those of the installation's namespace alone.
 func PolicyOf(settings config.ClusterResolvers) ClusterPolicy {
 	own, shared := settings.Own, settings.Shared
 	return ClusterPolicy{
 		Allowed: own.Allowed, Blocked: own.Blocked,
-		DefaultKind:      cmp.Or(own.DefaultKind, shared.DefaultKind),
-		DefaultNamespace: cmp.Or(own.DefaultNamespace, shared.DefaultNamespace),
-		Also:             &ClusterPolicy{Allowed: shared.Allowed, Blocked: shared.Blocked},
+		DefaultKind: own.DefaultKind, DefaultNamespace: own.DefaultNamespace,
+		Also: &ClusterPolicy{Allowed: shared.Allowed, Blocked: shared.Blocked},
 	}
 }
 

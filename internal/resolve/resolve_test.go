@@ -1,6 +1,7 @@
 package resolve
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strings"
@@ -201,42 +202,49 @@ func TestClusterDefaults(t *testing.T) {
 	cache, live := readers(t)
 	cases := map[string]struct {
 		reason   string
-		settings config.ClusterResolvers
+		settings config.ClusterResolver
+		shared   config.ClusterResolver
 		params   []v1.Param
-		fails    string
+		// found is the namespace of the Task; other if it is empty.
+		found string
+		fails string
 	}{
 		"Namespace": {
 			reason:   "A reference without a namespace means the default one.",
-			settings: config.ClusterResolvers{Own: config.ClusterResolver{DefaultNamespace: "other"}},
+			settings: config.ClusterResolver{DefaultNamespace: "other"},
 			params:   params("name", "x"),
 		},
 		"Shared": {
-			reason:   "What the installation does not say, Tekton's place does.",
-			settings: config.ClusterResolvers{Shared: config.ClusterResolver{DefaultNamespace: "other", DefaultKind: "task"}},
-			params:   params("name", "x"),
+			reason: "A tenant may own the namespace of the resolvers: its defaults choose nobody's Tasks.",
+			shared: config.ClusterResolver{DefaultNamespace: "other", DefaultKind: "task"},
+			params: params("name", "x"),
+			found:  "ns",
+		},
+		"SharedKind": {
+			reason: "Nor does its default kind fail their references.",
+			shared: config.ClusterResolver{DefaultKind: "pipeline"},
+			params: params("name", "x", "namespace", "other"),
 		},
 		"OwnFirst": {
-			reason: "The installation's own setting comes first.",
-			settings: config.ClusterResolvers{
-				Own:    config.ClusterResolver{DefaultNamespace: "other"},
-				Shared: config.ClusterResolver{DefaultNamespace: "none"},
-			},
-			params: params("name", "x"),
+			reason:   "The installation's own setting holds whatever the other place says.",
+			settings: config.ClusterResolver{DefaultNamespace: "other"},
+			shared:   config.ClusterResolver{DefaultNamespace: "none"},
+			params:   params("name", "x"),
 		},
 		"Blocked": {
 			reason:   "A default is not exempt from the lists.",
-			settings: config.ClusterResolvers{Own: config.ClusterResolver{DefaultNamespace: "other", Blocked: []string{"other"}}},
+			settings: config.ClusterResolver{DefaultNamespace: "other", Blocked: []string{"other"}},
 			params:   params("name", "x"),
 			fails:    `namespace "other" may not be read from`,
 		},
 		"Given": {
 			reason:   "What the reference says comes before any default.",
-			settings: config.ClusterResolvers{Own: config.ClusterResolver{DefaultNamespace: "none", DefaultKind: "pipeline"}},
+			settings: config.ClusterResolver{DefaultNamespace: "none", DefaultKind: "pipeline"},
 			params:   params("name", "x", "namespace", "other", "kind", "task"),
 		},
 		"Kind": {
 			reason:   "A default kind that is not the one that is needed.",
-			settings: config.ClusterResolvers{Own: config.ClusterResolver{DefaultKind: "pipeline"}},
+			settings: config.ClusterResolver{DefaultKind: "pipeline"},
 			params:   params("name", "x", "namespace", "other"),
 			fails:    `kind is "pipeline", and a Task is wanted here`,
 		},
@@ -244,8 +252,8 @@ func TestClusterDefaults(t *testing.T) {
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			store := config.NewStore(config.Default())
-			store.SetOwnCluster(tc.settings.Own)
-			store.SetSharedCluster(tc.settings.Shared)
+			store.SetOwnCluster(tc.settings)
+			store.SetSharedCluster(tc.shared)
 			ref := &v1.TaskRef{ResolverRef: v1.ResolverRef{Resolver: ClusterName, Params: tc.params}}
 			_, source, err := New(cache, live).Governed(store).LocateTask(t.Context(), "ns", ref)
 			if tc.fails != "" {
@@ -254,7 +262,7 @@ func TestClusterDefaults(t *testing.T) {
 				}
 				return
 			}
-			if err != nil || !strings.Contains(source.URI, "/namespaces/other/") {
+			if err != nil || !strings.Contains(source.URI, "/namespaces/"+cmp.Or(tc.found, "other")+"/") {
 				t.Errorf("%s\nfound %v, %v", tc.reason, source, err)
 			}
 		})

@@ -182,6 +182,9 @@ func TestExamine(t *testing.T) {
 		"Resolvers": {"one of the resolvers", func(h *hospital) {
 			h.objects = append(h.objects, settingsOf("tekton-pipelines-resolvers", "resolvers-feature-flags", map[string]string{"enable-cluster-resolver": "false"}))
 		}, "settings", Warning, `blocked-namespaces of cluster-resolver-config to "*"`},
+		"SharedDefault": {"a default in the namespace of the resolvers, which has no effect", func(h *hospital) {
+			h.objects = append(h.objects, settingsOf("tekton-pipelines-resolvers", "cluster-resolver-config", map[string]string{"default-namespace": "catalog"}))
+		}, "settings", Warning, `"catalog": has no effect in namespace tekton-pipelines-resolvers`},
 		"BadPolicy": {"a list of namespaces with a pattern", func(h *hospital) {
 			h.objects = append(h.objects, settingsOf("tekton-pipelines-resolvers", "cluster-resolver-config", map[string]string{"blocked-namespaces": "kube-*"}))
 		}, "settings", Problem, `"kube-*" is not the name of a namespace`},

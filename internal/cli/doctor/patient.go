@@ -80,7 +80,11 @@ func (p *patient) observeSettings(ctx context.Context) {
 				continue
 			}
 			p.wrong = append(p.wrong, wrongIn(name, cm.Data)...)
-			for _, n := range config.Notices(name, cm.Data) {
+			notices := config.Notices
+			if namespace != p.namespace() {
+				notices = config.NoticesOfResolvers
+			}
+			for _, n := range notices(name, cm.Data) {
 				p.notices = append(p.notices, placedNotice{n, namespace})
 			}
 		}
