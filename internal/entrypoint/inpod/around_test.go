@@ -80,6 +80,33 @@ func TestOutputAsResult(t *testing.T) {
 	}
 }
 
+// The log can be named as a file: what goes there is in it once more.
+func TestOutputToTheLog(t *testing.T) {
+	cases := map[string]struct {
+		reason         string
+		flags          []string
+		stdout, stderr string
+		// swapped is stderr in the other order.
+		swapped string
+	}{
+		"Stdout":  {"The output goes to the log twice.", []string{"-stdout-path", "/dev/stdout"}, "out\nout\n", "err\n", ""},
+		"Stderr":  {"So do the errors.", []string{"-stderr-path", "/dev/stderr"}, "out\n", "err\nerr\n", ""},
+		"Crossed": {"The output goes to the errors as well.", []string{"-stdout-path", "/dev/stderr"}, "out\n", "out\nerr\n", "err\nout\n"},
+		"Number":  {"A descriptor has a number, too.", []string{"-stdout-path", "/dev/fd/1"}, "out\nout\n", "err\n", ""},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			p := newPod(t, 1)
+			c := p.step(0, append(p.script("echo out; echo err >&2"), tc.flags...))
+			c.exit(0)
+			// Nothing says in which order two streams come to one log.
+			if c.stdout.String() != tc.stdout || c.stderr.String() != tc.stderr && c.stderr.String() != tc.swapped {
+				t.Errorf("%s\ngot output %q and errors %q, want %q and %q", tc.reason, &c.stdout, &c.stderr, tc.stdout, tc.stderr)
+			}
+		})
+	}
+}
+
 func TestOutputThatCannotBeWritten(t *testing.T) {
 	p := newPod(t, 2)
 	must(t, os.WriteFile(p.path("file"), nil, 0o600))

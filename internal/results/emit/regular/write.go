@@ -16,8 +16,11 @@ const safely = syscall.O_NOFOLLOW | syscall.O_NONBLOCK | syscall.O_NOCTTY | sysc
 
 // Append opens the file at path to append to, made with the mode if it is missing, as its directories are with
 // 0777, both less the umask. It must be a regular file that has no other name, or a character device in /dev, which each
-// container has for itself.
+// container has for itself. A path such as /dev/stdout stands for this process's own standard output or error.
 func Append(path string, mode uint32) (*os.File, error) {
+	if fd, ok := logOf(path); ok {
+		return again(fd, path)
+	}
 	return openToWrite(path, syscall.O_APPEND, mode, 0o777)
 }
 

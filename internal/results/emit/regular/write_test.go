@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -190,6 +191,70 @@ func TestDevices(t *testing.T) {
 		if err := closed(Overwrite(path, 0o644)); path != "/dev/null" && err == nil {
 			t.Errorf("%s can be written", path)
 		}
+	}
+}
+
+// A container has its own output, which users name as a file, too. No other descriptor is for them.
+func TestDescriptors(t *testing.T) {
+	own, err := os.Create(filepath.Join(t.TempDir(), "own"))
+	must(t, err)
+	defer own.Close() //nolint:errcheck // nothing was written to it
+	dir, _ := shared(t)
+	linked := filepath.Join(dir, "linked")
+	must(t, os.Symlink("/proc/self/fd/1", linked), os.Symlink("/dev/stdout", linked+".2"))
+	fd, pid := strconv.Itoa(int(own.Fd())), strconv.Itoa(os.Getpid())
+	const none = -1
+	cases := map[string]struct {
+		reason string
+		path   string
+		want   int
+	}{
+		"Stdout":       {"The usual name.", "/dev/stdout", syscall.Stdout},
+		"Stderr":       {"And that of the other one.", "/dev/stderr", syscall.Stderr},
+		"Unclean":      {"A path is taken for what it means.", "//dev/./stdout", syscall.Stdout},
+		"Number":       {"A descriptor by its number.", "/dev/fd/1", syscall.Stdout},
+		"OtherNumber":  {"And the other one.", "/dev/fd/2", syscall.Stderr},
+		"Self":         {"What the names are links to.", "/proc/self/fd/1", syscall.Stdout},
+		"Process":      {"A step may know the number of its entrypoint.", "/proc/" + pid + "/fd/2", syscall.Stderr},
+		"Stdin":        {"The input is not to be written to.", "/dev/stdin", none},
+		"InputNumber":  {"Nor is it by its number.", "/dev/fd/0", none},
+		"Own":          {"The entrypoint's own files are not the user's.", "/dev/fd/" + fd, none},
+		"OwnSelf":      {"Whatever they are called.", "/proc/self/fd/" + fd, none},
+		"OtherProcess": {"The output of another process is not the step's.", "/proc/" + strconv.Itoa(os.Getppid()) + "/fd/1", none},
+		"Link":         {"A link that another step left is followed nowhere.", linked, none},
+		"LinkToName":   {"Nor to the name of the output.", linked + ".2", none},
+		"NoNumber":     {"A descriptor is a number.", "/dev/fd/x", none},
+		"Above":        {"The folder is no descriptor.", "/dev/fd", none},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			f, err := Append(tc.path, 0o666)
+			if tc.want == none {
+				if err == nil {
+					t.Errorf("%s\n%s can be written", tc.reason, tc.path)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatalf("%s\ngot error %v", tc.reason, err)
+			}
+			var got, want syscall.Stat_t
+			must(t, syscall.Fstat(int(f.Fd()), &got), syscall.Fstat(tc.want, &want), f.Close())
+			if got.Dev != want.Dev || got.Ino != want.Ino {
+				t.Errorf("%s\n%s is another file", tc.reason, tc.path)
+			}
+			must(t, syscall.Fstat(tc.want, &want)) // and it is still open
+		})
+	}
+}
+
+// What a container does not write its output to is not opened under the name of the output either.
+func TestDescriptorOfAnotherKind(t *testing.T) {
+	dir, err := os.Open(t.TempDir())
+	must(t, err)
+	defer dir.Close() //nolint:errcheck // it was only opened
+	if _, err := again(int(dir.Fd()), "/dev/stdout"); !errors.Is(err, ErrNotRegular) {
+		t.Errorf("got error %v", err)
 	}
 }
 
