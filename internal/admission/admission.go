@@ -68,11 +68,20 @@ type kindOf[T any, P Object[T]] struct {
 	weight *weight
 }
 
-func (k kindOf[T, P]) decode(ctx context.Context, raw []byte) (P, error) {
+// weighed decodes an object that is not stored yet, unless it would take too much memory; old is the one that it replaces.
+func (k kindOf[T, P]) weighed(ctx context.Context, raw, old []byte) (P, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if err := k.weight.check(raw); err != nil {
+	if err := k.weight.check(raw, old); err != nil {
+		return nil, err
+	}
+	return k.decode(ctx, raw)
+}
+
+// decode decodes an object of any weight: one that is stored, or that was weighed.
+func (k kindOf[T, P]) decode(ctx context.Context, raw []byte) (P, error) {
+	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	object := P(new(T))
@@ -80,7 +89,7 @@ func (k kindOf[T, P]) decode(ctx context.Context, raw []byte) (P, error) {
 }
 
 func (k kindOf[T, P]) defaulted(ctx context.Context, raw []byte) (before, after []byte, err error) {
-	object, err := k.decode(ctx, raw)
+	object, err := k.weighed(ctx, raw, nil)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -105,7 +114,7 @@ func (k kindOf[T, P]) rules(object P) func(r *v1.Report) {
 }
 
 func (k kindOf[T, P]) validated(ctx context.Context, raw, old []byte) (field.ErrorList, error) {
-	object, err := k.decode(ctx, raw)
+	object, err := k.weighed(ctx, raw, old)
 	if err != nil {
 		return nil, err
 	}

@@ -131,6 +131,57 @@ func TestDecodedSizeIsBounded(t *testing.T) {
 	}
 }
 
+// TestStoredHeavyObjectCanChange: a run that was stored above the limit of weight can be canceled, and nothing can grow from
+// it.
+func TestStoredHeavyObjectCanChange(t *testing.T) {
+	run := func(steps int, status string) []byte {
+		return []byte(`{"spec":{` + status + `"taskSpec":{"steps":[` + strings.Repeat(`{},`, steps-1) + `{}]}}}`)
+	}
+	const heavy, light = 100_000, 10
+	cases := map[string]struct {
+		reason  string
+		object  []byte
+		old     []byte
+		refused bool
+	}{
+		"Cancel": {
+			reason: "a change that adds no weight",
+			object: run(heavy, `"status":"TaskRunCancelled",`),
+			old:    run(heavy, ""),
+		},
+		"Lighter": {
+			reason: "a stored object may be heavier than the limit",
+			object: run(light, ""),
+			old:    run(heavy, ""),
+		},
+		"Heavier": {
+			reason:  "a heavy object does not become heavier",
+			object:  run(heavy+1000, ""),
+			old:     run(heavy, ""),
+			refused: true,
+		},
+		"HeavyFromLight": {
+			reason:  "a stored object below the limit stays below it",
+			object:  run(heavy, ""),
+			old:     run(light, ""),
+			refused: true,
+		},
+		"New": {
+			reason:  "no such object is created",
+			object:  run(heavy, ""),
+			refused: true,
+		},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			_, err := All(v1.DefaultLimits)[tekton(v1.KindTaskRun)].validated(t.Context(), tc.object, tc.old)
+			if refused := err != nil && strings.Contains(err.Error(), "too many small elements"); refused != tc.refused {
+				t.Errorf("%s: refused %t, %v", tc.reason, refused, err)
+			}
+		})
+	}
+}
+
 // FuzzAdditions: the patch between two encodings of one type turns the first into the second; where one cannot be made from
 // additions, it says so. Its work is one walk over both.
 func FuzzAdditions(f *testing.F) {
@@ -198,7 +249,7 @@ func FuzzWeight(f *testing.F) {
 		if len(raw) > 1<<16 || !json.Valid(raw) {
 			return
 		}
-		s := scale{raw: raw}
+		s := scale{raw: raw, limit: maxDecoded}
 		s.value(blanks(raw, 0), w)
 		var task v1.Task
 		_ = json.Unmarshal(raw, &task)

@@ -3,6 +3,7 @@ package admission
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"reflect"
 	"strings"
 	"unicode"
@@ -82,22 +83,37 @@ func folded(name string) string {
 	}, name)
 }
 
-// check refuses an object that would take more than maxDecoded. JSON that is not valid is left to the decoder.
-func (w *weight) check(raw []byte) error {
-	if !json.Valid(raw) {
+// growth is by how much a change of a stored object above maxDecoded may make it heavier, in bytes. A change needs room for
+// what the API server records about it in managedFields.
+const growth = 64 << 10
+
+// check refuses an object that would take more than maxDecoded, unless it replaces one that takes as much: that one is
+// stored, and must be possible to cancel. old is nil for a new object. JSON that is not valid is left to the decoder.
+func (w *weight) check(raw, old []byte) error {
+	taken := w.taken(raw, maxDecoded)
+	if taken <= maxDecoded {
 		return nil
 	}
-	s := scale{raw: raw}
-	s.value(blanks(raw, 0), w)
-	if s.taken > maxDecoded {
-		return fmt.Errorf("it has too many small elements: of its %d bytes would become more than %d in memory, which is the limit; split it into several objects", len(raw), maxDecoded)
+	if before := w.taken(old, math.MaxInt); before > maxDecoded && w.taken(raw, before+growth) <= before+growth {
+		return nil
 	}
-	return nil
+	return fmt.Errorf("it has too many small elements: of its %d bytes would become more than %d in memory, which is the limit; split it into several objects", len(raw), maxDecoded)
+}
+
+// taken returns what an object would take, in bytes, and 0 for JSON that is not valid. It stops counting above a limit.
+func (w *weight) taken(raw []byte, limit int) int {
+	if !json.Valid(raw) {
+		return 0
+	}
+	s := scale{raw: raw, limit: limit}
+	s.value(blanks(raw, 0), w)
+	return s.taken
 }
 
 // scale adds up what an object takes.
 type scale struct {
 	raw   []byte
+	limit int
 	taken int
 }
 
@@ -105,7 +121,7 @@ type scale struct {
 // when that is too much.
 func (s *scale) value(i int, w *weight) int {
 	b := s.raw
-	if i >= len(b) || s.taken > maxDecoded {
+	if i >= len(b) || s.taken > s.limit {
 		return len(b)
 	}
 	if w.pointer && b[i] != 'n' {
