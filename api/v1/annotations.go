@@ -14,6 +14,10 @@ const AnnotationStoppedAt = "sluice.dev/stopped-at"
 // without it is all its user's text. The values are the FinalParts.
 const AnnotationFinal = "sluice.dev/final"
 
+// ControllerAnnotations returns the annotations that only the controller sets. They are never copied from one object to
+// another, since a user may have set them there.
+func ControllerAnnotations() []string { return []string{AnnotationStoppedAt, AnnotationFinal} }
+
 // The parts of a TaskRun's spec that AnnotationFinal can list.
 const (
 	FinalPodTemplate    = "podTemplate"

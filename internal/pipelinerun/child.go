@@ -160,6 +160,9 @@ func (m *maker) annotations(task *v1.PipelineTask, override *v1.PipelineTaskRunS
 	if override.Metadata != nil {
 		maps.Copy(out, override.Metadata.Annotations)
 	}
+	for _, a := range v1.ControllerAnnotations() {
+		delete(out, a)
+	}
 	out[v1.AnnotationFinal] = strings.Join(v1.FinalParts(), ",") // whatever anything above says
 	return out
 }

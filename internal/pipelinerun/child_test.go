@@ -55,7 +55,7 @@ func TestChild(t *testing.T) {
 	task.DisplayName = "Build for $(params.greeting)"
 	pr := run(task)
 	pr.Labels = map[string]string{"team": "run", v1.LabelPipelineRunUID: "forged"}
-	pr.Annotations = map[string]string{"kubectl.kubernetes.io/last-applied-configuration": "{}", "chains.tekton.dev/x": "y", v1.AnnotationFinal: "forged"}
+	pr.Annotations = map[string]string{"kubectl.kubernetes.io/last-applied-configuration": "{}", "chains.tekton.dev/x": "y", v1.AnnotationFinal: "forged", v1.AnnotationStoppedAt: "forged"}
 	pr.Spec.TaskRunTemplate.ServiceAccountName = "builder"
 	pr.Spec.PipelineSpec.Params = []v1.ParamSpec{{Name: "greeting"}, {Name: "declared"}, {Name: "flags", Type: v1.TypeArray}}
 	pr.Spec.Params = []v1.Param{param("greeting", "hello"), param("declared", "d"), param("defaulted", "outer"), array("flags", "-v")}

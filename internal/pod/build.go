@@ -95,6 +95,9 @@ func (b *builder) metadata() metav1.ObjectMeta {
 	}
 	annotations := maps.Clone(b.TaskRun.Annotations)
 	delete(annotations, corev1.LastAppliedConfigAnnotation)
+	for _, a := range v1.ControllerAnnotations() {
+		delete(annotations, a)
+	}
 	return metav1.ObjectMeta{
 		Name:            Name(b.TaskRun.Name, b.Retry),
 		Namespace:       b.TaskRun.Namespace,

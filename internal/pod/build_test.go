@@ -119,6 +119,23 @@ func TestBuildGolden(t *testing.T) {
 	}
 }
 
+// TestControllerAnnotationsAreNotCopied: what only the controller sets on a pod cannot come in with its run.
+func TestControllerAnnotationsAreNotCopied(t *testing.T) {
+	for _, annotation := range v1.ControllerAnnotations() {
+		t.Run(annotation, func(t *testing.T) {
+			p, err := Build(input(v1.TaskSpec{Steps: []v1.Step{command("one", "true")}}, func(in *Input) {
+				in.TaskRun.Annotations = map[string]string{annotation: "2000-01-01T00:00:00Z", "team": "release"}
+			}))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(map[string]string{"team": "release"}, p.Annotations); diff != "" {
+				t.Errorf("annotations of the pod: -want +got:\n%s", diff)
+			}
+		})
+	}
+}
+
 // golden compares the pod of an input with the file of that name.
 func golden(t *testing.T, name, reason string, in Input) {
 	t.Helper()

@@ -33,7 +33,9 @@ func annotations(tr *v1.TaskRun, task Task) map[string]string {
 	maps.Copy(all, task.Annotations)
 	delete(all, corev1.LastAppliedConfigAnnotation)
 	delete(all, v1.AnnotationResultsFrom) // which has been chosen by, and is noted in the status
-	delete(all, v1.AnnotationFinal)       // which a Task cannot say of the runs of others
+	for _, a := range v1.ControllerAnnotations() {
+		delete(all, a) // which a Task cannot say of the runs of others
+	}
 	maps.Copy(all, tr.Annotations)
 	if validation.ValidateAnnotationsSize(all) != nil {
 		return tr.Annotations

@@ -175,7 +175,7 @@ func TestStepActionsAreResolvedOnce(t *testing.T) {
 func TestMetadataOfTheTask(t *testing.T) {
 	task := &v1.Task{ObjectMeta: metav1.ObjectMeta{
 		Name: "t", Namespace: "ci", Labels: map[string]string{"team": "a", "mine": "task"},
-		Annotations: map[string]string{"chains.tekton.dev/x": "y", corev1.LastAppliedConfigAnnotation: "{}", v1.AnnotationResultsFrom: "termination-message"},
+		Annotations: map[string]string{"chains.tekton.dev/x": "y", corev1.LastAppliedConfigAnnotation: "{}", v1.AnnotationResultsFrom: "termination-message", v1.AnnotationStoppedAt: "2000-01-01T00:00:00Z"},
 	}, Spec: *taskRun().Spec.TaskSpec}
 	w := newWorld(t, []client.Object{task, taskRun(func(tr *v1.TaskRun) {
 		tr.Spec.TaskSpec, tr.Spec.TaskRef = nil, &v1.TaskRef{Name: "t"}
