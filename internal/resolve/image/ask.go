@@ -15,7 +15,9 @@ import (
 
 // ask looks the image up in one registry, with each credential for it in turn until one is good enough.
 func (l *Lookup) ask(ctx context.Context, s source, known *credentials, pull Pull) (found Entrypoint, said verdict, err error) {
-	door := guard.NewDoor(l.transport, guard.Registry{Host: s.repository.RegistryStr(), Plain: s.plain}, l.named)
+	memory := l.memory.Lease()
+	defer memory.End()
+	door := guard.NewDoor(l.transport, guard.Registry{Host: s.repository.RegistryStr(), Plain: s.plain}, l.named, memory)
 	err = errors.New("there is no way to ask") // there always is one, at least without credentials
 	for _, as := range known.forRepository(s.repository) {
 		found, err = l.askAs(ctx, s, as, door, pull)

@@ -41,6 +41,8 @@ const (
 	unusable
 	// passing: it may go better next time.
 	passing
+	// busy: the controller has no memory for the answer now, which is no fault of the registry.
+	busy
 )
 
 // verdict is what became of asking a registry. Its words come from here and never from the registry: whoever chooses an
@@ -58,6 +60,8 @@ const (
 	// forbidden stands for all addresses that are not asked.
 	forbidden = "has no address that the controller may ask: an administrator can allow a private network with the controller's flag " +
 		"--image-lookup-private-networks, or name the registry with --registry-mirror or --insecure-registry"
+	// full stands for an answer for which there is no memory now.
+	full = "has a large answer for which the controller has no memory while it reads those of other lookups"
 	// unknown is what every pod finds out that asks the cluster's name server.
 	unknown = "is not known to the name server"
 )
@@ -72,6 +76,8 @@ func classify(err error, door *guard.Door, host string) verdict {
 		broken  *unusableError
 	)
 	switch {
+	case errors.Is(err, guard.ErrBusy):
+		return verdict{busy, full}
 	case errors.As(err, &address):
 		return verdict{refused, forbidden}
 	case errors.As(err, &lookup) && lookup.IsNotFound:
@@ -131,21 +137,22 @@ func (s source) failure(said verdict, err error) failure {
 func explain(image string, pull Pull, known *credentials, failures []failure) error {
 	said := make([]string, len(failures))
 	causes := make([]error, len(failures))
-	again := false
+	again, ours := false, false
 	for i, f := range failures {
 		said[i] = f.who + " " + f.words
 		causes[i] = f.cause
-		again = again || f.kind == passing
+		again = again || f.kind == passing || f.kind == busy
+		ours = ours || f.kind == busy
 	}
 	if again {
-		return &PassingError{Words: strings.Join(said, "; "), Registry: true, Cause: errors.Join(causes...)}
+		return &PassingError{Words: strings.Join(said, "; "), Registry: !ours, Cause: errors.Join(causes...)}
 	}
 	why, do := strings.Join(said, "; "), "correct the name, or "+giveCommand
 	switch last := failures[len(failures)-1]; last.kind {
 	case denied:
 		why += ": it does not have the image, or not for this pod" + known.told()
 		do = fmt.Sprintf("correct the name, add a pull secret to service account %q of namespace %q, or %s", pull.account(), pull.Namespace, giveCommand)
-	case absent, refused, unusable, passing:
+	case absent, refused, unusable, passing, busy:
 	}
 	final := pull.unusable(image, why, do)
 	final.Cause = errors.Join(causes...)

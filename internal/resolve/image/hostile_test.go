@@ -21,6 +21,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/sluice-ci/sluice/internal/budget"
 	"github.com/sluice-ci/sluice/internal/resolve/image/guard"
 )
 
@@ -458,5 +459,33 @@ func TestMachineIsChecked(t *testing.T) {
 	})
 	if err == nil || !strings.Contains(err.Error(), "seen "+listener.Addr().String()) {
 		t.Errorf("the connection was made without being checked: %v", err)
+	}
+}
+
+// TestNoMemoryForAnAnswer: while other lookups hold the memory, a large answer is read later, and its registry gets no blame.
+func TestNoMemoryForAnAnswer(t *testing.T) {
+	n := newInternet()
+	n.serve(t, evil, evilAddr, holding(`{"os":"linux","config":{"Entrypoint":["one"]},"x":"`+strings.Repeat("x", 300<<10)+`"}`).ServeHTTP)
+	n.serve(t, "small.example.com", "93.184.216.11", holding(good).ServeHTTP)
+	memory := budget.New(guard.Memory)
+	others := memory.Lease()
+	if !others.Grow(guard.Memory) {
+		t.Fatal("the budget has no room")
+	}
+	l, pull := lookup(Options{Transport: n.transport(t), Memory: memory}), Pull{Namespace: "n", Step: step}
+	_, err := l.Entrypoint(t.Context(), evil+"/a:1", pull)
+	wantPassing(t, err, "It goes better when others have ended.", "has no memory")
+	if passing, ok := errors.AsType[*PassingError](err); !ok || passing.Registry {
+		t.Errorf("want a failure that is not the registry's, which would become final, got %#v", err)
+	}
+	if _, err := l.Entrypoint(t.Context(), "small.example.com/a:1", pull); err != nil {
+		t.Errorf("a small answer needs nothing of the memory: %v", err)
+	}
+	others.End()
+	if _, err := l.Entrypoint(t.Context(), evil+"/a:1", pull); err != nil {
+		t.Errorf("want the answer when there is room, got %v", err)
+	}
+	if memory.Held() != 0 {
+		t.Errorf("%d bytes are still held", memory.Held())
 	}
 }

@@ -16,6 +16,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/sluice-ci/sluice/internal/budget"
 	"github.com/sluice-ci/sluice/internal/resolve/image/guard"
 
 	// The controller's image has no certificates of authorities. These are Mozilla's; they count only where the machine has
@@ -55,6 +56,8 @@ type Options struct {
 	Private []netip.Prefix
 	// Transport reaches registries; nil means the network, by the rules of package guard.
 	Transport http.RoundTripper
+	// Memory is what large answers of all lookups take together; nil means a budget of guard.Memory bytes.
+	Memory *budget.Budget
 }
 
 // Lookup looks up images. It may be used by several goroutines at once.
@@ -66,6 +69,7 @@ type Lookup struct {
 	insecure  map[string]bool
 	named     guard.Hosts
 	manifests *cache
+	memory    *budget.Budget
 }
 
 // New returns a Lookup that reads service accounts and their secrets with reader. That should ask the API server itself:
@@ -74,7 +78,13 @@ func New(reader client.Reader, o Options) *Lookup {
 	if o.Timeout == 0 {
 		o.Timeout = defaultTimeout
 	}
-	l := &Lookup{reader: reader, mirrors: o.Mirrors, timeout: o.Timeout, manifests: newCache(), insecure: map[string]bool{}, named: guard.Hosts{}}
+	if o.Memory == nil {
+		o.Memory = budget.New(guard.Memory)
+	}
+	l := &Lookup{
+		reader: reader, mirrors: o.Mirrors, timeout: o.Timeout, manifests: newCache(), memory: o.Memory,
+		insecure: map[string]bool{}, named: guard.Hosts{},
+	}
 	for _, m := range o.Mirrors {
 		l.named.Add(m.URL)
 	}

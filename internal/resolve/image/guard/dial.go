@@ -70,7 +70,8 @@ func (d *Dialer) check(address string) error {
 	return nil
 }
 
-// DialContext connects to a host and port. The error is an *AddressError if none of the host's addresses is allowed.
+// DialContext connects to a host and port. The error is an *AddressError if none of the host's addresses is allowed, and none
+// if one of them is: that one may answer the next time.
 func (d *Dialer) DialContext(ctx context.Context, _, address string) (net.Conn, error) {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
@@ -88,11 +89,11 @@ func (d *Dialer) DialContext(ctx context.Context, _, address string) (net.Conn, 
 	if named {
 		check = nil
 	}
-	var failures []error
+	var failures, refusals []error
 	for _, addr := range addrs {
 		addr = addr.Unmap()
 		if !named && !d.Addresses.Allow(addr) {
-			failures = append(failures, &AddressError{Host: host, Addr: addr})
+			refusals = append(refusals, &AddressError{Host: host, Addr: addr})
 			continue
 		}
 		to := netip.AddrPortFrom(addr, uint16(number)) //nolint:gosec // a port has 16 bits
@@ -101,6 +102,9 @@ func (d *Dialer) DialContext(ctx context.Context, _, address string) (net.Conn, 
 			return connection, nil
 		}
 		failures = append(failures, err)
+	}
+	if len(failures) == 0 {
+		failures = refusals
 	}
 	return nil, errors.Join(failures...)
 }

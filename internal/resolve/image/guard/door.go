@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"strings"
 	"sync/atomic"
+
+	"github.com/sluice-ci/sluice/internal/budget"
 )
 
 const (
@@ -41,14 +43,16 @@ type Door struct {
 	registry Registry
 	named    Hosts
 	next     http.RoundTripper
+	memory   *budget.Lease
 	requests atomic.Int64
 	bytes    atomic.Int64
 	proven   atomic.Bool
 }
 
-// NewDoor returns a Door for one lookup. Named are the hosts that the administrator has named.
-func NewDoor(next http.RoundTripper, registry Registry, named Hosts) *Door {
-	d := &Door{registry: registry, named: named, next: next}
+// NewDoor returns a Door for one lookup. Named are the hosts that the administrator has named. Memory is the lookup's part of
+// the memory for large answers; the caller ends it.
+func NewDoor(next http.RoundTripper, registry Registry, named Hosts, memory *budget.Lease) *Door {
+	d := &Door{registry: registry, named: named, next: next, memory: memory}
 	d.proven.Store(named.Has(withPort(&url.URL{Scheme: registry.scheme(), Host: registry.Host})))
 	return d
 }
