@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/config"
 	"github.com/sluice-ci/sluice/internal/name"
 	"github.com/sluice-ci/sluice/internal/results/termination"
 )
@@ -45,10 +46,18 @@ func Build(in Input) (*corev1.Pod, error) {
 	return pod, nil
 }
 
+// roomForInjected is how many containers may be added to a pod after it was made without a record of a step being cut.
+const roomForInjected = 4
+
 // addBudgets tells every entrypoint how much the kubelet keeps of its termination message: the kubelet divides what it
-// keeps among all containers, those of the carrier included.
+// keeps among all containers, those of the carrier included. Where results come another way, only the record is in the
+// message, and it leaves room for containers that something injects. Results have no room to leave.
 func addBudgets(pod *corev1.Pod) {
-	budget := strconv.Itoa(termination.Budget(len(pod.Spec.InitContainers) + len(pod.Spec.Containers)))
+	containers := len(pod.Spec.InitContainers) + len(pod.Spec.Containers)
+	if ResultsFrom(pod) != config.TerminationMessage {
+		containers += roomForInjected
+	}
+	budget := strconv.Itoa(termination.Budget(containers))
 	for _, containers := range [][]corev1.Container{pod.Spec.InitContainers, pod.Spec.Containers} {
 		for i := range containers {
 			if c := &containers[i]; runsEntrypoint(c) {

@@ -1,11 +1,13 @@
 package pod
 
 import (
+	"strconv"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/results/termination"
 )
 
 // TestPartsOfPod holds what a pod is made of: each container takes a runtime about a tenth of a second, each init container
@@ -40,6 +42,42 @@ func TestPartsOfPod(t *testing.T) {
 			}
 			if diff := cmp.Diff(tc.want, got); diff != "" {
 				t.Errorf("%s: -want +got:\n%s", tc.reason, diff)
+			}
+		})
+	}
+}
+
+// TestBudgetLeavesRoom: containers that something injects take a share of what the kubelet keeps of termination messages.
+// A message that has only the record of a step is no longer than the share that is left. One that has results takes it all.
+func TestBudgetLeavesRoom(t *testing.T) {
+	steps := []v1.Step{command("one", "true"), command("two", "true"), command("three", "true")}
+	cases := map[string]struct {
+		reason   string
+		change   func(*Input)
+		injected int
+	}{
+		"Messages": {
+			reason:   "results travel in the messages",
+			change:   messages,
+			injected: 0,
+		},
+		"OtherMethod": {
+			reason:   "results travel another way",
+			change:   otherMethod,
+			injected: 4,
+		},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			p, err := Build(input(v1.TaskSpec{Steps: steps}, tc.change))
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := strconv.Itoa(termination.Budget(len(p.Spec.InitContainers) + len(p.Spec.Containers) + tc.injected))
+			for _, c := range p.Spec.Containers {
+				if got, ok := optionOf(c.Args, "-termination-budget"); isStep(c.Name) && (!ok || got != want) {
+					t.Errorf("%s: %s has a budget of %q bytes, want %s", tc.reason, c.Name, got, want)
+				}
 			}
 		})
 	}

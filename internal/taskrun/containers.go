@@ -71,7 +71,7 @@ func (c containers) recordless() *corev1.ContainerStatus {
 	var first *corev1.ContainerStatus
 	for i := range c.steps {
 		t := c.steps[i].State.Terminated
-		if t == nil || hasRecord(t) {
+		if t == nil || hasRecord(t) || len(c.carriers) > 0 && hasCutRecord(t) {
 			continue
 		}
 		switch {
@@ -98,6 +98,12 @@ func (c containers) lastStepEnd() time.Time {
 func hasRecord(t *corev1.ContainerStateTerminated) bool {
 	message, err := termination.ParseMessage([]byte(t.Message))
 	return pod.LeftMessage(t) && err == nil && message.Step.Reason != ""
+}
+
+// hasCutRecord reports whether a container left a record that its kubelet has cut, since containers were added to the pod
+// after it was made. What carries the results has the record whole.
+func hasCutRecord(t *corev1.ContainerStateTerminated) bool {
+	return pod.LeftMessage(t) && termination.IsCut([]byte(t.Message))
 }
 
 // failedInit returns the init container that failed, so that no step starts any more, or nil. Native sidecars are started

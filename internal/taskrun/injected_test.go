@@ -9,6 +9,7 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/extract"
 	"github.com/sluice-ci/sluice/internal/extract/terminationmessage"
+	"github.com/sluice-ci/sluice/internal/results/termination"
 )
 
 // TestInjectedContainersCarryNothing: whatever an injected container does, a run goes by its steps and its results sidecar.
@@ -44,6 +45,60 @@ func TestMessageThatInjectedContainersCut(t *testing.T) {
 	got := outcomeOf(tr, stateOf(tr, obs), obs)
 	if got == nil || got.Condition.Reason != v1.TaskRunReasonResultsUnavailable || !strings.Contains(got.Condition.Message, `["istio-proxy"]`) || !strings.Contains(got.Condition.Message, "12288 bytes") {
 		t.Errorf("want the injected container and the limit named, got %+v", got)
+	}
+}
+
+// TestRecordThatInjectedContainersCut: a step whose record is cut is not lost where something else carries the results. It
+// is where nothing does, or it left something else.
+func TestRecordThatInjectedContainersCut(t *testing.T) {
+	whole := record(0)
+	cut := whole[:len(whole)-10]
+	compressed, err := termination.Encode([]termination.Entry{{Key: "Reason", Value: strings.Repeat("r", 3000), Type: termination.TypeInternal}}, 1000)
+	if err != nil {
+		t.Fatal("cannot set up:", err)
+	}
+	cases := map[string]struct {
+		reason string
+		pod    *corev1.Pod
+		lost   bool
+	}{
+		"Cut": {
+			reason: "the results sidecar has the record whole",
+			pod:    mesh(runPod(corev1.PodRunning, terminated(0, cut), running(), running()), running()),
+			lost:   false,
+		},
+		"CutCompressed": {
+			reason: "a record may be compressed",
+			pod:    mesh(runPod(corev1.PodRunning, terminated(0, string(compressed[:len(compressed)-9])), running(), running()), running()),
+			lost:   false,
+		},
+		"NoCarrier": {
+			reason: "nobody else has the record",
+			pod:    mesh(runPod(corev1.PodRunning, terminated(0, cut), running()), running()),
+			lost:   true,
+		},
+		"Words": {
+			reason: "what a step says itself is no record",
+			pod:    mesh(runPod(corev1.PodRunning, terminated(0, "[done]"), running(), running()), running()),
+			lost:   true,
+		},
+		"OtherList": {
+			reason: "nor is a whole list without a record",
+			pod:    mesh(runPod(corev1.PodRunning, terminated(0, `[{"key":"a","value":"b","type":3}]`), running(), running()), running()),
+			lost:   true,
+		},
+		"Kubelet": {
+			reason: "nor are the words of the kubelet",
+			pod:    mesh(runPod(corev1.PodRunning, terminatedAs(128, "StartError", cut), running(), running()), running()),
+			lost:   true,
+		},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			if got := stateOf(taskRun(started), observation(withPod(tc.pod))) == StepLost; got != tc.lost {
+				t.Errorf("%s: lost is %t, want %t", tc.reason, got, tc.lost)
+			}
+		})
 	}
 }
 

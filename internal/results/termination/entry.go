@@ -119,6 +119,14 @@ func Parse(message []byte) ([]Entry, error) {
 	return entries, nil
 }
 
+// IsCut reports whether a message is not one, and begins as one does.
+func IsCut(message []byte) bool {
+	if _, err := Parse(message); err == nil {
+		return false
+	}
+	return bytes.HasPrefix(message, []byte("[{")) || bytes.HasPrefix(message, []byte(compressedMark))
+}
+
 // errCut explains the most likely way in which a list is damaged.
 var errCut = errors.New("it is cut, as the kubelet does when the pod has more containers than it was made with")
 
