@@ -25,7 +25,6 @@ import (
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/api/v1beta1"
-	"github.com/sluice-ci/sluice/internal/budget"
 	"github.com/sluice-ci/sluice/internal/config"
 	"github.com/sluice-ci/sluice/internal/extract"
 	"github.com/sluice-ci/sluice/internal/extract/sidecarlogs"
@@ -249,7 +248,7 @@ func addReconcilers(mgr ctrl.Manager, o *options, m *monitoring, wake chan<- eve
 	if _, err := mgr.GetCache().GetInformer(context.Background(), &corev1.LimitRange{}); err != nil {
 		return fmt.Errorf("cannot watch LimitRanges: %w", err)
 	}
-	memory := budget.New(pipelinerun.Memory)
+	memory := pipelinerun.NewMemory()
 	m.more = append(m.more, counts.NewMemory(memory))
 	pipelineRuns := pipelinerun.NewReconciler(pipelinerun.Dependencies{
 		Client: d.Client, Live: d.Live, Recorder: d.Recorder, Clock: d.Clock, Config: d.Config, Judge: d.Judge,

@@ -49,6 +49,55 @@ func TestBudget(t *testing.T) {
 	})
 }
 
+// TestFairBudget: whatever leases do, an owner has one large one at most, and all owners two; a lease is refused for no other
+// reason than that, or the limit.
+func TestFairBudget(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		const limit, large = 100, 20
+		b := NewFair(limit, large, 1, 2)
+		owners := []string{"a", "a", "b", "b", "c"}
+		leases, has := make([]*Lease, len(owners)), make([]int64, len(owners))
+		for i, owner := range owners {
+			leases[i] = b.LeaseFor(owner)
+		}
+		for range 40 {
+			i, bytes := rapid.IntRange(0, len(owners)-1).Draw(t, "lease"), rapid.Int64Range(0, 50).Draw(t, "bytes")
+			if rapid.Bool().Draw(t, "shrinks") {
+				leases[i].Shrink(bytes)
+				has[i] = min(has[i], bytes)
+				continue
+			}
+			var others int64
+			its, all := 0, 0
+			for j := range has {
+				if j == i {
+					continue
+				}
+				if others += has[j]; has[j] > large {
+					all++
+					if owners[j] == owners[i] {
+						its++
+					}
+				}
+			}
+			want := bytes <= has[i] || others+bytes <= limit && (bytes <= large || has[i] > large || its < 1 && all < 2)
+			granted := leases[i].Grow(bytes)
+			if granted != want {
+				t.Fatalf("asked for %d beside %v: want %v, got %v", bytes, has, want, granted)
+			}
+			if granted {
+				has[i] = max(has[i], bytes)
+			}
+		}
+		for _, l := range leases {
+			l.End()
+		}
+		if b.Held() != 0 || len(b.larges) != 0 || b.allLarge != 0 {
+			t.Fatalf("want nothing held in the end, got %d, %v, %d", b.Held(), b.larges, b.allLarge)
+		}
+	})
+}
+
 // TestNoBudget: without a budget there is no limit.
 func TestNoBudget(t *testing.T) {
 	var b *Budget

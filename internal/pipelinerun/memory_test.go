@@ -28,6 +28,8 @@ type loading struct {
 	budget  *budget.Budget
 	// reads counts the TaskRuns that were read, and most is what the pass held after one of them, at most.
 	reads, most int
+	// reserved is what the pass had of the budget at most while it read.
+	reserved int64
 }
 
 // newLoading returns a pass in which all tasks but the last have ended, the one of this name with so many TaskRuns.
@@ -66,6 +68,7 @@ func newLoading(t *testing.T, pr *v1.PipelineRun, combinations map[string]int, r
 	read := func(_ context.Context, child *v1.TaskRun) (*v1.TaskRun, bool, error) {
 		l.reads++
 		l.most = max(l.most, l.planner.results.held)
+		l.reserved = max(l.reserved, l.budget.Held())
 		whole := child.DeepCopy()
 		whole.Status.Results = results(child.Labels[v1.LabelPipelineTask])
 		return whole, false, nil
@@ -278,6 +281,53 @@ func ofTasks(one []v1.TaskRunResult, runs [][]v1.TaskRunResult) (*results, reade
 	}
 	return newResults(standings, nil), func(_ context.Context, child *v1.TaskRun) (*v1.TaskRun, bool, error) {
 		return &v1.TaskRun{Status: v1.TaskRunStatus{Results: byName[child.Name]}}, false, nil
+	}
+}
+
+// TestHeavyPassesLeaveRoom: runs that load many results keep neither each other's namespaces nor runs with few results out.
+func TestHeavyPassesLeaveRoom(t *testing.T) {
+	memory := NewMemory()
+	grow := func(namespace string, bytes int64) bool { return memory.LeaseFor(namespace).Grow(bytes) }
+	cases := []struct {
+		reason    string
+		namespace string
+		bytes     int64
+		want      bool
+	}{
+		{reason: "the first", namespace: "a", bytes: heavy, want: true},
+		{reason: "a second one of its namespace", namespace: "a", bytes: heavy},
+		{reason: "one of another namespace", namespace: "b", bytes: heavy, want: true},
+		{reason: "a third one, which would take the last third", namespace: "c", bytes: heavy},
+		{reason: "one with few results", namespace: "c", bytes: light, want: true},
+		{reason: "one with few results beside its own heavy one", namespace: "a", bytes: light, want: true},
+	}
+	for _, tc := range cases {
+		if got := grow(tc.namespace, tc.bytes); got != tc.want {
+			t.Errorf("%s: want room %v, got %v", tc.reason, tc.want, got)
+		}
+	}
+}
+
+// TestMemoryIsGivenBackBeforeActing: what a pass has loaded only to decide is not reserved while it calls the API server.
+func TestMemoryIsGivenBackBeforeActing(t *testing.T) {
+	var tasks []v1.PipelineTask
+	use := taking("use", "$(tasks.t0.results.small)")
+	for i := range 5 {
+		name := fmt.Sprint("t", i)
+		tasks = append(tasks, producing(name, "large", "small"))
+		use.When = append(use.When, v1.WhenExpression{Input: fmt.Sprintf("$(tasks.%s.results.large)", name), Operator: "notin", Values: []string{"x"}})
+	}
+	l := newLoading(t, run(append(tasks, use)...), nil, func(string) []v1.TaskRunResult {
+		return []v1.TaskRunResult{text("large", strings.Repeat("x", 1<<20)), text("small", "s")}
+	})
+	if err := l.planner.run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if len(l.obs.Wanted) != 1 {
+		t.Fatalf("want one task to start, got %+v", l.obs.Problem)
+	}
+	if l.reserved != heavy || l.budget.Held() != light {
+		t.Errorf("want %d bytes reserved while results are loaded and %d after that, got %d and %d", heavy, light, l.reserved, l.budget.Held())
 	}
 }
 

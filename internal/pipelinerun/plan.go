@@ -55,6 +55,7 @@ func (p *planner) run(ctx context.Context) error {
 	for {
 		err := p.once(ctx)
 		if _, lost := errors.AsType[*lostError](err); !lost {
+			p.results.shrink(p.bytes, p.obs.Results != nil)
 			return err
 		}
 		// That task has failed now, which may change everything. At each turn there is one less that can be lost.

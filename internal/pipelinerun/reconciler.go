@@ -129,7 +129,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 // pass observes, acts and writes.
 func (r *Reconciler) pass(ctx context.Context, pr *v1.PipelineRun) (ctrl.Result, error) {
 	defer r.crashes.Contain(ctx, pr, func(c crash.Crash) error { return r.crashed(ctx, pr, c) })
-	memory := r.memory.Lease()
+	memory := r.memory.LeaseFor(pr.Namespace)
 	defer memory.End()
 	obs, err := r.observe(ctx, pr, memory)
 	if errors.Is(err, errBusy) {

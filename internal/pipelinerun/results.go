@@ -30,9 +30,16 @@ const (
 	light     = 8 << 20
 	heavy     = maxWanted + maxKept + light + 2*substitute.MaxBytes
 
-	// Memory is how many bytes of results all passes may hold together, 144 MiB: three of the largest, or eighteen others.
+	// Memory is how many bytes of results all passes may hold together, 144 MiB: two of the largest and six others, or
+	// eighteen others.
 	Memory = 3 * heavy
+	// heavyInAll passes may hold more than light at once, of which one namespace has heavyOfOne. The last third of the memory
+	// is always there for passes with few results.
+	heavyInAll, heavyOfOne = 2, 1
 )
+
+// NewMemory returns the budget that all passes share.
+func NewMemory() *budget.Budget { return budget.NewFair(Memory, light, heavyOfOne, heavyInAll) }
 
 // errBusy says that other passes hold all the memory that there is for results; the run comes again soon.
 var errBusy = errors.New("other runs hold the memory for results")
@@ -229,6 +236,19 @@ func (r *results) reserve() bool {
 		return r.lease.Grow(heavy)
 	}
 	return r.lease.Grow(light)
+}
+
+// shrink gives back what the pass needs no more once it has decided: of results there is left what the TaskRuns that it starts
+// hold, which have so many bytes as JSON, and what the results of the run are made of.
+func (r *results) shrink(started int, kept bool) {
+	const perByte = 5 // an element of an array takes 16 bytes besides its text, where JSON has 3
+	switch {
+	case kept && r.held > lightHeld, started*perByte > light:
+	case kept || started > 0:
+		r.lease.Shrink(light)
+	default:
+		r.lease.End()
+	}
 }
 
 // textOf is a result of one TaskRun of a matrix. A matrix takes strings only, which is checked before the run starts; JSON
