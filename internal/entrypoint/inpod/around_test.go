@@ -89,10 +89,31 @@ func TestOutputToTheLog(t *testing.T) {
 		// swapped is stderr in the other order.
 		swapped string
 	}{
-		"Stdout":  {"The output goes to the log twice.", []string{"-stdout-path", "/dev/stdout"}, "out\nout\n", "err\n", ""},
-		"Stderr":  {"So do the errors.", []string{"-stderr-path", "/dev/stderr"}, "out\n", "err\nerr\n", ""},
-		"Crossed": {"The output goes to the errors as well.", []string{"-stdout-path", "/dev/stderr"}, "out\n", "out\nerr\n", "err\nout\n"},
-		"Number":  {"A descriptor has a number, too.", []string{"-stdout-path", "/dev/fd/1"}, "out\nout\n", "err\n", ""},
+		"Stdout": {
+			reason: "The output goes to the log twice.",
+			flags:  []string{"-stdout-path", "/dev/stdout"},
+			stdout: "out\nout\n",
+			stderr: "err\n",
+		},
+		"Stderr": {
+			reason: "So do the errors.",
+			flags:  []string{"-stderr-path", "/dev/stderr"},
+			stdout: "out\n",
+			stderr: "err\nerr\n",
+		},
+		"Crossed": {
+			reason:  "The output goes to the errors as well.",
+			flags:   []string{"-stdout-path", "/dev/stderr"},
+			stdout:  "out\n",
+			stderr:  "out\nerr\n",
+			swapped: "err\nout\n",
+		},
+		"Number": {
+			reason: "A descriptor has a number, too.",
+			flags:  []string{"-stdout-path", "/dev/fd/1"},
+			stdout: "out\nout\n",
+			stderr: "err\n",
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

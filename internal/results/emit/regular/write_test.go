@@ -209,22 +209,86 @@ func TestDescriptors(t *testing.T) {
 		path   string
 		want   int
 	}{
-		"Stdout":       {"The usual name.", "/dev/stdout", syscall.Stdout},
-		"Stderr":       {"And that of the other one.", "/dev/stderr", syscall.Stderr},
-		"Unclean":      {"A path is taken for what it means.", "//dev/./stdout", syscall.Stdout},
-		"Number":       {"A descriptor by its number.", "/dev/fd/1", syscall.Stdout},
-		"OtherNumber":  {"And the other one.", "/dev/fd/2", syscall.Stderr},
-		"Self":         {"What the names are links to.", "/proc/self/fd/1", syscall.Stdout},
-		"Process":      {"A step may know the number of its entrypoint.", "/proc/" + pid + "/fd/2", syscall.Stderr},
-		"Stdin":        {"The input is not to be written to.", "/dev/stdin", none},
-		"InputNumber":  {"Nor is it by its number.", "/dev/fd/0", none},
-		"Own":          {"The entrypoint's own files are not the user's.", "/dev/fd/" + fd, none},
-		"OwnSelf":      {"Whatever they are called.", "/proc/self/fd/" + fd, none},
-		"OtherProcess": {"The output of another process is not the step's.", "/proc/" + strconv.Itoa(os.Getppid()) + "/fd/1", none},
-		"Link":         {"A link that another step left is followed nowhere.", linked, none},
-		"LinkToName":   {"Nor to the name of the output.", linked + ".2", none},
-		"NoNumber":     {"A descriptor is a number.", "/dev/fd/x", none},
-		"Above":        {"The folder is no descriptor.", "/dev/fd", none},
+		"Stdout": {
+			reason: "The usual name.",
+			path:   "/dev/stdout",
+			want:   syscall.Stdout,
+		},
+		"Stderr": {
+			reason: "And that of the other one.",
+			path:   "/dev/stderr",
+			want:   syscall.Stderr,
+		},
+		"Unclean": {
+			reason: "A path is taken for what it means.",
+			path:   "//dev/./stdout",
+			want:   syscall.Stdout,
+		},
+		"Number": {
+			reason: "A descriptor by its number.",
+			path:   "/dev/fd/1",
+			want:   syscall.Stdout,
+		},
+		"OtherNumber": {
+			reason: "And the other one.",
+			path:   "/dev/fd/2",
+			want:   syscall.Stderr,
+		},
+		"Self": {
+			reason: "What the names are links to.",
+			path:   "/proc/self/fd/1",
+			want:   syscall.Stdout,
+		},
+		"Process": {
+			reason: "A step may know the number of its entrypoint.",
+			path:   "/proc/" + pid + "/fd/2",
+			want:   syscall.Stderr,
+		},
+		"Stdin": {
+			reason: "The input is not to be written to.",
+			path:   "/dev/stdin",
+			want:   none,
+		},
+		"InputNumber": {
+			reason: "Nor is it by its number.",
+			path:   "/dev/fd/0",
+			want:   none,
+		},
+		"Own": {
+			reason: "The entrypoint's own files are not the user's.",
+			path:   "/dev/fd/" + fd,
+			want:   none,
+		},
+		"OwnSelf": {
+			reason: "Whatever they are called.",
+			path:   "/proc/self/fd/" + fd,
+			want:   none,
+		},
+		"OtherProcess": {
+			reason: "The output of another process is not the step's.",
+			path:   "/proc/" + strconv.Itoa(os.Getppid()) + "/fd/1",
+			want:   none,
+		},
+		"Link": {
+			reason: "A link that another step left is followed nowhere.",
+			path:   linked,
+			want:   none,
+		},
+		"LinkToName": {
+			reason: "Nor to the name of the output.",
+			path:   linked + ".2",
+			want:   none,
+		},
+		"NoNumber": {
+			reason: "A descriptor is a number.",
+			path:   "/dev/fd/x",
+			want:   none,
+		},
+		"Above": {
+			reason: "The folder is no descriptor.",
+			path:   "/dev/fd",
+			want:   none,
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
