@@ -146,8 +146,9 @@ func (k kindOf[T, P]) validated(ctx context.Context, raw, old []byte) (field.Err
 type Kinds map[schema.GroupKind]Kind
 
 // Register serves both webhooks for the kinds. Together they work on a bounded number of requests at once.
-func (k Kinds) Register(server webhook.Server) {
-	gate := newGate()
+func (k Kinds) Register(server webhook.Server) { k.register(server, newGate()) }
+
+func (k Kinds) register(server webhook.Server, gate *gate) {
 	server.Register(DefaultingPath, &gated{&admission.Webhook{Handler: admission.HandlerFunc(k.fillIn)}, gate})
 	server.Register(ValidatingPath, &gated{&admission.Webhook{Handler: admission.HandlerFunc(k.judge)}, gate})
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"net/http/httptest"
 	"reflect"
 	"strings"
 	"testing"
@@ -17,60 +16,6 @@ import (
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 )
-
-// TestGate: requests wait for those before them only within their own lane, and not longer than the API server does.
-func TestGate(t *testing.T) {
-	g := newGate()
-	ctx, hangUp := context.WithCancel(t.Context())
-	for range largeAtOnce {
-		if _, err := g.enter(ctx, smallRequest+1); err != nil {
-			t.Fatal(err)
-		}
-	}
-	leave, err := g.enter(ctx, smallRequest)
-	if err != nil {
-		t.Fatalf("a small request waits for large ones: %v", err)
-	}
-	leave()
-	waited := make(chan error)
-	go func() {
-		_, err := g.enter(ctx, -1) // a request of unknown size is a large one
-		waited <- err
-	}()
-	hangUp()
-	if err := <-waited; !errors.Is(err, context.Canceled) {
-		t.Errorf("want the wait to end when the API server hangs up, got %v", err)
-	}
-}
-
-// TestBusyWebhookReadsNothing: what waits is not in memory, and is answered in the time that the API server gives.
-func TestBusyWebhookReadsNothing(t *testing.T) {
-	g := newGate()
-	for range largeAtOnce {
-		if _, err := g.enter(t.Context(), -1); err != nil {
-			t.Fatal(err)
-		}
-	}
-	hook := &gated{&admission.Webhook{Handler: admission.HandlerFunc(All(v1.DefaultLimits).judge)}, g}
-	body := &unread{}
-	request := httptest.NewRequestWithContext(t.Context(), http.MethodPost, ValidatingPath+"?timeout=1ms", body)
-	request.ContentLength = 1 << 20
-	answer := httptest.NewRecorder()
-	hook.ServeHTTP(answer, request)
-	if answer.Code != http.StatusServiceUnavailable || !strings.Contains(answer.Body.String(), "busy") {
-		t.Errorf("want it told that the webhook is busy, got %d: %s", answer.Code, answer.Body)
-	}
-	if body.read {
-		t.Error("the body was read before there was room for it")
-	}
-}
-
-type unread struct{ read bool }
-
-func (u *unread) Read([]byte) (int, error) {
-	u.read = true
-	return 0, errors.New("too early")
-}
 
 // TestWorkEndsWithItsContext: nothing is decoded or checked for an API server that has hung up.
 func TestWorkEndsWithItsContext(t *testing.T) {
