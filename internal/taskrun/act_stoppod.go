@@ -41,6 +41,14 @@ func (r *Reconciler) stopPod(ctx context.Context, p *corev1.Pod) error {
 	return nil
 }
 
+// stopEarlier ends the containers of the attempt before that still run. It is kept, with its logs.
+func (r *Reconciler) stopEarlier(ctx context.Context, obs Observation) error {
+	if !obs.Earlier.lingers() {
+		return nil
+	}
+	return r.stopPod(ctx, obs.Earlier.Pod)
+}
+
 // deleteUnseen deletes a pod that no kubelet has seen. If a kubelet has seen it since, the API server refuses the request,
 // and the next pass stops the pod in the other way.
 func (r *Reconciler) deleteUnseen(ctx context.Context, p *corev1.Pod) error {

@@ -2,6 +2,7 @@ package taskrun
 
 import (
 	"context"
+	"errors"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -28,7 +29,10 @@ func (r *Reconciler) crashed(ctx context.Context, tr *v1.TaskRun, c crash.Crash)
 	if err := r.observePod(ctx, tr, &obs); err != nil {
 		return err
 	}
-	if err := r.stopPod(ctx, obs.Pod); err != nil {
+	if err := r.findEarlier(ctx, tr, &obs); err != nil {
+		return err
+	}
+	if err := errors.Join(r.stopPod(ctx, obs.Pod), r.stopEarlier(ctx, obs)); err != nil {
 		return err
 	}
 	r.methods.Forget(keyOf(tr))

@@ -9,6 +9,8 @@ const (
 	DoNothing Action = "Nothing"
 	// CreatePod makes the pod, and before it the claims of its workspaces.
 	CreatePod Action = "CreatePod"
+	// ReplacePod deletes a pod that was made from another task than the run has now, or ends the run.
+	ReplacePod Action = "ReplacePod"
 	// StopPod ends the pod's containers and keeps the pod and its logs for inspection.
 	StopPod Action = "StopPod"
 	// DeletePod ends the pod's containers and deletes the pod.
@@ -25,7 +27,15 @@ const (
 func next(state State, obs Observation) Action {
 	switch state {
 	case Unstarted:
+		if obs.Unrecorded != nil {
+			return ReplacePod
+		}
 		return CreatePod
+	case Unresolved, Invalid:
+		if obs.Pod != nil || obs.Unrecorded != nil || obs.Earlier.lingers() {
+			return StopPod
+		}
+		return DoNothing
 	case StepLost, Unreported, TimedOut, Unpullable, Misconfigured, Unstartable, Uncollectable:
 		return StopPod
 	case PodFailed:

@@ -42,6 +42,9 @@ type Observation struct {
 	Needs Needs
 	// Pod of the run; nil while there is none, and when it is gone.
 	Pod *corev1.Pod
+	// Unrecorded is the pod of the current attempt that a pass made whose status was not written, from another task than the
+	// run has now; nil where there is none. Pod is nil then: what it does is not what the task of the status does.
+	Unrecorded *corev1.Pod
 	// Ended is the pod of a run that has ended, and Earlier that of the attempt before the current one, while there may be
 	// one.
 	Ended, Earlier Ended
@@ -69,14 +72,17 @@ func (r *Reconciler) observe(ctx context.Context, tr *v1.TaskRun) (Observation, 
 	if err := r.observeTask(ctx, tr, &obs); err != nil {
 		return obs, err
 	}
-	if obs.Unresolvable != nil {
-		return obs, nil
-	}
 	if err := r.observePod(ctx, tr, &obs); err != nil {
 		return obs, err
 	}
 	if obs.unrecorded(tr) {
-		obs.Pod = nil // making this attempt's pod finds it, and decides what becomes of it
+		obs.Unrecorded, obs.Pod = obs.Pod, nil
+	}
+	switch {
+	case obs.Unresolvable != nil:
+		return obs, r.findEarlier(ctx, tr, &obs)
+	case obs.Unrecorded != nil: // what becomes of it is decided before anything else
+		return obs, nil
 	}
 	if obs.Pod != nil || tr.Status.PodName != "" {
 		r.images.Forget(keyOf(tr)) // another attempt asks anew: a tag may have moved
@@ -85,7 +91,7 @@ func (r *Reconciler) observe(ctx context.Context, tr *v1.TaskRun) (Observation, 
 		return obs, nil
 	}
 	if obs.stopped(tr) != "" {
-		return obs, nil
+		return obs, r.findEarlier(ctx, tr, &obs)
 	}
 	if err := r.observeEarlier(ctx, tr, &obs); err != nil || obs.Needs.Hindered != nil {
 		return obs, err
@@ -116,8 +122,8 @@ func (r *Reconciler) observePod(ctx context.Context, tr *v1.TaskRun, obs *Observ
 	key := types.NamespacedName{Namespace: tr.Namespace, Name: pod.Name(tr.Name, attempt(tr))}
 	found := &corev1.Pod{}
 	err := r.client.Get(ctx, key, found)
-	if apierrors.IsNotFound(err) && (tr.Status.PodName != "" || obs.stopped(tr) != "") {
-		// It may have been made a moment ago. Before it is called lost, or a stopped run called one without a pod, the
+	if apierrors.IsNotFound(err) && (tr.Status.PodName != "" || obs.stopped(tr) != "" || obs.Unresolvable != nil) {
+		// It may have been made a moment ago. Before it is called lost, or a run that ends called one without a pod, the
 		// API server itself is asked.
 		err = r.live.Get(ctx, key, found)
 	}
@@ -156,6 +162,17 @@ func (r *Reconciler) observeEnded(ctx context.Context, tr *v1.TaskRun, name stri
 	return ended, nil
 }
 
+// findEarlier finds the pod of the attempt before the current one, if there is one.
+func (r *Reconciler) findEarlier(ctx context.Context, tr *v1.TaskRun, obs *Observation) error {
+	n := attempt(tr)
+	if n == 0 {
+		return nil
+	}
+	var err error
+	obs.Earlier, err = r.observeEnded(ctx, tr, pod.Name(tr.Name, n-1), tr.Status.RetriesStatus[n-1].CompletionTime)
+	return err
+}
+
 // earlierPatience is how long an attempt waits for the pod of the one before: longer than a pod has to end its containers,
 // and not for ever, since its node may be lost.
 const earlierPatience = 40 * time.Second
@@ -163,12 +180,7 @@ const earlierPatience = 40 * time.Second
 // observeEarlier finds out whether the attempt before still has something running. What it does to a volume that both mount
 // must not happen while the next attempt works there. A pod that was not asked to end is asked first, and has its time then.
 func (r *Reconciler) observeEarlier(ctx context.Context, tr *v1.TaskRun, obs *Observation) error {
-	n := attempt(tr)
-	if n == 0 {
-		return nil
-	}
-	var err error
-	obs.Earlier, err = r.observeEnded(ctx, tr, pod.Name(tr.Name, n-1), tr.Status.RetriesStatus[n-1].CompletionTime)
+	err := r.findEarlier(ctx, tr, obs)
 	if err != nil || obs.Earlier.Pod == nil || podEnded(obs.Earlier.Pod) {
 		return err
 	}

@@ -162,7 +162,7 @@ func (r *Reconciler) pass(ctx context.Context, tr *v1.TaskRun) (ctrl.Result, err
 	}
 	status, oversize := statusFor(tr, state, obs, effect)
 	if err = r.carry(ctx, tr, obs.Task); err == nil {
-		status, err = r.store(ctx, tr, cmp.Or(effect.Pod, obs.Pod), status)
+		status, err = r.store(ctx, tr, cmp.Or(effect.Pod, obs.Pod, obs.Unrecorded), status)
 	}
 	if err != nil {
 		return ctrl.Result{}, fault.Retry(err)
@@ -192,15 +192,17 @@ func (r *Reconciler) act(ctx context.Context, action Action, tr *v1.TaskRun, obs
 	switch action {
 	case CreatePod:
 		return r.createPod(ctx, tr, obs)
+	case ReplacePod:
+		return r.replacePod(ctx, obs.Unrecorded)
 	case StopPod:
-		return Effect{}, r.stopPod(ctx, obs.Pod)
+		return Effect{}, errors.Join(r.stopPod(ctx, cmp.Or(obs.Pod, obs.Unrecorded)), r.stopEarlier(ctx, obs))
 	case StopEarlier:
-		return Effect{}, r.stopPod(ctx, obs.Earlier.Pod)
+		return Effect{}, r.stopEarlier(ctx, obs)
 	case StopEnded:
 		r.methods.Forget(keyOf(tr))
 		return Effect{}, r.stopPod(ctx, obs.Ended.Pod)
 	case DeletePod:
-		return Effect{}, r.deletePod(ctx, obs.Pod)
+		return Effect{}, errors.Join(r.deletePod(ctx, obs.Pod), r.stopEarlier(ctx, obs))
 	case Release:
 		r.methods.Forget(keyOf(tr))
 	case DoNothing:

@@ -73,6 +73,8 @@ func stateOf(tr *v1.TaskRun, obs Observation) State {
 		return Collected
 	case stopped != "":
 		return stopped
+	case obs.Unresolvable != nil: // without its task, nothing can be said of what a pod does
+		return Unresolved
 	case obs.Evidence.Set != nil:
 		return Running // whatever becomes of the pod: what its steps left is known, and a word on it is awaited
 	case obs.Pod == nil:
@@ -106,8 +108,6 @@ func stateWithoutPod(tr *v1.TaskRun, obs Observation) State {
 	switch {
 	case tr.Status.PodName != "":
 		return PodLost
-	case obs.Unresolvable != nil:
-		return Unresolved
 	case obs.Invalid != nil:
 		return Invalid
 	case obs.Refusal != nil:

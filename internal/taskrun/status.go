@@ -1,6 +1,7 @@
 package taskrun
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -19,6 +20,8 @@ type Effect struct {
 	Pod *corev1.Pod
 	// Outcome, when the action found out that the run cannot go on.
 	Outcome *Outcome
+	// Left is a pod of another task, which was asked to end. The run that ends with it has its name.
+	Left *corev1.Pod
 	// Waiting is what the run waits for before the action can be done; nil when it waits for nothing.
 	Waiting *Hindrance
 }
@@ -60,6 +63,9 @@ func statusFor(tr *v1.TaskRun, state State, obs Observation, effect Effect) (sta
 	if outcome == nil {
 		status.SetCondition(progress(state, obs, effect), now)
 		return status, false
+	}
+	if left := cmp.Or(effect.Left, obs.Unrecorded); left != nil {
+		status.PodName = left.Name // by which it is watched until it has ended
 	}
 	status.Results = outcome.Results
 	for i := range min(len(status.Steps), len(outcome.StepResults)) {
