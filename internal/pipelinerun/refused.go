@@ -22,6 +22,7 @@ func (r *Reconciler) store(ctx context.Context, pr *v1.PipelineRun, status v1.Pi
 		Managed: size.ManagedFields(pr),
 		Write:   func(ctx context.Context, s v1.PipelineRunStatus) error { return r.write(ctx, pr, s) },
 		Replace: func(ctx context.Context, s v1.PipelineRunStatus) error { return r.replace(ctx, pr, s) },
+		Current: func(ctx context.Context) error { return reconcile.Current(ctx, r.live, v1.KindPipelineRun, pr) },
 		Lean:    lean,
 		Abandon: func(ctx context.Context) error { return r.cancelUnfinished(ctx, pr) },
 		Cuts: []func(v1.PipelineRunStatus, reconcile.Refusal) v1.PipelineRunStatus{

@@ -6,6 +6,12 @@ import (
 	"fmt"
 	"strings"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/fault"
 	"github.com/sluice-ci/sluice/internal/results"
 	"github.com/sluice-ci/sluice/internal/size"
@@ -55,6 +61,9 @@ type Status[S any] struct {
 	// Write writes a status, and Replace writes one in the place of everything that the object's status and its managed
 	// fields hold now, so that the object becomes as small as it can be.
 	Write, Replace func(context.Context, S) error
+	// Current returns an error that may pass, such as a conflict, unless the API server has the object at the version from
+	// which the writes start. It is asked when a write was refused.
+	Current func(context.Context) error
 	// Lean returns a status that says the same in fewer bytes; the run continues with it.
 	Lean func(S) S
 	// Abandon stops what the run has started. It is called once, before the first of Cuts is written.
@@ -91,8 +100,8 @@ func (s Status[S]) Store(ctx context.Context, status S) (stored S, refusal *Refu
 	if encoded := s.Size(least) - s.Managed; encoded > results.ObjectLimit {
 		return status, refusal, &FullError{Refusal{Size: encoded, Limit: results.ObjectLimit}}
 	}
-	err = s.Replace(ctx, least)
-	if err != nil && fault.Final(err) {
+	final, err := s.final(ctx, s.Replace(ctx, least))
+	if final {
 		err = &FullError{Refusal{Cause: err, Size: s.Size(least) - s.Managed, Limit: results.ObjectLimit}}
 	}
 	return least, refusal, err
@@ -116,11 +125,39 @@ func (s Status[S]) try(ctx context.Context, status S) (*Refusal, error) {
 	if encoded > size.Limit {
 		return &Refusal{Size: encoded, Limit: size.Limit}, nil
 	}
-	err := s.Write(ctx, status)
-	if err != nil && fault.Final(err) {
+	final, err := s.final(ctx, s.Write(ctx, status))
+	if final {
 		return &Refusal{Cause: err, Size: encoded, Limit: size.Limit}, nil
 	}
 	return nil, err
+}
+
+// final reports whether the error of a write is a refusal for ever. The API server applies a JSON patch before it compares
+// versions: a patch that removes a field which a newer version does not have is refused as invalid, and no conflict. So a
+// refusal counts only where the object is still the one that the patch was made for; otherwise the error is the one of
+// Current, which may pass.
+func (s Status[S]) final(ctx context.Context, err error) (bool, error) {
+	if err == nil || !fault.Final(err) {
+		return false, err
+	}
+	if outdated := s.Current(ctx); outdated != nil {
+		return false, outdated
+	}
+	return true, err
+}
+
+// Current returns a conflict unless the API server, which live asks, has an object of this kind at the version that was read.
+func Current(ctx context.Context, live client.Reader, kind string, read client.Object) error {
+	now := &metav1.PartialObjectMetadata{}
+	now.SetGroupVersionKind(v1.GroupVersion.WithKind(kind))
+	if err := live.Get(ctx, client.ObjectKeyFromObject(read), now); err != nil {
+		return fmt.Errorf("cannot get the version of %s %q after a refused write: %w", kind, read.GetName(), err)
+	}
+	if now.UID == read.GetUID() && now.ResourceVersion == read.GetResourceVersion() {
+		return nil
+	}
+	return apierrors.NewConflict(schema.GroupResource{Group: v1.GroupName, Resource: strings.ToLower(kind) + "s"}, read.GetName(),
+		fmt.Errorf("the write was made for version %s, the API server has version %s", read.GetResourceVersion(), now.ResourceVersion))
 }
 
 // Brief shortens the message of an outcome to what even a full object has room for.

@@ -7,9 +7,14 @@ import (
 	"testing"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"pgregory.net/rapid"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
+	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/fault"
 	"github.com/sluice-ci/sluice/internal/results"
 	"github.com/sluice-ci/sluice/internal/size"
 )
@@ -23,6 +28,8 @@ type server struct {
 	refusals int
 	// broken says that the API server answers with 500.
 	broken bool
+	// outdated says that a newer version of the object is stored than the one that the writes start from.
+	outdated bool
 
 	writes, abandoned int
 	largest           int
@@ -57,6 +64,12 @@ func (s *server) statuses() Status[int] {
 				s.managed = before
 			}
 			return err
+		},
+		Current: func(context.Context) error {
+			if s.outdated {
+				return apierrors.NewConflict(schema.GroupResource{Resource: "taskruns"}, "run", errors.New("newer version"))
+			}
+			return nil
 		},
 		Lean:    func(n int) int { return n - n/8 },
 		Abandon: func(context.Context) error { s.abandoned++; return nil },
@@ -117,6 +130,7 @@ func TestStore(t *testing.T) {
 		"Managed":   {reason: "Managed fields make room for an outcome.", server: server{spec: 1_000_000, managed: 572_800}, status: 1000, want: bareOutcome, refused: "more than the limit"},
 		"Full":      {reason: "An object that is full of its spec cannot end; that is said.", server: server{spec: results.ObjectLimit - 10}, status: 1000, refused: "more than the limit", err: "delete it"},
 		"Forbidden": {reason: "What never takes anything is said as well.", server: server{refusals: 9}, status: 1000, refused: "the API server refuses", err: "delete it"},
+		"Outdated":  {reason: "A patch that does not fit a newer version is refused as invalid, and says nothing about the status.", server: server{refusals: 1, outdated: true}, status: 1000, err: "newer version"},
 		"Broken":    {reason: "What may pass is tried again.", server: server{broken: true}, status: 1000, err: "no leader"},
 	}
 	for name, tc := range cases {
@@ -128,6 +142,9 @@ func TestStore(t *testing.T) {
 			}
 			if got := refusal != nil; got != (tc.refused != "") || got && !strings.Contains(refusal.String(), tc.refused) {
 				t.Errorf("%s: want refusal %q, got %v", tc.reason, tc.refused, refusal)
+			}
+			if refusal == nil && s.abandoned > 0 {
+				t.Errorf("%s: abandoned without a refusal", tc.reason)
 			}
 			if got := err != nil; got != (tc.err != "") || got && !strings.Contains(err.Error(), tc.err) {
 				t.Errorf("%s: want error %q, got %v", tc.reason, tc.err, err)
@@ -144,5 +161,35 @@ func TestRefusalIsShort(t *testing.T) {
 	}
 	if got := Brief(strings.Repeat("é", 1000)); len(got) > 300 {
 		t.Errorf("want a brief message, got %d bytes", len(got))
+	}
+}
+
+// TestCurrent: an object that has changed, or that is another one of the same name, is a conflict; one that is gone is gone.
+func TestCurrent(t *testing.T) {
+	cases := map[string]struct {
+		reason string
+		change func(read *v1.TaskRun)
+		want   fault.Class
+	}{
+		"Same":    {reason: "The refusal is about the status.", change: func(*v1.TaskRun) {}},
+		"Newer":   {reason: "The next pass has the newer one.", change: func(read *v1.TaskRun) { read.ResourceVersion = "1" }, want: fault.Conflict},
+		"Another": {reason: "It was deleted and made again.", change: func(read *v1.TaskRun) { read.UID = "old" }, want: fault.Conflict},
+		"Gone":    {reason: "Nothing is left to write.", change: func(read *v1.TaskRun) { read.Name = "gone" }, want: fault.Gone},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			scheme := runtime.NewScheme()
+			if err := v1.AddToScheme(scheme); err != nil {
+				t.Fatal(err)
+			}
+			stored := &v1.TaskRun{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "run", UID: "new", ResourceVersion: "7"}}
+			live := fake.NewClientBuilder().WithScheme(scheme).WithObjects(stored).Build()
+			read := stored.DeepCopy()
+			tc.change(read)
+			err := Current(t.Context(), live, v1.KindTaskRun, read)
+			if (err == nil) != (tc.want == "") || err != nil && fault.Of(err) != tc.want {
+				t.Errorf("%s: want %q, got %v", tc.reason, tc.want, err)
+			}
+		})
 	}
 }

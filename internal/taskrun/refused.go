@@ -22,6 +22,7 @@ func (r *Reconciler) store(ctx context.Context, tr *v1.TaskRun, p *corev1.Pod, s
 		Managed: size.ManagedFields(tr),
 		Write:   func(ctx context.Context, s v1.TaskRunStatus) error { return r.write(ctx, tr, s) },
 		Replace: func(ctx context.Context, s v1.TaskRunStatus) error { return r.replace(ctx, tr, s) },
+		Current: func(ctx context.Context) error { return reconcile.Current(ctx, r.live, v1.KindTaskRun, tr) },
 		Lean:    lean,
 		Abandon: func(ctx context.Context) error { return r.stopPod(ctx, p) },
 		Cuts: []func(v1.TaskRunStatus, reconcile.Refusal) v1.TaskRunStatus{
