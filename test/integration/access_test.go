@@ -67,6 +67,7 @@ func TestControllerMayDoItsWork(t *testing.T) {
 		{"patch", "tekton.dev", "taskruns", "status", "user", ""},
 		{"patch", "tekton.dev", "taskruns", "", "user", ""},
 		{"watch", "tekton.dev", "pipelineruns", "", "", ""},
+		{"get", "tekton.dev", "pipelineruns", "", "user", ""},
 		{"patch", "tekton.dev", "pipelineruns", "status", "user", ""},
 		{"update", "tekton.dev", "taskruns", "finalizers", "user", ""},
 		{"create", "", "pods", "", "user", ""},
