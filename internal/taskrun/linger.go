@@ -9,9 +9,14 @@ import (
 	"github.com/sluice-ci/sluice/internal/pod"
 )
 
-// lingerPatience is how long the pod of a run, or of an attempt, that has ended may still run. A run ends with the record of
-// its last step; the kubelet reports the end of the containers some seconds later.
-const lingerPatience = 10 * time.Second
+const (
+	// lingerPatience is how long the pod of a run, or of an attempt, that has ended may still run. A run ends with the record
+	// of its last step; the kubelet of a busy node reports the end of the containers up to half a minute later. A pod that is
+	// stopped before that fails, although its run has succeeded.
+	lingerPatience = time.Minute
+	// injectedPatience is the same for a pod in which an injected container runs, which does not end with the steps.
+	injectedPatience = 10 * time.Second
+)
 
 // Ended is the pod of a run, or of an attempt, that has ended.
 type Ended struct {
@@ -31,9 +36,17 @@ func (e Ended) lingers() bool {
 	return slices.ContainsFunc(slices.Concat(pod.StepStatuses(p), pod.CarrierStatuses(p), pod.InjectedStatuses(p)), notTerminated)
 }
 
+// patience is how long the pod may run on.
+func (e Ended) patience() time.Duration {
+	if slices.ContainsFunc(pod.InjectedStatuses(e.Pod), notTerminated) {
+		return injectedPatience
+	}
+	return lingerPatience
+}
+
 // outstays reports whether the pod runs on for longer than it may.
 func (e Ended) outstays(now time.Time) bool {
-	return e.lingers() && !now.Before(e.At.Add(lingerPatience))
+	return e.lingers() && !now.Before(e.At.Add(e.patience()))
 }
 
 // wait is when to look at the pod again without being woken; 0 when there is nothing to wait for. One that was stopped just
@@ -43,8 +56,8 @@ func (e Ended) wait(now time.Time) time.Duration {
 	case !e.lingers():
 		return 0
 	case e.outstays(now):
-		return lingerPatience
+		return e.patience()
 	default:
-		return e.At.Add(lingerPatience).Sub(now)
+		return e.At.Add(e.patience()).Sub(now)
 	}
 }

@@ -425,18 +425,26 @@ func forged(obs Observation) bool {
 	return obs.Evidence.Set != nil && slices.ContainsFunc(obs.Evidence.Set.Steps, func(s frame.Step) bool { return s.Reason == frame.ReasonForged })
 }
 
-// runsOn checks that the pod of a run, or of an attempt, that has ended is stopped, at once or within lingerPatience.
+// runsOn checks that the pod of a run, or of an attempt, that has ended is stopped: at once if a step forged its end, within
+// injectedPatience if an injected container runs, and within lingerPatience else.
 func (m *model) runsOn(state State) string {
 	p := m.obs.Pod
 	if p == nil || podEnded(p) || p.DeletionTimestamp != nil || stopped(p) {
 		return ""
 	}
 	late := slices.ContainsFunc(p.Status.ContainerStatuses, notTerminated) || len(p.Status.ContainerStatuses) < len(p.Spec.Containers)
+	bound := lingerPatience
+	if slices.ContainsFunc(pod.InjectedStatuses(p), notTerminated) {
+		bound = injectedPatience
+	}
+	if late && state == Collected && forged(m.obs) {
+		return "a step forged its end, and the pod is not stopped at once"
+	}
 	ended := Ended{Pod: p, At: m.obs.Now}
 	m.obs.Ended, m.obs.Earlier = ended, ended
 	again := ended.wait(m.obs.Now)
 	m.obs.Now = m.obs.Now.Add(again)
-	if late && (again == 0 || again > lingerPatience || next(Done, m.obs) != StopEnded || next(Hindered, m.obs) != StopEarlier || !m.act(StopEnded)) {
+	if late && (again == 0 || again > bound || next(Done, m.obs) != StopEnded || next(Hindered, m.obs) != StopEarlier || !m.act(StopEnded)) {
 		return fmt.Sprintf("state %s: the run has ended, and its pod runs on", state)
 	}
 	return ""

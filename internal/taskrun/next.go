@@ -49,8 +49,9 @@ func next(state State, obs Observation) Action {
 		}
 		return DoNothing
 	case Collected:
-		if obs.Evidence.Set.Interrupted {
-			// What carries the results was asked to end before the steps: their outcome is known, and they may run on.
+		if obs.Evidence.Set.Interrupted || forges(obs.Evidence.Set) {
+			// What carries the results was asked to end before the steps, or a step wrote the record of its end itself: the
+			// outcome is known, and the steps may run on.
 			return StopPod
 		}
 		return DoNothing

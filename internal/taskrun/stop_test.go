@@ -112,15 +112,17 @@ func TestPodOfEndedRunIsStopped(t *testing.T) {
 	cases := map[string]struct {
 		reason string
 		pod    *corev1.Pod
-		stops  bool
+		// within is when the pod is stopped; 0 when it is not.
+		within time.Duration
 	}{
-		"Mesh":     {"an injected container runs on after all steps", mesh(runPod(corev1.PodRunning, over, over), running()), true},
-		"Step":     {"a step runs on after an end that it has forged", runPod(corev1.PodRunning, running(), over, over), true},
-		"Carrier":  {"what carries the results runs on", runPod(corev1.PodRunning, over, over, running()), true},
-		"Unseen":   {"nothing has started, and nothing is to start any more", runPod(corev1.PodPending), true},
-		"Over":     {"the kubelet is about to report the end", runPod(corev1.PodRunning, over, over, over), false},
-		"Ended":    {"the pod has ended", runPod(corev1.PodSucceeded, over, over, over), false},
-		"MeshOver": {"the injected container has ended as well", mesh(runPod(corev1.PodRunning, over, over), over), false},
+		"Mesh":     {"an injected container runs on after all steps", mesh(runPod(corev1.PodRunning, over, over), running()), 10 * time.Second},
+		"Lag":      {"the kubelet of a slow node still says that a step runs", runPod(corev1.PodRunning, running(), over, over), time.Minute},
+		"LagStart": {"the kubelet of a slow node has not said yet that a step has started", runPod(corev1.PodRunning, over, waiting("PodInitializing"), running()), time.Minute},
+		"Carrier":  {"what carries the results runs on", runPod(corev1.PodRunning, over, over, running()), time.Minute},
+		"Unseen":   {"nothing has started, and nothing is to start any more", runPod(corev1.PodPending), time.Minute},
+		"Over":     {"the kubelet is about to report the end", runPod(corev1.PodRunning, over, over, over), 0},
+		"Ended":    {"the pod has ended", runPod(corev1.PodSucceeded, over, over, over), 0},
+		"MeshOver": {"the injected container has ended as well", mesh(runPod(corev1.PodRunning, over, over), over), 0},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -133,14 +135,20 @@ func TestPodOfEndedRunIsStopped(t *testing.T) {
 				}
 				return result.RequeueAfter
 			}
-			if left := look(); (left == lingerPatience) != tc.stops || len(w.requests) != 0 {
-				t.Fatalf("%s: want to look again after %s, and no request before, got %s, %v", tc.reason, lingerPatience, left, w.requests)
+			if left := look(); left != tc.within || len(w.requests) != 0 {
+				t.Fatalf("%s: want to look again after %s, and no request before, got %s, %v", tc.reason, tc.within, left, w.requests)
 			}
-			w.clock.SetTime(epoch().Add(lingerPatience))
+			if tc.within > 0 {
+				w.clock.SetTime(epoch().Add(tc.within - time.Second))
+				if left := look(); left != time.Second || len(w.requests) != 0 {
+					t.Errorf("%s: want no request a second before, got %v, another look in %s", tc.reason, w.requests, left)
+				}
+			}
+			w.clock.SetTime(epoch().Add(max(tc.within, time.Minute)))
 			look()
 			pods := w.pods(t)
-			if over := len(pods) == 0 || stopped(&pods[0]); over != tc.stops {
-				t.Errorf("%s: want the pod stopped: %t, got %t", tc.reason, tc.stops, over)
+			if over := len(pods) == 0 || stopped(&pods[0]); over != (tc.within > 0) {
+				t.Errorf("%s: want the pod stopped: %t, got %t", tc.reason, tc.within > 0, over)
 			}
 			before := len(w.requests)
 			if left := look(); left != 0 || len(w.requests) != before {
@@ -175,7 +183,7 @@ func TestRetryWaitsForEarlierPod(t *testing.T) {
 		w.clock.SetTime(epoch().Add(after))
 		w.pass(t)
 		first, n := w.pod(t), len(w.pods(t))
-		if asked := stopped(first); asked != (after >= lingerPatience) {
+		if asked := stopped(first); asked != (after >= injectedPatience) {
 			t.Errorf("after %s: want the earlier pod asked to end once it outstays, got %t", after, asked)
 		}
 		if n == 2 && w.clock.Now().Before(goneBy(first)) {
