@@ -21,8 +21,8 @@ const (
 	// its decoder, which doubles.
 	copies = 3
 
-	// Memory is how many bytes the answers of all lookups may take together beyond what is free, 64 MiB: five of the largest.
-	Memory = 64 << 20
+	// Memory is how many bytes the answers of all lookups may take together beyond what is free, 32 MiB: two of the largest.
+	Memory = 32 << 20
 )
 
 // ErrTooLarge says that an answer has more bytes than MaxAnswer.
