@@ -128,46 +128,50 @@ func TestSlowClientsHoldNothing(t *testing.T) {
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				network := make(pipes)
-				server := &http.Server{Handler: mux(t, newGate())}
-				go func() { _ = server.Serve(network) }()
-				var slow []net.Conn
-				for i := range tc.clients {
-					c := network.dial(fmt.Sprintf("10.1.0.1:%d", i))
-					if _, err := fmt.Fprintf(c, head, tc.claimed, "{"); err != nil {
-						t.Fatal(err)
-					}
-					slow = append(slow, c)
-				}
-				synctest.Wait()
-				begin := time.Now()
-				body := review("team", tc.proper)
-				c := network.dial("10.2.0.1:1")
-				if _, err := fmt.Fprintf(c, head, len(body), body); err != nil {
-					t.Fatal(err)
-				}
-				if code, text := answerOn(t, c); code != http.StatusOK || !strings.Contains(text, `"allowed":true`) {
-					t.Errorf("%s: got %d, %s", tc.reason, code, text)
-				}
-				if waited := time.Since(begin); waited > 0 {
-					t.Errorf("%s: the answer took %s", tc.reason, waited)
-				}
-				for _, c := range slow {
-					if code, text := answerOn(t, c); code != http.StatusRequestTimeout && code != http.StatusServiceUnavailable {
-						t.Fatalf("want a slow client cut off, got %d, %s", code, text)
-					}
-				}
-				if waited := time.Since(begin); waited > patience {
-					t.Errorf("the slow clients held their connections for %s", waited)
-				}
-				for _, c := range append(slow, c) {
-					_ = c.Close()
-				}
-				network.end(server)
-			})
+			synctest.Test(t, func(t *testing.T) { slowClients(t, tc.reason, tc.clients, tc.claimed, tc.proper) })
 		})
 	}
+}
+
+// slowClients has clients claim a size and send one byte, and sends a proper request of another size beside them.
+func slowClients(t *testing.T, reason string, clients, claimed, proper int) {
+	t.Helper()
+	network := make(pipes)
+	server := &http.Server{Handler: mux(t, newGate())}
+	go func() { _ = server.Serve(network) }()
+	var slow []net.Conn
+	for i := range clients {
+		c := network.dial(fmt.Sprintf("10.1.0.1:%d", i))
+		if _, err := fmt.Fprintf(c, head, claimed, "{"); err != nil {
+			t.Fatal(err)
+		}
+		slow = append(slow, c)
+	}
+	synctest.Wait()
+	begin := time.Now()
+	body := review("team", proper)
+	c := network.dial("10.2.0.1:1")
+	if _, err := fmt.Fprintf(c, head, len(body), body); err != nil {
+		t.Fatal(err)
+	}
+	if code, text := answerOn(t, c); code != http.StatusOK || !strings.Contains(text, `"allowed":true`) {
+		t.Errorf("%s: got %d, %s", reason, code, text)
+	}
+	if waited := time.Since(begin); waited > 0 {
+		t.Errorf("%s: the answer took %s", reason, waited)
+	}
+	for _, c := range slow {
+		if code, text := answerOn(t, c); code != http.StatusRequestTimeout && code != http.StatusServiceUnavailable {
+			t.Fatalf("want a slow client cut off, got %d, %s", code, text)
+		}
+	}
+	if waited := time.Since(begin); waited > patience {
+		t.Errorf("the slow clients held their connections for %s", waited)
+	}
+	for _, c := range append(slow, c) {
+		_ = c.Close()
+	}
+	network.end(server)
 }
 
 // TestClientsThatDoNotReadHoldNothing: while many clients do not read their answers, other requests are answered at once.

@@ -87,28 +87,32 @@ func TestTurns(t *testing.T) {
 				}
 			}
 			mine := waiting(t, g, tc.source, tc.namespace, tc.size)
-			for count := 0; ; count++ {
-				g.leave(running)
-				if answered(mine) {
-					if count+1 > tc.turns {
-						t.Errorf("%s: %d turns, want at most %d", tc.reason, count+1, tc.turns)
-					}
-					return
-				}
-				running = nil
-				for v := range queued {
-					if answered(v) {
-						running = v
-						delete(queued, v)
-						break
-					}
-				}
-				if running == nil {
-					t.Fatal("nothing runs")
-				}
+			if count := turnsUntil(t, g, mine, running, queued); count > tc.turns {
+				t.Errorf("%s: %d turns, want at most %d", tc.reason, count, tc.turns)
 			}
 		})
 	}
+}
+
+// turnsUntil ends one request after another until it is the turn of mine, and returns how many ended.
+func turnsUntil(t *testing.T, g *gate, mine, running *visit, queued map[*visit]bool) int {
+	t.Helper()
+	for count := 1; running != nil; count++ {
+		g.leave(running)
+		if answered(mine) {
+			return count
+		}
+		running = nil
+		for v := range queued {
+			if answered(v) {
+				running = v
+				delete(queued, v)
+				break
+			}
+		}
+	}
+	t.Fatal("nothing runs")
+	return 0
 }
 
 // TestLanes: what is small does not wait for what is larger, and nothing is lost between the sizes.
