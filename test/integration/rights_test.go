@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	appsv1 "k8s.io/api/apps/v1"
@@ -239,7 +240,7 @@ func work(t *testing.T, played, idle string) {
 				Resources:   corev1.VolumeResourceRequirements{Requests: corev1.ResourceList{corev1.ResourceStorage: resource.MustParse("1Mi")}},
 			}}}}
 		}),
-		taskRun(idle, "late", func(r *v1.TaskRun) { r.Spec.Timeout = &metav1.Duration{Duration: 1e9} }),
+		taskRun(idle, "late", func(r *v1.TaskRun) { r.Spec.Timeout = &metav1.Duration{Duration: 15 * time.Second} }),
 		taskRun(idle, "cancelled"), taskRun(idle, "deleted"),
 	} {
 		create(t, run)
@@ -250,6 +251,7 @@ func work(t *testing.T, played, idle string) {
 	create(t, absent)
 	create(t, pipelineRun(idle, "cancelled", "a"))
 	awaitPods(t, idle, 4)
+	startPod(t, idle, "late-pod") // it is stopped at its timeout; one that no kubelet has seen would be deleted
 	mustKubectl(t, "delete", "pod", "deleted-pod", "-n", idle, "--now")
 	cancel := client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"status":"TaskRunCancelled"}}`))
 	if err := shared.client.Patch(t.Context(), taskRun(idle, "cancelled"), cancel); err != nil {
@@ -257,6 +259,20 @@ func work(t *testing.T, played, idle string) {
 	}
 	cancel = client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"status":"Cancelled"}}`))
 	if err := shared.client.Patch(t.Context(), pipelineRun(idle, "cancelled"), cancel); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// startPod does what a scheduler and a kubelet do first: it gives the pod a node and a time of its start.
+func startPod(t *testing.T, namespace, name string) {
+	t.Helper()
+	p := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
+	binding := &corev1.Binding{Target: corev1.ObjectReference{Kind: "Node", Name: "absent"}}
+	if err := shared.client.SubResource("binding").Create(t.Context(), p, binding); err != nil {
+		t.Fatal(err)
+	}
+	started := client.RawPatch("application/merge-patch+json", fmt.Appendf(nil, `{"status":{"startTime":%q}}`, metav1.Now().UTC().Format(time.RFC3339)))
+	if err := shared.client.Status().Patch(t.Context(), p, started); err != nil {
 		t.Fatal(err)
 	}
 }
