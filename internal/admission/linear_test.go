@@ -29,8 +29,8 @@ func kinds() map[string]func() rules {
 }
 
 // built is an object with one of everything, and with n at some places.
-func built(make func() rules, n int, text string, distinct bool, grown ...place) rules {
-	object := make()
+func built(create func() rules, n int, text string, distinct bool, grown ...place) rules {
+	object := create()
 	v := reflect.ValueOf(object).Elem()
 	filled(v, deep)
 	// Innermost first: an element that is copied takes what has grown in it along.
@@ -82,9 +82,9 @@ func (w work) within(t *testing.T, name string, quarter work) {
 func TestRulesAreLinear(t *testing.T) {
 	const n = 32
 	foreign := map[string]bool{}
-	for kind, make := range kinds() {
+	for kind, create := range kinds() {
 		t.Run(kind, func(t *testing.T) {
-			object := make()
+			object := create()
 			v := reflect.ValueOf(object).Elem()
 			filled(v, deep)
 			all := places(v, nil, kind)
@@ -100,11 +100,11 @@ func TestRulesAreLinear(t *testing.T) {
 					foreign[owner] = true
 				}
 				for which, text := range texts {
-					small := measured(built(make, n, text, true, p))
-					measured(built(make, 4*n, text, true, p)).within(t, p.name+" "+which, small)
+					small := measured(built(create, n, text, true, p))
+					measured(built(create, 4*n, text, true, p)).within(t, p.name+" "+which, small)
 				}
-				small := measured(built(make, n, "x", false, p))
-				measured(built(make, 4*n, "x", false, p)).within(t, p.name+" all the same", small)
+				small := measured(built(create, n, "x", false, p))
+				measured(built(create, 4*n, "x", false, p)).within(t, p.name+" all the same", small)
 			}
 		})
 	}
@@ -113,9 +113,9 @@ func TestRulesAreLinear(t *testing.T) {
 // TestRulesAreLinearInPairs: nor does it grow with the product of two lists, or of a list and the references in a text.
 func TestRulesAreLinearInPairs(t *testing.T) {
 	const n = 24
-	for kind, make := range kinds() {
+	for kind, create := range kinds() {
 		t.Run(kind, func(t *testing.T) {
-			object := make()
+			object := create()
 			v := reflect.ValueOf(object).Elem()
 			filled(v, deep)
 			lists, holders := pairable(v, kind)
@@ -128,8 +128,8 @@ func TestRulesAreLinearInPairs(t *testing.T) {
 					if a.owner(v) > b.owner(v) { // each of both for half of the pairs
 						text = texts["wrong"]
 					}
-					small := measured(built(make, n, text, true, a, b))
-					measured(built(make, 4*n, text, true, a, b)).within(t, a.name+" × "+b.name, small)
+					small := measured(built(create, n, text, true, a, b))
+					measured(built(create, 4*n, text, true, a, b)).within(t, a.name+" × "+b.name, small)
 				}
 			}
 		})
@@ -140,10 +140,10 @@ func TestRulesAreLinearInPairs(t *testing.T) {
 // that even a small cost for each pair of them shows. Each was, or could be, quadratic.
 func TestLargeObjectsAreLinear(t *testing.T) {
 	const n = 400
-	for name, make := range large() {
+	for name, create := range large() {
 		t.Run(name, func(t *testing.T) {
-			measured(make(n)) // what is made once is made
-			small, big := measured(make(n)), measured(make(4*n))
+			measured(create(n)) // what is made once is made
+			small, big := measured(create(n)), measured(create(4*n))
 			for of, pair := range map[string][2]uint64{
 				"allocations": {big.allocations, small.allocations},
 				"bytes":       {big.bytes, small.bytes},

@@ -66,7 +66,7 @@ func (d *differ) object(i, j int) (afterA, afterB int, err error) {
 		}
 		depth := len(d.path)
 		d.path = append(d.path, '/')
-		d.path = append(d.path, pointer.Replace(string(name))...)
+		d.path = append(d.path, escaped(string(name))...)
 		if d.a[i] != '}' && bytes.Equal(own, name) {
 			if i, j, err = d.value(valueA, valueB); err != nil {
 				return i, j, err
@@ -97,8 +97,10 @@ func (d *differ) array(i, j int) (afterA, afterB int, err error) {
 	}
 }
 
-// pointer escapes a name within a JSON pointer.
-var pointer = strings.NewReplacer("~", "~0", "/", "~1")
+// escaped returns a name as it stands within a JSON pointer.
+func escaped(name string) string {
+	return strings.ReplaceAll(strings.ReplaceAll(name, "~", "~0"), "/", "~1")
+}
 
 func comma(b []byte, i int) int {
 	if i < len(b) && b[i] == ',' {

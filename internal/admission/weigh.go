@@ -160,7 +160,7 @@ func (s *scale) object(i int, w *weight) int {
 	}
 }
 
-var unknownField = &weight{}
+var unknownField = &weight{} //nolint:gochecknoglobals // It is a sentinel: only its address counts, and nothing changes it.
 
 // field returns the weight of a member; one that the type does not have is skipped by the decoder.
 func (w *weight) field(name []byte) *weight {

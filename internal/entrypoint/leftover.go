@@ -36,7 +36,7 @@ var errKilled = fmt.Errorf("killed what the command left running, since it did n
 func adopt() {
 	const setChildSubreaper = 36 // PR_SET_CHILD_SUBREAPER
 	// Every kernel since Linux 3.4 has it, and it takes no permission.
-	_, _, _ = syscall.RawSyscall(syscall.SYS_PRCTL, setChildSubreaper, 1, 0)
+	_, _, _ = syscall.RawSyscall(syscall.SYS_PRCTL, setChildSubreaper, 1, 0) //nolint:dogsled // That is all it returns.
 }
 
 // settle returns once whatever the command left running has ended by itself, or patience is over.

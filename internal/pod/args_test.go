@@ -117,9 +117,7 @@ func wantStep(t *rapid.T, step v1.Step, o entrypoint.Options) {
 	if step.WorkingDir != "" {
 		want.WorkDir = absolute(step.WorkingDir)
 	}
-	for _, v := range step.When[0].Values {
-		want.Conditions[0].Values = append(want.Conditions[0].Values, v)
-	}
+	want.Conditions[0].Values = append(want.Conditions[0].Values, step.When[0].Values...)
 	if len(o.Conditions) == 1 && len(o.Conditions[0].Values) == 0 {
 		o.Conditions[0].Values = nil
 	}

@@ -19,7 +19,7 @@ func managed(n int) metav1.ManagedFieldsEntry {
 	}
 	raw, _ := json.Marshal(map[string]any{"f:spec": map[string]any{"f:params": fields}}) // maps of maps can always be encoded
 	return metav1.ManagedFieldsEntry{
-		Manager: "kubectl-create", Operation: "Update", APIVersion: "tekton.dev/v1", FieldsType: "FieldsV1", FieldsV1: &metav1.FieldsV1{Raw: raw},
+		Manager: "kubectl-create", Operation: "Update", APIVersion: "tekton.dev/v1", FieldsType: "FieldsV1", FieldsV1: metav1.NewFieldsV1(string(raw)),
 	}
 }
 

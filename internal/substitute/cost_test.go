@@ -140,11 +140,11 @@ func TestSubstitutionIsLinear(t *testing.T) {
 			_, _ = TaskSpec(spec, ForTaskRun(spec, nil, TaskRunContext{}), "ref-x")
 		},
 	}
-	for name, make := range cases {
+	for name, create := range cases {
 		t.Run(name, func(t *testing.T) {
-			make(n) // what is made once is made
-			small := allocated(func() { make(n) })
-			if large := allocated(func() { make(4 * n) }); large > 6*small+100_000 {
+			create(n) // what is made once is made
+			small := allocated(func() { create(n) })
+			if large := allocated(func() { create(4 * n) }); large > 6*small+100_000 {
 				t.Errorf("%d bytes for %d, and %d for four times as many: that is not linear", small, n, large)
 			}
 		})

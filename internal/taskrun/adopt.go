@@ -15,7 +15,7 @@ import (
 
 // taskDigest tells tasks apart, in 32 characters, which a label has room for.
 func taskDigest(spec *v1.TaskSpec) string {
-	encoded, _ := json.Marshal(spec) // a spec that was decoded can be encoded
+	encoded, _ := json.Marshal(spec) //nolint:errchkjson // A spec that was decoded can be encoded.
 	sum := sha256.Sum256(encoded)
 	return hex.EncodeToString(sum[:16])
 }
@@ -29,7 +29,7 @@ func madeFrom(p *corev1.Pod, digest string) bool {
 
 // unrecorded reports whether a pod was made by a pass whose status was not written, from another task than the run has now:
 // the Task was changed in between. What such a pod does must not be taken for what the task of the status does.
-func (o *Observation) unrecorded(tr *v1.TaskRun) bool {
+func (o Observation) unrecorded(tr *v1.TaskRun) bool {
 	return o.Pod != nil && tr.Status.PodName == "" && o.stopped(tr) == "" && !madeFrom(o.Pod, taskDigest(o.Task.Spec))
 }
 

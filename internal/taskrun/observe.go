@@ -93,6 +93,11 @@ func (r *Reconciler) observe(ctx context.Context, tr *v1.TaskRun) (Observation, 
 	if obs.stopped(tr) != "" {
 		return obs, r.findEarlier(ctx, tr, &obs)
 	}
+	return r.observeUnstarted(ctx, tr, obs)
+}
+
+// observeUnstarted reads what a run needs whose pod is to be made.
+func (r *Reconciler) observeUnstarted(ctx context.Context, tr *v1.TaskRun, obs Observation) (Observation, error) {
 	if err := r.observeEarlier(ctx, tr, &obs); err != nil || obs.Needs.Hindered != nil {
 		return obs, err
 	}

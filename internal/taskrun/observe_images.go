@@ -102,7 +102,7 @@ func (n *Needs) note(err error) {
 }
 
 // quiet reports whether a run waits for lookups that may end in a moment, and for nothing else.
-func (n Needs) quiet() bool { return n.Blocked == nil && n.Lookup.Pending > 0 && n.Lookup.Fresh }
+func (n *Needs) quiet() bool { return n.Blocked == nil && n.Lookup.Pending > 0 && n.Lookup.Fresh }
 
 // run is what a container runs that gives args, which may be none, and no command. In what comes from the image nothing is
 // a variable of Kubernetes.

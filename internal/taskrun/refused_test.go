@@ -44,7 +44,7 @@ func (l *limited) fields() []metav1.ManagedFieldsEntry {
 		return nil
 	}
 	raw := fmt.Appendf(nil, `{"f:spec":{%q:{}}}`, strings.Repeat("x", l.managed))
-	return []metav1.ManagedFieldsEntry{{Manager: "kubectl", Operation: "Update", FieldsV1: &metav1.FieldsV1{Raw: raw}}}
+	return []metav1.ManagedFieldsEntry{{Manager: "kubectl", Operation: "Update", FieldsV1: metav1.NewFieldsV1(string(raw))}}
 }
 
 func (l *limited) patch(ctx context.Context, under client.Client, sub string, o client.Object, change client.Patch, opts ...client.SubResourcePatchOption) error {

@@ -79,7 +79,8 @@ func escape(text string) int {
 	if text == "" {
 		return 0
 	}
-	digits, set := 0, "0123456789abcdefABCDEF"
+	var digits int
+	set := "0123456789abcdefABCDEF"
 	switch c := text[0]; {
 	case strings.IndexByte("abfnrtv\\?\"'`", c) >= 0:
 		return 1

@@ -92,14 +92,14 @@ func TestOutputToTheLog(t *testing.T) {
 		"Stdout": {
 			reason: "The output goes to the log twice.",
 			flags:  []string{"-stdout-path", "/dev/stdout"},
-			stdout: "out\nout\n",
+			stdout: twice("out\n"),
 			stderr: "err\n",
 		},
 		"Stderr": {
 			reason: "So do the errors.",
 			flags:  []string{"-stderr-path", "/dev/stderr"},
 			stdout: "out\n",
-			stderr: "err\nerr\n",
+			stderr: twice("err\n"),
 		},
 		"Crossed": {
 			reason:  "The output goes to the errors as well.",
@@ -111,7 +111,7 @@ func TestOutputToTheLog(t *testing.T) {
 		"Number": {
 			reason: "A descriptor has a number, too.",
 			flags:  []string{"-stdout-path", "/dev/fd/1"},
-			stdout: "out\nout\n",
+			stdout: twice("out\n"),
 			stderr: "err\n",
 		},
 	}
@@ -318,3 +318,6 @@ func TestCredentialsOfOtherUsers(t *testing.T) {
 		c.wrote("KEY\n")
 	}
 }
+
+// twice is a line that is printed two times.
+func twice(line string) string { return line + line }

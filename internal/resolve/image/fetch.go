@@ -107,7 +107,7 @@ func (a *asking) request(ctx context.Context, method, kind, identifier string) (
 	if err != nil {
 		return nil, nil, err
 	}
-	defer func() { _ = answer.Body.Close() }() //nolint:errcheck // nothing is left to be read
+	defer func() { _ = answer.Body.Close() }()
 	if err := transport.CheckError(answer, http.StatusOK); err != nil {
 		return answer.Header, nil, err
 	}

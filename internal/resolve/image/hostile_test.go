@@ -40,7 +40,7 @@ func whole(body string, header ...string) http.HandlerFunc {
 		for i := 0; i < len(header); i += 2 {
 			w.Header().Set(header[i], header[i+1])
 		}
-		_, _ = io.WriteString(w, body) //nolint:errcheck // who hangs up has read enough
+		_, _ = io.WriteString(w, body)
 	}
 }
 
@@ -249,7 +249,7 @@ func TestNoPortScanner(t *testing.T) {
 			if _, err := io.WriteString(w, " "); err != nil {
 				return
 			}
-			_ = http.NewResponseController(w).Flush() //nolint:errcheck // the client hangs up
+			_ = http.NewResponseController(w).Flush()
 		}
 	}
 	cases := map[string]func(t *testing.T, n *internet){
@@ -319,7 +319,7 @@ func TestTokens(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			n := newInternet()
 			token := func(w http.ResponseWriter, _ *http.Request) {
-				_ = json.NewEncoder(w).Encode(map[string]string{"token": "t", "access_token": "t"}) //nolint:errcheck // a test's server
+				_ = json.NewEncoder(w).Encode(map[string]string{"token": "t", "access_token": "t"})
 			}
 			s := holding(good)
 			n.serve(t, evil, evilAddr, func(w http.ResponseWriter, r *http.Request) {
@@ -444,7 +444,7 @@ func TestMachineIsChecked(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = listener.Close() }() //nolint:errcheck // nothing was accepted
+	defer func() { _ = listener.Close() }()
 	for _, host := range []string{"127.0.0.1", "localhost"} {
 		_, port, err := net.SplitHostPort(listener.Addr().String())
 		if err != nil {

@@ -1,12 +1,10 @@
 package image
 
 import (
-	"crypto/tls"
 	"io"
 	"log"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -171,12 +169,4 @@ func unreachable(err error, but ...string) http.RoundTripper {
 		}
 		return nil, err
 	})
-}
-
-func wrapped(err error) error {
-	return &url.Error{Op: "Get", URL: "https://secret.example/?signature=x", Err: err}
-}
-
-func recordHeader() error {
-	return tls.RecordHeaderError{Msg: "first record does not look like a TLS handshake"}
 }

@@ -192,8 +192,7 @@ func TestDialerChecksBeforeItConnects(t *testing.T) {
 	if err == nil {
 		t.Error("there is a connection")
 	}
-	var refused *AddressError
-	if errors.As(err, &refused) {
+	if _, refused := errors.AsType[*AddressError](err); refused {
 		t.Errorf("want a failure that may pass, because one address is public, got %v", err)
 	}
 	if len(reached) != 1 || reached[0].String() != "93.184.216.34:443" {

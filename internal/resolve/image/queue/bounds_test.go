@@ -34,7 +34,7 @@ func TestWaitingLookupsAreBounded(t *testing.T) {
 				for tenant := range tc.tenants {
 					for i := range tc.each {
 						_, err := b.ask(fmt.Sprintf("tenant-%d/run-%d", tenant, i), fmt.Sprintf("%d.tarpit.example/a:1", i))
-						if wantWait(t, err).Full {
+						if waitOf(t, err).Full {
 							full++
 							wantWait(t, err, "too many image lookups wait: the limit is 256 for a namespace and 4096 in all")
 						}
@@ -53,7 +53,7 @@ func TestWaitingLookupsAreBounded(t *testing.T) {
 					t.Errorf("%s\n%d runs and %d lanes are kept", tc.reason, runs, lanes)
 				}
 				_, err := b.ask("latecomer/build", "r.example/a:1")
-				if wantWait(t, err).Full {
+				if waitOf(t, err).Full {
 					t.Errorf("%s\na namespace that comes later has no place", tc.reason)
 				}
 			})
@@ -122,7 +122,7 @@ func play(t *testing.T, actions []action) string {
 	for _, a := range actions {
 		switch a.kind {
 		case "ask":
-			_, _ = b.ask(a.run, a.image) //nolint:errcheck // any answer will do
+			_, _ = b.ask(a.run, a.image)
 		case "forget":
 			b.forget(a.run)
 		case "pass time":

@@ -130,16 +130,22 @@ func (b *bench) forget(run string) {
 }
 
 // wantWait fails the test unless err says that the lookup waits, and all of words.
-func wantWait(t *testing.T, err error, words ...string) *image.WaitError {
+func wantWait(t *testing.T, err error, words ...string) {
 	t.Helper()
-	var wait *image.WaitError
-	if !errors.As(err, &wait) {
-		t.Fatalf("%v does not say that it waits", err)
-	}
+	_ = waitOf(t, err)
 	for _, word := range words {
 		if !strings.Contains(err.Error(), word) {
 			t.Errorf("%q lacks %q", err, word)
 		}
+	}
+}
+
+// waitOf returns the error by which a lookup says that it waits.
+func waitOf(t *testing.T, err error) *image.WaitError {
+	t.Helper()
+	wait, ok := errors.AsType[*image.WaitError](err)
+	if !ok {
+		t.Fatalf("%v does not say that it waits", err)
 	}
 	return wait
 }
@@ -155,7 +161,8 @@ func TestAnswerWakesTheRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, Options{})
 		_, err := b.ask("ci/build", "r.example/a:1")
-		if wait := wantWait(t, err, `cannot look up image "r.example/a:1" of spec.steps[0] yet: the controller is asking registry r.example`); !wait.New || wait.Tried {
+		wantWait(t, err, `cannot look up image "r.example/a:1" of spec.steps[0] yet: the controller is asking registry r.example`)
+		if wait := waitOf(t, err); !wait.New || wait.Tried {
 			t.Errorf("got %+v", wait)
 		}
 		synctest.Wait()
@@ -327,9 +334,9 @@ func TestBackoff(t *testing.T) {
 			}
 			time.Sleep(pause) //nolint:forbidigo // in a bubble
 		}
-		want := []time.Duration{0, 1, 3, 7, 15, 31, 63, 127, 247, 367, 487}
-		for i := range want {
-			want[i] *= time.Second
+		var want []time.Duration
+		for _, seconds := range []int{0, 1, 3, 7, 15, 31, 63, 127, 247, 367, 487} {
+			want = append(want, time.Duration(seconds)*time.Second)
 		}
 		if fmt.Sprint(waits) != fmt.Sprint(want) {
 			t.Errorf("attempts after %v, want %v", waits, want)
@@ -350,7 +357,8 @@ func TestFailureOfTheAPIServerIsNotGivenUp(t *testing.T) {
 		wantWait(t, err)
 		time.Sleep(time.Hour) //nolint:forbidigo // in a bubble
 		_, err = b.ask("ci/build", "r.example/a:1")
-		if wait := wantWait(t, err, "cannot read service account; the controller tries again"); !wait.Tried {
+		wantWait(t, err, "cannot read service account; the controller tries again")
+		if wait := waitOf(t, err); !wait.Tried {
 			t.Errorf("got %+v", wait)
 		}
 		b.answer("r.example/a:1", nil)

@@ -6,15 +6,16 @@ import "time"
 type resting []*job
 
 // Len implements heap.Interface.
-func (r resting) Len() int { return len(r) }
+func (r *resting) Len() int { return len(*r) }
 
 // Less implements heap.Interface.
-func (r resting) Less(a, b int) bool { return r[a].due.Before(r[b].due) }
+func (r *resting) Less(a, b int) bool { return (*r)[a].due.Before((*r)[b].due) }
 
 // Swap implements heap.Interface.
-func (r resting) Swap(a, b int) {
-	r[a], r[b] = r[b], r[a]
-	r[a].place, r[b].place = a, b
+func (r *resting) Swap(a, b int) {
+	jobs := *r
+	jobs[a], jobs[b] = jobs[b], jobs[a]
+	jobs[a].place, jobs[b].place = a, b
 }
 
 // Push implements heap.Interface.
