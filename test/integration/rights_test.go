@@ -147,6 +147,7 @@ func unseen() map[string]string {
 	return map[string]string{
 		"update taskruns/finalizers.tekton.dev":     "asked for by the admission plug-in OwnerReferencesPermissionEnforcement, where it is on",
 		"update pipelineruns/finalizers.tekton.dev": "likewise",
+		"get pipelineruns.tekton.dev":               "after a status that the API server refuses, to see whether the run has changed meanwhile",
 		"patch events.events.k8s.io":                "an event that comes back within minutes is counted in the one that is there",
 		"patch events":                              "likewise, for those of the leader's election",
 	}
