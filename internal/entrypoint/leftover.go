@@ -1,15 +1,13 @@
 package entrypoint
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"os"
-	"strconv"
 	"syscall"
 	"time"
 
-	"github.com/sluice-ci/sluice/internal/results/emit/regular"
+	"github.com/sluice-ci/sluice/internal/entrypoint/procfs"
 )
 
 // endPatience is how long killed processes may take to be gone. A process that waits for a device or a remote file
@@ -54,8 +52,8 @@ func (p *processes) settle(patience time.Duration) {
 
 // endAll kills whatever the command left running in the background, and returns once it is gone: the end of the container
 // would kill it anyway, but only after the step's end was posted. Until then it could change what the step has left. It
-// reports whether there was anything to kill.
-func (p *processes) endAll() (killed bool, err error) {
+// reports whether there was anything to kill, and calls before once in that case, before it kills.
+func (p *processes) endAll(before func()) (killed bool, err error) {
 	timer := time.NewTimer(endPatience)
 	defer timer.Stop()
 	again := time.NewTicker(killPeriod)
@@ -64,7 +62,10 @@ func (p *processes) endAll() (killed bool, err error) {
 		if p.reap() {
 			return killed, nil
 		}
-		killed = true
+		if !killed {
+			killed = true
+			before()
+		}
 		killDescendants()
 		select {
 		case <-p.reaped:
@@ -83,47 +84,7 @@ func killDescendants() {
 		_ = syscall.Kill(-1, syscall.SIGKILL) // there may be none that this user may kill
 		return
 	}
-	children := childrenByParent()
-	for pending := children[self]; len(pending) > 0; {
-		pid := pending[0]
-		pending = append(pending[1:], children[pid]...)
-		_ = syscall.Kill(pid, syscall.SIGKILL) // it may just have ended
+	for _, p := range procfs.Descendants(self) {
+		_ = syscall.Kill(p.PID, syscall.SIGKILL) // it may just have ended
 	}
-}
-
-// maxStat is how much of a file /proc/PID/stat is read, in bytes: the parent comes after a name of at most 64 bytes.
-const maxStat = 512
-
-// childrenByParent returns the processes that this one sees, by their parents.
-func childrenByParent() map[int][]int {
-	entries, err := os.ReadDir("/proc")
-	if err != nil {
-		return nil
-	}
-	children := map[int][]int{}
-	for _, e := range entries {
-		pid, err := strconv.Atoi(e.Name())
-		if err != nil {
-			continue
-		}
-		stat, err := regular.ReadHead("/proc/"+e.Name()+"/stat", maxStat)
-		if err != nil {
-			continue // it has ended
-		}
-		if parent, ok := parentOf(stat); ok {
-			children[parent] = append(children[parent], pid)
-		}
-	}
-	return children
-}
-
-// parentOf returns the parent that a file /proc/PID/stat names: "PID (NAME) STATE PARENT …", where a name may have
-// anything in it.
-func parentOf(stat []byte) (int, bool) {
-	fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
-	if len(fields) < 2 {
-		return 0, false
-	}
-	parent, err := strconv.Atoi(string(fields[1]))
-	return parent, err == nil
 }

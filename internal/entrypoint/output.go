@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/sluice-ci/sluice/internal/results"
 	"github.com/sluice-ci/sluice/internal/results/emit/regular"
 )
 
@@ -17,12 +18,14 @@ import (
 type outputs struct {
 	tees  []*tee
 	files []*os.File
+	// results are those of the step: a file may be one of them.
+	results []results.File
 }
 
 // openOutputs opens the files that the step wants its output in, which needs its working directory. Several steps can
 // append to the same file, so that what lies there may be another step's.
 func (o Options) openOutputs() (*outputs, error) {
-	out := &outputs{}
+	out := &outputs{results: o.Results}
 	opened := map[string]*os.File{}
 	for _, stream := range []struct {
 		path string
@@ -73,12 +76,16 @@ func (o *outputs) started() {
 }
 
 // finish returns once everything is in the files that was written before it is called. What others still write to the
-// command's output goes nowhere. The error says that a file lacks something.
+// command's output goes nowhere. The error says that a file lacks something, or that a result may.
 func (o *outputs) finish() error {
 	var err error
 	for _, t := range o.tees {
-		if t != nil {
-			err = errors.Join(err, t.finish())
+		if t == nil {
+			continue
+		}
+		err = errors.Join(err, t.finish())
+		if name, ok := resultAt(o.results, t.file); ok && !t.ended {
+			err = errors.Join(err, mayBeIncomplete(name, "a background process of the step could still write to the step's output, which goes there,"))
 		}
 	}
 	for _, f := range o.files {
@@ -93,10 +100,13 @@ func (o *outputs) finish() error {
 // tee copies what comes through a pipe to a file and to a log.
 type tee struct {
 	read, write *os.File
-	file, log   io.Writer
+	file        *os.File
+	log         io.Writer
 	copied      sync.WaitGroup
 	// err is the first error of writing to the file. It is read after the copying.
 	err error
+	// ended says that no process could write to the pipe any more when it was read last.
+	ended bool
 }
 
 func newTee(file, log *os.File) (*tee, error) {
@@ -159,6 +169,7 @@ func (t *tee) drain(fd int) {
 			continue
 		}
 		if n <= 0 {
+			t.ended = n == 0
 			return
 		}
 		t.put(buf[:n])

@@ -82,11 +82,7 @@ func (o Options) run(procs *processes, held *rundir.Claim, err error, stderr io.
 	default:
 		step = o.debugged(procs, expander, stderr)
 	}
-	if killed, err := procs.endAll(); err != nil {
-		complain(stderr, err)
-	} else if killed {
-		complain(stderr, errKilled)
-	}
+	step = o.endLeftovers(procs, step, stderr)
 	if held.Forged() {
 		return forged(step), leftovers{}
 	}
@@ -163,8 +159,16 @@ func (o Options) command(procs *processes, e *reference.Expander, stderr io.Writ
 	}
 	if err := out.finish(); err != nil && rundir.GoesOn(step) {
 		// A file that lacks something, which may be a result, is not what the step was to leave.
-		step.Reason, step.ExitCode, step.Message = frame.ReasonError, max(step.ExitCode, exitFailure), err.Error()
+		complain(stderr, err)
+		return incomplete(step, err)
 	}
+	return step
+}
+
+// incomplete returns the record of a step whose command did its part, and which has failed all the same: what the step
+// leaves may lack something.
+func incomplete(step frame.Step, why error) frame.Step {
+	step.Reason, step.ExitCode, step.Message = frame.ReasonError, max(step.ExitCode, exitFailure), why.Error()
 	return step
 }
 
