@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Measures what the controller needs for many tasks, on the API server of the current kubeconfig. No node is needed: a
-# player in test/scale is the node.
+# player in test/load/scale is the node.
 #
-# usage: hack/bench-scale.sh [-only wide|many|chain|queue]      see go doc ./test/scale
+# usage: hack/bench-scale.sh [-only wide|many|chain|queue]      see go doc ./test/load/scale
 set -euo pipefail
 . "$(dirname "$0")/env.sh"
 cd "$root"
@@ -12,5 +12,5 @@ cd "$root"
 "$KUBECTL" apply --server-side -k config/crd >/dev/null
 established taskruns.tekton.dev pipelineruns.tekton.dev
 go build -o bin/controller ./cmd/controller
-go build -o bin/scale ./test/scale
+go build -o bin/scale ./test/load/scale
 exec bin/scale -controller bin/controller "$@"

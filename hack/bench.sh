@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Measures on the current cluster what a TaskRun takes, in both ways of results, beside bare pods; see go doc ./test/bench.
+# Measures on the current cluster what a TaskRun takes, in both ways of results, beside bare pods; see go doc ./test/load/bench.
 # Sluice is deployed first, with the right to read logs, if no controller is there.
 #
 #   hack/bench.sh                                   everything: about 25 minutes
@@ -17,5 +17,5 @@ if ! "$KUBECTL" get deployments -n tekton-pipelines -o name 2>/dev/null | grep -
 	"$KUBECTL" apply -f config/enable-log-access-to-controller/ | sed 's/^/    /' >&2
 	[ -z "$registry" ] || hack/images/busybox.sh ${LOCALKUBE_DIR:+--dir "$LOCALKUBE_DIR"} >&2
 fi
-go build -o bin/bench ./test/bench
+go build -o bin/bench ./test/load/bench
 exec bin/bench "$@"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Sends many TaskRuns with random sizes and contents through the controller of the current cluster, and verifies every
-# byte that comes back; see go doc ./test/soak. Deploys Sluice first, with the right to read logs.
+# byte that comes back; see go doc ./test/load/soak. Deploys Sluice first, with the right to read logs.
 #
 #   COUNT=1000 SEED=7 PARALLEL=3 MINUTES=60 hack/soak.sh [OPTION…]
 #
@@ -21,7 +21,7 @@ say "building the image that the steps run in"
 mapfile -t options < <(hack/images.sh options | tr ' ' '\n')
 KO_DEFAULTBASEIMAGE=$(bin/tools/emptyimage "$KO_DOCKER_REPO/base:empty")
 export KO_DEFAULTBASEIMAGE
-image=$(bin/tools/ko build "${options[@]}" ./test/soak/produce 2>/dev/null)
+image=$(bin/tools/ko build "${options[@]}" ./test/load/soak/produce 2>/dev/null)
 
-go build -o bin/soak ./test/soak
+go build -o bin/soak ./test/load/soak
 exec bin/soak -image "$image" -count "${COUNT:-1000}" -parallel "${PARALLEL:-3}" -minutes "${MINUTES:-60}" ${SEED:+-seed "$SEED"} "$@"

@@ -23,14 +23,14 @@ status=0
 for suite in "$@"; do
 	[ "$suite" = integration ] || prepare "$suite"
 	say "running the $suite tests"
-	go test -count=1 -timeout=25m -tags="$suite" "./test/$suite/..." || status=1
+	go test -count=1 -timeout=25m -tags="$suite" "./test/suites/$suite/..." || status=1
 	if [ "$suite" = integration ]; then # not beside the others: they have webhooks of their own for a while
-		go test -count=1 -timeout=5m -tags=integration ./test/cli || status=1
+		go test -count=1 -timeout=5m -tags=integration ./test/suites/cli || status=1
 	fi
 	if [ "$suite" = e2e ]; then # not beside the others: they change settings while they run
-		go test -count=1 -timeout=10m -tags=e2e ./test/browser || status=1
+		go test -count=1 -timeout=10m -tags=e2e ./test/suites/browser || status=1
 		make --no-print-directory cli
-		go test -count=1 -timeout=15m -tags=e2e ./test/local || status=1 # has a cluster of its own
+		go test -count=1 -timeout=15m -tags=e2e ./test/suites/local || status=1 # has a cluster of its own
 	fi
 done
 exit $status

@@ -29,7 +29,7 @@ generated() {
 	done
 	diff -ru config/crd/bases "$scratch/crd" && diff -ru docs/cli "$scratch/cli" || return
 	# Another gzip may pack the same text otherwise.
-	for files in internal/cli/install/manifest/files "$scratch/manifests"; do
+	for files in internal/cli/cmd/install/bundle/files "$scratch/manifests"; do
 		mkdir -p "$scratch/unpacked/$files"
 		cp -r "$files/." "$scratch/unpacked/$files" && gzip -df "$scratch/unpacked/$files/core.yaml.gz"
 	done

@@ -60,7 +60,7 @@ func readObject(t *testing.T, file string) object {
 }
 
 // wanted are the first comment lines of a file: what the message must contain. Lines that begin with "schema: " are for
-// the API server's own message; see test/integration.
+// the API server's own message; see test/suites/integration.
 func wanted(text []byte) []string {
 	var words []string
 	for lines := bufio.NewScanner(bytes.NewReader(text)); lines.Scan(); {

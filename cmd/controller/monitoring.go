@@ -15,21 +15,21 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/sluice-ci/sluice/internal/config"
-	"github.com/sluice-ci/sluice/internal/liveness"
+	"github.com/sluice-ci/sluice/internal/health"
 	counts "github.com/sluice-ci/sluice/internal/metrics"
-	"github.com/sluice-ci/sluice/internal/scrape"
+	"github.com/sluice-ci/sluice/internal/metrics/auth"
 	"github.com/sluice-ci/sluice/internal/version"
 )
 
 // monitoring is what tells from outside how the controller is.
 type monitoring struct {
 	counts *counts.Set
-	passes *liveness.Passes
+	passes *health.Passes
 	more   []prometheus.Collector
 }
 
 func newMonitoring() *monitoring {
-	return &monitoring{counts: counts.New(version.Current()), passes: liveness.New(clock.RealClock{})}
+	return &monitoring{counts: counts.New(version.Current()), passes: health.New(clock.RealClock{})}
 }
 
 // addToManager makes mgr serve metrics and probes. The controller is ready once its caches are filled, until ctx ends.
@@ -41,7 +41,7 @@ func (m *monitoring) addToManager(ctx context.Context, mgr ctrl.Manager, store *
 	if err := m.counts.Register(metrics.Registry, append(m.more, standing)...); err != nil {
 		return err
 	}
-	gate := liveness.NewGate(ctx.Done())
+	gate := health.NewGate(ctx.Done())
 	if err := mgr.Add(gate); err != nil {
 		return fmt.Errorf("cannot add readiness to manager: %w", err)
 	}
@@ -57,7 +57,7 @@ func metricsServer(o *options) server.Options {
 	if !o.metricsSecure {
 		return server.Options{BindAddress: o.metricsAddress}
 	}
-	secure := server.Options{BindAddress: o.metricsAddress, SecureServing: true, FilterProvider: scrape.Filter}
+	secure := server.Options{BindAddress: o.metricsAddress, SecureServing: true, FilterProvider: auth.Filter}
 	if o.metricsCertDir != "" {
 		secure.TLSOpts = []func(*tls.Config){func(c *tls.Config) { c.GetCertificate = certificateIn(o.metricsCertDir) }}
 	}

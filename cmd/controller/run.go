@@ -26,9 +26,6 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/api/v1beta1"
 	"github.com/sluice-ci/sluice/internal/config"
-	"github.com/sluice-ci/sluice/internal/extract"
-	"github.com/sluice-ci/sluice/internal/extract/sidecarlogs"
-	"github.com/sluice-ci/sluice/internal/extract/terminationmessage"
 	counts "github.com/sluice-ci/sluice/internal/metrics"
 	"github.com/sluice-ci/sluice/internal/pipelinerun"
 	"github.com/sluice-ci/sluice/internal/pod"
@@ -37,6 +34,9 @@ import (
 	"github.com/sluice-ci/sluice/internal/results/collect"
 	"github.com/sluice-ci/sluice/internal/spiffe"
 	"github.com/sluice-ci/sluice/internal/taskrun"
+	"github.com/sluice-ci/sluice/internal/transport"
+	"github.com/sluice-ci/sluice/internal/transport/sidecarlogs"
+	"github.com/sluice-ci/sluice/internal/transport/terminationmessage"
 	"github.com/sluice-ci/sluice/internal/version"
 	"github.com/sluice-ci/sluice/internal/when"
 )
@@ -194,7 +194,7 @@ func watchConfig(ctx context.Context, mgr ctrl.Manager, namespace string, method
 const wakeups = 1024
 
 // addMethods makes the ways in which results come back: one line for each value of results-from.
-func addMethods(mgr ctrl.Manager, restConfig *rest.Config, o *options, wake chan<- event.GenericEvent, m *monitoring) (extract.Methods, error) {
+func addMethods(mgr ctrl.Manager, restConfig *rest.Config, o *options, wake chan<- event.GenericEvent, m *monitoring) (transport.Methods, error) {
 	logs, err := typedcorev1.NewForConfig(restConfig)
 	if err != nil {
 		return nil, fmt.Errorf("cannot make client for logs: %w", err)
@@ -205,7 +205,7 @@ func addMethods(mgr ctrl.Manager, restConfig *rest.Config, o *options, wake chan
 	if err := mgr.Add(collector); err != nil {
 		return nil, fmt.Errorf("cannot add collector to manager: %w", err)
 	}
-	return extract.Methods{
+	return transport.Methods{
 		config.TerminationMessage: terminationmessage.Method{},
 		config.SidecarLogs:        sidecarlogs.New(collector, sidecarlogs.NewReviewer(mgr.GetClient(), clock.RealClock{})),
 	}, nil

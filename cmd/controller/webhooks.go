@@ -10,8 +10,8 @@ import (
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/admission"
-	"github.com/sluice-ci/sluice/internal/certificates"
 	"github.com/sluice-ci/sluice/internal/config"
+	"github.com/sluice-ci/sluice/internal/webhookcert"
 )
 
 // linger is how long the webhooks are served after the controller was told to stop. Nodes hear within a second or two that
@@ -25,7 +25,7 @@ func addWebhooks(mgr ctrl.Manager, o *options, store *config.Store) error {
 		ctrl.Log.Info("no webhooks are served", "flag", "webhook-port")
 		return nil
 	}
-	certificate, err := certificates.AddToManager(mgr, certificates.Options{
+	certificate, err := webhookcert.AddToManager(mgr, webhookcert.Options{
 		Secret:     types.NamespacedName{Namespace: o.namespace, Name: "sluice-webhook-certificate"},
 		Service:    "sluice-webhook",
 		Dir:        o.webhookDir,
@@ -40,7 +40,7 @@ func addWebhooks(mgr ctrl.Manager, o *options, store *config.Store) error {
 		settings := store.Load()
 		return settings.Limits()
 	}).Register(server)
-	served := &certificates.Served{Server: server, Certificate: certificate, Linger: linger}
+	served := &webhookcert.Served{Server: server, Certificate: certificate, Linger: linger}
 	if err := mgr.Add(served); err != nil {
 		return fmt.Errorf("cannot add webhooks to manager: %w", err)
 	}

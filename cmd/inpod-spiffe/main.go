@@ -5,7 +5,7 @@ package main
 import (
 	"os"
 
-	"github.com/sluice-ci/sluice/internal/entrypoint/inpod"
+	"github.com/sluice-ci/sluice/internal/inpod"
 	"github.com/sluice-ci/sluice/internal/spiffe"
 )
 

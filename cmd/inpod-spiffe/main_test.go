@@ -19,9 +19,9 @@ import (
 	"github.com/sluice-ci/sluice/internal/results"
 	"github.com/sluice-ci/sluice/internal/results/collect"
 	"github.com/sluice-ci/sluice/internal/results/signature"
-	"github.com/sluice-ci/sluice/internal/results/verdict"
+	"github.com/sluice-ci/sluice/internal/results/verify"
 	"github.com/sluice-ci/sluice/internal/spiffe"
-	"github.com/sluice-ci/sluice/test/workloadapi"
+	"github.com/sluice-ci/sluice/test/testutil/workloadapi"
 )
 
 const (
@@ -150,12 +150,12 @@ func (p *pod) stepNames() []string {
 }
 
 // judge reads the log and judges it as the controller does, with a trust bundle from the same Workload API.
-func (p *pod) judge() verdict.Verdict { return p.judgeAfter(func(*collect.Set) {}) }
+func (p *pod) judge() verify.Verdict { return p.judgeAfter(func(*collect.Set) {}) }
 
 // judgeAfter is judge after something has changed what came out of the log.
-func (p *pod) judgeAfter(change func(*collect.Set)) verdict.Verdict {
+func (p *pod) judgeAfter(change func(*collect.Set)) verify.Verdict {
 	p.t.Helper()
-	want := verdict.Want{
+	want := verify.Want{
 		Run: signature.Run{Namespace: "ci", Name: "build", UID: "1111"}, Nonce: "n0nce", Steps: p.stepNames(), Identity: identity,
 		Since: time.Now().Add(-deadline), Now: time.Now(),
 	}
@@ -167,10 +167,10 @@ func (p *pod) judgeAfter(change func(*collect.Set)) verdict.Verdict {
 		p.t.Fatal(err)
 	}
 	change(set)
-	return verdict.Judge(set, want, p.trust())
+	return verify.Judge(set, want, p.trust())
 }
 
-func (p *pod) trust() verdict.Trust {
+func (p *pod) trust() verify.Trust {
 	p.t.Helper()
 	trust := spiffe.NewTrust(p.socket, logr.Discard())
 	ctx, cancel := context.WithCancel(context.Background())
@@ -188,7 +188,7 @@ func (p *pod) trust() verdict.Trust {
 	for {
 		name, bundle, err := trust.Authorities()
 		if err == nil {
-			return verdict.Trust{Domain: name, Bundle: bundle}
+			return verify.Trust{Domain: name, Bundle: bundle}
 		}
 		select {
 		case <-tick.C:
@@ -207,24 +207,24 @@ func TestSignedResults(t *testing.T) {
 		reason string
 		attest workloadapi.Attest
 		steps  []string
-		want   verdict.Reason
+		want   verify.Reason
 		names  []string
 	}{
 		"Untouched":     {"Nobody touches what another step left.", all, []string{write, "printf x > results/notes", "cat results/digest"}, "", []string{"2 results"}},
 		"NothingLeft":   {"A result that nobody writes is signed by nobody.", all, []string{"true"}, "", []string{"0 results"}},
-		"Rewritten":     {"A later step rewrites the file.", all, []string{write, "printf evil > results/digest"}, verdict.ResultChanged, []string{"digest", "step-0", "step-1"}},
-		"Appended":      {"Or adds to it.", all, []string{write, "true", "echo >> results/digest"}, verdict.ResultChanged, []string{"digest", "step-0", "step-2"}},
-		"PutBack":       {"A step between two others changes it, and the last one puts it back.", all, []string{write, "printf evil > results/digest", write}, verdict.ResultChanged, []string{"digest", "step-1"}},
-		"Replaced":      {"Or puts another file in its place.", all, []string{write, "rm results/digest; printf evil > new; mv new results/digest"}, verdict.ResultChanged, []string{"digest", "step-1"}},
-		"Deleted":       {"Or deletes it.", all, []string{write, "rm results/digest"}, verdict.ResultMissing, []string{"digest", "step-0"}},
+		"Rewritten":     {"A later step rewrites the file.", all, []string{write, "printf evil > results/digest"}, verify.ResultChanged, []string{"digest", "step-0", "step-1"}},
+		"Appended":      {"Or adds to it.", all, []string{write, "true", "echo >> results/digest"}, verify.ResultChanged, []string{"digest", "step-0", "step-2"}},
+		"PutBack":       {"A step between two others changes it, and the last one puts it back.", all, []string{write, "printf evil > results/digest", write}, verify.ResultChanged, []string{"digest", "step-1"}},
+		"Replaced":      {"Or puts another file in its place.", all, []string{write, "rm results/digest; printf evil > new; mv new results/digest"}, verify.ResultChanged, []string{"digest", "step-1"}},
+		"Deleted":       {"Or deletes it.", all, []string{write, "rm results/digest"}, verify.ResultMissing, []string{"digest", "step-0"}},
 		"SameAgain":     {"To write the same once more changes nothing.", all, []string{write, write}, "", nil},
 		"TooLarge":      {"What cannot be carried is signed as that.", all, []string{"head -c 1000001 /dev/zero > results/notes"}, "", []string{"0 results"}},
 		"TooLargeTwice": {"And made anew by a later step it is that step's.", all, []string{"mkdir results/notes", "rmdir results/notes; printf x > results/notes"}, "", []string{"1 results"}},
 		"Failed":        {"A step that fails signs that, and those after it that they were skipped.", all, []string{write + "; exit 3", "true"}, "", nil},
 		"SignatureDeleted": {"Here the directories of all steps can be written to, which they cannot in a pod.", all,
-			[]string{write, "rm run/0/signature"}, verdict.SignatureMissing, []string{"step-0"}},
-		"SignatureReplaced": {"Noise in the place of a signature.", all, []string{write, "echo x > run/0/signature"}, verdict.SignatureMissing, []string{"step-0", "malformed"}},
-		"SignatureCopied":   {"A step passes off another's signature.", all, []string{write, "true", "cp run/1/signature run/0/signature"}, verdict.OtherRun, []string{"step-0", "step-1"}},
+			[]string{write, "rm run/0/signature"}, verify.SignatureMissing, []string{"step-0"}},
+		"SignatureReplaced": {"Noise in the place of a signature.", all, []string{write, "echo x > run/0/signature"}, verify.SignatureMissing, []string{"step-0", "malformed"}},
+		"SignatureCopied":   {"A step passes off another's signature.", all, []string{write, "true", "cp run/1/signature run/0/signature"}, verify.OtherRun, []string{"step-0", "step-1"}},
 		"Identities":        {"A pod may have other identities besides.", workloadapi.Everybody("/other", identity), []string{write}, "", nil},
 	}
 	for name, tc := range cases {
@@ -258,7 +258,7 @@ func TestSignedProblem(t *testing.T) {
 				t.Errorf("with the problem it is what the steps signed: got %+v", got)
 			}
 			got := p.judgeAfter(func(set *collect.Set) { set.Problems = nil })
-			if got.Reason != verdict.ResultMissing || !strings.Contains(got.Message, "notes") {
+			if got.Reason != verify.ResultMissing || !strings.Contains(got.Message, "notes") {
 				t.Errorf("the problem was taken away: got %+v", got)
 			}
 		})

@@ -4,7 +4,7 @@ package main
 import (
 	"os"
 
-	"github.com/sluice-ci/sluice/internal/entrypoint/inpod"
+	"github.com/sluice-ci/sluice/internal/inpod"
 )
 
 func main() { os.Exit(inpod.Main(os.Args, os.Stdout, os.Stderr)) }

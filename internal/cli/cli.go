@@ -7,23 +7,23 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/sluice-ci/sluice/internal/cli/cancel"
+	"github.com/sluice-ci/sluice/internal/cli/clierror"
 	"github.com/sluice-ci/sluice/internal/cli/cluster"
-	"github.com/sluice-ci/sluice/internal/cli/describe"
-	"github.com/sluice-ci/sluice/internal/cli/doctor"
-	"github.com/sluice-ci/sluice/internal/cli/explain"
-	"github.com/sluice-ci/sluice/internal/cli/graph"
-	"github.com/sluice-ci/sluice/internal/cli/install"
-	"github.com/sluice-ci/sluice/internal/cli/list"
-	"github.com/sluice-ci/sluice/internal/cli/logs"
-	"github.com/sluice-ci/sluice/internal/cli/problem"
-	"github.com/sluice-ci/sluice/internal/cli/reference"
-	"github.com/sluice-ci/sluice/internal/cli/remove"
-	"github.com/sluice-ci/sluice/internal/cli/results"
-	"github.com/sluice-ci/sluice/internal/cli/run"
+	"github.com/sluice-ci/sluice/internal/cli/cmd/cancel"
+	"github.com/sluice-ci/sluice/internal/cli/cmd/deletecmd"
+	"github.com/sluice-ci/sluice/internal/cli/cmd/describe"
+	"github.com/sluice-ci/sluice/internal/cli/cmd/doctor"
+	"github.com/sluice-ci/sluice/internal/cli/cmd/explain"
+	"github.com/sluice-ci/sluice/internal/cli/cmd/graph"
+	"github.com/sluice-ci/sluice/internal/cli/cmd/install"
+	"github.com/sluice-ci/sluice/internal/cli/cmd/list"
+	"github.com/sluice-ci/sluice/internal/cli/cmd/logs"
+	"github.com/sluice-ci/sluice/internal/cli/cmd/results"
+	"github.com/sluice-ci/sluice/internal/cli/cmd/run"
+	"github.com/sluice-ci/sluice/internal/cli/cmd/ui"
+	"github.com/sluice-ci/sluice/internal/cli/cmd/validate"
+	"github.com/sluice-ci/sluice/internal/cli/docgen"
 	"github.com/sluice-ci/sluice/internal/cli/terminal"
-	"github.com/sluice-ci/sluice/internal/cli/ui"
-	"github.com/sluice-ci/sluice/internal/cli/validate"
 	"github.com/sluice-ci/sluice/internal/version"
 )
 
@@ -58,7 +58,7 @@ Exit status: 0 it was done, and a run that was waited for succeeded; 1 the run f
 	root.SetIn(t.In)
 	root.SetOut(t.Out)
 	root.SetErr(t.Err)
-	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return problem.Usage(c.CommandPath(), "%w", err) })
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return clierror.Usage(c.CommandPath(), "%w", err) })
 	root.SuggestionsMinimumDistance = 2
 	flags.Register(root.PersistentFlags())
 	flags.Complete(root)
@@ -75,7 +75,7 @@ Exit status: 0 it was done, and a run that was waited for succeeded; 1 the run f
 		logs.NewCommand(t, flags),
 		explain.NewCommand(t, flags),
 		cancel.NewCommand(t, flags),
-		remove.NewCommand(t, flags),
+		deletecmd.NewCommand(t, flags),
 	)
 	add(root, groupFiles,
 		validate.NewCommand(t),
@@ -87,7 +87,7 @@ Exit status: 0 it was done, and a run that was waited for succeeded; 1 the run f
 		install.NewCommand(t, flags),
 		install.NewRemoveCommand(t, flags),
 	)
-	root.AddCommand(reference.NewCommand(t))
+	root.AddCommand(docgen.NewCommand(t))
 	return root
 }
 
@@ -107,25 +107,25 @@ func unknownCommand(c *cobra.Command, args []string) error {
 	for _, name := range c.SuggestionsFor(args[0]) {
 		hints = append([]string{"did you mean " + c.CommandPath() + " " + name + "?"}, hints...)
 	}
-	return problem.New("there is no command "+args[0], hints...)
+	return clierror.New("there is no command "+args[0], hints...)
 }
 
 // Main runs sluice with these arguments, says what went wrong, and returns the exit status. When ctx ends, the command is
 // ended as by its user.
-func Main(ctx context.Context, t *terminal.Terminal, args []string) problem.Code {
+func Main(ctx context.Context, t *terminal.Terminal, args []string) clierror.Code {
 	root := NewCommand(t)
 	root.SetArgs(args)
 	command, err := root.ExecuteContextC(ctx)
 	if err == nil {
-		return problem.Success
+		return clierror.Success
 	}
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
-		return problem.Interrupted
+		return clierror.Interrupted
 	}
-	if _, known := errors.AsType[*problem.Error](err); !known && isUsage(err) {
-		err = problem.Usage(command.CommandPath(), "%w", err)
+	if _, known := errors.AsType[*clierror.Error](err); !known && isUsage(err) {
+		err = clierror.Usage(command.CommandPath(), "%w", err)
 	}
 	err = cluster.Explain(err)
 	t.Report(err)
-	return problem.CodeOf(err)
+	return clierror.CodeOf(err)
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/cobra"
 
-	"github.com/sluice-ci/sluice/internal/cli/problem"
-	"github.com/sluice-ci/sluice/internal/cli/reference"
+	"github.com/sluice-ci/sluice/internal/cli/clierror"
+	"github.com/sluice-ci/sluice/internal/cli/docgen"
 	"github.com/sluice-ci/sluice/internal/cli/terminal"
 )
 
@@ -44,7 +44,7 @@ func TestEveryCommandCanBeLearned(t *testing.T) {
 }
 
 func TestPagesAreCurrent(t *testing.T) {
-	pages := reference.Pages(NewCommand(terminal.Plain(nil, nil, nil)))
+	pages := docgen.Pages(NewCommand(terminal.Plain(nil, nil, nil)))
 	files, err := filepath.Glob("../../docs/cli/*.md")
 	if err != nil {
 		t.Fatal(err)
@@ -79,8 +79,8 @@ func TestMainSaysWhatIsWrong(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var out, errOut bytes.Buffer
 			code := Main(t.Context(), terminal.Plain(nil, &out, &errOut), tc.args)
-			if code != problem.Unusable {
-				t.Errorf("%s exit status %d, want %d", tc.reason, code, problem.Unusable)
+			if code != clierror.Unusable {
+				t.Errorf("%s exit status %d, want %d", tc.reason, code, clierror.Unusable)
 			}
 			if diff := cmp.Diff(tc.want, errOut.String()); diff != "" {
 				t.Errorf("%s (-want +got):\n%s", tc.reason, diff)

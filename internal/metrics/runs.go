@@ -7,7 +7,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
-	"github.com/sluice-ci/sluice/internal/fault"
+	"github.com/sluice-ci/sluice/internal/reconcile"
 )
 
 // Kind is a kind of run, as labels have it.
@@ -84,14 +84,14 @@ func wrote(err error) string {
 	if err == nil {
 		return writeDone
 	}
-	switch fault.Of(err) {
-	case fault.Conflict:
+	switch reconcile.Classify(err) {
+	case reconcile.Conflict:
 		return writeConflict
-	case fault.Gone:
+	case reconcile.NotFound:
 		return "gone"
-	case fault.TooLarge:
+	case reconcile.TooLarge:
 		return "too-large"
-	case fault.Refused, fault.Waiting:
+	case reconcile.Rejected, reconcile.Exhausted:
 		return "refused"
 	default:
 		return "failed"

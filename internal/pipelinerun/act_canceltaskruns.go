@@ -10,7 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
-	"github.com/sluice-ci/sluice/internal/fault"
+	"github.com/sluice-ci/sluice/internal/reconcile"
 )
 
 // cancellation is a TaskRun that has to be told to end.
@@ -38,7 +38,7 @@ func (r *Reconciler) cancel(ctx context.Context, c cancellation) error {
 	target := &v1.TaskRun{}
 	target.Namespace, target.Name = c.taskRun.Namespace, c.taskRun.Name
 	err = r.client.Patch(ctx, target, client.RawPatch(types.MergePatchType, patch))
-	if err != nil && fault.Of(err) != fault.Gone && fault.Of(err) != fault.Conflict {
+	if err != nil && reconcile.Classify(err) != reconcile.NotFound && reconcile.Classify(err) != reconcile.Conflict {
 		return fmt.Errorf("cannot cancel TaskRun %q: %w", c.taskRun.Name, err)
 	}
 	return nil

@@ -11,8 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
-	"github.com/sluice-ci/sluice/internal/crash"
-	"github.com/sluice-ci/sluice/internal/fault"
+	"github.com/sluice-ci/sluice/internal/reconcile"
 )
 
 // startTasks makes the TaskRuns of the tasks that can start. Before the first ones, it makes the claims that the run's
@@ -103,10 +102,10 @@ func ofTask(planned, found *v1.TaskRun) made {
 
 // notMade says what is to be done about an object that could not be made.
 func notMade(kind, name string, err error) made {
-	switch fault.Of(err) {
-	case fault.Waiting:
+	switch reconcile.Classify(err) {
+	case reconcile.Exhausted:
 		return made{waiting: fmt.Sprintf("%s %q cannot be made yet: %v", kind, name, err)}
-	case fault.Refused, fault.Gone, fault.TooLarge:
+	case reconcile.Rejected, reconcile.NotFound, reconcile.TooLarge:
 		return made{refused: fmt.Sprintf("the API server refuses %s %q: %v", kind, name, err)}
 	default:
 		return made{err: fmt.Errorf("cannot create %s %q: %w", kind, name, err)}
@@ -175,7 +174,7 @@ func each(n int, do func(i int)) {
 	}
 	next := make(chan int)
 	var all sync.WaitGroup
-	var panics crash.Carrier
+	var panics reconcile.Propagator
 	guarded := func(i int) {
 		defer panics.Catch()
 		do(i)

@@ -13,7 +13,7 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/matrix"
 	"github.com/sluice-ci/sluice/internal/name"
-	"github.com/sluice-ci/sluice/internal/size"
+	"github.com/sluice-ci/sluice/internal/objectsize"
 	"github.com/sluice-ci/sluice/internal/substitute"
 )
 
@@ -269,7 +269,7 @@ func (m *maker) roomFor(task *v1.PipelineTask, combinations []matrix.Combination
 		return nil
 	}
 	if m.room < 0 {
-		m.room = max(0, size.Limit-statusReserve-size.Stored(m.pr)-size.Encoded(m.spec))
+		m.room = max(0, objectsize.Limit-statusReserve-objectsize.Stored(m.pr)-objectsize.Encoded(m.spec))
 	}
 	needed := len(combinations) * referenceSize(m.pr, task)
 	if needed > m.room {

@@ -15,7 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
-	"github.com/sluice-ci/sluice/internal/crash"
+	"github.com/sluice-ci/sluice/internal/reconcile"
 )
 
 // panics makes a pass, and returns what it panicked with.
@@ -48,14 +48,14 @@ func TestPanicIsToldOnTheRun(t *testing.T) {
 	bad = c.settle(t, bad)
 	c.end(t, bad, "one", done())
 	broken = true
-	for n := 1; n <= crash.Tries; n++ {
+	for n := 1; n <= reconcile.PanicTries; n++ {
 		if _, value := c.panics(t, bad); value == nil {
 			t.Fatalf("pass %d: want it to panic, for the controller-runtime to log and count", n)
 		}
 		bad = get(t, c, client.ObjectKeyFromObject(bad), &v1.PipelineRun{})
 		condition := bad.Status.Condition()
 		want := metav1.ConditionUnknown
-		if n == crash.Tries {
+		if n == reconcile.PanicTries {
 			want = metav1.ConditionFalse
 		}
 		if condition.Status != want || condition.Reason != v1.PipelineRunReasonInternalError {
@@ -64,7 +64,7 @@ func TestPanicIsToldOnTheRun(t *testing.T) {
 		rest := time.Second << (n - 1)
 		before := c.total()
 		result, value := c.panics(t, bad)
-		if n < crash.Tries && (value != nil || result.RequeueAfter != rest || c.total() != before) {
+		if n < reconcile.PanicTries && (value != nil || result.RequeueAfter != rest || c.total() != before) {
 			t.Errorf("after %d panics: want nothing done for %v, got %v, %v", n, rest, result.RequeueAfter, value)
 		}
 		c.clock.SetTime(c.clock.Now().Add(rest))
@@ -82,7 +82,7 @@ func TestPanicIsToldOnTheRun(t *testing.T) {
 			told = append(told, event)
 		}
 	}
-	if len(told) != crash.Tries {
+	if len(told) != reconcile.PanicTries {
 		t.Errorf("want an event for each panic, got %q", told)
 	}
 }
@@ -93,7 +93,7 @@ func TestGivenUpRunEndsItsTasks(t *testing.T) {
 	c := newCluster(t, interceptor.Funcs{}, pr)
 	pr = c.settle(t, pr)
 	c.end(t, pr, "done", done())
-	if err := c.reconciler.crashed(t.Context(), pr, crash.Crash{Count: crash.Tries, What: "x"}); err != nil {
+	if err := c.reconciler.crashed(t.Context(), pr, reconcile.Panic{Count: reconcile.PanicTries, What: "x"}); err != nil {
 		t.Fatal(err)
 	}
 	got := map[string]v1.TaskRunSpecStatusMessage{}
@@ -107,7 +107,7 @@ func TestGivenUpRunEndsItsTasks(t *testing.T) {
 	if ended.Status.CompletionTime == nil || !ended.Status.Done() {
 		t.Errorf("want the run ended, got %+v", ended.Status.Condition())
 	}
-	if err := c.reconciler.crashed(t.Context(), ended, crash.Crash{Count: crash.Tries + 1}); err != nil || ended.Status.Condition().Message != get(t, c, client.ObjectKeyFromObject(pr), &v1.PipelineRun{}).Status.Condition().Message {
+	if err := c.reconciler.crashed(t.Context(), ended, reconcile.Panic{Count: reconcile.PanicTries + 1}); err != nil || ended.Status.Condition().Message != get(t, c, client.ObjectKeyFromObject(pr), &v1.PipelineRun{}).Status.Condition().Message {
 		t.Errorf("want the outcome to stand, got %v", err)
 	}
 }
@@ -125,7 +125,7 @@ func TestEachCallsAll(t *testing.T) {
 		})
 		return nil
 	}()
-	if _, ok := carried.(*crash.CarriedError); !ok {
+	if _, ok := carried.(*reconcile.PropagatedError); !ok {
 		t.Errorf("want the panic carried to the caller, got %v", carried)
 	}
 	for i := range called {

@@ -21,11 +21,11 @@ import (
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/config"
-	"github.com/sluice-ci/sluice/internal/extract"
-	"github.com/sluice-ci/sluice/internal/extract/terminationmessage"
 	"github.com/sluice-ci/sluice/internal/pod"
 	"github.com/sluice-ci/sluice/internal/resolve/image"
 	"github.com/sluice-ci/sluice/internal/taskrun"
+	"github.com/sluice-ci/sluice/internal/transport"
+	"github.com/sluice-ci/sluice/internal/transport/terminationmessage"
 	"github.com/sluice-ci/sluice/internal/when"
 )
 
@@ -70,7 +70,7 @@ func (c *cluster) taskRunReconciler(t *testing.T) *taskrun.Reconciler {
 	}
 	return taskrun.NewReconciler(taskrun.Dependencies{
 		Client: c.WithWatch, Live: c.WithWatch, Recorder: events.NewFakeRecorder(1000), Config: c.config, Clock: c.clock, Judge: judge,
-		Methods: extract.Methods{config.TerminationMessage: terminationmessage.Method{}}, Wake: make(chan event.GenericEvent),
+		Methods: transport.Methods{config.TerminationMessage: terminationmessage.Method{}}, Wake: make(chan event.GenericEvent),
 		Inpod: taskrun.Inpod{Image: "inpod:1", Delivery: pod.ImageVolume}, Images: noImages{},
 	})
 }

@@ -23,12 +23,9 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/budget"
 	"github.com/sluice-ci/sluice/internal/config"
-	"github.com/sluice-ci/sluice/internal/crash"
-	"github.com/sluice-ci/sluice/internal/fault"
-	"github.com/sluice-ci/sluice/internal/lag"
-	"github.com/sluice-ci/sluice/internal/liveness"
+	"github.com/sluice-ci/sluice/internal/health"
 	"github.com/sluice-ci/sluice/internal/metrics"
-	"github.com/sluice-ci/sluice/internal/patch"
+	"github.com/sluice-ci/sluice/internal/reconcile"
 	"github.com/sluice-ci/sluice/internal/resolve"
 	"github.com/sluice-ci/sluice/internal/when"
 )
@@ -56,7 +53,7 @@ type Dependencies struct {
 	Clock clock.PassiveClock
 	// Metrics count what becomes of runs, and Passes see that the reconciler is alive; nil where nobody asks.
 	Metrics *metrics.Runs
-	Passes  *liveness.Passes
+	Passes  *health.Passes
 	// Memory for results, which all passes share; nil for no limit.
 	Memory *budget.Budget
 }
@@ -70,10 +67,10 @@ type Reconciler struct {
 	resolver *resolve.Resolver
 	judge    *when.Judge
 	clock    clock.PassiveClock
-	writes   *lag.Writes
+	writes   *reconcile.WriteTracker
 	metrics  *metrics.Runs
-	passes   *liveness.Passes
-	crashes  *crash.Crashes
+	passes   *health.Passes
+	crashes  *reconcile.PanicTracker
 	memory   *budget.Budget
 }
 
@@ -81,7 +78,7 @@ type Reconciler struct {
 func NewReconciler(d Dependencies) *Reconciler {
 	return &Reconciler{
 		client: d.Client, live: d.Live, recorder: d.Recorder, config: d.Config, resolver: resolve.New(d.Client, d.Live).Governed(d.Config),
-		judge: d.Judge, clock: d.Clock, metrics: d.Metrics, passes: d.Passes, writes: lag.NewWrites(d.Clock), crashes: crash.New(d.Clock),
+		judge: d.Judge, clock: d.Clock, metrics: d.Metrics, passes: d.Passes, writes: reconcile.NewWriteTracker(d.Clock), crashes: reconcile.NewPanicTracker(d.Clock),
 		memory: d.Memory,
 	}
 }
@@ -91,7 +88,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, workers int) error {
 	return ctrl.NewControllerManagedBy(mgr).Named("pipelinerun").
 		For(&v1.PipelineRun{}).
 		Owns(&v1.TaskRun{}, builder.WithPredicates(ends())).
-		WithOptions(controller.Options{MaxConcurrentReconciles: workers, RateLimiter: fault.Backoff()}).
+		WithOptions(controller.Options{MaxConcurrentReconciles: workers, RateLimiter: reconcile.Backoff()}).
 		Complete(r.passes.Watch("pipelinerun", r))
 }
 
@@ -120,7 +117,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	if pr.DeletionTimestamp != nil || v1.ManagedElsewhere(pr.Spec.ManagedBy) {
 		return ctrl.Result{}, nil
 	}
-	if left := max(r.writes.Behind(pr), r.crashes.Resting(pr)); left > 0 {
+	if left := max(r.writes.StaleFor(pr), r.crashes.Backoff(pr)); left > 0 {
 		return ctrl.Result{RequeueAfter: left}, nil
 	}
 	return r.pass(ctx, pr)
@@ -128,7 +125,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 
 // pass observes, acts and writes.
 func (r *Reconciler) pass(ctx context.Context, pr *v1.PipelineRun) (ctrl.Result, error) {
-	defer r.crashes.Contain(ctx, pr, func(c crash.Crash) error { return r.crashed(ctx, pr, c) })
+	defer r.crashes.Recover(ctx, pr, func(c reconcile.Panic) error { return r.crashed(ctx, pr, c) })
 	memory := r.memory.LeaseFor(pr.Namespace)
 	defer memory.End()
 	obs, err := r.observe(ctx, pr, memory)
@@ -148,7 +145,7 @@ func (r *Reconciler) pass(ctx context.Context, pr *v1.PipelineRun) (ctrl.Result,
 	}
 	status, oversize := statusFor(pr, state, obs, effect)
 	if status, err = r.store(ctx, pr, status); err != nil {
-		return ctrl.Result{}, fault.Retry(err)
+		return ctrl.Result{}, reconcile.Retry(err)
 	}
 	if oversize {
 		r.metrics.Oversize(metrics.FoundBefore)
@@ -159,12 +156,12 @@ func (r *Reconciler) pass(ctx context.Context, pr *v1.PipelineRun) (ctrl.Result,
 // noteDelay records the start of a run whose first TaskRuns could not be made because of an error that may pass. Without a
 // start it would have no deadline for as long as the error stays.
 func (r *Reconciler) noteDelay(ctx context.Context, pr *v1.PipelineRun, state State, obs Observation, cause error) error {
-	if pr.Status.StartTime != nil || !fault.Answered(cause) || state != Startable {
+	if pr.Status.StartTime != nil || !reconcile.Answered(cause) || state != Startable {
 		return nil
 	}
 	status, _ := statusFor(pr, state, obs, Effect{Waiting: cause.Error()})
 	_, err := r.store(ctx, pr, status)
-	return fault.Retry(err)
+	return reconcile.Retry(err)
 }
 
 // act does what was picked.
@@ -182,7 +179,7 @@ func (r *Reconciler) act(ctx context.Context, action Action, pr *v1.PipelineRun,
 // write patches the status, if it has changed, and then tells of it. The patch carries the version that the pass has
 // read: of two controllers at once, one gets a conflict.
 func (r *Reconciler) write(ctx context.Context, pr *v1.PipelineRun, status v1.PipelineRunStatus) error {
-	change, err := patch.Status(pr.ResourceVersion, &pr.Status, &status)
+	change, err := reconcile.StatusPatch(pr.ResourceVersion, &pr.Status, &status)
 	if err != nil {
 		return fmt.Errorf("cannot change status of PipelineRun %q: %w", pr.Name, err)
 	}
@@ -194,7 +191,7 @@ func (r *Reconciler) write(ctx context.Context, pr *v1.PipelineRun, status v1.Pi
 
 // replace writes a status in the place of all that the object's status and its managed fields hold.
 func (r *Reconciler) replace(ctx context.Context, pr *v1.PipelineRun, status v1.PipelineRunStatus) error {
-	change, err := patch.Replace(pr.ResourceVersion, &status)
+	change, err := reconcile.ReplaceStatus(pr.ResourceVersion, &status)
 	if err != nil {
 		return fmt.Errorf("cannot change status of PipelineRun %q: %w", pr.Name, err)
 	}
@@ -211,7 +208,7 @@ func (r *Reconciler) send(ctx context.Context, pr *v1.PipelineRun, status v1.Pip
 	if err != nil {
 		return fmt.Errorf("cannot write status of PipelineRun %q: %w", pr.Name, err)
 	}
-	r.writes.Note(target)
+	r.writes.Record(target)
 	r.metrics.PipelineRun(&pr.Status, &status)
 	for _, e := range eventsFor(pr.Status, status) {
 		r.recorder.Eventf(pr, nil, e.Type, e.Reason, "Reconcile", "%s", e.Note)

@@ -9,8 +9,8 @@ import (
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/metrics"
+	"github.com/sluice-ci/sluice/internal/objectsize"
 	"github.com/sluice-ci/sluice/internal/reconcile"
-	"github.com/sluice-ci/sluice/internal/size"
 )
 
 // store writes the status. Where the API server will never take it, the run ends with less, and its TaskRuns are cancelled.
@@ -19,7 +19,7 @@ func (r *Reconciler) store(ctx context.Context, pr *v1.PipelineRun, status v1.Pi
 	now := metav1.NewTime(r.clock.Now())
 	stored, refusal, err := reconcile.Status[v1.PipelineRunStatus]{
 		Size:    func(s v1.PipelineRunStatus) int { return stored(pr, s) },
-		Managed: size.ManagedFields(pr),
+		Managed: objectsize.ManagedFields(pr),
 		Write:   func(ctx context.Context, s v1.PipelineRunStatus) error { return r.write(ctx, pr, s) },
 		Replace: func(ctx context.Context, s v1.PipelineRunStatus) error { return r.replace(ctx, pr, s) },
 		Current: func(ctx context.Context) error { return reconcile.Current(ctx, r.live, v1.KindPipelineRun, pr) },
@@ -59,9 +59,9 @@ func refusedStatus(status v1.PipelineRunStatus, why reconcile.Refusal, now metav
 	if !why.TooLarge() {
 		return withoutResults(status, v1.PipelineRunReasonStatusRefused, why.String()+rest, now)
 	}
-	parts := append(resultParts(status.Results), size.PartOf("status.pipelineSpec", status.PipelineSpec),
-		size.PartOf("status.childReferences", status.ChildReferences), size.PartOf("status.skippedTasks", status.SkippedTasks))
-	return withoutResults(status, v1.PipelineRunReasonResultTooLarge, why.String()+"; "+size.Largest("parts", parts)+rest, now)
+	parts := append(resultParts(status.Results), objectsize.PartOf("status.pipelineSpec", status.PipelineSpec),
+		objectsize.PartOf("status.childReferences", status.ChildReferences), objectsize.PartOf("status.skippedTasks", status.SkippedTasks))
+	return withoutResults(status, v1.PipelineRunReasonResultTooLarge, why.String()+"; "+objectsize.Largest("parts", parts)+rest, now)
 }
 
 // outline drops the copy of the pipeline, and of each reference all but what names the TaskRun.

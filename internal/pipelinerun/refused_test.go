@@ -22,8 +22,8 @@ import (
 	"pgregory.net/rapid"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/objectsize"
 	limits "github.com/sluice-ci/sluice/internal/results"
-	"github.com/sluice-ci/sluice/internal/size"
 )
 
 // limited is an API server that stores no PipelineRun of more than 1.5 MiB, counts its managed fields, and refuses as many
@@ -189,7 +189,7 @@ func TestEveryStoredRunEnds(t *testing.T) {
 					c.endOf(t, tr, stopped())
 					return
 				}
-				c.endOf(t, tr, done(), text("r", strings.Repeat("r", min(drawn.result, size.Limit-size.Encoded(tr)-4096))))
+				c.endOf(t, tr, done(), text("r", strings.Repeat("r", min(drawn.result, objectsize.Limit-objectsize.Encoded(tr)-4096))))
 			})
 			if !pr.Status.Done() {
 				t.Fatalf("the run has not ended: %+v", pr.Status.Condition())

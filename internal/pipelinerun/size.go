@@ -7,7 +7,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
-	"github.com/sluice-ci/sluice/internal/size"
+	"github.com/sluice-ci/sluice/internal/objectsize"
 )
 
 // statusReserve is kept free, in bytes, in an object that is about to be made, for the status that it will have: a run
@@ -19,7 +19,7 @@ const statusReserve = 16 << 10
 func sizeProblem(pr *v1.PipelineRun, spec *v1.PipelineSpec) *Problem {
 	whole := *pr
 	whole.Status.PipelineSpec = spec
-	encoded := size.Stored(&whole) + statusReserve
+	encoded := objectsize.Stored(&whole) + statusReserve
 	guarded := false
 	for _, tasks := range [][]v1.PipelineTask{spec.Tasks, spec.Finally} {
 		for i := range tasks {
@@ -30,20 +30,20 @@ func sizeProblem(pr *v1.PipelineRun, spec *v1.PipelineSpec) *Problem {
 	if guarded {
 		encoded += maxShownTogether
 	}
-	if encoded <= size.Limit {
+	if encoded <= objectsize.Limit {
 		return nil
 	}
 	return &Problem{Reason: v1.PipelineRunReasonValidationFailed, Message: fmt.Sprintf(
 		"the PipelineRun with its pipeline, and references to its TaskRuns, in the status has %d bytes when encoded as JSON (%d of them in "+
 			"metadata.managedFields), more than the limit of %d; make a Pipeline of spec.pipelineSpec, Tasks of its tasks, or give shorter params",
-		encoded, size.ManagedFields(pr), size.Limit)}
+		encoded, objectsize.ManagedFields(pr), objectsize.Limit)}
 }
 
 // referenceSize is how many bytes the status takes, encoded, for one TaskRun of a task, or for saying that it was skipped.
 // A display name with variables in it can become longer than it is here; the reserve has room for that.
 func referenceSize(pr *v1.PipelineRun, task *v1.PipelineTask) int {
 	const index = 1_000 // as long as any index is
-	return size.Encoded(referenceTo(childName(pr, task.Name, index), task)) + len(",")
+	return objectsize.Encoded(referenceTo(childName(pr, task.Name, index), task)) + len(",")
 }
 
 // tooManyReferences says that a matrix makes more TaskRuns than the PipelineRun can refer to.
@@ -55,16 +55,16 @@ func tooManyReferences(n, needed, room int) string {
 // childSize returns how many bytes the TaskRun of a task takes, and says so when it cannot be stored. The spec of a task
 // that is written out counts twice: the TaskRun's status has a copy.
 func childSize(task *v1.PipelineTask, child *v1.TaskRun) (int, *Problem) {
-	encoded := size.Encoded(child) + statusReserve
+	encoded := objectsize.Encoded(child) + statusReserve
 	if child.Spec.TaskSpec != nil {
-		encoded += size.Encoded(child.Spec.TaskSpec)
+		encoded += objectsize.Encoded(child.Spec.TaskSpec)
 	}
-	if encoded <= size.Limit {
+	if encoded <= objectsize.Limit {
 		return encoded, nil
 	}
 	return encoded, cannotStart(task.Name, fmt.Sprintf(
 		"its TaskRun would have %d bytes when encoded as JSON, more than the limit of %d (1.5 MiB for one object, less %d for what is "+
-			"added to it); %s; hand large data on through a workspace", encoded, size.Limit, size.Reserve, largestParams(child.Spec.Params)),
+			"added to it); %s; hand large data on through a workspace", encoded, objectsize.Limit, objectsize.Reserve, largestParams(child.Spec.Params)),
 		v1.PipelineRunReasonResultTooLarge, v1.SkipReasonTooLargeResults)
 }
 
@@ -72,7 +72,7 @@ func childSize(task *v1.PipelineTask, child *v1.TaskRun) (int, *Problem) {
 func stored(pr *v1.PipelineRun, status v1.PipelineRunStatus) int {
 	whole := *pr
 	whole.Status = status
-	return size.Stored(&whole)
+	return objectsize.Stored(&whole)
 }
 
 // fitted returns the status as it is when the whole PipelineRun can be stored with it. Otherwise it is that of a run that
@@ -80,16 +80,16 @@ func stored(pr *v1.PipelineRun, status v1.PipelineRunStatus) int {
 // never end.
 func fitted(pr *v1.PipelineRun, status v1.PipelineRunStatus, now metav1.Time) (fitting v1.PipelineRunStatus, oversize bool) {
 	encoded := stored(pr, status)
-	if encoded <= size.Limit {
+	if encoded <= objectsize.Limit {
 		return status, false
 	}
-	if less := lean(status); stored(pr, less) <= size.Limit {
+	if less := lean(status); stored(pr, less) <= objectsize.Limit {
 		return less, false
 	}
 	return withoutResults(status, v1.PipelineRunReasonResultTooLarge, fmt.Sprintf(
 		"the PipelineRun with its results has %d bytes when encoded as JSON, more than the limit of %d "+
 			"(1.5 MiB for one object, less %d for the API server); %s; the results of the tasks are in their TaskRuns",
-		encoded, size.Limit, size.Reserve, size.Largest("results", resultParts(status.Results))), now), true
+		encoded, objectsize.Limit, objectsize.Reserve, objectsize.Largest("results", resultParts(status.Results))), now), true
 }
 
 // lean returns the status without the when expressions, which are for people.
@@ -121,17 +121,17 @@ func withoutResults(status v1.PipelineRunStatus, reason, cause string, now metav
 }
 
 func largestParams(params []v1.Param) string {
-	parts := make([]size.Part, len(params))
+	parts := make([]objectsize.Part, len(params))
 	for i := range params {
-		parts[i] = size.PartOf(params[i].Name, params[i].Value)
+		parts[i] = objectsize.PartOf(params[i].Name, params[i].Value)
 	}
-	return size.Largest("params", parts)
+	return objectsize.Largest("params", parts)
 }
 
-func resultParts(all []v1.PipelineRunResult) []size.Part {
-	parts := make([]size.Part, len(all))
+func resultParts(all []v1.PipelineRunResult) []objectsize.Part {
+	parts := make([]objectsize.Part, len(all))
 	for i := range all {
-		parts[i] = size.PartOf(all[i].Name, all[i].Value)
+		parts[i] = objectsize.PartOf(all[i].Name, all[i].Value)
 	}
 	return parts
 }

@@ -17,7 +17,7 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/config"
 	"github.com/sluice-ci/sluice/internal/dag"
-	"github.com/sluice-ci/sluice/internal/size"
+	"github.com/sluice-ci/sluice/internal/objectsize"
 	"github.com/sluice-ci/sluice/internal/substitute"
 	"github.com/sluice-ci/sluice/internal/when"
 )
@@ -414,9 +414,9 @@ func TestTrim(t *testing.T) {
 	pr := chain()
 	pr.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: strings.Repeat("m", 100_000)}}
 	pr.Status.PipelineSpec = pr.Spec.PipelineSpec
-	whole := size.Encoded(pr)
+	whole := objectsize.Encoded(pr)
 	Trim(pr)
-	if size.Stored(pr) != whole || size.Encoded(pr) > whole-99_000 {
+	if objectsize.Stored(pr) != whole || objectsize.Encoded(pr) > whole-99_000 {
 		t.Errorf("want the managed fields dropped, and their length of %d bytes kept: %+v", whole, pr.ManagedFields)
 	}
 	if pr.Spec.PipelineSpec == nil || pr.Status.PipelineSpec == nil {

@@ -2,14 +2,14 @@ package pipelinerun
 
 import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
-	"github.com/sluice-ci/sluice/internal/size"
+	"github.com/sluice-ci/sluice/internal/objectsize"
 )
 
 // Trim drops from a PipelineRun what no pass reads, so that a cache of many runs stays small. A run that has ended keeps
 // its metadata and its outcome. It changes the run; call it on objects that only the cache holds.
 func Trim(pr *v1.PipelineRun) {
 	if !pr.Status.Done() {
-		size.TrimManagedFields(pr) // how long they are counts until the outcome is written
+		objectsize.TrimManagedFields(pr) // how long they are counts until the outcome is written
 		return
 	}
 	pr.ManagedFields = nil

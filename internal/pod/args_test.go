@@ -14,9 +14,9 @@ import (
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/config"
-	"github.com/sluice-ci/sluice/internal/entrypoint"
-	"github.com/sluice-ci/sluice/internal/entrypoint/guard"
-	"github.com/sluice-ci/sluice/internal/entrypoint/script"
+	"github.com/sluice-ci/sluice/internal/inpod/entrypoint"
+	"github.com/sluice-ci/sluice/internal/inpod/script"
+	"github.com/sluice-ci/sluice/internal/inpod/when"
 )
 
 // confusing are texts of users that look like arguments of the entrypoint.
@@ -111,7 +111,7 @@ func wantStep(t *rapid.T, step v1.Step, o entrypoint.Options) {
 	}
 	want := entrypoint.Options{
 		Stdout: outputs(step.StdoutConfig), Stderr: outputs(step.StderrConfig), OnError: string(step.OnError), Timeout: time.Second,
-		Conditions:    []guard.Condition{{Input: step.When[0].Input, Operator: "in"}},
+		Conditions:    []when.Condition{{Input: step.When[0].Input, Operator: "in"}},
 		ReportResults: true, TerminationPath: terminationPath,
 	}
 	if step.WorkingDir != "" {

@@ -17,7 +17,7 @@ import (
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/config"
-	"github.com/sluice-ci/sluice/internal/entrypoint/script"
+	"github.com/sluice-ci/sluice/internal/inpod/script"
 )
 
 var update = flag.Bool("update", false, "write golden files instead of comparing with them")

@@ -12,9 +12,9 @@ import (
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/config"
-	"github.com/sluice-ci/sluice/internal/entrypoint"
-	"github.com/sluice-ci/sluice/internal/entrypoint/breakpoint"
-	"github.com/sluice-ci/sluice/internal/entrypoint/guard"
+	"github.com/sluice-ci/sluice/internal/inpod/breakpoint"
+	"github.com/sluice-ci/sluice/internal/inpod/entrypoint"
+	"github.com/sluice-ci/sluice/internal/inpod/when"
 )
 
 // TestArgumentsAreUnderstood keeps the two sides from drifting apart: what is written here is read in the pod.
@@ -79,7 +79,7 @@ func TestFeaturesAreUnderstood(t *testing.T) {
 	if !first.BreakOnFailure || first.BreakBefore || !second.BreakBefore || first.DebugDir != breakpoint.Dir {
 		t.Errorf("breakpoints: %+v, %+v", first, second)
 	}
-	want := []guard.Condition{{Input: "tok-1", Operator: guard.NotIn, Values: []string{"$(x)", "tok-3"}}}
+	want := []when.Condition{{Input: "tok-1", Operator: when.NotIn, Values: []string{"$(x)", "tok-3"}}}
 	if diff := cmp.Diff(want, second.Conditions); diff != "" {
 		t.Errorf("conditions: -want +got:\n%s", diff)
 	}

@@ -8,7 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
-	"github.com/sluice-ci/sluice/internal/entrypoint/credentials"
+	"github.com/sluice-ci/sluice/internal/inpod/credentials"
 )
 
 // The annotations that say which hosts a secret is for begin so; what follows only keeps them apart.

@@ -9,8 +9,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
-	"github.com/sluice-ci/sluice/internal/entrypoint/guard"
-	"github.com/sluice-ci/sluice/internal/entrypoint/reference"
+	"github.com/sluice-ci/sluice/internal/inpod/stepresult"
+	"github.com/sluice-ci/sluice/internal/inpod/when"
 	"github.com/sluice-ci/sluice/internal/results"
 )
 
@@ -23,7 +23,7 @@ func (b *builder) lateArgs(s v1.Step, i int) ([]string, error) {
 		if w.CEL != "" {
 			return nil, &FieldError{field + ".cel", shortened(w.CEL), "a step's guard cannot be written in CEL; use input, operator and values"}
 		}
-		text, err := json.Marshal(guard.Condition{Input: w.Input, Operator: string(w.Operator), Values: w.Values})
+		text, err := json.Marshal(when.Condition{Input: w.Input, Operator: string(w.Operator), Values: w.Values})
 		if err != nil {
 			return nil, fmt.Errorf("cannot encode %s: %w", field, err)
 		}
@@ -47,16 +47,16 @@ func (b *builder) lateArgs(s v1.Step, i int) ([]string, error) {
 }
 
 // referred is the reference as the entrypoint of the step at index i takes it.
-func (b *builder) referred(r Reference, i int) (reference.Reference, error) {
+func (b *builder) referred(r Reference, i int) (stepresult.Reference, error) {
 	n := slices.IndexFunc(b.carried, func(c CarriedResult) bool {
 		return c.Step != OfTask && c.Step < i && c.Result == r.Result && StepName(b.Spec.Steps[c.Step], c.Step) == r.Step
 	})
 	if n < 0 {
-		return reference.Reference{}, &FieldError{fmt.Sprintf("spec.steps[%d]", i), "$(steps." + r.Step + ".results." + r.Result + ")",
+		return stepresult.Reference{}, &FieldError{fmt.Sprintf("spec.steps[%d]", i), "$(steps." + r.Step + ".results." + r.Result + ")",
 			"no step before this one has that result"}
 	}
 	c := b.carried[n]
-	return reference.Reference{
+	return stepresult.Reference{
 		Token: r.Token,
 		File:  results.File{Declared: c.Declared, Path: StepResultPath(b.Spec.Steps[c.Step], c.Step, c.Result)},
 		Whole: r.Whole, Index: r.Index, Key: r.Key,

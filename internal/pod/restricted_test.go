@@ -22,7 +22,7 @@ func TestWhatIsInjectedIsRestricted(t *testing.T) {
 		SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
 	}
 	var injected, pods int
-	for _, pattern := range []string{"testdata/*.yaml", "../extract/sidecarlogs/testdata/*.yaml"} {
+	for _, pattern := range []string{"testdata/*.yaml", "../transport/sidecarlogs/testdata/*.yaml"} {
 		files, err := filepath.Glob(pattern)
 		if err != nil {
 			t.Fatal(err)

@@ -9,7 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
-	"github.com/sluice-ci/sluice/internal/entrypoint/script"
+	"github.com/sluice-ci/sluice/internal/inpod/script"
 	"github.com/sluice-ci/sluice/internal/results"
 )
 

@@ -12,9 +12,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
-	"github.com/sluice-ci/sluice/internal/fault"
+	"github.com/sluice-ci/sluice/internal/objectsize"
 	"github.com/sluice-ci/sluice/internal/results"
-	"github.com/sluice-ci/sluice/internal/size"
 )
 
 // Refusal is why an object cannot be stored with a status, now or later.
@@ -26,14 +25,14 @@ type Refusal struct {
 }
 
 // TooLarge reports whether the object is larger than the API server can store.
-func (r Refusal) TooLarge() bool { return r.Cause == nil || fault.Of(r.Cause) == fault.TooLarge }
+func (r Refusal) TooLarge() bool { return r.Cause == nil || Classify(r.Cause) == TooLarge }
 
 // String says what happened: who refused what, the size and the limit.
 func (r Refusal) String() string {
 	switch {
 	case r.Cause == nil:
 		return fmt.Sprintf("the object with its status has %d bytes when encoded as JSON, more than the limit of %d "+
-			"(1.5 MiB for one object, less %d for the API server)", r.Size, r.Limit, size.Reserve)
+			"(1.5 MiB for one object, less %d for the API server)", r.Size, r.Limit, objectsize.Reserve)
 	case r.TooLarge():
 		return fmt.Sprintf("the API server refuses the status as too large; the object has %d bytes when encoded as JSON, the limit of etcd is %d: %s",
 			r.Size, results.ObjectLimit, short(r.Cause.Error()))
@@ -79,7 +78,7 @@ type Status[S any] struct {
 // It returns what was stored, and why it is not the status that was given; nil when it is. An error is one that may pass, or
 // a *FullError.
 func (s Status[S]) Store(ctx context.Context, status S) (stored S, refusal *Refusal, err error) {
-	if s.Size(status) > size.Limit {
+	if s.Size(status) > objectsize.Limit {
 		status = s.Lean(status)
 	}
 	refusal, err = s.try(ctx, status)
@@ -122,12 +121,12 @@ func (e *FullError) Error() string {
 // may pass.
 func (s Status[S]) try(ctx context.Context, status S) (*Refusal, error) {
 	encoded := s.Size(status)
-	if encoded > size.Limit {
-		return &Refusal{Size: encoded, Limit: size.Limit}, nil
+	if encoded > objectsize.Limit {
+		return &Refusal{Size: encoded, Limit: objectsize.Limit}, nil
 	}
 	final, err := s.final(ctx, s.Write(ctx, status))
 	if final {
-		return &Refusal{Cause: err, Size: encoded, Limit: size.Limit}, nil
+		return &Refusal{Cause: err, Size: encoded, Limit: objectsize.Limit}, nil
 	}
 	return nil, err
 }
@@ -137,7 +136,7 @@ func (s Status[S]) try(ctx context.Context, status S) (*Refusal, error) {
 // refusal counts only where the object is still the one that the patch was made for; otherwise the error is the one of
 // Current, which may pass.
 func (s Status[S]) final(ctx context.Context, err error) (bool, error) {
-	if err == nil || !fault.Final(err) {
+	if err == nil || !Final(err) {
 		return false, err
 	}
 	if outdated := s.Current(ctx); outdated != nil {

@@ -14,9 +14,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
-	"github.com/sluice-ci/sluice/internal/fault"
+	"github.com/sluice-ci/sluice/internal/objectsize"
 	"github.com/sluice-ci/sluice/internal/results"
-	"github.com/sluice-ci/sluice/internal/size"
 )
 
 // server is an API server that stores one object: its spec and metadata, its managed fields, and a status that is as large
@@ -126,7 +125,7 @@ func TestStore(t *testing.T) {
 		"TooLarge":  {reason: "The size is computed before the API server is asked.", server: server{spec: 1_000_000, managed: 500_000}, status: 400_000, want: 43750, refused: "1850000 bytes when encoded"},
 		"Invalid":   {reason: "A refusal for another cause than the size ends the run as well.", server: server{refusals: 1}, status: 8000, want: 4000, refused: `the API server refuses the status: TaskRun "run" is invalid`},
 		"Twice":     {reason: "What was refused can stand in what is left.", server: server{refusals: 2}, status: 8000, want: 1000, refused: "the API server refuses the status"},
-		"Reserve":   {reason: "Even the part of an object that is kept free is used for an outcome.", server: server{spec: size.Limit - 100}, status: 1000, want: bareOutcome, refused: "more than the limit"},
+		"Reserve":   {reason: "Even the part of an object that is kept free is used for an outcome.", server: server{spec: objectsize.Limit - 100}, status: 1000, want: bareOutcome, refused: "more than the limit"},
 		"Managed":   {reason: "Managed fields make room for an outcome.", server: server{spec: 1_000_000, managed: 572_800}, status: 1000, want: bareOutcome, refused: "more than the limit"},
 		"Full":      {reason: "An object that is full of its spec cannot end; that is said.", server: server{spec: results.ObjectLimit - 10}, status: 1000, refused: "more than the limit", err: "delete it"},
 		"Forbidden": {reason: "What never takes anything is said as well.", server: server{refusals: 9}, status: 1000, refused: "the API server refuses", err: "delete it"},
@@ -169,12 +168,12 @@ func TestCurrent(t *testing.T) {
 	cases := map[string]struct {
 		reason string
 		change func(read *v1.TaskRun)
-		want   fault.Class
+		want   Class
 	}{
 		"Same":    {reason: "The refusal is about the status.", change: func(*v1.TaskRun) {}},
-		"Newer":   {reason: "The next pass has the newer one.", change: func(read *v1.TaskRun) { read.ResourceVersion = "1" }, want: fault.Conflict},
-		"Another": {reason: "It was deleted and made again.", change: func(read *v1.TaskRun) { read.UID = "old" }, want: fault.Conflict},
-		"Gone":    {reason: "Nothing is left to write.", change: func(read *v1.TaskRun) { read.Name = "gone" }, want: fault.Gone},
+		"Newer":   {reason: "The next pass has the newer one.", change: func(read *v1.TaskRun) { read.ResourceVersion = "1" }, want: Conflict},
+		"Another": {reason: "It was deleted and made again.", change: func(read *v1.TaskRun) { read.UID = "old" }, want: Conflict},
+		"Gone":    {reason: "Nothing is left to write.", change: func(read *v1.TaskRun) { read.Name = "gone" }, want: NotFound},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -187,7 +186,7 @@ func TestCurrent(t *testing.T) {
 			read := stored.DeepCopy()
 			tc.change(read)
 			err := Current(t.Context(), live, v1.KindTaskRun, read)
-			if (err == nil) != (tc.want == "") || err != nil && fault.Of(err) != tc.want {
+			if (err == nil) != (tc.want == "") || err != nil && Classify(err) != tc.want {
 				t.Errorf("%s: want %q, got %v", tc.reason, tc.want, err)
 			}
 		})

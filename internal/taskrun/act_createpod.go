@@ -10,8 +10,8 @@ import (
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/config"
-	"github.com/sluice-ci/sluice/internal/extract"
 	"github.com/sluice-ci/sluice/internal/pod"
+	"github.com/sluice-ci/sluice/internal/transport"
 )
 
 // createPod makes the claims of the run's workspaces, and the pod. A pod of that name that is this run's already, made by a
@@ -47,7 +47,7 @@ func (r *Reconciler) createPod(ctx context.Context, tr *v1.TaskRun, obs Observat
 
 // buildPod builds the pod of the run's current attempt.
 func (r *Reconciler) buildPod(tr *v1.TaskRun, obs Observation) (*corev1.Pod, error) {
-	from := extract.Needed(obs.ResultsFrom, obs.Task.Spec, obs.Config.Flags)
+	from := transport.Needed(obs.ResultsFrom, obs.Task.Spec, obs.Config.Flags)
 	built, err := pod.Build(pod.Input{
 		TaskRun: obs.Prepared.Run, Spec: obs.Prepared.Task.Spec, References: obs.Prepared.Task.References,
 		Config: obs.Config, Settings: settings(obs.Config),

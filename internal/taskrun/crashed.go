@@ -7,12 +7,12 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
-	"github.com/sluice-ci/sluice/internal/crash"
+	"github.com/sluice-ci/sluice/internal/reconcile"
 )
 
 // crashed tells the run's user that a pass over it has panicked. A run that is given up fails, and its pod is stopped. All
 // of it goes the shortest way: what a pass would compute is what may have panicked.
-func (r *Reconciler) crashed(ctx context.Context, tr *v1.TaskRun, c crash.Crash) error {
+func (r *Reconciler) crashed(ctx context.Context, tr *v1.TaskRun, c reconcile.Panic) error {
 	if tr.Status.Done() {
 		return nil // its outcome stands
 	}

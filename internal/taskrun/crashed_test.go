@@ -12,7 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
-	"github.com/sluice-ci/sluice/internal/crash"
+	"github.com/sluice-ci/sluice/internal/reconcile"
 )
 
 // panics makes a pass over a run, and returns what it panicked with.
@@ -42,15 +42,15 @@ func TestPanicIsToldOnTheRun(t *testing.T) {
 			return c.Get(ctx, key, o, opts...)
 		},
 	})
-	for n := 1; n <= crash.Tries; n++ {
+	for n := 1; n <= reconcile.PanicTries; n++ {
 		if _, value := w.panics(t, client.ObjectKeyFromObject(bad)); value == nil {
 			t.Fatalf("pass %d: want it to panic, for the controller-runtime to log and count", n)
 		}
 		got, want := fetch(t, w, bad, &v1.TaskRun{}), "Unknown InternalError"
-		if n == crash.Tries {
+		if n == reconcile.PanicTries {
 			want = "False InternalError"
 		}
-		if reason(got) != want || (got.Status.CompletionTime != nil) != (n == crash.Tries) {
+		if reason(got) != want || (got.Status.CompletionTime != nil) != (n == reconcile.PanicTries) {
 			t.Fatalf("after %d panics: want %s, got %+v", n, want, got.Status.Condition())
 		}
 		if message := got.Status.Condition().Message; !strings.Contains(message, "nil map") {

@@ -10,7 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
-	"github.com/sluice-ci/sluice/internal/fault"
+	"github.com/sluice-ci/sluice/internal/reconcile"
 )
 
 // childKind is a kind of object that a run makes.
@@ -57,10 +57,10 @@ func create[T client.Object](ctx context.Context, r *Reconciler, tr *v1.TaskRun,
 	case apierrors.IsAlreadyExists(err):
 		return adopt(ctx, r, tr, wanted, kind)
 	}
-	switch fault.Of(err) {
-	case fault.Waiting:
+	switch reconcile.Classify(err) {
+	case reconcile.Exhausted:
 		return wanted, Effect{Waiting: &Hindrance{v1.TaskRunReasonExceededResourceQuota, cannotYet(kind.noun, err.Error())}}, nil
-	case fault.Refused, fault.Gone, fault.TooLarge:
+	case reconcile.Rejected, reconcile.NotFound, reconcile.TooLarge:
 		return wanted, Effect{Outcome: failed(kind.refused, fmt.Sprintf(
 			"the API server refuses %s %q: %v", kind.noun, wanted.GetName(), err))}, nil
 	default:

@@ -7,9 +7,9 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
-	"github.com/sluice-ci/sluice/internal/extract"
-	"github.com/sluice-ci/sluice/internal/extract/terminationmessage"
 	"github.com/sluice-ci/sluice/internal/results/termination"
+	"github.com/sluice-ci/sluice/internal/transport"
+	"github.com/sluice-ci/sluice/internal/transport/terminationmessage"
 )
 
 // TestInjectedContainersCarryNothing: whatever an injected container does, a run goes by its steps and its results sidecar.
@@ -40,7 +40,7 @@ func TestMessageThatInjectedContainersCut(t *testing.T) {
 	whole := record(0, value("digest", "", strings.Repeat("d", 3000)))
 	p := mesh(runPod(corev1.PodRunning, terminated(0, whole[:2048]), terminated(0, record(0))), running())
 	obs := observation(withPod(p))
-	obs.Evidence = terminationmessage.Method{}.Gather(extract.Run{Pod: p, Spec: obs.Task.Spec})
+	obs.Evidence = terminationmessage.Method{}.Gather(transport.Run{Pod: p, Spec: obs.Task.Spec})
 	tr := taskRun(started)
 	got := outcomeOf(tr, stateOf(tr, obs), obs)
 	if got == nil || got.Condition.Reason != v1.TaskRunReasonResultsUnavailable || !strings.Contains(got.Condition.Message, `["istio-proxy"]`) || !strings.Contains(got.Condition.Message, "12288 bytes") {
@@ -109,7 +109,7 @@ func TestKubeletsWordsAreNoMessageOfAStep(t *testing.T) {
 		t.Run(reason, func(t *testing.T) {
 			p := runPod(corev1.PodFailed, terminated(0, record(0, value("digest", "", "d"))), terminatedAs(128, reason, startWords))
 			obs := observation(withPod(p))
-			obs.Evidence = terminationmessage.Method{}.Gather(extract.Run{Pod: p, Spec: obs.Task.Spec})
+			obs.Evidence = terminationmessage.Method{}.Gather(transport.Run{Pod: p, Spec: obs.Task.Spec})
 			tr := taskRun(started)
 			got := outcomeOf(tr, stateOf(tr, obs), obs)
 			if got == nil || got.Condition.Reason != v1.TaskRunReasonFailed || len(got.Results) != 1 || !strings.Contains(got.Condition.Message, startWords) {

@@ -10,8 +10,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
-	"github.com/sluice-ci/sluice/internal/fault"
 	"github.com/sluice-ci/sluice/internal/name"
+	"github.com/sluice-ci/sluice/internal/reconcile"
 )
 
 // labels are those that the run is to have: its own, those of its Task, and the one by which clients find the runs of a
@@ -58,9 +58,9 @@ func (r *Reconciler) carry(ctx context.Context, tr *v1.TaskRun, task Task) error
 	switch {
 	case err == nil:
 		tr.ObjectMeta = after.ObjectMeta
-		r.writes.Note(after)
+		r.writes.Record(after)
 		return nil
-	case fault.Of(err) == fault.Refused, fault.Of(err) == fault.TooLarge:
+	case reconcile.Classify(err) == reconcile.Rejected, reconcile.Classify(err) == reconcile.TooLarge:
 		// Clients will not find the run by its Task, which is no reason not to run it.
 		r.recorder.Eventf(tr, nil, corev1.EventTypeWarning, "NotLabelled", "Reconcile", "cannot take over the labels of Task %q: %v", task.Name, err)
 		return nil

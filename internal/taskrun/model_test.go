@@ -13,12 +13,12 @@ import (
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/config"
-	"github.com/sluice-ci/sluice/internal/extract"
-	"github.com/sluice-ci/sluice/internal/extract/terminationmessage"
 	"github.com/sluice-ci/sluice/internal/pod"
 	"github.com/sluice-ci/sluice/internal/results/collect"
 	"github.com/sluice-ci/sluice/internal/results/frame"
-	"github.com/sluice-ci/sluice/internal/results/verdict"
+	"github.com/sluice-ci/sluice/internal/results/verify"
+	"github.com/sluice-ci/sluice/internal/transport"
+	"github.com/sluice-ci/sluice/internal/transport/terminationmessage"
 )
 
 // The model: everything that can be observed of a run that has a pod, combined. From each combination the run must come to
@@ -252,10 +252,10 @@ func (m *model) gather() {
 	p := m.obs.Pod
 	switch {
 	case m.obs.Unjudged != nil && !m.obs.Now.Before(m.obs.heard(lastEnd(&m.obs)).Add(trustPatience)):
-		m.obs.Unjudged, m.obs.Verdict = nil, &verdict.Verdict{Reason: bundleUnavailable, Message: "no authorities"}
+		m.obs.Unjudged, m.obs.Verdict = nil, &verify.Verdict{Reason: bundleUnavailable, Message: "no authorities"}
 	case p == nil || m.obs.Evidence.Set != nil || m.obs.Evidence.GaveUp:
 	case m.from == config.TerminationMessage:
-		m.obs.Evidence = terminationmessage.Method{}.Gather(extract.Run{Pod: p, Spec: m.obs.Task.Spec})
+		m.obs.Evidence = terminationmessage.Method{}.Gather(transport.Run{Pod: p, Spec: m.obs.Task.Spec})
 	case m.answers && stopped(p) && slices.ContainsFunc(containersOf(p).carriers, runs):
 		m.obs.Evidence = collect.Progress{Set: m.set(true), At: m.obs.Now}
 	}

@@ -12,10 +12,10 @@ import (
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/config"
-	"github.com/sluice-ci/sluice/internal/extract"
 	"github.com/sluice-ci/sluice/internal/pod"
 	"github.com/sluice-ci/sluice/internal/results/collect"
-	"github.com/sluice-ci/sluice/internal/results/verdict"
+	"github.com/sluice-ci/sluice/internal/results/verify"
+	"github.com/sluice-ci/sluice/internal/transport"
 )
 
 // Observation is everything that a pass has read. Nothing writes to it once observe has returned it.
@@ -37,7 +37,7 @@ type Observation struct {
 	// ResultsFrom is how the run's results come back, if it has any.
 	ResultsFrom config.ResultsFrom
 	// Refusal is why results could not come back from a pod that was made now; nil when they could.
-	Refusal *extract.RefusalError
+	Refusal *transport.RefusalError
 	// Needs are what the pod needs besides; empty once there is a pod.
 	Needs Needs
 	// Pod of the run; nil while there is none, and when it is gone.
@@ -52,7 +52,7 @@ type Observation struct {
 	Evidence collect.Progress
 	// Verdict says whether the results are those that the steps signed; nil before they are there, and where they are not
 	// to be signed. Unjudged is why there is none yet.
-	Verdict  *verdict.Verdict
+	Verdict  *verify.Verdict
 	Unjudged error
 }
 
@@ -86,7 +86,7 @@ func (r *Reconciler) observe(ctx context.Context, tr *v1.TaskRun) (Observation, 
 	}
 	if obs.Pod != nil || tr.Status.PodName != "" {
 		r.images.Forget(keyOf(tr)) // another attempt asks anew: a tag may have moved
-		obs.Evidence = r.methods.Gather(extract.Run{Name: keyOf(tr), UID: attemptKey(tr), Pod: obs.Pod, Spec: obs.Task.Spec}, chosen(tr))
+		obs.Evidence = r.methods.Gather(transport.Run{Name: keyOf(tr), UID: attemptKey(tr), Pod: obs.Pod, Spec: obs.Task.Spec}, chosen(tr))
 		r.verify(tr, &obs)
 		return obs, nil
 	}
@@ -114,7 +114,7 @@ func (r *Reconciler) observeUnstarted(ctx context.Context, tr *v1.TaskRun, obs O
 		return obs, nil
 	}
 	var err error
-	obs.Refusal, err = r.methods.Permit(ctx, extract.Needed(obs.ResultsFrom, obs.Task.Spec, obs.Config.Flags), tr.Namespace)
+	obs.Refusal, err = r.methods.Permit(ctx, transport.Needed(obs.ResultsFrom, obs.Task.Spec, obs.Config.Flags), tr.Namespace)
 	if err != nil || obs.Refusal != nil {
 		return obs, err
 	}

@@ -10,11 +10,11 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
-	"github.com/sluice-ci/sluice/internal/extract"
 	"github.com/sluice-ci/sluice/internal/pod"
 	"github.com/sluice-ci/sluice/internal/results/collect"
 	"github.com/sluice-ci/sluice/internal/results/frame"
 	"github.com/sluice-ci/sluice/internal/results/termination"
+	"github.com/sluice-ci/sluice/internal/transport"
 )
 
 // Outcome is how a run ended: a failed task is an outcome, not an error.
@@ -73,7 +73,7 @@ func outcomeOf(tr *v1.TaskRun, state State, obs Observation) *Outcome {
 func cutShort(obs Observation, condition metav1.Condition) *Outcome {
 	outcome := &Outcome{Condition: condition}
 	if obs.Evidence.Set != nil {
-		values := extract.Assemble(obs.Task.Spec, credible(obs.Evidence.Set))
+		values := transport.Assemble(obs.Task.Spec, credible(obs.Evidence.Set))
 		outcome.Results, outcome.StepResults = values.Task, values.Steps
 	}
 	return outcome
@@ -174,7 +174,7 @@ func uncollectable(obs Observation) *Outcome {
 	if errors.Is(err, termination.ErrMalformed) {
 		message += sharedBudget(obs.Pod)
 	}
-	if refusal := (*extract.RefusalError)(nil); errors.As(err, &refusal) {
+	if refusal := (*transport.RefusalError)(nil); errors.As(err, &refusal) {
 		reason, message = v1.TaskRunReasonResultsLogAccessDenied, refusal.Message
 	}
 	step := failedStep(obs.Pod)
@@ -225,7 +225,7 @@ func failedStep(p *corev1.Pod) *corev1.ContainerStatus {
 // user wants to hear it: a step that failed, then results that could not be carried, then results of the wrong type.
 func collected(obs Observation) *Outcome {
 	set := obs.Evidence.Set
-	values := extract.Assemble(obs.Task.Spec, credible(set))
+	values := transport.Assemble(obs.Task.Spec, credible(set))
 	outcome := &Outcome{Results: values.Task, StepResults: values.Steps}
 	var also []string
 	sidecars := sidecarMessages(obs.Pod)

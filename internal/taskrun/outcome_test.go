@@ -10,9 +10,9 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
-	"github.com/sluice-ci/sluice/internal/extract"
 	"github.com/sluice-ci/sluice/internal/results/collect"
 	"github.com/sluice-ci/sluice/internal/results/frame"
+	"github.com/sluice-ci/sluice/internal/transport"
 )
 
 func value(name, typ, text string) frame.Result {
@@ -98,7 +98,7 @@ func TestOutcomeOfCollected(t *testing.T) {
 }
 
 func TestOutcomeOfOtherStates(t *testing.T) {
-	refusal := &extract.RefusalError{Message: "grant it with: kubectl apply"}
+	refusal := &transport.RefusalError{Message: "grant it with: kubectl apply"}
 	evicted := runPod(corev1.PodFailed)
 	evicted.Status.Reason, evicted.Status.Message = "Evicted", "the node was low on memory"
 	gaveUp := func(err error) func(*Observation) {

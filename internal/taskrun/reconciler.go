@@ -23,15 +23,12 @@ import (
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/config"
-	"github.com/sluice-ci/sluice/internal/crash"
-	"github.com/sluice-ci/sluice/internal/extract"
-	"github.com/sluice-ci/sluice/internal/fault"
-	"github.com/sluice-ci/sluice/internal/lag"
-	"github.com/sluice-ci/sluice/internal/liveness"
+	"github.com/sluice-ci/sluice/internal/health"
 	"github.com/sluice-ci/sluice/internal/metrics"
-	"github.com/sluice-ci/sluice/internal/patch"
 	"github.com/sluice-ci/sluice/internal/pod"
+	"github.com/sluice-ci/sluice/internal/reconcile"
 	"github.com/sluice-ci/sluice/internal/resolve"
+	"github.com/sluice-ci/sluice/internal/transport"
 	"github.com/sluice-ci/sluice/internal/when"
 )
 
@@ -54,7 +51,7 @@ type Dependencies struct {
 	// Config in force.
 	Config *config.Store
 	// Methods are the ways in which results come back.
-	Methods extract.Methods
+	Methods transport.Methods
 	// Images finds what images run.
 	Images ImageLookup
 	// Judge tells whether expressions in CEL hold.
@@ -67,7 +64,7 @@ type Dependencies struct {
 	Clock clock.PassiveClock
 	// Metrics count what becomes of runs, and Passes see that the reconciler is alive; nil where nobody asks.
 	Metrics *metrics.Runs
-	Passes  *liveness.Passes
+	Passes  *health.Passes
 	// Trust tells by whom signatures are believed; nil when the controller has no Workload API.
 	Trust Trust
 }
@@ -79,17 +76,17 @@ type Reconciler struct {
 	recorder events.EventRecorder
 	config   *config.Store
 	resolver *resolve.Resolver
-	methods  extract.Methods
+	methods  transport.Methods
 	images   ImageLookup
 	judge    *when.Judge
 	wake     <-chan event.GenericEvent
 	inpod    Inpod
 	clock    clock.PassiveClock
 	trust    Trust
-	writes   *lag.Writes
+	writes   *reconcile.WriteTracker
 	metrics  *metrics.Runs
-	passes   *liveness.Passes
-	crashes  *crash.Crashes
+	passes   *health.Passes
+	crashes  *reconcile.PanicTracker
 }
 
 // NewReconciler returns a Reconciler.
@@ -98,7 +95,7 @@ func NewReconciler(d Dependencies) *Reconciler {
 		client: d.Client, live: d.Live, recorder: d.Recorder, config: d.Config,
 		resolver: resolve.New(d.Client, d.Live).Governed(d.Config), methods: d.Methods, images: d.Images, judge: d.Judge, wake: d.Wake, inpod: d.Inpod, clock: d.Clock, trust: d.Trust,
 		metrics: d.Metrics, passes: d.Passes,
-		writes: lag.NewWrites(d.Clock), crashes: crash.New(d.Clock),
+		writes: reconcile.NewWriteTracker(d.Clock), crashes: reconcile.NewPanicTracker(d.Clock),
 	}
 }
 
@@ -115,7 +112,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, workers int) error {
 		For(&v1.TaskRun{}).
 		Owns(&corev1.Pod{}).
 		WatchesRawSource(source.Channel(r.wake, &handler.EnqueueRequestForObject{})).
-		WithOptions(controller.Options{MaxConcurrentReconciles: workers, RateLimiter: fault.Backoff()}).
+		WithOptions(controller.Options{MaxConcurrentReconciles: workers, RateLimiter: reconcile.Backoff()}).
 		Complete(r.passes.Watch("taskrun", r))
 }
 
@@ -136,7 +133,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	if v1.ManagedElsewhere(tr.Spec.ManagedBy) {
 		return ctrl.Result{}, nil
 	}
-	if left := max(r.writes.Behind(tr), r.crashes.Resting(tr)); left > 0 {
+	if left := max(r.writes.StaleFor(tr), r.crashes.Backoff(tr)); left > 0 {
 		return ctrl.Result{RequeueAfter: left}, nil
 	}
 	return r.pass(ctx, tr)
@@ -144,7 +141,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 
 // pass observes, acts and writes.
 func (r *Reconciler) pass(ctx context.Context, tr *v1.TaskRun) (ctrl.Result, error) {
-	defer r.crashes.Contain(ctx, tr, func(c crash.Crash) error { return r.crashed(ctx, tr, c) })
+	defer r.crashes.Recover(ctx, tr, func(c reconcile.Panic) error { return r.crashed(ctx, tr, c) })
 	obs, err := r.observe(ctx, tr)
 	if err != nil {
 		return ctrl.Result{}, err
@@ -165,7 +162,7 @@ func (r *Reconciler) pass(ctx context.Context, tr *v1.TaskRun) (ctrl.Result, err
 		status, err = r.store(ctx, tr, cmp.Or(effect.Pod, obs.Pod, obs.Unrecorded), status)
 	}
 	if err != nil {
-		return ctrl.Result{}, fault.Retry(err)
+		return ctrl.Result{}, reconcile.Retry(err)
 	}
 	if oversize {
 		r.metrics.Oversize(metrics.FoundBefore)
@@ -176,7 +173,7 @@ func (r *Reconciler) pass(ctx context.Context, tr *v1.TaskRun) (ctrl.Result, err
 // noteDelay records the start of a run whose pod could not be made because of an error that may pass. Without a start it
 // would have no deadline for as long as the error stays.
 func (r *Reconciler) noteDelay(ctx context.Context, tr *v1.TaskRun, state State, obs Observation, cause error) error {
-	if tr.Status.StartTime != nil || !fault.Answered(cause) || state != Unstarted {
+	if tr.Status.StartTime != nil || !reconcile.Answered(cause) || state != Unstarted {
 		return nil
 	}
 	status, _ := statusFor(tr, state, obs, Effect{Waiting: &Hindrance{v1.TaskRunReasonPending, cannotYet("pod", cause.Error())}})
@@ -184,7 +181,7 @@ func (r *Reconciler) noteDelay(ctx context.Context, tr *v1.TaskRun, state State,
 	if err == nil {
 		_, err = r.store(ctx, tr, obs.Pod, status)
 	}
-	return fault.Retry(err)
+	return reconcile.Retry(err)
 }
 
 // act does what was picked.
@@ -213,7 +210,7 @@ func (r *Reconciler) act(ctx context.Context, action Action, tr *v1.TaskRun, obs
 // write patches the status, if it has changed, and then tells of it. The patch carries the version that the pass has
 // read: of two controllers at once, one gets a conflict.
 func (r *Reconciler) write(ctx context.Context, tr *v1.TaskRun, status v1.TaskRunStatus) error {
-	change, err := patch.Status(tr.ResourceVersion, &tr.Status, &status)
+	change, err := reconcile.StatusPatch(tr.ResourceVersion, &tr.Status, &status)
 	if err != nil {
 		return fmt.Errorf("cannot change status of TaskRun %q: %w", tr.Name, err)
 	}
@@ -225,7 +222,7 @@ func (r *Reconciler) write(ctx context.Context, tr *v1.TaskRun, status v1.TaskRu
 
 // replace writes a status in the place of all that the object's status and its managed fields hold.
 func (r *Reconciler) replace(ctx context.Context, tr *v1.TaskRun, status v1.TaskRunStatus) error {
-	change, err := patch.Replace(tr.ResourceVersion, &status)
+	change, err := reconcile.ReplaceStatus(tr.ResourceVersion, &status)
 	if err != nil {
 		return fmt.Errorf("cannot change status of TaskRun %q: %w", tr.Name, err)
 	}
@@ -242,7 +239,7 @@ func (r *Reconciler) send(ctx context.Context, tr *v1.TaskRun, status v1.TaskRun
 	if err != nil {
 		return fmt.Errorf("cannot write status of TaskRun %q: %w", tr.Name, err)
 	}
-	r.writes.Note(answer)
+	r.writes.Record(answer)
 	r.metrics.TaskRun(&tr.Status, &status)
 	for _, e := range eventsFor(tr.Status, status) {
 		r.recorder.Eventf(tr, nil, e.Type, e.Reason, "Reconcile", "%s", e.Note)

@@ -28,13 +28,13 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/api/v1beta1"
 	"github.com/sluice-ci/sluice/internal/config"
-	"github.com/sluice-ci/sluice/internal/extract"
-	"github.com/sluice-ci/sluice/internal/extract/sidecarlogs"
-	"github.com/sluice-ci/sluice/internal/extract/terminationmessage"
 	"github.com/sluice-ci/sluice/internal/pod"
 	"github.com/sluice-ci/sluice/internal/resolve/image"
 	"github.com/sluice-ci/sluice/internal/results/collect"
 	"github.com/sluice-ci/sluice/internal/results/frame"
+	"github.com/sluice-ci/sluice/internal/transport"
+	"github.com/sluice-ci/sluice/internal/transport/sidecarlogs"
+	"github.com/sluice-ci/sluice/internal/transport/terminationmessage"
 	"github.com/sluice-ci/sluice/internal/when"
 )
 
@@ -89,7 +89,7 @@ func newWorld(t *testing.T, objects []client.Object, intercept interceptor.Funcs
 	}
 	w.deps = Dependencies{
 		Client: w.counted(w.client), Live: w.countedReads(w.client), Images: w, Judge: judge, Recorder: events.NewFakeRecorder(100), Config: w.store,
-		Methods: extract.Methods{
+		Methods: transport.Methods{
 			config.TerminationMessage: terminationmessage.Method{},
 			config.SidecarLogs:        sidecarlogs.New(w.collector, access),
 		},

@@ -9,8 +9,8 @@ import (
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/metrics"
+	"github.com/sluice-ci/sluice/internal/objectsize"
 	"github.com/sluice-ci/sluice/internal/reconcile"
-	"github.com/sluice-ci/sluice/internal/size"
 )
 
 // store writes the status. Where the API server will never take it, the run ends with less, and its pod is stopped. It
@@ -19,7 +19,7 @@ func (r *Reconciler) store(ctx context.Context, tr *v1.TaskRun, p *corev1.Pod, s
 	now := metav1.NewTime(r.clock.Now())
 	stored, refusal, err := reconcile.Status[v1.TaskRunStatus]{
 		Size:    func(s v1.TaskRunStatus) int { return stored(tr, s) },
-		Managed: size.ManagedFields(tr),
+		Managed: objectsize.ManagedFields(tr),
 		Write:   func(ctx context.Context, s v1.TaskRunStatus) error { return r.write(ctx, tr, s) },
 		Replace: func(ctx context.Context, s v1.TaskRunStatus) error { return r.replace(ctx, tr, s) },
 		Current: func(ctx context.Context) error { return reconcile.Current(ctx, r.live, v1.KindTaskRun, tr) },
@@ -54,9 +54,9 @@ func refused(status v1.TaskRunStatus, why reconcile.Refusal, now metav1.Time) v1
 	if !why.TooLarge() {
 		return withoutResults(status, v1.TaskRunReasonStatusRefused, why.String()+"; the results of the run are not kept", now)
 	}
-	parts := append(resultParts(status), size.PartOf("status.taskSpec", status.TaskSpec), size.PartOf("status.steps", status.Steps))
+	parts := append(resultParts(status), objectsize.PartOf("status.taskSpec", status.TaskSpec), objectsize.PartOf("status.steps", status.Steps))
 	return withoutResults(status, v1.TaskRunReasonResultTooLarge,
-		why.String()+"; "+size.Largest("parts", parts)+"; hand large data on through a workspace", now)
+		why.String()+"; "+objectsize.Largest("parts", parts)+"; hand large data on through a workspace", now)
 }
 
 // outline drops all that is known of the run elsewhere: what is left says how and when it ended, and how each step did.

@@ -23,8 +23,8 @@ import (
 	"pgregory.net/rapid"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/objectsize"
 	limits "github.com/sluice-ci/sluice/internal/results"
-	"github.com/sluice-ci/sluice/internal/size"
 )
 
 // limited is an API server that stores no TaskRun of more than 1.5 MiB, counts its managed fields, and refuses as many
@@ -231,7 +231,7 @@ func TestFitted(t *testing.T) {
 			if c := got.Condition(); !oversize || c.Reason != tc.want || !strings.Contains(c.Message, tc.words) {
 				t.Errorf("%s: want %s with %q, got %+v", tc.reason, tc.want, tc.words, c)
 			}
-			if n := stored(taskRun(), got); n > size.Limit || len(got.Results)+len(got.Steps[0].Results) > 0 {
+			if n := stored(taskRun(), got); n > objectsize.Limit || len(got.Results)+len(got.Steps[0].Results) > 0 {
 				t.Errorf("%s: what is written instead has %d bytes, %d and %d results", tc.reason, n, len(got.Results), len(got.Steps[0].Results))
 			}
 		})

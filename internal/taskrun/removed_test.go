@@ -8,9 +8,9 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
-	"github.com/sluice-ci/sluice/internal/extract"
 	"github.com/sluice-ci/sluice/internal/results/collect"
 	"github.com/sluice-ci/sluice/internal/results/frame"
+	"github.com/sluice-ci/sluice/internal/transport"
 )
 
 // TestStepsOfARemovedPod: whoever drained the node, or deleted the pod, is why a step was ended, and not the step.
@@ -53,7 +53,7 @@ func TestStepsOfARemovedPod(t *testing.T) {
 }
 
 // TestUnreadableOfARemovedPod: what ends a pod at once ends what carries its results as well, and that is why they cannot be
-// read. A restarted kubelet on a node under pressure does so (TestEvicted of test/fault).
+// read. A restarted kubelet on a node under pressure does so (TestEvicted of test/suites/fault).
 func TestUnreadableOfARemovedPod(t *testing.T) {
 	killed := func() *corev1.Pod {
 		return runPod(corev1.PodFailed, terminated(0, ""), terminated(137, ""), terminated(137, ""))
@@ -66,7 +66,7 @@ func TestUnreadableOfARemovedPod(t *testing.T) {
 	byItself.Status.Reason = "Evicted"
 	ended := runPod(corev1.PodFailed, terminated(0, ""), terminated(0, ""), terminated(137, ""))
 	ended.Status.Reason = "Evicted"
-	refusal := &extract.RefusalError{Message: "grant it"}
+	refusal := &transport.RefusalError{Message: "grant it"}
 	cases := map[string]struct {
 		reason      string
 		pod         *corev1.Pod

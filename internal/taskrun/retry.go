@@ -7,7 +7,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
-	"github.com/sluice-ci/sluice/internal/size"
+	"github.com/sluice-ci/sluice/internal/objectsize"
 )
 
 // attempt counts the attempts that went before the current one. It is part of the pod's name, so that whoever looks for
@@ -65,19 +65,19 @@ const (
 
 // archived adds a failed attempt to the others, none of which may keep the results of a later one from being stored.
 func archived(attempts []v1.TaskRunAttempt, failed v1.TaskRunAttempt) []v1.TaskRunAttempt {
-	if n := size.Encoded(failed.Results); n > maxAttemptResults {
+	if n := objectsize.Encoded(failed.Results); n > maxAttemptResults {
 		failed.Results = nil
 		amend(&failed, fmt.Sprintf("; its results (%d bytes) are not kept, since retriesStatus holds at most %d of one attempt", n, maxAttemptResults))
 	}
 	all := append(append([]v1.TaskRunAttempt{}, attempts...), failed)
-	total := size.Encoded(all)
+	total := objectsize.Encoded(all)
 	for i := range all {
 		if total <= maxAttempts {
 			break
 		}
-		before := size.Encoded(all[i])
+		before := objectsize.Encoded(all[i])
 		all[i] = reduced(all[i])
-		total += size.Encoded(all[i]) - before
+		total += objectsize.Encoded(all[i]) - before
 	}
 	return all
 }

@@ -17,8 +17,8 @@ import (
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/config"
+	"github.com/sluice-ci/sluice/internal/objectsize"
 	"github.com/sluice-ci/sluice/internal/results/frame"
-	"github.com/sluice-ci/sluice/internal/size"
 )
 
 const hour = time.Hour
@@ -268,10 +268,10 @@ func TestArchived(t *testing.T) {
 	for range 50 {
 		all = archived(all, failed(4000))
 	}
-	if n := size.Encoded(all); n > maxAttempts || len(all) != 50 {
+	if n := objectsize.Encoded(all); n > maxAttempts || len(all) != 50 {
 		t.Errorf("want all attempts in at most %d bytes, got %d in %d bytes", maxAttempts, len(all), n)
 	}
-	if n := size.Encoded(reduced(failed(4000))); n > 512 {
+	if n := objectsize.Encoded(reduced(failed(4000))); n > 512 {
 		t.Errorf("a thousand reduced attempts are to take at most a third of an object, got %d bytes for one", n)
 	}
 	if last := all[len(all)-1]; all[0].Conditions[0].Reason != "Failed" || all[0].Conditions[0].Message != "" || all[0].PodName == "" {

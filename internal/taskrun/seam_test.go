@@ -12,10 +12,10 @@ import (
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/config"
-	"github.com/sluice-ci/sluice/internal/extract"
 	"github.com/sluice-ci/sluice/internal/pod"
 	"github.com/sluice-ci/sluice/internal/results/collect"
 	"github.com/sluice-ci/sluice/internal/results/frame"
+	"github.com/sluice-ci/sluice/internal/transport"
 )
 
 // byAnnotation is a third way in which results come back: an annotation that somebody puts on the pod. All that it
@@ -26,7 +26,7 @@ func (byAnnotation) Equip(p *corev1.Pod, plan pod.Plan) {
 	p.Spec.Containers = append(p.Spec.Containers, corev1.Container{Name: "annotator", Image: plan.Image, VolumeMounts: plan.ResultMounts()})
 }
 
-func (byAnnotation) Gather(run extract.Run) collect.Progress {
+func (byAnnotation) Gather(run transport.Run) collect.Progress {
 	text, ok := run.Pod.Annotations["digest"]
 	if !ok {
 		return collect.Progress{}

@@ -11,11 +11,11 @@ import (
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/config"
-	"github.com/sluice-ci/sluice/internal/extract"
 	"github.com/sluice-ci/sluice/internal/pod"
 	"github.com/sluice-ci/sluice/internal/results"
 	"github.com/sluice-ci/sluice/internal/results/signature"
-	"github.com/sluice-ci/sluice/internal/results/verdict"
+	"github.com/sluice-ci/sluice/internal/results/verify"
+	"github.com/sluice-ci/sluice/internal/transport"
 )
 
 // Trust tells by whom signatures are believed.
@@ -28,7 +28,7 @@ type Trust interface {
 const trustPatience = time.Minute
 
 // bundleUnavailable is the reason of a verdict that could not be reached.
-const bundleUnavailable verdict.Reason = "TrustBundleUnavailable"
+const bundleUnavailable verify.Reason = "TrustBundleUnavailable"
 
 // noteSigning has the run go by what an earlier pass has noted, whatever the flags say now: whether its results are
 // signed, and by whom.
@@ -60,7 +60,7 @@ func (r *Reconciler) observeSigning(obs *Observation) {
 	if !obs.signs() {
 		return
 	}
-	if from := extract.Needed(obs.ResultsFrom, obs.Task.Spec, obs.Config.Flags); from != config.SidecarLogs {
+	if from := transport.Needed(obs.ResultsFrom, obs.Task.Spec, obs.Config.Flags); from != config.SidecarLogs {
 		obs.Invalid = fmt.Errorf("enforce-nonfalsifiability in ConfigMap feature-flags is %q, and the results of this run come by %q, which "+
 			"carries no signatures; set results-from: %s there, or the annotation %s: %s of the run or its Task",
 			obs.Config.Flags.Signing.By, from, config.SidecarLogs, v1.AnnotationResultsFrom, config.SidecarLogs)
@@ -85,7 +85,7 @@ func (r *Reconciler) verify(tr *v1.TaskRun, obs *Observation) {
 		return
 	}
 	err := errors.New("the controller was started without --workload-api")
-	var trust verdict.Trust
+	var trust verify.Trust
 	if r.trust != nil {
 		trust.Domain, trust.Bundle, err = r.trust.Authorities()
 	}
@@ -94,10 +94,10 @@ func (r *Reconciler) verify(tr *v1.TaskRun, obs *Observation) {
 			obs.Unjudged = err
 			return
 		}
-		obs.Verdict = &verdict.Verdict{Reason: bundleUnavailable, Message: "the signatures cannot be verified: " + err.Error()}
+		obs.Verdict = &verify.Verdict{Reason: bundleUnavailable, Message: "the signatures cannot be verified: " + err.Error()}
 		return
 	}
-	want := verdict.Want{
+	want := verify.Want{
 		Run: signature.Run{Namespace: tr.Namespace, Name: tr.Name, UID: string(tr.UID)}, Nonce: set.Nonce,
 		Steps: pod.StepContainers(obs.Task.Spec), Results: declared(obs.Task.Spec),
 		Identity: identityOf(tr, obs.Config.Flags), Now: obs.Now,
@@ -105,7 +105,7 @@ func (r *Reconciler) verify(tr *v1.TaskRun, obs *Observation) {
 	if tr.Status.StartTime != nil {
 		want.Since = tr.Status.StartTime.Time
 	}
-	obs.Verdict = new(verdict.Judge(set, want, trust))
+	obs.Verdict = new(verify.Judge(set, want, trust))
 }
 
 func declared(spec *v1.TaskSpec) []results.Declared {
@@ -134,7 +134,7 @@ func attested(outcome *Outcome, obs Observation) *Outcome {
 	v := obs.Verdict
 	switch {
 	case v == nil && obs.Unjudged != nil: // the run was stopped before it could be judged
-		v = &verdict.Verdict{Reason: bundleUnavailable, Message: "the signatures were not verified: " + obs.Unjudged.Error()}
+		v = &verify.Verdict{Reason: bundleUnavailable, Message: "the signatures were not verified: " + obs.Unjudged.Error()}
 	case v == nil:
 		return outcome
 	}

@@ -14,7 +14,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/config"
 	"github.com/sluice-ci/sluice/internal/results/collect"
 	"github.com/sluice-ci/sluice/internal/results/frame"
-	"github.com/sluice-ci/sluice/internal/results/verdict"
+	"github.com/sluice-ci/sluice/internal/results/verify"
 )
 
 // authorities is a Trust that gives none, or says why it has not even those.
@@ -93,11 +93,11 @@ func TestVerify(t *testing.T) {
 		trust    Trust
 		obs      Observation
 		unjudged bool
-		want     verdict.Reason // "-" for no verdict
+		want     verify.Reason // "-" for no verdict
 	}{
 		"Off":      {"Who does not ask for signatures is not judged.", authorities{}, observation(unsignedSet), false, "-"},
 		"Running":  {"Nor is who has no results yet.", authorities{}, observation(signing(config.SigningEnforce)), false, "-"},
-		"Unsigned": {"A pod whose steps sign nothing is refused, whoever made it.", authorities{}, observation(signing(config.SigningEnforce), unsignedSet), false, verdict.SignatureMissing},
+		"Unsigned": {"A pod whose steps sign nothing is refused, whoever made it.", authorities{}, observation(signing(config.SigningEnforce), unsignedSet), false, verify.SignatureMissing},
 		"NotYet":   {"The bundle is waited for.", authorities{errNoBundle}, observation(signing(config.SigningEnforce), unsignedSet), true, "-"},
 		"Never":    {"But not for ever.", authorities{errNoBundle}, observation(signing(config.SigningEnforce), unsignedSet, late), false, bundleUnavailable},
 		"Taken":    {"A controller that was started anew without a Workload API.", nil, observation(signing(config.SigningEnforce), unsignedSet, late), false, bundleUnavailable},
@@ -106,7 +106,7 @@ func TestVerify(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			tr := taskRun(started)
 			(&Reconciler{trust: tc.trust}).verify(tr, &tc.obs)
-			got := verdict.Reason("-")
+			got := verify.Reason("-")
 			if tc.obs.Verdict != nil {
 				got = tc.obs.Verdict.Reason
 			}
@@ -121,9 +121,9 @@ func TestVerify(t *testing.T) {
 }
 
 func TestAttested(t *testing.T) {
-	believed := func(obs *Observation) { obs.Verdict = &verdict.Verdict{Message: "all signed"} }
+	believed := func(obs *Observation) { obs.Verdict = &verify.Verdict{Message: "all signed"} }
 	refused := func(obs *Observation) {
-		obs.Verdict = &verdict.Verdict{Reason: verdict.ResultChanged, Message: `result "digest" by "step-two"`}
+		obs.Verdict = &verify.Verdict{Reason: verify.ResultChanged, Message: `result "digest" by "step-two"`}
 	}
 	cases := map[string]struct {
 		reason    string
@@ -167,7 +167,7 @@ func TestAttested(t *testing.T) {
 // tells of it once, and the next attempt begins without it.
 func TestSignedStatus(t *testing.T) {
 	obs := observation(signing(config.SigningWarn), unsignedSet, func(obs *Observation) {
-		obs.Verdict = &verdict.Verdict{Reason: verdict.ResultChanged, Message: "changed"}
+		obs.Verdict = &verify.Verdict{Reason: verify.ResultChanged, Message: "changed"}
 	})
 	tr := taskRun(started)
 	status := nextStatus(tr, Collected, obs)
@@ -180,14 +180,14 @@ func TestSignedStatus(t *testing.T) {
 	}
 	told := 0
 	for _, e := range eventsFor(tr.Status, status) {
-		if e.Reason == string(verdict.ResultChanged) && e.Type == "Warning" {
+		if e.Reason == string(verify.ResultChanged) && e.Type == "Warning" {
 			told++
 		}
 	}
 	if told != 1 || len(eventsFor(status, status)) != 0 {
 		t.Errorf("one event tells of it, got %d", told)
 	}
-	enforced := observation(signing(config.SigningEnforce), unsignedSet, func(obs *Observation) { obs.Verdict = &verdict.Verdict{Reason: verdict.ResultChanged} })
+	enforced := observation(signing(config.SigningEnforce), unsignedSet, func(obs *Observation) { obs.Verdict = &verify.Verdict{Reason: verify.ResultChanged} })
 	again := nextStatus(taskRun(started, func(tr *v1.TaskRun) { tr.Spec.Retries = 1 }), Collected, enforced)
 	if len(again.RetriesStatus) != 1 || signedResults(again) != nil {
 		t.Errorf("the attempt keeps its condition, and the next one has none: got %+v", again.Conditions)

@@ -9,9 +9,9 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
-	"github.com/sluice-ci/sluice/internal/extract"
 	"github.com/sluice-ci/sluice/internal/results/collect"
 	"github.com/sluice-ci/sluice/internal/results/frame"
+	"github.com/sluice-ci/sluice/internal/transport"
 )
 
 func withPod(p *corev1.Pod) func(*Observation) { return func(o *Observation) { o.Pod = p } }
@@ -38,7 +38,7 @@ func TestStateAndAction(t *testing.T) {
 		"Done":              {"an outcome is never looked at again", taskRun(done), observation(late), Done, Release},
 		"Unresolved":        {"without a task there is no pod", taskRun(), observation(func(o *Observation) { o.Unresolvable = errors.New("x") }), Unresolved, DoNothing},
 		"Invalid":           {"an invalid task makes no pod", taskRun(), observation(func(o *Observation) { o.Invalid = errors.New("x") }), Invalid, DoNothing},
-		"Refused":           {"a missing permission is told before a step runs", taskRun(), observation(func(o *Observation) { o.Refusal = &extract.RefusalError{} }), Refused, DoNothing},
+		"Refused":           {"a missing permission is told before a step runs", taskRun(), observation(func(o *Observation) { o.Refusal = &transport.RefusalError{} }), Refused, DoNothing},
 		"Created":           {"a pod without statuses is pending", taskRun(started), observation(withPod(runPod(corev1.PodPending))), Pending, DoNothing},
 		"Starting":          {"one container has not started", taskRun(started), observation(withPod(runPod(corev1.PodPending, running(), waiting("ContainerCreating"), waiting("ContainerCreating")))), Pending, DoNothing},
 		"SidecarFirst":      {"the results sidecar is followed although a step is still to start", taskRun(started), observation(withPod(runPod(corev1.PodRunning, running(), waiting("ContainerCreating"), running()))), Pending, DoNothing},

@@ -4,7 +4,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
-	"github.com/sluice-ci/sluice/internal/size"
+	"github.com/sluice-ci/sluice/internal/objectsize"
 )
 
 // Trim drops from a TaskRun what no pass reads, so that a cache of many runs stays small. A run that has ended keeps
@@ -12,7 +12,7 @@ import (
 // objects that only the cache holds.
 func Trim(tr *v1.TaskRun) {
 	if !tr.Status.Done() {
-		size.TrimManagedFields(tr) // how long they are counts until the results are written
+		objectsize.TrimManagedFields(tr) // how long they are counts until the results are written
 		return
 	}
 	tr.ManagedFields = nil

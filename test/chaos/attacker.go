@@ -15,8 +15,8 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/test/chaos/attack"
 	"github.com/sluice-ci/sluice/test/chaos/check"
-	"github.com/sluice-ci/sluice/test/hostile"
-	"github.com/sluice-ci/sluice/test/kube"
+	"github.com/sluice-ci/sluice/test/load/hostile"
+	"github.com/sluice-ci/sluice/test/testutil/kube"
 )
 
 const (

@@ -15,7 +15,7 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/test/chaos/attack"
 	"github.com/sluice-ci/sluice/test/chaos/check"
-	"github.com/sluice-ci/sluice/test/kube"
+	"github.com/sluice-ci/sluice/test/testutil/kube"
 )
 
 // TestRegistries shows that each hostile registry answers as it has to, and that closing them ends all connections.

@@ -16,7 +16,7 @@ import (
 	"github.com/sluice-ci/sluice/test/chaos/disturb"
 	"github.com/sluice-ci/sluice/test/chaos/ledger"
 	"github.com/sluice-ci/sluice/test/chaos/plan"
-	"github.com/sluice-ci/sluice/test/kube"
+	"github.com/sluice-ci/sluice/test/testutil/kube"
 )
 
 // maxLinger is how long a run is watched after it has ended, at most: it must stay as it is.

@@ -15,8 +15,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/sluice-ci/sluice/test/kube"
-	"github.com/sluice-ci/sluice/test/machine"
+	"github.com/sluice-ci/sluice/test/testutil/kube"
+	"github.com/sluice-ci/sluice/test/testutil/machine"
 )
 
 // metricsURL is where the controller serves its metrics, in the network of its own pod.

@@ -10,9 +10,9 @@ import (
 	"time"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
-	"github.com/sluice-ci/sluice/test/bench/stats"
 	"github.com/sluice-ci/sluice/test/chaos/check"
 	"github.com/sluice-ci/sluice/test/chaos/disturb"
+	"github.com/sluice-ci/sluice/test/load/bench/stats"
 )
 
 // tellEvery is how many runs pass between two lines about how far it is.

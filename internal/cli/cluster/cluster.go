@@ -18,7 +18,7 @@ import (
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/api/v1beta1"
-	"github.com/sluice-ci/sluice/internal/cli/problem"
+	"github.com/sluice-ci/sluice/internal/cli/clierror"
 )
 
 // ErrNone says that neither flags nor the environment name a cluster.
@@ -160,9 +160,9 @@ func Scheme() (*runtime.Scheme, error) {
 // unconfigured turns what the kubeconfig's loader says into words for people.
 func unconfigured(err error) error {
 	if clientcmd.IsEmptyConfig(err) {
-		return problem.Hint(ErrNone,
+		return clierror.Hint(ErrNone,
 			"name one: KUBECONFIG=FILE, --kubeconfig FILE, or --context NAME of a kubeconfig",
 			"or start one on this machine: sluice run -f FILE --local")
 	}
-	return problem.Hint(fmt.Errorf("cannot use the kubeconfig: %w", err), "kubectl config get-contexts shows what there is")
+	return clierror.Hint(fmt.Errorf("cannot use the kubeconfig: %w", err), "kubectl config get-contexts shows what there is")
 }

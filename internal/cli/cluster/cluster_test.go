@@ -14,7 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
-	"github.com/sluice-ci/sluice/internal/cli/problem"
+	"github.com/sluice-ci/sluice/internal/cli/clierror"
 )
 
 func TestExplain(t *testing.T) {
@@ -33,7 +33,7 @@ func TestExplain(t *testing.T) {
 		"Forbidden":    {reason: "Who may not asks for the right.", err: apierrors.NewForbidden(resource, "a", nil), text: "forbidden", hint: "ask whoever runs the cluster"},
 		"Unauthorized": {reason: "Credentials expire.", err: apierrors.NewUnauthorized("no"), text: "no", hint: "expired"},
 		"No kind":      {reason: "There may be no controller at all.", err: &meta.NoKindMatchError{GroupKind: schema.GroupKind{Kind: "TaskRun"}}, text: "does not serve", hint: "sluice install"},
-		"Hinted":       {reason: "Who knows better has said so already.", err: problem.Hint(refused, "mine"), text: "connection refused", hint: "mine"},
+		"Hinted":       {reason: "Who knows better has said so already.", err: clierror.Hint(refused, "mine"), text: "connection refused", hint: "mine"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := Explain(tc.err)
@@ -46,7 +46,7 @@ func TestExplain(t *testing.T) {
 			if !strings.Contains(got.Error(), tc.text) {
 				t.Errorf("%s got %q, want it to say %q", tc.reason, got, tc.text)
 			}
-			if hints := strings.Join(problem.HintsOf(got), "\n"); !strings.Contains(hints, tc.hint) || tc.hint == "" && hints != "" {
+			if hints := strings.Join(clierror.HintsOf(got), "\n"); !strings.Contains(hints, tc.hint) || tc.hint == "" && hints != "" {
 				t.Errorf("%s hints %q, want %q", tc.reason, hints, tc.hint)
 			}
 		})

@@ -11,7 +11,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 
-	"github.com/sluice-ci/sluice/internal/cli/problem"
+	"github.com/sluice-ci/sluice/internal/cli/clierror"
 )
 
 // dialWithin bounds the time in which a connection must be made.
@@ -27,20 +27,20 @@ func Explain(err error) error {
 	dns, unknownHost := errors.AsType[*net.DNSError](err)
 	address, _ := errors.AsType[*url.Error](err)
 	switch {
-	case err == nil, len(problem.HintsOf(err)) > 0:
+	case err == nil, len(clierror.HintsOf(err)) > 0:
 		return err
 	case unknownHost:
-		return problem.Hint(fmt.Errorf("cannot find the host %q of the cluster: %w", dns.Name, err), "kubectl config view --minify shows the server that the context names")
+		return clierror.Hint(fmt.Errorf("cannot find the host %q of the cluster: %w", dns.Name, err), "kubectl config view --minify shows the server that the context names")
 	case unreachable && address != nil:
-		return problem.Hint(fmt.Errorf("cannot reach the cluster at %s: %w", server(address.URL), cause(err)),
+		return clierror.Hint(fmt.Errorf("cannot reach the cluster at %s: %w", server(address.URL), cause(err)),
 			"is it up? kubectl cluster-info", "another cluster: --context NAME; kubectl config get-contexts lists them")
 	case apierrors.IsForbidden(err):
-		return problem.Hint(err, "ask whoever runs the cluster for this right; kubectl auth can-i --list shows those that you have",
+		return clierror.Hint(err, "ask whoever runs the cluster for this right; kubectl auth can-i --list shows those that you have",
 			"another namespace: -n NAMESPACE")
 	case apierrors.IsUnauthorized(err):
-		return problem.Hint(err, "the credentials of the kubeconfig are refused; they may have expired")
+		return clierror.Hint(err, "the credentials of the kubeconfig are refused; they may have expired")
 	case meta.IsNoMatchError(err):
-		return problem.Hint(fmt.Errorf("the cluster does not serve what this needs: %w", err), "is Sluice, or another controller of tekton.dev/v1, there? sluice install, sluice doctor")
+		return clierror.Hint(fmt.Errorf("the cluster does not serve what this needs: %w", err), "is Sluice, or another controller of tekton.dev/v1, there? sluice install, sluice doctor")
 	default:
 		return err
 	}

@@ -12,8 +12,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/cli/clierror"
 	"github.com/sluice-ci/sluice/internal/cli/cluster"
-	"github.com/sluice-ci/sluice/internal/cli/problem"
 )
 
 // page is how many runs are read at once: each may be 1.5 MiB large.
@@ -153,7 +153,7 @@ func notFound(ctx context.Context, c *cluster.Cluster, reference Reference) erro
 	if len(near) > 0 {
 		hints = append([]string{"did you mean " + strings.Join(near[:min(nearest, len(near))], ", ") + "?"}, hints...)
 	}
-	return problem.New(fmt.Sprintf("there is %s %q in %s", what, reference.Name, ScopeText(c)), hints...)
+	return clierror.New(fmt.Sprintf("there is %s %q in %s", what, reference.Name, ScopeText(c)), hints...)
 }
 
 func ambiguous(reference Reference, found []Run) error {
@@ -167,7 +167,7 @@ func ambiguous(reference Reference, found []Run) error {
 	if len(kinds) > 1 {
 		what = "kinds"
 	}
-	return problem.New(fmt.Sprintf("%d runs of different %s are called %q", len(found), what, reference.Name),
+	return clierror.New(fmt.Sprintf("%d runs of different %s are called %q", len(found), what, reference.Name),
 		"say which one: "+strings.Join(choices, ", or "))
 }
 

@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
-	"github.com/sluice-ci/sluice/internal/cli/problem"
+	"github.com/sluice-ci/sluice/internal/cli/clierror"
 )
 
 // Reference is what a person types for a run: "taskrun/NAME", "pipelinerun/NAME", or a bare name.
@@ -32,7 +32,7 @@ func Parse(text string) (Reference, error) {
 		kind, name = "", text
 	}
 	if name == "" || strings.Contains(name, "/") {
-		return Reference{}, problem.New("cannot take "+quote(text)+" for a run",
+		return Reference{}, clierror.New("cannot take "+quote(text)+" for a run",
 			"a run is NAME, taskrun/NAME (tr/NAME) or pipelinerun/NAME (pr/NAME)")
 	}
 	if !found {
@@ -40,7 +40,7 @@ func Parse(text string) (Reference, error) {
 	}
 	known, ok := KindOf(kind)
 	if !ok {
-		return Reference{}, problem.New("cannot take "+quote(kind)+" in "+quote(text)+" for a kind of run",
+		return Reference{}, clierror.New("cannot take "+quote(kind)+" in "+quote(text)+" for a kind of run",
 			"taskrun/"+name+", pipelinerun/"+name+", or only "+name)
 	}
 	return Reference{Kind: known, Name: name}, nil

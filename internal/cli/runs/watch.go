@@ -16,8 +16,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/cli/clierror"
 	"github.com/sluice-ci/sluice/internal/cli/cluster"
-	"github.com/sluice-ci/sluice/internal/cli/problem"
 )
 
 // again is how long is waited before an API server is asked again that did not answer.
@@ -154,7 +154,7 @@ func apply(r Run, tasks map[string]*v1.TaskRun, seen change) (Run, error) {
 }
 
 func deleted(r Run) error {
-	return problem.New(fmt.Sprintf("%s was deleted while it was watched", r.Reference()))
+	return clierror.New(fmt.Sprintf("%s was deleted while it was watched", r.Reference()))
 }
 
 // watcher watches some objects of a kind.

@@ -12,7 +12,7 @@ import (
 
 	"golang.org/x/term"
 
-	"github.com/sluice-ci/sluice/internal/cli/problem"
+	"github.com/sluice-ci/sluice/internal/cli/clierror"
 )
 
 // Terminal is the streams of one command.
@@ -74,10 +74,10 @@ func (t *Terminal) Report(err error) {
 	if err == nil {
 		return
 	}
-	if !errors.Is(err, problem.ErrQuiet) {
+	if !errors.Is(err, clierror.ErrQuiet) {
 		fmt.Fprintf(t.Err, "%s %s\n", paint(t.ErrColour, Red, "error:"), Clean(err.Error()))
 	}
-	for _, hint := range problem.HintsOf(err) {
+	for _, hint := range clierror.HintsOf(err) {
 		t.Hintf("%s", Clean(hint))
 	}
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
-	"github.com/sluice-ci/sluice/internal/cli/problem"
+	"github.com/sluice-ci/sluice/internal/cli/clierror"
 )
 
 func TestReport(t *testing.T) {
@@ -23,9 +23,9 @@ func TestReport(t *testing.T) {
 	}{
 		"Nothing":  {reason: "No error is no line."},
 		"Plain":    {reason: "An error is a line.", err: errors.New("no"), want: "error: no\n"},
-		"Hints":    {reason: "Each hint is one, too.", err: problem.New("no", "a", "b"), want: "error: no\nhint: a\nhint: b\n"},
-		"Quiet":    {reason: "What was said is not said again; its hints are.", err: problem.Hint(problem.Quiet(problem.RunFailed), "a"), want: "hint: a\n"},
-		"Colour":   {reason: "The first word stands out on a terminal.", err: problem.New("no", "a"), colour: true, want: "\x1b[31merror:\x1b[0m no\n\x1b[36mhint:\x1b[0m a\n"},
+		"Hints":    {reason: "Each hint is one, too.", err: clierror.New("no", "a", "b"), want: "error: no\nhint: a\nhint: b\n"},
+		"Quiet":    {reason: "What was said is not said again; its hints are.", err: clierror.Hint(clierror.Quiet(clierror.RunFailed), "a"), want: "hint: a\n"},
+		"Colour":   {reason: "The first word stands out on a terminal.", err: clierror.New("no", "a"), colour: true, want: "\x1b[31merror:\x1b[0m no\n\x1b[36mhint:\x1b[0m a\n"},
 		"Controls": {reason: "A text from a cluster cannot clear the screen.", err: errors.New("a\x1b[2Jb"), want: "error: a�[2Jb\n"},
 	} {
 		t.Run(name, func(t *testing.T) {

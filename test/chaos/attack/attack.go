@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/sluice-ci/sluice/test/e2e/content"
+	"github.com/sluice-ci/sluice/test/suites/e2e/content"
 )
 
 // Kinds of attacks.

@@ -7,7 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
-	"github.com/sluice-ci/sluice/test/kube"
+	"github.com/sluice-ci/sluice/test/testutil/kube"
 )
 
 const seed = 3

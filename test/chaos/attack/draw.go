@@ -5,8 +5,8 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"github.com/sluice-ci/sluice/test/hostile"
-	"github.com/sluice-ci/sluice/test/kube"
+	"github.com/sluice-ci/sluice/test/load/hostile"
+	"github.com/sluice-ci/sluice/test/testutil/kube"
 )
 
 const (

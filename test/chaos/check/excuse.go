@@ -9,7 +9,7 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/test/chaos/disturb"
 	"github.com/sluice-ci/sluice/test/chaos/plan"
-	"github.com/sluice-ci/sluice/test/kube"
+	"github.com/sluice-ci/sluice/test/testutil/kube"
 )
 
 // slack is how much later than it took place a watch may see what happens, and how long what was mended may have effects.

@@ -13,7 +13,7 @@ import (
 	"github.com/sluice-ci/sluice/test/chaos/disturb"
 	"github.com/sluice-ci/sluice/test/chaos/ledger"
 	"github.com/sluice-ci/sluice/test/chaos/plan"
-	"github.com/sluice-ci/sluice/test/kube"
+	"github.com/sluice-ci/sluice/test/testutil/kube"
 )
 
 const here = "here"

@@ -9,7 +9,7 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/test/chaos/ledger"
 	"github.com/sluice-ci/sluice/test/chaos/plan"
-	soak "github.com/sluice-ci/sluice/test/soak/plan"
+	soak "github.com/sluice-ci/sluice/test/load/soak/plan"
 )
 
 // chain is a pipeline of three tasks and one of finally: b comes after a, and c runs if a answers so.

@@ -12,7 +12,7 @@ import (
 	"github.com/sluice-ci/sluice/test/chaos/disturb"
 	"github.com/sluice-ci/sluice/test/chaos/ledger"
 	"github.com/sluice-ci/sluice/test/chaos/plan"
-	soak "github.com/sluice-ci/sluice/test/soak/plan"
+	soak "github.com/sluice-ci/sluice/test/load/soak/plan"
 )
 
 // rules are the names of those that a case breaks, each once.

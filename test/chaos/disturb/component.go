@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 
-	"github.com/sluice-ci/sluice/test/kube"
-	"github.com/sluice-ci/sluice/test/machine"
+	"github.com/sluice-ci/sluice/test/testutil/kube"
+	"github.com/sluice-ci/sluice/test/testutil/machine"
 )
 
 // restart kills a component of the cluster, and lets it be started at once.

@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 	corev1 "k8s.io/api/core/v1"
 
-	"github.com/sluice-ci/sluice/test/kube"
-	"github.com/sluice-ci/sluice/test/machine"
+	"github.com/sluice-ci/sluice/test/testutil/kube"
+	"github.com/sluice-ci/sluice/test/testutil/machine"
 )
 
 // killController kills the one that leads. The kubelet starts it again; it leads once the lease of the one before has run

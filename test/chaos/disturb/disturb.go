@@ -10,8 +10,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
-	"github.com/sluice-ci/sluice/test/kube"
-	"github.com/sluice-ci/sluice/test/machine"
+	"github.com/sluice-ci/sluice/test/testutil/kube"
+	"github.com/sluice-ci/sluice/test/testutil/machine"
 )
 
 const (

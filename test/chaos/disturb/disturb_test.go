@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/sluice-ci/sluice/test/kube"
+	"github.com/sluice-ci/sluice/test/testutil/kube"
 )
 
 // TestMendGoesOn: what was broken last is mended first, and what cannot be mended does not keep the rest broken.

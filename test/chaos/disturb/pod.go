@@ -14,7 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
-	"github.com/sluice-ci/sluice/test/kube"
+	"github.com/sluice-ci/sluice/test/testutil/kube"
 )
 
 const (

@@ -7,8 +7,8 @@ import (
 	"time"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
-	"github.com/sluice-ci/sluice/test/kube"
-	soak "github.com/sluice-ci/sluice/test/soak/plan"
+	soak "github.com/sluice-ci/sluice/test/load/soak/plan"
+	"github.com/sluice-ci/sluice/test/testutil/kube"
 )
 
 const (

@@ -9,8 +9,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
-	"github.com/sluice-ci/sluice/test/kube"
-	soak "github.com/sluice-ci/sluice/test/soak/plan"
+	soak "github.com/sluice-ci/sluice/test/load/soak/plan"
+	"github.com/sluice-ci/sluice/test/testutil/kube"
 )
 
 const (

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
-	soak "github.com/sluice-ci/sluice/test/soak/plan"
+	soak "github.com/sluice-ci/sluice/test/load/soak/plan"
 )
 
 // Kinds of faults of a task.

@@ -8,8 +8,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
-	"github.com/sluice-ci/sluice/internal/size"
-	"github.com/sluice-ci/sluice/test/kube"
+	"github.com/sluice-ci/sluice/internal/objectsize"
+	"github.com/sluice-ci/sluice/test/testutil/kube"
 )
 
 const (
@@ -40,7 +40,7 @@ func TestMake(t *testing.T) {
 		if len(errs) > 0 {
 			t.Errorf("run %d is refused: %v", number, errs)
 		}
-		if n := size.Encoded(object); n > room {
+		if n := objectsize.Encoded(object); n > room {
 			t.Errorf("run %d takes %d bytes before it begins", number, n)
 		}
 		if number%10 == 0 {

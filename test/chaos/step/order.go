@@ -10,7 +10,7 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/test/chaos/ledger"
 	"github.com/sluice-ci/sluice/test/chaos/plan"
-	"github.com/sluice-ci/sluice/test/e2e/content"
+	"github.com/sluice-ci/sluice/test/suites/e2e/content"
 )
 
 const (

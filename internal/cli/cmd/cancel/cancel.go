@@ -1,0 +1,131 @@
+// Package cancel is `sluice cancel`: it ends runs that go on.
+package cancel
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/cli/clierror"
+	"github.com/sluice-ci/sluice/internal/cli/cluster"
+	"github.com/sluice-ci/sluice/internal/cli/runs"
+	"github.com/sluice-ci/sluice/internal/cli/terminal"
+)
+
+// Options are what `sluice cancel` was asked for.
+type Options struct {
+	Terminal *terminal.Terminal
+	Source   cluster.Source
+	// Runs as they were typed.
+	Runs []string
+	// Finally: tasks of finally still run.
+	Finally bool
+	// Stop: tasks that run may end; no other starts, but those of finally.
+	Stop bool
+	// Message says why; TaskRuns keep it.
+	Message string
+}
+
+// NewCommand is `sluice cancel`.
+func NewCommand(t *terminal.Terminal, source cluster.Source) *cobra.Command {
+	o := &Options{Terminal: t, Source: source}
+	c := &cobra.Command{
+		Use:   "cancel RUN...",
+		Short: "End runs that go on",
+		Long: `Asks the controller to end runs: their pods are ended, and their reason is then TaskRunCancelled or Cancelled. It does not
+wait for that. A run that has ended already is left as it is, and that is said.
+
+Of a PipelineRun, --finally still runs its tasks of finally, and --stop also lets the tasks end that run now.`,
+		Example: `  sluice cancel build-x7k2p
+  sluice cancel pipelinerun/build-x7k2p --finally
+  sluice cancel taskrun/make --message "the wrong branch"`,
+		Args:              cobra.MinimumNArgs(1),
+		ValidArgsFunction: runs.Complete(source, true),
+		RunE: func(c *cobra.Command, args []string) error {
+			o.Runs = args
+			return o.run(c.Context())
+		},
+	}
+	c.Flags().BoolVar(&o.Finally, "finally", false, "still run the tasks of finally")
+	c.Flags().BoolVar(&o.Stop, "stop", false, "let tasks end that run now, and then run those of finally")
+	c.Flags().StringVarP(&o.Message, "message", "m", "", "why; a TaskRun keeps it in its message")
+	c.MarkFlagsMutuallyExclusive("finally", "stop")
+	return c
+}
+
+func (o *Options) run(ctx context.Context) error {
+	c, err := o.Source.Connect()
+	if err != nil {
+		return err
+	}
+	// All are found before the first one is ended.
+	var found []runs.Run
+	for _, name := range o.Runs {
+		r, err := runs.Find(ctx, c, name)
+		if err != nil {
+			return err
+		}
+		if err := o.allowed(r); err != nil {
+			return err
+		}
+		found = append(found, r)
+	}
+	for _, r := range found {
+		if r.Done() {
+			o.Terminal.Notef("%s has ended already: %s", r.Reference(), r.State())
+			continue
+		}
+		if err := o.cancel(ctx, c, r); err != nil {
+			return err
+		}
+		o.Terminal.Printf("%s is being cancelled\n", r.Reference())
+	}
+	return nil
+}
+
+// allowed refuses options that a kind does not have.
+func (o *Options) allowed(r runs.Run) error {
+	switch {
+	case r.TaskRun != nil && (o.Finally || o.Stop):
+		return clierror.New(fmt.Sprintf("%s has no tasks of finally", r.Reference()), "--finally and --stop are for PipelineRuns")
+	case r.PipelineRun != nil && o.Message != "":
+		return clierror.New(fmt.Sprintf("%s cannot keep a message", r.Reference()), "--message is for TaskRuns")
+	default:
+		return nil
+	}
+}
+
+func (o *Options) cancel(ctx context.Context, c *cluster.Cluster, r runs.Run) error {
+	patch, err := json.Marshal(map[string]any{"spec": o.spec(r)})
+	if err != nil {
+		return err
+	}
+	if err := c.Client.Patch(ctx, r.Object(), client.RawPatch(types.MergePatchType, patch)); err != nil {
+		return fmt.Errorf("cannot cancel %s: %w", r.Reference(), err)
+	}
+	return nil
+}
+
+// spec is what the run's spec gets.
+func (o *Options) spec(r runs.Run) map[string]any {
+	if r.PipelineRun != nil {
+		status := v1.PipelineRunSpecStatusCancelled
+		switch {
+		case o.Finally:
+			status = v1.PipelineRunSpecStatusCancelledRunFinally
+		case o.Stop:
+			status = v1.PipelineRunSpecStatusStoppedRunFinally
+		}
+		return map[string]any{"status": status}
+	}
+	spec := map[string]any{"status": v1.TaskRunSpecStatusCancelled}
+	if o.Message != "" {
+		spec["statusMessage"] = o.Message
+	}
+	return spec
+}

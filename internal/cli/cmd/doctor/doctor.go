@@ -1,0 +1,144 @@
+// Package doctor is `sluice doctor`: whether a cluster has what runs need, and what to do where it has not.
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sluice-ci/sluice/internal/cli/clierror"
+	"github.com/sluice-ci/sluice/internal/cli/cluster"
+	"github.com/sluice-ci/sluice/internal/cli/table"
+	"github.com/sluice-ci/sluice/internal/cli/terminal"
+)
+
+// Options are what `sluice doctor` was asked for.
+type Options struct {
+	Terminal *terminal.Terminal
+	Source   cluster.Source
+	// Configz reads how a node's kubelet is set up.
+	Configz Configz
+	// Output is how the findings are printed.
+	Output table.Format
+}
+
+// NewCommand is `sluice doctor`.
+func NewCommand(t *terminal.Terminal, source cluster.Source) *cobra.Command {
+	o := &Options{Terminal: t, Source: source, Configz: viaProxy}
+	c := &cobra.Command{
+		Use:   "doctor",
+		Short: "Say whether the cluster has what runs need, and what to do",
+		Long: `Looks at the version of the cluster, the kinds, the controller, another one beside it, its settings, its right to read logs, the
+webhooks, the rotation of logs on the nodes, and your own rights. Nothing is changed: what asks the webhooks is a dry run.
+
+What you may not look at is a warning, with the right that is missing.
+
+Exit status: 0 runs can work (there may be warnings), 1 there is a problem.`,
+		Example: `  sluice doctor
+  sluice doctor -o json | jq '.findings[] | select(.level != "ok")'`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return o.Run(c.Context()) },
+	}
+	o.Output.Register(c)
+	return c
+}
+
+// report is what is printed for programs.
+type report struct {
+	Findings []Finding `json:"findings"`
+	Problems int       `json:"problems"`
+	Warnings int       `json:"warnings"`
+}
+
+// Run makes all checks and prints what they found.
+func (o *Options) Run(ctx context.Context) error {
+	c, err := o.Source.Connect()
+	if err != nil {
+		return err
+	}
+	if _, err := c.Kube.Discovery().ServerVersion(); err != nil {
+		return fmt.Errorf("cannot ask the cluster for its version: %w", err)
+	}
+	r := report{Findings: Examine(ctx, c, o.Configz)}
+	for _, f := range r.Findings {
+		switch f.Level {
+		case Problem:
+			r.Problems++
+		case Warning:
+			r.Warnings++
+		case OK:
+		}
+	}
+	if err := o.Output.Write(o.Terminal.Out, r, func(w io.Writer) error { return o.print(w, r) }); err != nil {
+		return err
+	}
+	if r.Problems > 0 {
+		return clierror.Quiet(clierror.RunFailed)
+	}
+	return nil
+}
+
+// Examine makes all checks, one after the other.
+func Examine(ctx context.Context, c *cluster.Cluster, configz Configz) []Finding {
+	p := observe(ctx, c, configz)
+	var findings []Finding
+	for _, check := range checks() {
+		for _, f := range check.look(ctx, p) {
+			f.Check = check.name
+			findings = append(findings, f)
+		}
+	}
+	return findings
+}
+
+// check is one thing to look at.
+type check struct {
+	name string
+	look func(ctx context.Context, p *patient) []Finding
+}
+
+func checks() []check {
+	return []check{
+		{"cluster", version},
+		{"kinds", kinds},
+		{"controller", controller},
+		{"other controllers", others},
+		{"settings", settings},
+		{"log access", logAccess},
+		{"webhooks", webhooks},
+		{"log rotation", rotation},
+		{"your rights", rights},
+	}
+}
+
+func (o *Options) print(w io.Writer, r report) error {
+	t := o.Terminal
+	width := 0
+	for _, f := range r.Findings {
+		width = max(width, len(f.Check))
+	}
+	var b strings.Builder
+	for _, f := range r.Findings {
+		fmt.Fprintf(&b, "%s %-*s  %s\n", t.Paint(f.Level.colour(), f.Level.mark()), width, f.Check, terminal.Line(f.What))
+		if f.Fix != "" {
+			fmt.Fprintf(&b, "  %*s  %s %s\n", width, "", t.Paint(terminal.Cyan, "fix:"), f.Fix)
+		}
+	}
+	if r.Problems+r.Warnings == 0 {
+		b.WriteString("all is well\n")
+	} else {
+		fmt.Fprintf(&b, "%s, %s\n", counted(r.Problems, "problem"), counted(r.Warnings, "warning"))
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func counted(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}

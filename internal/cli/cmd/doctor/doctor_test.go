@@ -1,0 +1,270 @@
+package doctor
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"maps"
+	"reflect"
+	"strings"
+	"testing"
+
+	appsv1 "k8s.io/api/apps/v1"
+	authorizationv1 "k8s.io/api/authorization/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	apiversion "k8s.io/apimachinery/pkg/version"
+	fakediscovery "k8s.io/client-go/discovery/fake"
+	kubefake "k8s.io/client-go/kubernetes/fake"
+	ktesting "k8s.io/client-go/testing"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/cli/clierror"
+	"github.com/sluice-ci/sluice/internal/cli/cluster"
+	"github.com/sluice-ci/sluice/internal/cli/terminal"
+	"github.com/sluice-ci/sluice/internal/config"
+)
+
+// hospital is a cluster that a test makes ill.
+type hospital struct {
+	version  apiversion.Info
+	kinds    []string
+	objects  []client.Object
+	mayNot   map[string]bool // by user and resource
+	webhook  error
+	configz  string
+	cannot   error // what reading configz returns
+	noReview error
+}
+
+// healthy is a cluster in which nothing is wrong.
+func healthy() *hospital {
+	return &hospital{
+		version: apiversion.Info{Minor: "37", GitVersion: "v1.37.2"},
+		kinds:   []string{"Task", "TaskRun", "Pipeline", "PipelineRun", "StepAction"},
+		objects: []client.Object{
+			&appsv1.Deployment{
+				ObjectMeta: metav1.ObjectMeta{Namespace: "tekton-pipelines", Name: "sluice-controller", Labels: map[string]string{"app.kubernetes.io/part-of": "sluice"}},
+				Spec:       appsv1.DeploymentSpec{Replicas: new(int32(1)), Template: corev1.PodTemplateSpec{Spec: corev1.PodSpec{Containers: []corev1.Container{{Image: "r/c:7"}}}}},
+				Status:     appsv1.DeploymentStatus{AvailableReplicas: 1, UpdatedReplicas: 1},
+			},
+			flags(map[string]string{"results-from": "sidecar-logs", "max-result-size": "1000000"}),
+			&corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "n1"}},
+		},
+		mayNot:  map[string]bool{},
+		webhook: apierrors.NewInvalid(schema.GroupKind{Kind: "Task"}, "x", nil),
+		configz: `{"kubeletconfig":{"containerLogMaxSize":"10Mi"}}`,
+	}
+}
+
+func flags(data map[string]string) *corev1.ConfigMap {
+	return &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "tekton-pipelines", Name: "feature-flags"}, Data: data}
+}
+
+func settingsOf(namespace, name string, data map[string]string) *corev1.ConfigMap {
+	return &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}, Data: data}
+}
+
+// replace puts an object in the place of the one of its type.
+func (h *hospital) replace(o client.Object) {
+	for i := range h.objects {
+		if reflect.TypeOf(h.objects[i]) == reflect.TypeOf(o) {
+			h.objects[i] = o
+			return
+		}
+	}
+	h.objects = append(h.objects, o)
+}
+
+func (h *hospital) remove(o client.Object) {
+	for i := range h.objects {
+		if reflect.TypeOf(h.objects[i]) == reflect.TypeOf(o) {
+			h.objects = append(h.objects[:i:i], h.objects[i+1:]...)
+			return
+		}
+	}
+}
+
+func (h *hospital) deployment() *appsv1.Deployment { return h.objects[0].(*appsv1.Deployment) }
+
+func (h *hospital) cluster(t *testing.T) *cluster.Cluster {
+	t.Helper()
+	scheme, err := cluster.Scheme()
+	if err != nil {
+		t.Fatal(err)
+	}
+	kube := kubefake.NewClientset()
+	discovery := kube.Discovery().(*fakediscovery.FakeDiscovery)
+	discovery.FakedServerVersion = &h.version
+	resources := map[string]*metav1.APIResourceList{}
+	for _, kind := range h.kinds {
+		gv := "tekton.dev/v1"
+		if kind == "StepAction" {
+			gv = "tekton.dev/v1beta1"
+		}
+		if resources[gv] == nil {
+			resources[gv] = &metav1.APIResourceList{GroupVersion: gv}
+		}
+		resources[gv].APIResources = append(resources[gv].APIResources, metav1.APIResource{Kind: kind})
+	}
+	for list := range maps.Values(resources) {
+		discovery.Resources = append(discovery.Resources, list)
+	}
+	kube.PrependReactor("create", "subjectaccessreviews", func(a ktesting.Action) (bool, runtime.Object, error) {
+		review := a.(ktesting.CreateAction).GetObject().(*authorizationv1.SubjectAccessReview)
+		review.Status.Allowed = !h.mayNot[review.Spec.User+" "+review.Spec.ResourceAttributes.Namespace]
+		return true, review, h.noReview
+	})
+	kube.PrependReactor("create", "selfsubjectaccessreviews", func(a ktesting.Action) (bool, runtime.Object, error) {
+		review := a.(ktesting.CreateAction).GetObject().(*authorizationv1.SelfSubjectAccessReview)
+		review.Status.Allowed = !h.mayNot[review.Spec.ResourceAttributes.Resource]
+		return true, review, nil
+	})
+	inner := fake.NewClientBuilder().WithScheme(scheme).WithObjects(h.objects...).Build()
+	return &cluster.Cluster{Namespace: "team", Kube: kube, Client: interceptor.NewClient(inner, interceptor.Funcs{
+		Create: func(ctx context.Context, c client.WithWatch, o client.Object, options ...client.CreateOption) error {
+			if _, ok := o.(*v1.Task); ok {
+				return h.webhook
+			}
+			return c.Create(ctx, o, options...)
+		},
+	})}
+}
+
+func (h *hospital) read(context.Context, *cluster.Cluster, string) ([]byte, error) {
+	return []byte(h.configz), h.cannot
+}
+
+const account = "system:serviceaccount:tekton-pipelines:sluice-controller "
+
+func TestExamine(t *testing.T) {
+	refused := errors.New("spec.steps[0].script: $(params.there-is-no-such-param)")
+	forbidden := apierrors.NewForbidden(schema.GroupResource{Resource: "tasks"}, "", errors.New("no"))
+	cases := map[string]struct {
+		reason string
+		ill    func(*hospital)
+		check  string
+		level  Level
+		what   string
+	}{
+		"Version":      {"the version is said", func(*hospital) {}, "cluster", OK, "v1.37.2: image volumes"},
+		"NoVolumes":    {"an older one works more slowly", func(h *hospital) { h.version.Minor = "34+" }, "cluster", Warning, "an init container"},
+		"TooOld":       {"one that lacks what is needed does not", func(h *hospital) { h.version.Minor = "29" }, "cluster", Problem, "older than 1.30"},
+		"OddVersion":   {"a version that is none", func(h *hospital) { h.version.Minor = "x" }, "cluster", Warning, "not known"},
+		"NoKinds":      {"kinds that are missing are named", func(h *hospital) { h.kinds = []string{"Task", "StepAction"} }, "kinds", Problem, "TaskRun, Pipeline, PipelineRun"},
+		"NoGroup":      {"so are all of them", func(h *hospital) { h.kinds = nil }, "kinds", Problem, "StepAction"},
+		"Runs":         {"the controller is named with its image", func(*hospital) {}, "controller", OK, "in namespace tekton-pipelines: r/c:7"},
+		"NoController": {"there is none", func(h *hospital) { h.remove(&appsv1.Deployment{}) }, "controller", Problem, "there is no controller"},
+		"Elsewhere":    {"one in another namespace is found by its label", func(h *hospital) { h.deployment().Namespace = "ci" }, "controller", OK, "in namespace ci"},
+		"Scaled":       {"one that was scaled down", func(h *hospital) { h.deployment().Spec.Replicas = new(int32(0)) }, "controller", Problem, "scaled down"},
+		"NotReady":     {"one that does not come up", func(h *hospital) { h.deployment().Status.AvailableReplicas = 0 }, "controller", Problem, "no replica"},
+		"HalfReady":    {"one of which a part is up", func(h *hospital) { h.deployment().Spec.Replicas = new(int32(2)) }, "controller", Warning, "1 of 2"},
+		"Rival": {"another one beside it", func(h *hospital) {
+			h.objects = append(h.objects, &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: "x", Name: "tekton-pipelines-controller"}})
+		}, "other controllers", Problem, "in namespace x acts on the same runs"},
+		"Settings":   {"the limits in force are said", func(*hospital) {}, "settings", OK, "sidecar-logs: at most 976.6 KiB for a result"},
+		"BadSetting": {"a setting that is not used", func(h *hospital) { h.replace(flags(map[string]string{"max-result-size": "ten"})) }, "settings", Problem, `"ten"`},
+		"NoSettings": {"the defaults hold", func(h *hospital) { h.remove(&corev1.ConfigMap{}) }, "settings", Warning, "the defaults are in force"},
+		"Policy": {"a security setting that is not enforced is named first, with the place to change it", func(h *hospital) {
+			h.replace(flags(map[string]string{"trusted-resources-verification-no-match-policy": "fail"}))
+		}, "settings", Warning, "SECURITY: Tekton enforces this key"},
+		"Typo": {"a key that nobody knows", func(h *hospital) { h.replace(flags(map[string]string{"max-results-size": "9"})) }, "settings", Warning, `did you mean "max-result-size"?`},
+		"OtherMap": {"a ConfigMap that is not read", func(h *hospital) {
+			h.objects = append(h.objects, settingsOf("tekton-pipelines", "config-events", map[string]string{"sink": "http://sink"}))
+		}, "settings", Warning, "config-events: sink"},
+		"Resolvers": {"one of the resolvers", func(h *hospital) {
+			h.objects = append(h.objects, settingsOf("tekton-pipelines-resolvers", "resolvers-feature-flags", map[string]string{"enable-cluster-resolver": "false"}))
+		}, "settings", Warning, `blocked-namespaces of cluster-resolver-config to "*"`},
+		"SharedDefault": {"a default in the namespace of the resolvers, which has no effect", func(h *hospital) {
+			h.objects = append(h.objects, settingsOf("tekton-pipelines-resolvers", "cluster-resolver-config", map[string]string{"default-namespace": "catalog"}))
+		}, "settings", Warning, `"catalog": has no effect in namespace tekton-pipelines-resolvers`},
+		"BadPolicy": {"a list of namespaces with a pattern", func(h *hospital) {
+			h.objects = append(h.objects, settingsOf("tekton-pipelines-resolvers", "cluster-resolver-config", map[string]string{"blocked-namespaces": "kube-*"}))
+		}, "settings", Problem, `"kube-*" is not the name of a namespace`},
+		"Logs":     {"logs can be read", func(*hospital) {}, "log access", OK, "every namespace"},
+		"NoLogs":   {"without the right runs fail", func(h *hospital) { h.mayNot = map[string]bool{account: true, account + "team": true} }, "log access", Problem, "may not read logs in namespace team"},
+		"SomeLogs": {"in one namespace only", func(h *hospital) { h.mayNot[account] = true }, "log access", Warning, "but not in every namespace"},
+		"LogsNotNeeded": {"where results do not come through logs it is not needed", func(h *hospital) {
+			h.replace(flags(nil))
+			h.mayNot = map[string]bool{account: true, account + "team": true}
+		}, "log access", OK, "annotation"},
+		"NoReview":   {"who may not ask does not know", func(h *hospital) { h.noReview = errors.New("no") }, "log access", Warning, "not known"},
+		"Webhooks":   {"they refuse what they must", func(h *hospital) { h.webhook = refused }, "webhooks", OK, "the webhooks answer"},
+		"NoWebhooks": {"nobody refuses it", func(h *hospital) { h.webhook = nil }, "webhooks", Warning, "not asked"},
+		"WebhooksAway": {"they cannot be reached", func(h *hospital) {
+			h.webhook = errors.New(`failed calling webhook "validate.sluice.dev": no endpoints`)
+		}, "webhooks", Problem, "cannot be reached"},
+		"WebhooksSecret": {"who may not ask does not know", func(h *hospital) { h.webhook = forbidden }, "webhooks", Warning, "you may not create a Task"},
+		"Rotation":       {"logs are kept for long enough", func(*hospital) {}, "log rotation", OK, "1 of 1 nodes"},
+		"EarlyRotation":  {"logs are cut too early", func(h *hospital) { h.configz = `{"kubeletconfig":{"containerLogMaxSize":"1Mi"}}` }, "log rotation", Problem, "n1 at 1048576 bytes"},
+		"SmallResults": {"which does not matter for small results", func(h *hospital) {
+			h.configz = `{"kubeletconfig":{"containerLogMaxSize":"1Mi"}}`
+			h.replace(flags(map[string]string{"results-from": "sidecar-logs"}))
+		}, "log rotation", OK, "late enough"},
+		"NoConfigz":  {"a kubelet that is not asked", func(h *hospital) { h.cannot = errors.New("forbidden") }, "log rotation", Warning, "not known: forbidden"},
+		"OddConfigz": {"an answer that is none", func(h *hospital) { h.configz = `{}` }, "log rotation", Warning, "containerLogMaxSize"},
+		"Rights":     {"what the commands need", func(*hospital) {}, "your rights", OK, "namespace team"},
+		"NoRights":   {"rights that are missing are named", func(h *hospital) { h.mayNot["pipelineruns"] = true }, "your rights", Warning, "create pipelineruns"},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			h := healthy()
+			tc.ill(h)
+			var found []Finding
+			for _, f := range Examine(context.Background(), h.cluster(t), h.read) {
+				if f.Check == tc.check {
+					found = append(found, f)
+				}
+			}
+			if len(found) == 0 || found[0].Level != tc.level || !strings.Contains(found[0].What, tc.what) {
+				t.Fatalf("%s: want %s with %q, got %+v", tc.reason, tc.level, tc.what, found)
+			}
+			if found[0].Level == Problem && found[0].Fix == "" {
+				t.Errorf("a problem without a fix: %+v", found[0])
+			}
+		})
+	}
+}
+
+func TestCommand(t *testing.T) {
+	run := func(h *hospital, args ...string) (string, error) {
+		var stdout, stderr bytes.Buffer
+		o := &Options{Terminal: terminal.Plain(nil, &stdout, &stderr), Source: cluster.Fixed{Cluster: h.cluster(t)}, Configz: h.read, Output: "table"}
+		if len(args) > 0 {
+			o.Output = "json"
+		}
+		err := o.Run(context.Background())
+		return stdout.String(), err
+	}
+	h := healthy()
+	h.webhook = errors.New("there-is-no-such-param")
+	if out, err := run(h); err != nil || !strings.HasSuffix(out, "all is well\n") {
+		t.Errorf("want all to be well, got %v\n%s", err, out)
+	}
+	h.remove(&appsv1.Deployment{})
+	out, err := run(h)
+	if clierror.CodeOf(err) != clierror.RunFailed || !strings.Contains(out, "✗ controller ") || !strings.Contains(out, "fix: sluice install\n") || !strings.HasSuffix(out, "1 problem, 0 warnings\n") {
+		t.Errorf("want the problem, what to do, and the status: %v\n%s", err, out)
+	}
+	out, err = run(h, "json")
+	var got report
+	if json.Unmarshal([]byte(out), &got) != nil || got.Problems != 1 || clierror.CodeOf(err) != clierror.RunFailed {
+		t.Errorf("want the same for programs, got %v\n%s", err, out)
+	}
+}
+
+func TestNeededLog(t *testing.T) {
+	if got := neededLog(config.Flags{MaxResultSize: 1572863}); got != streamBytes {
+		t.Errorf("the largest results need %d bytes, got %d", streamBytes, got)
+	}
+	if got := neededLog(config.Flags{MaxResultSize: 4096}); got > 1<<17 {
+		t.Errorf("small results do not need %d bytes", got)
+	}
+}

@@ -1,0 +1,146 @@
+package doctor
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/sluice-ci/sluice/internal/cli/cluster"
+	"github.com/sluice-ci/sluice/internal/cli/cmd/install/bundle"
+	"github.com/sluice-ci/sluice/internal/config"
+)
+
+// Configz reads how the kubelet of a node is set up, as JSON.
+type Configz func(ctx context.Context, c *cluster.Cluster, node string) ([]byte, error)
+
+// viaProxy asks the kubelet through the API server.
+func viaProxy(ctx context.Context, c *cluster.Cluster, node string) ([]byte, error) {
+	const limit = 10 * time.Second
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	return c.Kube.CoreV1().RESTClient().Get().AbsPath("/api/v1/nodes/" + node + "/proxy/configz").DoRaw(ctx)
+}
+
+// patient is a cluster, with what several checks need to know of it.
+type patient struct {
+	cluster *cluster.Cluster
+	configz Configz
+	// deployment of the controller; nil when there is none, or when deploymentErr says why it is not known.
+	deployment    *appsv1.Deployment
+	deploymentErr error
+	// data of feature-flags, what it comes to, and what is wrong with it.
+	flags     config.Flags
+	wrong     []config.SettingError
+	flagsErr  error
+	flagsGone bool
+	// notices are about keys without effect, in all ConfigMaps that Tekton has.
+	notices []placedNotice
+	// noticesErr is why not all of these ConfigMaps could be read.
+	noticesErr error
+}
+
+// placedNotice is a notice with the namespace of its ConfigMap.
+type placedNotice struct {
+	config.Notice
+
+	namespace string
+}
+
+func observe(ctx context.Context, c *cluster.Cluster, configz Configz) *patient {
+	p := &patient{cluster: c, configz: configz}
+	p.deployment, p.deploymentErr = findDeployment(ctx, c)
+	var flags corev1.ConfigMap
+	err := c.Client.Get(ctx, client.ObjectKey{Namespace: p.namespace(), Name: config.FlagsName}, &flags)
+	if apierrors.IsNotFound(err) {
+		p.flagsGone, err = true, nil
+	}
+	p.flagsErr = err
+	p.flags, p.wrong = config.ParseFlags(flags.Data, []config.ResultsFrom{config.TerminationMessage, config.SidecarLogs})
+	p.observeSettings(ctx)
+	return p
+}
+
+// observeSettings reads all ConfigMaps that have something to say about settings.
+func (p *patient) observeSettings(ctx context.Context) {
+	for namespace, names := range map[string][]string{p.namespace(): config.Reads(), config.ResolversNamespace: config.ReadsOfResolvers()} {
+		for _, name := range names {
+			var cm corev1.ConfigMap
+			if err := p.cluster.Client.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, &cm); err != nil {
+				if !apierrors.IsNotFound(err) {
+					p.noticesErr = err
+				}
+				continue
+			}
+			p.wrong = append(p.wrong, wrongIn(name, cm.Data)...)
+			notices := config.Notices
+			if namespace != p.namespace() {
+				notices = config.NoticesOfResolvers
+			}
+			for _, n := range notices(name, cm.Data) {
+				p.notices = append(p.notices, placedNotice{n, namespace})
+			}
+		}
+	}
+	slices.SortStableFunc(p.notices, func(a, b placedNotice) int {
+		return cmp.Or(cmp.Compare(a.namespace, b.namespace), cmp.Compare(a.ConfigMap, b.ConfigMap))
+	})
+}
+
+// wrongIn returns what cannot be used as it is. feature-flags is read before.
+func wrongIn(configMap string, data map[string]string) []config.SettingError {
+	var wrong []config.SettingError
+	switch configMap {
+	case config.DefaultsName:
+		_, wrong = config.ParseDefaults(data)
+	case config.ClusterResolverName:
+		_, wrong = config.ParseClusterResolver(data)
+	}
+	return wrong
+}
+
+// namespace of the installation.
+func (p *patient) namespace() string {
+	if p.deployment != nil {
+		return p.deployment.Namespace
+	}
+	return bundle.Namespace
+}
+
+// serviceAccount that the controller runs as.
+func (p *patient) serviceAccount() types.NamespacedName {
+	name := bundle.Deployment
+	if p.deployment != nil && p.deployment.Spec.Template.Spec.ServiceAccountName != "" {
+		name = p.deployment.Spec.Template.Spec.ServiceAccountName
+	}
+	return types.NamespacedName{Namespace: p.namespace(), Name: name}
+}
+
+// findDeployment finds the controller's Deployment: in the usual namespace, else anywhere.
+func findDeployment(ctx context.Context, c *cluster.Cluster) (*appsv1.Deployment, error) {
+	var d appsv1.Deployment
+	err := c.Client.Get(ctx, client.ObjectKey{Namespace: bundle.Namespace, Name: bundle.Deployment}, &d)
+	if err == nil {
+		return &d, nil
+	}
+	if !apierrors.IsNotFound(err) {
+		return nil, fmt.Errorf("cannot read deployment %q in namespace %q: %w", bundle.Deployment, bundle.Namespace, err)
+	}
+	var list appsv1.DeploymentList
+	if err := c.Client.List(ctx, &list, client.MatchingLabels{bundle.LabelPartOf: bundle.PartOf}); err != nil {
+		return nil, fmt.Errorf("cannot list deployments: %w", err)
+	}
+	for i := range list.Items {
+		if list.Items[i].Name == bundle.Deployment {
+			return &list.Items[i], nil
+		}
+	}
+	return nil, nil //nolint:nilnil // there is none, which is no error
+}

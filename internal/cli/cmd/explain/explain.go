@@ -1,0 +1,133 @@
+// Package explain is `sluice explain`: why a run failed, in words, and what to do about it.
+package explain
+
+import (
+	"context"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sluice-ci/sluice/internal/cli/cluster"
+	"github.com/sluice-ci/sluice/internal/cli/logreader"
+	"github.com/sluice-ci/sluice/internal/cli/runs"
+	"github.com/sluice-ci/sluice/internal/cli/table"
+	"github.com/sluice-ci/sluice/internal/cli/terminal"
+)
+
+// tail is how many lines of a failed step are shown.
+const tail = 10
+
+// Options are what `sluice explain` was asked for.
+type Options struct {
+	Terminal *terminal.Terminal
+	Source   cluster.Source
+	// Run as it was typed.
+	Run string
+	// Output is how the explanation is printed.
+	Output table.Format
+}
+
+// NewCommand is `sluice explain`.
+func NewCommand(t *terminal.Terminal, source cluster.Source) *cobra.Command {
+	o := &Options{Terminal: t, Source: source}
+	c := &cobra.Command{
+		Use:     "explain RUN",
+		Aliases: []string{"why"},
+		Short:   "Say why a run failed, or why it waits, and what to do",
+		Long: `Says in words why a run failed, or what it waits for: what the reason means, what the controller said, the last lines of
+the step that failed, and what helps. Of a PipelineRun each TaskRun that failed is explained.`,
+		Example: `  sluice explain build-x7k2p
+  sluice explain taskrun/make -o json | jq -r '.fix[]'`,
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: runs.Complete(source, false),
+		RunE: func(c *cobra.Command, args []string) error {
+			o.Run = args[0]
+			return o.run(c.Context())
+		},
+	}
+	o.Output.Register(c)
+	return c
+}
+
+func (o *Options) run(ctx context.Context) error {
+	c, err := o.Source.Connect()
+	if err != nil {
+		return err
+	}
+	snapshot, err := runs.FindSnapshot(ctx, c, o.Run)
+	if err != nil {
+		return err
+	}
+	e := WithLogs(ctx, c, snapshot)
+	return o.Output.Write(o.Terminal.Out, e, func(io.Writer) error {
+		Print(o.Terminal, e, "")
+		return nil
+	})
+}
+
+// WithLogs explains a run, and puts in the last lines of each step that failed. A log that cannot be had is left out.
+func WithLogs(ctx context.Context, c *cluster.Cluster, s runs.Snapshot) Explanation {
+	e := Explain(s, func(r runs.Run) string { return c.Typed(r.Reference().String(), r.Namespace()) })
+	reader := &logreader.Reader{Pods: c.Kube.CoreV1()}
+	add := func(e *Explanation, name string) {
+		tr := s.Find(name)
+		if tr == nil || e.Step == "" {
+			return
+		}
+		if lines, err := reader.Tail(ctx, tr, FailedStep(tr), tail); err == nil {
+			e.Log = lines
+		}
+	}
+	if s.Run.TaskRun != nil {
+		add(&e, s.Run.Name())
+	}
+	for i := range e.Causes {
+		_, name, _ := strings.Cut(e.Causes[i].Run, "/")
+		add(&e.Causes[i], name)
+	}
+	return e
+}
+
+// Print writes an explanation for people.
+func Print(t *terminal.Terminal, e Explanation, indent string) {
+	name := e.Run
+	if e.Task != "" {
+		name = "task " + e.Task + " (" + e.Run + ")"
+	}
+	head := t.Paint(e.State.Colour(), e.State.Mark()+" "+name+": "+string(e.State))
+	if e.Reason != "" {
+		head += " (" + e.Reason + ")"
+	}
+	t.Printf("%s%s\n", indent, head)
+	indent += "  "
+	if e.Means != "" {
+		t.Printf("%s%s\n", indent, e.Means)
+	}
+	if e.Message != "" {
+		t.Printf("%s%s\n", indent, t.Paint(terminal.Dim, strings.ReplaceAll(terminal.Clean(e.Message), "\n", "\n"+indent)))
+	}
+	for _, skipped := range e.Skipped {
+		t.Printf("%snot started: %s\n", indent, terminal.Line(skipped))
+	}
+	if e.Step != "" {
+		t.Printf("%sstep %s ended with exit code %d", indent, t.Paint(terminal.Bold, e.Step), e.ExitCode)
+		if len(e.Log) > 0 {
+			t.Printf("; its last lines:")
+		}
+		t.Printf("\n")
+	}
+	for _, line := range e.Log {
+		t.Printf("%s  %s %s\n", indent, t.Paint(terminal.Dim, "|"), terminal.Clean(line))
+	}
+	for i, fix := range e.Fix {
+		label := "fix:"
+		if i > 0 {
+			label = "or: "
+		}
+		t.Printf("%s%s %s\n", indent, t.Paint(terminal.Cyan, label), fix)
+	}
+	for _, cause := range e.Causes {
+		Print(t, cause, indent)
+	}
+}

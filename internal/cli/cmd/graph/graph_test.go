@@ -1,0 +1,116 @@
+package graph_test
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/cli/clierror"
+	"github.com/sluice-ci/sluice/internal/cli/cluster"
+	"github.com/sluice-ci/sluice/internal/cli/cmd/graph"
+	"github.com/sluice-ci/sluice/internal/cli/terminal"
+)
+
+const two = `apiVersion: tekton.dev/v1
+kind: Pipeline
+metadata: {name: one}
+spec:
+  tasks:
+  - {name: a, taskRef: {name: t}}
+  - {name: b, taskRef: {name: t}, params: [{name: p, value: $(tasks.a.results.out)}]}
+---
+apiVersion: tekton.dev/v1
+kind: Pipeline
+metadata: {name: cyclic}
+spec:
+  tasks:
+  - {name: a, taskRef: {name: t}, runAfter: [b]}
+  - {name: b, taskRef: {name: t}, runAfter: [a]}
+---
+apiVersion: tekton.dev/v1
+kind: TaskRun
+metadata: {name: once}
+spec: {taskRef: {name: elsewhere}}
+`
+
+// run is `sluice graph` with these arguments, on a cluster with one PipelineRun, in a folder with files.
+func run(t *testing.T, args ...string) (out string, err error) {
+	t.Helper()
+	folder := t.TempDir()
+	t.Chdir(folder)
+	if err := os.WriteFile(filepath.Join(folder, "two.yaml"), []byte(two), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	scheme, err := cluster.Scheme()
+	if err != nil {
+		t.Fatal(err)
+	}
+	objects := []client.Object{
+		&v1.PipelineRun{
+			ObjectMeta: metav1.ObjectMeta{Namespace: "ci", Name: "build"},
+			Status: v1.PipelineRunStatus{PipelineSpec: &v1.PipelineSpec{Tasks: []v1.PipelineTask{
+				{Name: "a"}, {Name: "b", Params: []v1.Param{{Name: "p", Value: v1.StringValue("$(tasks.a.results.out)")}}},
+			}}},
+		},
+		&v1.TaskRun{
+			ObjectMeta: metav1.ObjectMeta{Namespace: "ci", Name: "build-a", Labels: map[string]string{v1.LabelPipelineRun: "build", v1.LabelPipelineTask: "a"}},
+			Status: v1.TaskRunStatus{
+				Conditions: []metav1.Condition{{Type: v1.ConditionSucceeded, Status: metav1.ConditionTrue, Reason: v1.TaskRunReasonSucceeded}},
+				Results:    []v1.TaskRunResult{{Name: "out", Value: v1.StringValue(strings.Repeat("x", 2048))}},
+			},
+		},
+		&v1.PipelineRun{ObjectMeta: metav1.ObjectMeta{Namespace: "ci", Name: "new"}, Spec: v1.PipelineRunSpec{PipelineRef: &v1.PipelineRef{Name: "x"}}},
+	}
+	c := &cluster.Cluster{Namespace: "ci", Client: fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).Build()}
+	var stdout, stderr bytes.Buffer
+	command := graph.NewCommand(terminal.Plain(strings.NewReader(two), &stdout, &stderr), cluster.Fixed{Cluster: c})
+	command.SilenceErrors, command.SilenceUsage = true, true
+	command.SetArgs(args)
+	err = command.ExecuteContext(context.Background())
+	return stdout.String(), err
+}
+
+func TestCommand(t *testing.T) {
+	cases := map[string]struct {
+		reason string
+		args   []string
+		out    string
+		err    string
+	}{
+		"Run":       {"a run has states and sizes", []string{"build"}, "a → b: out 2.0 KiB\n", ""},
+		"RunStates": {"each task has its mark", []string{"build"}, "│ ✓ a │", ""},
+		"SVG":       {"an image", []string{"build", "-o", "svg"}, `<g class="node succeeded" data-task="a"`, ""},
+		"JSON":      {"for programs", []string{"build", "-o", "json"}, `"size": 2048`, ""},
+		"File":      {"an object of a file", []string{"two.yaml", "--of", "pipeline/one", "-o", "mermaid"}, `n0 -->|"out"| n1`, ""},
+		"DOT":       {"in the language of Graphviz", []string{"two.yaml", "--of", "Pipeline/one", "-o", "dot"}, `n0 -> n1 [label="out"]`, ""},
+		"Several":   {"a file with several objects must be asked for one", []string{"two.yaml"}, "", `there are 2 objects to draw in "two.yaml"`},
+		"Piped":     {"what is piped in is a file", []string{"-"}, "", `there are 2 objects to draw in "-"`},
+		"Cycle":     {"a cycle has no layers", []string{"two.yaml", "--of", "Pipeline/cyclic"}, "", "they wait for each other: a → b → a"},
+		"Elsewhere": {"what a run refers to must be there", []string{"two.yaml", "--of", "TaskRun/once"}, "", "refers to something that is not in the file"},
+		"NoObject":  {"an object that there is not", []string{"two.yaml", "--of", "Task/x"}, "", `there is no Task/x in "two.yaml"`},
+		"NoFile":    {"a file that there is not", []string{"none.yaml"}, "", `cannot read file "none.yaml"`},
+		"NoRun":     {"a run that there is not", []string{"none"}, "", `there is no run "none"`},
+		"NotBegun":  {"a run that nothing has acted on", []string{"new"}, "", "it has not been begun"},
+		"OfRun":     {"a run is one object", []string{"build", "--of", "x"}, "", "--of is for files"},
+		"BadFormat": {"a format that there is not", []string{"build", "-o", "png"}, "", "is none of text|svg|dot|mermaid|json"},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			out, err := run(t, tc.args...)
+			if !strings.Contains(out, tc.out) {
+				t.Errorf("%s: want %q in\n%s", tc.reason, tc.out, out)
+			}
+			if (tc.err == "") != (err == nil) || err != nil && (!strings.Contains(err.Error(), tc.err) || clierror.CodeOf(err) != clierror.Unusable) {
+				t.Errorf("%s: want the error %q, got %v", tc.reason, tc.err, err)
+			}
+		})
+	}
+}

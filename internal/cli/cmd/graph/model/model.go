@@ -1,0 +1,260 @@
+// Package model is the graph of a pipeline or of a task as people see it: what runs, what waits for what, which results go
+// where, and, of a run, how far it has come.
+package model
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/cli/resultview"
+	"github.com/sluice-ci/sluice/internal/cli/runs"
+	"github.com/sluice-ci/sluice/internal/cli/tree"
+)
+
+// Graph is what there is to draw.
+type Graph struct {
+	// Title names the object, as in Pipeline/build.
+	Title string `json:"title"`
+	// State of the run; empty for what has not been run.
+	State runs.State `json:"state,omitempty"`
+	Nodes []Node     `json:"nodes"`
+	Edges []Edge     `json:"edges"`
+}
+
+// Node is a task of a pipeline, or a step of a task.
+type Node struct {
+	// Name within the pipeline or the task.
+	Name string `json:"name"`
+	// Note says more: of a pipeline's task which Task it runs, of a run how long it took.
+	Note string `json:"note,omitempty"`
+	// State in the run; empty for what has not been run.
+	State runs.State `json:"state,omitempty"`
+	// Finally: it runs when all others have ended.
+	Finally bool `json:"finally,omitempty"`
+	// Runs is how many TaskRuns a matrix has made; 0 where there is no matrix.
+	Runs int `json:"runs,omitempty"`
+}
+
+// Edge says that To waits for From, both by their positions.
+type Edge struct {
+	From int `json:"from"`
+	To   int `json:"to"`
+	// Results that To takes from From; none where only the order matters.
+	Results []Result `json:"results,omitempty"`
+	// After: To comes after all others because it is one of finally, and takes nothing from From. Such an edge gives a
+	// place, and is not drawn.
+	After bool `json:"after,omitempty"`
+}
+
+// Result is a result that goes along an edge.
+type Result struct {
+	Name string `json:"name"`
+	// Size in bytes; −1 where it is not known.
+	Size int `json:"size"`
+}
+
+// String is the name, with the size where it is known.
+func (r Result) String() string {
+	if r.Size < 0 {
+		return r.Name
+	}
+	return r.Name + " " + resultview.Bytes(r.Size)
+}
+
+// OfPipeline is the graph of a pipeline that is not run.
+func OfPipeline(title string, spec *v1.PipelineSpec) Graph {
+	g := Graph{Title: title}
+	index := map[string]int{}
+	for _, list := range []struct {
+		finally bool
+		tasks   []v1.PipelineTask
+	}{{false, spec.Tasks}, {true, spec.Finally}} {
+		for i := range list.tasks {
+			index[list.tasks[i].Name] = len(g.Nodes)
+			g.Nodes = append(g.Nodes, Node{Name: list.tasks[i].Name, Note: noteOf(&list.tasks[i]), Finally: list.finally})
+		}
+	}
+	for i := range spec.Tasks {
+		g.connect(&spec.Tasks[i], index)
+	}
+	g.connectFinally(spec, index)
+	return g
+}
+
+// noteOf names the Task that a pipeline's task runs, when it has another name.
+func noteOf(task *v1.PipelineTask) string {
+	switch {
+	case task.TaskRef != nil && task.TaskRef.Resolver != "":
+		return "by " + task.TaskRef.Resolver
+	case task.TaskRef != nil && task.TaskRef.Name != task.Name:
+		return task.TaskRef.Name
+	case task.Matrix != nil:
+		return "matrix"
+	default:
+		return ""
+	}
+}
+
+// connect adds the edges that lead to a task: one for each task that it waits for.
+func (g *Graph) connect(task *v1.PipelineTask, index map[string]int) {
+	to := index[task.Name]
+	for _, from := range task.Dependencies() {
+		if at, ok := index[from]; ok {
+			g.Edges = append(g.Edges, Edge{From: at, To: to})
+		}
+	}
+	for _, ref := range task.ResultRefs() {
+		at, ok := index[ref.Task]
+		if !ok {
+			continue
+		}
+		i := slices.IndexFunc(g.Edges, func(e Edge) bool { return e.From == at && e.To == to })
+		if !slices.ContainsFunc(g.Edges[i].Results, func(r Result) bool { return r.Name == ref.Result }) {
+			g.Edges[i].Results = append(g.Edges[i].Results, Result{ref.Result, -1})
+		}
+	}
+}
+
+// connectFinally puts the tasks of finally behind those for which nothing waits.
+func (g *Graph) connectFinally(spec *v1.PipelineSpec, index map[string]int) {
+	waitedFor := map[int]bool{}
+	for _, e := range g.Edges {
+		waitedFor[e.From] = true
+	}
+	for i := range spec.Finally {
+		g.connect(&spec.Finally[i], index)
+		to := index[spec.Finally[i].Name]
+		for from := range spec.Tasks {
+			taken := slices.ContainsFunc(g.Edges, func(e Edge) bool { return e.From == from && e.To == to })
+			if !waitedFor[from] && !taken {
+				g.Edges = append(g.Edges, Edge{From: from, To: to, After: true})
+			}
+		}
+	}
+}
+
+// OfTask is the graph of a task that is not run: its steps, one after the other.
+func OfTask(title string, spec *v1.TaskSpec) Graph {
+	g := Graph{Title: title}
+	for i := range spec.Steps {
+		name := spec.Steps[i].Name
+		if name == "" {
+			name = fmt.Sprintf("unnamed-%d", i)
+		}
+		g.Nodes = append(g.Nodes, Node{Name: name, Note: spec.Steps[i].Image})
+		if i > 0 {
+			g.Edges = append(g.Edges, Edge{From: i - 1, To: i})
+		}
+	}
+	return g
+}
+
+// OfRun is the graph of a run as it is now. The error says that the run does not know yet what it runs.
+func OfRun(s runs.Snapshot, now time.Time) (Graph, error) {
+	title := s.Run.Kind() + "/" + s.Run.Name()
+	if tr := s.Run.TaskRun; tr != nil {
+		return ofTaskRun(title, tr, now)
+	}
+	pr := s.Run.PipelineRun
+	spec := pr.Status.PipelineSpec
+	if spec == nil {
+		spec = pr.Spec.PipelineSpec
+	}
+	if spec == nil {
+		return Graph{}, fmt.Errorf("cannot draw %s: it has not been begun, and does not know its pipeline yet", title)
+	}
+	g := OfPipeline(title, spec)
+	g.State = s.Run.State()
+	sizes := map[string]map[string]int{}
+	for i := range g.Nodes {
+		g.Nodes[i].stand(s, now)
+		sizes[g.Nodes[i].Name] = sizesOf(s, g.Nodes[i].Name)
+	}
+	for i := range g.Edges {
+		of := sizes[g.Nodes[g.Edges[i].From].Name]
+		for j := range g.Edges[i].Results {
+			if n, ok := of[g.Edges[i].Results[j].Name]; ok {
+				g.Edges[i].Results[j].Size = n
+			}
+		}
+	}
+	return g, nil
+}
+
+// stand fills in how a task stands in a run.
+func (n *Node) stand(s runs.Snapshot, now time.Time) {
+	n.State = runs.Waiting
+	if s.Run.Done() {
+		n.State = runs.Skipped
+	}
+	for _, skipped := range s.Run.PipelineRun.Status.SkippedTasks {
+		if skipped.Name == n.Name {
+			n.State, n.Note = runs.Skipped, skipped.Reason
+		}
+	}
+	var took time.Duration
+	var states []runs.State
+	for _, tr := range s.Tasks {
+		if tr.Labels[v1.LabelPipelineTask] == n.Name {
+			r := runs.OfTask(tr)
+			states = append(states, r.State())
+			took = max(took, r.Took(now))
+		}
+	}
+	if len(states) == 0 {
+		return
+	}
+	n.State, n.Note = together(states), runs.Spoken(took)
+	if len(states) > 1 {
+		n.Runs = len(states)
+	}
+}
+
+// together is the state of the TaskRuns of one task: what matters most.
+func together(states []runs.State) runs.State {
+	for _, s := range []runs.State{runs.Failed, runs.Cancelled, runs.Running} {
+		if slices.Contains(states, s) {
+			return s
+		}
+	}
+	if slices.Contains(states, runs.Waiting) {
+		return runs.Waiting
+	}
+	return runs.Succeeded
+}
+
+// sizesOf returns the sizes of a task's results by name; those of a matrix are added up.
+func sizesOf(s runs.Snapshot, task string) map[string]int {
+	sizes := map[string]int{}
+	for _, tr := range s.Tasks {
+		if tr.Labels[v1.LabelPipelineTask] == task {
+			for _, r := range resultview.Of(runs.Snapshot{Run: runs.OfTask(tr), Tasks: []*v1.TaskRun{tr}}) {
+				sizes[r.Name] += r.Size
+			}
+		}
+	}
+	return sizes
+}
+
+func ofTaskRun(title string, tr *v1.TaskRun, now time.Time) (Graph, error) {
+	spec := tr.Status.TaskSpec
+	if spec == nil {
+		spec = tr.Spec.TaskSpec
+	}
+	if spec == nil {
+		return Graph{}, fmt.Errorf("cannot draw %s: it has not been begun, and does not know its task yet", title)
+	}
+	g := OfTask(title, spec)
+	g.State = runs.OfTask(tr).State()
+	steps := tree.Of(runs.Snapshot{Run: runs.OfTask(tr)}, now).Children
+	for i := range g.Nodes {
+		g.Nodes[i].Note, g.Nodes[i].State = "", runs.Waiting
+		if i < len(steps) {
+			g.Nodes[i].State, g.Nodes[i].Note = steps[i].State, strings.TrimSpace(runs.Spoken(steps[i].Took)+" "+steps[i].Note)
+		}
+	}
+	return g, nil
+}

@@ -1,0 +1,197 @@
+package install
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/api/v1beta1"
+	"github.com/sluice-ci/sluice/internal/cli/clierror"
+	"github.com/sluice-ci/sluice/internal/cli/cluster"
+	"github.com/sluice-ci/sluice/internal/cli/cmd/install/bundle"
+	"github.com/sluice-ci/sluice/internal/cli/cmd/install/conflict"
+	"github.com/sluice-ci/sluice/internal/cli/table"
+	"github.com/sluice-ci/sluice/internal/cli/terminal"
+)
+
+// RemoveOptions are what `sluice uninstall` was asked for.
+type RemoveOptions struct {
+	Terminal *terminal.Terminal
+	Source   cluster.Source
+	// Yes: delete, and not only say what would be.
+	Yes bool
+	// KeepRuns leaves the kinds with all that is stored of them, the namespace and the settings.
+	KeepRuns bool
+}
+
+// NewRemoveCommand is `sluice uninstall`.
+func NewRemoveCommand(t *terminal.Terminal, source cluster.Source) *cobra.Command {
+	o := &RemoveOptions{Terminal: t, Source: source}
+	c := &cobra.Command{
+		Use:   "uninstall",
+		Short: "Take Sluice off the cluster",
+		Long: `Says what it would delete, and deletes it with --yes: the controller, its rights and webhooks, and, unless --keep-runs is
+given, the kinds with every Task, Pipeline and run that is stored on the cluster.
+
+Where another controller of tekton.dev is there, as after sluice install --replace, the kinds and the namespace are its own,
+too, and stay.`,
+		Example: `  sluice uninstall                  # what would be deleted
+  sluice uninstall --yes
+  sluice uninstall --yes --keep-runs`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return o.Run(c.Context()) },
+	}
+	c.Flags().BoolVar(&o.Yes, "yes", false, "delete what is named")
+	c.Flags().BoolVar(&o.KeepRuns, "keep-runs", false, "leave the kinds with all Tasks, Pipelines and runs, and the settings")
+	return c
+}
+
+// Run says what would be deleted, and deletes it.
+func (o *RemoveOptions) Run(ctx context.Context) error {
+	c, err := o.Source.Connect()
+	if err != nil {
+		return err
+	}
+	others, err := conflict.Find(ctx, c)
+	if err != nil {
+		return err
+	}
+	keep := o.KeepRuns || len(others) > 0
+	doomed, err := toDelete(ctx, c, keep)
+	if err != nil {
+		return err
+	}
+	if len(doomed) == 0 {
+		o.Terminal.Notef("there is nothing of Sluice in the cluster")
+		return nil
+	}
+	if err := o.say(ctx, c, doomed, keep); err != nil {
+		return err
+	}
+	if !o.Yes {
+		return clierror.New("nothing was deleted", "to delete this: sluice uninstall --yes")
+	}
+	for _, object := range doomed {
+		if err := remove(ctx, c, object); err != nil {
+			return fmt.Errorf("cannot delete %s %q: %w", object.Kind, object.Name, err)
+		}
+	}
+	o.Terminal.Printf("deleted %d objects\n", len(doomed))
+	for _, other := range others {
+		o.Terminal.Hintf("%s was left alone; to let it act again: %s", other, other.Restore())
+	}
+	return nil
+}
+
+// remove deletes an object, if it is still there. It goes by its name alone, since not all kinds have types here.
+func remove(ctx context.Context, c *cluster.Cluster, object *metav1.PartialObjectMetadata) error {
+	named := &unstructured.Unstructured{}
+	named.SetGroupVersionKind(object.GroupVersionKind())
+	named.SetNamespace(object.Namespace)
+	named.SetName(object.Name)
+	return client.IgnoreNotFound(c.Client.Delete(ctx, named, client.PropagationPolicy(metav1.DeletePropagationBackground)))
+}
+
+// toDelete are the objects of an installation that are there, in the order in which they can go: what asks the controller
+// before the controller, and the kinds last. Objects of the same names that somebody else has made are not among them.
+func toDelete(ctx context.Context, c *cluster.Cluster, keep bool) ([]*metav1.PartialObjectMetadata, error) {
+	set, err := bundle.Build(bundle.Choice{Logs: true})
+	if err != nil {
+		return nil, err
+	}
+	var doomed []*metav1.PartialObjectMetadata
+	objects := set.Core
+	if !keep {
+		objects = set.All()
+	}
+	for _, object := range objects {
+		if keep && (object.GetKind() == kindCRD || object.GetKind() == "Namespace") {
+			continue
+		}
+		found := &metav1.PartialObjectMetadata{}
+		found.SetGroupVersionKind(object.GroupVersionKind())
+		err := c.Client.Get(ctx, client.ObjectKeyFromObject(object), found)
+		if client.IgnoreNotFound(err) != nil {
+			return nil, fmt.Errorf("cannot read %s %q: %w", object.GetKind(), object.GetName(), err)
+		}
+		if err == nil && (found.Labels[bundle.LabelPartOf] == bundle.PartOf || object.GetKind() == "ConfigMap") {
+			found.SetGroupVersionKind(object.GroupVersionKind())
+			doomed = append(doomed, found)
+		}
+	}
+	slices.Reverse(doomed)
+	namespaced, err := rightsInNamespaces(ctx, c)
+	return append(namespaced, doomed...), err
+}
+
+// rightsInNamespaces are the rights to read logs that were given in single namespaces.
+func rightsInNamespaces(ctx context.Context, c *cluster.Cluster) ([]*metav1.PartialObjectMetadata, error) {
+	var found []*metav1.PartialObjectMetadata
+	for _, kind := range []string{"RoleBinding", "Role"} {
+		list := &metav1.PartialObjectMetadataList{}
+		list.SetGroupVersionKind(rbacv1.SchemeGroupVersion.WithKind(kind + "List"))
+		if err := c.Client.List(ctx, list, client.MatchingLabels{bundle.LabelPartOf: bundle.PartOf}); err != nil {
+			return nil, fmt.Errorf("cannot list %ss: %w", kind, err)
+		}
+		for i := range list.Items {
+			if list.Items[i].Namespace != bundle.Namespace {
+				list.Items[i].SetGroupVersionKind(rbacv1.SchemeGroupVersion.WithKind(kind))
+				found = append(found, &list.Items[i])
+			}
+		}
+	}
+	return found, nil
+}
+
+// say names what goes.
+func (o *RemoveOptions) say(ctx context.Context, c *cluster.Cluster, doomed []*metav1.PartialObjectMetadata, keep bool) error {
+	g := table.NewGrid("KIND", "NAMESPACE", "NAME")
+	for _, object := range doomed {
+		g.Add(table.Text(object.Kind), table.Text(object.Namespace), table.Text(object.Name))
+	}
+	if err := g.Write(o.Terminal.Out, o.Terminal); err != nil {
+		return err
+	}
+	if keep {
+		o.Terminal.Printf("Tasks, Pipelines and runs stay, and so do the settings\n")
+		return nil
+	}
+	if stored := stored(ctx, c); len(stored) > 0 {
+		o.Terminal.Printf("%s\n", o.Terminal.Paint(terminal.Red, "with them go, for ever: "+strings.Join(stored, ", ")))
+	}
+	return nil
+}
+
+// stored counts what is stored of each kind. A kind that is not served has nothing; what cannot be counted is not named.
+func stored(ctx context.Context, c *cluster.Cluster) []string {
+	var counts []string
+	for _, kind := range []metav1.GroupVersionKind{
+		gvk(v1.GroupVersion.Version, v1.KindTask), gvk(v1.GroupVersion.Version, v1.KindPipeline),
+		gvk(v1beta1.GroupVersion.Version, "StepAction"), gvk(v1.GroupVersion.Version, v1.KindTaskRun), gvk(v1.GroupVersion.Version, v1.KindPipelineRun),
+	} {
+		list := &metav1.PartialObjectMetadataList{}
+		list.APIVersion, list.Kind = v1.GroupName+"/"+kind.Version, kind.Kind+"List"
+		if err := c.Client.List(ctx, list); err != nil || meta.LenList(list) == 0 {
+			continue
+		}
+		if n := meta.LenList(list); n == 1 {
+			counts = append(counts, "1 "+kind.Kind)
+		} else {
+			counts = append(counts, fmt.Sprintf("%d %ss", n, kind.Kind))
+		}
+	}
+	return counts
+}
+
+func gvk(version, kind string) metav1.GroupVersionKind {
+	return metav1.GroupVersionKind{Group: v1.GroupName, Version: version, Kind: kind}
+}

@@ -1,0 +1,186 @@
+package local
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	appsv1 "k8s.io/api/apps/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/sluice-ci/sluice/internal/cli/clierror"
+	"github.com/sluice-ci/sluice/internal/cli/cluster"
+	"github.com/sluice-ci/sluice/internal/cli/cmd/install/bundle"
+	"github.com/sluice-ci/sluice/internal/cli/terminal"
+)
+
+const (
+	// imageFolder is where ko puts programs in images; pods of Sluice look there for the in-pod program.
+	imageFolder = "ko-app"
+	// imageUser is whom the programs run as: nobody.
+	imageUser = "65532"
+	// imagesFolder is where stand-ins for public images lie, beside the programs.
+	imagesFolder = "images"
+)
+
+// programs are the files that a local cluster is made of.
+type programs struct {
+	localkube, controller, inpod string
+	// archives are stand-ins for public images; none where images are pulled.
+	archives []string
+}
+
+// findPrograms finds them beside this program; localkube may be on the PATH, too.
+func (k *Cluster) findPrograms() (programs, error) {
+	folder, err := k.folder()
+	if err != nil {
+		return programs{}, err
+	}
+	var p programs
+	for _, wanted := range []struct {
+		name string
+		file *string
+	}{{"localkube", &p.localkube}, {"controller", &p.controller}, {"inpod", &p.inpod}} {
+		if *wanted.file, err = find(folder, wanted.name); err != nil {
+			return programs{}, err
+		}
+	}
+	layouts, err := filepath.Glob(filepath.Join(folder, imagesFolder, "*", "oci-layout"))
+	if err != nil {
+		return programs{}, fmt.Errorf("cannot look for images: %w", err)
+	}
+	for _, layout := range layouts {
+		p.archives = append(p.archives, filepath.Dir(layout))
+	}
+	return p, nil
+}
+
+// folder is where the programs lie, through links.
+func (k *Cluster) folder() (string, error) {
+	if k.Programs != "" {
+		return k.Programs, nil
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return "", fmt.Errorf("cannot find the folder of this program: %w", err)
+	}
+	if target, err := filepath.EvalSymlinks(self); err == nil {
+		self = target
+	}
+	return filepath.Dir(self), nil
+}
+
+func find(folder, name string) (string, error) {
+	beside := filepath.Join(folder, name)
+	if info, err := os.Stat(beside); err == nil && info.Mode().IsRegular() {
+		return beside, nil
+	}
+	if found, err := exec.LookPath(name); err == nil && name == "localkube" {
+		return found, nil
+	}
+	return "", clierror.New(fmt.Sprintf("cannot start a cluster on this machine: there is no program %q in %s", name, folder),
+		"in the source tree: make cli localkube", "or use a cluster that there is: KUBECONFIG=FILE, --context NAME")
+}
+
+// tag names the content of a file.
+func tag(file string) (string, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return "", fmt.Errorf("cannot read program %q: %w", file, err)
+	}
+	defer f.Close()
+	sum := sha256.New()
+	if _, err := io.Copy(sum, f); err != nil {
+		return "", fmt.Errorf("cannot read program %q: %w", file, err)
+	}
+	return hex.EncodeToString(sum.Sum(nil))[:16], nil
+}
+
+func copyProgram(from, to string) (err error) {
+	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+		return fmt.Errorf("cannot make a folder for %q: %w", to, err)
+	}
+	in, err := os.Open(from)
+	if err != nil {
+		return fmt.Errorf("cannot read program %q: %w", from, err)
+	}
+	defer in.Close()
+	out, err := os.OpenFile(to, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o755)
+	if err != nil {
+		return fmt.Errorf("cannot write program %q: %w", to, err)
+	}
+	if _, err := io.Copy(out, in); err != nil {
+		return errors.Join(fmt.Errorf("cannot write program %q: %w", to, err), out.Close())
+	}
+	return out.Close()
+}
+
+// installed reports whether the cluster has this build already.
+func installed(ctx context.Context, c *cluster.Cluster, images images) bool {
+	var d appsv1.Deployment
+	if err := c.Client.Get(ctx, client.ObjectKey{Namespace: bundle.Namespace, Name: bundle.Deployment}, &d); err != nil {
+		return false
+	}
+	if len(d.Spec.Template.Spec.Containers) != 1 {
+		return false
+	}
+	container := d.Spec.Template.Spec.Containers[0]
+	return container.Image == images.controller && strings.Contains(strings.Join(container.Args, " "), images.inpod)
+}
+
+// show runs localkube, and shows what it prints, moved to the right.
+func (k *Cluster) show(ctx context.Context, p programs, args ...string) error {
+	read, write := io.Pipe()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for lines := bufio.NewScanner(read); lines.Scan(); {
+			// What to do next is said by who called this.
+			if line := lines.Text(); line != "" && !strings.HasPrefix(line, "next:") {
+				k.Terminal.Notef("  %s", terminal.Clean(line))
+			}
+		}
+	}()
+	err := k.command(ctx, p, args, write, write)
+	_ = write.Close() // a pipe in memory
+	<-done
+	return err
+}
+
+// ask runs localkube, and returns what it prints. What it says of an error is part of the error.
+func (k *Cluster) ask(ctx context.Context, p programs, args ...string) (string, error) {
+	var answer, said bytes.Buffer
+	if err := k.command(ctx, p, args, &answer, &said); err != nil {
+		return "", fmt.Errorf("%w: %s", err, strings.TrimSpace(said.String()))
+	}
+	return strings.TrimSpace(answer.String()), nil
+}
+
+func (k *Cluster) command(ctx context.Context, p programs, args []string, out, errOut io.Writer) error {
+	if k.Dir != "" {
+		args = append(slices.Clip(args), "--dir", k.Dir)
+	}
+	command := exec.CommandContext(ctx, p.localkube, args...)
+	// As if its user had interrupted it: what it has begun is taken down again.
+	command.Cancel = func() error { return command.Process.Signal(os.Interrupt) }
+	command.Stdout, command.Stderr = out, errOut
+	err := command.Run()
+	if err == nil {
+		return nil
+	}
+	err = fmt.Errorf("cannot run %s %s: %w", p.localkube, strings.Join(args, " "), err)
+	if os.Geteuid() != 0 {
+		return clierror.Hint(err, "a cluster on this machine needs root")
+	}
+	return clierror.Hint(err, "hack/install-deps.sh installs the packages that it needs; "+p.localkube+" status says more")
+}

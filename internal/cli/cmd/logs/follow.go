@@ -1,0 +1,84 @@
+package logs
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/cli/cluster"
+	"github.com/sluice-ci/sluice/internal/cli/logreader"
+	"github.com/sluice-ci/sluice/internal/cli/runs"
+)
+
+// Selection says which logs are wanted.
+type Selection struct {
+	// Task of the pipeline, and Step; empty for all.
+	Task, Step string
+}
+
+// Follower follows the logs of all TaskRuns of a run at once.
+type Follower struct {
+	reader    *logreader.Reader
+	selection Selection
+	boards    map[string]*logreader.Board
+	work      sync.WaitGroup
+	mutex     sync.Mutex
+	errs      []error
+}
+
+// NewFollower returns a Follower that prints to p.
+func NewFollower(c *cluster.Cluster, selection Selection, p *Printer) *Follower {
+	return &Follower{
+		reader: &logreader.Reader{
+			Pods: c.Kube.CoreV1(), Selection: logreader.Selection{Step: selection.Step}, Emit: p.Print, Gone: p.Note,
+		},
+		selection: selection,
+		boards:    map[string]*logreader.Board{},
+	}
+}
+
+// See tells how the run stands now: new TaskRuns are followed from then on.
+func (f *Follower) See(ctx context.Context, s runs.Snapshot) {
+	for _, tr := range s.Tasks {
+		if board, ok := f.boards[tr.Name]; ok {
+			board.Set(tr)
+			continue
+		}
+		if f.selection.Task != "" && !wanted(s, tr, f.selection.Task) {
+			continue
+		}
+		f.start(ctx, s.Task(tr), tr)
+	}
+}
+
+func (f *Follower) start(ctx context.Context, task string, tr *v1.TaskRun) {
+	board := logreader.NewBoard(tr)
+	f.boards[tr.Name] = board
+	f.work.Go(func() {
+		if err := f.reader.Follow(ctx, task, board); err != nil && !errors.Is(err, context.Canceled) {
+			f.mutex.Lock()
+			defer f.mutex.Unlock()
+			f.errs = append(f.errs, err)
+		}
+	})
+}
+
+// Close waits until every log was read to its end, and returns what went wrong.
+func (f *Follower) Close() error {
+	for _, board := range f.boards {
+		board.Close()
+	}
+	f.work.Wait()
+	return errors.Join(f.errs...)
+}
+
+// Follow prints the logs of a run as they are written, until it has ended and everything was printed.
+func Follow(ctx context.Context, c *cluster.Cluster, r runs.Run, selection Selection, p *Printer) error {
+	f := NewFollower(c, selection, p)
+	err := runs.Watch(ctx, c, r, func(s runs.Snapshot) error {
+		f.See(ctx, s)
+		return nil
+	})
+	return errors.Join(err, f.Close())
+}

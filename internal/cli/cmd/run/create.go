@@ -1,0 +1,105 @@
+package run
+
+import (
+	"context"
+	"fmt"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/cli/clierror"
+	"github.com/sluice-ci/sluice/internal/cli/cluster"
+	"github.com/sluice-ci/sluice/internal/cli/runs"
+)
+
+// owner is the name under which fields are applied.
+const owner = client.FieldOwner("sluice")
+
+// apply makes an object as the file says, whatever it was before: what is run is what the file says.
+func apply(ctx context.Context, c *cluster.Cluster, object *unstructured.Unstructured) error {
+	if err := place(c, object); err != nil {
+		return err
+	}
+	if object.GetName() == "" {
+		return clierror.New(fmt.Sprintf("a %s of the files has no name", object.GetKind()), "metadata.name")
+	}
+	name := fmt.Sprintf("%s %q", object.GetKind(), object.GetName())
+	err := c.Client.Apply(ctx, client.ApplyConfigurationFromUnstructured(object), owner, client.ForceOwnership)
+	if err != nil {
+		return fmt.Errorf("cannot apply %s: %w", name, err)
+	}
+	return nil
+}
+
+// create makes the run, and returns it as the server has stored it.
+func create(ctx context.Context, c *cluster.Cluster, object *unstructured.Unstructured) (runs.Run, error) {
+	if err := place(c, object); err != nil {
+		return runs.Run{}, err
+	}
+	object.SetAPIVersion(v1.GroupVersion.String())
+	strict := client.WithFieldValidation(c.Client, "Strict")
+	err := strict.Create(ctx, object)
+	name := object.GetName()
+	switch {
+	case apierrors.IsAlreadyExists(err):
+		return runs.Run{}, clierror.New(fmt.Sprintf("there is a %s %q already", object.GetKind(), name),
+			"let the server make names: metadata.generateName: "+name+"- instead of name",
+			fmt.Sprintf("or delete the old one: sluice delete %s", runs.Reference{Kind: object.GetKind(), Name: name}))
+	case err != nil:
+		return runs.Run{}, fmt.Errorf("cannot create %s %q: %w", object.GetKind(), name+object.GetGenerateName(), err)
+	}
+	made := runs.New(object.GetKind())
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, made.Object()); err != nil {
+		return runs.Run{}, fmt.Errorf("cannot read %s %q: %w", object.GetKind(), object.GetName(), err)
+	}
+	return made, nil
+}
+
+// place gives an object the namespace that the user means, unless the file says one, or its kind has none.
+func place(c *cluster.Cluster, object *unstructured.Unstructured) error {
+	if object.GetNamespace() != "" {
+		return nil
+	}
+	namespaced, err := c.Client.IsObjectNamespaced(object)
+	if err != nil {
+		return fmt.Errorf("cannot find the kind %s of %q: %w", object.GetKind(), object.GetName(), err)
+	}
+	if namespaced {
+		object.SetNamespace(c.Namespace)
+	}
+	return nil
+}
+
+// declaredParams are the params of what a run runs: its own definition, or one that is in the cluster, where those of the
+// files are by now. It returns nil where that cannot be said, as with resolvers.
+func declaredParams(ctx context.Context, c *cluster.Cluster, run *unstructured.Unstructured) []v1.ParamSpec {
+	typed := runs.New(run.GetKind())
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(run.Object, typed.Object()); err != nil {
+		return nil // the server says what is wrong
+	}
+	key := client.ObjectKey{Namespace: run.GetNamespace()}
+	if tr := typed.TaskRun; tr != nil {
+		if tr.Spec.TaskSpec != nil {
+			return nil // it also sees params that it does not declare
+		}
+		var task v1.Task
+		if ref := tr.Spec.TaskRef; ref != nil && ref.Name != "" {
+			key.Name = ref.Name
+			if c.Client.Get(ctx, key, &task) == nil {
+				return append([]v1.ParamSpec{}, task.Spec.Params...)
+			}
+		}
+		return nil
+	}
+	var pipeline v1.Pipeline
+	if ref := typed.PipelineRun.Spec.PipelineRef; ref != nil && ref.Name != "" {
+		key.Name = ref.Name
+		if c.Client.Get(ctx, key, &pipeline) == nil {
+			return append([]v1.ParamSpec{}, pipeline.Spec.Params...)
+		}
+	}
+	return nil
+}

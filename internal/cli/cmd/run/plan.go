@@ -1,0 +1,87 @@
+package run
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/cli/clierror"
+	"github.com/sluice-ci/sluice/internal/cli/manifestfile"
+)
+
+// plan is what is to be done with the objects of the files.
+type plan struct {
+	// apply are objects to be there before the runs begin, in the order of the files.
+	apply []*unstructured.Unstructured
+	// create are the runs.
+	create []*unstructured.Unstructured
+}
+
+// planOf sorts the objects. Files without a run get one, when it is clear what is to be run: their only Pipeline, or
+// without a Pipeline their only Task.
+func planOf(objects []manifestfile.Object) (plan, error) {
+	var p plan
+	for _, o := range objects {
+		if isRun(o.Unstructured) {
+			p.create = append(p.create, o.Unstructured)
+		} else {
+			p.apply = append(p.apply, o.Unstructured)
+		}
+	}
+	if len(p.create) > 0 {
+		return p, nil
+	}
+	made, err := runFor(p.apply)
+	if err != nil {
+		return plan{}, err
+	}
+	p.create = append(p.create, made)
+	return p, nil
+}
+
+func isOurs(o *unstructured.Unstructured) bool { return o.GroupVersionKind().Group == v1.GroupName }
+
+func isRun(o *unstructured.Unstructured) bool {
+	return isOurs(o) && slices.Contains([]string{v1.KindTaskRun, v1.KindPipelineRun}, o.GetKind())
+}
+
+// runFor makes a run of what the files define.
+func runFor(objects []*unstructured.Unstructured) (*unstructured.Unstructured, error) {
+	pipelines, tasks := named(objects, v1.KindPipeline), named(objects, v1.KindTask)
+	switch {
+	case len(pipelines) == 1:
+		return newRun(v1.KindPipelineRun, "pipelineRef", pipelines[0]), nil
+	case len(pipelines) > 1:
+		return nil, clierror.New(fmt.Sprintf("the files have no run, and %d Pipelines", len(pipelines)),
+			"add a PipelineRun that names one of "+strings.Join(pipelines, ", "))
+	case len(tasks) == 1:
+		return newRun(v1.KindTaskRun, "taskRef", tasks[0]), nil
+	case len(tasks) > 1:
+		return nil, clierror.New(fmt.Sprintf("the files have no run, no Pipeline, and %d Tasks", len(tasks)),
+			"add a TaskRun that names one of "+strings.Join(tasks, ", "))
+	default:
+		return nil, clierror.New("the files have nothing that can be run", "a TaskRun or PipelineRun, or one Pipeline or Task")
+	}
+}
+
+func named(objects []*unstructured.Unstructured, kind string) []string {
+	var names []string
+	for _, o := range objects {
+		if isOurs(o) && o.GetKind() == kind {
+			names = append(names, o.GetName())
+		}
+	}
+	return names
+}
+
+func newRun(kind, reference, name string) *unstructured.Unstructured {
+	return &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": v1.GroupVersion.String(),
+		"kind":       kind,
+		"metadata":   map[string]any{"generateName": name + "-"},
+		"spec":       map[string]any{reference: map[string]any{"name": name}},
+	}}
+}

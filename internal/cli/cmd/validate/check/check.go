@@ -1,0 +1,162 @@
+// Package check says what is wrong with files before they meet a cluster: what the API server and the webhooks would refuse,
+// and what a run would fail for that the files show together, such as a Pipeline that uses a result which its Task does not
+// have.
+package check
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/cli/cmd/validate/document"
+	"github.com/sluice-ci/sluice/internal/dag"
+)
+
+// Set is what some files hold.
+type Set struct {
+	// Objects of tekton.dev, in the order of the files.
+	Objects []*Object
+	// Others is the number of documents of other groups, which are not looked at.
+	Others int
+
+	files    []string
+	findings []Finding
+}
+
+// Add reads a file into the set.
+func (s *Set) Add(file string, text []byte) {
+	s.files = append(s.files, file)
+	documents, errs := document.Parse(file, text)
+	for _, err := range errs {
+		if syntax, ok := errors.AsType[*document.SyntaxError](err); ok {
+			s.findings = append(s.findings, Finding{Place: syntax.Place, Severity: Error, Message: syntax.Problem})
+		}
+	}
+	for _, d := range documents {
+		object, findings := decode(d)
+		s.findings = append(s.findings, findings...)
+		switch {
+		case object != nil:
+			s.Objects = append(s.Objects, object)
+		case len(findings) == 0:
+			s.Others++
+		}
+	}
+}
+
+// Check returns what is wrong, in the order of the files. More are findings from elsewhere, about objects of the set.
+func (s *Set) Check(more ...Finding) []Finding {
+	findings := slices.Concat(more, s.findings)
+	findings = append(findings, s.checkNames()...)
+	for _, o := range s.Objects {
+		if !o.Sound {
+			continue
+		}
+		o.Value.Default()
+		errs := o.Value.Validate()
+		if limited, ok := o.Value.(interface {
+			ValidateLimits(l v1.Limits) field.ErrorList
+		}); ok {
+			errs = append(errs, limited.ValidateLimits(v1.DefaultLimits())...)
+		}
+		findings = append(findings, o.all(errs)...)
+		findings = append(findings, s.checkTogether(o, errs)...)
+	}
+	return inOrder(findings, s.files)
+}
+
+func (o *Object) all(errs field.ErrorList) []Finding {
+	findings := make([]Finding, 0, len(errs))
+	for _, err := range errs {
+		findings = append(findings, o.of(err))
+	}
+	return findings
+}
+
+// later are errors of which only a run would hear.
+func (o *Object) later(errs field.ErrorList) []Finding {
+	findings := o.all(errs)
+	for i := range findings {
+		findings[i].Severity, findings[i].Hint = Warning, "the object can be stored, and every run of it fails"
+	}
+	return findings
+}
+
+// checkNames warns of an object that another one of the same name would replace.
+func (s *Set) checkNames() []Finding {
+	var findings []Finding
+	seen := map[string]*Object{}
+	for _, o := range s.Objects {
+		if o.Value.GetName() == "" {
+			continue
+		}
+		key := o.Value.GetNamespace() + " " + o.Name()
+		if first := seen[key]; first != nil {
+			findings = append(findings, o.Finding(Warning, "metadata.name",
+				fmt.Sprintf("%s is also at %s; the one that is applied last stays", o.Name(), first.Document.Start()), ""))
+			continue
+		}
+		seen[key] = o
+	}
+	return findings
+}
+
+// checkTogether checks an object together with those that it refers to; errs are the rules that it breaks by itself.
+func (s *Set) checkTogether(o *Object, errs field.ErrorList) []Finding {
+	switch value := o.Value.(type) {
+	case *v1.Pipeline:
+		validate := func(spec *v1.PipelineSpec) field.ErrorList { return (&v1.Pipeline{Spec: *spec}).Validate() }
+		return append(s.checkPipeline(pipelineIn{o, &value.Spec, "spec", errs, validate}),
+			o.later(value.Spec.Unsupported(field.NewPath("spec")))...)
+	case *v1.Task:
+		return o.later(value.Spec.Unsupported(field.NewPath("spec")))
+	case *v1.PipelineRun:
+		return s.checkPipelineRun(o, value, errs)
+	case *v1.TaskRun:
+		return s.checkTaskRun(o, value, errs)
+	default:
+		return nil
+	}
+}
+
+// Task is the Task of this name that an object of the namespace refers to; nil where the files have none.
+func (s *Set) Task(namespace, name string) *v1.Task {
+	for _, o := range s.Objects {
+		if t, ok := o.Value.(*v1.Task); ok && o.Sound && t.Name == name && sameNamespace(t.Namespace, namespace) {
+			return t
+		}
+	}
+	return nil
+}
+
+// Pipeline is the Pipeline of this name that an object of the namespace refers to; nil where the files have none.
+func (s *Set) Pipeline(namespace, name string) *v1.Pipeline {
+	for _, o := range s.Objects {
+		if p, ok := o.Value.(*v1.Pipeline); ok && o.Sound && p.Name == name && sameNamespace(p.Namespace, namespace) {
+			return p
+		}
+	}
+	return nil
+}
+
+// sameNamespace: what gives none is put wherever the others are.
+func sameNamespace(a, b string) bool { return a == b || a == "" || b == "" }
+
+// checkGraph finds tasks that wait for each other.
+func checkGraph(o *Object, spec *v1.PipelineSpec, path string) []Finding {
+	_, err := dag.Build(spec.Tasks)
+	cycle, ok := errors.AsType[*dag.CycleError](err)
+	if !ok {
+		return nil // the other errors are those of validation
+	}
+	for i := range spec.Tasks {
+		if spec.Tasks[i].Name == cycle.Path[0] {
+			path = fmt.Sprintf("%s.tasks[%d].name", path, i)
+			break
+		}
+	}
+	return []Finding{o.Finding(Error, path, cycle.Error(), "a task waits for those in its runAfter, and for those whose results it uses")}
+}

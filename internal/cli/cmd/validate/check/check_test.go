@@ -1,0 +1,146 @@
+package check_test
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/sluice-ci/sluice/internal/cli/cmd/validate/check"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+// lines are findings as a user sees them.
+func lines(findings []check.Finding) string {
+	var b strings.Builder
+	for _, f := range findings {
+		fmt.Fprintf(&b, "%s: %s: %s %s: %s\n", f.Place, f.Severity, f.Object, f.Field, f.Message)
+		if f.Hint != "" {
+			fmt.Fprintf(&b, "    hint: %s\n", f.Hint)
+		}
+	}
+	return b.String()
+}
+
+// TestFiles: what is wrong with each file of testdata stands in the file beside it.
+func TestFiles(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.yaml")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("there are no files: %v", err)
+	}
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			set := &check.Set{}
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			set.Add(filepath.Base(file), text)
+			got, golden := lines(set.Check()), strings.TrimSuffix(file, ".yaml")+".golden"
+			if *update {
+				if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(golden)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(string(want), got); diff != "" {
+				t.Errorf("(-want +got, -update rewrites)\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestExamples: nothing is wrong with what the project shows.
+func TestExamples(t *testing.T) {
+	files, err := filepath.Glob("../../../../../examples/*/*.yaml")
+	if err != nil || len(files) < 50 {
+		t.Fatalf("only %d examples were found: %v", len(files), err)
+	}
+	// These are written to be refused, or to fail.
+	bad := map[string]string{"cycle.yaml": "they wait for each other", "result-missing.yaml": ""}
+	for _, file := range files {
+		set := &check.Set{}
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		set.Add(file, text)
+		findings := slices.DeleteFunc(set.Check(), func(f check.Finding) bool { return f.Severity != check.Error })
+		got := lines(findings)
+		if want, isBad := bad[filepath.Base(file)]; got != "" && (!isBad || !strings.Contains(got, want)) {
+			t.Errorf("%s:\n%s", file, got)
+		}
+	}
+}
+
+// TestRefused: every object that the API refuses is found, with a place in its file.
+func TestRefused(t *testing.T) {
+	files, err := filepath.Glob("../../../../../api/v1/testdata/bad/*.yaml")
+	if err != nil || len(files) < 50 {
+		t.Fatalf("only %d files were found: %v", len(files), err)
+	}
+	for _, file := range files {
+		set := &check.Set{}
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		set.Add(file, text)
+		findings := set.Check()
+		if check.Count(findings, check.Error) == 0 {
+			t.Errorf("%s: nothing was found", file)
+		}
+		for _, f := range findings {
+			if f.Line < 1 || f.Column < 1 {
+				t.Errorf("%s: %s has no place", file, f.Message)
+			}
+		}
+	}
+}
+
+// TestSeveralFiles: a Task of one file is known to a Pipeline of another.
+func TestSeveralFiles(t *testing.T) {
+	set := &check.Set{}
+	set.Add("pipeline.yaml", []byte(`apiVersion: tekton.dev/v1
+kind: Pipeline
+metadata: {name: p}
+spec:
+  tasks:
+  - name: a
+    taskRef: {name: make}
+  - name: b
+    taskRef: {name: make}
+    runAfter: [a]
+  results:
+  - name: r
+    value: $(tasks.a.results.digset)
+`))
+	set.Add("task.yaml", []byte(`apiVersion: tekton.dev/v1
+kind: Task
+metadata: {name: make}
+spec:
+  results: [{name: digest}]
+  steps: [{name: s, image: busybox, script: 'echo > $(results.digest.path)'}]
+`))
+	got := lines(set.Check())
+	if !strings.HasPrefix(got, "pipeline.yaml:13:12: error: Pipeline/p spec.results[0].value: ") || !strings.Contains(got, "digest") {
+		t.Errorf("want the result that the Task does not have, got\n%s", got)
+	}
+}
+
+func TestOthers(t *testing.T) {
+	set := &check.Set{}
+	set.Add("f.yaml", []byte("apiVersion: v1\nkind: Secret\nmetadata: {name: x}\n---\n# nothing\n"))
+	if found := set.Check(); len(found) != 0 || set.Others != 1 || len(set.Objects) != 0 {
+		t.Errorf("objects of other groups are left alone, got %v and %+v", found, set)
+	}
+}

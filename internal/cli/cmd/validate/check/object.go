@@ -1,0 +1,192 @@
+package check
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/validation"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/api/v1beta1"
+	"github.com/sluice-ci/sluice/internal/cli/cmd/validate/document"
+	"github.com/sluice-ci/sluice/internal/cli/cmd/validate/strict"
+	"github.com/sluice-ci/sluice/internal/cli/runs"
+)
+
+// Value is an object of the API that knows its defaults and rules: a *v1.Task, *v1.Pipeline, *v1.TaskRun, *v1.PipelineRun or
+// *v1beta1.StepAction.
+type Value interface {
+	metav1.Object
+	// Default fills in what the user left out.
+	Default()
+	// Validate returns every rule that the object breaks.
+	Validate() field.ErrorList
+}
+
+// Object is an object of a file, with its defaults.
+type Object struct {
+	Document document.Document
+	Kind     string
+	Value    Value
+	// Sound: it could be decoded. Its other rules are only looked at then.
+	Sound bool
+}
+
+// Name is the kind and the name, as messages have them.
+func (o *Object) Name() string {
+	switch name := o.Value.GetName(); {
+	case name != "":
+		return o.Kind + "/" + name
+	case o.Value.GetGenerateName() != "":
+		return o.Kind + "/" + o.Value.GetGenerateName() + "*"
+	default:
+		return o.Kind
+	}
+}
+
+// Finding is one about a field of the object.
+func (o *Object) Finding(severity Severity, path, message, hint string) Finding {
+	return Finding{Place: o.Document.At(path), Severity: severity, Object: o.Name(), Field: path, Message: message, Hint: hint}
+}
+
+// of is the finding of a rule that the object breaks.
+func (o *Object) of(err *field.Error) Finding {
+	return o.Finding(Error, err.Field, err.ErrorBody(), "")
+}
+
+// prototype is an empty object of the kind; nil for one that is not served.
+func prototype(gvk schema.GroupVersionKind) Value {
+	switch gvk {
+	case v1.GroupVersion.WithKind(v1.KindTask):
+		return &v1.Task{}
+	case v1.GroupVersion.WithKind(v1.KindTaskRun):
+		return &v1.TaskRun{}
+	case v1.GroupVersion.WithKind(v1.KindPipeline):
+		return &v1.Pipeline{}
+	case v1.GroupVersion.WithKind(v1.KindPipelineRun):
+		return &v1.PipelineRun{}
+	case v1beta1.GroupVersion.WithKind(kindStepAction):
+		return &v1beta1.StepAction{}
+	}
+	return nil
+}
+
+const kindStepAction = "StepAction"
+
+// served are the kinds with the versions that they have.
+func served() map[string]string {
+	return map[string]string{
+		v1.KindTask: v1.GroupVersion.String(), v1.KindTaskRun: v1.GroupVersion.String(), v1.KindPipeline: v1.GroupVersion.String(),
+		v1.KindPipelineRun: v1.GroupVersion.String(), kindStepAction: v1beta1.GroupVersion.String(),
+	}
+}
+
+// decode reads a document. The object is nil for one that is of another group, and for one of which the kind is wrong.
+func decode(d document.Document) (*Object, []Finding) {
+	var meta metav1.TypeMeta
+	if err := json.Unmarshal(d.JSON, &meta); err != nil {
+		return nil, []Finding{{Place: d.Start(), Severity: Error, Message: "this is not an object of Kubernetes: it needs apiVersion and kind"}}
+	}
+	if meta.Kind == "" || meta.APIVersion == "" {
+		return nil, []Finding{{Place: d.Start(), Severity: Error, Message: "apiVersion and kind must be given", Hint: "as in apiVersion: " + v1.GroupVersion.String() + ", kind: Pipeline"}}
+	}
+	value := prototype(meta.GroupVersionKind())
+	if value == nil {
+		return nil, unknownKind(d, meta)
+	}
+	o := &Object{Document: d, Kind: meta.Kind, Value: value}
+	faults, err := strict.Check(d.JSON, value)
+	if err != nil {
+		return nil, []Finding{{Place: d.Start(), Severity: Error, Message: fmt.Sprintf("cannot be read: %v", err)}}
+	}
+	decodeErr := json.Unmarshal(d.JSON, value)
+	o.Sound = decodeErr == nil
+	var findings []Finding
+	for _, f := range faults {
+		findings = append(findings, o.fault(f))
+		o.Sound = o.Sound && f.Unknown != ""
+	}
+	for _, twice := range d.Duplicates() {
+		findings = append(findings, Finding{
+			Place: twice.Place, Severity: Error, Object: o.Name(), Field: twice.Key,
+			Message: fmt.Sprintf("the key %q is given twice; only the last one would count", twice.Key),
+		})
+	}
+	if decodeErr != nil && len(faults) == 0 {
+		findings = append(findings, o.Finding(Error, "", fmt.Sprintf("cannot be decoded: %v", decodeErr), ""))
+	}
+	return o, append(findings, o.checkMetadata()...)
+}
+
+// unknownKind is about a document that is none of ours; those of other groups are left alone.
+func unknownKind(d document.Document, meta metav1.TypeMeta) []Finding {
+	if !strings.HasPrefix(meta.APIVersion, v1.GroupName+"/") {
+		return nil
+	}
+	name := meta.Kind
+	if version, ok := served()[meta.Kind]; ok {
+		return []Finding{{
+			Place: d.At("apiVersion"), Severity: Error, Object: name, Field: "apiVersion",
+			Message: fmt.Sprintf("%s of version %s is not served", meta.Kind, meta.APIVersion), Hint: "write apiVersion: " + version,
+		}}
+	}
+	kinds := make([]string, 0, len(served()))
+	for kind := range served() {
+		kinds = append(kinds, kind)
+	}
+	return []Finding{{
+		Place: d.At("kind"), Severity: Error, Object: name, Field: "kind",
+		Message: fmt.Sprintf("there is no kind %q in %s", meta.Kind, meta.APIVersion), Hint: meant(meta.Kind, kinds),
+	}}
+}
+
+func (o *Object) fault(f strict.Fault) Finding {
+	if f.Unknown == "" {
+		return o.Finding(Error, f.Path, f.Problem, "")
+	}
+	found := o.Finding(Error, f.Path, fmt.Sprintf("unknown field %q", f.Unknown), meant(f.Unknown, f.Known))
+	found.Place = o.Document.KeyAt(f.Path)
+	return found
+}
+
+// meant proposes the names that are near, or all when they are few.
+func meant(name string, known []string) string {
+	folded := map[string]string{}
+	lower := make([]string, len(known))
+	for i, k := range known {
+		lower[i] = strings.ToLower(k)
+		folded[lower[i]] = k
+	}
+	near := runs.Near(strings.ToLower(name), lower)
+	for i := range near {
+		near[i] = folded[near[i]]
+	}
+	const few = 8
+	switch {
+	case len(near) > 0:
+		return "did you mean " + strings.Join(near, ", or ") + "?"
+	case len(known) > 0 && len(known) <= few:
+		return "possible are " + strings.Join(known, ", ")
+	default:
+		return ""
+	}
+}
+
+// checkMetadata checks what the API server asks of the name of any object.
+func (o *Object) checkMetadata() []Finding {
+	name, generated := o.Value.GetName(), o.Value.GetGenerateName()
+	if name == "" && generated == "" {
+		return []Finding{o.Finding(Error, "metadata.name", "an object needs a name", "give metadata.name, or metadata.generateName to create one anew each time")}
+	}
+	var findings []Finding
+	for _, message := range validation.IsDNS1123Subdomain(name) {
+		if name != "" {
+			findings = append(findings, o.Finding(Error, "metadata.name", fmt.Sprintf("%q: %s", name, message), ""))
+		}
+	}
+	return findings
+}

@@ -1,0 +1,91 @@
+package strict_test
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/cli/cmd/validate/strict"
+)
+
+func TestCheck(t *testing.T) {
+	cases := map[string]struct {
+		reason    string
+		prototype any
+		json      string
+		want      []strict.Fault
+	}{
+		"Valid": {
+			"what the type has is no fault, in whichever form it decodes itself", &v1.Task{},
+			`{"apiVersion":"tekton.dev/v1","kind":"Task","metadata":{"name":"a","labels":{"x.y/z":"1"},"creationTimestamp":null},
+			  "spec":{"steps":[{"image":"i","timeout":"1h","computeResources":{"limits":{"cpu":1,"memory":"1Gi"}},
+			  "script":"x","env":[{"name":"A","value":"b"}]}],"params":[{"name":"p","default":["a"]}],
+			  "volumes":[{"name":"v","secret":{"secretName":"s","defaultMode":420,"optional":true}}]}}`, nil,
+		},
+		"Unknown": {
+			"a field that there is not is named with its path", &v1.Task{},
+			`{"spec":{"steps":[{"image":"i"},{"imagee":"i"}]}}`, []strict.Fault{{Path: "spec.steps[1].imagee", Unknown: "imagee"}},
+		},
+		"OtherCase": {
+			"names differ by the case of their letters", &v1.Task{},
+			`{"spec":{"Steps":[]}}`, []strict.Fault{{Path: "spec.Steps", Unknown: "Steps"}},
+		},
+		"InEmbedded": {
+			"a pipeline's task has the fields of a task", &v1.Pipeline{},
+			`{"spec":{"tasks":[{"name":"a","taskSpec":{"metadata":{},"steps":[{"imag":"i"}]}}]}}`,
+			[]strict.Fault{{Path: "spec.tasks[0].taskSpec.steps[0].imag", Unknown: "imag"}},
+		},
+		"InVolumes": {
+			"so do Kubernetes' own types", &v1.Task{}, `{"spec":{"volumes":[{"name":"v","emptydir":{}}]}}`,
+			[]strict.Fault{{Path: "spec.volumes[0].emptydir", Unknown: "emptydir"}},
+		},
+		"Number": {
+			"a number that should be a text needs quotes", &v1.Task{}, `{"spec":{"steps":[{"image":5}]}}`,
+			[]strict.Fault{{Path: "spec.steps[0].image", Problem: "must be a string, found the number 5; put it into quotes"}},
+		},
+		"Boolean": {
+			"so does a word that YAML takes for a boolean", &v1.Task{}, `{"spec":{"results":[{"name":false}]}}`,
+			[]strict.Fault{{Path: "spec.results[0].name", Problem: "must be a string, found the boolean false; put it into quotes"}},
+		},
+		"NoList": {
+			"one element is not a list", &v1.Task{}, `{"spec":{"steps":{"image":"i"}}}`,
+			[]strict.Fault{{Path: "spec.steps", Problem: `must be a list, found a map; each element begins with "- "`}},
+		},
+		"NoMap":   {"a text is not a map", &v1.Task{}, `{"metadata":{"labels":"x"}}`, []strict.Fault{{Path: "metadata.labels", Problem: "must be a map, found a string"}}},
+		"NoField": {"a list is not a map of fields", &v1.Task{}, `{"spec":[]}`, []strict.Fault{{Path: "spec", Problem: "must be a map of fields, found a list"}}},
+		"NoBool":  {"a text is not a boolean", &v1.Task{}, `{"spec":{"workspaces":[{"optional":"yes"}]}}`, []strict.Fault{{Path: "spec.workspaces[0].optional", Problem: "must be true or false, found a string"}}},
+		"NoInt":   {"a text is not a number", &v1.TaskRun{}, `{"spec":{"retries":"3"}}`, []strict.Fault{{Path: "spec.retries", Problem: "must be a number, found a string"}}},
+		"EmptyElement": {
+			"a dash without anything behind it", &v1.Task{}, `{"spec":{"steps":[null]}}`,
+			[]strict.Fault{{Path: "spec.steps[0]", Problem: "is empty; give it a value, or remove its dash"}},
+		},
+		"Duration": {
+			"what decodes itself says what is wrong", &v1.TaskRun{}, `{"spec":{"timeout":"soon"}}`,
+			[]strict.Fault{{Path: "spec.timeout", Problem: `cannot be used: time: invalid duration "soon"`}},
+		},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			got, err := strict.Check([]byte(tc.json), tc.prototype)
+			if diff := cmp.Diff(tc.want, got, cmpopts.IgnoreFields(strict.Fault{}, "Known"), cmpopts.EquateEmpty()); diff != "" || err != nil {
+				t.Errorf("%s: %v\n%s", tc.reason, err, diff)
+			}
+		})
+	}
+}
+
+func TestKnown(t *testing.T) {
+	got, err := strict.Check([]byte(`{"spec":{"params":[{"nam":"x"}]}}`), &v1.Task{})
+	want := []string{"default", "description", "enum", "name", "properties", "type"}
+	if err != nil || len(got) != 1 || !cmp.Equal(want, got[0].Known) {
+		t.Errorf("want the fields that there are, %v, got %+v, %v", want, got, err)
+	}
+}
+
+func TestNoJSON(t *testing.T) {
+	if _, err := strict.Check([]byte(`{`), &v1.Task{}); err == nil {
+		t.Error("what is not JSON is an error")
+	}
+}

@@ -1,0 +1,229 @@
+// Package validate is `sluice validate`: what is wrong with files, without a cluster.
+package validate
+
+import (
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sluice-ci/sluice/internal/cli/clierror"
+	"github.com/sluice-ci/sluice/internal/cli/cmd/validate/check"
+	"github.com/sluice-ci/sluice/internal/cli/cmd/validate/predict"
+	"github.com/sluice-ci/sluice/internal/cli/table"
+	"github.com/sluice-ci/sluice/internal/cli/terminal"
+	"github.com/sluice-ci/sluice/internal/config"
+	"github.com/sluice-ci/sluice/internal/results"
+)
+
+// Options are what `sluice validate` was asked for.
+type Options struct {
+	Terminal *terminal.Terminal
+	// Files are names of files and of folders; "-" is what is read from Terminal.In.
+	Files []string
+	// ResultsFrom and MaxResultSize are the flags of the installation that the files are for.
+	ResultsFrom   string
+	MaxResultSize int64
+	// Strict: warnings count as errors do.
+	Strict bool
+	// Output is how the findings are printed.
+	Output table.Format
+}
+
+// NewCommand is `sluice validate`.
+func NewCommand(t *terminal.Terminal) *cobra.Command {
+	o := &Options{Terminal: t}
+	c := &cobra.Command{
+		Use:   "validate FILE...",
+		Short: "Say what is wrong with files, without a cluster",
+		Long: `Reads files, and folders of them, and says by file, line and column what the API server and the controller would refuse:
+unknown fields, broken rules, and, where a Task and the Pipeline or run that uses it are both in the files, params,
+workspaces and results that do not fit each other. What is not of tekton.dev is left alone.
+
+It also predicts which results and params go over a limit of the installation that the files are for (docs/limits.md):
+where a value stands in the files, its size is known, and where a result is handed on, the size that it may have.
+
+Exit status: 0 nothing is wrong (there may be warnings), 1 something is, 2 a file could not be read.`,
+		Example: `  sluice validate pipeline.yaml tasks/            # files, and all *.yaml and *.yml below a folder
+  sluice validate . --strict -o json              # in CI: warnings count, too
+  sluice validate . --results-from sidecar-logs --max-result-size 1000000
+  kustomize build . | sluice validate -`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			o.Files = args
+			return o.Run()
+		},
+	}
+	flags := c.Flags()
+	flags.StringVar(&o.ResultsFrom, "results-from", string(config.TerminationMessage), "how results come back: "+strings.Join(methods(), " or "))
+	flags.Int64Var(&o.MaxResultSize, "max-result-size", results.DefaultMaxSize, "how many `bytes` one result may have")
+	flags.BoolVar(&o.Strict, "strict", false, "exit with 1 for warnings, too")
+	// The flag exists: it was made above.
+	_ = c.RegisterFlagCompletionFunc("results-from", cobra.FixedCompletions(methods(), cobra.ShellCompDirectiveNoFileComp))
+	o.Output.Register(c)
+	return c
+}
+
+func methods() []string {
+	return []string{string(config.TerminationMessage), string(config.SidecarLogs)}
+}
+
+// report is what is printed for programs.
+type report struct {
+	Files    int             `json:"files"`
+	Objects  int             `json:"objects"`
+	Errors   int             `json:"errors"`
+	Warnings int             `json:"warnings"`
+	Findings []check.Finding `json:"findings"`
+}
+
+// Run validates the files and prints what is wrong with them.
+func (o *Options) Run() error {
+	if !slices.Contains(methods(), o.ResultsFrom) {
+		return clierror.Usage("sluice validate", "--results-from %q is none of %s", o.ResultsFrom, strings.Join(methods(), ", "))
+	}
+	if o.MaxResultSize < 1 || o.MaxResultSize >= results.ObjectLimit {
+		return clierror.Usage("sluice validate", "--max-result-size %d is not from 1 to %d", o.MaxResultSize, results.ObjectLimit-1)
+	}
+	files, err := Files(o.Files)
+	if err != nil {
+		return err
+	}
+	set, err := Read(files, o.Terminal.In)
+	if err != nil {
+		return err
+	}
+	set.Check() // the defaults are filled in
+	findings := set.Check(predict.Predict(set, predict.Limits{ResultsFrom: config.ResultsFrom(o.ResultsFrom), MaxResultSize: o.MaxResultSize})...)
+	r := report{
+		Files: len(files), Objects: len(set.Objects), Findings: findings,
+		Errors: check.Count(findings, check.Error), Warnings: check.Count(findings, check.Warning),
+	}
+	if r.Findings == nil {
+		r.Findings = []check.Finding{}
+	}
+	if err := o.Output.Write(o.Terminal.Out, r, func(w io.Writer) error { return o.print(w, r, set.Others) }); err != nil {
+		return err
+	}
+	if r.Errors > 0 || o.Strict && r.Warnings > 0 {
+		return clierror.Quiet(clierror.RunFailed)
+	}
+	return nil
+}
+
+// Files returns the files that are named, and those below the folders that are, in their order. The error names one that
+// is not there.
+func Files(named []string) ([]string, error) {
+	var files []string
+	for _, name := range named {
+		if name == "-" {
+			files = append(files, name)
+			continue
+		}
+		info, err := os.Stat(name)
+		if err != nil {
+			return nil, clierror.Hint(fmt.Errorf("cannot read file %q: %w", name, err), "name files, folders, or - for what is piped in")
+		}
+		if !info.IsDir() {
+			files = append(files, name)
+			continue
+		}
+		below, err := filesBelow(name)
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, below...)
+	}
+	return files, nil
+}
+
+func filesBelow(folder string) ([]string, error) {
+	var files []string
+	err := filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if entry.IsDir() && path != folder && strings.HasPrefix(entry.Name(), ".") {
+			return filepath.SkipDir
+		}
+		if ext := filepath.Ext(path); entry.Type().IsRegular() && (ext == ".yaml" || ext == ".yml") {
+			files = append(files, path)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("cannot read folder %q: %w", folder, err)
+	}
+	if len(files) == 0 {
+		return nil, clierror.New(fmt.Sprintf("there are no files *.yaml or *.yml below %q", folder))
+	}
+	return files, nil
+}
+
+// Read reads the files into a set; "-" is in.
+func Read(files []string, in io.Reader) (*check.Set, error) {
+	set := &check.Set{}
+	for _, file := range files {
+		var text []byte
+		var err error
+		if file == "-" {
+			text, err = io.ReadAll(in)
+		} else {
+			text, err = os.ReadFile(file)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("cannot read file %q: %w", file, err)
+		}
+		set.Add(file, text)
+	}
+	return set, nil
+}
+
+// print prints the findings as compilers do, one in a line, and what they come to.
+func (o *Options) print(w io.Writer, r report, others int) error {
+	t := o.Terminal
+	var b strings.Builder
+	for _, f := range r.Findings {
+		colour := terminal.Yellow
+		if f.Severity == check.Error {
+			colour = terminal.Red
+		}
+		where := terminal.Line(f.Object)
+		if f.Field != "" {
+			where = strings.TrimSpace(where + " " + terminal.Line(f.Field))
+		}
+		if where != "" {
+			where += ": "
+		}
+		fmt.Fprintf(&b, "%s: %s %s%s\n", t.Paint(terminal.Bold, f.Place.String()), t.Paint(colour, string(f.Severity)+":"), where, terminal.Line(f.Message))
+		if f.Hint != "" {
+			fmt.Fprintf(&b, "    %s %s\n", t.Paint(terminal.Cyan, "hint:"), f.Hint)
+		}
+	}
+	summary := fmt.Sprintf("%s in %s: ", counted(r.Objects, "object"), counted(r.Files, "file"))
+	switch {
+	case r.Errors+r.Warnings == 0 && r.Objects == 0:
+		summary = "no objects of tekton.dev in " + counted(r.Files, "file")
+	case r.Errors+r.Warnings == 0:
+		summary += "nothing is wrong"
+	default:
+		summary += counted(r.Errors, "error") + ", " + counted(r.Warnings, "warning")
+	}
+	if others > 0 {
+		summary += fmt.Sprintf(" (%s of other groups not looked at)", counted(others, "object"))
+	}
+	_, err := io.WriteString(w, b.String()+summary+"\n")
+	return err
+}
+
+func counted(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}

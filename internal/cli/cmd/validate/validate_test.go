@@ -1,0 +1,94 @@
+package validate_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/sluice-ci/sluice/internal/cli/clierror"
+	"github.com/sluice-ci/sluice/internal/cli/cmd/validate"
+	"github.com/sluice-ci/sluice/internal/cli/cmd/validate/check"
+	"github.com/sluice-ci/sluice/internal/cli/terminal"
+)
+
+const (
+	good = "apiVersion: tekton.dev/v1\nkind: Task\nmetadata: {name: good}\nspec:\n  steps: [{image: i}]\n"
+	bad  = "apiVersion: tekton.dev/v1\nkind: Task\nmetadata: {name: bad}\nspec:\n  steps: [{imag: i}]\n"
+	odd  = good + "---\n" + good
+)
+
+// run is `sluice validate` with these arguments, of which $DIR is a folder with the files.
+func run(t *testing.T, in string, args ...string) (out string, code clierror.Code) {
+	t.Helper()
+	folder := t.TempDir()
+	for name, text := range map[string]string{"good.yaml": good, "bad.yml": bad, "odd.yaml": odd, "other.txt": "x"} {
+		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var stdout, stderr bytes.Buffer
+	c := validate.NewCommand(terminal.Plain(strings.NewReader(in), &stdout, &stderr))
+	for i := range args {
+		args[i] = strings.ReplaceAll(args[i], "$DIR", folder)
+	}
+	c.SetArgs(args)
+	c.SetOut(&stderr)
+	c.SetErr(&stderr)
+	code = clierror.CodeOf(c.Execute())
+	return strings.ReplaceAll(stdout.String(), folder, "$DIR"), code
+}
+
+func TestCommand(t *testing.T) {
+	cases := map[string]struct {
+		reason string
+		in     string
+		args   []string
+		out    string
+		code   clierror.Code
+	}{
+		"Good": {"nothing is wrong", "", []string{"$DIR/good.yaml"}, "1 object in 1 file: nothing is wrong\n", clierror.Success},
+		"Bad": {
+			"what is wrong has its place, and the status says so", "", []string{"$DIR/good.yaml", "$DIR/bad.yml"},
+			"$DIR/bad.yml:5:11: error: Task/bad spec.steps[0].image: Required value: give the image of the container\n" +
+				"$DIR/bad.yml:5:12: error: Task/bad spec.steps[0].imag: unknown field \"imag\"\n    hint: did you mean image, or imagePullPolicy?\n" +
+				"2 objects in 2 files: 2 errors, 0 warnings\n", clierror.RunFailed,
+		},
+		"Warning":  {"warnings are no errors", "", []string{"$DIR/odd.yaml"}, "$DIR/odd.yaml:9:18: warning: Task/good metadata.name: ", clierror.Success},
+		"Strict":   {"unless they are to be", "", []string{"--strict", "$DIR/odd.yaml"}, "2 objects in 1 file: 0 errors, 1 warning\n", clierror.RunFailed},
+		"Folder":   {"a folder is its YAML files", "", []string{"$DIR"}, "4 objects in 3 files: ", clierror.RunFailed},
+		"Piped":    {"what is piped in has no name", "a: [", []string{"-"}, "-:1:1: error: this is not YAML: ", clierror.RunFailed},
+		"Others":   {"what is of other groups is counted", "kind: Secret\napiVersion: v1\n", []string{"-"}, "no objects of tekton.dev in 1 file (1 object of other groups not looked at)\n", clierror.Success},
+		"Missing":  {"a file that is not there is another status", "", []string{"$DIR/none.yaml"}, "", clierror.Unusable},
+		"Mode":     {"so is a mode that there is not", "", []string{"--results-from", "post", "$DIR"}, "", clierror.Unusable},
+		"TooLarge": {"and a limit that cannot be", "", []string{"--max-result-size", "1572864", "$DIR"}, "", clierror.Unusable},
+		"None":     {"a file must be named", "", []string{}, "", clierror.Unusable},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			out, code := run(t, tc.in, tc.args...)
+			if !strings.Contains(out, tc.out) {
+				t.Errorf("%s: want %q in\n%s", tc.reason, tc.out, out)
+			}
+			if code != tc.code {
+				t.Errorf("%s: want status %d, got %d", tc.reason, tc.code, code)
+			}
+		})
+	}
+}
+
+func TestJSON(t *testing.T) {
+	out, _ := run(t, "", "-o", "json", "$DIR/bad.yml")
+	var got struct {
+		Errors   int             `json:"errors"`
+		Findings []check.Finding `json:"findings"`
+	}
+	if err := json.Unmarshal([]byte(out), &got); err != nil {
+		t.Fatalf("%v in %s", err, out)
+	}
+	if f := got.Findings; got.Errors != len(f) || len(f) == 0 || f[0].Line != 5 || f[0].Column != 11 || f[0].File != "$DIR/bad.yml" || f[0].Object != "Task/bad" {
+		t.Errorf("want the findings with their places, got %s", out)
+	}
+}

@@ -1,0 +1,249 @@
+package entrypoint
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"syscall"
+	"time"
+
+	"github.com/sluice-ci/sluice/internal/inpod/rundir"
+	"github.com/sluice-ci/sluice/internal/inpod/stepresult"
+	"github.com/sluice-ci/sluice/internal/results/frame"
+)
+
+// exitFailure is the exit code when the entrypoint itself fails while the command did not.
+const exitFailure = 1
+
+// Run runs a step from beginning to end and returns the exit code of its container: the command's, or 128 plus the
+// number of the signal that ended it; 127 when there was no such command and 126 when it could not be run; 1 when an
+// earlier step failed. What the entrypoint itself has to say goes to stderr. Run is for a process of its own: it takes
+// over signals and reaps all children.
+func Run(o Options, stderr io.Writer) int {
+	procs := supervise()
+	if o.Stay {
+		return stay(o, procs, stderr)
+	}
+	adopt()
+	held, err := rundir.Hold(o.RunDir)
+	if err != nil {
+		complain(stderr, err)
+		return exitFailure
+	}
+	defer held.Close() //nolint:errcheck // the process ends
+	out, err := o.openMessage()
+	if err == nil {
+		err = o.makeOwnResults()
+	}
+	step, left := o.run(procs, held, err, stderr)
+	if step.Reason == frame.ReasonStartError || step.Reason == frame.ReasonTimedOut || step.Reason == frame.ReasonForged {
+		complain(stderr, errors.New(step.Message))
+	}
+	err = o.sign(procs, step, left)
+	if err != nil {
+		complain(stderr, err) // and who wants a signature sees that there is none
+	}
+	step, err = o.post(out, held, step, left)
+	if err != nil {
+		complain(stderr, err)
+	}
+	if step.Reason == frame.ReasonContinued {
+		return 0
+	}
+	return step.ExitCode
+}
+
+// run waits for its turn and runs the command, unless there is an error already, or the command is not needed. It returns
+// the record of it and what it left.
+func (o Options) run(procs *processes, held *rundir.Claim, err error, stderr io.Writer) (frame.Step, leftovers) {
+	if err != nil {
+		return notStarted(frame.Step{Name: o.Step, FinishedAt: time.Now().UTC()}, err), leftovers{}
+	}
+	if o.After != "" {
+		if s, ok := waitFor(procs.asking, o.After); !ok {
+			s.Name, s.FinishedAt = o.Step, time.Now().UTC()
+			if s.Reason == frame.ReasonCancelled {
+				s.ExitCode = 128 + int(procs.asked())
+			}
+			return s, leftovers{}
+		}
+	}
+	expander := stepresult.NewExpander(o.References, o.MaxResultSize)
+	before, err := o.survey()
+	if err != nil {
+		return notStarted(frame.Step{Name: o.Step, FinishedAt: time.Now().UTC()}, cannotStart(exitNotExecutable, "%w", err)), leftovers{}
+	}
+	var step frame.Step
+	switch needed, why, err := o.needed(expander); {
+	case err != nil:
+		step = notStarted(frame.Step{Name: o.Step, FinishedAt: time.Now().UTC()}, err)
+	case !needed:
+		step = frame.Step{Name: o.Step, Reason: frame.ReasonSkipped, FinishedAt: time.Now().UTC(), Message: why}
+	default:
+		step = o.debugged(procs, expander, stderr)
+	}
+	step = o.endLeftovers(procs, step, stderr)
+	if held.Forged() {
+		return forged(step), leftovers{}
+	}
+	there := o.publish()
+	left := o.leftSince(before)
+	left.there = there
+	return step, left
+}
+
+// forged returns the record of a step whose command wrote a record of its end itself. Such a step has failed, whatever it
+// ended with: had others believed it, they would have begun while it still ran.
+func forged(step frame.Step) frame.Step {
+	record := rundir.ForgedRecord(max(step.ExitCode, exitFailure))
+	record.Name, record.StartedAt, record.FinishedAt = step.Name, step.StartedAt, step.FinishedAt
+	return record
+}
+
+// waitFor waits until the step of dir has ended or asked is closed, and says whether the next one is to run. If it is
+// not, the record says why.
+func waitFor(asked <-chan struct{}, dir string) (frame.Step, bool) {
+	watch := rundir.Watch(dir)
+	defer watch.Close()
+	observer := rundir.Observe(dir)
+	defer observer.Close()
+	for {
+		state, before := observer.Look()
+		switch {
+		case state == rundir.Ended && rundir.GoesOn(before):
+			return frame.Step{}, true
+		case state == rundir.Hidden:
+			// Not skipped: others may have seen that the step before completed, and then nothing would have failed.
+			return frame.Step{Reason: frame.ReasonStartError, ExitCode: exitNotExecutable, Message: "cannot see how the step before ended: " + before.Message}, false
+		case state != rundir.Waiting:
+			return frame.Step{Reason: frame.ReasonSkipped, ExitCode: frame.SkippedExitCode}, false
+		}
+		if !watch.Wait(asked) {
+			return frame.Step{Reason: frame.ReasonCancelled}, false
+		}
+	}
+}
+
+// command runs the command, and returns the record of it.
+func (o Options) command(procs *processes, e *stepresult.Expander, stderr io.Writer) frame.Step {
+	step := frame.Step{Name: o.Step}
+	fail := func(err error) frame.Step {
+		step.FinishedAt = time.Now().UTC()
+		return notStarted(step, err)
+	}
+	o, err := o.expanded(e)
+	if err != nil {
+		return fail(err)
+	}
+	path, err := o.prepare(e, stderr)
+	if err != nil {
+		return fail(err)
+	}
+	out, err := o.openOutputs()
+	if err != nil {
+		return fail(err)
+	}
+	step.StartedAt = time.Now().UTC()
+	err = procs.start(path, o.Command, out)
+	out.started()
+	if err != nil {
+		_ = out.finish() // nothing was written
+		return fail(err)
+	}
+	status, timedOut := procs.wait(o.Timeout)
+	step.FinishedAt = time.Now().UTC()
+	step = o.ended(step, status, procs.asked() != 0, timedOut)
+	if !o.Stay {
+		// Before its output is taken for whole: what still writes to it may be what the command writes through.
+		procs.settle(leftoverGrace)
+	}
+	if err := out.finish(); err != nil && rundir.GoesOn(step) {
+		// A file that lacks something, which may be a result, is not what the step was to leave.
+		complain(stderr, err)
+		return incomplete(step, err)
+	}
+	return step
+}
+
+// incomplete returns the record of a step whose command did its part, and which has failed all the same: what the step
+// leaves may lack something.
+func incomplete(step frame.Step, why error) frame.Step {
+	step.Reason, step.ExitCode, step.Message = frame.ReasonError, max(step.ExitCode, exitFailure), why.Error()
+	return step
+}
+
+// notStarted completes the record of a command that did not run.
+func notStarted(step frame.Step, err error) frame.Step {
+	if cancelled, ok := errors.AsType[*cancelledError](err); ok {
+		step.StartedAt = time.Time{}
+		step.Reason, step.ExitCode = frame.ReasonCancelled, 128+int(cancelled.signal)
+		return step
+	}
+	step.ExitCode = exitNotExecutable
+	if start, ok := errors.AsType[*startError](err); ok {
+		step.ExitCode = start.code
+	}
+	step.Reason, step.Message = frame.ReasonStartError, err.Error()
+	return step
+}
+
+// ended completes the record of a command that ran. asked says that it was asked to end by somebody else, timedOut that
+// it ran too long; that is a failure whatever it ended with.
+func (o Options) ended(step frame.Step, status syscall.WaitStatus, asked, timedOut bool) frame.Step {
+	step.ExitCode = exitCode(status)
+	if timedOut {
+		step.Reason, step.ExitCode = frame.ReasonTimedOut, frame.TimedOutExitCode
+		step.Message = fmt.Sprintf("it did not end within its timeout of %s", o.Timeout)
+		return step
+	}
+	switch {
+	case step.ExitCode == 0:
+		step.Reason = frame.ReasonCompleted
+	case asked:
+		step.Reason = frame.ReasonCancelled
+	case o.OnError == OnErrorContinue:
+		step.Reason = frame.ReasonContinued
+	case status.Signaled():
+		step.Reason = frame.ReasonKilled
+	default:
+		step.Reason = frame.ReasonError
+	}
+	if status.Signaled() {
+		step.Message = "ended by signal: " + status.Signal().String()
+	}
+	return step
+}
+
+// post records the end of the step: first for the kubelet, then for the pod, since others act on the latter. When one of
+// them cannot be told, what the other is told is that the step is lost, and so is what the returned record says: a step
+// that only half of the world takes for completed must not become a run that succeeds.
+func (o Options) post(out *message, held *rundir.Claim, step frame.Step, left leftovers) (frame.Step, error) {
+	err := errors.Join(out.write(step, left), held.Release())
+	if err == nil {
+		err = o.postSurvey(left.after)
+	}
+	if err == nil {
+		err = rundir.Post(o.RunDir, step, left.there...)
+	}
+	if err == nil {
+		err = out.close()
+	}
+	if err == nil {
+		return step, nil
+	}
+	step.Reason, step.ExitCode, step.Message = frame.ReasonLost, max(step.ExitCode, exitFailure), err.Error()
+	return step, errors.Join(err, out.write(step, leftovers{}), rundir.Post(o.RunDir, step, left.there...))
+}
+
+// exitCode returns the exit code that a shell would give a command that ended so.
+func exitCode(status syscall.WaitStatus) int {
+	if status.Signaled() {
+		return 128 + int(status.Signal())
+	}
+	return status.ExitStatus()
+}
+
+// complain writes a line for people.
+func complain(stderr io.Writer, err error) {
+	_, _ = fmt.Fprintf(stderr, "entrypoint: %v\n", err) // there is no other place to say it
+}

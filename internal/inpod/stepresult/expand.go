@@ -1,0 +1,126 @@
+package stepresult
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/sluice-ci/sluice/internal/inpod/securefile"
+	"github.com/sluice-ci/sluice/internal/inpod/sidecar"
+	"github.com/sluice-ci/sluice/internal/results"
+)
+
+// Expander puts values in the place of tokens. A result is read when the first text needs it, and once.
+type Expander struct {
+	references []Reference
+	limit      int64
+	// values are the results that have been read, by the paths of their files.
+	values map[string]value
+}
+
+// NewExpander returns an Expander for tokens of references, whose results have at most limit bytes each.
+func NewExpander(references []Reference, limit int64) *Expander {
+	// The longest first, so that a token that begins with another one is not taken for that.
+	sorted := slices.Clone(references)
+	slices.SortStableFunc(sorted, func(a, b Reference) int { return len(b.Token) - len(a.Token) })
+	return &Expander{references: sorted, limit: limit, values: map[string]value{}}
+}
+
+// Text returns a text with values in the place of its tokens. Each must stand for a string. The error names the step's
+// result that cannot be had, or not in that form.
+func (e *Expander) Text(text string) (string, error) {
+	var out strings.Builder
+	for {
+		at, r := e.next(text)
+		if r == nil {
+			if out.Len() == 0 {
+				return text, nil
+			}
+			out.WriteString(text)
+			return out.String(), nil
+		}
+		v, err := e.read(*r)
+		if err != nil {
+			return "", err
+		}
+		s, problem := v.text(*r)
+		if problem != "" {
+			return "", fmt.Errorf("cannot use result %q: %s", r.File.Name, problem)
+		}
+		out.WriteString(text[:at])
+		out.WriteString(s)
+		text = text[at+len(r.Token):]
+	}
+}
+
+// next returns the first token of a text, and where it is; nil when there is none.
+func (e *Expander) next(text string) (at int, first *Reference) {
+	for i := range e.references {
+		if n := strings.Index(text, e.references[i].Token); n >= 0 && (first == nil || n < at) {
+			at, first = n, &e.references[i]
+		}
+	}
+	return at, first
+}
+
+// List returns a list whose elements are expanded as by Text, but for one that is nothing but the token of a whole
+// array: that becomes the elements of the array.
+func (e *Expander) List(list []string) ([]string, error) {
+	var expanded []string
+	for _, text := range list {
+		elements, whole, err := e.array(text)
+		if err != nil {
+			return nil, err
+		}
+		if whole {
+			expanded = append(expanded, elements...)
+			continue
+		}
+		s, err := e.Text(text)
+		if err != nil {
+			return nil, err
+		}
+		expanded = append(expanded, s)
+	}
+	return expanded, nil
+}
+
+// array returns the elements of the array that a text is nothing but the token of.
+func (e *Expander) array(text string) (elements []string, whole bool, err error) {
+	i := slices.IndexFunc(e.references, func(r Reference) bool { return r.Token == text && r.Whole })
+	if i < 0 {
+		return nil, false, nil
+	}
+	r := e.references[i]
+	v, err := e.read(r)
+	if err != nil {
+		return nil, false, err
+	}
+	if r.File.Type != results.TypeArray {
+		return nil, false, nil // Text says what is wrong
+	}
+	return v.array, true, nil
+}
+
+// read returns the result of a reference.
+func (e *Expander) read(r Reference) (value, error) {
+	if v, ok := e.values[r.File.Path]; ok {
+		return v, nil
+	}
+	// The folder of a step's results is made by the step, which may have taken it away; the folder above it is there.
+	raw, err := sidecar.Read(filepath.Dir(filepath.Dir(r.File.Path)), r.File, e.limit, &securefile.Buffer{})
+	if errors.Is(err, sidecar.ErrAbsent) {
+		return value{}, fmt.Errorf("cannot use result %q: the step did not write it", r.File.Name)
+	}
+	if err != nil {
+		return value{}, fmt.Errorf("cannot use result of a step: %w", err)
+	}
+	v, problem := parse(r.File.Type, raw)
+	if problem != "" {
+		return value{}, fmt.Errorf("cannot use result %q: it %s", r.File.Name, problem)
+	}
+	e.values[r.File.Path] = v
+	return v, nil
+}

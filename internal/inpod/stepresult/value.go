@@ -1,0 +1,120 @@
+package stepresult
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/sluice-ci/sluice/internal/results"
+)
+
+// value is a result: what the type that it is declared with says.
+type value struct {
+	str    string
+	array  []string
+	object map[string]string
+}
+
+// text returns the part of the value that a reference means, which must be a string, or what is wrong.
+func (v value) text(r Reference) (text, problem string) {
+	switch r.File.Type {
+	case results.TypeArray:
+		switch {
+		case r.Whole:
+			return "", "all of an array can only be an element of its own"
+		case r.Index == NoIndex:
+			return "", "it is an array: use one element of it, or all of it with [*]"
+		case r.Index >= len(v.array):
+			return "", fmt.Sprintf("there is no element %d: the array has %d", r.Index, len(v.array))
+		}
+		return v.array[r.Index], ""
+	case results.TypeObject:
+		if r.Key == "" {
+			return "", "it is an object: use one of its keys"
+		}
+		s, ok := v.object[r.Key]
+		if !ok {
+			return "", fmt.Sprintf("the object has no key %q", r.Key)
+		}
+		return s, ""
+	}
+	if r.Whole || r.Index != NoIndex || r.Key != "" {
+		return "", "it is a string, which has no parts"
+	}
+	return v.str, ""
+}
+
+// parse reads a result of a type, which raw must be exactly: a JSON array of strings, or a JSON object whose values are
+// strings and that has no key twice. The problem tells what is wrong, and nothing of what the result holds.
+func parse(typ string, raw []byte) (v value, problem string) {
+	if typ == results.TypeString {
+		return value{str: string(raw)}, ""
+	}
+	d := json.NewDecoder(bytes.NewReader(raw))
+	var err error
+	if typ == results.TypeArray {
+		v.array, err = array(d)
+	} else {
+		v.object, err = object(d)
+	}
+	if err == nil {
+		if _, err = d.Token(); errors.Is(err, io.EOF) {
+			return v, ""
+		}
+	}
+	want := "array of strings"
+	if typ == results.TypeObject {
+		want = "object whose values are strings"
+	}
+	return value{}, "is no JSON " + want
+}
+
+// errForm is what every error of array and object comes to.
+var errForm = errors.New("another form of JSON")
+
+func array(d *json.Decoder) ([]string, error) {
+	if t, err := d.Token(); err != nil || t != json.Delim('[') {
+		return nil, errForm
+	}
+	var elements []string
+	for d.More() {
+		s, err := str(d)
+		if err != nil {
+			return nil, err
+		}
+		elements = append(elements, s)
+	}
+	_, err := d.Token()
+	return elements, err
+}
+
+func object(d *json.Decoder) (map[string]string, error) {
+	if t, err := d.Token(); err != nil || t != json.Delim('{') {
+		return nil, errForm
+	}
+	members := map[string]string{}
+	for d.More() {
+		key, err := str(d)
+		if err != nil {
+			return nil, err
+		}
+		if _, twice := members[key]; twice {
+			return nil, errForm // of which different readers keep different ones
+		}
+		if members[key], err = str(d); err != nil {
+			return nil, err
+		}
+	}
+	_, err := d.Token()
+	return members, err
+}
+
+func str(d *json.Decoder) (string, error) {
+	t, err := d.Token()
+	if s, ok := t.(string); ok && err == nil {
+		return s, nil
+	}
+	return "", errForm
+}

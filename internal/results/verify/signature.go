@@ -1,0 +1,62 @@
+package verify
+
+import (
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rsa"
+	"crypto/x509"
+
+	"github.com/spiffe/go-spiffe/v2/spiffeid"
+	"github.com/spiffe/go-spiffe/v2/svid/x509svid"
+
+	"github.com/sluice-ci/sluice/internal/results/signature"
+)
+
+// verified returns the statement that a step signed, once it is sure that the identity of the run did so. The certificates
+// have to be valid at the time at which the step says that it signed, and not now: the identities of SPIFFE live for an
+// hour or less, and steps may run for days. What may be said of that time, about checks.
+func (j *judge) verified(step string, signed signature.Signed) (signature.Statement, *Verdict) {
+	statement, err := signature.ParseStatement(signed.Statement)
+	if err != nil {
+		return statement, refused(SignatureMalformed, "what step %q left is no signature: %v", step, err)
+	}
+	certificates := make([]*x509.Certificate, len(signed.Chain))
+	for i, der := range signed.Chain {
+		if certificates[i], err = x509.ParseCertificate(der); err != nil {
+			return statement, refused(SignatureMalformed, "certificate %d of step %q is none: %v", i, step, err)
+		}
+	}
+	want, err := spiffeid.FromPath(j.trust.Domain, j.want.Identity)
+	if err != nil {
+		return statement, refused(IdentityWrong, "%q is no path of a SPIFFE ID: %v", j.want.Identity, err)
+	}
+	id, _, err := x509svid.Verify(certificates, j.trust.Bundle, x509svid.WithTime(statement.At))
+	switch {
+	case !id.IsZero() && id != want:
+		return statement, refused(IdentityWrong, "step %q has signed as %q, and the identity of this run is %q", step, id, want)
+	case err != nil:
+		return statement, refused(IdentityUntrusted, "step %q has signed with a certificate that the trust bundle of %q does not vouch for at %s: %v",
+			step, j.trust.Domain, statement.At, err)
+	}
+	leaf := certificates[0]
+	if leaf.KeyUsage != 0 && leaf.KeyUsage&x509.KeyUsageDigitalSignature == 0 {
+		return statement, refused(IdentityUntrusted, "the certificate of step %q is not for signatures", step)
+	}
+	if err := leaf.CheckSignature(algorithm(leaf), signature.ToSign(signed.Statement), signed.Proof); err != nil {
+		return statement, refused(SignatureInvalid, "the signature of step %q does not hold: %v", step, err)
+	}
+	return statement, nil
+}
+
+// algorithm is the one in which a key of this type signs here; a signature does not say how it was made.
+func algorithm(leaf *x509.Certificate) x509.SignatureAlgorithm {
+	switch leaf.PublicKey.(type) {
+	case *ecdsa.PublicKey:
+		return x509.ECDSAWithSHA256
+	case *rsa.PublicKey:
+		return x509.SHA256WithRSAPSS
+	case ed25519.PublicKey:
+		return x509.PureEd25519
+	}
+	return x509.UnknownSignatureAlgorithm
+}

@@ -1,0 +1,65 @@
+package transport
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/config"
+	"github.com/sluice-ci/sluice/internal/pod"
+)
+
+// Choose returns how the results of a run are to come back: by the annotation v1.AnnotationResultsFrom of the run, else
+// by that of its task, else by the flag. The error names the annotation, its value, and what it may be.
+func (m Methods) Choose(run, task map[string]string, flags config.Flags) (config.ResultsFrom, error) {
+	chosen := flags.ResultsFrom
+	for _, from := range []struct {
+		kind        string
+		annotations map[string]string
+	}{{v1.KindTaskRun, run}, {v1.KindTask, task}} {
+		value, ok := from.annotations[v1.AnnotationResultsFrom]
+		if !ok {
+			continue
+		}
+		if err := m.check(from.kind, value, flags); err != nil {
+			return "", err
+		}
+		chosen = config.ResultsFrom(value)
+		break
+	}
+	return chosen, nil
+}
+
+// Needed returns the method that a pod of the task is made for, when this one was chosen. A task without results, its
+// own or its steps', has nothing to carry, so that nothing is added to its pod, whatever was chosen. The exception is for
+// who would rather have it end sooner than have its pod small.
+func Needed(chosen config.ResultsFrom, spec *v1.TaskSpec, flags config.Flags) config.ResultsFrom {
+	if len(pod.Carried(spec)) == 0 && !flags.FollowEveryTask {
+		return config.TerminationMessage
+	}
+	return chosen
+}
+
+// check returns why the annotation cannot have this value.
+func (m Methods) check(kind, value string, flags config.Flags) error {
+	if _, ok := m[config.ResultsFrom(value)]; !ok {
+		return fmt.Errorf("metadata.annotations[%s] of the %s: %q is not one of %s", v1.AnnotationResultsFrom, kind, value, quoted(m.Names()))
+	}
+	if !flags.ResultsFromPerRun && config.ResultsFrom(value) != flags.ResultsFrom {
+		return fmt.Errorf("metadata.annotations[%s] of the %s: %q is not what results-from says for the whole installation (%q), and its "+
+			"administrator has set enable-results-from-annotation to \"false\" in ConfigMap feature-flags; remove the annotation",
+			v1.AnnotationResultsFrom, kind, value, flags.ResultsFrom)
+	}
+	return nil
+}
+
+func quoted(names []config.ResultsFrom) string {
+	list := make([]string, len(names))
+	for i, name := range names {
+		list[i] = strconv.Quote(string(name))
+	}
+	slices.Sort(list)
+	return strings.Join(list, ", ")
+}

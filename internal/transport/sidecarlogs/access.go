@@ -1,0 +1,102 @@
+package sidecarlogs
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	authorizationv1 "k8s.io/api/authorization/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/sluice-ci/sluice/internal/config"
+	"github.com/sluice-ci/sluice/internal/transport"
+)
+
+// logAccessFolder holds the manifests that let the controller read logs, everywhere; its folder "namespaced", in one
+// namespace.
+const logAccessFolder = "config/enable-log-access-to-controller/"
+
+// GrantLogAccess is the command that lets the controller read logs; messages and documentation quote it.
+const GrantLogAccess = "kubectl apply -f " + logAccessFolder
+
+// Permit refuses namespaces in which the controller may not read logs.
+func (m *Method) Permit(ctx context.Context, namespace string) (*transport.RefusalError, error) {
+	allowed, err := m.access.Allowed(ctx, namespace)
+	if err != nil || allowed {
+		return nil, err
+	}
+	return refusal(namespace, nil), nil
+}
+
+// refusal says what is missing, and what grants it; cause is what the API server said, if it was asked.
+func refusal(namespace string, cause error) *transport.RefusalError {
+	message := fmt.Sprintf("results-from is %q, and the controller may not read pod logs in namespace %q (get pods/log); "+
+		"grant it with: %s, or for this namespace alone with: kubectl apply -n %s -f %snamespaced/",
+		config.SidecarLogs, namespace, GrantLogAccess, namespace, logAccessFolder)
+	if namespace == corev1.NamespaceAll {
+		message = fmt.Sprintf("results-from is %q, and the controller may not read pod logs in every namespace (get pods/log); runs "+
+			"with results will fail, but for those in namespaces that grant it; grant it everywhere with: %s", config.SidecarLogs, GrantLogAccess)
+	}
+	if cause != nil {
+		message += ": " + cause.Error()
+	}
+	return &transport.RefusalError{Message: message}
+}
+
+// LogAccess tells whether the controller may read the logs of pods in a namespace.
+type LogAccess interface {
+	Allowed(ctx context.Context, namespace string) (bool, error)
+}
+
+// LogAccessFn is a function as a LogAccess.
+type LogAccessFn func(ctx context.Context, namespace string) (bool, error)
+
+// Allowed calls the function.
+func (f LogAccessFn) Allowed(ctx context.Context, namespace string) (bool, error) {
+	return f(ctx, namespace)
+}
+
+// accessMemory is how long a yes is remembered. A no is not: the run after the one that failed may well come after
+// the permission was given.
+const accessMemory = time.Minute
+
+// Reviewer asks the API server what the controller may do.
+type Reviewer struct {
+	client client.Client
+	clock  clock.PassiveClock
+
+	mu  sync.Mutex
+	yes map[string]time.Time
+}
+
+// NewReviewer returns a Reviewer.
+func NewReviewer(c client.Client, clk clock.PassiveClock) *Reviewer {
+	return &Reviewer{client: c, clock: clk, yes: map[string]time.Time{}}
+}
+
+// Allowed reports whether pods/log can be read in the namespace.
+func (r *Reviewer) Allowed(ctx context.Context, namespace string) (bool, error) {
+	r.mu.Lock()
+	until, known := r.yes[namespace]
+	r.mu.Unlock()
+	if known && r.clock.Now().Before(until) {
+		return true, nil
+	}
+	review := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{
+		ResourceAttributes: &authorizationv1.ResourceAttributes{
+			Namespace: namespace, Verb: "get", Version: "v1", Resource: "pods", Subresource: "log",
+		},
+	}}
+	if err := r.client.Create(ctx, review); err != nil {
+		return false, fmt.Errorf("cannot review access to pod logs in namespace %q: %w", namespace, err)
+	}
+	if review.Status.Allowed {
+		r.mu.Lock()
+		r.yes[namespace] = r.clock.Now().Add(accessMemory)
+		r.mu.Unlock()
+	}
+	return review.Status.Allowed, nil
+}

@@ -1,0 +1,73 @@
+package sidecarlogs
+
+import (
+	"fmt"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/sluice-ci/sluice/internal/pod"
+	"github.com/sluice-ci/sluice/internal/results"
+	"github.com/sluice-ci/sluice/internal/results/collect"
+	"github.com/sluice-ci/sluice/internal/transport"
+)
+
+// Method is an extract.Method and an extract.Guard.
+type Method struct {
+	collector *collect.Collector
+	access    LogAccess
+}
+
+// New returns a Method that reads logs by way of the collector, where access says that it may.
+func New(collector *collect.Collector, access LogAccess) *Method {
+	return &Method{collector: collector, access: access}
+}
+
+// Gather makes sure that the log of the results sidecar is being read, from the moment at which it runs, and returns
+// what it has given so far. What was read stays known when the pod is gone.
+func (m *Method) Gather(run transport.Run) collect.Progress {
+	if run.Pod != nil {
+		nonce, ok := nonce(run.Pod)
+		if !ok {
+			return collect.Progress{GaveUp: true, Err: fmt.Errorf(
+				"pod %q was made for results-from sidecar-logs, and has no container %q: something has changed it", run.Pod.Name, pod.ResultsContainer)}
+		}
+		m.watch(run, nonce)
+	}
+	progress := m.collector.Progress(run.UID)
+	if apierrors.IsForbidden(progress.Err) {
+		progress.Err = refusal(run.Name.Namespace, progress.Err)
+	}
+	return progress
+}
+
+func (m *Method) watch(run transport.Run, nonce string) {
+	i := slices.IndexFunc(run.Pod.Status.ContainerStatuses, func(s corev1.ContainerStatus) bool { return s.Name == pod.ResultsContainer })
+	if i < 0 {
+		return
+	}
+	state := run.Pod.Status.ContainerStatuses[i].State
+	if state.Running == nil && state.Terminated == nil {
+		return
+	}
+	var declared []results.Declared
+	for _, r := range pod.Carried(run.Spec) {
+		declared = append(declared, r.Declared)
+	}
+	m.collector.Watch(collect.Target{
+		Key: run.UID, Namespace: run.Pod.Namespace, Pod: run.Pod.Name, Container: pod.ResultsContainer,
+		Want:  collect.Want{Nonce: nonce, Results: declared, Steps: pod.StepContainers(run.Spec), Signatures: signs(run.Pod)},
+		Owner: run.Name,
+	}, state.Terminated != nil || ended(run.Pod))
+}
+
+// ended reports whether all of the pod has ended. The status of a container may not say so: a kubelet that is gone has not
+// written it.
+func ended(p *corev1.Pod) bool {
+	return p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed
+}
+
+// Forget stops reading the run's log and drops its results.
+func (m *Method) Forget(run types.NamespacedName) { m.collector.ForgetOwner(run) }

@@ -1,0 +1,121 @@
+// Package load makes PipelineRuns of many tasks, and waits for their end.
+package load
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/watch"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/test/testutil/kube"
+)
+
+// Result that every task produces.
+const Result = "r"
+
+// Shape is how the tasks of a run depend on each other.
+type Shape string
+
+// The shapes.
+const (
+	// Wide: one task, many that take its result, and one behind them all.
+	Wide Shape = "wide"
+	// Chain: each takes the result of the one before.
+	Chain Shape = "chain"
+)
+
+// Pipeline returns one with so many tasks, at least two.
+func Pipeline(shape Shape, tasks int) *v1.PipelineSpec {
+	spec := &v1.PipelineSpec{Tasks: make([]v1.PipelineTask, tasks)}
+	for i := range spec.Tasks {
+		task := v1.PipelineTask{Name: fmt.Sprintf("t%d", i), TaskSpec: &v1.EmbeddedTask{TaskSpec: v1.TaskSpec{
+			Results: []v1.TaskResult{{Name: Result, Type: v1.TypeString}},
+			Steps:   []v1.Step{{Name: "s", Image: kube.StepImage, Script: "true"}},
+		}}}
+		take := func(from int) {
+			task.TaskSpec.Params = []v1.ParamSpec{{Name: "p", Type: v1.TypeString}}
+			task.Params = []v1.Param{{Name: "p", Value: v1.StringValue(fmt.Sprintf("$(tasks.t%d.results.%s)", from, Result))}}
+		}
+		switch {
+		case i == 0:
+		case shape == Chain:
+			take(i - 1)
+		case i < tasks-1:
+			take(0)
+		default:
+			for j := range i {
+				task.RunAfter = append(task.RunAfter, fmt.Sprintf("t%d", j))
+			}
+		}
+		spec.Tasks[i] = task
+	}
+	spec.Results = []v1.PipelineResult{{Name: Result, Value: v1.StringValue(fmt.Sprintf("$(tasks.t%d.results.%s)", tasks-1, Result))}}
+	return spec
+}
+
+// width is how many runs are created at once.
+const width = 8
+
+// Run makes so many runs of a pipeline and returns when all have ended. The error names the first that did not succeed.
+func Run(ctx context.Context, c client.WithWatch, namespace string, runs int, spec *v1.PipelineSpec) error {
+	w, err := c.Watch(ctx, &v1.PipelineRunList{}, client.InNamespace(namespace))
+	if err != nil {
+		return fmt.Errorf("cannot watch PipelineRuns: %w", err)
+	}
+	defer w.Stop()
+	failed := make(chan error, runs)
+	go create(ctx, c, namespace, runs, spec, failed)
+	return await(ctx, w, runs, failed)
+}
+
+func create(ctx context.Context, c client.Client, namespace string, runs int, spec *v1.PipelineSpec, failed chan<- error) {
+	next := make(chan int)
+	var workers sync.WaitGroup
+	for range min(width, runs) {
+		workers.Go(func() {
+			for i := range next {
+				pr := &v1.PipelineRun{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: fmt.Sprintf("run%d", i)}}
+				pr.Spec.PipelineSpec = spec.DeepCopy()
+				if err := c.Create(ctx, pr); err != nil {
+					failed <- fmt.Errorf("cannot create PipelineRun %q: %w", pr.Name, err)
+				}
+			}
+		})
+	}
+	for i := range runs {
+		next <- i
+	}
+	close(next)
+	workers.Wait()
+}
+
+// await returns when so many runs have ended well.
+func await(ctx context.Context, w watch.Interface, runs int, failed <-chan error) error {
+	ended := map[string]bool{}
+	for len(ended) < runs {
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%d of %d runs have ended: %w", len(ended), runs, ctx.Err())
+		case err := <-failed:
+			return err
+		case event, open := <-w.ResultChan():
+			if !open {
+				return errors.New("cannot see how the runs end: the watch was closed")
+			}
+			pr, ok := event.Object.(*v1.PipelineRun)
+			if !ok || !pr.Status.Done() {
+				continue
+			}
+			if c := pr.Status.Condition(); c.Status != metav1.ConditionTrue || len(pr.Status.Results) != 1 {
+				return fmt.Errorf("PipelineRun %q: %s", pr.Name, kube.Describe(c))
+			}
+			ended[pr.Name] = true
+		}
+	}
+	return nil
+}

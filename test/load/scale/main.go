@@ -1,0 +1,252 @@
+// Scale measures what the controller needs for many tasks: one PipelineRun of a thousand, two hundred PipelineRuns of ten
+// each at once, a chain, and five thousand TaskRuns that wait for it when it starts, on an API server without a node. A player in this program is the node: it starts each pod and
+// ends it at once, so that nothing but the controller and the API server is measured. It prints a table and one line of
+// JSON.
+//
+// usage: scale -controller BINARY [-only NAME]
+//
+// It needs the CRDs and the namespace of the installation, as hack/bench-scale.sh makes them.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	"text/tabwriter"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/sluice-ci/sluice/test/load/bench/stats"
+	"github.com/sluice-ci/sluice/test/load/scale/load"
+	"github.com/sluice-ci/sluice/test/load/scale/meter"
+	"github.com/sluice-ci/sluice/test/load/scale/node"
+	"github.com/sluice-ci/sluice/test/testutil/kube"
+)
+
+const (
+	// pods are how many the player has in hand at once, and port serves the controller's metrics.
+	pods = 16
+	port = 18080
+	// patience is how long one scenario may take.
+	patience = 20 * time.Minute
+)
+
+// scenario is one row of the table.
+type scenario struct {
+	name        string
+	runs, tasks int
+	shape       load.Shape
+	// guests are TaskRuns that are made in another namespace when the controller starts with those of this one waiting for
+	// it; 0 where PipelineRuns are measured.
+	guests int
+}
+
+func scenarios() []scenario {
+	return []scenario{
+		{name: "wide", runs: 1, tasks: 1000, shape: load.Wide},
+		{name: "many", runs: 200, tasks: 10, shape: load.Wide},
+		{name: "chain", runs: 1, tasks: 200, shape: load.Chain},
+		{name: "queue", runs: 4950, tasks: 1, guests: 50},
+	}
+}
+
+// row is what a scenario took.
+type row struct {
+	Name  string        `json:"name"`
+	Runs  int           `json:"runs"`
+	Tasks int           `json:"tasks"`
+	Wall  time.Duration `json:"wallNanoseconds"`
+	// Guests is how long those took that came into another namespace when the controller had begun with the queue, in
+	// seconds.
+	Guests        *stats.Summary `json:"guests,omitempty"`
+	meter.Reading `json:",inline"`
+}
+
+func main() {
+	if err := scale(); err != nil {
+		fmt.Fprintln(os.Stderr, "error:", err)
+		os.Exit(1)
+	}
+}
+
+func scale() error {
+	binary := flag.String("controller", "", "the controller's binary (required)")
+	only := flag.String("only", "", "the one scenario to run: wide, many or chain")
+	flag.Parse()
+	if *binary == "" {
+		return errors.New("cannot measure without -controller: give the controller's binary")
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	cluster, err := kube.Connect()
+	if err != nil {
+		return err
+	}
+	var rows []row
+	for _, s := range scenarios() {
+		if *only != "" && *only != s.name {
+			continue
+		}
+		r, err := measure(ctx, cluster, *binary, s)
+		if err != nil {
+			return fmt.Errorf("%s: %w", s.name, err)
+		}
+		rows = append(rows, r)
+		if err := table(os.Stdout, rows[len(rows)-1:]); err != nil {
+			return err
+		}
+	}
+	if err := table(os.Stdout, rows); err != nil {
+		return err
+	}
+	return json.NewEncoder(os.Stdout).Encode(rows)
+}
+
+// measure runs one scenario with a controller of its own, in a namespace of its own.
+func measure(ctx context.Context, cluster *kube.Cluster, binary string, s scenario) (row, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	namespace := fmt.Sprintf("scale-%s-%d", s.name, time.Now().Unix())
+	if err := prepare(ctx, cluster, namespace, s); err != nil {
+		return row{}, err
+	}
+	log, err := os.CreateTemp("", "sluice-scale-*.log")
+	if err != nil {
+		return row{}, err
+	}
+	defer log.Close()
+	fmt.Fprintf(os.Stderr, "==> %s: %d runs of %d tasks; the controller's log is %s\n", s.name, s.runs, s.tasks, log.Name())
+	controller, err := meter.Start(ctx, binary, port, log, "--namespace="+kube.Installation, "--inpod-image=example.invalid/inpod:1", "--webhook-port=0", "--log-level=warn")
+	if err != nil {
+		return row{}, err
+	}
+	r, err := play(ctx, cluster, controller, namespace, s)
+	return r, errors.Join(err, controller.Stop())
+}
+
+// play makes the runs, plays their pods, and reads what that took.
+func play(ctx context.Context, cluster *kube.Cluster, controller *meter.Controller, namespace string, s scenario) (row, error) {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	player := node.New(cluster.Kube, load.Result, "a result of a few words", pods)
+	played := make(chan error, 2)
+	go func() { played <- player.Run(ctx, namespace) }()
+	if s.guests > 0 {
+		go func() { played <- player.Run(ctx, guestsOf(namespace)) }()
+	}
+	before, err := controller.Read()
+	if err != nil {
+		return row{}, err
+	}
+	r := row{Name: s.name, Runs: s.runs, Tasks: s.tasks}
+	type end struct {
+		guests *stats.Summary
+		err    error
+	}
+	ended := make(chan end, 1)
+	start := time.Now()
+	go func() {
+		if s.guests > 0 {
+			guests, err := queue(ctx, cluster, player, namespace, s)
+			ended <- end{guests, err}
+			return
+		}
+		ended <- end{err: load.Run(ctx, cluster.Client, namespace, s.runs, load.Pipeline(s.shape, s.tasks))}
+	}()
+	select {
+	case e := <-ended:
+		r.Guests, err = e.guests, e.err
+	case err = <-played:
+	}
+	if r.Wall = time.Since(start); err != nil {
+		return r, err
+	}
+	if want := int64(s.runs*s.tasks + s.guests); player.Played() != want {
+		return r, fmt.Errorf("%d pods were played, and there are %d tasks", player.Played(), want)
+	}
+	if r.Reading, err = controller.Read(); err != nil {
+		return r, err
+	}
+	r.Processor -= before.Processor
+	r.Calls -= before.Calls
+	return r, nil
+}
+
+// begun is how many of those that waited have ended when the guests come.
+const begun = 100
+
+// queue makes the guests, once the controller has begun with those that waited for it, and waits for all.
+func queue(ctx context.Context, cluster *kube.Cluster, player *node.Node, namespace string, s scenario) (*stats.Summary, error) {
+	crowd := make(chan error, 1)
+	go func() {
+		_, err := load.Drain(ctx, cluster.Client, namespace, s.runs, time.Now())
+		crowd <- err
+	}()
+	if err := kube.Poll(ctx, func(context.Context) (bool, error) { return player.Played() >= begun, nil }); err != nil {
+		return nil, fmt.Errorf("the controller does not begin: %w", err)
+	}
+	arrival := time.Now()
+	if err := load.Queue(ctx, cluster.Client, guestsOf(namespace), s.guests); err != nil {
+		return nil, err
+	}
+	guests, err := load.Drain(ctx, cluster.Client, guestsOf(namespace), s.guests, arrival)
+	if err != nil {
+		return nil, err
+	}
+	seconds := make([]float64, len(guests))
+	for i := range guests {
+		seconds[i] = guests[i].Seconds()
+	}
+	return new(stats.Summarise(seconds)), <-crowd
+}
+
+func guestsOf(namespace string) string { return namespace + "-guests" }
+
+// prepare makes the namespaces of a scenario, and the TaskRuns that are to wait for the controller.
+func prepare(ctx context.Context, cluster *kube.Cluster, namespace string, s scenario) error {
+	if err := makeNamespace(ctx, cluster, namespace); err != nil || s.guests == 0 {
+		return err
+	}
+	if err := makeNamespace(ctx, cluster, guestsOf(namespace)); err != nil {
+		return err
+	}
+	return load.Queue(ctx, cluster.Client, namespace, s.runs)
+}
+
+// makeNamespace makes a namespace with the service account that nobody else makes without a controller manager.
+func makeNamespace(ctx context.Context, cluster *kube.Cluster, name string) error {
+	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}
+	if err := cluster.Client.Create(ctx, namespace); err != nil {
+		return fmt.Errorf("cannot create namespace: %w", err)
+	}
+	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: name, Name: "default"}}
+	if err := cluster.Client.Create(ctx, account); err != nil && !apierrors.IsAlreadyExists(err) {
+		return fmt.Errorf("cannot create service account: %w", err)
+	}
+	return nil
+}
+
+func table(w io.Writer, rows []row) error {
+	const mib = 1 << 20
+	out := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(out, "RUNS\tTASKS\tWALL\tTASKS/S\tPROCESSOR\tPER TASK\tPEAK\tCALLS\tPER TASK\t")
+	for _, r := range rows {
+		all := float64(r.Runs * r.Tasks)
+		if r.Guests != nil {
+			all += float64(r.Guests.N)
+			defer fmt.Fprintf(w, "the %d that came into another namespace while the others waited: p50 %.1f s, p95 %.1f s\n", r.Guests.N, r.Guests.P50, r.Guests.P95)
+		}
+		fmt.Fprintf(out, "%d\t%d\t%.1f s\t%.0f\t%.1f s\t%.1f ms\t%d MiB\t%d\t%.1f\t\n", r.Runs, r.Tasks, r.Wall.Seconds(), all/r.Wall.Seconds(),
+			r.Processor.Seconds(), 1000*r.Processor.Seconds()/all, r.Peak/mib, r.Calls, float64(r.Calls)/all)
+	}
+	return out.Flush()
+}

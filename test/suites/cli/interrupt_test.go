@@ -1,0 +1,70 @@
+//go:build integration
+
+package cli
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+	sluice "github.com/sluice-ci/sluice/internal/cli"
+	"github.com/sluice-ci/sluice/internal/cli/clierror"
+	"github.com/sluice-ci/sluice/internal/cli/terminal"
+)
+
+// impatient is a user who interrupts the command as soon as it says that the run is there.
+type impatient struct {
+	bytes.Buffer
+
+	interrupt func()
+}
+
+func (u *impatient) Write(p []byte) (int, error) {
+	if strings.Contains(string(p), "created in namespace") {
+		u.interrupt()
+	}
+	return u.Buffer.Write(p)
+}
+
+// TestInterrupted: interrupted, the command ends at once with 130 and says how to come back, and the run goes on.
+func TestInterrupted(t *testing.T) {
+	c := connect(t)
+	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "cli-"}}
+	if err := c.Client.Create(t.Context(), namespace); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Client.Delete(context.Background(), namespace) })
+	file := filepath.Join(t.TempDir(), "run.yaml")
+	const text = "apiVersion: tekton.dev/v1\nkind: TaskRun\nmetadata: {name: slow}\nspec: {taskSpec: {steps: [{image: busybox, script: sleep 1000}]}}\n"
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	user := &impatient{interrupt: cancel}
+	code := sluice.Main(ctx, terminal.Plain(nil, &bytes.Buffer{}, user), []string{"run", "-f", file, "-n", namespace.Name})
+	if code != clierror.Interrupted {
+		t.Errorf("the exit status of what was interrupted is %d: got %d", clierror.Interrupted, code)
+	}
+	for _, want := range []string{
+		"interrupted; taskrun/slow goes on\n",
+		"hint: to come back: sluice logs taskrun/slow -n " + namespace.Name + " -f\n",
+		"hint: to end it: sluice cancel taskrun/slow -n " + namespace.Name + "\n",
+	} {
+		if !strings.Contains(user.String(), want) {
+			t.Errorf("there is no %q in\n%s", want, user.String())
+		}
+	}
+	var run v1.TaskRun
+	if err := c.Client.Get(t.Context(), client.ObjectKey{Namespace: namespace.Name, Name: "slow"}, &run); err != nil || run.Spec.Status != "" {
+		t.Errorf("the run must go on: %v, spec.status %q", err, run.Spec.Status)
+	}
+}

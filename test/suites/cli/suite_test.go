@@ -1,0 +1,135 @@
+//go:build integration
+
+package cli
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-logr/logr"
+	"github.com/rogpeppe/go-internal/testscript"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/client-go/tools/clientcmd/api"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+	sluice "github.com/sluice-ci/sluice/internal/cli"
+	"github.com/sluice-ci/sluice/internal/cli/cluster"
+	"github.com/sluice-ci/sluice/internal/cli/terminal"
+)
+
+// root is the folder of the project.
+const root = "../../.."
+
+// suite is the tests as testscript runs them, once the API server has what they need.
+type suite struct{ m *testing.M }
+
+// Run makes the API server ready and runs the tests. It is not called in the processes that are the command sluice.
+func (s suite) Run() int {
+	ctrl.SetLogger(logr.Discard()) // what the client warns of is nobody's business
+	if err := install(); err != nil {
+		fmt.Fprintln(os.Stderr, "error:", err)
+		fmt.Fprintln(os.Stderr, "hint: these tests need an API server; make test-integration starts one")
+		return 1
+	}
+	return s.m.Run()
+}
+
+func TestMain(m *testing.M) {
+	testscript.Main(suite{m}, map[string]func(){
+		"sluice": func() {
+			t := terminal.System(os.Stdin, os.Stdout, os.Stderr, os.Getenv)
+			os.Exit(int(sluice.Main(context.Background(), t, os.Args[1:])))
+		},
+	})
+}
+
+// install puts the kinds on the API server.
+func install() error {
+	kubectl := os.Getenv("KUBECTL")
+	if kubectl == "" {
+		kubectl = "kubectl"
+	}
+	args := []string{"apply", "--server-side", "--force-conflicts", "-k", filepath.Join(root, "config/crd")}
+	if out, err := exec.Command(kubectl, args...).CombinedOutput(); err != nil {
+		return fmt.Errorf("kubectl %s: %w\n%s", strings.Join(args, " "), err, out)
+	}
+	return served()
+}
+
+// served waits until the API server serves the kinds: it says that it knows them a little earlier.
+func served() error {
+	c, err := (&cluster.Flags{}).Connect()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	return wait.PollUntilContextCancel(ctx, 100*time.Millisecond, true, func(ctx context.Context) (bool, error) {
+		for _, list := range []client.ObjectList{&v1.TaskList{}, &v1.TaskRunList{}, &v1.PipelineList{}, &v1.PipelineRunList{}} {
+			if c.Client.List(ctx, list) != nil {
+				return false, nil
+			}
+		}
+		return true, nil
+	})
+}
+
+func TestScripts(t *testing.T) {
+	c := connect(t)
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata",
+		RequireExplicitExec: true,
+		Setup:               func(env *testscript.Env) error { return setUp(env, c) },
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"store":    func(ts *testscript.TestScript, neg bool, args []string) { store(ts, c, neg, args) },
+			"shows":    shows,
+			"restrict": restrict,
+		},
+	})
+}
+
+func connect(t *testing.T) *cluster.Cluster {
+	t.Helper()
+	c, err := (&cluster.Flags{}).Connect()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// setUp gives a script a namespace of its own, and a kubeconfig whose context means it.
+func setUp(env *testscript.Env, c *cluster.Cluster) error {
+	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "cli-"}}
+	if err := c.Client.Create(context.Background(), namespace); err != nil {
+		return fmt.Errorf("cannot create namespace: %w", err)
+	}
+	env.Defer(func() { _ = c.Client.Delete(context.Background(), namespace) })
+	config, err := clientcmd.NewDefaultClientConfigLoadingRules().Load()
+	if err != nil {
+		return fmt.Errorf("cannot load kubeconfig: %w", err)
+	}
+	here := config.Contexts[config.CurrentContext].DeepCopy()
+	here.Namespace = namespace.Name
+	config.Contexts = map[string]*api.Context{"test": here}
+	config.CurrentContext = "test"
+	if err := api.FlattenConfig(config); err != nil {
+		return fmt.Errorf("cannot write kubeconfig: %w", err)
+	}
+	file := filepath.Join(env.WorkDir, "kubeconfig")
+	env.Setenv("KUBECONFIG", file)
+	env.Setenv("NAMESPACE", namespace.Name)
+	env.Setenv("HOME", env.WorkDir)
+	env.Setenv("KUBECTL", os.Getenv("KUBECTL"))
+	return clientcmd.WriteToFile(*config, file)
+}

@@ -1,0 +1,172 @@
+package docs
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// root is the main module's folder.
+const root = "../../.."
+
+// reliability is the page with the fault matrix.
+const reliability = root + "/docs/reliability.md"
+
+// pages are those that name tests.
+func pages() []string {
+	return []string{reliability, root + "/docs/operations.md", root + "/docs/limits.md", root + "/docs/security.md", root + "/docs/localkube.md"}
+}
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// quoted returns what a page has between backquotes.
+func quoted(text string) []string {
+	var all []string
+	for _, match := range regexp.MustCompile("`([^`\n]+)`").FindAllStringSubmatch(text, -1) {
+		all = append(all, match[1])
+	}
+	return all
+}
+
+// testFiles are the files of the main module with tests, by path.
+func testFiles(t *testing.T) map[string]string {
+	t.Helper()
+	files := map[string]string{}
+	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir() && (entry.Name() == ".git" || entry.Name() == "bin"):
+			return filepath.SkipDir
+		case strings.HasSuffix(path, "_test.go"):
+			files[path] = read(t, path)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
+}
+
+// TestNamedTestsExist: a test that a page names is there, and so is the case of its table.
+func TestNamedTestsExist(t *testing.T) {
+	files := testFiles(t)
+	for _, page := range pages() {
+		for _, name := range quoted(read(t, page)) {
+			function, subtest, _ := strings.Cut(name, "/")
+			if !regexp.MustCompile(`^Test[A-Z]\w+$`).MatchString(function) {
+				continue
+			}
+			if !exists(files, function, subtest) {
+				t.Errorf("%s names %s, which is not in the tree", page, name)
+			}
+		}
+	}
+}
+
+// exists tells whether a test is there, and a case of that name in the same file.
+func exists(files map[string]string, function, subtest string) bool {
+	for _, text := range files {
+		if strings.Contains(text, "\nfunc "+function+"(t *testing.T)") && (subtest == "" || strings.Contains(text, strconv.Quote(subtest))) {
+			return true
+		}
+	}
+	return false
+}
+
+// TestEveryFaultHasATest: a row of the matrix without a test is a promise that nobody holds.
+func TestEveryFaultHasATest(t *testing.T) {
+	rows := 0
+	for line := range strings.Lines(read(t, reliability)) {
+		if strings.HasPrefix(line, "| fault") {
+			rows = 1
+			continue
+		}
+		if !strings.HasPrefix(line, "|") {
+			rows = 0
+			continue
+		}
+		if rows > 0 && !strings.HasPrefix(line, "|---") && !strings.Contains(line[strings.LastIndex(strings.TrimSuffix(strings.TrimSpace(line), "|"), "|"):], "`Test") {
+			t.Errorf("no test is named for: %s", line)
+		}
+	}
+}
+
+// TestEveryReasonOfResultsIsDocumented: whoever looks up a reason that has to do with results finds what to do.
+func TestEveryReasonOfResultsIsDocumented(t *testing.T) {
+	page := read(t, reliability)
+	reasons := reasons(t)
+	if len(reasons) < 30 {
+		t.Fatalf("only %d reasons were found", len(reasons))
+	}
+	for name, reason := range reasons {
+		if strings.Contains(name, "Result") && !strings.Contains(page, "`"+reason+"`") {
+			t.Errorf("%s does not tell of %s, %q", reliability, name, reason)
+		}
+	}
+	_, table, _ := strings.Cut(page, "## Reasons")
+	table, _, _ = strings.Cut(table, "\n## ")
+	for line := range strings.Lines(table) {
+		reason, ok := strings.CutPrefix(line, "| `")
+		if reason, _, _ = strings.Cut(reason, "`"); !ok {
+			continue
+		}
+		if !contains(reasons, reason) {
+			t.Errorf("%s tells of the reason %s, which nothing has", reliability, reason)
+		}
+		if cells := strings.Split(strings.Trim(strings.TrimSpace(line), "|"), "|"); len(cells) < 3 || strings.TrimSpace(cells[len(cells)-1]) == "" {
+			t.Errorf("%s does not say what to do about %s", reliability, reason)
+		}
+	}
+}
+
+func contains(reasons map[string]string, reason string) bool {
+	for _, r := range reasons {
+		if r == reason {
+			return true
+		}
+	}
+	return false
+}
+
+// reasons returns the constants of api/v1/reasons.go by name.
+func reasons(t *testing.T) map[string]string {
+	t.Helper()
+	file, err := parser.ParseFile(token.NewFileSet(), root+"/api/v1/reasons.go", nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]string{}
+	ast.Inspect(file, func(node ast.Node) bool {
+		spec, ok := node.(*ast.ValueSpec)
+		if !ok {
+			return true
+		}
+		for i, name := range spec.Names {
+			literal, ok := spec.Values[i].(*ast.BasicLit)
+			if !ok {
+				continue
+			}
+			if all[name.Name], err = strconv.Unquote(literal.Value); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return true
+	})
+	return all
+}

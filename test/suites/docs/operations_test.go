@@ -1,0 +1,165 @@
+package docs
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"sigs.k8s.io/yaml"
+
+	"github.com/sluice-ci/sluice/internal/metrics"
+)
+
+var update = flag.Bool("update", false, "write what the documentation says of metrics instead of comparing it")
+
+const (
+	operationsPage = root + "/docs/operations.md"
+	monitoring     = root + "/config/monitoring"
+
+	tableBegins = "<!-- metrics: written by go test ./test/suites/docs -update -->\n"
+	tableEnds   = "<!-- end of metrics -->"
+)
+
+// TestMetricsTable: the page lists every metric as the code has it.
+func TestMetricsTable(t *testing.T) {
+	page := read(t, operationsPage)
+	before, rest, ok := strings.Cut(page, tableBegins)
+	table, after, ends := strings.Cut(rest, tableEnds)
+	if !ok || !ends {
+		t.Fatalf("%s has no place for the table of metrics", operationsPage)
+	}
+	var want strings.Builder
+	want.WriteString("\n| metric | type | labels | what |\n|---|---|---|---|\n")
+	for _, m := range metrics.Catalog() {
+		labels := make([]string, len(m.Labels))
+		for i, l := range m.Labels {
+			labels[i] = fmt.Sprintf("`%s`: %s", l.Name, l.Values)
+		}
+		fmt.Fprintf(&want, "| `%s` | %s | %s | %s |\n", m.Name, m.Type, strings.Join(labels, "; "), m.Help)
+	}
+	want.WriteString("\n")
+	if *update {
+		if err := os.WriteFile(operationsPage, []byte(before+tableBegins+want.String()+tableEnds+after), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if table != want.String() {
+		t.Errorf("%s does not list the metrics as they are; run go test ./test/suites/docs -update", operationsPage)
+	}
+}
+
+// rule is one alert.
+type rule struct {
+	Alert       string
+	Expr        string
+	Labels      map[string]string
+	Annotations map[string]string
+}
+
+func alerts(t *testing.T) []rule {
+	t.Helper()
+	var file struct {
+		Spec struct {
+			Groups []struct{ Rules []rule }
+		}
+	}
+	if err := yaml.Unmarshal([]byte(read(t, monitoring+"/operator/alerts.yaml")), &file); err != nil {
+		t.Fatal(err)
+	}
+	var all []rule
+	for _, g := range file.Spec.Groups {
+		all = append(all, g.Rules...)
+	}
+	return all
+}
+
+// TestAlertsSayWhatToDo: each alert stands in the page, and each in the page exists.
+func TestAlertsSayWhatToDo(t *testing.T) {
+	told := map[string]struct{}{}
+	for _, row := range regexp.MustCompile("(?m)^\\| `(Sluice\\w+)` \\| .+ \\| .+ \\|$").FindAllStringSubmatch(read(t, operationsPage), -1) {
+		told[row[1]] = struct{}{}
+	}
+	for _, r := range alerts(t) {
+		if _, ok := told[r.Alert]; !ok {
+			t.Errorf("%s does not say what to do about %s", operationsPage, r.Alert)
+		}
+		delete(told, r.Alert)
+		if r.Labels["severity"] == "" || r.Annotations["summary"] == "" {
+			t.Errorf("%s has no severity, or no summary", r.Alert)
+		}
+	}
+	for name := range told {
+		t.Errorf("%s tells of an alert %s, which there is not", operationsPage, name)
+	}
+}
+
+// TestMonitoredMetricsExist: what alerts and dashboard look at is counted, by this project or by what the page names.
+func TestMonitoredMetricsExist(t *testing.T) {
+	known := map[string]struct{}{}
+	for _, m := range metrics.Catalog() {
+		known[m.Name] = struct{}{}
+		if m.Type == metrics.Histogram {
+			for _, suffix := range []string{"_bucket", "_sum", "_count"} {
+				known[m.Name+suffix] = struct{}{}
+			}
+		}
+	}
+	_, page, _ := strings.Cut(read(t, operationsPage), tableEnds)
+	for _, row := range regexp.MustCompile("(?m)^\\| `([a-z_]+)` \\| .+ \\|$").FindAllStringSubmatch(page, -1) {
+		known[row[1]] = struct{}{}
+	}
+	expressions := dashboard(t)
+	for _, r := range alerts(t) {
+		expressions[r.Alert] = append(expressions[r.Alert], r.Expr)
+	}
+	if len(expressions) < 25 {
+		t.Errorf("only %d alerts and panels: the test looks in the wrong place", len(expressions))
+	}
+	// Values of labels stand between quotes; names of labels have none of these beginnings.
+	metric := regexp.MustCompile(`\b(?:tekton|sluice|controller|workqueue|leader|rest|process|go|certwatcher)_[a-z0-9_]+\b`)
+	for where, list := range expressions {
+		for _, expression := range list {
+			names := metric.FindAllString(regexp.MustCompile(`"[^"]*"`).ReplaceAllString(expression, ""), -1)
+			if len(names) == 0 {
+				t.Errorf("%s looks at no metric: %s", where, expression)
+			}
+			for _, name := range names {
+				if _, ok := known[name]; !ok {
+					t.Errorf("%s looks at %s, which nobody counts", where, name)
+				}
+			}
+		}
+	}
+}
+
+// dashboard returns the expressions of each panel.
+func dashboard(t *testing.T) map[string][]string {
+	t.Helper()
+	var file struct {
+		Panels []struct {
+			Title   string `json:"title"`
+			Type    string `json:"type"`
+			Targets []struct {
+				Expr string `json:"expr"`
+			} `json:"targets"`
+		} `json:"panels"`
+	}
+	if err := json.Unmarshal([]byte(read(t, monitoring+"/dashboard.json")), &file); err != nil {
+		t.Fatal(err)
+	}
+	all := map[string][]string{}
+	for _, p := range file.Panels {
+		if p.Type != "row" && len(p.Targets) == 0 {
+			t.Errorf("panel %q shows nothing", p.Title)
+		}
+		for _, target := range p.Targets {
+			all[p.Title] = append(all[p.Title], target.Expr)
+		}
+	}
+	return all
+}

@@ -1,0 +1,167 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	gocmp "github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/pod"
+	"github.com/sluice-ci/sluice/internal/results/frame"
+	"github.com/sluice-ci/sluice/test/testutil/kube"
+	"github.com/sluice-ci/sluice/test/testutil/suite"
+)
+
+// hostileFile is what a step puts where a result is expected.
+type hostileFile struct {
+	name, reason string
+	// step is the index of the step that runs script, in which $r is the path of the result.
+	step   int
+	script string
+	// kind is the problem that the sidecar tells of; empty when the result arrives, with the value "x".
+	kind frame.ProblemKind
+}
+
+// hostileFiles are all that a step can bring about by itself. What changes while it is read is in the tests of the
+// sidecar's package, where the moment can be chosen.
+func hostileFiles() []hostileFile {
+	return []hostileFile{
+		{"first", "a result before all others arrives", 0, `printf x > $r`, ""},
+		{"ten-gib", "10 GiB cost no more than a name", 0, `truncate -s 10G $r`, frame.TooLarge},
+		{"sparse", "what is read counts, not what the disk holds", 0, `truncate -s 4097 $r`, frame.TooLarge},
+		{"growing", "a file that grows while the step ends is what it is then", 0,
+			`(while :; do printf 0123456789012345678901234567890123456789 >> $r; done) & while [ ! -e $r ] || [ $(wc -c < $r) -le 4096 ]; do :; done`, frame.TooLarge},
+		{"fifo", "nobody may ever write to a FIFO", 0, `mkfifo $r`, frame.NotRegular},
+		{"socket", "a socket cannot be read", 0, `ln -s $r /dev/log; syslogd -O /dev/null; while [ ! -S $r ]; do :; done`, frame.NotRegular},
+		{"device", "a device may never end", 0, `mknod -m 666 $r c 1 5`, frame.NotRegular},
+		{"directory", "a directory is no value", 0, `mkdir $r; printf x > $r/x`, frame.NotRegular},
+		{"link-out", "a link may lead to a secret", 0, `ln -s /etc/passwd $r`, frame.NotRegular},
+		{"link-loop", "a link may lead to itself", 0, `ln -s $r $r`, frame.NotRegular},
+		{"umask-077", "the sidecar is another user, and reads it all the same", 0, `(umask 077; printf x > $r)`, ""},
+		{"mode-000", "so it does when only the step's user may", 0, `printf x > $r; chmod 0 $r`, ""},
+		{"Odd.name_1-x", "any name that is allowed does", 0, `printf x > $r; printf y > "$(dirname $r)/$(printf '~sluice/1 a\n0 *?')" 2>/dev/null || printf y > "$(dirname $r)/$(printf 'a\nb *?')"`, ""},
+		{"replaced", "what counts is the file that has the name in the end", 0, `printf y > $r; printf x > $r.new; mv $r.new $r`, ""},
+		{"not-utf8", "what no API string can hold is refused, not altered", 0, `printf 'a\377b' > $r`, frame.NotUTF8},
+		{"deleted", "what was there and is gone is not what was never there", 0, `printf x > $r`, frame.Missing},
+		{"deleted", "", 1, `rm $r`, frame.Missing},
+		{"owned-by-another", "what nobody may read, and the step cannot change, is told", 2, `printf x > $r; chmod 0 $r; chown 4242 $r`, frame.Unreadable},
+		{"last", "a result after all others arrives", 2, `printf x > $r`, ""},
+	}
+}
+
+// hostileTask is a Task whose steps do all that.
+func hostileTask() v1.TaskSpec {
+	task := v1.TaskSpec{}
+	scripts := make([]string, 3)
+	for _, f := range hostileFiles() {
+		if f.reason != "" {
+			task.Results = append(task.Results, kube.Result(f.name, v1.TypeString))
+		}
+		scripts[f.step] += fmt.Sprintf("r=$(results[\"%s\"].path)\n%s\n", f.name, f.script)
+	}
+	task.Steps = []v1.Step{kube.Script("make", scripts[0]), kube.Script("delete", scripts[1]), kube.Script("give-away", scripts[2])}
+	// Without these, root cannot change a file that it gave away: nor can its entrypoint.
+	task.Steps[2].SecurityContext = &corev1.SecurityContext{Capabilities: &corev1.Capabilities{Drop: []corev1.Capability{"FOWNER", "DAC_OVERRIDE"}}}
+	return task
+}
+
+// TestHostileFiles shows, on a real kubelet, that whatever lies where results are expected is named, that all others
+// arrive, that the sidecar takes little memory for it, and that it ends with the steps.
+func TestHostileFiles(t *testing.T) {
+	n := suite.NewNamespace(t)
+	n.UseFlags(t, kube.SidecarLogs, 4096)
+	run, peak := watched(t, n, hostileTask())
+	wantHostileNamed(t, run)
+	p := n.AwaitPodEnd(t, run)
+	want := map[string]string{}
+	for _, f := range hostileFiles() {
+		want[f.name] = string(cmp.Or(f.kind, "whole"))
+	}
+	if diff := gocmp.Diff(want, emitted(t, n, p)); diff != "" {
+		t.Errorf("what the sidecar tells of each result (-want +got):\n%s", diff)
+	}
+	wantLittleMemory(t, peak)
+	wantPromptEnd(t, p)
+}
+
+// TestHostileFilesInMessages shows the same for results that come in the steps' messages.
+func TestHostileFilesInMessages(t *testing.T) {
+	n := suite.NewNamespace(t)
+	n.UseFlags(t, kube.TerminationMessage, 4096)
+	wantHostileNamed(t, n.Task(t, hostileTask()))
+}
+
+// wantHostileNamed fails the test unless the run failed and names each file that cannot be a result, and has all others.
+func wantHostileNamed(t *testing.T, run *v1.TaskRun) {
+	t.Helper()
+	c := run.Status.Condition()
+	suite.WantFailed(t, c, v1.TaskRunReasonResultTooLarge) // the reason of the first one
+	for _, f := range hostileFiles() {
+		if f.kind != "" && !strings.Contains(c.Message, `"`+f.name+`"`) {
+			t.Errorf("%s: the message does not name %q: %s", f.reason, f.name, c.Message)
+		}
+		if v, there := kube.Values(run)[f.name]; there != (f.kind == "") || there && v.String != "x" {
+			t.Errorf("%s: result %q is %q in the status", f.reason, f.name, v.String)
+		}
+	}
+}
+
+// emitted returns what the log of a pod's results sidecar says of each result, which must be whole.
+func emitted(t *testing.T, n *suite.Namespace, p *corev1.Pod) map[string]string {
+	t.Helper()
+	log, err := n.Kube.CoreV1().Pods(n.Name).GetLogs(p.Name, &corev1.PodLogOptions{Container: pod.ResultsContainer}).Stream(t.Context())
+	if err != nil {
+		t.Fatalf("cannot read the log of the results sidecar: %v", err)
+	}
+	defer log.Close()
+	r := frame.NewReader(log, nonceOf(t, p), frame.Limits{})
+	told := map[string]string{}
+	for {
+		rec, err := r.Next()
+		switch rec := rec.(type) {
+		case frame.Result:
+			told[rec.Name] = "whole"
+		case frame.Problem:
+			told[rec.Result] = string(rec.Kind)
+		}
+		if errors.Is(err, io.EOF) {
+			return told
+		}
+		if err != nil {
+			t.Fatalf("cannot read the stream: %v", err)
+		}
+	}
+}
+
+// wantPromptEnd fails the test unless the results sidecar ended well and within a second of the last step. The kubelet
+// tells both in whole seconds.
+func wantPromptEnd(t *testing.T, p *corev1.Pod) {
+	t.Helper()
+	var steps, sidecar time.Time
+	for _, s := range p.Status.ContainerStatuses {
+		end := s.State.Terminated
+		switch {
+		case end == nil:
+			t.Errorf("container %q has not ended", s.Name)
+		case s.Name == pod.ResultsContainer:
+			sidecar = end.FinishedAt.Time
+			if end.ExitCode != 0 {
+				t.Errorf("the results sidecar ended with exit code %d (%s)", end.ExitCode, end.Reason)
+			}
+		case end.FinishedAt.After(steps):
+			steps = end.FinishedAt.Time
+		}
+	}
+	if late := sidecar.Sub(steps); late > 2*time.Second {
+		t.Errorf("the results sidecar ended %v after the last step", late)
+	}
+}

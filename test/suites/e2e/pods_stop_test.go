@@ -1,0 +1,197 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"testing"
+	"time"
+
+	admissionv1 "k8s.io/api/admissionregistration/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/test/testutil/kube"
+	"github.com/sluice-ci/sluice/test/testutil/suite"
+)
+
+// room is a label that no node has before a test gives it one.
+const room = "sluice-test/room"
+
+// TestUnscheduledPodGoes shows that the pod of a run that has ended before any node took it is deleted: no step of it runs
+// when there is room for it later.
+func TestUnscheduledPodGoes(t *testing.T) {
+	n := suite.NewNamespace(t)
+	cases := map[string]struct {
+		reason  string
+		spec    v1.TaskRunSpec
+		status  string
+		outcome string
+		pods    int
+	}{
+		"timed out": {"its timeout is over", v1.TaskRunSpec{Timeout: &metav1.Duration{Duration: 3 * time.Second}}, "", v1.TaskRunReasonTimedOut, 1},
+		"timed out twice": {"an earlier attempt must not run beside a later one",
+			v1.TaskRunSpec{Timeout: &metav1.Duration{Duration: 3 * time.Second}, Retries: 1}, "", v1.TaskRunReasonTimedOut, 2},
+		"cancelled": {"its user does not want it", v1.TaskRunSpec{}, `{"spec":{"status":"TaskRunCancelled"}}`, v1.TaskRunReasonCancelled, 1},
+	}
+	var ended []*v1.TaskRun
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Log(tc.reason)
+			tc.spec.TaskSpec = &v1.TaskSpec{Steps: []v1.Step{kube.Script("never", "true")}}
+			tc.spec.PodTemplate = &v1.PodTemplate{NodeSelector: map[string]string{room: n.Name}}
+			run := n.Start(t, tc.spec)
+			n.Await(t, run, func(run *v1.TaskRun) bool { return run.Status.PodName != "" })
+			if tc.status != "" {
+				if err := n.Client.Patch(t.Context(), run, client.RawPatch(types.MergePatchType, []byte(tc.status))); err != nil {
+					t.Fatal(err)
+				}
+			}
+			n.Finish(t, run)
+			suite.WantFailed(t, run.Status.Condition(), tc.outcome)
+			ended = append(ended, run)
+		})
+	}
+	for _, run := range ended {
+		awaitNoPods(t, n, run)
+	}
+	makeRoom(t, n)
+	later := n.Run(t, v1.TaskRunSpec{
+		PodTemplate: &v1.PodTemplate{NodeSelector: map[string]string{room: n.Name}},
+		TaskSpec:    &v1.TaskSpec{Steps: []v1.Step{kube.Script("later", "true")}},
+	})
+	suite.WantSucceeded(t, later.Status.Condition())
+	for _, run := range ended {
+		if pods := n.Pods(t, run); len(pods) != 0 {
+			t.Errorf("TaskRun %q has ended, and has pod %q (%s)", run.Name, pods[0].Name, pods[0].Status.Phase)
+		}
+	}
+}
+
+// awaitNoPods waits until no pod of a run is left.
+func awaitNoPods(t *testing.T, n *suite.Namespace, run *v1.TaskRun) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), suite.Patience)
+	defer cancel()
+	err := kube.Poll(ctx, func(context.Context) (bool, error) { return len(n.Pods(t, run)) == 0, nil })
+	if err != nil {
+		t.Fatalf("TaskRun %q has ended, and its pod that no node took is still there: %v", run.Name, err)
+	}
+}
+
+// makeRoom gives the node the label that the pods ask for, until the end of the test.
+func makeRoom(t *testing.T, n *suite.Namespace) {
+	t.Helper()
+	nodes, err := n.Kube.CoreV1().Nodes().List(t.Context(), metav1.ListOptions{})
+	if err != nil || len(nodes.Items) == 0 {
+		t.Fatalf("cannot find a node: %v", err)
+	}
+	label := func(ctx context.Context, value *string) error {
+		patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"labels": map[string]any{room: value}}})
+		if err != nil {
+			return err
+		}
+		_, err = n.Kube.CoreV1().Nodes().Patch(ctx, nodes.Items[0].Name, types.StrategicMergePatchType, patch, metav1.PatchOptions{})
+		return err
+	}
+	if err := label(t.Context(), &n.Name); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := label(context.Background(), nil); err != nil { // the test's context has ended by now
+			t.Error(err)
+		}
+	})
+}
+
+// meshContainer is the name of the container that a mesh adds to pods.
+const meshContainer = "mesh"
+
+// TestInjectedSidecarIsStopped shows that a container which a policy of the cluster adds to the pod, and which never ends by
+// itself, neither holds the run nor runs on after it.
+func TestInjectedSidecarIsStopped(t *testing.T) {
+	bothWays(t, named{
+		"the steps succeed": func(t *testing.T, n *suite.Namespace) {
+			inject(t, n)
+			run := n.Start(t, v1.TaskRunSpec{TaskSpec: &v1.TaskSpec{Results: oneResult(), Steps: []v1.Step{
+				kube.Script("first", "true"), kube.Script("write", "printf x > $(results.digest.path)"),
+			}}})
+			fails := n.Task(t, v1.TaskSpec{Results: oneResult(), Steps: []v1.Step{kube.Script("fail", "printf x > $(results.digest.path); exit 3")}})
+			n.Finish(t, run)
+			suite.WantSucceeded(t, run.Status.Condition())
+			if got := kube.Values(run)["digest"].String; got != "x" {
+				t.Errorf("the result is %q", got)
+			}
+			wantInjectedEnd(t, n, run)
+			suite.WantFailed(t, fails.Status.Condition(), v1.TaskRunReasonFailed, "fail", "3")
+			if got := kube.Values(fails)["digest"].String; got != "x" {
+				t.Errorf("the result of the step that failed is %q", got)
+			}
+			wantInjectedEnd(t, n, fails)
+		},
+	})
+}
+
+// wantInjectedEnd waits until the pod of a run has ended, which had the container of the mesh.
+func wantInjectedEnd(t *testing.T, n *suite.Namespace, run *v1.TaskRun) {
+	t.Helper()
+	pod := n.AwaitPodEnd(t, run)
+	for _, s := range pod.Status.ContainerStatuses {
+		if s.Name == meshContainer {
+			return
+		}
+	}
+	t.Errorf("pod %q has no container %q: %v", pod.Name, meshContainer, suite.Containers(pod))
+}
+
+// inject adds a container to each pod that is created in the namespace from now on, as a mesh does.
+func inject(t *testing.T, n *suite.Namespace) {
+	t.Helper()
+	name := "mesh-of-" + n.Name
+	policy := &admissionv1.MutatingAdmissionPolicy{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: admissionv1.MutatingAdmissionPolicySpec{
+		ReinvocationPolicy: admissionv1.NeverReinvocationPolicy,
+		MatchConstraints: &admissionv1.MatchResources{
+			NamespaceSelector: &metav1.LabelSelector{MatchLabels: map[string]string{corev1.LabelMetadataName: n.Name}},
+			ResourceRules: []admissionv1.NamedRuleWithOperations{{RuleWithOperations: admissionv1.RuleWithOperations{
+				Operations: []admissionv1.OperationType{admissionv1.Create},
+				Rule:       admissionv1.Rule{APIGroups: []string{""}, APIVersions: []string{"v1"}, Resources: []string{"pods"}},
+			}}},
+		},
+		Mutations: []admissionv1.Mutation{{PatchType: admissionv1.PatchTypeJSONPatch, JSONPatch: &admissionv1.JSONPatch{Expression: `
+			[JSONPatch{op: "add", path: "/spec/containers/-", value: Object.spec.containers{
+				name: "` + meshContainer + `", image: "` + kube.StepImage + `", command: ["sh", "-c", "sleep 36000 & wait"]
+			}}]`}}},
+	}}
+	binding := &admissionv1.MutatingAdmissionPolicyBinding{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: admissionv1.MutatingAdmissionPolicyBindingSpec{PolicyName: name}}
+	for _, object := range []client.Object{policy, binding} {
+		if err := n.Client.Create(t.Context(), object); err != nil {
+			t.Fatalf("cannot create %T: %v", object, err)
+		}
+		t.Cleanup(func() {
+			if err := client.IgnoreNotFound(n.Client.Delete(context.Background(), object)); err != nil { // the test's context has ended
+				t.Error(err)
+			}
+		})
+	}
+	awaitInjection(t, n)
+}
+
+// awaitInjection waits until the policy is in force, which is a moment after it was created.
+func awaitInjection(t *testing.T, n *suite.Namespace) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), suite.Patience)
+	defer cancel()
+	err := kube.Poll(ctx, func(ctx context.Context) (bool, error) {
+		pod := &corev1.Pod{Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "probe", Image: kube.StepImage}}}}
+		pod.Namespace, pod.GenerateName = n.Name, "probe-"
+		err := n.Client.Create(ctx, pod, client.DryRunAll)
+		return err == nil && len(pod.Spec.Containers) == 2, err
+	})
+	if err != nil {
+		t.Fatalf("no container is added to pods: %v", err)
+	}
+}

@@ -1,0 +1,103 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/test/testutil/kube"
+	"github.com/sluice-ci/sluice/test/testutil/suite"
+)
+
+// tooSmall is less memory than the container runtime needs to start a process.
+const tooSmall = "1Mi"
+
+// TestStepThatCannotStart shows that a run ends as soon as the kubelet reports that the container of a step could not be
+// started, with the kubelet's words, wherever the step is and however results come back.
+func TestStepThatCannotStart(t *testing.T) {
+	cases := map[string]struct {
+		reason       string
+		steps, index int
+	}{
+		"the only step":  {"no other step reports anything", 1, 0},
+		"first of three": {"later steps wait for it", 3, 0},
+		"last of three":  {"all others have ended well", 3, 2},
+	}
+	tests := named{}
+	for name, tc := range cases {
+		tests[name] = func(t *testing.T, n *suite.Namespace) {
+			t.Log(tc.reason)
+			run := n.Start(t, v1.TaskRunSpec{TaskSpec: unstartable(tc.steps, tc.index)})
+			n.Await(t, run, func(run *v1.TaskRun) bool { return run.Status.PodName != "" })
+			words := kubeletWords(t, n, run, fmt.Sprintf("step-s%d", tc.index))
+			finishPromptly(t, n, run)
+			c := run.Status.Condition()
+			if c.Status != metav1.ConditionFalse || c.Reason == v1.TaskRunReasonTimedOut {
+				t.Fatalf("the run did not fail because of the step: %s", kube.Describe(c))
+			}
+			suite.WantFailed(t, c, c.Reason, fmt.Sprintf("step-s%d", tc.index), words)
+			want := map[string]v1.Value{}
+			for i := range tc.index {
+				want[fmt.Sprintf("r%d", i)] = v1.StringValue(fmt.Sprintf("of-%d", i))
+			}
+			if diff := cmp.Diff(want, kube.Values(run)); diff != "" {
+				t.Errorf("results of the steps before it (-want +got):\n%s", diff)
+			}
+			n.AwaitPodEnd(t, run)
+		}
+	}
+	bothWays(t, tests)
+}
+
+// unstartable is a task of so many steps, each with a result, of which the one at index cannot start.
+func unstartable(steps, index int) *v1.TaskSpec {
+	// The limit of a pod is the sum of those of its containers, and none where one has none. Without the sidecar the sandbox
+	// of the only step's pod would be what cannot start.
+	task := &v1.TaskSpec{Sidecars: []v1.Sidecar{{Name: "unlimited", Image: kube.StepImage, Script: "#!/bin/sh\nexec sleep 3600\n"}}}
+	for i := range steps {
+		task.Results = append(task.Results, kube.Result(fmt.Sprintf("r%d", i), v1.TypeString))
+		step := kube.Script(fmt.Sprintf("s%d", i), fmt.Sprintf("printf of-%[1]d > $(results.r%[1]d.path)", i))
+		if i == index {
+			step.ComputeResources.Limits = corev1.ResourceList{corev1.ResourceMemory: *quantity(tooSmall)}
+		}
+		task.Steps = append(task.Steps, step)
+	}
+	return task
+}
+
+// kubeletWords waits until the kubelet reports that a container could not be started, and returns what it says. A pod whose
+// run has ended may be gone: it is read from a watch that began before.
+func kubeletWords(t *testing.T, n *suite.Namespace, run *v1.TaskRun, container string) string {
+	t.Helper()
+	words := ""
+	n.AwaitPod(t, run, func(p *corev1.Pod) bool {
+		for _, s := range p.Status.ContainerStatuses {
+			if end := s.State.Terminated; s.Name == container && end != nil {
+				if end.Reason != "StartError" {
+					t.Fatalf("container %q was started, and ended as %s (%d)", container, end.Reason, end.ExitCode)
+				}
+				words = end.Message
+			}
+		}
+		return words != ""
+	})
+	return words
+}
+
+// finishPromptly waits for the end of a run for far less than its timeout.
+func finishPromptly(t *testing.T, n *suite.Namespace, run *v1.TaskRun) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), promptness)
+	defer cancel()
+	done := func(run *v1.TaskRun) bool { return run.Status.Done() }
+	if err := kube.Await(ctx, n.Client, run, &v1.TaskRunList{}, done); err != nil {
+		t.Fatal(err)
+	}
+}

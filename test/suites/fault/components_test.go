@@ -1,0 +1,90 @@
+//go:build fault
+
+package fault
+
+import (
+	"testing"
+	"time"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/test/testutil/kube"
+	"github.com/sluice-ci/sluice/test/testutil/suite"
+)
+
+// away is how long a kubelet is away.
+const away = 20 * time.Second
+
+// TestKubeletAwayAtCompletion lets the kubelet fail at the moment at which the last step ends, and come back later. Until
+// then nobody can read the log, and nobody is told that the containers have ended.
+func TestKubeletAwayAtCompletion(t *testing.T) {
+	n := suite.NewNamespace(t)
+	n.UseFlags(t, kube.SidecarLogs, largest)
+	mendLater(t, n.Cluster, "kubelet")
+	for name, fault := range map[string]struct{ away, back string }{
+		"killed":            {"stop", "start"},
+		"there, but silent": {"pause", "resume"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			task, want := small()
+			run := hold(t, n, v1.TaskRunSpec{TaskSpec: &task})
+			back := time.After(away)
+			inflict(t, fault.away, "kubelet")
+			run.letGo(t)
+			<-back
+			inflict(t, fault.back, "kubelet")
+			endsWithin(t, n, run.TaskRun, deadline+slack)
+			wantWhole(t, run.TaskRun, want)
+		})
+	}
+}
+
+// TestStreamCutInTheMiddle ends the connections through which results come, when half of them have come. The log is still
+// there, so that all of them must come in the end. The container runtime is what writes the log: what it has taken from the
+// sidecar and not yet written dies with it, and then a part of a line is in no log that anybody could read again.
+func TestStreamCutInTheMiddle(t *testing.T) {
+	for component, lost := range map[string][]string{
+		"kube-apiserver": nil, "etcd": nil, "kubelet": nil, "containerd": {v1.TaskRunReasonResultsUnavailable},
+	} {
+		t.Run(component, func(t *testing.T) {
+			n := suite.NewNamespace(t)
+			n.UseFlags(t, kube.SidecarLogs, largest)
+			mendLater(t, n.Cluster, component)
+			spec, want := bulk(t, n, belowRotation)
+			run, sender := halfway(t, n, spec, 300000)
+			inflict(t, "restart", component)
+			resume(t, sender)
+			endsWithin(t, n, run, deadline+slack)
+			if lost == nil {
+				wantWhole(t, run, want)
+			} else {
+				wantWholeOr(t, run, want, lost...)
+			}
+		})
+	}
+}
+
+// TestLogRotation lets the kubelet begin a new log file in the middle of a stream of results. Who follows gets all of
+// it; who comes later gets what is in the new file, which must never look whole.
+func TestLogRotation(t *testing.T) {
+	n := suite.NewNamespace(t)
+	n.UseFlags(t, kube.SidecarLogs, largest)
+	mendLater(t, n.Cluster, "kube-apiserver")
+	t.Run("while it is followed", func(t *testing.T) {
+		spec, want := bulk(t, n, aboveRotation)
+		run, sender := halfway(t, n, spec, logSize)
+		awaitRotation(t, n, run)
+		resume(t, sender)
+		endsWithin(t, n, run, deadline+slack)
+		wantWholeOr(t, run, want, v1.TaskRunReasonResultsUnavailable)
+	})
+	t.Run("before it is read", func(t *testing.T) {
+		spec, want := bulk(t, n, aboveRotation)
+		run, sender := halfway(t, n, spec, logSize)
+		awaitRotation(t, n, run)
+		inflict(t, "restart", "kube-apiserver")
+		resume(t, sender)
+		endsWithin(t, n, run, deadline+slack)
+		suite.WantFailed(t, run.Status.Condition(), v1.TaskRunReasonResultsUnavailable)
+		wantKept(t, run, want)
+	})
+}

@@ -1,0 +1,11 @@
+// Package fault holds the tests that break a cluster while runs are under way, and hold each run to its promise: its
+// results are whole, byte for byte, or it has failed and says why, and never later than the collector's deadline.
+//
+// `make test-fault` starts a localkube cluster of its own for them, because they stop its components, kill processes of
+// its pods and rotate its logs. On a cluster that is up:
+//
+//	bin/localkube up --dir DIR --container-log-max-size 1Mi --node-grace-period 5s
+//	LOCALKUBE_DIR=DIR go test -tags fault -count=1 -v ./test/suites/fault
+//
+// The moments at which a controller is killed are random. The test prints the seed; FAULT_SEED=N repeats it.
+package fault
