@@ -7,7 +7,7 @@ export GOFLAGS := $(filter-out -trimpath,$(shell go env GOFLAGS)) -trimpath
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo down test test-unit test-integration test-e2e test-fault soak fuzz lint verify vuln sbom reproducible generate images standins cli deploy undeploy conformance bench bench-scale localkube deps
+.PHONY: help demo down test test-unit test-integration test-e2e test-fault soak fuzz lint lint-prose verify vuln sbom reproducible generate images standins cli deploy undeploy conformance bench bench-scale localkube deps
 
 ## Use it
 
@@ -53,8 +53,12 @@ test-e2e: ## Run the tests that need a whole cluster, on one that is started for
 test-fault: ## Run the tests that break a cluster while runs are under way, on one that is started for them
 	@hack/with-localkube.sh --container-log-max-size=1Mi --node-grace-period=5s hack/test-cluster.sh fault
 
-lint: ## Check style and import directions with golangci-lint
+lint: ## Check style and import directions with golangci-lint, and the English of comments, messages and pages
 	@hack/lint.sh
+	@hack/prose.sh
+
+lint-prose: ## Check the English of comments, messages and pages only, with nothing left out; hack/prose.sh PATH… for a part
+	@hack/prose.sh .
 
 verify: ## Check that generated files, formatting, module files and image sizes are as they must be
 	@hack/verify.sh
