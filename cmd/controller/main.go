@@ -1,4 +1,4 @@
-// Command controller runs Tasks and Pipelines: it turns TaskRuns into pods and brings their results back.
+// Command controller runs Tasks and Pipelines: it creates a pod for each TaskRun and writes its results into the status.
 package main
 
 import (

@@ -21,7 +21,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/version"
 )
 
-// monitoring is what tells from outside how the controller is.
+// monitoring holds the metrics and the probes of the controller.
 type monitoring struct {
 	counts *counts.Set
 	passes *health.Passes
@@ -32,7 +32,7 @@ func newMonitoring() *monitoring {
 	return &monitoring{counts: counts.New(version.Current()), passes: health.New(clock.RealClock{})}
 }
 
-// addToManager makes mgr serve metrics and probes. The controller is ready once its caches are filled, until ctx ends.
+// addToManager makes mgr serve metrics and probes. The controller is ready from the time its caches are filled until ctx ends.
 func (m *monitoring) addToManager(ctx context.Context, mgr ctrl.Manager, store *config.Store) error {
 	standing := &counts.Standing{
 		Runs: mgr.GetCache(), Leads: mgr.Elected(), Clock: clock.RealClock{},
@@ -51,8 +51,8 @@ func (m *monitoring) addToManager(ctx context.Context, mgr ctrl.Manager, store *
 	return nil
 }
 
-// metricsServer says how metrics are served: in the clear for who is on the machine, or by TLS to whom the API server lets
-// read them.
+// metricsServer returns how to serve metrics: over HTTP without authentication, or over TLS to clients that the API server
+// authorizes to get /metrics.
 func metricsServer(o *options) server.Options {
 	if !o.metricsSecure {
 		return server.Options{BindAddress: o.metricsAddress}
@@ -64,8 +64,8 @@ func metricsServer(o *options) server.Options {
 	return secure
 }
 
-// certificateIn reads the certificate for each connection, of which there are few: it may be written after the start, and
-// anew at any time.
+// certificateIn reads the certificate for each connection, because another program may write it after the start and
+// replace it at any time. Connections for metrics are few.
 func certificateIn(dir string) func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	return func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 		pair, err := tls.LoadX509KeyPair(filepath.Join(dir, "tls.crt"), filepath.Join(dir, "tls.key"))

@@ -38,42 +38,52 @@ type options struct {
 	logLevel       slog.Level
 }
 
-// bind declares the flags on flags and returns where their values go.
+// bind declares the flags on flags and returns the options that receive their values.
 func bind(flags *flag.FlagSet) *options {
 	o := &options{}
 	flags.StringVar(&o.namespace, "namespace", "tekton-pipelines", "namespace of the installation, where its ConfigMaps are")
 	flags.StringVar(&o.inpodImage, "inpod-image", "", "image of the in-pod binary (required)")
-	flags.StringVar(&o.inpodSpiffe, "inpod-spiffe-image", "", "image of the in-pod binary that can sign results; only pods that sign have it")
-	flags.StringVar(&o.workloadAPI, "workload-api", "", "address of the SPIFFE Workload API that says by whom signed results are believed (unix:///PATH); empty for none")
+	flags.StringVar(&o.inpodSpiffe, "inpod-spiffe-image", "",
+		"image of the in-pod binary that can sign results; used only in pods that sign")
+	flags.StringVar(&o.workloadAPI, "workload-api", "",
+		"address of the SPIFFE Workload API that provides the trust bundle for signed results (unix:///PATH); empty: no trust bundle")
 	flags.StringVar(&o.inpodDelivery, "inpod-delivery", "auto",
-		"how the in-pod binary gets into steps: image-volume, init-container, or auto by the API server's version")
-	flags.StringVar(&o.metricsAddress, "metrics-bind-address", "127.0.0.1:8080", "address that serves metrics; 0 for none")
+		"how steps get the in-pod binary: image-volume, init-container, or auto (chosen by the version of the API server)")
+	flags.StringVar(&o.metricsAddress, "metrics-bind-address", "127.0.0.1:8080", "address to serve metrics on; 0: do not serve them")
 	flags.BoolVar(&o.metricsSecure, "metrics-secure", false,
-		"serve metrics by TLS, and only to whom the API server lets get /metrics; without it, to everybody who reaches the address")
-	flags.StringVar(&o.metricsCertDir, "metrics-cert-dir", "", "folder with tls.crt and tls.key to serve metrics with; empty for a certificate that nobody knows")
-	flags.StringVar(&o.healthAddress, "health-probe-bind-address", ":8081", "address that serves /healthz and /readyz")
-	flags.StringVar(&o.pprofAddress, "pprof-bind-address", "0", "address that serves profiles of the controller under /debug/pprof; 0 for none")
-	flags.IntVar(&o.webhookPort, "webhook-port", 9443, "port that serves the webhooks of config/webhook; 0 for none")
-	flags.StringVar(&o.webhookDir, "webhook-cert-dir", "/var/run/sluice/webhook", "folder that the webhooks' certificate is written to")
-	flags.BoolVar(&o.leaderElect, "leader-elect", false, "run only while holding the lease of the installation")
-	flags.Float64Var(&o.qps, "kube-api-qps", 500, "requests per second to the API server; below 0 for no limit")
-	flags.IntVar(&o.burst, "kube-api-burst", 1000, "requests to the API server above that rate")
-	flags.IntVar(&o.workers, "workers", 8*runtime.GOMAXPROCS(0), "objects of one kind that are reconciled at once")
-	flags.IntVar(&o.maxFollowers, "max-followers", 500, "logs that are followed at once; those of further pods are read when they end")
-	flags.DurationVar(&o.deadline, "results-deadline", time.Minute, "how long after the end of its pod a log is tried to be read")
-	flags.Func("registry-mirror", "REGISTRY=URL to ask for what images run before the registry itself, * for all; once for each", func(text string) error {
-		m, err := image.ParseMirror(text)
-		o.mirrors = append(o.mirrors, m)
-		return err
-	})
-	flags.Func("insecure-registry", "HOST or HOST:PORT of a registry that is asked by HTTP for what its images run, at any address; once for each", func(host string) error {
-		if err := image.CheckRegistry(host); err != nil {
+		"serve metrics over TLS and require a token that may GET /metrics; otherwise serve them unauthenticated")
+	flags.StringVar(&o.metricsCertDir, "metrics-cert-dir", "",
+		"folder with tls.crt and tls.key for the metrics endpoint; empty: use a self-signed certificate")
+	flags.StringVar(&o.healthAddress, "health-probe-bind-address", ":8081", "address to serve /healthz and /readyz on")
+	flags.StringVar(&o.pprofAddress, "pprof-bind-address", "0", "address to serve /debug/pprof on; 0: do not serve it")
+	flags.IntVar(&o.webhookPort, "webhook-port", 9443, "port to serve the webhooks of config/webhook on; 0: do not serve them")
+	flags.StringVar(&o.webhookDir, "webhook-cert-dir", "/var/run/sluice/webhook",
+		"folder into which the controller writes the certificate of the webhooks")
+	flags.BoolVar(&o.leaderElect, "leader-elect", false, "run only while this replica holds the lease of the installation")
+	flags.Float64Var(&o.qps, "kube-api-qps", 500, "maximum requests per second to the API server; below 0: no limit")
+	flags.IntVar(&o.burst, "kube-api-burst", 1000, "requests to the API server that may exceed --kube-api-qps in a burst")
+	flags.IntVar(&o.workers, "workers", 8*runtime.GOMAXPROCS(0), "objects of each kind to reconcile at the same time")
+	flags.IntVar(&o.maxFollowers, "max-followers", 500,
+		"logs to follow at the same time; the logs of further pods are read when the pods end")
+	flags.DurationVar(&o.deadline, "results-deadline", time.Minute, "how long to retry reading a log after its pod has ended")
+	flags.Func("registry-mirror",
+		"REGISTRY=URL: mirror to read image configurations from before the registry; * for all registries; may be repeated",
+		func(text string) error {
+			m, err := image.ParseMirror(text)
+			o.mirrors = append(o.mirrors, m)
 			return err
-		}
-		o.insecure = append(o.insecure, host)
-		return nil
-	})
-	flags.Func("image-lookup-private-networks", "private networks whose registries may be asked for what images run, such as 10.20.0.0/16,fd12::/48; without it, public addresses only",
+		})
+	flags.Func("insecure-registry",
+		"HOST or HOST:PORT of a registry to read image configurations from over HTTP, at any address; may be repeated",
+		func(host string) error {
+			if err := image.CheckRegistry(host); err != nil {
+				return err
+			}
+			o.insecure = append(o.insecure, host)
+			return nil
+		})
+	flags.Func("image-lookup-private-networks",
+		"private networks in which registries may be, such as 10.20.0.0/16,fd12::/48; empty: public addresses only",
 		func(text string) error {
 			networks, err := guard.ParsePrivate(text)
 			o.private = append(o.private, networks...)
@@ -83,7 +93,7 @@ func bind(flags *flag.FlagSet) *options {
 	return o
 }
 
-// validate names the first flag that cannot be used.
+// validate returns an error for the first flag whose value is invalid.
 func (o *options) validate() error {
 	switch {
 	case o.inpodImage == "":

@@ -41,10 +41,10 @@ import (
 	"github.com/sluice-ci/sluice/internal/when"
 )
 
-// self is what this controller goes by in events, leases and the API server's logs.
+// self is the name of this controller in events, leases and the logs of the API server.
 const self = "sluice-controller"
 
-// run wires everything together and works until ctx ends.
+// run starts the controller and returns when ctx ends.
 func run(ctx context.Context, o *options) error {
 	if err := o.validate(); err != nil {
 		return err
@@ -96,17 +96,17 @@ func run(ctx context.Context, o *options) error {
 func detectDelivery(restConfig *rest.Config, setting string) (pod.Delivery, error) {
 	d, err := discovery.NewDiscoveryClientForConfig(restConfig)
 	if err != nil {
-		return "", fmt.Errorf("cannot make discovery client: %w", err)
+		return "", fmt.Errorf("cannot create discovery client: %w", err)
 	}
 	server, err := d.ServerVersion()
 	if err != nil {
-		return "", fmt.Errorf("cannot ask the API server for its version: %w", err)
+		return "", fmt.Errorf("cannot read the version of the API server: %w", err)
 	}
 	return pod.DeliveryFor(setting, server.Major, server.Minor)
 }
 
-// gracePeriod is how long passes under way get to end once the controller is told to stop, before the lease is given back
-// without them. The pod's own grace period (config/controller) has to be longer.
+// gracePeriod is how long running reconciles may take to end after shutdown begins. After it the controller releases the
+// lease without waiting for them. The grace period of the pod (config/controller) must be longer.
 const gracePeriod = 10 * time.Second
 
 func newManager(restConfig *rest.Config, o *options) (ctrl.Manager, error) {
@@ -133,7 +133,7 @@ func newManager(restConfig *rest.Config, o *options) (ctrl.Manager, error) {
 		GracefulShutdownTimeout:       new(gracePeriod),
 	})
 	if err != nil {
-		return nil, fmt.Errorf("cannot make manager: %w", err)
+		return nil, fmt.Errorf("cannot create manager: %w", err)
 	}
 	for path, add := range map[string]func(string, healthz.Checker) error{"healthz": mgr.AddHealthzCheck, "readyz": mgr.AddReadyzCheck} {
 		if err := add(path, healthz.Ping); err != nil {
@@ -143,8 +143,8 @@ func newManager(restConfig *rest.Config, o *options) (ctrl.Manager, error) {
 	return mgr, nil
 }
 
-// cacheOptions keep the cache small: only pods of runs, only the settings and the installation's Secrets, and of each object only
-// what a pass reads.
+// cacheOptions keeps the cache small: it holds only pods of runs, the settings, the Secrets of the installation, and the
+// fields that a reconcile reads.
 func cacheOptions(namespace string) (cache.Options, error) {
 	ofRuns, err := labels.NewRequirement(v1.LabelTaskRunUID, selection.Exists, nil)
 	if err != nil {
@@ -162,16 +162,16 @@ func cacheOptions(namespace string) (cache.Options, error) {
 	}, nil
 }
 
-// configMaps are those that are watched: all of the installation's namespace, and the one that has an effect in that of Tekton's
-// resolvers. The controller has no right to any other there.
+// configMaps selects the ConfigMaps to watch: all in the namespace of the installation, and the one that has an effect in the
+// namespace of Tekton's resolvers. The controller may not read any other ConfigMap there.
 func configMaps(namespace string) map[string]cache.Config {
 	return map[string]cache.Config{
 		config.ResolversNamespace: {FieldSelector: fields.OneTermEqualSelector("metadata.name", config.ClusterResolverName)},
-		namespace:                 {}, // the last one holds, should both be the same
+		namespace:                 {}, // if both are the same namespace, the last entry wins
 	}
 }
 
-// transform adapts a function on one type to what informers call with anything.
+// transform adapts a function for one type to the type of function that informers call.
 func transform[T any](trim func(*T)) func(any) (any, error) {
 	return func(o any) (any, error) {
 		if typed, ok := o.(*T); ok {
@@ -181,7 +181,7 @@ func transform[T any](trim func(*T)) func(any) (any, error) {
 	}
 }
 
-// watchConfig reads the ConfigMaps once, so that the first run meets them, and then watches them.
+// watchConfig reads the ConfigMaps once, so that they apply to the first run, and then watches them.
 func watchConfig(ctx context.Context, mgr ctrl.Manager, namespace string, methods config.Methods, store *config.Store) error {
 	watcher := config.NewWatcher(mgr.GetClient(), mgr.GetEventRecorder(self), namespace, methods, store)
 	if err := watcher.Load(ctx, mgr.GetAPIReader()); err != nil {
@@ -190,14 +190,14 @@ func watchConfig(ctx context.Context, mgr ctrl.Manager, namespace string, method
 	return watcher.SetupWithManager(mgr)
 }
 
-// wakeups is how many runs may wait to be told to the queue, beyond which those who tell wait.
+// wakeups is how many runs the channel to the work queue holds. A sender waits while it is full.
 const wakeups = 1024
 
-// addMethods makes the ways in which results come back: one line for each value of results-from.
+// addMethods creates the ways in which results leave a pod: one line for each value of results-from.
 func addMethods(mgr ctrl.Manager, restConfig *rest.Config, o *options, wake chan<- event.GenericEvent, m *monitoring) (transport.Methods, error) {
 	logs, err := typedcorev1.NewForConfig(restConfig)
 	if err != nil {
-		return nil, fmt.Errorf("cannot make client for logs: %w", err)
+		return nil, fmt.Errorf("cannot create client for logs: %w", err)
 	}
 	collector := collect.New(collect.NewKubernetes(logs), func(run types.NamespacedName) { wake <- taskrun.Wakeup(run) },
 		collect.Options{MaxFollowers: o.maxFollowers, Deadline: o.deadline, Meter: m.counts.Collection})
@@ -211,10 +211,10 @@ func addMethods(mgr ctrl.Manager, restConfig *rest.Config, o *options, wake chan
 	}, nil
 }
 
-// addTrust asks the Workload API by whom signed results are believed; nil where there is none.
+// addTrust adds a trust bundle that follows the Workload API at socket. It returns nil without a socket.
 func addTrust(mgr ctrl.Manager, socket string) (taskrun.Trust, error) {
 	if socket == "" {
-		return nil, nil //nolint:nilnil // no trust and no error: nobody signs
+		return nil, nil //nolint:nilnil // no bundle and no error: results are not signed
 	}
 	trust := spiffe.NewTrust(socket, ctrl.Log.WithName("workload-api"))
 	if err := mgr.Add(trust); err != nil {
@@ -223,7 +223,7 @@ func addTrust(mgr ctrl.Manager, socket string) (taskrun.Trust, error) {
 	return trust, nil
 }
 
-// addLookups makes what finds the commands of images, beside the reconcilers.
+// addLookups adds the workers that read the commands of images from registries.
 func addLookups(mgr ctrl.Manager, o *options, wake chan<- event.GenericEvent) (taskrun.ImageLookup, error) {
 	finder := image.New(mgr.GetAPIReader(), image.Options{Mirrors: o.mirrors, Insecure: o.insecure, Private: o.private})
 	lookups := queue.New(finder, func(run types.NamespacedName) { wake <- taskrun.Wakeup(run) }, queue.Options{Log: ctrl.Log.WithName("image-lookup")})
@@ -233,7 +233,7 @@ func addLookups(mgr ctrl.Manager, o *options, wake chan<- event.GenericEvent) (t
 	return lookups, nil
 }
 
-// addReconcilers completes what both kinds of run need, and adds their reconcilers to the manager.
+// addReconcilers completes the dependencies of both reconcilers and adds the reconcilers to the manager.
 func addReconcilers(mgr ctrl.Manager, o *options, m *monitoring, wake chan<- event.GenericEvent, d taskrun.Dependencies) error {
 	d.Metrics, d.Passes = m.counts.TaskRuns, m.passes
 	d.Client, d.Live, d.Recorder, d.Clock = mgr.GetClient(), mgr.GetAPIReader(), mgr.GetEventRecorder(self), clock.RealClock{}
@@ -244,7 +244,7 @@ func addReconcilers(mgr ctrl.Manager, o *options, m *monitoring, wake chan<- eve
 	if d.Judge, err = when.NewJudge(); err != nil {
 		return err
 	}
-	// What each run asks for before its pod is made is not to be fetched while the first one waits.
+	// Each run reads LimitRanges before its pod is created. Fill the cache now, so that the first run does not wait for it.
 	if _, err := mgr.GetCache().GetInformer(context.Background(), &corev1.LimitRange{}); err != nil {
 		return fmt.Errorf("cannot watch LimitRanges: %w", err)
 	}

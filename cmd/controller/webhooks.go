@@ -14,15 +14,15 @@ import (
 	"github.com/sluice-ci/sluice/internal/webhookcert"
 )
 
-// linger is how long the webhooks are served after the controller was told to stop. Nodes hear within a second or two that
-// its pod is not to be sent requests any more. It is part of gracePeriod.
+// linger is how long the controller serves the webhooks after shutdown begins. Nodes stop routing requests to its pod within
+// a second or two. It is part of gracePeriod.
 const linger = 3 * time.Second
 
-// addWebhooks serves the webhooks of config/webhook, with a certificate that the controller keeps itself. What they refuse
-// depends on the settings in store.
+// addWebhooks serves the webhooks of config/webhook with a certificate that the controller creates and renews. The settings
+// in store decide what they reject.
 func addWebhooks(mgr ctrl.Manager, o *options, store *config.Store) error {
 	if o.webhookPort == 0 {
-		ctrl.Log.Info("no webhooks are served", "flag", "webhook-port")
+		ctrl.Log.Info("webhooks are off", "flag", "webhook-port")
 		return nil
 	}
 	certificate, err := webhookcert.AddToManager(mgr, webhookcert.Options{

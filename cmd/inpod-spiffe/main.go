@@ -1,5 +1,5 @@
-// Command inpod-spiffe is command inpod with what it takes to sign results by a SPIFFE identity. Pods have it only where
-// results are to be signed.
+// Command inpod-spiffe is the command inpod plus signing of results with a SPIFFE identity. A pod has it only if the results
+// must be signed.
 package main
 
 import (

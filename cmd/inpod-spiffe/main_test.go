@@ -31,7 +31,7 @@ const (
 	deadline = time.Minute
 )
 
-// binary is the path of the program, built as it is shipped.
+// binary is the path of the program, built as in a release.
 var binary string
 
 func TestMain(m *testing.M) {
@@ -41,7 +41,7 @@ func TestMain(m *testing.M) {
 			fmt.Fprintln(os.Stderr, err)
 			return 1
 		}
-		defer os.RemoveAll(dir) //nolint:errcheck // nothing to be done about it
+		defer os.RemoveAll(dir) //nolint:errcheck // the next run uses another folder
 		binary = filepath.Join(dir, "inpod-spiffe")
 		build := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", binary, ".")
 		build.Env = append(os.Environ(), "CGO_ENABLED=0")
@@ -53,7 +53,7 @@ func TestMain(m *testing.M) {
 	}())
 }
 
-// pod is the directories of a pod, in which containers are processes, and a node with a Workload API.
+// pod has the directories of a pod and a node with a Workload API. Its containers are processes.
 type pod struct {
 	t      *testing.T
 	dir    string
@@ -99,7 +99,7 @@ func (p *pod) resultArgs() []string {
 	return args
 }
 
-// step runs a script as the next step of the pod, to its end.
+// step runs a script as the next step of the pod and waits until it ends.
 func (p *pod) step(script string) *pod {
 	p.t.Helper()
 	i := p.steps
@@ -123,7 +123,7 @@ func (p *pod) step(script string) *pod {
 	return p
 }
 
-// sidecar carries what the steps left, and keeps the log.
+// sidecar runs the results sidecar and keeps its log.
 func (p *pod) sidecar() *pod {
 	p.t.Helper()
 	args := append([]string{"results", "-nonce", "n0nce", "-run-dir", filepath.Join(p.dir, "run"), "-results-dir", filepath.Join(p.dir, "results"),
@@ -149,10 +149,10 @@ func (p *pod) stepNames() []string {
 	return names
 }
 
-// judge reads the log and judges it as the controller does, with a trust bundle from the same Workload API.
+// judge verifies the log as the controller does, with a trust bundle from the same Workload API.
 func (p *pod) judge() verify.Verdict { return p.judgeAfter(func(*collect.Set) {}) }
 
-// judgeAfter is judge after something has changed what came out of the log.
+// judgeAfter is judge with a change to what was read from the log.
 func (p *pod) judgeAfter(change func(*collect.Set)) verify.Verdict {
 	p.t.Helper()
 	want := verify.Want{
@@ -198,8 +198,8 @@ func (p *pod) trust() verify.Trust {
 	}
 }
 
-// TestSignedResults runs steps that sign, carries what they left in a log, and judges it, with the programs and the
-// protocols that a pod and a controller have.
+// TestSignedResults runs steps that sign, sends their results through a log, and verifies them, with the programs and
+// protocols of a real pod and controller.
 func TestSignedResults(t *testing.T) {
 	const write = "printf sha256:2c26 > results/digest"
 	all := workloadapi.Everybody(identity)
@@ -246,7 +246,7 @@ func TestSignedResults(t *testing.T) {
 	}
 }
 
-// TestSignedProblem: a step signs also what it left and cannot be carried, so that nobody can take away the problem.
+// TestSignedProblem: a step also signs a result that cannot be sent, so that a later step cannot hide the problem.
 func TestSignedProblem(t *testing.T) {
 	for name, script := range map[string]string{
 		"TooLarge": "head -c 1000001 /dev/zero > results/notes", "NotUTF8": `printf '\377' > results/notes`,
@@ -265,7 +265,7 @@ func TestSignedProblem(t *testing.T) {
 	}
 }
 
-// TestLateIdentity: the identity of a pod comes to its node a moment after the pod.
+// TestLateIdentity: the identity of a pod reaches its node shortly after the pod starts.
 func TestLateIdentity(t *testing.T) {
 	var asked atomic.Int32
 	p := newPod(t, func(context.Context, int) ([]string, error) {
@@ -279,7 +279,7 @@ func TestLateIdentity(t *testing.T) {
 	}
 }
 
-// TestStreamWithoutSignatures: who does not know of signatures reads a signed stream as any other.
+// TestStreamWithoutSignatures: a reader without support for signatures reads a signed stream like any other.
 func TestStreamWithoutSignatures(t *testing.T) {
 	p := newPod(t, workloadapi.Everybody(identity)).step("printf x > results/notes").sidecar()
 	set, err := collect.ReadFinished(bytes.NewReader(p.log), collect.Want{Nonce: "n0nce", Steps: p.stepNames(),
@@ -289,7 +289,7 @@ func TestStreamWithoutSignatures(t *testing.T) {
 	}
 }
 
-// TestCost prints what signatures take in the log, and holds the figures of docs/signed-results.md.
+// TestCost prints how many bytes signatures take in the log, and checks the figures of docs/signed-results.md.
 func TestCost(t *testing.T) {
 	length := func(n, steps int) int {
 		p := newPod(t, workloadapi.Everybody(identity))

@@ -1,4 +1,4 @@
-// Command inpod is everything that runs in a pod: the entrypoint of each step, and the results sidecar.
+// Command inpod is the program that runs in pods: the entrypoint of each step, and the results sidecar.
 package main
 
 import (

@@ -1,5 +1,5 @@
-// Command sluice is the command line for people: it runs Tasks and Pipelines, shows how they get on, and fetches what they
-// produced.
+// Command sluice is the command line for users: it runs Tasks and Pipelines, shows their progress, and fetches their
+// results.
 package main
 
 import (
