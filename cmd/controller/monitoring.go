@@ -17,8 +17,8 @@ import (
 	"github.com/sluice-ci/sluice/internal/config"
 	"github.com/sluice-ci/sluice/internal/health"
 	counts "github.com/sluice-ci/sluice/internal/metrics"
-	"github.com/sluice-ci/sluice/internal/metrics/auth"
 	"github.com/sluice-ci/sluice/internal/version"
+	"sigs.k8s.io/controller-runtime/pkg/metrics/filters"
 )
 
 // monitoring holds the metrics and the probes of the controller.
@@ -51,13 +51,13 @@ func (m *monitoring) addToManager(ctx context.Context, mgr ctrl.Manager, store *
 	return nil
 }
 
-// metricsServer returns how to serve metrics: over HTTP without authentication, or over TLS to clients that the API server
-// authorizes to get /metrics.
+// metricsServer returns how metrics are served: without TLS and without a check, or over TLS with a TokenReview and a
+// SubjectAccessReview for each request (docs/design/0015-metrics-filter.md).
 func metricsServer(o *options) server.Options {
 	if !o.metricsSecure {
 		return server.Options{BindAddress: o.metricsAddress}
 	}
-	secure := server.Options{BindAddress: o.metricsAddress, SecureServing: true, FilterProvider: auth.Filter}
+	secure := server.Options{BindAddress: o.metricsAddress, SecureServing: true, FilterProvider: filters.WithAuthenticationAndAuthorization}
 	if o.metricsCertDir != "" {
 		secure.TLSOpts = []func(*tls.Config){func(c *tls.Config) { c.GetCertificate = certificateIn(o.metricsCertDir) }}
 	}
