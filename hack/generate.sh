@@ -8,7 +8,7 @@ cd "$root"
 out=${1:-config/crd/bases}
 deepcopy=${2:-api}
 cli=${3:-docs/cli}
-manifests=${4:-internal/cli/install/manifest/files}
+manifests=${4:-internal/cli/cmd/install/bundle/files}
 
 hack/tool.sh controller-gen crdfinish kustomize
 mkdir -p "$out"

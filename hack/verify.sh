@@ -33,7 +33,7 @@ generated() {
 		mkdir -p "$scratch/unpacked/$files"
 		cp -r "$files/." "$scratch/unpacked/$files" && gzip -df "$scratch/unpacked/$files/core.yaml.gz"
 	done
-	diff -ru "$scratch/unpacked/internal/cli/install/manifest/files" "$scratch/unpacked/$scratch/manifests"
+	diff -ru "$scratch/unpacked/internal/cli/cmd/install/bundle/files" "$scratch/unpacked/$scratch/manifests"
 }
 formatted() {
 	local files
