@@ -6,7 +6,7 @@ cd "$root"
 
 hack/tool.sh golangci-lint
 status=0
-[ $# -gt 0 ] || set -- . localkube tools tools/promql
+[ $# -gt 0 ] || set -- . localkube tools tools/promql test/suites/browser
 for module in "$@"; do
 	say "linting $module"
 	(cd "$module" && "$root/bin/tools/golangci-lint" run --config "$root/.golangci.yml") || status=1
