@@ -1,6 +1,6 @@
-# Every way to work on Sluice, from the root. `make help` explains them.
+# Commands to work on Sluice, from the root. `make help` explains them.
 #
-# One set of build flags for everything: with others, Kubernetes would be compiled twice (see hack/env.sh).
+# The same build flags for everything: with different flags, Kubernetes would be compiled twice (see hack/env.sh).
 export CGO_ENABLED ?= 0
 export GOFLAGS := $(filter-out -trimpath,$(shell go env GOFLAGS)) -trimpath
 
@@ -11,26 +11,26 @@ SHELL := bash
 
 ## Use it
 
-demo: ## Show it: a Kubernetes on this machine, Sluice in it, and a pipeline with large results; it stays up
+demo: ## Start Kubernetes on this machine, deploy Sluice, and run a pipeline with large results; the cluster stays up
 	@hack/demo.sh
 
-down: ## Take the demo's cluster down, with everything that it had
-	@if [ -x bin/localkube ]; then bin/localkube down $${LOCALKUBE_DIR:+--dir "$$LOCALKUBE_DIR"}; else echo "nothing is up: bin/localkube was never built"; fi
+down: ## Remove the cluster of the demo
+	@if [ -x bin/localkube ]; then bin/localkube down $${LOCALKUBE_DIR:+--dir "$$LOCALKUBE_DIR"}; else echo "no cluster is running: bin/localkube does not exist"; fi
 
-deploy: ## Deploy to the cluster of the current kubeconfig; KO_DOCKER_REPO says where images go
+deploy: ## Deploy to the cluster of the current kubeconfig; KO_DOCKER_REPO is the repository for images
 	@hack/deploy.sh
 
-undeploy: ## Remove Sluice, and everything that it stored, from the cluster of the current kubeconfig
+undeploy: ## Remove Sluice and all its objects from the cluster of the current kubeconfig
 	@hack/undeploy.sh
 
-images: ## Build both images and push them to KO_DOCKER_REPO; then as make standins
+images: ## Build all images and push them to KO_DOCKER_REPO; then run make standins
 	@hack/images.sh
 	@hack/images/standin.sh
 
-standins: ## Make stand-ins for public images from Debian packages; localkube serves them to its pods
+standins: ## Build stand-ins for public images from Debian packages; localkube serves them to its pods
 	@hack/images/standin.sh
 
-cli: ## Build bin/sluice, the command line, and what run --local puts on a cluster
+cli: ## Build bin/sluice, the command line, and the programs that sluice run --local deploys
 	@. hack/env.sh; go build -ldflags "-s -w -X github.com/sluice-ci/sluice/internal/version.number=$$SLUICE_VERSION" -o bin/ ./cmd/sluice ./cmd/controller ./cmd/inpod ./cmd/inpod-spiffe
 
 ## Work on it
@@ -44,62 +44,62 @@ test-unit: ## Run the tests that need no cluster
 	@cd tools/promql && go test ./...
 	@cd localkube && go test ./...
 
-test-integration: ## Run the tests that need an API server, on one that is started for them
+test-integration: ## Start an API server and run the tests that need one
 	@hack/with-localkube.sh --api-only hack/test-cluster.sh integration
 
-test-e2e: ## Run the tests that need a whole cluster, on one that is started for them
+test-e2e: ## Start a cluster and run the tests that need one
 	@hack/with-localkube.sh hack/test-cluster.sh e2e
 
-test-fault: ## Run the tests that break a cluster while runs are under way, on one that is started for them
+test-fault: ## Start a cluster and run the tests that break it while runs are in progress
 	@hack/with-localkube.sh --container-log-max-size=1Mi --node-grace-period=5s hack/test-cluster.sh fault
 
-lint: ## Check style and import directions with golangci-lint, and the English of comments, messages and pages
+lint: ## Check style and import directions (golangci-lint), and the English of comments, messages and pages
 	@hack/lint.sh
 	@hack/prose.sh
 
-lint-prose: ## Check the English of comments, messages and pages only, with nothing left out; hack/prose.sh PATH… for a part
+lint-prose: ## Check only the English, of everything; hack/prose.sh PATH… for a part
 	@hack/prose.sh .
 
-verify: ## Check that generated files, formatting, module files and image sizes are as they must be
+verify: ## Check generated files, formatting, module files and image sizes
 	@hack/verify.sh
 
-vuln: ## Look for known holes in what the programs use, with govulncheck; VULNDB=file:///FOLDER for a copy of the database
+vuln: ## Check dependencies for known vulnerabilities with govulncheck; VULNDB=file:///FOLDER for a copy of the database
 	@hack/vuln.sh
 
-sbom: ## Write an SPDX list of what each image, and localkube, is made of into bin/sbom
+sbom: ## Write SPDX lists of the contents of the images and of localkube into bin/sbom
 	@hack/sbom.sh
 
-reproducible: ## Build the images twice, in two folders and with two caches, and compare them
+reproducible: ## Build the images twice, in two folders with two caches, and compare them
 	@hack/check-reproducible.sh
 
-generate: ## Write deepcopy methods and CRDs from api/v1, what sluice install applies, and docs/cli from the commands
+generate: ## Generate deepcopy methods, CRDs, the manifests of sluice install, and docs/cli
 	@hack/generate.sh
 
-conformance: ## Apply every file of SUITE to the current cluster and print how its runs ended; MODE sets results-from
+conformance: ## Apply every file of SUITE to the current cluster and print the outcomes of its runs; MODE sets results-from
 	@hack/conformance.sh
 
-soak: ## Send COUNT=1000 TaskRuns of random contents through a cluster that is started for them, and verify every byte
+soak: ## Start a cluster, run COUNT=1000 TaskRuns with random results, and verify every byte
 	@hack/with-localkube.sh hack/soak.sh
 
-chaos: ## Break a cluster that is started for it for MINUTES=10 while runs of all kinds are under way, and check each; SEED replays
+chaos: ## Start a cluster, break it for MINUTES=10 while runs are in progress, and check each run; SEED replays
 	@hack/with-localkube.sh --container-log-max-size=1Mi --node-grace-period=5s hack/chaos.sh
 
-fuzz: ## Fuzz every target for MINUTES=10, JOBS=2 at once; hack/fuzz.sh has more
+fuzz: ## Fuzz every target for MINUTES=10, JOBS=2 at the same time; hack/fuzz.sh has more options
 	@hack/fuzz.sh
 
-bench: ## Measure what a TaskRun takes, beside bare pods, on a cluster that is started for it; BENCH="-only seq,burst20" for a part
+bench: ## Start a cluster and measure how long TaskRuns take, compared with bare pods; BENCH="-only seq,burst20" for a part
 	@hack/with-localkube.sh hack/bench.sh $(BENCH)
 
-bench-scale: ## Measure what the controller needs for thousands of tasks, on an API server that is started for it
+bench-scale: ## Start an API server and measure the resources that the controller needs for thousands of tasks
 	@hack/with-localkube.sh --api-only hack/bench-scale.sh
 
-localkube: ## Build bin/localkube and what it needs
+localkube: ## Build bin/localkube and the programs that it needs
 	@hack/build-localkube.sh
 
-deps: ## Install what this machine lacks for the above (Debian packages; asks for root)
+deps: ## Install the Debian packages that the above needs (requires root)
 	@hack/install-deps.sh --browser
 
-help: ## Show this
+help: ## Show this help
 	@awk 'BEGIN { FS = ":.*## " } \
 		/^## / { printf "\n%s\n", substr($$0, 4) } \
 		/^[a-z0-9-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Measures what the controller needs for many tasks, on the API server of the current kubeconfig. No node is needed: a
-# player in test/load/scale is the node.
+# Measures the resources that the controller needs for many tasks, on the API server of the current kubeconfig. It needs no
+# node: test/load/scale simulates one.
 #
 # usage: hack/bench-scale.sh [-only wide|many|chain|queue]      see go doc ./test/load/scale
 set -euo pipefail

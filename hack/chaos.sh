@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Sends random Tasks and Pipelines through the controller of the current cluster while parts of that cluster are broken and
-# mended, and holds each run against what its steps recorded; see docs/reliability.md and go doc ./test/chaos. Deploys
-# Sluice first, with the right to read logs and a clock that can be set.
+# Sends random Tasks and Pipelines through the controller of the current cluster while it breaks and repairs parts of that
+# cluster. Compares each run with the records of its steps; see docs/reliability.md and go doc ./test/chaos. Deploys Sluice
+# first, with the right to read logs and a clock that can be set.
 #
 #   SEED=7 MINUTES=10 PARALLEL=4 hack/chaos.sh [OPTION…]
 #
-# The cluster is one of localkube (LOCALKUBE_DIR), and fit for nothing else meanwhile. Without SEED the seed is another one
-# each time, and is printed. KO_DOCKER_REPO is where images go. FINDINGS is the folder for what is found (default:
+# The cluster must be a localkube cluster (LOCALKUBE_DIR) that is used for nothing else. Without SEED it chooses a random seed
+# and prints it. KO_DOCKER_REPO is the repository for images. FINDINGS is the folder for findings (default:
 # bin/chaos-findings).
 set -euo pipefail
 . "$(dirname "$0")/env.sh"
@@ -15,7 +15,7 @@ cd "$root"
 
 [ -n "${LOCALKUBE_DIR:-}" ] || die "LOCALKUBE_DIR is not set: this breaks a localkube cluster" "make chaos starts one for it"
 if [ -z "${KO_DOCKER_REPO:-}" ]; then
-	KO_DOCKER_REPO=$(localkube_registry)/sluice || die "there is no localkube cluster in $LOCALKUBE_DIR" "make chaos starts one"
+	KO_DOCKER_REPO=$(localkube_registry)/sluice || die "cannot find a localkube cluster in $LOCALKUBE_DIR" "make chaos starts one"
 	export KO_DOCKER_REPO
 fi
 hack/deploy.sh
@@ -25,7 +25,7 @@ mapfile -t options < <(hack/images.sh options | tr ' ' '\n')
 KO_DEFAULTBASEIMAGE=$(bin/tools/emptyimage "$KO_DOCKER_REPO/base:empty")
 export KO_DEFAULTBASEIMAGE
 
-# ko PACKAGE builds and pushes an image, and prints its reference. What it prints besides is shown if it fails.
+# ko PACKAGE builds and pushes an image, and prints its reference. It prints the log of ko only if ko fails.
 ko() {
 	local log
 	log=$(mktemp)

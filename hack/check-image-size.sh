@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds all images as they are shipped, without a registry, and fails if one is too large, holds more than its program,
-# or runs as root.
+# Builds all release images, without a registry. Fails if an image is too large, contains more than its program, or runs as
+# root.
 set -euo pipefail
 . "$(dirname "$0")/env.sh"
 cd "$root"

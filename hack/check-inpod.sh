@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds the in-pod binary as it is shipped, and fails if it is too large or needs more than the standard library and
-# the file watcher. Every pod carries it.
+# Builds the in-pod binary with release flags. Fails if it is too large or imports more than the standard library and the
+# file watcher, because every pod contains it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -20,7 +20,7 @@ fi
 foreign=$(CGO_ENABLED=0 go list -deps -f '{{if not .Standard}}{{.ImportPath}}{{end}}' ./cmd/inpod |
 	grep -v -e "^$module/" -e '^github.com/fsnotify/fsnotify\(/\|$\)' -e '^golang.org/x/sys/unix$' || true)
 if [ -n "$foreign" ]; then
-	printf 'error: the in-pod binary must not need:\n%s\n' "$foreign" >&2
+	printf 'error: the in-pod binary must not import:\n%s\n' "$foreign" >&2
 	exit 1
 fi
-echo "inpod: only the standard library, fsnotify and this module"
+echo "inpod: imports only the standard library, fsnotify and this module"

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Builds the images of a commit (REF, HEAD otherwise) twice, in two folders, the second time with a build cache that is empty,
-# and fails unless both times give the same, byte for byte. SHARED=yes lets both share the cache: minutes less, and then it is
-# only shown that linking and packing do not depend on the folder or the time.
+# Builds the images of a commit (REF, default HEAD) twice, in two folders, the second time with an empty build cache. Fails
+# unless both builds are the same, byte for byte. With SHARED=yes both builds share the cache. That saves minutes, but shows
+# only that linking and packing do not depend on the folder or the time.
 #
-#   hack/check-reproducible.sh [IMPORTPATH=MIB…]     those images only
+#   hack/check-reproducible.sh [IMPORTPATH=MIB…]     only these images
 set -euo pipefail
 . "$(dirname "$0")/env.sh"
 cd "$root"
@@ -30,4 +30,4 @@ build "$first" "$scratch/first.txt"
 [ -n "${SHARED:-}" ] || export GOCACHE=$scratch/cache
 build "$second" "$scratch/second.txt"
 diff "$scratch/first.txt" "$scratch/second.txt" >&2 || die "the images differ" "compare the programs: go version -m, and diffoscope"
-say "the same, both times"
+say "both builds are the same"

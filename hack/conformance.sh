@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Applies every YAML file of a folder to the cluster of the current kubeconfig, each in a namespace of its own, waits, prints a
-# table, and fails unless every file ended as it has to. As a rule make calls it:
+# Applies every YAML file of a folder to the cluster of the current kubeconfig, each in a separate namespace. Waits for the
+# runs, prints a table, and fails unless every file ended as expected. Usually make calls it:
 #
 #   make conformance SUITE=DIR [MODE=termination-message|sidecar-logs] [ONLY=REGEXP] [PARALLEL=N] [TIMEOUT=3m] [KEEP=1]
 #
-# MODE sets results-from for as long as it runs. KEEP=1 leaves the namespaces there. A file says in a comment that its runs
-# have to fail; see go doc ./test/conformance. On localkube, make standins first: files name public images.
+# MODE sets results-from during the test. KEEP=1 keeps the namespaces. A comment in a file says that its runs must fail; see
+# go doc ./test/conformance. On localkube, run make standins first, because the files name public images.
 set -euo pipefail
 . "$(dirname "$0")/env.sh"
 cd "$root"

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# The whole way once: builds and starts a Kubernetes on this machine, puts Sluice on it, and runs a pipeline that hands a
-# software bill of materials of some hundred kilobytes from task to task as a result.
+# Shows Sluice from start to end: builds and starts Kubernetes on this machine, deploys Sluice, and runs a pipeline that
+# passes a software bill of materials of several hundred kilobytes from task to task as a result.
 #
 # usage: hack/demo.sh        (make demo)
 #
-# The cluster stays up until `make down`. Run again, everything that is there is used again. Interrupted, the demo takes
-# the cluster down that it started. LOCALKUBE_DIR and LOCALKUBE_API_PORT name another cluster than the default one.
+# The cluster stays up until `make down`. A second run reuses everything that exists. When the demo is interrupted, it takes
+# down the cluster that it started. LOCALKUBE_DIR and LOCALKUBE_API_PORT select another cluster than the default one.
 set -euo pipefail
 . "$(dirname "$0")/env.sh"
 cd "$root"
@@ -22,7 +22,7 @@ if [ -t 1 ]; then
 	[ -n "${NO_COLOR:-}" ] || bold=$'\e[1m' plain=$'\e[0m'
 fi
 
-# clock writes a number of seconds as people say it.
+# clock prints a number of seconds as minutes and seconds.
 clock() { if (($1 < 60)); then printf '%d s' "$1"; else printf '%dm%02ds' $(($1 / 60)) $(($1 % 60)); fi; }
 
 headline() {
@@ -30,16 +30,16 @@ headline() {
 	printf '\n%s[%d/%d] %s%s%s\n' "$bold" "$step" "$steps" "$1" "$plain" "${2:+ ($2)}"
 }
 
-# show prints a command as a person would type it, and runs it.
+# show prints a command as a user would type it, and runs it.
 show() {
 	printf '  $ %s\n' "$(typed "$@")"
 	"$@" 2>&1 | indent
 }
 
-# indent moves lines to the right, but not empty ones.
+# indent indents lines that are not empty.
 indent() { sed -u 's/^./  &/'; }
 
-# patiently runs a command that may take a while in the background, so that a signal is acted on at once.
+# patiently runs a slow command in the background, so that a signal takes effect immediately.
 patiently() {
 	local status=0
 	set -m
@@ -51,7 +51,7 @@ patiently() {
 	return "$status"
 }
 
-# typed quotes what the shell would take apart.
+# typed quotes words that the shell would split.
 typed() {
 	local word line=''
 	for word in "$@"; do
@@ -61,11 +61,10 @@ typed() {
 	printf '%s' "$line"
 }
 
-# work WHAT EXPECTED COMMAND… runs a command whose output goes to the log, and tells every so often that it goes on.
-# EXPECTED is what it takes the first time, in seconds. The command gets a process group of its own, so that everything it
-# started can be ended with it.
+# work WHAT EXPECTED COMMAND… runs a command with its output in the log, and prints its progress regularly. EXPECTED is how
+# long it takes the first time, in seconds. The command has its own process group, so that its children can be ended with it.
 work() {
-	local what=$1 expected=$2 start=$SECONDS told=0 of=''
+	local what=$1 expected=$2 start=$SECONDS printed=0 of=''
 	shift 2
 	((expected < 60)) || of=" of about $(clock "$expected")"
 	printf -- '--- %s: %s\n' "$what" "$*" >>"$log"
@@ -79,9 +78,9 @@ work() {
 		wait_a_second
 		if [ -n "$terminal" ]; then
 			printf '\r  %s … %s%s ' "$what" "$(clock $((SECONDS - start)))" "$of"
-		elif ((SECONDS - start >= told + 30)); then
-			told=$((SECONDS - start))
-			printf '  %s … %s%s\n' "$what" "$(clock $told)" "$of"
+		elif ((SECONDS - start >= printed + 30)); then
+			printed=$((SECONDS - start))
+			printf '  %s … %s%s\n' "$what" "$(clock $printed)" "$of"
 		fi
 	done
 	local status=0
@@ -96,7 +95,7 @@ work() {
 	printf '  %s: %s\n' "$what" "$(clock $((SECONDS - start)))"
 }
 
-# wait_a_second lets a second pass, or less when the command has ended by then.
+# wait_a_second waits for a second, or less if the command ends earlier.
 wait_a_second() {
 	local tick
 	for tick in 1 2 3 4 5; do
@@ -105,7 +104,7 @@ wait_a_second() {
 	done
 }
 
-# interrupted leaves nothing behind that this demo has started.
+# interrupted stops everything that this demo has started.
 interrupted() {
 	trap '' INT TERM
 	printf '\n\ninterrupted: cleaning up\n'
@@ -124,9 +123,9 @@ trap interrupted INT TERM
 
 up() {
 	if localkube status "${cluster[@]}" >/dev/null 2>&1; then
-		printf '  the cluster is up already\n'
+		printf '  the cluster is already running\n'
 	else
-		# A cluster that was there before, and of which a part has died, is not ours to take down.
+		# If a cluster exists but a part of it has died, it is not of this demo, which must not take it down.
 		localkube kubeconfig --path "${cluster[@]}" >/dev/null 2>&1 || started=yes
 		work 'starting the cluster' 10 localkube up "${cluster[@]}" ${LOCALKUBE_API_PORT:+--api-port "$LOCALKUBE_API_PORT"}
 	fi
@@ -135,7 +134,7 @@ up() {
 	show kubectl get nodes
 }
 
-# modules puts the table of Go modules into a ConfigMap. It is made anew, as the modules may have changed.
+# modules writes the table of Go modules into a ConfigMap. It writes it each time, because the modules may have changed.
 modules() {
 	local folders table=.cache/demo/modules.tsv
 	folders=$(git ls-files --cached --others --exclude-standard -- 'go.mod' '*/go.mod' | xargs -n 1 dirname)
@@ -143,7 +142,7 @@ modules() {
 	bin/demo-modules $folders >"$table"
 	kubectl create configmap sbom-modules --from-file="$table" --dry-run=client -o yaml |
 		kubectl apply --server-side --force-conflicts -f - | indent
-	printf '  it names the %s Go modules that this project and its tools are built from\n' "$(wc -l <"$table")"
+	printf '  it lists the %s Go modules that this project and its tools are built from\n' "$(wc -l <"$table")"
 }
 
 build_demo() {
@@ -170,21 +169,21 @@ table() {
 mkdir -p "$(dirname "$log")"
 : >"$log"
 
-headline 'Checking what this machine needs'
+headline 'Checking the packages of this machine'
 work 'checking and installing' 30 hack/install-deps.sh
 
-headline 'Building Kubernetes' 'the first time about 7 minutes on two cores; later nothing'
+headline 'Building Kubernetes' 'about 7 minutes on two cores the first time; later no time'
 work 'building localkube, containerd and kubectl' 450 hack/build-localkube.sh
 
 headline 'Starting a cluster on this machine'
 up
 
-headline 'Building Sluice and putting it on the cluster' 'the first time about 2 minutes'
+headline 'Building Sluice and deploying it to the cluster' 'about 2 minutes the first time'
 work 'building images and deploying' 120 hack/deploy.sh
 work 'building the demo' 10 build_demo
-work 'making the image that the steps run in' 10 hack/images/busybox.sh "${cluster[@]}"
+work 'building the image for the steps' 10 hack/images/busybox.sh "${cluster[@]}"
 
-headline 'Switching large results on' 'these lines do the same on any cluster'
+headline 'Enabling large results' 'the same commands work on any cluster'
 show kubectl patch cm feature-flags -n tekton-pipelines -p '{"data":{"results-from":"sidecar-logs"}}'
 show kubectl apply -f config/enable-log-access-to-controller/
 show kubectl patch cm feature-flags -n tekton-pipelines -p '{"data":{"max-result-size":"1000000"}}'
@@ -196,7 +195,7 @@ start
 patiently demo-show "$run"
 table "$run"
 
-headline 'The same with termination messages' 'the default of results-from; this run has to fail, and to say why'
+headline 'The same with termination messages' 'the default of results-from; this run must fail and report why'
 restore='{"data":{"results-from":"sidecar-logs"}}'
 show kubectl patch cm feature-flags -n tekton-pipelines -p '{"data":{"results-from":"termination-message"}}'
 good=$run
@@ -212,8 +211,8 @@ cat <<END
   kubectl describe taskrun $good-check
   kubectl get taskrun $good-make -o jsonpath='{.status.results[?(@.name=="sbom")].value}' > sbom.json
   kubectl explain taskrun.spec.taskSpec.results
-  kubectl create -f examples/sbom-pipeline/pipelinerun.yaml        # once more
-  make down                                                        # the cluster and all that belongs to it
+  kubectl create -f examples/sbom-pipeline/pipelinerun.yaml        # another run
+  make down                                                        # removes the cluster
 
 done in $(clock $((SECONDS - began))); the cluster stays up until \`make down\`
 END

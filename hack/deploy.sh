@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Deploys Sluice to the cluster of the current kubeconfig: builds and pushes the images, applies config/core, creates the
-# settings (config/flags) where there are none, and waits until the controller is ready. Doing it again updates.
+# settings (config/flags) if they do not exist, and waits until the controller is ready. Run it again to update.
 #
-# CONFIG is the folder that is applied (default: config/core; config/signed-results for signed results).
-# KO_DOCKER_REPO is where images go; a localkube cluster's own registry is found without it.
+# CONFIG is the folder to apply (default: config/core; config/signed-results for signed results).
+# KO_DOCKER_REPO is the repository for images (default: the registry of the localkube cluster).
 # KUBECTL is the kubectl to use (default: the one on PATH, else bin/kubectl).
 set -euo pipefail
 . "$(dirname "$0")/env.sh"
@@ -22,17 +22,17 @@ manifests=$(mktemp)
 trap 'rm -f "$manifests"' EXIT
 "$KUBECTL" kustomize "$config" | hack/images.sh resolve >"$manifests"
 
-# The nodes of a localkube cluster ask its own registry for every image; the controller has to see what they see.
+# The nodes of a localkube cluster pull every image from its registry; the controller must look images up in the same one.
 if mirror=$(localkube_registry --pods); then
 	sed -i "s|^\( *\)- --health-probe-bind-address=.*|&\n\1- --registry-mirror=*=http://$mirror|" "$manifests"
 fi
 
 say "applying $config"
-# What config/core says is ours; a cluster's own changes belong into an overlay.
+# config/core overwrites other changes to its fields; changes for one cluster belong into an overlay.
 "$KUBECTL" apply --server-side --force-conflicts -f "$manifests" | sed 's/^/    /' >&2
 for settings in feature-flags config-defaults; do
 	if "$KUBECTL" get configmap "$settings" -n "$namespace" --ignore-not-found -o name | grep -q .; then
-		say "leaving the settings in $settings as they are"
+		say "keeping the existing settings in $settings"
 	else
 		"$KUBECTL" apply --server-side -f "config/flags/$settings.yaml" | sed 's/^/    /' >&2
 	fi
@@ -43,6 +43,6 @@ established tasks.tekton.dev taskruns.tekton.dev pipelines.tekton.dev pipelineru
 if ! "$KUBECTL" rollout status deployment/sluice-controller -n "$namespace" --timeout=180s >/dev/null; then
 	"$KUBECTL" get pods -n "$namespace" -o wide >&2 || true
 	"$KUBECTL" logs deployment/sluice-controller -n "$namespace" --tail=20 >&2 || true
-	die "the controller did not become ready" "kubectl describe pods -n $namespace"
+	die "the controller did not become ready" "run: kubectl describe pods -n $namespace"
 fi
 say "the controller is ready"

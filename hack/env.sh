@@ -1,12 +1,12 @@
-# Sourced by the other scripts (and mirrored in the Makefile): one set of build flags for everything, so that the tools,
-# localkube, the images and the tests share what the Go build cache holds. Different flags would compile Kubernetes twice.
+# Other scripts source this file; the Makefile repeats it. It sets the same build flags for everything, so that the tools,
+# localkube, the images and the tests share the Go build cache. With different flags, Kubernetes would be compiled twice.
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 export CGO_ENABLED=${CGO_ENABLED:-0}
 case " ${GOFLAGS:-$(go env GOFLAGS)} " in
 *" -trimpath "*) ;;
 *) export GOFLAGS="${GOFLAGS:-$(go env GOFLAGS)} -trimpath" ;;
 esac
-# What `sluice --version` and the controller's log say: the release, or how far a commit is from it.
+# The version in `sluice --version` and in the log of the controller: the release, and the number of commits since it.
 if [ -z "${SLUICE_VERSION:-}" ]; then
 	SLUICE_VERSION=$(GIT_OPTIONAL_LOCKS=0 git -C "$root" describe --tags --always --dirty 2>/dev/null || echo devel)
 fi

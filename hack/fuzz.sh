@@ -1,25 +1,25 @@
 #!/usr/bin/env bash
-# Fuzzes every target for so many minutes, a few at once, and prints how many inputs each has had. A finding ends with its
-# target, is in testdata/fuzz of the package, and makes this fail in the end: mend it, and give it a test with a name.
+# Fuzzes every target for MINUTES, JOBS at the same time, and prints how many inputs each has run. A finding ends its target,
+# is stored in testdata/fuzz of the package, and makes this script fail: fix the bug, and add a named test.
 #
 #   MINUTES=10 JOBS=2 hack/fuzz.sh [PATTERN]        PATTERN is a regular expression for names of targets
-#   hack/fuzz.sh --keep 20                          puts up to so many of the inputs that were found into testdata/fuzz
+#   hack/fuzz.sh --keep 20                          copies up to 20 inputs per target from the build cache into testdata/fuzz
 set -euo pipefail
 . "$(dirname "$0")/env.sh"
 cd "$root"
 
-# targets prints "PACKAGE TARGET" of all that there are.
+# targets prints "PACKAGE TARGET" for each target.
 targets() {
 	git ls-files -co --exclude-standard '*_test.go' | xargs grep -HoE '^func Fuzz[A-Za-z0-9_]*' |
 		sed -E 's|^(.*)/[^/]*:func (.*)$|./\1 \2|' | sort
 }
 
-# found is where the go command keeps the inputs that reached new code in a target of a package.
+# found prints the folder in which the go command keeps the inputs that reached new code.
 found() {
 	printf '%s/fuzz/%s/%s\n' "$(go env GOCACHE)" "$(go list "$1")" "$2"
 }
 
-# keep copies inputs of at most 4 KiB, spread evenly over all that were found, so that the tests try them from now on.
+# keep copies inputs of at most 4 KiB, spread evenly over all inputs, so that the tests run them in the future.
 keep() {
 	local package target from
 	targets | while read -r package target; do
@@ -32,7 +32,7 @@ keep() {
 	done
 }
 
-# one fuzzes one target with one worker, so that JOBS says how many there are.
+# one fuzzes one target with one worker, so that JOBS is the number of workers.
 one() {
 	local package=$1 target=$2 out
 	out=$(mktemp)

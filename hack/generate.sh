@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Writes what is generated: the deepcopy methods of the API types, their CRDs, the manifests that `sluice install` holds, and
-# the pages of the command line, into the given folders.
+# Generates the deepcopy methods of the API types, their CRDs, the manifests of `sluice install`, and the pages of the command
+# line, into the given folders.
 set -euo pipefail
 . "$(dirname "$0")/env.sh"
 cd "$root"
@@ -16,11 +16,11 @@ for version in v1 v1beta1; do
 	mkdir -p "$deepcopy/$version"
 	bin/tools/controller-gen object "output:object:dir=$deepcopy/$version" "paths=./api/$version"
 done
-# Without the metadata of embedded objects, labels of a volumeClaimTemplate would be dropped.
+# If a CRD has no metadata of embedded objects, the API server drops the labels of a volumeClaimTemplate.
 bin/tools/controller-gen crd:generateEmbeddedObjectMeta=true "output:crd:dir=$out" paths=./api/...
 bin/tools/crdfinish "$out"/*.yaml
-# What `sluice install` applies; comments of config/ that are not in the objects stay there. The kinds take nearly 4 MB, which
-# stand in config/crd to be read.
+# The manifests of `sluice install`, without the comments of config/. The CRDs take nearly 4 MB, so they are compressed; the
+# readable ones are in config/crd.
 mkdir -p "$manifests"
 bin/tools/kustomize build config/core | gzip -n -9 >"$manifests/core.yaml.gz"
 bin/tools/kustomize build config/flags >"$manifests/flags.yaml"
@@ -30,7 +30,7 @@ for scope in "" namespaced; do
 		grep -v '^#' "$file"
 	done >"$manifests/logs${scope:+-$scope}.yaml"
 done
-# Pages of commands that are gone go, too. Other files in the folder stay.
+# Remove the pages of deleted commands, too. Keep other files in the folder.
 mkdir -p "$cli"
 rm -f "$cli"/sluice.md "$cli"/sluice_*.md
 go run ./cmd/sluice reference "$cli"

@@ -2,10 +2,10 @@
 # Builds all images with ko, on an empty base, and pushes them to KO_DOCKER_REPO.
 #
 #   hack/images.sh                 prints the references, by digest
-#   hack/images.sh options         prints the options that ko gets
-#   hack/images.sh resolve <IN     copies manifests from standard input to standard output, with the references in place
+#   hack/images.sh options         prints the options for ko
+#   hack/images.sh resolve <IN     copies manifests from standard input to standard output, with references by digest
 #
-# PLATFORMS says for which platforms (default: this machine's; "linux/amd64,linux/arm64" for a mixed cluster).
+# PLATFORMS lists the platforms (default: that of this machine; "linux/amd64,linux/arm64" for a mixed cluster).
 set -euo pipefail
 . "$(dirname "$0")/env.sh"
 cd "$root"
@@ -16,7 +16,7 @@ if [ "${1:-}" = options ]; then
 	exit
 fi
 
-[ -n "${KO_DOCKER_REPO:-}" ] || die "KO_DOCKER_REPO is not set, so there is nowhere to push images to" \
+[ -n "${KO_DOCKER_REPO:-}" ] || die "cannot push images: KO_DOCKER_REPO is not set" \
 	"KO_DOCKER_REPO=registry.example.com/sluice, a registry that you can push to and the cluster can pull from"
 
 hack/tool.sh ko emptyimage

@@ -1,10 +1,9 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that a node of localkube needs, if they are missing; with --browser also the one that the tests
-# of sluice ui need. Without root it says which are, and fails.
-# Nothing of them runs as a service: localkube brings containerd along and starts everything itself.
+# Installs the missing Debian packages of a localkube node; with --browser also the one for the tests of sluice ui. Without
+# root it prints the missing packages and fails. None of them runs as a service: localkube starts its own containerd.
 set -euo pipefail
 
-# What is needed, and the package that has it.
+# Each command or file, and the package that contains it.
 needs=(
     "/usr/sbin/runc runc"
     "/usr/lib/cni/ptp containernetworking-plugins"
@@ -19,10 +18,10 @@ for need in "${needs[@]}"; do
     read -r file package <<<"$need"
     [[ -e $file ]] || command -v "$(basename "$file")" >/dev/null || missing+=("$package")
 done
-# The image of the examples is made of busybox; one that needs libraries does not run there.
+# The image of the examples contains only busybox, so a busybox that needs libraries does not run there.
 { ldd "$(command -v busybox)" 2>&1 || true; } | grep -q 'not a dynamic' || missing+=(busybox-static)
 if [[ ${#missing[@]} -eq 0 ]]; then
-    echo "all packages are there"
+    echo "all packages are installed"
     exit 0
 fi
 mapfile -t missing < <(printf '%s\n' "${missing[@]}" | sort -u)
@@ -33,7 +32,7 @@ if [[ $EUID -ne 0 ]]; then
     exit 1
 fi
 if ! command -v apt-get >/dev/null; then
-    echo "error: this is not Debian; install what it calls: ${missing[*]}" >&2
+    echo "error: cannot install packages: this is not Debian; install the equivalents of: ${missing[*]}" >&2
     exit 1
 fi
 
@@ -44,7 +43,7 @@ trap 'rm -f "$log"' EXIT
 export DEBIAN_FRONTEND=noninteractive
 if ! { apt-get update && apt-get install -y --no-install-recommends "${missing[@]}"; } >"$log" 2>&1; then
     tail -n 20 "$log" >&2
-    echo "error: apt-get could not install ${missing[*]}" >&2
+    echo "error: apt-get cannot install ${missing[*]}" >&2
     exit 1
 fi
 echo "installed ${missing[*]} in $((SECONDS - began)) s"

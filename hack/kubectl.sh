@@ -1,4 +1,4 @@
-# Sourced after env.sh: chooses a kubectl, and knows the localkube cluster behind a kubeconfig.
+# Source this after env.sh. It chooses a kubectl, and finds the localkube cluster of a kubeconfig.
 
 if [ -z "${KUBECTL:-}" ]; then
 	if command -v kubectl >/dev/null; then
@@ -6,13 +6,13 @@ if [ -z "${KUBECTL:-}" ]; then
 	elif [ -x "$root/bin/kubectl" ]; then
 		KUBECTL=$root/bin/kubectl
 	else
-		die "there is no kubectl" "install one, or run: make localkube (it brings bin/kubectl)"
+		die "cannot find kubectl" "install one, or run: make localkube (it builds bin/kubectl)"
 	fi
 fi
 export KUBECTL
 
-# localkube_registry prints host and port of the registry of the localkube cluster that the current kubeconfig leads to,
-# with --pods as pods reach it. It fails where that is another cluster.
+# localkube_registry prints host and port of the registry of the localkube cluster of the current kubeconfig; with --pods, the
+# address for pods. It fails if the kubeconfig is for another cluster.
 localkube_registry() {
 	local dir=() server
 	[ -x "$root/bin/localkube" ] || return 1
@@ -22,8 +22,8 @@ localkube_registry() {
 	"$root/bin/localkube" registry "${dir[@]}" "$@" 2>/dev/null
 }
 
-# established waits until the API server serves the kinds of these CRDs. Right after a CRD was made it has no conditions at
-# all, which `kubectl wait` takes for an error instead of waiting.
+# established waits until the API server serves the kinds of these CRDs. A new CRD has no conditions at first, and
+# `kubectl wait` then fails instead of waiting.
 established() {
 	local deadline=$((SECONDS + 60))
 	until "$KUBECTL" wait --for=condition=Established --timeout=60s crd "$@" >/dev/null 2>&1; do

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs golangci-lint in every module with code of ours, by the one .golangci.yml.
+# Runs golangci-lint in every module of this project, with the same .golangci.yml.
 set -euo pipefail
 . "$(dirname "$0")/env.sh"
 cd "$root"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Finds phrases that the project does not use, by the rules in tools/prose/styles: in comments, messages, help of flags and
-# pages. Without a path it checks everything but what hack/prose/todo.txt lists; with paths, all of them. -warnings before
-# the paths prints long sentences, too.
+# Finds phrases that the project does not use, in comments, messages, help of flags and pages. The rules are in
+# tools/prose/styles. Without a path it checks everything except the paths in hack/prose/todo.txt. With -warnings before the
+# paths it also prints long sentences.
 set -euo pipefail
 . "$(dirname "$0")/env.sh"
 cd "$root"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Writes an SPDX list of what each image is made of, and localkube, into the folder bin/sbom, or the one given.
+# Writes an SPDX list of the contents of each image, and of localkube, into the folder bin/sbom, or into the given folder.
 set -euo pipefail
 . "$(dirname "$0")/env.sh"
 cd "$root"

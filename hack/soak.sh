@@ -1,23 +1,23 @@
 #!/usr/bin/env bash
-# Sends many TaskRuns with random sizes and contents through the controller of the current cluster, and verifies every
-# byte that comes back; see go doc ./test/load/soak. Deploys Sluice first, with the right to read logs.
+# Runs many TaskRuns with results of random size and content on the current cluster, and verifies every byte; see go doc
+# ./test/load/soak. Deploys Sluice first, with the right to read logs.
 #
 #   COUNT=1000 SEED=7 PARALLEL=3 MINUTES=60 hack/soak.sh [OPTION…]
 #
-# Without SEED the seed is another one each time, and is printed. KO_DOCKER_REPO is where images go.
+# Without SEED it chooses a random seed and prints it. KO_DOCKER_REPO is the repository for images.
 set -euo pipefail
 . "$(dirname "$0")/env.sh"
 cd "$root"
 . hack/kubectl.sh
 
 if [ -z "${KO_DOCKER_REPO:-}" ]; then
-	KO_DOCKER_REPO=$(localkube_registry)/sluice || die "KO_DOCKER_REPO is not set" "a registry that you can push to and the cluster can pull from"
+	KO_DOCKER_REPO=$(localkube_registry)/sluice || die "KO_DOCKER_REPO is not set" "set it to a registry that you can push to and the cluster can pull from"
 	export KO_DOCKER_REPO
 fi
 hack/deploy.sh
 "$KUBECTL" apply -f config/enable-log-access-to-controller/ | sed 's/^/    /' >&2
 
-say "building the image that the steps run in"
+say "building the image for the steps"
 mapfile -t options < <(hack/images.sh options | tr ' ' '\n')
 KO_DEFAULTBASEIMAGE=$(bin/tools/emptyimage "$KO_DOCKER_REPO/base:empty")
 export KO_DEFAULTBASEIMAGE

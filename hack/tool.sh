@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds the named tools (all, without a name) into bin/tools, unless they are there in the version that tools/ pins.
+# Builds the named tools (default: all) into bin/tools, unless they are already there in the version that tools/ pins.
 set -euo pipefail
 . "$(dirname "$0")/env.sh"
 cd "$root"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Removes Sluice from the cluster of the current kubeconfig, with every Task, Pipeline and run that is stored there.
+# Removes Sluice from the cluster of the current kubeconfig, with all Tasks, Pipelines and runs.
 set -euo pipefail
 . "$(dirname "$0")/env.sh"
 cd "$root"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Checks what must hold for every commit and needs no cluster: generated files are current, Go files are formatted,
-# module files are tidy, the manifests build, and nothing of Kubernetes gets into a pod.
+# Checks every commit, without a cluster: generated files are current, Go files are formatted, module files are tidy, the
+# manifests build, and the in-pod binary does not import Kubernetes.
 set -euo pipefail
 . "$(dirname "$0")/env.sh"
 cd "$root"
@@ -28,7 +28,7 @@ generated() {
 		diff -u "api/$version/zz_generated.deepcopy.go" "$scratch/deepcopy/$version/zz_generated.deepcopy.go" || return
 	done
 	diff -ru config/crd/bases "$scratch/crd" && diff -ru docs/cli "$scratch/cli" || return
-	# Another gzip may pack the same text otherwise.
+	# Compare the text, because another gzip may compress it differently.
 	for files in internal/cli/cmd/install/bundle/files "$scratch/manifests"; do
 		mkdir -p "$scratch/unpacked/$files"
 		cp -r "$files/." "$scratch/unpacked/$files" && gzip -df "$scratch/unpacked/$files/core.yaml.gz"
@@ -53,6 +53,6 @@ for module in $(git ls-files --cached --others --exclude-standard -- go.mod '*/g
 	check "module files of $module are tidy" "run: (cd $module && go mod tidy)" tidy "$module"
 done
 check "config/default builds" "see config/README.md" manifests
-check "what goes into pods is small and free of Kubernetes" "see hack/check-inpod.sh" hack/check-inpod.sh
-check "the images are small, and hold nothing but their programs" "see .ko.yaml and hack/check-image-size.sh" hack/check-image-size.sh
+check "the in-pod binary is small and does not import Kubernetes" "see hack/check-inpod.sh" hack/check-inpod.sh
+check "the images are small, and contain only their programs" "see .ko.yaml and hack/check-image-size.sh" hack/check-image-size.sh
 exit $failed

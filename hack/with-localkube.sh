@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Runs a command on a localkube cluster of its own, which exists only for that long:
+# Runs a command on a new localkube cluster, and removes the cluster when the command ends:
 #
 #   hack/with-localkube.sh [OPTION…] COMMAND [ARGUMENT…]
 #
 # The options are those of `localkube up`, each as one word: --name=value. The command gets KUBECONFIG, KUBECTL,
-# LOCALKUBE_DIR and, with a node, KO_DOCKER_REPO. However it ends (or this script is interrupted), the cluster is taken
-# down, and what it left behind is printed and counts as a failure. Its folder is then kept, since processes or mounts may
-# still use it.
+# LOCALKUBE_DIR and, with a node, KO_DOCKER_REPO. When the command ends or this script is interrupted, the script takes the
+# cluster down. If anything is left, the script prints it and fails. It then keeps the folder of the cluster, because
+# processes or mounts may still use it.
 set -euo pipefail
 . "$(dirname "$0")/env.sh"
 cd "$root"
@@ -27,10 +27,10 @@ export LOCALKUBE_DIR
 child=""
 running=""
 
-# leftovers lists what there still is of the cluster: processes, mounts, network devices, control groups and rules.
+# leftovers lists what is left of the cluster: processes, mounts, network devices, control groups and rules.
 leftovers() {
 	local id file
-	id=$(printf %s "$LOCALKUBE_DIR" | sha256sum | cut -c1-8) # as localkube names what the whole machine sees
+	id=$(printf %s "$LOCALKUBE_DIR" | sha256sum | cut -c1-8) # localkube puts this into names that are visible on the whole machine
 	grep -lsF -f - /proc/[0-9]*/cmdline <<<"$LOCALKUBE_DIR" | while read -r file; do
 		printf 'process %s\n' "$(tr '\0' ' ' <"$file")"
 	done || true
@@ -64,7 +64,7 @@ cleanup() {
 		printf 'error: the cluster left behind:\n%s\n' "$left" >&2
 		status=1
 	fi
-	# mktemp made the folder, so the rest in it, such as ledgers of chaos, is this script's.
+	# mktemp created the folder, so this script may remove the rest in it, such as ledgers of chaos.
 	if [ -n "$down" ] && [ -z "$left" ]; then
 		rm -rf --one-file-system "$LOCALKUBE_DIR"
 	else
@@ -96,8 +96,8 @@ if [ -n "$node" ]; then
 	running=yes
 fi
 
-# In a process group of its own, so that all of it can be ended, and waited for in the background, so that a signal is
-# acted on at once.
+# The command has its own process group, so that all of it can be ended. It runs in the background, so that a signal takes
+# effect immediately.
 set -m
 "$@" </dev/null &
 child=$!

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes the one stand-in that every example and every test of our own needs, and puts it into localkube's registry.
+# Builds the stand-in image for the examples and tests of this project, and pushes it to the registry of localkube.
 #
 # usage: hack/images/busybox.sh [--dir DIR]      see standin.sh
 exec "$(dirname "$0")/standin.sh" "$@" busybox

@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# Makes stand-ins for public images (docker.io/library/alpine, bash, busybox, node, perl, python and ubuntu, with the tags 1
-# and latest) from Debian's packages, and puts them into the registry of a localkube cluster, so that examples and tests
-# need no network. On other clusters the real images are pulled instead.
+# Builds stand-ins for public images (docker.io/library/alpine, bash, busybox, node, perl, python and ubuntu, with the tags 1
+# and latest) from Debian packages. Pushes them to the registry of a localkube cluster, so that examples and tests need no
+# network. Other clusters pull the real images.
 #
 # usage: hack/images/standin.sh [--dir DIR] [--refresh] [NAME…]
 #
-# Without a name it makes all. --dir is the localkube cluster's (default: that of the current kubeconfig). The images stay
-# in bin/images and are made anew only when their recipe has changed, or with --refresh, which takes the newest packages.
+# Without a name it builds all. --dir is the folder of the localkube cluster (default: that of the current kubeconfig). The
+# images stay in bin/images. They are built again only if their recipe has changed, or with --refresh, which uses the newest
+# packages.
 set -euo pipefail
 . "$(dirname "$0")/../env.sh"
 cd "$root"
@@ -33,16 +34,16 @@ for name in "${names[@]}"; do
 	[ -z "$refresh" ] && [ "$(cat "$out/.$name.recipe" 2>/dev/null || true)" = "$want" ] || missing+=("$name")
 done
 if [ ${#missing[@]} -gt 0 ]; then
-	say "making stand-ins from Debian's packages: ${missing[*]}"
+	say "building stand-ins from Debian packages: ${missing[*]}"
 	bin/tools/standin -out "$out" -cache "$cache" "${missing[@]}" | sed 's/^/    /' >&2
 	for name in "${missing[@]}"; do printf '%s\n' "$want" >"$out/.$name.recipe"; done
 fi
 
-# known succeeds if the current kubeconfig leads to a localkube cluster.
+# known succeeds if the current kubeconfig is that of a localkube cluster.
 known() { [ -x bin/localkube ] && (. hack/kubectl.sh && localkube_registry) >/dev/null 2>&1; }
 
 if [ -z "$dir" ] && ! known; then
-	say "the current cluster is none of localkube's, so the stand-ins stay where they are: $out"
+	say "the current cluster is not a localkube cluster, so the stand-ins are only in the folder $out"
 	exit
 fi
 [ -n "$dir" ] || dir=${LOCALKUBE_DIR:-}

@@ -43,7 +43,7 @@ var readers = map[string]func(data []byte) ([]Block, error){
 	".md":   markdown,
 	".html": plain,
 	".json": plain,
-	".sh":   plain,
+	".sh":   script,
 	".yaml": plain,
 	".yml":  plain,
 }
@@ -54,7 +54,7 @@ func Read(path string, data []byte) ([]Block, error) {
 		return goTest(data)
 	}
 	if filepath.Base(path) == "Makefile" {
-		return plain(data)
+		return script(data)
 	}
 	read, ok := readers[filepath.Ext(path)]
 	if !ok {

@@ -6,16 +6,37 @@ import (
 )
 
 // marker is what begins a line of a comment in YAML, in a shell script and in a Makefile.
-var marker = regexp.MustCompile(`(?m)^[ \t]*#+`)
+var marker = regexp.MustCompile(`^[ \t]*#+`)
 
-// plain returns all of a file, code included: values in YAML and what a script prints are read by users as comments are.
-func plain(data []byte) ([]Block, error) {
-	if len(strings.TrimSpace(string(data))) == 0 {
-		return nil, nil
+// plain returns all of a file, code included, because users read values in YAML as well as comments. Successive comments are
+// one text, and so are the lines between comments.
+func plain(data []byte) ([]Block, error) { return lines(data, true) }
+
+// script is plain for a file whose other lines are commands: each of them is a text.
+func script(data []byte) ([]Block, error) { return lines(data, false) }
+
+func lines(data []byte, joined bool) ([]Block, error) {
+	var blocks []Block
+	open, comment := false, false
+	number := 0
+	for line := range strings.Lines(string(data)) {
+		number++
+		found := marker.FindString(line)
+		line = strings.Repeat(" ", len(found)) + line[len(found):]
+		switch {
+		case strings.TrimSpace(line) == "":
+			open = false
+		case open && comment == (found != "") && (comment || joined):
+			blocks[len(blocks)-1].add(number, line)
+		default:
+			var block Block
+			block.add(number, line)
+			blocks = append(blocks, block)
+			open, comment = true, found != ""
+		}
 	}
-	var block Block
-	block.add(1, maskSpans(marker.ReplaceAllStringFunc(string(data), func(found string) string {
-		return strings.Repeat(" ", len(found))
-	})))
-	return []Block{block}, nil
+	for i := range blocks {
+		blocks[i].Text = maskSpans(blocks[i].Text)
+	}
+	return blocks, nil
 }

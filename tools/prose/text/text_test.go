@@ -77,10 +77,24 @@ func TestRead(t *testing.T) {
 			data:   "<!-- Written by make generate from the command's help; change it there. -->\nTold.\n",
 		},
 		"YAML": {
-			reason: "Comments and values are prose; markers are not.",
+			reason: "Comments and values are prose; markers are not. A comment is one text, and so are the lines between comments.",
 			path:   "a.yaml",
-			data:   "# One\n# two.\na: b\n",
-			want:   []prose{{Line: 1, Text: "  One\n  two.\na: b\n"}},
+			data:   "# One\n# two.\na: b\n  c\n#\n# three\n",
+			want: []prose{
+				{Line: 1, Text: "  One\n  two.\n"},
+				{Line: 3, Text: "a: b\n  c\n"},
+				{Line: 6, Text: "  three\n"},
+			},
+		},
+		"Script": {
+			reason: "Each command is one text.",
+			path:   "a.sh",
+			data:   "# One\necho two\necho three\n",
+			want: []prose{
+				{Line: 1, Text: "  One\n"},
+				{Line: 2, Text: "echo two\n"},
+				{Line: 3, Text: "echo three\n"},
+			},
 		},
 		"Makefile": {
 			reason: "Help of targets is prose.",
