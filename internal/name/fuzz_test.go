@@ -7,8 +7,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 )
 
-// FuzzNames: whatever runs and workspaces are called, the names of what is made for them are valid, always the same, and
-// different for each attempt, run and workspace.
+// FuzzNames: for any names of runs and workspaces, the names of their pods and claims are valid, deterministic, and different
+// for each attempt, run and workspace.
 func FuzzNames(f *testing.F) {
 	f.Add("build", 0, "build", 1)
 	f.Add("build", 1, "build-pod-retry1", 0)
@@ -29,7 +29,7 @@ func FuzzNames(f *testing.F) {
 		if problems := validation.IsDNS1123Label(claim); len(problems) > 0 || claim != Claim(a, b) {
 			t.Errorf("Claim(%q, %q) = %q, then %q: %v", a, b, claim, Claim(a, b), problems)
 		}
-		// A UID has no slash, and neither has the name of a workspace.
+		// Neither a UID nor the name of a workspace contains a slash.
 		if !strings.Contains(a+b, "/") && a != b && claim == Claim(b, a) {
 			t.Errorf("Claim(%q, %q) and Claim(%[2]q, %[1]q) are both %q", a, b, claim)
 		}

@@ -1,5 +1,5 @@
-// Package name makes names of objects that belong to another object: deterministic, so that a controller which was
-// killed in between finds again what it made, and valid, whatever the other object is called.
+// Package name creates names of objects that belong to another object. The names are deterministic, so that a controller
+// finds its objects after a restart, and valid for any name of the owner.
 package name
 
 import (
@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// MaxLabel is the longest value of a label, and the longest name of a pod that can be its host name, in characters.
+// MaxLabel is the maximum length of the value of a label, and of a pod name that can be a host name, in characters.
 const MaxLabel = 63
 
 const (
@@ -27,10 +27,9 @@ var (
 	encoding   = base32.HexEncoding.WithPadding(base32.NoPadding)
 )
 
-// Child returns parent followed by suffix if that is a valid name of an object of at most limit characters. Otherwise it
-// returns a valid one that begins as parent does, holds a hash of both, and ends with suffix where that leaves room. The
-// same arguments always give the same name, and different ones different names, as far as 64 bits of a hash can tell. A
-// limit below 1 counts as MaxLabel.
+// Child returns parent followed by suffix if that is a valid name of at most limit characters. Otherwise it returns a valid
+// name with the beginning of parent, a hash of both, and suffix if there is room. The same arguments always give the same
+// name. Different arguments give different names, unless a hash of 64 bits collides. A limit below 1 counts as MaxLabel.
 func Child(parent, suffix string, limit int) string {
 	if limit < 1 {
 		limit = MaxLabel
@@ -50,13 +49,13 @@ func Child(parent, suffix string, limit int) string {
 		return head + "-" + hash + end
 	case len(hash)+len(end) <= limit:
 		return hash + end
-	default: // a limit that has room for little more than the hash
+	default: // the limit has room for little more than the hash
 		return cut(hash, limit)
 	}
 }
 
-// Pod returns the name of the pod of a TaskRun: <taskrun>-pod for the first attempt (retry 0), <taskrun>-pod-retry<N>
-// for those after it, shortened when that is no name of at most MaxLabel characters.
+// Pod returns the name of the pod of a TaskRun: <taskrun>-pod for the first attempt (retry 0) and <taskrun>-pod-retry<N> for
+// later ones. It is shortened if it is not a valid name of at most MaxLabel characters.
 func Pod(taskRun string, retry int) string {
 	suffix := podSuffix
 	if retry > 0 {
@@ -65,15 +64,15 @@ func Pod(taskRun string, retry int) string {
 	return Child(taskRun, suffix, MaxLabel)
 }
 
-// Claim returns the name of the PersistentVolumeClaim that is made for a workspace of a run: the same for the same
-// owner (its UID) and workspace, and another one for every other. It has at most MaxLabel characters.
+// Claim returns the name of the PersistentVolumeClaim for a workspace of a run. Each pair of owner (its UID) and workspace has
+// one name, which no other pair has. It has at most MaxLabel characters.
 func Claim(ownerUID, workspace string) string {
-	// The separator stands in neither, so that no two pairs give the same text.
+	// Neither contains the separator, so no two pairs give the same text.
 	return claimPrefix + hashOf(ownerUID+"/"+workspace)
 }
 
-// Label returns the value of a label that tells the name of an object: the name itself where it is a valid value, and a
-// shortened one otherwise, since names of objects can be longer than values of labels.
+// Label returns the value of a label that holds the name of an object: the name if it is a valid value, or else a shortened
+// one, because names of objects can be longer than values of labels.
 func Label(object string) string {
 	if len(object) <= MaxLabel && labelValue.MatchString(object) {
 		return object
@@ -81,7 +80,7 @@ func Label(object string) string {
 	return Child(object, "", MaxLabel)
 }
 
-// hashOf returns hashLength characters, each a digit or a small letter.
+// hashOf returns hashLength characters, each a digit or a lower-case letter.
 func hashOf(s string) string {
 	sum := sha256.Sum256([]byte(s))
 	return strings.ToLower(encoding.EncodeToString(sum[:]))[:hashLength]
@@ -90,7 +89,7 @@ func hashOf(s string) string {
 // cut returns at most the first n bytes.
 func cut(s string, n int) string { return s[:max(0, min(n, len(s)))] }
 
-// clean replaces everything that cannot stand within a label of DNS by '-', and takes it away at both ends.
+// clean replaces characters that are invalid in a DNS label by '-', and trims '-' at both ends.
 func clean(s string) string {
 	valid := strings.Map(func(r rune) rune {
 		switch {

@@ -25,11 +25,11 @@ func TestChild(t *testing.T) {
 			parent: long[:59], suffix: "-pod", limit: MaxLabel, want: long[:59] + "-pod",
 		},
 		"OneOver": {
-			reason: "One character more takes the hash, and keeps the suffix for people.",
+			reason: "A longer name gets the hash, and keeps the suffix for readers.",
 			parent: long[:60], suffix: "-pod", limit: MaxLabel, want: long[:45] + "-" + hashOf(long[:60]+"-pod") + "-pod",
 		},
 		"LongSuffix": {
-			reason: "A suffix that would take half of the name is part of the hash only.",
+			reason: "A suffix of half of the name is only part of the hash.",
 			parent: "run", suffix: "-" + long, limit: MaxLabel, want: "run-" + hashOf("run-"+long),
 		},
 		"Subdomain": {
@@ -42,11 +42,11 @@ func TestChild(t *testing.T) {
 			want: strings.Repeat("y", 44) + "-" + hashOf(strings.Repeat("y", 44)+"-"+long+"-pod") + "-pod",
 		},
 		"Capitals": {
-			reason: "What the API server would refuse is written otherwise, with the hash to tell it apart.",
+			reason: "Characters that the API server would reject are replaced, and the hash makes the name unique.",
 			parent: "Build", suffix: "-pod", limit: MaxLabel, want: "build-" + hashOf("Build-pod") + "-pod",
 		},
 		"Empty": {
-			reason: "Even nothing has a name.",
+			reason: "An empty name gives a valid name.",
 			parent: "", suffix: "", limit: MaxLabel, want: hashOf(""),
 		},
 		"TinyLimit": {
@@ -54,7 +54,7 @@ func TestChild(t *testing.T) {
 			parent: long, suffix: "-pod", limit: 3, want: hashOf(long + "-pod")[:3],
 		},
 		"NoLimit": {
-			reason: "A limit of 0 is that of a label.",
+			reason: "A limit of 0 is the limit of a label.",
 			parent: long, suffix: "", limit: 0, want: long[:49] + "-" + hashOf(long),
 		},
 	}
@@ -75,7 +75,7 @@ func TestPodAndLabel(t *testing.T) {
 	}
 	long := strings.Repeat("n", 200)
 	if got := Label(long); len(validation.IsValidLabelValue(got)) > 0 {
-		t.Errorf("Label of a long name is no valid value: %q", got)
+		t.Errorf("Label of a long name is not a valid value: %q", got)
 	}
 	if got := Label("a.b"); got != "a.b" {
 		t.Errorf("Label of a short name: want it unchanged, got %q", got)
@@ -95,7 +95,7 @@ func TestClaim(t *testing.T) {
 	}
 }
 
-func TestChildIsValidDeterministicAndTellsInputsApart(t *testing.T) {
+func TestChildIsValidDeterministicAndUnique(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		a := rapid.String().Draw(t, "a")
 		b := rapid.String().Draw(t, "b")
@@ -124,7 +124,7 @@ func FuzzChild(f *testing.F) {
 		}
 		checkName(t, got, limit)
 		if got := Label(parent); len(validation.IsValidLabelValue(got)) > 0 {
-			t.Fatalf("Label(%q) = %q is no valid value of a label", parent, got)
+			t.Fatalf("Label(%q) = %q is not a valid value of a label", parent, got)
 		}
 	})
 }
@@ -134,6 +134,6 @@ func checkName(t interface{ Fatalf(string, ...any) }, got string, limit int) {
 		t.Fatalf("%q has %d characters, more than %d", got, len(got), limit)
 	}
 	if msgs := validation.IsDNS1123Subdomain(got); len(got) <= 253 && len(msgs) > 0 {
-		t.Fatalf("%q is no valid name: %v", got, msgs)
+		t.Fatalf("%q is not a valid name: %v", got, msgs)
 	}
 }

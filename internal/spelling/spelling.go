@@ -1,8 +1,8 @@
-// Package spelling finds the name that a misspelled one stands for.
+// Package spelling finds the name that a user probably meant.
 package spelling
 
-// Nearest returns the name of which a misspelled one differs in the fewest bytes; empty if each differs in more than two, and in
-// more than a quarter of the misspelled one.
+// Nearest returns the name with the smallest Distance from a misspelled one. It returns an empty string if each name is more
+// than two bytes, and more than a quarter of the misspelled name, away.
 func Nearest(misspelled string, names []string) string {
 	best, least := "", max(2, len(misspelled)/4)+1
 	for _, name := range names {
@@ -13,8 +13,8 @@ func Nearest(misspelled string, names []string) string {
 	return best
 }
 
-// Distance is how many bytes must be inserted, deleted or replaced to turn one name into the other (Levenshtein). It takes
-// time in the product of both lengths, so both should be names.
+// Distance returns how many bytes must be inserted, deleted or replaced to turn a into b (Levenshtein). The time is
+// proportional to the product of both lengths, so use it only for short texts.
 func Distance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {

@@ -12,9 +12,9 @@ func TestNearest(t *testing.T) {
 		"Letter":  {reason: "A letter is missing.", misspelled: "result-from", want: "results-from"},
 		"Twisted": {reason: "Two letters changed places.", misspelled: "coschedlue", want: "coschedule"},
 		"Equal":   {reason: "A name is nearest to itself.", misspelled: "coschedule", want: "coschedule"},
-		"Far":     {reason: "Another word stands for none.", misspelled: "timeout"},
+		"Far":     {reason: "Another word matches no name.", misspelled: "timeout"},
 		"Short":   {reason: "A short word differs too much.", misspelled: "x"},
-		"Empty":   {reason: "So does nothing."},
+		"Empty":   {reason: "So does an empty text."},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -31,8 +31,8 @@ func TestDistance(t *testing.T) {
 		a, b   string
 		want   int
 	}{
-		"Same":    {reason: "Nothing has to be done.", a: "abc", b: "abc", want: 0},
-		"Empty":   {reason: "Everything has to be inserted.", a: "", b: "abc", want: 3},
+		"Same":    {reason: "Equal names need no change.", a: "abc", b: "abc", want: 0},
+		"Empty":   {reason: "Each byte is inserted.", a: "", b: "abc", want: 3},
 		"Replace": {reason: "One byte is replaced.", a: "abc", b: "axc", want: 1},
 		"Insert":  {reason: "One byte is inserted.", a: "ac", b: "abc", want: 1},
 		"Both":    {reason: "The classic example.", a: "kitten", b: "sitting", want: 3},

@@ -1,5 +1,5 @@
-// Package spiffe is both ends of what this project asks of a SPIFFE Workload API: in a pod an identity to sign with, in
-// the controller the authorities by which identities are believed.
+// Package spiffe reads from a SPIFFE Workload API: in a pod the identity to sign with, and in the controller the trust bundle
+// to verify identities with.
 package spiffe
 
 import (
@@ -19,19 +19,19 @@ import (
 	"github.com/spiffe/go-spiffe/v2/workloadapi"
 )
 
-// askAgain is the wait after the first answer without an identity; it doubles up to askAgainMost. A new pod has none until
-// its registration has reached the node.
+// askAgain is the pause after the first response without an identity. It doubles up to askAgainMost. A new pod has no identity
+// until its registration reaches the node.
 const (
 	askAgain     = 50 * time.Millisecond
 	askAgainMost = time.Second
 )
 
-// Signer signs with the key of an X.509 identity that the Workload API gives to the process. It holds nothing.
+// Signer signs with the key of an X.509 identity of this process from the Workload API. It has no state.
 type Signer struct{}
 
-// Sign returns the proof over message by the key of the identity whose SPIFFE ID has this path, and its certificates in
-// DER, the identity's own first. socket is the address of the Workload API (unix:///path). It asks until there is such an
-// identity, or ctx ends; the error then says what the last answer was.
+// Sign returns the signature of message by the identity whose SPIFFE ID has this path, and the certificates of the identity
+// in DER, leaf first. socket is the address of the Workload API (unix:///path). Sign retries until the identity exists or ctx
+// ends; the error then has the last response.
 func (Signer) Sign(ctx context.Context, socket, path string, message []byte) (chain [][]byte, proof []byte, err error) {
 	svid, err := identity(ctx, socket, path)
 	if err != nil {
@@ -63,15 +63,15 @@ func identity(ctx context.Context, socket, path string) (*x509svid.SVID, error) 
 			}
 		}
 		if last == nil || ctx.Err() == nil {
-			last = err // and not that nobody waits any more
+			last = err // keep the cause, not the end of ctx
 		}
 		if !wait(ctx, pause) {
-			return nil, fmt.Errorf("the Workload API at %q gave no identity %q in time: %w", socket, path, last)
+			return nil, fmt.Errorf("cannot get identity %q from the Workload API at %q in time: %w", path, socket, last)
 		}
 	}
 }
 
-// pick returns the identity with this path: a pod can have others, too.
+// pick returns the identity with this path. A pod can have other identities, too.
 func pick(svids []*x509svid.SVID, path string) (*x509svid.SVID, error) {
 	var others []string
 	for _, svid := range svids {
@@ -80,10 +80,10 @@ func pick(svids []*x509svid.SVID, path string) (*x509svid.SVID, error) {
 		}
 		others = append(others, svid.ID.String())
 	}
-	return nil, fmt.Errorf("it gave %s", strings.Join(others, ", "))
+	return nil, fmt.Errorf("it returned only %s", strings.Join(others, ", "))
 }
 
-// prove signs in the one way that there is for each type of key, so that a signature need not say how it was made.
+// prove signs with a fixed algorithm for each type of key, so that a signature does not need to name its algorithm.
 func prove(key crypto.Signer, message []byte) ([]byte, error) {
 	sum := sha256.Sum256(message)
 	switch key.Public().(type) {
@@ -94,10 +94,10 @@ func prove(key crypto.Signer, message []byte) ([]byte, error) {
 	case ed25519.PublicKey:
 		return key.Sign(rand.Reader, message, crypto.Hash(0))
 	}
-	return nil, errors.New("its key is neither ECDSA nor RSA nor Ed25519")
+	return nil, errors.New("the key is neither ECDSA nor RSA nor Ed25519")
 }
 
-// wait reports whether so much time has passed; not when ctx ends before.
+// wait waits for a duration. It returns false if ctx ends earlier.
 func wait(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

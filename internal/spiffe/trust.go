@@ -11,7 +11,7 @@ import (
 	"github.com/spiffe/go-spiffe/v2/workloadapi"
 )
 
-// Trust knows the controller's trust domain and the authorities of it, as the Workload API says them, kept up to date.
+// Trust follows the trust domain of the controller and its authorities in the Workload API.
 type Trust struct {
 	socket string
 	log    logr.Logger
@@ -20,14 +20,13 @@ type Trust struct {
 	source *workloadapi.X509Source
 }
 
-// NewTrust returns a Trust that asks the Workload API at an address such as unix:///run/spiffe/agent.sock, once it is
-// started.
+// NewTrust returns a Trust for the Workload API at an address such as unix:///run/spiffe/agent.sock. It connects in Start.
 func NewTrust(socket string, log logr.Logger) *Trust { return &Trust{socket: socket, log: log} }
 
-// Start keeps the authorities up to date until ctx ends. A Workload API that does not answer, or that has no identity for
-// the controller yet, is asked again and again: runs that need it wait meanwhile, and say so.
+// Start keeps the authorities up to date until ctx ends. It retries while the Workload API does not respond or has no identity
+// for the controller. Runs that need the authorities wait meanwhile and report that.
 func (t *Trust) Start(ctx context.Context) error {
-	t.log.Info("asking the Workload API for the trust bundle", "socket", t.socket)
+	t.log.Info("waiting for the trust bundle of the Workload API", "socket", t.socket)
 	source, err := workloadapi.NewX509Source(ctx, workloadapi.WithClientOptions(workloadapi.WithAddr(t.socket)))
 	if err != nil {
 		if ctx.Err() != nil {
@@ -39,31 +38,30 @@ func (t *Trust) Start(ctx context.Context) error {
 	t.mu.Lock()
 	t.source = source
 	t.mu.Unlock()
-	t.log.Info("the trust bundle is there", "socket", t.socket)
+	t.log.Info("received the trust bundle", "socket", t.socket)
 	<-ctx.Done()
 	return nil
 }
 
-// NeedLeaderElection lets a controller that stands by have the authorities already.
+// NeedLeaderElection returns false, so that a standby replica has the authorities when it becomes the leader.
 func (*Trust) NeedLeaderElection() bool { return false }
 
-// Authorities returns the trust domain that the controller itself is in, and its authorities. The error says why they are
-// not to be had now.
+// Authorities returns the trust domain of the controller and its authorities. The error says why they are unavailable.
 func (t *Trust) Authorities() (spiffeid.TrustDomain, *x509bundle.Bundle, error) {
 	t.mu.Lock()
 	source := t.source
 	t.mu.Unlock()
 	if source == nil {
-		return spiffeid.TrustDomain{}, nil, fmt.Errorf("the Workload API at %q has not given the controller an identity and a trust bundle yet", t.socket)
+		return spiffeid.TrustDomain{}, nil, fmt.Errorf("the Workload API at %q has not provided an identity and a trust bundle for the controller yet", t.socket)
 	}
 	own, err := source.GetX509SVID()
 	if err != nil {
-		return spiffeid.TrustDomain{}, nil, fmt.Errorf("the controller has no identity: %w", err)
+		return spiffeid.TrustDomain{}, nil, fmt.Errorf("cannot read the identity of the controller: %w", err)
 	}
 	domain := own.ID.TrustDomain()
 	bundle, err := source.GetX509BundleForTrustDomain(domain)
 	if err != nil {
-		return spiffeid.TrustDomain{}, nil, fmt.Errorf("there is no trust bundle of %q: %w", domain, err)
+		return spiffeid.TrustDomain{}, nil, fmt.Errorf("cannot read the trust bundle of %q: %w", domain, err)
 	}
 	return domain, bundle, nil
 }

@@ -1,4 +1,4 @@
-// Package version tells what a program of Sluice was built from.
+// Package version returns the version, commit and Go version of the running program.
 package version
 
 import (
@@ -7,22 +7,22 @@ import (
 )
 
 // number is set by the linker: -ldflags "-X github.com/sluice-ci/sluice/internal/version.number=v1.2.3".
-var number string //nolint:gochecknoglobals // the linker can set nothing but variables of packages
+var number string //nolint:gochecknoglobals // the linker can only set package variables
 
-// unknown stands for what the build has not told.
+// unknown stands for values that the build did not record.
 const unknown = "unknown"
 
-// Info is what a program was built from.
+// Info is the version of a program.
 type Info struct {
-	// Number is the release, or what git describe says of a commit between two of them; "devel" when the build has not told.
+	// Number is the release, or the output of git describe for a commit between releases; "devel" if the build recorded none.
 	Number string
-	// Revision is the commit, with "-dirty" where the tree was changed; "unknown" when the build has not told.
+	// Revision is the commit, with "-dirty" if the tree had changes; "unknown" if the build recorded none.
 	Revision string
-	// Go is the version of Go that compiled it.
+	// Go is the version of Go that compiled the program.
 	Go string
 }
 
-// Current returns what the running program was built from.
+// Current returns the version of the running program.
 func Current() Info {
 	build, ok := debug.ReadBuildInfo()
 	if !ok {
@@ -31,7 +31,7 @@ func Current() Info {
 	return from(number, build)
 }
 
-// String is what people want to read.
+// String returns the version in one line for users.
 func (i Info) String() string {
 	text := i.Number
 	if i.Revision != unknown {
@@ -40,11 +40,11 @@ func (i Info) String() string {
 	return text + ", " + i.Go
 }
 
-// from completes what the linker was told by what the build has noted itself.
+// from combines the number from the linker with the information that the Go command recorded in the build.
 func from(linked string, build *debug.BuildInfo) Info {
 	info := Info{Number: linked, Revision: unknown, Go: cmp.Or(build.GoVersion, unknown)}
 	if info.Number == "" && build.Main.Version != "(devel)" {
-		info.Number = build.Main.Version // as go install path@version gives it
+		info.Number = build.Main.Version // set by go install path@version
 	}
 	info.Number = cmp.Or(info.Number, "devel")
 	changed := ""

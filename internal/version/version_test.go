@@ -19,15 +19,15 @@ func TestFrom(t *testing.T) {
 		want   Info
 		text   string
 	}{
-		"Nothing": {"a build that tells nothing is one of a developer",
+		"Nothing": {"a build without information is a build of a developer",
 			"", debug.BuildInfo{}, Info{"devel", "unknown", "unknown"}, "devel, unknown"},
-		"Linked": {"what the linker was told comes first",
+		"Linked": {"the number from the linker comes first",
 			"v1.2.3", debug.BuildInfo{GoVersion: "go1.26", Main: debug.Module{Version: "v0.0.0"}}, Info{"v1.2.3", "unknown", "go1.26"}, "v1.2.3, go1.26"},
-		"Installed": {"go install at a version notes that version",
+		"Installed": {"go install at a version records that version",
 			"", debug.BuildInfo{GoVersion: "go1.26", Main: debug.Module{Version: "v1.0.0"}}, Info{"v1.0.0", "unknown", "go1.26"}, "v1.0.0, go1.26"},
-		"Devel": {"the word of the toolchain for no version is none",
+		"Devel": {"the placeholder of the toolchain is no version",
 			"", debug.BuildInfo{GoVersion: "go1.26", Main: debug.Module{Version: "(devel)"}, Settings: vcs("abc", "false")}, Info{"devel", "abc", "go1.26"}, "devel (abc), go1.26"},
-		"Changed": {"a tree with changes is not its commit",
+		"Changed": {"a tree with changes is marked",
 			"v1", debug.BuildInfo{GoVersion: "go1.26", Settings: vcs("abc", "true")}, Info{"v1", "abc-dirty", "go1.26"}, "v1 (abc-dirty), go1.26"},
 	}
 	for name, tc := range cases {
