@@ -1,26 +1,26 @@
 package config
 
-// ignored is a key that Tekton knows and on which nothing here depends.
+// ignored is a key of Tekton that has no effect in Sluice.
 type ignored struct {
 	key string
-	// agrees are the values with which both behave alike; there is nothing to say about those.
+	// agrees are the values with which Tekton and Sluice behave alike. They need no notice.
 	agrees []string
-	// security says that an administrator who sets the key relies on it to keep somebody from something.
+	// security is true if administrators set the key to restrict users.
 	security bool
-	// because says what holds here instead.
+	// because says what Sluice does instead.
 	because string
 }
 
-// Reasons that several keys share.
+// Reasons of several keys.
 const (
 	alwaysOn     = "it is always on"
 	absent       = "the feature does not exist here"
 	noResolver   = "only the resolver \"cluster\" exists here"
 	ownPace      = "the controller has its own backoff and queue"
-	noSignatures = "signatures of Tasks and Pipelines are not verified; restrict what runs by disable-inline-spec, cluster-resolver-config and RBAC"
+	noSignatures = "signatures of Tasks and Pipelines are not verified; restrict runs with disable-inline-spec, cluster-resolver-config and RBAC"
 )
 
-// ignoredFlags are keys of feature-flags.
+// ignoredFlags returns the ignored keys of feature-flags.
 func ignoredFlags() []ignored {
 	return []ignored{
 		{key: "trusted-resources-verification-no-match-policy", agrees: []string{"ignore"}, security: true, because: noSignatures},
@@ -43,20 +43,20 @@ func ignoredFlags() []ignored {
 	}
 }
 
-// ignoredDefaults are keys of config-defaults.
+// ignoredDefaults returns the ignored keys of config-defaults.
 func ignoredDefaults() []ignored {
 	return []ignored{
 		{key: "default-resolver-type", because: "name the resolver in each reference"},
-		{key: "default-affinity-assistant-pod-template", because: "there is no affinity assistant; coschedule acts on the pods of runs themselves"},
+		{key: "default-affinity-assistant-pod-template", because: "there is no affinity assistant; coschedule acts on the pods of runs"},
 		{key: "default-cloud-events-sink", because: "no CloudEvents are sent"},
-		{key: "default-create-container-error-timeout", because: "a container that cannot be created fails its run at once"},
-		{key: "default-maximum-resolution-timeout", because: "references are resolved within the cluster"},
+		{key: "default-create-container-error-timeout", because: "a container that cannot be created fails its run immediately"},
+		{key: "default-maximum-resolution-timeout", because: "references are resolved from the cluster"},
 		{key: "default-sidecar-log-polling-interval", because: "the results sidecar does not poll"},
-		{key: "default-step-ref-concurrency-limit", because: "StepActions come from the controller's cache"},
+		{key: "default-step-ref-concurrency-limit", because: "the controller reads StepActions from its cache"},
 	}
 }
 
-// unread are ConfigMaps of which no key has an effect, by name: those of the installation's namespace.
+// unread returns the ConfigMaps without effect in the namespace of the installation, by name.
 func unread() map[string]ignored {
 	return map[string]ignored{
 		"config-events":                     {because: "no CloudEvents are sent"},
@@ -69,28 +69,28 @@ func unread() map[string]ignored {
 		"config-leader-election-events":     {because: "there is no controller for events"},
 		"config-leader-election-resolvers":  {because: "the controller resolves references itself"},
 		"config-logging":                    {because: "use --log-level of the controller"},
-		"config-registry-cert":              {because: "image lookup trusts the certificates of the controller's image; use --registry-mirror"},
+		"config-registry-cert":              {because: "image lookup uses the CA certificates of the controller's image; use --registry-mirror"},
 		"config-wait-exponential-backoff":   {because: ownPace},
-		"pipelines-info":                    {because: "it is information for clients, and sluice --version says the version"},
+		"pipelines-info":                    {because: "it is information for clients; sluice --version prints the version"},
 	}
 }
 
-// unreadResolvers are those of the namespace of Tekton's resolvers.
+// unreadResolvers returns the ConfigMaps without effect in ResolversNamespace, by name.
 func unreadResolvers() map[string]ignored {
 	return map[string]ignored{
 		"bundleresolver-config": {because: noResolver},
 		"git-resolver-config":   {because: noResolver},
 		"http-resolver-config":  {because: noResolver},
 		"hubresolver-config":    {because: noResolver},
-		"resolver-cache-config": {because: "the resolver \"cluster\" reads the controller's cache, which follows each change"},
+		"resolver-cache-config": {because: "the resolver \"cluster\" reads the cache of the controller, which a watch keeps current"},
 		resolverFlagsName:       {because: noResolver},
 	}
 }
 
-// resolverFlagsName is the ConfigMap that turns Tekton's resolvers on and off.
+// resolverFlagsName is the ConfigMap that enables the resolvers of Tekton.
 const resolverFlagsName = "resolvers-feature-flags"
 
-// ignoredResolverFlags are keys of resolvers-feature-flags.
+// ignoredResolverFlags returns the ignored keys of resolvers-feature-flags.
 func ignoredResolverFlags() []ignored {
 	return []ignored{
 		{key: "enable-cluster-resolver", agrees: []string{"true"}, security: true, because: "the resolver \"cluster\" is always on; set blocked-namespaces of cluster-resolver-config to \"*\""},

@@ -10,12 +10,12 @@ import (
 const (
 	// ClusterResolverName is the ConfigMap of the resolver "cluster".
 	ClusterResolverName = "cluster-resolver-config"
-	// ResolversNamespace is where Tekton has that ConfigMap. It is read there as well, so that a cluster that comes from
-	// Tekton keeps its restrictions.
+	// ResolversNamespace is the namespace in which Tekton has that ConfigMap. The controller reads it there too, so that a
+	// cluster that migrates from Tekton keeps its restrictions.
 	ResolversNamespace = "tekton-pipelines-resolvers"
 )
 
-// Keys of cluster-resolver-config; all that Tekton has.
+// Keys of cluster-resolver-config: the same as in Tekton.
 const (
 	keyDefaultKind       = "default-kind"
 	keyDefaultNamespace  = "default-namespace"
@@ -27,39 +27,39 @@ func clusterKeys() []string {
 	return []string{keyDefaultKind, keyDefaultNamespace, keyAllowedNamespaces, keyBlockedNamespaces}
 }
 
-// everyNamespace in blocked-namespaces stands for all that are not allowed by name.
+// everyNamespace in blocked-namespaces blocks all namespaces that allowed-namespaces does not name.
 const everyNamespace = "*"
 
-// ClusterResolver is what the ConfigMap of one namespace says about the resolver "cluster". The zero value restricts nothing.
+// ClusterResolver has the settings of the resolver "cluster" from one namespace. The zero value restricts nothing.
 type ClusterResolver struct {
-	// DefaultKind is the kind of a reference that does not say it, in lower case; empty for the kind that is wanted.
+	// DefaultKind is the kind of a reference without one, in lower case; empty: the kind that the field needs.
 	DefaultKind string
-	// DefaultNamespace is the namespace of a reference that does not say it; empty for the run's own.
+	// DefaultNamespace is the namespace of a reference without one; empty: the namespace of the run.
 	DefaultNamespace string
-	// Allowed are the namespaces that may be read from; empty for all that are not blocked.
+	// Allowed are the namespaces to read from; empty: all that are not blocked.
 	Allowed []string
-	// Blocked are those that may not; "*" for all that are not allowed by name.
+	// Blocked are the namespaces not to read from; "*": all that Allowed does not name.
 	Blocked []string
 }
 
-// ClusterResolvers are the settings of both namespaces.
+// ClusterResolvers has the settings of both namespaces.
 type ClusterResolvers struct {
-	// Own are those of the installation's namespace.
+	// Own has the settings of the namespace of the installation.
 	Own ClusterResolver
-	// Shared are the lists of ResolversNamespace.
+	// Shared has the lists of ResolversNamespace.
 	Shared ClusterLists
 }
 
-// ClusterLists are the settings that can only restrict. Of ResolversNamespace nothing else holds: a user who may create
-// namespaces may own it, and a default there would choose the definitions that all tenants run.
+// ClusterLists has the settings that can only restrict. Other settings of ResolversNamespace have no effect: a user who may
+// create namespaces may own it, and a default there would choose the definitions that all tenants run.
 type ClusterLists struct{ Allowed, Blocked []string }
 
 func (c ClusterResolver) lists() ClusterLists {
 	return ClusterLists{Allowed: c.Allowed, Blocked: c.Blocked}
 }
 
-// ParseClusterResolver reads the data of the ConfigMap cluster-resolver-config. An entry of a list that can be no namespace
-// is reported, and stays in the list: a mistake must not open what the list closes.
+// ParseClusterResolver parses the data of the ConfigMap cluster-resolver-config. An invalid entry of a list is reported and
+// stays in the list, so that a mistake does not permit what the list forbids.
 func ParseClusterResolver(data map[string]string) (ClusterResolver, []SettingError) {
 	s := &settings{configMap: ClusterResolverName, data: data}
 	var c ClusterResolver
@@ -79,14 +79,14 @@ func ParseClusterResolver(data map[string]string) (ClusterResolver, []SettingErr
 	return c, s.problems
 }
 
-// namespaces reads a list of namespaces, and reports what can be none.
+// namespaces parses a list of namespaces, and reports invalid names.
 func (s *settings) namespaces(key string) []string {
 	all := entries(s.data[key])
 	for _, one := range all {
 		if one == everyNamespace && key == keyBlockedNamespaces || len(validation.IsDNS1123Label(one)) == 0 {
 			continue
 		}
-		s.refuseEntry(key, one, "the name of a namespace (there are no patterns; only "+keyBlockedNamespaces+` may have "*")`)
+		s.refuseEntry(key, one, "the name of a namespace (patterns are not supported; only "+keyBlockedNamespaces+` may have "*")`)
 	}
 	return all
 }

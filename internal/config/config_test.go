@@ -18,7 +18,7 @@ func TestParseFlags(t *testing.T) {
 		reason   string
 		data     map[string]string
 		want     Flags
-		problems []string // what each problem's text must hold
+		problems []string // parts of the texts of the problems
 	}{
 		"Empty":      {"no ConfigMap means the proposal's defaults", nil, Default().Flags, nil},
 		"Sidecar":    {"the two flags together", map[string]string{"results-from": "sidecar-logs", "max-result-size": "1000000"}, flags(func(f *Flags) { f.ResultsFrom, f.MaxResultSize = SidecarLogs, 1000000 }), nil},
@@ -48,7 +48,7 @@ func TestParseFlags(t *testing.T) {
 		}, nil},
 		"Inline":         {"kinds in which nothing is written out", map[string]string{"disable-inline-spec": "pipeline, taskrun,"}, flags(func(f *Flags) { f.NoInlineSpec = v1.InlineSpecs{Pipeline: true, TaskRun: true} }), nil},
 		"InlineAll":      {"all three", map[string]string{"disable-inline-spec": "pipelinerun,taskrun,pipeline"}, flags(func(f *Flags) { f.NoInlineSpec = v1.InlineSpecs{Pipeline: true, PipelineRun: true, TaskRun: true} }), nil},
-		"InlineTypo":     {"a kind that is none does not switch off the others", map[string]string{"disable-inline-spec": "pipelines,taskrun"}, flags(func(f *Flags) { f.NoInlineSpec.TaskRun = true }), []string{`disable-inline-spec: "pipelines" is not one of "pipeline", "pipelinerun", "taskrun"; the rest of the list is in force`}},
+		"InlineTypo":     {"a kind that is none does not switch off the others", map[string]string{"disable-inline-spec": "pipelines,taskrun"}, flags(func(f *Flags) { f.NoInlineSpec.TaskRun = true }), []string{`disable-inline-spec: "pipelines" is not one of "pipeline", "pipelinerun", "taskrun"; the rest of the list is used`}},
 		"Coschedule":     {"a word that is none of the four", map[string]string{"coschedule": "nodes"}, defaults, []string{`coschedule: "nodes" is not one of "disabled", "isolate-pipelinerun", "pipelineruns", "workspaces"; using the default workspaces`}},
 		"EmbeddedStatus": {"statuses of the past are refused by name", map[string]string{"embedded-status": "both"}, defaults, []string{`embedded-status: "both" is not "minimal"; using the default minimal`}},
 		"APIFields":      {"a stability that there is not", map[string]string{"enable-api-fields": "all"}, defaults, []string{`enable-api-fields: "all" is not one of "alpha", "beta", "stable"; using the default beta`}},
@@ -99,13 +99,13 @@ func TestParseDefaults(t *testing.T) {
 		"None":     {"0 means no timeout", map[string]string{"default-timeout-minutes": "0"}, defaults(func(d *Defaults) { d.Timeout = 0 }), ""},
 		"Negative": {"time does not run backwards", map[string]string{"default-timeout-minutes": "-1"}, Default().Defaults, `default-timeout-minutes: "-1"`},
 		"Century":  {"a hundred years are the most that is taken", map[string]string{"default-timeout-minutes": "52560000"}, defaults(func(d *Defaults) { d.Timeout = 876000 * time.Hour }), ""},
-		// A finding of FuzzParseDefaults: so many minutes overflowed, and every run without a timeout of its own had ended before it began.
-		"Overflow": {"time does not run backwards for too much of it", map[string]string{"default-timeout-minutes": "200000000"}, Default().Defaults, `default-timeout-minutes: "200000000"`},
+		// A finding of FuzzParseDefaults: the minutes overflowed, and every run without a timeout ended immediately.
+		"Overflow": {"a timeout that overflows is rejected", map[string]string{"default-timeout-minutes": "200000000"}, Default().Defaults, `default-timeout-minutes: "200000000"`},
 		"Word":     {"a duration is not a number of minutes", map[string]string{"default-timeout-minutes": "1h"}, Default().Defaults, `default-timeout-minutes: "1h"`},
 		"Account":  {"a name that no service account can have", map[string]string{"default-service-account": "Build Bot"}, Default().Defaults, `default-service-account: "Build Bot" is not a name`},
 		"ManagedBy": {"the label of another installation", map[string]string{"default-managed-by-label-value": "ours"},
 			defaults(func(d *Defaults) { d.ManagedBy = "ours" }), ""},
-		"ManagedByNone": {"a label that cannot be", map[string]string{"default-managed-by-label-value": "a b"}, Default().Defaults, `default-managed-by-label-value: "a b" is not a label's value`},
+		"ManagedByNone": {"a label that cannot be", map[string]string{"default-managed-by-label-value": "a b"}, Default().Defaults, `default-managed-by-label-value: "a b" is not the value of a label`},
 		"PodTemplate": {"YAML within YAML, as users of the API write it", map[string]string{"default-pod-template": "nodeSelector:\n  disk: ssd\n"},
 			defaults(func(d *Defaults) { d.PodTemplate = &v1.PodTemplate{NodeSelector: map[string]string{"disk": "ssd"}} }), ""},
 		"PodTemplateTypo":  {"a field that there is not is not dropped in silence", map[string]string{"default-pod-template": "nodeSelectors: {}"}, Default().Defaults, "nodeSelectors"},

@@ -12,7 +12,7 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 )
 
-// Keys of config-defaults that are understood.
+// Keys of config-defaults that have an effect.
 const (
 	keyTimeoutMinutes = "default-timeout-minutes"
 	keyServiceAccount = "default-service-account"
@@ -25,7 +25,7 @@ const (
 	keyForbiddenEnv   = "default-forbidden-env"
 )
 
-// maxTimeoutMinutes is a hundred years: more than twice as much would not fit a time.Duration, and be negative.
+// maxTimeoutMinutes is a hundred years. About three times as much would overflow time.Duration and become negative.
 const maxTimeoutMinutes = 100 * 365 * 24 * 60
 
 func defaultsKeys() []string {
@@ -34,25 +34,25 @@ func defaultsKeys() []string {
 	}
 }
 
-// Defaults are what runs get that do not say otherwise. Who has one must not change what its pointers and maps refer to.
+// Defaults has the defaults for runs. Its pointers and maps are shared, so callers must not change their contents.
 type Defaults struct {
 	// Timeout of a TaskRun; 0 means none.
 	Timeout time.Duration
-	// ServiceAccount that pods run as; empty means the namespace's default one.
+	// ServiceAccount of pods; empty: the service account "default" of the namespace.
 	ServiceAccount string
 	// ManagedBy is the value of the label v1.LabelManagedBy on pods.
 	ManagedBy string
-	// PodTemplate that the run's own template is merged over; nil for none.
+	// PodTemplate is the base of the template of a run; nil: none.
 	PodTemplate *v1.PodTemplate
-	// WorkspaceBinding of workspaces that a task declares, does not call optional, and a TaskRun does not bind; nil for
-	// none. It has no name.
+	// WorkspaceBinding is the binding of workspaces that a task requires and its TaskRun does not bind; nil: none. It has no
+	// name.
 	WorkspaceBinding *v1.WorkspaceBinding
-	// ContainerResources are those of containers that have none: by the container's name, by "prefix-" and how the
-	// name begins, or by "default".
+	// ContainerResources has the resources of containers that set none. A key is the name of a container, "prefix-" and the
+	// beginning of a name, or "default".
 	ContainerResources map[string]corev1.ResourceRequirements
-	// MaxMatrixCombinations is how many TaskRuns one matrix may become.
+	// MaxMatrixCombinations is the maximum number of TaskRuns of one matrix.
 	MaxMatrixCombinations int64
-	// ImagePullTimeout is how long a pod whose image cannot be pulled is waited for; 0 means that the run fails at once.
+	// ImagePullTimeout is how long to wait for a pod whose image cannot be pulled; 0: the run fails immediately.
 	ImagePullTimeout time.Duration
 	// ForbiddenEnv are the environment variables that the pod template of a run must not set.
 	ForbiddenEnv []string
@@ -64,12 +64,12 @@ func defaultDefaults() Defaults {
 	}
 }
 
-// ParseDefaults reads the data of the ConfigMap config-defaults. An empty map gives the defaults.
+// ParseDefaults parses the data of the ConfigMap config-defaults. An empty map gives the defaults.
 func ParseDefaults(data map[string]string) (Defaults, []SettingError) {
 	defaults := defaultDefaults()
 	s := &settings{configMap: DefaultsName, data: data}
 	minutes := int64(defaults.Timeout / time.Minute)
-	s.number(keyTimeoutMinutes, &minutes, 0, maxTimeoutMinutes, "a number of minutes from 0 (no timeout) to 52560000, a hundred years")
+	s.number(keyTimeoutMinutes, &minutes, 0, maxTimeoutMinutes, "a number of minutes from 0 (no timeout) to 52560000 (a hundred years)")
 	defaults.Timeout = time.Duration(minutes) * time.Minute
 	s.name(keyServiceAccount, &defaults.ServiceAccount)
 	s.label(keyManagedBy, &defaults.ManagedBy)
@@ -78,13 +78,13 @@ func ParseDefaults(data map[string]string) (Defaults, []SettingError) {
 	if resources := document[map[string]corev1.ResourceRequirements](s, keyResources, "resource requirements in YAML, by names of containers"); resources != nil {
 		defaults.ContainerResources = *resources
 	}
-	s.number(keyMatrix, &defaults.MaxMatrixCombinations, 1, math.MaxInt32, "a number of combinations from 1 up")
+	s.number(keyMatrix, &defaults.MaxMatrixCombinations, 1, math.MaxInt32, "a number of combinations of at least 1")
 	s.duration(keyPullTimeout, &defaults.ImagePullTimeout)
 	defaults.ForbiddenEnv = entries(data[keyForbiddenEnv])
 	return defaults, s.problems
 }
 
-// binding reads the volume of workspaces that nobody binds.
+// binding parses the default binding of workspaces.
 func (s *settings) binding() *v1.WorkspaceBinding {
 	const want = "a workspace binding in YAML, such as emptyDir: {}, without a name"
 	binding := document[v1.WorkspaceBinding](s, keyBinding, want)
@@ -95,7 +95,7 @@ func (s *settings) binding() *v1.WorkspaceBinding {
 	return binding
 }
 
-// sources counts the volumes that a binding names.
+// sources counts the volume sources of a binding.
 func sources(b *v1.WorkspaceBinding) int {
 	n := 0
 	for _, set := range []bool{
@@ -109,7 +109,7 @@ func sources(b *v1.WorkspaceBinding) int {
 	return n
 }
 
-// name reads the name of an object; empty is none.
+// name parses the name of an object; empty: none.
 func (s *settings) name(key string, into *string) {
 	value := s.data[key]
 	if problems := validation.IsDNS1123Subdomain(value); value != "" && len(problems) > 0 {
@@ -119,17 +119,17 @@ func (s *settings) name(key string, into *string) {
 	*into = value
 }
 
-// label reads the value of a label; empty leaves the default.
+// label parses the value of a label; empty: the default.
 func (s *settings) label(key string, into *string) {
 	value := s.data[key]
 	if problems := validation.IsValidLabelValue(value); len(problems) > 0 {
-		s.refuse(key, "a label's value: "+strings.Join(problems, "; "), *into)
+		s.refuse(key, "the value of a label: "+strings.Join(problems, "; "), *into)
 	} else if value != "" {
 		*into = value
 	}
 }
 
-// duration reads a duration from 0 up, such as 5m.
+// duration parses a duration of at least 0, such as 5m.
 func (s *settings) duration(key string, into *time.Duration) {
 	value, ok := s.data[key]
 	if !ok {
@@ -137,7 +137,7 @@ func (s *settings) duration(key string, into *time.Duration) {
 	}
 	d, err := time.ParseDuration(value)
 	if err != nil || d < 0 {
-		s.refuse(key, "a duration from 0 up, such as 5m", into.String())
+		s.refuse(key, "a duration of at least 0, such as 5m", into.String())
 		return
 	}
 	*into = d

@@ -7,7 +7,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/results"
 )
 
-// Keys of feature-flags that are acted on. Notices reports every other key; keys that begin with "_" are examples.
+// Keys of feature-flags that have an effect. Notices reports every other key; keys that begin with "_" are examples.
 const (
 	keyResultsFrom     = "results-from"
 	keyPerRun          = "enable-results-from-annotation"
@@ -37,60 +37,60 @@ func flagKeys() []string {
 	}
 }
 
-// ResultsFrom says how results come back from a pod.
+// ResultsFrom is how results leave a pod.
 type ResultsFrom string
 
-// The ways in which results come back.
+// The values of results-from.
 const (
-	// TerminationMessage carries results in the termination messages of the steps: at most 4 KiB a step.
+	// TerminationMessage transports results in the termination messages of the steps: at most 4 KiB per step.
 	TerminationMessage ResultsFrom = "termination-message"
-	// SidecarLogs carries results through the log of a sidecar: up to what the TaskRun object can hold.
+	// SidecarLogs transports results through the log of a sidecar: as much as the TaskRun object can hold.
 	SidecarLogs ResultsFrom = "sidecar-logs"
 )
 
-// Coschedule says which pods of a PipelineRun have to run on the same node.
+// Coschedule is which pods of a PipelineRun must run on the same node.
 type Coschedule string
 
 // The values of coschedule.
 const (
-	// CoscheduleWorkspaces: those that share a volume.
+	// CoscheduleWorkspaces: pods that share a volume.
 	CoscheduleWorkspaces Coschedule = "workspaces"
-	// CoschedulePipelineRuns: all of them.
+	// CoschedulePipelineRuns: all pods.
 	CoschedulePipelineRuns Coschedule = "pipelineruns"
-	// CoscheduleIsolate: all of them, on a node that has no other PipelineRun.
+	// CoscheduleIsolate: all pods, on a node without pods of other PipelineRuns.
 	CoscheduleIsolate Coschedule = "isolate-pipelinerun"
-	// CoscheduleDisabled: none.
+	// CoscheduleDisabled: no pods.
 	CoscheduleDisabled Coschedule = "disabled"
 )
 
-// Flags are the feature flags.
+// Flags has the feature flags.
 type Flags struct {
-	// ResultsFrom says how results come back.
+	// ResultsFrom is how results leave a pod.
 	ResultsFrom ResultsFrom
-	// ResultsFromPerRun says that a run or its task may say otherwise, by the annotation sluice.dev/results-from.
+	// ResultsFromPerRun permits a run or its task to override ResultsFrom by the annotation sluice.dev/results-from.
 	ResultsFromPerRun bool
-	// FollowEveryTask has tasks without results go by ResultsFrom, too: with sidecar-logs, their end is known from the
-	// sidecar's log, sooner than from the pod's status, for one more container in each pod.
+	// FollowEveryTask applies ResultsFrom to tasks without results, too. With sidecar-logs the controller then sees their end
+	// in the log of the sidecar, earlier than in the status of the pod. It costs one more container per pod.
 	FollowEveryTask bool
-	// MaxResultSize is the limit of one result's value, in bytes, from 1 to results.ObjectLimit-1.
+	// MaxResultSize is the maximum size of the value of one result, in bytes, from 1 to results.ObjectLimit-1.
 	MaxResultSize int64
-	// KeepPodOnCancel stops the pod of a cancelled run instead of deleting it, so that its logs stay.
+	// KeepPodOnCancel stops the pod of a cancelled run instead of deleting it, so that its logs are kept.
 	KeepPodOnCancel bool
 	// AwaitSidecars makes the first step wait until the sidecars are ready.
 	AwaitSidecars bool
-	// SecurityContext makes all containers satisfy Pod Security "restricted" where a task does not say otherwise.
+	// SecurityContext makes containers satisfy Pod Security "restricted", unless their task sets another security context.
 	SecurityContext bool
-	// ReadOnlyRootFilesystem does the same for the containers' file systems; only together with SecurityContext.
+	// ReadOnlyRootFilesystem makes root file systems read-only. It has an effect only together with SecurityContext.
 	ReadOnlyRootFilesystem bool
-	// DisableCredentials leaves the service account's annotated secrets alone.
+	// DisableCredentials ignores the annotated secrets of the service account.
 	DisableCredentials bool
-	// RequireKnownHosts refuses secrets for git over SSH that do not say which hosts to trust.
+	// RequireKnownHosts rejects secrets for git over SSH without known_hosts.
 	RequireKnownHosts bool
-	// Coschedule says which pods of a PipelineRun have to run on the same node.
+	// Coschedule is which pods of a PipelineRun must run on the same node.
 	Coschedule Coschedule
-	// Signing says whether and how results are signed.
+	// Signing has the settings of signed results.
 	Signing Signing
-	// NoInlineSpec says in which kinds no Task or Pipeline may be written out.
+	// NoInlineSpec has the kinds that must not embed a spec.
 	NoInlineSpec v1.InlineSpecs
 }
 
@@ -101,8 +101,8 @@ func defaultFlags() Flags {
 	}
 }
 
-// ParseFlags reads the data of the ConfigMap feature-flags, where results-from may have one of the given values. An
-// empty map gives the defaults.
+// ParseFlags parses the data of the ConfigMap feature-flags. values are the valid values of results-from. An empty map gives
+// the defaults.
 func ParseFlags(data map[string]string, values []ResultsFrom) (Flags, []SettingError) {
 	flags := defaultFlags()
 	s := &settings{configMap: FlagsName, data: data}
@@ -110,7 +110,7 @@ func ParseFlags(data map[string]string, values []ResultsFrom) (Flags, []SettingE
 	s.boolean(keyPerRun, &flags.ResultsFromPerRun)
 	s.boolean(keyFollowEveryTask, &flags.FollowEveryTask)
 	s.number(keyMaxResultSize, &flags.MaxResultSize, 1, results.ObjectLimit-1,
-		fmt.Sprintf("a number of bytes from 1 to %d (below 1.5 MiB, what one API object can hold)", results.ObjectLimit-1))
+		fmt.Sprintf("a number of bytes from 1 to %d (below 1.5 MiB, the maximum size of an object)", results.ObjectLimit-1))
 	s.boolean(keyKeepPod, &flags.KeepPodOnCancel)
 	s.boolean(keyAwaitSidecars, &flags.AwaitSidecars)
 	s.boolean(keySecurityContext, &flags.SecurityContext)
@@ -124,7 +124,7 @@ func ParseFlags(data map[string]string, values []ResultsFrom) (Flags, []SettingE
 	return flags, s.problems
 }
 
-// inlineSpecs reads a list of kinds.
+// inlineSpecs parses a list of kinds.
 func (s *settings) inlineSpecs(into *v1.InlineSpecs) {
 	for _, kind := range entries(s.data[keyNoInlineSpec]) {
 		switch kind {
@@ -140,8 +140,8 @@ func (s *settings) inlineSpecs(into *v1.InlineSpecs) {
 	}
 }
 
-// checkWithoutEffect reads flags on which nothing depends: all fields of the API can be used whatever
-// enable-api-fields says, and a PipelineRun's status refers to its TaskRuns and never repeats theirs.
+// checkWithoutEffect checks the values of flags without effect: all fields of the API are available with any value of
+// enable-api-fields, and the status of a PipelineRun refers to its TaskRuns and never repeats their status.
 func (s *settings) checkWithoutEffect() {
 	fields := "beta"
 	oneOf(s, keyAPIFields, &fields, "stable", "beta", "alpha")

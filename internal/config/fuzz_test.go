@@ -10,7 +10,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/results"
 )
 
-// checkProblems: each problem is about a setting that was given, and quotes it.
+// checkProblems: each problem names a given setting and quotes its value.
 func checkProblems(t *testing.T, data map[string]string, problems []SettingError) {
 	t.Helper()
 	for _, p := range problems {
@@ -20,7 +20,7 @@ func checkProblems(t *testing.T, data map[string]string, problems []SettingError
 	}
 }
 
-// FuzzParseFlags: whatever the ConfigMap says, each flag is one that is in range, and a setting that is not used is told.
+// FuzzParseFlags: for any ConfigMap, each flag is in range, and each invalid setting is reported.
 func FuzzParseFlags(f *testing.F) {
 	f.Add(keyResultsFrom, "sidecar-logs", keyMaxResultSize, "1572863")
 	f.Add(keyMaxResultSize, "1572864", keyResultsFrom, "sidecar-log")
@@ -48,7 +48,7 @@ func FuzzParseFlags(f *testing.F) {
 	})
 }
 
-// FuzzParseDefaults: as FuzzParseFlags, and documents in YAML never do harm.
+// FuzzParseDefaults: as FuzzParseFlags, and YAML documents cause no panic.
 func FuzzParseDefaults(f *testing.F) {
 	f.Add(keyTimeoutMinutes, "0", keyMatrix, "1")
 	f.Add(keyTimeoutMinutes, "2147483648", keyMatrix, "0")

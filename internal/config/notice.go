@@ -11,44 +11,44 @@ import (
 	"github.com/sluice-ci/sluice/internal/spelling"
 )
 
-// Standing says why a key has no effect.
+// Standing is why a key has no effect.
 type Standing string
 
-// The standings, which are also the reasons of the events about them.
+// The values of Standing, which are also the reasons of events.
 const (
-	// PolicyIgnored is a security setting that Tekton acts on and Sluice does not.
+	// PolicyIgnored is a security setting that has an effect in Tekton but not in Sluice.
 	PolicyIgnored Standing = "SecuritySettingIgnored"
-	// KnownIgnored is any other setting that Tekton acts on and Sluice does not.
+	// KnownIgnored is another setting that has an effect in Tekton but not in Sluice.
 	KnownIgnored Standing = "SettingIgnored"
-	// Unknown is a key that neither knows, which is probably a typing mistake.
+	// Unknown is a key that neither of them has: probably a typo.
 	Unknown Standing = "SettingUnknown"
 )
 
-// Notice is what an administrator should know about a key that has no effect.
+// Notice reports a key that has no effect.
 type Notice struct {
-	// ConfigMap, Key and Value are the setting. The value is cut after maxShown bytes.
+	// ConfigMap, Key and Value are the setting. The value is truncated to maxShown bytes.
 	ConfigMap, Key, Value string
-	// Standing says why the key has no effect.
+	// Standing is why the key has no effect.
 	Standing Standing
-	// Text is the whole sentence, with the names of the ConfigMap and of the key.
+	// Text is the complete message, with the names of the ConfigMap and of the key.
 	Text string
 }
 
-// maxShown is how much of a value is shown: a key may hold a whole document.
+// maxShown is how many bytes of a value a notice shows. A value may be a whole document.
 const maxShown = 60
 
-// Reads lists the ConfigMaps of the installation's namespace that Notices knows something about, sorted.
+// Reads returns the ConfigMaps of the namespace of the installation that Notices supports, sorted.
 func Reads() []string {
 	return append([]string{FlagsName, DefaultsName, ClusterResolverName}, slices.Sorted(maps.Keys(unread()))...)
 }
 
-// ReadsOfResolvers lists those of ResolversNamespace, sorted.
+// ReadsOfResolvers returns the ConfigMaps of ResolversNamespace that NoticesOfResolvers supports, sorted.
 func ReadsOfResolvers() []string {
 	return append([]string{ClusterResolverName}, slices.Sorted(maps.Keys(unreadResolvers()))...)
 }
 
-// Notices returns a notice for each key of a ConfigMap that has no effect, the security settings first. Keys that begin
-// with "_" are examples. A key with a value that changes nothing elsewhere either is not worth a notice.
+// Notices returns a notice for each key of a ConfigMap that has no effect, security settings first. Keys that begin with "_"
+// are examples. A value that means the same in Tekton and Sluice gets no notice.
 func Notices(configMap string, data map[string]string) []Notice {
 	var notices []Notice
 	for key, value := range data {
@@ -79,14 +79,14 @@ func NoticesOfResolvers(configMap string, data map[string]string) []Notice {
 			continue
 		}
 		n := Notice{ConfigMap: configMap, Key: key, Value: shown(value), Standing: KnownIgnored}
-		n.Text = fmt.Sprintf("%s: %s: %q: has no effect in namespace %s, of which only %s and %s are read; set it in ConfigMap %s of the installation's namespace",
+		n.Text = fmt.Sprintf("%s: %s: %q: has no effect in namespace %s, where only %s and %s are read; set it in ConfigMap %s in the namespace of the installation",
 			configMap, key, n.Value, ResolversNamespace, keyAllowedNamespaces, keyBlockedNamespaces, configMap)
 		notices = append(notices, n)
 	}
 	return notices
 }
 
-// notice judges one key; ok is false when there is nothing to say.
+// notice returns the notice for one key; ok is false if it needs none.
 func notice(configMap, key, value string) (n Notice, ok bool) {
 	n = Notice{ConfigMap: configMap, Key: key, Value: shown(value)}
 	acted, passed := keysOf(configMap)
@@ -100,7 +100,7 @@ func notice(configMap, key, value string) (n Notice, ok bool) {
 		return n.ignored(whole, value)
 	}
 	if acted == nil && passed == nil {
-		return Notice{}, false // a ConfigMap that has nothing to do with either
+		return Notice{}, false // a ConfigMap of another program
 	}
 	n.Standing = Unknown
 	for _, other := range []string{FlagsName, DefaultsName, ClusterResolverName} {
@@ -109,7 +109,7 @@ func notice(configMap, key, value string) (n Notice, ok bool) {
 			return n, true
 		}
 	}
-	n.Text = fmt.Sprintf("%s: %s: unknown key without any effect, probably a typing mistake", configMap, key)
+	n.Text = fmt.Sprintf("%s: %s: unknown key without effect, probably a typo", configMap, key)
 	for _, one := range passed {
 		acted = append(acted, one.key)
 	}
@@ -119,22 +119,22 @@ func notice(configMap, key, value string) (n Notice, ok bool) {
 	return n, true
 }
 
-// ignored completes a notice about a key that Tekton knows.
+// ignored completes a notice about a key of Tekton.
 func (n Notice) ignored(one ignored, value string) (Notice, bool) {
 	if value = strings.TrimSpace(value); value == "" || slices.Contains(one.agrees, value) {
 		return Notice{}, false
 	}
 	n.Standing = KnownIgnored
-	what := "Tekton knows this key, and Sluice does not act on it"
+	what := "this key has an effect in Tekton but not in Sluice"
 	if one.security {
 		n.Standing = PolicyIgnored
-		what = "SECURITY: Tekton enforces this key, and Sluice does not act on it"
+		what = "SECURITY: Tekton enforces this key, Sluice does not"
 	}
 	n.Text = fmt.Sprintf("%s: %s: %q: %s: %s", n.ConfigMap, n.Key, n.Value, what, one.because)
 	return n, true
 }
 
-// keysOf returns the keys of a ConfigMap that are acted on, and those that Tekton knows besides.
+// keysOf returns the keys of a ConfigMap that have an effect, and the other keys of Tekton.
 func keysOf(configMap string) (acted []string, passed []ignored) {
 	switch configMap {
 	case FlagsName:
@@ -150,7 +150,7 @@ func keysOf(configMap string) (acted []string, passed []ignored) {
 	}
 }
 
-// wholly returns why no key of a ConfigMap has an effect.
+// wholly returns the reason for a ConfigMap without effect.
 func wholly(configMap string) (ignored, bool) {
 	if one, ok := unread()[configMap]; ok {
 		return one, true
@@ -159,7 +159,7 @@ func wholly(configMap string) (ignored, bool) {
 	return one, ok
 }
 
-// shown is the beginning of a value.
+// shown truncates a value.
 func shown(value string) string {
 	if len(value) <= maxShown {
 		return value
@@ -167,8 +167,8 @@ func shown(value string) string {
 	return strings.ToValidUTF8(value[:maxShown], "") + "…"
 }
 
-// Summaries are the texts of events about the notices: one for each security setting, and one for each other standing, cut to
-// what an event may hold.
+// Summaries returns the notices for events: one for each security setting, and one for each other standing, truncated to the
+// maximum size of an event.
 func Summaries(notices []Notice) []Notice {
 	var all []Notice
 	for _, standing := range []Standing{PolicyIgnored, KnownIgnored, Unknown} {
@@ -192,16 +192,16 @@ func Summaries(notices []Notice) []Notice {
 	return all
 }
 
-// maxNote is how many bytes the note of an event may have (events.k8s.io/v1: 1024).
+// maxNote is the maximum size of the note of an event, in bytes (events.k8s.io/v1: 1024).
 const maxNote = 1000
 
-// fitted joins sentences as far as an event can hold them, and counts the rest.
+// fitted joins sentences up to the maximum size of an event, and counts the rest.
 func fitted(sentences []string) string {
 	const reserve = 60 // for the count
 	text := sentences[0]
 	for i, sentence := range sentences[1:] {
 		if len(text)+len(sentence) > maxNote-reserve {
-			return text + "; and " + strconv.Itoa(len(sentences)-1-i) + " more: sluice doctor names them all"
+			return text + "; and " + strconv.Itoa(len(sentences)-1-i) + " more: run sluice doctor to see all"
 		}
 		text += "; " + sentence
 	}

@@ -10,10 +10,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// tektonKey is a key that Tekton has, with a value that asks for something else than what happens without it.
+// tektonKey is a key of Tekton with a value that is not the default.
 type tektonKey struct{ configMap, key, value string }
 
-// tektonKeys are all keys of Tekton's ConfigMaps.
+// tektonKeys returns all keys of Tekton's ConfigMaps.
 func tektonKeys() []tektonKey {
 	var all []tektonKey
 	add := func(configMap string, settings map[string]string) {
@@ -76,7 +76,7 @@ func tektonKeys() []tektonKey {
 	return all
 }
 
-// inForce is what the settings come to, with what is wrong with them.
+// inForce returns the parsed settings and their problems as text.
 func inForce(configMap string, data map[string]string) string {
 	switch configMap {
 	case FlagsName:
@@ -93,8 +93,8 @@ func inForce(configMap string, data map[string]string) string {
 	}
 }
 
-// TestNoSettingIsIgnoredInSilence: a key that Tekton has changes what is in force, or is refused, or there is a notice about it. It was once
-// a line at level Info in the controller's log, also for a security policy.
+// TestNoSettingIsIgnoredInSilence: each key of Tekton changes the settings, or is rejected, or gets a notice. Once it was only
+// a line at level Info in the log of the controller, even for a security setting.
 func TestNoSettingIsIgnoredInSilence(t *testing.T) {
 	for _, k := range tektonKeys() {
 		t.Run(k.configMap+"/"+k.key, func(t *testing.T) {
@@ -139,7 +139,7 @@ func TestNotices(t *testing.T) {
 			reason: "Security comes first, and is called that.", configMap: FlagsName,
 			data: map[string]string{"trusted-resources-verification-no-match-policy": "fail", "enable-artifacts": "true", "a-key": "x"},
 			want: []Standing{PolicyIgnored, KnownIgnored, Unknown},
-			text: `feature-flags: trusted-resources-verification-no-match-policy: "fail": SECURITY: Tekton enforces this key, and Sluice does not act on it: signatures of Tasks and Pipelines are not verified`,
+			text: `feature-flags: trusted-resources-verification-no-match-policy: "fail": SECURITY: Tekton enforces this key, Sluice does not: signatures of Tasks and Pipelines are not verified`,
 		},
 		"ResolverOff": {
 			reason: "Whoever turned the resolver off believes that nobody reads other namespaces.", configMap: "resolvers-feature-flags",
@@ -150,7 +150,7 @@ func TestNotices(t *testing.T) {
 		"Typo": {
 			reason: "A near key is proposed.", configMap: FlagsName,
 			data: map[string]string{"result-from": "sidecar-logs"},
-			want: []Standing{Unknown}, text: `unknown key without any effect, probably a typing mistake; did you mean "results-from"?`,
+			want: []Standing{Unknown}, text: `unknown key without effect, probably a typo; did you mean "results-from"?`,
 		},
 		"TypoOfIgnored": {
 			reason: "Also one that would have no effect either.", configMap: FlagsName,
@@ -160,7 +160,7 @@ func TestNotices(t *testing.T) {
 		"Nonsense": {
 			reason: "Where nothing is near, nothing is proposed.", configMap: FlagsName,
 			data: map[string]string{"zzzzzzzzzzzzzz": "true"},
-			want: []Standing{Unknown}, text: "probably a typing mistake",
+			want: []Standing{Unknown}, text: "probably a typo",
 		},
 		"Misplaced": {
 			reason: "A key of another ConfigMap is sent there.", configMap: FlagsName,
@@ -194,7 +194,7 @@ func TestNotices(t *testing.T) {
 	}
 }
 
-// TestSummariesFitIntoEvents: an event holds 1024 bytes, whatever is in the ConfigMap, and a security setting is never cut off.
+// TestSummariesFitIntoEvents: for any ConfigMap an event has at most 1024 bytes, and a security setting is never dropped.
 func TestSummariesFitIntoEvents(t *testing.T) {
 	data := map[string]string{"trusted-resources-verification-no-match-policy": strings.Repeat("ü", 100_000)}
 	for _, one := range ignoredFlags() {
@@ -214,7 +214,7 @@ func TestSummariesFitIntoEvents(t *testing.T) {
 			t.Errorf("%d bytes: %s", len(s.Text), s.Text)
 		}
 	}
-	if !strings.HasSuffix(summaries[2].Text, "more: sluice doctor names them all") {
+	if !strings.HasSuffix(summaries[2].Text, "more: run sluice doctor to see all") {
 		t.Errorf("what is left out is not counted: %s", summaries[2].Text)
 	}
 }

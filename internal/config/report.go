@@ -9,16 +9,16 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 )
 
-// report is one sentence about a ConfigMap.
+// report is one message about a ConfigMap.
 type report struct {
-	// reason of the event, and what it says.
+	// reason and text of the event.
 	reason, text string
-	// logged and event say where the sentence goes.
+	// logged and event select the log and events.
 	logged, event bool
 }
 
-// report makes what is wrong visible, in the log and by events on the ConfigMap itself. What was reported and still holds is not
-// reported again: ConfigMaps are read again without a change.
+// report writes reports to the log and to events of the ConfigMap. It does not repeat reports that it has already made,
+// because ConfigMaps are read again without a change.
 func (w *Watcher) report(ctx context.Context, name types.NamespacedName, cm *corev1.ConfigMap, reports []report) {
 	before := w.reported[name]
 	w.reported[name] = reports
@@ -35,8 +35,8 @@ func (w *Watcher) report(ctx context.Context, name types.NamespacedName, cm *cor
 	}
 }
 
-// noticesOf are the reports about keys without effect: the log has each, and the events are cut to what an event holds. own
-// says that the ConfigMap is in the installation's namespace.
+// noticesOf returns the reports about keys without effect: all of them for the log, and the summaries for events. own is true
+// for the namespace of the installation.
 func noticesOf(configMap string, data map[string]string, own bool) []report {
 	notices := Notices(configMap, data)
 	if !own {
@@ -52,7 +52,7 @@ func noticesOf(configMap string, data map[string]string, own bool) []report {
 	return reports
 }
 
-// logInForce says what holds from now on.
+// logInForce logs the new settings.
 func (w *Watcher) logInForce(ctx context.Context, name types.NamespacedName) {
 	logger := log.FromContext(ctx)
 	c := w.store.Load()

@@ -11,44 +11,44 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// SettingError is a setting that cannot be used as it is.
+// SettingError is an invalid setting.
 type SettingError struct {
-	// ConfigMap, Key and Value are the setting, as it was given.
+	// ConfigMap, Key and Value are the setting as given.
 	ConfigMap, Key, Value string
-	// Want says what would be accepted.
+	// Want describes valid values.
 	Want string
-	// Used is what is in force instead.
+	// Used is the value that is used instead.
 	Used string
-	// Entry is the part of the value that this is about, where the rest of the value is in force; Used is empty then.
+	// Entry is the invalid entry of a list whose other entries are used. Used is empty then.
 	Entry string
 }
 
 // Error reads like `feature-flags: max-result-size: "ten" is not …; using the default 4096`.
 func (e SettingError) Error() string {
 	if e.Entry != "" {
-		return fmt.Sprintf("%s: %s: %q is not %s; the rest of the list is in force", e.ConfigMap, e.Key, e.Entry, e.Want)
+		return fmt.Sprintf("%s: %s: %q is not %s; the rest of the list is used", e.ConfigMap, e.Key, e.Entry, e.Want)
 	}
 	return fmt.Sprintf("%s: %s: %q is not %s; using the default %s", e.ConfigMap, e.Key, e.Value, e.Want, e.Used)
 }
 
-// settings reads the keys of one ConfigMap, each at most once, and notes what cannot be used.
+// settings parses the keys of one ConfigMap, each at most once, and records invalid values.
 type settings struct {
 	configMap string
 	data      map[string]string
 	problems  []SettingError
 }
 
-// refuse notes that the value of a key is not what it should be, and what is in force instead.
+// refuse records that the value of a key is invalid, and the value that is used instead.
 func (s *settings) refuse(key, want, used string) {
 	s.problems = append(s.problems, SettingError{ConfigMap: s.configMap, Key: key, Value: s.data[key], Want: want, Used: used})
 }
 
-// refuseEntry notes that an entry of a list is not what it should be.
+// refuseEntry records that an entry of a list is invalid.
 func (s *settings) refuseEntry(key, entry, want string) {
 	s.problems = append(s.problems, SettingError{ConfigMap: s.configMap, Key: key, Value: s.data[key], Want: want, Entry: entry})
 }
 
-// entries splits a list at its commas; white space and empty entries do not count.
+// entries splits a list at commas. It removes white space and empty entries.
 func entries(list string) []string {
 	var all []string
 	for one := range strings.SplitSeq(list, ",") {
@@ -59,7 +59,7 @@ func entries(list string) []string {
 	return all
 }
 
-// boolean reads "true" or "false".
+// boolean parses "true" or "false".
 func (s *settings) boolean(key string, into *bool) {
 	switch value, ok := s.data[key]; {
 	case !ok:
@@ -70,7 +70,7 @@ func (s *settings) boolean(key string, into *bool) {
 	}
 }
 
-// number reads a whole number from least to most; want says so in words.
+// number parses an integer from least to most. want describes valid values.
 func (s *settings) number(key string, into *int64, least, most int64, want string) {
 	value, ok := s.data[key]
 	if !ok {
@@ -84,7 +84,7 @@ func (s *settings) number(key string, into *int64, least, most int64, want strin
 	*into = n
 }
 
-// oneOf reads one of some words.
+// oneOf parses one of several words.
 func oneOf[T ~string](s *settings, key string, into *T, values ...T) {
 	value, ok := s.data[key]
 	switch {
@@ -98,7 +98,7 @@ func oneOf[T ~string](s *settings, key string, into *T, values ...T) {
 	}
 }
 
-// document reads a text of YAML that has the fields of T and no others. An empty text is none.
+// document parses YAML with the fields of T and no other fields. It returns nil for an empty text.
 func document[T any](s *settings, key, want string) *T {
 	value := strings.TrimSpace(s.data[key])
 	if value == "" {
@@ -112,7 +112,7 @@ func document[T any](s *settings, key, want string) *T {
 	return into
 }
 
-// strict decodes YAML and refuses fields that into does not have, and fields that are given twice.
+// strict decodes YAML. It fails for unknown and for duplicate fields.
 func strict(text string, into any) error {
 	asJSON, err := yaml.YAMLToJSONStrict([]byte(text))
 	if err != nil {

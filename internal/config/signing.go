@@ -6,54 +6,53 @@ import (
 	"strings"
 )
 
-// Nonfalsifiability says by what it is made sure that results are what the steps left.
+// Nonfalsifiability is how the controller verifies that results come from the steps.
 type Nonfalsifiability string
 
 // The values of enforce-nonfalsifiability.
 const (
-	// NonfalsifiabilityNone: by nothing; results are not signed.
+	// NonfalsifiabilityNone: not at all; results are not signed.
 	NonfalsifiabilityNone Nonfalsifiability = "none"
-	// NonfalsifiabilitySpire: steps sign their results by a SPIFFE identity.
+	// NonfalsifiabilitySpire: steps sign their results with a SPIFFE identity.
 	NonfalsifiabilitySpire Nonfalsifiability = "spire"
 )
 
-// SigningPolicy says what becomes of a run whose results are not those that its steps signed.
+// SigningPolicy is what happens to a run whose results do not match the signatures of its steps.
 type SigningPolicy string
 
 // The values of signed-results-policy.
 const (
-	// SigningEnforce: it fails.
+	// SigningEnforce: the run fails.
 	SigningEnforce SigningPolicy = "enforce"
-	// SigningWarn: it keeps its outcome, and a condition and an event tell of it.
+	// SigningWarn: the run keeps its outcome; a condition and an event report the problem.
 	SigningWarn SigningPolicy = "warn"
 )
 
-// Signing is what an administrator says of signed results.
+// Signing has the settings of signed results.
 type Signing struct {
-	// By says whether results are signed, and by what.
+	// By is whether and how results are signed.
 	By Nonfalsifiability
-	// Policy says what becomes of a run whose signatures do not hold.
+	// Policy is what happens to a run whose signatures are invalid.
 	Policy SigningPolicy
-	// Socket is where pods find the Workload API.
+	// Socket is the socket of the Workload API in pods.
 	Socket WorkloadSocket
-	// Identity is the path of a pod's SPIFFE ID, with the placeholders {namespace}, {name} and {uid} for those of the
-	// TaskRun.
+	// Identity is the path of the SPIFFE ID of a pod, with the placeholders {namespace}, {name} and {uid} of its TaskRun.
 	Identity string
 }
 
 // On reports whether results are signed.
 func (s Signing) On() bool { return s.By == NonfalsifiabilitySpire }
 
-// IdentityOf returns the path of the SPIFFE ID of a TaskRun's pods.
+// IdentityOf returns the path of the SPIFFE ID of the pods of a TaskRun.
 func (s Signing) IdentityOf(namespace, name, uid string) string {
 	return strings.NewReplacer("{namespace}", namespace, "{name}", name, "{uid}", uid).Replace(s.Identity)
 }
 
 // WorkloadSocket is a socket that pods mount.
 type WorkloadSocket struct {
-	// HostDir is the directory of the node that has it; empty when the CSI driver csi.spiffe.io brings it.
+	// HostDir is the directory of the socket on the node; empty if the CSI driver csi.spiffe.io provides it.
 	HostDir string
-	// File is its name in the directory.
+	// File is the name of the socket in its directory.
 	File string
 }
 
@@ -64,7 +63,7 @@ func defaultSigning() Signing {
 	}
 }
 
-// signing reads the flags of signed results.
+// signing parses the flags of signed results.
 func (s *settings) signing(into *Signing) {
 	oneOf(s, keySigning, &into.By, NonfalsifiabilityNone, NonfalsifiabilitySpire)
 	oneOf(s, keySigningPolicy, &into.Policy, SigningEnforce, SigningWarn)
@@ -85,7 +84,7 @@ func (s *settings) signing(into *Signing) {
 	}
 }
 
-// parseSocket reads an absolute path, or csi/NAME.
+// parseSocket parses an absolute path, or csi/NAME.
 func parseSocket(value string) (WorkloadSocket, bool) {
 	if file, ok := strings.CutPrefix(value, "csi/"); ok {
 		return WorkloadSocket{File: file}, fileName(file)
@@ -100,7 +99,7 @@ func fileName(s string) bool {
 	return ok && err == nil
 }
 
-// identityTemplate reports whether a template gives each run a SPIFFE ID of its own.
+// identityTemplate reports whether a template gives each run a unique, valid SPIFFE ID.
 func identityTemplate(template string) bool {
 	one := strings.Contains(template, "{uid}") || strings.Contains(template, "{namespace}") && strings.Contains(template, "{name}")
 	sample := Signing{Identity: template}.IdentityOf("n", "n", "n")

@@ -17,7 +17,7 @@ func TestSigning(t *testing.T) {
 		reason  string
 		data    map[string]string
 		want    Signing
-		refused string // a part of the one message; empty for none
+		refused string // a part of the only message; empty: no message
 	}{
 		"Default": {"Nothing is signed unless somebody asks for it.", nil, defaultSigning(), ""},
 		"Spire": {"The flag has the name that it has elsewhere.", map[string]string{"enforce-nonfalsifiability": "spire"},

@@ -21,10 +21,10 @@ func (s *Store) SetFlags(f Flags) { s.update(func(c *Config) { c.Flags = f }) }
 // SetDefaults replaces the defaults and keeps the rest.
 func (s *Store) SetDefaults(d Defaults) { s.update(func(c *Config) { c.Defaults = d }) }
 
-// SetOwnCluster replaces the settings of the resolver "cluster" in the installation's namespace, and keeps the rest.
+// SetOwnCluster replaces the settings of the resolver "cluster" from the namespace of the installation, and keeps the rest.
 func (s *Store) SetOwnCluster(r ClusterResolver) { s.update(func(c *Config) { c.Cluster.Own = r }) }
 
-// SetSharedCluster replaces those of ResolversNamespace, of which only the lists are kept.
+// SetSharedCluster replaces the lists from ResolversNamespace, and keeps the rest. It ignores other settings of r.
 func (s *Store) SetSharedCluster(r ClusterResolver) {
 	s.update(func(c *Config) { c.Cluster.Shared = r.lists() })
 }

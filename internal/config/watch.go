@@ -16,27 +16,27 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 )
 
-// Watcher keeps a Store at what the ConfigMaps of the installation say, and reports what is wrong with them.
+// Watcher keeps a Store up to date with the ConfigMaps, and reports problems in them.
 type Watcher struct {
 	reader    client.Reader
 	recorder  events.EventRecorder
 	namespace string
 	methods   Methods
 	store     *Store
-	// reported is what was reported about each ConfigMap and still holds. One worker uses it.
+	// reported has the current reports about each ConfigMap. Only one worker uses it.
 	reported map[types.NamespacedName][]report
 }
 
-// Methods are the ways in which results can come back.
+// Methods are the ways in which results leave a pod.
 type Methods interface {
-	// Names are the values that results-from may have.
+	// Names returns the valid values of results-from.
 	Names() []ResultsFrom
-	// Warn returns what keeps results from coming back in this way, as the cluster stands; empty when nothing does.
+	// Warn returns why this way does not work in the cluster now; empty if it works.
 	Warn(ctx context.Context, name ResultsFrom) (string, error)
 }
 
-// NewWatcher returns a Watcher that reads ConfigMaps of the namespace, and of ResolversNamespace, through reader and keeps store
-// up to date.
+// NewWatcher returns a Watcher that reads the ConfigMaps of namespace and of ResolversNamespace through reader and updates
+// store.
 func NewWatcher(reader client.Reader, recorder events.EventRecorder, namespace string, methods Methods, store *Store) *Watcher {
 	return &Watcher{
 		reader: reader, recorder: recorder, namespace: namespace, methods: methods, store: store,
@@ -44,7 +44,7 @@ func NewWatcher(reader client.Reader, recorder events.EventRecorder, namespace s
 	}
 }
 
-// SetupWithManager makes mgr call the watcher whenever a ConfigMap changes that it knows something about.
+// SetupWithManager makes mgr call the watcher when one of its ConfigMaps changes.
 func (w *Watcher) SetupWithManager(mgr ctrl.Manager) error {
 	ours := predicate.NewPredicateFuncs(func(o client.Object) bool {
 		switch o.GetNamespace() {
@@ -58,12 +58,12 @@ func (w *Watcher) SetupWithManager(mgr ctrl.Manager) error {
 	})
 	return ctrl.NewControllerManagedBy(mgr).Named("config").
 		For(&corev1.ConfigMap{}).WithEventFilter(ours).
-		WithOptions(controller.Options{NeedLeaderElection: new(false)}). // who may lead next must know the flags, too
+		WithOptions(controller.Options{NeedLeaderElection: new(false)}). // a standby replica must have the settings, too
 		Complete(w)
 }
 
-// Load reads the ConfigMaps once through live, before anything is reconciled. Those of ResolversNamespace that have no effect
-// are read only here: the controller has no right to watch them.
+// Load reads the ConfigMaps once through live, before the first reconcile. ConfigMaps of ResolversNamespace without effect are
+// read only here, because the controller may not watch them.
 func (w *Watcher) Load(ctx context.Context, live client.Reader) error {
 	for _, name := range []string{FlagsName, DefaultsName, ClusterResolverName} {
 		if err := w.read(ctx, live, types.NamespacedName{Namespace: w.namespace, Name: name}); err != nil {
@@ -83,7 +83,7 @@ func (w *Watcher) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Res
 	return ctrl.Result{}, w.read(ctx, w.reader, request.NamespacedName)
 }
 
-// read reads a ConfigMap, puts it in force and reports on it. One that is not there gives the defaults.
+// read reads a ConfigMap, applies it and reports problems. If it does not exist, the defaults apply.
 func (w *Watcher) read(ctx context.Context, reader client.Reader, name types.NamespacedName) error {
 	cm := &corev1.ConfigMap{}
 	err := reader.Get(ctx, name, cm)
@@ -104,7 +104,7 @@ func (w *Watcher) read(ctx context.Context, reader client.Reader, name types.Nam
 	return nil
 }
 
-// apply puts what a ConfigMap says in force. It returns what is wrong with it, and whether it is one on which anything depends.
+// apply stores the settings of a ConfigMap. It returns the problems, and whether the ConfigMap has settings with an effect.
 func (w *Watcher) apply(ctx context.Context, name types.NamespacedName, data map[string]string) (reports []report, settings bool, err error) {
 	var problems []SettingError
 	switch own := name.Namespace == w.namespace; {
@@ -136,7 +136,7 @@ func (w *Watcher) apply(ctx context.Context, name types.NamespacedName, data map
 	return reports, true, nil
 }
 
-// warn tells an administrator at once, and not only the first user whose run fails, what keeps results from coming back.
+// warn reports immediately that results cannot leave pods, before the first run fails for it.
 func (w *Watcher) warn(ctx context.Context, from ResultsFrom) ([]report, error) {
 	warning, err := w.methods.Warn(ctx, from)
 	if err != nil || warning == "" {

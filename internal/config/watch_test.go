@@ -15,7 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 )
 
-// methods of results, of which the second one cannot work.
+// methods has two ways for results; the second one does not work.
 type methods struct{}
 
 func (methods) Names() []ResultsFrom { return []ResultsFrom{TerminationMessage, SidecarLogs} }
@@ -27,7 +27,7 @@ func (methods) Warn(_ context.Context, name ResultsFrom) (string, error) {
 	return "", nil
 }
 
-// watched is a Watcher with its events and the store that it keeps up to date.
+// watched is a Watcher with its events and its store.
 type watched struct {
 	*Watcher
 
@@ -45,7 +45,7 @@ func settingsIn(namespace, name string, data map[string]string) *corev1.ConfigMa
 	return &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}, Data: data}
 }
 
-// pass reads a ConfigMap as the controller does when it has changed, or is looked at again.
+// pass reads a ConfigMap as a reconcile does.
 func (w watched) pass(t *testing.T, namespace, name string) []string {
 	t.Helper()
 	if _, err := w.Reconcile(t.Context(), ctrl.Request{NamespacedName: types.NamespacedName{Namespace: namespace, Name: name}}); err != nil {
@@ -63,7 +63,7 @@ func (w watched) events() []string {
 	return reasons
 }
 
-// TestEventsOncePerChange: a ConfigMap is read again every some hours and at each start of a watch, and its events are not repeated.
+// TestEventsOncePerChange: a resync reads a ConfigMap again without a change, and its events are not repeated.
 func TestEventsOncePerChange(t *testing.T) {
 	w := newWatched(settingsIn("ns", FlagsName, map[string]string{
 		"results-from": "sidecar-logs", "max-result-size": "ten", "trusted-resources-verification-no-match-policy": "fail", "enable-artifacts": "true", "colour": "blue",
@@ -100,7 +100,7 @@ func TestEventsOncePerChange(t *testing.T) {
 	}
 }
 
-// TestClusterResolverSettings: both places are read, changes hold without a restart, and so does a deletion.
+// TestClusterResolverSettings: both namespaces are read, and changes and deletions take effect without a restart.
 func TestClusterResolverSettings(t *testing.T) {
 	own := settingsIn("ns", ClusterResolverName, map[string]string{"blocked-namespaces": "a"})
 	shared := settingsIn(ResolversNamespace, ClusterResolverName, map[string]string{"allowed-namespaces": "b,team-*"})
@@ -133,7 +133,7 @@ func TestClusterResolverSettings(t *testing.T) {
 	}
 }
 
-// TestSharedDefaultsAreReported: a default in the namespace that a tenant may own has no effect, which is reported.
+// TestSharedDefaultsAreReported: a default in a namespace that a tenant may own has no effect and is reported.
 func TestSharedDefaultsAreReported(t *testing.T) {
 	w := newWatched(settingsIn(ResolversNamespace, ClusterResolverName, map[string]string{"default-namespace": "evil", "default-kind": "task", "blocked-namespaces": "a"}))
 	if diff := cmp.Diff([]string{"SettingIgnored"}, w.pass(t, ResolversNamespace, ClusterResolverName)); diff != "" {
@@ -145,7 +145,7 @@ func TestSharedDefaultsAreReported(t *testing.T) {
 	}
 }
 
-// TestFlagsOfOtherNamespaces: who may write ConfigMaps in another namespace sets nothing but restrictions of the resolver.
+// TestFlagsOfOtherNamespaces: a ConfigMap in another namespace can only restrict the resolver.
 func TestFlagsOfOtherNamespaces(t *testing.T) {
 	w := newWatched(settingsIn(ResolversNamespace, FlagsName, map[string]string{"results-from": "sidecar-logs"}),
 		settingsIn(ResolversNamespace, DefaultsName, map[string]string{"default-timeout-minutes": "1"}))

@@ -2,14 +2,14 @@ package metrics
 
 import "slices"
 
-// Type says how a metric's values are to be read.
+// Type is the type of a metric in Prometheus.
 type Type string
 
 // The types.
 const (
-	// Counter only grows, and begins at 0 when the controller starts.
+	// Counter only grows. It is 0 when the controller starts.
 	Counter Type = "counter"
-	// Gauge is a number as it is now.
+	// Gauge is a current value.
 	Gauge Type = "gauge"
 	// Histogram counts observations in buckets; its series end in _bucket, _sum and _count.
 	Histogram Type = "histogram"
@@ -19,19 +19,19 @@ const (
 type Label struct {
 	// Name of the label.
 	Name string
-	// Values say which there are, for people.
+	// Values describes the values for readers of docs/operations.md.
 	Values string
 }
 
 // Metric is one metric of the controller.
 type Metric struct {
-	// Name with its unit, as Prometheus wants it.
+	// Name with its unit, by the conventions of Prometheus.
 	Name string
 	// Type of its values.
 	Type Type
 	// Labels in the order of their values.
 	Labels []Label
-	// Help says what is counted, in one sentence.
+	// Help describes the metric in one sentence.
 	Help string
 }
 
@@ -43,7 +43,7 @@ func (m Metric) labels() []string {
 	return names
 }
 
-// The names. Those of the first group are the field's; the others are this project's.
+// The names. The first group has the names of Tekton; the others are names of this project.
 const (
 	taskRunTotal        = "tekton_pipelines_controller_taskrun_total"
 	taskRunDuration     = "tekton_pipelines_controller_taskrun_duration_seconds"
@@ -92,7 +92,7 @@ const (
 	valuesContainer = "`running`, `ended`"
 )
 
-// Catalog lists every metric, in the order in which people want to read about them.
+// Catalog returns every metric, in the order of docs/operations.md.
 func Catalog() []Metric {
 	return slices.Concat(outcomes(), standings(), work(), resultsMetrics())
 }
@@ -100,11 +100,11 @@ func Catalog() []Metric {
 func outcomes() []Metric {
 	ended := []Label{{labelStatus, valuesStatus}, {labelReason, valuesReason}}
 	return []Metric{
-		{taskRunTotal, Counter, ended, "TaskRuns that have ended, counted when the API server has taken their outcome."},
+		{taskRunTotal, Counter, ended, "TaskRuns that have ended, counted when the API server has stored their outcome."},
 		{taskRunDuration, Histogram, ended[:1], "Seconds from the start of a TaskRun's last attempt to its end."},
-		{pipelineRunTotal, Counter, ended, "PipelineRuns that have ended, counted when the API server has taken their outcome."},
+		{pipelineRunTotal, Counter, ended, "PipelineRuns that have ended, counted when the API server has stored their outcome."},
 		{pipelineRunDuration, Histogram, ended[:1], "Seconds from the start of a PipelineRun to its end."},
-		{attemptsFailed, Counter, ended[1:], "Attempts of TaskRuns that have failed and are followed by another one."},
+		{attemptsFailed, Counter, ended[1:], "Attempts of TaskRuns that have failed and are retried."},
 	}
 }
 
@@ -112,12 +112,12 @@ func standings() []Metric {
 	kind := Label{labelKind, valuesKind}
 	return []Metric{
 		{runningTaskRuns, Gauge, nil, "TaskRuns that have not ended."},
-		{runningPipelineRuns, Gauge, nil, "PipelineRuns that have not ended, but for those that their users hold back."},
-		{throttledByQuota, Gauge, nil, "TaskRuns whose pod a quota keeps from being made."},
-		{throttledByNode, Gauge, nil, "TaskRuns whose pod no node has room for."},
-		{runs, Gauge, []Label{kind, {labelReason, valuesReason + "; `Unseen` before the controller's first word"}},
+		{runningPipelineRuns, Gauge, nil, "PipelineRuns that have not ended, except pending ones (spec.status)."},
+		{throttledByQuota, Gauge, nil, "TaskRuns whose pod cannot be created because of a quota."},
+		{throttledByNode, Gauge, nil, "TaskRuns whose pod fits on no node."},
+		{runs, Gauge, []Label{kind, {labelReason, valuesReason + "; `Unseen` until the controller has written a first status"}},
 			"Runs that have not ended, by the reason of their condition."},
-		{unseenAge, Gauge, []Label{kind}, "Seconds since the oldest run was created of which the controller has said nothing yet; 0 without one."},
+		{unseenAge, Gauge, []Label{kind}, "Age in seconds of the oldest run without a first status; 0 if there is none."},
 		{overdueRuns, Gauge, []Label{kind}, "Runs that have not ended a minute after their timeout."},
 	}
 }
@@ -125,13 +125,13 @@ func standings() []Metric {
 func work() []Metric {
 	kind := Label{labelKind, valuesKind}
 	return []Metric{
-		{podsCreated, Counter, nil, "Pods that were made, one for each attempt of a TaskRun."},
+		{podsCreated, Counter, nil, "Pods that were created, one for each attempt of a TaskRun."},
 		{statusWrites, Counter, []Label{kind, {labelOutcome, "`written`, `conflict`, `gone`, `too-large`, `refused`, `failed`"}},
-			"Writes of a run's status, by what became of them; after a conflict a newer version is looked at."},
+			"Writes of statuses of runs, by outcome; after a conflict the controller reads a newer version."},
 		{objectsTooLarge, Counter, []Label{kind, {"found", "`before` the write, or `refused` by the API server"}},
-			"Runs that have ended without their results because one object cannot hold them."},
+			"Runs that have ended without their results because their object would be too large."},
 		{buildInfo, Gauge, []Label{{"version", "`sluice --version`"}, {"revision", "commit"}, {"goversion", "Go"}},
-			"1, with what the controller was built from."},
+			"1, with the version of the controller in labels."},
 	}
 }
 
@@ -139,28 +139,28 @@ func resultsMetrics() []Metric {
 	place := Label{labelPlace, "`follower`, `reader`"}
 	return []Metric{
 		{collections, Counter, []Label{
-			{labelOutcome, "`whole`, `interrupted` (whole, and the pod was told to end), `unavailable`"},
+			{labelOutcome, "`whole`, `interrupted` (whole, but the pod was being stopped), `unavailable`"},
 			{labelCause, valuesCause + "; empty unless `unavailable`"},
 		},
-			"Logs of results containers that were read to a verified end, or given up."},
+			"Logs of results containers that were read to a verified end, or abandoned."},
 		{collectSeconds, Histogram, []Label{{labelContainer, valuesContainer}},
-			"Seconds from the end of the last step, by its node's clock, to the moment at which all results were verified."},
+			"Seconds from the end of the last step, by the clock of its node, until all results were verified."},
 		{logReadFailures, Counter, []Label{{labelCause, valuesCause}, {labelContainer, valuesContainer}},
-			"Reads of a log that failed, most of which are tried again."},
-		{logBytes, Counter, nil, "Bytes of logs that were read, by all reads."},
-		{valueBytes, Counter, nil, "Bytes of the results that were verified, as the steps wrote them."},
-		{collecting, Gauge, nil, "TaskRuns whose results are held, or being read."},
+			"Reads of a log that failed; most of them are retried."},
+		{logBytes, Counter, nil, "Bytes of logs read, over all reads."},
+		{valueBytes, Counter, nil, "Bytes of verified results, as the steps wrote them."},
+		{collecting, Gauge, nil, "TaskRuns whose results are in memory or being read."},
 		{followers, Gauge, nil, "Logs that are being followed."},
-		{followersLimit, Gauge, nil, "Logs that may be followed at once (--max-followers)."},
+		{followersLimit, Gauge, nil, "Maximum number of logs that are followed at the same time (--max-followers)."},
 		{readers, Gauge, nil, "Finished logs that are being read."},
-		{readersLimit, Gauge, nil, "Finished logs that may be read at once."},
-		{waitingForTurn, Gauge, []Label{place}, "Logs that wait for a place among those that are followed or read."},
-		{memoryHeld, Gauge, nil, "Bytes that passes over PipelineRuns have reserved for the results which they load."},
-		{memoryLimit, Gauge, nil, "Bytes that all passes may reserve for results; a run that finds no room comes again within half a second."},
+		{readersLimit, Gauge, nil, "Maximum number of finished logs that are read at the same time."},
+		{waitingForTurn, Gauge, []Label{place}, "Logs that wait to be followed or read, because the limit is reached."},
+		{memoryHeld, Gauge, nil, "Bytes that reconciles of PipelineRuns have reserved for the results that they load."},
+		{memoryLimit, Gauge, nil, "Maximum number of bytes that reconciles may reserve for results; a run that finds no room is requeued within half a second."},
 	}
 }
 
-// find returns the metric of this name. One that is not in the catalog has no help, and a registry refuses its collector.
+// find returns the metric with this name. A metric outside the catalog has no help, and a registry rejects it.
 func find(name string) Metric {
 	all := Catalog()
 	if i := slices.IndexFunc(all, func(m Metric) bool { return m.Name == name }); i >= 0 {

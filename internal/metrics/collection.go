@@ -6,7 +6,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/results/collect"
 )
 
-// Collection counts what reading logs comes to. It is a collect.Meter.
+// Collection counts reads of logs and their outcomes. It is a collect.Meter.
 type Collection struct {
 	ends     *prometheus.CounterVec
 	failures *prometheus.CounterVec
@@ -16,7 +16,7 @@ type Collection struct {
 }
 
 func newCollection(s *Set) *Collection {
-	// From a followed log, which is there at once, to what a deadline of a minute allows for.
+	// From a followed log, which is read immediately, to the deadline of one minute and more.
 	seconds := []float64{0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120}
 	c := &Collection{
 		ends: add(s, counter(collections)), failures: add(s, counter(logReadFailures)),
@@ -35,14 +35,14 @@ func newCollection(s *Set) *Collection {
 	return c
 }
 
-// How a collection has ended.
+// The outcomes of a collection.
 const (
 	outcomeWhole       = "whole"
 	outcomeInterrupted = "interrupted"
 	outcomeUnavailable = "unavailable"
 )
 
-// What the container did when its log was read.
+// The state of the container when its log was read.
 const (
 	containerRunning = "running"
 	containerEnded   = "ended"
@@ -63,7 +63,7 @@ func (c *Collection) Read(r collect.ReadReport) {
 	}
 }
 
-// Ended counts a collection that has come to its end.
+// Ended counts a collection that has ended.
 func (c *Collection) Ended(r collect.EndReport) {
 	if r.Cause != "" {
 		c.ends.WithLabelValues(outcomeUnavailable, r.Cause).Inc()
@@ -78,15 +78,15 @@ func (c *Collection) Ended(r collect.EndReport) {
 	c.seconds.WithLabelValues(containerState(r.Following)).Observe(max(r.Took, 0).Seconds())
 }
 
-// Load shows how busy a Collector is, whenever somebody asks. It is a prometheus.Collector.
+// Load reports the load of a collect.Collector at each scrape. It is a prometheus.Collector.
 type Load struct {
 	of func() collect.Load
 }
 
-// NewLoad returns a Load that asks of for what it shows.
+// NewLoad returns a Load that calls of for the load.
 func NewLoad(of func() collect.Load) *Load { return &Load{of: of} }
 
-// Describe tells which metrics there are.
+// Describe describes the metrics.
 func (l *Load) Describe(descriptions chan<- *prometheus.Desc) {
 	prometheus.DescribeByCollect(l, descriptions)
 }

@@ -6,12 +6,12 @@ import (
 	"github.com/sluice-ci/sluice/internal/budget"
 )
 
-// Memory shows how much of a budget is held. It is a prometheus.Collector.
+// Memory reports how much of a budget is reserved. It is a prometheus.Collector.
 type Memory struct {
 	of *budget.Budget
 }
 
-// NewMemory returns a Memory that shows a budget for results.
+// NewMemory returns a Memory that reports a budget for results.
 func NewMemory(of *budget.Budget) *Memory { return &Memory{of: of} }
 
 // Describe lists the metrics.

@@ -1,6 +1,6 @@
-// Package metrics counts what the controller does, under the names that docs/operations.md lists: those of the field's
-// dashboards where the meaning is the same, and names that begin with sluice_ for the rest. No metric carries the name of a
-// run, a task or a namespace: how many series there are does not depend on what users do.
+// Package metrics defines the metrics of the controller, which docs/operations.md lists. A metric that Tekton has, too, has the
+// name that Tekton's dashboards use; the others begin with sluice_. No label has the name of a run, a task or a namespace, so
+// the number of series does not depend on users.
 package metrics
 
 import (
@@ -11,17 +11,17 @@ import (
 	"github.com/sluice-ci/sluice/internal/version"
 )
 
-// Set is every metric that the controller counts as it works.
+// Set has the metrics that the controller updates as it works.
 type Set struct {
-	// TaskRuns and PipelineRuns count what becomes of runs.
+	// TaskRuns and PipelineRuns count runs and their outcomes.
 	TaskRuns, PipelineRuns *Runs
-	// Collection counts what reading logs comes to.
+	// Collection counts reads of logs and their outcomes.
 	Collection *Collection
 
 	collectors []prometheus.Collector
 }
 
-// New returns a Set in which nothing is counted yet.
+// New returns a Set with all counts at 0.
 func New(build version.Info) *Set {
 	s := &Set{}
 	info := add(s, gauge(buildInfo))
@@ -43,7 +43,7 @@ func New(build version.Info) *Set {
 	return s
 }
 
-// Register adds the metrics, and further ones, to a registry. It fails where one is there already.
+// Register adds the metrics of the set, and further ones, to a registry. It fails if one is already registered.
 func (s *Set) Register(registry prometheus.Registerer, more ...prometheus.Collector) error {
 	for _, c := range append(append([]prometheus.Collector{}, s.collectors...), more...) {
 		if err := registry.Register(c); err != nil {
@@ -53,36 +53,36 @@ func (s *Set) Register(registry prometheus.Registerer, more ...prometheus.Collec
 	return nil
 }
 
-// add notes that a collector belongs to the set, and returns it.
+// add adds a collector to the set, and returns it.
 func add[C prometheus.Collector](s *Set, c C) C {
 	s.collectors = append(s.collectors, c)
 	return c
 }
 
-// curried is a counter of both kinds of run, for one of them.
+// curried returns the counter for one kind of run.
 func curried(c *prometheus.CounterVec, kind Kind) *prometheus.CounterVec {
 	return c.MustCurryWith(prometheus.Labels{labelKind: string(kind)})
 }
 
-// counter makes the counter of this name in the catalog.
+// counter creates the counter with this name in the catalog.
 func counter(name string) *prometheus.CounterVec {
 	m := find(name)
 	return prometheus.NewCounterVec(prometheus.CounterOpts{Name: m.Name, Help: m.Help}, m.labels())
 }
 
-// gauge makes the gauge of this name in the catalog.
+// gauge creates the gauge with this name in the catalog.
 func gauge(name string) *prometheus.GaugeVec {
 	m := find(name)
 	return prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: m.Name, Help: m.Help}, m.labels())
 }
 
-// histogram makes the histogram of this name in the catalog.
+// histogram creates the histogram with this name in the catalog.
 func histogram(name string, buckets []float64) *prometheus.HistogramVec {
 	m := find(name)
 	return prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: m.Name, Help: m.Help, Buckets: buckets}, m.labels())
 }
 
-// describe is the description of the metric of this name in the catalog, for one whose value is found when it is asked for.
+// describe returns the description of the metric with this name in the catalog, for a value that is computed at a scrape.
 func describe(name string) *prometheus.Desc {
 	m := find(name)
 	return prometheus.NewDesc(m.Name, m.Help, m.labels(), nil)

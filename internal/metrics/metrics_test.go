@@ -23,7 +23,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/version"
 )
 
-// read returns every series but those at 0, by its name and the values of its labels; of a histogram, how often it observed.
+// read returns every series that is not 0, by its name and the values of its labels; for a histogram, the number of observations.
 func read(t *testing.T, registry *prometheus.Registry) map[string]float64 {
 	t.Helper()
 	families, err := registry.Gather()
@@ -56,7 +56,7 @@ func value(m *dto.Metric) float64 {
 	}
 }
 
-// newSet returns a Set in a registry that finds out what contradicts itself.
+// newSet returns a Set in a registry that checks the metrics for consistency.
 func newSet(t *testing.T, more ...prometheus.Collector) (*Set, *prometheus.Registry) {
 	t.Helper()
 	registry := prometheus.NewPedanticRegistry()
@@ -71,7 +71,7 @@ func at(seconds int) *metav1.Time {
 	return new(metav1.NewTime(time.Date(2026, 1, 2, 3, 4, seconds, 0, time.UTC)))
 }
 
-// status is that of a TaskRun with a condition, or without one.
+// status returns the status of a TaskRun, with a condition unless c is nil.
 func status(c *metav1.Condition, change ...func(*v1.TaskRunStatus)) *v1.TaskRunStatus {
 	s := &v1.TaskRunStatus{StartTime: at(0)}
 	if c != nil {
@@ -166,7 +166,7 @@ func TestWrites(t *testing.T) {
 	}
 }
 
-// TestNobodyCounts: a reconciler without metrics does what it does.
+// TestNobodyCounts: a reconciler works without metrics.
 func TestNobodyCounts(*testing.T) {
 	var none *Runs
 	none.Wrote(nil)
@@ -207,7 +207,7 @@ func TestLoad(t *testing.T) {
 	}
 }
 
-// TestCatalog: what is documented is counted, and what is counted is documented.
+// TestCatalog: the catalog has exactly the metrics that the controller serves.
 func TestCatalog(t *testing.T) {
 	set := New(version.Info{})
 	described := make(chan *prometheus.Desc, 1000)
@@ -233,7 +233,7 @@ func TestCatalog(t *testing.T) {
 	}
 }
 
-// TestRegisterTwice: a name that is taken is an error, and no panic.
+// TestRegisterTwice: a duplicate name is an error, not a panic.
 func TestRegisterTwice(t *testing.T) {
 	set, registry := newSet(t)
 	if err := set.Register(registry); err == nil {
@@ -241,7 +241,7 @@ func TestRegisterTwice(t *testing.T) {
 	}
 }
 
-// TestReasonsAreKnown: every reason that a condition can have is a label; what is not one of them says so here.
+// TestReasonsAreKnown: every reason of a condition is a value of the label; the test lists the constants that are not reasons.
 func TestReasonsAreKnown(t *testing.T) {
 	const file = "../../api/v1/reasons.go"
 	parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
@@ -277,7 +277,7 @@ func TestReasonsAreKnown(t *testing.T) {
 	}
 }
 
-// TestMemory: the gauges show what is reserved, and of how much.
+// TestMemory: the gauges report what is reserved, and the limit.
 func TestMemory(t *testing.T) {
 	b := budget.New(100)
 	b.Lease().Grow(30)

@@ -6,10 +6,10 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 )
 
-// reasonOther is the reason of a condition that this version does not know: another controller may have written it.
+// reasonOther stands for a reason that this version does not know: another controller may have written it.
 const reasonOther = "other"
 
-// reasonOf is the condition's reason, if it is one of a known and small set.
+// reasonOf returns the reason of a condition if it is one of api/v1/reasons.go, and reasonOther if not.
 func reasonOf(c *metav1.Condition) string {
 	if c == nil || !known(c.Reason) {
 		return reasonOther
@@ -17,7 +17,7 @@ func reasonOf(c *metav1.Condition) string {
 	return c.Reason
 }
 
-// known reports whether a reason is one of api/v1/reasons.go; a test holds that none is missing here.
+// known reports whether a reason is one of api/v1/reasons.go. A test checks that none is missing.
 func known(reason string) bool {
 	return ofTaskRun(reason) || ofResults(reason) || ofPipelineRun(reason)
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/reconcile"
 )
 
-// Kind is a kind of run, as labels have it.
+// Kind is the value of the label kind.
 type Kind string
 
 // The kinds.
@@ -19,47 +19,46 @@ const (
 	PipelineRun Kind = "pipelinerun"
 )
 
-// How a run has ended, as the field's dashboards have it.
+// The values of the label status, as in Tekton.
 const (
 	statusSuccess   = "success"
 	statusFailed    = "failed"
 	statusCancelled = "cancelled"
 )
 
-// What became of a write.
+// Outcomes of a write.
 const (
 	writeDone     = "written"
 	writeConflict = "conflict"
 )
 
-// Finder is who found that an object is too large.
+// Finder is how it was detected that an object is too large.
 type Finder string
 
 // The finders.
 const (
-	// FoundBefore says that the size was computed before the write.
+	// FoundBefore: the controller computed the size before the write.
 	FoundBefore Finder = "before"
-	// FoundByServer says that the API server refused the write.
+	// FoundByServer: the API server rejected the write.
 	FoundByServer Finder = "refused"
 )
 
-// Runs counts what becomes of the runs of one kind. A nil one counts nothing.
+// Runs counts the runs of one kind and their outcomes. A nil Runs counts nothing.
 type Runs struct {
 	total    *prometheus.CounterVec
 	duration *prometheus.HistogramVec
 	writes   *prometheus.CounterVec
 	oversize *prometheus.CounterVec
 	attempts *prometheus.CounterVec // nil for PipelineRuns, which have one attempt
-	pods     prometheus.Counter     // nil for PipelineRuns, which have none
+	pods     prometheus.Counter     // nil for PipelineRuns, which have no pods
 }
 
-// runSeconds are the buckets of durations: from a second, which a short task takes, to a day.
+// runSeconds returns the buckets of durations: from one second, for a short task, to one day.
 func runSeconds() []float64 {
 	return []float64{1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 10800, 43200, 86400}
 }
 
-// begin makes series that somebody waits for be there before the first time: a rate over one that appears with its first
-// count does not see that count.
+// begin creates series at 0. If a series appeared with its first count, a rate over it would not include that count.
 func (r *Runs) begin() {
 	for _, outcome := range []string{writeDone, writeConflict} {
 		r.writes.WithLabelValues(outcome)
@@ -72,14 +71,14 @@ func (r *Runs) begin() {
 	}
 }
 
-// Wrote counts one write of a status, and what the API server said to it.
+// Wrote counts one write of a status. err is the response of the API server.
 func (r *Runs) Wrote(err error) {
 	if r != nil {
 		r.writes.WithLabelValues(wrote(err)).Inc()
 	}
 }
 
-// wrote names what became of a write.
+// wrote returns the outcome of a write.
 func wrote(err error) string {
 	if err == nil {
 		return writeDone
@@ -98,23 +97,22 @@ func wrote(err error) string {
 	}
 }
 
-// Oversize counts a run that has ended without its results because the object could not hold them.
+// Oversize counts a run that has ended without its results because its object would be too large.
 func (r *Runs) Oversize(found Finder) {
 	if r != nil {
 		r.oversize.WithLabelValues(string(found)).Inc()
 	}
 }
 
-// PodCreated counts a pod that was made.
+// PodCreated counts a created pod.
 func (r *Runs) PodCreated() {
 	if r != nil && r.pods != nil {
 		r.pods.Inc()
 	}
 }
 
-// TaskRun counts what a status that the API server has taken says anew: that the run has ended, or an attempt of it. Who
-// writes an outcome counts it, so that of two controllers, or of two tries, one does. A write whose answer was lost is not
-// counted.
+// TaskRun counts the changes in a status that the API server has stored: the run has ended, or an attempt of it. The replica
+// whose write succeeded counts it, so each outcome counts once. A write whose response was lost is not counted.
 func (r *Runs) TaskRun(before, after *v1.TaskRunStatus) {
 	if r == nil {
 		return
@@ -127,7 +125,7 @@ func (r *Runs) TaskRun(before, after *v1.TaskRunStatus) {
 	}
 }
 
-// PipelineRun counts the run if a status that the API server has taken says anew that it has ended.
+// PipelineRun counts the run if the status that the API server has stored is the first with an outcome.
 func (r *Runs) PipelineRun(before, after *v1.PipelineRunStatus) {
 	if r != nil && !before.Done() && after.Done() {
 		r.ended(after.Condition(), after.StartTime, after.CompletionTime)
@@ -138,13 +136,13 @@ func (r *Runs) ended(c *metav1.Condition, start, end *metav1.Time) {
 	status := statusOf(c)
 	r.total.WithLabelValues(status, reasonOf(c)).Inc()
 	if start == nil || end == nil {
-		return // it never began
+		return // it never started
 	}
 	took := max(end.Sub(start.Time), time.Duration(0))
 	r.duration.WithLabelValues(status).Observe(took.Seconds())
 }
 
-// ended is the condition of an attempt that says how it ended; nil without one.
+// ended returns the condition Succeeded of an attempt; nil without one.
 func ended(conditions []metav1.Condition) *metav1.Condition {
 	for i := range conditions {
 		if conditions[i].Type == v1.ConditionSucceeded {
@@ -154,7 +152,7 @@ func ended(conditions []metav1.Condition) *metav1.Condition {
 	return nil
 }
 
-// statusOf is how a run has ended in the field's words.
+// statusOf returns the value of the label status for a condition.
 func statusOf(c *metav1.Condition) string {
 	switch {
 	case c.Status == metav1.ConditionTrue:

@@ -13,36 +13,36 @@ import (
 )
 
 const (
-	// reasonUnseen stands for the reason of a run of which the controller has said nothing yet.
+	// reasonUnseen is the reason of a run without a first status.
 	reasonUnseen = "Unseen"
-	// overdueAfter is how long after its timeout a run is still on its way to its end: the timeout of one more pass, and the
-	// time that its pod gets to stop.
+	// overdueAfter is how long after its timeout a run may take to end: the time for a reconcile, and the grace period of its
+	// pod.
 	overdueAfter = time.Minute
-	// listing is how long a list of runs may take. It comes from a cache, which blocks only until it has been filled.
+	// listing is the timeout of a list of runs. It reads from a cache, which blocks only until it is filled.
 	listing = 2 * time.Second
 )
 
-// Standing shows where runs stand that have not ended, whenever somebody asks: a count that is found anew cannot drift. It
-// is a prometheus.Collector.
+// Standing reports the runs that have not ended. It counts them at each scrape, so that the counts cannot drift. It is a
+// prometheus.Collector.
 type Standing struct {
-	// Runs is a cache of all runs, which are read without being copied.
+	// Runs is a cache of all runs. They are read without a copy.
 	Runs client.Reader
-	// Leads is closed once this controller acts. Before, another one shows the same.
+	// Leads is closed once this replica leads. Until then the leader reports the same metrics.
 	Leads <-chan struct{}
-	// Timeout returns that of runs which say nothing of one.
+	// Timeout returns the timeout of runs that do not set one.
 	Timeout func() time.Duration
-	// Clock tells the time.
+	// Clock returns the time.
 	Clock clock.PassiveClock
 }
 
-// Describe tells which metrics there are.
+// Describe describes the metrics.
 func (*Standing) Describe(descriptions chan<- *prometheus.Desc) {
 	for _, m := range standings() {
 		descriptions <- describe(m.Name)
 	}
 }
 
-// Collect counts the runs. It shows nothing where another controller leads, or where they cannot be listed.
+// Collect counts the runs. It reports nothing if another replica leads, or if the runs cannot be listed.
 func (s *Standing) Collect(metrics chan<- prometheus.Metric) {
 	select {
 	case <-s.Leads:
@@ -79,7 +79,7 @@ func (s *Standing) Collect(metrics chan<- prometheus.Metric) {
 	}
 }
 
-// tally is what there is to say of the runs of one kind that have not ended.
+// tally has the counts of the runs of one kind that have not ended.
 type tally struct {
 	now     time.Time
 	running int
@@ -113,7 +113,7 @@ func (t *tally) pipelineRun(pr *v1.PipelineRun, timeout time.Duration) {
 	t.add(pr.Status.Condition(), pr.CreationTimestamp, pr.Status.StartTime, timeout)
 }
 
-// add counts a run that has not ended. A timeout of 0 is none.
+// add counts a run that has not ended. A timeout of 0 means no timeout.
 func (t *tally) add(c *metav1.Condition, created metav1.Time, start *metav1.Time, timeout time.Duration) {
 	if c == nil {
 		t.reasons[reasonUnseen]++

@@ -15,7 +15,7 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 )
 
-// taskRun is one of this name, created at the beginning of the minute, with a condition that is not nil.
+// taskRun returns a TaskRun that was created at the start of the minute, with a condition unless c is nil.
 func taskRun(name string, c *metav1.Condition, change ...func(*v1.TaskRun)) client.Object {
 	tr := &v1.TaskRun{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: "ci", CreationTimestamp: *at(0)}}
 	if c != nil {
@@ -90,7 +90,7 @@ func TestStanding(t *testing.T) {
 	}
 }
 
-// TestStandingBy: of two controllers, one shows where runs stand, so that a sum over both is right.
+// TestStandingBy: only the leader reports the runs, so that a sum over both replicas is right.
 func TestStandingBy(t *testing.T) {
 	registry := prometheus.NewPedanticRegistry()
 	registry.MustRegister(standing(t, false, taskRun("unseen", nil)))

@@ -9,24 +9,24 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/webhook"
 )
 
-// ErrNotReady is what Served's Check returns before the webhooks are served.
-var ErrNotReady = errors.New("the webhooks are not served yet: their certificate is being made")
+// ErrNotReady is the error of Served.Check before the webhooks are served.
+var ErrNotReady = errors.New("the webhooks are not served yet: their certificate is being created")
 
-// Served is a webhook server that starts when there is a certificate. Every replica serves, whoever leads.
+// Served is a webhook server that starts when the certificate exists. Every replica serves, not only the leader.
 type Served struct {
-	// Server that is started.
+	// Server to start.
 	Server webhook.Server
-	// Certificate that it serves with.
+	// Certificate of the server.
 	Certificate Kept
-	// Linger is how long it serves on when it is told to stop: that long the API server may still be sent here, and what it
-	// does not get an answer to is refused.
+	// Linger is how long the server continues after shutdown begins. Requests may still be routed to it for that long, and the
+	// API server rejects an object if its request gets no response.
 	Linger time.Duration
 }
 
-// NeedLeaderElection reports that standing by does not keep a replica from serving.
+// NeedLeaderElection returns false, so that standby replicas serve, too.
 func (*Served) NeedLeaderElection() bool { return false }
 
-// Start waits for the certificate and then serves until ctx has ended, and Linger has passed.
+// Start waits for the certificate and then serves until Linger has passed after the end of ctx.
 func (s *Served) Start(ctx context.Context) error {
 	select {
 	case <-s.Certificate.Written:
@@ -39,8 +39,8 @@ func (s *Served) Start(ctx context.Context) error {
 	}
 }
 
-// Check returns nil once the webhooks are served and the API server trusts them, for a readiness probe: who waits for the
-// controller to be ready can create runs then.
+// Check is a readiness probe. It returns nil once the webhooks are served and the API server trusts them, so that users can
+// create runs when the controller is ready.
 func (s *Served) Check(request *http.Request) error {
 	select {
 	case <-s.Certificate.Trusted:

@@ -1,5 +1,6 @@
-// Package webhookcert keeps the webhooks' serving certificate: made and renewed in a Secret, told to the API server in the
-// webhook configurations, and written to files at once, where a mounted Secret would take up to a minute to arrive.
+// Package webhookcert manages the serving certificate of the webhooks. It creates and renews the certificate in a Secret and
+// writes its CA into the webhook configurations. It also writes the certificate to files immediately; a mounted Secret would
+// take up to a minute to arrive.
 package webhookcert
 
 import (
@@ -18,33 +19,33 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 )
 
-// Names of the files, as webhook servers look for them.
+// Names of the files that webhook servers read.
 const (
 	certFile = "tls.crt"
 	keyFile  = "tls.key"
 )
 
-// Options say which certificate is kept, and for whom.
+// Options has the names of the certificate and of the objects that use it.
 type Options struct {
-	// Secret that holds the certificate; it must be there, if only empty.
+	// Secret of the certificate. It must exist, but may be empty.
 	Secret types.NamespacedName
-	// Service whose name in the cluster the certificate is for, in the Secret's namespace.
+	// Service of the webhooks, in the namespace of the Secret. The certificate is for its name in the cluster.
 	Service string
-	// Dir is where the files are written.
+	// Dir is the folder of the files.
 	Dir string
-	// Validating and Mutating are the names of the webhook configurations that are told whom to trust.
+	// Validating and Mutating are the names of the webhook configurations that get the CA.
 	Validating, Mutating string
 }
 
-// Kept is a certificate that is being kept.
+// Kept is a managed certificate.
 type Kept struct {
-	// Written is closed as soon as there are files to serve with.
+	// Written is closed when the files exist.
 	Written <-chan struct{}
-	// Trusted is closed once the API server has been told, too, whom to trust.
+	// Trusted is closed when the webhook configurations have the CA, too.
 	Trusted <-chan struct{}
 }
 
-// AddToManager makes mgr keep the certificate.
+// AddToManager makes mgr manage the certificate.
 func AddToManager(mgr ctrl.Manager, o Options) (Kept, error) {
 	trusted := make(chan struct{})
 	err := rotator.AddRotator(mgr, &rotator.CertRotator{
@@ -54,8 +55,8 @@ func AddToManager(mgr ctrl.Manager, o Options) (Kept, error) {
 		CAOrganization: "sluice",
 		DNSName:        fmt.Sprintf("%s.%s.svc", o.Service, o.Secret.Namespace),
 		IsReady:        trusted,
-		// Whoever is first makes it, and all serve with it. Were it the leader alone, a new version could wait for a
-		// certificate that an old one, which leads until the new one is ready, knows nothing of.
+		// The first replica creates the certificate, and all serve with it. If only the leader did, a new version could wait
+		// for a certificate that the old leader does not know, while the old leader waits for the new version to be ready.
 		RequireLeaderElection: false,
 		Webhooks: []rotator.WebhookInfo{
 			{Name: o.Validating, Type: rotator.Validating},
@@ -77,7 +78,7 @@ func AddToManager(mgr ctrl.Manager, o Options) (Kept, error) {
 	return Kept{Written: w.ready, Trusted: trusted}, nil
 }
 
-// writer writes the certificate of a Secret to files, whenever the Secret changes. One worker calls it.
+// writer writes the certificate of a Secret to files when the Secret changes. Only one worker calls it.
 type writer struct {
 	reader  client.Reader
 	dir     string
@@ -85,7 +86,7 @@ type writer struct {
 	written bool
 }
 
-// Reconcile writes the files. A Secret that the rotator has not filled yet is waited for: filling it is a change.
+// Reconcile writes the files. If the rotator has not filled the Secret yet, the next change of the Secret triggers a reconcile.
 func (w *writer) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
 	secret := &corev1.Secret{}
 	if err := w.reader.Get(ctx, request.NamespacedName, secret); err != nil {
@@ -106,11 +107,11 @@ func (w *writer) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Resu
 	return ctrl.Result{}, nil
 }
 
-// write replaces each file at once. The server reads a pair again when one of its files changes, and keeps the old one
-// while the two do not match.
+// write replaces each file in one step. The server reads the pair again when one of the files changes, and keeps the old pair
+// while the files do not match.
 func (w *writer) write(files map[string][]byte) error {
 	if err := os.MkdirAll(w.dir, 0o700); err != nil {
-		return fmt.Errorf("cannot make folder for certificate: %w", err)
+		return fmt.Errorf("cannot create folder for certificate: %w", err)
 	}
 	for name, content := range files {
 		temporary := filepath.Join(w.dir, "."+name)

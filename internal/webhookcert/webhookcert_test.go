@@ -23,7 +23,7 @@ import (
 	"k8s.io/client-go/util/cert"
 )
 
-// secret holds a certificate made for host; empty without one.
+// secret returns a Secret with a certificate for host; an empty Secret without a host.
 func secret(t *testing.T, host string) *corev1.Secret {
 	t.Helper()
 	s := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "system", Name: "certificate"}}
@@ -75,7 +75,7 @@ func TestWriter(t *testing.T) {
 		t.Fatal("want it ready as soon as the files are there")
 	}
 	renewed := secret(t, "second")
-	pass(renewed) // a second time must not close the channel again
+	pass(renewed) // a second write must not close the channel again
 	pair, err := tls.LoadX509KeyPair(filepath.Join(w.dir, certFile), filepath.Join(w.dir, keyFile))
 	if err != nil || pair.Leaf.DNSNames[0] != "second" {
 		t.Errorf("the files hold what the Secret holds, got %+v, %v", pair.Leaf, err)
@@ -86,7 +86,7 @@ func TestWriter(t *testing.T) {
 	}
 }
 
-// started is a webhook server that says whether it was started.
+// started is a webhook server that records whether it was started.
 type started struct {
 	webhook.Server
 
@@ -135,7 +135,7 @@ func TestServed(t *testing.T) {
 	}
 }
 
-// TestServedLingers: while the cluster still sends requests to a replica that is told to stop, they are answered.
+// TestServedLingers: a replica that shuts down still answers the requests that the cluster routes to it.
 func TestServedLingers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		written := make(chan struct{})
@@ -154,7 +154,7 @@ func TestServedLingers(t *testing.T) {
 	})
 }
 
-// servesUntil is a server that notes when it was told to stop.
+// servesUntil is a server that records when its context ended.
 type servesUntil struct {
 	webhook.Server
 
