@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/sluice-ci/sluice/internal/spelling"
+	"github.com/sluice-ci/sluice/internal/truncate"
 )
 
 // Standing is why a key has no effect.
@@ -161,10 +162,7 @@ func wholly(configMap string) (ignored, bool) {
 
 // shown truncates a value.
 func shown(value string) string {
-	if len(value) <= maxShown {
-		return value
-	}
-	return strings.ToValidUTF8(value[:maxShown], "") + "…"
+	return truncate.Text(value, maxShown)
 }
 
 // Summaries returns the notices for events: one for each security setting, and one for each other standing, truncated to the

@@ -104,6 +104,17 @@ func (r *Runs) Oversize(found Finder) {
 	}
 }
 
+// Refused counts a run that ended because its status is too large to be stored.
+func (r *Runs) Refused(why reconcile.Refusal) {
+	switch {
+	case !why.TooLarge():
+	case why.Cause == nil:
+		r.Oversize(FoundBefore)
+	default:
+		r.Oversize(FoundByServer)
+	}
+}
+
 // PodCreated counts a created pod.
 func (r *Runs) PodCreated() {
 	if r != nil && r.pods != nil {

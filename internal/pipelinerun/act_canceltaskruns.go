@@ -22,7 +22,7 @@ type cancellation struct {
 // cancelTaskRuns tells TaskRuns to end. Whether they have is seen by the next pass.
 func (r *Reconciler) cancelTaskRuns(ctx context.Context, cancellations []cancellation) error {
 	errs := make([]error, len(cancellations))
-	each(len(cancellations), func(i int) { errs[i] = r.cancel(ctx, cancellations[i]) })
+	reconcile.Each(len(cancellations), func(i int) { errs[i] = r.cancel(ctx, cancellations[i]) })
 	return errors.Join(errs...)
 }
 

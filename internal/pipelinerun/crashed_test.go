@@ -2,7 +2,6 @@ package pipelinerun
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -109,28 +108,5 @@ func TestGivenUpRunEndsItsTasks(t *testing.T) {
 	}
 	if err := c.reconciler.crashed(t.Context(), ended, reconcile.Panic{Count: reconcile.PanicTries + 1}); err != nil || ended.Status.Condition().Message != get(t, c, client.ObjectKeyFromObject(pr), &v1.PipelineRun{}).Status.Condition().Message {
 		t.Errorf("want the outcome to stand, got %v", err)
-	}
-}
-
-// TestEachCallsAll: a panic of one is the caller's, once all others have been called.
-func TestEachCallsAll(t *testing.T) {
-	called := make([]bool, 50)
-	carried := func() (value any) {
-		defer func() { value = recover() }()
-		each(len(called), func(i int) {
-			called[i] = true
-			if i%3 == 0 {
-				panic(errors.New("every third"))
-			}
-		})
-		return nil
-	}()
-	if _, ok := carried.(*reconcile.PropagatedError); !ok {
-		t.Errorf("want the panic carried to the caller, got %v", carried)
-	}
-	for i := range called {
-		if !called[i] {
-			t.Errorf("want number %d called", i)
-		}
 	}
 }

@@ -1,32 +1,20 @@
 package pipelinerun
 
 import (
-	"unicode/utf8"
-
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/reconcile"
 )
 
 // reasonTaskRunCreated is that of the event which tells of a new TaskRun.
 const reasonTaskRunCreated = "TaskRunCreated"
 
-// Event is something that has happened to a run. It is a value until the status that tells of it is written.
-type Event struct {
-	// Type is Normal or Warning.
-	Type string
-	// Reason is that of the condition, or TaskRunCreated.
-	Reason string
-	// Note is for people.
-	Note string
-}
-
-// eventsFor tells what has changed between two statuses: the start, each TaskRun, and the end.
-func eventsFor(before, after v1.PipelineRunStatus) []Event {
-	var events []Event
+// eventsFor returns the events of a change between two statuses: the start, each TaskRun, a panic, and the end.
+func eventsFor(before, after v1.PipelineRunStatus) []reconcile.Event {
+	var events []reconcile.Event
 	if before.StartTime == nil && after.StartTime != nil && !after.Done() {
-		events = append(events, Event{corev1.EventTypeNormal, v1.PipelineRunReasonStarted, "Started the run"})
+		events = append(events, normal(v1.PipelineRunReasonStarted, "Started the run"))
 	}
 	known := make(map[string]bool, len(before.ChildReferences))
 	for i := range before.ChildReferences {
@@ -34,30 +22,17 @@ func eventsFor(before, after v1.PipelineRunStatus) []Event {
 	}
 	for i := range after.ChildReferences {
 		if child := &after.ChildReferences[i]; !known[child.Name] {
-			note := "Created TaskRun " + child.Name + " for task " + child.PipelineTaskName
-			events = append(events, Event{corev1.EventTypeNormal, reasonTaskRunCreated, note})
+			events = append(events, normal(reasonTaskRunCreated, "Created TaskRun "+child.Name+" for task "+child.PipelineTaskName))
 		}
 	}
-	if !before.Done() && after.Done() {
-		c := after.Condition()
-		kind := corev1.EventTypeNormal
-		if c.Status == metav1.ConditionFalse {
-			kind = corev1.EventTypeWarning
-		}
-		events = append(events, Event{kind, c.Reason, short(c.Message)})
+	c := after.Condition()
+	panicked := c != nil && c.Reason == v1.PipelineRunReasonInternalError && !reconcile.SameReport(before.Condition(), c)
+	if panicked || !before.Done() && after.Done() {
+		events = append(events, reconcile.EventOf(c))
 	}
 	return events
 }
 
-// short keeps a note within the 1024 bytes that an event may have; the condition has the whole.
-func short(message string) string {
-	const limit = 1000
-	if len(message) <= limit {
-		return message
-	}
-	cut := limit
-	for cut > 0 && !utf8.RuneStart(message[cut]) {
-		cut--
-	}
-	return message[:cut] + "…"
+func normal(reason, note string) reconcile.Event {
+	return reconcile.Event{Type: corev1.EventTypeNormal, Reason: reason, Note: note}
 }

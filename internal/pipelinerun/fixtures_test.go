@@ -20,6 +20,7 @@ import (
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/config"
+	"github.com/sluice-ci/sluice/internal/metrics"
 	"github.com/sluice-ci/sluice/internal/taskrun"
 	"github.com/sluice-ci/sluice/internal/when"
 )
@@ -33,6 +34,8 @@ type cluster struct {
 	recorder   *events.FakeRecorder
 	clock      *testclock.FakePassiveClock
 	config     *config.Store
+	// metrics of the reconcilers that restart makes; nil for none.
+	metrics *metrics.Runs
 
 	mu sync.Mutex
 	// calls to the API server by their kind: create, patch, status, get, list.
@@ -86,7 +89,7 @@ func (c *cluster) restart(t *testing.T, funcs interceptor.Funcs) {
 	}
 	c.reconciler = NewReconciler(Dependencies{
 		Client: interceptor.NewClient(c.WithWatch, c.cached(funcs)), Live: interceptor.NewClient(c.WithWatch, c.live()),
-		Recorder: c.recorder, Clock: c.clock, Config: c.config, Judge: judge,
+		Recorder: c.recorder, Clock: c.clock, Config: c.config, Judge: judge, Metrics: c.metrics,
 	})
 }
 

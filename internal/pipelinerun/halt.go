@@ -138,15 +138,9 @@ func (d Deadlines) of(s *Standing) []time.Time {
 	return []time.Time{d.Pipeline, d.Tasks}
 }
 
-// next returns the first deadline that is still to come, and the zero time when there is none.
-func (d Deadlines) next(now time.Time) time.Time {
-	var first time.Time
-	for _, t := range []time.Time{d.Pipeline, d.Tasks, d.Finally} {
-		if !t.IsZero() && t.After(now) && (first.IsZero() || t.Before(first)) {
-			first = t
-		}
-	}
-	return first
+// ahead returns the deadlines that are still to come.
+func (d Deadlines) ahead(now time.Time) []time.Time {
+	return slices.DeleteFunc([]time.Time{d.Pipeline, d.Tasks, d.Finally}, func(t time.Time) bool { return !t.After(now) })
 }
 
 func after(start time.Time, timeout time.Duration) time.Time {

@@ -17,12 +17,12 @@ func TestRunIsCountedOnce(t *testing.T) {
 	c := newCluster(t, interceptor.Funcs{}, pr)
 	var registries []*prometheus.Registry
 	restart := func() {
-		c.restart(t, interceptor.Funcs{})
 		set, registry := metrics.New(version.Info{}), prometheus.NewPedanticRegistry()
 		if err := set.Register(registry); err != nil {
 			t.Fatal(err)
 		}
-		c.reconciler.metrics = set.PipelineRuns
+		c.metrics = set.PipelineRuns
+		c.restart(t, interceptor.Funcs{})
 		registries = append(registries, registry)
 	}
 	restart()

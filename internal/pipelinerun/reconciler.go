@@ -5,11 +5,9 @@ package pipelinerun
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
@@ -29,9 +27,6 @@ import (
 	"github.com/sluice-ci/sluice/internal/resolve"
 	"github.com/sluice-ci/sluice/internal/when"
 )
-
-// retry is how long a run waits whose next TaskRun cannot be made yet, and which nothing wakes.
-const retry = 5 * time.Second
 
 // busyPause is how long a run waits at least, and half of what it waits at most, while others hold the memory for results.
 // Passes that hold it take some tenths of a second.
@@ -72,14 +67,20 @@ type Reconciler struct {
 	passes   *health.Passes
 	crashes  *reconcile.PanicTracker
 	memory   *budget.Budget
+	statuses reconcile.Statuses[*v1.PipelineRun, v1.PipelineRunStatus]
 }
 
 // NewReconciler returns a Reconciler.
 func NewReconciler(d Dependencies) *Reconciler {
+	writes := reconcile.NewWriteTracker(d.Clock)
 	return &Reconciler{
 		client: d.Client, live: d.Live, recorder: d.Recorder, config: d.Config, resolver: resolve.New(d.Client, d.Live).Governed(d.Config),
-		judge: d.Judge, clock: d.Clock, metrics: d.Metrics, passes: d.Passes, writes: reconcile.NewWriteTracker(d.Clock), crashes: reconcile.NewPanicTracker(d.Clock),
+		judge: d.Judge, clock: d.Clock, metrics: d.Metrics, passes: d.Passes, writes: writes, crashes: reconcile.NewPanicTracker(d.Clock),
 		memory: d.Memory,
+		statuses: reconcile.Statuses[*v1.PipelineRun, v1.PipelineRunStatus]{
+			Kind: runKind(), Client: d.Client, Live: d.Live, Recorder: d.Recorder, Clock: d.Clock, Writes: writes,
+			Meter: d.Metrics, Changed: d.Metrics.PipelineRun,
+		},
 	}
 }
 
@@ -176,46 +177,6 @@ func (r *Reconciler) act(ctx context.Context, action Action, pr *v1.PipelineRun,
 	return Effect{}, nil
 }
 
-// write patches the status, if it has changed, and then tells of it. The patch carries the version that the pass has
-// read: of two controllers at once, one gets a conflict.
-func (r *Reconciler) write(ctx context.Context, pr *v1.PipelineRun, status v1.PipelineRunStatus) error {
-	change, err := reconcile.StatusPatch(pr.ResourceVersion, &pr.Status, &status)
-	if err != nil {
-		return fmt.Errorf("cannot change status of PipelineRun %q: %w", pr.Name, err)
-	}
-	if change == nil {
-		return nil
-	}
-	return r.send(ctx, pr, status, change)
-}
-
-// replace writes a status in the place of all that the object's status and its managed fields hold.
-func (r *Reconciler) replace(ctx context.Context, pr *v1.PipelineRun, status v1.PipelineRunStatus) error {
-	change, err := reconcile.ReplaceStatus(pr.ResourceVersion, &status)
-	if err != nil {
-		return fmt.Errorf("cannot change status of PipelineRun %q: %w", pr.Name, err)
-	}
-	return r.send(ctx, pr, status, change)
-}
-
-// send sends the patch that leads to a status, and then reports what it says.
-func (r *Reconciler) send(ctx context.Context, pr *v1.PipelineRun, status v1.PipelineRunStatus, change client.Patch) error {
-	target := &metav1.PartialObjectMetadata{} // the answer, too, is only as large as that
-	target.SetGroupVersionKind(v1.GroupVersion.WithKind(v1.KindPipelineRun))
-	target.Namespace, target.Name = pr.Namespace, pr.Name
-	err := r.client.Status().Patch(ctx, target, change)
-	r.metrics.Wrote(err)
-	if err != nil {
-		return fmt.Errorf("cannot write status of PipelineRun %q: %w", pr.Name, err)
-	}
-	r.writes.Record(target)
-	r.metrics.PipelineRun(&pr.Status, &status)
-	for _, e := range eventsFor(pr.Status, status) {
-		r.recorder.Eventf(pr, nil, e.Type, e.Reason, "Reconcile", "%s", e.Note)
-	}
-	return nil
-}
-
 // wakeAfter is when to look again without being woken: at the next deadline, or sooner where something keeps a TaskRun from
 // being made. The ends of TaskRuns wake us, and so does what this pass has written itself.
 func wakeAfter(status v1.PipelineRunStatus, obs Observation, effect Effect) time.Duration {
@@ -223,11 +184,8 @@ func wakeAfter(status v1.PipelineRunStatus, obs Observation, effect Effect) time
 		return 0
 	}
 	if effect.Waiting != "" {
-		return retry
+		return reconcile.RetryPeriod
 	}
 	obs.Deadlines = deadlinesOf(&v1.PipelineRun{Status: status}, obs.Timeouts, obs.Tasks)
-	if next := obs.Deadlines.next(obs.Now); !next.IsZero() {
-		return max(next.Sub(obs.Now), time.Millisecond)
-	}
-	return 0
+	return reconcile.Until(obs.Now, obs.Deadlines.ahead(obs.Now)...)
 }

@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/reconcile"
 )
 
 func TestResultsAreHandedOn(t *testing.T) {
@@ -303,7 +304,7 @@ func TestTaskRunsOfOthersAreNotTrusted(t *testing.T) {
 				reason = v1.PipelineRunReasonStarted
 			}
 			checkCondition(t, pr, tc.status, reason, tc.message, `"run-a"`)
-			if retried := result.RequeueAfter == retry; retried != tc.retried {
+			if retried := result.RequeueAfter == reconcile.RetryPeriod; retried != tc.retried {
 				t.Errorf("\n%s\ntried again: want %v, got %v", tc.reason, tc.retried, retried)
 			}
 			if len(pr.Status.ChildReferences) != 0 {

@@ -2,9 +2,9 @@ package pipelinerun
 
 import (
 	"fmt"
-	"unicode/utf8"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/truncate"
 )
 
 // maxShown is how much of one text of a when expression the status keeps, in bytes, and maxShownValues how many values:
@@ -32,17 +32,8 @@ func shown(expressions []v1.WhenExpression) []v1.WhenExpression {
 	return out
 }
 
-// cut shortens a text, saying so where it did.
-func cut(text string) string {
-	if len(text) <= maxShown {
-		return text
-	}
-	end := maxShown
-	for end > 0 && !utf8.RuneStart(text[end]) {
-		end--
-	}
-	return fmt.Sprintf("%s… (%d bytes)", text[:end], len(text))
-}
+// cut shortens a text, and adds how long it was.
+func cut(text string) string { return truncate.Counted(text, maxShown) }
 
 // maxShownTogether is how many bytes of when expressions one PipelineRun keeps in its status. Those of later tasks are
 // left out: they are for people, and nothing depends on them.

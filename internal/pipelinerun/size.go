@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"slices"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/objectsize"
 )
@@ -68,30 +66,6 @@ func childSize(task *v1.PipelineTask, child *v1.TaskRun) (int, *Problem) {
 		v1.PipelineRunReasonResultTooLarge, v1.SkipReasonTooLargeResults)
 }
 
-// stored returns how many bytes the run takes when it is stored with a status.
-func stored(pr *v1.PipelineRun, status v1.PipelineRunStatus) int {
-	whole := *pr
-	whole.Status = status
-	return objectsize.Stored(&whole)
-}
-
-// fitted returns the status as it is when the whole PipelineRun can be stored with it. Otherwise it is that of a run that
-// has failed for that reason, without the results, and oversize is true: etcd would refuse the object, and the run would
-// never end.
-func fitted(pr *v1.PipelineRun, status v1.PipelineRunStatus, now metav1.Time) (fitting v1.PipelineRunStatus, oversize bool) {
-	encoded := stored(pr, status)
-	if encoded <= objectsize.Limit {
-		return status, false
-	}
-	if less := lean(status); stored(pr, less) <= objectsize.Limit {
-		return less, false
-	}
-	return withoutResults(status, v1.PipelineRunReasonResultTooLarge, fmt.Sprintf(
-		"the PipelineRun with its results has %d bytes when encoded as JSON, more than the limit of %d "+
-			"(1.5 MiB for one object, less %d for the API server); %s; the results of the tasks are in their TaskRuns",
-		encoded, objectsize.Limit, objectsize.Reserve, objectsize.Largest("results", resultParts(status.Results))), now), true
-}
-
 // lean returns the status without the when expressions, which are for people.
 func lean(status v1.PipelineRunStatus) v1.PipelineRunStatus {
 	status.ChildReferences, status.SkippedTasks = slices.Clone(status.ChildReferences), slices.Clone(status.SkippedTasks)
@@ -104,19 +78,10 @@ func lean(status v1.PipelineRunStatus) v1.PipelineRunStatus {
 	return status
 }
 
-// withoutResults ends the run for a cause, without its results. Why it has failed already is what a user must hear first.
-func withoutResults(status v1.PipelineRunStatus, reason, cause string, now metav1.Time) v1.PipelineRunStatus {
-	if c := status.Condition(); c != nil && c.Status == metav1.ConditionFalse {
-		reason, cause = c.Reason, c.Message+"; "+cause
-	}
+// bare returns the lean status without results, and with conditions of its own.
+func bare(status v1.PipelineRunStatus) v1.PipelineRunStatus {
 	status = lean(status)
-	status.Results = nil
-	if status.StartTime == nil {
-		status.StartTime = &now
-	}
-	status.CompletionTime = &now
-	status.Conditions = slices.Clone(status.Conditions)
-	status.SetCondition(v1.Failed(reason, cause), now)
+	status.Results, status.Conditions = nil, slices.Clone(status.Conditions)
 	return status
 }
 

@@ -70,7 +70,7 @@ func statusFor(pr *v1.PipelineRun, state State, obs Observation, effect Effect) 
 	status.Results = outcome.Results
 	status.CompletionTime = &now
 	status.SetCondition(outcome.Condition, now)
-	return fitted(pr, status, now)
+	return runKind().Fit(pr, status, now)
 }
 
 // provenance is where the pipeline came from, and the flags in force.

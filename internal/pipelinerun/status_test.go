@@ -18,6 +18,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/config"
 	"github.com/sluice-ci/sluice/internal/dag"
 	"github.com/sluice-ci/sluice/internal/objectsize"
+	"github.com/sluice-ci/sluice/internal/reconcile"
 	"github.com/sluice-ci/sluice/internal/substitute"
 	"github.com/sluice-ci/sluice/internal/when"
 )
@@ -397,7 +398,7 @@ func TestEventsTellOnlyWhatIsNew(t *testing.T) {
 	pr, obs := observed(t, situations()["second"])
 	before, _ := statusFor(pr, Startable, obs, Effect{})
 	after, _ := statusFor(pr, Startable, obs, started(obs))
-	want := []Event{{"Normal", reasonTaskRunCreated, "Created TaskRun run-use for task use"}}
+	want := []reconcile.Event{normal(reasonTaskRunCreated, "Created TaskRun run-use for task use")}
 	if diff := cmp.Diff(want, eventsFor(before, after)); diff != "" {
 		t.Errorf("events: -want, +got:\n%s", diff)
 	}

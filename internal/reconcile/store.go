@@ -14,6 +14,7 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/objectsize"
 	"github.com/sluice-ci/sluice/internal/results"
+	"github.com/sluice-ci/sluice/internal/truncate"
 )
 
 // Refusal is why an object cannot be stored with a status, now or later.
@@ -44,12 +45,7 @@ func (r Refusal) String() string {
 // maxCause is how much of an error of the API server a message repeats, in bytes: it can quote the whole invalid value.
 const maxCause = 1024
 
-func short(text string) string {
-	if len(text) <= maxCause {
-		return text
-	}
-	return fmt.Sprintf("%s… (%d bytes)", strings.ToValidUTF8(text[:maxCause], ""), len(text))
-}
+func short(text string) string { return truncate.Counted(text, maxCause) }
 
 // Status says how the statuses of one object are stored.
 type Status[S any] struct {
@@ -162,9 +158,5 @@ func Current(ctx context.Context, live client.Reader, kind string, read client.O
 // Brief shortens the message of an outcome to what even a full object has room for.
 func Brief(message string) string {
 	const most = 256
-	text := strings.ToValidUTF8(message, "?")
-	if len(text) <= most {
-		return text
-	}
-	return strings.ToValidUTF8(text[:most], "") + "…"
+	return truncate.Text(strings.ToValidUTF8(message, "?"), most)
 }

@@ -30,19 +30,20 @@ func (r *Reconciler) createPod(ctx context.Context, tr *v1.TaskRun, obs Observat
 		return Effect{}, fmt.Errorf("cannot build pod for TaskRun %q: %w", tr.Name, err)
 	}
 	for _, claim := range obs.Prepared.Claims {
-		if _, effect, err := create(ctx, r, tr, claim, claimKind()); err != nil || effect.ends() {
+		if _, effect, err := create(ctx, r, tr, claimKind(), claim, v1.TaskRunReasonClaimCreationFailed); err != nil || effect.ends() {
 			return effect, err
 		}
 	}
-	made, effect, err := create(ctx, r, tr, wanted, podKind())
-	if err != nil || effect.ends() {
+	creation, effect, err := create(ctx, r, tr, podKind(), wanted, v1.TaskRunReasonPodCreationFailed)
+	switch {
+	case err != nil || effect.ends():
 		return effect, err
-	}
-	if made == wanted { // and not one of a pass before
+	case creation.Adopted && !madeFrom(creation.Object, wanted.Labels[v1.LabelTaskDigest]):
+		return r.replacePod(ctx, creation.Object)
+	case !creation.Adopted:
 		r.metrics.PodCreated()
 	}
-	effect.Pod = made
-	return effect, nil
+	return Effect{Pod: creation.Object}, nil
 }
 
 // buildPod builds the pod of the run's current attempt.

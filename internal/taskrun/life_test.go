@@ -13,6 +13,7 @@ import (
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/pod"
+	"github.com/sluice-ci/sluice/internal/reconcile"
 	"github.com/sluice-ci/sluice/internal/results/collect"
 	"github.com/sluice-ci/sluice/internal/results/frame"
 )
@@ -167,21 +168,24 @@ func TestEvents(t *testing.T) {
 		s.SetCondition(c, metav1.NewTime(epoch()))
 		return s
 	}
+	event := func(kind, reason, note string) []reconcile.Event {
+		return []reconcile.Event{{Type: kind, Reason: reason, Note: note}}
+	}
 	starting := v1.Running(v1.TaskRunReasonPending, messageStarting)
 	quota := v1.Running(v1.TaskRunReasonExceededResourceQuota, "exceeded quota")
 	cases := map[string]struct {
 		reason        string
 		before, after v1.TaskRunStatus
-		want          []Event
+		want          []reconcile.Event
 	}{
-		"Started":   {"a pod was made", v1.TaskRunStatus{}, status("p", starting), []Event{{corev1.EventTypeNormal, "Started", "Created pod p"}}},
+		"Started":   {"a pod was made", v1.TaskRunStatus{}, status("p", starting), event(corev1.EventTypeNormal, "Started", "Created pod p")},
 		"Running":   {"that all goes well is no event", status("p", starting), status("p", v1.Running(v1.TaskRunReasonRunning, messageRunning)), nil},
-		"Hindered":  {"what holds a run up is one", v1.TaskRunStatus{}, status("", quota), []Event{{corev1.EventTypeWarning, "ExceededResourceQuota", "exceeded quota"}}},
+		"Hindered":  {"what holds a run up is one", v1.TaskRunStatus{}, status("", quota), event(corev1.EventTypeWarning, "ExceededResourceQuota", "exceeded quota")},
 		"Still":     {"and is told once", status("", quota), status("", quota), nil},
-		"Retried":   {"a new attempt is one", status("p", starting), status("", v1.Running(v1.TaskRunReasonToBeRetried, "attempt 1 of 2 failed")), []Event{{corev1.EventTypeWarning, "ToBeRetried", "attempt 1 of 2 failed"}}},
-		"NextPod":   {"and so is its pod", status("", v1.Running(v1.TaskRunReasonToBeRetried, "x")), status("p-retry1", starting), []Event{{corev1.EventTypeNormal, "Started", "Created pod p-retry1"}}},
-		"Succeeded": {"an end is one", status("p", starting), status("p", v1.Succeeded("All steps have completed")), []Event{{corev1.EventTypeNormal, "Succeeded", "All steps have completed"}}},
-		"Failed":    {"a bad end is a warning", status("p", starting), status("p", v1.Failed("Failed", "why")), []Event{{corev1.EventTypeWarning, "Failed", "why"}}},
+		"Retried":   {"a new attempt is one", status("p", starting), status("", v1.Running(v1.TaskRunReasonToBeRetried, "attempt 1 of 2 failed")), event(corev1.EventTypeWarning, "ToBeRetried", "attempt 1 of 2 failed")},
+		"NextPod":   {"and so is its pod", status("", v1.Running(v1.TaskRunReasonToBeRetried, "x")), status("p-retry1", starting), event(corev1.EventTypeNormal, "Started", "Created pod p-retry1")},
+		"Succeeded": {"an end is one", status("p", starting), status("p", v1.Succeeded("All steps have completed")), event(corev1.EventTypeNormal, "Succeeded", "All steps have completed")},
+		"Failed":    {"a bad end is a warning", status("p", starting), status("p", v1.Failed("Failed", "why")), event(corev1.EventTypeWarning, "Failed", "why")},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/config"
+	"github.com/sluice-ci/sluice/internal/reconcile"
 	"github.com/sluice-ci/sluice/internal/results/collect"
 	"github.com/sluice-ci/sluice/internal/results/frame"
 )
@@ -149,8 +150,8 @@ func TestEveryHindranceHasAWayOut(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			state := stateOf(fresh, tc.obs)
 			status, _ := statusFor(fresh, state, tc.obs, tc.effect)
-			if left := wait(fresh, status, tc.obs, tc.effect); left <= 0 || left > retryPeriod {
-				t.Errorf("%s: want another look within %s, got %s", tc.reason, retryPeriod, left)
+			if left := wait(fresh, status, tc.obs, tc.effect); left <= 0 || left > reconcile.RetryPeriod {
+				t.Errorf("%s: want another look within %s, got %s", tc.reason, reconcile.RetryPeriod, left)
 			}
 			tr := fresh.DeepCopy()
 			tr.Status = status

@@ -20,6 +20,7 @@ import (
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/config"
+	"github.com/sluice-ci/sluice/internal/reconcile"
 	"github.com/sluice-ci/sluice/internal/resolve/image"
 	"github.com/sluice-ci/sluice/internal/resolve/image/queue"
 )
@@ -171,7 +172,7 @@ func TestImagesWithoutAnAnswer(t *testing.T) {
 		"Full": {
 			reason: "Nothing wakes a run whose lookup was not accepted.",
 			images: map[string]error{"tool": full},
-			want:   "Unknown Pending", says: "too many image lookups wait", after: retryPeriod,
+			want:   "Unknown Pending", says: "too many image lookups wait", after: reconcile.RetryPeriod,
 		},
 		"SidecarAbsent": {
 			reason: "A sidecar runs as it is.",

@@ -157,7 +157,7 @@ func TestObjectLimit(t *testing.T) {
 			for i := range tc.count {
 				status.Results = append(status.Results, v1.TaskRunResult{Name: "r" + string(rune('0'+i)), Type: v1.TypeString, Value: v1.StringValue(tc.text)})
 			}
-			got, _ := fitted(taskRun(), status, metav1.NewTime(epoch()))
+			got, _ := runKind().Fit(taskRun(), status, metav1.NewTime(epoch()))
 			c := got.Condition()
 			if tc.fits && (c.Status != metav1.ConditionTrue || len(got.Results) != tc.count) {
 				t.Errorf("%s: got %+v with %d results", tc.reason, c, len(got.Results))

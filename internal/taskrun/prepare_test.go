@@ -90,6 +90,11 @@ func TestClaims(t *testing.T) {
 		}
 		return c
 	}
+	deleted := func() *corev1.PersistentVolumeClaim {
+		c, at := claim(""), metav1.NewTime(epoch())
+		c.DeletionTimestamp, c.Finalizers = &at, []string{"kubernetes.io/pvc-protection"}
+		return c
+	}
 	refused := func(err error) interceptor.Funcs {
 		return interceptor.Funcs{Create: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.CreateOption) error {
 			if _, ok := o.(*corev1.PersistentVolumeClaim); ok {
@@ -109,6 +114,7 @@ func TestClaims(t *testing.T) {
 		"Ours":     {"one that a killed controller made is taken over", []client.Object{claim("")}, interceptor.Funcs{}, "Unknown Pending", 1},
 		"Foreign":  {"one that belongs to somebody else is not used", []client.Object{claim("stranger")}, interceptor.Funcs{}, "False CouldntCreateWorkspacePVC", 0},
 		"Leftover": {"that of an earlier run of the same name is about to go", []client.Object{claim("build")}, interceptor.Funcs{}, "Unknown Pending", 0},
+		"Deleted":  {"one that is being deleted is waited for: no pod could mount it", []client.Object{deleted()}, interceptor.Funcs{}, "Unknown Pending", 0},
 		"Quota":    {"a quota is waited for", nil, refused(apierrors.NewForbidden(group, "x", errors.New("exceeded quota: small"))), "Unknown ExceededResourceQuota", 0},
 		"Refused":  {"what the API server refuses for ever ends the run", nil, refused(apierrors.NewBadRequest("no such class")), "False CouldntCreateWorkspacePVC", 0},
 	}

@@ -10,7 +10,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
@@ -87,15 +86,21 @@ type Reconciler struct {
 	metrics  *metrics.Runs
 	passes   *health.Passes
 	crashes  *reconcile.PanicTracker
+	statuses reconcile.Statuses[*v1.TaskRun, v1.TaskRunStatus]
 }
 
 // NewReconciler returns a Reconciler.
 func NewReconciler(d Dependencies) *Reconciler {
+	writes := reconcile.NewWriteTracker(d.Clock)
 	return &Reconciler{
 		client: d.Client, live: d.Live, recorder: d.Recorder, config: d.Config,
 		resolver: resolve.New(d.Client, d.Live).Governed(d.Config), methods: d.Methods, images: d.Images, judge: d.Judge, wake: d.Wake, inpod: d.Inpod, clock: d.Clock, trust: d.Trust,
 		metrics: d.Metrics, passes: d.Passes,
-		writes: reconcile.NewWriteTracker(d.Clock), crashes: reconcile.NewPanicTracker(d.Clock),
+		writes: writes, crashes: reconcile.NewPanicTracker(d.Clock),
+		statuses: reconcile.Statuses[*v1.TaskRun, v1.TaskRunStatus]{
+			Kind: runKind(), Client: d.Client, Live: d.Live, Recorder: d.Recorder, Clock: d.Clock, Writes: writes,
+			Meter: d.Metrics, Changed: d.Metrics.TaskRun,
+		},
 	}
 }
 
@@ -205,46 +210,6 @@ func (r *Reconciler) act(ctx context.Context, action Action, tr *v1.TaskRun, obs
 	case DoNothing:
 	}
 	return Effect{}, nil
-}
-
-// write patches the status, if it has changed, and then tells of it. The patch carries the version that the pass has
-// read: of two controllers at once, one gets a conflict.
-func (r *Reconciler) write(ctx context.Context, tr *v1.TaskRun, status v1.TaskRunStatus) error {
-	change, err := reconcile.StatusPatch(tr.ResourceVersion, &tr.Status, &status)
-	if err != nil {
-		return fmt.Errorf("cannot change status of TaskRun %q: %w", tr.Name, err)
-	}
-	if change == nil {
-		return nil
-	}
-	return r.send(ctx, tr, status, change)
-}
-
-// replace writes a status in the place of all that the object's status and its managed fields hold.
-func (r *Reconciler) replace(ctx context.Context, tr *v1.TaskRun, status v1.TaskRunStatus) error {
-	change, err := reconcile.ReplaceStatus(tr.ResourceVersion, &status)
-	if err != nil {
-		return fmt.Errorf("cannot change status of TaskRun %q: %w", tr.Name, err)
-	}
-	return r.send(ctx, tr, status, change)
-}
-
-// send sends the patch that leads to a status, and then reports what it says.
-func (r *Reconciler) send(ctx context.Context, tr *v1.TaskRun, status v1.TaskRunStatus, change client.Patch) error {
-	answer := &metav1.PartialObjectMetadata{} // without the results that were just sent
-	answer.SetGroupVersionKind(v1.GroupVersion.WithKind(v1.KindTaskRun))
-	answer.Namespace, answer.Name = tr.Namespace, tr.Name
-	err := r.client.Status().Patch(ctx, answer, change)
-	r.metrics.Wrote(err)
-	if err != nil {
-		return fmt.Errorf("cannot write status of TaskRun %q: %w", tr.Name, err)
-	}
-	r.writes.Record(answer)
-	r.metrics.TaskRun(&tr.Status, &status)
-	for _, e := range eventsFor(tr.Status, status) {
-		r.recorder.Eventf(tr, nil, e.Type, e.Reason, "Reconcile", "%s", e.Note)
-	}
-	return nil
 }
 
 func keyOf(tr *v1.TaskRun) types.NamespacedName {

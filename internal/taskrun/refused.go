@@ -2,61 +2,48 @@ package taskrun
 
 import (
 	"context"
-	"errors"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
-	"github.com/sluice-ci/sluice/internal/metrics"
 	"github.com/sluice-ci/sluice/internal/objectsize"
 	"github.com/sluice-ci/sluice/internal/reconcile"
 )
 
-// store writes the status. Where the API server will never take it, the run ends with less, and its pod is stopped. It
-// returns what was written.
-func (r *Reconciler) store(ctx context.Context, tr *v1.TaskRun, p *corev1.Pod, status v1.TaskRunStatus) (v1.TaskRunStatus, error) {
-	now := metav1.NewTime(r.clock.Now())
-	stored, refusal, err := reconcile.Status[v1.TaskRunStatus]{
-		Size:    func(s v1.TaskRunStatus) int { return stored(tr, s) },
-		Managed: objectsize.ManagedFields(tr),
-		Write:   func(ctx context.Context, s v1.TaskRunStatus) error { return r.write(ctx, tr, s) },
-		Replace: func(ctx context.Context, s v1.TaskRunStatus) error { return r.replace(ctx, tr, s) },
-		Current: func(ctx context.Context) error { return reconcile.Current(ctx, r.live, v1.KindTaskRun, tr) },
-		Lean:    lean,
-		Abandon: func(ctx context.Context) error { return r.stopPod(ctx, p) },
-		Cuts: []func(v1.TaskRunStatus, reconcile.Refusal) v1.TaskRunStatus{
-			func(s v1.TaskRunStatus, why reconcile.Refusal) v1.TaskRunStatus { return refused(s, why, now) },
-			func(s v1.TaskRunStatus, why reconcile.Refusal) v1.TaskRunStatus { return outline(refused(s, why, now)) },
-			func(s v1.TaskRunStatus, why reconcile.Refusal) v1.TaskRunStatus {
-				return bare(refused(s, why, now), now)
-			},
+// runKind describes TaskRuns to the code that both kinds of run share.
+func runKind() reconcile.Kind[*v1.TaskRun, v1.TaskRunStatus] {
+	return reconcile.Kind[*v1.TaskRun, v1.TaskRunStatus]{
+		Name:   v1.KindTaskRun,
+		Status: func(tr *v1.TaskRun) *v1.TaskRunStatus { return &tr.Status },
+		With: func(tr *v1.TaskRun, status v1.TaskRunStatus) *v1.TaskRun {
+			whole := *tr
+			whole.Status = status
+			return &whole
 		},
-	}.Store(ctx, status)
-	if full, ok := errors.AsType[*reconcile.FullError](err); ok {
-		r.recorder.Eventf(tr, nil, corev1.EventTypeWarning, v1.TaskRunReasonStatusRefused, "Reconcile", "%s", short(full.Error()))
+		Fields: func(s *v1.TaskRunStatus) reconcile.Fields {
+			return reconcile.Fields{Conditioned: s, Start: &s.StartTime, Completion: &s.CompletionTime}
+		},
+		Lean: lean, Bare: bare, Outline: outline,
+		Finish:  func(s *v1.TaskRunStatus, reason string, now metav1.Time) { finish(s.Steps, reason, now) },
+		Results: resultParts,
+		Parts: func(s v1.TaskRunStatus) []objectsize.Part {
+			return slices.Concat(resultParts(s), []objectsize.Part{
+				objectsize.PartOf("status.taskSpec", s.TaskSpec), objectsize.PartOf("status.steps", s.Steps),
+			})
+		},
+		TooLarge: v1.TaskRunReasonResultTooLarge, TooLargeHint: "hand large data on through a workspace",
+		Refused: v1.TaskRunReasonStatusRefused, RefusedHint: "the results of the run are not kept",
+		Panicked: v1.TaskRunReasonInternalError,
+		Events:   eventsFor,
 	}
-	if err == nil && refusal != nil && refusal.TooLarge() {
-		r.metrics.Oversize(finder(refusal))
-	}
-	return stored, err
 }
 
-func finder(refusal *reconcile.Refusal) metrics.Finder {
-	if refusal.Cause == nil {
-		return metrics.FoundBefore
-	}
-	return metrics.FoundByServer
-}
-
-// refused ends a run whose status the API server will never take, without its results.
-func refused(status v1.TaskRunStatus, why reconcile.Refusal, now metav1.Time) v1.TaskRunStatus {
-	if !why.TooLarge() {
-		return withoutResults(status, v1.TaskRunReasonStatusRefused, why.String()+"; the results of the run are not kept", now)
-	}
-	parts := append(resultParts(status), objectsize.PartOf("status.taskSpec", status.TaskSpec), objectsize.PartOf("status.steps", status.Steps))
-	return withoutResults(status, v1.TaskRunReasonResultTooLarge,
-		why.String()+"; "+objectsize.Largest("parts", parts)+"; hand large data on through a workspace", now)
+// store writes the status, or a smaller one if the API server will never take it; then the run ends, and its pod is stopped.
+// It returns what was written.
+func (r *Reconciler) store(ctx context.Context, tr *v1.TaskRun, p *corev1.Pod, status v1.TaskRunStatus) (v1.TaskRunStatus, error) {
+	return r.statuses.Store(ctx, tr, status, func(ctx context.Context) error { return r.stopPod(ctx, p) })
 }
 
 // outline drops all that is known of the run elsewhere: what is left says how and when it ended, and how each step did.
@@ -68,12 +55,4 @@ func outline(status v1.TaskRunStatus) v1.TaskRunStatus {
 	}
 	status.Steps = steps
 	return status
-}
-
-// bare drops all but the outcome. Its message is short, so that the object has room for it.
-func bare(status v1.TaskRunStatus, now metav1.Time) v1.TaskRunStatus {
-	least := v1.TaskRunStatus{StartTime: status.StartTime, CompletionTime: status.CompletionTime}
-	c := status.Condition()
-	least.SetCondition(v1.Failed(c.Reason, reconcile.Brief(c.Message)), now)
-	return least
 }

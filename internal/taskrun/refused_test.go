@@ -227,11 +227,11 @@ func TestFitted(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			status := v1.TaskRunStatus{Results: tc.results, Steps: []v1.StepState{{Name: "one", Results: tc.ofStep, ContainerState: terminated(0, "")}}}
 			status.SetCondition(tc.condition, metav1.NewTime(epoch()))
-			got, oversize := fitted(taskRun(), status, metav1.NewTime(epoch()))
+			got, oversize := runKind().Fit(taskRun(), status, metav1.NewTime(epoch()))
 			if c := got.Condition(); !oversize || c.Reason != tc.want || !strings.Contains(c.Message, tc.words) {
 				t.Errorf("%s: want %s with %q, got %+v", tc.reason, tc.want, tc.words, c)
 			}
-			if n := stored(taskRun(), got); n > objectsize.Limit || len(got.Results)+len(got.Steps[0].Results) > 0 {
+			if n := runKind().Stored(taskRun(), got); n > objectsize.Limit || len(got.Results)+len(got.Steps[0].Results) > 0 {
 				t.Errorf("%s: what is written instead has %d bytes, %d and %d results", tc.reason, n, len(got.Results), len(got.Steps[0].Results))
 			}
 		})

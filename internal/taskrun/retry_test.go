@@ -288,7 +288,7 @@ func TestFittedReducesAttempts(t *testing.T) {
 			PodName: fmt.Sprint("pod-", i), Steps: []v1.StepState{{Name: strings.Repeat("s", 4000)}},
 		})
 	}
-	got, _ := fitted(taskRun(), status, metav1.NewTime(epoch()))
+	got, _ := runKind().Fit(taskRun(), status, metav1.NewTime(epoch()))
 	if c := got.Condition(); c.Status != metav1.ConditionTrue || len(got.Results) != 1 || len(got.RetriesStatus) != 50 {
 		t.Errorf("want the results whole and the attempts reduced, got %+v", c)
 	}

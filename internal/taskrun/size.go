@@ -3,35 +3,9 @@ package taskrun
 import (
 	"fmt"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/objectsize"
 )
-
-// stored returns how many bytes the run takes when it is stored with a status.
-func stored(tr *v1.TaskRun, status v1.TaskRunStatus) int {
-	whole := *tr
-	whole.Status = status
-	return objectsize.Stored(&whole)
-}
-
-// fitted returns the status as it is when the whole TaskRun can be stored with it. Otherwise it is that of a run that
-// has failed for that reason, without the results, and oversize is true: etcd would refuse the object, and the run would
-// never end.
-func fitted(tr *v1.TaskRun, status v1.TaskRunStatus, now metav1.Time) (fitting v1.TaskRunStatus, oversize bool) {
-	encoded := stored(tr, status)
-	if encoded <= objectsize.Limit {
-		return status, false
-	}
-	if less := lean(status); stored(tr, less) <= objectsize.Limit {
-		return less, false
-	}
-	cause := fmt.Sprintf("the TaskRun with its results has %d bytes when encoded as JSON, more than the limit of %d "+
-		"(1.5 MiB for one object, less %d for the API server); %s; hand large data on through a workspace",
-		encoded, objectsize.Limit, objectsize.Reserve, objectsize.Largest("results", resultParts(status)))
-	return withoutResults(status, v1.TaskRunReasonResultTooLarge, cause, now), true
-}
 
 // lean returns the status with earlier attempts reduced to why they failed.
 func lean(status v1.TaskRunStatus) v1.TaskRunStatus {
@@ -39,23 +13,13 @@ func lean(status v1.TaskRunStatus) v1.TaskRunStatus {
 	return status
 }
 
-// withoutResults ends the run for a cause, without its results and those of its steps. Why it has failed already is what a
-// user must hear first.
-func withoutResults(status v1.TaskRunStatus, reason, cause string, now metav1.Time) v1.TaskRunStatus {
-	if c := status.Condition(); c != nil && c.Status == metav1.ConditionFalse {
-		reason, cause = c.Reason, c.Message+"; "+cause
-	}
+// bare returns a copy of the lean status without the results of the run and of its steps.
+func bare(status v1.TaskRunStatus) v1.TaskRunStatus {
 	status = lean(*status.DeepCopy())
 	status.Results = nil
 	for i := range status.Steps {
 		status.Steps[i].Results = nil
 	}
-	if status.StartTime == nil {
-		status.StartTime = &now
-	}
-	status.CompletionTime = &now
-	status.SetCondition(v1.Failed(reason, cause), now)
-	finish(status.Steps, reason, now)
 	return status
 }
 

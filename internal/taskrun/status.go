@@ -79,7 +79,7 @@ func statusFor(tr *v1.TaskRun, state State, obs Observation, effect Effect) (sta
 	if outcome.Condition.Status == metav1.ConditionFalse {
 		finish(status.Steps, outcome.Condition.Reason, now)
 	}
-	status, oversize = fitted(tr, status, now)
+	status, oversize = runKind().Fit(tr, status, now)
 	if retriable(tr, *status.Condition()) {
 		return begunAnew(tr, status, now), oversize
 	}

@@ -14,6 +14,7 @@ import (
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/config"
+	"github.com/sluice-ci/sluice/internal/reconcile"
 	"github.com/sluice-ci/sluice/internal/results/collect"
 	"github.com/sluice-ci/sluice/internal/results/frame"
 )
@@ -179,7 +180,7 @@ func TestRetryWaitsForEarlierPod(t *testing.T) {
 	if got := reason(w.pass(t)); got != "Unknown ToBeRetried" {
 		t.Fatalf("want the attempt to have failed, got %s", got)
 	}
-	for after := time.Duration(0); after <= 3*earlierPatience; after += retryPeriod {
+	for after := time.Duration(0); after <= 3*earlierPatience; after += reconcile.RetryPeriod {
 		w.clock.SetTime(epoch().Add(after))
 		w.pass(t)
 		first, n := w.pod(t), len(w.pods(t))

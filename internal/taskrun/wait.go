@@ -7,15 +7,12 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/reconcile"
 )
 
-const (
-	// retryPeriod is how long a run waits whose pod cannot be made yet, and which nothing wakes.
-	retryPeriod = 5 * time.Second
-	// verdictPeriod is how often a run is looked at that waits for its kubelet's word on a killed step, which does not
-	// always come.
-	verdictPeriod = time.Second
-)
+// verdictPeriod is how often a run is looked at that waits for its kubelet's word on a killed step, which does not always
+// come.
+const verdictPeriod = time.Second
 
 // wait is when to look again without being woken: at the run's timeout, or sooner where nothing wakes us.
 func wait(tr *v1.TaskRun, status v1.TaskRunStatus, obs Observation, effect Effect) time.Duration {
@@ -23,9 +20,9 @@ func wait(tr *v1.TaskRun, status v1.TaskRunStatus, obs Observation, effect Effec
 	case status.Done() || status.StartTime == nil: // ended, or about to begin anew: the status itself wakes us
 		return 0
 	case effect.Waiting == nil && obs.Needs.Lookup.Pending > 0 && !obs.Needs.Lookup.Full:
-		return soonest(obs.Now, append(deadlinesOf(tr, status, obs), obs.Now.Add(lookupPeriod)))
+		return reconcile.Until(obs.Now, append(deadlinesOf(tr, status, obs), obs.Now.Add(lookupPeriod))...)
 	case effect.Waiting != nil, obs.Needs.Hindered != nil:
-		return retryPeriod
+		return reconcile.RetryPeriod
 	case obs.Evidence.Set != nil:
 		return verdictPeriod
 	}
@@ -33,7 +30,7 @@ func wait(tr *v1.TaskRun, status v1.TaskRunStatus, obs Observation, effect Effec
 	if obs.Pod != nil {
 		deadlines = append(deadlines, podDeadlines(obs)...)
 	}
-	return soonest(obs.Now, deadlines)
+	return reconcile.Until(obs.Now, deadlines...)
 }
 
 // deadlinesOf is when the run times out, if it ever does.
@@ -66,15 +63,4 @@ func podDeadlines(obs Observation) []time.Time {
 		deadlines = append(deadlines, sandboxDue(obs.Pod), slowDue(obs.Pod))
 	}
 	return slices.DeleteFunc(deadlines, func(d time.Time) bool { return !d.After(obs.Now) })
-}
-
-// soonest is the time until the first of the deadlines, 0 when there are none.
-func soonest(now time.Time, deadlines []time.Time) time.Duration {
-	var least time.Duration
-	for _, d := range deadlines {
-		if left := max(d.Sub(now), time.Millisecond); least == 0 || left < least {
-			least = left
-		}
-	}
-	return least
 }

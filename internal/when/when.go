@@ -4,12 +4,12 @@ package when
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"unicode/utf8"
 
 	"cel.dev/cel-go/cel"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/truncate"
 )
 
 const (
@@ -123,8 +123,5 @@ func (j *Judge) verdict(expression string) verdict {
 
 // clipped cuts a problem that is too long.
 func clipped(problem string) string {
-	if len(problem) <= maxProblem {
-		return problem
-	}
-	return strings.ToValidUTF8(problem[:maxProblem], "") + "…"
+	return truncate.Text(problem, maxProblem)
 }

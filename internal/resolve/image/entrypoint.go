@@ -7,6 +7,8 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"github.com/sluice-ci/sluice/internal/truncate"
 )
 
 // Entrypoint is what an image runs when nobody says otherwise.
@@ -114,10 +116,7 @@ func agree(a, b variant, one, other manifest) error {
 func quoted(m manifest) string {
 	const most = 500
 	text := fmt.Sprintf("%q", slices.Concat(m.entrypoint, m.cmd))
-	if len(text) > most {
-		text = text[:most] + "…"
-	}
-	return strings.ToValidUTF8(text, "?")
+	return truncate.Text(text, most)
 }
 
 // isIndex says whether a manifest of this type lists images; ok is false for what is neither a list nor an image.

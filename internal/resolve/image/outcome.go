@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/sluice-ci/sluice/internal/resolve/image/guard"
+	"github.com/sluice-ci/sluice/internal/truncate"
 )
 
 // giveCommand is what always helps.
@@ -137,10 +138,7 @@ func Details(err error) string {
 const maxDetails = 1 << 10
 
 func clipped(text string) string {
-	if len(text) > maxDetails {
-		text = text[:maxDetails] + "…"
-	}
-	return strings.ToValidUTF8(text, "?")
+	return truncate.Text(strings.ToValidUTF8(text, "?"), maxDetails)
 }
 
 const (
@@ -155,7 +153,7 @@ const (
 // pull, is never looked up.
 func Host(image string, pull Pull) (string, error) {
 	if len(image) > maxName {
-		return "", pull.unusable(strings.ToValidUTF8(image[:100], "?")+"…", fmt.Sprintf("the name has %d bytes, more than the limit of %d", len(image), maxName), "correct the name")
+		return "", pull.unusable(truncate.Text(strings.ToValidUTF8(image, "?"), 100), fmt.Sprintf("the name has %d bytes, more than the limit of %d", len(image), maxName), "correct the name")
 	}
 	if len(pull.Secrets) > maxSecrets {
 		return "", pull.unusable(image, fmt.Sprintf("the pod has %d pull secrets, more than the limit of %d", len(pull.Secrets), maxSecrets), "name fewer of them, or "+giveCommand)

@@ -10,6 +10,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/sluice-ci/sluice/internal/results/frame"
+	"github.com/sluice-ci/sluice/internal/truncate"
 )
 
 // kind says in which way a read of a log failed. What is tried next depends on it alone.
@@ -121,10 +122,7 @@ var localPort = regexp.MustCompile(`[^\s]+:\d+->`)
 // stable is the text of err without what differs from one attempt to the next.
 func stable(err error) string {
 	text := strings.TrimSpace(localPort.ReplaceAllString(err.Error(), ""))
-	if len(text) > maxCause {
-		text = strings.ToValidUTF8(text[:maxCause], "") + "…"
-	}
-	return text
+	return truncate.Text(text, maxCause)
 }
 
 // ReadError is why a log has not given its results, or never will. Its text stays the same as long as the reads fail in

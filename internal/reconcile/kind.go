@@ -1,0 +1,157 @@
+package reconcile
+
+import (
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/objectsize"
+	"github.com/sluice-ci/sluice/internal/truncate"
+)
+
+// Kind describes a kind of run, with runs R and statuses S, to the code that serves both kinds. Its functions leave their
+// arguments unchanged.
+type Kind[R client.Object, S any] struct {
+	// Name of the kind in the API.
+	Name string
+	// Status returns the place of the status in a run, and With a shallow copy of a run that has another status.
+	Status func(run R) *S
+	With   func(run R, status S) R
+	// Fields returns the fields of a status that both kinds have.
+	Fields func(status *S) Fields
+	// Lean returns a status that says the same in fewer bytes.
+	Lean func(status S) S
+	// Bare returns the lean status without results. What EndBare changes in it is not shared with the original.
+	Bare func(status S) S
+	// Outline returns a bare status without anything that is known elsewhere.
+	Outline func(status S) S
+	// Finish ends what else in a status seems to run; nil if there is nothing.
+	Finish func(status *S, reason string, now metav1.Time)
+	// Results and Parts are what takes most room in a status: its results, and everything that can be large.
+	Results, Parts func(status S) []objectsize.Part
+	// TooLarge, Refused and Panicked are the reasons of a run that ends because its status is too large, because it is refused for
+	// another cause, or because the controller panics over the run.
+	TooLarge, Refused, Panicked string
+	// TooLargeHint and RefusedHint end the messages with those reasons.
+	TooLargeHint, RefusedHint string
+	// Events returns what to report when one status follows another.
+	Events func(before, after S) []Event
+}
+
+// Fields are the fields that the statuses of both kinds of run have.
+type Fields struct {
+	// Conditioned gives access to the conditions.
+	Conditioned
+
+	// Start and Completion are the places of the two times.
+	Start, Completion **metav1.Time
+}
+
+// Conditioned is a status with a condition of type Succeeded.
+type Conditioned interface {
+	Condition() *metav1.Condition
+	SetCondition(c metav1.Condition, now metav1.Time)
+	Done() bool
+}
+
+// Event is something that has happened to a run. It is reported after the status was written.
+type Event struct {
+	// Type is Normal or Warning.
+	Type string
+	// Reason is that of the condition, or names what was created.
+	Reason string
+	// Note is a message for users, of at most MaxNote bytes.
+	Note string
+}
+
+// MaxNote is how many bytes a note has at most before it is cut; an event takes 1024.
+const MaxNote = 1000
+
+// Note shortens a message for an event. The condition has all of it.
+func Note(message string) string { return truncate.Text(message, MaxNote) }
+
+// EventOf returns the event that reports a condition: a warning unless the run has succeeded.
+func EventOf(c *metav1.Condition) Event {
+	kind := corev1.EventTypeWarning
+	if c.Status == metav1.ConditionTrue {
+		kind = corev1.EventTypeNormal
+	}
+	return Event{kind, c.Reason, Note(c.Message)}
+}
+
+// SameReport reports whether two conditions say the same. before may be nil.
+func SameReport(before, after *metav1.Condition) bool {
+	return before != nil && before.Status == after.Status && before.Reason == after.Reason && before.Message == after.Message
+}
+
+// Stored returns how many bytes a run has when it is stored with a status.
+func (k Kind[R, S]) Stored(run R, status S) int { return objectsize.Stored(k.With(run, status)) }
+
+// Fit returns a status with which the whole run can be stored: the status itself, the lean one, or that of a run that has
+// failed because it is too large, in which case oversize is true. Without that, etcd would refuse the object and the run
+// would never end.
+func (k Kind[R, S]) Fit(run R, status S, now metav1.Time) (fitting S, oversize bool) {
+	encoded := k.Stored(run, status)
+	if encoded <= objectsize.Limit {
+		return status, false
+	}
+	if lean := k.Lean(status); k.Stored(run, lean) <= objectsize.Limit {
+		return lean, false
+	}
+	cause := fmt.Sprintf("the %s with its results has %d bytes when encoded as JSON, more than the limit of %d "+
+		"(1.5 MiB for one object, less %d for the API server); %s; %s",
+		k.Name, encoded, objectsize.Limit, objectsize.Reserve, objectsize.Largest("results", k.Results(status)), k.TooLargeHint)
+	return k.EndBare(status, k.TooLarge, cause, now), true
+}
+
+// EndBare returns the status of a run that ends for a cause, without its results. If the run has failed already, its reason
+// and its message stay, and the cause follows them.
+func (k Kind[R, S]) EndBare(status S, reason, cause string, now metav1.Time) S {
+	ended := k.Bare(status)
+	if c := k.Fields(&ended).Condition(); c != nil && c.Status == metav1.ConditionFalse {
+		reason, cause = c.Reason, c.Message+"; "+cause
+	}
+	k.end(&ended, reason, cause, now)
+	return ended
+}
+
+// end marks a status as that of a run that has failed.
+func (k Kind[R, S]) end(status *S, reason, message string, now metav1.Time) {
+	f := k.Fields(status)
+	if *f.Start == nil {
+		*f.Start = &now
+	}
+	*f.Completion = &now
+	f.SetCondition(v1.Failed(reason, message), now)
+	if k.Finish != nil {
+		k.Finish(status, reason, now)
+	}
+}
+
+// cuts returns what to store in the place of a status that the API server refuses, each with less in it than the one before.
+func (k Kind[R, S]) cuts(now metav1.Time) []func(S, Refusal) S {
+	refused := func(status S, why Refusal) S {
+		if !why.TooLarge() {
+			return k.EndBare(status, k.Refused, why.String()+"; "+k.RefusedHint, now)
+		}
+		return k.EndBare(status, k.TooLarge, why.String()+"; "+objectsize.Largest("parts", k.Parts(status))+"; "+k.TooLargeHint, now)
+	}
+	return []func(S, Refusal) S{
+		refused,
+		func(status S, why Refusal) S { return k.Outline(refused(status, why)) },
+		func(status S, why Refusal) S { return k.outcome(refused(status, why), now) },
+	}
+}
+
+// outcome returns a status that has only the outcome of another. The message is short enough for a full object.
+func (k Kind[R, S]) outcome(status S, now metav1.Time) S {
+	var least S
+	from, to := k.Fields(&status), k.Fields(&least)
+	*to.Start, *to.Completion = *from.Start, *from.Completion
+	c := from.Condition()
+	to.SetCondition(v1.Failed(c.Reason, Brief(c.Message)), now)
+	return least
+}

@@ -1,0 +1,131 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/tools/events"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/objectsize"
+)
+
+// Meter counts the writes of statuses.
+type Meter interface {
+	// Wrote counts one write by the API server's answer, and Refused a run that ended because its status was refused.
+	Wrote(err error)
+	Refused(why Refusal)
+}
+
+// Statuses writes the statuses of the runs of one kind, reports what they say, and remembers the versions that the writes
+// led to.
+type Statuses[R client.Object, S any] struct {
+	// Kind of the runs.
+	Kind Kind[R, S]
+	// Client writes, and Live reads from the API server.
+	Client client.Client
+	Live   client.Reader
+	// Recorder takes the events.
+	Recorder events.EventRecorder
+	// Clock gives the time at which a run ends.
+	Clock clock.PassiveClock
+	// Writes are the versions that the cache must show before the next reconcile.
+	Writes *WriteTracker
+	// Meter counts the writes, and Changed what a status that was written reports for the first time.
+	Meter   Meter
+	Changed func(before, after *S)
+}
+
+// Store writes a status. If the API server will never take it, Store calls abandon, which stops what the run has started,
+// and ends the run with a smaller status. It returns the status that was written. The error may pass, or is a *FullError.
+func (w Statuses[R, S]) Store(ctx context.Context, run R, status S, abandon func(context.Context) error) (S, error) {
+	stored, refusal, err := Status[S]{
+		Size:    func(s S) int { return w.Kind.Stored(run, s) },
+		Managed: objectsize.ManagedFields(run),
+		Write:   func(ctx context.Context, s S) error { return w.write(ctx, run, s) },
+		Replace: func(ctx context.Context, s S) error { return w.replace(ctx, run, s) },
+		Current: func(ctx context.Context) error { return Current(ctx, w.Live, w.Kind.Name, run) },
+		Lean:    w.Kind.Lean,
+		Abandon: abandon,
+		Cuts:    w.Kind.cuts(metav1.NewTime(w.Clock.Now())),
+	}.Store(ctx, status)
+	if full, ok := errors.AsType[*FullError](err); ok {
+		w.report(run, Event{corev1.EventTypeWarning, w.Kind.Refused, Note(full.Error())})
+	}
+	if err == nil && refusal != nil {
+		w.Meter.Refused(*refusal)
+	}
+	return stored, err
+}
+
+// ReportPanic reports on the run that a reconcile of it has panicked. After the last try it calls abandon, which stops what
+// the run has started, and ends the run. It calls nothing else that the reconcile calls, since that may panic again.
+func (w Statuses[R, S]) ReportPanic(ctx context.Context, run R, p Panic, abandon func(context.Context) error) error {
+	copied, _ := run.DeepCopyObject().(R)
+	status := *w.Kind.Status(copied)
+	f := w.Kind.Fields(&status)
+	if f.Done() {
+		return nil // its outcome never changes
+	}
+	now := metav1.NewTime(w.Clock.Now())
+	if !p.Final() {
+		if *f.Start == nil {
+			*f.Start = &now
+		}
+		f.SetCondition(v1.Running(w.Kind.Panicked, p.Message()), now)
+		return w.write(ctx, run, status)
+	}
+	if err := abandon(ctx); err != nil {
+		return err
+	}
+	w.Kind.end(&status, w.Kind.Panicked, p.Message(), now)
+	_, err := w.Store(ctx, run, status, abandon)
+	return err
+}
+
+// write patches the status, if it has changed. The patch carries the version that was read: of two controllers that write
+// at once, one gets a conflict.
+func (w Statuses[R, S]) write(ctx context.Context, run R, status S) error {
+	change, err := StatusPatch(run.GetResourceVersion(), w.Kind.Status(run), &status)
+	if change == nil && err == nil {
+		return nil
+	}
+	return w.send(ctx, run, status, change, err)
+}
+
+// replace writes a status in the place of everything that the object's status and its managed fields hold.
+func (w Statuses[R, S]) replace(ctx context.Context, run R, status S) error {
+	change, err := ReplaceStatus(run.GetResourceVersion(), &status)
+	return w.send(ctx, run, status, change, err)
+}
+
+// send sends the patch that leads to a status, and reports what the status says. failed is why there is no patch.
+func (w Statuses[R, S]) send(ctx context.Context, run R, status S, change client.Patch, failed error) error {
+	if failed != nil {
+		return fmt.Errorf("cannot change status of %s %q: %w", w.Kind.Name, run.GetName(), failed)
+	}
+	answer := &metav1.PartialObjectMetadata{} // without the results that were just sent
+	answer.SetGroupVersionKind(v1.GroupVersion.WithKind(w.Kind.Name))
+	answer.Namespace, answer.Name = run.GetNamespace(), run.GetName()
+	err := w.Client.Status().Patch(ctx, answer, change)
+	w.Meter.Wrote(err)
+	if err != nil {
+		return fmt.Errorf("cannot write status of %s %q: %w", w.Kind.Name, run.GetName(), err)
+	}
+	w.Writes.Record(answer)
+	before := w.Kind.Status(run)
+	w.Changed(before, &status)
+	for _, e := range w.Kind.Events(*before, status) {
+		w.report(run, e)
+	}
+	return nil
+}
+
+func (w Statuses[R, S]) report(run R, e Event) {
+	w.Recorder.Eventf(run, nil, e.Type, e.Reason, "Reconcile", "%s", e.Note)
+}
