@@ -1,5 +1,5 @@
-// Package admission fills in defaults and refuses invalid objects before the API server stores them. What is a default
-// and what is invalid stands in api/v1, in pure functions; here they meet the API server's questions.
+// Package admission sets defaults and rejects invalid objects before the API server stores them. The defaults and rules are
+// pure functions in api/v1; this package serves them as webhooks.
 package admission
 
 import (
@@ -21,43 +21,43 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 )
 
-// Where the webhooks are served; config/webhook names the same paths.
+// Paths of the webhooks, as in config/webhook.
 const (
 	DefaultingPath = "/default"
 	ValidatingPath = "/validate"
 )
 
-// Object is a pointer to an object of the API that knows its own defaults and rules.
+// Object is a pointer to an object of the API with defaults and rules.
 type Object[T any] interface {
 	*T
-	// Default fills in what the user left out.
+	// Default sets the fields that the user left out.
 	Default()
 	// Report reports every rule that the object breaks.
 	Report(r *v1.Report)
 }
 
-// Updatable is an Object of which not everything may change.
+// Updatable is an Object with fields that must not change.
 type Updatable[T any] interface {
-	// ValidateUpdate returns every rule about changes that the one from old breaks.
+	// ValidateUpdate returns every rule that the change from old breaks.
 	ValidateUpdate(old *T) field.ErrorList
 }
 
 // Limited is an Object with rules that depend on the settings of the installation.
 type Limited interface {
-	// ReportLimits reports every such rule that the object breaks.
+	// ReportLimits reports every rule of the limits that the object breaks.
 	ReportLimits(r *v1.Report, l v1.Limits)
 }
 
-// Kind is what the webhooks can do with the objects of one kind, as they come encoded in JSON. Work ends, with the error of
-// the context, when that is done.
+// Kind has the functions of the webhooks for objects of one kind, encoded as JSON. They return the error of the context when
+// the context ends.
 type Kind struct {
 	// defaulted returns an object before and after its defaults.
 	defaulted func(ctx context.Context, raw []byte) (before, after []byte, err error)
-	// validated returns the rules that an object breaks; old is nil unless it is an update.
+	// validated returns the rules that an object breaks. old is nil unless the request is an update.
 	validated func(ctx context.Context, raw, old []byte) (field.ErrorList, error)
 }
 
-// Of returns the Kind of the objects of type T. limits returns those in force.
+// Of returns the Kind of the objects of type T. limits returns the current limits.
 func Of[T any, P Object[T]](limits func() v1.Limits) Kind {
 	k := kindOf[T, P]{limits: limits, weight: weightOf(reflect.TypeFor[T](), map[reflect.Type]*weight{})}
 	return Kind{defaulted: k.defaulted, validated: k.validated}
@@ -68,7 +68,7 @@ type kindOf[T any, P Object[T]] struct {
 	weight *weight
 }
 
-// weighed decodes an object that is not stored yet, unless it would take too much memory; old is the one that it replaces.
+// weighed decodes an object that is not stored yet. It fails if the object would take too much memory. old is the object that it replaces.
 func (k kindOf[T, P]) weighed(ctx context.Context, raw, old []byte) (P, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -79,7 +79,7 @@ func (k kindOf[T, P]) weighed(ctx context.Context, raw, old []byte) (P, error) {
 	return k.decode(ctx, raw)
 }
 
-// decode decodes an object of any weight: one that is stored, or that was weighed.
+// decode decodes an object of any weight: a stored one, or one that was weighed.
 func (k kindOf[T, P]) decode(ctx context.Context, raw []byte) (P, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -118,7 +118,7 @@ func (k kindOf[T, P]) validated(ctx context.Context, raw, old []byte) (field.Err
 	if err != nil {
 		return nil, err
 	}
-	object.Default() // the rules are about whole objects, also where the defaulting webhook was away
+	object.Default() // the rules need the defaults, even if the defaulting webhook was unavailable
 	report := v1.NewReport(ctx, nil)
 	check := k.rules(object)
 	check(report)
@@ -131,8 +131,8 @@ func (k kindOf[T, P]) validated(ctx context.Context, raw, old []byte) (field.Err
 	}
 	before.Default()
 	if len(report.Errors()) > 0 {
-		// Errors that were there before are left out: an object from a time with fewer rules can still be changed, as when
-		// its run is cancelled.
+		// Leave out errors of the stored object, so that an object from a version with fewer rules can still be changed, for
+		// example to cancel its run.
 		report = v1.NewReport(ctx, v1.Known(ctx, k.rules(before)))
 		check(report)
 	}
@@ -142,10 +142,10 @@ func (k kindOf[T, P]) validated(ctx context.Context, raw, old []byte) (field.Err
 	return report.Errors(), ctx.Err()
 }
 
-// Kinds are the kinds that are admitted.
+// Kinds are the kinds with webhooks.
 type Kinds map[schema.GroupKind]Kind
 
-// Register serves both webhooks for the kinds. Together they work on a bounded number of requests at once.
+// Register serves both webhooks for the kinds. Together they handle a limited number of requests at the same time.
 func (k Kinds) Register(server webhook.Server) { k.register(server, newGate()) }
 
 func (k Kinds) register(server webhook.Server, gate *gate) {
@@ -153,8 +153,8 @@ func (k Kinds) register(server webhook.Server, gate *gate) {
 	server.Register(ValidatingPath, &gated{&admission.Webhook{Handler: admission.HandlerFunc(k.judge)}, gate})
 }
 
-// errKind says that the API server asks about something that the webhooks are not for.
-var errKind = errors.New("it is not admitted here; config/webhook and the controller differ in version")
+// errKind is the error for a kind without webhooks.
+var errKind = errors.New("it has no webhook here; config/webhook and the controller have different versions")
 
 func (k Kinds) kind(request admission.Request) (Kind, error) {
 	kind, ok := k[schema.GroupKind{Group: request.Kind.Group, Kind: request.Kind.Kind}]
@@ -164,8 +164,8 @@ func (k Kinds) kind(request admission.Request) (Kind, error) {
 	return kind, nil
 }
 
-// fillIn answers with the changes that the defaults make. They are computed between two encodings of the same type, so
-// that nothing else changes.
+// fillIn responds with the changes of the defaults. They are the difference between two encodings of the same type, so that
+// nothing else changes.
 func (k Kinds) fillIn(ctx context.Context, request admission.Request) admission.Response {
 	kind, err := k.kind(request)
 	if err != nil {
@@ -176,8 +176,8 @@ func (k Kinds) fillIn(ctx context.Context, request admission.Request) admission.
 	case ctx.Err() != nil:
 		return stopped(ctx, request)
 	case err != nil:
-		// It cannot be decoded, which the schema, asked next, says of the very field. Nothing gets past both: the
-		// validating webhook refuses what it cannot decode.
+		// The object does not decode. Allow it here, because the schema, which is checked next, names the exact field. The
+		// validating webhook rejects what it cannot decode.
 		return admission.Allowed("")
 	case bytes.Equal(before, after):
 		return admission.Allowed("")
@@ -189,7 +189,7 @@ func (k Kinds) fillIn(ctx context.Context, request admission.Request) admission.
 	return admission.Patched("", operations...)
 }
 
-// judge refuses an object that breaks a rule, and names the rules that it breaks.
+// judge rejects an object that breaks a rule, and reports the rules.
 func (k Kinds) judge(ctx context.Context, request admission.Request) admission.Response {
 	kind, err := k.kind(request)
 	if err != nil {
@@ -212,9 +212,9 @@ func (k Kinds) judge(ctx context.Context, request admission.Request) admission.R
 	}
 }
 
-// stopped is the answer to an API server that does not wait any more.
+// stopped is the response when the context has ended.
 func stopped(ctx context.Context, request admission.Request) admission.Response {
-	return admission.Errored(http.StatusGatewayTimeout, fmt.Errorf("cannot check %s in the time that the API server gives: %w", request.Kind.Kind, context.Cause(ctx)))
+	return admission.Errored(http.StatusGatewayTimeout, fmt.Errorf("cannot check %s within the timeout of the API server: %w", request.Kind.Kind, context.Cause(ctx)))
 }
 
 func refused(request admission.Request, errs field.ErrorList) admission.Response {

@@ -51,7 +51,7 @@ func (l *lamp) ValidateUpdate(old *lamp) field.ErrorList {
 	return nil
 }
 
-// server keeps the handlers instead of serving them.
+// server records the handlers instead of serving them.
 type server struct {
 	webhook.Server
 
@@ -67,7 +67,7 @@ func answer(t *testing.T, path string, request admissionv1.AdmissionRequest) ctr
 	return hooks[path].Handle(context.Background(), ctrladmission.Request{AdmissionRequest: request})
 }
 
-// served returns the webhooks for the kinds by the paths that they are served at.
+// served returns the webhooks for the kinds by their paths.
 func served(tb testing.TB, kinds admission.Kinds) map[string]ctrladmission.Handler {
 	tb.Helper()
 	s := server{handlers: map[string]http.Handler{}}
@@ -104,8 +104,8 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
-// TestDefaultsOfWhatDoesNotDecode: a result named n, which YAML reads as false, is refused by the path of its field, which
-// only the schema knows, and the API server asks that after the defaults.
+// TestDefaultsOfWhatDoesNotDecode: YAML reads a result named n as false. The schema rejects it with the path of its field, so the
+// defaulting webhook, which comes first, must let it pass.
 func TestDefaultsOfWhatDoesNotDecode(t *testing.T) {
 	if got := answer(t, admission.DefaultingPath, request("Lamp", `{"watts":"many"}`, "")); !got.Allowed || len(got.Patches) != 0 {
 		t.Errorf("want it left as it is, for the schema to refuse, got %+v", got)
@@ -140,7 +140,7 @@ func TestValidation(t *testing.T) {
 	}
 }
 
-// TestLimitsInForce: a setting that is changed counts for the next question, in both directions.
+// TestLimitsInForce: a changed setting applies to the next request, in both directions.
 func TestLimitsInForce(t *testing.T) {
 	limits := v1.DefaultLimits()
 	hook := served(t, admission.All(func() v1.Limits { return limits }))[admission.ValidatingPath]

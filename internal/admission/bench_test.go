@@ -13,7 +13,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/admission"
 )
 
-// worst are objects that took seconds or minutes when work grew with the square of something, and others like them.
+// worst returns objects that took seconds or minutes when work was quadratic, and similar ones.
 func worst() map[string]any {
 	step := v1.Step{Name: "a", Image: "i", Script: "true"}
 	pipelineOf := func(tasks ...v1.PipelineTask) *v1.PipelineRun {
@@ -59,7 +59,7 @@ func declared(n int) (specs []v1.ParamSpec) {
 	return specs
 }
 
-// BenchmarkAdmission is both webhooks' work on one object.
+// BenchmarkAdmission measures both webhooks on one object.
 func BenchmarkAdmission(b *testing.B) {
 	hooks := served(b, admission.All(v1.DefaultLimits))
 	for name, object := range worst() {

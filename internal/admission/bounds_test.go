@@ -17,7 +17,7 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 )
 
-// TestWorkEndsWithItsContext: nothing is decoded or checked for an API server that has hung up.
+// TestWorkEndsWithItsContext: work stops when the API server closes the connection.
 func TestWorkEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -40,8 +40,8 @@ func TestWorkEndsWithItsContext(t *testing.T) {
 	}
 }
 
-// TestDecodedSizeIsBounded: what would take hundreds of megabytes is refused before it is decoded; large objects of the
-// usual kind are not.
+// TestDecodedSizeIsBounded: an object that would take hundreds of megabytes is rejected before it is decoded; usual large
+// objects are not.
 func TestDecodedSizeIsBounded(t *testing.T) {
 	const size = 1_500_000
 	list := func(before, element, after string) string {
@@ -76,8 +76,7 @@ func TestDecodedSizeIsBounded(t *testing.T) {
 	}
 }
 
-// TestStoredHeavyObjectCanChange: a run that was stored above the limit of weight can be canceled, and nothing can grow from
-// it.
+// TestStoredHeavyObjectCanChange: a stored run above the limit can be cancelled, but cannot grow.
 func TestStoredHeavyObjectCanChange(t *testing.T) {
 	run := func(steps int, status string) []byte {
 		return []byte(`{"spec":{` + status + `"taskSpec":{"steps":[` + strings.Repeat(`{},`, steps-1) + `{}]}}}`)
@@ -127,8 +126,8 @@ func TestStoredHeavyObjectCanChange(t *testing.T) {
 	}
 }
 
-// FuzzAdditions: the patch between two encodings of one type turns the first into the second; where one cannot be made from
-// additions, it says so. Its work is one walk over both.
+// FuzzAdditions: the patch between two encodings of one type turns the first into the second, or the function reports that
+// additions are not enough. It reads both only once.
 func FuzzAdditions(f *testing.F) {
 	f.Add([]byte(`{"spec":{"params":[{"name":"a/b~c"},{"name":"p","properties":{"x/y":{}}}],"steps":[{"image":"i"}]}}`))
 	f.Add([]byte(`{"spec":{"results":[{"name":"r","value":["a"]}],"sidecars":[{"image":"i"},{"name":"unnamed-0"}]}}`))
@@ -170,7 +169,7 @@ func FuzzAdditions(f *testing.F) {
 	})
 }
 
-// TestAdditionsRefuseWhatWasTakenAway: there the patch is made from the whole documents.
+// TestAdditionsRefuseWhatWasTakenAway: if a member was removed, the patch is computed from the whole documents.
 func TestAdditionsRefuseWhatWasTakenAway(t *testing.T) {
 	for name, tc := range map[string]struct{ before, after string }{
 		"Member":  {`{"a":1,"b":2}`, `{"a":1}`},
@@ -184,7 +183,7 @@ func TestAdditionsRefuseWhatWasTakenAway(t *testing.T) {
 	}
 }
 
-// FuzzWeight: whatever is decoded takes no more than it was weighed at, but for its texts; and weighing ends.
+// FuzzWeight: a decoded object takes no more memory than its weight, except for its texts; and weighing ends.
 func FuzzWeight(f *testing.F) {
 	f.Add([]byte(`{"spec":{"steps":[{},{"env":[{}]},null,""],"params":[{"default":["","{"],"properties":{"a":{}}}]}}`))
 	f.Add([]byte(`{"SPEC":{"\u0073teps":[{}]},"spec":{"volumes":[{"csi":{"volumeAttributes":{"a":"b"}}}]}}`))

@@ -15,8 +15,8 @@ import (
 	"github.com/sluice-ci/sluice/internal/admission"
 )
 
-// FuzzAdmission: any object of any kind is admitted or refused with a reason, at its creation and as a change of another
-// one. The defaults are complete after one pass, and what they add never makes a valid object invalid, nor mends one.
+// FuzzAdmission: any object of any kind is admitted, or rejected with a reason, as a new object and as an update. Defaults are
+// complete after one pass. They never make a valid object invalid, or an invalid one valid.
 func FuzzAdmission(f *testing.F) {
 	f.Add(uint8(0), []byte(`{"spec":{"steps":[{"image":"i","results":[{"name":"r"}]}],"params":[{"name":"p","default":["a"]}]}}`), []byte(nil))
 	f.Add(uint8(1), []byte(`{"spec":{"taskSpec":{"steps":[{"image":"$(params.x)"}]},"status":"TaskRunCancelled"}}`), []byte(`{"spec":{"taskRef":{"name":"t"}}}`))
@@ -51,7 +51,7 @@ func FuzzAdmission(f *testing.F) {
 	})
 }
 
-// judged returns the answer of the validating webhook, which has a reason if it is no.
+// judged returns the response of the validating webhook. A rejection must have a reason.
 func judged(t *testing.T, hooks map[string]ctrladmission.Handler, request ctrladmission.Request) ctrladmission.Response {
 	t.Helper()
 	answer := hooks[admission.ValidatingPath].Handle(t.Context(), request)
@@ -63,8 +63,8 @@ func judged(t *testing.T, hooks map[string]ctrladmission.Handler, request ctrlad
 	return answer
 }
 
-// patched applies the defaults as the API server does; not ok when there are none, or when the object has members that the
-// API server takes away by the schema before it asks.
+// patched applies the defaults as the API server does. ok is false if there are none, or if the object has members that the
+// API server prunes by the schema before it calls the webhook.
 func patched(t *testing.T, object []byte, filled ctrladmission.Response) (after []byte, ok bool) {
 	t.Helper()
 	text, err := json.Marshal(filled.Patches)

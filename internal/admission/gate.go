@@ -15,22 +15,22 @@ import (
 )
 
 const (
-	// patience is how long a request may take, whatever its client says: timeoutSeconds of config/webhook.
+	// patience is the maximum time of a request, for any value in the request: timeoutSeconds of config/webhook.
 	patience = 10 * time.Second
-	// largestRequest is how large a request may be, in bytes: two objects of 3 MB, which is what the API server takes.
+	// largestRequest is the maximum size of a request, in bytes: two objects of 3 MB, the limit of the API server.
 	largestRequest = 7 << 20
-	// grace and rate bound the time in which a client must have sent its request, and read its answer. The API server has the
-	// request in memory, and sends it at once.
+	// grace and rate limit the time in which a client must send its request and read the response. The API server has the
+	// request in memory and sends it immediately.
 	grace = 2 * time.Second
 	rate  = 1 << 20 // bytes in a second
 )
 
-// Reasons for which a request gets no verdict.
+// Errors of requests that are not handled.
 var (
 	errSlow  = errors.New("the request did not arrive in time")
-	errCut   = errors.New("the webhook is busy, and other clients have fewer bytes waiting")
-	errLarge = fmt.Errorf("the request is larger than %d bytes, which is the limit", largestRequest)
-	errLate  = errors.New("the webhook is busy, and the time of the request is over")
+	errCut   = errors.New("the webhook is busy, and this client has more bytes waiting than others")
+	errLarge = fmt.Errorf("the request is larger than the limit of %d bytes", largestRequest)
+	errLate  = errors.New("the webhook is busy, and the request has timed out")
 )
 
 // gated is a webhook behind a gate.
@@ -40,9 +40,9 @@ type gated struct {
 	gate *gate
 }
 
-// ServeHTTP reads a request, waits for its turn, and answers it. Work ends when the API server hangs up, and after the time
-// that it gives the webhook, which it says in the query. No client holds what another one needs: only work takes a place in
-// a lane. A client that sends its request slowly, or reads its answer slowly, is cut off.
+// ServeHTTP reads a request, waits for its turn, and responds. Work ends when the API server closes the connection, and after
+// the timeout that the API server sends in the query. A client cannot block others, because only work takes a place in a lane.
+// A client that sends its request or reads its response slowly is cut off.
 func (g *gated) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	v, whole := g.gate.arrive(r.Context(), sourceOf(r))
 	defer g.gate.leave(v)
@@ -53,22 +53,22 @@ func (g *gated) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		err = g.gate.enter(ctx, v, namespaceOf(body), int64(len(body)))
 	}
 	if err != nil {
-		http.Error(w, "cannot answer: "+err.Error(), codeOf(err))
+		http.Error(w, "cannot respond: "+err.Error(), codeOf(err))
 		return
 	}
 	r = r.WithContext(ctx)
-	if len(body) > 0 { // for none, the webhook says so
+	if len(body) > 0 { // the webhook reports an empty body
 		r.Body = io.NopCloser(bytes.NewReader(body))
 	}
 	answer := answer{header: w.Header()}
 	g.Webhook.ServeHTTP(&answer, r)
 	g.gate.finish(v)
 	if err := g.gate.write(whole, v, w, answer.text.Bytes()); err != nil {
-		http.Error(w, "cannot answer: "+err.Error(), codeOf(err))
+		http.Error(w, "cannot respond: "+err.Error(), codeOf(err))
 	}
 }
 
-// answer keeps what a webhook answers. It always answers with an AdmissionReview, and so with the code 200.
+// answer holds the response of a webhook. It is always an AdmissionReview, with the status code 200.
 type answer struct {
 	header http.Header
 	text   bytes.Buffer
@@ -78,7 +78,7 @@ func (a *answer) Header() http.Header         { return a.header }
 func (a *answer) WriteHeader(int)             {}
 func (a *answer) Write(p []byte) (int, error) { return a.text.Write(p) }
 
-// patienceOf returns the time that a request may take: what its client says, up to the patience of the gate.
+// patienceOf returns the maximum time of a request: the timeout of its client, at most the patience of the gate.
 func (g *gate) patienceOf(r *http.Request) time.Duration {
 	if said, err := time.ParseDuration(r.URL.Query().Get("timeout")); err == nil && said > 0 {
 		return min(said, g.patience)
@@ -106,7 +106,7 @@ func codeOf(err error) int {
 	}
 }
 
-// read reads the body of a request. It ends when the body does not arrive in time, and when the gate cuts the request off.
+// read reads the body of a request. It fails if the body does not arrive in time, and when the gate cuts the request off.
 func (g *gate) read(ctx context.Context, v *visit, w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if r.ContentLength > largestRequest {
 		return nil, errLarge
@@ -123,7 +123,7 @@ func (g *gate) read(ctx context.Context, v *visit, w http.ResponseWriter, r *htt
 	return body, err
 }
 
-// write writes the answer to a request. Where there is no room for it, it does not begin.
+// write writes the response to a request. If there is no room for it, it writes nothing.
 func (g *gate) write(ctx context.Context, v *visit, w http.ResponseWriter, text []byte) error {
 	if err := g.take(v, int64(len(text))); err != nil {
 		return err
@@ -135,19 +135,19 @@ func (g *gate) write(ctx context.Context, v *visit, w http.ResponseWriter, text 
 			return err
 		}
 		return control.Flush()
-	}) // there is no one left to say it to
+	}) // the connection is gone, so an error cannot be reported
 	return nil
 }
 
-// within sends or receives a number of bytes, with a function that ends when the deadline of the connection is over. That
-// comes when the time for so many bytes is over, or when the context ends.
+// within sends or receives size bytes with move, which must end at the deadline of the connection. The deadline is the time for
+// that many bytes, or the end of the context.
 func within(ctx context.Context, size int64, deadline func(time.Time) error, move func() error) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, grace+time.Duration(size)*time.Second/rate, errSlow)
 	defer cancel()
 	broken := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(broken)
-		_ = deadline(time.Unix(1, 0)) // an error says that the connection is gone
+		_ = deadline(time.Unix(1, 0)) // an error means that the connection is gone
 	})
 	err := move()
 	if !stop() {
@@ -157,7 +157,7 @@ func within(ctx context.Context, size int64, deadline func(time.Time) error, mov
 	return err
 }
 
-// fill reads up to size bytes. A client gets room for what it has sent, and not for what it says that it will send.
+// fill reads up to size bytes. It reserves room for the bytes that the client has sent, not for those that it announces.
 func (g *gate) fill(v *visit, from io.Reader, size int64) ([]byte, error) {
 	var body []byte
 	for {

@@ -21,7 +21,7 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 )
 
-// pipes is a network of connections in memory, so that clocks are those of the test.
+// pipes is a network of connections in memory, so that the test controls the clock.
 type pipes chan net.Conn
 
 func (p pipes) Accept() (net.Conn, error) {
@@ -48,14 +48,14 @@ type conn struct {
 
 func (c conn) RemoteAddr() net.Addr { return c.remote }
 
-// dial makes a connection from an address.
+// dial creates a connection from an address.
 func (p pipes) dial(address string) net.Conn {
 	client, server := net.Pipe()
 	p <- conn{server, from(address)}
 	return client
 }
 
-// end closes a server, which waits a moment for what is on its way.
+// end closes a server, which waits shortly for open requests.
 func (p pipes) end(server *http.Server) {
 	close(p)
 	_ = server.Close()
@@ -77,7 +77,7 @@ func review(namespace string, size int) string {
 
 const head = "POST /validate?timeout=1h HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
 
-// answerOn reads the answer on a connection.
+// answerOn reads the response on a connection.
 func answerOn(t *testing.T, c io.Reader) (code int, text string) {
 	t.Helper()
 	answer, err := http.ReadResponse(bufio.NewReader(c), nil)
@@ -92,8 +92,8 @@ func answerOn(t *testing.T, c io.Reader) (code int, text string) {
 	return answer.StatusCode, string(body)
 }
 
-// TestSlowClientsHoldNothing: while many clients send a byte of their requests and then nothing, other requests are answered
-// at once, whatever their size; and the slow clients are cut off.
+// TestSlowClientsHoldNothing: while many clients send one byte of their requests and then nothing, other requests of any size
+// get a response immediately. The slow clients are cut off.
 func TestSlowClientsHoldNothing(t *testing.T) {
 	cases := map[string]struct {
 		reason  string
@@ -133,7 +133,7 @@ func TestSlowClientsHoldNothing(t *testing.T) {
 	}
 }
 
-// slowClients has clients claim a size and send one byte, and sends a proper request of another size beside them.
+// slowClients starts clients that announce a size and send one byte, and sends a valid request of another size.
 func slowClients(t *testing.T, reason string, clients, claimed, proper int) {
 	t.Helper()
 	network := make(pipes)
@@ -174,7 +174,7 @@ func slowClients(t *testing.T, reason string, clients, claimed, proper int) {
 	network.end(server)
 }
 
-// TestClientsThatDoNotReadHoldNothing: while many clients do not read their answers, other requests are answered at once.
+// TestClientsThatDoNotReadHoldNothing: while many clients do not read their responses, other requests get a response immediately.
 func TestClientsThatDoNotReadHoldNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		network := make(pipes)
@@ -216,7 +216,7 @@ func TestClientsThatDoNotReadHoldNothing(t *testing.T) {
 	})
 }
 
-// TestSlowStreamIsCutOff: a body that stops ends its request also where other requests share the connection.
+// TestSlowStreamIsCutOff: a body that stops ends its request, even if other requests share the connection.
 func TestSlowStreamIsCutOff(t *testing.T) {
 	server := httptest.NewUnstartedServer(mux(t, newGate()))
 	server.EnableHTTP2 = true
@@ -240,7 +240,7 @@ func TestSlowStreamIsCutOff(t *testing.T) {
 	}
 }
 
-// TestPatience: a client cannot have more time than the API server gives.
+// TestPatience: a client cannot get more time than the timeout of the API server.
 func TestPatience(t *testing.T) {
 	for name, tc := range map[string]struct {
 		said string
@@ -261,7 +261,7 @@ func TestPatience(t *testing.T) {
 	}
 }
 
-// TestGate: requests wait for those before them only within their own lane, and not longer than the API server does.
+// TestGate: a request waits only for earlier requests in its lane, and not longer than the timeout of the API server.
 func TestGate(t *testing.T) {
 	g := newGate()
 	full := map[int64]int{mediumRequest + 1: largeAtOnce, mediumRequest: mediumAtOnce, smallRequest: smallAtOnce}
@@ -284,7 +284,7 @@ func TestGate(t *testing.T) {
 	}
 }
 
-// TestBusyWebhookAnswers: a request that waits is answered in the time that the API server gives.
+// TestBusyWebhookAnswers: a waiting request gets a response within the timeout of the API server.
 func TestBusyWebhookAnswers(t *testing.T) {
 	g := newGate()
 	for range largeAtOnce {
@@ -306,7 +306,7 @@ func TestBusyWebhookAnswers(t *testing.T) {
 	}
 }
 
-// TestTooLargeIsNotRead: what the API server cannot have sent takes no room.
+// TestTooLargeIsNotRead: a request above the limit of the API server takes no room.
 func TestTooLargeIsNotRead(t *testing.T) {
 	hook := &gated{&admission.Webhook{Handler: admission.HandlerFunc(All(v1.DefaultLimits).judge)}, newGate()}
 	for name, tc := range map[string]struct {

@@ -14,19 +14,18 @@ import (
 
 // place is a list, a map or a text somewhere in an object.
 type place struct {
-	// at are the steps that lead there: numbers of fields, and −1 for the first element of a list or what a pointer points
-	// to.
+	// at is the path: numbers of fields, and −1 for the first element of a list or the target of a pointer.
 	at   []int
 	name string
 }
 
-// texts that strings are grown by: each refers to something that an object made by filled has, or has not.
+// texts are added to strings. Each refers to something that an object of filled has, or does not have.
 var texts = map[string]string{
 	"right": "$(params.x)$(params['x'][*])$(params.x.k)$(results.x.path)$(workspaces.x.path)$(context.taskRun.name)$(steps.x.results.x)$(steps.step-x.exitCode.path)$(step.results.x.path)$(tasks.x.results.x)$(tasks.x.matrix.x.length)$(finally.x.results.x[*])",
 	"wrong": "$(params.no)$(params['x'][0].k[)$(params.x.no)$(results.no.path)$(workspaces.no.path)$(context.no)$(steps.no.results.x)$(steps.x.results.no)$(steps.step-no.exitCode.path)$(step.results.no.path)$(tasks.no.results.x)$(tasks.x.results.no)$(tasks.no.matrix.x.length)$(finally.no.results.x)$(tasks.no.status)",
 }
 
-// opaque are types that have no rules of ours within, or that cannot be filled field by field.
+// opaque reports whether a type has no rules of this project, or cannot be filled field by field.
 func opaque(t reflect.Type) bool {
 	switch t {
 	case reflect.TypeFor[resource.Quantity](), reflect.TypeFor[metav1.Time](), reflect.TypeFor[metav1.Duration](), reflect.TypeFor[metav1.ObjectMeta](), reflect.TypeFor[metav1.TypeMeta]():
@@ -39,11 +38,11 @@ func opaque(t reflect.Type) bool {
 	return false
 }
 
-// deep is how many structs may be within each other in what filled makes: enough for a param of a step of a task that is
-// written out in a pipeline that is written out in a run.
+// deep is the maximum depth of structs in an object of filled: enough for a param of a step of an embedded task of an embedded
+// pipeline.
 const deep = 9
 
-// filled sets every field, each list to one element, so that each rule has something to look at.
+// filled sets every field, and each list to one element, so that each rule has input.
 func filled(v reflect.Value, depth int) {
 	if depth == 0 || opaque(v.Type()) {
 		return
@@ -108,7 +107,7 @@ func places(v reflect.Value, at []int, name string) []place {
 	}
 }
 
-// find returns what is at a place.
+// find returns the value at a place.
 func (p place) find(v reflect.Value) reflect.Value {
 	for _, i := range p.at {
 		switch v.Kind() {
@@ -129,7 +128,7 @@ func (p place) owner(v reflect.Value) string {
 	return t.PkgPath() + "." + t.Name() + p.name[strings.LastIndexByte(p.name, '.'):]
 }
 
-// grow makes n of what is at a place: n elements, n entries, or n times the text. Names of elements differ if distinct.
+// grow multiplies the value at a place: n elements, n entries, or n times the text. Names of elements differ if distinct.
 func (p place) grow(object reflect.Value, n int, text string, distinct bool) {
 	if owner := (place{p.at[:len(p.at)-1], p.name}).find(object); owner.Type() == reflect.TypeFor[v1.Value]() {
 		owner.FieldByName("Type").SetString(valueType(p.find(object).Kind()))
@@ -171,7 +170,7 @@ func valueType(kind reflect.Kind) string {
 	}
 }
 
-// rename gives an element of a list names of its own.
+// rename gives an element of a list unique names.
 func rename(v reflect.Value, i int) {
 	switch v.Kind() {
 	case reflect.String:

@@ -7,7 +7,7 @@ import (
 	"github.com/sluice-ci/sluice/api/v1beta1"
 )
 
-// All returns the kinds of the API; config/webhook names their resources. limits returns those in force.
+// All returns the kinds of the API; config/webhook names their resources. limits returns the current limits.
 func All(limits func() v1.Limits) Kinds {
 	return Kinds{
 		tekton(v1.KindTask):        Of[v1.Task](limits),

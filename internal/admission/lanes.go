@@ -8,12 +8,12 @@ import (
 	"slices"
 )
 
-// The lanes: how many requests of a size are worked on at once. The others wait. What is small does not wait for what is
-// large: nobody can keep others from creating and canceling runs of a usual size by sending large objects.
+// The lanes limit how many requests of a size are handled at the same time. The others wait. Small requests do not wait for
+// large ones, so a client with large objects cannot prevent others from creating and cancelling runs of usual size.
 //
-// Three bytes of a request can become a kilobyte in memory, up to maxDecoded for each of its two objects. So a small request
-// takes up to 11 MB, a medium one 32 MB, and a large one 95 MB with the copies of its texts: 203 MB in all lanes, and
-// bodiesRoom. Ten of the largest requests take 95 MB and bodiesRoom: one is worked on, the others are texts that wait.
+// Three bytes of a request can take a kilobyte in memory, up to maxDecoded for each of its two objects. So a small request
+// takes up to 11 MB, a medium one 32 MB, and a large one 95 MB with the copies of its texts: 203 MB in all lanes, plus
+// bodiesRoom. Ten of the largest requests take 95 MB and bodiesRoom: one is handled, the others are texts that wait.
 const (
 	smallRequest  = 32 << 10
 	mediumRequest = 96 << 10
@@ -22,7 +22,7 @@ const (
 	largeAtOnce   = 1
 )
 
-// lane is what the requests up to a size go through.
+// lane is the queue of the requests up to a size.
 type lane struct {
 	upTo    int64
 	free    int
@@ -37,7 +37,7 @@ func newLanes() []*lane {
 	}
 }
 
-// next lets those in whose turn it is.
+// next admits the next requests while there are free places.
 func (l *lane) next() {
 	for l.free > 0 {
 		v := l.waiting.pop()
@@ -50,7 +50,7 @@ func (l *lane) next() {
 	}
 }
 
-// enter waits until it is the turn of a visit, whose request has a size in bytes.
+// enter waits for the turn of a visit. size is the size of its request in bytes.
 func (g *gate) enter(ctx context.Context, v *visit, namespace string, size int64) error {
 	g.queue(v, namespace, size)
 	select {
@@ -78,8 +78,8 @@ func (g *gate) queue(v *visit, namespace string, size int64) {
 	v.lane.next()
 }
 
-// turns is a queue in which each source has its turn, and at its turn each of its namespaces: a thousand requests in one
-// namespace delay one in another namespace by a single turn.
+// turns is a queue that serves sources in turn, and for each source its namespaces in turn. A thousand requests in one
+// namespace delay a request in another namespace by only one turn.
 type turns struct {
 	sources []*source
 }
@@ -100,7 +100,7 @@ func (t *turns) push(v *visit) {
 	n.visits = append(n.visits, v)
 }
 
-// find returns the element that is meant, or appends one.
+// find returns the element for which meant is true. Without one it appends otherwise.
 func find[T any](in *[]*T, meant func(*T) bool, otherwise *T) *T {
 	for _, e := range *in {
 		if meant(e) {
@@ -111,7 +111,7 @@ func find[T any](in *[]*T, meant func(*T) bool, otherwise *T) *T {
 	return otherwise
 }
 
-// pop returns the visit whose turn it is, or nil. Its source and its namespace go behind the others.
+// pop returns the next visit, or nil. Its source and its namespace move to the end of the queue.
 func (t *turns) pop() *visit {
 	if len(t.sources) == 0 {
 		return nil
@@ -131,7 +131,7 @@ func (t *turns) pop() *visit {
 	return v
 }
 
-// remove takes a visit out that does not wait any more. The others keep their turns.
+// remove removes a visit that no longer waits. The others keep their turns.
 func (t *turns) remove(v *visit) {
 	for i, s := range t.sources {
 		if s.name != v.source {
@@ -153,11 +153,11 @@ func (t *turns) remove(v *visit) {
 	}
 }
 
-// prefix is within how many bytes of a request its namespace is looked for. The API server writes it before the objects.
+// prefix is how many bytes of a request are searched for its namespace. The API server writes it before the objects.
 const prefix = 8 << 10
 
-// namespaceOf returns the namespace of an encoded AdmissionReview, or nothing where it does not begin as the API server
-// writes one. It reads only the beginning, since this is work that waits for no turn.
+// namespaceOf returns the namespace of an encoded AdmissionReview; empty if the beginning is not as the API server writes it.
+// It reads only the beginning, because it runs before the request waits for its turn.
 func namespaceOf(body []byte) string {
 	d := json.NewDecoder(bytes.NewReader(body[:min(len(body), prefix)]))
 	if !member(d, "request") || !member(d, "namespace") {
@@ -171,7 +171,7 @@ func namespaceOf(body []byte) string {
 	return name
 }
 
-// member reads the object that comes next up to the value of a member.
+// member reads the next object up to the value of a member.
 func member(d *json.Decoder, name string) bool {
 	if begin, err := d.Token(); err != nil || begin != json.Delim('{') {
 		return false

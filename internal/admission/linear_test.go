@@ -12,7 +12,7 @@ import (
 	"github.com/sluice-ci/sluice/api/v1beta1"
 )
 
-// rules is what an object of each kind can do.
+// rules are the methods of each kind.
 type rules interface {
 	Default()
 	Report(r *v1.Report)
@@ -28,7 +28,7 @@ func kinds() map[string]func() rules {
 	}
 }
 
-// built is an object with one of everything, and with n at some places.
+// built returns an object with one of everything, and n at the grown places.
 func built(create func() rules, n int, text string, distinct bool, grown ...place) rules {
 	object := create()
 	v := reflect.ValueOf(object).Elem()
@@ -40,10 +40,10 @@ func built(create func() rules, n int, text string, distinct bool, grown ...plac
 	return object
 }
 
-// work is what the rules and defaults of an object take.
+// work is the cost of the rules and defaults of an object.
 type work struct{ allocations, bytes, steps uint64 }
 
-// measured runs all rules to their ends, as those about an object that is to be changed: no number of errors ends them.
+// measured runs all rules as for an update, so that no number of errors stops them early.
 func measured(object rules) work {
 	var before, after runtime.MemStats
 	var steps int
@@ -57,14 +57,14 @@ func measured(object rules) work {
 	return work{after.Mallocs - before.Mallocs, after.TotalAlloc - before.TotalAlloc, uint64(steps)}
 }
 
-// most is by how much work may grow for four times the elements. Linear work grows by 4, and O(n log n) by a little more;
-// what doubles its memory as it grows is at times just before, and at times just behind a step.
+// most is the maximum growth of work for four times the elements. Linear work grows by 4, and O(n log n) by a little more.
+// A buffer that doubles may be just before or just after a step.
 const most = 6
 
 // within fails the test if work grew by more than its input did.
 func (w work) within(t *testing.T, name string, quarter work) {
 	t.Helper()
-	// What is small is not proportional to anything.
+	// Small numbers are not proportional.
 	for of, pair := range map[string][3]uint64{
 		"allocations": {w.allocations, quarter.allocations, 2_000},
 		"bytes":       {w.bytes, quarter.bytes, 500_000},
@@ -76,9 +76,9 @@ func (w work) within(t *testing.T, name string, quarter work) {
 	}
 }
 
-// TestRulesAreLinear: the work of the defaults and rules of each kind grows with the object as its length does, for each
-// list, map and text of the API, with names that differ and that do not, and with references to what there is and to what
-// there is not. A field that is added to the API is tested without a change here.
+// TestRulesAreLinear: the work of the defaults and rules of each kind grows linearly with the object. The test grows each list,
+// map and text of the API, with equal and with different names, and with valid and invalid references. It includes new fields
+// of the API without a change.
 func TestRulesAreLinear(t *testing.T) {
 	const n = 32
 	foreign := map[string]bool{}
@@ -92,7 +92,7 @@ func TestRulesAreLinear(t *testing.T) {
 				t.Fatalf("only %d places were found", len(all))
 			}
 			for _, p := range all {
-				// The types of Kubernetes stand at many places, and are treated the same at each.
+				// Types of Kubernetes are in many places and are treated the same in each.
 				if owner := p.owner(v); !strings.Contains(owner, "sluice") {
 					if foreign[owner] {
 						continue
@@ -110,7 +110,7 @@ func TestRulesAreLinear(t *testing.T) {
 	}
 }
 
-// TestRulesAreLinearInPairs: nor does it grow with the product of two lists, or of a list and the references in a text.
+// TestRulesAreLinearInPairs: the work does not grow with the product of two lists, or of a list and references in a text.
 func TestRulesAreLinearInPairs(t *testing.T) {
 	const n = 24
 	for kind, create := range kinds() {
@@ -122,7 +122,7 @@ func TestRulesAreLinearInPairs(t *testing.T) {
 			for i, a := range lists {
 				for _, b := range append(holders, lists[:i]...) {
 					if strings.HasPrefix(a.name, b.name) || strings.HasPrefix(b.name, a.name) {
-						continue // one is within the other: the object itself grows with the product
+						continue // one contains the other, so the object grows with the product
 					}
 					text := texts["right"]
 					if a.owner(v) > b.owner(v) { // each of both for half of the pairs
@@ -136,13 +136,13 @@ func TestRulesAreLinearInPairs(t *testing.T) {
 	}
 }
 
-// TestLargeObjectsAreLinear: the same for objects in which little else is than two lists, or a list and references to it, so
-// that even a small cost for each pair of them shows. Each was, or could be, quadratic.
+// TestLargeObjectsAreLinear: the same for objects with almost only two lists, or a list and references to it, so that even a
+// small cost for each pair shows. Each was, or could be, quadratic.
 func TestLargeObjectsAreLinear(t *testing.T) {
 	const n = 400
 	for name, create := range large() {
 		t.Run(name, func(t *testing.T) {
-			measured(create(n)) // what is made once is made
+			measured(create(n)) // creates what is created only once
 			small, big := measured(create(n)), measured(create(4*n))
 			for of, pair := range map[string][2]uint64{
 				"allocations": {big.allocations, small.allocations},
@@ -157,7 +157,7 @@ func TestLargeObjectsAreLinear(t *testing.T) {
 	}
 }
 
-// large are objects by the number of elements that they have of two things each.
+// large returns functions that create objects with n elements in each of two lists.
 func large() map[string]func(n int) rules {
 	all := largeTasks()
 	maps.Copy(all, largePipelines())
@@ -285,7 +285,7 @@ func largeRuns() map[string]func(n int) rules {
 	}
 }
 
-// pairable are the lists that others can refer to, and some texts that hold references.
+// pairable returns the lists that references can name, and some texts with references.
 func pairable(v reflect.Value, kind string) (lists, holders []place) {
 	for _, p := range places(v, nil, kind) {
 		at := p.find(v)

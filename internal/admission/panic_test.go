@@ -12,7 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/webhook"
 )
 
-// TestPanicRefuses: an object that makes a webhook panic is refused, and the next one is answered.
+// TestPanicRefuses: an object that makes a webhook panic is rejected, and the next request gets a response.
 func TestPanicRefuses(t *testing.T) {
 	kinds := Kinds{schema.GroupKind{Group: "tekton.dev", Kind: "Task"}: {
 		defaulted: func(context.Context, []byte) (before, after []byte, err error) { panic("defaults") },

@@ -10,11 +10,11 @@ import (
 	jsonpatch "gomodules.xyz/jsonpatch/v2"
 )
 
-// errTaken says that the second encoding lacks something that the first one has: defaults never take anything away.
-var errTaken = errors.New("a member or an element was taken away")
+// errTaken: the second encoding lacks something of the first one. Defaults never remove anything.
+var errTaken = errors.New("a member or an element was removed")
 
-// additions returns the operations of a JSON patch (RFC 6902) that turn one encoding of an object into another one of the
-// same type, which has more members or other values. It reads both once, side by side, and keeps neither as a tree.
+// additions returns the operations of a JSON patch (RFC 6902) from one encoding of an object to another of the same type, which
+// has more members or other values. It reads both once, side by side, and builds no tree.
 func additions(before, after []byte) ([]jsonpatch.Operation, error) {
 	d := differ{a: before, b: after}
 	if _, _, err := d.value(0, 0); err != nil {
@@ -25,11 +25,11 @@ func additions(before, after []byte) ([]jsonpatch.Operation, error) {
 
 type differ struct {
 	a, b       []byte
-	path       []byte // a JSON pointer (RFC 6901) to what is compared
+	path       []byte // a JSON pointer (RFC 6901) to the current value
 	operations []jsonpatch.Operation
 }
 
-// value compares the values at i and j and returns the indices behind them.
+// value compares the values at i and j and returns the indices after them.
 func (d *differ) value(i, j int) (afterA, afterB int, err error) {
 	switch {
 	case i >= len(d.a) || j >= len(d.b):
@@ -97,7 +97,7 @@ func (d *differ) array(i, j int) (afterA, afterB int, err error) {
 	}
 }
 
-// escaped returns a name as it stands within a JSON pointer.
+// escaped returns a name for a JSON pointer.
 func escaped(name string) string {
 	return strings.ReplaceAll(strings.ReplaceAll(name, "~", "~0"), "/", "~1")
 }

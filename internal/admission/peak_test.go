@@ -19,8 +19,8 @@ import (
 	"github.com/sluice-ci/sluice/internal/admission"
 )
 
-// TestTenOfTheWorstAtOnce: ten large objects of each kind of trouble at once take memory for one at a time: the heap stays
-// below 200 MB when the collector is told to keep it there, and every request is answered.
+// TestTenOfTheWorstAtOnce: ten large objects of each difficult kind at the same time take memory for only one. The heap stays
+// below 200 MB when that is the limit of the garbage collector, and every request gets a response.
 func TestTenOfTheWorstAtOnce(t *testing.T) {
 	const limit, atOnce = 200 << 20, 10
 	defer debug.SetMemoryLimit(debug.SetMemoryLimit(limit / 2))

@@ -7,31 +7,31 @@ import (
 )
 
 const (
-	// bodiesRoom is how much the bodies of all requests may take together, in bytes: of those that are being read, that wait,
-	// and that are worked on; and the answers that are being written.
+	// bodiesRoom is the maximum size of the bodies of all requests together, in bytes: those that are being read, that wait, and
+	// that are handled, and the responses that are being written.
 	bodiesRoom = 24 << 20
-	// visitRoom is what a request takes besides its body, in bytes. It bounds how many there can be.
+	// visitRoom is the memory of a request without its body, in bytes. It limits the number of requests.
 	visitRoom = 16 << 10
-	// firstRoom is how much of a body is read at first, in bytes.
+	// firstRoom is the size of the first buffer for a body, in bytes.
 	firstRoom = 8 << 10
 )
 
-// gate holds the requests that the webhooks have not answered, and says which of them are worked on.
+// gate holds the open requests of the webhooks, and decides which of them are handled.
 //
-// The API server does not prove who it is, unless its administrator configures that, and so any pod can send requests. What
-// holds for each address from which requests come is therefore that it cannot take what others need: where room is short,
-// the address that holds most of it loses a request, and of this address the namespace that holds most.
+// The API server does not authenticate itself unless its administrator configures that, so any pod can send requests. No
+// client address may starve others. If room is short, the address with the most room loses a request, and at this address the
+// namespace with the most room.
 type gate struct {
-	patience time.Duration // how long a request may take, whatever its client says
+	patience time.Duration // the maximum time of a request, for any timeout of its client
 
 	mu     sync.Mutex
-	room   int64 // what is left of bodiesRoom
+	room   int64 // the rest of bodiesRoom
 	serial int
 	visits map[*visit]struct{}
 	lanes  []*lane
 }
 
-// visit is a request from when it arrives until it is answered.
+// visit is an open request.
 type visit struct {
 	serial    int
 	source    string // the address of the client
@@ -39,7 +39,7 @@ type visit struct {
 	held      int64
 	working   bool // it holds a place in its lane
 	lane      *lane
-	turn      chan struct{} // closed when it is its turn
+	turn      chan struct{} // closed at the turn of the visit
 	cut       context.CancelCauseFunc
 }
 
@@ -47,7 +47,7 @@ func newGate() *gate {
 	return &gate{patience: patience, room: bodiesRoom, visits: map[*visit]struct{}{}, lanes: newLanes()}
 }
 
-// arrive makes a visit. Its context ends when the gate cuts it off. It must leave.
+// arrive creates a visit. Its context ends when the gate cuts it off. The caller must call leave.
 func (g *gate) arrive(ctx context.Context, source string) (*visit, context.Context) {
 	ctx, cut := context.WithCancelCause(ctx)
 	g.mu.Lock()
@@ -58,7 +58,7 @@ func (g *gate) arrive(ctx context.Context, source string) (*visit, context.Conte
 	return v, ctx
 }
 
-// leave ends a visit: what it holds is free for others.
+// leave ends a visit and frees its room.
 func (g *gate) leave(v *visit) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -66,7 +66,7 @@ func (g *gate) leave(v *visit) {
 	g.drop(v, context.Canceled)
 }
 
-// finish gives the place of a visit in its lane to the next one. What it holds it still holds, for its answer.
+// finish gives the place of a visit in its lane to the next one. The visit keeps its room for its response.
 func (g *gate) finish(v *visit) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -81,7 +81,7 @@ func (g *gate) vacate(v *visit) {
 	}
 }
 
-// take gives a visit room for its body or its answer, in bytes. Where there is none, others are cut off for it, or it is cut off itself.
+// take gives a visit room for its body or its response, in bytes. If there is no room, it cuts off other visits, or this one.
 func (g *gate) take(v *visit, size int64) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -102,7 +102,7 @@ func (g *gate) take(v *visit, size int64) error {
 	return nil
 }
 
-// drop ends a visit, with a cause, which its context gets.
+// drop ends a visit. Its context gets the cause.
 func (g *gate) drop(v *visit, cause error) {
 	if _, ok := g.visits[v]; !ok {
 		return
@@ -115,8 +115,8 @@ func (g *gate) drop(v *visit, cause error) {
 	v.cut(cause)
 }
 
-// greediest returns the visit to cut off: of the source that holds most and its namespace that holds most, the one that
-// holds most, and of equal ones the last. Those that are worked on are left alone; there is always the one that asks.
+// greediest returns the visit to cut off: the largest one of the source with the most room and of its namespace with the most
+// room; of equal ones the last. It skips visits that are being handled. There is always the visit that needs room.
 func (g *gate) greediest() *visit {
 	type place struct{ source, namespace string }
 	sources, places := map[string]int64{}, map[place]int64{}
@@ -140,7 +140,7 @@ func (g *gate) greediest() *visit {
 	return most
 }
 
-// above compares two ranks, by the first number that differs.
+// above compares two ranks by the first different number.
 func above(a, b [4]int64) bool {
 	for i := range a {
 		if a[i] != b[i] {

@@ -5,8 +5,8 @@ import (
 	"encoding/json"
 )
 
-// The functions of this file walk over JSON that is known to be valid: json.Valid has said so, or json.Marshal has written
-// it. They allocate nothing.
+// The functions of this file scan JSON that is known to be valid: json.Valid has checked it, or json.Marshal has written it.
+// They allocate no memory.
 
 // blanks skips white space.
 func blanks(b []byte, i int) int {
@@ -16,7 +16,7 @@ func blanks(b []byte, i int) int {
 	return i
 }
 
-// text returns the index behind the string that begins at i.
+// text returns the index after the string that begins at i.
 func text(b []byte, i int) int {
 	for i++; i < len(b); i++ {
 		switch b[i] {
@@ -29,8 +29,7 @@ func text(b []byte, i int) int {
 	return len(b)
 }
 
-// skip returns the index behind the value that begins at i, and how many elements and members are in it, counted at any
-// depth.
+// skip returns the index after the value that begins at i, and the number of elements and members in it at any depth.
 func skip(b []byte, i int) (end, elements int) {
 	for depth := 0; i < len(b); {
 		switch c := b[i]; c {
@@ -60,7 +59,7 @@ func skip(b []byte, i int) (end, elements int) {
 	return i, elements
 }
 
-// literal returns the index behind a number, true, false or null.
+// literal returns the index after a number, true, false or null.
 func literal(b []byte, i int) int {
 	n := bytes.IndexAny(b[i:], ",]} \t\n\r")
 	if n < 0 {

@@ -9,7 +9,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// waiting makes a visit that waits for its turn, or works if there is room for it.
+// waiting creates a visit that waits for its turn, or is handled if there is a free place.
 func waiting(t *testing.T, g *gate, source, namespace string, size int64) *visit {
 	t.Helper()
 	v, _ := g.arrive(t.Context(), source)
@@ -29,8 +29,8 @@ func answered(v *visit) bool {
 	}
 }
 
-// TestTurns: requests of one namespace or one address, however many, delay those of another one by one turn. It counts turns:
-// requests end one after another.
+// TestTurns: any number of requests of one namespace or one address delay a request of another one by only one turn. The test
+// counts turns: requests end one after another.
 func TestTurns(t *testing.T) {
 	type flood struct{ sources, namespaces, requests int }
 	cases := map[string]struct {
@@ -94,7 +94,7 @@ func TestTurns(t *testing.T) {
 	}
 }
 
-// turnsUntil ends one request after another until it is the turn of mine, and returns how many ended.
+// turnsUntil ends one request after another until the turn of mine, and returns how many ended.
 func turnsUntil(t *testing.T, g *gate, mine, running *visit, queued map[*visit]bool) int {
 	t.Helper()
 	for count := 1; running != nil; count++ {
@@ -115,7 +115,7 @@ func turnsUntil(t *testing.T, g *gate, mine, running *visit, queued map[*visit]b
 	return 0
 }
 
-// TestLanes: what is small does not wait for what is larger, and nothing is lost between the sizes.
+// TestLanes: small requests do not wait for larger ones, and each size has a lane.
 func TestLanes(t *testing.T) {
 	for name, tc := range map[string]struct {
 		size   int64
@@ -137,8 +137,8 @@ func TestLanes(t *testing.T) {
 	}
 }
 
-// TestRoomIsTakenFromTheGreediest: where room for bodies is short, the address that holds most loses, and of it the namespace
-// that holds most.
+// TestRoomIsTakenFromTheGreediest: if room for bodies is short, the address with the most room loses a request, and at this
+// address the namespace with the most room.
 func TestRoomIsTakenFromTheGreediest(t *testing.T) {
 	const megabyte = 1 << 20
 	type request struct {
@@ -193,8 +193,8 @@ func TestRoomIsTakenFromTheGreediest(t *testing.T) {
 	}
 }
 
-// TestGateLosesNothing: whatever comes and goes in whatever order, the room that is left and the room that is held are all
-// of it, no lane has more places than it should, and none is idle while requests wait for it.
+// TestGateLosesNothing: for requests in any order, free room and used room add up to all room. No lane has too many places, and
+// no lane is idle while requests wait for it.
 func TestGateLosesNothing(t *testing.T) {
 	places := []int{smallAtOnce, mediumAtOnce, largeAtOnce}
 	rapid.Check(t, func(t *rapid.T) {
@@ -249,7 +249,7 @@ func TestGateLosesNothing(t *testing.T) {
 	})
 }
 
-// TestNamespaceOf: the namespace is found where the API server writes it, and costs no more than the beginning of a request.
+// TestNamespaceOf: the namespace is found where the API server writes it, and only the beginning of the request is read.
 func TestNamespaceOf(t *testing.T) {
 	for name, tc := range map[string]struct{ body, want string }{
 		"Review":    {body: review("team-a", 1_500_000), want: "team-a"},

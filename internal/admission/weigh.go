@@ -9,27 +9,26 @@ import (
 	"unicode"
 )
 
-// maxDecoded is how much memory an object may take once it is decoded, in bytes, besides its texts. Three bytes of JSON,
-// "{},", can become a struct of a kilobyte: an object of 1.5 MB would take 400 MB. What people write takes less than ten
-// times its size.
+// maxDecoded is the maximum memory of a decoded object without its texts, in bytes. Three bytes of JSON, "{},", can become a
+// struct of a kilobyte, so an object of 1.5 MB could take 400 MB. Usual objects take less than ten times their size.
 const maxDecoded = 32 << 20
 
-// Costs of what a decoder makes besides the types of the API, in bytes.
+// Memory that a decoder allocates besides the types of the API, in bytes.
 const (
 	mapEntry = 64 // an entry of a map, without its key and value
-	element  = 40 // an element of a value: a string, and what it is decoded through
+	element  = 40 // an element of a value: a string, and buffers to decode it
 )
 
-// weight says what decoding into a type takes.
+// weight is the memory for decoding into a type.
 type weight struct {
 	size    int                // of the type itself
-	pointer bool               // of a pointer: size is allocated once more where there is a value
+	pointer bool               // of a pointer: size is allocated once more if there is a value
 	fields  map[string]*weight // of a struct, by the names of JSON, folded as the decoder does
 	each    *weight            // of a list or a map: its elements
-	entry   int                // of a map: what each entry takes besides
+	entry   int                // of a map: the additional memory of each entry
 }
 
-// weightOf returns the weight of a type. Types that decode themselves are taken as values.
+// weightOf returns the weight of a type. Types with their own decoder are treated as values.
 func weightOf(t reflect.Type, known map[reflect.Type]*weight) *weight {
 	if w, ok := known[t]; ok {
 		return w
@@ -70,7 +69,7 @@ func (w *weight) addFields(t reflect.Type, known map[reflect.Type]*weight) {
 	}
 }
 
-// folded maps names to the same text that a decoder takes for the same: it does not mind the case of letters.
+// folded returns the same text for names that a decoder treats as equal: it ignores the case of letters.
 func folded(name string) string {
 	return strings.Map(func(r rune) rune {
 		for {
@@ -83,12 +82,12 @@ func folded(name string) string {
 	}, name)
 }
 
-// growth is by how much a change of a stored object above maxDecoded may make it heavier, in bytes. A change needs room for
-// what the API server records about it in managedFields.
+// growth is how much heavier an update may make a stored object above maxDecoded, in bytes. An update needs room for its entry
+// in managedFields.
 const growth = 64 << 10
 
-// check refuses an object that would take more than maxDecoded, unless it replaces one that takes as much: that one is
-// stored, and must be possible to cancel. old is nil for a new object. JSON that is not valid is left to the decoder.
+// check rejects an object that would take more than maxDecoded, unless it replaces a stored one of that weight, which users
+// must be able to cancel. old is nil for a new object. check ignores invalid JSON, which the decoder rejects.
 func (w *weight) check(raw, old []byte) error {
 	taken := w.taken(raw, maxDecoded)
 	if taken <= maxDecoded {
@@ -97,10 +96,10 @@ func (w *weight) check(raw, old []byte) error {
 	if before := w.taken(old, math.MaxInt); before > maxDecoded && w.taken(raw, before+growth) <= before+growth {
 		return nil
 	}
-	return fmt.Errorf("it has too many small elements: of its %d bytes would become more than %d in memory, which is the limit; split it into several objects", len(raw), maxDecoded)
+	return fmt.Errorf("it has too many small elements: its %d bytes would take more than the limit of %d bytes in memory; split it into several objects", len(raw), maxDecoded)
 }
 
-// taken returns what an object would take, in bytes, and 0 for JSON that is not valid. It stops counting above a limit.
+// taken returns the memory of an object in bytes, and 0 for invalid JSON. It stops counting above limit.
 func (w *weight) taken(raw []byte, limit int) int {
 	if !json.Valid(raw) {
 		return 0
@@ -110,15 +109,15 @@ func (w *weight) taken(raw []byte, limit int) int {
 	return s.taken
 }
 
-// scale adds up what an object takes.
+// scale adds up the memory of an object.
 type scale struct {
 	raw   []byte
 	limit int
 	taken int
 }
 
-// value adds what the value at i takes besides the room in what holds it, and returns the index behind it. It stops early
-// when that is too much.
+// value adds the memory of the value at i, without its place in its container, and returns the index after it. It stops early
+// above the limit.
 func (s *scale) value(i int, w *weight) int {
 	b := s.raw
 	if i >= len(b) || s.taken > s.limit {
@@ -134,7 +133,7 @@ func (s *scale) value(i int, w *weight) int {
 		return s.array(i+1, w.each)
 	}
 	end, elements := skip(b, i)
-	if w != unknownField { // the decoder makes nothing of that
+	if w != unknownField { // the decoder ignores it
 		s.taken += elements * element
 	}
 	return end
@@ -162,7 +161,7 @@ func (s *scale) object(i int, w *weight) int {
 
 var unknownField = &weight{} //nolint:gochecknoglobals // It is a sentinel: only its address counts, and nothing changes it.
 
-// field returns the weight of a member; one that the type does not have is skipped by the decoder.
+// field returns the weight of a member. The decoder skips members that the type does not have.
 func (w *weight) field(name []byte) *weight {
 	if of, ok := w.fields[string(name)]; ok {
 		return of

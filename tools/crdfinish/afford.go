@@ -1,8 +1,8 @@
 package main
 
-// afford takes the rules about single mounts out of the kinds that hold whole pipelines: over 1000 tasks of 100 steps with
-// 100 mounts, the API server finds their worst cost too high and would refuse the CRD. Tasks and TaskRuns have them, and so
-// have the TaskRuns that a pipeline makes.
+// afford removes the validation rules for mounts from the kinds that contain whole pipelines. The API server estimates their
+// cost for 1000 tasks of 100 steps with 100 mounts, and would reject the CRD. Tasks and TaskRuns keep the rules, so they also
+// apply to the TaskRuns of a pipeline.
 func afford(crd map[string]any) {
 	kind, _ := at(crd, "spec", "names")["kind"].(string)
 	if kind != "Pipeline" && kind != "PipelineRun" {

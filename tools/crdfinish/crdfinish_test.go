@@ -104,7 +104,7 @@ func crdOf(kind string, spec, status map[string]any) map[string]any {
 }
 
 func TestSettle(t *testing.T) {
-	// A copy has a property called enum, which is no rule, and one called description.
+	// A copy has a property with the name enum, which is not a rule, and one with the name description.
 	strict := func() map[string]any {
 		return map[string]any{"description": "the task", "properties": map[string]any{
 			"enum": map[string]any{

@@ -2,8 +2,8 @@ package main
 
 import "strings"
 
-// join makes one line of each paragraph of a description, because kubectl explain breaks lines itself, where the terminal
-// ends, and keeps those that are there. A paragraph with a list or with indented lines stays as it is.
+// join joins the lines of each paragraph of a description. kubectl explain wraps lines at the width of the terminal, but keeps
+// existing line breaks. join does not change a paragraph with a list or with indented lines.
 func join(schema map[string]any) {
 	description, ok := schema["description"].(string)
 	if !ok {

@@ -1,5 +1,5 @@
-// Crdfinish finishes what controller-gen generated: it narrows schemas that admit what does not decode, joins the lines of
-// descriptions, and takes out of the copies of specs in a status what could refuse them.
+// Crdfinish changes the CRDs of controller-gen. It narrows schemas that admit values which do not decode, joins the lines of
+// descriptions, and removes the rules from copies of specs in a status.
 //
 //	crdfinish FILE…
 //

@@ -1,9 +1,9 @@
 package main
 
-// settle takes the rules out of a status, which records what was. What it repeats of a spec was judged there, and can look
-// otherwise by now: the values of a when expression may be an array without elements. Here no rule may refuse it again, or a
-// run would be held up by the record of itself. Of whole specs, everything goes that a value does not need to be decoded
-// (types, formats, bounds of numbers, patterns), and the descriptions, which would double the size of the CRD.
+// settle removes the rules from a status. The copy of a spec in it was validated as a spec, and may differ now: the values of a
+// when expression may be an empty array. A rule that rejects the copy would block the run. From copies of whole specs, settle
+// removes everything that is not needed to decode a value (types, formats, bounds of numbers and patterns stay), and the
+// descriptions, which would double the size of the CRD.
 func settle(crd map[string]any) {
 	spec, _ := crd["spec"].(map[string]any)
 	versions, _ := spec["versions"].([]any)
@@ -20,7 +20,7 @@ func settle(crd map[string]any) {
 	}
 }
 
-// relax removes from a schema its description, and what can refuse a value that can be decoded.
+// relax removes from a schema its description, and the rules that reject values which can be decoded.
 func relax(schema map[string]any) {
 	for _, key := range []string{"description", "x-kubernetes-validations", "minItems", "maxItems", "minLength", "enum"} {
 		delete(schema, key)
@@ -30,8 +30,8 @@ func relax(schema map[string]any) {
 	}
 }
 
-// schemas calls change for a schema and all those within it. Unlike each, it does not take a list of properties, whose
-// keys can be any word, for a schema.
+// schemas calls change for a schema and all schemas in it. Unlike each, it does not treat a list of properties, whose keys can
+// be any word, as a schema.
 func schemas(schema map[string]any, change func(map[string]any)) {
 	change(schema)
 	properties, _ := schema["properties"].(map[string]any)
@@ -47,7 +47,7 @@ func schemas(schema map[string]any, change func(map[string]any)) {
 	}
 }
 
-// at follows keys through objects; where there is none, it returns nil.
+// at follows keys through objects. It returns nil if a key does not exist.
 func at(node any, keys ...string) map[string]any {
 	for _, key := range keys {
 		object, _ := node.(map[string]any)

@@ -20,7 +20,7 @@ import (
 	"github.com/sluice-ci/sluice/tools/internal/emptyimage"
 )
 
-// builder builds images into a registry on loopback that lives as long as the builder.
+// builder builds images into a registry on loopback that runs until close.
 type builder struct {
 	ko      string
 	options []string
@@ -39,9 +39,9 @@ func newBuilder(ctx context.Context, ko string, options []string) (*builder, err
 		ko:      ko,
 		options: options,
 		repo:    listener.Addr().String() + "/check",
-		server:  &http.Server{Handler: registry.New(registry.Logger(log.New(io.Discard, "", 0)))}, //nolint:gosec // Only ko speaks to it.
+		server:  &http.Server{Handler: registry.New(registry.Logger(log.New(io.Discard, "", 0)))}, //nolint:gosec // Only ko connects to it.
 	}
-	go func() { _ = b.server.Serve(listener) }() // ends with close; a failure shows in the first push
+	go func() { _ = b.server.Serve(listener) }() // ends with close; after a failure the first push fails
 	if b.base, err = emptyimage.Push(b.repo + "/base"); err != nil {
 		b.close()
 		return nil, err
@@ -63,7 +63,7 @@ func (b *builder) build(ctx context.Context, importPath string) (v1.Image, error
 	}
 	ref, err := name.ParseReference(strings.TrimSpace(string(out)))
 	if err != nil {
-		return nil, fmt.Errorf("cannot parse what ko printed: %w", err)
+		return nil, fmt.Errorf("cannot parse the output of ko: %w", err)
 	}
 	image, err := remote.Image(ref, remote.WithContext(ctx))
 	if err != nil {

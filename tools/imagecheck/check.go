@@ -12,18 +12,18 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 )
 
-// check returns how many bytes the files of image have, and an error if they are more than limit, if there is a file
-// beside the program, or if the program would run as root.
+// check returns the total size of the files of image in bytes. It fails if the size exceeds limit, if the image contains a file
+// other than the program, or if the program would run as root.
 func check(image v1.Image, limit int64) (int64, error) {
 	config, err := image.ConfigFile()
 	if err != nil {
-		return 0, fmt.Errorf("cannot read its configuration: %w", err)
+		return 0, fmt.Errorf("cannot read the configuration: %w", err)
 	}
 	if len(config.Config.Entrypoint) != 1 {
-		return 0, fmt.Errorf("has the entrypoint %q, want its program alone", config.Config.Entrypoint)
+		return 0, fmt.Errorf("has the entrypoint %q, want only its program", config.Config.Entrypoint)
 	}
 	if user := config.Config.User; user == "" || user == "0" || user == "root" {
-		return 0, fmt.Errorf("runs as user %q, want one other than root", user)
+		return 0, fmt.Errorf("runs as user %q, want a user other than root", user)
 	}
 	files := mutate.Extract(image)
 	defer files.Close()
@@ -37,22 +37,22 @@ func check(image v1.Image, limit int64) (int64, error) {
 	return size, nil
 }
 
-// sum adds up the sizes of the files in t, of which program must be the only one.
+// sum returns the size of the files in t. program must be the only one.
 func sum(t *tar.Reader, program string) (int64, error) {
 	size, found := int64(0), false
 	for {
 		header, err := t.Next()
 		switch {
 		case errors.Is(err, io.EOF) && !found:
-			return 0, fmt.Errorf("does not hold its program %q", program)
+			return 0, fmt.Errorf("does not contain its program %q", program)
 		case errors.Is(err, io.EOF):
 			return size, nil
 		case err != nil:
-			return 0, fmt.Errorf("cannot read its files: %w", err)
+			return 0, fmt.Errorf("cannot read the files: %w", err)
 		case header.Typeflag == tar.TypeDir:
 			continue
 		case path.Clean("/"+header.Name) != program:
-			return 0, fmt.Errorf("holds %q beside its program %q", strings.TrimPrefix(header.Name, "/"), program)
+			return 0, fmt.Errorf("contains %q besides its program %q", strings.TrimPrefix(header.Name, "/"), program)
 		}
 		found = true
 		size += header.Size

@@ -32,12 +32,12 @@ func TestCheck(t *testing.T) {
 			reason: "Nothing but the program may come along.",
 			files:  map[string]string{"ko-app/a": "1", "bin/sh": "1"},
 			config: v1.Config{Entrypoint: []string{"/ko-app/a"}, User: "65532"},
-			limit:  5, err: `holds "bin/sh"`,
+			limit:  5, err: `contains "bin/sh"`,
 		},
 		"Missing": {
 			reason: "An image without its program is not small but broken.",
 			config: v1.Config{Entrypoint: []string{"/ko-app/a"}, User: "65532"},
-			limit:  5, err: "does not hold its program",
+			limit:  5, err: "does not contain its program",
 		},
 		"Root": {
 			reason: "A cluster may refuse to run images whose user is root.",

@@ -1,10 +1,10 @@
-// Imagecheck builds images with ko, as they are shipped, into a registry in its own memory, and fails if one has more
-// bytes than it may, a file that is not its program, or root as its user. It prints the size of each, and its ID: the digest
-// of its configuration and of everything that is in it, which does not depend on the registry.
+// Imagecheck builds the release images with ko into a registry in memory. It fails if an image is too large, contains a file
+// other than its program, or runs as root. It prints the size of each image and its ID: the digest of the configuration, which
+// covers the contents and does not depend on the registry.
 //
 //	imagecheck -ko KO IMPORTPATH=MIB…
 //
-// Anything after the first "--" is given to `ko build` as well.
+// Arguments after the first "--" are passed to `ko build`.
 package main
 
 import (
@@ -18,7 +18,7 @@ import (
 	"strings"
 )
 
-// limit is what one image may hold.
+// limit is the maximum size of one image.
 type limit struct {
 	importPath string
 	bytes      int64
@@ -60,7 +60,7 @@ func run(ko string, args []string) error {
 		}
 		id, err := image.ConfigName()
 		if err != nil {
-			return fmt.Errorf("the image of %s: cannot tell its ID: %w", l.importPath, err)
+			return fmt.Errorf("the image of %s: cannot compute the ID: %w", l.importPath, err)
 		}
 		fmt.Printf("%s: %d of %d bytes unpacked, ID %s\n", l.importPath, size, l.bytes, id)
 	}
@@ -78,7 +78,7 @@ func parse(args []string) ([]limit, error) {
 		limits = append(limits, limit{path, n << 20})
 	}
 	if len(limits) == 0 {
-		return nil, fmt.Errorf("no image to check: want IMPORTPATH=MIB")
+		return nil, fmt.Errorf("no image to check: give IMPORTPATH=MIB")
 	}
 	return limits, nil
 }

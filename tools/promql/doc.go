@@ -1,3 +1,3 @@
-// Package promql holds the test that Prometheus understands what alerts and dashboard ask of it. It is a module of its own,
-// so that nothing else is built with the versions that Prometheus wants.
+// Package promql tests that Prometheus can parse the expressions of the alerts and of the dashboard. It is a separate module,
+// so that the dependencies of Prometheus do not affect other modules.
 package promql

@@ -12,7 +12,7 @@ import (
 
 const monitoring = "../../config/monitoring/"
 
-// expressions are those of all alerts and panels, by where they stand.
+// expressions returns the expressions of all alerts and panels, by their place.
 func expressions(t *testing.T) map[string][]string {
 	t.Helper()
 	var rules struct {
@@ -60,7 +60,7 @@ func read(t *testing.T, file string, decode func([]byte) error) {
 	}
 }
 
-// TestExpressions: an alert that Prometheus cannot read is one that nobody gets.
+// TestExpressions: Prometheus can parse each expression.
 func TestExpressions(t *testing.T) {
 	all := expressions(t)
 	if len(all) < 25 {

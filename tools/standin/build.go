@@ -20,33 +20,33 @@ import (
 	"github.com/sluice-ci/sluice/tools/standin/rootfs"
 )
 
-// refName is the annotation in which the index of an OCI layout names its images (image-spec, annotations).
+// refName is the annotation for the name of an image in the index of an OCI layout (image-spec, annotations).
 const refName = "org.opencontainers.image.ref.name"
 
-// tags are the names that each image gets: the one that test data uses, and the one that no tag means.
+// tags returns the tags of each image: the one in test data, and the default.
 func tags() []string { return []string{"1", "latest"} }
 
-// archive is where packages come from.
+// archive is a source of packages.
 type archive interface {
 	Closure(ctx context.Context, names ...string) ([]apt.Package, error)
 	Alone(ctx context.Context, names ...string) ([]apt.Package, error)
 	Open(ctx context.Context, p apt.Package) (io.ReadCloser, error)
 }
 
-// builder makes images, each layer once.
+// builder builds images. It builds each layer once.
 type builder struct {
 	archive archive
 	layers  map[string]mutate.Addendum
 }
 
-// build makes the image of a recipe.
+// build builds the image of a recipe.
 func (b *builder) build(ctx context.Context, r recipe.Recipe) (v1.Image, error) {
 	image := mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), types.OCIConfigJSON)
 	var below []string
 	for _, l := range r.Layers {
 		made, err := b.layer(ctx, l, below)
 		if err != nil {
-			return nil, fmt.Errorf("cannot make layer %q of image %q: %w", l.Name, r.Name, err)
+			return nil, fmt.Errorf("cannot build layer %q of image %q: %w", l.Name, r.Name, err)
 		}
 		if image, err = mutate.Append(image, made); err != nil {
 			return nil, fmt.Errorf("cannot add layer %q to image %q: %w", l.Name, r.Name, err)
@@ -62,7 +62,7 @@ func (b *builder) build(ctx context.Context, r recipe.Recipe) (v1.Image, error) 
 	return mutate.ConfigFile(image, file)
 }
 
-// layer makes a layer that lies on one with the packages below, or takes the one that was made before.
+// layer returns a layer for a base that has the packages below. It builds each layer only once.
 func (b *builder) layer(ctx context.Context, l recipe.Layer, below []string) (mutate.Addendum, error) {
 	if made, ok := b.layers[l.Name]; ok {
 		return made, nil
@@ -91,7 +91,7 @@ func (b *builder) layer(ctx context.Context, l recipe.Layer, below []string) (mu
 	return made, nil
 }
 
-// packages are those of the layer, without what the layers below it hold.
+// packages returns the packages of the layer that the layers below do not contain.
 func (b *builder) packages(ctx context.Context, l recipe.Layer, below []string) ([]apt.Package, error) {
 	if l.Alone {
 		return b.archive.Alone(ctx, l.Packages...)
@@ -113,7 +113,7 @@ func (b *builder) unpack(ctx context.Context, tree *rootfs.Tree, p apt.Package) 
 		return err
 	}
 	if err := tree.Add(files); err != nil {
-		_ = files.Close() // the error at hand says why
+		_ = files.Close() // err has the cause
 		return fmt.Errorf("cannot unpack package %q: %w", p.Name, err)
 	}
 	return files.Close()
@@ -127,7 +127,7 @@ func list(packages []apt.Package) string {
 	return strings.Join(names, ", ")
 }
 
-// write stores the image as an OCI layout in dir/<name>, instead of what is there. It appears whole or not at all.
+// write stores the image as an OCI layout in dir/<name>, and replaces an existing one. It appears complete or not at all.
 func write(dir, name string, image v1.Image, out io.Writer) error {
 	target, scratch := filepath.Join(dir, name), filepath.Join(dir, "."+name)
 	if err := os.RemoveAll(scratch); err != nil {
@@ -147,7 +147,7 @@ func write(dir, name string, image v1.Image, out io.Writer) error {
 		return fmt.Errorf("cannot remove folder: %w", err)
 	}
 	if err := os.Rename(scratch, target); err != nil {
-		return fmt.Errorf("cannot put folder in place: %w", err)
+		return fmt.Errorf("cannot rename folder: %w", err)
 	}
 	return report(out, name, image)
 }
@@ -169,6 +169,6 @@ func report(out io.Writer, name string, image v1.Image) error {
 	if err != nil {
 		return fmt.Errorf("cannot read image %q: %w", name, err)
 	}
-	fmt.Fprintf(out, "made %s: %.1f MB packed, %s\n", name, float64(total)/1e6, digest)
+	fmt.Fprintf(out, "built %s: %.1f MB packed, %s\n", name, float64(total)/1e6, digest)
 	return nil
 }

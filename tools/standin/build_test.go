@@ -73,7 +73,7 @@ func TestWrite(t *testing.T) {
 	dir := t.TempDir()
 	b := &builder{archive: fakeArchive{}, layers: map[string]mutate.Addendum{}}
 	image := build(t, b, recipe.Recipe{Name: "one", Layers: []recipe.Layer{{Name: "l", Packages: []string{"p"}}}})
-	for range 2 { // the second replaces the first
+	for range 2 { // the second write replaces the first
 		if err := write(dir, "one", image, io.Discard); err != nil {
 			t.Fatal(err)
 		}
@@ -104,7 +104,7 @@ func build(t *testing.T, b *builder, r recipe.Recipe) v1.Image {
 	return image
 }
 
-// files lists what is in each layer.
+// files lists the files of each layer.
 func files(t *testing.T, image v1.Image) [][]string {
 	t.Helper()
 	layers, err := image.Layers()

@@ -1,10 +1,10 @@
-// Standin makes images that stand in for well-known ones of docker.io/library where there is no registry: their programs
-// come from Debian's packages, and they say about themselves what the real ones say. Each becomes an OCI layout in a
-// folder of its name.
+// Standin builds replacements for well-known images of docker.io/library, for machines without a registry. Their programs come
+// from Debian packages, and their configuration is that of the real images. Each is written as an OCI layout into a folder
+// with its name.
 //
 //	standin -out DIR [-cache DIR] [NAME…]
 //
-// Without a name it makes all of them; -list prints the names. The same packages make the same images, byte for byte.
+// Without a name it builds all; -list prints the names. The same packages give the same images, byte for byte.
 package main
 
 import (
@@ -25,8 +25,8 @@ import (
 
 func main() {
 	out := flag.String("out", "", "folder for the images")
-	cache := flag.String("cache", "", "folder for what apt downloads")
-	names := flag.Bool("list", false, "print the names of all images and do nothing")
+	cache := flag.String("cache", "", "folder for the state and downloads of apt")
+	names := flag.Bool("list", false, "print the names of all images and exit")
 	flag.Parse()
 	if *names {
 		fmt.Println(strings.Join(recipe.Names(), "\n"))
@@ -46,7 +46,7 @@ func run(stdout io.Writer, out, cache string, names []string) error {
 		return err
 	}
 	if out == "" || cache == "" {
-		return fmt.Errorf("cannot work without the folders -out and -cache")
+		return fmt.Errorf("cannot build images: set the folders -out and -cache")
 	}
 	if err := os.MkdirAll(out, 0o755); err != nil {
 		return fmt.Errorf("cannot create folder: %w", err)

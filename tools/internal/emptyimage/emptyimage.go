@@ -1,6 +1,5 @@
-// Package emptyimage makes and pushes an image without any file, the base of our own images: what is not in an image
-// can be neither vulnerable nor used by an intruder. It is needed because ko takes its base from a registry and knows no
-// "scratch".
+// Package emptyimage builds and pushes an image without files. It is the base of the release images, because a file that is
+// not in an image can be neither vulnerable nor used by an attacker. ko reads its base from a registry and has no "scratch".
 package emptyimage
 
 import (
@@ -15,7 +14,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
-// architectures that the base, and so what is built on it, can be for.
+// architectures returns the architectures of the base, and so of the images on it.
 func architectures() []string { return []string{"amd64", "arm64"} }
 
 // Push writes the image to reference and returns the reference by digest. The image is the same every time, so pushing
@@ -27,14 +26,14 @@ func Push(reference string) (string, error) {
 	}
 	index, err := build()
 	if err != nil {
-		return "", fmt.Errorf("cannot make the empty image: %w", err)
+		return "", fmt.Errorf("cannot build the empty image: %w", err)
 	}
 	if err := remote.WriteIndex(ref, index, remote.WithAuthFromKeychain(authn.DefaultKeychain)); err != nil {
 		return "", fmt.Errorf("cannot push to %q: %w", reference, err)
 	}
 	digest, err := index.Digest()
 	if err != nil {
-		return "", fmt.Errorf("cannot make the empty image: %w", err)
+		return "", fmt.Errorf("cannot build the empty image: %w", err)
 	}
 	return ref.Context().Digest(digest.String()).String(), nil
 }

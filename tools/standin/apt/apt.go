@@ -1,6 +1,6 @@
-// Package apt takes packages from the Debian archive without installing them: apt decides what is needed, downloads it and
-// checks the signatures. It keeps what it knows and what it downloaded in a folder of its own, so that it needs neither
-// root nor the machine's package lists, and changes nothing on the machine.
+// Package apt downloads packages from the Debian archive without installing them. apt resolves dependencies, downloads and
+// verifies signatures. Its state and downloads are in a separate folder, so it needs neither root nor the package lists of the
+// machine, and changes nothing on the machine.
 package apt
 
 import (
@@ -22,20 +22,20 @@ type Apt struct {
 	run    runner
 }
 
-// runner runs a command in a folder and returns what it wrote to standard output.
+// runner runs a command in a folder and returns its standard output.
 type runner func(ctx context.Context, dir, command string, args ...string) ([]byte, error)
 
-// assumed are packages that no image needs: what installs and configures packages, and what only their scripts call, which
-// do not run here. Taken for installed, they bring nothing along.
+// assumed returns packages that no image needs: those that install and configure packages, and those that only maintainer
+// scripts use. The scripts do not run here. apt treats them as installed, so it does not download them.
 func assumed() []string {
 	return []string{"debconf", "dpkg", "init-system-helpers", "passwd", "usr-is-merged", "usrmerge"}
 }
 
-// New returns a source that keeps its files in dir. It fails where there is no apt.
+// New returns a source that keeps its files in dir. It fails if the machine has no apt.
 func New(dir string) (*Apt, error) {
 	for _, program := range []string{"apt-get", "dpkg-deb"} {
 		if _, err := exec.LookPath(program); err != nil {
-			return nil, fmt.Errorf("cannot take packages from Debian: there is no %s on this machine: %w", program, err)
+			return nil, fmt.Errorf("cannot download Debian packages: %s is not installed: %w", program, err)
 		}
 	}
 	dir, err := filepath.Abs(dir)
@@ -46,7 +46,7 @@ func New(dir string) (*Apt, error) {
 	return a, a.prepare()
 }
 
-// prepare writes apt's configuration.
+// prepare writes the configuration of apt.
 func (a *Apt) prepare() error {
 	for _, folder := range []string{"lists/partial", "archives/partial", "nothing/partial"} {
 		if err := os.MkdirAll(filepath.Join(a.dir, folder), 0o755); err != nil {
@@ -59,7 +59,7 @@ func (a *Apt) prepare() error {
 	}
 	files := map[string]string{
 		"status": status.String(),
-		// Whatever other sources the machine has: the packages are Debian's own.
+		// Use only packages from Debian, even if the machine has other sources.
 		"preferences": "Package: *\nPin: release o=Debian\nPin-Priority: 1001\n",
 	}
 	for name, text := range files {
@@ -83,8 +83,7 @@ func (a *Apt) prepare() error {
 	return nil
 }
 
-// Closure downloads the packages and everything that they depend on, and returns them in the order in which they would be
-// unpacked.
+// Closure downloads the packages and their dependencies, and returns them in the order in which to unpack them.
 func (a *Apt) Closure(ctx context.Context, names ...string) ([]Package, error) {
 	install := func(archives string, more ...string) []string {
 		args := append([]string{"-y", "-o", "Dir::Cache::archives=" + filepath.Join(a.dir, archives)}, more...)
@@ -98,7 +97,7 @@ func (a *Apt) Closure(ctx context.Context, names ...string) ([]Package, error) {
 	})
 }
 
-// Alone downloads the packages without what they depend on, which is right for programs that are linked statically.
+// Alone downloads the packages without their dependencies, for programs that are linked statically.
 func (a *Apt) Alone(ctx context.Context, names ...string) ([]Package, error) {
 	archives := filepath.Join(a.dir, "archives")
 	return a.fetch(ctx, names, func() ([]byte, error) {
@@ -109,8 +108,8 @@ func (a *Apt) Alone(ctx context.Context, names ...string) ([]Package, error) {
 	})
 }
 
-// fetch downloads, and brings the package lists up to date first where there are none, and again where the download fails:
-// the archive has dropped what an old list names.
+// fetch downloads packages. It updates the package lists first if there are none, and again if the download fails, because the
+// archive removes packages that old lists name.
 func (a *Apt) fetch(ctx context.Context, names []string, download func() ([]byte, error)) ([]Package, error) {
 	fresh := false
 	if indexes, err := filepath.Glob(filepath.Join(a.dir, "lists", "*Packages*")); err != nil || len(indexes) == 0 {
@@ -134,7 +133,7 @@ func (a *Apt) fetch(ctx context.Context, names []string, download func() ([]byte
 
 func (a *Apt) update(ctx context.Context) error {
 	if _, err := a.apt(ctx, a.dir, "update", "--error-on=any"); err != nil {
-		return fmt.Errorf("cannot read Debian's package lists: %w", err)
+		return fmt.Errorf("cannot read the package lists of Debian: %w", err)
 	}
 	return nil
 }
@@ -143,7 +142,7 @@ func (a *Apt) apt(ctx context.Context, dir string, args ...string) ([]byte, erro
 	return a.run(ctx, dir, "apt-get", append(append([]string{"-q", "-q"}, a.config...), args...)...)
 }
 
-// run is the runner that runs programs. The error holds what the program wrote to standard error.
+// run is the runner for programs. The error contains the standard error of the program.
 func run(ctx context.Context, dir, command string, args ...string) ([]byte, error) {
 	cmd := exec.CommandContext(ctx, command, args...)
 	cmd.Dir = dir

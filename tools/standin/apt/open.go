@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// Open streams the package's files as a tar archive. Close reports what went wrong while reading.
+// Open streams the files of a package as a tar archive. Close reports errors of reading.
 func (a *Apt) Open(ctx context.Context, p Package) (io.ReadCloser, error) {
 	cmd := exec.CommandContext(ctx, "dpkg-deb", "--fsys-tarfile", p.path)
 	pipe, err := cmd.StdoutPipe()
@@ -22,7 +22,7 @@ func (a *Apt) Open(ctx context.Context, p Package) (io.ReadCloser, error) {
 		return nil, fmt.Errorf("cannot read package %q: %w", p.path, err)
 	}
 	return &files{Reader: pipe, wait: func() error {
-		// Padding at the end of the archive is of no interest, but dpkg-deb wants to write it.
+		// dpkg-deb must be able to write the padding at the end of the archive.
 		if _, err := io.Copy(io.Discard, pipe); err != nil {
 			return fmt.Errorf("cannot read package %q: %w", p.path, err)
 		}

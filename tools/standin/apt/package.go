@@ -10,17 +10,17 @@ import (
 	"strings"
 )
 
-// Package is a package that was downloaded.
+// Package is a downloaded package.
 type Package struct {
-	// Name and Version are Debian's.
+	// Name and Version in Debian.
 	Name, Version string
 	path          string
 }
 
-// String returns name and version.
+// String returns the name and the version.
 func (p Package) String() string { return p.Name + " " + p.Version }
 
-// Without returns the packages of all whose names are not in base.
+// Without returns the packages in all whose names are not in base.
 func Without(all, base []Package) []Package {
 	known := map[string]bool{}
 	for _, p := range base {
@@ -35,19 +35,19 @@ func Without(all, base []Package) []Package {
 	return rest
 }
 
-// uri matches a line of `apt-get --print-uris`: the address in quotes, the name of the file, its size and its digest.
+// uri matches a line of `apt-get --print-uris`: the URL in quotes, the name of the file, its size and its digest.
 func uri() *regexp.Regexp { return regexp.MustCompile(`^'[^']+' (\S+)_(\S+)_(\S+)\.deb \d+ \S*$`) }
 
-// parse reads what `apt-get --print-uris` printed. The packages lie in the folder archives.
+// parse parses the output of `apt-get --print-uris`. The packages are in the folder archives.
 func parse(out []byte, archives string) ([]Package, error) {
 	line := uri()
 	var packages []Package
 	for scanner := bufio.NewScanner(bytes.NewReader(out)); scanner.Scan(); {
 		parts := line.FindStringSubmatch(scanner.Text())
 		if parts == nil {
-			continue // what apt tells people
+			continue // a message for users
 		}
-		// The epoch is separated by a colon, which apt escapes in the names of files.
+		// A colon separates the epoch. apt escapes it in names of files.
 		version, err := url.PathUnescape(parts[2])
 		if err != nil {
 			return nil, fmt.Errorf("cannot parse version %q: %w", parts[2], err)

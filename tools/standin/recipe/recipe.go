@@ -1,5 +1,5 @@
-// Package recipe says what is in each stand-in: which packages, what their installation would have done beside unpacking,
-// and what the real image tells a container runtime about itself.
+// Package recipe describes each stand-in: its packages, what their installation does besides unpacking, and the configuration
+// of the real image.
 package recipe
 
 import (
@@ -19,24 +19,24 @@ import (
 // Recipe is a stand-in for the image docker.io/library/<Name>.
 type Recipe struct {
 	Name string
-	// Layers from the bottom up. Layers of the same name are the same in every image.
+	// Layers from the bottom up. Layers with the same name are the same in every image.
 	Layers []Layer
-	// Config is what the real image says about its process.
+	// Config is the configuration of the real image.
 	Config v1.Config
 }
 
 // Layer is one layer of an image.
 type Layer struct {
 	Name string
-	// Packages are Debian's, by name; what lower layers hold is left out.
+	// Packages are the names of Debian packages. Packages of lower layers are left out.
 	Packages []string
-	// Alone leaves out what the packages depend on: their programs are linked statically.
+	// Alone leaves out dependencies, because the programs are linked statically.
 	Alone bool
-	// Settle does to the unpacked files what the installation would have done. It gets what this layer adds only.
+	// Settle does what the installation would do after unpacking. It gets only the files of this layer.
 	Settle func(context.Context, *rootfs.Tree) error
 }
 
-// All returns every stand-in, sorted by name.
+// All returns all recipes, sorted by name.
 func All() []Recipe {
 	return []Recipe{
 		{Name: "alpine", Layers: []Layer{busybox()}, Config: config([]string{"/bin/sh"})},
@@ -49,7 +49,7 @@ func All() []Recipe {
 	}
 }
 
-// Find returns the recipes of the given names, in the order of the names; all of them without a name.
+// Find returns the recipes with the given names, in their order; all recipes without a name.
 func Find(names ...string) ([]Recipe, error) {
 	all := All()
 	if len(names) == 0 {
@@ -59,7 +59,7 @@ func Find(names ...string) ([]Recipe, error) {
 	for _, name := range names {
 		i := slices.IndexFunc(all, func(r Recipe) bool { return r.Name == name })
 		if i < 0 {
-			return nil, fmt.Errorf("cannot make a stand-in for %q: there are those for %s", name, strings.Join(Names(), ", "))
+			return nil, fmt.Errorf("cannot build a stand-in for %q: want one of %s", name, strings.Join(Names(), ", "))
 		}
 		found = append(found, all[i])
 	}
@@ -84,21 +84,21 @@ func config(cmd []string, entrypoint ...string) v1.Config {
 	}
 }
 
-// users are for images without Debian's users.
+// users is /etc/passwd of images without the users of Debian.
 const users = `root:x:0:0:root:/root:/bin/sh
 daemon:x:1:1:daemon:/usr/sbin:/bin/false
 bin:x:2:2:bin:/bin:/bin/false
 nobody:x:65534:65534:nobody:/home:/bin/false
 `
 
-// groups are for images without Debian's groups.
+// groups is /etc/group of images without the groups of Debian.
 const groups = `root:x:0:
 daemon:x:1:
 bin:x:2:
 nogroup:x:65534:
 `
 
-// busybox is one program with a link for each of its commands, where people look for that command.
+// busybox is one program with a link for each of its commands, at the usual path of the command.
 func busybox() Layer {
 	return Layer{Name: "busybox", Packages: []string{"busybox-static"}, Alone: true, Settle: func(ctx context.Context, t *rootfs.Tree) error {
 		t.Merged()
@@ -122,7 +122,7 @@ func busybox() Layer {
 	}}
 }
 
-// applets asks the program itself for the paths of its commands.
+// applets runs the program to list the paths of its commands.
 func applets(ctx context.Context, program string) ([]string, error) {
 	dir, err := os.MkdirTemp("", "standin-")
 	if err != nil {
@@ -135,14 +135,14 @@ func applets(ctx context.Context, program string) ([]string, error) {
 	}
 	out, err := exec.CommandContext(ctx, path, "--list-full").Output()
 	if err != nil {
-		return nil, fmt.Errorf("cannot ask busybox for its commands: %w", err)
+		return nil, fmt.Errorf("cannot list the commands of busybox: %w", err)
 	}
 	commands := strings.Fields(string(out))
-	// It names itself as well, and what is asked of it in early boot.
+	// Leave out busybox, and the command for early boot.
 	return slices.DeleteFunc(commands, func(c string) bool { return c == "bin/busybox" || c == "linuxrc" }), nil
 }
 
-// bash has what is not in busybox. As in the real image, bash lies below /usr/local and sh is busybox.
+// bash adds bash to busybox. As in the real image, bash is below /usr/local and sh is busybox.
 func bash() Layer {
 	return Layer{Name: "bash", Packages: []string{"bash-static"}, Alone: true, Settle: func(_ context.Context, t *rootfs.Tree) error {
 		t.Remove("usr/share/debianutils")
@@ -160,7 +160,7 @@ esac
 exec "$@"
 `
 
-// debian is a small system with the commands that people take for granted.
+// debian is a small system with the usual commands.
 func debian() Layer {
 	packages := []string{
 		"base-files", "base-passwd", "bash", "coreutils", "dash", "debianutils", "diffutils", "findutils", "grep", "gzip",
@@ -173,7 +173,7 @@ func debian() Layer {
 			if err != nil {
 				return err
 			}
-			// The star of the original says that nobody logs in with a password.
+			// The star of the original forbids logins with a password.
 			t.File("etc/"+name, strings.ReplaceAll(text, ":*:", ":x:"), 0o644)
 		}
 		t.Dir("usr/local", 0o755)

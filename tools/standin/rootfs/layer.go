@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
-// Layer packs the tree: entries in the order of their names, all of them as old as the epoch.
+// Layer packs the tree. Entries are sorted by name, and their time is the epoch.
 func (t *Tree) Layer() (v1.Layer, error) {
 	var packed bytes.Buffer
 	if err := t.write(&packed); err != nil {
@@ -22,7 +22,7 @@ func (t *Tree) Layer() (v1.Layer, error) {
 	open := func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(packed.Bytes())), nil }
 	layer, err := tarball.LayerFromOpener(open, tarball.WithMediaType(types.OCILayer), tarball.WithCompressedCaching)
 	if err != nil {
-		return nil, fmt.Errorf("cannot make a layer: %w", err)
+		return nil, fmt.Errorf("cannot build a layer: %w", err)
 	}
 	return layer, nil
 }

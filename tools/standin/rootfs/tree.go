@@ -1,5 +1,5 @@
-// Package rootfs puts the files of packages together to the root file system of an image, and packs it into a layer that
-// is the same, byte for byte, whenever its files are.
+// Package rootfs builds the root file system of an image from the files of packages, and packs it into a layer. The same files
+// give the same layer, byte for byte.
 package rootfs
 
 import (
@@ -12,7 +12,7 @@ import (
 	"strings"
 )
 
-// Tree is a root file system, or what a layer adds to one. Paths are without a slash at the beginning.
+// Tree is a root file system, or the part of one layer. Paths do not begin with a slash.
 type Tree struct {
 	entries map[string]entry
 }
@@ -25,11 +25,10 @@ type entry struct {
 // New returns an empty Tree.
 func New() *Tree { return &Tree{entries: map[string]entry{}} }
 
-// merged are the folders that are links into usr in Debian; those for other word sizes are not made.
+// merged returns the folders that are links into usr in Debian. Merged creates only those of this word size.
 func merged() []string { return []string{"bin", "lib", "lib32", "lib64", "libx32", "sbin"} }
 
-// Merged makes the links of a file system whose programs and libraries all lie below usr. Files that are added go there in
-// any case.
+// Merged creates the links of a file system with all programs and libraries below usr. Add puts files there in any case.
 func (t *Tree) Merged() {
 	for _, name := range []string{"bin", "lib", "lib64", "sbin"} {
 		t.Dir("usr/"+name, 0o755)
@@ -37,17 +36,17 @@ func (t *Tree) Merged() {
 	}
 }
 
-// Dir makes a folder.
+// Dir creates a folder.
 func (t *Tree) Dir(name string, mode int64) {
 	t.put(tar.Header{Typeflag: tar.TypeDir, Name: clean(name), Mode: mode}, nil)
 }
 
-// File makes a file.
+// File creates a file.
 func (t *Tree) File(name, content string, mode int64) {
 	t.put(tar.Header{Typeflag: tar.TypeReg, Name: clean(name), Mode: mode}, []byte(content))
 }
 
-// Link makes a symbolic link. The target is written as it is.
+// Link creates a symbolic link. It does not change the target.
 func (t *Tree) Link(name, target string) {
 	t.put(tar.Header{Typeflag: tar.TypeSymlink, Name: clean(name), Linkname: target, Mode: 0o777}, nil)
 }
@@ -61,7 +60,7 @@ func (t *Tree) Read(name string) (string, error) {
 	return string(e.content), nil
 }
 
-// Remove takes a file away, or a folder with all that is in it.
+// Remove removes a file, or a folder with its contents.
 func (t *Tree) Remove(name string) {
 	name = clean(name)
 	for other := range t.entries {
@@ -71,8 +70,7 @@ func (t *Tree) Remove(name string) {
 	}
 }
 
-// Add adds the files of a tar archive, as a package has them. What the archive has again replaces what was there, but a
-// folder keeps the mode that it got first.
+// Add adds the files of the tar archive of a package. A file replaces an existing one, but a folder keeps its first mode.
 func (t *Tree) Add(archive io.Reader) error {
 	reader := tar.NewReader(archive)
 	for {
@@ -109,7 +107,7 @@ func (t *Tree) add(header *tar.Header, content io.Reader) error {
 	case tar.TypeSymlink:
 		t.put(kept, nil)
 	case tar.TypeLink:
-		// Two names of one file become two files: nobody writes to either, and the order of entries is free then.
+		// A hard link becomes a second file. The files are read-only, and so the order of entries does not matter.
 		data, err := t.Read(header.Linkname)
 		if err != nil {
 			return fmt.Errorf("cannot follow link %q: %w", name, err)
@@ -117,7 +115,7 @@ func (t *Tree) add(header *tar.Header, content io.Reader) error {
 		kept.Typeflag, kept.Linkname = tar.TypeReg, ""
 		t.put(kept, []byte(data))
 	default:
-		return fmt.Errorf("cannot take %q into an image: type %q", name, header.Typeflag)
+		return fmt.Errorf("cannot add %q to an image: type %q is not supported", name, header.Typeflag)
 	}
 	return nil
 }
@@ -127,7 +125,7 @@ func (t *Tree) put(header tar.Header, content []byte) {
 	t.entries[header.Name] = entry{header: header, content: content}
 }
 
-// clean turns the name of an archive's entry into a path of the tree: no dots, and below usr what belongs there.
+// clean turns the name of an entry of an archive into a path of the tree: without dots, and below usr if it belongs there.
 func clean(name string) string {
 	name = path.Clean("/" + name)[1:]
 	if first, _, _ := strings.Cut(name, "/"); slices.Contains(merged(), first) && name != first {
@@ -139,7 +137,7 @@ func clean(name string) string {
 	return name
 }
 
-// unwanted says whether a file is for people who look at a machine. Licences stay.
+// unwanted reports whether a file is documentation. Licenses are not.
 func unwanted(name string) bool {
 	if strings.HasPrefix(name, "usr/share/doc/") {
 		return path.Base(name) != "copyright"

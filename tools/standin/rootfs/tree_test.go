@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// packed makes the archive of a package.
+// packed returns the archive of a package.
 func packed(t *testing.T, headers ...tar.Header) io.Reader {
 	t.Helper()
 	var buffer bytes.Buffer
