@@ -26,7 +26,7 @@ func (r *Reconciler) observeTasks(ctx context.Context, pr *v1.PipelineRun, obs *
 	for i := range pr.Status.SkippedTasks {
 		skipped[pr.Status.SkippedTasks[i].Name] = &pr.Status.SkippedTasks[i]
 	}
-	obs.Tasks = standings(obs.Spec, obs.vars)
+	obs.Tasks = taskStates(obs.Spec, obs.vars)
 	for i := range obs.Tasks {
 		s := &obs.Tasks[i]
 		s.Skipped = skipped[s.Task.Name]
@@ -37,25 +37,25 @@ func (r *Reconciler) observeTasks(ctx context.Context, pr *v1.PipelineRun, obs *
 			}
 			s.Children = append(s.Children, child)
 		}
-		s.settle()
+		s.update()
 	}
 	return nil
 }
 
-// standings returns the tasks of a pipeline, and then those of finally, as they stand before anything has happened.
-func standings(spec *v1.PipelineSpec, vars substitute.Variables) []Standing {
-	tasks := make([]Standing, 0, len(spec.Tasks)+len(spec.Finally))
+// taskStates returns the tasks of a pipeline, and then those of finally, as they stand before anything has happened.
+func taskStates(spec *v1.PipelineSpec, vars substitute.Variables) []TaskState {
+	tasks := make([]TaskState, 0, len(spec.Tasks)+len(spec.Finally))
 	for i := range spec.Tasks {
-		tasks = append(tasks, Standing{Task: &spec.Tasks[i], GoesOn: goesOn(&spec.Tasks[i], vars), Position: Waiting})
+		tasks = append(tasks, TaskState{Task: &spec.Tasks[i], ContinuesOnError: continuesOnError(&spec.Tasks[i], vars), Phase: Waiting})
 	}
 	for i := range spec.Finally {
-		tasks = append(tasks, Standing{Task: &spec.Finally[i], GoesOn: goesOn(&spec.Finally[i], vars), Position: Waiting, Final: true})
+		tasks = append(tasks, TaskState{Task: &spec.Finally[i], ContinuesOnError: continuesOnError(&spec.Finally[i], vars), Phase: Waiting, Final: true})
 	}
 	return tasks
 }
 
-// goesOn reports whether a failure of the task is ignored.
-func goesOn(task *v1.PipelineTask, vars substitute.Variables) bool {
+// continuesOnError reports whether a failure of the task is ignored.
+func continuesOnError(task *v1.PipelineTask, vars substitute.Variables) bool {
 	if !v1.HasReference(string(task.OnError)) {
 		return task.OnError == v1.OnErrorContinue
 	}
@@ -99,23 +99,23 @@ func (r *Reconciler) taskRuns(ctx context.Context, pr *v1.PipelineRun) (map[stri
 	return byTask, nil
 }
 
-// observeStrays finds the TaskRuns that an earlier pass has made and could not record, of tasks that are not to start any
+// observeOrphans finds the TaskRuns that an earlier pass has made and could not record, of tasks that are not to start any
 // more: they would run on, and nobody would know. The API server is asked, once, before such tasks are recorded as
 // skipped; while tasks may start, making them again finds them.
-func (r *Reconciler) observeStrays(ctx context.Context, pr *v1.PipelineRun, obs *Observation) error {
+func (r *Reconciler) observeOrphans(ctx context.Context, pr *v1.PipelineRun, obs *Observation) error {
 	byTask, err := r.taskRuns(ctx, pr)
 	if err != nil {
 		return err
 	}
-	return r.addStrays(ctx, pr, obs, byTask)
+	return r.addOrphans(ctx, pr, obs, byTask)
 }
 
-// addStrays adds TaskRuns, by their names, to tasks of which none was known.
-func (r *Reconciler) addStrays(ctx context.Context, pr *v1.PipelineRun, obs *Observation, byTask map[string][]string) error {
+// addOrphans adds TaskRuns, by their names, to tasks of which none was known.
+func (r *Reconciler) addOrphans(ctx context.Context, pr *v1.PipelineRun, obs *Observation, byTask map[string][]string) error {
 	for i := range obs.Tasks {
 		s := &obs.Tasks[i]
 		names := byTask[s.Task.Name]
-		if s.Position != Waiting || len(names) == 0 {
+		if s.Phase != Waiting || len(names) == 0 {
 			continue
 		}
 		slices.SortFunc(names, func(a, b string) int { // those of a matrix end with their numbers
@@ -128,7 +128,7 @@ func (r *Reconciler) addStrays(ctx context.Context, pr *v1.PipelineRun, obs *Obs
 			}
 			s.Children = append(s.Children, child)
 		}
-		s.settle()
+		s.update()
 	}
 	return nil
 }

@@ -16,7 +16,7 @@ import (
 
 // groups says which tasks must run on the same node (docs/design/0008-coscheduling.md).
 type groups struct {
-	*maker
+	*taskRunBuilder
 
 	mode config.Coschedule
 	// byTask is worked out when it is first needed, and only where the run binds several claims.
@@ -99,17 +99,17 @@ func (g *groups) connect() map[string]string {
 
 // podTemplate is the run's template for all tasks, with that for this task over it, the variables of both substituted,
 // and what brings the pods of a group together.
-func (m *maker) podTemplate(s *Standing, override *v1.PipelineTaskRunSpec, params []v1.Param, vars substitute.Variables) (*v1.PodTemplate, error) {
+func (b *taskRunBuilder) podTemplate(s *TaskState, override *v1.PipelineTaskRunSpec, params []v1.Param, vars substitute.Variables) (*v1.PodTemplate, error) {
 	var template *v1.PodTemplate
-	if override.PodTemplate != nil || m.pr.Spec.TaskRunTemplate.PodTemplate != nil {
-		merged := pod.MergedTemplate(m.pr.Spec.TaskRunTemplate.PodTemplate, override.PodTemplate)
+	if override.PodTemplate != nil || b.pr.Spec.TaskRunTemplate.PodTemplate != nil {
+		merged := pod.MergedTemplate(b.pr.Spec.TaskRunTemplate.PodTemplate, override.PodTemplate)
 		path := field.NewPath("spec", "taskRunSpecs").Key(s.Task.Name).Child("podTemplate")
 		var err error
 		if template, err = substitute.PodTemplate(path, &merged, vars, params...); err != nil {
 			return nil, err
 		}
 	}
-	group := m.groups.of(s.Task)
+	group := b.groups.of(s.Task)
 	if group == "" {
 		return template, nil
 	}
@@ -119,7 +119,7 @@ func (m *maker) podTemplate(s *Standing, override *v1.PipelineTaskRunSpec, param
 	if template.Affinity == nil {
 		template.Affinity = &corev1.Affinity{}
 	}
-	bringTogether(template.Affinity, group, m.groups.mode == config.CoscheduleIsolate)
+	bringTogether(template.Affinity, group, b.groups.mode == config.CoscheduleIsolate)
 	return template, nil
 }
 

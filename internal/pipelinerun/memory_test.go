@@ -47,7 +47,7 @@ func newLoading(t *testing.T, pr *v1.PipelineRun, combinations map[string]int, r
 	if l.obs.Graph, err = dag.Build(l.obs.Spec.Tasks); err != nil {
 		t.Fatal(err)
 	}
-	l.obs.Tasks = standings(l.obs.Spec, l.obs.vars)
+	l.obs.Tasks = taskStates(l.obs.Spec, l.obs.vars)
 	for i := range len(l.obs.Tasks) - 1 {
 		s := &l.obs.Tasks[i]
 		for n := range max(combinations[s.Task.Name], 1) {
@@ -59,7 +59,7 @@ func newLoading(t *testing.T, pr *v1.PipelineRun, combinations map[string]int, r
 			tr.Status.SetCondition(done(), metav1.NewTime(start))
 			s.Children = append(s.Children, Child{Reference: referenceTo(tr.Name, s.Task), TaskRun: tr})
 		}
-		s.settle()
+		s.update()
 	}
 	judge, err := when.NewJudge()
 	if err != nil {
@@ -270,16 +270,16 @@ func ofTasks(one []v1.TaskRunResult, runs [][]v1.TaskRunResult) (*results, reade
 	}
 	a, m := producing("a"), producing("m")
 	m.Matrix = &v1.Matrix{}
-	standings := map[string]*Standing{"a": {Task: &a, Children: []Child{child("a")}}, "m": {Task: &m}}
+	taskStates := map[string]*TaskState{"a": {Task: &a, Children: []Child{child("a")}}, "m": {Task: &m}}
 	for i, results := range runs {
 		name := fmt.Sprint("m", i)
 		byName[name] = results
-		standings["m"].Children = append(standings["m"].Children, child(name))
+		taskStates["m"].Children = append(taskStates["m"].Children, child(name))
 	}
-	for _, s := range standings {
-		s.settle()
+	for _, s := range taskStates {
+		s.update()
 	}
-	return newResults(standings, nil), func(_ context.Context, child *v1.TaskRun) (*v1.TaskRun, bool, error) {
+	return newResults(taskStates, nil), func(_ context.Context, child *v1.TaskRun) (*v1.TaskRun, bool, error) {
 		return &v1.TaskRun{Status: v1.TaskRunStatus{Results: byName[child.Name]}}, false, nil
 	}
 }

@@ -31,8 +31,8 @@ type Observation struct {
 	Source *v1.RefSource
 	// Graph of its tasks; nil when Invalid.
 	Graph *dag.Graph
-	// Withdrawn says that the user has cancelled the run before anything of it started.
-	Withdrawn bool
+	// CancelledBeforeStart says that the user has cancelled the run before anything of it started.
+	CancelledBeforeStart bool
 	// Unresolvable is why the pipeline cannot be had.
 	Unresolvable error
 	// Invalid is why no task may start.
@@ -44,9 +44,9 @@ type Observation struct {
 	Deadlines Deadlines
 	// Tasks are where the tasks of the pipeline stand, in its order, and then those of finally. What has been decided in
 	// this pass stands there, but for tasks that start.
-	Tasks []Standing
-	// Halts are why no further task starts.
-	Halts Halts
+	Tasks []TaskState
+	// Stops are why no further task starts.
+	Stops StopPolicy
 	// Wanted are the TaskRuns of the tasks that can start now.
 	Wanted []Wanted
 	// More says that other tasks can start as soon as these have.
@@ -68,7 +68,7 @@ func (r *Reconciler) observe(ctx context.Context, pr *v1.PipelineRun, memory *bu
 	if pr.Status.Done() || held(pr) {
 		return obs, nil
 	}
-	if err := r.observeWithdrawal(ctx, pr, &obs); err != nil || obs.Withdrawn {
+	if err := r.observeEarlyCancel(ctx, pr, &obs); err != nil || obs.CancelledBeforeStart {
 		return obs, err
 	}
 	if err := r.observePipeline(ctx, pr, &obs); err != nil || obs.Unresolvable != nil || obs.Invalid != nil {
@@ -82,34 +82,34 @@ func (r *Reconciler) observe(ctx context.Context, pr *v1.PipelineRun, memory *bu
 
 // planner returns one that asks the API server for results, and for TaskRuns that are not recorded.
 func (r *Reconciler) planner(pr *v1.PipelineRun, obs *Observation) *planner {
-	return newPlanner(pr, obs, r.judge, r.read, func(ctx context.Context) error { return r.observeStrays(ctx, pr, obs) })
+	return newPlanner(pr, obs, r.judge, r.read, func(ctx context.Context) error { return r.observeOrphans(ctx, pr, obs) })
 }
 
 // abandonsTasks reports whether there are tasks that would be skipped now because their part of the pipeline stops.
 func (o *Observation) abandonsTasks() bool {
-	settled := o.tasksSettled()
-	return slices.ContainsFunc(o.Tasks, func(s Standing) bool {
-		return s.Position == Waiting && o.Halts.of(&s).Reason != "" && (settled || !s.Final)
+	settled := o.tasksDone()
+	return slices.ContainsFunc(o.Tasks, func(s TaskState) bool {
+		return s.Phase == Waiting && o.Stops.of(&s).Reason != "" && (settled || !s.Final)
 	})
 }
 
-// skipHalted skips the tasks that are not to start any more, but for those of finally.
-func (o *Observation) skipHalted() {
+// skipStopped skips the tasks that are not to start any more, but for those of finally.
+func (o *Observation) skipStopped() {
 	for i := range o.Tasks {
-		if s := &o.Tasks[i]; s.Position == Waiting && !s.Final && o.Halts.Tasks.Reason != "" {
-			s.skip(o.Halts.Tasks.Reason, nil)
+		if s := &o.Tasks[i]; s.Phase == Waiting && !s.Final && o.Stops.Tasks.Reason != "" {
+			s.skip(o.Stops.Tasks.Reason, nil)
 		}
 	}
 }
 
-// tasksSettled reports whether all tasks have ended, or will not run, but for those of finally.
-func (o *Observation) tasksSettled() bool {
-	return !slices.ContainsFunc(o.Tasks, func(s Standing) bool { return !s.Final && !s.Position.settled() })
+// tasksDone reports whether all tasks have ended, or will not run, but for those of finally.
+func (o *Observation) tasksDone() bool {
+	return !slices.ContainsFunc(o.Tasks, func(s TaskState) bool { return !s.Final && !s.Phase.done() })
 }
 
-// allSettled reports whether all tasks have ended, or will not run.
-func (o *Observation) allSettled() bool {
-	return !slices.ContainsFunc(o.Tasks, func(s Standing) bool { return !s.Position.settled() })
+// allDone reports whether all tasks have ended, or will not run.
+func (o *Observation) allDone() bool {
+	return !slices.ContainsFunc(o.Tasks, func(s TaskState) bool { return !s.Phase.done() })
 }
 
 // observePipeline resolves the pipeline and makes its graph. An earlier pass that found it valid has noted it in the
@@ -214,13 +214,13 @@ func held(pr *v1.PipelineRun) bool {
 	return pr.Spec.Status == v1.PipelineRunSpecStatusPending && pr.Status.StartTime == nil
 }
 
-// observeWithdrawal finds out whether the user has cancelled a run before anything of it started. That the status knows of
+// observeEarlyCancel finds out whether the user has cancelled a run before anything of it started. That the status knows of
 // nothing is not enough: an earlier pass may have started something, and not lived to record it.
-func (r *Reconciler) observeWithdrawal(ctx context.Context, pr *v1.PipelineRun, obs *Observation) error {
+func (r *Reconciler) observeEarlyCancel(ctx context.Context, pr *v1.PipelineRun, obs *Observation) error {
 	if pr.Spec.Status != v1.PipelineRunSpecStatusCancelled || pr.Status.StartTime != nil {
 		return nil
 	}
 	found, err := r.taskRuns(ctx, pr)
-	obs.Withdrawn = err == nil && len(found) == 0
+	obs.CancelledBeforeStart = err == nil && len(found) == 0
 	return err
 }

@@ -23,7 +23,7 @@ type Outcome struct {
 // refused is the condition of a run that ends before it begins.
 func refused(pr *v1.PipelineRun, state State, obs Observation) metav1.Condition {
 	switch state {
-	case Withdrawn:
+	case CancelledBeforeStart:
 		return v1.Failed(v1.PipelineRunReasonCancelled, fmt.Sprintf("PipelineRun %q was cancelled before it started", pr.Name))
 	case Unresolved:
 		return v1.Failed(v1.PipelineRunReasonCouldntGetPipeline, obs.Unresolvable.Error())
@@ -33,7 +33,7 @@ func refused(pr *v1.PipelineRun, state State, obs Observation) metav1.Condition 
 }
 
 // ended sums up a run in which nothing runs any more.
-func ended(pr *v1.PipelineRun, obs Observation, t *tally) *Outcome {
+func ended(pr *v1.PipelineRun, obs Observation, t *summary) *Outcome {
 	var values []v1.PipelineRunResult
 	var missing []*substitute.MissingResultError
 	err := obs.TooMuch
@@ -64,7 +64,7 @@ func ended(pr *v1.PipelineRun, obs Observation, t *tally) *Outcome {
 
 // failure is why the run did not succeed; the reason is empty when it did. What its user or its clock did to the run comes
 // before what that did to its tasks.
-func failure(pr *v1.PipelineRun, obs Observation, t *tally) (reason, message string) {
+func failure(pr *v1.PipelineRun, obs Observation, t *summary) (reason, message string) {
 	switch {
 	case pr.Spec.Status == v1.PipelineRunSpecStatusCancelled && obs.cutShort():
 		return v1.PipelineRunReasonCancelled, fmt.Sprintf("PipelineRun %q was cancelled; %s", pr.Name, t)
@@ -87,8 +87,8 @@ func gracefully(pr *v1.PipelineRun) bool {
 // cutShort reports whether any task was kept from its natural end. A run that was cancelled when all had ended has ended
 // as they say.
 func (o *Observation) cutShort() bool {
-	return slices.ContainsFunc(o.Tasks, func(s Standing) bool {
-		if s.Position == Cancelled {
+	return slices.ContainsFunc(o.Tasks, func(s TaskState) bool {
+		if s.Phase == Cancelled {
 			return true
 		}
 		return s.Skipped != nil && slices.Contains([]string{

@@ -34,18 +34,18 @@ type planner struct {
 	obs   *Observation
 	judge *when.Judge
 	read  reader
-	// strays looks for TaskRuns that are not recorded, of tasks that are to be given up.
-	strays func(context.Context) error
+	// orphans looks for TaskRuns that are not recorded, of tasks that are to be given up.
+	orphans func(context.Context) error
 
-	tasks   map[string]*Standing
+	tasks   map[string]*TaskState
 	results *results
-	maker   *maker
+	builder *taskRunBuilder
 	started int
 	bytes   int
 }
 
-func newPlanner(pr *v1.PipelineRun, obs *Observation, judge *when.Judge, read reader, strays func(context.Context) error) *planner {
-	p := &planner{pr: pr, obs: obs, judge: judge, read: read, strays: strays, tasks: named(obs.Tasks), maker: newMaker(pr, obs)}
+func newPlanner(pr *v1.PipelineRun, obs *Observation, judge *when.Judge, read reader, orphans func(context.Context) error) *planner {
+	p := &planner{pr: pr, obs: obs, judge: judge, read: read, orphans: orphans, tasks: byName(obs.Tasks), builder: newTaskRunBuilder(pr, obs)}
 	p.results = newResults(p.tasks, obs.memory)
 	return p
 }
@@ -65,7 +65,7 @@ func (p *planner) run(ctx context.Context) error {
 }
 
 func (p *planner) once(ctx context.Context) error {
-	if err := p.halt(ctx); err != nil {
+	if err := p.stop(ctx); err != nil {
 		return err
 	}
 	if err := p.plan(ctx); err != nil {
@@ -74,12 +74,12 @@ func (p *planner) once(ctx context.Context) error {
 	if problem := p.obs.Problem; problem != nil && !p.tasks[problem.Task].Final {
 		// A run that is bound to fail does not begin anything new.
 		p.obs.Wanted, p.obs.More = nil, false
-		if err := p.halt(ctx); err != nil {
+		if err := p.stop(ctx); err != nil {
 			return err
 		}
-		p.obs.skipHalted()
+		p.obs.skipStopped()
 	}
-	if len(p.obs.Wanted) > 0 || !p.obs.allSettled() {
+	if len(p.obs.Wanted) > 0 || !p.obs.allDone() {
 		return nil
 	}
 	wanted := neededByResults(p.obs.Spec).of(p.tasks, Succeeded, Ignored)
@@ -93,15 +93,15 @@ func (p *planner) once(ctx context.Context) error {
 	return nil
 }
 
-// halt decides whether parts of the pipeline stop. Before tasks that have not started are given up, TaskRuns are looked
+// stop decides whether parts of the pipeline stop. Before tasks that have not started are given up, TaskRuns are looked
 // for that they may have all the same.
-func (p *planner) halt(ctx context.Context) error {
+func (p *planner) stop(ctx context.Context) error {
 	p.obs.Deadlines = deadlinesOf(p.pr, p.obs.Timeouts, p.obs.Tasks)
-	p.obs.Halts = haltsOf(p.pr, p.obs.Now, p.obs.Deadlines, p.obs.Tasks)
+	p.obs.Stops = stopPolicyOf(p.pr, p.obs.Now, p.obs.Deadlines, p.obs.Tasks)
 	if !p.obs.abandonsTasks() {
 		return nil
 	}
-	return p.strays(ctx)
+	return p.orphans(ctx)
 }
 
 // plan decides about all tasks. It stops early, and says so in obs.More, when there is enough to start. The error is a
@@ -109,20 +109,20 @@ func (p *planner) halt(ctx context.Context) error {
 func (p *planner) plan(ctx context.Context) error {
 	for _, i := range p.obs.Graph.Order() {
 		s := &p.obs.Tasks[i]
-		if s.Position != Waiting || !p.mayStart(i, s) {
+		if s.Phase != Waiting || !p.mayStart(i, s) {
 			continue
 		}
 		if err := p.decide(ctx, i, p.obs.vars); err != nil || p.obs.More || p.obs.Problem != nil {
 			return err
 		}
 	}
-	if !p.obs.tasksSettled() {
+	if !p.obs.tasksDone() {
 		return nil
 	}
 	vars := p.obs.vars.With(taskStatuses(p.obs.Tasks))
 	for i := range p.obs.Tasks {
 		s := &p.obs.Tasks[i]
-		if s.Position != Waiting || p.halted(s) {
+		if s.Phase != Waiting || p.stopped(s) {
 			continue
 		}
 		// What is wrong with one task of finally keeps none of the others from running.
@@ -134,32 +134,32 @@ func (p *planner) plan(ctx context.Context) error {
 }
 
 // mayStart reports whether all that the task waits for is there. It skips the task when that will never be.
-func (p *planner) mayStart(i int, s *Standing) bool {
-	if p.halted(s) {
+func (p *planner) mayStart(i int, s *TaskState) bool {
+	if p.stopped(s) {
 		return false
 	}
 	for _, j := range p.obs.Graph.Before(i) {
 		parent := &p.obs.Tasks[j]
 		switch {
-		case !parent.Position.settled():
+		case !parent.Phase.done():
 			return false
-		case parent.Position == Skipped && parent.Skipped.Reason != v1.SkipReasonWhen:
+		case parent.Phase == Skipped && parent.Skipped.Reason != v1.SkipReasonWhen:
 			s.skip(v1.SkipReasonParents, nil)
 			return false
-		case parent.Position != Skipped && !parent.Position.passed():
+		case parent.Phase != Skipped && !parent.Phase.passed():
 			return false
 		}
 	}
 	return true
 }
 
-// halted skips a task that is not to start any more.
-func (p *planner) halted(s *Standing) bool {
-	halt := p.obs.Halts.of(s)
-	if halt.Reason != "" {
-		s.skip(halt.Reason, nil)
+// stopped skips a task that is not to start any more.
+func (p *planner) stopped(s *TaskState) bool {
+	stop := p.obs.Stops.of(s)
+	if stop.Reason != "" {
+		s.skip(stop.Reason, nil)
 	}
-	return halt.Reason != ""
+	return stop.Reason != ""
 }
 
 // decide starts a task, or skips it.
@@ -196,7 +196,7 @@ func (p *planner) decide(ctx context.Context, i int, vars substitute.Variables) 
 }
 
 // note skips a task that cannot start. The first one that should have been able to is why the run will fail.
-func (p *planner) note(s *Standing, problem *Problem) {
+func (p *planner) note(s *TaskState, problem *Problem) {
 	s.skip(problem.SkipReason, nil)
 	if p.obs.Problem == nil && s.couldNotStart(p.tasks) {
 		p.obs.Problem = problem
@@ -204,7 +204,7 @@ func (p *planner) note(s *Standing, problem *Problem) {
 }
 
 // prepare judges the guard of a task and makes its TaskRuns. It returns nothing for a task that was skipped.
-func (p *planner) prepare(ctx context.Context, s *Standing, vars substitute.Variables) (*Wanted, *Problem, error) {
+func (p *planner) prepare(ctx context.Context, s *TaskState, vars substitute.Variables) (*Wanted, *Problem, error) {
 	vars = withRetries(vars, s.Task)
 	guard, problem, err := p.guard(ctx, s, vars)
 	if err != nil || problem != nil || s.Skipped != nil {
@@ -225,7 +225,7 @@ func (p *planner) prepare(ctx context.Context, s *Standing, vars substitute.Vari
 		s.skip(v1.SkipReasonEmptyMatrix, nil)
 		return nil, nil, nil
 	}
-	if problem := p.maker.roomFor(task, combinations); problem != nil {
+	if problem := p.builder.roomFor(task, combinations); problem != nil {
 		return nil, problem, nil
 	}
 	wanted := &Wanted{}
@@ -234,12 +234,12 @@ func (p *planner) prepare(ctx context.Context, s *Standing, vars substitute.Vari
 		if task.Matrix != nil {
 			index = i
 		}
-		child, err := p.maker.child(s, task, combination, index, vars)
+		child, err := p.builder.child(s, task, combination, index, vars)
 		if err != nil {
 			return nil, cannotStart(s.Task.Name, err.Error(), v1.PipelineRunReasonValidationFailed, v1.SkipReasonInvalid), nil
 		}
 		reference := referenceTo(child.Name, task)
-		reference.WhenExpressions = shown(guard)
+		reference.WhenExpressions = whenStatus(guard)
 		if combination.Name != "" {
 			reference.DisplayName = combination.Name
 		}
@@ -250,7 +250,7 @@ func (p *planner) prepare(ctx context.Context, s *Standing, vars substitute.Vari
 
 // guard judges the when expressions of a task and returns them with their values. It skips the task when one does not
 // hold.
-func (p *planner) guard(ctx context.Context, s *Standing, vars substitute.Variables) ([]v1.WhenExpression, *Problem, error) {
+func (p *planner) guard(ctx context.Context, s *TaskState, vars substitute.Variables) ([]v1.WhenExpression, *Problem, error) {
 	if len(s.Task.When) == 0 {
 		return nil, nil, nil
 	}
@@ -266,13 +266,13 @@ func (p *planner) guard(ctx context.Context, s *Standing, vars substitute.Variab
 		return nil, cannotStart(s.Task.Name, err.Error(), v1.PipelineRunReasonValidationFailed, v1.SkipReasonInvalid), nil
 	}
 	if !holds {
-		s.skip(v1.SkipReasonWhen, shown(expressions))
+		s.skip(v1.SkipReasonWhen, whenStatus(expressions))
 	}
 	return expressions, nil, nil
 }
 
 // load loads results that a task needs. That they are too many is a problem of the task.
-func (p *planner) load(ctx context.Context, s *Standing, wanted needs) (*Problem, error) {
+func (p *planner) load(ctx context.Context, s *TaskState, wanted needs) (*Problem, error) {
 	err := p.results.load(ctx, p.read, wanted)
 	if _, tooMuch := errors.AsType[*tooMuchError](err); tooMuch {
 		return substitutionProblem(s.Task.Name, err), nil

@@ -46,7 +46,7 @@ var errBusy = errors.New("other runs hold the memory for results")
 
 // results are those of tasks that have ended, as far as a pass has read them. It is a substitute.Tasks.
 type results struct {
-	tasks map[string]*Standing
+	tasks map[string]*TaskState
 	// values by task and by name. A result that was looked for and is not there has no entry in values.
 	values map[string]map[string]v1.Value
 	// looked are the results that were looked for, with what is kept of each.
@@ -56,7 +56,7 @@ type results struct {
 	lease *budget.Lease
 }
 
-func newResults(tasks map[string]*Standing, lease *budget.Lease) *results {
+func newResults(tasks map[string]*TaskState, lease *budget.Lease) *results {
 	return &results{tasks: tasks, values: map[string]map[string]v1.Value{}, looked: needs{}, lease: lease}
 }
 
@@ -120,7 +120,7 @@ func (r *results) load(ctx context.Context, read reader, wanted needs) error {
 	var bytes wantedBytes
 	for _, task := range wanted.tasks() {
 		s := r.tasks[task]
-		if s == nil || len(s.Children) == 0 || !s.Position.settled() {
+		if s == nil || len(s.Children) == 0 || !s.Phase.done() {
 			continue
 		}
 		missing, err := r.missing(task, wanted[task], &bytes)
@@ -156,7 +156,7 @@ func (r *results) missing(task string, wanted map[string]*uses, bytes *wantedByt
 }
 
 // loadTask reads the TaskRuns of a task.
-func (r *results) loadTask(ctx context.Context, read reader, s *Standing, wanted map[string]*uses, bytes *wantedBytes) error {
+func (r *results) loadTask(ctx context.Context, read reader, s *TaskState, wanted map[string]*uses, bytes *wantedBytes) error {
 	missing := r.drop(s.Task.Name, wanted)
 	for i := range s.Children {
 		c := &s.Children[i]
@@ -172,7 +172,7 @@ func (r *results) loadTask(ctx context.Context, read reader, s *Standing, wanted
 		}
 		if gone {
 			c.Lost = true
-			s.settle()
+			s.update()
 			return &lostError{s.Task.Name}
 		}
 		for _, result := range whole.Status.Results {
@@ -209,7 +209,7 @@ func (r *results) drop(task string, wanted map[string]*uses) map[string]*uses {
 }
 
 // keep adds what is needed of a result to what is known of it. wanted is what the task at hand uses.
-func (r *results) keep(s *Standing, result v1.TaskRunResult, use, wanted *uses, bytes *wantedBytes) error {
+func (r *results) keep(s *TaskState, result v1.TaskRunResult, use, wanted *uses, bytes *wantedBytes) error {
 	task := s.Task.Name
 	before := r.values[task][result.Name]
 	if s.Task.Matrix == nil {
@@ -286,10 +286,10 @@ func (r *results) forget() {
 }
 
 // of returns the needs that are about tasks whose position is among these.
-func (n needs) of(tasks map[string]*Standing, positions ...Position) needs {
+func (n needs) of(tasks map[string]*TaskState, phases ...Phase) needs {
 	out := needs{}
 	for task, wanted := range n {
-		if s := tasks[task]; s != nil && slices.Contains(positions, s.Position) {
+		if s := tasks[task]; s != nil && slices.Contains(phases, s.Phase) {
 			out[task] = wanted
 		}
 	}
@@ -297,10 +297,10 @@ func (n needs) of(tasks map[string]*Standing, positions ...Position) needs {
 }
 
 // only returns the results of the tasks whose position is among these.
-func (r *results) only(positions ...Position) *results {
+func (r *results) only(phases ...Phase) *results {
 	kept := &results{tasks: r.tasks, values: map[string]map[string]v1.Value{}}
 	for task, values := range r.values {
-		if slices.Contains(positions, r.tasks[task].Position) {
+		if slices.Contains(phases, r.tasks[task].Phase) {
 			kept.values[task] = values
 		}
 	}

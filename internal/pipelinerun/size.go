@@ -26,7 +26,7 @@ func sizeProblem(pr *v1.PipelineRun, spec *v1.PipelineSpec) *Problem {
 		}
 	}
 	if guarded {
-		encoded += maxShownTogether
+		encoded += maxWhenBytes
 	}
 	if encoded <= objectsize.Limit {
 		return nil

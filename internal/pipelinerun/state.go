@@ -9,10 +9,10 @@ type State string
 
 // The states, in the order in which a run usually passes through them.
 const (
-	// Held: its user holds it back.
-	Held State = "Held"
-	// Withdrawn: its user cancelled it before it had started.
-	Withdrawn State = "Withdrawn"
+	// Pending: its user holds it back.
+	Pending State = "Pending"
+	// CancelledBeforeStart: its user cancelled it before it had started.
+	CancelledBeforeStart State = "CancelledBeforeStart"
 	// Unresolved: the Pipeline that the run refers to is not to be had.
 	Unresolved State = "Unresolved"
 	// Invalid: the run, its pipeline, or a Task that it refers to breaks a rule, so that no task may start.
@@ -21,9 +21,9 @@ const (
 	Cancelling State = "Cancelling"
 	// Startable: tasks can start now.
 	Startable State = "Startable"
-	// Underway: tasks run, or are about to, and no other can start yet.
-	Underway State = "Underway"
-	// Stopping: as Underway, but no more tasks will start, except those of finally.
+	// InProgress: tasks run, or are about to, and no other can start yet.
+	InProgress State = "InProgress"
+	// Stopping: as InProgress, but no more tasks will start, except those of finally.
 	Stopping State = "Stopping"
 	// Ended: no task runs any more, and none can start.
 	Ended State = "Ended"
@@ -37,9 +37,9 @@ func stateOf(pr *v1.PipelineRun, obs Observation) State {
 	case pr.Status.Done():
 		return Done
 	case held(pr):
-		return Held
-	case obs.Withdrawn:
-		return Withdrawn
+		return Pending
+	case obs.CancelledBeforeStart:
+		return CancelledBeforeStart
 	case obs.Unresolvable != nil:
 		return Unresolved
 	case obs.Invalid != nil:
@@ -48,12 +48,12 @@ func stateOf(pr *v1.PipelineRun, obs Observation) State {
 		return Cancelling
 	case len(obs.Wanted) > 0:
 		return Startable
-	case obs.allSettled():
+	case obs.allDone():
 		return Ended
-	case obs.Halts.Tasks.Reason != "" || obs.Halts.Finally.Reason != "":
+	case obs.Stops.Tasks.Reason != "" || obs.Stops.Finally.Reason != "":
 		return Stopping
 	default:
-		return Underway
+		return InProgress
 	}
 }
 
@@ -62,14 +62,14 @@ func toCancel(obs Observation) []cancellation {
 	var out []cancellation
 	for i := range obs.Tasks {
 		s := &obs.Tasks[i]
-		halt := obs.Halts.of(s)
-		if halt.Cancel == "" || s.Position != Running {
+		stop := obs.Stops.of(s)
+		if stop.Cancel == "" || s.Phase != Running {
 			continue
 		}
 		for j := range s.Children {
 			c := &s.Children[j]
 			if !c.Lost && !c.TaskRun.Status.Done() && c.TaskRun.Spec.Status == "" {
-				out = append(out, cancellation{c.TaskRun, halt.Cancel})
+				out = append(out, cancellation{c.TaskRun, stop.Cancel})
 			}
 		}
 	}

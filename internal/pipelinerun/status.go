@@ -39,15 +39,15 @@ func statusFor(pr *v1.PipelineRun, state State, obs Observation, effect Effect) 
 	status.Conditions = append([]metav1.Condition(nil), pr.Status.Conditions...)
 	now := metav1.NewTime(obs.Now)
 	status.ObservedGeneration = pr.Generation
-	if state == Held {
+	if state == Pending {
 		status.SetCondition(v1.Running(v1.PipelineRunReasonPending, "the run is held by spec.status; it starts when that is emptied"), now)
 		return status, false
 	}
-	if status.StartTime == nil && state != Withdrawn {
+	if status.StartTime == nil && state != CancelledBeforeStart {
 		start := effect.startOf(now, obs, false)
 		status.StartTime = &start
 	}
-	if state == Withdrawn || state == Unresolved || state == Invalid {
+	if state == CancelledBeforeStart || state == Unresolved || state == Invalid {
 		status.CompletionTime = &now
 		status.SetCondition(refused(pr, state, obs), now)
 		return status, false
@@ -60,7 +60,7 @@ func statusFor(pr *v1.PipelineRun, state State, obs Observation, effect Effect) 
 		start := effect.startOf(now, obs, true)
 		status.FinallyStartTime = &start
 	}
-	t := tallyOf(pr, obs, effect)
+	t := summaryOf(pr, obs, effect)
 	status.ChildReferences, status.SkippedTasks = t.children, t.skipped
 	if state != Ended {
 		status.SetCondition(progress(pr, obs, effect, t), now)
@@ -84,11 +84,11 @@ func provenance(obs Observation) *v1.Provenance {
 // startsFinally reports whether the time of finally has come: all other tasks have ended, and nothing keeps those of
 // finally from starting.
 func (o *Observation) startsFinally() bool {
-	return len(o.Spec.Finally) > 0 && o.tasksSettled() && o.Halts.Finally.Reason == ""
+	return len(o.Spec.Finally) > 0 && o.tasksDone() && o.Stops.Finally.Reason == ""
 }
 
 // progress is the condition of a run that goes on. Its message changes only when a task starts or ends.
-func progress(pr *v1.PipelineRun, obs Observation, effect Effect, t *tally) metav1.Condition {
+func progress(pr *v1.PipelineRun, obs Observation, effect Effect, t *summary) metav1.Condition {
 	message := t.String()
 	if effect.Waiting != "" {
 		message += "; waiting: " + effect.Waiting
@@ -99,17 +99,17 @@ func progress(pr *v1.PipelineRun, obs Observation, effect Effect, t *tally) meta
 	return v1.Running(progressReason(pr, obs, t), message)
 }
 
-func progressReason(pr *v1.PipelineRun, obs Observation, t *tally) string {
+func progressReason(pr *v1.PipelineRun, obs Observation, t *summary) string {
 	switch {
 	case pr.Spec.Status == v1.PipelineRunSpecStatusCancelled:
 		return v1.PipelineRunReasonCancelled
-	case obs.Halts.Finally.Reason != "" || obs.Halts.Tasks.Reason == v1.SkipReasonTasksTimedOut:
+	case obs.Stops.Finally.Reason != "" || obs.Stops.Tasks.Reason == v1.SkipReasonTasksTimedOut:
 		return v1.PipelineRunReasonTimedOut
 	case pr.Spec.Status == v1.PipelineRunSpecStatusCancelledRunFinally:
 		return v1.PipelineRunReasonCancelledRunningFinally
 	case pr.Spec.Status == v1.PipelineRunSpecStatusStoppedRunFinally:
 		return v1.PipelineRunReasonStoppedRunningFinally
-	case t.failure != "" || obs.Halts.Tasks.Reason != "":
+	case t.failure != "" || obs.Stops.Tasks.Reason != "":
 		return v1.PipelineRunReasonStopping
 	case len(t.children) == 0:
 		return v1.PipelineRunReasonStarted

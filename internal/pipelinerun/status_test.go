@@ -110,17 +110,17 @@ func situations() map[string]situation {
 			},
 			want: Invalid, action: DoNothing,
 		},
-		"held":      {reason: "A run that is held has not started.", change: func(pr *v1.PipelineRun) { pr.Status.StartTime = nil; spec(v1.PipelineRunSpecStatusPending)(pr) }, want: Held, action: DoNothing},
-		"withdrawn": {reason: "One that is cancelled before it starts ends at once.", observed: func(obs *Observation) { obs.Withdrawn = true }, want: Withdrawn, action: DoNothing},
+		"held":      {reason: "A run that is held has not started.", change: func(pr *v1.PipelineRun) { pr.Status.StartTime = nil; spec(v1.PipelineRunSpecStatusPending)(pr) }, want: Pending, action: DoNothing},
+		"withdrawn": {reason: "One that is cancelled before it starts ends at once.", observed: func(obs *Observation) { obs.CancelledBeforeStart = true }, want: CancelledBeforeStart, action: DoNothing},
 		"held-too-late": {
 			reason: "What has started cannot be held any more.", tasks: map[string]string{"make": isRunning},
-			change: spec(v1.PipelineRunSpecStatusPending), want: Underway, action: DoNothing,
+			change: spec(v1.PipelineRunSpecStatusPending), want: InProgress, action: DoNothing,
 		},
 		"first": {reason: "The first pass starts what can start, and keeps the pipeline.", effect: started, want: Startable, action: StartTasks},
 		"waiting-for-quota": {reason: "What keeps a TaskRun from being made for now stands in the message.", effect: func(Observation) Effect {
 			return Effect{Waiting: `TaskRun "run-make" cannot be made yet: exceeded quota`}
 		}, want: Startable, action: StartTasks},
-		"running":   {reason: "Nothing is done while a task runs that others wait for.", tasks: map[string]string{"make": isRunning}, want: Underway, action: DoNothing},
+		"running":   {reason: "Nothing is done while a task runs that others wait for.", tasks: map[string]string{"make": isRunning}, want: InProgress, action: DoNothing},
 		"second":    {reason: "What a task waited for has succeeded, and it starts.", tasks: map[string]string{"make": isSucceeded}, results: written, effect: started, want: Startable, action: StartTasks},
 		"succeeded": {reason: "At the end stand the results.", tasks: ended, results: written, want: Ended, action: DoNothing},
 		"failed":    {reason: "The message names the task, its TaskRun, and what that says.", tasks: map[string]string{"make": isSucceeded, "use": isFailed}, results: written, want: Ended, action: DoNothing},
@@ -184,7 +184,7 @@ func situations() map[string]situation {
 		"finally": {reason: "Finally starts when all others have ended, and knows how.", run: cleaned, tasks: map[string]string{"work": isFailed, "ignored": isFailed}, effect: started, want: Startable, action: StartTasks},
 		"finally-running": {
 			reason: "It starts once.", run: cleaned, tasks: map[string]string{"work": isSucceeded, "ignored": isSucceeded, "tell": isRunning, "clean": isSucceeded},
-			want: Underway, action: DoNothing,
+			want: InProgress, action: DoNothing,
 		},
 		"finally-failed": {
 			reason: "Its failure is the run's.", run: cleaned, tasks: map[string]string{"work": isSucceeded, "ignored": isFailed, "tell": isFailed, "clean": isSucceeded},
@@ -286,7 +286,7 @@ func observed(t *testing.T, s situation) (*v1.PipelineRun, Observation) {
 	if s.observed != nil {
 		s.observed(&obs)
 	}
-	if obs.Unresolvable != nil || obs.Invalid != nil || held(pr) || obs.Withdrawn {
+	if obs.Unresolvable != nil || obs.Invalid != nil || held(pr) || obs.CancelledBeforeStart {
 		return pr, obs
 	}
 	spec := pr.Spec.PipelineSpec.DeepCopy()
@@ -296,7 +296,7 @@ func observed(t *testing.T, s situation) (*v1.PipelineRun, Observation) {
 		t.Fatal(err)
 	}
 	obs.Spec, obs.Graph, obs.Timeouts, obs.vars = spec, graph, timeoutsOf(pr, obs.Config.Defaults), variables(pr, spec)
-	obs.Tasks = standings(spec, obs.vars)
+	obs.Tasks = taskStates(spec, obs.vars)
 	for i := range obs.Tasks {
 		task := &obs.Tasks[i]
 		switch state := s.tasks[task.Task.Name]; state {
@@ -306,7 +306,7 @@ func observed(t *testing.T, s situation) (*v1.PipelineRun, Observation) {
 		default:
 			task.Skipped = &v1.SkippedTask{Name: task.Task.Name, Reason: state}
 		}
-		task.settle()
+		task.update()
 	}
 	planned(t, pr, &obs, s.results)
 	return pr, obs
@@ -354,7 +354,7 @@ func TestStatesActionsAndStatuses(t *testing.T) {
 				t.Errorf("\n%s\nthe run itself was changed:\n%s", s.reason, diff)
 			}
 			kept := status.PipelineSpec != nil
-			begins := state != Unresolved && state != Invalid && state != Held && state != Withdrawn
+			begins := state != Unresolved && state != Invalid && state != Pending && state != CancelledBeforeStart
 			if kept != begins {
 				t.Errorf("\n%s\nthe pipeline is in the status: want %v, got %v", s.reason, begins, kept)
 			}

@@ -5,7 +5,7 @@ import (
 )
 
 // taskStatuses are how the tasks have ended, as those of finally can ask for it.
-func taskStatuses(tasks []Standing) map[string]string {
+func taskStatuses(tasks []TaskState) map[string]string {
 	texts := map[string]string{"tasks.status": aggregate(tasks)}
 	for i := range tasks {
 		s := &tasks[i]
@@ -20,8 +20,8 @@ func taskStatuses(tasks []Standing) map[string]string {
 }
 
 // statusOf is how one task has ended, and why.
-func statusOf(s *Standing) (status, reason string) {
-	switch s.Position {
+func statusOf(s *TaskState) (status, reason string) {
+	switch s.Phase {
 	case Succeeded:
 		return v1.TaskStatusSucceeded, reasonOfChildren(s, (*Child).succeeded)
 	case Ignored:
@@ -35,7 +35,7 @@ func statusOf(s *Standing) (status, reason string) {
 }
 
 // reasonOfChildren is the reason of the first TaskRun that is one of those.
-func reasonOfChildren(s *Standing, one func(*Child) bool) string {
+func reasonOfChildren(s *TaskState, one func(*Child) bool) string {
 	for i := range s.Children {
 		if c := &s.Children[i]; one(c) {
 			return c.condition().Reason
@@ -45,8 +45,8 @@ func reasonOfChildren(s *Standing, one func(*Child) bool) string {
 }
 
 // aggregate is how the tasks have ended together.
-func aggregate(tasks []Standing) string {
-	byName := named(tasks)
+func aggregate(tasks []TaskState) string {
+	named := byName(tasks)
 	var failed, cancelled, skipped bool
 	for i := range tasks {
 		s := &tasks[i]
@@ -54,11 +54,11 @@ func aggregate(tasks []Standing) string {
 			continue
 		}
 		switch {
-		case s.Position == Failed || s.couldNotStart(byName):
+		case s.Phase == Failed || s.couldNotStart(named):
 			failed = true
-		case s.Position == Cancelled || !s.Position.settled():
+		case s.Phase == Cancelled || !s.Phase.done():
 			cancelled = true
-		case s.Position == Skipped:
+		case s.Phase == Skipped:
 			skipped = true
 		}
 	}

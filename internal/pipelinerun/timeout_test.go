@@ -148,7 +148,7 @@ func TestStartOfUnrecordedTaskRuns(t *testing.T) {
 	made := c.child(t, pr, "a", -1)
 	made.CreationTimestamp = metav1.NewTime(start.Add(-time.Minute))
 	effect := Effect{Started: map[int][]Child{0: {{TaskRun: made}}}}
-	obs := Observation{Tasks: []Standing{{Task: &pr.Spec.PipelineSpec.Tasks[0]}}}
+	obs := Observation{Tasks: []TaskState{{Task: &pr.Spec.PipelineSpec.Tasks[0]}}}
 	if got := effect.startOf(metav1.NewTime(start), obs, false); !got.Equal(&made.CreationTimestamp) {
 		t.Errorf("want %v, got %v", made.CreationTimestamp, got)
 	}

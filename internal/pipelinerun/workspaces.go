@@ -33,10 +33,10 @@ func visible(pr *v1.PipelineRun, spec *v1.PipelineSpec, bound []v1.WorkspaceBind
 // workspaces are the volumes that a task gets, under the names by which it knows them. A workspace of the pipeline that
 // is optional and not bound is not handed on. A task that is written out in the pipeline also gets those that it uses, or
 // declares, under the name that they have in the pipeline.
-func (m *maker) workspaces(task *v1.PipelineTask) []v1.WorkspaceBinding {
+func (b *taskRunBuilder) workspaces(task *v1.PipelineTask) []v1.WorkspaceBinding {
 	var out []v1.WorkspaceBinding
 	for _, handed := range handedOn(task) {
-		bound := m.bindings[handed.PipelineWorkspace()]
+		bound := b.bindings[handed.PipelineWorkspace()]
 		if bound == nil {
 			continue
 		}

@@ -7,25 +7,25 @@ import (
 	"github.com/sluice-ci/sluice/internal/truncate"
 )
 
-// maxShown is how much of one text of a when expression the status keeps, in bytes, and maxShownValues how many values:
+// maxWhenText is how much of one text of a when expression the status keeps, in bytes, and maxWhenValues how many values:
 // a result that is compared can be a megabyte long, and the status must not repeat it.
 const (
-	maxShown       = 256
-	maxShownValues = 16
+	maxWhenText   = 256
+	maxWhenValues = 16
 )
 
 // shown shortens when expressions for the status.
-func shown(expressions []v1.WhenExpression) []v1.WhenExpression {
+func whenStatus(expressions []v1.WhenExpression) []v1.WhenExpression {
 	if len(expressions) == 0 {
 		return nil
 	}
 	out := make([]v1.WhenExpression, len(expressions))
 	for i, e := range expressions {
 		out[i] = v1.WhenExpression{Input: cut(e.Input), Operator: e.Operator, CEL: cut(e.CEL)}
-		for _, value := range e.Values[:min(len(e.Values), maxShownValues)] {
+		for _, value := range e.Values[:min(len(e.Values), maxWhenValues)] {
 			out[i].Values = append(out[i].Values, cut(value))
 		}
-		if more := len(e.Values) - maxShownValues; more > 0 {
+		if more := len(e.Values) - maxWhenValues; more > 0 {
 			out[i].Values = append(out[i].Values, fmt.Sprintf("… (%d more)", more))
 		}
 	}
@@ -33,15 +33,15 @@ func shown(expressions []v1.WhenExpression) []v1.WhenExpression {
 }
 
 // cut shortens a text, and adds how long it was.
-func cut(text string) string { return truncate.Counted(text, maxShown) }
+func cut(text string) string { return truncate.Counted(text, maxWhenText) }
 
-// maxShownTogether is how many bytes of when expressions one PipelineRun keeps in its status. Those of later tasks are
+// maxWhenBytes is how many bytes of when expressions one PipelineRun keeps in its status. Those of later tasks are
 // left out: they are for people, and nothing depends on them.
-const maxShownTogether = 64 << 10
+const maxWhenBytes = 64 << 10
 
 // bounded leaves out the when expressions that would be too much, of both lists together. It changes the lists.
-func bounded(children []v1.ChildReference, skipped []v1.SkippedTask) {
-	room := maxShownTogether
+func boundWhen(children []v1.ChildReference, skipped []v1.SkippedTask) {
+	room := maxWhenBytes
 	keep := func(when *[]v1.WhenExpression) {
 		for _, e := range *when {
 			room -= len(e.Input) + len(e.CEL)

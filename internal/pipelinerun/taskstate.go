@@ -9,48 +9,48 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 )
 
-// Position is where one task of the pipeline stands.
-type Position string
+// Phase is where one task of the pipeline stands.
+type Phase string
 
-// The positions of a task. It is settled in all but the first two.
+// The phases of a task. It is settled in all but the first two.
 const (
 	// Waiting: it has not started, and still may.
-	Waiting Position = "Waiting"
+	Waiting Phase = "Waiting"
 	// Running: TaskRuns of it run.
-	Running Position = "Running"
+	Running Phase = "Running"
 	// Succeeded: so did all of its TaskRuns.
-	Succeeded Position = "Succeeded"
+	Succeeded Phase = "Succeeded"
 	// Ignored: a TaskRun of it failed, and onError says to go on.
-	Ignored Position = "Ignored"
+	Ignored Phase = "Ignored"
 	// Failed: a TaskRun of it failed, or was deleted.
-	Failed Position = "Failed"
+	Failed Phase = "Failed"
 	// Cancelled: a TaskRun of it was cancelled.
-	Cancelled Position = "Cancelled"
+	Cancelled Phase = "Cancelled"
 	// Skipped: it will not run.
-	Skipped Position = "Skipped"
+	Skipped Phase = "Skipped"
 )
 
 // settled reports whether nothing will change any more.
-func (p Position) settled() bool { return p != Waiting && p != Running }
+func (p Phase) done() bool { return p != Waiting && p != Running }
 
 // passed reports whether those that wait for the task may start.
-func (p Position) passed() bool { return p == Succeeded || p == Ignored }
+func (p Phase) passed() bool { return p == Succeeded || p == Ignored }
 
-// Standing is where one task stands, and what makes it so.
-type Standing struct {
+// TaskState is where one task stands, and what makes it so.
+type TaskState struct {
 	// Task of the pipeline.
 	Task *v1.PipelineTask
 	// Final is true for a task of finally.
 	Final bool
-	// GoesOn is true when a failure of the task is ignored.
-	GoesOn bool
+	// ContinuesOnError is true when a failure of the task is ignored.
+	ContinuesOnError bool
 	// Children are its TaskRuns, in the order of the combinations of its matrix. Either all have been made, or none is
 	// here.
 	Children []Child
 	// Skipped is why the task will not run; nil while it may.
 	Skipped *v1.SkippedTask
-	// Position follows from the others.
-	Position Position
+	// Phase follows from the others.
+	Phase Phase
 }
 
 // Child is a TaskRun of the run.
@@ -65,19 +65,19 @@ type Child struct {
 }
 
 // settle computes the position.
-func (s *Standing) settle() {
+func (s *TaskState) update() {
 	switch {
 	case s.Skipped != nil:
-		s.Position = Skipped
+		s.Phase = Skipped
 	case len(s.Children) == 0:
-		s.Position = Waiting
+		s.Phase = Waiting
 	default:
-		s.Position = positionOf(s.Children, s.GoesOn)
+		s.Phase = phaseOf(s.Children, s.ContinuesOnError)
 	}
 }
 
-// positionOf sums up the TaskRuns of a task. As long as one runs, so does the task.
-func positionOf(children []Child, goesOn bool) Position {
+// phaseOf sums up the TaskRuns of a task. As long as one runs, so does the task.
+func phaseOf(children []Child, continuesOnError bool) Phase {
 	var lost, failed, cancelled bool
 	for i := range children {
 		c := &children[i]
@@ -94,7 +94,7 @@ func positionOf(children []Child, goesOn bool) Position {
 		}
 	}
 	switch {
-	case lost || failed && !goesOn:
+	case lost || failed && !continuesOnError:
 		return Failed
 	case cancelled:
 		return Cancelled
@@ -105,14 +105,14 @@ func positionOf(children []Child, goesOn bool) Position {
 }
 
 // skip notes that the task will not run.
-func (s *Standing) skip(reason string, when []v1.WhenExpression) {
+func (s *TaskState) skip(reason string, when []v1.WhenExpression) {
 	s.Skipped = &v1.SkippedTask{Name: s.Task.Name, Reason: reason, WhenExpressions: when}
-	s.settle()
+	s.update()
 }
 
 // fails reports whether the task ends the run, now or when all others have ended.
-func (s *Standing) fails(tasks map[string]*Standing) bool {
-	switch s.Position {
+func (s *TaskState) fails(tasks map[string]*TaskState) bool {
+	switch s.Phase {
 	case Failed, Cancelled:
 		return true
 	case Skipped:
@@ -124,7 +124,7 @@ func (s *Standing) fails(tasks map[string]*Standing) bool {
 
 // couldNotStart reports whether the task was skipped because something was wrong with it. A result that was missing is
 // wrong only where it was to be expected.
-func (s *Standing) couldNotStart(tasks map[string]*Standing) bool {
+func (s *TaskState) couldNotStart(tasks map[string]*TaskState) bool {
 	if s.Skipped == nil {
 		return false
 	}
@@ -140,9 +140,9 @@ func (s *Standing) couldNotStart(tasks map[string]*Standing) bool {
 
 // mayMissResults reports whether a result that the task takes, and that is not there, only skips it: a task of finally
 // cannot expect one, one whose failure is ignored need not, and none can expect it from a task that was skipped.
-func (s *Standing) mayMissResults(tasks map[string]*Standing) bool {
-	skipped := func(name string) bool { return tasks[name] != nil && tasks[name].Position == Skipped }
-	return s.Final || s.GoesOn || slices.ContainsFunc(neededBy(s.Task).tasks(), skipped) ||
+func (s *TaskState) mayMissResults(tasks map[string]*TaskState) bool {
+	skipped := func(name string) bool { return tasks[name] != nil && tasks[name].Phase == Skipped }
+	return s.Final || s.ContinuesOnError || slices.ContainsFunc(neededBy(s.Task).tasks(), skipped) ||
 		slices.ContainsFunc(neededByGuard(s.Task).tasks(), skipped)
 }
 

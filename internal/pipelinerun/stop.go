@@ -8,68 +8,68 @@ import (
 	"github.com/sluice-ci/sluice/internal/config"
 )
 
-// Halt is why no further task starts.
-type Halt struct {
+// Stop is why no further task starts.
+type Stop struct {
 	// Reason for which tasks that have not started are skipped; empty when they may start.
 	Reason string
 	// Cancel is what the TaskRuns that run are told; empty when they may finish.
 	Cancel v1.TaskRunSpecStatusMessage
 }
 
-// Halts are those of the two parts of a pipeline.
-type Halts struct {
-	Tasks, Finally Halt
+// Stops are those of the two parts of a pipeline.
+type StopPolicy struct {
+	Tasks, Finally Stop
 }
 
-// of returns the halt of the part that a task is in.
-func (h Halts) of(s *Standing) Halt {
+// of returns the stop of the part that a task is in.
+func (p StopPolicy) of(s *TaskState) Stop {
 	if s.Final {
-		return h.Finally
+		return p.Finally
 	}
-	return h.Tasks
+	return p.Tasks
 }
 
-// haltsOf decides, by what the user wants, what the clock says and how tasks have ended, which parts of the pipeline stop.
+// stopPolicyOf decides, by what the user wants, what the clock says and how tasks have ended, which parts of the pipeline stop.
 // What ends more comes first.
-func haltsOf(pr *v1.PipelineRun, now time.Time, deadlines Deadlines, tasks []Standing) Halts {
+func stopPolicyOf(pr *v1.PipelineRun, now time.Time, deadlines Deadlines, tasks []TaskState) StopPolicy {
 	switch {
 	case pr.Spec.Status == v1.PipelineRunSpecStatusCancelled:
-		all := Halt{v1.SkipReasonStopping, v1.TaskRunCancelledByPipelineRun}
-		return Halts{all, all}
+		all := Stop{v1.SkipReasonStopping, v1.TaskRunCancelledByPipelineRun}
+		return StopPolicy{all, all}
 	case passed(now, deadlines.Pipeline):
-		all := Halt{v1.SkipReasonTimedOut, v1.TaskRunTimedOutByPipelineRun}
-		return Halts{all, all}
+		all := Stop{v1.SkipReasonTimedOut, v1.TaskRunTimedOutByPipelineRun}
+		return StopPolicy{all, all}
 	}
-	var h Halts
+	var p StopPolicy
 	if passed(now, deadlines.Finally) {
-		h.Finally = Halt{v1.SkipReasonFinallyTimedOut, v1.TaskRunTimedOutByPipelineRun}
+		p.Finally = Stop{v1.SkipReasonFinallyTimedOut, v1.TaskRunTimedOutByPipelineRun}
 	}
 	switch {
 	case pr.Spec.Status == v1.PipelineRunSpecStatusCancelledRunFinally:
-		h.Tasks = Halt{v1.SkipReasonGracefullyCancelled, v1.TaskRunCancelledByPipelineRun}
+		p.Tasks = Stop{v1.SkipReasonGracefullyCancelled, v1.TaskRunCancelledByPipelineRun}
 	case passed(now, deadlines.Tasks):
-		h.Tasks = Halt{v1.SkipReasonTasksTimedOut, v1.TaskRunTimedOutByPipelineRun}
+		p.Tasks = Stop{v1.SkipReasonTasksTimedOut, v1.TaskRunTimedOutByPipelineRun}
 	case pr.Spec.Status == v1.PipelineRunSpecStatusStoppedRunFinally:
-		h.Tasks = Halt{Reason: v1.SkipReasonGracefullyStopped}
+		p.Tasks = Stop{Reason: v1.SkipReasonGracefullyStopped}
 	case anyFails(tasks):
-		h.Tasks = Halt{Reason: v1.SkipReasonStopping}
+		p.Tasks = Stop{Reason: v1.SkipReasonStopping}
 	}
-	return h
+	return p
 }
 
 // anyFails reports whether a task, other than those of finally, ends the run.
-func anyFails(tasks []Standing) bool {
-	byName := named(tasks)
-	return slices.ContainsFunc(tasks, func(s Standing) bool { return !s.Final && s.fails(byName) })
+func anyFails(tasks []TaskState) bool {
+	named := byName(tasks)
+	return slices.ContainsFunc(tasks, func(s TaskState) bool { return !s.Final && s.fails(named) })
 }
 
-// named returns the tasks by their names.
-func named(tasks []Standing) map[string]*Standing {
-	byName := make(map[string]*Standing, len(tasks))
+// byName returns the tasks by their names.
+func byName(tasks []TaskState) map[string]*TaskState {
+	named := make(map[string]*TaskState, len(tasks))
 	for i := range tasks {
-		byName[tasks[i].Task.Name] = &tasks[i]
+		named[tasks[i].Task.Name] = &tasks[i]
 	}
-	return byName
+	return named
 }
 
 // Timeouts are how long the run and its parts may take; 0 means without limit.
@@ -110,9 +110,9 @@ type Deadlines struct {
 }
 
 // deadlinesOf counts from when the run, and finally, have started. The tasks have none once they have all ended.
-func deadlinesOf(pr *v1.PipelineRun, timeouts Timeouts, tasks []Standing) Deadlines {
+func deadlinesOf(pr *v1.PipelineRun, timeouts Timeouts, tasks []TaskState) Deadlines {
 	d := allDeadlines(pr, timeouts)
-	if !slices.ContainsFunc(tasks, func(s Standing) bool { return !s.Final && !s.Position.settled() }) {
+	if !slices.ContainsFunc(tasks, func(s TaskState) bool { return !s.Final && !s.Phase.done() }) {
 		d.Tasks = time.Time{}
 	}
 	return d
@@ -131,7 +131,7 @@ func allDeadlines(pr *v1.PipelineRun, timeouts Timeouts) Deadlines {
 }
 
 // of returns the deadlines that end the tasks of a part.
-func (d Deadlines) of(s *Standing) []time.Time {
+func (d Deadlines) of(s *TaskState) []time.Time {
 	if s.Final {
 		return []time.Time{d.Pipeline, d.Finally}
 	}

@@ -12,8 +12,8 @@ import (
 // earlier one has learnt from an API server that refused a TaskRun, and cannot learn again.
 const stoppedBy = "; stopping: "
 
-// tally is how many tasks stand where, and what the status says about each.
-type tally struct {
+// summary is how many tasks stand where, and what the status says about each.
+type summary struct {
 	succeeded, failed, ignored, cancelled, incomplete int
 
 	children []v1.ChildReference
@@ -24,12 +24,12 @@ type tally struct {
 	reason string
 }
 
-// tallyOf goes through the tasks in the order of the pipeline, as they stand after an action. The failure of a task that
+// summaryOf goes through the tasks in the order of the pipeline, as they stand after an action. The failure of a task that
 // could not be started comes before those of others: they ended later.
-func tallyOf(pr *v1.PipelineRun, obs Observation, effect Effect) *tally {
-	t := &tally{}
+func summaryOf(pr *v1.PipelineRun, obs Observation, effect Effect) *summary {
+	t := &summary{}
 	tasks := effect.on(obs)
-	byName := named(tasks)
+	named := byName(tasks)
 	for i := range tasks {
 		s := &tasks[i]
 		for j := range s.Children {
@@ -38,21 +38,21 @@ func tallyOf(pr *v1.PipelineRun, obs Observation, effect Effect) *tally {
 		if s.Skipped != nil {
 			t.skipped = append(t.skipped, *s.Skipped)
 		}
-		t.count(s.Position)
-		if s.couldNotStart(byName) && t.failure == "" {
+		t.count(s.Phase)
+		if s.couldNotStart(named) && t.failure == "" {
 			t.failure, t.reason = couldNotStart(pr, obs, effect, s)
 		}
 	}
 	for i := range tasks {
-		if s := &tasks[i]; t.failure == "" && s.Position == Failed {
+		if s := &tasks[i]; t.failure == "" && s.Phase == Failed {
 			t.failure, t.reason = failureOf(s), v1.PipelineRunReasonFailed
 		}
 	}
-	bounded(t.children, t.skipped)
+	boundWhen(t.children, t.skipped)
 	return t
 }
 
-func (t *tally) count(p Position) {
+func (t *summary) count(p Phase) {
 	switch p {
 	case Waiting, Running:
 		t.incomplete++
@@ -70,17 +70,17 @@ func (t *tally) count(p Position) {
 }
 
 // on returns the tasks as they stand after an action.
-func (e *Effect) on(obs Observation) []Standing {
+func (e *Effect) on(obs Observation) []TaskState {
 	if len(e.Started) == 0 && e.Problem == nil {
 		return obs.Tasks
 	}
 	tasks := slices.Clone(obs.Tasks)
 	for i, children := range e.Started {
 		tasks[i].Children = children
-		tasks[i].settle()
+		tasks[i].update()
 	}
 	for i := range tasks {
-		if s := &tasks[i]; e.Problem != nil && s.Task.Name == e.Problem.Task && s.Position == Waiting {
+		if s := &tasks[i]; e.Problem != nil && s.Task.Name == e.Problem.Task && s.Phase == Waiting {
 			s.skip(e.Problem.SkipReason, nil)
 		}
 	}
@@ -88,7 +88,7 @@ func (e *Effect) on(obs Observation) []Standing {
 }
 
 // couldNotStart says why a task could not be started, and with which reason the run fails for it.
-func couldNotStart(pr *v1.PipelineRun, obs Observation, effect Effect, s *Standing) (failure, reason string) {
+func couldNotStart(pr *v1.PipelineRun, obs Observation, effect Effect, s *TaskState) (failure, reason string) {
 	for _, problem := range []*Problem{effect.Problem, obs.Problem} {
 		if problem != nil && problem.Task == s.Task.Name {
 			return problem.Message, problem.Reason
@@ -104,7 +104,7 @@ func couldNotStart(pr *v1.PipelineRun, obs Observation, effect Effect, s *Standi
 }
 
 // failureOf names the TaskRun that failed, and what it says.
-func failureOf(s *Standing) string {
+func failureOf(s *TaskState) string {
 	for i := range s.Children {
 		c := &s.Children[i]
 		switch {
@@ -119,7 +119,7 @@ func failureOf(s *Standing) string {
 }
 
 // String is the sentence that clients of the API know.
-func (t *tally) String() string {
+func (t *summary) String() string {
 	failed := fmt.Sprintf("Failed: %d", t.failed)
 	if t.ignored > 0 {
 		failed += fmt.Sprintf(" (Ignored: %d)", t.ignored)

@@ -17,8 +17,8 @@ import (
 	"github.com/sluice-ci/sluice/internal/substitute"
 )
 
-// maker makes the TaskRuns of one run. What is the same for all of them is worked out once.
-type maker struct {
+// builder makes the TaskRuns of one run. What is the same for all of them is worked out once.
+type taskRunBuilder struct {
 	pr       *v1.PipelineRun
 	spec     *v1.PipelineSpec
 	timeouts Timeouts
@@ -32,16 +32,16 @@ type maker struct {
 	room int
 }
 
-func newMaker(pr *v1.PipelineRun, obs *Observation) *maker {
-	m := &maker{
+func newTaskRunBuilder(pr *v1.PipelineRun, obs *Observation) *taskRunBuilder {
+	b := &taskRunBuilder{
 		pr: pr, spec: obs.Spec, timeouts: obs.Timeouts, vars: obs.vars, room: -1,
 		bindings: visible(pr, obs.Spec, obs.Bindings), overrides: make(map[string]*v1.PipelineTaskRunSpec, len(pr.Spec.TaskRunSpecs)),
 	}
 	for i := range pr.Spec.TaskRunSpecs {
-		m.overrides[pr.Spec.TaskRunSpecs[i].PipelineTaskName] = &pr.Spec.TaskRunSpecs[i]
+		b.overrides[pr.Spec.TaskRunSpecs[i].PipelineTaskName] = &pr.Spec.TaskRunSpecs[i]
 	}
-	m.groups = &groups{maker: m, mode: obs.Config.Flags.Coschedule}
-	return m
+	b.groups = &groups{taskRunBuilder: b, mode: obs.Config.Flags.Coschedule}
+	return b
 }
 
 // childName is the name of a task's TaskRun; index counts the combinations of its matrix, and is negative for a task
@@ -56,33 +56,33 @@ func childName(pr *v1.PipelineRun, task string, index int) string {
 
 // child returns the TaskRun of a task, whose values have been substituted, for one combination of its matrix. The error
 // is about a variable of the run's own.
-func (m *maker) child(s *Standing, task *v1.PipelineTask, combination matrix.Combination, index int, vars substitute.Variables) (*v1.TaskRun, error) {
-	override := m.overrides[task.Name]
+func (b *taskRunBuilder) child(s *TaskState, task *v1.PipelineTask, combination matrix.Combination, index int, vars substitute.Variables) (*v1.TaskRun, error) {
+	override := b.overrides[task.Name]
 	if override == nil {
 		override = &v1.PipelineTaskRunSpec{}
 	}
-	params := m.params(task, combination)
-	template, err := m.podTemplate(s, override, params, vars)
+	params := b.params(task, combination)
+	template, err := b.podTemplate(s, override, params, vars)
 	if err != nil {
 		return nil, err
 	}
 	child := &v1.TaskRun{
 		ObjectMeta: metav1.ObjectMeta{
-			Namespace:   m.pr.Namespace,
-			Name:        childName(m.pr, task.Name, index),
-			Labels:      m.labels(s, task, override),
-			Annotations: m.annotations(task, override),
+			Namespace:   b.pr.Namespace,
+			Name:        childName(b.pr, task.Name, index),
+			Labels:      b.labels(s, task, override),
+			Annotations: b.annotations(task, override),
 			OwnerReferences: []metav1.OwnerReference{
-				*metav1.NewControllerRef(m.pr, v1.GroupVersion.WithKind(v1.KindPipelineRun)),
+				*metav1.NewControllerRef(b.pr, v1.GroupVersion.WithKind(v1.KindPipelineRun)),
 			},
 		},
 		Spec: v1.TaskRunSpec{
 			Params:             params,
-			ServiceAccountName: m.pr.Spec.TaskRunTemplate.ServiceAccountName,
-			Workspaces:         m.workspaces(task),
+			ServiceAccountName: b.pr.Spec.TaskRunTemplate.ServiceAccountName,
+			Workspaces:         b.workspaces(task),
 			PodTemplate:        template,
 			Retries:            task.Retries,
-			Timeout:            m.timeout(s, override),
+			Timeout:            b.timeout(s, override),
 			StepSpecs:          override.StepSpecs,
 			SidecarSpecs:       override.SidecarSpecs,
 			ComputeResources:   override.ComputeResources,
@@ -101,31 +101,31 @@ func (m *maker) child(s *Standing, task *v1.PipelineTask, combination matrix.Com
 
 // timeout is the one that the run or the pipeline gives to the task, or else that of the part of the run that the task is
 // in. The TaskRun cannot reach that before the run does: the run starts earlier.
-func (m *maker) timeout(s *Standing, override *v1.PipelineTaskRunSpec) *metav1.Duration {
+func (b *taskRunBuilder) timeout(s *TaskState, override *v1.PipelineTaskRunSpec) *metav1.Duration {
 	switch {
 	case override.Timeout != nil:
 		return override.Timeout
 	case s.Task.Timeout != nil:
 		return s.Task.Timeout
 	}
-	part := m.timeouts.Tasks
+	part := b.timeouts.Tasks
 	if s.Final {
-		part = m.timeouts.Finally
+		part = b.timeouts.Finally
 	}
 	if part == 0 {
-		part = m.timeouts.Pipeline
+		part = b.timeouts.Pipeline
 	}
 	return &metav1.Duration{Duration: part}
 }
 
 // labels are those that the pipeline gives to the task, those of the run, those that the run gives to the task, and ours,
 // each over the ones before.
-func (m *maker) labels(s *Standing, task *v1.PipelineTask, override *v1.PipelineTaskRunSpec) map[string]string {
+func (b *taskRunBuilder) labels(s *TaskState, task *v1.PipelineTask, override *v1.PipelineTaskRunSpec) map[string]string {
 	out := map[string]string{}
 	if task.TaskSpec != nil {
 		maps.Copy(out, task.TaskSpec.Metadata.Labels)
 	}
-	maps.Copy(out, m.pr.Labels)
+	maps.Copy(out, b.pr.Labels)
 	if override.Metadata != nil {
 		maps.Copy(out, override.Metadata.Labels)
 	}
@@ -133,9 +133,9 @@ func (m *maker) labels(s *Standing, task *v1.PipelineTask, override *v1.Pipeline
 		out[v1.LabelTask] = name.Label(task.TaskRef.Name)
 	}
 	maps.Copy(out, map[string]string{
-		v1.LabelPipeline:       name.Label(pipelineName(m.pr)),
-		v1.LabelPipelineRun:    name.Label(m.pr.Name),
-		v1.LabelPipelineRunUID: string(m.pr.UID),
+		v1.LabelPipeline:       name.Label(pipelineName(b.pr)),
+		v1.LabelPipelineRun:    name.Label(b.pr.Name),
+		v1.LabelPipelineRunUID: string(b.pr.UID),
 		v1.LabelPipelineTask:   task.Name,
 		v1.LabelMemberOf:       v1.MemberOfTasks,
 		v1.LabelManagedBy:      v1.ManagedBy,
@@ -143,19 +143,19 @@ func (m *maker) labels(s *Standing, task *v1.PipelineTask, override *v1.Pipeline
 	if s.Final {
 		out[v1.LabelMemberOf] = v1.MemberOfFinally
 	}
-	if group := m.groups.of(s.Task); group != "" {
+	if group := b.groups.of(s.Task); group != "" {
 		out[v1.LabelCoschedule] = group
 	}
 	return out
 }
 
 // annotations come from the same places as labels, but for what kubectl keeps for itself: it is a copy of the whole run.
-func (m *maker) annotations(task *v1.PipelineTask, override *v1.PipelineTaskRunSpec) map[string]string {
+func (b *taskRunBuilder) annotations(task *v1.PipelineTask, override *v1.PipelineTaskRunSpec) map[string]string {
 	out := map[string]string{}
 	if task.TaskSpec != nil {
 		maps.Copy(out, task.TaskSpec.Metadata.Annotations)
 	}
-	maps.Copy(out, m.pr.Annotations)
+	maps.Copy(out, b.pr.Annotations)
 	delete(out, corev1.LastAppliedConfigAnnotation)
 	if override.Metadata != nil {
 		maps.Copy(out, override.Metadata.Annotations)
@@ -169,7 +169,7 @@ func (m *maker) annotations(task *v1.PipelineTask, override *v1.PipelineTaskRunS
 
 // params are those that the pipeline gives to the task, those of the combination, and those of the pipeline that a task
 // written out in it uses by name.
-func (m *maker) params(task *v1.PipelineTask, combination matrix.Combination) []v1.Param {
+func (b *taskRunBuilder) params(task *v1.PipelineTask, combination matrix.Combination) []v1.Param {
 	params := slices.Concat(task.Params, combination.Params)
 	if task.TaskSpec == nil {
 		return params
@@ -177,10 +177,10 @@ func (m *maker) params(task *v1.PipelineTask, combination matrix.Combination) []
 	given := make(map[string]bool, len(params))
 	for i := range params {
 		given[params[i].Name] = true
-		params[i].Value = m.completed(params[i])
+		params[i].Value = b.completed(params[i])
 	}
-	for _, used := range usedParams(&task.TaskSpec.TaskSpec, &m.vars) {
-		if value, ok := m.vars.Param(used); ok && !given[used] {
+	for _, used := range usedParams(&task.TaskSpec.TaskSpec, &b.vars) {
+		if value, ok := b.vars.Param(used); ok && !given[used] {
 			given[used] = true
 			params = append(params, v1.Param{Name: used, Value: value})
 		}
@@ -190,8 +190,8 @@ func (m *maker) params(task *v1.PipelineTask, combination matrix.Combination) []
 
 // completed adds to an object the keys that only the pipeline's object of the same name has: what is nearer comes first,
 // key by key.
-func (m *maker) completed(param v1.Param) v1.Value {
-	outer, ok := m.vars.Param(param.Name)
+func (b *taskRunBuilder) completed(param v1.Param) v1.Value {
+	outer, ok := b.vars.Param(param.Name)
 	if !ok || outer.Type != v1.TypeObject || param.Value.Type != v1.TypeObject {
 		return param.Value
 	}
@@ -264,18 +264,18 @@ func (v *valuesUsing) VisitValue(_ *field.Path, value *v1.Value) {
 
 // roomFor says so when the PipelineRun would grow too large by the references to all TaskRuns of a matrix. Without a
 // matrix, each task was counted when the run began.
-func (m *maker) roomFor(task *v1.PipelineTask, combinations []matrix.Combination) *Problem {
+func (b *taskRunBuilder) roomFor(task *v1.PipelineTask, combinations []matrix.Combination) *Problem {
 	if task.Matrix == nil {
 		return nil
 	}
-	if m.room < 0 {
-		m.room = max(0, objectsize.Limit-statusReserve-objectsize.Stored(m.pr)-objectsize.Encoded(m.spec))
+	if b.room < 0 {
+		b.room = max(0, objectsize.Limit-statusReserve-objectsize.Stored(b.pr)-objectsize.Encoded(b.spec))
 	}
-	needed := len(combinations) * referenceSize(m.pr, task)
-	if needed > m.room {
-		return cannotStart(task.Name, tooManyReferences(len(combinations), needed, m.room),
+	needed := len(combinations) * referenceSize(b.pr, task)
+	if needed > b.room {
+		return cannotStart(task.Name, tooManyReferences(len(combinations), needed, b.room),
 			v1.PipelineRunReasonValidationFailed, v1.SkipReasonInvalid)
 	}
-	m.room -= needed
+	b.room -= needed
 	return nil
 }
