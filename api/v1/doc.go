@@ -1,5 +1,5 @@
-// Package v1 holds the tekton.dev/v1 API: the Go types of Task, TaskRun, Pipeline and PipelineRun, their defaults,
-// validation, conditions, reasons, labels and annotations.
+// Package v1 holds the tekton.dev/v1 API: the Go types of Task, TaskRun, Pipeline and PipelineRun, their
+// conditions, reasons, labels and annotations. Defaults and rules are those of internal/validation.
 //
 // Everything here is a value or a pure function; nothing talks to a cluster. Each field that can be written by a user
 // decodes from whatever the CRD's schema lets through: an object that the API server stores but a client cannot decode
@@ -11,11 +11,6 @@
 // the names of steps stand on the specs of Task and TaskRun and not on TaskSpec, and tools/crdfinish takes those about
 // mounts out of the kinds that hold pipelines: over the tasks of a pipeline their worst cost is more than it admits, and
 // validation refuses the same.
-//
-// Rules stand in three places. The schema and its rules refuse what they can say, also while no webhook answers. Validate
-// and ValidateUpdate of each kind say all of it, with better words; the webhook calls them, and the controller does before
-// it acts. What the API has and the controller does not act on yet is listed in unsupported.go, and refused when it is to
-// be run: nothing that a user wrote is dropped in silence.
 //
 // +kubebuilder:object:generate=true
 // +groupName=tekton.dev

@@ -1,5 +1,9 @@
 package v1
 
+import (
+	"maps"
+)
+
 // PropertySpec describes one key of an object param or result.
 type PropertySpec struct {
 	// Type of the key's value; only string is possible.
@@ -51,4 +55,41 @@ type Param struct {
 	// +kubebuilder:validation:Schemaless
 	// +kubebuilder:pruning:PreserveUnknownFields
 	Value Value `json:"value"`
+}
+
+func inferType(value *Value, properties map[string]PropertySpec) ValueType {
+	switch {
+	case value != nil && value.Type != "":
+		return value.Type
+	case len(properties) > 0:
+		return TypeObject
+	default:
+		return TypeString
+	}
+}
+
+// ValueType returns the type, inferred where none is declared.
+func (p *ParamSpec) ValueType() ValueType {
+	if p.Type != "" {
+		return p.Type
+	}
+	return inferType(p.Default, p.Properties)
+}
+
+// Resolve returns the value that a declared param has: the given one, its default, or for an object both, the given keys
+// over those of the default. It returns false when there is none.
+func (p *ParamSpec) Resolve(given *Value) (Value, bool) {
+	switch {
+	case given == nil || given.Type == "":
+		if p.Default == nil {
+			return Value{}, false
+		}
+		return *p.Default, true
+	case given.Type != TypeObject || p.Default == nil || p.Default.Type != TypeObject:
+		return *given, true
+	}
+	merged := make(map[string]string, len(given.Object)+len(p.Default.Object))
+	maps.Copy(merged, p.Default.Object)
+	maps.Copy(merged, given.Object)
+	return ObjectValue(merged), true
 }

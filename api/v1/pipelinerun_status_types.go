@@ -1,6 +1,9 @@
 package v1
 
 import (
+	"slices"
+
+	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
@@ -80,4 +83,15 @@ type SkippedTask struct {
 	// +optional
 	// +listType=atomic
 	WhenExpressions []WhenExpression `json:"whenExpressions,omitempty"`
+}
+
+// Begun reports whether the controller has acted on the run. Everything in the status is a proof, but for what is written
+// to a run that spec.status holds.
+func (s *PipelineRunStatus) Begun() bool {
+	rest := *s
+	rest.ObservedGeneration, rest.SpanContext = 0, nil
+	rest.Conditions = slices.DeleteFunc(slices.Clone(rest.Conditions), func(c metav1.Condition) bool {
+		return c.Status == metav1.ConditionUnknown && c.Reason == PipelineRunReasonPending
+	})
+	return !equality.Semantic.DeepEqual(rest, PipelineRunStatus{})
 }

@@ -220,3 +220,27 @@ func parseIndex(digits string) (int, bool) {
 func isNameByte(c byte) bool {
 	return c == '_' || c == '-' || '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
 }
+
+// HasIndex reports whether [*] or [number] ends the reference.
+func (r Reference) HasIndex() bool { return r.Whole || r.Index >= 0 }
+
+// TaskContext lists the variables that a task finds under $(context.…).
+func TaskContext() []string {
+	return []string{"taskRun.name", "taskRun.namespace", "taskRun.uid", "task.name", "task.retry-count"}
+}
+
+// PipelineContext lists the variables that a pipeline finds under $(context.…).
+func PipelineContext() []string {
+	return []string{"pipelineRun.name", "pipelineRun.namespace", "pipelineRun.uid", "pipeline.name", "pipelineTask.retries"}
+}
+
+// SoleReference returns the well-formed reference that a string value is nothing but.
+func SoleReference(v Value) (Reference, bool) {
+	if v.Type != TypeString {
+		return Reference{}, false
+	}
+	for r := range References(v.String) {
+		return r, r.IsAll(v.String)
+	}
+	return Reference{}, false
+}

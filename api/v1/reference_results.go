@@ -6,7 +6,7 @@ import (
 
 // Attributes of a task of a pipeline, behind its name.
 const (
-	attributeResults = "results"
+	AttributeResults = "results"
 	attributeStatus  = "status"
 	attributeReason  = "reason"
 	attributeMatrix  = "matrix"
@@ -71,12 +71,12 @@ func (r Reference) StepResultRef() (StepResultRef, bool) {
 // result reads <owner>.results.<result> with what may stand behind it.
 func (r Reference) result() (StepResultRef, bool) {
 	const owner, results, result, key = 0, 1, 2, 3
-	if r.Malformed || len(r.Names) < key || len(r.Names) > key+1 || r.Names[results] != attributeResults {
+	if r.Malformed || len(r.Names) < key || len(r.Names) > key+1 || r.Names[results] != AttributeResults {
 		return StepResultRef{}, false
 	}
 	ref := StepResultRef{Step: r.Names[owner], Result: r.Names[result], Whole: r.Whole, Index: r.Index}
 	if len(r.Names) > key {
-		if r.hasIndex() {
+		if r.HasIndex() {
 			return StepResultRef{}, false
 		}
 		ref.Key = r.Names[key]
@@ -88,7 +88,7 @@ func (r Reference) result() (StepResultRef, bool) {
 // the task and the word behind it. For $(tasks.status), which is about all tasks, the task is empty. It returns false for
 // references of other kinds.
 func (r Reference) TaskState() (task, attribute string, ok bool) {
-	if r.Malformed || r.Root != RootTasks || r.hasIndex() {
+	if r.Malformed || r.Root != RootTasks || r.HasIndex() {
 		return "", "", false
 	}
 	switch {
@@ -106,7 +106,7 @@ func (r Reference) TaskState() (task, attribute string, ok bool) {
 // other kinds.
 func (r Reference) MatrixLength() (task, result string, ok bool) {
 	n := len(r.Names)
-	if r.Malformed || r.Root != RootTasks || r.hasIndex() || n < 3 || n > 4 ||
+	if r.Malformed || r.Root != RootTasks || r.HasIndex() || n < 3 || n > 4 ||
 		r.Names[1] != attributeMatrix || r.Names[n-1] != attributeLength {
 		return "", "", false
 	}

@@ -66,3 +66,19 @@ type PipelineRunResult struct {
 	// +kubebuilder:pruning:PreserveUnknownFields
 	Value Value `json:"value"`
 }
+
+// ValueType returns the type, inferred where none is declared.
+func (r *TaskResult) ValueType() ValueType {
+	if r.Type != "" {
+		return r.Type
+	}
+	return inferType(nil, r.Properties)
+}
+
+// ValueType returns the type, inferred where none is declared.
+func (r *StepResult) ValueType() ValueType {
+	if r.Type != "" {
+		return r.Type
+	}
+	return inferType(nil, r.Properties)
+}

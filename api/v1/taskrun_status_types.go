@@ -2,6 +2,7 @@ package v1
 
 import (
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
@@ -161,4 +162,12 @@ type FeatureFlags struct {
 	// SignedResultsIdentity is the path of the SPIFFE ID that the run's pods have.
 	// +optional
 	SignedResultsIdentity string `json:"signedResultsIdentity,omitempty"`
+}
+
+// Begun reports whether the controller has acted on the run. Between two attempts a run has no start time and no pod:
+// therefore everything in the status is a proof, but for what is written to a run that has not begun.
+func (s *TaskRunStatus) Begun() bool {
+	rest := *s
+	rest.ObservedGeneration, rest.SpanContext = 0, nil
+	return !equality.Semantic.DeepEqual(rest, TaskRunStatus{})
 }

@@ -35,11 +35,11 @@ type TextVisitor interface {
 // them. Names of params, results, workspaces, steps and sidecars are not among them: they are what variables refer to.
 // Params of steps, and their when expressions, are shown by VisitValues: they are values with types.
 func (s *TaskSpec) VisitTexts(path *field.Path, v TextVisitor) {
-	s.visitTexts(path, v, func(i int, path *field.Path) { s.Steps[i].VisitTexts(path, v) })
+	s.VisitTextsWith(path, v, func(i int, path *field.Path) { s.Steps[i].VisitTexts(path, v) })
 }
 
-// visitTexts shows everything to v but the steps, which it shows to visitStep in their place.
-func (s *TaskSpec) visitTexts(path *field.Path, v TextVisitor, visitStep func(i int, path *field.Path)) {
+// VisitTextsWith shows everything to v but the steps, which it shows to visitStep in their place.
+func (s *TaskSpec) VisitTextsWith(path *field.Path, v TextVisitor, visitStep func(i int, path *field.Path)) {
 	for i := range s.Workspaces {
 		visit(v, path.Child("workspaces").Index(i).Child("mountPath"), &s.Workspaces[i].MountPath)
 	}

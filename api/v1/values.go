@@ -29,7 +29,7 @@ func (s *TaskSpec) VisitValues(path *field.Path, v ValueVisitor) {
 // TaskSpec.VisitValues.
 func (s *Step) VisitValues(path *field.Path, v ValueVisitor) {
 	s.visitRefParams(path, v)
-	s.visitRuntimeValues(path, v)
+	s.VisitRuntimeValues(path, v)
 }
 
 // visitRefParams shows the values that must be known before the StepAction can be fetched.
@@ -39,8 +39,8 @@ func (s *Step) visitRefParams(path *field.Path, v ValueVisitor) {
 	}
 }
 
-// visitRuntimeValues shows the values that are needed only when the step starts.
-func (s *Step) visitRuntimeValues(path *field.Path, v ValueVisitor) {
+// VisitRuntimeValues shows the values that are needed only when the step starts.
+func (s *Step) VisitRuntimeValues(path *field.Path, v ValueVisitor) {
 	visitParams(path.Child("params"), v, s.Params)
 	visitWhen(path.Child("when"), v, s.When)
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+	"sigs.k8s.io/yaml"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -40,6 +41,15 @@ func (v values) VisitElements(path *field.Path, _ *[]string) {
 
 func (v values) VisitValue(path *field.Path, _ *Value) {
 	v.recorder.paths = append(v.recorder.paths, path.String()+" (value)")
+}
+
+func decode[T any](t *testing.T, text string) *T {
+	t.Helper()
+	var value T
+	if err := yaml.UnmarshalStrict([]byte(text), &value); err != nil {
+		t.Fatal(err)
+	}
+	return &value
 }
 
 // fill sets every field to something, as deep as the types of this API go.

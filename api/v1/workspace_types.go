@@ -113,3 +113,15 @@ func (w WorkspaceDeclaration) VolumeName() string {
 	sum := sha256.Sum256([]byte(w.Name))
 	return "ws-" + hex.EncodeToString(sum[:5])
 }
+
+// ReservedVolumePrefix begins the names of the volumes that belong to the system. A task may not mount them: a step that
+// could write there could forge the results of another.
+const ReservedVolumePrefix = "tekton-internal-"
+
+// PipelineWorkspace returns the name of the pipeline's workspace that is handed to the task.
+func (w *WorkspacePipelineTaskBinding) PipelineWorkspace() string {
+	if w.Workspace != "" {
+		return w.Workspace
+	}
+	return w.Name
+}

@@ -19,18 +19,9 @@ func TestStep(t *testing.T) {
 		VolumeMounts:    []corev1.VolumeMount{{Name: "v", MountPath: "/m"}},
 		SecurityContext: &corev1.SecurityContext{RunAsUser: new(int64(1))},
 	}}
-	for range 2 { // defaults of what has defaults change nothing
-		action.Default()
-		if got := action.Spec.Params[0].Type; got != v1.TypeObject {
-			t.Errorf("a param with properties is an object, got %q", got)
-		}
-		if got := action.Spec.Params[0].Properties["k"].Type; got != v1.TypeString {
-			t.Errorf("a property is a string, got %q", got)
-		}
-	}
 	want := &v1.Step{
 		Image: "i", Command: []string{"c"}, Args: []string{"a"}, Script: "s", WorkingDir: "/w",
-		Results:         []v1.StepResult{{Name: "r", Type: v1.TypeString}},
+		Results:         []v1.StepResult{{Name: "r"}},
 		Env:             []corev1.EnvVar{{Name: "E", Value: "v"}},
 		VolumeMounts:    []corev1.VolumeMount{{Name: "v", MountPath: "/m"}},
 		SecurityContext: &corev1.SecurityContext{RunAsUser: new(int64(1))},

@@ -86,3 +86,12 @@ type StepActionSpec struct {
 	// +optional
 	SecurityContext *corev1.SecurityContext `json:"securityContext,omitempty"`
 }
+
+// Step is the step that the StepAction stands for. It shares the memory of the StepAction, and has neither a name nor
+// anything else that only the step which refers to it can say.
+func (s *StepActionSpec) Step() *v1.Step {
+	return &v1.Step{
+		Image: s.Image, Command: s.Command, Args: s.Args, Script: s.Script, WorkingDir: s.WorkingDir, Env: s.Env,
+		VolumeMounts: s.VolumeMounts, SecurityContext: s.SecurityContext, Results: s.Results,
+	}
+}

@@ -8,9 +8,9 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/webhook"
 
-	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/admission"
 	"github.com/sluice-ci/sluice/internal/config"
+	"github.com/sluice-ci/sluice/internal/validation"
 	"github.com/sluice-ci/sluice/internal/webhookcert"
 )
 
@@ -36,7 +36,7 @@ func addWebhooks(mgr ctrl.Manager, o *options, store *config.Store) error {
 		return err
 	}
 	server := webhook.NewServer(webhook.Options{Port: o.webhookPort, CertDir: o.webhookDir})
-	admission.All(func() v1.Limits {
+	admission.All(func() validation.Limits {
 		settings := store.Load()
 		return settings.Limits()
 	}).Register(server)

@@ -1,5 +1,5 @@
 // Package admission sets defaults and rejects invalid objects before the API server stores them. The defaults and rules are
-// pure functions in api/v1; this package serves them as webhooks.
+// pure functions in internal/validation; this package serves them as webhooks.
 package admission
 
 import (
@@ -18,7 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/webhook"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
-	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/validation"
 )
 
 // Paths of the webhooks, as in config/webhook.
@@ -26,27 +26,6 @@ const (
 	DefaultingPath = "/default"
 	ValidatingPath = "/validate"
 )
-
-// Object is a pointer to an object of the API with defaults and rules.
-type Object[T any] interface {
-	*T
-	// Default sets the fields that the user left out.
-	Default()
-	// Report reports every rule that the object breaks.
-	Report(r *v1.Report)
-}
-
-// Updatable is an Object with fields that must not change.
-type Updatable[T any] interface {
-	// ValidateUpdate returns every rule that the change from old breaks.
-	ValidateUpdate(old *T) field.ErrorList
-}
-
-// Limited is an Object with rules that depend on the settings of the installation.
-type Limited interface {
-	// ReportLimits reports every rule of the limits that the object breaks.
-	ReportLimits(r *v1.Report, l v1.Limits)
-}
 
 // Kind has the functions of the webhooks for objects of one kind, encoded as JSON. They return the error of the context when
 // the context ends.
@@ -57,19 +36,20 @@ type Kind struct {
 	validated func(ctx context.Context, raw, old []byte) (field.ErrorList, error)
 }
 
-// Of returns the Kind of the objects of type T. limits returns the current limits.
-func Of[T any, P Object[T]](limits func() v1.Limits) Kind {
-	k := kindOf[T, P]{limits: limits, weight: weightOf(reflect.TypeFor[T](), map[reflect.Type]*weight{})}
+// Of returns the Kind of the objects of type T with these rules. limits returns the current limits.
+func Of[T any](rules validation.Rules[T], limits func() validation.Limits) Kind {
+	k := kindOf[T]{rules: rules, limits: limits, weight: weightOf(reflect.TypeFor[T](), map[reflect.Type]*weight{})}
 	return Kind{defaulted: k.defaulted, validated: k.validated}
 }
 
-type kindOf[T any, P Object[T]] struct {
-	limits func() v1.Limits
+type kindOf[T any] struct {
+	rules  validation.Rules[T]
+	limits func() validation.Limits
 	weight *weight
 }
 
 // weighed decodes an object that is not stored yet. It fails if the object would take too much memory. old is the object that it replaces.
-func (k kindOf[T, P]) weighed(ctx context.Context, raw, old []byte) (P, error) {
+func (k kindOf[T]) weighed(ctx context.Context, raw, old []byte) (*T, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -80,15 +60,15 @@ func (k kindOf[T, P]) weighed(ctx context.Context, raw, old []byte) (P, error) {
 }
 
 // decode decodes an object of any weight: a stored one, or one that was weighed.
-func (k kindOf[T, P]) decode(ctx context.Context, raw []byte) (P, error) {
+func (k kindOf[T]) decode(ctx context.Context, raw []byte) (*T, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	object := P(new(T))
+	object := new(T)
 	return object, json.Unmarshal(raw, object)
 }
 
-func (k kindOf[T, P]) defaulted(ctx context.Context, raw []byte) (before, after []byte, err error) {
+func (k kindOf[T]) defaulted(ctx context.Context, raw []byte) (before, after []byte, err error) {
 	object, err := k.weighed(ctx, raw, nil)
 	if err != nil {
 		return nil, nil, err
@@ -96,7 +76,7 @@ func (k kindOf[T, P]) defaulted(ctx context.Context, raw []byte) (before, after 
 	if before, err = json.Marshal(object); err != nil {
 		return nil, nil, err
 	}
-	object.Default()
+	k.rules.Default(object)
 	if err := ctx.Err(); err != nil {
 		return nil, nil, err
 	}
@@ -104,23 +84,23 @@ func (k kindOf[T, P]) defaulted(ctx context.Context, raw []byte) (before, after 
 	return before, after, err
 }
 
-func (k kindOf[T, P]) rules(object P) func(r *v1.Report) {
-	return func(r *v1.Report) {
-		object.Report(r)
-		if limited, ok := any(object).(Limited); ok {
-			limited.ReportLimits(r, k.limits())
+func (k kindOf[T]) check(object *T) func(r *validation.Report) {
+	return func(r *validation.Report) {
+		k.rules.Report(r, object)
+		if k.rules.ReportLimits != nil {
+			k.rules.ReportLimits(r, object, k.limits())
 		}
 	}
 }
 
-func (k kindOf[T, P]) validated(ctx context.Context, raw, old []byte) (field.ErrorList, error) {
+func (k kindOf[T]) validated(ctx context.Context, raw, old []byte) (field.ErrorList, error) {
 	object, err := k.weighed(ctx, raw, old)
 	if err != nil {
 		return nil, err
 	}
-	object.Default() // the rules need the defaults, even if the defaulting webhook was unavailable
-	report := v1.NewReport(ctx, nil)
-	check := k.rules(object)
+	k.rules.Default(object) // the rules need the defaults, even if the defaulting webhook was unavailable
+	report := validation.NewReport(ctx, nil)
+	check := k.check(object)
 	check(report)
 	if old == nil {
 		return report.Errors(), ctx.Err()
@@ -129,15 +109,15 @@ func (k kindOf[T, P]) validated(ctx context.Context, raw, old []byte) (field.Err
 	if err != nil {
 		return nil, err
 	}
-	before.Default()
+	k.rules.Default(before)
 	if len(report.Errors()) > 0 {
 		// Leave out errors of the stored object, so that an object from a version with fewer rules can still be changed, for
 		// example to cancel its run.
-		report = v1.NewReport(ctx, v1.Known(ctx, k.rules(before)))
+		report = validation.NewReport(ctx, validation.Known(ctx, k.check(before)))
 		check(report)
 	}
-	if updatable, ok := any(object).(Updatable[T]); ok {
-		report.Add(updatable.ValidateUpdate(before)...)
+	if k.rules.Update != nil {
+		report.Add(k.rules.Update(object, before)...)
 	}
 	return report.Errors(), ctx.Err()
 }

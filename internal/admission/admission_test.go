@@ -17,6 +17,7 @@ import (
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/admission"
+	"github.com/sluice-ci/sluice/internal/validation"
 )
 
 // lamp is an object with one default and two rules.
@@ -25,13 +26,13 @@ type lamp struct {
 	Watts  int    `json:"watts"`
 }
 
-func (l *lamp) Default() {
+func defaultLamp(l *lamp) {
 	if l.Colour == "" {
 		l.Colour = "white"
 	}
 }
 
-func (l *lamp) Validate() field.ErrorList {
+func validateLamp(l *lamp) field.ErrorList {
 	var errs field.ErrorList
 	if l.Watts > 100 {
 		errs = append(errs, field.Invalid(field.NewPath("watts"), l.Watts, "at most 100"))
@@ -42,9 +43,15 @@ func (l *lamp) Validate() field.ErrorList {
 	return errs
 }
 
-func (l *lamp) Report(r *v1.Report) { r.Add(l.Validate()...) }
+func lampRules() validation.Rules[lamp] {
+	return validation.Rules[lamp]{
+		Default: defaultLamp,
+		Report:  func(r *validation.Report, l *lamp) { r.Add(validateLamp(l)...) },
+		Update:  updateLamp,
+	}
+}
 
-func (l *lamp) ValidateUpdate(old *lamp) field.ErrorList {
+func updateLamp(l, old *lamp) field.ErrorList {
 	if old.Colour != l.Colour {
 		return field.ErrorList{field.Forbidden(field.NewPath("colour"), "cannot change")}
 	}
@@ -62,7 +69,7 @@ func (s server) Register(path string, handler http.Handler) { s.handlers[path] =
 
 func answer(t *testing.T, path string, request admissionv1.AdmissionRequest) ctrladmission.Response {
 	t.Helper()
-	hooks := served(t, admission.Kinds{schema.GroupKind{Group: "home", Kind: "Lamp"}: admission.Of[lamp](v1.DefaultLimits)})
+	hooks := served(t, admission.Kinds{schema.GroupKind{Group: "home", Kind: "Lamp"}: admission.Of(lampRules(), validation.DefaultLimits)})
 	request.Kind.Group = "home"
 	return hooks[path].Handle(context.Background(), ctrladmission.Request{AdmissionRequest: request})
 }
@@ -142,8 +149,8 @@ func TestValidation(t *testing.T) {
 
 // TestLimitsInForce: a changed setting applies to the next request, in both directions.
 func TestLimitsInForce(t *testing.T) {
-	limits := v1.DefaultLimits()
-	hook := served(t, admission.All(func() v1.Limits { return limits }))[admission.ValidatingPath]
+	limits := validation.DefaultLimits()
+	hook := served(t, admission.All(func() validation.Limits { return limits }))[admission.ValidatingPath]
 	object := `{"metadata":{"name":"p"},"spec":{"tasks":[{"name":"a","taskRef":{"name":"t"},"matrix":{"params":[{"name":"m","value":["1","2","3"]}]}}]}}`
 	ask := request(v1.KindPipeline, object, "")
 	ask.Kind.Group = v1.GroupName

@@ -11,6 +11,7 @@ import (
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/admission"
+	"github.com/sluice-ci/sluice/internal/validation"
 )
 
 // worst returns objects that took seconds or minutes when work was quadratic, and similar ones.
@@ -61,7 +62,7 @@ func declared(n int) (specs []v1.ParamSpec) {
 
 // BenchmarkAdmission measures both webhooks on one object.
 func BenchmarkAdmission(b *testing.B) {
-	hooks := served(b, admission.All(v1.DefaultLimits))
+	hooks := served(b, admission.All(validation.DefaultLimits))
 	for name, object := range worst() {
 		raw, err := json.Marshal(object)
 		if err != nil {

@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/validation"
 )
 
 // TestWorkEndsWithItsContext: work stops when the API server closes the connection.
@@ -22,7 +23,7 @@ func TestWorkEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	raw := []byte(`{"spec":{"steps":[{"image":"i","script":"$(params.x)"}]}}`)
-	kinds := All(v1.DefaultLimits)
+	kinds := All(validation.DefaultLimits)
 	ask := admission.Request{AdmissionRequest: admissionv1.AdmissionRequest{Operation: admissionv1.Update, Object: runtime.RawExtension{Raw: raw}, OldObject: runtime.RawExtension{Raw: raw}}}
 	ask.Kind.Group, ask.Kind.Kind = v1.GroupName, v1.KindTask
 	for name, answer := range map[string]admission.Response{"defaults": kinds.fillIn(ctx, ask), "rules": kinds.judge(ctx, ask)} {
@@ -34,8 +35,8 @@ func TestWorkEndsWithItsContext(t *testing.T) {
 	if err := json.Unmarshal(raw, &task); err != nil {
 		t.Fatal(err)
 	}
-	report := v1.NewReport(ctx, nil)
-	if task.Report(report); len(report.Errors()) > 0 {
+	report := validation.NewReport(ctx, nil)
+	if validation.ReportTask(report, &task); len(report.Errors()) > 0 {
 		t.Errorf("the references were read after the context had ended: %v", report.Errors())
 	}
 }
@@ -67,7 +68,7 @@ func TestDecodedSizeIsBounded(t *testing.T) {
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			kind := All(v1.DefaultLimits)[tekton(tc.kind)]
+			kind := All(validation.DefaultLimits)[tekton(tc.kind)]
 			_, err := kind.validated(t.Context(), []byte(tc.object), nil)
 			if refused := err != nil && strings.Contains(err.Error(), "too many small elements"); refused != tc.refused {
 				t.Errorf("%s: refused %t, %v", tc.reason, refused, err)
@@ -118,7 +119,7 @@ func TestStoredHeavyObjectCanChange(t *testing.T) {
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			_, err := All(v1.DefaultLimits)[tekton(v1.KindTaskRun)].validated(t.Context(), tc.object, tc.old)
+			_, err := All(validation.DefaultLimits)[tekton(v1.KindTaskRun)].validated(t.Context(), tc.object, tc.old)
 			if refused := err != nil && strings.Contains(err.Error(), "too many small elements"); refused != tc.refused {
 				t.Errorf("%s: refused %t, %v", tc.reason, refused, err)
 			}
@@ -141,7 +142,7 @@ func FuzzAdditions(f *testing.F) {
 		if err != nil {
 			return
 		}
-		task.Default()
+		validation.DefaultTask(&task)
 		after, err := json.Marshal(&task)
 		if err != nil {
 			t.Fatal(err)

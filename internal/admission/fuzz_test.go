@@ -13,6 +13,7 @@ import (
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/admission"
+	"github.com/sluice-ci/sluice/internal/validation"
 )
 
 // FuzzAdmission: any object of any kind is admitted, or rejected with a reason, as a new object and as an update. Defaults are
@@ -24,7 +25,7 @@ func FuzzAdmission(f *testing.F) {
 	f.Add(uint8(3), []byte(`{"spec":{"pipelineRef":{"name":"p"},"timeouts":{"pipeline":"1h","tasks":"2h"},"taskRunSpecs":[{"pipelineTaskName":"a"}]}}`), []byte(`null`))
 	f.Add(uint8(4), []byte(`{"spec":{"image":"i","script":"$(params.p[*])","params":[{"name":"p","type":"object"}]}}`), []byte(`{"spec":[]}`))
 	kinds := []string{v1.KindTask, v1.KindTaskRun, v1.KindPipeline, v1.KindPipelineRun, "StepAction"}
-	hooks := served(f, admission.All(v1.DefaultLimits))
+	hooks := served(f, admission.All(validation.DefaultLimits))
 	f.Fuzz(func(t *testing.T, number uint8, object, old []byte) {
 		kind := kinds[int(number)%len(kinds)]
 		request := ctrladmission.Request{AdmissionRequest: admissionv1.AdmissionRequest{

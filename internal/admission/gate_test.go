@@ -18,7 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/webhook"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
-	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/validation"
 )
 
 // pipes is a network of connections in memory, so that the test controls the clock.
@@ -66,7 +66,7 @@ func (p pipes) end(server *http.Server) {
 func mux(t *testing.T, g *gate) http.Handler {
 	t.Helper()
 	server := webhook.NewServer(webhook.Options{CertDir: t.TempDir()})
-	All(v1.DefaultLimits).register(server, g)
+	All(validation.DefaultLimits).register(server, g)
 	return server.WebhookMux()
 }
 
@@ -293,7 +293,7 @@ func TestBusyWebhookAnswers(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	hook := &gated{&admission.Webhook{Handler: admission.HandlerFunc(All(v1.DefaultLimits).judge)}, g}
+	hook := &gated{&admission.Webhook{Handler: admission.HandlerFunc(All(validation.DefaultLimits).judge)}, g}
 	body := review("team", mediumRequest)
 	request := httptest.NewRequestWithContext(t.Context(), http.MethodPost, ValidatingPath+"?timeout=1ms", strings.NewReader(body))
 	answer := httptest.NewRecorder()
@@ -308,7 +308,7 @@ func TestBusyWebhookAnswers(t *testing.T) {
 
 // TestTooLargeIsNotRead: a request above the limit of the API server takes no room.
 func TestTooLargeIsNotRead(t *testing.T) {
-	hook := &gated{&admission.Webhook{Handler: admission.HandlerFunc(All(v1.DefaultLimits).judge)}, newGate()}
+	hook := &gated{&admission.Webhook{Handler: admission.HandlerFunc(All(validation.DefaultLimits).judge)}, newGate()}
 	for name, tc := range map[string]struct {
 		claimed int64
 		body    io.Reader

@@ -10,26 +10,21 @@ import (
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/api/v1beta1"
+	"github.com/sluice-ci/sluice/internal/validation"
 )
 
-// rules are the methods of each kind.
-type rules interface {
-	Default()
-	Report(r *v1.Report)
-}
-
-func kinds() map[string]func() rules {
-	return map[string]func() rules{
-		v1.KindTask:            func() rules { return &v1.Task{} },
-		v1.KindTaskRun:         func() rules { return &v1.TaskRun{} },
-		v1.KindPipeline:        func() rules { return &v1.Pipeline{} },
-		v1.KindPipelineRun:     func() rules { return &v1.PipelineRun{} },
-		v1beta1.KindStepAction: func() rules { return &v1beta1.StepAction{} },
+func kinds() map[string]func() any {
+	return map[string]func() any{
+		v1.KindTask:            func() any { return &v1.Task{} },
+		v1.KindTaskRun:         func() any { return &v1.TaskRun{} },
+		v1.KindPipeline:        func() any { return &v1.Pipeline{} },
+		v1.KindPipelineRun:     func() any { return &v1.PipelineRun{} },
+		v1beta1.KindStepAction: func() any { return &v1beta1.StepAction{} },
 	}
 }
 
 // built returns an object with one of everything, and n at the grown places.
-func built(create func() rules, n int, text string, distinct bool, grown ...place) rules {
+func built(create func() any, n int, text string, distinct bool, grown ...place) any {
 	object := create()
 	v := reflect.ValueOf(object).Elem()
 	filled(v, deep)
@@ -44,12 +39,17 @@ func built(create func() rules, n int, text string, distinct bool, grown ...plac
 type work struct{ allocations, bytes, steps uint64 }
 
 // measured runs all rules as for an update, so that no number of errors stops them early.
-func measured(object rules) work {
+func measured(t *testing.T, created any) work {
+	t.Helper()
+	object, ok := validation.ObjectOf(created)
+	if !ok {
+		t.Fatalf("there are no rules for a %T", created)
+	}
 	var before, after runtime.MemStats
 	var steps int
 	runtime.ReadMemStats(&before)
 	object.Default()
-	v1.Known(context.Background(), func(r *v1.Report) {
+	validation.Known(context.Background(), func(r *validation.Report) {
 		object.Report(r)
 		steps = r.Steps()
 	})
@@ -100,11 +100,11 @@ func TestRulesAreLinear(t *testing.T) {
 					foreign[owner] = true
 				}
 				for which, text := range texts {
-					small := measured(built(create, n, text, true, p))
-					measured(built(create, 4*n, text, true, p)).within(t, p.name+" "+which, small)
+					small := measured(t, built(create, n, text, true, p))
+					measured(t, built(create, 4*n, text, true, p)).within(t, p.name+" "+which, small)
 				}
-				small := measured(built(create, n, "x", false, p))
-				measured(built(create, 4*n, "x", false, p)).within(t, p.name+" all the same", small)
+				small := measured(t, built(create, n, "x", false, p))
+				measured(t, built(create, 4*n, "x", false, p)).within(t, p.name+" all the same", small)
 			}
 		})
 	}
@@ -128,8 +128,8 @@ func TestRulesAreLinearInPairs(t *testing.T) {
 					if a.owner(v) > b.owner(v) { // each of both for half of the pairs
 						text = texts["wrong"]
 					}
-					small := measured(built(create, n, text, true, a, b))
-					measured(built(create, 4*n, text, true, a, b)).within(t, a.name+" × "+b.name, small)
+					small := measured(t, built(create, n, text, true, a, b))
+					measured(t, built(create, 4*n, text, true, a, b)).within(t, a.name+" × "+b.name, small)
 				}
 			}
 		})
@@ -142,8 +142,8 @@ func TestLargeObjectsAreLinear(t *testing.T) {
 	const n = 400
 	for name, create := range large() {
 		t.Run(name, func(t *testing.T) {
-			measured(create(n)) // creates what is created only once
-			small, big := measured(create(n)), measured(create(4*n))
+			measured(t, create(n)) // creates what is created only once
+			small, big := measured(t, create(n)), measured(t, create(4*n))
 			for of, pair := range map[string][2]uint64{
 				"allocations": {big.allocations, small.allocations},
 				"bytes":       {big.bytes, small.bytes},
@@ -158,7 +158,7 @@ func TestLargeObjectsAreLinear(t *testing.T) {
 }
 
 // large returns functions that create objects with n elements in each of two lists.
-func large() map[string]func(n int) rules {
+func large() map[string]func(n int) any {
 	all := largeTasks()
 	maps.Copy(all, largePipelines())
 	maps.Copy(all, largeRuns())
@@ -171,19 +171,19 @@ func embeddedTask(name string, spec v1.TaskSpec) v1.PipelineTask {
 	return v1.PipelineTask{Name: name, TaskSpec: &v1.EmbeddedTask{TaskSpec: spec}}
 }
 
-func largeTasks() map[string]func(n int) rules {
-	task := func(change func(s *v1.TaskSpec)) rules {
+func largeTasks() map[string]func(n int) any {
+	task := func(change func(s *v1.TaskSpec)) any {
 		task := &v1.Task{}
 		change(&task.Spec)
 		return task
 	}
-	return map[string]func(n int) rules{
-		"UnknownParams": func(n int) rules {
+	return map[string]func(n int) any{
+		"UnknownParams": func(n int) any {
 			return task(func(s *v1.TaskSpec) {
 				s.Params, s.Steps = declared(n), []v1.Step{plainStep("a", strings.Repeat("$(params.x)", n))}
 			})
 		},
-		"UnknownKeys": func(n int) rules {
+		"UnknownKeys": func(n int) any {
 			return task(func(s *v1.TaskSpec) {
 				s.Params = []v1.ParamSpec{{Name: "o", Properties: map[string]v1.PropertySpec{}}}
 				for _, p := range declared(n) {
@@ -192,7 +192,7 @@ func largeTasks() map[string]func(n int) rules {
 				s.Steps = []v1.Step{plainStep("a", strings.Repeat("$(params.o.x)", n))}
 			})
 		},
-		"StepResults": func(n int) rules {
+		"StepResults": func(n int) any {
 			return task(func(s *v1.TaskSpec) {
 				s.Steps = []v1.Step{plainStep("a", "x"), plainStep("b", strings.Repeat("$(steps.a.results.param-0)$(steps.a.results.x)", n))}
 				for _, p := range declared(n) {
@@ -200,7 +200,7 @@ func largeTasks() map[string]func(n int) rules {
 				}
 			})
 		},
-		"OwnResults": func(n int) rules {
+		"OwnResults": func(n int) any {
 			return task(func(s *v1.TaskSpec) {
 				s.Steps = []v1.Step{plainStep("a", strings.Repeat("$(step.results.param-0.path)", n))}
 				for _, p := range declared(n) {
@@ -208,14 +208,14 @@ func largeTasks() map[string]func(n int) rules {
 				}
 			})
 		},
-		"Steps": func(n int) rules {
+		"Steps": func(n int) any {
 			return task(func(s *v1.TaskSpec) {
 				for _, p := range declared(n) {
 					s.Steps = append(s.Steps, plainStep(p.Name, "$(steps.param-0.results.x)$(steps.step-param-0.exitCode.path)"))
 				}
 			})
 		},
-		"TaskResults": func(n int) rules {
+		"TaskResults": func(n int) any {
 			return task(func(s *v1.TaskSpec) {
 				s.Steps = []v1.Step{plainStep("a", "x")}
 				for _, p := range declared(n) {
@@ -227,14 +227,14 @@ func largeTasks() map[string]func(n int) rules {
 	}
 }
 
-func largePipelines() map[string]func(n int) rules {
-	pipeline := func(change func(s *v1.PipelineSpec)) rules {
+func largePipelines() map[string]func(n int) any {
+	pipeline := func(change func(s *v1.PipelineSpec)) any {
 		pipeline := &v1.Pipeline{}
 		change(&pipeline.Spec)
 		return pipeline
 	}
-	return map[string]func(n int) rules{
-		"EmbeddedTasks": func(n int) rules {
+	return map[string]func(n int) any{
+		"EmbeddedTasks": func(n int) any {
 			return pipeline(func(s *v1.PipelineSpec) {
 				s.Params = declared(n)
 				for _, p := range declared(n) {
@@ -243,7 +243,7 @@ func largePipelines() map[string]func(n int) rules {
 				}
 			})
 		},
-		"ResultsOfTasks": func(n int) rules {
+		"ResultsOfTasks": func(n int) any {
 			return pipeline(func(s *v1.PipelineSpec) {
 				a, b := embeddedTask("a", v1.TaskSpec{Steps: []v1.Step{plainStep("a", "x")}}), v1.PipelineTask{Name: "b", TaskRef: &v1.TaskRef{Name: "t"}}
 				for _, p := range declared(n) {
@@ -253,7 +253,7 @@ func largePipelines() map[string]func(n int) rules {
 				s.Tasks = []v1.PipelineTask{a, b}
 			})
 		},
-		"RunAfter": func(n int) rules {
+		"RunAfter": func(n int) any {
 			return pipeline(func(s *v1.PipelineSpec) {
 				for _, p := range declared(n) {
 					s.Tasks = append(s.Tasks, v1.PipelineTask{Name: p.Name, TaskRef: &v1.TaskRef{Name: "t"}, RunAfter: []string{"x", "param-0"}})
@@ -263,9 +263,9 @@ func largePipelines() map[string]func(n int) rules {
 	}
 }
 
-func largeRuns() map[string]func(n int) rules {
-	return map[string]func(n int) rules{
-		"TaskRunSpecs": func(n int) rules {
+func largeRuns() map[string]func(n int) any {
+	return map[string]func(n int) any{
+		"TaskRunSpecs": func(n int) any {
 			run := &v1.PipelineRun{Spec: v1.PipelineRunSpec{PipelineSpec: &v1.PipelineSpec{Tasks: []v1.PipelineTask{embeddedTask("a", v1.TaskSpec{})}}}}
 			for _, p := range declared(n) {
 				of := &run.Spec.PipelineSpec.Tasks[0].TaskSpec.TaskSpec
@@ -274,7 +274,7 @@ func largeRuns() map[string]func(n int) rules {
 			}
 			return run
 		},
-		"Breakpoints": func(n int) rules {
+		"Breakpoints": func(n int) any {
 			run := &v1.TaskRun{Spec: v1.TaskRunSpec{TaskSpec: &v1.TaskSpec{}, Debug: &v1.TaskRunDebug{Breakpoints: &v1.TaskBreakpoints{}}}}
 			for _, p := range declared(n) {
 				run.Spec.TaskSpec.Steps = append(run.Spec.TaskSpec.Steps, plainStep(p.Name, "x"))

@@ -15,8 +15,8 @@ import (
 
 	"sigs.k8s.io/controller-runtime/pkg/webhook"
 
-	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/admission"
+	"github.com/sluice-ci/sluice/internal/validation"
 )
 
 // TestTenOfTheWorstAtOnce: ten large objects of each difficult kind at the same time take memory for only one. The heap stays
@@ -25,7 +25,7 @@ func TestTenOfTheWorstAtOnce(t *testing.T) {
 	const limit, atOnce = 200 << 20, 10
 	defer debug.SetMemoryLimit(debug.SetMemoryLimit(limit / 2))
 	server := webhook.NewServer(webhook.Options{CertDir: t.TempDir()})
-	admission.RegisterPatient(admission.All(v1.DefaultLimits), server, 10*time.Minute)
+	admission.RegisterPatient(admission.All(validation.DefaultLimits), server, 10*time.Minute)
 	served := httptest.NewServer(server.WebhookMux())
 	defer served.Close()
 	const size = 1_500_000

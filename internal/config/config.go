@@ -5,7 +5,9 @@
 // ignored silently.
 package config
 
-import v1 "github.com/sluice-ci/sluice/api/v1"
+import (
+	"github.com/sluice-ci/sluice/internal/validation"
+)
 
 // Names of the ConfigMaps, in the namespace of the installation.
 const (
@@ -27,8 +29,8 @@ func Default() Config {
 
 // Limits returns the settings that restrict the contents of objects. They apply when an object is admitted, and again when a
 // run starts.
-func (c *Config) Limits() v1.Limits {
-	return v1.Limits{
+func (c *Config) Limits() validation.Limits {
+	return validation.Limits{
 		MatrixCombinations: c.Defaults.MaxMatrixCombinations,
 		ForbiddenEnv:       c.Defaults.ForbiddenEnv,
 		NoInlineSpec:       c.Flags.NoInlineSpec,

@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/validation"
 )
 
 func TestParseFlags(t *testing.T) {
@@ -46,8 +47,10 @@ func TestParseFlags(t *testing.T) {
 			ResultsFrom: TerminationMessage, ResultsFromPerRun: true, MaxResultSize: 4096, KeepPodOnCancel: true, SecurityContext: true,
 			ReadOnlyRootFilesystem: true, DisableCredentials: true, RequireKnownHosts: true, Coschedule: CoscheduleDisabled, Signing: defaultSigning(),
 		}, nil},
-		"Inline":         {"kinds in which nothing is written out", map[string]string{"disable-inline-spec": "pipeline, taskrun,"}, flags(func(f *Flags) { f.NoInlineSpec = v1.InlineSpecs{Pipeline: true, TaskRun: true} }), nil},
-		"InlineAll":      {"all three", map[string]string{"disable-inline-spec": "pipelinerun,taskrun,pipeline"}, flags(func(f *Flags) { f.NoInlineSpec = v1.InlineSpecs{Pipeline: true, PipelineRun: true, TaskRun: true} }), nil},
+		"Inline": {"kinds in which nothing is written out", map[string]string{"disable-inline-spec": "pipeline, taskrun,"}, flags(func(f *Flags) { f.NoInlineSpec = validation.InlineSpecs{Pipeline: true, TaskRun: true} }), nil},
+		"InlineAll": {"all three", map[string]string{"disable-inline-spec": "pipelinerun,taskrun,pipeline"}, flags(func(f *Flags) {
+			f.NoInlineSpec = validation.InlineSpecs{Pipeline: true, PipelineRun: true, TaskRun: true}
+		}), nil},
 		"InlineTypo":     {"a kind that is none does not switch off the others", map[string]string{"disable-inline-spec": "pipelines,taskrun"}, flags(func(f *Flags) { f.NoInlineSpec.TaskRun = true }), []string{`disable-inline-spec: "pipelines" is not one of "pipeline", "pipelinerun", "taskrun"; the rest of the list is used`}},
 		"Coschedule":     {"a word that is none of the four", map[string]string{"coschedule": "nodes"}, defaults, []string{`coschedule: "nodes" is not one of "disabled", "isolate-pipelinerun", "pipelineruns", "workspaces"; using the default workspaces`}},
 		"EmbeddedStatus": {"statuses of the past are refused by name", map[string]string{"embedded-status": "both"}, defaults, []string{`embedded-status: "both" is not "minimal"; using the default minimal`}},

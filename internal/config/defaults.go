@@ -7,9 +7,10 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/util/validation"
+	utilvalidation "k8s.io/apimachinery/pkg/util/validation"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/validation"
 )
 
 // Keys of config-defaults that have an effect.
@@ -60,7 +61,7 @@ type Defaults struct {
 
 func defaultDefaults() Defaults {
 	return Defaults{
-		Timeout: 60 * time.Minute, ManagedBy: v1.ManagedBy, MaxMatrixCombinations: v1.DefaultLimits().MatrixCombinations,
+		Timeout: 60 * time.Minute, ManagedBy: v1.ManagedBy, MaxMatrixCombinations: validation.DefaultLimits().MatrixCombinations,
 	}
 }
 
@@ -112,7 +113,7 @@ func sources(b *v1.WorkspaceBinding) int {
 // name parses the name of an object; empty: none.
 func (s *settings) name(key string, into *string) {
 	value := s.data[key]
-	if problems := validation.IsDNS1123Subdomain(value); value != "" && len(problems) > 0 {
+	if problems := utilvalidation.IsDNS1123Subdomain(value); value != "" && len(problems) > 0 {
 		s.refuse(key, "a name: "+strings.Join(problems, "; "), fmt.Sprintf("%q", *into))
 		return
 	}
@@ -122,7 +123,7 @@ func (s *settings) name(key string, into *string) {
 // label parses the value of a label; empty: the default.
 func (s *settings) label(key string, into *string) {
 	value := s.data[key]
-	if problems := validation.IsValidLabelValue(value); len(problems) > 0 {
+	if problems := utilvalidation.IsValidLabelValue(value); len(problems) > 0 {
 		s.refuse(key, "the value of a label: "+strings.Join(problems, "; "), *into)
 	} else if value != "" {
 		*into = value

@@ -3,8 +3,8 @@ package config
 import (
 	"fmt"
 
-	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/results"
+	"github.com/sluice-ci/sluice/internal/validation"
 )
 
 // Keys of feature-flags that have an effect. Notices reports every other key; keys that begin with "_" are examples.
@@ -91,7 +91,7 @@ type Flags struct {
 	// Signing has the settings of signed results.
 	Signing Signing
 	// NoInlineSpec has the kinds that must not embed a spec.
-	NoInlineSpec v1.InlineSpecs
+	NoInlineSpec validation.InlineSpecs
 }
 
 func defaultFlags() Flags {
@@ -125,7 +125,7 @@ func ParseFlags(data map[string]string, values []ResultsFrom) (Flags, []SettingE
 }
 
 // inlineSpecs parses a list of kinds.
-func (s *settings) inlineSpecs(into *v1.InlineSpecs) {
+func (s *settings) inlineSpecs(into *validation.InlineSpecs) {
 	for _, kind := range entries(s.data[keyNoInlineSpec]) {
 		switch kind {
 		case "pipeline":

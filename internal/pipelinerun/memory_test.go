@@ -8,15 +8,15 @@ import (
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
-
 	"pgregory.net/rapid"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/budget"
 	"github.com/sluice-ci/sluice/internal/config"
 	"github.com/sluice-ci/sluice/internal/dag"
 	"github.com/sluice-ci/sluice/internal/substitute"
+	"github.com/sluice-ci/sluice/internal/validation"
 	"github.com/sluice-ci/sluice/internal/when"
 )
 
@@ -35,8 +35,8 @@ type loading struct {
 // newLoading returns a pass in which all tasks but the last have ended, the one of this name with so many TaskRuns.
 func newLoading(t *testing.T, pr *v1.PipelineRun, combinations map[string]int, results func(task string) []v1.TaskRunResult) *loading {
 	t.Helper()
-	pr.Spec.PipelineSpec.SetDefaults()
-	if errs := pr.Validate(); len(errs) > 0 {
+	validation.DefaultPipelineSpec(pr.Spec.PipelineSpec)
+	if errs := validation.PipelineRun(pr); len(errs) > 0 {
 		t.Fatal(errs[0])
 	}
 	pr.Status.StartTime = &metav1.Time{Time: start}

@@ -15,6 +15,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/dag"
 	"github.com/sluice-ci/sluice/internal/resolve"
 	"github.com/sluice-ci/sluice/internal/substitute"
+	"github.com/sluice-ci/sluice/internal/validation"
 )
 
 // Observation is everything that a pass has read, and what follows from it for each task. Nothing writes to it once
@@ -171,7 +172,7 @@ func (r *Reconciler) resolvePipeline(ctx context.Context, pr *v1.PipelineRun, ob
 		return nil
 	}
 	obs.Spec = spec.DeepCopy()
-	obs.Spec.SetDefaults()
+	validation.DefaultPipelineSpec(obs.Spec)
 	return nil
 }
 

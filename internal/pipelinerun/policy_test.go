@@ -9,6 +9,7 @@ import (
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/config"
+	"github.com/sluice-ci/sluice/internal/validation"
 )
 
 // TestPolicyHoldsWithoutWebhooks: a run that was stored while the webhooks were away, or before the setting, starts no task.
@@ -22,18 +23,18 @@ func TestPolicyHoldsWithoutWebhooks(t *testing.T) {
 	cases := map[string]struct {
 		reason  string
 		run     *v1.PipelineRun
-		limits  v1.InlineSpecs
+		limits  validation.InlineSpecs
 		env     []string
 		message string // empty: a task starts
 	}{
-		"PipelineRun":      {reason: "The pipeline is written out.", run: inline, limits: v1.InlineSpecs{PipelineRun: true}, message: "spec.pipelineSpec: Forbidden"},
-		"TaskInRun":        {reason: "So is a task in it.", run: inline, limits: v1.InlineSpecs{Pipeline: true}, message: "spec.pipelineSpec.tasks[0].taskSpec: Forbidden"},
-		"TaskInPipeline":   {reason: "A stored Pipeline is older than the setting.", run: referring, limits: v1.InlineSpecs{Pipeline: true}, message: "pipeline.spec.tasks[0].taskSpec: Forbidden"},
-		"RunOfAPipeline":   {reason: "The run refers to its pipeline.", run: referring, limits: v1.InlineSpecs{PipelineRun: true}},
+		"PipelineRun":      {reason: "The pipeline is written out.", run: inline, limits: validation.InlineSpecs{PipelineRun: true}, message: "spec.pipelineSpec: Forbidden"},
+		"TaskInRun":        {reason: "So is a task in it.", run: inline, limits: validation.InlineSpecs{Pipeline: true}, message: "spec.pipelineSpec.tasks[0].taskSpec: Forbidden"},
+		"TaskInPipeline":   {reason: "A stored Pipeline is older than the setting.", run: referring, limits: validation.InlineSpecs{Pipeline: true}, message: "pipeline.spec.tasks[0].taskSpec: Forbidden"},
+		"RunOfAPipeline":   {reason: "The run refers to its pipeline.", run: referring, limits: validation.InlineSpecs{PipelineRun: true}},
 		"Env":              {reason: "The template sets a forbidden variable.", run: withEnv, env: []string{"HTTP_PROXY"}, message: "default-forbidden-env"},
 		"EnvOther":         {reason: "Another variable is forbidden.", run: withEnv, env: []string{"NO_PROXY"}},
 		"WithoutSettings":  {reason: "Nothing is forbidden.", run: inline},
-		"TaskRunsOfItsOwn": {reason: "The setting about TaskRuns is theirs to check.", run: inline, limits: v1.InlineSpecs{TaskRun: true}},
+		"TaskRunsOfItsOwn": {reason: "The setting about TaskRuns is theirs to check.", run: inline, limits: validation.InlineSpecs{TaskRun: true}},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -20,6 +20,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/objectsize"
 	"github.com/sluice-ci/sluice/internal/reconcile"
 	"github.com/sluice-ci/sluice/internal/substitute"
+	"github.com/sluice-ci/sluice/internal/validation"
 	"github.com/sluice-ci/sluice/internal/when"
 )
 
@@ -290,7 +291,7 @@ func observed(t *testing.T, s situation) (*v1.PipelineRun, Observation) {
 		return pr, obs
 	}
 	spec := pr.Spec.PipelineSpec.DeepCopy()
-	spec.SetDefaults()
+	validation.DefaultPipelineSpec(spec)
 	graph, err := dag.Build(spec.Tasks)
 	if err != nil {
 		t.Fatal(err)

@@ -7,25 +7,26 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/validation"
 )
 
 // validate checks the run together with its pipeline, before any task starts.
 func validate(pr *v1.PipelineRun, obs *Observation) *Problem {
 	spec := obs.Spec
-	faults := pr.Validate()
+	faults := validation.PipelineRun(pr)
 	if pr.Spec.PipelineSpec == nil {
-		faults = append(faults, spec.Validate(field.NewPath("pipeline", "spec"))...)
+		faults = append(faults, validation.PipelineSpec(spec, field.NewPath("pipeline", "spec"))...)
 	}
 	limits := obs.Config.Limits()
-	faults = append(faults, pr.ValidatePolicy(limits)...)
+	faults = append(faults, validation.PipelineRunPolicy(pr, limits)...)
 	if pr.Spec.PipelineSpec == nil {
-		faults = append(faults, spec.ValidatePolicy(field.NewPath("pipeline", "spec"), limits)...)
+		faults = append(faults, validation.PipelineSpecPolicy(spec, field.NewPath("pipeline", "spec"), limits)...)
 	}
 	if len(faults) > 0 {
 		return &Problem{Reason: reasonOf(faults[0]), Message: faults.ToAggregate().Error()}
 	}
 	for _, problem := range []*Problem{
-		paramProblem(v1.ValidateParams(spec.Params, pr.Spec.Params, field.NewPath("spec", "params"))),
+		paramProblem(validation.Params(spec.Params, pr.Spec.Params, field.NewPath("spec", "params"))),
 		workspaceProblem(pr, spec),
 		overrideProblem(pr, spec),
 		timeoutProblem(pr, obs.Timeouts),
@@ -41,11 +42,11 @@ func validate(pr *v1.PipelineRun, obs *Observation) *Problem {
 // reasonOf is the reason that the API has for a fault of a pipeline.
 func reasonOf(fault *field.Error) string {
 	switch fault.Origin {
-	case v1.OriginParamMissing:
+	case validation.OriginParamMissing:
 		return v1.PipelineRunReasonParameterMissing
-	case v1.OriginGraph:
+	case validation.OriginGraph:
 		return v1.PipelineRunReasonInvalidGraph
-	case v1.OriginResultReference:
+	case validation.OriginResultReference:
 		return v1.PipelineRunReasonInvalidTaskResultReference
 	default:
 		return v1.PipelineRunReasonValidationFailed
@@ -84,7 +85,7 @@ func workspaceProblem(pr *v1.PipelineRun, spec *v1.PipelineSpec) *Problem {
 	var faults field.ErrorList
 	for i := range spec.Workspaces {
 		declared := &spec.Workspaces[i]
-		if len(faults) == v1.MaxErrors {
+		if len(faults) == validation.MaxErrors {
 			break
 		}
 		if !declared.Optional && !bound.Has(declared.Name) {
@@ -108,7 +109,7 @@ func overrideProblem(pr *v1.PipelineRun, spec *v1.PipelineSpec) *Problem {
 	}
 	var faults field.ErrorList
 	for i := range pr.Spec.TaskRunSpecs {
-		if task := pr.Spec.TaskRunSpecs[i].PipelineTaskName; !names.Has(task) && len(faults) < v1.MaxErrors {
+		if task := pr.Spec.TaskRunSpecs[i].PipelineTaskName; !names.Has(task) && len(faults) < validation.MaxErrors {
 			faults = append(faults, field.Invalid(field.NewPath("spec", "taskRunSpecs").Index(i).Child("pipelineTaskName"), task,
 				"the pipeline has no task of this name"))
 		}
@@ -148,7 +149,7 @@ func timeoutProblem(pr *v1.PipelineRun, timeouts Timeouts) *Problem {
 	}
 	for i := range pr.Spec.TaskRunSpecs {
 		o := &pr.Spec.TaskRunSpecs[i]
-		if len(faults) == v1.MaxErrors {
+		if len(faults) == validation.MaxErrors {
 			break
 		}
 		if o.Timeout == nil || whole == 0 || o.Timeout.Duration > 0 && o.Timeout.Duration <= whole {

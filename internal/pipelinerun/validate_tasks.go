@@ -12,6 +12,7 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/resolve"
 	"github.com/sluice-ci/sluice/internal/substitute"
+	"github.com/sluice-ci/sluice/internal/validation"
 )
 
 // checkTasks resolves the Tasks that the pipeline refers to and checks what the pipeline gives them and wants from them,
@@ -69,7 +70,7 @@ func (r *Reconciler) resolveTask(ctx context.Context, pr *v1.PipelineRun, task *
 		return nil, "", err
 	}
 	spec = found.Spec.DeepCopy()
-	spec.SetDefaults()
+	validation.DefaultTaskSpec(spec)
 	byRef[string(key)] = spec
 	return spec, "", nil
 }
@@ -133,7 +134,7 @@ func (d *declarations) concerned(given []v1.Param) []v1.ParamSpec {
 	}
 	missing := 0
 	for _, declared := range d.required {
-		if !seen[declared.Name] && missing <= v1.MaxErrors {
+		if !seen[declared.Name] && missing <= validation.MaxErrors {
 			specs = append(specs, *declared)
 			if declared.Default == nil {
 				missing++
@@ -205,7 +206,7 @@ func (c *checker) checkGiven(path *field.Path, task *v1.PipelineTask) {
 	if task.Matrix != nil {
 		given = append(given, c.fromMatrix(spec, task.Matrix)...)
 	}
-	if c.found = paramProblem(v1.ValidateParams(c.declarations(spec).concerned(given), given, path.Child("params"))); c.found != nil {
+	if c.found = paramProblem(validation.Params(c.declarations(spec).concerned(given), given, path.Child("params"))); c.found != nil {
 		return
 	}
 	bound := make(map[string]bool, len(task.Workspaces))
@@ -214,7 +215,7 @@ func (c *checker) checkGiven(path *field.Path, task *v1.PipelineTask) {
 	}
 	var faults field.ErrorList
 	for _, name := range c.declarations(spec).workspaces {
-		if !bound[name] && len(faults) < v1.MaxErrors {
+		if !bound[name] && len(faults) < validation.MaxErrors {
 			faults = append(faults, field.Required(path.Child("workspaces"),
 				fmt.Sprintf("missing workspace %q: declared by the task and not optional", name)))
 		}

@@ -18,13 +18,14 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/config"
 	"github.com/sluice-ci/sluice/internal/inpod/script"
+	"github.com/sluice-ci/sluice/internal/validation"
 )
 
 var update = flag.Bool("update", false, "write golden files instead of comparing with them")
 
 // input is a TaskRun of the given task with everything that a pod depends on fixed.
 func input(spec v1.TaskSpec, change ...func(*Input)) Input {
-	spec.SetDefaults()
+	validation.DefaultTaskSpec(&spec)
 	in := Input{
 		TaskRun: &v1.TaskRun{ObjectMeta: metav1.ObjectMeta{
 			Name: "build", Namespace: "ci", UID: types.UID("11111111-2222-3333-4444-555555555555"),

@@ -8,6 +8,7 @@ import (
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/pod"
+	"github.com/sluice-ci/sluice/internal/validation"
 )
 
 // TestStepResultsBecomeTokens: results of steps are known in the pod only. What an author wrote is marked, so that a value
@@ -115,7 +116,7 @@ func TestDefaultsThatReferToOthers(t *testing.T) {
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			spec := &v1.TaskSpec{Params: *decode[[]v1.ParamSpec](t, tc.params), Steps: []v1.Step{{Image: "i", Script: tc.text}}}
-			spec.SetDefaults()
+			validation.DefaultTaskSpec(spec)
 			out, err := substituted(spec, ForTaskRun(spec, []v1.Param{{Name: "given", Value: v1.StringValue("$(params.a)")}}, TaskRunContext{}))
 			switch {
 			case tc.problem != "":

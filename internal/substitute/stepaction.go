@@ -10,6 +10,7 @@ import (
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/api/v1beta1"
+	"github.com/sluice-ci/sluice/internal/validation"
 )
 
 // Actions puts StepActions in the place of the steps of one task that refer to them. What comes of all of them together is
@@ -30,8 +31,8 @@ func Step(path *field.Path, step *v1.Step, action *v1beta1.StepActionSpec) (*v1.
 // The error is an *UnresolvedError, a *TooLongError, or names the param that is missing or not of its type.
 func (a *Actions) Step(path *field.Path, step *v1.Step, action *v1beta1.StepActionSpec) (*v1.Step, error) {
 	spec := action.DeepCopy()
-	spec.SetDefaults()
-	if err := spec.Validate(path.Child("ref")).ToAggregate(); err != nil {
+	validation.DefaultStepActionSpec(spec)
+	if err := validation.StepActionSpec(spec, path.Child("ref")).ToAggregate(); err != nil {
 		return nil, err
 	}
 	if err := checkActionParams(path.Child("params"), spec.Params, step.Params); err != nil {
@@ -65,7 +66,7 @@ func checkActionParams(path *field.Path, declared []v1.ParamSpec, given []v1.Par
 	var errs field.ErrorList
 	has := make(map[string]bool, len(given))
 	for i := range given {
-		if len(errs) >= v1.MaxErrors {
+		if len(errs) >= validation.MaxErrors {
 			return errs.ToAggregate()
 		}
 		at := path.Index(i)
@@ -79,12 +80,12 @@ func checkActionParams(path *field.Path, declared []v1.ParamSpec, given []v1.Par
 			if v1.HasReference(given[i].Value.String) {
 				spec.Enum = nil // it is not known yet what the value will be
 			}
-			errs = append(errs, v1.ValidateParams([]v1.ParamSpec{spec}, given[i:i+1], path)...)
+			errs = append(errs, validation.Params([]v1.ParamSpec{spec}, given[i:i+1], path)...)
 		}
 	}
 	for i := range declared {
-		if !has[declared[i].Name] && len(errs) < v1.MaxErrors {
-			errs = append(errs, v1.ValidateParams(declared[i:i+1], nil, path)...)
+		if !has[declared[i].Name] && len(errs) < validation.MaxErrors {
+			errs = append(errs, validation.Params(declared[i:i+1], nil, path)...)
 		}
 	}
 	return errs.ToAggregate()

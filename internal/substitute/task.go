@@ -9,6 +9,7 @@ import (
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/pod"
+	"github.com/sluice-ci/sluice/internal/validation"
 )
 
 // Task is a task with its variables substituted.
@@ -50,7 +51,7 @@ func TaskSpec(spec *v1.TaskSpec, vars Variables, mark string, brought ...corev1.
 	if s.err != nil {
 		return Task{}, s.err
 	}
-	if err := out.ValidateSubstituted(root, brought...).ToAggregate(); err != nil {
+	if err := validation.SubstitutedTaskSpec(out, root, brought...).ToAggregate(); err != nil {
 		return Task{}, err
 	}
 	return Task{Spec: out, References: s.tokens.all}, nil

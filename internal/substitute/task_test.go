@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/validation"
 )
 
 func decode[T any](t *testing.T, text string) *T {
@@ -75,7 +76,7 @@ func TestVariablesOfATask(t *testing.T) {
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			spec := decode[v1.TaskSpec](t, declarations)
-			spec.SetDefaults()
+			validation.DefaultTaskSpec(spec)
 			spec.Steps = []v1.Step{{Image: "i", Script: tc.text}}
 			out, err := substituted(spec, ForTaskRun(spec, given(), taskContext()))
 			if err != nil {
@@ -108,7 +109,7 @@ func TestUnresolvable(t *testing.T) {
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			spec := decode[v1.TaskSpec](t, declarations)
-			spec.SetDefaults()
+			validation.DefaultTaskSpec(spec)
 			spec.Steps = []v1.Step{{Image: "i", Script: "true"}, {Image: "i", Script: "text " + tc.text}}
 			_, err := substituted(spec, ForTaskRun(spec, given(), taskContext()))
 			var unresolved *UnresolvedError

@@ -12,6 +12,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/pod"
 	"github.com/sluice-ci/sluice/internal/results/frame"
 	"github.com/sluice-ci/sluice/internal/results/termination"
+	"github.com/sluice-ci/sluice/internal/validation"
 )
 
 const runUID = types.UID("11111111-2222-3333-4444-555555555555")
@@ -51,7 +52,7 @@ func done(tr *v1.TaskRun) {
 
 func spec() *v1.TaskSpec {
 	s := taskRun().Spec.TaskSpec
-	s.SetDefaults()
+	validation.DefaultTaskSpec(s)
 	return s
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/config"
 	"github.com/sluice-ci/sluice/internal/resolve"
 	"github.com/sluice-ci/sluice/internal/substitute"
+	"github.com/sluice-ci/sluice/internal/validation"
 )
 
 // Task is what a run runs.
@@ -77,7 +78,7 @@ func (r *Reconciler) task(ctx context.Context, tr *v1.TaskRun) (Task, error) {
 	default:
 		return task, fmt.Errorf("%w: give spec.taskRef or spec.taskSpec", resolve.ErrUnresolvable)
 	}
-	task.Spec.SetDefaults()
+	validation.DefaultTaskSpec(task.Spec)
 	return task, nil
 }
 
@@ -123,7 +124,7 @@ func (r *Reconciler) resolveActions(ctx context.Context, tr *v1.TaskRun, spec *v
 		}
 		spec.Steps[i] = *plain
 	}
-	spec.SetDefaults()
+	validation.DefaultTaskSpec(spec)
 	return nil
 }
 

@@ -1,10 +1,13 @@
 package taskrun
 
-import v1 "github.com/sluice-ci/sluice/api/v1"
+import (
+	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/validation"
+)
 
 // permitted checks what the settings forbid, once more after admission: the webhooks may have been away, a setting may be
 // newer than the run, and the name of an environment variable may come from a param. prepared is the run with its pod
 // template substituted. The settings' own pod template is not in it.
-func permitted(prepared *v1.TaskRun, limits v1.Limits) error {
-	return prepared.ValidatePolicy(limits).ToAggregate()
+func permitted(prepared *v1.TaskRun, limits validation.Limits) error {
+	return validation.TaskRunPolicy(prepared, limits).ToAggregate()
 }

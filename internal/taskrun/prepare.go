@@ -15,6 +15,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/config"
 	"github.com/sluice-ci/sluice/internal/pod"
 	"github.com/sluice-ci/sluice/internal/substitute"
+	"github.com/sluice-ci/sluice/internal/validation"
 	"github.com/sluice-ci/sluice/internal/when"
 )
 
@@ -107,19 +108,19 @@ func validate(tr *v1.TaskRun, spec *v1.TaskSpec, bound []v1.WorkspaceBinding) er
 	if tr.Status.TaskSpec == nil {
 		faults = rules(tr, spec)
 	}
-	faults = append(faults, v1.ValidateParams(spec.Params, tr.Spec.Params, field.NewPath("spec", "params"))...)
-	faults = append(faults, v1.ValidateWorkspaces(spec.Workspaces, bound, field.NewPath("spec", "workspaces"))...)
+	faults = append(faults, validation.Params(spec.Params, tr.Spec.Params, field.NewPath("spec", "params"))...)
+	faults = append(faults, validation.Workspaces(spec.Workspaces, bound, field.NewPath("spec", "workspaces"))...)
 	return faults.ToAggregate()
 }
 
 // rules returns the rules of the API that the run or its task breaks.
 func rules(tr *v1.TaskRun, spec *v1.TaskSpec) field.ErrorList {
 	if tr.Spec.TaskSpec == nil {
-		return append(tr.Validate(), spec.Validate(field.NewPath("task", "spec"))...)
+		return append(validation.TaskRun(tr), validation.TaskSpec(spec, field.NewPath("task", "spec"))...)
 	}
 	run := *tr
 	run.Spec.TaskSpec = spec // its StepActions are plain steps by now
-	return run.Validate()
+	return validation.TaskRun(&run)
 }
 
 // withDefault adds a binding for each workspace that the task must have and the run does not bind.

@@ -8,6 +8,7 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/pod"
 	"github.com/sluice-ci/sluice/internal/results/frame"
+	"github.com/sluice-ci/sluice/internal/validation"
 )
 
 // Values are the results of a run, as the task and its steps declare them.
@@ -83,7 +84,7 @@ type assembly struct {
 
 // decoded returns the value of a result, and notes what is wrong with it.
 func (a *assembly) decoded(declared v1.TaskResult, raw []byte, whose string) (v1.TaskRunResult, bool) {
-	value, err := v1.ResultFromBytes(declared, raw)
+	value, err := validation.ResultFromBytes(declared, raw)
 	if err != nil {
 		a.values.Wrong = append(a.values.Wrong, whose+err.Error())
 		return v1.TaskRunResult{}, false

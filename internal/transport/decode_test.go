@@ -9,6 +9,7 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/results/frame"
 	"github.com/sluice-ci/sluice/internal/transport"
+	"github.com/sluice-ci/sluice/internal/validation"
 )
 
 func TestAssemble(t *testing.T) {
@@ -62,7 +63,7 @@ func TestAssemble(t *testing.T) {
 				whole = append(whole, frame.Result{Name: name, Value: []byte(value)})
 			}
 			spec := &v1.TaskSpec{Results: tc.results, Steps: steps}
-			spec.SetDefaults()
+			validation.DefaultTaskSpec(spec)
 			got := transport.Assemble(spec, whole)
 			if diff := cmp.Diff(tc.task, got.Task); diff != "" {
 				t.Errorf("%s\nresults of the task: -want +got:\n%s", tc.reason, diff)

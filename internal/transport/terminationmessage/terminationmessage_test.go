@@ -16,6 +16,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/results/frame"
 	"github.com/sluice-ci/sluice/internal/results/termination"
 	"github.com/sluice-ci/sluice/internal/transport"
+	"github.com/sluice-ci/sluice/internal/validation"
 )
 
 func epoch() time.Time { return time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC) }
@@ -25,7 +26,7 @@ func spec() *v1.TaskSpec {
 		Results: []v1.TaskResult{{Name: "digest"}, {Name: "images", Type: v1.TypeArray}},
 		Steps:   []v1.Step{{Name: "one", Image: "i"}, {Name: "two", Image: "i"}},
 	}
-	s.SetDefaults()
+	validation.DefaultTaskSpec(s)
 	return s
 }
 

@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/validation"
 	"github.com/sluice-ci/sluice/test/testutil/kube"
 )
 
@@ -36,13 +37,13 @@ func TestMake(t *testing.T) {
 		}
 		switch o := a.Object(setting()).(type) {
 		case *v1.TaskRun:
-			o.Default()
-			if errs := o.Validate(); len(errs) > 0 {
+			validation.DefaultTaskRun(o)
+			if errs := validation.TaskRun(o); len(errs) > 0 {
 				t.Errorf("attack %d (%s) is refused: %v", number, a.Kind, errs)
 			}
 		case *v1.PipelineRun:
-			o.Default()
-			if errs := o.Validate(); len(errs) > 0 {
+			validation.DefaultPipelineRun(o)
+			if errs := validation.PipelineRun(o); len(errs) > 0 {
 				t.Errorf("attack %d (%s) is refused: %v", number, a.Kind, errs)
 			}
 		}

@@ -9,6 +9,7 @@ import (
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/objectsize"
+	"github.com/sluice-ci/sluice/internal/validation"
 	"github.com/sluice-ci/sluice/test/testutil/kube"
 )
 
@@ -24,12 +25,12 @@ func checked(r *Run) (any, field.ErrorList) {
 	s := Setting{Namespace: "here", Image: "image", Folder: "/somewhere"}
 	if r.Pipeline {
 		o := r.PipelineRun(s)
-		o.Default()
-		return o, o.Validate()
+		validation.DefaultPipelineRun(o)
+		return o, validation.PipelineRun(o)
 	}
 	o := r.TaskRun(s)
-	o.Default()
-	return o, o.Validate()
+	validation.DefaultTaskRun(o)
+	return o, validation.TaskRun(o)
 }
 
 func TestMake(t *testing.T) {

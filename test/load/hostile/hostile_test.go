@@ -6,13 +6,15 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	utilvalidation "k8s.io/apimachinery/pkg/util/validation"
+
+	"github.com/sluice-ci/sluice/internal/validation"
 )
 
 // TestFlood shows that the run is one that the API takes, and that the status of each of its TaskRuns fits an object.
 func TestFlood(t *testing.T) {
 	run := Flood("here", "name", "image")
-	run.Default()
-	if errs := run.Validate(); len(errs) > 0 {
+	validation.DefaultPipelineRun(run)
+	if errs := validation.PipelineRun(run); len(errs) > 0 {
 		t.Errorf("it is refused: %v", errs)
 	}
 	status := FloodStatus()

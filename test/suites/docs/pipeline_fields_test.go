@@ -120,7 +120,7 @@ func TestReasonsOfPipelineRunsAreDocumented(t *testing.T) {
 // TestFieldsThatAreNotActedOn: what a page says is not acted on yet is still refused.
 func TestFieldsThatAreNotActedOn(t *testing.T) {
 	const start = "\nNot acted on yet, and refused by name: "
-	refused := read(t, root+"/api/v1/unsupported.go")
+	refused := read(t, root+"/internal/validation/unsupported.go")
 	for _, page := range []string{"pipeline.md", "pipelinerun.md"} {
 		_, paragraph, ok := strings.Cut(read(t, pagesOfFields+page), start)
 		if !ok {
@@ -129,7 +129,7 @@ func TestFieldsThatAreNotActedOn(t *testing.T) {
 		paragraph, _, _ = strings.Cut(paragraph, "\n\n")
 		for _, name := range quoted(paragraph) {
 			if !strings.Contains(refused, `"`+name+`"`) {
-				t.Errorf("%s says that %s is not acted on yet; it is, by api/v1/unsupported.go: take it out of that paragraph", page, name)
+				t.Errorf("%s says that %s is not acted on yet; it is, by internal/validation/unsupported.go: take it out of that paragraph", page, name)
 			}
 		}
 	}

@@ -24,6 +24,7 @@ import (
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/admission"
+	"github.com/sluice-ci/sluice/internal/validation"
 )
 
 // TestAdmission asks a real API server, with the webhooks of config/webhook served by this process.
@@ -71,10 +72,10 @@ func TestAdmission(t *testing.T) {
 	})
 }
 
-// refuseBad creates each object of api/v1/testdata/bad, whose first comments say what the message must hold.
+// refuseBad creates each object of internal/validation/testdata/bad, whose first comments say what the message must hold.
 func refuseBad(t *testing.T, namespace string) {
 	t.Helper()
-	files, err := filepath.Glob(root + "/api/v1/testdata/bad/*.yaml")
+	files, err := filepath.Glob(root + "/internal/validation/testdata/bad/*.yaml")
 	if err != nil || len(files) < 40 {
 		t.Fatalf("want 40 files or more, got %d: %v", len(files), err)
 	}
@@ -135,7 +136,7 @@ func admit(t *testing.T, namespace string) {
 	}
 	port := freePort(t)
 	server := webhook.NewServer(webhook.Options{Host: "127.0.0.1", Port: port, CertDir: dir})
-	admission.All(v1.DefaultLimits).Register(server)
+	admission.All(validation.DefaultLimits).Register(server)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- server.Start(ctx) }()

@@ -20,11 +20,11 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 )
 
-// TestBadObjects shows which of the objects in api/v1/testdata/bad the schemas and their rules refuse by themselves, while
+// TestBadObjects shows which of the objects in internal/validation/testdata/bad the schemas and their rules refuse by themselves, while
 // no webhook is there: those with comments that begin with "schema: ". What follows there must be in the message.
 func TestBadObjects(t *testing.T) {
 	namespace := newNamespace(t)
-	files, err := filepath.Glob(root + "/api/v1/testdata/bad/*.yaml")
+	files, err := filepath.Glob(root + "/internal/validation/testdata/bad/*.yaml")
 	if err != nil || len(files) < 40 {
 		t.Fatalf("want 40 files or more, got %d: %v", len(files), err)
 	}
@@ -65,7 +65,7 @@ func TestBadObjects(t *testing.T) {
 // TestGoodObjects shows that the schemas have every field that a kind can have, and take it.
 func TestGoodObjects(t *testing.T) {
 	namespace := newNamespace(t)
-	files, err := filepath.Glob(root + "/api/v1/testdata/good/*.yaml")
+	files, err := filepath.Glob(root + "/internal/validation/testdata/good/*.yaml")
 	if err != nil || len(files) < 5 {
 		t.Fatalf("want a file for each of the five kinds, got %d: %v", len(files), err)
 	}

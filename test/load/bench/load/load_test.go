@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/validation"
 )
 
 func TestPlan(t *testing.T) {
@@ -76,11 +77,11 @@ func TestObjectIsValid(t *testing.T) {
 		t.Run(row.Name, func(t *testing.T) {
 			switch o := row.Object("test", "name", "busybox").(type) {
 			case *v1.TaskRun:
-				if problems := o.Validate(); len(problems) > 0 {
+				if problems := validation.TaskRun(o); len(problems) > 0 {
 					t.Errorf("the run would be refused: %v", problems)
 				}
 			case *v1.PipelineRun:
-				if problems := o.Validate(); len(problems) > 0 {
+				if problems := validation.PipelineRun(o); len(problems) > 0 {
 					t.Errorf("the run would be refused: %v", problems)
 				}
 			}

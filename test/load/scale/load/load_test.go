@@ -7,6 +7,7 @@ import (
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/dag"
+	"github.com/sluice-ci/sluice/internal/validation"
 )
 
 // TestPipeline: what is measured is a pipeline that the webhook takes, and that has the shape that its name says.
@@ -24,8 +25,8 @@ func TestPipeline(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			run := &v1.PipelineRun{Spec: v1.PipelineRunSpec{PipelineSpec: Pipeline(tc.shape, len(tc.waits))}}
 			run.Name = "run"
-			run.Default()
-			if err := run.Validate(); len(err) > 0 {
+			validation.DefaultPipelineRun(run)
+			if err := validation.PipelineRun(run); len(err) > 0 {
 				t.Fatalf("it is refused: %v", err)
 			}
 			graph, err := dag.Build(run.Spec.PipelineSpec.Tasks)

@@ -13,6 +13,7 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/cli/cmd/validate/document"
 	"github.com/sluice-ci/sluice/internal/dag"
+	"github.com/sluice-ci/sluice/internal/validation"
 )
 
 // Set is what some files hold.
@@ -55,13 +56,10 @@ func (s *Set) Check(more ...Finding) []Finding {
 		if !o.Sound {
 			continue
 		}
-		o.Value.Default()
-		errs := o.Value.Validate()
-		if limited, ok := o.Value.(interface {
-			ValidateLimits(l v1.Limits) field.ErrorList
-		}); ok {
-			errs = append(errs, limited.ValidateLimits(v1.DefaultLimits())...)
-		}
+		o.rules.Default()
+		errs := append(validation.Errors(o.rules.Report), validation.Errors(func(r *validation.Report) {
+			o.rules.ReportLimits(r, validation.DefaultLimits())
+		})...)
 		findings = append(findings, o.all(errs)...)
 		findings = append(findings, s.checkTogether(o, errs)...)
 	}
@@ -108,11 +106,11 @@ func (s *Set) checkNames() []Finding {
 func (s *Set) checkTogether(o *Object, errs field.ErrorList) []Finding {
 	switch value := o.Value.(type) {
 	case *v1.Pipeline:
-		validate := func(spec *v1.PipelineSpec) field.ErrorList { return (&v1.Pipeline{Spec: *spec}).Validate() }
+		validate := func(spec *v1.PipelineSpec) field.ErrorList { return validation.Pipeline(&v1.Pipeline{Spec: *spec}) }
 		return append(s.checkPipeline(pipelineIn{o, &value.Spec, "spec", errs, validate}),
-			o.later(value.Spec.Unsupported(field.NewPath("spec")))...)
+			o.later(validation.UnsupportedInPipeline(&value.Spec, field.NewPath("spec")))...)
 	case *v1.Task:
-		return o.later(value.Spec.Unsupported(field.NewPath("spec")))
+		return o.later(validation.UnsupportedInTask(&value.Spec, field.NewPath("spec")))
 	case *v1.PipelineRun:
 		return s.checkPipelineRun(o, value, errs)
 	case *v1.TaskRun:

@@ -84,7 +84,7 @@ func TestExamples(t *testing.T) {
 
 // TestRefused: every object that the API refuses is found, with a place in its file.
 func TestRefused(t *testing.T) {
-	files, err := filepath.Glob("../../../../../api/v1/testdata/bad/*.yaml")
+	files, err := filepath.Glob("../../../../../internal/validation/testdata/bad/*.yaml")
 	if err != nil || len(files) < 50 {
 		t.Fatalf("only %d files were found: %v", len(files), err)
 	}

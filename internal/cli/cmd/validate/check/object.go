@@ -7,7 +7,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/apimachinery/pkg/util/validation"
+	utilvalidation "k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
@@ -15,25 +15,19 @@ import (
 	"github.com/sluice-ci/sluice/internal/cli/cmd/validate/document"
 	"github.com/sluice-ci/sluice/internal/cli/cmd/validate/strict"
 	"github.com/sluice-ci/sluice/internal/cli/runs"
+	"github.com/sluice-ci/sluice/internal/validation"
 )
-
-// Value is an object of the API that knows its defaults and rules: a *v1.Task, *v1.Pipeline, *v1.TaskRun, *v1.PipelineRun or
-// *v1beta1.StepAction.
-type Value interface {
-	metav1.Object
-	// Default fills in what the user left out.
-	Default()
-	// Validate returns every rule that the object breaks.
-	Validate() field.ErrorList
-}
 
 // Object is an object of a file, with its defaults.
 type Object struct {
 	Document document.Document
 	Kind     string
-	Value    Value
+	// Value is a *v1.Task, *v1.Pipeline, *v1.TaskRun, *v1.PipelineRun or *v1beta1.StepAction.
+	Value metav1.Object
 	// Sound: it could be decoded. Its other rules are only looked at then.
 	Sound bool
+
+	rules validation.Object
 }
 
 // Name is the kind and the name, as messages have them.
@@ -59,7 +53,7 @@ func (o *Object) of(err *field.Error) Finding {
 }
 
 // prototype is an empty object of the kind; nil for one that is not served.
-func prototype(gvk schema.GroupVersionKind) Value {
+func prototype(gvk schema.GroupVersionKind) metav1.Object {
 	switch gvk {
 	case v1.GroupVersion.WithKind(v1.KindTask):
 		return &v1.Task{}
@@ -95,10 +89,11 @@ func decode(d document.Document) (*Object, []Finding) {
 		return nil, []Finding{{Place: d.Start(), Severity: Error, Message: "apiVersion and kind must be given", Hint: "as in apiVersion: " + v1.GroupVersion.String() + ", kind: Pipeline"}}
 	}
 	value := prototype(meta.GroupVersionKind())
-	if value == nil {
+	rules, known := validation.ObjectOf(value)
+	if !known {
 		return nil, unknownKind(d, meta)
 	}
-	o := &Object{Document: d, Kind: meta.Kind, Value: value}
+	o := &Object{Document: d, Kind: meta.Kind, Value: value, rules: rules}
 	faults, err := strict.Check(d.JSON, value)
 	if err != nil {
 		return nil, []Finding{{Place: d.Start(), Severity: Error, Message: fmt.Sprintf("cannot be read: %v", err)}}
@@ -183,7 +178,7 @@ func (o *Object) checkMetadata() []Finding {
 		return []Finding{o.Finding(Error, "metadata.name", "an object needs a name", "give metadata.name, or metadata.generateName to create one anew each time")}
 	}
 	var findings []Finding
-	for _, message := range validation.IsDNS1123Subdomain(name) {
+	for _, message := range utilvalidation.IsDNS1123Subdomain(name) {
 		if name != "" {
 			findings = append(findings, o.Finding(Error, "metadata.name", fmt.Sprintf("%q: %s", name, message), ""))
 		}

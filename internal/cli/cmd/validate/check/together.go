@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/validation"
 )
 
 // checkTaskRun checks a TaskRun against the Task that it refers to.
@@ -20,13 +21,13 @@ func (s *Set) checkTaskRun(o *Object, run *v1.TaskRun, errs field.ErrorList) []F
 		return nil
 	}
 	spec := task.Spec.DeepCopy()
-	spec.SetDefaults()
+	validation.DefaultTaskSpec(spec)
 	path := field.NewPath("spec")
-	all := v1.ValidateParams(spec.Params, run.Spec.Params, path.Child("params"))
-	all = append(all, v1.ValidateWorkspaces(spec.Workspaces, run.Spec.Workspaces, path.Child("workspaces"))...)
+	all := validation.Params(spec.Params, run.Spec.Params, path.Child("params"))
+	all = append(all, validation.Workspaces(spec.Workspaces, run.Spec.Workspaces, path.Child("workspaces"))...)
 	with := run.DeepCopy()
 	with.Spec.TaskRef, with.Spec.TaskSpec = nil, spec
-	all = append(all, added(with.Validate(), errs, "spec.taskSpec")...)
+	all = append(all, added(validation.TaskRun(with), errs, "spec.taskSpec")...)
 	return append(o.all(all), o.undeclared(run.Spec.Params, spec.Params, "spec.params", "Task "+task.Name)...)
 }
 
@@ -36,10 +37,10 @@ func (s *Set) checkPipelineRun(o *Object, run *v1.PipelineRun, errs field.ErrorL
 		validate := func(spec *v1.PipelineSpec) field.ErrorList {
 			with := run.DeepCopy()
 			with.Spec.PipelineSpec = spec
-			return with.Validate()
+			return validation.PipelineRun(with)
 		}
 		return append(s.checkPipeline(pipelineIn{o, run.Spec.PipelineSpec, "spec.pipelineSpec", errs, validate}),
-			o.all(v1.ValidateParams(run.Spec.PipelineSpec.Params, run.Spec.Params, field.NewPath("spec", "params")))...)
+			o.all(validation.Params(run.Spec.PipelineSpec.Params, run.Spec.Params, field.NewPath("spec", "params")))...)
 	}
 	if run.Spec.PipelineRef == nil || run.Spec.PipelineRef.Resolver != "" {
 		return nil
@@ -49,12 +50,12 @@ func (s *Set) checkPipelineRun(o *Object, run *v1.PipelineRun, errs field.ErrorL
 		return nil
 	}
 	spec := pipeline.Spec.DeepCopy()
-	spec.SetDefaults()
-	all := v1.ValidateParams(spec.Params, run.Spec.Params, field.NewPath("spec", "params"))
+	validation.DefaultPipelineSpec(spec)
+	all := validation.Params(spec.Params, run.Spec.Params, field.NewPath("spec", "params"))
 	all = append(all, unbound(spec.Workspaces, run.Spec.Workspaces)...)
 	with := run.DeepCopy()
 	with.Spec.PipelineRef, with.Spec.PipelineSpec = nil, spec
-	all = append(all, added(with.Validate(), errs, "spec.pipelineSpec")...)
+	all = append(all, added(validation.PipelineRun(with), errs, "spec.pipelineSpec")...)
 	return append(o.all(all), o.undeclared(run.Spec.Params, spec.Params, "spec.params", "Pipeline "+pipeline.Name)...)
 }
 
@@ -101,7 +102,7 @@ func (s *Set) checkPipeline(p pipelineIn) []Finding {
 				continue
 			}
 			task.TaskRef, task.TaskSpec = nil, &v1.EmbeddedTask{TaskSpec: *known.Spec.DeepCopy()}
-			task.TaskSpec.SetDefaults()
+			validation.DefaultTaskSpec(&task.TaskSpec.TaskSpec)
 			inside = append(inside, at+".taskSpec")
 			findings = append(findings, p.object.checkHandedOver(task, known.Name, at)...)
 		}
@@ -113,7 +114,7 @@ func (s *Set) checkPipeline(p pipelineIn) []Finding {
 	// What a task written out may take from the pipeline under the same name, one that is referred to may not: both are
 	// looked at above.
 	found = slices.DeleteFunc(found, func(err *field.Error) bool {
-		return err.Origin == v1.OriginParamMissing || strings.HasPrefix(err.Detail, "missing workspace")
+		return err.Origin == validation.OriginParamMissing || strings.HasPrefix(err.Detail, "missing workspace")
 	})
 	return append(findings, p.object.all(found)...)
 }
@@ -129,7 +130,7 @@ func (o *Object) checkHandedOver(task *v1.PipelineTask, name, at string) []Findi
 		given[p.Name] = true
 		if declared := declaredParam(task.TaskSpec.Params, p.Name); declared != nil && isLiteral(p.Value) && declared.Type == p.Value.Type {
 			path := fieldPath(at).Child("params")
-			for _, err := range v1.ValidateParams([]v1.ParamSpec{*declared}, []v1.Param{p}, path) {
+			for _, err := range validation.Params([]v1.ParamSpec{*declared}, []v1.Param{p}, path) {
 				err.Field = strings.Replace(err.Field, "params[0]", fmt.Sprintf("params[%d]", i), 1)
 				findings = append(findings, o.of(err))
 			}

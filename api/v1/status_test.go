@@ -1,0 +1,48 @@
+package v1
+
+import (
+	"reflect"
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// TestBegunIsProvedByTheWholeStatus: each field of a status proves alone that its run has begun, and closes the spec. A
+// field that is added to the API later is a proof, too, unless it is listed here.
+func TestBegunIsProvedByTheWholeStatus(t *testing.T) {
+	notProofs := map[string]string{
+		"ObservedGeneration": "it is written to a run that is held",
+		"SpanContext":        "a system that traces runs may write it to a run that nothing has acted on",
+	}
+	held := Running(PipelineRunReasonPending, "held by spec.status")
+	check := func(t *testing.T, status reflect.Value, begun func() bool) {
+		t.Helper()
+		if begun() {
+			t.Error("an empty status proves nothing")
+		}
+		for i := range status.NumField() {
+			name, value := status.Type().Field(i).Name, status.Field(i)
+			fill(value, 9)
+			if _, no := notProofs[name]; begun() == no {
+				t.Errorf("status with %s only: begun is %t", name, !no)
+			}
+			value.SetZero()
+		}
+	}
+	t.Run("TaskRun", func(t *testing.T) {
+		var run TaskRun
+		check(t, reflect.ValueOf(&run.Status).Elem(), run.Status.Begun)
+	})
+	t.Run("PipelineRun", func(t *testing.T) {
+		var run PipelineRun
+		check(t, reflect.ValueOf(&run.Status).Elem(), run.Status.Begun)
+		run.Status.ObservedGeneration, run.Status.Conditions = 1, []metav1.Condition{held}
+		if run.Status.Begun() {
+			t.Error("a run that spec.status holds has not begun, whatever its condition says")
+		}
+		run.Status.Conditions = append(run.Status.Conditions, Running(PipelineRunReasonStarted, ""))
+		if !run.Status.Begun() {
+			t.Error("another condition beside it is a proof")
+		}
+	})
+}

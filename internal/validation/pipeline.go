@@ -1,0 +1,287 @@
+package validation
+
+import (
+	"fmt"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/util/sets"
+	"k8s.io/apimachinery/pkg/util/validation"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+)
+
+// Origins of errors about a pipeline for which the condition of a run has reasons of their own.
+const (
+	// OriginParamMissing: a param without a default has no value.
+	OriginParamMissing = "paramMissing"
+	// OriginGraph: a task waits for one that is not there.
+	OriginGraph = "graph"
+	// OriginResultReference: a reference to a result of another task cannot be resolved.
+	OriginResultReference = "resultReference"
+)
+
+// Pipeline checks the pipeline; see ReportPipeline.
+func Pipeline(p *v1.Pipeline) field.ErrorList {
+	return Errors(func(report *Report) { ReportPipeline(report, p) })
+}
+
+// ReportPipeline checks the pipeline by itself, as a user writes it. Some errors have an Origin. Cycles are not looked for here:
+// the graph package finds them.
+func ReportPipeline(r *Report, p *v1.Pipeline) {
+	validatePipelineSpec(&p.Spec, field.NewPath("spec"), newScope(r))
+}
+
+// PipelineSpec checks a pipeline that is to be run. Some errors have an Origin. Fields that the controller does not act on yet
+// are errors, too. Cycles are not looked for here: the graph package finds them.
+func PipelineSpec(s *v1.PipelineSpec, path *field.Path) field.ErrorList {
+	return Errors(func(r *Report) {
+		validatePipelineSpec(s, path, newScope(r))
+		reportUnsupportedInPipeline(r, s, path)
+	})
+}
+
+func validatePipelineSpec(s *v1.PipelineSpec, path *field.Path, outer scope) {
+	in := pipelineScope{
+		scope: outer.inner(), tasks: tasksByName(s),
+		dag: taskNames(s.Tasks), finally: taskNames(s.Finally), optional: sets.New[string](),
+		declared: map[*v1.PipelineTask]*names[*v1.TaskResult]{},
+	}
+	in.addParams(s.Params)
+	validateParamSpecs(in.Report, s.Params, path.Child("params"))
+	validatePipelineWorkspaces(s, path.Child("workspaces"), in)
+	if len(s.Tasks) == 0 {
+		in.Add(field.Required(path.Child("tasks"), "a pipeline needs at least one task"))
+	}
+	unique := newUniqueNames()
+	for _, list := range taskLists(s) {
+		for i := range in.each(len(list.tasks)) {
+			task, name := &list.tasks[i], path.Child(list.field).Index(i).Child("name")
+			in.Add(checkLabel(name, task.Name, validation.DNS1123LabelMaxLength)...)
+			in.Add(unique.add(name, task.Name)...)
+		}
+	}
+	for _, list := range taskLists(s) {
+		in.inFinally = list.field == finallyField
+		for i := range in.each(len(list.tasks)) {
+			in.validateTask(path.Child(list.field).Index(i), &list.tasks[i])
+		}
+	}
+	in.validateResults(path.Child("results"), s.Results)
+}
+
+const finallyField = "finally"
+
+// taskList is one of the two lists of tasks.
+type taskList struct {
+	field string
+	tasks []v1.PipelineTask
+}
+
+func taskLists(s *v1.PipelineSpec) []taskList {
+	return []taskList{{"tasks", s.Tasks}, {finallyField, s.Finally}}
+}
+
+// tasksByName returns the tasks of both lists.
+func tasksByName(s *v1.PipelineSpec) map[string]*v1.PipelineTask {
+	tasks := make(map[string]*v1.PipelineTask, len(s.Tasks)+len(s.Finally))
+	for _, list := range taskLists(s) {
+		for i := range list.tasks {
+			tasks[list.tasks[i].Name] = &list.tasks[i]
+		}
+	}
+	return tasks
+}
+
+func taskNames(tasks []v1.PipelineTask) *nameSet {
+	return setOf(len(tasks), func(i int) string { return tasks[i].Name })
+}
+
+func validatePipelineWorkspaces(s *v1.PipelineSpec, path *field.Path, in pipelineScope) {
+	for i := range s.Workspaces {
+		in.workspaces.add(s.Workspaces[i].Name, struct{}{})
+		if s.Workspaces[i].Optional {
+			in.optional.Insert(s.Workspaces[i].Name)
+		}
+	}
+	unique := newUniqueNames()
+	for i := range in.each(len(s.Workspaces)) {
+		name := path.Index(i).Child("name")
+		in.Add(checkName(name, s.Workspaces[i].Name, workspaceName, workspaceNameRule)...)
+		in.Add(unique.add(name, s.Workspaces[i].Name)...)
+	}
+}
+
+// pipelineScope is what the tasks and results of a pipeline can refer to.
+type pipelineScope struct {
+	scope
+
+	// tasks of both lists by name, and the names of each list.
+	tasks        map[string]*v1.PipelineTask
+	dag, finally *nameSet
+	// declared are the results of the tasks that are written out, of those that were asked for.
+	declared map[*v1.PipelineTask]*names[*v1.TaskResult]
+	// optional are the workspaces that a run need not bind.
+	optional sets.Set[string]
+	// inFinally is true for a task of finally, which can ask how the others ended.
+	inFinally bool
+	// inResults is true for the results of the pipeline, which are made when all tasks have ended.
+	inResults bool
+}
+
+func (p pipelineScope) validateTask(path *field.Path, t *v1.PipelineTask) {
+	if t.PipelineRef == nil && t.PipelineSpec == nil {
+		p.Add(checkOneOf(path, "taskRef", "taskSpec", t.TaskRef != nil, t.TaskSpec != nil)...)
+	}
+	if t.TaskRef != nil {
+		ref := *t.TaskRef
+		if v1.HasReference(ref.Name) {
+			ref.Name = "known-when-it-runs"
+		}
+		validateTaskRef(p.Report, &ref, path.Child("taskRef"))
+	}
+	validateGiven(p.Report, t.Params, path.Child("params"))
+	validateMatrix(p.Report, t, path.Child("matrix"))
+	t.VisitValues(path, &pipelineReferences{scope: p})
+	if t.TaskSpec != nil {
+		p.validateEmbedded(path, t)
+	}
+	validateWhen(p.Report, path.Child("when"), t.When)
+	p.validateRunAfter(path.Child("runAfter"), t)
+	p.Add(checkRetries(path.Child("retries"), t.Retries)...)
+	p.Add(checkTimeout(path.Child("timeout"), t.Timeout)...)
+	p.Add(checkOnError(path.Child("onError"), t.OnError)...)
+	if t.OnError == v1.OnErrorContinue && t.Retries > 0 {
+		p.Add(field.Invalid(path.Child("onError"), t.OnError, "cannot stand together with retries: a failure is either ignored or tried again"))
+	}
+	p.validateTaskWorkspaces(path.Child("workspaces"), t)
+}
+
+func (p pipelineScope) validateRunAfter(path *field.Path, t *v1.PipelineTask) {
+	if p.inFinally && len(t.RunAfter) > 0 {
+		p.Add(field.Forbidden(path, "tasks of finally all start when the others have ended").WithOrigin(OriginGraph))
+		return
+	}
+	for i := range p.each(len(t.RunAfter)) {
+		if problem := p.dag.unknown("task", t.RunAfter[i]); problem != "" {
+			p.Add(field.Invalid(path.Index(i), shown(t.RunAfter[i]), problem).WithOrigin(OriginGraph))
+		}
+	}
+}
+
+// validateEmbedded checks a task that is written out in the pipeline: it sees the pipeline's params and workspaces.
+func (p pipelineScope) validateEmbedded(path *field.Path, t *v1.PipelineTask) {
+	outer := p.inner()
+	outer.addGiven(t.Params)
+	outer.addGiven(matrixParams(t.Matrix))
+	for i := range t.Workspaces {
+		outer.workspaces.add(t.Workspaces[i].Name, struct{}{})
+	}
+	validateTaskSpec(&t.TaskSpec.TaskSpec, path.Child("taskSpec"), outer)
+	p.validateEmbeddedParams(path, t)
+}
+
+// matrixParams are the params that a task gets from the matrix: one element of each array.
+func matrixParams(m *v1.Matrix) []v1.Param {
+	if m == nil {
+		return nil
+	}
+	var params []v1.Param
+	add := func(from []v1.Param) {
+		for i := range from {
+			params = append(params, v1.Param{Name: from[i].Name, Value: v1.StringValue("")})
+		}
+	}
+	add(m.Params)
+	for i := range m.Include {
+		add(m.Include[i].Params)
+	}
+	return params
+}
+
+// validateEmbeddedParams refuses a task that is written out in the pipeline and has a param without any value: neither
+// the pipeline's task, nor the pipeline under the same name, nor a default gives one. It also refuses a value of another
+// type than the declared one, where the pipeline shows it.
+func (p pipelineScope) validateEmbeddedParams(path *field.Path, t *v1.PipelineTask) {
+	given := map[string]int{}
+	for i := range t.Params {
+		given[t.Params[i].Name] = i
+	}
+	fromMatrix := sets.New[string]()
+	for _, param := range matrixParams(t.Matrix) {
+		fromMatrix.Insert(param.Name)
+	}
+	for i := range p.each(len(t.TaskSpec.Params)) {
+		spec := &t.TaskSpec.Params[i]
+		at, isGiven := given[spec.Name]
+		if isGiven {
+			value := path.Child("params").Index(at).Child("value")
+			if found := p.typeOf(t.Params[at].Value); found != "" && found != spec.ValueType() {
+				p.Add(typeMismatch(value, spec.Name, spec.ValueType(), found))
+			}
+			continue
+		}
+		if fromMatrix.Has(spec.Name) {
+			if spec.ValueType() != v1.TypeString {
+				p.Add(field.Invalid(path.Child("matrix"), shown(spec.Name), fmt.Sprintf("a matrix gives strings, and the task declares the param as %s", shown(string(spec.ValueType())))))
+			}
+			continue
+		}
+		if spec.Default == nil && !p.params.has(spec.Name) {
+			p.Add(missingParam(path.Child("params"), spec).WithOrigin(OriginParamMissing))
+		}
+	}
+}
+
+func (p pipelineScope) validateTaskWorkspaces(path *field.Path, t *v1.PipelineTask) {
+	unique := newUniqueNames()
+	handed := map[string]string{}
+	for i := range p.each(len(t.Workspaces)) {
+		binding, path := &t.Workspaces[i], path.Index(i)
+		p.Add(checkName(path.Child("name"), binding.Name, workspaceName, workspaceNameRule)...)
+		p.Add(unique.add(path.Child("name"), binding.Name)...)
+		if problem := p.workspaces.unknown("workspace of the pipeline", binding.PipelineWorkspace()); problem != "" {
+			p.Add(field.Invalid(path.Child("workspace"), shown(binding.PipelineWorkspace()), problem))
+		}
+		p.Add(checkSubPath(path.Child("subPath"), binding.SubPath)...)
+		handed[binding.Name] = binding.PipelineWorkspace()
+	}
+	if t.TaskSpec == nil {
+		return
+	}
+	for i := range p.each(len(t.TaskSpec.Workspaces)) {
+		declared := &t.TaskSpec.Workspaces[i]
+		if declared.Optional {
+			continue
+		}
+		from, ok := handed[declared.Name]
+		if !ok {
+			from, ok = declared.Name, p.workspaces.has(declared.Name)
+		}
+		switch {
+		case !ok:
+			p.Add(field.Required(path, fmt.Sprintf("missing workspace %q: declared by the task and not optional", shown(declared.Name))))
+		case p.optional.Has(from):
+			p.Add(field.Invalid(path, shown(from), fmt.Sprintf("workspace %q of the task is not optional, and that of the pipeline is; make both the same", shown(declared.Name))))
+		}
+	}
+}
+
+func (p pipelineScope) validateResults(path *field.Path, results []v1.PipelineResult) {
+	p.inFinally, p.inResults = false, true
+	unique := newUniqueNames()
+	for i := range p.each(len(results)) {
+		result, path := &results[i], path.Index(i)
+		p.Add(checkName(path.Child("name"), result.Name, resultName, resultNameRule)...)
+		p.Add(unique.add(path.Child("name"), result.Name)...)
+		p.Add(checkType(path.Child("type"), result.Type)...)
+		if result.Value.Type == "" {
+			p.Add(field.Required(path.Child("value"), "say which results it is made of, as in $(tasks.<task>.results.<result>)"))
+			continue
+		}
+		(&pipelineReferences{scope: p}).VisitValue(path.Child("value"), &result.Value)
+		if found := p.typeOf(result.Value); slices.Contains(v1.ValueTypes(), result.Type) && found != "" && found != result.Type {
+			p.Add(field.Invalid(path.Child("value"), shown(firstText(&result.Value)), fmt.Sprintf("it is of type %s, and the result is of type %s", shown(string(found)), result.Type)))
+		}
+	}
+}

@@ -1,0 +1,211 @@
+package validation
+
+import (
+	"fmt"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+)
+
+// pipelineReferences is a ValueVisitor that refuses references to what the pipeline does not have. It changes nothing.
+type pipelineReferences struct {
+	scope pipelineScope
+}
+
+func (p *pipelineReferences) VisitText(path *field.Path, text *string) {
+	p.check(path, "", *text, use{})
+}
+
+func (p *pipelineReferences) VisitElements(path *field.Path, list *[]string) {
+	for i := range p.scope.each(len(*list)) {
+		text := (*list)[i]
+		p.check(path.Index(i), "", text, use{ownElement: isolated(text)})
+	}
+}
+
+func (p *pipelineReferences) VisitValue(path *field.Path, value *v1.Value) {
+	for where, text := range value.Texts() {
+		if p.scope.stopped() {
+			return
+		}
+		p.check(path, where, text, placeOf(value, text))
+	}
+}
+
+func (p *pipelineReferences) check(path *field.Path, where, text string, place use) {
+	for r := range p.scope.references(text) {
+		problem := p.scope.problem(r, place)
+		if problem == "" {
+			continue
+		}
+		err := invalidText(path, where, r.Text, problem)
+		if r.Root == v1.RootTasks || r.Root == v1.RootFinally {
+			err = err.WithOrigin(OriginResultReference)
+		}
+		p.scope.Add(err)
+	}
+}
+
+// invalidText is an error about a text within a value. The path of a field cannot be extended by a text such as "[1]",
+// therefore the error's own is.
+func invalidText(path *field.Path, where, text, problem string) *field.Error {
+	err := field.Invalid(path, shown(text), problem)
+	err.Field += shown(where)
+	return err
+}
+
+// problem says what is wrong with a reference in a pipeline, or returns "".
+func (p pipelineScope) problem(r v1.Reference, place use) string {
+	if r.Malformed {
+		return malformedReference
+	}
+	switch r.Root {
+	case v1.RootParams:
+		return p.paramProblem(r, place)
+	case v1.RootWorkspaces:
+		return p.workspaceProblem(r, "bound")
+	case v1.RootContext:
+		return contextProblem(r, v1.PipelineContext())
+	case v1.RootTasks, v1.RootFinally:
+		return p.taskProblem(r, place)
+	case v1.RootArtifacts:
+		return "artifacts are " + notSupported
+	default:
+		return "a pipeline refers to results as $(tasks.<task>.results.<result>)"
+	}
+}
+
+// taskProblem says what is wrong with a reference to a task of the pipeline, or returns "".
+func (p pipelineScope) taskProblem(r v1.Reference, place use) string {
+	if task, _, ok := r.TaskState(); ok {
+		if !p.inFinally {
+			return "how tasks ended is known in tasks of finally only"
+		}
+		if task == "" {
+			return ""
+		}
+		return p.dag.unknown("task", task)
+	}
+	if task, result, ok := r.MatrixLength(); ok {
+		return p.lengthProblem(task, result)
+	}
+	ref, ok := r.ResultRef()
+	if !ok {
+		return "in a task of a pipeline, a result is referred to as $(tasks.<task>.results.<result>), with [*], [<index>] or .<key> behind it"
+	}
+	switch {
+	case ref.Finally && !p.inResults:
+		return "results of tasks of finally can be used in the results of the pipeline only"
+	case ref.Finally:
+		if problem := p.finally.unknown("task of finally", ref.Task); problem != "" {
+			return problem
+		}
+	default:
+		if problem := p.dag.unknown("task", ref.Task); problem != "" {
+			return problem
+		}
+	}
+	return p.resultProblem(p.tasks[ref.Task], ref, r.Root, place)
+}
+
+func (p pipelineScope) lengthProblem(name, result string) string {
+	if problem := p.dag.unknown("task", name); problem != "" {
+		return problem
+	}
+	task := p.tasks[name]
+	if task.Matrix == nil {
+		return fmt.Sprintf("task %q has no matrix", shown(name))
+	}
+	if result == "" || task.TaskSpec == nil {
+		return ""
+	}
+	return p.results(task).unknown("result of task "+shown(name), result)
+}
+
+// results are those that a task declares which is written out in the pipeline.
+func (p pipelineScope) results(t *v1.PipelineTask) *names[*v1.TaskResult] {
+	if known, ok := p.declared[t]; ok {
+		return known
+	}
+	all := newNames[*v1.TaskResult](nil)
+	for i := range t.TaskSpec.Results {
+		all.addFirst(t.TaskSpec.Results[i].Name, &t.TaskSpec.Results[i])
+	}
+	p.declared[t] = all
+	return all
+}
+
+// resultProblem says what is wrong with using a result of the task so, or returns "".
+func (p pipelineScope) resultProblem(t *v1.PipelineTask, ref v1.ResultRef, root string, place use) string {
+	text := strings.Join([]string{root, ref.Task, v1.AttributeResults, ref.Result}, ".")
+	if t.Matrix != nil && !ref.Whole {
+		return fmt.Sprintf("task %q has a matrix: its results are used together, as in $(%s[*])", shown(ref.Task), shown(text))
+	}
+	declared, problem := p.declaredResult(t, ref)
+	if problem != "" || declared == nil {
+		return problem
+	}
+	place.noun, place.name, place.ref = "result", ref.Result, text
+	place.keyed, place.key, place.whole, place.indexed = ref.Key != "", ref.Key, ref.Whole, ref.Index >= 0
+	place.strict = true
+	if t.Matrix == nil {
+		return useProblem(place, declared.ValueType(), declared.Properties)
+	}
+	if declared.ValueType() != v1.TypeString {
+		return fmt.Sprintf("task %q has a matrix: of its results only strings can be used, and %q is of type %s", shown(ref.Task), shown(ref.Result), shown(string(declared.ValueType())))
+	}
+	return useProblem(place, v1.TypeArray, nil)
+}
+
+// declaredResult returns the declaration of a result, or nil where the task is not known here.
+func (p pipelineScope) declaredResult(t *v1.PipelineTask, ref v1.ResultRef) (declared *v1.TaskResult, problem string) {
+	if t.TaskSpec == nil {
+		return nil, ""
+	}
+	declared, ok := p.results(t).get(ref.Result)
+	if !ok {
+		return nil, p.results(t).unknown("result of task "+shown(ref.Task), ref.Result)
+	}
+	return declared, ""
+}
+
+// typeOf is the type that a value will have, and empty where the pipeline does not show it.
+func (p pipelineScope) typeOf(value v1.Value) v1.ValueType {
+	if value.Type == "" {
+		return ""
+	}
+	r, sole := v1.SoleReference(value)
+	if !sole {
+		return value.Type
+	}
+	if r.Root == v1.RootParams {
+		spec, _ := p.params.get(r.Names[0])
+		switch {
+		case spec == nil:
+			return ""
+		case len(r.Names) > 1 || r.Index >= 0:
+			return v1.TypeString
+		}
+		return spec.ValueType()
+	}
+	ref, ok := r.ResultRef()
+	if !ok {
+		return v1.TypeString
+	}
+	task := p.tasks[ref.Task]
+	switch {
+	case task == nil:
+		return ""
+	case ref.Key != "" || ref.Index >= 0:
+		return v1.TypeString
+	case task.Matrix != nil:
+		return v1.TypeArray
+	}
+	declared, _ := p.declaredResult(task, ref)
+	if declared == nil {
+		return ""
+	}
+	return declared.ValueType()
+}

@@ -1,0 +1,40 @@
+package validation
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+)
+
+// What is not acted on is refused by name when it is to be run, and can be stored all the same: another version may act on
+// it. Pipelines and custom tasks as tasks of a pipeline are not planned, so that they can stand for all others here.
+func TestWhatIsNotSupportedIsRefused(t *testing.T) {
+	const spec = `
+  tasks:
+  - {name: a, pipelineRef: {name: p}}
+  - {name: b, pipelineSpec: {tasks: []}}
+  - {name: c, taskSpec: {apiVersion: example.dev/v1, kind: Wait, spec: {for: 1s}, steps: [{image: i, script: x}]}}`
+	gaps := func(prefix string) []string {
+		return []string{
+			prefix + `.tasks[0].pipelineRef: Forbidden: not supported yet; leave it out`,
+			prefix + `.tasks[1].pipelineSpec: Forbidden: not supported yet; leave it out`,
+			prefix + `.tasks[2].taskSpec.apiVersion: Forbidden: not supported yet; leave it out`,
+			prefix + `.tasks[2].taskSpec.kind: Forbidden: not supported yet; leave it out`,
+			prefix + `.tasks[2].taskSpec.spec: Forbidden: not supported yet; leave it out`,
+		}
+	}
+	pipeline := decode[v1.Pipeline](t, "spec:"+spec)
+	if errs := Pipeline(pipeline); len(errs) > 0 {
+		t.Errorf("a pipeline can be stored, got: %v", errs)
+	}
+	if diff := cmp.Diff(gaps("pipeline"), messages(PipelineSpec(&pipeline.Spec, field.NewPath("pipeline")))); diff != "" {
+		t.Errorf("a pipeline that is to be run: -want, +got:\n%s", diff)
+	}
+	run := &v1.PipelineRun{Spec: v1.PipelineRunSpec{PipelineSpec: &pipeline.Spec}}
+	if diff := cmp.Diff(gaps("spec.pipelineSpec"), messages(PipelineRun(run))); diff != "" {
+		t.Errorf("a pipeline that is written out in a run: -want, +got:\n%s", diff)
+	}
+}
