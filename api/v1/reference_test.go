@@ -19,34 +19,139 @@ func TestReferences(t *testing.T) {
 		reason, text string
 		want         []Reference
 	}{
-		"Param":            {"The common form.", "a $(params.image) b", []Reference{one("params", "image")}},
-		"DoubleQuotes":     {"Brackets allow dots in a name.", `$(params["a.b"])`, []Reference{one("params", "a.b")}},
-		"SingleQuotes":     {"Either quote will do.", `$(params['a.b'])`, []Reference{one("params", "a.b")}},
-		"AnyNameInQuotes":  {"Quotes take what names cannot hold; that such a name does not exist is found later.", `$(params['a b)'])`, []Reference{one("params", "a b)")}},
-		"Whole":            {"[*] is the whole of an array or an object.", "$(params.a[*])$(params['a.b'][*])", []Reference{whole(one("params", "a")), whole(one("params", "a.b"))}},
-		"Index":            {"A number is one element.", "$(params.a[12])", []Reference{index(one("params", "a"), 12)}},
-		"Key":              {"A second name is a key.", "$(params.o.k)", []Reference{one("params", "o", "k")}},
-		"Legacy":           {"Tasks older than v1 say inputs.params.", "$(inputs.params.x)", []Reference{one("params", "x")}},
-		"LegacyOther":      {"Nothing else lives under inputs.", "$(inputs.results.x)", nil},
-		"AllRoots":         {"Every root of the API is found.", "$(results.r.path)$(workspaces.w.bound)$(context.taskRun.name)$(tasks.t.results.r)", []Reference{one("results", "r", "path"), one("workspaces", "w", "bound"), one("context", "taskRun", "name"), one("tasks", "t", "results", "r")}},
-		"Steps":            {"A step refers to results and exit codes of others, and to results of its own.", "$(steps.a.results.r[*])$(steps.step-a.exitCode.path)$(step.results['r.x'].path)", []Reference{whole(one("steps", "a", "results", "r")), one("steps", "step-a", "exitCode", "path"), one("step", "results", "r.x", "path")}},
-		"OtherRoots":       {"There are credentials, tasks of finally, and artifacts.", "$(credentials.path)$(finally.t.results.r)$(artifacts.path)", []Reference{one("credentials", "path"), one("finally", "t", "results", "r"), one("artifacts", "path")}},
-		"AlmostRoots":      {"What only begins like a root is none.", "$(stepping.x)$(params2.x)$(task.x)$(final.x)", nil},
-		"BracketedResult":  {"The path may stand behind brackets.", "$(results['r.x'].path)", []Reference{one("results", "r.x", "path")}},
-		"Shell":            {"What belongs to the shell or to Kubernetes is left alone.", "$(date) $((1+1)) $(HOME) $params.x ${params.x} $(parameters.x)", nil},
-		"ShellWithBlank":   {"A command that happens to be called like a root is not a variable.", "$(params.sh --all)", nil},
-		"ShellOfParam":     {"A variable within the shell's own substitution is found.", "$(echo $(params.x))", []Reference{one("params", "x")}},
-		"ShellArithmetic":  {"So is one within arithmetic.", `$(( "$(params.a)" + 1 ))`, []Reference{one("params", "a")}},
-		"DollarBefore":     {"A dollar before a variable does not hide it.", "$$(params.x)", []Reference{one("params", "x")}},
-		"NotClosed":        {"What is not closed is no variable.", "$(params.x", nil},
-		"RootAlone":        {"A root alone is a command.", "$(params) $(results)", nil},
-		"Dots":             {"Empty names do not follow the syntax.", "$(params..x)$(params.x.)", []Reference{bad("params"), bad("params", "x")}},
-		"OpenBracket":      {"A bracket must be closed.", "$(params.x[)", []Reference{bad("params", "x")}},
-		"IndexFirst":       {"An element needs an array to be of.", "$(params[0])", []Reference{bad("params")}},
-		"BehindIndex":      {"Nothing stands behind an index.", "$(params.x[0].k)", []Reference{index(bad("params", "x"), 0)}},
-		"NegativeIndex":    {"Elements are counted from 0.", "$(params.x[-1])", []Reference{bad("params", "x")}},
-		"HugeIndex":        {"A number beyond any array is refused, not wrapped.", "$(params.x[99999999999999999999])", []Reference{bad("params", "x")}},
-		"LineBreakInQuote": {"A quote ends on its line.", "$(params['a\nb'])", nil},
+		"Param": {
+			reason: "The common form.",
+			text:   "a $(params.image) b",
+			want:   []Reference{one("params", "image")},
+		},
+		"DoubleQuotes": {
+			reason: "Brackets allow dots in a name.",
+			text:   `$(params["a.b"])`,
+			want:   []Reference{one("params", "a.b")},
+		},
+		"SingleQuotes": {
+			reason: "Either quote will do.",
+			text:   `$(params['a.b'])`,
+			want:   []Reference{one("params", "a.b")},
+		},
+		"AnyNameInQuotes": {
+			reason: "Quotes take what names cannot hold; that such a name does not exist is found later.",
+			text:   `$(params['a b)'])`,
+			want:   []Reference{one("params", "a b)")},
+		},
+		"Whole": {
+			reason: "[*] is the whole of an array or an object.",
+			text:   "$(params.a[*])$(params['a.b'][*])",
+			want:   []Reference{whole(one("params", "a")), whole(one("params", "a.b"))},
+		},
+		"Index": {
+			reason: "A number is one element.",
+			text:   "$(params.a[12])",
+			want:   []Reference{index(one("params", "a"), 12)},
+		},
+		"Key": {
+			reason: "A second name is a key.",
+			text:   "$(params.o.k)",
+			want:   []Reference{one("params", "o", "k")},
+		},
+		"Legacy": {
+			reason: "Tasks older than v1 say inputs.params.",
+			text:   "$(inputs.params.x)",
+			want:   []Reference{one("params", "x")},
+		},
+		"LegacyOther": {
+			reason: "Nothing else lives under inputs.",
+			text:   "$(inputs.results.x)",
+		},
+		"AllRoots": {
+			reason: "Every root of the API is found.",
+			text:   "$(results.r.path)$(workspaces.w.bound)$(context.taskRun.name)$(tasks.t.results.r)",
+			want:   []Reference{one("results", "r", "path"), one("workspaces", "w", "bound"), one("context", "taskRun", "name"), one("tasks", "t", "results", "r")},
+		},
+		"Steps": {
+			reason: "A step refers to results and exit codes of others, and to results of its own.",
+			text:   "$(steps.a.results.r[*])$(steps.step-a.exitCode.path)$(step.results['r.x'].path)",
+			want:   []Reference{whole(one("steps", "a", "results", "r")), one("steps", "step-a", "exitCode", "path"), one("step", "results", "r.x", "path")},
+		},
+		"OtherRoots": {
+			reason: "There are credentials, tasks of finally, and artifacts.",
+			text:   "$(credentials.path)$(finally.t.results.r)$(artifacts.path)",
+			want:   []Reference{one("credentials", "path"), one("finally", "t", "results", "r"), one("artifacts", "path")},
+		},
+		"AlmostRoots": {
+			reason: "What only begins like a root is none.",
+			text:   "$(stepping.x)$(params2.x)$(task.x)$(final.x)",
+		},
+		"BracketedResult": {
+			reason: "The path may stand behind brackets.",
+			text:   "$(results['r.x'].path)",
+			want:   []Reference{one("results", "r.x", "path")},
+		},
+		"Shell": {
+			reason: "What belongs to the shell or to Kubernetes is left alone.",
+			text:   "$(date) $((1+1)) $(HOME) $params.x ${params.x} $(parameters.x)",
+		},
+		"ShellWithBlank": {
+			reason: "A command that happens to be called like a root is not a variable.",
+			text:   "$(params.sh --all)",
+		},
+		"ShellOfParam": {
+			reason: "A variable within the shell's own substitution is found.",
+			text:   "$(echo $(params.x))",
+			want:   []Reference{one("params", "x")},
+		},
+		"ShellArithmetic": {
+			reason: "So is one within arithmetic.",
+			text:   `$(( "$(params.a)" + 1 ))`,
+			want:   []Reference{one("params", "a")},
+		},
+		"DollarBefore": {
+			reason: "A dollar before a variable does not hide it.",
+			text:   "$$(params.x)",
+			want:   []Reference{one("params", "x")},
+		},
+		"NotClosed": {
+			reason: "What is not closed is no variable.",
+			text:   "$(params.x",
+		},
+		"RootAlone": {
+			reason: "A root alone is a command.",
+			text:   "$(params) $(results)",
+		},
+		"Dots": {
+			reason: "Empty names do not follow the syntax.",
+			text:   "$(params..x)$(params.x.)",
+			want:   []Reference{bad("params"), bad("params", "x")},
+		},
+		"OpenBracket": {
+			reason: "A bracket must be closed.",
+			text:   "$(params.x[)",
+			want:   []Reference{bad("params", "x")},
+		},
+		"IndexFirst": {
+			reason: "An element needs an array to be of.",
+			text:   "$(params[0])",
+			want:   []Reference{bad("params")},
+		},
+		"BehindIndex": {
+			reason: "Nothing stands behind an index.",
+			text:   "$(params.x[0].k)",
+			want:   []Reference{index(bad("params", "x"), 0)},
+		},
+		"NegativeIndex": {
+			reason: "Elements are counted from 0.",
+			text:   "$(params.x[-1])",
+			want:   []Reference{bad("params", "x")},
+		},
+		"HugeIndex": {
+			reason: "A number beyond any array is refused, not wrapped.",
+			text:   "$(params.x[99999999999999999999])",
+			want:   []Reference{bad("params", "x")},
+		},
+		"LineBreakInQuote": {
+			reason: "A quote ends on its line.",
+			text:   "$(params['a\nb'])",
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -110,18 +215,62 @@ func TestKindsOfReferences(t *testing.T) {
 		reason, text string
 		want         kinds
 	}{
-		"Result":       {"A task's result.", "$(tasks.t.results.r[2])", kinds{Result: &ResultRef{Task: "t", Result: "r", Index: 2}}},
-		"Finally":      {"A result of a task of finally.", "$(finally.t.results.o.k)", kinds{Result: &ResultRef{Task: "t", Result: "o", Key: "k", Index: -1, Finally: true}}},
-		"Step":         {"A step's result.", "$(steps.s.results['r.x'][*])", kinds{Step: &StepResultRef{Step: "s", Result: "r.x", Whole: true, Index: -1}}},
-		"ExitCode":     {"A step's exit code is no result.", "$(steps.step-s.exitCode.path)", kinds{}},
-		"Status":       {"How a task ended.", "$(tasks.t.status)", kinds{State: "t status"}},
-		"Reason":       {"Why a task ended so.", "$(tasks['t'].reason)", kinds{State: "t reason"}},
-		"AllTasks":     {"How all tasks ended.", "$(tasks.status)", kinds{State: " status"}},
-		"Combinations": {"How many a matrix makes.", "$(tasks.t.matrix.length)", kinds{Length: "t "}},
-		"Results":      {"How many of them gave a result.", "$(tasks.t.matrix.r.length)", kinds{Length: "t r"}},
-		"Indexed":      {"A state has no elements.", "$(tasks.t.status[0])$(tasks.t.matrix.length[*])", kinds{}},
-		"Deeper":       {"There is nothing below a key.", "$(tasks.t.results.r.k.l)$(tasks.t.results.r.k[0])", kinds{}},
-		"Params":       {"A param is none of them.", "$(params.results.r)", kinds{}},
+		"Result": {
+			reason: "A task's result.",
+			text:   "$(tasks.t.results.r[2])",
+			want:   kinds{Result: &ResultRef{Task: "t", Result: "r", Index: 2}},
+		},
+		"Finally": {
+			reason: "A result of a task of finally.",
+			text:   "$(finally.t.results.o.k)",
+			want:   kinds{Result: &ResultRef{Task: "t", Result: "o", Key: "k", Index: -1, Finally: true}},
+		},
+		"Step": {
+			reason: "A step's result.",
+			text:   "$(steps.s.results['r.x'][*])",
+			want:   kinds{Step: &StepResultRef{Step: "s", Result: "r.x", Whole: true, Index: -1}},
+		},
+		"ExitCode": {
+			reason: "A step's exit code is no result.",
+			text:   "$(steps.step-s.exitCode.path)",
+		},
+		"Status": {
+			reason: "How a task ended.",
+			text:   "$(tasks.t.status)",
+			want:   kinds{State: "t status"},
+		},
+		"Reason": {
+			reason: "Why a task ended so.",
+			text:   "$(tasks['t'].reason)",
+			want:   kinds{State: "t reason"},
+		},
+		"AllTasks": {
+			reason: "How all tasks ended.",
+			text:   "$(tasks.status)",
+			want:   kinds{State: " status"},
+		},
+		"Combinations": {
+			reason: "How many a matrix makes.",
+			text:   "$(tasks.t.matrix.length)",
+			want:   kinds{Length: "t "},
+		},
+		"Results": {
+			reason: "How many of them gave a result.",
+			text:   "$(tasks.t.matrix.r.length)",
+			want:   kinds{Length: "t r"},
+		},
+		"Indexed": {
+			reason: "A state has no elements.",
+			text:   "$(tasks.t.status[0])$(tasks.t.matrix.length[*])",
+		},
+		"Deeper": {
+			reason: "There is nothing below a key.",
+			text:   "$(tasks.t.results.r.k.l)$(tasks.t.results.r.k[0])",
+		},
+		"Params": {
+			reason: "A param is none of them.",
+			text:   "$(params.results.r)",
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -16,18 +16,65 @@ func TestValueUnmarshal(t *testing.T) {
 		reason, json string
 		want         Value
 	}{
-		"String":       {"A string is a string.", `"a\n"`, StringValue("a\n")},
-		"Array":        {"An array of strings is an array.", `["a",""]`, ArrayValue("a", "")},
-		"EmptyArray":   {"Also when it is empty.", `[]`, ArrayValue()},
-		"Object":       {"An object of strings is an object.", `{"k":"v"}`, ObjectValue(map[string]string{"k": "v"})},
-		"EmptyObject":  {"Also when it is empty.", `{}`, ObjectValue(nil)},
-		"Number":       {"YAML's numbers are texts to those who write them, digit by digit.", `1.10`, StringValue("1.10")},
-		"Bool":         {"So are its booleans.", `true`, StringValue("true")},
-		"Null":         {"A null is no value.", `null`, Value{}},
-		"MixedArray":   {"An array of something else is kept as a text, whole.", `[1, "a"]`, StringValue(`[1,"a"]`)},
-		"NullInArray":  {"A null must not become an empty string.", `["a", null]`, StringValue(`["a",null]`)},
-		"NestedObject": {"Nor does an object that holds more than strings lose any of it.", `{"a": {"b": 1}}`, StringValue(`{"a":{"b":1}}`)},
-		"NullInObject": {"A null must not become an empty string here either.", `{"a":null}`, StringValue(`{"a":null}`)},
+		"String": {
+			reason: "A string is a string.",
+			json:   `"a\n"`,
+			want:   StringValue("a\n"),
+		},
+		"Array": {
+			reason: "An array of strings is an array.",
+			json:   `["a",""]`,
+			want:   ArrayValue("a", ""),
+		},
+		"EmptyArray": {
+			reason: "Also when it is empty.",
+			json:   `[]`,
+			want:   ArrayValue(),
+		},
+		"Object": {
+			reason: "An object of strings is an object.",
+			json:   `{"k":"v"}`,
+			want:   ObjectValue(map[string]string{"k": "v"}),
+		},
+		"EmptyObject": {
+			reason: "Also when it is empty.",
+			json:   `{}`,
+			want:   ObjectValue(nil),
+		},
+		"Number": {
+			reason: "YAML's numbers are texts to those who write them, digit by digit.",
+			json:   `1.10`,
+			want:   StringValue("1.10"),
+		},
+		"Bool": {
+			reason: "So are its booleans.",
+			json:   `true`,
+			want:   StringValue("true"),
+		},
+		"Null": {
+			reason: "A null is no value.",
+			json:   `null`,
+		},
+		"MixedArray": {
+			reason: "An array of something else is kept as a text, whole.",
+			json:   `[1, "a"]`,
+			want:   StringValue(`[1,"a"]`),
+		},
+		"NullInArray": {
+			reason: "A null must not become an empty string.",
+			json:   `["a", null]`,
+			want:   StringValue(`["a",null]`),
+		},
+		"NestedObject": {
+			reason: "Nor does an object that holds more than strings lose any of it.",
+			json:   `{"a": {"b": 1}}`,
+			want:   StringValue(`{"a":{"b":1}}`),
+		},
+		"NullInObject": {
+			reason: "A null must not become an empty string here either.",
+			json:   `{"a":null}`,
+			want:   StringValue(`{"a":null}`),
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -93,28 +93,28 @@ func TestVisitedPlaces(t *testing.T) {
 		reason string
 		visit  func() []string
 	}{
-		"task-texts": {"The texts of a task.", func() []string {
+		"task-texts": {reason: "The texts of a task.", visit: func() []string {
 			var spec TaskSpec
 			fill(reflect.ValueOf(&spec).Elem(), deep)
 			r := &recorder{}
 			spec.VisitTexts(nil, r)
 			return r.paths
 		}},
-		"task-values": {"The values of a task's steps.", func() []string {
+		"task-values": {reason: "The values of a task's steps.", visit: func() []string {
 			var spec TaskSpec
 			fill(reflect.ValueOf(&spec).Elem(), deep)
 			r := &recorder{}
 			spec.VisitValues(nil, values{r})
 			return r.paths
 		}},
-		"pipeline-values": {"The values of a pipeline.", func() []string {
+		"pipeline-values": {reason: "The values of a pipeline.", visit: func() []string {
 			var spec PipelineSpec
 			fill(reflect.ValueOf(&spec).Elem(), deep)
 			r := &recorder{}
 			spec.VisitValues(nil, values{r})
 			return r.paths
 		}},
-		"bindings": {"The workspaces of a run.", func() []string {
+		"bindings": {reason: "The workspaces of a run.", visit: func() []string {
 			var spec TaskRunSpec
 			fill(reflect.ValueOf(&spec).Elem(), deep)
 			r := &recorder{}

@@ -126,16 +126,78 @@ func TestValidation(t *testing.T) {
 		code              int32
 		message           string
 	}{
-		"Valid":         {"it breaks no rule", "Lamp", `{"watts":5}`, "", http.StatusOK, ""},
-		"EveryRule":     {"all that is wrong is said at once", "Lamp", `{"watts":500,"colour":"black"}`, "", http.StatusUnprocessableEntity, `[watts: Invalid value: 500: at most 100, colour: Invalid value: "black": gives no light]`},
-		"Update":        {"an update has rules of its own", "Lamp", `{"watts":5,"colour":"red"}`, `{"watts":5,"colour":"blue"}`, http.StatusUnprocessableEntity, "colour: Forbidden: cannot change"},
-		"UpdateValid":   {"a change that is allowed", "Lamp", `{"watts":6,"colour":"red"}`, `{"watts":5,"colour":"red"}`, http.StatusOK, ""},
-		"OldRule":       {"what was stored under fewer rules can still be changed", "Lamp", `{"watts":500,"colour":"red","on":true}`, `{"watts":500,"colour":"red"}`, http.StatusOK, ""},
-		"WorseThanOld":  {"but not to break them in another way", "Lamp", `{"watts":600,"colour":"red"}`, `{"watts":500,"colour":"red"}`, http.StatusUnprocessableEntity, "watts: Invalid value: 600"},
-		"UnknownKind":   {"two versions that differ are told apart", "Chair", `{}`, "", http.StatusBadRequest, `"Chair"`},
-		"NoObject":      {"what cannot be decoded is refused, not waved through", "Lamp", `{"watts":"many"}`, "", http.StatusBadRequest, "cannot validate Lamp"},
-		"NoOldObject":   {"nor is a change from something that cannot be decoded", "Lamp", `{"watts":5}`, `[]`, http.StatusBadRequest, "cannot validate Lamp"},
-		"GeneratedName": {"an object without a name yet is named so", "Lamp", `{"watts":500}`, "", http.StatusUnprocessableEntity, `Lamp.home "with a generated name" is invalid`},
+		"Valid": {
+			reason: "it breaks no rule",
+			kind:   "Lamp",
+			object: `{"watts":5}`,
+			code:   http.StatusOK,
+		},
+		"EveryRule": {
+			reason:  "all that is wrong is said at once",
+			kind:    "Lamp",
+			object:  `{"watts":500,"colour":"black"}`,
+			code:    http.StatusUnprocessableEntity,
+			message: `[watts: Invalid value: 500: at most 100, colour: Invalid value: "black": gives no light]`,
+		},
+		"Update": {
+			reason:  "an update has rules of its own",
+			kind:    "Lamp",
+			object:  `{"watts":5,"colour":"red"}`,
+			old:     `{"watts":5,"colour":"blue"}`,
+			code:    http.StatusUnprocessableEntity,
+			message: "colour: Forbidden: cannot change",
+		},
+		"UpdateValid": {
+			reason: "a change that is allowed",
+			kind:   "Lamp",
+			object: `{"watts":6,"colour":"red"}`,
+			old:    `{"watts":5,"colour":"red"}`,
+			code:   http.StatusOK,
+		},
+		"OldRule": {
+			reason: "what was stored under fewer rules can still be changed",
+			kind:   "Lamp",
+			object: `{"watts":500,"colour":"red","on":true}`,
+			old:    `{"watts":500,"colour":"red"}`,
+			code:   http.StatusOK,
+		},
+		"WorseThanOld": {
+			reason:  "but not to break them in another way",
+			kind:    "Lamp",
+			object:  `{"watts":600,"colour":"red"}`,
+			old:     `{"watts":500,"colour":"red"}`,
+			code:    http.StatusUnprocessableEntity,
+			message: "watts: Invalid value: 600",
+		},
+		"UnknownKind": {
+			reason:  "two versions that differ are told apart",
+			kind:    "Chair",
+			object:  `{}`,
+			code:    http.StatusBadRequest,
+			message: `"Chair"`,
+		},
+		"NoObject": {
+			reason:  "what cannot be decoded is refused, not waved through",
+			kind:    "Lamp",
+			object:  `{"watts":"many"}`,
+			code:    http.StatusBadRequest,
+			message: "cannot validate Lamp",
+		},
+		"NoOldObject": {
+			reason:  "nor is a change from something that cannot be decoded",
+			kind:    "Lamp",
+			object:  `{"watts":5}`,
+			old:     `[]`,
+			code:    http.StatusBadRequest,
+			message: "cannot validate Lamp",
+		},
+		"GeneratedName": {
+			reason:  "an object without a name yet is named so",
+			kind:    "Lamp",
+			object:  `{"watts":500}`,
+			code:    http.StatusUnprocessableEntity,
+			message: `Lamp.home "with a generated name" is invalid`,
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

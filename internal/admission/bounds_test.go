@@ -52,19 +52,80 @@ func TestDecodedSizeIsBounded(t *testing.T) {
 		reason, kind, object string
 		refused              bool
 	}{
-		"EmptySteps":    {"three bytes become a kilobyte", v1.KindTask, list(`{"spec":{"steps":[`, `{}`, `]}}`), true},
-		"NullSteps":     {"so does null", v1.KindTask, list(`{"spec":{"steps":[`, `null`, `]}}`), true},
-		"WrongSteps":    {"and what is no step at all: the decoder goes on", v1.KindTask, list(`{"spec":{"steps":[`, `""`, `]}}`), true},
-		"OtherCase":     {"the decoder does not mind the case of letters", v1.KindTask, list(`{"SPEC":{"\u0053teps":[`, `{}`, `]}}`), true},
-		"LongS":         {"nor other forms of a letter", v1.KindTask, list(`{"spec":{"ſteps":[`, `{}`, `]}}`), true},
-		"Sidecars":      {"the same for other lists", v1.KindTask, list(`{"spec":{"sidecars":[`, `{}`, `]}}`), true},
-		"Tasks":         {"in other kinds", v1.KindPipeline, list(`{"spec":{"tasks":[`, `{}`, `]}}`), true},
-		"InnerSteps":    {"at any depth", v1.KindPipelineRun, list(`{"spec":{"pipelineSpec":{"tasks":[{"taskSpec":{"steps":[`, `{}`, `]}}]}}}`), true},
-		"Pointers":      {"behind pointers", v1.KindPipeline, list(`{"spec":{"tasks":[`, `{"taskSpec":{}}`, `]}}`), true},
-		"Params":        {"params with names are what people write", v1.KindTask, list(`{"spec":{"params":[`, `{"name":"a-param","type":"string"}`, `]}}`), false},
-		"Array":         {"a large array is a value that a result can have", v1.KindTaskRun, list(`{"spec":{"params":[{"name":"a","value":[`, `"ab"`, `]}]}}`), false},
-		"Text":          {"a large text takes what it takes", v1.KindTask, `{"spec":{"steps":[{"script":"` + strings.Repeat("{},[", size/4) + `"}]}}`, false},
-		"UnknownFields": {"the decoder skips what the type does not have", v1.KindTask, list(`{"other":[`, `{}`, `]}`), false},
+		"EmptySteps": {
+			reason:  "three bytes become a kilobyte",
+			kind:    v1.KindTask,
+			object:  list(`{"spec":{"steps":[`, `{}`, `]}}`),
+			refused: true,
+		},
+		"NullSteps": {
+			reason:  "so does null",
+			kind:    v1.KindTask,
+			object:  list(`{"spec":{"steps":[`, `null`, `]}}`),
+			refused: true,
+		},
+		"WrongSteps": {
+			reason:  "and what is no step at all: the decoder goes on",
+			kind:    v1.KindTask,
+			object:  list(`{"spec":{"steps":[`, `""`, `]}}`),
+			refused: true,
+		},
+		"OtherCase": {
+			reason:  "the decoder does not mind the case of letters",
+			kind:    v1.KindTask,
+			object:  list(`{"SPEC":{"\u0053teps":[`, `{}`, `]}}`),
+			refused: true,
+		},
+		"LongS": {
+			reason:  "nor other forms of a letter",
+			kind:    v1.KindTask,
+			object:  list(`{"spec":{"ſteps":[`, `{}`, `]}}`),
+			refused: true,
+		},
+		"Sidecars": {
+			reason:  "the same for other lists",
+			kind:    v1.KindTask,
+			object:  list(`{"spec":{"sidecars":[`, `{}`, `]}}`),
+			refused: true,
+		},
+		"Tasks": {
+			reason:  "in other kinds",
+			kind:    v1.KindPipeline,
+			object:  list(`{"spec":{"tasks":[`, `{}`, `]}}`),
+			refused: true,
+		},
+		"InnerSteps": {
+			reason:  "at any depth",
+			kind:    v1.KindPipelineRun,
+			object:  list(`{"spec":{"pipelineSpec":{"tasks":[{"taskSpec":{"steps":[`, `{}`, `]}}]}}}`),
+			refused: true,
+		},
+		"Pointers": {
+			reason:  "behind pointers",
+			kind:    v1.KindPipeline,
+			object:  list(`{"spec":{"tasks":[`, `{"taskSpec":{}}`, `]}}`),
+			refused: true,
+		},
+		"Params": {
+			reason: "params with names are what people write",
+			kind:   v1.KindTask,
+			object: list(`{"spec":{"params":[`, `{"name":"a-param","type":"string"}`, `]}}`),
+		},
+		"Array": {
+			reason: "a large array is a value that a result can have",
+			kind:   v1.KindTaskRun,
+			object: list(`{"spec":{"params":[{"name":"a","value":[`, `"ab"`, `]}]}}`),
+		},
+		"Text": {
+			reason: "a large text takes what it takes",
+			kind:   v1.KindTask,
+			object: `{"spec":{"steps":[{"script":"` + strings.Repeat("{},[", size/4) + `"}]}}`,
+		},
+		"UnknownFields": {
+			reason: "the decoder skips what the type does not have",
+			kind:   v1.KindTask,
+			object: list(`{"other":[`, `{}`, `]}`),
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -173,10 +234,10 @@ func FuzzAdditions(f *testing.F) {
 // TestAdditionsRefuseWhatWasTakenAway: if a member was removed, the patch is computed from the whole documents.
 func TestAdditionsRefuseWhatWasTakenAway(t *testing.T) {
 	for name, tc := range map[string]struct{ before, after string }{
-		"Member":  {`{"a":1,"b":2}`, `{"a":1}`},
-		"Element": {`{"a":[1,2]}`, `{"a":[1]}`},
-		"Longer":  {`{"a":[1]}`, `{"a":[1,2]}`},
-		"Cut":     {`{"a":[1]}`, `{"a":[1`},
+		"Member":  {before: `{"a":1,"b":2}`, after: `{"a":1}`},
+		"Element": {before: `{"a":[1,2]}`, after: `{"a":[1]}`},
+		"Longer":  {before: `{"a":[1]}`, after: `{"a":[1,2]}`},
+		"Cut":     {before: `{"a":[1]}`, after: `{"a":[1`},
 	} {
 		if operations, err := additions([]byte(tc.before), []byte(tc.after)); !errors.Is(err, errTaken) {
 			t.Errorf("%s: want it refused, got %v, %v", name, operations, err)

@@ -46,9 +46,9 @@ func TestPanicRefuses(t *testing.T) {
 		return text.String()
 	}
 	for _, tc := range []struct{ path, object, want string }{
-		{DefaultingPath, `{}`, `"allowed":false`},
-		{ValidatingPath, `{"metadata":{"name":"odd"}}`, `"allowed":false`},
-		{ValidatingPath, `{"metadata":{"name":"plain"}}`, `"allowed":true`},
+		{path: DefaultingPath, object: `{}`, want: `"allowed":false`},
+		{path: ValidatingPath, object: `{"metadata":{"name":"odd"}}`, want: `"allowed":false`},
+		{path: ValidatingPath, object: `{"metadata":{"name":"plain"}}`, want: `"allowed":true`},
 	} {
 		if got := ask(tc.path, tc.object); !strings.Contains(got, tc.want) {
 			t.Errorf("%s of %s: want %s, got %s", tc.path, tc.object, tc.want, got)

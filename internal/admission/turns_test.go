@@ -159,14 +159,34 @@ func TestRoomIsTakenFromTheGreediest(t *testing.T) {
 		},
 		"OtherSource": {
 			reason: "an address with many namespaces loses to another address",
-			before: []request{{source: "pod", namespace: "a", size: megabyte, times: 11}, {source: "pod", namespace: "b", size: megabyte, times: 12}},
-			asks:   request{source: "api", namespace: "a", size: 2 * megabyte},
+			before: []request{{
+				source:    "pod",
+				namespace: "a",
+				size:      megabyte,
+				times:     11,
+			}, {
+				source:    "pod",
+				namespace: "b",
+				size:      megabyte,
+				times:     12,
+			}},
+			asks: request{source: "api", namespace: "a", size: 2 * megabyte},
 		},
 		"Itself": {
 			reason: "the flood does not take the room of others",
-			before: []request{{source: "api", namespace: "other", size: megabyte, times: 2}, {source: "pod", namespace: "flood", size: megabyte, times: 21}},
-			asks:   request{source: "pod", namespace: "flood", size: 2 * megabyte},
-			cut:    true,
+			before: []request{{
+				source:    "api",
+				namespace: "other",
+				size:      megabyte,
+				times:     2,
+			}, {
+				source:    "pod",
+				namespace: "flood",
+				size:      megabyte,
+				times:     21,
+			}},
+			asks: request{source: "pod", namespace: "flood", size: 2 * megabyte},
+			cut:  true,
 		},
 		"Many": {
 			reason: "many small requests are a flood, too",

@@ -71,10 +71,26 @@ func TestMainSaysWhatIsWrong(t *testing.T) {
 		args   []string
 		want   string
 	}{
-		"No such command": {reason: "The nearest is proposed.", args: []string{"exlpain"}, want: "error: there is no command exlpain\nhint: did you mean sluice explain?\nhint: sluice --help lists the commands\n"},
-		"No such flag":    {reason: "The help of the command is named.", args: []string{"results", "list", "--no"}, want: "error: unknown flag: --no\nhint: sluice results list --help\n"},
-		"No argument":     {reason: "Likewise.", args: []string{"logs"}, want: "error: accepts 1 arg(s), received 0\nhint: sluice logs --help\n"},
-		"Both":            {reason: "Likewise.", args: []string{"logs", "x", "-f", "--failed"}, want: "error: if any flags in the group [follow failed] are set none of the others can be; [failed follow] were all set\nhint: sluice logs --help\n"},
+		"No such command": {
+			reason: "The nearest is proposed.",
+			args:   []string{"exlpain"},
+			want:   "error: there is no command exlpain\nhint: did you mean sluice explain?\nhint: sluice --help lists the commands\n",
+		},
+		"No such flag": {
+			reason: "The help of the command is named.",
+			args:   []string{"results", "list", "--no"},
+			want:   "error: unknown flag: --no\nhint: sluice results list --help\n",
+		},
+		"No argument": {
+			reason: "Likewise.",
+			args:   []string{"logs"},
+			want:   "error: accepts 1 arg(s), received 0\nhint: sluice logs --help\n",
+		},
+		"Both": {
+			reason: "Likewise.",
+			args:   []string{"logs", "x", "-f", "--failed"},
+			want:   "error: if any flags in the group [follow failed] are set none of the others can be; [failed follow] were all set\nhint: sluice logs --help\n",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var out, errOut bytes.Buffer

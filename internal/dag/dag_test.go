@@ -84,26 +84,57 @@ func TestWhatATaskWaitsFor(t *testing.T) {
 		task   v1.PipelineTask
 		want   []string
 	}{
-		"Nothing":  {"A task that names no other waits for none.", v1.PipelineTask{}, nil},
-		"RunAfter": {"It waits for those in runAfter.", v1.PipelineTask{RunAfter: []string{"b", "a"}}, []string{"b", "a"}},
-		"Once": {
-			"However often it names one, it waits for it once.",
-			withParam(v1.PipelineTask{RunAfter: []string{"a", "a"}}, v1.StringValue(a+a)), []string{"a"},
+		"Nothing": {reason: "A task that names no other waits for none."},
+		"RunAfter": {
+			reason: "It waits for those in runAfter.",
+			task:   v1.PipelineTask{RunAfter: []string{"b", "a"}},
+			want:   []string{"b", "a"},
 		},
-		"WhenInput":  {"A guard is judged when the result is there.", v1.PipelineTask{When: []v1.WhenExpression{{Input: a}}}, []string{"a"}},
-		"WhenValues": {"So are the values that it is compared with.", v1.PipelineTask{When: []v1.WhenExpression{{Values: []string{"x", b}}}}, []string{"b"}},
-		"WhenCEL":    {"And an expression.", v1.PipelineTask{When: []v1.WhenExpression{{CEL: "'" + a + "' == 'x'"}}}, []string{"a"}},
+		"Once": {
+			reason: "However often it names one, it waits for it once.",
+			task:   withParam(v1.PipelineTask{RunAfter: []string{"a", "a"}}, v1.StringValue(a+a)),
+			want:   []string{"a"},
+		},
+		"WhenInput": {
+			reason: "A guard is judged when the result is there.",
+			task:   v1.PipelineTask{When: []v1.WhenExpression{{Input: a}}},
+			want:   []string{"a"},
+		},
+		"WhenValues": {
+			reason: "So are the values that it is compared with.",
+			task:   v1.PipelineTask{When: []v1.WhenExpression{{Values: []string{"x", b}}}},
+			want:   []string{"b"},
+		},
+		"WhenCEL": {
+			reason: "And an expression.",
+			task:   v1.PipelineTask{When: []v1.WhenExpression{{CEL: "'" + a + "' == 'x'"}}},
+			want:   []string{"a"},
+		},
 		"Matrix": {
-			"A matrix can be made of a result.",
-			v1.PipelineTask{Matrix: &v1.Matrix{Params: []v1.Param{{Value: v1.StringValue(b)}}}}, []string{"b"},
+			reason: "A matrix can be made of a result.",
+			task:   v1.PipelineTask{Matrix: &v1.Matrix{Params: []v1.Param{{Value: v1.StringValue(b)}}}},
+			want:   []string{"b"},
 		},
 		"Include": {
-			"So can what it includes.",
-			v1.PipelineTask{Matrix: &v1.Matrix{Include: []v1.MatrixInclude{{Params: []v1.Param{{Value: v1.StringValue(a)}}}}}}, []string{"a"},
+			reason: "So can what it includes.",
+			task:   v1.PipelineTask{Matrix: &v1.Matrix{Include: []v1.MatrixInclude{{Params: []v1.Param{{Value: v1.StringValue(a)}}}}}},
+			want:   []string{"a"},
 		},
-		"Length":  {"How many results there are is known when all have ended.", withParam(v1.PipelineTask{}, v1.StringValue("$(tasks.a.matrix.r.length)")), []string{"a"}},
-		"Size":    {"How many runs a matrix makes can depend on results, too.", withParam(v1.PipelineTask{}, v1.StringValue("$(tasks.a.matrix.length)")), []string{"a"}},
-		"SubPath": {"A folder can be named by a result.", v1.PipelineTask{Workspaces: []v1.WorkspacePipelineTaskBinding{{SubPath: a}}}, []string{"a"}},
+		"Length": {
+			reason: "How many results there are is known when all have ended.",
+			task:   withParam(v1.PipelineTask{}, v1.StringValue("$(tasks.a.matrix.r.length)")),
+			want:   []string{"a"},
+		},
+		"Size": {
+			reason: "How many runs a matrix makes can depend on results, too.",
+			task:   withParam(v1.PipelineTask{}, v1.StringValue("$(tasks.a.matrix.length)")),
+			want:   []string{"a"},
+		},
+		"SubPath": {
+			reason: "A folder can be named by a result.",
+			task:   v1.PipelineTask{Workspaces: []v1.WorkspacePipelineTaskBinding{{SubPath: a}}},
+			want:   []string{"a"},
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

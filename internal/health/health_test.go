@@ -17,41 +17,41 @@ func TestPasses(t *testing.T) {
 		play   func(p *Passes, clock *testingclock.FakePassiveClock)
 		stuck  string
 	}{
-		"Idle": {"who has nothing to do is not stuck", func(_ *Passes, clock *testingclock.FakePassiveClock) {
+		"Idle": {reason: "who has nothing to do is not stuck", play: func(_ *Passes, clock *testingclock.FakePassiveClock) {
 			later(clock, 24*time.Hour)
-		}, ""},
-		"Resting": {"nor is who has done it all", func(p *Passes, clock *testingclock.FakePassiveClock) {
+		}},
+		"Resting": {reason: "nor is who has done it all", play: func(p *Passes, clock *testingclock.FakePassiveClock) {
 			p.begin("taskrun")
 			p.end("taskrun")
 			later(clock, 24*time.Hour)
-		}, ""},
-		"Fresh": {"a pass after a long rest has its whole time", func(p *Passes, clock *testingclock.FakePassiveClock) {
+		}},
+		"Fresh": {reason: "a pass after a long rest has its whole time", play: func(p *Passes, clock *testingclock.FakePassiveClock) {
 			p.begin("taskrun")
 			p.end("taskrun")
 			later(clock, 24*time.Hour)
 			p.begin("taskrun")
 			later(clock, Patience-time.Second)
-		}, ""},
-		"Stuck": {"a pass that does not end", func(p *Passes, clock *testingclock.FakePassiveClock) {
+		}},
+		"Stuck": {reason: "a pass that does not end", play: func(p *Passes, clock *testingclock.FakePassiveClock) {
 			p.begin("taskrun")
 			later(clock, Patience)
-		}, "taskrun"},
-		"OneOfMany": {"one that does not end beside others that do", func(p *Passes, clock *testingclock.FakePassiveClock) {
+		}, stuck: "taskrun"},
+		"OneOfMany": {reason: "one that does not end beside others that do", play: func(p *Passes, clock *testingclock.FakePassiveClock) {
 			p.begin("taskrun")
 			for range 10 {
 				p.begin("taskrun")
 				later(clock, Patience/2)
 				p.end("taskrun")
 			}
-		}, ""},
-		"OtherKind": {"passes over another kind do not help", func(p *Passes, clock *testingclock.FakePassiveClock) {
+		}},
+		"OtherKind": {reason: "passes over another kind do not help", play: func(p *Passes, clock *testingclock.FakePassiveClock) {
 			p.begin("pipelinerun")
 			for range 3 {
 				p.begin("taskrun")
 				later(clock, Patience/2)
 				p.end("taskrun")
 			}
-		}, "pipelinerun"},
+		}, stuck: "pipelinerun"},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

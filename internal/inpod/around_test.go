@@ -20,10 +20,22 @@ func withEnv(variables ...string) func(*exec.Cmd) {
 // A command that takes too long is ended with all of its group, and that is a failure even where failures are ignored.
 func TestTimeout(t *testing.T) {
 	cases := map[string]struct{ reason, script string }{
-		"Sleeps":   {"A command that minds being asked ends.", "touch begun; exec sleep 600"},
-		"Graceful": {"That it ends well then does not count.", "trap 'touch cleaned; exit 0' TERM; touch begun; while true; do sleep 0.01; done"},
-		"Group":    {"A child ends with it.", "sleep 600 & echo $! > child; touch begun; wait"},
-		"Ignores":  {"One that does not mind is killed.", "trap '' TERM; touch begun; while true; do sleep 0.01; done"},
+		"Sleeps": {
+			reason: "A command that minds being asked ends.",
+			script: "touch begun; exec sleep 600",
+		},
+		"Graceful": {
+			reason: "That it ends well then does not count.",
+			script: "trap 'touch cleaned; exit 0' TERM; touch begun; while true; do sleep 0.01; done",
+		},
+		"Group": {
+			reason: "A child ends with it.",
+			script: "sleep 600 & echo $! > child; touch begun; wait",
+		},
+		"Ignores": {
+			reason: "One that does not mind is killed.",
+			script: "trap '' TERM; touch begun; while true; do sleep 0.01; done",
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -150,13 +162,41 @@ func TestOutputPathOfAnotherStep(t *testing.T) {
 		leave  string
 		path   string
 	}{
-		"Link":      {"A link may lead to a file that only the later step can write.", "ln -s ../private/keys results/log", "log"},
-		"LinkAbove": {"So may one above the file.", "ln -s ../private results/dir", "dir/keys"},
-		"LinkMakes": {"A link may lead to where a file would be made.", "ln -s ../private/made results/log", "log"},
-		"HardLink":  {"A second name of a file is that file.", "ln private/keys results/log", "log"},
-		"FIFO":      {"Nobody may ever read from a FIFO.", "mkfifo results/log", "log"},
-		"Directory": {"A directory is no file.", "mkdir results/log", "log"},
-		"Device":    {"A device is no file.", "ln -s /dev/null results/log", "log"},
+		"Link": {
+			reason: "A link may lead to a file that only the later step can write.",
+			leave:  "ln -s ../private/keys results/log",
+			path:   "log",
+		},
+		"LinkAbove": {
+			reason: "So may one above the file.",
+			leave:  "ln -s ../private results/dir",
+			path:   "dir/keys",
+		},
+		"LinkMakes": {
+			reason: "A link may lead to where a file would be made.",
+			leave:  "ln -s ../private/made results/log",
+			path:   "log",
+		},
+		"HardLink": {
+			reason: "A second name of a file is that file.",
+			leave:  "ln private/keys results/log",
+			path:   "log",
+		},
+		"FIFO": {
+			reason: "Nobody may ever read from a FIFO.",
+			leave:  "mkfifo results/log",
+			path:   "log",
+		},
+		"Directory": {
+			reason: "A directory is no file.",
+			leave:  "mkdir results/log",
+			path:   "log",
+		},
+		"Device": {
+			reason: "A device is no file.",
+			leave:  "ln -s /dev/null results/log",
+			path:   "log",
+		},
 	}
 	for name, tc := range cases {
 		for _, stream := range []string{"-stdout-path", "-stderr-path"} {
@@ -203,7 +243,7 @@ func TestBreakpointOnFailure(t *testing.T) {
 	for command, want := range map[string]struct {
 		code, next int
 		reason     frame.Reason
-	}{"debug-continue": {0, 0, frame.ReasonContinued}, "debug-fail-continue": {3, 1, frame.ReasonError}} {
+	}{"debug-continue": {reason: frame.ReasonContinued}, "debug-fail-continue": {code: 3, next: 1, reason: frame.ReasonError}} {
 		t.Run(command, func(t *testing.T) {
 			p := newPod(t, 2)
 			c := p.step(0, append(p.script("touch failed; exit 3"), "-break-on-failure", "-debug-dir", p.runDir(0)))
@@ -236,7 +276,7 @@ func TestBreakpointBefore(t *testing.T) {
 	for command, want := range map[string]struct {
 		code   int
 		reason frame.Reason
-	}{"debug-beforestep-continue": {0, frame.ReasonCompleted}, "debug-beforestep-fail-continue": {1, frame.ReasonError}} {
+	}{"debug-beforestep-continue": {reason: frame.ReasonCompleted}, "debug-beforestep-fail-continue": {code: 1, reason: frame.ReasonError}} {
 		t.Run(command, func(t *testing.T) {
 			p := newPod(t, 1)
 			c := p.step(0, []string{"-break-before", "-debug-dir", p.runDir(0)}, "touch", "ran")

@@ -83,15 +83,67 @@ func TestResultsBetweenStepsFail(t *testing.T) {
 		flags   []string
 		says    []string
 	}{
-		"Absent":   {"A result that was not written is named.", "absent", "string", "", []string{"echo", "TOKEN"}, nil, []string{"step-0.r", "did not write"}},
-		"TooLarge": {"A result has a limit.", strings.Repeat("x", 11), "string", "", []string{"echo", "TOKEN"}, []string{"-max-result-size=10"}, []string{"step-0.r", "TooLarge"}},
-		"NotUTF8":  {"A result is text.", "\xff", "string", "", []string{"echo", "TOKEN"}, nil, []string{"step-0.r", "NotUTF8"}},
-		"Type":     {"An array is one.", "text", "array", "[0]", []string{"echo", "TOKEN"}, nil, []string{"step-0.r", "no JSON array"}},
-		"Element":  {"An element is there.", `["a"]`, "array", "[1]", []string{"echo", "TOKEN"}, nil, []string{"step-0.r", "element 1"}},
-		"Zero":     {"No argument holds a zero byte.", "a\x00b", "string", "", []string{"echo", "TOKEN"}, nil, []string{"zero byte"}},
-		"Nothing":  {"An empty array is no command.", "[]", "array", "[*]", []string{"TOKEN"}, nil, []string{"empty array"}},
-		"When": {"A condition that cannot be evaluated does not count as one that does not hold.", "absent", "string", "", []string{"true"},
-			[]string{`-when={"input":"TOKEN","operator":"notin","values":["x"]}`}, []string{"when[0]", "step-0.r"}},
+		"Absent": {
+			reason:  "A result that was not written is named.",
+			value:   "absent",
+			typ:     "string",
+			command: []string{"echo", "TOKEN"},
+			says:    []string{"step-0.r", "did not write"},
+		},
+		"TooLarge": {
+			reason:  "A result has a limit.",
+			value:   strings.Repeat("x", 11),
+			typ:     "string",
+			command: []string{"echo", "TOKEN"},
+			flags:   []string{"-max-result-size=10"},
+			says:    []string{"step-0.r", "TooLarge"},
+		},
+		"NotUTF8": {
+			reason:  "A result is text.",
+			value:   "\xff",
+			typ:     "string",
+			command: []string{"echo", "TOKEN"},
+			says:    []string{"step-0.r", "NotUTF8"},
+		},
+		"Type": {
+			reason:  "An array is one.",
+			value:   "text",
+			typ:     "array",
+			part:    "[0]",
+			command: []string{"echo", "TOKEN"},
+			says:    []string{"step-0.r", "no JSON array"},
+		},
+		"Element": {
+			reason:  "An element is there.",
+			value:   `["a"]`,
+			typ:     "array",
+			part:    "[1]",
+			command: []string{"echo", "TOKEN"},
+			says:    []string{"step-0.r", "element 1"},
+		},
+		"Zero": {
+			reason:  "No argument holds a zero byte.",
+			value:   "a\x00b",
+			typ:     "string",
+			command: []string{"echo", "TOKEN"},
+			says:    []string{"zero byte"},
+		},
+		"Nothing": {
+			reason:  "An empty array is no command.",
+			value:   "[]",
+			typ:     "array",
+			part:    "[*]",
+			command: []string{"TOKEN"},
+			says:    []string{"empty array"},
+		},
+		"When": {
+			reason:  "A condition that cannot be evaluated does not count as one that does not hold.",
+			value:   "absent",
+			typ:     "string",
+			command: []string{"true"},
+			flags:   []string{`-when={"input":"TOKEN","operator":"notin","values":["x"]}`},
+			says:    []string{"when[0]", "step-0.r"},
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -134,8 +186,8 @@ func TestOwnResultsOfStepThatDidNotRun(t *testing.T) {
 		command string
 		code    int
 	}{
-		"Skipped":    {[]string{when(t, "a", "in", "b")}, "true", 0},
-		"NotStarted": {nil, "no-such-tool", 127},
+		"Skipped":    {flags: []string{when(t, "a", "in", "b")}, command: "true"},
+		"NotStarted": {command: "no-such-tool", code: 127},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := newPod(t, 2)

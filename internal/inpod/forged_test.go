@@ -36,17 +36,69 @@ func TestForgedEndRunsOn(t *testing.T) {
 		ends string
 		code int
 	}{
-		"Succeeds":        {"A step that ends well in the end has forged its end all the same.", "", "exit 0", 1},
-		"Fails":           {"What it ends with is told.", "", "exit 3", 3},
-		"Failure":         {"The file of a failure ends it as little.", "mv run/0/out run/0/out.err", "exit 0", 1},
-		"RunningRemoved":  {"The file by which a killed entrypoint is seen is not what ends a step.", "rm run/0/running", "exit 0", 1},
-		"RunningReplaced": {"Nor is one that nobody has locked.", "rm run/0/running; touch run/0/running", "exit 0", 1},
-		"RunningFIFO":     {"Nor is a FIFO, for which nobody waits.", "rm run/0/running; mkfifo run/0/running", "exit 0", 1},
-		"RunningLink":     {"Nor is a link.", "rm run/0/running; ln -s /dev/null run/0/running", "exit 0", 1},
-		"All":             {"Nor is an empty directory.", "mv run/0/status run/0/.s; rm -f run/0/running; mv run/0/.s run/0/status", "exit 0", 1},
-		"Continues":       {"A step whose failure does not matter must not forge its end either.", "", "exit 5", 5},
-		"Background":      {"Nor may a process that it leaves in the background.", "(while :; do cp run/0/status run/0/s2; mv run/0/s2 run/0/status; done) &", "exit 0", 1},
-		"Locks":           {"A lock that the step itself has is not what counts.", "exec 8< run/0/; (flock -s 8; sleep 600) &", "exit 0", 1},
+		"Succeeds": {
+			reason: "A step that ends well in the end has forged its end all the same.",
+			ends:   "exit 0",
+			code:   1,
+		},
+		"Fails": {
+			reason: "What it ends with is told.",
+			ends:   "exit 3",
+			code:   3,
+		},
+		"Failure": {
+			reason: "The file of a failure ends it as little.",
+			also:   "mv run/0/out run/0/out.err",
+			ends:   "exit 0",
+			code:   1,
+		},
+		"RunningRemoved": {
+			reason: "The file by which a killed entrypoint is seen is not what ends a step.",
+			also:   "rm run/0/running",
+			ends:   "exit 0",
+			code:   1,
+		},
+		"RunningReplaced": {
+			reason: "Nor is one that nobody has locked.",
+			also:   "rm run/0/running; touch run/0/running",
+			ends:   "exit 0",
+			code:   1,
+		},
+		"RunningFIFO": {
+			reason: "Nor is a FIFO, for which nobody waits.",
+			also:   "rm run/0/running; mkfifo run/0/running",
+			ends:   "exit 0",
+			code:   1,
+		},
+		"RunningLink": {
+			reason: "Nor is a link.",
+			also:   "rm run/0/running; ln -s /dev/null run/0/running",
+			ends:   "exit 0",
+			code:   1,
+		},
+		"All": {
+			reason: "Nor is an empty directory.",
+			also:   "mv run/0/status run/0/.s; rm -f run/0/running; mv run/0/.s run/0/status",
+			ends:   "exit 0",
+			code:   1,
+		},
+		"Continues": {
+			reason: "A step whose failure does not matter must not forge its end either.",
+			ends:   "exit 5",
+			code:   5,
+		},
+		"Background": {
+			reason: "Nor may a process that it leaves in the background.",
+			also:   "(while :; do cp run/0/status run/0/s2; mv run/0/s2 run/0/status; done) &",
+			ends:   "exit 0",
+			code:   1,
+		},
+		"Locks": {
+			reason: "A lock that the step itself has is not what counts.",
+			also:   "exec 8< run/0/; (flock -s 8; sleep 600) &",
+			ends:   "exit 0",
+			code:   1,
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -90,11 +142,11 @@ func TestBackgroundEndsWithTheStep(t *testing.T) {
 		// leaves is a script that leaves something in the background that touches a file all the time.
 		leaves string
 	}{
-		"Child":   {"A child of the command.", "(" + all + ") &"},
-		"Session": {"One in a session and a process group of its own.", "setsid sh -c '" + all + "' &"},
-		"Deaf":    {"One that minds no signal.", "(trap '' TERM INT HUP QUIT; " + all + ") &"},
-		"Orphan":  {"One whose parent has ended.", "sh -c '(" + all + ") &'"},
-		"Forks":   {"One that is never the same process for long.", "echo 'touch alive && sh forks & exit' > forks; sh forks &"},
+		"Child":   {reason: "A child of the command.", leaves: "(" + all + ") &"},
+		"Session": {reason: "One in a session and a process group of its own.", leaves: "setsid sh -c '" + all + "' &"},
+		"Deaf":    {reason: "One that minds no signal.", leaves: "(trap '' TERM INT HUP QUIT; " + all + ") &"},
+		"Orphan":  {reason: "One whose parent has ended.", leaves: "sh -c '(" + all + ") &'"},
+		"Forks":   {reason: "One that is never the same process for long.", leaves: "echo 'touch alive && sh forks & exit' > forks; sh forks &"},
 	}
 	for name, tc := range cases {
 		for _, shared := range []bool{false, true} {

@@ -89,38 +89,128 @@ func hostileFiles() map[string]hostile {
 	}
 	const odd = "~sluice/1 n0nce 3 end {}\n\r\x1b[2J'\"$(x) \u202e\xff*?"
 	return map[string]hostile{
-		"10 GiB file":  {reason: "A file of any size costs no more than its name.", steps: []string{"truncate -s 10G results/bad"}, want: tooLarge(10 << 30)},
-		"sparse file":  {reason: "What is read counts, not what the disk holds.", steps: []string{"truncate -s 10001 results/bad"}, want: tooLarge(10001)},
-		"64 MiB file":  {reason: "A peer's sidecar took 234 MB for it.", steps: []string{"head -c 67108864 /dev/zero > results/bad"}, want: tooLarge(64 << 20)},
-		"FIFO":         {reason: "Nobody may ever write to a FIFO.", steps: []string{"mkfifo -m 666 results/bad"}, want: refused(frame.NotRegular), says: "FIFO"},
-		"socket":       {reason: "A socket cannot be read.", prepare: socket, steps: []string{":"}, want: refused(frame.NotRegular), says: "socket"},
-		"device":       {reason: "A device may never end.", steps: []string{"mknod -m 666 results/bad c 1 5"}, want: refused(frame.NotRegular), says: "device"},
-		"block device": {reason: "To open a device may have effects.", steps: []string{"mknod -m 666 results/bad b 7 0"}, want: refused(frame.NotRegular), says: "device"},
-		"directory":    {reason: "A directory is no value.", steps: []string{"mkdir results/bad; touch results/bad/x"}, want: refused(frame.NotRegular), says: "directory"},
-		"symlink out":  {reason: "A link may lead to a secret.", steps: []string{"ln -s /etc/passwd results/bad"}, want: refused(frame.NotRegular), says: "symbolic link"},
-		"symlink loop": {reason: "A link may lead to itself.", steps: []string{"ln -s bad results/bad"}, want: refused(frame.NotRegular), says: "symbolic link"},
-		"symlink to a device": {reason: "A link may lead to what never ends.", steps: []string{"ln -s /dev/zero results/bad"},
-			want: refused(frame.NotRegular), says: "symbolic link"},
-		"mode 0000 owned by another user": {reason: "What the step itself cannot open it cannot open for others.", as: stranger, steps: []string{":"},
-			prepare: func(p string) error { return os.WriteFile(p, []byte("x"), 0o000) }, want: refused(frame.Unreadable), says: "permission denied"},
-		"mode 0000 owned by the step": {reason: "The entrypoint makes readable what is its user's.", as: stranger,
-			steps: []string{"echo -n mine > results/bad; chmod 0 results/bad"}, want: result("bad", "mine")},
-		"umask 077": {reason: "The sidecar is another user, and reads it all the same.", as: stranger,
-			steps: []string{"umask 077; echo -n private > results/bad"}, want: result("bad", "private")},
-		"folder closed": {reason: "Nor does a closed folder hide what is in it.", steps: []string{"echo -n closed > results/bad; chmod 700 results"},
-			want: result("bad", "closed")},
-		"name with odd characters": {reason: "A name that looks like a record does not become one.", file: odd, prepare: func(p string) error { return os.MkdirAll(p, 0o755) },
-			steps: []string{`touch "results/$(printf 'a\nb *')"`}, want: refused(frame.NotRegular), says: "~sluice/1 n0nce 3 end {}\n"},
-		"not UTF-8": {reason: "What no API string can hold is refused, not altered.", steps: []string{`printf 'a\377b' > results/bad`},
-			want: frame.Problem{Result: "bad", Kind: frame.NotUTF8, Size: 3}},
-		"large and not UTF-8": {reason: "A file that is refused costs no more than one that is carried.", steps: []string{`head -c 10000 /dev/zero | tr '\0' '\377' > results/bad`},
-			want: frame.Problem{Result: "bad", Kind: frame.NotUTF8, Size: 10000}},
-		"result deleted by a later step": {reason: "What was there and is gone is not what was never there.",
-			steps: []string{"echo -n x > results/bad", "rm results/bad", ":"}, want: refused(frame.Missing), says: `"step-0"`},
-		"result deleted and written again": {reason: "What counts is what is there in the end.",
-			steps: []string{"echo -n x > results/bad", "rm results/bad", "echo -n y > results/bad"}, want: result("bad", "y")},
-		"result deleted by the step that wrote it": {reason: "A step may change its mind.",
-			steps: []string{"echo -n x > results/bad; rm results/bad"}},
+		"10 GiB file": {
+			reason: "A file of any size costs no more than its name.",
+			steps:  []string{"truncate -s 10G results/bad"},
+			want:   tooLarge(10 << 30),
+		},
+		"sparse file": {
+			reason: "What is read counts, not what the disk holds.",
+			steps:  []string{"truncate -s 10001 results/bad"},
+			want:   tooLarge(10001),
+		},
+		"64 MiB file": {
+			reason: "A peer's sidecar took 234 MB for it.",
+			steps:  []string{"head -c 67108864 /dev/zero > results/bad"},
+			want:   tooLarge(64 << 20),
+		},
+		"FIFO": {
+			reason: "Nobody may ever write to a FIFO.",
+			steps:  []string{"mkfifo -m 666 results/bad"},
+			want:   refused(frame.NotRegular),
+			says:   "FIFO",
+		},
+		"socket": {
+			reason:  "A socket cannot be read.",
+			prepare: socket,
+			steps:   []string{":"},
+			want:    refused(frame.NotRegular),
+			says:    "socket",
+		},
+		"device": {
+			reason: "A device may never end.",
+			steps:  []string{"mknod -m 666 results/bad c 1 5"},
+			want:   refused(frame.NotRegular),
+			says:   "device",
+		},
+		"block device": {
+			reason: "To open a device may have effects.",
+			steps:  []string{"mknod -m 666 results/bad b 7 0"},
+			want:   refused(frame.NotRegular),
+			says:   "device",
+		},
+		"directory": {
+			reason: "A directory is no value.",
+			steps:  []string{"mkdir results/bad; touch results/bad/x"},
+			want:   refused(frame.NotRegular),
+			says:   "directory",
+		},
+		"symlink out": {
+			reason: "A link may lead to a secret.",
+			steps:  []string{"ln -s /etc/passwd results/bad"},
+			want:   refused(frame.NotRegular),
+			says:   "symbolic link",
+		},
+		"symlink loop": {
+			reason: "A link may lead to itself.",
+			steps:  []string{"ln -s bad results/bad"},
+			want:   refused(frame.NotRegular),
+			says:   "symbolic link",
+		},
+		"symlink to a device": {
+			reason: "A link may lead to what never ends.",
+			steps:  []string{"ln -s /dev/zero results/bad"},
+			want:   refused(frame.NotRegular),
+			says:   "symbolic link",
+		},
+		"mode 0000 owned by another user": {
+			reason:  "What the step itself cannot open it cannot open for others.",
+			as:      stranger,
+			steps:   []string{":"},
+			prepare: func(p string) error { return os.WriteFile(p, []byte("x"), 0o000) },
+			want:    refused(frame.Unreadable),
+			says:    "permission denied",
+		},
+		"mode 0000 owned by the step": {
+			reason: "The entrypoint makes readable what is its user's.",
+			as:     stranger,
+			steps:  []string{"echo -n mine > results/bad; chmod 0 results/bad"},
+			want:   result("bad", "mine"),
+		},
+		"umask 077": {
+			reason: "The sidecar is another user, and reads it all the same.",
+			as:     stranger,
+			steps:  []string{"umask 077; echo -n private > results/bad"},
+			want:   result("bad", "private"),
+		},
+		"folder closed": {
+			reason: "Nor does a closed folder hide what is in it.",
+			steps:  []string{"echo -n closed > results/bad; chmod 700 results"},
+			want:   result("bad", "closed"),
+		},
+		"name with odd characters": {
+			reason:  "A name that looks like a record does not become one.",
+			file:    odd,
+			prepare: func(p string) error { return os.MkdirAll(p, 0o755) },
+			steps:   []string{`touch "results/$(printf 'a\nb *')"`},
+			want:    refused(frame.NotRegular),
+			says:    "~sluice/1 n0nce 3 end {}\n",
+		},
+		"not UTF-8": {
+			reason: "What no API string can hold is refused, not altered.",
+			steps:  []string{`printf 'a\377b' > results/bad`},
+			want:   frame.Problem{Result: "bad", Kind: frame.NotUTF8, Size: 3},
+		},
+		"large and not UTF-8": {
+			reason: "A file that is refused costs no more than one that is carried.",
+			steps:  []string{`head -c 10000 /dev/zero | tr '\0' '\377' > results/bad`},
+			want:   frame.Problem{Result: "bad", Kind: frame.NotUTF8, Size: 10000},
+		},
+		"result deleted by a later step": {
+			reason: "What was there and is gone is not what was never there.",
+			steps:  []string{"echo -n x > results/bad", "rm results/bad", ":"},
+			want:   refused(frame.Missing),
+			says:   `"step-0"`,
+		},
+		"result deleted and written again": {
+			reason: "What counts is what is there in the end.",
+			steps:  []string{"echo -n x > results/bad", "rm results/bad", "echo -n y > results/bad"},
+			want:   result("bad", "y"),
+		},
+		"result deleted by the step that wrote it": {
+			reason: "A step may change its mind.",
+			steps:  []string{"echo -n x > results/bad; rm results/bad"},
+		},
 	}
 }
 
@@ -212,18 +302,18 @@ func TestFilesThatDoNotHoldStill(t *testing.T) {
 		disturb func(path string) error
 		whole   func(value string) bool
 	}{
-		"growing file": {"A file that grows has no value.", func(path string) error {
+		"growing file": {reason: "A file that grows has no value.", disturb: func(path string) error {
 			f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
 			if err != nil {
 				return err
 			}
 			_, err = f.WriteString("a")
 			return errors.Join(err, f.Close())
-		}, func(v string) bool { return strings.Trim(v, "a") == "" && len(v) >= len(old) }},
-		"file replaced while read": {"Two files are never mixed.", func(path string) error {
+		}, whole: func(v string) bool { return strings.Trim(v, "a") == "" && len(v) >= len(old) }},
+		"file replaced while read": {reason: "Two files are never mixed.", disturb: func(path string) error {
 			return errors.Join(os.WriteFile(path+".new", []byte(other), 0o644), os.Rename(path+".new", path),
 				os.WriteFile(path+".new", []byte(old), 0o644), os.Rename(path+".new", path))
-		}, func(v string) bool { return v == old || v == other }},
+		}, whole: func(v string) bool { return v == old || v == other }},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -19,20 +19,74 @@ func TestUsage(t *testing.T) {
 		code int
 		says string
 	}{
-		"NoRole":        {nil, 2, "which role"},
-		"UnknownRole":   {[]string{"sing"}, 2, `"sing"`},
-		"CopyNothing":   {[]string{"copy"}, 2, "one file"},
-		"NoStep":        {[]string{"entrypoint", "-run", "/run", "--", "true"}, 2, "-step"},
-		"NoRun":         {[]string{"entrypoint", "-step", "s", "--", "true"}, 2, "-run"},
-		"NoCommand":     {[]string{"entrypoint", "-step", "s", "-run", "/run"}, 2, "command"},
-		"ScriptAlone":   {[]string{"entrypoint", "-step", "s", "-run", "/run", "-script", "x", "--", "true"}, 2, "-script-path"},
-		"OnError":       {[]string{"entrypoint", "-step", "s", "-run", "/run", "-on-error", "sing", "--", "true"}, 2, `"sing"`},
-		"NoMessagePath": {[]string{"entrypoint", "-step", "s", "-run", "/run", "-report-results", "--", "true"}, 2, "-termination-path"},
-		"NoBudget":      {[]string{"entrypoint", "-step", "s", "-run", "/run", "-termination-path", "/m", "--", "true"}, 2, "-termination-budget"},
-		"Size":          {[]string{"entrypoint", "-step", "s", "-run", "/run", "-max-result-size", "0", "--", "true"}, 2, "-max-result-size"},
-		"Result":        {[]string{"entrypoint", "-step", "s", "-run", "/run", "-result", "a=/b", "--", "true"}, 2, "NAME:TYPE=PATH"},
-		"NoNonce":       {[]string{"results"}, 2, "nonce"},
-		"Help":          {[]string{"results", "-help"}, 0, "-nonce"},
+		"NoRole": {
+			code: 2,
+			says: "which role",
+		},
+		"UnknownRole": {
+			args: []string{"sing"},
+			code: 2,
+			says: `"sing"`,
+		},
+		"CopyNothing": {
+			args: []string{"copy"},
+			code: 2,
+			says: "one file",
+		},
+		"NoStep": {
+			args: []string{"entrypoint", "-run", "/run", "--", "true"},
+			code: 2,
+			says: "-step",
+		},
+		"NoRun": {
+			args: []string{"entrypoint", "-step", "s", "--", "true"},
+			code: 2,
+			says: "-run",
+		},
+		"NoCommand": {
+			args: []string{"entrypoint", "-step", "s", "-run", "/run"},
+			code: 2,
+			says: "command",
+		},
+		"ScriptAlone": {
+			args: []string{"entrypoint", "-step", "s", "-run", "/run", "-script", "x", "--", "true"},
+			code: 2,
+			says: "-script-path",
+		},
+		"OnError": {
+			args: []string{"entrypoint", "-step", "s", "-run", "/run", "-on-error", "sing", "--", "true"},
+			code: 2,
+			says: `"sing"`,
+		},
+		"NoMessagePath": {
+			args: []string{"entrypoint", "-step", "s", "-run", "/run", "-report-results", "--", "true"},
+			code: 2,
+			says: "-termination-path",
+		},
+		"NoBudget": {
+			args: []string{"entrypoint", "-step", "s", "-run", "/run", "-termination-path", "/m", "--", "true"},
+			code: 2,
+			says: "-termination-budget",
+		},
+		"Size": {
+			args: []string{"entrypoint", "-step", "s", "-run", "/run", "-max-result-size", "0", "--", "true"},
+			code: 2,
+			says: "-max-result-size",
+		},
+		"Result": {
+			args: []string{"entrypoint", "-step", "s", "-run", "/run", "-result", "a=/b", "--", "true"},
+			code: 2,
+			says: "NAME:TYPE=PATH",
+		},
+		"NoNonce": {
+			args: []string{"results"},
+			code: 2,
+			says: "nonce",
+		},
+		"Help": {
+			args: []string{"results", "-help"},
+			says: "-nonce",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var out, err bytes.Buffer
@@ -77,8 +131,8 @@ func TestStay(t *testing.T) {
 		code   int
 		reason frame.Reason
 	}{
-		"Failed": {"exit 3", 3, frame.ReasonError}, "Ended": {"true", 0, frame.ReasonCompleted},
-		"Daemon": {"(touch begun; exec sleep 600) & while [ ! -e begun ]; do sleep 0.01; done", 0, frame.ReasonCompleted},
+		"Failed": {script: "exit 3", code: 3, reason: frame.ReasonError}, "Ended": {script: "true", reason: frame.ReasonCompleted},
+		"Daemon": {script: "(touch begun; exec sleep 600) & while [ ! -e begun ]; do sleep 0.01; done", reason: frame.ReasonCompleted},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := newPod(t, 1)

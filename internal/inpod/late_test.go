@@ -177,9 +177,18 @@ func TestKilledProcessWithoutAResult(t *testing.T) {
 func TestKilledAtAnyMoment(t *testing.T) {
 	const tries = 5
 	cases := map[string]struct{ reason, script string }{
-		"Truncates": {"The file is empty for a moment.", "while :; do echo whole > results/digest; done & while [ ! -s results/digest ]; do :; done"},
-		"Removes":   {"The file is away for a moment.", "while :; do rm -f results/digest; echo whole > results/digest; done & while [ ! -s results/digest ]; do :; done"},
-		"Replaces":  {"The file is always whole.", "while :; do echo whole > new; mv new results/digest; done & while [ ! -s results/digest ]; do :; done"},
+		"Truncates": {
+			reason: "The file is empty for a moment.",
+			script: "while :; do echo whole > results/digest; done & while [ ! -s results/digest ]; do :; done",
+		},
+		"Removes": {
+			reason: "The file is away for a moment.",
+			script: "while :; do rm -f results/digest; echo whole > results/digest; done & while [ ! -s results/digest ]; do :; done",
+		},
+		"Replaces": {
+			reason: "The file is always whole.",
+			script: "while :; do echo whole > new; mv new results/digest; done & while [ ! -s results/digest ]; do :; done",
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

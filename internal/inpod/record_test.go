@@ -208,12 +208,41 @@ func TestChangeBetweenSteps(t *testing.T) {
 		removed []string
 		problem frame.ProblemKind
 	}{
-		"Changed":  {"A value that is replaced.", "echo -n old > results/a", func(p string) error { return os.WriteFile(p, []byte("new"), 0o644) }, value("new"), nil, ""},
-		"Made":     {"A value that comes late.", ":", func(p string) error { return os.WriteFile(p, []byte("late"), 0o644) }, value("late"), nil, ""},
-		"Removed":  {"A value that is deleted.", "echo -n old > results/a", os.Remove, nil, []string{"a"}, ""},
-		"Spoilt":   {"A value that is made unreadable.", "echo -n old > results/a", func(p string) error { return errors.Join(os.Remove(p), os.Mkdir(p, 0o755)) }, nil, nil, frame.NotRegular},
-		"Mended":   {"A value that is made readable.", "mkdir results/a", func(p string) error { return errors.Join(os.Remove(p), os.WriteFile(p, nil, 0o644)) }, value(""), nil, ""},
-		"Restored": {"A value that is replaced by the same is the first step's.", "echo -n old > results/a", func(p string) error { return os.WriteFile(p, []byte("old"), 0o644) }, nil, nil, ""},
+		"Changed": {
+			reason:  "A value that is replaced.",
+			first:   "echo -n old > results/a",
+			between: func(p string) error { return os.WriteFile(p, []byte("new"), 0o644) },
+			results: value("new"),
+		},
+		"Made": {
+			reason:  "A value that comes late.",
+			first:   ":",
+			between: func(p string) error { return os.WriteFile(p, []byte("late"), 0o644) },
+			results: value("late"),
+		},
+		"Removed": {
+			reason:  "A value that is deleted.",
+			first:   "echo -n old > results/a",
+			between: os.Remove,
+			removed: []string{"a"},
+		},
+		"Spoilt": {
+			reason:  "A value that is made unreadable.",
+			first:   "echo -n old > results/a",
+			between: func(p string) error { return errors.Join(os.Remove(p), os.Mkdir(p, 0o755)) },
+			problem: frame.NotRegular,
+		},
+		"Mended": {
+			reason:  "A value that is made readable.",
+			first:   "mkdir results/a",
+			between: func(p string) error { return errors.Join(os.Remove(p), os.WriteFile(p, nil, 0o644)) },
+			results: value(""),
+		},
+		"Restored": {
+			reason:  "A value that is replaced by the same is the first step's.",
+			first:   "echo -n old > results/a",
+			between: func(p string) error { return os.WriteFile(p, []byte("old"), 0o644) },
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

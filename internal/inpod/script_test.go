@@ -38,17 +38,59 @@ func TestScripts(t *testing.T) {
 		want           string
 		code           int
 	}{
-		"NoShebang":  {"A script without interpreter is for the shell.", "echo a; echo b", nil, "a\nb\n", 0},
-		"Fails":      {"It ends at the first command that fails.", "echo a\nfalse\necho b", nil, "a\n", 1},
-		"Shebang":    {"Its first line says who runs it.", "#!/bin/cat\nas $$ it $(HOME) is\n", nil, "#!/bin/cat\nas $$ it $(HOME) is\n", 0},
-		"Arguments":  {"The step's arguments are the script's.", `for a; do echo "<$a>"; done`, []string{"a b", "", "$(x)", "-script", "--"}, "<a b>\n<>\n<$(x)>\n<-script>\n<-->\n", 0},
-		"Dollars":    {"Two dollars stay two.", `a=$$; test "$a" = $$ && echo '$$' "$(echo '$(date)')" '${HOME}'`, nil, "$$ $(date) ${HOME}\n", 0},
-		"Quotes":     {"Quotes stay quotes.", `echo "it's" 'say "x"' \\ "\` + "`" + `"`, nil, "it's say \"x\" \\ `\n", 0},
-		"Unicode":    {"Any text goes.", "echo 'grüße \U0001f600'", nil, "grüße \U0001f600\n", 0},
-		"NoNewline":  {"The last line may have no newline.", "printf x", nil, "x", 0},
-		"Empty":      {"An empty script does nothing.", "", nil, "", 0},
-		"ManyLines":  {"Many lines are many lines.", strings.Repeat(":\n", 50000) + "echo end", nil, "end\n", 0},
-		"OwnContent": {"The file holds the script.", "#!/bin/sh\ncat \"$0\"", nil, "#!/bin/sh\ncat \"$0\"", 0},
+		"NoShebang": {
+			reason: "A script without interpreter is for the shell.",
+			script: "echo a; echo b",
+			want:   "a\nb\n",
+		},
+		"Fails": {
+			reason: "It ends at the first command that fails.",
+			script: "echo a\nfalse\necho b",
+			want:   "a\n",
+			code:   1,
+		},
+		"Shebang": {
+			reason: "Its first line says who runs it.",
+			script: "#!/bin/cat\nas $$ it $(HOME) is\n",
+			want:   "#!/bin/cat\nas $$ it $(HOME) is\n",
+		},
+		"Arguments": {
+			reason: "The step's arguments are the script's.",
+			script: `for a; do echo "<$a>"; done`,
+			args:   []string{"a b", "", "$(x)", "-script", "--"},
+			want:   "<a b>\n<>\n<$(x)>\n<-script>\n<-->\n",
+		},
+		"Dollars": {
+			reason: "Two dollars stay two.",
+			script: `a=$$; test "$a" = $$ && echo '$$' "$(echo '$(date)')" '${HOME}'`,
+			want:   "$$ $(date) ${HOME}\n",
+		},
+		"Quotes": {
+			reason: "Quotes stay quotes.",
+			script: `echo "it's" 'say "x"' \\ "\` + "`" + `"`,
+			want:   "it's say \"x\" \\ `\n",
+		},
+		"Unicode": {
+			reason: "Any text goes.",
+			script: "echo 'grüße \U0001f600'",
+			want:   "grüße \U0001f600\n",
+		},
+		"NoNewline": {
+			reason: "The last line may have no newline.",
+			script: "printf x",
+			want:   "x",
+		},
+		"Empty": {reason: "An empty script does nothing."},
+		"ManyLines": {
+			reason: "Many lines are many lines.",
+			script: strings.Repeat(":\n", 50000) + "echo end",
+			want:   "end\n",
+		},
+		"OwnContent": {
+			reason: "The file holds the script.",
+			script: "#!/bin/sh\ncat \"$0\"",
+			want:   "#!/bin/sh\ncat \"$0\"",
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -98,14 +140,26 @@ func TestScriptErrors(t *testing.T) {
 		flags  func(p *pod) []string
 		says   string
 	}{
-		"NoDirectory": {"A script needs a place.", func(p *pod) []string {
-			return []string{"-script-path", p.path("absent", "s"), "-script", p.script("x")[3]}
-		}, "absent"},
-		"Damaged": {"A damaged script is not run.", func(p *pod) []string { return []string{"-script-path", p.path("s"), "-script", p.script("x")[3][:10]} }, "decode"},
-		"Directory": {"A directory in its place is not removed.", func(p *pod) []string {
-			must(p.t, os.MkdirAll(p.path("s", "x"), 0o700))
-			return []string{"-script-path", p.path("s"), "-script", p.script("x")[3]}
-		}, "directory not empty"},
+		"NoDirectory": {
+			reason: "A script needs a place.",
+			flags: func(p *pod) []string {
+				return []string{"-script-path", p.path("absent", "s"), "-script", p.script("x")[3]}
+			},
+			says: "absent",
+		},
+		"Damaged": {
+			reason: "A damaged script is not run.",
+			flags:  func(p *pod) []string { return []string{"-script-path", p.path("s"), "-script", p.script("x")[3][:10]} },
+			says:   "decode",
+		},
+		"Directory": {
+			reason: "A directory in its place is not removed.",
+			flags: func(p *pod) []string {
+				must(p.t, os.MkdirAll(p.path("s", "x"), 0o700))
+				return []string{"-script-path", p.path("s"), "-script", p.script("x")[3]}
+			},
+			says: "directory not empty",
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

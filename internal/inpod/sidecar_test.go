@@ -36,8 +36,20 @@ func TestSidecarIsNotRestarted(t *testing.T) {
 		code   int
 		want   frame.Reason
 	}{
-		"Killed": {"After the kernel had killed everything.", "touch begun; exec sleep 600", true, 137, frame.ReasonLost},
-		"Failed": {"After a failure that was killed in the end.", "touch begun; exit 3", true, 3, frame.ReasonError},
+		"Killed": {
+			reason: "After the kernel had killed everything.",
+			script: "touch begun; exec sleep 600",
+			kill:   true,
+			code:   137,
+			want:   frame.ReasonLost,
+		},
+		"Failed": {
+			reason: "After a failure that was killed in the end.",
+			script: "touch begun; exit 3",
+			kill:   true,
+			code:   3,
+			want:   frame.ReasonError,
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -74,9 +86,19 @@ func TestSidecarThatWasAskedToEnd(t *testing.T) {
 		reason, script string
 		stubborn       bool
 	}{
-		"Obeys":    {"It ends when it is asked to.", "touch begun; exec sleep 600", false},
-		"Stubborn": {"Or is killed after it was asked to.", "trap 'touch asked' TERM; touch begun; while true; do sleep 0.01; done", true},
-		"Ended":    {"It had ended before.", "touch begun", false},
+		"Obeys": {
+			reason: "It ends when it is asked to.",
+			script: "touch begun; exec sleep 600",
+		},
+		"Stubborn": {
+			reason:   "Or is killed after it was asked to.",
+			script:   "trap 'touch asked' TERM; touch begun; while true; do sleep 0.01; done",
+			stubborn: true,
+		},
+		"Ended": {
+			reason: "It had ended before.",
+			script: "touch begun",
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -96,18 +96,54 @@ func TestSignalWhileRunning(t *testing.T) {
 		code   int
 		want   frame.Reason
 	}{
-		"Default": {"A step that does not mind a signal ends by it.", "touch begun; exec sleep 600", syscall.SIGTERM, 143, frame.ReasonCancelled},
-		"Group": {"A command gets the signal although the shell that waits for it hands on none.",
-			`trap : TERM; sh -c 'trap "touch cleaned; exit 7" TERM; touch begun; while true; do sleep 0.01; done' || exit 5`,
-			syscall.SIGTERM, 5, frame.ReasonCancelled},
-		"Trap": {"A step may clean up and choose its exit code.",
-			"trap 'touch cleaned; exit 7' TERM; touch begun; while true; do sleep 0.01; done", syscall.SIGTERM, 7, frame.ReasonCancelled},
-		"Graceful": {"A step that ends well when it is asked to has ended well.",
-			"trap 'exit 0' TERM; touch begun; while true; do sleep 0.01; done", syscall.SIGTERM, 0, frame.ReasonCompleted},
-		"Interrupt": {"Other signals that ask to end are handed on, too.", "touch begun; exec sleep 600", syscall.SIGINT, 130, frame.ReasonCancelled},
-		"User": {"Signals with a meaning of the step's own are handed on.",
-			"trap 'exit 9' USR1; touch begun; while true; do sleep 0.01; done", syscall.SIGUSR1, 9, frame.ReasonError},
-		"Hangup": {"A signal that ends the step without asking kills it.", "touch begun; exec sleep 600", syscall.SIGHUP, 129, frame.ReasonKilled},
+		"Default": {
+			reason: "A step that does not mind a signal ends by it.",
+			script: "touch begun; exec sleep 600",
+			signal: syscall.SIGTERM,
+			code:   143,
+			want:   frame.ReasonCancelled,
+		},
+		"Group": {
+			reason: "A command gets the signal although the shell that waits for it hands on none.",
+			script: `trap : TERM; sh -c 'trap "touch cleaned; exit 7" TERM; touch begun; while true; do sleep 0.01; done' || exit 5`,
+			signal: syscall.SIGTERM,
+			code:   5,
+			want:   frame.ReasonCancelled,
+		},
+		"Trap": {
+			reason: "A step may clean up and choose its exit code.",
+			script: "trap 'touch cleaned; exit 7' TERM; touch begun; while true; do sleep 0.01; done",
+			signal: syscall.SIGTERM,
+			code:   7,
+			want:   frame.ReasonCancelled,
+		},
+		"Graceful": {
+			reason: "A step that ends well when it is asked to has ended well.",
+			script: "trap 'exit 0' TERM; touch begun; while true; do sleep 0.01; done",
+			signal: syscall.SIGTERM,
+			want:   frame.ReasonCompleted,
+		},
+		"Interrupt": {
+			reason: "Other signals that ask to end are handed on, too.",
+			script: "touch begun; exec sleep 600",
+			signal: syscall.SIGINT,
+			code:   130,
+			want:   frame.ReasonCancelled,
+		},
+		"User": {
+			reason: "Signals with a meaning of the step's own are handed on.",
+			script: "trap 'exit 9' USR1; touch begun; while true; do sleep 0.01; done",
+			signal: syscall.SIGUSR1,
+			code:   9,
+			want:   frame.ReasonError,
+		},
+		"Hangup": {
+			reason: "A signal that ends the step without asking kills it.",
+			script: "touch begun; exec sleep 600",
+			signal: syscall.SIGHUP,
+			code:   129,
+			want:   frame.ReasonKilled,
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -196,17 +232,60 @@ func TestStartErrors(t *testing.T) {
 		code    int
 		says    []string
 	}{
-		"NotInPath":    {"The message names what was looked for, and where.", []string{"no-such-tool"}, 127, []string{"no-such-tool", "PATH"}},
-		"NoFile":       {"The message names the path.", []string{p.path("absent")}, 127, []string{p.path("absent")}},
-		"NotExecuable": {"A file without permission is not run.", []string{file("plain", "text", 0o644)}, 126, []string{"permission denied"}},
-		"NotExecuableInPath": {"What was found and cannot be run is told from what was not found.", []string{"plain"}, 126,
-			[]string{"not executable"}},
-		"Directory":   {"A directory is not run.", []string{p.dir}, 126, []string{p.dir}},
-		"Interpreter": {"The message names the interpreter.", []string{file("script", "#! /bin/no-such-shell -e\n", 0o755)}, 127, []string{`"/bin/no-such-shell"`}},
-		"CarriageReturn": {"An interpreter with a carriage return is shown with it.", []string{file("dos", "#!/bin/sh\r\n", 0o755)}, 127,
-			[]string{`"/bin/sh\r"`}},
-		"Loader":   {"A program without its dynamic linker is told from one that is missing.", []string{file("elf", elf(), 0o755)}, 127, []string{"dynamic linker"}},
-		"NoFormat": {"The message says what the kernel wants.", []string{file("format", "\x00\x01", 0o755)}, 126, []string{"#!"}},
+		"NotInPath": {
+			reason:  "The message names what was looked for, and where.",
+			command: []string{"no-such-tool"},
+			code:    127,
+			says:    []string{"no-such-tool", "PATH"},
+		},
+		"NoFile": {
+			reason:  "The message names the path.",
+			command: []string{p.path("absent")},
+			code:    127,
+			says:    []string{p.path("absent")},
+		},
+		"NotExecuable": {
+			reason:  "A file without permission is not run.",
+			command: []string{file("plain", "text", 0o644)},
+			code:    126,
+			says:    []string{"permission denied"},
+		},
+		"NotExecuableInPath": {
+			reason:  "What was found and cannot be run is told from what was not found.",
+			command: []string{"plain"},
+			code:    126,
+			says:    []string{"not executable"},
+		},
+		"Directory": {
+			reason:  "A directory is not run.",
+			command: []string{p.dir},
+			code:    126,
+			says:    []string{p.dir},
+		},
+		"Interpreter": {
+			reason:  "The message names the interpreter.",
+			command: []string{file("script", "#! /bin/no-such-shell -e\n", 0o755)},
+			code:    127,
+			says:    []string{`"/bin/no-such-shell"`},
+		},
+		"CarriageReturn": {
+			reason:  "An interpreter with a carriage return is shown with it.",
+			command: []string{file("dos", "#!/bin/sh\r\n", 0o755)},
+			code:    127,
+			says:    []string{`"/bin/sh\r"`},
+		},
+		"Loader": {
+			reason:  "A program without its dynamic linker is told from one that is missing.",
+			command: []string{file("elf", elf(), 0o755)},
+			code:    127,
+			says:    []string{"dynamic linker"},
+		},
+		"NoFormat": {
+			reason:  "The message says what the kernel wants.",
+			command: []string{file("format", "\x00\x01", 0o755)},
+			code:    126,
+			says:    []string{"#!"},
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

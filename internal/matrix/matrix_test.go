@@ -43,40 +43,55 @@ func TestCombinations(t *testing.T) {
 		matrix v1.Matrix
 		want   []string
 	}{
-		"One":     {"One param runs the task once for each of its elements.", v1.Matrix{Params: []v1.Param{arch}}, []string{"arch=amd64", "arch=s390x"}},
-		"Product": {"The first param changes fastest.", v1.Matrix{Params: []v1.Param{arch, version}}, []string{"arch=amd64 version=1.17", "arch=s390x version=1.17", "arch=amd64 version=1.18", "arch=s390x version=1.18"}},
-		"Empty":   {"Nothing can be combined with nothing.", v1.Matrix{Params: []v1.Param{arch, array("version")}, Include: []v1.MatrixInclude{entry("x", text("y", "z"))}}, nil},
+		"One": {
+			reason: "One param runs the task once for each of its elements.",
+			matrix: v1.Matrix{Params: []v1.Param{arch}},
+			want:   []string{"arch=amd64", "arch=s390x"},
+		},
+		"Product": {
+			reason: "The first param changes fastest.",
+			matrix: v1.Matrix{Params: []v1.Param{arch, version}},
+			want:   []string{"arch=amd64 version=1.17", "arch=s390x version=1.17", "arch=amd64 version=1.18", "arch=s390x version=1.18"},
+		},
+		"Empty": {
+			reason: "Nothing can be combined with nothing.",
+			matrix: v1.Matrix{Params: []v1.Param{arch, array("version")}, Include: []v1.MatrixInclude{entry("x", text("y", "z"))}},
+		},
 		"ToAll": {
-			"What names none of the params is added to all.",
-			v1.Matrix{Params: []v1.Param{arch}, Include: []v1.MatrixInclude{entry("common", text("package", "p"))}},
-			[]string{"arch=amd64 package=p", "arch=s390x package=p"},
+			reason: "What names none of the params is added to all.",
+			matrix: v1.Matrix{Params: []v1.Param{arch}, Include: []v1.MatrixInclude{entry("common", text("package", "p"))}},
+			want:   []string{"arch=amd64 package=p", "arch=s390x package=p"},
 		},
 		"ToSome": {
-			"What names one is added to those with its value.",
-			v1.Matrix{Params: []v1.Param{arch, version}, Include: []v1.MatrixInclude{entry("race", text("arch", "s390x"), text("flags", "-v"))}},
-			[]string{"arch=amd64 version=1.17", "arch=s390x version=1.17 flags=-v", "arch=amd64 version=1.18", "arch=s390x version=1.18 flags=-v"},
+			reason: "What names one is added to those with its value.",
+			matrix: v1.Matrix{Params: []v1.Param{arch, version}, Include: []v1.MatrixInclude{entry("race", text("arch", "s390x"), text("flags", "-v"))}},
+			want:   []string{"arch=amd64 version=1.17", "arch=s390x version=1.17 flags=-v", "arch=amd64 version=1.18", "arch=s390x version=1.18 flags=-v"},
 		},
 		"Own": {
-			"What would overwrite a value of every one is a combination of its own.",
-			v1.Matrix{Params: []v1.Param{arch}, Include: []v1.MatrixInclude{entry("other", text("arch", "arm64"), text("flags", "-v"))}},
-			[]string{"arch=amd64", "arch=s390x", "(other) arch=arm64 flags=-v"},
+			reason: "What would overwrite a value of every one is a combination of its own.",
+			matrix: v1.Matrix{Params: []v1.Param{arch}, Include: []v1.MatrixInclude{entry("other", text("arch", "arm64"), text("flags", "-v"))}},
+			want:   []string{"arch=amd64", "arch=s390x", "(other) arch=arm64 flags=-v"},
 		},
 		"OnlyToParams": {
-			"A combination of its own is not one that a later entry is added to.",
-			v1.Matrix{Params: []v1.Param{arch}, Include: []v1.MatrixInclude{entry("other", text("arch", "arm64")), entry("common", text("package", "p"))}},
-			[]string{"arch=amd64 package=p", "arch=s390x package=p", "(other) arch=arm64"},
+			reason: "A combination of its own is not one that a later entry is added to.",
+			matrix: v1.Matrix{Params: []v1.Param{arch}, Include: []v1.MatrixInclude{entry("other", text("arch", "arm64")), entry("common", text("package", "p"))}},
+			want:   []string{"arch=amd64 package=p", "arch=s390x package=p", "(other) arch=arm64"},
 		},
 		"Later": {
-			"A later entry overwrites what an earlier one has added.",
-			v1.Matrix{Params: []v1.Param{arch}, Include: []v1.MatrixInclude{entry("a", text("flags", "-v")), entry("b", text("arch", "s390x"), text("flags", "-q"))}},
-			[]string{"arch=amd64 flags=-v", "arch=s390x flags=-q"},
+			reason: "A later entry overwrites what an earlier one has added.",
+			matrix: v1.Matrix{Params: []v1.Param{arch}, Include: []v1.MatrixInclude{entry("a", text("flags", "-v")), entry("b", text("arch", "s390x"), text("flags", "-q"))}},
+			want:   []string{"arch=amd64 flags=-v", "arch=s390x flags=-q"},
 		},
 		"OnlyInclude": {
-			"Without params, each entry is a combination.",
-			v1.Matrix{Include: []v1.MatrixInclude{entry("a", text("image", "1")), entry("b", text("image", "2"))}},
-			[]string{"(a) image=1", "(b) image=2"},
+			reason: "Without params, each entry is a combination.",
+			matrix: v1.Matrix{Include: []v1.MatrixInclude{entry("a", text("image", "1")), entry("b", text("image", "2"))}},
+			want:   []string{"(a) image=1", "(b) image=2"},
 		},
-		"Same": {"Two equal elements are two runs: whoever lists one twice wants it twice.", v1.Matrix{Params: []v1.Param{array("n", "1", "1")}}, []string{"n=1", "n=1"}},
+		"Same": {
+			reason: "Two equal elements are two runs: whoever lists one twice wants it twice.",
+			matrix: v1.Matrix{Params: []v1.Param{array("n", "1", "1")}},
+			want:   []string{"n=1", "n=1"},
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -102,12 +117,35 @@ func TestCombinationsRefused(t *testing.T) {
 		matrix v1.Matrix
 		want   string
 	}{
-		"TooMany":     {"One too many is too many.", v1.Matrix{Params: []v1.Param{array("a", long[:257]...)}}, "at least 257, and the limit is 256"},
-		"Included":    {"What is included counts.", v1.Matrix{Params: []v1.Param{array("a", long[:256]...)}, Include: []v1.MatrixInclude{{Params: []v1.Param{text("a", "x")}}}}, "at least 257, and the limit is 256"},
-		"Astronomic":  {"No number of params makes it overflow.", v1.Matrix{Params: many}, "at least 300, and the limit is 256"},
-		"NotAnArray":  {"A value that turned out to be a string is named.", v1.Matrix{Params: []v1.Param{array("a", "x"), text("b", "y")}}, "matrix.params[1].value in the matrix: it is of type string"},
-		"NotAString":  {"Entries of include take strings.", v1.Matrix{Include: []v1.MatrixInclude{{Params: []v1.Param{array("b", "y")}}}}, "matrix.include[0].params[0].value in the matrix: it is of type array"},
-		"ExactlyFits": {"The limit itself is allowed.", v1.Matrix{Params: []v1.Param{array("a", long[:256]...)}}, ""},
+		"TooMany": {
+			reason: "One too many is too many.",
+			matrix: v1.Matrix{Params: []v1.Param{array("a", long[:257]...)}},
+			want:   "at least 257, and the limit is 256",
+		},
+		"Included": {
+			reason: "What is included counts.",
+			matrix: v1.Matrix{Params: []v1.Param{array("a", long[:256]...)}, Include: []v1.MatrixInclude{{Params: []v1.Param{text("a", "x")}}}},
+			want:   "at least 257, and the limit is 256",
+		},
+		"Astronomic": {
+			reason: "No number of params makes it overflow.",
+			matrix: v1.Matrix{Params: many},
+			want:   "at least 300, and the limit is 256",
+		},
+		"NotAnArray": {
+			reason: "A value that turned out to be a string is named.",
+			matrix: v1.Matrix{Params: []v1.Param{array("a", "x"), text("b", "y")}},
+			want:   "matrix.params[1].value in the matrix: it is of type string",
+		},
+		"NotAString": {
+			reason: "Entries of include take strings.",
+			matrix: v1.Matrix{Include: []v1.MatrixInclude{{Params: []v1.Param{array("b", "y")}}}},
+			want:   "matrix.include[0].params[0].value in the matrix: it is of type array",
+		},
+		"ExactlyFits": {
+			reason: "The limit itself is allowed.",
+			matrix: v1.Matrix{Params: []v1.Param{array("a", long[:256]...)}},
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -99,19 +99,52 @@ func TestRuns(t *testing.T) {
 		before, after *v1.TaskRunStatus
 		want          map[string]float64
 	}{
-		"GoesOn":    {"a run that goes on is none that has ended", status(nil), status(running), nil},
-		"Succeeded": {"its end is counted", status(running), status(succeeded, ended), map[string]float64{total + " Succeeded success": 1, duration + " success": 1}},
-		"Failed": {"a reason is a label", status(running), status(new(v1.Failed(v1.TaskRunReasonResultsUnavailable, "")), ended),
-			map[string]float64{total + " TaskRunResultsUnavailable failed": 1, duration + " failed": 1}},
-		"Cancelled": {"as the field's dashboards have it", status(running), status(new(v1.Failed(v1.TaskRunReasonCancelled, "")), ended),
-			map[string]float64{total + " TaskRunCancelled cancelled": 1, duration + " cancelled": 1}},
-		"Unknown": {"a reason that anybody may make up is no label", status(running), status(new(v1.Failed("run-4711", "")), ended),
-			map[string]float64{total + " other failed": 1, duration + " failed": 1}},
-		"NeverBegan": {"without its times it has no duration", status(nil), status(new(v1.Failed(v1.TaskRunReasonValidationFailed, ""))),
-			map[string]float64{total + " TaskRunValidationFailed failed": 1}},
-		"Again": {"who finds it ended has not ended it", status(succeeded, ended), status(succeeded, ended), nil},
-		"Attempt": {"an attempt that is followed by another is no end of the run", status(running, attempts("StepOOM")), status(running, attempts("StepOOM", "PodEvicted")),
-			map[string]float64{attemptsFailed + " PodEvicted": 1}},
+		"GoesOn": {
+			reason: "a run that goes on is none that has ended",
+			before: status(nil),
+			after:  status(running),
+		},
+		"Succeeded": {
+			reason: "its end is counted",
+			before: status(running),
+			after:  status(succeeded, ended),
+			want:   map[string]float64{total + " Succeeded success": 1, duration + " success": 1},
+		},
+		"Failed": {
+			reason: "a reason is a label",
+			before: status(running),
+			after:  status(new(v1.Failed(v1.TaskRunReasonResultsUnavailable, "")), ended),
+			want:   map[string]float64{total + " TaskRunResultsUnavailable failed": 1, duration + " failed": 1},
+		},
+		"Cancelled": {
+			reason: "as the field's dashboards have it",
+			before: status(running),
+			after:  status(new(v1.Failed(v1.TaskRunReasonCancelled, "")), ended),
+			want:   map[string]float64{total + " TaskRunCancelled cancelled": 1, duration + " cancelled": 1},
+		},
+		"Unknown": {
+			reason: "a reason that anybody may make up is no label",
+			before: status(running),
+			after:  status(new(v1.Failed("run-4711", "")), ended),
+			want:   map[string]float64{total + " other failed": 1, duration + " failed": 1},
+		},
+		"NeverBegan": {
+			reason: "without its times it has no duration",
+			before: status(nil),
+			after:  status(new(v1.Failed(v1.TaskRunReasonValidationFailed, ""))),
+			want:   map[string]float64{total + " TaskRunValidationFailed failed": 1},
+		},
+		"Again": {
+			reason: "who finds it ended has not ended it",
+			before: status(succeeded, ended),
+			after:  status(succeeded, ended),
+		},
+		"Attempt": {
+			reason: "an attempt that is followed by another is no end of the run",
+			before: status(running, attempts("StepOOM")),
+			after:  status(running, attempts("StepOOM", "PodEvicted")),
+			want:   map[string]float64{attemptsFailed + " PodEvicted": 1},
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -13,12 +13,12 @@ func TestEncoded(t *testing.T) {
 		value  any
 		want   int
 	}{
-		"Text":        {"plain text takes its bytes and two quotes", strings.Repeat("x", 100), 102},
-		"Markup":      {"an angle bracket takes six bytes", strings.Repeat("<", 100), 602},
-		"Control":     {"so does a control character", strings.Repeat("\x01", 100), 602},
-		"Newline":     {"a newline takes two", "\n\n", 6},
-		"Object":      {"an object as it is stored, without a newline after it", map[string]int{"a": 1}, len(`{"a":1}`)},
-		"Unencodable": {"what cannot be encoded cannot be stored either", make(chan int), results.ObjectLimit},
+		"Text":        {reason: "plain text takes its bytes and two quotes", value: strings.Repeat("x", 100), want: 102},
+		"Markup":      {reason: "an angle bracket takes six bytes", value: strings.Repeat("<", 100), want: 602},
+		"Control":     {reason: "so does a control character", value: strings.Repeat("\x01", 100), want: 602},
+		"Newline":     {reason: "a newline takes two", value: "\n\n", want: 6},
+		"Object":      {reason: "an object as it is stored, without a newline after it", value: map[string]int{"a": 1}, want: len(`{"a":1}`)},
+		"Unencodable": {reason: "what cannot be encoded cannot be stored either", value: make(chan int), want: results.ObjectLimit},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -30,7 +30,7 @@ func TestEncoded(t *testing.T) {
 }
 
 func TestLargest(t *testing.T) {
-	parts := []Part{{"small", 1}, {"large", 9}, {"middle", 5}, {"other", 5}}
+	parts := []Part{{Name: "small", Size: 1}, {Name: "large", Size: 9}, {Name: "middle", Size: 5}, {Name: "other", Size: 5}}
 	if got, want := Largest("results", parts), `the largest results, encoded: "large" with 9, "middle" with 5, "other" with 5`; got != want {
 		t.Errorf("want %s, got %s", want, got)
 	}

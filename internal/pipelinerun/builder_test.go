@@ -122,14 +122,53 @@ func TestPropagatedParams(t *testing.T) {
 		uses     string
 		want     []v1.Param
 	}{
-		"Used":         {reason: "A task sees the run's params by name.", run: new(param("p", "run")), uses: "$(params.p)", want: []v1.Param{param("p", "run")}},
-		"Unused":       {reason: "What it does not use is not handed on.", run: new(param("p", "run")), uses: "x"},
-		"Declared":     {reason: "One that it declares is used.", declared: &v1.ParamSpec{Name: "p"}, run: new(param("p", "run")), want: []v1.Param{param("p", "run")}},
-		"Default":      {reason: "A pipeline's default reaches it, too.", declared: &v1.ParamSpec{Name: "p"}, pipeline: &v1.ParamSpec{Name: "p", Default: text("pipeline")}, want: []v1.Param{param("p", "pipeline")}},
-		"Given":        {reason: "What the pipeline gives to the task comes first.", given: new(param("p", "task")), run: new(param("p", "run")), uses: "$(params.p)", want: []v1.Param{param("p", "task")}},
-		"InnerDefault": {reason: "A default of the task is nearer than one of the pipeline.", declared: &v1.ParamSpec{Name: "p", Default: text("inner")}, pipeline: &v1.ParamSpec{Name: "p", Default: text("outer")}, uses: "$(params.p)"},
-		"RunOverIt":    {reason: "What the run gives overrides a default.", declared: &v1.ParamSpec{Name: "p", Default: text("inner")}, run: new(param("p", "run")), want: []v1.Param{param("p", "run")}},
-		"OtherType":    {reason: "But not one of another type, which happens to have its name.", declared: &v1.ParamSpec{Name: "p", Type: v1.TypeArray, Default: new(v1.ArrayValue("inner"))}, run: new(param("p", "run"))},
+		"Used": {
+			reason: "A task sees the run's params by name.",
+			run:    new(param("p", "run")),
+			uses:   "$(params.p)",
+			want:   []v1.Param{param("p", "run")},
+		},
+		"Unused": {
+			reason: "What it does not use is not handed on.",
+			run:    new(param("p", "run")),
+			uses:   "x",
+		},
+		"Declared": {
+			reason:   "One that it declares is used.",
+			declared: &v1.ParamSpec{Name: "p"},
+			run:      new(param("p", "run")),
+			want:     []v1.Param{param("p", "run")},
+		},
+		"Default": {
+			reason:   "A pipeline's default reaches it, too.",
+			declared: &v1.ParamSpec{Name: "p"},
+			pipeline: &v1.ParamSpec{Name: "p", Default: text("pipeline")},
+			want:     []v1.Param{param("p", "pipeline")},
+		},
+		"Given": {
+			reason: "What the pipeline gives to the task comes first.",
+			given:  new(param("p", "task")),
+			run:    new(param("p", "run")),
+			uses:   "$(params.p)",
+			want:   []v1.Param{param("p", "task")},
+		},
+		"InnerDefault": {
+			reason:   "A default of the task is nearer than one of the pipeline.",
+			declared: &v1.ParamSpec{Name: "p", Default: text("inner")},
+			pipeline: &v1.ParamSpec{Name: "p", Default: text("outer")},
+			uses:     "$(params.p)",
+		},
+		"RunOverIt": {
+			reason:   "What the run gives overrides a default.",
+			declared: &v1.ParamSpec{Name: "p", Default: text("inner")},
+			run:      new(param("p", "run")),
+			want:     []v1.Param{param("p", "run")},
+		},
+		"OtherType": {
+			reason:   "But not one of another type, which happens to have its name.",
+			declared: &v1.ParamSpec{Name: "p", Type: v1.TypeArray, Default: new(v1.ArrayValue("inner"))},
+			run:      new(param("p", "run")),
+		},
 		"Object": {
 			reason: "Of objects each key is looked up for itself.",
 			given:  &v1.Param{Name: "p", Value: v1.ObjectValue(map[string]string{"branch": "main", "url": "task"})},
@@ -137,7 +176,12 @@ func TestPropagatedParams(t *testing.T) {
 			uses:   "$(params.p.url) $(params.p.commit) $(params.p.branch)",
 			want:   []v1.Param{{Name: "p", Value: v1.ObjectValue(map[string]string{"branch": "main", "url": "task", "commit": "1"})}},
 		},
-		"WholeArray": {reason: "Arrays stay arrays.", run: new(array("p", "a", "b")), uses: "$(params.p[0])", want: []v1.Param{array("p", "a", "b")}},
+		"WholeArray": {
+			reason: "Arrays stay arrays.",
+			run:    new(array("p", "a", "b")),
+			uses:   "$(params.p[0])",
+			want:   []v1.Param{array("p", "a", "b")},
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -230,8 +274,19 @@ func TestMatrixThatCannotRun(t *testing.T) {
 		want   string
 		skip   string
 	}{
-		"Empty":   {"Without elements there is nothing to run.", nil, metav1.ConditionTrue, "Skipped: 1", v1.SkipReasonEmptyMatrix},
-		"TooMany": {"Too many are refused by number.", make([]string, 257), metav1.ConditionFalse, "at least 257, and the limit is 256", v1.SkipReasonInvalid},
+		"Empty": {
+			reason: "Without elements there is nothing to run.",
+			status: metav1.ConditionTrue,
+			want:   "Skipped: 1",
+			skip:   v1.SkipReasonEmptyMatrix,
+		},
+		"TooMany": {
+			reason: "Too many are refused by number.",
+			list:   make([]string, 257),
+			status: metav1.ConditionFalse,
+			want:   "at least 257, and the limit is 256",
+			skip:   v1.SkipReasonInvalid,
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -304,13 +359,40 @@ func TestTimeouts(t *testing.T) {
 		given  *v1.Timeouts
 		want   [3]int // minutes
 	}{
-		"None":         {"The installation's default is that of the whole run.", nil, [3]int{60, 0, 0}},
-		"Pipeline":     {"So is the run's own.", &v1.Timeouts{Pipeline: d(5)}, [3]int{5, 0, 0}},
-		"Tasks":        {"What the tasks leave is for finally.", &v1.Timeouts{Pipeline: d(5), Tasks: d(2)}, [3]int{5, 2, 3}},
-		"Finally":      {"And the other way round.", &v1.Timeouts{Pipeline: d(5), Finally: d(2)}, [3]int{5, 3, 2}},
-		"OfTheDefault": {"Also of the default.", &v1.Timeouts{Finally: d(20)}, [3]int{60, 40, 20}},
-		"WithoutLimit": {"Nothing is left of a run without limit, and nothing needed.", &v1.Timeouts{Pipeline: d(0), Tasks: d(2)}, [3]int{0, 2, 0}},
-		"All":          {"All can be said.", &v1.Timeouts{Pipeline: d(9), Tasks: d(2), Finally: d(1)}, [3]int{9, 2, 1}},
+		"None": {
+			reason: "The installation's default is that of the whole run.",
+			want:   [3]int{60, 0, 0},
+		},
+		"Pipeline": {
+			reason: "So is the run's own.",
+			given:  &v1.Timeouts{Pipeline: d(5)},
+			want:   [3]int{5, 0, 0},
+		},
+		"Tasks": {
+			reason: "What the tasks leave is for finally.",
+			given:  &v1.Timeouts{Pipeline: d(5), Tasks: d(2)},
+			want:   [3]int{5, 2, 3},
+		},
+		"Finally": {
+			reason: "And the other way round.",
+			given:  &v1.Timeouts{Pipeline: d(5), Finally: d(2)},
+			want:   [3]int{5, 3, 2},
+		},
+		"OfTheDefault": {
+			reason: "Also of the default.",
+			given:  &v1.Timeouts{Finally: d(20)},
+			want:   [3]int{60, 40, 20},
+		},
+		"WithoutLimit": {
+			reason: "Nothing is left of a run without limit, and nothing needed.",
+			given:  &v1.Timeouts{Pipeline: d(0), Tasks: d(2)},
+			want:   [3]int{0, 2, 0},
+		},
+		"All": {
+			reason: "All can be said.",
+			given:  &v1.Timeouts{Pipeline: d(9), Tasks: d(2), Finally: d(1)},
+			want:   [3]int{9, 2, 1},
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -436,14 +518,52 @@ func TestCoschedule(t *testing.T) {
 		tasks  []v1.PipelineTask
 		want   string // names of tasks that run on one node, groups separated by blanks; the others run anywhere
 	}{
-		"One":      {"Those that mount the claim run together.", config.CoscheduleWorkspaces, []v1.PipelineTask{on("a", "x"), on("b", "x"), on("c")}, "ab"},
-		"Two":      {"Two claims are two groups.", config.CoscheduleWorkspaces, []v1.PipelineTask{on("a", "x"), on("b", "y"), on("c", "x")}, "ac b"},
-		"Bridge":   {"A task that mounts both makes them one.", config.CoscheduleWorkspaces, []v1.PipelineTask{on("a", "x"), on("b", "y"), on("c", "x", "y"), on("d", "z")}, "abc d"},
-		"Same":     {"Two workspaces can be one claim.", config.CoscheduleWorkspaces, []v1.PipelineTask{on("a", "x"), on("b", "also-x")}, "ab"},
-		"Other":    {"Other volumes can be on any node.", config.CoscheduleWorkspaces, []v1.PipelineTask{on("a", "e"), on("b", "e")}, ""},
-		"Run":      {"All tasks of a run can be told to run together.", config.CoschedulePipelineRuns, []v1.PipelineTask{on("a", "x"), on("b")}, "ab"},
-		"Isolate":  {"And to keep away from others.", config.CoscheduleIsolate, []v1.PipelineTask{on("a", "x"), on("b")}, "ab"},
-		"Disabled": {"Or nothing is said.", config.CoscheduleDisabled, []v1.PipelineTask{on("a", "x"), on("b", "x")}, ""},
+		"One": {
+			reason: "Those that mount the claim run together.",
+			mode:   config.CoscheduleWorkspaces,
+			tasks:  []v1.PipelineTask{on("a", "x"), on("b", "x"), on("c")},
+			want:   "ab",
+		},
+		"Two": {
+			reason: "Two claims are two groups.",
+			mode:   config.CoscheduleWorkspaces,
+			tasks:  []v1.PipelineTask{on("a", "x"), on("b", "y"), on("c", "x")},
+			want:   "ac b",
+		},
+		"Bridge": {
+			reason: "A task that mounts both makes them one.",
+			mode:   config.CoscheduleWorkspaces,
+			tasks:  []v1.PipelineTask{on("a", "x"), on("b", "y"), on("c", "x", "y"), on("d", "z")},
+			want:   "abc d",
+		},
+		"Same": {
+			reason: "Two workspaces can be one claim.",
+			mode:   config.CoscheduleWorkspaces,
+			tasks:  []v1.PipelineTask{on("a", "x"), on("b", "also-x")},
+			want:   "ab",
+		},
+		"Other": {
+			reason: "Other volumes can be on any node.",
+			mode:   config.CoscheduleWorkspaces,
+			tasks:  []v1.PipelineTask{on("a", "e"), on("b", "e")},
+		},
+		"Run": {
+			reason: "All tasks of a run can be told to run together.",
+			mode:   config.CoschedulePipelineRuns,
+			tasks:  []v1.PipelineTask{on("a", "x"), on("b")},
+			want:   "ab",
+		},
+		"Isolate": {
+			reason: "And to keep away from others.",
+			mode:   config.CoscheduleIsolate,
+			tasks:  []v1.PipelineTask{on("a", "x"), on("b")},
+			want:   "ab",
+		},
+		"Disabled": {
+			reason: "Or nothing is said.",
+			mode:   config.CoscheduleDisabled,
+			tasks:  []v1.PipelineTask{on("a", "x"), on("b", "x")},
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -157,8 +157,8 @@ func TestOnePassHoldsAConstant(t *testing.T) {
 		pass   func(*testing.T) *loading
 		reads  int
 	}{
-		"Matrix": {"256 × 360 results of 4096 bytes are 377 MB; six TaskRuns have more than 8 MiB of them.", wideRun, 6},
-		"Tasks":  {"350 results of 1.4 MB are 490 MB; six of them are more than 8 MiB.", manyRuns, 6},
+		"Matrix": {reason: "256 × 360 results of 4096 bytes are 377 MB; six TaskRuns have more than 8 MiB of them.", pass: wideRun, reads: 6},
+		"Tasks":  {reason: "350 results of 1.4 MB are 490 MB; six of them are more than 8 MiB.", pass: manyRuns, reads: 6},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

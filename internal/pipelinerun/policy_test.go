@@ -27,14 +27,49 @@ func TestPolicyHoldsWithoutWebhooks(t *testing.T) {
 		env     []string
 		message string // empty: a task starts
 	}{
-		"PipelineRun":      {reason: "The pipeline is written out.", run: inline, limits: validation.InlineSpecs{PipelineRun: true}, message: "spec.pipelineSpec: Forbidden"},
-		"TaskInRun":        {reason: "So is a task in it.", run: inline, limits: validation.InlineSpecs{Pipeline: true}, message: "spec.pipelineSpec.tasks[0].taskSpec: Forbidden"},
-		"TaskInPipeline":   {reason: "A stored Pipeline is older than the setting.", run: referring, limits: validation.InlineSpecs{Pipeline: true}, message: "pipeline.spec.tasks[0].taskSpec: Forbidden"},
-		"RunOfAPipeline":   {reason: "The run refers to its pipeline.", run: referring, limits: validation.InlineSpecs{PipelineRun: true}},
-		"Env":              {reason: "The template sets a forbidden variable.", run: withEnv, env: []string{"HTTP_PROXY"}, message: "default-forbidden-env"},
-		"EnvOther":         {reason: "Another variable is forbidden.", run: withEnv, env: []string{"NO_PROXY"}},
-		"WithoutSettings":  {reason: "Nothing is forbidden.", run: inline},
-		"TaskRunsOfItsOwn": {reason: "The setting about TaskRuns is theirs to check.", run: inline, limits: validation.InlineSpecs{TaskRun: true}},
+		"PipelineRun": {
+			reason:  "The pipeline is written out.",
+			run:     inline,
+			limits:  validation.InlineSpecs{PipelineRun: true},
+			message: "spec.pipelineSpec: Forbidden",
+		},
+		"TaskInRun": {
+			reason:  "So is a task in it.",
+			run:     inline,
+			limits:  validation.InlineSpecs{Pipeline: true},
+			message: "spec.pipelineSpec.tasks[0].taskSpec: Forbidden",
+		},
+		"TaskInPipeline": {
+			reason:  "A stored Pipeline is older than the setting.",
+			run:     referring,
+			limits:  validation.InlineSpecs{Pipeline: true},
+			message: "pipeline.spec.tasks[0].taskSpec: Forbidden",
+		},
+		"RunOfAPipeline": {
+			reason: "The run refers to its pipeline.",
+			run:    referring,
+			limits: validation.InlineSpecs{PipelineRun: true},
+		},
+		"Env": {
+			reason:  "The template sets a forbidden variable.",
+			run:     withEnv,
+			env:     []string{"HTTP_PROXY"},
+			message: "default-forbidden-env",
+		},
+		"EnvOther": {
+			reason: "Another variable is forbidden.",
+			run:    withEnv,
+			env:    []string{"NO_PROXY"},
+		},
+		"WithoutSettings": {
+			reason: "Nothing is forbidden.",
+			run:    inline,
+		},
+		"TaskRunsOfItsOwn": {
+			reason: "The setting about TaskRuns is theirs to check.",
+			run:    inline,
+			limits: validation.InlineSpecs{TaskRun: true},
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -158,20 +158,90 @@ func TestRunsThatNeverStart(t *testing.T) {
 		want    string
 		message []string
 	}{
-		"MissingPipeline": {"The reason is the API's, the message names the Pipeline.", missingPipeline, v1.PipelineRunReasonCouldntGetPipeline, []string{`"nowhere"`}},
-		"MissingTask":     {"A Task that is missing at the end must not cost the time of those before.", run(embedded("a", v1.TaskSpec{}), taskRef("b", "nowhere")), v1.PipelineRunReasonCouldntGetTask, []string{`"nowhere"`, `task "b"`}},
-		"MissingParam":    {"The message names param and type.", withParams, v1.PipelineRunReasonParameterMissing, []string{`missing param "list" of type array`}},
-		"WrongType":       {"The message names both types.", wrongType, v1.PipelineRunReasonParameterTypeMismatch, []string{"spec.params[0].value", "array", "string"}},
-		"TaskParam":       {"What a Task needs is looked up before any starts.", run(taskRef("b", "known")), v1.PipelineRunReasonParameterMissing, []string{"tasks[0].params", `missing param "needed"`}},
-		"TaskParamType":   {"So is the type of what it is given.", run(taskRef("b", "known", param("needed", "x"), param("flags", "text"))), v1.PipelineRunReasonParameterTypeMismatch, []string{"tasks[0].params[1].value", "flags"}},
-		"UnknownResult":   {"So is whether it declares the result that another task uses.", run(taskRef("b", "known", param("needed", "x")), embedded("c", v1.TaskSpec{}, param("p", "$(tasks.b.results.nope)"))), v1.PipelineRunReasonInvalidTaskResultReference, []string{`result "nope" of task "b"`}},
-		"Unbound":         {"A workspace of the pipeline must be bound.", unbound, v1.PipelineRunReasonValidationFailed, []string{`missing workspace "source"`}},
-		"Cycle":           {"A cycle is told with its path.", run(a, b), v1.PipelineRunReasonInvalidGraph, []string{"a → b → a"}},
-		"UnknownTask":     {"A task that is not there is named.", run(func() v1.PipelineTask { x := embedded("a", v1.TaskSpec{}); x.RunAfter = []string{"x"}; return x }()), v1.PipelineRunReasonInvalidGraph, []string{"runAfter[0]", `"x"`}},
-		"EmbeddedResult":  {"What the pipeline itself shows has the same reason.", run(embedded("a", v1.TaskSpec{}), embedded("b", v1.TaskSpec{}, param("p", "$(tasks.a.results.nope)"))), v1.PipelineRunReasonInvalidTaskResultReference, []string{"spec.pipelineSpec.tasks[1].params[0].value", `no result of task a "nope"`}},
-		"EmbeddedParam":   {"Also for a param of a task that is written out.", run(embedded("a", v1.TaskSpec{Params: []v1.ParamSpec{{Name: "needed"}}})), v1.PipelineRunReasonParameterMissing, []string{"spec.pipelineSpec.tasks[0].params", `missing param "needed"`}},
-		"Invalid":         {"Everything else is a matter of validation.", run(embedded("A", v1.TaskSpec{})), v1.PipelineRunReasonValidationFailed, []string{"spec.pipelineSpec.tasks[0].name", `"A"`}},
-		"TooLarge":        {"A run that cannot be stored with a copy of its pipeline must not begin.", huge, v1.PipelineRunReasonValidationFailed, []string{"bytes"}},
+		"MissingPipeline": {
+			reason:  "The reason is the API's, the message names the Pipeline.",
+			run:     missingPipeline,
+			want:    v1.PipelineRunReasonCouldntGetPipeline,
+			message: []string{`"nowhere"`},
+		},
+		"MissingTask": {
+			reason:  "A Task that is missing at the end must not cost the time of those before.",
+			run:     run(embedded("a", v1.TaskSpec{}), taskRef("b", "nowhere")),
+			want:    v1.PipelineRunReasonCouldntGetTask,
+			message: []string{`"nowhere"`, `task "b"`},
+		},
+		"MissingParam": {
+			reason:  "The message names param and type.",
+			run:     withParams,
+			want:    v1.PipelineRunReasonParameterMissing,
+			message: []string{`missing param "list" of type array`},
+		},
+		"WrongType": {
+			reason:  "The message names both types.",
+			run:     wrongType,
+			want:    v1.PipelineRunReasonParameterTypeMismatch,
+			message: []string{"spec.params[0].value", "array", "string"},
+		},
+		"TaskParam": {
+			reason:  "What a Task needs is looked up before any starts.",
+			run:     run(taskRef("b", "known")),
+			want:    v1.PipelineRunReasonParameterMissing,
+			message: []string{"tasks[0].params", `missing param "needed"`},
+		},
+		"TaskParamType": {
+			reason:  "So is the type of what it is given.",
+			run:     run(taskRef("b", "known", param("needed", "x"), param("flags", "text"))),
+			want:    v1.PipelineRunReasonParameterTypeMismatch,
+			message: []string{"tasks[0].params[1].value", "flags"},
+		},
+		"UnknownResult": {
+			reason:  "So is whether it declares the result that another task uses.",
+			run:     run(taskRef("b", "known", param("needed", "x")), embedded("c", v1.TaskSpec{}, param("p", "$(tasks.b.results.nope)"))),
+			want:    v1.PipelineRunReasonInvalidTaskResultReference,
+			message: []string{`result "nope" of task "b"`},
+		},
+		"Unbound": {
+			reason:  "A workspace of the pipeline must be bound.",
+			run:     unbound,
+			want:    v1.PipelineRunReasonValidationFailed,
+			message: []string{`missing workspace "source"`},
+		},
+		"Cycle": {
+			reason:  "A cycle is told with its path.",
+			run:     run(a, b),
+			want:    v1.PipelineRunReasonInvalidGraph,
+			message: []string{"a → b → a"},
+		},
+		"UnknownTask": {
+			reason:  "A task that is not there is named.",
+			run:     run(func() v1.PipelineTask { x := embedded("a", v1.TaskSpec{}); x.RunAfter = []string{"x"}; return x }()),
+			want:    v1.PipelineRunReasonInvalidGraph,
+			message: []string{"runAfter[0]", `"x"`},
+		},
+		"EmbeddedResult": {
+			reason:  "What the pipeline itself shows has the same reason.",
+			run:     run(embedded("a", v1.TaskSpec{}), embedded("b", v1.TaskSpec{}, param("p", "$(tasks.a.results.nope)"))),
+			want:    v1.PipelineRunReasonInvalidTaskResultReference,
+			message: []string{"spec.pipelineSpec.tasks[1].params[0].value", `no result of task a "nope"`},
+		},
+		"EmbeddedParam": {
+			reason:  "Also for a param of a task that is written out.",
+			run:     run(embedded("a", v1.TaskSpec{Params: []v1.ParamSpec{{Name: "needed"}}})),
+			want:    v1.PipelineRunReasonParameterMissing,
+			message: []string{"spec.pipelineSpec.tasks[0].params", `missing param "needed"`},
+		},
+		"Invalid": {
+			reason:  "Everything else is a matter of validation.",
+			run:     run(embedded("A", v1.TaskSpec{})),
+			want:    v1.PipelineRunReasonValidationFailed,
+			message: []string{"spec.pipelineSpec.tasks[0].name", `"A"`},
+		},
+		"TooLarge": {
+			reason:  "A run that cannot be stored with a copy of its pipeline must not begin.",
+			run:     huge,
+			want:    v1.PipelineRunReasonValidationFailed,
+			message: []string{"bytes"},
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -289,9 +359,25 @@ func TestTaskRunsOfOthersAreNotTrusted(t *testing.T) {
 		message string
 		retried bool
 	}{
-		"Nobodys":    {"A TaskRun without an owner was not made by us.", owned("", ""), metav1.ConditionFalse, "does not belong to this PipelineRun (UID pr-uid)", false},
-		"AnotherRun": {"One of another run is not ours.", owned("x", "other"), metav1.ConditionFalse, "does not belong to this PipelineRun (UID pr-uid)", false},
-		"EarlierRun": {"One of a deleted run of the same name will go away.", owned("x", "run"), metav1.ConditionUnknown, "is still being deleted", true},
+		"Nobodys": {
+			reason:  "A TaskRun without an owner was not made by us.",
+			there:   owned("", ""),
+			status:  metav1.ConditionFalse,
+			message: "does not belong to this PipelineRun (UID pr-uid)",
+		},
+		"AnotherRun": {
+			reason:  "One of another run is not ours.",
+			there:   owned("x", "other"),
+			status:  metav1.ConditionFalse,
+			message: "does not belong to this PipelineRun (UID pr-uid)",
+		},
+		"EarlierRun": {
+			reason:  "One of a deleted run of the same name will go away.",
+			there:   owned("x", "run"),
+			status:  metav1.ConditionUnknown,
+			message: "is still being deleted",
+			retried: true,
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -398,8 +484,18 @@ func TestTaskRunsThatCannotBeMade(t *testing.T) {
 		status metav1.ConditionStatus
 		part   string
 	}{
-		"Quota":   {"A quota can have room later.", apierrors.NewForbidden(resource, "run-a", fmt.Errorf("exceeded quota: taskruns")), metav1.ConditionUnknown, "exceeded quota"},
-		"Refused": {"What is refused once is refused always.", apierrors.NewForbidden(resource, "run-a", fmt.Errorf("policy")), metav1.ConditionFalse, "policy"},
+		"Quota": {
+			reason: "A quota can have room later.",
+			err:    apierrors.NewForbidden(resource, "run-a", fmt.Errorf("exceeded quota: taskruns")),
+			status: metav1.ConditionUnknown,
+			part:   "exceeded quota",
+		},
+		"Refused": {
+			reason: "What is refused once is refused always.",
+			err:    apierrors.NewForbidden(resource, "run-a", fmt.Errorf("policy")),
+			status: metav1.ConditionFalse,
+			part:   "policy",
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -232,11 +232,44 @@ func TestRefusedStatusEndsTheRun(t *testing.T) {
 		words    string
 		kept     int
 	}{
-		"TooLarge":     {"What etcd refuses for its size is refused for ever.", tooLarge, 1, v1.PipelineRunReasonResultTooLarge, "1572864", 1},
-		"Invalid":      {"What no schema takes is refused for ever.", refusal422(), 1, v1.PipelineRunReasonStatusRefused, "is invalid", 1},
-		"InvalidTwice": {"So is what is wrong with a part that is left at first.", refusal422(), 2, v1.PipelineRunReasonStatusRefused, "is invalid", 1},
-		"Bare":         {"In the end the outcome stands alone.", refusal422(), 3, v1.PipelineRunReasonStatusRefused, "is invalid", 0},
-		"Replaced":     {"It takes the place of all that was there.", tooLarge, 4, v1.PipelineRunReasonResultTooLarge, "the API server refuses", 0},
+		"TooLarge": {
+			reason:   "What etcd refuses for its size is refused for ever.",
+			cause:    tooLarge,
+			refusals: 1,
+			want:     v1.PipelineRunReasonResultTooLarge,
+			words:    "1572864",
+			kept:     1,
+		},
+		"Invalid": {
+			reason:   "What no schema takes is refused for ever.",
+			cause:    refusal422(),
+			refusals: 1,
+			want:     v1.PipelineRunReasonStatusRefused,
+			words:    "is invalid",
+			kept:     1,
+		},
+		"InvalidTwice": {
+			reason:   "So is what is wrong with a part that is left at first.",
+			cause:    refusal422(),
+			refusals: 2,
+			want:     v1.PipelineRunReasonStatusRefused,
+			words:    "is invalid",
+			kept:     1,
+		},
+		"Bare": {
+			reason:   "In the end the outcome stands alone.",
+			cause:    refusal422(),
+			refusals: 3,
+			want:     v1.PipelineRunReasonStatusRefused,
+			words:    "is invalid",
+		},
+		"Replaced": {
+			reason:   "It takes the place of all that was there.",
+			cause:    tooLarge,
+			refusals: 4,
+			want:     v1.PipelineRunReasonResultTooLarge,
+			words:    "the API server refuses",
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -156,17 +156,60 @@ func TestArgumentsOfEarlierVersions(t *testing.T) {
 		args   []string
 		want   config.ResultsFrom
 	}{
-		"Pair":       {"An option and its value.", []string{"entrypoint", "-step", "s", "-results-from", "other", "--", "x"}, "other"},
-		"Joined":     {"Both in one.", []string{"entrypoint", "-results-from=other", "--", "x"}, "other"},
-		"TwoDashes":  {"Two dashes do.", []string{"entrypoint", "--results-from=other", "--", "x"}, "other"},
-		"Trimmed":    {"What a cache keeps.", []string{"-results-from", "other"}, "other"},
-		"Command":    {"An argument of the command is none of the entrypoint's.", []string{"entrypoint", "-step", "s", "--", "-results-from", "other"}, config.TerminationMessage},
-		"NoDashes":   {"A command ends the options.", []string{"entrypoint", "-step", "s", "x", "-results-from", "other"}, config.TerminationMessage},
-		"Value":      {"A value is no option.", []string{"entrypoint", "-stdout-path", "-results-from", "-results-from", "other", "--", "x"}, "other"},
-		"ValueDash":  {"Nor the end of the options.", []string{"entrypoint", "-stdout-path", "--", "-results-from", "other", "--", "x"}, "other"},
-		"Switch":     {"A switch has no value.", []string{"entrypoint", "-break-before", "-results-from", "other", "--", "x"}, "other"},
-		"Incomplete": {"An option without its value says nothing.", []string{"entrypoint", "-results-from"}, config.TerminationMessage},
-		"None":       {"A container may have no arguments.", nil, config.TerminationMessage},
+		"Pair": {
+			reason: "An option and its value.",
+			args:   []string{"entrypoint", "-step", "s", "-results-from", "other", "--", "x"},
+			want:   "other",
+		},
+		"Joined": {
+			reason: "Both in one.",
+			args:   []string{"entrypoint", "-results-from=other", "--", "x"},
+			want:   "other",
+		},
+		"TwoDashes": {
+			reason: "Two dashes do.",
+			args:   []string{"entrypoint", "--results-from=other", "--", "x"},
+			want:   "other",
+		},
+		"Trimmed": {
+			reason: "What a cache keeps.",
+			args:   []string{"-results-from", "other"},
+			want:   "other",
+		},
+		"Command": {
+			reason: "An argument of the command is none of the entrypoint's.",
+			args:   []string{"entrypoint", "-step", "s", "--", "-results-from", "other"},
+			want:   config.TerminationMessage,
+		},
+		"NoDashes": {
+			reason: "A command ends the options.",
+			args:   []string{"entrypoint", "-step", "s", "x", "-results-from", "other"},
+			want:   config.TerminationMessage,
+		},
+		"Value": {
+			reason: "A value is no option.",
+			args:   []string{"entrypoint", "-stdout-path", "-results-from", "-results-from", "other", "--", "x"},
+			want:   "other",
+		},
+		"ValueDash": {
+			reason: "Nor the end of the options.",
+			args:   []string{"entrypoint", "-stdout-path", "--", "-results-from", "other", "--", "x"},
+			want:   "other",
+		},
+		"Switch": {
+			reason: "A switch has no value.",
+			args:   []string{"entrypoint", "-break-before", "-results-from", "other", "--", "x"},
+			want:   "other",
+		},
+		"Incomplete": {
+			reason: "An option without its value says nothing.",
+			args:   []string{"entrypoint", "-results-from"},
+			want:   config.TerminationMessage,
+		},
+		"None": {
+			reason: "A container may have no arguments.",
+			want:   config.TerminationMessage,
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

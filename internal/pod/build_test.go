@@ -81,23 +81,36 @@ func TestBuildGolden(t *testing.T) {
 		reason string
 		in     Input
 	}{
-		"one-step": {"the smallest task has one container and no volume that it does not need",
-			input(v1.TaskSpec{Steps: []v1.Step{command("", "true")}})},
-		"termination-message": {"in the default mode results travel with the steps, and no sidecar is there",
-			input(v1.TaskSpec{Results: results, Steps: []v1.Step{command("one", "echo", "1"), command("two", "echo", "2")}})},
-		"carrier": {"what carries the results comes last, sees everything read-only, and no init container gates the first step",
-			input(v1.TaskSpec{Results: results, Steps: []v1.Step{command("one", "echo", "1"), command("two", "echo", "2")}}, otherMethod)},
-		"init-container": {"without image volumes one init container copies the binary",
-			input(v1.TaskSpec{Steps: []v1.Step{command("one", "true")}}, func(in *Input) { in.Delivery = InitContainer })},
-		"script": {"a script travels encoded, so that Kubernetes expands nothing in it; its arguments follow",
-			input(v1.TaskSpec{Steps: []v1.Step{{Name: "s", Image: "bash:1", Script: "echo $$ $(date)", Args: []string{"a"}, WorkingDir: "src/$x"}}})},
-		"sidecar": {"a task's sidecar is a native one, its readiness holds back the first step",
-			input(v1.TaskSpec{Steps: []v1.Step{command("one", "true")}, Sidecars: []v1.Sidecar{
+		"one-step": {
+			reason: "the smallest task has one container and no volume that it does not need",
+			in:     input(v1.TaskSpec{Steps: []v1.Step{command("", "true")}}),
+		},
+		"termination-message": {
+			reason: "in the default mode results travel with the steps, and no sidecar is there",
+			in:     input(v1.TaskSpec{Results: results, Steps: []v1.Step{command("one", "echo", "1"), command("two", "echo", "2")}}),
+		},
+		"carrier": {
+			reason: "what carries the results comes last, sees everything read-only, and no init container gates the first step",
+			in:     input(v1.TaskSpec{Results: results, Steps: []v1.Step{command("one", "echo", "1"), command("two", "echo", "2")}}, otherMethod),
+		},
+		"init-container": {
+			reason: "without image volumes one init container copies the binary",
+			in:     input(v1.TaskSpec{Steps: []v1.Step{command("one", "true")}}, func(in *Input) { in.Delivery = InitContainer }),
+		},
+		"script": {
+			reason: "a script travels encoded, so that Kubernetes expands nothing in it; its arguments follow",
+			in:     input(v1.TaskSpec{Steps: []v1.Step{{Name: "s", Image: "bash:1", Script: "echo $$ $(date)", Args: []string{"a"}, WorkingDir: "src/$x"}}}),
+		},
+		"sidecar": {
+			reason: "a task's sidecar is a native one, its readiness holds back the first step",
+			in: input(v1.TaskSpec{Steps: []v1.Step{command("one", "true")}, Sidecars: []v1.Sidecar{
 				{Name: "registry", Image: "registry:2", Ports: []corev1.ContainerPort{{ContainerPort: 5000}}, ReadinessProbe: &corev1.Probe{PeriodSeconds: 2}},
 				{Name: "logger", Image: "busybox:1", Script: "tail -f /dev/null"},
-			}})},
-		"workspaces": {"workspaces are mounted in every step and sidecar, unbound optional ones in none",
-			input(v1.TaskSpec{
+			}}),
+		},
+		"workspaces": {
+			reason: "workspaces are mounted in every step and sidecar, unbound optional ones in none",
+			in: input(v1.TaskSpec{
 				Workspaces: []v1.WorkspaceDeclaration{{Name: "source", ReadOnly: true}, {Name: "cache", MountPath: "/cache"}, {Name: "extra", Optional: true}},
 				Steps:      []v1.Step{command("one", "true")},
 				Sidecars:   []v1.Sidecar{{Name: "watcher", Image: "busybox:1", Command: []string{"true"}}},
@@ -106,14 +119,17 @@ func TestBuildGolden(t *testing.T) {
 					{Name: "source", SubPath: "a", ConfigMap: &corev1.ConfigMapVolumeSource{LocalObjectReference: corev1.LocalObjectReference{Name: "modules"}}},
 					{Name: "cache", EmptyDir: &corev1.EmptyDirVolumeSource{}},
 				}
-			})},
-		"metadata": {"labels and annotations of the run are carried to the pod, kubectl's bookkeeping is not",
-			input(v1.TaskSpec{Steps: []v1.Step{command("one", "true")}}, func(in *Input) {
+			}),
+		},
+		"metadata": {
+			reason: "labels and annotations of the run are carried to the pod, kubectl's bookkeeping is not",
+			in: input(v1.TaskSpec{Steps: []v1.Step{command("one", "true")}}, func(in *Input) {
 				in.TaskRun.Labels = map[string]string{"team": "release"}
 				in.TaskRun.Annotations = map[string]string{"chains.tekton.dev/signed": "true", corev1.LastAppliedConfigAnnotation: "{}"}
 				in.TaskRun.Spec.TaskRef = &v1.TaskRef{Name: "build-image"}
 				in.TaskRun.Spec.ServiceAccountName = "builder"
-			})},
+			}),
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) { golden(t, name, tc.reason, tc.in) })
@@ -197,12 +213,33 @@ func TestBuildLimits(t *testing.T) {
 		step   v1.Step
 		want   string // part of the LimitError; empty where the pod is fine
 	}{
-		"LargestArgument": {"Linux takes 131071 bytes in one argument", command("s", "echo", strings.Repeat("x", 131071)), ""},
-		"ArgumentTooLong": {"one more fails in the kernel with a message that nobody understands", command("s", "echo", strings.Repeat("x", 131072)), "spec.steps[0].args[0]: 131072 bytes"},
-		"FoldedArgument":  {"Kubernetes makes each $$ one byte before Linux counts", command("s", "echo", strings.Repeat("$$", 131071)), ""},
-		"EnvTooLong":      {"a variable counts with its name", v1.Step{Image: "i", Command: []string{"x"}, Env: []corev1.EnvVar{{Name: "BIG", Value: strings.Repeat("x", 131068)}}}, "spec.steps[0].env[0].value: 131072 bytes"},
-		"LargeScript":     {"a script of a megabyte that does not compress fits", v1.Step{Image: "i", Script: random[:1000000]}, ""},
-		"ScriptTooLarge":  {"a pod is one API object", v1.Step{Image: "i", Script: random + random[:700000]}, "more than the limit"},
+		"LargestArgument": {
+			reason: "Linux takes 131071 bytes in one argument",
+			step:   command("s", "echo", strings.Repeat("x", 131071)),
+		},
+		"ArgumentTooLong": {
+			reason: "one more fails in the kernel with a message that nobody understands",
+			step:   command("s", "echo", strings.Repeat("x", 131072)),
+			want:   "spec.steps[0].args[0]: 131072 bytes",
+		},
+		"FoldedArgument": {
+			reason: "Kubernetes makes each $$ one byte before Linux counts",
+			step:   command("s", "echo", strings.Repeat("$$", 131071)),
+		},
+		"EnvTooLong": {
+			reason: "a variable counts with its name",
+			step:   v1.Step{Image: "i", Command: []string{"x"}, Env: []corev1.EnvVar{{Name: "BIG", Value: strings.Repeat("x", 131068)}}},
+			want:   "spec.steps[0].env[0].value: 131072 bytes",
+		},
+		"LargeScript": {
+			reason: "a script of a megabyte that does not compress fits",
+			step:   v1.Step{Image: "i", Script: random[:1000000]},
+		},
+		"ScriptTooLarge": {
+			reason: "a pod is one API object",
+			step:   v1.Step{Image: "i", Script: random + random[:700000]},
+			want:   "more than the limit",
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -266,12 +303,46 @@ func TestDeliveryFor(t *testing.T) {
 		want                  Delivery
 		fails                 bool
 	}{
-		"Since":    {"on by default since 1.35", "auto", "1", "35", ImageVolume, false},
-		"Before":   {"off by default before", "auto", "1", "34", InitContainer, false},
-		"Provider": {"providers append to the minor version", "auto", "1", "37+", ImageVolume, false},
-		"Forced":   {"a setting wins over the version", "init-container", "1", "37", InitContainer, false},
-		"Typo":     {"a setting that is unknown is refused", "image-volumes", "1", "37", "", true},
-		"Unknown":  {"a version that says nothing is not guessed", "auto", "", "", "", true},
+		"Since": {
+			reason:  "on by default since 1.35",
+			setting: "auto",
+			major:   "1",
+			minor:   "35",
+			want:    ImageVolume,
+		},
+		"Before": {
+			reason:  "off by default before",
+			setting: "auto",
+			major:   "1",
+			minor:   "34",
+			want:    InitContainer,
+		},
+		"Provider": {
+			reason:  "providers append to the minor version",
+			setting: "auto",
+			major:   "1",
+			minor:   "37+",
+			want:    ImageVolume,
+		},
+		"Forced": {
+			reason:  "a setting wins over the version",
+			setting: "init-container",
+			major:   "1",
+			minor:   "37",
+			want:    InitContainer,
+		},
+		"Typo": {
+			reason:  "a setting that is unknown is refused",
+			setting: "image-volumes",
+			major:   "1",
+			minor:   "37",
+			fails:   true,
+		},
+		"Unknown": {
+			reason:  "a version that says nothing is not guessed",
+			setting: "auto",
+			fails:   true,
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

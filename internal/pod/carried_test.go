@@ -27,25 +27,45 @@ func TestCarried(t *testing.T) {
 		spec   v1.TaskSpec
 		want   []CarriedResult
 	}{
-		"None": {"a task without results carries nothing", v1.TaskSpec{Steps: []v1.Step{step()}}, nil},
-		"Task": {"a task's results travel under their names", v1.TaskSpec{Results: []v1.TaskResult{{Name: "a"}, {Name: "b", Type: v1.TypeArray}}},
-			[]CarriedResult{result("a", OfTask, "a"), {results.Declared{Name: "b", Type: "array"}, OfTask, "b"}}},
-		"Value": {"a result that takes its value from a step is carried by that step",
-			v1.TaskSpec{Results: []v1.TaskResult{{Name: "a", Value: new(v1.StringValue("$(steps.s.results.x)"))}}, Steps: []v1.Step{step("x")}},
-			[]CarriedResult{result("step-s.x", 0, "x")}},
-		"Unnamed": {"a step without a name goes by its number", v1.TaskSpec{Steps: []v1.Step{{Results: []v1.StepResult{{Name: "x"}}}}},
-			[]CarriedResult{result("step-unnamed-0.x", 0, "x")}},
-		"Object": {"properties make an object",
-			v1.TaskSpec{Steps: []v1.Step{{Name: "s", Results: []v1.StepResult{{Name: "x", Properties: map[string]v1.PropertySpec{"k": {}}}}}}},
-			[]CarriedResult{{results.Declared{Name: "step-s.x", Type: "object"}, 0, "x"}}},
-		"Taken": {"a task's result may have the name that a step's wants",
-			v1.TaskSpec{Results: []v1.TaskResult{{Name: "step-s.x"}}, Steps: []v1.Step{step("x", "y")}},
-			[]CarriedResult{result("step-s.x", OfTask, "step-s.x"), result("step-s.0", 0, "x"), result("step-s.y", 0, "y")}},
-		"TakenTwice": {"whatever stands in its place is free, too",
-			v1.TaskSpec{Results: []v1.TaskResult{{Name: "step-s.x"}, {Name: "step-s.0"}}, Steps: []v1.Step{step("x", "1")}},
-			[]CarriedResult{result("step-s.x", OfTask, "step-s.x"), result("step-s.0", OfTask, "step-s.0"), result("step-s.1", 0, "x"), result("step-s.2", 0, "1")}},
-		"TooLong": {"a name is never longer than that of a file", v1.TaskSpec{Steps: []v1.Step{step(long)}},
-			[]CarriedResult{result("step-s.0", 0, long)}},
+		"None": {
+			reason: "a task without results carries nothing",
+			spec:   v1.TaskSpec{Steps: []v1.Step{step()}},
+		},
+		"Task": {
+			reason: "a task's results travel under their names",
+			spec:   v1.TaskSpec{Results: []v1.TaskResult{{Name: "a"}, {Name: "b", Type: v1.TypeArray}}},
+			want:   []CarriedResult{result("a", OfTask, "a"), {Declared: results.Declared{Name: "b", Type: "array"}, Step: OfTask, Result: "b"}},
+		},
+		"Value": {
+			reason: "a result that takes its value from a step is carried by that step",
+			spec:   v1.TaskSpec{Results: []v1.TaskResult{{Name: "a", Value: new(v1.StringValue("$(steps.s.results.x)"))}}, Steps: []v1.Step{step("x")}},
+			want:   []CarriedResult{result("step-s.x", 0, "x")},
+		},
+		"Unnamed": {
+			reason: "a step without a name goes by its number",
+			spec:   v1.TaskSpec{Steps: []v1.Step{{Results: []v1.StepResult{{Name: "x"}}}}},
+			want:   []CarriedResult{result("step-unnamed-0.x", 0, "x")},
+		},
+		"Object": {
+			reason: "properties make an object",
+			spec:   v1.TaskSpec{Steps: []v1.Step{{Name: "s", Results: []v1.StepResult{{Name: "x", Properties: map[string]v1.PropertySpec{"k": {}}}}}}},
+			want:   []CarriedResult{{Declared: results.Declared{Name: "step-s.x", Type: "object"}, Result: "x"}},
+		},
+		"Taken": {
+			reason: "a task's result may have the name that a step's wants",
+			spec:   v1.TaskSpec{Results: []v1.TaskResult{{Name: "step-s.x"}}, Steps: []v1.Step{step("x", "y")}},
+			want:   []CarriedResult{result("step-s.x", OfTask, "step-s.x"), result("step-s.0", 0, "x"), result("step-s.y", 0, "y")},
+		},
+		"TakenTwice": {
+			reason: "whatever stands in its place is free, too",
+			spec:   v1.TaskSpec{Results: []v1.TaskResult{{Name: "step-s.x"}, {Name: "step-s.0"}}, Steps: []v1.Step{step("x", "1")}},
+			want:   []CarriedResult{result("step-s.x", OfTask, "step-s.x"), result("step-s.0", OfTask, "step-s.0"), result("step-s.1", 0, "x"), result("step-s.2", 0, "1")},
+		},
+		"TooLong": {
+			reason: "a name is never longer than that of a file",
+			spec:   v1.TaskSpec{Steps: []v1.Step{step(long)}},
+			want:   []CarriedResult{result("step-s.0", 0, long)},
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

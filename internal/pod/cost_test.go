@@ -21,14 +21,14 @@ func TestPartsOfPod(t *testing.T) {
 		in     Input
 		want   parts
 	}{
-		"OneStep": {"the binary, the workspace, the home, and what the step leaves behind",
-			input(v1.TaskSpec{Steps: []v1.Step{one}}), parts{1, 0, 4, 4}},
-		"TwoSteps": {"what each leaves behind, seen by the other",
-			input(v1.TaskSpec{Steps: []v1.Step{one, two}}), parts{2, 0, 5, 12}},
-		"Results": {"a folder for results",
-			input(v1.TaskSpec{Steps: []v1.Step{one, two}, Results: result}), parts{2, 0, 6, 14}},
-		"Sidecar": {"what carries results is one container, which sees them and how the steps ended",
-			input(v1.TaskSpec{Steps: []v1.Step{one, two}, Results: result}, otherMethod), parts{3, 0, 6, 17}},
+		"OneStep": {reason: "the binary, the workspace, the home, and what the step leaves behind",
+			in: input(v1.TaskSpec{Steps: []v1.Step{one}}), want: parts{1, 0, 4, 4}},
+		"TwoSteps": {reason: "what each leaves behind, seen by the other",
+			in: input(v1.TaskSpec{Steps: []v1.Step{one, two}}), want: parts{2, 0, 5, 12}},
+		"Results": {reason: "a folder for results",
+			in: input(v1.TaskSpec{Steps: []v1.Step{one, two}, Results: result}), want: parts{2, 0, 6, 14}},
+		"Sidecar": {reason: "what carries results is one container, which sees them and how the steps ended",
+			in: input(v1.TaskSpec{Steps: []v1.Step{one, two}, Results: result}, otherMethod), want: parts{3, 0, 6, 17}},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

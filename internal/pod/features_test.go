@@ -94,20 +94,30 @@ func TestFeaturesGolden(t *testing.T) {
 		reason string
 		in     Input
 	}{
-		"steps": {"a step knows what it gets from earlier ones, how long it may take, and where its output goes; it can write its own directory only",
-			input(steps(), references)},
-		"steps-carrier": {"results of steps are carried from where they lie", input(steps(), references, otherMethod)},
-		"sidecar-fields": {"a sidecar has every field that it says, and its own words where it has some",
-			input(v1.TaskSpec{
+		"steps": {
+			reason: "a step knows what it gets from earlier ones, how long it may take, and where its output goes; it can write its own directory only",
+			in:     input(steps(), references),
+		},
+		"steps-carrier": {
+			reason: "results of steps are carried from where they lie",
+			in:     input(steps(), references, otherMethod),
+		},
+		"sidecar-fields": {
+			reason: "a sidecar has every field that it says, and its own words where it has some",
+			in: input(v1.TaskSpec{
 				Workspaces: []v1.WorkspaceDeclaration{{Name: "shared"}}, Steps: []v1.Step{command("one", "true")},
 				Sidecars: []v1.Sidecar{everyField(), {Image: "i"}}, Volumes: []corev1.Volume{{Name: "data"}, {Name: "disk"}},
 			}, run(func(tr *v1.TaskRunSpec) {
 				tr.Workspaces = []v1.WorkspaceBinding{{Name: "shared", EmptyDir: &corev1.EmptyDirVolumeSource{}}}
-			}))},
-		"workspace-sources": {"a workspace is whatever volume the run gives",
-			input(v1.TaskSpec{Workspaces: declared, Steps: []v1.Step{command("one", "true")}}, boundEverything)},
-		"workspace-isolated": {"a workspace that somebody lists is mounted there only, where it is wanted; others everywhere",
-			input(v1.TaskSpec{
+			})),
+		},
+		"workspace-sources": {
+			reason: "a workspace is whatever volume the run gives",
+			in:     input(v1.TaskSpec{Workspaces: declared, Steps: []v1.Step{command("one", "true")}}, boundEverything),
+		},
+		"workspace-isolated": {
+			reason: "a workspace that somebody lists is mounted there only, where it is wanted; others everywhere",
+			in: input(v1.TaskSpec{
 				Workspaces: []v1.WorkspaceDeclaration{{Name: "key"}, {Name: "source"}},
 				Steps: []v1.Step{
 					{Name: "one", Image: "i", Command: []string{"a"}, Workspaces: []v1.WorkspaceUsage{{Name: "key", MountPath: "/key"}}},
@@ -116,11 +126,15 @@ func TestFeaturesGolden(t *testing.T) {
 				Sidecars: []v1.Sidecar{{Name: "s", Image: "i", Workspaces: []v1.WorkspaceUsage{{Name: "key"}}}, {Name: "t", Image: "i"}},
 			}, run(func(tr *v1.TaskRunSpec) {
 				tr.Workspaces = []v1.WorkspaceBinding{{Name: "key", Secret: &corev1.SecretVolumeSource{SecretName: "k"}}, {Name: "source", EmptyDir: &corev1.EmptyDirVolumeSource{}}}
-			}))},
-		"pod-template": {"what the run says of the pod is merged over what the installation says, and its variables win over the task's",
-			input(oneStep(func(s *v1.Step) { s.Env = []corev1.EnvVar{{Name: "A", Value: "task"}, {Name: "B", Value: "$(A)"}} }), podTemplates)},
-		"credentials": {"secrets that are annotated are made ready in each step, by its user, and others are not there",
-			input(v1.TaskSpec{Steps: []v1.Step{command("one", "true"), command("two", "true")}}, func(in *Input) {
+			})),
+		},
+		"pod-template": {
+			reason: "what the run says of the pod is merged over what the installation says, and its variables win over the task's",
+			in:     input(oneStep(func(s *v1.Step) { s.Env = []corev1.EnvVar{{Name: "A", Value: "task"}, {Name: "B", Value: "$(A)"}} }), podTemplates),
+		},
+		"credentials": {
+			reason: "secrets that are annotated are made ready in each step, by its user, and others are not there",
+			in: input(v1.TaskSpec{Steps: []v1.Step{command("one", "true"), command("two", "true")}}, func(in *Input) {
 				in.Credentials = []corev1.Secret{
 					secret("ignored", corev1.SecretTypeOpaque, "tekton.dev/git-0", "https://x"),
 					secret("basic", corev1.SecretTypeBasicAuth, "tekton.dev/git-1", "https://b.example", "tekton.dev/git-0", "https://a.example/$x", "tekton.dev/docker-0", "https://r.example"),
@@ -128,17 +142,25 @@ func TestFeaturesGolden(t *testing.T) {
 					secret("unused", corev1.SecretTypeSSHAuth),
 					secret("config", corev1.SecretTypeDockerConfigJson), secret("cfg", corev1.SecretTypeDockercfg),
 				}
-			})},
-		"restricted": {"on request every container satisfies Pod Security restricted, and has a read-only file system",
-			input(v1.TaskSpec{
+			}),
+		},
+		"restricted": {
+			reason: "on request every container satisfies Pod Security restricted, and has a read-only file system",
+			in: input(v1.TaskSpec{
 				Steps:    []v1.Step{command("plain", "true"), {Name: "own", Image: "i", Command: []string{"x"}, SecurityContext: &corev1.SecurityContext{RunAsUser: new(int64(0)), ReadOnlyRootFilesystem: new(false)}}},
 				Sidecars: []v1.Sidecar{{Name: "s", Image: "i", SecurityContext: &corev1.SecurityContext{Privileged: new(true)}}},
-			}, func(in *Input) { in.Settings = Settings{SecurityContext: true, ReadOnlyRootFilesystem: true} })},
-		"debug": {"a step that is to be held finds the commands to answer with",
-			input(v1.TaskSpec{Steps: []v1.Step{command("one", "true"), command("two", "true")}}, run(func(tr *v1.TaskRunSpec) {
+			}, func(in *Input) { in.Settings = Settings{SecurityContext: true, ReadOnlyRootFilesystem: true} }),
+		},
+		"debug": {
+			reason: "a step that is to be held finds the commands to answer with",
+			in: input(v1.TaskSpec{Steps: []v1.Step{command("one", "true"), command("two", "true")}}, run(func(tr *v1.TaskRunSpec) {
 				tr.Debug = &v1.TaskRunDebug{Breakpoints: &v1.TaskBreakpoints{OnFailure: "enabled", BeforeSteps: []string{"two"}}}
-			}))},
-		"retry": {"the pod of a later attempt has a name of its own", input(oneStep(func(*v1.Step) {}), func(in *Input) { in.Retry = 2 })},
+			})),
+		},
+		"retry": {
+			reason: "the pod of a later attempt has a name of its own",
+			in:     input(oneStep(func(*v1.Step) {}), func(in *Input) { in.Retry = 2 }),
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) { golden(t, name, tc.reason, tc.in) })

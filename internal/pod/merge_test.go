@@ -30,50 +30,70 @@ func TestMerged(t *testing.T) {
 		step     v1.Step
 		want     v1.Step
 	}{
-		"NoTemplate": {"without a template a step stays as it is", nil, command("s", "true"), command("s", "true")},
-		"Filled": {"what a step does not say, the template says",
-			&v1.StepTemplate{Image: "i", ImagePullPolicy: corev1.PullAlways, Command: []string{"c"}, Args: []string{"a"}, WorkingDir: "/w",
+		"NoTemplate": {
+			reason: "without a template a step stays as it is",
+			step:   command("s", "true"),
+			want:   command("s", "true"),
+		},
+		"Filled": {
+			reason: "what a step does not say, the template says",
+			template: &v1.StepTemplate{Image: "i", ImagePullPolicy: corev1.PullAlways, Command: []string{"c"}, Args: []string{"a"}, WorkingDir: "/w",
 				EnvFrom: []corev1.EnvFromSource{{Prefix: "P"}}},
-			v1.Step{Name: "s"},
-			v1.Step{Name: "s", Image: "i", ImagePullPolicy: corev1.PullAlways, Command: []string{"c"}, Args: []string{"a"}, WorkingDir: "/w",
-				EnvFrom: []corev1.EnvFromSource{{Prefix: "P"}}}},
-		"StepWins": {"what a step says itself stays",
-			&v1.StepTemplate{Image: "i", ImagePullPolicy: corev1.PullAlways, Command: []string{"c"}, Args: []string{"a"}, WorkingDir: "/w",
+			step: v1.Step{Name: "s"},
+			want: v1.Step{Name: "s", Image: "i", ImagePullPolicy: corev1.PullAlways, Command: []string{"c"}, Args: []string{"a"}, WorkingDir: "/w",
 				EnvFrom: []corev1.EnvFromSource{{Prefix: "P"}}},
-			v1.Step{Image: "j", ImagePullPolicy: corev1.PullNever, Command: []string{"d"}, Args: []string{"b"}, WorkingDir: "/v",
+		},
+		"StepWins": {
+			reason: "what a step says itself stays",
+			template: &v1.StepTemplate{Image: "i", ImagePullPolicy: corev1.PullAlways, Command: []string{"c"}, Args: []string{"a"}, WorkingDir: "/w",
+				EnvFrom: []corev1.EnvFromSource{{Prefix: "P"}}},
+			step: v1.Step{Image: "j", ImagePullPolicy: corev1.PullNever, Command: []string{"d"}, Args: []string{"b"}, WorkingDir: "/v",
 				EnvFrom: []corev1.EnvFromSource{{Prefix: "Q"}}},
-			v1.Step{Image: "j", ImagePullPolicy: corev1.PullNever, Command: []string{"d"}, Args: []string{"b"}, WorkingDir: "/v",
-				EnvFrom: []corev1.EnvFromSource{{Prefix: "Q"}}}},
-		"Script": {"a step with a script has no other command",
-			template(func(t *v1.StepTemplate) { t.Command = []string{"c"} }), v1.Step{Script: "true"}, v1.Step{Script: "true"}},
-		"Env": {"variables are merged by name, and one that refers to another still comes after it",
-			template(func(t *v1.StepTemplate) {
+			want: v1.Step{Image: "j", ImagePullPolicy: corev1.PullNever, Command: []string{"d"}, Args: []string{"b"}, WorkingDir: "/v",
+				EnvFrom: []corev1.EnvFromSource{{Prefix: "Q"}}},
+		},
+		"Script": {
+			reason:   "a step with a script has no other command",
+			template: template(func(t *v1.StepTemplate) { t.Command = []string{"c"} }),
+			step:     v1.Step{Script: "true"},
+			want:     v1.Step{Script: "true"},
+		},
+		"Env": {
+			reason: "variables are merged by name, and one that refers to another still comes after it",
+			template: template(func(t *v1.StepTemplate) {
 				t.Env = []corev1.EnvVar{{Name: "A", Value: "1"}, {Name: "B", Value: "$(A)"}}
 			}),
-			v1.Step{Env: []corev1.EnvVar{{Name: "C", Value: "$(B)"}, {Name: "A", Value: "2"}}},
-			v1.Step{Env: []corev1.EnvVar{{Name: "A", Value: "2"}, {Name: "B", Value: "$(A)"}, {Name: "C", Value: "$(B)"}}}},
-		"Mounts": {"mounts and devices are merged by their path, in any spelling",
-			template(func(t *v1.StepTemplate) {
+			step: v1.Step{Env: []corev1.EnvVar{{Name: "C", Value: "$(B)"}, {Name: "A", Value: "2"}}},
+			want: v1.Step{Env: []corev1.EnvVar{{Name: "A", Value: "2"}, {Name: "B", Value: "$(A)"}, {Name: "C", Value: "$(B)"}}},
+		},
+		"Mounts": {
+			reason: "mounts and devices are merged by their path, in any spelling",
+			template: template(func(t *v1.StepTemplate) {
 				t.VolumeMounts = []corev1.VolumeMount{{Name: "v", MountPath: "/a/"}, {Name: "w", MountPath: "/b"}}
 				t.VolumeDevices = []corev1.VolumeDevice{{Name: "d", DevicePath: "/dev/x"}}
 			}),
-			v1.Step{VolumeMounts: []corev1.VolumeMount{{Name: "x", MountPath: "/c/../a"}}, VolumeDevices: []corev1.VolumeDevice{{Name: "e", DevicePath: "/dev/y"}}},
-			v1.Step{VolumeMounts: []corev1.VolumeMount{{Name: "x", MountPath: "/c/../a"}, {Name: "w", MountPath: "/b"}},
-				VolumeDevices: []corev1.VolumeDevice{{Name: "d", DevicePath: "/dev/x"}, {Name: "e", DevicePath: "/dev/y"}}}},
-		"Resources": {"each resource of each kind stands for itself",
-			template(func(t *v1.StepTemplate) {
+			step: v1.Step{VolumeMounts: []corev1.VolumeMount{{Name: "x", MountPath: "/c/../a"}}, VolumeDevices: []corev1.VolumeDevice{{Name: "e", DevicePath: "/dev/y"}}},
+			want: v1.Step{VolumeMounts: []corev1.VolumeMount{{Name: "x", MountPath: "/c/../a"}, {Name: "w", MountPath: "/b"}},
+				VolumeDevices: []corev1.VolumeDevice{{Name: "d", DevicePath: "/dev/x"}, {Name: "e", DevicePath: "/dev/y"}}},
+		},
+		"Resources": {
+			reason: "each resource of each kind stands for itself",
+			template: template(func(t *v1.StepTemplate) {
 				t.ComputeResources = corev1.ResourceRequirements{Requests: list("cpu", "1", "memory", "1Gi"), Limits: list("memory", "2Gi")}
 			}),
-			v1.Step{ComputeResources: corev1.ResourceRequirements{Requests: list("memory", "3Gi"), Limits: list("cpu", "4")}},
-			v1.Step{ComputeResources: corev1.ResourceRequirements{Requests: list("cpu", "1", "memory", "3Gi"), Limits: list("memory", "2Gi", "cpu", "4")}}},
-		"Security": {"the security context is merged by field",
-			template(func(t *v1.StepTemplate) {
+			step: v1.Step{ComputeResources: corev1.ResourceRequirements{Requests: list("memory", "3Gi"), Limits: list("cpu", "4")}},
+			want: v1.Step{ComputeResources: corev1.ResourceRequirements{Requests: list("cpu", "1", "memory", "3Gi"), Limits: list("memory", "2Gi", "cpu", "4")}},
+		},
+		"Security": {
+			reason: "the security context is merged by field",
+			template: template(func(t *v1.StepTemplate) {
 				t.SecurityContext = &corev1.SecurityContext{RunAsUser: new(int64(1)), RunAsNonRoot: new(true),
 					Capabilities: &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}, Add: []corev1.Capability{"CHOWN"}}}
 			}),
-			v1.Step{SecurityContext: &corev1.SecurityContext{RunAsUser: new(int64(2)), Capabilities: &corev1.Capabilities{Add: []corev1.Capability{"KILL"}}}},
-			v1.Step{SecurityContext: &corev1.SecurityContext{RunAsUser: new(int64(2)), RunAsNonRoot: new(true),
-				Capabilities: &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}, Add: []corev1.Capability{"KILL"}}}}},
+			step: v1.Step{SecurityContext: &corev1.SecurityContext{RunAsUser: new(int64(2)), Capabilities: &corev1.Capabilities{Add: []corev1.Capability{"KILL"}}}},
+			want: v1.Step{SecurityContext: &corev1.SecurityContext{RunAsUser: new(int64(2)), RunAsNonRoot: new(true),
+				Capabilities: &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}, Add: []corev1.Capability{"KILL"}}}},
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -21,25 +21,85 @@ func TestBuildRefuses(t *testing.T) {
 		in     Input
 		field  string
 	}{
-		"Mount":    {"no step mounts anything over what is ours", input(oneStep(func(s *v1.Step) { s.VolumeMounts = mount("v", "/tekton/run/0") })), "spec.steps[0].volumeMounts[0].mountPath"},
-		"Spelling": {"however the path is spelled", input(oneStep(func(s *v1.Step) { s.VolumeMounts = mount("v", "/tekton/home/../bin/") })), "spec.steps[0].volumeMounts[0].mountPath"},
-		"Relative": {"a relative path begins at the root", input(oneStep(func(s *v1.Step) { s.VolumeMounts = mount("v", "tekton/results") })), "spec.steps[0].volumeMounts[0].mountPath"},
-		"Root":     {"everything is below the root", input(oneStep(func(s *v1.Step) { s.VolumeMounts = mount("v", "//") })), "spec.steps[0].volumeMounts[0].mountPath"},
-		"Template": {"a step template is no way around", input(v1.TaskSpec{StepTemplate: &v1.StepTemplate{VolumeMounts: mount("v", "/tekton")}, Steps: []v1.Step{command("a", "b")}}), "spec.steps[0].volumeMounts[0].mountPath"},
-		"Device": {"nor is a device", input(oneStep(func(s *v1.Step) {
-			s.VolumeDevices = []corev1.VolumeDevice{{Name: "v", DevicePath: "/tekton/bin/inpod"}}
-		})), "spec.steps[0].volumeDevices[0].devicePath"},
-		"Workspace": {"nor a workspace", input(v1.TaskSpec{Workspaces: []v1.WorkspaceDeclaration{{Name: "w", MountPath: "/tekton/creds"}}, Steps: []v1.Step{command("a", "b")}}), "spec.workspaces[0].mountPath"},
-		"Isolated":  {"nor one that a step mounts elsewhere", input(oneStep(func(s *v1.Step) { s.Workspaces = []v1.WorkspaceUsage{{Name: "w", MountPath: "/tekton/steps"}} })), "spec.steps[0].workspaces[0].mountPath"},
-		"Sidecar":   {"nor a sidecar", input(v1.TaskSpec{Steps: []v1.Step{command("a", "b")}, Sidecars: []v1.Sidecar{{Image: "i", VolumeMounts: mount("v", "/tekton/run")}}}), "spec.sidecars[0].volumeMounts[0].mountPath"},
-		"Message":   {"nor its termination message", input(v1.TaskSpec{Steps: []v1.Step{command("a", "b")}, Sidecars: []v1.Sidecar{{Image: "i", TerminationMessagePath: "/tekton/x"}}}), "spec.sidecars[0].terminationMessagePath"},
-		"OurVolume": {"nobody mounts a volume of ours", input(oneStep(func(s *v1.Step) { s.VolumeMounts = mount("tekton-internal-run-1", "/x") })), "spec.steps[0].volumeMounts[0].name"},
-		"Volume":    {"nor brings one of that name", input(v1.TaskSpec{Volumes: []corev1.Volume{{Name: "tekton-internal-bin"}}, Steps: []v1.Step{command("a", "b")}}), "spec.volumes[0].name"},
-		"TemplateVol": {"nor by the pod's template", input(oneStep(func(*v1.Step) {}), run(func(tr *v1.TaskRunSpec) {
-			tr.PodTemplate = &v1.PodTemplate{Volumes: []corev1.Volume{{Name: "tekton-internal-x"}}}
-		})), "podTemplate.volumes[0].name"},
-		"CEL":          {"a guard in CEL is not dropped in silence", input(oneStep(func(s *v1.Step) { s.When = []v1.WhenExpression{{CEL: "true"}} })), "spec.steps[0].when[0].cel"},
-		"NoSuchResult": {"a reference to nothing is not dropped, either", input(oneStep(func(s *v1.Step) { s.Args = []string{"tok"} }), func(in *Input) { in.References = []Reference{{Token: "tok", Step: "one", Result: "r"}} }), "spec.steps[0]"},
+		"Mount": {
+			reason: "no step mounts anything over what is ours",
+			in:     input(oneStep(func(s *v1.Step) { s.VolumeMounts = mount("v", "/tekton/run/0") })),
+			field:  "spec.steps[0].volumeMounts[0].mountPath",
+		},
+		"Spelling": {
+			reason: "however the path is spelled",
+			in:     input(oneStep(func(s *v1.Step) { s.VolumeMounts = mount("v", "/tekton/home/../bin/") })),
+			field:  "spec.steps[0].volumeMounts[0].mountPath",
+		},
+		"Relative": {
+			reason: "a relative path begins at the root",
+			in:     input(oneStep(func(s *v1.Step) { s.VolumeMounts = mount("v", "tekton/results") })),
+			field:  "spec.steps[0].volumeMounts[0].mountPath",
+		},
+		"Root": {
+			reason: "everything is below the root",
+			in:     input(oneStep(func(s *v1.Step) { s.VolumeMounts = mount("v", "//") })),
+			field:  "spec.steps[0].volumeMounts[0].mountPath",
+		},
+		"Template": {
+			reason: "a step template is no way around",
+			in:     input(v1.TaskSpec{StepTemplate: &v1.StepTemplate{VolumeMounts: mount("v", "/tekton")}, Steps: []v1.Step{command("a", "b")}}),
+			field:  "spec.steps[0].volumeMounts[0].mountPath",
+		},
+		"Device": {
+			reason: "nor is a device",
+			in: input(oneStep(func(s *v1.Step) {
+				s.VolumeDevices = []corev1.VolumeDevice{{Name: "v", DevicePath: "/tekton/bin/inpod"}}
+			})),
+			field: "spec.steps[0].volumeDevices[0].devicePath",
+		},
+		"Workspace": {
+			reason: "nor a workspace",
+			in:     input(v1.TaskSpec{Workspaces: []v1.WorkspaceDeclaration{{Name: "w", MountPath: "/tekton/creds"}}, Steps: []v1.Step{command("a", "b")}}),
+			field:  "spec.workspaces[0].mountPath",
+		},
+		"Isolated": {
+			reason: "nor one that a step mounts elsewhere",
+			in:     input(oneStep(func(s *v1.Step) { s.Workspaces = []v1.WorkspaceUsage{{Name: "w", MountPath: "/tekton/steps"}} })),
+			field:  "spec.steps[0].workspaces[0].mountPath",
+		},
+		"Sidecar": {
+			reason: "nor a sidecar",
+			in:     input(v1.TaskSpec{Steps: []v1.Step{command("a", "b")}, Sidecars: []v1.Sidecar{{Image: "i", VolumeMounts: mount("v", "/tekton/run")}}}),
+			field:  "spec.sidecars[0].volumeMounts[0].mountPath",
+		},
+		"Message": {
+			reason: "nor its termination message",
+			in:     input(v1.TaskSpec{Steps: []v1.Step{command("a", "b")}, Sidecars: []v1.Sidecar{{Image: "i", TerminationMessagePath: "/tekton/x"}}}),
+			field:  "spec.sidecars[0].terminationMessagePath",
+		},
+		"OurVolume": {
+			reason: "nobody mounts a volume of ours",
+			in:     input(oneStep(func(s *v1.Step) { s.VolumeMounts = mount("tekton-internal-run-1", "/x") })),
+			field:  "spec.steps[0].volumeMounts[0].name",
+		},
+		"Volume": {
+			reason: "nor brings one of that name",
+			in:     input(v1.TaskSpec{Volumes: []corev1.Volume{{Name: "tekton-internal-bin"}}, Steps: []v1.Step{command("a", "b")}}),
+			field:  "spec.volumes[0].name",
+		},
+		"TemplateVol": {
+			reason: "nor by the pod's template",
+			in: input(oneStep(func(*v1.Step) {}), run(func(tr *v1.TaskRunSpec) {
+				tr.PodTemplate = &v1.PodTemplate{Volumes: []corev1.Volume{{Name: "tekton-internal-x"}}}
+			})),
+			field: "podTemplate.volumes[0].name",
+		},
+		"CEL": {
+			reason: "a guard in CEL is not dropped in silence",
+			in:     input(oneStep(func(s *v1.Step) { s.When = []v1.WhenExpression{{CEL: "true"}} })),
+			field:  "spec.steps[0].when[0].cel",
+		},
+		"NoSuchResult": {
+			reason: "a reference to nothing is not dropped, either",
+			in:     input(oneStep(func(s *v1.Step) { s.Args = []string{"tok"} }), func(in *Input) { in.References = []Reference{{Token: "tok", Step: "one", Result: "r"}} }),
+			field:  "spec.steps[0]",
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

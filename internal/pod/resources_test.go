@@ -27,31 +27,44 @@ func TestResources(t *testing.T) {
 		in     Input
 		want   []corev1.ResourceRequirements // the sidecar's, then those of the steps
 	}{
-		"Own": {"what the task says is what a step gets", input(three(requirements(list("cpu", "1"), nil))),
-			[]corev1.ResourceRequirements{none, requirements(list("cpu", "1"), nil), none, none}},
-		"Step": {"the run can say otherwise of a step, by resource and kind, and of a sidecar",
-			input(three(requirements(list("cpu", "1", "memory", "1Gi"), list("memory", "2Gi"))), run(func(tr *v1.TaskRunSpec) {
+		"Own": {
+			reason: "what the task says is what a step gets",
+			in:     input(three(requirements(list("cpu", "1"), nil))),
+			want:   []corev1.ResourceRequirements{none, requirements(list("cpu", "1"), nil), none, none},
+		},
+		"Step": {
+			reason: "the run can say otherwise of a step, by resource and kind, and of a sidecar",
+			in: input(three(requirements(list("cpu", "1", "memory", "1Gi"), list("memory", "2Gi"))), run(func(tr *v1.TaskRunSpec) {
 				tr.StepSpecs = []v1.TaskRunStepSpec{{Name: "a", ComputeResources: requirements(list("memory", "3Gi"), nil)}}
 				tr.SidecarSpecs = []v1.TaskRunSidecarSpec{{Name: "s", ComputeResources: requirements(nil, list("cpu", "2"))}}
 			})),
-			[]corev1.ResourceRequirements{requirements(nil, list("cpu", "2")), requirements(list("cpu", "1", "memory", "3Gi"), list("memory", "2Gi")), none, none}},
-		"Whole": {"the whole task asks for what it is to have, and each step may use all of it",
-			input(three(requirements(list("cpu", "9"), nil)), run(func(tr *v1.TaskRunSpec) {
+			want: []corev1.ResourceRequirements{requirements(nil, list("cpu", "2")), requirements(list("cpu", "1", "memory", "3Gi"), list("memory", "2Gi")), none, none},
+		},
+		"Whole": {
+			reason: "the whole task asks for what it is to have, and each step may use all of it",
+			in: input(three(requirements(list("cpu", "9"), nil)), run(func(tr *v1.TaskRunSpec) {
 				tr.ComputeResources = new(requirements(list("cpu", "1", "memory", "100"), list("cpu", "2")))
 			})),
-			[]corev1.ResourceRequirements{none, requirements(list("cpu", "334m", "memory", "34"), list("cpu", "2")),
-				requirements(list("cpu", "333m", "memory", "33"), list("cpu", "2")), requirements(list("cpu", "333m", "memory", "33"), list("cpu", "2"))}},
-		"WholeLimit": {"a limit alone is also what is asked for", input(three(), run(func(tr *v1.TaskRunSpec) {
-			tr.ComputeResources = new(requirements(nil, list("cpu", "3")))
-		})), []corev1.ResourceRequirements{none, requirements(list("cpu", "1"), list("cpu", "3")), requirements(list("cpu", "1"), list("cpu", "3")), requirements(list("cpu", "1"), list("cpu", "3"))}},
-		"Defaults": {"what nobody says anything of gets the default of its name, of its longest prefix, or of all",
-			input(three(requirements(list("cpu", "9"), nil)), func(in *Input) {
+			want: []corev1.ResourceRequirements{none, requirements(list("cpu", "334m", "memory", "34"), list("cpu", "2")),
+				requirements(list("cpu", "333m", "memory", "33"), list("cpu", "2")), requirements(list("cpu", "333m", "memory", "33"), list("cpu", "2"))},
+		},
+		"WholeLimit": {
+			reason: "a limit alone is also what is asked for",
+			in: input(three(), run(func(tr *v1.TaskRunSpec) {
+				tr.ComputeResources = new(requirements(nil, list("cpu", "3")))
+			})),
+			want: []corev1.ResourceRequirements{none, requirements(list("cpu", "1"), list("cpu", "3")), requirements(list("cpu", "1"), list("cpu", "3")), requirements(list("cpu", "1"), list("cpu", "3"))},
+		},
+		"Defaults": {
+			reason: "what nobody says anything of gets the default of its name, of its longest prefix, or of all",
+			in: input(three(requirements(list("cpu", "9"), nil)), func(in *Input) {
 				in.Settings.Resources = map[string]corev1.ResourceRequirements{
 					"default": requirements(list("cpu", "1"), nil), "prefix-step": requirements(list("cpu", "2"), nil),
 					"step-b": requirements(list("cpu", "3"), nil), "step-a": requirements(list("cpu", "4"), nil), "prefix-ste": requirements(list("cpu", "5"), nil),
 				}
 			}),
-			[]corev1.ResourceRequirements{requirements(list("cpu", "1"), nil), requirements(list("cpu", "9"), nil), requirements(list("cpu", "3"), nil), requirements(list("cpu", "2"), nil)}},
+			want: []corev1.ResourceRequirements{requirements(list("cpu", "1"), nil), requirements(list("cpu", "9"), nil), requirements(list("cpu", "3"), nil), requirements(list("cpu", "2"), nil)},
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

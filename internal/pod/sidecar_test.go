@@ -17,12 +17,33 @@ func TestStartupProbe(t *testing.T) {
 		skip    bool
 		want    *corev1.Probe
 	}{
-		"None":      {"without a probe the first step does not wait", v1.Sidecar{}, false, nil},
-		"Readiness": {"the first step waits until a sidecar is ready, with patience", v1.Sidecar{ReadinessProbe: readiness}, false, &corev1.Probe{PeriodSeconds: 3, SuccessThreshold: 1, FailureThreshold: 1000}},
-		"Patience":  {"a probe of the default period is tried every second for ten minutes", v1.Sidecar{ReadinessProbe: &corev1.Probe{}}, false, &corev1.Probe{PeriodSeconds: 1, SuccessThreshold: 1, FailureThreshold: 600}},
-		"Own":       {"a sidecar with a startup probe of its own keeps it", v1.Sidecar{ReadinessProbe: readiness, StartupProbe: own}, false, own},
-		"Skip":      {"where nobody waits, the first step does not", v1.Sidecar{ReadinessProbe: readiness}, true, nil},
-		"SkipOwn":   {"but for the task's own wish", v1.Sidecar{StartupProbe: own}, true, own},
+		"None": {reason: "without a probe the first step does not wait"},
+		"Readiness": {
+			reason:  "the first step waits until a sidecar is ready, with patience",
+			sidecar: v1.Sidecar{ReadinessProbe: readiness},
+			want:    &corev1.Probe{PeriodSeconds: 3, SuccessThreshold: 1, FailureThreshold: 1000},
+		},
+		"Patience": {
+			reason:  "a probe of the default period is tried every second for ten minutes",
+			sidecar: v1.Sidecar{ReadinessProbe: &corev1.Probe{}},
+			want:    &corev1.Probe{PeriodSeconds: 1, SuccessThreshold: 1, FailureThreshold: 600},
+		},
+		"Own": {
+			reason:  "a sidecar with a startup probe of its own keeps it",
+			sidecar: v1.Sidecar{ReadinessProbe: readiness, StartupProbe: own},
+			want:    own,
+		},
+		"Skip": {
+			reason:  "where nobody waits, the first step does not",
+			sidecar: v1.Sidecar{ReadinessProbe: readiness},
+			skip:    true,
+		},
+		"SkipOwn": {
+			reason:  "but for the task's own wish",
+			sidecar: v1.Sidecar{StartupProbe: own},
+			skip:    true,
+			want:    own,
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -28,15 +28,48 @@ func TestSidecarFailures(t *testing.T) {
 		state, last corev1.ContainerState
 		want        []SidecarEnd
 	}{
-		"Running":     {"A sidecar that runs has not failed.", running, corev1.ContainerState{}, nil},
-		"Asked":       {"Nor has one that was asked to end.", ended(143, "Error", recorded(143, frame.ReasonCancelled, "")), corev1.ContainerState{}, nil},
-		"Completed":   {"Nor one that had done its work.", ended(0, "Completed", recorded(0, frame.ReasonCompleted, "")), corev1.ContainerState{}, nil},
-		"Failed":      {"One that failed before says how.", ended(3, "Error", recorded(3, frame.ReasonError, "")), corev1.ContainerState{}, []SidecarEnd{{"sidecar-s", false, `"sidecar-s" exited with code 3 (Error)`}}},
-		"NotStarted":  {"One that could not start says why.", ended(127, "Error", recorded(127, frame.ReasonStartError, "no such tool")), corev1.ContainerState{}, []SidecarEnd{{"sidecar-s", false, `"sidecar-s" exited with code 127 (StartError): no such tool`}}},
-		"OutOfMemory": {"One that was killed for its memory is running again, and does nothing.", running, ended(137, "OOMKilled", ""), []SidecarEnd{{"sidecar-s", true, `"sidecar-s" used more memory than its limit`}}},
-		"Own":         {"Without a record the exit code says it.", ended(3, "Error", "own words"), corev1.ContainerState{}, []SidecarEnd{{"sidecar-s", false, `"sidecar-s" exited with code 3 (Error)`}}},
-		"OwnAsked":    {"An exit code can say that it was asked to.", ended(143, "Error", ""), corev1.ContainerState{}, nil},
-		"Liveness":    {"One that its probe had restarted was asked to end.", running, ended(143, "Error", recorded(143, frame.ReasonCancelled, "")), nil},
+		"Running": {
+			reason: "A sidecar that runs has not failed.",
+			state:  running,
+		},
+		"Asked": {
+			reason: "Nor has one that was asked to end.",
+			state:  ended(143, "Error", recorded(143, frame.ReasonCancelled, "")),
+		},
+		"Completed": {
+			reason: "Nor one that had done its work.",
+			state:  ended(0, "Completed", recorded(0, frame.ReasonCompleted, "")),
+		},
+		"Failed": {
+			reason: "One that failed before says how.",
+			state:  ended(3, "Error", recorded(3, frame.ReasonError, "")),
+			want:   []SidecarEnd{{Container: "sidecar-s", Message: `"sidecar-s" exited with code 3 (Error)`}},
+		},
+		"NotStarted": {
+			reason: "One that could not start says why.",
+			state:  ended(127, "Error", recorded(127, frame.ReasonStartError, "no such tool")),
+			want:   []SidecarEnd{{Container: "sidecar-s", Message: `"sidecar-s" exited with code 127 (StartError): no such tool`}},
+		},
+		"OutOfMemory": {
+			reason: "One that was killed for its memory is running again, and does nothing.",
+			state:  running,
+			last:   ended(137, "OOMKilled", ""),
+			want:   []SidecarEnd{{Container: "sidecar-s", OutOfMemory: true, Message: `"sidecar-s" used more memory than its limit`}},
+		},
+		"Own": {
+			reason: "Without a record the exit code says it.",
+			state:  ended(3, "Error", "own words"),
+			want:   []SidecarEnd{{Container: "sidecar-s", Message: `"sidecar-s" exited with code 3 (Error)`}},
+		},
+		"OwnAsked": {
+			reason: "An exit code can say that it was asked to.",
+			state:  ended(143, "Error", ""),
+		},
+		"Liveness": {
+			reason: "One that its probe had restarted was asked to end.",
+			state:  running,
+			last:   ended(143, "Error", recorded(143, frame.ReasonCancelled, "")),
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

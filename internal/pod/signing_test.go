@@ -26,9 +26,25 @@ func TestSigning(t *testing.T) {
 		host     string // the directory of the node; empty for the CSI driver
 		address  string
 	}{
-		"CSI":      {"The driver brings the socket.", ImageVolume, csi, "", "unix:///tekton/workload-api/spire-agent.sock"},
-		"Copied":   {"An init container copies the binary that can sign.", InitContainer, csi, "", "unix:///tekton/workload-api/spire-agent.sock"},
-		"HostPath": {"Without a driver the socket comes from the node.", ImageVolume, config.WorkloadSocket{HostDir: "/run/spire/sockets", File: "agent.sock"}, "/run/spire/sockets", "unix:///tekton/workload-api/agent.sock"},
+		"CSI": {
+			reason:   "The driver brings the socket.",
+			delivery: ImageVolume,
+			socket:   csi,
+			address:  "unix:///tekton/workload-api/spire-agent.sock",
+		},
+		"Copied": {
+			reason:   "An init container copies the binary that can sign.",
+			delivery: InitContainer,
+			socket:   csi,
+			address:  "unix:///tekton/workload-api/spire-agent.sock",
+		},
+		"HostPath": {
+			reason:   "Without a driver the socket comes from the node.",
+			delivery: ImageVolume,
+			socket:   config.WorkloadSocket{HostDir: "/run/spire/sockets", File: "agent.sock"},
+			host:     "/run/spire/sockets",
+			address:  "unix:///tekton/workload-api/agent.sock",
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -48,13 +48,46 @@ func TestContain(t *testing.T) {
 		report func(Panic) error
 		want   string
 	}{
-		"None":         {"a pass without a panic tells nobody anything", nil, ok, ""},
-		"Runtime":      {"the words of the Go runtime have no data of anybody", fault, ok, "runtime error: index out of range [0] with length 0"},
-		"Wrapped":      {"also within another error", fmt.Errorf("hidden: %w", fault.(error)), ok, "runtime error: index out of range [0] with length 0"},
-		"Text":         {"another value may hold what is nobody's business", "password hunter2", ok, "a panic with a value of type string"},
-		"Carried":      {"what a goroutine panicked with counts, not what carried it", &PropagatedError{Value: fault, Stack: []byte("stack")}, ok, "runtime error: index out of range [0] with length 0"},
-		"ReportFails":  {"a report that fails changes nothing", fault, func(Panic) error { return errors.New("away") }, "runtime error: index out of range [0] with length 0"},
-		"ReportPanics": {"one that panics for the same cause neither", fault, func(Panic) error { panic("again") }, "runtime error: index out of range [0] with length 0"},
+		"None": {
+			reason: "a pass without a panic tells nobody anything",
+			report: ok,
+		},
+		"Runtime": {
+			reason: "the words of the Go runtime have no data of anybody",
+			value:  fault,
+			report: ok,
+			want:   "runtime error: index out of range [0] with length 0",
+		},
+		"Wrapped": {
+			reason: "also within another error",
+			value:  fmt.Errorf("hidden: %w", fault.(error)),
+			report: ok,
+			want:   "runtime error: index out of range [0] with length 0",
+		},
+		"Text": {
+			reason: "another value may hold what is nobody's business",
+			value:  "password hunter2",
+			report: ok,
+			want:   "a panic with a value of type string",
+		},
+		"Carried": {
+			reason: "what a goroutine panicked with counts, not what carried it",
+			value:  &PropagatedError{Value: fault, Stack: []byte("stack")},
+			report: ok,
+			want:   "runtime error: index out of range [0] with length 0",
+		},
+		"ReportFails": {
+			reason: "a report that fails changes nothing",
+			value:  fault,
+			report: func(Panic) error { return errors.New("away") },
+			want:   "runtime error: index out of range [0] with length 0",
+		},
+		"ReportPanics": {
+			reason: "one that panics for the same cause neither",
+			value:  fault,
+			report: func(Panic) error { panic("again") },
+			want:   "runtime error: index out of range [0] with length 0",
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

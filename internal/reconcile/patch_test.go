@@ -21,14 +21,32 @@ func TestStatus(t *testing.T) {
 		before, after v1.TaskRunStatus
 		want          string
 	}{
-		"Nothing": {"what has not changed is not written", v1.TaskRunStatus{PodName: "p"}, v1.TaskRunStatus{PodName: "p"}, ""},
-		"Emptied": {"nil and empty say the same", v1.TaskRunStatus{}, v1.TaskRunStatus{Results: []v1.TaskRunResult{}}, ""},
-		"First": {"there is no status to add to", v1.TaskRunStatus{}, v1.TaskRunStatus{PodName: "p"},
-			`[{"op":"replace","path":"/metadata/resourceVersion","value":"7"},{"op":"add","path":"/status","value":{"podName":"p"}}]`},
-		"Added": {"and nothing else is sent", v1.TaskRunStatus{PodName: "p"}, v1.TaskRunStatus{PodName: "p", CompletionTime: &now},
-			`[{"op":"replace","path":"/metadata/resourceVersion","value":"7"},{"op":"add","path":"/status/completionTime","value":"2026-05-06T07:08:09Z"}]`},
-		"Removed": {"what goes is named", v1.TaskRunStatus{PodName: "p", StartTime: &now}, v1.TaskRunStatus{PodName: "p"},
-			`[{"op":"replace","path":"/metadata/resourceVersion","value":"7"},{"op":"remove","path":"/status/startTime"}]`},
+		"Nothing": {
+			reason: "what has not changed is not written",
+			before: v1.TaskRunStatus{PodName: "p"},
+			after:  v1.TaskRunStatus{PodName: "p"},
+		},
+		"Emptied": {
+			reason: "nil and empty say the same",
+			after:  v1.TaskRunStatus{Results: []v1.TaskRunResult{}},
+		},
+		"First": {
+			reason: "there is no status to add to",
+			after:  v1.TaskRunStatus{PodName: "p"},
+			want:   `[{"op":"replace","path":"/metadata/resourceVersion","value":"7"},{"op":"add","path":"/status","value":{"podName":"p"}}]`,
+		},
+		"Added": {
+			reason: "and nothing else is sent",
+			before: v1.TaskRunStatus{PodName: "p"},
+			after:  v1.TaskRunStatus{PodName: "p", CompletionTime: &now},
+			want:   `[{"op":"replace","path":"/metadata/resourceVersion","value":"7"},{"op":"add","path":"/status/completionTime","value":"2026-05-06T07:08:09Z"}]`,
+		},
+		"Removed": {
+			reason: "what goes is named",
+			before: v1.TaskRunStatus{PodName: "p", StartTime: &now},
+			after:  v1.TaskRunStatus{PodName: "p"},
+			want:   `[{"op":"replace","path":"/metadata/resourceVersion","value":"7"},{"op":"remove","path":"/status/startTime"}]`,
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

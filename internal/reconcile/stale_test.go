@@ -21,13 +21,43 @@ func TestStaleFor(t *testing.T) {
 		cached *metav1.ObjectMeta
 		want   time.Duration
 	}{
-		"NothingWritten": {"who has written nothing waits for nothing", nil, 0, versioned("a", "7"), 0},
-		"Older":          {"the cache has the version before the write", versioned("a", "10"), time.Second, versioned("a", "9"), StalePatience - time.Second},
-		"Same":           {"the write has arrived", versioned("a", "10"), 0, versioned("a", "10"), 0},
-		"Newer":          {"somebody has written after us", versioned("a", "10"), 0, versioned("a", "11"), 0},
-		"Overdue":        {"a watch that does not deliver must not stop a run", versioned("a", "10"), StalePatience, versioned("a", "9"), 0},
-		"AnotherObject":  {"a new object has the name of one that was deleted", versioned("a", "10"), 0, versioned("b", "9"), 0},
-		"Foreign":        {"versions that are no numbers cannot be compared", versioned("a", "x10"), 0, versioned("a", "x9"), 0},
+		"NothingWritten": {
+			reason: "who has written nothing waits for nothing",
+			cached: versioned("a", "7"),
+		},
+		"Older": {
+			reason: "the cache has the version before the write",
+			wrote:  versioned("a", "10"),
+			later:  time.Second,
+			cached: versioned("a", "9"),
+			want:   StalePatience - time.Second,
+		},
+		"Same": {
+			reason: "the write has arrived",
+			wrote:  versioned("a", "10"),
+			cached: versioned("a", "10"),
+		},
+		"Newer": {
+			reason: "somebody has written after us",
+			wrote:  versioned("a", "10"),
+			cached: versioned("a", "11"),
+		},
+		"Overdue": {
+			reason: "a watch that does not deliver must not stop a run",
+			wrote:  versioned("a", "10"),
+			later:  StalePatience,
+			cached: versioned("a", "9"),
+		},
+		"AnotherObject": {
+			reason: "a new object has the name of one that was deleted",
+			wrote:  versioned("a", "10"),
+			cached: versioned("b", "9"),
+		},
+		"Foreign": {
+			reason: "versions that are no numbers cannot be compared",
+			wrote:  versioned("a", "x10"),
+			cached: versioned("a", "x9"),
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -120,17 +120,79 @@ func TestStore(t *testing.T) {
 		refused string
 		err     string
 	}{
-		"Fits":      {reason: "What fits is written as it is.", server: server{spec: 1000}, status: 5000, want: 5000},
-		"Lean":      {reason: "What fits when it is said in fewer bytes is no refusal.", server: server{spec: 100_000}, status: 1_600_000, want: 1_400_000},
-		"TooLarge":  {reason: "The size is computed before the API server is asked.", server: server{spec: 1_000_000, managed: 500_000}, status: 400_000, want: 43750, refused: "1850000 bytes when encoded"},
-		"Invalid":   {reason: "A refusal for another cause than the size ends the run as well.", server: server{refusals: 1}, status: 8000, want: 4000, refused: `the API server refuses the status: TaskRun "run" is invalid`},
-		"Twice":     {reason: "What was refused can stand in what is left.", server: server{refusals: 2}, status: 8000, want: 1000, refused: "the API server refuses the status"},
-		"Reserve":   {reason: "Even the part of an object that is kept free is used for an outcome.", server: server{spec: objectsize.Limit - 100}, status: 1000, want: bareOutcome, refused: "more than the limit"},
-		"Managed":   {reason: "Managed fields make room for an outcome.", server: server{spec: 1_000_000, managed: 572_800}, status: 1000, want: bareOutcome, refused: "more than the limit"},
-		"Full":      {reason: "An object that is full of its spec cannot end; that is said.", server: server{spec: results.ObjectLimit - 10}, status: 1000, refused: "more than the limit", err: "delete it"},
-		"Forbidden": {reason: "What never takes anything is said as well.", server: server{refusals: 9}, status: 1000, refused: "the API server refuses", err: "delete it"},
-		"Outdated":  {reason: "A patch that does not fit a newer version is refused as invalid, and says nothing about the status.", server: server{refusals: 1, outdated: true}, status: 1000, err: "newer version"},
-		"Broken":    {reason: "What may pass is tried again.", server: server{broken: true}, status: 1000, err: "no leader"},
+		"Fits": {
+			reason: "What fits is written as it is.",
+			server: server{spec: 1000},
+			status: 5000,
+			want:   5000,
+		},
+		"Lean": {
+			reason: "What fits when it is said in fewer bytes is no refusal.",
+			server: server{spec: 100_000},
+			status: 1_600_000,
+			want:   1_400_000,
+		},
+		"TooLarge": {
+			reason:  "The size is computed before the API server is asked.",
+			server:  server{spec: 1_000_000, managed: 500_000},
+			status:  400_000,
+			want:    43750,
+			refused: "1850000 bytes when encoded",
+		},
+		"Invalid": {
+			reason:  "A refusal for another cause than the size ends the run as well.",
+			server:  server{refusals: 1},
+			status:  8000,
+			want:    4000,
+			refused: `the API server refuses the status: TaskRun "run" is invalid`,
+		},
+		"Twice": {
+			reason:  "What was refused can stand in what is left.",
+			server:  server{refusals: 2},
+			status:  8000,
+			want:    1000,
+			refused: "the API server refuses the status",
+		},
+		"Reserve": {
+			reason:  "Even the part of an object that is kept free is used for an outcome.",
+			server:  server{spec: objectsize.Limit - 100},
+			status:  1000,
+			want:    bareOutcome,
+			refused: "more than the limit",
+		},
+		"Managed": {
+			reason:  "Managed fields make room for an outcome.",
+			server:  server{spec: 1_000_000, managed: 572_800},
+			status:  1000,
+			want:    bareOutcome,
+			refused: "more than the limit",
+		},
+		"Full": {
+			reason:  "An object that is full of its spec cannot end; that is said.",
+			server:  server{spec: results.ObjectLimit - 10},
+			status:  1000,
+			refused: "more than the limit",
+			err:     "delete it",
+		},
+		"Forbidden": {
+			reason:  "What never takes anything is said as well.",
+			server:  server{refusals: 9},
+			status:  1000,
+			refused: "the API server refuses",
+			err:     "delete it",
+		},
+		"Outdated": {
+			reason: "A patch that does not fit a newer version is refused as invalid, and says nothing about the status.",
+			server: server{refusals: 1, outdated: true},
+			status: 1000,
+			err:    "newer version",
+		},
+		"Broken": {
+			reason: "What may pass is tried again.",
+			server: server{broken: true},
+			status: 1000,
+			err:    "no leader",
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

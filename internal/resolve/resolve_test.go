@@ -53,19 +53,70 @@ func TestReferences(t *testing.T) {
 		want   string // description of what is found
 		err    string
 	}{
-		"Name":         {"A name is one in the namespace of the run.", v1.TaskRef{Name: "x"}, "of ns", ""},
-		"Absent":       {"What is not there cannot be had.", v1.TaskRef{Name: "y"}, "", `cannot get Task "y" of namespace "ns"`},
-		"Kind":         {"There is no other kind.", v1.TaskRef{Name: "x", Kind: "ClusterTask"}, "", `taskRef.kind: "ClusterTask"`},
-		"Nameless":     {"A reference must name something.", v1.TaskRef{}, "", "taskRef.name: is empty"},
-		"Cluster":      {"The resolver reads another namespace.", v1.TaskRef{ResolverRef: through("cluster", "kind", "task", "name", "x", "namespace", "other")}, "of other", ""},
-		"Defaults":     {"Kind and namespace need not be said.", v1.TaskRef{ResolverRef: through("cluster", "name", "x", "cache", "never")}, "of ns", ""},
-		"OtherKind":    {"It does not give a Pipeline for a Task.", v1.TaskRef{ResolverRef: through("cluster", "kind", "pipeline", "name", "x")}, "", `kind is "pipeline", and a Task is wanted here`},
-		"NoName":       {"Without a name there is nothing to find.", v1.TaskRef{ResolverRef: through("cluster")}, "", "name is missing"},
-		"UnknownParam": {"A misspelt param is named.", v1.TaskRef{ResolverRef: through("cluster", "name", "x", "namspace", "other")}, "", `params[1]: "namspace" is not a param of this resolver; it has: "kind", "name", "namespace", "cache"`},
-		"EmptyParam":   {"An empty one is not the default in disguise.", v1.TaskRef{ResolverRef: through("cluster", "name", "")}, "", `params[0]: "name" must be a string that is not empty`},
-		"AbsentThere":  {"What is not there cannot be had.", v1.TaskRef{ResolverRef: through("cluster", "name", "y", "namespace", "other")}, "", `cannot get Task "y" of namespace "other"`},
-		"Unknown":      {"Who names a resolver that there is not hears which there are.", v1.TaskRef{ResolverRef: through("git", "url", "x")}, "", `resolver: "git" is not known; known are: "books", "cluster"`},
-		"Another":      {"Others can be added.", v1.TaskRef{ResolverRef: through("books", "title", "x")}, "from a book", ""},
+		"Name": {
+			reason: "A name is one in the namespace of the run.",
+			ref:    v1.TaskRef{Name: "x"},
+			want:   "of ns",
+		},
+		"Absent": {
+			reason: "What is not there cannot be had.",
+			ref:    v1.TaskRef{Name: "y"},
+			err:    `cannot get Task "y" of namespace "ns"`,
+		},
+		"Kind": {
+			reason: "There is no other kind.",
+			ref:    v1.TaskRef{Name: "x", Kind: "ClusterTask"},
+			err:    `taskRef.kind: "ClusterTask"`,
+		},
+		"Nameless": {
+			reason: "A reference must name something.",
+			err:    "taskRef.name: is empty",
+		},
+		"Cluster": {
+			reason: "The resolver reads another namespace.",
+			ref:    v1.TaskRef{ResolverRef: through("cluster", "kind", "task", "name", "x", "namespace", "other")},
+			want:   "of other",
+		},
+		"Defaults": {
+			reason: "Kind and namespace need not be said.",
+			ref:    v1.TaskRef{ResolverRef: through("cluster", "name", "x", "cache", "never")},
+			want:   "of ns",
+		},
+		"OtherKind": {
+			reason: "It does not give a Pipeline for a Task.",
+			ref:    v1.TaskRef{ResolverRef: through("cluster", "kind", "pipeline", "name", "x")},
+			err:    `kind is "pipeline", and a Task is wanted here`,
+		},
+		"NoName": {
+			reason: "Without a name there is nothing to find.",
+			ref:    v1.TaskRef{ResolverRef: through("cluster")},
+			err:    "name is missing",
+		},
+		"UnknownParam": {
+			reason: "A misspelt param is named.",
+			ref:    v1.TaskRef{ResolverRef: through("cluster", "name", "x", "namspace", "other")},
+			err:    `params[1]: "namspace" is not a param of this resolver; it has: "kind", "name", "namespace", "cache"`,
+		},
+		"EmptyParam": {
+			reason: "An empty one is not the default in disguise.",
+			ref:    v1.TaskRef{ResolverRef: through("cluster", "name", "")},
+			err:    `params[0]: "name" must be a string that is not empty`,
+		},
+		"AbsentThere": {
+			reason: "What is not there cannot be had.",
+			ref:    v1.TaskRef{ResolverRef: through("cluster", "name", "y", "namespace", "other")},
+			err:    `cannot get Task "y" of namespace "other"`,
+		},
+		"Unknown": {
+			reason: "Who names a resolver that there is not hears which there are.",
+			ref:    v1.TaskRef{ResolverRef: through("git", "url", "x")},
+			err:    `resolver: "git" is not known; known are: "books", "cluster"`,
+		},
+		"Another": {
+			reason: "Others can be added.",
+			ref:    v1.TaskRef{ResolverRef: through("books", "title", "x")},
+			want:   "from a book",
+		},
 	}
 	cache, live := readers(t)
 	r := New(cache, live, books{})
@@ -126,16 +177,52 @@ func TestClusterPolicy(t *testing.T) {
 		policy ClusterPolicy
 		want   string // the namespaces a and b, as far as they are permitted
 	}{
-		"None":       {"Without a policy, all may be read from.", ClusterPolicy{}, "ab"},
-		"Allowed":    {"Who lists some means no others.", ClusterPolicy{Allowed: []string{"a"}}, "a"},
-		"Blocked":    {"Who blocks some leaves the others.", ClusterPolicy{Blocked: []string{"a"}}, "b"},
-		"BlockedAll": {"All can be blocked but for some.", ClusterPolicy{Allowed: []string{"b"}, Blocked: []string{"*"}}, "b"},
-		"Nothing":    {"Or without exception.", ClusterPolicy{Blocked: []string{"*"}}, ""},
-		"Both":       {"What is in both lists is blocked.", ClusterPolicy{Allowed: []string{"a", "b"}, Blocked: []string{"a"}}, "b"},
-		"BothAll":    {"Also where all are blocked.", ClusterPolicy{Allowed: []string{"a", "b"}, Blocked: []string{"*", "a"}}, "b"},
-		"Also":       {"Two policies both have to permit.", ClusterPolicy{Allowed: []string{"a"}, Also: &ClusterPolicy{Allowed: []string{"b"}}}, ""},
-		"AlsoOpen":   {"One that says nothing does not open the other.", ClusterPolicy{Also: &ClusterPolicy{Blocked: []string{"a"}}}, "b"},
-		"AlsoNoGap":  {"What one allows is not allowed by the other.", ClusterPolicy{Blocked: []string{"*"}, Also: &ClusterPolicy{Allowed: []string{"a"}}}, ""},
+		"None": {
+			reason: "Without a policy, all may be read from.",
+			want:   "ab",
+		},
+		"Allowed": {
+			reason: "Who lists some means no others.",
+			policy: ClusterPolicy{Allowed: []string{"a"}},
+			want:   "a",
+		},
+		"Blocked": {
+			reason: "Who blocks some leaves the others.",
+			policy: ClusterPolicy{Blocked: []string{"a"}},
+			want:   "b",
+		},
+		"BlockedAll": {
+			reason: "All can be blocked but for some.",
+			policy: ClusterPolicy{Allowed: []string{"b"}, Blocked: []string{"*"}},
+			want:   "b",
+		},
+		"Nothing": {
+			reason: "Or without exception.",
+			policy: ClusterPolicy{Blocked: []string{"*"}},
+		},
+		"Both": {
+			reason: "What is in both lists is blocked.",
+			policy: ClusterPolicy{Allowed: []string{"a", "b"}, Blocked: []string{"a"}},
+			want:   "b",
+		},
+		"BothAll": {
+			reason: "Also where all are blocked.",
+			policy: ClusterPolicy{Allowed: []string{"a", "b"}, Blocked: []string{"*", "a"}},
+			want:   "b",
+		},
+		"Also": {
+			reason: "Two policies both have to permit.",
+			policy: ClusterPolicy{Allowed: []string{"a"}, Also: &ClusterPolicy{Allowed: []string{"b"}}},
+		},
+		"AlsoOpen": {
+			reason: "One that says nothing does not open the other.",
+			policy: ClusterPolicy{Also: &ClusterPolicy{Blocked: []string{"a"}}},
+			want:   "b",
+		},
+		"AlsoNoGap": {
+			reason: "What one allows is not allowed by the other.",
+			policy: ClusterPolicy{Blocked: []string{"*"}, Also: &ClusterPolicy{Allowed: []string{"a"}}},
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -18,23 +18,23 @@ func TestValidName(t *testing.T) {
 		name   string
 		valid  bool
 	}{
-		"Letter":           {"One letter is a name.", "a", true},
-		"Digit":            {"One digit is a name.", "7", true},
-		"Mixed":            {"All allowed characters may stand inside.", "image-digest_v1.2", true},
-		"Longest":          {"A file name can have 255 bytes.", strings.Repeat("n", 255), true},
-		"TooLong":          {"A file name cannot have 256 bytes.", strings.Repeat("n", 256), false},
-		"Empty":            {"A name needs a character.", "", false},
-		"Dot":              {"The directory itself is no file.", ".", false},
-		"DotDot":           {"The directory above is out of reach.", "..", false},
-		"Hidden":           {"A name begins with a letter or a digit.", ".a", false},
-		"TrailingDot":      {"A name ends with a letter or a digit.", "a.", false},
-		"TrailingHyphen":   {"A name ends with a letter or a digit.", "a-", false},
-		"LeadingUnderline": {"A name begins with a letter or a digit.", "_a", false},
-		"Slash":            {"A name is not a path.", "a/b", false},
-		"Space":            {"Records of the stream are separated by spaces.", "a b", false},
-		"Newline":          {"Records of the stream are lines.", "a\nb", false},
-		"Null":             {"No file name has a zero byte.", "a\x00b", false},
-		"Umlaut":           {"Only ASCII letters are allowed.", "größe", false},
+		"Letter":           {reason: "One letter is a name.", name: "a", valid: true},
+		"Digit":            {reason: "One digit is a name.", name: "7", valid: true},
+		"Mixed":            {reason: "All allowed characters may stand inside.", name: "image-digest_v1.2", valid: true},
+		"Longest":          {reason: "A file name can have 255 bytes.", name: strings.Repeat("n", 255), valid: true},
+		"TooLong":          {reason: "A file name cannot have 256 bytes.", name: strings.Repeat("n", 256)},
+		"Empty":            {reason: "A name needs a character."},
+		"Dot":              {reason: "The directory itself is no file.", name: "."},
+		"DotDot":           {reason: "The directory above is out of reach.", name: ".."},
+		"Hidden":           {reason: "A name begins with a letter or a digit.", name: ".a"},
+		"TrailingDot":      {reason: "A name ends with a letter or a digit.", name: "a."},
+		"TrailingHyphen":   {reason: "A name ends with a letter or a digit.", name: "a-"},
+		"LeadingUnderline": {reason: "A name begins with a letter or a digit.", name: "_a"},
+		"Slash":            {reason: "A name is not a path.", name: "a/b"},
+		"Space":            {reason: "Records of the stream are separated by spaces.", name: "a b"},
+		"Newline":          {reason: "Records of the stream are lines.", name: "a\nb"},
+		"Null":             {reason: "No file name has a zero byte.", name: "a\x00b"},
+		"Umlaut":           {reason: "Only ASCII letters are allowed.", name: "größe"},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -72,17 +72,52 @@ func TestParseFile(t *testing.T) {
 		want   results.File
 		valid  bool
 	}{
-		"String": {"The usual form.", "a:string=/tekton/results/a", file("a", "string", "/tekton/results/a"), true},
-		"Array":  {"Arrays are declared likewise.", "a:array=/r/a", file("a", "array", "/r/a"), true},
-		"EqualsInside": {"A path may have the separators, a name may not.", "a:object=/r/x=y:z",
-			file("a", "object", "/r/x=y:z"), true},
-		"NoType":       {"The type is never guessed.", "a=/r/a", results.File{}, false},
-		"UnknownType":  {"There are three types.", "a:number=/r/a", results.File{}, false},
-		"NoPath":       {"A result is somewhere.", "a:string", results.File{}, false},
-		"EmptyPath":    {"A result is somewhere.", "a:string=", results.File{}, false},
-		"RelativePath": {"A relative path would depend on the working directory.", "a:string=r/a", results.File{}, false},
-		"UncleanPath":  {"An unclean path could leave its directory.", "a:string=/r/../a", results.File{}, false},
-		"BadName":      {"Names are checked.", "../a:string=/r/a", results.File{}, false},
+		"String": {
+			reason: "The usual form.",
+			text:   "a:string=/tekton/results/a",
+			want:   file("a", "string", "/tekton/results/a"),
+			valid:  true,
+		},
+		"Array": {
+			reason: "Arrays are declared likewise.",
+			text:   "a:array=/r/a",
+			want:   file("a", "array", "/r/a"),
+			valid:  true,
+		},
+		"EqualsInside": {
+			reason: "A path may have the separators, a name may not.",
+			text:   "a:object=/r/x=y:z",
+			want:   file("a", "object", "/r/x=y:z"),
+			valid:  true,
+		},
+		"NoType": {
+			reason: "The type is never guessed.",
+			text:   "a=/r/a",
+		},
+		"UnknownType": {
+			reason: "There are three types.",
+			text:   "a:number=/r/a",
+		},
+		"NoPath": {
+			reason: "A result is somewhere.",
+			text:   "a:string",
+		},
+		"EmptyPath": {
+			reason: "A result is somewhere.",
+			text:   "a:string=",
+		},
+		"RelativePath": {
+			reason: "A relative path would depend on the working directory.",
+			text:   "a:string=r/a",
+		},
+		"UncleanPath": {
+			reason: "An unclean path could leave its directory.",
+			text:   "a:string=/r/../a",
+		},
+		"BadName": {
+			reason: "Names are checked.",
+			text:   "../a:string=/r/a",
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

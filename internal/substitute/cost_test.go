@@ -42,63 +42,87 @@ func TestSmallObjectCannotBecomeLarge(t *testing.T) {
 		reason string
 		make   func() error
 	}{
-		"Defaults": {"A large param in the default of each of many others.", func() error {
-			spec := &v1.TaskSpec{Params: paramsOf(times, func(int) v1.Value { return v1.StringValue("$(params.big)") }), Steps: script(last)}
-			_, err := TaskSpec(spec, ForTaskRun(spec, big, TaskRunContext{}), "ref-x")
-			return err
-		}},
-		"Doubled": {"Defaults that double each other.", func() error {
-			spec := &v1.TaskSpec{Params: paramsOf(90, func(i int) v1.Value {
-				if i == 0 {
-					return v1.StringValue("x")
+		"Defaults": {
+			reason: "A large param in the default of each of many others.",
+			make: func() error {
+				spec := &v1.TaskSpec{Params: paramsOf(times, func(int) v1.Value { return v1.StringValue("$(params.big)") }), Steps: script(last)}
+				_, err := TaskSpec(spec, ForTaskRun(spec, big, TaskRunContext{}), "ref-x")
+				return err
+			},
+		},
+		"Doubled": {
+			reason: "Defaults that double each other.",
+			make: func() error {
+				spec := &v1.TaskSpec{Params: paramsOf(90, func(i int) v1.Value {
+					if i == 0 {
+						return v1.StringValue("x")
+					}
+					return v1.StringValue(strings.Repeat(fmt.Sprintf("$(params.p%d)", i-1), 2))
+				}), Steps: script("$(params.p89)")}
+				_, err := TaskSpec(spec, ForTaskRun(spec, nil, TaskRunContext{}), "ref-x")
+				return err
+			},
+		},
+		"EmptyElements": {
+			reason: "An array of empty strings, over and over.",
+			make: func() error {
+				_, err := Params(field.NewPath("params"), []v1.Param{{Name: "a", Value: v1.ArrayValue(strings.Split(strings.Repeat("$(params.none[*]),", times), ",")...)}}, ForTaskRun(&v1.TaskSpec{}, none, TaskRunContext{}))
+				return err
+			},
+		},
+		"EmptyArguments": {
+			reason: "The same as arguments.",
+			make: func() error {
+				spec := &v1.TaskSpec{Steps: []v1.Step{{Image: "i", Args: strings.Split(strings.Repeat("$(params.none[*]),", times), ",")}}}
+				_, err := TaskSpec(spec, ForTaskRun(spec, none, TaskRunContext{}), "ref-x")
+				return err
+			},
+		},
+		"ActionArguments": {
+			reason: "The same in a StepAction.",
+			make: func() error {
+				action := &v1beta1.StepActionSpec{Image: "i", Params: []v1.ParamSpec{{Name: "none", Type: v1.TypeArray}}, Args: strings.Split(strings.Repeat("$(params.none[*]),", times), ",")}
+				_, err := Step(nil, &v1.Step{Ref: &v1.StepRef{Name: "a"}, Params: none}, action)
+				return err
+			},
+		},
+		"ActionDefaults": {
+			reason: "A large param in the default of each param of a StepAction.",
+			make: func() error {
+				action := &v1beta1.StepActionSpec{Image: "i", Params: append(paramsOf(times, func(int) v1.Value { return v1.StringValue("$(params.big)") }), v1.ParamSpec{Name: "big"})}
+				for i := range times {
+					action.Args = append(action.Args, fmt.Sprintf("$(params.p%d)", i))
 				}
-				return v1.StringValue(strings.Repeat(fmt.Sprintf("$(params.p%d)", i-1), 2))
-			}), Steps: script("$(params.p89)")}
-			_, err := TaskSpec(spec, ForTaskRun(spec, nil, TaskRunContext{}), "ref-x")
-			return err
-		}},
-		"EmptyElements": {"An array of empty strings, over and over.", func() error {
-			_, err := Params(field.NewPath("params"), []v1.Param{{Name: "a", Value: v1.ArrayValue(strings.Split(strings.Repeat("$(params.none[*]),", times), ",")...)}}, ForTaskRun(&v1.TaskSpec{}, none, TaskRunContext{}))
-			return err
-		}},
-		"EmptyArguments": {"The same as arguments.", func() error {
-			spec := &v1.TaskSpec{Steps: []v1.Step{{Image: "i", Args: strings.Split(strings.Repeat("$(params.none[*]),", times), ",")}}}
-			_, err := TaskSpec(spec, ForTaskRun(spec, none, TaskRunContext{}), "ref-x")
-			return err
-		}},
-		"ActionArguments": {"The same in a StepAction.", func() error {
-			action := &v1beta1.StepActionSpec{Image: "i", Params: []v1.ParamSpec{{Name: "none", Type: v1.TypeArray}}, Args: strings.Split(strings.Repeat("$(params.none[*]),", times), ",")}
-			_, err := Step(nil, &v1.Step{Ref: &v1.StepRef{Name: "a"}, Params: none}, action)
-			return err
-		}},
-		"ActionDefaults": {"A large param in the default of each param of a StepAction.", func() error {
-			action := &v1beta1.StepActionSpec{Image: "i", Params: append(paramsOf(times, func(int) v1.Value { return v1.StringValue("$(params.big)") }), v1.ParamSpec{Name: "big"})}
-			for i := range times {
-				action.Args = append(action.Args, fmt.Sprintf("$(params.p%d)", i))
-			}
-			_, err := Step(nil, &v1.Step{Ref: &v1.StepRef{Name: "a"}, Params: big}, action)
-			return err
-		}},
-		"Actions": {"A large param in each of many steps.", func() error {
-			action := &v1beta1.StepActionSpec{Image: "i", Params: []v1.ParamSpec{{Name: "big"}}, Script: "$(params.big)x"}
-			var actions Actions
-			for range times {
-				if _, err := actions.Step(nil, &v1.Step{Ref: &v1.StepRef{Name: "a"}, Params: big}, action); err != nil {
-					return err
+				_, err := Step(nil, &v1.Step{Ref: &v1.StepRef{Name: "a"}, Params: big}, action)
+				return err
+			},
+		},
+		"Actions": {
+			reason: "A large param in each of many steps.",
+			make: func() error {
+				action := &v1beta1.StepActionSpec{Image: "i", Params: []v1.ParamSpec{{Name: "big"}}, Script: "$(params.big)x"}
+				var actions Actions
+				for range times {
+					if _, err := actions.Step(nil, &v1.Step{Ref: &v1.StepRef{Name: "a"}, Params: big}, action); err != nil {
+						return err
+					}
 				}
-			}
-			return nil
-		}},
-		"Workspaces": {"A large param in the path of each of many workspaces.", func() error {
-			spec, context := &v1.TaskSpec{}, TaskRunContext{Workspaces: map[string]Workspace{}}
-			for i := range times {
-				name := fmt.Sprintf("w%d", i)
-				spec.Workspaces = append(spec.Workspaces, v1.WorkspaceDeclaration{Name: name, MountPath: "/$(params.big)"})
-				context.Workspaces[name] = Workspace{Volume: "v"}
-			}
-			_, err := TaskSpec(spec, ForTaskRun(spec, big, context), "ref-x")
-			return err
-		}},
+				return nil
+			},
+		},
+		"Workspaces": {
+			reason: "A large param in the path of each of many workspaces.",
+			make: func() error {
+				spec, context := &v1.TaskSpec{}, TaskRunContext{Workspaces: map[string]Workspace{}}
+				for i := range times {
+					name := fmt.Sprintf("w%d", i)
+					spec.Workspaces = append(spec.Workspaces, v1.WorkspaceDeclaration{Name: name, MountPath: "/$(params.big)"})
+					context.Workspaces[name] = Workspace{Volume: "v"}
+				}
+				_, err := TaskSpec(spec, ForTaskRun(spec, big, context), "ref-x")
+				return err
+			},
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -40,20 +40,89 @@ func TestWhatArrivesAfterTheKubelet(t *testing.T) {
 	cases := map[string]struct {
 		reason, text, value, want string
 	}{
-		"ValueWithVariable":  {"A value that looks like an environment variable must not become one.", "$(params.x)", "$(HOME)", "$(HOME)"},
-		"ValueWithDollars":   {"The kubelet folds two dollars into one; a value has to keep both.", "$(params.x)", "a$$b$", "a$$b$"},
-		"ValueWithParam":     {"A value is not read again for variables of ours.", "$(params.x)", "$(params.x)", "$(params.x)"},
-		"LiteralVariable":    {"What the author wrote for Kubernetes still works beside a value.", "$(HOME)/$(params.x)/$$(HOME)", "v", "/root/v/$(HOME)"},
-		"LiteralAlone":       {"A text without any variable of ours is the author's alone.", "$(HOME) $$ $(date) $", "v", "/root $ $(date) $"},
-		"DollarBefore":       {"A dollar before a variable is a dollar before its value.", "$$(params.x)", "5", "$5"},
-		"DollarBeforeDollar": {"A dollar before a value that begins with one does not swallow it.", "$$(params.x)", "$5", "$$5"},
-		"DollarBeforeParen":  {"A dollar and a value in parentheses do not make an environment variable together.", "$$(params.x)", "(HOME)", "$(HOME)"},
-		"TwoDollarsBefore":   {"Two dollars are one for Kubernetes, whatever follows.", "$$$(params.x)", "v", "$v"},
-		"ThreeDollarsBefore": {"Three are two, since the last has nothing of the author's behind it.", "$$$$(params.x)", "v", "$$v"},
-		"NameFromValue":      {"A value cannot choose which environment variable is read.", "$($(params.x))", "X", "$(X)"},
-		"ShellCommand":       {"The shell's own substitution keeps the value in it as it is.", "$(date +$(params.x))", "$H", "$(date +$H)"},
-		"EmptyValue":         {"What stands on both sides of an empty value does not grow together.", "$$(params.x)(HOME)", "", "$(HOME)"},
-		"ValueClosesNothing": {"A value cannot close what the author opened.", "$($(params.x)", "HOME)", "$(HOME)"},
+		"ValueWithVariable": {
+			reason: "A value that looks like an environment variable must not become one.",
+			text:   "$(params.x)",
+			value:  "$(HOME)",
+			want:   "$(HOME)",
+		},
+		"ValueWithDollars": {
+			reason: "The kubelet folds two dollars into one; a value has to keep both.",
+			text:   "$(params.x)",
+			value:  "a$$b$",
+			want:   "a$$b$",
+		},
+		"ValueWithParam": {
+			reason: "A value is not read again for variables of ours.",
+			text:   "$(params.x)",
+			value:  "$(params.x)",
+			want:   "$(params.x)",
+		},
+		"LiteralVariable": {
+			reason: "What the author wrote for Kubernetes still works beside a value.",
+			text:   "$(HOME)/$(params.x)/$$(HOME)",
+			value:  "v",
+			want:   "/root/v/$(HOME)",
+		},
+		"LiteralAlone": {
+			reason: "A text without any variable of ours is the author's alone.",
+			text:   "$(HOME) $$ $(date) $",
+			value:  "v",
+			want:   "/root $ $(date) $",
+		},
+		"DollarBefore": {
+			reason: "A dollar before a variable is a dollar before its value.",
+			text:   "$$(params.x)",
+			value:  "5",
+			want:   "$5",
+		},
+		"DollarBeforeDollar": {
+			reason: "A dollar before a value that begins with one does not swallow it.",
+			text:   "$$(params.x)",
+			value:  "$5",
+			want:   "$$5",
+		},
+		"DollarBeforeParen": {
+			reason: "A dollar and a value in parentheses do not make an environment variable together.",
+			text:   "$$(params.x)",
+			value:  "(HOME)",
+			want:   "$(HOME)",
+		},
+		"TwoDollarsBefore": {
+			reason: "Two dollars are one for Kubernetes, whatever follows.",
+			text:   "$$$(params.x)",
+			value:  "v",
+			want:   "$v",
+		},
+		"ThreeDollarsBefore": {
+			reason: "Three are two, since the last has nothing of the author's behind it.",
+			text:   "$$$$(params.x)",
+			value:  "v",
+			want:   "$$v",
+		},
+		"NameFromValue": {
+			reason: "A value cannot choose which environment variable is read.",
+			text:   "$($(params.x))",
+			value:  "X",
+			want:   "$(X)",
+		},
+		"ShellCommand": {
+			reason: "The shell's own substitution keeps the value in it as it is.",
+			text:   "$(date +$(params.x))",
+			value:  "$H",
+			want:   "$(date +$H)",
+		},
+		"EmptyValue": {
+			reason: "What stands on both sides of an empty value does not grow together.",
+			text:   "$$(params.x)(HOME)",
+			want:   "$(HOME)",
+		},
+		"ValueClosesNothing": {
+			reason: "A value cannot close what the author opened.",
+			text:   "$($(params.x)",
+			value:  "HOME)",
+			want:   "$(HOME)",
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -54,27 +54,110 @@ func TestPipelineTaskValues(t *testing.T) {
 		reason   string
 		in, want v1.Value
 	}{
-		"Text":          {"A text without references stays.", v1.StringValue("$(date) $$"), v1.StringValue("$(date) $$")},
-		"Param":         {"A value is never read again.", v1.StringValue("<$(params.p)>"), v1.StringValue("<$(tasks.t.results.s)>")},
-		"Default":       {"A default may refer to the run.", v1.StringValue("$(params.d)"), v1.StringValue("of run")},
-		"Context":       {"The run and the pipeline tell of themselves.", v1.StringValue("$(context.pipelineRun.name) $(context.pipelineRun.namespace) $(context.pipelineRun.uid) $(context.pipeline.name)"), v1.StringValue("run ns uid pipe")},
-		"Workspaces":    {"Workspaces are bound or not.", v1.StringValue("$(workspaces.bound.bound) $(workspaces.unbound.bound)"), v1.StringValue("true false")},
-		"Result":        {"A result is handed on as it is.", v1.StringValue("$(tasks.t.results.s)"), v1.StringValue("text $(tasks.t.results.l[0])")},
-		"ResultInText":  {"Also within a text.", v1.StringValue("a$(tasks.t.results.s)z$(tasks['t'].results['s'])"), v1.StringValue("atext $(tasks.t.results.l[0])ztext $(tasks.t.results.l[0])")},
-		"Element":       {"One element is a string.", v1.StringValue("$(tasks.t.results.l[1])"), v1.StringValue("$(params.p)")},
-		"Key":           {"One value of an object is a string.", v1.StringValue("$(tasks.t.results.o.k)"), v1.StringValue("v$$")},
-		"WholeArray":    {"A whole array keeps its type.", v1.StringValue("$(tasks.t.results.l[*])"), v1.ArrayValue("zero", "$(params.p)")},
-		"WholeObject":   {"So does a whole object.", v1.StringValue("$(tasks.t.results.o[*])"), v1.ObjectValue(map[string]string{"k": "v$$"})},
-		"ParamArray":    {"So do those of params, with [*].", v1.StringValue("$(params.l[*])"), v1.ArrayValue("a", "b")},
-		"ParamBare":     {"And without it, as it has always been.", v1.StringValue("$(params.l)"), v1.ArrayValue("a", "b")},
-		"ParamObject":   {"Objects, too.", v1.StringValue("$(params.o[*])"), v1.ObjectValue(map[string]string{"x": "y"})},
-		"Array":         {"In an array, a whole array gives all its elements.", v1.ArrayValue("-$(params.p)", "$(tasks.t.results.l[*])", "$(params.l[*])", "$(params.o.x)"), v1.ArrayValue("-$(tasks.t.results.s)", "zero", "$(params.p)", "a", "b", "y")},
-		"FanIn":         {"The results of a matrix come together.", v1.StringValue("$(tasks.m.results.r[*])"), v1.ArrayValue("1", "2")},
-		"Lengths":       {"So does how often it ran, and how often it produced one.", v1.StringValue("$(tasks.m.matrix.length) $(tasks.m.matrix.r.length)"), v1.StringValue("3 2")},
-		"EmptyArray":    {"An empty array stays one.", v1.ArrayValue(), v1.ArrayValue()},
-		"Object":        {"The values of an object are texts.", v1.ObjectValue(map[string]string{"a": "$(params.p)", "$(params.p)": "x"}), v1.ObjectValue(map[string]string{"a": "$(tasks.t.results.s)", "$(params.p)": "x"})},
-		"NothingAtAll":  {"A null becomes an empty text.", v1.Value{}, v1.StringValue("")},
-		"OnlyLooksLike": {"What is not closed stays.", v1.StringValue("$(tasks.t.results.s"), v1.StringValue("$(tasks.t.results.s")},
+		"Text": {
+			reason: "A text without references stays.",
+			in:     v1.StringValue("$(date) $$"),
+			want:   v1.StringValue("$(date) $$"),
+		},
+		"Param": {
+			reason: "A value is never read again.",
+			in:     v1.StringValue("<$(params.p)>"),
+			want:   v1.StringValue("<$(tasks.t.results.s)>"),
+		},
+		"Default": {
+			reason: "A default may refer to the run.",
+			in:     v1.StringValue("$(params.d)"),
+			want:   v1.StringValue("of run"),
+		},
+		"Context": {
+			reason: "The run and the pipeline tell of themselves.",
+			in:     v1.StringValue("$(context.pipelineRun.name) $(context.pipelineRun.namespace) $(context.pipelineRun.uid) $(context.pipeline.name)"),
+			want:   v1.StringValue("run ns uid pipe"),
+		},
+		"Workspaces": {
+			reason: "Workspaces are bound or not.",
+			in:     v1.StringValue("$(workspaces.bound.bound) $(workspaces.unbound.bound)"),
+			want:   v1.StringValue("true false"),
+		},
+		"Result": {
+			reason: "A result is handed on as it is.",
+			in:     v1.StringValue("$(tasks.t.results.s)"),
+			want:   v1.StringValue("text $(tasks.t.results.l[0])"),
+		},
+		"ResultInText": {
+			reason: "Also within a text.",
+			in:     v1.StringValue("a$(tasks.t.results.s)z$(tasks['t'].results['s'])"),
+			want:   v1.StringValue("atext $(tasks.t.results.l[0])ztext $(tasks.t.results.l[0])"),
+		},
+		"Element": {
+			reason: "One element is a string.",
+			in:     v1.StringValue("$(tasks.t.results.l[1])"),
+			want:   v1.StringValue("$(params.p)"),
+		},
+		"Key": {
+			reason: "One value of an object is a string.",
+			in:     v1.StringValue("$(tasks.t.results.o.k)"),
+			want:   v1.StringValue("v$$"),
+		},
+		"WholeArray": {
+			reason: "A whole array keeps its type.",
+			in:     v1.StringValue("$(tasks.t.results.l[*])"),
+			want:   v1.ArrayValue("zero", "$(params.p)"),
+		},
+		"WholeObject": {
+			reason: "So does a whole object.",
+			in:     v1.StringValue("$(tasks.t.results.o[*])"),
+			want:   v1.ObjectValue(map[string]string{"k": "v$$"}),
+		},
+		"ParamArray": {
+			reason: "So do those of params, with [*].",
+			in:     v1.StringValue("$(params.l[*])"),
+			want:   v1.ArrayValue("a", "b"),
+		},
+		"ParamBare": {
+			reason: "And without it, as it has always been.",
+			in:     v1.StringValue("$(params.l)"),
+			want:   v1.ArrayValue("a", "b"),
+		},
+		"ParamObject": {
+			reason: "Objects, too.",
+			in:     v1.StringValue("$(params.o[*])"),
+			want:   v1.ObjectValue(map[string]string{"x": "y"}),
+		},
+		"Array": {
+			reason: "In an array, a whole array gives all its elements.",
+			in:     v1.ArrayValue("-$(params.p)", "$(tasks.t.results.l[*])", "$(params.l[*])", "$(params.o.x)"),
+			want:   v1.ArrayValue("-$(tasks.t.results.s)", "zero", "$(params.p)", "a", "b", "y"),
+		},
+		"FanIn": {
+			reason: "The results of a matrix come together.",
+			in:     v1.StringValue("$(tasks.m.results.r[*])"),
+			want:   v1.ArrayValue("1", "2"),
+		},
+		"Lengths": {
+			reason: "So does how often it ran, and how often it produced one.",
+			in:     v1.StringValue("$(tasks.m.matrix.length) $(tasks.m.matrix.r.length)"),
+			want:   v1.StringValue("3 2"),
+		},
+		"EmptyArray": {
+			reason: "An empty array stays one.",
+			in:     v1.ArrayValue(),
+			want:   v1.ArrayValue(),
+		},
+		"Object": {
+			reason: "The values of an object are texts.",
+			in:     v1.ObjectValue(map[string]string{"a": "$(params.p)", "$(params.p)": "x"}),
+			want:   v1.ObjectValue(map[string]string{"a": "$(tasks.t.results.s)", "$(params.p)": "x"}),
+		},
+		"NothingAtAll": {
+			reason: "A null becomes an empty text.",
+			want:   v1.StringValue(""),
+		},
+		"OnlyLooksLike": {
+			reason: "What is not closed stays.",
+			in:     v1.StringValue("$(tasks.t.results.s"),
+			want:   v1.StringValue("$(tasks.t.results.s"),
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -99,18 +182,66 @@ func TestPipelineTaskRefuses(t *testing.T) {
 		in     v1.Value
 		want   string
 	}{
-		"Missing":        {"A result that was not produced is named with its task and where it is needed.", v1.StringValue("x$(tasks.t.results.nope)"), `cannot resolve result "nope" of task "t" in params[1].value: the task did not produce it`},
-		"MissingElement": {"Also in an array.", v1.ArrayValue("x", "$(tasks.nope.results.s[*])"), `cannot resolve result "s" of task "nope" in params[1].value[1]: the task did not produce it`},
-		"BareArray":      {"The way out is told.", v1.StringValue("$(tasks.t.results.l)"), `cannot resolve $(tasks.t.results.l) in params[1].value: result "l" of task "t" is an array: write [*] behind its name for all of it, or [0] for one element`},
-		"BareObject":     {"For objects, too.", v1.ObjectValue(map[string]string{"k": "$(tasks.t.results.o)"}), `cannot resolve $(tasks.t.results.o) in params[1].value.k: result "o" of task "t" is an object: write [*] behind its name for all of it, or .<key> for one of its values`},
-		"ArrayInText":    {"A text takes no array.", v1.StringValue("x$(tasks.t.results.l[*])"), `cannot resolve $(tasks.t.results.l[*]) in params[1].value: it is an array, and a text takes a string`},
-		"ObjectInArray":  {"An array takes no object.", v1.ArrayValue("$(params.o[*])"), `cannot resolve $(params.o[*]) in params[1].value[0]: it is an object, and a text takes a string`},
-		"OutOfRange":     {"Arrays are only as long as they are.", v1.StringValue("$(tasks.t.results.l[2])"), `cannot resolve $(tasks.t.results.l[2]) in params[1].value: result "l" of task "t" has 2 elements, counted from 0`},
-		"PartOfString":   {"Strings have no parts.", v1.StringValue("$(tasks.t.results.s[*])"), `cannot resolve $(tasks.t.results.s[*]) in params[1].value: result "s" of task "t" is a string, which has no parts`},
-		"Status":         {"Variables that are not there are refused.", v1.StringValue("$(tasks.t.status)"), `cannot resolve $(tasks.t.status) in params[1].value: there is no such variable here`},
-		"NoMatrix":       {"The size of a matrix that did not run is missing, too.", v1.StringValue("$(tasks.t.matrix.length)"), `cannot tell in params[1].value how often task "t" ran: it did not run`},
-		"TaskVariable":   {"A task's context does not reach into the pipeline.", v1.StringValue("$(context.taskRun.name)"), `cannot resolve $(context.taskRun.name) in params[1].value: there is no such variable here`},
-		"Amplified":      {"A small pipeline cannot ask for a large object.", v1.StringValue(strings.Repeat("$(tasks.t.results.big)", 1000)), `cannot substitute variables in params[1].value: with it, the texts would have 100000000 bytes together, the limit is 8388608`},
+		"Missing": {
+			reason: "A result that was not produced is named with its task and where it is needed.",
+			in:     v1.StringValue("x$(tasks.t.results.nope)"),
+			want:   `cannot resolve result "nope" of task "t" in params[1].value: the task did not produce it`,
+		},
+		"MissingElement": {
+			reason: "Also in an array.",
+			in:     v1.ArrayValue("x", "$(tasks.nope.results.s[*])"),
+			want:   `cannot resolve result "s" of task "nope" in params[1].value[1]: the task did not produce it`,
+		},
+		"BareArray": {
+			reason: "The way out is told.",
+			in:     v1.StringValue("$(tasks.t.results.l)"),
+			want:   `cannot resolve $(tasks.t.results.l) in params[1].value: result "l" of task "t" is an array: write [*] behind its name for all of it, or [0] for one element`,
+		},
+		"BareObject": {
+			reason: "For objects, too.",
+			in:     v1.ObjectValue(map[string]string{"k": "$(tasks.t.results.o)"}),
+			want:   `cannot resolve $(tasks.t.results.o) in params[1].value.k: result "o" of task "t" is an object: write [*] behind its name for all of it, or .<key> for one of its values`,
+		},
+		"ArrayInText": {
+			reason: "A text takes no array.",
+			in:     v1.StringValue("x$(tasks.t.results.l[*])"),
+			want:   `cannot resolve $(tasks.t.results.l[*]) in params[1].value: it is an array, and a text takes a string`,
+		},
+		"ObjectInArray": {
+			reason: "An array takes no object.",
+			in:     v1.ArrayValue("$(params.o[*])"),
+			want:   `cannot resolve $(params.o[*]) in params[1].value[0]: it is an object, and a text takes a string`,
+		},
+		"OutOfRange": {
+			reason: "Arrays are only as long as they are.",
+			in:     v1.StringValue("$(tasks.t.results.l[2])"),
+			want:   `cannot resolve $(tasks.t.results.l[2]) in params[1].value: result "l" of task "t" has 2 elements, counted from 0`,
+		},
+		"PartOfString": {
+			reason: "Strings have no parts.",
+			in:     v1.StringValue("$(tasks.t.results.s[*])"),
+			want:   `cannot resolve $(tasks.t.results.s[*]) in params[1].value: result "s" of task "t" is a string, which has no parts`,
+		},
+		"Status": {
+			reason: "Variables that are not there are refused.",
+			in:     v1.StringValue("$(tasks.t.status)"),
+			want:   `cannot resolve $(tasks.t.status) in params[1].value: there is no such variable here`,
+		},
+		"NoMatrix": {
+			reason: "The size of a matrix that did not run is missing, too.",
+			in:     v1.StringValue("$(tasks.t.matrix.length)"),
+			want:   `cannot tell in params[1].value how often task "t" ran: it did not run`,
+		},
+		"TaskVariable": {
+			reason: "A task's context does not reach into the pipeline.",
+			in:     v1.StringValue("$(context.taskRun.name)"),
+			want:   `cannot resolve $(context.taskRun.name) in params[1].value: there is no such variable here`,
+		},
+		"Amplified": {
+			reason: "A small pipeline cannot ask for a large object.",
+			in:     v1.StringValue(strings.Repeat("$(tasks.t.results.big)", 1000)),
+			want:   `cannot substitute variables in params[1].value: with it, the texts would have 100000000 bytes together, the limit is 8388608`,
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -188,19 +319,71 @@ func TestWhen(t *testing.T) {
 		in, want v1.WhenExpression
 		problem  string
 	}{
-		"Input":     {"The input is a text.", v1.WhenExpression{Input: "<$(tasks.t.results.n)>", Operator: "in"}, v1.WhenExpression{Input: "<0.95>", Operator: "in"}, ""},
-		"Values":    {"A whole array becomes its elements.", v1.WhenExpression{Values: []string{"a", "$(tasks.t.results.l[*])"}}, v1.WhenExpression{Values: []string{"a", "zero", "$(params.p)"}}, ""},
-		"Quoted":    {"A value in quotes stays what it is, whatever it holds.", v1.WhenExpression{CEL: `'$(tasks.t.results.q)' == "$(tasks.t.results.q)"`}, v1.WhenExpression{CEL: `'a\'b"c\\d\n' == "a'b\"c\\d\n"`}, ""},
-		"Triple":    {"Also in three quotes.", v1.WhenExpression{CEL: `'''$(tasks.t.results.q)'''`}, v1.WhenExpression{CEL: `'''a\'b"c\\d\n'''`}, ""},
-		"Escaped":   {"A quote that is escaped ends nothing.", v1.WhenExpression{CEL: `'\'$(tasks.t.results.o.k)' == ''`}, v1.WhenExpression{CEL: `'\'v$$' == ''`}, ""},
-		"Raw":       {"A raw string takes what it can.", v1.WhenExpression{CEL: `r'$(tasks.t.results.o.k)'`}, v1.WhenExpression{CEL: `r'v$$'`}, ""},
-		"RawQuote":  {"And says what it cannot.", v1.WhenExpression{CEL: `r'$(tasks.t.results.q)'`}, v1.WhenExpression{}, "a raw string cannot hold"},
-		"NotRaw":    {"A name that ends with r is no prefix.", v1.WhenExpression{CEL: `chair'$(tasks.t.results.q)'`}, v1.WhenExpression{CEL: `chair'a\'b"c\\d\n'`}, ""},
-		"Number":    {"A number can stand without quotes.", v1.WhenExpression{CEL: "$(tasks.t.results.n) > 0.9"}, v1.WhenExpression{CEL: "0.95 > 0.9"}, ""},
-		"Injection": {"Nothing else can: a value is no program.", v1.WhenExpression{CEL: "$(tasks.t.results.o.k) == 'x'"}, v1.WhenExpression{}, "it must stand in quotes"},
-		"Comment":   {"A quote in a comment opens nothing.", v1.WhenExpression{CEL: "// it's\n$(tasks.t.results.n) > 1"}, v1.WhenExpression{CEL: "// it's\n0.95 > 1"}, ""},
-		"Array":     {"An expression takes no array.", v1.WhenExpression{CEL: "'a' in $(tasks.t.results.l[*])"}, v1.WhenExpression{}, "it is an array, and an expression takes a string"},
-		"Missing":   {"What is missing is named with its place.", v1.WhenExpression{Input: "$(tasks.t.results.nope)"}, v1.WhenExpression{}, `result "nope" of task "t" in when[1].input`},
+		"Input": {
+			reason: "The input is a text.",
+			in:     v1.WhenExpression{Input: "<$(tasks.t.results.n)>", Operator: "in"},
+			want:   v1.WhenExpression{Input: "<0.95>", Operator: "in"},
+		},
+		"Values": {
+			reason: "A whole array becomes its elements.",
+			in:     v1.WhenExpression{Values: []string{"a", "$(tasks.t.results.l[*])"}},
+			want:   v1.WhenExpression{Values: []string{"a", "zero", "$(params.p)"}},
+		},
+		"Quoted": {
+			reason: "A value in quotes stays what it is, whatever it holds.",
+			in:     v1.WhenExpression{CEL: `'$(tasks.t.results.q)' == "$(tasks.t.results.q)"`},
+			want:   v1.WhenExpression{CEL: `'a\'b"c\\d\n' == "a'b\"c\\d\n"`},
+		},
+		"Triple": {
+			reason: "Also in three quotes.",
+			in:     v1.WhenExpression{CEL: `'''$(tasks.t.results.q)'''`},
+			want:   v1.WhenExpression{CEL: `'''a\'b"c\\d\n'''`},
+		},
+		"Escaped": {
+			reason: "A quote that is escaped ends nothing.",
+			in:     v1.WhenExpression{CEL: `'\'$(tasks.t.results.o.k)' == ''`},
+			want:   v1.WhenExpression{CEL: `'\'v$$' == ''`},
+		},
+		"Raw": {
+			reason: "A raw string takes what it can.",
+			in:     v1.WhenExpression{CEL: `r'$(tasks.t.results.o.k)'`},
+			want:   v1.WhenExpression{CEL: `r'v$$'`},
+		},
+		"RawQuote": {
+			reason:  "And says what it cannot.",
+			in:      v1.WhenExpression{CEL: `r'$(tasks.t.results.q)'`},
+			problem: "a raw string cannot hold",
+		},
+		"NotRaw": {
+			reason: "A name that ends with r is no prefix.",
+			in:     v1.WhenExpression{CEL: `chair'$(tasks.t.results.q)'`},
+			want:   v1.WhenExpression{CEL: `chair'a\'b"c\\d\n'`},
+		},
+		"Number": {
+			reason: "A number can stand without quotes.",
+			in:     v1.WhenExpression{CEL: "$(tasks.t.results.n) > 0.9"},
+			want:   v1.WhenExpression{CEL: "0.95 > 0.9"},
+		},
+		"Injection": {
+			reason:  "Nothing else can: a value is no program.",
+			in:      v1.WhenExpression{CEL: "$(tasks.t.results.o.k) == 'x'"},
+			problem: "it must stand in quotes",
+		},
+		"Comment": {
+			reason: "A quote in a comment opens nothing.",
+			in:     v1.WhenExpression{CEL: "// it's\n$(tasks.t.results.n) > 1"},
+			want:   v1.WhenExpression{CEL: "// it's\n0.95 > 1"},
+		},
+		"Array": {
+			reason:  "An expression takes no array.",
+			in:      v1.WhenExpression{CEL: "'a' in $(tasks.t.results.l[*])"},
+			problem: "it is an array, and an expression takes a string",
+		},
+		"Missing": {
+			reason:  "What is missing is named with its place.",
+			in:      v1.WhenExpression{Input: "$(tasks.t.results.nope)"},
+			problem: `result "nope" of task "t" in when[1].input`,
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

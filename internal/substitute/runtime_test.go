@@ -57,9 +57,21 @@ steps:
 
 func TestStepResultsOutOfPlace(t *testing.T) {
 	cases := map[string]struct{ reason, steps, want string }{
-		"Image":   {"An image must be known before the pod is made.", `[{image: "$(steps.a.results.r)"}]`, "steps[0].image: the result of a step is known only when a later step starts"},
-		"WorkDir": {"And so must a directory.", `[{image: i, workingDir: "/$(steps.a.results.r)"}]`, "steps[0].workingDir"},
-		"Text":    {"A text takes no whole array.", `[{image: i, script: "$(steps.a.results.r[*]) x"}]`, "element of its own"},
+		"Image": {
+			reason: "An image must be known before the pod is made.",
+			steps:  `[{image: "$(steps.a.results.r)"}]`,
+			want:   "steps[0].image: the result of a step is known only when a later step starts",
+		},
+		"WorkDir": {
+			reason: "And so must a directory.",
+			steps:  `[{image: i, workingDir: "/$(steps.a.results.r)"}]`,
+			want:   "steps[0].workingDir",
+		},
+		"Text": {
+			reason: "A text takes no whole array.",
+			steps:  `[{image: i, script: "$(steps.a.results.r[*]) x"}]`,
+			want:   "element of its own",
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -104,14 +116,54 @@ sidecars:
 
 func TestDefaultsThatReferToOthers(t *testing.T) {
 	cases := map[string]struct{ reason, params, text, want, problem string }{
-		"Chain":        {"A default may refer to one that is declared later.", `[{name: a, default: "a-$(params.b)"}, {name: b, default: "b-$(params.c)"}, {name: c, default: see}]`, "$(params.a)", "a-b-see", ""},
-		"Given":        {"What the run gives wins, and is not read.", `[{name: a, default: "<$(params.given)>"}]`, "$(params.a)", "<$(params.a)>", ""},
-		"Element":      {"An array can take the elements of another.", `[{name: a, type: array, default: [x, "$(params.l[*])"]}, {name: l, type: array, default: [u, v]}]`, "$(params.a[2])", "v", ""},
-		"Object":       {"An object's values may refer to others.", `[{name: o, properties: {k: {}}, default: {k: "<$(params.given)>"}}]`, "$(params.o.k)", "<$(params.a)>", ""},
-		"Circle":       {"A circle has no value.", `[{name: a, default: "$(params.b)"}, {name: b, default: "$(params.a)"}]`, "$(params.a)", "", "circle"},
-		"Unresolved":   {"What cannot be resolved is named.", `[{name: a, default: "$(params.nope)"}]`, "$(params.a)", "", `in which $(params.nope) cannot be resolved: there is no param "nope"`},
-		"UnusedIsWell": {"A default that nobody uses hurts nobody.", `[{name: a, default: "$(params.nope)"}]`, "x", "x", ""},
-		"ArrayInText":  {"A string does not become an array.", `[{name: a, default: "$(params.l[*])"}, {name: l, type: array, default: [u]}]`, "$(params.a)", "", "it is an array"},
+		"Chain": {
+			reason: "A default may refer to one that is declared later.",
+			params: `[{name: a, default: "a-$(params.b)"}, {name: b, default: "b-$(params.c)"}, {name: c, default: see}]`,
+			text:   "$(params.a)",
+			want:   "a-b-see",
+		},
+		"Given": {
+			reason: "What the run gives wins, and is not read.",
+			params: `[{name: a, default: "<$(params.given)>"}]`,
+			text:   "$(params.a)",
+			want:   "<$(params.a)>",
+		},
+		"Element": {
+			reason: "An array can take the elements of another.",
+			params: `[{name: a, type: array, default: [x, "$(params.l[*])"]}, {name: l, type: array, default: [u, v]}]`,
+			text:   "$(params.a[2])",
+			want:   "v",
+		},
+		"Object": {
+			reason: "An object's values may refer to others.",
+			params: `[{name: o, properties: {k: {}}, default: {k: "<$(params.given)>"}}]`,
+			text:   "$(params.o.k)",
+			want:   "<$(params.a)>",
+		},
+		"Circle": {
+			reason:  "A circle has no value.",
+			params:  `[{name: a, default: "$(params.b)"}, {name: b, default: "$(params.a)"}]`,
+			text:    "$(params.a)",
+			problem: "circle",
+		},
+		"Unresolved": {
+			reason:  "What cannot be resolved is named.",
+			params:  `[{name: a, default: "$(params.nope)"}]`,
+			text:    "$(params.a)",
+			problem: `in which $(params.nope) cannot be resolved: there is no param "nope"`,
+		},
+		"UnusedIsWell": {
+			reason: "A default that nobody uses hurts nobody.",
+			params: `[{name: a, default: "$(params.nope)"}]`,
+			text:   "x",
+			want:   "x",
+		},
+		"ArrayInText": {
+			reason:  "A string does not become an array.",
+			params:  `[{name: a, default: "$(params.l[*])"}, {name: l, type: array, default: [u]}]`,
+			text:    "$(params.a)",
+			problem: "it is an array",
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -33,29 +33,78 @@ func TestStepAction(t *testing.T) {
 		reason, fields, params string
 		want                   string // the plain step's fields, in YAML
 	}{
-		"Defaults": {"A default may refer to other params of the StepAction.", `script: "$(params.s), 1: $(params.l[1]), x: $(params.o.x)"`, `[]`,
-			`script: "of tea, 1: tea, x: tea"`},
-		"Given": {"What the step gives wins, and fills an object's default in.", `script: "$(params.s), $(params.o.x), $(params.o.z)"`, `[{name: s, value: mine}, {name: o, value: {z: given}}]`,
-			`script: "mine, tea, given"`},
-		"TaskVariables": {"Variables of the task stay, for the task to substitute.", `script: "$(params.s)/$(params.t)"`, `[{name: s, value: "$(params.image):$(context.taskRun.name)"}]`,
-			`script: "$(params.image):$(context.taskRun.name)/tea"`},
-		"SameName": {"A param of the task with the same name is another one.", `script: "$(params.s)"`, `[{name: s, value: "$(params.s)"}]`,
-			`script: "$(params.s)"`},
-		"StepResult": {"So do results of earlier steps.", `env: [{name: X, value: "$(params.s)"}]`, `[{name: s, value: "$(steps.a.results.b)"}]`,
-			`env: [{name: X, value: "$(steps.a.results.b)"}]`},
-		"WholeArray": {"A whole array of the task is narrowed to what the StepAction uses of it.", `args: ["$(params.l[*])", "$(params.l[1])"]`, `[{name: l, value: "$(steps.a.results.list[*])"}]`,
-			`args: ["$(steps.a.results.list[*])", "$(steps.a.results.list[1])"]`},
-		"WholeObject": {"And so is an object.", `args: ["$(params.o.x)"]`, `[{name: o, value: "$(params.object[*])"}]`,
-			`args: ["$(params.object['x'])"]`},
-		"Spread": {"An array becomes as many elements as it has, and variables of the task in them stay.", `args: [-, "$(params.l[*])", -]`, `[{name: l, value: [a, "$(params.more[*])"]}]`,
-			`args: ["-", a, "$(params.more[*])", "-"]`},
-		"Dollars": {"A value arrives unchanged where the kubelet expands once more.", `args: ["$(HOME)/$(params.s)"]`, `[{name: s, value: "$(HOME)$$ $(params.x)"}]`,
-			`args: ["$(HOME)/$$(HOME)$$$$ $(params.x)"]`},
-		"DollarBefore": {"What stands before a value does not become a variable with it.", `args: ["$$(params.s)"]`, `[{name: s, value: "(HOME)"}]`,
-			`args: ["$$(HOME)"]`},
-		"Volume": {"The task says which volume is mounted.", `volumeMounts: [{name: "$(params.s)", mountPath: "/x/$(params.t)"}]`, `[{name: s, value: "$(params.volume)"}]`,
-			`volumeMounts: [{name: "$(params.volume)", mountPath: /x/tea}]`},
-		"OwnResult": {"Its results are the step's.", `script: "echo > $(step.results.r.path)"`, `[]`, `script: "echo > $(step.results.r.path)"`},
+		"Defaults": {
+			reason: "A default may refer to other params of the StepAction.",
+			fields: `script: "$(params.s), 1: $(params.l[1]), x: $(params.o.x)"`,
+			params: `[]`,
+			want:   `script: "of tea, 1: tea, x: tea"`,
+		},
+		"Given": {
+			reason: "What the step gives wins, and fills an object's default in.",
+			fields: `script: "$(params.s), $(params.o.x), $(params.o.z)"`,
+			params: `[{name: s, value: mine}, {name: o, value: {z: given}}]`,
+			want:   `script: "mine, tea, given"`,
+		},
+		"TaskVariables": {
+			reason: "Variables of the task stay, for the task to substitute.",
+			fields: `script: "$(params.s)/$(params.t)"`,
+			params: `[{name: s, value: "$(params.image):$(context.taskRun.name)"}]`,
+			want:   `script: "$(params.image):$(context.taskRun.name)/tea"`,
+		},
+		"SameName": {
+			reason: "A param of the task with the same name is another one.",
+			fields: `script: "$(params.s)"`,
+			params: `[{name: s, value: "$(params.s)"}]`,
+			want:   `script: "$(params.s)"`,
+		},
+		"StepResult": {
+			reason: "So do results of earlier steps.",
+			fields: `env: [{name: X, value: "$(params.s)"}]`,
+			params: `[{name: s, value: "$(steps.a.results.b)"}]`,
+			want:   `env: [{name: X, value: "$(steps.a.results.b)"}]`,
+		},
+		"WholeArray": {
+			reason: "A whole array of the task is narrowed to what the StepAction uses of it.",
+			fields: `args: ["$(params.l[*])", "$(params.l[1])"]`,
+			params: `[{name: l, value: "$(steps.a.results.list[*])"}]`,
+			want:   `args: ["$(steps.a.results.list[*])", "$(steps.a.results.list[1])"]`,
+		},
+		"WholeObject": {
+			reason: "And so is an object.",
+			fields: `args: ["$(params.o.x)"]`,
+			params: `[{name: o, value: "$(params.object[*])"}]`,
+			want:   `args: ["$(params.object['x'])"]`,
+		},
+		"Spread": {
+			reason: "An array becomes as many elements as it has, and variables of the task in them stay.",
+			fields: `args: [-, "$(params.l[*])", -]`,
+			params: `[{name: l, value: [a, "$(params.more[*])"]}]`,
+			want:   `args: ["-", a, "$(params.more[*])", "-"]`,
+		},
+		"Dollars": {
+			reason: "A value arrives unchanged where the kubelet expands once more.",
+			fields: `args: ["$(HOME)/$(params.s)"]`,
+			params: `[{name: s, value: "$(HOME)$$ $(params.x)"}]`,
+			want:   `args: ["$(HOME)/$$(HOME)$$$$ $(params.x)"]`,
+		},
+		"DollarBefore": {
+			reason: "What stands before a value does not become a variable with it.",
+			fields: `args: ["$$(params.s)"]`,
+			params: `[{name: s, value: "(HOME)"}]`,
+			want:   `args: ["$$(HOME)"]`,
+		},
+		"Volume": {
+			reason: "The task says which volume is mounted.",
+			fields: `volumeMounts: [{name: "$(params.s)", mountPath: "/x/$(params.t)"}]`,
+			params: `[{name: s, value: "$(params.volume)"}]`,
+			want:   `volumeMounts: [{name: "$(params.volume)", mountPath: /x/tea}]`,
+		},
+		"OwnResult": {
+			reason: "Its results are the step's.",
+			fields: `script: "echo > $(step.results.r.path)"`,
+			params: `[]`,
+			want:   `script: "echo > $(step.results.r.path)"`,
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -76,14 +125,47 @@ func TestStepActionRefusals(t *testing.T) {
 		reason, fields, params string
 		want                   string
 	}{
-		"Undeclared": {"The StepAction sees its own params only.", `script: "$(params.image)"`, `[]`, `"$(params.image)"`},
-		"Unknown":    {"A param that nobody asked for is a mistake.", `script: x`, `[{name: nope, value: x}]`, `steps[1].params[0].name: Invalid value: "nope"`},
-		"Type":       {"An array is no string.", `script: x`, `[{name: s, value: [a]}]`, `param "s" is of type string, not array`},
-		"Keys":       {"An object must have its keys.", `script: x`, `[{name: o, value: {x: "1"}}]`, ""},
-		"Array":      {"A text takes a string.", `script: "all: $(params.l)"`, `[]`, `param "l" is an array`},
-		"Index":      {"An array has as many elements as it has.", `args: ["$(params.l[5])"]`, `[]`, "has 2 elements"},
-		"GrownTogether": {"Nobody wrote the variable that a literal and a value would form.", `script: "$$(params.s)"`, `[{name: s, value: "(params.secret)"}]`,
-			"form a variable that neither has"},
+		"Undeclared": {
+			reason: "The StepAction sees its own params only.",
+			fields: `script: "$(params.image)"`,
+			params: `[]`,
+			want:   `"$(params.image)"`,
+		},
+		"Unknown": {
+			reason: "A param that nobody asked for is a mistake.",
+			fields: `script: x`,
+			params: `[{name: nope, value: x}]`,
+			want:   `steps[1].params[0].name: Invalid value: "nope"`,
+		},
+		"Type": {
+			reason: "An array is no string.",
+			fields: `script: x`,
+			params: `[{name: s, value: [a]}]`,
+			want:   `param "s" is of type string, not array`,
+		},
+		"Keys": {
+			reason: "An object must have its keys.",
+			fields: `script: x`,
+			params: `[{name: o, value: {x: "1"}}]`,
+		},
+		"Array": {
+			reason: "A text takes a string.",
+			fields: `script: "all: $(params.l)"`,
+			params: `[]`,
+			want:   `param "l" is an array`,
+		},
+		"Index": {
+			reason: "An array has as many elements as it has.",
+			fields: `args: ["$(params.l[5])"]`,
+			params: `[]`,
+			want:   "has 2 elements",
+		},
+		"GrownTogether": {
+			reason: "Nobody wrote the variable that a literal and a value would form.",
+			fields: `script: "$$(params.s)"`,
+			params: `[{name: s, value: "(params.secret)"}]`,
+			want:   "form a variable that neither has",
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

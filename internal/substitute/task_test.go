@@ -57,21 +57,81 @@ func given() []v1.Param {
 
 func TestVariablesOfATask(t *testing.T) {
 	cases := map[string]struct{ reason, text, want string }{
-		"Default":         {"A default may refer to the run, and to other params.", "$(params.s)", "default of run zero"},
-		"Dotted":          {"A name with dots stands in brackets.", `$(params["a.b"])$(params['a.b'])`, "dotteddotted"},
-		"Legacy":          {"Old Tasks say inputs.params.", "$(inputs.params.extra)", "propagated"},
-		"Undeclared":      {"A param that only the run has can be used.", "$(params.extra)", "propagated"},
-		"Element":         {"An element of an array is what it is.", "$(params.l[0])$(params.l[1])", "zero$(params.s)"},
-		"Key":             {"An object's default fills in what is not given.", "$(params.o.x)/$(params.o.y)", "1/$(params.o.x)"},
-		"Result":          {"A result's path is its file.", "$(results['r.1'].path)", "/tekton/results/r.1"},
-		"Bound":           {"A bound workspace has a path, a volume, and perhaps a claim.", "$(workspaces.bound.path) $(workspaces.bound.bound) $(workspaces.bound.volume) $(workspaces.bound.claim)", "/data true ws-bound pvc"},
-		"Unbound":         {"One that is not bound has none.", "<$(workspaces.unbound.path)> $(workspaces.unbound.bound) <$(workspaces.unbound.volume)>", "<> false <>"},
-		"Context":         {"The run and the task tell of themselves.", "$(context.taskRun.name) $(context.taskRun.namespace) $(context.taskRun.uid) $(context.task.name) $(context.task.retry-count)", "run ns uid task 2"},
-		"NotOurs":         {"Everything else stays.", "$(date) $$ ${s} $(HOME) $((1)) $(params", "$(date) $$ ${s} $(HOME) $((1)) $(params"},
-		"WithinShell":     {"A variable within the shell's own substitution is one.", "$(echo $(params.extra))", "$(echo propagated)"},
-		"Twice":           {"A variable can stand there more than once.", "$(params.extra)$(params.extra)", "propagatedpropagated"},
-		"EmptyElement":    {"An empty value leaves nothing.", "<$(params.l[2])>", "<>"},
-		"MultibyteAround": {"Bytes around variables are kept.", "é$(params.extra)日", "épropagated日"},
+		"Default": {
+			reason: "A default may refer to the run, and to other params.",
+			text:   "$(params.s)",
+			want:   "default of run zero",
+		},
+		"Dotted": {
+			reason: "A name with dots stands in brackets.",
+			text:   `$(params["a.b"])$(params['a.b'])`,
+			want:   "dotteddotted",
+		},
+		"Legacy": {
+			reason: "Old Tasks say inputs.params.",
+			text:   "$(inputs.params.extra)",
+			want:   "propagated",
+		},
+		"Undeclared": {
+			reason: "A param that only the run has can be used.",
+			text:   "$(params.extra)",
+			want:   "propagated",
+		},
+		"Element": {
+			reason: "An element of an array is what it is.",
+			text:   "$(params.l[0])$(params.l[1])",
+			want:   "zero$(params.s)",
+		},
+		"Key": {
+			reason: "An object's default fills in what is not given.",
+			text:   "$(params.o.x)/$(params.o.y)",
+			want:   "1/$(params.o.x)",
+		},
+		"Result": {
+			reason: "A result's path is its file.",
+			text:   "$(results['r.1'].path)",
+			want:   "/tekton/results/r.1",
+		},
+		"Bound": {
+			reason: "A bound workspace has a path, a volume, and perhaps a claim.",
+			text:   "$(workspaces.bound.path) $(workspaces.bound.bound) $(workspaces.bound.volume) $(workspaces.bound.claim)",
+			want:   "/data true ws-bound pvc",
+		},
+		"Unbound": {
+			reason: "One that is not bound has none.",
+			text:   "<$(workspaces.unbound.path)> $(workspaces.unbound.bound) <$(workspaces.unbound.volume)>",
+			want:   "<> false <>",
+		},
+		"Context": {
+			reason: "The run and the task tell of themselves.",
+			text:   "$(context.taskRun.name) $(context.taskRun.namespace) $(context.taskRun.uid) $(context.task.name) $(context.task.retry-count)",
+			want:   "run ns uid task 2",
+		},
+		"NotOurs": {
+			reason: "Everything else stays.",
+			text:   "$(date) $$ ${s} $(HOME) $((1)) $(params",
+			want:   "$(date) $$ ${s} $(HOME) $((1)) $(params",
+		},
+		"WithinShell": {
+			reason: "A variable within the shell's own substitution is one.",
+			text:   "$(echo $(params.extra))",
+			want:   "$(echo propagated)",
+		},
+		"Twice": {
+			reason: "A variable can stand there more than once.",
+			text:   "$(params.extra)$(params.extra)",
+			want:   "propagatedpropagated",
+		},
+		"EmptyElement": {
+			reason: "An empty value leaves nothing.",
+			text:   "<$(params.l[2])>",
+			want:   "<>",
+		},
+		"MultibyteAround": {
+			reason: "Bytes around variables are kept.",
+			text:   "é$(params.extra)日",
+			want:   "épropagated日",
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -91,20 +151,76 @@ func TestVariablesOfATask(t *testing.T) {
 
 func TestUnresolvable(t *testing.T) {
 	cases := map[string]struct{ reason, text, problem string }{
-		"Param":       {"A param that nobody gives.", "$(params.nope)", `there is no param "nope"`},
-		"Result":      {"A result that is not declared.", "$(results.nope.path)", "there is no such variable here"},
-		"Workspace":   {"A workspace that is not declared.", "$(workspaces.nope.bound)", "there is no such variable here"},
-		"Context":     {"A pipeline's context does not reach into a task.", "$(context.pipelineRun.name)", "there is no such variable here"},
-		"Tasks":       {"Neither do results of other tasks.", "$(tasks.t.results.r)", "there is no such variable here"},
-		"Malformed":   {"What can only be a mistake is one.", "$(params.s[)", "it does not follow the syntax of variables"},
-		"OutOfRange":  {"Arrays are only as long as they are.", "$(params.l[3])", `param "l" has 3 elements, counted from 0`},
-		"NoKey":       {"Objects have only the keys that they have.", "$(params.o.z)", `param "o" has no key "z"`},
-		"ArrayInText": {"A text takes no array.", "x$(params.l[*])", "it is an array, and a text takes a string"},
-		"BareArray":   {"Nor one without [*].", "$(params.l)", "it is an array, and a text takes a string"},
-		"Object":      {"Nor an object.", "$(params.o[*])", "it is an object, and a text takes a string"},
-		"Indexed":     {"Strings have no elements.", "$(params.extra[0])", `param "extra" is a string, which has no parts`},
-		"KeyOfArray":  {"Arrays have no keys.", "$(params.l.x)", `param "l" is an array, which has no keys`},
-		"ElementOf":   {"Objects have no elements.", "$(params.o[0])", `param "o" is an object, which has no elements`},
+		"Param": {
+			reason:  "A param that nobody gives.",
+			text:    "$(params.nope)",
+			problem: `there is no param "nope"`,
+		},
+		"Result": {
+			reason:  "A result that is not declared.",
+			text:    "$(results.nope.path)",
+			problem: "there is no such variable here",
+		},
+		"Workspace": {
+			reason:  "A workspace that is not declared.",
+			text:    "$(workspaces.nope.bound)",
+			problem: "there is no such variable here",
+		},
+		"Context": {
+			reason:  "A pipeline's context does not reach into a task.",
+			text:    "$(context.pipelineRun.name)",
+			problem: "there is no such variable here",
+		},
+		"Tasks": {
+			reason:  "Neither do results of other tasks.",
+			text:    "$(tasks.t.results.r)",
+			problem: "there is no such variable here",
+		},
+		"Malformed": {
+			reason:  "What can only be a mistake is one.",
+			text:    "$(params.s[)",
+			problem: "it does not follow the syntax of variables",
+		},
+		"OutOfRange": {
+			reason:  "Arrays are only as long as they are.",
+			text:    "$(params.l[3])",
+			problem: `param "l" has 3 elements, counted from 0`,
+		},
+		"NoKey": {
+			reason:  "Objects have only the keys that they have.",
+			text:    "$(params.o.z)",
+			problem: `param "o" has no key "z"`,
+		},
+		"ArrayInText": {
+			reason:  "A text takes no array.",
+			text:    "x$(params.l[*])",
+			problem: "it is an array, and a text takes a string",
+		},
+		"BareArray": {
+			reason:  "Nor one without [*].",
+			text:    "$(params.l)",
+			problem: "it is an array, and a text takes a string",
+		},
+		"Object": {
+			reason:  "Nor an object.",
+			text:    "$(params.o[*])",
+			problem: "it is an object, and a text takes a string",
+		},
+		"Indexed": {
+			reason:  "Strings have no elements.",
+			text:    "$(params.extra[0])",
+			problem: `param "extra" is a string, which has no parts`,
+		},
+		"KeyOfArray": {
+			reason:  "Arrays have no keys.",
+			text:    "$(params.l.x)",
+			problem: `param "l" is an array, which has no keys`,
+		},
+		"ElementOf": {
+			reason:  "Objects have no elements.",
+			text:    "$(params.o[0])",
+			problem: `param "o" is an object, which has no elements`,
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -206,9 +322,21 @@ func TestTextsAreBounded(t *testing.T) {
 		step   v1.Step
 		field  string
 	}{
-		"OneText":    {"In one text.", v1.Step{Script: strings.Repeat("$(params.x)", 100_000)}, "steps[0].script"},
-		"ManyTexts":  {"In many texts.", v1.Step{Args: slices.Repeat([]string{"$(params.x)"}, 9)}, "steps[0].args[8]"},
-		"ManyArrays": {"In many arrays, whose dollars take two bytes.", v1.Step{Args: slices.Repeat([]string{"$(params.l[*])"}, 9)}, "steps[0].args[4]"},
+		"OneText": {
+			reason: "In one text.",
+			step:   v1.Step{Script: strings.Repeat("$(params.x)", 100_000)},
+			field:  "steps[0].script",
+		},
+		"ManyTexts": {
+			reason: "In many texts.",
+			step:   v1.Step{Args: slices.Repeat([]string{"$(params.x)"}, 9)},
+			field:  "steps[0].args[8]",
+		},
+		"ManyArrays": {
+			reason: "In many arrays, whose dollars take two bytes.",
+			step:   v1.Step{Args: slices.Repeat([]string{"$(params.l[*])"}, 9)},
+			field:  "steps[0].args[4]",
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -24,11 +24,37 @@ func TestPodOfAnotherTask(t *testing.T) {
 		dir             string
 		stopped         bool
 	}{
-		"Same":      {reason: "The pod of the same Task is taken over.", want: "Unknown Pending", dir: "/old"},
-		"Changed":   {reason: "A pod whose steps have not started is made anew.", changes: true, want: "Unknown Pending", dir: "/new"},
-		"Started":   {reason: "Steps do not run twice.", changes: true, starts: true, want: "False PodCreationFailed", dir: "/old", stopped: true},
-		"Running":   {reason: "The pod of the same Task is taken over when its steps run.", starts: true, want: "Unknown Running", dir: "/old"},
-		"Cancelled": {reason: "A run that is cancelled meanwhile leaves no pod.", changes: true, cancelled: true, want: "False TaskRunCancelled"},
+		"Same": {
+			reason: "The pod of the same Task is taken over.",
+			want:   "Unknown Pending",
+			dir:    "/old",
+		},
+		"Changed": {
+			reason:  "A pod whose steps have not started is made anew.",
+			changes: true,
+			want:    "Unknown Pending",
+			dir:     "/new",
+		},
+		"Started": {
+			reason:  "Steps do not run twice.",
+			changes: true,
+			starts:  true,
+			want:    "False PodCreationFailed",
+			dir:     "/old",
+			stopped: true,
+		},
+		"Running": {
+			reason: "The pod of the same Task is taken over when its steps run.",
+			starts: true,
+			want:   "Unknown Running",
+			dir:    "/old",
+		},
+		"Cancelled": {
+			reason:    "A run that is cancelled meanwhile leaves no pod.",
+			changes:   true,
+			cancelled: true,
+			want:      "False TaskRunCancelled",
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

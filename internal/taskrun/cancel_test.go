@@ -41,8 +41,8 @@ func TestCancel(t *testing.T) {
 		keep   bool
 		pods   int
 	}{
-		"Deleted": {"the pod goes, as users of the API know it", false, 0},
-		"Kept":    {"keep-pod-on-cancel: the pod is stopped and its logs stay", true, 1},
+		"Deleted": {reason: "the pod goes, as users of the API know it"},
+		"Kept":    {reason: "keep-pod-on-cancel: the pod is stopped and its logs stay", keep: true, pods: 1},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -128,13 +128,55 @@ func TestCutShort(t *testing.T) {
 		obs    func(*Observation)
 		want   string
 	}{
-		"CancelledInterrupted": {"the pod was stopped for the cancellation", interrupted, cancelled, func(*Observation) {}, v1.TaskRunReasonCancelled},
-		"CancelledAsked":       {"the step ended because it was asked to", asked, cancelled, func(*Observation) {}, v1.TaskRunReasonCancelled},
-		"CancelledTooLate":     {"what has ended well cannot be cancelled", good, cancelled, func(*Observation) {}, v1.TaskRunReasonSucceeded},
-		"CancelledFailed":      {"what has failed by itself has failed", bad, cancelled, func(*Observation) {}, v1.TaskRunReasonFailed},
-		"TimedOutInterrupted":  {"the pod was stopped for the timeout", interrupted, func(*v1.TaskRun) {}, late, v1.TaskRunReasonTimedOut},
-		"TimedOutTooLate":      {"what ended in time is not timed out", good, func(*v1.TaskRun) {}, late, v1.TaskRunReasonSucceeded},
-		"Evicted":              {"nobody stopped it", interrupted, func(*v1.TaskRun) {}, func(*Observation) {}, v1.TaskRunReasonFailed},
+		"CancelledInterrupted": {
+			reason: "the pod was stopped for the cancellation",
+			set:    interrupted,
+			change: cancelled,
+			obs:    func(*Observation) {},
+			want:   v1.TaskRunReasonCancelled,
+		},
+		"CancelledAsked": {
+			reason: "the step ended because it was asked to",
+			set:    asked,
+			change: cancelled,
+			obs:    func(*Observation) {},
+			want:   v1.TaskRunReasonCancelled,
+		},
+		"CancelledTooLate": {
+			reason: "what has ended well cannot be cancelled",
+			set:    good,
+			change: cancelled,
+			obs:    func(*Observation) {},
+			want:   v1.TaskRunReasonSucceeded,
+		},
+		"CancelledFailed": {
+			reason: "what has failed by itself has failed",
+			set:    bad,
+			change: cancelled,
+			obs:    func(*Observation) {},
+			want:   v1.TaskRunReasonFailed,
+		},
+		"TimedOutInterrupted": {
+			reason: "the pod was stopped for the timeout",
+			set:    interrupted,
+			change: func(*v1.TaskRun) {},
+			obs:    late,
+			want:   v1.TaskRunReasonTimedOut,
+		},
+		"TimedOutTooLate": {
+			reason: "what ended in time is not timed out",
+			set:    good,
+			change: func(*v1.TaskRun) {},
+			obs:    late,
+			want:   v1.TaskRunReasonSucceeded,
+		},
+		"Evicted": {
+			reason: "nobody stopped it",
+			set:    interrupted,
+			change: func(*v1.TaskRun) {},
+			obs:    func(*Observation) {},
+			want:   v1.TaskRunReasonFailed,
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -20,10 +20,26 @@ func TestInjectedContainersCarryNothing(t *testing.T) {
 		pod    *corev1.Pod
 		state  State
 	}{
-		"Waits":      {"it has not started, and all steps run", mesh(runPod(corev1.PodPending, running(), running()), waiting("ContainerCreating")), Running},
-		"Unpullable": {"its image cannot be pulled, and all steps run", mesh(runPod(corev1.PodPending, running(), running()), waiting("ImagePullBackOff")), Running},
-		"Runs":       {"the pod failed before a step ran: nothing will tell more", mesh(runPod(corev1.PodFailed, waiting("PodInitializing"), waiting("PodInitializing")), running()), PodFailed},
-		"NoSidecar":  {"the results sidecar has not started, whatever else has", mesh(runPod(corev1.PodFailed, over, over, waiting("PodInitializing")), running()), PodFailed},
+		"Waits": {
+			reason: "it has not started, and all steps run",
+			pod:    mesh(runPod(corev1.PodPending, running(), running()), waiting("ContainerCreating")),
+			state:  Running,
+		},
+		"Unpullable": {
+			reason: "its image cannot be pulled, and all steps run",
+			pod:    mesh(runPod(corev1.PodPending, running(), running()), waiting("ImagePullBackOff")),
+			state:  Running,
+		},
+		"Runs": {
+			reason: "the pod failed before a step ran: nothing will tell more",
+			pod:    mesh(runPod(corev1.PodFailed, waiting("PodInitializing"), waiting("PodInitializing")), running()),
+			state:  PodFailed,
+		},
+		"NoSidecar": {
+			reason: "the results sidecar has not started, whatever else has",
+			pod:    mesh(runPod(corev1.PodFailed, over, over, waiting("PodInitializing")), running()),
+			state:  PodFailed,
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

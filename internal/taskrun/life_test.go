@@ -58,13 +58,48 @@ func TestPendingSaysWhy(t *testing.T) {
 		want    string
 		message string
 	}{
-		"NoRoom":    {"no node has room", unscheduledPod("0/1 nodes are available: 1 Insufficient cpu."), v1.TaskRunReasonExceededNodeResources, "the pod cannot be scheduled: 0/1 nodes are available: 1 Insufficient cpu."},
-		"NoNode":    {"no node has the label", unscheduledPod("0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector."), v1.TaskRunReasonPending, "node affinity"},
-		"FirstPull": {"the first attempt to pull has failed", placedAt("ErrImagePull"), v1.TaskRunReasonPullImageFailed, `container "step-one": image "busybox:1": ErrImagePull: because`},
-		"Config":    {"a Secret is not there", placedAt("CreateContainerConfigError"), v1.TaskRunReasonContainerConfigError, `container "step-one": CreateContainerConfigError: because`},
-		"Crashing":  {"a sidecar keeps the steps from starting; how long the kubelet pauses is not said", crashing(), v1.TaskRunReasonPending, `container "sidecar-db": CrashLoopBackOff: it exited with code 2 (Error)`},
-		"NoVolume":  {"a volume that does not come is told of by events alone", withoutSandbox(), v1.TaskRunReasonPending, "kubectl describe pod build-pod -n ci"},
-		"Starting":  {"nothing is wrong", runPod(corev1.PodPending), v1.TaskRunReasonPending, messageStarting},
+		"NoRoom": {
+			reason:  "no node has room",
+			pod:     unscheduledPod("0/1 nodes are available: 1 Insufficient cpu."),
+			want:    v1.TaskRunReasonExceededNodeResources,
+			message: "the pod cannot be scheduled: 0/1 nodes are available: 1 Insufficient cpu.",
+		},
+		"NoNode": {
+			reason:  "no node has the label",
+			pod:     unscheduledPod("0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector."),
+			want:    v1.TaskRunReasonPending,
+			message: "node affinity",
+		},
+		"FirstPull": {
+			reason:  "the first attempt to pull has failed",
+			pod:     placedAt("ErrImagePull"),
+			want:    v1.TaskRunReasonPullImageFailed,
+			message: `container "step-one": image "busybox:1": ErrImagePull: because`,
+		},
+		"Config": {
+			reason:  "a Secret is not there",
+			pod:     placedAt("CreateContainerConfigError"),
+			want:    v1.TaskRunReasonContainerConfigError,
+			message: `container "step-one": CreateContainerConfigError: because`,
+		},
+		"Crashing": {
+			reason:  "a sidecar keeps the steps from starting; how long the kubelet pauses is not said",
+			pod:     crashing(),
+			want:    v1.TaskRunReasonPending,
+			message: `container "sidecar-db": CrashLoopBackOff: it exited with code 2 (Error)`,
+		},
+		"NoVolume": {
+			reason:  "a volume that does not come is told of by events alone",
+			pod:     withoutSandbox(),
+			want:    v1.TaskRunReasonPending,
+			message: "kubectl describe pod build-pod -n ci",
+		},
+		"Starting": {
+			reason:  "nothing is wrong",
+			pod:     runPod(corev1.PodPending),
+			want:    v1.TaskRunReasonPending,
+			message: messageStarting,
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -86,20 +121,83 @@ func TestPatience(t *testing.T) {
 		state  State
 		wait   time.Duration
 	}{
-		"Volume":       {"a volume may be about to be mounted", observation(withPod(withoutSandbox()), at(2*time.Second)), Pending, 8 * time.Second},
-		"ConfigSoon":   {"a Secret may be about to be made", observation(withPod(placedAt("CreateContainerConfigError")), at(2*time.Second)), Pending, 8 * time.Second},
-		"ConfigLate":   {"nobody makes it", observation(withPod(placedAt("CreateContainerConfigError")), at(10*time.Second)), Misconfigured, 0},
-		"Pull":         {"by default an image that cannot be pulled ends the run", observation(withPod(placedAt("ImagePullBackOff")), at(time.Second)), Unpullable, 0},
-		"PullTimeout":  {"default-imagepullbackoff-timeout", observation(withPod(placedAt("ImagePullBackOff")), at(time.Minute), pulls), Pending, time.Minute},
-		"PullTimedOut": {"and then it ends all the same", observation(withPod(placedAt("ImagePullBackOff")), at(2*time.Minute), pulls), Unpullable, 0},
-		"PullNever":    {"what can never be pulled is not waited for", observation(withPod(placedAt("InvalidImageName")), at(time.Second), pulls), Unpullable, 0},
-		"Inspect":      {"a container runtime that is being restarted answers soon", observation(withPod(placedAt("ImageInspectError")), at(time.Minute)), Pending, time.Minute},
-		"InspectLate":  {"one that is broken does not", observation(withPod(placedAt("ImageInspectError")), at(2*time.Minute)), Unpullable, 0},
-		"CreateSlow":   {"the kubelet asks the runtime of a slow node again", observation(withPod(placedAt("CreateContainerError")), at(9*time.Minute)), Pending, time.Minute},
-		"CreateLate":   {"a runtime that never creates the container", observation(withPod(placedAt("CreateContainerError")), at(10*time.Minute)), Unstartable, 0},
-		"RunSlow":      {"the kubelet asks the runtime of a slow node again", observation(withPod(placedAt("RunContainerError")), at(9*time.Minute)), Pending, time.Minute},
-		"RunLate":      {"a runtime that never starts the container", observation(withPod(placedAt("RunContainerError")), at(10*time.Minute)), Unstartable, 0},
-		"Timeout":      {"the run's own timeout is the last to wait for", observation(withPod(runPod(corev1.PodPending)), at(time.Minute)), Pending, 59 * time.Minute},
+		"Volume": {
+			reason: "a volume may be about to be mounted",
+			obs:    observation(withPod(withoutSandbox()), at(2*time.Second)),
+			state:  Pending,
+			wait:   8 * time.Second,
+		},
+		"ConfigSoon": {
+			reason: "a Secret may be about to be made",
+			obs:    observation(withPod(placedAt("CreateContainerConfigError")), at(2*time.Second)),
+			state:  Pending,
+			wait:   8 * time.Second,
+		},
+		"ConfigLate": {
+			reason: "nobody makes it",
+			obs:    observation(withPod(placedAt("CreateContainerConfigError")), at(10*time.Second)),
+			state:  Misconfigured,
+		},
+		"Pull": {
+			reason: "by default an image that cannot be pulled ends the run",
+			obs:    observation(withPod(placedAt("ImagePullBackOff")), at(time.Second)),
+			state:  Unpullable,
+		},
+		"PullTimeout": {
+			reason: "default-imagepullbackoff-timeout",
+			obs:    observation(withPod(placedAt("ImagePullBackOff")), at(time.Minute), pulls),
+			state:  Pending,
+			wait:   time.Minute,
+		},
+		"PullTimedOut": {
+			reason: "and then it ends all the same",
+			obs:    observation(withPod(placedAt("ImagePullBackOff")), at(2*time.Minute), pulls),
+			state:  Unpullable,
+		},
+		"PullNever": {
+			reason: "what can never be pulled is not waited for",
+			obs:    observation(withPod(placedAt("InvalidImageName")), at(time.Second), pulls),
+			state:  Unpullable,
+		},
+		"Inspect": {
+			reason: "a container runtime that is being restarted answers soon",
+			obs:    observation(withPod(placedAt("ImageInspectError")), at(time.Minute)),
+			state:  Pending,
+			wait:   time.Minute,
+		},
+		"InspectLate": {
+			reason: "one that is broken does not",
+			obs:    observation(withPod(placedAt("ImageInspectError")), at(2*time.Minute)),
+			state:  Unpullable,
+		},
+		"CreateSlow": {
+			reason: "the kubelet asks the runtime of a slow node again",
+			obs:    observation(withPod(placedAt("CreateContainerError")), at(9*time.Minute)),
+			state:  Pending,
+			wait:   time.Minute,
+		},
+		"CreateLate": {
+			reason: "a runtime that never creates the container",
+			obs:    observation(withPod(placedAt("CreateContainerError")), at(10*time.Minute)),
+			state:  Unstartable,
+		},
+		"RunSlow": {
+			reason: "the kubelet asks the runtime of a slow node again",
+			obs:    observation(withPod(placedAt("RunContainerError")), at(9*time.Minute)),
+			state:  Pending,
+			wait:   time.Minute,
+		},
+		"RunLate": {
+			reason: "a runtime that never starts the container",
+			obs:    observation(withPod(placedAt("RunContainerError")), at(10*time.Minute)),
+			state:  Unstartable,
+		},
+		"Timeout": {
+			reason: "the run's own timeout is the last to wait for",
+			obs:    observation(withPod(runPod(corev1.PodPending)), at(time.Minute)),
+			state:  Pending,
+			wait:   59 * time.Minute,
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -137,8 +235,8 @@ func TestSidecarsThatFail(t *testing.T) {
 		set    *collect.Set
 		want   string
 	}{
-		"StepsWell":  {"the steps did what they had to", good, v1.TaskRunReasonSucceeded},
-		"StepFailed": {"the step failed, and this may well be why", bad, v1.TaskRunReasonSidecarOOM},
+		"StepsWell":  {reason: "the steps did what they had to", set: good, want: v1.TaskRunReasonSucceeded},
+		"StepFailed": {reason: "the step failed, and this may well be why", set: bad, want: v1.TaskRunReasonSidecarOOM},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -178,14 +276,50 @@ func TestEvents(t *testing.T) {
 		before, after v1.TaskRunStatus
 		want          []reconcile.Event
 	}{
-		"Started":   {"a pod was made", v1.TaskRunStatus{}, status("p", starting), event(corev1.EventTypeNormal, "Started", "Created pod p")},
-		"Running":   {"that all goes well is no event", status("p", starting), status("p", v1.Running(v1.TaskRunReasonRunning, messageRunning)), nil},
-		"Hindered":  {"what holds a run up is one", v1.TaskRunStatus{}, status("", quota), event(corev1.EventTypeWarning, "ExceededResourceQuota", "exceeded quota")},
-		"Still":     {"and is told once", status("", quota), status("", quota), nil},
-		"Retried":   {"a new attempt is one", status("p", starting), status("", v1.Running(v1.TaskRunReasonToBeRetried, "attempt 1 of 2 failed")), event(corev1.EventTypeWarning, "ToBeRetried", "attempt 1 of 2 failed")},
-		"NextPod":   {"and so is its pod", status("", v1.Running(v1.TaskRunReasonToBeRetried, "x")), status("p-retry1", starting), event(corev1.EventTypeNormal, "Started", "Created pod p-retry1")},
-		"Succeeded": {"an end is one", status("p", starting), status("p", v1.Succeeded("All steps have completed")), event(corev1.EventTypeNormal, "Succeeded", "All steps have completed")},
-		"Failed":    {"a bad end is a warning", status("p", starting), status("p", v1.Failed("Failed", "why")), event(corev1.EventTypeWarning, "Failed", "why")},
+		"Started": {
+			reason: "a pod was made",
+			after:  status("p", starting),
+			want:   event(corev1.EventTypeNormal, "Started", "Created pod p"),
+		},
+		"Running": {
+			reason: "that all goes well is no event",
+			before: status("p", starting),
+			after:  status("p", v1.Running(v1.TaskRunReasonRunning, messageRunning)),
+		},
+		"Hindered": {
+			reason: "what holds a run up is one",
+			after:  status("", quota),
+			want:   event(corev1.EventTypeWarning, "ExceededResourceQuota", "exceeded quota"),
+		},
+		"Still": {
+			reason: "and is told once",
+			before: status("", quota),
+			after:  status("", quota),
+		},
+		"Retried": {
+			reason: "a new attempt is one",
+			before: status("p", starting),
+			after:  status("", v1.Running(v1.TaskRunReasonToBeRetried, "attempt 1 of 2 failed")),
+			want:   event(corev1.EventTypeWarning, "ToBeRetried", "attempt 1 of 2 failed"),
+		},
+		"NextPod": {
+			reason: "and so is its pod",
+			before: status("", v1.Running(v1.TaskRunReasonToBeRetried, "x")),
+			after:  status("p-retry1", starting),
+			want:   event(corev1.EventTypeNormal, "Started", "Created pod p-retry1"),
+		},
+		"Succeeded": {
+			reason: "an end is one",
+			before: status("p", starting),
+			after:  status("p", v1.Succeeded("All steps have completed")),
+			want:   event(corev1.EventTypeNormal, "Succeeded", "All steps have completed"),
+		},
+		"Failed": {
+			reason: "a bad end is a warning",
+			before: status("p", starting),
+			after:  status("p", v1.Failed("Failed", "why")),
+			want:   event(corev1.EventTypeWarning, "Failed", "why"),
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

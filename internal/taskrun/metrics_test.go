@@ -76,10 +76,26 @@ func TestRunIsCountedOnce(t *testing.T) {
 		restarts  bool
 		want      map[string]float64
 	}{
-		"Plain":     {"three writes: begun, running, ended", interceptor.Funcs{}, false, map[string]float64{total: 1, pods: 1, writes + "written": 3}},
-		"Conflicts": {"each write is made again", conflicts(), false, map[string]float64{total: 1, pods: 1, writes + "written": 3, writes + "conflict": 3}},
-		"Restarts":  {"who begins anew finds the run ended", interceptor.Funcs{}, true, map[string]float64{total: 1, pods: 1, writes + "written": 3}},
-		"Both":      {"and both together", conflicts(), true, map[string]float64{total: 1, pods: 1, writes + "written": 3, writes + "conflict": 3}},
+		"Plain": {
+			reason: "three writes: begun, running, ended",
+			want:   map[string]float64{total: 1, pods: 1, writes + "written": 3},
+		},
+		"Conflicts": {
+			reason:    "each write is made again",
+			intercept: conflicts(),
+			want:      map[string]float64{total: 1, pods: 1, writes + "written": 3, writes + "conflict": 3},
+		},
+		"Restarts": {
+			reason:   "who begins anew finds the run ended",
+			restarts: true,
+			want:     map[string]float64{total: 1, pods: 1, writes + "written": 3},
+		},
+		"Both": {
+			reason:    "and both together",
+			intercept: conflicts(),
+			restarts:  true,
+			want:      map[string]float64{total: 1, pods: 1, writes + "written": 3, writes + "conflict": 3},
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -140,11 +140,11 @@ func TestEveryHindranceHasAWayOut(t *testing.T) {
 		obs    Observation
 		effect Effect
 	}{
-		"Needs": {"what the pod needs is missing for now", observation(func(o *Observation) { o.Needs.Hindered = hindered }), Effect{}},
-		"Quota": {"the API server does not take the pod now", observation(), Effect{Waiting: hindered}},
-		"Earlier": {"the attempt before runs on", observation(func(o *Observation) {
+		"Needs": {reason: "what the pod needs is missing for now", obs: observation(func(o *Observation) { o.Needs.Hindered = hindered })},
+		"Quota": {reason: "the API server does not take the pod now", obs: observation(), effect: Effect{Waiting: hindered}},
+		"Earlier": {reason: "the attempt before runs on", obs: observation(func(o *Observation) {
 			o.Needs.Hindered, o.Earlier = hindered, Ended{Pod: runPod(corev1.PodRunning, running())}
-		}), Effect{}},
+		})},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -114,46 +114,112 @@ func modelSituations() []situation {
 		}
 	}
 	return []situation{
-		{"plain", func(*corev1.Pod) {}},
-		{"unscheduled", func(p *corev1.Pod) {
-			p.Spec.NodeName, p.Status.StartTime, p.Status.Phase = "", nil, corev1.PodPending
-			p.Status.Conditions = unscheduledPod("0/3 nodes are available").Status.Conditions
-		}},
-		{"unseen", func(p *corev1.Pod) {
-			p.Spec.NodeName, p.Status.StartTime, p.Status.Phase, p.Status.Conditions = "", nil, corev1.PodPending, nil
-		}},
-		{"without-sandbox", func(p *corev1.Pod) {
-			p.Status.Phase = corev1.PodPending
-			p.Status.Conditions = append(p.Status.Conditions, corev1.PodCondition{Type: corev1.PodReadyToStartContainers, Status: corev1.ConditionFalse})
-		}},
-		{"deleted", deleted(modelStart().Add(30 * time.Second))},
-		{"deleted-long-ago", deleted(modelStart().Add(-time.Hour))},
-		{"node-lost", func(p *corev1.Pod) {
-			phase(corev1.PodUnknown, "NodeLost")(p)
-			p.Status.Conditions = append(p.Status.Conditions, corev1.PodCondition{Type: corev1.DisruptionTarget, Status: corev1.ConditionTrue, Reason: "DeletionByTaintManager"})
-			deleted(modelStart().Add(30 * time.Second))(p)
-		}},
-		{"evicted", phase(corev1.PodFailed, "Evicted")},
-		{"failed", phase(corev1.PodFailed, "")},
-		{"succeeded", phase(corev1.PodSucceeded, "")},
-		{"policy-deadline", func(p *corev1.Pod) { p.Spec.ActiveDeadlineSeconds = new(int64(86400)) }},
-		{"policy-deadline-1", func(p *corev1.Pod) { p.Spec.ActiveDeadlineSeconds = new(int64(1)) }},
-		{"stopped", func(p *corev1.Pod) { askToStop(p, modelStart()) }},
-		{"stopped-long-ago", func(p *corev1.Pod) { askToStop(p, modelStart().Add(-time.Hour)) }},
-		{"mesh", func(p *corev1.Pod) {
-			p.Spec.Containers = append(p.Spec.Containers, corev1.Container{Name: "istio-proxy"})
-			p.Status.ContainerStatuses = append(p.Status.ContainerStatuses, corev1.ContainerStatus{Name: "istio-proxy", State: running()})
-		}},
-		{"mesh-waits", func(p *corev1.Pod) {
-			p.Spec.Containers = append(p.Spec.Containers, corev1.Container{Name: "istio-proxy"})
-			p.Status.ContainerStatuses = append(p.Status.ContainerStatuses, corev1.ContainerStatus{Name: "istio-proxy", State: waiting("ImagePullBackOff")})
-		}},
-		{"sidecar", init("sidecar-db", true, running(), corev1.ContainerState{}, 0)},
-		{"sidecar-unready", init("sidecar-db", false, running(), corev1.ContainerState{}, 0)},
-		{"sidecar-crashes", init("sidecar-db", false, waiting("CrashLoopBackOff"), terminated(2, ""), 2)},
-		{"sidecar-crashed", init("sidecar-db", false, waiting("CrashLoopBackOff"), terminated(2, ""), 20)},
-		{"init-runs", init("istio-init", false, running(), corev1.ContainerState{}, 0)},
-		{"init-failed", init("istio-init", false, terminated(1, ""), corev1.ContainerState{}, 0)},
+		{
+			name:   "plain",
+			change: func(*corev1.Pod) {},
+		},
+		{
+			name: "unscheduled",
+			change: func(p *corev1.Pod) {
+				p.Spec.NodeName, p.Status.StartTime, p.Status.Phase = "", nil, corev1.PodPending
+				p.Status.Conditions = unscheduledPod("0/3 nodes are available").Status.Conditions
+			},
+		},
+		{
+			name: "unseen",
+			change: func(p *corev1.Pod) {
+				p.Spec.NodeName, p.Status.StartTime, p.Status.Phase, p.Status.Conditions = "", nil, corev1.PodPending, nil
+			},
+		},
+		{
+			name: "without-sandbox",
+			change: func(p *corev1.Pod) {
+				p.Status.Phase = corev1.PodPending
+				p.Status.Conditions = append(p.Status.Conditions, corev1.PodCondition{Type: corev1.PodReadyToStartContainers, Status: corev1.ConditionFalse})
+			},
+		},
+		{
+			name:   "deleted",
+			change: deleted(modelStart().Add(30 * time.Second)),
+		},
+		{
+			name:   "deleted-long-ago",
+			change: deleted(modelStart().Add(-time.Hour)),
+		},
+		{
+			name: "node-lost",
+			change: func(p *corev1.Pod) {
+				phase(corev1.PodUnknown, "NodeLost")(p)
+				p.Status.Conditions = append(p.Status.Conditions, corev1.PodCondition{Type: corev1.DisruptionTarget, Status: corev1.ConditionTrue, Reason: "DeletionByTaintManager"})
+				deleted(modelStart().Add(30 * time.Second))(p)
+			},
+		},
+		{
+			name:   "evicted",
+			change: phase(corev1.PodFailed, "Evicted"),
+		},
+		{
+			name:   "failed",
+			change: phase(corev1.PodFailed, ""),
+		},
+		{
+			name:   "succeeded",
+			change: phase(corev1.PodSucceeded, ""),
+		},
+		{
+			name:   "policy-deadline",
+			change: func(p *corev1.Pod) { p.Spec.ActiveDeadlineSeconds = new(int64(86400)) },
+		},
+		{
+			name:   "policy-deadline-1",
+			change: func(p *corev1.Pod) { p.Spec.ActiveDeadlineSeconds = new(int64(1)) },
+		},
+		{
+			name:   "stopped",
+			change: func(p *corev1.Pod) { askToStop(p, modelStart()) },
+		},
+		{
+			name:   "stopped-long-ago",
+			change: func(p *corev1.Pod) { askToStop(p, modelStart().Add(-time.Hour)) },
+		},
+		{
+			name: "mesh",
+			change: func(p *corev1.Pod) {
+				p.Spec.Containers = append(p.Spec.Containers, corev1.Container{Name: "istio-proxy"})
+				p.Status.ContainerStatuses = append(p.Status.ContainerStatuses, corev1.ContainerStatus{Name: "istio-proxy", State: running()})
+			},
+		},
+		{
+			name: "mesh-waits",
+			change: func(p *corev1.Pod) {
+				p.Spec.Containers = append(p.Spec.Containers, corev1.Container{Name: "istio-proxy"})
+				p.Status.ContainerStatuses = append(p.Status.ContainerStatuses, corev1.ContainerStatus{Name: "istio-proxy", State: waiting("ImagePullBackOff")})
+			},
+		},
+		{
+			name:   "sidecar",
+			change: init("sidecar-db", true, running(), corev1.ContainerState{}, 0),
+		},
+		{
+			name:   "sidecar-unready",
+			change: init("sidecar-db", false, running(), corev1.ContainerState{}, 0),
+		},
+		{
+			name:   "sidecar-crashes",
+			change: init("sidecar-db", false, waiting("CrashLoopBackOff"), terminated(2, ""), 2),
+		},
+		{
+			name:   "sidecar-crashed",
+			change: init("sidecar-db", false, waiting("CrashLoopBackOff"), terminated(2, ""), 20),
+		},
+		{
+			name:   "init-runs",
+			change: init("istio-init", false, running(), corev1.ContainerState{}, 0),
+		},
+		{
+			name:   "init-failed",
+			change: init("istio-init", false, terminated(1, ""), corev1.ContainerState{}, 0),
+		},
 	}
 }
 

@@ -60,13 +60,43 @@ func TestCredentials(t *testing.T) {
 		want    []string
 		blocked string
 	}{
-		"Default":    {"the service account that the pod runs as; what is not annotated is not looked at", "", func(*config.Flags) {}, []string{"git", "docker", "config"}, ""},
-		"Own":        {"the run's own service account", "bot", func(*config.Flags) {}, []string{"ssh"}, ""},
-		"Disabled":   {"disable-creds-init", "", func(f *config.Flags) { f.DisableCredentials = true }, nil, ""},
-		"None":       {"nothing to set up", "none", func(*config.Flags) {}, nil, ""},
-		"NoAccount":  {"the API server will say it when the pod is made", "absent", func(*config.Flags) {}, nil, ""},
-		"Gone":       {"a secret that is not there is named", "careless", func(*config.Flags) {}, nil, `service account "careless" has the secret "gone", which is not there`},
-		"KnownHosts": {"require-git-ssh-secret-known-hosts", "bot", func(f *config.Flags) { f.RequireKnownHosts = true }, nil, `secret "ssh" of service account "bot" has no key "known_hosts"`},
+		"Default": {
+			reason: "the service account that the pod runs as; what is not annotated is not looked at",
+			flags:  func(*config.Flags) {},
+			want:   []string{"git", "docker", "config"},
+		},
+		"Own": {
+			reason:  "the run's own service account",
+			account: "bot",
+			flags:   func(*config.Flags) {},
+			want:    []string{"ssh"},
+		},
+		"Disabled": {
+			reason: "disable-creds-init",
+			flags:  func(f *config.Flags) { f.DisableCredentials = true },
+		},
+		"None": {
+			reason:  "nothing to set up",
+			account: "none",
+			flags:   func(*config.Flags) {},
+		},
+		"NoAccount": {
+			reason:  "the API server will say it when the pod is made",
+			account: "absent",
+			flags:   func(*config.Flags) {},
+		},
+		"Gone": {
+			reason:  "a secret that is not there is named",
+			account: "careless",
+			flags:   func(*config.Flags) {},
+			blocked: `service account "careless" has the secret "gone", which is not there`,
+		},
+		"KnownHosts": {
+			reason:  "require-git-ssh-secret-known-hosts",
+			account: "bot",
+			flags:   func(f *config.Flags) { f.RequireKnownHosts = true },
+			blocked: `secret "ssh" of service account "bot" has no key "known_hosts"`,
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -281,8 +311,8 @@ func TestLookupsAreForgotten(t *testing.T) {
 		reason string
 		then   func(t *testing.T, w *world)
 	}{
-		"Pod":     {"the pod has its command", func(t *testing.T, w *world) { w.pass(t) }},
-		"Deleted": {"a run that is gone asks for nothing", func(t *testing.T, w *world) { w.remove(t) }},
+		"Pod":     {reason: "the pod has its command", then: func(t *testing.T, w *world) { w.pass(t) }},
+		"Deleted": {reason: "a run that is gone asks for nothing", then: func(t *testing.T, w *world) { w.remove(t) }},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -346,15 +376,60 @@ func TestLimitRanges(t *testing.T) {
 		limits   corev1.ResourceList   // of the first
 		want     []string              // requests for processors of the two steps and of what carries results
 	}{
-		"None":     {"without a LimitRange nothing is said", nil, []corev1.ResourceList{nil, nil}, nil, []string{"", "", ""}},
-		"Share":    {"steps share the default, since they run one after the other", ranges(example), []corev1.ResourceList{nil, nil}, nil, []string{"500m", "500m", "300m"}},
-		"Least":    {"a request below the minimum becomes the minimum", ranges(example), []corev1.ResourceList{list("cpu", "200m"), list("cpu", "1")}, nil, []string{"300m", "1", "300m"}},
-		"Several":  {"the largest minimum and the smallest default hold", ranges(example, corev1.LimitRangeItem{DefaultRequest: list("cpu", "800m"), Min: list("cpu", "350m")}), []corev1.ResourceList{nil, nil}, nil, []string{"400m", "400m", "350m"}},
-		"LargeMin": {"a share is no less than the minimum", ranges(corev1.LimitRangeItem{DefaultRequest: list("cpu", "1"), Min: list("cpu", "600m")}), []corev1.ResourceList{nil, nil}, nil, []string{"600m", "600m", "600m"}},
-		"NoMin":    {"what carries results asks for nothing", ranges(corev1.LimitRangeItem{DefaultRequest: list("cpu", "1")}), []corev1.ResourceList{nil, nil}, nil, []string{"500m", "500m", "0"}},
-		"Limit":    {"a request is not above the step's own limit", ranges(example), []corev1.ResourceList{nil, nil}, list("cpu", "400m"), []string{"400m", "500m", "300m"}},
-		"Ratio":    {"where a limit may not be any multiple of the request, the default is left alone", ranges(corev1.LimitRangeItem{DefaultRequest: list("cpu", "1"), MaxLimitRequestRatio: list("cpu", "2")}), []corev1.ResourceList{nil, nil}, nil, []string{"500m", "500m", ""}},
-		"OfPods":   {"what is said of pods is the API server's to hold", ranges(corev1.LimitRangeItem{Type: corev1.LimitTypePod, Min: list("cpu", "5")}), []corev1.ResourceList{nil, nil}, nil, []string{"", "", ""}},
+		"None": {
+			reason:   "without a LimitRange nothing is said",
+			requests: []corev1.ResourceList{nil, nil},
+			want:     []string{"", "", ""},
+		},
+		"Share": {
+			reason:   "steps share the default, since they run one after the other",
+			ranges:   ranges(example),
+			requests: []corev1.ResourceList{nil, nil},
+			want:     []string{"500m", "500m", "300m"},
+		},
+		"Least": {
+			reason:   "a request below the minimum becomes the minimum",
+			ranges:   ranges(example),
+			requests: []corev1.ResourceList{list("cpu", "200m"), list("cpu", "1")},
+			want:     []string{"300m", "1", "300m"},
+		},
+		"Several": {
+			reason:   "the largest minimum and the smallest default hold",
+			ranges:   ranges(example, corev1.LimitRangeItem{DefaultRequest: list("cpu", "800m"), Min: list("cpu", "350m")}),
+			requests: []corev1.ResourceList{nil, nil},
+			want:     []string{"400m", "400m", "350m"},
+		},
+		"LargeMin": {
+			reason:   "a share is no less than the minimum",
+			ranges:   ranges(corev1.LimitRangeItem{DefaultRequest: list("cpu", "1"), Min: list("cpu", "600m")}),
+			requests: []corev1.ResourceList{nil, nil},
+			want:     []string{"600m", "600m", "600m"},
+		},
+		"NoMin": {
+			reason:   "what carries results asks for nothing",
+			ranges:   ranges(corev1.LimitRangeItem{DefaultRequest: list("cpu", "1")}),
+			requests: []corev1.ResourceList{nil, nil},
+			want:     []string{"500m", "500m", "0"},
+		},
+		"Limit": {
+			reason:   "a request is not above the step's own limit",
+			ranges:   ranges(example),
+			requests: []corev1.ResourceList{nil, nil},
+			limits:   list("cpu", "400m"),
+			want:     []string{"400m", "500m", "300m"},
+		},
+		"Ratio": {
+			reason:   "where a limit may not be any multiple of the request, the default is left alone",
+			ranges:   ranges(corev1.LimitRangeItem{DefaultRequest: list("cpu", "1"), MaxLimitRequestRatio: list("cpu", "2")}),
+			requests: []corev1.ResourceList{nil, nil},
+			want:     []string{"500m", "500m", ""},
+		},
+		"OfPods": {
+			reason:   "what is said of pods is the API server's to hold",
+			ranges:   ranges(corev1.LimitRangeItem{Type: corev1.LimitTypePod, Min: list("cpu", "5")}),
+			requests: []corev1.ResourceList{nil, nil},
+			want:     []string{"", "", ""},
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

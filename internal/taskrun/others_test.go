@@ -44,11 +44,41 @@ func TestObjectsOfOthersAreRefused(t *testing.T) {
 		want   string
 		words  string
 	}{
-		"NoOwner":       {"a pod that somebody made by hand", taskRun(), finished(func(o *metav1.OwnerReference) { o.Kind, o.UID = "ReplicaSet", "rs" }), "False PodCreationFailed", "does not belong to this TaskRun"},
-		"NotController": {"an owner that does not control it", taskRun(), finished(func(o *metav1.OwnerReference) { o.Controller = nil }), "False PodCreationFailed", "does not belong to this TaskRun"},
-		"OtherUID":      {"of an earlier run of the same name: its results are not this one's", taskRun(), finished(func(o *metav1.OwnerReference) { o.UID = "earlier" }), "Unknown Pending", "of an earlier run of the same name"},
-		"LaterPod":      {"one that has taken the name of the run's pod, when that is gone", taskRun(started), finished(func(o *metav1.OwnerReference) { o.UID = "other" }), "False PodDeleted", "was deleted"},
-		"Claim":         {"a claim that somebody made", taskRun(withClaim), claim, "False CouldntCreateWorkspacePVC", "does not belong to this TaskRun"},
+		"NoOwner": {
+			reason: "a pod that somebody made by hand",
+			run:    taskRun(),
+			object: finished(func(o *metav1.OwnerReference) { o.Kind, o.UID = "ReplicaSet", "rs" }),
+			want:   "False PodCreationFailed",
+			words:  "does not belong to this TaskRun",
+		},
+		"NotController": {
+			reason: "an owner that does not control it",
+			run:    taskRun(),
+			object: finished(func(o *metav1.OwnerReference) { o.Controller = nil }),
+			want:   "False PodCreationFailed",
+			words:  "does not belong to this TaskRun",
+		},
+		"OtherUID": {
+			reason: "of an earlier run of the same name: its results are not this one's",
+			run:    taskRun(),
+			object: finished(func(o *metav1.OwnerReference) { o.UID = "earlier" }),
+			want:   "Unknown Pending",
+			words:  "of an earlier run of the same name",
+		},
+		"LaterPod": {
+			reason: "one that has taken the name of the run's pod, when that is gone",
+			run:    taskRun(started),
+			object: finished(func(o *metav1.OwnerReference) { o.UID = "other" }),
+			want:   "False PodDeleted",
+			words:  "was deleted",
+		},
+		"Claim": {
+			reason: "a claim that somebody made",
+			run:    taskRun(withClaim),
+			object: claim,
+			want:   "False CouldntCreateWorkspacePVC",
+			words:  "does not belong to this TaskRun",
+		},
 	}
 	for _, from := range []config.ResultsFrom{config.TerminationMessage, config.SidecarLogs} {
 		for name, tc := range cases {

@@ -111,12 +111,37 @@ func TestClaims(t *testing.T) {
 		want      string
 		pods      int
 	}{
-		"Ours":     {"one that a killed controller made is taken over", []client.Object{claim("")}, interceptor.Funcs{}, "Unknown Pending", 1},
-		"Foreign":  {"one that belongs to somebody else is not used", []client.Object{claim("stranger")}, interceptor.Funcs{}, "False CouldntCreateWorkspacePVC", 0},
-		"Leftover": {"that of an earlier run of the same name is about to go", []client.Object{claim("build")}, interceptor.Funcs{}, "Unknown Pending", 0},
-		"Deleted":  {"one that is being deleted is waited for: no pod could mount it", []client.Object{deleted()}, interceptor.Funcs{}, "Unknown Pending", 0},
-		"Quota":    {"a quota is waited for", nil, refused(apierrors.NewForbidden(group, "x", errors.New("exceeded quota: small"))), "Unknown ExceededResourceQuota", 0},
-		"Refused":  {"what the API server refuses for ever ends the run", nil, refused(apierrors.NewBadRequest("no such class")), "False CouldntCreateWorkspacePVC", 0},
+		"Ours": {
+			reason:  "one that a killed controller made is taken over",
+			objects: []client.Object{claim("")},
+			want:    "Unknown Pending",
+			pods:    1,
+		},
+		"Foreign": {
+			reason:  "one that belongs to somebody else is not used",
+			objects: []client.Object{claim("stranger")},
+			want:    "False CouldntCreateWorkspacePVC",
+		},
+		"Leftover": {
+			reason:  "that of an earlier run of the same name is about to go",
+			objects: []client.Object{claim("build")},
+			want:    "Unknown Pending",
+		},
+		"Deleted": {
+			reason:  "one that is being deleted is waited for: no pod could mount it",
+			objects: []client.Object{deleted()},
+			want:    "Unknown Pending",
+		},
+		"Quota": {
+			reason:    "a quota is waited for",
+			intercept: refused(apierrors.NewForbidden(group, "x", errors.New("exceeded quota: small"))),
+			want:      "Unknown ExceededResourceQuota",
+		},
+		"Refused": {
+			reason:    "what the API server refuses for ever ends the run",
+			intercept: refused(apierrors.NewBadRequest("no such class")),
+			want:      "False CouldntCreateWorkspacePVC",
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -220,11 +245,35 @@ func TestGuardsInCEL(t *testing.T) {
 	cases := map[string]struct {
 		reason, cel, value, want, problem string
 	}{
-		"Holds":    {"an expression that holds", "'$(params.x)' == 'a'", "a", "true", ""},
-		"HoldsNot": {"one that does not", "'$(params.x)' == 'a'", "b", "false", ""},
-		"Quote":    {"a value is a value", "'$(params.x)' == 'a'", "a' == 'a' || '", "false", ""},
-		"NoBool":   {"a verdict is true or false", "'$(params.x)'", "a", "", "steps[0].when[0].cel: it yields"},
-		"Later":    {"what a step will produce is not known", "'$(steps.one.results.r)' == 'a'", "", "", "not supported yet"},
+		"Holds": {
+			reason: "an expression that holds",
+			cel:    "'$(params.x)' == 'a'",
+			value:  "a",
+			want:   "true",
+		},
+		"HoldsNot": {
+			reason: "one that does not",
+			cel:    "'$(params.x)' == 'a'",
+			value:  "b",
+			want:   "false",
+		},
+		"Quote": {
+			reason: "a value is a value",
+			cel:    "'$(params.x)' == 'a'",
+			value:  "a' == 'a' || '",
+			want:   "false",
+		},
+		"NoBool": {
+			reason:  "a verdict is true or false",
+			cel:     "'$(params.x)'",
+			value:   "a",
+			problem: "steps[0].when[0].cel: it yields",
+		},
+		"Later": {
+			reason:  "what a step will produce is not known",
+			cel:     "'$(steps.one.results.r)' == 'a'",
+			problem: "not supported yet",
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -291,17 +291,41 @@ func TestReconcileOutcomesWithoutPod(t *testing.T) {
 		want    string
 		message string
 	}{
-		"UnknownTask": {"the Task is named", taskRun(func(tr *v1.TaskRun) { tr.Spec.TaskSpec, tr.Spec.TaskRef = nil, &v1.TaskRef{Name: "nope"} }), false,
-			"False TaskRunResolutionFailed", `"nope"`},
-		"MissingParam": {"the param is named", taskRun(func(tr *v1.TaskRun) { tr.Spec.TaskSpec.Params = []v1.ParamSpec{{Name: "image"}} }), false,
-			"False TaskRunValidationFailed", `"image"`},
-		"ReservedSidecar": {"nobody injects a sidecar over the reserved one", taskRun(func(tr *v1.TaskRun) {
-			tr.Spec.TaskSpec.Sidecars = []v1.Sidecar{{Name: "tekton-log-results", Image: "x"}}
-		}), false, "False TaskRunValidationFailed", `spec.taskSpec.sidecars[0].name: Invalid value: "tekton-log-results"`},
-		"ArgumentTooLong": {"what Linux would refuse is refused with the way out", taskRun(func(tr *v1.TaskRun) {
-			tr.Spec.TaskSpec.Steps = []v1.Step{{Image: "x", Command: []string{"echo", strings.Repeat("x", 200000)}}}
-		}), false, "False TaskRunValidationFailed", "spec.steps[0].command[1]: 200000 bytes"},
-		"LogAccessDenied": {"named before a step runs", taskRun(), true, "False TaskRunResultsLogAccessDenied", "enable-log-access-to-controller"},
+		"UnknownTask": {
+			reason:  "the Task is named",
+			tr:      taskRun(func(tr *v1.TaskRun) { tr.Spec.TaskSpec, tr.Spec.TaskRef = nil, &v1.TaskRef{Name: "nope"} }),
+			want:    "False TaskRunResolutionFailed",
+			message: `"nope"`,
+		},
+		"MissingParam": {
+			reason:  "the param is named",
+			tr:      taskRun(func(tr *v1.TaskRun) { tr.Spec.TaskSpec.Params = []v1.ParamSpec{{Name: "image"}} }),
+			want:    "False TaskRunValidationFailed",
+			message: `"image"`,
+		},
+		"ReservedSidecar": {
+			reason: "nobody injects a sidecar over the reserved one",
+			tr: taskRun(func(tr *v1.TaskRun) {
+				tr.Spec.TaskSpec.Sidecars = []v1.Sidecar{{Name: "tekton-log-results", Image: "x"}}
+			}),
+			want:    "False TaskRunValidationFailed",
+			message: `spec.taskSpec.sidecars[0].name: Invalid value: "tekton-log-results"`,
+		},
+		"ArgumentTooLong": {
+			reason: "what Linux would refuse is refused with the way out",
+			tr: taskRun(func(tr *v1.TaskRun) {
+				tr.Spec.TaskSpec.Steps = []v1.Step{{Image: "x", Command: []string{"echo", strings.Repeat("x", 200000)}}}
+			}),
+			want:    "False TaskRunValidationFailed",
+			message: "spec.steps[0].command[1]: 200000 bytes",
+		},
+		"LogAccessDenied": {
+			reason:  "named before a step runs",
+			tr:      taskRun(),
+			denied:  true,
+			want:    "False TaskRunResultsLogAccessDenied",
+			message: "enable-log-access-to-controller",
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -342,11 +366,33 @@ func TestReconcilePodCreation(t *testing.T) {
 		intercept interceptor.Funcs
 		want      string
 	}{
-		"Foreign":     {"a pod of the right name that is not ours is not believed (CVE-2023-37264)", []client.Object{taskRun(), stranger}, interceptor.Funcs{}, "False PodCreationFailed"},
-		"Leftover":    {"the pod of an earlier run of the same name is about to be collected", []client.Object{taskRun(), earlier}, interceptor.Funcs{}, "Unknown Pending"},
-		"OursAlready": {"a pod that a killed controller made is taken over, not made twice", []client.Object{taskRun(), ours}, interceptor.Funcs{}, "Unknown Running"},
-		"Refused":     {"what the API server refuses for ever ends the run", []client.Object{taskRun()}, failWith(apierrors.NewForbidden(group, "build-pod", errors.New("violates PodSecurity"))), "False PodCreationFailed"},
-		"Quota":       {"a quota is waited for", []client.Object{taskRun()}, failWith(apierrors.NewForbidden(group, "build-pod", errors.New("exceeded quota: small"))), "Unknown ExceededResourceQuota"},
+		"Foreign": {
+			reason:  "a pod of the right name that is not ours is not believed (CVE-2023-37264)",
+			objects: []client.Object{taskRun(), stranger},
+			want:    "False PodCreationFailed",
+		},
+		"Leftover": {
+			reason:  "the pod of an earlier run of the same name is about to be collected",
+			objects: []client.Object{taskRun(), earlier},
+			want:    "Unknown Pending",
+		},
+		"OursAlready": {
+			reason:  "a pod that a killed controller made is taken over, not made twice",
+			objects: []client.Object{taskRun(), ours},
+			want:    "Unknown Running",
+		},
+		"Refused": {
+			reason:    "what the API server refuses for ever ends the run",
+			objects:   []client.Object{taskRun()},
+			intercept: failWith(apierrors.NewForbidden(group, "build-pod", errors.New("violates PodSecurity"))),
+			want:      "False PodCreationFailed",
+		},
+		"Quota": {
+			reason:    "a quota is waited for",
+			objects:   []client.Object{taskRun()},
+			intercept: failWith(apierrors.NewForbidden(group, "build-pod", errors.New("exceeded quota: small"))),
+			want:      "Unknown ExceededResourceQuota",
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

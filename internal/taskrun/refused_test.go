@@ -215,13 +215,58 @@ func TestFitted(t *testing.T) {
 		want      string
 		words     string
 	}{
-		"OfStep":    {"The results of steps take room as well.", v1.Succeeded("ok"), result("small", 1), result("r", 1_570_000), v1.TaskRunReasonResultTooLarge, `"one.r" with 1570002`},
-		"OfTask":    {"Those of the task are named by their names.", v1.Succeeded("ok"), result("large", 1_570_000), result("r", 1), v1.TaskRunReasonResultTooLarge, `"large" with 1570002`},
-		"Together":  {"Each fits, and both do not.", v1.Succeeded("ok"), result("a", 800_000), result("r", 800_000), v1.TaskRunReasonResultTooLarge, `"a" with 800002, "one.r" with 800002`},
-		"Cancelled": {"A cancelled run stays one.", v1.Failed(v1.TaskRunReasonCancelled, "by user"), result("a", 1_570_000), nil, v1.TaskRunReasonCancelled, "by user; the TaskRun"},
-		"TimedOut":  {"So does one that was too late.", v1.Failed(v1.TaskRunReasonTimedOut, "late"), result("a", 1_570_000), nil, v1.TaskRunReasonTimedOut, "late; the TaskRun"},
-		"Evicted":   {"So does one whose pod was evicted.", v1.Failed(v1.TaskRunReasonPodEvicted, "full"), result("a", 1_570_000), nil, v1.TaskRunReasonPodEvicted, "full; the TaskRun"},
-		"OOM":       {"So does one that used too much memory.", v1.Failed(v1.TaskRunReasonStepOOM, "memory"), nil, result("r", 1_570_000), v1.TaskRunReasonStepOOM, "memory; the TaskRun"},
+		"OfStep": {
+			reason:    "The results of steps take room as well.",
+			condition: v1.Succeeded("ok"),
+			results:   result("small", 1),
+			ofStep:    result("r", 1_570_000),
+			want:      v1.TaskRunReasonResultTooLarge,
+			words:     `"one.r" with 1570002`,
+		},
+		"OfTask": {
+			reason:    "Those of the task are named by their names.",
+			condition: v1.Succeeded("ok"),
+			results:   result("large", 1_570_000),
+			ofStep:    result("r", 1),
+			want:      v1.TaskRunReasonResultTooLarge,
+			words:     `"large" with 1570002`,
+		},
+		"Together": {
+			reason:    "Each fits, and both do not.",
+			condition: v1.Succeeded("ok"),
+			results:   result("a", 800_000),
+			ofStep:    result("r", 800_000),
+			want:      v1.TaskRunReasonResultTooLarge,
+			words:     `"a" with 800002, "one.r" with 800002`,
+		},
+		"Cancelled": {
+			reason:    "A cancelled run stays one.",
+			condition: v1.Failed(v1.TaskRunReasonCancelled, "by user"),
+			results:   result("a", 1_570_000),
+			want:      v1.TaskRunReasonCancelled,
+			words:     "by user; the TaskRun",
+		},
+		"TimedOut": {
+			reason:    "So does one that was too late.",
+			condition: v1.Failed(v1.TaskRunReasonTimedOut, "late"),
+			results:   result("a", 1_570_000),
+			want:      v1.TaskRunReasonTimedOut,
+			words:     "late; the TaskRun",
+		},
+		"Evicted": {
+			reason:    "So does one whose pod was evicted.",
+			condition: v1.Failed(v1.TaskRunReasonPodEvicted, "full"),
+			results:   result("a", 1_570_000),
+			want:      v1.TaskRunReasonPodEvicted,
+			words:     "full; the TaskRun",
+		},
+		"OOM": {
+			reason:    "So does one that used too much memory.",
+			condition: v1.Failed(v1.TaskRunReasonStepOOM, "memory"),
+			ofStep:    result("r", 1_570_000),
+			want:      v1.TaskRunReasonStepOOM,
+			words:     "memory; the TaskRun",
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

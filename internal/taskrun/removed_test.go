@@ -29,12 +29,47 @@ func TestStepsOfARemovedPod(t *testing.T) {
 		want   string
 		words  []string
 	}{
-		"Drained":    {"kubectl drain evicts", evicted, step("step-one", 143, frame.ReasonCancelled), v1.TaskRunReasonPodEvicted, []string{`"step-one" exited with code 143`, "evicting"}},
-		"Deleted":    {"kubectl delete pod names nobody", deleted, step("step-one", 143, frame.ReasonCancelled), v1.TaskRunReasonPodDeleted, []string{`"step-one" exited with code 143`, `pod "build-pod" was deleted`}},
-		"Unfinished": {"nor does a step whose end nobody saw", deleted, step("step-one", -1, frame.ReasonUnfinished), v1.TaskRunReasonPodDeleted, []string{"Unfinished"}},
-		"Before":     {"a step that failed by itself has failed, whatever becomes of the pod", deleted, step("step-one", 3, frame.ReasonError), v1.TaskRunReasonFailed, []string{"3"}},
-		"Stands":     {"somebody else may have ended the step", there(), step("step-one", 143, frame.ReasonCancelled), v1.TaskRunReasonFailed, []string{"143"}},
-		"Gone":       {"of a pod that is gone nobody knows why", nil, step("step-one", 143, frame.ReasonCancelled), v1.TaskRunReasonFailed, []string{"143"}},
+		"Drained": {
+			reason: "kubectl drain evicts",
+			pod:    evicted,
+			step:   step("step-one", 143, frame.ReasonCancelled),
+			want:   v1.TaskRunReasonPodEvicted,
+			words:  []string{`"step-one" exited with code 143`, "evicting"},
+		},
+		"Deleted": {
+			reason: "kubectl delete pod names nobody",
+			pod:    deleted,
+			step:   step("step-one", 143, frame.ReasonCancelled),
+			want:   v1.TaskRunReasonPodDeleted,
+			words:  []string{`"step-one" exited with code 143`, `pod "build-pod" was deleted`},
+		},
+		"Unfinished": {
+			reason: "nor does a step whose end nobody saw",
+			pod:    deleted,
+			step:   step("step-one", -1, frame.ReasonUnfinished),
+			want:   v1.TaskRunReasonPodDeleted,
+			words:  []string{"Unfinished"},
+		},
+		"Before": {
+			reason: "a step that failed by itself has failed, whatever becomes of the pod",
+			pod:    deleted,
+			step:   step("step-one", 3, frame.ReasonError),
+			want:   v1.TaskRunReasonFailed,
+			words:  []string{"3"},
+		},
+		"Stands": {
+			reason: "somebody else may have ended the step",
+			pod:    there(),
+			step:   step("step-one", 143, frame.ReasonCancelled),
+			want:   v1.TaskRunReasonFailed,
+			words:  []string{"143"},
+		},
+		"Gone": {
+			reason: "of a pod that is gone nobody knows why",
+			step:   step("step-one", 143, frame.ReasonCancelled),
+			want:   v1.TaskRunReasonFailed,
+			words:  []string{"143"},
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -74,12 +109,52 @@ func TestUnreadableOfARemovedPod(t *testing.T) {
 		want        string
 		words, lack string
 	}{
-		"Evicted":  {"the kubelet has killed all containers of the pod", evicted, frame.ErrIncomplete, v1.TaskRunReasonPodEvicted, "MemoryPressure", ""},
-		"Deleted":  {"so has who deleted it without grace; and it is not kept", deleted, frame.ErrIncomplete, v1.TaskRunReasonPodDeleted, `pod "build-pod" was deleted`, "kept"},
-		"Carrier":  {"it is enough that the results cannot be read for it", ended, frame.ErrIncomplete, v1.TaskRunReasonPodEvicted, "evicted", ""},
-		"ByItself": {"a step that failed by itself has failed, whatever becomes of the pod", byItself, frame.ErrIncomplete, v1.TaskRunReasonFailed, `"step-one" exited with code 3`, "evicted"},
-		"Killed":   {"somebody else may have killed it", killed(), frame.ErrIncomplete, v1.TaskRunReasonFailed, "137", "evicted"},
-		"Refused":  {"a right that is missing is missing for the next pod, too", ended, refusal, v1.TaskRunReasonResultsLogAccessDenied, "grant it", "evicted"},
+		"Evicted": {
+			reason: "the kubelet has killed all containers of the pod",
+			pod:    evicted,
+			err:    frame.ErrIncomplete,
+			want:   v1.TaskRunReasonPodEvicted,
+			words:  "MemoryPressure",
+		},
+		"Deleted": {
+			reason: "so has who deleted it without grace; and it is not kept",
+			pod:    deleted,
+			err:    frame.ErrIncomplete,
+			want:   v1.TaskRunReasonPodDeleted,
+			words:  `pod "build-pod" was deleted`,
+			lack:   "kept",
+		},
+		"Carrier": {
+			reason: "it is enough that the results cannot be read for it",
+			pod:    ended,
+			err:    frame.ErrIncomplete,
+			want:   v1.TaskRunReasonPodEvicted,
+			words:  "evicted",
+		},
+		"ByItself": {
+			reason: "a step that failed by itself has failed, whatever becomes of the pod",
+			pod:    byItself,
+			err:    frame.ErrIncomplete,
+			want:   v1.TaskRunReasonFailed,
+			words:  `"step-one" exited with code 3`,
+			lack:   "evicted",
+		},
+		"Killed": {
+			reason: "somebody else may have killed it",
+			pod:    killed(),
+			err:    frame.ErrIncomplete,
+			want:   v1.TaskRunReasonFailed,
+			words:  "137",
+			lack:   "evicted",
+		},
+		"Refused": {
+			reason: "a right that is missing is missing for the next pod, too",
+			pod:    ended,
+			err:    refusal,
+			want:   v1.TaskRunReasonResultsLogAccessDenied,
+			words:  "grant it",
+			lack:   "evicted",
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -24,17 +24,31 @@ func TestRequests(t *testing.T) {
 		objects []client.Object
 		want    map[string]int
 	}{
-		"Embedded": {"one pod, one look at the service account, and a status for each thing that there is to say", taskRun(), nil, map[string]int{
-			"create *v1.Pod": 1, "get *v1.ServiceAccount": 1, "patch status of TaskRun, answered with its metadata": 3,
-		}},
-		"Referenced": {"one more write, for the labels of the Task", taskRun(referring), []client.Object{task}, map[string]int{
-			"create *v1.Pod": 1, "get *v1.ServiceAccount": 1, "patch status of TaskRun, answered with its metadata": 3, "patch *v1.TaskRun": 1,
-		}},
-		"Labelled": {"which is not made where they are there", taskRun(referring, func(tr *v1.TaskRun) {
-			tr.Labels = map[string]string{"team": "a", v1.LabelTask: "t"}
-		}), []client.Object{task}, map[string]int{
-			"create *v1.Pod": 1, "get *v1.ServiceAccount": 1, "patch status of TaskRun, answered with its metadata": 3,
-		}},
+		"Embedded": {
+			reason: "one pod, one look at the service account, and a status for each thing that there is to say",
+			tr:     taskRun(),
+			want: map[string]int{
+				"create *v1.Pod": 1, "get *v1.ServiceAccount": 1, "patch status of TaskRun, answered with its metadata": 3,
+			},
+		},
+		"Referenced": {
+			reason:  "one more write, for the labels of the Task",
+			tr:      taskRun(referring),
+			objects: []client.Object{task},
+			want: map[string]int{
+				"create *v1.Pod": 1, "get *v1.ServiceAccount": 1, "patch status of TaskRun, answered with its metadata": 3, "patch *v1.TaskRun": 1,
+			},
+		},
+		"Labelled": {
+			reason: "which is not made where they are there",
+			tr: taskRun(referring, func(tr *v1.TaskRun) {
+				tr.Labels = map[string]string{"team": "a", v1.LabelTask: "t"}
+			}),
+			objects: []client.Object{task},
+			want: map[string]int{
+				"create *v1.Pod": 1, "get *v1.ServiceAccount": 1, "patch status of TaskRun, answered with its metadata": 3,
+			},
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -38,20 +38,81 @@ func TestRetriable(t *testing.T) {
 		end    metav1.Condition
 		want   bool
 	}{
-		"Failed":          {"a step that failed may well succeed", taskRun(retries(1)), fails(v1.TaskRunReasonFailed), true},
-		"None":            {"nobody asked for it", taskRun(), fails(v1.TaskRunReasonFailed), false},
-		"UsedUp":          {"the last attempt is the last", taskRun(retries(1), failedOnce), fails(v1.TaskRunReasonFailed), false},
-		"TimedOut":        {"each attempt has its own time", taskRun(retries(1)), fails(v1.TaskRunReasonTimedOut), true},
-		"Evicted":         {"another node may be better", taskRun(retries(1)), fails(v1.TaskRunReasonPodEvicted), true},
-		"PodDeleted":      {"another pod may stay", taskRun(retries(1)), fails(v1.TaskRunReasonPodDeleted), true},
-		"Unavailable":     {"another pod's log may be readable", taskRun(retries(1)), fails(v1.TaskRunReasonResultsUnavailable), true},
-		"Succeeded":       {"success is the end", taskRun(retries(1)), v1.Succeeded("ok"), false},
-		"Invalid":         {"it would be invalid again", taskRun(retries(1)), fails(v1.TaskRunReasonValidationFailed), false},
-		"Unresolved":      {"the task is not there", taskRun(retries(1)), fails(v1.TaskRunReasonResolutionFailed), false},
-		"Denied":          {"a permission is missing", taskRun(retries(1)), fails(v1.TaskRunReasonResultsLogAccessDenied), false},
-		"PodRefused":      {"the API server would refuse it again", taskRun(retries(1)), fails(v1.TaskRunReasonPodCreationFailed), false},
-		"Cancelled":       {"its user wants no more of it", taskRun(retries(1)), fails(v1.TaskRunReasonCancelled), false},
-		"CancelledFailed": {"its user wants no more of it, however this attempt ended", taskRun(retries(1), cancelled), fails(v1.TaskRunReasonFailed), false},
+		"Failed": {
+			reason: "a step that failed may well succeed",
+			tr:     taskRun(retries(1)),
+			end:    fails(v1.TaskRunReasonFailed),
+			want:   true,
+		},
+		"None": {
+			reason: "nobody asked for it",
+			tr:     taskRun(),
+			end:    fails(v1.TaskRunReasonFailed),
+		},
+		"UsedUp": {
+			reason: "the last attempt is the last",
+			tr:     taskRun(retries(1), failedOnce),
+			end:    fails(v1.TaskRunReasonFailed),
+		},
+		"TimedOut": {
+			reason: "each attempt has its own time",
+			tr:     taskRun(retries(1)),
+			end:    fails(v1.TaskRunReasonTimedOut),
+			want:   true,
+		},
+		"Evicted": {
+			reason: "another node may be better",
+			tr:     taskRun(retries(1)),
+			end:    fails(v1.TaskRunReasonPodEvicted),
+			want:   true,
+		},
+		"PodDeleted": {
+			reason: "another pod may stay",
+			tr:     taskRun(retries(1)),
+			end:    fails(v1.TaskRunReasonPodDeleted),
+			want:   true,
+		},
+		"Unavailable": {
+			reason: "another pod's log may be readable",
+			tr:     taskRun(retries(1)),
+			end:    fails(v1.TaskRunReasonResultsUnavailable),
+			want:   true,
+		},
+		"Succeeded": {
+			reason: "success is the end",
+			tr:     taskRun(retries(1)),
+			end:    v1.Succeeded("ok"),
+		},
+		"Invalid": {
+			reason: "it would be invalid again",
+			tr:     taskRun(retries(1)),
+			end:    fails(v1.TaskRunReasonValidationFailed),
+		},
+		"Unresolved": {
+			reason: "the task is not there",
+			tr:     taskRun(retries(1)),
+			end:    fails(v1.TaskRunReasonResolutionFailed),
+		},
+		"Denied": {
+			reason: "a permission is missing",
+			tr:     taskRun(retries(1)),
+			end:    fails(v1.TaskRunReasonResultsLogAccessDenied),
+		},
+		"PodRefused": {
+			reason: "the API server would refuse it again",
+			tr:     taskRun(retries(1)),
+			end:    fails(v1.TaskRunReasonPodCreationFailed),
+		},
+		"Cancelled": {
+			reason: "its user wants no more of it",
+			tr:     taskRun(retries(1)),
+			end:    fails(v1.TaskRunReasonCancelled),
+		},
+		"CancelledFailed": {
+			reason: "its user wants no more of it, however this attempt ended",
+			tr:     taskRun(retries(1), cancelled),
+			end:    fails(v1.TaskRunReasonFailed),
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

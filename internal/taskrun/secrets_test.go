@@ -60,24 +60,81 @@ func TestSecretsAreNotTold(t *testing.T) {
 		kind   corev1.SecretType
 		want   string
 	}{
-		"Starts":     {"nothing is wrong", func(*v1.TaskRun) {}, interceptor.Funcs{}, func(*world) {}, corev1.SecretTypeBasicAuth, "Unknown Pending"},
-		"Refused":    {"a policy refuses the pod", func(*v1.TaskRun) {}, refuse(apierrors.NewForbidden(pods, "build-pod", errors.New("violates PodSecurity"))), func(*world) {}, corev1.SecretTypeBasicAuth, "False PodCreationFailed"},
-		"Away":       {"the API server does not answer", func(*v1.TaskRun) {}, refuse(errors.New("connection refused")), func(*world) {}, corev1.SecretTypeBasicAuth, "none"},
-		"KnownHosts": {"the secret is not as it has to be", func(*v1.TaskRun) {}, interceptor.Funcs{}, func(w *world) { w.flags(func(f *config.Flags) { f.RequireKnownHosts = true }) }, corev1.SecretTypeSSHAuth, "False"},
-		"LogAccess": {"results cannot come back", func(*v1.TaskRun) {}, interceptor.Funcs{}, func(w *world) {
-			w.flags(func(f *config.Flags) { f.ResultsFrom = config.SidecarLogs })
-			w.allowed = false
-		}, corev1.SecretTypeBasicAuth, "False TaskRunResultsLogAccessDenied"},
-		"MissingParam": {"a param has no value", func(tr *v1.TaskRun) {
-			tr.Spec.TaskSpec.Params = append(tr.Spec.TaskSpec.Params, v1.ParamSpec{Name: "more"})
-		}, interceptor.Funcs{}, func(*world) {}, corev1.SecretTypeBasicAuth, "False TaskRunValidationFailed"},
-		"UnknownParam": {"a step refers to what there is not", func(tr *v1.TaskRun) { tr.Spec.TaskSpec.Steps[0].Args = []string{"$(params.absent)"} }, interceptor.Funcs{}, func(*world) {}, corev1.SecretTypeBasicAuth, "False TaskRunValidationFailed"},
-		"Image": {"an image is not to be had", func(tr *v1.TaskRun) { tr.Spec.TaskSpec.Steps[0].Script = "" }, interceptor.Funcs{}, func(w *world) {
-			w.images["busybox:1"] = &image.Error{Step: "spec.steps[0]", Image: "busybox:1", Why: "it is not there", Do: "correct it"}
-		}, corev1.SecretTypeBasicAuth, "False TaskRunImagePullFailed"},
-		"Panics": {"the controller panics", func(*v1.TaskRun) {}, interceptor.Funcs{Create: func(_ context.Context, _ client.WithWatch, o client.Object, _ ...client.CreateOption) error {
-			panic(fmt.Sprint("cannot make ", marker, o.GetName()))
-		}}, func(*world) {}, corev1.SecretTypeBasicAuth, "Unknown InternalError"},
+		"Starts": {
+			reason: "nothing is wrong",
+			change: func(*v1.TaskRun) {},
+			world:  func(*world) {},
+			kind:   corev1.SecretTypeBasicAuth,
+			want:   "Unknown Pending",
+		},
+		"Refused": {
+			reason: "a policy refuses the pod",
+			change: func(*v1.TaskRun) {},
+			server: refuse(apierrors.NewForbidden(pods, "build-pod", errors.New("violates PodSecurity"))),
+			world:  func(*world) {},
+			kind:   corev1.SecretTypeBasicAuth,
+			want:   "False PodCreationFailed",
+		},
+		"Away": {
+			reason: "the API server does not answer",
+			change: func(*v1.TaskRun) {},
+			server: refuse(errors.New("connection refused")),
+			world:  func(*world) {},
+			kind:   corev1.SecretTypeBasicAuth,
+			want:   "none",
+		},
+		"KnownHosts": {
+			reason: "the secret is not as it has to be",
+			change: func(*v1.TaskRun) {},
+			world:  func(w *world) { w.flags(func(f *config.Flags) { f.RequireKnownHosts = true }) },
+			kind:   corev1.SecretTypeSSHAuth,
+			want:   "False",
+		},
+		"LogAccess": {
+			reason: "results cannot come back",
+			change: func(*v1.TaskRun) {},
+			world: func(w *world) {
+				w.flags(func(f *config.Flags) { f.ResultsFrom = config.SidecarLogs })
+				w.allowed = false
+			},
+			kind: corev1.SecretTypeBasicAuth,
+			want: "False TaskRunResultsLogAccessDenied",
+		},
+		"MissingParam": {
+			reason: "a param has no value",
+			change: func(tr *v1.TaskRun) {
+				tr.Spec.TaskSpec.Params = append(tr.Spec.TaskSpec.Params, v1.ParamSpec{Name: "more"})
+			},
+			world: func(*world) {},
+			kind:  corev1.SecretTypeBasicAuth,
+			want:  "False TaskRunValidationFailed",
+		},
+		"UnknownParam": {
+			reason: "a step refers to what there is not",
+			change: func(tr *v1.TaskRun) { tr.Spec.TaskSpec.Steps[0].Args = []string{"$(params.absent)"} },
+			world:  func(*world) {},
+			kind:   corev1.SecretTypeBasicAuth,
+			want:   "False TaskRunValidationFailed",
+		},
+		"Image": {
+			reason: "an image is not to be had",
+			change: func(tr *v1.TaskRun) { tr.Spec.TaskSpec.Steps[0].Script = "" },
+			world: func(w *world) {
+				w.images["busybox:1"] = &image.Error{Step: "spec.steps[0]", Image: "busybox:1", Why: "it is not there", Do: "correct it"}
+			},
+			kind: corev1.SecretTypeBasicAuth,
+			want: "False TaskRunImagePullFailed",
+		},
+		"Panics": {
+			reason: "the controller panics",
+			change: func(*v1.TaskRun) {},
+			server: interceptor.Funcs{Create: func(_ context.Context, _ client.WithWatch, o client.Object, _ ...client.CreateOption) error {
+				panic(fmt.Sprint("cannot make ", marker, o.GetName()))
+			}},
+			world: func(*world) {},
+			kind:  corev1.SecretTypeBasicAuth,
+			want:  "Unknown InternalError",
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

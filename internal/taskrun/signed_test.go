@@ -45,15 +45,56 @@ func TestObserveSigning(t *testing.T) {
 		obs                        Observation
 		invalid, blocked, hindered string // a part of each
 	}{
-		"Off":            {"Who does not ask for signatures needs nothing for them.", &Reconciler{}, observation(), "", "", ""},
-		"Ready":          {"With all that it takes the run begins.", ready, observation(signing(config.SigningEnforce)), "", "", ""},
-		"NoResults":      {"A task without results has nothing to sign.", &Reconciler{}, observation(signing(config.SigningEnforce), func(obs *Observation) { obs.Task.Spec.Results = nil }), "", "", ""},
-		"ByMessages":     {"Termination messages carry no signatures, and nobody goes without.", ready, observation(signing(config.SigningEnforce), byMessages), "sluice.dev/results-from: sidecar-logs", "", ""},
-		"WarnByMessages": {"Not with the other policy either.", ready, observation(signing(config.SigningWarn), byMessages), "sidecar-logs", "", ""},
-		"NoTrust":        {"A controller without a Workload API could believe nobody.", &Reconciler{inpod: Inpod{SigningImage: "image"}}, observation(signing(config.SigningWarn)), "", "--workload-api", ""},
-		"NoImage":        {"Nor could anything be signed without the image.", &Reconciler{trust: authorities{}}, observation(signing(config.SigningEnforce)), "", "--inpod-spiffe-image", ""},
-		"NotYet":         {"A bundle that is still to come is waited for.", waiting, observation(signing(config.SigningEnforce)), "", "", "no bundle yet"},
-		"WarnNotYet":     {"But not by those who would only be warned.", waiting, observation(signing(config.SigningWarn)), "", "", ""},
+		"Off": {
+			reason: "Who does not ask for signatures needs nothing for them.",
+			r:      &Reconciler{},
+			obs:    observation(),
+		},
+		"Ready": {
+			reason: "With all that it takes the run begins.",
+			r:      ready,
+			obs:    observation(signing(config.SigningEnforce)),
+		},
+		"NoResults": {
+			reason: "A task without results has nothing to sign.",
+			r:      &Reconciler{},
+			obs:    observation(signing(config.SigningEnforce), func(obs *Observation) { obs.Task.Spec.Results = nil }),
+		},
+		"ByMessages": {
+			reason:  "Termination messages carry no signatures, and nobody goes without.",
+			r:       ready,
+			obs:     observation(signing(config.SigningEnforce), byMessages),
+			invalid: "sluice.dev/results-from: sidecar-logs",
+		},
+		"WarnByMessages": {
+			reason:  "Not with the other policy either.",
+			r:       ready,
+			obs:     observation(signing(config.SigningWarn), byMessages),
+			invalid: "sidecar-logs",
+		},
+		"NoTrust": {
+			reason:  "A controller without a Workload API could believe nobody.",
+			r:       &Reconciler{inpod: Inpod{SigningImage: "image"}},
+			obs:     observation(signing(config.SigningWarn)),
+			blocked: "--workload-api",
+		},
+		"NoImage": {
+			reason:  "Nor could anything be signed without the image.",
+			r:       &Reconciler{trust: authorities{}},
+			obs:     observation(signing(config.SigningEnforce)),
+			blocked: "--inpod-spiffe-image",
+		},
+		"NotYet": {
+			reason:   "A bundle that is still to come is waited for.",
+			r:        waiting,
+			obs:      observation(signing(config.SigningEnforce)),
+			hindered: "no bundle yet",
+		},
+		"WarnNotYet": {
+			reason: "But not by those who would only be warned.",
+			r:      waiting,
+			obs:    observation(signing(config.SigningWarn)),
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -71,7 +112,19 @@ func TestObserveSigning(t *testing.T) {
 			if h := tc.obs.Needs.Hindered; h != nil {
 				hindered = h.Message
 			}
-			for _, c := range []struct{ what, want, got string }{{"invalid", tc.invalid, invalid}, {"blocked", tc.blocked, blocked}, {"hindered", tc.hindered, hindered}} {
+			for _, c := range []struct{ what, want, got string }{{
+				what: "invalid",
+				want: tc.invalid,
+				got:  invalid,
+			}, {
+				what: "blocked",
+				want: tc.blocked,
+				got:  blocked,
+			}, {
+				what: "hindered",
+				want: tc.hindered,
+				got:  hindered,
+			}} {
 				if (c.want == "") != (c.got == "") || !strings.Contains(c.got, c.want) {
 					t.Errorf("%s\n%s: %q, want %q", tc.reason, c.what, c.got, c.want)
 				}
@@ -95,12 +148,42 @@ func TestVerify(t *testing.T) {
 		unjudged bool
 		want     verify.Reason // "-" for no verdict
 	}{
-		"Off":      {"Who does not ask for signatures is not judged.", authorities{}, observation(unsignedSet), false, "-"},
-		"Running":  {"Nor is who has no results yet.", authorities{}, observation(signing(config.SigningEnforce)), false, "-"},
-		"Unsigned": {"A pod whose steps sign nothing is refused, whoever made it.", authorities{}, observation(signing(config.SigningEnforce), unsignedSet), false, verify.SignatureMissing},
-		"NotYet":   {"The bundle is waited for.", authorities{errNoBundle}, observation(signing(config.SigningEnforce), unsignedSet), true, "-"},
-		"Never":    {"But not for ever.", authorities{errNoBundle}, observation(signing(config.SigningEnforce), unsignedSet, late), false, bundleUnavailable},
-		"Taken":    {"A controller that was started anew without a Workload API.", nil, observation(signing(config.SigningEnforce), unsignedSet, late), false, bundleUnavailable},
+		"Off": {
+			reason: "Who does not ask for signatures is not judged.",
+			trust:  authorities{},
+			obs:    observation(unsignedSet),
+			want:   "-",
+		},
+		"Running": {
+			reason: "Nor is who has no results yet.",
+			trust:  authorities{},
+			obs:    observation(signing(config.SigningEnforce)),
+			want:   "-",
+		},
+		"Unsigned": {
+			reason: "A pod whose steps sign nothing is refused, whoever made it.",
+			trust:  authorities{},
+			obs:    observation(signing(config.SigningEnforce), unsignedSet),
+			want:   verify.SignatureMissing,
+		},
+		"NotYet": {
+			reason:   "The bundle is waited for.",
+			trust:    authorities{errNoBundle},
+			obs:      observation(signing(config.SigningEnforce), unsignedSet),
+			unjudged: true,
+			want:     "-",
+		},
+		"Never": {
+			reason: "But not for ever.",
+			trust:  authorities{errNoBundle},
+			obs:    observation(signing(config.SigningEnforce), unsignedSet, late),
+			want:   bundleUnavailable,
+		},
+		"Taken": {
+			reason: "A controller that was started anew without a Workload API.",
+			obs:    observation(signing(config.SigningEnforce), unsignedSet, late),
+			want:   bundleUnavailable,
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -134,15 +217,53 @@ func TestAttested(t *testing.T) {
 		kept      bool
 		message   []string
 	}{
-		"Off":      {"Who does not ask has no condition.", observation(), v1.Succeeded("well"), v1.TaskRunReasonSucceeded, "", true, nil},
-		"Believed": {"What is believed stays as it is.", observation(signing(config.SigningEnforce), believed), v1.Succeeded("well"), v1.TaskRunReasonSucceeded, "True TaskRunResultsVerified", true, nil},
-		"Enforce": {"What is not believed fails, and is not kept.", observation(signing(config.SigningEnforce), refused), v1.Succeeded("well"),
-			v1.TaskRunReasonResultsVerificationFailed, "False ResultChanged", false, []string{`"digest"`, `"step-two"`, "ResultChanged"}},
-		"Warn": {"Or keeps its outcome.", observation(signing(config.SigningWarn), refused), v1.Succeeded("well"), v1.TaskRunReasonSucceeded, "False ResultChanged", true, nil},
-		"Stopped": {"What was stopped before it could be judged is not believed either.", observation(signing(config.SigningEnforce), func(obs *Observation) { obs.Unjudged = errNoBundle }),
-			v1.Failed(v1.TaskRunReasonTimedOut, "too long"), v1.TaskRunReasonTimedOut, "False TrustBundleUnavailable", false, []string{"too long; ", "no bundle yet"}},
-		"Failed": {"That a step failed is told first.", observation(signing(config.SigningEnforce), refused), v1.Failed(v1.TaskRunReasonFailed, "step failed"),
-			v1.TaskRunReasonFailed, "False ResultChanged", false, []string{"step failed; ", `"digest"`}},
+		"Off": {
+			reason:    "Who does not ask has no condition.",
+			obs:       observation(),
+			condition: v1.Succeeded("well"),
+			want:      v1.TaskRunReasonSucceeded,
+			kept:      true,
+		},
+		"Believed": {
+			reason:    "What is believed stays as it is.",
+			obs:       observation(signing(config.SigningEnforce), believed),
+			condition: v1.Succeeded("well"),
+			want:      v1.TaskRunReasonSucceeded,
+			signed:    "True TaskRunResultsVerified",
+			kept:      true,
+		},
+		"Enforce": {
+			reason:    "What is not believed fails, and is not kept.",
+			obs:       observation(signing(config.SigningEnforce), refused),
+			condition: v1.Succeeded("well"),
+			want:      v1.TaskRunReasonResultsVerificationFailed,
+			signed:    "False ResultChanged",
+			message:   []string{`"digest"`, `"step-two"`, "ResultChanged"},
+		},
+		"Warn": {
+			reason:    "Or keeps its outcome.",
+			obs:       observation(signing(config.SigningWarn), refused),
+			condition: v1.Succeeded("well"),
+			want:      v1.TaskRunReasonSucceeded,
+			signed:    "False ResultChanged",
+			kept:      true,
+		},
+		"Stopped": {
+			reason:    "What was stopped before it could be judged is not believed either.",
+			obs:       observation(signing(config.SigningEnforce), func(obs *Observation) { obs.Unjudged = errNoBundle }),
+			condition: v1.Failed(v1.TaskRunReasonTimedOut, "too long"),
+			want:      v1.TaskRunReasonTimedOut,
+			signed:    "False TrustBundleUnavailable",
+			message:   []string{"too long; ", "no bundle yet"},
+		},
+		"Failed": {
+			reason:    "That a step failed is told first.",
+			obs:       observation(signing(config.SigningEnforce), refused),
+			condition: v1.Failed(v1.TaskRunReasonFailed, "step failed"),
+			want:      v1.TaskRunReasonFailed,
+			signed:    "False ResultChanged",
+			message:   []string{"step failed; ", `"digest"`},
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -35,24 +35,54 @@ func TestStatusGolden(t *testing.T) {
 		obs    Observation
 		effect Effect
 	}{
-		"created": {"the first status has the pod, the flags in force and the task as it was resolved",
-			taskRun(), Unstarted, observation(), Effect{Pod: made}},
-		"waiting-for-quota": {"without a pod there is no pod name",
-			taskRun(), Unstarted, observation(), Effect{Waiting: &Hindrance{v1.TaskRunReasonExceededResourceQuota, "the pod cannot be made yet: exceeded quota: small"}}},
-		"running": {"steps are as the kubelet says",
-			taskRun(started), Running, observation(withPod(runPod(corev1.PodRunning, running(), running(), running()))), Effect{}},
-		"retrying": {"a log that cannot be read yet is told in the message",
-			taskRun(started), Running, observation(withPod(runPod(corev1.PodRunning, running(), running(), running())),
-				withEvidence(collect.Progress{Err: frame.ErrIncomplete})), Effect{}},
-		"failed-step": {"steps are as they recorded themselves, results of a failed run are kept",
-			taskRun(started), Collected, observation(withPod(runPod(corev1.PodRunning, running(), running(), running())),
-				withEvidence(collect.Progress{Set: failing})), Effect{}},
-		"no-times": {"a step that never ran has no times; null is refused by the schema",
-			taskRun(started), Collected, observation(withPod(runPod(corev1.PodRunning, running(), waiting("PodInitializing"), running())),
-				withEvidence(collect.Progress{Set: &collect.Set{Steps: []frame.Step{{Name: "step-two", ExitCode: 1, Reason: frame.ReasonSkipped}}}})), Effect{}},
-		"interrupted": {"a step that was never seen to end keeps what the kubelet said of it",
-			taskRun(started), Collected, observation(withPod(runPod(corev1.PodFailed, terminated(0, record(0)), terminated(137, ""), terminated(0, ""))),
-				withEvidence(collect.Progress{Set: interrupted})), Effect{}},
+		"created": {
+			reason: "the first status has the pod, the flags in force and the task as it was resolved",
+			tr:     taskRun(),
+			state:  Unstarted,
+			obs:    observation(),
+			effect: Effect{Pod: made},
+		},
+		"waiting-for-quota": {
+			reason: "without a pod there is no pod name",
+			tr:     taskRun(),
+			state:  Unstarted,
+			obs:    observation(),
+			effect: Effect{Waiting: &Hindrance{v1.TaskRunReasonExceededResourceQuota, "the pod cannot be made yet: exceeded quota: small"}},
+		},
+		"running": {
+			reason: "steps are as the kubelet says",
+			tr:     taskRun(started),
+			state:  Running,
+			obs:    observation(withPod(runPod(corev1.PodRunning, running(), running(), running()))),
+		},
+		"retrying": {
+			reason: "a log that cannot be read yet is told in the message",
+			tr:     taskRun(started),
+			state:  Running,
+			obs: observation(withPod(runPod(corev1.PodRunning, running(), running(), running())),
+				withEvidence(collect.Progress{Err: frame.ErrIncomplete})),
+		},
+		"failed-step": {
+			reason: "steps are as they recorded themselves, results of a failed run are kept",
+			tr:     taskRun(started),
+			state:  Collected,
+			obs: observation(withPod(runPod(corev1.PodRunning, running(), running(), running())),
+				withEvidence(collect.Progress{Set: failing})),
+		},
+		"no-times": {
+			reason: "a step that never ran has no times; null is refused by the schema",
+			tr:     taskRun(started),
+			state:  Collected,
+			obs: observation(withPod(runPod(corev1.PodRunning, running(), waiting("PodInitializing"), running())),
+				withEvidence(collect.Progress{Set: &collect.Set{Steps: []frame.Step{{Name: "step-two", ExitCode: 1, Reason: frame.ReasonSkipped}}}})),
+		},
+		"interrupted": {
+			reason: "a step that was never seen to end keeps what the kubelet said of it",
+			tr:     taskRun(started),
+			state:  Collected,
+			obs: observation(withPod(runPod(corev1.PodFailed, terminated(0, record(0)), terminated(137, ""), terminated(0, ""))),
+				withEvidence(collect.Progress{Set: interrupted})),
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

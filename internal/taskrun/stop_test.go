@@ -116,14 +116,43 @@ func TestPodOfEndedRunIsStopped(t *testing.T) {
 		// within is when the pod is stopped; 0 when it is not.
 		within time.Duration
 	}{
-		"Mesh":     {"an injected container runs on after all steps", mesh(runPod(corev1.PodRunning, over, over), running()), 10 * time.Second},
-		"Lag":      {"the kubelet of a slow node still says that a step runs", runPod(corev1.PodRunning, running(), over, over), time.Minute},
-		"LagStart": {"the kubelet of a slow node has not said yet that a step has started", runPod(corev1.PodRunning, over, waiting("PodInitializing"), running()), time.Minute},
-		"Carrier":  {"what carries the results runs on", runPod(corev1.PodRunning, over, over, running()), time.Minute},
-		"Unseen":   {"nothing has started, and nothing is to start any more", runPod(corev1.PodPending), time.Minute},
-		"Over":     {"the kubelet is about to report the end", runPod(corev1.PodRunning, over, over, over), 0},
-		"Ended":    {"the pod has ended", runPod(corev1.PodSucceeded, over, over, over), 0},
-		"MeshOver": {"the injected container has ended as well", mesh(runPod(corev1.PodRunning, over, over), over), 0},
+		"Mesh": {
+			reason: "an injected container runs on after all steps",
+			pod:    mesh(runPod(corev1.PodRunning, over, over), running()),
+			within: 10 * time.Second,
+		},
+		"Lag": {
+			reason: "the kubelet of a slow node still says that a step runs",
+			pod:    runPod(corev1.PodRunning, running(), over, over),
+			within: time.Minute,
+		},
+		"LagStart": {
+			reason: "the kubelet of a slow node has not said yet that a step has started",
+			pod:    runPod(corev1.PodRunning, over, waiting("PodInitializing"), running()),
+			within: time.Minute,
+		},
+		"Carrier": {
+			reason: "what carries the results runs on",
+			pod:    runPod(corev1.PodRunning, over, over, running()),
+			within: time.Minute,
+		},
+		"Unseen": {
+			reason: "nothing has started, and nothing is to start any more",
+			pod:    runPod(corev1.PodPending),
+			within: time.Minute,
+		},
+		"Over": {
+			reason: "the kubelet is about to report the end",
+			pod:    runPod(corev1.PodRunning, over, over, over),
+		},
+		"Ended": {
+			reason: "the pod has ended",
+			pod:    runPod(corev1.PodSucceeded, over, over, over),
+		},
+		"MeshOver": {
+			reason: "the injected container has ended as well",
+			pod:    mesh(runPod(corev1.PodRunning, over, over), over),
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -206,11 +235,31 @@ func TestLostStepIsNamed(t *testing.T) {
 		lost   corev1.ContainerState
 		words  string
 	}{
-		"StartError":  {"a memory limit below what the runtime needs", terminatedAs(128, "StartError", startWords), startWords + " (StartError)"},
-		"CannotRun":   {"a runtime with another word for it", terminatedAs(128, "ContainerCannotRun", startWords), startWords + " (ContainerCannotRun)"},
-		"Killed":      {"the entrypoint was killed before it could hold its run directory", terminatedAs(137, "Error", ""), "exited with code 137 (Error)"},
-		"DiskFull":    {"the entrypoint could not hold its run directory", terminatedAs(1, "Error", ""), "exited with code 1 (Error)"},
-		"OutOfMemory": {"the kernel killed all of the container", terminatedAs(137, "OOMKilled", ""), "more memory than its limit"},
+		"StartError": {
+			reason: "a memory limit below what the runtime needs",
+			lost:   terminatedAs(128, "StartError", startWords),
+			words:  startWords + " (StartError)",
+		},
+		"CannotRun": {
+			reason: "a runtime with another word for it",
+			lost:   terminatedAs(128, "ContainerCannotRun", startWords),
+			words:  startWords + " (ContainerCannotRun)",
+		},
+		"Killed": {
+			reason: "the entrypoint was killed before it could hold its run directory",
+			lost:   terminatedAs(137, "Error", ""),
+			words:  "exited with code 137 (Error)",
+		},
+		"DiskFull": {
+			reason: "the entrypoint could not hold its run directory",
+			lost:   terminatedAs(1, "Error", ""),
+			words:  "exited with code 1 (Error)",
+		},
+		"OutOfMemory": {
+			reason: "the kernel killed all of the container",
+			lost:   terminatedAs(137, "OOMKilled", ""),
+			words:  "more memory than its limit",
+		},
 	}
 	for name, tc := range cases {
 		for place, states := range map[string][]corev1.ContainerState{

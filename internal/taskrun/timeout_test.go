@@ -34,15 +34,51 @@ func TestTimeoutSaysWhatWasAwaited(t *testing.T) {
 		obs    Observation
 		want   string
 	}{
-		"CreateError": {"the kubelet's words", observation(withPod(runPod(corev1.PodRunning, running(), waiting("CreateContainerError")))), `container "step-two": CreateContainerError: because`},
-		"Unscheduled": {"the scheduler's words", observation(withPod(unscheduledPod("0/1 nodes are available: 1 Insufficient cpu."))), "the pod cannot be scheduled: 0/1 nodes are available: 1 Insufficient cpu."},
-		"NoScheduler": {"no scheduler has looked at the pod", observation(withPod(runPod(corev1.PodPending))), `pod "build-pod" is not scheduled yet`},
-		"Volume":      {"where to look", observation(withPod(withoutSandbox())), "kubectl describe pod build-pod -n ci"},
-		"Creating":    {"the container that is being created", observation(withPod(creating)), `container "step-one" has not started yet: ContainerCreating; the kubelet may still be pulling its image "busybox:1"`},
-		"Sidecar":     {"the sidecar that is not ready", observation(withPod(sidecar)), `sidecar container "sidecar-db" has not started yet`},
-		"Step":        {"the step that runs", observation(withPod(runPod(corev1.PodRunning, over, running(), running()))), `container "step-two" to end`},
-		"Results":     {"what is wrong with reading the results", observation(withPod(runPod(corev1.PodRunning, over, over, over)), withEvidence(collect.Progress{Err: errors.New("no connection")})), "the results to be read: no connection"},
-		"Lost":        {"the step without a record", observation(withPod(runPod(corev1.PodRunning, over, terminatedAs(128, "StartError", "no shim"), running()))), `container "step-two" could not be started: no shim (StartError)`},
+		"CreateError": {
+			reason: "the kubelet's words",
+			obs:    observation(withPod(runPod(corev1.PodRunning, running(), waiting("CreateContainerError")))),
+			want:   `container "step-two": CreateContainerError: because`,
+		},
+		"Unscheduled": {
+			reason: "the scheduler's words",
+			obs:    observation(withPod(unscheduledPod("0/1 nodes are available: 1 Insufficient cpu."))),
+			want:   "the pod cannot be scheduled: 0/1 nodes are available: 1 Insufficient cpu.",
+		},
+		"NoScheduler": {
+			reason: "no scheduler has looked at the pod",
+			obs:    observation(withPod(runPod(corev1.PodPending))),
+			want:   `pod "build-pod" is not scheduled yet`,
+		},
+		"Volume": {
+			reason: "where to look",
+			obs:    observation(withPod(withoutSandbox())),
+			want:   "kubectl describe pod build-pod -n ci",
+		},
+		"Creating": {
+			reason: "the container that is being created",
+			obs:    observation(withPod(creating)),
+			want:   `container "step-one" has not started yet: ContainerCreating; the kubelet may still be pulling its image "busybox:1"`,
+		},
+		"Sidecar": {
+			reason: "the sidecar that is not ready",
+			obs:    observation(withPod(sidecar)),
+			want:   `sidecar container "sidecar-db" has not started yet`,
+		},
+		"Step": {
+			reason: "the step that runs",
+			obs:    observation(withPod(runPod(corev1.PodRunning, over, running(), running()))),
+			want:   `container "step-two" to end`,
+		},
+		"Results": {
+			reason: "what is wrong with reading the results",
+			obs:    observation(withPod(runPod(corev1.PodRunning, over, over, over)), withEvidence(collect.Progress{Err: errors.New("no connection")})),
+			want:   "the results to be read: no connection",
+		},
+		"Lost": {
+			reason: "the step without a record",
+			obs:    observation(withPod(runPod(corev1.PodRunning, over, terminatedAs(128, "StartError", "no shim"), running()))),
+			want:   `container "step-two" could not be started: no shim (StartError)`,
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -68,8 +104,16 @@ func TestTimeoutWithoutPodSaysWhatWasAwaited(t *testing.T) {
 		images    error
 		want      string
 	}{
-		"Quota": {"a quota that is used up", quota, nil, "exceeded quota: small"},
-		"Image": {"a registry that does not answer", interceptor.Funcs{}, &image.WaitError{Step: "spec.steps[0]", Image: "tool", Why: "registry docker.io did not answer", Tried: true}, "registry docker.io did not answer"},
+		"Quota": {
+			reason:    "a quota that is used up",
+			intercept: quota,
+			want:      "exceeded quota: small",
+		},
+		"Image": {
+			reason: "a registry that does not answer",
+			images: &image.WaitError{Step: "spec.steps[0]", Image: "tool", Why: "registry docker.io did not answer", Tried: true},
+			want:   "registry docker.io did not answer",
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

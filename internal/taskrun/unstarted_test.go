@@ -22,10 +22,29 @@ func TestStepThatWasNeverStarted(t *testing.T) {
 		steps  []frame.Step
 		want   string
 	}{
-		"Ended":  {"the one that was never started is why another was ended", unstarted, []frame.Step{step("step-two", 143, frame.ReasonCancelled), step("step-one", -1, frame.ReasonUnfinished)}, `container "step-one" could not be started: no shim`},
-		"Alone":  {"nobody saw its end", unstarted, []frame.Step{step("step-one", -1, frame.ReasonUnfinished)}, `container "step-one" could not be started: no shim`},
-		"Failed": {"a step that failed by itself is what failed", unstarted, []frame.Step{step("step-two", 3, frame.ReasonError)}, `"step-two" exited with code 3`},
-		"Gone":   {"of a pod that is gone nobody knows why", nil, []frame.Step{step("step-two", 143, frame.ReasonCancelled)}, `"step-two" exited with code 143`},
+		"Ended": {
+			reason: "the one that was never started is why another was ended",
+			pod:    unstarted,
+			steps:  []frame.Step{step("step-two", 143, frame.ReasonCancelled), step("step-one", -1, frame.ReasonUnfinished)},
+			want:   `container "step-one" could not be started: no shim`,
+		},
+		"Alone": {
+			reason: "nobody saw its end",
+			pod:    unstarted,
+			steps:  []frame.Step{step("step-one", -1, frame.ReasonUnfinished)},
+			want:   `container "step-one" could not be started: no shim`,
+		},
+		"Failed": {
+			reason: "a step that failed by itself is what failed",
+			pod:    unstarted,
+			steps:  []frame.Step{step("step-two", 3, frame.ReasonError)},
+			want:   `"step-two" exited with code 3`,
+		},
+		"Gone": {
+			reason: "of a pod that is gone nobody knows why",
+			steps:  []frame.Step{step("step-two", 143, frame.ReasonCancelled)},
+			want:   `"step-two" exited with code 143`,
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -30,15 +30,60 @@ func TestChoose(t *testing.T) {
 		want      config.ResultsFrom
 		fails     string
 	}{
-		"Flag":          {"without annotations the flag decides", nil, nil, sidecar, config.SidecarLogs, ""},
-		"Run":           {"a run may ask for the sidecar", says("sidecar-logs"), nil, message, config.SidecarLogs, ""},
-		"RunBack":       {"and may do without", says("termination-message"), nil, sidecar, config.TerminationMessage, ""},
-		"Task":          {"a task knows what it needs", nil, says("sidecar-logs"), message, config.SidecarLogs, ""},
-		"RunOverTask":   {"the run's word is the last", says("termination-message"), says("sidecar-logs"), message, config.TerminationMessage, ""},
-		"Unknown":       {"a typo is no choice", says("sidecar-log"), nil, message, "", `"sidecar-log" is not one of "sidecar-logs", "termination-message"`},
-		"UnknownOfTask": {"the message says whose it is", nil, says("x"), message, "", "metadata.annotations[sluice.dev/results-from] of the Task"},
-		"SwitchedOff":   {"the administrator's word is above the run's", says("sidecar-logs"), nil, fixed, "", "enable-results-from-annotation"},
-		"SwitchedSame":  {"who asks for what is the case anyway is not in the way", says("termination-message"), nil, fixed, config.TerminationMessage, ""},
+		"Flag": {
+			reason: "without annotations the flag decides",
+			flags:  sidecar,
+			want:   config.SidecarLogs,
+		},
+		"Run": {
+			reason: "a run may ask for the sidecar",
+			run:    says("sidecar-logs"),
+			flags:  message,
+			want:   config.SidecarLogs,
+		},
+		"RunBack": {
+			reason: "and may do without",
+			run:    says("termination-message"),
+			flags:  sidecar,
+			want:   config.TerminationMessage,
+		},
+		"Task": {
+			reason: "a task knows what it needs",
+			task:   says("sidecar-logs"),
+			flags:  message,
+			want:   config.SidecarLogs,
+		},
+		"RunOverTask": {
+			reason: "the run's word is the last",
+			run:    says("termination-message"),
+			task:   says("sidecar-logs"),
+			flags:  message,
+			want:   config.TerminationMessage,
+		},
+		"Unknown": {
+			reason: "a typo is no choice",
+			run:    says("sidecar-log"),
+			flags:  message,
+			fails:  `"sidecar-log" is not one of "sidecar-logs", "termination-message"`,
+		},
+		"UnknownOfTask": {
+			reason: "the message says whose it is",
+			task:   says("x"),
+			flags:  message,
+			fails:  "metadata.annotations[sluice.dev/results-from] of the Task",
+		},
+		"SwitchedOff": {
+			reason: "the administrator's word is above the run's",
+			run:    says("sidecar-logs"),
+			flags:  fixed,
+			fails:  "enable-results-from-annotation",
+		},
+		"SwitchedSame": {
+			reason: "who asks for what is the case anyway is not in the way",
+			run:    says("termination-message"),
+			flags:  fixed,
+			want:   config.TerminationMessage,
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -62,9 +107,22 @@ func TestNoResultsNoSidecar(t *testing.T) {
 		flags  config.Flags
 		want   config.ResultsFrom
 	}{
-		"Results":   {"results are carried as was chosen", with, config.Flags{}, config.SidecarLogs},
-		"NoResults": {"a task without results carries nothing", &v1.TaskSpec{}, config.Flags{}, config.TerminationMessage},
-		"Follow":    {"its end may be followed all the same", &v1.TaskSpec{}, config.Flags{FollowEveryTask: true}, config.SidecarLogs},
+		"Results": {
+			reason: "results are carried as was chosen",
+			spec:   with,
+			want:   config.SidecarLogs,
+		},
+		"NoResults": {
+			reason: "a task without results carries nothing",
+			spec:   &v1.TaskSpec{},
+			want:   config.TerminationMessage,
+		},
+		"Follow": {
+			reason: "its end may be followed all the same",
+			spec:   &v1.TaskSpec{},
+			flags:  config.Flags{FollowEveryTask: true},
+			want:   config.SidecarLogs,
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

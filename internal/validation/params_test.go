@@ -22,12 +22,34 @@ params:
 		reason, given string
 		want          []string
 	}{
-		"All":       {"What is declared is given; keys that the default has may be left out.", `[{name: text, value: x}, {name: list, value: []}, {name: object, value: {b: x, c: x, more: x}}]`, nil},
-		"Extra":     {"Others are accepted, as the public documentation has it.", `[{name: text, value: 5}, {name: list, value: [x]}, {name: object, value: {b: x, c: x}}, {name: extra, value: x}]`, nil},
-		"None":      {"Each missing one is named with its type.", `[]`, []string{`p: Required value: missing param "text" of type string: declared without a default`, `p: Required value: missing param "list" of type array: declared without a default`, `p: Required value: object param "object" lacks the keys: b, c`}},
-		"WrongType": {"Both types are named, and no value, which may be long or secret.", `[{name: text, value: [x]}, {name: list, value: x}, {name: object, value: x}]`, []string{`p[0].value: Invalid value: "array": param "text" is of type string, not array`, `p[1].value: Invalid value: "string": param "list" is of type array, not string`, `p[2].value: Invalid value: "string": param "object" is of type object, not string`}},
-		"Null":      {"A null is no value.", `[{name: text, value: null}, {name: list, value: [x]}, {name: object, value: {b: x, c: x}}]`, []string{`p: Required value: missing param "text" of type string: declared without a default`}},
-		"Keys":      {"Keys that neither side has are named.", `[{name: text, value: x}, {name: list, value: [x]}, {name: object, value: {c: x}}]`, []string{`p[2].value: Required value: object param "object" lacks the keys: b`}},
+		"All": {
+			reason: "What is declared is given; keys that the default has may be left out.",
+			given:  `[{name: text, value: x}, {name: list, value: []}, {name: object, value: {b: x, c: x, more: x}}]`,
+		},
+		"Extra": {
+			reason: "Others are accepted, as the public documentation has it.",
+			given:  `[{name: text, value: 5}, {name: list, value: [x]}, {name: object, value: {b: x, c: x}}, {name: extra, value: x}]`,
+		},
+		"None": {
+			reason: "Each missing one is named with its type.",
+			given:  `[]`,
+			want:   []string{`p: Required value: missing param "text" of type string: declared without a default`, `p: Required value: missing param "list" of type array: declared without a default`, `p: Required value: object param "object" lacks the keys: b, c`},
+		},
+		"WrongType": {
+			reason: "Both types are named, and no value, which may be long or secret.",
+			given:  `[{name: text, value: [x]}, {name: list, value: x}, {name: object, value: x}]`,
+			want:   []string{`p[0].value: Invalid value: "array": param "text" is of type string, not array`, `p[1].value: Invalid value: "string": param "list" is of type array, not string`, `p[2].value: Invalid value: "string": param "object" is of type object, not string`},
+		},
+		"Null": {
+			reason: "A null is no value.",
+			given:  `[{name: text, value: null}, {name: list, value: [x]}, {name: object, value: {b: x, c: x}}]`,
+			want:   []string{`p: Required value: missing param "text" of type string: declared without a default`},
+		},
+		"Keys": {
+			reason: "Keys that neither side has are named.",
+			given:  `[{name: text, value: x}, {name: list, value: [x]}, {name: object, value: {c: x}}]`,
+			want:   []string{`p[2].value: Required value: object param "object" lacks the keys: b`},
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -108,11 +130,33 @@ func TestResolve(t *testing.T) {
 		wantMissing    bool
 		defaultChanges bool
 	}{
-		"Given":   {reason: "A given value wins.", declared: &object, given: &text, want: text},
-		"Default": {reason: "Without one the default counts.", declared: &object, want: object},
-		"Null":    {reason: "A null is none.", declared: &object, given: &v1.Value{}, want: object},
-		"Merged":  {reason: "Objects are filled in key by key.", declared: &object, given: &other, want: v1.ObjectValue(map[string]string{"a": "1", "b": "3", "c": "4"})},
-		"Nothing": {reason: "Without both there is no value.", wantMissing: true},
+		"Given": {
+			reason:   "A given value wins.",
+			declared: &object,
+			given:    &text,
+			want:     text,
+		},
+		"Default": {
+			reason:   "Without one the default counts.",
+			declared: &object,
+			want:     object,
+		},
+		"Null": {
+			reason:   "A null is none.",
+			declared: &object,
+			given:    &v1.Value{},
+			want:     object,
+		},
+		"Merged": {
+			reason:   "Objects are filled in key by key.",
+			declared: &object,
+			given:    &other,
+			want:     v1.ObjectValue(map[string]string{"a": "1", "b": "3", "c": "4"}),
+		},
+		"Nothing": {
+			reason:      "Without both there is no value.",
+			wantMissing: true,
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -15,47 +15,65 @@ func TestTaskRunValidate(t *testing.T) {
 		reason, run string
 		want        []string
 	}{
-		"Reference": {"A run of a Task with what it needs is valid.", `
+		"Reference": {
+			reason: "A run of a Task with what it needs is valid.",
+			run: `
 spec:
   taskRef: {name: build, kind: Task, apiVersion: tekton.dev/v1beta1}
   params: [{name: p, value: x}]
   workspaces: [{name: a, emptyDir: {}}, {name: b, configMap: {name: c}}]
   serviceAccountName: builder
   timeout: 0s
-`, nil},
-		"Propagated": {"A task that is written out sees the run's params, with their types.", `
+`,
+		},
+		"Propagated": {
+			reason: "A task that is written out sees the run's params, with their types.",
+			run: `
 spec:
   params: [{name: s, value: x}, {name: l, value: [x]}]
   taskSpec:
     steps: [{image: "$(params.s)", command: ["$(params.l[*])", "$(params.s)"], args: ["-$(params.l)", "$(params.other)"]}]
-`, []string{
-			`spec.taskSpec.steps[0].args[0]: Invalid value: "$(params.l)": param "l" is an array: use one element, as in $(params.l[0]), or all of it with $(params.l[*]) as an element of its own`,
-			`spec.taskSpec.steps[0].args[1]: Invalid value: "$(params.other)": no param "other"; there are: l, s`,
-		}},
-		"Neither": {"There must be something to run.", `spec: {}`, []string{`spec.taskRef: Required value: give taskRef or taskSpec`}},
-		"Both": {"There must not be two things to run.", `
+`,
+			want: []string{
+				`spec.taskSpec.steps[0].args[0]: Invalid value: "$(params.l)": param "l" is an array: use one element, as in $(params.l[0]), or all of it with $(params.l[*]) as an element of its own`,
+				`spec.taskSpec.steps[0].args[1]: Invalid value: "$(params.other)": no param "other"; there are: l, s`,
+			},
+		},
+		"Neither": {
+			reason: "There must be something to run.",
+			run:    `spec: {}`,
+			want:   []string{`spec.taskRef: Required value: give taskRef or taskSpec`},
+		},
+		"Both": {
+			reason: "There must not be two things to run.",
+			run: `
 spec: {taskRef: {name: a}, taskSpec: {steps: [{image: i, script: x}]}}`,
-			[]string{`spec.taskRef: Forbidden: give either taskRef or taskSpec, not both`}},
-		"Wrong": {"Each field is named with its value.", `
+			want: []string{`spec.taskRef: Forbidden: give either taskRef or taskSpec, not both`},
+		},
+		"Wrong": {
+			reason: "Each field is named with its value.",
+			run: `
 spec:
   taskRef: {name: A_b, kind: ClusterTask, apiVersion: apps/v1}
   params: [{name: p, value: x}, {name: P, value: y}, {name: "a b", value: z}]
   workspaces: [{name: a}, {name: a, emptyDir: {}, configMap: {name: x}}, {name: b, configMap: {}}]
   serviceAccountName: A
   timeout: -1s
-`, []string{
-			`spec.taskRef.name: Invalid value: "A_b": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')`,
-			`spec.taskRef.kind: Unsupported value: "ClusterTask": supported values: "Task"`,
-			`spec.taskRef.apiVersion: Invalid value: "apps/v1": must be of the group tekton.dev, as in tekton.dev/v1`,
-			`spec.params[1].name: Duplicate value: "P"`,
-			`spec.params[2].name: Invalid value: "a b": a name must consist of letters, digits, '-', '_' and '.', and begin with a letter or '_'`,
-			`spec.workspaces[0]: Required value: give one of emptyDir, persistentVolumeClaim, volumeClaimTemplate, configMap, secret, projected and csi`,
-			`spec.workspaces[1].name: Duplicate value: "a"`,
-			`spec.workspaces[1]: Forbidden: give exactly one source, not emptyDir and configMap`,
-			`spec.workspaces[2].configMap.name: Required value: name the ConfigMap`,
-			`spec.serviceAccountName: Invalid value: "A": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')`,
-			`spec.timeout: Invalid value: "-1s": must be 0, for none, or longer`,
-		}},
+`,
+			want: []string{
+				`spec.taskRef.name: Invalid value: "A_b": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')`,
+				`spec.taskRef.kind: Unsupported value: "ClusterTask": supported values: "Task"`,
+				`spec.taskRef.apiVersion: Invalid value: "apps/v1": must be of the group tekton.dev, as in tekton.dev/v1`,
+				`spec.params[1].name: Duplicate value: "P"`,
+				`spec.params[2].name: Invalid value: "a b": a name must consist of letters, digits, '-', '_' and '.', and begin with a letter or '_'`,
+				`spec.workspaces[0]: Required value: give one of emptyDir, persistentVolumeClaim, volumeClaimTemplate, configMap, secret, projected and csi`,
+				`spec.workspaces[1].name: Duplicate value: "a"`,
+				`spec.workspaces[1]: Forbidden: give exactly one source, not emptyDir and configMap`,
+				`spec.workspaces[2].configMap.name: Required value: name the ConfigMap`,
+				`spec.serviceAccountName: Invalid value: "A": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')`,
+				`spec.timeout: Invalid value: "-1s": must be 0, for none, or longer`,
+			},
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -80,7 +98,9 @@ func TestPipelineSpecValidate(t *testing.T) {
 		reason, spec string
 		want         []string
 	}{
-		"Good": {"A pipeline with one of everything is valid.", `
+		"Good": {
+			reason: "A pipeline with one of everything is valid.",
+			spec: `
 params: [{name: p}, {name: l, type: array}, {name: o, properties: {k: {}}}]
 workspaces: [{name: w}, {name: x, optional: true}]
 results:
@@ -98,9 +118,16 @@ tasks:` + twoTasks + `
   taskSpec:
     params: [{name: own}, {name: p}]
     steps: [{image: i, script: "$(params.own) $(params.p)", args: ["$(params.list[*])", "$(params.l[*])", "$(params.object.k)"]}]
-`, nil},
-		"NoTask": {"A pipeline that does nothing is a mistake.", `{}`, []string{`spec.tasks: Required value: a pipeline needs at least one task`}},
-		"Names": {"Names of tasks are labels, and tell tasks apart.", `
+`,
+		},
+		"NoTask": {
+			reason: "A pipeline that does nothing is a mistake.",
+			spec:   `{}`,
+			want:   []string{`spec.tasks: Required value: a pipeline needs at least one task`},
+		},
+		"Names": {
+			reason: "Names of tasks are labels, and tell tasks apart.",
+			spec: `
 params: [{name: p, default: [x], type: string}]
 workspaces: [{name: w}, {name: w}]
 results: [{name: r, value: x}, {name: r, value: x, type: number}, {name: "-"}]
@@ -110,21 +137,25 @@ tasks:
 - {name: b, taskRef: {name: t, kind: CustomTask}}
 - {name: c}
 - {name: d, taskRef: {}, params: [{name: x, value: y}, {name: x, value: z}]}
-`, []string{
-			`spec.params[0].default: Invalid value: "array": param "p" is of type string, not array`,
-			`spec.workspaces[1].name: Duplicate value: "w"`,
-			`spec.tasks[0].name: Invalid value: "A": a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')`,
-			`spec.tasks[2].name: Duplicate value: "b"`,
-			`spec.tasks[2].taskRef.kind: Unsupported value: "CustomTask": supported values: "Task"`,
-			`spec.tasks[3].taskRef: Required value: give taskRef or taskSpec`,
-			`spec.tasks[4].taskRef.name: Required value: name the object to refer to`,
-			`spec.tasks[4].params[1].name: Duplicate value: "x"`,
-			`spec.results[1].name: Duplicate value: "r"`,
-			`spec.results[1].type: Unsupported value: "number": supported values: "string", "array", "object"`,
-			`spec.results[2].name: Invalid value: "-": a name must consist of letters, digits, '-', '_' and '.', and begin and end with a letter or a digit`,
-			`spec.results[2].value: Required value: say which results it is made of, as in $(tasks.<task>.results.<result>)`,
-		}},
-		"References": {"What the pipeline itself shows to be wrong is found before a run is.", `
+`,
+			want: []string{
+				`spec.params[0].default: Invalid value: "array": param "p" is of type string, not array`,
+				`spec.workspaces[1].name: Duplicate value: "w"`,
+				`spec.tasks[0].name: Invalid value: "A": a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')`,
+				`spec.tasks[2].name: Duplicate value: "b"`,
+				`spec.tasks[2].taskRef.kind: Unsupported value: "CustomTask": supported values: "Task"`,
+				`spec.tasks[3].taskRef: Required value: give taskRef or taskSpec`,
+				`spec.tasks[4].taskRef.name: Required value: name the object to refer to`,
+				`spec.tasks[4].params[1].name: Duplicate value: "x"`,
+				`spec.results[1].name: Duplicate value: "r"`,
+				`spec.results[1].type: Unsupported value: "number": supported values: "string", "array", "object"`,
+				`spec.results[2].name: Invalid value: "-": a name must consist of letters, digits, '-', '_' and '.', and begin and end with a letter or a digit`,
+				`spec.results[2].value: Required value: say which results it is made of, as in $(tasks.<task>.results.<result>)`,
+			},
+		},
+		"References": {
+			reason: "What the pipeline itself shows to be wrong is found before a run is.",
+			spec: `
 params: [{name: l, type: array}, {name: o, properties: {k: {}}}]
 results: [{name: r, value: "$(tasks.nope.results.x)"}]
 tasks:` + twoTasks + `
@@ -148,30 +179,32 @@ tasks:` + twoTasks + `
   taskSpec:
     params: [{name: needed, type: array}]
     steps: [{image: i, script: "$(params.nope) $(workspaces.w.path)"}]
-`, []string{
-			`spec.tasks[2].params[0].value: Invalid value: "$(tasks.nope.results.x)": no task "nope"; there are: a, b, c, d`,
-			`spec.tasks[2].params[1].value[1]: Invalid value: "$(tasks.a.results.x)": no result of task a "x"; there are: l, o, s`,
-			`spec.tasks[2].params[2].value: Invalid value: "$(tasks.a.results.l)": result "l" is an array: use one element, as in $(tasks.a.results.l[0]), or all of it with $(tasks.a.results.l[*]) as an element of its own`,
-			`spec.tasks[2].params[3].value: Invalid value: "$(tasks.a.results.o)": result "o" is an object: use one of its keys, as in $(tasks.a.results.o.<key>)`,
-			`spec.tasks[2].params[4].value: Invalid value: "$(tasks.a.results.l[*])": result "l" is an array: use one element, as in $(tasks.a.results.l[0]), or all of it with $(tasks.a.results.l[*]) as an element of its own`,
-			`spec.tasks[2].params[5].value[0]: Invalid value: "$(tasks.a.results.o[*])": result "o" is an object: use one of its keys, as in $(tasks.a.results.o.<key>)`,
-			`spec.tasks[2].params[6].value.k: Invalid value: "$(tasks.a.results.o.x)": no key of result o "x"; there are: k`,
-			`spec.tasks[2].params[7].value: Invalid value: "$(tasks.a.results.s[0])": result "s" is a string: use it as $(tasks.a.results.s)`,
-			`spec.tasks[2].params[8].value: Invalid value: "$(tasks.a.status)": how tasks ended is known in tasks of finally only`,
-			`spec.tasks[2].params[9].value: Invalid value: "$(params.nope)": no param "nope"; there are: l, o`,
-			`spec.tasks[2].params[9].value: Invalid value: "$(params.l)": param "l" is an array: use one element, as in $(params.l[0]), or all of it with $(params.l[*]) as an element of its own`,
-			`spec.tasks[2].params[9].value: Invalid value: "$(params.o.x)": no key of param o "x"; there are: k`,
-			`spec.tasks[2].params[10].value: Invalid value: "$(workspaces.w.path)": here a workspace is referred to as $(workspaces.<name>.bound)`,
-			`spec.tasks[2].params[10].value: Invalid value: "$(workspaces.w.bound)": no workspace "w"; there are: none`,
-			`spec.tasks[2].params[10].value: Invalid value: "$(context.taskRun.name)": no such variable here; there are: pipelineRun.name, pipelineRun.namespace, pipelineRun.uid, pipeline.name, pipelineTask.retries`,
-			`spec.tasks[2].params[10].value: Invalid value: "$(results.r.path)": a pipeline refers to results as $(tasks.<task>.results.<result>)`,
-			`spec.tasks[2].runAfter[1]: Invalid value: "nope": no task "nope"; there are: a, b, c, d`,
-			`spec.tasks[2].workspaces[0].workspace: Invalid value: "w": no workspace of the pipeline "w"; there are: none`,
-			`spec.tasks[3].taskSpec.steps[0].script: Invalid value: "$(params.nope)": no param "nope"; there are: l, needed, o`,
-			`spec.tasks[3].taskSpec.steps[0].script: Invalid value: "$(workspaces.w.path)": no workspace "w"; there are: none`,
-			`spec.tasks[3].params: Required value: missing param "needed" of type array: declared without a default`,
-			`spec.results[0].value: Invalid value: "$(tasks.nope.results.x)": no task "nope"; there are: a, b, c, d`,
-		}},
+`,
+			want: []string{
+				`spec.tasks[2].params[0].value: Invalid value: "$(tasks.nope.results.x)": no task "nope"; there are: a, b, c, d`,
+				`spec.tasks[2].params[1].value[1]: Invalid value: "$(tasks.a.results.x)": no result of task a "x"; there are: l, o, s`,
+				`spec.tasks[2].params[2].value: Invalid value: "$(tasks.a.results.l)": result "l" is an array: use one element, as in $(tasks.a.results.l[0]), or all of it with $(tasks.a.results.l[*]) as an element of its own`,
+				`spec.tasks[2].params[3].value: Invalid value: "$(tasks.a.results.o)": result "o" is an object: use one of its keys, as in $(tasks.a.results.o.<key>)`,
+				`spec.tasks[2].params[4].value: Invalid value: "$(tasks.a.results.l[*])": result "l" is an array: use one element, as in $(tasks.a.results.l[0]), or all of it with $(tasks.a.results.l[*]) as an element of its own`,
+				`spec.tasks[2].params[5].value[0]: Invalid value: "$(tasks.a.results.o[*])": result "o" is an object: use one of its keys, as in $(tasks.a.results.o.<key>)`,
+				`spec.tasks[2].params[6].value.k: Invalid value: "$(tasks.a.results.o.x)": no key of result o "x"; there are: k`,
+				`spec.tasks[2].params[7].value: Invalid value: "$(tasks.a.results.s[0])": result "s" is a string: use it as $(tasks.a.results.s)`,
+				`spec.tasks[2].params[8].value: Invalid value: "$(tasks.a.status)": how tasks ended is known in tasks of finally only`,
+				`spec.tasks[2].params[9].value: Invalid value: "$(params.nope)": no param "nope"; there are: l, o`,
+				`spec.tasks[2].params[9].value: Invalid value: "$(params.l)": param "l" is an array: use one element, as in $(params.l[0]), or all of it with $(params.l[*]) as an element of its own`,
+				`spec.tasks[2].params[9].value: Invalid value: "$(params.o.x)": no key of param o "x"; there are: k`,
+				`spec.tasks[2].params[10].value: Invalid value: "$(workspaces.w.path)": here a workspace is referred to as $(workspaces.<name>.bound)`,
+				`spec.tasks[2].params[10].value: Invalid value: "$(workspaces.w.bound)": no workspace "w"; there are: none`,
+				`spec.tasks[2].params[10].value: Invalid value: "$(context.taskRun.name)": no such variable here; there are: pipelineRun.name, pipelineRun.namespace, pipelineRun.uid, pipeline.name, pipelineTask.retries`,
+				`spec.tasks[2].params[10].value: Invalid value: "$(results.r.path)": a pipeline refers to results as $(tasks.<task>.results.<result>)`,
+				`spec.tasks[2].runAfter[1]: Invalid value: "nope": no task "nope"; there are: a, b, c, d`,
+				`spec.tasks[2].workspaces[0].workspace: Invalid value: "w": no workspace of the pipeline "w"; there are: none`,
+				`spec.tasks[3].taskSpec.steps[0].script: Invalid value: "$(params.nope)": no param "nope"; there are: l, needed, o`,
+				`spec.tasks[3].taskSpec.steps[0].script: Invalid value: "$(workspaces.w.path)": no workspace "w"; there are: none`,
+				`spec.tasks[3].params: Required value: missing param "needed" of type array: declared without a default`,
+				`spec.results[0].value: Invalid value: "$(tasks.nope.results.x)": no task "nope"; there are: a, b, c, d`,
+			},
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -188,32 +221,46 @@ func TestPipelineRunValidate(t *testing.T) {
 		reason, run string
 		want        []string
 	}{
-		"Reference": {"A run of a Pipeline is valid.", `spec: {pipelineRef: {name: p}, taskRunTemplate: {serviceAccountName: sa}}`, nil},
-		"Neither":   {"There must be something to run.", `spec: {}`, []string{`spec.pipelineRef: Required value: give pipelineRef or pipelineSpec`}},
-		"Propagated": {"A pipeline that is written out, and its tasks, see the run's params.", `
+		"Reference": {
+			reason: "A run of a Pipeline is valid.",
+			run:    `spec: {pipelineRef: {name: p}, taskRunTemplate: {serviceAccountName: sa}}`,
+		},
+		"Neither": {
+			reason: "There must be something to run.",
+			run:    `spec: {}`,
+			want:   []string{`spec.pipelineRef: Required value: give pipelineRef or pipelineSpec`},
+		},
+		"Propagated": {
+			reason: "A pipeline that is written out, and its tasks, see the run's params.",
+			run: `
 spec:
   params: [{name: p, value: x}]
   pipelineSpec:
     tasks:
     - {name: a, taskRef: {name: t}, params: [{name: q, value: "$(params.p)"}]}
     - {name: b, taskSpec: {steps: [{image: i, script: "$(params.p)"}]}}
-`, nil},
-		"Wrong": {"Each field is named with its value.", `
+`,
+		},
+		"Wrong": {
+			reason: "Each field is named with its value.",
+			run: `
 spec:
   pipelineRef: {name: "", apiVersion: v1}
   pipelineSpec: {}
   params: [{name: "", value: x}]
   workspaces: [{name: w}]
   taskRunTemplate: {serviceAccountName: "s a"}
-`, []string{
-			`spec.pipelineRef: Forbidden: give either pipelineRef or pipelineSpec, not both`,
-			`spec.pipelineRef.name: Required value: name the object to refer to`,
-			`spec.pipelineRef.apiVersion: Invalid value: "v1": must be of the group tekton.dev, as in tekton.dev/v1`,
-			`spec.pipelineSpec.tasks: Required value: a pipeline needs at least one task`,
-			`spec.params[0].name: Required value: every one needs a name`,
-			`spec.workspaces[0]: Required value: give one of emptyDir, persistentVolumeClaim, volumeClaimTemplate, configMap, secret, projected and csi`,
-			`spec.taskRunTemplate.serviceAccountName: Invalid value: "s a": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')`,
-		}},
+`,
+			want: []string{
+				`spec.pipelineRef: Forbidden: give either pipelineRef or pipelineSpec, not both`,
+				`spec.pipelineRef.name: Required value: name the object to refer to`,
+				`spec.pipelineRef.apiVersion: Invalid value: "v1": must be of the group tekton.dev, as in tekton.dev/v1`,
+				`spec.pipelineSpec.tasks: Required value: a pipeline needs at least one task`,
+				`spec.params[0].name: Required value: every one needs a name`,
+				`spec.workspaces[0]: Required value: give one of emptyDir, persistentVolumeClaim, volumeClaimTemplate, configMap, secret, projected and csi`,
+				`spec.taskRunTemplate.serviceAccountName: Invalid value: "s a": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')`,
+			},
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -58,10 +58,14 @@ steps:
   script: "$(results['r.1'].path) $(workspaces.w.path) $(workspaces.optional.bound) $(context.taskRun.name) $(inputs.params.p)"
 `,
 		},
-		"NoStep": {"A task that does nothing is a mistake.", `steps: []`, []string{`spec.steps: Required value: a task needs at least one step`}},
+		"NoStep": {
+			reason: "A task that does nothing is a mistake.",
+			spec:   `steps: []`,
+			want:   []string{`spec.steps: Required value: a task needs at least one step`},
+		},
 		"Step": {
-			"Each step says what to run, in one way, under a name of its own.",
-			`
+			reason: "Each step says what to run, in one way, under a name of its own.",
+			spec: `
 steps:
 - {name: Build, image: i, script: x}
 - {name: b, command: [x]}
@@ -71,7 +75,7 @@ steps:
 - {name: unnamed-4, image: i, script: x}
 - {name: ` + strings.Repeat("n", 59) + `, image: i, script: x}
 `,
-			[]string{
+			want: []string{
 				`spec.steps[0].name: Invalid value: "Build": a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')`,
 				`spec.steps[1].image: Required value: give the image of the container`,
 				`spec.steps[2].name: Duplicate value: "b"`,
@@ -81,8 +85,8 @@ steps:
 			},
 		},
 		"Sidecar": {
-			"Nobody can put a sidecar of their own in the place of the one that carries results.",
-			`
+			reason: "Nobody can put a sidecar of their own in the place of the one that carries results.",
+			spec: `
 sidecars:
 - {name: tekton-log-results, image: i}
 - {name: s, image: i}
@@ -91,7 +95,7 @@ sidecars:
 - {name: t, image: i, script: x, command: [x]}
 - {name: unnamed-3, image: i}
 ` + goodStep,
-			[]string{
+			want: []string{
 				`spec.sidecars[0].name: Invalid value: "tekton-log-results": reserved for the results sidecar; choose another name`,
 				`spec.sidecars[2].name: Duplicate value: "s"`,
 				`spec.sidecars[2].image: Required value: give the image of the container`,
@@ -100,8 +104,8 @@ sidecars:
 			},
 		},
 		"Params": {
-			"Names, types and defaults of params agree.",
-			`
+			reason: "Names, types and defaults of params agree.",
+			spec: `
 params:
 - {name: 1st}
 - {name: Dup}
@@ -113,7 +117,7 @@ params:
 - {name: a.b, properties: {k.x: {}, z: {type: array}}}
 - {type: string}
 ` + goodStep,
-			[]string{
+			want: []string{
 				`spec.params[0].name: Invalid value: "1st": a name must consist of letters, digits, '-', '_' and '.', and begin with a letter or '_'`,
 				`spec.params[2].name: Duplicate value: "dup"`,
 				`spec.params[3].type: Unsupported value: "number": supported values: "string", "array", "object"`,
@@ -127,11 +131,11 @@ params:
 			},
 		},
 		"Results": {
-			"A result's name is the name of a file, and must not lead out of its folder.",
-			`
+			reason: "A result's name is the name of a file, and must not lead out of its folder.",
+			spec: `
 results: [{name: ../x}, {name: -x}, {name: x}, {name: x}, {name: y, type: map}, {name: z, type: object}, {name: q, type: array, properties: {k: {}}}]
 ` + goodStep,
-			[]string{
+			want: []string{
 				`spec.results[0].name: Invalid value: "../x": a name must consist of letters, digits, '-', '_' and '.', and begin and end with a letter or a digit`,
 				`spec.results[1].name: Invalid value: "-x": a name must consist of letters, digits, '-', '_' and '.', and begin and end with a letter or a digit`,
 				`spec.results[3].name: Duplicate value: "x"`,
@@ -141,8 +145,8 @@ results: [{name: ../x}, {name: -x}, {name: x}, {name: x}, {name: y, type: map}, 
 			},
 		},
 		"Volumes": {
-			"The system's volumes are nobody else's. One that the task does not have may come with a run's pod template.",
-			`
+			reason: "The system's volumes are nobody else's. One that the task does not have may come with a run's pod template.",
+			spec: `
 volumes: [{name: tekton-internal-run, emptyDir: {}}, {name: V, emptyDir: {}}, {name: v, emptyDir: {}}, {name: v, emptyDir: {}}]
 sidecars: [{name: s, image: i, volumeMounts: [{name: tekton-internal-run, mountPath: /x}]}]
 steps:
@@ -150,7 +154,7 @@ steps:
   script: x
   volumeMounts: [{name: tekton-internal-other, mountPath: /x}, {name: nope, mountPath: /y}, {name: v, mountPath: /z}, {name: v, mountPath: //z/}]
 `,
-			[]string{
+			want: []string{
 				`spec.volumes[0].name: Invalid value: "tekton-internal-run": names that begin with tekton-internal- are reserved; choose another name`,
 				`spec.volumes[1].name: Invalid value: "V": a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')`,
 				`spec.volumes[3].name: Duplicate value: "v"`,
@@ -160,13 +164,13 @@ steps:
 			},
 		},
 		"Workspaces": {
-			"Workspaces are mounted as volumes are, and neither over each other nor over the system's files.",
-			`
+			reason: "Workspaces are mounted as volumes are, and neither over each other nor over the system's files.",
+			spec: `
 workspaces: [{name: a}, {name: a}, {name: b, mountPath: /workspace/a/}, {name: c, mountPath: /tekton/run}, {name: d, mountPath: data}, {name: -x}]
 volumes: [{name: v, emptyDir: {}}]
 steps: [{image: i, script: x, volumeMounts: [{name: v, mountPath: /workspace/./a}]}]
 `,
-			[]string{
+			want: []string{
 				`spec.workspaces[1].name: Duplicate value: "a"`,
 				`spec.workspaces[5].name: Invalid value: "-x": a name must consist of letters, digits, '-', '_' and '.', and not begin or end with '-' or '.'`,
 				`spec.workspaces[1].mountPath: Invalid value: "/workspace/a": workspace "a" is mounted there, too`,
@@ -177,8 +181,8 @@ steps: [{image: i, script: x, volumeMounts: [{name: v, mountPath: /workspace/./a
 			},
 		},
 		"References": {
-			"A reference that cannot be resolved is found before a run is, and its place named.",
-			`
+			reason: "A reference that cannot be resolved is found before a run is, and its place named.",
+			spec: `
 params: [{name: s}, {name: l, type: array}, {name: o, properties: {k: {}}}]
 results: [{name: r}]
 workspaces: [{name: w}]
@@ -191,7 +195,7 @@ steps:
 - image: i
   script: "$(results.x.path) $(results.r) $(workspaces.x.path) $(workspaces.w.size) $(context.pipelineRun.name) $(params.s[) $(tasks.t.results.r)"
 `,
-			[]string{
+			want: []string{
 				`spec.steps[0].image: Invalid value: "$(params.nope)": no param "nope"; there are: l, o, s`,
 				`spec.steps[0].env[1].valueFrom.secretKeyRef.name: Invalid value: "$(params.g)": no param "g"; there are: l, o, s`,
 				`spec.steps[0].command[1]: Invalid value: "$(params.l[*])": param "l" is an array: use one element, as in $(params.l[0]), or all of it with $(params.l[*]) as an element of its own`,
@@ -233,26 +237,26 @@ func TestReservedMountPaths(t *testing.T) {
 		path string
 		want string
 	}{
-		"Reserved":       {"/tekton", "/tekton and what is below it is reserved"},
-		"Below":          {"/tekton/run", "/tekton and what is below it is reserved"},
-		"TrailingSlash":  {"/tekton/results/", "/tekton and what is below it is reserved"},
-		"DotDot":         {"/tekton/../tekton/run", "/tekton and what is below it is reserved"},
-		"FromWorkspace":  {"/workspace/../tekton", "/tekton and what is below it is reserved"},
-		"FromHome":       {"/tekton/home/../run", "/tekton and what is below it is reserved"},
-		"DoubleSlash":    {"//tekton//run", "/tekton and what is below it is reserved"},
-		"Dot":            {"/./tekton/./steps", "/tekton and what is below it is reserved"},
-		"AboveRoot":      {"/../../tekton/bin", "/tekton and what is below it is reserved"},
-		"LooksLikeHome":  {"/tekton/homes", "/tekton and what is below it is reserved"},
-		"Root":           {"/", "cannot be the root"},
-		"RootByDots":     {"/tekton/..", "cannot be the root"},
-		"Relative":       {"tekton/run", "must be an absolute path"},
-		"RelativeDots":   {"../tekton", "must be an absolute path"},
-		"Empty":          {"", "must be an absolute path"},
-		"Colon":          {"/data:/tekton/run", "must not contain ':'"},
-		"Home":           {"/tekton/home", ""},
-		"BelowHome":      {"/tekton/home/.docker", ""},
-		"OnlyLooksAlike": {"/tektonic", ""},
-		"Elsewhere":      {"/workspace/tekton", ""},
+		"Reserved":       {path: "/tekton", want: "/tekton and what is below it is reserved"},
+		"Below":          {path: "/tekton/run", want: "/tekton and what is below it is reserved"},
+		"TrailingSlash":  {path: "/tekton/results/", want: "/tekton and what is below it is reserved"},
+		"DotDot":         {path: "/tekton/../tekton/run", want: "/tekton and what is below it is reserved"},
+		"FromWorkspace":  {path: "/workspace/../tekton", want: "/tekton and what is below it is reserved"},
+		"FromHome":       {path: "/tekton/home/../run", want: "/tekton and what is below it is reserved"},
+		"DoubleSlash":    {path: "//tekton//run", want: "/tekton and what is below it is reserved"},
+		"Dot":            {path: "/./tekton/./steps", want: "/tekton and what is below it is reserved"},
+		"AboveRoot":      {path: "/../../tekton/bin", want: "/tekton and what is below it is reserved"},
+		"LooksLikeHome":  {path: "/tekton/homes", want: "/tekton and what is below it is reserved"},
+		"Root":           {path: "/", want: "cannot be the root"},
+		"RootByDots":     {path: "/tekton/..", want: "cannot be the root"},
+		"Relative":       {path: "tekton/run", want: "must be an absolute path"},
+		"RelativeDots":   {path: "../tekton", want: "must be an absolute path"},
+		"Empty":          {want: "must be an absolute path"},
+		"Colon":          {path: "/data:/tekton/run", want: "must not contain ':'"},
+		"Home":           {path: "/tekton/home"},
+		"BelowHome":      {path: "/tekton/home/.docker"},
+		"OnlyLooksAlike": {path: "/tektonic"},
+		"Elsewhere":      {path: "/workspace/tekton"},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -17,13 +17,45 @@ func TestTaskRunValidateUpdate(t *testing.T) {
 		phase         phase
 		want          []string
 	}{
-		"Defaults":     {"Defaults can be added at any time.", `{taskRef: {name: t, kind: Task}, params: [{name: p, value: a}]}`, atTheEnd, nil},
-		"New":          {"A run that nobody has acted on can be changed.", `{taskRef: {name: u}}`, atFirst, nil},
-		"Cancel":       {"A run that goes on can be cancelled, with a word why.", `{taskRef: {name: t}, params: [{name: p, value: a}], status: TaskRunCancelled, statusMessage: m}`, goingOn, nil},
-		"Params":       {"What runs already cannot be given other params.", `{taskRef: {name: t}, params: [{name: p, value: b}]}`, goingOn, []string{"spec: Forbidden: " + runStarted}},
-		"CancelAndMap": {"Cancelling does not open the rest.", `{taskRef: {name: t}, status: TaskRunCancelled}`, goingOn, []string{"spec: Forbidden: " + runStarted}},
-		"Ended":        {"The spec of a run that has ended is a record.", `{taskRef: {name: t}, params: [{name: p, value: a}], status: TaskRunCancelled}`, atTheEnd, []string{"spec: Forbidden: " + runEnded}},
-		"ManagedBy":    {"Two controllers must not take turns.", `{taskRef: {name: t}, params: [{name: p, value: a}], managedBy: example.com/x}`, atFirst, []string{"spec.managedBy: Forbidden: cannot be changed"}},
+		"Defaults": {
+			reason: "Defaults can be added at any time.",
+			after:  `{taskRef: {name: t, kind: Task}, params: [{name: p, value: a}]}`,
+			phase:  atTheEnd,
+		},
+		"New": {
+			reason: "A run that nobody has acted on can be changed.",
+			after:  `{taskRef: {name: u}}`,
+			phase:  atFirst,
+		},
+		"Cancel": {
+			reason: "A run that goes on can be cancelled, with a word why.",
+			after:  `{taskRef: {name: t}, params: [{name: p, value: a}], status: TaskRunCancelled, statusMessage: m}`,
+			phase:  goingOn,
+		},
+		"Params": {
+			reason: "What runs already cannot be given other params.",
+			after:  `{taskRef: {name: t}, params: [{name: p, value: b}]}`,
+			phase:  goingOn,
+			want:   []string{"spec: Forbidden: " + runStarted},
+		},
+		"CancelAndMap": {
+			reason: "Cancelling does not open the rest.",
+			after:  `{taskRef: {name: t}, status: TaskRunCancelled}`,
+			phase:  goingOn,
+			want:   []string{"spec: Forbidden: " + runStarted},
+		},
+		"Ended": {
+			reason: "The spec of a run that has ended is a record.",
+			after:  `{taskRef: {name: t}, params: [{name: p, value: a}], status: TaskRunCancelled}`,
+			phase:  atTheEnd,
+			want:   []string{"spec: Forbidden: " + runEnded},
+		},
+		"ManagedBy": {
+			reason: "Two controllers must not take turns.",
+			after:  `{taskRef: {name: t}, params: [{name: p, value: a}], managedBy: example.com/x}`,
+			phase:  atFirst,
+			want:   []string{"spec.managedBy: Forbidden: cannot be changed"},
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -44,12 +76,40 @@ func TestPipelineRunValidateUpdate(t *testing.T) {
 		phase         phase
 		want          []string
 	}{
-		"New":     {"A run that nobody has acted on can be changed, and held.", `{pipelineRef: {name: q}, status: PipelineRunPending}`, atFirst, nil},
-		"Cancel":  {"A run that goes on can be ended in three ways.", `{pipelineRef: {name: p}, timeouts: {pipeline: 60m}, status: StoppedRunFinally}`, goingOn, nil},
-		"Pending": {"It cannot be held any more.", `{pipelineRef: {name: p}, timeouts: {pipeline: 1h}, status: PipelineRunPending}`, goingOn, []string{`spec.status: Invalid value: "PipelineRunPending": the run has started and cannot be held any more; cancel it, or let it end`}},
-		"Timeout": {"Nothing else can be changed.", `{pipelineRef: {name: p}, timeouts: {pipeline: 2h}}`, goingOn, []string{"spec: Forbidden: " + runStarted}},
-		"Ended":   {"The spec of a run that has ended is a record.", `{pipelineRef: {name: p}, timeouts: {pipeline: 1h}, status: Cancelled}`, atTheEnd, []string{"spec: Forbidden: " + runEnded}},
-		"Managed": {"Two controllers must not take turns.", `{pipelineRef: {name: p}, timeouts: {pipeline: 1h}, managedBy: example.com/x}`, atFirst, []string{"spec.managedBy: Forbidden: cannot be changed"}},
+		"New": {
+			reason: "A run that nobody has acted on can be changed, and held.",
+			after:  `{pipelineRef: {name: q}, status: PipelineRunPending}`,
+			phase:  atFirst,
+		},
+		"Cancel": {
+			reason: "A run that goes on can be ended in three ways.",
+			after:  `{pipelineRef: {name: p}, timeouts: {pipeline: 60m}, status: StoppedRunFinally}`,
+			phase:  goingOn,
+		},
+		"Pending": {
+			reason: "It cannot be held any more.",
+			after:  `{pipelineRef: {name: p}, timeouts: {pipeline: 1h}, status: PipelineRunPending}`,
+			phase:  goingOn,
+			want:   []string{`spec.status: Invalid value: "PipelineRunPending": the run has started and cannot be held any more; cancel it, or let it end`},
+		},
+		"Timeout": {
+			reason: "Nothing else can be changed.",
+			after:  `{pipelineRef: {name: p}, timeouts: {pipeline: 2h}}`,
+			phase:  goingOn,
+			want:   []string{"spec: Forbidden: " + runStarted},
+		},
+		"Ended": {
+			reason: "The spec of a run that has ended is a record.",
+			after:  `{pipelineRef: {name: p}, timeouts: {pipeline: 1h}, status: Cancelled}`,
+			phase:  atTheEnd,
+			want:   []string{"spec: Forbidden: " + runEnded},
+		},
+		"Managed": {
+			reason: "Two controllers must not take turns.",
+			after:  `{pipelineRef: {name: p}, timeouts: {pipeline: 1h}, managedBy: example.com/x}`,
+			phase:  atFirst,
+			want:   []string{"spec.managedBy: Forbidden: cannot be changed"},
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -102,12 +162,30 @@ func TestSpecIsClosedBetweenAttempts(t *testing.T) {
 		status v1.TaskRunStatus
 		open   bool
 	}{
-		"New":             {"Nothing has acted on it.", v1.TaskRunStatus{}, true},
-		"BetweenAttempts": {"The status that a retry leaves.", v1.TaskRunStatus{RetriesStatus: []v1.TaskRunAttempt{{PodName: "a-pod"}}, Conditions: []metav1.Condition{v1.Running(v1.TaskRunReasonToBeRetried, "")}}, false},
-		"OnlyAttempts":    {"Without its condition.", v1.TaskRunStatus{RetriesStatus: []v1.TaskRunAttempt{{}}}, false},
-		"OnlyCondition":   {"Without its attempts.", v1.TaskRunStatus{Conditions: []metav1.Condition{v1.Running(v1.TaskRunReasonToBeRetried, "")}}, false},
-		"OnlyPod":         {"The pod proves it.", v1.TaskRunStatus{PodName: "a-pod"}, false},
-		"OnlyTask":        {"The task was recorded.", v1.TaskRunStatus{TaskSpec: &v1.TaskSpec{}}, false},
+		"New": {
+			reason: "Nothing has acted on it.",
+			open:   true,
+		},
+		"BetweenAttempts": {
+			reason: "The status that a retry leaves.",
+			status: v1.TaskRunStatus{RetriesStatus: []v1.TaskRunAttempt{{PodName: "a-pod"}}, Conditions: []metav1.Condition{v1.Running(v1.TaskRunReasonToBeRetried, "")}},
+		},
+		"OnlyAttempts": {
+			reason: "Without its condition.",
+			status: v1.TaskRunStatus{RetriesStatus: []v1.TaskRunAttempt{{}}},
+		},
+		"OnlyCondition": {
+			reason: "Without its attempts.",
+			status: v1.TaskRunStatus{Conditions: []metav1.Condition{v1.Running(v1.TaskRunReasonToBeRetried, "")}},
+		},
+		"OnlyPod": {
+			reason: "The pod proves it.",
+			status: v1.TaskRunStatus{PodName: "a-pod"},
+		},
+		"OnlyTask": {
+			reason: "The task was recorded.",
+			status: v1.TaskRunStatus{TaskSpec: &v1.TaskSpec{}},
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

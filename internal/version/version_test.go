@@ -19,16 +19,37 @@ func TestFrom(t *testing.T) {
 		want   Info
 		text   string
 	}{
-		"Nothing": {"a build without information is a build of a developer",
-			"", debug.BuildInfo{}, Info{"devel", "unknown", "unknown"}, "devel, unknown"},
-		"Linked": {"the number from the linker comes first",
-			"v1.2.3", debug.BuildInfo{GoVersion: "go1.26", Main: debug.Module{Version: "v0.0.0"}}, Info{"v1.2.3", "unknown", "go1.26"}, "v1.2.3, go1.26"},
-		"Installed": {"go install at a version records that version",
-			"", debug.BuildInfo{GoVersion: "go1.26", Main: debug.Module{Version: "v1.0.0"}}, Info{"v1.0.0", "unknown", "go1.26"}, "v1.0.0, go1.26"},
-		"Devel": {"the placeholder of the toolchain is no version",
-			"", debug.BuildInfo{GoVersion: "go1.26", Main: debug.Module{Version: "(devel)"}, Settings: vcs("abc", "false")}, Info{"devel", "abc", "go1.26"}, "devel (abc), go1.26"},
-		"Changed": {"a tree with changes is marked",
-			"v1", debug.BuildInfo{GoVersion: "go1.26", Settings: vcs("abc", "true")}, Info{"v1", "abc-dirty", "go1.26"}, "v1 (abc-dirty), go1.26"},
+		"Nothing": {
+			reason: "a build without information is a build of a developer",
+			want:   Info{"devel", "unknown", "unknown"},
+			text:   "devel, unknown",
+		},
+		"Linked": {
+			reason: "the number from the linker comes first",
+			linked: "v1.2.3",
+			build:  debug.BuildInfo{GoVersion: "go1.26", Main: debug.Module{Version: "v0.0.0"}},
+			want:   Info{"v1.2.3", "unknown", "go1.26"},
+			text:   "v1.2.3, go1.26",
+		},
+		"Installed": {
+			reason: "go install at a version records that version",
+			build:  debug.BuildInfo{GoVersion: "go1.26", Main: debug.Module{Version: "v1.0.0"}},
+			want:   Info{"v1.0.0", "unknown", "go1.26"},
+			text:   "v1.0.0, go1.26",
+		},
+		"Devel": {
+			reason: "the placeholder of the toolchain is no version",
+			build:  debug.BuildInfo{GoVersion: "go1.26", Main: debug.Module{Version: "(devel)"}, Settings: vcs("abc", "false")},
+			want:   Info{"devel", "abc", "go1.26"},
+			text:   "devel (abc), go1.26",
+		},
+		"Changed": {
+			reason: "a tree with changes is marked",
+			linked: "v1",
+			build:  debug.BuildInfo{GoVersion: "go1.26", Settings: vcs("abc", "true")},
+			want:   Info{"v1", "abc-dirty", "go1.26"},
+			text:   "v1 (abc-dirty), go1.26",
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

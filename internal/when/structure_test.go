@@ -15,19 +15,73 @@ func TestStructure(t *testing.T) {
 		outside    int
 		closed     bool
 	}{
-		"Empty":      {"Nothing is nothing.", "", 0, true},
-		"Code":       {"All of it counts.", "a + 1", 5, true},
-		"String":     {"A string counts as one, whatever its length.", "'abc' == \"def\"", 6, true},
-		"Prefix":     {"What says how to read a string belongs to it.", "rb'\\' + B\"\"\"a\nb\"\"\"", 5, true},
-		"Word":       {"The end of a word says nothing about the string behind it.", "bar'x'", 4, true},
-		"Escaped":    {"A quote that is escaped ends nothing.", `'a\'b' + '\x41\u0041\U00000041\101\n'`, 5, true},
-		"Three":      {"Three quotes hold one and two, and line breaks.", "'''a'b''c\n'''", 1, true},
-		"Comment":    {"A quote in a comment opens nothing.", "1 // it's\n+ 1", 13, true},
-		"Open":       {"A string that does not end.", "1 + 'abc", 4, false},
-		"LineBreak":  {"A line break ends it, too.", "'a\n1+1'", 0, false},
-		"BadEscape":  {"An escape that CEL does not know makes it go on within the string.", `'\q1+1+1'`, 0, false},
-		"ShortHex":   {"As does one that is cut.", `'\x4' + 'a'`, 0, false},
-		"LastEscape": {"And one at the end.", `'\`, 0, false},
+		"Empty": {
+			reason: "Nothing is nothing.",
+			closed: true,
+		},
+		"Code": {
+			reason:     "All of it counts.",
+			expression: "a + 1",
+			outside:    5,
+			closed:     true,
+		},
+		"String": {
+			reason:     "A string counts as one, whatever its length.",
+			expression: "'abc' == \"def\"",
+			outside:    6,
+			closed:     true,
+		},
+		"Prefix": {
+			reason:     "What says how to read a string belongs to it.",
+			expression: "rb'\\' + B\"\"\"a\nb\"\"\"",
+			outside:    5,
+			closed:     true,
+		},
+		"Word": {
+			reason:     "The end of a word says nothing about the string behind it.",
+			expression: "bar'x'",
+			outside:    4,
+			closed:     true,
+		},
+		"Escaped": {
+			reason:     "A quote that is escaped ends nothing.",
+			expression: `'a\'b' + '\x41\u0041\U00000041\101\n'`,
+			outside:    5,
+			closed:     true,
+		},
+		"Three": {
+			reason:     "Three quotes hold one and two, and line breaks.",
+			expression: "'''a'b''c\n'''",
+			outside:    1,
+			closed:     true,
+		},
+		"Comment": {
+			reason:     "A quote in a comment opens nothing.",
+			expression: "1 // it's\n+ 1",
+			outside:    13,
+			closed:     true,
+		},
+		"Open": {
+			reason:     "A string that does not end.",
+			expression: "1 + 'abc",
+			outside:    4,
+		},
+		"LineBreak": {
+			reason:     "A line break ends it, too.",
+			expression: "'a\n1+1'",
+		},
+		"BadEscape": {
+			reason:     "An escape that CEL does not know makes it go on within the string.",
+			expression: `'\q1+1+1'`,
+		},
+		"ShortHex": {
+			reason:     "As does one that is cut.",
+			expression: `'\x4' + 'a'`,
+		},
+		"LastEscape": {
+			reason:     "And one at the end.",
+			expression: `'\`,
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -43,17 +97,17 @@ func TestStructure(t *testing.T) {
 func TestLargeExpressionsAreNotCompiled(t *testing.T) {
 	limit := fmt.Sprintf("and the limit is %d", MaxStructure)
 	cases := map[string]struct{ expression, want string }{
-		"List":      {"2 in [" + strings.Repeat("1,", 49_900) + "1]", limit},
-		"Or":        {"false" + strings.Repeat("||false", 14_000), limit},
-		"Map":       {"{" + strings.Repeat("1:1,", 24_900) + "2:1} == {}", limit},
-		"Plus":      {"1" + strings.Repeat("+1", 49_000) + " == 2", limit},
-		"Strings":   {"size(" + strings.Repeat("'a'+", 24_900) + "'a') == 2", limit},
-		"Selects":   {"a" + strings.Repeat(".a", 49_000), limit},
-		"Messages":  {"[" + strings.Repeat("{},", 33_000) + "{}] == []", limit},
-		"Garbage":   {strings.Repeat("$ ", 49_000), limit},
-		"OpenQuote": {"'" + strings.Repeat(" 1+", 33_000), "does not end"},
-		"BadEscape": {`'\q` + strings.Repeat("1+", 49_000) + "'", "unknown escape"},
-		"Values":    {"'" + strings.Repeat("1+", 49_000) + "' == ''", ""},
+		"List":      {expression: "2 in [" + strings.Repeat("1,", 49_900) + "1]", want: limit},
+		"Or":        {expression: "false" + strings.Repeat("||false", 14_000), want: limit},
+		"Map":       {expression: "{" + strings.Repeat("1:1,", 24_900) + "2:1} == {}", want: limit},
+		"Plus":      {expression: "1" + strings.Repeat("+1", 49_000) + " == 2", want: limit},
+		"Strings":   {expression: "size(" + strings.Repeat("'a'+", 24_900) + "'a') == 2", want: limit},
+		"Selects":   {expression: "a" + strings.Repeat(".a", 49_000), want: limit},
+		"Messages":  {expression: "[" + strings.Repeat("{},", 33_000) + "{}] == []", want: limit},
+		"Garbage":   {expression: strings.Repeat("$ ", 49_000), want: limit},
+		"OpenQuote": {expression: "'" + strings.Repeat(" 1+", 33_000), want: "does not end"},
+		"BadEscape": {expression: `'\q` + strings.Repeat("1+", 49_000) + "'", want: "unknown escape"},
+		"Values":    {expression: "'" + strings.Repeat("1+", 49_000) + "' == ''"},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

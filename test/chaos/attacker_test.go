@@ -79,7 +79,7 @@ func TestAttackIsSeen(t *testing.T) {
 		taskRuns int
 		pipeline bool
 	}{
-		"TaskRun": {tr, 1, false}, "PipelineRun": {pr, 1, true}, "Task": {&v1.Task{}, 0, false},
+		"TaskRun": {object: tr, taskRuns: 1}, "PipelineRun": {object: pr, taskRuns: 1, pipeline: true}, "Task": {object: &v1.Task{}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := &check.AttackCase{Plan: attack.Make(1, 1)}

@@ -17,11 +17,26 @@ func TestBrokenFor(t *testing.T) {
 		events []disturb.Event
 		want   time.Duration
 	}{
-		"Nothing": {"Nothing was broken.", nil, 0},
-		"Within":  {"All of it counts.", []disturb.Event{event(12, 15), event(20, 21)}, 4 * time.Second},
-		"Before":  {"It was mended before.", []disturb.Event{event(2, 9)}, 0},
-		"Across":  {"What lies within counts.", []disturb.Event{event(5, 12), event(29, 40)}, 3 * time.Second},
-		"Several": {"One that hits several pods is told of several times.", []disturb.Event{event(12, 15), event(12, 15)}, 3 * time.Second},
+		"Nothing": {reason: "Nothing was broken."},
+		"Within": {
+			reason: "All of it counts.",
+			events: []disturb.Event{event(12, 15), event(20, 21)},
+			want:   4 * time.Second,
+		},
+		"Before": {
+			reason: "It was mended before.",
+			events: []disturb.Event{event(2, 9)},
+		},
+		"Across": {
+			reason: "What lies within counts.",
+			events: []disturb.Event{event(5, 12), event(29, 40)},
+			want:   3 * time.Second,
+		},
+		"Several": {
+			reason: "One that hits several pods is told of several times.",
+			events: []disturb.Event{event(12, 15), event(12, 15)},
+			want:   3 * time.Second,
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -13,10 +13,25 @@ func TestOver(t *testing.T) {
 		want   []string
 		fails  bool
 	}{
-		"Idle":    {"All are 0.", "# HELP a b\na 0\nb{place=\"x\"} 0\nc 7\n", nil, false},
-		"Busy":    {"One is not.", "a 2\nb{place=\"x\"} 0\nb{place=\"y\"} 1\n", []string{"a 2", `b{place="y"} 1`}, false},
-		"Missing": {"Nothing is known about one.", "a 0\n", nil, true},
-		"Strange": {"What is no number is not 0.", "a x\nb 0\n", []string{"a x"}, false},
+		"Idle": {
+			reason: "All are 0.",
+			text:   "# HELP a b\na 0\nb{place=\"x\"} 0\nc 7\n",
+		},
+		"Busy": {
+			reason: "One is not.",
+			text:   "a 2\nb{place=\"x\"} 0\nb{place=\"y\"} 1\n",
+			want:   []string{"a 2", `b{place="y"} 1`},
+		},
+		"Missing": {
+			reason: "Nothing is known about one.",
+			text:   "a 0\n",
+			fails:  true,
+		},
+		"Strange": {
+			reason: "What is no number is not 0.",
+			text:   "a x\nb 0\n",
+			want:   []string{"a x"},
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -27,11 +27,11 @@ func TestWatcherSeesOutcomes(t *testing.T) {
 		seen   []*v1.TaskRun
 		want   int
 	}{
-		"Open":    {"A run that goes on has no outcome.", []*v1.TaskRun{taskRun(open), taskRun(open)}, 0},
-		"Same":    {"The same outcome twice is one.", []*v1.TaskRun{taskRun(open), taskRun(good), taskRun(good)}, 1},
-		"Other":   {"Another outcome is another one.", []*v1.TaskRun{taskRun(good), taskRun(v1.Failed("Failed", "why"))}, 2},
-		"Results": {"And so are other results.", []*v1.TaskRun{taskRun(good), taskRun(good, result)}, 2},
-		"Again":   {"And to go on after the end.", []*v1.TaskRun{taskRun(good), taskRun(open)}, 2},
+		"Open":    {reason: "A run that goes on has no outcome.", seen: []*v1.TaskRun{taskRun(open), taskRun(open)}},
+		"Same":    {reason: "The same outcome twice is one.", seen: []*v1.TaskRun{taskRun(open), taskRun(good), taskRun(good)}, want: 1},
+		"Other":   {reason: "Another outcome is another one.", seen: []*v1.TaskRun{taskRun(good), taskRun(v1.Failed("Failed", "why"))}, want: 2},
+		"Results": {reason: "And so are other results.", seen: []*v1.TaskRun{taskRun(good), taskRun(good, result)}, want: 2},
+		"Again":   {reason: "And to go on after the end.", seen: []*v1.TaskRun{taskRun(good), taskRun(open)}, want: 2},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -26,14 +26,48 @@ func TestExplain(t *testing.T) {
 		text   string
 		hint   string
 	}{
-		"Nothing":      {reason: "No error stays none."},
-		"Unknown":      {reason: "What nobody knows about is left as it is.", err: errors.New("odd"), text: "odd"},
-		"Refused":      {reason: "The server is named, without the path that was asked for.", err: fmt.Errorf("cannot list: %w", refused), text: "cannot reach the cluster at https://10.0.0.1:6443: connection refused", hint: "kubectl cluster-info"},
-		"No host":      {reason: "A name that there is not is a mistake in the kubeconfig.", err: &net.DNSError{Name: "nowhere"}, text: `cannot find the host "nowhere"`, hint: "kubectl config view"},
-		"Forbidden":    {reason: "Who may not asks for the right.", err: apierrors.NewForbidden(resource, "a", nil), text: "forbidden", hint: "ask whoever runs the cluster"},
-		"Unauthorized": {reason: "Credentials expire.", err: apierrors.NewUnauthorized("no"), text: "no", hint: "expired"},
-		"No kind":      {reason: "There may be no controller at all.", err: &meta.NoKindMatchError{GroupKind: schema.GroupKind{Kind: "TaskRun"}}, text: "does not serve", hint: "sluice install"},
-		"Hinted":       {reason: "Who knows better has said so already.", err: clierror.Hint(refused, "mine"), text: "connection refused", hint: "mine"},
+		"Nothing": {reason: "No error stays none."},
+		"Unknown": {
+			reason: "What nobody knows about is left as it is.",
+			err:    errors.New("odd"),
+			text:   "odd",
+		},
+		"Refused": {
+			reason: "The server is named, without the path that was asked for.",
+			err:    fmt.Errorf("cannot list: %w", refused),
+			text:   "cannot reach the cluster at https://10.0.0.1:6443: connection refused",
+			hint:   "kubectl cluster-info",
+		},
+		"No host": {
+			reason: "A name that there is not is a mistake in the kubeconfig.",
+			err:    &net.DNSError{Name: "nowhere"},
+			text:   `cannot find the host "nowhere"`,
+			hint:   "kubectl config view",
+		},
+		"Forbidden": {
+			reason: "Who may not asks for the right.",
+			err:    apierrors.NewForbidden(resource, "a", nil),
+			text:   "forbidden",
+			hint:   "ask whoever runs the cluster",
+		},
+		"Unauthorized": {
+			reason: "Credentials expire.",
+			err:    apierrors.NewUnauthorized("no"),
+			text:   "no",
+			hint:   "expired",
+		},
+		"No kind": {
+			reason: "There may be no controller at all.",
+			err:    &meta.NoKindMatchError{GroupKind: schema.GroupKind{Kind: "TaskRun"}},
+			text:   "does not serve",
+			hint:   "sluice install",
+		},
+		"Hinted": {
+			reason: "Who knows better has said so already.",
+			err:    clierror.Hint(refused, "mine"),
+			text:   "connection refused",
+			hint:   "mine",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := Explain(tc.err)
@@ -74,10 +108,33 @@ func TestConnect(t *testing.T) {
 		scope     string
 		err       error
 	}{
-		"Current":   {reason: "The current context says cluster and namespace.", flags: Flags{Kubeconfig: file}, host: "https://a.example", namespace: "first", scope: "first"},
-		"Namespace": {reason: "-n is over the context's.", flags: Flags{Kubeconfig: file, Namespace: "mine"}, host: "https://a.example", namespace: "mine", scope: "mine"},
-		"Context":   {reason: "--context is over the current one; without a namespace it is default.", flags: Flags{Kubeconfig: file, Context: "two"}, host: "https://b.example", namespace: "default", scope: "default"},
-		"All":       {reason: "-A looks everywhere, and what is made is still made in one.", flags: Flags{Kubeconfig: file, AllNamespaces: true}, host: "https://a.example", namespace: "first"},
+		"Current": {
+			reason:    "The current context says cluster and namespace.",
+			flags:     Flags{Kubeconfig: file},
+			host:      "https://a.example",
+			namespace: "first",
+			scope:     "first",
+		},
+		"Namespace": {
+			reason:    "-n is over the context's.",
+			flags:     Flags{Kubeconfig: file, Namespace: "mine"},
+			host:      "https://a.example",
+			namespace: "mine",
+			scope:     "mine",
+		},
+		"Context": {
+			reason:    "--context is over the current one; without a namespace it is default.",
+			flags:     Flags{Kubeconfig: file, Context: "two"},
+			host:      "https://b.example",
+			namespace: "default",
+			scope:     "default",
+		},
+		"All": {
+			reason:    "-A looks everywhere, and what is made is still made in one.",
+			flags:     Flags{Kubeconfig: file, AllNamespaces: true},
+			host:      "https://a.example",
+			namespace: "first",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c, err := tc.flags.Connect()

@@ -23,12 +23,36 @@ func TestALogIsReadOnWhereItBroke(t *testing.T) {
 		reads  []string
 		want   string
 	}{
-		"Whole":     {reason: "A log that is read at once has each line once.", reads: []string{a1 + a2 + a3 + b1}, want: "a1 a2 a3 b1"},
-		"Again":     {reason: "From the second of the last line on, lines come again.", reads: []string{a1 + a2, a1 + a2 + a3 + b1}, want: "a1 a2 a3 b1"},
-		"Same time": {reason: "Two lines with the same time are two lines.", reads: []string{a1 + a2 + a3, a1 + a2 + a3 + b1}, want: "a1 a2 a3 b1"},
-		"Nothing":   {reason: "When nothing new has come nothing is said.", reads: []string{a1 + a2, a1 + a2}, want: "a1 a2"},
-		"Twice":     {reason: "It may break more than once.", reads: []string{a1, a1 + a2, a1 + a2 + a3, b1}, want: "a1 a2 a3 b1"},
-		"No end":    {reason: "A last line without a line feed is a line.", reads: []string{a1 + strings.TrimSuffix(a2, "\n")}, want: "a1 a2"},
+		"Whole": {
+			reason: "A log that is read at once has each line once.",
+			reads:  []string{a1 + a2 + a3 + b1},
+			want:   "a1 a2 a3 b1",
+		},
+		"Again": {
+			reason: "From the second of the last line on, lines come again.",
+			reads:  []string{a1 + a2, a1 + a2 + a3 + b1},
+			want:   "a1 a2 a3 b1",
+		},
+		"Same time": {
+			reason: "Two lines with the same time are two lines.",
+			reads:  []string{a1 + a2 + a3, a1 + a2 + a3 + b1},
+			want:   "a1 a2 a3 b1",
+		},
+		"Nothing": {
+			reason: "When nothing new has come nothing is said.",
+			reads:  []string{a1 + a2, a1 + a2},
+			want:   "a1 a2",
+		},
+		"Twice": {
+			reason: "It may break more than once.",
+			reads:  []string{a1, a1 + a2, a1 + a2 + a3, b1},
+			want:   "a1 a2 a3 b1",
+		},
+		"No end": {
+			reason: "A last line without a line feed is a line.",
+			reads:  []string{a1 + strings.TrimSuffix(a2, "\n")},
+			want:   "a1 a2",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := &mark{}

@@ -29,14 +29,48 @@ func TestRead(t *testing.T) {
 		want   string
 		bad    string
 	}{
-		"Documents": {reason: "Each document is an object; one without anything in it is none.", names: []string{"two.yaml"}, want: "one two"},
-		"List":      {reason: "A List is taken apart.", names: []string{"list.json"}, want: "three"},
-		"Folder":    {reason: "A folder is its YAML and JSON files, in the order of their names.", names: []string{"."}, want: "three one two"},
-		"Stdin":     {reason: "- is standard input.", names: []string{"-"}, stdin: "{apiVersion: v1, kind: A, metadata: {name: in}}", want: "in"},
-		"Empty":     {reason: "A file without an object is a mistake.", names: []string{"empty.yml"}, bad: "has no object"},
-		"No kind":   {reason: "An object has a kind.", names: []string{"kind.yaml~"}, bad: "has no apiVersion and kind"},
-		"No YAML":   {reason: "What cannot be read is named by file and document.", names: []string{"-"}, stdin: "a: [", bad: "cannot read document 1 of standard input"},
-		"No file":   {reason: "A file that there is not is named.", names: []string{"nowhere"}, bad: "cannot read file"},
+		"Documents": {
+			reason: "Each document is an object; one without anything in it is none.",
+			names:  []string{"two.yaml"},
+			want:   "one two",
+		},
+		"List": {
+			reason: "A List is taken apart.",
+			names:  []string{"list.json"},
+			want:   "three",
+		},
+		"Folder": {
+			reason: "A folder is its YAML and JSON files, in the order of their names.",
+			names:  []string{"."},
+			want:   "three one two",
+		},
+		"Stdin": {
+			reason: "- is standard input.",
+			names:  []string{"-"},
+			stdin:  "{apiVersion: v1, kind: A, metadata: {name: in}}",
+			want:   "in",
+		},
+		"Empty": {
+			reason: "A file without an object is a mistake.",
+			names:  []string{"empty.yml"},
+			bad:    "has no object",
+		},
+		"No kind": {
+			reason: "An object has a kind.",
+			names:  []string{"kind.yaml~"},
+			bad:    "has no apiVersion and kind",
+		},
+		"No YAML": {
+			reason: "What cannot be read is named by file and document.",
+			names:  []string{"-"},
+			stdin:  "a: [",
+			bad:    "cannot read document 1 of standard input",
+		},
+		"No file": {
+			reason: "A file that there is not is named.",
+			names:  []string{"nowhere"},
+			bad:    "cannot read file",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			names := make([]string, len(tc.names))

@@ -19,10 +19,30 @@ func TestBytes(t *testing.T) {
 		bytes  string
 		json   string
 	}{
-		"String": {reason: "A string is its own bytes, with nothing added.", value: v1.StringValue("a\n<b>\n"), bytes: "a\n<b>\n", json: `"a\n<b>\n"`},
-		"Empty":  {reason: "An empty string is no bytes.", value: v1.StringValue(""), bytes: "", json: `""`},
-		"Array":  {reason: "An array is JSON as people write it: < stays <.", value: v1.ArrayValue("a<b", `"`), bytes: `["a<b","\""]`, json: `["a<b","\""]`},
-		"Object": {reason: "The keys of an object are in order.", value: v1.ObjectValue(map[string]string{"b": "&", "a": "1"}), bytes: `{"a":"1","b":"&"}`, json: `{"a":"1","b":"&"}`},
+		"String": {
+			reason: "A string is its own bytes, with nothing added.",
+			value:  v1.StringValue("a\n<b>\n"),
+			bytes:  "a\n<b>\n",
+			json:   `"a\n<b>\n"`,
+		},
+		"Empty": {
+			reason: "An empty string is no bytes.",
+			value:  v1.StringValue(""),
+			bytes:  "",
+			json:   `""`,
+		},
+		"Array": {
+			reason: "An array is JSON as people write it: < stays <.",
+			value:  v1.ArrayValue("a<b", `"`),
+			bytes:  `["a<b","\""]`,
+			json:   `["a<b","\""]`,
+		},
+		"Object": {
+			reason: "The keys of an object are in order.",
+			value:  v1.ObjectValue(map[string]string{"b": "&", "a": "1"}),
+			bytes:  `{"a":"1","b":"&"}`,
+			json:   `{"a":"1","b":"&"}`,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newResult("r", tc.value, 0)
@@ -80,13 +100,59 @@ func TestCompare(t *testing.T) {
 		want    Outcome
 		written string
 	}{
-		"Same":         {reason: "The bytes that were sent are those of the status.", result: "doc", value: v1.StringValue("text"), stream: sent, want: Verified, written: "text"},
-		"Different":    {reason: "One letter is enough.", result: "doc", value: v1.StringValue("texT"), stream: sent, want: Different, written: "text"},
-		"Array":        {reason: "An array is compared as what it is, and its bytes are kept.", result: "list", value: v1.ArrayValue("a"), stream: sent, want: Verified, written: `[ "a" ]`},
-		"Array longer": {reason: "With an element more it is another one.", result: "list", value: v1.ArrayValue("a", "b"), stream: sent, want: Different, written: `[ "a" ]`},
-		"Of a step":    {reason: "A result that takes a step's is compared with that.", result: "of-step", value: v1.StringValue("mine"), stream: sent, want: Verified},
-		"Not sent":     {reason: "What the stream does not name cannot be compared.", result: "other", value: v1.StringValue("x"), stream: sent, want: Unknown},
-		"No log":       {reason: "Without a log there is nothing to say.", result: "doc", value: v1.StringValue("text"), stream: stream{unknown: "gone"}, want: Unknown},
+		"Same": {
+			reason:  "The bytes that were sent are those of the status.",
+			result:  "doc",
+			value:   v1.StringValue("text"),
+			stream:  sent,
+			want:    Verified,
+			written: "text",
+		},
+		"Different": {
+			reason:  "One letter is enough.",
+			result:  "doc",
+			value:   v1.StringValue("texT"),
+			stream:  sent,
+			want:    Different,
+			written: "text",
+		},
+		"Array": {
+			reason:  "An array is compared as what it is, and its bytes are kept.",
+			result:  "list",
+			value:   v1.ArrayValue("a"),
+			stream:  sent,
+			want:    Verified,
+			written: `[ "a" ]`,
+		},
+		"Array longer": {
+			reason:  "With an element more it is another one.",
+			result:  "list",
+			value:   v1.ArrayValue("a", "b"),
+			stream:  sent,
+			want:    Different,
+			written: `[ "a" ]`,
+		},
+		"Of a step": {
+			reason: "A result that takes a step's is compared with that.",
+			result: "of-step",
+			value:  v1.StringValue("mine"),
+			stream: sent,
+			want:   Verified,
+		},
+		"Not sent": {
+			reason: "What the stream does not name cannot be compared.",
+			result: "other",
+			value:  v1.StringValue("x"),
+			stream: sent,
+			want:   Unknown,
+		},
+		"No log": {
+			reason: "Without a log there is nothing to say.",
+			result: "doc",
+			value:  v1.StringValue("text"),
+			stream: stream{unknown: "gone"},
+			want:   Unknown,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newResult(tc.result, tc.value, 0)

@@ -16,15 +16,51 @@ func TestParse(t *testing.T) {
 		want   Reference
 		bad    bool
 	}{
-		"Bare":      {reason: "A bare name is of either kind.", text: "build-1", want: Reference{Name: "build-1"}},
-		"Short":     {reason: "Short names are those of kubectl.", text: "tr/a", want: Reference{Kind: v1.KindTaskRun, Name: "a"}},
-		"Plural":    {reason: "Plurals, too.", text: "pipelineruns/a", want: Reference{Kind: v1.KindPipelineRun, Name: "a"}},
-		"Group":     {reason: "kubectl create -o name prints the group.", text: "pipelinerun.tekton.dev/a", want: Reference{Kind: v1.KindPipelineRun, Name: "a"}},
-		"Case":      {reason: "Kinds as YAML spells them are taken.", text: "TaskRun/a", want: Reference{Kind: v1.KindTaskRun, Name: "a"}},
-		"OtherKind": {reason: "A pod is not a run.", text: "pod/a", bad: true},
-		"Empty":     {reason: "Nothing is not a name.", text: "", bad: true},
-		"NoName":    {reason: "A kind is not a run.", text: "tr/", bad: true},
-		"TooDeep":   {reason: "There are no namespaces in it.", text: "tr/ns/a", bad: true},
+		"Bare": {
+			reason: "A bare name is of either kind.",
+			text:   "build-1",
+			want:   Reference{Name: "build-1"},
+		},
+		"Short": {
+			reason: "Short names are those of kubectl.",
+			text:   "tr/a",
+			want:   Reference{Kind: v1.KindTaskRun, Name: "a"},
+		},
+		"Plural": {
+			reason: "Plurals, too.",
+			text:   "pipelineruns/a",
+			want:   Reference{Kind: v1.KindPipelineRun, Name: "a"},
+		},
+		"Group": {
+			reason: "kubectl create -o name prints the group.",
+			text:   "pipelinerun.tekton.dev/a",
+			want:   Reference{Kind: v1.KindPipelineRun, Name: "a"},
+		},
+		"Case": {
+			reason: "Kinds as YAML spells them are taken.",
+			text:   "TaskRun/a",
+			want:   Reference{Kind: v1.KindTaskRun, Name: "a"},
+		},
+		"OtherKind": {
+			reason: "A pod is not a run.",
+			text:   "pod/a",
+			bad:    true,
+		},
+		"Empty": {
+			reason: "Nothing is not a name.",
+			text:   "",
+			bad:    true,
+		},
+		"NoName": {
+			reason: "A kind is not a run.",
+			text:   "tr/",
+			bad:    true,
+		},
+		"TooDeep": {
+			reason: "There are no namespaces in it.",
+			text:   "tr/ns/a",
+			bad:    true,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := Parse(tc.text)

@@ -145,8 +145,14 @@ func TestWatchOfADeletedRun(t *testing.T) {
 		reason string
 		c      *cluster.Cluster
 	}{
-		"Meanwhile": {reason: "What is deleted is told.", c: connected(t, deleting, taskRun("make", ""))},
-		"Before":    {reason: "So is what went before the watch began, or while the server was away: nothing would ever tell of it.", c: connected(t, interceptor.Funcs{})},
+		"Meanwhile": {
+			reason: "What is deleted is told.",
+			c:      connected(t, deleting, taskRun("make", "")),
+		},
+		"Before": {
+			reason: "So is what went before the watch began, or while the server was away: nothing would ever tell of it.",
+			c:      connected(t, interceptor.Funcs{}),
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if _, err := watchUntil(t, tc.c, OfTask(taskRun("make", "")), func(Snapshot) {}); err == nil || !strings.Contains(err.Error(), "was deleted while it was watched") {
@@ -197,13 +203,43 @@ func TestFind(t *testing.T) {
 		want   string
 		bad    string
 	}{
-		"Kind":          {reason: "A kind and a name are one run.", typed: "tr/make", want: "taskrun/make"},
-		"Name":          {reason: "A name that one run has is enough.", typed: "test", want: "taskrun/test"},
-		"Both":          {reason: "One that two have is not.", typed: "make", bad: `2 runs of different kinds are called "make"`},
-		"Nobody":        {reason: "One that nobody has is told with where was looked.", typed: "maker", bad: `there is no run "maker" in namespace "ci"`},
-		"Nobody's kind": {reason: "Likewise of a kind.", typed: "pr/test", bad: `there is no PipelineRun "test" in namespace "ci"`},
-		"All":           {reason: "In all namespaces a name may stand for two.", typed: "tr/make", all: true, bad: `2 runs of different namespaces are called "make"`},
-		"One of all":    {reason: "Or for one.", typed: "test", all: true, want: "taskrun/test"},
+		"Kind": {
+			reason: "A kind and a name are one run.",
+			typed:  "tr/make",
+			want:   "taskrun/make",
+		},
+		"Name": {
+			reason: "A name that one run has is enough.",
+			typed:  "test",
+			want:   "taskrun/test",
+		},
+		"Both": {
+			reason: "One that two have is not.",
+			typed:  "make",
+			bad:    `2 runs of different kinds are called "make"`,
+		},
+		"Nobody": {
+			reason: "One that nobody has is told with where was looked.",
+			typed:  "maker",
+			bad:    `there is no run "maker" in namespace "ci"`,
+		},
+		"Nobody's kind": {
+			reason: "Likewise of a kind.",
+			typed:  "pr/test",
+			bad:    `there is no PipelineRun "test" in namespace "ci"`,
+		},
+		"All": {
+			reason: "In all namespaces a name may stand for two.",
+			typed:  "tr/make",
+			all:    true,
+			bad:    `2 runs of different namespaces are called "make"`,
+		},
+		"One of all": {
+			reason: "Or for one.",
+			typed:  "test",
+			all:    true,
+			want:   "taskrun/test",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			there := *c

@@ -21,12 +21,33 @@ func TestReport(t *testing.T) {
 		colour bool
 		want   string
 	}{
-		"Nothing":  {reason: "No error is no line."},
-		"Plain":    {reason: "An error is a line.", err: errors.New("no"), want: "error: no\n"},
-		"Hints":    {reason: "Each hint is one, too.", err: clierror.New("no", "a", "b"), want: "error: no\nhint: a\nhint: b\n"},
-		"Quiet":    {reason: "What was said is not said again; its hints are.", err: clierror.Hint(clierror.Quiet(clierror.RunFailed), "a"), want: "hint: a\n"},
-		"Colour":   {reason: "The first word stands out on a terminal.", err: clierror.New("no", "a"), colour: true, want: "\x1b[31merror:\x1b[0m no\n\x1b[36mhint:\x1b[0m a\n"},
-		"Controls": {reason: "A text from a cluster cannot clear the screen.", err: errors.New("a\x1b[2Jb"), want: "error: a�[2Jb\n"},
+		"Nothing": {reason: "No error is no line."},
+		"Plain": {
+			reason: "An error is a line.",
+			err:    errors.New("no"),
+			want:   "error: no\n",
+		},
+		"Hints": {
+			reason: "Each hint is one, too.",
+			err:    clierror.New("no", "a", "b"),
+			want:   "error: no\nhint: a\nhint: b\n",
+		},
+		"Quiet": {
+			reason: "What was said is not said again; its hints are.",
+			err:    clierror.Hint(clierror.Quiet(clierror.RunFailed), "a"),
+			want:   "hint: a\n",
+		},
+		"Colour": {
+			reason: "The first word stands out on a terminal.",
+			err:    clierror.New("no", "a"),
+			colour: true,
+			want:   "\x1b[31merror:\x1b[0m no\n\x1b[36mhint:\x1b[0m a\n",
+		},
+		"Controls": {
+			reason: "A text from a cluster cannot clear the screen.",
+			err:    errors.New("a\x1b[2Jb"),
+			want:   "error: a�[2Jb\n",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var b bytes.Buffer
@@ -88,9 +109,21 @@ func TestTerminals(t *testing.T) {
 		environment         map[string]string
 		colour, interactive bool
 	}{
-		"Terminal": {reason: "A terminal has colours, and can be drawn over.", environment: map[string]string{"TERM": "xterm"}, colour: true, interactive: true},
-		"NO_COLOR": {reason: "Who wants none gets none, whatever the value.", environment: map[string]string{"TERM": "xterm", "NO_COLOR": "0"}, interactive: true},
-		"Dumb":     {reason: "One that can do nothing is asked for nothing.", environment: map[string]string{"TERM": "dumb"}},
+		"Terminal": {
+			reason:      "A terminal has colours, and can be drawn over.",
+			environment: map[string]string{"TERM": "xterm"},
+			colour:      true,
+			interactive: true,
+		},
+		"NO_COLOR": {
+			reason:      "Who wants none gets none, whatever the value.",
+			environment: map[string]string{"TERM": "xterm", "NO_COLOR": "0"},
+			interactive: true,
+		},
+		"Dumb": {
+			reason:      "One that can do nothing is asked for nothing.",
+			environment: map[string]string{"TERM": "dumb"},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			term := System(tty, tty, tty, func(key string) string { return tc.environment[key] })

@@ -19,10 +19,31 @@ func TestCommand(t *testing.T) {
 		dir             string
 		ok              bool
 	}{
-		"Absolute": {"A command answers for the directory that it lies in.", "/d/scripts/debug-continue", breakpoint.Continue, "/d", true},
-		"Relative": {"However it was called.", "./debug-fail-continue", breakpoint.FailContinue, filepath.Dir(here), true},
-		"Path":     {"From PATH it is the usual one.", "debug-beforestep-continue", breakpoint.BeforeContinue, "/tekton/debug", true},
-		"Other":    {"The program under its own name is none.", "/tekton/bin/inpod", "", "", false},
+		"Absolute": {
+			reason:  "A command answers for the directory that it lies in.",
+			program: "/d/scripts/debug-continue",
+			answer:  breakpoint.Continue,
+			dir:     "/d",
+			ok:      true,
+		},
+		"Relative": {
+			reason:  "However it was called.",
+			program: "./debug-fail-continue",
+			answer:  breakpoint.FailContinue,
+			dir:     filepath.Dir(here),
+			ok:      true,
+		},
+		"Path": {
+			reason:  "From PATH it is the usual one.",
+			program: "debug-beforestep-continue",
+			answer:  breakpoint.BeforeContinue,
+			dir:     "/tekton/debug",
+			ok:      true,
+		},
+		"Other": {
+			reason:  "The program under its own name is none.",
+			program: "/tekton/bin/inpod",
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -20,14 +20,46 @@ func TestParse(t *testing.T) {
 		want   credentials.Credential
 		fails  bool
 	}{
-		"Git":      {"A secret for a host.", "git-basic:s=https://a=b", credentials.Credential{Kind: credentials.GitBasic, Secret: "s", URL: "https://a=b"}, false},
-		"Config":   {"A secret that names hosts itself.", "docker-config:s", credentials.Credential{Kind: credentials.DockerConfig, Secret: "s"}, false},
-		"Unknown":  {"There are five kinds.", "netrc:s=x", credentials.Credential{}, true},
-		"NoURL":    {"A user and a password are for one host.", "docker-basic:s", credentials.Credential{}, true},
-		"URL":      {"A configuration is not.", "docker-cfg:s=x", credentials.Credential{}, true},
-		"NoSecret": {"A secret has a name.", "docker-cfg:", credentials.Credential{}, true},
-		"Above":    {"The name of a secret is not a path.", "docker-cfg:..", credentials.Credential{}, true},
-		"Path":     {"The name of a secret is not a path.", "docker-cfg:a/b", credentials.Credential{}, true},
+		"Git": {
+			reason: "A secret for a host.",
+			text:   "git-basic:s=https://a=b",
+			want:   credentials.Credential{Kind: credentials.GitBasic, Secret: "s", URL: "https://a=b"},
+		},
+		"Config": {
+			reason: "A secret that names hosts itself.",
+			text:   "docker-config:s",
+			want:   credentials.Credential{Kind: credentials.DockerConfig, Secret: "s"},
+		},
+		"Unknown": {
+			reason: "There are five kinds.",
+			text:   "netrc:s=x",
+			fails:  true,
+		},
+		"NoURL": {
+			reason: "A user and a password are for one host.",
+			text:   "docker-basic:s",
+			fails:  true,
+		},
+		"URL": {
+			reason: "A configuration is not.",
+			text:   "docker-cfg:s=x",
+			fails:  true,
+		},
+		"NoSecret": {
+			reason: "A secret has a name.",
+			text:   "docker-cfg:",
+			fails:  true,
+		},
+		"Above": {
+			reason: "The name of a secret is not a path.",
+			text:   "docker-cfg:..",
+			fails:  true,
+		},
+		"Path": {
+			reason: "The name of a secret is not a path.",
+			text:   "docker-cfg:a/b",
+			fails:  true,
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -99,33 +131,58 @@ func TestPrepare(t *testing.T) {
 		list    []string
 		want    map[string]string
 	}{
-		"None": {"Without credentials there are no files.", nil, nil, map[string]string{}},
-		"GitBasic": {"A user and a password are kept in the form of git's store, whatever characters they have.", user,
-			[]string{"git-basic:u=https://git.example", "git-basic:u=http://other.example:8080/"}, map[string]string{
+		"None": {
+			reason: "Without credentials there are no files.",
+			want:   map[string]string{},
+		},
+		"GitBasic": {
+			reason:  "A user and a password are kept in the form of git's store, whatever characters they have.",
+			secrets: user,
+			list:    []string{"git-basic:u=https://git.example", "git-basic:u=http://other.example:8080/"},
+			want: map[string]string{
 				".gitconfig": sectionStore + "[credential \"https://git.example\"]\n\tusername = \"user\"\n" +
 					"[credential \"http://other.example:8080\"]\n\tusername = \"user\"\n",
 				".git-credentials": "https://user:pa%3As%2F%40%20%25@git.example\nhttp://user:pa%3As%2F%40%20%25@other.example:8080\n",
-			}},
-		"GitSSH": {"A key is for one host or for several, and known hosts are checked.", key,
-			[]string{"git-ssh:k=git.example", "git-ssh:k=git@other.example:2222"}, map[string]string{
+			},
+		},
+		"GitSSH": {
+			reason:  "A key is for one host or for several, and known hosts are checked.",
+			secrets: key,
+			list:    []string{"git-ssh:k=git.example", "git-ssh:k=git@other.example:2222"},
+			want: map[string]string{
 				".gitconfig":       "[core]\n\tsshCommand = ssh -F DIR/.ssh/config -o UserKnownHostsFile=DIR/.ssh/known_hosts\n",
 				".ssh/id_k":        "KEY\n",
 				".ssh/known_hosts": "host ssh-rsa AAAA\n",
 				".ssh/config": "Host git.example\n    HostName git.example\n    IdentityFile DIR/.ssh/id_k\n" +
 					"Host other.example\n    HostName other.example\n    Port 2222\n    IdentityFile DIR/.ssh/id_k\n",
-			}},
-		"BlindSSH": {"Without known hosts the first key of a host is accepted.", key, []string{"git-ssh:blind=ssh://git.example/"}, map[string]string{
-			".gitconfig":    "[core]\n\tsshCommand = ssh -F DIR/.ssh/config -o StrictHostKeyChecking=accept-new\n",
-			".ssh/id_blind": "OTHER\n",
-			".ssh/config":   "Host git.example\n    HostName git.example\n    IdentityFile DIR/.ssh/id_blind\n",
-		}},
-		"Docker": {"All configurations come together; a user and a password for one registry win, then the newer form.", registry,
-			[]string{"docker-basic:d=both", "docker-cfg:c", "docker-config:j"}, map[string]string{
+			},
+		},
+		"BlindSSH": {
+			reason:  "Without known hosts the first key of a host is accepted.",
+			secrets: key,
+			list:    []string{"git-ssh:blind=ssh://git.example/"},
+			want: map[string]string{
+				".gitconfig":    "[core]\n\tsshCommand = ssh -F DIR/.ssh/config -o StrictHostKeyChecking=accept-new\n",
+				".ssh/id_blind": "OTHER\n",
+				".ssh/config":   "Host git.example\n    HostName git.example\n    IdentityFile DIR/.ssh/id_blind\n",
+			},
+		},
+		"Docker": {
+			reason:  "All configurations come together; a user and a password for one registry win, then the newer form.",
+			secrets: registry,
+			list:    []string{"docker-basic:d=both", "docker-cfg:c", "docker-config:j"},
+			want: map[string]string{
 				".docker/config.json": `{"auths":{"both":{"auth":"dTpw"},"c.example":{"auth":"eQ=="},"r.example":{"auth":"eA=="}},"credHelpers":{"x":"y"}}`,
-			}},
-		"DockerOrder": {"Of two configurations the newer form wins.", registry, []string{"docker-cfg:c", "docker-config:j"}, map[string]string{
-			".docker/config.json": `{"auths":{"both":{"auth":"j"},"c.example":{"auth":"eQ=="},"r.example":{"auth":"eA=="}},"credHelpers":{"x":"y"}}`,
-		}},
+			},
+		},
+		"DockerOrder": {
+			reason:  "Of two configurations the newer form wins.",
+			secrets: registry,
+			list:    []string{"docker-cfg:c", "docker-config:j"},
+			want: map[string]string{
+				".docker/config.json": `{"auths":{"both":{"auth":"j"},"c.example":{"auth":"eQ=="},"r.example":{"auth":"eA=="}},"credHelpers":{"x":"y"}}`,
+			},
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -170,16 +227,65 @@ func TestPrepareErrors(t *testing.T) {
 		list    string
 		want    []string
 	}{
-		"NoPassword":   {"A password is needed.", secrets{"s/username": hidden}, "git-basic:s=https://x", []string{`"s"`, `"password"`}},
-		"NoUser":       {"So is a user.", secrets{"s/password": hidden}, "docker-basic:s=https://x", []string{`"s"`, `"username"`}},
-		"NoKey":        {"So is a key.", secrets{"s/known_hosts": hidden}, "git-ssh:s=x", []string{`"s"`, `"ssh-privatekey"`}},
-		"NoSecret":     {"A secret may be gone.", nil, "docker-config:s", []string{`"s"`, ".dockerconfigjson"}},
-		"NotJSON":      {"A configuration is JSON.", secrets{"s/.dockerconfigjson": hidden}, "docker-config:s", []string{`"s"`, ".dockerconfigjson"}},
-		"NoAuths":      {"Its parts are objects.", secrets{"s/.dockerconfigjson": `{"auths":"` + hidden + `"}`}, "docker-config:s", []string{`"s"`}},
-		"NotJSONCfg":   {"The older form is JSON, too.", secrets{"s/.dockercfg": "{" + hidden}, "docker-cfg:s", []string{`"s"`, ".dockercfg"}},
-		"InjectedURL":  {"A host is not a piece of a configuration.", secrets{"s/username": "u", "s/password": hidden}, "git-basic:s=https://x\"]\n[core]", []string{`"s"`, "URL"}},
-		"InjectedHost": {"A host is not a piece of a configuration.", secrets{"s/ssh-privatekey": hidden}, "git-ssh:s=x\n    ProxyCommand y", []string{`"s"`, "HOST"}},
-		"Port":         {"A port is a number.", secrets{"s/ssh-privatekey": hidden}, "git-ssh:s=x:y", []string{`"s"`, "HOST:PORT"}},
+		"NoPassword": {
+			reason:  "A password is needed.",
+			secrets: secrets{"s/username": hidden},
+			list:    "git-basic:s=https://x",
+			want:    []string{`"s"`, `"password"`},
+		},
+		"NoUser": {
+			reason:  "So is a user.",
+			secrets: secrets{"s/password": hidden},
+			list:    "docker-basic:s=https://x",
+			want:    []string{`"s"`, `"username"`},
+		},
+		"NoKey": {
+			reason:  "So is a key.",
+			secrets: secrets{"s/known_hosts": hidden},
+			list:    "git-ssh:s=x",
+			want:    []string{`"s"`, `"ssh-privatekey"`},
+		},
+		"NoSecret": {
+			reason: "A secret may be gone.",
+			list:   "docker-config:s",
+			want:   []string{`"s"`, ".dockerconfigjson"},
+		},
+		"NotJSON": {
+			reason:  "A configuration is JSON.",
+			secrets: secrets{"s/.dockerconfigjson": hidden},
+			list:    "docker-config:s",
+			want:    []string{`"s"`, ".dockerconfigjson"},
+		},
+		"NoAuths": {
+			reason:  "Its parts are objects.",
+			secrets: secrets{"s/.dockerconfigjson": `{"auths":"` + hidden + `"}`},
+			list:    "docker-config:s",
+			want:    []string{`"s"`},
+		},
+		"NotJSONCfg": {
+			reason:  "The older form is JSON, too.",
+			secrets: secrets{"s/.dockercfg": "{" + hidden},
+			list:    "docker-cfg:s",
+			want:    []string{`"s"`, ".dockercfg"},
+		},
+		"InjectedURL": {
+			reason:  "A host is not a piece of a configuration.",
+			secrets: secrets{"s/username": "u", "s/password": hidden},
+			list:    "git-basic:s=https://x\"]\n[core]",
+			want:    []string{`"s"`, "URL"},
+		},
+		"InjectedHost": {
+			reason:  "A host is not a piece of a configuration.",
+			secrets: secrets{"s/ssh-privatekey": hidden},
+			list:    "git-ssh:s=x\n    ProxyCommand y",
+			want:    []string{`"s"`, "HOST"},
+		},
+		"Port": {
+			reason:  "A port is a number.",
+			secrets: secrets{"s/ssh-privatekey": hidden},
+			list:    "git-ssh:s=x:y",
+			want:    []string{`"s"`, "HOST:PORT"},
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -29,12 +29,12 @@ func TestParseOptions(t *testing.T) {
 		want   entrypoint.Options
 	}{
 		"Least": {
-			"What is not said has a default, and what follows the dashes is the command.",
-			[]string{"-step", "step-a", "-run", "/run/0", "--", "sh", "-c", "-run"}, least,
+			reason: "What is not said has a default, and what follows the dashes is the command.",
+			args:   []string{"-step", "step-a", "-run", "/run/0", "--", "sh", "-c", "-run"}, want: least,
 		},
 		"Most": {
-			"Everything can be said; a script is the command, and what follows are its arguments.",
-			[]string{
+			reason: "Everything can be said; a script is the command, and what follows are its arguments.",
+			args: []string{
 				"-step", "step-b", "-run", "/run/1", "-after", "/run/0", "-script-path", "/s", "-script", "one", "-script", "two",
 				"-workdir", "/w", "-on-error", "continue", "-report-results", "-results-from", "termination-message", "-max-result-size", "10",
 				"-termination-path", "/t", "-termination-budget", "100", "-result", "a:string=/r/a", "-result", "b:array=/r/b",
@@ -44,7 +44,7 @@ func TestParseOptions(t *testing.T) {
 				"-credentials-dir", "/c", "-secrets-dir", "/sec", "-passwd", "/p", "-break-before", "-break-on-failure", "-debug-dir", "/d",
 				"--", "x", "",
 			},
-			entrypoint.Options{
+			want: entrypoint.Options{
 				Step: "step-b", RunDir: "/run/1", After: "/run/0", ScriptPath: "/s", Script: []string{"one", "two"}, WorkDir: "/w",
 				Command: []string{"/s", "x", ""}, OnError: entrypoint.OnErrorContinue, ReportResults: true, ResultsFrom: "termination-message",
 				Conditions: []when.Condition{{Input: "i", Operator: "in", Values: []string{"v"}}, {Operator: "notin"}},
@@ -64,9 +64,9 @@ func TestParseOptions(t *testing.T) {
 			},
 		},
 		"Sidecar": {
-			"A user's sidecar needs no run directory.",
-			[]string{"-stay", "-step", "sidecar-a", "-script-path", "/s", "-script", "one", "--"},
-			entrypoint.Options{
+			reason: "A user's sidecar needs no run directory.",
+			args:   []string{"-stay", "-step", "sidecar-a", "-script-path", "/s", "-script", "one", "--"},
+			want: entrypoint.Options{
 				Stay: true, Step: "sidecar-a", ScriptPath: "/s", Script: []string{"one"}, Command: []string{"/s"},
 				OnError: entrypoint.OnErrorStop, MaxResultSize: results.DefaultMaxSize, DebugDir: breakpoint.Dir,
 			},

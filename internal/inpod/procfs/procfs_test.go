@@ -75,12 +75,12 @@ func TestOpensForWriting(t *testing.T) {
 		info   string
 		want   bool
 	}{
-		"ReadOnly":  {"A descriptor for reading.", "pos:\t0\nflags:\t0100000\nmnt_id:\t29\n", false},
-		"WriteOnly": {"One for writing.", "pos:\t0\nflags:\t0100001\nmnt_id:\t29\n", true},
-		"ReadWrite": {"One for both.", "pos:\t0\nflags:\t02100002\n", true},
-		"PathOnly":  {"A handle can do neither.", "pos:\t0\nflags:\t012000000\n", false},
-		"NoFlags":   {"Without flags nothing is known.", "pos:\t0\n", true},
-		"NoNumber":  {"Nor with flags that are no number.", "flags:\tx\n", true},
+		"ReadOnly":  {reason: "A descriptor for reading.", info: "pos:\t0\nflags:\t0100000\nmnt_id:\t29\n"},
+		"WriteOnly": {reason: "One for writing.", info: "pos:\t0\nflags:\t0100001\nmnt_id:\t29\n", want: true},
+		"ReadWrite": {reason: "One for both.", info: "pos:\t0\nflags:\t02100002\n", want: true},
+		"PathOnly":  {reason: "A handle can do neither.", info: "pos:\t0\nflags:\t012000000\n"},
+		"NoFlags":   {reason: "Without flags nothing is known.", info: "pos:\t0\n", want: true},
+		"NoNumber":  {reason: "Nor with flags that are no number.", info: "flags:\tx\n", want: true},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

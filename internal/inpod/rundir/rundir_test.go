@@ -40,15 +40,15 @@ func TestPost(t *testing.T) {
 		step   frame.Step
 		goesOn bool
 	}{
-		"Completed":  {"After success the next step runs.", step(0, frame.ReasonCompleted), true},
-		"Continued":  {"After a failure that is to be ignored, too.", step(3, frame.ReasonContinued), true},
-		"Error":      {"After a failure it does not.", step(3, frame.ReasonError), false},
-		"Killed":     {"A signal is a failure.", step(137, frame.ReasonKilled), false},
-		"Skipped":    {"What skips a step skips the next one, too.", step(1, frame.ReasonSkipped), false},
-		"NotNeeded":  {"A step that a when expression skips is no failure.", step(0, frame.ReasonSkipped), true},
-		"TimedOut":   {"A step that ran too long is a failure.", step(124, frame.ReasonTimedOut), false},
-		"Cancelled":  {"After a cancelled step nothing runs.", step(143, frame.ReasonCancelled), false},
-		"StartError": {"A step that did not start is a failure.", step(127, frame.ReasonStartError), false},
+		"Completed":  {reason: "After success the next step runs.", step: step(0, frame.ReasonCompleted), goesOn: true},
+		"Continued":  {reason: "After a failure that is to be ignored, too.", step: step(3, frame.ReasonContinued), goesOn: true},
+		"Error":      {reason: "After a failure it does not.", step: step(3, frame.ReasonError)},
+		"Killed":     {reason: "A signal is a failure.", step: step(137, frame.ReasonKilled)},
+		"Skipped":    {reason: "What skips a step skips the next one, too.", step: step(1, frame.ReasonSkipped)},
+		"NotNeeded":  {reason: "A step that a when expression skips is no failure.", step: step(0, frame.ReasonSkipped), goesOn: true},
+		"TimedOut":   {reason: "A step that ran too long is a failure.", step: step(124, frame.ReasonTimedOut)},
+		"Cancelled":  {reason: "After a cancelled step nothing runs.", step: step(143, frame.ReasonCancelled)},
+		"StartError": {reason: "A step that did not start is a failure.", step: step(127, frame.ReasonStartError)},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -101,24 +101,51 @@ func TestForgedFiles(t *testing.T) {
 		reason string
 		forge  func(dir string) error
 	}{
-		"Out":       {"An end without a record is none.", write(rundir.Out, "")},
-		"OutErr":    {"A failure without a record is none.", write(rundir.OutErr, "")},
-		"Status":    {"A record without an end is none.", write(rundir.Status, `{"name":"step-a","exitCode":0,"reason":"Completed"}`)},
-		"BadStatus": {"A record that says nothing is none.", func(d string) error { return errors.Join(write(rundir.Out, "")(d), write(rundir.Status, "{}")(d)) }},
-		"Contradiction": {"A record that cannot be is none.", func(d string) error {
-			return errors.Join(write(rundir.Out, "")(d), write(rundir.Status, `{"name":"step-a","exitCode":3,"reason":"Completed"}`)(d))
-		}},
-		"StatusNotJSON": {"A record is JSON.", func(d string) error { return errors.Join(write(rundir.Out, "")(d), write(rundir.Status, "x")(d)) }},
-		"StatusFIFO": {"Nobody waits for a FIFO.", func(d string) error {
-			return errors.Join(write(rundir.Out, "")(d), syscall.Mkfifo(filepath.Join(d, rundir.Status), 0o600))
-		}},
-		"Directories": {"Directories are replaced.", func(d string) error {
-			return errors.Join(os.MkdirAll(filepath.Join(d, rundir.Out, "x"), 0o700), os.MkdirAll(filepath.Join(d, rundir.Status, "x"), 0o700),
-				os.MkdirAll(filepath.Join(d, ".status.new", "x"), 0o700))
-		}},
-		"Links": {"Links are replaced, and not followed.", func(d string) error {
-			return errors.Join(os.Symlink("/dev/null", filepath.Join(d, rundir.Status)), os.Symlink("/dev/null", filepath.Join(d, ".status.new")))
-		}},
+		"Out": {
+			reason: "An end without a record is none.",
+			forge:  write(rundir.Out, ""),
+		},
+		"OutErr": {
+			reason: "A failure without a record is none.",
+			forge:  write(rundir.OutErr, ""),
+		},
+		"Status": {
+			reason: "A record without an end is none.",
+			forge:  write(rundir.Status, `{"name":"step-a","exitCode":0,"reason":"Completed"}`),
+		},
+		"BadStatus": {
+			reason: "A record that says nothing is none.",
+			forge:  func(d string) error { return errors.Join(write(rundir.Out, "")(d), write(rundir.Status, "{}")(d)) },
+		},
+		"Contradiction": {
+			reason: "A record that cannot be is none.",
+			forge: func(d string) error {
+				return errors.Join(write(rundir.Out, "")(d), write(rundir.Status, `{"name":"step-a","exitCode":3,"reason":"Completed"}`)(d))
+			},
+		},
+		"StatusNotJSON": {
+			reason: "A record is JSON.",
+			forge:  func(d string) error { return errors.Join(write(rundir.Out, "")(d), write(rundir.Status, "x")(d)) },
+		},
+		"StatusFIFO": {
+			reason: "Nobody waits for a FIFO.",
+			forge: func(d string) error {
+				return errors.Join(write(rundir.Out, "")(d), syscall.Mkfifo(filepath.Join(d, rundir.Status), 0o600))
+			},
+		},
+		"Directories": {
+			reason: "Directories are replaced.",
+			forge: func(d string) error {
+				return errors.Join(os.MkdirAll(filepath.Join(d, rundir.Out, "x"), 0o700), os.MkdirAll(filepath.Join(d, rundir.Status, "x"), 0o700),
+					os.MkdirAll(filepath.Join(d, ".status.new", "x"), 0o700))
+			},
+		},
+		"Links": {
+			reason: "Links are replaced, and not followed.",
+			forge: func(d string) error {
+				return errors.Join(os.Symlink("/dev/null", filepath.Join(d, rundir.Status)), os.Symlink("/dev/null", filepath.Join(d, ".status.new")))
+			},
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -189,13 +216,34 @@ func TestLeft(t *testing.T) {
 		forge  func(path string) error
 		left   []string
 	}{
-		"None":      {"A step may leave nothing.", nil, nil},
-		"One":       {"A step may leave a result.", nil, []string{"a"}},
-		"Several":   {"A step may leave several.", nil, []string{"b", "a", "c.d"}},
-		"Forged":    {"What a step says itself does not count.", forge("x\ny"), []string{"a"}},
-		"ForgedAll": {"Nor does it when there is nothing to be said.", forge("x\ny"), nil},
-		"Directory": {"A directory is replaced.", func(p string) error { return os.MkdirAll(filepath.Join(p, "x"), 0o700) }, []string{"a"}},
-		"FIFO":      {"Nobody waits for a FIFO.", func(p string) error { return syscall.Mkfifo(p, 0o600) }, []string{"a"}},
+		"None": {reason: "A step may leave nothing."},
+		"One": {
+			reason: "A step may leave a result.",
+			left:   []string{"a"},
+		},
+		"Several": {
+			reason: "A step may leave several.",
+			left:   []string{"b", "a", "c.d"},
+		},
+		"Forged": {
+			reason: "What a step says itself does not count.",
+			forge:  forge("x\ny"),
+			left:   []string{"a"},
+		},
+		"ForgedAll": {
+			reason: "Nor does it when there is nothing to be said.",
+			forge:  forge("x\ny"),
+		},
+		"Directory": {
+			reason: "A directory is replaced.",
+			forge:  func(p string) error { return os.MkdirAll(filepath.Join(p, "x"), 0o700) },
+			left:   []string{"a"},
+		},
+		"FIFO": {
+			reason: "Nobody waits for a FIFO.",
+			forge:  func(p string) error { return syscall.Mkfifo(p, 0o600) },
+			left:   []string{"a"},
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -235,7 +283,7 @@ func TestWatch(t *testing.T) {
 		name string
 		dirs []string
 	}{
-		{"Events", dirs}, {"DirectoryIsMissing", []string{dirs[1], filepath.Join(dirs[0], "absent")}},
+		{name: "Events", dirs: dirs}, {name: "DirectoryIsMissing", dirs: []string{dirs[1], filepath.Join(dirs[0], "absent")}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			w := rundir.Watch(tc.dirs...)

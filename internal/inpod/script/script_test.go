@@ -19,11 +19,30 @@ func noise(n int) string {
 
 func TestWithShebang(t *testing.T) {
 	cases := map[string]struct{ reason, in, want string }{
-		"None":       {"A script without interpreter is for the shell.", "echo", "#!/bin/sh\nset -e\necho"},
-		"Shebang":    {"A script with an interpreter is left alone.", "#!/usr/bin/env python3\nprint()", "#!/usr/bin/env python3\nprint()"},
-		"Empty":      {"An empty script does nothing.", "", "#!/bin/sh\nset -e\n"},
-		"Later":      {"Only the first two characters count.", "\n#!/bin/bash\n", "#!/bin/sh\nset -e\n\n#!/bin/bash\n"},
-		"Whitespace": {"The kernel takes no space before the mark.", " #!/bin/bash\n", "#!/bin/sh\nset -e\n #!/bin/bash\n"},
+		"None": {
+			reason: "A script without interpreter is for the shell.",
+			in:     "echo",
+			want:   "#!/bin/sh\nset -e\necho",
+		},
+		"Shebang": {
+			reason: "A script with an interpreter is left alone.",
+			in:     "#!/usr/bin/env python3\nprint()",
+			want:   "#!/usr/bin/env python3\nprint()",
+		},
+		"Empty": {
+			reason: "An empty script does nothing.",
+			want:   "#!/bin/sh\nset -e\n",
+		},
+		"Later": {
+			reason: "Only the first two characters count.",
+			in:     "\n#!/bin/bash\n",
+			want:   "#!/bin/sh\nset -e\n\n#!/bin/bash\n",
+		},
+		"Whitespace": {
+			reason: "The kernel takes no space before the mark.",
+			in:     " #!/bin/bash\n",
+			want:   "#!/bin/sh\nset -e\n #!/bin/bash\n",
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -40,10 +59,10 @@ func TestPieces(t *testing.T) {
 		script string
 		pieces int
 	}{
-		"Empty":     {"An empty script is one piece: a flag needs a value.", "", 1},
-		"Short":     {"A short script is one piece.", "echo $$ $(date) '\"'", 1},
-		"Megabyte":  {"What does not compress is cut into arguments that Linux takes.", noise(1 << 20), 15},
-		"Repeating": {"What compresses takes little.", strings.Repeat("echo hello\n", 100000), 1},
+		"Empty":     {reason: "An empty script is one piece: a flag needs a value.", pieces: 1},
+		"Short":     {reason: "A short script is one piece.", script: "echo $$ $(date) '\"'", pieces: 1},
+		"Megabyte":  {reason: "What does not compress is cut into arguments that Linux takes.", script: noise(1 << 20), pieces: 15},
+		"Repeating": {reason: "What compresses takes little.", script: strings.Repeat("echo hello\n", 100000), pieces: 1},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

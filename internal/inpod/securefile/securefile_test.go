@@ -36,12 +36,12 @@ func TestReadSizes(t *testing.T) {
 		size   int
 		fits   bool
 	}{
-		"Empty":     {"A file can be empty.", 0, true},
-		"One":       {"A file of one byte.", 1, true},
-		"LimitLess": {"Below the limit.", limit - 1, true},
-		"Limit":     {"The limit itself is allowed.", limit, true},
-		"LimitMore": {"One byte more is not.", limit + 1, false},
-		"Twice":     {"Twice the limit is not.", 2 * limit, false},
+		"Empty":     {reason: "A file can be empty.", fits: true},
+		"One":       {reason: "A file of one byte.", size: 1, fits: true},
+		"LimitLess": {reason: "Below the limit.", size: limit - 1, fits: true},
+		"Limit":     {reason: "The limit itself is allowed.", size: limit, fits: true},
+		"LimitMore": {reason: "One byte more is not.", size: limit + 1},
+		"Twice":     {reason: "Twice the limit is not.", size: 2 * limit},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -49,7 +49,7 @@ func TestReadSizes(t *testing.T) {
 			want := bytes.Repeat([]byte("x"), tc.size)
 			path := filepath.Join(dir, "r")
 			must(t, os.WriteFile(path, want, 0o600))
-			for _, buf := range []*Buffer{{}, {make([]byte, 0, 10)}, {make([]byte, 300)}} {
+			for _, buf := range []*Buffer{{}, {bytes: make([]byte, 0, 10)}, {bytes: make([]byte, 300)}} {
 				got, err := open(t, dir).Read(path, limit, buf)
 				var large *TooLargeError
 				if errors.As(err, &large) == tc.fits || large != nil && large.Size != int64(tc.size) {
@@ -72,23 +72,55 @@ func TestHostileFiles(t *testing.T) {
 		make   func(path string) error
 		want   error
 	}{
-		"Absent":    {"What is not there is not there.", func(string) error { return nil }, fs.ErrNotExist},
-		"Directory": {"A directory is no value.", func(p string) error { return os.Mkdir(p, 0o700) }, ErrNotRegular},
-		"FIFO":      {"Nobody may ever write to a FIFO.", func(p string) error { return syscall.Mkfifo(p, 0o666) }, ErrNotRegular},
-		"Socket": {"A socket is no value.", func(p string) error {
-			l, err := net.ListenUnix("unix", &net.UnixAddr{Name: p})
-			if err == nil {
-				l.SetUnlinkOnClose(false)
-				err = l.Close()
-			}
-			return err
-		}, ErrNotRegular},
-		"SymlinkOut":     {"A link may lead to a secret.", func(p string) error { return os.Symlink(outside, p) }, ErrNotRegular},
-		"SymlinkLoop":    {"A link may lead to itself.", func(p string) error { return os.Symlink(p, p) }, ErrNotRegular},
-		"SymlinkNowhere": {"A link is a link, wherever it leads.", func(p string) error { return os.Symlink("nowhere", p) }, ErrNotRegular},
-		"SymlinkInside": {"A link within the directory is a link, too.", func(p string) error {
-			return errors.Join(os.WriteFile(p+".target", []byte("x"), 0o600), os.Symlink(p+".target", p))
-		}, ErrNotRegular},
+		"Absent": {
+			reason: "What is not there is not there.",
+			make:   func(string) error { return nil },
+			want:   fs.ErrNotExist,
+		},
+		"Directory": {
+			reason: "A directory is no value.",
+			make:   func(p string) error { return os.Mkdir(p, 0o700) },
+			want:   ErrNotRegular,
+		},
+		"FIFO": {
+			reason: "Nobody may ever write to a FIFO.",
+			make:   func(p string) error { return syscall.Mkfifo(p, 0o666) },
+			want:   ErrNotRegular,
+		},
+		"Socket": {
+			reason: "A socket is no value.",
+			make: func(p string) error {
+				l, err := net.ListenUnix("unix", &net.UnixAddr{Name: p})
+				if err == nil {
+					l.SetUnlinkOnClose(false)
+					err = l.Close()
+				}
+				return err
+			},
+			want: ErrNotRegular,
+		},
+		"SymlinkOut": {
+			reason: "A link may lead to a secret.",
+			make:   func(p string) error { return os.Symlink(outside, p) },
+			want:   ErrNotRegular,
+		},
+		"SymlinkLoop": {
+			reason: "A link may lead to itself.",
+			make:   func(p string) error { return os.Symlink(p, p) },
+			want:   ErrNotRegular,
+		},
+		"SymlinkNowhere": {
+			reason: "A link is a link, wherever it leads.",
+			make:   func(p string) error { return os.Symlink("nowhere", p) },
+			want:   ErrNotRegular,
+		},
+		"SymlinkInside": {
+			reason: "A link within the directory is a link, too.",
+			make: func(p string) error {
+				return errors.Join(os.WriteFile(p+".target", []byte("x"), 0o600), os.Symlink(p+".target", p))
+			},
+			want: ErrNotRegular,
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -139,12 +171,12 @@ func TestParents(t *testing.T) {
 		path   string
 		want   error
 	}{
-		"Deep":        {"A file in directories beneath the root.", "a/b/r", nil},
-		"AbsentDir":   {"A directory that is not there has no file.", "x/r", fs.ErrNotExist},
-		"LinkedDir":   {"A directory may be a link to anywhere.", "link/b/r", ErrNotRegular},
-		"LinkOut":     {"A directory may be a link to anywhere.", "etc/passwd", ErrNotRegular},
-		"FileAsDir":   {"A file has no files.", "file/r", ErrNotRegular},
-		"StrangeName": {"A name is a name.", "a/b/\n*?", fs.ErrNotExist},
+		"Deep":        {reason: "A file in directories beneath the root.", path: "a/b/r"},
+		"AbsentDir":   {reason: "A directory that is not there has no file.", path: "x/r", want: fs.ErrNotExist},
+		"LinkedDir":   {reason: "A directory may be a link to anywhere.", path: "link/b/r", want: ErrNotRegular},
+		"LinkOut":     {reason: "A directory may be a link to anywhere.", path: "etc/passwd", want: ErrNotRegular},
+		"FileAsDir":   {reason: "A file has no files.", path: "file/r", want: ErrNotRegular},
+		"StrangeName": {reason: "A name is a name.", path: "a/b/\n*?", want: fs.ErrNotExist},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -195,23 +227,50 @@ func TestChangeWhileRead(t *testing.T) {
 		change func(path string) error
 		want   error
 	}{
-		"Nothing": {"A file that holds still is read.", func(string) error { return nil }, nil},
-		"Grown": {"A file may grow.", func(p string) error {
-			return os.WriteFile(p, []byte("value and more"), 0o600)
-		}, ErrChanged},
-		"Shrunk":   {"A file may shrink.", func(p string) error { return os.Truncate(p, 1) }, ErrChanged},
-		"Replaced": {"Another file may take its name.", func(p string) error { return errors.Join(other(p), os.Rename(p+".new", p)) }, ErrChanged},
-		"Removed":  {"A file may go away.", os.Remove, ErrChanged},
-		"Rewritten": {"Another content may come with the old one's length and time.", func(p string) error {
-			info, err := os.Stat(p)
-			if err == nil {
-				err = errors.Join(os.WriteFile(p, []byte("eulav"), 0o600), os.Chtimes(p, info.ModTime(), info.ModTime()))
-			}
-			return err
-		}, ErrChanged},
-		"Linked": {"A link may take its name.", func(p string) error {
-			return errors.Join(other(p), os.Remove(p), os.Symlink(p+".new", p))
-		}, ErrChanged},
+		"Nothing": {
+			reason: "A file that holds still is read.",
+			change: func(string) error { return nil },
+		},
+		"Grown": {
+			reason: "A file may grow.",
+			change: func(p string) error {
+				return os.WriteFile(p, []byte("value and more"), 0o600)
+			},
+			want: ErrChanged,
+		},
+		"Shrunk": {
+			reason: "A file may shrink.",
+			change: func(p string) error { return os.Truncate(p, 1) },
+			want:   ErrChanged,
+		},
+		"Replaced": {
+			reason: "Another file may take its name.",
+			change: func(p string) error { return errors.Join(other(p), os.Rename(p+".new", p)) },
+			want:   ErrChanged,
+		},
+		"Removed": {
+			reason: "A file may go away.",
+			change: os.Remove,
+			want:   ErrChanged,
+		},
+		"Rewritten": {
+			reason: "Another content may come with the old one's length and time.",
+			change: func(p string) error {
+				info, err := os.Stat(p)
+				if err == nil {
+					err = errors.Join(os.WriteFile(p, []byte("eulav"), 0o600), os.Chtimes(p, info.ModTime(), info.ModTime()))
+				}
+				return err
+			},
+			want: ErrChanged,
+		},
+		"Linked": {
+			reason: "A link may take its name.",
+			change: func(p string) error {
+				return errors.Join(other(p), os.Remove(p), os.Symlink(p+".new", p))
+			},
+			want: ErrChanged,
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

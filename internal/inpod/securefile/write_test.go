@@ -27,16 +27,46 @@ type trap struct {
 // traps are all that can lie at a path without being a file that may be written.
 func traps() map[string]trap {
 	return map[string]trap{
-		"Link":         {"A link leads to a file of the step that writes.", func(p, o string) error { return os.Symlink(o, p) }},
-		"LinkRelative": {"So does a relative one.", func(p, o string) error { return os.Symlink("../private/"+filepath.Base(o), p) }},
-		"LinkChain":    {"And a link to a link.", func(p, o string) error { return errors.Join(os.Symlink(o, p+".2"), os.Symlink(p+".2", p)) }},
-		"LinkLoop":     {"A link to itself leads nowhere.", func(p, _ string) error { return os.Symlink(p, p) }},
-		"LinkDangling": {"A link to nothing makes a file elsewhere.", func(p, o string) error { return os.Symlink(o+".made", p) }},
-		"LinkDevice":   {"A link to a device is none of the step's.", func(p, _ string) error { return os.Symlink("/dev/null", p) }},
-		"FIFO":         {"Nobody may ever read from a FIFO.", func(p, _ string) error { return syscall.Mkfifo(p, 0o666) }},
-		"Directory":    {"A directory is no file.", func(p, _ string) error { return os.MkdirAll(filepath.Join(p, "x"), 0o777) }},
-		"Socket":       {"A socket is no file.", listen},
-		"HardLink":     {"A second name of a file is that file.", func(p, o string) error { return os.Link(o, p) }},
+		"Link": {
+			reason: "A link leads to a file of the step that writes.",
+			set:    func(p, o string) error { return os.Symlink(o, p) },
+		},
+		"LinkRelative": {
+			reason: "So does a relative one.",
+			set:    func(p, o string) error { return os.Symlink("../private/"+filepath.Base(o), p) },
+		},
+		"LinkChain": {
+			reason: "And a link to a link.",
+			set:    func(p, o string) error { return errors.Join(os.Symlink(o, p+".2"), os.Symlink(p+".2", p)) },
+		},
+		"LinkLoop": {
+			reason: "A link to itself leads nowhere.",
+			set:    func(p, _ string) error { return os.Symlink(p, p) },
+		},
+		"LinkDangling": {
+			reason: "A link to nothing makes a file elsewhere.",
+			set:    func(p, o string) error { return os.Symlink(o+".made", p) },
+		},
+		"LinkDevice": {
+			reason: "A link to a device is none of the step's.",
+			set:    func(p, _ string) error { return os.Symlink("/dev/null", p) },
+		},
+		"FIFO": {
+			reason: "Nobody may ever read from a FIFO.",
+			set:    func(p, _ string) error { return syscall.Mkfifo(p, 0o666) },
+		},
+		"Directory": {
+			reason: "A directory is no file.",
+			set:    func(p, _ string) error { return os.MkdirAll(filepath.Join(p, "x"), 0o777) },
+		},
+		"Socket": {
+			reason: "A socket is no file.",
+			set:    listen,
+		},
+		"HardLink": {
+			reason: "A second name of a file is that file.",
+			set:    func(p, o string) error { return os.Link(o, p) },
+		},
 	}
 }
 
@@ -80,16 +110,33 @@ func TestTraps(t *testing.T) {
 		// replaces says that whatever is there is replaced, unless it is a directory.
 		replaces bool
 	}{
-		"Append":    {"A file that several steps write to.", func(p string) error { return closed(Append(p, 0o666)) }, false},
-		"Overwrite": {"A file that is emptied.", func(p string) error { return closed(Overwrite(p, 0o644)) }, false},
-		"Fresh":     {"A file that is new.", func(p string) error { return closed(Fresh(p, 0o755)) }, true},
-		"Replace":   {"A file that appears whole.", func(p string) error { return Replace(p, []byte("theirs"), 0o600, 0o700) }, true},
-		"Allow": {"A mode that is changed.", func(p string) error {
-			if Allow(p, 0o444) {
-				return nil
-			}
-			return ErrNotRegular
-		}, false},
+		"Append": {
+			reason: "A file that several steps write to.",
+			write:  func(p string) error { return closed(Append(p, 0o666)) },
+		},
+		"Overwrite": {
+			reason: "A file that is emptied.",
+			write:  func(p string) error { return closed(Overwrite(p, 0o644)) },
+		},
+		"Fresh": {
+			reason:   "A file that is new.",
+			write:    func(p string) error { return closed(Fresh(p, 0o755)) },
+			replaces: true,
+		},
+		"Replace": {
+			reason:   "A file that appears whole.",
+			write:    func(p string) error { return Replace(p, []byte("theirs"), 0o600, 0o700) },
+			replaces: true,
+		},
+		"Allow": {
+			reason: "A mode that is changed.",
+			write: func(p string) error {
+				if Allow(p, 0o444) {
+					return nil
+				}
+				return ErrNotRegular
+			},
+		},
 	}
 	for name, tc := range cases {
 		for what, trap := range traps() {

@@ -154,21 +154,70 @@ func TestHostileResults(t *testing.T) {
 		make   func(path string) error
 		want   frame.Record // nil for none
 	}{
-		"absent": {"A result need not be written.", func(string) error { return nil }, nil},
-		"empty":  {"A file may be empty.", write(""), result("empty", "")},
-		"limit":  {"The limit counts the bytes of the value.", write(strings.Repeat("<", limit)), result("limit", strings.Repeat("<", limit))},
-		"over": {"One byte more is too much.", write(strings.Repeat("x", limit+1)),
-			frame.Problem{Result: "over", Kind: frame.TooLarge, Size: limit + 1, Limit: limit}},
-		"sparse": {"10 GiB are too much.", func(p string) error { return errors.Join(write("")(p), os.Truncate(p, 10<<30)) },
-			frame.Problem{Result: "sparse", Kind: frame.TooLarge, Size: 10 << 30, Limit: limit}},
-		"latin1": {"What is not UTF-8 is not altered, but refused.", write("gr\xfc\xdfe"), frame.Problem{Result: "latin1", Kind: frame.NotUTF8, Size: 5}},
-		"utf8":   {"All of UTF-8 is carried.", write("\x00\u00fc\u2028\U0001f600\ufffd"), result("utf8", "\x00\u00fc\u2028\U0001f600\ufffd")},
-		"dir":    {"A directory is no value.", func(p string) error { return os.Mkdir(p, 0o700) }, frame.Problem{Result: "dir", Kind: frame.NotRegular}},
-		"fifo":   {"A FIFO is no value.", func(p string) error { return syscall.Mkfifo(p, 0o666) }, frame.Problem{Result: "fifo", Kind: frame.NotRegular}},
-		"socket": {"A socket is no value.", socket, frame.Problem{Result: "socket", Kind: frame.NotRegular}},
-		"out":    {"No link is followed.", func(p string) error { return os.Symlink("/etc/passwd", p) }, frame.Problem{Result: "out", Kind: frame.NotRegular}},
-		"loop":   {"No link is followed.", func(p string) error { return os.Symlink(p, p) }, frame.Problem{Result: "loop", Kind: frame.NotRegular}},
-		"device": {"No device is opened.", func(p string) error { return os.Symlink("/dev/zero", p) }, frame.Problem{Result: "device", Kind: frame.NotRegular}},
+		"absent": {
+			reason: "A result need not be written.",
+			make:   func(string) error { return nil },
+		},
+		"empty": {
+			reason: "A file may be empty.",
+			make:   write(""),
+			want:   result("empty", ""),
+		},
+		"limit": {
+			reason: "The limit counts the bytes of the value.",
+			make:   write(strings.Repeat("<", limit)),
+			want:   result("limit", strings.Repeat("<", limit)),
+		},
+		"over": {
+			reason: "One byte more is too much.",
+			make:   write(strings.Repeat("x", limit+1)),
+			want:   frame.Problem{Result: "over", Kind: frame.TooLarge, Size: limit + 1, Limit: limit},
+		},
+		"sparse": {
+			reason: "10 GiB are too much.",
+			make:   func(p string) error { return errors.Join(write("")(p), os.Truncate(p, 10<<30)) },
+			want:   frame.Problem{Result: "sparse", Kind: frame.TooLarge, Size: 10 << 30, Limit: limit},
+		},
+		"latin1": {
+			reason: "What is not UTF-8 is not altered, but refused.",
+			make:   write("gr\xfc\xdfe"),
+			want:   frame.Problem{Result: "latin1", Kind: frame.NotUTF8, Size: 5},
+		},
+		"utf8": {
+			reason: "All of UTF-8 is carried.",
+			make:   write("\x00\u00fc\u2028\U0001f600\ufffd"),
+			want:   result("utf8", "\x00\u00fc\u2028\U0001f600\ufffd"),
+		},
+		"dir": {
+			reason: "A directory is no value.",
+			make:   func(p string) error { return os.Mkdir(p, 0o700) },
+			want:   frame.Problem{Result: "dir", Kind: frame.NotRegular},
+		},
+		"fifo": {
+			reason: "A FIFO is no value.",
+			make:   func(p string) error { return syscall.Mkfifo(p, 0o666) },
+			want:   frame.Problem{Result: "fifo", Kind: frame.NotRegular},
+		},
+		"socket": {
+			reason: "A socket is no value.",
+			make:   socket,
+			want:   frame.Problem{Result: "socket", Kind: frame.NotRegular},
+		},
+		"out": {
+			reason: "No link is followed.",
+			make:   func(p string) error { return os.Symlink("/etc/passwd", p) },
+			want:   frame.Problem{Result: "out", Kind: frame.NotRegular},
+		},
+		"loop": {
+			reason: "No link is followed.",
+			make:   func(p string) error { return os.Symlink(p, p) },
+			want:   frame.Problem{Result: "loop", Kind: frame.NotRegular},
+		},
+		"device": {
+			reason: "No device is opened.",
+			make:   func(p string) error { return os.Symlink("/dev/zero", p) },
+			want:   frame.Problem{Result: "device", Kind: frame.NotRegular},
+		},
 	}
 	p := newPod(t, 1, "first")
 	p.write("first", "before")

@@ -42,15 +42,48 @@ func TestHolds(t *testing.T) {
 		want   bool
 		fails  bool
 	}{
-		"In":         {"One of the values is enough.", when.Condition{Input: "a", Operator: "in", Values: []string{"b", "a"}}, true, false},
-		"InNone":     {"None of them is not.", when.Condition{Input: "a", Operator: "in", Values: []string{"b"}}, false, false},
-		"InNothing":  {"Nothing is in no values.", when.Condition{Operator: "in"}, false, false},
-		"NotIn":      {"None of the values is the input.", when.Condition{Input: "a", Operator: "notin", Values: []string{"b"}}, true, false},
-		"NotInOne":   {"One of them is.", when.Condition{Input: "a", Operator: "notin", Values: []string{"a"}}, false, false},
-		"Result":     {"The input can be a result.", when.Condition{Input: "<FIRST>", Operator: "in", Values: []string{"<x>"}}, true, false},
-		"WholeArray": {"Values can be all of an array.", when.Condition{Input: "y", Operator: "in", Values: []string{"ALL"}}, true, false},
-		"NoInput":    {"What cannot be had is an error.", when.Condition{Input: "GONE", Operator: "notin"}, false, true},
-		"NoValue":    {"Also among the values.", when.Condition{Operator: "in", Values: []string{"GONE"}}, false, true},
+		"In": {
+			reason: "One of the values is enough.",
+			c:      when.Condition{Input: "a", Operator: "in", Values: []string{"b", "a"}},
+			want:   true,
+		},
+		"InNone": {
+			reason: "None of them is not.",
+			c:      when.Condition{Input: "a", Operator: "in", Values: []string{"b"}},
+		},
+		"InNothing": {
+			reason: "Nothing is in no values.",
+			c:      when.Condition{Operator: "in"},
+		},
+		"NotIn": {
+			reason: "None of the values is the input.",
+			c:      when.Condition{Input: "a", Operator: "notin", Values: []string{"b"}},
+			want:   true,
+		},
+		"NotInOne": {
+			reason: "One of them is.",
+			c:      when.Condition{Input: "a", Operator: "notin", Values: []string{"a"}},
+		},
+		"Result": {
+			reason: "The input can be a result.",
+			c:      when.Condition{Input: "<FIRST>", Operator: "in", Values: []string{"<x>"}},
+			want:   true,
+		},
+		"WholeArray": {
+			reason: "Values can be all of an array.",
+			c:      when.Condition{Input: "y", Operator: "in", Values: []string{"ALL"}},
+			want:   true,
+		},
+		"NoInput": {
+			reason: "What cannot be had is an error.",
+			c:      when.Condition{Input: "GONE", Operator: "notin"},
+			fails:  true,
+		},
+		"NoValue": {
+			reason: "Also among the values.",
+			c:      when.Condition{Operator: "in", Values: []string{"GONE"}},
+			fails:  true,
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

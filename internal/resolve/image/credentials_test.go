@@ -165,18 +165,73 @@ func TestForRepository(t *testing.T) {
 		reason, place, image string
 		want                 bool
 	}{
-		"Host":          {"The usual case.", "quay.io", "quay.io/a/b", true},
-		"OtherHost":     {"A password is for one registry.", "quay.io", "ghcr.io/a/b", false},
-		"Port":          {"A port makes another registry.", "quay.io:8443", "quay.io/a/b", false},
-		"Docker":        {"So does docker login write it.", "https://index.docker.io/v1/", "busybox", true},
-		"DockerShort":   {"And so do people.", "docker.io", "docker.io/library/busybox", true},
-		"Path":          {"A part of a registry.", "ghcr.io/team", "ghcr.io/team/app", true},
-		"OtherPath":     {"Not another one that begins alike.", "ghcr.io/team", "ghcr.io/team2/app", false},
-		"VersionOfPath": {"The version of the protocol is no folder.", "https://ghcr.io/v2/team", "ghcr.io/team/app", true},
-		"Star":          {"A star is one part of a name.", "*.example.com", "eu.example.com/a", true},
-		"StarIsOne":     {"It does not reach over a dot.", "*.example.com", "a.eu.example.com/a", false},
-		"StarInPart":    {"It may stand beside letters.", "eu-*.example.com", "eu-1.example.com/a", true},
-		"BadPattern":    {"What is no pattern matches nothing.", "[.example.com", "a.example.com/a", false},
+		"Host": {
+			reason: "The usual case.",
+			place:  "quay.io",
+			image:  "quay.io/a/b",
+			want:   true,
+		},
+		"OtherHost": {
+			reason: "A password is for one registry.",
+			place:  "quay.io",
+			image:  "ghcr.io/a/b",
+		},
+		"Port": {
+			reason: "A port makes another registry.",
+			place:  "quay.io:8443",
+			image:  "quay.io/a/b",
+		},
+		"Docker": {
+			reason: "So does docker login write it.",
+			place:  "https://index.docker.io/v1/",
+			image:  "busybox",
+			want:   true,
+		},
+		"DockerShort": {
+			reason: "And so do people.",
+			place:  "docker.io",
+			image:  "docker.io/library/busybox",
+			want:   true,
+		},
+		"Path": {
+			reason: "A part of a registry.",
+			place:  "ghcr.io/team",
+			image:  "ghcr.io/team/app",
+			want:   true,
+		},
+		"OtherPath": {
+			reason: "Not another one that begins alike.",
+			place:  "ghcr.io/team",
+			image:  "ghcr.io/team2/app",
+		},
+		"VersionOfPath": {
+			reason: "The version of the protocol is no folder.",
+			place:  "https://ghcr.io/v2/team",
+			image:  "ghcr.io/team/app",
+			want:   true,
+		},
+		"Star": {
+			reason: "A star is one part of a name.",
+			place:  "*.example.com",
+			image:  "eu.example.com/a",
+			want:   true,
+		},
+		"StarIsOne": {
+			reason: "It does not reach over a dot.",
+			place:  "*.example.com",
+			image:  "a.eu.example.com/a",
+		},
+		"StarInPart": {
+			reason: "It may stand beside letters.",
+			place:  "eu-*.example.com",
+			image:  "eu-1.example.com/a",
+			want:   true,
+		},
+		"BadPattern": {
+			reason: "What is no pattern matches nothing.",
+			place:  "[.example.com",
+			image:  "a.example.com/a",
+		},
 	}
 	for label, tc := range cases {
 		t.Run(label, func(t *testing.T) {

@@ -70,37 +70,130 @@ func attacks(t *testing.T) map[string]attack {
 		return s
 	}
 	return map[string]attack{
-		"RedirectToPlainHTTP":       {handler: redirect("http://inside.example.com/latest/meta-data?delete=all"), passing: true},
-		"RedirectToAnotherHost":     {handler: redirect("https://storage.example.net/v2/"), passing: true},
-		"RedirectToAnotherPort":     {handler: redirect("https://evil.example.com:8443/v2/"), passing: true},
-		"RedirectToMetadata":        {handler: redirect("https://169.254.169.254/latest/meta-data/"), passing: true},
-		"ManifestToAnotherHost":     {handler: manifests(redirect("https://storage.example.net/m")), passing: true},
-		"BlobToPlainHTTP":           {handler: aside("http://storage.example.net/b").ServeHTTP, passing: true},
-		"BlobToMetadata":            {handler: aside("https://169.254.169.254/b").ServeHTTP, says: "has no address that the controller may ask"},
-		"BlobToLoopback":            {handler: aside("https://[::ffff:127.0.0.1]/b").ServeHTTP, says: "has no address that the controller may ask"},
-		"BlobToInside":              {handler: aside("https://inside.example.com/b").ServeHTTP, says: "has no address that the controller may ask"},
-		"RedirectsWithoutEnd":       {handler: redirect("/v2/"), passing: true},
-		"HugeManifest":              {handler: (&shelf{mediaType: string(types.DockerManifestSchema2), manifest: strings.Repeat(" ", guard.MaxAnswer+1)}).ServeHTTP, says: "more than 4 MiB"},
-		"HugeConfiguration":         {handler: holding(strings.Repeat(" ", guard.MaxAnswer+1)).ServeHTTP, says: "more than 4 MiB"},
-		"HugeHeader":                {handler: whole("", "X", strings.Repeat("x", 1<<20)), passing: true},
-		"HugeFailure":               {handler: failing(http.StatusBadGateway, strings.Repeat(`{"errors":[{}]}`, 1<<18)), passing: true},
-		"IndexOfManyObjects":        {handler: index(strings.TrimSuffix(strings.Repeat("{},", guard.MaxAnswer/3-100), ",")).ServeHTTP, says: "lists more than 1024 images"},
-		"ManifestOfManyLayers":      {handler: (&shelf{mediaType: string(types.OCIManifestSchema1), manifest: `{"layers":[` + strings.TrimSuffix(strings.Repeat("{},", guard.MaxAnswer/3-100), ",") + `]}`}).ServeHTTP, says: "names no configuration"},
-		"ConfigurationOfManyWords":  {handler: holding(`{"config":{"Cmd":[` + strings.TrimSuffix(strings.Repeat(`"",`, guard.MaxAnswer/3-100), ",") + `]}}`).ServeHTTP, says: "more than 1024 words"},
-		"ConfigurationOfManyLayers": {handler: holding(`{"history":[` + strings.TrimSuffix(strings.Repeat(`{},`, guard.MaxAnswer/3-100), ",") + `]}`).ServeHTTP, says: "has neither an entrypoint nor a command"},
-		"IndexOfIndexes":            {handler: index(fmt.Sprintf(`{"mediaType":%q,"digest":%q,"platform":{"os":"linux"}}`, types.OCIImageIndex, digested("x"))).ServeHTTP, says: "has nothing for Linux"},
-		"DeepJSON":                  {handler: (&shelf{mediaType: string(types.OCIImageIndex), manifest: strings.Repeat("[", 1<<20)}).ServeHTTP, says: "has a manifest that is not the JSON of one"},
-		"ConfigurationWithoutJSON":  {handler: holding("what is said on an internal network").ServeHTTP, says: "has a configuration that is not the JSON of one"},
-		"ManifestWithoutJSON":       {handler: (&shelf{mediaType: string(types.OCIManifestSchema1), manifest: "an internal network"}).ServeHTTP, says: "has a manifest that is not the JSON of one"},
-		"AnotherDigest":             {handler: (&shelf{mediaType: stored.mediaType, manifest: stored.manifest, head: digested("x")}).ServeHTTP, says: "content whose digest is another one"},
-		"AnotherConfiguration":      {handler: (&shelf{mediaType: stored.mediaType, manifest: stored.manifest, blob: whole(`{"config":{"Entrypoint":["evil"]}}`)}).ServeHTTP, says: "content whose digest is another one"},
-		"CompressionBomb":           {handler: (&shelf{mediaType: stored.mediaType, manifest: stored.manifest, blob: whole(zeros(t, 64<<20), "Content-Encoding", "gzip")}).ServeHTTP, says: "content whose digest is another one"},
-		"OldFormat":                 {handler: (&shelf{mediaType: string(types.DockerManifestSchema1Signed), manifest: "{}"}).ServeHTTP, says: "is no container image"},
-		"UnknownDigest":             {handler: holding(good).withConfig("md5:00").ServeHTTP, says: "has a manifest that is not the JSON of one"},
-		"TalkativeFailure":          {handler: failing(http.StatusTeapot, "what is said on an internal network"), passing: true},
-		"TokensWithoutEnd":          {handler: challenge(`Bearer realm="https://evil.example.com/token"`, whole(strings.Repeat(" ", 1<<20))), passing: true},
-		"TokenFromInside":           {handler: challenge(`Bearer realm="https://inside.example.com/token"`, nil), says: "has no address that the controller may ask"},
-		"TokenInTheClear":           {handler: challenge(`Bearer realm="http://evil.example.com/token"`, nil), passing: true},
+		"RedirectToPlainHTTP": {
+			handler: redirect("http://inside.example.com/latest/meta-data?delete=all"),
+			passing: true,
+		},
+		"RedirectToAnotherHost": {
+			handler: redirect("https://storage.example.net/v2/"),
+			passing: true,
+		},
+		"RedirectToAnotherPort": {
+			handler: redirect("https://evil.example.com:8443/v2/"),
+			passing: true,
+		},
+		"RedirectToMetadata": {
+			handler: redirect("https://169.254.169.254/latest/meta-data/"),
+			passing: true,
+		},
+		"ManifestToAnotherHost": {
+			handler: manifests(redirect("https://storage.example.net/m")),
+			passing: true,
+		},
+		"BlobToPlainHTTP": {
+			handler: aside("http://storage.example.net/b").ServeHTTP,
+			passing: true,
+		},
+		"BlobToMetadata": {
+			handler: aside("https://169.254.169.254/b").ServeHTTP,
+			says:    "has no address that the controller may ask",
+		},
+		"BlobToLoopback": {
+			handler: aside("https://[::ffff:127.0.0.1]/b").ServeHTTP,
+			says:    "has no address that the controller may ask",
+		},
+		"BlobToInside": {
+			handler: aside("https://inside.example.com/b").ServeHTTP,
+			says:    "has no address that the controller may ask",
+		},
+		"RedirectsWithoutEnd": {
+			handler: redirect("/v2/"),
+			passing: true,
+		},
+		"HugeManifest": {
+			handler: (&shelf{mediaType: string(types.DockerManifestSchema2), manifest: strings.Repeat(" ", guard.MaxAnswer+1)}).ServeHTTP,
+			says:    "more than 4 MiB",
+		},
+		"HugeConfiguration": {
+			handler: holding(strings.Repeat(" ", guard.MaxAnswer+1)).ServeHTTP,
+			says:    "more than 4 MiB",
+		},
+		"HugeHeader": {
+			handler: whole("", "X", strings.Repeat("x", 1<<20)),
+			passing: true,
+		},
+		"HugeFailure": {
+			handler: failing(http.StatusBadGateway, strings.Repeat(`{"errors":[{}]}`, 1<<18)),
+			passing: true,
+		},
+		"IndexOfManyObjects": {
+			handler: index(strings.TrimSuffix(strings.Repeat("{},", guard.MaxAnswer/3-100), ",")).ServeHTTP,
+			says:    "lists more than 1024 images",
+		},
+		"ManifestOfManyLayers": {
+			handler: (&shelf{mediaType: string(types.OCIManifestSchema1), manifest: `{"layers":[` + strings.TrimSuffix(strings.Repeat("{},", guard.MaxAnswer/3-100), ",") + `]}`}).ServeHTTP,
+			says:    "names no configuration",
+		},
+		"ConfigurationOfManyWords": {
+			handler: holding(`{"config":{"Cmd":[` + strings.TrimSuffix(strings.Repeat(`"",`, guard.MaxAnswer/3-100), ",") + `]}}`).ServeHTTP,
+			says:    "more than 1024 words",
+		},
+		"ConfigurationOfManyLayers": {
+			handler: holding(`{"history":[` + strings.TrimSuffix(strings.Repeat(`{},`, guard.MaxAnswer/3-100), ",") + `]}`).ServeHTTP,
+			says:    "has neither an entrypoint nor a command",
+		},
+		"IndexOfIndexes": {
+			handler: index(fmt.Sprintf(`{"mediaType":%q,"digest":%q,"platform":{"os":"linux"}}`, types.OCIImageIndex, digested("x"))).ServeHTTP,
+			says:    "has nothing for Linux",
+		},
+		"DeepJSON": {
+			handler: (&shelf{mediaType: string(types.OCIImageIndex), manifest: strings.Repeat("[", 1<<20)}).ServeHTTP,
+			says:    "has a manifest that is not the JSON of one",
+		},
+		"ConfigurationWithoutJSON": {
+			handler: holding("what is said on an internal network").ServeHTTP,
+			says:    "has a configuration that is not the JSON of one",
+		},
+		"ManifestWithoutJSON": {
+			handler: (&shelf{mediaType: string(types.OCIManifestSchema1), manifest: "an internal network"}).ServeHTTP,
+			says:    "has a manifest that is not the JSON of one",
+		},
+		"AnotherDigest": {
+			handler: (&shelf{mediaType: stored.mediaType, manifest: stored.manifest, head: digested("x")}).ServeHTTP,
+			says:    "content whose digest is another one",
+		},
+		"AnotherConfiguration": {
+			handler: (&shelf{mediaType: stored.mediaType, manifest: stored.manifest, blob: whole(`{"config":{"Entrypoint":["evil"]}}`)}).ServeHTTP,
+			says:    "content whose digest is another one",
+		},
+		"CompressionBomb": {
+			handler: (&shelf{mediaType: stored.mediaType, manifest: stored.manifest, blob: whole(zeros(t, 64<<20), "Content-Encoding", "gzip")}).ServeHTTP,
+			says:    "content whose digest is another one",
+		},
+		"OldFormat": {
+			handler: (&shelf{mediaType: string(types.DockerManifestSchema1Signed), manifest: "{}"}).ServeHTTP,
+			says:    "is no container image",
+		},
+		"UnknownDigest": {
+			handler: holding(good).withConfig("md5:00").ServeHTTP,
+			says:    "has a manifest that is not the JSON of one",
+		},
+		"TalkativeFailure": {
+			handler: failing(http.StatusTeapot, "what is said on an internal network"),
+			passing: true,
+		},
+		"TokensWithoutEnd": {
+			handler: challenge(`Bearer realm="https://evil.example.com/token"`, whole(strings.Repeat(" ", 1<<20))),
+			passing: true,
+		},
+		"TokenFromInside": {
+			handler: challenge(`Bearer realm="https://inside.example.com/token"`, nil),
+			says:    "has no address that the controller may ask",
+		},
+		"TokenInTheClear": {
+			handler: challenge(`Bearer realm="http://evil.example.com/token"`, nil),
+			passing: true,
+		},
 	}
 }
 
@@ -310,10 +403,31 @@ func TestTokens(t *testing.T) {
 		posted int
 		found  bool
 	}{
-		"IdentityOwnHost":   {"The registry is its own token service.", evil, identity(evil), 1, true},
-		"IdentitySibling":   {"So is a host of the same owner.", "auth.example.com", identity(evil), 1, true},
-		"IdentityElsewhere": {"Another owner gets no identity token.", "auth.example.org", identity(evil), 0, false},
-		"PasswordElsewhere": {"Registries do have token services elsewhere.", "auth.example.org", login("key", evil, "ci", "hunter2"), 0, true},
+		"IdentityOwnHost": {
+			reason: "The registry is its own token service.",
+			realm:  evil,
+			secret: identity(evil),
+			posted: 1,
+			found:  true,
+		},
+		"IdentitySibling": {
+			reason: "So is a host of the same owner.",
+			realm:  "auth.example.com",
+			secret: identity(evil),
+			posted: 1,
+			found:  true,
+		},
+		"IdentityElsewhere": {
+			reason: "Another owner gets no identity token.",
+			realm:  "auth.example.org",
+			secret: identity(evil),
+		},
+		"PasswordElsewhere": {
+			reason: "Registries do have token services elsewhere.",
+			realm:  "auth.example.org",
+			secret: login("key", evil, "ci", "hunter2"),
+			found:  true,
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -374,9 +488,9 @@ func TestRegistryAnswersForCertain(t *testing.T) {
 		status int
 		says   string
 	}{
-		"NotFound":     {http.StatusNotFound, "does not have it"},
-		"Unauthorized": {http.StatusUnauthorized, "answers with status 401"},
-		"Forbidden":    {http.StatusForbidden, "answers with status 403"},
+		"NotFound":     {status: http.StatusNotFound, says: "does not have it"},
+		"Unauthorized": {status: http.StatusUnauthorized, says: "answers with status 401"},
+		"Forbidden":    {status: http.StatusForbidden, says: "answers with status 403"},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -63,24 +63,56 @@ func TestEntrypoint(t *testing.T) {
 		},
 		"PlatformsDisagree": {
 			reason: "A guess would run the wrong program.",
-			image:  "disagreeing:1", err: `"docker-entrypoint.sh" "bash"`,
+			image:  "disagreeing:1",
+			err:    `"docker-entrypoint.sh" "bash"`,
 		},
 		"BoundToOnePlatform": {
-			reason: "Where the node's architecture is known, there is nothing to guess.",
-			image:  "disagreeing:1", architectures: []string{"arm64"},
-			want: Entrypoint{Image: "disagreeing@" + digestOf(t, disagreeing), Entrypoint: []string{"/qemu"}},
+			reason:        "Where the node's architecture is known, there is nothing to guess.",
+			image:         "disagreeing:1",
+			architectures: []string{"arm64"},
+			want:          Entrypoint{Image: "disagreeing@" + digestOf(t, disagreeing), Entrypoint: []string{"/qemu"}},
 		},
 		"NotForThisPlatform": {
-			reason: "The pod could not run there in any case.",
-			image:  "agreeing:1", architectures: []string{"s390x"}, err: "and the pod runs on s390x; take another image, or another node",
+			reason:        "The pod could not run there in any case.",
+			image:         "agreeing:1",
+			architectures: []string{"s390x"},
+			err:           "and the pod runs on s390x; take another image, or another node",
 		},
-		"Nothing":      {reason: "An image of data has nothing to run.", image: "nothing:1", err: "has neither an entrypoint nor a command; give the step a command"},
-		"Huge":         {reason: "What is remembered is bounded.", image: "huge:1", err: "has an entrypoint of 32769 bytes or more, above the limit of 32768"},
-		"Windows":      {reason: "It would not start.", image: "windows:1", err: "is not for Linux"},
-		"WindowsIndex": {reason: "Nor would any of these.", image: "windows-index:1", err: "has nothing for Linux"},
-		"NoSuchTag":    {reason: "A typo is the user's to correct.", image: "both:2", err: "does not have it; correct the name, or give the step a command"},
-		"NoSuchImage":  {reason: "So is this one.", image: "neither:1", err: "does not have it; correct the name, or give the step a command"},
-		"NoName":       {reason: "What is not even a name is not asked for.", image: "UPPER CASE", err: "is not the name of an image; correct the name"},
+		"Nothing": {
+			reason: "An image of data has nothing to run.",
+			image:  "nothing:1",
+			err:    "has neither an entrypoint nor a command; give the step a command",
+		},
+		"Huge": {
+			reason: "What is remembered is bounded.",
+			image:  "huge:1",
+			err:    "has an entrypoint of 32769 bytes or more, above the limit of 32768",
+		},
+		"Windows": {
+			reason: "It would not start.",
+			image:  "windows:1",
+			err:    "is not for Linux",
+		},
+		"WindowsIndex": {
+			reason: "Nor would any of these.",
+			image:  "windows-index:1",
+			err:    "has nothing for Linux",
+		},
+		"NoSuchTag": {
+			reason: "A typo is the user's to correct.",
+			image:  "both:2",
+			err:    "does not have it; correct the name, or give the step a command",
+		},
+		"NoSuchImage": {
+			reason: "So is this one.",
+			image:  "neither:1",
+			err:    "does not have it; correct the name, or give the step a command",
+		},
+		"NoName": {
+			reason: "What is not even a name is not asked for.",
+			image:  "UPPER CASE",
+			err:    "is not the name of an image; correct the name",
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -134,12 +166,43 @@ func TestCommand(t *testing.T) {
 		args          []string
 		command, want []string
 	}{
-		"Both":         {reason: "The image as it is.", of: Entrypoint{Entrypoint: []string{"e"}, Cmd: []string{"c"}}, command: []string{"e"}, want: []string{"c"}},
-		"Args":         {reason: "A step's args replace the image's.", of: Entrypoint{Entrypoint: []string{"e"}, Cmd: []string{"c"}}, args: []string{"a"}, command: []string{"e"}, want: []string{"a"}},
-		"OnlyCmd":      {reason: "busybox runs sh.", of: Entrypoint{Cmd: []string{"sh"}}, command: []string{"sh"}},
-		"OnlyCmdArgs":  {reason: "And its sh runs the args: Tasks rely on it.", of: Entrypoint{Cmd: []string{"sh"}}, args: []string{"-c", "ls"}, command: []string{"sh"}, want: []string{"-c", "ls"}},
-		"OnlyProgram":  {reason: "An image with a program needs no arguments.", of: Entrypoint{Entrypoint: []string{"e"}}, command: []string{"e"}},
-		"ProgramAndIt": {reason: "It may get some.", of: Entrypoint{Entrypoint: []string{"e"}}, args: []string{"a"}, command: []string{"e"}, want: []string{"a"}},
+		"Both": {
+			reason:  "The image as it is.",
+			of:      Entrypoint{Entrypoint: []string{"e"}, Cmd: []string{"c"}},
+			command: []string{"e"},
+			want:    []string{"c"},
+		},
+		"Args": {
+			reason:  "A step's args replace the image's.",
+			of:      Entrypoint{Entrypoint: []string{"e"}, Cmd: []string{"c"}},
+			args:    []string{"a"},
+			command: []string{"e"},
+			want:    []string{"a"},
+		},
+		"OnlyCmd": {
+			reason:  "busybox runs sh.",
+			of:      Entrypoint{Cmd: []string{"sh"}},
+			command: []string{"sh"},
+		},
+		"OnlyCmdArgs": {
+			reason:  "And its sh runs the args: Tasks rely on it.",
+			of:      Entrypoint{Cmd: []string{"sh"}},
+			args:    []string{"-c", "ls"},
+			command: []string{"sh"},
+			want:    []string{"-c", "ls"},
+		},
+		"OnlyProgram": {
+			reason:  "An image with a program needs no arguments.",
+			of:      Entrypoint{Entrypoint: []string{"e"}},
+			command: []string{"e"},
+		},
+		"ProgramAndIt": {
+			reason:  "It may get some.",
+			of:      Entrypoint{Entrypoint: []string{"e"}},
+			args:    []string{"a"},
+			command: []string{"e"},
+			want:    []string{"a"},
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -15,14 +15,49 @@ func TestParseMirror(t *testing.T) {
 	cases := map[string]struct {
 		reason, text, registry, url, err string
 	}{
-		"One":       {reason: "The mirror of one registry.", text: "docker.io=https://mirror.example.com", registry: "docker.io", url: "https://mirror.example.com"},
-		"Any":       {reason: "A mirror of all, on a network of one's own.", text: "*=http://10.0.0.1:5000", registry: "*", url: "http://10.0.0.1:5000"},
-		"Path":      {reason: "Some keep each registry in a folder.", text: "quay.io=https://m.example.com/quay", registry: "quay.io", url: "https://m.example.com/quay"},
-		"NoURL":     {reason: "Both halves are needed.", text: "docker.io", err: "want REGISTRY=URL"},
-		"NoScheme":  {reason: "Whether it speaks TLS is not guessed.", text: "docker.io=mirror.example.com", err: "is no address with http:// or https://"},
-		"NoName":    {reason: "A registry has the name of a host.", text: "docker.io/library=http://m", err: "is not the name of a registry"},
-		"Nothing":   {reason: "Nothing is not everything.", text: "=http://m", err: "want REGISTRY=URL"},
-		"OtherKind": {reason: "There is nothing else to speak.", text: "docker.io=ftp://m", err: "is no address"},
+		"One": {
+			reason:   "The mirror of one registry.",
+			text:     "docker.io=https://mirror.example.com",
+			registry: "docker.io",
+			url:      "https://mirror.example.com",
+		},
+		"Any": {
+			reason:   "A mirror of all, on a network of one's own.",
+			text:     "*=http://10.0.0.1:5000",
+			registry: "*",
+			url:      "http://10.0.0.1:5000",
+		},
+		"Path": {
+			reason:   "Some keep each registry in a folder.",
+			text:     "quay.io=https://m.example.com/quay",
+			registry: "quay.io",
+			url:      "https://m.example.com/quay",
+		},
+		"NoURL": {
+			reason: "Both halves are needed.",
+			text:   "docker.io",
+			err:    "want REGISTRY=URL",
+		},
+		"NoScheme": {
+			reason: "Whether it speaks TLS is not guessed.",
+			text:   "docker.io=mirror.example.com",
+			err:    "is no address with http:// or https://",
+		},
+		"NoName": {
+			reason: "A registry has the name of a host.",
+			text:   "docker.io/library=http://m",
+			err:    "is not the name of a registry",
+		},
+		"Nothing": {
+			reason: "Nothing is not everything.",
+			text:   "=http://m",
+			err:    "want REGISTRY=URL",
+		},
+		"OtherKind": {
+			reason: "There is nothing else to speak.",
+			text:   "docker.io=ftp://m",
+			err:    "is no address",
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -48,12 +83,41 @@ func TestSources(t *testing.T) {
 		mirrors []string
 		want    []string
 	}{
-		"None":   {reason: "Without mirrors there is the registry.", image: "busybox", want: []string{"index.docker.io/library/busybox:latest"}},
-		"Docker": {reason: "Docker's registry goes by the name that people write.", image: "busybox:1", mirrors: []string{"docker.io=http://m.example:5000"}, want: []string{"m.example:5000/library/busybox:1", "index.docker.io/library/busybox:1"}},
-		"Other":  {reason: "A mirror is for its registry only.", image: "quay.io/a/b:1", mirrors: []string{"docker.io=http://m.example:5000"}, want: []string{"quay.io/a/b:1"}},
-		"Any":    {reason: "Or for all of them; the order is the administrator's.", image: "quay.io/a/b:1", mirrors: []string{"*=http://m.example:5000", "quay.io=https://n.example"}, want: []string{"m.example:5000/a/b:1", "n.example/a/b:1", "quay.io/a/b:1"}},
-		"Path":   {reason: "A folder comes before the name.", image: "busybox:1", mirrors: []string{"docker.io=https://m.example/hub/"}, want: []string{"m.example/hub/library/busybox:1", "index.docker.io/library/busybox:1"}},
-		"Digest": {reason: "A digest stays one.", image: "quay.io/a" + digest, mirrors: []string{"*=http://m.example"}, want: []string{"m.example/a" + digest, "quay.io/a" + digest}},
+		"None": {
+			reason: "Without mirrors there is the registry.",
+			image:  "busybox",
+			want:   []string{"index.docker.io/library/busybox:latest"},
+		},
+		"Docker": {
+			reason:  "Docker's registry goes by the name that people write.",
+			image:   "busybox:1",
+			mirrors: []string{"docker.io=http://m.example:5000"},
+			want:    []string{"m.example:5000/library/busybox:1", "index.docker.io/library/busybox:1"},
+		},
+		"Other": {
+			reason:  "A mirror is for its registry only.",
+			image:   "quay.io/a/b:1",
+			mirrors: []string{"docker.io=http://m.example:5000"},
+			want:    []string{"quay.io/a/b:1"},
+		},
+		"Any": {
+			reason:  "Or for all of them; the order is the administrator's.",
+			image:   "quay.io/a/b:1",
+			mirrors: []string{"*=http://m.example:5000", "quay.io=https://n.example"},
+			want:    []string{"m.example:5000/a/b:1", "n.example/a/b:1", "quay.io/a/b:1"},
+		},
+		"Path": {
+			reason:  "A folder comes before the name.",
+			image:   "busybox:1",
+			mirrors: []string{"docker.io=https://m.example/hub/"},
+			want:    []string{"m.example/hub/library/busybox:1", "index.docker.io/library/busybox:1"},
+		},
+		"Digest": {
+			reason:  "A digest stays one.",
+			image:   "quay.io/a" + digest,
+			mirrors: []string{"*=http://m.example"},
+			want:    []string{"m.example/a" + digest, "quay.io/a" + digest},
+		},
 	}
 	for label, tc := range cases {
 		t.Run(label, func(t *testing.T) {

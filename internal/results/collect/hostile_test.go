@@ -47,15 +47,58 @@ func TestHostileLogIsBounded(t *testing.T) {
 		bytes  int64
 		want   error
 	}{
-		"OneLine":     {"a line of 10 GiB is passed over as far as a log may go", &repeated{text: []byte("x"), left: endless}, most, frame.ErrTooLarge},
-		"Lines":       {"so are lines without end", &repeated{text: []byte("noise\n"), left: endless}, most, frame.ErrTooLarge},
-		"EmptyLines":  {"and empty ones", &repeated{text: []byte("\n"), left: endless}, most, frame.ErrTooLarge},
-		"Marks":       {"and lines that look like ours", &repeated{text: []byte("~sluice/1 other 0 intro {} 00000000\n"), left: endless}, most, frame.ErrTooLarge},
-		"Foreign":     {"a few thousand lines of somebody else do no harm", io.MultiReader(&repeated{text: []byte("noise\n"), left: 6 << 18}, bytes.NewReader(whole(t))), 2 << 20, nil},
-		"AfterEnd":    {"nor do they after the end", io.MultiReader(bytes.NewReader(whole(t)), &repeated{text: []byte("noise\n"), left: 6 << 18}), 2 << 20, nil},
-		"EndlessTail": {"but not without end", io.MultiReader(bytes.NewReader(whole(t)), &repeated{text: []byte("noise\n"), left: endless}), most, frame.ErrTooLarge},
-		"Intros":      {"a record that comes again is refused at once", &repeated{text: []byte(intro), left: endless}, 64 << 10, frame.ErrDuplicate},
-		"NoData":      {"a value that is announced and does not come takes no more than it may have", io.MultiReader(strings.NewReader(head), &repeated{text: []byte("noise\n"), left: endless}), most, frame.ErrTooLarge},
+		"OneLine": {
+			reason: "a line of 10 GiB is passed over as far as a log may go",
+			log:    &repeated{text: []byte("x"), left: endless},
+			bytes:  most,
+			want:   frame.ErrTooLarge,
+		},
+		"Lines": {
+			reason: "so are lines without end",
+			log:    &repeated{text: []byte("noise\n"), left: endless},
+			bytes:  most,
+			want:   frame.ErrTooLarge,
+		},
+		"EmptyLines": {
+			reason: "and empty ones",
+			log:    &repeated{text: []byte("\n"), left: endless},
+			bytes:  most,
+			want:   frame.ErrTooLarge,
+		},
+		"Marks": {
+			reason: "and lines that look like ours",
+			log:    &repeated{text: []byte("~sluice/1 other 0 intro {} 00000000\n"), left: endless},
+			bytes:  most,
+			want:   frame.ErrTooLarge,
+		},
+		"Foreign": {
+			reason: "a few thousand lines of somebody else do no harm",
+			log:    io.MultiReader(&repeated{text: []byte("noise\n"), left: 6 << 18}, bytes.NewReader(whole(t))),
+			bytes:  2 << 20,
+		},
+		"AfterEnd": {
+			reason: "nor do they after the end",
+			log:    io.MultiReader(bytes.NewReader(whole(t)), &repeated{text: []byte("noise\n"), left: 6 << 18}),
+			bytes:  2 << 20,
+		},
+		"EndlessTail": {
+			reason: "but not without end",
+			log:    io.MultiReader(bytes.NewReader(whole(t)), &repeated{text: []byte("noise\n"), left: endless}),
+			bytes:  most,
+			want:   frame.ErrTooLarge,
+		},
+		"Intros": {
+			reason: "a record that comes again is refused at once",
+			log:    &repeated{text: []byte(intro), left: endless},
+			bytes:  64 << 10,
+			want:   frame.ErrDuplicate,
+		},
+		"NoData": {
+			reason: "a value that is announced and does not come takes no more than it may have",
+			log:    io.MultiReader(strings.NewReader(head), &repeated{text: []byte("noise\n"), left: endless}),
+			bytes:  most,
+			want:   frame.ErrTooLarge,
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -141,8 +184,8 @@ func TestReadsOfAHostileContainerAreFew(t *testing.T) {
 		log    reply
 		most   int
 	}{
-		"Closes": {"a log that ends at once is followed again at growing intervals", gives([]byte(noise)), 24*60*60/15 + 20},
-		"Drips":  {"a log that drips is followed once", drips(time.Second), 10},
+		"Closes": {reason: "a log that ends at once is followed again at growing intervals", log: gives([]byte(noise)), most: 24*60*60/15 + 20},
+		"Drips":  {reason: "a log that drips is followed once", log: drips(time.Second), most: 10},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -64,16 +64,66 @@ func TestKubernetesClient(t *testing.T) {
 		kind   kind
 		text   string
 	}{
-		"Forbidden":  {"a role is missing", status(403, "Forbidden", "no"), denied, "the log may not be read: no"},
-		"NotFound":   {"the pod is gone", status(404, "NotFound", "gone"), absent, "there is no such log: gone"},
-		"BadRequest": {"the container has not started", status(400, "BadRequest", "waiting to start"), unreachable, "the log cannot be had: waiting to start"},
-		"Internal":   {"the kubelet is away", status(500, "InternalError", "dial tcp 10.0.0.2:10250: connect: connection refused"), unreachable, "the log cannot be had: dial tcp 10.0.0.2:10250: connect: connection refused"},
-		"BadGateway": {"a proxy in between speaks", func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "bad gateway", http.StatusBadGateway) }, unreachable, "the log cannot be had: "},
-		"Closed":     {"a connection ends in the middle", snapped(whole(t)[:300], closing), broken, "the log broke off while it was read: unexpected EOF"},
-		"Reset":      {"a connection is reset in the middle", snapped(whole(t)[:300], resetting), broken, "the log broke off while it was read: read tcp "},
-		"Refused":    {"a server that takes no requests", snapped(nil, resetting), broken, "the log broke off while it was read: read tcp "},
-		"Short":      {"a log that is all there is", plain(whole(t)[:300]), incomplete, "the results stream is incomplete: the log has no end record"},
-		"Foreign":    {"a server that is no API server", plain([]byte("<html>welcome</html>\n")), incomplete, "the results stream is incomplete: the log has no end record"},
+		"Forbidden": {
+			reason: "a role is missing",
+			answer: status(403, "Forbidden", "no"),
+			kind:   denied,
+			text:   "the log may not be read: no",
+		},
+		"NotFound": {
+			reason: "the pod is gone",
+			answer: status(404, "NotFound", "gone"),
+			kind:   absent,
+			text:   "there is no such log: gone",
+		},
+		"BadRequest": {
+			reason: "the container has not started",
+			answer: status(400, "BadRequest", "waiting to start"),
+			kind:   unreachable,
+			text:   "the log cannot be had: waiting to start",
+		},
+		"Internal": {
+			reason: "the kubelet is away",
+			answer: status(500, "InternalError", "dial tcp 10.0.0.2:10250: connect: connection refused"),
+			kind:   unreachable,
+			text:   "the log cannot be had: dial tcp 10.0.0.2:10250: connect: connection refused",
+		},
+		"BadGateway": {
+			reason: "a proxy in between speaks",
+			answer: func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "bad gateway", http.StatusBadGateway) },
+			kind:   unreachable,
+			text:   "the log cannot be had: ",
+		},
+		"Closed": {
+			reason: "a connection ends in the middle",
+			answer: snapped(whole(t)[:300], closing),
+			kind:   broken,
+			text:   "the log broke off while it was read: unexpected EOF",
+		},
+		"Reset": {
+			reason: "a connection is reset in the middle",
+			answer: snapped(whole(t)[:300], resetting),
+			kind:   broken,
+			text:   "the log broke off while it was read: read tcp ",
+		},
+		"Refused": {
+			reason: "a server that takes no requests",
+			answer: snapped(nil, resetting),
+			kind:   broken,
+			text:   "the log broke off while it was read: read tcp ",
+		},
+		"Short": {
+			reason: "a log that is all there is",
+			answer: plain(whole(t)[:300]),
+			kind:   incomplete,
+			text:   "the results stream is incomplete: the log has no end record",
+		},
+		"Foreign": {
+			reason: "a server that is no API server",
+			answer: plain([]byte("<html>welcome</html>\n")),
+			kind:   incomplete,
+			text:   "the results stream is incomplete: the log has no end record",
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -43,17 +43,37 @@ func TestMeter(t *testing.T) {
 		reads   []ReadReport
 		ends    []EndReport
 	}{
-		"Followed": {"one read, while the container runs", time.Hour, []reply{gives(all)},
-			[]ReadReport{{Bytes: int64(len(all)), Following: true}}, []EndReport{{Following: true, ValueBytes: 5}}},
-		"Finished": {"one read, after its end", 0, []reply{gives(all)},
-			[]ReadReport{{Bytes: int64(len(all))}}, []EndReport{{ValueBytes: 5}}},
-		"Again": {"a read that is tried again is one more", 0, []reply{fails(errAway), breaks(half, errAway), gives(all)},
-			[]ReadReport{{Cause: "unreachable"}, {Bytes: int64(len(half)), Cause: "broken"}, {Bytes: int64(len(all))}}, []EndReport{{ValueBytes: 5}}},
-		"Interrupted": {"results of a pod that was told to end are results", 0,
-			[]reply{gives(stream(t, true, step("step-one"), unfinished("step-two")))},
-			[]ReadReport{{Bytes: int64(len(stream(t, true, step("step-one"), unfinished("step-two"))))}}, []EndReport{{Interrupted: true}}},
-		"Panics": {"a read that panics has failed", 0, []reply{breaksBy(func() { panic("unheard of") })},
-			[]ReadReport{{Cause: "damaged"}, {Cause: "damaged"}}, []EndReport{{Cause: "damaged"}}},
+		"Followed": {
+			reason:  "one read, while the container runs",
+			runs:    time.Hour,
+			replies: []reply{gives(all)},
+			reads:   []ReadReport{{Bytes: int64(len(all)), Following: true}},
+			ends:    []EndReport{{Following: true, ValueBytes: 5}},
+		},
+		"Finished": {
+			reason:  "one read, after its end",
+			replies: []reply{gives(all)},
+			reads:   []ReadReport{{Bytes: int64(len(all))}},
+			ends:    []EndReport{{ValueBytes: 5}},
+		},
+		"Again": {
+			reason:  "a read that is tried again is one more",
+			replies: []reply{fails(errAway), breaks(half, errAway), gives(all)},
+			reads:   []ReadReport{{Cause: "unreachable"}, {Bytes: int64(len(half)), Cause: "broken"}, {Bytes: int64(len(all))}},
+			ends:    []EndReport{{ValueBytes: 5}},
+		},
+		"Interrupted": {
+			reason:  "results of a pod that was told to end are results",
+			replies: []reply{gives(stream(t, true, step("step-one"), unfinished("step-two")))},
+			reads:   []ReadReport{{Bytes: int64(len(stream(t, true, step("step-one"), unfinished("step-two"))))}},
+			ends:    []EndReport{{Interrupted: true}},
+		},
+		"Panics": {
+			reason:  "a read that panics has failed",
+			replies: []reply{breaksBy(func() { panic("unheard of") })},
+			reads:   []ReadReport{{Cause: "damaged"}, {Cause: "damaged"}},
+			ends:    []EndReport{{Cause: "damaged"}},
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -20,19 +20,35 @@ func TestRead(t *testing.T) {
 		log    []byte
 		want   *Set
 	}{
-		"Whole": {"all records are taken", whole(t), &Set{
-			Steps:    []frame.Step{one, two},
-			Results:  []frame.Result{{Name: "a", Type: "string", Value: []byte("hello")}},
-			Problems: []frame.Problem{{Result: "b", Kind: frame.NotUTF8}},
-		}},
-		"Foreign": {"foreign lines are passed over", append([]byte("noise of somebody else\n"), stream(t, false, step("step-one"), step("step-two"))...),
-			&Set{Steps: []frame.Step{one, two}}},
-		"OtherOrder": {"a step may end before an earlier one does", stream(t, false, step("step-two"), step("step-one")),
-			&Set{Steps: []frame.Step{two, one}}},
-		"Absent": {"a result that was not written has no record", stream(t, false, step("step-one"), step("step-two"), result("b", "array", "[]")),
-			&Set{Steps: []frame.Step{one, two}, Results: []frame.Result{{Name: "b", Type: "array", Value: []byte("[]")}}}},
-		"Interrupted": {"an interrupted stream speaks of each step, too", stream(t, true, step("step-one"), unfinished("step-two")),
-			&Set{Steps: []frame.Step{one, cut}, Interrupted: true}},
+		"Whole": {
+			reason: "all records are taken",
+			log:    whole(t),
+			want: &Set{
+				Steps:    []frame.Step{one, two},
+				Results:  []frame.Result{{Name: "a", Type: "string", Value: []byte("hello")}},
+				Problems: []frame.Problem{{Result: "b", Kind: frame.NotUTF8}},
+			},
+		},
+		"Foreign": {
+			reason: "foreign lines are passed over",
+			log:    append([]byte("noise of somebody else\n"), stream(t, false, step("step-one"), step("step-two"))...),
+			want:   &Set{Steps: []frame.Step{one, two}},
+		},
+		"OtherOrder": {
+			reason: "a step may end before an earlier one does",
+			log:    stream(t, false, step("step-two"), step("step-one")),
+			want:   &Set{Steps: []frame.Step{two, one}},
+		},
+		"Absent": {
+			reason: "a result that was not written has no record",
+			log:    stream(t, false, step("step-one"), step("step-two"), result("b", "array", "[]")),
+			want:   &Set{Steps: []frame.Step{one, two}, Results: []frame.Result{{Name: "b", Type: "array", Value: []byte("[]")}}},
+		},
+		"Interrupted": {
+			reason: "an interrupted stream speaks of each step, too",
+			log:    stream(t, true, step("step-one"), unfinished("step-two")),
+			want:   &Set{Steps: []frame.Step{one, cut}, Interrupted: true},
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -62,24 +78,107 @@ func TestReadRefuses(t *testing.T) {
 		wanted Want
 		want   error
 	}{
-		"Empty":            {"a log that says nothing is not a set without results", nil, want(), frame.ErrIncomplete},
-		"CutOff":           {"the end record is what makes a stream whole", whole(t)[:len(whole(t))-1], want(), frame.ErrIncomplete},
-		"OtherNonce":       {"a stream of another pod is noise", bytes.ReplaceAll(whole(t), []byte(nonce), []byte("x0nce")), want(), frame.ErrIncomplete},
-		"Trailing":         {"a log that goes on after its end was written by somebody else, too", append(whole(t), whole(t)...), want(), frame.ErrTrailing},
-		"Undeclared":       {"nobody can smuggle in a result that the task does not declare", stream(t, false, one, two, result("c", "string", "")), want(), ErrUnexpected},
-		"UndeclaredEmpty":  {"not even one whose type is that of nothing", stream(t, false, one, two, problem("c")), want(), ErrUnexpected},
-		"WrongType":        {"the type is the declared one", stream(t, false, one, two, result("a", "array", "[]")), want(), ErrUnexpected},
-		"Twice":            {"a second value must not replace the first", stream(t, false, one, two, result("a", "string", ""), result("a", "string", "")), want(), ErrUnexpected},
-		"ProblemAndResult": {"a result is carried or it is not", stream(t, false, one, two, result("a", "string", ""), problem("a")), want(), ErrUnexpected},
-		"NoSteps":          {"a step that nobody speaks of may have failed", stream(t, false), want(), ErrUnexpected},
-		"StepMissing":      {"nor may one of several be left out", stream(t, false, one), want(), ErrUnexpected},
-		"LastStepMissing":  {"whichever it is", stream(t, false, two, result("a", "string", "x")), want(), ErrUnexpected},
-		"StepTwice":        {"a second end of a step must not hide the first", stream(t, false, one, two, two), want(), ErrUnexpected},
-		"StepUnknown":      {"a stream of another task is not this one's", stream(t, false, one, two, step("step-three")), want(), ErrUnexpected},
-		"InterruptedStepMissing": {"an interrupted sidecar knows its steps, too: what it does not speak of is not ended well",
-			stream(t, true, one), want(), ErrUnexpected},
-		"StepsUntold":   {"to forget the steps is no way around the check", whole(t), noSteps, ErrUnexpected},
-		"StepsUntoldNo": {"even if the stream has none", stream(t, false), noSteps, ErrUnexpected},
+		"Empty": {
+			reason: "a log that says nothing is not a set without results",
+			wanted: want(),
+			want:   frame.ErrIncomplete,
+		},
+		"CutOff": {
+			reason: "the end record is what makes a stream whole",
+			log:    whole(t)[:len(whole(t))-1],
+			wanted: want(),
+			want:   frame.ErrIncomplete,
+		},
+		"OtherNonce": {
+			reason: "a stream of another pod is noise",
+			log:    bytes.ReplaceAll(whole(t), []byte(nonce), []byte("x0nce")),
+			wanted: want(),
+			want:   frame.ErrIncomplete,
+		},
+		"Trailing": {
+			reason: "a log that goes on after its end was written by somebody else, too",
+			log:    append(whole(t), whole(t)...),
+			wanted: want(),
+			want:   frame.ErrTrailing,
+		},
+		"Undeclared": {
+			reason: "nobody can smuggle in a result that the task does not declare",
+			log:    stream(t, false, one, two, result("c", "string", "")),
+			wanted: want(),
+			want:   ErrUnexpected,
+		},
+		"UndeclaredEmpty": {
+			reason: "not even one whose type is that of nothing",
+			log:    stream(t, false, one, two, problem("c")),
+			wanted: want(),
+			want:   ErrUnexpected,
+		},
+		"WrongType": {
+			reason: "the type is the declared one",
+			log:    stream(t, false, one, two, result("a", "array", "[]")),
+			wanted: want(),
+			want:   ErrUnexpected,
+		},
+		"Twice": {
+			reason: "a second value must not replace the first",
+			log:    stream(t, false, one, two, result("a", "string", ""), result("a", "string", "")),
+			wanted: want(),
+			want:   ErrUnexpected,
+		},
+		"ProblemAndResult": {
+			reason: "a result is carried or it is not",
+			log:    stream(t, false, one, two, result("a", "string", ""), problem("a")),
+			wanted: want(),
+			want:   ErrUnexpected,
+		},
+		"NoSteps": {
+			reason: "a step that nobody speaks of may have failed",
+			log:    stream(t, false),
+			wanted: want(),
+			want:   ErrUnexpected,
+		},
+		"StepMissing": {
+			reason: "nor may one of several be left out",
+			log:    stream(t, false, one),
+			wanted: want(),
+			want:   ErrUnexpected,
+		},
+		"LastStepMissing": {
+			reason: "whichever it is",
+			log:    stream(t, false, two, result("a", "string", "x")),
+			wanted: want(),
+			want:   ErrUnexpected,
+		},
+		"StepTwice": {
+			reason: "a second end of a step must not hide the first",
+			log:    stream(t, false, one, two, two),
+			wanted: want(),
+			want:   ErrUnexpected,
+		},
+		"StepUnknown": {
+			reason: "a stream of another task is not this one's",
+			log:    stream(t, false, one, two, step("step-three")),
+			wanted: want(),
+			want:   ErrUnexpected,
+		},
+		"InterruptedStepMissing": {
+			reason: "an interrupted sidecar knows its steps, too: what it does not speak of is not ended well",
+			log:    stream(t, true, one),
+			wanted: want(),
+			want:   ErrUnexpected,
+		},
+		"StepsUntold": {
+			reason: "to forget the steps is no way around the check",
+			log:    whole(t),
+			wanted: noSteps,
+			want:   ErrUnexpected,
+		},
+		"StepsUntoldNo": {
+			reason: "even if the stream has none",
+			log:    stream(t, false),
+			wanted: noSteps,
+			want:   ErrUnexpected,
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -56,18 +56,72 @@ func TestFailureText(t *testing.T) {
 		kind    kind
 		want    string
 	}{
-		"Denied":       {"what a role does not allow", notOpened(forbidden(), nil), denied, `the log may not be read: pods/log "run-pod" is forbidden: not yours`},
-		"Unauthorized": {"who is not known may not read either", notOpened(apierrors.NewUnauthorized("who?"), nil), denied, `the log may not be read: who?`},
-		"NotFound":     {"what is not there", notOpened(gone, nil), absent, `there is no such log: pods "p" not found`},
-		"Unreachable":  {"anything else that the API says", notOpened(errAway, nil), unreachable, `the log cannot be had: kubelet away`},
-		"OpenStalled":  {"our own stopping is not told as what it looks like", notOpened(errors.New("context canceled"), errStalled), stalled, `no record came out of the log for too long`},
-		"ReadStalled":  {"nor is it while reading", notRead(cut, errors.New("closed"), errStalled), stalled, `no record came out of the log for too long`},
-		"Broken":       {"the cause is told, without this side's port", notRead(cut, errors.New("read tcp [::1]:53412->[::1]:443: reset"), nil), broken, `the log broke off while it was read: read tcp [::1]:443: reset`},
-		"Incomplete":   {"how many records there were is no news", notRead(cut, nil, nil), incomplete, `the results stream is incomplete: the log has no end record`},
-		"Damaged":      {"damage is told as it is", notRead(fmt.Errorf("%w: line 3", frame.ErrDigest), nil, nil), corrupt, `the results stream is damaged: line 3`},
-		"DamagedAndStopped": {"what was seen before the stop counts", notRead(fmt.Errorf("%w: line 3", frame.ErrDigest), errAway, errStalled), corrupt,
-			`the results stream is damaged: line 3`},
-		"Long": {"a message has an end", notOpened(errors.New(strings.Repeat("é", 4000)), nil), unreachable, `the log cannot be had: ` + strings.Repeat("é", 512) + "…"},
+		"Denied": {
+			reason:  "what a role does not allow",
+			failure: notOpened(forbidden(), nil),
+			kind:    denied,
+			want:    `the log may not be read: pods/log "run-pod" is forbidden: not yours`,
+		},
+		"Unauthorized": {
+			reason:  "who is not known may not read either",
+			failure: notOpened(apierrors.NewUnauthorized("who?"), nil),
+			kind:    denied,
+			want:    `the log may not be read: who?`,
+		},
+		"NotFound": {
+			reason:  "what is not there",
+			failure: notOpened(gone, nil),
+			kind:    absent,
+			want:    `there is no such log: pods "p" not found`,
+		},
+		"Unreachable": {
+			reason:  "anything else that the API says",
+			failure: notOpened(errAway, nil),
+			kind:    unreachable,
+			want:    `the log cannot be had: kubelet away`,
+		},
+		"OpenStalled": {
+			reason:  "our own stopping is not told as what it looks like",
+			failure: notOpened(errors.New("context canceled"), errStalled),
+			kind:    stalled,
+			want:    `no record came out of the log for too long`,
+		},
+		"ReadStalled": {
+			reason:  "nor is it while reading",
+			failure: notRead(cut, errors.New("closed"), errStalled),
+			kind:    stalled,
+			want:    `no record came out of the log for too long`,
+		},
+		"Broken": {
+			reason:  "the cause is told, without this side's port",
+			failure: notRead(cut, errors.New("read tcp [::1]:53412->[::1]:443: reset"), nil),
+			kind:    broken,
+			want:    `the log broke off while it was read: read tcp [::1]:443: reset`,
+		},
+		"Incomplete": {
+			reason:  "how many records there were is no news",
+			failure: notRead(cut, nil, nil),
+			kind:    incomplete,
+			want:    `the results stream is incomplete: the log has no end record`,
+		},
+		"Damaged": {
+			reason:  "damage is told as it is",
+			failure: notRead(fmt.Errorf("%w: line 3", frame.ErrDigest), nil, nil),
+			kind:    corrupt,
+			want:    `the results stream is damaged: line 3`,
+		},
+		"DamagedAndStopped": {
+			reason:  "what was seen before the stop counts",
+			failure: notRead(fmt.Errorf("%w: line 3", frame.ErrDigest), errAway, errStalled),
+			kind:    corrupt,
+			want:    `the results stream is damaged: line 3`,
+		},
+		"Long": {
+			reason:  "a message has an end",
+			failure: notOpened(errors.New(strings.Repeat("é", 4000)), nil),
+			kind:    unreachable,
+			want:    `the log cannot be had: ` + strings.Repeat("é", 512) + "…",
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -78,15 +78,47 @@ func TestTotalLimit(t *testing.T) {
 		limit  int64
 		want   error
 	}{
-		"OneBelow":   {"A value below the limit passes.", []int{99}, 100, nil},
-		"OneAt":      {"A value at the limit passes.", []int{100}, 100, nil},
-		"OneAbove":   {"A value above the limit is refused.", []int{101}, 100, frame.ErrTooLarge},
-		"ManyAt":     {"Values count together.", []int{50, 0, 49, 1}, 100, nil},
-		"ManyAbove":  {"Values count together.", []int{50, 49, 2}, 100, frame.ErrTooLarge},
-		"EmptyAtEnd": {"An empty value needs nothing.", []int{100, 0}, 100, nil},
-		"Default":    {"Without a limit it is what one object can hold.", []int{results.ObjectLimit}, 0, nil},
-		"DefaultAbove": {"Without a limit it is what one object can hold.", []int{results.ObjectLimit, 1}, 0,
-			frame.ErrTooLarge},
+		"OneBelow": {
+			reason: "A value below the limit passes.",
+			sizes:  []int{99},
+			limit:  100,
+		},
+		"OneAt": {
+			reason: "A value at the limit passes.",
+			sizes:  []int{100},
+			limit:  100,
+		},
+		"OneAbove": {
+			reason: "A value above the limit is refused.",
+			sizes:  []int{101},
+			limit:  100,
+			want:   frame.ErrTooLarge,
+		},
+		"ManyAt": {
+			reason: "Values count together.",
+			sizes:  []int{50, 0, 49, 1},
+			limit:  100,
+		},
+		"ManyAbove": {
+			reason: "Values count together.",
+			sizes:  []int{50, 49, 2},
+			limit:  100,
+			want:   frame.ErrTooLarge,
+		},
+		"EmptyAtEnd": {
+			reason: "An empty value needs nothing.",
+			sizes:  []int{100, 0},
+			limit:  100,
+		},
+		"Default": {
+			reason: "Without a limit it is what one object can hold.",
+			sizes:  []int{results.ObjectLimit},
+		},
+		"DefaultAbove": {
+			reason: "Without a limit it is what one object can hold.",
+			sizes:  []int{results.ObjectLimit, 1},
+			want:   frame.ErrTooLarge,
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

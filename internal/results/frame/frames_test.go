@@ -16,9 +16,24 @@ func TestFramesPerMegabyte(t *testing.T) {
 		value       []byte
 		lines, most int
 	}{
-		"Noise":     {"what no compressor makes smaller takes a third more, in base64", noise(megabyte), 175, 1_345_000},
-		"Inventory": {"JSON takes a fraction", inventory(megabyte), 32, 220_000},
-		"Zeros":     {"and nothing takes nothing", make([]byte, megabyte), 4, 2_500},
+		"Noise": {
+			reason: "what no compressor makes smaller takes a third more, in base64",
+			value:  noise(megabyte),
+			lines:  175,
+			most:   1_345_000,
+		},
+		"Inventory": {
+			reason: "JSON takes a fraction",
+			value:  inventory(megabyte),
+			lines:  32,
+			most:   220_000,
+		},
+		"Zeros": {
+			reason: "and nothing takes nothing",
+			value:  make([]byte, megabyte),
+			lines:  4,
+			most:   2_500,
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -52,7 +52,7 @@ func TestNextDoesNotWait(t *testing.T) {
 		reads  int
 		record string
 	}{
-		{1, "intro"}, {2, "step"}, {1, "result a"}, {0, "result b"}, {0, "end"},
+		{reads: 1, record: "intro"}, {reads: 2, record: "step"}, {reads: 1, record: "result a"}, {record: "result b"}, {record: "end"},
 	} {
 		log.allowed = want.reads
 		rec, err := r.Next()
@@ -175,12 +175,12 @@ func TestEndlessLogs(t *testing.T) {
 	start := string(f.bytes())
 	header := string((&forge{nonce: "n0nce", seq: 1}).header("a", "string", "raw", 100000, 17, [32]byte{}).bytes())
 	for name, tc := range map[string]struct{ start, text string }{
-		"OneLine":      {"", "x"},
-		"EmptyLines":   {"", "\n"},
-		"LongLines":    {"", strings.Repeat("y", 100000) + "\n"},
-		"MarkedLine":   {start, "~sluice/1 n0nce 1 step "},
-		"ForeignLines": {start, "~sluice/1 other 0 intro {} d84f1f6c\n"},
-		"InValue":      {start + header, "not the value\n"},
+		"OneLine":      {text: "x"},
+		"EmptyLines":   {text: "\n"},
+		"LongLines":    {text: strings.Repeat("y", 100000) + "\n"},
+		"MarkedLine":   {start: start, text: "~sluice/1 n0nce 1 step "},
+		"ForeignLines": {start: start, text: "~sluice/1 other 0 intro {} d84f1f6c\n"},
+		"InValue":      {start: start + header, text: "not the value\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			log := io.MultiReader(strings.NewReader(tc.start), &endless{text: tc.text})

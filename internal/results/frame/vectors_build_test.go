@@ -94,7 +94,12 @@ func wholeVectors() map[string]vector {
 			newForge().add("step", strings.Replace(step, "{", `{"more":[1],`, 1)).end(1, 0, 0, 0)),
 		"whole-unknown-reason": vec("whole", "A step may end for a reason that a reader does not know.",
 			newForge().add("step", `{"name":"step-a","exitCode":0,"reason":"Tomorrow"}`).end(1, 0, 0, 0)),
-		"whole-example": {expect: "whole", nonce: exampleNonce, comment: "The worked example of the specification.", stream: []byte(workedExample())},
+		"whole-example": {
+			expect:  "whole",
+			nonce:   exampleNonce,
+			comment: "The worked example of the specification.",
+			stream:  []byte(workedExample()),
+		},
 		"whole-deflate": vec("whole", "A value of 30000 bytes, compressed, in frames of 1000 bytes.", compressedStream(inventory(30000))),
 	}
 }

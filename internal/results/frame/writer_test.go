@@ -21,24 +21,24 @@ func TestWriterRefuses(t *testing.T) {
 		reason string
 		write  func(*frame.Writer) error
 	}{
-		"Step": {"What is no step is not written.", func(w *frame.Writer) error { return w.Step(frame.Step{}) }},
-		"ResultName": {"Names are checked.", func(w *frame.Writer) error {
+		"Step": {reason: "What is no step is not written.", write: func(w *frame.Writer) error { return w.Step(frame.Step{}) }},
+		"ResultName": {reason: "Names are checked.", write: func(w *frame.Writer) error {
 			return w.Result(frame.Result{Name: "a/b", Type: "string"})
 		}},
-		"ResultType": {"Types are checked.", func(w *frame.Writer) error { return w.Result(frame.Result{Name: "a"}) }},
-		"ProblemName": {"Names are checked.", func(w *frame.Writer) error {
+		"ResultType": {reason: "Types are checked.", write: func(w *frame.Writer) error { return w.Result(frame.Result{Name: "a"}) }},
+		"ProblemName": {reason: "Names are checked.", write: func(w *frame.Writer) error {
 			return w.Problem(frame.Problem{Kind: frame.TooLarge})
 		}},
-		"ProblemKind": {"A problem has a kind.", func(w *frame.Writer) error {
+		"ProblemKind": {reason: "A problem has a kind.", write: func(w *frame.Writer) error {
 			return w.Problem(frame.Problem{Result: "a"})
 		}},
-		"ProblemWord": {"A kind is a word.", func(w *frame.Writer) error {
+		"ProblemWord": {reason: "A kind is a word.", write: func(w *frame.Writer) error {
 			return w.Problem(frame.Problem{Result: "a", Kind: "too large"})
 		}},
-		"ProblemSize": {"A size is not negative.", func(w *frame.Writer) error {
+		"ProblemSize": {reason: "A size is not negative.", write: func(w *frame.Writer) error {
 			return w.Problem(frame.Problem{Result: "a", Kind: frame.TooLarge, Size: -1})
 		}},
-		"AfterEnd": {"Nothing follows the end.", func(w *frame.Writer) error {
+		"AfterEnd": {reason: "Nothing follows the end.", write: func(w *frame.Writer) error {
 			return errors.Join(w.End(false), w.Result(frame.Result{Name: "a", Type: "string"}))
 		}},
 	}
@@ -68,20 +68,66 @@ func TestValidStep(t *testing.T) {
 		step   frame.Step
 		valid  bool
 	}{
-		"Least":         {"A name and a reason are enough.", ok, true},
-		"LongestName":   {"A name can have 255 bytes.", with(func(s *frame.Step) { s.Name = strings.Repeat("n", 255) }), true},
-		"LastingWord":   {"A reason of tomorrow is a reason.", with(func(s *frame.Step) { s.Reason = "Breakpoint7" }), true},
-		"NoName":        {"A step is told by its name.", with(func(s *frame.Step) { s.Name = "" }), false},
-		"LongName":      {"A record fits its line.", with(func(s *frame.Step) { s.Name = strings.Repeat("n", 256) }), false},
-		"OddName":       {"No container has such a name.", with(func(s *frame.Step) { s.Name = "step a\n" }), false},
-		"NoReason":      {"A step ends for a reason.", with(func(s *frame.Step) { s.Reason = "" }), false},
-		"LongReason":    {"A record fits its line.", with(func(s *frame.Step) { s.Reason = frame.Reason(strings.Repeat("R", 65)) }), false},
-		"Sentence":      {"A reason is a word.", with(func(s *frame.Step) { s.Reason = "out of memory" }), false},
-		"Contradiction": {"What failed has not completed.", with(func(s *frame.Step) { s.ExitCode = 3 }), false},
-		"Failed":        {"What failed has another reason.", frame.Step{Name: "a", ExitCode: 3, Reason: frame.ReasonError}, true},
-		"HugeCode":      {"An exit code has 32 bits.", frame.Step{Name: "a", ExitCode: 1 << 40, Reason: frame.ReasonError}, false},
-		"Started":       {"RFC 3339 has no such year, once it is told in UTC.", with(func(s *frame.Step) { s.StartedAt = late }), false},
-		"Finished":      {"RFC 3339 has no such year, once it is told in UTC.", with(func(s *frame.Step) { s.FinishedAt = late }), false},
+		"Least": {
+			reason: "A name and a reason are enough.",
+			step:   ok,
+			valid:  true,
+		},
+		"LongestName": {
+			reason: "A name can have 255 bytes.",
+			step:   with(func(s *frame.Step) { s.Name = strings.Repeat("n", 255) }),
+			valid:  true,
+		},
+		"LastingWord": {
+			reason: "A reason of tomorrow is a reason.",
+			step:   with(func(s *frame.Step) { s.Reason = "Breakpoint7" }),
+			valid:  true,
+		},
+		"NoName": {
+			reason: "A step is told by its name.",
+			step:   with(func(s *frame.Step) { s.Name = "" }),
+		},
+		"LongName": {
+			reason: "A record fits its line.",
+			step:   with(func(s *frame.Step) { s.Name = strings.Repeat("n", 256) }),
+		},
+		"OddName": {
+			reason: "No container has such a name.",
+			step:   with(func(s *frame.Step) { s.Name = "step a\n" }),
+		},
+		"NoReason": {
+			reason: "A step ends for a reason.",
+			step:   with(func(s *frame.Step) { s.Reason = "" }),
+		},
+		"LongReason": {
+			reason: "A record fits its line.",
+			step:   with(func(s *frame.Step) { s.Reason = frame.Reason(strings.Repeat("R", 65)) }),
+		},
+		"Sentence": {
+			reason: "A reason is a word.",
+			step:   with(func(s *frame.Step) { s.Reason = "out of memory" }),
+		},
+		"Contradiction": {
+			reason: "What failed has not completed.",
+			step:   with(func(s *frame.Step) { s.ExitCode = 3 }),
+		},
+		"Failed": {
+			reason: "What failed has another reason.",
+			step:   frame.Step{Name: "a", ExitCode: 3, Reason: frame.ReasonError},
+			valid:  true,
+		},
+		"HugeCode": {
+			reason: "An exit code has 32 bits.",
+			step:   frame.Step{Name: "a", ExitCode: 1 << 40, Reason: frame.ReasonError},
+		},
+		"Started": {
+			reason: "RFC 3339 has no such year, once it is told in UTC.",
+			step:   with(func(s *frame.Step) { s.StartedAt = late }),
+		},
+		"Finished": {
+			reason: "RFC 3339 has no such year, once it is told in UTC.",
+			step:   with(func(s *frame.Step) { s.FinishedAt = late }),
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -151,14 +197,14 @@ func TestStepIsWrittenAtOnce(t *testing.T) {
 // Texts of any length and content fit their lines, and all records with the largest fields do.
 func TestTexts(t *testing.T) {
 	cases := map[string]struct{ text, want string }{
-		"Short":        {"out of memory", "out of memory"},
-		"Longest":      {strings.Repeat("m", frame.MaxText), strings.Repeat("m", frame.MaxText)},
-		"TooLong":      {strings.Repeat("m", frame.MaxText+1), strings.Repeat("m", frame.MaxText)},
-		"CutCharacter": {strings.Repeat("m", frame.MaxText-1) + "ü", strings.Repeat("m", frame.MaxText-1)},
-		"Escapes":      {strings.Repeat("\x01", 2*frame.MaxText), strings.Repeat("\x01", frame.MaxText)},
-		"Markup":       {strings.Repeat("<", 2*frame.MaxText), strings.Repeat("<", frame.MaxText)},
-		"NotUTF8":      {"a\xff\xfeb", "a?b"},
-		"Continuation": {strings.Repeat("\x80", 2*frame.MaxText), "?"},
+		"Short":        {text: "out of memory", want: "out of memory"},
+		"Longest":      {text: strings.Repeat("m", frame.MaxText), want: strings.Repeat("m", frame.MaxText)},
+		"TooLong":      {text: strings.Repeat("m", frame.MaxText+1), want: strings.Repeat("m", frame.MaxText)},
+		"CutCharacter": {text: strings.Repeat("m", frame.MaxText-1) + "ü", want: strings.Repeat("m", frame.MaxText-1)},
+		"Escapes":      {text: strings.Repeat("\x01", 2*frame.MaxText), want: strings.Repeat("\x01", frame.MaxText)},
+		"Markup":       {text: strings.Repeat("<", 2*frame.MaxText), want: strings.Repeat("<", frame.MaxText)},
+		"NotUTF8":      {text: "a\xff\xfeb", want: "a?b"},
+		"Continuation": {text: strings.Repeat("\x80", 2*frame.MaxText), want: "?"},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -209,13 +255,48 @@ func TestCompression(t *testing.T) {
 		encoding string
 		most     int // bytes of the whole stream
 	}{
-		"Text":       {"Text takes a part of its length.", inventory(100000), "deflate", 40000},
-		"Zeros":      {"Nothing takes nearly nothing.", make([]byte, results.ObjectLimit), "deflate", 15000},
-		"Half":       {"It pays when a part compresses.", mixed, "deflate", 5000},
-		"Noise":      {"What does not compress takes a third more in base64, and a few percent for lines.", noise(100000), "raw", 136000},
-		"JustNoise":  {"A compressor makes noise larger, which nobody wants.", noise(1024), "raw", 1800},
-		"Short":      {"What fits one line anyway is not worth a compressor.", make([]byte, 1023), "raw", 1800},
-		"LongEnough": {"From there on it is.", make([]byte, 1024), "deflate", 500},
+		"Text": {
+			reason:   "Text takes a part of its length.",
+			value:    inventory(100000),
+			encoding: "deflate",
+			most:     40000,
+		},
+		"Zeros": {
+			reason:   "Nothing takes nearly nothing.",
+			value:    make([]byte, results.ObjectLimit),
+			encoding: "deflate",
+			most:     15000,
+		},
+		"Half": {
+			reason:   "It pays when a part compresses.",
+			value:    mixed,
+			encoding: "deflate",
+			most:     5000,
+		},
+		"Noise": {
+			reason:   "What does not compress takes a third more in base64, and a few percent for lines.",
+			value:    noise(100000),
+			encoding: "raw",
+			most:     136000,
+		},
+		"JustNoise": {
+			reason:   "A compressor makes noise larger, which nobody wants.",
+			value:    noise(1024),
+			encoding: "raw",
+			most:     1800,
+		},
+		"Short": {
+			reason:   "What fits one line anyway is not worth a compressor.",
+			value:    make([]byte, 1023),
+			encoding: "raw",
+			most:     1800,
+		},
+		"LongEnough": {
+			reason:   "From there on it is.",
+			value:    make([]byte, 1024),
+			encoding: "deflate",
+			most:     500,
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

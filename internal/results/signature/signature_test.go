@@ -52,17 +52,17 @@ func TestTextRefuses(t *testing.T) {
 		reason string
 		change func(*Statement)
 	}{
-		"NoRun":      {"A statement is about a run.", func(s *Statement) { s.Run.UID = "" }},
-		"NoNonce":    {"And about one pod.", func(s *Statement) { s.Nonce = "" }},
-		"NoStep":     {"And by a step.", func(s *Statement) { s.Step = "" }},
-		"NoReason":   {"It says how the step ended.", func(s *Statement) { s.Reason = "" }},
-		"Contradict": {"And does not contradict itself.", func(s *Statement) { s.ExitCode = 1 }},
-		"Name":       {"Results have names of results.", func(s *Statement) { s.Results[0].Name = "../x" }},
-		"Type":       {"And types.", func(s *Statement) { s.Results[0].Type = "text" }},
-		"Twice":      {"Each comes once.", func(s *Statement) { s.Results[1].Name = "digest" }},
-		"Both":       {"A result has a digest or a problem.", func(s *Statement) { s.Results[1].Problem = frame.TooLarge }},
-		"Kind":       {"A problem is of a kind.", func(s *Statement) { s.Results[0].Problem = "too large" }},
-		"TooLong":    {"There is a limit.", func(s *Statement) { s.Run.Name = strings.Repeat("x", MaxStatement) }},
+		"NoRun":      {reason: "A statement is about a run.", change: func(s *Statement) { s.Run.UID = "" }},
+		"NoNonce":    {reason: "And about one pod.", change: func(s *Statement) { s.Nonce = "" }},
+		"NoStep":     {reason: "And by a step.", change: func(s *Statement) { s.Step = "" }},
+		"NoReason":   {reason: "It says how the step ended.", change: func(s *Statement) { s.Reason = "" }},
+		"Contradict": {reason: "And does not contradict itself.", change: func(s *Statement) { s.ExitCode = 1 }},
+		"Name":       {reason: "Results have names of results.", change: func(s *Statement) { s.Results[0].Name = "../x" }},
+		"Type":       {reason: "And types.", change: func(s *Statement) { s.Results[0].Type = "text" }},
+		"Twice":      {reason: "Each comes once.", change: func(s *Statement) { s.Results[1].Name = "digest" }},
+		"Both":       {reason: "A result has a digest or a problem.", change: func(s *Statement) { s.Results[1].Problem = frame.TooLarge }},
+		"Kind":       {reason: "A problem is of a kind.", change: func(s *Statement) { s.Results[0].Problem = "too large" }},
+		"TooLong":    {reason: "There is a limit.", change: func(s *Statement) { s.Run.Name = strings.Repeat("x", MaxStatement) }},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -75,18 +75,51 @@ func TestTextRefuses(t *testing.T) {
 
 func TestParseStatementRefuses(t *testing.T) {
 	cases := map[string]struct{ reason, text string }{
-		"Empty":      {"Nothing is no statement.", ""},
-		"Space":      {"Spaces change what was signed.", strings.Replace(text, ":", ": ", 1)},
-		"Order":      {"So does another order.", `{"nonce":"n0nce",` + strings.Replace(text[1:], `"nonce":"n0nce",`, "", 1)},
-		"Unknown":    {"A field that nobody knows could mean something.", `{"x":1,` + text[1:]},
-		"Twice":      {"Of two fields with one name, readers take different ones.", strings.Replace(text, `"nonce":"n0nce"`, `"nonce":"other","nonce":"n0nce"`, 1)},
-		"Case":       {"Names of fields have one spelling.", strings.Replace(text, `"nonce"`, `"Nonce"`, 1)},
-		"Trailing":   {"Nothing follows it.", text + "\n"},
-		"Digest":     {"A digest has one spelling.", strings.Replace(text, "AQIDAA", "AQID/+", 1)[:len(text)-7] + `AAB"}]}`},
-		"ShortHash":  {"And one length.", strings.Replace(text, "AQIDAA", "AQID", 1)},
-		"Time":       {"So has a time.", strings.Replace(text, "000000006Z", "000000006+00:00", 1)},
-		"NullResult": {"No results are an empty list.", before(text, `[{"name"`) + "null}"},
-		"TooLong":    {"There is a limit.", strings.Repeat(" ", MaxStatement+1)},
+		"Empty": {reason: "Nothing is no statement."},
+		"Space": {
+			reason: "Spaces change what was signed.",
+			text:   strings.Replace(text, ":", ": ", 1),
+		},
+		"Order": {
+			reason: "So does another order.",
+			text:   `{"nonce":"n0nce",` + strings.Replace(text[1:], `"nonce":"n0nce",`, "", 1),
+		},
+		"Unknown": {
+			reason: "A field that nobody knows could mean something.",
+			text:   `{"x":1,` + text[1:],
+		},
+		"Twice": {
+			reason: "Of two fields with one name, readers take different ones.",
+			text:   strings.Replace(text, `"nonce":"n0nce"`, `"nonce":"other","nonce":"n0nce"`, 1),
+		},
+		"Case": {
+			reason: "Names of fields have one spelling.",
+			text:   strings.Replace(text, `"nonce"`, `"Nonce"`, 1),
+		},
+		"Trailing": {
+			reason: "Nothing follows it.",
+			text:   text + "\n",
+		},
+		"Digest": {
+			reason: "A digest has one spelling.",
+			text:   strings.Replace(text, "AQIDAA", "AQID/+", 1)[:len(text)-7] + `AAB"}]}`,
+		},
+		"ShortHash": {
+			reason: "And one length.",
+			text:   strings.Replace(text, "AQIDAA", "AQID", 1),
+		},
+		"Time": {
+			reason: "So has a time.",
+			text:   strings.Replace(text, "000000006Z", "000000006+00:00", 1),
+		},
+		"NullResult": {
+			reason: "No results are an empty list.",
+			text:   before(text, `[{"name"`) + "null}",
+		},
+		"TooLong": {
+			reason: "There is a limit.",
+			text:   strings.Repeat(" ", MaxStatement+1),
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -119,18 +152,51 @@ func TestParse(t *testing.T) {
 		}
 	}
 	cases := map[string]struct{ reason, document string }{
-		"Empty":       {"Nothing is no document.", ""},
-		"NoObject":    {"Nor is a list.", "[]"},
-		"Nothing":     {"A document says something.", "{}"},
-		"Both":        {"There is a signature, or there is none.", `{"statement":"x","chain":["AQ=="],"proof":"AQ==","problem":"x"}`},
-		"NoChain":     {"A signature is somebody's.", `{"statement":"x","proof":"AQ=="}`},
-		"NoProof":     {"And is there.", `{"statement":"x","chain":["AQ=="]}`},
-		"Unknown":     {"A field that nobody knows.", `{"problem":"x","y":1}`},
-		"EmptyMember": {"A certificate has at least one byte.", `{"statement":"x","chain":[""],"proof":"AQ=="}`},
-		"LongChain":   {"A chain has an end.", `{"statement":"x","chain":[` + strings.Repeat(`"AQ==",`, 8) + `"AQ=="],"proof":"AQ=="}`},
-		"NotUTF8":     {"It is text.", "{\"problem\":\"\xff\"}"},
-		"LongProblem": {"A problem is told in short.", `{"problem":"` + strings.Repeat("x", frame.MaxText+1) + `"}`},
-		"TooLong":     {"There is a limit.", `{"problem":"` + strings.Repeat("x", MaxDocument) + `"}`},
+		"Empty": {reason: "Nothing is no document."},
+		"NoObject": {
+			reason:   "Nor is a list.",
+			document: "[]",
+		},
+		"Nothing": {
+			reason:   "A document says something.",
+			document: "{}",
+		},
+		"Both": {
+			reason:   "There is a signature, or there is none.",
+			document: `{"statement":"x","chain":["AQ=="],"proof":"AQ==","problem":"x"}`,
+		},
+		"NoChain": {
+			reason:   "A signature is somebody's.",
+			document: `{"statement":"x","proof":"AQ=="}`,
+		},
+		"NoProof": {
+			reason:   "And is there.",
+			document: `{"statement":"x","chain":["AQ=="]}`,
+		},
+		"Unknown": {
+			reason:   "A field that nobody knows.",
+			document: `{"problem":"x","y":1}`,
+		},
+		"EmptyMember": {
+			reason:   "A certificate has at least one byte.",
+			document: `{"statement":"x","chain":[""],"proof":"AQ=="}`,
+		},
+		"LongChain": {
+			reason:   "A chain has an end.",
+			document: `{"statement":"x","chain":[` + strings.Repeat(`"AQ==",`, 8) + `"AQ=="],"proof":"AQ=="}`,
+		},
+		"NotUTF8": {
+			reason:   "It is text.",
+			document: "{\"problem\":\"\xff\"}",
+		},
+		"LongProblem": {
+			reason:   "A problem is told in short.",
+			document: `{"problem":"` + strings.Repeat("x", frame.MaxText+1) + `"}`,
+		},
+		"TooLong": {
+			reason:   "There is a limit.",
+			document: `{"problem":"` + strings.Repeat("x", MaxDocument) + `"}`,
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

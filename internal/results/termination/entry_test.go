@@ -44,15 +44,53 @@ func TestEncode(t *testing.T) {
 		want    string // the message, or how it begins
 		size    int    // of an OverBudgetError
 	}{
-		"None":     {"No entries are an empty list.", []termination.Entry{}, 10, "[]", 0},
-		"Plain":    {"A list that fits is plain.", one("v"), 100, `[{"key":"a","value":"v","type":1}]`, 0},
-		"Exact":    {"A list that just fits is plain.", one(noise(50)), around + 50, `[{"key":"a","value":"` + noise(50), 0},
-		"Markup":   {"Markup takes one byte a character.", one("<a&b>"), around + 5, `[{"key":"a","value":"<a&b>"`, 0},
-		"Deflated": {"A list that is too long is compressed.", one(strings.Repeat("long ", 1000)), 4096, "tknz:", 0},
-		"OneOver":  {"What does not fit in either form is over the budget.", one(noise(50)), around + 49, "", around + 50},
-		"Nothing":  {"Without a budget nothing fits.", one("v"), 0, "", around + 1},
-		"Bomb": {"What nobody would decompress is over the budget, however small it is compressed.",
-			one(strings.Repeat("a", termination.MaxParsed)), 4096, "", around + termination.MaxParsed},
+		"None": {
+			reason:  "No entries are an empty list.",
+			entries: []termination.Entry{},
+			budget:  10,
+			want:    "[]",
+		},
+		"Plain": {
+			reason:  "A list that fits is plain.",
+			entries: one("v"),
+			budget:  100,
+			want:    `[{"key":"a","value":"v","type":1}]`,
+		},
+		"Exact": {
+			reason:  "A list that just fits is plain.",
+			entries: one(noise(50)),
+			budget:  around + 50,
+			want:    `[{"key":"a","value":"` + noise(50),
+		},
+		"Markup": {
+			reason:  "Markup takes one byte a character.",
+			entries: one("<a&b>"),
+			budget:  around + 5,
+			want:    `[{"key":"a","value":"<a&b>"`,
+		},
+		"Deflated": {
+			reason:  "A list that is too long is compressed.",
+			entries: one(strings.Repeat("long ", 1000)),
+			budget:  4096,
+			want:    "tknz:",
+		},
+		"OneOver": {
+			reason:  "What does not fit in either form is over the budget.",
+			entries: one(noise(50)),
+			budget:  around + 49,
+			size:    around + 50,
+		},
+		"Nothing": {
+			reason:  "Without a budget nothing fits.",
+			entries: one("v"),
+			size:    around + 1,
+		},
+		"Bomb": {
+			reason:  "What nobody would decompress is over the budget, however small it is compressed.",
+			entries: one(strings.Repeat("a", termination.MaxParsed)),
+			budget:  4096,
+			size:    around + termination.MaxParsed,
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -113,24 +151,80 @@ func TestParse(t *testing.T) {
 		want    []termination.Entry
 		wrong   bool
 	}{
-		"Plain": {"The plain form.", `[{"key":"a","value":"v","type":1}]`, []termination.Entry{{Key: "a", Value: "v", Type: 1}}, false},
-		"Compressed": {"The compressed form.", compressed(`[{"key":"a","value":"v","type":1}]`),
-			[]termination.Entry{{Key: "a", Value: "v", Type: 1}}, false},
-		"Unknown": {"Other types are for others.", `[{"key":"a","value":"v","type":77,"more":{}}]`,
-			[]termination.Entry{{Key: "a", Value: "v", Type: 77}}, false},
-		"Empty":      {"No message is no list.", "", nil, true},
-		"Text":       {"A message that a program wrote itself is no list.", "out of memory", nil, true},
-		"Cut":        {"A list that the kubelet cut is refused whole.", `[{"key":"a","value":"v","type":1},{"ke`, nil, true},
-		"CutDeflate": {"A compressed list that was cut is refused whole.", compressed(`[{"key":"a","value":"v","type":1}]`)[:30], nil, true},
-		"NotBase64":  {"The compressed form is base64.", "tknz:%%%", nil, true},
-		"NotDeflate": {"The compressed form is raw deflate.", "tknz://///w", nil, true},
-		"Bomb":       {"What decompresses to too much is refused.", compressed("[" + strings.Repeat(" ", 50<<20) + "]"), nil, true},
-		"Null":       {"Null is no list.", "null", nil, true},
-		"TwoLists":   {"A message is one list.", "[][]", nil, true},
-		"NoEntry":    {"A list has entries.", "[1]", nil, true},
-		"ManyEntries": {"What has more entries than any step could mean is refused.",
-			compressed("[" + strings.Repeat(`{},`, termination.MaxEntries) + "{}]"), nil, true},
-		"PlainTooLong": {"What is too long is refused.", "[" + strings.Repeat(" ", termination.MaxParsed) + "]", nil, true},
+		"Plain": {
+			reason:  "The plain form.",
+			message: `[{"key":"a","value":"v","type":1}]`,
+			want:    []termination.Entry{{Key: "a", Value: "v", Type: 1}},
+		},
+		"Compressed": {
+			reason:  "The compressed form.",
+			message: compressed(`[{"key":"a","value":"v","type":1}]`),
+			want:    []termination.Entry{{Key: "a", Value: "v", Type: 1}},
+		},
+		"Unknown": {
+			reason:  "Other types are for others.",
+			message: `[{"key":"a","value":"v","type":77,"more":{}}]`,
+			want:    []termination.Entry{{Key: "a", Value: "v", Type: 77}},
+		},
+		"Empty": {
+			reason: "No message is no list.",
+			wrong:  true,
+		},
+		"Text": {
+			reason:  "A message that a program wrote itself is no list.",
+			message: "out of memory",
+			wrong:   true,
+		},
+		"Cut": {
+			reason:  "A list that the kubelet cut is refused whole.",
+			message: `[{"key":"a","value":"v","type":1},{"ke`,
+			wrong:   true,
+		},
+		"CutDeflate": {
+			reason:  "A compressed list that was cut is refused whole.",
+			message: compressed(`[{"key":"a","value":"v","type":1}]`)[:30],
+			wrong:   true,
+		},
+		"NotBase64": {
+			reason:  "The compressed form is base64.",
+			message: "tknz:%%%",
+			wrong:   true,
+		},
+		"NotDeflate": {
+			reason:  "The compressed form is raw deflate.",
+			message: "tknz://///w",
+			wrong:   true,
+		},
+		"Bomb": {
+			reason:  "What decompresses to too much is refused.",
+			message: compressed("[" + strings.Repeat(" ", 50<<20) + "]"),
+			wrong:   true,
+		},
+		"Null": {
+			reason:  "Null is no list.",
+			message: "null",
+			wrong:   true,
+		},
+		"TwoLists": {
+			reason:  "A message is one list.",
+			message: "[][]",
+			wrong:   true,
+		},
+		"NoEntry": {
+			reason:  "A list has entries.",
+			message: "[1]",
+			wrong:   true,
+		},
+		"ManyEntries": {
+			reason:  "What has more entries than any step could mean is refused.",
+			message: compressed("[" + strings.Repeat(`{},`, termination.MaxEntries) + "{}]"),
+			wrong:   true,
+		},
+		"PlainTooLong": {
+			reason:  "What is too long is refused.",
+			message: "[" + strings.Repeat(" ", termination.MaxParsed) + "]",
+			wrong:   true,
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -42,49 +42,95 @@ func TestMessage(t *testing.T) {
 		budget int
 		want   termination.Message
 	}{
-		"Nothing": {"A step without results has a record.",
-			termination.Message{Step: ended}, 4096, termination.Message{Step: ended}},
-		"Skipped": {"A time that there is not is left out.",
-			termination.Message{Step: skipped}, 4096, termination.Message{Step: skipped}},
-		"Results": {"Values come back as they went, results of failed steps too.",
-			termination.Message{Step: failed, Results: []frame.Result{result("a", "1\n"), result("empty", ""), result("html", "<b>&\u2028\x01")}}, 4096,
-			termination.Message{Step: failed, Results: []frame.Result{result("a", "1\n"), result("empty", ""), result("html", "<b>&\u2028\x01")}}},
-		"Compressed": {"What fits compressed is carried.",
-			termination.Message{Step: ended, Results: []frame.Result{result("a", strings.Repeat("text ", 2000))}}, 1024,
-			termination.Message{Step: ended, Results: []frame.Result{result("a", strings.Repeat("text ", 2000))}}},
-		"Removed": {"A result that the step deleted is named.",
-			termination.Message{Step: ended, Removed: []string{"a", "b"}}, 4096, termination.Message{Step: ended, Removed: []string{"a", "b"}}},
-		"Problem": {"A problem is carried beside the results that have none.",
-			termination.Message{Step: ended, Results: []frame.Result{result("b", "v")},
-				Problems: []frame.Problem{{Result: "a", Kind: frame.NotRegular, Detail: "a directory"}}}, 4096,
-			termination.Message{Step: ended, Results: []frame.Result{result("b", "v")},
-				Problems: []frame.Problem{{Result: "a", Kind: frame.NotRegular, Detail: "a directory"}}}},
-		"NotUTF8": {"A value that JSON would change is a problem.",
-			termination.Message{Step: ended, Results: []frame.Result{result("a", "\xff"), result("b", "v")}}, 4096,
-			termination.Message{Step: ended, Results: []frame.Result{result("b", "v")},
-				Problems: []frame.Problem{{Result: "a", Kind: frame.NotUTF8, Size: 1}}}},
-		"NoRoomForText": {"Explanations give way to results.",
-			termination.Message{Step: long, Results: []frame.Result{result("a", noise(100))}}, 420,
-			termination.Message{Step: ended, Results: []frame.Result{result("a", noise(100))}}},
-		"NoRoomForName": {"What the container's status says, too, gives way to results.",
-			termination.Message{Step: long, Results: []frame.Result{result("a", noise(100))}}, 310,
-			termination.Message{Step: bare, Results: []frame.Result{result("a", noise(100))}}},
-		"OverBudget": {"What does not fit is a problem that names the largest result.",
-			termination.Message{Step: failed, Results: []frame.Result{result("a", "v"), result("big", noise(5000))}}, 4096,
-			termination.Message{Step: frame.Step{ExitCode: 3, StartedAt: started, Reason: frame.ReasonError},
-				Problems: []frame.Problem{{Result: "big", Kind: frame.OverBudget, Size: 5219, Limit: 4096}}}},
-		"ProblemFirst": {"When nothing fits, what was wrong before is told.",
-			termination.Message{Step: ended, Results: []frame.Result{result("big", noise(5000))},
-				Problems: []frame.Problem{{Result: "a", Kind: frame.NotRegular, Detail: noise(500)}}}, 4096,
-			termination.Message{Step: bare, Problems: []frame.Problem{{Result: "a", Kind: frame.NotRegular}}}},
-		"RemovedOverBudget": {"Removed results are results, too.",
-			termination.Message{Step: ended, Removed: []string{letters[:200], letters}}, 200,
-			termination.Message{Step: least, Problems: []frame.Problem{{Result: letters[:200], Kind: frame.OverBudget, Size: 352, Limit: 200}}}},
-		"NoRoomForStart": {"How it ended is worth more than when it was started.",
-			termination.Message{Step: long, Results: []frame.Result{result("a", "v")}}, 130,
-			termination.Message{Step: least, Results: []frame.Result{result("a", "v")}}},
-		"NothingFits": {"A record is written even when there is no budget.",
-			termination.Message{Step: long}, 10, termination.Message{Step: least}},
+		"Nothing": {
+			reason: "A step without results has a record.",
+			in:     termination.Message{Step: ended},
+			budget: 4096,
+			want:   termination.Message{Step: ended},
+		},
+		"Skipped": {
+			reason: "A time that there is not is left out.",
+			in:     termination.Message{Step: skipped},
+			budget: 4096,
+			want:   termination.Message{Step: skipped},
+		},
+		"Results": {
+			reason: "Values come back as they went, results of failed steps too.",
+			in:     termination.Message{Step: failed, Results: []frame.Result{result("a", "1\n"), result("empty", ""), result("html", "<b>&\u2028\x01")}},
+			budget: 4096,
+			want:   termination.Message{Step: failed, Results: []frame.Result{result("a", "1\n"), result("empty", ""), result("html", "<b>&\u2028\x01")}},
+		},
+		"Compressed": {
+			reason: "What fits compressed is carried.",
+			in:     termination.Message{Step: ended, Results: []frame.Result{result("a", strings.Repeat("text ", 2000))}},
+			budget: 1024,
+			want:   termination.Message{Step: ended, Results: []frame.Result{result("a", strings.Repeat("text ", 2000))}},
+		},
+		"Removed": {
+			reason: "A result that the step deleted is named.",
+			in:     termination.Message{Step: ended, Removed: []string{"a", "b"}},
+			budget: 4096,
+			want:   termination.Message{Step: ended, Removed: []string{"a", "b"}},
+		},
+		"Problem": {
+			reason: "A problem is carried beside the results that have none.",
+			in: termination.Message{Step: ended, Results: []frame.Result{result("b", "v")},
+				Problems: []frame.Problem{{Result: "a", Kind: frame.NotRegular, Detail: "a directory"}}},
+			budget: 4096,
+			want: termination.Message{Step: ended, Results: []frame.Result{result("b", "v")},
+				Problems: []frame.Problem{{Result: "a", Kind: frame.NotRegular, Detail: "a directory"}}},
+		},
+		"NotUTF8": {
+			reason: "A value that JSON would change is a problem.",
+			in:     termination.Message{Step: ended, Results: []frame.Result{result("a", "\xff"), result("b", "v")}},
+			budget: 4096,
+			want: termination.Message{Step: ended, Results: []frame.Result{result("b", "v")},
+				Problems: []frame.Problem{{Result: "a", Kind: frame.NotUTF8, Size: 1}}},
+		},
+		"NoRoomForText": {
+			reason: "Explanations give way to results.",
+			in:     termination.Message{Step: long, Results: []frame.Result{result("a", noise(100))}},
+			budget: 420,
+			want:   termination.Message{Step: ended, Results: []frame.Result{result("a", noise(100))}},
+		},
+		"NoRoomForName": {
+			reason: "What the container's status says, too, gives way to results.",
+			in:     termination.Message{Step: long, Results: []frame.Result{result("a", noise(100))}},
+			budget: 310,
+			want:   termination.Message{Step: bare, Results: []frame.Result{result("a", noise(100))}},
+		},
+		"OverBudget": {
+			reason: "What does not fit is a problem that names the largest result.",
+			in:     termination.Message{Step: failed, Results: []frame.Result{result("a", "v"), result("big", noise(5000))}},
+			budget: 4096,
+			want: termination.Message{Step: frame.Step{ExitCode: 3, StartedAt: started, Reason: frame.ReasonError},
+				Problems: []frame.Problem{{Result: "big", Kind: frame.OverBudget, Size: 5219, Limit: 4096}}},
+		},
+		"ProblemFirst": {
+			reason: "When nothing fits, what was wrong before is told.",
+			in: termination.Message{Step: ended, Results: []frame.Result{result("big", noise(5000))},
+				Problems: []frame.Problem{{Result: "a", Kind: frame.NotRegular, Detail: noise(500)}}},
+			budget: 4096,
+			want:   termination.Message{Step: bare, Problems: []frame.Problem{{Result: "a", Kind: frame.NotRegular}}},
+		},
+		"RemovedOverBudget": {
+			reason: "Removed results are results, too.",
+			in:     termination.Message{Step: ended, Removed: []string{letters[:200], letters}},
+			budget: 200,
+			want:   termination.Message{Step: least, Problems: []frame.Problem{{Result: letters[:200], Kind: frame.OverBudget, Size: 352, Limit: 200}}},
+		},
+		"NoRoomForStart": {
+			reason: "How it ended is worth more than when it was started.",
+			in:     termination.Message{Step: long, Results: []frame.Result{result("a", "v")}},
+			budget: 130,
+			want:   termination.Message{Step: least, Results: []frame.Result{result("a", "v")}},
+		},
+		"NothingFits": {
+			reason: "A record is written even when there is no budget.",
+			in:     termination.Message{Step: long},
+			budget: 10,
+			want:   termination.Message{Step: least},
+		},
 	}
 	// A size depends on the compressor, whose output is not promised to stay the same: within a few percent.
 	about := cmpopts.EquateApprox(0.05, 0)
@@ -112,18 +158,54 @@ func TestMessage(t *testing.T) {
 
 func TestParseMessageRefuses(t *testing.T) {
 	cases := map[string]struct{ reason, message string }{
-		"ResultName":   {"The name of a result is never a path.", `[{"key":"../a","value":"v","type":1}]`},
-		"ResultTwice":  {"One value must not replace another.", `[{"key":"a","value":"v","type":1},{"key":"a","value":"w","type":1}]`},
-		"ExitCode":     {"An exit code is a number.", `[{"key":"ExitCode","value":"one","type":3}]`},
-		"ReasonTwice":  {"A step ends for one reason.", `[{"key":"Reason","value":"Completed","type":3},{"key":"Reason","value":"Error","type":3}]`},
-		"StartedAt":    {"Times are RFC 3339.", `[{"key":"StartedAt","value":"yesterday","type":3}]`},
-		"FinishedAt":   {"Times are RFC 3339.", `[{"key":"FinishedAt","value":"","type":3}]`},
-		"Problem":      {"A problem is JSON.", `[{"key":"Problem","value":"bad","type":3}]`},
-		"ProblemEmpty": {"A problem says what is wrong with which result.", `[{"key":"Problem","value":"{}","type":3}]`},
-		"Removed":      {"What was removed was a result.", `[{"key":"Removed","value":"../a","type":3}]`},
-		"UnknownType":  {"What may be a result of a kind that is not known is not passed over.", `[{"key":"a","value":"v","type":4}]`},
-		"NoType":       {"An entry has a type.", `[{"key":"a","value":"v"}]`},
-		"NoList":       {"A message is a list.", `{}`},
+		"ResultName": {
+			reason:  "The name of a result is never a path.",
+			message: `[{"key":"../a","value":"v","type":1}]`,
+		},
+		"ResultTwice": {
+			reason:  "One value must not replace another.",
+			message: `[{"key":"a","value":"v","type":1},{"key":"a","value":"w","type":1}]`,
+		},
+		"ExitCode": {
+			reason:  "An exit code is a number.",
+			message: `[{"key":"ExitCode","value":"one","type":3}]`,
+		},
+		"ReasonTwice": {
+			reason:  "A step ends for one reason.",
+			message: `[{"key":"Reason","value":"Completed","type":3},{"key":"Reason","value":"Error","type":3}]`,
+		},
+		"StartedAt": {
+			reason:  "Times are RFC 3339.",
+			message: `[{"key":"StartedAt","value":"yesterday","type":3}]`,
+		},
+		"FinishedAt": {
+			reason:  "Times are RFC 3339.",
+			message: `[{"key":"FinishedAt","value":"","type":3}]`,
+		},
+		"Problem": {
+			reason:  "A problem is JSON.",
+			message: `[{"key":"Problem","value":"bad","type":3}]`,
+		},
+		"ProblemEmpty": {
+			reason:  "A problem says what is wrong with which result.",
+			message: `[{"key":"Problem","value":"{}","type":3}]`,
+		},
+		"Removed": {
+			reason:  "What was removed was a result.",
+			message: `[{"key":"Removed","value":"../a","type":3}]`,
+		},
+		"UnknownType": {
+			reason:  "What may be a result of a kind that is not known is not passed over.",
+			message: `[{"key":"a","value":"v","type":4}]`,
+		},
+		"NoType": {
+			reason:  "An entry has a type.",
+			message: `[{"key":"a","value":"v"}]`,
+		},
+		"NoList": {
+			reason:  "A message is a list.",
+			message: `{}`,
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -150,14 +232,42 @@ func TestAgrees(t *testing.T) {
 		exit   int
 		want   bool
 	}{
-		"Completed":     {"A step that completed.", frame.Step{Reason: frame.ReasonCompleted}, 0, true},
-		"Failed":        {"A step that failed.", frame.Step{Reason: frame.ReasonError, ExitCode: 3}, 3, true},
-		"Continued":     {"The container of a step after which the task goes on ends with 0.", frame.Step{Reason: frame.ReasonContinued, ExitCode: 3}, 0, true},
-		"OutOfMemory":   {"The entrypoint was killed after somebody had written a message.", frame.Step{Reason: frame.ReasonCompleted}, 137, false},
-		"CouldNotPost":  {"The entrypoint could not tell the next step.", frame.Step{Reason: frame.ReasonCompleted}, 1, false},
-		"ContinuedPost": {"Nor here.", frame.Step{Reason: frame.ReasonContinued, ExitCode: 3}, 1, false},
-		"Hidden":        {"A failure cannot be told by a container that ended well.", frame.Step{Reason: frame.ReasonError, ExitCode: 3}, 0, false},
-		"Nothing":       {"No record agrees with nothing.", frame.Step{}, 0, false},
+		"Completed": {
+			reason: "A step that completed.",
+			step:   frame.Step{Reason: frame.ReasonCompleted},
+			want:   true,
+		},
+		"Failed": {
+			reason: "A step that failed.",
+			step:   frame.Step{Reason: frame.ReasonError, ExitCode: 3},
+			exit:   3,
+			want:   true,
+		},
+		"Continued": {
+			reason: "The container of a step after which the task goes on ends with 0.",
+			step:   frame.Step{Reason: frame.ReasonContinued, ExitCode: 3},
+			want:   true,
+		},
+		"OutOfMemory": {
+			reason: "The entrypoint was killed after somebody had written a message.",
+			step:   frame.Step{Reason: frame.ReasonCompleted},
+			exit:   137,
+		},
+		"CouldNotPost": {
+			reason: "The entrypoint could not tell the next step.",
+			step:   frame.Step{Reason: frame.ReasonCompleted},
+			exit:   1,
+		},
+		"ContinuedPost": {
+			reason: "Nor here.",
+			step:   frame.Step{Reason: frame.ReasonContinued, ExitCode: 3},
+			exit:   1,
+		},
+		"Hidden": {
+			reason: "A failure cannot be told by a container that ended well.",
+			step:   frame.Step{Reason: frame.ReasonError, ExitCode: 3},
+		},
+		"Nothing": {reason: "No record agrees with nothing."},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

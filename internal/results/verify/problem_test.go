@@ -16,26 +16,55 @@ func TestProblemTakenAway(t *testing.T) {
 		change func(w *world)
 		want   verify.Reason
 	}{
-		"Told": {"With its problem the stream is what the steps signed; the run fails for the problem.", func(*world) {}, ""},
-		"OtherKind": {"The sidecar may see another problem than the step: it is another user.", func(w *world) {
-			w.set.Problems[0].Kind = frame.Unreadable
-		}, ""},
-		"TakenAway": {"Without it the result would look as if it had not been written.", func(w *world) { w.set.Problems = nil }, verify.ResultMissing},
-		"OfAnother": {"The problem of another result is none of this one.", func(w *world) { w.set.Problems[0].Result = "unwritten" }, verify.ResultMissing},
-		"Value": {"Nor can there be a value, which no step has signed.", func(w *world) {
-			w.set.Problems, w.set.Results = nil, append(w.set.Results, frame.Result{Name: "notes", Type: "string", Value: []byte("x")})
-		}, verify.ResultChanged},
-		"EmptyValue": {"Not even an empty one.", func(w *world) {
-			w.set.Problems, w.set.Results = nil, append(w.set.Results, frame.Result{Name: "notes", Type: "string"})
-		}, verify.ResultChanged},
-		"ValueToProblem": {"A value that was signed is not replaced by a problem.", func(w *world) {
-			w.set.Results = w.set.Results[1:]
-			w.set.Problems = append(w.set.Problems, frame.Problem{Result: "digest", Kind: frame.Unreadable})
-		}, verify.ResultMissing},
-		"Withheld": {"But for one that is not carried because a step forged its end.", func(w *world) {
-			w.set.Results = w.set.Results[1:]
-			w.set.Problems = append(w.set.Problems, frame.Problem{Result: "digest", Kind: frame.Withheld})
-		}, ""},
+		"Told": {
+			reason: "With its problem the stream is what the steps signed; the run fails for the problem.",
+			change: func(*world) {},
+		},
+		"OtherKind": {
+			reason: "The sidecar may see another problem than the step: it is another user.",
+			change: func(w *world) {
+				w.set.Problems[0].Kind = frame.Unreadable
+			},
+		},
+		"TakenAway": {
+			reason: "Without it the result would look as if it had not been written.",
+			change: func(w *world) { w.set.Problems = nil },
+			want:   verify.ResultMissing,
+		},
+		"OfAnother": {
+			reason: "The problem of another result is none of this one.",
+			change: func(w *world) { w.set.Problems[0].Result = "unwritten" },
+			want:   verify.ResultMissing,
+		},
+		"Value": {
+			reason: "Nor can there be a value, which no step has signed.",
+			change: func(w *world) {
+				w.set.Problems, w.set.Results = nil, append(w.set.Results, frame.Result{Name: "notes", Type: "string", Value: []byte("x")})
+			},
+			want: verify.ResultChanged,
+		},
+		"EmptyValue": {
+			reason: "Not even an empty one.",
+			change: func(w *world) {
+				w.set.Problems, w.set.Results = nil, append(w.set.Results, frame.Result{Name: "notes", Type: "string"})
+			},
+			want: verify.ResultChanged,
+		},
+		"ValueToProblem": {
+			reason: "A value that was signed is not replaced by a problem.",
+			change: func(w *world) {
+				w.set.Results = w.set.Results[1:]
+				w.set.Problems = append(w.set.Problems, frame.Problem{Result: "digest", Kind: frame.Unreadable})
+			},
+			want: verify.ResultMissing,
+		},
+		"Withheld": {
+			reason: "But for one that is not carried because a step forged its end.",
+			change: func(w *world) {
+				w.set.Results = w.set.Results[1:]
+				w.set.Problems = append(w.set.Problems, frame.Problem{Result: "digest", Kind: frame.Withheld})
+			},
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

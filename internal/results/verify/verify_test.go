@@ -46,100 +46,277 @@ func TestJudge(t *testing.T) {
 		want    verify.Reason
 		message []string
 	}{
-		"Untouched": {"What nobody has touched is believed.", func(*world) {}, "", []string{"3 results", "spiffe://example.org/ns/ci/taskrun/build", "2 steps"}},
-		"ValueChanged": {"A later step rewrites the file of an earlier one.", func(w *world) { w.set.Results[0].Value = []byte("sha256:evil") },
-			verify.ResultChanged, []string{`"digest"`, `"step-one"`}},
-		"ChangedAndSigned": {"A later step is able to sign, too; it is not the author all the same.", func(w *world) {
-			w.set.Results[0].Value = []byte("evil")
-			w.statements["step-two"].Results = append(w.statements["step-two"].Results, signature.Result{Name: "digest", Type: "string", SHA256: digest("evil")})
-			w.sign()
-		}, verify.ResultChanged, []string{`"digest"`, `"step-one"`, `"step-two" has changed it`}},
-		"TypeChanged": {"A string is no array.", func(w *world) { w.set.Results[0].Type = "array" }, verify.ResultChanged, []string{`"digest"`, "array"}},
-		"Added": {"A result that nobody signed.", func(w *world) {
-			w.set.Results = append(w.set.Results, frame.Result{Name: "unwritten", Type: "string", Value: []byte("x")})
-		}, verify.ResultUnsigned, []string{`"unwritten"`}},
-		"Removed": {"A result is taken away, and its run would be green and empty.", func(w *world) { w.set.Results = w.set.Results[1:] }, verify.ResultMissing, []string{`"digest"`, `"step-one"`}},
-		"Undeclared": {"A step signs what the task does not have.", resigned(func(_ *world, s *signature.Statement) {
-			s.Results = append(s.Results, signature.Result{Name: "more", Type: "string"})
-		}), verify.ResultMissing, []string{`"more"`}},
-		"Swapped": {"Two results change places.", func(w *world) {
-			w.set.Results[0].Name, w.set.Results[2].Name = w.set.Results[2].Name, w.set.Results[0].Name
-		}, verify.ResultChanged, nil},
-		"NoRoom": {"That all results together are too large is nobody's tampering.", func(w *world) {
-			w.set.Results = w.set.Results[1:]
-			w.set.Problems = []frame.Problem{{Result: "digest", Kind: frame.TotalTooLarge}}
-		}, "", nil},
-		"Replaced": {"That a result cannot be read any more may well be.", func(w *world) {
-			w.set.Results = w.set.Results[1:]
-			w.set.Problems = []frame.Problem{{Result: "digest", Kind: frame.NotRegular}}
-		}, verify.ResultMissing, []string{`"digest"`}},
-		"SignatureGone":     {"A signature is taken away.", func(w *world) { w.set.Signatures = w.set.Signatures[1:] }, verify.SignatureMissing, []string{`"step-one"`, "Completed"}},
-		"LastSignatureGone": {"So is that of a step whose results are taken away with it.", func(w *world) { w.set.Signatures, w.set.Results = w.set.Signatures[:1], w.set.Results[:2] }, verify.SignatureMissing, []string{`"step-two"`}},
-		"CouldNotSign": {"A step had no identity.", func(w *world) { w.set.Signatures[1].Signed = signature.Signed{Problem: "no identity issued"} },
-			verify.SignatureMissing, []string{`"step-two"`, "no identity issued"}},
-		"Killed": {"Nobody can sign for an entrypoint that was killed; that run has failed.", func(w *world) {
-			w.set.Signatures, w.set.Results = w.set.Signatures[:1], w.set.Results[:2]
-			w.set.Steps[1].Reason = frame.ReasonLost
-		}, "", nil},
-		"Unfinished": {"Nor for a step that was never seen to end.", func(w *world) {
-			w.set.Signatures, w.set.Results = w.set.Signatures[:1], w.set.Results[:2]
-			w.set.Steps[1].Reason = frame.ReasonUnfinished
-		}, "", nil},
-		"KilledWithResults": {"What a killed step left is signed by nobody.", func(w *world) {
-			w.set.Signatures, w.set.Steps[1].Reason = w.set.Signatures[:1], frame.ReasonLost
-		}, verify.ResultUnsigned, []string{`"notes"`}},
-		"Exchanged": {"A step hands in another's signature.", func(w *world) {
-			w.set.Signatures[0].Step, w.set.Signatures[1].Step = w.set.Signatures[1].Step, w.set.Signatures[0].Step
-		}, verify.OtherRun, []string{`"step-one"`, `"step-two"`}},
-		"OtherName":      {"The signature of another run of the same task.", resigned(func(_ *world, s *signature.Statement) { s.Run.Name = "other" }), verify.OtherRun, []string{"ci/other"}},
-		"OtherNamespace": {"Or of one in another namespace.", resigned(func(_ *world, s *signature.Statement) { s.Run.Namespace = "other" }), verify.OtherRun, []string{"other/build"}},
-		"OtherUID":       {"A run of the same name, before this one.", resigned(func(_ *world, s *signature.Statement) { s.Run.UID = "0000" }), verify.OtherRun, []string{"0000", "1111"}},
-		"OtherAttempt":   {"Another pod of the same run.", resigned(func(_ *world, s *signature.Statement) { s.Nonce = "0ther" }), verify.OtherRun, []string{"another pod"}},
-		"TooEarly": {"Signed before the pod was there.", resigned(func(w *world, s *signature.Statement) {
-			s.At, w.want.Since = epoch().Add(-30*time.Second), epoch().Add(time.Hour)
-		}), verify.OtherRun, []string{"before its pod"}},
-		"TooLate":     {"Signed in the future, when certificates of today are of no use.", resigned(func(_ *world, s *signature.Statement) { s.At = epoch().Add(50 * time.Minute) }), verify.OtherRun, []string{"still to come"}},
-		"StepChanged": {"A failure is made a success.", resigned(func(_ *world, s *signature.Statement) { s.ExitCode, s.Reason = 1, frame.ReasonError }), verify.StepChanged, []string{`"step-one"`, "1 (Error)"}},
-		"NotTheForm": {"A text that means the same is not the same.", func(w *world) {
-			s := &w.set.Signatures[0].Signed
-			s.Statement = strings.Replace(s.Statement, ":", ": ", 1)
-			s.Proof = prove(w.t, w.signer, signature.ToSign(s.Statement))
-		}, verify.SignatureMalformed, []string{`"step-one"`, "form"}},
-		"NoCertificate": {"Noise is no certificate.", func(w *world) { w.set.Signatures[0].Signed.Chain = [][]byte{{1, 2, 3}} }, verify.SignatureMalformed, []string{"certificate 0"}},
-		"OtherProof":    {"A proof over something else.", func(w *world) { w.set.Signatures[0].Signed.Proof = w.set.Signatures[1].Signed.Proof }, verify.SignatureInvalid, []string{`"step-one"`}},
-		"WithoutContext": {"A signature that the key made for another purpose.", func(w *world) {
-			s := &w.set.Signatures[0].Signed
-			s.Proof = prove(w.t, w.signer, []byte(s.Statement))
-		}, verify.SignatureInvalid, nil},
-		"OtherIdentity":  {"Another run's pod has signed.", byOther("/ns/ci/taskrun/other"), verify.IdentityWrong, []string{"taskrun/other", "taskrun/build"}},
-		"Longer":         {"A path that begins alike.", byOther(identity + "/x"), verify.IdentityWrong, nil},
-		"NoIdentity":     {"A certificate without a SPIFFE ID.", byOther(identity, func(c *x509.Certificate) { c.URIs = nil }), verify.IdentityUntrusted, nil},
-		"Expired":        {"A certificate whose time was over.", byOther(identity, func(c *x509.Certificate) { c.NotAfter = epoch().Add(-time.Second) }), verify.IdentityUntrusted, []string{"step-one", "expired"}},
-		"NotYet":         {"A certificate whose time has not come.", byOther(identity, func(c *x509.Certificate) { c.NotBefore = epoch().Add(time.Second) }), verify.IdentityUntrusted, nil},
-		"Authority":      {"An authority signs certificates, and nothing else.", byOther(identity, func(c *x509.Certificate) { c.IsCA = true }), verify.IdentityUntrusted, nil},
-		"ForOtherUse":    {"A certificate that is not for signatures.", byOther(identity, func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageKeyEncipherment }), verify.IdentityUntrusted, []string{"not for signatures"}},
-		"OldCertificate": {"Steps run for days, and identities live for an hour: the time of signing counts.", func(w *world) { w.want.Now = epoch().Add(100 * time.Hour) }, "", nil},
-		"OtherDomain": {"Another trust domain, with a bundle of its own somewhere.", func(w *world) {
-			other, err := workloadapi.NewAuthority("example.com", epoch())
-			if err != nil {
-				w.t.Fatal(err)
-			}
-			if w.signer, err = other.Issue(identity, epoch()); err != nil {
-				w.t.Fatal(err)
-			}
-			w.sign()
-		}, verify.IdentityWrong, []string{"example.com"}},
-		"OtherAuthority": {"Somebody who calls himself the authority.", func(w *world) {
-			other, err := workloadapi.NewAuthority("example.org", epoch())
-			if err != nil {
-				w.t.Fatal(err)
-			}
-			if w.signer, err = other.Issue(identity, epoch()); err != nil {
-				w.t.Fatal(err)
-			}
-			w.sign()
-		}, verify.IdentityUntrusted, []string{"example.org"}},
-		"BadPath": {"A template that gives no SPIFFE ID believes nobody.", func(w *world) { w.want.Identity = "ns//x" }, verify.IdentityWrong, nil},
+		"Untouched": {
+			reason:  "What nobody has touched is believed.",
+			change:  func(*world) {},
+			message: []string{"3 results", "spiffe://example.org/ns/ci/taskrun/build", "2 steps"},
+		},
+		"ValueChanged": {
+			reason:  "A later step rewrites the file of an earlier one.",
+			change:  func(w *world) { w.set.Results[0].Value = []byte("sha256:evil") },
+			want:    verify.ResultChanged,
+			message: []string{`"digest"`, `"step-one"`},
+		},
+		"ChangedAndSigned": {
+			reason: "A later step is able to sign, too; it is not the author all the same.",
+			change: func(w *world) {
+				w.set.Results[0].Value = []byte("evil")
+				w.statements["step-two"].Results = append(w.statements["step-two"].Results, signature.Result{Name: "digest", Type: "string", SHA256: digest("evil")})
+				w.sign()
+			},
+			want:    verify.ResultChanged,
+			message: []string{`"digest"`, `"step-one"`, `"step-two" has changed it`},
+		},
+		"TypeChanged": {
+			reason:  "A string is no array.",
+			change:  func(w *world) { w.set.Results[0].Type = "array" },
+			want:    verify.ResultChanged,
+			message: []string{`"digest"`, "array"},
+		},
+		"Added": {
+			reason: "A result that nobody signed.",
+			change: func(w *world) {
+				w.set.Results = append(w.set.Results, frame.Result{Name: "unwritten", Type: "string", Value: []byte("x")})
+			},
+			want:    verify.ResultUnsigned,
+			message: []string{`"unwritten"`},
+		},
+		"Removed": {
+			reason:  "A result is taken away, and its run would be green and empty.",
+			change:  func(w *world) { w.set.Results = w.set.Results[1:] },
+			want:    verify.ResultMissing,
+			message: []string{`"digest"`, `"step-one"`},
+		},
+		"Undeclared": {
+			reason: "A step signs what the task does not have.",
+			change: resigned(func(_ *world, s *signature.Statement) {
+				s.Results = append(s.Results, signature.Result{Name: "more", Type: "string"})
+			}),
+			want:    verify.ResultMissing,
+			message: []string{`"more"`},
+		},
+		"Swapped": {
+			reason: "Two results change places.",
+			change: func(w *world) {
+				w.set.Results[0].Name, w.set.Results[2].Name = w.set.Results[2].Name, w.set.Results[0].Name
+			},
+			want: verify.ResultChanged,
+		},
+		"NoRoom": {
+			reason: "That all results together are too large is nobody's tampering.",
+			change: func(w *world) {
+				w.set.Results = w.set.Results[1:]
+				w.set.Problems = []frame.Problem{{Result: "digest", Kind: frame.TotalTooLarge}}
+			},
+		},
+		"Replaced": {
+			reason: "That a result cannot be read any more may well be.",
+			change: func(w *world) {
+				w.set.Results = w.set.Results[1:]
+				w.set.Problems = []frame.Problem{{Result: "digest", Kind: frame.NotRegular}}
+			},
+			want:    verify.ResultMissing,
+			message: []string{`"digest"`},
+		},
+		"SignatureGone": {
+			reason:  "A signature is taken away.",
+			change:  func(w *world) { w.set.Signatures = w.set.Signatures[1:] },
+			want:    verify.SignatureMissing,
+			message: []string{`"step-one"`, "Completed"},
+		},
+		"LastSignatureGone": {
+			reason:  "So is that of a step whose results are taken away with it.",
+			change:  func(w *world) { w.set.Signatures, w.set.Results = w.set.Signatures[:1], w.set.Results[:2] },
+			want:    verify.SignatureMissing,
+			message: []string{`"step-two"`},
+		},
+		"CouldNotSign": {
+			reason:  "A step had no identity.",
+			change:  func(w *world) { w.set.Signatures[1].Signed = signature.Signed{Problem: "no identity issued"} },
+			want:    verify.SignatureMissing,
+			message: []string{`"step-two"`, "no identity issued"},
+		},
+		"Killed": {
+			reason: "Nobody can sign for an entrypoint that was killed; that run has failed.",
+			change: func(w *world) {
+				w.set.Signatures, w.set.Results = w.set.Signatures[:1], w.set.Results[:2]
+				w.set.Steps[1].Reason = frame.ReasonLost
+			},
+		},
+		"Unfinished": {
+			reason: "Nor for a step that was never seen to end.",
+			change: func(w *world) {
+				w.set.Signatures, w.set.Results = w.set.Signatures[:1], w.set.Results[:2]
+				w.set.Steps[1].Reason = frame.ReasonUnfinished
+			},
+		},
+		"KilledWithResults": {
+			reason: "What a killed step left is signed by nobody.",
+			change: func(w *world) {
+				w.set.Signatures, w.set.Steps[1].Reason = w.set.Signatures[:1], frame.ReasonLost
+			},
+			want:    verify.ResultUnsigned,
+			message: []string{`"notes"`},
+		},
+		"Exchanged": {
+			reason: "A step hands in another's signature.",
+			change: func(w *world) {
+				w.set.Signatures[0].Step, w.set.Signatures[1].Step = w.set.Signatures[1].Step, w.set.Signatures[0].Step
+			},
+			want:    verify.OtherRun,
+			message: []string{`"step-one"`, `"step-two"`},
+		},
+		"OtherName": {
+			reason:  "The signature of another run of the same task.",
+			change:  resigned(func(_ *world, s *signature.Statement) { s.Run.Name = "other" }),
+			want:    verify.OtherRun,
+			message: []string{"ci/other"},
+		},
+		"OtherNamespace": {
+			reason:  "Or of one in another namespace.",
+			change:  resigned(func(_ *world, s *signature.Statement) { s.Run.Namespace = "other" }),
+			want:    verify.OtherRun,
+			message: []string{"other/build"},
+		},
+		"OtherUID": {
+			reason:  "A run of the same name, before this one.",
+			change:  resigned(func(_ *world, s *signature.Statement) { s.Run.UID = "0000" }),
+			want:    verify.OtherRun,
+			message: []string{"0000", "1111"},
+		},
+		"OtherAttempt": {
+			reason:  "Another pod of the same run.",
+			change:  resigned(func(_ *world, s *signature.Statement) { s.Nonce = "0ther" }),
+			want:    verify.OtherRun,
+			message: []string{"another pod"},
+		},
+		"TooEarly": {
+			reason: "Signed before the pod was there.",
+			change: resigned(func(w *world, s *signature.Statement) {
+				s.At, w.want.Since = epoch().Add(-30*time.Second), epoch().Add(time.Hour)
+			}),
+			want:    verify.OtherRun,
+			message: []string{"before its pod"},
+		},
+		"TooLate": {
+			reason:  "Signed in the future, when certificates of today are of no use.",
+			change:  resigned(func(_ *world, s *signature.Statement) { s.At = epoch().Add(50 * time.Minute) }),
+			want:    verify.OtherRun,
+			message: []string{"still to come"},
+		},
+		"StepChanged": {
+			reason:  "A failure is made a success.",
+			change:  resigned(func(_ *world, s *signature.Statement) { s.ExitCode, s.Reason = 1, frame.ReasonError }),
+			want:    verify.StepChanged,
+			message: []string{`"step-one"`, "1 (Error)"},
+		},
+		"NotTheForm": {
+			reason: "A text that means the same is not the same.",
+			change: func(w *world) {
+				s := &w.set.Signatures[0].Signed
+				s.Statement = strings.Replace(s.Statement, ":", ": ", 1)
+				s.Proof = prove(w.t, w.signer, signature.ToSign(s.Statement))
+			},
+			want:    verify.SignatureMalformed,
+			message: []string{`"step-one"`, "form"},
+		},
+		"NoCertificate": {
+			reason:  "Noise is no certificate.",
+			change:  func(w *world) { w.set.Signatures[0].Signed.Chain = [][]byte{{1, 2, 3}} },
+			want:    verify.SignatureMalformed,
+			message: []string{"certificate 0"},
+		},
+		"OtherProof": {
+			reason:  "A proof over something else.",
+			change:  func(w *world) { w.set.Signatures[0].Signed.Proof = w.set.Signatures[1].Signed.Proof },
+			want:    verify.SignatureInvalid,
+			message: []string{`"step-one"`},
+		},
+		"WithoutContext": {
+			reason: "A signature that the key made for another purpose.",
+			change: func(w *world) {
+				s := &w.set.Signatures[0].Signed
+				s.Proof = prove(w.t, w.signer, []byte(s.Statement))
+			},
+			want: verify.SignatureInvalid,
+		},
+		"OtherIdentity": {
+			reason:  "Another run's pod has signed.",
+			change:  byOther("/ns/ci/taskrun/other"),
+			want:    verify.IdentityWrong,
+			message: []string{"taskrun/other", "taskrun/build"},
+		},
+		"Longer": {
+			reason: "A path that begins alike.",
+			change: byOther(identity + "/x"),
+			want:   verify.IdentityWrong,
+		},
+		"NoIdentity": {
+			reason: "A certificate without a SPIFFE ID.",
+			change: byOther(identity, func(c *x509.Certificate) { c.URIs = nil }),
+			want:   verify.IdentityUntrusted,
+		},
+		"Expired": {
+			reason:  "A certificate whose time was over.",
+			change:  byOther(identity, func(c *x509.Certificate) { c.NotAfter = epoch().Add(-time.Second) }),
+			want:    verify.IdentityUntrusted,
+			message: []string{"step-one", "expired"},
+		},
+		"NotYet": {
+			reason: "A certificate whose time has not come.",
+			change: byOther(identity, func(c *x509.Certificate) { c.NotBefore = epoch().Add(time.Second) }),
+			want:   verify.IdentityUntrusted,
+		},
+		"Authority": {
+			reason: "An authority signs certificates, and nothing else.",
+			change: byOther(identity, func(c *x509.Certificate) { c.IsCA = true }),
+			want:   verify.IdentityUntrusted,
+		},
+		"ForOtherUse": {
+			reason:  "A certificate that is not for signatures.",
+			change:  byOther(identity, func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageKeyEncipherment }),
+			want:    verify.IdentityUntrusted,
+			message: []string{"not for signatures"},
+		},
+		"OldCertificate": {
+			reason: "Steps run for days, and identities live for an hour: the time of signing counts.",
+			change: func(w *world) { w.want.Now = epoch().Add(100 * time.Hour) },
+		},
+		"OtherDomain": {
+			reason: "Another trust domain, with a bundle of its own somewhere.",
+			change: func(w *world) {
+				other, err := workloadapi.NewAuthority("example.com", epoch())
+				if err != nil {
+					w.t.Fatal(err)
+				}
+				if w.signer, err = other.Issue(identity, epoch()); err != nil {
+					w.t.Fatal(err)
+				}
+				w.sign()
+			},
+			want:    verify.IdentityWrong,
+			message: []string{"example.com"},
+		},
+		"OtherAuthority": {
+			reason: "Somebody who calls himself the authority.",
+			change: func(w *world) {
+				other, err := workloadapi.NewAuthority("example.org", epoch())
+				if err != nil {
+					w.t.Fatal(err)
+				}
+				if w.signer, err = other.Issue(identity, epoch()); err != nil {
+					w.t.Fatal(err)
+				}
+				w.sign()
+			},
+			want:    verify.IdentityUntrusted,
+			message: []string{"example.org"},
+		},
+		"BadPath": {
+			reason: "A template that gives no SPIFFE ID believes nobody.",
+			change: func(w *world) { w.want.Identity = "ns//x" },
+			want:   verify.IdentityWrong,
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

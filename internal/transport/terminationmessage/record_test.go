@@ -43,19 +43,61 @@ func TestRecordsThatCannotBe(t *testing.T) {
 		message string
 		code    int32
 	}{
-		"Year10000":         {"In UTC it is the year 10000, which the API server refuses for ever.", entries("0", "Completed", "StartedAt", "9999-12-31T23:59:59-14:00"), 0},
-		"Year10000Finished": {"So it is where the step ended.", entries("0", "Completed", "FinishedAt", "9999-12-31T23:59:59-14:00"), 0},
-		"Year0":             {"There was no year 0.", entries("0", "Completed", "StartedAt", "0000-06-01T00:00:00Z"), 0},
-		"YearMinus1":        {"In UTC it is the year -1, which JSON refuses.", entries("0", "Completed", "StartedAt", "0000-01-01T00:00:00+14:00"), 0},
-		"Year1":             {"A time that becomes none when it is rounded.", entries("0", "Completed", "StartedAt", "0001-01-01T00:00:00.5Z"), 0},
-		"Year1969":          {"No step ran before 1970.", entries("0", "Completed", "StartedAt", "1969-12-31T23:59:59Z"), 0},
-		"CompletedWithFive": {"What completed ended with 0.", entries("5", "Completed"), 5},
-		"OtherCode":         {"The container ended with another code.", entries("0", "Completed"), 5},
-		"ContinuedWithFive": {"A step whose failure does not matter ends its container with 0.", entries("5", "Continued"), 5},
-		"NoReason":          {"Without a reason nobody knows how it ended.", `[{"key":"ExitCode","value":"0","type":3}]`, 0},
-		"NoWord":            {"A reason is a word.", entries("0", "It is done"), 0},
-		"LongReason":        {"Of at most 64 letters.", entries("0", strings.Repeat("x", 65)), 0},
-		"HugeCode":          {"A code has 32 bits.", entries("4294967296", "Error"), 0},
+		"Year10000": {
+			reason:  "In UTC it is the year 10000, which the API server refuses for ever.",
+			message: entries("0", "Completed", "StartedAt", "9999-12-31T23:59:59-14:00"),
+		},
+		"Year10000Finished": {
+			reason:  "So it is where the step ended.",
+			message: entries("0", "Completed", "FinishedAt", "9999-12-31T23:59:59-14:00"),
+		},
+		"Year0": {
+			reason:  "There was no year 0.",
+			message: entries("0", "Completed", "StartedAt", "0000-06-01T00:00:00Z"),
+		},
+		"YearMinus1": {
+			reason:  "In UTC it is the year -1, which JSON refuses.",
+			message: entries("0", "Completed", "StartedAt", "0000-01-01T00:00:00+14:00"),
+		},
+		"Year1": {
+			reason:  "A time that becomes none when it is rounded.",
+			message: entries("0", "Completed", "StartedAt", "0001-01-01T00:00:00.5Z"),
+		},
+		"Year1969": {
+			reason:  "No step ran before 1970.",
+			message: entries("0", "Completed", "StartedAt", "1969-12-31T23:59:59Z"),
+		},
+		"CompletedWithFive": {
+			reason:  "What completed ended with 0.",
+			message: entries("5", "Completed"),
+			code:    5,
+		},
+		"OtherCode": {
+			reason:  "The container ended with another code.",
+			message: entries("0", "Completed"),
+			code:    5,
+		},
+		"ContinuedWithFive": {
+			reason:  "A step whose failure does not matter ends its container with 0.",
+			message: entries("5", "Continued"),
+			code:    5,
+		},
+		"NoReason": {
+			reason:  "Without a reason nobody knows how it ended.",
+			message: `[{"key":"ExitCode","value":"0","type":3}]`,
+		},
+		"NoWord": {
+			reason:  "A reason is a word.",
+			message: entries("0", "It is done"),
+		},
+		"LongReason": {
+			reason:  "Of at most 64 letters.",
+			message: entries("0", strings.Repeat("x", 65)),
+		},
+		"HugeCode": {
+			reason:  "A code has 32 bits.",
+			message: entries("4294967296", "Error"),
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -86,14 +86,46 @@ func TestGather(t *testing.T) {
 		steps   []frame.Reason
 		gaveUp  bool
 	}{
-		"Both":       {"each step brings its own", []corev1.ContainerState{terminated(0, record(t, 0, value("digest", "d"))), terminated(0, record(t, 0, value("images", "[]")))}, []string{"digest=d", "images=[]"}, []frame.Reason{frame.ReasonCompleted, frame.ReasonCompleted}, false},
-		"Replaced":   {"the later step's value is what the file holds", []corev1.ContainerState{terminated(0, record(t, 0, value("digest", "old"))), terminated(0, record(t, 0, value("digest", "new")))}, []string{"digest=new"}, []frame.Reason{frame.ReasonCompleted, frame.ReasonCompleted}, false},
-		"Lost":       {"a step without a record ended as its container did", []corev1.ContainerState{terminated(137, ""), terminated(1, record(t, 1))}, nil, []frame.Reason{frame.ReasonLost, frame.ReasonError}, false},
-		"OverBudget": {"a step whose results do not fit its message brings a problem, and no result", []corev1.ContainerState{terminated(0, record(t, 0, value("digest", noise(5000)))), terminated(0, record(t, 0))}, nil, []frame.Reason{frame.ReasonCompleted, frame.ReasonCompleted}, false},
-		"Foreign":    {"results that the task does not declare are no results", []corev1.ContainerState{terminated(0, record(t, 0, value("other", "x"))), terminated(0, record(t, 0))}, nil, []frame.Reason{frame.ReasonCompleted, frame.ReasonCompleted}, false},
-		"Truncated":  {"a message that the kubelet cut is refused, never half a result", []corev1.ContainerState{terminated(0, record(t, 0, value("digest", "d"))[:20]), terminated(0, record(t, 0))}, nil, nil, true},
-		"StillRuns":  {"nothing is known before all steps have ended", []corev1.ContainerState{terminated(0, record(t, 0, value("digest", "d"))), running}, nil, nil, false},
-		"Unseen":     {"a container of which the kubelet has said nothing has not ended", []corev1.ContainerState{terminated(0, record(t, 0, value("digest", "d")))}, nil, nil, false},
+		"Both": {
+			reason:  "each step brings its own",
+			states:  []corev1.ContainerState{terminated(0, record(t, 0, value("digest", "d"))), terminated(0, record(t, 0, value("images", "[]")))},
+			results: []string{"digest=d", "images=[]"},
+			steps:   []frame.Reason{frame.ReasonCompleted, frame.ReasonCompleted},
+		},
+		"Replaced": {
+			reason:  "the later step's value is what the file holds",
+			states:  []corev1.ContainerState{terminated(0, record(t, 0, value("digest", "old"))), terminated(0, record(t, 0, value("digest", "new")))},
+			results: []string{"digest=new"},
+			steps:   []frame.Reason{frame.ReasonCompleted, frame.ReasonCompleted},
+		},
+		"Lost": {
+			reason: "a step without a record ended as its container did",
+			states: []corev1.ContainerState{terminated(137, ""), terminated(1, record(t, 1))},
+			steps:  []frame.Reason{frame.ReasonLost, frame.ReasonError},
+		},
+		"OverBudget": {
+			reason: "a step whose results do not fit its message brings a problem, and no result",
+			states: []corev1.ContainerState{terminated(0, record(t, 0, value("digest", noise(5000)))), terminated(0, record(t, 0))},
+			steps:  []frame.Reason{frame.ReasonCompleted, frame.ReasonCompleted},
+		},
+		"Foreign": {
+			reason: "results that the task does not declare are no results",
+			states: []corev1.ContainerState{terminated(0, record(t, 0, value("other", "x"))), terminated(0, record(t, 0))},
+			steps:  []frame.Reason{frame.ReasonCompleted, frame.ReasonCompleted},
+		},
+		"Truncated": {
+			reason: "a message that the kubelet cut is refused, never half a result",
+			states: []corev1.ContainerState{terminated(0, record(t, 0, value("digest", "d"))[:20]), terminated(0, record(t, 0))},
+			gaveUp: true,
+		},
+		"StillRuns": {
+			reason: "nothing is known before all steps have ended",
+			states: []corev1.ContainerState{terminated(0, record(t, 0, value("digest", "d"))), running},
+		},
+		"Unseen": {
+			reason: "a container of which the kubelet has said nothing has not ended",
+			states: []corev1.ContainerState{terminated(0, record(t, 0, value("digest", "d")))},
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -141,18 +173,40 @@ func TestGatherNeverHides(t *testing.T) {
 		problems []frame.Problem
 		first    frame.Reason
 	}{
-		"Deleted": {"a result that a later step deleted is not one that was never there",
-			[]corev1.ContainerState{terminated(0, record(t, 0, value("digest", "d"))), terminated(0, removed("digest"))}, 0, missing, frame.ReasonCompleted},
-		"DeletedUndeclared": {"what the task does not declare is nobody's loss",
-			[]corev1.ContainerState{terminated(0, record(t, 0, value("digest", "d"))), terminated(0, removed("other"))}, 1, nil, frame.ReasonCompleted},
-		"WrittenAgain": {"what counts is what is there in the end",
-			[]corev1.ContainerState{terminated(0, removed("digest")), terminated(0, record(t, 0, value("digest", "new")))}, 1, nil, frame.ReasonCompleted},
-		"ForgedBeforeKill": {"a step wrote a message itself, and its entrypoint was killed then",
-			[]corev1.ContainerState{terminated(137, record(t, 0, value("digest", "d"))), terminated(0, record(t, 0))}, 1, nil, frame.ReasonLost},
-		"CouldNotTell": {"the entrypoint could not tell the next step, which was skipped: both well ended would be green",
-			[]corev1.ContainerState{terminated(1, record(t, 0)), terminated(1, record(t, 1))}, 0, nil, frame.ReasonLost},
-		"WellWithoutRecord": {"a container that ended well and says nothing was not ended by its entrypoint",
-			[]corev1.ContainerState{terminated(0, ""), terminated(0, record(t, 0))}, 0, nil, frame.ReasonLost},
+		"Deleted": {
+			reason:   "a result that a later step deleted is not one that was never there",
+			states:   []corev1.ContainerState{terminated(0, record(t, 0, value("digest", "d"))), terminated(0, removed("digest"))},
+			problems: missing,
+			first:    frame.ReasonCompleted,
+		},
+		"DeletedUndeclared": {
+			reason:  "what the task does not declare is nobody's loss",
+			states:  []corev1.ContainerState{terminated(0, record(t, 0, value("digest", "d"))), terminated(0, removed("other"))},
+			results: 1,
+			first:   frame.ReasonCompleted,
+		},
+		"WrittenAgain": {
+			reason:  "what counts is what is there in the end",
+			states:  []corev1.ContainerState{terminated(0, removed("digest")), terminated(0, record(t, 0, value("digest", "new")))},
+			results: 1,
+			first:   frame.ReasonCompleted,
+		},
+		"ForgedBeforeKill": {
+			reason:  "a step wrote a message itself, and its entrypoint was killed then",
+			states:  []corev1.ContainerState{terminated(137, record(t, 0, value("digest", "d"))), terminated(0, record(t, 0))},
+			results: 1,
+			first:   frame.ReasonLost,
+		},
+		"CouldNotTell": {
+			reason: "the entrypoint could not tell the next step, which was skipped: both well ended would be green",
+			states: []corev1.ContainerState{terminated(1, record(t, 0)), terminated(1, record(t, 1))},
+			first:  frame.ReasonLost,
+		},
+		"WellWithoutRecord": {
+			reason: "a container that ended well and says nothing was not ended by its entrypoint",
+			states: []corev1.ContainerState{terminated(0, ""), terminated(0, record(t, 0))},
+			first:  frame.ReasonLost,
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -81,14 +81,34 @@ func TestExpectations(t *testing.T) {
 		poison   map[int]bool
 		deadline time.Duration
 	}{
-		"Forged": {"What a step writes behind its forged end is poison, and what others write is not.", Attack{Kind: Forged, Steps: forged, Timeout: Unlimited},
-			map[string]int{"a": 5, "b": 7, "c": 9}, map[int]bool{7: true}, outages + startTime},
-		"Filling": {"What an honest step writes has to be there.", Attack{Kind: Filling, Steps: forged[1:], Timeout: Unlimited},
-			map[string]int{"c": 9}, map[int]bool{}, outages + startTime},
-		"Tarpit": {"A timeout of the run counts.", Attack{Kind: Tarpit, Timeout: time.Second},
-			map[string]int{}, map[int]bool{}, outages + startTime + time.Second},
-		"Waits": {"Steps take their time, but not forever.", Attack{Timeout: Unlimited, Steps: []Step{{Deeds: []Deed{{Do: DoWait, N: 2000}, {Do: DoWait, N: forever}}}}},
-			map[string]int{}, map[int]bool{}, outages + startTime + 2*time.Second},
+		"Forged": {
+			reason:   "What a step writes behind its forged end is poison, and what others write is not.",
+			attack:   Attack{Kind: Forged, Steps: forged, Timeout: Unlimited},
+			values:   map[string]int{"a": 5, "b": 7, "c": 9},
+			poison:   map[int]bool{7: true},
+			deadline: outages + startTime,
+		},
+		"Filling": {
+			reason:   "What an honest step writes has to be there.",
+			attack:   Attack{Kind: Filling, Steps: forged[1:], Timeout: Unlimited},
+			values:   map[string]int{"c": 9},
+			poison:   map[int]bool{},
+			deadline: outages + startTime,
+		},
+		"Tarpit": {
+			reason:   "A timeout of the run counts.",
+			attack:   Attack{Kind: Tarpit, Timeout: time.Second},
+			values:   map[string]int{},
+			poison:   map[int]bool{},
+			deadline: outages + startTime + time.Second,
+		},
+		"Waits": {
+			reason:   "Steps take their time, but not forever.",
+			attack:   Attack{Timeout: Unlimited, Steps: []Step{{Deeds: []Deed{{Do: DoWait, N: 2000}, {Do: DoWait, N: forever}}}}},
+			values:   map[string]int{},
+			poison:   map[int]bool{},
+			deadline: outages + startTime + 2*time.Second,
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -38,27 +38,86 @@ func TestAttack(t *testing.T) {
 		given  *AttackCase
 		want   []string
 	}{
-		"Failed":     {"A run that must fail has failed.", attacked(attack.Unstartable, bad), nil},
-		"Kept":       {"It may keep what honest steps wrote.", attacked(attack.Unstartable, bad, value(20)), nil},
-		"Silent":     {"It says why.", attacked(attack.Unstartable, v1.Failed(v1.TaskRunReasonFailed, "")), []string{"NoMessage"}},
-		"Green":      {"It must not succeed.", attacked(attack.Forged, good, value(20)), []string{"Green"}},
-		"Empty":      {"Green and empty is the worst.", attacked(attack.Forged, good), []string{"Green", "GreenAndEmpty"}},
-		"Poison":     {"What comes behind a forged end is in no status.", attacked(attack.Forged, bad, value(300)), []string{"Poison"}},
-		"Right":      {"A run that prints much may succeed.", attacked(attack.Talkative, good, value(20)), nil},
-		"Missing":    {"But not without its result.", attacked(attack.Talkative, good), []string{"GreenAndEmpty"}},
-		"Damaged":    {"Nor with another one.", attacked(attack.Filling, good, value(21)), []string{"Damaged"}},
-		"Unanswered": {"An object is admitted or refused.", with(attacked(attack.Oversized, open), func(c *AttackCase) { c.Answered = time.Time{} }), []string{"Unanswered"}},
-		"Refused":    {"An object that is too large may be refused.", with(attacked(attack.Oversized, open), func(c *AttackCase) { c.Refused = "why" }), nil},
-		"RefusedRun": {"Others may not.", with(attacked(attack.Filling, open), func(c *AttackCase) { c.Refused = "why" }), []string{"Refused"}},
-		"Late":       {"A run ends.", with(attacked(attack.Tarpit, open), func(c *AttackCase) { c.Ended = time.Time{} }), []string{"Deadline"}},
-		"Task":       {"A Task does not run.", with(attacked(attack.Oversized, open), func(c *AttackCase) { c.TaskRuns, c.Ended = nil, time.Time{} }), nil},
-		"StepPoison": {"Nor is it in the results of a step.", with(attacked(attack.Forged, bad), func(c *AttackCase) {
-			c.TaskRuns[0].Status.Steps = []v1.StepState{{Results: []v1.TaskRunResult{value(300)}}}
-		}), []string{"Poison"}},
-		"Pipeline": {"A pipeline must not succeed with tasks that have failed.", with(attacked(attack.Wide, bad), func(c *AttackCase) {
-			c.PipelineRun = &v1.PipelineRun{}
-			c.PipelineRun.Status.SetCondition(good, metav1.NewTime(at(5)))
-		}), []string{"Green"}},
+		"Failed": {
+			reason: "A run that must fail has failed.",
+			given:  attacked(attack.Unstartable, bad),
+		},
+		"Kept": {
+			reason: "It may keep what honest steps wrote.",
+			given:  attacked(attack.Unstartable, bad, value(20)),
+		},
+		"Silent": {
+			reason: "It says why.",
+			given:  attacked(attack.Unstartable, v1.Failed(v1.TaskRunReasonFailed, "")),
+			want:   []string{"NoMessage"},
+		},
+		"Green": {
+			reason: "It must not succeed.",
+			given:  attacked(attack.Forged, good, value(20)),
+			want:   []string{"Green"},
+		},
+		"Empty": {
+			reason: "Green and empty is the worst.",
+			given:  attacked(attack.Forged, good),
+			want:   []string{"Green", "GreenAndEmpty"},
+		},
+		"Poison": {
+			reason: "What comes behind a forged end is in no status.",
+			given:  attacked(attack.Forged, bad, value(300)),
+			want:   []string{"Poison"},
+		},
+		"Right": {
+			reason: "A run that prints much may succeed.",
+			given:  attacked(attack.Talkative, good, value(20)),
+		},
+		"Missing": {
+			reason: "But not without its result.",
+			given:  attacked(attack.Talkative, good),
+			want:   []string{"GreenAndEmpty"},
+		},
+		"Damaged": {
+			reason: "Nor with another one.",
+			given:  attacked(attack.Filling, good, value(21)),
+			want:   []string{"Damaged"},
+		},
+		"Unanswered": {
+			reason: "An object is admitted or refused.",
+			given:  with(attacked(attack.Oversized, open), func(c *AttackCase) { c.Answered = time.Time{} }),
+			want:   []string{"Unanswered"},
+		},
+		"Refused": {
+			reason: "An object that is too large may be refused.",
+			given:  with(attacked(attack.Oversized, open), func(c *AttackCase) { c.Refused = "why" }),
+		},
+		"RefusedRun": {
+			reason: "Others may not.",
+			given:  with(attacked(attack.Filling, open), func(c *AttackCase) { c.Refused = "why" }),
+			want:   []string{"Refused"},
+		},
+		"Late": {
+			reason: "A run ends.",
+			given:  with(attacked(attack.Tarpit, open), func(c *AttackCase) { c.Ended = time.Time{} }),
+			want:   []string{"Deadline"},
+		},
+		"Task": {
+			reason: "A Task does not run.",
+			given:  with(attacked(attack.Oversized, open), func(c *AttackCase) { c.TaskRuns, c.Ended = nil, time.Time{} }),
+		},
+		"StepPoison": {
+			reason: "Nor is it in the results of a step.",
+			given: with(attacked(attack.Forged, bad), func(c *AttackCase) {
+				c.TaskRuns[0].Status.Steps = []v1.StepState{{Results: []v1.TaskRunResult{value(300)}}}
+			}),
+			want: []string{"Poison"},
+		},
+		"Pipeline": {
+			reason: "A pipeline must not succeed with tasks that have failed.",
+			given: with(attacked(attack.Wide, bad), func(c *AttackCase) {
+				c.PipelineRun = &v1.PipelineRun{}
+				c.PipelineRun.Status.SetCondition(good, metav1.NewTime(at(5)))
+			}),
+			want: []string{"Green"},
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

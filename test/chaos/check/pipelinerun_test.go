@@ -30,51 +30,139 @@ func (f fixture) skip(name, reason string) {
 
 func TestPipelineRun(t *testing.T) {
 	cases := map[string]spoilt{
-		"Well":      {"All is as planned.", func(fixture) {}, nil},
-		"Gone":      {"A run does not go away.", func(f fixture) { f.PipelineRun = nil }, []string{"Lost"}},
-		"NotListed": {"A run lists its TaskRuns.", func(f fixture) { f.PipelineRun.Status.ChildReferences = f.PipelineRun.Status.ChildReferences[1:] }, []string{"Children"}},
-		"ListedInVain": {"And no others.", func(f fixture) {
-			f.PipelineRun.Status.ChildReferences = append(f.PipelineRun.Status.ChildReferences, v1.ChildReference{Name: "x"})
-		}, []string{"Children"}},
-		"Twice":         {"A task runs once.", func(f fixture) { f.add("chaos-7-again", &f.Plan.Tasks[0], 0) }, []string{"TaskTwice"}},
-		"Unknown":       {"A task is one of the pipeline.", func(f fixture) { f.run(1).Labels[v1.LabelPipelineTask] = "x" }, []string{"Skipped", "TaskLost", "UnknownTask"}},
-		"Lost":          {"A task runs, or is skipped.", func(f fixture) { f.lose(1) }, []string{"Skipped", "TaskLost"}},
-		"SkippedAnyway": {"What ran was not skipped.", func(f fixture) { f.skip("b", "x") }, []string{"Reason", "Skipped"}},
-		"SkippedInVain": {"Nothing is skipped for no reason.", func(f fixture) {
-			f.lose(1)
-			f.skip("b", "x")
-			f.PipelineRun.Status.Conditions[0].Reason = v1.PipelineRunReasonCompleted
-		}, []string{"Skipped"}},
-		"Guarded": {"A task whose expression does not hold is skipped.", func(f fixture) {
-			f.lose(2)
-			f.skip("c", v1.SkipReasonWhen)
-			f.Plan.Tasks[2].When.Answer = "no"
-			f.PipelineRun.Status.Conditions[0].Reason = v1.PipelineRunReasonCompleted
-		}, nil},
-		"NotGuarded":        {"And does not run.", func(f fixture) { f.Plan.Tasks[2].When.Answer = "no" }, []string{"Skipped", "When"}},
-		"TooEarly":          {"A task waits for the one that it comes after.", func(f fixture) { f.book(0)["step-1"][1].Time = at(15) }, []string{"Order"}},
-		"FinallyTooEarly":   {"Finally waits for all.", func(f fixture) { f.book(2)["step-1"][1].Time = at(35) }, []string{"Order"}},
-		"GreenWithFailure":  {"A run does not succeed with a task that failed.", func(f fixture) { f.fail(1, v1.TaskRunReasonPodDeleted, "why") }, []string{"Green", "Unexplained"}},
-		"FailedForNothing":  {"A run does not fail by itself.", func(f fixture) { f.stop(v1.PipelineRunReasonFailed) }, []string{"Unexplained"}},
-		"CancelledByNobody": {"Cancelled is who was cancelled.", func(f fixture) { f.stop(v1.PipelineRunReasonCancelled) }, []string{"Unexplained"}},
-		"Cancelled":         {"A user may cancel.", func(f fixture) { f.stop(v1.PipelineRunReasonCancelled); f.Cancelled = at(9) }, nil},
-		"LateForNothing":    {"No time ran out.", func(f fixture) { f.stop(v1.PipelineRunReasonTimedOut) }, []string{"Unexplained"}},
-		"Late":              {"Time ran out.", func(f fixture) { f.stop(v1.PipelineRunReasonTimedOut); f.Plan.Timeout = 1 }, nil},
-		"Strange":           {"No other reason is one.", func(f fixture) { f.stop(v1.PipelineRunReasonInvalidTaskResultReference) }, []string{"Unexplained"}},
-		"NoFinally": {"Finally runs, whatever happens before.", func(f fixture) {
-			f.lose(3)
-			f.skip("f", "x")
-			f.stop(v1.PipelineRunReasonCancelled)
-			f.Cancelled = at(9)
-		}, []string{"Finally"}},
-		"Open": {"A run that has ended has ended everywhere.", func(f fixture) {
-			f.run(2).Status.Conditions = nil
-			f.stop(v1.PipelineRunReasonCancelled)
-			f.Cancelled = at(9)
-		}, []string{"NoOutcome"}},
-		"Invented": {"Results are those of the pipeline.", func(f fixture) {
-			f.PipelineRun.Status.Results = []v1.PipelineRunResult{{Name: "x"}}
-		}, []string{"NotWritten"}},
+		"Well": {
+			reason: "All is as planned.",
+			change: func(fixture) {},
+		},
+		"Gone": {
+			reason: "A run does not go away.",
+			change: func(f fixture) { f.PipelineRun = nil },
+			want:   []string{"Lost"},
+		},
+		"NotListed": {
+			reason: "A run lists its TaskRuns.",
+			change: func(f fixture) { f.PipelineRun.Status.ChildReferences = f.PipelineRun.Status.ChildReferences[1:] },
+			want:   []string{"Children"},
+		},
+		"ListedInVain": {
+			reason: "And no others.",
+			change: func(f fixture) {
+				f.PipelineRun.Status.ChildReferences = append(f.PipelineRun.Status.ChildReferences, v1.ChildReference{Name: "x"})
+			},
+			want: []string{"Children"},
+		},
+		"Twice": {
+			reason: "A task runs once.",
+			change: func(f fixture) { f.add("chaos-7-again", &f.Plan.Tasks[0], 0) },
+			want:   []string{"TaskTwice"},
+		},
+		"Unknown": {
+			reason: "A task is one of the pipeline.",
+			change: func(f fixture) { f.run(1).Labels[v1.LabelPipelineTask] = "x" },
+			want:   []string{"Skipped", "TaskLost", "UnknownTask"},
+		},
+		"Lost": {
+			reason: "A task runs, or is skipped.",
+			change: func(f fixture) { f.lose(1) },
+			want:   []string{"Skipped", "TaskLost"},
+		},
+		"SkippedAnyway": {
+			reason: "What ran was not skipped.",
+			change: func(f fixture) { f.skip("b", "x") },
+			want:   []string{"Reason", "Skipped"},
+		},
+		"SkippedInVain": {
+			reason: "Nothing is skipped for no reason.",
+			change: func(f fixture) {
+				f.lose(1)
+				f.skip("b", "x")
+				f.PipelineRun.Status.Conditions[0].Reason = v1.PipelineRunReasonCompleted
+			},
+			want: []string{"Skipped"},
+		},
+		"Guarded": {
+			reason: "A task whose expression does not hold is skipped.",
+			change: func(f fixture) {
+				f.lose(2)
+				f.skip("c", v1.SkipReasonWhen)
+				f.Plan.Tasks[2].When.Answer = "no"
+				f.PipelineRun.Status.Conditions[0].Reason = v1.PipelineRunReasonCompleted
+			},
+		},
+		"NotGuarded": {
+			reason: "And does not run.",
+			change: func(f fixture) { f.Plan.Tasks[2].When.Answer = "no" },
+			want:   []string{"Skipped", "When"},
+		},
+		"TooEarly": {
+			reason: "A task waits for the one that it comes after.",
+			change: func(f fixture) { f.book(0)["step-1"][1].Time = at(15) },
+			want:   []string{"Order"},
+		},
+		"FinallyTooEarly": {
+			reason: "Finally waits for all.",
+			change: func(f fixture) { f.book(2)["step-1"][1].Time = at(35) },
+			want:   []string{"Order"},
+		},
+		"GreenWithFailure": {
+			reason: "A run does not succeed with a task that failed.",
+			change: func(f fixture) { f.fail(1, v1.TaskRunReasonPodDeleted, "why") },
+			want:   []string{"Green", "Unexplained"},
+		},
+		"FailedForNothing": {
+			reason: "A run does not fail by itself.",
+			change: func(f fixture) { f.stop(v1.PipelineRunReasonFailed) },
+			want:   []string{"Unexplained"},
+		},
+		"CancelledByNobody": {
+			reason: "Cancelled is who was cancelled.",
+			change: func(f fixture) { f.stop(v1.PipelineRunReasonCancelled) },
+			want:   []string{"Unexplained"},
+		},
+		"Cancelled": {
+			reason: "A user may cancel.",
+			change: func(f fixture) { f.stop(v1.PipelineRunReasonCancelled); f.Cancelled = at(9) },
+		},
+		"LateForNothing": {
+			reason: "No time ran out.",
+			change: func(f fixture) { f.stop(v1.PipelineRunReasonTimedOut) },
+			want:   []string{"Unexplained"},
+		},
+		"Late": {
+			reason: "Time ran out.",
+			change: func(f fixture) { f.stop(v1.PipelineRunReasonTimedOut); f.Plan.Timeout = 1 },
+		},
+		"Strange": {
+			reason: "No other reason is one.",
+			change: func(f fixture) { f.stop(v1.PipelineRunReasonInvalidTaskResultReference) },
+			want:   []string{"Unexplained"},
+		},
+		"NoFinally": {
+			reason: "Finally runs, whatever happens before.",
+			change: func(f fixture) {
+				f.lose(3)
+				f.skip("f", "x")
+				f.stop(v1.PipelineRunReasonCancelled)
+				f.Cancelled = at(9)
+			},
+			want: []string{"Finally"},
+		},
+		"Open": {
+			reason: "A run that has ended has ended everywhere.",
+			change: func(f fixture) {
+				f.run(2).Status.Conditions = nil
+				f.stop(v1.PipelineRunReasonCancelled)
+				f.Cancelled = at(9)
+			},
+			want: []string{"NoOutcome"},
+		},
+		"Invented": {
+			reason: "Results are those of the pipeline.",
+			change: func(f fixture) {
+				f.PipelineRun.Status.Results = []v1.PipelineRunResult{{Name: "x"}}
+			},
+			want: []string{"NotWritten"},
+		},
 	}
 	judge(t, chain, cases)
 }
@@ -92,11 +180,30 @@ func TestValuesOfAPipeline(t *testing.T) {
 	}
 	took := func(f fixture) *ledger.Entry { s := f.book(1)["step-0"]; return &s[len(s)-1] }
 	cases := map[string]spoilt{
-		"Well":     {"All is as planned.", func(f fixture) { took(f).Time = at(12) }, nil},
-		"Other":    {"A result of the pipeline is that of its task.", func(f fixture) { took(f).Time = at(12); f.PipelineRun.Status.Results[0].Value = v1.StringValue("x") }, []string{"Damaged"}},
-		"Missing":  {"And is not left out.", func(f fixture) { took(f).Time = at(12); f.PipelineRun.Status.Results = nil }, []string{"GreenAndEmpty"}},
-		"Handed":   {"What is handed on is what was made.", func(f fixture) { took(f).Time = at(12); took(f).Digest = "x" }, []string{"Handed"}},
-		"NotTaken": {"And is handed on.", func(f fixture) { took(f).Time = at(12); took(f).Event = "x" }, []string{"Handed"}},
+		"Well": {
+			reason: "All is as planned.",
+			change: func(f fixture) { took(f).Time = at(12) },
+		},
+		"Other": {
+			reason: "A result of the pipeline is that of its task.",
+			change: func(f fixture) { took(f).Time = at(12); f.PipelineRun.Status.Results[0].Value = v1.StringValue("x") },
+			want:   []string{"Damaged"},
+		},
+		"Missing": {
+			reason: "And is not left out.",
+			change: func(f fixture) { took(f).Time = at(12); f.PipelineRun.Status.Results = nil },
+			want:   []string{"GreenAndEmpty"},
+		},
+		"Handed": {
+			reason: "What is handed on is what was made.",
+			change: func(f fixture) { took(f).Time = at(12); took(f).Digest = "x" },
+			want:   []string{"Handed"},
+		},
+		"NotTaken": {
+			reason: "And is handed on.",
+			change: func(f fixture) { took(f).Time = at(12); took(f).Event = "x" },
+			want:   []string{"Handed"},
+		},
 	}
 	judge(t, begin, cases)
 }
@@ -122,10 +229,10 @@ func TestMatrix(t *testing.T) {
 		return f
 	}
 	cases := map[string]spoilt{
-		"Well":    {"Each value has a TaskRun.", func(fixture) {}, nil},
-		"Twice":   {"And only one.", func(f fixture) { f.book(0)["step-0"][0].Name = "b" }, []string{"Matrix"}},
-		"Unknown": {"Of its values.", func(f fixture) { f.book(0)["step-0"][0].Name = "c" }, []string{"Matrix"}},
-		"Lost":    {"None is left out.", func(f fixture) { f.lose(1) }, []string{"TaskLost"}},
+		"Well":    {reason: "Each value has a TaskRun.", change: func(fixture) {}},
+		"Twice":   {reason: "And only one.", change: func(f fixture) { f.book(0)["step-0"][0].Name = "b" }, want: []string{"Matrix"}},
+		"Unknown": {reason: "Of its values.", change: func(f fixture) { f.book(0)["step-0"][0].Name = "c" }, want: []string{"Matrix"}},
+		"Lost":    {reason: "None is left out.", change: func(f fixture) { f.lose(1) }, want: []string{"TaskLost"}},
 	}
 	judge(t, begin, cases)
 }
@@ -148,10 +255,21 @@ func TestFates(t *testing.T) {
 		tasks  []plan.Task
 		want   map[string]fate
 	}{
-		"Runs":    {"What depends on nothing runs.", []plan.Task{task("a"), guardedBy("b", "a", "yes")}, map[string]fate{"a": runs, "b": runs}},
-		"Guarded": {"Who only comes after a task that was skipped runs.", []plan.Task{task("a"), guardedBy("b", "a", "no"), after("c", "b")}, map[string]fate{"a": runs, "b": guarded, "c": runs}},
-		"Orphaned": {"Who needs its results does not, and neither does who comes after that one.",
-			[]plan.Task{task("a"), guardedBy("b", "a", "no"), takes, after("d", "c")}, map[string]fate{"a": runs, "b": guarded, "c": orphaned, "d": orphaned}},
+		"Runs": {
+			reason: "What depends on nothing runs.",
+			tasks:  []plan.Task{task("a"), guardedBy("b", "a", "yes")},
+			want:   map[string]fate{"a": runs, "b": runs},
+		},
+		"Guarded": {
+			reason: "Who only comes after a task that was skipped runs.",
+			tasks:  []plan.Task{task("a"), guardedBy("b", "a", "no"), after("c", "b")},
+			want:   map[string]fate{"a": runs, "b": guarded, "c": runs},
+		},
+		"Orphaned": {
+			reason: "Who needs its results does not, and neither does who comes after that one.",
+			tasks:  []plan.Task{task("a"), guardedBy("b", "a", "no"), takes, after("d", "c")},
+			want:   map[string]fate{"a": runs, "b": guarded, "c": orphaned, "d": orphaned},
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

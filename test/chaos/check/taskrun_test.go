@@ -50,59 +50,189 @@ func TestTaskRun(t *testing.T) {
 		change func(f fixture)
 		want   []string
 	}{
-		"Well": {"What a plan says and a ledger confirms has no findings.", single(task("only")), func(fixture) {}, nil},
-		"Changed": {"An outcome does not change.", single(task("only")), func(f fixture) {
-			h := f.Histories["chaos-7"]
-			h.Outcomes = append(h.Outcomes, Outcome{Status: metav1.ConditionFalse})
-		}, []string{"OneOutcome"}},
-		"Late":       {"A run has ended at its deadline.", single(task("only")), func(f fixture) { f.Ended = time.Time{} }, []string{"Deadline"}},
-		"Gone":       {"A run does not go away.", single(task("only")), func(f fixture) { f.TaskRuns = nil }, []string{"Lost"}},
-		"OtherValue": {"A result is what was written.", single(task("only")), func(f fixture) { f.run(0).Status.Results[0].Value.String += "x" }, []string{"Damaged"}},
-		"OtherType": {"And of the type.", single(task("only")), func(f fixture) {
-			f.run(0).Status.Results[0].Value = v1.ArrayValue(f.run(0).Status.Results[0].Value.String)
-		}, []string{"Damaged"}},
-		"Empty": {"Green and empty is the worst.", single(task("only")), func(f fixture) { f.run(0).Status.Results = nil }, []string{"Dropped", "GreenAndEmpty"}},
-		"Invented": {"A result comes from a step.", single(task("only")), func(f fixture) {
-			f.run(0).Status.Results = append(f.run(0).Status.Results, v1.TaskRunResult{Name: "x"})
-		}, []string{"NotWritten"}},
-		"StepMissing": {"A run that succeeded had all its steps.", single(task("only")), func(f fixture) { f.cut(0, 1) }, []string{"Green"}},
-		"StepTwice": {"A step starts once in a pod.", single(task("only")), func(f fixture) {
-			b := f.book(0)
-			b["step-0"] = append([]ledger.Entry{{Event: ledger.Started}}, b["step-0"]...)
-		}, []string{"StepTwice"}},
-		"StepTooEarly": {"A step waits for the one before it.", single(task("only")), func(f fixture) { b := f.book(0); b["step-0"] = b["step-0"][:len(b["step-0"])-1] }, []string{"Green", "Order"}},
-		"AttemptTold":  {"A step gets to know which attempt it is of.", single(task("only")), func(f fixture) { f.book(0)["step-1"][0].Attempt = 1 }, []string{"AttemptTold"}},
-		"PodTwice": {"A pod is made once.", single(task("only")), func(f fixture) {
-			h := f.Histories["chaos-7"]
-			h.Pods = append(h.Pods, Pod{Name: h.Pods[0].Name, UID: "x"})
-		}, []string{"Damaged", "Green", "NotWritten", "PodTwice", "TooManyPods"}},
-		"TooManyPods":   {"An attempt has one pod.", single(task("only")), func(f fixture) { h := f.Histories["chaos-7"]; h.Pods = append(h.Pods, Pod{Name: "x", UID: "x"}) }, []string{"TooManyPods"}},
-		"Failed":        {"A failure that is planned is none to tell of.", failed(faulty(plan.Exits, plan.Always, 0)), func(fixture) {}, nil},
-		"FailedDropped": {"A step that fails keeps what it wrote.", failed(faulty(plan.Exits, plan.Always, 0)), func(f fixture) { f.run(0).Status.Results = nil }, []string{"Dropped"}},
-		"FailedDenied": {"Unless they could not be read, and it says so.", failed(faulty(plan.Exits, plan.Always, 0)), func(f fixture) {
-			f.run(0).Status.Results = nil
-			f.run(0).Status.Conditions[0].Message += "; the controller may not read pod logs"
-			f.Events = []disturb.Event{event(disturb.DenyLogs, 12, 40, "")}
-		}, nil},
-		"FailedUnread": {"And somebody kept them from it.", failed(faulty(plan.Exits, plan.Always, 0)), func(f fixture) {
-			f.run(0).Status.Results = nil
-			f.run(0).Status.Conditions[0].Message += "; the controller may not read pod logs"
-		}, []string{"Dropped"}},
-		"FailedOtherwise":   {"The message has the exit code.", failed(faulty(plan.Exits, plan.Always, 0)), func(f fixture) { f.run(0).Status.Conditions[0].Message = "failed" }, []string{"Unexplained"}},
-		"FailedNoRetry":     {"A run that may be tried again is.", failed(faulty(plan.Exits, plan.Always, 1)), func(fixture) {}, []string{"Attempts"}},
-		"Unexplained":       {"A run does not fail by itself.", single(task("only")), func(f fixture) { f.fail(0, v1.TaskRunReasonResultsUnavailable, "why") }, []string{"Unexplained"}},
-		"Silent":            {"A run that fails says why.", single(task("only")), func(f fixture) { f.fail(0, v1.TaskRunReasonResultsUnavailable, "") }, []string{"NoMessage", "Unexplained"}},
-		"Green":             {"What has to fail does not succeed.", single(faulty(plan.Exits, plan.Always, 0)), func(fixture) {}, []string{"Green"}},
-		"Hangs":             {"Nobody ends what hangs but who may.", single(faulty(plan.Hangs, plan.Always, 0)), func(f fixture) { f.fail(0, v1.TaskRunReasonTimedOut, "why"); f.cut(0, 1) }, []string{"Unexplained"}},
-		"CancelledByNobody": {"Cancelled is who was cancelled.", single(faulty(plan.Hangs, plan.Always, 0)), func(f fixture) { f.fail(0, v1.TaskRunReasonCancelled, "why") }, []string{"Unexplained"}},
-		"Cancelled": {"A user may cancel.", single(faulty(plan.Hangs, plan.Always, 0)), func(f fixture) {
-			f.fail(0, v1.TaskRunReasonCancelled, "why")
-			f.run(0).Spec.Status, f.Cancelled = v1.TaskRunSpecStatusCancelled, at(3)
-		}, nil},
-		"TooLargeForTheLog": {"A log that was rotated lacks its beginning.", single(task("only")), func(f fixture) {
-			f.fail(0, v1.TaskRunReasonResultsUnavailable, "why")
-			f.Plan.Tasks[0].Results = largeResults(t)
-		}, nil},
+		"Well": {
+			reason: "What a plan says and a ledger confirms has no findings.",
+			given:  single(task("only")),
+			change: func(fixture) {},
+		},
+		"Changed": {
+			reason: "An outcome does not change.",
+			given:  single(task("only")),
+			change: func(f fixture) {
+				h := f.Histories["chaos-7"]
+				h.Outcomes = append(h.Outcomes, Outcome{Status: metav1.ConditionFalse})
+			},
+			want: []string{"OneOutcome"},
+		},
+		"Late": {
+			reason: "A run has ended at its deadline.",
+			given:  single(task("only")),
+			change: func(f fixture) { f.Ended = time.Time{} },
+			want:   []string{"Deadline"},
+		},
+		"Gone": {
+			reason: "A run does not go away.",
+			given:  single(task("only")),
+			change: func(f fixture) { f.TaskRuns = nil },
+			want:   []string{"Lost"},
+		},
+		"OtherValue": {
+			reason: "A result is what was written.",
+			given:  single(task("only")),
+			change: func(f fixture) { f.run(0).Status.Results[0].Value.String += "x" },
+			want:   []string{"Damaged"},
+		},
+		"OtherType": {
+			reason: "And of the type.",
+			given:  single(task("only")),
+			change: func(f fixture) {
+				f.run(0).Status.Results[0].Value = v1.ArrayValue(f.run(0).Status.Results[0].Value.String)
+			},
+			want: []string{"Damaged"},
+		},
+		"Empty": {
+			reason: "Green and empty is the worst.",
+			given:  single(task("only")),
+			change: func(f fixture) { f.run(0).Status.Results = nil },
+			want:   []string{"Dropped", "GreenAndEmpty"},
+		},
+		"Invented": {
+			reason: "A result comes from a step.",
+			given:  single(task("only")),
+			change: func(f fixture) {
+				f.run(0).Status.Results = append(f.run(0).Status.Results, v1.TaskRunResult{Name: "x"})
+			},
+			want: []string{"NotWritten"},
+		},
+		"StepMissing": {
+			reason: "A run that succeeded had all its steps.",
+			given:  single(task("only")),
+			change: func(f fixture) { f.cut(0, 1) },
+			want:   []string{"Green"},
+		},
+		"StepTwice": {
+			reason: "A step starts once in a pod.",
+			given:  single(task("only")),
+			change: func(f fixture) {
+				b := f.book(0)
+				b["step-0"] = append([]ledger.Entry{{Event: ledger.Started}}, b["step-0"]...)
+			},
+			want: []string{"StepTwice"},
+		},
+		"StepTooEarly": {
+			reason: "A step waits for the one before it.",
+			given:  single(task("only")),
+			change: func(f fixture) { b := f.book(0); b["step-0"] = b["step-0"][:len(b["step-0"])-1] },
+			want:   []string{"Green", "Order"},
+		},
+		"AttemptTold": {
+			reason: "A step gets to know which attempt it is of.",
+			given:  single(task("only")),
+			change: func(f fixture) { f.book(0)["step-1"][0].Attempt = 1 },
+			want:   []string{"AttemptTold"},
+		},
+		"PodTwice": {
+			reason: "A pod is made once.",
+			given:  single(task("only")),
+			change: func(f fixture) {
+				h := f.Histories["chaos-7"]
+				h.Pods = append(h.Pods, Pod{Name: h.Pods[0].Name, UID: "x"})
+			},
+			want: []string{"Damaged", "Green", "NotWritten", "PodTwice", "TooManyPods"},
+		},
+		"TooManyPods": {
+			reason: "An attempt has one pod.",
+			given:  single(task("only")),
+			change: func(f fixture) { h := f.Histories["chaos-7"]; h.Pods = append(h.Pods, Pod{Name: "x", UID: "x"}) },
+			want:   []string{"TooManyPods"},
+		},
+		"Failed": {
+			reason: "A failure that is planned is none to tell of.",
+			given:  failed(faulty(plan.Exits, plan.Always, 0)),
+			change: func(fixture) {},
+		},
+		"FailedDropped": {
+			reason: "A step that fails keeps what it wrote.",
+			given:  failed(faulty(plan.Exits, plan.Always, 0)),
+			change: func(f fixture) { f.run(0).Status.Results = nil },
+			want:   []string{"Dropped"},
+		},
+		"FailedDenied": {
+			reason: "Unless they could not be read, and it says so.",
+			given:  failed(faulty(plan.Exits, plan.Always, 0)),
+			change: func(f fixture) {
+				f.run(0).Status.Results = nil
+				f.run(0).Status.Conditions[0].Message += "; the controller may not read pod logs"
+				f.Events = []disturb.Event{event(disturb.DenyLogs, 12, 40, "")}
+			},
+		},
+		"FailedUnread": {
+			reason: "And somebody kept them from it.",
+			given:  failed(faulty(plan.Exits, plan.Always, 0)),
+			change: func(f fixture) {
+				f.run(0).Status.Results = nil
+				f.run(0).Status.Conditions[0].Message += "; the controller may not read pod logs"
+			},
+			want: []string{"Dropped"},
+		},
+		"FailedOtherwise": {
+			reason: "The message has the exit code.",
+			given:  failed(faulty(plan.Exits, plan.Always, 0)),
+			change: func(f fixture) { f.run(0).Status.Conditions[0].Message = "failed" },
+			want:   []string{"Unexplained"},
+		},
+		"FailedNoRetry": {
+			reason: "A run that may be tried again is.",
+			given:  failed(faulty(plan.Exits, plan.Always, 1)),
+			change: func(fixture) {},
+			want:   []string{"Attempts"},
+		},
+		"Unexplained": {
+			reason: "A run does not fail by itself.",
+			given:  single(task("only")),
+			change: func(f fixture) { f.fail(0, v1.TaskRunReasonResultsUnavailable, "why") },
+			want:   []string{"Unexplained"},
+		},
+		"Silent": {
+			reason: "A run that fails says why.",
+			given:  single(task("only")),
+			change: func(f fixture) { f.fail(0, v1.TaskRunReasonResultsUnavailable, "") },
+			want:   []string{"NoMessage", "Unexplained"},
+		},
+		"Green": {
+			reason: "What has to fail does not succeed.",
+			given:  single(faulty(plan.Exits, plan.Always, 0)),
+			change: func(fixture) {},
+			want:   []string{"Green"},
+		},
+		"Hangs": {
+			reason: "Nobody ends what hangs but who may.",
+			given:  single(faulty(plan.Hangs, plan.Always, 0)),
+			change: func(f fixture) { f.fail(0, v1.TaskRunReasonTimedOut, "why"); f.cut(0, 1) },
+			want:   []string{"Unexplained"},
+		},
+		"CancelledByNobody": {
+			reason: "Cancelled is who was cancelled.",
+			given:  single(faulty(plan.Hangs, plan.Always, 0)),
+			change: func(f fixture) { f.fail(0, v1.TaskRunReasonCancelled, "why") },
+			want:   []string{"Unexplained"},
+		},
+		"Cancelled": {
+			reason: "A user may cancel.",
+			given:  single(faulty(plan.Hangs, plan.Always, 0)),
+			change: func(f fixture) {
+				f.fail(0, v1.TaskRunReasonCancelled, "why")
+				f.run(0).Spec.Status, f.Cancelled = v1.TaskRunSpecStatusCancelled, at(3)
+			},
+		},
+		"TooLargeForTheLog": {
+			reason: "A log that was rotated lacks its beginning.",
+			given:  single(task("only")),
+			change: func(f fixture) {
+				f.fail(0, v1.TaskRunReasonResultsUnavailable, "why")
+				f.Plan.Tasks[0].Results = largeResults(t)
+			},
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -146,11 +276,29 @@ func TestRetries(t *testing.T) {
 		return f
 	}
 	cases := map[string]spoilt{
-		"Well":    {"The second attempt succeeds.", func(fixture) {}, nil},
-		"Mixed":   {"No result is from another attempt.", func(f fixture) { f.run(0).Status.Results = f.run(0).Status.RetriesStatus[0].Results }, []string{"Damaged"}},
-		"TooMany": {"There are as many attempts as there may be.", func(f fixture) { f.Plan.Tasks[0].Retries = 0 }, []string{"Attempts"}},
-		"Reduced": {"An old attempt may have lost its message.", func(f fixture) { f.run(0).Status.RetriesStatus[0].Conditions[0].Message = "" }, nil},
-		"Open":    {"An attempt that went before has ended.", func(f fixture) { f.run(0).Status.RetriesStatus[0].Conditions = nil }, []string{"NoOutcome"}},
+		"Well": {
+			reason: "The second attempt succeeds.",
+			change: func(fixture) {},
+		},
+		"Mixed": {
+			reason: "No result is from another attempt.",
+			change: func(f fixture) { f.run(0).Status.Results = f.run(0).Status.RetriesStatus[0].Results },
+			want:   []string{"Damaged"},
+		},
+		"TooMany": {
+			reason: "There are as many attempts as there may be.",
+			change: func(f fixture) { f.Plan.Tasks[0].Retries = 0 },
+			want:   []string{"Attempts"},
+		},
+		"Reduced": {
+			reason: "An old attempt may have lost its message.",
+			change: func(f fixture) { f.run(0).Status.RetriesStatus[0].Conditions[0].Message = "" },
+		},
+		"Open": {
+			reason: "An attempt that went before has ended.",
+			change: func(f fixture) { f.run(0).Status.RetriesStatus[0].Conditions = nil },
+			want:   []string{"NoOutcome"},
+		},
 	}
 	judge(t, begin, cases)
 }
@@ -163,15 +311,54 @@ func TestExcuses(t *testing.T) {
 		event   disturb.Event
 		excused bool
 	}{
-		"OwnPod":       {"Its pod was deleted.", v1.TaskRunReasonPodDeleted, event(disturb.KillPod, 12, 13, own), true},
-		"OtherPod":     {"Another pod was deleted.", v1.TaskRunReasonPodDeleted, event(disturb.KillPod, 12, 13, here+"/chaos-8-pod"), false},
-		"OtherReason":  {"A pod that was deleted is no time that ran out.", v1.TaskRunReasonTimedOut, event(disturb.KillPod, 12, 13, own), false},
-		"Spares":       {"Who kills the controller spares the runs.", v1.TaskRunReasonPodDeleted, event(disturb.KillController, 12, 13, ""), false},
-		"Meanwhile":    {"Nobody could read logs.", v1.TaskRunReasonResultsLogAccessDenied, event(disturb.DenyLogs, 12, 20, ""), true},
-		"Before":       {"Logs could be read again before.", v1.TaskRunReasonResultsLogAccessDenied, event(disturb.DenyLogs, -50, -40, ""), false},
-		"After":        {"The run had ended by then.", v1.TaskRunReasonResultsLogAccessDenied, event(disturb.DenyLogs, 40, 50, ""), false},
-		"WhileItBegan": {"Its pod was about to start.", v1.TaskRunReasonResultsLogAccessDenied, event(disturb.DenyLogsBriefly, 7, 8, ""), true},
-		"Begun":        {"Its pod ran by then.", v1.TaskRunReasonResultsLogAccessDenied, event(disturb.DenyLogsBriefly, 25, 28, ""), false},
+		"OwnPod": {
+			reason:  "Its pod was deleted.",
+			outcome: v1.TaskRunReasonPodDeleted,
+			event:   event(disturb.KillPod, 12, 13, own),
+			excused: true,
+		},
+		"OtherPod": {
+			reason:  "Another pod was deleted.",
+			outcome: v1.TaskRunReasonPodDeleted,
+			event:   event(disturb.KillPod, 12, 13, here+"/chaos-8-pod"),
+		},
+		"OtherReason": {
+			reason:  "A pod that was deleted is no time that ran out.",
+			outcome: v1.TaskRunReasonTimedOut,
+			event:   event(disturb.KillPod, 12, 13, own),
+		},
+		"Spares": {
+			reason:  "Who kills the controller spares the runs.",
+			outcome: v1.TaskRunReasonPodDeleted,
+			event:   event(disturb.KillController, 12, 13, ""),
+		},
+		"Meanwhile": {
+			reason:  "Nobody could read logs.",
+			outcome: v1.TaskRunReasonResultsLogAccessDenied,
+			event:   event(disturb.DenyLogs, 12, 20, ""),
+			excused: true,
+		},
+		"Before": {
+			reason:  "Logs could be read again before.",
+			outcome: v1.TaskRunReasonResultsLogAccessDenied,
+			event:   event(disturb.DenyLogs, -50, -40, ""),
+		},
+		"After": {
+			reason:  "The run had ended by then.",
+			outcome: v1.TaskRunReasonResultsLogAccessDenied,
+			event:   event(disturb.DenyLogs, 40, 50, ""),
+		},
+		"WhileItBegan": {
+			reason:  "Its pod was about to start.",
+			outcome: v1.TaskRunReasonResultsLogAccessDenied,
+			event:   event(disturb.DenyLogsBriefly, 7, 8, ""),
+			excused: true,
+		},
+		"Begun": {
+			reason:  "Its pod ran by then.",
+			outcome: v1.TaskRunReasonResultsLogAccessDenied,
+			event:   event(disturb.DenyLogsBriefly, 25, 28, ""),
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

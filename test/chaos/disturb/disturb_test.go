@@ -19,7 +19,7 @@ func TestMendGoesOn(t *testing.T) {
 	for _, one := range []struct {
 		name string
 		err  error
-	}{{"first", nil}, {"node", errors.New("the node stays closed")}, {"last", nil}} {
+	}{{name: "first"}, {name: "node", err: errors.New("the node stays closed")}, {name: "last"}} {
 		s.later(func(context.Context) error {
 			order = append(order, one.name)
 			return one.err

@@ -48,11 +48,17 @@ func TestClockOfACommandIsSetApart(t *testing.T) {
 
 func TestSteppedRefuses(t *testing.T) {
 	cases := map[string]struct{ reason, source string }{
-		"NoNow":     {"Another package has no clock.", "package other\n"},
-		"NoReading": {"A clock that is read in another way is not set.", "package time\n\nfunc Now() Time {\n\treturn Time{}\n}\n"},
+		"NoNow": {
+			reason: "Another package has no clock.",
+			source: "package other\n",
+		},
+		"NoReading": {
+			reason: "A clock that is read in another way is not set.",
+			source: "package time\n\nfunc Now() Time {\n\treturn Time{}\n}\n",
+		},
 		"Elsewhere": {
-			"A reading in the function after it is not that of Now.",
-			"package time\n\nfunc Now() Time {\n\treturn Time{}\n}\n\nfunc other() {\n\tsec, nsec, mono := runtimeNow()\n}\n",
+			reason: "A reading in the function after it is not that of Now.",
+			source: "package time\n\nfunc Now() Time {\n\treturn Time{}\n}\n\nfunc other() {\n\tsec, nsec, mono := runtimeNow()\n}\n",
 		},
 	}
 	for name, tc := range cases {

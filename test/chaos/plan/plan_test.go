@@ -123,13 +123,43 @@ func TestAttempt(t *testing.T) {
 		attempt int
 		want    Expectation
 	}{
-		"Well":     {"Nothing goes wrong.", Task{Steps: steps}, 0, Expectation{Succeeds: true, Steps: 3}},
-		"Exits":    {"Steps after the one that fails do not start.", Task{Steps: steps, Fault: &Fault{Kind: Exits, Step: 1, Attempts: 1}}, 0, Expectation{Reason: v1.TaskRunReasonFailed, Steps: 2}},
-		"Then":     {"A later attempt succeeds.", Task{Steps: steps, Fault: &Fault{Kind: Exits, Step: 1, Attempts: 1}}, 1, Expectation{Succeeds: true, Steps: 3}},
-		"StepLate": {"A step that is late has failed.", Task{Steps: steps, Fault: &Fault{Kind: StepLate, Attempts: Always}}, 9, Expectation{Reason: v1.TaskRunReasonFailed, Steps: 1}},
-		"Late":     {"A task that is late has a reason of its own.", Task{Steps: steps, Timeout: time.Second, Fault: &Fault{Kind: Hangs, Attempts: Always}}, 0, Expectation{Reason: v1.TaskRunReasonTimedOut, Steps: 1}},
-		"Hangs":    {"Without a timeout somebody else has to end it.", Task{Steps: steps, Fault: &Fault{Kind: Hangs, Attempts: Always}}, 0, Expectation{Steps: 1}},
-		"TooLarge": {"All steps end well, and one result is missing.", Task{Steps: steps, Fault: &Fault{Kind: TooLarge, Attempts: Always}}, 0, Expectation{Reason: v1.TaskRunReasonResultTooLarge, Steps: 3}},
+		"Well": {
+			reason: "Nothing goes wrong.",
+			task:   Task{Steps: steps},
+			want:   Expectation{Succeeds: true, Steps: 3},
+		},
+		"Exits": {
+			reason: "Steps after the one that fails do not start.",
+			task:   Task{Steps: steps, Fault: &Fault{Kind: Exits, Step: 1, Attempts: 1}},
+			want:   Expectation{Reason: v1.TaskRunReasonFailed, Steps: 2},
+		},
+		"Then": {
+			reason:  "A later attempt succeeds.",
+			task:    Task{Steps: steps, Fault: &Fault{Kind: Exits, Step: 1, Attempts: 1}},
+			attempt: 1,
+			want:    Expectation{Succeeds: true, Steps: 3},
+		},
+		"StepLate": {
+			reason:  "A step that is late has failed.",
+			task:    Task{Steps: steps, Fault: &Fault{Kind: StepLate, Attempts: Always}},
+			attempt: 9,
+			want:    Expectation{Reason: v1.TaskRunReasonFailed, Steps: 1},
+		},
+		"Late": {
+			reason: "A task that is late has a reason of its own.",
+			task:   Task{Steps: steps, Timeout: time.Second, Fault: &Fault{Kind: Hangs, Attempts: Always}},
+			want:   Expectation{Reason: v1.TaskRunReasonTimedOut, Steps: 1},
+		},
+		"Hangs": {
+			reason: "Without a timeout somebody else has to end it.",
+			task:   Task{Steps: steps, Fault: &Fault{Kind: Hangs, Attempts: Always}},
+			want:   Expectation{Steps: 1},
+		},
+		"TooLarge": {
+			reason: "All steps end well, and one result is missing.",
+			task:   Task{Steps: steps, Fault: &Fault{Kind: TooLarge, Attempts: Always}},
+			want:   Expectation{Reason: v1.TaskRunReasonResultTooLarge, Steps: 3},
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

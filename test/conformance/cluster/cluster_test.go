@@ -206,8 +206,16 @@ func TestClose(t *testing.T) {
 
 func TestPrefix(t *testing.T) {
 	cases := map[string]struct{ reason, name, want string }{
-		"Folder": {"A name of a namespace has only small letters, digits and dashes.", "Sub/one_two.yaml", "conformance-sub-one-two-"},
-		"Long":   {"Names that begin alike differ at their ends.", strings.Repeat("x", 60) + "-end.yaml", "conformance-" + strings.Repeat("x", 36) + "-end-"},
+		"Folder": {
+			reason: "A name of a namespace has only small letters, digits and dashes.",
+			name:   "Sub/one_two.yaml",
+			want:   "conformance-sub-one-two-",
+		},
+		"Long": {
+			reason: "Names that begin alike differ at their ends.",
+			name:   strings.Repeat("x", 60) + "-end.yaml",
+			want:   "conformance-" + strings.Repeat("x", 36) + "-end-",
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -18,9 +18,9 @@ func TestExplain(t *testing.T) {
 		name string
 		is   suite.Condition
 	}{
-		{"bad", suite.Condition{Status: "False", Reason: "Failed", Message: strings.Repeat("m", 300)}},
-		{"good", suite.Condition{Status: "True", Reason: "Succeeded"}},
-		{"new", suite.Condition{}},
+		{name: "bad", is: suite.Condition{Status: "False", Reason: "Failed", Message: strings.Repeat("m", 300)}},
+		{name: "good", is: suite.Condition{Status: "True", Reason: "Succeeded"}},
+		{name: "new"},
 	} {
 		if err := n.Create(t.Context(), taskRun(run.name, run.is)); err != nil {
 			t.Fatal(err)

@@ -64,15 +64,28 @@ func TestLoad(t *testing.T) {
 		"Needs": {
 			reason: "A large result does not fit into a termination message.",
 			files:  map[string]string{"a.yaml": "# needs: results-from=sidecar-logs max-result-size=1000000\n" + run},
-			want:   map[string]summary{"a.yaml": {Kinds: "TaskRun", Needs: map[string]string{"results-from": "sidecar-logs", "max-result-size": "1000000"}}},
+			want: map[string]summary{"a.yaml": {
+				Kinds: "TaskRun",
+				Needs: map[string]string{"results-from": "sidecar-logs", "max-result-size": "1000000"},
+			}},
 		},
 		"Only": {
 			reason: "A part of the names is enough.",
 			files:  map[string]string{"a.yaml": run, "b.yaml": run},
-			only:   "b", want: map[string]summary{"b.yaml": {Kinds: "TaskRun"}},
+			only:   "b",
+			want:   map[string]summary{"b.yaml": {Kinds: "TaskRun"}},
 		},
-		"OnlyNothing": {reason: "A pattern without a match is a mistake.", files: map[string]string{"a.yaml": run}, only: "x", err: `matches "x"`},
-		"NoRun":       {reason: "An empty table would look like success.", files: map[string]string{"a.yaml": task}, err: "with a TaskRun or a PipelineRun"},
+		"OnlyNothing": {
+			reason: "A pattern without a match is a mistake.",
+			files:  map[string]string{"a.yaml": run},
+			only:   "x",
+			err:    `matches "x"`,
+		},
+		"NoRun": {
+			reason: "An empty table would look like success.",
+			files:  map[string]string{"a.yaml": task},
+			err:    "with a TaskRun or a PipelineRun",
+		},
 		"ExpectWithFlags": {
 			reason: "What fits into one way of results does not fit into the other.",
 			files:  map[string]string{"a.yaml": "# expect results-from=termination-message: Failed: 4096: more\n" + run},
@@ -84,13 +97,26 @@ func TestLoad(t *testing.T) {
 			files:  map[string]string{"told.yaml": run},
 			want:   map[string]summary{"told.yaml": {Kinds: "TaskRun", Expect: []Expectation{{Reason: "Failed", Message: "x"}}}},
 		},
-		"NoReason": {reason: "An expectation says what is expected.", files: map[string]string{"a.yaml": "# expect:\n" + run}, err: "give a reason"},
+		"NoReason": {
+			reason: "An expectation says what is expected.",
+			files:  map[string]string{"a.yaml": "# expect:\n" + run},
+			err:    "give a reason",
+		},
 		"Namespace": {
 			reason: "Objects of two files would meet there.",
-			files:  map[string]string{"a.yaml": strings.Replace(run, "{", "{namespace: x, ", 1)}, err: `metadata.namespace: "x"`,
+			files:  map[string]string{"a.yaml": strings.Replace(run, "{", "{namespace: x, ", 1)},
+			err:    `metadata.namespace: "x"`,
 		},
-		"NoKind":   {reason: "The message names file and document.", files: map[string]string{"a.yaml": run + "---\na: 1\n"}, err: "cannot read document 2: it has no apiVersion"},
-		"BadNeeds": {reason: "A typo must not switch a file off.", files: map[string]string{"a.yaml": "# needs: sidecar-logs\n" + run}, err: `"sidecar-logs" is not FLAG=VALUE`},
+		"NoKind": {
+			reason: "The message names file and document.",
+			files:  map[string]string{"a.yaml": run + "---\na: 1\n"},
+			err:    "cannot read document 2: it has no apiVersion",
+		},
+		"BadNeeds": {
+			reason: "A typo must not switch a file off.",
+			files:  map[string]string{"a.yaml": "# needs: sidecar-logs\n" + run},
+			err:    `"sidecar-logs" is not FLAG=VALUE`,
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -146,12 +172,38 @@ func TestCheck(t *testing.T) {
 		condition Condition
 		want      string
 	}{
-		"Success":        {reason: "There are several reasons for a success.", condition: succeeded},
-		"Failure":        {reason: "The run says why it failed.", condition: failed, want: "TaskRunTimeout: ran longer than 2s"},
-		"WantedFailure":  {reason: "A failure as announced is what the file shows.", expect: Expectation{Reason: "TaskRunTimeout", Message: "2s"}, condition: failed},
-		"OtherReason":    {reason: "Not every failure will do.", expect: Expectation{Reason: "Failed"}, condition: failed, want: "should end with reason Failed, and did with TaskRunTimeout: ran longer than 2s"},
-		"OtherMessage":   {reason: "The message is part of it.", expect: Expectation{Reason: "TaskRunTimeout", Message: "3s"}, condition: failed, want: `should say "3s", and says TaskRunTimeout: ran longer than 2s`},
-		"NotEvenFailing": {reason: "A file that is written to fail must fail.", expect: Expectation{Reason: "Failed"}, condition: succeeded, want: "should end with reason Failed, and did with Completed: Tasks Completed: 3"},
+		"Success": {
+			reason:    "There are several reasons for a success.",
+			condition: succeeded,
+		},
+		"Failure": {
+			reason:    "The run says why it failed.",
+			condition: failed,
+			want:      "TaskRunTimeout: ran longer than 2s",
+		},
+		"WantedFailure": {
+			reason:    "A failure as announced is what the file shows.",
+			expect:    Expectation{Reason: "TaskRunTimeout", Message: "2s"},
+			condition: failed,
+		},
+		"OtherReason": {
+			reason:    "Not every failure will do.",
+			expect:    Expectation{Reason: "Failed"},
+			condition: failed,
+			want:      "should end with reason Failed, and did with TaskRunTimeout: ran longer than 2s",
+		},
+		"OtherMessage": {
+			reason:    "The message is part of it.",
+			expect:    Expectation{Reason: "TaskRunTimeout", Message: "3s"},
+			condition: failed,
+			want:      `should say "3s", and says TaskRunTimeout: ran longer than 2s`,
+		},
+		"NotEvenFailing": {
+			reason:    "A file that is written to fail must fail.",
+			expect:    Expectation{Reason: "Failed"},
+			condition: succeeded,
+			want:      "should end with reason Failed, and did with Completed: Tasks Completed: 3",
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -14,12 +14,30 @@ func TestJudged(t *testing.T) {
 		err    error
 		want   bool
 	}{
-		"Admitted":  {"There is no error.", nil, false},
-		"Invalid":   {"A webhook has refused it.", apierrors.NewInvalid(schema.GroupKind{}, "x", nil), true},
-		"Forbidden": {"A policy has refused it.", apierrors.NewForbidden(schema.GroupResource{}, "x", errors.New("why")), true},
-		"Etcd":      {"It is larger than what etcd takes.", apierrors.NewInternalError(errors.New("etcdserver: request is too large")), true},
-		"Webhook":   {"The webhook has not answered.", apierrors.NewInternalError(errors.New("failed calling webhook: context deadline exceeded")), false},
-		"Away":      {"Nobody has answered.", errors.New("connection refused"), false},
+		"Admitted": {reason: "There is no error."},
+		"Invalid": {
+			reason: "A webhook has refused it.",
+			err:    apierrors.NewInvalid(schema.GroupKind{}, "x", nil),
+			want:   true,
+		},
+		"Forbidden": {
+			reason: "A policy has refused it.",
+			err:    apierrors.NewForbidden(schema.GroupResource{}, "x", errors.New("why")),
+			want:   true,
+		},
+		"Etcd": {
+			reason: "It is larger than what etcd takes.",
+			err:    apierrors.NewInternalError(errors.New("etcdserver: request is too large")),
+			want:   true,
+		},
+		"Webhook": {
+			reason: "The webhook has not answered.",
+			err:    apierrors.NewInternalError(errors.New("failed calling webhook: context deadline exceeded")),
+		},
+		"Away": {
+			reason: "Nobody has answered.",
+			err:    errors.New("connection refused"),
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -31,19 +31,35 @@ func TestVerify(t *testing.T) {
 		lost   bool
 		want   string
 	}{
-		"Equal":   {reason: "What was planned came back.", damage: func(*v1.TaskRun) {}},
-		"Missing": {reason: "A green run without a result is the worst that can be.", damage: func(run *v1.TaskRun) { run.Status.Results = run.Status.Results[1:] }, lost: true, want: "is missing"},
-		"None":    {reason: "So is one without any.", damage: func(run *v1.TaskRun) { run.Status.Results = nil }, lost: true, want: "is missing"},
+		"Equal": {
+			reason: "What was planned came back.",
+			damage: func(*v1.TaskRun) {},
+		},
+		"Missing": {
+			reason: "A green run without a result is the worst that can be.",
+			damage: func(run *v1.TaskRun) { run.Status.Results = run.Status.Results[1:] },
+			lost:   true,
+			want:   "is missing",
+		},
+		"None": {
+			reason: "So is one without any.",
+			damage: func(run *v1.TaskRun) { run.Status.Results = nil },
+			lost:   true,
+			want:   "is missing",
+		},
 		"Byte": {
 			reason: "One byte is enough.",
-			damage: func(run *v1.TaskRun) { run.Status.Results[0].Value = v1.StringValue("x") }, lost: true, want: "is another",
+			damage: func(run *v1.TaskRun) { run.Status.Results[0].Value = v1.StringValue("x") },
+			lost:   true,
+			want:   "is another",
 		},
 		"More": {
 			reason: "What nobody wrote must not be there.",
 			damage: func(run *v1.TaskRun) {
 				run.Status.Results = append(run.Status.Results, v1.TaskRunResult{Name: "more", Value: v1.StringValue("x")})
 			},
-			lost: true, want: "results and not",
+			lost: true,
+			want: "results and not",
 		},
 		"Failed": {
 			reason: "A run that says why it failed has kept the promise, and the soak has failed all the same.",
@@ -74,10 +90,25 @@ func TestVerdict(t *testing.T) {
 		outcomes []outcome
 		want     string
 	}{
-		"All":     {reason: "Every one that was wanted was equal.", outcomes: []outcome{good, good}},
-		"Lost":    {reason: "One is too many.", outcomes: []outcome{good, {err: &lostError{what: "green"}}}, want: "1 lost, 0 failed, 0 not ended"},
-		"Failed":  {reason: "So is one that failed.", outcomes: []outcome{good, {err: errors.New("why")}}, want: "0 lost, 1 failed, 0 not ended"},
-		"TooSlow": {reason: "What was not sent was not verified.", outcomes: []outcome{good}, want: "0 lost, 0 failed, 1 not ended"},
+		"All": {
+			reason:   "Every one that was wanted was equal.",
+			outcomes: []outcome{good, good},
+		},
+		"Lost": {
+			reason:   "One is too many.",
+			outcomes: []outcome{good, {err: &lostError{what: "green"}}},
+			want:     "1 lost, 0 failed, 0 not ended",
+		},
+		"Failed": {
+			reason:   "So is one that failed.",
+			outcomes: []outcome{good, {err: errors.New("why")}},
+			want:     "0 lost, 1 failed, 0 not ended",
+		},
+		"TooSlow": {
+			reason:   "What was not sent was not verified.",
+			outcomes: []outcome{good},
+			want:     "0 lost, 0 failed, 1 not ended",
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

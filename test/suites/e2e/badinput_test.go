@@ -50,36 +50,54 @@ func TestBadRunsAreNamed(t *testing.T) {
 		words   []string
 	}{
 		"unknown task": {
-			v1.TaskRunSpec{TaskRef: &v1.TaskRef{Name: "no-such-task"}},
-			[]string{v1.TaskRunReasonResolutionFailed}, []string{"no-such-task"}},
+			spec:    v1.TaskRunSpec{TaskRef: &v1.TaskRef{Name: "no-such-task"}},
+			reasons: []string{v1.TaskRunReasonResolutionFailed},
+			words:   []string{"no-such-task"},
+		},
 		"missing param": {
-			v1.TaskRunSpec{TaskSpec: &v1.TaskSpec{Params: params, Steps: ok}, Params: []v1.Param{{Name: "list", Value: v1.ArrayValue("x")}}},
-			[]string{v1.TaskRunReasonValidationFailed}, []string{"text"}},
+			spec:    v1.TaskRunSpec{TaskSpec: &v1.TaskSpec{Params: params, Steps: ok}, Params: []v1.Param{{Name: "list", Value: v1.ArrayValue("x")}}},
+			reasons: []string{v1.TaskRunReasonValidationFailed},
+			words:   []string{"text"},
+		},
 		"string for an array": {
-			v1.TaskRunSpec{TaskSpec: &v1.TaskSpec{Params: params, Steps: ok},
+			spec: v1.TaskRunSpec{TaskSpec: &v1.TaskSpec{Params: params, Steps: ok},
 				Params: []v1.Param{{Name: "text", Value: v1.StringValue("x")}, {Name: "list", Value: v1.StringValue("not-a-list")}}},
-			[]string{v1.TaskRunReasonValidationFailed}, []string{"list", "array", "string"}},
+			reasons: []string{v1.TaskRunReasonValidationFailed},
+			words:   []string{"list", "array", "string"},
+		},
 		"array for a string": {
-			v1.TaskRunSpec{TaskSpec: &v1.TaskSpec{Params: params, Steps: ok},
+			spec: v1.TaskRunSpec{TaskSpec: &v1.TaskSpec{Params: params, Steps: ok},
 				Params: []v1.Param{{Name: "text", Value: v1.ArrayValue("x")}, {Name: "list", Value: v1.ArrayValue("x")}}},
-			[]string{v1.TaskRunReasonValidationFailed}, []string{"text", "string", "array"}},
+			reasons: []string{v1.TaskRunReasonValidationFailed},
+			words:   []string{"text", "string", "array"},
+		},
 		"reserved sidecar": {
-			v1.TaskRunSpec{TaskSpec: &v1.TaskSpec{Steps: ok, Sidecars: []v1.Sidecar{{Name: v1.ReservedSidecarName, Image: kube.StepImage}}}},
-			[]string{v1.TaskRunReasonValidationFailed, "refused"}, []string{"sidecar", v1.ReservedSidecarName}},
+			spec:    v1.TaskRunSpec{TaskSpec: &v1.TaskSpec{Steps: ok, Sidecars: []v1.Sidecar{{Name: v1.ReservedSidecarName, Image: kube.StepImage}}}},
+			reasons: []string{v1.TaskRunReasonValidationFailed, "refused"},
+			words:   []string{"sidecar", v1.ReservedSidecarName},
+		},
 		"reserved mount": {
-			v1.TaskRunSpec{TaskSpec: &v1.TaskSpec{
+			spec: v1.TaskRunSpec{TaskSpec: &v1.TaskSpec{
 				Volumes: []corev1.Volume{{Name: "v", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}}},
 				Steps:   []v1.Step{{Name: "forge", Image: kube.StepImage, Command: []string{"true"}, VolumeMounts: []corev1.VolumeMount{{Name: "v", MountPath: "/tekton/../tekton/run"}}}}}},
-			[]string{v1.TaskRunReasonValidationFailed, "refused"}, []string{"/tekton/"}},
+			reasons: []string{v1.TaskRunReasonValidationFailed, "refused"},
+			words:   []string{"/tekton/"},
+		},
 		"reserved volume": {
-			v1.TaskRunSpec{TaskSpec: &v1.TaskSpec{
+			spec: v1.TaskRunSpec{TaskSpec: &v1.TaskSpec{
 				Volumes: []corev1.Volume{{Name: "tekton-internal-x", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}}}, Steps: ok}},
-			[]string{v1.TaskRunReasonValidationFailed, "refused"}, []string{"volumes[0].name", "tekton-internal-"}},
+			reasons: []string{v1.TaskRunReasonValidationFailed, "refused"},
+			words:   []string{"volumes[0].name", "tekton-internal-"},
+		},
 		"neither task nor reference": {
-			v1.TaskRunSpec{}, []string{v1.TaskRunReasonValidationFailed, "refused"}, []string{"taskRef", "taskSpec"}},
+			reasons: []string{v1.TaskRunReasonValidationFailed, "refused"},
+			words:   []string{"taskRef", "taskSpec"},
+		},
 		"unknown workspace": {
-			v1.TaskRunSpec{TaskSpec: &v1.TaskSpec{Workspaces: []v1.WorkspaceDeclaration{{Name: "needed"}}, Steps: ok}},
-			[]string{v1.TaskRunReasonValidationFailed}, []string{"needed"}},
+			spec:    v1.TaskRunSpec{TaskSpec: &v1.TaskSpec{Workspaces: []v1.WorkspaceDeclaration{{Name: "needed"}}, Steps: ok}},
+			reasons: []string{v1.TaskRunReasonValidationFailed},
+			words:   []string{"needed"},
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -112,12 +130,26 @@ func badPipelines(t *testing.T, n *suite.Namespace) {
 		reason string
 		words  []string
 	}{
-		"unknown pipeline": {v1.PipelineRunSpec{PipelineRef: &v1.PipelineRef{Name: "no-such-pipeline"}}, v1.PipelineRunReasonCouldntGetPipeline, []string{"no-such-pipeline"}},
-		"unknown task": {inline(v1.PipelineSpec{Tasks: []v1.PipelineTask{{Name: "a", TaskRef: &v1.TaskRef{Name: "no-such-task"}}}}),
-			v1.PipelineRunReasonCouldntGetTask, []string{"no-such-task"}},
-		"missing param": {inline(v1.PipelineSpec{Params: []v1.ParamSpec{{Name: "needed"}}, Tasks: []v1.PipelineTask{embedded("a", ok)}}),
-			v1.PipelineRunReasonParameterMissing, []string{"needed"}},
-		"circle": {inline(v1.PipelineSpec{Tasks: []v1.PipelineTask{after("a", "b"), after("b", "a")}}), v1.PipelineRunReasonInvalidGraph, []string{"a", "b"}},
+		"unknown pipeline": {
+			spec:   v1.PipelineRunSpec{PipelineRef: &v1.PipelineRef{Name: "no-such-pipeline"}},
+			reason: v1.PipelineRunReasonCouldntGetPipeline,
+			words:  []string{"no-such-pipeline"},
+		},
+		"unknown task": {
+			spec:   inline(v1.PipelineSpec{Tasks: []v1.PipelineTask{{Name: "a", TaskRef: &v1.TaskRef{Name: "no-such-task"}}}}),
+			reason: v1.PipelineRunReasonCouldntGetTask,
+			words:  []string{"no-such-task"},
+		},
+		"missing param": {
+			spec:   inline(v1.PipelineSpec{Params: []v1.ParamSpec{{Name: "needed"}}, Tasks: []v1.PipelineTask{embedded("a", ok)}}),
+			reason: v1.PipelineRunReasonParameterMissing,
+			words:  []string{"needed"},
+		},
+		"circle": {
+			spec:   inline(v1.PipelineSpec{Tasks: []v1.PipelineTask{after("a", "b"), after("b", "a")}}),
+			reason: v1.PipelineRunReasonInvalidGraph,
+			words:  []string{"a", "b"},
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

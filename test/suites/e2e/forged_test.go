@@ -39,18 +39,38 @@ func forgeries() map[string]forgery {
 	const write = "printf %s > $(results.digest.path)\n"
 	good := kube.Script("build", fmt.Sprintf(write, "good")+"sleep 4")
 	return map[string]forgery{
-		"the only step fails later": {"a run must not be green before its step has failed",
-			[]v1.Step{forging("build", 0, "sleep 6; "+fmt.Sprintf(write, "late")+"exit 3")}, "build", false},
-		"the only step ends well later": {"a result that comes later must not be lost in a green run",
-			[]v1.Step{forging("build", 0, "sleep 6; "+fmt.Sprintf(write, "late"))}, "build", false},
-		"the only step never ends": {"a pod must not run on beyond its run",
-			[]v1.Step{forging("build", 0, fmt.Sprintf(write, "early")+"exec sleep 3600")}, "build", true},
-		"an earlier step replaces a later result": {"a step must not change what a later one writes",
-			[]v1.Step{forging("scan", 0, "sleep 3; "+fmt.Sprintf(write, "evil")+"sleep 5"), good}, "scan", false},
-		"an earlier step never ends": {"a later step must not hide that an earlier one runs",
-			[]v1.Step{forging("scan", 0, "exec sleep 3600"), good}, "scan", true},
-		"the last step runs on": {"what the sidecar reads must be what all steps left",
-			[]v1.Step{good, forging("scan", 1, "sleep 6; "+fmt.Sprintf(write, "evil"))}, "scan", false},
+		"the only step fails later": {
+			reason: "a run must not be green before its step has failed",
+			steps:  []v1.Step{forging("build", 0, "sleep 6; "+fmt.Sprintf(write, "late")+"exit 3")},
+			forger: "build",
+		},
+		"the only step ends well later": {
+			reason: "a result that comes later must not be lost in a green run",
+			steps:  []v1.Step{forging("build", 0, "sleep 6; "+fmt.Sprintf(write, "late"))},
+			forger: "build",
+		},
+		"the only step never ends": {
+			reason:  "a pod must not run on beyond its run",
+			steps:   []v1.Step{forging("build", 0, fmt.Sprintf(write, "early")+"exec sleep 3600")},
+			forger:  "build",
+			endless: true,
+		},
+		"an earlier step replaces a later result": {
+			reason: "a step must not change what a later one writes",
+			steps:  []v1.Step{forging("scan", 0, "sleep 3; "+fmt.Sprintf(write, "evil")+"sleep 5"), good},
+			forger: "scan",
+		},
+		"an earlier step never ends": {
+			reason:  "a later step must not hide that an earlier one runs",
+			steps:   []v1.Step{forging("scan", 0, "exec sleep 3600"), good},
+			forger:  "scan",
+			endless: true,
+		},
+		"the last step runs on": {
+			reason: "what the sidecar reads must be what all steps left",
+			steps:  []v1.Step{good, forging("scan", 1, "sleep 6; "+fmt.Sprintf(write, "evil"))},
+			forger: "scan",
+		},
 	}
 }
 

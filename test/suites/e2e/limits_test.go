@@ -158,12 +158,46 @@ func TestLimitsOfUse(t *testing.T) {
 		over   int // how much more is too much; 0 where that is not the step's limit
 		field  string
 	}{
-		"script/base64":   {"what nothing makes smaller", inScript, "base64", 1_500_000, 0, ""},
-		"script/prose":    {"text with line breaks", inScript, "prose", 1_450_000, 0, ""},
-		"script/json":     {"a document", inScript, "json", 1_200_000, 0, ""},
-		"script/markup":   {"what the object that carries it stores with six bytes", inScript, "markup", 650_000, 0, ""},
-		"argument/base64": {"one argument", inArgument, "base64", argument, 1, "spec.steps[0].command[4]"},
-		"variable/base64": {"one variable, with its name", inVariable, "base64", argument - len("VALUE="), 1, "spec.steps[0].env[0].value"},
+		"script/base64": {
+			reason: "what nothing makes smaller",
+			task:   inScript,
+			class:  "base64",
+			most:   1_500_000,
+		},
+		"script/prose": {
+			reason: "text with line breaks",
+			task:   inScript,
+			class:  "prose",
+			most:   1_450_000,
+		},
+		"script/json": {
+			reason: "a document",
+			task:   inScript,
+			class:  "json",
+			most:   1_200_000,
+		},
+		"script/markup": {
+			reason: "what the object that carries it stores with six bytes",
+			task:   inScript,
+			class:  "markup",
+			most:   650_000,
+		},
+		"argument/base64": {
+			reason: "one argument",
+			task:   inArgument,
+			class:  "base64",
+			most:   argument,
+			over:   1,
+			field:  "spec.steps[0].command[4]",
+		},
+		"variable/base64": {
+			reason: "one variable, with its name",
+			task:   inVariable,
+			class:  "base64",
+			most:   argument - len("VALUE="),
+			over:   1,
+			field:  "spec.steps[0].env[0].value",
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

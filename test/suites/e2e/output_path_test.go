@@ -26,12 +26,32 @@ func TestOutputPathOfAnotherStep(t *testing.T) {
 		reason, leave string
 		stderr        bool
 	}{
-		"a link to a file":        {"its target would be written", "ln -s $(workspaces.w.path)/kept " + leftOutput, false},
-		"a link to a file, error": {"the same holds for the error output", "ln -s $(workspaces.w.path)/kept " + leftOutput, true},
-		"a link to nothing":       {"its target would be created", "ln -s $(workspaces.w.path)/new " + leftOutput, false},
-		"a pipe":                  {"nobody may ever read from it", "mkfifo " + leftOutput, false},
-		"a pipe, error":           {"the same holds for the error output", "mkfifo " + leftOutput, true},
-		"a device":                {"a device is no file", "mknod -m 666 " + leftOutput + " c 1 5", false},
+		"a link to a file": {
+			reason: "its target would be written",
+			leave:  "ln -s $(workspaces.w.path)/kept " + leftOutput,
+		},
+		"a link to a file, error": {
+			reason: "the same holds for the error output",
+			leave:  "ln -s $(workspaces.w.path)/kept " + leftOutput,
+			stderr: true,
+		},
+		"a link to nothing": {
+			reason: "its target would be created",
+			leave:  "ln -s $(workspaces.w.path)/new " + leftOutput,
+		},
+		"a pipe": {
+			reason: "nobody may ever read from it",
+			leave:  "mkfifo " + leftOutput,
+		},
+		"a pipe, error": {
+			reason: "the same holds for the error output",
+			leave:  "mkfifo " + leftOutput,
+			stderr: true,
+		},
+		"a device": {
+			reason: "a device is no file",
+			leave:  "mknod -m 666 " + leftOutput + " c 1 5",
+		},
 	}
 	tests := named{}
 	for name, tc := range cases {

@@ -36,10 +36,31 @@ func TestSidecarOnlyWhereAsked(t *testing.T) {
 		large     bool
 		sidecar   bool
 	}{
-		"run asks for it":          {"one large result does not make every task of the cluster slower", kube.TerminationMessage, kube.SidecarLogs, "", true, true},
-		"task asks for it":         {"a task knows what it needs", kube.TerminationMessage, "", kube.SidecarLogs, true, true},
-		"run does without":         {"a short task need not carry a sidecar", kube.SidecarLogs, kube.TerminationMessage, "", false, false},
-		"run's word over its task": {"who starts it has the last word", kube.TerminationMessage, kube.TerminationMessage, kube.SidecarLogs, false, false},
+		"run asks for it": {
+			reason:  "one large result does not make every task of the cluster slower",
+			flag:    kube.TerminationMessage,
+			run:     kube.SidecarLogs,
+			large:   true,
+			sidecar: true,
+		},
+		"task asks for it": {
+			reason:  "a task knows what it needs",
+			flag:    kube.TerminationMessage,
+			task:    kube.SidecarLogs,
+			large:   true,
+			sidecar: true,
+		},
+		"run does without": {
+			reason: "a short task need not carry a sidecar",
+			flag:   kube.SidecarLogs,
+			run:    kube.TerminationMessage,
+		},
+		"run's word over its task": {
+			reason: "who starts it has the last word",
+			flag:   kube.TerminationMessage,
+			run:    kube.TerminationMessage,
+			task:   kube.SidecarLogs,
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

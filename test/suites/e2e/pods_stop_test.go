@@ -33,10 +33,24 @@ func TestUnscheduledPodGoes(t *testing.T) {
 		outcome string
 		pods    int
 	}{
-		"timed out": {"its timeout is over", v1.TaskRunSpec{Timeout: &metav1.Duration{Duration: 3 * time.Second}}, "", v1.TaskRunReasonTimedOut, 1},
-		"timed out twice": {"an earlier attempt must not run beside a later one",
-			v1.TaskRunSpec{Timeout: &metav1.Duration{Duration: 3 * time.Second}, Retries: 1}, "", v1.TaskRunReasonTimedOut, 2},
-		"cancelled": {"its user does not want it", v1.TaskRunSpec{}, `{"spec":{"status":"TaskRunCancelled"}}`, v1.TaskRunReasonCancelled, 1},
+		"timed out": {
+			reason:  "its timeout is over",
+			spec:    v1.TaskRunSpec{Timeout: &metav1.Duration{Duration: 3 * time.Second}},
+			outcome: v1.TaskRunReasonTimedOut,
+			pods:    1,
+		},
+		"timed out twice": {
+			reason:  "an earlier attempt must not run beside a later one",
+			spec:    v1.TaskRunSpec{Timeout: &metav1.Duration{Duration: 3 * time.Second}, Retries: 1},
+			outcome: v1.TaskRunReasonTimedOut,
+			pods:    2,
+		},
+		"cancelled": {
+			reason:  "its user does not want it",
+			status:  `{"spec":{"status":"TaskRunCancelled"}}`,
+			outcome: v1.TaskRunReasonCancelled,
+			pods:    1,
+		},
 	}
 	var ended []*v1.TaskRun
 	for name, tc := range cases {

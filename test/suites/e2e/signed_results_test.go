@@ -150,13 +150,51 @@ func TestSignedResults(t *testing.T) {
 		outcome, verdict string
 		names            []string
 	}{
-		{"untampered", "What nobody has touched is verified.", "enforce", nothing, v1.TaskRunReasonSucceeded, v1.SignedResultsReasonVerified, []string{"2 results", "spiffe://example.org/ns/"}},
-		{"enforce", "A run of which a step rewrote what another left fails, and does not have it.", "enforce", rewrite,
-			v1.TaskRunReasonResultsVerificationFailed, "ResultChanged", []string{`"digest"`, "step-build", "step-scan"}},
-		{"its signature", "A step cannot reach the signature of another, and rewriting the file does not go unnoticed.", "enforce", signature,
-			v1.TaskRunReasonResultsVerificationFailed, "ResultChanged", []string{`"digest"`}},
-		{"warn", "With the other policy it keeps its outcome.", "warn", rewrite, v1.TaskRunReasonSucceeded, "ResultChanged", []string{`"digest"`, "step-build"}},
-		{"taken away", "That a result is gone is a problem of its own, and told first.", "warn", takeAway, v1.TaskRunReasonResultUnreadable, "ResultMissing", []string{`"digest"`}},
+		{
+			name:    "untampered",
+			reason:  "What nobody has touched is verified.",
+			policy:  "enforce",
+			deed:    nothing,
+			outcome: v1.TaskRunReasonSucceeded,
+			verdict: v1.SignedResultsReasonVerified,
+			names:   []string{"2 results", "spiffe://example.org/ns/"},
+		},
+		{
+			name:    "enforce",
+			reason:  "A run of which a step rewrote what another left fails, and does not have it.",
+			policy:  "enforce",
+			deed:    rewrite,
+			outcome: v1.TaskRunReasonResultsVerificationFailed,
+			verdict: "ResultChanged",
+			names:   []string{`"digest"`, "step-build", "step-scan"},
+		},
+		{
+			name:    "its signature",
+			reason:  "A step cannot reach the signature of another, and rewriting the file does not go unnoticed.",
+			policy:  "enforce",
+			deed:    signature,
+			outcome: v1.TaskRunReasonResultsVerificationFailed,
+			verdict: "ResultChanged",
+			names:   []string{`"digest"`},
+		},
+		{
+			name:    "warn",
+			reason:  "With the other policy it keeps its outcome.",
+			policy:  "warn",
+			deed:    rewrite,
+			outcome: v1.TaskRunReasonSucceeded,
+			verdict: "ResultChanged",
+			names:   []string{`"digest"`, "step-build"},
+		},
+		{
+			name:    "taken away",
+			reason:  "That a result is gone is a problem of its own, and told first.",
+			policy:  "warn",
+			deed:    takeAway,
+			outcome: v1.TaskRunReasonResultUnreadable,
+			verdict: "ResultMissing",
+			names:   []string{`"digest"`},
+		},
 	}
 	for i, tc := range cases {
 		t.Run(tc.name, func(t *testing.T) {

@@ -26,9 +26,9 @@ func TestStepThatCannotStart(t *testing.T) {
 		reason       string
 		steps, index int
 	}{
-		"the only step":  {"no other step reports anything", 1, 0},
-		"first of three": {"later steps wait for it", 3, 0},
-		"last of three":  {"all others have ended well", 3, 2},
+		"the only step":  {reason: "no other step reports anything", steps: 1},
+		"first of three": {reason: "later steps wait for it", steps: 3},
+		"last of three":  {reason: "all others have ended well", steps: 3, index: 2},
 	}
 	tests := named{}
 	for name, tc := range cases {

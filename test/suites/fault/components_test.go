@@ -21,8 +21,8 @@ func TestKubeletAwayAtCompletion(t *testing.T) {
 	n.UseFlags(t, kube.SidecarLogs, largest)
 	mendLater(t, n.Cluster, "kubelet")
 	for name, fault := range map[string]struct{ away, back string }{
-		"killed":            {"stop", "start"},
-		"there, but silent": {"pause", "resume"},
+		"killed":            {away: "stop", back: "start"},
+		"there, but silent": {away: "pause", back: "resume"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			task, want := small()

@@ -60,31 +60,143 @@ func wantRight(t *testing.T, user string, r right, want bool) {
 // TestControllerMayDoItsWork lists what the controller needs.
 func TestControllerMayDoItsWork(t *testing.T) {
 	for _, r := range []right{
-		{"list", "tekton.dev", "tasks", "", "", ""},
-		{"watch", "tekton.dev", "pipelines", "", "", ""},
-		{"watch", "tekton.dev", "taskruns", "", "", ""},
-		{"create", "tekton.dev", "taskruns", "", "user", ""},
-		{"patch", "tekton.dev", "taskruns", "status", "user", ""},
-		{"patch", "tekton.dev", "taskruns", "", "user", ""},
-		{"watch", "tekton.dev", "pipelineruns", "", "", ""},
-		{"get", "tekton.dev", "pipelineruns", "", "user", ""},
-		{"patch", "tekton.dev", "pipelineruns", "status", "user", ""},
-		{"update", "tekton.dev", "taskruns", "finalizers", "user", ""},
-		{"create", "", "pods", "", "user", ""},
-		{"patch", "", "pods", "", "user", ""},
-		{"watch", "", "pods", "", "", ""},
-		{"delete", "", "pods", "", "user", ""},
-		{"create", "", "persistentvolumeclaims", "", "user", ""},
-		{"get", "", "secrets", "", "user", ""},
-		{"get", "", "serviceaccounts", "", "user", ""},
-		{"watch", "tekton.dev", "stepactions", "", "", ""},
-		{"watch", "", "secrets", "", installation, ""},
-		{"update", "admissionregistration.k8s.io", "mutatingwebhookconfigurations", "", "", "sluice-defaults"},
-		{"create", "events.k8s.io", "events", "", "user", ""},
-		{"create", "authorization.k8s.io", "selfsubjectaccessreviews", "", "", ""},
-		{"watch", "", "configmaps", "", installation, ""},
-		{"create", "coordination.k8s.io", "leases", "", installation, ""},
-		{"update", "coordination.k8s.io", "leases", "", installation, ""},
+		{
+			verb:     "list",
+			group:    "tekton.dev",
+			resource: "tasks",
+		},
+		{
+			verb:     "watch",
+			group:    "tekton.dev",
+			resource: "pipelines",
+		},
+		{
+			verb:     "watch",
+			group:    "tekton.dev",
+			resource: "taskruns",
+		},
+		{
+			verb:      "create",
+			group:     "tekton.dev",
+			resource:  "taskruns",
+			namespace: "user",
+		},
+		{
+			verb:        "patch",
+			group:       "tekton.dev",
+			resource:    "taskruns",
+			subresource: "status",
+			namespace:   "user",
+		},
+		{
+			verb:      "patch",
+			group:     "tekton.dev",
+			resource:  "taskruns",
+			namespace: "user",
+		},
+		{
+			verb:     "watch",
+			group:    "tekton.dev",
+			resource: "pipelineruns",
+		},
+		{
+			verb:      "get",
+			group:     "tekton.dev",
+			resource:  "pipelineruns",
+			namespace: "user",
+		},
+		{
+			verb:        "patch",
+			group:       "tekton.dev",
+			resource:    "pipelineruns",
+			subresource: "status",
+			namespace:   "user",
+		},
+		{
+			verb:        "update",
+			group:       "tekton.dev",
+			resource:    "taskruns",
+			subresource: "finalizers",
+			namespace:   "user",
+		},
+		{
+			verb:      "create",
+			resource:  "pods",
+			namespace: "user",
+		},
+		{
+			verb:      "patch",
+			resource:  "pods",
+			namespace: "user",
+		},
+		{
+			verb:     "watch",
+			resource: "pods",
+		},
+		{
+			verb:      "delete",
+			resource:  "pods",
+			namespace: "user",
+		},
+		{
+			verb:      "create",
+			resource:  "persistentvolumeclaims",
+			namespace: "user",
+		},
+		{
+			verb:      "get",
+			resource:  "secrets",
+			namespace: "user",
+		},
+		{
+			verb:      "get",
+			resource:  "serviceaccounts",
+			namespace: "user",
+		},
+		{
+			verb:     "watch",
+			group:    "tekton.dev",
+			resource: "stepactions",
+		},
+		{
+			verb:      "watch",
+			resource:  "secrets",
+			namespace: installation,
+		},
+		{
+			verb:     "update",
+			group:    "admissionregistration.k8s.io",
+			resource: "mutatingwebhookconfigurations",
+			name:     "sluice-defaults",
+		},
+		{
+			verb:      "create",
+			group:     "events.k8s.io",
+			resource:  "events",
+			namespace: "user",
+		},
+		{
+			verb:     "create",
+			group:    "authorization.k8s.io",
+			resource: "selfsubjectaccessreviews",
+		},
+		{
+			verb:      "watch",
+			resource:  "configmaps",
+			namespace: installation,
+		},
+		{
+			verb:      "create",
+			group:     "coordination.k8s.io",
+			resource:  "leases",
+			namespace: installation,
+		},
+		{
+			verb:      "update",
+			group:     "coordination.k8s.io",
+			resource:  "leases",
+			namespace: installation,
+		},
 	} {
 		t.Run(r.String(), func(t *testing.T) { wantRight(t, controller, r, true) })
 	}
@@ -93,25 +205,107 @@ func TestControllerMayDoItsWork(t *testing.T) {
 // TestControllerMayNotMore lists what an intruder in the controller would like to do.
 func TestControllerMayNotMore(t *testing.T) {
 	for _, r := range []right{
-		{"get", "", "pods", "log", "user", ""},
-		{"create", "", "pods", "exec", "user", ""},
-		{"delete", "", "nodes", "", "", ""},
-		{"list", "", "secrets", "", "user", ""},
-		{"watch", "", "secrets", "", "", ""},
-		{"update", "", "secrets", "", "user", ""},
-		{"create", "", "secrets", "", installation, ""},
-		{"delete", "", "persistentvolumeclaims", "", "user", ""},
-		{"create", "admissionregistration.k8s.io", "validatingwebhookconfigurations", "", "", ""},
-		{"list", "", "configmaps", "", "user", ""},
-		{"update", "", "configmaps", "", installation, ""},
-		{"create", "tekton.dev", "pipelineruns", "", "user", ""},
-		{"update", "tekton.dev", "taskruns", "", "user", ""},
-		{"patch", "tekton.dev", "pipelineruns", "", "user", ""},
-		{"delete", "tekton.dev", "taskruns", "", "user", ""},
-		{"patch", "tekton.dev", "tasks", "", "user", ""},
-		{"create", "", "serviceaccounts", "token", "user", ""},
-		{"create", "rbac.authorization.k8s.io", "rolebindings", "", "user", ""},
-		{"list", "", "nodes", "", "", ""},
+		{
+			verb:        "get",
+			resource:    "pods",
+			subresource: "log",
+			namespace:   "user",
+		},
+		{
+			verb:        "create",
+			resource:    "pods",
+			subresource: "exec",
+			namespace:   "user",
+		},
+		{
+			verb:     "delete",
+			resource: "nodes",
+		},
+		{
+			verb:      "list",
+			resource:  "secrets",
+			namespace: "user",
+		},
+		{
+			verb:     "watch",
+			resource: "secrets",
+		},
+		{
+			verb:      "update",
+			resource:  "secrets",
+			namespace: "user",
+		},
+		{
+			verb:      "create",
+			resource:  "secrets",
+			namespace: installation,
+		},
+		{
+			verb:      "delete",
+			resource:  "persistentvolumeclaims",
+			namespace: "user",
+		},
+		{
+			verb:     "create",
+			group:    "admissionregistration.k8s.io",
+			resource: "validatingwebhookconfigurations",
+		},
+		{
+			verb:      "list",
+			resource:  "configmaps",
+			namespace: "user",
+		},
+		{
+			verb:      "update",
+			resource:  "configmaps",
+			namespace: installation,
+		},
+		{
+			verb:      "create",
+			group:     "tekton.dev",
+			resource:  "pipelineruns",
+			namespace: "user",
+		},
+		{
+			verb:      "update",
+			group:     "tekton.dev",
+			resource:  "taskruns",
+			namespace: "user",
+		},
+		{
+			verb:      "patch",
+			group:     "tekton.dev",
+			resource:  "pipelineruns",
+			namespace: "user",
+		},
+		{
+			verb:      "delete",
+			group:     "tekton.dev",
+			resource:  "taskruns",
+			namespace: "user",
+		},
+		{
+			verb:      "patch",
+			group:     "tekton.dev",
+			resource:  "tasks",
+			namespace: "user",
+		},
+		{
+			verb:        "create",
+			resource:    "serviceaccounts",
+			subresource: "token",
+			namespace:   "user",
+		},
+		{
+			verb:      "create",
+			group:     "rbac.authorization.k8s.io",
+			resource:  "rolebindings",
+			namespace: "user",
+		},
+		{
+			verb:     "list",
+			resource: "nodes",
+		},
 	} {
 		t.Run(r.String(), func(t *testing.T) { wantRight(t, controller, r, false) })
 	}
@@ -131,9 +325,23 @@ func TestLogAccessIsGrantedOnItsOwn(t *testing.T) {
 	})
 	wantRight(t, controller, read, true)
 	for _, more := range []right{
-		{"list", "", "pods", "log", "user", ""},
-		{"create", "", "pods", "exec", "user", ""},
-		{"list", "", "secrets", "", "user", ""},
+		{
+			verb:        "list",
+			resource:    "pods",
+			subresource: "log",
+			namespace:   "user",
+		},
+		{
+			verb:        "create",
+			resource:    "pods",
+			subresource: "exec",
+			namespace:   "user",
+		},
+		{
+			verb:      "list",
+			resource:  "secrets",
+			namespace: "user",
+		},
 	} {
 		wantRight(t, controller, more, false)
 	}

@@ -28,12 +28,12 @@ func TestBadAPIServer(t *testing.T) {
 		// most is how many requests one task may take, all told, those that were repeated by the client included.
 		most int
 	}{
-		"Healthy":    {"what it takes when nothing is wrong", nil, 14},
-		"Throttled":  {"one in three requests is to come again after two seconds", oneIn(3, throttled), 20},
-		"Broken":     {"one in three requests fails with 500", oneIn(3, broken), 25},
-		"Overloaded": {"one in three requests fails with 503", oneIn(3, overloaded), 25},
-		"HungUp":     {"one in three connections is closed before the request was heard", oneIn(3, hungUp), 25},
-		"Lost":       {"one in three requests is carried out, and nobody hears of it", oneIn(3, lost), 25},
+		"Healthy":    {reason: "what it takes when nothing is wrong", most: 14},
+		"Throttled":  {reason: "one in three requests is to come again after two seconds", plan: oneIn(3, throttled), most: 20},
+		"Broken":     {reason: "one in three requests fails with 500", plan: oneIn(3, broken), most: 25},
+		"Overloaded": {reason: "one in three requests fails with 503", plan: oneIn(3, overloaded), most: 25},
+		"HungUp":     {reason: "one in three connections is closed before the request was heard", plan: oneIn(3, hungUp), most: 25},
+		"Lost":       {reason: "one in three requests is carried out, and nobody hears of it", plan: oneIn(3, lost), most: 25},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -116,9 +116,9 @@ func TestOutage(t *testing.T) {
 		// most is how many requests a second there may be, over the whole of it.
 		most int
 	}{
-		"Overloaded": {"503, and no word on how long to wait", overloaded, 100},
-		"Throttled":  {"429 for two seconds", throttled, 100},
-		"HungUp":     {"nobody listens", hungUp, 100},
+		"Overloaded": {reason: "503, and no word on how long to wait", what: overloaded, most: 100},
+		"Throttled":  {reason: "429 for two seconds", what: throttled, most: 100},
+		"HungUp":     {reason: "nobody listens", what: hungUp, most: 100},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -22,18 +22,18 @@ func TestOddValuesDecode(t *testing.T) {
 		value  string
 		want   v1.Value
 	}{
-		"String":      {"as it is", `x`, v1.StringValue("x")},
-		"Empty":       {"nothing is a string, too", `""`, v1.StringValue("")},
-		"Array":       {"as it is", `[a, b]`, v1.ArrayValue("a", "b")},
-		"EmptyArray":  {"an array of none", `[]`, v1.ArrayValue([]string{}...)},
-		"Object":      {"as it is", `{a: b}`, v1.ObjectValue(map[string]string{"a": "b"})},
-		"EmptyObject": {"an object of none", `{}`, v1.ObjectValue(map[string]string{})},
-		"Number":      {"what users of YAML mean by 5", `5`, v1.StringValue("5")},
-		"Fraction":    {"as written", `1.5`, v1.StringValue("1.5")},
-		"Boolean":     {"what users of YAML mean by true", `true`, v1.StringValue("true")},
-		"Mixed":       {"not an array of strings", `[a, 1]`, v1.StringValue(`["a",1]`)},
-		"NullInArray": {"a null is not an empty string", `[a, null]`, v1.StringValue(`["a",null]`)},
-		"Nested":      {"not an object of strings", `{a: [1]}`, v1.StringValue(`{"a":[1]}`)},
+		"String":      {reason: "as it is", value: `x`, want: v1.StringValue("x")},
+		"Empty":       {reason: "nothing is a string, too", value: `""`, want: v1.StringValue("")},
+		"Array":       {reason: "as it is", value: `[a, b]`, want: v1.ArrayValue("a", "b")},
+		"EmptyArray":  {reason: "an array of none", value: `[]`, want: v1.ArrayValue([]string{}...)},
+		"Object":      {reason: "as it is", value: `{a: b}`, want: v1.ObjectValue(map[string]string{"a": "b"})},
+		"EmptyObject": {reason: "an object of none", value: `{}`, want: v1.ObjectValue(map[string]string{})},
+		"Number":      {reason: "what users of YAML mean by 5", value: `5`, want: v1.StringValue("5")},
+		"Fraction":    {reason: "as written", value: `1.5`, want: v1.StringValue("1.5")},
+		"Boolean":     {reason: "what users of YAML mean by true", value: `true`, want: v1.StringValue("true")},
+		"Mixed":       {reason: "not an array of strings", value: `[a, 1]`, want: v1.StringValue(`["a",1]`)},
+		"NullInArray": {reason: "a null is not an empty string", value: `[a, null]`, want: v1.StringValue(`["a",null]`)},
+		"Nested":      {reason: "not an object of strings", value: `{a: [1]}`, want: v1.StringValue(`{"a":[1]}`)},
 	}
 	namespace := newNamespace(t)
 	for name, tc := range cases {
@@ -63,9 +63,19 @@ func TestLargeResults(t *testing.T) {
 		results []v1.TaskRunResult
 		large   bool
 	}{
-		"OneMegabyte": {"the size that the proposal is about", results(1, 1_000_000), false},
-		"Many":        {"300 results of 4096 bytes", results(300, 4096), false},
-		"TooLarge":    {"more than one object can hold: the controller must not let it come to that", results(4, 1_000_000), true},
+		"OneMegabyte": {
+			reason:  "the size that the proposal is about",
+			results: results(1, 1_000_000),
+		},
+		"Many": {
+			reason:  "300 results of 4096 bytes",
+			results: results(300, 4096),
+		},
+		"TooLarge": {
+			reason:  "more than one object can hold: the controller must not let it come to that",
+			results: results(4, 1_000_000),
+			large:   true,
+		},
 	}
 	namespace := newNamespace(t)
 	for name, tc := range cases {

@@ -87,12 +87,12 @@ func TestKindsAreServed(t *testing.T) {
 	}
 	both := []string{"all", "tekton"}
 	want := map[string]resource{
-		"tasks":               {"Task", nil, both},
-		"taskruns":            {"TaskRun", []string{"tr", "trs"}, both},
-		"taskruns/status":     {"TaskRun", nil, nil},
-		"pipelines":           {"Pipeline", nil, both},
-		"pipelineruns":        {"PipelineRun", []string{"pr", "prs"}, both},
-		"pipelineruns/status": {"PipelineRun", nil, nil},
+		"tasks":               {Kind: "Task", Categories: both},
+		"taskruns":            {Kind: "TaskRun", ShortNames: []string{"tr", "trs"}, Categories: both},
+		"taskruns/status":     {Kind: "TaskRun"},
+		"pipelines":           {Kind: "Pipeline", Categories: both},
+		"pipelineruns":        {Kind: "PipelineRun", ShortNames: []string{"pr", "prs"}, Categories: both},
+		"pipelineruns/status": {Kind: "PipelineRun"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("what clients discover: -want +got:\n%s", diff)

@@ -76,17 +76,80 @@ func TestDoubtfulNumberWarns(t *testing.T) {
 		value     string
 		warns     bool
 	}{
-		"Word":     {"a word is no size", "feature-flags", "max-result-size", "ten", true},
-		"Unit":     {"units are not understood", "feature-flags", "max-result-size", "1Mi", true},
-		"Zero":     {"below the smallest", "feature-flags", "max-result-size", "0", true},
-		"Negative": {"below the smallest", "feature-flags", "max-result-size", "-1", true},
-		"Limit":    {"what the whole object can hold", "feature-flags", "max-result-size", "1572864", true},
-		"TooLarge": {"more than the whole object can hold", "feature-flags", "max-result-size", "2000000", true},
-		"Overflow": {"more than a number can hold", "feature-flags", "max-result-size", "99999999999999999999999", true},
-		"Largest":  {"the largest", "feature-flags", "max-result-size", "1572863", false},
-		"Smallest": {"the smallest", "feature-flags", "max-result-size", "1", false},
-		"Hour":     {"a duration is no number of minutes", "config-defaults", "default-timeout-minutes", "1h", true},
-		"None":     {"no timeout", "config-defaults", "default-timeout-minutes", "0", false},
+		"Word": {
+			reason:    "a word is no size",
+			configMap: "feature-flags",
+			key:       "max-result-size",
+			value:     "ten",
+			warns:     true,
+		},
+		"Unit": {
+			reason:    "units are not understood",
+			configMap: "feature-flags",
+			key:       "max-result-size",
+			value:     "1Mi",
+			warns:     true,
+		},
+		"Zero": {
+			reason:    "below the smallest",
+			configMap: "feature-flags",
+			key:       "max-result-size",
+			value:     "0",
+			warns:     true,
+		},
+		"Negative": {
+			reason:    "below the smallest",
+			configMap: "feature-flags",
+			key:       "max-result-size",
+			value:     "-1",
+			warns:     true,
+		},
+		"Limit": {
+			reason:    "what the whole object can hold",
+			configMap: "feature-flags",
+			key:       "max-result-size",
+			value:     "1572864",
+			warns:     true,
+		},
+		"TooLarge": {
+			reason:    "more than the whole object can hold",
+			configMap: "feature-flags",
+			key:       "max-result-size",
+			value:     "2000000",
+			warns:     true,
+		},
+		"Overflow": {
+			reason:    "more than a number can hold",
+			configMap: "feature-flags",
+			key:       "max-result-size",
+			value:     "99999999999999999999999",
+			warns:     true,
+		},
+		"Largest": {
+			reason:    "the largest",
+			configMap: "feature-flags",
+			key:       "max-result-size",
+			value:     "1572863",
+		},
+		"Smallest": {
+			reason:    "the smallest",
+			configMap: "feature-flags",
+			key:       "max-result-size",
+			value:     "1",
+		},
+		"Hour": {
+			reason:    "a duration is no number of minutes",
+			configMap: "config-defaults",
+			key:       "default-timeout-minutes",
+			value:     "1h",
+			warns:     true,
+		},
+		"None": {
+			reason:    "no timeout",
+			configMap: "config-defaults",
+			key:       "default-timeout-minutes",
+			value:     "0",
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

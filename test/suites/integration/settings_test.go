@@ -20,12 +20,47 @@ func TestOtherSettings(t *testing.T) {
 		want      string // what is said; empty for nothing
 		refused   bool
 	}{
-		"Switch":    {"a switch is true or false", "feature-flags", "keep-pod-on-cancel", "yes", `keep-pod-on-cancel: "yes" is neither "true" nor "false"`, false},
-		"Known":     {"a switch that is one", "feature-flags", "keep-pod-on-cancel", "true", "", false},
-		"Place":     {"pods are scheduled together in four ways", "feature-flags", "coschedule", "nodes", `coschedule: "nodes" is not one of`, false},
-		"Status":    {"statuses of the past are refused by name", "feature-flags", "embedded-status", "both", `embedded-status: "both" is not "minimal"`, true},
-		"Duration":  {"a number is no duration", "config-defaults", "default-imagepullbackoff-timeout", "5", `default-imagepullbackoff-timeout: "5" is not a duration`, false},
-		"Durations": {"a duration has units", "config-defaults", "default-imagepullbackoff-timeout", "1m30s", "", false},
+		"Switch": {
+			reason:    "a switch is true or false",
+			configMap: "feature-flags",
+			key:       "keep-pod-on-cancel",
+			value:     "yes",
+			want:      `keep-pod-on-cancel: "yes" is neither "true" nor "false"`,
+		},
+		"Known": {
+			reason:    "a switch that is one",
+			configMap: "feature-flags",
+			key:       "keep-pod-on-cancel",
+			value:     "true",
+		},
+		"Place": {
+			reason:    "pods are scheduled together in four ways",
+			configMap: "feature-flags",
+			key:       "coschedule",
+			value:     "nodes",
+			want:      `coschedule: "nodes" is not one of`,
+		},
+		"Status": {
+			reason:    "statuses of the past are refused by name",
+			configMap: "feature-flags",
+			key:       "embedded-status",
+			value:     "both",
+			want:      `embedded-status: "both" is not "minimal"`,
+			refused:   true,
+		},
+		"Duration": {
+			reason:    "a number is no duration",
+			configMap: "config-defaults",
+			key:       "default-imagepullbackoff-timeout",
+			value:     "5",
+			want:      `default-imagepullbackoff-timeout: "5" is not a duration`,
+		},
+		"Durations": {
+			reason:    "a duration has units",
+			configMap: "config-defaults",
+			key:       "default-imagepullbackoff-timeout",
+			value:     "1m30s",
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -18,11 +18,20 @@ func TestInspect(t *testing.T) {
 		"InContainer": {
 			reason: "The last number is that in the innermost namespace.",
 			status: "Name:\tsleep\nState:\tT (stopped)\nPid:\t4711\nNSpid:\t4711\t32\t1\n",
-			want:   Process{PID: 4711, Inner: 1, State: "T"}, ok: true,
+			want:   Process{PID: 4711, Inner: 1, State: "T"},
+			ok:     true,
 		},
-		"OnMachine": {reason: "One without a namespace has one number.", status: "State:\tS (sleeping)\nPid:\t12\nNSpid:\t12\n", want: Process{PID: 12, Inner: 12, State: "S"}, ok: true},
-		"Nothing":   {reason: "A process that ends while it is read has an empty file."},
-		"NoNumber":  {reason: "What is no number is not taken for a process: 0 would be everybody.", status: "Pid:\tx\n"},
+		"OnMachine": {
+			reason: "One without a namespace has one number.",
+			status: "State:\tS (sleeping)\nPid:\t12\nNSpid:\t12\n",
+			want:   Process{PID: 12, Inner: 12, State: "S"},
+			ok:     true,
+		},
+		"Nothing": {reason: "A process that ends while it is read has an empty file."},
+		"NoNumber": {
+			reason: "What is no number is not taken for a process: 0 would be everybody.",
+			status: "Pid:\tx\n",
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -19,10 +19,27 @@ func TestTracker(t *testing.T) {
 		after     time.Duration
 		want      string
 	}{
-		{"it is seen for the first time", v1.Running(v1.TaskRunReasonStarted, ""), 0, "task make started as taskrun/r-make"},
-		{"it goes on", v1.Running(v1.TaskRunReasonRunning, ""), time.Second, ""},
-		{"it has ended", v1.Succeeded(""), 2500 * time.Millisecond, "task make ended after 2.5 s: Succeeded"},
-		{"it is only touched after its end", v1.Succeeded("again"), 9 * time.Second, ""},
+		{
+			reason:    "it is seen for the first time",
+			condition: v1.Running(v1.TaskRunReasonStarted, ""),
+			want:      "task make started as taskrun/r-make",
+		},
+		{
+			reason:    "it goes on",
+			condition: v1.Running(v1.TaskRunReasonRunning, ""),
+			after:     time.Second,
+		},
+		{
+			reason:    "it has ended",
+			condition: v1.Succeeded(""),
+			after:     2500 * time.Millisecond,
+			want:      "task make ended after 2.5 s: Succeeded",
+		},
+		{
+			reason:    "it is only touched after its end",
+			condition: v1.Succeeded("again"),
+			after:     9 * time.Second,
+		},
 	}
 	for _, s := range steps {
 		run.Status.SetCondition(s.condition, metav1.Time{})

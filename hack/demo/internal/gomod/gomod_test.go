@@ -77,9 +77,22 @@ func TestRead(t *testing.T) {
 func TestReadRefuses(t *testing.T) {
 	const mod = "module example.org/m\ngo 1.26\n"
 	cases := map[string]struct{ reason, mod, sums, want string }{
-		"no go.mod":    {reason: "the folder is not a module", want: "cannot read go.mod in"},
-		"torn line":    {reason: "a line that lost its digest is no line of go.sum", mod: mod, sums: "example.org/a v1.0.0\n", want: "line 1: it has 2 fields"},
-		"wrong digest": {reason: "a digest of another length is none", mod: mod, sums: "example.org/a v1.0.0 h1:AAAA\n", want: `"AAAA" is not the base64 form`},
+		"no go.mod": {
+			reason: "the folder is not a module",
+			want:   "cannot read go.mod in",
+		},
+		"torn line": {
+			reason: "a line that lost its digest is no line of go.sum",
+			mod:    mod,
+			sums:   "example.org/a v1.0.0\n",
+			want:   "line 1: it has 2 fields",
+		},
+		"wrong digest": {
+			reason: "a digest of another length is none",
+			mod:    mod,
+			sums:   "example.org/a v1.0.0 h1:AAAA\n",
+			want:   `"AAAA" is not the base64 form`,
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

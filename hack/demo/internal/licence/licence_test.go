@@ -31,19 +31,71 @@ func TestIdentify(t *testing.T) {
 		text   string
 		want   []string
 	}{
-		"mit":         {reason: "its two sentences stand in the text, over line breaks", text: mit, want: []string{"MIT"}},
-		"bsd-2":       {reason: "the clause on endorsement is what the third clause is", text: bsd2, want: []string{"BSD-2-Clause"}},
-		"bsd-3":       {reason: "the clause on endorsement is there", text: bsd3, want: []string{"BSD-3-Clause"}},
-		"apache":      {reason: "heading and date are the licence's own", text: apache, want: []string{"Apache-2.0"}},
-		"isc":         {reason: "the notice has to be kept", text: isc + ", provided that the above copyright notice and this permission notice appear in all copies.", want: []string{"ISC"}},
-		"0bsd":        {reason: "nothing has to be kept", text: isc + ".", want: []string{"0BSD"}},
-		"gpl":         {reason: "the heading names the version", text: "                    GNU GENERAL PUBLIC LICENSE\n                       Version 3, 29 June 2007\n", want: []string{"GPL-3.0"}},
-		"lgpl":        {reason: "the lesser licence has a point version", text: "  GNU LESSER GENERAL PUBLIC LICENSE\n  Version 2.1, February 1999\n", want: []string{"LGPL-2.1"}},
-		"mpl":         {reason: "a mention of the GPL in the MPL's text is not a licence", text: "Mozilla Public License Version 2.0\nmeans either the GNU General Public License, Version 2.0, or", want: []string{"MPL-2.0"}},
-		"two in one":  {reason: "a file that holds two texts has both", text: mit + "\n" + apache, want: []string{"Apache-2.0", "MIT"}},
-		"four-clause": {reason: "the clause on advertising makes it another licence, which is not known here", text: bsd3 + " All advertising materials must display", want: nil},
-		"unknown":     {reason: "what is not recognised is not guessed", text: "All rights reserved.", want: nil},
-		"empty":       {reason: "no text is no licence", text: "", want: nil},
+		"mit": {
+			reason: "its two sentences stand in the text, over line breaks",
+			text:   mit,
+			want:   []string{"MIT"},
+		},
+		"bsd-2": {
+			reason: "the clause on endorsement is what the third clause is",
+			text:   bsd2,
+			want:   []string{"BSD-2-Clause"},
+		},
+		"bsd-3": {
+			reason: "the clause on endorsement is there",
+			text:   bsd3,
+			want:   []string{"BSD-3-Clause"},
+		},
+		"apache": {
+			reason: "heading and date are the licence's own",
+			text:   apache,
+			want:   []string{"Apache-2.0"},
+		},
+		"isc": {
+			reason: "the notice has to be kept",
+			text:   isc + ", provided that the above copyright notice and this permission notice appear in all copies.",
+			want:   []string{"ISC"},
+		},
+		"0bsd": {
+			reason: "nothing has to be kept",
+			text:   isc + ".",
+			want:   []string{"0BSD"},
+		},
+		"gpl": {
+			reason: "the heading names the version",
+			text:   "                    GNU GENERAL PUBLIC LICENSE\n                       Version 3, 29 June 2007\n",
+			want:   []string{"GPL-3.0"},
+		},
+		"lgpl": {
+			reason: "the lesser licence has a point version",
+			text:   "  GNU LESSER GENERAL PUBLIC LICENSE\n  Version 2.1, February 1999\n",
+			want:   []string{"LGPL-2.1"},
+		},
+		"mpl": {
+			reason: "a mention of the GPL in the MPL's text is not a licence",
+			text:   "Mozilla Public License Version 2.0\nmeans either the GNU General Public License, Version 2.0, or",
+			want:   []string{"MPL-2.0"},
+		},
+		"two in one": {
+			reason: "a file that holds two texts has both",
+			text:   mit + "\n" + apache,
+			want:   []string{"Apache-2.0", "MIT"},
+		},
+		"four-clause": {
+			reason: "the clause on advertising makes it another licence, which is not known here",
+			text:   bsd3 + " All advertising materials must display",
+			want:   nil,
+		},
+		"unknown": {
+			reason: "what is not recognised is not guessed",
+			text:   "All rights reserved.",
+			want:   nil,
+		},
+		"empty": {
+			reason: "no text is no licence",
+			text:   "",
+			want:   nil,
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -60,11 +112,31 @@ func TestModule(t *testing.T) {
 		files  fstest.MapFS
 		want   []string
 	}{
-		"one file":    {reason: "the usual name", files: fstest.MapFS{"LICENSE": {Data: []byte(mit)}}, want: []string{"MIT"}},
-		"two files":   {reason: "each licence in a file of its own, listed once and sorted", files: fstest.MapFS{"LICENSE-MIT": {Data: []byte(mit)}, "LICENSE-APACHE": {Data: []byte(apache)}, "COPYING": {Data: []byte(mit)}}, want: []string{"Apache-2.0", "MIT"}},
-		"other case":  {reason: "names are compared without regard to case", files: fstest.MapFS{"License.md": {Data: []byte(bsd3)}}, want: []string{"BSD-3-Clause"}},
-		"source file": {reason: "a program about licences is not one", files: fstest.MapFS{"license.go": {Data: []byte(mit)}}, want: nil},
-		"folder":      {reason: "only files of the root folder count", files: fstest.MapFS{"LICENSES/MIT.txt": {Data: []byte(mit)}}, want: nil},
+		"one file": {
+			reason: "the usual name",
+			files:  fstest.MapFS{"LICENSE": {Data: []byte(mit)}},
+			want:   []string{"MIT"},
+		},
+		"two files": {
+			reason: "each licence in a file of its own, listed once and sorted",
+			files:  fstest.MapFS{"LICENSE-MIT": {Data: []byte(mit)}, "LICENSE-APACHE": {Data: []byte(apache)}, "COPYING": {Data: []byte(mit)}},
+			want:   []string{"Apache-2.0", "MIT"},
+		},
+		"other case": {
+			reason: "names are compared without regard to case",
+			files:  fstest.MapFS{"License.md": {Data: []byte(bsd3)}},
+			want:   []string{"BSD-3-Clause"},
+		},
+		"source file": {
+			reason: "a program about licences is not one",
+			files:  fstest.MapFS{"license.go": {Data: []byte(mit)}},
+			want:   nil,
+		},
+		"folder": {
+			reason: "only files of the root folder count",
+			files:  fstest.MapFS{"LICENSES/MIT.txt": {Data: []byte(mit)}},
+			want:   nil,
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

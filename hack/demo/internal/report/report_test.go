@@ -80,14 +80,37 @@ func TestCheck(t *testing.T) {
 		change func(*v1.PipelineRun, []Task)
 		want   []string
 	}{
-		"whole":     {reason: "nothing is wrong", change: func(*v1.PipelineRun, []Task) {}},
-		"not ended": {reason: "a run without a condition has not ended", change: func(run *v1.PipelineRun, _ []Task) { run.Status.Conditions = nil }, want: []string{"the pipeline did not succeed"}},
-		"one byte":  {reason: "size and digest differ", change: func(_ *v1.PipelineRun, tasks []Task) { tasks[0].Run.Status.Results[0].Value.String += "x" }, want: []string{"the size of result make.sbom is 1401", "the digest of result make.sbom is"}},
-		"other text": {reason: "the size alone would not show it", change: func(_ *v1.PipelineRun, tasks []Task) {
-			tasks[0].Run.Status.Results[0].Value.String = strings.Repeat("y", 1400)
-		}, want: []string{"the digest of result make.sbom is"}},
-		"lost module": {reason: "the list is shorter than the summary says", change: func(_ *v1.PipelineRun, tasks []Task) { tasks[0].Run.Status.Results[1].Value.Array = []string{"a@v1"} }, want: []string{"the number of elements of result make.modules is 1"}},
-		"no licences": {reason: "the second task's result is missing", change: func(_ *v1.PipelineRun, tasks []Task) { tasks[1].Run.Status.Results = nil }, want: []string{"result check.licences is not there"}},
+		"whole": {
+			reason: "nothing is wrong",
+			change: func(*v1.PipelineRun, []Task) {},
+		},
+		"not ended": {
+			reason: "a run without a condition has not ended",
+			change: func(run *v1.PipelineRun, _ []Task) { run.Status.Conditions = nil },
+			want:   []string{"the pipeline did not succeed"},
+		},
+		"one byte": {
+			reason: "size and digest differ",
+			change: func(_ *v1.PipelineRun, tasks []Task) { tasks[0].Run.Status.Results[0].Value.String += "x" },
+			want:   []string{"the size of result make.sbom is 1401", "the digest of result make.sbom is"},
+		},
+		"other text": {
+			reason: "the size alone would not show it",
+			change: func(_ *v1.PipelineRun, tasks []Task) {
+				tasks[0].Run.Status.Results[0].Value.String = strings.Repeat("y", 1400)
+			},
+			want: []string{"the digest of result make.sbom is"},
+		},
+		"lost module": {
+			reason: "the list is shorter than the summary says",
+			change: func(_ *v1.PipelineRun, tasks []Task) { tasks[0].Run.Status.Results[1].Value.Array = []string{"a@v1"} },
+			want:   []string{"the number of elements of result make.modules is 1"},
+		},
+		"no licences": {
+			reason: "the second task's result is missing",
+			change: func(_ *v1.PipelineRun, tasks []Task) { tasks[1].Run.Status.Results = nil },
+			want:   []string{"result check.licences is not there"},
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

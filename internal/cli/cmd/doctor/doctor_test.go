@@ -154,64 +154,292 @@ func TestExamine(t *testing.T) {
 		level  Level
 		what   string
 	}{
-		"Version":      {"the version is said", func(*hospital) {}, "cluster", OK, "v1.37.2: image volumes"},
-		"NoVolumes":    {"an older one works more slowly", func(h *hospital) { h.version.Minor = "34+" }, "cluster", Warning, "an init container"},
-		"TooOld":       {"one that lacks what is needed does not", func(h *hospital) { h.version.Minor = "29" }, "cluster", Problem, "older than 1.30"},
-		"OddVersion":   {"a version that is none", func(h *hospital) { h.version.Minor = "x" }, "cluster", Warning, "not known"},
-		"NoKinds":      {"kinds that are missing are named", func(h *hospital) { h.kinds = []string{"Task", "StepAction"} }, "kinds", Problem, "TaskRun, Pipeline, PipelineRun"},
-		"NoGroup":      {"so are all of them", func(h *hospital) { h.kinds = nil }, "kinds", Problem, "StepAction"},
-		"Runs":         {"the controller is named with its image", func(*hospital) {}, "controller", OK, "in namespace tekton-pipelines: r/c:7"},
-		"NoController": {"there is none", func(h *hospital) { h.remove(&appsv1.Deployment{}) }, "controller", Problem, "there is no controller"},
-		"Elsewhere":    {"one in another namespace is found by its label", func(h *hospital) { h.deployment().Namespace = "ci" }, "controller", OK, "in namespace ci"},
-		"Scaled":       {"one that was scaled down", func(h *hospital) { h.deployment().Spec.Replicas = new(int32(0)) }, "controller", Problem, "scaled down"},
-		"NotReady":     {"one that does not come up", func(h *hospital) { h.deployment().Status.AvailableReplicas = 0 }, "controller", Problem, "no replica"},
-		"HalfReady":    {"one of which a part is up", func(h *hospital) { h.deployment().Spec.Replicas = new(int32(2)) }, "controller", Warning, "1 of 2"},
-		"Rival": {"another one beside it", func(h *hospital) {
-			h.objects = append(h.objects, &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: "x", Name: "tekton-pipelines-controller"}})
-		}, "other controllers", Problem, "in namespace x acts on the same runs"},
-		"Settings":   {"the limits in force are said", func(*hospital) {}, "settings", OK, "sidecar-logs: at most 976.6 KiB for a result"},
-		"BadSetting": {"a setting that is not used", func(h *hospital) { h.replace(flags(map[string]string{"max-result-size": "ten"})) }, "settings", Problem, `"ten"`},
-		"NoSettings": {"the defaults hold", func(h *hospital) { h.remove(&corev1.ConfigMap{}) }, "settings", Warning, "the defaults are in force"},
-		"Policy": {"a security setting that is not enforced is named first, with the place to change it", func(h *hospital) {
-			h.replace(flags(map[string]string{"trusted-resources-verification-no-match-policy": "fail"}))
-		}, "settings", Warning, "SECURITY: Tekton enforces this key"},
-		"Typo": {"a key that nobody knows", func(h *hospital) { h.replace(flags(map[string]string{"max-results-size": "9"})) }, "settings", Warning, `did you mean "max-result-size"?`},
-		"OtherMap": {"a ConfigMap that is not read", func(h *hospital) {
-			h.objects = append(h.objects, settingsOf("tekton-pipelines", "config-events", map[string]string{"sink": "http://sink"}))
-		}, "settings", Warning, "config-events: sink"},
-		"Resolvers": {"one of the resolvers", func(h *hospital) {
-			h.objects = append(h.objects, settingsOf("tekton-pipelines-resolvers", "resolvers-feature-flags", map[string]string{"enable-cluster-resolver": "false"}))
-		}, "settings", Warning, `blocked-namespaces of cluster-resolver-config to "*"`},
-		"SharedDefault": {"a default in the namespace of the resolvers, which has no effect", func(h *hospital) {
-			h.objects = append(h.objects, settingsOf("tekton-pipelines-resolvers", "cluster-resolver-config", map[string]string{"default-namespace": "catalog"}))
-		}, "settings", Warning, `"catalog": has no effect in namespace tekton-pipelines-resolvers`},
-		"BadPolicy": {"a list of namespaces with a pattern", func(h *hospital) {
-			h.objects = append(h.objects, settingsOf("tekton-pipelines-resolvers", "cluster-resolver-config", map[string]string{"blocked-namespaces": "kube-*"}))
-		}, "settings", Problem, `"kube-*" is not the name of a namespace`},
-		"Logs":     {"logs can be read", func(*hospital) {}, "log access", OK, "every namespace"},
-		"NoLogs":   {"without the right runs fail", func(h *hospital) { h.mayNot = map[string]bool{account: true, account + "team": true} }, "log access", Problem, "may not read logs in namespace team"},
-		"SomeLogs": {"in one namespace only", func(h *hospital) { h.mayNot[account] = true }, "log access", Warning, "but not in every namespace"},
-		"LogsNotNeeded": {"where results do not come through logs it is not needed", func(h *hospital) {
-			h.replace(flags(nil))
-			h.mayNot = map[string]bool{account: true, account + "team": true}
-		}, "log access", OK, "annotation"},
-		"NoReview":   {"who may not ask does not know", func(h *hospital) { h.noReview = errors.New("no") }, "log access", Warning, "not known"},
-		"Webhooks":   {"they refuse what they must", func(h *hospital) { h.webhook = refused }, "webhooks", OK, "the webhooks answer"},
-		"NoWebhooks": {"nobody refuses it", func(h *hospital) { h.webhook = nil }, "webhooks", Warning, "not asked"},
-		"WebhooksAway": {"they cannot be reached", func(h *hospital) {
-			h.webhook = errors.New(`failed calling webhook "validate.sluice.dev": no endpoints`)
-		}, "webhooks", Problem, "cannot be reached"},
-		"WebhooksSecret": {"who may not ask does not know", func(h *hospital) { h.webhook = forbidden }, "webhooks", Warning, "you may not create a Task"},
-		"Rotation":       {"logs are kept for long enough", func(*hospital) {}, "log rotation", OK, "1 of 1 nodes"},
-		"EarlyRotation":  {"logs are cut too early", func(h *hospital) { h.configz = `{"kubeletconfig":{"containerLogMaxSize":"1Mi"}}` }, "log rotation", Problem, "n1 at 1048576 bytes"},
-		"SmallResults": {"which does not matter for small results", func(h *hospital) {
-			h.configz = `{"kubeletconfig":{"containerLogMaxSize":"1Mi"}}`
-			h.replace(flags(map[string]string{"results-from": "sidecar-logs"}))
-		}, "log rotation", OK, "late enough"},
-		"NoConfigz":  {"a kubelet that is not asked", func(h *hospital) { h.cannot = errors.New("forbidden") }, "log rotation", Warning, "not known: forbidden"},
-		"OddConfigz": {"an answer that is none", func(h *hospital) { h.configz = `{}` }, "log rotation", Warning, "containerLogMaxSize"},
-		"Rights":     {"what the commands need", func(*hospital) {}, "your rights", OK, "namespace team"},
-		"NoRights":   {"rights that are missing are named", func(h *hospital) { h.mayNot["pipelineruns"] = true }, "your rights", Warning, "create pipelineruns"},
+		"Version": {
+			reason: "the version is said",
+			ill:    func(*hospital) {},
+			check:  "cluster",
+			level:  OK,
+			what:   "v1.37.2: image volumes",
+		},
+		"NoVolumes": {
+			reason: "an older one works more slowly",
+			ill:    func(h *hospital) { h.version.Minor = "34+" },
+			check:  "cluster",
+			level:  Warning,
+			what:   "an init container",
+		},
+		"TooOld": {
+			reason: "one that lacks what is needed does not",
+			ill:    func(h *hospital) { h.version.Minor = "29" },
+			check:  "cluster",
+			level:  Problem,
+			what:   "older than 1.30",
+		},
+		"OddVersion": {
+			reason: "a version that is none",
+			ill:    func(h *hospital) { h.version.Minor = "x" },
+			check:  "cluster",
+			level:  Warning,
+			what:   "not known",
+		},
+		"NoKinds": {
+			reason: "kinds that are missing are named",
+			ill:    func(h *hospital) { h.kinds = []string{"Task", "StepAction"} },
+			check:  "kinds",
+			level:  Problem,
+			what:   "TaskRun, Pipeline, PipelineRun",
+		},
+		"NoGroup": {
+			reason: "so are all of them",
+			ill:    func(h *hospital) { h.kinds = nil },
+			check:  "kinds",
+			level:  Problem,
+			what:   "StepAction",
+		},
+		"Runs": {
+			reason: "the controller is named with its image",
+			ill:    func(*hospital) {},
+			check:  "controller",
+			level:  OK,
+			what:   "in namespace tekton-pipelines: r/c:7",
+		},
+		"NoController": {
+			reason: "there is none",
+			ill:    func(h *hospital) { h.remove(&appsv1.Deployment{}) },
+			check:  "controller",
+			level:  Problem,
+			what:   "there is no controller",
+		},
+		"Elsewhere": {
+			reason: "one in another namespace is found by its label",
+			ill:    func(h *hospital) { h.deployment().Namespace = "ci" },
+			check:  "controller",
+			level:  OK,
+			what:   "in namespace ci",
+		},
+		"Scaled": {
+			reason: "one that was scaled down",
+			ill:    func(h *hospital) { h.deployment().Spec.Replicas = new(int32(0)) },
+			check:  "controller",
+			level:  Problem,
+			what:   "scaled down",
+		},
+		"NotReady": {
+			reason: "one that does not come up",
+			ill:    func(h *hospital) { h.deployment().Status.AvailableReplicas = 0 },
+			check:  "controller",
+			level:  Problem,
+			what:   "no replica",
+		},
+		"HalfReady": {
+			reason: "one of which a part is up",
+			ill:    func(h *hospital) { h.deployment().Spec.Replicas = new(int32(2)) },
+			check:  "controller",
+			level:  Warning,
+			what:   "1 of 2",
+		},
+		"Rival": {
+			reason: "another one beside it",
+			ill: func(h *hospital) {
+				h.objects = append(h.objects, &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: "x", Name: "tekton-pipelines-controller"}})
+			},
+			check: "other controllers",
+			level: Problem,
+			what:  "in namespace x acts on the same runs",
+		},
+		"Settings": {
+			reason: "the limits in force are said",
+			ill:    func(*hospital) {},
+			check:  "settings",
+			level:  OK,
+			what:   "sidecar-logs: at most 976.6 KiB for a result",
+		},
+		"BadSetting": {
+			reason: "a setting that is not used",
+			ill:    func(h *hospital) { h.replace(flags(map[string]string{"max-result-size": "ten"})) },
+			check:  "settings",
+			level:  Problem,
+			what:   `"ten"`,
+		},
+		"NoSettings": {
+			reason: "the defaults hold",
+			ill:    func(h *hospital) { h.remove(&corev1.ConfigMap{}) },
+			check:  "settings",
+			level:  Warning,
+			what:   "the defaults are in force",
+		},
+		"Policy": {
+			reason: "a security setting that is not enforced is named first, with the place to change it",
+			ill: func(h *hospital) {
+				h.replace(flags(map[string]string{"trusted-resources-verification-no-match-policy": "fail"}))
+			},
+			check: "settings",
+			level: Warning,
+			what:  "SECURITY: Tekton enforces this key",
+		},
+		"Typo": {
+			reason: "a key that nobody knows",
+			ill:    func(h *hospital) { h.replace(flags(map[string]string{"max-results-size": "9"})) },
+			check:  "settings",
+			level:  Warning,
+			what:   `did you mean "max-result-size"?`,
+		},
+		"OtherMap": {
+			reason: "a ConfigMap that is not read",
+			ill: func(h *hospital) {
+				h.objects = append(h.objects, settingsOf("tekton-pipelines", "config-events", map[string]string{"sink": "http://sink"}))
+			},
+			check: "settings",
+			level: Warning,
+			what:  "config-events: sink",
+		},
+		"Resolvers": {
+			reason: "one of the resolvers",
+			ill: func(h *hospital) {
+				h.objects = append(h.objects, settingsOf("tekton-pipelines-resolvers", "resolvers-feature-flags", map[string]string{"enable-cluster-resolver": "false"}))
+			},
+			check: "settings",
+			level: Warning,
+			what:  `blocked-namespaces of cluster-resolver-config to "*"`,
+		},
+		"SharedDefault": {
+			reason: "a default in the namespace of the resolvers, which has no effect",
+			ill: func(h *hospital) {
+				h.objects = append(h.objects, settingsOf("tekton-pipelines-resolvers", "cluster-resolver-config", map[string]string{"default-namespace": "catalog"}))
+			},
+			check: "settings",
+			level: Warning,
+			what:  `"catalog": has no effect in namespace tekton-pipelines-resolvers`,
+		},
+		"BadPolicy": {
+			reason: "a list of namespaces with a pattern",
+			ill: func(h *hospital) {
+				h.objects = append(h.objects, settingsOf("tekton-pipelines-resolvers", "cluster-resolver-config", map[string]string{"blocked-namespaces": "kube-*"}))
+			},
+			check: "settings",
+			level: Problem,
+			what:  `"kube-*" is not the name of a namespace`,
+		},
+		"Logs": {
+			reason: "logs can be read",
+			ill:    func(*hospital) {},
+			check:  "log access",
+			level:  OK,
+			what:   "every namespace",
+		},
+		"NoLogs": {
+			reason: "without the right runs fail",
+			ill:    func(h *hospital) { h.mayNot = map[string]bool{account: true, account + "team": true} },
+			check:  "log access",
+			level:  Problem,
+			what:   "may not read logs in namespace team",
+		},
+		"SomeLogs": {
+			reason: "in one namespace only",
+			ill:    func(h *hospital) { h.mayNot[account] = true },
+			check:  "log access",
+			level:  Warning,
+			what:   "but not in every namespace",
+		},
+		"LogsNotNeeded": {
+			reason: "where results do not come through logs it is not needed",
+			ill: func(h *hospital) {
+				h.replace(flags(nil))
+				h.mayNot = map[string]bool{account: true, account + "team": true}
+			},
+			check: "log access",
+			level: OK,
+			what:  "annotation",
+		},
+		"NoReview": {
+			reason: "who may not ask does not know",
+			ill:    func(h *hospital) { h.noReview = errors.New("no") },
+			check:  "log access",
+			level:  Warning,
+			what:   "not known",
+		},
+		"Webhooks": {
+			reason: "they refuse what they must",
+			ill:    func(h *hospital) { h.webhook = refused },
+			check:  "webhooks",
+			level:  OK,
+			what:   "the webhooks answer",
+		},
+		"NoWebhooks": {
+			reason: "nobody refuses it",
+			ill:    func(h *hospital) { h.webhook = nil },
+			check:  "webhooks",
+			level:  Warning,
+			what:   "not asked",
+		},
+		"WebhooksAway": {
+			reason: "they cannot be reached",
+			ill: func(h *hospital) {
+				h.webhook = errors.New(`failed calling webhook "validate.sluice.dev": no endpoints`)
+			},
+			check: "webhooks",
+			level: Problem,
+			what:  "cannot be reached",
+		},
+		"WebhooksSecret": {
+			reason: "who may not ask does not know",
+			ill:    func(h *hospital) { h.webhook = forbidden },
+			check:  "webhooks",
+			level:  Warning,
+			what:   "you may not create a Task",
+		},
+		"Rotation": {
+			reason: "logs are kept for long enough",
+			ill:    func(*hospital) {},
+			check:  "log rotation",
+			level:  OK,
+			what:   "1 of 1 nodes",
+		},
+		"EarlyRotation": {
+			reason: "logs are cut too early",
+			ill:    func(h *hospital) { h.configz = `{"kubeletconfig":{"containerLogMaxSize":"1Mi"}}` },
+			check:  "log rotation",
+			level:  Problem,
+			what:   "n1 at 1048576 bytes",
+		},
+		"SmallResults": {
+			reason: "which does not matter for small results",
+			ill: func(h *hospital) {
+				h.configz = `{"kubeletconfig":{"containerLogMaxSize":"1Mi"}}`
+				h.replace(flags(map[string]string{"results-from": "sidecar-logs"}))
+			},
+			check: "log rotation",
+			level: OK,
+			what:  "late enough",
+		},
+		"NoConfigz": {
+			reason: "a kubelet that is not asked",
+			ill:    func(h *hospital) { h.cannot = errors.New("forbidden") },
+			check:  "log rotation",
+			level:  Warning,
+			what:   "not known: forbidden",
+		},
+		"OddConfigz": {
+			reason: "an answer that is none",
+			ill:    func(h *hospital) { h.configz = `{}` },
+			check:  "log rotation",
+			level:  Warning,
+			what:   "containerLogMaxSize",
+		},
+		"Rights": {
+			reason: "what the commands need",
+			ill:    func(*hospital) {},
+			check:  "your rights",
+			level:  OK,
+			what:   "namespace team",
+		},
+		"NoRights": {
+			reason: "rights that are missing are named",
+			ill:    func(h *hospital) { h.mayNot["pipelineruns"] = true },
+			check:  "your rights",
+			level:  Warning,
+			what:   "create pipelineruns",
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

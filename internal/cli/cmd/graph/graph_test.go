@@ -85,22 +85,86 @@ func TestCommand(t *testing.T) {
 		out    string
 		err    string
 	}{
-		"Run":       {"a run has states and sizes", []string{"build"}, "a → b: out 2.0 KiB\n", ""},
-		"RunStates": {"each task has its mark", []string{"build"}, "│ ✓ a │", ""},
-		"SVG":       {"an image", []string{"build", "-o", "svg"}, `<g class="node succeeded" data-task="a"`, ""},
-		"JSON":      {"for programs", []string{"build", "-o", "json"}, `"size": 2048`, ""},
-		"File":      {"an object of a file", []string{"two.yaml", "--of", "pipeline/one", "-o", "mermaid"}, `n0 -->|"out"| n1`, ""},
-		"DOT":       {"in the language of Graphviz", []string{"two.yaml", "--of", "Pipeline/one", "-o", "dot"}, `n0 -> n1 [label="out"]`, ""},
-		"Several":   {"a file with several objects must be asked for one", []string{"two.yaml"}, "", `there are 2 objects to draw in "two.yaml"`},
-		"Piped":     {"what is piped in is a file", []string{"-"}, "", `there are 2 objects to draw in "-"`},
-		"Cycle":     {"a cycle has no layers", []string{"two.yaml", "--of", "Pipeline/cyclic"}, "", "they wait for each other: a → b → a"},
-		"Elsewhere": {"what a run refers to must be there", []string{"two.yaml", "--of", "TaskRun/once"}, "", "refers to something that is not in the file"},
-		"NoObject":  {"an object that there is not", []string{"two.yaml", "--of", "Task/x"}, "", `there is no Task/x in "two.yaml"`},
-		"NoFile":    {"a file that there is not", []string{"none.yaml"}, "", `cannot read file "none.yaml"`},
-		"NoRun":     {"a run that there is not", []string{"none"}, "", `there is no run "none"`},
-		"NotBegun":  {"a run that nothing has acted on", []string{"new"}, "", "it has not been begun"},
-		"OfRun":     {"a run is one object", []string{"build", "--of", "x"}, "", "--of is for files"},
-		"BadFormat": {"a format that there is not", []string{"build", "-o", "png"}, "", "is none of text|svg|dot|mermaid|json"},
+		"Run": {
+			reason: "a run has states and sizes",
+			args:   []string{"build"},
+			out:    "a → b: out 2.0 KiB\n",
+		},
+		"RunStates": {
+			reason: "each task has its mark",
+			args:   []string{"build"},
+			out:    "│ ✓ a │",
+		},
+		"SVG": {
+			reason: "an image",
+			args:   []string{"build", "-o", "svg"},
+			out:    `<g class="node succeeded" data-task="a"`,
+		},
+		"JSON": {
+			reason: "for programs",
+			args:   []string{"build", "-o", "json"},
+			out:    `"size": 2048`,
+		},
+		"File": {
+			reason: "an object of a file",
+			args:   []string{"two.yaml", "--of", "pipeline/one", "-o", "mermaid"},
+			out:    `n0 -->|"out"| n1`,
+		},
+		"DOT": {
+			reason: "in the language of Graphviz",
+			args:   []string{"two.yaml", "--of", "Pipeline/one", "-o", "dot"},
+			out:    `n0 -> n1 [label="out"]`,
+		},
+		"Several": {
+			reason: "a file with several objects must be asked for one",
+			args:   []string{"two.yaml"},
+			err:    `there are 2 objects to draw in "two.yaml"`,
+		},
+		"Piped": {
+			reason: "what is piped in is a file",
+			args:   []string{"-"},
+			err:    `there are 2 objects to draw in "-"`,
+		},
+		"Cycle": {
+			reason: "a cycle has no layers",
+			args:   []string{"two.yaml", "--of", "Pipeline/cyclic"},
+			err:    "they wait for each other: a → b → a",
+		},
+		"Elsewhere": {
+			reason: "what a run refers to must be there",
+			args:   []string{"two.yaml", "--of", "TaskRun/once"},
+			err:    "refers to something that is not in the file",
+		},
+		"NoObject": {
+			reason: "an object that there is not",
+			args:   []string{"two.yaml", "--of", "Task/x"},
+			err:    `there is no Task/x in "two.yaml"`,
+		},
+		"NoFile": {
+			reason: "a file that there is not",
+			args:   []string{"none.yaml"},
+			err:    `cannot read file "none.yaml"`,
+		},
+		"NoRun": {
+			reason: "a run that there is not",
+			args:   []string{"none"},
+			err:    `there is no run "none"`,
+		},
+		"NotBegun": {
+			reason: "a run that nothing has acted on",
+			args:   []string{"new"},
+			err:    "it has not been begun",
+		},
+		"OfRun": {
+			reason: "a run is one object",
+			args:   []string{"build", "--of", "x"},
+			err:    "--of is for files",
+		},
+		"BadFormat": {
+			reason: "a format that there is not",
+			args:   []string{"build", "-o", "png"},
+			err:    "is none of text|svg|dot|mermaid|json",
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -176,10 +176,25 @@ func TestRefused(t *testing.T) {
 		args   []string
 		want   string
 	}{
-		"NoImages":   {"nothing can be installed without images", nil, "cannot install without images"},
-		"Mode":       {"a mode that there is not", images("--results-from", "post"), `"post" is none of termination-message, sidecar-logs`},
-		"Size":       {"a limit that cannot be", images("--max-result-size", "1572864"), "is not from 1 to 1572863"},
-		"Namespaced": {"there is nothing to restrict", images("--namespaced"), "only --results-from sidecar-logs needs"},
+		"NoImages": {
+			reason: "nothing can be installed without images",
+			want:   "cannot install without images",
+		},
+		"Mode": {
+			reason: "a mode that there is not",
+			args:   images("--results-from", "post"),
+			want:   `"post" is none of termination-message, sidecar-logs`,
+		},
+		"Size": {
+			reason: "a limit that cannot be",
+			args:   images("--max-result-size", "1572864"),
+			want:   "is not from 1 to 1572863",
+		},
+		"Namespaced": {
+			reason: "there is nothing to restrict",
+			args:   images("--namespaced"),
+			want:   "only --results-from sidecar-logs needs",
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

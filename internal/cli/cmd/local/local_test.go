@@ -65,9 +65,21 @@ func TestUp(t *testing.T) {
 		want   string
 		bad    bool
 	}{
-		"Is up":    {reason: "A cluster that is up is not touched, and nothing is said.", script: "[ $1 = status ]"},
-		"Is not":   {reason: "One that is not is started, as it was asked for, and what is said is shown.", script: "[ $1 = up ] && echo did $* && echo && echo 'next: something'", want: "  did up --api-port 7000 --dir here\n"},
-		"Does not": {reason: "That it cannot be started is an error.", script: "echo no room >&2; exit 1", want: "  no room\n", bad: true},
+		"Is up": {
+			reason: "A cluster that is up is not touched, and nothing is said.",
+			script: "[ $1 = status ]",
+		},
+		"Is not": {
+			reason: "One that is not is started, as it was asked for, and what is said is shown.",
+			script: "[ $1 = up ] && echo did $* && echo && echo 'next: something'",
+			want:   "  did up --api-port 7000 --dir here\n",
+		},
+		"Does not": {
+			reason: "That it cannot be started is an error.",
+			script: "echo no room >&2; exit 1",
+			want:   "  no room\n",
+			bad:    true,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var said bytes.Buffer

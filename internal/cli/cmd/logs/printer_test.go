@@ -21,11 +21,35 @@ func TestPrinter(t *testing.T) {
 		colour                      bool
 		want                        string
 	}{
-		"Pipeline":   {reason: "Task and step stand before a line, and which attempt it was.", prefixed: true, want: "[make › cc] one\n[make › ld, attempt 2] \n"},
-		"Alone":      {reason: "Of a TaskRun the task is known.", alone: true, prefixed: true, want: "[cc] one\n[ld, attempt 2] \n"},
-		"Bare":       {reason: "One step alone is what it printed.", alone: true, want: "one\n\n"},
-		"Timestamps": {reason: "The time stands before the text.", alone: true, timestamps: true, want: "2026-01-02T10:00:00Z one\n2026-01-02T10:00:01Z \n"},
-		"Colours":    {reason: "Each step has a colour of its own.", alone: true, prefixed: true, colour: true, want: "\x1b[36m[cc]\x1b[0m one\n\x1b[35m[ld, attempt 2]\x1b[0m \n"},
+		"Pipeline": {
+			reason:   "Task and step stand before a line, and which attempt it was.",
+			prefixed: true,
+			want:     "[make › cc] one\n[make › ld, attempt 2] \n",
+		},
+		"Alone": {
+			reason:   "Of a TaskRun the task is known.",
+			alone:    true,
+			prefixed: true,
+			want:     "[cc] one\n[ld, attempt 2] \n",
+		},
+		"Bare": {
+			reason: "One step alone is what it printed.",
+			alone:  true,
+			want:   "one\n\n",
+		},
+		"Timestamps": {
+			reason:     "The time stands before the text.",
+			alone:      true,
+			timestamps: true,
+			want:       "2026-01-02T10:00:00Z one\n2026-01-02T10:00:01Z \n",
+		},
+		"Colours": {
+			reason:   "Each step has a colour of its own.",
+			alone:    true,
+			prefixed: true,
+			colour:   true,
+			want:     "\x1b[36m[cc]\x1b[0m one\n\x1b[35m[ld, attempt 2]\x1b[0m \n",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var b bytes.Buffer

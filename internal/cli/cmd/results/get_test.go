@@ -36,11 +36,33 @@ func TestPick(t *testing.T) {
 		want   string
 		bad    string
 	}{
-		"By name":   {reason: "A name is a name.", there: []string{"a", "b"}, name: "b", want: "b"},
-		"The only":  {reason: "Of one nobody has to say which.", there: []string{"a"}, want: "a"},
-		"Which":     {reason: "Of two somebody has to.", there: []string{"a", "b"}, bad: "say which one"},
-		"Not there": {reason: "A name that there is not is an error, also where there is only one.", there: []string{"a"}, name: "x", bad: `no result "x"`},
-		"None":      {reason: "None is told with why.", name: "x", bad: "has no results yet"},
+		"By name": {
+			reason: "A name is a name.",
+			there:  []string{"a", "b"},
+			name:   "b",
+			want:   "b",
+		},
+		"The only": {
+			reason: "Of one nobody has to say which.",
+			there:  []string{"a"},
+			want:   "a",
+		},
+		"Which": {
+			reason: "Of two somebody has to.",
+			there:  []string{"a", "b"},
+			bad:    "say which one",
+		},
+		"Not there": {
+			reason: "A name that there is not is an error, also where there is only one.",
+			there:  []string{"a"},
+			name:   "x",
+			bad:    `no result "x"`,
+		},
+		"None": {
+			reason: "None is told with why.",
+			name:   "x",
+			bad:    "has no results yet",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := run(tc.there...)

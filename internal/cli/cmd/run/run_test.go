@@ -24,12 +24,39 @@ func TestPlan(t *testing.T) {
 		create  string
 		bad     bool
 	}{
-		"Run":           {reason: "A run is created, and what it needs is applied before.", objects: []manifestfile.Object{object("TaskRun", "r"), object("Task", "t")}, apply: 1, create: "TaskRun"},
-		"Task":          {reason: "A Task alone gets a run.", objects: []manifestfile.Object{object("Task", "t")}, apply: 1, create: "TaskRun"},
-		"Pipeline":      {reason: "A Pipeline with its Tasks gets one, too.", objects: []manifestfile.Object{object("Task", "a"), object("Task", "b"), object("Pipeline", "p")}, apply: 3, create: "PipelineRun"},
-		"Two Tasks":     {reason: "Which of two is meant nobody knows.", objects: []manifestfile.Object{object("Task", "a"), object("Task", "b")}, bad: true},
-		"Two Pipelines": {reason: "Likewise.", objects: []manifestfile.Object{object("Pipeline", "a"), object("Pipeline", "b")}, bad: true},
-		"Neither":       {reason: "A StepAction does not run.", objects: []manifestfile.Object{object("StepAction", "a")}, bad: true},
+		"Run": {
+			reason:  "A run is created, and what it needs is applied before.",
+			objects: []manifestfile.Object{object("TaskRun", "r"), object("Task", "t")},
+			apply:   1,
+			create:  "TaskRun",
+		},
+		"Task": {
+			reason:  "A Task alone gets a run.",
+			objects: []manifestfile.Object{object("Task", "t")},
+			apply:   1,
+			create:  "TaskRun",
+		},
+		"Pipeline": {
+			reason:  "A Pipeline with its Tasks gets one, too.",
+			objects: []manifestfile.Object{object("Task", "a"), object("Task", "b"), object("Pipeline", "p")},
+			apply:   3,
+			create:  "PipelineRun",
+		},
+		"Two Tasks": {
+			reason:  "Which of two is meant nobody knows.",
+			objects: []manifestfile.Object{object("Task", "a"), object("Task", "b")},
+			bad:     true,
+		},
+		"Two Pipelines": {
+			reason:  "Likewise.",
+			objects: []manifestfile.Object{object("Pipeline", "a"), object("Pipeline", "b")},
+			bad:     true,
+		},
+		"Neither": {
+			reason:  "A StepAction does not run.",
+			objects: []manifestfile.Object{object("StepAction", "a")},
+			bad:     true,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p, err := planOf(tc.objects)
@@ -58,21 +85,94 @@ func TestSetParams(t *testing.T) {
 		want     []any
 		bad      bool
 	}{
-		"String":        {reason: "A string is taken as it stands, whatever it looks like.", flags: []string{"text=[1]"}, declared: declared, want: []any{param("text", "[1]")}},
-		"Equals":        {reason: "Only the first = counts.", flags: []string{"text=a=b"}, declared: declared, want: []any{param("text", "a=b")}},
-		"Empty":         {reason: "An empty value is a value.", flags: []string{"text="}, declared: declared, want: []any{param("text", "")}},
-		"JSON array":    {reason: "An array can be JSON.", flags: []string{`list=["a","b"]`}, declared: declared, want: []any{param("list", []any{"a", "b"})}},
-		"Repeated":      {reason: "Or be given element by element.", flags: []string{"list=a", "list=b"}, declared: declared, want: []any{param("list", []any{"a", "b"})}},
-		"One element":   {reason: "Also a single one.", flags: []string{"list=a"}, declared: declared, want: []any{param("list", []any{"a"})}},
-		"By default":    {reason: "The type may follow from the default.", flags: []string{"by-default=a"}, declared: declared, want: []any{param("by-default", []any{"a"})}},
-		"Object":        {reason: "An object is JSON.", flags: []string{`map={"k":"v"}`}, declared: declared, want: []any{param("map", map[string]any{"k": "v"})}},
-		"Unknown types": {reason: "Where nothing is declared, what is given twice is an array.", flags: []string{"a=1", "b=1", "b=2"}, want: []any{param("a", "1"), param("b", []any{"1", "2"})}},
-		"Undeclared":    {reason: "A name that nobody declares would be left unused.", flags: []string{"txet=a"}, declared: declared, bad: true},
-		"String twice":  {reason: "A string has one value.", flags: []string{"text=a", "text=b"}, declared: declared, bad: true},
-		"Numbers":       {reason: "Elements are strings.", flags: []string{"list=[1,2]"}, declared: declared, bad: true},
-		"No object":     {reason: "An object is JSON, and nothing else.", flags: []string{"map=k:v"}, declared: declared, bad: true},
-		"No value":      {reason: "A name is not a param.", flags: []string{"text"}, bad: true},
-		"No file":       {reason: "A file must be there.", flags: []string{"text=@nowhere"}, declared: declared, bad: true},
+		"String": {
+			reason:   "A string is taken as it stands, whatever it looks like.",
+			flags:    []string{"text=[1]"},
+			declared: declared,
+			want:     []any{param("text", "[1]")},
+		},
+		"Equals": {
+			reason:   "Only the first = counts.",
+			flags:    []string{"text=a=b"},
+			declared: declared,
+			want:     []any{param("text", "a=b")},
+		},
+		"Empty": {
+			reason:   "An empty value is a value.",
+			flags:    []string{"text="},
+			declared: declared,
+			want:     []any{param("text", "")},
+		},
+		"JSON array": {
+			reason:   "An array can be JSON.",
+			flags:    []string{`list=["a","b"]`},
+			declared: declared,
+			want:     []any{param("list", []any{"a", "b"})},
+		},
+		"Repeated": {
+			reason:   "Or be given element by element.",
+			flags:    []string{"list=a", "list=b"},
+			declared: declared,
+			want:     []any{param("list", []any{"a", "b"})},
+		},
+		"One element": {
+			reason:   "Also a single one.",
+			flags:    []string{"list=a"},
+			declared: declared,
+			want:     []any{param("list", []any{"a"})},
+		},
+		"By default": {
+			reason:   "The type may follow from the default.",
+			flags:    []string{"by-default=a"},
+			declared: declared,
+			want:     []any{param("by-default", []any{"a"})},
+		},
+		"Object": {
+			reason:   "An object is JSON.",
+			flags:    []string{`map={"k":"v"}`},
+			declared: declared,
+			want:     []any{param("map", map[string]any{"k": "v"})},
+		},
+		"Unknown types": {
+			reason: "Where nothing is declared, what is given twice is an array.",
+			flags:  []string{"a=1", "b=1", "b=2"},
+			want:   []any{param("a", "1"), param("b", []any{"1", "2"})},
+		},
+		"Undeclared": {
+			reason:   "A name that nobody declares would be left unused.",
+			flags:    []string{"txet=a"},
+			declared: declared,
+			bad:      true,
+		},
+		"String twice": {
+			reason:   "A string has one value.",
+			flags:    []string{"text=a", "text=b"},
+			declared: declared,
+			bad:      true,
+		},
+		"Numbers": {
+			reason:   "Elements are strings.",
+			flags:    []string{"list=[1,2]"},
+			declared: declared,
+			bad:      true,
+		},
+		"No object": {
+			reason:   "An object is JSON, and nothing else.",
+			flags:    []string{"map=k:v"},
+			declared: declared,
+			bad:      true,
+		},
+		"No value": {
+			reason: "A name is not a param.",
+			flags:  []string{"text"},
+			bad:    true,
+		},
+		"No file": {
+			reason:   "A file must be there.",
+			flags:    []string{"text=@nowhere"},
+			declared: declared,
+			bad:      true,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			run := newRun(v1.KindTaskRun, "taskRef", "t")
@@ -101,7 +201,7 @@ func param(name string, value any) map[string]any {
 func TestParamsAreReplaced(t *testing.T) {
 	run := newRun(v1.KindTaskRun, "taskRef", "t")
 	for _, value := range []string{"of the file", "of the flag"} {
-		if err := setParams(run, []given{{"a", []string{value}}, {"b", []string{value}}}, nil); err != nil {
+		if err := setParams(run, []given{{name: "a", values: []string{value}}, {name: "b", values: []string{value}}}, nil); err != nil {
 			t.Fatal(err)
 		}
 	}

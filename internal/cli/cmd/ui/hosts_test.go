@@ -16,10 +16,26 @@ func TestHostsOf(t *testing.T) {
 		address net.Addr
 		want    []string
 	}{
-		"Loopback":  {"the name that everybody types means it, too", address("127.0.0.1"), []string{"127.0.0.1:8300", "localhost:8300"}},
-		"Loopback6": {"by either protocol", address("::1"), []string{"[::1]:8300", "localhost:8300"}},
-		"One":       {"an address is itself", address("192.0.2.7"), []string{"192.0.2.7:8300"}},
-		"All":       {"all addresses are those that the machine has, the one for others first", address("0.0.0.0"), []string{"192.0.2.7:8300", "[2001:db8::7]:8300", "127.0.0.1:8300", "localhost:8300"}},
+		"Loopback": {
+			reason:  "the name that everybody types means it, too",
+			address: address("127.0.0.1"),
+			want:    []string{"127.0.0.1:8300", "localhost:8300"},
+		},
+		"Loopback6": {
+			reason:  "by either protocol",
+			address: address("::1"),
+			want:    []string{"[::1]:8300", "localhost:8300"},
+		},
+		"One": {
+			reason:  "an address is itself",
+			address: address("192.0.2.7"),
+			want:    []string{"192.0.2.7:8300"},
+		},
+		"All": {
+			reason:  "all addresses are those that the machine has, the one for others first",
+			address: address("0.0.0.0"),
+			want:    []string{"192.0.2.7:8300", "[2001:db8::7]:8300", "127.0.0.1:8300", "localhost:8300"},
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -54,9 +54,9 @@ func TestServe(t *testing.T) {
 
 func TestRefused(t *testing.T) {
 	cases := map[string]struct{ reason, address, want string }{
-		"Remote":  {"other machines see nothing unless that is meant", "0.0.0.0", "can be reached by other machines"},
-		"Remote6": {"by any protocol", "::", "can be reached by other machines"},
-		"Name":    {"a name may mean anything", "localhost", "is not an IP address"},
+		"Remote":  {reason: "other machines see nothing unless that is meant", address: "0.0.0.0", want: "can be reached by other machines"},
+		"Remote6": {reason: "by any protocol", address: "::", want: "can be reached by other machines"},
+		"Name":    {reason: "a name may mean anything", address: "localhost", want: "is not an IP address"},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

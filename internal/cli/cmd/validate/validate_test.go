@@ -49,22 +49,72 @@ func TestCommand(t *testing.T) {
 		out    string
 		code   clierror.Code
 	}{
-		"Good": {"nothing is wrong", "", []string{"$DIR/good.yaml"}, "1 object in 1 file: nothing is wrong\n", clierror.Success},
-		"Bad": {
-			"what is wrong has its place, and the status says so", "", []string{"$DIR/good.yaml", "$DIR/bad.yml"},
-			"$DIR/bad.yml:5:11: error: Task/bad spec.steps[0].image: Required value: give the image of the container\n" +
-				"$DIR/bad.yml:5:12: error: Task/bad spec.steps[0].imag: unknown field \"imag\"\n    hint: did you mean image, or imagePullPolicy?\n" +
-				"2 objects in 2 files: 2 errors, 0 warnings\n", clierror.RunFailed,
+		"Good": {
+			reason: "nothing is wrong",
+			args:   []string{"$DIR/good.yaml"},
+			out:    "1 object in 1 file: nothing is wrong\n",
+			code:   clierror.Success,
 		},
-		"Warning":  {"warnings are no errors", "", []string{"$DIR/odd.yaml"}, "$DIR/odd.yaml:9:18: warning: Task/good metadata.name: ", clierror.Success},
-		"Strict":   {"unless they are to be", "", []string{"--strict", "$DIR/odd.yaml"}, "2 objects in 1 file: 0 errors, 1 warning\n", clierror.RunFailed},
-		"Folder":   {"a folder is its YAML files", "", []string{"$DIR"}, "4 objects in 3 files: ", clierror.RunFailed},
-		"Piped":    {"what is piped in has no name", "a: [", []string{"-"}, "-:1:1: error: this is not YAML: ", clierror.RunFailed},
-		"Others":   {"what is of other groups is counted", "kind: Secret\napiVersion: v1\n", []string{"-"}, "no objects of tekton.dev in 1 file (1 object of other groups not looked at)\n", clierror.Success},
-		"Missing":  {"a file that is not there is another status", "", []string{"$DIR/none.yaml"}, "", clierror.Unusable},
-		"Mode":     {"so is a mode that there is not", "", []string{"--results-from", "post", "$DIR"}, "", clierror.Unusable},
-		"TooLarge": {"and a limit that cannot be", "", []string{"--max-result-size", "1572864", "$DIR"}, "", clierror.Unusable},
-		"None":     {"a file must be named", "", []string{}, "", clierror.Unusable},
+		"Bad": {
+			reason: "what is wrong has its place, and the status says so",
+			args:   []string{"$DIR/good.yaml", "$DIR/bad.yml"},
+			out: "$DIR/bad.yml:5:11: error: Task/bad spec.steps[0].image: Required value: give the image of the container\n" +
+				"$DIR/bad.yml:5:12: error: Task/bad spec.steps[0].imag: unknown field \"imag\"\n    hint: did you mean image, or imagePullPolicy?\n" +
+				"2 objects in 2 files: 2 errors, 0 warnings\n",
+			code: clierror.RunFailed,
+		},
+		"Warning": {
+			reason: "warnings are no errors",
+			args:   []string{"$DIR/odd.yaml"},
+			out:    "$DIR/odd.yaml:9:18: warning: Task/good metadata.name: ",
+			code:   clierror.Success,
+		},
+		"Strict": {
+			reason: "unless they are to be",
+			args:   []string{"--strict", "$DIR/odd.yaml"},
+			out:    "2 objects in 1 file: 0 errors, 1 warning\n",
+			code:   clierror.RunFailed,
+		},
+		"Folder": {
+			reason: "a folder is its YAML files",
+			args:   []string{"$DIR"},
+			out:    "4 objects in 3 files: ",
+			code:   clierror.RunFailed,
+		},
+		"Piped": {
+			reason: "what is piped in has no name",
+			in:     "a: [",
+			args:   []string{"-"},
+			out:    "-:1:1: error: this is not YAML: ",
+			code:   clierror.RunFailed,
+		},
+		"Others": {
+			reason: "what is of other groups is counted",
+			in:     "kind: Secret\napiVersion: v1\n",
+			args:   []string{"-"},
+			out:    "no objects of tekton.dev in 1 file (1 object of other groups not looked at)\n",
+			code:   clierror.Success,
+		},
+		"Missing": {
+			reason: "a file that is not there is another status",
+			args:   []string{"$DIR/none.yaml"},
+			code:   clierror.Unusable,
+		},
+		"Mode": {
+			reason: "so is a mode that there is not",
+			args:   []string{"--results-from", "post", "$DIR"},
+			code:   clierror.Unusable,
+		},
+		"TooLarge": {
+			reason: "and a limit that cannot be",
+			args:   []string{"--max-result-size", "1572864", "$DIR"},
+			code:   clierror.Unusable,
+		},
+		"None": {
+			reason: "a file must be named",
+			args:   []string{},
+			code:   clierror.Unusable,
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

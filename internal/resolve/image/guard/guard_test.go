@@ -106,15 +106,15 @@ func TestFormsOfOneAddress(t *testing.T) {
 
 func TestParsePrivate(t *testing.T) {
 	cases := map[string]struct{ text, err string }{
-		"One":     {"10.20.0.0/16", ""},
-		"Several": {"10.0.0.0/8, 192.168.7.0/24,fd00::/8", ""},
-		"Public":  {"8.8.8.0/24", "is not within 10.0.0.0/8"},
-		"All":     {"0.0.0.0/0", "is not within 10.0.0.0/8"},
-		"Wider":   {"10.0.0.0/7", "is not within"},
-		"Machine": {"127.0.0.0/8", "is not within"},
-		"Link":    {"169.254.0.0/16", "is not within"},
-		"Address": {"10.0.0.1", "want ADDRESS/BITS"},
-		"Nothing": {"", "want ADDRESS/BITS"},
+		"One":     {text: "10.20.0.0/16"},
+		"Several": {text: "10.0.0.0/8, 192.168.7.0/24,fd00::/8"},
+		"Public":  {text: "8.8.8.0/24", err: "is not within 10.0.0.0/8"},
+		"All":     {text: "0.0.0.0/0", err: "is not within 10.0.0.0/8"},
+		"Wider":   {text: "10.0.0.0/7", err: "is not within"},
+		"Machine": {text: "127.0.0.0/8", err: "is not within"},
+		"Link":    {text: "169.254.0.0/16", err: "is not within"},
+		"Address": {text: "10.0.0.1", err: "want ADDRESS/BITS"},
+		"Nothing": {err: "want ADDRESS/BITS"},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -131,16 +131,16 @@ func TestRelated(t *testing.T) {
 		a, b string
 		want bool
 	}{
-		"Same":         {"registry.example.com", "registry.example.com", true},
-		"Siblings":     {"index.docker.io", "auth.docker.io", true},
-		"Parent":       {"registry.gitlab.com", "gitlab.com", true},
-		"Case":         {"Registry.Example.com", "registry.example.COM", true},
-		"Others":       {"registry.example.com", "registry.example.org", false},
-		"PublicSuffix": {"a.co.uk", "b.co.uk", false},
-		"Tenants":      {"a.github.io", "b.github.io", false},
-		"Addresses":    {"10.0.0.1", "11.0.0.1", false},
-		"SameAddress":  {"10.0.0.1", "10.0.0.1", true},
-		"Ending":       {"evildocker.io", "docker.io", false},
+		"Same":         {a: "registry.example.com", b: "registry.example.com", want: true},
+		"Siblings":     {a: "index.docker.io", b: "auth.docker.io", want: true},
+		"Parent":       {a: "registry.gitlab.com", b: "gitlab.com", want: true},
+		"Case":         {a: "Registry.Example.com", b: "registry.example.COM", want: true},
+		"Others":       {a: "registry.example.com", b: "registry.example.org"},
+		"PublicSuffix": {a: "a.co.uk", b: "b.co.uk"},
+		"Tenants":      {a: "a.github.io", b: "b.github.io"},
+		"Addresses":    {a: "10.0.0.1", b: "11.0.0.1"},
+		"SameAddress":  {a: "10.0.0.1", b: "10.0.0.1", want: true},
+		"Ending":       {a: "evildocker.io", b: "docker.io"},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -252,9 +252,27 @@ func TestBudgets(t *testing.T) {
 		of      string
 		want    int
 	}{
-		"PerHost":      {reason: "One slow registry leaves the namespace's others a slot.", hosts: 1, tenants: 1, of: "tenant-0 0.tarpit.example", want: 2},
-		"PerNamespace": {reason: "A namespace has a part of the pool.", hosts: 100, tenants: 1, of: "tenant-0", want: 4},
-		"Workers":      {reason: "The pool is bounded.", hosts: 100, tenants: 50, of: "", want: 64},
+		"PerHost": {
+			reason:  "One slow registry leaves the namespace's others a slot.",
+			hosts:   1,
+			tenants: 1,
+			of:      "tenant-0 0.tarpit.example",
+			want:    2,
+		},
+		"PerNamespace": {
+			reason:  "A namespace has a part of the pool.",
+			hosts:   100,
+			tenants: 1,
+			of:      "tenant-0",
+			want:    4,
+		},
+		"Workers": {
+			reason:  "The pool is bounded.",
+			hosts:   100,
+			tenants: 50,
+			of:      "",
+			want:    64,
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -16,7 +16,7 @@ import (
 var update = flag.Bool("update", false, "write the golden files")
 
 func TestPictures(t *testing.T) {
-	legend := []Entry{{First, "sidecar-logs"}, {Second, "termination-message"}, {Limit, "bare pod"}}
+	legend := []Entry{{Colour: First, Name: "sidecar-logs"}, {Colour: Second, Name: "termination-message"}, {Colour: Limit, Name: "bare pod"}}
 	cases := map[string]struct {
 		reason string
 		got    string
@@ -32,14 +32,14 @@ func TestPictures(t *testing.T) {
 		},
 		"curves": {
 			reason: "a curve has a dot for each value, a line to the 95th percentile where there is one, and its last value beside it",
-			got: Curves("Growth", "runs at once", []Mark{{0, "0"}, {30, "30"}, {60, "60"}}, []Curve{
+			got: Curves("Growth", "runs at once", []Mark{{Name: "0"}, {X: 30, Name: "30"}, {X: 60, Name: "60"}}, []Curve{
 				{Entry: legend[0], Points: []Point{{X: 0, Y: 1, High: 2}, {X: 60, Y: 40}}},
 				{Entry: legend[2], Dashed: true, Points: []Point{{X: 30, Y: 20}}},
 			}),
 		},
 		"hops": {
 			reason: "a bar goes from the moment before to its own; one that comes before the one above has no length",
-			got:    Hops("Way", legend[:1], []Hop{{"created", 0.01, First}, {"started", 0.5, Limit}, {"earlier", 0.4, First}, {"done", 0.9, First}}),
+			got:    Hops("Way", legend[:1], []Hop{{Name: "created", At: 0.01, Colour: First}, {Name: "started", At: 0.5, Colour: Limit}, {Name: "earlier", At: 0.4, Colour: First}, {Name: "done", At: 0.9, Colour: First}}),
 		},
 	}
 	for name, tc := range cases {

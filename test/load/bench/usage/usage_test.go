@@ -15,10 +15,26 @@ func TestProcessor(t *testing.T) {
 		want   float64
 		fails  bool
 	}{
-		"plain":    {reason: "user and system time are added, in hundredths of a second", stat: "7 (controller) S 1 7 7 0 -1 4194560 1 0 0 0 250 50 9 9 20 0", want: 3},
-		"brackets": {reason: "a name may hold blanks and brackets", stat: "7 (a) b (c) S 1 7 7 0 -1 4194560 1 0 0 0 1 2 9 9 20 0", want: 0.03},
-		"short":    {reason: "a line that is cut off is no figure", stat: "7 (a) S 1", fails: true},
-		"words":    {reason: "times are numbers", stat: "7 (a) S 1 7 7 0 -1 4194560 1 0 0 0 x 2 9 9 20 0", fails: true},
+		"plain": {
+			reason: "user and system time are added, in hundredths of a second",
+			stat:   "7 (controller) S 1 7 7 0 -1 4194560 1 0 0 0 250 50 9 9 20 0",
+			want:   3,
+		},
+		"brackets": {
+			reason: "a name may hold blanks and brackets",
+			stat:   "7 (a) b (c) S 1 7 7 0 -1 4194560 1 0 0 0 1 2 9 9 20 0",
+			want:   0.03,
+		},
+		"short": {
+			reason: "a line that is cut off is no figure",
+			stat:   "7 (a) S 1",
+			fails:  true,
+		},
+		"words": {
+			reason: "times are numbers",
+			stat:   "7 (a) S 1 7 7 0 -1 4194560 1 0 0 0 x 2 9 9 20 0",
+			fails:  true,
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -37,8 +53,16 @@ func TestMachine(t *testing.T) {
 		want   float64
 		fails  bool
 	}{
-		"all":   {reason: "idle time, waiting for disks and what guests used (which user mode has already) are left out", stat: "cpu  100 10 50 9999 888 5 5 30 77 66\ncpu0 1 1 1 1", want: 2},
-		"other": {reason: "the first line is that of all processors", stat: "cpu0 1 1 1 1", fails: true},
+		"all": {
+			reason: "idle time, waiting for disks and what guests used (which user mode has already) are left out",
+			stat:   "cpu  100 10 50 9999 888 5 5 30 77 66\ncpu0 1 1 1 1",
+			want:   2,
+		},
+		"other": {
+			reason: "the first line is that of all processors",
+			stat:   "cpu0 1 1 1 1",
+			fails:  true,
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -18,8 +18,8 @@ func TestPipeline(t *testing.T) {
 		// waits are how many tasks each one waits for.
 		waits []int
 	}{
-		"Wide":  {"one, then all, then one", Wide, []int{0, 1, 1, 3}},
-		"Chain": {"one after another", Chain, []int{0, 1, 1, 1}},
+		"Wide":  {reason: "one, then all, then one", shape: Wide, waits: []int{0, 1, 1, 3}},
+		"Chain": {reason: "one after another", shape: Chain, waits: []int{0, 1, 1, 1}},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

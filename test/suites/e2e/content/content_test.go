@@ -36,12 +36,36 @@ func TestKindsHoldWhatTheyAreNamedAfter(t *testing.T) {
 		make   func(int) string
 		pieces []string
 	}{
-		"text":     {"characters of one to four bytes", Text, []string{"a", "ü", "水", "🚰"}},
-		"json":     {"quotes that are escaped again", JSON, []string{`{"list":["`, `","`, `"]}`}},
-		"markup":   {"the characters that the API's encoder escapes", Markup, []string{"<p>", "&amp;", "</p>"}},
-		"newlines": {"every sort of line break", Newlines, []string{"\n", "\r\n", "\n\n", "\r", "\u2028"}},
-		"control":  {"every control character", Control, []string{"\x00", "\x1b", "\x1f", "\r"}},
-		"hard":     {"what shells, templates and Kubernetes expand", Hard, []string{"$$", "$(date)", "$(HOME)", "`id`", `"`, "'", `\`, "$(params.value)"}},
+		"text": {
+			reason: "characters of one to four bytes",
+			make:   Text,
+			pieces: []string{"a", "ü", "水", "🚰"},
+		},
+		"json": {
+			reason: "quotes that are escaped again",
+			make:   JSON,
+			pieces: []string{`{"list":["`, `","`, `"]}`},
+		},
+		"markup": {
+			reason: "the characters that the API's encoder escapes",
+			make:   Markup,
+			pieces: []string{"<p>", "&amp;", "</p>"},
+		},
+		"newlines": {
+			reason: "every sort of line break",
+			make:   Newlines,
+			pieces: []string{"\n", "\r\n", "\n\n", "\r", "\u2028"},
+		},
+		"control": {
+			reason: "every control character",
+			make:   Control,
+			pieces: []string{"\x00", "\x1b", "\x1f", "\r"},
+		},
+		"hard": {
+			reason: "what shells, templates and Kubernetes expand",
+			make:   Hard,
+			pieces: []string{"$$", "$(date)", "$(HOME)", "`id`", `"`, "'", `\`, "$(params.value)"},
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

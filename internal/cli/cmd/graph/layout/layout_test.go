@@ -29,13 +29,41 @@ func TestOf(t *testing.T) {
 		edges  []layout.Edge
 		want   []layout.Place
 	}{
-		"None":    {"nothing has no places", 0, nil, nil},
-		"One":     {"one node is at the origin", 1, nil, []layout.Place{place(0, 0, 0)}},
-		"Apart":   {"nodes that are not connected share a layer", 2, nil, []layout.Place{place(0, 0, 0), place(0, 0, 8)}},
-		"Chain":   {"a chain is a straight line", 3, []layout.Edge{{From: 0, To: 1}, {From: 1, To: 2}}, []layout.Place{place(0, 0, 0), place(1, 30, 0), place(2, 60, 0)}},
-		"Diamond": {"what joins two is in the middle of them", 4, []layout.Edge{{From: 0, To: 1}, {From: 0, To: 2}, {From: 1, To: 3}, {From: 2, To: 3}}, []layout.Place{place(0, 0, 4), place(1, 30, 0), place(1, 30, 8), place(2, 60, 4)}},
-		"Hidden":  {"a hidden edge moves a node only", 2, []layout.Edge{{From: 0, To: 1, Hidden: true}}, []layout.Place{place(0, 0, 0), place(1, 30, 0)}},
-		"Crossed": {"edges that cross are untangled", 4, []layout.Edge{{From: 0, To: 3}, {From: 1, To: 2}}, []layout.Place{place(0, 0, 0), place(0, 0, 8), place(1, 30, 8), place(1, 30, 0)}},
+		"None": {reason: "nothing has no places"},
+		"One": {
+			reason: "one node is at the origin",
+			nodes:  1,
+			want:   []layout.Place{place(0, 0, 0)},
+		},
+		"Apart": {
+			reason: "nodes that are not connected share a layer",
+			nodes:  2,
+			want:   []layout.Place{place(0, 0, 0), place(0, 0, 8)},
+		},
+		"Chain": {
+			reason: "a chain is a straight line",
+			nodes:  3,
+			edges:  []layout.Edge{{From: 0, To: 1}, {From: 1, To: 2}},
+			want:   []layout.Place{place(0, 0, 0), place(1, 30, 0), place(2, 60, 0)},
+		},
+		"Diamond": {
+			reason: "what joins two is in the middle of them",
+			nodes:  4,
+			edges:  []layout.Edge{{From: 0, To: 1}, {From: 0, To: 2}, {From: 1, To: 3}, {From: 2, To: 3}},
+			want:   []layout.Place{place(0, 0, 4), place(1, 30, 0), place(1, 30, 8), place(2, 60, 4)},
+		},
+		"Hidden": {
+			reason: "a hidden edge moves a node only",
+			nodes:  2,
+			edges:  []layout.Edge{{From: 0, To: 1, Hidden: true}},
+			want:   []layout.Place{place(0, 0, 0), place(1, 30, 0)},
+		},
+		"Crossed": {
+			reason: "edges that cross are untangled",
+			nodes:  4,
+			edges:  []layout.Edge{{From: 0, To: 3}, {From: 1, To: 2}},
+			want:   []layout.Place{place(0, 0, 0), place(0, 0, 8), place(1, 30, 8), place(1, 30, 0)},
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

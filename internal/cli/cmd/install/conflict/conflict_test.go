@@ -26,11 +26,28 @@ func TestIsOne(t *testing.T) {
 		of     *appsv1.Deployment
 		want   bool
 	}{
-		"ByName":    {"the name of the peer's controller", deployment("x", "tekton-pipelines-controller", 1, nil), true},
-		"ByLabels":  {"under another name by its labels", deployment("x", "pipelines", 1, map[string]string{"app.kubernetes.io/part-of": "tekton-pipelines", "app.kubernetes.io/component": "controller"}), true},
-		"Webhook":   {"what only admits objects acts on no run", deployment("x", "tekton-pipelines-webhook", 1, map[string]string{"app.kubernetes.io/part-of": "tekton-pipelines", "app.kubernetes.io/component": "webhook"}), false},
-		"Dashboard": {"what only shows them neither", deployment("x", "tekton-dashboard", 1, map[string]string{"app.kubernetes.io/part-of": "tekton-dashboard"}), false},
-		"Ours":      {"nor is Sluice its own rival", deployment("x", "sluice-controller", 1, map[string]string{"app.kubernetes.io/part-of": "sluice"}), false},
+		"ByName": {
+			reason: "the name of the peer's controller",
+			of:     deployment("x", "tekton-pipelines-controller", 1, nil),
+			want:   true,
+		},
+		"ByLabels": {
+			reason: "under another name by its labels",
+			of:     deployment("x", "pipelines", 1, map[string]string{"app.kubernetes.io/part-of": "tekton-pipelines", "app.kubernetes.io/component": "controller"}),
+			want:   true,
+		},
+		"Webhook": {
+			reason: "what only admits objects acts on no run",
+			of:     deployment("x", "tekton-pipelines-webhook", 1, map[string]string{"app.kubernetes.io/part-of": "tekton-pipelines", "app.kubernetes.io/component": "webhook"}),
+		},
+		"Dashboard": {
+			reason: "what only shows them neither",
+			of:     deployment("x", "tekton-dashboard", 1, map[string]string{"app.kubernetes.io/part-of": "tekton-dashboard"}),
+		},
+		"Ours": {
+			reason: "nor is Sluice its own rival",
+			of:     deployment("x", "sluice-controller", 1, map[string]string{"app.kubernetes.io/part-of": "sluice"}),
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

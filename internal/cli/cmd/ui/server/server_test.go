@@ -90,32 +90,117 @@ func TestWhoIsAnswered(t *testing.T) {
 		change func(*http.Request)
 		want   int
 	}{
-		"Page":      {"who has the cookie gets the page", "/", func(*http.Request) {}, http.StatusOK},
-		"Result":    {"and what is on it", result, func(*http.Request) {}, http.StatusOK},
-		"Localhost": {"under either name", result, func(r *http.Request) { r.Host = "localhost:8300" }, http.StatusOK},
-		"OwnOrigin": {"the page's own requests say where they come from", result, func(r *http.Request) {
-			r.Header.Set("Origin", "http://"+host)
-			r.Header.Set("Sec-Fetch-Site", "same-origin")
-		}, http.StatusOK},
-		"NoCookie":     {"another user of the machine has none", result, func(r *http.Request) { r.Header.Del("Cookie") }, http.StatusUnauthorized},
-		"OtherCookie":  {"nor can one be guessed", result, func(r *http.Request) { r.Header.Set("Cookie", cookie.Name+"=x") }, http.StatusUnauthorized},
-		"OtherToken":   {"nor the token", "/?token=x", func(r *http.Request) { r.Header.Del("Cookie") }, http.StatusUnauthorized},
-		"Rebound":      {"a name that somebody has made to mean this machine", result, func(r *http.Request) { r.Host = "evil.example:8300" }, http.StatusForbidden},
-		"OtherPort":    {"another server on this machine", result, func(r *http.Request) { r.Host = "127.0.0.1:8301" }, http.StatusForbidden},
-		"ReboundToken": {"not even with the token", "/?token=" + token, func(r *http.Request) { r.Host = "evil.example" }, http.StatusForbidden},
-		"OtherOrigin":  {"a script of another page", result, func(r *http.Request) { r.Header.Set("Origin", "http://evil.example") }, http.StatusForbidden},
-		"NullOrigin":   {"or of a page without one", result, func(r *http.Request) { r.Header.Set("Origin", "null") }, http.StatusForbidden},
-		"CrossSite":    {"an image on another page", result, func(r *http.Request) { r.Header.Set("Sec-Fetch-Site", "cross-site") }, http.StatusForbidden},
-		"SameSite":     {"or on one of another port", result, func(r *http.Request) { r.Header.Set("Sec-Fetch-Site", "same-site") }, http.StatusForbidden},
-		"Link": {"a link leads to the page", "/", func(r *http.Request) {
-			r.Header.Set("Sec-Fetch-Site", "cross-site")
-			r.Header.Set("Sec-Fetch-Mode", "navigate")
-		}, http.StatusOK},
-		"LinkToResult": {"and nowhere else", result, func(r *http.Request) {
-			r.Header.Set("Sec-Fetch-Site", "cross-site")
-			r.Header.Set("Sec-Fetch-Mode", "navigate")
-		}, http.StatusForbidden},
-		"Post": {"nothing can be changed", "/", func(r *http.Request) { r.Method = http.MethodPost }, http.StatusMethodNotAllowed},
+		"Page": {
+			reason: "who has the cookie gets the page",
+			path:   "/",
+			change: func(*http.Request) {},
+			want:   http.StatusOK,
+		},
+		"Result": {
+			reason: "and what is on it",
+			path:   result,
+			change: func(*http.Request) {},
+			want:   http.StatusOK,
+		},
+		"Localhost": {
+			reason: "under either name",
+			path:   result,
+			change: func(r *http.Request) { r.Host = "localhost:8300" },
+			want:   http.StatusOK,
+		},
+		"OwnOrigin": {
+			reason: "the page's own requests say where they come from",
+			path:   result,
+			change: func(r *http.Request) {
+				r.Header.Set("Origin", "http://"+host)
+				r.Header.Set("Sec-Fetch-Site", "same-origin")
+			},
+			want: http.StatusOK,
+		},
+		"NoCookie": {
+			reason: "another user of the machine has none",
+			path:   result,
+			change: func(r *http.Request) { r.Header.Del("Cookie") },
+			want:   http.StatusUnauthorized,
+		},
+		"OtherCookie": {
+			reason: "nor can one be guessed",
+			path:   result,
+			change: func(r *http.Request) { r.Header.Set("Cookie", cookie.Name+"=x") },
+			want:   http.StatusUnauthorized,
+		},
+		"OtherToken": {
+			reason: "nor the token",
+			path:   "/?token=x",
+			change: func(r *http.Request) { r.Header.Del("Cookie") },
+			want:   http.StatusUnauthorized,
+		},
+		"Rebound": {
+			reason: "a name that somebody has made to mean this machine",
+			path:   result,
+			change: func(r *http.Request) { r.Host = "evil.example:8300" },
+			want:   http.StatusForbidden,
+		},
+		"OtherPort": {
+			reason: "another server on this machine",
+			path:   result,
+			change: func(r *http.Request) { r.Host = "127.0.0.1:8301" },
+			want:   http.StatusForbidden,
+		},
+		"ReboundToken": {
+			reason: "not even with the token",
+			path:   "/?token=" + token,
+			change: func(r *http.Request) { r.Host = "evil.example" },
+			want:   http.StatusForbidden,
+		},
+		"OtherOrigin": {
+			reason: "a script of another page",
+			path:   result,
+			change: func(r *http.Request) { r.Header.Set("Origin", "http://evil.example") },
+			want:   http.StatusForbidden,
+		},
+		"NullOrigin": {
+			reason: "or of a page without one",
+			path:   result,
+			change: func(r *http.Request) { r.Header.Set("Origin", "null") },
+			want:   http.StatusForbidden,
+		},
+		"CrossSite": {
+			reason: "an image on another page",
+			path:   result,
+			change: func(r *http.Request) { r.Header.Set("Sec-Fetch-Site", "cross-site") },
+			want:   http.StatusForbidden,
+		},
+		"SameSite": {
+			reason: "or on one of another port",
+			path:   result,
+			change: func(r *http.Request) { r.Header.Set("Sec-Fetch-Site", "same-site") },
+			want:   http.StatusForbidden,
+		},
+		"Link": {
+			reason: "a link leads to the page",
+			path:   "/",
+			change: func(r *http.Request) {
+				r.Header.Set("Sec-Fetch-Site", "cross-site")
+				r.Header.Set("Sec-Fetch-Mode", "navigate")
+			},
+			want: http.StatusOK,
+		},
+		"LinkToResult": {
+			reason: "and nowhere else",
+			path:   result,
+			change: func(r *http.Request) {
+				r.Header.Set("Sec-Fetch-Site", "cross-site")
+				r.Header.Set("Sec-Fetch-Mode", "navigate")
+			},
+			want: http.StatusForbidden,
+		},
+		"Post": {
+			reason: "nothing can be changed",
+			path:   "/",
+			change: func(r *http.Request) { r.Method = http.MethodPost },
+			want:   http.StatusMethodNotAllowed,
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -147,21 +232,110 @@ func TestAnswers(t *testing.T) {
 		contains string
 		kind     string
 	}{
-		"Page":     {"the page", "/", http.StatusOK, "<title>Sluice</title>", "text/html; charset=utf-8"},
-		"Script":   {"its scripts", "/app.js", http.StatusOK, "EventSource", "text/javascript; charset=utf-8"},
-		"View":     {"both", "/view.js", http.StatusOK, "folded", "text/javascript; charset=utf-8"},
-		"Style":    {"its look, with that of graphs", "/app.css", http.StatusOK, ".sluice-graph .box", "text/css; charset=utf-8"},
-		"Run":      {"a run, without the values of its results", "/api/v1/runs/ci/taskrun/make", http.StatusOK, `"name":"page","type":"string","size":25`, "application/json"},
-		"Steps":    {"with its steps", "/api/v1/runs/ci/taskrun/make", http.StatusOK, `"steps":[{"name":"one","state":"succeeded"`, "application/json"},
-		"Result":   {"a result is text, whatever is in it", "/api/v1/runs/ci/taskrun/make/result?name=page", http.StatusOK, script, "text/plain; charset=utf-8"},
-		"List":     {"a list is JSON, as text", "/api/v1/runs/ci/taskrun/make/result?name=list", http.StatusOK, `["a","b"]`, "text/plain; charset=utf-8"},
-		"Graph":    {"an image", "/api/v1/runs/ci/taskrun/make/graph.svg", http.StatusOK, "<style>", "image/svg+xml"},
-		"NoGraph":  {"of a run that has begun", "/api/v1/runs/ci/pipelinerun/new/graph.svg", http.StatusNotFound, "has not been begun", "application/json"},
-		"NoResult": {"a result that there is not", "/api/v1/runs/ci/taskrun/make/result?name=x", http.StatusNotFound, `cannot find result \"x\"`, "application/json"},
-		"NoRun":    {"a run that there is not", "/api/v1/runs/ci/taskrun/none", http.StatusNotFound, "not found", "application/json"},
-		"NoKind":   {"a kind that there is not", "/api/v1/runs/ci/pod/none", http.StatusNotFound, `cannot read a \"pod\"`, "application/json"},
-		"NoTask":   {"a task that there is not", "/api/v1/runs/ci/taskrun/make/logs?task=x", http.StatusNotFound, `cannot find task`, "application/json"},
-		"NoFile":   {"a file that there is not", "/x.js", http.StatusNotFound, "", "text/plain; charset=utf-8"},
+		"Page": {
+			reason:   "the page",
+			path:     "/",
+			code:     http.StatusOK,
+			contains: "<title>Sluice</title>",
+			kind:     "text/html; charset=utf-8",
+		},
+		"Script": {
+			reason:   "its scripts",
+			path:     "/app.js",
+			code:     http.StatusOK,
+			contains: "EventSource",
+			kind:     "text/javascript; charset=utf-8",
+		},
+		"View": {
+			reason:   "both",
+			path:     "/view.js",
+			code:     http.StatusOK,
+			contains: "folded",
+			kind:     "text/javascript; charset=utf-8",
+		},
+		"Style": {
+			reason:   "its look, with that of graphs",
+			path:     "/app.css",
+			code:     http.StatusOK,
+			contains: ".sluice-graph .box",
+			kind:     "text/css; charset=utf-8",
+		},
+		"Run": {
+			reason:   "a run, without the values of its results",
+			path:     "/api/v1/runs/ci/taskrun/make",
+			code:     http.StatusOK,
+			contains: `"name":"page","type":"string","size":25`,
+			kind:     "application/json",
+		},
+		"Steps": {
+			reason:   "with its steps",
+			path:     "/api/v1/runs/ci/taskrun/make",
+			code:     http.StatusOK,
+			contains: `"steps":[{"name":"one","state":"succeeded"`,
+			kind:     "application/json",
+		},
+		"Result": {
+			reason:   "a result is text, whatever is in it",
+			path:     "/api/v1/runs/ci/taskrun/make/result?name=page",
+			code:     http.StatusOK,
+			contains: script,
+			kind:     "text/plain; charset=utf-8",
+		},
+		"List": {
+			reason:   "a list is JSON, as text",
+			path:     "/api/v1/runs/ci/taskrun/make/result?name=list",
+			code:     http.StatusOK,
+			contains: `["a","b"]`,
+			kind:     "text/plain; charset=utf-8",
+		},
+		"Graph": {
+			reason:   "an image",
+			path:     "/api/v1/runs/ci/taskrun/make/graph.svg",
+			code:     http.StatusOK,
+			contains: "<style>",
+			kind:     "image/svg+xml",
+		},
+		"NoGraph": {
+			reason:   "of a run that has begun",
+			path:     "/api/v1/runs/ci/pipelinerun/new/graph.svg",
+			code:     http.StatusNotFound,
+			contains: "has not been begun",
+			kind:     "application/json",
+		},
+		"NoResult": {
+			reason:   "a result that there is not",
+			path:     "/api/v1/runs/ci/taskrun/make/result?name=x",
+			code:     http.StatusNotFound,
+			contains: `cannot find result \"x\"`,
+			kind:     "application/json",
+		},
+		"NoRun": {
+			reason:   "a run that there is not",
+			path:     "/api/v1/runs/ci/taskrun/none",
+			code:     http.StatusNotFound,
+			contains: "not found",
+			kind:     "application/json",
+		},
+		"NoKind": {
+			reason:   "a kind that there is not",
+			path:     "/api/v1/runs/ci/pod/none",
+			code:     http.StatusNotFound,
+			contains: `cannot read a \"pod\"`,
+			kind:     "application/json",
+		},
+		"NoTask": {
+			reason:   "a task that there is not",
+			path:     "/api/v1/runs/ci/taskrun/make/logs?task=x",
+			code:     http.StatusNotFound,
+			contains: `cannot find task`,
+			kind:     "application/json",
+		},
+		"NoFile": {
+			reason: "a file that there is not",
+			path:   "/x.js",
+			code:   http.StatusNotFound,
+			kind:   "text/plain; charset=utf-8",
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

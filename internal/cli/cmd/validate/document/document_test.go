@@ -55,17 +55,63 @@ func TestAt(t *testing.T) {
 		path     string
 		want     string
 	}{
-		"Value":        {"a text stands behind its key", 0, "spec.steps[0].image", "f.yaml:9:12"},
-		"List":         {"a list begins at its key", 0, "spec.steps", "f.yaml:7:3"},
-		"Element":      {"an element begins behind its dash", 0, "spec.steps[1]", "f.yaml:13:5"},
-		"KeyOfMap":     {"keys of maps stand in brackets and can hold dots", 0, "metadata.annotations[sluice.dev/results-from]", "f.yaml:5:30"},
-		"DottedKey":    {"a key with a dot in it is one key", 0, "spec.steps[1].extra.dotted.key", "f.yaml:16:12"},
-		"Alias":        {"what an alias stands for is where it was written", 0, "spec.steps[1].env[0].value", "f.yaml:12:14"},
-		"Missing":      {"what is not there is missing in what would hold it", 0, "spec.steps[1].image", "f.yaml:13:5"},
-		"MissingIndex": {"likewise an element", 0, "spec.steps[7].image", "f.yaml:7:3"},
-		"SecondOne":    {"lines count from the beginning of the file", 1, "kind", "f.yaml:20:7"},
-		"Merged":       {"what is taken over from another mapping is where it was written", 1, "other.deep", "f.yaml:22:9"},
-		"Nothing":      {"the whole document begins with its first key", 1, "", "f.yaml:20:1"},
+		"Value": {
+			reason: "a text stands behind its key",
+			path:   "spec.steps[0].image",
+			want:   "f.yaml:9:12",
+		},
+		"List": {
+			reason: "a list begins at its key",
+			path:   "spec.steps",
+			want:   "f.yaml:7:3",
+		},
+		"Element": {
+			reason: "an element begins behind its dash",
+			path:   "spec.steps[1]",
+			want:   "f.yaml:13:5",
+		},
+		"KeyOfMap": {
+			reason: "keys of maps stand in brackets and can hold dots",
+			path:   "metadata.annotations[sluice.dev/results-from]",
+			want:   "f.yaml:5:30",
+		},
+		"DottedKey": {
+			reason: "a key with a dot in it is one key",
+			path:   "spec.steps[1].extra.dotted.key",
+			want:   "f.yaml:16:12",
+		},
+		"Alias": {
+			reason: "what an alias stands for is where it was written",
+			path:   "spec.steps[1].env[0].value",
+			want:   "f.yaml:12:14",
+		},
+		"Missing": {
+			reason: "what is not there is missing in what would hold it",
+			path:   "spec.steps[1].image",
+			want:   "f.yaml:13:5",
+		},
+		"MissingIndex": {
+			reason: "likewise an element",
+			path:   "spec.steps[7].image",
+			want:   "f.yaml:7:3",
+		},
+		"SecondOne": {
+			reason:   "lines count from the beginning of the file",
+			document: 1,
+			path:     "kind",
+			want:     "f.yaml:20:7",
+		},
+		"Merged": {
+			reason:   "what is taken over from another mapping is where it was written",
+			document: 1,
+			path:     "other.deep",
+			want:     "f.yaml:22:9",
+		},
+		"Nothing": {
+			reason:   "the whole document begins with its first key",
+			document: 1,
+			want:     "f.yaml:20:1",
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
