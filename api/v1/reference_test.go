@@ -66,12 +66,21 @@ func TestReferences(t *testing.T) {
 		"AllRoots": {
 			reason: "Every root of the API is found.",
 			text:   "$(results.r.path)$(workspaces.w.bound)$(context.taskRun.name)$(tasks.t.results.r)",
-			want:   []Reference{one("results", "r", "path"), one("workspaces", "w", "bound"), one("context", "taskRun", "name"), one("tasks", "t", "results", "r")},
+			want: []Reference{
+				one("results", "r", "path"),
+				one("workspaces", "w", "bound"),
+				one("context", "taskRun", "name"),
+				one("tasks", "t", "results", "r"),
+			},
 		},
 		"Steps": {
 			reason: "A step refers to results and exit codes of others, and to results of its own.",
 			text:   "$(steps.a.results.r[*])$(steps.step-a.exitCode.path)$(step.results['r.x'].path)",
-			want:   []Reference{whole(one("steps", "a", "results", "r")), one("steps", "step-a", "exitCode", "path"), one("step", "results", "r.x", "path")},
+			want: []Reference{
+				whole(one("steps", "a", "results", "r")),
+				one("steps", "step-a", "exitCode", "path"),
+				one("step", "results", "r.x", "path"),
+			},
 		},
 		"OtherRoots": {
 			reason: "There are credentials, tasks of finally, and artifacts.",

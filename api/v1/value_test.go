@@ -131,12 +131,14 @@ func TestConditions(t *testing.T) {
 		t.Errorf("the transition time is that of the status, not of the reason: got %+v", c)
 	}
 	status.SetCondition(Failed(TaskRunReasonFailed, "c"), second)
-	if c := status.Condition(); !status.Done() || c.Status != metav1.ConditionFalse || !c.LastTransitionTime.Equal(&second) || len(status.Conditions) != 1 {
+	if c := status.Condition(); !status.Done() || c.Status != metav1.ConditionFalse ||
+		!c.LastTransitionTime.Equal(&second) || len(status.Conditions) != 1 {
 		t.Errorf("after a failure: got %+v", status.Conditions)
 	}
 	var run PipelineRunStatus
 	run.SetCondition(Succeeded("all done"), first)
-	if c := run.Condition(); !run.Done() || c.Status != metav1.ConditionTrue || c.Reason != PipelineRunReasonSucceeded || c.Type != ConditionSucceeded {
+	if c := run.Condition(); !run.Done() || c.Status != metav1.ConditionTrue || c.Reason != PipelineRunReasonSucceeded ||
+		c.Type != ConditionSucceeded {
 		t.Errorf("after success: got %+v", run.Conditions)
 	}
 }

@@ -86,7 +86,10 @@ func (p *pod) runDir(i int) string { return filepath.Join(p.dir, "run", strconv.
 func (p *pod) declared() []results.File {
 	var files []results.File
 	for _, name := range []string{"digest", "notes", "more"} {
-		files = append(files, results.File{Declared: results.Declared{Name: name, Type: results.TypeString}, Path: filepath.Join(p.dir, "results", name)})
+		files = append(files, results.File{
+			Declared: results.Declared{Name: name, Type: results.TypeString},
+			Path:     filepath.Join(p.dir, "results", name),
+		})
 	}
 	return files
 }
@@ -126,7 +129,10 @@ func (p *pod) step(script string) *pod {
 // sidecar runs the results sidecar and keeps its log.
 func (p *pod) sidecar() *pod {
 	p.t.Helper()
-	args := append([]string{"results", "-nonce", "n0nce", "-run-dir", filepath.Join(p.dir, "run"), "-results-dir", filepath.Join(p.dir, "results"),
+	args := append([]string{"results", "-nonce", "n0nce", "-run-dir", filepath.Join(
+		p.dir,
+		"run",
+	), "-results-dir", filepath.Join(p.dir, "results"),
 		"-max-result-size", "1000000", "-signatures"}, p.resultArgs()...)
 	for _, step := range p.stepNames() {
 		args = append(args, "-step", step)
@@ -162,7 +168,8 @@ func (p *pod) judgeAfter(change func(*collect.Set)) verify.Verdict {
 	for _, f := range p.declared() {
 		want.Results = append(want.Results, f.Declared)
 	}
-	set, err := collect.ReadFinished(bytes.NewReader(p.log), collect.Want{Nonce: "n0nce", Steps: want.Steps, Results: want.Results, Signatures: true})
+	set, err := collect.ReadFinished(bytes.NewReader(p.log),
+		collect.Want{Nonce: "n0nce", Steps: want.Steps, Results: want.Results, Signatures: true})
 	if err != nil {
 		p.t.Fatal(err)
 	}

@@ -202,7 +202,8 @@ func TestValidation(t *testing.T) {
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			got := answer(t, admission.ValidatingPath, request(tc.kind, tc.object, tc.old))
-			if got.Allowed != (tc.code == http.StatusOK) || got.Result == nil || got.Result.Code != tc.code || !strings.Contains(got.Result.Message, tc.message) {
+			if got.Allowed != (tc.code == http.StatusOK) || got.Result == nil || got.Result.Code != tc.code ||
+				!strings.Contains(got.Result.Message, tc.message) {
 				t.Errorf("%s: want %d with %q, got %+v", tc.reason, tc.code, tc.message, got.Result)
 			}
 		})
@@ -213,13 +214,15 @@ func TestValidation(t *testing.T) {
 func TestLimitsInForce(t *testing.T) {
 	limits := validation.DefaultLimits()
 	hook := served(t, admission.All(func() validation.Limits { return limits }))[admission.ValidatingPath]
-	object := `{"metadata":{"name":"p"},"spec":{"tasks":[{"name":"a","taskRef":{"name":"t"},"matrix":{"params":[{"name":"m","value":["1","2","3"]}]}}]}}`
+	object := `{"metadata":{"name":"p"},"spec":{"tasks":[{"name":"a","taskRef":{"name":"t"},` +
+		`"matrix":{"params":[{"name":"m","value":["1","2","3"]}]}}]}}`
 	ask := request(v1.KindPipeline, object, "")
 	ask.Kind.Group = v1.GroupName
 	for limit, allowed := range map[int64]bool{256: true, 3: true, 2: false} {
 		limits.MatrixCombinations = limit
 		got := hook.Handle(t.Context(), ctrladmission.Request{AdmissionRequest: ask})
-		if got.Allowed != allowed || !allowed && !strings.Contains(got.Result.Message, `spec.tasks[0].matrix: Invalid value: "3 combinations": at most 2 (default-max-matrix-combinations-count)`) {
+		if got.Allowed != allowed || !allowed && !strings.Contains(got.Result.Message,
+			`spec.tasks[0].matrix: Invalid value: "3 combinations": at most 2 (default-max-matrix-combinations-count)`) {
 			t.Errorf("limit %d: allowed %t, %+v", limit, got.Allowed, got.Result)
 		}
 	}

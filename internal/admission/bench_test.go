@@ -32,11 +32,15 @@ func worst() map[string]any {
 	valid := v1.TaskSpec{Steps: []v1.Step{first, {Name: "b", Image: "i", Script: strings.Repeat("$(steps.a.results.r1)", 16_000)}}}
 	missing := embedded("t", v1.TaskSpec{Steps: []v1.Step{step}})
 	for i := range 20_000 {
-		missing.Params = append(missing.Params, v1.Param{Name: fmt.Sprintf("p%d", i), Value: v1.StringValue("$(tasks.z.results.r)$(tasks.y.results.r)")})
+		missing.Params = append(missing.Params, v1.Param{
+			Name:  fmt.Sprintf("p%d", i),
+			Value: v1.StringValue("$(tasks.z.results.r)$(tasks.y.results.r)"),
+		})
 	}
 	many := make([]v1.PipelineTask, 5_000)
 	for i := range many {
-		many[i] = embedded(fmt.Sprintf("t%d", i), v1.TaskSpec{Steps: []v1.Step{{Name: "a", Image: "i", Script: strings.Repeat("$(params.p0)", 10)}}})
+		many[i] = embedded(fmt.Sprintf("t%d", i),
+			v1.TaskSpec{Steps: []v1.Step{{Name: "a", Image: "i", Script: strings.Repeat("$(params.p0)", 10)}}})
 	}
 	wide := pipelineOf(many...)
 	wide.Spec.PipelineSpec.Params = declared(10_000)
@@ -46,9 +50,10 @@ func worst() map[string]any {
 		"PipelineRun/UnknownTasks":  pipelineOf(missing),
 		"Task/ValidStepResults":     &v1.Task{Spec: valid},
 		"PipelineRun/TasksxParams":  wide,
-		"Task/SmallParams":          json.RawMessage(`{"spec":{"params":[` + strings.Repeat(`{"name":"p"},`, 115_000) + `{"name":"p"}],"steps":[{"image":"i"}]}}`),
-		"Task/SmallSteps":           json.RawMessage(`{"spec":{"steps":[` + strings.Repeat(`{"image":"i","script":"x"},`, 30_000) + `{"image":"i"}]}}`),
-		"Task/References":           json.RawMessage(`{"spec":{"steps":[{"image":"i","script":"` + strings.Repeat(`$(params.x)`, 130_000) + `"}]}}`),
+		"Task/SmallParams": json.RawMessage(`{"spec":{"params":[` + strings.Repeat(`{"name":"p"},`, 115_000) +
+			`{"name":"p"}],"steps":[{"image":"i"}]}}`),
+		"Task/SmallSteps": json.RawMessage(`{"spec":{"steps":[` + strings.Repeat(`{"image":"i","script":"x"},`, 30_000) + `{"image":"i"}]}}`),
+		"Task/References": json.RawMessage(`{"spec":{"steps":[{"image":"i","script":"` + strings.Repeat(`$(params.x)`, 130_000) + `"}]}}`),
 	}
 }
 

@@ -24,7 +24,11 @@ func TestWorkEndsWithItsContext(t *testing.T) {
 	cancel()
 	raw := []byte(`{"spec":{"steps":[{"image":"i","script":"$(params.x)"}]}}`)
 	kinds := All(validation.DefaultLimits)
-	ask := admission.Request{AdmissionRequest: admissionv1.AdmissionRequest{Operation: admissionv1.Update, Object: runtime.RawExtension{Raw: raw}, OldObject: runtime.RawExtension{Raw: raw}}}
+	ask := admission.Request{AdmissionRequest: admissionv1.AdmissionRequest{
+		Operation: admissionv1.Update,
+		Object:    runtime.RawExtension{Raw: raw},
+		OldObject: runtime.RawExtension{Raw: raw},
+	}}
 	ask.Kind.Group, ask.Kind.Kind = v1.GroupName, v1.KindTask
 	for name, answer := range map[string]admission.Response{"defaults": kinds.fillIn(ctx, ask), "rules": kinds.judge(ctx, ask)} {
 		if answer.Allowed || answer.Result.Code != http.StatusGatewayTimeout {

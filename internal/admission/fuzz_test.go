@@ -20,9 +20,14 @@ import (
 // complete after one pass. They never make a valid object invalid, or an invalid one valid.
 func FuzzAdmission(f *testing.F) {
 	f.Add(uint8(0), []byte(`{"spec":{"steps":[{"image":"i","results":[{"name":"r"}]}],"params":[{"name":"p","default":["a"]}]}}`), []byte(nil))
-	f.Add(uint8(1), []byte(`{"spec":{"taskSpec":{"steps":[{"image":"$(params.x)"}]},"status":"TaskRunCancelled"}}`), []byte(`{"spec":{"taskRef":{"name":"t"}}}`))
-	f.Add(uint8(2), []byte(`{"spec":{"tasks":[{"name":"a","taskRef":{"name":"t"},"matrix":{"params":[{"name":"m","value":["1"]}]}}],"finally":[null]}}`), []byte(`{}`))
-	f.Add(uint8(3), []byte(`{"spec":{"pipelineRef":{"name":"p"},"timeouts":{"pipeline":"1h","tasks":"2h"},"taskRunSpecs":[{"pipelineTaskName":"a"}]}}`), []byte(`null`))
+	f.Add(uint8(1), []byte(`{"spec":{"taskSpec":{"steps":[{"image":"$(params.x)"}]},"status":"TaskRunCancelled"}}`),
+		[]byte(`{"spec":{"taskRef":{"name":"t"}}}`))
+	f.Add(uint8(2),
+		[]byte(`{"spec":{"tasks":[{"name":"a","taskRef":{"name":"t"},"matrix":{"params":[{"name":"m","value":["1"]}]}}],"finally":[null]}}`),
+		[]byte(`{}`))
+	f.Add(uint8(3),
+		[]byte(`{"spec":{"pipelineRef":{"name":"p"},"timeouts":{"pipeline":"1h","tasks":"2h"},"taskRunSpecs":[{"pipelineTaskName":"a"}]}}`),
+		[]byte(`null`))
 	f.Add(uint8(4), []byte(`{"spec":{"image":"i","script":"$(params.p[*])","params":[{"name":"p","type":"object"}]}}`), []byte(`{"spec":[]}`))
 	kinds := []string{v1.KindTask, v1.KindTaskRun, v1.KindPipeline, v1.KindPipelineRun, "StepAction"}
 	hooks := served(f, admission.All(validation.DefaultLimits))
@@ -44,7 +49,8 @@ func FuzzAdmission(f *testing.F) {
 				t.Errorf("a second pass of defaults changes more: %v", again.Patches)
 			}
 			if second := judged(t, hooks, request); second.Allowed != first.Allowed {
-				t.Errorf("with defaults filled in admitted is %t, without them %t: %+v, %+v", second.Allowed, first.Allowed, second.Result, first.Result)
+				t.Errorf("with defaults filled in admitted is %t, without them %t: %+v, %+v",
+					second.Allowed, first.Allowed, second.Result, first.Result)
 			}
 		}
 		request.Operation, request.OldObject.Raw = admissionv1.Update, old

@@ -71,7 +71,9 @@ func mux(t *testing.T, g *gate) http.Handler {
 }
 
 func review(namespace string, size int) string {
-	const format = `{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{"uid":"1","kind":{"group":"tekton.dev","version":"v1","kind":"Task"},"namespace":"%s","operation":"CREATE","object":{"spec":{"steps":[{"image":"i","script":"%s"}]}}}}`
+	const format = `{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{"uid":"1",` +
+		`"kind":{"group":"tekton.dev","version":"v1","kind":"Task"},"namespace":"%s","operation":"CREATE",` +
+		`"object":{"spec":{"steps":[{"image":"i","script":"%s"}]}}}}`
 	return fmt.Sprintf(format, namespace, strings.Repeat("x", size))
 }
 

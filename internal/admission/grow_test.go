@@ -21,18 +21,24 @@ type place struct {
 
 // texts are added to strings. Each refers to something that an object of filled has, or does not have.
 var texts = map[string]string{
-	"right": "$(params.x)$(params['x'][*])$(params.x.k)$(results.x.path)$(workspaces.x.path)$(context.taskRun.name)$(steps.x.results.x)$(steps.step-x.exitCode.path)$(step.results.x.path)$(tasks.x.results.x)$(tasks.x.matrix.x.length)$(finally.x.results.x[*])",
-	"wrong": "$(params.no)$(params['x'][0].k[)$(params.x.no)$(results.no.path)$(workspaces.no.path)$(context.no)$(steps.no.results.x)$(steps.x.results.no)$(steps.step-no.exitCode.path)$(step.results.no.path)$(tasks.no.results.x)$(tasks.x.results.no)$(tasks.no.matrix.x.length)$(finally.no.results.x)$(tasks.no.status)",
+	"right": "$(params.x)$(params['x'][*])$(params.x.k)$(results.x.path)$(workspaces.x.path)$(context.taskRun.name)" +
+		"$(steps.x.results.x)$(steps.step-x.exitCode.path)$(step.results.x.path)$(tasks.x.results.x)" +
+		"$(tasks.x.matrix.x.length)$(finally.x.results.x[*])",
+	"wrong": "$(params.no)$(params['x'][0].k[)$(params.x.no)$(results.no.path)$(workspaces.no.path)$(context.no)" +
+		"$(steps.no.results.x)$(steps.x.results.no)$(steps.step-no.exitCode.path)$(step.results.no.path)" +
+		"$(tasks.no.results.x)$(tasks.x.results.no)$(tasks.no.matrix.x.length)$(finally.no.results.x)$(tasks.no.status)",
 }
 
 // opaque reports whether a type has no rules of this project, or cannot be filled field by field.
 func opaque(t reflect.Type) bool {
 	switch t {
-	case reflect.TypeFor[resource.Quantity](), reflect.TypeFor[metav1.Time](), reflect.TypeFor[metav1.Duration](), reflect.TypeFor[metav1.ObjectMeta](), reflect.TypeFor[metav1.TypeMeta]():
+	case reflect.TypeFor[resource.Quantity](), reflect.TypeFor[metav1.Time](), reflect.TypeFor[metav1.Duration](),
+		reflect.TypeFor[metav1.ObjectMeta](), reflect.TypeFor[metav1.TypeMeta]():
 		return true
 	}
 	switch t.Name() {
-	case "Affinity", "Probe", "Lifecycle", "SecurityContext", "PodSecurityContext", "TaskRunStatus", "PipelineRunStatus", "PersistentVolumeClaimStatus", "RawExtension":
+	case "Affinity", "Probe", "Lifecycle", "SecurityContext", "PodSecurityContext", "TaskRunStatus",
+		"PipelineRunStatus", "PersistentVolumeClaimStatus", "RawExtension":
 		return true
 	}
 	return false

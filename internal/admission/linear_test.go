@@ -245,10 +245,16 @@ func largePipelines() map[string]func(n int) any {
 		},
 		"ResultsOfTasks": func(n int) any {
 			return pipeline(func(s *v1.PipelineSpec) {
-				a, b := embeddedTask("a", v1.TaskSpec{Steps: []v1.Step{plainStep("a", "x")}}), v1.PipelineTask{Name: "b", TaskRef: &v1.TaskRef{Name: "t"}}
+				a, b := embeddedTask("a", v1.TaskSpec{Steps: []v1.Step{plainStep("a", "x")}}), v1.PipelineTask{
+					Name:    "b",
+					TaskRef: &v1.TaskRef{Name: "t"},
+				}
 				for _, p := range declared(n) {
 					a.TaskSpec.Results = append(a.TaskSpec.Results, v1.TaskResult{Name: p.Name})
-					b.Params = append(b.Params, v1.Param{Name: p.Name, Value: v1.StringValue("$(tasks.a.results.param-0)$(tasks.a.results.x)$(tasks.x.results.x)")})
+					b.Params = append(b.Params, v1.Param{
+						Name:  p.Name,
+						Value: v1.StringValue("$(tasks.a.results.param-0)$(tasks.a.results.x)$(tasks.x.results.x)"),
+					})
 				}
 				s.Tasks = []v1.PipelineTask{a, b}
 			})
@@ -266,11 +272,14 @@ func largePipelines() map[string]func(n int) any {
 func largeRuns() map[string]func(n int) any {
 	return map[string]func(n int) any{
 		"TaskRunSpecs": func(n int) any {
-			run := &v1.PipelineRun{Spec: v1.PipelineRunSpec{PipelineSpec: &v1.PipelineSpec{Tasks: []v1.PipelineTask{embeddedTask("a", v1.TaskSpec{})}}}}
+			run := &v1.PipelineRun{
+				Spec: v1.PipelineRunSpec{PipelineSpec: &v1.PipelineSpec{Tasks: []v1.PipelineTask{embeddedTask("a", v1.TaskSpec{})}}},
+			}
 			for _, p := range declared(n) {
 				of := &run.Spec.PipelineSpec.Tasks[0].TaskSpec.TaskSpec
 				of.Steps = append(of.Steps, plainStep(p.Name, "x"))
-				run.Spec.TaskRunSpecs = append(run.Spec.TaskRunSpecs, v1.PipelineTaskRunSpec{PipelineTaskName: "a"}, v1.PipelineTaskRunSpec{PipelineTaskName: p.Name})
+				run.Spec.TaskRunSpecs = append(run.Spec.TaskRunSpecs, v1.PipelineTaskRunSpec{PipelineTaskName: "a"},
+					v1.PipelineTaskRunSpec{PipelineTaskName: p.Name})
 			}
 			return run
 		},

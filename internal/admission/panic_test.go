@@ -28,7 +28,8 @@ func TestPanicRefuses(t *testing.T) {
 	served := httptest.NewServer(server.WebhookMux())
 	defer served.Close()
 	ask := func(path, object string) string {
-		review := `{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{"uid":"1","operation":"CREATE","kind":{"group":"tekton.dev","version":"v1","kind":"Task"},"object":` + object + `}}`
+		review := `{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{"uid":"1",` +
+			`"operation":"CREATE","kind":{"group":"tekton.dev","version":"v1","kind":"Task"},"object":` + object + `}}`
 		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, served.URL+path, strings.NewReader(review))
 		if err != nil {
 			t.Fatal(err)

@@ -39,7 +39,8 @@ func TestTenOfTheWorstAtOnce(t *testing.T) {
 	}
 	for name, object := range objects {
 		t.Run(name, func(t *testing.T) {
-			body := []byte(`{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{"uid":"1","operation":"CREATE","kind":{"group":"tekton.dev","version":"v1","kind":"Task"},"object":` + object + `}}`)
+			body := []byte(`{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{"uid":"1",` +
+				`"operation":"CREATE","kind":{"group":"tekton.dev","version":"v1","kind":"Task"},"object":` + object + `}}`)
 			var all sync.WaitGroup
 			for i := range atOnce {
 				path := []string{admission.DefaultingPath, admission.ValidatingPath}[i%2]

@@ -89,7 +89,8 @@ func TestMainSaysWhatIsWrong(t *testing.T) {
 		"Both": {
 			reason: "Likewise.",
 			args:   []string{"logs", "x", "-f", "--failed"},
-			want:   "error: if any flags in the group [follow failed] are set none of the others can be; [failed follow] were all set\nhint: sluice logs --help\n",
+			want: "error: if any flags in the group [follow failed] are set none of the others can be; [failed " +
+				"follow] were all set\nhint: sluice logs --help\n",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

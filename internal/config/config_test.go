@@ -129,8 +129,16 @@ func TestParseFlags(t *testing.T) {
 				"require-git-ssh-secret-known-hosts": "true", "coschedule": "disabled", "enable-api-fields": "alpha", "embedded-status": "minimal",
 			},
 			want: Flags{
-				ResultsFrom: TerminationMessage, ResultsFromPerRun: true, MaxResultSize: 4096, KeepPodOnCancel: true, SecurityContext: true,
-				ReadOnlyRootFilesystem: true, DisableCredentials: true, RequireKnownHosts: true, Coschedule: CoscheduleDisabled, Signing: defaultSigning(),
+				ResultsFrom:            TerminationMessage,
+				ResultsFromPerRun:      true,
+				MaxResultSize:          4096,
+				KeepPodOnCancel:        true,
+				SecurityContext:        true,
+				ReadOnlyRootFilesystem: true,
+				DisableCredentials:     true,
+				RequireKnownHosts:      true,
+				Coschedule:             CoscheduleDisabled,
+				Signing:                defaultSigning(),
 			},
 		},
 		"Inline": {
@@ -152,10 +160,12 @@ func TestParseFlags(t *testing.T) {
 			problems: []string{`disable-inline-spec: "pipelines" is not one of "pipeline", "pipelinerun", "taskrun"; the rest of the list is used`},
 		},
 		"Coschedule": {
-			reason:   "a word that is none of the four",
-			data:     map[string]string{"coschedule": "nodes"},
-			want:     defaults,
-			problems: []string{`coschedule: "nodes" is not one of "disabled", "isolate-pipelinerun", "pipelineruns", "workspaces"; using the default workspaces`},
+			reason: "a word that is none of the four",
+			data:   map[string]string{"coschedule": "nodes"},
+			want:   defaults,
+			problems: []string{
+				`coschedule: "nodes" is not one of "disabled", "isolate-pipelinerun", "pipelineruns", "workspaces"; using the default workspaces`,
+			},
 		},
 		"EmbeddedStatus": {
 			reason:   "statuses of the past are refused by name",
@@ -304,7 +314,9 @@ func TestParseDefaults(t *testing.T) {
 			reason: "by names of containers",
 			data:   map[string]string{"default-container-resource-requirements": "default: {requests: {cpu: 250m}}"},
 			want: defaults(func(d *Defaults) {
-				d.ContainerResources = map[string]corev1.ResourceRequirements{"default": {Requests: corev1.ResourceList{"cpu": resource.MustParse("250m")}}}
+				d.ContainerResources = map[string]corev1.ResourceRequirements{
+					"default": {Requests: corev1.ResourceList{"cpu": resource.MustParse("250m")}},
+				}
 			}),
 		},
 		"ResourcesWrong": {
@@ -336,7 +348,8 @@ func TestParseDefaults(t *testing.T) {
 			if diff := cmp.Diff(tc.want, got); diff != "" {
 				t.Errorf("%s: -want +got:\n%s", tc.reason, diff)
 			}
-			if tc.problem == "" && len(problems) > 0 || tc.problem != "" && (len(problems) != 1 || !strings.Contains(problems[0].Error(), tc.problem)) {
+			if tc.problem == "" && len(problems) > 0 ||
+				tc.problem != "" && (len(problems) != 1 || !strings.Contains(problems[0].Error(), tc.problem)) {
 				t.Errorf("%s: want problem %q, got %v", tc.reason, tc.problem, problems)
 			}
 		})

@@ -64,10 +64,12 @@ func tektonKeys() []tektonKey {
 		"config-wait-exponential-backoff":   {"duration", "factor", "jitter", "steps", "cap"},
 		"pipelines-info":                    {"version"},
 		"bundleresolver-config":             {"default-service-account", "default-kind", "default-cache-mode"},
-		"git-resolver-config":               {"fetch-timeout", "default-url", "default-revision", "scm-type", "server-url", "api-token-secret-name"},
-		"http-resolver-config":              {"fetch-timeout"},
-		"hubresolver-config":                {"default-tekton-hub-catalog", "default-kind", "default-type"},
-		"resolver-cache-config":             {"max-size", "ttl"},
+		"git-resolver-config": {
+			"fetch-timeout", "default-url", "default-revision", "scm-type", "server-url", "api-token-secret-name",
+		},
+		"http-resolver-config":  {"fetch-timeout"},
+		"hubresolver-config":    {"default-tekton-hub-catalog", "default-kind", "default-type"},
+		"resolver-cache-config": {"max-size", "ttl"},
 	} {
 		for _, key := range keys {
 			all = append(all, tektonKey{configMap, key, "something"})
@@ -129,7 +131,11 @@ func TestNotices(t *testing.T) {
 		},
 		"Agrees": {
 			reason: "What is so in any case needs no notice.", configMap: FlagsName,
-			data: map[string]string{"enable-step-actions": "true", "enable-artifacts": "false", "trusted-resources-verification-no-match-policy": "ignore"},
+			data: map[string]string{
+				"enable-step-actions":                            "true",
+				"enable-artifacts":                               "false",
+				"trusted-resources-verification-no-match-policy": "ignore",
+			},
 		},
 		"EmptyValue": {
 			reason: "An empty value sets nothing.", configMap: DefaultsName,
@@ -139,7 +145,8 @@ func TestNotices(t *testing.T) {
 			reason: "Security comes first, and is called that.", configMap: FlagsName,
 			data: map[string]string{"trusted-resources-verification-no-match-policy": "fail", "enable-artifacts": "true", "a-key": "x"},
 			want: []Standing{PolicyIgnored, KnownIgnored, Unknown},
-			text: `feature-flags: trusted-resources-verification-no-match-policy: "fail": SECURITY: Tekton enforces this key, Sluice does not: signatures of Tasks and Pipelines are not verified`,
+			text: `feature-flags: trusted-resources-verification-no-match-policy: "fail": SECURITY: Tekton ` +
+				`enforces this key, Sluice does not: signatures of Tasks and Pipelines are not verified`,
 		},
 		"ResolverOff": {
 			reason: "Whoever turned the resolver off believes that nobody reads other namespaces.", configMap: "resolvers-feature-flags",
@@ -206,7 +213,8 @@ func TestSummariesFitIntoEvents(t *testing.T) {
 		data[fmt.Sprintf("%0250d", i)] = "x"
 	}
 	summaries := Summaries(Notices(FlagsName, data))
-	if len(summaries) != 3 || summaries[0].Standing != PolicyIgnored || !strings.Contains(summaries[0].Text, "signatures of Tasks and Pipelines are not verified") {
+	if len(summaries) != 3 || summaries[0].Standing != PolicyIgnored ||
+		!strings.Contains(summaries[0].Text, "signatures of Tasks and Pipelines are not verified") {
 		t.Errorf("%d summaries: %+v", len(summaries), summaries)
 	}
 	for _, s := range summaries {

@@ -66,18 +66,25 @@ func (w watched) events() []string {
 // TestEventsOncePerChange: a resync reads a ConfigMap again without a change, and its events are not repeated.
 func TestEventsOncePerChange(t *testing.T) {
 	w := newWatched(settingsIn("ns", FlagsName, map[string]string{
-		"results-from": "sidecar-logs", "max-result-size": "ten", "trusted-resources-verification-no-match-policy": "fail", "enable-artifacts": "true", "colour": "blue",
+		"results-from":    "sidecar-logs",
+		"max-result-size": "ten",
+		"trusted-resources-verification-no-match-policy": "fail",
+		"enable-artifacts": "true",
+		"colour":           "blue",
 	}))
 	if err := w.Load(t.Context(), w.client); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]string{"PermissionMissing", "InvalidSetting", "SecuritySettingIgnored", "SettingIgnored", "SettingUnknown"}, w.events()); diff != "" {
+	if diff := cmp.Diff([]string{
+		"PermissionMissing", "InvalidSetting", "SecuritySettingIgnored", "SettingIgnored", "SettingUnknown",
+	}, w.events()); diff != "" {
 		t.Errorf("when it is loaded: -want +got:\n%s", diff)
 	}
 	if got := w.pass(t, "ns", FlagsName); len(got) != 0 {
 		t.Errorf("without a change: %q", got)
 	}
-	changed := settingsIn("ns", FlagsName, map[string]string{"results-from": "sidecar-logs", "max-result-size": "eleven", "enable-artifacts": "true"})
+	changed := settingsIn("ns", FlagsName,
+		map[string]string{"results-from": "sidecar-logs", "max-result-size": "eleven", "enable-artifacts": "true"})
 	if err := w.client.Update(t.Context(), changed); err != nil {
 		t.Fatal(err)
 	}
@@ -135,7 +142,8 @@ func TestClusterResolverSettings(t *testing.T) {
 
 // TestSharedDefaultsAreReported: a default in a namespace that a tenant may own has no effect and is reported.
 func TestSharedDefaultsAreReported(t *testing.T) {
-	w := newWatched(settingsIn(ResolversNamespace, ClusterResolverName, map[string]string{"default-namespace": "evil", "default-kind": "task", "blocked-namespaces": "a"}))
+	w := newWatched(settingsIn(ResolversNamespace, ClusterResolverName,
+		map[string]string{"default-namespace": "evil", "default-kind": "task", "blocked-namespaces": "a"}))
 	if diff := cmp.Diff([]string{"SettingIgnored"}, w.pass(t, ResolversNamespace, ClusterResolverName)); diff != "" {
 		t.Errorf("events: -want +got:\n%s", diff)
 	}

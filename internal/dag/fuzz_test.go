@@ -38,9 +38,11 @@ func FuzzBuild(f *testing.F) {
 		}
 		f.Add(tasks)
 	}
-	f.Add([]byte(`[{"name":"a","runAfter":["b","b"]},{"name":"b","params":[{"name":"p","value":["$(tasks.c.results.r[*])"]}]},{"name":"c","runAfter":["a"]}]`))
+	f.Add([]byte(`[{"name":"a","runAfter":["b","b"]},{"name":"b","params":[{"name":"p",` +
+		`"value":["$(tasks.c.results.r[*])"]}]},{"name":"c","runAfter":["a"]}]`))
 	f.Add([]byte(`[{"name":"a"},{"name":"a"},{"runAfter":["d"]}]`))
-	f.Add([]byte(`[{"name":"","when":[{"cel":"$(tasks[''].results.x) $(tasks..)"}],"matrix":{"params":[{"value":"$(tasks.b.matrix.length)"}]}},{"name":"b"}]`))
+	f.Add([]byte(`[{"name":"","when":[{"cel":"$(tasks[''].results.x) ` +
+		`$(tasks..)"}],"matrix":{"params":[{"value":"$(tasks.b.matrix.length)"}]}},{"name":"b"}]`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var tasks []v1.PipelineTask
 		if json.Unmarshal(data, &tasks) != nil {

@@ -78,7 +78,8 @@ func TestOutputToFiles(t *testing.T) {
 	// Another step appends, and both streams may go to the same file.
 	both := p.path("made", "out")
 	p.step(1, append(p.script("echo more; echo bad >&2"), "-stdout-path", both, "-stderr-path", both)).exit(0)
-	if got := p.read("made", "out"); !strings.HasSuffix(got, "more\nbad\n") && !strings.HasSuffix(got, "bad\nmore\n") || strings.Count(got, "\n") != lines+2 {
+	if got := p.read("made", "out"); !strings.HasSuffix(got, "more\nbad\n") && !strings.HasSuffix(got, "bad\nmore\n") ||
+		strings.Count(got, "\n") != lines+2 {
 		t.Errorf("the file ends with %q", got[len(got)-20:])
 	}
 }
@@ -298,7 +299,8 @@ func TestBreakpointIsCancelled(t *testing.T) {
 	before.signal(syscall.SIGTERM)
 	before.exit(143)
 	p.recorded(0, 143, frame.ReasonCancelled)
-	after := p.start("entrypoint", "-step", "step-1", "-run", p.runDir(1), "-break-on-failure", "-debug-dir", p.runDir(1), "--", "sh", "-c", "touch failed; exit 5")
+	after := p.start("entrypoint", "-step", "step-1", "-run", p.runDir(1), "-break-on-failure", "-debug-dir",
+		p.runDir(1), "--", "sh", "-c", "touch failed; exit 5")
 	eventually(t, "the step fails", func() bool { return p.exists("failed") })
 	eventually(t, "the step is held", func() bool { return len(p.childrenOf(after)) == 0 })
 	after.signal(syscall.SIGTERM)
@@ -331,8 +333,18 @@ func TestCredentials(t *testing.T) {
 	p.shared("secrets/s", "creds", "home", "other")
 	passwd := fmt.Sprintf("someone:x:%d:0::%s:/bin/sh\n", os.Getuid(), p.path("other"))
 	must(t, os.WriteFile(p.path("passwd"), []byte(passwd), 0o644),
-		os.WriteFile(p.path("secrets", "s", "username"), []byte("user"), 0o644), os.WriteFile(p.path("secrets", "s", "password"), []byte("pass"), 0o644))
-	flags := []string{"-credentials-dir", p.path("creds"), "-secrets-dir", p.path("secrets"), "-passwd", p.path("passwd"), "-credential", "git-basic:s=https://git.example"}
+		os.WriteFile(p.path("secrets", "s", "username"), []byte("user"), 0o644),
+		os.WriteFile(p.path("secrets", "s", "password"), []byte("pass"), 0o644))
+	flags := []string{
+		"-credentials-dir",
+		p.path("creds"),
+		"-secrets-dir",
+		p.path("secrets"),
+		"-passwd",
+		p.path("passwd"),
+		"-credential",
+		"git-basic:s=https://git.example",
+	}
 	places := []string{p.path("home", ".git-credentials"), p.path("creds", ".git-credentials"), p.path("other", ".git-credentials")}
 	c := p.startWith(p.home(asItIs), p.stepArgs(0, flags, append([]string{"cat"}, places...)...)...)
 	c.exit(0)

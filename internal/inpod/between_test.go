@@ -168,7 +168,11 @@ func TestResultsBetweenStepsFail(t *testing.T) {
 func TestWhen(t *testing.T) {
 	p := newPod(t, 3)
 	p.produce(nil)
-	c := p.step(1, []string{p.reference("TOKEN", "absent", "string", ""), when(t, "a", "in", "a"), when(t, "a", "notin", "b", "a")}, "touch", "ran", "TOKEN")
+	c := p.step(1, []string{
+		p.reference("TOKEN", "absent", "string", ""),
+		when(t, "a", "in", "a"),
+		when(t, "a", "notin", "b", "a"),
+	}, "touch", "ran", "TOKEN")
 	c.exit(0)
 	if s := p.recorded(1, 0, frame.ReasonSkipped); s.Message != "when[1] does not hold" || !s.StartedAt.IsZero() || s.FinishedAt.IsZero() {
 		t.Errorf("the record of the step that was skipped: %+v", s)

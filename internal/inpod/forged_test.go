@@ -105,7 +105,9 @@ func TestForgedEndRunsOn(t *testing.T) {
 			p := newPod(t, 2)
 			must(t, syscall.Mkfifo(p.path("go"), 0o600))
 			sidecar := p.start(p.sidecarArgs(2, "digest")...)
-			flags := p.script(forgeEnd + tc.also + "\necho evil > results/digest; touch begun; read line < go; echo late > results/digest; " + tc.ends)
+			flags := p.script(forgeEnd + tc.also +
+				"\necho evil > results/digest; touch begun; read line < go; echo late > results/digest; " +
+				tc.ends)
 			if name == "Continues" {
 				flags = append(flags, "-on-error", "continue")
 			}
@@ -239,7 +241,8 @@ func TestBackgroundEndsByItself(t *testing.T) {
 // A process in the background does not have the last word on how its step ended.
 func TestBackgroundCannotRecordTheEnd(t *testing.T) {
 	p := newPod(t, 1)
-	p.step(0, p.script("(while :; do [ ! -e run/0/exitCode ] || { "+strings.ReplaceAll(forgeEnd, "\n", "; ")+"touch replaced; exit; }; done) & exit 3")).exit(3)
+	p.step(0, p.script("(while :; do [ ! -e run/0/exitCode ] || { "+strings.ReplaceAll(forgeEnd, "\n", "; ")+
+		"touch replaced; exit; }; done) & exit 3")).exit(3)
 	p.recorded(0, 3, frame.ReasonError)
 	if p.exists("replaced") {
 		t.Error("it lived on after the end")

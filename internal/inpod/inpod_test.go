@@ -150,7 +150,8 @@ func TestStay(t *testing.T) {
 // A user's sidecar that runs is ended by the signal, and need not have a run directory.
 func TestStayIsAskedToEnd(t *testing.T) {
 	p := newPod(t, 0)
-	args := append([]string{"entrypoint", "-stay", "-step", "sidecar-x"}, p.script("trap 'exit 4' TERM; touch begun; while true; do sleep 0.01; done")...)
+	args := append([]string{"entrypoint", "-stay", "-step", "sidecar-x"},
+		p.script("trap 'exit 4' TERM; touch begun; while true; do sleep 0.01; done")...)
 	c := p.start(args...)
 	eventually(t, "the sidecar begins", func() bool { return p.exists("begun") })
 	c.signal(syscall.SIGTERM)

@@ -117,7 +117,8 @@ func TestResultOfAKilledProcess(t *testing.T) {
 func TestKilledProcessIsNamed(t *testing.T) {
 	eachProcessNamespace(t, func(t *testing.T, change func(*exec.Cmd)) {
 		p := newPod(t, 1)
-		c := p.startWith(change, p.stepArgs(0, append(p.script("exec 5> results/digest; sleep 600 5>&- & exec tail -f /dev/null & touch begun"), p.result("digest")))...)
+		c := p.startWith(change,
+			p.stepArgs(0, append(p.script("exec 5> results/digest; sleep 600 5>&- & exec tail -f /dev/null & touch begun"), p.result("digest")))...)
 		c.exit(1)
 		c.complained(`("tail") had it open for writing when it was killed, 500ms after the command ended`)
 	})
@@ -257,7 +258,8 @@ func TestResultOfAnotherUser(t *testing.T) {
 func TestHiddenProcessWritesNoResult(t *testing.T) {
 	p := reachable(t)
 	p.hidden()
-	c := p.startWith(nobodySharingProcesses, p.stepArgs(0, append(p.script("echo whole > results/digest; ./hidden 600 &"), p.result("digest")))...)
+	c := p.startWith(nobodySharingProcesses,
+		p.stepArgs(0, append(p.script("echo whole > results/digest; ./hidden 600 &"), p.result("digest")))...)
 	c.exit(0)
 	p.recorded(0, 0, frame.ReasonCompleted)
 }

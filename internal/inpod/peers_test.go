@@ -53,7 +53,8 @@ func killedEntrypointEndsSidecar(t *testing.T) {
 // unreadable puts what cannot be read where results are expected, and returns the names.
 func (p *pod) unreadable() []string {
 	p.t.Helper()
-	must(p.t, syscall.Mkfifo(p.path("results", "fifo"), 0o666), os.WriteFile(p.path("results", "closed"), nil, 0), os.Mkdir(p.path("results", "folder"), 0o700))
+	must(p.t, syscall.Mkfifo(p.path("results", "fifo"), 0o666), os.WriteFile(p.path("results", "closed"), nil, 0),
+		os.Mkdir(p.path("results", "folder"), 0o700))
 	return []string{"fifo", "closed", "folder"}
 }
 
@@ -107,7 +108,8 @@ func limitCountsTheValue(t *testing.T) {
 
 func overTheLimit(t *testing.T) {
 	p := newPod(t, 0)
-	must(t, os.WriteFile(p.path("results", "large"), []byte(noise(4097)), 0o600), os.WriteFile(p.path("results", "small"), []byte("kept"), 0o600))
+	must(t, os.WriteFile(p.path("results", "large"), []byte(noise(4097)), 0o600),
+		os.WriteFile(p.path("results", "small"), []byte("kept"), 0o600))
 	sidecar := p.start(append(p.sidecarArgs(0, "large", "small"), "-max-result-size", "4096")...)
 	sidecar.exit(0)
 	want := []frame.Record{

@@ -78,7 +78,8 @@ type pod struct {
 func newPod(t *testing.T, steps int) *pod {
 	t.Helper()
 	p := &pod{t: t, dir: t.TempDir()}
-	must(t, os.Chmod(p.dir, 0o755), os.Mkdir(p.path("results"), 0o777), os.Chmod(p.path("results"), 0o777), os.Mkdir(p.path("scripts"), 0o777), os.Chmod(p.path("scripts"), 0o777))
+	must(t, os.Chmod(p.dir, 0o755), os.Mkdir(p.path("results"), 0o777), os.Chmod(p.path("results"), 0o777),
+		os.Mkdir(p.path("scripts"), 0o777), os.Chmod(p.path("scripts"), 0o777))
 	for i := range steps {
 		must(t, os.MkdirAll(p.runDir(i), 0o755), os.Chmod(p.runDir(i), 0o777))
 	}

@@ -70,7 +70,8 @@ func TestEndCannotBePosted(t *testing.T) {
 	c.exit(1)
 	c.complained("cannot record the")
 	got := p.message(0)
-	if got.Step.Reason != frame.ReasonLost || got.Step.ExitCode != 1 || len(got.Results) != 0 || !strings.Contains(got.Step.Message, "cannot record") {
+	if got.Step.Reason != frame.ReasonLost || got.Step.ExitCode != 1 || len(got.Results) != 0 ||
+		!strings.Contains(got.Step.Message, "cannot record") {
 		t.Errorf("the message says %+v", got)
 	}
 	if !got.Agrees(1) {
@@ -83,7 +84,8 @@ func TestForgedMessage(t *testing.T) {
 	p := newPod(t, 1)
 	forged := `[{"key":"Reason","value":"Completed","type":3},{"key":"ExitCode","value":"0","type":3}]`
 	must(t, os.WriteFile(p.path("message-0"), []byte(forged), 0o666))
-	c := p.step(0, append(p.reporting(0, "a"), p.script("wc -c < message-0; echo '"+forged+strings.Repeat(" ", 500)+"' > message-0; chmod 0 message-0; exit 3")...))
+	c := p.step(0, append(p.reporting(0, "a"), p.script("wc -c < message-0; echo '"+forged+
+		strings.Repeat(" ", 500)+"' > message-0; chmod 0 message-0; exit 3")...))
 	c.exit(3)
 	c.wrote("0\n") // what was there before is gone before the command runs
 	if got := p.message(0); got.Step.Reason != frame.ReasonError || got.Step.ExitCode != 3 {
@@ -109,7 +111,8 @@ func TestFirstStepTellsOfAllResults(t *testing.T) {
 func TestUnreadableBeforeAndAfter(t *testing.T) {
 	p := reachable(t)
 	p.step(0, p.reporting(0, "a"), "true").exit(0)
-	must(t, os.WriteFile(p.path("results", "a"), nil, 0o000), os.WriteFile(p.path("message-1"), nil, 0o666), os.Chmod(p.path("message-1"), 0o666))
+	must(t, os.WriteFile(p.path("results", "a"), nil, 0o000), os.WriteFile(p.path("message-1"), nil, 0o666),
+		os.Chmod(p.path("message-1"), 0o666))
 	p.startWith(asNobody, p.stepArgs(1, p.reporting(1, "a"), "true")...).exit(0)
 	want := []frame.Problem{{Result: "a", Kind: frame.Unreadable}}
 	if diff := cmp.Diff(want, p.message(1).Problems, forget); diff != "" {
@@ -145,7 +148,9 @@ func TestRunDirectoryIsHiddenFromNextStep(t *testing.T) {
 	c.exit(126)
 	c.complained("cannot see how the step before ended")
 	sidecar.exit(0)
-	want := []frame.Record{frame.Intro{Version: 1}, step(0, 0, frame.ReasonCompleted), step(1, 126, frame.ReasonStartError), frame.End{Steps: 2}}
+	want := []frame.Record{frame.Intro{
+		Version: 1,
+	}, step(0, 0, frame.ReasonCompleted), step(1, 126, frame.ReasonStartError), frame.End{Steps: 2}}
 	if diff := cmp.Diff(want, readStream(t, &sidecar.stdout), forget); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}

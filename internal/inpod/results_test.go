@@ -126,8 +126,9 @@ func TestUnreadableResult(t *testing.T) {
 func TestPublish(t *testing.T) {
 	p := newPod(t, 1)
 	must(t, os.WriteFile(p.path("secret"), nil, 0o600))
-	c := p.step(0, append(p.script("ln -s ../secret results/link; mkdir -m 700 results/dir; umask 077; mkdir results/deep; echo > results/deep/value"),
-		p.result("link"), p.result("dir"), "-result=value:string="+p.path("results", "deep", "value")))
+	c := p.step(0,
+		append(p.script("ln -s ../secret results/link; mkdir -m 700 results/dir; umask 077; mkdir results/deep; echo > results/deep/value"),
+			p.result("link"), p.result("dir"), "-result=value:string="+p.path("results", "deep", "value")))
 	c.exit(0)
 	for path, want := range map[string]os.FileMode{
 		"secret": 0o600, "results/dir": os.ModeDir | 0o700, "results/deep": os.ModeDir | 0o755, "results/deep/value": 0o644,

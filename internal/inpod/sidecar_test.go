@@ -13,7 +13,18 @@ import (
 
 func (p *pod) sidecar(script string) *container {
 	p.t.Helper()
-	args := []string{"entrypoint", "-stay", "-step", "sidecar-x", "-run", p.runDir(0), "-termination-path", p.path("message"), "-termination-budget", "4096"}
+	args := []string{
+		"entrypoint",
+		"-stay",
+		"-step",
+		"sidecar-x",
+		"-run",
+		p.runDir(0),
+		"-termination-path",
+		p.path("message"),
+		"-termination-budget",
+		"4096",
+	}
 	return p.start(append(args, p.script(script)...)...)
 }
 

@@ -188,7 +188,8 @@ func TestSignalWhileWaiting(t *testing.T) {
 // Input, output, environment, limits and working directory are the container's.
 func TestContainerIsPassedOn(t *testing.T) {
 	p := newPod(t, 1)
-	const report = `cat; env | grep -v -e ^_= -e ^PWD= -e ^SHLVL= -e ^OLDPWD= | sort; ulimit -a; umask; echo "[$1]" "[$2]"; pwd; echo err >&2; ls /proc/self/fd`
+	const report = `cat; env | grep -v -e ^_= -e ^PWD= -e ^SHLVL= -e ^OLDPWD= | sort; ulimit -a; umask; echo ` +
+		`"[$1]" "[$2]"; pwd; echo err >&2; ls /proc/self/fd`
 	input := "line\nno newline"
 	direct := exec.Command("sh", "-c", report, "sh", "a b", "$(x)")
 	direct.Dir = p.dir

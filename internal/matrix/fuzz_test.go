@@ -12,7 +12,8 @@ import (
 // limit; each has every param, with an element of its array.
 func FuzzCombinations(f *testing.F) {
 	f.Add([]byte(`{"params":[{"name":"os","value":["linux","mac"]},{"name":"arch","value":["a","b","c"]}]}`), 256)
-	f.Add([]byte(`{"params":[{"name":"os","value":["linux"]}],"include":[{"name":"x","params":[{"name":"os","value":"linux"},{"name":"k","value":"v"}]},{"params":[{"name":"os","value":"mac"}]}]}`), 2)
+	f.Add([]byte(`{"params":[{"name":"os","value":["linux"]}],"include":[{"name":"x","params":[{"name":"os",`+
+		`"value":"linux"},{"name":"k","value":"v"}]},{"params":[{"name":"os","value":"mac"}]}]}`), 2)
 	f.Add([]byte(`{"params":[{"name":"p","value":[]},{"name":"p","value":"text"}],"include":[{}]}`), 1)
 	f.Add([]byte(`{"params":[{"name":"p","value":["a","a"]},{"name":"p","value":["b"]}]}`), 0)
 	f.Add([]byte(`{"include":[{},{"params":[{"name":"p","value":["a"]}]}]}`), -1)

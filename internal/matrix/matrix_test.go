@@ -64,8 +64,16 @@ func TestCombinations(t *testing.T) {
 		},
 		"ToSome": {
 			reason: "What names one is added to those with its value.",
-			matrix: v1.Matrix{Params: []v1.Param{arch, version}, Include: []v1.MatrixInclude{entry("race", text("arch", "s390x"), text("flags", "-v"))}},
-			want:   []string{"arch=amd64 version=1.17", "arch=s390x version=1.17 flags=-v", "arch=amd64 version=1.18", "arch=s390x version=1.18 flags=-v"},
+			matrix: v1.Matrix{
+				Params:  []v1.Param{arch, version},
+				Include: []v1.MatrixInclude{entry("race", text("arch", "s390x"), text("flags", "-v"))},
+			},
+			want: []string{
+				"arch=amd64 version=1.17",
+				"arch=s390x version=1.17 flags=-v",
+				"arch=amd64 version=1.18",
+				"arch=s390x version=1.18 flags=-v",
+			},
 		},
 		"Own": {
 			reason: "What would overwrite a value of every one is a combination of its own.",
@@ -74,13 +82,19 @@ func TestCombinations(t *testing.T) {
 		},
 		"OnlyToParams": {
 			reason: "A combination of its own is not one that a later entry is added to.",
-			matrix: v1.Matrix{Params: []v1.Param{arch}, Include: []v1.MatrixInclude{entry("other", text("arch", "arm64")), entry("common", text("package", "p"))}},
-			want:   []string{"arch=amd64 package=p", "arch=s390x package=p", "(other) arch=arm64"},
+			matrix: v1.Matrix{
+				Params:  []v1.Param{arch},
+				Include: []v1.MatrixInclude{entry("other", text("arch", "arm64")), entry("common", text("package", "p"))},
+			},
+			want: []string{"arch=amd64 package=p", "arch=s390x package=p", "(other) arch=arm64"},
 		},
 		"Later": {
 			reason: "A later entry overwrites what an earlier one has added.",
-			matrix: v1.Matrix{Params: []v1.Param{arch}, Include: []v1.MatrixInclude{entry("a", text("flags", "-v")), entry("b", text("arch", "s390x"), text("flags", "-q"))}},
-			want:   []string{"arch=amd64 flags=-v", "arch=s390x flags=-q"},
+			matrix: v1.Matrix{
+				Params:  []v1.Param{arch},
+				Include: []v1.MatrixInclude{entry("a", text("flags", "-v")), entry("b", text("arch", "s390x"), text("flags", "-q"))},
+			},
+			want: []string{"arch=amd64 flags=-v", "arch=s390x flags=-q"},
 		},
 		"OnlyInclude": {
 			reason: "Without params, each entry is a combination.",

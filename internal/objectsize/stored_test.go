@@ -15,11 +15,19 @@ import (
 func managed(n int) metav1.ManagedFieldsEntry {
 	fields := map[string]any{}
 	for i := range n {
-		fields[fmt.Sprintf(`k:{"name":"p%d"}`, i)] = map[string]any{".": map[string]any{}, "f:name": map[string]any{}, "f:value": map[string]any{}}
+		fields[fmt.Sprintf(`k:{"name":"p%d"}`, i)] = map[string]any{
+			".":       map[string]any{},
+			"f:name":  map[string]any{},
+			"f:value": map[string]any{},
+		}
 	}
 	raw, _ := json.Marshal(map[string]any{"f:spec": map[string]any{"f:params": fields}}) // maps of maps can always be encoded
 	return metav1.ManagedFieldsEntry{
-		Manager: "kubectl-create", Operation: "Update", APIVersion: "tekton.dev/v1", FieldsType: "FieldsV1", FieldsV1: metav1.NewFieldsV1(string(raw)),
+		Manager:    "kubectl-create",
+		Operation:  "Update",
+		APIVersion: "tekton.dev/v1",
+		FieldsType: "FieldsV1",
+		FieldsV1:   metav1.NewFieldsV1(string(raw)),
 	}
 }
 

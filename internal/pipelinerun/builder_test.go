@@ -45,22 +45,38 @@ func (c *cluster) made(t *testing.T, pr *v1.PipelineRun) map[string]*v1.TaskRun 
 func TestChild(t *testing.T) {
 	task := embedded("build", v1.TaskSpec{
 		Params: []v1.ParamSpec{{Name: "own"}, {Name: "declared"}, {Name: "defaulted", Default: &v1.Value{Type: v1.TypeString, String: "inner"}}},
-		Steps:  []v1.Step{{Image: "i", Args: []string{"$(params.flags[*])", "$(params.own)"}, Script: "echo $(params.greeting) $(params.defaulted) $(context.pipelineRun.name)"}},
+		Steps: []v1.Step{{
+			Image:  "i",
+			Args:   []string{"$(params.flags[*])", "$(params.own)"},
+			Script: "echo $(params.greeting) $(params.defaulted) $(context.pipelineRun.name)",
+		}},
 	}, param("own", "$(params.greeting) of $(context.pipelineRun.name), tried $(context.pipelineTask.retries) times"))
 	task.TaskSpec.Steps[0].Script = "echo $(params.greeting) $(params.defaulted)"
-	task.TaskSpec.Metadata = v1.PipelineTaskMetadata{Labels: map[string]string{"task": "l", "team": "task"}, Annotations: map[string]string{"task": "a"}}
+	task.TaskSpec.Metadata = v1.PipelineTaskMetadata{
+		Labels:      map[string]string{"task": "l", "team": "task"},
+		Annotations: map[string]string{"task": "a"},
+	}
 	task.Workspaces = []v1.WorkspacePipelineTaskBinding{{Name: "src", Workspace: "source", SubPath: "sub/$(params.greeting)"}, {Name: "cache"}}
 	task.TaskSpec.Workspaces = []v1.WorkspaceDeclaration{{Name: "src"}, {Name: "cache", Optional: true}}
 	task.Retries, task.Timeout = 2, &metav1.Duration{Duration: time.Minute}
 	task.DisplayName = "Build for $(params.greeting)"
 	pr := run(task)
 	pr.Labels = map[string]string{"team": "run", v1.LabelPipelineRunUID: "forged"}
-	pr.Annotations = map[string]string{"kubectl.kubernetes.io/last-applied-configuration": "{}", "chains.tekton.dev/x": "y", v1.AnnotationFinal: "forged", v1.AnnotationStoppedAt: "forged"}
+	pr.Annotations = map[string]string{
+		"kubectl.kubernetes.io/last-applied-configuration": "{}",
+		"chains.tekton.dev/x":                              "y",
+		v1.AnnotationFinal:                                 "forged",
+		v1.AnnotationStoppedAt:                             "forged",
+	}
 	pr.Spec.TaskRunTemplate.ServiceAccountName = "builder"
 	pr.Spec.PipelineSpec.Params = []v1.ParamSpec{{Name: "greeting"}, {Name: "declared"}, {Name: "flags", Type: v1.TypeArray}}
 	pr.Spec.Params = []v1.Param{param("greeting", "hello"), param("declared", "d"), param("defaulted", "outer"), array("flags", "-v")}
 	pr.Spec.PipelineSpec.Workspaces = []v1.PipelineWorkspaceDeclaration{{Name: "source"}, {Name: "cache", Optional: true}}
-	pr.Spec.Workspaces = []v1.WorkspaceBinding{{Name: "source", SubPath: "top/$(context.pipelineRun.name)", EmptyDir: &corev1.EmptyDirVolumeSource{}}}
+	pr.Spec.Workspaces = []v1.WorkspaceBinding{{
+		Name:     "source",
+		SubPath:  "top/$(context.pipelineRun.name)",
+		EmptyDir: &corev1.EmptyDirVolumeSource{},
+	}}
 
 	want := &v1.TaskRun{
 		ObjectMeta: metav1.ObjectMeta{
@@ -239,7 +255,8 @@ func TestMatrix(t *testing.T) {
 	if ref := after.Status.ChildReferences[2]; ref.Name != "run-test-2" || ref.DisplayName != "special" || ref.PipelineTaskName != "test" {
 		t.Errorf("the third reference is %+v", ref)
 	}
-	checkCondition(t, after, metav1.ConditionUnknown, v1.PipelineRunReasonRunning, "Tasks Completed: 0 (Failed: 0, Cancelled 0), Incomplete: 2")
+	checkCondition(t, after, metav1.ConditionUnknown, v1.PipelineRunReasonRunning,
+		"Tasks Completed: 0 (Failed: 0, Cancelled 0), Incomplete: 2")
 
 	c.endOf(t, c.child(t, pr, "test", 2), done(), text("r", "c"))
 	c.endOf(t, c.child(t, pr, "test", 0), done(), text("r", "a"))
@@ -326,11 +343,15 @@ func TestOverrides(t *testing.T) {
 		ComputeResources: cpu,
 		Timeout:          &metav1.Duration{Duration: 2 * time.Minute},
 	}}
-	pr.Spec.Timeouts = &v1.Timeouts{Pipeline: &metav1.Duration{Duration: 10 * time.Minute}, Finally: &metav1.Duration{Duration: 3 * time.Minute}}
+	pr.Spec.Timeouts = &v1.Timeouts{
+		Pipeline: &metav1.Duration{Duration: 10 * time.Minute},
+		Finally:  &metav1.Duration{Duration: 3 * time.Minute},
+	}
 	c := newCluster(t, interceptor.Funcs{}, pr)
 	made := c.made(t, pr)
 	got := made["run-a"].Spec
-	if got.ServiceAccountName != "own" || got.Timeout.Duration != 2*time.Minute || !got.ComputeResources.Requests.Cpu().Equal(resource.MustParse("1")) {
+	if got.ServiceAccountName != "own" || got.Timeout.Duration != 2*time.Minute ||
+		!got.ComputeResources.Requests.Cpu().Equal(resource.MustParse("1")) {
 		t.Errorf("spec of a: %+v", got)
 	}
 	if diff := cmp.Diff(&v1.PodTemplate{SchedulerName: "s", NodeSelector: map[string]string{"arch": "arm64"}}, got.PodTemplate); diff != "" {
@@ -339,7 +360,8 @@ func TestOverrides(t *testing.T) {
 	if made["run-a"].Labels["x"] != "override" || made["run-b"].Labels["x"] != "run" || made["run-a"].Annotations["y"] != "z" {
 		t.Errorf("labels: %v, %v", made["run-a"].Labels, made["run-b"].Labels)
 	}
-	if b := made["run-b"].Spec; b.ServiceAccountName != "all" || b.Timeout.Duration != 7*time.Minute || b.PodTemplate.NodeSelector["all"] != "yes" {
+	if b := made["run-b"].Spec; b.ServiceAccountName != "all" || b.Timeout.Duration != 7*time.Minute ||
+		b.PodTemplate.NodeSelector["all"] != "yes" {
 		t.Errorf("spec of b, which has what finally leaves of the run's time: %+v", b)
 	}
 	c.end(t, pr, "a", done())
@@ -570,7 +592,10 @@ func TestCoschedule(t *testing.T) {
 			pr := run(tc.tasks...)
 			for _, w := range []string{"x", "y", "z", "also-x"} {
 				claim := strings.TrimPrefix(w, "also-")
-				pr.Spec.Workspaces = append(pr.Spec.Workspaces, v1.WorkspaceBinding{Name: w, PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: claim}})
+				pr.Spec.Workspaces = append(pr.Spec.Workspaces, v1.WorkspaceBinding{
+					Name:                  w,
+					PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: claim},
+				})
 			}
 			pr.Spec.Workspaces = append(pr.Spec.Workspaces, v1.WorkspaceBinding{Name: "e", EmptyDir: &corev1.EmptyDirVolumeSource{}})
 			c := newCluster(t, interceptor.Funcs{}, pr)
@@ -613,7 +638,8 @@ func checkAffinity(t *testing.T, tr *v1.TaskRun, group string, isolated bool) {
 	}
 	affinity := tr.Spec.PodTemplate.Affinity
 	together := affinity.PodAffinity.RequiredDuringSchedulingIgnoredDuringExecution
-	if len(together) != 1 || together[0].LabelSelector.MatchLabels[v1.LabelCoschedule] != group || together[0].TopologyKey != "kubernetes.io/hostname" {
+	if len(together) != 1 || together[0].LabelSelector.MatchLabels[v1.LabelCoschedule] != group ||
+		together[0].TopologyKey != "kubernetes.io/hostname" {
 		t.Errorf("affinity of %s: %+v", tr.Name, together)
 	}
 	if apart := affinity.PodAntiAffinity; (apart != nil) != isolated {

@@ -106,7 +106,8 @@ func TestGivenUpRunEndsItsTasks(t *testing.T) {
 	if ended.Status.CompletionTime == nil || !ended.Status.Done() {
 		t.Errorf("want the run ended, got %+v", ended.Status.Condition())
 	}
-	if err := c.reconciler.crashed(t.Context(), ended, reconcile.Panic{Count: reconcile.PanicTries + 1}); err != nil || ended.Status.Condition().Message != get(t, c, client.ObjectKeyFromObject(pr), &v1.PipelineRun{}).Status.Condition().Message {
+	if err := c.reconciler.crashed(t.Context(), ended, reconcile.Panic{Count: reconcile.PanicTries + 1}); err != nil ||
+		ended.Status.Condition().Message != get(t, c, client.ObjectKeyFromObject(pr), &v1.PipelineRun{}).Status.Condition().Message {
 		t.Errorf("want the outcome to stand, got %v", err)
 	}
 }

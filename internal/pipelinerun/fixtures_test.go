@@ -128,7 +128,8 @@ func (c *cluster) cached(funcs interceptor.Funcs) interceptor.Funcs {
 			}
 			return under.Patch(ctx, o, patch, opts...)
 		},
-		SubResourcePatch: func(ctx context.Context, under client.Client, sub string, o client.Object, patch client.Patch, opts ...client.SubResourcePatchOption) error {
+		SubResourcePatch: func(ctx context.Context, under client.Client, sub string, o client.Object,
+			patch client.Patch, opts ...client.SubResourcePatchOption) error {
 			c.count("status")
 			if funcs.SubResourcePatch != nil {
 				return funcs.SubResourcePatch(ctx, under, sub, o, patch, opts...)

@@ -55,7 +55,11 @@ func newLoading(t *testing.T, pr *v1.PipelineRun, combinations map[string]int, r
 			if s.Task.Matrix == nil {
 				index = -1
 			}
-			tr := &v1.TaskRun{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: childName(pr, s.Task.Name, index), Labels: map[string]string{v1.LabelPipelineTask: s.Task.Name}}}
+			tr := &v1.TaskRun{ObjectMeta: metav1.ObjectMeta{
+				Namespace: "ns",
+				Name:      childName(pr, s.Task.Name, index),
+				Labels:    map[string]string{v1.LabelPipelineTask: s.Task.Name},
+			}}
 			tr.Status.SetCondition(done(), metav1.NewTime(start))
 			s.Children = append(s.Children, Child{Reference: referenceTo(tr.Name, s.Task), TaskRun: tr})
 		}
@@ -315,7 +319,11 @@ func TestMemoryIsGivenBackBeforeActing(t *testing.T) {
 	for i := range 5 {
 		name := fmt.Sprint("t", i)
 		tasks = append(tasks, producing(name, "large", "small"))
-		use.When = append(use.When, v1.WhenExpression{Input: fmt.Sprintf("$(tasks.%s.results.large)", name), Operator: "notin", Values: []string{"x"}})
+		use.When = append(use.When, v1.WhenExpression{
+			Input:    fmt.Sprintf("$(tasks.%s.results.large)", name),
+			Operator: "notin",
+			Values:   []string{"x"},
+		})
 	}
 	l := newLoading(t, run(append(tasks, use)...), nil, func(string) []v1.TaskRunResult {
 		return []v1.TaskRunResult{text("large", strings.Repeat("x", 1<<20)), text("small", "s")}

@@ -15,7 +15,10 @@ import (
 // TestPolicyHoldsWithoutWebhooks: a run that was stored while the webhooks were away, or before the setting, starts no task.
 func TestPolicyHoldsWithoutWebhooks(t *testing.T) {
 	inline := run(embedded("a", v1.TaskSpec{}))
-	stored := &v1.Pipeline{ObjectMeta: metav1.ObjectMeta{Namespace: inline.Namespace, Name: "stored"}, Spec: *inline.Spec.PipelineSpec.DeepCopy()}
+	stored := &v1.Pipeline{
+		ObjectMeta: metav1.ObjectMeta{Namespace: inline.Namespace, Name: "stored"},
+		Spec:       *inline.Spec.PipelineSpec.DeepCopy(),
+	}
 	referring := inline.DeepCopy()
 	referring.Spec.PipelineSpec, referring.Spec.PipelineRef = nil, &v1.PipelineRef{Name: "stored"}
 	withEnv := inline.DeepCopy()

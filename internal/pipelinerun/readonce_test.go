@@ -32,7 +32,8 @@ import (
 // drawHostile draws texts that look like variables, of the run, of the task, of the kubelet, and of none.
 func drawHostile(t *rapid.T, name string) string {
 	pieces := rapid.SliceOfN(rapid.SampledFrom([]string{
-		"$(params.token)", "$(params.branch)", "$$(params.token)", "$$", "$", "$(params.absent)", "$(context.taskRun.name)", "$(workspaces.w.path)",
+		"$(params.token)", "$(params.branch)", "$$(params.token)", "$$", "$", "$(params.absent)",
+		"$(context.taskRun.name)", "$(workspaces.w.path)",
 		"$(tasks.make.results.r)", "$(HOME)", "$(", ")", "$($(params.token))", "x", "é", "$(params.$(params.token))", "$(results.r.path)",
 	}), 1, 5).Draw(t, name)
 	return strings.Join(pieces, "")
@@ -47,14 +48,21 @@ func hostileRun(branch string) *v1.PipelineRun {
 	use.Workspaces = []v1.WorkspacePipelineTaskBinding{{Name: "w", SubPath: "$(tasks.make.results.r)"}}
 	find := v1.PipelineTask{
 		Name: "find", RunAfter: []string{"make"}, Params: []v1.Param{param("token", "s3cret")},
-		TaskRef: &v1.TaskRef{ResolverRef: v1.ResolverRef{Resolver: "cluster", Params: []v1.Param{param("kind", "task"), param("namespace", "ns"), param("name", "$(tasks.make.results.r)")}}},
+		TaskRef: &v1.TaskRef{ResolverRef: v1.ResolverRef{
+			Resolver: "cluster",
+			Params:   []v1.Param{param("kind", "task"), param("namespace", "ns"), param("name", "$(tasks.make.results.r)")},
+		}},
 	}
 	pr := run(producing("make", "r"), use, find)
 	pr.Spec.PipelineSpec.Params = []v1.ParamSpec{{Name: "branch"}}
 	pr.Spec.PipelineSpec.Workspaces = []v1.PipelineWorkspaceDeclaration{{Name: "w"}}
 	pr.Spec.Params = []v1.Param{param("branch", branch)}
 	pr.Annotations = map[string]string{v1.AnnotationFinal: "nothing"} // which the run's user cannot pass on
-	pr.Spec.Workspaces = []v1.WorkspaceBinding{{Name: "w", SubPath: "$(params.branch)", PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: "c"}}}
+	pr.Spec.Workspaces = []v1.WorkspaceBinding{{
+		Name:                  "w",
+		SubPath:               "$(params.branch)",
+		PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: "c"},
+	}}
 	pr.Spec.TaskRunTemplate.PodTemplate = &v1.PodTemplate{
 		Env: []corev1.EnvVar{{Name: "BRANCH", Value: "$(params.branch)"}}, NodeSelector: map[string]string{"branch": "$(params.branch)"},
 	}
@@ -89,7 +97,8 @@ func TestValuesAreReadOnce(t *testing.T) {
 		}
 		reconciler := c.taskRunReconciler(t)
 		for _, task := range []string{"use", "find"} {
-			if _, err := reconciler.Reconcile(context.Background(), ctrl.Request{NamespacedName: client.ObjectKeyFromObject(c.child(t, pr, task, -1))}); err != nil {
+			if _, err := reconciler.Reconcile(context.Background(),
+				ctrl.Request{NamespacedName: client.ObjectKeyFromObject(c.child(t, pr, task, -1))}); err != nil {
 				rt.Fatal(err)
 			}
 		}
@@ -109,7 +118,8 @@ func checkArrived(t *testing.T, rt *rapid.T, c *cluster, pr *v1.PipelineRun, bra
 		env[e.Name] = kubelet(e.Value)
 	}
 	if env["BRANCH"] != branch || env["R"] != result || p.Spec.NodeSelector["branch"] != branch {
-		rt.Errorf("want %q and %q, got BRANCH=%q, R=%q and node selector %q", branch, result, env["BRANCH"], env["R"], p.Spec.NodeSelector["branch"])
+		rt.Errorf("want %q and %q, got BRANCH=%q, R=%q and node selector %q",
+			branch, result, env["BRANCH"], env["R"], p.Spec.NodeSelector["branch"])
 	}
 	var paths []string
 	for _, m := range p.Spec.Containers[0].VolumeMounts {
@@ -119,7 +129,8 @@ func checkArrived(t *testing.T, rt *rapid.T, c *cluster, pr *v1.PipelineRun, bra
 		rt.Errorf("want the folder %q, got %q", branch+"/"+result, got)
 	}
 	found := c.child(t, pr, "find", -1)
-	if condition := found.Status.Condition(); condition == nil || !strings.Contains(condition.Message, fmt.Sprintf("%q", result)) && !strings.Contains(condition.Message, result) {
+	if condition := found.Status.Condition(); condition == nil ||
+		!strings.Contains(condition.Message, fmt.Sprintf("%q", result)) && !strings.Contains(condition.Message, result) {
 		rt.Errorf("want the resolver asked for %q, got %+v", result, condition)
 	}
 	if strings.Contains(fmt.Sprint(p.Spec.NodeSelector, paths, env["BRANCH"], env["R"], found.Status.Condition()), "s3cret") {
@@ -163,7 +174,11 @@ func TestForgedFinal(t *testing.T) {
 			if tc.run != "" {
 				tr.Annotations = map[string]string{v1.AnnotationFinal: tc.run}
 			}
-			tr.Spec = v1.TaskRunSpec{TaskRef: &v1.TaskRef{Name: "t"}, Params: []v1.Param{param("p", "value")}, PodTemplate: &v1.PodTemplate{NodeSelector: map[string]string{"n": "$(params.p)"}}}
+			tr.Spec = v1.TaskRunSpec{
+				TaskRef:     &v1.TaskRef{Name: "t"},
+				Params:      []v1.Param{param("p", "value")},
+				PodTemplate: &v1.PodTemplate{NodeSelector: map[string]string{"n": "$(params.p)"}},
+			}
 			c := newCluster(t, interceptor.Funcs{}, task, tr)
 			reconciler := c.taskRunReconciler(t)
 			for range 2 { // the first pass may carry the annotations of the Task to the run
@@ -172,7 +187,8 @@ func TestForgedFinal(t *testing.T) {
 				}
 			}
 			tr = get(t, c, client.ObjectKeyFromObject(tr), &v1.TaskRun{})
-			if got := tr.Status.Condition(); got == nil || string(got.Status) != tc.want || tc.want == "False" && !strings.Contains(got.Message, `"params"`) {
+			if got := tr.Status.Condition(); got == nil || string(got.Status) != tc.want ||
+				tc.want == "False" && !strings.Contains(got.Message, `"params"`) {
 				t.Fatalf("%s: want %s, got %+v", tc.reason, tc.want, got)
 			}
 			if tc.node == "" {

@@ -86,7 +86,8 @@ func TestUnchangedRunMakesNoCall(t *testing.T) {
 	pr := chain()
 	calls := 0
 	c := newCluster(t, interceptor.Funcs{
-		SubResourcePatch: func(ctx context.Context, under client.Client, sub string, o client.Object, patch client.Patch, opts ...client.SubResourcePatchOption) error {
+		SubResourcePatch: func(ctx context.Context, under client.Client, sub string, o client.Object,
+			patch client.Patch, opts ...client.SubResourcePatchOption) error {
 			calls++
 			return under.SubResource(sub).Patch(ctx, o, patch, opts...)
 		},
@@ -282,7 +283,8 @@ func TestResultsTooLargeForTheTaskThatUsesThem(t *testing.T) {
 		v1.TaskRunResult{Name: "map", Value: v1.ObjectValue(map[string]string{"k": "v"})},
 	)
 	pr = c.settle(t, pr)
-	checkCondition(t, pr, metav1.ConditionFalse, v1.PipelineRunReasonResultTooLarge, `task "use" cannot start`, "the limit of 1556480", `"text" with 2400`)
+	checkCondition(t, pr, metav1.ConditionFalse, v1.PipelineRunReasonResultTooLarge, `task "use" cannot start`,
+		"the limit of 1556480", `"text" with 2400`)
 }
 
 // The spec of a task that is written out is stored twice in its TaskRun, the second time in the status.
@@ -405,7 +407,8 @@ func TestTaskRunThatWasNotRecordedIsTaken(t *testing.T) {
 	pr := run(embedded("a", v1.TaskSpec{}), embedded("b", v1.TaskSpec{}))
 	refuse := true
 	c := newCluster(t, interceptor.Funcs{
-		SubResourcePatch: func(ctx context.Context, under client.Client, sub string, o client.Object, patch client.Patch, opts ...client.SubResourcePatchOption) error {
+		SubResourcePatch: func(ctx context.Context, under client.Client, sub string, o client.Object,
+			patch client.Patch, opts ...client.SubResourcePatchOption) error {
 			if refuse {
 				return apierrors.NewConflict(schema.GroupResource{Resource: "pipelineruns"}, o.GetName(), nil)
 			}

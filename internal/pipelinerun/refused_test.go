@@ -41,7 +41,8 @@ func (l *limited) funcs() interceptor.Funcs {
 }
 
 // get answers as the cache does.
-func (l *limited) get(ctx context.Context, under client.WithWatch, key client.ObjectKey, into client.Object, opts ...client.GetOption) error {
+func (l *limited) get(ctx context.Context, under client.WithWatch, key client.ObjectKey, into client.Object,
+	opts ...client.GetOption) error {
 	if err := under.Get(ctx, key, into, opts...); err != nil {
 		return err
 	}
@@ -60,7 +61,8 @@ func (l *limited) fields() []metav1.ManagedFieldsEntry {
 	return []metav1.ManagedFieldsEntry{{Manager: "kubectl", Operation: "Update", FieldsV1: metav1.NewFieldsV1(string(raw))}}
 }
 
-func (l *limited) patch(ctx context.Context, under client.Client, sub string, o client.Object, change client.Patch, opts ...client.SubResourcePatchOption) error {
+func (l *limited) patch(ctx context.Context, under client.Client, sub string, o client.Object, change client.Patch,
+	opts ...client.SubResourcePatchOption) error {
 	l.writes++
 	if l.refusals > 0 {
 		l.refusals--
@@ -310,7 +312,8 @@ func TestFullObject(t *testing.T) {
 	pr := sized{params: 1, spec: limits.ObjectLimit - 1000, result: 1}.run()
 	c := newCluster(t, l.funcs(), pr)
 	for range 3 {
-		if _, err := c.reconciler.Reconcile(t.Context(), ctrl.Request{NamespacedName: client.ObjectKeyFromObject(pr)}); err == nil || !strings.Contains(err.Error(), "delete it") {
+		if _, err := c.reconciler.Reconcile(t.Context(), ctrl.Request{NamespacedName: client.ObjectKeyFromObject(pr)}); err == nil ||
+			!strings.Contains(err.Error(), "delete it") {
 			t.Fatalf("want an error that says what to do, got %v", err)
 		}
 	}

@@ -46,7 +46,8 @@ func drawPipeline(t *rapid.T) *v1.PipelineRun {
 	}
 	pr := run(rapid.Permutation(tasks).Draw(t, "list")...)
 	for i := range rapid.IntRange(0, 2).Draw(t, "finally") {
-		task := taking(fmt.Sprintf("f%d", i), rapid.SampledFrom([]string{"$(tasks.status)", "$(tasks.t0.status) $(tasks.t0.reason)", "$(tasks.t0.matrix.length)"}).Draw(t, "about"))
+		task := taking(fmt.Sprintf("f%d", i),
+			rapid.SampledFrom([]string{"$(tasks.status)", "$(tasks.t0.status) $(tasks.t0.reason)", "$(tasks.t0.matrix.length)"}).Draw(t, "about"))
 		if strings.Contains(task.Params[0].Value.String, "matrix") && tasks[0].Matrix == nil {
 			task.Params[0].Value = v1.StringValue("$(tasks.t0.results.r)")
 		}
@@ -128,7 +129,8 @@ func (s *simulation) failing() interceptor.Funcs {
 			defer s.mu.Unlock()
 			return write(func() error { return under.Patch(ctx, o, patch, opts...) })
 		},
-		SubResourcePatch: func(ctx context.Context, under client.Client, sub string, o client.Object, patch client.Patch, opts ...client.SubResourcePatchOption) error {
+		SubResourcePatch: func(ctx context.Context, under client.Client, sub string, o client.Object,
+			patch client.Patch, opts ...client.SubResourcePatchOption) error {
 			return write(func() error { return under.SubResource(sub).Patch(ctx, o, patch, opts...) })
 		},
 	}
@@ -267,7 +269,9 @@ func (s *simulation) checkChildren(t *testing.T) {
 		}
 		recorded.Delete(tr.Name)
 		task := tr.Labels[v1.LabelPipelineTask]
-		ignored := slices.ContainsFunc(s.pr.Spec.PipelineSpec.Tasks, func(p v1.PipelineTask) bool { return p.Name == task && p.OnError == v1.OnErrorContinue })
+		ignored := slices.ContainsFunc(s.pr.Spec.PipelineSpec.Tasks, func(p v1.PipelineTask) bool {
+			return p.Name == task && p.OnError == v1.OnErrorContinue
+		})
 		failed = failed || tr.Status.Condition().Status == metav1.ConditionFalse && !ignored
 	}
 	if recorded.Len() > 0 {
@@ -298,7 +302,11 @@ func TestTimeRunsOut(t *testing.T) {
 		minutes := func(name string, least int) *metav1.Duration {
 			return &metav1.Duration{Duration: time.Duration(rapid.IntRange(least, 10).Draw(rt, name)) * time.Minute}
 		}
-		pr.Spec.Timeouts = &v1.Timeouts{Pipeline: &metav1.Duration{Duration: 20 * time.Minute}, Tasks: minutes("tasks", 1), Finally: minutes("finally", 1)}
+		pr.Spec.Timeouts = &v1.Timeouts{
+			Pipeline: &metav1.Duration{Duration: 20 * time.Minute},
+			Tasks:    minutes("tasks", 1),
+			Finally:  minutes("finally", 1),
+		}
 		s := &simulation{rt: rt, pr: pr, born: map[string]int{}, ended: map[string]int{}, user: "the clock"}
 		s.cluster = newCluster(t, interceptor.Funcs{}, pr)
 		for ; s.step < 500; s.step++ {

@@ -95,7 +95,11 @@ func situations() map[string]situation {
 	}
 	limits := func(pipeline, tasks, finally time.Duration) func(*v1.PipelineRun) {
 		return func(pr *v1.PipelineRun) {
-			pr.Spec.Timeouts = &v1.Timeouts{Pipeline: &metav1.Duration{Duration: pipeline}, Tasks: &metav1.Duration{Duration: tasks}, Finally: &metav1.Duration{Duration: finally}}
+			pr.Spec.Timeouts = &v1.Timeouts{
+				Pipeline: &metav1.Duration{Duration: pipeline},
+				Tasks:    &metav1.Duration{Duration: tasks},
+				Finally:  &metav1.Duration{Duration: finally},
+			}
 		}
 	}
 	return map[string]situation{
@@ -222,7 +226,10 @@ func situations() map[string]situation {
 			},
 			tasks: map[string]string{"make": isSucceeded, "use": v1.SkipReasonMissingResults, "other": isSucceeded},
 			change: func(pr *v1.PipelineRun) {
-				pr.Status.SetCondition(v1.Running(v1.PipelineRunReasonStopping, `Tasks Completed: 1; stopping: task "use" cannot start: it lacks a thing`), metav1.NewTime(start))
+				pr.Status.SetCondition(
+					v1.Running(v1.PipelineRunReasonStopping, `Tasks Completed: 1; stopping: task "use" cannot start: it lacks a thing`),
+					metav1.NewTime(start),
+				)
 			},
 			want:   Ended,
 			action: DoNothing,
@@ -230,7 +237,8 @@ func situations() map[string]situation {
 		"refused": {
 			reason: "A TaskRun that the API server refuses is told at once.",
 			effect: func(Observation) Effect {
-				return Effect{Problem: cannotStart("make", `the API server refuses TaskRun "run-make": policy`, v1.PipelineRunReasonCreateRunFailed, v1.SkipReasonRefused)}
+				return Effect{Problem: cannotStart("make", `the API server refuses TaskRun "run-make": policy`,
+					v1.PipelineRunReasonCreateRunFailed, v1.SkipReasonRefused)}
 			},
 			want:   Startable,
 			action: StartTasks,
@@ -264,7 +272,12 @@ func situations() map[string]situation {
 		"completed": {
 			reason: "With skipped tasks the run is complete.",
 			run:    guarded,
-			tasks:  map[string]string{"no": v1.SkipReasonWhen, "after": isSucceeded, "use": v1.SkipReasonMissingResults, "child": v1.SkipReasonParents},
+			tasks: map[string]string{
+				"no":    v1.SkipReasonWhen,
+				"after": isSucceeded,
+				"use":   v1.SkipReasonMissingResults,
+				"child": v1.SkipReasonParents,
+			},
 			want:   Ended,
 			action: DoNothing,
 		},
@@ -576,7 +589,8 @@ func TestTrim(t *testing.T) {
 	pr.Status.Results = []v1.PipelineRunResult{{}}
 	pr.Status.SetCondition(v1.Succeeded("done"), metav1.NewTime(start))
 	Trim(pr)
-	if pr.ManagedFields != nil || pr.Spec.PipelineSpec != nil || pr.Status.PipelineSpec != nil || pr.Status.Results != nil || !pr.Status.Done() {
+	if pr.ManagedFields != nil || pr.Spec.PipelineSpec != nil || pr.Status.PipelineSpec != nil || pr.Status.Results != nil ||
+		!pr.Status.Done() {
 		t.Errorf("a run that has ended: %+v", pr)
 	}
 }

@@ -79,7 +79,12 @@ func TestAnyTextIsAnArgument(t *testing.T) {
 		if path := text.Draw(t, "stderr"); path != "" {
 			step.StderrConfig = &v1.StepOutputConfig{Path: path}
 		}
-		sidecar := v1.Sidecar{Name: "s", Image: "i", Args: list.Draw(t, "sidecar"), Command: rapid.SliceOfN(nonEmpty(), 0, 1).Draw(t, "sidecarCommand")}
+		sidecar := v1.Sidecar{
+			Name:    "s",
+			Image:   "i",
+			Args:    list.Draw(t, "sidecar"),
+			Command: rapid.SliceOfN(nonEmpty(), 0, 1).Draw(t, "sidecarCommand"),
+		}
 		from := rapid.SampledFrom([]config.ResultsFrom{config.TerminationMessage, config.SidecarLogs, "other"}).Draw(t, "from")
 		p, err := Build(input(v1.TaskSpec{Results: []v1.TaskResult{{Name: "r"}}, Steps: []v1.Step{step}, Sidecars: []v1.Sidecar{sidecar}},
 			func(in *Input) { in.ResultsFrom = from }))
@@ -223,7 +228,10 @@ func TestArgumentsOfEarlierVersions(t *testing.T) {
 
 // A user's sidecar without a command may have any arguments.
 func TestSidecarWithoutCommand(t *testing.T) {
-	spec := v1.TaskSpec{Steps: []v1.Step{command("a", "true")}, Sidecars: []v1.Sidecar{{Name: "s", Image: "i", Args: []string{"-termination-path", "x"}}}}
+	spec := v1.TaskSpec{
+		Steps:    []v1.Step{command("a", "true")},
+		Sidecars: []v1.Sidecar{{Name: "s", Image: "i", Args: []string{"-termination-path", "x"}}},
+	}
 	p, err := Build(input(spec))
 	if err != nil {
 		t.Fatal(err)
@@ -238,7 +246,8 @@ func TestSidecarWithoutCommand(t *testing.T) {
 // The switches are those options of the entrypoint that take no value.
 func TestSwitches(t *testing.T) {
 	for _, name := range switches() {
-		o, err := entrypoint.ParseOptions([]string{"-step=s", "-run=r", "-termination-path=t", "-termination-budget=1", "-" + name, "x"}, io.Discard)
+		o, err := entrypoint.ParseOptions([]string{"-step=s", "-run=r", "-termination-path=t", "-termination-budget=1", "-" +
+			name, "x"}, io.Discard)
 		if err != nil || !slices.Equal(o.Command, []string{"x"}) {
 			t.Errorf("-%s: command %q, error %v", name, o.Command, err)
 		}

@@ -99,24 +99,39 @@ func TestBuildGolden(t *testing.T) {
 		},
 		"script": {
 			reason: "a script travels encoded, so that Kubernetes expands nothing in it; its arguments follow",
-			in:     input(v1.TaskSpec{Steps: []v1.Step{{Name: "s", Image: "bash:1", Script: "echo $$ $(date)", Args: []string{"a"}, WorkingDir: "src/$x"}}}),
+			in: input(v1.TaskSpec{
+				Steps: []v1.Step{{Name: "s", Image: "bash:1", Script: "echo $$ $(date)", Args: []string{"a"}, WorkingDir: "src/$x"}},
+			}),
 		},
 		"sidecar": {
 			reason: "a task's sidecar is a native one, its readiness holds back the first step",
 			in: input(v1.TaskSpec{Steps: []v1.Step{command("one", "true")}, Sidecars: []v1.Sidecar{
-				{Name: "registry", Image: "registry:2", Ports: []corev1.ContainerPort{{ContainerPort: 5000}}, ReadinessProbe: &corev1.Probe{PeriodSeconds: 2}},
+				{
+					Name:           "registry",
+					Image:          "registry:2",
+					Ports:          []corev1.ContainerPort{{ContainerPort: 5000}},
+					ReadinessProbe: &corev1.Probe{PeriodSeconds: 2},
+				},
 				{Name: "logger", Image: "busybox:1", Script: "tail -f /dev/null"},
 			}}),
 		},
 		"workspaces": {
 			reason: "workspaces are mounted in every step and sidecar, unbound optional ones in none",
 			in: input(v1.TaskSpec{
-				Workspaces: []v1.WorkspaceDeclaration{{Name: "source", ReadOnly: true}, {Name: "cache", MountPath: "/cache"}, {Name: "extra", Optional: true}},
-				Steps:      []v1.Step{command("one", "true")},
-				Sidecars:   []v1.Sidecar{{Name: "watcher", Image: "busybox:1", Command: []string{"true"}}},
+				Workspaces: []v1.WorkspaceDeclaration{
+					{Name: "source", ReadOnly: true},
+					{Name: "cache", MountPath: "/cache"},
+					{Name: "extra", Optional: true},
+				},
+				Steps:    []v1.Step{command("one", "true")},
+				Sidecars: []v1.Sidecar{{Name: "watcher", Image: "busybox:1", Command: []string{"true"}}},
 			}, func(in *Input) {
 				in.TaskRun.Spec.Workspaces = []v1.WorkspaceBinding{
-					{Name: "source", SubPath: "a", ConfigMap: &corev1.ConfigMapVolumeSource{LocalObjectReference: corev1.LocalObjectReference{Name: "modules"}}},
+					{
+						Name:      "source",
+						SubPath:   "a",
+						ConfigMap: &corev1.ConfigMapVolumeSource{LocalObjectReference: corev1.LocalObjectReference{Name: "modules"}},
+					},
 					{Name: "cache", EmptyDir: &corev1.EmptyDirVolumeSource{}},
 				}
 			}),

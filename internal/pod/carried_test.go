@@ -38,8 +38,11 @@ func TestCarried(t *testing.T) {
 		},
 		"Value": {
 			reason: "a result that takes its value from a step is carried by that step",
-			spec:   v1.TaskSpec{Results: []v1.TaskResult{{Name: "a", Value: new(v1.StringValue("$(steps.s.results.x)"))}}, Steps: []v1.Step{step("x")}},
-			want:   []CarriedResult{result("step-s.x", 0, "x")},
+			spec: v1.TaskSpec{
+				Results: []v1.TaskResult{{Name: "a", Value: new(v1.StringValue("$(steps.s.results.x)"))}},
+				Steps:   []v1.Step{step("x")},
+			},
+			want: []CarriedResult{result("step-s.x", 0, "x")},
 		},
 		"Unnamed": {
 			reason: "a step without a name goes by its number",
@@ -48,8 +51,10 @@ func TestCarried(t *testing.T) {
 		},
 		"Object": {
 			reason: "properties make an object",
-			spec:   v1.TaskSpec{Steps: []v1.Step{{Name: "s", Results: []v1.StepResult{{Name: "x", Properties: map[string]v1.PropertySpec{"k": {}}}}}}},
-			want:   []CarriedResult{{Declared: results.Declared{Name: "step-s.x", Type: "object"}, Result: "x"}},
+			spec: v1.TaskSpec{
+				Steps: []v1.Step{{Name: "s", Results: []v1.StepResult{{Name: "x", Properties: map[string]v1.PropertySpec{"k": {}}}}}},
+			},
+			want: []CarriedResult{{Declared: results.Declared{Name: "step-s.x", Type: "object"}, Result: "x"}},
 		},
 		"Taken": {
 			reason: "a task's result may have the name that a step's wants",
@@ -59,7 +64,12 @@ func TestCarried(t *testing.T) {
 		"TakenTwice": {
 			reason: "whatever stands in its place is free, too",
 			spec:   v1.TaskSpec{Results: []v1.TaskResult{{Name: "step-s.x"}, {Name: "step-s.0"}}, Steps: []v1.Step{step("x", "1")}},
-			want:   []CarriedResult{result("step-s.x", OfTask, "step-s.x"), result("step-s.0", OfTask, "step-s.0"), result("step-s.1", 0, "x"), result("step-s.2", 0, "1")},
+			want: []CarriedResult{
+				result("step-s.x", OfTask, "step-s.x"),
+				result("step-s.0", OfTask, "step-s.0"),
+				result("step-s.1", 0, "x"),
+				result("step-s.2", 0, "1"),
+			},
 		},
 		"TooLong": {
 			reason: "a name is never longer than that of a file",

@@ -73,7 +73,8 @@ func TestFeaturesAreUnderstood(t *testing.T) {
 		parsed = append(parsed, o)
 	}
 	first, second := parsed[0], parsed[1]
-	if first.Timeout != 90*time.Second || first.OnError != entrypoint.OnErrorContinue || first.OwnResults != "/tekton/steps/step-make/results" || len(first.Results) != 3 {
+	if first.Timeout != 90*time.Second || first.OnError != entrypoint.OnErrorContinue ||
+		first.OwnResults != "/tekton/steps/step-make/results" || len(first.Results) != 3 {
 		t.Errorf("the first step: %+v", first)
 	}
 	if !first.BreakOnFailure || first.BreakBefore || !second.BreakBefore || first.DebugDir != breakpoint.Dir {
@@ -83,7 +84,8 @@ func TestFeaturesAreUnderstood(t *testing.T) {
 	if diff := cmp.Diff(want, second.Conditions); diff != "" {
 		t.Errorf("conditions: -want +got:\n%s", diff)
 	}
-	if len(second.References) != 3 || second.References[1].Key != "$k" || second.Stdout != "/workspace/$out" || second.Credentials[0].URL != "https://$x" {
+	if len(second.References) != 3 || second.References[1].Key != "$k" || second.Stdout != "/workspace/$out" ||
+		second.Credentials[0].URL != "https://$x" {
 		t.Errorf("the second step: %+v", second)
 	}
 	if len(parsed[2].References) != 0 || len(parsed[2].Results) != 1 {

@@ -28,12 +28,16 @@ func everyField() v1.Sidecar {
 	}
 	return v1.Sidecar{
 		Name: "full", Image: "i", ImagePullPolicy: corev1.PullAlways, Command: []string{"serve"}, Args: []string{"$(PORT)"}, WorkingDir: "srv",
-		Ports:            []corev1.ContainerPort{{ContainerPort: 80}},
-		EnvFrom:          []corev1.EnvFromSource{{Prefix: "P_", SecretRef: &corev1.SecretEnvSource{LocalObjectReference: corev1.LocalObjectReference{Name: "s"}}}},
+		Ports: []corev1.ContainerPort{{ContainerPort: 80}},
+		EnvFrom: []corev1.EnvFromSource{{
+			Prefix:    "P_",
+			SecretRef: &corev1.SecretEnvSource{LocalObjectReference: corev1.LocalObjectReference{Name: "s"}},
+		}},
 		Env:              []corev1.EnvVar{{Name: "PORT", Value: "80"}},
 		ComputeResources: corev1.ResourceRequirements{Limits: list("memory", "1Gi")},
-		VolumeMounts:     []corev1.VolumeMount{{Name: "data", MountPath: "/data"}}, VolumeDevices: []corev1.VolumeDevice{{Name: "disk", DevicePath: "/dev/disk"}},
-		LivenessProbe: probe("/live"), ReadinessProbe: probe("/ready"), StartupProbe: probe("/start"),
+		VolumeMounts:     []corev1.VolumeMount{{Name: "data", MountPath: "/data"}},
+		VolumeDevices:    []corev1.VolumeDevice{{Name: "disk", DevicePath: "/dev/disk"}},
+		LivenessProbe:    probe("/live"), ReadinessProbe: probe("/ready"), StartupProbe: probe("/start"),
 		Lifecycle:              &corev1.Lifecycle{PostStart: &corev1.LifecycleHandler{Exec: &corev1.ExecAction{Command: []string{"warm"}}}},
 		TerminationMessagePath: "/data/message", TerminationMessagePolicy: corev1.TerminationMessageFallbackToLogsOnError,
 		SecurityContext: &corev1.SecurityContext{RunAsUser: new(int64(7))}, Stdin: true, StdinOnce: true, TTY: true,
@@ -48,9 +52,18 @@ func steps() v1.TaskSpec {
 		Steps: []v1.Step{
 			{Name: "make", Script: "make", OnError: v1.OnErrorContinue, Timeout: &metav1.Duration{Duration: 90 * time.Second},
 				Results: []v1.StepResult{{Name: "text"}, {Name: "map", Properties: map[string]v1.PropertySpec{"k": {}}}}},
-			{Command: []string{"use", "tok-1"}, Args: []string{"tok-2", "$$"}, StdoutConfig: &v1.StepOutputConfig{Path: "/workspace/$out"}, StderrConfig: &v1.StepOutputConfig{Path: "/workspace/err"},
-				When: []v1.WhenExpression{{Input: "tok-1", Operator: v1.WhenNotIn, Values: []string{"$(x)", "tok-3"}}}},
-			{Name: "look", Script: "cat /tekton/steps/0/exitCode /tekton/creds/x", VolumeDevices: []corev1.VolumeDevice{{Name: "disk", DevicePath: "/dev/disk"}}},
+			{
+				Command:      []string{"use", "tok-1"},
+				Args:         []string{"tok-2", "$$"},
+				StdoutConfig: &v1.StepOutputConfig{Path: "/workspace/$out"},
+				StderrConfig: &v1.StepOutputConfig{Path: "/workspace/err"},
+				When:         []v1.WhenExpression{{Input: "tok-1", Operator: v1.WhenNotIn, Values: []string{"$(x)", "tok-3"}}},
+			},
+			{
+				Name:          "look",
+				Script:        "cat /tekton/steps/0/exitCode /tekton/creds/x",
+				VolumeDevices: []corev1.VolumeDevice{{Name: "disk", DevicePath: "/dev/disk"}},
+			},
 		},
 		Volumes: []corev1.Volume{{Name: "disk"}},
 	}
@@ -95,8 +108,9 @@ func TestFeaturesGolden(t *testing.T) {
 		in     Input
 	}{
 		"steps": {
-			reason: "a step knows what it gets from earlier ones, how long it may take, and where its output goes; it can write its own directory only",
-			in:     input(steps(), references),
+			reason: "a step knows what it gets from earlier ones, how long it may take, and where its output goes; " +
+				"it can write its own directory only",
+			in: input(steps(), references),
 		},
 		"steps-carrier": {
 			reason: "results of steps are carried from where they lie",
@@ -125,19 +139,24 @@ func TestFeaturesGolden(t *testing.T) {
 				},
 				Sidecars: []v1.Sidecar{{Name: "s", Image: "i", Workspaces: []v1.WorkspaceUsage{{Name: "key"}}}, {Name: "t", Image: "i"}},
 			}, run(func(tr *v1.TaskRunSpec) {
-				tr.Workspaces = []v1.WorkspaceBinding{{Name: "key", Secret: &corev1.SecretVolumeSource{SecretName: "k"}}, {Name: "source", EmptyDir: &corev1.EmptyDirVolumeSource{}}}
+				tr.Workspaces = []v1.WorkspaceBinding{
+					{Name: "key", Secret: &corev1.SecretVolumeSource{SecretName: "k"}},
+					{Name: "source", EmptyDir: &corev1.EmptyDirVolumeSource{}},
+				}
 			})),
 		},
 		"pod-template": {
 			reason: "what the run says of the pod is merged over what the installation says, and its variables win over the task's",
-			in:     input(oneStep(func(s *v1.Step) { s.Env = []corev1.EnvVar{{Name: "A", Value: "task"}, {Name: "B", Value: "$(A)"}} }), podTemplates),
+			in: input(oneStep(func(s *v1.Step) { s.Env = []corev1.EnvVar{{Name: "A", Value: "task"}, {Name: "B", Value: "$(A)"}} }),
+				podTemplates),
 		},
 		"credentials": {
 			reason: "secrets that are annotated are made ready in each step, by its user, and others are not there",
 			in: input(v1.TaskSpec{Steps: []v1.Step{command("one", "true"), command("two", "true")}}, func(in *Input) {
 				in.Credentials = []corev1.Secret{
 					secret("ignored", corev1.SecretTypeOpaque, "tekton.dev/git-0", "https://x"),
-					secret("basic", corev1.SecretTypeBasicAuth, "tekton.dev/git-1", "https://b.example", "tekton.dev/git-0", "https://a.example/$x", "tekton.dev/docker-0", "https://r.example"),
+					secret("basic", corev1.SecretTypeBasicAuth, "tekton.dev/git-1", "https://b.example",
+						"tekton.dev/git-0", "https://a.example/$x", "tekton.dev/docker-0", "https://r.example"),
 					secret("key", corev1.SecretTypeSSHAuth, "tekton.dev/git-0", "git.example:2222"),
 					secret("unused", corev1.SecretTypeSSHAuth),
 					secret("config", corev1.SecretTypeDockerConfigJson), secret("cfg", corev1.SecretTypeDockercfg),
@@ -147,7 +166,12 @@ func TestFeaturesGolden(t *testing.T) {
 		"restricted": {
 			reason: "on request every container satisfies Pod Security restricted, and has a read-only file system",
 			in: input(v1.TaskSpec{
-				Steps:    []v1.Step{command("plain", "true"), {Name: "own", Image: "i", Command: []string{"x"}, SecurityContext: &corev1.SecurityContext{RunAsUser: new(int64(0)), ReadOnlyRootFilesystem: new(false)}}},
+				Steps: []v1.Step{command("plain", "true"), {
+					Name:            "own",
+					Image:           "i",
+					Command:         []string{"x"},
+					SecurityContext: &corev1.SecurityContext{RunAsUser: new(int64(0)), ReadOnlyRootFilesystem: new(false)},
+				}},
 				Sidecars: []v1.Sidecar{{Name: "s", Image: "i", SecurityContext: &corev1.SecurityContext{Privileged: new(true)}}},
 			}, func(in *Input) { in.Settings = Settings{SecurityContext: true, ReadOnlyRootFilesystem: true} }),
 		},
@@ -182,7 +206,8 @@ func podTemplates(in *Input) {
 		Volumes:          []corev1.Volume{{Name: "both", VolumeSource: corev1.VolumeSource{HostPath: &corev1.HostPathVolumeSource{Path: "/x"}}}},
 		RuntimeClassName: new("gvisor"), AutomountServiceAccountToken: new(false), DNSPolicy: new(corev1.DNSNone),
 		DNSConfig: &corev1.PodDNSConfig{Nameservers: []string{"1.1.1.1"}}, EnableServiceLinks: new(false), PriorityClassName: new("high"),
-		ImagePullSecrets: []corev1.LocalObjectReference{{Name: "pull"}}, HostAliases: []corev1.HostAlias{{IP: "10.0.0.1", Hostnames: []string{"h"}}},
+		ImagePullSecrets:          []corev1.LocalObjectReference{{Name: "pull"}},
+		HostAliases:               []corev1.HostAlias{{IP: "10.0.0.1", Hostnames: []string{"h"}}},
 		HostNetwork:               true,
 		TopologySpreadConstraints: []corev1.TopologySpreadConstraint{{MaxSkew: 1, TopologyKey: "zone"}},
 	}

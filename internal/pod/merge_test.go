@@ -72,7 +72,10 @@ func TestMerged(t *testing.T) {
 				t.VolumeMounts = []corev1.VolumeMount{{Name: "v", MountPath: "/a/"}, {Name: "w", MountPath: "/b"}}
 				t.VolumeDevices = []corev1.VolumeDevice{{Name: "d", DevicePath: "/dev/x"}}
 			}),
-			step: v1.Step{VolumeMounts: []corev1.VolumeMount{{Name: "x", MountPath: "/c/../a"}}, VolumeDevices: []corev1.VolumeDevice{{Name: "e", DevicePath: "/dev/y"}}},
+			step: v1.Step{
+				VolumeMounts:  []corev1.VolumeMount{{Name: "x", MountPath: "/c/../a"}},
+				VolumeDevices: []corev1.VolumeDevice{{Name: "e", DevicePath: "/dev/y"}},
+			},
 			want: v1.Step{VolumeMounts: []corev1.VolumeMount{{Name: "x", MountPath: "/c/../a"}, {Name: "w", MountPath: "/b"}},
 				VolumeDevices: []corev1.VolumeDevice{{Name: "d", DevicePath: "/dev/x"}, {Name: "e", DevicePath: "/dev/y"}}},
 		},
@@ -82,7 +85,10 @@ func TestMerged(t *testing.T) {
 				t.ComputeResources = corev1.ResourceRequirements{Requests: list("cpu", "1", "memory", "1Gi"), Limits: list("memory", "2Gi")}
 			}),
 			step: v1.Step{ComputeResources: corev1.ResourceRequirements{Requests: list("memory", "3Gi"), Limits: list("cpu", "4")}},
-			want: v1.Step{ComputeResources: corev1.ResourceRequirements{Requests: list("cpu", "1", "memory", "3Gi"), Limits: list("memory", "2Gi", "cpu", "4")}},
+			want: v1.Step{ComputeResources: corev1.ResourceRequirements{
+				Requests: list("cpu", "1", "memory", "3Gi"),
+				Limits:   list("memory", "2Gi", "cpu", "4"),
+			}},
 		},
 		"Security": {
 			reason: "the security context is merged by field",
@@ -90,7 +96,10 @@ func TestMerged(t *testing.T) {
 				t.SecurityContext = &corev1.SecurityContext{RunAsUser: new(int64(1)), RunAsNonRoot: new(true),
 					Capabilities: &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}, Add: []corev1.Capability{"CHOWN"}}}
 			}),
-			step: v1.Step{SecurityContext: &corev1.SecurityContext{RunAsUser: new(int64(2)), Capabilities: &corev1.Capabilities{Add: []corev1.Capability{"KILL"}}}},
+			step: v1.Step{SecurityContext: &corev1.SecurityContext{
+				RunAsUser:    new(int64(2)),
+				Capabilities: &corev1.Capabilities{Add: []corev1.Capability{"KILL"}},
+			}},
 			want: v1.Step{SecurityContext: &corev1.SecurityContext{RunAsUser: new(int64(2)), RunAsNonRoot: new(true),
 				Capabilities: &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}, Add: []corev1.Capability{"KILL"}}}},
 		},

@@ -55,8 +55,11 @@ func TestBuildRefuses(t *testing.T) {
 		},
 		"Workspace": {
 			reason: "nor a workspace",
-			in:     input(v1.TaskSpec{Workspaces: []v1.WorkspaceDeclaration{{Name: "w", MountPath: "/tekton/creds"}}, Steps: []v1.Step{command("a", "b")}}),
-			field:  "spec.workspaces[0].mountPath",
+			in: input(v1.TaskSpec{
+				Workspaces: []v1.WorkspaceDeclaration{{Name: "w", MountPath: "/tekton/creds"}},
+				Steps:      []v1.Step{command("a", "b")},
+			}),
+			field: "spec.workspaces[0].mountPath",
 		},
 		"Isolated": {
 			reason: "nor one that a step mounts elsewhere",
@@ -65,13 +68,19 @@ func TestBuildRefuses(t *testing.T) {
 		},
 		"Sidecar": {
 			reason: "nor a sidecar",
-			in:     input(v1.TaskSpec{Steps: []v1.Step{command("a", "b")}, Sidecars: []v1.Sidecar{{Image: "i", VolumeMounts: mount("v", "/tekton/run")}}}),
-			field:  "spec.sidecars[0].volumeMounts[0].mountPath",
+			in: input(v1.TaskSpec{
+				Steps:    []v1.Step{command("a", "b")},
+				Sidecars: []v1.Sidecar{{Image: "i", VolumeMounts: mount("v", "/tekton/run")}},
+			}),
+			field: "spec.sidecars[0].volumeMounts[0].mountPath",
 		},
 		"Message": {
 			reason: "nor its termination message",
-			in:     input(v1.TaskSpec{Steps: []v1.Step{command("a", "b")}, Sidecars: []v1.Sidecar{{Image: "i", TerminationMessagePath: "/tekton/x"}}}),
-			field:  "spec.sidecars[0].terminationMessagePath",
+			in: input(v1.TaskSpec{
+				Steps:    []v1.Step{command("a", "b")},
+				Sidecars: []v1.Sidecar{{Image: "i", TerminationMessagePath: "/tekton/x"}},
+			}),
+			field: "spec.sidecars[0].terminationMessagePath",
 		},
 		"OurVolume": {
 			reason: "nobody mounts a volume of ours",
@@ -97,8 +106,10 @@ func TestBuildRefuses(t *testing.T) {
 		},
 		"NoSuchResult": {
 			reason: "a reference to nothing is not dropped, either",
-			in:     input(oneStep(func(s *v1.Step) { s.Args = []string{"tok"} }), func(in *Input) { in.References = []Reference{{Token: "tok", Step: "one", Result: "r"}} }),
-			field:  "spec.steps[0]",
+			in: input(oneStep(func(s *v1.Step) { s.Args = []string{"tok"} }), func(in *Input) {
+				in.References = []Reference{{Token: "tok", Step: "one", Result: "r"}}
+			}),
+			field: "spec.steps[0]",
 		},
 	}
 	for name, tc := range cases {
@@ -113,7 +124,10 @@ func TestBuildRefuses(t *testing.T) {
 
 // Whatever a task mounts and wherever, nothing that is not ours ends up over what is ours, or above it.
 func TestNothingShadowsOurs(t *testing.T) {
-	part := rapid.SampledFrom([]string{"tekton", "home", "run", "0", "bin", "inpod", "results", "steps", "workspace", "x", "..", ".", "", "tekton-x"})
+	part := rapid.SampledFrom([]string{
+		"tekton", "home", "run", "0", "bin", "inpod", "results", "steps", "workspace", "x", "..", ".", "",
+		"tekton-x",
+	})
 	rapid.Check(t, func(t *rapid.T) {
 		at := rapid.SampledFrom([]string{"/", "", "//"}).Draw(t, "begin") + strings.Join(rapid.SliceOfN(part, 1, 6).Draw(t, "parts"), "/")
 		spec := v1.TaskSpec{Steps: []v1.Step{command("a", "b"), command("c", "d")}, Volumes: []corev1.Volume{emptyDir("user")}}

@@ -15,7 +15,10 @@ func requirements(requests, limits corev1.ResourceList) corev1.ResourceRequireme
 
 func TestResources(t *testing.T) {
 	three := func(own ...corev1.ResourceRequirements) v1.TaskSpec {
-		spec := v1.TaskSpec{Steps: []v1.Step{command("a", "x"), command("b", "x"), command("c", "x")}, Sidecars: []v1.Sidecar{{Name: "s", Image: "i"}}}
+		spec := v1.TaskSpec{
+			Steps:    []v1.Step{command("a", "x"), command("b", "x"), command("c", "x")},
+			Sidecars: []v1.Sidecar{{Name: "s", Image: "i"}},
+		}
 		for i, r := range own {
 			spec.Steps[i].ComputeResources = r
 		}
@@ -38,32 +41,50 @@ func TestResources(t *testing.T) {
 				tr.StepSpecs = []v1.TaskRunStepSpec{{Name: "a", ComputeResources: requirements(list("memory", "3Gi"), nil)}}
 				tr.SidecarSpecs = []v1.TaskRunSidecarSpec{{Name: "s", ComputeResources: requirements(nil, list("cpu", "2"))}}
 			})),
-			want: []corev1.ResourceRequirements{requirements(nil, list("cpu", "2")), requirements(list("cpu", "1", "memory", "3Gi"), list("memory", "2Gi")), none, none},
+			want: []corev1.ResourceRequirements{requirements(
+				nil,
+				list("cpu", "2"),
+			), requirements(list("cpu", "1", "memory", "3Gi"), list("memory", "2Gi")), none, none},
 		},
 		"Whole": {
 			reason: "the whole task asks for what it is to have, and each step may use all of it",
 			in: input(three(requirements(list("cpu", "9"), nil)), run(func(tr *v1.TaskRunSpec) {
 				tr.ComputeResources = new(requirements(list("cpu", "1", "memory", "100"), list("cpu", "2")))
 			})),
-			want: []corev1.ResourceRequirements{none, requirements(list("cpu", "334m", "memory", "34"), list("cpu", "2")),
-				requirements(list("cpu", "333m", "memory", "33"), list("cpu", "2")), requirements(list("cpu", "333m", "memory", "33"), list("cpu", "2"))},
+			want: []corev1.ResourceRequirements{
+				none,
+				requirements(list("cpu", "334m", "memory", "34"), list("cpu", "2")),
+				requirements(list("cpu", "333m", "memory", "33"), list("cpu", "2")),
+				requirements(list("cpu", "333m", "memory", "33"), list("cpu", "2")),
+			},
 		},
 		"WholeLimit": {
 			reason: "a limit alone is also what is asked for",
 			in: input(three(), run(func(tr *v1.TaskRunSpec) {
 				tr.ComputeResources = new(requirements(nil, list("cpu", "3")))
 			})),
-			want: []corev1.ResourceRequirements{none, requirements(list("cpu", "1"), list("cpu", "3")), requirements(list("cpu", "1"), list("cpu", "3")), requirements(list("cpu", "1"), list("cpu", "3"))},
+			want: []corev1.ResourceRequirements{none, requirements(
+				list("cpu", "1"),
+				list("cpu", "3"),
+			), requirements(list("cpu", "1"), list("cpu", "3")), requirements(list("cpu", "1"), list("cpu", "3"))},
 		},
 		"Defaults": {
 			reason: "what nobody says anything of gets the default of its name, of its longest prefix, or of all",
 			in: input(three(requirements(list("cpu", "9"), nil)), func(in *Input) {
 				in.Settings.Resources = map[string]corev1.ResourceRequirements{
-					"default": requirements(list("cpu", "1"), nil), "prefix-step": requirements(list("cpu", "2"), nil),
-					"step-b": requirements(list("cpu", "3"), nil), "step-a": requirements(list("cpu", "4"), nil), "prefix-ste": requirements(list("cpu", "5"), nil),
+					"default":     requirements(list("cpu", "1"), nil),
+					"prefix-step": requirements(list("cpu", "2"), nil),
+					"step-b":      requirements(list("cpu", "3"), nil),
+					"step-a":      requirements(list("cpu", "4"), nil),
+					"prefix-ste":  requirements(list("cpu", "5"), nil),
 				}
 			}),
-			want: []corev1.ResourceRequirements{requirements(list("cpu", "1"), nil), requirements(list("cpu", "9"), nil), requirements(list("cpu", "3"), nil), requirements(list("cpu", "2"), nil)},
+			want: []corev1.ResourceRequirements{
+				requirements(list("cpu", "1"), nil),
+				requirements(list("cpu", "9"), nil),
+				requirements(list("cpu", "3"), nil),
+				requirements(list("cpu", "2"), nil),
+			},
 		},
 	}
 	for name, tc := range cases {
@@ -85,15 +106,24 @@ func TestResources(t *testing.T) {
 
 // The default resources are for what carries the results as well, and for the container that copies the binary.
 func TestDefaultResourcesOfOurs(t *testing.T) {
-	p, err := Build(input(v1.TaskSpec{Results: []v1.TaskResult{{Name: "r"}}, Steps: []v1.Step{command("a", "x")}}, otherMethod, func(in *Input) {
+	p, err := Build(input(v1.TaskSpec{
+		Results: []v1.TaskResult{{Name: "r"}},
+		Steps:   []v1.Step{command("a", "x")},
+	}, otherMethod, func(in *Input) {
 		in.Delivery = InitContainer
-		in.Settings.Resources = map[string]corev1.ResourceRequirements{"default": requirements(list("cpu", "1"), nil), "prepare": requirements(list("cpu", "2"), nil)}
+		in.Settings.Resources = map[string]corev1.ResourceRequirements{
+			"default": requirements(list("cpu", "1"), nil),
+			"prepare": requirements(list("cpu", "2"), nil),
+		}
 	}))
 	if err != nil {
 		t.Fatal(err)
 	}
 	got := []corev1.ResourceRequirements{p.Spec.InitContainers[0].Resources, p.Spec.Containers[1].Resources}
-	if diff := cmp.Diff([]corev1.ResourceRequirements{requirements(list("cpu", "2"), nil), requirements(list("cpu", "1"), nil)}, got); diff != "" {
+	if diff := cmp.Diff([]corev1.ResourceRequirements{
+		requirements(list("cpu", "2"), nil),
+		requirements(list("cpu", "1"), nil),
+	}, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 }

@@ -13,7 +13,10 @@ import (
 
 func TestSidecarFailures(t *testing.T) {
 	recorded := func(code int, reason frame.Reason, text string) string {
-		b, err := termination.EncodeMessage(termination.Message{Step: frame.Step{ExitCode: code, Reason: reason, Message: text, FinishedAt: time.Unix(0, 0)}}, 4096)
+		b, err := termination.EncodeMessage(
+			termination.Message{Step: frame.Step{ExitCode: code, Reason: reason, Message: text, FinishedAt: time.Unix(0, 0)}},
+			4096,
+		)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -56,7 +56,8 @@ func TestSigning(t *testing.T) {
 			}
 			for _, c := range p.Spec.Containers {
 				args := strings.Join(c.Args, " ")
-				signs := strings.Contains(args, "-sign-socket "+tc.address+" -sign-identity /ns/ci/taskrun/build -sign-namespace ci -sign-taskrun build "+
+				signs := strings.Contains(args, "-sign-socket "+tc.address+
+					" -sign-identity /ns/ci/taskrun/build -sign-namespace ci -sign-taskrun build "+
 					"-sign-uid 11111111-2222-3333-4444-555555555555 -sign-nonce NONCE")
 				if step := isStep(c.Name); mounts(c, workloadVolume) != step || signs != step || step != (c.Command[0] == "/tekton/bin/inpod-spiffe") {
 					t.Errorf("%s\nsteps sign, and nobody else: container %q: %+v, %s", tc.reason, c.Name, c.Command, args)

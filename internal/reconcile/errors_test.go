@@ -125,8 +125,9 @@ func TestFinal(t *testing.T) {
 			answered: true,
 		},
 		"Connection": {
-			reason:   "nor where etcd's limit was raised above that of its client",
-			err:      apierrors.NewInternalError(errors.New("rpc error: code = ResourceExhausted desc = trying to send message larger than max (2097353 vs. 2097152)")),
+			reason: "nor where etcd's limit was raised above that of its client",
+			err: apierrors.NewInternalError(errors.New("rpc error: code = ResourceExhausted desc = trying to " +
+				"send message larger than max (2097353 vs. 2097152)")),
 			want:     true,
 			answered: true,
 		},

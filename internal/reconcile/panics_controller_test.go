@@ -137,7 +137,8 @@ func TestOthersGoOn(t *testing.T) {
 	mu.Lock()
 	defer mu.Unlock()
 	if passes == 0 || passes > PanicTries || len(told) != passes || panics(t, "crash-test") != float64(passes) {
-		t.Errorf("want each panic told and counted, and few of them, got %d passes, %d told, %v counted", passes, len(told), panics(t, "crash-test"))
+		t.Errorf("want each panic told and counted, and few of them, got %d passes, %d told, %v counted",
+			passes, len(told), panics(t, "crash-test"))
 	}
 	if !logged.has("assignment to entry in nil map", "controller_test.go") {
 		t.Errorf("want the stack in the log, got\n%s", logged.text.String())

@@ -39,7 +39,8 @@ func TestStatus(t *testing.T) {
 			reason: "and nothing else is sent",
 			before: v1.TaskRunStatus{PodName: "p"},
 			after:  v1.TaskRunStatus{PodName: "p", CompletionTime: &now},
-			want:   `[{"op":"replace","path":"/metadata/resourceVersion","value":"7"},{"op":"add","path":"/status/completionTime","value":"2026-05-06T07:08:09Z"}]`,
+			want: `[{"op":"replace","path":"/metadata/resourceVersion","value":"7"},{"op":"add",` +
+				`"path":"/status/completionTime","value":"2026-05-06T07:08:09Z"}]`,
 		},
 		"Removed": {
 			reason: "what goes is named",

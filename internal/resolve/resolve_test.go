@@ -240,7 +240,8 @@ func TestClusterPolicy(t *testing.T) {
 	cache, live := readers(t)
 	c := NewCluster(cache, live, ClusterPolicy{Blocked: []string{"*"}})
 	wanted := Request{Kind: v1.KindTask, Namespace: "ns", Params: params("name", "x", "namespace", "other")}
-	if _, err := c.Fetch(t.Context(), wanted, &v1.Task{}); err == nil || !strings.Contains(err.Error(), `namespace "other" may not be read from`) {
+	if _, err := c.Fetch(t.Context(), wanted, &v1.Task{}); err == nil ||
+		!strings.Contains(err.Error(), `namespace "other" may not be read from`) {
 		t.Errorf("Fetch from a blocked namespace: %v", err)
 	}
 	wanted.Params = params("name", "x")

@@ -66,7 +66,9 @@ func TestSmallObjectCannotBecomeLarge(t *testing.T) {
 		"EmptyElements": {
 			reason: "An array of empty strings, over and over.",
 			make: func() error {
-				_, err := Params(field.NewPath("params"), []v1.Param{{Name: "a", Value: v1.ArrayValue(strings.Split(strings.Repeat("$(params.none[*]),", times), ",")...)}}, ForTaskRun(&v1.TaskSpec{}, none, TaskRunContext{}))
+				_, err := Params(field.NewPath("params"),
+					[]v1.Param{{Name: "a", Value: v1.ArrayValue(strings.Split(strings.Repeat("$(params.none[*]),", times), ",")...)}},
+					ForTaskRun(&v1.TaskSpec{}, none, TaskRunContext{}))
 				return err
 			},
 		},
@@ -81,7 +83,11 @@ func TestSmallObjectCannotBecomeLarge(t *testing.T) {
 		"ActionArguments": {
 			reason: "The same in a StepAction.",
 			make: func() error {
-				action := &v1beta1.StepActionSpec{Image: "i", Params: []v1.ParamSpec{{Name: "none", Type: v1.TypeArray}}, Args: strings.Split(strings.Repeat("$(params.none[*]),", times), ",")}
+				action := &v1beta1.StepActionSpec{
+					Image:  "i",
+					Params: []v1.ParamSpec{{Name: "none", Type: v1.TypeArray}},
+					Args:   strings.Split(strings.Repeat("$(params.none[*]),", times), ","),
+				}
 				_, err := Step(nil, &v1.Step{Ref: &v1.StepRef{Name: "a"}, Params: none}, action)
 				return err
 			},
@@ -89,7 +95,10 @@ func TestSmallObjectCannotBecomeLarge(t *testing.T) {
 		"ActionDefaults": {
 			reason: "A large param in the default of each param of a StepAction.",
 			make: func() error {
-				action := &v1beta1.StepActionSpec{Image: "i", Params: append(paramsOf(times, func(int) v1.Value { return v1.StringValue("$(params.big)") }), v1.ParamSpec{Name: "big"})}
+				action := &v1beta1.StepActionSpec{
+					Image:  "i",
+					Params: append(paramsOf(times, func(int) v1.Value { return v1.StringValue("$(params.big)") }), v1.ParamSpec{Name: "big"}),
+				}
 				for i := range times {
 					action.Args = append(action.Args, fmt.Sprintf("$(params.p%d)", i))
 				}
@@ -142,23 +151,33 @@ func TestSubstitutionIsLinear(t *testing.T) {
 	const n = 500
 	cases := map[string]func(n int){
 		"ChainToNowhere": func(n int) {
-			ForTaskRun(&v1.TaskSpec{Params: paramsOf(n, func(i int) v1.Value { return v1.StringValue(fmt.Sprintf("$(params.p%d)", i+1)) })}, nil, TaskRunContext{})
+			ForTaskRun(&v1.TaskSpec{Params: paramsOf(n, func(i int) v1.Value { return v1.StringValue(fmt.Sprintf("$(params.p%d)", i+1)) })},
+				nil, TaskRunContext{})
 		},
 		"Word": func(n int) {
-			_, _ = When([]v1.WhenExpression{{CEL: strings.Repeat("word", 10*n) + "'$(params.p)'"}}, ForTaskRun(&v1.TaskSpec{}, []v1.Param{{Name: "p", Value: v1.StringValue("a")}}, TaskRunContext{}), nil)
+			_, _ = When([]v1.WhenExpression{{CEL: strings.Repeat("word", 10*n) + "'$(params.p)'"}},
+				ForTaskRun(&v1.TaskSpec{}, []v1.Param{{Name: "p", Value: v1.StringValue("a")}}, TaskRunContext{}),
+				nil)
 		},
 		"ActionParams": func(n int) {
 			given := make([]v1.Param, n)
 			for i := range given {
 				given[i] = v1.Param{Name: fmt.Sprintf("p%d", i), Value: v1.StringValue("a")}
 			}
-			_, _ = Step(nil, &v1.Step{Ref: &v1.StepRef{Name: "a"}, Params: given}, &v1beta1.StepActionSpec{Image: "i", Params: paramsOf(n, func(int) v1.Value { return v1.StringValue("") })})
+			_, _ = Step(nil, &v1.Step{
+				Ref:    &v1.StepRef{Name: "a"},
+				Params: given,
+			}, &v1beta1.StepActionSpec{Image: "i", Params: paramsOf(n, func(int) v1.Value { return v1.StringValue("") })})
 		},
 		"Steps": func(n int) {
 			spec := &v1.TaskSpec{}
 			for i := range n {
 				spec.Params = append(spec.Params, v1.ParamSpec{Name: fmt.Sprintf("p%d", i), Default: new(v1.StringValue("a"))})
-				spec.Steps = append(spec.Steps, v1.Step{Image: "i", Script: fmt.Sprintf("$(params.p%d)$(results.r%d.path)", i, i), Env: []corev1.EnvVar{{Name: "E", Value: "$(params.p0)"}}})
+				spec.Steps = append(spec.Steps, v1.Step{
+					Image:  "i",
+					Script: fmt.Sprintf("$(params.p%d)$(results.r%d.path)", i, i),
+					Env:    []corev1.EnvVar{{Name: "E", Value: "$(params.p0)"}},
+				})
 				spec.Results = append(spec.Results, v1.TaskResult{Name: fmt.Sprintf("r%d", i)})
 			}
 			_, _ = TaskSpec(spec, ForTaskRun(spec, nil, TaskRunContext{}), "ref-x")
@@ -178,7 +197,10 @@ func TestSubstitutionIsLinear(t *testing.T) {
 // TestChainOfDefaults: defaults may refer to each other up to a depth, in whatever order they are declared.
 func TestChainOfDefaults(t *testing.T) {
 	for _, length := range []int{2, maxDepth, 2 * maxDepth, 20_000} {
-		for name, next := range map[string]func(i int) int{"Forwards": func(i int) int { return i + 1 }, "Backwards": func(i int) int { return i - 1 }} {
+		for name, next := range map[string]func(i int) int{
+			"Forwards":  func(i int) int { return i + 1 },
+			"Backwards": func(i int) int { return i - 1 },
+		} {
 			specs := paramsOf(length, func(i int) v1.Value { return v1.StringValue(fmt.Sprintf("$(params.p%d)", next(i))) })
 			first, last := &specs[0], &specs[length-1]
 			if name == "Backwards" {

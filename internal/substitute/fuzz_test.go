@@ -12,10 +12,14 @@ import (
 // FuzzPipeline: any tasks and results of a pipeline have their variables replaced or are refused by an error that names the
 // field. What has no variable in it stays, and what was given is not changed.
 func FuzzPipeline(f *testing.F) {
-	f.Add([]byte(`{"tasks":[{"name":"a","params":[{"name":"x","value":["$(tasks.t.results.l[*])","$(params.p)"]}],"when":[{"input":"$(tasks.t.results.s)","operator":"in","values":["$(params.l[*])"]}]}]}`))
-	f.Add([]byte(`{"tasks":[{"name":"b","matrix":{"params":[{"name":"m","value":"$(params.l[*])"}],"include":[{"name":"i","params":[{"name":"q","value":"$(params.o.x)"}]}]}}]}`))
-	f.Add([]byte(`{"results":[{"name":"r","value":{"k":"$(tasks.t.results.o.k)"}},{"name":"s","type":"array","value":"$(tasks.m.results.r[*])"},{"name":"n","value":"$(tasks.m.matrix.length)"}]}`))
-	f.Add([]byte(`{"tasks":[{"name":"c","taskRef":{"resolver":"git","params":[{"name":"url","value":"$(params['d'])"}]},"workspaces":[{"name":"w","subPath":"$(context.pipelineRun.uid)$(tasks.t.results.n)"}]}]}`))
+	f.Add([]byte(`{"tasks":[{"name":"a","params":[{"name":"x","value":["$(tasks.t.results.l[*])","$(params.p)"]}],` +
+		`"when":[{"input":"$(tasks.t.results.s)","operator":"in","values":["$(params.l[*])"]}]}]}`))
+	f.Add([]byte(`{"tasks":[{"name":"b","matrix":{"params":[{"name":"m","value":"$(params.l[*])"}],` +
+		`"include":[{"name":"i","params":[{"name":"q","value":"$(params.o.x)"}]}]}}]}`))
+	f.Add([]byte(`{"results":[{"name":"r","value":{"k":"$(tasks.t.results.o.k)"}},{"name":"s","type":"array",` +
+		`"value":"$(tasks.m.results.r[*])"},{"name":"n","value":"$(tasks.m.matrix.length)"}]}`))
+	f.Add([]byte(`{"tasks":[{"name":"c","taskRef":{"resolver":"git","params":[{"name":"url",` +
+		`"value":"$(params['d'])"}]},"workspaces":[{"name":"w","subPath":"$(context.pipelineRun.uid)$(tasks.t.results.n)"}]}]}`))
 	f.Add([]byte(`{"finally":[{"name":"d","when":[{"cel":"'$(tasks.t.results.q)' == \"$(params.p)\" && $(tasks.t.results.n) > 0.5"}]}]}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var spec v1.PipelineSpec
@@ -47,9 +51,12 @@ func FuzzPipeline(f *testing.F) {
 
 // FuzzStep: any step with any step action is one step, or is refused by an error that names the field.
 func FuzzStep(f *testing.F) {
-	f.Add([]byte(`{"name":"s","params":[{"name":"p","value":"$(params.x)"}]}`), []byte(`{"image":"i","params":[{"name":"p"},{"name":"q","default":"$(params.p)"}],"script":"echo $(params.p) $(params.q)"}`))
-	f.Add([]byte(`{"ref":{"name":"a"},"onError":"continue"}`), []byte(`{"image":"$(params.p[0])","args":["$(params.p[*])"],"params":[{"name":"p","type":"array","default":["a"]}],"results":[{"name":"r"}]}`))
-	f.Add([]byte(`{}`), []byte(`{"command":["$(step.results.r.path)"],"env":[{"name":"E","value":"$(params.o.k)"}],"params":[{"name":"o","type":"object","properties":{"k":{}}}]}`))
+	f.Add([]byte(`{"name":"s","params":[{"name":"p","value":"$(params.x)"}]}`),
+		[]byte(`{"image":"i","params":[{"name":"p"},{"name":"q","default":"$(params.p)"}],"script":"echo $(params.p) $(params.q)"}`))
+	f.Add([]byte(`{"ref":{"name":"a"},"onError":"continue"}`), []byte(`{"image":"$(params.p[0])",`+
+		`"args":["$(params.p[*])"],"params":[{"name":"p","type":"array","default":["a"]}],"results":[{"name":"r"}]}`))
+	f.Add([]byte(`{}`), []byte(`{"command":["$(step.results.r.path)"],"env":[{"name":"E","value":"$(params.o.k)"}],`+
+		`"params":[{"name":"o","type":"object","properties":{"k":{}}}]}`))
 	f.Fuzz(func(t *testing.T, stepJSON, actionJSON []byte) {
 		var step v1.Step
 		var action v1beta1.StepActionSpec

@@ -133,7 +133,8 @@ func TestWhatArrivesAfterTheKubelet(t *testing.T) {
 				t.Fatal(err)
 			}
 			if got := kubeletExpand(out.Steps[0].Args[0], env); got != tc.want {
-				t.Errorf("\n%s\n%q with %q: want %q in the container, got %q (sent as %q)", tc.reason, tc.text, tc.value, tc.want, got, out.Steps[0].Args[0])
+				t.Errorf("\n%s\n%q with %q: want %q in the container, got %q (sent as %q)",
+					tc.reason, tc.text, tc.value, tc.want, got, out.Steps[0].Args[0])
 			}
 		})
 	}

@@ -71,8 +71,9 @@ func TestPipelineTaskValues(t *testing.T) {
 		},
 		"Context": {
 			reason: "The run and the pipeline tell of themselves.",
-			in:     v1.StringValue("$(context.pipelineRun.name) $(context.pipelineRun.namespace) $(context.pipelineRun.uid) $(context.pipeline.name)"),
-			want:   v1.StringValue("run ns uid pipe"),
+			in: v1.StringValue("$(context.pipelineRun.name) $(context.pipelineRun.namespace) " +
+				"$(context.pipelineRun.uid) $(context.pipeline.name)"),
+			want: v1.StringValue("run ns uid pipe"),
 		},
 		"Workspaces": {
 			reason: "Workspaces are bound or not.",
@@ -195,12 +196,14 @@ func TestPipelineTaskRefuses(t *testing.T) {
 		"BareArray": {
 			reason: "The way out is told.",
 			in:     v1.StringValue("$(tasks.t.results.l)"),
-			want:   `cannot resolve $(tasks.t.results.l) in params[1].value: result "l" of task "t" is an array: write [*] behind its name for all of it, or [0] for one element`,
+			want: `cannot resolve $(tasks.t.results.l) in params[1].value: result "l" of task "t" is an array: ` +
+				`write [*] behind its name for all of it, or [0] for one element`,
 		},
 		"BareObject": {
 			reason: "For objects, too.",
 			in:     v1.ObjectValue(map[string]string{"k": "$(tasks.t.results.o)"}),
-			want:   `cannot resolve $(tasks.t.results.o) in params[1].value.k: result "o" of task "t" is an object: write [*] behind its name for all of it, or .<key> for one of its values`,
+			want: `cannot resolve $(tasks.t.results.o) in params[1].value.k: result "o" of task "t" is an ` +
+				`object: write [*] behind its name for all of it, or .<key> for one of its values`,
 		},
 		"ArrayInText": {
 			reason: "A text takes no array.",
@@ -268,7 +271,10 @@ func TestPipelineResults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []v1.PipelineRunResult{{Name: "array", Value: v1.ArrayValue("zero", "$(params.p)")}, {Name: "text", Value: v1.StringValue("is v$$")}}
+	want := []v1.PipelineRunResult{
+		{Name: "array", Value: v1.ArrayValue("zero", "$(params.p)")},
+		{Name: "text", Value: v1.StringValue("is v$$")},
+	}
 	if diff := cmp.Diff(want, values); diff != "" {
 		t.Errorf("values: -want, +got:\n%s", diff)
 	}
@@ -430,7 +436,9 @@ func TestWithComesFirst(t *testing.T) {
 	vars := pipelineVariables()
 	vars = vars.With(map[string]string{"context.pipelineTask.retries": "3", "tasks.t.status": "Succeeded", "context.pipeline.name": "other"})
 	vars = vars.Add("context.pipelineTask.retries", "7")
-	task := &v1.PipelineTask{DisplayName: "$(context.pipelineTask.retries) $(tasks.t.status) $(context.pipeline.name) $(context.pipelineRun.name)"}
+	task := &v1.PipelineTask{
+		DisplayName: "$(context.pipelineTask.retries) $(tasks.t.status) $(context.pipeline.name) $(context.pipelineRun.name)",
+	}
 	got, err := PipelineTask(task, vars, tasks{})
 	if err != nil || got.DisplayName != "7 Succeeded other run" {
 		t.Errorf("want %q, got %q (%v)", "7 Succeeded other run", got.DisplayName, err)
@@ -443,7 +451,11 @@ func TestWithComesFirst(t *testing.T) {
 
 func TestBindings(t *testing.T) {
 	bound := []v1.WorkspaceBinding{
-		{Name: "a", SubPath: "$(context.pipelineRun.name)/x", PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: "claim-$(params.o.x)"}},
+		{
+			Name:                  "a",
+			SubPath:               "$(context.pipelineRun.name)/x",
+			PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: "claim-$(params.o.x)"},
+		},
 		{Name: "b", ConfigMap: &corev1.ConfigMapVolumeSource{LocalObjectReference: corev1.LocalObjectReference{Name: "$(params.d)"}}},
 	}
 	got, err := Bindings(field.NewPath("spec", "workspaces"), bound, pipelineVariables())
@@ -458,7 +470,8 @@ func TestBindings(t *testing.T) {
 	}
 	bound[0].SubPath = "$(tasks.t.results.s)"
 	_, err = Bindings(field.NewPath("spec", "workspaces"), bound, pipelineVariables())
-	if want := "cannot resolve $(tasks.t.results.s) in spec.workspaces[0].subPath: there is no such variable here"; err == nil || err.Error() != want {
+	if want := "cannot resolve $(tasks.t.results.s) in spec.workspaces[0].subPath: there is no such variable here"; err == nil ||
+		err.Error() != want {
 		t.Errorf("Bindings: want %s, got %v", want, err)
 	}
 }

@@ -100,7 +100,10 @@ sidecars:
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := []string{out.Steps[0].Script, out.Steps[1].Script, out.Steps[2].Script, out.Sidecars[0].Script, out.Workspaces[1].MountPath, out.Steps[1].Workspaces[0].MountPath}
+	got := []string{
+		out.Steps[0].Script, out.Steps[1].Script, out.Steps[2].Script, out.Sidecars[0].Script,
+		out.Workspaces[1].MountPath, out.Steps[1].Workspaces[0].MountPath,
+	}
 	want := []string{
 		"/tekton/steps/step-unnamed-0/exitCode /tekton/steps/step-unnamed-0/results/r /tekton/creds",
 		"/own/task-dir /task-dir /tekton/steps/step-s/results/r",

@@ -178,7 +178,8 @@ func TestStepActionRefusals(t *testing.T) {
 }
 
 func TestStepActionDefaultsInACircle(t *testing.T) {
-	spec := decode[v1beta1.StepActionSpec](t, `{image: i, script: "$(params.a)", params: [{name: a, default: "$(params.b)"}, {name: b, default: "$(params.a)"}]}`)
+	spec := decode[v1beta1.StepActionSpec](t,
+		`{image: i, script: "$(params.a)", params: [{name: a, default: "$(params.b)"}, {name: b, default: "$(params.a)"}]}`)
 	if _, err := Step(nil, decode[v1.Step](t, "ref: {name: x}"), spec); err == nil || !strings.Contains(err.Error(), "circle") {
 		t.Errorf("want the circle named, got %v", err)
 	}
@@ -186,12 +187,15 @@ func TestStepActionDefaultsInACircle(t *testing.T) {
 
 // TestStepActionKeepsTheStep: what only the step can say stays, and its own security context wins.
 func TestStepActionKeepsTheStep(t *testing.T) {
-	step := decode[v1.Step](t, `{name: n, ref: {name: x}, onError: continue, timeout: 5m, computeResources: {requests: {cpu: 1m}}, securityContext: {runAsUser: 7}}`)
-	got, err := Step(nil, step, decode[v1beta1.StepActionSpec](t, `{image: i, script: x, workingDir: /w, securityContext: {runAsUser: 1, runAsGroup: 2}}`))
+	step := decode[v1.Step](t,
+		`{name: n, ref: {name: x}, onError: continue, timeout: 5m, computeResources: {requests: {cpu: 1m}}, securityContext: {runAsUser: 7}}`)
+	got, err := Step(nil, step, decode[v1beta1.StepActionSpec](t,
+		`{image: i, script: x, workingDir: /w, securityContext: {runAsUser: 1, runAsGroup: 2}}`))
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := decode[v1.Step](t, `{name: n, image: i, script: x, workingDir: /w, onError: continue, timeout: 5m, computeResources: {requests: {cpu: 1m}}, securityContext: {runAsUser: 7}}`)
+	want := decode[v1.Step](t, `{name: n, image: i, script: x, workingDir: /w, onError: continue, timeout: 5m, `+
+		`computeResources: {requests: {cpu: 1m}}, securityContext: {runAsUser: 7}}`)
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}

@@ -305,7 +305,8 @@ func TestMountsAreCheckedOnceTheyAreKnown(t *testing.T) {
 		Steps:   []v1.Step{{Image: "i", VolumeMounts: []corev1.VolumeMount{{Name: "v", MountPath: "/data/$(params.p)"}}}},
 	}
 	_, err := substituted(spec, ForTaskRun(spec, []v1.Param{{Name: "p", Value: v1.StringValue("../tekton/run")}}, TaskRunContext{}))
-	const want = `steps[0].volumeMounts[0].mountPath: Invalid value: "/data/../tekton/run": /tekton and what is below it is reserved, except /tekton/home; choose another path`
+	const want = `steps[0].volumeMounts[0].mountPath: Invalid value: "/data/../tekton/run": /tekton and what is ` +
+		`below it is reserved, except /tekton/home; choose another path`
 	if err == nil || err.Error() != want {
 		t.Errorf("a param leads to a reserved path:\nwant %s\n got %v", want, err)
 	}

@@ -61,7 +61,9 @@ func TestPodOfAnotherTask(t *testing.T) {
 			task := &v1.Task{ObjectMeta: metav1.ObjectMeta{Name: "deploy", Namespace: "ci"}, Spec: v1.TaskSpec{Steps: []v1.Step{
 				{Name: "one", Image: "busybox:1", Script: "true", WorkingDir: "/old"}, {Name: "two", Image: "busybox:1", Script: "true"},
 			}}}
-			w := newWorld(t, []client.Object{task, taskRun(func(tr *v1.TaskRun) { tr.Spec.TaskSpec, tr.Spec.TaskRef = nil, &v1.TaskRef{Name: "deploy"} })}, interceptor.Funcs{})
+			w := newWorld(t,
+				[]client.Object{task, taskRun(func(tr *v1.TaskRun) { tr.Spec.TaskSpec, tr.Spec.TaskRef = nil, &v1.TaskRef{Name: "deploy"} })},
+				interceptor.Funcs{})
 			tr := w.pass(t)
 			tr.Status = v1.TaskRunStatus{} // as if it had not been written
 			if err := w.client.Status().Update(t.Context(), tr); err != nil {
@@ -113,7 +115,8 @@ func checkPodOf(t *testing.T, w *world, dir string, stopped bool) {
 		t.Fatalf("want one pod, got %d", len(pods))
 	}
 	c := &pods[0].Spec.Containers[0]
-	if works := c.WorkingDir + strings.Join(c.Args, " "); !strings.Contains(works, dir) || (pods[0].Spec.ActiveDeadlineSeconds != nil) != stopped {
+	if works := c.WorkingDir + strings.Join(c.Args, " "); !strings.Contains(works, dir) ||
+		(pods[0].Spec.ActiveDeadlineSeconds != nil) != stopped {
 		t.Errorf("want a pod that works in %q, stopped: %v, got %q", dir, stopped, works)
 	}
 }

@@ -55,7 +55,8 @@ func TestCancel(t *testing.T) {
 			w.pass(t)
 			w.cancel(t)
 			tr := w.pass(t)
-			if got := reason(tr); got != "False TaskRunCancelled" || tr.Status.Condition().Message != `TaskRun "build" was cancelled: not needed any more` {
+			if got := reason(tr); got != "False TaskRunCancelled" ||
+				tr.Status.Condition().Message != `TaskRun "build" was cancelled: not needed any more` {
 				t.Errorf("%s: want the run cancelled and not retried, got %+v", tc.reason, tr.Status.Condition())
 			}
 			for _, s := range tr.Status.Steps {
@@ -115,7 +116,10 @@ func TestCancelLeavesForeignPods(t *testing.T) {
 func TestCutShort(t *testing.T) {
 	late := func(o *Observation) { o.Now = epoch().Add(hour) }
 	digest := []frame.Result{value("digest", "string", "d")}
-	good := &collect.Set{Results: digest, Steps: []frame.Step{step("step-one", 0, frame.ReasonCompleted), step("step-two", 0, frame.ReasonCompleted)}}
+	good := &collect.Set{
+		Results: digest,
+		Steps:   []frame.Step{step("step-one", 0, frame.ReasonCompleted), step("step-two", 0, frame.ReasonCompleted)},
+	}
 	bad := &collect.Set{Results: digest, Steps: []frame.Step{step("step-one", 2, frame.ReasonError), step("step-two", 1, frame.ReasonSkipped)}}
 	interrupted := &collect.Set{Results: digest, Interrupted: true, Steps: []frame.Step{
 		step("step-one", 0, frame.ReasonCompleted), step("step-two", -1, frame.ReasonUnfinished)}}

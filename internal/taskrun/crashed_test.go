@@ -65,7 +65,8 @@ func TestPanicIsToldOnTheRun(t *testing.T) {
 	if fetch(t, w, p, &corev1.Pod{}).Spec.ActiveDeadlineSeconds == nil {
 		t.Error("want the pod of the run that was given up stopped")
 	}
-	if _, value := w.panics(t, client.ObjectKeyFromObject(bad)); value != nil || reason(fetch(t, w, bad, &v1.TaskRun{})) != "False InternalError" {
+	if _, value := w.panics(t, client.ObjectKeyFromObject(bad)); value != nil ||
+		reason(fetch(t, w, bad, &v1.TaskRun{})) != "False InternalError" {
 		t.Errorf("want the outcome to stand, got %v", value)
 	}
 	if result, value := w.panics(t, client.ObjectKeyFromObject(good)); value != nil || result.RequeueAfter == 0 {

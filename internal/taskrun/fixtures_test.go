@@ -112,7 +112,10 @@ func record(exitCode int, results ...frame.Result) string {
 	if exitCode != 0 {
 		reason = frame.ReasonError
 	}
-	message, err := messageOf(frame.Step{ExitCode: exitCode, Reason: reason, StartedAt: epoch(), FinishedAt: epoch().Add(time.Second)}, results...)
+	message, err := messageOf(
+		frame.Step{ExitCode: exitCode, Reason: reason, StartedAt: epoch(), FinishedAt: epoch().Add(time.Second)},
+		results...,
+	)
 	if err != nil {
 		panic(err) // a fixture that does not fit is a mistake in the test
 	}
@@ -126,7 +129,13 @@ func messageOf(step frame.Step, results ...frame.Result) (string, error) {
 }
 
 func observation(change ...func(*Observation)) Observation {
-	obs := Observation{Now: epoch().Add(time.Second), Config: config.Default(), ResultsFrom: config.TerminationMessage, Task: Task{Spec: spec()}, Recordable: true}
+	obs := Observation{
+		Now:         epoch().Add(time.Second),
+		Config:      config.Default(),
+		ResultsFrom: config.TerminationMessage,
+		Task:        Task{Spec: spec()},
+		Recordable:  true,
+	}
 	for _, f := range change {
 		f(&obs)
 	}

@@ -59,7 +59,8 @@ func TestMessageThatInjectedContainersCut(t *testing.T) {
 	obs.Evidence = terminationmessage.Method{}.Gather(transport.Run{Pod: p, Spec: obs.Task.Spec})
 	tr := taskRun(started)
 	got := outcomeOf(tr, stateOf(tr, obs), obs)
-	if got == nil || got.Condition.Reason != v1.TaskRunReasonResultsUnavailable || !strings.Contains(got.Condition.Message, `["istio-proxy"]`) || !strings.Contains(got.Condition.Message, "12288 bytes") {
+	if got == nil || got.Condition.Reason != v1.TaskRunReasonResultsUnavailable ||
+		!strings.Contains(got.Condition.Message, `["istio-proxy"]`) || !strings.Contains(got.Condition.Message, "12288 bytes") {
 		t.Errorf("want the injected container and the limit named, got %+v", got)
 	}
 }
@@ -69,7 +70,10 @@ func TestMessageThatInjectedContainersCut(t *testing.T) {
 func TestRecordThatInjectedContainersCut(t *testing.T) {
 	whole := record(0)
 	cut := whole[:len(whole)-10]
-	compressed, err := termination.Encode([]termination.Entry{{Key: "Reason", Value: strings.Repeat("r", 3000), Type: termination.TypeInternal}}, 1000)
+	compressed, err := termination.Encode(
+		[]termination.Entry{{Key: "Reason", Value: strings.Repeat("r", 3000), Type: termination.TypeInternal}},
+		1000,
+	)
 	if err != nil {
 		t.Fatal("cannot set up:", err)
 	}
@@ -128,7 +132,8 @@ func TestKubeletsWordsAreNoMessageOfAStep(t *testing.T) {
 			obs.Evidence = terminationmessage.Method{}.Gather(transport.Run{Pod: p, Spec: obs.Task.Spec})
 			tr := taskRun(started)
 			got := outcomeOf(tr, stateOf(tr, obs), obs)
-			if got == nil || got.Condition.Reason != v1.TaskRunReasonFailed || len(got.Results) != 1 || !strings.Contains(got.Condition.Message, startWords) {
+			if got == nil || got.Condition.Reason != v1.TaskRunReasonFailed || len(got.Results) != 1 ||
+				!strings.Contains(got.Condition.Message, startWords) {
 				t.Errorf("want the result kept and the kubelet's words, got %+v", got)
 			}
 		})

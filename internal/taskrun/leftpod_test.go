@@ -72,7 +72,9 @@ func TestUnrecordedPodIsStopped(t *testing.T) {
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			task := &v1.Task{ObjectMeta: metav1.ObjectMeta{Name: "deploy", Namespace: "ci"}, Spec: *taskRun().Spec.TaskSpec}
-			w := newWorld(t, []client.Object{task, taskRun(func(tr *v1.TaskRun) { tr.Spec.TaskSpec, tr.Spec.TaskRef = nil, &v1.TaskRef{Name: "deploy"} })}, interceptor.Funcs{})
+			w := newWorld(t,
+				[]client.Object{task, taskRun(func(tr *v1.TaskRun) { tr.Spec.TaskSpec, tr.Spec.TaskRef = nil, &v1.TaskRef{Name: "deploy"} })},
+				interceptor.Funcs{})
 			tr := w.pass(t)
 			tr.Status = v1.TaskRunStatus{} // as if it had not been written
 			if err := w.client.Status().Update(t.Context(), tr); err != nil {

@@ -20,14 +20,20 @@ import (
 
 func unscheduledPod(message string) *corev1.Pod {
 	p := runPod(corev1.PodPending)
-	p.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: "Unschedulable", Message: message}}
+	p.Status.Conditions = []corev1.PodCondition{
+		{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: "Unschedulable", Message: message},
+	}
 	return p
 }
 
 // placedAt is a pod that was given to its node at the epoch, and whose first step waits.
 func placedAt(waits string) *corev1.Pod {
 	p := runPod(corev1.PodPending, waiting(waits), waiting("PodInitializing"))
-	p.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionTrue, LastTransitionTime: metav1.NewTime(epoch())}}
+	p.Status.Conditions = []corev1.PodCondition{{
+		Type:               corev1.PodScheduled,
+		Status:             corev1.ConditionTrue,
+		LastTransitionTime: metav1.NewTime(epoch()),
+	}}
 	return p
 }
 
@@ -35,7 +41,10 @@ func crashing() *corev1.Pod {
 	p := runPod(corev1.PodPending, waiting("PodInitializing"), waiting("PodInitializing"))
 	p.Status.ContainerStatuses[0].State.Waiting.Message, p.Status.ContainerStatuses[1].State.Waiting.Message = "", ""
 	p.Status.InitContainerStatuses = []corev1.ContainerStatus{{
-		Name: "sidecar-db", State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "CrashLoopBackOff", Message: "back-off 20s restarting failed container"}},
+		Name: "sidecar-db", State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{
+			Reason:  "CrashLoopBackOff",
+			Message: "back-off 20s restarting failed container",
+		}},
 		LastTerminationState: terminated(2, ""),
 	}}
 	return p
@@ -103,7 +112,8 @@ func TestPendingSaysWhy(t *testing.T) {
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			if c := pending(tc.pod, epoch().Add(sandboxPatience)); c.Reason != tc.want || !strings.HasSuffix(c.Message, tc.message) && !strings.Contains(c.Message, tc.message) {
+			if c := pending(tc.pod, epoch().Add(sandboxPatience)); c.Reason != tc.want ||
+				!strings.HasSuffix(c.Message, tc.message) && !strings.Contains(c.Message, tc.message) {
 				t.Errorf("%s: want %s with %q, got %s with %q", tc.reason, tc.want, tc.message, c.Reason, c.Message)
 			}
 		})
@@ -255,7 +265,8 @@ func TestSidecarsThatFail(t *testing.T) {
 // TestSkippedByWhen: a step that was not wanted is no failure.
 func TestSkippedByWhen(t *testing.T) {
 	set := &collect.Set{Steps: []frame.Step{step("step-one", 0, frame.ReasonSkipped), step("step-two", 0, frame.ReasonCompleted)}}
-	if c := outcomeOf(taskRun(started), Collected, observation(withEvidence(collect.Progress{Set: set}))).Condition; c.Status != metav1.ConditionTrue {
+	if c := outcomeOf(taskRun(started), Collected,
+		observation(withEvidence(collect.Progress{Set: set}))).Condition; c.Status != metav1.ConditionTrue {
 		t.Errorf("want success, got %+v", c)
 	}
 }

@@ -59,7 +59,8 @@ func (w *world) counting(t *testing.T) (restart func(), sum func() map[string]fl
 // conflicts makes every second write of a status a conflict, as with another controller that is quicker.
 func conflicts() interceptor.Funcs {
 	n := 0
-	return interceptor.Funcs{SubResourcePatch: func(ctx context.Context, c client.Client, sub string, o client.Object, p client.Patch, opts ...client.SubResourcePatchOption) error {
+	return interceptor.Funcs{SubResourcePatch: func(ctx context.Context, c client.Client, sub string,
+		o client.Object, p client.Patch, opts ...client.SubResourcePatchOption) error {
 		if n++; n%2 == 1 {
 			return apierrors.NewConflict(schema.GroupResource{Group: v1.GroupName, Resource: "taskruns"}, o.GetName(), errors.New("changed"))
 		}
@@ -125,7 +126,8 @@ func TestRunIsCountedOnce(t *testing.T) {
 func TestTooLargeIsCounted(t *testing.T) {
 	refusals := 0
 	w := newWorld(t, []client.Object{taskRun()}, interceptor.Funcs{
-		SubResourcePatch: func(ctx context.Context, c client.Client, sub string, o client.Object, p client.Patch, opts ...client.SubResourcePatchOption) error {
+		SubResourcePatch: func(ctx context.Context, c client.Client, sub string, o client.Object, p client.Patch,
+			opts ...client.SubResourcePatchOption) error {
 			if refusals++; refusals == 1 {
 				return apierrors.NewInternalError(errors.New("etcdserver: request is too large"))
 			}

@@ -79,7 +79,8 @@ func modelStates() map[string]corev1.ContainerState {
 	}
 	for _, reason := range []string{
 		"ContainerCreating", "PodInitializing", "CreateContainerError", "RunContainerError", "CreateContainerConfigError", "ErrImagePull",
-		"ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError", "RegistryUnavailable", "PostStartHookError", "SomethingNew",
+		"ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError", "RegistryUnavailable",
+		"PostStartHookError", "SomethingNew",
 	} {
 		s := waiting(reason)
 		if atWork(s.Waiting) {
@@ -93,7 +94,10 @@ func modelStates() map[string]corev1.ContainerState {
 // modelCarriers are the states of the results sidecar.
 func modelCarriers() map[string]corev1.ContainerState {
 	states := map[string]corev1.ContainerState{}
-	for _, name := range []string{"unseen", "running", "done", "norecord137", "oom", "starterror", "waitingContainerCreating", "waitingCreateContainerError", "waitingImagePullBackOff", "waitingSomethingNew"} {
+	for _, name := range []string{
+		"unseen", "running", "done", "norecord137", "oom", "starterror", "waitingContainerCreating",
+		"waitingCreateContainerError", "waitingImagePullBackOff", "waitingSomethingNew",
+	} {
 		states[name] = modelStates()[name]
 	}
 	states["done"] = terminated(0, "")
@@ -110,7 +114,9 @@ func modelSituations() []situation {
 	}
 	init := func(name string, started bool, state, last corev1.ContainerState, restarts int32) func(*corev1.Pod) {
 		return func(p *corev1.Pod) {
-			p.Status.InitContainerStatuses = []corev1.ContainerStatus{{Name: name, State: state, LastTerminationState: last, Started: &started, RestartCount: restarts}}
+			p.Status.InitContainerStatuses = []corev1.ContainerStatus{
+				{Name: name, State: state, LastTerminationState: last, Started: &started, RestartCount: restarts},
+			}
 		}
 	}
 	return []situation{
@@ -135,7 +141,10 @@ func modelSituations() []situation {
 			name: "without-sandbox",
 			change: func(p *corev1.Pod) {
 				p.Status.Phase = corev1.PodPending
-				p.Status.Conditions = append(p.Status.Conditions, corev1.PodCondition{Type: corev1.PodReadyToStartContainers, Status: corev1.ConditionFalse})
+				p.Status.Conditions = append(p.Status.Conditions, corev1.PodCondition{
+					Type:   corev1.PodReadyToStartContainers,
+					Status: corev1.ConditionFalse,
+				})
 			},
 		},
 		{
@@ -150,7 +159,11 @@ func modelSituations() []situation {
 			name: "node-lost",
 			change: func(p *corev1.Pod) {
 				phase(corev1.PodUnknown, "NodeLost")(p)
-				p.Status.Conditions = append(p.Status.Conditions, corev1.PodCondition{Type: corev1.DisruptionTarget, Status: corev1.ConditionTrue, Reason: "DeletionByTaintManager"})
+				p.Status.Conditions = append(p.Status.Conditions, corev1.PodCondition{
+					Type:   corev1.DisruptionTarget,
+					Status: corev1.ConditionTrue,
+					Reason: "DeletionByTaintManager",
+				})
 				deleted(modelStart().Add(30 * time.Second))(p)
 			},
 		},
@@ -193,7 +206,10 @@ func modelSituations() []situation {
 			name: "mesh-waits",
 			change: func(p *corev1.Pod) {
 				p.Spec.Containers = append(p.Spec.Containers, corev1.Container{Name: "istio-proxy"})
-				p.Status.ContainerStatuses = append(p.Status.ContainerStatuses, corev1.ContainerStatus{Name: "istio-proxy", State: waiting("ImagePullBackOff")})
+				p.Status.ContainerStatuses = append(p.Status.ContainerStatuses, corev1.ContainerStatus{
+					Name:  "istio-proxy",
+					State: waiting("ImagePullBackOff"),
+				})
 			},
 		},
 		{
@@ -261,11 +277,16 @@ func modelPod(states []corev1.ContainerState, carrier *corev1.ContainerState, s 
 	p := runPod(corev1.PodRunning, running())
 	p.Spec.Containers, p.Status.ContainerStatuses = nil, nil
 	p.CreationTimestamp = metav1.NewTime(epoch())
-	p.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionTrue, LastTransitionTime: metav1.NewTime(epoch())}}
+	p.Status.Conditions = []corev1.PodCondition{{
+		Type:               corev1.PodScheduled,
+		Status:             corev1.ConditionTrue,
+		LastTransitionTime: metav1.NewTime(epoch()),
+	}}
 	add := func(name string, state corev1.ContainerState, args ...string) {
 		p.Spec.Containers = append(p.Spec.Containers, corev1.Container{Name: name, Args: args})
 		if state != (corev1.ContainerState{}) {
-			p.Status.ContainerStatuses = append(p.Status.ContainerStatuses, corev1.ContainerStatus{Name: name, Image: "busybox:1", State: *state.DeepCopy()})
+			p.Status.ContainerStatuses = append(p.Status.ContainerStatuses,
+				corev1.ContainerStatus{Name: name, Image: "busybox:1", State: *state.DeepCopy()})
 		}
 	}
 	for i, state := range states {
@@ -457,7 +478,8 @@ func unproved(obs Observation) string {
 
 // unnamed checks that a run which fails because a step was never started says so in the kubelet's words.
 func (m *model) unnamed(state State, message string) string {
-	if m.obs.Pod == nil || state != StepLost && state != PodFailed && state != Collected && state != Uncollectable || evictedByKubelet(m.obs.Pod) || m.obs.Pod.DeletionTimestamp != nil {
+	if m.obs.Pod == nil || state != StepLost && state != PodFailed && state != Collected && state != Uncollectable ||
+		evictedByKubelet(m.obs.Pod) || m.obs.Pod.DeletionTimestamp != nil {
 		return ""
 	}
 	lost := containersOf(m.obs.Pod).recordless()
@@ -482,13 +504,15 @@ func failsBefore(obs Observation, name string) bool {
 	}
 	set := obs.Evidence.Set
 	return set != nil && slices.ContainsFunc(set.Steps, func(s frame.Step) bool {
-		return !goesOn(s) && s.Reason != frame.ReasonUnfinished && s.Reason != frame.ReasonLost && s.Reason != frame.ReasonCancelled && s.Reason != frame.ReasonSkipped
+		return !goesOn(s) && s.Reason != frame.ReasonUnfinished && s.Reason != frame.ReasonLost &&
+			s.Reason != frame.ReasonCancelled && s.Reason != frame.ReasonSkipped
 	})
 }
 
 // forged reports whether a step wrote the record of its end itself.
 func forged(obs Observation) bool {
-	return obs.Evidence.Set != nil && slices.ContainsFunc(obs.Evidence.Set.Steps, func(s frame.Step) bool { return s.Reason == frame.ReasonForged })
+	return obs.Evidence.Set != nil &&
+		slices.ContainsFunc(obs.Evidence.Set.Steps, func(s frame.Step) bool { return s.Reason == frame.ReasonForged })
 }
 
 // runsOn checks that the pod of a run, or of an attempt, that has ended is stopped: at once if a step forged its end, within
@@ -546,7 +570,8 @@ func TestEveryStateHasAWayOut(t *testing.T) {
 					if answers && state.Running == nil {
 						continue // it can say nothing
 					}
-					m := newModel(fmt.Sprintf("%s/%s/sidecar-logs-%s/answers-%t", steps, s.name, carrier, answers), len(states), modelPod(states, &state, s), config.SidecarLogs)
+					m := newModel(fmt.Sprintf("%s/%s/sidecar-logs-%s/answers-%t", steps, s.name, carrier, answers),
+						len(states), modelPod(states, &state, s), config.SidecarLogs)
 					m.answers = answers
 					f.try(m)
 				}

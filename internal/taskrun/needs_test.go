@@ -34,7 +34,11 @@ func account(name string, secrets ...string) *corev1.ServiceAccount {
 }
 
 func secret(name string, kind corev1.SecretType, annotation string, keys ...string) *corev1.Secret {
-	s := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "ci", Name: name, Annotations: map[string]string{}}, Type: kind, Data: map[string][]byte{}}
+	s := &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "ci", Name: name, Annotations: map[string]string{}},
+		Type:       kind,
+		Data:       map[string][]byte{},
+	}
 	if annotation != "" {
 		s.Annotations[annotation] = "https://example.com"
 	}
@@ -131,7 +135,11 @@ func TestCredentials(t *testing.T) {
 
 // silent is a run whose steps leave it to their images what they run.
 func silent(tr *v1.TaskRun) {
-	tr.Spec.TaskSpec.Steps = []v1.Step{{Name: "one", Image: "tool"}, {Name: "two", Image: "tool", Args: []string{"$(HOME)"}}, {Name: "three", Image: "said", Command: []string{"x"}}}
+	tr.Spec.TaskSpec.Steps = []v1.Step{
+		{Name: "one", Image: "tool"},
+		{Name: "two", Image: "tool", Args: []string{"$(HOME)"}},
+		{Name: "three", Image: "said", Command: []string{"x"}},
+	}
 	tr.Spec.TaskSpec.Sidecars = []v1.Sidecar{{Name: "s", Image: "daemon"}}
 }
 
@@ -192,7 +200,9 @@ func TestImagesWithoutAnAnswer(t *testing.T) {
 		"Asked": {
 			reason: "A registry that has not answered yet is no failure.",
 			images: map[string]error{"tool": untried},
-			want:   "Unknown Pending", says: `cannot look up image "tool" of spec.steps[0] yet: the controller is asking registry docker.io`, after: lookupPeriod,
+			want:   "Unknown Pending",
+			says:   `cannot look up image "tool" of spec.steps[0] yet: the controller is asking registry docker.io`,
+			after:  lookupPeriod,
 		},
 		"FailureBehindOneThatWaits": {
 			reason: "Of several images, the one that failed explains the wait.",
@@ -222,7 +232,9 @@ func TestImagesWithoutAnAnswer(t *testing.T) {
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t, []client.Object{taskRun(silent, func(tr *v1.TaskRun) { tr.Spec.TaskSpec.Steps[1].Image = "other" })}, interceptor.Funcs{})
+			w := newWorld(t,
+				[]client.Object{taskRun(silent, func(tr *v1.TaskRun) { tr.Spec.TaskSpec.Steps[1].Image = "other" })},
+				interceptor.Funcs{})
 			w.images = tc.images
 			result, err := w.Reconcile(t.Context(), ctrl.Request{NamespacedName: keyOf(taskRun())})
 			if err != nil {
@@ -368,7 +380,12 @@ func TestLimitRanges(t *testing.T) {
 		}
 		return all
 	}
-	example := corev1.LimitRangeItem{DefaultRequest: list("cpu", "1"), Min: list("cpu", "300m"), Default: list("cpu", "2"), Max: list("cpu", "3")}
+	example := corev1.LimitRangeItem{
+		DefaultRequest: list("cpu", "1"),
+		Min:            list("cpu", "300m"),
+		Default:        list("cpu", "2"),
+		Max:            list("cpu", "3"),
+	}
 	cases := map[string]struct {
 		reason   string
 		ranges   []corev1.LimitRange

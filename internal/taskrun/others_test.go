@@ -31,10 +31,13 @@ func TestObjectsOfOthersAreRefused(t *testing.T) {
 	}
 	withClaim := func(tr *v1.TaskRun) {
 		tr.Spec.TaskSpec.Workspaces = []v1.WorkspaceDeclaration{{Name: "w"}}
-		tr.Spec.Workspaces = []v1.WorkspaceBinding{{Name: "w", VolumeClaimTemplate: &corev1.PersistentVolumeClaim{Spec: corev1.PersistentVolumeClaimSpec{
-			AccessModes: []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOnce},
-			Resources:   corev1.VolumeResourceRequirements{Requests: list("storage", "1Gi")},
-		}}}}
+		tr.Spec.Workspaces = []v1.WorkspaceBinding{{
+			Name: "w",
+			VolumeClaimTemplate: &corev1.PersistentVolumeClaim{Spec: corev1.PersistentVolumeClaimSpec{
+				AccessModes: []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOnce},
+				Resources:   corev1.VolumeResourceRequirements{Requests: list("storage", "1Gi")},
+			}},
+		}}
 	}
 	claim := &corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Namespace: "ci", Name: pod.ClaimName(taskRun(withClaim), "w")}}
 	cases := map[string]struct {

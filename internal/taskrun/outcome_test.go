@@ -72,8 +72,11 @@ func TestOutcomeOfCollected(t *testing.T) {
 			results: []v1.TaskRunResult{images},
 		},
 		"OverBudget": {
-			reason:  "termination messages: step, result, and the way out",
-			set:     collect.Set{Steps: good, Problems: []frame.Problem{{Result: "digest", Kind: frame.OverBudget, Size: 5000, Limit: 4096, Detail: "step-one"}}},
+			reason: "termination messages: step, result, and the way out",
+			set: collect.Set{
+				Steps:    good,
+				Problems: []frame.Problem{{Result: "digest", Kind: frame.OverBudget, Size: 5000, Limit: 4096, Detail: "step-one"}},
+			},
 			status:  metav1.ConditionFalse,
 			want:    v1.TaskRunReasonResultTooLarge,
 			message: []string{`"step-one" need 5000 bytes`, `"digest"`, "results-from: sidecar-logs"},
@@ -136,8 +139,11 @@ func TestOutcomeOfCollected(t *testing.T) {
 		},
 		"Forged": {
 			reason: "a step that forged the record of its end is named, and no result is kept",
-			set: collect.Set{Results: []frame.Result{value("digest", "string", "evil")},
-				Steps: []frame.Step{step("step-one", 1, frame.ReasonForged), step("step-two", 0, frame.ReasonCompleted)}, Problems: []frame.Problem{{Result: "images", Kind: frame.Withheld}}},
+			set: collect.Set{
+				Results:  []frame.Result{value("digest", "string", "evil")},
+				Steps:    []frame.Step{step("step-one", 1, frame.ReasonForged), step("step-two", 0, frame.ReasonCompleted)},
+				Problems: []frame.Problem{{Result: "images", Kind: frame.Withheld}},
+			},
 			status:  metav1.ConditionFalse,
 			want:    v1.TaskRunReasonFailed,
 			message: []string{`"step-one" exited with code 1 (Forged)`, `result "images" is not kept`},
@@ -283,7 +289,8 @@ func TestOutcomeOfOtherStates(t *testing.T) {
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			got := outcomeOf(taskRun(started), tc.state, tc.obs)
-			if got.Condition.Status != metav1.ConditionFalse || got.Condition.Reason != tc.want || !strings.Contains(got.Condition.Message, tc.message) {
+			if got.Condition.Status != metav1.ConditionFalse || got.Condition.Reason != tc.want ||
+				!strings.Contains(got.Condition.Message, tc.message) {
 				t.Errorf("%s: want %s with %q, got %+v", tc.reason, tc.want, tc.message, got.Condition)
 			}
 		})
@@ -325,14 +332,16 @@ func TestObjectLimit(t *testing.T) {
 			status := v1.TaskRunStatus{}
 			status.SetCondition(v1.Succeeded("ok"), metav1.NewTime(epoch()))
 			for i := range tc.count {
-				status.Results = append(status.Results, v1.TaskRunResult{Name: "r" + string(rune('0'+i)), Type: v1.TypeString, Value: v1.StringValue(tc.text)})
+				status.Results = append(status.Results,
+					v1.TaskRunResult{Name: "r" + string(rune('0'+i)), Type: v1.TypeString, Value: v1.StringValue(tc.text)})
 			}
 			got, _ := runKind().Fit(taskRun(), status, metav1.NewTime(epoch()))
 			c := got.Condition()
 			if tc.fits && (c.Status != metav1.ConditionTrue || len(got.Results) != tc.count) {
 				t.Errorf("%s: got %+v with %d results", tc.reason, c, len(got.Results))
 			}
-			if !tc.fits && (c.Reason != v1.TaskRunReasonResultTooLarge || len(got.Results) != 0 || !strings.Contains(c.Message, `"r0" with`) || !strings.Contains(c.Message, "1556480")) {
+			if !tc.fits && (c.Reason != v1.TaskRunReasonResultTooLarge || len(got.Results) != 0 ||
+				!strings.Contains(c.Message, `"r0" with`) || !strings.Contains(c.Message, "1556480")) {
 				t.Errorf("%s: want the limit and the largest results named, got %+v with %d results", tc.reason, c, len(got.Results))
 			}
 		})

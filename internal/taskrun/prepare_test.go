@@ -34,7 +34,8 @@ func claiming(tr *v1.TaskRun) {
 		{Name: "there", PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: "$(params.claim)"}},
 	}
 	tr.Spec.TaskSpec.Workspaces = []v1.WorkspaceDeclaration{{Name: "made"}, {Name: "there"}, {Name: "default"}, {Name: "none", Optional: true}}
-	tr.Spec.TaskSpec.Steps = []v1.Step{{Image: "i", Script: "$(workspaces.made.claim) $(workspaces.there.claim) <$(workspaces.default.claim)> $(workspaces.default.bound) $(workspaces.none.bound)"}}
+	tr.Spec.TaskSpec.Steps = []v1.Step{{Image: "i", Script: "$(workspaces.made.claim) $(workspaces.there.claim) " +
+		"<$(workspaces.default.claim)> $(workspaces.default.bound) $(workspaces.none.bound)"}}
 }
 
 func withBinding(w *world) {
@@ -77,7 +78,8 @@ func TestClaimIsMadeBeforeThePod(t *testing.T) {
 	if err := w.client.Get(t.Context(), client.ObjectKey{Namespace: "ci", Name: pod.ClaimName(taskRun(), "made")}, claim); err != nil {
 		t.Fatal(err)
 	}
-	if !metav1.IsControlledBy(claim, taskRun()) || claim.Labels["team"] != "a" || claim.Labels[v1.LabelTaskRun] != "build" || claim.Annotations["x"] != "y" {
+	if !metav1.IsControlledBy(claim, taskRun()) || claim.Labels["team"] != "a" ||
+		claim.Labels[v1.LabelTaskRun] != "build" || claim.Annotations["x"] != "y" {
 		t.Errorf("the claim goes with its run, and is as its template says, got %+v", claim.ObjectMeta)
 	}
 }
@@ -166,13 +168,15 @@ func TestPropagation(t *testing.T) {
 	if err != nil || obs.Invalid != nil {
 		t.Fatal(err, obs.Invalid)
 	}
-	if s := obs.Prepared.Task.Spec.Steps[0]; s.Image != "busybox" || s.Script != "/workspace/w" || len(obs.Prepared.Task.Spec.Workspaces) != 1 {
+	if s := obs.Prepared.Task.Spec.Steps[0]; s.Image != "busybox" || s.Script != "/workspace/w" ||
+		len(obs.Prepared.Task.Spec.Workspaces) != 1 {
 		t.Errorf("want both propagated, got %q, %q", s.Image, s.Script)
 	}
 	task := &v1.Task{ObjectMeta: metav1.ObjectMeta{Name: "t", Namespace: "ci"}, Spec: *taskRun(given).Spec.TaskSpec}
 	w := newWorld(t, []client.Object{task}, interceptor.Funcs{})
 	obs, err = w.observe(t.Context(), taskRun(given, func(tr *v1.TaskRun) { tr.Spec.TaskSpec, tr.Spec.TaskRef = nil, &v1.TaskRef{Name: "t"} }))
-	if err != nil || obs.Invalid == nil || !strings.Contains(obs.Invalid.Error(), `no param "image"`) || !strings.Contains(obs.Invalid.Error(), `no workspace "w"`) {
+	if err != nil || obs.Invalid == nil || !strings.Contains(obs.Invalid.Error(), `no param "image"`) ||
+		!strings.Contains(obs.Invalid.Error(), `no workspace "w"`) {
 		t.Errorf("want both refused by name, got %v, %v", err, obs.Invalid)
 	}
 }
@@ -183,11 +187,16 @@ func TestStepActionsAreResolvedOnce(t *testing.T) {
 	}}
 	referring := taskRun(func(tr *v1.TaskRun) {
 		tr.Spec.Params = []v1.Param{{Name: "name", Value: v1.StringValue("Ada")}}
-		tr.Spec.TaskSpec.Steps = []v1.Step{{Name: "one", Ref: &v1.StepRef{Name: "greet"}, Params: []v1.Param{{Name: "who", Value: v1.StringValue("$(params.name)")}}}}
+		tr.Spec.TaskSpec.Steps = []v1.Step{{
+			Name:   "one",
+			Ref:    &v1.StepRef{Name: "greet"},
+			Params: []v1.Param{{Name: "who", Value: v1.StringValue("$(params.name)")}},
+		}}
 	})
 	w := newWorld(t, []client.Object{action, referring}, interceptor.Funcs{})
 	tr := w.pass(t)
-	if reason(tr) != "Unknown Pending" || tr.Status.TaskSpec.Steps[0].Script != "echo hello $(params.name)" || tr.Status.TaskSpec.Steps[0].Ref != nil {
+	if reason(tr) != "Unknown Pending" || tr.Status.TaskSpec.Steps[0].Script != "echo hello $(params.name)" ||
+		tr.Status.TaskSpec.Steps[0].Ref != nil {
 		t.Fatalf("the status has the step as it is run, before substitution, got %+v, %+v", tr.Status.Condition(), tr.Status.TaskSpec)
 	}
 	if err := w.client.Delete(t.Context(), action); err != nil {
@@ -198,7 +207,8 @@ func TestStepActionsAreResolvedOnce(t *testing.T) {
 		t.Errorf("a run that has begun does not need the StepAction any more, got %+v", tr.Status.Condition())
 	}
 	absent := newWorld(t, []client.Object{referring}, interceptor.Funcs{}).pass(t)
-	if reason(absent) != "False TaskRunResolutionFailed" || !strings.Contains(absent.Status.Condition().Message, `steps[0].ref: cannot get StepAction "greet"`) {
+	if reason(absent) != "False TaskRunResolutionFailed" ||
+		!strings.Contains(absent.Status.Condition().Message, `steps[0].ref: cannot get StepAction "greet"`) {
 		t.Errorf("want the StepAction named, got %+v", absent.Status.Condition())
 	}
 }
@@ -206,7 +216,12 @@ func TestStepActionsAreResolvedOnce(t *testing.T) {
 func TestMetadataOfTheTask(t *testing.T) {
 	task := &v1.Task{ObjectMeta: metav1.ObjectMeta{
 		Name: "t", Namespace: "ci", Labels: map[string]string{"team": "a", "mine": "task"},
-		Annotations: map[string]string{"chains.tekton.dev/x": "y", corev1.LastAppliedConfigAnnotation: "{}", v1.AnnotationResultsFrom: "termination-message", v1.AnnotationStoppedAt: "2000-01-01T00:00:00Z"},
+		Annotations: map[string]string{
+			"chains.tekton.dev/x":              "y",
+			corev1.LastAppliedConfigAnnotation: "{}",
+			v1.AnnotationResultsFrom:           "termination-message",
+			v1.AnnotationStoppedAt:             "2000-01-01T00:00:00Z",
+		},
 	}, Spec: *taskRun().Spec.TaskSpec}
 	w := newWorld(t, []client.Object{task, taskRun(func(tr *v1.TaskRun) {
 		tr.Spec.TaskSpec, tr.Spec.TaskRef = nil, &v1.TaskRef{Name: "t"}
@@ -221,7 +236,8 @@ func TestMetadataOfTheTask(t *testing.T) {
 		t.Errorf("annotations of the run: -want +got:\n%s", diff)
 	}
 	p := w.pod(t)
-	if p.Labels["team"] != "a" || p.Labels["mine"] != "run" || p.Annotations["chains.tekton.dev/x"] != "y" || p.Labels[v1.LabelTaskRun] != "build" {
+	if p.Labels["team"] != "a" || p.Labels["mine"] != "run" || p.Annotations["chains.tekton.dev/x"] != "y" ||
+		p.Labels[v1.LabelTaskRun] != "build" {
 		t.Errorf("the pod has them, too, got %v, %v", p.Labels, p.Annotations)
 	}
 }
@@ -229,11 +245,13 @@ func TestMetadataOfTheTask(t *testing.T) {
 // TestRefusedLabelsDoNotStopARun: a policy may keep labels from being changed.
 func TestRefusedLabelsDoNotStopARun(t *testing.T) {
 	task := &v1.Task{ObjectMeta: metav1.ObjectMeta{Name: "t", Namespace: "ci"}, Spec: *taskRun().Spec.TaskSpec}
-	w := newWorld(t, []client.Object{task, taskRun(func(tr *v1.TaskRun) { tr.Spec.TaskSpec, tr.Spec.TaskRef = nil, &v1.TaskRef{Name: "t"} })}, interceptor.Funcs{
-		Patch: func(context.Context, client.WithWatch, client.Object, client.Patch, ...client.PatchOption) error {
-			return apierrors.NewForbidden(schema.GroupResource{Group: v1.GroupName, Resource: "taskruns"}, "build", errors.New("by policy"))
-		},
-	})
+	w := newWorld(t,
+		[]client.Object{task, taskRun(func(tr *v1.TaskRun) { tr.Spec.TaskSpec, tr.Spec.TaskRef = nil, &v1.TaskRef{Name: "t"} })},
+		interceptor.Funcs{
+			Patch: func(context.Context, client.WithWatch, client.Object, client.Patch, ...client.PatchOption) error {
+				return apierrors.NewForbidden(schema.GroupResource{Group: v1.GroupName, Resource: "taskruns"}, "build", errors.New("by policy"))
+			},
+		})
 	if got := reason(w.pass(t)); got != "Unknown Pending" {
 		t.Errorf("want the run to go on, got %s", got)
 	}
@@ -311,7 +329,8 @@ func TestTaskThroughAResolver(t *testing.T) {
 		tr.Spec.Params = []v1.Param{{Name: "which", Value: v1.StringValue("far")}}
 	})}, interceptor.Funcs{})
 	tr := w.pass(t)
-	if s := tr.Status.Provenance.RefSource; s == nil || s.URI != "/apis/tekton.dev/v1/namespaces/other/task/far@task-uid" || tr.Labels[v1.LabelTask] != "far" {
+	if s := tr.Status.Provenance.RefSource; s == nil ||
+		s.URI != "/apis/tekton.dev/v1/namespaces/other/task/far@task-uid" || tr.Labels[v1.LabelTask] != "far" {
 		t.Errorf("want the place and the name, got %+v, %v", s, tr.Labels)
 	}
 	w.play(t, corev1.PodFailed, terminated(1, record(1)))
@@ -326,9 +345,13 @@ func TestTaskThroughAResolver(t *testing.T) {
 func TestResolverParamsThatCannotBeResolved(t *testing.T) {
 	w := newWorld(t, []client.Object{taskRun(func(tr *v1.TaskRun) {
 		tr.Spec.TaskSpec = nil
-		tr.Spec.TaskRef = &v1.TaskRef{ResolverRef: v1.ResolverRef{Resolver: "cluster", Params: []v1.Param{{Name: "name", Value: v1.StringValue("$(params.nope)")}}}}
+		tr.Spec.TaskRef = &v1.TaskRef{ResolverRef: v1.ResolverRef{
+			Resolver: "cluster",
+			Params:   []v1.Param{{Name: "name", Value: v1.StringValue("$(params.nope)")}},
+		}}
 	})}, interceptor.Funcs{})
-	if tr := w.pass(t); reason(tr) != "False TaskRunResolutionFailed" || !strings.Contains(tr.Status.Condition().Message, "cannot resolve $(params.nope) in spec.taskRef.params[0].value") {
+	if tr := w.pass(t); reason(tr) != "False TaskRunResolutionFailed" ||
+		!strings.Contains(tr.Status.Condition().Message, "cannot resolve $(params.nope) in spec.taskRef.params[0].value") {
 		t.Errorf("want the variable and its place named, got %+v", tr.Status.Condition())
 	}
 }

@@ -66,10 +66,17 @@ func newWorld(t *testing.T, objects []client.Object, intercept interceptor.Funcs
 	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1.AddToScheme(scheme), v1beta1.AddToScheme(scheme)); err != nil {
 		t.Fatal(err)
 	}
-	w := &world{clock: testingclock.NewFakePassiveClock(epoch()), allowed: true, images: map[string]error{}, requests: map[string]int{}, woken: make(chan types.NamespacedName, 100)}
+	w := &world{
+		clock:    testingclock.NewFakePassiveClock(epoch()),
+		allowed:  true,
+		images:   map[string]error{},
+		requests: map[string]int{},
+		woken:    make(chan types.NamespacedName, 100),
+	}
 	w.store = config.NewStore(config.Default())
 	if intercept.SubResourcePatch == nil {
-		intercept.SubResourcePatch = func(ctx context.Context, c client.Client, sub string, o client.Object, p client.Patch, opts ...client.SubResourcePatchOption) error {
+		intercept.SubResourcePatch = func(ctx context.Context, c client.Client, sub string, o client.Object,
+			p client.Patch, opts ...client.SubResourcePatchOption) error {
 			w.patches++
 			return c.SubResource(sub).Patch(ctx, o, p, opts...)
 		}
@@ -88,7 +95,12 @@ func newWorld(t *testing.T, objects []client.Object, intercept interceptor.Funcs
 		t.Fatal(err)
 	}
 	w.deps = Dependencies{
-		Client: w.counted(w.client), Live: w.countedReads(w.client), Images: w, Judge: judge, Recorder: events.NewFakeRecorder(100), Config: w.store,
+		Client:   w.counted(w.client),
+		Live:     w.countedReads(w.client),
+		Images:   w,
+		Judge:    judge,
+		Recorder: events.NewFakeRecorder(100),
+		Config:   w.store,
 		Methods: transport.Methods{
 			config.TerminationMessage: terminationmessage.Method{},
 			config.SidecarLogs:        sidecarlogs.New(w.collector, access),
@@ -131,7 +143,8 @@ func (w *world) counted(c client.WithWatch) client.Client {
 			count("patch", o)
 			return c.Patch(ctx, o, p, opts...)
 		},
-		SubResourcePatch: func(ctx context.Context, c client.Client, sub string, o client.Object, p client.Patch, opts ...client.SubResourcePatchOption) error {
+		SubResourcePatch: func(ctx context.Context, c client.Client, sub string, o client.Object, p client.Patch,
+			opts ...client.SubResourcePatchOption) error {
 			count("patch "+sub+" of", o)
 			return c.SubResource(sub).Patch(ctx, o, p, opts...)
 		},
@@ -227,7 +240,8 @@ func reason(tr *v1.TaskRun) string {
 func TestReconcileTerminationMessage(t *testing.T) {
 	w := newWorld(t, []client.Object{taskRun()}, interceptor.Funcs{})
 	tr := w.pass(t)
-	if got := reason(tr); got != "Unknown Pending" || tr.Status.PodName != "build-pod" || tr.Status.StartTime == nil || tr.Status.TaskSpec == nil {
+	if got := reason(tr); got != "Unknown Pending" || tr.Status.PodName != "build-pod" || tr.Status.StartTime == nil ||
+		tr.Status.TaskSpec == nil {
 		t.Fatalf("the first pass makes the pod and says so, got %s, %+v", got, tr.Status)
 	}
 	if got := tr.Status.Provenance.FeatureFlags.ResultExtractionMethod; got != "termination-message" {
@@ -433,7 +447,8 @@ func TestReconcileConflict(t *testing.T) {
 func TestReconcileTooLarge(t *testing.T) {
 	refusals := 0
 	w := newWorld(t, []client.Object{taskRun()}, interceptor.Funcs{
-		SubResourcePatch: func(ctx context.Context, c client.Client, sub string, o client.Object, p client.Patch, opts ...client.SubResourcePatchOption) error {
+		SubResourcePatch: func(ctx context.Context, c client.Client, sub string, o client.Object, p client.Patch,
+			opts ...client.SubResourcePatchOption) error {
 			if refusals++; refusals == 1 {
 				return apierrors.NewInternalError(errors.New("etcdserver: request is too large"))
 			}
@@ -460,7 +475,8 @@ func TestReconcileLargeTask(t *testing.T) {
 			tr.Spec.TaskSpec, tr.Spec.TaskRef = nil, &v1.TaskRef{Name: "large"}
 			tr.Spec.Params = []v1.Param{{Name: "p", Value: v1.StringValue(large)}}
 		})}, interceptor.Funcs{})
-		if tr := w.pass(t); reason(tr) != "False TaskRunValidationFailed" || !strings.Contains(tr.Status.Condition().Message, "more than the limit of 1556480") {
+		if tr := w.pass(t); reason(tr) != "False TaskRunValidationFailed" ||
+			!strings.Contains(tr.Status.Condition().Message, "more than the limit of 1556480") {
 			t.Errorf("a run that cannot hold its task does not begin, got %+v", tr.Status.Condition())
 		}
 	})

@@ -47,7 +47,8 @@ func (l *limited) fields() []metav1.ManagedFieldsEntry {
 	return []metav1.ManagedFieldsEntry{{Manager: "kubectl", Operation: "Update", FieldsV1: metav1.NewFieldsV1(string(raw))}}
 }
 
-func (l *limited) patch(ctx context.Context, under client.Client, sub string, o client.Object, change client.Patch, opts ...client.SubResourcePatchOption) error {
+func (l *limited) patch(ctx context.Context, under client.Client, sub string, o client.Object, change client.Patch,
+	opts ...client.SubResourcePatchOption) error {
 	l.writes++
 	if l.refusals > 0 {
 		l.refusals--
@@ -121,8 +122,11 @@ func drawStatus(t *rapid.T) v1.TaskRunStatus {
 		status.TaskSpec = &v1.TaskSpec{Steps: []v1.Step{{Image: "i", Script: strings.Repeat("s", n)}}}
 	}
 	status.SetCondition(rapid.SampledFrom([]metav1.Condition{
-		v1.Running(v1.TaskRunReasonRunning, "steps are running"), v1.Succeeded("All steps have completed"),
-		v1.Failed(v1.TaskRunReasonCancelled, "cancelled"), v1.Failed(v1.TaskRunReasonTimedOut, "late"), v1.Running(v1.TaskRunReasonToBeRetried, "again"),
+		v1.Running(v1.TaskRunReasonRunning, "steps are running"),
+		v1.Succeeded("All steps have completed"),
+		v1.Failed(v1.TaskRunReasonCancelled, "cancelled"),
+		v1.Failed(v1.TaskRunReasonTimedOut, "late"),
+		v1.Running(v1.TaskRunReasonToBeRetried, "again"),
 	}).Draw(t, "condition"), now)
 	return status
 }
@@ -270,7 +274,10 @@ func TestFitted(t *testing.T) {
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			status := v1.TaskRunStatus{Results: tc.results, Steps: []v1.StepState{{Name: "one", Results: tc.ofStep, ContainerState: terminated(0, "")}}}
+			status := v1.TaskRunStatus{
+				Results: tc.results,
+				Steps:   []v1.StepState{{Name: "one", Results: tc.ofStep, ContainerState: terminated(0, "")}},
+			}
 			status.SetCondition(tc.condition, metav1.NewTime(epoch()))
 			got, oversize := runKind().Fit(taskRun(), status, metav1.NewTime(epoch()))
 			if c := got.Condition(); !oversize || c.Reason != tc.want || !strings.Contains(c.Message, tc.words) {
@@ -319,7 +326,8 @@ func TestManagedFieldsOfTaskRun(t *testing.T) {
 			return err
 		},
 	})
-	if got := w.pass(t); reason(got) != "False TaskRunValidationFailed" || !strings.Contains(got.Status.Condition().Message, "in metadata.managedFields") {
+	if got := w.pass(t); reason(got) != "False TaskRunValidationFailed" ||
+		!strings.Contains(got.Status.Condition().Message, "in metadata.managedFields") {
 		t.Errorf("want the run refused, got %+v", got.Status.Condition())
 	}
 	if pods := w.pods(t); len(pods) > 0 {
@@ -329,11 +337,13 @@ func TestManagedFieldsOfTaskRun(t *testing.T) {
 
 // TestStartTimeIsStored: a run whose pod cannot be made, because the API server fails at it, times out all the same.
 func TestStartTimeIsStored(t *testing.T) {
-	w := newWorld(t, []client.Object{taskRun(func(tr *v1.TaskRun) { tr.Spec.Timeout = &metav1.Duration{Duration: time.Minute} })}, interceptor.Funcs{
-		Create: func(context.Context, client.WithWatch, client.Object, ...client.CreateOption) error {
-			return apierrors.NewInternalError(errors.New("failed calling webhook"))
-		},
-	})
+	w := newWorld(t,
+		[]client.Object{taskRun(func(tr *v1.TaskRun) { tr.Spec.Timeout = &metav1.Duration{Duration: time.Minute} })},
+		interceptor.Funcs{
+			Create: func(context.Context, client.WithWatch, client.Object, ...client.CreateOption) error {
+				return apierrors.NewInternalError(errors.New("failed calling webhook"))
+			},
+		})
 	for range 3 {
 		if _, err := w.Reconcile(t.Context(), ctrl.Request{NamespacedName: keyOf(taskRun())}); err == nil {
 			t.Fatal("want the error, so that the pass is repeated with backoff")

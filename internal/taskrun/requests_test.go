@@ -16,7 +16,10 @@ import (
 // TestRequests holds what a run costs the API server, from its beginning to its end: one controller has to keep up with
 // thousands of them.
 func TestRequests(t *testing.T) {
-	task := &v1.Task{ObjectMeta: metav1.ObjectMeta{Name: "t", Namespace: "ci", Labels: map[string]string{"team": "a"}}, Spec: *taskRun().Spec.TaskSpec}
+	task := &v1.Task{
+		ObjectMeta: metav1.ObjectMeta{Name: "t", Namespace: "ci", Labels: map[string]string{"team": "a"}},
+		Spec:       *taskRun().Spec.TaskSpec,
+	}
 	referring := func(tr *v1.TaskRun) { tr.Spec.TaskSpec, tr.Spec.TaskRef = nil, &v1.TaskRef{Name: "t"} }
 	cases := map[string]struct {
 		reason  string

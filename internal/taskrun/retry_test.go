@@ -128,14 +128,16 @@ func TestReconcileRetries(t *testing.T) {
 	w.pass(t)
 	w.play(t, corev1.PodFailed, terminated(1, record(1, value("digest", "", "old"))), terminated(1, record(1)))
 	tr := w.pass(t)
-	if got := reason(tr); got != "Unknown ToBeRetried" || tr.Status.PodName != "" || tr.Status.Results != nil || tr.Status.Steps != nil || tr.Status.StartTime != nil {
+	if got := reason(tr); got != "Unknown ToBeRetried" || tr.Status.PodName != "" || tr.Status.Results != nil ||
+		tr.Status.Steps != nil || tr.Status.StartTime != nil {
 		t.Fatalf("the failed attempt leaves nothing behind where the next one's will stand, got %s, %+v", got, tr.Status)
 	}
 	if n := len(tr.Status.RetriesStatus); n != 1 {
 		t.Fatalf("want one attempt kept, got %d", n)
 	}
 	kept := tr.Status.RetriesStatus[0]
-	if kept.PodName != "build-pod" || len(kept.Steps) != 2 || len(kept.Results) != 1 || kept.Conditions[0].Reason != "Failed" || kept.CompletionTime == nil {
+	if kept.PodName != "build-pod" || len(kept.Steps) != 2 || len(kept.Results) != 1 ||
+		kept.Conditions[0].Reason != "Failed" || kept.CompletionTime == nil {
 		t.Errorf("an attempt is kept whole, got %+v", kept)
 	}
 	w.clock.SetTime(epoch().Add(50 * time.Minute))
@@ -189,7 +191,11 @@ func TestRetryNeverMixesResults(t *testing.T) {
 		t.Fatalf("two attempts do not work at once, got %s, %d pods", reason(tr), len(w.pods(t)))
 	}
 	w.play(t, corev1.PodFailed, terminated(1, ""), terminated(1, ""), terminated(0, ""))
-	for _, states := range [][]corev1.ContainerState{nil, {waiting("ContainerCreating"), waiting("ContainerCreating"), waiting("ContainerCreating")}} {
+	for _, states := range [][]corev1.ContainerState{nil, {
+		waiting("ContainerCreating"),
+		waiting("ContainerCreating"),
+		waiting("ContainerCreating"),
+	}} {
 		if tr = w.pass(t); reason(tr) != "Unknown Pending" || tr.Status.Results != nil {
 			t.Fatalf("nothing is known of the second attempt, got %s, %+v", reason(tr), tr.Status.Results)
 		}
@@ -220,7 +226,10 @@ func TestAttemptKey(t *testing.T) {
 // run comes to the same end, with one pod for each attempt.
 func TestKilledAtAnyWrite(t *testing.T) {
 	gone := errors.New("the controller was killed")
-	labelled := &v1.Task{ObjectMeta: metav1.ObjectMeta{Name: "t", Namespace: "ci", Labels: map[string]string{"team": "a"}}, Spec: *taskRun().Spec.TaskSpec}
+	labelled := &v1.Task{
+		ObjectMeta: metav1.ObjectMeta{Name: "t", Namespace: "ci", Labels: map[string]string{"team": "a"}},
+		Spec:       *taskRun().Spec.TaskSpec,
+	}
 	labelled.Spec.Workspaces = []v1.WorkspaceDeclaration{{Name: "made"}}
 	for _, after := range []bool{false, true} {
 		for at := 1; ; at++ {
@@ -246,7 +255,8 @@ func TestKilledAtAnyWrite(t *testing.T) {
 				Patch: func(ctx context.Context, c client.WithWatch, o client.Object, p client.Patch, opts ...client.PatchOption) error {
 					return write(func() error { return c.Patch(ctx, o, p, opts...) })
 				},
-				SubResourcePatch: func(ctx context.Context, c client.Client, sub string, o client.Object, p client.Patch, opts ...client.SubResourcePatchOption) error {
+				SubResourcePatch: func(ctx context.Context, c client.Client, sub string, o client.Object,
+					p client.Patch, opts ...client.SubResourcePatchOption) error {
 					return write(func() error { return c.SubResource(sub).Patch(ctx, o, p, opts...) })
 				},
 			})
@@ -258,12 +268,15 @@ func TestKilledAtAnyWrite(t *testing.T) {
 			if err := w.client.Get(context.Background(), keyOf(taskRun()), tr); err != nil {
 				t.Fatal(err)
 			}
-			if reason(tr) != "True Succeeded" || len(tr.Status.RetriesStatus) != 1 || len(tr.Status.Results) != 1 || tr.Status.Results[0].Value.String != "new" {
-				t.Errorf("killed at write %d (after it: %t): got %s, %d attempts, %+v", at, after, reason(tr), len(tr.Status.RetriesStatus), tr.Status.Results)
+			if reason(tr) != "True Succeeded" || len(tr.Status.RetriesStatus) != 1 || len(tr.Status.Results) != 1 ||
+				tr.Status.Results[0].Value.String != "new" {
+				t.Errorf("killed at write %d (after it: %t): got %s, %d attempts, %+v",
+					at, after, reason(tr), len(tr.Status.RetriesStatus), tr.Status.Results)
 			}
 			claims := &corev1.PersistentVolumeClaimList{}
 			if err := w.client.List(context.Background(), claims); err != nil || len(claims.Items) != 1 || tr.Labels["team"] != "a" {
-				t.Errorf("killed at write %d (after it: %t): want one claim and the Task's labels, got %d and %v (%v)", at, after, len(claims.Items), tr.Labels, err)
+				t.Errorf("killed at write %d (after it: %t): want one claim and the Task's labels, got %d and %v (%v)",
+					at, after, len(claims.Items), tr.Labels, err)
 			}
 			if n := len(w.pods(t)); n != 2 {
 				t.Errorf("killed at write %d (after it: %t): want one pod for each attempt, got %d", at, after, n)
@@ -316,9 +329,12 @@ func TestArchived(t *testing.T) {
 	condition.LastTransitionTime = metav1.NewTime(epoch())
 	failed := func(results int) v1.TaskRunAttempt {
 		return v1.TaskRunAttempt{
-			Conditions: []metav1.Condition{condition}, PodName: strings.Repeat("p", 63), StartTime: new(metav1.NewTime(epoch())), CompletionTime: new(metav1.NewTime(epoch())),
-			Steps:   []v1.StepState{{Name: "one"}},
-			Results: []v1.TaskRunResult{{Name: "r", Type: v1.TypeString, Value: v1.StringValue(strings.Repeat("x", results))}},
+			Conditions:     []metav1.Condition{condition},
+			PodName:        strings.Repeat("p", 63),
+			StartTime:      new(metav1.NewTime(epoch())),
+			CompletionTime: new(metav1.NewTime(epoch())),
+			Steps:          []v1.StepState{{Name: "one"}},
+			Results:        []v1.TaskRunResult{{Name: "r", Type: v1.TypeString, Value: v1.StringValue(strings.Repeat("x", results))}},
 		}
 	}
 	small, large := archived(nil, failed(100))[0], archived(nil, failed(5000))[0]
@@ -342,7 +358,9 @@ func TestArchived(t *testing.T) {
 
 // TestFittedReducesAttempts: earlier attempts never keep the results of the one that succeeded from being stored.
 func TestFittedReducesAttempts(t *testing.T) {
-	status := v1.TaskRunStatus{Results: []v1.TaskRunResult{{Name: "r", Type: v1.TypeString, Value: v1.StringValue(strings.Repeat("x", 1_400_000))}}}
+	status := v1.TaskRunStatus{
+		Results: []v1.TaskRunResult{{Name: "r", Type: v1.TypeString, Value: v1.StringValue(strings.Repeat("x", 1_400_000))}},
+	}
 	status.SetCondition(v1.Succeeded("ok"), metav1.NewTime(epoch()))
 	for i := range 50 {
 		status.RetriesStatus = append(status.RetriesStatus, v1.TaskRunAttempt{

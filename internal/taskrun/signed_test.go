@@ -135,8 +135,11 @@ func TestObserveSigning(t *testing.T) {
 
 // unsignedSet is what came of a run whose steps have signed nothing.
 func unsignedSet(obs *Observation) {
-	obs.Evidence.Set = &collect.Set{Nonce: "n0nce", Steps: []frame.Step{step("step-one", 0, frame.ReasonCompleted), step("step-two", 0, frame.ReasonCompleted)},
-		Results: []frame.Result{value("digest", "string", "d")}}
+	obs.Evidence.Set = &collect.Set{
+		Nonce:   "n0nce",
+		Steps:   []frame.Step{step("step-one", 0, frame.ReasonCompleted), step("step-two", 0, frame.ReasonCompleted)},
+		Results: []frame.Result{value("digest", "string", "d")},
+	}
 }
 
 func TestVerify(t *testing.T) {
@@ -267,7 +270,11 @@ func TestAttested(t *testing.T) {
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			got := attested(&Outcome{Condition: tc.condition, Results: []v1.TaskRunResult{{Name: "digest"}}, StepResults: [][]v1.TaskRunResult{{}}}, tc.obs)
+			got := attested(&Outcome{
+				Condition:   tc.condition,
+				Results:     []v1.TaskRunResult{{Name: "digest"}},
+				StepResults: [][]v1.TaskRunResult{{}},
+			}, tc.obs)
 			signed := ""
 			if got.Signed != nil {
 				signed = string(got.Signed.Status) + " " + got.Signed.Reason
@@ -292,11 +299,13 @@ func TestSignedStatus(t *testing.T) {
 	})
 	tr := taskRun(started)
 	status := nextStatus(tr, Collected, obs)
-	if len(status.Conditions) != 2 || status.Conditions[0].Type != v1.ConditionSucceeded || status.Conditions[1].Type != v1.ConditionSignedResults {
+	if len(status.Conditions) != 2 || status.Conditions[0].Type != v1.ConditionSucceeded ||
+		status.Conditions[1].Type != v1.ConditionSignedResults {
 		t.Errorf("want Succeeded and then SignedResultsVerified, got %+v", status.Conditions)
 	}
 	flags := status.Provenance.FeatureFlags
-	if flags.EnforceNonfalsifiability != "spire" || flags.SignedResultsPolicy != "warn" || flags.SignedResultsIdentity != "/ns/ci/taskrun/build" {
+	if flags.EnforceNonfalsifiability != "spire" || flags.SignedResultsPolicy != "warn" ||
+		flags.SignedResultsIdentity != "/ns/ci/taskrun/build" {
 		t.Errorf("the status says by what the run goes, got %+v", flags)
 	}
 	told := 0
@@ -308,7 +317,9 @@ func TestSignedStatus(t *testing.T) {
 	if told != 1 || len(eventsFor(status, status)) != 0 {
 		t.Errorf("one event tells of it, got %d", told)
 	}
-	enforced := observation(signing(config.SigningEnforce), unsignedSet, func(obs *Observation) { obs.Verdict = &verify.Verdict{Reason: verify.ResultChanged} })
+	enforced := observation(signing(config.SigningEnforce), unsignedSet, func(obs *Observation) {
+		obs.Verdict = &verify.Verdict{Reason: verify.ResultChanged}
+	})
 	again := nextStatus(taskRun(started, func(tr *v1.TaskRun) { tr.Spec.Retries = 1 }), Collected, enforced)
 	if len(again.RetriesStatus) != 1 || signedResults(again) != nil {
 		t.Errorf("the attempt keeps its condition, and the next one has none: got %+v", again.Conditions)
@@ -339,7 +350,10 @@ func TestNoteSigning(t *testing.T) {
 		t.Error("a run that began without signatures goes on without")
 	}
 	flags = config.Default().Flags
-	noteSigning(noted(taskRun(), v1.FeatureFlags{EnforceNonfalsifiability: "spire", SignedResultsPolicy: "warn", SignedResultsIdentity: "/a/b"}), &flags)
+	noteSigning(
+		noted(taskRun(), v1.FeatureFlags{EnforceNonfalsifiability: "spire", SignedResultsPolicy: "warn", SignedResultsIdentity: "/a/b"}),
+		&flags,
+	)
 	if !flags.Signing.On() || flags.Signing.Policy != config.SigningWarn || identityOf(taskRun(), flags) != "/a/b" {
 		t.Errorf("one that began with them goes on with them, got %+v", flags.Signing)
 	}

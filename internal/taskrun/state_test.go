@@ -22,10 +22,15 @@ func withEvidence(e collect.Progress) func(*Observation) {
 
 func TestStateAndAction(t *testing.T) {
 	whole := collect.Progress{Set: &collect.Set{}}
-	asked := collect.Progress{At: epoch(), Set: &collect.Set{Interrupted: true, Steps: []frame.Step{{Name: "step-one", ExitCode: -1, Reason: frame.ReasonUnfinished}}}}
+	asked := collect.Progress{
+		At:  epoch(),
+		Set: &collect.Set{Interrupted: true, Steps: []frame.Step{{Name: "step-one", ExitCode: -1, Reason: frame.ReasonUnfinished}}},
+	}
 	evicted := runPod(corev1.PodFailed, running(), running(), running())
 	evicted.Status.Reason = "Evicted"
-	killed := collect.Progress{Set: &collect.Set{Steps: []frame.Step{{Name: "step-one", ExitCode: 137, Reason: frame.ReasonKilled, FinishedAt: epoch()}}}}
+	killed := collect.Progress{
+		Set: &collect.Set{Steps: []frame.Step{{Name: "step-one", ExitCode: 137, Reason: frame.ReasonKilled, FinishedAt: epoch()}}},
+	}
 	late := func(o *Observation) { o.Now = epoch().Add(time.Hour) }
 	cases := map[string]struct {
 		reason string
@@ -135,14 +140,16 @@ func TestStateAndAction(t *testing.T) {
 		"Interrupted": {
 			reason: "steps may run on after the sidecar that reports them was ended",
 			tr:     taskRun(started),
-			obs:    observation(withPod(runPod(corev1.PodRunning, running(), running(), terminated(0, ""))), withEvidence(collect.Progress{Set: &collect.Set{Interrupted: true}})),
+			obs: observation(withPod(runPod(corev1.PodRunning, running(), running(), terminated(0, ""))),
+				withEvidence(collect.Progress{Set: &collect.Set{Interrupted: true}})),
 			state:  Collected,
 			action: StopPod,
 		},
 		"Forged": {
 			reason: "a step runs on after an end that it has forged",
 			tr:     taskRun(started),
-			obs:    observation(withPod(runPod(corev1.PodRunning, running(), running(), running())), withEvidence(collect.Progress{Set: &collect.Set{Steps: []frame.Step{{Name: "step-one", ExitCode: 1, Reason: frame.ReasonForged}}}})),
+			obs: observation(withPod(runPod(corev1.PodRunning, running(), running(), running())),
+				withEvidence(collect.Progress{Set: &collect.Set{Steps: []frame.Step{{Name: "step-one", ExitCode: 1, Reason: frame.ReasonForged}}}})),
 			state:  Collected,
 			action: StopPod,
 		},
@@ -212,14 +219,17 @@ func TestStateAndAction(t *testing.T) {
 		"EndedSilence": {
 			reason: "a kubelet that does not say is waited for to an end",
 			tr:     taskRun(started),
-			obs:    observation(withPod(runPod(corev1.PodRunning, running(), running(), running())), withEvidence(asked), func(o *Observation) { o.Now = epoch().Add(verdictPatience) }),
+			obs: observation(withPod(runPod(corev1.PodRunning, running(), running(), running())), withEvidence(asked), func(o *Observation) {
+				o.Now = epoch().Add(verdictPatience)
+			}),
 			state:  Collected,
 			action: StopPod,
 		},
 		"GaveUp": {
 			reason: "a log that cannot be read fails the run",
 			tr:     taskRun(started),
-			obs:    observation(withPod(runPod(corev1.PodSucceeded, terminated(0, ""), terminated(0, ""), terminated(0, ""))), withEvidence(collect.Progress{GaveUp: true, Err: errors.New("x")})),
+			obs: observation(withPod(runPod(corev1.PodSucceeded, terminated(0, ""), terminated(0, ""), terminated(0, ""))),
+				withEvidence(collect.Progress{GaveUp: true, Err: errors.New("x")})),
 			state:  Uncollectable,
 			action: StopPod,
 		},

@@ -71,8 +71,9 @@ func TestTimeoutSaysWhatWasAwaited(t *testing.T) {
 		},
 		"Results": {
 			reason: "what is wrong with reading the results",
-			obs:    observation(withPod(runPod(corev1.PodRunning, over, over, over)), withEvidence(collect.Progress{Err: errors.New("no connection")})),
-			want:   "the results to be read: no connection",
+			obs: observation(withPod(runPod(corev1.PodRunning, over, over, over)),
+				withEvidence(collect.Progress{Err: errors.New("no connection")})),
+			want: "the results to be read: no connection",
 		},
 		"Lost": {
 			reason: "the step without a record",
@@ -86,7 +87,9 @@ func TestTimeoutSaysWhatWasAwaited(t *testing.T) {
 			tr := taskRun(started)
 			got := outcomeOf(tr, stateOf(tr, tc.obs), tc.obs)
 			want := "the run did not end within 1h0m0s; it was waiting for: "
-			if got == nil || !strings.HasPrefix(got.Condition.Message, want) || !strings.Contains(got.Condition.Message, tc.want) || !strings.HasSuffix(got.Condition.Message, "; set spec.timeout to allow for more") {
+			if got == nil || !strings.HasPrefix(got.Condition.Message, want) ||
+				!strings.Contains(got.Condition.Message, tc.want) ||
+				!strings.HasSuffix(got.Condition.Message, "; set spec.timeout to allow for more") {
 				t.Errorf("%s: want %q, got %+v", tc.reason, want+tc.want, got)
 			}
 		})
@@ -124,7 +127,8 @@ func TestTimeoutWithoutPodSaysWhatWasAwaited(t *testing.T) {
 			w.pass(t)
 			w.clock.SetTime(epoch().Add(time.Hour))
 			tr := w.pass(t)
-			if c := tr.Status.Condition(); reason(tr) != "False TaskRunTimeout" || !strings.Contains(c.Message, "it was waiting for: ") || !strings.Contains(c.Message, tc.want) {
+			if c := tr.Status.Condition(); reason(tr) != "False TaskRunTimeout" ||
+				!strings.Contains(c.Message, "it was waiting for: ") || !strings.Contains(c.Message, tc.want) {
 				t.Errorf("%s: want %q, got %+v", tc.reason, tc.want, c)
 			}
 		})

@@ -48,7 +48,8 @@ func TestStepThatWasNeverStarted(t *testing.T) {
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			got := outcomeOf(taskRun(started), Collected, observation(withPod(tc.pod), withEvidence(collect.Progress{Set: &collect.Set{Steps: tc.steps}}))).Condition
+			got := outcomeOf(taskRun(started), Collected,
+				observation(withPod(tc.pod), withEvidence(collect.Progress{Set: &collect.Set{Steps: tc.steps}}))).Condition
 			if got.Reason != v1.TaskRunReasonFailed || !strings.HasPrefix(got.Message, tc.want) {
 				t.Errorf("%s: want %q first, got %s: %s", tc.reason, tc.want, got.Reason, got.Message)
 			}

@@ -21,7 +21,10 @@ func methods() transport.Methods {
 // TestChoose: peers' sidecar was everywhere, for every task (#8448); here a run, its task or the installation chooses.
 func TestChoose(t *testing.T) {
 	says := func(value string) map[string]string { return map[string]string{v1.AnnotationResultsFrom: value} }
-	sidecar, message := config.Flags{ResultsFrom: config.SidecarLogs, ResultsFromPerRun: true}, config.Flags{ResultsFrom: config.TerminationMessage, ResultsFromPerRun: true}
+	sidecar, message := config.Flags{
+		ResultsFrom:       config.SidecarLogs,
+		ResultsFromPerRun: true,
+	}, config.Flags{ResultsFrom: config.TerminationMessage, ResultsFromPerRun: true}
 	fixed := config.Flags{ResultsFrom: config.TerminationMessage}
 	cases := map[string]struct {
 		reason    string

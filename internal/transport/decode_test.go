@@ -14,7 +14,11 @@ import (
 
 func TestAssemble(t *testing.T) {
 	steps := []v1.Step{
-		{Name: "a", Results: []v1.StepResult{{Name: "text"}, {Name: "list", Type: v1.TypeArray}, {Name: "map", Properties: map[string]v1.PropertySpec{"k": {}}}}},
+		{Name: "a", Results: []v1.StepResult{
+			{Name: "text"},
+			{Name: "list", Type: v1.TypeArray},
+			{Name: "map", Properties: map[string]v1.PropertySpec{"k": {}}},
+		}},
 		{Results: []v1.StepResult{{Name: "text"}}},
 	}
 	taken := func(name string, t v1.ValueType, value v1.Value) v1.TaskResult {
@@ -23,9 +27,18 @@ func TestAssemble(t *testing.T) {
 	str := func(name, value string) v1.TaskRunResult {
 		return v1.TaskRunResult{Name: name, Type: v1.TypeString, Value: v1.StringValue(value)}
 	}
-	all := map[string]string{"step-a.text": "$(steps.a.results.list)", "step-a.list": `["x","y"]`, "step-a.map": `{"k":"v","l":"w"}`, "step-unnamed-1.text": "second"}
+	all := map[string]string{
+		"step-a.text":         "$(steps.a.results.list)",
+		"step-a.list":         `["x","y"]`,
+		"step-a.map":          `{"k":"v","l":"w"}`,
+		"step-unnamed-1.text": "second",
+	}
 	stepValues := [][]v1.TaskRunResult{
-		{str("text", "$(steps.a.results.list)"), {Name: "list", Type: v1.TypeArray, Value: v1.ArrayValue("x", "y")}, {Name: "map", Type: v1.TypeObject, Value: v1.ObjectValue(map[string]string{"k": "v", "l": "w"})}},
+		{str("text", "$(steps.a.results.list)"), {
+			Name:  "list",
+			Type:  v1.TypeArray,
+			Value: v1.ArrayValue("x", "y"),
+		}, {Name: "map", Type: v1.TypeObject, Value: v1.ObjectValue(map[string]string{"k": "v", "l": "w"})}},
 		{str("text", "second")},
 	}
 	cases := map[string]struct {

@@ -33,12 +33,20 @@ params:
 		"None": {
 			reason: "Each missing one is named with its type.",
 			given:  `[]`,
-			want:   []string{`p: Required value: missing param "text" of type string: declared without a default`, `p: Required value: missing param "list" of type array: declared without a default`, `p: Required value: object param "object" lacks the keys: b, c`},
+			want: []string{
+				`p: Required value: missing param "text" of type string: declared without a default`,
+				`p: Required value: missing param "list" of type array: declared without a default`,
+				`p: Required value: object param "object" lacks the keys: b, c`,
+			},
 		},
 		"WrongType": {
 			reason: "Both types are named, and no value, which may be long or secret.",
 			given:  `[{name: text, value: [x]}, {name: list, value: x}, {name: object, value: x}]`,
-			want:   []string{`p[0].value: Invalid value: "array": param "text" is of type string, not array`, `p[1].value: Invalid value: "string": param "list" is of type array, not string`, `p[2].value: Invalid value: "string": param "object" is of type object, not string`},
+			want: []string{
+				`p[0].value: Invalid value: "array": param "text" is of type string, not array`,
+				`p[1].value: Invalid value: "string": param "list" is of type array, not string`,
+				`p[2].value: Invalid value: "string": param "object" is of type object, not string`,
+			},
 		},
 		"Null": {
 			reason: "A null is no value.",
@@ -94,13 +102,20 @@ func TestSetDefaults(t *testing.T) {
 	}
 	want := v1.PipelineSpec{
 		Params: []v1.ParamSpec{
-			{Name: "none", Type: v1.TypeString}, {Name: "fromDefault", Type: v1.TypeArray, Default: &array}, {Name: "null", Type: v1.TypeString, Default: &null},
-			{Name: "fromProperties", Type: v1.TypeObject, Properties: map[string]v1.PropertySpec{"k": {Type: v1.TypeString}}}, {Name: "given", Type: v1.TypeArray},
+			{Name: "none", Type: v1.TypeString},
+			{Name: "fromDefault", Type: v1.TypeArray, Default: &array},
+			{Name: "null", Type: v1.TypeString, Default: &null},
+			{Name: "fromProperties", Type: v1.TypeObject, Properties: map[string]v1.PropertySpec{"k": {Type: v1.TypeString}}},
+			{Name: "given", Type: v1.TypeArray},
 		},
 		Tasks: []v1.PipelineTask{
 			{TaskRef: &v1.TaskRef{Name: "t", Kind: "Task"}},
 			{TaskSpec: &v1.EmbeddedTask{TaskSpec: v1.TaskSpec{
-				Results: []v1.TaskResult{{Name: "s", Type: v1.TypeString}, {Name: "o", Type: v1.TypeObject, Properties: map[string]v1.PropertySpec{"k": {Type: v1.TypeString}}}, {Name: "a", Type: v1.TypeArray}},
+				Results: []v1.TaskResult{
+					{Name: "s", Type: v1.TypeString},
+					{Name: "o", Type: v1.TypeObject, Properties: map[string]v1.PropertySpec{"k": {Type: v1.TypeString}}},
+					{Name: "a", Type: v1.TypeArray},
+				},
 			}}},
 			{TaskRef: &v1.TaskRef{Name: "t", Kind: "task"}},
 		},

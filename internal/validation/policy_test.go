@@ -36,7 +36,8 @@ func TestPolicy(t *testing.T) {
 			reason: "A TaskRun with its task written out.",
 			object: &v1.TaskRun{Spec: v1.TaskRunSpec{TaskSpec: &v1.TaskSpec{}}},
 			limits: validation.Limits{NoInlineSpec: validation.InlineSpecs{TaskRun: true}},
-			want:   []string{"spec.taskSpec: Forbidden: the installation does not allow it in a TaskRun (disable-inline-spec of ConfigMap feature-flags); refer to a Task with taskRef"},
+			want: []string{"spec.taskSpec: Forbidden: the installation does not allow it in a TaskRun " +
+				"(disable-inline-spec of ConfigMap feature-flags); refer to a Task with taskRef"},
 		},
 		"TaskRunReferring": {
 			reason: "One that refers to a Task.",
@@ -69,7 +70,10 @@ func TestPolicy(t *testing.T) {
 			reason: "In both lists, once for each.",
 			object: &v1.Pipeline{Spec: v1.PipelineSpec{Tasks: []v1.PipelineTask{inline, inline}, Finally: []v1.PipelineTask{referring, inline}}},
 			limits: validation.Limits{NoInlineSpec: validation.InlineSpecs{Pipeline: true}},
-			want:   []string{"spec.tasks[0].taskSpec: Forbidden: the installation does not allow it in a pipeline", "spec.finally[1].taskSpec: Forbidden"},
+			want: []string{
+				"spec.tasks[0].taskSpec: Forbidden: the installation does not allow it in a pipeline",
+				"spec.finally[1].taskSpec: Forbidden",
+			},
 		},
 		"PipelineOther": {
 			reason: "The other kinds do not concern a Pipeline.",
@@ -78,9 +82,13 @@ func TestPolicy(t *testing.T) {
 		},
 		"Env": {
 			reason: "A forbidden variable is named once, the others are not.",
-			object: &v1.TaskRun{Spec: v1.TaskRunSpec{TaskRef: &v1.TaskRef{Name: "t"}, PodTemplate: env("FINE", "HTTP_PROXY", "HTTP_PROXY", "http_proxy")}},
+			object: &v1.TaskRun{Spec: v1.TaskRunSpec{
+				TaskRef:     &v1.TaskRef{Name: "t"},
+				PodTemplate: env("FINE", "HTTP_PROXY", "HTTP_PROXY", "http_proxy"),
+			}},
 			limits: validation.Limits{ForbiddenEnv: []string{"HTTP_PROXY", "NO_PROXY"}},
-			want:   []string{`spec.podTemplate.env[1].name: Forbidden: a pod template must not set "HTTP_PROXY" (default-forbidden-env of ConfigMap config-defaults)`},
+			want: []string{`spec.podTemplate.env[1].name: Forbidden: a pod template must not set "HTTP_PROXY" ` +
+				`(default-forbidden-env of ConfigMap config-defaults)`},
 		},
 		"EnvOfTask": {
 			reason: "A task may set it: the setting is about pod templates.",

@@ -36,15 +36,44 @@ func TestErrorsAreShort(t *testing.T) {
 	long := strings.Repeat("ü", 500_000)
 	value := v1.StringValue(long)
 	objects := map[string]any{
-		"Names":      &v1.Task{Spec: v1.TaskSpec{Params: []v1.ParamSpec{{Name: long}}, Results: []v1.TaskResult{{Name: long}}, Steps: []v1.Step{{Name: long, Image: "i"}}, Sidecars: []v1.Sidecar{{Name: long}}, Workspaces: []v1.WorkspaceDeclaration{{Name: long}}}},
-		"Known":      &v1.Task{Spec: v1.TaskSpec{Params: []v1.ParamSpec{{Name: long}}, Steps: []v1.Step{{Image: "i", Script: "$(params.a)"}}}},
-		"References": &v1.Task{Spec: v1.TaskSpec{Steps: []v1.Step{{Image: "i", Script: "$(params['" + long + "'])$(steps['" + long + "'].results.a)"}}}},
-		"Keys":       &v1.Task{Spec: v1.TaskSpec{Params: []v1.ParamSpec{{Name: "o", Properties: map[string]v1.PropertySpec{long: {Type: "other"}}}}, Steps: []v1.Step{{Image: "i", Script: "$(params.o.k)"}}}},
-		"Types":      &v1.Task{Spec: v1.TaskSpec{Params: []v1.ParamSpec{{Name: "o", Type: v1.ValueType(long), Default: &value}}, Steps: []v1.Step{{Image: "i", OnError: v1.OnError(long), ImagePullPolicy: "x"}}}},
-		"Enum":       &v1.Task{Spec: v1.TaskSpec{Params: []v1.ParamSpec{{Name: "o", Enum: []string{long, "a"}, Default: new(v1.StringValue("b"))}}}},
-		"Paths":      &v1.Task{Spec: v1.TaskSpec{Steps: []v1.Step{{Image: "i", StdoutConfig: &v1.StepOutputConfig{Path: long + "/"}, Workspaces: []v1.WorkspaceUsage{{Name: long, MountPath: long}}}}}},
-		"Tasks":      &v1.Pipeline{Spec: v1.PipelineSpec{Tasks: []v1.PipelineTask{{Name: long, RunAfter: []string{long}, TaskRef: &v1.TaskRef{Name: long, Kind: long}, Params: []v1.Param{{Name: long, Value: v1.ObjectValue(map[string]string{long: "$(params." + long + ")"})}}}}}},
-		"Overrides":  &v1.PipelineRun{Spec: v1.PipelineRunSpec{PipelineSpec: &v1.PipelineSpec{}, TaskRunSpecs: []v1.PipelineTaskRunSpec{{PipelineTaskName: long}}, Status: v1.PipelineRunSpecStatus(long)}},
+		"Names": &v1.Task{Spec: v1.TaskSpec{
+			Params:     []v1.ParamSpec{{Name: long}},
+			Results:    []v1.TaskResult{{Name: long}},
+			Steps:      []v1.Step{{Name: long, Image: "i"}},
+			Sidecars:   []v1.Sidecar{{Name: long}},
+			Workspaces: []v1.WorkspaceDeclaration{{Name: long}},
+		}},
+		"Known": &v1.Task{Spec: v1.TaskSpec{Params: []v1.ParamSpec{{Name: long}}, Steps: []v1.Step{{Image: "i", Script: "$(params.a)"}}}},
+		"References": &v1.Task{
+			Spec: v1.TaskSpec{Steps: []v1.Step{{Image: "i", Script: "$(params['" + long + "'])$(steps['" + long + "'].results.a)"}}},
+		},
+		"Keys": &v1.Task{Spec: v1.TaskSpec{
+			Params: []v1.ParamSpec{{Name: "o", Properties: map[string]v1.PropertySpec{long: {Type: "other"}}}},
+			Steps:  []v1.Step{{Image: "i", Script: "$(params.o.k)"}},
+		}},
+		"Types": &v1.Task{Spec: v1.TaskSpec{
+			Params: []v1.ParamSpec{{Name: "o", Type: v1.ValueType(long), Default: &value}},
+			Steps:  []v1.Step{{Image: "i", OnError: v1.OnError(long), ImagePullPolicy: "x"}},
+		}},
+		"Enum": &v1.Task{
+			Spec: v1.TaskSpec{Params: []v1.ParamSpec{{Name: "o", Enum: []string{long, "a"}, Default: new(v1.StringValue("b"))}}},
+		},
+		"Paths": &v1.Task{Spec: v1.TaskSpec{Steps: []v1.Step{{
+			Image:        "i",
+			StdoutConfig: &v1.StepOutputConfig{Path: long + "/"},
+			Workspaces:   []v1.WorkspaceUsage{{Name: long, MountPath: long}},
+		}}}},
+		"Tasks": &v1.Pipeline{Spec: v1.PipelineSpec{Tasks: []v1.PipelineTask{{
+			Name:     long,
+			RunAfter: []string{long},
+			TaskRef:  &v1.TaskRef{Name: long, Kind: long},
+			Params:   []v1.Param{{Name: long, Value: v1.ObjectValue(map[string]string{long: "$(params." + long + ")"})}},
+		}}}},
+		"Overrides": &v1.PipelineRun{Spec: v1.PipelineRunSpec{
+			PipelineSpec: &v1.PipelineSpec{},
+			TaskRunSpecs: []v1.PipelineTaskRunSpec{{PipelineTaskName: long}},
+			Status:       v1.PipelineRunSpecStatus(long),
+		}},
 	}
 	for name, object := range objects {
 		t.Run(name, func(t *testing.T) {
@@ -98,7 +127,8 @@ func TestNamesAreListedInOrder(t *testing.T) {
 	inner.add("a", 1)
 	inner.add("a", 2)
 	inner.addFirst("a", 3)
-	want := `no thing "b"; there are: a, n00, n01, n02, n03, n04, n05, n06, n07, n08, n09, n10, n11, n12, n13, n14, n15, n16, n17, n18 and 11 more`
+	want := `no thing "b"; there are: a, n00, n01, n02, n03, n04, n05, n06, n07, n08, n09, n10, n11, n12, n13, ` +
+		`n14, n15, n16, n17, n18 and 11 more`
 	if diff := cmp.Diff(want, inner.unknown("thing", "b")); diff != "" {
 		t.Errorf("-want, +got:\n%s", diff)
 	}
@@ -122,7 +152,8 @@ func TestExpressionsAreBoundedTogether(t *testing.T) {
 		t.Errorf("want %d bytes allowed, got %v", MaxCEL, errs)
 	}
 	*guards = append(*guards, v1.WhenExpression{CEL: "true"})
-	if got := messages(Pipeline(pipeline)); len(got) != 1 || !strings.Contains(got[0], "spec.tasks[0].when[64].cel") || !strings.Contains(got[0], fmt.Sprintf("%d bytes together, and up to here they have %d", MaxCEL, MaxCEL+4)) {
+	if got := messages(Pipeline(pipeline)); len(got) != 1 || !strings.Contains(got[0], "spec.tasks[0].when[64].cel") ||
+		!strings.Contains(got[0], fmt.Sprintf("%d bytes together, and up to here they have %d", MaxCEL, MaxCEL+4)) {
 		t.Errorf("want the expression, both numbers, and what to do, got %v", got)
 	}
 }
@@ -130,8 +161,19 @@ func TestExpressionsAreBoundedTogether(t *testing.T) {
 // TestOutputFiles: stdout and stderr go to files. A relative path is below the working directory, as it always was.
 func TestOutputFiles(t *testing.T) {
 	for path, want := range map[string]string{
-		"/tekton/results/log": "", "log": "", "a/b": "", "--": "", "-results-from": "", "$(results.r.path)": "",
-		"": "Required value", "/": "of a directory", "/logs/": "of a directory", ".": "of a directory", "..": "of a directory", "/a/..": "of a directory", "a\x00b": "NUL byte",
+		"/tekton/results/log": "",
+		"log":                 "",
+		"a/b":                 "",
+		"--":                  "",
+		"-results-from":       "",
+		"$(results.r.path)":   "",
+		"":                    "Required value",
+		"/":                   "of a directory",
+		"/logs/":              "of a directory",
+		".":                   "of a directory",
+		"..":                  "of a directory",
+		"/a/..":               "of a directory",
+		"a\x00b":              "NUL byte",
 	} {
 		got := fmt.Sprint(checkOutput(field.NewPath("stdoutConfig"), &v1.StepOutputConfig{Path: path}, false).ToAggregate())
 		if (want == "") != (got == "<nil>") || !strings.Contains(got, want) {

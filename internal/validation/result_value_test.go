@@ -98,7 +98,8 @@ func TestResultFromBytes(t *testing.T) {
 			reason:   "A text that is no JSON is told by its place, not by its content.",
 			declared: array,
 			raw:      `secret`,
-			err:      `result "r" is declared as array: expected a JSON array of strings, found at byte 0 what is not JSON: invalid character 's' looking for beginning of value`,
+			err: `result "r" is declared as array: expected a JSON array of strings, found at byte 0 what is ` +
+				`not JSON: invalid character 's' looking for beginning of value`,
 		},
 		"CutArray": {
 			reason:   "A file that was cut off is told.",
@@ -238,7 +239,8 @@ func FuzzResultFromBytes(f *testing.F) {
 				continue
 			}
 			for _, text := range value.Texts() {
-				if !utf8.ValidString(text) || declared.Type != v1.TypeString && strings.ContainsRune(text, utf8.RuneError) && !strings.Contains(string(raw), "\uFFFD") && !strings.Contains(strings.ToLower(string(raw)), `\ufffd`) {
+				if !utf8.ValidString(text) || declared.Type != v1.TypeString && strings.ContainsRune(text, utf8.RuneError) &&
+					!strings.Contains(string(raw), "\uFFFD") && !strings.Contains(strings.ToLower(string(raw)), `\ufffd`) {
 					t.Fatalf("%q became %q", raw, text)
 				}
 			}

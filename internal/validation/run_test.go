@@ -35,7 +35,8 @@ spec:
     steps: [{image: "$(params.s)", command: ["$(params.l[*])", "$(params.s)"], args: ["-$(params.l)", "$(params.other)"]}]
 `,
 			want: []string{
-				`spec.taskSpec.steps[0].args[0]: Invalid value: "$(params.l)": param "l" is an array: use one element, as in $(params.l[0]), or all of it with $(params.l[*]) as an element of its own`,
+				`spec.taskSpec.steps[0].args[0]: Invalid value: "$(params.l)": param "l" is an array: use one ` +
+					`element, as in $(params.l[0]), or all of it with $(params.l[*]) as an element of its own`,
 				`spec.taskSpec.steps[0].args[1]: Invalid value: "$(params.other)": no param "other"; there are: l, s`,
 			},
 		},
@@ -61,16 +62,21 @@ spec:
   timeout: -1s
 `,
 			want: []string{
-				`spec.taskRef.name: Invalid value: "A_b": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')`,
+				`spec.taskRef.name: Invalid value: "A_b": a lowercase RFC 1123 subdomain must consist of lower ` +
+					`case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric ` +
+					`character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')`,
 				`spec.taskRef.kind: Unsupported value: "ClusterTask": supported values: "Task"`,
 				`spec.taskRef.apiVersion: Invalid value: "apps/v1": must be of the group tekton.dev, as in tekton.dev/v1`,
 				`spec.params[1].name: Duplicate value: "P"`,
 				`spec.params[2].name: Invalid value: "a b": a name must consist of letters, digits, '-', '_' and '.', and begin with a letter or '_'`,
-				`spec.workspaces[0]: Required value: give one of emptyDir, persistentVolumeClaim, volumeClaimTemplate, configMap, secret, projected and csi`,
+				`spec.workspaces[0]: Required value: give one of emptyDir, persistentVolumeClaim, ` +
+					`volumeClaimTemplate, configMap, secret, projected and csi`,
 				`spec.workspaces[1].name: Duplicate value: "a"`,
 				`spec.workspaces[1]: Forbidden: give exactly one source, not emptyDir and configMap`,
 				`spec.workspaces[2].configMap.name: Required value: name the ConfigMap`,
-				`spec.serviceAccountName: Invalid value: "A": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')`,
+				`spec.serviceAccountName: Invalid value: "A": a lowercase RFC 1123 subdomain must consist of lower ` +
+					`case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric ` +
+					`character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')`,
 				`spec.timeout: Invalid value: "-1s": must be 0, for none, or longer`,
 			},
 		},
@@ -141,7 +147,9 @@ tasks:
 			want: []string{
 				`spec.params[0].default: Invalid value: "array": param "p" is of type string, not array`,
 				`spec.workspaces[1].name: Duplicate value: "w"`,
-				`spec.tasks[0].name: Invalid value: "A": a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')`,
+				`spec.tasks[0].name: Invalid value: "A": a lowercase RFC 1123 label must consist of lower case ` +
+					`alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. ` +
+					`'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')`,
 				`spec.tasks[2].name: Duplicate value: "b"`,
 				`spec.tasks[2].taskRef.kind: Unsupported value: "CustomTask": supported values: "Task"`,
 				`spec.tasks[3].taskRef: Required value: give taskRef or taskSpec`,
@@ -149,7 +157,8 @@ tasks:
 				`spec.tasks[4].params[1].name: Duplicate value: "x"`,
 				`spec.results[1].name: Duplicate value: "r"`,
 				`spec.results[1].type: Unsupported value: "number": supported values: "string", "array", "object"`,
-				`spec.results[2].name: Invalid value: "-": a name must consist of letters, digits, '-', '_' and '.', and begin and end with a letter or a digit`,
+				`spec.results[2].name: Invalid value: "-": a name must consist of letters, digits, '-', '_' and ` +
+					`'.', and begin and end with a letter or a digit`,
 				`spec.results[2].value: Required value: say which results it is made of, as in $(tasks.<task>.results.<result>)`,
 			},
 		},
@@ -183,19 +192,25 @@ tasks:` + twoTasks + `
 			want: []string{
 				`spec.tasks[2].params[0].value: Invalid value: "$(tasks.nope.results.x)": no task "nope"; there are: a, b, c, d`,
 				`spec.tasks[2].params[1].value[1]: Invalid value: "$(tasks.a.results.x)": no result of task a "x"; there are: l, o, s`,
-				`spec.tasks[2].params[2].value: Invalid value: "$(tasks.a.results.l)": result "l" is an array: use one element, as in $(tasks.a.results.l[0]), or all of it with $(tasks.a.results.l[*]) as an element of its own`,
-				`spec.tasks[2].params[3].value: Invalid value: "$(tasks.a.results.o)": result "o" is an object: use one of its keys, as in $(tasks.a.results.o.<key>)`,
-				`spec.tasks[2].params[4].value: Invalid value: "$(tasks.a.results.l[*])": result "l" is an array: use one element, as in $(tasks.a.results.l[0]), or all of it with $(tasks.a.results.l[*]) as an element of its own`,
-				`spec.tasks[2].params[5].value[0]: Invalid value: "$(tasks.a.results.o[*])": result "o" is an object: use one of its keys, as in $(tasks.a.results.o.<key>)`,
+				`spec.tasks[2].params[2].value: Invalid value: "$(tasks.a.results.l)": result "l" is an array: use ` +
+					`one element, as in $(tasks.a.results.l[0]), or all of it with $(tasks.a.results.l[*]) as an element of its own`,
+				`spec.tasks[2].params[3].value: Invalid value: "$(tasks.a.results.o)": result "o" is an object: ` +
+					`use one of its keys, as in $(tasks.a.results.o.<key>)`,
+				`spec.tasks[2].params[4].value: Invalid value: "$(tasks.a.results.l[*])": result "l" is an array: ` +
+					`use one element, as in $(tasks.a.results.l[0]), or all of it with $(tasks.a.results.l[*]) as an element of its own`,
+				`spec.tasks[2].params[5].value[0]: Invalid value: "$(tasks.a.results.o[*])": result "o" is an ` +
+					`object: use one of its keys, as in $(tasks.a.results.o.<key>)`,
 				`spec.tasks[2].params[6].value.k: Invalid value: "$(tasks.a.results.o.x)": no key of result o "x"; there are: k`,
 				`spec.tasks[2].params[7].value: Invalid value: "$(tasks.a.results.s[0])": result "s" is a string: use it as $(tasks.a.results.s)`,
 				`spec.tasks[2].params[8].value: Invalid value: "$(tasks.a.status)": how tasks ended is known in tasks of finally only`,
 				`spec.tasks[2].params[9].value: Invalid value: "$(params.nope)": no param "nope"; there are: l, o`,
-				`spec.tasks[2].params[9].value: Invalid value: "$(params.l)": param "l" is an array: use one element, as in $(params.l[0]), or all of it with $(params.l[*]) as an element of its own`,
+				`spec.tasks[2].params[9].value: Invalid value: "$(params.l)": param "l" is an array: use one ` +
+					`element, as in $(params.l[0]), or all of it with $(params.l[*]) as an element of its own`,
 				`spec.tasks[2].params[9].value: Invalid value: "$(params.o.x)": no key of param o "x"; there are: k`,
 				`spec.tasks[2].params[10].value: Invalid value: "$(workspaces.w.path)": here a workspace is referred to as $(workspaces.<name>.bound)`,
 				`spec.tasks[2].params[10].value: Invalid value: "$(workspaces.w.bound)": no workspace "w"; there are: none`,
-				`spec.tasks[2].params[10].value: Invalid value: "$(context.taskRun.name)": no such variable here; there are: pipelineRun.name, pipelineRun.namespace, pipelineRun.uid, pipeline.name, pipelineTask.retries`,
+				`spec.tasks[2].params[10].value: Invalid value: "$(context.taskRun.name)": no such variable here; ` +
+					`there are: pipelineRun.name, pipelineRun.namespace, pipelineRun.uid, pipeline.name, pipelineTask.retries`,
 				`spec.tasks[2].params[10].value: Invalid value: "$(results.r.path)": a pipeline refers to results as $(tasks.<task>.results.<result>)`,
 				`spec.tasks[2].runAfter[1]: Invalid value: "nope": no task "nope"; there are: a, b, c, d`,
 				`spec.tasks[2].workspaces[0].workspace: Invalid value: "w": no workspace of the pipeline "w"; there are: none`,
@@ -257,8 +272,12 @@ spec:
 				`spec.pipelineRef.apiVersion: Invalid value: "v1": must be of the group tekton.dev, as in tekton.dev/v1`,
 				`spec.pipelineSpec.tasks: Required value: a pipeline needs at least one task`,
 				`spec.params[0].name: Required value: every one needs a name`,
-				`spec.workspaces[0]: Required value: give one of emptyDir, persistentVolumeClaim, volumeClaimTemplate, configMap, secret, projected and csi`,
-				`spec.taskRunTemplate.serviceAccountName: Invalid value: "s a": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')`,
+				`spec.workspaces[0]: Required value: give one of emptyDir, persistentVolumeClaim, ` +
+					`volumeClaimTemplate, configMap, secret, projected and csi`,
+				`spec.taskRunTemplate.serviceAccountName: Invalid value: "s a": a lowercase RFC 1123 subdomain ` +
+					`must consist of lower case alphanumeric characters, '-' or '.', and must start and end with ` +
+					`an alphanumeric character (e.g. 'example.com', regex used for validation is ` +
+					`'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')`,
 			},
 		},
 	}
@@ -273,11 +292,17 @@ spec:
 
 // Whatever the API server lets through, validation and defaults answer; they never panic.
 func FuzzValidate(f *testing.F) {
-	f.Add([]byte(`{"spec":{"params":[{"name":"p","value":{"a":"$(params.p[*])"}}],"taskSpec":{"steps":[{"image":"$(params.","volumeMounts":[{"mountPath":"/"}]}]}}}`))
-	f.Add([]byte(`{"spec":{"taskRef":null,"workspaces":[{"name":"w"}],"pipelineSpec":{"tasks":[{"name":"a","params":[{"value":["$(tasks.a.results.b[0])"]}]}],"results":[{"value":"$(tasks..)"}]}}}`))
-	f.Add([]byte(`{"spec":{"params":[{"name":"x","default":null,"properties":{"":{}}}],"steps":[{}],"sidecars":[{}],"volumes":[{"csi":{"volumeAttributes":{"a":"$(params['x'])"}}}]}}`))
-	f.Add([]byte(`{"spec":{"steps":[{"results":[{}],"when":[{}],"ref":{"params":[{}]},"timeout":"1h"},{"script":"$(steps..results)$(step.results.x.path)","stdoutConfig":{}}],"stepTemplate":{},"results":[{"value":"$(params[0])"}]}}`))
-	f.Add([]byte(`{"spec":{"tasks":[{"matrix":{"params":[{"name":"m","value":"$(tasks[0])"}],"include":[{}]},"taskSpec":{"params":[{"name":"m"}],"steps":[]},"params":[{"name":"m","value":"$(params[0])"}]}],"finally":[{}],"taskRunSpecs":[{}],"results":[{"value":"$(params[*])"}]}}`))
+	f.Add([]byte(`{"spec":{"params":[{"name":"p","value":{"a":"$(params.p[*])"}}],` +
+		`"taskSpec":{"steps":[{"image":"$(params.","volumeMounts":[{"mountPath":"/"}]}]}}}`))
+	f.Add([]byte(`{"spec":{"taskRef":null,"workspaces":[{"name":"w"}],"pipelineSpec":{"tasks":[{"name":"a",` +
+		`"params":[{"value":["$(tasks.a.results.b[0])"]}]}],"results":[{"value":"$(tasks..)"}]}}}`))
+	f.Add([]byte(`{"spec":{"params":[{"name":"x","default":null,"properties":{"":{}}}],"steps":[{}],` +
+		`"sidecars":[{}],"volumes":[{"csi":{"volumeAttributes":{"a":"$(params['x'])"}}}]}}`))
+	f.Add([]byte(`{"spec":{"steps":[{"results":[{}],"when":[{}],"ref":{"params":[{}]},"timeout":"1h"},` +
+		`{"script":"$(steps..results)$(step.results.x.path)","stdoutConfig":{}}],"stepTemplate":{},"results":[{"value":"$(params[0])"}]}}`))
+	f.Add([]byte(`{"spec":{"tasks":[{"matrix":{"params":[{"name":"m","value":"$(tasks[0])"}],"include":[{}]},` +
+		`"taskSpec":{"params":[{"name":"m"}],"steps":[]},"params":[{"name":"m","value":"$(params[0])"}]}],` +
+		`"finally":[{}],"taskRunSpecs":[{}],"results":[{"value":"$(params[*])"}]}}`))
 	f.Fuzz(func(_ *testing.T, data []byte) {
 		fuzzRuns(data)
 		var task v1.Task

@@ -76,7 +76,9 @@ steps:
 - {name: ` + strings.Repeat("n", 59) + `, image: i, script: x}
 `,
 			want: []string{
-				`spec.steps[0].name: Invalid value: "Build": a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')`,
+				`spec.steps[0].name: Invalid value: "Build": a lowercase RFC 1123 label must consist of lower case ` +
+					`alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. ` +
+					`'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')`,
 				`spec.steps[1].image: Required value: give the image of the container`,
 				`spec.steps[2].name: Duplicate value: "b"`,
 				`spec.steps[2].script: Forbidden: give either command or script, not both`,
@@ -124,8 +126,10 @@ params:
 				`spec.params[4].default: Invalid value: "string": param "l" is of type array, not string`,
 				`spec.params[5].properties: Forbidden: only type object has properties, and the type is string`,
 				`spec.params[6].properties: Required value: type object needs the keys that it must have`,
-				`spec.params[7].name: Invalid value: "a.b": a name of an object must consist of letters, digits, '-' and '_', and begin with a letter or '_'`,
-				`spec.params[7].properties[k.x]: Invalid value: "k.x": a name of an object must consist of letters, digits, '-' and '_', and begin with a letter or '_'`,
+				`spec.params[7].name: Invalid value: "a.b": a name of an object must consist of letters, digits, ` +
+					`'-' and '_', and begin with a letter or '_'`,
+				`spec.params[7].properties[k.x]: Invalid value: "k.x": a name of an object must consist of ` +
+					`letters, digits, '-' and '_', and begin with a letter or '_'`,
 				`spec.params[7].properties[z].type: Unsupported value: "array": supported values: "string"`,
 				`spec.params[8].name: Required value: every one needs a name`,
 			},
@@ -136,8 +140,10 @@ params:
 results: [{name: ../x}, {name: -x}, {name: x}, {name: x}, {name: y, type: map}, {name: z, type: object}, {name: q, type: array, properties: {k: {}}}]
 ` + goodStep,
 			want: []string{
-				`spec.results[0].name: Invalid value: "../x": a name must consist of letters, digits, '-', '_' and '.', and begin and end with a letter or a digit`,
-				`spec.results[1].name: Invalid value: "-x": a name must consist of letters, digits, '-', '_' and '.', and begin and end with a letter or a digit`,
+				`spec.results[0].name: Invalid value: "../x": a name must consist of letters, digits, '-', '_' and ` +
+					`'.', and begin and end with a letter or a digit`,
+				`spec.results[1].name: Invalid value: "-x": a name must consist of letters, digits, '-', '_' and ` +
+					`'.', and begin and end with a letter or a digit`,
 				`spec.results[3].name: Duplicate value: "x"`,
 				`spec.results[4].type: Unsupported value: "map": supported values: "string", "array", "object"`,
 				`spec.results[5].properties: Required value: type object needs the keys that it must have`,
@@ -156,11 +162,15 @@ steps:
 `,
 			want: []string{
 				`spec.volumes[0].name: Invalid value: "tekton-internal-run": names that begin with tekton-internal- are reserved; choose another name`,
-				`spec.volumes[1].name: Invalid value: "V": a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')`,
+				`spec.volumes[1].name: Invalid value: "V": a lowercase RFC 1123 label must consist of lower case ` +
+					`alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. ` +
+					`'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')`,
 				`spec.volumes[3].name: Duplicate value: "v"`,
-				`spec.steps[0].volumeMounts[0].name: Invalid value: "tekton-internal-other": volumes whose names begin with tekton-internal- belong to the system and cannot be mounted`,
+				`spec.steps[0].volumeMounts[0].name: Invalid value: "tekton-internal-other": volumes whose names ` +
+					`begin with tekton-internal- belong to the system and cannot be mounted`,
 				`spec.steps[0].volumeMounts[3].mountPath: Invalid value: "//z/": volume "v" is mounted there, too`,
-				`spec.sidecars[0].volumeMounts[0].name: Invalid value: "tekton-internal-run": volumes whose names begin with tekton-internal- belong to the system and cannot be mounted`,
+				`spec.sidecars[0].volumeMounts[0].name: Invalid value: "tekton-internal-run": volumes whose names ` +
+					`begin with tekton-internal- belong to the system and cannot be mounted`,
 			},
 		},
 		"Workspaces": {
@@ -172,10 +182,12 @@ steps: [{image: i, script: x, volumeMounts: [{name: v, mountPath: /workspace/./a
 `,
 			want: []string{
 				`spec.workspaces[1].name: Duplicate value: "a"`,
-				`spec.workspaces[5].name: Invalid value: "-x": a name must consist of letters, digits, '-', '_' and '.', and not begin or end with '-' or '.'`,
+				`spec.workspaces[5].name: Invalid value: "-x": a name must consist of letters, digits, '-', '_' ` +
+					`and '.', and not begin or end with '-' or '.'`,
 				`spec.workspaces[1].mountPath: Invalid value: "/workspace/a": workspace "a" is mounted there, too`,
 				`spec.workspaces[2].mountPath: Invalid value: "/workspace/a/": workspace "a" is mounted there, too`,
-				`spec.workspaces[3].mountPath: Invalid value: "/tekton/run": /tekton and what is below it is reserved, except /tekton/home; choose another path`,
+				`spec.workspaces[3].mountPath: Invalid value: "/tekton/run": /tekton and what is below it is ` +
+					`reserved, except /tekton/home; choose another path`,
 				`spec.workspaces[4].mountPath: Invalid value: "data": must be an absolute path`,
 				`spec.steps[0].volumeMounts[0].mountPath: Invalid value: "/workspace/./a": workspace "a" is mounted there, too`,
 			},
@@ -198,19 +210,25 @@ steps:
 			want: []string{
 				`spec.steps[0].image: Invalid value: "$(params.nope)": no param "nope"; there are: l, o, s`,
 				`spec.steps[0].env[1].valueFrom.secretKeyRef.name: Invalid value: "$(params.g)": no param "g"; there are: l, o, s`,
-				`spec.steps[0].command[1]: Invalid value: "$(params.l[*])": param "l" is an array: use one element, as in $(params.l[0]), or all of it with $(params.l[*]) as an element of its own`,
+				`spec.steps[0].command[1]: Invalid value: "$(params.l[*])": param "l" is an array: use one ` +
+					`element, as in $(params.l[0]), or all of it with $(params.l[*]) as an element of its own`,
 				`spec.steps[0].args[0]: Invalid value: "$(params.s[*])": param "s" is a string: use it as $(params.s)`,
 				`spec.steps[0].args[1]: Invalid value: "$(params.o[*])": param "o" is an object: use one of its keys, as in $(params.o.<key>)`,
 				`spec.steps[0].args[2]: Invalid value: "$(params.o.x)": no key of param o "x"; there are: k`,
 				`spec.steps[0].args[3]: Invalid value: "$(params.s.k)": param "s" is a string: use it as $(params.s)`,
-				`spec.steps[0].env[0].value: Invalid value: "$(params.l)": param "l" is an array: use one element, as in $(params.l[0]), or all of it with $(params.l[*]) as an element of its own`,
+				`spec.steps[0].env[0].value: Invalid value: "$(params.l)": param "l" is an array: use one element, ` +
+					`as in $(params.l[0]), or all of it with $(params.l[*]) as an element of its own`,
 				`spec.steps[1].script: Invalid value: "$(results.x.path)": no result "x"; there are: r`,
 				`spec.steps[1].script: Invalid value: "$(results.r)": a task refers to the file of a result as $(results.<name>.path)`,
 				`spec.steps[1].script: Invalid value: "$(workspaces.x.path)": no workspace "x"; there are: w`,
-				`spec.steps[1].script: Invalid value: "$(workspaces.w.size)": here a workspace is referred to as $(workspaces.<name>.path|bound|claim|volume)`,
-				`spec.steps[1].script: Invalid value: "$(context.pipelineRun.name)": no such variable here; there are: taskRun.name, taskRun.namespace, taskRun.uid, task.name, task.retry-count`,
-				`spec.steps[1].script: Invalid value: "$(params.s[)": not a variable: write $(params.<name>), $(params['<name>']), $(params.<array>[0]), $(params.<object>.<key>) or $(params.<array>[*])`,
-				`spec.steps[1].script: Invalid value: "$(tasks.t.results.r)": other tasks can be referred to in the params of a pipeline's task, not within a task`,
+				`spec.steps[1].script: Invalid value: "$(workspaces.w.size)": here a workspace is referred to as ` +
+					`$(workspaces.<name>.path|bound|claim|volume)`,
+				`spec.steps[1].script: Invalid value: "$(context.pipelineRun.name)": no such variable here; there ` +
+					`are: taskRun.name, taskRun.namespace, taskRun.uid, task.name, task.retry-count`,
+				`spec.steps[1].script: Invalid value: "$(params.s[)": not a variable: write $(params.<name>), ` +
+					`$(params['<name>']), $(params.<array>[0]), $(params.<object>.<key>) or $(params.<array>[*])`,
+				`spec.steps[1].script: Invalid value: "$(tasks.t.results.r)": other tasks can be referred to in ` +
+					`the params of a pipeline's task, not within a task`,
 				`spec.volumes[0].name: Invalid value: "$(params.v)": no param "v"; there are: l, o, s`,
 				`spec.volumes[0].secret.secretName: Invalid value: "$(params.q)": no param "q"; there are: l, o, s`,
 			},
@@ -275,7 +293,9 @@ func TestReservedMountPaths(t *testing.T) {
 					}
 					continue
 				}
-				if len(errs) != 2 || !strings.Contains(errs[0].Detail, tc.want) || errs[0].Field != "steps[0].volumeMounts[0].mountPath" || errs[1].Field != "sidecars[0].volumeMounts[0].mountPath" {
+				if len(errs) != 2 || !strings.Contains(errs[0].Detail, tc.want) ||
+					errs[0].Field != "steps[0].volumeMounts[0].mountPath" ||
+					errs[1].Field != "sidecars[0].volumeMounts[0].mountPath" {
 					t.Errorf("%s of mount path %q: want %q for step and sidecar, got %v", which, tc.path, tc.want, errs)
 				}
 			}

@@ -90,7 +90,9 @@ func TestPipelineRunValidateUpdate(t *testing.T) {
 			reason: "It cannot be held any more.",
 			after:  `{pipelineRef: {name: p}, timeouts: {pipeline: 1h}, status: PipelineRunPending}`,
 			phase:  goingOn,
-			want:   []string{`spec.status: Invalid value: "PipelineRunPending": the run has started and cannot be held any more; cancel it, or let it end`},
+			want: []string{
+				`spec.status: Invalid value: "PipelineRunPending": the run has started and cannot be held any more; cancel it, or let it end`,
+			},
 		},
 		"Timeout": {
 			reason: "Nothing else can be changed.",
@@ -168,7 +170,10 @@ func TestSpecIsClosedBetweenAttempts(t *testing.T) {
 		},
 		"BetweenAttempts": {
 			reason: "The status that a retry leaves.",
-			status: v1.TaskRunStatus{RetriesStatus: []v1.TaskRunAttempt{{PodName: "a-pod"}}, Conditions: []metav1.Condition{v1.Running(v1.TaskRunReasonToBeRetried, "")}},
+			status: v1.TaskRunStatus{
+				RetriesStatus: []v1.TaskRunAttempt{{PodName: "a-pod"}},
+				Conditions:    []metav1.Condition{v1.Running(v1.TaskRunReasonToBeRetried, "")},
+			},
 		},
 		"OnlyAttempts": {
 			reason: "Without its condition.",

@@ -47,7 +47,8 @@ func TestWriter(t *testing.T) {
 			builder = builder.WithObjects(s)
 		}
 		w.reader = builder.Build()
-		if _, err := w.Reconcile(context.Background(), ctrl.Request{NamespacedName: client.ObjectKey{Namespace: "system", Name: "certificate"}}); err != nil {
+		if _, err := w.Reconcile(context.Background(),
+			ctrl.Request{NamespacedName: client.ObjectKey{Namespace: "system", Name: "certificate"}}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -107,9 +107,10 @@ func TestHolds(t *testing.T) {
 			problem:     "it has 100008 characters, and the limit is 100000",
 		},
 		"TooCostly": {
-			reason:      "No expression can keep the controller busy.",
-			expressions: []v1.WhenExpression{expression("[1,2,3,4,5,6,7,8,9].all(a, [1,2,3,4,5,6,7,8,9].all(b, [1,2,3,4,5,6,7,8,9].all(c, [1,2,3,4,5,6,7,8,9].all(d, [1,2,3,4,5,6,7,8,9].all(e, [1,2,3,4,5,6,7,8,9].all(f, a+b+c+d+e+f > 0))))))")},
-			problem:     "cost limit",
+			reason: "No expression can keep the controller busy.",
+			expressions: []v1.WhenExpression{expression("[1,2,3,4,5,6,7,8,9].all(a, [1,2,3,4,5,6,7,8,9].all(b, " +
+				"[1,2,3,4,5,6,7,8,9].all(c, [1,2,3,4,5,6,7,8,9].all(d, [1,2,3,4,5,6,7,8,9].all(e, [1,2,3,4,5,6,7,8,9].all(f, a+b+c+d+e+f > 0))))))")},
+			problem: "cost limit",
 		},
 	}
 	j, err := NewJudge()

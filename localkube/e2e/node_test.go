@@ -177,7 +177,10 @@ echo -e 'GET /index.html HTTP/1.0\r\n\r\n' | nc -w 5 $(/host/kubectl get service
 		}
 	})
 	t.Run("Faults", func(t *testing.T) {
-		for _, component := range []string{"kubelet", "containerd", "etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy"} {
+		for _, component := range []string{
+			"kubelet", "containerd", "etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler",
+			"kube-proxy",
+		} {
 			before := c.pid(component)
 			c.run("fault", "restart", "--dir", string(c.dir), component)
 			if c.pid(component) == before {
@@ -205,7 +208,8 @@ echo -e 'GET /index.html HTTP/1.0\r\n\r\n' | nc -w 5 $(/host/kubectl get service
 		c.up()
 		c.kubectl("rollout", "status", "deployment/web", "--timeout=120s")
 		// The registry still has the image, and so has the node.
-		c.apply(strings.Replace(pod(t, "after", "cat /claim/file"), "command: [/bin/sh, -c, \"cat", "imagePullPolicy: Always\n    command: [/bin/sh, -c, \"cat", 1))
+		c.apply(strings.Replace(pod(t, "after", "cat /claim/file"), "command: [/bin/sh, -c, \"cat",
+			"imagePullPolicy: Always\n    command: [/bin/sh, -c, \"cat", 1))
 		c.awaitPod("after", "Succeeded")
 		if got := c.kubectl("logs", "after", "-c", "main"); got != "kept\n" {
 			t.Errorf("the volume says %q", got)

@@ -76,7 +76,8 @@ func TestWatcherSeesPodsAndAttempts(t *testing.T) {
 func TestWatcherSeesLookups(t *testing.T) {
 	w := newWatcher(nil, "here")
 	for _, c := range []metav1.Condition{
-		v1.Running(v1.TaskRunReasonPullImageFailed, noPod+"registry does not answer"), v1.Running(v1.TaskRunReasonPullImageFailed, "the kubelet cannot pull it"),
+		v1.Running(v1.TaskRunReasonPullImageFailed, noPod+"registry does not answer"),
+		v1.Running(v1.TaskRunReasonPullImageFailed, "the kubelet cannot pull it"),
 		v1.Running(v1.TaskRunReasonRunning, ""),
 	} {
 		w.see(taskRun(c))

@@ -129,7 +129,12 @@ func TestSettle(t *testing.T) {
 		return map[string]any{"properties": map[string]any{"taskSpec": schema, "beside": beside}}
 	}
 	ruled := func() map[string]any {
-		return map[string]any{"type": "object", "description": "d", "maxLength": int64(1), "x-kubernetes-validations": []any{map[string]any{"rule": "false"}}}
+		return map[string]any{
+			"type":                     "object",
+			"description":              "d",
+			"maxLength":                int64(1),
+			"x-kubernetes-validations": []any{map[string]any{"rule": "false"}},
+		}
 	}
 	unruled := map[string]any{"type": "object", "description": "d", "maxLength": int64(1)}
 	crd := crdOf("TaskRun", task(strict(), ruled()), task(strict(), ruled()))

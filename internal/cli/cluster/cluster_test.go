@@ -19,7 +19,11 @@ import (
 
 func TestExplain(t *testing.T) {
 	resource := schema.GroupResource{Group: "tekton.dev", Resource: "taskruns"}
-	refused := &url.Error{Op: "Get", URL: "https://10.0.0.1:6443/apis?timeout=1s", Err: &net.OpError{Op: "dial", Err: errors.New("connection refused")}}
+	refused := &url.Error{
+		Op:  "Get",
+		URL: "https://10.0.0.1:6443/apis?timeout=1s",
+		Err: &net.OpError{Op: "dial", Err: errors.New("connection refused")},
+	}
 	for name, tc := range map[string]struct {
 		reason string
 		err    error

@@ -122,8 +122,12 @@ func TestFollow(t *testing.T) {
 		"Plain": {
 			reason:  "Step by step, to the end.",
 			answers: map[string][]http.HandlerFunc{"p/step-a": {prints("a1", "a2")}, "p/step-b": {prints("b1")}},
-			states:  []*v1.TaskRun{taskRun("", false), taskRun("p", false, step("a", false), step("b", false)), taskRun("p", true, step("a", true), step("b", true))},
-			want:    "1a:a1 1a:a2 1b:b1",
+			states: []*v1.TaskRun{
+				taskRun("", false),
+				taskRun("p", false, step("a", false), step("b", false)),
+				taskRun("p", true, step("a", true), step("b", true)),
+			},
+			want: "1a:a1 1a:a2 1b:b1",
 		},
 		"Ended before": {
 			reason:  "Of a run that has ended all is there.",

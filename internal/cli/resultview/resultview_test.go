@@ -84,8 +84,12 @@ func TestCopied(t *testing.T) {
 func TestCompare(t *testing.T) {
 	tr := &v1.TaskRun{ObjectMeta: metav1.ObjectMeta{Name: "make"}}
 	tr.Status.TaskSpec = &v1.TaskSpec{
-		Steps:   []v1.Step{{Name: "s", Results: []v1.StepResult{{Name: "own", Type: v1.TypeString}}}},
-		Results: []v1.TaskResult{{Name: "doc", Type: v1.TypeString}, {Name: "list", Type: v1.TypeArray}, {Name: "of-step", Type: v1.TypeString, Value: new(v1.StringValue("$(steps.s.results.own)"))}},
+		Steps: []v1.Step{{Name: "s", Results: []v1.StepResult{{Name: "own", Type: v1.TypeString}}}},
+		Results: []v1.TaskResult{
+			{Name: "doc", Type: v1.TypeString},
+			{Name: "list", Type: v1.TypeArray},
+			{Name: "of-step", Type: v1.TypeString, Value: new(v1.StringValue("$(steps.s.results.own)"))},
+		},
 	}
 	sent := stream{whole: []frame.Result{
 		{Name: "doc", Type: "string", Value: []byte("text")},
@@ -199,7 +203,10 @@ func TestOf(t *testing.T) {
 		{Name: "copy", Value: v1.StringValue("$(tasks.one.results.r)")}, {Name: "all", Value: v1.StringValue("$(tasks.many.results.r[*])")},
 	}}
 	pr.Status.Results = []v1.PipelineRunResult{{Name: "copy", Value: v1.StringValue("p-one")}, {Name: "all", Value: v1.ArrayValue("a", "b")}}
-	s := runs.Snapshot{Run: runs.OfPipeline(pr), Tasks: []*v1.TaskRun{label("p-one", "one"), label("p-many-0", "many"), label("p-many-1", "many")}}
+	s := runs.Snapshot{
+		Run:   runs.OfPipeline(pr),
+		Tasks: []*v1.TaskRun{label("p-one", "one"), label("p-many-0", "many"), label("p-many-1", "many")},
+	}
 	var got []string
 	for _, r := range Of(s) {
 		origin := "made"

@@ -49,7 +49,11 @@ func pipelineRun(name string, children ...string) *v1.PipelineRun {
 }
 
 func taskRun(name, pipeline string) *v1.TaskRun {
-	tr := &v1.TaskRun{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: "ci", Labels: map[string]string{v1.LabelPipelineRun: pipeline, v1.LabelPipelineTask: name}}}
+	tr := &v1.TaskRun{ObjectMeta: metav1.ObjectMeta{
+		Name:      name,
+		Namespace: "ci",
+		Labels:    map[string]string{v1.LabelPipelineRun: pipeline, v1.LabelPipelineTask: name},
+	}}
 	tr.Status.Conditions = []metav1.Condition{v1.Running(v1.TaskRunReasonRunning, "")}
 	return tr
 }
@@ -137,7 +141,8 @@ func TestWatchDoesNotWaitForDeletedTaskRuns(t *testing.T) {
 }
 
 func TestWatchOfADeletedRun(t *testing.T) {
-	deleting := interceptor.Funcs{Watch: func(ctx context.Context, c client.WithWatch, list client.ObjectList, options ...client.ListOption) (watch.Interface, error) {
+	deleting := interceptor.Funcs{Watch: func(ctx context.Context, c client.WithWatch, list client.ObjectList,
+		options ...client.ListOption) (watch.Interface, error) {
 		w, err := c.Watch(ctx, list, options...)
 		return w, errors.Join(err, c.Delete(ctx, taskRun("make", "")))
 	}}
@@ -155,7 +160,8 @@ func TestWatchOfADeletedRun(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if _, err := watchUntil(t, tc.c, OfTask(taskRun("make", "")), func(Snapshot) {}); err == nil || !strings.Contains(err.Error(), "was deleted while it was watched") {
+			if _, err := watchUntil(t, tc.c, OfTask(taskRun("make", "")), func(Snapshot) {}); err == nil ||
+				!strings.Contains(err.Error(), "was deleted while it was watched") {
 				t.Errorf("%s got %v", tc.reason, err)
 			}
 		})

@@ -127,7 +127,8 @@ func TestTerminals(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			term := System(tty, tty, tty, func(key string) string { return tc.environment[key] })
-			if term.Colour != tc.colour || term.ErrColour != tc.colour || term.Interactive != tc.interactive || term.Width != 90 || term.Height != 30 {
+			if term.Colour != tc.colour || term.ErrColour != tc.colour || term.Interactive != tc.interactive ||
+				term.Width != 90 || term.Height != 30 {
 				t.Errorf("%s got %+v", tc.reason, term)
 			}
 		})

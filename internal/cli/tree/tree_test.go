@@ -14,8 +14,19 @@ import (
 
 func example() Node {
 	return Node{Name: "pipelinerun/build", State: runs.Running, Took: 65 * time.Second, Children: []Node{
-		{Name: "compile", State: runs.Succeeded, Took: 10 * time.Second, Children: []Node{{Name: "cc", State: runs.Succeeded, Took: 10 * time.Second}}},
-		{Name: "test", State: runs.Failed, Took: 20 * time.Second, Note: "attempt 2", Children: []Node{{Name: "unit", State: runs.Failed, Note: "exit code 1"}}},
+		{
+			Name:     "compile",
+			State:    runs.Succeeded,
+			Took:     10 * time.Second,
+			Children: []Node{{Name: "cc", State: runs.Succeeded, Took: 10 * time.Second}},
+		},
+		{
+			Name:     "test",
+			State:    runs.Failed,
+			Took:     20 * time.Second,
+			Note:     "attempt 2",
+			Children: []Node{{Name: "unit", State: runs.Failed, Note: "exit code 1"}},
+		},
 		{Name: "publish", State: runs.Waiting},
 	}}
 }
@@ -118,7 +129,10 @@ func TestChanges(t *testing.T) {
 		{Name: "test", State: runs.Waiting},
 	}}
 	after := Node{Name: "pipelinerun/build", State: runs.Failed, Took: 9 * time.Second, Children: []Node{
-		{Name: "compile", State: runs.Failed, Took: 5 * time.Second, Children: []Node{{Name: "cc", State: runs.Failed, Took: 4 * time.Second, Note: "exit code 2"}, {Name: "ld", State: runs.Waiting}}},
+		{Name: "compile", State: runs.Failed, Took: 5 * time.Second, Children: []Node{
+			{Name: "cc", State: runs.Failed, Took: 4 * time.Second, Note: "exit code 2"},
+			{Name: "ld", State: runs.Waiting},
+		}},
 		{Name: "test", State: runs.Skipped, Note: "PipelineRun was stopping"},
 	}}
 	want := []string{

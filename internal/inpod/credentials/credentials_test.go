@@ -172,7 +172,8 @@ func TestPrepare(t *testing.T) {
 			secrets: registry,
 			list:    []string{"docker-basic:d=both", "docker-cfg:c", "docker-config:j"},
 			want: map[string]string{
-				".docker/config.json": `{"auths":{"both":{"auth":"dTpw"},"c.example":{"auth":"eQ=="},"r.example":{"auth":"eA=="}},"credHelpers":{"x":"y"}}`,
+				".docker/config.json": `{"auths":{"both":{"auth":"dTpw"},"c.example":{"auth":"eQ=="},` +
+					`"r.example":{"auth":"eA=="}},"credHelpers":{"x":"y"}}`,
 			},
 		},
 		"DockerOrder": {
@@ -180,7 +181,8 @@ func TestPrepare(t *testing.T) {
 			secrets: registry,
 			list:    []string{"docker-cfg:c", "docker-config:j"},
 			want: map[string]string{
-				".docker/config.json": `{"auths":{"both":{"auth":"j"},"c.example":{"auth":"eQ=="},"r.example":{"auth":"eA=="}},"credHelpers":{"x":"y"}}`,
+				".docker/config.json": `{"auths":{"both":{"auth":"j"},"c.example":{"auth":"eQ=="},` +
+					`"r.example":{"auth":"eA=="}},"credHelpers":{"x":"y"}}`,
 			},
 		},
 	}
@@ -188,7 +190,8 @@ func TestPrepare(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir, home := t.TempDir(), t.TempDir()
 			var stderr bytes.Buffer
-			err := credentials.Prepare(list(t, tc.list), credentials.Place{Secrets: tc.secrets.write(t), Dir: dir, Homes: []string{home, ""}}, &stderr)
+			err := credentials.Prepare(list(t, tc.list),
+				credentials.Place{Secrets: tc.secrets.write(t), Dir: dir, Homes: []string{home, ""}}, &stderr)
 			if err != nil || stderr.Len() > 0 {
 				t.Fatalf("%s\nerror %v, output %q", tc.reason, err, &stderr)
 			}
@@ -319,7 +322,8 @@ func TestHomeThatCannotBeWritten(t *testing.T) {
 	if len(files(t, dir)) != 2 {
 		t.Error("the files are not there")
 	}
-	if out := stderr.String(); !strings.Contains(out, `"/proc/nowhere"`) || strings.Contains(out, "elsewhere") || strings.Contains(out, "password") {
+	if out := stderr.String(); !strings.Contains(out, `"/proc/nowhere"`) || strings.Contains(out, "elsewhere") ||
+		strings.Contains(out, "password") {
 		t.Errorf("want one warning that names the home directory of the environment, got %q", out)
 	}
 }

@@ -19,7 +19,10 @@ func FuzzParseOptions(f *testing.F) {
 	for _, args := range [][]string{
 		{"-step", "step-a", "-run", "/tekton/run/0", "-result", "r:string=/tekton/results/r", "--", "sh", "-c", "true"},
 		{"-step=s", "-stay", "-when", `{"input":"a","operator":"in","values":["b"]}`, "x"},
-		{"-step=s", "-run=r", "-reference", "T step-a.r:array=/s/r [1]", "-credential", "basic-git:s=https://h", "-credentials-dir=/c", "-secrets-dir=/s", "x"},
+		{
+			"-step=s", "-run=r", "-reference", "T step-a.r:array=/s/r [1]", "-credential", "basic-git:s=https://h",
+			"-credentials-dir=/c", "-secrets-dir=/s", "x",
+		},
 		{"-step=s", "-run=r", "-script-path=/s", "-script", "0abc", "-timeout", "-1s", "-on-error=continue"},
 		{"-step=s", "-run=r", "-report-results", "-termination-path=/t", "-termination-budget=4096", "-max-result-size=1e3", "x"},
 	} {

@@ -64,7 +64,8 @@ func TestPost(t *testing.T) {
 				t.Errorf("%s\nthe next step would run: %t", tc.reason, !tc.goesOn)
 			}
 			code, err := os.ReadFile(filepath.Join(dir, rundir.ExitCode))
-			if err != nil || string(code) != map[int]string{0: "0", 1: "1", 3: "3", 124: "124", 127: "127", 137: "137", 143: "143"}[tc.step.ExitCode] {
+			if err != nil ||
+				string(code) != map[int]string{0: "0", 1: "1", 3: "3", 124: "124", 127: "127", 137: "137", 143: "143"}[tc.step.ExitCode] {
 				t.Errorf("%s\nexit code file: %q, error %v", tc.reason, code, err)
 			}
 		})

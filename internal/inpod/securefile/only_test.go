@@ -15,7 +15,8 @@ import (
 // package, and rundir, whose folder is a mount of the step's own. The binary copies itself before any step runs.
 var (
 	byName = []string{
-		"Open", "OpenFile", "Create", "CreateTemp", "ReadFile", "WriteFile", "Chmod", "Chown", "Mkdir", "MkdirAll", "MkdirTemp", "Truncate", "Link",
+		"Open", "OpenFile", "Create", "CreateTemp", "ReadFile", "WriteFile", "Chmod", "Chown", "Mkdir", "MkdirAll",
+		"MkdirTemp", "Truncate", "Link",
 	}
 	allowed = []string{"internal/inpod/securefile", "internal/inpod/rundir", "internal/inpod"}
 )
@@ -24,10 +25,14 @@ var (
 func TestOnlyThisPackageOpensFiles(t *testing.T) {
 	const top = "../../.."
 	files := 0
-	for _, dir := range []string{"cmd/inpod", "internal/inpod", "internal/results/frame", "internal/results/termination", "internal/results/signature"} {
+	for _, dir := range []string{
+		"cmd/inpod", "internal/inpod", "internal/results/frame", "internal/results/termination",
+		"internal/results/signature",
+	} {
 		err := filepath.WalkDir(filepath.Join(top, dir), func(path string, _ fs.DirEntry, err error) error {
 			in, relErr := filepath.Rel(top, filepath.Dir(path))
-			if err != nil || relErr != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") || slices.Contains(allowed, in) {
+			if err != nil || relErr != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") ||
+				slices.Contains(allowed, in) {
 				return err
 			}
 			files++

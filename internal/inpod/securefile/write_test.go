@@ -382,7 +382,8 @@ func TestExchangedAllTheTime(t *testing.T) {
 				stopped <- nil
 				return
 			default:
-				err = errors.Join(os.WriteFile(path+".1", nil, 0o200), os.Rename(path+".1", path), os.Symlink(outside, path+".2"), os.Rename(path+".2", path))
+				err = errors.Join(os.WriteFile(path+".1", nil, 0o200), os.Rename(path+".1", path),
+					os.Symlink(outside, path+".2"), os.Rename(path+".2", path))
 			}
 		}
 		stopped <- err

@@ -26,17 +26,29 @@ func TestParseOptions(t *testing.T) {
 			reason: "Everything but the nonce has a default.",
 			args:   "-nonce n",
 			want: sidecar.Options{
-				Nonce: "n", RunDir: "/tekton/run", ResultsDirs: []string{"/tekton/results"}, MaxSize: 4096, MaxTotal: 1572864, Grace: sidecar.DefaultGrace,
+				Nonce:       "n",
+				RunDir:      "/tekton/run",
+				ResultsDirs: []string{"/tekton/results"},
+				MaxSize:     4096,
+				MaxTotal:    1572864,
+				Grace:       sidecar.DefaultGrace,
 			},
 		},
 		"Most": {
 			reason: "Steps and results keep their order.",
-			args: "-nonce n -run-dir /run -results-dir /tekton/results -results-dir /run/0/results -step step-b -step step-a -result b:array=/tekton/results/b " +
+			args: "-nonce n -run-dir /run -results-dir /tekton/results -results-dir /run/0/results -step step-b " +
+				"-step step-a -result b:array=/tekton/results/b " +
 				"-result a:string=/tekton/results/a -result step-b.c:string=/run/0/results/c -max-result-size 10 -max-total 20",
 			want: sidecar.Options{
-				Nonce: "n", RunDir: "/run", ResultsDirs: []string{"/tekton/results", "/run/0/results"}, Steps: []string{"step-b", "step-a"},
+				Nonce:       "n",
+				RunDir:      "/run",
+				ResultsDirs: []string{"/tekton/results", "/run/0/results"},
+				Steps:       []string{"step-b", "step-a"},
 				Results: []results.File{file("b", "array"), file("a", "string"),
-					{Declared: results.Declared{Name: "step-b.c", Type: "string"}, Path: "/run/0/results/c"}}, MaxSize: 10, MaxTotal: 20, Grace: sidecar.DefaultGrace,
+					{Declared: results.Declared{Name: "step-b.c", Type: "string"}, Path: "/run/0/results/c"}},
+				MaxSize:  10,
+				MaxTotal: 20,
+				Grace:    sidecar.DefaultGrace,
 			},
 		},
 	}

@@ -326,7 +326,8 @@ func TestMissing(t *testing.T) {
 func TestSeveralDirectories(t *testing.T) {
 	p := newPod(t, 1, "a")
 	own := filepath.Join(p.runDir(0), "results")
-	must(t, os.Mkdir(own, 0o700), os.WriteFile(filepath.Join(own, "b"), []byte("own"), 0o600), os.Symlink("../../../results/a", filepath.Join(own, "c")))
+	must(t, os.Mkdir(own, 0o700), os.WriteFile(filepath.Join(own, "b"), []byte("own"), 0o600),
+		os.Symlink("../../../results/a", filepath.Join(own, "c")))
 	p.options.ResultsDirs = append(p.options.ResultsDirs, own)
 	for _, name := range []string{"b", "c"} {
 		p.options.Results = append(p.options.Results, results.File{

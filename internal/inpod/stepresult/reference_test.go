@@ -115,7 +115,9 @@ func expander(t *testing.T, str, array, object string) *stepresult.Expander {
 		t.Fatal(err)
 	}
 	var references []stepresult.Reference
-	for name, part := range map[string][]string{"string": {"S"}, "array": {"A0 [0]", "A1 [1]", "A9 [9]", "A* [*]", "A"}, "object": {"OK .key", "O- .none", "O* [*]", "O"}} {
+	for name, part := range map[string][]string{"string": {"S"}, "array": {
+		"A0 [0]", "A1 [1]", "A9 [9]", "A* [*]", "A",
+	}, "object": {"OK .key", "O- .none", "O* [*]", "O"}} {
 		value := map[string]string{"string": str, "array": array, "object": object}[name]
 		path := filepath.Join(dir, name)
 		if value != "absent" {

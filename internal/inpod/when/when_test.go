@@ -14,7 +14,12 @@ import (
 )
 
 func TestParse(t *testing.T) {
-	for name, text := range map[string]string{"NoJSON": "in", "NoOperator": "{}", "OtherOperator": `{"operator":"In"}`, "OtherType": `{"operator":"in","values":"a"}`} {
+	for name, text := range map[string]string{
+		"NoJSON":        "in",
+		"NoOperator":    "{}",
+		"OtherOperator": `{"operator":"In"}`,
+		"OtherType":     `{"operator":"in","values":"a"}`,
+	} {
 		t.Run(name, func(t *testing.T) {
 			if c, err := when.Parse(text); err == nil {
 				t.Errorf("Parse(%q) gave %+v", text, c)
@@ -34,7 +39,9 @@ func TestHolds(t *testing.T) {
 	list := results.File{Declared: results.Declared{Name: "list", Type: results.TypeArray}, Path: filepath.Join(dir, "list")}
 	gone := results.File{Declared: results.Declared{Name: "gone", Type: results.TypeString}, Path: filepath.Join(dir, "gone")}
 	e := stepresult.NewExpander([]stepresult.Reference{
-		{Token: "ALL", File: list, Whole: true, Index: stepresult.NoIndex}, {Token: "FIRST", File: list}, {Token: "GONE", File: gone, Index: stepresult.NoIndex},
+		{Token: "ALL", File: list, Whole: true, Index: stepresult.NoIndex},
+		{Token: "FIRST", File: list},
+		{Token: "GONE", File: gone, Index: stepresult.NoIndex},
 	}, 100)
 	cases := map[string]struct {
 		reason string

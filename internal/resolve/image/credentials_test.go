@@ -82,13 +82,20 @@ func TestPrivateImage(t *testing.T) {
 			objects: []client.Object{account("default", "old", "new"), login("old", s.host, "ci", "hunter1"), login("new", s.host, "ci", "hunter2")},
 		},
 		"AllAndFolder": {
-			reason:  "Two keys may be for one image.",
-			objects: []client.Object{account("default", "all", "team"), login("all", s.host, "ci", "hunter1"), login("team", s.host+"/team", "ci", "hunter2")},
+			reason: "Two keys may be for one image.",
+			objects: []client.Object{
+				account("default", "all", "team"),
+				login("all", s.host, "ci", "hunter1"),
+				login("team", s.host+"/team", "ci", "hunter2"),
+			},
 		},
 		"None": {
 			reason:  "The user learns where a secret belongs.",
 			objects: []client.Object{account("default")},
-			err:     []string{"answers with status 401: it does not have the image, or not for this pod", `add a pull secret to service account "default" of namespace "n"`},
+			err: []string{
+				"answers with status 401: it does not have the image, or not for this pod",
+				`add a pull secret to service account "default" of namespace "n"`,
+			},
 		},
 		"Wrong": {
 			reason:  "A wrong password is the user's to correct.",
@@ -111,9 +118,12 @@ func TestPrivateImage(t *testing.T) {
 			err:     []string{`(pull secret "key" has type "Opaque", want "kubernetes.io/dockerconfigjson")`},
 		},
 		"Broken": {
-			reason:  "What it holds is not told.",
-			objects: []client.Object{account("default", "key"), secret("key", corev1.SecretTypeDockerConfigJson, corev1.DockerConfigJsonKey, "hunter2")},
-			err:     []string{`(pull secret "key" does not hold the JSON of a Docker configuration)`},
+			reason: "What it holds is not told.",
+			objects: []client.Object{
+				account("default", "key"),
+				secret("key", corev1.SecretTypeDockerConfigJson, corev1.DockerConfigJsonKey, "hunter2"),
+			},
+			err: []string{`(pull secret "key" does not hold the JSON of a Docker configuration)`},
 		},
 		"NoServiceAccount": {
 			reason: "The pod will say so, too.",

@@ -12,7 +12,8 @@ import (
 func FuzzParse(f *testing.F) {
 	for _, seed := range []string{
 		good,
-		`{"manifests":[{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":"` + digested("x") + `","platform":{"os":"linux","architecture":"amd64"}}]}`,
+		`{"manifests":[{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":"` + digested("x") +
+			`","platform":{"os":"linux","architecture":"amd64"}}]}`,
 		`{"manifests":null,"config":{"digest":"` + digested("x") + `"}}`,
 		`{"config":{"Entrypoint":["` + strings.Repeat("x", maxCommand+1) + `"]}}`,
 		`{"config":{"Cmd":[` + strings.TrimSuffix(strings.Repeat(`"",`, maxWords+1), ",") + `]}}`,

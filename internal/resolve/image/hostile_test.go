@@ -131,8 +131,11 @@ func attacks(t *testing.T) map[string]attack {
 			says:    "lists more than 1024 images",
 		},
 		"ManifestOfManyLayers": {
-			handler: (&shelf{mediaType: string(types.OCIManifestSchema1), manifest: `{"layers":[` + strings.TrimSuffix(strings.Repeat("{},", guard.MaxAnswer/3-100), ",") + `]}`}).ServeHTTP,
-			says:    "names no configuration",
+			handler: (&shelf{
+				mediaType: string(types.OCIManifestSchema1),
+				manifest:  `{"layers":[` + strings.TrimSuffix(strings.Repeat("{},", guard.MaxAnswer/3-100), ",") + `]}`,
+			}).ServeHTTP,
+			says: "names no configuration",
 		},
 		"ConfigurationOfManyWords": {
 			handler: holding(`{"config":{"Cmd":[` + strings.TrimSuffix(strings.Repeat(`"",`, guard.MaxAnswer/3-100), ",") + `]}}`).ServeHTTP,
@@ -167,8 +170,12 @@ func attacks(t *testing.T) map[string]attack {
 			says:    "content whose digest is another one",
 		},
 		"CompressionBomb": {
-			handler: (&shelf{mediaType: stored.mediaType, manifest: stored.manifest, blob: whole(zeros(t, 64<<20), "Content-Encoding", "gzip")}).ServeHTTP,
-			says:    "content whose digest is another one",
+			handler: (&shelf{
+				mediaType: stored.mediaType,
+				manifest:  stored.manifest,
+				blob:      whole(zeros(t, 64<<20), "Content-Encoding", "gzip"),
+			}).ServeHTTP,
+			says: "content whose digest is another one",
 		},
 		"OldFormat": {
 			handler: (&shelf{mediaType: string(types.DockerManifestSchema1Signed), manifest: "{}"}).ServeHTTP,
@@ -365,7 +372,8 @@ func TestNoPortScanner(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			n := newInternet()
 			serve(t, n)
-			_, err := lookup(Options{Transport: n.transport(t), Timeout: 300 * time.Millisecond}).Entrypoint(t.Context(), evil+"/a:1", Pull{Namespace: "n", Step: step})
+			_, err := lookup(Options{Transport: n.transport(t), Timeout: 300 * time.Millisecond}).Entrypoint(t.Context(),
+				evil+"/a:1", Pull{Namespace: "n", Step: step})
 			var passing *PassingError
 			if want := "registry " + evil + " " + silent; !errors.As(err, &passing) || err.Error() != want {
 				t.Errorf("it says %v, want %q", err, want)
@@ -501,7 +509,10 @@ func TestRegistryAnswersForCertain(t *testing.T) {
 		})
 	}
 	t.Run("NoSuchName", func(t *testing.T) {
-		_, err := lookup(Options{Transport: newInternet().transport(t)}).Entrypoint(t.Context(), "none.example.com/a:1", Pull{Namespace: "n", Step: step})
+		_, err := lookup(Options{Transport: newInternet().transport(t)}).Entrypoint(t.Context(), "none.example.com/a:1", Pull{
+			Namespace: "n",
+			Step:      step,
+		})
 		wantError(t, err, "Each pod finds that out.", "is not known to the name server")
 	})
 }

@@ -19,10 +19,15 @@ const step = "spec.taskSpec.steps[1]"
 func TestEntrypoint(t *testing.T) {
 	s := newServer(t)
 	both := running(t, []string{"docker-entrypoint.sh"}, []string{"bash"})
-	other := configured(t, v1.ConfigFile{OS: "linux", Architecture: "arm64", Config: v1.Config{Entrypoint: []string{"docker-entrypoint.sh"}, Cmd: []string{"bash"}}})
+	other := configured(t, v1.ConfigFile{
+		OS:           "linux",
+		Architecture: "arm64",
+		Config:       v1.Config{Entrypoint: []string{"docker-entrypoint.sh"}, Cmd: []string{"bash"}},
+	})
 	different := configured(t, v1.ConfigFile{OS: "linux", Architecture: "arm64", Config: v1.Config{Entrypoint: []string{"/qemu"}}})
 	windows := configured(t, v1.ConfigFile{OS: "windows", Architecture: "amd64", Config: v1.Config{Entrypoint: []string{"cmd.exe"}}})
-	agreeing := platforms(t, map[string]v1.Image{"linux/amd64": both, "linux/arm64/v8": other, "windows/amd64": windows, "unknown/unknown": windows})
+	agreeing := platforms(t,
+		map[string]v1.Image{"linux/amd64": both, "linux/arm64/v8": other, "windows/amd64": windows, "unknown/unknown": windows})
 	disagreeing := platforms(t, map[string]v1.Image{"linux/amd64": both, "linux/arm64": different})
 
 	s.image(t, "both:1", both)
@@ -272,7 +277,8 @@ func TestNoAnswerInTime(t *testing.T) {
 
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := lookup(Options{Transport: hang}).Entrypoint(ctx, "registry.example.com/a", Pull{Step: step}); !errors.Is(err, context.Canceled) {
+	if _, err := lookup(Options{Transport: hang}).Entrypoint(ctx, "registry.example.com/a",
+		Pull{Step: step}); !errors.Is(err, context.Canceled) {
 		t.Errorf("a controller that ends says %v", err)
 	}
 }

@@ -102,7 +102,10 @@ func (n *internet) connect(ctx context.Context, to netip.AddrPort, check func(st
 // transport is the controller's on this network. The servers' certificates are not in question here.
 func (n *internet) transport(t *testing.T) http.RoundTripper {
 	t.Helper()
-	transport := guard.NewTransport(guard.NewDialer(guard.Addresses{Private: n.private}, guard.Hosts{}, guard.Network{Resolve: n.resolve, Connect: n.connect}))
+	transport := guard.NewTransport(guard.NewDialer(guard.Addresses{Private: n.private}, guard.Hosts{}, guard.Network{
+		Resolve: n.resolve,
+		Connect: n.connect,
+	}))
 	transport.TLSClientConfig = &tls.Config{InsecureSkipVerify: true}
 	t.Cleanup(transport.CloseIdleConnections)
 	return transport

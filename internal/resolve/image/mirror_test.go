@@ -179,7 +179,8 @@ func TestMirrorWithoutTheImage(t *testing.T) {
 		"MirrorAway":       {reason: "Nor need it be there.", mirror: "127.0.0.1:1", image: image},
 		"Nobody": {
 			reason: "Then both say so.", mirror: lacking.host, image: itself.host + "/b:1",
-			want: []string{"mirror " + lacking.host + " of registry " + itself.host + " does not have it; registry " + itself.host + " does not have it"},
+			want: []string{"mirror " + lacking.host + " of registry " + itself.host + " does not have it; registry " +
+				itself.host + " does not have it"},
 		},
 		"RegistryAway": {
 			reason: "The registry may come back, and have it.", mirror: lacking.host, image: "registry.example.com/a:1",
@@ -189,7 +190,10 @@ func TestMirrorWithoutTheImage(t *testing.T) {
 		"NoNetwork": {
 			reason: "On a machine without a network no other registry exists.", mirror: lacking.host, image: "busybx:1",
 			transport: unreachable(&net.DNSError{Err: "no such host", Name: "index.docker.io", IsNotFound: true}, lacking.host),
-			want:      []string{"mirror " + lacking.host + " of registry docker.io does not have it", "registry docker.io is not known to the name server; correct the name, or give the step a command"},
+			want: []string{
+				"mirror " + lacking.host + " of registry docker.io does not have it",
+				"registry docker.io is not known to the name server; correct the name, or give the step a command",
+			},
 		},
 	}
 	for name, tc := range cases {
@@ -209,7 +213,13 @@ func TestMirrorWithoutTheImage(t *testing.T) {
 }
 
 func TestCheckRegistry(t *testing.T) {
-	for host, want := range map[string]bool{"registry.example.com": true, "10.0.0.1:5000": true, "": false, "http://r.example": false, "r.example/folder": false} {
+	for host, want := range map[string]bool{
+		"registry.example.com": true,
+		"10.0.0.1:5000":        true,
+		"":                     false,
+		"http://r.example":     false,
+		"r.example/folder":     false,
+	} {
 		if err := CheckRegistry(host); (err == nil) != want {
 			t.Errorf("%q is one: %t, got %v", host, want, err)
 		}

@@ -291,7 +291,8 @@ func TestCollectorGivesUp(t *testing.T) {
 			replies: append(slices10(fails(errAway)), breaks(whole(t)[:100], io.ErrUnexpectedEOF), gives(nil)),
 			want:    frame.ErrIncomplete,
 			took:    [2]time.Duration{8 * time.Second, 30 * time.Second},
-			message: `has no end record; read \d\d times over \d\d s \(10 times it could not be had, once it broke off, \d times it had no end record\)$`,
+			message: `has no end record; read \d\d times over \d\d s \(10 times it could not be had, once it broke ` +
+				`off, \d times it had no end record\)$`,
 		},
 		"CutAtDeadline": {
 			reason:  "a read that the deadline cuts off does not hide what was wrong before",
@@ -360,7 +361,8 @@ func TestMessageIsStable(t *testing.T) {
 // TestFollowingAgainIsNoNews: a proxy that cuts idle connections would otherwise make each run's message flap.
 func TestFollowingAgainIsNoNews(t *testing.T) {
 	half := whole(t)[:300]
-	got := collected(t, time.Hour, Options{}, breaks(half, io.ErrUnexpectedEOF), breaks(half, io.ErrUnexpectedEOF), gives(half), hangs(whole(t)))
+	got := collected(t, time.Hour, Options{}, breaks(half, io.ErrUnexpectedEOF), breaks(half, io.ErrUnexpectedEOF),
+		gives(half), hangs(whole(t)))
 	if got.Set == nil || len(got.told) != 0 {
 		t.Errorf("a log that is followed again has nothing to tell: %q, %+v", got.told, got.Progress)
 	}

@@ -121,7 +121,14 @@ func TestForgettingReleasesMemory(t *testing.T) {
 // TestManyAtOnce: everything at once, for the race detector; and in the end nothing is left.
 func TestManyAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		replies := []reply{gives(whole(t)), gives(nil), fails(errAway), hangs(whole(t)[:300]), refuses(), breaks(whole(t)[:200], io.ErrUnexpectedEOF)}
+		replies := []reply{
+			gives(whole(t)),
+			gives(nil),
+			fails(errAway),
+			hangs(whole(t)[:300]),
+			refuses(),
+			breaks(whole(t)[:200], io.ErrUnexpectedEOF),
+		}
 		source := LogSourceFn(func(ctx context.Context, log Log) (io.ReadCloser, error) {
 			return replies[rand.IntN(len(replies))](ctx, log)
 		})
@@ -151,7 +158,8 @@ func TestManyAtOnce(t *testing.T) {
 		}
 		synctest.Wait()
 		if len(c.tasks)+len(c.owners)+len(c.readers.taken)+len(c.followers.taken) != 0 {
-			t.Errorf("left: %d tasks, %d owners, %d readers, %d followers", len(c.tasks), len(c.owners), len(c.readers.taken), len(c.followers.taken))
+			t.Errorf("left: %d tasks, %d owners, %d readers, %d followers",
+				len(c.tasks), len(c.owners), len(c.readers.taken), len(c.followers.taken))
 		}
 	})
 }

@@ -135,7 +135,10 @@ func TestFailureText(t *testing.T) {
 // TestEveryDamageIsCorrupt: an error of package frame that is taken for a passing one would cost the whole deadline, or
 // hide damage behind a later read.
 func TestEveryDamageIsCorrupt(t *testing.T) {
-	for _, err := range []error{frame.ErrGap, frame.ErrDuplicate, frame.ErrTrailing, frame.ErrVersion, frame.ErrDigest, frame.ErrTooLarge, frame.ErrMalformed, ErrUnexpected} {
+	for _, err := range []error{
+		frame.ErrGap, frame.ErrDuplicate, frame.ErrTrailing, frame.ErrVersion, frame.ErrDigest, frame.ErrTooLarge,
+		frame.ErrMalformed, ErrUnexpected,
+	} {
 		if got := notRead(fmt.Errorf("%w: x", err), nil, nil).kind; got != corrupt {
 			t.Errorf("%v is of kind %d", err, got)
 		}

@@ -99,7 +99,8 @@ func chunks(b []byte, n int) func(func([]byte) bool) {
 }
 
 // step is the payload of a step that went well.
-const step = `{"name":"step-build","exitCode":0,"startedAt":"2026-01-02T03:04:05Z","finishedAt":"2026-01-02T03:04:06.5Z","reason":"Completed"}`
+const step = `{"name":"step-build","exitCode":0,"startedAt":"2026-01-02T03:04:05Z",` +
+	`"finishedAt":"2026-01-02T03:04:06.5Z","reason":"Completed"}`
 
 // collect reads a whole log, and returns its records and what ended it: nil after a whole stream.
 func collect(log []byte, nonce string, limits frame.Limits) ([]frame.Record, error) {

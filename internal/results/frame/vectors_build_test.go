@@ -56,7 +56,8 @@ func wholeVectors() map[string]vector {
 		header("image", "object", "raw", len(object), 1, sha256.Sum256(object)).data(object).
 		result("empty", nil, 1).end(1, 3, 0, 2+len(object))
 	failed := newForge().add("step", step).
-		add("step", `{"name":"step-test","exitCode":2,"startedAt":"2026-01-02T03:04:06.6Z","finishedAt":"2026-01-02T03:04:07Z","reason":"Error"}`).
+		add("step",
+			`{"name":"step-test","exitCode":2,"startedAt":"2026-01-02T03:04:06.6Z","finishedAt":"2026-01-02T03:04:07Z","reason":"Error"}`).
 		add("step", `{"name":"step-push","exitCode":1,"finishedAt":"2026-01-02T03:04:07.1Z","reason":"Skipped"}`).end(3, 0, 0, 0)
 	problems := newForge()
 	for i, kind := range []frame.ProblemKind{
@@ -166,19 +167,23 @@ func orderVectors() map[string]vector {
 	}
 	// The lines: 0 intro, 1 step, 2 result, 3 and 4 its data, 5 end.
 	return map[string]vector{
-		"gap-intro":          order("gap", "The intro is missing.", 1, 2, 3, 4, 5),
-		"gap-step":           order("gap", "A step is missing.", 0, 2, 3, 4, 5),
-		"gap-data":           order("gap", "A part of a value is missing.", 0, 1, 2, 4, 5),
-		"gap-swapped":        order("gap", "The parts of a value are swapped: the later one shows that the earlier is missing.", 0, 1, 2, 4, 3, 5),
-		"gap-only-end":       order("gap", "Nothing but the end record, as after a log was rotated.", 5),
-		"duplicate-step":     order("duplicate", "A step is told twice.", 0, 1, 1, 2, 3, 4, 5),
-		"duplicate-data":     order("duplicate", "A part of a value comes twice.", 0, 1, 2, 3, 3, 4, 5),
-		"duplicate-begin":    order("duplicate", "The stream begins again before its end.", 0, 1, 0, 1, 2, 3, 4, 5),
-		"trailing-end":       order("trailing", "The end record comes twice.", 0, 1, 2, 3, 4, 5, 5),
-		"trailing-again":     order("trailing", "The whole stream comes twice.", 0, 1, 2, 3, 4, 5, 0, 1, 2, 3, 4, 5),
-		"trailing-step":      vec("trailing", "A step after the end.", newForge().end(0, 0, 0, 0).add("step", step)),
-		"trailing-damaged":   vec("trailing", "A damaged line of the stream after the end.", newForge().end(0, 0, 0, 0).raw("~sluice/1 n0nce oops\n")),
-		"trailing-version":   vec("trailing", "A line of another version after the end.", newForge().end(0, 0, 0, 0).raw("~sluice/9 n0nce 2 x y 00000000\n")),
+		"gap-intro": order("gap", "The intro is missing.", 1, 2, 3, 4, 5),
+		"gap-step":  order("gap", "A step is missing.", 0, 2, 3, 4, 5),
+		"gap-data":  order("gap", "A part of a value is missing.", 0, 1, 2, 4, 5),
+		"gap-swapped": order("gap",
+			"The parts of a value are swapped: the later one shows that the earlier is missing.", 0, 1, 2, 4, 3,
+			5),
+		"gap-only-end":    order("gap", "Nothing but the end record, as after a log was rotated.", 5),
+		"duplicate-step":  order("duplicate", "A step is told twice.", 0, 1, 1, 2, 3, 4, 5),
+		"duplicate-data":  order("duplicate", "A part of a value comes twice.", 0, 1, 2, 3, 3, 4, 5),
+		"duplicate-begin": order("duplicate", "The stream begins again before its end.", 0, 1, 0, 1, 2, 3, 4, 5),
+		"trailing-end":    order("trailing", "The end record comes twice.", 0, 1, 2, 3, 4, 5, 5),
+		"trailing-again":  order("trailing", "The whole stream comes twice.", 0, 1, 2, 3, 4, 5, 0, 1, 2, 3, 4, 5),
+		"trailing-step":   vec("trailing", "A step after the end.", newForge().end(0, 0, 0, 0).add("step", step)),
+		"trailing-damaged": vec("trailing", "A damaged line of the stream after the end.", newForge().end(0, 0, 0, 0).
+			raw("~sluice/1 n0nce oops\n")),
+		"trailing-version": vec("trailing", "A line of another version after the end.", newForge().end(0, 0, 0, 0).
+			raw("~sluice/9 n0nce 2 x y 00000000\n")),
 		"malformed-renumber": vec("malformed", "A second intro, numbered on.", newForge().add("intro", "{}").end(0, 0, 0, 0)),
 		"malformed-no-intro": vec("malformed", "The first record is not the intro.", (&forge{nonce: "n0nce"}).add("step", step).end(1, 0, 0, 0)),
 	}
@@ -190,7 +195,8 @@ func versionVectors() map[string]vector {
 		"version-next":    vec("version", "The next version.", (&forge{nonce: "n0nce"}).raw(f.text("2", 0, "intro", "{}"))),
 		"version-changes": vec("version", "The version changes in the middle.", newForge().raw(f.text("2", 1, "step", step))),
 		"version-zeros":   vec("version", "A version has one spelling.", (&forge{nonce: "n0nce"}).raw(f.text("01", 0, "intro", "{}"))),
-		"version-kind":    vec("version", "A kind that must not be passed over, and is not known.", newForge().add("artifact", "{}").end(0, 0, 0, 0)),
+		"version-kind": vec("version", "A kind that must not be passed over, and is not known.", newForge().add("artifact", "{}").
+			end(0, 0, 0, 0)),
 		"version-encoding": vec("version", "An encoding that is not known.",
 			newForge().header("a", "string", "zstd", 1, 1, sha256.Sum256([]byte("x"))).data([]byte("x")).end(0, 1, 0, 1)),
 	}

@@ -25,7 +25,8 @@ func statement(change ...func(*Statement)) Statement {
 }
 
 const text = `{"run":{"namespace":"ci","name":"build","uid":"1111"},"nonce":"n0nce","step":"step-one","exitCode":0,"reason":"Completed",` +
-	`"at":"2026-01-02T03:04:05.000000006Z","results":[{"name":"digest","type":"string","sha256":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"},` +
+	`"at":"2026-01-02T03:04:05.000000006Z","results":[{"name":"digest","type":"string",` +
+	`"sha256":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"},` +
 	`{"name":"images","type":"array","sha256":"AQIDAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}]}`
 
 func TestText(t *testing.T) {
@@ -38,7 +39,8 @@ func TestText(t *testing.T) {
 		t.Errorf("error %v; -want +got:\n%s", err, diff)
 	}
 	unreadable := statement(func(s *Statement) { s.Results[0].Problem = frame.TooLarge })
-	if got, err := unreadable.Text(); err != nil || !strings.Contains(got, `"sha256":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","problem":"TooLarge"}`) {
+	if got, err := unreadable.Text(); err != nil ||
+		!strings.Contains(got, `"sha256":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","problem":"TooLarge"}`) {
 		t.Errorf("what cannot be carried has a problem: got %s, %v", got, err)
 	}
 	other := statement(func(s *Statement) { s.At = s.At.In(time.FixedZone("east", 3600)); s.Results = s.Results[:0] })
@@ -229,7 +231,8 @@ func TestPack(t *testing.T) {
 		t.Errorf("three certificates, got %d", len(certificates))
 	}
 	for _, chain := range []string{"[0,9]", "[-1]", "[]"} {
-		if _, err := Unpack(frame.Signature{Document: []byte(`{"statement":"x","chain":` + chain + `,"proof":"AQ=="}`)}, certificates); !errors.Is(err, ErrMalformed) {
+		if _, err := Unpack(frame.Signature{Document: []byte(`{"statement":"x","chain":` + chain + `,"proof":"AQ=="}`)},
+			certificates); !errors.Is(err, ErrMalformed) {
 			t.Errorf("a chain of certificates that are not there: %s: %v", chain, err)
 		}
 	}
@@ -241,7 +244,13 @@ func FuzzParse(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	for _, seed := range [][]byte{document, []byte(text), []byte(`{"problem":"x"}`), []byte(`{"statement":"x","chain":[0],"proof":"AQ=="}`), nil} {
+	for _, seed := range [][]byte{
+		document,
+		[]byte(text),
+		[]byte(`{"problem":"x"}`),
+		[]byte(`{"statement":"x","chain":[0],"proof":"AQ=="}`),
+		nil,
+	} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
@@ -261,7 +270,8 @@ func FuzzParse(f *testing.F) {
 				t.Fatalf("two texts say the same: %q and %q, %v", b, again, err)
 			}
 		}
-		if s, err := Unpack(frame.Signature{Document: b}, []frame.Certificate{{DER: []byte{1}}, {DER: []byte{2}}}); err == nil && s.Problem == "" && bytes.Equal(s.Proof, nil) {
+		if s, err := Unpack(frame.Signature{Document: b}, []frame.Certificate{{DER: []byte{1}}, {DER: []byte{2}}}); err == nil &&
+			s.Problem == "" && bytes.Equal(s.Proof, nil) {
 			t.Fatal("neither a proof nor a problem")
 		}
 	})

@@ -56,9 +56,15 @@ func TestMessage(t *testing.T) {
 		},
 		"Results": {
 			reason: "Values come back as they went, results of failed steps too.",
-			in:     termination.Message{Step: failed, Results: []frame.Result{result("a", "1\n"), result("empty", ""), result("html", "<b>&\u2028\x01")}},
+			in: termination.Message{
+				Step:    failed,
+				Results: []frame.Result{result("a", "1\n"), result("empty", ""), result("html", "<b>&\u2028\x01")},
+			},
 			budget: 4096,
-			want:   termination.Message{Step: failed, Results: []frame.Result{result("a", "1\n"), result("empty", ""), result("html", "<b>&\u2028\x01")}},
+			want: termination.Message{
+				Step:    failed,
+				Results: []frame.Result{result("a", "1\n"), result("empty", ""), result("html", "<b>&\u2028\x01")},
+			},
 		},
 		"Compressed": {
 			reason: "What fits compressed is carried.",
@@ -117,7 +123,10 @@ func TestMessage(t *testing.T) {
 			reason: "Removed results are results, too.",
 			in:     termination.Message{Step: ended, Removed: []string{letters[:200], letters}},
 			budget: 200,
-			want:   termination.Message{Step: least, Problems: []frame.Problem{{Result: letters[:200], Kind: frame.OverBudget, Size: 352, Limit: 200}}},
+			want: termination.Message{
+				Step:     least,
+				Problems: []frame.Problem{{Result: letters[:200], Kind: frame.OverBudget, Size: 352, Limit: 200}},
+			},
 		},
 		"NoRoomForStart": {
 			reason: "How it ended is worth more than when it was started.",
@@ -218,7 +227,9 @@ func TestParseMessageRefuses(t *testing.T) {
 
 // What a later entrypoint has to say besides is passed over.
 func TestParseMessageIgnoresUnknownKeys(t *testing.T) {
-	got, err := termination.ParseMessage([]byte(`[{"key":"Novelty","value":"v","type":3},{"key":"Reason","value":"Completed","type":3,"more":[]}]`))
+	got, err := termination.ParseMessage(
+		[]byte(`[{"key":"Novelty","value":"v","type":3},{"key":"Reason","value":"Completed","type":3,"more":[]}]`),
+	)
 	if diff := cmp.Diff(termination.Message{Step: frame.Step{Reason: frame.ReasonCompleted}}, got); err != nil || diff != "" {
 		t.Errorf("error %v, -want +got:\n%s", err, diff)
 	}
@@ -283,7 +294,10 @@ func TestOverBudgetIsNamedInManyContainers(t *testing.T) {
 	name := strings.Repeat("n", 63)
 	for containers := 1; containers <= 40; containers++ {
 		budget := termination.Budget(containers)
-		b, err := termination.EncodeMessage(termination.Message{Step: ended, Results: []frame.Result{result("a", "v"), result(name, noise(5000))}}, budget)
+		b, err := termination.EncodeMessage(termination.Message{
+			Step:    ended,
+			Results: []frame.Result{result("a", "v"), result(name, noise(5000))},
+		}, budget)
 		if err != nil || len(b) > budget {
 			t.Fatalf("with %d containers: %d bytes in a budget of %d, error %v", containers, len(b), budget, err)
 		}

@@ -28,25 +28,32 @@ type vector struct{ comment, message, expect string }
 // vectors are all of them, by the names of their files. Those with compressed messages were written by one version of
 // the compressor, and are read by all.
 func vectors() map[string]vector {
-	const record = `{"key":"StartedAt","value":"2026-01-02T03:04:05.123456789Z","type":3},{"key":"FinishedAt","value":"2026-01-02T03:04:06Z","type":3},` +
+	const record = `{"key":"StartedAt","value":"2026-01-02T03:04:05.123456789Z","type":3},{"key":"FinishedAt",` +
+		`"value":"2026-01-02T03:04:06Z","type":3},` +
 		`{"key":"ExitCode","value":"0","type":3},{"key":"Reason","value":"Completed","type":3}`
-	failed := `{"key":"Step","value":"step-test","type":3},{"key":"ExitCode","value":"2","type":3},{"key":"Reason","value":"Error","type":3},` +
+	failed := `{"key":"Step","value":"step-test","type":3},{"key":"ExitCode","value":"2","type":3},{"key":"Reason",` +
+		`"value":"Error","type":3},` +
 		`{"key":"Message","value":"out of ideas","type":3}`
 	problem := `{"key":"Problem","value":"{\"result\":\"sbom\",\"kind\":\"OverBudget\",\"size\":5219,\"limit\":4096}","type":3}`
 	value := `{"key":"digest","value":"sha256:2c26b46b\n","type":1}`
 	good := func(comment, message string) vector { return vector{comment, message, "whole"} }
 	bad := func(comment, message string) vector { return vector{comment, message, "malformed"} }
 	return map[string]vector{
-		"whole-results": good("A step that completed, with three values.", "["+record+","+value+`,{"key":"html","value":"<b>&\u0001\u2028","type":1},{"key":"empty","value":"","type":1}]`),
+		"whole-results": good("A step that completed, with three values.", "["+record+","+value+
+			`,{"key":"html","value":"<b>&\u0001\u2028","type":1},{"key":"empty","value":"","type":1}]`),
 		"whole-failed":  good("A step that failed, and what it wrote before.", "["+failed+","+value+"]"),
 		"whole-problem": good("Results that did not fit.", "["+record+","+problem+"]"),
-		"whole-removed": good("Results of earlier steps that this one deleted.", "["+record+`,{"key":"Removed","value":"a","type":3},{"key":"Removed","value":"b","type":3}]`),
+		"whole-removed": good("Results of earlier steps that this one deleted.", "["+record+
+			`,{"key":"Removed","value":"a","type":3},{"key":"Removed","value":"b","type":3}]`),
 		"whole-compressed": good("A list that only fits compressed.",
 			compressed("["+record+`,{"key":"text","value":"`+strings.Repeat("more of the same; ", 1000)+`","type":1}]`)),
-		"whole-least":              good("A step of a pod with many containers.", `[{"key":"ExitCode","value":"0","type":3},{"key":"Reason","value":"Skipped","type":3}]`),
-		"whole-nothing":            good("A list that says nothing: who reads it goes by the container's status.", "[]"),
-		"whole-unknown-key":        good("What a later entrypoint says besides is passed over.", "["+record+`,{"key":"Novelty","value":"?","type":3,"more":[]}]`),
-		"malformed-type":           bad("What may be a result of a kind that is not known is not passed over.", "["+record+`,{"key":"digest","value":"x","type":4}]`),
+		"whole-least": good("A step of a pod with many containers.",
+			`[{"key":"ExitCode","value":"0","type":3},{"key":"Reason","value":"Skipped","type":3}]`),
+		"whole-nothing": good("A list that says nothing: who reads it goes by the container's status.", "[]"),
+		"whole-unknown-key": good("What a later entrypoint says besides is passed over.", "["+record+
+			`,{"key":"Novelty","value":"?","type":3,"more":[]}]`),
+		"malformed-type": bad("What may be a result of a kind that is not known is not passed over.", "["+
+			record+`,{"key":"digest","value":"x","type":4}]`),
 		"malformed-cut":            bad("The kubelet cut it.", "["+record+","+value[:20]),
 		"malformed-cut-compressed": bad("The kubelet cut it.", compressed("[" + record + "," + value + "]")[:100]),
 		"malformed-empty":          bad("No message.", ""),
@@ -66,7 +73,8 @@ func vectors() map[string]vector {
 // describe is a message in a vector's header.
 func describe(m termination.Message) (records []string) {
 	at := func(t time.Time) string { return t.Format(time.RFC3339Nano) }
-	records = append(records, fmt.Sprintf("step %s %d %s %s %s %q", m.Step.Name, m.Step.ExitCode, m.Step.Reason, at(m.Step.StartedAt), at(m.Step.FinishedAt), m.Step.Message))
+	records = append(records, fmt.Sprintf("step %s %d %s %s %s %q",
+		m.Step.Name, m.Step.ExitCode, m.Step.Reason, at(m.Step.StartedAt), at(m.Step.FinishedAt), m.Step.Message))
 	for _, r := range m.Results {
 		records = append(records, fmt.Sprintf("result %s %d %x", r.Name, len(r.Value), r.SHA256))
 	}

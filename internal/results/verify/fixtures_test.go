@@ -42,8 +42,16 @@ func newWorld(t *testing.T) *world {
 	w.signer = w.issue(identity)
 	run := signature.Run{Namespace: "ci", Name: "build", UID: "1111"}
 	w.want = verify.Want{
-		Run: run, Nonce: "n0nce", Steps: []string{"step-one", "step-two"}, Identity: identity, Since: epoch().Add(-time.Minute), Now: epoch().Add(time.Minute),
-		Results: []results.Declared{{Name: "digest", Type: "string"}, {Name: "images", Type: "array"}, {Name: "notes", Type: "string"}, {Name: "unwritten", Type: "string"}},
+		Run: run, Nonce: "n0nce", Steps: []string{
+			"step-one",
+			"step-two",
+		}, Identity: identity, Since: epoch().Add(-time.Minute), Now: epoch().Add(time.Minute),
+		Results: []results.Declared{
+			{Name: "digest", Type: "string"},
+			{Name: "images", Type: "array"},
+			{Name: "notes", Type: "string"},
+			{Name: "unwritten", Type: "string"},
+		},
 	}
 	w.set = &collect.Set{Nonce: "n0nce"}
 	for _, step := range w.want.Steps {

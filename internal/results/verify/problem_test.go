@@ -84,7 +84,8 @@ func TestProblemTakenAway(t *testing.T) {
 // A result that could not be carried may be made anew by a later step; one that could may not be spoilt by one.
 func TestProblemMendedByALaterStep(t *testing.T) {
 	w := newWorld(t)
-	w.statements["step-one"].Results = append(w.statements["step-one"].Results, signature.Result{Name: "notes", Type: "string", Problem: frame.TooLarge})
+	w.statements["step-one"].Results = append(w.statements["step-one"].Results,
+		signature.Result{Name: "notes", Type: "string", Problem: frame.TooLarge})
 	w.sign()
 	if got := w.judge(); !got.Believed() {
 		t.Errorf("a later step has made it anew: got %+v", got)

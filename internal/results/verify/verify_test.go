@@ -61,7 +61,8 @@ func TestJudge(t *testing.T) {
 			reason: "A later step is able to sign, too; it is not the author all the same.",
 			change: func(w *world) {
 				w.set.Results[0].Value = []byte("evil")
-				w.statements["step-two"].Results = append(w.statements["step-two"].Results, signature.Result{Name: "digest", Type: "string", SHA256: digest("evil")})
+				w.statements["step-two"].Results = append(w.statements["step-two"].Results,
+					signature.Result{Name: "digest", Type: "string", SHA256: digest("evil")})
 				w.sign()
 			},
 			want:    verify.ResultChanged,
@@ -350,7 +351,10 @@ func TestAnyChangeIsRefused(t *testing.T) {
 		w.set = &set
 		i, j := rapid.IntRange(0, 2).Draw(t, "result"), rapid.IntRange(0, 1).Draw(t, "step")
 		text := rapid.StringMatching(`[a-z0-9]{1,12}`).Draw(t, "text")
-		switch what := rapid.SampledFrom([]string{"value", "name", "type", "drop", "double", "run", "uid", "namespace", "nonce", "exit", "reason", "proof", "statement", "chain", "unsigned"}).Draw(t, "what"); what {
+		switch what := rapid.SampledFrom([]string{
+			"value", "name", "type", "drop", "double", "run", "uid", "namespace", "nonce", "exit", "reason", "proof",
+			"statement", "chain", "unsigned",
+		}).Draw(t, "what"); what {
 		case "value":
 			set.Results[i].Value = append([]byte(text), set.Results[i].Value...)
 		case "name":

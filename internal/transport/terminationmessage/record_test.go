@@ -118,7 +118,10 @@ var dateTime = regexp.MustCompile(`^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}
 // FuzzRecordIsAStatus: whatever a message says, what the controller makes of it can be written into a status, and read again
 // as the same; and no step has completed whose container failed.
 func FuzzRecordIsAStatus(f *testing.F) {
-	for _, at := range []string{"9999-12-31T23:59:59-14:00", "0000-01-01T00:00:00+14:00", "2026-01-02T03:04:05.6Z", "1970-01-01T00:00:00Z", "9999-12-31T23:59:59.999999999Z"} {
+	for _, at := range []string{
+		"9999-12-31T23:59:59-14:00", "0000-01-01T00:00:00+14:00", "2026-01-02T03:04:05.6Z", "1970-01-01T00:00:00Z",
+		"9999-12-31T23:59:59.999999999Z",
+	} {
 		f.Add(entries("0", "Completed", "StartedAt", at, "FinishedAt", at), int32(0))
 		f.Add(entries("5", "Completed", "FinishedAt", at), int32(5))
 	}

@@ -93,8 +93,11 @@ func TestGather(t *testing.T) {
 			steps:   []frame.Reason{frame.ReasonCompleted, frame.ReasonCompleted},
 		},
 		"Replaced": {
-			reason:  "the later step's value is what the file holds",
-			states:  []corev1.ContainerState{terminated(0, record(t, 0, value("digest", "old"))), terminated(0, record(t, 0, value("digest", "new")))},
+			reason: "the later step's value is what the file holds",
+			states: []corev1.ContainerState{
+				terminated(0, record(t, 0, value("digest", "old"))),
+				terminated(0, record(t, 0, value("digest", "new"))),
+			},
 			results: []string{"digest=new"},
 			steps:   []frame.Reason{frame.ReasonCompleted, frame.ReasonCompleted},
 		},

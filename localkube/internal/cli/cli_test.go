@@ -18,10 +18,12 @@ func TestTakeDir(t *testing.T) {
 		dir    string
 		rest   []string
 	}{
-		"None":    {reason: "All arguments are kubectl's.", args: []string{"get", "pods"}, rest: []string{"get", "pods"}},
-		"First":   {reason: "Ours comes first.", args: []string{"--dir", "/d", "get"}, dir: "/d", rest: []string{"get"}},
-		"Equals":  {reason: "It may be one word.", args: []string{"--dir=/d", "get"}, dir: "/d", rest: []string{"get"}},
-		"Later":   {reason: "Afterwards it may be for the command in a pod.", args: []string{"exec", "p", "--", "x", "--dir", "/d"}, rest: []string{"exec", "p", "--", "x", "--dir", "/d"}},
+		"None":   {reason: "All arguments are kubectl's.", args: []string{"get", "pods"}, rest: []string{"get", "pods"}},
+		"First":  {reason: "Ours comes first.", args: []string{"--dir", "/d", "get"}, dir: "/d", rest: []string{"get"}},
+		"Equals": {reason: "It may be one word.", args: []string{"--dir=/d", "get"}, dir: "/d", rest: []string{"get"}},
+		"Later": {reason: "Afterwards it may be for the command in a pod.", args: []string{
+			"exec", "p", "--", "x", "--dir", "/d",
+		}, rest: []string{"exec", "p", "--", "x", "--dir", "/d"}},
 		"Alone":   {reason: "Without a value it is for kubectl to complain about.", args: []string{"--dir"}, rest: []string{"--dir"}},
 		"Nothing": {reason: "No arguments are none."},
 	}
@@ -49,21 +51,43 @@ func TestErrors(t *testing.T) {
 		args   []string
 		want   string
 	}{
-		"NoCluster":       {reason: "It says how to get one.", args: []string{"status", "--dir", none}, want: "localkube up"},
-		"KubectlNowhere":  {reason: "kubectl must not end up at some other cluster.", args: []string{"kubectl", "--dir", none, "get", "pods"}, want: "cannot find a cluster"},
-		"RegistryNowhere": {reason: "Without a node there is no registry.", args: []string{"registry", "--dir", string(apiOnly)}, want: "has no node"},
-		"Port":            {reason: "A port has a range.", args: []string{"up", "--dir", none, "--api-port", "65536"}, want: "from 1 to 65535"},
-		"LogSize":         {reason: "A size is a quantity.", args: []string{"up", "--dir", none, "--container-log-max-size", "big"}, want: "such as 1Mi"},
-		"GraceShort":      {reason: "The node cannot speak that often.", args: []string{"up", "--dir", none, "--node-grace-period", "1s"}, want: "at least 4s"},
-		"GraceFraction":   {reason: "A lease lasts whole seconds.", args: []string{"up", "--dir", none, "--node-grace-period", "4500ms"}, want: "whole seconds"},
-		"TunedNothing":    {reason: "Without a node there is nothing to tune.", args: []string{"up", "--dir", none, "--api-only", "--node-grace-period", "5s"}, want: "there is no node"},
-		"FaultNowhere":    {reason: "Without a cluster there is nothing to break.", args: []string{"fault", "stop", "kubelet", "--dir", none}, want: "cannot find a cluster"},
-		"FaultDead":       {reason: "Without a supervisor nobody can be asked.", args: []string{"fault", "stop", "etcd", "--dir", string(apiOnly)}, want: "is the cluster up?"},
-		"FaultUnknown":    {reason: "A typo is no fault.", args: []string{"fault", "stopp", "kubelet"}, want: "stopp"},
-		"LoadNothing":     {reason: "There must be something to load.", args: []string{"load", "--dir", string(apiOnly)}, want: "rootfs archive"},
-		"LoadBoth":        {reason: "An image is made of one thing.", args: []string{"load", "--rootfs", "a", "--archive", "b"}, want: "rootfs archive"},
-		"LoadNameless":    {reason: "A root file system has no name of its own.", args: []string{"load", "--rootfs", "a"}, want: "--name"},
-		"Unknown":         {reason: "A typo is no command.", args: []string{"upp"}, want: "unknown command"},
+		"NoCluster": {reason: "It says how to get one.", args: []string{"status", "--dir", none}, want: "localkube up"},
+		"KubectlNowhere": {reason: "kubectl must not end up at some other cluster.", args: []string{
+			"kubectl", "--dir", none, "get", "pods",
+		}, want: "cannot find a cluster"},
+		"RegistryNowhere": {
+			reason: "Without a node there is no registry.",
+			args:   []string{"registry", "--dir", string(apiOnly)},
+			want:   "has no node",
+		},
+		"Port": {reason: "A port has a range.", args: []string{"up", "--dir", none, "--api-port", "65536"}, want: "from 1 to 65535"},
+		"LogSize": {reason: "A size is a quantity.", args: []string{
+			"up", "--dir", none, "--container-log-max-size", "big",
+		}, want: "such as 1Mi"},
+		"GraceShort": {reason: "The node cannot speak that often.", args: []string{
+			"up", "--dir", none, "--node-grace-period", "1s",
+		}, want: "at least 4s"},
+		"GraceFraction": {reason: "A lease lasts whole seconds.", args: []string{
+			"up", "--dir", none, "--node-grace-period", "4500ms",
+		}, want: "whole seconds"},
+		"TunedNothing": {reason: "Without a node there is nothing to tune.", args: []string{
+			"up", "--dir", none, "--api-only", "--node-grace-period", "5s",
+		}, want: "there is no node"},
+		"FaultNowhere": {reason: "Without a cluster there is nothing to break.", args: []string{
+			"fault", "stop", "kubelet", "--dir", none,
+		}, want: "cannot find a cluster"},
+		"FaultDead": {
+			reason: "Without a supervisor nobody can be asked.",
+			args:   []string{"fault", "stop", "etcd", "--dir", string(apiOnly)},
+			want:   "is the cluster up?",
+		},
+		"FaultUnknown": {reason: "A typo is no fault.", args: []string{"fault", "stopp", "kubelet"}, want: "stopp"},
+		"LoadNothing":  {reason: "There must be something to load.", args: []string{"load", "--dir", string(apiOnly)}, want: "rootfs archive"},
+		"LoadBoth": {reason: "An image is made of one thing.", args: []string{
+			"load", "--rootfs", "a", "--archive", "b",
+		}, want: "rootfs archive"},
+		"LoadNameless": {reason: "A root file system has no name of its own.", args: []string{"load", "--rootfs", "a"}, want: "--name"},
+		"Unknown":      {reason: "A typo is no command.", args: []string{"upp"}, want: "unknown command"},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

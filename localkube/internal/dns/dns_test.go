@@ -23,7 +23,10 @@ func objects() []runtime.Object {
 	return []runtime.Object{
 		&corev1.Service{ObjectMeta: meta("web"), Spec: corev1.ServiceSpec{ClusterIP: "10.96.1.1"}},
 		&corev1.Service{ObjectMeta: meta("db"), Spec: corev1.ServiceSpec{ClusterIP: corev1.ClusterIPNone}},
-		&corev1.Service{ObjectMeta: meta("elsewhere"), Spec: corev1.ServiceSpec{Type: corev1.ServiceTypeExternalName, ExternalName: "example.org"}},
+		&corev1.Service{
+			ObjectMeta: meta("elsewhere"),
+			Spec:       corev1.ServiceSpec{Type: corev1.ServiceTypeExternalName, ExternalName: "example.org"},
+		},
 		&discoveryv1.EndpointSlice{
 			ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "db-1", Labels: map[string]string{discoveryv1.LabelServiceName: "db"}},
 			Endpoints: []discoveryv1.Endpoint{
@@ -48,19 +51,39 @@ func TestAnswer(t *testing.T) {
 		rcode     dnsmessage.RCode
 		elsewhere bool
 	}{
-		"Service":   {reason: "A Service has one address.", name: "web.shop.svc.cluster.local.", want: []string{"10.96.1.1"}},
-		"Case":      {reason: "Names are the same in any case.", name: "WEB.shop.SVC.cluster.local.", want: []string{"10.96.1.1"}},
-		"Headless":  {reason: "A headless Service has those of its endpoints that are ready.", name: "db.shop.svc.cluster.local.", want: []string{"10.244.0.5", "10.244.0.6"}},
-		"Host":      {reason: "A pod of a StatefulSet has a name of its own.", name: "db-0.db.shop.svc.cluster.local.", want: []string{"10.244.0.5"}},
-		"NoHost":    {reason: "Only those that there are have.", name: "db-9.db.shop.svc.cluster.local.", rcode: dnsmessage.RCodeNameError},
-		"Unknown":   {reason: "There is no such Service.", name: "nope.shop.svc.cluster.local.", rcode: dnsmessage.RCodeNameError},
-		"Namespace": {reason: "There is none of this name in this namespace.", name: "web.other.svc.cluster.local.", rcode: dnsmessage.RCodeNameError},
-		"Search":    {reason: "Resolvers first try the name below each search domain.", name: "example.org.shop.svc.cluster.local.", rcode: dnsmessage.RCodeNameError},
-		"Domain":    {reason: "The domain itself exists.", name: "cluster.local."},
-		"IPv6":      {reason: "The name exists, but not with an address of this kind.", name: "web.shop.svc.cluster.local.", kind: dnsmessage.TypeAAAA},
-		"External":  {reason: "A name for another name is none of ours, but it exists.", name: "elsewhere.shop.svc.cluster.local."},
-		"World":     {reason: "All other names are for the host's name servers.", name: "example.org.", elsewhere: true},
-		"Suffix":    {reason: "A domain that only ends alike is another one.", name: "notcluster.local.", elsewhere: true},
+		"Service": {reason: "A Service has one address.", name: "web.shop.svc.cluster.local.", want: []string{"10.96.1.1"}},
+		"Case":    {reason: "Names are the same in any case.", name: "WEB.shop.SVC.cluster.local.", want: []string{"10.96.1.1"}},
+		"Headless": {
+			reason: "A headless Service has those of its endpoints that are ready.",
+			name:   "db.shop.svc.cluster.local.",
+			want:   []string{"10.244.0.5", "10.244.0.6"},
+		},
+		"Host": {
+			reason: "A pod of a StatefulSet has a name of its own.",
+			name:   "db-0.db.shop.svc.cluster.local.",
+			want:   []string{"10.244.0.5"},
+		},
+		"NoHost":  {reason: "Only those that there are have.", name: "db-9.db.shop.svc.cluster.local.", rcode: dnsmessage.RCodeNameError},
+		"Unknown": {reason: "There is no such Service.", name: "nope.shop.svc.cluster.local.", rcode: dnsmessage.RCodeNameError},
+		"Namespace": {
+			reason: "There is none of this name in this namespace.",
+			name:   "web.other.svc.cluster.local.",
+			rcode:  dnsmessage.RCodeNameError,
+		},
+		"Search": {
+			reason: "Resolvers first try the name below each search domain.",
+			name:   "example.org.shop.svc.cluster.local.",
+			rcode:  dnsmessage.RCodeNameError,
+		},
+		"Domain": {reason: "The domain itself exists.", name: "cluster.local."},
+		"IPv6": {
+			reason: "The name exists, but not with an address of this kind.",
+			name:   "web.shop.svc.cluster.local.",
+			kind:   dnsmessage.TypeAAAA,
+		},
+		"External": {reason: "A name for another name is none of ours, but it exists.", name: "elsewhere.shop.svc.cluster.local."},
+		"World":    {reason: "All other names are for the host's name servers.", name: "example.org.", elsewhere: true},
+		"Suffix":   {reason: "A domain that only ends alike is another one.", name: "notcluster.local.", elsewhere: true},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -143,7 +166,8 @@ func TestServer(t *testing.T) {
 }
 
 func TestResolvConf(t *testing.T) {
-	const text = "# by hand\nnameserver 127.0.0.53\nnameserver fd00::1\nnameserver nonsense\nnameserver 192.0.2.1\nnameserver 192.0.2.2\nsearch example.org\noptions edns0\n"
+	const text = "# by hand\nnameserver 127.0.0.53\nnameserver fd00::1\nnameserver nonsense\nnameserver " +
+		"192.0.2.1\nnameserver 192.0.2.2\nsearch example.org\noptions edns0\n"
 	want := []netip.Addr{netip.MustParseAddr("127.0.0.53"), netip.MustParseAddr("fd00::1"), netip.MustParseAddr("192.0.2.1")}
 	if diff := cmp.Diff(want, ParseNameservers(text), cmpopts.EquateComparable(netip.Addr{})); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)

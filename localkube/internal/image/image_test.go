@@ -31,7 +31,13 @@ func TestFromRootfs(t *testing.T) {
 		t.Fatal(err)
 	}
 	config := Config{Entrypoint: []string{"/bin/sh"}, Cmd: []string{"-c"}, Env: []string{"PATH=/bin"}, WorkingDir: "/", User: "1000"}
-	want := map[string]string{"bin/": "drwxr-xr-x", "bin/ash": "Lrwxrwxrwx sh", "bin/sh": "-rwxr-xr-x #!", "etc/": "drwxr-xr-x", "etc/passwd": "-rw-r--r-- root"}
+	want := map[string]string{
+		"bin/":       "drwxr-xr-x",
+		"bin/ash":    "Lrwxrwxrwx sh",
+		"bin/sh":     "-rwxr-xr-x #!",
+		"etc/":       "drwxr-xr-x",
+		"etc/passwd": "-rw-r--r-- root",
+	}
 
 	image, err := FromRootfs(root, config)
 	if err != nil {
@@ -175,12 +181,33 @@ func TestStored(t *testing.T) {
 		image  string
 		want   string
 	}{
-		"Short":  {reason: "A name without a registry is one of Docker's.", image: "busybox", want: "127.0.0.1:5001/docker.io/library/busybox:latest"},
-		"Full":   {reason: "So it is when it is written out.", image: "docker.io/library/busybox:1", want: "127.0.0.1:5001/docker.io/library/busybox:1"},
-		"Other":  {reason: "Images of different registries do not collide.", image: "quay.io/library/busybox:1", want: "127.0.0.1:5001/quay.io/library/busybox:1"},
-		"Port":   {reason: "The port belongs to the registry's name, but the name of an image cannot hold a colon there.", image: "example.org:5000/a:1", want: "127.0.0.1:5001/example.org_5000/a:1"},
-		"Own":    {reason: "Our own images are what a push stores.", image: "127.0.0.1:5001/sluice/inpod:1", want: "127.0.0.1:5001/sluice/inpod:1"},
-		"Digest": {reason: "A digest stays one.", image: "example.org/a@sha256:" + strings.Repeat("0", 64), want: "127.0.0.1:5001/example.org/a@sha256:" + strings.Repeat("0", 64)},
+		"Short": {
+			reason: "A name without a registry is one of Docker's.",
+			image:  "busybox",
+			want:   "127.0.0.1:5001/docker.io/library/busybox:latest",
+		},
+		"Full": {
+			reason: "So it is when it is written out.",
+			image:  "docker.io/library/busybox:1",
+			want:   "127.0.0.1:5001/docker.io/library/busybox:1",
+		},
+		"Other": {
+			reason: "Images of different registries do not collide.",
+			image:  "quay.io/library/busybox:1",
+			want:   "127.0.0.1:5001/quay.io/library/busybox:1",
+		},
+		"Port": {
+			reason: "The port belongs to the registry's name, but the name of an image cannot hold a colon there.",
+			image:  "example.org:5000/a:1",
+			want:   "127.0.0.1:5001/example.org_5000/a:1",
+		},
+		"Own": {
+			reason: "Our own images are what a push stores.",
+			image:  "127.0.0.1:5001/sluice/inpod:1",
+			want:   "127.0.0.1:5001/sluice/inpod:1",
+		},
+		"Digest": {reason: "A digest stays one.", image: "example.org/a@sha256:" +
+			strings.Repeat("0", 64), want: "127.0.0.1:5001/example.org/a@sha256:" + strings.Repeat("0", 64)},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -21,8 +21,12 @@ func TestMatches(t *testing.T) {
 		options Options
 		want    string
 	}{
-		"Same":  {reason: "The cluster that is asked for is there.", options: Options{APIPort: 6443}},
-		"Port":  {reason: "A cluster does not change its port: clients have it in their files.", options: Options{APIPort: 7443}, want: "--api-port 7443"},
+		"Same": {reason: "The cluster that is asked for is there.", options: Options{APIPort: 6443}},
+		"Port": {
+			reason:  "A cluster does not change its port: clients have it in their files.",
+			options: Options{APIPort: 7443},
+			want:    "--api-port 7443",
+		},
 		"Nodes": {reason: "A cluster does not get or lose its node.", options: Options{APIPort: 6443, APIOnly: true}, want: "--api-only=true"},
 		"Tuning": {
 			reason:  "Settings that were asked for and are not in force would make a test prove nothing.",

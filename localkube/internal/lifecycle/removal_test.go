@@ -332,7 +332,10 @@ func TestDownRemovesWhatTheClusterMade(t *testing.T) {
 				write(t, filepath.Join(dir, "thesis.txt"))
 				write(t, filepath.Join(dir, "notes", "a", "b.txt"))
 			},
-			left: []string{"/cluster d---------", "/cluster/notes d---------", "/cluster/notes/a d---------", "/cluster/notes/a/b.txt = content of b.txt", "/cluster/thesis.txt = content of thesis.txt"},
+			left: []string{
+				"/cluster d---------", "/cluster/notes d---------", "/cluster/notes/a d---------",
+				"/cluster/notes/a/b.txt = content of b.txt", "/cluster/thesis.txt = content of thesis.txt",
+			},
 			says: `cannot tell that it made "notes", "thesis.txt"`,
 		},
 		"LinkInside": {
@@ -360,7 +363,8 @@ func TestDownRemovesWhatTheClusterMade(t *testing.T) {
 			says: "down after",
 		},
 		"OfAnEarlierVersion": {
-			reason: "Directories were not marked, and may have held files before; only the state is removed, so that it does not count as a cluster.",
+			reason: "Directories were not marked, and may have held files before; only the state is removed, so " +
+				"that it does not count as a cluster.",
 			prepare: func(t *testing.T, dir string) {
 				write(t, filepath.Join(dir, "config", "app.yaml"))
 				if err := state.Dir(dir).SaveCluster(state.Cluster{APIOnly: true, APIPort: 6443, EtcdPort: 1}); err != nil {

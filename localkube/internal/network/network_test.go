@@ -26,12 +26,32 @@ func TestFirstFree(t *testing.T) {
 		used   []netip.Prefix
 		want   string
 	}{
-		"Nothing":  {reason: "The first one is taken.", pool: "198.18.0.0/15", want: "198.18.0.0/30"},
-		"Clusters": {reason: "What other clusters have is skipped.", pool: "198.18.0.0/15", used: prefixes("198.18.0.0/30", "198.18.0.4/30"), want: "198.18.0.8/30"},
-		"Gap":      {reason: "What a cluster gave back is used again.", pool: "198.18.0.0/15", used: prefixes("198.18.0.4/30"), want: "198.18.0.0/30"},
-		"Larger":   {reason: "A larger network that contains it is in the way, too.", pool: "198.18.0.0/15", used: prefixes("198.18.0.0/24"), want: "198.18.1.0/30"},
-		"Others":   {reason: "Networks outside of the pool, and of IPv6, do not matter.", pool: "198.18.0.0/15", used: prefixes("10.0.0.0/8", "fd00::/64"), want: "198.18.0.0/30"},
-		"Full":     {reason: "A full pool is an error, not an endless search.", pool: "198.18.0.0/29", used: prefixes("198.18.0.0/16")},
+		"Nothing": {reason: "The first one is taken.", pool: "198.18.0.0/15", want: "198.18.0.0/30"},
+		"Clusters": {
+			reason: "What other clusters have is skipped.",
+			pool:   "198.18.0.0/15",
+			used:   prefixes("198.18.0.0/30", "198.18.0.4/30"),
+			want:   "198.18.0.8/30",
+		},
+		"Gap": {
+			reason: "What a cluster gave back is used again.",
+			pool:   "198.18.0.0/15",
+			used:   prefixes("198.18.0.4/30"),
+			want:   "198.18.0.0/30",
+		},
+		"Larger": {
+			reason: "A larger network that contains it is in the way, too.",
+			pool:   "198.18.0.0/15",
+			used:   prefixes("198.18.0.0/24"),
+			want:   "198.18.1.0/30",
+		},
+		"Others": {
+			reason: "Networks outside of the pool, and of IPv6, do not matter.",
+			pool:   "198.18.0.0/15",
+			used:   prefixes("10.0.0.0/8", "fd00::/64"),
+			want:   "198.18.0.0/30",
+		},
+		"Full": {reason: "A full pool is an error, not an endless search.", pool: "198.18.0.0/29", used: prefixes("198.18.0.0/16")},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

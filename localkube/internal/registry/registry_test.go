@@ -136,12 +136,17 @@ func TestManifestPath(t *testing.T) {
 		path                  string
 		repository, reference string
 	}{
-		"Tag":       {reason: "The usual form.", path: "/v2/a/b/manifests/1", repository: "a/b", reference: "1"},
-		"Digest":    {reason: "A digest is a reference, too.", path: "/v2/a/manifests/sha256:00", repository: "a", reference: "sha256:00"},
-		"Manifests": {reason: "A repository may be called manifests.", path: "/v2/manifests/manifests/1", repository: "manifests", reference: "1"},
-		"Blob":      {reason: "A blob is none.", path: "/v2/a/blobs/sha256:00"},
-		"Nothing":   {reason: "Nor is a path without a reference.", path: "/v2/a/manifests/"},
-		"Other":     {reason: "Nor one outside of the protocol.", path: "/a/manifests/1"},
+		"Tag":    {reason: "The usual form.", path: "/v2/a/b/manifests/1", repository: "a/b", reference: "1"},
+		"Digest": {reason: "A digest is a reference, too.", path: "/v2/a/manifests/sha256:00", repository: "a", reference: "sha256:00"},
+		"Manifests": {
+			reason:     "A repository may be called manifests.",
+			path:       "/v2/manifests/manifests/1",
+			repository: "manifests",
+			reference:  "1",
+		},
+		"Blob":    {reason: "A blob is none.", path: "/v2/a/blobs/sha256:00"},
+		"Nothing": {reason: "Nor is a path without a reference.", path: "/v2/a/manifests/"},
+		"Other":   {reason: "Nor one outside of the protocol.", path: "/a/manifests/1"},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

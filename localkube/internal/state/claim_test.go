@@ -80,8 +80,12 @@ func TestResolve(t *testing.T) {
 		"Missing":     {reason: "It need not exist.", path: "none/at/all", want: "none/at/all"},
 		"Link":        {reason: "A link is what it leads to.", path: "link", want: "real"},
 		"BehindALink": {reason: "A missing one behind a link lies in what the link leads to.", path: "link/new/one", want: "real/new/one"},
-		"Dangling":    {reason: "A link that leads nowhere cannot become a directory.", path: "dangling", fails: "a symbolic link to a path that does not exist"},
-		"Loop":        {reason: "A link that leads to itself leads nowhere.", path: "loop", fails: "too many links"},
+		"Dangling": {
+			reason: "A link that leads nowhere cannot become a directory.",
+			path:   "dangling",
+			fails:  "a symbolic link to a path that does not exist",
+		},
+		"Loop": {reason: "A link that leads to itself leads nowhere.", path: "loop", fails: "too many links"},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -112,7 +116,11 @@ short line
 		dir    string
 		want   []string
 	}{
-		"Below":   {reason: "Every mount inside of the directory counts, the directory itself does not.", dir: "/d", want: []string{"/d/volumes/mine", "/d/with space"}},
+		"Below": {
+			reason: "Every mount inside of the directory counts, the directory itself does not.",
+			dir:    "/d",
+			want:   []string{"/d/volumes/mine", "/d/with space"},
+		},
 		"Sibling": {reason: "A directory whose name begins alike is another one.", dir: "/d/vol"},
 		"None":    {reason: "Nothing is mounted there.", dir: "/x"},
 	}

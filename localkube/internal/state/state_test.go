@@ -48,7 +48,12 @@ func TestLoadClusterRefusesHalfAFile(t *testing.T) {
 
 func TestComponentsRoundTrip(t *testing.T) {
 	dir := Dir(t.TempDir())
-	want := []Component{{Name: "etcd", Process: Process{PID: 2, Start: 3, Boot: "b"}, Since: time.Unix(1, 0).UTC(), Ended: "exited with status 1"}}
+	want := []Component{{
+		Name:    "etcd",
+		Process: Process{PID: 2, Start: 3, Boot: "b"},
+		Since:   time.Unix(1, 0).UTC(),
+		Ended:   "exited with status 1",
+	}}
 	if err := dir.SaveComponents(want); err != nil {
 		t.Fatal(err)
 	}
@@ -120,7 +125,12 @@ func TestInnermostPID(t *testing.T) {
 		want   int
 		ok     bool
 	}{
-		"Nested": {reason: "The last number is the one in the innermost namespace.", status: "Name:\tx\nNSpid:\t4711\t17\nThreads:\t1\n", want: 17, ok: true},
+		"Nested": {
+			reason: "The last number is the one in the innermost namespace.",
+			status: "Name:\tx\nNSpid:\t4711\t17\nThreads:\t1\n",
+			want:   17,
+			ok:     true,
+		},
 		"Flat":   {reason: "Without namespaces there is one number.", status: "NSpid:\t4711\n", want: 4711, ok: true},
 		"Absent": {reason: "A status without the line names no process.", status: "Name:\tx\n"},
 		"Empty":  {reason: "Nor does an empty line.", status: "NSpid:\n"},

@@ -110,7 +110,8 @@ func TestStartRecordsAndWatches(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(components) != 1 || components[0].Name != "talker" || components[0].Ended != "exited with status 3" || components[0].Process.PID == 0 {
+	if len(components) != 1 || components[0].Name != "talker" || components[0].Ended != "exited with status 3" ||
+		components[0].Process.PID == 0 {
 		t.Errorf("recorded was %+v", components)
 	}
 	log, err := os.ReadFile(s.cluster.Dir.Log("talker"))

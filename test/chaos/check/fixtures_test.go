@@ -108,7 +108,10 @@ func (f fixture) add(name string, t *plan.Task, second int) {
 	}
 	f.TaskRuns = append(f.TaskRuns, tr)
 	if f.PipelineRun != nil {
-		f.PipelineRun.Status.ChildReferences = append(f.PipelineRun.Status.ChildReferences, v1.ChildReference{Name: name, PipelineTaskName: t.Name})
+		f.PipelineRun.Status.ChildReferences = append(f.PipelineRun.Status.ChildReferences, v1.ChildReference{
+			Name:             name,
+			PipelineTaskName: t.Name,
+		})
 	}
 }
 

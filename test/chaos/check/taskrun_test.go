@@ -266,7 +266,11 @@ func TestRetries(t *testing.T) {
 		f.Ledger["second"] = second
 		h.Pods = append(h.Pods, Pod{Name: "chaos-7-pod-retry1", UID: "second", Running: at(12)})
 		failure := v1.Failed(v1.TaskRunReasonFailed, "exited with code 3")
-		tr.Status.RetriesStatus = []v1.TaskRunAttempt{{Conditions: []metav1.Condition{failure}, PodName: tr.Status.PodName, Results: slices.Clone(tr.Status.Results)}}
+		tr.Status.RetriesStatus = []v1.TaskRunAttempt{{
+			Conditions: []metav1.Condition{failure},
+			PodName:    tr.Status.PodName,
+			Results:    slices.Clone(tr.Status.Results),
+		}}
 		tr.Status.PodName = "chaos-7-pod-retry1"
 		for i := range tr.Status.Results {
 			if tr.Status.Results[i].Name == plan.AttemptResult {

@@ -134,21 +134,27 @@ func TestCreateRefusals(t *testing.T) {
 	}{
 		"Invalid": {
 			reason: "Schema and webhook answer so.",
-			obj:    taskRun("r", suite.Condition{}), answer: apierrors.NewForbidden(group, "r", errors.New("spec.taskSpec: required")), want: "spec.taskSpec: required",
+			obj:    taskRun("r", suite.Condition{}),
+			answer: apierrors.NewForbidden(group, "r", errors.New("spec.taskSpec: required")),
+			want:   "spec.taskSpec: required",
 		},
 		"Webhook": {
 			reason: "Which object is refused is known; what is wrong with it has to fit into the table.",
-			obj:    taskRun("r", suite.Condition{}), answer: apierrors.NewBadRequest(`admission webhook "v" denied the request: TaskRun.tekton.dev "r" is invalid: spec.x: too long`),
-			want: "spec.x: too long", whole: true,
+			obj:    taskRun("r", suite.Condition{}),
+			answer: apierrors.NewBadRequest(`admission webhook "v" denied the request: TaskRun.tekton.dev "r" is invalid: spec.x: too long`),
+			want:   "spec.x: too long",
+			whole:  true,
 		},
 		"UnknownField": {
 			reason: "What the API server says about decoding is noise.",
-			obj:    taskRun("r", suite.Condition{}), answer: apierrors.NewBadRequest(`TaskRun in version "v1" cannot be handled: strict decoding error: unknown field "spec.x"`),
-			want: `strict decoding error: unknown field "spec.x"`,
+			obj:    taskRun("r", suite.Condition{}),
+			answer: apierrors.NewBadRequest(`TaskRun in version "v1" cannot be handled: strict decoding error: unknown field "spec.x"`),
+			want:   `strict decoding error: unknown field "spec.x"`,
 		},
 		"UnknownKind": {
 			reason: "A kind that is not installed is a refusal as well.",
-			obj:    &unstructured.Unstructured{Object: map[string]any{"apiVersion": "tekton.dev/v1beta1", "kind": "StepAction"}}, want: "does not know the kind StepAction of tekton.dev/v1beta1",
+			obj:    &unstructured.Unstructured{Object: map[string]any{"apiVersion": "tekton.dev/v1beta1", "kind": "StepAction"}},
+			want:   "does not know the kind StepAction of tekton.dev/v1beta1",
 		},
 		"ClusterScoped": {
 			reason: "It would stay behind, and meet those of other files.",
@@ -227,7 +233,10 @@ func TestPrefix(t *testing.T) {
 }
 
 func TestUseMode(t *testing.T) {
-	flags := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "tekton-pipelines", Name: flagsMap}, Data: map[string]string{resultsFrom: "termination-message", "other": "stays"}}
+	flags := &corev1.ConfigMap{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "tekton-pipelines", Name: flagsMap},
+		Data:       map[string]string{resultsFrom: "termination-message", "other": "stays"},
+	}
 	late := 2 // so many runs begin before the controller has seen the change
 	c := server(t, func(c client.WithWatch, obj client.Object) error {
 		run, ok := obj.(*unstructured.Unstructured)

@@ -28,9 +28,14 @@ func TestExplain(t *testing.T) {
 	}
 	pods := []*corev1.Pod{
 		{ObjectMeta: metav1.ObjectMeta{Name: "good-pod"}, Status: corev1.PodStatus{Phase: corev1.PodSucceeded}},
-		{ObjectMeta: metav1.ObjectMeta{Name: "bad-pod"}, Status: corev1.PodStatus{Phase: corev1.PodFailed, ContainerStatuses: []corev1.ContainerStatus{
+		{ObjectMeta: metav1.ObjectMeta{
+			Name: "bad-pod",
+		}, Status: corev1.PodStatus{Phase: corev1.PodFailed, ContainerStatuses: []corev1.ContainerStatus{
 			{Name: "step-a", State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: 1, Reason: "Error"}}},
-			{Name: "step-b", State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "ImagePullBackOff", Message: "no such image"}}},
+			{
+				Name:  "step-b",
+				State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "ImagePullBackOff", Message: "no such image"}},
+			},
 		}}},
 	}
 	for _, pod := range pods {

@@ -95,8 +95,11 @@ func TestRun(t *testing.T) {
 		},
 		"AsExpected": {
 			reason: "A file that is written to fail passes by failing.",
-			given:  suite.Case{Objects: []*unstructured.Unstructured{object("TaskRun", "bad")}, Expect: []suite.Expectation{{Reason: "Failed", Message: "exit"}}},
-			want:   Result{Outcome: Passed, Reason: "as expected: Failed"},
+			given: suite.Case{
+				Objects: []*unstructured.Unstructured{object("TaskRun", "bad")},
+				Expect:  []suite.Expectation{{Reason: "Failed", Message: "exit"}},
+			},
+			want: Result{Outcome: Passed, Reason: "as expected: Failed"},
 		},
 		"Late": {
 			reason: "Where a run got stuck is in its condition.",
@@ -110,24 +113,36 @@ func TestRun(t *testing.T) {
 		},
 		"ExpectedElsewhere": {
 			reason: "What is expected of a cluster with other flags is not expected here.",
-			given:  suite.Case{Objects: []*unstructured.Unstructured{object("TaskRun", "good")}, Expect: []suite.Expectation{{Flags: map[string]string{"a": "b"}, Reason: "Failed"}}},
-			want:   Result{Outcome: Passed},
+			given: suite.Case{
+				Objects: []*unstructured.Unstructured{object("TaskRun", "good")},
+				Expect:  []suite.Expectation{{Flags: map[string]string{"a": "b"}, Reason: "Failed"}},
+			},
+			want: Result{Outcome: Passed},
 		},
 		"RefusedAsExpected": {
 			reason: "A bad object is refused.",
-			given:  suite.Case{Objects: []*unstructured.Unstructured{object("Task", "wrong")}, Expect: []suite.Expectation{{Reason: suite.Refused, Message: "steps"}}},
-			want:   Result{Outcome: Passed, Reason: "as expected: refused"},
+			given: suite.Case{
+				Objects: []*unstructured.Unstructured{object("Task", "wrong")},
+				Expect:  []suite.Expectation{{Reason: suite.Refused, Message: "steps"}},
+			},
+			want: Result{Outcome: Passed, Reason: "as expected: refused"},
 		},
 		"NotRefused": {
 			reason: "A bad object that is taken is a failure, whatever becomes of it.",
-			given:  suite.Case{Objects: []*unstructured.Unstructured{object("TaskRun", "bad")}, Expect: []suite.Expectation{{Reason: suite.Refused}}},
-			want:   Result{Outcome: Failed, Reason: "should be refused, and was taken", Explanation: "what happened"},
+			given: suite.Case{
+				Objects: []*unstructured.Unstructured{object("TaskRun", "bad")},
+				Expect:  []suite.Expectation{{Reason: suite.Refused}},
+			},
+			want: Result{Outcome: Failed, Reason: "should be refused, and was taken", Explanation: "what happened"},
 		},
 		"Skipped": {
 			reason: "What the cluster is not set up for is not tried, and said.",
-			given:  suite.Case{Objects: []*unstructured.Unstructured{object("TaskRun", "bad")}, Needs: map[string]string{"results-from": "sidecar-logs"}},
-			flags:  map[string]string{"results-from": "termination-message"},
-			want:   Result{Outcome: Skipped, Reason: `needs results-from=sidecar-logs, the cluster has "termination-message"`},
+			given: suite.Case{
+				Objects: []*unstructured.Unstructured{object("TaskRun", "bad")},
+				Needs:   map[string]string{"results-from": "sidecar-logs"},
+			},
+			flags: map[string]string{"results-from": "termination-message"},
+			want:  Result{Outcome: Skipped, Reason: `needs results-from=sidecar-logs, the cluster has "termination-message"`},
 		},
 		"NoNamespace": {
 			reason: "A cluster that does not work is no success.",

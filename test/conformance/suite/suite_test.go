@@ -158,7 +158,8 @@ func summaries(cases []Case) map[string]summary {
 }
 
 func TestLoadWithoutFolder(t *testing.T) {
-	if _, err := Load(filepath.Join(t.TempDir(), "x"), regexp.MustCompile(""), nil); err == nil || !strings.Contains(err.Error(), "cannot find the suite") {
+	if _, err := Load(filepath.Join(t.TempDir(), "x"), regexp.MustCompile(""), nil); err == nil ||
+		!strings.Contains(err.Error(), "cannot find the suite") {
 		t.Errorf("the error does not say what is missing: %v", err)
 	}
 }
@@ -259,7 +260,10 @@ func TestCheckRefusal(t *testing.T) {
 	if got := (Expectation{Reason: Refused, Message: "spec.steps"}).CheckRefusal(message); got != "" {
 		t.Errorf("a refusal as expected is %q", got)
 	}
-	if got := (Expectation{Reason: Refused, Message: "spec.params"}).CheckRefusal(message); !strings.Contains(got, `should be refused with "spec.params"`) {
+	if got := (Expectation{
+		Reason:  Refused,
+		Message: "spec.params",
+	}).CheckRefusal(message); !strings.Contains(got, `should be refused with "spec.params"`) {
 		t.Errorf("a refusal for another reason is %q", got)
 	}
 }

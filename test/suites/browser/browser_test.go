@@ -86,7 +86,12 @@ func open(t *testing.T) *page {
 	if err != nil {
 		t.Fatal("there is no chromium: make deps installs it")
 	}
-	options := []chromedp.ExecAllocatorOption{chromedp.ExecPath(program), chromedp.Headless, chromedp.NoFirstRun, chromedp.WindowSize(1280, 900)}
+	options := []chromedp.ExecAllocatorOption{
+		chromedp.ExecPath(program),
+		chromedp.Headless,
+		chromedp.NoFirstRun,
+		chromedp.WindowSize(1280, 900),
+	}
 	if os.Geteuid() == 0 {
 		options = append(options, chromedp.NoSandbox) // which Chromium does not have for root
 	}

@@ -78,7 +78,11 @@ func start(t *testing.T, c *cluster.Cluster) {
 func document() string {
 	components := make([]map[string]string, 9000)
 	for i := range components {
-		components[i] = map[string]string{"name": fmt.Sprintf("component-%05d", i), "license": "Apache-2.0", "purl": fmt.Sprintf("pkg:golang/example.com/module-%d@v1.%d.0 <&>", i, i%97)}
+		components[i] = map[string]string{
+			"name":    fmt.Sprintf("component-%05d", i),
+			"license": "Apache-2.0",
+			"purl":    fmt.Sprintf("pkg:golang/example.com/module-%d@v1.%d.0 <&>", i, i%97),
+		}
 	}
 	components[4500]["note"] = "NeedleInTheHaystack"
 	text, err := json.Marshal(map[string]any{"bomFormat": "CycloneDX", "components": components})
@@ -101,7 +105,12 @@ func store(t *testing.T, c *cluster.Cluster, text string) {
 	now := metav1.NewTime(time.Now())
 	patch, err := json.Marshal(map[string]any{"status": v1.TaskRunStatus{
 		StartTime: &now, CompletionTime: &now,
-		Conditions: []metav1.Condition{{Type: v1.ConditionSucceeded, Status: metav1.ConditionTrue, Reason: v1.TaskRunReasonSucceeded, LastTransitionTime: now}},
+		Conditions: []metav1.Condition{{
+			Type:               v1.ConditionSucceeded,
+			Status:             metav1.ConditionTrue,
+			Reason:             v1.TaskRunReasonSucceeded,
+			LastTransitionTime: now,
+		}},
 		Results:    []v1.TaskRunResult{{Name: "sbom", Type: v1.TypeString, Value: v1.StringValue(text)}},
 		Provenance: &v1.Provenance{FeatureFlags: &v1.FeatureFlags{MaxResultSize: 1_500_000}},
 	}})
@@ -187,7 +196,8 @@ func read(t *testing.T, p *page, text string, sizes map[string]size) {
 	p.click("#fold")
 	p.until("it can be read as text", fmt.Sprintf(`document.getElementById('text').textContent.length === %d`, len(text)))
 	p.write("#valuesearch", "needleinthehaystack")
-	p.until("and be searched", `document.getElementById('matches').textContent === '1 match' && document.querySelector('mark.here').textContent === 'NeedleInTheHaystack'`)
+	p.until("and be searched", `document.getElementById('matches').textContent === '1 match' && `+
+		`document.querySelector('mark.here').textContent === 'NeedleInTheHaystack'`)
 	p.until("and the match is seen", `(() => {
 		const box = document.getElementById('text').getBoundingClientRect(), match = document.querySelector('mark.here').getBoundingClientRect();
 		return match.top >= box.top && match.bottom <= box.bottom;
@@ -227,7 +237,8 @@ type size struct {
 
 func sizeOf(p *page, selector string) size {
 	p.t.Helper()
-	return value[size](p, `(() => { const r = document.querySelector(`+quoted(selector)+`).getBoundingClientRect(); return {width: Math.round(r.width), height: Math.round(r.height)}; })()`)
+	return value[size](p, `(() => { const r = document.querySelector(`+quoted(selector)+
+		`).getBoundingClientRect(); return {width: Math.round(r.width), height: Math.round(r.height)}; })()`)
 }
 
 // compare compares sizes with the golden ones, with room for other fonts.

@@ -43,7 +43,8 @@ func TestInterrupted(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = c.Client.Delete(context.Background(), namespace) })
 	file := filepath.Join(t.TempDir(), "run.yaml")
-	const text = "apiVersion: tekton.dev/v1\nkind: TaskRun\nmetadata: {name: slow}\nspec: {taskSpec: {steps: [{image: busybox, script: sleep 1000}]}}\n"
+	const text = "apiVersion: tekton.dev/v1\nkind: TaskRun\nmetadata: {name: slow}\nspec: {taskSpec: {steps: " +
+		"[{image: busybox, script: sleep 1000}]}}\n"
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

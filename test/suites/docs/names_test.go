@@ -21,7 +21,8 @@ const reliability = root + "/docs/reliability.md"
 
 // pages are those that name tests.
 func pages() []string {
-	return []string{reliability, root + "/docs/operations.md", root + "/docs/limits.md", root + "/docs/security.md", root + "/docs/localkube.md"}
+	return []string{reliability, root +
+		"/docs/operations.md", root + "/docs/limits.md", root + "/docs/security.md", root + "/docs/localkube.md"}
 }
 
 func read(t *testing.T, path string) string {
@@ -101,7 +102,8 @@ func TestEveryFaultHasATest(t *testing.T) {
 			rows = 0
 			continue
 		}
-		if rows > 0 && !strings.HasPrefix(line, "|---") && !strings.Contains(line[strings.LastIndex(strings.TrimSuffix(strings.TrimSpace(line), "|"), "|"):], "`Test") {
+		if rows > 0 && !strings.HasPrefix(line, "|---") &&
+			!strings.Contains(line[strings.LastIndex(strings.TrimSuffix(strings.TrimSpace(line), "|"), "|"):], "`Test") {
 			t.Errorf("no test is named for: %s", line)
 		}
 	}
@@ -129,7 +131,8 @@ func TestEveryReasonOfResultsIsDocumented(t *testing.T) {
 		if !contains(reasons, reason) {
 			t.Errorf("%s tells of the reason %s, which nothing has", reliability, reason)
 		}
-		if cells := strings.Split(strings.Trim(strings.TrimSpace(line), "|"), "|"); len(cells) < 3 || strings.TrimSpace(cells[len(cells)-1]) == "" {
+		if cells := strings.Split(strings.Trim(strings.TrimSpace(line), "|"), "|"); len(cells) < 3 ||
+			strings.TrimSpace(cells[len(cells)-1]) == "" {
 			t.Errorf("%s does not say what to do about %s", reliability, reason)
 		}
 	}

@@ -66,7 +66,8 @@ func TestLogPermissionIsNarrow(t *testing.T) {
 	may := func(namespace, verb string, what ...string) bool {
 		line := append([]string{"auth", "can-i", verb}, what...)
 		// It exits with an error to say no.
-		out, _ := here.Kubectl(t.Context(), append(line, "-n", namespace, "--as=system:serviceaccount:"+kube.Installation+":sluice-controller")...)
+		out, _ := here.Kubectl(t.Context(),
+			append(line, "-n", namespace, "--as=system:serviceaccount:"+kube.Installation+":sluice-controller")...)
 		return strings.HasPrefix(strings.TrimSpace(out), "yes")
 	}
 	logs := []string{"pods", "--subresource=log"}
@@ -78,7 +79,11 @@ func TestLogPermissionIsNarrow(t *testing.T) {
 	if may(elsewhere.Name, "get", logs...) {
 		t.Error("logs of another namespace can be read")
 	}
-	for _, more := range [][]string{{"create", "pods", "--subresource=exec"}, {"list", "secrets"}, {"create", "pods", "--subresource=attach"}} {
+	for _, more := range [][]string{
+		{"create", "pods", "--subresource=exec"},
+		{"list", "secrets"},
+		{"create", "pods", "--subresource=attach"},
+	} {
 		if may(here.Name, more[0], more[1:]...) {
 			t.Errorf("more is permitted: %v", more)
 		}

@@ -34,7 +34,8 @@ func TestMissingLogPermissionIsNamedBeforeAnyPod(t *testing.T) {
 	}
 
 	denied := runUntil(t, n, task, metav1.ConditionFalse)
-	suite.WantFailed(t, denied.Status.Condition(), v1.TaskRunReasonResultsLogAccessDenied, "pods/log", "config/enable-log-access-to-controller")
+	suite.WantFailed(t, denied.Status.Condition(), v1.TaskRunReasonResultsLogAccessDenied, "pods/log",
+		"config/enable-log-access-to-controller")
 	if pods := n.Pods(t, denied); len(pods) != 0 {
 		t.Errorf("no pod may be made for a run whose results cannot be read: %s", pods[0].Name)
 	}

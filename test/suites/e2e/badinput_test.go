@@ -55,7 +55,10 @@ func TestBadRunsAreNamed(t *testing.T) {
 			words:   []string{"no-such-task"},
 		},
 		"missing param": {
-			spec:    v1.TaskRunSpec{TaskSpec: &v1.TaskSpec{Params: params, Steps: ok}, Params: []v1.Param{{Name: "list", Value: v1.ArrayValue("x")}}},
+			spec: v1.TaskRunSpec{
+				TaskSpec: &v1.TaskSpec{Params: params, Steps: ok},
+				Params:   []v1.Param{{Name: "list", Value: v1.ArrayValue("x")}},
+			},
 			reasons: []string{v1.TaskRunReasonValidationFailed},
 			words:   []string{"text"},
 		},
@@ -72,20 +75,30 @@ func TestBadRunsAreNamed(t *testing.T) {
 			words:   []string{"text", "string", "array"},
 		},
 		"reserved sidecar": {
-			spec:    v1.TaskRunSpec{TaskSpec: &v1.TaskSpec{Steps: ok, Sidecars: []v1.Sidecar{{Name: v1.ReservedSidecarName, Image: kube.StepImage}}}},
+			spec: v1.TaskRunSpec{TaskSpec: &v1.TaskSpec{
+				Steps:    ok,
+				Sidecars: []v1.Sidecar{{Name: v1.ReservedSidecarName, Image: kube.StepImage}},
+			}},
 			reasons: []string{v1.TaskRunReasonValidationFailed, "refused"},
 			words:   []string{"sidecar", v1.ReservedSidecarName},
 		},
 		"reserved mount": {
 			spec: v1.TaskRunSpec{TaskSpec: &v1.TaskSpec{
 				Volumes: []corev1.Volume{{Name: "v", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}}},
-				Steps:   []v1.Step{{Name: "forge", Image: kube.StepImage, Command: []string{"true"}, VolumeMounts: []corev1.VolumeMount{{Name: "v", MountPath: "/tekton/../tekton/run"}}}}}},
+				Steps: []v1.Step{{
+					Name:         "forge",
+					Image:        kube.StepImage,
+					Command:      []string{"true"},
+					VolumeMounts: []corev1.VolumeMount{{Name: "v", MountPath: "/tekton/../tekton/run"}},
+				}}}},
 			reasons: []string{v1.TaskRunReasonValidationFailed, "refused"},
 			words:   []string{"/tekton/"},
 		},
 		"reserved volume": {
 			spec: v1.TaskRunSpec{TaskSpec: &v1.TaskSpec{
-				Volumes: []corev1.Volume{{Name: "tekton-internal-x", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}}}, Steps: ok}},
+				Volumes: []corev1.Volume{{Name: "tekton-internal-x", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}}},
+				Steps:   ok,
+			}},
 			reasons: []string{v1.TaskRunReasonValidationFailed, "refused"},
 			words:   []string{"volumes[0].name", "tekton-internal-"},
 		},
@@ -118,7 +131,10 @@ func TestBadRunsAreNamed(t *testing.T) {
 
 func badPipelines(t *testing.T, n *suite.Namespace) {
 	t.Helper()
-	ok := v1.TaskSpec{Params: []v1.ParamSpec{{Name: "text", Default: &v1.Value{Type: v1.TypeString}}}, Steps: []v1.Step{kube.Script("ok", "true")}}
+	ok := v1.TaskSpec{
+		Params: []v1.ParamSpec{{Name: "text", Default: &v1.Value{Type: v1.TypeString}}},
+		Steps:  []v1.Step{kube.Script("ok", "true")},
+	}
 	after := func(name, other string) v1.PipelineTask {
 		task := embedded(name, ok)
 		task.RunAfter = []string{other}
@@ -217,7 +233,8 @@ func TestFlagsThatCannotBe(t *testing.T) {
 	})
 	for _, value := range []string{"ten", "0", "2000000", "-1", "1572864", "4096.5"} {
 		t.Run("max-result-size "+value+" means the default", func(t *testing.T) {
-			out := n.MustKubectl(t, "patch", "cm", kube.FlagsMap, "--namespace", kube.Installation, "-p", `{"data":{"`+kube.FlagMax+`":"`+value+`"}}`)
+			out := n.MustKubectl(t, "patch", "cm", kube.FlagsMap, "--namespace", kube.Installation, "-p", `{"data":{"`+
+				kube.FlagMax+`":"`+value+`"}}`)
 			if !hasLine(out, "warning:", kube.FlagMax, value, "4096") {
 				t.Errorf("who sets it is not warned: %s", out)
 			}

@@ -69,7 +69,12 @@ func behaviour(t *testing.T, n *suite.Namespace) {
 
 func allTypes(t *testing.T, n *suite.Namespace) {
 	run := n.Task(t, v1.TaskSpec{
-		Results: []v1.TaskResult{kube.Result("text", v1.TypeString), kube.Result("list", v1.TypeArray), kube.Result("map", v1.TypeObject, "a", "b"), kube.Result("empty", v1.TypeArray)},
+		Results: []v1.TaskResult{
+			kube.Result("text", v1.TypeString),
+			kube.Result("list", v1.TypeArray),
+			kube.Result("map", v1.TypeObject, "a", "b"),
+			kube.Result("empty", v1.TypeArray),
+		},
 		Steps: []v1.Step{kube.Script("write", `
 			printf 'one\ntwo\n' > $(results.text.path)
 			printf '["", "a b", "\\"quoted\\"", "ü"]' > $(results.list.path)
@@ -240,8 +245,11 @@ func outOfMemory(t *testing.T, n *suite.Namespace) {
 
 func timedOut(t *testing.T, n *suite.Namespace) {
 	run := n.Run(t, v1.TaskRunSpec{
-		Timeout:  &metav1.Duration{Duration: 2 * time.Second},
-		TaskSpec: &v1.TaskSpec{Results: []v1.TaskResult{kube.Result("r", v1.TypeString)}, Steps: []v1.Step{kube.Script("slow", "exec sleep 3600")}},
+		Timeout: &metav1.Duration{Duration: 2 * time.Second},
+		TaskSpec: &v1.TaskSpec{
+			Results: []v1.TaskResult{kube.Result("r", v1.TypeString)},
+			Steps:   []v1.Step{kube.Script("slow", "exec sleep 3600")},
+		},
 	})
 	suite.WantFailed(t, run.Status.Condition(), v1.TaskRunReasonTimedOut, "2s", "timeout")
 }

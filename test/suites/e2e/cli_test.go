@@ -112,7 +112,8 @@ func TestCLIResults(t *testing.T) {
 		t.Errorf("--raw is what the step wrote, white space and all (-want +got):\n%s", diff)
 	}
 	n.MustKubectl(t, "delete", "pod", "big-pod", "--wait=true")
-	if gone := must(t, n, "results", "get", "big", "doc"); !strings.Contains(gone.err, "no digest to compare with: the pod") || gone.out != string(data) {
+	if gone := must(t, n, "results", "get", "big", "doc"); !strings.Contains(gone.err, "no digest to compare with: the pod") ||
+		gone.out != string(data) {
 		t.Errorf("without the pod the value is there, and that it cannot be checked is said: %s", gone.err)
 	}
 }
@@ -135,7 +136,8 @@ func TestCLILogs(t *testing.T) {
 	followed := must(t, n, "logs", retried.Name, "-f")
 	got := strings.Split(strings.TrimSuffix(followed.out, "\n"), "\n")
 	if !slices.Equal(want, got) {
-		t.Errorf("each line of each attempt comes once, in order; of %d lines, got %d (-want +got):\n%.4000s", len(want), len(got), cmp.Diff(want, got))
+		t.Errorf("each line of each attempt comes once, in order; of %d lines, got %d (-want +got):\n%.4000s",
+			len(want), len(got), cmp.Diff(want, got))
 	}
 	if again := must(t, n, "logs", retried.Name); again.out != followed.out {
 		t.Error("a log that was followed is the log that is read afterwards")
@@ -159,7 +161,10 @@ spec:
 	if ran.code != clierror.RunFailed {
 		t.Errorf("a run that failed is exit status 1: got %d\n%s", ran.code, ran.err)
 	}
-	for _, want := range []string{"[first] all is well\n[exit] this is why\n", "A step ended with a failure.", "| this is why", "exit code 3", "fix: "} {
+	for _, want := range []string{
+		"[first] all is well\n[exit] this is why\n", "A step ended with a failure.", "| this is why", "exit code 3",
+		"fix: ",
+	} {
 		if !strings.Contains(ran.out, want) {
 			t.Errorf("what happened and what to do is said: there is no %q in\n%s", want, ran.out)
 		}
@@ -175,7 +180,9 @@ spec:
 func TestCLILogsOfADeletedRun(t *testing.T) {
 	n := suite.NewNamespace(t)
 	task := &v1.EmbeddedTask{TaskSpec: v1.TaskSpec{Steps: []v1.Step{kube.Script("wait", "echo begun; sleep 300")}}}
-	pipeline := &v1.PipelineRun{Spec: v1.PipelineRunSpec{PipelineSpec: &v1.PipelineSpec{Tasks: []v1.PipelineTask{{Name: "only", TaskSpec: task}}}}}
+	pipeline := &v1.PipelineRun{
+		Spec: v1.PipelineRunSpec{PipelineSpec: &v1.PipelineSpec{Tasks: []v1.PipelineTask{{Name: "only", TaskSpec: task}}}},
+	}
 	pipeline.Namespace, pipeline.Name = n.Name, "deleted"
 	if err := n.Client.Create(t.Context(), pipeline); err != nil {
 		t.Fatal(err)

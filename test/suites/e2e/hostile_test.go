@@ -55,8 +55,9 @@ func hostileFiles() []hostileFile {
 		{
 			name:   "growing",
 			reason: "a file that grows while the step ends is what it is then",
-			script: `(while :; do printf 0123456789012345678901234567890123456789 >> $r; done) & while [ ! -e $r ] || [ $(wc -c < $r) -le 4096 ]; do :; done`,
-			kind:   frame.TooLarge,
+			script: `(while :; do printf 0123456789012345678901234567890123456789 >> $r; done) & while [ ! -e $r ] ` +
+				`|| [ $(wc -c < $r) -le 4096 ]; do :; done`,
+			kind: frame.TooLarge,
 		},
 		{
 			name:   "fifo",
@@ -107,7 +108,8 @@ func hostileFiles() []hostileFile {
 		{
 			name:   "Odd.name_1-x",
 			reason: "any name that is allowed does",
-			script: `printf x > $r; printf y > "$(dirname $r)/$(printf '~sluice/1 a\n0 *?')" 2>/dev/null || printf y > "$(dirname $r)/$(printf 'a\nb *?')"`,
+			script: `printf x > $r; printf y > "$(dirname $r)/$(printf '~sluice/1 a\n0 *?')" 2>/dev/null || printf ` +
+				`y > "$(dirname $r)/$(printf 'a\nb *?')"`,
 		},
 		{
 			name:   "replaced",
@@ -160,7 +162,9 @@ func hostileTask() v1.TaskSpec {
 	}
 	task.Steps = []v1.Step{kube.Script("make", scripts[0]), kube.Script("delete", scripts[1]), kube.Script("give-away", scripts[2])}
 	// Without these, root cannot change a file that it gave away: nor can its entrypoint.
-	task.Steps[2].SecurityContext = &corev1.SecurityContext{Capabilities: &corev1.Capabilities{Drop: []corev1.Capability{"FOWNER", "DAC_OVERRIDE"}}}
+	task.Steps[2].SecurityContext = &corev1.SecurityContext{
+		Capabilities: &corev1.Capabilities{Drop: []corev1.Capability{"FOWNER", "DAC_OVERRIDE"}},
+	}
 	return task
 }
 

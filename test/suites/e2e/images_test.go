@@ -56,7 +56,10 @@ func TestLimitRange(t *testing.T) {
 	n := suite.NewNamespace(t)
 	item := corev1.LimitRangeItem{Type: corev1.LimitTypeContainer,
 		DefaultRequest: corev1.ResourceList{corev1.ResourceCPU: *quantity("90m")}, Min: corev1.ResourceList{corev1.ResourceCPU: *quantity("10m")}}
-	limits := &corev1.LimitRange{ObjectMeta: metav1.ObjectMeta{Name: "small", Namespace: n.Name}, Spec: corev1.LimitRangeSpec{Limits: []corev1.LimitRangeItem{item}}}
+	limits := &corev1.LimitRange{
+		ObjectMeta: metav1.ObjectMeta{Name: "small", Namespace: n.Name},
+		Spec:       corev1.LimitRangeSpec{Limits: []corev1.LimitRangeItem{item}},
+	}
 	if err := n.Client.Create(t.Context(), limits); err != nil {
 		t.Fatal(err)
 	}

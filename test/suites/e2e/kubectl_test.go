@@ -90,7 +90,10 @@ func TestExamples(t *testing.T) {
 	n.UseFlags(t, kube.SidecarLogs, largest)
 	t.Run("hello-results", func(t *testing.T) {
 		n.MustKubectl(t, "apply", "-f", "../../../examples/hello-results/task.yaml")
-		name := strings.TrimPrefix(strings.TrimSpace(n.MustKubectl(t, "create", "-o", "name", "-f", "../../../examples/hello-results/taskrun.yaml")), "taskrun.tekton.dev/")
+		name := strings.TrimPrefix(
+			strings.TrimSpace(n.MustKubectl(t, "create", "-o", "name", "-f", "../../../examples/hello-results/taskrun.yaml")),
+			"taskrun.tekton.dev/",
+		)
 		run := &v1.TaskRun{}
 		run.Namespace, run.Name = n.Name, name
 		n.Finish(t, run)
@@ -108,7 +111,8 @@ func TestExamples(t *testing.T) {
 	})
 	t.Run("sbom-pipeline", func(t *testing.T) {
 		table := filepath.Join(t.TempDir(), "modules.tsv")
-		modules, err := exec.CommandContext(t.Context(), "go", "run", "../../../hack/demo/modules", "../../..", "../../../localkube", "../../../tools").Output()
+		modules, err := exec.CommandContext(t.Context(), "go", "run", "../../../hack/demo/modules", "../../..",
+			"../../../localkube", "../../../tools").Output()
 		if err != nil {
 			t.Fatalf("cannot list modules: %v", err)
 		}

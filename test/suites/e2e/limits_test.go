@@ -145,9 +145,15 @@ func TestLimitsOfUse(t *testing.T) {
 			Steps:   []v1.Step{step},
 		}
 	}
-	const tell = `{ wc -c < /tmp/value | tr -d ' \n' > $(results.bytes.path); sha256sum < /tmp/value | cut -c 1-64 | tr -d '\n' > $(results.sha256.path); }`
-	inScript := count(kube.Script("use", "cat > /tmp/lines <<'--- end'\n$(params.value)\n--- end\nhead -c $(($(wc -c < /tmp/lines) - 1)) /tmp/lines > /tmp/value\n"+tell))
-	inArgument := count(v1.Step{Name: "use", Image: kube.StepImage, Command: []string{"sh", "-c", `printf %s "$1" > /tmp/value; ` + tell, "sh", "$(params.value)"}})
+	const tell = `{ wc -c < /tmp/value | tr -d ' \n' > $(results.bytes.path); sha256sum < /tmp/value | cut -c 1-64 ` +
+		`| tr -d '\n' > $(results.sha256.path); }`
+	inScript := count(kube.Script("use",
+		"cat > /tmp/lines <<'--- end'\n$(params.value)\n--- end\nhead -c $(($(wc -c < /tmp/lines) - 1)) /tmp/lines > /tmp/value\n"+tell))
+	inArgument := count(v1.Step{
+		Name:    "use",
+		Image:   kube.StepImage,
+		Command: []string{"sh", "-c", `printf %s "$1" > /tmp/value; ` + tell, "sh", "$(params.value)"},
+	})
 	inVariable := count(v1.Step{Name: "use", Image: kube.StepImage, Command: []string{"sh", "-c", `printf %s "$VALUE" > /tmp/value; ` + tell},
 		Env: []corev1.EnvVar{{Name: "VALUE", Value: "$(params.value)"}}})
 	cases := map[string]struct {
@@ -218,7 +224,8 @@ func TestLimitsOfUse(t *testing.T) {
 				t.Errorf("%s: %s bytes arrived in the step, and %d were given", tc.reason, got["bytes"].String, tc.most)
 			}
 			if tc.over > 0 {
-				suite.WantFailed(t, use(tc.most+tc.over).Status.Condition(), v1.TaskRunReasonValidationFailed, tc.field, strconv.Itoa(argument), "script")
+				suite.WantFailed(t, use(tc.most+tc.over).Status.Condition(), v1.TaskRunReasonValidationFailed,
+					tc.field, strconv.Itoa(argument), "script")
 			}
 		})
 	}

@@ -105,7 +105,8 @@ func filesOf(t *testing.T, n *suite.Namespace, workspace []v1.WorkspaceBinding) 
 	t.Helper()
 	run := n.Run(t, v1.TaskRunSpec{Workspaces: workspace, TaskSpec: &v1.TaskSpec{
 		Workspaces: []v1.WorkspaceDeclaration{{Name: "w"}}, Results: oneResult(),
-		Steps: []v1.Step{kube.Script("read", `cd $(workspaces.w.path); for f in *; do printf '%s=%s' "$f" "$(cat "$f")"; done > $(results.digest.path)`)},
+		Steps: []v1.Step{kube.Script("read",
+			`cd $(workspaces.w.path); for f in *; do printf '%s=%s' "$f" "$(cat "$f")"; done > $(results.digest.path)`)},
 	}})
 	suite.WantSucceeded(t, run.Status.Condition())
 	return kube.Values(run)["digest"].String

@@ -66,7 +66,10 @@ func TestSidecarOnlyWhereAsked(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			n := suite.NewNamespace(t)
 			n.UseFlags(t, tc.flag, size)
-			task := &v1.Task{ObjectMeta: metav1.ObjectMeta{Name: "write", Namespace: n.Name, Annotations: annotation(tc.task)}, Spec: write(!tc.large)}
+			task := &v1.Task{
+				ObjectMeta: metav1.ObjectMeta{Name: "write", Namespace: n.Name, Annotations: annotation(tc.task)},
+				Spec:       write(!tc.large),
+			}
 			if err := n.Client.Create(t.Context(), task); err != nil {
 				t.Fatal(err)
 			}
@@ -123,7 +126,8 @@ func TestAdministratorKeepsTheChoice(t *testing.T) {
 		}
 		tr = run()
 	}
-	suite.WantFailed(t, tr.Status.Condition(), v1.TaskRunReasonValidationFailed, v1.AnnotationResultsFrom, kube.SidecarLogs, "enable-results-from-annotation")
+	suite.WantFailed(t, tr.Status.Condition(), v1.TaskRunReasonValidationFailed, v1.AnnotationResultsFrom,
+		kube.SidecarLogs, "enable-results-from-annotation")
 	if pods := n.Pods(t, tr); len(pods) != 0 {
 		t.Errorf("no pod is made for it, got %s", pods[0].Name)
 	}

@@ -203,7 +203,10 @@ func together(t *testing.T, n *suite.Namespace) {
 
 func resultMissing(t *testing.T, n *suite.Namespace) {
 	run := n.Pipeline(t, v1.PipelineRunSpec{PipelineSpec: &v1.PipelineSpec{Tasks: []v1.PipelineTask{
-		embedded("first", v1.TaskSpec{Results: []v1.TaskResult{kube.Result("text", v1.TypeString)}, Steps: []v1.Step{kube.Script("none", "true")}}),
+		embedded("first", v1.TaskSpec{
+			Results: []v1.TaskResult{kube.Result("text", v1.TypeString)},
+			Steps:   []v1.Step{kube.Script("none", "true")},
+		}),
 		embedded("second", v1.TaskSpec{Params: []v1.ParamSpec{{Name: "text"}}, Steps: []v1.Step{kube.Script("never", "true")}},
 			v1.Param{Name: "text", Value: v1.StringValue("$(tasks.first.results.text)")}),
 	}}})
@@ -219,8 +222,12 @@ func byName(t *testing.T, n *suite.Namespace) {
 	}}
 	task.Namespace, task.Name = n.Name, "greet"
 	pipeline := &v1.Pipeline{Spec: v1.PipelineSpec{
-		Params:  []v1.ParamSpec{{Name: "who"}},
-		Tasks:   []v1.PipelineTask{{Name: "greet", TaskRef: &v1.TaskRef{Name: "greet"}, Params: []v1.Param{{Name: "who", Value: v1.StringValue("$(params.who)")}}}},
+		Params: []v1.ParamSpec{{Name: "who"}},
+		Tasks: []v1.PipelineTask{{
+			Name:    "greet",
+			TaskRef: &v1.TaskRef{Name: "greet"},
+			Params:  []v1.Param{{Name: "who", Value: v1.StringValue("$(params.who)")}},
+		}},
 		Results: []v1.PipelineResult{{Name: "greeting", Value: v1.StringValue("$(tasks.greet.results.greeting)")}},
 	}}
 	pipeline.Namespace, pipeline.Name = n.Name, "greet"
@@ -230,11 +237,20 @@ func byName(t *testing.T, n *suite.Namespace) {
 	if err := n.Client.Create(t.Context(), pipeline); err != nil {
 		t.Fatal(err)
 	}
-	run := n.Pipeline(t, v1.PipelineRunSpec{PipelineRef: &v1.PipelineRef{Name: "greet"}, Params: []v1.Param{{Name: "who", Value: v1.StringValue("you")}}})
+	run := n.Pipeline(t, v1.PipelineRunSpec{
+		PipelineRef: &v1.PipelineRef{Name: "greet"},
+		Params:      []v1.Param{{Name: "who", Value: v1.StringValue("you")}},
+	})
 	suite.WantSucceeded(t, run.Status.Condition())
 	wantPipelineResult(t, run, "greeting", v1.StringValue("hello you"))
 	child := n.Child(t, run, "greet")
-	for label, want := range map[string]string{v1.LabelTask: "greet", v1.LabelPipeline: "greet", v1.LabelPipelineRun: run.Name, v1.LabelPipelineTask: "greet", v1.LabelMemberOf: v1.MemberOfTasks} {
+	for label, want := range map[string]string{
+		v1.LabelTask:         "greet",
+		v1.LabelPipeline:     "greet",
+		v1.LabelPipelineRun:  run.Name,
+		v1.LabelPipelineTask: "greet",
+		v1.LabelMemberOf:     v1.MemberOfTasks,
+	} {
 		if got := child.Labels[label]; got != want {
 			t.Errorf("label %s of the child: got %q, want %q", label, got, want)
 		}

@@ -180,7 +180,10 @@ func inject(t *testing.T, n *suite.Namespace) {
 				name: "` + meshContainer + `", image: "` + kube.StepImage + `", command: ["sh", "-c", "sleep 36000 & wait"]
 			}}]`}}},
 	}}
-	binding := &admissionv1.MutatingAdmissionPolicyBinding{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: admissionv1.MutatingAdmissionPolicyBindingSpec{PolicyName: name}}
+	binding := &admissionv1.MutatingAdmissionPolicyBinding{
+		ObjectMeta: metav1.ObjectMeta{Name: name},
+		Spec:       admissionv1.MutatingAdmissionPolicyBindingSpec{PolicyName: name},
+	}
 	for _, object := range []client.Object{policy, binding} {
 		if err := n.Client.Create(t.Context(), object); err != nil {
 			t.Fatalf("cannot create %T: %v", object, err)

@@ -40,8 +40,13 @@ func TestPropagation(t *testing.T) {
 func TestLabelsOfTheTask(t *testing.T) {
 	n := suite.NewNamespace(t)
 	task := &v1.Task{
-		ObjectMeta: metav1.ObjectMeta{Name: "labelled", Namespace: n.Name, Labels: map[string]string{"team": "a"}, Annotations: map[string]string{"chains.tekton.dev/x": "y"}},
-		Spec:       v1.TaskSpec{Steps: []v1.Step{kube.Script("s", "true")}},
+		ObjectMeta: metav1.ObjectMeta{
+			Name:        "labelled",
+			Namespace:   n.Name,
+			Labels:      map[string]string{"team": "a"},
+			Annotations: map[string]string{"chains.tekton.dev/x": "y"},
+		},
+		Spec: v1.TaskSpec{Steps: []v1.Step{kube.Script("s", "true")}},
 	}
 	if err := n.Client.Create(t.Context(), task); err != nil {
 		t.Fatal(err)

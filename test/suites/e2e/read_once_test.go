@@ -24,7 +24,8 @@ func TestValuesAreReadOnce(t *testing.T) {
 		Params:     []v1.ParamSpec{{Name: "token", Type: v1.TypeString}},
 		Workspaces: []v1.WorkspaceDeclaration{{Name: "w"}},
 		Results:    []v1.TaskResult{kube.Result("env", v1.TypeString), kube.Result("token", v1.TypeString)},
-		Steps:      []v1.Step{kube.Script("show", `printf %s "$BRANCH" > $(results.env.path); printf %s "$(params.token)" > $(results.token.path)`)},
+		Steps: []v1.Step{kube.Script("show",
+			`printf %s "$BRANCH" > $(results.env.path); printf %s "$(params.token)" > $(results.token.path)`)},
 	}, v1.Param{Name: "token", Value: v1.StringValue("s3cret")})
 	task.Workspaces = []v1.WorkspacePipelineTaskBinding{{Name: "w"}}
 	run := n.Pipeline(t, v1.PipelineRunSpec{
@@ -34,7 +35,11 @@ func TestValuesAreReadOnce(t *testing.T) {
 			Tasks: []v1.PipelineTask{task},
 		},
 		TaskRunTemplate: v1.PipelineTaskRunTemplate{PodTemplate: &v1.PodTemplate{Env: []corev1.EnvVar{envVar("BRANCH", "$(params.branch)")}}},
-		Workspaces:      []v1.WorkspaceBinding{{Name: "w", SubPath: "$(params.branch)", PersistentVolumeClaim: newClaim(t, n)[0].PersistentVolumeClaim}},
+		Workspaces: []v1.WorkspaceBinding{{
+			Name:                  "w",
+			SubPath:               "$(params.branch)",
+			PersistentVolumeClaim: newClaim(t, n)[0].PersistentVolumeClaim,
+		}},
 	})
 	suite.WantSucceeded(t, run.Status.Condition())
 	child := n.Child(t, run, "show")

@@ -29,10 +29,13 @@ func TestRetries(t *testing.T) {
 			n.UseFlags(t, from, 4096)
 			run := n.Run(t, v1.TaskRunSpec{
 				Retries: 1,
-				Workspaces: []v1.WorkspaceBinding{{Name: "kept", VolumeClaimTemplate: &corev1.PersistentVolumeClaim{Spec: corev1.PersistentVolumeClaimSpec{
-					AccessModes: []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOnce},
-					Resources:   corev1.VolumeResourceRequirements{Requests: corev1.ResourceList{corev1.ResourceStorage: *quantity("1Mi")}},
-				}}}},
+				Workspaces: []v1.WorkspaceBinding{{
+					Name: "kept",
+					VolumeClaimTemplate: &corev1.PersistentVolumeClaim{Spec: corev1.PersistentVolumeClaimSpec{
+						AccessModes: []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOnce},
+						Resources:   corev1.VolumeResourceRequirements{Requests: corev1.ResourceList{corev1.ResourceStorage: *quantity("1Mi")}},
+					}},
+				}},
 				TaskSpec: &v1.TaskSpec{
 					Workspaces: []v1.WorkspaceDeclaration{{Name: "kept"}},
 					Results:    []v1.TaskResult{kube.Result("only-first", v1.TypeString), kube.Result("both", v1.TypeString)},

@@ -21,7 +21,11 @@ func TestInjectedContainersAreRestricted(t *testing.T) {
 			step := kube.Script("write", `umask 077; id -u | tr -d '\n' > $(results.user.path)`)
 			step.SecurityContext = kube.Restricted()
 			sidecar := v1.Sidecar{Name: "beside", Image: kube.StepImage, Script: "exec sleep 3600", SecurityContext: kube.Restricted()}
-			run := n.Task(t, v1.TaskSpec{Results: []v1.TaskResult{kube.Result("user", v1.TypeString)}, Steps: []v1.Step{step}, Sidecars: []v1.Sidecar{sidecar}})
+			run := n.Task(t, v1.TaskSpec{
+				Results:  []v1.TaskResult{kube.Result("user", v1.TypeString)},
+				Steps:    []v1.Step{step},
+				Sidecars: []v1.Sidecar{sidecar},
+			})
 			suite.WantSucceeded(t, run.Status.Condition())
 			if got := kube.Values(run)["user"].String; got != "1000" {
 				t.Errorf("the step runs as its own user, and the sidecar reads what it wrote: got %q", got)

@@ -142,7 +142,8 @@ func TestSignedResults(t *testing.T) {
 		nothing   = "cat $(results.digest.path)"
 		rewrite   = "printf sha256:evil > $(results.digest.path)"
 		takeAway  = "rm $(results.digest.path)"
-		signature = "! rm -f /tekton/run/0/signature && ! sh -c 'echo x > /tekton/run/0/signature' && ! rm -f /tekton/steps/step-build/signature\n" + rewrite
+		signature = "! rm -f /tekton/run/0/signature && ! sh -c 'echo x > /tekton/run/0/signature' && ! rm -f " +
+			"/tekton/steps/step-build/signature\n" + rewrite
 	)
 	cases := []struct {
 		name, reason, policy, deed string
@@ -205,11 +206,13 @@ func TestSignedResults(t *testing.T) {
 				t.Fatalf("%s\n%s, want %s", tc.reason, kube.Describe(c), tc.outcome)
 			}
 			signed := meta.FindStatusCondition(run.Status.Conditions, v1.ConditionSignedResults)
-			if signed == nil || signed.Reason != tc.verdict || (signed.Status == metav1.ConditionTrue) != (tc.verdict == v1.SignedResultsReasonVerified) {
+			if signed == nil || signed.Reason != tc.verdict ||
+				(signed.Status == metav1.ConditionTrue) != (tc.verdict == v1.SignedResultsReasonVerified) {
 				t.Fatalf("%s\nSignedResultsVerified is %+v, want %s", tc.reason, signed, tc.verdict)
 			}
 			for _, part := range tc.names {
-				if !strings.Contains(signed.Message, part) || tc.outcome == v1.TaskRunReasonResultsVerificationFailed && !strings.Contains(c.Message, part) {
+				if !strings.Contains(signed.Message, part) ||
+					tc.outcome == v1.TaskRunReasonResultsVerificationFailed && !strings.Contains(c.Message, part) {
 					t.Errorf("%s\nthe message lacks %q: %s; %s", tc.reason, part, signed.Message, c.Message)
 				}
 			}

@@ -88,7 +88,11 @@ func TestSidecarLogsCarriesEverySizeAndKind(t *testing.T) {
 		t.Parallel()
 		// Two megabytes are more than a ConfigMap holds, so the step makes them.
 		task := v1.TaskSpec{
-			Results: []v1.TaskResult{kube.Result("large-0", v1.TypeString), kube.Result("large-1", v1.TypeString), kube.Result("little", v1.TypeString)},
+			Results: []v1.TaskResult{
+				kube.Result("large-0", v1.TypeString),
+				kube.Result("large-1", v1.TypeString),
+				kube.Result("little", v1.TypeString),
+			},
 			Steps: []v1.Step{kube.Script("make", fmt.Sprintf(`
 				for i in 0 1; do head -c %d /dev/zero | tr '\0' $i > /tekton/results/large-$i; done
 				printf x > $(results.little.path)`, largest))},
@@ -150,7 +154,8 @@ func TestSidecarLogsCarriesLargeArraysAndObjects(t *testing.T) {
 		TaskSpec: &v1.TaskSpec{
 			Workspaces: []v1.WorkspaceDeclaration{{Name: "in"}},
 			Results:    []v1.TaskResult{kube.Result("list", v1.TypeArray), kube.Result("map", v1.TypeObject, "key0", "key1999")},
-			Steps:      []v1.Step{kube.Script("copy", "cp $(workspaces.in.path)/list $(results.list.path); cp $(workspaces.in.path)/map $(results.map.path)")},
+			Steps: []v1.Step{kube.Script("copy",
+				"cp $(workspaces.in.path)/list $(results.list.path); cp $(workspaces.in.path)/map $(results.map.path)")},
 		},
 	})
 	suite.WantSucceeded(t, run.Status.Condition())

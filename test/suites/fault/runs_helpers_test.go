@@ -152,7 +152,9 @@ type stream struct {
 func streamOf(t *testing.T, n *suite.Namespace, run *v1.TaskRun) stream {
 	t.Helper()
 	pod := n.Pod(t, run)
-	return stream{folder: filepath.Join(localkube(t).Directory, "pod-logs", fmt.Sprintf("%s_%s_%s", pod.Namespace, pod.Name, pod.UID), sidecar)}
+	return stream{
+		folder: filepath.Join(localkube(t).Directory, "pod-logs", fmt.Sprintf("%s_%s_%s", pod.Namespace, pod.Name, pod.UID), sidecar),
+	}
 }
 
 // size is how many bytes the log has that is being written to.

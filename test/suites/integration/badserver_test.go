@@ -50,7 +50,8 @@ func TestBadAPIServer(t *testing.T) {
 			}
 			taskRuns, pipelineRuns := awaitEnds(t, namespace, 5*time.Minute)
 			all, inTrouble := r.total()
-			t.Logf("%s: %d tasks took %d requests, %.1f for each, %d of them in trouble", tc.reason, tasks, all-before, float64(all-before)/tasks, inTrouble)
+			t.Logf("%s: %d tasks took %d requests, %.1f for each, %d of them in trouble",
+				tc.reason, tasks, all-before, float64(all-before)/tasks, inTrouble)
 			wantWhole(t, taskRuns, pipelineRuns, tasks, pipelines)
 			if pods := podsOf(t, namespace); len(pods) != tasks || player.Played() != tasks {
 				t.Errorf("want one pod for each of %d tasks, got %d, %d of which were played", tasks, len(pods), player.Played())
@@ -86,7 +87,8 @@ func wantWhole(t *testing.T, taskRuns []v1.TaskRun, pipelineRuns []v1.PipelineRu
 	}
 	for i := range taskRuns {
 		run := &taskRuns[i]
-		if c := run.Status.Condition(); c.Status != metav1.ConditionTrue || len(run.Status.Results) != 1 || run.Status.Results[0].Value.String != "whole" {
+		if c := run.Status.Condition(); c.Status != metav1.ConditionTrue || len(run.Status.Results) != 1 ||
+			run.Status.Results[0].Value.String != "whole" {
 			t.Errorf("TaskRun %s: want it succeeded with its result, got %+v, %+v", run.Name, c, run.Status.Results)
 		}
 	}
@@ -138,7 +140,8 @@ func TestOutage(t *testing.T) {
 			back := time.Now()
 			taskRuns, pipelineRuns := awaitEnds(t, namespace, 5*time.Minute)
 			perSecond := float64(all-before) / away.Seconds()
-			t.Logf("%s: %d requests in %v with %d runs waiting, %.0f a second; all had ended %v after it was back; the controller was started %d times",
+			t.Logf("%s: %d requests in %v with %d runs waiting, %.0f a second; all had ended %v after it was back; "+
+				"the controller was started %d times",
 				tc.reason, all-before, away, runs, perSecond, time.Since(back).Round(time.Second/10), p.starts.Load())
 			wantWhole(t, taskRuns, pipelineRuns, runs+1, 0)
 			if pods := podsOf(t, namespace); len(pods) != runs+1 {
@@ -164,7 +167,9 @@ func awaitWork(t *testing.T, namespace string) {
 // awaitTime returns at a moment: that is how long the API server is away.
 func awaitTime(t *testing.T, at time.Time) {
 	t.Helper()
-	err := wait.PollUntilContextCancel(t.Context(), 100*time.Millisecond, true, func(context.Context) (bool, error) { return time.Now().After(at), nil })
+	err := wait.PollUntilContextCancel(t.Context(), 100*time.Millisecond, true, func(context.Context) (bool, error) {
+		return time.Now().After(at), nil
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

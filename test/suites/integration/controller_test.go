@@ -165,7 +165,10 @@ func taskRun(namespace, name string, change ...func(*v1.TaskRun)) *v1.TaskRun {
 }
 
 func pipelineRun(namespace, name string, tasks ...string) *v1.PipelineRun {
-	run := &v1.PipelineRun{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}, Spec: v1.PipelineRunSpec{PipelineSpec: &v1.PipelineSpec{}}}
+	run := &v1.PipelineRun{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
+		Spec:       v1.PipelineRunSpec{PipelineSpec: &v1.PipelineSpec{}},
+	}
 	for i, task := range tasks {
 		t := v1.PipelineTask{Name: task, TaskSpec: &v1.EmbeddedTask{TaskSpec: oneStep()}}
 		if i > 0 {

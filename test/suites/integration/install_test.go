@@ -36,7 +36,11 @@ func TestApplyAgain(t *testing.T) {
 		t.Errorf("applying the same again must change nothing: -first +second:\n%s", diff)
 	}
 	applied := slices.Sorted(maps.Keys(first))
-	for _, object := range []string{"CustomResourceDefinition/taskruns.tekton.dev", "Deployment/sluice-controller", "ConfigMap/feature-flags"} {
+	for _, object := range []string{
+		"CustomResourceDefinition/taskruns.tekton.dev",
+		"Deployment/sluice-controller",
+		"ConfigMap/feature-flags",
+	} {
 		if !slices.Contains(applied, object) {
 			t.Errorf("config/default must have %s, got %v", object, applied)
 		}

@@ -145,9 +145,12 @@ func TestEndedRunsAreRecords(t *testing.T) {
 			end:   func(o client.Object) { o.(*v1.TaskRun).Status.CompletionTime = &ended },
 		},
 		"PipelineRun": {
-			run:   &v1.PipelineRun{Spec: v1.PipelineRunSpec{PipelineRef: &v1.PipelineRef{Name: "p"}, Params: []v1.Param{{Name: "p", Value: long}}}},
-			other: &v1.PipelineRun{Spec: v1.PipelineRunSpec{PipelineRef: &v1.PipelineRef{Name: "p"}, Params: []v1.Param{{Name: "p", Value: v1.StringValue("y")}}}},
-			end:   func(o client.Object) { o.(*v1.PipelineRun).Status.CompletionTime = &ended },
+			run: &v1.PipelineRun{Spec: v1.PipelineRunSpec{PipelineRef: &v1.PipelineRef{Name: "p"}, Params: []v1.Param{{Name: "p", Value: long}}}},
+			other: &v1.PipelineRun{Spec: v1.PipelineRunSpec{
+				PipelineRef: &v1.PipelineRef{Name: "p"},
+				Params:      []v1.Param{{Name: "p", Value: v1.StringValue("y")}},
+			}},
+			end: func(o client.Object) { o.(*v1.PipelineRun).Status.CompletionTime = &ended },
 		},
 	}
 	namespace := newNamespace(t)

@@ -76,8 +76,9 @@ func refusals() map[string]refusal {
 		"ReservedMountOfSidecar": {
 			reason: "Sidecars are no exception, and /tekton/homes is not /tekton/home.",
 			kind:   "Task",
-			yaml:   `spec: {steps: [{image: a}], sidecars: [{name: s, image: a, volumeMounts: [{name: v, mountPath: /tekton/homes}]}], volumes: [{name: v, emptyDir: {}}]}`,
-			want:   []string{"spec.sidecars[0].volumeMounts[0].mountPath", `"/tekton/homes"`, reserved},
+			yaml: `spec: {steps: [{image: a}], sidecars: [{name: s, image: a, volumeMounts: [{name: v, ` +
+				`mountPath: /tekton/homes}]}], volumes: [{name: v, emptyDir: {}}]}`,
+			want: []string{"spec.sidecars[0].volumeMounts[0].mountPath", `"/tekton/homes"`, reserved},
 		},
 		"ScriptAndCommand": {
 			reason: "One of them would have to be ignored.",

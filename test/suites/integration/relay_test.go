@@ -161,7 +161,9 @@ func (r *relay) serve(w http.ResponseWriter, request *http.Request) {
 		_ = json.NewEncoder(w).Encode(metav1.Status{ // whoever does not wait for it is not waited for
 			TypeMeta: metav1.TypeMeta{Kind: "Status", APIVersion: "v1"},
 			Status:   metav1.StatusFailure, Message: "in trouble", Code: int32(code), Reason: metav1.StatusReason(map[int]string{
-				429: string(metav1.StatusReasonTooManyRequests), 500: string(metav1.StatusReasonInternalError), 503: string(metav1.StatusReasonServiceUnavailable),
+				429: string(metav1.StatusReasonTooManyRequests),
+				500: string(metav1.StatusReasonInternalError),
+				503: string(metav1.StatusReasonServiceUnavailable),
 			}[code]),
 		})
 	}

@@ -84,7 +84,11 @@ func TestRefusedToTheController(t *testing.T) {
 	const rbac = "/apis/rbac.authorization.k8s.io/v1"
 	for _, request := range []string{
 		// Secrets: those of a run's service account by name, and nothing else.
-		"GET " + core + "/secrets", "GET /api/v1/secrets", "POST " + core + "/secrets", "PATCH " + core + "/secrets/s", "DELETE " + core + "/secrets/s",
+		"GET " + core + "/secrets",
+		"GET /api/v1/secrets",
+		"POST " + core + "/secrets",
+		"PATCH " + core + "/secrets/s",
+		"DELETE " + core + "/secrets/s",
 		"POST /api/v1/namespaces/" + installation + "/secrets", "PUT /api/v1/namespaces/" + installation + "/secrets/other",
 		// Into pods.
 		"GET " + core + "/pods/p/log", "POST " + core + "/pods/p/exec?command=sh", "GET " + core + "/pods/p/exec?command=sh",
@@ -101,12 +105,14 @@ func TestRefusedToTheController(t *testing.T) {
 		"POST " + core + "/serviceaccounts/default/token", "POST " + core + "/serviceaccounts", "PATCH " + core + "/serviceaccounts/default",
 		// The cluster.
 		"GET /api/v1/nodes", "DELETE /api/v1/namespaces/" + namespace, "POST /api/v1/namespaces", "PATCH /api/v1/namespaces/" + namespace,
-		"POST /apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations", "PUT /apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/other",
+		"POST /apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations",
+		"PUT /apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/other",
 		"DELETE /apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/sluice-validation",
 		"PATCH /apis/apiextensions.k8s.io/v1/customresourcedefinitions/taskruns.tekton.dev",
 		// Its own settings, its own Deployment, and what is stored.
 		"PATCH /api/v1/namespaces/" + installation + "/configmaps/feature-flags", "GET " + core + "/configmaps",
-		"PATCH /apis/apps/v1/namespaces/" + installation + "/deployments/sluice-controller", "POST /apis/apps/v1/namespaces/" + namespace + "/deployments",
+		"PATCH /apis/apps/v1/namespaces/" + installation + "/deployments/sluice-controller",
+		"POST /apis/apps/v1/namespaces/" + namespace + "/deployments",
 		"GET " + core + "/persistentvolumeclaims", "DELETE " + core + "/persistentvolumeclaims/c", "PATCH " + core + "/persistentvolumeclaims/c",
 	} {
 		if code := try(t, c, host, request); code != http.StatusForbidden {
@@ -123,7 +129,8 @@ func TestRefusedToUsers(t *testing.T) {
 	viewer, host := as(t, "viewer")
 	editor, _ := as(t, "editor")
 	eventually(t, func(context.Context) error {
-		if a, b := try(t, viewer, host, "GET "+ours+"/taskruns"), try(t, editor, host, "POST "+ours+"/taskruns"); a != http.StatusOK || b == http.StatusForbidden {
+		if a, b := try(t, viewer, host, "GET "+ours+"/taskruns"), try(t, editor, host, "POST "+ours+"/taskruns"); a != http.StatusOK ||
+			b == http.StatusForbidden {
 			return fmt.Errorf("a viewer may read and an editor may write, got %d and %d", a, b)
 		}
 		return nil
@@ -134,7 +141,8 @@ func TestRefusedToUsers(t *testing.T) {
 			"GET " + elsewhere + "/" + kind: viewer, "POST " + elsewhere + "/" + kind: editor,
 			"PATCH " + ours + "/" + kind + "/x/status": editor, "PUT " + ours + "/" + kind + "/x/status": editor,
 		} {
-			if code := try(t, c, host, request); code != http.StatusForbidden && code != http.StatusNotFound && code != http.StatusMethodNotAllowed ||
+			if code := try(t, c, host, request); code != http.StatusForbidden && code != http.StatusNotFound &&
+				code != http.StatusMethodNotAllowed ||
 				code == http.StatusNotFound && !strings.HasSuffix(request, "status") {
 				t.Errorf("%s: want it refused, got %d", request, code)
 			}
@@ -222,11 +230,20 @@ func fresh(t *testing.T) {
 // work makes the controller do what it can do, in a namespace whose pods are played and in one whose pods never start.
 func work(t *testing.T, played, idle string) {
 	t.Helper()
-	create(t, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: played, Name: "git", Annotations: map[string]string{"tekton.dev/git-0": "https://example.com"}}, Type: corev1.SecretTypeBasicAuth,
-		StringData: map[string]string{"username": "u", "password": "p"}})
-	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: played, Name: "bot"}, Secrets: []corev1.ObjectReference{{Name: "git"}}}
+	create(t, &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{Namespace: played, Name: "git", Annotations: map[string]string{"tekton.dev/git-0": "https://example.com"}},
+		Type:       corev1.SecretTypeBasicAuth,
+		StringData: map[string]string{"username": "u", "password": "p"},
+	})
+	account := &corev1.ServiceAccount{
+		ObjectMeta: metav1.ObjectMeta{Namespace: played, Name: "bot"},
+		Secrets:    []corev1.ObjectReference{{Name: "git"}},
+	}
 	create(t, account)
-	create(t, &v1.Task{ObjectMeta: metav1.ObjectMeta{Namespace: played, Name: "task", Labels: map[string]string{"team": "release"}}, Spec: oneStep()})
+	create(t, &v1.Task{
+		ObjectMeta: metav1.ObjectMeta{Namespace: played, Name: "task", Labels: map[string]string{"team": "release"}},
+		Spec:       oneStep(),
+	})
 	for _, run := range []*v1.TaskRun{
 		taskRun(played, "labelled", func(r *v1.TaskRun) {
 			r.Spec.TaskSpec, r.Spec.TaskRef, r.Spec.ServiceAccountName = nil, &v1.TaskRef{Name: "task"}, "bot"
@@ -236,10 +253,13 @@ func work(t *testing.T, played, idle string) {
 		taskRun(played, "logs", func(r *v1.TaskRun) { r.Annotations = map[string]string{v1.AnnotationResultsFrom: "sidecar-logs"} }),
 		taskRun(played, "claim", func(r *v1.TaskRun) {
 			r.Spec.TaskSpec.Workspaces = []v1.WorkspaceDeclaration{{Name: "w"}}
-			r.Spec.Workspaces = []v1.WorkspaceBinding{{Name: "w", VolumeClaimTemplate: &corev1.PersistentVolumeClaim{Spec: corev1.PersistentVolumeClaimSpec{
-				AccessModes: []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOnce},
-				Resources:   corev1.VolumeResourceRequirements{Requests: corev1.ResourceList{corev1.ResourceStorage: resource.MustParse("1Mi")}},
-			}}}}
+			r.Spec.Workspaces = []v1.WorkspaceBinding{{
+				Name: "w",
+				VolumeClaimTemplate: &corev1.PersistentVolumeClaim{Spec: corev1.PersistentVolumeClaimSpec{
+					AccessModes: []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOnce},
+					Resources:   corev1.VolumeResourceRequirements{Requests: corev1.ResourceList{corev1.ResourceStorage: resource.MustParse("1Mi")}},
+				}},
+			}}
 		}),
 		taskRun(idle, "late", func(r *v1.TaskRun) { r.Spec.Timeout = &metav1.Duration{Duration: 15 * time.Second} }),
 		taskRun(idle, "cancelled"), taskRun(idle, "deleted"),
@@ -272,7 +292,8 @@ func startPod(t *testing.T, namespace, name string) {
 	if err := shared.client.SubResource("binding").Create(t.Context(), p, binding); err != nil {
 		t.Fatal(err)
 	}
-	started := client.RawPatch("application/merge-patch+json", fmt.Appendf(nil, `{"status":{"startTime":%q}}`, metav1.Now().UTC().Format(time.RFC3339)))
+	started := client.RawPatch("application/merge-patch+json",
+		fmt.Appendf(nil, `{"status":{"startTime":%q}}`, metav1.Now().UTC().Format(time.RFC3339)))
 	if err := shared.client.Status().Patch(t.Context(), p, started); err != nil {
 		t.Fatal(err)
 	}
@@ -292,7 +313,11 @@ func awaitPods(t *testing.T, namespace string, want int) {
 func granted(t *testing.T) []string {
 	t.Helper()
 	var all []string
-	for _, file := range []string{"config/rbac/cluster_role.yaml", "config/rbac/role.yaml", "config/enable-log-access-to-controller/clusterrole.yaml"} {
+	for _, file := range []string{
+		"config/rbac/cluster_role.yaml",
+		"config/rbac/role.yaml",
+		"config/enable-log-access-to-controller/clusterrole.yaml",
+	} {
 		text, err := os.ReadFile(filepath.Join(root, file))
 		if err != nil {
 			t.Fatal(err)

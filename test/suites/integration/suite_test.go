@@ -74,11 +74,12 @@ func setUp() error {
 		return err
 	}
 	// Right after a CRD was made it has no conditions at all, which kubectl takes for an error instead of waiting.
-	if err := wait.PollUntilContextTimeout(context.Background(), 200*time.Millisecond, patience, true, func(ctx context.Context) (bool, error) {
-		_, _, err := kubectl(ctx, "", "wait", "--for=condition=Established", "--timeout=60s", "crd",
-			"tasks.tekton.dev", "taskruns.tekton.dev", "pipelines.tekton.dev", "pipelineruns.tekton.dev")
-		return err == nil, nil
-	}); err != nil {
+	if err := wait.PollUntilContextTimeout(context.Background(), 200*time.Millisecond, patience, true,
+		func(ctx context.Context) (bool, error) {
+			_, _, err := kubectl(ctx, "", "wait", "--for=condition=Established", "--timeout=60s", "crd",
+				"tasks.tekton.dev", "taskruns.tekton.dev", "pipelines.tekton.dev", "pipelineruns.tekton.dev")
+			return err == nil, nil
+		}); err != nil {
 		return fmt.Errorf("the API server does not serve the kinds: %w", err)
 	}
 	c, err := client.New(config, client.Options{Scheme: scheme.Scheme})

@@ -168,7 +168,8 @@ spec:
 		"Resolver": {
 			reason: "A Task from elsewhere.",
 			kind:   "TaskRun",
-			yaml:   `spec: {taskRef: {resolver: cluster, params: [{name: kind, value: task}, {name: pathInRepo, value: x}]}, computeResources: {requests: {cpu: 1}}}`,
+			yaml: `spec: {taskRef: {resolver: cluster, params: [{name: kind, value: task}, {name: pathInRepo, ` +
+				`value: x}]}, computeResources: {requests: {cpu: 1}}}`,
 		},
 		"NoTimeout":  {reason: "Zero means none, with a unit or without.", kind: "TaskRun", yaml: `spec: {taskRef: {name: t}, timeout: "0"}`},
 		"ZeroTime":   {reason: "Zero means none, with a unit or without.", kind: "TaskRun", yaml: `spec: {taskRef: {name: t}, timeout: 0s}`},

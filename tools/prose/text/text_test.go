@@ -47,7 +47,8 @@ func TestRead(t *testing.T) {
 		"Messages": {
 			reason: "Literals of more than one word are messages; what is added is one text.",
 			path:   "a.go",
-			data:   "package a\n\nimport \"a b\"\n\ntype s struct {\n\ta int `json:\"a b\"`\n}\n\nvar a = \"word\" + b(\"in it\") +\n\t\"is to\\n\" +\n\t\"be had\"\nvar c = f(\"two words\", \"one\")\n",
+			data: "package a\n\nimport \"a b\"\n\ntype s struct {\n\ta int `json:\"a b\"`\n}\n\nvar a = \"word\" " +
+				"+ b(\"in it\") +\n\t\"is to\\n\" +\n\t\"be had\"\nvar c = f(\"two words\", \"one\")\n",
 			want: []prose{
 				{Line: 9, Text: "word_is to be had"},
 				{Line: 9, Text: "in it"},

@@ -33,7 +33,11 @@ func TestParse(t *testing.T) {
 				{Name: "procps", Version: "2:4.0.2-3", path: "/a/procps_2%3a4.0.2-3_amd64.deb"},
 			},
 		},
-		"Nothing": {reason: "An image without its packages would be broken, so that is an error.", out: "Reading package lists...\n", fails: true},
+		"Nothing": {
+			reason: "An image without its packages would be broken, so that is an error.",
+			out:    "Reading package lists...\n",
+			fails:  true,
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -45,19 +45,35 @@ func TestAdd(t *testing.T) {
 		want    map[string]string
 	}{
 		"Merged": {
-			reason:  "Programs and libraries go below usr, wherever the package has them: a folder on the link to usr would hide all others.",
-			headers: []tar.Header{{Typeflag: tar.TypeDir, Name: "./bin/", Mode: 0o755}, file("./bin/sh", 0o755), file("./lib/x86_64-linux-gnu/libc.so.6", 0o644)},
-			want:    map[string]string{"usr/bin/sh": "-rwxr-xr-x ./bin/sh", "usr/lib/x86_64-linux-gnu/libc.so.6": "-rw-r--r-- ./lib/x86_64-linux-gnu/libc.so.6"},
+			reason: "Programs and libraries go below usr, wherever the package has them: a folder on the link to usr would hide all others.",
+			headers: []tar.Header{{
+				Typeflag: tar.TypeDir,
+				Name:     "./bin/",
+				Mode:     0o755,
+			}, file("./bin/sh", 0o755), file("./lib/x86_64-linux-gnu/libc.so.6", 0o644)},
+			want: map[string]string{
+				"usr/bin/sh":                         "-rwxr-xr-x ./bin/sh",
+				"usr/lib/x86_64-linux-gnu/libc.so.6": "-rw-r--r-- ./lib/x86_64-linux-gnu/libc.so.6",
+			},
 		},
 		"Documentation": {
-			reason:  "Nobody reads manuals in an image, but whoever has a program gets its licence.",
-			headers: []tar.Header{file("./usr/share/man/man1/ls.1.gz", 0o644), file("./usr/share/doc/ls/NEWS.gz", 0o644), file("./usr/share/doc/ls/copyright", 0o644)},
-			want:    map[string]string{"usr/share/doc/ls/copyright": "-rw-r--r-- ./usr/share/doc/ls/copyright"},
+			reason: "Nobody reads manuals in an image, but whoever has a program gets its licence.",
+			headers: []tar.Header{
+				file("./usr/share/man/man1/ls.1.gz", 0o644),
+				file("./usr/share/doc/ls/NEWS.gz", 0o644),
+				file("./usr/share/doc/ls/copyright", 0o644),
+			},
+			want: map[string]string{"usr/share/doc/ls/copyright": "-rw-r--r-- ./usr/share/doc/ls/copyright"},
 		},
 		"HardLink": {
-			reason:  "The order of entries is free only if none refers to another.",
-			headers: []tar.Header{file("./usr/bin/perl", 0o755), {Typeflag: tar.TypeLink, Name: "./usr/bin/a", Linkname: "./usr/bin/perl", Mode: 0o755}},
-			want:    map[string]string{"usr/bin/perl": "-rwxr-xr-x ./usr/bin/perl", "usr/bin/a": "-rwxr-xr-x ./usr/bin/perl"},
+			reason: "The order of entries is free only if none refers to another.",
+			headers: []tar.Header{file("./usr/bin/perl", 0o755), {
+				Typeflag: tar.TypeLink,
+				Name:     "./usr/bin/a",
+				Linkname: "./usr/bin/perl",
+				Mode:     0o755,
+			}},
+			want: map[string]string{"usr/bin/perl": "-rwxr-xr-x ./usr/bin/perl", "usr/bin/a": "-rwxr-xr-x ./usr/bin/perl"},
 		},
 		"Modes": {
 			reason:  "Who may write to a folder, and whose rights a program has, is part of the package.",

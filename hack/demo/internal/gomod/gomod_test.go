@@ -33,7 +33,8 @@ func TestRead(t *testing.T) {
 		"direct and indirect": {
 			reason: "both kinds are built; which is which is told",
 			mod:    "module example.org/m\ngo 1.26\nrequire example.org/b v1.0.0\nrequire example.org/a v0.2.0 // indirect\n",
-			sums:   "example.org/a v0.2.0 h1:" + sum("a") + "\nexample.org/a v0.2.0/go.mod h1:" + sum("x") + "\nexample.org/b v1.0.0 h1:" + sum("b") + "\n",
+			sums: "example.org/a v0.2.0 h1:" + sum("a") + "\nexample.org/a v0.2.0/go.mod h1:" + sum("x") +
+				"\nexample.org/b v1.0.0 h1:" + sum("b") + "\n",
 			want: []Module{
 				{Path: "example.org/a", Version: "v0.2.0", Sum: sum("a"), UsedBy: []string{"example.org/m"}},
 				{Path: "example.org/b", Version: "v1.0.0", Sum: sum("b"), Direct: true, UsedBy: []string{"example.org/m"}},

@@ -51,9 +51,16 @@ func healthy() *hospital {
 		kinds:   []string{"Task", "TaskRun", "Pipeline", "PipelineRun", "StepAction"},
 		objects: []client.Object{
 			&appsv1.Deployment{
-				ObjectMeta: metav1.ObjectMeta{Namespace: "tekton-pipelines", Name: "sluice-controller", Labels: map[string]string{"app.kubernetes.io/part-of": "sluice"}},
-				Spec:       appsv1.DeploymentSpec{Replicas: new(int32(1)), Template: corev1.PodTemplateSpec{Spec: corev1.PodSpec{Containers: []corev1.Container{{Image: "r/c:7"}}}}},
-				Status:     appsv1.DeploymentStatus{AvailableReplicas: 1, UpdatedReplicas: 1},
+				ObjectMeta: metav1.ObjectMeta{
+					Namespace: "tekton-pipelines",
+					Name:      "sluice-controller",
+					Labels:    map[string]string{"app.kubernetes.io/part-of": "sluice"},
+				},
+				Spec: appsv1.DeploymentSpec{
+					Replicas: new(int32(1)),
+					Template: corev1.PodTemplateSpec{Spec: corev1.PodSpec{Containers: []corev1.Container{{Image: "r/c:7"}}}},
+				},
+				Status: appsv1.DeploymentStatus{AvailableReplicas: 1, UpdatedReplicas: 1},
 			},
 			flags(map[string]string{"results-from": "sidecar-logs", "max-result-size": "1000000"}),
 			&corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "n1"}},
@@ -296,7 +303,8 @@ func TestExamine(t *testing.T) {
 		"Resolvers": {
 			reason: "one of the resolvers",
 			ill: func(h *hospital) {
-				h.objects = append(h.objects, settingsOf("tekton-pipelines-resolvers", "resolvers-feature-flags", map[string]string{"enable-cluster-resolver": "false"}))
+				h.objects = append(h.objects,
+					settingsOf("tekton-pipelines-resolvers", "resolvers-feature-flags", map[string]string{"enable-cluster-resolver": "false"}))
 			},
 			check: "settings",
 			level: Warning,
@@ -305,7 +313,8 @@ func TestExamine(t *testing.T) {
 		"SharedDefault": {
 			reason: "a default in the namespace of the resolvers, which has no effect",
 			ill: func(h *hospital) {
-				h.objects = append(h.objects, settingsOf("tekton-pipelines-resolvers", "cluster-resolver-config", map[string]string{"default-namespace": "catalog"}))
+				h.objects = append(h.objects,
+					settingsOf("tekton-pipelines-resolvers", "cluster-resolver-config", map[string]string{"default-namespace": "catalog"}))
 			},
 			check: "settings",
 			level: Warning,
@@ -314,7 +323,8 @@ func TestExamine(t *testing.T) {
 		"BadPolicy": {
 			reason: "a list of namespaces with a pattern",
 			ill: func(h *hospital) {
-				h.objects = append(h.objects, settingsOf("tekton-pipelines-resolvers", "cluster-resolver-config", map[string]string{"blocked-namespaces": "kube-*"}))
+				h.objects = append(h.objects,
+					settingsOf("tekton-pipelines-resolvers", "cluster-resolver-config", map[string]string{"blocked-namespaces": "kube-*"}))
 			},
 			check: "settings",
 			level: Problem,
@@ -464,7 +474,12 @@ func TestExamine(t *testing.T) {
 func TestCommand(t *testing.T) {
 	run := func(h *hospital, args ...string) (string, error) {
 		var stdout, stderr bytes.Buffer
-		o := &Options{Terminal: terminal.Plain(nil, &stdout, &stderr), Source: cluster.Fixed{Cluster: h.cluster(t)}, Configz: h.read, Output: "table"}
+		o := &Options{
+			Terminal: terminal.Plain(nil, &stdout, &stderr),
+			Source:   cluster.Fixed{Cluster: h.cluster(t)},
+			Configz:  h.read,
+			Output:   "table",
+		}
 		if len(args) > 0 {
 			o.Output = "json"
 		}
@@ -478,7 +493,8 @@ func TestCommand(t *testing.T) {
 	}
 	h.remove(&appsv1.Deployment{})
 	out, err := run(h)
-	if clierror.CodeOf(err) != clierror.RunFailed || !strings.Contains(out, "✗ controller ") || !strings.Contains(out, "fix: sluice install\n") || !strings.HasSuffix(out, "1 problem, 0 warnings\n") {
+	if clierror.CodeOf(err) != clierror.RunFailed || !strings.Contains(out, "✗ controller ") ||
+		!strings.Contains(out, "fix: sluice install\n") || !strings.HasSuffix(out, "1 problem, 0 warnings\n") {
 		t.Errorf("want the problem, what to do, and the status: %v\n%s", err, out)
 	}
 	out, err = run(h, "json")

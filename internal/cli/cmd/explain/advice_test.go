@@ -90,13 +90,20 @@ func TestFailedStep(t *testing.T) {
 	}{
 		"First": {
 			reason: "The first step that failed is the cause.",
-			steps:  []v1.StepState{{Name: "a", ContainerState: terminated(0)}, {Name: "b", ContainerState: terminated(2)}, {Name: "c", ContainerState: terminated(1)}},
-			want:   "b",
+			steps: []v1.StepState{
+				{Name: "a", ContainerState: terminated(0)},
+				{Name: "b", ContainerState: terminated(2)},
+				{Name: "c", ContainerState: terminated(1)},
+			},
+			want: "b",
 		},
 		"Continued": {
 			reason: "One that may fail is no cause.",
-			steps:  []v1.StepState{{Name: "a", ContainerState: terminated(2), TerminationReason: "Continued"}, {Name: "b", ContainerState: terminated(1)}},
-			want:   "b",
+			steps: []v1.StepState{
+				{Name: "a", ContainerState: terminated(2), TerminationReason: "Continued"},
+				{Name: "b", ContainerState: terminated(1)},
+			},
+			want: "b",
 		},
 		"Skipped": {
 			reason: "One that did not run is no cause, whatever its container ended with.",

@@ -61,13 +61,20 @@ func run(t *testing.T, args ...string) (out string, err error) {
 			}}},
 		},
 		&v1.TaskRun{
-			ObjectMeta: metav1.ObjectMeta{Namespace: "ci", Name: "build-a", Labels: map[string]string{v1.LabelPipelineRun: "build", v1.LabelPipelineTask: "a"}},
+			ObjectMeta: metav1.ObjectMeta{
+				Namespace: "ci",
+				Name:      "build-a",
+				Labels:    map[string]string{v1.LabelPipelineRun: "build", v1.LabelPipelineTask: "a"},
+			},
 			Status: v1.TaskRunStatus{
 				Conditions: []metav1.Condition{{Type: v1.ConditionSucceeded, Status: metav1.ConditionTrue, Reason: v1.TaskRunReasonSucceeded}},
 				Results:    []v1.TaskRunResult{{Name: "out", Value: v1.StringValue(strings.Repeat("x", 2048))}},
 			},
 		},
-		&v1.PipelineRun{ObjectMeta: metav1.ObjectMeta{Namespace: "ci", Name: "new"}, Spec: v1.PipelineRunSpec{PipelineRef: &v1.PipelineRef{Name: "x"}}},
+		&v1.PipelineRun{
+			ObjectMeta: metav1.ObjectMeta{Namespace: "ci", Name: "new"},
+			Spec:       v1.PipelineRunSpec{PipelineRef: &v1.PipelineRef{Name: "x"}},
+		},
 	}
 	c := &cluster.Cluster{Namespace: "ci", Client: fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).Build()}
 	var stdout, stderr bytes.Buffer
@@ -172,7 +179,8 @@ func TestCommand(t *testing.T) {
 			if !strings.Contains(out, tc.out) {
 				t.Errorf("%s: want %q in\n%s", tc.reason, tc.out, out)
 			}
-			if (tc.err == "") != (err == nil) || err != nil && (!strings.Contains(err.Error(), tc.err) || clierror.CodeOf(err) != clierror.Unusable) {
+			if (tc.err == "") != (err == nil) ||
+				err != nil && (!strings.Contains(err.Error(), tc.err) || clierror.CodeOf(err) != clierror.Unusable) {
 				t.Errorf("%s: want the error %q, got %v", tc.reason, tc.err, err)
 			}
 		})

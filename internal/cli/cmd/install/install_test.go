@@ -102,7 +102,8 @@ func TestInstall(t *testing.T) {
 	if got := flag(t, c, "results-from") + " " + flag(t, c, "max-result-size"); got != "sidecar-logs 500" {
 		t.Errorf("want the chosen settings, got %s", got)
 	}
-	if err := c.Client.Get(context.Background(), client.ObjectKey{Name: "sluice-controller-pod-log-access"}, &rbacv1.ClusterRole{}); err != nil {
+	if err := c.Client.Get(context.Background(), client.ObjectKey{Name: "sluice-controller-pod-log-access"},
+		&rbacv1.ClusterRole{}); err != nil {
 		t.Errorf("want the right to read logs: %v", err)
 	}
 
@@ -115,10 +116,12 @@ func TestInstall(t *testing.T) {
 	if err := c.Client.Get(context.Background(), client.ObjectKey{Namespace: settingsNamespace, Name: "sluice-controller"}, &d); err != nil {
 		t.Fatal(err)
 	}
-	if container := d.Spec.Template.Spec.Containers[0]; container.Image != "r/c:1" || !strings.Contains(strings.Join(container.Args, " "), "--inpod-image r/i:1") {
+	if container := d.Spec.Template.Spec.Containers[0]; container.Image != "r/c:1" ||
+		!strings.Contains(strings.Join(container.Args, " "), "--inpod-image r/i:1") {
 		t.Errorf("want the images that there were, got %s %v", container.Image, container.Args)
 	}
-	if _, _, err = runInstall(c, "--wait", "0", "--results-from", "termination-message"); err != nil || flag(t, c, "results-from") != "termination-message" || flag(t, c, "max-result-size") != "500" {
+	if _, _, err = runInstall(c, "--wait", "0", "--results-from", "termination-message"); err != nil ||
+		flag(t, c, "results-from") != "termination-message" || flag(t, c, "max-result-size") != "500" {
 		t.Errorf("want only the setting that was given to change: %v, %s, %s", err, flag(t, c, "results-from"), flag(t, c, "max-result-size"))
 	}
 }
@@ -143,14 +146,19 @@ func TestNamespaced(t *testing.T) {
 func TestRival(t *testing.T) {
 	c := newCluster(t, peer())
 	_, _, err := runInstall(c, images()...)
-	if err == nil || !strings.Contains(err.Error(), "another controller of tekton.dev is in the cluster: deployment tekton-pipelines-controller in namespace tekton-pipelines") {
+	if err == nil || !strings.Contains(err.Error(),
+		"another controller of tekton.dev is in the cluster: deployment tekton-pipelines-controller in namespace tekton-pipelines") {
 		t.Fatalf("want it refused, got %v", err)
 	}
-	if getErr := c.Client.Get(context.Background(), client.ObjectKey{Namespace: settingsNamespace, Name: "sluice-controller"}, &appsv1.Deployment{}); getErr == nil {
+	if getErr := c.Client.Get(context.Background(), client.ObjectKey{
+		Namespace: settingsNamespace,
+		Name:      "sluice-controller",
+	}, &appsv1.Deployment{}); getErr == nil {
 		t.Error("want nothing applied")
 	}
 	_, notes, err := runInstall(c, images("--replace")...)
-	if err != nil || !strings.Contains(notes, "hint: to go back: sluice uninstall, then kubectl scale deployment tekton-pipelines-controller -n tekton-pipelines --replicas=2") {
+	if err != nil || !strings.Contains(notes,
+		"hint: to go back: sluice uninstall, then kubectl scale deployment tekton-pipelines-controller -n tekton-pipelines --replicas=2") {
 		t.Fatalf("%v\n%s", err, notes)
 	}
 	if found, err := conflict.Find(context.Background(), c); err != nil || len(conflict.Acting(found)) != 0 {
@@ -162,7 +170,8 @@ func TestRival(t *testing.T) {
 
 	// What both have in common stays.
 	out, notes, err := runUninstall(c, "--yes")
-	if err != nil || strings.Contains(out, "CustomResourceDefinition") || strings.Contains(out, "Namespace ") || !strings.Contains(notes, "--replicas=2") {
+	if err != nil || strings.Contains(out, "CustomResourceDefinition") || strings.Contains(out, "Namespace ") ||
+		!strings.Contains(notes, "--replicas=2") {
 		t.Errorf("%v\n%s%s", err, out, notes)
 	}
 	if err := c.Client.Get(context.Background(), client.ObjectKeyFromObject(peer()), &appsv1.Deployment{}); err != nil {

@@ -138,7 +138,8 @@ func TestJSON(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), &got); err != nil {
 		t.Fatalf("%v in %s", err, out)
 	}
-	if f := got.Findings; got.Errors != len(f) || len(f) == 0 || f[0].Line != 5 || f[0].Column != 11 || f[0].File != "$DIR/bad.yml" || f[0].Object != "Task/bad" {
+	if f := got.Findings; got.Errors != len(f) || len(f) == 0 || f[0].Line != 5 || f[0].Column != 11 ||
+		f[0].File != "$DIR/bad.yml" || f[0].Object != "Task/bad" {
 		t.Errorf("want the findings with their places, got %s", out)
 	}
 }

@@ -89,7 +89,9 @@ func TestFormsOfOneAddress(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		four := [4]byte(rapid.SliceOfN(rapid.Byte(), 4, 4).Draw(t, "address"))
 		allowed := Addresses{}.Allow(netip.AddrFrom4(four))
-		forms := map[string][16]byte{"mapped": {10: 0xff, 11: 0xff}, "compatible": {}, "NAT64": {0, 0x64, 0xff, 0x9b}, "local NAT64": {0, 0x64, 0xff, 0x9b, 0, 1}}
+		forms := map[string][16]byte{"mapped": {10: 0xff, 11: 0xff}, "compatible": {}, "NAT64": {0, 0x64, 0xff, 0x9b}, "local NAT64": {
+			0, 0x64, 0xff, 0x9b, 0, 1,
+		}}
 		for name, form := range forms {
 			copy(form[12:], four[:])
 			if (Addresses{}).Allow(netip.AddrFrom16(form)) && !allowed {
@@ -166,7 +168,13 @@ func TestNamedHosts(t *testing.T) {
 		},
 	}
 	d := NewDialer(Addresses{}, Hosts{"mirror.example:5000": true}, network)
-	for address, want := range map[string]bool{"mirror.example:5000": true, "Mirror.Example:5000": true, "mirror.example:6443": false, "other.example:5000": false, "127.0.0.1:5000": false} {
+	for address, want := range map[string]bool{
+		"mirror.example:5000": true,
+		"Mirror.Example:5000": true,
+		"mirror.example:6443": false,
+		"other.example:5000":  false,
+		"127.0.0.1:5000":      false,
+	} {
 		_, err := d.DialContext(t.Context(), "tcp", address)
 		var refused *AddressError
 		if errors.Is(err, reached) != want || errors.As(err, &refused) == want {

@@ -360,7 +360,8 @@ func TestBackoff(t *testing.T) {
 			t.Errorf("attempts after %v, want %v", waits, want)
 		}
 		_, err := b.ask("ci/build", "r.example/a:1")
-		if !image.Final(err) || !strings.Contains(err.Error(), "registry r.example did not answer for 10m0s; correct the name, or give the step a command") {
+		if !image.Final(err) ||
+			!strings.Contains(err.Error(), "registry r.example did not answer for 10m0s; correct the name, or give the step a command") {
 			t.Errorf("in the end it says %v", err)
 		}
 	})

@@ -39,7 +39,12 @@ func TestPictures(t *testing.T) {
 		},
 		"hops": {
 			reason: "a bar goes from the moment before to its own; one that comes before the one above has no length",
-			got:    Hops("Way", legend[:1], []Hop{{Name: "created", At: 0.01, Colour: First}, {Name: "started", At: 0.5, Colour: Limit}, {Name: "earlier", At: 0.4, Colour: First}, {Name: "done", At: 0.9, Colour: First}}),
+			got: Hops("Way", legend[:1], []Hop{
+				{Name: "created", At: 0.01, Colour: First},
+				{Name: "started", At: 0.5, Colour: Limit},
+				{Name: "earlier", At: 0.4, Colour: First},
+				{Name: "done", At: 0.9, Colour: First},
+			}),
 		},
 	}
 	for name, tc := range cases {

@@ -25,7 +25,13 @@ func measured(t *testing.T) *record.File {
 		}
 		return rows[0]
 	}
-	hops := map[string]float64{record.Sandbox: 0.4, record.FirstContainer: 0.5, record.LastContainer: 0.8, record.Logged: 0.82, record.Arrived: 0.84}
+	hops := map[string]float64{
+		record.Sandbox:        0.4,
+		record.FirstContainer: 0.5,
+		record.LastContainer:  0.8,
+		record.Logged:         0.82,
+		record.Arrived:        0.84,
+	}
 	return &record.File{
 		Machine: record.Machine{Processors: 2, Memory: 24 << 30, Kubernetes: "v1.37.2", Runtime: "containerd://2.4.2"},
 		Batches: []record.Batch{
@@ -34,9 +40,16 @@ func measured(t *testing.T) *record.File {
 				Runs: []record.Run{{Pod: 0.01, Started: 0.5, Ended: 0.7, Line: 0.75, Done: 2.5}},
 			},
 			{
-				Row: row("seq"), Mode: load.SidecarLogs, Wall: 5, Machine: 3, Controller: 0.06, Peak: 50 << 20, Calls: map[string]int{"GET": 4, "PATCH": 6}, LogBytes: 945,
-				API:  map[string]int{"PATCH taskruns/status": 6, "GET seldom": 1},
-				Runs: []record.Run{{Pod: 0.02, Started: 0.5, Ended: 0.7, Done: 0.9}, {Pod: 0.04, Started: 0.6, Ended: 0.9, Done: 1.1}},
+				Row:        row("seq"),
+				Mode:       load.SidecarLogs,
+				Wall:       5,
+				Machine:    3,
+				Controller: 0.06,
+				Peak:       50 << 20,
+				Calls:      map[string]int{"GET": 4, "PATCH": 6},
+				LogBytes:   945,
+				API:        map[string]int{"PATCH taskruns/status": 6, "GET seldom": 1},
+				Runs:       []record.Run{{Pod: 0.02, Started: 0.5, Ended: 0.7, Done: 0.9}, {Pod: 0.04, Started: 0.6, Ended: 0.9, Done: 1.1}},
 			},
 			{
 				Row: row("seq"), Mode: load.SidecarLogs, Wall: 3, Machine: 3, Controller: 0.03, Peak: 60 << 20, Dispatched: 5, LogBytes: 946,

@@ -47,7 +47,10 @@ func TestNote(t *testing.T) {
 		t.Errorf("an event is noted once, when it is first seen (-want +got):\n%s", diff)
 	}
 	wantPods := map[string]Run{"good-pod": {
-		Name: "good-pod", Parent: "good", At: map[Event]time.Time{Seen: after(1), Scheduled: after(2), Done: after(6)}, Pod: pod("node", corev1.PodSucceeded),
+		Name:   "good-pod",
+		Parent: "good",
+		At:     map[Event]time.Time{Seen: after(1), Scheduled: after(2), Done: after(6)},
+		Pod:    pod("node", corev1.PodSucceeded),
 	}}
 	if diff := cmp.Diff(wantPods, r.All(Pod)); diff != "" {
 		t.Errorf("a pod is noted with its last state (-want +got):\n%s", diff)

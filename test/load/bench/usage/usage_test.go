@@ -118,7 +118,11 @@ func TestWaited(t *testing.T) {
 	sample := func(name string, value float64) metrics.Sample {
 		return metrics.Sample{Name: webhooks, Labels: map[string]string{"name": name}, Value: value}
 	}
-	if got := waited([]metrics.Sample{sample("default.sluice.dev", 1), sample("validate.sluice.dev", 2), sample("mesh.example.com", 4)}); got != 3 {
+	if got := waited([]metrics.Sample{
+		sample("default.sluice.dev", 1),
+		sample("validate.sluice.dev", 2),
+		sample("mesh.example.com", 4),
+	}); got != 3 {
 		t.Errorf("want 3 seconds, got %v", got)
 	}
 }

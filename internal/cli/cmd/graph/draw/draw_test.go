@@ -45,14 +45,22 @@ func graphs() map[string]model.Graph {
 				{From: 0, To: 2, Results: []model.Result{{Name: "sbom", Size: -1}}},
 				{From: 1, To: 3, Results: []model.Result{{Name: "summary", Size: 4096}}},
 				{From: 2, To: 3},
-				{From: 0, To: 4, Results: []model.Result{{Name: "a", Size: 1}, {Name: "b", Size: 2}, {Name: "c", Size: 3}, {Name: "d", Size: 4}, {Name: "e", Size: 5}}},
+				{
+					From:    0,
+					To:      4,
+					Results: []model.Result{{Name: "a", Size: 1}, {Name: "b", Size: 2}, {Name: "c", Size: 3}, {Name: "d", Size: 4}, {Name: "e", Size: 5}},
+				},
 				{From: 3, To: 4}, {From: 4, To: 5, After: true}, {From: 4, To: 6, After: true},
 			},
 		},
 		"hostile": {
 			Title: "Pipeline/<script>alert(\"1\")</script>",
 			Nodes: []model.Node{{Name: "a\"]; evil [label=\"x", Note: "\x1b[31m<b>&"}, {Name: "`|b|`"}},
-			Edges: []model.Edge{{From: 0, To: 1, Results: []model.Result{{Name: "\"|<img src=x>", Size: 5}, {Name: strings.Repeat("long-", 20), Size: 1 << 20}}}},
+			Edges: []model.Edge{{
+				From:    0,
+				To:      1,
+				Results: []model.Result{{Name: "\"|<img src=x>", Size: 5}, {Name: strings.Repeat("long-", 20), Size: 1 << 20}},
+			}},
 		},
 		"empty": {Title: "Pipeline/nothing"},
 	}
@@ -98,7 +106,8 @@ func TestSVGIsXML(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%s: %v", name, err)
 			}
-			if start, ok := token.(xml.StartElement); ok && (start.Name.Local == "script" || start.Name.Local == "img" || start.Name.Local == "image") {
+			if start, ok := token.(xml.StartElement); ok &&
+				(start.Name.Local == "script" || start.Name.Local == "img" || start.Name.Local == "image") {
 				t.Errorf("%s: an element %s", name, start.Name.Local)
 			}
 		}

@@ -16,7 +16,8 @@ import (
 
 // FuzzGraph: any pipeline and any task, valid or not, can be drawn, and the image is one.
 func FuzzGraph(f *testing.F) {
-	f.Add("title", []byte(`{"tasks":[{"name":"a"},{"name":"b","runAfter":["a"]},{"name":"c","params":[{"name":"p","value":"$(tasks.a.results.r)"}]}],"finally":[{"name":"d"}]}`))
+	f.Add("title", []byte(`{"tasks":[{"name":"a"},{"name":"b","runAfter":["a"]},{"name":"c","params":[{"name":"p",`+
+		`"value":"$(tasks.a.results.r)"}]}],"finally":[{"name":"d"}]}`))
 	f.Add("<script>\x00", []byte(`{"tasks":[{"name":"a","runAfter":["a","b"]},{"name":"a"},{"name":"","runAfter":["","]]>"]}]}`))
 	f.Add("\xff", []byte(`{"steps":[{"name":"\u0001"},{"name":"b"}]}`))
 	plain := func(_ terminal.Colour, text string) string { return text }

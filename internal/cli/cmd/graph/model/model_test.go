@@ -100,7 +100,10 @@ func TestOfTaskRun(t *testing.T) {
 		t.Error("a run without a task cannot be drawn")
 	}
 	tr.Status.TaskSpec = &v1.TaskSpec{Steps: []v1.Step{{Name: "one", Image: "i"}, {Image: "i"}}}
-	tr.Status.Steps = []v1.StepState{{Name: "one", ContainerState: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: 3}}}}
+	tr.Status.Steps = []v1.StepState{{
+		Name:           "one",
+		ContainerState: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: 3}},
+	}}
 	got, err := model.OfRun(s, time.Now())
 	want := []model.Node{{Name: "one", State: runs.Failed, Note: "exit code 3"}, {Name: "unnamed-1", State: runs.Waiting}}
 	if diff := cmp.Diff(want, got.Nodes); diff != "" || err != nil {

@@ -44,7 +44,10 @@ func TestOrder(t *testing.T) {
 			kinds = append(kinds, o.GetKind())
 		}
 	}
-	first := []string{"Namespace", "CustomResourceDefinition", "ServiceAccount", "ClusterRole", "Role", "ClusterRoleBinding", "RoleBinding", "Secret", "Service", "Deployment"}
+	first := []string{
+		"Namespace", "CustomResourceDefinition", "ServiceAccount", "ClusterRole", "Role", "ClusterRoleBinding",
+		"RoleBinding", "Secret", "Service", "Deployment",
+	}
 	if diff := cmp.Diff(first, kinds[:len(first)]); diff != "" {
 		t.Errorf("what others need comes first\n%s", diff)
 	}
@@ -60,7 +63,8 @@ func TestImages(t *testing.T) {
 		t.Errorf("want both images in place, got %v", bundle.Unbuilt(s))
 	}
 	c := find[appsv1.Deployment](t, s.Core, "Deployment", bundle.Deployment).Spec.Template.Spec.Containers[0]
-	if args := strings.Join(c.Args, " "); c.Image != "r/c@sha256:1" || !strings.HasSuffix(args, "--inpod-image r/i@sha256:2 --log-level=debug") {
+	if args := strings.Join(c.Args, " "); c.Image != "r/c@sha256:1" ||
+		!strings.HasSuffix(args, "--inpod-image r/i@sha256:2 --log-level=debug") {
 		t.Errorf("want the images and the argument, got %s %s", c.Image, args)
 	}
 }
@@ -70,7 +74,9 @@ func TestSettings(t *testing.T) {
 	if flags.Data["results-from"] != "termination-message" || flags.Data["max-result-size"] != "4096" {
 		t.Errorf("want what config/flags says, got %v", flags.Data)
 	}
-	flags = find[corev1.ConfigMap](t, build(t, bundle.Choice{ResultsFrom: "sidecar-logs", MaxResultSize: 100}).Settings, "ConfigMap", bundle.FlagsName)
+	flags = find[corev1.ConfigMap](t,
+		build(t, bundle.Choice{ResultsFrom: "sidecar-logs", MaxResultSize: 100}).Settings, "ConfigMap",
+		bundle.FlagsName)
 	if flags.Data["results-from"] != "sidecar-logs" || flags.Data["max-result-size"] != "100" {
 		t.Errorf("want what was chosen, got %v", flags.Data)
 	}
@@ -91,7 +97,8 @@ func TestLogs(t *testing.T) {
 	if s := build(t, bundle.Choice{Logs: true}); !has(s, "ClusterRole", "") || !has(s, "ClusterRoleBinding", "") {
 		t.Error("want the right to read logs everywhere")
 	}
-	if s := build(t, bundle.Choice{Logs: true, LogsNamespace: "ci"}); has(s, "ClusterRole", "") || !has(s, "Role", "ci") || !has(s, "RoleBinding", "ci") {
+	if s := build(t, bundle.Choice{Logs: true, LogsNamespace: "ci"}); has(s, "ClusterRole", "") ||
+		!has(s, "Role", "ci") || !has(s, "RoleBinding", "ci") {
 		t.Error("want the right to read logs in one namespace only")
 	}
 }

@@ -33,12 +33,18 @@ func TestIsOne(t *testing.T) {
 		},
 		"ByLabels": {
 			reason: "under another name by its labels",
-			of:     deployment("x", "pipelines", 1, map[string]string{"app.kubernetes.io/part-of": "tekton-pipelines", "app.kubernetes.io/component": "controller"}),
-			want:   true,
+			of: deployment("x", "pipelines", 1, map[string]string{
+				"app.kubernetes.io/part-of":   "tekton-pipelines",
+				"app.kubernetes.io/component": "controller",
+			}),
+			want: true,
 		},
 		"Webhook": {
 			reason: "what only admits objects acts on no run",
-			of:     deployment("x", "tekton-pipelines-webhook", 1, map[string]string{"app.kubernetes.io/part-of": "tekton-pipelines", "app.kubernetes.io/component": "webhook"}),
+			of: deployment("x", "tekton-pipelines-webhook", 1, map[string]string{
+				"app.kubernetes.io/part-of":   "tekton-pipelines",
+				"app.kubernetes.io/component": "webhook",
+			}),
 		},
 		"Dashboard": {
 			reason: "what only shows them neither",

@@ -31,7 +31,10 @@ func TestNote(t *testing.T) {
 		{Type: watch.Added, Object: &v1.TaskRun{ObjectMeta: at("old", 1)}},
 		{Type: watch.Added, Object: &v1.PipelineRun{ObjectMeta: at("new", 3)}},
 		{Type: watch.Added, Object: &v1.TaskRun{ObjectMeta: at("gone", 2)}},
-		{Type: watch.Modified, Object: &v1.TaskRun{ObjectMeta: at("old", 1), Status: v1.TaskRunStatus{Results: []v1.TaskRunResult{{Name: "large"}}}}},
+		{
+			Type:   watch.Modified,
+			Object: &v1.TaskRun{ObjectMeta: at("old", 1), Status: v1.TaskRunStatus{Results: []v1.TaskRunResult{{Name: "large"}}}},
+		},
 		{Type: watch.Deleted, Object: &v1.TaskRun{ObjectMeta: at("gone", 2)}},
 	} {
 		if !note(known, event) {

@@ -34,8 +34,12 @@ func taskRun() *v1.TaskRun {
 			PodName:    "make-pod",
 			TaskSpec:   &v1.TaskSpec{Steps: []v1.Step{{Name: "one", Image: "i"}}, DisplayName: script},
 			Conditions: []metav1.Condition{{Type: v1.ConditionSucceeded, Status: metav1.ConditionTrue, Reason: script, Message: script}},
-			Steps:      []v1.StepState{{Name: "one", Container: "step-one", ContainerState: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{}}}},
-			Results:    []v1.TaskRunResult{{Name: "page", Value: v1.StringValue(script)}, {Name: "list", Value: v1.ArrayValue("a", "b")}},
+			Steps: []v1.StepState{{
+				Name:           "one",
+				Container:      "step-one",
+				ContainerState: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{}},
+			}},
+			Results: []v1.TaskRunResult{{Name: "page", Value: v1.StringValue(script)}, {Name: "list", Value: v1.ArrayValue("a", "b")}},
 		},
 	}
 }
@@ -341,7 +345,8 @@ func TestAnswers(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := get(t, handler, tc.path)
 			if w.Code != tc.code || !strings.Contains(w.Body.String(), tc.contains) || w.Header().Get("Content-Type") != tc.kind {
-				t.Errorf("%s: want %d %s with %q, got %d %s\n%s", tc.reason, tc.code, tc.kind, tc.contains, w.Code, w.Header().Get("Content-Type"), w.Body)
+				t.Errorf("%s: want %d %s with %q, got %d %s\n%s",
+					tc.reason, tc.code, tc.kind, tc.contains, w.Code, w.Header().Get("Content-Type"), w.Body)
 			}
 		})
 	}
@@ -395,11 +400,13 @@ func events(t *testing.T, handler http.Handler, path, want string) string {
 
 func TestEvents(t *testing.T) {
 	handler := newServer(t, taskRun(), &v1.TaskRun{ObjectMeta: metav1.ObjectMeta{Namespace: "ci", Name: "later", UID: "3"}})
-	if got := events(t, handler, "/api/v1/runs/ci/taskrun/make/events", `"error":""`); !strings.Contains(got, "event: run\n") || !strings.Contains(got, "event: end\n") {
+	if got := events(t, handler, "/api/v1/runs/ci/taskrun/make/events", `"error":""`); !strings.Contains(got, "event: run\n") ||
+		!strings.Contains(got, "event: end\n") {
 		t.Errorf("want the run, and the end once it has ended, got\n%s", got)
 	}
 	// The log of the fake is the same for every container.
-	if got := events(t, handler, "/api/v1/runs/ci/taskrun/make/logs?task=make", `"error":""`); !strings.Contains(got, `"step":"one"`) || !strings.Contains(got, "event: end\n") {
+	if got := events(t, handler, "/api/v1/runs/ci/taskrun/make/logs?task=make", `"error":""`); !strings.Contains(got, `"step":"one"`) ||
+		!strings.Contains(got, "event: end\n") {
 		t.Errorf("want the lines of the log, and its end, got\n%s", got)
 	}
 }

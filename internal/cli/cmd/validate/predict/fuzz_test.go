@@ -12,7 +12,11 @@ import (
 
 // FuzzFiles: whatever a file holds, each finding has a place in it, and nothing else happens.
 func FuzzFiles(f *testing.F) {
-	for _, pattern := range []string{"../check/testdata/*.yaml", "../../../../../examples/pipelineruns/*.yaml", "../../../../../internal/validation/testdata/bad/*.yaml"} {
+	for _, pattern := range []string{
+		"../check/testdata/*.yaml",
+		"../../../../../examples/pipelineruns/*.yaml",
+		"../../../../../internal/validation/testdata/bad/*.yaml",
+	} {
 		files, err := filepath.Glob(pattern)
 		if err != nil || len(files) == 0 {
 			f.Fatalf("there are no files %s: %v", pattern, err)

@@ -59,13 +59,16 @@ func TestPredict(t *testing.T) {
 		"LongArgument": {
 			reason: "a param that is too long for an argument is so for certain",
 			limits: standard,
-			text:   object("Task", "user", usesArg) + object("TaskRun", "r", "spec:\n  taskRef: {name: user}\n  params: [{name: text, value: LONG}]"),
-			want:   []string{"error spec.params[0].value: in steps[0].args[0] of its task: at least 140007 bytes are more than one argument of a process may have: 131071"},
+			text: object("Task", "user", usesArg) +
+				object("TaskRun", "r", "spec:\n  taskRef: {name: user}\n  params: [{name: text, value: LONG}]"),
+			want: []string{"error spec.params[0].value: in steps[0].args[0] of its task: at least 140007 bytes are " +
+				"more than one argument of a process may have: 131071"},
 		},
 		"LongScript": {
 			reason: "a script takes it",
 			limits: standard,
-			text:   object("Task", "user", usesScript) + object("TaskRun", "r", "spec:\n  taskRef: {name: user}\n  params: [{name: text, value: LONG}]"),
+			text: object("Task", "user", usesScript) +
+				object("TaskRun", "r", "spec:\n  taskRef: {name: user}\n  params: [{name: text, value: LONG}]"),
 		},
 		"LongDefault": {
 			reason: "so is a default",
@@ -76,36 +79,43 @@ func TestPredict(t *testing.T) {
 		"DefaultNotUsed": {
 			reason: "which does not matter where a value is given; the Task by itself is at fault",
 			limits: standard,
-			text:   object("TaskRun", "r", "spec:\n  params: [{name: text, value: short}]\n  taskSpec:\n    params: [{name: text, default: LONG}]\n    steps: [{image: i, args: [$(params.text)]}]"),
+			text: object("TaskRun", "r", "spec:\n  params: [{name: text, value: short}]\n  taskSpec:\n    "+
+				"params: [{name: text, default: LONG}]\n    steps: [{image: i, args: [$(params.text)]}]"),
 		},
 		"LongEnv": {
 			reason: "a variable of the environment counts with its name",
 			limits: standard,
-			text:   object("Task", "t", "spec:\n  params: [{name: text, default: LONG}]\n  steps: [{image: i, env: [{name: A, value: $(params.text)}]}]"),
-			want:   []string{"error spec.steps[0].env[0].value: at least 140002 bytes are more than one variable of the environment may have: 131071"},
+			text: object("Task", "t",
+				"spec:\n  params: [{name: text, default: LONG}]\n  steps: [{image: i, env: [{name: A, value: $(params.text)}]}]"),
+			want: []string{"error spec.steps[0].env[0].value: at least 140002 bytes are more than one variable of the environment may have: 131071"},
 		},
 		"Elements": {
 			reason: "each element of an array is an argument",
 			limits: standard,
-			text:   object("Task", "t", "spec:\n  params: [{name: list, type: array, default: ["+strings.Repeat("LONG,", 1)+"b]}]\n  steps: [{image: i, args: [\"$(params.list[*])\"]}]"),
+			text: object("Task", "t", "spec:\n  params: [{name: list, type: array, default: ["+
+				strings.Repeat("LONG,", 1)+"b]}]\n  steps: [{image: i, args: [\"$(params.list[*])\"]}]"),
 		},
 		"OneElement": {
 			reason: "one of them can be too long",
 			limits: standard,
-			text:   object("Task", "t", "spec:\n  params: [{name: list, type: array, default: [a, LONG]}]\n  steps: [{image: i, args: [\"$(params.list[1])\"]}]"),
-			want:   []string{"error spec.steps[0].args[0]: at least 140000 bytes are more than one argument of a process may have: 131071"},
+			text: object("Task", "t",
+				"spec:\n  params: [{name: list, type: array, default: [a, LONG]}]\n  steps: [{image: i, args: [\"$(params.list[1])\"]}]"),
+			want: []string{"error spec.steps[0].args[0]: at least 140000 bytes are more than one argument of a process may have: 131071"},
 		},
 		"Key": {
 			reason: "so can one value of an object",
 			limits: standard,
-			text:   object("Task", "t", "spec:\n  params: [{name: o, type: object, properties: {k: {}}, default: {k: LONG}}]\n  steps: [{image: i, args: [$(params.o.k)]}]"),
-			want:   []string{"error spec.steps[0].args[0]: at least 140000 bytes are more than one argument of a process may have: 131071"},
+			text: object("Task", "t",
+				"spec:\n  params: [{name: o, type: object, properties: {k: {}}, default: {k: LONG}}]\n  steps: [{image: i, args: [$(params.o.k)]}]"),
+			want: []string{"error spec.steps[0].args[0]: at least 140000 bytes are more than one argument of a process may have: 131071"},
 		},
 		"MayFlow": {
 			reason: "a result may be too long for an argument where it is allowed to be",
 			limits: logs(1_000_000),
 			text:   object("Task", "maker", usesScript) + object("Task", "user", usesArg) + object("Pipeline", "p", flow),
-			want:   []string{"warning spec.tasks[1].params[0].value: in steps[0].args[0] of its task: up to 1000007 bytes, with as much as max-result-size allows in $(tasks.make.results.out), are more than one argument of a process may have: 131071"},
+			want: []string{"warning spec.tasks[1].params[0].value: in steps[0].args[0] of its task: up to " +
+				"1000007 bytes, with as much as max-result-size allows in $(tasks.make.results.out), are more than " +
+				"one argument of a process may have: 131071"},
 		},
 		"MayNotFlow": {
 			reason: "but not where it is not",
@@ -115,8 +125,10 @@ func TestPredict(t *testing.T) {
 		"TwoResults": {
 			reason: "two large results do not fit one TaskRun",
 			limits: logs(1_000_000),
-			text:   object("Pipeline", "p", flow+"\n  - {name: both, taskRef: {name: x}, params: [{name: a, value: $(tasks.make.results.out)}, {name: b, value: $(tasks.make.results.out)}]}"),
-			want:   []string{"warning spec.tasks[2]: the TaskRun of task \"both\" takes up to 2016384 bytes, with as much as max-result-size allows in $(tasks.make.results.out); one object can hold 1556480"},
+			text: object("Pipeline", "p", flow+"\n  - {name: both, taskRef: {name: x}, params: [{name: a, value: "+
+				"$(tasks.make.results.out)}, {name: b, value: $(tasks.make.results.out)}]}"),
+			want: []string{"warning spec.tasks[2]: the TaskRun of task \"both\" takes up to 2016384 bytes, with as " +
+				"much as max-result-size allows in $(tasks.make.results.out); one object can hold 1556480"},
 		},
 		"LargeRun": {
 			reason: "an object that etcd would not take",
@@ -143,21 +155,29 @@ func TestPredict(t *testing.T) {
 		"FullMessage": {
 			reason: "what does not compress must fit the step's message, which is smaller with many containers",
 			limits: standard,
-			text:   object("Task", "t", "spec:\n  results: [{name: out}]\n  steps: ["+strings.Repeat("{image: i},", 11)+"{image: i, script: \"printf '"+noise(1200)+"' > $(results.out.path)\"}]"),
-			want:   []string{"error spec.steps[11].script: the step's results take 1235 bytes of its termination message, which has room for 1024; the largest is \"out\""},
+			text: object("Task", "t", "spec:\n  results: [{name: out}]\n  steps: ["+
+				strings.Repeat("{image: i},", 11)+"{image: i, script: \"printf '"+noise(1200)+
+				"' > $(results.out.path)\"}]"),
+			want: []string{"error spec.steps[11].script: the step's results take 1235 bytes of its termination " +
+				"message, which has room for 1024; the largest is \"out\""},
 		},
 		"Annotation": {
 			reason: "unless the Task has another way",
 			limits: standard,
-			text: strings.Replace(object("Task", "t", "spec:\n  results: [{name: out}]\n  steps: ["+strings.Repeat("{image: i},", 11)+"{image: i, script: \"printf '"+noise(1200)+"' > $(results.out.path)\"}]"),
+			text: strings.Replace(object("Task", "t", "spec:\n  results: [{name: out}]\n  steps: ["+
+				strings.Repeat("{image: i},", 11)+"{image: i, script: \"printf '"+noise(1200)+
+				"' > $(results.out.path)\"}]"),
 				"{name: t}", "{name: t, annotations: {sluice.dev/results-from: sidecar-logs}}", 1),
 		},
 		"OfARun": {
 			reason: "a run's value over a pipeline's is measured in the run",
 			limits: standard,
-			text: object("Task", "user", usesArg) + object("Pipeline", "p", "spec:\n  params: [{name: t}]\n  tasks: [{name: a, taskRef: {name: user}, params: [{name: text, value: $(params.t)}]}]") +
+			text: object("Task", "user", usesArg) + object("Pipeline", "p",
+				"spec:\n  params: [{name: t}]\n  tasks: [{name: a, taskRef: {name: user}, params: [{name: text, value: $(params.t)}]}]") +
 				object("PipelineRun", "r", "spec:\n  pipelineRef: {name: p}\n  params: [{name: t, value: LONG}]"),
-			want: []string{"error spec: in steps[0].args[0] of its task: at least 140007 bytes are more than one argument of a process may have: 131071"},
+			want: []string{
+				"error spec: in steps[0].args[0] of its task: at least 140007 bytes are more than one argument of a process may have: 131071",
+			},
 		},
 	}
 	for name, tc := range cases {
