@@ -149,9 +149,13 @@ func slowDue(p *corev1.Pod) time.Time {
 }
 
 // hindranceOf says what a pod is waiting for; nil when there is nothing to say.
-func hindranceOf(p *corev1.Pod, now time.Time) *Hindrance {
+func hindranceOf(obs Observation) *Hindrance {
+	p, now := obs.Pod, obs.Now
 	if h := trouble(p); h != nil {
 		return h
+	}
+	if w := obs.warning(); w != nil {
+		return w.unprepared()
 	}
 	if due := sandboxDue(p); !due.IsZero() && !now.Before(due) {
 		return withoutSandboxOrVolume(p)
@@ -163,9 +167,13 @@ func hindranceOf(p *corev1.Pod, now time.Time) *Hindrance {
 }
 
 // awaitedStart says what a pod whose steps have not started waits for, however short it has waited.
-func awaitedStart(p *corev1.Pod) string {
+func awaitedStart(obs Observation) string {
+	p := obs.Pod
 	if h := trouble(p); h != nil {
 		return h.Message
+	}
+	if w := obs.warning(); w != nil {
+		return w.unprepared().Message
 	}
 	if !sandboxDue(p).IsZero() {
 		return withoutSandboxOrVolume(p).Message
@@ -188,8 +196,7 @@ func trouble(p *corev1.Pod) *Hindrance {
 	return nil
 }
 
-// withoutSandboxOrVolume is said of a pod that has no sandbox. Which of its volumes is missing stands in events alone, which
-// the controller may not read.
+// withoutSandboxOrVolume is said of a pod that has no sandbox, as long as no event says why.
 func withoutSandboxOrVolume(p *corev1.Pod) *Hindrance {
 	return &Hindrance{v1.TaskRunReasonPending, fmt.Sprintf("a volume of the pod cannot be mounted yet, or its network not be made; its events say which: "+
 		"kubectl describe pod %s -n %s", p.Name, p.Namespace)}

@@ -112,7 +112,7 @@ func TestPendingSaysWhy(t *testing.T) {
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			if c := pending(tc.pod, epoch().Add(sandboxPatience)); c.Reason != tc.want ||
+			if c := pending(Observation{Pod: tc.pod, Now: epoch().Add(sandboxPatience)}); c.Reason != tc.want ||
 				!strings.HasSuffix(c.Message, tc.message) && !strings.Contains(c.Message, tc.message) {
 				t.Errorf("%s: want %s with %q, got %s with %q", tc.reason, tc.want, tc.message, c.Reason, c.Message)
 			}

@@ -116,6 +116,10 @@ func modelSituations() []situation {
 			},
 		},
 		{
+			name:   "without-condition",
+			change: func(p *corev1.Pod) { p.Status.Phase = corev1.PodPending },
+		},
+		{
 			name:   "deleted",
 			change: deleted(modelStart().Add(30 * time.Second)),
 		},

@@ -40,6 +40,8 @@ type model struct {
 	from config.ResultsFrom
 	// answers says that the node obeys: a pod that is stopped ends, and its results sidecar reports what it knows.
 	answers bool
+	// warns is what the kubelet says in the pod's events again and again while the pod does not start.
+	warns warned
 }
 
 func sortedKeys[V any](m map[string]V) []string {
@@ -115,6 +117,7 @@ func (m *model) set(interrupted bool) *collect.Set {
 // gather brings the evidence up to date, as the run's method would: termination messages are read at once, and signatures are
 // not waited for longer than trustPatience.
 func (m *model) gather() {
+	m.readEvents()
 	p := m.obs.Pod
 	switch {
 	case m.obs.Unjudged != nil && !m.obs.Now.Before(m.obs.heard(lastEnd(&m.obs)).Add(trustPatience)):
@@ -167,7 +170,22 @@ func (m *model) run() string {
 			return m.timeout(state, status)
 		}
 	}
-	return fmt.Sprintf("no outcome within %s, state %s", modelBound, stateOf(m.tr, m.obs))
+	return m.late()
+}
+
+// late checks a run that has no outcome within modelBound, and is looked at again and again: it may wait for its timeout in
+// the same cases as one that is not.
+func (m *model) late() string {
+	state := stateOf(m.tr, m.obs)
+	status, _ := statusFor(m.tr, state, m.obs, Effect{})
+	if why := m.idle(state, status); why != "" {
+		return fmt.Sprintf("no outcome within %s: %s", modelBound, why)
+	}
+	if timeout := m.obs.timeout(m.tr); timeout > 0 {
+		m.obs.Now = m.tr.Status.StartTime.Add(timeout)
+		return m.timeout(state, status)
+	}
+	return ""
 }
 
 // act does to the pod what the action does, and reports whether that changed it.
@@ -196,12 +214,16 @@ func (m *model) idle(state State, status v1.TaskRunStatus) string {
 		w := s.State.Waiting
 		return w != nil && w.Reason != "" && w.Reason != "ContainerCreating" && w.Reason != "PodInitializing"
 	})
-	working := c.waiting() && !troubled && p.DeletionTimestamp == nil
+	failing := m.warns.failing && !eventsDue(p).IsZero()
+	working := c.waiting() && !troubled && !failing && p.DeletionTimestamp == nil
 	if !c.stepRuns() && !unscheduled && !working {
 		return fmt.Sprintf("state %s waits for the timeout: %s", state, status.Condition().Message)
 	}
 	if !c.stepRuns() && plain(status.Condition().Message) {
 		return fmt.Sprintf("state %s does not say what it waits for: %s", state, status.Condition().Message)
+	}
+	if said := m.obs.Warnings.Latest; said != nil && working && !unscheduled && !strings.Contains(status.Condition().Message, said.Message) {
+		return fmt.Sprintf("state %s does not say what the kubelet warns of: %s", state, status.Condition().Message)
 	}
 	return ""
 }
@@ -343,6 +365,7 @@ func TestEveryStateHasAWayOut(t *testing.T) {
 				continue
 			}
 			f.try(newModel(steps+"/"+s.name+"/termination-message", len(states), modelPod(states, nil, s), config.TerminationMessage))
+			f.tryWarnings(steps, states, s)
 			for _, carrier := range sortedKeys(carriers) {
 				for _, answers := range []bool{false, true} {
 					state := carriers[carrier]

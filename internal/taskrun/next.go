@@ -36,7 +36,7 @@ func next(state State, obs Observation) Action {
 			return StopPod
 		}
 		return DoNothing
-	case StepLost, Unreported, TimedOut, Unpullable, Misconfigured, Unstartable, Uncollectable:
+	case StepLost, Unreported, TimedOut, Unpullable, Misconfigured, Unstartable, Unprepared, Uncollectable:
 		return StopPod
 	case PodFailed:
 		if !podEnded(obs.Pod) {

@@ -45,6 +45,8 @@ type Observation struct {
 	// Unrecorded is the pod of the current attempt that a pass made whose status was not written, from another task than the
 	// run has now; nil where there is none. Pod is nil then: what it does is not what the task of the status does.
 	Unrecorded *corev1.Pod
+	// Warnings are what the events of Pod say of why it does not start.
+	Warnings Warnings
 	// Ended is the pod of a run that has ended, and Earlier that of the attempt before the current one, while there may be
 	// one.
 	Ended, Earlier Ended
@@ -64,6 +66,7 @@ func (r *Reconciler) observe(ctx context.Context, tr *v1.TaskRun) (Observation, 
 	}
 	if tr.Status.Done() {
 		r.images.Forget(keyOf(tr))
+		r.events.Forget(keyOf(tr))
 		var err error
 		obs.Ended, err = r.observeEnded(ctx, tr, tr.Status.PodName, tr.Status.CompletionTime)
 		return obs, err
@@ -88,6 +91,9 @@ func (r *Reconciler) observe(ctx context.Context, tr *v1.TaskRun) (Observation, 
 		r.images.Forget(keyOf(tr)) // another attempt asks anew: a tag may have moved
 		obs.Evidence = r.methods.Gather(transport.Run{Name: keyOf(tr), UID: attemptKey(tr), Pod: obs.Pod, Spec: obs.Task.Spec}, chosen(tr))
 		r.verify(tr, &obs)
+		if obs.Pod != nil {
+			obs.Warnings = r.events.Warnings(ctx, keyOf(tr), obs.Pod)
+		}
 		return obs, nil
 	}
 	if obs.stopped(tr) != "" {

@@ -47,6 +47,8 @@ func outcomeOf(tr *v1.TaskRun, state State, obs Observation) *Outcome {
 		return failed(h.Reason, h.Message)
 	case Unstartable:
 		return unstartable(obs)
+	case Unprepared:
+		return unpreparable(obs)
 	case StepLost, Unreported:
 		return unstoppable(obs)
 	case PodDeleted:

@@ -77,6 +77,7 @@ type Reconciler struct {
 	resolver *resolve.Resolver
 	methods  transport.Methods
 	images   ImageLookup
+	events   *podEvents
 	judge    *when.Judge
 	wake     <-chan event.GenericEvent
 	inpod    Inpod
@@ -96,6 +97,7 @@ func NewReconciler(d Dependencies) *Reconciler {
 		client: d.Client, live: d.Live, recorder: d.Recorder, config: d.Config,
 		resolver: resolve.New(d.Client, d.Live).Governed(d.Config), methods: d.Methods, images: d.Images, judge: d.Judge, wake: d.Wake, inpod: d.Inpod, clock: d.Clock, trust: d.Trust,
 		metrics: d.Metrics, passes: d.Passes,
+		events: newPodEvents(d.Live, d.Clock),
 		writes: writes, crashes: reconcile.NewPanicTracker(d.Clock),
 		statuses: reconcile.Statuses[*v1.TaskRun, v1.TaskRunStatus]{
 			Kind: runKind(), Client: d.Client, Live: d.Live, Recorder: d.Recorder, Clock: d.Clock, Writes: writes,
@@ -130,6 +132,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 		r.methods.Forget(request.NamespacedName)
 		r.writes.Forget(request.NamespacedName)
 		r.images.Forget(request.NamespacedName)
+		r.events.Forget(request.NamespacedName)
 		return ctrl.Result{}, nil
 	}
 	if err != nil {

@@ -36,6 +36,8 @@ const (
 	Misconfigured State = "Misconfigured"
 	// Unstartable: the kubelet cannot create or start a container of the pod.
 	Unstartable State = "Unstartable"
+	// Unprepared: the kubelet cannot make the sandbox or a volume of the pod.
+	Unprepared State = "Unprepared"
 	// Running: the steps run, or their results are being read.
 	Running State = "Running"
 	// StepLost: a step's container ended without a record, so that the steps after it, or what carries the results, would
@@ -138,6 +140,8 @@ func stateOfPod(obs Observation) State {
 		return Unreported
 	case obs.unstartable() != nil && !obs.patient(obs.unstartable()):
 		return Unstartable
+	case obs.unpreparable():
+		return Unprepared
 	case obs.unstoppable() && !containers.stepRuns() && (len(containers.carriers) == 0 || containers.carries()):
 		return PodDeleted
 	case containers.waiting():

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"slices"
 	"strings"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -123,7 +122,7 @@ func progress(state State, obs Observation, effect Effect) metav1.Condition {
 	case effect.Pod != nil:
 		return v1.Running(v1.TaskRunReasonPending, messageStarting)
 	case state == Pending:
-		return pending(obs.Pod, obs.Now)
+		return pending(obs)
 	case state == StepLost, state == Unreported:
 		return v1.Running(v1.TaskRunReasonRunning, lossOf(obs.Pod)+"; stopping the pod")
 	case obs.Unjudged != nil:
@@ -134,8 +133,8 @@ func progress(state State, obs Observation, effect Effect) metav1.Condition {
 	return v1.Running(v1.TaskRunReasonRunning, strings.Join(append([]string{messageRunning}, sidecarMessages(obs.Pod)...), "; "))
 }
 
-func pending(p *corev1.Pod, now time.Time) metav1.Condition {
-	if h := hindranceOf(p, now); h != nil {
+func pending(obs Observation) metav1.Condition {
+	if h := hindranceOf(obs); h != nil {
 		return v1.Running(h.Reason, h.Message)
 	}
 	return v1.Running(v1.TaskRunReasonPending, messageStarting)

@@ -37,7 +37,7 @@ func awaited(tr *v1.TaskRun, obs Observation) string {
 	case c.stepRuns():
 		return fmt.Sprintf("container %q to end", c.steps[slices.IndexFunc(c.steps, runs)].Name)
 	default:
-		return awaitedStart(obs.Pod)
+		return awaitedStart(obs)
 	}
 }
 

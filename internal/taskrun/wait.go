@@ -60,7 +60,10 @@ func podDeadlines(obs Observation) []time.Time {
 		deadlines = append(deadlines, due.Add(nodePatience))
 	}
 	if c.waiting() {
-		deadlines = append(deadlines, sandboxDue(obs.Pod), slowDue(obs.Pod))
+		deadlines = append(deadlines, sandboxDue(obs.Pod), slowDue(obs.Pod), obs.Warnings.Next)
+	}
+	if due, ok := obs.preparedDue(); ok {
+		deadlines = append(deadlines, due)
 	}
 	return slices.DeleteFunc(deadlines, func(d time.Time) bool { return !d.After(obs.Now) })
 }

@@ -5,7 +5,9 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
@@ -54,6 +56,46 @@ func TestStepThatCannotStart(t *testing.T) {
 		}
 	}
 	bothWays(t, tests)
+}
+
+// TestPodThatCannotHaveASandbox shows that a run ends long before its timeout if the memory limit of its pod is too low for a
+// sandbox, with the kubelet's words, which it says in events alone. With sidecar-logs the results sidecar has no limit, and so
+// has the pod.
+func TestPodThatCannotHaveASandbox(t *testing.T) {
+	n := suite.NewNamespace(t)
+	n.UseFlags(t, kube.TerminationMessage, 4096)
+	step := kube.Script("small", "true")
+	step.ComputeResources.Limits = corev1.ResourceList{corev1.ResourceMemory: *quantity(tooSmall)}
+	run := n.Start(t, v1.TaskRunSpec{TaskSpec: &v1.TaskSpec{Steps: []v1.Step{step}}, Timeout: &metav1.Duration{Duration: time.Hour}})
+	n.Await(t, run, func(run *v1.TaskRun) bool {
+		c := run.Status.Condition()
+		return c != nil && c.Status == metav1.ConditionUnknown && strings.Contains(c.Message, "FailedCreatePodSandBox")
+	})
+	n.Finish(t, run)
+	suite.WantFailed(t, run.Status.Condition(), v1.TaskRunReasonFailed, "FailedCreatePodSandBox", "the memory limit of the pod is "+tooSmall, "step-small")
+	n.AwaitPodEnd(t, run)
+}
+
+// TestVolumeThatIsMissing shows that a run says which volume its pod waits for, which the kubelet says in events alone.
+func TestVolumeThatIsMissing(t *testing.T) {
+	n := suite.NewNamespace(t)
+	step := kube.Script("reads", "true")
+	step.VolumeMounts = []corev1.VolumeMount{{Name: "settings", MountPath: "/settings"}}
+	run := n.Start(t, v1.TaskRunSpec{TaskSpec: &v1.TaskSpec{
+		Steps: []v1.Step{step},
+		Volumes: []corev1.Volume{{Name: "settings", VolumeSource: corev1.VolumeSource{ConfigMap: &corev1.ConfigMapVolumeSource{
+			LocalObjectReference: corev1.LocalObjectReference{Name: "absent"},
+		}}}},
+	}})
+	n.Await(t, run, func(run *v1.TaskRun) bool {
+		c := run.Status.Condition()
+		return c != nil && c.Reason == v1.TaskRunReasonPending && strings.Contains(c.Message, `configmap "absent" not found`)
+	})
+	n.MustKubectl(t, "create", "configmap", "absent")
+	n.Finish(t, run)
+	if c := run.Status.Condition(); c.Status != metav1.ConditionTrue {
+		t.Errorf("want the run to succeed once the volume is there, got %s", kube.Describe(c))
+	}
 }
 
 // unstartable is a task of so many steps, each with a result, of which the one at index cannot start.

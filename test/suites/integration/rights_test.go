@@ -284,7 +284,8 @@ func work(t *testing.T, played, idle string) {
 	}
 }
 
-// startPod does what a scheduler and a kubelet do first: it gives the pod a node and a time of its start.
+// startPod does what a scheduler and a kubelet do first: it gives the pod a node and a time of its start. There is no sandbox,
+// so that the controller looks for the reason in the pod's events.
 func startPod(t *testing.T, namespace, name string) {
 	t.Helper()
 	p := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
@@ -292,8 +293,10 @@ func startPod(t *testing.T, namespace, name string) {
 	if err := shared.client.SubResource("binding").Create(t.Context(), p, binding); err != nil {
 		t.Fatal(err)
 	}
-	started := client.RawPatch("application/merge-patch+json",
-		fmt.Appendf(nil, `{"status":{"startTime":%q}}`, metav1.Now().UTC().Format(time.RFC3339)))
+	now := metav1.Now().UTC().Format(time.RFC3339)
+	started := client.RawPatch("application/merge-patch+json", fmt.Appendf(nil, `{"status":{"startTime":%q,"conditions":[
+		{"type":"PodReadyToStartContainers","status":"False"},
+		{"type":"PodScheduled","status":"True","lastTransitionTime":%q}]}}`, now, now))
 	if err := shared.client.Status().Patch(t.Context(), p, started); err != nil {
 		t.Fatal(err)
 	}
