@@ -13,23 +13,23 @@ import (
 
 // startTasks creates the TaskRuns of the tasks that can start. Before the first ones, it creates the claims that the run's
 // workspaces ask for. A task whose TaskRuns were all created is in the effect, whatever became of others.
-func (r *Reconciler) startTasks(ctx context.Context, pr *v1.PipelineRun, obs Observation) (Effect, error) {
+func (r *Reconciler) startTasks(ctx context.Context, pr *v1.PipelineRun, plan Plan) (Effect, error) {
 	if len(pr.Status.ChildReferences) == 0 {
-		if effect, err := r.createClaims(ctx, pr, obs); err != nil || effect.Waiting != "" || effect.Problem != nil {
+		if effect, err := r.createClaims(ctx, pr, plan); err != nil || effect.Waiting != "" || effect.Problem != nil {
 			return effect, err
 		}
 	}
 	var planned []*v1.TaskRun
-	for i := range obs.Wanted {
-		planned = append(planned, obs.Wanted[i].TaskRuns...)
+	for i := range plan.Wanted {
+		planned = append(planned, plan.Wanted[i].TaskRuns...)
 	}
 	all := make([]createResult, len(planned))
 	reconcile.Each(len(planned), func(i int) { all[i] = r.createTaskRun(ctx, pr, planned[i]) })
 
 	effect := Effect{Started: map[int][]Child{}}
-	for i := range obs.Wanted {
-		w := &obs.Wanted[i]
-		task := obs.Tasks[w.Task].Task.Name
+	for i := range plan.Wanted {
+		w := &plan.Wanted[i]
+		task := plan.Tasks[w.Task].Task.Name
 		if err := effect.add(task, w, all[:len(w.TaskRuns)]); err != nil {
 			return effect, err
 		}
@@ -105,7 +105,7 @@ func otherTask(planned, found *v1.TaskRun) string {
 }
 
 // createClaims creates the claims of the run, or adopts them.
-func (r *Reconciler) createClaims(ctx context.Context, pr *v1.PipelineRun, obs Observation) (Effect, error) {
+func (r *Reconciler) createClaims(ctx context.Context, pr *v1.PipelineRun, plan Plan) (Effect, error) {
 	kind := reconcile.ChildKind[*corev1.PersistentVolumeClaim]{
 		Noun: "PersistentVolumeClaim", New: func() *corev1.PersistentVolumeClaim { return &corev1.PersistentVolumeClaim{} },
 	}
@@ -117,7 +117,7 @@ func (r *Reconciler) createClaims(ctx context.Context, pr *v1.PipelineRun, obs O
 		case waiting != "":
 			return Effect{Waiting: waiting}, nil
 		case creation.Refused != "":
-			task := obs.Tasks[obs.Wanted[0].Task].Task.Name
+			task := plan.Tasks[plan.Wanted[0].Task].Task.Name
 			return Effect{Problem: cannotStart(task, creation.Refused, v1.PipelineRunReasonClaimCreationFailed, v1.SkipReasonClaimRefused)}, nil
 		}
 	}

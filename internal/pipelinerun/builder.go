@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -17,7 +18,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/substitute"
 )
 
-// builder makes the TaskRuns of one run. What is the same for all of them is worked out once.
+// taskRunBuilder builds the TaskRuns of one run. What is the same for all of them is computed once.
 type taskRunBuilder struct {
 	pr       *v1.PipelineRun
 	spec     *v1.PipelineSpec
@@ -28,18 +29,21 @@ type taskRunBuilder struct {
 	// overrides of the run by the names of the tasks.
 	overrides map[string]*v1.PipelineTaskRunSpec
 	groups    *groups
-	// room is how many bytes the PipelineRun can still grow; negative until it is needed.
-	room int
+	// room returns how many bytes the PipelineRun can grow by references to the TaskRuns of matrices.
+	room func() int
 }
 
-func newTaskRunBuilder(pr *v1.PipelineRun, obs *Observation) *taskRunBuilder {
+func newTaskRunBuilder(pr *v1.PipelineRun, obs Observation) *taskRunBuilder {
 	b := &taskRunBuilder{
-		pr: pr, spec: obs.Spec, timeouts: obs.Timeouts, vars: obs.vars, room: -1,
+		pr: pr, spec: obs.Spec, timeouts: obs.Timeouts, vars: obs.Vars,
 		bindings: visible(pr, obs.Spec, obs.Bindings), overrides: make(map[string]*v1.PipelineTaskRunSpec, len(pr.Spec.TaskRunSpecs)),
 	}
 	for i := range pr.Spec.TaskRunSpecs {
 		b.overrides[pr.Spec.TaskRunSpecs[i].PipelineTaskName] = &pr.Spec.TaskRunSpecs[i]
 	}
+	b.room = sync.OnceValue(func() int {
+		return max(0, objectsize.Limit-statusReserve-objectsize.Stored(pr)-objectsize.Encoded(obs.Spec))
+	})
 	b.groups = &groups{taskRunBuilder: b, mode: obs.Config.Flags.Coschedule}
 	return b
 }
@@ -260,22 +264,4 @@ func (v *valuesUsing) VisitValue(_ *field.Path, value *v1.Value) {
 	for _, text := range value.Texts() {
 		(*paramsUsed)(v).note(text)
 	}
-}
-
-// roomFor says so when the PipelineRun would grow too large by the references to all TaskRuns of a matrix. Without a
-// matrix, each task was counted when the run began.
-func (b *taskRunBuilder) roomFor(task *v1.PipelineTask, combinations []matrix.Combination) *Problem {
-	if task.Matrix == nil {
-		return nil
-	}
-	if b.room < 0 {
-		b.room = max(0, objectsize.Limit-statusReserve-objectsize.Stored(b.pr)-objectsize.Encoded(b.spec))
-	}
-	needed := len(combinations) * referenceSize(b.pr, task)
-	if needed > b.room {
-		return cannotStart(task.Name, tooManyReferences(len(combinations), needed, b.room),
-			v1.PipelineRunReasonValidationFailed, v1.SkipReasonInvalid)
-	}
-	b.room -= needed
-	return nil
 }

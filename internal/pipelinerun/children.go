@@ -26,7 +26,7 @@ func (r *Reconciler) observeTasks(ctx context.Context, pr *v1.PipelineRun, obs *
 	for i := range pr.Status.SkippedTasks {
 		skipped[pr.Status.SkippedTasks[i].Name] = &pr.Status.SkippedTasks[i]
 	}
-	obs.Tasks = taskStates(obs.Spec, obs.vars)
+	obs.Tasks = taskStates(obs.Spec, obs.Vars)
 	for i := range obs.Tasks {
 		s := &obs.Tasks[i]
 		s.Skipped = skipped[s.Task.Name]
@@ -59,7 +59,7 @@ func continuesOnError(task *v1.PipelineTask, vars substitute.Variables) bool {
 	if !v1.HasReference(string(task.OnError)) {
 		return task.OnError == v1.OnErrorContinue
 	}
-	out, err := substitute.PipelineTask(&v1.PipelineTask{OnError: task.OnError}, vars, newResults(nil, nil))
+	out, err := substitute.PipelineTask(&v1.PipelineTask{OnError: task.OnError}, vars, view{})
 	return err == nil && out.OnError == v1.OnErrorContinue
 }
 
@@ -99,23 +99,19 @@ func (r *Reconciler) taskRuns(ctx context.Context, pr *v1.PipelineRun) (map[stri
 	return byTask, nil
 }
 
-// observeOrphans finds the TaskRuns that an earlier pass has made and could not record, of tasks that are not to start any
-// more: they would run on, and nobody would know. The API server is asked, once, before such tasks are recorded as
-// skipped; while tasks may start, making them again finds them.
-func (r *Reconciler) observeOrphans(ctx context.Context, pr *v1.PipelineRun, obs *Observation) error {
+// orphans returns the TaskRuns of the run, by task. They include those that an earlier reconcile created and could not record.
+// The API server is asked, once, before tasks are recorded as skipped that may have such TaskRuns: they would run on, and the
+// status would not name them. While tasks may start, creating their TaskRuns finds them.
+func (r *Reconciler) orphans(ctx context.Context, pr *v1.PipelineRun, obs Observation) (map[string][]Child, error) {
 	byTask, err := r.taskRuns(ctx, pr)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return r.addOrphans(ctx, pr, obs, byTask)
-}
-
-// addOrphans adds TaskRuns, by their names, to tasks of which none was known.
-func (r *Reconciler) addOrphans(ctx context.Context, pr *v1.PipelineRun, obs *Observation, byTask map[string][]string) error {
+	found := make(map[string][]Child, len(byTask))
 	for i := range obs.Tasks {
 		s := &obs.Tasks[i]
 		names := byTask[s.Task.Name]
-		if s.Phase != Waiting || len(names) == 0 {
+		if s.Phase != Waiting {
 			continue
 		}
 		slices.SortFunc(names, func(a, b string) int { // those of a matrix end with their numbers
@@ -124,13 +120,12 @@ func (r *Reconciler) addOrphans(ctx context.Context, pr *v1.PipelineRun, obs *Ob
 		for _, name := range names {
 			child, err := r.child(ctx, pr, referenceTo(name, s.Task))
 			if err != nil {
-				return err
+				return nil, err
 			}
-			s.Children = append(s.Children, child)
+			found[s.Task.Name] = append(found[s.Task.Name], child)
 		}
-		s.update()
 	}
-	return nil
+	return found, nil
 }
 
 // referenceTo is what the status says of a TaskRun.

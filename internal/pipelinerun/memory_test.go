@@ -22,17 +22,20 @@ import (
 
 // loading is a pass over a run whose tasks have ended and whose results are read by a reader of the test's.
 type loading struct {
-	pr      *v1.PipelineRun
-	obs     *Observation
-	planner *planner
-	budget  *budget.Budget
+	pr     *v1.PipelineRun
+	in     Inputs
+	loader *loader
+	// plan is the one that was made.
+	plan   Plan
+	budget *budget.Budget
 	// reads counts the TaskRuns that were read, and most is what the pass held after one of them, at most.
 	reads, most int
 	// reserved is what the pass had of the budget at most while it read.
 	reserved int64
 }
 
-// newLoading returns a pass in which all tasks but the last have ended, the one of this name with so many TaskRuns.
+// newLoading returns a pass in which all tasks but the last have ended, or all but those of finally. combinations says how many
+// TaskRuns the tasks with a matrix have.
 func newLoading(t *testing.T, pr *v1.PipelineRun, combinations map[string]int, results func(task string) []v1.TaskRunResult) *loading {
 	t.Helper()
 	validation.DefaultPipelineSpec(pr.Spec.PipelineSpec)
@@ -41,15 +44,18 @@ func newLoading(t *testing.T, pr *v1.PipelineRun, combinations map[string]int, r
 	}
 	pr.Status.StartTime = &metav1.Time{Time: start}
 	l := &loading{pr: pr, budget: budget.New(Memory)}
-	l.obs = &Observation{Now: start, Config: config.Default(), Spec: pr.Spec.PipelineSpec, memory: l.budget.Lease()}
-	l.obs.Timeouts, l.obs.vars = timeoutsOf(pr, l.obs.Config.Defaults), variables(pr, l.obs.Spec)
+	obs := Observation{Now: start, Config: config.Default(), Spec: pr.Spec.PipelineSpec}
+	obs.Timeouts, obs.Vars = timeoutsOf(pr, obs.Config.Defaults), variables(pr, obs.Spec)
 	var err error
-	if l.obs.Graph, err = dag.Build(l.obs.Spec.Tasks); err != nil {
+	if obs.Graph, err = dag.Build(obs.Spec.Tasks); err != nil {
 		t.Fatal(err)
 	}
-	l.obs.Tasks = taskStates(l.obs.Spec, l.obs.vars)
-	for i := range len(l.obs.Tasks) - 1 {
-		s := &l.obs.Tasks[i]
+	obs.Tasks = taskStates(obs.Spec, obs.Vars)
+	for i := range obs.Tasks {
+		s := &obs.Tasks[i]
+		if s.Final || i == len(obs.Tasks)-1 {
+			continue
+		}
 		for n := range max(combinations[s.Task.Name], 1) {
 			index := n
 			if s.Task.Matrix == nil {
@@ -71,22 +77,27 @@ func newLoading(t *testing.T, pr *v1.PipelineRun, combinations map[string]int, r
 	}
 	read := func(_ context.Context, child *v1.TaskRun) (*v1.TaskRun, bool, error) {
 		l.reads++
-		l.most = max(l.most, l.planner.results.held)
+		l.most = max(l.most, l.loader.loaded.held)
 		l.reserved = max(l.reserved, l.budget.Held())
 		whole := child.DeepCopy()
 		whole.Status.Results = results(child.Labels[v1.LabelPipelineTask])
 		return whole, false, nil
 	}
-	l.planner = newPlanner(pr, l.obs, judge, read, func(context.Context) error { return nil })
+	l.in = Inputs{Run: pr, Obs: obs, Judge: judge, Builder: newTaskRunBuilder(pr, obs)}
+	l.loader = &loader{
+		read: read, lease: l.budget.Lease(),
+		orphans: func(context.Context) (map[string][]Child, error) { return nil, nil },
+	}
 	return l
 }
 
 func (l *loading) run(t *testing.T) {
 	t.Helper()
-	if err := l.planner.run(t.Context()); err != nil {
+	var err error
+	if l.plan, err = l.loader.complete(t.Context(), l.in); err != nil {
 		t.Fatal(err)
 	}
-	l.most = max(l.most, l.planner.results.held)
+	l.most = max(l.most, l.loader.loaded.held)
 }
 
 // wideRun is a matrix of 256 combinations, each with 360 results of 4096 bytes, and a task that takes all of them.
@@ -171,12 +182,12 @@ func TestOnePassHoldsAConstant(t *testing.T) {
 			if l.reads != tc.reads || l.most > maxWanted {
 				t.Errorf("%s: want %d reads and at most %d bytes held, got %d and %d", tc.reason, tc.reads, maxWanted, l.reads, l.most)
 			}
-			problem := l.obs.Problem
+			problem := l.plan.Problem
 			if problem == nil || problem.Reason != v1.PipelineRunReasonResultTooLarge || !strings.Contains(problem.Message, "the limit is 8388608") {
 				t.Errorf("%s: want a problem that names the limit, got %+v", tc.reason, problem)
 			}
-			if held := l.budget.Held(); held < int64(l.most) || held > heavy {
-				t.Errorf("%s: want the budget to cover %d bytes, got %d", tc.reason, l.most, held)
+			if l.reserved < int64(l.most) || l.reserved > heavy {
+				t.Errorf("%s: want the budget to cover %d bytes, got %d", tc.reason, l.most, l.reserved)
 			}
 		})
 	}
@@ -186,10 +197,10 @@ func TestOnePassHoldsAConstant(t *testing.T) {
 func TestPartsOfResults(t *testing.T) {
 	l := manyLists(t)
 	l.run(t)
-	if len(l.obs.Wanted) != 1 || l.obs.Problem != nil {
-		t.Fatalf("want the task to start, got %+v", l.obs.Problem)
+	if len(l.plan.Wanted) != 1 || l.plan.Problem != nil {
+		t.Fatalf("want the task to start, got %+v", l.plan.Problem)
 	}
-	for _, p := range l.obs.Wanted[0].TaskRuns[0].Spec.Params {
+	for _, p := range l.plan.Wanted[0].TaskRuns[0].Spec.Params {
 		if p.Value.String != strings.Repeat("x", 4000) {
 			t.Fatalf("param %q has %d bytes", p.Name, len(p.Value.String))
 		}
@@ -199,15 +210,55 @@ func TestPartsOfResults(t *testing.T) {
 	}
 }
 
+// TestPartOfAMatrixIsNoList: where one task of finally needs more results than it can take, another one still gets all results
+// of a matrix, and not those that were read before the limit was met.
+func TestPartOfAMatrixIsNoList(t *testing.T) {
+	const others, large, combinations, small = 6, 1_300_000, 3, 300_000 // the limit is between the second and the third of m
+	var tasks []v1.PipelineTask
+	tooMuch, list := embedded("a", v1.TaskSpec{}), embedded("b", v1.TaskSpec{})
+	for i := range others {
+		name := fmt.Sprint("big", i)
+		tasks = append(tasks, producing(name, "r"))
+		tooMuch.TaskSpec.Params = append(tooMuch.TaskSpec.Params, v1.ParamSpec{Name: name})
+		tooMuch.Params = append(tooMuch.Params, param(name, "$(tasks."+name+".results.r)"))
+	}
+	m := producing("m", "r")
+	m.TaskSpec.Params = []v1.ParamSpec{{Name: "n"}}
+	m.Matrix = &v1.Matrix{Params: []v1.Param{array("n", "0", "1", "2")}}
+	for _, task := range []*v1.PipelineTask{&tooMuch, &list} {
+		task.TaskSpec.Params = append(task.TaskSpec.Params, v1.ParamSpec{Name: "list", Type: v1.TypeArray})
+		task.Params = append(task.Params, param("list", "$(tasks.m.results.r[*])"))
+	}
+	pr := finally(run(append(tasks, m)...), tooMuch, list)
+	l := newLoading(t, pr, map[string]int{"m": combinations}, func(task string) []v1.TaskRunResult {
+		if task == "m" {
+			return []v1.TaskRunResult{text("r", strings.Repeat("x", small))}
+		}
+		return []v1.TaskRunResult{text("r", strings.Repeat("x", large))}
+	})
+	l.run(t)
+	if problem := l.plan.Problem; problem == nil || problem.Task != "a" || problem.Reason != v1.PipelineRunReasonResultTooLarge {
+		t.Errorf("want task a to need too much, got %+v", problem)
+	}
+	if len(l.plan.Wanted) != 1 {
+		t.Fatalf("want task b to start, got %+v", l.plan.Tasks)
+	}
+	for _, p := range l.plan.Wanted[0].TaskRuns[0].Spec.Params {
+		if p.Name == "list" && len(p.Value.Array) != combinations {
+			t.Errorf("want a list of %d results, got %d", combinations, len(p.Value.Array))
+		}
+	}
+}
+
 // TestHeapOfOnePass: the same by what the runtime has allocated, and a pass may take at most a tenth of the container's
 // 512 MiB.
 func TestHeapOfOnePass(t *testing.T) {
 	l := manyRuns(t)
-	read, most := l.planner.read, uint64(0)
+	read, most := l.loader.read, uint64(0)
 	var before, now runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)
-	l.planner.read = func(ctx context.Context, child *v1.TaskRun) (*v1.TaskRun, bool, error) {
+	l.loader.read = func(ctx context.Context, child *v1.TaskRun) (*v1.TaskRun, bool, error) {
 		runtime.GC()
 		runtime.ReadMemStats(&now)
 		most = max(most, now.HeapAlloc-min(before.HeapAlloc, now.HeapAlloc))
@@ -237,14 +288,14 @@ func TestPartsAreAsTheWhole(t *testing.T) {
 		for range rapid.IntRange(1, 4).Draw(t, "combinations") {
 			runs = append(runs, rapid.SampledFrom([][]v1.TaskRunResult{{text("s", value.Draw(t, "of matrix"))}, nil}).Draw(t, "run"))
 		}
-		kept, reader := ofTasks(one, runs)
-		whole, _ := ofTasks(one, runs)
+		tasks, reader := ofTasks(one, runs)
+		kept, whole := newResults(nil), newResults(nil)
 		everything := needs{}
 		for _, result := range []string{"s", "l", "o"} {
 			everything.result("a", result).whole = true
 		}
 		everything.result("m", "s").whole = true
-		if err := whole.load(context.Background(), reader, everything); err != nil {
+		if err := whole.load(context.Background(), reader, everything, tasks); err != nil {
 			t.Fatal(err)
 		}
 		for range rapid.IntRange(1, 4).Draw(t, "tasks") { // each needs more, or something else
@@ -252,11 +303,11 @@ func TestPartsAreAsTheWhole(t *testing.T) {
 			for i := range rapid.IntRange(1, 3).Draw(t, "params") {
 				task.Params = append(task.Params, param(fmt.Sprint("p", i), rapid.SampledFrom(texts).Draw(t, "text")))
 			}
-			if err := kept.load(context.Background(), reader, neededBy(task)); err != nil {
+			if err := kept.load(context.Background(), reader, neededBy(task), tasks); err != nil {
 				t.Fatal(err)
 			}
-			got, gotErr := substitute.PipelineTask(task, substitute.Variables{}, kept)
-			want, wantErr := substitute.PipelineTask(task, substitute.Variables{}, whole)
+			got, gotErr := substitute.PipelineTask(task, substitute.Variables{}, resultsOf(tasks, kept))
+			want, wantErr := substitute.PipelineTask(task, substitute.Variables{}, resultsOf(tasks, whole))
 			if fmt.Sprint(gotErr) != fmt.Sprint(wantErr) || gotErr == nil && fmt.Sprint(got.Params) != fmt.Sprint(want.Params) {
 				t.Fatalf("from what is kept %v, %v; from everything %v, %v", got.Params, gotErr, want.Params, wantErr)
 			}
@@ -265,7 +316,7 @@ func TestPartsAreAsTheWhole(t *testing.T) {
 }
 
 // ofTasks are the results of a task "a", and of a task "m" with a matrix.
-func ofTasks(one []v1.TaskRunResult, runs [][]v1.TaskRunResult) (*results, reader) {
+func ofTasks(one []v1.TaskRunResult, runs [][]v1.TaskRunResult) (map[string]*TaskState, reader) {
 	byName := map[string][]v1.TaskRunResult{"a": one}
 	child := func(name string) Child {
 		tr := &v1.TaskRun{ObjectMeta: metav1.ObjectMeta{Name: name}}
@@ -283,7 +334,7 @@ func ofTasks(one []v1.TaskRunResult, runs [][]v1.TaskRunResult) (*results, reade
 	for _, s := range taskStates {
 		s.update()
 	}
-	return newResults(taskStates, nil), func(_ context.Context, child *v1.TaskRun) (*v1.TaskRun, bool, error) {
+	return taskStates, func(_ context.Context, child *v1.TaskRun) (*v1.TaskRun, bool, error) {
 		return &v1.TaskRun{Status: v1.TaskRunStatus{Results: byName[child.Name]}}, false, nil
 	}
 }
@@ -328,11 +379,9 @@ func TestMemoryIsGivenBackBeforeActing(t *testing.T) {
 	l := newLoading(t, run(append(tasks, use)...), nil, func(string) []v1.TaskRunResult {
 		return []v1.TaskRunResult{text("large", strings.Repeat("x", 1<<20)), text("small", "s")}
 	})
-	if err := l.planner.run(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if len(l.obs.Wanted) != 1 {
-		t.Fatalf("want one task to start, got %+v", l.obs.Problem)
+	l.run(t)
+	if len(l.plan.Wanted) != 1 {
+		t.Fatalf("want one task to start, got %+v", l.plan.Problem)
 	}
 	if l.reserved != heavy || l.budget.Held() != light {
 		t.Errorf("want %d bytes reserved while results are loaded and %d after that, got %d and %d", heavy, light, l.reserved, l.budget.Held())

@@ -4,13 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
-	"github.com/sluice-ci/sluice/internal/budget"
 	"github.com/sluice-ci/sluice/internal/config"
 	"github.com/sluice-ci/sluice/internal/dag"
 	"github.com/sluice-ci/sluice/internal/resolve"
@@ -18,8 +16,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/validation"
 )
 
-// Observation is everything that a pass has read, and what follows from it for each task. Nothing writes to it once
-// observe has returned it.
+// Observation is everything that a reconcile has read. Nothing writes to it once observe has returned it.
 type Observation struct {
 	// Now is the time of the pass.
 	Now time.Time
@@ -40,32 +37,17 @@ type Observation struct {
 	Invalid *Problem
 	// Bindings are the workspaces of the run, with their variables substituted.
 	Bindings []v1.WorkspaceBinding
-	// Timeouts of the run, and the Deadlines that follow from them.
-	Timeouts  Timeouts
-	Deadlines Deadlines
-	// Tasks are where the tasks of the pipeline stand, in its order, and then those of finally. What has been decided in
-	// this pass stands there, but for tasks that start.
+	// Tasks are the states of the tasks in the order of the pipeline, and then those of finally, as the status records them.
 	Tasks []TaskState
-	// Stops are why no further task starts.
-	Stops StopPolicy
-	// Wanted are the TaskRuns of the tasks that can start now.
-	Wanted []Wanted
-	// More says that other tasks can start as soon as these have.
-	More bool
-	// Problem is why a task that could start now cannot.
-	Problem *Problem
-	// Results of the tasks that the results of the pipeline are made of; nil while the run goes on.
-	Results substitute.Tasks
-	// TooMuch says that these are more than the run can hold.
-	TooMuch error
-
-	vars   substitute.Variables
-	memory *budget.Lease
+	// Timeouts of the run and of its parts.
+	Timeouts Timeouts
+	// Vars are the variables that its tasks and its results can refer to.
+	Vars substitute.Variables
 }
 
 // observe reads all that a pass over pr needs. For a run that has ended, or that is held, that is nothing.
-func (r *Reconciler) observe(ctx context.Context, pr *v1.PipelineRun, memory *budget.Lease) (Observation, error) {
-	obs := Observation{Now: r.clock.Now(), Config: r.config.Load(), memory: memory}
+func (r *Reconciler) observe(ctx context.Context, pr *v1.PipelineRun) (Observation, error) {
+	obs := Observation{Now: r.clock.Now(), Config: r.config.Load()}
 	if pr.Status.Done() || held(pr) {
 		return obs, nil
 	}
@@ -75,42 +57,7 @@ func (r *Reconciler) observe(ctx context.Context, pr *v1.PipelineRun, memory *bu
 	if err := r.observePipeline(ctx, pr, &obs); err != nil || obs.Unresolvable != nil || obs.Invalid != nil {
 		return obs, err
 	}
-	if err := r.observeTasks(ctx, pr, &obs); err != nil {
-		return obs, err
-	}
-	return obs, r.planner(pr, &obs).run(ctx)
-}
-
-// planner returns one that asks the API server for results, and for TaskRuns that are not recorded.
-func (r *Reconciler) planner(pr *v1.PipelineRun, obs *Observation) *planner {
-	return newPlanner(pr, obs, r.judge, r.read, func(ctx context.Context) error { return r.observeOrphans(ctx, pr, obs) })
-}
-
-// abandonsTasks reports whether there are tasks that would be skipped now because their part of the pipeline stops.
-func (o *Observation) abandonsTasks() bool {
-	settled := o.tasksDone()
-	return slices.ContainsFunc(o.Tasks, func(s TaskState) bool {
-		return s.Phase == Waiting && o.Stops.of(&s).Reason != "" && (settled || !s.Final)
-	})
-}
-
-// skipStopped skips the tasks that are not to start any more, but for those of finally.
-func (o *Observation) skipStopped() {
-	for i := range o.Tasks {
-		if s := &o.Tasks[i]; s.Phase == Waiting && !s.Final && o.Stops.Tasks.Reason != "" {
-			s.skip(o.Stops.Tasks.Reason, nil)
-		}
-	}
-}
-
-// tasksDone reports whether all tasks have ended, or will not run, but for those of finally.
-func (o *Observation) tasksDone() bool {
-	return !slices.ContainsFunc(o.Tasks, func(s TaskState) bool { return !s.Final && !s.Phase.done() })
-}
-
-// allDone reports whether all tasks have ended, or will not run.
-func (o *Observation) allDone() bool {
-	return !slices.ContainsFunc(o.Tasks, func(s TaskState) bool { return !s.Phase.done() })
+	return obs, r.observeTasks(ctx, pr, &obs)
 }
 
 // observePipeline resolves the pipeline and makes its graph. An earlier pass that found it valid has noted it in the
@@ -121,14 +68,14 @@ func (r *Reconciler) observePipeline(ctx context.Context, pr *v1.PipelineRun, ob
 		return err
 	}
 	obs.Timeouts = timeoutsOf(pr, obs.Config.Defaults)
-	obs.vars = variables(pr, obs.Spec)
+	obs.Vars = variables(pr, obs.Spec)
 	if !known {
 		if obs.Invalid = validate(pr, obs); obs.Invalid != nil {
 			return nil
 		}
 	}
 	var err error
-	if obs.Bindings, err = substitute.Bindings(field.NewPath("spec", "workspaces"), pr.Spec.Workspaces, obs.vars); err != nil {
+	if obs.Bindings, err = substitute.Bindings(field.NewPath("spec", "workspaces"), pr.Spec.Workspaces, obs.Vars); err != nil {
 		obs.Invalid = &Problem{Reason: v1.PipelineRunReasonValidationFailed, Message: err.Error()}
 		return nil
 	}
@@ -182,7 +129,7 @@ func substituted(pr *v1.PipelineRun, ref *v1.PipelineRef) (*v1.PipelineRef, erro
 		return ref, nil
 	}
 	task := &v1.PipelineTask{TaskRef: &v1.TaskRef{ResolverRef: ref.ResolverRef}}
-	out, err := substitute.PipelineTask(task, variables(pr, &v1.PipelineSpec{}), newResults(nil, nil))
+	out, err := substitute.PipelineTask(task, variables(pr, &v1.PipelineSpec{}), view{})
 	if err != nil {
 		return nil, fmt.Errorf("pipelineRef: %w", err)
 	}

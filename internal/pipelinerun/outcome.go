@@ -33,14 +33,14 @@ func refused(pr *v1.PipelineRun, state State, obs Observation) metav1.Condition 
 }
 
 // ended sums up a run in which nothing runs any more.
-func ended(pr *v1.PipelineRun, obs Observation, t *summary) *Outcome {
+func ended(pr *v1.PipelineRun, obs Observation, plan Plan, t *summary) *Outcome {
 	var values []v1.PipelineRunResult
 	var missing []*substitute.MissingResultError
-	err := obs.TooMuch
+	err := plan.TooMuch
 	if err == nil {
-		values, missing, err = substitute.PipelineResults(obs.Spec.Results, obs.vars, obs.Results)
+		values, missing, err = substitute.PipelineResults(obs.Spec.Results, obs.Vars, plan.Results)
 	}
-	if reason, message := failure(pr, obs, t); reason != "" {
+	if reason, message := failure(pr, obs, plan, t); reason != "" {
 		return &Outcome{Condition: v1.Failed(reason, message), Results: values}
 	}
 	if err != nil {
@@ -64,15 +64,15 @@ func ended(pr *v1.PipelineRun, obs Observation, t *summary) *Outcome {
 
 // failure is why the run did not succeed; the reason is empty when it did. What its user or its clock did to the run comes
 // before what that did to its tasks.
-func failure(pr *v1.PipelineRun, obs Observation, t *summary) (reason, message string) {
+func failure(pr *v1.PipelineRun, obs Observation, plan Plan, t *summary) (reason, message string) {
 	switch {
-	case pr.Spec.Status == v1.PipelineRunSpecStatusCancelled && obs.cutShort():
+	case pr.Spec.Status == v1.PipelineRunSpecStatusCancelled && plan.cutShort():
 		return v1.PipelineRunReasonCancelled, fmt.Sprintf("PipelineRun %q was cancelled; %s", pr.Name, t)
-	case obs.timedOut(pr) != "":
-		return v1.PipelineRunReasonTimedOut, fmt.Sprintf("PipelineRun %q: %s; %s", pr.Name, obs.timedOut(pr), t)
+	case plan.timedOut(pr, obs) != "":
+		return v1.PipelineRunReasonTimedOut, fmt.Sprintf("PipelineRun %q: %s; %s", pr.Name, plan.timedOut(pr, obs), t)
 	case t.failure != "":
 		return t.reason, fmt.Sprintf("%s; %s", t, t.failure)
-	case gracefully(pr) && obs.cutShort():
+	case gracefully(pr) && plan.cutShort():
 		return v1.PipelineRunReasonCancelled, fmt.Sprintf("PipelineRun %q was cancelled by %s; %s", pr.Name, pr.Spec.Status, t)
 	case t.cancelled > 0:
 		return v1.PipelineRunReasonCancelled, t.String()
@@ -86,8 +86,8 @@ func gracefully(pr *v1.PipelineRun) bool {
 
 // cutShort reports whether any task was kept from its natural end. A run that was cancelled when all had ended has ended
 // as they say.
-func (o *Observation) cutShort() bool {
-	return slices.ContainsFunc(o.Tasks, func(s TaskState) bool {
+func (p *Plan) cutShort() bool {
+	return slices.ContainsFunc(p.Tasks, func(s TaskState) bool {
 		if s.Phase == Cancelled {
 			return true
 		}
@@ -98,11 +98,18 @@ func (o *Observation) cutShort() bool {
 }
 
 // timedOut says which part of the run took too long; it is empty when none did.
-func (o *Observation) timedOut(pr *v1.PipelineRun) string {
+func (p *Plan) timedOut(pr *v1.PipelineRun, obs Observation) string {
 	var tasks, finally bool
-	deadlines := allDeadlines(pr, o.Timeouts)
-	for i := range o.Tasks {
-		s := &o.Tasks[i]
+	var start, begun time.Time
+	if at := pr.Status.StartTime; at != nil {
+		start = at.Time
+	}
+	if at := pr.Status.FinallyStartTime; at != nil {
+		begun = at.Time
+	}
+	deadlines := deadlinesOf(start, begun, obs.Timeouts)
+	for i := range p.Tasks {
+		s := &p.Tasks[i]
 		late := slices.ContainsFunc(s.Children, func(c Child) bool { return c.timedOut(deadlines.of(s)...) })
 		if s.Skipped != nil {
 			late = slices.Contains([]string{
@@ -117,11 +124,11 @@ func (o *Observation) timedOut(pr *v1.PipelineRun) string {
 	switch {
 	case !tasks && !finally:
 		return ""
-	case passed(o.Now, o.Deadlines.Pipeline):
-		return took("it", o.Timeouts.Pipeline)
+	case passed(obs.Now, p.Deadlines.Pipeline):
+		return took("it", obs.Timeouts.Pipeline)
 	case tasks:
-		return took("its tasks", o.Timeouts.Tasks)
+		return took("its tasks", obs.Timeouts.Tasks)
 	default:
-		return took("its tasks of finally", o.Timeouts.Finally)
+		return took("its tasks of finally", obs.Timeouts.Finally)
 	}
 }

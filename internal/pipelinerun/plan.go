@@ -1,145 +1,231 @@
 package pipelinerun
 
 import (
-	"context"
-	"errors"
-	"strconv"
+	"slices"
+	"time"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
-	"github.com/sluice-ci/sluice/internal/matrix"
 	"github.com/sluice-ci/sluice/internal/substitute"
 	"github.com/sluice-ci/sluice/internal/when"
 )
 
-// What one pass starts at most, so that the status tells of it before long, and so that what it holds stays bounded. A
-// task is started whole, whatever its matrix makes.
+// Limits of what one reconcile starts: the status reports it soon, and what it holds in memory is bounded. The TaskRuns of
+// one task all start together, also if there are more of them.
 const (
+	// maxStarted is the number of TaskRuns.
 	maxStarted = 128
-	maxBytes   = 32 << 20
+	// maxBytes is their size, encoded, in bytes.
+	maxBytes = 32 << 20
 )
+
+// Plan is what a reconcile decides about the tasks of a run.
+type Plan struct {
+	// Tasks are the states of the tasks in the order of the pipeline, and then those of finally. A task that the plan skips is
+	// Skipped. One that it starts is still Waiting.
+	Tasks []TaskState
+	// Deadlines of the run and of its parts. A part that starts with this plan has its deadline from now.
+	Deadlines Deadlines
+	// Stops says why no further task starts.
+	Stops StopPolicy
+	// Wanted are the TaskRuns of the tasks that can start now.
+	Wanted []Wanted
+	// More says that other tasks can start as soon as these have.
+	More bool
+	// Problem is why a task that should start now cannot: the first such task.
+	Problem *Problem
+	// Results are those that the results of the pipeline are made of; nil unless all tasks are done.
+	Results substitute.Tasks
+	// TooMuch says that these are more than the run can hold.
+	TooMuch error
+	// Need is what must be read before the plan is complete; nil when it is.
+	Need *Need
+}
 
 // Wanted are the TaskRuns of one task that can start now.
 type Wanted struct {
-	// Task is its position in Observation.Tasks.
+	// Task is its index in Plan.Tasks.
 	Task int
-	// TaskRuns, one for each combination of its matrix, and what the status will say of each.
+	// TaskRuns are one for each combination of its matrix, and References are what the status will say of each.
 	TaskRuns   []*v1.TaskRun
 	References []v1.ChildReference
+
+	// bytes is the size of the TaskRuns, encoded, and growth is how much the PipelineRun grows by references to a matrix.
+	bytes, growth int
 }
 
-// planner goes through the tasks once, each behind those that it waits for, and decides for those that have not started:
-// it waits, it starts, or it is skipped. It changes obs.
+// Need is what a plan needs to know next. One of its parts is set.
+type Need struct {
+	// Orphans are the TaskRuns of tasks that are about to be given up, which an earlier reconcile created and could not record.
+	Orphans bool
+	// Results are those that a task needs, or the results of the pipeline, for which Task is empty.
+	Results needs
+	Task    string
+	// Keep are results that are known already and that the same task needs as well.
+	Keep needs
+}
+
+// Inputs are everything that a plan is made from.
+type Inputs struct {
+	// Run and Obs are the run and what was observed of it.
+	Run *v1.PipelineRun
+	Obs Observation
+	// Judge evaluates when expressions, and Builder builds TaskRuns. Both are pure.
+	Judge   *when.Judge
+	Builder *taskRunBuilder
+
+	// Loaded are the results that were read for the plan.
+	Loaded *results
+	// Orphans are the TaskRuns that are not recorded in the status, by task; nil until they were looked for.
+	Orphans map[string][]Child
+	// Lost are the names of the TaskRuns that were gone when their results were read.
+	Lost map[string]bool
+}
+
+// plan continues a plan from what is known by now: the zero Plan, or one that needed something that was read since. It is
+// pure: the same inputs give the same plan, and neither of its arguments is changed.
+//
+// For each task that has not started, behind the tasks that it waits for, the plan decides that it waits, starts, or is
+// skipped. What is decided stays decided, so that the results that a decision needed can be dropped.
+func plan(in Inputs, before Plan) Plan {
+	p := newPlanner(in, before)
+	p.run()
+	return p.plan
+}
+
+// planner is one round of planning.
 type planner struct {
-	pr    *v1.PipelineRun
-	obs   *Observation
-	judge *when.Judge
-	read  reader
-	// orphans looks for TaskRuns that are not recorded, of tasks that are to be given up.
-	orphans func(context.Context) error
+	Inputs
 
-	tasks   map[string]*TaskState
-	results *results
-	builder *taskRunBuilder
-	started int
-	bytes   int
+	plan  Plan
+	tasks map[string]*TaskState
+	// wanted are the indices of the tasks that start.
+	wanted map[int]bool
 }
 
-func newPlanner(pr *v1.PipelineRun, obs *Observation, judge *when.Judge, read reader, orphans func(context.Context) error) *planner {
-	p := &planner{pr: pr, obs: obs, judge: judge, read: read, orphans: orphans, tasks: byName(obs.Tasks), builder: newTaskRunBuilder(pr, obs)}
-	p.results = newResults(p.tasks, obs.memory)
+func newPlanner(in Inputs, before Plan) *planner {
+	p := &planner{Inputs: in, plan: before, wanted: make(map[int]bool, len(before.Wanted))}
+	p.plan.Need = nil
+	if before.Tasks == nil {
+		p.plan.Tasks = in.Obs.Tasks
+	}
+	p.plan.Tasks, p.plan.Wanted = slices.Clone(p.plan.Tasks), slices.Clone(p.plan.Wanted)
+	p.tasks = byName(p.plan.Tasks)
+	for i := range p.plan.Wanted {
+		p.wanted[p.plan.Wanted[i].Task] = true
+	}
+	p.learn()
 	return p
 }
 
-// run decides what each task does next, and reads the results that this takes. The error is one of the API server's.
-func (p *planner) run(ctx context.Context) error {
-	for {
-		err := p.once(ctx)
-		if _, lost := errors.AsType[*lostError](err); !lost {
-			p.results.shrink(p.bytes, p.obs.Results != nil)
-			return err
+// learn updates the tasks whose TaskRuns were found, or found to be gone.
+func (p *planner) learn() {
+	if len(p.Orphans)+len(p.Lost) == 0 {
+		return
+	}
+	for i := range p.plan.Tasks {
+		s := &p.plan.Tasks[i]
+		if orphans := p.Orphans[s.Task.Name]; s.Phase == Waiting && !p.wanted[i] {
+			s.Children = orphans
 		}
-		// That task has failed now, which may change everything. At each turn there is one less that can be lost.
-		p.obs.Wanted, p.obs.More, p.obs.Problem = nil, false, nil
-		p.started, p.bytes, p.results = 0, 0, newResults(p.tasks, p.obs.memory)
-	}
-}
-
-func (p *planner) once(ctx context.Context) error {
-	if err := p.stop(ctx); err != nil {
-		return err
-	}
-	if err := p.plan(ctx); err != nil {
-		return err
-	}
-	if problem := p.obs.Problem; problem != nil && !p.tasks[problem.Task].Final {
-		// A run that is bound to fail does not begin anything new.
-		p.obs.Wanted, p.obs.More = nil, false
-		if err := p.stop(ctx); err != nil {
-			return err
+		s.Children = slices.Clone(s.Children)
+		for j := range s.Children {
+			c := &s.Children[j]
+			c.Lost = c.Lost || p.Lost[c.TaskRun.Name]
 		}
-		p.obs.skipStopped()
+		s.update()
 	}
-	if len(p.obs.Wanted) > 0 || !p.obs.allDone() {
-		return nil
-	}
-	wanted := neededByResults(p.obs.Spec).of(p.tasks, Succeeded, Ignored)
-	err := p.results.load(ctx, p.read, wanted)
-	if _, tooMuch := errors.AsType[*tooMuchError](err); tooMuch {
-		p.obs.TooMuch = err
-	} else if err != nil {
-		return err
-	}
-	p.obs.Results = p.results.only(Succeeded, Ignored)
-	return nil
 }
 
-// stop decides whether parts of the pipeline stop. Before tasks that have not started are given up, TaskRuns are looked
-// for that they may have all the same.
-func (p *planner) stop(ctx context.Context) error {
-	p.obs.Deadlines = deadlinesOf(p.pr, p.obs.Timeouts, p.obs.Tasks)
-	p.obs.Stops = stopPolicyOf(p.pr, p.obs.Now, p.obs.Deadlines, p.obs.Tasks)
-	if !p.obs.abandonsTasks() {
-		return nil
+// run continues the plan until it is complete, or needs something.
+func (p *planner) run() {
+	p.stop()
+	if p.plan.Need == nil && !p.willFail() {
+		p.decideAll()
 	}
-	return p.orphans(ctx)
+	if p.plan.Need == nil && p.willFail() {
+		p.plan.Wanted, p.plan.More = nil, false
+		p.wanted = nil
+		p.stop()
+		p.skipStopped()
+	}
+	if p.plan.Need != nil {
+		return
+	}
+	p.plan.Deadlines = p.deadlines()
+	if len(p.plan.Wanted) == 0 && p.plan.allDone() {
+		p.collect()
+	}
 }
 
-// plan decides about all tasks. It stops early, and says so in obs.More, when there is enough to start. The error is a
-// *lostError, or one of the API server's.
-func (p *planner) plan(ctx context.Context) error {
-	for _, i := range p.obs.Graph.Order() {
-		s := &p.obs.Tasks[i]
-		if s.Phase != Waiting || !p.mayStart(i, s) {
+// willFail reports whether a task, other than those of finally, should start and cannot: the run will fail, and starts
+// nothing else.
+func (p *planner) willFail() bool {
+	return p.plan.Problem != nil && !p.tasks[p.plan.Problem.Task].Final
+}
+
+// stop decides which parts of the pipeline stop. Before tasks that have not started are given up, the plan needs to know the
+// TaskRuns that they may have all the same.
+func (p *planner) stop() {
+	p.plan.Deadlines = p.deadlines()
+	p.plan.Stops = stopPolicyOf(p.Run, p.Obs.Now, p.plan.Deadlines, p.plan.Tasks)
+	if p.Orphans == nil && p.plan.abandonsTasks() {
+		p.plan.Need = &Need{Orphans: true}
+	}
+}
+
+// deadlines returns the deadlines of the run and its parts. A part without a start in the status starts now.
+func (p *planner) deadlines() Deadlines {
+	start, finally := p.Obs.Now, time.Time{}
+	if at := p.Run.Status.StartTime; at != nil {
+		start = at.Time
+	}
+	if at := p.Run.Status.FinallyStartTime; at != nil {
+		finally = at.Time
+	} else if p.plan.startsFinally() {
+		finally = p.Obs.Now
+	}
+	d := deadlinesOf(start, finally, p.Obs.Timeouts)
+	if p.plan.tasksDone() {
+		d.Tasks = time.Time{}
+	}
+	return d
+}
+
+// decideAll decides about all tasks. It stops early, and sets More, when there is enough to start. It also stops at the first
+// problem, and where it needs results.
+func (p *planner) decideAll() {
+	for _, i := range p.Obs.Graph.Order() {
+		s := &p.plan.Tasks[i]
+		if s.Phase != Waiting || p.wanted[i] || !p.mayStart(i, s) {
 			continue
 		}
-		if err := p.decide(ctx, i, p.obs.vars); err != nil || p.obs.More || p.obs.Problem != nil {
-			return err
+		if p.decide(i, p.Obs.Vars); p.plan.Need != nil || p.plan.More || p.plan.Problem != nil {
+			return
 		}
 	}
-	if !p.obs.tasksDone() {
-		return nil
+	if !p.plan.tasksDone() {
+		return
 	}
-	vars := p.obs.vars.With(taskStatuses(p.obs.Tasks))
-	for i := range p.obs.Tasks {
-		s := &p.obs.Tasks[i]
-		if s.Phase != Waiting || p.stopped(s) {
+	vars := p.Obs.Vars.With(taskStatuses(p.plan.Tasks))
+	for i := range p.plan.Tasks {
+		s := &p.plan.Tasks[i]
+		if s.Phase != Waiting || p.wanted[i] || p.skipIfStopped(s) {
 			continue
 		}
-		// What is wrong with one task of finally keeps none of the others from running.
-		if err := p.decide(ctx, i, vars); err != nil || p.obs.More {
-			return err
+		// A problem with one task of finally keeps none of the others from starting.
+		if p.decide(i, vars); p.plan.Need != nil || p.plan.More {
+			return
 		}
 	}
-	return nil
 }
 
-// mayStart reports whether all that the task waits for is there. It skips the task when that will never be.
+// mayStart reports whether all tasks that the task waits for are done. It skips the task if it can never start.
 func (p *planner) mayStart(i int, s *TaskState) bool {
-	if p.stopped(s) {
+	if p.skipIfStopped(s) {
 		return false
 	}
-	for _, j := range p.obs.Graph.Before(i) {
-		parent := &p.obs.Tasks[j]
+	for _, j := range p.Obs.Graph.Before(i) {
+		parent := &p.plan.Tasks[j]
 		switch {
 		case !parent.Phase.done():
 			return false
@@ -153,142 +239,67 @@ func (p *planner) mayStart(i int, s *TaskState) bool {
 	return true
 }
 
-// stopped skips a task that is not to start any more.
-func (p *planner) stopped(s *TaskState) bool {
-	stop := p.obs.Stops.of(s)
+// skipIfStopped skips a task that must not start any more, and reports whether it did.
+func (p *planner) skipIfStopped(s *TaskState) bool {
+	stop := p.plan.Stops.of(s)
 	if stop.Reason != "" {
 		s.skip(stop.Reason, nil)
 	}
 	return stop.Reason != ""
 }
 
-// decide starts a task, or skips it.
-func (p *planner) decide(ctx context.Context, i int, vars substitute.Variables) error {
-	s := &p.obs.Tasks[i]
-	defer p.results.forget()
-	wanted, problem, err := p.prepare(ctx, s, vars)
-	switch {
-	case err != nil:
-		return err
-	case problem != nil:
-		p.note(s, problem)
-		return nil
-	case wanted == nil:
-		return nil // skipped
+// skipStopped skips the tasks that must not start any more, except those of finally.
+func (p *planner) skipStopped() {
+	if p.plan.Need != nil {
+		return
 	}
-	bytes := 0
-	for _, child := range wanted.TaskRuns {
-		encoded, problem := childSize(s.Task, child)
-		if problem != nil {
-			p.note(s, problem)
-			return nil
+	for i := range p.plan.Tasks {
+		if s := &p.plan.Tasks[i]; s.Phase == Waiting && !s.Final {
+			p.skipIfStopped(s)
 		}
-		bytes += encoded
-	}
-	if p.started > 0 && (p.started+len(wanted.TaskRuns) > maxStarted || p.bytes+bytes > maxBytes) {
-		p.obs.More = true
-		return nil
-	}
-	wanted.Task = i
-	p.started, p.bytes = p.started+len(wanted.TaskRuns), p.bytes+bytes
-	p.obs.Wanted = append(p.obs.Wanted, *wanted)
-	return nil
-}
-
-// note skips a task that cannot start. The first one that should have been able to is why the run will fail.
-func (p *planner) note(s *TaskState, problem *Problem) {
-	s.skip(problem.SkipReason, nil)
-	if p.obs.Problem == nil && s.couldNotStart(p.tasks) {
-		p.obs.Problem = problem
 	}
 }
 
-// prepare judges the guard of a task and makes its TaskRuns. It returns nothing for a task that was skipped.
-func (p *planner) prepare(ctx context.Context, s *TaskState, vars substitute.Variables) (*Wanted, *Problem, error) {
-	vars = withRetries(vars, s.Task)
-	guard, problem, err := p.guard(ctx, s, vars)
-	if err != nil || problem != nil || s.Skipped != nil {
-		return nil, problem, err
+// collect gives the plan the results that the results of the pipeline are made of.
+func (p *planner) collect() {
+	wanted := neededByResults(p.Obs.Spec).of(p.tasks, Succeeded, Ignored)
+	known, err := p.Loaded.known("", wanted, p.tasks)
+	if !known {
+		p.plan.Need = &Need{Results: wanted}
+		return
 	}
-	if problem, err := p.load(ctx, s, neededBy(s.Task)); err != nil || problem != nil {
-		return nil, problem, err
-	}
-	task, err := substitute.PipelineTask(s.Task, vars, p.results)
-	if err != nil {
-		return nil, substitutionProblem(s.Task.Name, err), nil
-	}
-	combinations, err := combinationsOf(task, p.obs.Config.Defaults.MaxMatrixCombinations)
-	if err != nil {
-		return nil, cannotStart(s.Task.Name, err.Error(), v1.PipelineRunReasonValidationFailed, v1.SkipReasonInvalid), nil
-	}
-	if len(combinations) == 0 {
-		s.skip(v1.SkipReasonEmptyMatrix, nil)
-		return nil, nil, nil
-	}
-	if problem := p.builder.roomFor(task, combinations); problem != nil {
-		return nil, problem, nil
-	}
-	wanted := &Wanted{}
-	for i, combination := range combinations {
-		index := -1
-		if task.Matrix != nil {
-			index = i
-		}
-		child, err := p.builder.child(s, task, combination, index, vars)
-		if err != nil {
-			return nil, cannotStart(s.Task.Name, err.Error(), v1.PipelineRunReasonValidationFailed, v1.SkipReasonInvalid), nil
-		}
-		reference := referenceTo(child.Name, task)
-		reference.WhenExpressions = whenStatus(guard)
-		if combination.Name != "" {
-			reference.DisplayName = combination.Name
-		}
-		wanted.TaskRuns, wanted.References = append(wanted.TaskRuns, child), append(wanted.References, reference)
-	}
-	return wanted, nil, nil
+	p.plan.TooMuch = err
+	p.plan.Results = resultsOf(p.tasks, p.Loaded, Succeeded, Ignored)
 }
 
-// guard judges the when expressions of a task and returns them with their values. It skips the task when one does not
-// hold.
-func (p *planner) guard(ctx context.Context, s *TaskState, vars substitute.Variables) ([]v1.WhenExpression, *Problem, error) {
-	if len(s.Task.When) == 0 {
-		return nil, nil, nil
-	}
-	if problem, err := p.load(ctx, s, neededByGuard(s.Task)); err != nil || problem != nil {
-		return nil, problem, err
-	}
-	expressions, err := substitute.When(s.Task.When, vars, p.results)
-	if err != nil {
-		return nil, substitutionProblem(s.Task.Name, err), nil
-	}
-	holds, err := p.judge.Holds(expressions)
-	if err != nil {
-		return nil, cannotStart(s.Task.Name, err.Error(), v1.PipelineRunReasonValidationFailed, v1.SkipReasonInvalid), nil
-	}
-	if !holds {
-		s.skip(v1.SkipReasonWhen, whenStatus(expressions))
-	}
-	return expressions, nil, nil
+// abandonsTasks reports whether there are tasks that are skipped now because their part of the pipeline stops.
+func (p *Plan) abandonsTasks() bool {
+	done := p.tasksDone()
+	return slices.ContainsFunc(p.Tasks, func(s TaskState) bool {
+		return s.Phase == Waiting && p.Stops.of(&s).Reason != "" && (done || !s.Final)
+	})
 }
 
-// load loads results that a task needs. That they are too many is a problem of the task.
-func (p *planner) load(ctx context.Context, s *TaskState, wanted needs) (*Problem, error) {
-	err := p.results.load(ctx, p.read, wanted)
-	if _, tooMuch := errors.AsType[*tooMuchError](err); tooMuch {
-		return substitutionProblem(s.Task.Name, err), nil
-	}
-	return nil, err
+// tasksDone reports whether all tasks have ended or will not run, except those of finally.
+func (p *Plan) tasksDone() bool {
+	return !slices.ContainsFunc(p.Tasks, func(s TaskState) bool { return !s.Final && !s.Phase.done() })
 }
 
-// combinationsOf fans a task out. One without a matrix has one combination, which adds nothing.
-func combinationsOf(task *v1.PipelineTask, limit int64) ([]matrix.Combination, error) {
-	if task.Matrix == nil {
-		return []matrix.Combination{{}}, nil
-	}
-	return matrix.Combinations(task.Matrix, int(limit))
+// allDone reports whether all tasks have ended or will not run.
+func (p *Plan) allDone() bool {
+	return !slices.ContainsFunc(p.Tasks, func(s TaskState) bool { return !s.Phase.done() })
 }
 
-// withRetries adds what only the task itself can ask for.
-func withRetries(vars substitute.Variables, task *v1.PipelineTask) substitute.Variables {
-	return vars.Add("context.pipelineTask.retries", strconv.Itoa(task.Retries))
+// startsFinally reports whether the tasks of finally can start: all others are done, and nothing stops those of finally.
+func (p *Plan) startsFinally() bool {
+	return p.tasksDone() && p.Stops.Finally.Reason == "" && slices.ContainsFunc(p.Tasks, func(s TaskState) bool { return s.Final })
+}
+
+// started returns how many TaskRuns the plan starts, and their size in bytes, encoded.
+func (p *Plan) started() (count, bytes int) {
+	for i := range p.Wanted {
+		count += len(p.Wanted[i].TaskRuns)
+		bytes += p.Wanted[i].bytes
+	}
+	return count, bytes
 }

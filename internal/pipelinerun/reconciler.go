@@ -127,51 +127,67 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 // pass observes, acts and writes.
 func (r *Reconciler) pass(ctx context.Context, pr *v1.PipelineRun) (ctrl.Result, error) {
 	defer r.crashes.Recover(ctx, pr, func(c reconcile.Panic) error { return r.crashed(ctx, pr, c) })
+	obs, err := r.observe(ctx, pr)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
 	memory := r.memory.LeaseFor(pr.Namespace)
 	defer memory.End()
-	obs, err := r.observe(ctx, pr, memory)
+	plan, err := r.plan(ctx, pr, obs, memory)
 	if errors.Is(err, errBusy) {
 		return ctrl.Result{RequeueAfter: wait.Jitter(busyPause, 1)}, nil
 	}
 	if err != nil {
 		return ctrl.Result{}, err
 	}
-	state := stateOf(pr, obs)
-	effect, err := r.act(ctx, next(state), pr, obs)
+	state := stateOf(pr, obs, plan)
+	effect, err := r.act(ctx, next(state), pr, plan)
 	if err != nil {
-		return ctrl.Result{}, errors.Join(err, r.noteDelay(ctx, pr, state, obs, err))
+		return ctrl.Result{}, errors.Join(err, r.noteDelay(ctx, pr, state, obs, plan, err))
 	}
 	if state == Done {
 		return ctrl.Result{}, nil
 	}
-	status, oversize := statusFor(pr, state, obs, effect)
+	status, oversize := statusFor(pr, state, obs, plan, effect)
 	if status, err = r.store(ctx, pr, status); err != nil {
 		return ctrl.Result{}, reconcile.Retry(err)
 	}
 	if oversize {
 		r.metrics.Oversize(metrics.FoundBefore)
 	}
-	return ctrl.Result{RequeueAfter: wakeAfter(status, obs, effect)}, nil
+	return ctrl.Result{RequeueAfter: wakeAfter(status, obs.Now, plan, effect)}, nil
+}
+
+// plan decides what each task does next. There is nothing to decide about a run whose tasks were not observed.
+func (r *Reconciler) plan(ctx context.Context, pr *v1.PipelineRun, obs Observation, memory *budget.Lease) (Plan, error) {
+	if len(obs.Tasks) == 0 {
+		return Plan{}, nil
+	}
+	l := &loader{
+		read: r.read, lease: memory,
+		orphans: func(ctx context.Context) (map[string][]Child, error) { return r.orphans(ctx, pr, obs) },
+	}
+	return l.complete(ctx, Inputs{Run: pr, Obs: obs, Judge: r.judge, Builder: newTaskRunBuilder(pr, obs)})
 }
 
 // noteDelay records the start of a run whose first TaskRuns could not be made because of an error that may pass. Without a
 // start it would have no deadline for as long as the error stays.
-func (r *Reconciler) noteDelay(ctx context.Context, pr *v1.PipelineRun, state State, obs Observation, cause error) error {
+func (r *Reconciler) noteDelay(ctx context.Context, pr *v1.PipelineRun, state State, obs Observation, plan Plan, cause error) error {
 	if pr.Status.StartTime != nil || !reconcile.Answered(cause) || state != Startable {
 		return nil
 	}
-	status, _ := statusFor(pr, state, obs, Effect{Waiting: cause.Error()})
+	status, _ := statusFor(pr, state, obs, plan, Effect{Waiting: cause.Error()})
 	_, err := r.store(ctx, pr, status)
 	return reconcile.Retry(err)
 }
 
 // act does what was picked.
-func (r *Reconciler) act(ctx context.Context, action Action, pr *v1.PipelineRun, obs Observation) (Effect, error) {
+func (r *Reconciler) act(ctx context.Context, action Action, pr *v1.PipelineRun, plan Plan) (Effect, error) {
 	switch action {
 	case StartTasks:
-		return r.startTasks(ctx, pr, obs)
+		return r.startTasks(ctx, pr, plan)
 	case CancelTaskRuns:
-		return Effect{}, r.cancelTaskRuns(ctx, toCancel(obs))
+		return Effect{}, r.cancelTaskRuns(ctx, toCancel(plan))
 	case DoNothing:
 	}
 	return Effect{}, nil
@@ -179,13 +195,12 @@ func (r *Reconciler) act(ctx context.Context, action Action, pr *v1.PipelineRun,
 
 // wakeAfter is when to look again without being woken: at the next deadline, or sooner where something keeps a TaskRun from
 // being made. The ends of TaskRuns wake us, and so does what this pass has written itself.
-func wakeAfter(status v1.PipelineRunStatus, obs Observation, effect Effect) time.Duration {
+func wakeAfter(status v1.PipelineRunStatus, now time.Time, plan Plan, effect Effect) time.Duration {
 	if status.Done() {
 		return 0
 	}
 	if effect.Waiting != "" {
 		return reconcile.RetryPeriod
 	}
-	obs.Deadlines = deadlinesOf(&v1.PipelineRun{Status: status}, obs.Timeouts, obs.Tasks)
-	return reconcile.Until(obs.Now, obs.Deadlines.ahead(obs.Now)...)
+	return reconcile.Until(now, plan.Deadlines.ahead(now)...)
 }

@@ -2,12 +2,9 @@ package pipelinerun
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"maps"
 	"slices"
-
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/types"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/budget"
@@ -41,49 +38,60 @@ const (
 // NewMemory returns the budget that all passes share.
 func NewMemory() *budget.Budget { return budget.NewFair(Memory, light, heavyOfOne, heavyInAll) }
 
-// errBusy says that other passes hold all the memory that there is for results; the run comes again soon.
-var errBusy = errors.New("other runs hold the memory for results")
-
-// results are those of tasks that have ended, as far as a pass has read them. It is a substitute.Tasks.
+// results are the results of tasks that are done, as far as a reconcile has read them.
 type results struct {
-	tasks map[string]*TaskState
-	// values by task and by name. A result that was looked for and is not there has no entry in values.
+	// values by task and by name. A result that was looked for and does not exist has no entry.
 	values map[string]map[string]v1.Value
 	// looked are the results that were looked for, with what is kept of each.
 	looked needs
-	// held is how many bytes they take.
+	// tooMuch says which tasks need more results than they can take; "" stands for the results of the pipeline.
+	tooMuch map[string]error
+	// held is how many bytes the values take.
 	held  int
 	lease *budget.Lease
 }
 
-func newResults(tasks map[string]*TaskState, lease *budget.Lease) *results {
-	return &results{tasks: tasks, values: map[string]map[string]v1.Value{}, looked: needs{}, lease: lease}
+func newResults(lease *budget.Lease) *results {
+	return &results{values: map[string]map[string]v1.Value{}, looked: needs{}, tooMuch: map[string]error{}, lease: lease}
 }
 
-// Result is a result that a task has produced, whether it succeeded or not.
-func (r *results) Result(task, result string) (v1.Value, bool) {
-	value, ok := r.values[task][result]
+// view is a substitute.Tasks: the results of some tasks, and how many TaskRuns tasks have.
+type view struct {
+	tasks  map[string]*TaskState
+	values map[string]map[string]v1.Value
+}
+
+// resultsOf returns the results of the tasks in one of these phases, or of all tasks if no phase is given. loaded may be nil.
+func resultsOf(tasks map[string]*TaskState, loaded *results, phases ...Phase) view {
+	v := view{tasks: tasks, values: map[string]map[string]v1.Value{}}
+	if loaded == nil {
+		return v
+	}
+	if len(phases) == 0 {
+		v.values = loaded.values
+		return v
+	}
+	for task, values := range loaded.values {
+		if slices.Contains(phases, tasks[task].Phase) {
+			v.values[task] = values
+		}
+	}
+	return v
+}
+
+// Result returns a result of a task, whether the task succeeded or not.
+func (v view) Result(task, result string) (v1.Value, bool) {
+	value, ok := v.values[task][result]
 	return value, ok
 }
 
-// Combinations is how many TaskRuns a task has.
-func (r *results) Combinations(task string) (int, bool) {
-	s := r.tasks[task]
+// Combinations returns how many TaskRuns a task has.
+func (v view) Combinations(task string) (int, bool) {
+	s := v.tasks[task]
 	if s == nil || len(s.Children) == 0 {
 		return 0, false
 	}
 	return len(s.Children), true
-}
-
-// reader reads a whole TaskRun from the API server, or says that the one that is meant is gone.
-type reader func(ctx context.Context, child *v1.TaskRun) (whole *v1.TaskRun, gone bool, err error)
-
-// lostError is a TaskRun whose results are needed and that is gone, and they with it: a run that needs them must not go
-// on as if there were none.
-type lostError struct{ task string }
-
-func (e *lostError) Error() string {
-	return fmt.Sprintf("cannot get results of task %q: its TaskRun is gone", e.task)
 }
 
 // tooMuchError says that the results which one task needs are more than its params can hold.
@@ -113,19 +121,39 @@ func (w *wantedBytes) add(task, result string, text, elements int) error {
 	return nil
 }
 
-// load reads what is needed and not known yet. Results come from the API server: the cache has dropped them, since most
-// are never used again. Of each TaskRun only what is needed stays in memory, and loading stops as soon as that is more than
-// one task can take. The error is a *tooMuchError, a *lostError, errBusy, or one of the API server's.
-func (r *results) load(ctx context.Context, read reader, wanted needs) error {
+// known reports whether everything is known that a task needs, or that the results of the pipeline need, for which task is
+// empty. The error is a *tooMuchError.
+func (r *results) known(task string, wanted needs, tasks map[string]*TaskState) (bool, error) {
+	if err := r.tooMuch[task]; err != nil {
+		return true, err
+	}
 	var bytes wantedBytes
-	for _, task := range wanted.tasks() {
-		s := r.tasks[task]
-		if s == nil || len(s.Children) == 0 || !s.Phase.done() {
+	for _, producer := range wanted.tasks() {
+		if !mayHaveResults(tasks[producer]) {
 			continue
 		}
-		missing, err := r.missing(task, wanted[task], &bytes)
+		if missing, err := r.missing(producer, wanted[producer], &bytes); missing || err != nil {
+			return err != nil, err
+		}
+	}
+	return true, nil
+}
+
+// mayHaveResults reports whether the results of a task can be read.
+func mayHaveResults(s *TaskState) bool { return s != nil && len(s.Children) > 0 && s.Phase.done() }
+
+// load reads what is needed and not known yet. Of each TaskRun only what is needed stays in memory, and loading stops as soon
+// as that is more than one task can take. The error is a *tooMuchError, a *lostError, errBusy, or one of the API server's.
+func (r *results) load(ctx context.Context, read reader, wanted needs, tasks map[string]*TaskState) error {
+	var bytes wantedBytes
+	for _, producer := range wanted.tasks() {
+		s := tasks[producer]
+		if !mayHaveResults(s) {
+			continue
+		}
+		missing, err := r.missing(producer, wanted[producer], &bytes)
 		if err == nil && missing {
-			err = r.loadTask(ctx, read, s, wanted[task], &bytes)
+			err = r.loadTask(ctx, read, s, wanted[producer], &bytes)
 		}
 		if err != nil {
 			return err
@@ -137,11 +165,9 @@ func (r *results) load(ctx context.Context, read reader, wanted needs) error {
 // missing reports whether a result of a task is needed of which not enough is known. It counts those of which enough is.
 func (r *results) missing(task string, wanted map[string]*uses, bytes *wantedBytes) (bool, error) {
 	known := r.looked[task]
-	if known == nil {
-		return len(wanted) > 0, nil
-	}
 	missing := false
-	for name, use := range wanted {
+	for _, name := range slices.Sorted(maps.Keys(wanted)) {
+		use := wanted[name]
 		if !known[name].covers(use) {
 			missing = true
 			continue
@@ -155,9 +181,20 @@ func (r *results) missing(task string, wanted map[string]*uses, bytes *wantedByt
 	return missing, nil
 }
 
-// loadTask reads the TaskRuns of a task.
+// loadTask reads the TaskRuns of a task. If it cannot read all of them, nothing of what it was to read is kept: a part of the
+// results of a matrix is not a shorter list.
 func (r *results) loadTask(ctx context.Context, read reader, s *TaskState, wanted map[string]*uses, bytes *wantedBytes) error {
 	missing := r.drop(s.Task.Name, wanted)
+	err := r.loadChildren(ctx, read, s, wanted, missing, bytes)
+	if err != nil {
+		for name := range missing {
+			r.remove(s.Task.Name, name)
+		}
+	}
+	return err
+}
+
+func (r *results) loadChildren(ctx context.Context, read reader, s *TaskState, wanted, missing map[string]*uses, bytes *wantedBytes) error {
 	for i := range s.Children {
 		c := &s.Children[i]
 		if c.Lost {
@@ -171,9 +208,7 @@ func (r *results) loadTask(ctx context.Context, read reader, s *TaskState, wante
 			return err
 		}
 		if gone {
-			c.Lost = true
-			s.update()
-			return &lostError{s.Task.Name}
+			return &lostError{s.Task.Name, c.TaskRun.Name}
 		}
 		for _, result := range whole.Status.Results {
 			if use := missing[result.Name]; use != nil {
@@ -184,6 +219,13 @@ func (r *results) loadTask(ctx context.Context, read reader, s *TaskState, wante
 		}
 	}
 	return nil
+}
+
+// remove forgets a result of a task.
+func (r *results) remove(task, name string) {
+	r.held -= memoryOf(r.values[task][name])
+	delete(r.values[task], name)
+	delete(r.looked[task], name)
 }
 
 // drop drops the results of a task of which more is needed than is kept, and notes what is to be kept of them from now on.
@@ -201,8 +243,7 @@ func (r *results) drop(task string, wanted map[string]*uses) map[string]*uses {
 		if known[name] != nil {
 			together.merge(known[name])
 		}
-		r.held -= memoryOf(r.values[task][name])
-		delete(r.values[task], name)
+		r.remove(task, name)
 		known[name], missing[name] = together, together
 	}
 	return missing
@@ -278,10 +319,17 @@ func memoryOf(value v1.Value) int {
 	return n
 }
 
-// forget drops what is held once that is much.
-func (r *results) forget() {
-	if r.held > maxKept {
-		*r = *newResults(r.tasks, r.lease)
+// forget drops what is held, except the results to keep, once that is more than maxKept.
+func (r *results) forget(keep needs) {
+	if r.held <= maxKept {
+		return
+	}
+	for task, looked := range r.looked {
+		for name := range looked {
+			if keep[task][name] == nil {
+				r.remove(task, name)
+			}
+		}
 	}
 }
 
@@ -294,28 +342,4 @@ func (n needs) of(tasks map[string]*TaskState, phases ...Phase) needs {
 		}
 	}
 	return out
-}
-
-// only returns the results of the tasks whose position is among these.
-func (r *results) only(phases ...Phase) *results {
-	kept := &results{tasks: r.tasks, values: map[string]map[string]v1.Value{}}
-	for task, values := range r.values {
-		if slices.Contains(phases, r.tasks[task].Phase) {
-			kept.values[task] = values
-		}
-	}
-	return kept
-}
-
-// read is a reader that asks the API server.
-func (r *Reconciler) read(ctx context.Context, child *v1.TaskRun) (*v1.TaskRun, bool, error) {
-	whole := &v1.TaskRun{}
-	err := r.live.Get(ctx, types.NamespacedName{Namespace: child.Namespace, Name: child.Name}, whole)
-	switch {
-	case apierrors.IsNotFound(err), err == nil && whole.UID != child.UID:
-		return nil, true, nil
-	case err != nil:
-		return nil, false, fmt.Errorf("cannot get results of TaskRun %q: %w", child.Name, err)
-	}
-	return whole, false, nil
 }

@@ -22,7 +22,7 @@ type situation struct {
 	change  func(*v1.PipelineRun)
 	// unreadable is why there is nothing to observe.
 	observed func(*Observation)
-	effect   func(Observation) Effect
+	effect   func(Plan) Effect
 	want     State
 	action   Action
 }
@@ -32,9 +32,9 @@ const (
 )
 
 // started makes all TaskRuns that are wanted.
-func started(obs Observation) Effect {
+func started(plan Plan) Effect {
 	effect := Effect{Started: map[int][]Child{}}
-	for _, w := range obs.Wanted {
+	for _, w := range plan.Wanted {
 		for i, tr := range w.TaskRuns {
 			effect.Started[w.Task] = append(effect.Started[w.Task], Child{Reference: w.References[i], TaskRun: tr})
 		}
@@ -127,7 +127,7 @@ func situations() map[string]situation {
 		},
 		"waiting-for-quota": {
 			reason: "What keeps a TaskRun from being made for now stands in the message.",
-			effect: func(Observation) Effect {
+			effect: func(Plan) Effect {
 				return Effect{Waiting: `TaskRun "run-make" cannot be made yet: exceeded quota`}
 			},
 			want:   Startable,
@@ -219,7 +219,7 @@ func situations() map[string]situation {
 		},
 		"refused": {
 			reason: "A TaskRun that the API server refuses is told at once.",
-			effect: func(Observation) Effect {
+			effect: func(Plan) Effect {
 				return Effect{Problem: cannotStart("make", `the API server refuses TaskRun "run-make": policy`,
 					v1.PipelineRunReasonCreateRunFailed, v1.SkipReasonRefused)}
 			},

@@ -32,7 +32,7 @@ const (
 )
 
 // stateOf names where the run stands.
-func stateOf(pr *v1.PipelineRun, obs Observation) State {
+func stateOf(pr *v1.PipelineRun, obs Observation, plan Plan) State {
 	switch {
 	case pr.Status.Done():
 		return Done
@@ -44,13 +44,13 @@ func stateOf(pr *v1.PipelineRun, obs Observation) State {
 		return Unresolved
 	case obs.Invalid != nil:
 		return Invalid
-	case len(toCancel(obs)) > 0:
+	case len(toCancel(plan)) > 0:
 		return Cancelling
-	case len(obs.Wanted) > 0:
+	case len(plan.Wanted) > 0:
 		return Startable
-	case obs.allDone():
+	case plan.allDone():
 		return Ended
-	case obs.Stops.Tasks.Reason != "" || obs.Stops.Finally.Reason != "":
+	case plan.Stops.Tasks.Reason != "" || plan.Stops.Finally.Reason != "":
 		return Stopping
 	default:
 		return InProgress
@@ -58,11 +58,11 @@ func stateOf(pr *v1.PipelineRun, obs Observation) State {
 }
 
 // toCancel returns the TaskRuns that have to be told to end and have not been told yet, with what they are told.
-func toCancel(obs Observation) []cancellation {
+func toCancel(plan Plan) []cancellation {
 	var out []cancellation
-	for i := range obs.Tasks {
-		s := &obs.Tasks[i]
-		stop := obs.Stops.of(s)
+	for i := range plan.Tasks {
+		s := &plan.Tasks[i]
+		stop := plan.Stops.of(s)
 		if stop.Cancel == "" || s.Phase != Running {
 			continue
 		}

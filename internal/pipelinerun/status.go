@@ -8,7 +8,7 @@ import (
 
 // Effect is what an action has brought about.
 type Effect struct {
-	// Started are the TaskRuns that were made or taken over, by the position of their task in Observation.Tasks. All of a
+	// Started are the TaskRuns that were made or taken over, by the position of their task in Plan.Tasks. All of a
 	// task are here, or none.
 	Started map[int][]Child
 	// Problem, when the action found out that a task cannot be started.
@@ -19,12 +19,12 @@ type Effect struct {
 
 // startOf is when the run, or its part of finally, has started: now, or when the first of the TaskRuns was made that a pass
 // before could not record. Otherwise such a TaskRun would reach its own timeout before the run reaches its deadline.
-func (e *Effect) startOf(now metav1.Time, obs Observation, final bool) metav1.Time {
+func (e *Effect) startOf(now metav1.Time, plan Plan, final bool) metav1.Time {
 	first := now
 	for i, children := range e.Started {
 		for j := range children {
 			made := children[j].TaskRun.CreationTimestamp
-			if obs.Tasks[i].Final == final && !made.IsZero() && made.Before(&first) {
+			if plan.Tasks[i].Final == final && !made.IsZero() && made.Before(&first) {
 				first = made
 			}
 		}
@@ -34,7 +34,7 @@ func (e *Effect) startOf(now metav1.Time, obs Observation, final bool) metav1.Ti
 
 // statusFor computes the whole status of a run that has not ended. It shares memory with the one that the run has. oversize
 // says that the object could not hold its results.
-func statusFor(pr *v1.PipelineRun, state State, obs Observation, effect Effect) (status v1.PipelineRunStatus, oversize bool) {
+func statusFor(pr *v1.PipelineRun, state State, obs Observation, plan Plan, effect Effect) (status v1.PipelineRunStatus, oversize bool) {
 	status = pr.Status
 	status.Conditions = append([]metav1.Condition(nil), pr.Status.Conditions...)
 	now := metav1.NewTime(obs.Now)
@@ -44,7 +44,7 @@ func statusFor(pr *v1.PipelineRun, state State, obs Observation, effect Effect) 
 		return status, false
 	}
 	if status.StartTime == nil && state != CancelledBeforeStart {
-		start := effect.startOf(now, obs, false)
+		start := effect.startOf(now, plan, false)
 		status.StartTime = &start
 	}
 	if state == CancelledBeforeStart || state == Unresolved || state == Invalid {
@@ -56,17 +56,17 @@ func statusFor(pr *v1.PipelineRun, state State, obs Observation, effect Effect) 
 		status.PipelineSpec = obs.Spec
 		status.Provenance = provenance(obs)
 	}
-	if status.FinallyStartTime == nil && obs.startsFinally() {
-		start := effect.startOf(now, obs, true)
+	if status.FinallyStartTime == nil && plan.startsFinally() {
+		start := effect.startOf(now, plan, true)
 		status.FinallyStartTime = &start
 	}
-	t := summaryOf(pr, obs, effect)
+	t := summaryOf(pr, plan, effect)
 	status.ChildReferences, status.SkippedTasks = t.children, t.skipped
 	if state != Ended {
-		status.SetCondition(progress(pr, obs, effect, t), now)
+		status.SetCondition(progress(pr, plan, effect, t), now)
 		return status, false
 	}
-	outcome := ended(pr, obs, t)
+	outcome := ended(pr, obs, plan, t)
 	status.Results = outcome.Results
 	status.CompletionTime = &now
 	status.SetCondition(outcome.Condition, now)
@@ -81,14 +81,8 @@ func provenance(obs Observation) *v1.Provenance {
 	}}
 }
 
-// startsFinally reports whether the time of finally has come: all other tasks have ended, and nothing keeps those of
-// finally from starting.
-func (o *Observation) startsFinally() bool {
-	return len(o.Spec.Finally) > 0 && o.tasksDone() && o.Stops.Finally.Reason == ""
-}
-
 // progress is the condition of a run that goes on. Its message changes only when a task starts or ends.
-func progress(pr *v1.PipelineRun, obs Observation, effect Effect, t *summary) metav1.Condition {
+func progress(pr *v1.PipelineRun, plan Plan, effect Effect, t *summary) metav1.Condition {
 	message := t.String()
 	if effect.Waiting != "" {
 		message += "; waiting: " + effect.Waiting
@@ -96,20 +90,20 @@ func progress(pr *v1.PipelineRun, obs Observation, effect Effect, t *summary) me
 	if t.failure != "" {
 		message += stoppedBy + t.failure
 	}
-	return v1.Running(progressReason(pr, obs, t), message)
+	return v1.Running(progressReason(pr, plan, t), message)
 }
 
-func progressReason(pr *v1.PipelineRun, obs Observation, t *summary) string {
+func progressReason(pr *v1.PipelineRun, plan Plan, t *summary) string {
 	switch {
 	case pr.Spec.Status == v1.PipelineRunSpecStatusCancelled:
 		return v1.PipelineRunReasonCancelled
-	case obs.Stops.Finally.Reason != "" || obs.Stops.Tasks.Reason == v1.SkipReasonTasksTimedOut:
+	case plan.Stops.Finally.Reason != "" || plan.Stops.Tasks.Reason == v1.SkipReasonTasksTimedOut:
 		return v1.PipelineRunReasonTimedOut
 	case pr.Spec.Status == v1.PipelineRunSpecStatusCancelledRunFinally:
 		return v1.PipelineRunReasonCancelledRunningFinally
 	case pr.Spec.Status == v1.PipelineRunSpecStatusStoppedRunFinally:
 		return v1.PipelineRunReasonStoppedRunningFinally
-	case t.failure != "" || obs.Stops.Tasks.Reason != "":
+	case t.failure != "" || plan.Stops.Tasks.Reason != "":
 		return v1.PipelineRunReasonStopping
 	case len(t.children) == 0:
 		return v1.PipelineRunReasonStarted

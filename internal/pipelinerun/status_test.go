@@ -26,7 +26,7 @@ import (
 var update = flag.Bool("update", false, "write golden files instead of comparing with them")
 
 // observed returns a run that stands so. It started ten minutes ago.
-func observed(t *testing.T, s situation) (*v1.PipelineRun, Observation) {
+func observed(t *testing.T, s situation) (*v1.PipelineRun, Observation, Plan) {
 	t.Helper()
 	build := s.run
 	if build == nil {
@@ -45,7 +45,7 @@ func observed(t *testing.T, s situation) (*v1.PipelineRun, Observation) {
 		s.observed(&obs)
 	}
 	if obs.Unresolvable != nil || obs.Invalid != nil || held(pr) || obs.CancelledBeforeStart {
-		return pr, obs
+		return pr, obs, Plan{}
 	}
 	spec := pr.Spec.PipelineSpec.DeepCopy()
 	validation.DefaultPipelineSpec(spec)
@@ -53,8 +53,8 @@ func observed(t *testing.T, s situation) (*v1.PipelineRun, Observation) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	obs.Spec, obs.Graph, obs.Timeouts, obs.vars = spec, graph, timeoutsOf(pr, obs.Config.Defaults), variables(pr, spec)
-	obs.Tasks = taskStates(spec, obs.vars)
+	obs.Spec, obs.Graph, obs.Timeouts, obs.Vars = spec, graph, timeoutsOf(pr, obs.Config.Defaults), variables(pr, spec)
+	obs.Tasks = taskStates(spec, obs.Vars)
 	for i := range obs.Tasks {
 		task := &obs.Tasks[i]
 		switch state := s.tasks[task.Task.Name]; state {
@@ -66,12 +66,11 @@ func observed(t *testing.T, s situation) (*v1.PipelineRun, Observation) {
 		}
 		task.update()
 	}
-	planned(t, pr, &obs, s.results)
-	return pr, obs
+	return pr, obs, planned(t, pr, obs, s.results)
 }
 
-// planned decides what the tasks do next, with the given results, as task.result.
-func planned(t *testing.T, pr *v1.PipelineRun, obs *Observation, results map[string]v1.Value) {
+// planned returns the plan for a run with the given results, as task.result.
+func planned(t *testing.T, pr *v1.PipelineRun, obs Observation, results map[string]v1.Value) Plan {
 	t.Helper()
 	judge, err := when.NewJudge()
 	if err != nil {
@@ -86,16 +85,19 @@ func planned(t *testing.T, pr *v1.PipelineRun, obs *Observation, results map[str
 		}
 		return whole, false, nil
 	}
-	if err := newPlanner(pr, obs, judge, read, func(context.Context) error { return nil }).run(t.Context()); err != nil {
+	l := &loader{read: read, orphans: func(context.Context) (map[string][]Child, error) { return nil, nil }}
+	plan, err := l.complete(t.Context(), Inputs{Run: pr, Obs: obs, Judge: judge, Builder: newTaskRunBuilder(pr, obs)})
+	if err != nil {
 		t.Fatal(err)
 	}
+	return plan
 }
 
 func TestStatesActionsAndStatuses(t *testing.T) {
 	for name, s := range situations() {
 		t.Run(name, func(t *testing.T) {
-			pr, obs := observed(t, s)
-			state := stateOf(pr, obs)
+			pr, obs, plan := observed(t, s)
+			state := stateOf(pr, obs, plan)
 			if state != s.want {
 				t.Errorf("\n%s\nstate: want %s, got %s", s.reason, s.want, state)
 			}
@@ -104,10 +106,10 @@ func TestStatesActionsAndStatuses(t *testing.T) {
 			}
 			var effect Effect
 			if s.effect != nil {
-				effect = s.effect(obs)
+				effect = s.effect(plan)
 			}
 			before := pr.Status.DeepCopy()
-			status, _ := statusFor(pr, state, obs, effect)
+			status, _ := statusFor(pr, state, obs, plan, effect)
 			if diff := cmp.Diff(before, &pr.Status); diff != "" {
 				t.Errorf("\n%s\nthe run itself was changed:\n%s", s.reason, diff)
 			}
@@ -120,7 +122,7 @@ func TestStatesActionsAndStatuses(t *testing.T) {
 			golden(t, name, s.reason, status)
 
 			pr.Status = status
-			if state := stateOf(pr, obs); status.Done() != (state == Done) {
+			if state := stateOf(pr, obs, plan); status.Done() != (state == Done) {
 				t.Errorf("\n%s\nafterwards the run is done: %v, and its state %s", s.reason, status.Done(), state)
 			}
 		})
@@ -153,9 +155,9 @@ func golden(t *testing.T, name, reason string, status v1.PipelineRunStatus) {
 }
 
 func TestEventsTellOnlyWhatIsNew(t *testing.T) {
-	pr, obs := observed(t, situations()["second"])
-	before, _ := statusFor(pr, Startable, obs, Effect{})
-	after, _ := statusFor(pr, Startable, obs, started(obs))
+	pr, obs, plan := observed(t, situations()["second"])
+	before, _ := statusFor(pr, Startable, obs, plan, Effect{})
+	after, _ := statusFor(pr, Startable, obs, plan, started(plan))
 	want := []reconcile.Event{normal(reasonTaskRunCreated, "Created TaskRun run-use for task use")}
 	if diff := cmp.Diff(want, eventsFor(before, after)); diff != "" {
 		t.Errorf("events: -want, +got:\n%s", diff)
@@ -190,4 +192,4 @@ func TestTrim(t *testing.T) {
 	}
 }
 
-var _ substitute.Tasks = (*results)(nil)
+var _ substitute.Tasks = view{}

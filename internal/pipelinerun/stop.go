@@ -109,23 +109,11 @@ type Deadlines struct {
 	Pipeline, Tasks, Finally time.Time
 }
 
-// deadlinesOf counts from when the run, and finally, have started. The tasks have none once they have all ended.
-func deadlinesOf(pr *v1.PipelineRun, timeouts Timeouts, tasks []TaskState) Deadlines {
-	d := allDeadlines(pr, timeouts)
-	if !slices.ContainsFunc(tasks, func(s TaskState) bool { return !s.Final && !s.Phase.done() }) {
-		d.Tasks = time.Time{}
-	}
-	return d
-}
-
-// allDeadlines are those of the run and of both parts, whether their tasks have ended or not.
-func allDeadlines(pr *v1.PipelineRun, timeouts Timeouts) Deadlines {
-	var d Deadlines
-	if start := pr.Status.StartTime; start != nil {
-		d.Pipeline, d.Tasks = after(start.Time, timeouts.Pipeline), after(start.Time, timeouts.Tasks)
-	}
-	if start := pr.Status.FinallyStartTime; start != nil {
-		d.Finally = after(start.Time, timeouts.Finally)
+// deadlinesOf counts from when the run and its part of finally have started; finally is the zero time if it has not.
+func deadlinesOf(start, finally time.Time, timeouts Timeouts) Deadlines {
+	d := Deadlines{Pipeline: after(start, timeouts.Pipeline), Tasks: after(start, timeouts.Tasks)}
+	if !finally.IsZero() {
+		d.Finally = after(finally, timeouts.Finally)
 	}
 	return d
 }

@@ -26,9 +26,9 @@ type summary struct {
 
 // summaryOf goes through the tasks in the order of the pipeline, as they stand after an action. The failure of a task that
 // could not be started comes before those of others: they ended later.
-func summaryOf(pr *v1.PipelineRun, obs Observation, effect Effect) *summary {
+func summaryOf(pr *v1.PipelineRun, plan Plan, effect Effect) *summary {
 	t := &summary{}
-	tasks := effect.on(obs)
+	tasks := effect.on(plan.Tasks)
 	named := byName(tasks)
 	for i := range tasks {
 		s := &tasks[i]
@@ -40,7 +40,7 @@ func summaryOf(pr *v1.PipelineRun, obs Observation, effect Effect) *summary {
 		}
 		t.count(s.Phase)
 		if s.couldNotStart(named) && t.failure == "" {
-			t.failure, t.reason = couldNotStart(pr, obs, effect, s)
+			t.failure, t.reason = couldNotStart(pr, plan, effect, s)
 		}
 	}
 	for i := range tasks {
@@ -70,11 +70,11 @@ func (t *summary) count(p Phase) {
 }
 
 // on returns the tasks as they stand after an action.
-func (e *Effect) on(obs Observation) []TaskState {
+func (e *Effect) on(tasks []TaskState) []TaskState {
 	if len(e.Started) == 0 && e.Problem == nil {
-		return obs.Tasks
+		return tasks
 	}
-	tasks := slices.Clone(obs.Tasks)
+	tasks = slices.Clone(tasks)
 	for i, children := range e.Started {
 		tasks[i].Children = children
 		tasks[i].update()
@@ -88,8 +88,8 @@ func (e *Effect) on(obs Observation) []TaskState {
 }
 
 // couldNotStart says why a task could not be started, and with which reason the run fails for it.
-func couldNotStart(pr *v1.PipelineRun, obs Observation, effect Effect, s *TaskState) (failure, reason string) {
-	for _, problem := range []*Problem{effect.Problem, obs.Problem} {
+func couldNotStart(pr *v1.PipelineRun, plan Plan, effect Effect, s *TaskState) (failure, reason string) {
+	for _, problem := range []*Problem{effect.Problem, plan.Problem} {
 		if problem != nil && problem.Task == s.Task.Name {
 			return problem.Message, problem.Reason
 		}

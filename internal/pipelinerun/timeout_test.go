@@ -148,11 +148,11 @@ func TestStartOfUnrecordedTaskRuns(t *testing.T) {
 	made := c.child(t, pr, "a", -1)
 	made.CreationTimestamp = metav1.NewTime(start.Add(-time.Minute))
 	effect := Effect{Started: map[int][]Child{0: {{TaskRun: made}}}}
-	obs := Observation{Tasks: []TaskState{{Task: &pr.Spec.PipelineSpec.Tasks[0]}}}
-	if got := effect.startOf(metav1.NewTime(start), obs, false); !got.Equal(&made.CreationTimestamp) {
+	plan := Plan{Tasks: []TaskState{{Task: &pr.Spec.PipelineSpec.Tasks[0]}}}
+	if got := effect.startOf(metav1.NewTime(start), plan, false); !got.Equal(&made.CreationTimestamp) {
 		t.Errorf("want %v, got %v", made.CreationTimestamp, got)
 	}
-	if got := effect.startOf(metav1.NewTime(start), obs, true); !got.Time.Equal(start) {
+	if got := effect.startOf(metav1.NewTime(start), plan, true); !got.Time.Equal(start) {
 		t.Errorf("want finally to start now, got %v", got)
 	}
 }

@@ -29,7 +29,7 @@ func (r *Reconciler) checkTasks(ctx context.Context, pr *v1.PipelineRun, obs *Ob
 				c.tasks[task.Name] = &task.TaskSpec.TaskSpec
 				continue
 			}
-			resolved, problem, err := r.resolveTask(ctx, pr, task, obs.vars, byRef)
+			resolved, problem, err := r.resolveTask(ctx, pr, task, obs.Vars, byRef)
 			if err != nil {
 				return nil, err
 			}
@@ -51,7 +51,7 @@ func (r *Reconciler) resolveTask(ctx context.Context, pr *v1.PipelineRun, task *
 	if len(neededBy(only)) > 0 {
 		return nil, "", nil
 	}
-	substituted, err := substitute.PipelineTask(only, vars, newResults(nil, nil))
+	substituted, err := substitute.PipelineTask(only, vars, view{})
 	if err != nil {
 		return nil, err.Error(), nil
 	}

@@ -1,0 +1,156 @@
+package pipelinerun
+
+import (
+	"strconv"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/matrix"
+	"github.com/sluice-ci/sluice/internal/substitute"
+)
+
+// decide starts a task or skips it, unless it needs results that are not known yet.
+func (p *planner) decide(i int, vars substitute.Variables) {
+	s := &p.plan.Tasks[i]
+	wanted, problem := p.prepare(s, withRetries(vars, s.Task))
+	if problem != nil {
+		p.fail(s, problem)
+		return
+	}
+	if wanted == nil { // it is skipped, or needs results
+		return
+	}
+	for _, child := range wanted.TaskRuns {
+		encoded, problem := childSize(s.Task, child)
+		if problem != nil {
+			p.fail(s, problem)
+			return
+		}
+		wanted.bytes += encoded
+	}
+	if count, bytes := p.plan.started(); count > 0 && (count+len(wanted.TaskRuns) > maxStarted || bytes+wanted.bytes > maxBytes) {
+		p.plan.More = true
+		return
+	}
+	wanted.Task = i
+	p.wanted[i] = true
+	p.plan.Wanted = append(p.plan.Wanted, *wanted)
+}
+
+// fail skips a task that cannot start. The first one that should have started is why the run fails.
+func (p *planner) fail(s *TaskState, problem *Problem) {
+	s.skip(problem.SkipReason, nil)
+	if p.plan.Problem == nil && s.couldNotStart(p.tasks) {
+		p.plan.Problem = problem
+	}
+}
+
+// prepare evaluates the when expressions of a task and builds its TaskRuns. It returns nothing for a task that it skips, or
+// that needs results.
+func (p *planner) prepare(s *TaskState, vars substitute.Variables) (*Wanted, *Problem) {
+	guard, problem := p.guard(s, vars)
+	if problem != nil || s.Skipped != nil || p.plan.Need != nil {
+		return nil, problem
+	}
+	if known, problem := p.known(s, neededBy(s.Task), neededByGuard(s.Task)); !known {
+		return nil, problem
+	}
+	task, err := substitute.PipelineTask(s.Task, vars, resultsOf(p.tasks, p.Loaded))
+	if err != nil {
+		return nil, substitutionProblem(s.Task.Name, err)
+	}
+	combinations, err := combinationsOf(task, p.Obs.Config.Defaults.MaxMatrixCombinations)
+	if err != nil {
+		return nil, cannotStart(s.Task.Name, err.Error(), v1.PipelineRunReasonValidationFailed, v1.SkipReasonInvalid)
+	}
+	if len(combinations) == 0 {
+		s.skip(v1.SkipReasonEmptyMatrix, nil)
+		return nil, nil
+	}
+	wanted := &Wanted{}
+	if wanted.growth, problem = p.growth(task, len(combinations)); problem != nil {
+		return nil, problem
+	}
+	for i, combination := range combinations {
+		index := -1
+		if task.Matrix != nil {
+			index = i
+		}
+		child, err := p.Builder.child(s, task, combination, index, vars)
+		if err != nil {
+			return nil, cannotStart(s.Task.Name, err.Error(), v1.PipelineRunReasonValidationFailed, v1.SkipReasonInvalid)
+		}
+		reference := referenceTo(child.Name, task)
+		reference.WhenExpressions = whenStatus(guard)
+		if combination.Name != "" {
+			reference.DisplayName = combination.Name
+		}
+		wanted.TaskRuns, wanted.References = append(wanted.TaskRuns, child), append(wanted.References, reference)
+	}
+	return wanted, nil
+}
+
+// guard evaluates the when expressions of a task and returns them with their values. It skips the task if one of them is
+// false.
+func (p *planner) guard(s *TaskState, vars substitute.Variables) ([]v1.WhenExpression, *Problem) {
+	if len(s.Task.When) == 0 {
+		return nil, nil
+	}
+	if known, problem := p.known(s, neededByGuard(s.Task), nil); !known {
+		return nil, problem
+	}
+	expressions, err := substitute.When(s.Task.When, vars, resultsOf(p.tasks, p.Loaded))
+	if err != nil {
+		return nil, substitutionProblem(s.Task.Name, err)
+	}
+	holds, err := p.Judge.Holds(expressions)
+	if err != nil {
+		return nil, cannotStart(s.Task.Name, err.Error(), v1.PipelineRunReasonValidationFailed, v1.SkipReasonInvalid)
+	}
+	if !holds {
+		s.skip(v1.SkipReasonWhen, whenStatus(expressions))
+	}
+	return expressions, nil
+}
+
+// known reports whether the results that a task needs are known. If they are not, the plan needs them, or they are too many,
+// which is a problem of the task.
+func (p *planner) known(s *TaskState, wanted, keep needs) (bool, *Problem) {
+	known, err := p.Loaded.known(s.Task.Name, wanted, p.tasks)
+	if err != nil {
+		return false, substitutionProblem(s.Task.Name, err)
+	}
+	if !known {
+		p.plan.Need = &Need{Task: s.Task.Name, Results: wanted, Keep: keep}
+	}
+	return known, nil
+}
+
+// growth returns how many bytes the PipelineRun grows by references to the TaskRuns of a matrix, and says so if it has no room
+// for them. A task without a matrix was counted when the run started.
+func (p *planner) growth(task *v1.PipelineTask, combinations int) (int, *Problem) {
+	if task.Matrix == nil {
+		return 0, nil
+	}
+	room := p.Builder.room()
+	for i := range p.plan.Wanted {
+		room -= p.plan.Wanted[i].growth
+	}
+	needed := combinations * referenceSize(p.Run, task)
+	if needed > room {
+		return 0, cannotStart(task.Name, tooManyReferences(combinations, needed, room), v1.PipelineRunReasonValidationFailed, v1.SkipReasonInvalid)
+	}
+	return needed, nil
+}
+
+// combinationsOf returns the combinations of a task's matrix. A task without a matrix has one combination, which adds nothing.
+func combinationsOf(task *v1.PipelineTask, limit int64) ([]matrix.Combination, error) {
+	if task.Matrix == nil {
+		return []matrix.Combination{{}}, nil
+	}
+	return matrix.Combinations(task.Matrix, int(limit))
+}
+
+// withRetries adds the variables that only the task itself can refer to.
+func withRetries(vars substitute.Variables, task *v1.PipelineTask) substitute.Variables {
+	return vars.Add("context.pipelineTask.retries", strconv.Itoa(task.Retries))
+}
