@@ -7,6 +7,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/sluice-ci/sluice/internal/config"
+	"github.com/sluice-ci/sluice/internal/pod/podpaths"
 )
 
 // endOfOptions separates the entrypoint's options from the step's command.
@@ -61,7 +62,7 @@ func optionOf(args []string, option string) (value string, ok bool) {
 // AddStepArgs adds arguments to the entrypoint of every step.
 func AddStepArgs(p *corev1.Pod, args ...string) {
 	for i := range p.Spec.Containers {
-		if c := &p.Spec.Containers[i]; isStep(c.Name) {
+		if c := &p.Spec.Containers[i]; podpaths.IsStep(c.Name) {
 			addArgs(c, args...)
 		}
 	}
@@ -76,7 +77,7 @@ func addArgs(c *corev1.Container, args ...string) {
 // since.
 func ResultsFrom(p *corev1.Pod) config.ResultsFrom {
 	for _, c := range p.Spec.Containers {
-		if !isStep(c.Name) {
+		if !podpaths.IsStep(c.Name) {
 			continue
 		}
 		if from, ok := optionOf(c.Args, resultsFromArg); ok {

@@ -17,6 +17,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/inpod/entrypoint"
 	"github.com/sluice-ci/sluice/internal/inpod/script"
 	"github.com/sluice-ci/sluice/internal/inpod/when"
+	"github.com/sluice-ci/sluice/internal/pod/podpaths"
 )
 
 // confusing are texts of users that look like arguments of the entrypoint.
@@ -96,7 +97,7 @@ func TestAnyTextIsAnArgument(t *testing.T) {
 		}
 		wantStep(t, step, parsed(t, p.Spec.Containers[0]))
 		for _, c := range p.Spec.InitContainers {
-			if c.Name == SidecarContainer(sidecar, 0) && wrapped(sidecar) {
+			if c.Name == podpaths.SidecarContainer(sidecar, 0) && wrapped(sidecar) {
 				wantCommand(t, slices.Concat(sidecar.Command, sidecar.Args), parsed(t, c).Command)
 			}
 		}
@@ -117,7 +118,7 @@ func wantStep(t *rapid.T, step v1.Step, o entrypoint.Options) {
 	want := entrypoint.Options{
 		Stdout: outputs(step.StdoutConfig), Stderr: outputs(step.StderrConfig), OnError: string(step.OnError), Timeout: time.Second,
 		Conditions:    []when.Condition{{Input: step.When[0].Input, Operator: "in"}},
-		ReportResults: true, TerminationPath: terminationPath,
+		ReportResults: true, TerminationPath: podpaths.TerminationPath,
 	}
 	if step.WorkingDir != "" {
 		want.WorkDir = absolute(step.WorkingDir)
@@ -237,7 +238,7 @@ func TestSidecarWithoutCommand(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range p.Spec.InitContainers {
-		if c.Name == SidecarContainer(spec.Sidecars[0], 0) && !slices.Equal(c.Args, spec.Sidecars[0].Args) {
+		if c.Name == podpaths.SidecarContainer(spec.Sidecars[0], 0) && !slices.Equal(c.Args, spec.Sidecars[0].Args) {
 			t.Errorf("its arguments became %q", c.Args)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/config"
 	"github.com/sluice-ci/sluice/internal/name"
+	"github.com/sluice-ci/sluice/internal/pod/podpaths"
 	"github.com/sluice-ci/sluice/internal/results/termination"
 )
 
@@ -71,7 +72,7 @@ func addBudgets(pod *corev1.Pod) {
 
 // runsEntrypoint reports whether the container runs the in-pod binary. A user's sidecar may have no command.
 func runsEntrypoint(c *corev1.Container) bool {
-	return len(c.Command) > 0 && path.Dir(c.Command[0]) == binDir
+	return len(c.Command) > 0 && path.Dir(c.Command[0]) == podpaths.BinDir
 }
 
 // builder makes the parts of the pod.
@@ -86,7 +87,7 @@ type builder struct {
 
 func (b *builder) plan() Plan {
 	return Plan{
-		Steps: StepContainers(b.Spec), Results: b.carried, MaxResultSize: b.Config.Flags.MaxResultSize,
+		Steps: podpaths.StepContainers(b.Spec), Results: b.carried, MaxResultSize: b.Config.Flags.MaxResultSize,
 		Nonce: b.Nonce, Image: b.Image, Signatures: b.Signing != nil,
 	}
 }
@@ -130,7 +131,7 @@ func (b *builder) prepare() corev1.Container {
 		Name:            prepareContainer,
 		Image:           b.stepImage(),
 		Command:         []string{"/" + imageBinaryDir + "/" + b.binaryName(), "copy", b.binary()},
-		VolumeMounts:    []corev1.VolumeMount{{Name: binVolume, MountPath: binDir}},
+		VolumeMounts:    []corev1.VolumeMount{{Name: binVolume, MountPath: podpaths.BinDir}},
 		SecurityContext: Restricted(),
 	}
 }

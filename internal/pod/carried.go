@@ -4,6 +4,7 @@ import (
 	"strconv"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/pod/podpaths"
 	"github.com/sluice-ci/sluice/internal/results"
 )
 
@@ -35,7 +36,7 @@ func Carried(spec *v1.TaskSpec) []CarriedResult {
 	}
 	for i, step := range spec.Steps {
 		for _, r := range step.Results {
-			name := free(StepContainer(step, i), r.Name, taken)
+			name := free(podpaths.StepContainer(step, i), r.Name, taken)
 			taken[name] = true
 			carried = append(carried, CarriedResult{declared(name, r.Type, r.Properties), i, r.Name})
 		}
@@ -68,7 +69,7 @@ func free(container, result string, taken map[string]bool) string {
 // carriedPath is where the container that carries the results finds one.
 func (r CarriedResult) carriedPath() string {
 	if r.Step == OfTask {
-		return ResultPath(r.Result)
+		return podpaths.ResultPath(r.Result)
 	}
-	return stepRunDir(r.Step) + "/" + stepResults + "/" + r.Result
+	return stepRunDir(r.Step) + "/" + podpaths.StepResults + "/" + r.Result
 }

@@ -5,6 +5,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/sluice-ci/sluice/internal/pod/podpaths"
 	"github.com/sluice-ci/sluice/internal/results"
 )
 
@@ -45,7 +46,7 @@ func (p Plan) ResultArgs() []string {
 func (p Plan) ResultDirs() []string {
 	var dirs []string
 	for _, r := range p.Results {
-		dir := ResultsDir
+		dir := podpaths.ResultsDir
 		if r.Step != OfTask {
 			dir = stepRunDir(r.Step)
 		}
@@ -60,7 +61,7 @@ func (p Plan) ResultDirs() []string {
 func (p Plan) ResultMounts() []corev1.VolumeMount {
 	var mounts []corev1.VolumeMount
 	if ofTask(p.Results) {
-		mounts = append(mounts, corev1.VolumeMount{Name: resultsVolume, MountPath: ResultsDir, ReadOnly: true})
+		mounts = append(mounts, corev1.VolumeMount{Name: resultsVolume, MountPath: podpaths.ResultsDir, ReadOnly: true})
 	}
 	for i := range p.Steps {
 		mounts = append(mounts, corev1.VolumeMount{Name: runVolume(i), MountPath: stepRunDir(i), ReadOnly: true})

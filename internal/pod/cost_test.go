@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/pod/podpaths"
 	"github.com/sluice-ci/sluice/internal/results/termination"
 )
 
@@ -75,7 +76,7 @@ func TestBudgetLeavesRoom(t *testing.T) {
 			}
 			want := strconv.Itoa(termination.Budget(len(p.Spec.InitContainers) + len(p.Spec.Containers) + tc.injected))
 			for _, c := range p.Spec.Containers {
-				if got, ok := optionOf(c.Args, "-termination-budget"); isStep(c.Name) && (!ok || got != want) {
+				if got, ok := optionOf(c.Args, "-termination-budget"); podpaths.IsStep(c.Name) && (!ok || got != want) {
 					t.Errorf("%s: %s has a budget of %q bytes, want %s", tc.reason, c.Name, got, want)
 				}
 			}

@@ -9,6 +9,7 @@ import (
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/inpod/credentials"
+	"github.com/sluice-ci/sluice/internal/pod/podpaths"
 )
 
 // The annotations that say which hosts a secret is for begin so; what follows only keeps them apart.
@@ -66,18 +67,18 @@ func (b *builder) hasCredentials() bool {
 // needsCredentials reports whether a step has the directory of credentials: also one that speaks of it finds it, though
 // there may be nothing in it.
 func (b *builder) needsCredentials(s v1.Step) bool {
-	return b.hasCredentials() || mentions(s, CredentialsDir)
+	return b.hasCredentials() || mentions(s, podpaths.CredentialsDir)
 }
 
 func (b *builder) credentialMounts(s v1.Step, i int) []corev1.VolumeMount {
 	if !b.needsCredentials(s) {
 		return nil
 	}
-	mounts := []corev1.VolumeMount{{Name: numbered(credentialsVolumePrefix, i), MountPath: CredentialsDir}}
+	mounts := []corev1.VolumeMount{{Name: numbered(credentialsVolumePrefix, i), MountPath: podpaths.CredentialsDir}}
 	for n, secret := range b.Credentials {
 		if len(credentialsOf(secret)) > 0 {
 			mounts = append(mounts, corev1.VolumeMount{
-				Name: numbered(secretVolumePrefix, n), MountPath: secretsDir + "/" + secret.Name, ReadOnly: true,
+				Name: numbered(secretVolumePrefix, n), MountPath: podpaths.SecretsDir + "/" + secret.Name, ReadOnly: true,
 			})
 		}
 	}
@@ -93,7 +94,7 @@ func (b *builder) credentialArgs() []string {
 		}
 	}
 	if args != nil {
-		args = append(args, "-credentials-dir", CredentialsDir, "-secrets-dir", secretsDir, "-passwd", passwdFile)
+		args = append(args, "-credentials-dir", podpaths.CredentialsDir, "-secrets-dir", podpaths.SecretsDir, "-passwd", passwdFile)
 	}
 	return args
 }

@@ -4,10 +4,8 @@ import (
 	"slices"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/pod/podpaths"
 )
-
-// debugDir is where the user of a step that is held finds the commands to answer with, as package breakpoint has it.
-const debugDir = "/tekton/debug"
 
 // breakEnabled is the value that switches a breakpoint on.
 const breakEnabled = "enabled"
@@ -22,7 +20,7 @@ func (b *builder) breakpoints() v1.TaskBreakpoints {
 func (b *builder) breaksOnFailure() bool { return b.breakpoints().OnFailure == breakEnabled }
 
 func (b *builder) breaksBefore(s v1.Step, i int) bool {
-	return slices.Contains(b.breakpoints().BeforeSteps, StepName(s, i))
+	return slices.Contains(b.breakpoints().BeforeSteps, podpaths.StepName(s, i))
 }
 
 // debugged reports whether the step may be held anywhere.

@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/substitute"
 )
 
 func run(change func(*v1.TaskRunSpec)) func(*Input) {
@@ -70,7 +71,7 @@ func steps() v1.TaskSpec {
 }
 
 func references(in *Input) {
-	in.References = []Reference{
+	in.References = []substitute.StepResultToken{
 		{Token: "tok-1", Step: "make", Result: "text", Index: -1},
 		{Token: "tok-2", Step: "make", Result: "map", Index: -1, Key: "$k"},
 		{Token: "tok-3", Step: "make", Result: "map", Index: -1, Key: "k"},

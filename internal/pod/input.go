@@ -5,6 +5,7 @@ import (
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/config"
+	"github.com/sluice-ci/sluice/internal/substitute"
 )
 
 // Delivery is how the in-pod binary gets into the containers of steps.
@@ -45,25 +46,9 @@ type Input struct {
 	// the service account. Only their names, types and annotations matter; what they hold is never read here.
 	Credentials []corev1.Secret
 	// References of the steps' texts to results of earlier steps.
-	References []Reference
+	References []substitute.StepResultToken
 	// Settings of the installation that shape pods.
 	Settings Settings
-}
-
-// Reference is a reference to a result of an earlier step. It is resolved in the pod, when the step starts that makes it.
-type Reference struct {
-	// Token stands in the place of the reference in command, args, script, values of env and when of steps. No value
-	// can contain it: it has a random part. It is made of letters, digits and dashes, so that neither the kubelet nor a
-	// shell nor base64 sees anything in it, and none is the beginning of another.
-	Token string
-	// Step and Result are the names of the step, as $(steps.<step>.…) has it, and of its result.
-	Step, Result string
-	// Whole is true for [*], the whole of an array or an object.
-	Whole bool
-	// Index is the element of an array, and -1 where none is named.
-	Index int
-	// Key is the key of an object, and empty where none is named.
-	Key string
 }
 
 // Settings are what an administrator says of all pods.

@@ -11,7 +11,9 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/inpod/stepresult"
 	"github.com/sluice-ci/sluice/internal/inpod/when"
+	"github.com/sluice-ci/sluice/internal/pod/podpaths"
 	"github.com/sluice-ci/sluice/internal/results"
+	"github.com/sluice-ci/sluice/internal/substitute"
 )
 
 // lateArgs are what is only decided when the step starts: whether it is needed, and what results of earlier steps stand
@@ -47,9 +49,9 @@ func (b *builder) lateArgs(s v1.Step, i int) ([]string, error) {
 }
 
 // referred is the reference as the entrypoint of the step at index i takes it.
-func (b *builder) referred(r Reference, i int) (stepresult.Reference, error) {
+func (b *builder) referred(r substitute.StepResultToken, i int) (stepresult.Reference, error) {
 	n := slices.IndexFunc(b.carried, func(c CarriedResult) bool {
-		return c.Step != OfTask && c.Step < i && c.Result == r.Result && StepName(b.Spec.Steps[c.Step], c.Step) == r.Step
+		return c.Step != OfTask && c.Step < i && c.Result == r.Result && podpaths.StepName(b.Spec.Steps[c.Step], c.Step) == r.Step
 	})
 	if n < 0 {
 		return stepresult.Reference{}, &FieldError{fmt.Sprintf("spec.steps[%d]", i), "$(steps." + r.Step + ".results." + r.Result + ")",
@@ -58,7 +60,7 @@ func (b *builder) referred(r Reference, i int) (stepresult.Reference, error) {
 	c := b.carried[n]
 	return stepresult.Reference{
 		Token: r.Token,
-		File:  results.File{Declared: c.Declared, Path: StepResultPath(b.Spec.Steps[c.Step], c.Step, c.Result)},
+		File:  results.File{Declared: c.Declared, Path: podpaths.StepResultPath(b.Spec.Steps[c.Step], c.Step, c.Result)},
 		Whole: r.Whole, Index: r.Index, Key: r.Key,
 	}, nil
 }
@@ -71,7 +73,7 @@ func uses(s v1.Step, token string) bool {
 }
 
 func (b *builder) refersToResults(s v1.Step) bool {
-	return slices.ContainsFunc(b.References, func(r Reference) bool { return uses(s, r.Token) })
+	return slices.ContainsFunc(b.References, func(r substitute.StepResultToken) bool { return uses(s, r.Token) })
 }
 
 // mentions reports whether any text that the step's command sees has a word in it.

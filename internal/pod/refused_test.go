@@ -10,6 +10,8 @@ import (
 	"pgregory.net/rapid"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/pod/podpaths"
+	"github.com/sluice-ci/sluice/internal/substitute"
 )
 
 func TestBuildRefuses(t *testing.T) {
@@ -107,7 +109,7 @@ func TestBuildRefuses(t *testing.T) {
 		"NoSuchResult": {
 			reason: "a reference to nothing is not dropped, either",
 			in: input(oneStep(func(s *v1.Step) { s.Args = []string{"tok"} }), func(in *Input) {
-				in.References = []Reference{{Token: "tok", Step: "one", Result: "r"}}
+				in.References = []substitute.StepResultToken{{Token: "tok", Step: "one", Result: "r"}}
 			}),
 			field: "spec.steps[0]",
 		},
@@ -157,7 +159,7 @@ func TestNothingShadowsOurs(t *testing.T) {
 					continue
 				}
 				dir := cleaned("/" + m.MountPath)
-				if dir == "/" || dir == "/tekton" || strings.HasPrefix(dir, "/tekton/") && dir != homeDir && !strings.HasPrefix(dir, homeDir+"/") {
+				if dir == "/" || dir == "/tekton" || strings.HasPrefix(dir, "/tekton/") && dir != podpaths.HomeDir && !strings.HasPrefix(dir, podpaths.HomeDir+"/") {
 					t.Fatalf("container %q mounts %q at %q", c.Name, m.Name, m.MountPath)
 				}
 			}

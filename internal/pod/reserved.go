@@ -8,10 +8,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/pod/podpaths"
 )
-
-// reservedDir is where everything of ours is in a container; homeDir is the exception that tasks may mount over.
-const reservedDir = "/tekton"
 
 // checkReserved refuses a task that would mount something over what is ours, or mount what is ours. Admission and the
 // reconciler refuse it before; here it is looked at once more, since a step that could write there could forge the results
@@ -89,9 +87,9 @@ func checkVolume(field, name string) error {
 // checkPath looks at a path as the kernel takes it: a relative one begins at the root, too.
 func checkPath(field, dir string) error {
 	at := path.Clean("/" + dir)
-	home := at == homeDir || strings.HasPrefix(at, homeDir+"/")
-	if at == "/" || at == reservedDir || strings.HasPrefix(at, reservedDir+"/") && !home {
-		return &FieldError{field, dir, "nothing can be mounted at the root, nor at or under " + reservedDir + " except " + homeDir}
+	home := at == podpaths.HomeDir || strings.HasPrefix(at, podpaths.HomeDir+"/")
+	if at == "/" || at == podpaths.Reserved || strings.HasPrefix(at, podpaths.Reserved+"/") && !home {
+		return &FieldError{field, dir, "nothing can be mounted at the root, nor at or under " + podpaths.Reserved + " except " + podpaths.HomeDir}
 	}
 	return nil
 }

@@ -6,13 +6,14 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/pod/podpaths"
 )
 
 // sidecar is the container of a task's sidecar: a native one, which Kubernetes starts before the steps and stops
 // after them. With a command or a script the entrypoint stays when that ends, so that nothing restarts it.
 func (b *builder) sidecar(s v1.Sidecar, i int) corev1.Container {
 	c := corev1.Container{
-		Name:                     SidecarContainer(s, i),
+		Name:                     podpaths.SidecarContainer(s, i),
 		Image:                    s.Image,
 		ImagePullPolicy:          s.ImagePullPolicy,
 		Command:                  s.Command,
@@ -50,18 +51,18 @@ func wrapped(s v1.Sidecar) bool { return len(s.Command) > 0 || s.Script != "" }
 // wrap puts the entrypoint before the command of a sidecar. Its end is recorded in the termination message, unless the
 // task says itself what that is to be.
 func (b *builder) wrap(c *corev1.Container, s v1.Sidecar, i int) {
-	runDir := RunDir + "/" + c.Name
+	runDir := podpaths.RunDir + "/" + c.Name
 	args := []string{entrypointRole, "-stay", "-step", c.Name, "-run", runDir}
 	args = append(args, b.program(c.Name, s.Script, b.workingDir(s.WorkingDir))...)
 	if s.TerminationMessagePath == "" && s.TerminationMessagePolicy == "" {
-		args = append(args, terminationPathArg, terminationPath)
-		c.TerminationMessagePath, c.TerminationMessagePolicy = terminationPath, corev1.TerminationMessageReadFile
+		args = append(args, terminationPathArg, podpaths.TerminationPath)
+		c.TerminationMessagePath, c.TerminationMessagePolicy = podpaths.TerminationPath, corev1.TerminationMessageReadFile
 	}
 	c.Command = []string{b.binary()}
 	c.Args = slices.Concat(args, []string{endOfOptions}, s.Command, s.Args)
 	mounts := append(b.binMount(), corev1.VolumeMount{Name: numbered(sidecarRunVolumePrefix, i), MountPath: runDir})
 	if s.Script != "" {
-		mounts = append(mounts, corev1.VolumeMount{Name: numbered(sidecarScriptVolumePrefix, i), MountPath: scriptsDir})
+		mounts = append(mounts, corev1.VolumeMount{Name: numbered(sidecarScriptVolumePrefix, i), MountPath: podpaths.ScriptsDir})
 	}
 	c.VolumeMounts = append(mounts, c.VolumeMounts...)
 }

@@ -5,6 +5,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/sluice-ci/sluice/internal/pod/podpaths"
 	"github.com/sluice-ci/sluice/internal/results/frame"
 	"github.com/sluice-ci/sluice/internal/results/termination"
 )
@@ -35,7 +36,7 @@ const (
 func SidecarFailures(p *corev1.Pod) []SidecarEnd {
 	var failed []SidecarEnd
 	for _, s := range p.Status.InitContainerStatuses {
-		if _, ok := SidecarOf(s.Name); !ok {
+		if _, ok := podpaths.SidecarOf(s.Name); !ok {
 			continue
 		}
 		// The container's earlier life comes first: the one after it only stays.

@@ -4,6 +4,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/sluice-ci/sluice/internal/config"
+	"github.com/sluice-ci/sluice/internal/pod/podpaths"
 )
 
 // Signing is what steps need to sign their results.
@@ -35,7 +36,7 @@ func (b *builder) binaryName() string {
 }
 
 // binary is the in-pod binary in containers that have it mounted.
-func (b *builder) binary() string { return binDir + "/" + b.binaryName() }
+func (b *builder) binary() string { return podpaths.BinDir + "/" + b.binaryName() }
 
 // workloadVolumes is the one that has the socket of the Workload API. Only steps mount it, and not as their tasks like:
 // what carries the results, and the task's sidecars, cannot sign.
@@ -58,7 +59,7 @@ func (b *builder) signingArgs() []string {
 		return nil
 	}
 	return []string{
-		"-sign-socket", "unix://" + workloadDir + "/" + b.Signing.Socket.File, "-sign-identity", b.Signing.Identity,
+		"-sign-socket", "unix://" + podpaths.WorkloadDir + "/" + b.Signing.Socket.File, "-sign-identity", b.Signing.Identity,
 		"-sign-namespace", b.TaskRun.Namespace, "-sign-taskrun", b.TaskRun.Name, "-sign-uid", string(b.TaskRun.UID), "-sign-nonce", b.Nonce,
 	}
 }

@@ -8,6 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/sluice-ci/sluice/internal/config"
+	"github.com/sluice-ci/sluice/internal/pod/podpaths"
 )
 
 func mounts(c corev1.Container, volume string) bool {
@@ -59,7 +60,7 @@ func TestSigning(t *testing.T) {
 				signs := strings.Contains(args, "-sign-socket "+tc.address+
 					" -sign-identity /ns/ci/taskrun/build -sign-namespace ci -sign-taskrun build "+
 					"-sign-uid 11111111-2222-3333-4444-555555555555 -sign-nonce NONCE")
-				if step := isStep(c.Name); mounts(c, workloadVolume) != step || signs != step || step != (c.Command[0] == "/tekton/bin/inpod-spiffe") {
+				if step := podpaths.IsStep(c.Name); mounts(c, workloadVolume) != step || signs != step || step != (c.Command[0] == "/tekton/bin/inpod-spiffe") {
 					t.Errorf("%s\nsteps sign, and nobody else: container %q: %+v, %s", tc.reason, c.Name, c.Command, args)
 				}
 			}

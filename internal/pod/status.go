@@ -4,36 +4,40 @@ import (
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/sluice-ci/sluice/internal/pod/podpaths"
 )
 
 // StepStatuses returns what the pod's kubelet says of the steps' containers, in the order of the steps. The kubelet
 // gives the statuses in an order of its own, and none of a container that it has not looked at yet; such a one is empty.
 func StepStatuses(p *corev1.Pod) []corev1.ContainerStatus {
-	return statuses(p, isStep)
+	return statuses(p, podpaths.IsStep)
 }
 
 // CarrierStatuses returns what the kubelet says of the container that carries the results, as StepStatuses does; none when
 // the pod has no such container. Containers that something else has added to the pod carry nothing.
 func CarrierStatuses(p *corev1.Pod) []corev1.ContainerStatus {
-	return statuses(p, func(container string) bool { return container == ResultsContainer })
+	return statuses(p, func(container string) bool { return container == podpaths.ResultsContainer })
 }
 
 // InjectedStatuses returns what the kubelet says of the containers that something else has added to the pod, such as the
 // proxy of a service mesh, as StepStatuses does. Native sidecars are init containers, and not among them.
 func InjectedStatuses(p *corev1.Pod) []corev1.ContainerStatus {
-	return statuses(p, func(container string) bool { return !isStep(container) && container != ResultsContainer })
+	return statuses(p, func(container string) bool {
+		return !podpaths.IsStep(container) && container != podpaths.ResultsContainer
+	})
 }
 
 // Injected returns the names of all containers that something else has added to the pod, init containers first.
 func Injected(p *corev1.Pod) []string {
 	var names []string
 	for _, c := range p.Spec.InitContainers {
-		if _, sidecar := SidecarOf(c.Name); !sidecar && c.Name != prepareContainer {
+		if _, sidecar := podpaths.SidecarOf(c.Name); !sidecar && c.Name != prepareContainer {
 			names = append(names, c.Name)
 		}
 	}
 	for _, c := range p.Spec.Containers {
-		if !isStep(c.Name) && c.Name != ResultsContainer {
+		if !podpaths.IsStep(c.Name) && c.Name != podpaths.ResultsContainer {
 			names = append(names, c.Name)
 		}
 	}

@@ -10,12 +10,14 @@ import (
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/inpod/script"
+	"github.com/sluice-ci/sluice/internal/pod/podpaths"
 	"github.com/sluice-ci/sluice/internal/results"
+	"github.com/sluice-ci/sluice/internal/substitute"
 )
 
 // step is the container of the step at index i: the entrypoint, told what to wait for, what to run and what to record.
 func (b *builder) step(s v1.Step, i int) (corev1.Container, error) {
-	container := StepContainer(s, i)
+	container := podpaths.StepContainer(s, i)
 	args := []string{entrypointRole, "-step", container, "-run", stepRunDir(i)}
 	if i > 0 {
 		args = append(args, "-after", stepRunDir(i-1))
@@ -37,7 +39,7 @@ func (b *builder) step(s v1.Step, i int) (corev1.Container, error) {
 		VolumeMounts:             slices.Concat(b.stepMounts(s, i), s.VolumeMounts),
 		VolumeDevices:            s.VolumeDevices,
 		SecurityContext:          b.secured(s.SecurityContext),
-		TerminationMessagePath:   terminationPath,
+		TerminationMessagePath:   podpaths.TerminationPath,
 		TerminationMessagePolicy: corev1.TerminationMessageReadFile,
 	}, nil
 }
@@ -60,14 +62,14 @@ func withHome(env []corev1.EnvVar) []corev1.EnvVar {
 	if slices.ContainsFunc(env, func(e corev1.EnvVar) bool { return e.Name == home }) {
 		return env
 	}
-	return slices.Concat([]corev1.EnvVar{{Name: home, Value: homeDir}}, env)
+	return slices.Concat([]corev1.EnvVar{{Name: home, Value: podpaths.HomeDir}}, env)
 }
 
 // program is what a step and a sidecar have in common: a script instead of a command, and where it runs.
 func (b *builder) program(container, text, workingDir string) []string {
 	var args []string
 	if text != "" {
-		args = append(args, "-script-path", scriptsDir+"/"+container)
+		args = append(args, "-script-path", podpaths.ScriptsDir+"/"+container)
 		for _, piece := range script.Encode(script.WithShebang(text)) {
 			args = append(args, "-script", piece)
 		}
@@ -81,7 +83,7 @@ func (b *builder) program(container, text, workingDir string) []string {
 // workingDir is the directory that a step runs in. One that has a token in it is made absolute by the entrypoint: what it
 // is, is known there only.
 func (b *builder) workingDir(dir string) string {
-	if dir == "" || slices.ContainsFunc(b.References, func(r Reference) bool { return strings.Contains(dir, r.Token) }) {
+	if dir == "" || slices.ContainsFunc(b.References, func(r substitute.StepResultToken) bool { return strings.Contains(dir, r.Token) }) {
 		return dir
 	}
 	return absolute(dir)
@@ -120,24 +122,24 @@ func (b *builder) mannerArgs(s v1.Step, i int) []string {
 		args = append(args, "-break-on-failure")
 	}
 	if b.debugged(s, i) {
-		args = append(args, "-debug-dir", debugDir)
+		args = append(args, "-debug-dir", podpaths.DebugDir)
 	}
 	return args
 }
 
 // recordArgs say what is to be recorded: how the step ended, and which results it left.
 func (b *builder) recordArgs(s v1.Step, i int) []string {
-	args := []string{terminationPathArg, terminationPath, resultsFromArg, string(b.ResultsFrom)}
+	args := []string{terminationPathArg, podpaths.TerminationPath, resultsFromArg, string(b.ResultsFrom)}
 	if len(s.Results) > 0 {
-		args = append(args, "-own-results", StepDir(StepContainer(s, i))+"/"+stepResults)
+		args = append(args, "-own-results", podpaths.StepDir(podpaths.StepContainer(s, i))+"/"+podpaths.StepResults)
 	}
 	var files []string
 	for _, r := range b.carried {
 		switch r.Step {
 		case OfTask:
-			files = append(files, option("result", results.File{Declared: r.Declared, Path: ResultPath(r.Result)}.String()))
+			files = append(files, option("result", results.File{Declared: r.Declared, Path: podpaths.ResultPath(r.Result)}.String()))
 		case i:
-			files = append(files, option("result", results.File{Declared: r.Declared, Path: StepResultPath(s, i, r.Result)}.String()))
+			files = append(files, option("result", results.File{Declared: r.Declared, Path: podpaths.StepResultPath(s, i, r.Result)}.String()))
 		}
 	}
 	if len(files) > 0 || b.refersToResults(s) {

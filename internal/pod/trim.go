@@ -4,6 +4,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/pod/podpaths"
 )
 
 // Trim drops from a pod what no pass reads, so that a cache of many pods stays small: a step's script alone may have
@@ -40,7 +41,7 @@ func trimmed(containers []corev1.Container) []corev1.Container {
 	slim := slimmed(containers)
 	for i, c := range containers {
 		switch from, ok := optionOf(c.Args, resultsFromArg); {
-		case !isStep(c.Name):
+		case !podpaths.IsStep(c.Name):
 			slim[i].Args = c.Args
 		case ok:
 			slim[i].Args = []string{resultsFromArg, from}

@@ -8,6 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/pod/podpaths"
 )
 
 // volumes are those of the task, of its workspaces, of the pod's template, and ours: only what this task needs.
@@ -60,7 +61,7 @@ func (b *builder) binSource() corev1.Volume {
 }
 
 func (b *builder) binMount() []corev1.VolumeMount {
-	mount := corev1.VolumeMount{Name: binVolume, MountPath: binDir, ReadOnly: true}
+	mount := corev1.VolumeMount{Name: binVolume, MountPath: podpaths.BinDir, ReadOnly: true}
 	if b.Delivery == ImageVolume {
 		mount.SubPath = imageBinaryDir
 	}
@@ -76,16 +77,16 @@ func (b *builder) stepMounts(s v1.Step, i int) []corev1.VolumeMount {
 	}
 	mounts = append(mounts, b.stepDirMounts(s, i)...)
 	if b.debugged(s, i) {
-		mounts = append(mounts, corev1.VolumeMount{Name: runVolume(i), MountPath: debugDir})
+		mounts = append(mounts, corev1.VolumeMount{Name: runVolume(i), MountPath: podpaths.DebugDir})
 	}
 	if ofTask(b.carried) {
-		mounts = append(mounts, corev1.VolumeMount{Name: resultsVolume, MountPath: ResultsDir})
+		mounts = append(mounts, corev1.VolumeMount{Name: resultsVolume, MountPath: podpaths.ResultsDir})
 	}
 	if s.Script != "" {
-		mounts = append(mounts, corev1.VolumeMount{Name: numbered(scriptVolumePrefix, i), MountPath: scriptsDir})
+		mounts = append(mounts, corev1.VolumeMount{Name: numbered(scriptVolumePrefix, i), MountPath: podpaths.ScriptsDir})
 	}
 	if b.Signing != nil {
-		mounts = append(mounts, corev1.VolumeMount{Name: workloadVolume, MountPath: workloadDir, ReadOnly: true})
+		mounts = append(mounts, corev1.VolumeMount{Name: workloadVolume, MountPath: podpaths.WorkloadDir, ReadOnly: true})
 	}
 	mounts = append(mounts, b.credentialMounts(s, i)...)
 	mounts = append(mounts, b.workspaceMounts(s.Workspaces, s.VolumeMounts)...)
@@ -95,15 +96,15 @@ func (b *builder) stepMounts(s v1.Step, i int) []corev1.VolumeMount {
 // stepDirMounts show a step its own directory, and those of the steps before it. They are the run directories under the
 // names that users know; a step that knows another by its number finds it so, too.
 func (b *builder) stepDirMounts(s v1.Step, i int) []corev1.VolumeMount {
-	if len(b.Spec.Steps) == 1 && len(s.Results) == 0 && !mentions(s, StepsDir) {
+	if len(b.Spec.Steps) == 1 && len(s.Results) == 0 && !mentions(s, podpaths.StepsDir) {
 		return nil
 	}
-	numbers := mentions(s, StepsDir+"/")
+	numbers := mentions(s, podpaths.StepsDir+"/")
 	var mounts []corev1.VolumeMount
 	for j := range i + 1 {
-		dirs := []string{StepDir(StepContainer(b.Spec.Steps[j], j))}
+		dirs := []string{podpaths.StepDir(podpaths.StepContainer(b.Spec.Steps[j], j))}
 		if numbers {
-			dirs = append(dirs, StepsDir+"/"+strconv.Itoa(j))
+			dirs = append(dirs, podpaths.StepsDir+"/"+strconv.Itoa(j))
 		}
 		for _, dir := range dirs {
 			mounts = append(mounts, corev1.VolumeMount{Name: runVolume(j), MountPath: dir, ReadOnly: j < i})
@@ -118,7 +119,7 @@ func (b *builder) withImplicit(mounts, users []corev1.VolumeMount) []corev1.Volu
 	var implicit []corev1.VolumeMount
 	for _, m := range []corev1.VolumeMount{
 		{Name: workspaceVolume, MountPath: v1.WorkspacesDir},
-		{Name: homeVolume, MountPath: homeDir},
+		{Name: homeVolume, MountPath: podpaths.HomeDir},
 	} {
 		if !mountsAt(mounts, m.MountPath) && !mountsAt(users, m.MountPath) {
 			implicit = append(implicit, m)

@@ -7,7 +7,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
-	"github.com/sluice-ci/sluice/internal/pod"
 	"github.com/sluice-ci/sluice/internal/validation"
 )
 
@@ -44,7 +43,7 @@ steps:
 	if diff := cmp.Diff(want, task.Spec); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
-	references := []pod.Reference{
+	references := []StepResultToken{
 		{Token: "m4rk-00000000", Step: "a", Result: "list", Whole: true, Index: -1},
 		{Token: "m4rk-00000001", Step: "a", Result: "r", Index: -1},
 		{Token: "m4rk-00000002", Step: "a", Result: "list", Index: 2},

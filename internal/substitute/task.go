@@ -8,7 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
-	"github.com/sluice-ci/sluice/internal/pod"
+	"github.com/sluice-ci/sluice/internal/pod/podpaths"
 	"github.com/sluice-ci/sluice/internal/validation"
 )
 
@@ -17,7 +17,7 @@ type Task struct {
 	// Spec that a pod can be made from.
 	Spec *v1.TaskSpec
 	// References to results of steps: their tokens stand in texts of Spec.
-	References []pod.Reference
+	References []StepResultToken
 }
 
 // TaskSpec returns a copy of a task with its variables substituted, in every place where the API allows them. An element
@@ -71,7 +71,7 @@ type taskSubstitution struct {
 func (s *taskSubstitution) step(path *field.Path, step *v1.Step, i int) {
 	own := s.ownPaths(path, step.Workspaces)
 	for _, r := range step.Results {
-		own["step.results."+r.Name+".path"] = pod.StepResultPath(*step, i, r.Name)
+		own["step.results."+r.Name+".path"] = podpaths.StepResultPath(*step, i, r.Name)
 	}
 	s.vars = s.task.With(own)
 	step.VisitFixedTexts(path, s)
@@ -232,7 +232,7 @@ func (s *stepValues) VisitValue(path *field.Path, _ *v1.Value) {
 type tokens struct {
 	mark  string
 	known map[v1.StepResultRef]string
-	all   []pod.Reference
+	all   []StepResultToken
 }
 
 // of returns the token of a reference. All are of one length, so that none is the beginning of another.
@@ -245,7 +245,7 @@ func (t *tokens) of(ref v1.StepResultRef) string {
 	}
 	token := fmt.Sprintf("%s-%08d", t.mark, len(t.all))
 	t.known[ref] = token
-	t.all = append(t.all, pod.Reference{
+	t.all = append(t.all, StepResultToken{
 		Token: token, Step: ref.Step, Result: ref.Result, Whole: ref.Whole, Index: ref.Index, Key: ref.Key,
 	})
 	return token

@@ -6,7 +6,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
-	"github.com/sluice-ci/sluice/internal/pod"
+	"github.com/sluice-ci/sluice/internal/pod/podpaths"
 )
 
 // TaskRunContext is what a task can know of the run that it is part of.
@@ -38,15 +38,15 @@ func ForTaskRun(spec *v1.TaskSpec, given []v1.Param, context TaskRunContext) Var
 		"context.taskRun.uid":       context.UID,
 		"context.task.name":         context.Task,
 		"context.task.retry-count":  strconv.Itoa(context.Retry),
-		"credentials.path":          pod.CredentialsDir,
+		"credentials.path":          podpaths.CredentialsDir,
 	}}
 	for i := range spec.Results {
 		name := spec.Results[i].Name
-		v.texts["results."+name+".path"] = pod.ResultPath(name)
+		v.texts["results."+name+".path"] = podpaths.ResultPath(name)
 	}
 	for i := range spec.Steps {
-		container := pod.StepContainer(spec.Steps[i], i)
-		v.texts["steps."+container+".exitCode.path"] = pod.ExitCodePath(container)
+		container := podpaths.StepContainer(spec.Steps[i], i)
+		v.texts["steps."+container+".exitCode.path"] = podpaths.ExitCodePath(container)
 	}
 	for i := range spec.Workspaces {
 		v.addWorkspace(&spec.Workspaces[i], context.Workspaces)

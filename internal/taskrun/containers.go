@@ -7,6 +7,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/sluice-ci/sluice/internal/pod"
+	"github.com/sluice-ci/sluice/internal/pod/podpaths"
 	"github.com/sluice-ci/sluice/internal/results/termination"
 )
 
@@ -119,7 +120,7 @@ func failedInit(p *corev1.Pod) *corev1.ContainerStatus {
 
 // native reports whether an init container is a sidecar, which runs beside the steps.
 func native(p *corev1.Pod, name string) bool {
-	if _, ok := pod.SidecarOf(name); ok {
+	if _, ok := podpaths.SidecarOf(name); ok {
 		return true
 	}
 	return slices.ContainsFunc(p.Spec.InitContainers, func(c corev1.Container) bool {

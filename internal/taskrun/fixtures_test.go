@@ -9,7 +9,7 @@ import (
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/config"
-	"github.com/sluice-ci/sluice/internal/pod"
+	"github.com/sluice-ci/sluice/internal/pod/podpaths"
 	"github.com/sluice-ci/sluice/internal/results/frame"
 	"github.com/sluice-ci/sluice/internal/results/termination"
 	"github.com/sluice-ci/sluice/internal/validation"
@@ -67,13 +67,13 @@ func runPod(phase corev1.PodPhase, states ...corev1.ContainerState) *corev1.Pod 
 	if len(states) > 0 { // its kubelet has seen it
 		p.Spec.NodeName, p.Status.StartTime = "node-1", new(metav1.NewTime(epoch()))
 	}
-	for i, name := range []string{"step-one", "step-two", pod.ResultsContainer} {
-		if i == len(states) && name == pod.ResultsContainer {
+	for i, name := range []string{"step-one", "step-two", podpaths.ResultsContainer} {
+		if i == len(states) && name == podpaths.ResultsContainer {
 			break // a pod without the results sidecar
 		}
 		c := corev1.Container{Name: name}
 		switch {
-		case name == pod.ResultsContainer:
+		case name == podpaths.ResultsContainer:
 			c.Args = []string{"results", "-nonce", "n0nce"}
 		case len(states) > i:
 			c.Args = []string{"entrypoint", "-results-from", string(config.TerminationMessage), "--", "true"}

@@ -14,6 +14,7 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/config"
 	"github.com/sluice-ci/sluice/internal/pod"
+	"github.com/sluice-ci/sluice/internal/pod/podpaths"
 	"github.com/sluice-ci/sluice/internal/results/collect"
 	"github.com/sluice-ci/sluice/internal/results/frame"
 	"github.com/sluice-ci/sluice/internal/results/verify"
@@ -74,7 +75,7 @@ func modelPod(states []corev1.ContainerState, carrier *corev1.ContainerState, s 
 		add(fmt.Sprintf("step-s%d", i), state)
 	}
 	if carrier != nil {
-		add(pod.ResultsContainer, *carrier)
+		add(podpaths.ResultsContainer, *carrier)
 	}
 	s.change(p)
 	return p
@@ -268,7 +269,7 @@ func unproved(obs Observation) string {
 	if set == nil || set.Interrupted {
 		return "the results are not whole"
 	}
-	for _, name := range pod.StepContainers(obs.Task.Spec) {
+	for _, name := range podpaths.StepContainers(obs.Task.Spec) {
 		i := slices.IndexFunc(set.Steps, func(s frame.Step) bool { return s.Name == name })
 		if i < 0 || !goesOn(set.Steps[i]) && (set.Steps[i].Reason != frame.ReasonSkipped || set.Steps[i].ExitCode != 0) {
 			return "step " + name

@@ -11,6 +11,7 @@ import (
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/pod"
+	"github.com/sluice-ci/sluice/internal/pod/podpaths"
 	"github.com/sluice-ci/sluice/internal/results/collect"
 	"github.com/sluice-ci/sluice/internal/results/frame"
 	"github.com/sluice-ci/sluice/internal/results/termination"
@@ -131,7 +132,7 @@ func lossOf(p *corev1.Pod) string {
 	if step := containersOf(p).recordless(); step != nil {
 		return endOf(step)
 	}
-	return fmt.Sprintf("the steps have ended, and container %q has not reported their results", pod.ResultsContainer)
+	return fmt.Sprintf("the steps have ended, and container %q has not reported their results", podpaths.ResultsContainer)
 }
 
 // silence says that a node has not ended a pod.
@@ -253,7 +254,7 @@ func collected(obs Observation) *Outcome {
 // unspoken says of which step a set has no record; empty when it has one of each and is whole. A step that nothing is known
 // of may have failed.
 func unspoken(spec *v1.TaskSpec, set *collect.Set) string {
-	for _, name := range pod.StepContainers(spec) {
+	for _, name := range podpaths.StepContainers(spec) {
 		if !slices.ContainsFunc(set.Steps, func(s frame.Step) bool { return s.Name == name }) {
 			return fmt.Sprintf("the results were read whole, and they have no record of container %q", name)
 		}

@@ -5,6 +5,7 @@ import (
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/pod"
+	"github.com/sluice-ci/sluice/internal/pod/podpaths"
 	"github.com/sluice-ci/sluice/internal/results"
 	"github.com/sluice-ci/sluice/internal/results/frame"
 )
@@ -32,10 +33,10 @@ func carriedAs(spec *v1.TaskSpec, name string) carried {
 	for _, c := range pod.Carried(spec) {
 		if c.Name == name && c.Step != pod.OfTask {
 			step := spec.Steps[c.Step]
-			return carried{fmt.Sprintf("result %q of step %q", c.Result, pod.StepName(step, c.Step)), pod.StepResultPath(step, c.Step, c.Result)}
+			return carried{fmt.Sprintf("result %q of step %q", c.Result, podpaths.StepName(step, c.Step)), podpaths.StepResultPath(step, c.Step, c.Result)}
 		}
 	}
-	return carried{fmt.Sprintf("result %q", name), pod.ResultPath(name)}
+	return carried{fmt.Sprintf("result %q", name), podpaths.ResultPath(name)}
 }
 
 func problem(p frame.Problem, c carried) (reason, message string) {

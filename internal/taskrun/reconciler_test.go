@@ -29,6 +29,7 @@ import (
 	"github.com/sluice-ci/sluice/api/v1beta1"
 	"github.com/sluice-ci/sluice/internal/config"
 	"github.com/sluice-ci/sluice/internal/pod"
+	"github.com/sluice-ci/sluice/internal/pod/podpaths"
 	"github.com/sluice-ci/sluice/internal/resolve/image"
 	"github.com/sluice-ci/sluice/internal/results/collect"
 	"github.com/sluice-ci/sluice/internal/results/frame"
@@ -224,7 +225,7 @@ func (w *world) playOn(t *testing.T, name string, phase corev1.PodPhase, states 
 func nonceOf(t *testing.T, p *corev1.Pod) string {
 	t.Helper()
 	for _, c := range p.Spec.Containers {
-		if i := slices.Index(c.Args, "-nonce"); c.Name == pod.ResultsContainer && i >= 0 {
+		if i := slices.Index(c.Args, "-nonce"); c.Name == podpaths.ResultsContainer && i >= 0 {
 			return c.Args[i+1]
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/config"
 	"github.com/sluice-ci/sluice/internal/pod"
+	"github.com/sluice-ci/sluice/internal/pod/podpaths"
 	"github.com/sluice-ci/sluice/internal/results/collect"
 	"github.com/sluice-ci/sluice/internal/results/frame"
 	"github.com/sluice-ci/sluice/internal/transport"
@@ -32,7 +33,7 @@ func (byAnnotation) Gather(run transport.Run) collect.Progress {
 		return collect.Progress{}
 	}
 	set := &collect.Set{Results: []frame.Result{{Name: "digest", Type: "string", Value: []byte(text)}}}
-	for _, name := range pod.StepContainers(run.Spec) {
+	for _, name := range podpaths.StepContainers(run.Spec) {
 		set.Steps = append(set.Steps, frame.Step{Name: name, Reason: frame.ReasonCompleted, StartedAt: epoch(), FinishedAt: epoch()})
 	}
 	return collect.Progress{Set: set}

@@ -12,6 +12,7 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/config"
 	"github.com/sluice-ci/sluice/internal/pod"
+	"github.com/sluice-ci/sluice/internal/pod/podpaths"
 	"github.com/sluice-ci/sluice/internal/results"
 	"github.com/sluice-ci/sluice/internal/results/signature"
 	"github.com/sluice-ci/sluice/internal/results/verify"
@@ -99,7 +100,7 @@ func (r *Reconciler) verify(tr *v1.TaskRun, obs *Observation) {
 	}
 	want := verify.Want{
 		Run: signature.Run{Namespace: tr.Namespace, Name: tr.Name, UID: string(tr.UID)}, Nonce: set.Nonce,
-		Steps: pod.StepContainers(obs.Task.Spec), Results: declared(obs.Task.Spec),
+		Steps: podpaths.StepContainers(obs.Task.Spec), Results: declared(obs.Task.Spec),
 		Identity: identityOf(tr, obs.Config.Flags), Now: obs.Now,
 	}
 	if tr.Status.StartTime != nil {

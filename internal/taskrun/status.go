@@ -10,6 +10,7 @@ import (
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/pod"
+	"github.com/sluice-ci/sluice/internal/pod/podpaths"
 	"github.com/sluice-ci/sluice/internal/results/frame"
 )
 
@@ -149,7 +150,7 @@ func stepStates(before []v1.StepState, p *corev1.Pod, records []frame.Step, star
 	states := make([]v1.StepState, 0, len(p.Spec.Containers))
 	for _, s := range containersOf(p).steps {
 		state := v1.StepState{
-			Name: pod.StepOf(s.Name), Container: s.Name, ImageID: s.ImageID,
+			Name: podpaths.StepOf(s.Name), Container: s.Name, ImageID: s.ImageID,
 			ContainerState: worthTelling(s.State),
 		}
 		if state.Terminated != nil {
@@ -266,7 +267,7 @@ func sidecarStates(before []v1.SidecarState, p *corev1.Pod, start metav1.Time) [
 	}
 	var states []v1.SidecarState
 	for _, s := range p.Status.InitContainerStatuses {
-		name, ok := pod.SidecarOf(s.Name)
+		name, ok := podpaths.SidecarOf(s.Name)
 		if !ok {
 			continue
 		}

@@ -7,6 +7,7 @@ import (
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/pod"
+	"github.com/sluice-ci/sluice/internal/pod/podpaths"
 	"github.com/sluice-ci/sluice/internal/results/frame"
 	"github.com/sluice-ci/sluice/internal/validation"
 )
@@ -44,7 +45,7 @@ func Assemble(spec *v1.TaskSpec, whole []frame.Result) Values {
 			continue
 		}
 		declared := stepResult(spec.Steps[c.Step], c.Result)
-		if r, ok := a.decoded(declared, value, fmt.Sprintf("step %q: ", pod.StepName(spec.Steps[c.Step], c.Step))); ok {
+		if r, ok := a.decoded(declared, value, fmt.Sprintf("step %q: ", podpaths.StepName(spec.Steps[c.Step], c.Step))); ok {
 			a.values.Steps[c.Step] = append(a.values.Steps[c.Step], r)
 		}
 	}
@@ -223,7 +224,7 @@ func (a *assembly) part(r v1.Reference) (value v1.Value, problem string, ok bool
 // find returns the result of a step, or nil when it was not written, or is wrong.
 func (a *assembly) find(ref v1.StepResultRef) *v1.Value {
 	for i, step := range a.spec.Steps {
-		if pod.StepName(step, i) != ref.Step {
+		if podpaths.StepName(step, i) != ref.Step {
 			continue
 		}
 		for n := range a.values.Steps[i] {

@@ -13,7 +13,7 @@ import (
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/cli/cluster"
-	"github.com/sluice-ci/sluice/internal/pod"
+	"github.com/sluice-ci/sluice/internal/pod/podpaths"
 	"github.com/sluice-ci/sluice/internal/results/frame"
 	"github.com/sluice-ci/sluice/internal/transport"
 )
@@ -115,7 +115,7 @@ func (k *Checker) read(ctx context.Context, tr *v1.TaskRun) stream {
 	if !ok {
 		return stream{unknown: "results came in termination messages, which have no digests"}
 	}
-	log, err := pods.GetLogs(p.Name, &corev1.PodLogOptions{Container: pod.ResultsContainer}).Stream(ctx)
+	log, err := pods.GetLogs(p.Name, &corev1.PodLogOptions{Container: podpaths.ResultsContainer}).Stream(ctx)
 	if err != nil {
 		return stream{unknown: "the log of the results sidecar cannot be read: " + err.Error()}
 	}
@@ -130,7 +130,7 @@ func (k *Checker) read(ctx context.Context, tr *v1.TaskRun) stream {
 // nonceOf returns the nonce that the controller gave the pod's results sidecar.
 func nonceOf(p *corev1.Pod) (string, bool) {
 	for _, c := range p.Spec.Containers {
-		if c.Name != pod.ResultsContainer {
+		if c.Name != podpaths.ResultsContainer {
 			continue
 		}
 		if j := slices.Index(c.Args, "-nonce"); j >= 0 && j+1 < len(c.Args) {

@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/sluice-ci/sluice/internal/pod"
+	"github.com/sluice-ci/sluice/internal/pod/podpaths"
 	"github.com/sluice-ci/sluice/internal/results"
 )
 
@@ -18,7 +19,7 @@ const maxTotal = results.ObjectLimit
 // Equip adds the container that carries the results. It is the last one, so that nothing of ours stands between the
 // pod's start and the first step. Of a task without results it carries how the steps ended.
 func (*Method) Equip(p *corev1.Pod, plan pod.Plan) {
-	args := []string{"results", "-nonce", plan.Nonce, "-run-dir", pod.RunDir}
+	args := []string{"results", "-nonce", plan.Nonce, "-run-dir", podpaths.RunDir}
 	for _, dir := range plan.ResultDirs() {
 		args = append(args, "-results-dir", dir)
 	}
@@ -32,7 +33,7 @@ func (*Method) Equip(p *corev1.Pod, plan pod.Plan) {
 		args = append(args, signaturesArg)
 	}
 	p.Spec.Containers = append(p.Spec.Containers, corev1.Container{
-		Name:            pod.ResultsContainer,
+		Name:            podpaths.ResultsContainer,
 		Image:           plan.Image,
 		Command:         []string{pod.ImageBinary},
 		Args:            args,
@@ -47,13 +48,13 @@ const signaturesArg = "-signatures"
 // signs reports whether the steps of the pod sign their results, by the arguments that the pod was made with.
 func signs(p *corev1.Pod) bool {
 	return slices.ContainsFunc(p.Spec.Containers, func(c corev1.Container) bool {
-		return c.Name == pod.ResultsContainer && slices.Contains(c.Args, signaturesArg)
+		return c.Name == podpaths.ResultsContainer && slices.Contains(c.Args, signaturesArg)
 	})
 }
 
 // nonce returns the nonce of the pod's results stream, from the arguments that the pod was made with.
 func nonce(p *corev1.Pod) (string, bool) {
-	i := slices.IndexFunc(p.Spec.Containers, func(c corev1.Container) bool { return c.Name == pod.ResultsContainer })
+	i := slices.IndexFunc(p.Spec.Containers, func(c corev1.Container) bool { return c.Name == podpaths.ResultsContainer })
 	if i < 0 {
 		return "", false
 	}

@@ -16,6 +16,7 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/inpod/sidecar"
 	"github.com/sluice-ci/sluice/internal/pod"
+	"github.com/sluice-ci/sluice/internal/pod/podpaths"
 	"github.com/sluice-ci/sluice/internal/results"
 	"github.com/sluice-ci/sluice/internal/transport"
 )
@@ -25,7 +26,7 @@ var update = flag.Bool("update", false, "write golden files instead of comparing
 func plan(spec v1.TaskSpec) pod.Plan {
 	spec.Steps = append(spec.Steps, v1.Step{Name: "two"})
 	return pod.Plan{
-		Steps: pod.StepContainers(&spec), Results: pod.Carried(&spec),
+		Steps: podpaths.StepContainers(&spec), Results: pod.Carried(&spec),
 		MaxResultSize: 100000, Nonce: "NONCE", Image: "registry.example/inpod@sha256:0000",
 	}
 }
@@ -79,7 +80,7 @@ func TestEquipForStepResults(t *testing.T) {
 		t.Errorf("directories: -want +got:\n%s", diff)
 	}
 	for _, m := range p.Spec.Containers[0].VolumeMounts {
-		if !m.ReadOnly || m.MountPath == pod.ResultsDir {
+		if !m.ReadOnly || m.MountPath == podpaths.ResultsDir {
 			t.Errorf("a mount that is not needed: %+v", m)
 		}
 	}

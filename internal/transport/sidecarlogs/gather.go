@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/sluice-ci/sluice/internal/pod"
+	"github.com/sluice-ci/sluice/internal/pod/podpaths"
 	"github.com/sluice-ci/sluice/internal/results"
 	"github.com/sluice-ci/sluice/internal/results/collect"
 	"github.com/sluice-ci/sluice/internal/transport"
@@ -32,7 +33,7 @@ func (m *Method) Gather(run transport.Run) collect.Progress {
 		nonce, ok := nonce(run.Pod)
 		if !ok {
 			return collect.Progress{GaveUp: true, Err: fmt.Errorf(
-				"pod %q was made for results-from sidecar-logs, and has no container %q: something has changed it", run.Pod.Name, pod.ResultsContainer)}
+				"pod %q was made for results-from sidecar-logs, and has no container %q: something has changed it", run.Pod.Name, podpaths.ResultsContainer)}
 		}
 		m.watch(run, nonce)
 	}
@@ -44,7 +45,7 @@ func (m *Method) Gather(run transport.Run) collect.Progress {
 }
 
 func (m *Method) watch(run transport.Run, nonce string) {
-	i := slices.IndexFunc(run.Pod.Status.ContainerStatuses, func(s corev1.ContainerStatus) bool { return s.Name == pod.ResultsContainer })
+	i := slices.IndexFunc(run.Pod.Status.ContainerStatuses, func(s corev1.ContainerStatus) bool { return s.Name == podpaths.ResultsContainer })
 	if i < 0 {
 		return
 	}
@@ -57,8 +58,8 @@ func (m *Method) watch(run transport.Run, nonce string) {
 		declared = append(declared, r.Declared)
 	}
 	m.collector.Watch(collect.Target{
-		Key: run.UID, Namespace: run.Pod.Namespace, Pod: run.Pod.Name, Container: pod.ResultsContainer,
-		Want:  collect.Want{Nonce: nonce, Results: declared, Steps: pod.StepContainers(run.Spec), Signatures: signs(run.Pod)},
+		Key: run.UID, Namespace: run.Pod.Namespace, Pod: run.Pod.Name, Container: podpaths.ResultsContainer,
+		Want:  collect.Want{Nonce: nonce, Results: declared, Steps: podpaths.StepContainers(run.Spec), Signatures: signs(run.Pod)},
 		Owner: run.Name,
 	}, state.Terminated != nil || ended(run.Pod))
 }

@@ -11,7 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
-	"github.com/sluice-ci/sluice/internal/pod"
+	"github.com/sluice-ci/sluice/internal/pod/podpaths"
 	"github.com/sluice-ci/sluice/internal/results/collect"
 	"github.com/sluice-ci/sluice/internal/results/frame"
 	"github.com/sluice-ci/sluice/internal/results/termination"
@@ -33,7 +33,7 @@ func spec() *v1.TaskSpec {
 // runPod is the pod of spec with the given states of its steps, reported by the kubelet in the other order.
 func runPod(states ...corev1.ContainerState) *corev1.Pod {
 	p := &corev1.Pod{}
-	for i, name := range pod.StepContainers(spec()) {
+	for i, name := range podpaths.StepContainers(spec()) {
 		p.Spec.Containers = append(p.Spec.Containers, corev1.Container{Name: name})
 		if i < len(states) {
 			p.Status.ContainerStatuses = slices.Insert(p.Status.ContainerStatuses, 0, corev1.ContainerStatus{Name: name, State: states[i]})

@@ -15,7 +15,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
-	"github.com/sluice-ci/sluice/internal/pod"
+	"github.com/sluice-ci/sluice/internal/pod/podpaths"
 	"github.com/sluice-ci/sluice/internal/results/frame"
 	"github.com/sluice-ci/sluice/test/testutil/kube"
 	"github.com/sluice-ci/sluice/test/testutil/suite"
@@ -212,7 +212,7 @@ func wantHostileNamed(t *testing.T, run *v1.TaskRun) {
 // emitted returns what the log of a pod's results sidecar says of each result, which must be whole.
 func emitted(t *testing.T, n *suite.Namespace, p *corev1.Pod) map[string]string {
 	t.Helper()
-	log, err := n.Kube.CoreV1().Pods(n.Name).GetLogs(p.Name, &corev1.PodLogOptions{Container: pod.ResultsContainer}).Stream(t.Context())
+	log, err := n.Kube.CoreV1().Pods(n.Name).GetLogs(p.Name, &corev1.PodLogOptions{Container: podpaths.ResultsContainer}).Stream(t.Context())
 	if err != nil {
 		t.Fatalf("cannot read the log of the results sidecar: %v", err)
 	}
@@ -246,7 +246,7 @@ func wantPromptEnd(t *testing.T, p *corev1.Pod) {
 		switch {
 		case end == nil:
 			t.Errorf("container %q has not ended", s.Name)
-		case s.Name == pod.ResultsContainer:
+		case s.Name == podpaths.ResultsContainer:
 			sidecar = end.FinishedAt.Time
 			if end.ExitCode != 0 {
 				t.Errorf("the results sidecar ended with exit code %d (%s)", end.ExitCode, end.Reason)

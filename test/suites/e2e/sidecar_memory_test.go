@@ -19,7 +19,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
-	"github.com/sluice-ci/sluice/internal/pod"
+	"github.com/sluice-ci/sluice/internal/pod/podpaths"
 	"github.com/sluice-ci/sluice/test/testutil/kube"
 	"github.com/sluice-ci/sluice/test/testutil/suite"
 )
@@ -65,7 +65,7 @@ func sidecarGroup(t *testing.T, p *corev1.Pod) *controlGroup {
 func nonceOf(t *testing.T, p *corev1.Pod) string {
 	t.Helper()
 	for _, c := range p.Spec.Containers {
-		if i := slices.Index(c.Args, "-nonce"); c.Name == pod.ResultsContainer && i >= 0 {
+		if i := slices.Index(c.Args, "-nonce"); c.Name == podpaths.ResultsContainer && i >= 0 {
 			return c.Args[i+1]
 		}
 	}
