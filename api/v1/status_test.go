@@ -1,10 +1,13 @@
-package v1
+package v1_test
 
 import (
 	"reflect"
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/test/testutil/fill"
 )
 
 // TestBegunIsProvedByTheWholeStatus: each field of a status proves alone that its run has begun, and closes the spec. A
@@ -14,7 +17,7 @@ func TestBegunIsProvedByTheWholeStatus(t *testing.T) {
 		"ObservedGeneration": "it is written to a run that is held",
 		"SpanContext":        "a system that traces runs may write it to a run that nothing has acted on",
 	}
-	held := Running(PipelineRunReasonPending, "held by spec.status")
+	held := v1.Running(v1.PipelineRunReasonPending, "held by spec.status")
 	check := func(t *testing.T, status reflect.Value, begun func() bool) {
 		t.Helper()
 		if begun() {
@@ -22,7 +25,7 @@ func TestBegunIsProvedByTheWholeStatus(t *testing.T) {
 		}
 		for i := range status.NumField() {
 			name, value := status.Type().Field(i).Name, status.Field(i)
-			fill(value, 9)
+			fill.Everything(value, fill.Depth, fill.With{Value: v1.StringValue("x")})
 			if _, no := notProofs[name]; begun() == no {
 				t.Errorf("status with %s only: begun is %t", name, !no)
 			}
@@ -30,17 +33,17 @@ func TestBegunIsProvedByTheWholeStatus(t *testing.T) {
 		}
 	}
 	t.Run("TaskRun", func(t *testing.T) {
-		var run TaskRun
+		var run v1.TaskRun
 		check(t, reflect.ValueOf(&run.Status).Elem(), run.Status.Begun)
 	})
 	t.Run("PipelineRun", func(t *testing.T) {
-		var run PipelineRun
+		var run v1.PipelineRun
 		check(t, reflect.ValueOf(&run.Status).Elem(), run.Status.Begun)
 		run.Status.ObservedGeneration, run.Status.Conditions = 1, []metav1.Condition{held}
 		if run.Status.Begun() {
 			t.Error("a run that spec.status holds has not begun, whatever its condition says")
 		}
-		run.Status.Conditions = append(run.Status.Conditions, Running(PipelineRunReasonStarted, ""))
+		run.Status.Conditions = append(run.Status.Conditions, v1.Running(v1.PipelineRunReasonStarted, ""))
 		if !run.Status.Begun() {
 			t.Error("another condition beside it is a proof")
 		}

@@ -3,8 +3,10 @@ package v1
 import (
 	"bytes"
 	"encoding/json"
+	"iter"
 	"maps"
 	"slices"
+	"strconv"
 )
 
 // ValueType is the type of a param or of a result.
@@ -126,4 +128,26 @@ func (v Value) MarshalJSON() ([]byte, error) {
 // Equal reports whether both values have the same type and content.
 func (v Value) Equal(w Value) bool {
 	return v.Type == w.Type && v.String == w.String && slices.Equal(v.Array, w.Array) && maps.Equal(v.Object, w.Object)
+}
+
+// Texts yields every text of a value: the string, the elements of the array, or the object's values ordered by key.
+func (v Value) Texts() iter.Seq2[string, string] {
+	return func(yield func(where, text string) bool) {
+		switch v.Type {
+		case TypeArray:
+			for i, text := range v.Array {
+				if !yield("["+strconv.Itoa(i)+"]", text) {
+					return
+				}
+			}
+		case TypeObject:
+			for _, key := range slices.Sorted(maps.Keys(v.Object)) {
+				if !yield("."+key, v.Object[key]) {
+					return
+				}
+			}
+		default:
+			yield("", v.String)
+		}
+	}
 }

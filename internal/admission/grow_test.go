@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/test/testutil/fill"
 )
 
 // place is a list, a map or a text somewhere in an object.
@@ -44,41 +45,9 @@ func opaque(t reflect.Type) bool {
 	return false
 }
 
-// deep is the maximum depth of structs in an object of filled: enough for a param of a step of an embedded task of an embedded
-// pipeline.
-const deep = 9
-
 // filled sets every field, and each list to one element, so that each rule has input.
 func filled(v reflect.Value, depth int) {
-	if depth == 0 || opaque(v.Type()) {
-		return
-	}
-	if value, ok := reflect.TypeAssert[*v1.Value](v.Addr()); ok {
-		*value = v1.ArrayValue("x")
-		return
-	}
-	switch v.Kind() {
-	case reflect.String:
-		v.SetString("x")
-	case reflect.Pointer:
-		v.Set(reflect.New(v.Type().Elem()))
-		filled(v.Elem(), depth)
-	case reflect.Slice:
-		v.Set(reflect.MakeSlice(v.Type(), 1, 1))
-		filled(v.Index(0), depth)
-	case reflect.Map:
-		element := reflect.New(v.Type().Elem()).Elem()
-		filled(element, depth)
-		v.Set(reflect.MakeMap(v.Type()))
-		v.SetMapIndex(reflect.ValueOf("k").Convert(v.Type().Key()), element)
-	case reflect.Struct:
-		for _, inner := range v.Fields() {
-			if inner.CanSet() {
-				filled(inner, depth-1)
-			}
-		}
-	default:
-	}
+	fill.Everything(v, depth, fill.With{Value: v1.ArrayValue("x"), Skip: opaque})
 }
 
 // places lists everything in a value that can grow. With within, it enters only types of this API.

@@ -11,6 +11,7 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/api/v1beta1"
 	"github.com/sluice-ci/sluice/internal/validation"
+	"github.com/sluice-ci/sluice/test/testutil/fill"
 )
 
 func kinds() map[string]func() any {
@@ -27,7 +28,7 @@ func kinds() map[string]func() any {
 func built(create func() any, n int, text string, distinct bool, grown ...place) any {
 	object := create()
 	v := reflect.ValueOf(object).Elem()
-	filled(v, deep)
+	filled(v, fill.Depth)
 	// Innermost first: an element that is copied takes what has grown in it along.
 	for _, p := range grown {
 		p.grow(v, n, text, distinct)
@@ -86,7 +87,7 @@ func TestRulesAreLinear(t *testing.T) {
 		t.Run(kind, func(t *testing.T) {
 			object := create()
 			v := reflect.ValueOf(object).Elem()
-			filled(v, deep)
+			filled(v, fill.Depth)
 			all := places(v, nil, kind)
 			if len(all) < 20 {
 				t.Fatalf("only %d places were found", len(all))
@@ -117,7 +118,7 @@ func TestRulesAreLinearInPairs(t *testing.T) {
 		t.Run(kind, func(t *testing.T) {
 			object := create()
 			v := reflect.ValueOf(object).Elem()
-			filled(v, deep)
+			filled(v, fill.Depth)
 			lists, holders := pairable(v, kind)
 			for i, a := range lists {
 				for _, b := range append(holders, lists[:i]...) {

@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/variables"
 )
 
 // Graph is the order in which the tasks of a pipeline run. It has no cycle. Tasks go by their positions in the pipeline's
@@ -95,7 +96,7 @@ func (g *Graph) connect(to int, task *v1.PipelineTask, lastTo []int) error {
 	for i, name := range task.RunAfter {
 		w.found = append(w.found, wait{name, field.NewPath("runAfter").Index(i)})
 	}
-	task.VisitValues(nil, w)
+	variables.VisitPipelineTaskValues(task, nil, w)
 	for _, found := range w.found {
 		from, ok := g.index[found.task]
 		if !ok {
@@ -117,7 +118,7 @@ type wait struct {
 	field *field.Path
 }
 
-// waits is a v1.ValueVisitor that notes the tasks that must have ended before this one can start. It changes nothing.
+// waits is a variables.ValueVisitor that notes the tasks that must have ended before this one can start. It changes nothing.
 type waits struct {
 	found []wait
 }
@@ -140,7 +141,7 @@ func (w *waits) VisitValue(path *field.Path, value *v1.Value) {
 }
 
 func (w *waits) note(path *field.Path, text string) {
-	for r := range v1.References(text) {
+	for r := range variables.References(text) {
 		if ref, ok := r.ResultRef(); ok {
 			w.found = append(w.found, wait{ref.Task, path})
 		} else if task, _, ok := r.MatrixLength(); ok {

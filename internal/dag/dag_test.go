@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/variables"
 )
 
 func task(name string, after ...string) v1.PipelineTask {
@@ -252,7 +253,7 @@ func checkCycle(t *rapid.T, tasks []v1.PipelineTask, path []string) {
 			waits[tasks[i].Name][name] = true
 		}
 		for _, param := range tasks[i].Params {
-			for _, ref := range param.Value.ResultRefs() {
+			for _, ref := range variables.ResultRefs(param.Value) {
 				waits[tasks[i].Name][ref.Task] = true
 			}
 		}

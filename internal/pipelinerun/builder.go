@@ -15,7 +15,8 @@ import (
 	"github.com/sluice-ci/sluice/internal/matrix"
 	"github.com/sluice-ci/sluice/internal/name"
 	"github.com/sluice-ci/sluice/internal/objectsize"
-	"github.com/sluice-ci/sluice/internal/substitute"
+	"github.com/sluice-ci/sluice/internal/variables"
+	"github.com/sluice-ci/sluice/internal/variables/substitute"
 )
 
 // taskRunBuilder builds the TaskRuns of one run. What is the same for all of them is computed once.
@@ -218,8 +219,8 @@ func usedParams(spec *v1.TaskSpec, vars *substitute.Variables) []string {
 		}
 	}
 	var root *field.Path
-	spec.VisitTexts(root, (*textsUsing)(used))
-	spec.VisitValues(root, (*valuesUsing)(used))
+	variables.VisitTaskTexts(spec, root, (*textsUsing)(used))
+	variables.VisitTaskValues(spec, root, (*valuesUsing)(used))
 	return used.names
 }
 
@@ -231,26 +232,26 @@ type paramsUsed struct {
 
 func (p *paramsUsed) note(texts ...string) {
 	for _, text := range texts {
-		for r := range v1.References(text) {
-			if r.Root == v1.RootParams && !r.Malformed && !p.own[r.Names[0]] {
+		for r := range variables.References(text) {
+			if r.Root == variables.RootParams && !r.Malformed && !p.own[r.Names[0]] {
 				p.names = append(p.names, r.Names[0])
 			}
 		}
 	}
 }
 
-// textsUsing is a v1.TextVisitor that notes params, and changes nothing.
+// textsUsing is a variables.TextVisitor that notes params, and changes nothing.
 type textsUsing paramsUsed
 
 // VisitText notes the params in one text.
-func (t *textsUsing) VisitText(_ *field.Path, _ v1.TextKind, text *string) {
+func (t *textsUsing) VisitText(_ *field.Path, _ variables.TextKind, text *string) {
 	(*paramsUsed)(t).note(*text)
 }
 
 // VisitList notes the params in each text of a list.
 func (t *textsUsing) VisitList(_ *field.Path, list *[]string) { (*paramsUsed)(t).note(*list...) }
 
-// valuesUsing is a v1.ValueVisitor that notes params, and changes nothing.
+// valuesUsing is a variables.ValueVisitor that notes params, and changes nothing.
 type valuesUsing paramsUsed
 
 // VisitText notes the params in one text.

@@ -12,7 +12,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
-	"github.com/sluice-ci/sluice/internal/substitute"
+	"github.com/sluice-ci/sluice/internal/variables"
+	"github.com/sluice-ci/sluice/internal/variables/substitute"
 )
 
 // observeTasks finds where each task stands by what the status has recorded: its TaskRuns, or that it is skipped. A task
@@ -56,7 +57,7 @@ func taskStates(spec *v1.PipelineSpec, vars substitute.Variables) []TaskState {
 
 // continuesOnError reports whether a failure of the task is ignored.
 func continuesOnError(task *v1.PipelineTask, vars substitute.Variables) bool {
-	if !v1.HasReference(string(task.OnError)) {
+	if !variables.HasReference(string(task.OnError)) {
 		return task.OnError == v1.OnErrorContinue
 	}
 	out, err := substitute.PipelineTask(&v1.PipelineTask{OnError: task.OnError}, vars, view{})

@@ -7,6 +7,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/variables"
 )
 
 // uses says how much of one result is needed. The zero value is its length only.
@@ -19,7 +20,7 @@ type uses struct {
 }
 
 // add notes a use.
-func (u *uses) add(ref v1.ResultRef) {
+func (u *uses) add(ref variables.ResultRef) {
 	switch {
 	case ref.Index >= 0:
 		if u.elements == nil {
@@ -40,10 +41,10 @@ func (u *uses) add(ref v1.ResultRef) {
 func (u *uses) merge(other *uses) {
 	u.whole = u.whole || other.whole
 	for i := range other.elements {
-		u.add(v1.ResultRef{Index: i})
+		u.add(variables.ResultRef{Index: i})
 	}
 	for key := range other.keys {
-		u.add(v1.ResultRef{Index: -1, Key: key})
+		u.add(variables.ResultRef{Index: -1, Key: key})
 	}
 }
 
@@ -115,7 +116,7 @@ func (u *uses) bytes(value v1.Value) int {
 }
 
 // needs are results by the names of the tasks that produce them, and what is needed of each. A task without results is one
-// of which only the size of the matrix is needed. It is a v1.ValueVisitor that notes what is referred to, and changes nothing.
+// of which only the size of the matrix is needed. It is a variables.ValueVisitor that notes what is referred to, and changes nothing.
 type needs map[string]map[string]*uses
 
 // neededBy returns what a task needs, but for its when expressions.
@@ -123,14 +124,14 @@ func neededBy(task *v1.PipelineTask) needs {
 	unguarded := *task
 	unguarded.When = nil
 	n := needs{}
-	unguarded.VisitValues(nil, n)
+	variables.VisitPipelineTaskValues(&unguarded, nil, n)
 	return n
 }
 
 // neededByGuard returns what the when expressions of a task need.
 func neededByGuard(task *v1.PipelineTask) needs {
 	n := needs{}
-	(&v1.PipelineTask{When: task.When}).VisitValues(nil, n)
+	variables.VisitPipelineTaskValues(&v1.PipelineTask{When: task.When}, nil, n)
 	return n
 }
 
@@ -164,7 +165,7 @@ func (n needs) VisitValue(_ *field.Path, value *v1.Value) {
 }
 
 func (n needs) note(text string) {
-	for r := range v1.References(text) {
+	for r := range variables.References(text) {
 		if ref, ok := r.ResultRef(); ok {
 			n.result(ref.Task, ref.Result).add(ref)
 		} else if task, result, ok := r.MatrixLength(); ok {

@@ -12,8 +12,8 @@ import (
 	"github.com/sluice-ci/sluice/internal/config"
 	"github.com/sluice-ci/sluice/internal/dag"
 	"github.com/sluice-ci/sluice/internal/resolve"
-	"github.com/sluice-ci/sluice/internal/substitute"
 	"github.com/sluice-ci/sluice/internal/validation"
+	"github.com/sluice-ci/sluice/internal/variables/substitute"
 )
 
 // Observation is everything that a reconcile has read. Nothing writes to it once observe has returned it.
@@ -68,7 +68,7 @@ func (r *Reconciler) observePipeline(ctx context.Context, pr *v1.PipelineRun, ob
 		return err
 	}
 	obs.Timeouts = timeoutsOf(pr, obs.Config.Defaults)
-	obs.Vars = variables(pr, obs.Spec)
+	obs.Vars = runVariables(pr, obs.Spec)
 	if !known {
 		if obs.Invalid = validate(pr, obs); obs.Invalid != nil {
 			return nil
@@ -129,7 +129,7 @@ func substituted(pr *v1.PipelineRun, ref *v1.PipelineRef) (*v1.PipelineRef, erro
 		return ref, nil
 	}
 	task := &v1.PipelineTask{TaskRef: &v1.TaskRef{ResolverRef: ref.ResolverRef}}
-	out, err := substitute.PipelineTask(task, variables(pr, &v1.PipelineSpec{}), view{})
+	out, err := substitute.PipelineTask(task, runVariables(pr, &v1.PipelineSpec{}), view{})
 	if err != nil {
 		return nil, fmt.Errorf("pipelineRef: %w", err)
 	}
@@ -138,8 +138,8 @@ func substituted(pr *v1.PipelineRun, ref *v1.PipelineRef) (*v1.PipelineRef, erro
 	return &with, nil
 }
 
-// variables are those that the pipeline's tasks and results can refer to.
-func variables(pr *v1.PipelineRun, spec *v1.PipelineSpec) substitute.Variables {
+// runVariables are those that the pipeline's tasks and results can refer to.
+func runVariables(pr *v1.PipelineRun, spec *v1.PipelineSpec) substitute.Variables {
 	bound := make([]string, len(pr.Spec.Workspaces))
 	for i := range pr.Spec.Workspaces {
 		bound[i] = pr.Spec.Workspaces[i].Name

@@ -5,7 +5,7 @@ import (
 	"time"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
-	"github.com/sluice-ci/sluice/internal/substitute"
+	"github.com/sluice-ci/sluice/internal/variables/substitute"
 	"github.com/sluice-ci/sluice/internal/when"
 )
 

@@ -5,7 +5,7 @@ import (
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/matrix"
-	"github.com/sluice-ci/sluice/internal/substitute"
+	"github.com/sluice-ci/sluice/internal/variables/substitute"
 )
 
 // decide starts a task or skips it, unless it needs results that are not known yet.

@@ -5,7 +5,7 @@ import (
 	"fmt"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
-	"github.com/sluice-ci/sluice/internal/substitute"
+	"github.com/sluice-ci/sluice/internal/variables/substitute"
 )
 
 // Problem is why a run, or one of its tasks, cannot go on.

@@ -8,7 +8,7 @@ import (
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/budget"
-	"github.com/sluice-ci/sluice/internal/substitute"
+	"github.com/sluice-ci/sluice/internal/variables/substitute"
 )
 
 // What one pass holds of results at most, in bytes: maxWanted of those that one task needs, and maxKept of those that it

@@ -11,13 +11,13 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/sets"
+	"pgregory.net/rapid"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
-	"pgregory.net/rapid"
-
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/variables"
 )
 
 // drawPipeline draws a pipeline in which tasks wait for earlier ones of a drawn order, by runAfter, by params and by
@@ -222,7 +222,7 @@ func (s *simulation) check(t *testing.T) {
 		}
 	}
 	for i := range spec.Tasks {
-		for _, before := range spec.Tasks[i].Dependencies() {
+		for _, before := range variables.Dependencies(&spec.Tasks[i]) {
 			s.checkOrder(children[before], children[spec.Tasks[i].Name])
 		}
 		for j := range spec.Finally {

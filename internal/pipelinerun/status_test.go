@@ -18,8 +18,8 @@ import (
 	"github.com/sluice-ci/sluice/internal/dag"
 	"github.com/sluice-ci/sluice/internal/objectsize"
 	"github.com/sluice-ci/sluice/internal/reconcile"
-	"github.com/sluice-ci/sluice/internal/substitute"
 	"github.com/sluice-ci/sluice/internal/validation"
+	"github.com/sluice-ci/sluice/internal/variables/substitute"
 	"github.com/sluice-ci/sluice/internal/when"
 )
 
@@ -53,7 +53,7 @@ func observed(t *testing.T, s situation) (*v1.PipelineRun, Observation, Plan) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	obs.Spec, obs.Graph, obs.Timeouts, obs.Vars = spec, graph, timeoutsOf(pr, obs.Config.Defaults), variables(pr, spec)
+	obs.Spec, obs.Graph, obs.Timeouts, obs.Vars = spec, graph, timeoutsOf(pr, obs.Config.Defaults), runVariables(pr, spec)
 	obs.Tasks = taskStates(spec, obs.Vars)
 	for i := range obs.Tasks {
 		task := &obs.Tasks[i]

@@ -11,8 +11,9 @@ import (
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/resolve"
-	"github.com/sluice-ci/sluice/internal/substitute"
 	"github.com/sluice-ci/sluice/internal/validation"
+	"github.com/sluice-ci/sluice/internal/variables"
+	"github.com/sluice-ci/sluice/internal/variables/substitute"
 )
 
 // checkTasks resolves the Tasks that the pipeline refers to and checks what the pipeline gives them and wants from them,
@@ -174,7 +175,7 @@ func (c *checker) problem() *Problem {
 			}
 			path := field.NewPath(list.field).Index(i)
 			c.checkGiven(path, &list.tasks[i])
-			list.tasks[i].VisitValues(path, c)
+			variables.VisitPipelineTaskValues(&list.tasks[i], path, c)
 		}
 	}
 	for i := range c.spec.Results {
@@ -228,7 +229,7 @@ func (c *checker) checkGiven(path *field.Path, task *v1.PipelineTask) {
 func (c *checker) stand(spec *v1.TaskSpec, given v1.Param) v1.Value {
 	known := true
 	for _, text := range given.Value.Texts() {
-		known = known && !v1.HasReference(text)
+		known = known && !variables.HasReference(text)
 	}
 	found := c.typeOf(given.Value)
 	fitting := c.placeholder(spec, given.Name)
@@ -281,7 +282,7 @@ func (c *checker) typeOf(value v1.Value) v1.ValueType {
 	if !alone {
 		return value.Type
 	}
-	if r.Root == v1.RootParams {
+	if r.Root == variables.RootParams {
 		return c.typeOfParam(r)
 	}
 	ref, ok := r.ResultRef()
@@ -297,7 +298,7 @@ func (c *checker) typeOf(value v1.Value) v1.ValueType {
 	return ""
 }
 
-func (c *checker) typeOfParam(r v1.Reference) v1.ValueType {
+func (c *checker) typeOfParam(r variables.Reference) v1.ValueType {
 	declared := c.params[r.Names[0]]
 	switch {
 	case declared == nil:
@@ -309,17 +310,17 @@ func (c *checker) typeOfParam(r v1.Reference) v1.ValueType {
 }
 
 // soleReference returns the reference that a value is nothing but.
-func soleReference(value v1.Value) (v1.Reference, bool) {
+func soleReference(value v1.Value) (variables.Reference, bool) {
 	if value.Type == v1.TypeString {
-		for r := range v1.References(value.String) {
+		for r := range variables.References(value.String) {
 			return r, r.IsAll(value.String)
 		}
 	}
-	return v1.Reference{}, false
+	return variables.Reference{}, false
 }
 
 // declared returns the declaration of the result that a reference is to, and nil where that is not known.
-func (c *checker) declared(ref v1.ResultRef) *v1.TaskResult {
+func (c *checker) declared(ref variables.ResultRef) *v1.TaskResult {
 	spec := c.tasks[ref.Task]
 	if spec == nil {
 		return nil
@@ -346,7 +347,7 @@ func (c *checker) VisitValue(path *field.Path, value *v1.Value) {
 
 // check refuses a reference to a result that its task does not declare, or declares with another type.
 func (c *checker) check(path *field.Path, where, text string) {
-	for r := range v1.References(text) {
+	for r := range variables.References(text) {
 		ref, ok := r.ResultRef()
 		if !ok || c.tasks[ref.Task] == nil {
 			continue
@@ -357,7 +358,7 @@ func (c *checker) check(path *field.Path, where, text string) {
 	}
 }
 
-func (c *checker) resultProblem(ref v1.ResultRef) string {
+func (c *checker) resultProblem(ref variables.ResultRef) string {
 	declared := c.declared(ref)
 	if declared == nil {
 		return "which declares no such result"

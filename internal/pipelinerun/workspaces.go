@@ -9,6 +9,7 @@ import (
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/name"
+	"github.com/sluice-ci/sluice/internal/variables"
 )
 
 // visible returns the workspaces of the run that tasks can have, by name: those that the pipeline declares, and all when
@@ -63,7 +64,7 @@ func handedOn(task *v1.PipelineTask) []v1.WorkspacePipelineTaskBinding {
 	for i := range task.TaskSpec.Workspaces {
 		add(task.TaskSpec.Workspaces[i].Name)
 	}
-	for _, name := range task.TaskSpec.UndeclaredWorkspaces() {
+	for _, name := range variables.UndeclaredWorkspaces(&task.TaskSpec.TaskSpec) {
 		add(name)
 	}
 	return out

@@ -5,7 +5,7 @@ import (
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/config"
-	"github.com/sluice-ci/sluice/internal/substitute"
+	"github.com/sluice-ci/sluice/internal/variables/substitute"
 )
 
 // Delivery is how the in-pod binary gets into the containers of steps.

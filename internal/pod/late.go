@@ -13,7 +13,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/inpod/when"
 	"github.com/sluice-ci/sluice/internal/pod/podpaths"
 	"github.com/sluice-ci/sluice/internal/results"
-	"github.com/sluice-ci/sluice/internal/substitute"
+	"github.com/sluice-ci/sluice/internal/variables/substitute"
 )
 
 // lateArgs are what is only decided when the step starts: whether it is needed, and what results of earlier steps stand

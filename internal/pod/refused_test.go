@@ -11,7 +11,7 @@ import (
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/pod/podpaths"
-	"github.com/sluice-ci/sluice/internal/substitute"
+	"github.com/sluice-ci/sluice/internal/variables/substitute"
 )
 
 func TestBuildRefuses(t *testing.T) {

@@ -12,7 +12,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/inpod/script"
 	"github.com/sluice-ci/sluice/internal/pod/podpaths"
 	"github.com/sluice-ci/sluice/internal/results"
-	"github.com/sluice-ci/sluice/internal/substitute"
+	"github.com/sluice-ci/sluice/internal/variables/substitute"
 )
 
 // step is the container of the step at index i: the entrypoint, told what to wait for, what to run and what to record.

@@ -10,8 +10,8 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/config"
 	"github.com/sluice-ci/sluice/internal/resolve"
-	"github.com/sluice-ci/sluice/internal/substitute"
 	"github.com/sluice-ci/sluice/internal/validation"
+	"github.com/sluice-ci/sluice/internal/variables/substitute"
 )
 
 // Task is what a run runs.

@@ -14,8 +14,9 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/config"
 	"github.com/sluice-ci/sluice/internal/pod"
-	"github.com/sluice-ci/sluice/internal/substitute"
 	"github.com/sluice-ci/sluice/internal/validation"
+	"github.com/sluice-ci/sluice/internal/variables"
+	"github.com/sluice-ci/sluice/internal/variables/substitute"
 	"github.com/sluice-ci/sluice/internal/when"
 )
 
@@ -140,7 +141,7 @@ func withDefault(bound []v1.WorkspaceBinding, declared []v1.WorkspaceDeclaration
 // withPropagated declares the workspaces of a run that a task which is written out in it refers to without declaring them.
 func withPropagated(spec *v1.TaskSpec, bound []v1.WorkspaceBinding) {
 	at := positions(bound)
-	for _, name := range spec.UndeclaredWorkspaces() {
+	for _, name := range variables.UndeclaredWorkspaces(spec) {
 		if _, has := at[name]; has {
 			spec.Workspaces = append(spec.Workspaces, v1.WorkspaceDeclaration{Name: name})
 		}

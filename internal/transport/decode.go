@@ -10,6 +10,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/pod/podpaths"
 	"github.com/sluice-ci/sluice/internal/results/frame"
 	"github.com/sluice-ci/sluice/internal/validation"
+	"github.com/sluice-ci/sluice/internal/variables"
 )
 
 // Values are the results of a run, as the task and its steps declare them.
@@ -171,7 +172,7 @@ func (a *assembly) array(texts []string) (v1.Value, string, bool) {
 func (a *assembly) text(text string) (resolved, problem string, ok bool) {
 	var out strings.Builder
 	done := 0
-	for r := range v1.References(text) {
+	for r := range variables.References(text) {
 		value, problem, ok := a.part(r)
 		if problem != "" || !ok {
 			return "", problem, false
@@ -188,15 +189,15 @@ func (a *assembly) text(text string) (resolved, problem string, ok bool) {
 }
 
 // alone returns the reference that is all of a text. One that does not follow the syntax stands for nothing.
-func alone(text string) (v1.Reference, bool) {
-	for r := range v1.References(text) {
+func alone(text string) (variables.Reference, bool) {
+	for r := range variables.References(text) {
 		return r, r.IsAll(text)
 	}
-	return v1.Reference{}, false
+	return variables.Reference{}, false
 }
 
 // part returns what a reference stands for: a result of a step, or a part of it.
-func (a *assembly) part(r v1.Reference) (value v1.Value, problem string, ok bool) {
+func (a *assembly) part(r variables.Reference) (value v1.Value, problem string, ok bool) {
 	ref, isStep := r.StepResultRef()
 	if !isStep {
 		return v1.Value{}, fmt.Sprintf("%s is no result of a step", r.Text), false
@@ -222,7 +223,7 @@ func (a *assembly) part(r v1.Reference) (value v1.Value, problem string, ok bool
 }
 
 // find returns the result of a step, or nil when it was not written, or is wrong.
-func (a *assembly) find(ref v1.StepResultRef) *v1.Value {
+func (a *assembly) find(ref variables.StepResultRef) *v1.Value {
 	for i, step := range a.spec.Steps {
 		if podpaths.StepName(step, i) != ref.Step {
 			continue

@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/variables"
 )
 
 // Where the system keeps its own files in a pod. No other volume may be mounted there.
@@ -133,7 +134,7 @@ func (c mountCheck) checkPath(path *field.Path, at string) {
 }
 
 // open reports whether a text will only be known after substitution.
-func (c mountCheck) open(text string) bool { return !c.final && v1.HasReference(text) }
+func (c mountCheck) open(text string) bool { return !c.final && variables.HasReference(text) }
 
 func (c mountCheck) checkVolumes(path *field.Path, volumes []corev1.Volume) {
 	unique := newUniqueNames()

@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/variables"
 )
 
 // Origins of errors about a pipeline for which the condition of a run has reasons of their own.
@@ -135,14 +136,14 @@ func (p pipelineScope) validateTask(path *field.Path, t *v1.PipelineTask) {
 	}
 	if t.TaskRef != nil {
 		ref := *t.TaskRef
-		if v1.HasReference(ref.Name) {
+		if variables.HasReference(ref.Name) {
 			ref.Name = "known-when-it-runs"
 		}
 		validateTaskRef(p.Report, &ref, path.Child("taskRef"))
 	}
 	validateGiven(p.Report, t.Params, path.Child("params"))
 	validateMatrix(p.Report, t, path.Child("matrix"))
-	t.VisitValues(path, &pipelineReferences{scope: p})
+	variables.VisitPipelineTaskValues(t, path, &pipelineReferences{scope: p})
 	if t.TaskSpec != nil {
 		p.validateEmbedded(path, t)
 	}

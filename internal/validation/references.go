@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/variables"
 )
 
 // scope is what the references in a task can refer to. An outer scope's params and workspaces are visible in a spec that
@@ -82,7 +83,7 @@ func (s scope) addBound(bound []v1.WorkspaceBinding) {
 
 // isolated reports whether a text is nothing but one reference.
 func isolated(text string) bool {
-	for r := range v1.References(text) {
+	for r := range variables.References(text) {
 		return r.Start == 0 && r.End == len(text)
 	}
 	return false
@@ -105,18 +106,18 @@ func taskScope(s *v1.TaskSpec, outer scope) scope {
 // validateTaskReferences refuses references in the task to what it does not have.
 func validateTaskReferences(s *v1.TaskSpec, path *field.Path, in scope) {
 	all := &taskReferences{scope: in}
-	s.VisitTextsWith(path, all, func(i int, path *field.Path) {
+	variables.VisitTaskTextsWith(s, path, all, func(i int, path *field.Path) {
 		if in.stopped() {
 			return
 		}
 		in.steps.reach(i)
 		fixed := &taskReferences{scope: in}
 		fixed.scope.step = i
-		s.Steps[i].VisitFixedTexts(path, fixed)
+		variables.VisitFixedStepTexts(&s.Steps[i], path, fixed)
 		runtime := &taskReferences{scope: fixed.scope}
 		runtime.scope.runtime = true
-		s.Steps[i].VisitRuntimeTexts(path, runtime)
-		s.Steps[i].VisitRuntimeValues(path, (*stepValues)(runtime))
+		variables.VisitRuntimeStepTexts(&s.Steps[i], path, runtime)
+		variables.VisitRuntimeStepValues(&s.Steps[i], path, (*stepValues)(runtime))
 	})
 }
 
@@ -125,7 +126,7 @@ type taskReferences struct {
 	scope scope
 }
 
-func (t *taskReferences) VisitText(path *field.Path, _ v1.TextKind, text *string) {
+func (t *taskReferences) VisitText(path *field.Path, _ variables.TextKind, text *string) {
 	t.checkText(path, "", *text, use{})
 }
 
@@ -176,14 +177,14 @@ func placeOf(v *v1.Value, text string) use {
 }
 
 // taskProblem says what is wrong with a reference in a task, or returns "".
-func (s scope) taskProblem(r v1.Reference, place use) string {
+func (s scope) taskProblem(r variables.Reference, place use) string {
 	if r.Malformed {
 		return malformedReference
 	}
 	switch r.Root {
-	case v1.RootParams:
+	case variables.RootParams:
 		return s.paramProblem(r, place)
-	case v1.RootResults:
+	case variables.RootResults:
 		if len(r.Names) != 2 || r.Names[1] != attributePath || r.HasIndex() {
 			return "a task refers to the file of a result as $(results.<name>.path)"
 		}
@@ -191,20 +192,20 @@ func (s scope) taskProblem(r v1.Reference, place use) string {
 			return "" // a StepAction writes results of a task that is not known here
 		}
 		return s.results.unknown("result", r.Names[0])
-	case v1.RootWorkspaces:
+	case variables.RootWorkspaces:
 		return s.workspaceProblem(r, attributePath, "bound", "claim", "volume")
-	case v1.RootContext:
-		return contextProblem(r, v1.TaskContext())
-	case v1.RootSteps:
+	case variables.RootContext:
+		return contextProblem(r, variables.TaskContext())
+	case variables.RootSteps:
 		return s.stepsProblem(r, place)
-	case v1.RootStep:
+	case variables.RootStep:
 		return s.ownStepProblem(r)
-	case v1.RootCredentials:
+	case variables.RootCredentials:
 		if len(r.Names) == 1 && r.Names[0] == attributePath && !r.HasIndex() {
 			return ""
 		}
 		return "there is only $(credentials.path)"
-	case v1.RootArtifacts:
+	case variables.RootArtifacts:
 		return "artifacts are " + notSupported
 	default:
 		return "other tasks can be referred to in the params of a pipeline's task, not within a task"
@@ -216,7 +217,7 @@ const attributePath = "path"
 
 const malformedReference = "not a variable: write $(params.<name>), $(params['<name>']), $(params.<array>[0]), $(params.<object>.<key>) or $(params.<array>[*])"
 
-func (s scope) paramProblem(r v1.Reference, place use) string {
+func (s scope) paramProblem(r variables.Reference, place use) string {
 	name := r.Names[0]
 	spec, ok := s.params.get(name)
 	if !ok {
@@ -279,14 +280,14 @@ func useProblem(u use, t v1.ValueType, properties map[string]v1.PropertySpec) st
 	}
 }
 
-func (s scope) workspaceProblem(r v1.Reference, attributes ...string) string {
+func (s scope) workspaceProblem(r variables.Reference, attributes ...string) string {
 	if len(r.Names) != 2 || r.HasIndex() || !slices.Contains(attributes, r.Names[1]) {
 		return "here a workspace is referred to as $(workspaces.<name>." + strings.Join(attributes, "|") + ")"
 	}
 	return s.workspaces.unknown("workspace", r.Names[0])
 }
 
-func contextProblem(r v1.Reference, known []string) string {
+func contextProblem(r variables.Reference, known []string) string {
 	if !r.HasIndex() && slices.Contains(known, strings.Join(r.Names, ".")) {
 		return ""
 	}

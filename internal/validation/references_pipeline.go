@@ -7,6 +7,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/variables"
 )
 
 // pipelineReferences is a ValueVisitor that refuses references to what the pipeline does not have. It changes nothing.
@@ -41,7 +42,7 @@ func (p *pipelineReferences) check(path *field.Path, where, text string, place u
 			continue
 		}
 		err := invalidText(path, where, r.Text, problem)
-		if r.Root == v1.RootTasks || r.Root == v1.RootFinally {
+		if r.Root == variables.RootTasks || r.Root == variables.RootFinally {
 			err = err.WithOrigin(OriginResultReference)
 		}
 		p.scope.Add(err)
@@ -57,20 +58,20 @@ func invalidText(path *field.Path, where, text, problem string) *field.Error {
 }
 
 // problem says what is wrong with a reference in a pipeline, or returns "".
-func (p pipelineScope) problem(r v1.Reference, place use) string {
+func (p pipelineScope) problem(r variables.Reference, place use) string {
 	if r.Malformed {
 		return malformedReference
 	}
 	switch r.Root {
-	case v1.RootParams:
+	case variables.RootParams:
 		return p.paramProblem(r, place)
-	case v1.RootWorkspaces:
+	case variables.RootWorkspaces:
 		return p.workspaceProblem(r, "bound")
-	case v1.RootContext:
-		return contextProblem(r, v1.PipelineContext())
-	case v1.RootTasks, v1.RootFinally:
+	case variables.RootContext:
+		return contextProblem(r, variables.PipelineContext())
+	case variables.RootTasks, variables.RootFinally:
 		return p.taskProblem(r, place)
-	case v1.RootArtifacts:
+	case variables.RootArtifacts:
 		return "artifacts are " + notSupported
 	default:
 		return "a pipeline refers to results as $(tasks.<task>.results.<result>)"
@@ -78,7 +79,7 @@ func (p pipelineScope) problem(r v1.Reference, place use) string {
 }
 
 // taskProblem says what is wrong with a reference to a task of the pipeline, or returns "".
-func (p pipelineScope) taskProblem(r v1.Reference, place use) string {
+func (p pipelineScope) taskProblem(r variables.Reference, place use) string {
 	if task, _, ok := r.TaskState(); ok {
 		if !p.inFinally {
 			return "how tasks ended is known in tasks of finally only"
@@ -138,8 +139,8 @@ func (p pipelineScope) results(t *v1.PipelineTask) *names[*v1.TaskResult] {
 }
 
 // resultProblem says what is wrong with using a result of the task so, or returns "".
-func (p pipelineScope) resultProblem(t *v1.PipelineTask, ref v1.ResultRef, root string, place use) string {
-	text := strings.Join([]string{root, ref.Task, v1.AttributeResults, ref.Result}, ".")
+func (p pipelineScope) resultProblem(t *v1.PipelineTask, ref variables.ResultRef, root string, place use) string {
+	text := strings.Join([]string{root, ref.Task, variables.AttributeResults, ref.Result}, ".")
 	if t.Matrix != nil && !ref.Whole {
 		return fmt.Sprintf("task %q has a matrix: its results are used together, as in $(%s[*])", shown(ref.Task), shown(text))
 	}
@@ -160,7 +161,7 @@ func (p pipelineScope) resultProblem(t *v1.PipelineTask, ref v1.ResultRef, root 
 }
 
 // declaredResult returns the declaration of a result, or nil where the task is not known here.
-func (p pipelineScope) declaredResult(t *v1.PipelineTask, ref v1.ResultRef) (declared *v1.TaskResult, problem string) {
+func (p pipelineScope) declaredResult(t *v1.PipelineTask, ref variables.ResultRef) (declared *v1.TaskResult, problem string) {
 	if t.TaskSpec == nil {
 		return nil, ""
 	}
@@ -176,11 +177,11 @@ func (p pipelineScope) typeOf(value v1.Value) v1.ValueType {
 	if value.Type == "" {
 		return ""
 	}
-	r, sole := v1.SoleReference(value)
+	r, sole := variables.SoleReference(value)
 	if !sole {
 		return value.Type
 	}
-	if r.Root == v1.RootParams {
+	if r.Root == variables.RootParams {
 		spec, _ := p.params.get(r.Names[0])
 		switch {
 		case spec == nil:

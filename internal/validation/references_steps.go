@@ -4,13 +4,14 @@ import (
 	"strings"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/variables"
 )
 
 // stepContainerPrefix begins the name of a step's container, which is what $(steps.<container>.exitCode.path) has.
 const stepContainerPrefix = "step-"
 
 // stepsProblem says what is wrong with a reference to another step, or returns "".
-func (s scope) stepsProblem(r v1.Reference, place use) string {
+func (s scope) stepsProblem(r variables.Reference, place use) string {
 	if len(r.Names) == 3 && r.Names[1] == "exitCode" && r.Names[2] == attributePath && !r.HasIndex() {
 		return s.exitCodeProblem(r.Names[0])
 	}
@@ -28,12 +29,12 @@ func (s scope) stepsProblem(r v1.Reference, place use) string {
 	if s.steps.steps[i].Ref != nil {
 		return "" // the StepAction is not known here
 	}
-	place.ref = strings.Join([]string{v1.RootSteps, ref.Step, v1.AttributeResults, ref.Result}, ".")
+	place.ref = strings.Join([]string{variables.RootSteps, ref.Step, variables.AttributeResults, ref.Result}, ".")
 	return stepResultProblem(s.steps.results(i), ref, place)
 }
 
 // stepResultProblem says what is wrong with using a result of a step that is written out, or returns "".
-func stepResultProblem(results *names[*v1.StepResult], ref v1.StepResultRef, place use) string {
+func stepResultProblem(results *names[*v1.StepResult], ref variables.StepResultRef, place use) string {
 	declared, ok := results.get(ref.Result)
 	if !ok {
 		return results.unknown("result of step "+shown(ref.Step), ref.Result)
@@ -101,8 +102,8 @@ func (s scope) exitCodeProblem(container string) string {
 }
 
 // ownStepProblem says what is wrong with a reference of a step to a result of its own, or returns "".
-func (s scope) ownStepProblem(r v1.Reference) string {
-	if len(r.Names) != 3 || r.Names[0] != v1.AttributeResults || r.Names[2] != attributePath || r.HasIndex() {
+func (s scope) ownStepProblem(r variables.Reference) string {
+	if len(r.Names) != 3 || r.Names[0] != variables.AttributeResults || r.Names[2] != attributePath || r.HasIndex() {
 		return "a step refers to the file of a result of its own as $(step.results.<name>.path)"
 	}
 	if s.step < 0 {

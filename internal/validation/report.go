@@ -10,7 +10,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
-	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/variables"
 )
 
 // Bounds of what is reported about one object, whatever its size: an object of 1.5 MB has room for 100,000 mistakes, and
@@ -129,12 +129,12 @@ func (r *Report) each(n int) iter.Seq[int] {
 }
 
 // references yields the references of a text until the report is stopped.
-func (r *Report) references(text string) iter.Seq[v1.Reference] {
-	return func(yield func(v1.Reference) bool) {
+func (r *Report) references(text string) iter.Seq[variables.Reference] {
+	return func(yield func(variables.Reference) bool) {
 		if r.stopped() {
 			return
 		}
-		for reference := range v1.References(text) {
+		for reference := range variables.References(text) {
 			if r.stopped() || !yield(reference) {
 				return
 			}

@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/variables"
 )
 
 func TestTaskRunValidate(t *testing.T) {
@@ -310,7 +311,7 @@ func FuzzValidate(f *testing.F) {
 			Task(&task)
 			DefaultTask(&task)
 			TaskSpec(&task.Spec, nil)
-			task.Spec.UndeclaredWorkspaces()
+			variables.UndeclaredWorkspaces(&task.Spec)
 		}
 		var pipeline v1.Pipeline
 		if json.Unmarshal(data, &pipeline) == nil {
@@ -318,7 +319,7 @@ func FuzzValidate(f *testing.F) {
 			DefaultPipeline(&pipeline)
 			PipelineSpec(&pipeline.Spec, nil)
 			for i := range pipeline.Spec.Tasks {
-				pipeline.Spec.Tasks[i].Dependencies()
+				variables.Dependencies(&pipeline.Spec.Tasks[i])
 			}
 		}
 	})

@@ -5,6 +5,7 @@ import (
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/api/v1beta1"
+	"github.com/sluice-ci/sluice/internal/variables"
 )
 
 // validateAction checks the step that a StepAction stands for; see reportAction.
@@ -20,7 +21,7 @@ func reportAction(r *Report, s *v1.Step, path *field.Path, params []v1.ParamSpec
 	validateStep(r, s, path)
 	for i := range r.each(len(s.VolumeMounts)) {
 		name := s.VolumeMounts[i].Name
-		if ref, sole := v1.SoleReference(v1.StringValue(name)); !sole || ref.Root != v1.RootParams {
+		if ref, sole := variables.SoleReference(v1.StringValue(name)); !sole || ref.Root != variables.RootParams {
 			r.Add(field.Invalid(path.Child("volumeMounts").Index(i).Child("name"), shown(name), "must be one reference to a param, as in $(params.<name>), so that the task says which volume it is"))
 		}
 	}
@@ -29,7 +30,7 @@ func reportAction(r *Report, s *v1.Step, path *field.Path, params []v1.ParamSpec
 	in.addParams(params)
 	in.results = nil
 	in.steps, in.step = newStepIndex([]v1.Step{*s}), 0
-	s.VisitTexts(path, &taskReferences{scope: in})
+	variables.VisitStepTexts(s, path, &taskReferences{scope: in})
 }
 
 // StepAction checks the StepAction by itself. Each error names the field, its value and what is allowed there.

@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/variables"
 )
 
 // Limits of names: a container's name has at most 63 characters, of which "step-" and "sidecar-" take some.
@@ -144,7 +145,7 @@ func pullPolicies() []corev1.PullPolicy {
 }
 
 func checkPullPolicy(path *field.Path, policy corev1.PullPolicy) field.ErrorList {
-	if v1.HasReference(string(policy)) {
+	if variables.HasReference(string(policy)) {
 		return nil
 	}
 	return checkFinal(path.Child("imagePullPolicy"), string(policy), pullPolicies())
@@ -186,7 +187,7 @@ func checkTimeout(path *field.Path, timeout *metav1.Duration) field.ErrorList {
 }
 
 func checkOnError(path *field.Path, onError v1.OnError) field.ErrorList {
-	if v1.HasReference(string(onError)) {
+	if variables.HasReference(string(onError)) {
 		return nil
 	}
 	return checkFinal(path, string(onError), v1.OnErrors())
@@ -195,7 +196,7 @@ func checkOnError(path *field.Path, onError v1.OnError) field.ErrorList {
 // checkOutput refuses a file that no output can be written to. Before substitution, final is false, and a path that holds a
 // variable says nothing yet. A relative path is below the step's working directory.
 func checkOutput(path *field.Path, output *v1.StepOutputConfig, final bool) field.ErrorList {
-	if output == nil || !final && v1.HasReference(output.Path) {
+	if output == nil || !final && variables.HasReference(output.Path) {
 		return nil
 	}
 	path = path.Child("path")

@@ -6,6 +6,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/variables"
 )
 
 // Task checks the task; see ReportTask.
@@ -82,7 +83,7 @@ func validateResult(r *Report, path *field.Path, name string, t v1.ValueType, pr
 // validateResultValue checks that the value of a task's result is a result of one of its steps, of the same type.
 func (s scope) validateResultValue(path *field.Path, result *v1.TaskResult) field.ErrorList {
 	const rule = "a result takes its value from one step: $(steps.<step>.results.<result>), with [*] behind it for an array or an object"
-	ref, ok := v1.SoleReference(*result.Value)
+	ref, ok := variables.SoleReference(*result.Value)
 	if !ok {
 		return field.ErrorList{field.Invalid(path, shown(firstText(result.Value)), rule)}
 	}
@@ -106,7 +107,7 @@ func (s scope) validateResultValue(path *field.Path, result *v1.TaskResult) fiel
 }
 
 // stepResultType is the type of what is referred to.
-func stepResultType(r v1.StepResultRef, result *v1.StepResult) v1.ValueType {
+func stepResultType(r variables.StepResultRef, result *v1.StepResult) v1.ValueType {
 	if r.Key != "" || r.Index >= 0 {
 		return v1.TypeString
 	}

@@ -4,6 +4,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/variables"
 )
 
 // This file is the one list of what the API has and the controller does not act on yet. A run that sets such a field is
@@ -38,8 +39,8 @@ func reportUnsupportedInTask(r *Report, s *v1.TaskSpec, path *field.Path) {
 // whenGaps are those of an expression that guards a step. One in CEL is judged before the pod is made, so that it cannot know
 // what earlier steps will have produced.
 func whenGaps(w *v1.WhenExpression) []gap {
-	for r := range v1.References(w.CEL) {
-		if r.Root == v1.RootSteps {
+	for r := range variables.References(w.CEL) {
+		if r.Root == variables.RootSteps {
 			return []gap{{"cel", true}}
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/variables"
 )
 
 func validateWorkspaceDeclarations(r *Report, workspaces []v1.WorkspaceDeclaration, path *field.Path) {
@@ -137,7 +138,7 @@ func validateClaimTemplate(path *field.Path, spec *corev1.PersistentVolumeClaimS
 // checkSubPath refuses a path that leads out of the volume. Before substitution a variable in it says nothing yet.
 func checkSubPath(at *field.Path, subPath string) field.ErrorList {
 	switch {
-	case subPath == "" || v1.HasReference(subPath):
+	case subPath == "" || variables.HasReference(subPath):
 		return nil
 	case path.IsAbs(subPath):
 		return field.ErrorList{field.Invalid(at, shown(subPath), "must be relative to the volume")}

@@ -12,6 +12,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/cli/resultview"
 	"github.com/sluice-ci/sluice/internal/cli/runs"
 	"github.com/sluice-ci/sluice/internal/cli/tree"
+	"github.com/sluice-ci/sluice/internal/variables"
 )
 
 // Graph is what there is to draw.
@@ -101,12 +102,12 @@ func noteOf(task *v1.PipelineTask) string {
 // connect adds the edges that lead to a task: one for each task that it waits for.
 func (g *Graph) connect(task *v1.PipelineTask, index map[string]int) {
 	to := index[task.Name]
-	for _, from := range task.Dependencies() {
+	for _, from := range variables.Dependencies(task) {
 		if at, ok := index[from]; ok {
 			g.Edges = append(g.Edges, Edge{From: at, To: to})
 		}
 	}
-	for _, ref := range task.ResultRefs() {
+	for _, ref := range variables.TaskResultRefs(task) {
 		at, ok := index[ref.Task]
 		if !ok {
 			continue

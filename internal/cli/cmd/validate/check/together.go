@@ -9,6 +9,7 @@ import (
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/validation"
+	"github.com/sluice-ci/sluice/internal/variables"
 )
 
 // checkTaskRun checks a TaskRun against the Task that it refers to.
@@ -204,7 +205,7 @@ func declaredParam(specs []v1.ParamSpec, name string) *v1.ParamSpec {
 
 func isLiteral(value v1.Value) bool {
 	for _, text := range value.Texts() {
-		if v1.HasReference(text) {
+		if variables.HasReference(text) {
 			return false
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/variables"
 )
 
 // length is how many bytes a text will have. Least and most differ where it holds results: what they will be is not known,
@@ -32,8 +33,8 @@ type measured struct {
 	parts map[string]length
 }
 
-// variables are what a task, or a pipeline, knows of its params.
-type variables map[string]measured
+// sizes are what a task, or a pipeline, knows of its params.
+type sizes map[string]measured
 
 // scales measures texts.
 type scales struct {
@@ -42,7 +43,7 @@ type scales struct {
 }
 
 // value measures a value, in which variables may stand.
-func (s scales) value(value v1.Value, in variables) measured {
+func (s scales) value(value v1.Value, in sizes) measured {
 	if r, sole := soleParam(value); sole && len(r.Names) == 1 && (r.Whole || r.Index < 0) {
 		return in[r.Names[0]]
 	}
@@ -57,22 +58,22 @@ func (s scales) value(value v1.Value, in variables) measured {
 	return m
 }
 
-func soleParam(value v1.Value) (v1.Reference, bool) {
+func soleParam(value v1.Value) (variables.Reference, bool) {
 	if value.Type == v1.TypeString {
-		for r := range v1.References(value.String) {
-			return r, r.Root == v1.RootParams && r.IsAll(value.String)
+		for r := range variables.References(value.String) {
+			return r, r.Root == variables.RootParams && r.IsAll(value.String)
 		}
 	}
-	return v1.Reference{}, false
+	return variables.Reference{}, false
 }
 
 // text measures a text. What a reference other than to a param or a result becomes is short: a path, or a name.
-func (s scales) text(text string, in variables) length {
+func (s scales) text(text string, in sizes) length {
 	sum := exactly(len(text))
-	for r := range v1.References(text) {
+	for r := range variables.References(text) {
 		sum.least -= len(r.Text)
 		sum.most -= len(r.Text)
-		if r.Root == v1.RootParams && !r.Malformed {
+		if r.Root == variables.RootParams && !r.Malformed {
 			sum = sum.plus(in.at(r))
 			continue
 		}
@@ -86,7 +87,7 @@ func (s scales) text(text string, in variables) length {
 }
 
 // at measures what a reference to a param becomes.
-func (v variables) at(r v1.Reference) length {
+func (v sizes) at(r variables.Reference) length {
 	m := v[r.Names[0]]
 	switch {
 	case len(r.Names) > 1:
@@ -99,8 +100,8 @@ func (v variables) at(r v1.Reference) length {
 }
 
 // with measures params: the given values, in which the variables of outer may stand, over the defaults.
-func (s scales) with(declared []v1.ParamSpec, given []v1.Param, outer variables) variables {
-	in := variables{}
+func (s scales) with(declared []v1.ParamSpec, given []v1.Param, outer sizes) sizes {
+	in := sizes{}
 	maps.Copy(in, outer)
 	for i := range declared {
 		delete(in, declared[i].Name)

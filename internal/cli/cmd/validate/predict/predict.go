@@ -80,7 +80,7 @@ type task struct {
 	spec   *v1.TaskSpec
 	// path of the spec in the object; empty where it is in another one.
 	path   string
-	in     variables
+	in     sizes
 	scales scales
 	from   config.ResultsFrom
 	// place returns the path of the value of a param in the object; nil where none is given.

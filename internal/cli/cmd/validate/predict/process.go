@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/variables"
 )
 
 // Limits of what a process can be started with, in bytes; docs/limits.md has them, and internal/pod refuses what is over
@@ -31,7 +32,7 @@ type over struct {
 func (o over) certain() bool { return o.length.least > o.limit }
 
 // overs are the texts of a task's steps that are over their limits, as far as the variables tell.
-func (s scales) overs(spec *v1.TaskSpec, in variables) []over {
+func (s scales) overs(spec *v1.TaskSpec, in sizes) []over {
 	var found []over
 	for i := range spec.Steps {
 		step, path := &spec.Steps[i], fmt.Sprintf("steps[%d]", i)
@@ -69,8 +70,8 @@ func spreads(text string) bool {
 
 func paramsIn(text string) []string {
 	var names []string
-	for r := range v1.References(text) {
-		if r.Root == v1.RootParams && !r.Malformed && !slices.Contains(names, r.Names[0]) {
+	for r := range variables.References(text) {
+		if r.Root == variables.RootParams && !r.Malformed && !slices.Contains(names, r.Names[0]) {
 			names = append(names, r.Names[0])
 		}
 	}

@@ -61,7 +61,7 @@ func (p *predictor) pipelineRun(o *check.Object, run *v1.PipelineRun) {
 }
 
 // pipeline looks at the tasks of a pipeline. The path is empty where the pipeline is in another object.
-func (p *predictor) pipeline(o *check.Object, spec *v1.PipelineSpec, path string, in variables) {
+func (p *predictor) pipeline(o *check.Object, spec *v1.PipelineSpec, path string, in sizes) {
 	for _, list := range []struct {
 		field string
 		tasks []v1.PipelineTask
@@ -76,7 +76,7 @@ func (p *predictor) pipeline(o *check.Object, spec *v1.PipelineSpec, path string
 	}
 }
 
-func (p *predictor) pipelineTask(o *check.Object, of *v1.PipelineTask, at string, in variables) {
+func (p *predictor) pipelineTask(o *check.Object, of *v1.PipelineTask, at string, in sizes) {
 	t := task{object: o, scales: p.scales(nil), from: p.limits.ResultsFrom}
 	if at != "" {
 		t.place = placeIn(of.Params, at+".params")

@@ -4,7 +4,7 @@ import (
 	"regexp"
 	"strings"
 
-	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/variables"
 )
 
 // The lines of a script that write a result of which the text stands there: the target is $(results.<name>.path), in
@@ -52,7 +52,7 @@ func (p patterns) written(script string) map[string]string {
 		}
 	}
 	for name, text := range found {
-		if v1.HasReference(text) {
+		if variables.HasReference(text) {
 			delete(found, name)
 		}
 	}

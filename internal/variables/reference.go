@@ -1,8 +1,10 @@
-package v1
+package variables
 
 import (
 	"iter"
 	"strings"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
 )
 
 // Roots of the variables that a task or a pipeline can refer to. Text that looks like a variable of any other root, such
@@ -36,8 +38,6 @@ const legacyInputs = "inputs"
 const maxIndexDigits = 9
 
 // Reference is one $(…) in a text that refers to a variable.
-//
-// +kubebuilder:object:generate=false
 type Reference struct {
 	// Start and End are the bytes of the text that the reference takes, from its '$' to behind its ')'.
 	Start, End int
@@ -235,8 +235,8 @@ func PipelineContext() []string {
 }
 
 // SoleReference returns the well-formed reference that a string value is nothing but.
-func SoleReference(v Value) (Reference, bool) {
-	if v.Type != TypeString {
+func SoleReference(v v1.Value) (Reference, bool) {
+	if v.Type != v1.TypeString {
 		return Reference{}, false
 	}
 	for r := range References(v.String) {

@@ -1,66 +1,66 @@
-package v1
+package variables
 
 import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
 )
 
 // ValueVisitor receives the places of a pipeline, or of a task's steps, where variables may stand and where values keep
 // their types: a whole array stays one. It may change what it is given.
-//
-// +kubebuilder:object:generate=false
 type ValueVisitor interface {
 	// VisitText receives a text that stays one.
 	VisitText(path *field.Path, text *string)
 	// VisitElements receives texts of which one can become several, when it is nothing but a whole array.
 	VisitElements(path *field.Path, list *[]string)
 	// VisitValue receives a value. A string that is nothing but a reference to a whole array or object becomes that.
-	VisitValue(path *field.Path, value *Value)
+	VisitValue(path *field.Path, value *v1.Value)
 }
 
-// VisitValues shows to v the params of the steps, those of their references, and their when expressions. Results of
+// VisitTaskValues shows to v the params of the steps, those of their references, and their when expressions. Results of
 // earlier steps may stand in params and when expressions, which are known only when the step starts.
-func (s *TaskSpec) VisitValues(path *field.Path, v ValueVisitor) {
+func VisitTaskValues(s *v1.TaskSpec, path *field.Path, v ValueVisitor) {
 	for i := range s.Steps {
-		s.Steps[i].VisitValues(path.Child("steps").Index(i), v)
+		VisitStepValues(&s.Steps[i], path.Child("steps").Index(i), v)
 	}
 }
 
-// VisitValues shows to v the params of the step, those of its reference, and its when expressions; see
-// TaskSpec.VisitValues.
-func (s *Step) VisitValues(path *field.Path, v ValueVisitor) {
-	s.visitRefParams(path, v)
-	s.VisitRuntimeValues(path, v)
+// VisitStepValues shows to v the params of the step, those of its reference, and its when expressions; see
+// VisitTaskValues.
+func VisitStepValues(s *v1.Step, path *field.Path, v ValueVisitor) {
+	visitRefParams(s, path, v)
+	VisitRuntimeStepValues(s, path, v)
 }
 
 // visitRefParams shows the values that must be known before the StepAction can be fetched.
-func (s *Step) visitRefParams(path *field.Path, v ValueVisitor) {
+func visitRefParams(s *v1.Step, path *field.Path, v ValueVisitor) {
 	if s.Ref != nil {
 		visitParams(path.Child("ref", "params"), v, s.Ref.Params)
 	}
 }
 
-// VisitRuntimeValues shows the values that are needed only when the step starts.
-func (s *Step) VisitRuntimeValues(path *field.Path, v ValueVisitor) {
+// VisitRuntimeStepValues shows the values that are needed only when the step starts.
+func VisitRuntimeStepValues(s *v1.Step, path *field.Path, v ValueVisitor) {
 	visitParams(path.Child("params"), v, s.Params)
 	visitWhen(path.Child("when"), v, s.When)
 }
 
-// VisitValues shows to v every place of the pipeline's tasks and results where variables may stand. Tasks that are
+// VisitPipelineValues shows to v every place of the pipeline's tasks and results where variables may stand. Tasks that are
 // written out in the pipeline are not entered: their texts see what a TaskRun sees.
-func (s *PipelineSpec) VisitValues(path *field.Path, v ValueVisitor) {
+func VisitPipelineValues(s *v1.PipelineSpec, path *field.Path, v ValueVisitor) {
 	for i := range s.Tasks {
-		s.Tasks[i].VisitValues(path.Child("tasks").Index(i), v)
+		VisitPipelineTaskValues(&s.Tasks[i], path.Child("tasks").Index(i), v)
 	}
 	for i := range s.Finally {
-		s.Finally[i].VisitValues(path.Child("finally").Index(i), v)
+		VisitPipelineTaskValues(&s.Finally[i], path.Child("finally").Index(i), v)
 	}
 	for i := range s.Results {
 		v.VisitValue(path.Child("results").Index(i).Child("value"), &s.Results[i].Value)
 	}
 }
 
-// VisitValues shows to v every place of the pipeline's task where variables may stand; see PipelineSpec.VisitValues.
-func (t *PipelineTask) VisitValues(path *field.Path, v ValueVisitor) {
+// VisitPipelineTaskValues shows to v every place of the pipeline's task where variables may stand; see VisitPipelineValues.
+func VisitPipelineTaskValues(t *v1.PipelineTask, path *field.Path, v ValueVisitor) {
 	visitString(path.Child("displayName"), v, &t.DisplayName)
 	if t.TaskRef != nil {
 		visitString(path.Child("taskRef", "name"), v, &t.TaskRef.Name)
@@ -69,7 +69,7 @@ func (t *PipelineTask) VisitValues(path *field.Path, v ValueVisitor) {
 	onError := string(t.OnError)
 	visitString(path.Child("onError"), v, &onError)
 	if onError != string(t.OnError) {
-		t.OnError = OnError(onError)
+		t.OnError = v1.OnError(onError)
 	}
 	visitParams(path.Child("params"), v, t.Params)
 	if t.Matrix != nil {
@@ -84,13 +84,13 @@ func (t *PipelineTask) VisitValues(path *field.Path, v ValueVisitor) {
 	visitWhen(path.Child("when"), v, t.When)
 }
 
-func visitParams(path *field.Path, v ValueVisitor, params []Param) {
+func visitParams(path *field.Path, v ValueVisitor, params []v1.Param) {
 	for i := range params {
 		v.VisitValue(path.Index(i).Child("value"), &params[i].Value)
 	}
 }
 
-func visitWhen(path *field.Path, v ValueVisitor, when []WhenExpression) {
+func visitWhen(path *field.Path, v ValueVisitor, when []v1.WhenExpression) {
 	for i := range when {
 		visitString(path.Index(i).Child("input"), v, &when[i].Input)
 		if len(when[i].Values) > 0 {
@@ -106,17 +106,17 @@ func visitString(path *field.Path, v ValueVisitor, text *string) {
 	}
 }
 
-// ResultRefs returns the references to results of other tasks that the pipeline's task makes, in the order of its
+// TaskResultRefs returns the references to results of other tasks that the pipeline's task makes, in the order of its
 // fields.
-func (t *PipelineTask) ResultRefs() []ResultRef {
-	c := t.collect()
+func TaskResultRefs(t *v1.PipelineTask) []ResultRef {
+	c := collectFrom(t)
 	return c.results
 }
 
 // Dependencies returns the names of the tasks that must have ended before this one can start, each once: those of
 // runAfter, and those whose results, or whose count of them, it refers to.
-func (t *PipelineTask) Dependencies() []string {
-	c := t.collect()
+func Dependencies(t *v1.PipelineTask) []string {
+	c := collectFrom(t)
 	var names []string
 	seen := map[string]bool{}
 	add := func(name string) {
@@ -137,9 +137,9 @@ func (t *PipelineTask) Dependencies() []string {
 	return names
 }
 
-func (t *PipelineTask) collect() *collection {
+func collectFrom(t *v1.PipelineTask) *collection {
 	c := &collection{}
-	t.VisitValues(nil, c)
+	VisitPipelineTaskValues(t, nil, c)
 	return c
 }
 
@@ -158,7 +158,7 @@ func (c *collection) VisitElements(_ *field.Path, list *[]string) {
 	}
 }
 
-func (c *collection) VisitValue(_ *field.Path, value *Value) {
+func (c *collection) VisitValue(_ *field.Path, value *v1.Value) {
 	for _, text := range value.Texts() {
 		c.note(text)
 	}

@@ -1,12 +1,13 @@
-package v1
+package variables
 
 import (
 	"maps"
 	"slices"
-	"strconv"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
 )
 
 // TextKind says what becomes of a text after variables were substituted in it.
@@ -21,8 +22,6 @@ const (
 )
 
 // TextVisitor receives the places of a task where variables may stand. It may change what it is given.
-//
-// +kubebuilder:object:generate=false
 type TextVisitor interface {
 	// VisitText receives one text.
 	VisitText(path *field.Path, kind TextKind, text *string)
@@ -31,40 +30,40 @@ type TextVisitor interface {
 	VisitList(path *field.Path, list *[]string)
 }
 
-// VisitTexts shows to v every place of the task where variables may stand, as the public documentation of the API lists
+// VisitTaskTexts shows to v every place of the task where variables may stand, as the public documentation of the API lists
 // them. Names of params, results, workspaces, steps and sidecars are not among them: they are what variables refer to.
-// Params of steps, and their when expressions, are shown by VisitValues: they are values with types.
-func (s *TaskSpec) VisitTexts(path *field.Path, v TextVisitor) {
-	s.VisitTextsWith(path, v, func(i int, path *field.Path) { s.Steps[i].VisitTexts(path, v) })
+// Params of steps, and their when expressions, are shown by VisitTaskValues: they are values with types.
+func VisitTaskTexts(s *v1.TaskSpec, path *field.Path, v TextVisitor) {
+	VisitTaskTextsWith(s, path, v, func(i int, path *field.Path) { VisitStepTexts(&s.Steps[i], path, v) })
 }
 
-// VisitTextsWith shows everything to v but the steps, which it shows to visitStep in their place.
-func (s *TaskSpec) VisitTextsWith(path *field.Path, v TextVisitor, visitStep func(i int, path *field.Path)) {
+// VisitTaskTextsWith shows everything to v but the steps, which it shows to visitStep in their place.
+func VisitTaskTextsWith(s *v1.TaskSpec, path *field.Path, v TextVisitor, visitStep func(i int, path *field.Path)) {
 	for i := range s.Workspaces {
 		visit(v, path.Child("workspaces").Index(i).Child("mountPath"), &s.Workspaces[i].MountPath)
 	}
 	if s.StepTemplate != nil {
-		s.StepTemplate.visitTexts(path.Child("stepTemplate"), v)
+		visitTemplateTexts(s.StepTemplate, path.Child("stepTemplate"), v)
 	}
 	for i := range s.Steps {
 		visitStep(i, path.Child("steps").Index(i))
 	}
 	for i := range s.Sidecars {
-		s.Sidecars[i].VisitTexts(path.Child("sidecars").Index(i), v)
+		VisitSidecarTexts(&s.Sidecars[i], path.Child("sidecars").Index(i), v)
 	}
 	for i := range s.Volumes {
 		visitVolume(path.Child("volumes").Index(i), v, &s.Volumes[i])
 	}
 }
 
-// VisitTexts shows to v every place of the step where variables may stand; see TaskSpec.VisitTexts.
-func (s *Step) VisitTexts(path *field.Path, v TextVisitor) {
-	s.VisitFixedTexts(path, v)
-	s.VisitRuntimeTexts(path, v)
+// VisitStepTexts shows to v every place of the step where variables may stand; see VisitTaskTexts.
+func VisitStepTexts(s *v1.Step, path *field.Path, v TextVisitor) {
+	VisitFixedStepTexts(s, path, v)
+	VisitRuntimeStepTexts(s, path, v)
 }
 
-// VisitFixedTexts shows those texts of the step that must be known before the pod is made.
-func (s *Step) VisitFixedTexts(path *field.Path, v TextVisitor) {
+// VisitFixedStepTexts shows those texts of the step that must be known before the pod is made.
+func VisitFixedStepTexts(s *v1.Step, path *field.Path, v TextVisitor) {
 	visit(v, path.Child("image"), &s.Image)
 	visitAs(v, path.Child("imagePullPolicy"), &s.ImagePullPolicy)
 	visit(v, path.Child("workingDir"), &s.WorkingDir)
@@ -75,7 +74,7 @@ func (s *Step) VisitFixedTexts(path *field.Path, v TextVisitor) {
 	visitUsages(path.Child("workspaces"), v, s.Workspaces)
 	for _, output := range []struct {
 		field  string
-		config *StepOutputConfig
+		config *v1.StepOutputConfig
 	}{{"stdoutConfig", s.StdoutConfig}, {"stderrConfig", s.StderrConfig}} {
 		if output.config != nil {
 			visit(v, path.Child(output.field, "path"), &output.config.Path)
@@ -83,16 +82,16 @@ func (s *Step) VisitFixedTexts(path *field.Path, v TextVisitor) {
 	}
 }
 
-// VisitRuntimeTexts shows those texts of the step that the step itself uses: results of earlier steps may stand in them, which are known
+// VisitRuntimeStepTexts shows those texts of the step that the step itself uses: results of earlier steps may stand in them, which are known
 // only when it starts.
-func (s *Step) VisitRuntimeTexts(path *field.Path, v TextVisitor) {
+func VisitRuntimeStepTexts(s *v1.Step, path *field.Path, v TextVisitor) {
 	visitList(v, path.Child("command"), &s.Command)
 	visitList(v, path.Child("args"), &s.Args)
 	visit(v, path.Child("script"), &s.Script)
 	visitEnvValues(path.Child("env"), v, s.Env)
 }
 
-func (s *StepTemplate) visitTexts(path *field.Path, v TextVisitor) {
+func visitTemplateTexts(s *v1.StepTemplate, path *field.Path, v TextVisitor) {
 	visit(v, path.Child("image"), &s.Image)
 	visitAs(v, path.Child("imagePullPolicy"), &s.ImagePullPolicy)
 	visitList(v, path.Child("command"), &s.Command)
@@ -104,8 +103,8 @@ func (s *StepTemplate) visitTexts(path *field.Path, v TextVisitor) {
 	visitDevices(path.Child("volumeDevices"), v, s.VolumeDevices)
 }
 
-// VisitTexts shows to v every place of the sidecar where variables may stand; see TaskSpec.VisitTexts.
-func (s *Sidecar) VisitTexts(path *field.Path, v TextVisitor) {
+// VisitSidecarTexts shows to v every place of the sidecar where variables may stand; see VisitTaskTexts.
+func VisitSidecarTexts(s *v1.Sidecar, path *field.Path, v TextVisitor) {
 	visit(v, path.Child("image"), &s.Image)
 	visitAs(v, path.Child("imagePullPolicy"), &s.ImagePullPolicy)
 	visitList(v, path.Child("command"), &s.Command)
@@ -119,7 +118,7 @@ func (s *Sidecar) VisitTexts(path *field.Path, v TextVisitor) {
 	visitUsages(path.Child("workspaces"), v, s.Workspaces)
 }
 
-func visitUsages(path *field.Path, v TextVisitor, workspaces []WorkspaceUsage) {
+func visitUsages(path *field.Path, v TextVisitor, workspaces []v1.WorkspaceUsage) {
 	for i := range workspaces {
 		visit(v, path.Index(i).Child("mountPath"), &workspaces[i].MountPath)
 	}
@@ -202,5 +201,3 @@ func visitList(v TextVisitor, path *field.Path, list *[]string) {
 }
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
-
-func indexSuffix(i int) string { return "[" + strconv.Itoa(i) + "]" }

@@ -1,16 +1,18 @@
-package v1
+package variables
 
 import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
 )
 
 // UndeclaredWorkspaces returns the names, sorted, of the workspaces that the task refers to and does not declare. A task
 // that is written out in a run sees the workspaces of the run under their names (propagated workspaces): those of them that
 // are bound are to be mounted as if they had been declared.
-func (s *TaskSpec) UndeclaredWorkspaces() []string {
+func UndeclaredWorkspaces(s *v1.TaskSpec) []string {
 	used := usedWorkspaces{}
-	s.VisitTexts(nil, usedInTexts(used))
-	s.VisitValues(nil, used)
+	VisitTaskTexts(s, nil, usedInTexts(used))
+	VisitTaskValues(s, nil, used)
 	for i := range s.Steps {
 		used.addUsages(s.Steps[i].Workspaces)
 	}
@@ -37,7 +39,7 @@ func (u usedWorkspaces) add(text string) {
 	}
 }
 
-func (u usedWorkspaces) addUsages(used []WorkspaceUsage) {
+func (u usedWorkspaces) addUsages(used []v1.WorkspaceUsage) {
 	for i := range used {
 		u[used[i].Name] = struct{}{}
 	}
@@ -51,7 +53,7 @@ func (u usedWorkspaces) VisitElements(_ *field.Path, list *[]string) {
 	}
 }
 
-func (u usedWorkspaces) VisitValue(_ *field.Path, value *Value) {
+func (u usedWorkspaces) VisitValue(_ *field.Path, value *v1.Value) {
 	for _, text := range value.Texts() {
 		u.add(text)
 	}

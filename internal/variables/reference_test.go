@@ -1,4 +1,4 @@
-package v1
+package variables
 
 import (
 	"strings"
@@ -6,6 +6,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
 )
 
 func TestReferences(t *testing.T) {
@@ -197,7 +199,7 @@ func TestReferencesComeInOrderAndApart(t *testing.T) {
 }
 
 func TestResultRefs(t *testing.T) {
-	value := ObjectValue(map[string]string{
+	value := v1.ObjectValue(map[string]string{
 		"b": "$(tasks.t.results.r[*]) and $(tasks['t'].results['r.s'])",
 		"a": "$(tasks.t.results.o.key) $(params.p) $(tasks.t.status)",
 		"c": "$(tasks.t.results.r[3]) $(tasks.t.results.r[*].k) $(tasks.t.results.o.key[0])",
@@ -208,7 +210,7 @@ func TestResultRefs(t *testing.T) {
 		{Task: "t", Result: "r.s", Index: -1},
 		{Task: "t", Result: "r", Index: 3},
 	}
-	if diff := cmp.Diff(want, value.ResultRefs()); diff != "" {
+	if diff := cmp.Diff(want, ResultRefs(value)); diff != "" {
 		t.Errorf("ResultRefs: -want, +got:\n%s", diff)
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/pod/podpaths"
+	"github.com/sluice-ci/sluice/internal/variables"
 )
 
 // TaskRunContext is what a task can know of the run that it is part of.
@@ -68,7 +69,7 @@ func (v *Variables) addWorkspace(declared *v1.WorkspaceDeclaration, all map[stri
 	switch {
 	case !ok:
 		v.texts[prefix+".path"] = ""
-	case !v1.HasReference(declared.Path()):
+	case !variables.HasReference(declared.Path()):
 		v.texts[prefix+".path"] = declared.Path()
 	}
 }
@@ -77,17 +78,17 @@ func (v *Variables) addWorkspace(declared *v1.WorkspaceDeclaration, all map[stri
 // in the declaration.
 func (v *Variables) resolvePath(declared *v1.WorkspaceDeclaration, all map[string]Workspace, paths *budget) {
 	name := "workspaces." + declared.Name + ".path"
-	if _, bound := all[declared.Name]; !bound || !v1.HasReference(declared.Path()) {
+	if _, bound := all[declared.Name]; !bound || !variables.HasReference(declared.Path()) {
 		return
 	}
 	at := place{path: field.NewPath("workspaces").Key(declared.Name).Child("mountPath")}
-	if path, err := paths.text(at, declared.Path(), v1.TextPlain, v.resolver(at)); err == nil {
+	if path, err := paths.text(at, declared.Path(), variables.TextPlain, v.resolver(at)); err == nil {
 		v.texts[name] = path
 	}
 }
 
 func (v *Variables) resolver(at place) resolver {
-	return func(r v1.Reference) (v1.Value, error) {
+	return func(r variables.Reference) (v1.Value, error) {
 		value, problem := v.resolve(r)
 		if problem != "" {
 			return v1.Value{}, &UnresolvedError{Field: at.String(), Variable: r.Text, Problem: problem}

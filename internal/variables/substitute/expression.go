@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/variables"
 )
 
 // outsideQuotes is what may be put into an expression in CEL where no quotes are around it: a number or a boolean.
@@ -16,7 +17,7 @@ func (b *budget) expression(where fmt.Stringer, text string, resolve resolver) (
 	var out strings.Builder
 	var at quotes
 	done := 0
-	for r := range v1.References(text) {
+	for r := range variables.References(text) {
 		value, err := resolve(r)
 		if err != nil {
 			return "", err

@@ -1,7 +1,7 @@
-package v1
+package variables
 
 import (
-	"iter"
+	v1 "github.com/sluice-ci/sluice/api/v1"
 )
 
 // Attributes of a task of a pipeline, behind its name.
@@ -15,8 +15,6 @@ const (
 
 // ResultRef is a reference to a result of another task of the same pipeline: $(tasks.<task>.results.<result>) or, in the
 // results of a pipeline, $(finally.<task>.results.<result>), with [*], [index] or .key behind it.
-//
-// +kubebuilder:object:generate=false
 type ResultRef struct {
 	// Task is the name of the task that produces the result.
 	Task string
@@ -34,8 +32,6 @@ type ResultRef struct {
 
 // StepResultRef is a reference to a result of an earlier step of the same task: $(steps.<step>.results.<result>), with
 // [*], [index] or .key behind it.
-//
-// +kubebuilder:object:generate=false
 type StepResultRef struct {
 	// Step is the name of the step that produces the result.
 	Step string
@@ -116,30 +112,8 @@ func (r Reference) MatrixLength() (task, result string, ok bool) {
 	return r.Names[0], result, true
 }
 
-// Texts yields every text of a value: the string, the elements of the array, or the object's values ordered by key.
-func (v Value) Texts() iter.Seq2[string, string] {
-	return func(yield func(where, text string) bool) {
-		switch v.Type {
-		case TypeArray:
-			for i, text := range v.Array {
-				if !yield(indexSuffix(i), text) {
-					return
-				}
-			}
-		case TypeObject:
-			for _, key := range sortedKeys(v.Object) {
-				if !yield("."+key, v.Object[key]) {
-					return
-				}
-			}
-		default:
-			yield("", v.String)
-		}
-	}
-}
-
 // ResultRefs returns the references to results of other tasks in a value, in the order in which they stand there.
-func (v Value) ResultRefs() []ResultRef {
+func ResultRefs(v v1.Value) []ResultRef {
 	var refs []ResultRef
 	for _, text := range v.Texts() {
 		for r := range References(text) {

@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/variables"
 )
 
 // Tasks tells what the other tasks of the same run have come to.
@@ -58,7 +59,7 @@ func PipelineTask(task *v1.PipelineTask, vars Variables, tasks Tasks) (*v1.Pipel
 		}
 	}
 	p := &pipelineSubstitution{vars: vars, tasks: tasks}
-	out.VisitValues(nil, p)
+	variables.VisitPipelineTaskValues(&out, nil, p)
 	return &out, p.err
 }
 
@@ -113,7 +114,7 @@ type place struct {
 
 func (p place) String() string { return p.path.String() + p.suffix }
 
-// pipelineSubstitution is a v1.ValueVisitor that changes everything; after an error it leaves the rest alone.
+// pipelineSubstitution is a variables.ValueVisitor that changes everything; after an error it leaves the rest alone.
 type pipelineSubstitution struct {
 	vars   Variables
 	tasks  Tasks
@@ -125,7 +126,7 @@ type pipelineSubstitution struct {
 func (p *pipelineSubstitution) VisitText(path *field.Path, text *string) {
 	if p.err == nil {
 		at := place{path: path}
-		*text, p.err = p.budget.text(at, *text, v1.TextPlain, p.resolver(at))
+		*text, p.err = p.budget.text(at, *text, variables.TextPlain, p.resolver(at))
 	}
 }
 
@@ -146,12 +147,12 @@ func (p *pipelineSubstitution) VisitValue(path *field.Path, value *v1.Value) {
 func (p *pipelineSubstitution) values() values { return values{p.resolver, &p.budget} }
 
 func (p *pipelineSubstitution) resolver(at place) resolver {
-	return func(r v1.Reference) (v1.Value, error) {
+	return func(r variables.Reference) (v1.Value, error) {
 		return p.resolve(at, r)
 	}
 }
 
-func (p *pipelineSubstitution) resolve(at place, r v1.Reference) (v1.Value, error) {
+func (p *pipelineSubstitution) resolve(at place, r variables.Reference) (v1.Value, error) {
 	unresolved := func(problem string) (v1.Value, error) {
 		return v1.Value{}, &UnresolvedError{Field: at.String(), Variable: r.Text, Problem: problem}
 	}

@@ -10,6 +10,7 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/pod/podpaths"
 	"github.com/sluice-ci/sluice/internal/validation"
+	"github.com/sluice-ci/sluice/internal/variables"
 )
 
 // Task is a task with its variables substituted.
@@ -39,14 +40,14 @@ func TaskSpec(spec *v1.TaskSpec, vars Variables, mark string, brought ...corev1.
 	var root *field.Path
 	rest := *out
 	rest.Steps, rest.Sidecars = nil, nil
-	rest.VisitTexts(root, &s)
+	variables.VisitTaskTexts(&rest, root, &s)
 	for i := range out.Steps {
 		s.step(root.Child("steps").Index(i), &out.Steps[i], i)
 	}
 	for i := range out.Sidecars {
 		path, sidecar := root.Child("sidecars").Index(i), &out.Sidecars[i]
 		s.vars = s.task.With(s.ownPaths(path, sidecar.Workspaces))
-		sidecar.VisitTexts(path, &s)
+		variables.VisitSidecarTexts(sidecar, path, &s)
 	}
 	if s.err != nil {
 		return Task{}, s.err
@@ -57,7 +58,7 @@ func TaskSpec(spec *v1.TaskSpec, vars Variables, mark string, brought ...corev1.
 	return Task{Spec: out, References: s.tokens.all}, nil
 }
 
-// taskSubstitution is a v1.TextVisitor that changes every text; after an error it leaves the rest alone.
+// taskSubstitution is a variables.TextVisitor that changes every text; after an error it leaves the rest alone.
 type taskSubstitution struct {
 	// task are the variables of the task, and vars those of what is visited: a step, or a sidecar, may have its own.
 	task, vars Variables
@@ -74,10 +75,10 @@ func (s *taskSubstitution) step(path *field.Path, step *v1.Step, i int) {
 		own["step.results."+r.Name+".path"] = podpaths.StepResultPath(*step, i, r.Name)
 	}
 	s.vars = s.task.With(own)
-	step.VisitFixedTexts(path, s)
+	variables.VisitFixedStepTexts(step, path, s)
 	s.runtime = true
-	step.VisitRuntimeTexts(path, s)
-	step.VisitValues(path, (*stepValues)(s))
+	variables.VisitRuntimeStepTexts(step, path, s)
+	variables.VisitStepValues(step, path, (*stepValues)(s))
 	s.runtime = false
 }
 
@@ -91,14 +92,14 @@ func (s *taskSubstitution) ownPaths(path *field.Path, used []v1.WorkspaceUsage) 
 		if bound, _ := s.task.text(name); bound == "" || w.MountPath == "" {
 			continue
 		}
-		s.VisitText(path.Child("workspaces").Index(i).Child("mountPath"), v1.TextPlain, &w.MountPath)
+		s.VisitText(path.Child("workspaces").Index(i).Child("mountPath"), variables.TextPlain, &w.MountPath)
 		own[name] = w.MountPath
 	}
 	return own
 }
 
 // VisitText receives one text.
-func (s *taskSubstitution) VisitText(path *field.Path, kind v1.TextKind, text *string) {
+func (s *taskSubstitution) VisitText(path *field.Path, kind variables.TextKind, text *string) {
 	if s.err == nil {
 		*text, s.err = s.budget.text(path, *text, kind, s.resolver(path))
 	}
@@ -106,10 +107,10 @@ func (s *taskSubstitution) VisitText(path *field.Path, kind v1.TextKind, text *s
 
 // VisitList receives a command or args.
 func (s *taskSubstitution) VisitList(path *field.Path, list *[]string) {
-	s.list(path, v1.TextExpanded, list)
+	s.list(path, variables.TextExpanded, list)
 }
 
-func (s *taskSubstitution) list(path *field.Path, kind v1.TextKind, list *[]string) {
+func (s *taskSubstitution) list(path *field.Path, kind variables.TextKind, list *[]string) {
 	out := make([]string, 0, len(*list))
 	for i, text := range *list {
 		if s.err != nil {
@@ -128,7 +129,7 @@ func (s *taskSubstitution) list(path *field.Path, kind v1.TextKind, list *[]stri
 
 // wholeArray returns the elements of the array that a text is nothing but a reference to. That of a step is known in the
 // pod only: it stays one element, the token.
-func (s *taskSubstitution) wholeArray(path *field.Path, kind v1.TextKind, text string) (elements []string, whole bool, err error) {
+func (s *taskSubstitution) wholeArray(path *field.Path, kind variables.TextKind, text string) (elements []string, whole bool, err error) {
 	r, ok := alone(text)
 	if !ok {
 		return nil, false, nil
@@ -148,7 +149,7 @@ func (s *taskSubstitution) wholeArray(path *field.Path, kind v1.TextKind, text s
 			return nil, false, err
 		}
 		elements[i] = element
-		if kind == v1.TextExpanded {
+		if kind == variables.TextExpanded {
 			elements[i] = escaped(element)
 		}
 	}
@@ -167,15 +168,15 @@ func escaped(value string) string {
 }
 
 // alone returns the reference that is all of a text.
-func alone(text string) (v1.Reference, bool) {
-	for r := range v1.References(text) {
+func alone(text string) (variables.Reference, bool) {
+	for r := range variables.References(text) {
 		return r, r.IsAll(text)
 	}
-	return v1.Reference{}, false
+	return variables.Reference{}, false
 }
 
 func (s *taskSubstitution) resolver(path fmt.Stringer) resolver {
-	return func(r v1.Reference) (v1.Value, error) {
+	return func(r variables.Reference) (v1.Value, error) {
 		value, problem := s.resolve(r)
 		if problem != "" {
 			return v1.Value{}, &UnresolvedError{Field: path.String(), Variable: r.Text, Problem: problem}
@@ -184,7 +185,7 @@ func (s *taskSubstitution) resolver(path fmt.Stringer) resolver {
 	}
 }
 
-func (s *taskSubstitution) resolve(r v1.Reference) (value v1.Value, problem string) {
+func (s *taskSubstitution) resolve(r variables.Reference) (value v1.Value, problem string) {
 	ref, ok := r.StepResultRef()
 	switch {
 	case !ok:
@@ -197,7 +198,7 @@ func (s *taskSubstitution) resolve(r v1.Reference) (value v1.Value, problem stri
 	return v1.StringValue(s.tokens.of(ref)), ""
 }
 
-// stepValues is a v1.ValueVisitor for what a step has of values: its when expressions. Params are those of a StepAction,
+// stepValues is a variables.ValueVisitor for what a step has of values: its when expressions. Params are those of a StepAction,
 // in whose place a plain step stands by now.
 type stepValues taskSubstitution
 
@@ -206,7 +207,7 @@ type stepValues taskSubstitution
 func (s *stepValues) VisitText(path *field.Path, text *string) {
 	t := (*taskSubstitution)(s)
 	if !strings.HasSuffix(path.String(), ".cel") {
-		t.VisitText(path, v1.TextPlain, text)
+		t.VisitText(path, variables.TextPlain, text)
 		return
 	}
 	if s.err == nil {
@@ -218,7 +219,7 @@ func (s *stepValues) VisitText(path *field.Path, text *string) {
 
 // VisitElements receives texts of which one can become several.
 func (s *stepValues) VisitElements(path *field.Path, list *[]string) {
-	(*taskSubstitution)(s).list(path, v1.TextPlain, list)
+	(*taskSubstitution)(s).list(path, variables.TextPlain, list)
 }
 
 // VisitValue receives a value.
@@ -231,17 +232,17 @@ func (s *stepValues) VisitValue(path *field.Path, _ *v1.Value) {
 // tokens are the places that are held for results of steps, one for each reference.
 type tokens struct {
 	mark  string
-	known map[v1.StepResultRef]string
+	known map[variables.StepResultRef]string
 	all   []StepResultToken
 }
 
 // of returns the token of a reference. All are of one length, so that none is the beginning of another.
-func (t *tokens) of(ref v1.StepResultRef) string {
+func (t *tokens) of(ref variables.StepResultRef) string {
 	if token, ok := t.known[ref]; ok {
 		return token
 	}
 	if t.known == nil {
-		t.known = map[v1.StepResultRef]string{}
+		t.known = map[variables.StepResultRef]string{}
 	}
 	token := fmt.Sprintf("%s-%08d", t.mark, len(t.all))
 	t.known[ref] = token

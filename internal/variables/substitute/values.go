@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/variables"
 )
 
 // values substitutes in values, which keep their types: a string that is nothing but a reference to a whole array or
@@ -55,7 +56,7 @@ func (s values) value(path *field.Path, value v1.Value) (v1.Value, error) {
 }
 
 func (s values) text(at place, text string) (string, error) {
-	return s.budget.text(at, text, v1.TextPlain, s.resolver(at))
+	return s.budget.text(at, text, variables.TextPlain, s.resolver(at))
 }
 
 func (s values) array(path *field.Path, elements []string) ([]string, error) {

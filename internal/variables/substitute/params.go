@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/variables"
 )
 
 // addParams makes params known: the given ones as they are, since they are values and not texts of an author, and the
@@ -102,8 +103,8 @@ func (d *defaults) resolverOf(param string) func(at place) resolver {
 }
 
 func (d *defaults) resolver(param string, at place) resolver {
-	return func(r v1.Reference) (v1.Value, error) {
-		if r.Root == v1.RootParams && !r.Malformed {
+	return func(r variables.Reference) (v1.Value, error) {
+		if r.Root == variables.RootParams && !r.Malformed {
 			name := r.Names[0]
 			if d.under[name] {
 				return v1.Value{}, &UnresolvedError{Field: at.String(), Variable: r.Text, Problem: "the default values refer to each other in a circle"}

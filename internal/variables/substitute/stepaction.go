@@ -11,6 +11,7 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/api/v1beta1"
 	"github.com/sluice-ci/sluice/internal/validation"
+	"github.com/sluice-ci/sluice/internal/variables"
 )
 
 // Actions puts StepActions in the place of the steps of one task that refer to them. What comes of all of them together is
@@ -40,7 +41,7 @@ func (a *Actions) Step(path *field.Path, step *v1.Step, action *v1beta1.StepActi
 	}
 	out := spec.Step()
 	c := composition{scope: newActionScope(spec.Params, step.Params, &a.budget), budget: &a.budget}
-	out.VisitTexts(path, &c)
+	variables.VisitStepTexts(out, path, &c)
 	if c.err != nil {
 		return nil, c.err
 	}
@@ -77,7 +78,7 @@ func checkActionParams(path *field.Path, declared []v1.ParamSpec, given []v1.Par
 			errs = append(errs, field.Invalid(at.Child("name"), given[i].Name, "the StepAction has no such param"))
 		case !deferred(*spec, given[i].Value):
 			spec := *spec
-			if v1.HasReference(given[i].Value.String) {
+			if variables.HasReference(given[i].Value.String) {
 				spec.Enum = nil // it is not known yet what the value will be
 			}
 			errs = append(errs, validation.Params([]v1.ParamSpec{spec}, given[i:i+1], path)...)
@@ -157,7 +158,7 @@ func (s *actionScope) value(name string) (v1.Value, string) {
 }
 
 // resolve returns the part of a param's value that a reference of the StepAction names: texts of the task.
-func (s *actionScope) resolve(r v1.Reference) (v1.Value, string) {
+func (s *actionScope) resolve(r variables.Reference) (v1.Value, string) {
 	if r.Malformed {
 		return v1.Value{}, "it does not follow the syntax of variables"
 	}
@@ -178,7 +179,7 @@ func (s *actionScope) resolve(r v1.Reference) (v1.Value, string) {
 }
 
 // narrowed is the reference of a task to a whole array or object, narrowed to the part that a StepAction names.
-func narrowed(whole string, r v1.Reference) string {
+func narrowed(whole string, r variables.Reference) string {
 	if len(r.Names) == 1 && r.Index < 0 {
 		return whole
 	}
@@ -189,7 +190,7 @@ func narrowed(whole string, r v1.Reference) string {
 	return base + "['" + strings.Join(r.Names[1:], ".") + "'])"
 }
 
-// composition is a v1.TextVisitor that puts texts of a task in the place of a StepAction's references to its params.
+// composition is a variables.TextVisitor that puts texts of a task in the place of a StepAction's references to its params.
 // Other references stay: they are the task's.
 type composition struct {
 	scope  *actionScope
@@ -198,7 +199,7 @@ type composition struct {
 }
 
 // VisitText receives one text.
-func (c *composition) VisitText(path *field.Path, kind v1.TextKind, text *string) {
+func (c *composition) VisitText(path *field.Path, kind variables.TextKind, text *string) {
 	if c.err == nil {
 		*text, c.err = c.text(place{path: path}, *text, kind)
 	}
@@ -207,15 +208,15 @@ func (c *composition) VisitText(path *field.Path, kind v1.TextKind, text *string
 // VisitList receives a command or args.
 func (c *composition) VisitList(path *field.Path, list *[]string) {
 	if c.err == nil {
-		*list, c.err = c.list(path, *list, v1.TextExpanded)
+		*list, c.err = c.list(path, *list, variables.TextExpanded)
 	}
 }
 
-func (c *composition) list(path *field.Path, list []string, kind v1.TextKind) ([]string, error) {
+func (c *composition) list(path *field.Path, list []string, kind variables.TextKind) ([]string, error) {
 	out := make([]string, 0, len(list))
 	for i, text := range list {
 		at := place{path: path.Index(i)}
-		if r, ok := alone(text); ok && r.Root == v1.RootParams {
+		if r, ok := alone(text); ok && r.Root == variables.RootParams {
 			value, problem := c.scope.resolve(r)
 			if problem != "" {
 				return nil, &UnresolvedError{Field: at.String(), Variable: r.Text, Problem: problem}
@@ -243,12 +244,12 @@ func (c *composition) list(path *field.Path, list []string, kind v1.TextKind) ([
 func (c *composition) inDefault(path *field.Path, value v1.Value) (v1.Value, error) {
 	switch value.Type {
 	case v1.TypeArray:
-		elements, err := c.list(path, value.Array, v1.TextPlain)
+		elements, err := c.list(path, value.Array, variables.TextPlain)
 		return v1.ArrayValue(elements...), err
 	case v1.TypeObject:
 		out := make(map[string]string, len(value.Object))
 		for key, text := range value.Object {
-			composed, err := c.text(place{path, "." + key}, text, v1.TextPlain)
+			composed, err := c.text(place{path, "." + key}, text, variables.TextPlain)
 			if err != nil {
 				return v1.Value{}, err
 			}
@@ -256,19 +257,19 @@ func (c *composition) inDefault(path *field.Path, value v1.Value) (v1.Value, err
 		}
 		return v1.ObjectValue(out), nil
 	default:
-		text, err := c.text(place{path: path}, value.String, v1.TextPlain)
+		text, err := c.text(place{path: path}, value.String, variables.TextPlain)
 		return v1.StringValue(text), err
 	}
 }
 
 // text composes one text. What comes out must have the references that were put together, and no others: where a
 // literal grows together with a value to something that looks like one more, nobody has written that.
-func (c *composition) text(at place, text string, kind v1.TextKind) (string, error) {
+func (c *composition) text(at place, text string, kind variables.TextKind) (string, error) {
 	var out strings.Builder
 	var want []string
 	done := 0
-	for r := range v1.References(text) {
-		if r.Root != v1.RootParams {
+	for r := range variables.References(text) {
+		if r.Root != variables.RootParams {
 			want = append(want, r.Text)
 			continue
 		}
@@ -303,7 +304,7 @@ func (c *composition) text(at place, text string, kind v1.TextKind) (string, err
 // references lists the references of a text as they stand there.
 func references(text string) []string {
 	var all []string
-	for r := range v1.References(text) {
+	for r := range variables.References(text) {
 		all = append(all, r.Text)
 	}
 	return all
@@ -311,13 +312,13 @@ func references(text string) []string {
 
 // taskText is a text of the task as a value within a text of this kind: where the kubelet expands once more, everything but
 // the task's variables is to arrive unchanged.
-func taskText(text string, kind v1.TextKind) string {
-	if kind != v1.TextExpanded || !strings.Contains(text, "$") {
+func taskText(text string, kind variables.TextKind) string {
+	if kind != variables.TextExpanded || !strings.Contains(text, "$") {
 		return text
 	}
 	var out strings.Builder
 	done := 0
-	for r := range v1.References(text) {
+	for r := range variables.References(text) {
 		escape(&out, text[done:r.Start])
 		out.WriteString(r.Text)
 		done = r.End

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/variables"
 )
 
 // Variables are the values of all variables that a task or a pipeline can refer to, but for results of other tasks. They
@@ -91,7 +92,7 @@ func (v *Variables) text(key string) (string, bool) {
 func (v *Variables) Given(name string) bool { return v.given[name] }
 
 // key returns under which name Variables.texts holds a reference.
-func key(r v1.Reference) string {
+func key(r variables.Reference) string {
 	if r.Malformed || r.Whole || r.Index >= 0 {
 		return ""
 	}
@@ -99,11 +100,11 @@ func key(r v1.Reference) string {
 }
 
 // resolve returns what a reference stands for, or what is wrong with it.
-func (v *Variables) resolve(r v1.Reference) (value v1.Value, problem string) {
+func (v *Variables) resolve(r variables.Reference) (value v1.Value, problem string) {
 	if r.Malformed {
 		return v1.Value{}, "it does not follow the syntax of variables"
 	}
-	if r.Root != v1.RootParams {
+	if r.Root != variables.RootParams {
 		text, ok := v.text(key(r))
 		if !ok {
 			return v1.Value{}, "there is no such variable here"

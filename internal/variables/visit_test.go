@@ -1,4 +1,4 @@
-package v1
+package variables
 
 import (
 	"flag"
@@ -12,6 +12,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"sigs.k8s.io/yaml"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/test/testutil/fill"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -39,7 +42,7 @@ func (v values) VisitElements(path *field.Path, _ *[]string) {
 	v.paths = append(v.paths, path.String()+" (elements)")
 }
 
-func (v values) VisitValue(path *field.Path, _ *Value) {
+func (v values) VisitValue(path *field.Path, _ *v1.Value) {
 	v.recorder.paths = append(v.recorder.paths, path.String()+" (value)")
 }
 
@@ -52,71 +55,42 @@ func decode[T any](t *testing.T, text string) *T {
 	return &value
 }
 
-// fill sets every field to something, as deep as the types of this API go.
-func fill(v reflect.Value, depth int) {
-	if depth == 0 {
-		return
-	}
-	if value, ok := reflect.TypeAssert[*Value](v.Addr()); ok {
-		*value = StringValue("x")
-		return
-	}
-	switch v.Kind() {
-	case reflect.String:
-		v.SetString("x")
-	case reflect.Pointer:
-		v.Set(reflect.New(v.Type().Elem()))
-		fill(v.Elem(), depth)
-	case reflect.Slice:
-		v.Set(reflect.MakeSlice(v.Type(), 1, 1))
-		fill(v.Index(0), depth)
-	case reflect.Map:
-		element := reflect.New(v.Type().Elem()).Elem()
-		fill(element, depth)
-		v.Set(reflect.MakeMap(v.Type()))
-		v.SetMapIndex(reflect.ValueOf("k").Convert(v.Type().Key()), element)
-	case reflect.Struct:
-		for _, inner := range v.Fields() {
-			if inner.CanSet() {
-				fill(inner, depth-1)
-			}
-		}
-	default:
-	}
+// filled sets every field of a spec.
+func filled(spec any) {
+	fill.Everything(reflect.ValueOf(spec).Elem(), fill.Depth, fill.With{Value: v1.StringValue("x")})
 }
 
 // The golden files list the places where variables are substituted. A place that is lost there would keep its variables
 // as text; one that is new is a promise to users.
 func TestVisitedPlaces(t *testing.T) {
-	const deep = 9
 	cases := map[string]struct {
 		reason string
 		visit  func() []string
 	}{
 		"task-texts": {reason: "The texts of a task.", visit: func() []string {
-			var spec TaskSpec
-			fill(reflect.ValueOf(&spec).Elem(), deep)
+			var spec v1.TaskSpec
+			filled(&spec)
 			r := &recorder{}
-			spec.VisitTexts(nil, r)
+			VisitTaskTexts(&spec, nil, r)
 			return r.paths
 		}},
 		"task-values": {reason: "The values of a task's steps.", visit: func() []string {
-			var spec TaskSpec
-			fill(reflect.ValueOf(&spec).Elem(), deep)
+			var spec v1.TaskSpec
+			filled(&spec)
 			r := &recorder{}
-			spec.VisitValues(nil, values{r})
+			VisitTaskValues(&spec, nil, values{r})
 			return r.paths
 		}},
 		"pipeline-values": {reason: "The values of a pipeline.", visit: func() []string {
-			var spec PipelineSpec
-			fill(reflect.ValueOf(&spec).Elem(), deep)
+			var spec v1.PipelineSpec
+			filled(&spec)
 			r := &recorder{}
-			spec.VisitValues(nil, values{r})
+			VisitPipelineValues(&spec, nil, values{r})
 			return r.paths
 		}},
 		"bindings": {reason: "The workspaces of a run.", visit: func() []string {
-			var spec TaskRunSpec
-			fill(reflect.ValueOf(&spec).Elem(), deep)
+			var spec v1.TaskRunSpec
+			filled(&spec)
 			r := &recorder{}
 			VisitBindings(spec.Workspaces, field.NewPath("workspaces"), r)
 			return r.paths
@@ -160,7 +134,7 @@ func duplicate(paths []string) string {
 }
 
 func TestDependencies(t *testing.T) {
-	task := decode[PipelineTask](t, `
+	task := decode[v1.PipelineTask](t, `
 name: t
 runAfter: [after, param]
 params: [{name: p, value: ["$(tasks.param.results.r)"]}]
@@ -171,16 +145,16 @@ taskRef: {resolver: r, params: [{name: a, value: $(tasks.ref.results.r)}]}
 displayName: $(tasks.count.matrix.r.length) of $(tasks.combinations.matrix.length)
 `)
 	want := []string{"after", "param", "ref", "matrix", "include", "path", "input", "value", "cel", "count"}
-	if diff := cmp.Diff(want, task.Dependencies()); diff != "" {
+	if diff := cmp.Diff(want, Dependencies(task)); diff != "" {
 		t.Errorf("the number of combinations is known before; all others must have ended: -want, +got:\n%s", diff)
 	}
-	if got := len(task.ResultRefs()); got != 8 {
+	if got := len(TaskResultRefs(task)); got != 8 {
 		t.Errorf("want 8 references to results, got %d", got)
 	}
 }
 
 func TestUndeclaredWorkspaces(t *testing.T) {
-	spec := decode[TaskSpec](t, `
+	spec := decode[v1.TaskSpec](t, `
 workspaces: [{name: declared}]
 steps:
 - {image: i, script: "$(workspaces.declared.path) $(workspaces.script.path)", args: ["$(workspaces['a.b'].bound)"]}
@@ -188,7 +162,7 @@ steps:
 - {ref: {name: a}, params: [{name: p, value: ["$(workspaces.value.path)"]}], when: [{input: $(workspaces.when.bound), operator: in, values: ["true"]}]}
 sidecars: [{name: s, image: i, workspaces: [{name: beside}]}]
 `)
-	if diff := cmp.Diff([]string{"a.b", "beside", "isolated", "script", "value", "when"}, spec.UndeclaredWorkspaces()); diff != "" {
+	if diff := cmp.Diff([]string{"a.b", "beside", "isolated", "script", "value", "when"}, UndeclaredWorkspaces(spec)); diff != "" {
 		t.Errorf("-want, +got:\n%s", diff)
 	}
 }

@@ -1,8 +1,10 @@
-package v1
+package variables
 
 import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
 )
 
 func visitVolume(path *field.Path, v TextVisitor, volume *corev1.Volume) {
@@ -13,7 +15,7 @@ func visitVolume(path *field.Path, v TextVisitor, volume *corev1.Volume) {
 }
 
 // VisitBindings shows to v every place of a run's workspaces where variables may stand.
-func VisitBindings(bound []WorkspaceBinding, path *field.Path, v TextVisitor) {
+func VisitBindings(bound []v1.WorkspaceBinding, path *field.Path, v TextVisitor) {
 	for i := range bound {
 		w, path := &bound[i], path.Index(i)
 		visit(v, path.Child("subPath"), &w.SubPath)

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/variables"
 )
 
 // MaxBytes is how long all substituted texts of one task, or all params of one pipeline's task, can get together. It is
@@ -41,7 +42,7 @@ func (e *TooLongError) Error() string {
 }
 
 // resolver returns what a reference stands for.
-type resolver func(r v1.Reference) (v1.Value, error)
+type resolver func(r variables.Reference) (v1.Value, error)
 
 // piece is a part of a text: first what stands there literally, then the value that follows it.
 type piece struct {
@@ -50,10 +51,10 @@ type piece struct {
 
 // text puts values in the place of the references in a text. Each must stand for a string. The text comes back as it is
 // when it has no references.
-func (b *budget) text(where fmt.Stringer, text string, kind v1.TextKind, resolve resolver) (string, error) {
+func (b *budget) text(where fmt.Stringer, text string, kind variables.TextKind, resolve resolver) (string, error) {
 	var pieces []piece
 	done, size := 0, 0
-	for r := range v1.References(text) {
+	for r := range variables.References(text) {
 		value, err := resolve(r)
 		if err != nil {
 			return "", err
@@ -83,16 +84,16 @@ func (b *budget) text(where fmt.Stringer, text string, kind v1.TextKind, resolve
 }
 
 // size is the most that a piece can take.
-func (p piece) size(kind v1.TextKind) int {
+func (p piece) size(kind variables.TextKind) int {
 	size := len(p.literal) + len(p.value)
-	if kind == v1.TextExpanded {
+	if kind == variables.TextExpanded {
 		size += strings.Count(p.literal, "$") + strings.Count(p.value, "$")
 	}
 	return size
 }
 
-func (p piece) write(out *strings.Builder, kind v1.TextKind) {
-	if kind != v1.TextExpanded {
+func (p piece) write(out *strings.Builder, kind variables.TextKind) {
+	if kind != variables.TextExpanded {
 		out.WriteString(p.literal)
 		out.WriteString(p.value)
 		return

@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/variables"
 )
 
 // Bindings returns a copy of the workspaces that a run binds, with their variables substituted: the folder, and the names
@@ -20,7 +21,7 @@ func Bindings(path *field.Path, bound []v1.WorkspaceBinding, vars Variables) ([]
 		bound[i].DeepCopyInto(&out[i])
 	}
 	s := taskSubstitution{vars: vars}
-	v1.VisitBindings(out, path, &s)
+	variables.VisitBindings(out, path, &s)
 	return out, s.err
 }
 
@@ -46,7 +47,7 @@ func PodTemplate(path *field.Path, template *v1.PodTemplate, vars Variables, par
 		vars.above[params[i].Name] = params[i].Value
 	}
 	s := taskSubstitution{vars: vars}
-	tree = s.tree(path, v1.TextPlain, tree)
+	tree = s.tree(path, variables.TextPlain, tree)
 	if s.err != nil {
 		return nil, s.err
 	}
@@ -61,7 +62,7 @@ func PodTemplate(path *field.Path, template *v1.PodTemplate, vars Variables, par
 }
 
 // tree substitutes in every text of a document, which it changes.
-func (s *taskSubstitution) tree(path *field.Path, kind v1.TextKind, node any) any {
+func (s *taskSubstitution) tree(path *field.Path, kind variables.TextKind, node any) any {
 	switch node := node.(type) {
 	case string:
 		s.VisitText(path, kind, &node)
@@ -74,7 +75,7 @@ func (s *taskSubstitution) tree(path *field.Path, kind v1.TextKind, node any) an
 		for _, key := range slices.Sorted(maps.Keys(node)) {
 			kind := kind
 			if key == "env" {
-				kind = v1.TextExpanded // names of variables have no "$", and take no harm
+				kind = variables.TextExpanded // names of variables have no "$", and take no harm
 			}
 			node[key] = s.tree(path.Child(key), kind, node[key])
 		}
