@@ -11,9 +11,15 @@ type Budget struct {
 	// them, and all owners together inAll.
 	large           int64
 	perOwner, inAll int
+	// share is how many bytes the leases of one owner may have together; 0 when there is no such rule.
+	share int64
 
 	mu   sync.Mutex
 	held int64
+	// owned counts the bytes of each owner, where there is a share.
+	owned map[string]int64
+	// waiting are the owners whose leases wait for room, in the order of their turns.
+	waiting []*line
 	// larges counts the large leases of each owner, and allLarge those of all.
 	larges   map[string]int
 	allLarge int
@@ -28,7 +34,7 @@ func NewFair(limit, large int64, perOwner, inAll int) *Budget {
 	return &Budget{limit: limit, large: large, perOwner: perOwner, inAll: inAll, larges: map[string]int{}}
 }
 
-// Held returns how many bytes the leases have together, and Limit how many they may have.
+// Held returns how many bytes the leases have together.
 func (b *Budget) Held() int64 {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -49,6 +55,19 @@ type Lease struct {
 	budget *Budget
 	owner  string
 	bytes  int64
+	// asked is how many bytes it waits for, and granted is closed when it has them; nil while it does not wait.
+	asked   int64
+	granted chan struct{}
+}
+
+// Held returns how many bytes the lease has.
+func (l *Lease) Held() int64 {
+	if l == nil || l.budget == nil {
+		return 0
+	}
+	l.budget.mu.Lock()
+	defer l.budget.mu.Unlock()
+	return l.bytes
 }
 
 // Grow makes the lease at least that large, and reports false, and changes nothing, when the budget has no room. It never
@@ -61,7 +80,11 @@ func (l *Lease) Grow(bytes int64) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	becomesLarge := b.isLarge(bytes) && !b.isLarge(l.bytes)
-	if b.held-l.bytes+bytes > b.limit || becomesLarge && (b.allLarge >= b.inAll || b.larges[l.owner] >= b.perOwner) {
+	if becomesLarge && (b.allLarge >= b.inAll || b.larges[l.owner] >= b.perOwner) {
+		return false
+	}
+	more := bytes - l.bytes
+	if b.held+more > b.limit || !b.inShare(l.owner, more) || b.overtakes(l.owner) {
 		return false
 	}
 	l.set(bytes)
@@ -76,10 +99,20 @@ func (l *Lease) Shrink(bytes int64) {
 	l.budget.mu.Lock()
 	defer l.budget.mu.Unlock()
 	l.set(bytes)
+	l.budget.serve()
 }
 
-// End gives everything back. The lease can be used anew.
-func (l *Lease) End() { l.Shrink(0) }
+// End gives everything back, and ends its waiting. The lease can be used anew.
+func (l *Lease) End() {
+	if l == nil || l.budget == nil {
+		return
+	}
+	l.budget.mu.Lock()
+	defer l.budget.mu.Unlock()
+	l.budget.withdraw(l)
+	l.set(0)
+	l.budget.serve()
+}
 
 // set makes the lease that large. The budget is locked.
 func (l *Lease) set(bytes int64) {
@@ -98,6 +131,11 @@ func (l *Lease) set(bytes int64) {
 		}
 	}
 	b.held += bytes - l.bytes
+	if b.share > 0 {
+		if b.owned[l.owner] += bytes - l.bytes; b.owned[l.owner] == 0 {
+			delete(b.owned, l.owner)
+		}
+	}
 	l.bytes = bytes
 }
 
