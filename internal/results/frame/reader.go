@@ -29,7 +29,15 @@ type Limits struct {
 	// Signatures says that certificates and signatures are wanted; otherwise they are passed over like every other
 	// optional record.
 	Signatures bool
+	// Reserve is called before memory is taken for the bytes of a value, and with the bytes of each certificate and each
+	// part of a signature. Its error ends the reading, and is what Next returns. Nil means that there is memory for all that
+	// the other limits allow. DecoderBytes come on top.
+	Reserve func(bytes int64) error
 }
+
+// DecoderBytes is what a Reader takes besides what it returns, in bytes: its buffers, and from the first compressed value on
+// a decompressor, with a window of 32 KiB and its tables.
+const DecoderBytes = 128 << 10
 
 // Reader reads the records of one stream out of a log that may hold other lines. Whatever the log holds, the memory
 // it takes is bounded by Limits.MaxBytes and a small constant. A Reader is for one goroutine.
@@ -57,6 +65,9 @@ func NewReader(r io.Reader, nonce string, limits Limits) *Reader {
 	}
 	if limits.MaxLogBytes <= 0 {
 		limits.MaxLogBytes = DefaultMaxLogBytes
+	}
+	if limits.Reserve == nil {
+		limits.Reserve = func(int64) error { return nil }
 	}
 	return &Reader{
 		lines: lines{
@@ -190,7 +201,10 @@ func (r *Reader) result(ln line) (Record, error) {
 	if err := decodeDigest(h.SHA256, &res.SHA256); err != nil {
 		return nil, malformed(ln, err)
 	}
-	var err error
+	err := r.limits.Reserve(h.Size)
+	if err != nil {
+		return nil, err
+	}
 	if res.Value, err = r.value(h); err != nil {
 		return nil, err
 	}

@@ -145,7 +145,7 @@ func (r *Reader) countSigned(n int) error {
 	if r.signedBytes += n; r.signedBytes > maxSigned {
 		return fmt.Errorf("%w: certificates and signatures have more than %d bytes", ErrTooLarge, maxSigned)
 	}
-	return nil
+	return r.limits.Reserve(int64(n))
 }
 
 // hasSpace reports whether a text has what decoders of base64 pass over.
