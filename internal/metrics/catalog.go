@@ -66,6 +66,8 @@ const (
 	logBytes            = "sluice_results_log_bytes_total"
 	valueBytes          = "sluice_results_value_bytes_total"
 	collecting          = "sluice_results_collecting"
+	collectingBytes     = "sluice_results_collecting_bytes"
+	collectingLimit     = "sluice_results_collecting_limit_bytes"
 	followers           = "sluice_results_followers"
 	followersLimit      = "sluice_results_followers_limit"
 	readers             = "sluice_results_readers"
@@ -136,7 +138,7 @@ func work() []Metric {
 }
 
 func resultsMetrics() []Metric {
-	place := Label{labelPlace, "`follower`, `reader`"}
+	place := Label{labelPlace, "`follower`, `reader`, `memory`"}
 	return []Metric{
 		{collections, Counter, []Label{
 			{labelOutcome, "`whole`, `interrupted` (whole, but the pod was being stopped), `unavailable`"},
@@ -150,6 +152,8 @@ func resultsMetrics() []Metric {
 		{logBytes, Counter, nil, "Bytes of logs read, over all reads."},
 		{valueBytes, Counter, nil, "Bytes of verified results, as the steps wrote them."},
 		{collecting, Gauge, nil, "TaskRuns whose results are in memory or being read."},
+		{collectingBytes, Gauge, nil, "Bytes reserved for results that are in memory or being read."},
+		{collectingLimit, Gauge, nil, "Maximum number of bytes that may be reserved for these; a log without room is read again when there is room."},
 		{followers, Gauge, nil, "Logs that are being followed."},
 		{followersLimit, Gauge, nil, "Maximum number of logs that are followed at the same time (--max-followers)."},
 		{readers, Gauge, nil, "Finished logs that are being read."},

@@ -94,14 +94,14 @@ func (l *Load) Describe(descriptions chan<- *prometheus.Desc) {
 // Collect reads the load.
 func (l *Load) Collect(metrics chan<- prometheus.Metric) {
 	load := l.of()
-	for name, value := range map[string]int{
-		collecting: load.Collecting,
-		followers:  load.Followers, followersLimit: load.FollowersLimit,
-		readers: load.Readers, readersLimit: load.ReadersLimit,
+	for name, value := range map[string]int64{
+		collecting: int64(load.Collecting), collectingBytes: load.Reserved, collectingLimit: load.ReservedLimit,
+		followers: int64(load.Followers), followersLimit: int64(load.FollowersLimit),
+		readers: int64(load.Readers), readersLimit: int64(load.ReadersLimit),
 	} {
 		metrics <- prometheus.MustNewConstMetric(describe(name), prometheus.GaugeValue, float64(value))
 	}
-	for place, value := range map[string]int{"follower": load.WaitingToFollow, "reader": load.WaitingToRead} {
+	for place, value := range map[string]int{"follower": load.WaitingToFollow, "reader": load.WaitingToRead, "memory": load.WaitingForRoom} {
 		metrics <- prometheus.MustNewConstMetric(describe(waitingForTurn), prometheus.GaugeValue, float64(value), place)
 	}
 }

@@ -228,12 +228,16 @@ func TestCollection(t *testing.T) {
 
 func TestLoad(t *testing.T) {
 	load := NewLoad(func() collect.Load {
-		return collect.Load{Collecting: 1, Followers: 2, FollowersLimit: 3, Readers: 4, ReadersLimit: 5, WaitingToFollow: 6, WaitingToRead: 7}
+		return collect.Load{
+			Collecting: 1, Followers: 2, FollowersLimit: 3, Readers: 4, ReadersLimit: 5, WaitingToFollow: 6, WaitingToRead: 7,
+			WaitingForRoom: 8, Reserved: 9, ReservedLimit: 10,
+		}
 	})
 	_, registry := newSet(t, load)
 	want := map[string]float64{
 		buildInfo + " go1.26 abc v1": 1, collecting: 1, followers: 2, followersLimit: 3, readers: 4, readersLimit: 5,
-		waitingForTurn + " follower": 6, waitingForTurn + " reader": 7,
+		waitingForTurn + " follower": 6, waitingForTurn + " reader": 7, waitingForTurn + " memory": 8,
+		collectingBytes: 9, collectingLimit: 10,
 	}
 	if diff := cmp.Diff(want, read(t, registry)); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)

@@ -3,9 +3,12 @@ package collect
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/sluice-ci/sluice/internal/budget"
 )
 
 // Options of a Collector. The zero value of each field means its default.
@@ -24,6 +27,9 @@ type Options struct {
 	// Backoff is the wait after the first failed attempt. It doubles up to a twentieth of Deadline, or half of Deadline
 	// while the container runs; each wait is shortened by chance, to no less than half. Default 100 ms.
 	Backoff time.Duration
+	// Memory is what all collections reserve for the results that they hold, each for the namespace of its pod. Default:
+	// NewMemory.
+	Memory *budget.Budget
 	// Meter is told what the Collector does. Default: nobody is.
 	Meter Meter
 }
@@ -46,6 +52,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Backoff <= 0 {
 		o.Backoff = 100 * time.Millisecond
+	}
+	if o.Memory == nil {
+		o.Memory = NewMemory()
 	}
 	if o.Meter == nil {
 		o.Meter = nobody{}
@@ -81,6 +90,11 @@ type Progress struct {
 	Err error
 	// GaveUp says that nothing more will be tried.
 	GaveUp bool
+	// Unread says that the results are there, that their collection waits for its turn or for memory, or has just begun to
+	// read them. It is no fault of the pod that they are not known yet.
+	Unread bool
+	// Waited is how long it has waited for these. No deadline of the run counts that time.
+	Waited time.Duration
 }
 
 // Collector reads the logs of many pods beside the reconcilers, which never block on a log: they Watch a target and
@@ -91,6 +105,8 @@ type Collector struct {
 	options   Options
 	followers *places
 	readers   *places
+	// lacking counts the collections that wait for memory.
+	lacking atomic.Int64
 
 	mu     sync.Mutex
 	tasks  map[types.UID]*task
@@ -103,9 +119,17 @@ type task struct {
 	cancel context.CancelFunc
 	// kick is closed when the container has ended.
 	kick chan struct{}
+	// queue is that of the goroutine that collects. When that has ended, and kept is true, its lease is that of the Set.
+	queue queue
 
 	ended    bool
-	progress Progress
+	kept     bool
+	progress Progress // without Unread and Waited
+	unread   bool
+	// paused is since when it waits; zero while it does not.
+	paused time.Time
+	// waited is how long it has waited before that.
+	waited time.Duration
 }
 
 // New returns a Collector that reads from source and calls notify, from goroutines of its own, with the owner of each
@@ -135,6 +159,7 @@ func (c *Collector) Watch(target Target, ended bool) {
 	if !ok {
 		ctx, cancel := context.WithCancel(context.Background())
 		t = &task{target: target, cancel: cancel, kick: make(chan struct{})}
+		t.queue = queue{lease: c.options.Memory.LeaseFor(target.Namespace), waiting: &c.lacking}
 		c.add(t)
 		go func() {
 			defer cancel()
@@ -151,10 +176,16 @@ func (c *Collector) Watch(target Target, ended bool) {
 func (c *Collector) Progress(key types.UID) Progress {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if t, ok := c.tasks[key]; ok {
-		return t.progress
+	t, ok := c.tasks[key]
+	if !ok {
+		return Progress{}
 	}
-	return Progress{}
+	p := t.progress
+	p.Unread, p.Waited = t.unread, t.waited
+	if !t.paused.IsZero() {
+		p.Waited += time.Since(t.paused)
+	}
+	return p
 }
 
 // Forget stops the collection with this key and drops what it held. It does nothing where there is none.
@@ -201,6 +232,9 @@ func (c *Collector) add(t *task) {
 func (c *Collector) drop(t *task) {
 	key, owner := t.target.Key, t.target.Owner
 	t.cancel()
+	if t.kept {
+		t.queue.lease.End()
+	}
 	delete(c.tasks, key)
 	delete(c.owners[owner], key)
 	if len(c.owners[owner]) == 0 {

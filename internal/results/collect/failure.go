@@ -68,6 +68,8 @@ func notOpened(err, cut error) *failure {
 // why this side stopped reading, if it did.
 func notRead(err, below, cut error) *failure {
 	switch {
+	case withheld(err):
+		return &failure{kind: broken, err: err, cause: err}
 	case damaged(err), errors.Is(err, errPanic):
 		return &failure{kind: corrupt, err: err, cause: err}
 	case cut != nil:
@@ -77,6 +79,11 @@ func notRead(err, below, cut error) *failure {
 		return &failure{kind: broken, err: err, cause: below}
 	}
 	return &failure{kind: incomplete, err: err, cause: fmt.Errorf("%w: the log has no end record", frame.ErrIncomplete)}
+}
+
+// withheld reports whether a read has ended since it may not hold what the log has, which is no fault of the log.
+func withheld(err error) bool {
+	return errors.Is(err, errManySteps) || errors.As(err, new(*noRoomError))
 }
 
 // text says what happened in words that are the same as long as the same thing happens: without port numbers of this

@@ -76,6 +76,10 @@ type Load struct {
 	Readers, ReadersLimit int
 	// WaitingToFollow and WaitingToRead are how many logs wait for such a place.
 	WaitingToFollow, WaitingToRead int
+	// WaitingForRoom is how many collections wait for memory.
+	WaitingForRoom int
+	// Reserved is how many bytes the collections hold or are about to, and ReservedLimit how many they may.
+	Reserved, ReservedLimit int64
 }
 
 // Load returns how busy the Collector is.
@@ -87,6 +91,7 @@ func (c *Collector) Load() Load {
 		Collecting: n,
 		Followers:  len(c.followers.taken), FollowersLimit: cap(c.followers.taken), WaitingToFollow: int(c.followers.waiting.Load()),
 		Readers: len(c.readers.taken), ReadersLimit: cap(c.readers.taken), WaitingToRead: int(c.readers.waiting.Load()),
+		WaitingForRoom: int(c.lacking.Load()), Reserved: c.options.Memory.Held(), ReservedLimit: c.options.Memory.Limit(),
 	}
 }
 

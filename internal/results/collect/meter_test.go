@@ -96,12 +96,12 @@ func TestMeterOfForgotten(t *testing.T) {
 		c := New(&script{replies: []reply{hangs(nil)}}, func(types.NamespacedName) {}, Options{Meter: meter})
 		c.Watch(target(), false)
 		synctest.Wait()
-		if diff := cmp.Diff(Load{Collecting: 1, Followers: 1, FollowersLimit: 500, ReadersLimit: 16}, c.Load()); diff != "" {
+		if diff := cmp.Diff(Load{Collecting: 1, Followers: 1, FollowersLimit: 500, ReadersLimit: 16, ReservedLimit: Memory}, c.Load()); diff != "" {
 			t.Errorf("load while the log is followed: -want +got:\n%s", diff)
 		}
 		c.Forget("uid")
 		synctest.Wait()
-		if diff := cmp.Diff(Load{FollowersLimit: 500, ReadersLimit: 16}, c.Load()); diff != "" {
+		if diff := cmp.Diff(Load{FollowersLimit: 500, ReadersLimit: 16, ReservedLimit: Memory}, c.Load()); diff != "" {
 			t.Errorf("load once it is forgotten: -want +got:\n%s", diff)
 		}
 	})
@@ -120,7 +120,7 @@ func TestLoadOfWaiting(t *testing.T) {
 			c.Watch(another, false)
 		}
 		synctest.Wait()
-		want := Load{Collecting: 3, Followers: 1, FollowersLimit: 1, ReadersLimit: 1, WaitingToFollow: 2}
+		want := Load{Collecting: 3, Followers: 1, FollowersLimit: 1, ReadersLimit: 1, WaitingToFollow: 2, ReservedLimit: Memory}
 		if diff := cmp.Diff(want, c.Load()); diff != "" {
 			t.Errorf("-want +got:\n%s", diff)
 		}

@@ -60,26 +60,26 @@ var ErrUnexpected = errors.New("the results stream does not match the task")
 // ReadFinished reads one stream from the log of a container that has ended, to the end of the log: nothing may come
 // after the end record. The errors are those of the package frame, and ErrUnexpected.
 func ReadFinished(log io.Reader, want Want) (*Set, error) {
-	return read(log, want, !following, func() {})
+	return read(log, want, !following, unbounded(), func() {})
 }
 
 // ReadFollowed reads one stream from a log that is being followed. It returns with the end record, without waiting for
 // the log to end. The errors are those of the package frame, and ErrUnexpected.
 func ReadFollowed(log io.Reader, want Want) (*Set, error) {
-	return read(log, want, following, func() {})
+	return read(log, want, following, unbounded(), func() {})
 }
 
 // following says that a log is read while its container runs.
 const following = true
 
 // read calls heard for each record that it has read. What it keeps is bounded whatever the log holds: one record for
-// each step, and one value or problem for each result.
-func read(log io.Reader, want Want, follow bool, heard func()) (*Set, error) {
+// each step, and one value or problem for each result; and held has room for it.
+func read(log io.Reader, want Want, follow bool, held *hold, heard func()) (*Set, error) {
 	due, err := newDue(want)
 	if err != nil {
 		return nil, err
 	}
-	reader := frame.NewReader(log, want.Nonce, frame.Limits{Signatures: want.Signatures})
+	reader := frame.NewReader(log, want.Nonce, frame.Limits{Signatures: want.Signatures, Reserve: held.value})
 	set := &Set{}
 	if want.Signatures {
 		set.Nonce = want.Nonce
@@ -90,6 +90,9 @@ func read(log io.Reader, want Want, follow bool, heard func()) (*Set, error) {
 			return nil, err
 		}
 		heard()
+		if err := held.record(record); err != nil {
+			return nil, err
+		}
 		ended, err := set.take(record, due)
 		if err != nil {
 			return nil, err

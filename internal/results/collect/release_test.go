@@ -13,6 +13,8 @@ import (
 	"weak"
 
 	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/sluice-ci/sluice/internal/budget"
 )
 
 // TestForgetting: a run that is deleted while its log is being read leaves nothing behind: no task, no goroutine (the
@@ -26,13 +28,20 @@ func TestForgetting(t *testing.T) {
 	replies := map[string]reply{
 		"opening": refuses(), "reading": hangs(whole(t)[:300]), "dripping": drips(time.Second),
 		"waiting to try again": fails(errAway), "given up": gives(nil), "collected": gives(whole(t)),
+		"waiting for room": gives(large(t, 1, largest)),
 	}
 	for how, forget := range forget {
 		for when, does := range replies {
 			for _, ended := range []bool{false, true} {
 				t.Run(fmt.Sprintf("%s/%s/%v", how, when, ended), func(t *testing.T) {
 					synctest.Test(t, func(t *testing.T) {
-						c := New(&script{replies: []reply{does}}, func(types.NamespacedName) {}, Options{})
+						memory := NewMemory()
+						others := memory.LeaseFor("ns")
+						if when == "waiting for room" && !others.Grow(memory.Most()) {
+							t.Fatal("want a share")
+						}
+						c := New(&script{replies: []reply{does}}, func(types.NamespacedName) {}, Options{Memory: memory})
+						before := memory.Held()
 						c.Watch(target(), ended)
 						<-time.After(5050 * time.Millisecond)
 						forget(c)
@@ -43,6 +52,12 @@ func TestForgetting(t *testing.T) {
 						}
 						if len(c.readers.taken)+len(c.followers.taken) != 0 {
 							t.Errorf("places are still taken: %d, %d", len(c.readers.taken), len(c.followers.taken))
+						}
+						if load := c.Load(); load.Reserved != before || load.WaitingForRoom != 0 {
+							t.Errorf("%d bytes are still reserved, and %d wait for some", load.Reserved-before, load.WaitingForRoom)
+						}
+						if others.End(); memory.Held() != 0 {
+							t.Errorf("%d bytes were reserved after the end", memory.Held())
 						}
 					})
 				})
@@ -123,6 +138,7 @@ func TestManyAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		replies := []reply{
 			gives(whole(t)),
+			gives(large(t, 1, 10_000)),
 			gives(nil),
 			fails(errAway),
 			hangs(whole(t)[:300]),
@@ -133,7 +149,7 @@ func TestManyAtOnce(t *testing.T) {
 			return replies[rand.IntN(len(replies))](ctx, log)
 		})
 		var c *Collector
-		c = New(source, func(n types.NamespacedName) { _ = c.Progress(types.UID(n.Name)) }, Options{MaxFollowers: 5, MaxReaders: 3})
+		c = New(source, func(n types.NamespacedName) { _ = c.Progress(types.UID(n.Name)) }, Options{MaxFollowers: 5, MaxReaders: 3, Memory: budget.NewShared(800<<10, 400<<10)})
 		var all sync.WaitGroup
 		for range 20 {
 			all.Go(func() {
@@ -160,6 +176,9 @@ func TestManyAtOnce(t *testing.T) {
 		if len(c.tasks)+len(c.owners)+len(c.readers.taken)+len(c.followers.taken) != 0 {
 			t.Errorf("left: %d tasks, %d owners, %d readers, %d followers",
 				len(c.tasks), len(c.owners), len(c.readers.taken), len(c.followers.taken))
+		}
+		if load := c.Load(); load.Reserved != 0 || load.WaitingForRoom != 0 {
+			t.Errorf("%d bytes are still reserved, and %d wait for some", load.Reserved, load.WaitingForRoom)
 		}
 	})
 }

@@ -53,6 +53,14 @@ func newHistory(o Options, now time.Time) *history {
 	return &history{settle: o.Settle, deadline: o.Deadline, begun: now, pauses: newPauses(o, o.Deadline/20)}
 }
 
+// end is when nothing more is tried.
+func (h *history) end() time.Time { return h.begun.Add(h.deadline) }
+
+// put moves everything to later by the time that was spent on waiting for a turn.
+func (h *history) put(later time.Duration) {
+	h.begun, h.since = h.begun.Add(later), h.since.Add(later)
+}
+
 // failed notes a read that failed and returns how long to wait before the next one, or that there shall be none.
 func (h *history) failed(f *failure, now time.Time) (pause time.Duration, giveUp bool) {
 	h.reads++

@@ -15,8 +15,18 @@ const lastWord = time.Second
 
 // run reads the log of a target until that has succeeded, nothing more can help, or it is stopped.
 func (c *Collector) run(ctx context.Context, t *task) {
+	defer c.release(t)
 	if c.follow(ctx, t) {
 		c.finish(ctx, t)
+	}
+}
+
+// release gives back what a collection that has ended holds. The room of a Set is kept for as long as the Set is.
+func (c *Collector) release(t *task) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if t.kept = t.progress.Set != nil && c.tasks[t.target.Key] == t; !t.kept {
+		t.queue.lease.End()
 	}
 }
 
@@ -28,7 +38,7 @@ func (c *Collector) follow(ctx context.Context, t *task) (again bool) {
 	wrong := 0
 	for wrong < maxDamaged && c.enter(ctx, t.kick, c.followers) {
 		begun := time.Now()
-		set, heard, failed := c.read(ctx, t, following)
+		set, heard, failed := c.readFollowing(ctx, t)
 		c.followers.leave()
 		if ctx.Err() != nil {
 			return false
@@ -39,6 +49,9 @@ func (c *Collector) follow(ctx context.Context, t *task) (again bool) {
 		}
 		if closed(t.kick) {
 			return true // and what that says is worth more
+		}
+		if errors.Is(failed.err, errManySteps) {
+			break
 		}
 		if failed.kind == corrupt {
 			wrong++
@@ -62,31 +75,49 @@ func (c *Collector) follow(ctx context.Context, t *task) (again bool) {
 	}
 }
 
+// readFollowing follows the log once, and again each time that there was no room for what it holds and there is some now. It
+// returns what the last one of these reads has come to, and an error when the container has ended before.
+func (c *Collector) readFollowing(ctx context.Context, t *task) (set *Set, heard bool, failed *failure) {
+	for {
+		set, heard, failed = c.read(ctx, t, following)
+		lack := lacksRoom(failed)
+		if lack == nil {
+			c.opened(t)
+			return set, heard, failed
+		}
+		t.queue.ask(lack, roomOf(c.options.Memory))
+		c.pause(t)
+		turn := t.queue.wait(ctx, t.kick)
+		c.resume(t)
+		if !turn {
+			return nil, heard, failed
+		}
+	}
+}
+
 // finish reads the log of a container that has ended, whole, until the deadline.
 func (c *Collector) finish(ctx context.Context, t *task) {
-	if !c.enter(ctx, nil, c.readers) {
-		return
-	}
-	// Whoever had to wait for a turn has lost no time by it.
 	tries := newHistory(c.options, time.Now())
-	within, cancel := context.WithDeadlineCause(ctx, tries.begun.Add(tries.deadline), errStalled)
-	defer cancel()
-	for {
-		set, _, failed := c.read(within, t, !following)
-		c.readers.leave()
+	for c.turn(ctx, t, tries) {
+		set, failed := c.readFinished(ctx, t, tries)
 		if ctx.Err() != nil {
 			return
 		}
+		if lack := lacksRoom(failed); lack != nil {
+			t.queue.ask(lack, roomOf(c.options.Memory))
+			continue
+		}
+		c.opened(t)
 		if failed == nil {
 			c.succeed(t, set, !following)
 			return
 		}
 		pause, giveUp := tries.failed(failed, time.Now())
-		if giveUp {
-			break
+		if !giveUp {
+			c.record(t, Progress{Err: tries.err(time.Now(), false)})
+			giveUp = !sleepUntil(ctx, pause, tries.end())
 		}
-		c.record(t, Progress{Err: tries.err(time.Now(), false)})
-		if !sleep(within, nil, pause) || !c.enter(within, nil, c.readers) {
+		if giveUp {
 			break
 		}
 	}
@@ -94,6 +125,24 @@ func (c *Collector) finish(ctx context.Context, t *task) {
 		c.options.Meter.Ended(EndReport{Cause: tries.last.kind.String()})
 		c.record(t, Progress{Err: tries.err(time.Now(), true), GaveUp: true})
 	}
+}
+
+// turn waits for room, if the read before had none, and then for a place among the readers. It reports whether it has both;
+// not when ctx ends before. Whoever has to wait loses no time by it.
+func (c *Collector) turn(ctx context.Context, t *task, tries *history) bool {
+	c.pause(t)
+	turn := t.queue.wait(ctx, nil) && c.enter(ctx, nil, c.readers)
+	tries.put(c.resume(t))
+	return turn
+}
+
+// readFinished reads a finished log once, and leaves the place among the readers.
+func (c *Collector) readFinished(ctx context.Context, t *task, tries *history) (*Set, *failure) {
+	defer c.readers.leave()
+	within, cancel := context.WithDeadlineCause(ctx, tries.end(), errStalled)
+	defer cancel()
+	set, _, failed := c.read(within, t, !following)
+	return set, failed
 }
 
 // succeed keeps what was read, and wakes the owner.
@@ -114,6 +163,8 @@ func (c *Collector) read(ctx context.Context, t *task, follow bool) (set *Set, h
 	} else {
 		dog.loose(c.options.Stall)
 	}
+	held := c.newHold(t, follow, dog)
+	defer func() { held.end(failed == nil) }()
 	var log *openLog
 	defer func() { c.options.Meter.Read(reportOf(log, follow, failed, context.Cause(ctx))) }()
 	// One log that no one has thought of must not end the controller, and with it all runs.
@@ -133,7 +184,7 @@ func (c *Collector) read(ctx context.Context, t *task, follow bool) (set *Set, h
 	// Closing ends a read that waits.
 	defer context.AfterFunc(ctx, log.close)()
 	defer log.close()
-	set, err = read(log, t.target.Want, follow, func() {
+	set, err = read(log, t.target.Want, follow, held, func() {
 		dog.calm()
 		if follow && !heard {
 			c.record(t, Progress{}) // whatever was wrong before is over
@@ -146,6 +197,19 @@ func (c *Collector) read(ctx context.Context, t *task, follow bool) (set *Set, h
 	return set, heard, nil
 }
 
+// newHold returns what a read holds. From when it holds room, a read has as much time as one of a finished log: room that it
+// does not use is room that others wait for.
+func (c *Collector) newHold(t *task, follow bool, dog *watchdog) *hold {
+	held := &hold{lease: t.queue.lease, most: roomOf(c.options.Memory), decoding: !follow, began: func() {
+		dog.loose(c.options.Stall)
+		dog.bound(c.options.Deadline)
+	}}
+	if t.queue.lease.Held() > 0 {
+		held.begin()
+	}
+	return held
+}
+
 // stoppedBy is why a read was stopped by its watchdog or the deadline; nil when neither did.
 func stoppedBy(ctx context.Context) error {
 	if cause := context.Cause(ctx); errors.Is(cause, errStalled) {
@@ -155,13 +219,13 @@ func stoppedBy(ctx context.Context) error {
 }
 
 // reportOf is what a read has come to; log is nil when it was not given out. One that nobody wanted any more, which cut says,
-// has not failed.
+// has not failed, and neither has one without room.
 func reportOf(log *openLog, follow bool, failed *failure, cut error) ReadReport {
 	report := ReadReport{Following: follow}
 	if log != nil {
 		report.Bytes = log.bytes
 	}
-	if failed != nil && !errors.Is(cut, context.Canceled) {
+	if failed != nil && !withheld(failed.err) && !errors.Is(cut, context.Canceled) {
 		report.Cause = failed.kind.String()
 	}
 	return report
@@ -209,6 +273,12 @@ func sleep(ctx context.Context, stop <-chan struct{}, d time.Duration) bool {
 	case <-ctx.Done():
 		return false
 	}
+}
+
+// sleepUntil waits for d, and reports whether it did so to the end; not when ctx or the time for it ends before.
+func sleepUntil(ctx context.Context, d time.Duration, end time.Time) bool {
+	left := time.Until(end)
+	return sleep(ctx, nil, min(d, left)) && d < left
 }
 
 // openLog is a log that remembers how reading it failed, and that can be closed by whoever comes first.

@@ -14,15 +14,30 @@ type watchdog struct {
 	tied  bool
 	idle  time.Duration
 	timer *time.Timer // nil until it is loose
+	last  *time.Timer // nil until there is a bound
 }
 
-// loose makes the watchdog bite when idle has passed without a record, from now on.
+// loose makes the watchdog bite when idle has passed without a record, from now on. Of two such times, the shorter one holds.
 func (w *watchdog) loose(idle time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if !w.tied {
+	switch {
+	case w.tied, w.timer != nil && w.idle <= idle:
+	case w.timer != nil:
+		w.idle = idle
+		w.timer.Reset(idle)
+	default:
 		w.idle = idle
 		w.timer = time.AfterFunc(idle, w.bite)
+	}
+}
+
+// bound makes the watchdog bite when a time has passed, whatever comes in it.
+func (w *watchdog) bound(after time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.tied && w.last == nil {
+		w.last = time.AfterFunc(after, w.bite)
 	}
 }
 
@@ -49,7 +64,9 @@ func (w *watchdog) tie() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.tied = true
-	if w.timer != nil {
-		w.timer.Stop()
+	for _, timer := range []*time.Timer{w.timer, w.last} {
+		if timer != nil {
+			timer.Stop()
+		}
 	}
 }
