@@ -48,6 +48,7 @@ func evidences(steps []string) map[string]func(*Observation) {
 	}
 	return map[string]func(*Observation){
 		"none":        func(*Observation) {},
+		"unread":      withEvidence(collect.Progress{Unread: true}),
 		"unreadable":  withEvidence(collect.Progress{Err: errors.New("no connection")}),
 		"given-up":    withEvidence(collect.Progress{GaveUp: true, Err: errors.New("no end record")}),
 		"whole":       set(false, only(0, frame.ReasonCompleted)...),

@@ -120,7 +120,11 @@ func (m *model) set(interrupted bool) *collect.Set {
 func (m *model) gather() {
 	m.readEvents()
 	p := m.obs.Pod
-	switch {
+	switch waited := m.obs.Now.Sub(modelStart()); {
+	case m.obs.Evidence.Unread && waited >= modelWaits:
+		m.obs.Evidence = collect.Progress{At: m.obs.Now, Waited: waited, Set: wholeSet(m.obs.Task.Spec)}
+	case m.obs.Evidence.Unread:
+		m.obs.Evidence.Waited = waited
 	case m.obs.Unjudged != nil && !m.obs.Now.Before(m.obs.heard(lastEnd(&m.obs)).Add(trustPatience)):
 		m.obs.Unjudged, m.obs.Verdict = nil, &verify.Verdict{Reason: bundleUnavailable, Message: "no authorities"}
 	case p == nil || m.obs.Evidence.Set != nil || m.obs.Evidence.GaveUp:
@@ -131,10 +135,22 @@ func (m *model) gather() {
 	}
 }
 
+// modelWaits is how long results wait for the controller to read them, where they do.
+const modelWaits = 10 * time.Minute
+
+// wholeSet is what the results sidecar says of a task whose steps have all ended as they should.
+func wholeSet(spec *v1.TaskSpec) *collect.Set {
+	set := &collect.Set{Results: []frame.Result{value("digest", "string", "d")}}
+	for _, name := range podpaths.StepContainers(spec) {
+		set.Steps = append(set.Steps, step(name, 0, frame.ReasonCompleted))
+	}
+	return set
+}
+
 // collectorReads is what the collector makes of a log whose container has ended, and that cannot be read.
 func (m *model) collectorReads() bool {
 	p := m.obs.Pod
-	if p == nil || m.from != config.SidecarLogs || m.obs.Evidence.Set != nil || m.obs.Evidence.GaveUp {
+	if e := m.obs.Evidence; p == nil || m.from != config.SidecarLogs || e.Set != nil || e.GaveUp || e.Unread {
 		return false
 	}
 	return slices.ContainsFunc(containersOf(p).carriers, func(s corev1.ContainerStatus) bool {

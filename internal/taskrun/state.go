@@ -128,6 +128,8 @@ func stateOfPod(obs Observation) State {
 	switch {
 	case obs.Evidence.GaveUp:
 		return Uncollectable
+	case obs.Evidence.Unread:
+		return Running // the results are there, and it is the controller that has to read them
 	case containers.unpullable() != nil && !obs.patient(containers.unpullable()):
 		return Unpullable
 	case containers.misconfigured() != nil && !obs.patient(containers.misconfigured()):
@@ -188,7 +190,7 @@ func (o Observation) lostDue() (due time.Time, ok bool) {
 	case !c.ended(), pod.NeverStarted(step.State.Terminated):
 		return time.Time{}, !c.ended() || c.carries()
 	default:
-		return c.lastStepEnd().Add(recordPatience), c.carries()
+		return c.lastStepEnd().Add(recordPatience + o.Evidence.Waited), c.carries()
 	}
 }
 
@@ -200,7 +202,7 @@ func (o Observation) unreported() bool {
 
 // reportDue is when the results of steps that have all ended must have been reported.
 func (o Observation) reportDue() time.Time {
-	return containersOf(o.Pod).lastStepEnd().Add(reportPatience)
+	return containersOf(o.Pod).lastStepEnd().Add(reportPatience + o.Evidence.Waited)
 }
 
 // verdictPatience is how long a run whose steps have ended waits for its kubelet to say why one of them was killed. The
@@ -251,10 +253,11 @@ func (o Observation) heard(at time.Time) time.Time {
 // killedExitCode is 128 plus SIGKILL.
 const killedExitCode = 137
 
-// timedOut reports whether the run has used up its time, which each attempt has anew. A timeout of 0 is none.
+// timedOut reports whether the run has used up its time, which each attempt has anew. A timeout of 0 is none. The time in
+// which its results waited for the controller to read them is not its own.
 func (o Observation) timedOut(tr *v1.TaskRun) bool {
 	timeout := o.timeout(tr)
-	return timeout > 0 && tr.Status.StartTime != nil && !o.Now.Before(tr.Status.StartTime.Add(timeout))
+	return timeout > 0 && tr.Status.StartTime != nil && !o.Now.Before(tr.Status.StartTime.Add(timeout+o.Evidence.Waited))
 }
 
 // timeout is the run's own, or the installation's default.

@@ -11,6 +11,7 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/pod"
 	"github.com/sluice-ci/sluice/internal/pod/podpaths"
+	"github.com/sluice-ci/sluice/internal/reconcile"
 	"github.com/sluice-ci/sluice/internal/results/frame"
 )
 
@@ -107,6 +108,10 @@ const (
 	messageEarlier  = "the attempt before is still ending its pod"
 )
 
+// messageUnread is that of a run whose results the controller has had no room to read for some time.
+const messageUnread = "waiting to read the results: the results of other runs take all the memory, or all the places, that " +
+	"the controller has for them"
+
 // plain reports whether a condition's message is nothing that anybody has to be told.
 func plain(message string) bool {
 	return message == messageStarting || message == messageRunning || message == messageEarlier
@@ -128,6 +133,8 @@ func progress(state State, obs Observation, effect Effect) metav1.Condition {
 		return v1.Running(v1.TaskRunReasonRunning, lossOf(obs.Pod)+"; stopping the pod")
 	case obs.Unjudged != nil:
 		return v1.Running(v1.TaskRunReasonRunning, "cannot verify the signed results yet, trying again: "+obs.Unjudged.Error())
+	case obs.Evidence.Unread && obs.Evidence.Waited >= reconcile.RetryPeriod:
+		return v1.Running(v1.TaskRunReasonRunning, messageUnread)
 	case obs.Evidence.Err != nil:
 		return v1.Running(v1.TaskRunReasonRunning, "cannot read the results yet, trying again: "+obs.Evidence.Err.Error())
 	}

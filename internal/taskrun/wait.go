@@ -25,6 +25,8 @@ func wait(tr *v1.TaskRun, status v1.TaskRunStatus, obs Observation, effect Effec
 		return reconcile.RetryPeriod
 	case obs.Evidence.Set != nil:
 		return verdictPeriod
+	case obs.Evidence.Unread: // no deadline comes nearer meanwhile
+		return reconcile.RetryPeriod
 	}
 	deadlines := deadlinesOf(tr, status, obs)
 	if obs.Pod != nil {
@@ -36,7 +38,7 @@ func wait(tr *v1.TaskRun, status v1.TaskRunStatus, obs Observation, effect Effec
 // deadlinesOf is when the run times out, if it ever does.
 func deadlinesOf(tr *v1.TaskRun, status v1.TaskRunStatus, obs Observation) []time.Time {
 	if timeout := obs.timeout(tr); timeout > 0 {
-		return []time.Time{status.StartTime.Add(timeout)}
+		return []time.Time{status.StartTime.Add(timeout + obs.Evidence.Waited)}
 	}
 	return nil
 }

@@ -149,7 +149,11 @@ func TestManyAtOnce(t *testing.T) {
 			return replies[rand.IntN(len(replies))](ctx, log)
 		})
 		var c *Collector
-		c = New(source, func(n types.NamespacedName) { _ = c.Progress(types.UID(n.Name)) }, Options{MaxFollowers: 5, MaxReaders: 3, Memory: budget.NewShared(800<<10, 400<<10)})
+		c = New(source, func(n types.NamespacedName) { _ = c.Progress(types.UID(n.Name)) }, Options{
+			MaxFollowers: 5,
+			MaxReaders:   3,
+			Memory:       budget.NewShared(800<<10, 400<<10),
+		})
 		var all sync.WaitGroup
 		for range 20 {
 			all.Go(func() {

@@ -87,7 +87,10 @@ func (f *fleet) count() {
 
 func (f *fleet) watch(namespace string, run int, ended bool) {
 	name := fmt.Sprint(run)
-	f.Watch(Target{Key: types.UID(name), Namespace: namespace, Pod: name, Want: want(), Owner: types.NamespacedName{Namespace: namespace, Name: name}}, ended)
+	f.Watch(Target{
+		Key: types.UID(name), Namespace: namespace, Pod: name, Want: want(),
+		Owner: types.NamespacedName{Namespace: namespace, Name: name},
+	}, ended)
 }
 
 func (f *fleet) progress(run int) Progress { return f.Progress(types.UID(fmt.Sprint(run))) }
@@ -372,7 +375,8 @@ func TestFollowerHoldsNoRoomWhileStepsRun(t *testing.T) {
 				<-time.After(24 * time.Hour)
 				p, load := c.Progress("uid"), c.Load()
 				if p != (Progress{}) || load.Reserved != 0 || load.Followers != tc.followers || len(source.seen) != 1 {
-					t.Errorf("want one read, no word, no room, and %d followers, got %d reads, %+v, %+v", tc.followers, len(source.seen), p, load)
+					t.Errorf("want one read, no word, no room, and %d followers, got %d reads, %+v, %+v",
+						tc.followers, len(source.seen), p, load)
 				}
 				c.Watch(of, true)
 				<-time.After(5 * time.Second)
@@ -391,7 +395,8 @@ func TestMoreThanThereCanBe(t *testing.T) {
 	for name, runs := range map[string]time.Duration{"Running": time.Minute, "Ended": 0} {
 		t.Run(name, func(t *testing.T) {
 			got := collected(t, runs, Options{Memory: budget.NewShared(4<<20, 2<<20)}, log)
-			if !got.GaveUp || !errors.Is(got.Err, frame.ErrTooLarge) || !strings.Contains(got.Err.Error(), "more than 2097152 bytes of memory") {
+			limit := "more than 2097152 bytes of memory"
+			if !got.GaveUp || !errors.Is(got.Err, frame.ErrTooLarge) || !strings.Contains(got.Err.Error(), limit) {
 				t.Errorf("want a failure that names the limit, got %+v", got.Progress)
 			}
 		})
