@@ -89,7 +89,8 @@ func run(ctx context.Context, o *options) error {
 	if err := monitor.addToManager(ctx, mgr, store); err != nil {
 		return err
 	}
-	ctrl.Log.Info("starting", "version", version.Current().String(), "namespace", o.namespace, "inpodImage", o.inpodImage, "inpodDelivery", delivery)
+	ctrl.Log.Info("starting", "version", version.Current().String(), "namespace", o.namespace, "inpodImage",
+		o.inpodImage, "inpodDelivery", delivery)
 	return mgr.Start(ctx)
 }
 
@@ -194,7 +195,8 @@ func watchConfig(ctx context.Context, mgr ctrl.Manager, namespace string, method
 const wakeups = 1024
 
 // addMethods creates the ways in which results leave a pod: one line for each value of results-from.
-func addMethods(mgr ctrl.Manager, restConfig *rest.Config, o *options, wake chan<- event.GenericEvent, m *monitoring) (transport.Methods, error) {
+func addMethods(mgr ctrl.Manager, restConfig *rest.Config, o *options, wake chan<- event.GenericEvent,
+	m *monitoring) (transport.Methods, error) {
 	logs, err := typedcorev1.NewForConfig(restConfig)
 	if err != nil {
 		return nil, fmt.Errorf("cannot create client for logs: %w", err)
@@ -226,7 +228,9 @@ func addTrust(mgr ctrl.Manager, socket string) (taskrun.Trust, error) {
 // addLookups adds the workers that read the commands of images from registries.
 func addLookups(mgr ctrl.Manager, o *options, wake chan<- event.GenericEvent) (taskrun.ImageLookup, error) {
 	finder := image.New(mgr.GetAPIReader(), image.Options{Mirrors: o.mirrors, Insecure: o.insecure, Private: o.private})
-	lookups := queue.New(finder, func(run types.NamespacedName) { wake <- taskrun.Wakeup(run) }, queue.Options{Log: ctrl.Log.WithName("image-lookup")})
+	lookups := queue.New(finder, func(run types.NamespacedName) {
+		wake <- taskrun.Wakeup(run)
+	}, queue.Options{Log: ctrl.Log.WithName("image-lookup")})
 	if err := mgr.Add(lookups); err != nil {
 		return nil, fmt.Errorf("cannot add image lookups to manager: %w", err)
 	}

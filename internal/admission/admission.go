@@ -194,7 +194,8 @@ func (k Kinds) judge(ctx context.Context, request admission.Request) admission.R
 
 // stopped is the response when the context has ended.
 func stopped(ctx context.Context, request admission.Request) admission.Response {
-	return admission.Errored(http.StatusGatewayTimeout, fmt.Errorf("cannot check %s within the timeout of the API server: %w", request.Kind.Kind, context.Cause(ctx)))
+	return admission.Errored(http.StatusGatewayTimeout, fmt.Errorf("cannot check %s within the timeout of the API server: %w",
+		request.Kind.Kind, context.Cause(ctx)))
 }
 
 func refused(request admission.Request, errs field.ErrorList) admission.Response {

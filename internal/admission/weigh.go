@@ -96,7 +96,8 @@ func (w *weight) check(raw, old []byte) error {
 	if before := w.taken(old, math.MaxInt); before > maxDecoded && w.taken(raw, before+growth) <= before+growth {
 		return nil
 	}
-	return fmt.Errorf("it has too many small elements: its %d bytes would take more than the limit of %d bytes in memory; split it into several objects", len(raw), maxDecoded)
+	return fmt.Errorf("it has too many small elements: its %d bytes would take more than the limit of %d bytes in "+
+		"memory; split it into several objects", len(raw), maxDecoded)
 }
 
 // taken returns the memory of an object in bytes, and 0 for invalid JSON. It stops counting above limit.

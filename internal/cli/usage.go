@@ -6,7 +6,10 @@ import "strings"
 // one another: these have no type, and begin with one of few texts.
 func isUsage(err error) bool {
 	text := err.Error()
-	for _, begin := range []string{"accepts ", "requires at least", "required flag", "if any flags in the group", "unknown command", "invalid argument"} {
+	for _, begin := range []string{
+		"accepts ", "requires at least", "required flag", "if any flags in the group", "unknown command",
+		"invalid argument",
+	} {
 		if strings.HasPrefix(text, begin) {
 			return true
 		}

@@ -17,7 +17,8 @@ const (
 	absent       = "the feature does not exist here"
 	noResolver   = "only the resolver \"cluster\" exists here"
 	ownPace      = "the controller has its own backoff and queue"
-	noSignatures = "signatures of Tasks and Pipelines are not verified; restrict runs with disable-inline-spec, cluster-resolver-config and RBAC"
+	noSignatures = "signatures of Tasks and Pipelines are not verified; restrict runs with disable-inline-spec, " +
+		"cluster-resolver-config and RBAC"
 )
 
 // ignoredFlags returns the ignored keys of feature-flags.
@@ -25,7 +26,11 @@ func ignoredFlags() []ignored {
 	return []ignored{
 		{key: "trusted-resources-verification-no-match-policy", agrees: []string{"ignore"}, security: true, because: noSignatures},
 		{key: keyAPIFields, agrees: []string{"alpha", "beta"}, because: "every field of the API can be used"},
-		{key: "running-in-environment-with-injected-sidecars", agrees: []string{"false"}, because: "the first step waits for sidecars that the Task declares, not for injected ones"},
+		{
+			key:     "running-in-environment-with-injected-sidecars",
+			agrees:  []string{"false"},
+			because: "the first step waits for sidecars that the Task declares, not for injected ones",
+		},
 		{key: "enable-provenance-in-status", agrees: []string{"true"}, because: alwaysOn},
 		{key: "enable-cel-in-whenexpression", agrees: []string{"true"}, because: alwaysOn},
 		{key: "enable-param-enum", agrees: []string{"true"}, because: alwaysOn},
@@ -93,7 +98,12 @@ const resolverFlagsName = "resolvers-feature-flags"
 // ignoredResolverFlags returns the ignored keys of resolvers-feature-flags.
 func ignoredResolverFlags() []ignored {
 	return []ignored{
-		{key: "enable-cluster-resolver", agrees: []string{"true"}, security: true, because: "the resolver \"cluster\" is always on; set blocked-namespaces of cluster-resolver-config to \"*\""},
+		{
+			key:      "enable-cluster-resolver",
+			agrees:   []string{"true"},
+			security: true,
+			because:  "the resolver \"cluster\" is always on; set blocked-namespaces of cluster-resolver-config to \"*\"",
+		},
 		{key: "enable-bundles-resolver", agrees: []string{"false"}, because: noResolver},
 		{key: "enable-git-resolver", agrees: []string{"false"}, because: noResolver},
 		{key: "enable-hub-resolver", agrees: []string{"false"}, because: noResolver},

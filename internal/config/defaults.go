@@ -76,7 +76,8 @@ func ParseDefaults(data map[string]string) (Defaults, []SettingError) {
 	s.label(keyManagedBy, &defaults.ManagedBy)
 	defaults.PodTemplate = document[v1.PodTemplate](s, keyPodTemplate, "a pod template in YAML")
 	defaults.WorkspaceBinding = s.binding()
-	if resources := document[map[string]corev1.ResourceRequirements](s, keyResources, "resource requirements in YAML, by names of containers"); resources != nil {
+	if resources := document[map[string]corev1.ResourceRequirements](s, keyResources,
+		"resource requirements in YAML, by names of containers"); resources != nil {
 		defaults.ContainerResources = *resources
 	}
 	s.number(keyMatrix, &defaults.MaxMatrixCombinations, 1, math.MaxInt32, "a number of combinations of at least 1")

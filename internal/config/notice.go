@@ -80,7 +80,8 @@ func NoticesOfResolvers(configMap string, data map[string]string) []Notice {
 			continue
 		}
 		n := Notice{ConfigMap: configMap, Key: key, Value: shown(value), Standing: KnownIgnored}
-		n.Text = fmt.Sprintf("%s: %s: %q: has no effect in namespace %s, where only %s and %s are read; set it in ConfigMap %s in the namespace of the installation",
+		n.Text = fmt.Sprintf("%s: %s: %q: has no effect in namespace %s, where only %s and %s are read; set it in "+
+			"ConfigMap %s in the namespace of the installation",
 			configMap, key, n.Value, ResolversNamespace, keyAllowedNamespaces, keyBlockedNamespaces, configMap)
 		notices = append(notices, n)
 	}
@@ -105,7 +106,8 @@ func notice(configMap, key, value string) (n Notice, ok bool) {
 	}
 	n.Standing = Unknown
 	for _, other := range []string{FlagsName, DefaultsName, ClusterResolverName} {
-		if there, elsewhere := keysOf(other); slices.Contains(there, key) || slices.ContainsFunc(elsewhere, func(one ignored) bool { return one.key == key }) {
+		if there, elsewhere := keysOf(other); slices.Contains(there, key) ||
+			slices.ContainsFunc(elsewhere, func(one ignored) bool { return one.key == key }) {
 			n.Text = fmt.Sprintf("%s: %s: has no effect in this ConfigMap; move it to ConfigMap %s", configMap, key, other)
 			return n, true
 		}

@@ -65,7 +65,8 @@ func (w *Watcher) logInForce(ctx context.Context, name types.NamespacedName) {
 	case ClusterResolverName:
 		logger.Info("settings of the cluster resolver in force", "own", c.Cluster.Own, "shared", c.Cluster.Shared)
 	default:
-		logger.Info("flags in force", "resultsFrom", c.Flags.ResultsFrom, "resultsFromPerRun", c.Flags.ResultsFromPerRun, "followEveryTask", c.Flags.FollowEveryTask,
+		logger.Info("flags in force", "resultsFrom", c.Flags.ResultsFrom, "resultsFromPerRun",
+			c.Flags.ResultsFromPerRun, "followEveryTask", c.Flags.FollowEveryTask,
 			"maxResultSize", c.Flags.MaxResultSize, "keepPodOnCancel", c.Flags.KeepPodOnCancel, "awaitSidecars", c.Flags.AwaitSidecars,
 			"securityContext", c.Flags.SecurityContext, "disableCredentials", c.Flags.DisableCredentials, "coschedule", c.Flags.Coschedule,
 			"noInlineSpec", c.Flags.NoInlineSpec)

@@ -71,7 +71,8 @@ func (s *settings) signing(into *Signing) {
 		if socket, ok := parseSocket(value); ok {
 			into.Socket = socket
 		} else {
-			s.refuse(keySigningSocket, `the path of a socket on the nodes, such as /run/spire/sockets/agent.sock, or "csi/" and its name in a volume of csi.spiffe.io`,
+			s.refuse(keySigningSocket,
+				`the path of a socket on the nodes, such as /run/spire/sockets/agent.sock, or "csi/" and its name in a volume of csi.spiffe.io`,
 				"csi/"+into.Socket.File)
 		}
 	}
@@ -79,7 +80,9 @@ func (s *settings) signing(into *Signing) {
 		if identityTemplate(value) {
 			into.Identity = value
 		} else {
-			s.refuse(keySigningIdentity, "the path of a SPIFFE ID (letters, digits, '.', '-' and '_' between slashes) with {uid}, or with {namespace} and {name}", into.Identity)
+			s.refuse(keySigningIdentity,
+				"the path of a SPIFFE ID (letters, digits, '.', '-' and '_' between slashes) with {uid}, or with {namespace} and {name}",
+				into.Identity)
 		}
 	}
 }

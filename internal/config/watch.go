@@ -105,7 +105,8 @@ func (w *Watcher) read(ctx context.Context, reader client.Reader, name types.Nam
 }
 
 // apply stores the settings of a ConfigMap. It returns the problems, and whether the ConfigMap has settings with an effect.
-func (w *Watcher) apply(ctx context.Context, name types.NamespacedName, data map[string]string) (reports []report, settings bool, err error) {
+func (w *Watcher) apply(ctx context.Context, name types.NamespacedName,
+	data map[string]string) (reports []report, settings bool, err error) {
 	var problems []SettingError
 	switch own := name.Namespace == w.namespace; {
 	case own && name.Name == FlagsName:

@@ -39,7 +39,8 @@ type TooManyParamsError struct {
 }
 
 func (e *TooManyParamsError) Error() string {
-	return fmt.Sprintf("cannot run the task once for each combination of its matrix: these have %d params together, or more, and the limit is %d; "+
+	return fmt.Sprintf("cannot run the task once for each combination of its matrix: these have %d params "+
+		"together, or more, and the limit is %d; "+
 		"give params that do not vary beside the matrix, or split the task", e.Count, e.Limit)
 }
 

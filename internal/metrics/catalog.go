@@ -153,14 +153,24 @@ func resultsMetrics() []Metric {
 		{valueBytes, Counter, nil, "Bytes of verified results, as the steps wrote them."},
 		{collecting, Gauge, nil, "TaskRuns whose results are in memory or being read."},
 		{collectingBytes, Gauge, nil, "Bytes reserved for results that are in memory or being read."},
-		{collectingLimit, Gauge, nil, "Maximum number of bytes that may be reserved for these; a log without room is read again when there is room."},
+		{
+			collectingLimit,
+			Gauge,
+			nil,
+			"Maximum number of bytes that may be reserved for these; a log without room is read again when there is room.",
+		},
 		{followers, Gauge, nil, "Logs that are being followed."},
 		{followersLimit, Gauge, nil, "Maximum number of logs that are followed at the same time (--max-followers)."},
 		{readers, Gauge, nil, "Finished logs that are being read."},
 		{readersLimit, Gauge, nil, "Maximum number of finished logs that are read at the same time."},
 		{waitingForTurn, Gauge, []Label{place}, "Logs that wait to be followed or read, because the limit is reached."},
 		{memoryHeld, Gauge, nil, "Bytes that reconciles of PipelineRuns have reserved for the results that they load."},
-		{memoryLimit, Gauge, nil, "Maximum number of bytes that reconciles may reserve for results; a run that finds no room is requeued within half a second."},
+		{
+			memoryLimit,
+			Gauge,
+			nil,
+			"Maximum number of bytes that reconciles may reserve for results; a run that finds no room is requeued within half a second.",
+		},
 	}
 }
 

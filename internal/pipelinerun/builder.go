@@ -61,7 +61,8 @@ func childName(pr *v1.PipelineRun, task string, index int) string {
 
 // child returns the TaskRun of a task, whose values have been substituted, for one combination of its matrix. The error
 // is about a variable of the run's own.
-func (b *taskRunBuilder) child(s *TaskState, task *v1.PipelineTask, combination matrix.Combination, index int, vars substitute.Variables) (*v1.TaskRun, error) {
+func (b *taskRunBuilder) child(s *TaskState, task *v1.PipelineTask, combination matrix.Combination, index int,
+	vars substitute.Variables) (*v1.TaskRun, error) {
 	override := b.overrides[task.Name]
 	if override == nil {
 		override = &v1.PipelineTaskRunSpec{}

@@ -50,7 +50,12 @@ func taskStates(spec *v1.PipelineSpec, vars substitute.Variables) []TaskState {
 		tasks = append(tasks, TaskState{Task: &spec.Tasks[i], ContinuesOnError: continuesOnError(&spec.Tasks[i], vars), Phase: Waiting})
 	}
 	for i := range spec.Finally {
-		tasks = append(tasks, TaskState{Task: &spec.Finally[i], ContinuesOnError: continuesOnError(&spec.Finally[i], vars), Phase: Waiting, Final: true})
+		tasks = append(tasks, TaskState{
+			Task:             &spec.Finally[i],
+			ContinuesOnError: continuesOnError(&spec.Finally[i], vars),
+			Phase:            Waiting,
+			Final:            true,
+		})
 	}
 	return tasks
 }
@@ -87,7 +92,8 @@ func (r *Reconciler) child(ctx context.Context, pr *v1.PipelineRun, ref v1.Child
 func (r *Reconciler) taskRuns(ctx context.Context, pr *v1.PipelineRun) (map[string][]string, error) {
 	list := &metav1.PartialObjectMetadataList{}
 	list.SetGroupVersionKind(v1.GroupVersion.WithKind(v1.KindTaskRun + "List"))
-	if err := r.live.List(ctx, list, client.InNamespace(pr.Namespace), client.MatchingLabels{v1.LabelPipelineRunUID: string(pr.UID)}); err != nil {
+	if err := r.live.List(ctx, list, client.InNamespace(pr.Namespace),
+		client.MatchingLabels{v1.LabelPipelineRunUID: string(pr.UID)}); err != nil {
 		return nil, fmt.Errorf("cannot list TaskRuns of PipelineRun %q: %w", pr.Name, err)
 	}
 	byTask := map[string][]string{}

@@ -99,7 +99,8 @@ func (g *groups) connect() map[string]string {
 
 // podTemplate is the run's template for all tasks, with that for this task over it, the variables of both substituted,
 // and what brings the pods of a group together.
-func (b *taskRunBuilder) podTemplate(s *TaskState, override *v1.PipelineTaskRunSpec, params []v1.Param, vars substitute.Variables) (*v1.PodTemplate, error) {
+func (b *taskRunBuilder) podTemplate(s *TaskState, override *v1.PipelineTaskRunSpec, params []v1.Param,
+	vars substitute.Variables) (*v1.PodTemplate, error) {
 	var template *v1.PodTemplate
 	if override.PodTemplate != nil || b.pr.Spec.TaskRunTemplate.PodTemplate != nil {
 		merged := pod.MergedTemplate(b.pr.Spec.TaskRunTemplate.PodTemplate, override.PodTemplate)

@@ -137,7 +137,8 @@ func (p *planner) growth(task *v1.PipelineTask, combinations int) (int, *Problem
 	}
 	needed := combinations * referenceSize(p.Run, task)
 	if needed > room {
-		return 0, cannotStart(task.Name, tooManyReferences(combinations, needed, room), v1.PipelineRunReasonValidationFailed, v1.SkipReasonInvalid)
+		return 0, cannotStart(task.Name, tooManyReferences(combinations, needed, room),
+			v1.PipelineRunReasonValidationFailed, v1.SkipReasonInvalid)
 	}
 	return needed, nil
 }

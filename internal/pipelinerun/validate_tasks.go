@@ -47,7 +47,8 @@ func (r *Reconciler) checkTasks(ctx context.Context, pr *v1.PipelineRun, obs *Ob
 }
 
 // resolveTask finds the Task that a pipeline's task refers to. It returns nothing when that depends on a result.
-func (r *Reconciler) resolveTask(ctx context.Context, pr *v1.PipelineRun, task *v1.PipelineTask, vars substitute.Variables, byRef map[string]*v1.TaskSpec) (spec *v1.TaskSpec, problem string, err error) {
+func (r *Reconciler) resolveTask(ctx context.Context, pr *v1.PipelineRun, task *v1.PipelineTask,
+	vars substitute.Variables, byRef map[string]*v1.TaskSpec) (spec *v1.TaskSpec, problem string, err error) {
 	only := &v1.PipelineTask{TaskRef: task.TaskRef}
 	if len(neededBy(only)) > 0 {
 		return nil, "", nil
@@ -182,7 +183,8 @@ func (c *checker) problem() *Problem {
 		result, path := &c.spec.Results[i], field.NewPath("results").Index(i).Child("value")
 		c.VisitValue(path, &result.Value)
 		if found := c.typeOf(result.Value); result.Type != "" && found != "" && found != result.Type {
-			c.notef(v1.PipelineRunReasonInvalidTaskResultReference, "%s is of type %s, and result %q is declared as %s", path, found, result.Name, result.Type)
+			c.notef(v1.PipelineRunReasonInvalidTaskResultReference, "%s is of type %s, and result %q is declared as %s",
+				path, found, result.Name, result.Type)
 		}
 	}
 	return c.found
@@ -353,7 +355,8 @@ func (c *checker) check(path *field.Path, where, text string) {
 			continue
 		}
 		if problem := c.resultProblem(ref); problem != "" {
-			c.notef(v1.PipelineRunReasonInvalidTaskResultReference, "%s%s refers to result %q of task %q, %s", path, where, ref.Result, ref.Task, problem)
+			c.notef(v1.PipelineRunReasonInvalidTaskResultReference, "%s%s refers to result %q of task %q, %s",
+				path, where, ref.Result, ref.Task, problem)
 		}
 	}
 }

@@ -23,7 +23,8 @@ func DeliveryFor(setting, major, minor string) (Delivery, error) {
 	digits := strings.TrimRightFunc(minor, func(r rune) bool { return r < '0' || r > '9' })
 	n, err := strconv.Atoi(digits)
 	if err != nil || major != "1" {
-		return "", fmt.Errorf("cannot tell from the API server's version %q.%q whether it has image volumes; choose with --inpod-delivery", major, minor)
+		return "", fmt.Errorf("cannot tell from the API server's version %q.%q whether it has image volumes; choose with --inpod-delivery",
+			major, minor)
 	}
 	if n < imageVolumesSince {
 		return InitContainer, nil

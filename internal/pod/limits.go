@@ -89,7 +89,12 @@ func checkProcess(field string, command, args []string, env []corev1.EnvVar, all
 		total += n + 1
 	}
 	if total > maxArguments {
-		return &LimitError{field, total, maxArguments, "script, arguments and environment of a step count together; hand large data on through a workspace"}
+		return &LimitError{
+			field,
+			total,
+			maxArguments,
+			"script, arguments and environment of a step count together; hand large data on through a workspace",
+		}
 	}
 	return nil
 }

@@ -159,7 +159,8 @@ func TestNothingShadowsOurs(t *testing.T) {
 					continue
 				}
 				dir := cleaned("/" + m.MountPath)
-				if dir == "/" || dir == "/tekton" || strings.HasPrefix(dir, "/tekton/") && dir != podpaths.HomeDir && !strings.HasPrefix(dir, podpaths.HomeDir+"/") {
+				if dir == "/" || dir == "/tekton" ||
+					strings.HasPrefix(dir, "/tekton/") && dir != podpaths.HomeDir && !strings.HasPrefix(dir, podpaths.HomeDir+"/") {
 					t.Fatalf("container %q mounts %q at %q", c.Name, m.Name, m.MountPath)
 				}
 			}

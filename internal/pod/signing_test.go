@@ -60,7 +60,8 @@ func TestSigning(t *testing.T) {
 				signs := strings.Contains(args, "-sign-socket "+tc.address+
 					" -sign-identity /ns/ci/taskrun/build -sign-namespace ci -sign-taskrun build "+
 					"-sign-uid 11111111-2222-3333-4444-555555555555 -sign-nonce NONCE")
-				if step := podpaths.IsStep(c.Name); mounts(c, workloadVolume) != step || signs != step || step != (c.Command[0] == "/tekton/bin/inpod-spiffe") {
+				if step := podpaths.IsStep(c.Name); mounts(c, workloadVolume) != step || signs != step ||
+					step != (c.Command[0] == "/tekton/bin/inpod-spiffe") {
 					t.Errorf("%s\nsteps sign, and nobody else: container %q: %+v, %s", tc.reason, c.Name, c.Command, args)
 				}
 			}

@@ -26,7 +26,8 @@ func (b *builder) step(s v1.Step, i int) (corev1.Container, error) {
 	if err != nil {
 		return corev1.Container{}, err
 	}
-	args = slices.Concat(args, late, b.program(container, s.Script, b.workingDir(s.WorkingDir)), b.mannerArgs(s, i), b.credentialArgs(), b.recordArgs(s, i), b.signingArgs())
+	args = slices.Concat(args, late, b.program(container, s.Script, b.workingDir(s.WorkingDir)), b.mannerArgs(s, i),
+		b.credentialArgs(), b.recordArgs(s, i), b.signingArgs())
 	return corev1.Container{
 		Name:                     container,
 		Image:                    s.Image,

@@ -46,7 +46,8 @@ func (c Panic) Message() string {
 		return fmt.Sprintf("the controller panicked %d times while it worked on this run, and gives it up: %s; "+
 			"that is a mistake in Sluice: report it, with what the controller's log says under this run's name", c.Count, c.What)
 	}
-	return fmt.Sprintf("the controller panicked while it worked on this run (%d of at most %d times), and tries again: %s", c.Count, PanicTries, c.What)
+	return fmt.Sprintf("the controller panicked while it worked on this run (%d of at most %d times), and tries again: %s",
+		c.Count, PanicTries, c.What)
 }
 
 // record is what is known of an object that a pass has panicked over.

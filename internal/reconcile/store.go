@@ -35,7 +35,8 @@ func (r Refusal) String() string {
 		return fmt.Sprintf("the object with its status has %d bytes when encoded as JSON, more than the limit of %d "+
 			"(1.5 MiB for one object, less %d for the API server)", r.Size, r.Limit, objectsize.Reserve)
 	case r.TooLarge():
-		return fmt.Sprintf("the API server refuses the status as too large; the object has %d bytes when encoded as JSON, the limit of etcd is %d: %s",
+		return fmt.Sprintf("the API server refuses the status as too large; the object has %d bytes when encoded "+
+			"as JSON, the limit of etcd is %d: %s",
 			r.Size, results.ObjectLimit, short(r.Cause.Error()))
 	default:
 		return "the API server refuses the status: " + short(r.Cause.Error())

@@ -92,7 +92,8 @@ func (c *Cluster) Fetch(ctx context.Context, wanted Request, into client.Object)
 	for i := range wanted.Params {
 		p := &wanted.Params[i]
 		if !slices.Contains(clusterParams(), p.Name) {
-			return nil, fmt.Errorf("%w: params[%d]: %q is not a param of this resolver; it has: %s", ErrUnresolvable, i, p.Name, quoted(clusterParams()))
+			return nil, fmt.Errorf("%w: params[%d]: %q is not a param of this resolver; it has: %s",
+				ErrUnresolvable, i, p.Name, quoted(clusterParams()))
 		}
 		if p.Value.Type != v1.TypeString || p.Value.String == "" {
 			return nil, fmt.Errorf("%w: params[%d]: %q must be a string that is not empty", ErrUnresolvable, i, p.Name)
@@ -106,7 +107,8 @@ func (c *Cluster) Fetch(ctx context.Context, wanted Request, into client.Object)
 	case name == "":
 		return nil, fmt.Errorf("%w: params: name is missing; give the name of a %s", ErrUnresolvable, wanted.Kind)
 	case namespace != wanted.Namespace && !policy.Permits(namespace):
-		return nil, fmt.Errorf("%w: params: namespace %q may not be read from: allowed-namespaces or blocked-namespaces of ConfigMap %s does not permit it; ask an administrator",
+		return nil, fmt.Errorf("%w: params: namespace %q may not be read from: allowed-namespaces or "+
+			"blocked-namespaces of ConfigMap %s does not permit it; ask an administrator",
 			ErrUnresolvable, namespace, config.ClusterResolverName)
 	}
 	if err := get(ctx, c.cache, c.live, types.NamespacedName{Namespace: namespace, Name: name}, into); err != nil {
@@ -119,7 +121,8 @@ func clusterParams() []string { return []string{paramKind, paramName, paramNames
 
 // sourceOf tells which object was taken: its path in the API with its UID, and the digest of its spec.
 func sourceOf(kind string, o client.Object) *v1.RefSource {
-	source := &v1.RefSource{URI: fmt.Sprintf("/apis/%s/namespaces/%s/%s/%s@%s", v1.GroupVersion, o.GetNamespace(), strings.ToLower(kind), o.GetName(), o.GetUID())}
+	source := &v1.RefSource{URI: fmt.Sprintf("/apis/%s/namespaces/%s/%s/%s@%s",
+		v1.GroupVersion, o.GetNamespace(), strings.ToLower(kind), o.GetName(), o.GetUID())}
 	var parts struct {
 		Spec json.RawMessage `json:"spec"`
 	}

@@ -37,7 +37,8 @@ type Remote interface {
 func (r *Resolver) fetch(ctx context.Context, kind, namespace string, ref *v1.ResolverRef, into client.Object) (*v1.RefSource, error) {
 	remote, ok := r.remotes[ref.Resolver]
 	if !ok {
-		return nil, fmt.Errorf("%w: resolver: %q is not known; known are: %s", ErrUnresolvable, ref.Resolver, quoted(slices.Sorted(maps.Keys(r.remotes))))
+		return nil, fmt.Errorf("%w: resolver: %q is not known; known are: %s",
+			ErrUnresolvable, ref.Resolver, quoted(slices.Sorted(maps.Keys(r.remotes))))
 	}
 	source, err := remote.Fetch(ctx, Request{Kind: kind, Namespace: namespace, Params: ref.Params}, into)
 	if err != nil {

@@ -52,7 +52,8 @@ func (t *Trust) Authorities() (spiffeid.TrustDomain, *x509bundle.Bundle, error) 
 	source := t.source
 	t.mu.Unlock()
 	if source == nil {
-		return spiffeid.TrustDomain{}, nil, fmt.Errorf("the Workload API at %q has not provided an identity and a trust bundle for the controller yet", t.socket)
+		return spiffeid.TrustDomain{}, nil,
+			fmt.Errorf("the Workload API at %q has not provided an identity and a trust bundle for the controller yet", t.socket)
 	}
 	own, err := source.GetX509SVID()
 	if err != nil {

@@ -38,7 +38,10 @@ func (o Observation) unrecorded(tr *v1.TaskRun) bool {
 func (r *Reconciler) replacePod(ctx context.Context, p *corev1.Pod) (Effect, error) {
 	why := fmt.Sprintf("pod %q was made from the Task as it was before it changed, by a pass that could not record it", p.Name)
 	if anyStarted(p) {
-		return Effect{Left: p, Outcome: failed(v1.TaskRunReasonPodCreationFailed, why+", and its steps have started; start the run again")}, r.stopPod(ctx, p)
+		return Effect{
+			Left:    p,
+			Outcome: failed(v1.TaskRunReasonPodCreationFailed, why+", and its steps have started; start the run again"),
+		}, r.stopPod(ctx, p)
 	}
 	return Effect{Waiting: &Hindrance{v1.TaskRunReasonPending, cannotYet("pod", why+"; it is being deleted")}}, r.deletePod(ctx, p)
 }

@@ -18,7 +18,8 @@ func eventsFor(before, after v1.TaskRunStatus) []reconcile.Event {
 			Type: corev1.EventTypeNormal, Reason: v1.TaskRunReasonStarted, Note: "Created pod " + after.PodName,
 		})
 	}
-	if signed := signedResults(after); signed != nil && signed.Status == metav1.ConditionFalse && !reconcile.SameReport(signedResults(before), signed) {
+	if signed := signedResults(after); signed != nil && signed.Status == metav1.ConditionFalse &&
+		!reconcile.SameReport(signedResults(before), signed) {
 		events = append(events, reconcile.EventOf(signed))
 	}
 	c := after.Condition()

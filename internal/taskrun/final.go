@@ -26,7 +26,8 @@ func finalParts(tr *v1.TaskRun) []string {
 func checkFinal(tr *v1.TaskRun) error {
 	for _, part := range finalParts(tr) {
 		if !slices.Contains(v1.FinalParts(), part) {
-			return fmt.Errorf("cannot use annotation %q: it lists %q, and knows only %s; remove the annotation, which is for the TaskRuns of a PipelineRun",
+			return fmt.Errorf("cannot use annotation %q: it lists %q, and knows only %s; remove the annotation, "+
+				"which is for the TaskRuns of a PipelineRun",
 				v1.AnnotationFinal, part, strings.Join(v1.FinalParts(), ", "))
 		}
 	}

@@ -198,8 +198,11 @@ func trouble(p *corev1.Pod) *Hindrance {
 
 // withoutSandboxOrVolume is said of a pod that has no sandbox, as long as no event says why.
 func withoutSandboxOrVolume(p *corev1.Pod) *Hindrance {
-	return &Hindrance{v1.TaskRunReasonPending, fmt.Sprintf("a volume of the pod cannot be mounted yet, or its network not be made; its events say which: "+
-		"kubectl describe pod %s -n %s", p.Name, p.Namespace)}
+	return &Hindrance{
+		v1.TaskRunReasonPending,
+		fmt.Sprintf("a volume of the pod cannot be mounted yet, or its network not be made; its events say which: "+
+			"kubectl describe pod %s -n %s", p.Name, p.Namespace),
+	}
 }
 
 // workInHand says what a scheduler or a kubelet without trouble is doing for a pod whose steps have not started.

@@ -62,7 +62,8 @@ func (r *Reconciler) carry(ctx context.Context, tr *v1.TaskRun, task Task) error
 		return nil
 	case reconcile.Classify(err) == reconcile.Rejected, reconcile.Classify(err) == reconcile.TooLarge:
 		// Clients will not find the run by its Task, which is no reason not to run it.
-		r.recorder.Eventf(tr, nil, corev1.EventTypeWarning, "NotLabelled", "Reconcile", "cannot take over the labels of Task %q: %v", task.Name, err)
+		r.recorder.Eventf(tr, nil, corev1.EventTypeWarning, "NotLabelled",
+			"Reconcile", "cannot take over the labels of Task %q: %v", task.Name, err)
 		return nil
 	default:
 		return fmt.Errorf("cannot label TaskRun %q: %w", tr.Name, err)

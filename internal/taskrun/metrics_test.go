@@ -70,7 +70,11 @@ func conflicts() interceptor.Funcs {
 
 // TestRunIsCountedOnce: neither a conflict nor a controller that begins anew at any moment counts a run, or a pod, twice.
 func TestRunIsCountedOnce(t *testing.T) {
-	const total, pods, writes = "tekton_pipelines_controller_taskrun_total Succeeded success", "sluice_pods_created_total", "sluice_status_writes_total taskrun "
+	const (
+		total  = "tekton_pipelines_controller_taskrun_total Succeeded success"
+		pods   = "sluice_pods_created_total"
+		writes = "sluice_status_writes_total taskrun "
+	)
 	cases := map[string]struct {
 		reason    string
 		intercept interceptor.Funcs

@@ -133,7 +133,8 @@ func forResolver(tr *v1.TaskRun, spec *v1.TaskSpec, params []v1.Param, path *fie
 	if len(params) == 0 {
 		return nil, nil
 	}
-	vars := substitute.ForTaskRun(spec, tr.Spec.Params, substitute.TaskRunContext{Name: tr.Name, Namespace: tr.Namespace, UID: string(tr.UID), Task: taskName(tr)})
+	vars := substitute.ForTaskRun(spec, tr.Spec.Params,
+		substitute.TaskRunContext{Name: tr.Name, Namespace: tr.Namespace, UID: string(tr.UID), Task: taskName(tr)})
 	out, err := substitute.Params(path, params, vars)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", resolve.ErrUnresolvable, err)

@@ -33,7 +33,10 @@ func carriedAs(spec *v1.TaskSpec, name string) carried {
 	for _, c := range pod.Carried(spec) {
 		if c.Name == name && c.Step != pod.OfTask {
 			step := spec.Steps[c.Step]
-			return carried{fmt.Sprintf("result %q of step %q", c.Result, podpaths.StepName(step, c.Step)), podpaths.StepResultPath(step, c.Step, c.Result)}
+			return carried{
+				fmt.Sprintf("result %q of step %q", c.Result, podpaths.StepName(step, c.Step)),
+				podpaths.StepResultPath(step, c.Step, c.Result),
+			}
 		}
 	}
 	return carried{fmt.Sprintf("result %q", name), podpaths.ResultPath(name)}

@@ -94,11 +94,23 @@ type Reconciler struct {
 func NewReconciler(d Dependencies) *Reconciler {
 	writes := reconcile.NewWriteTracker(d.Clock)
 	return &Reconciler{
-		client: d.Client, live: d.Live, recorder: d.Recorder, config: d.Config,
-		resolver: resolve.New(d.Client, d.Live).Governed(d.Config), methods: d.Methods, images: d.Images, judge: d.Judge, wake: d.Wake, inpod: d.Inpod, clock: d.Clock, trust: d.Trust,
-		metrics: d.Metrics, passes: d.Passes,
-		events: newPodEvents(d.Live, d.Clock),
-		writes: writes, crashes: reconcile.NewPanicTracker(d.Clock),
+		client:   d.Client,
+		live:     d.Live,
+		recorder: d.Recorder,
+		config:   d.Config,
+		resolver: resolve.New(d.Client, d.Live).Governed(d.Config),
+		methods:  d.Methods,
+		images:   d.Images,
+		judge:    d.Judge,
+		wake:     d.Wake,
+		inpod:    d.Inpod,
+		clock:    d.Clock,
+		trust:    d.Trust,
+		metrics:  d.Metrics,
+		passes:   d.Passes,
+		events:   newPodEvents(d.Live, d.Clock),
+		writes:   writes,
+		crashes:  reconcile.NewPanicTracker(d.Clock),
 		statuses: reconcile.Statuses[*v1.TaskRun, v1.TaskRunStatus]{
 			Kind: runKind(), Client: d.Client, Live: d.Live, Recorder: d.Recorder, Clock: d.Clock, Writes: writes,
 			Meter: d.Metrics, Changed: d.Metrics.TaskRun,

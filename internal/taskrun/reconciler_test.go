@@ -83,7 +83,9 @@ func newWorld(t *testing.T, objects []client.Object, intercept interceptor.Funcs
 		}
 	}
 	w.client = fake.NewClientBuilder().WithScheme(scheme).WithStatusSubresource(&v1.TaskRun{}).
-		WithIndex(&corev1.Event{}, "involvedObject.uid", func(o client.Object) []string { return []string{string(o.(*corev1.Event).InvolvedObject.UID)} }).
+		WithIndex(&corev1.Event{}, "involvedObject.uid", func(o client.Object) []string {
+			return []string{string(o.(*corev1.Event).InvolvedObject.UID)}
+		}).
 		WithIndex(&corev1.Event{}, "type", func(o client.Object) []string { return []string{o.(*corev1.Event).Type} }).
 		WithObjects(objects...).WithInterceptorFuncs(intercept).Build()
 	w.collector = collect.New(collect.LogSourceFn(func(context.Context, collect.Log) (io.ReadCloser, error) {

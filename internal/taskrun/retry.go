@@ -31,7 +31,8 @@ func retriable(tr *v1.TaskRun, end metav1.Condition) bool {
 	}
 	switch end.Reason {
 	case v1.TaskRunReasonCancelled, v1.TaskRunReasonValidationFailed, v1.TaskRunReasonResolutionFailed,
-		v1.TaskRunReasonResultsLogAccessDenied, v1.TaskRunReasonResultsSigningUnavailable, v1.TaskRunReasonPodCreationFailed, v1.TaskRunReasonClaimCreationFailed:
+		v1.TaskRunReasonResultsLogAccessDenied, v1.TaskRunReasonResultsSigningUnavailable,
+		v1.TaskRunReasonPodCreationFailed, v1.TaskRunReasonClaimCreationFailed:
 		return false
 	default:
 		return true
@@ -67,7 +68,8 @@ const (
 func archived(attempts []v1.TaskRunAttempt, failed v1.TaskRunAttempt) []v1.TaskRunAttempt {
 	if n := objectsize.Encoded(failed.Results); n > maxAttemptResults {
 		failed.Results = nil
-		amend(&failed, fmt.Sprintf("; its results (%d bytes) are not kept, since retriesStatus holds at most %d of one attempt", n, maxAttemptResults))
+		amend(&failed, fmt.Sprintf("; its results (%d bytes) are not kept, since retriesStatus holds at most %d of one attempt",
+			n, maxAttemptResults))
 	}
 	all := append(append([]v1.TaskRunAttempt{}, attempts...), failed)
 	total := objectsize.Encoded(all)

@@ -117,7 +117,8 @@ func settled(message string) string {
 // eventsDue is when the events of a pod are needed, since its status does not say why it does not start; zero when they are
 // not. Kubernetes before 1.29 has no condition that says whether there is a sandbox.
 func eventsDue(p *corev1.Pod) time.Time {
-	if p.Status.Phase != corev1.PodPending || p.Spec.NodeName == "" || p.Status.StartTime == nil || p.DeletionTimestamp != nil || stopped(p) || containersOf(p).stepRuns() {
+	if p.Status.Phase != corev1.PodPending || p.Spec.NodeName == "" || p.Status.StartTime == nil ||
+		p.DeletionTimestamp != nil || stopped(p) || containersOf(p).stepRuns() {
 		return time.Time{}
 	}
 	for _, c := range p.Status.Conditions {
@@ -175,7 +176,8 @@ func unpreparable(obs Observation) *Outcome {
 	w := obs.warning()
 	message := fmt.Sprintf("the kubelet cannot prepare pod %q: %s", obs.Pod.Name, words(w.Reason, w.Message))
 	if limit, of := memoryLimit(obs.Pod); obs.Warnings.Killed > 0 && limit != nil {
-		message += fmt.Sprintf("; the memory limit of the pod is %s, the sum of the limits of its containers, and the sandbox needs a part of it: "+
+		message += fmt.Sprintf("; the memory limit of the pod is %s, the sum of the limits of its containers, and "+
+			"the sandbox needs a part of it: "+
 			"raise the limit of container %q", limit, of)
 	}
 	return failed(v1.TaskRunReasonFailed, message)

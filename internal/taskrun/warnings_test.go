@@ -104,7 +104,9 @@ func TestWarningsOfAPod(t *testing.T) {
 		},
 		"Normal": {
 			reason: "An event that is no warning.",
-			events: []*corev1.Event{kubeletEvent("a", "Pulling", "Pulling image", time.Second, func(e *corev1.Event) { e.Type = corev1.EventTypeNormal })},
+			events: []*corev1.Event{kubeletEvent("a", "Pulling", "Pulling image", time.Second, func(e *corev1.Event) {
+				e.Type = corev1.EventTypeNormal
+			})},
 		},
 		"OfContainer": {
 			reason: "What is said of a container is in its status as well.",
@@ -114,11 +116,15 @@ func TestWarningsOfAPod(t *testing.T) {
 		},
 		"OfAnotherPod": {
 			reason: "A pod that had the name before.",
-			events: []*corev1.Event{kubeletEvent("a", "FailedMount", mountFailed, time.Second, func(e *corev1.Event) { e.InvolvedObject.UID = "other" })},
+			events: []*corev1.Event{kubeletEvent("a", "FailedMount", mountFailed, time.Second, func(e *corev1.Event) {
+				e.InvolvedObject.UID = "other"
+			})},
 		},
 		"OfAnother": {
 			reason: "Anything may warn about a pod, such as a policy in audit mode.",
-			events: []*corev1.Event{kubeletEvent("a", "PolicyViolation", "no limits", time.Second, func(e *corev1.Event) { e.Source.Component = "kyverno" })},
+			events: []*corev1.Event{kubeletEvent("a", "PolicyViolation", "no limits", time.Second, func(e *corev1.Event) {
+				e.Source.Component = "kyverno"
+			})},
 		},
 		"Harmless": {
 			reason: "Some warnings of the kubelet keep no pod from its start.",
@@ -305,8 +311,13 @@ func TestTooLittleMemoryIsNamed(t *testing.T) {
 		pod    *corev1.Pod
 		want   string
 	}{
-		"One":       {"One step.", limited("1Mi"), `the memory limit of the pod is 1Mi, the sum of the limits of its containers, and the sandbox needs a part of it: raise the limit of container "step-s0"`},
-		"Two":       {"The pod may use what all may use together.", limited("2Mi", "1Mi"), `is 3Mi, the sum of the limits of its containers, and the sandbox needs a part of it: raise the limit of container "step-s1"`},
+		"One": {"One step.", limited("1Mi"), `the memory limit of the pod is 1Mi, the sum of the limits of ` +
+			`its containers, and the sandbox needs a part of it: raise the limit of container "step-s0"`},
+		"Two": {
+			"The pod may use what all may use together.",
+			limited("2Mi", "1Mi"),
+			`is 3Mi, the sum of the limits of its containers, and the sandbox needs a part of it: raise the limit of container "step-s1"`,
+		},
 		"Init":      {"What runs before the steps does not add to them.", init(limited("1Mi"), "1Mi"), `the memory limit of the pod is 1Mi, `},
 		"LargeInit": {"Unless it may use more.", init(limited("1Mi"), "8Mi"), `the memory limit of the pod is 8Mi, `},
 		"Unlimited": {"A pod with a container without a limit has none.", limited("1Mi", ""), ""},

@@ -112,7 +112,8 @@ func (a *assembly) derive(declared v1.TaskResult) {
 			return
 		}
 		if value.Type != declared.Type {
-			a.values.Wrong = append(a.values.Wrong, fmt.Sprintf("result %q: is declared as %s, and its value is an %s", declared.Name, declared.Type, value.Type))
+			a.values.Wrong = append(a.values.Wrong, fmt.Sprintf("result %q: is declared as %s, and its value is an %s",
+				declared.Name, declared.Type, value.Type))
 			return
 		}
 	}

@@ -142,7 +142,8 @@ func validateParamKeys(p *v1.ParamSpec, path *field.Path, value v1.Value) field.
 }
 
 func missingParam(path *field.Path, spec *v1.ParamSpec) *field.Error {
-	return field.Required(path, fmt.Sprintf("missing param %q of type %s: declared without a default", shown(spec.Name), shown(string(spec.ValueType()))))
+	return field.Required(path, fmt.Sprintf("missing param %q of type %s: declared without a default",
+		shown(spec.Name), shown(string(spec.ValueType()))))
 }
 
 // typeMismatch names both types instead of the value, which can be very long.
@@ -150,5 +151,6 @@ func typeMismatch(path *field.Path, name string, want, found v1.ValueType) *fiel
 	if found == "" {
 		found = "null"
 	}
-	return field.TypeInvalid(path, v1.ValueType(shown(string(found))), fmt.Sprintf("param %q is of type %s, not %s", shown(name), shown(string(want)), shown(string(found))))
+	return field.TypeInvalid(path, v1.ValueType(shown(string(found))), fmt.Sprintf("param %q is of type %s, not %s",
+		shown(name), shown(string(want)), shown(string(found))))
 }

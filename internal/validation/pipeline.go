@@ -224,7 +224,8 @@ func (p pipelineScope) validateEmbeddedParams(path *field.Path, t *v1.PipelineTa
 		}
 		if fromMatrix.Has(spec.Name) {
 			if spec.ValueType() != v1.TypeString {
-				p.Add(field.Invalid(path.Child("matrix"), shown(spec.Name), fmt.Sprintf("a matrix gives strings, and the task declares the param as %s", shown(string(spec.ValueType())))))
+				p.Add(field.Invalid(path.Child("matrix"), shown(spec.Name),
+					fmt.Sprintf("a matrix gives strings, and the task declares the param as %s", shown(string(spec.ValueType())))))
 			}
 			continue
 		}
@@ -263,7 +264,8 @@ func (p pipelineScope) validateTaskWorkspaces(path *field.Path, t *v1.PipelineTa
 		case !ok:
 			p.Add(field.Required(path, fmt.Sprintf("missing workspace %q: declared by the task and not optional", shown(declared.Name))))
 		case p.optional.Has(from):
-			p.Add(field.Invalid(path, shown(from), fmt.Sprintf("workspace %q of the task is not optional, and that of the pipeline is; make both the same", shown(declared.Name))))
+			p.Add(field.Invalid(path, shown(from),
+				fmt.Sprintf("workspace %q of the task is not optional, and that of the pipeline is; make both the same", shown(declared.Name))))
 		}
 	}
 }
@@ -282,7 +284,8 @@ func (p pipelineScope) validateResults(path *field.Path, results []v1.PipelineRe
 		}
 		(&pipelineReferences{scope: p}).VisitValue(path.Child("value"), &result.Value)
 		if found := p.typeOf(result.Value); slices.Contains(v1.ValueTypes(), result.Type) && found != "" && found != result.Type {
-			p.Add(field.Invalid(path.Child("value"), shown(firstText(&result.Value)), fmt.Sprintf("it is of type %s, and the result is of type %s", shown(string(found)), result.Type)))
+			p.Add(field.Invalid(path.Child("value"), shown(firstText(&result.Value)),
+				fmt.Sprintf("it is of type %s, and the result is of type %s", shown(string(found)), result.Type)))
 		}
 	}
 }

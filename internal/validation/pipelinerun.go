@@ -93,15 +93,18 @@ func validateTimeouts(t *v1.Timeouts, path *field.Path) field.ErrorList {
 		case d == nil:
 			return 0
 		case d.Duration == 0:
-			errs = append(errs, field.Invalid(path.Child(part), d.Duration.String(), "cannot be without limit while the whole run is limited to "+whole.String()))
+			errs = append(errs, field.Invalid(path.Child(part), d.Duration.String(), "cannot be without limit while the whole run is limited to "+
+				whole.String()))
 		case d.Duration > whole:
-			errs = append(errs, field.Invalid(path.Child(part), d.Duration.String(), "cannot be longer than the whole run, which is limited to "+whole.String()))
+			errs = append(errs, field.Invalid(path.Child(part), d.Duration.String(), "cannot be longer than the whole run, which is limited to "+
+				whole.String()))
 		}
 		return d.Duration
 	}
 	tasks, finally := within("tasks", t.Tasks), within("finally", t.Finally)
 	if len(errs) == 0 && tasks+finally > whole {
-		errs = append(errs, field.Invalid(path, (tasks+finally).String(), "tasks and finally together cannot be longer than the whole run, which is limited to "+whole.String()))
+		errs = append(errs, field.Invalid(path, (tasks+finally).String(),
+			"tasks and finally together cannot be longer than the whole run, which is limited to "+whole.String()))
 	}
 	return errs
 }

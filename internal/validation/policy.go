@@ -27,7 +27,8 @@ func TaskRunPolicy(r *v1.TaskRun, l Limits) field.ErrorList {
 	path := field.NewPath("spec")
 	errs := PodTemplateEnv(path.Child("podTemplate"), r.Spec.PodTemplate, l)
 	if r.Spec.TaskSpec != nil && l.NoInlineSpec.TaskRun {
-		errs = append(errs, field.Forbidden(path.Child("taskSpec"), "the installation does not allow it in a TaskRun ("+inlineSetting+"); refer to a Task with taskRef"))
+		errs = append(errs, field.Forbidden(path.Child("taskSpec"), "the installation does not allow it in a TaskRun ("+
+			inlineSetting+"); refer to a Task with taskRef"))
 	}
 	return errs
 }
@@ -47,7 +48,8 @@ func PipelineRunPolicy(r *v1.PipelineRun, l Limits) field.ErrorList {
 	}
 	path = path.Child("pipelineSpec")
 	if l.NoInlineSpec.PipelineRun {
-		errs = append(errs, field.Forbidden(path, "the installation does not allow it in a PipelineRun ("+inlineSetting+"); refer to a Pipeline with pipelineRef"))
+		errs = append(errs, field.Forbidden(path, "the installation does not allow it in a PipelineRun ("+
+			inlineSetting+"); refer to a Pipeline with pipelineRef"))
 	}
 	return append(errs, PipelineSpecPolicy(r.Spec.PipelineSpec, path, l)...)
 }
@@ -83,7 +85,8 @@ func PodTemplateEnv(path *field.Path, template *v1.PodTemplate, l Limits) field.
 		if name := template.Env[i].Name; forbidden.Has(name) {
 			forbidden.Delete(name) // each is named once
 			errs = append(errs, field.Forbidden(path.Child("env").Index(i).Child("name"),
-				fmt.Sprintf("a pod template must not set %q (default-forbidden-env of ConfigMap config-defaults); set it in the steps of the Task, or leave it out", name)))
+				fmt.Sprintf("a pod template must not set %q (default-forbidden-env of ConfigMap config-defaults); "+
+					"set it in the steps of the Task, or leave it out", name)))
 		}
 	}
 	return errs

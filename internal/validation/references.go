@@ -215,7 +215,8 @@ func (s scope) taskProblem(r variables.Reference, place use) string {
 // attributePath is the word behind results, workspaces and the like that stands for a file or a folder.
 const attributePath = "path"
 
-const malformedReference = "not a variable: write $(params.<name>), $(params['<name>']), $(params.<array>[0]), $(params.<object>.<key>) or $(params.<array>[*])"
+const malformedReference = "not a variable: write $(params.<name>), $(params['<name>']), $(params.<array>[0]), " +
+	"$(params.<object>.<key>) or $(params.<array>[*])"
 
 func (s scope) paramProblem(r variables.Reference, place use) string {
 	name := r.Names[0]
@@ -259,7 +260,8 @@ func useProblem(u use, t v1.ValueType, properties map[string]v1.PropertySpec) st
 		if u.indexed || wholly && u.ownElement {
 			return ""
 		}
-		return fmt.Sprintf("%s %q is an array: use one element, as in $(%s[0]), or all of it with $(%s[*]) as an element of its own", u.noun, u.name, u.ref, u.ref)
+		return fmt.Sprintf("%s %q is an array: use one element, as in $(%s[0]), or all of it with $(%s[*]) as an element of its own",
+			u.noun, u.name, u.ref, u.ref)
 	case v1.TypeObject:
 		if wholly && u.ownObject {
 			return ""

@@ -155,7 +155,8 @@ func (p pipelineScope) resultProblem(t *v1.PipelineTask, ref variables.ResultRef
 		return useProblem(place, declared.ValueType(), declared.Properties)
 	}
 	if declared.ValueType() != v1.TypeString {
-		return fmt.Sprintf("task %q has a matrix: of its results only strings can be used, and %q is of type %s", shown(ref.Task), shown(ref.Result), shown(string(declared.ValueType())))
+		return fmt.Sprintf("task %q has a matrix: of its results only strings can be used, and %q is of type %s",
+			shown(ref.Task), shown(ref.Result), shown(string(declared.ValueType())))
 	}
 	return useProblem(place, v1.TypeArray, nil)
 }

@@ -20,7 +20,8 @@ func (s scope) stepsProblem(r variables.Reference, place use) string {
 		return "another step is referred to as $(steps.<step>.results.<result>) or $(steps.step-<step>.exitCode.path)"
 	}
 	if !s.runtime {
-		return "the result of a step is known only when a later step starts: it can be used in command, args, script, env, params and when of steps"
+		return "the result of a step is known only when a later step starts: it can be used in command, args, " +
+			"script, env, params and when of steps"
 	}
 	if problem := s.steps.earlier.unknown("earlier step", ref.Step); problem != "" {
 		return problem

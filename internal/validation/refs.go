@@ -43,7 +43,9 @@ func checkAPIVersion(path *field.Path, version string) field.ErrorList {
 	if version == "" || strings.HasPrefix(version, v1.GroupName+"/") {
 		return nil
 	}
-	return field.ErrorList{field.Invalid(path, shown(version), fmt.Sprintf("must be of the group %s, as in %s", v1.GroupName, v1.GroupVersion))}
+	return field.ErrorList{
+		field.Invalid(path, shown(version), fmt.Sprintf("must be of the group %s, as in %s", v1.GroupName, v1.GroupVersion)),
+	}
 }
 
 // checkObjectName refuses what cannot be the name of an object.

@@ -22,7 +22,8 @@ func reportAction(r *Report, s *v1.Step, path *field.Path, params []v1.ParamSpec
 	for i := range r.each(len(s.VolumeMounts)) {
 		name := s.VolumeMounts[i].Name
 		if ref, sole := variables.SoleReference(v1.StringValue(name)); !sole || ref.Root != variables.RootParams {
-			r.Add(field.Invalid(path.Child("volumeMounts").Index(i).Child("name"), shown(name), "must be one reference to a param, as in $(params.<name>), so that the task says which volume it is"))
+			r.Add(field.Invalid(path.Child("volumeMounts").Index(i).Child("name"), shown(name),
+				"must be one reference to a param, as in $(params.<name>), so that the task says which volume it is"))
 		}
 	}
 	mountCheck{Report: r}.checkMounts(path.Child("volumeMounts"), s.VolumeMounts)

@@ -132,7 +132,8 @@ func validateSidecar(r *Report, s *v1.Sidecar, path *field.Path) {
 	checkEnv(r, path.Child("env"), s.Env)
 	r.Add(checkResources(path.Child("computeResources"), s.ComputeResources)...)
 	if p := s.RestartPolicy; p != nil && *p != corev1.ContainerRestartPolicyAlways {
-		r.Add(field.NotSupported(path.Child("restartPolicy"), corev1.ContainerRestartPolicy(shown(string(*p))), []corev1.ContainerRestartPolicy{corev1.ContainerRestartPolicyAlways}))
+		r.Add(field.NotSupported(path.Child("restartPolicy"), corev1.ContainerRestartPolicy(shown(string(*p))),
+			[]corev1.ContainerRestartPolicy{corev1.ContainerRestartPolicyAlways}))
 	}
 	policies := []corev1.TerminationMessagePolicy{corev1.TerminationMessageReadFile, corev1.TerminationMessageFallbackToLogsOnError}
 	if p := s.TerminationMessagePolicy; p != "" && !slices.Contains(policies, p) {
@@ -173,7 +174,8 @@ func checkResources(path *field.Path, resources corev1.ResourceRequirements) fie
 		request := resources.Requests[name]
 		limit, limited := resources.Limits[name]
 		if limited && request.Cmp(limit) > 0 {
-			errs = append(errs, field.Invalid(path.Child("requests").Key(shown(string(name))), request.String(), "must not be more than the limit, which is "+limit.String()))
+			errs = append(errs, field.Invalid(path.Child("requests").Key(shown(string(name))), request.String(),
+				"must not be more than the limit, which is "+limit.String()))
 		}
 	}
 	return errs

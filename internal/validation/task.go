@@ -101,7 +101,8 @@ func (s scope) validateResultValue(path *field.Path, result *v1.TaskResult) fiel
 	}
 	declared, _ := s.steps.results(i).get(from.Result)
 	if got, want := stepResultType(from, declared), result.ValueType(); got != want {
-		return field.ErrorList{field.Invalid(path, shown(ref.Text), "it is of type "+shown(string(got))+", and the result is of type "+shown(string(want)))}
+		return field.ErrorList{field.Invalid(path, shown(ref.Text), "it is of type "+shown(string(got))+
+			", and the result is of type "+shown(string(want)))}
 	}
 	return nil
 }

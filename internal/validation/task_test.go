@@ -137,7 +137,14 @@ params:
 		"Results": {
 			reason: "A result's name is the name of a file, and must not lead out of its folder.",
 			spec: `
-results: [{name: ../x}, {name: -x}, {name: x}, {name: x}, {name: y, type: map}, {name: z, type: object}, {name: q, type: array, properties: {k: {}}}]
+results:
+- {name: ../x}
+- {name: -x}
+- {name: x}
+- {name: x}
+- {name: y, type: map}
+- {name: z, type: object}
+- {name: q, type: array, properties: {k: {}}}
 ` + goodStep,
 			want: []string{
 				`spec.results[0].name: Invalid value: "../x": a name must consist of letters, digits, '-', '_' and ` +
@@ -158,7 +165,11 @@ sidecars: [{name: s, image: i, volumeMounts: [{name: tekton-internal-run, mountP
 steps:
 - image: i
   script: x
-  volumeMounts: [{name: tekton-internal-other, mountPath: /x}, {name: nope, mountPath: /y}, {name: v, mountPath: /z}, {name: v, mountPath: //z/}]
+  volumeMounts:
+  - {name: tekton-internal-other, mountPath: /x}
+  - {name: nope, mountPath: /y}
+  - {name: v, mountPath: /z}
+  - {name: v, mountPath: //z/}
 `,
 			want: []string{
 				`spec.volumes[0].name: Invalid value: "tekton-internal-run": names that begin with tekton-internal- are reserved; choose another name`,
@@ -176,7 +187,13 @@ steps:
 		"Workspaces": {
 			reason: "Workspaces are mounted as volumes are, and neither over each other nor over the system's files.",
 			spec: `
-workspaces: [{name: a}, {name: a}, {name: b, mountPath: /workspace/a/}, {name: c, mountPath: /tekton/run}, {name: d, mountPath: data}, {name: -x}]
+workspaces:
+- {name: a}
+- {name: a}
+- {name: b, mountPath: /workspace/a/}
+- {name: c, mountPath: /tekton/run}
+- {name: d, mountPath: data}
+- {name: -x}
 volumes: [{name: v, emptyDir: {}}]
 steps: [{image: i, script: x, volumeMounts: [{name: v, mountPath: /workspace/./a}]}]
 `,
@@ -205,7 +222,8 @@ steps:
   args: ["$(params.s[*])", "$(params.o[*])", "$(params.o.x)", "$(params.s.k)"]
   env: [{name: E, value: "$(params.l)"}, {name: F, valueFrom: {secretKeyRef: {name: "$(params.g)", key: k}}}]
 - image: i
-  script: "$(results.x.path) $(results.r) $(workspaces.x.path) $(workspaces.w.size) $(context.pipelineRun.name) $(params.s[) $(tasks.t.results.r)"
+  script: "$(results.x.path) $(results.r) $(workspaces.x.path) $(workspaces.w.size) $(context.pipelineRun.name)
+    $(params.s[) $(tasks.t.results.r)"
 `,
 			want: []string{
 				`spec.steps[0].image: Invalid value: "$(params.nope)": no param "nope"; there are: l, o, s`,

@@ -83,7 +83,8 @@ func (o overrides) validate(r *Report, path *field.Path, steps, sidecars *nameSe
 		r.Add(checkResources(path.Child("computeResources"), *o.resources)...)
 		for i := range r.each(len(o.steps)) {
 			if own := o.steps[i].ComputeResources; len(own.Requests)+len(own.Limits) > 0 {
-				r.Add(field.Forbidden(path.Child("stepSpecs").Index(i).Child("computeResources"), "give resources either for the whole task, in spec.computeResources, or for its steps, not both"))
+				r.Add(field.Forbidden(path.Child("stepSpecs").Index(i).Child("computeResources"),
+					"give resources either for the whole task, in spec.computeResources, or for its steps, not both"))
 			}
 		}
 	}

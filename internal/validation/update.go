@@ -41,7 +41,8 @@ func PipelineRunUpdate(r *v1.PipelineRun, old *v1.PipelineRun) field.ErrorList {
 	case old.Status.Begun():
 		before, pending := old.Spec, v1.PipelineRunSpecStatusPending
 		if r.Spec.Status == pending && before.Status != pending {
-			errs = append(errs, field.Invalid(path.Child("status"), pending, "the run has started and cannot be held any more; cancel it, or let it end"))
+			errs = append(errs, field.Invalid(path.Child("status"), pending,
+				"the run has started and cannot be held any more; cancel it, or let it end"))
 		}
 		before.Status = r.Spec.Status
 		return append(errs, checkUnchanged(path, &before, &r.Spec, DefaultPipelineRunSpec, runStarted)...)

@@ -26,7 +26,8 @@ func validateWhenExpression(r *Report, w *v1.WhenExpression, path *field.Path) {
 			r.Add(field.Forbidden(path.Child("cel"), "give either cel, or input with operator and values, not both"))
 		}
 		if r.cel += len(w.CEL); r.cel > MaxCEL {
-			r.Add(field.Invalid(path.Child("cel"), shown(w.CEL), fmt.Sprintf("the expressions in cel of one object can have %d bytes together, and up to here they have %d; use input, operator and values, or split the object", MaxCEL, r.cel)))
+			r.Add(field.Invalid(path.Child("cel"), shown(w.CEL), fmt.Sprintf("the expressions in cel of one object "+
+				"can have %d bytes together, and up to here they have %d; use input, operator and values, or split the object", MaxCEL, r.cel)))
 		}
 		return
 	}

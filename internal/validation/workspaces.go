@@ -109,7 +109,11 @@ func validateBindingSource(w *v1.WorkspaceBinding, path *field.Path) field.Error
 	}{
 		{[]string{"configMap", "name"}, w.ConfigMap != nil && w.ConfigMap.Name == "", "name the ConfigMap"},
 		{[]string{"secret", "secretName"}, w.Secret != nil && w.Secret.SecretName == "", "name the Secret"},
-		{[]string{"persistentVolumeClaim", "claimName"}, w.PersistentVolumeClaim != nil && w.PersistentVolumeClaim.ClaimName == "", "name the PersistentVolumeClaim"},
+		{
+			[]string{"persistentVolumeClaim", "claimName"},
+			w.PersistentVolumeClaim != nil && w.PersistentVolumeClaim.ClaimName == "",
+			"name the PersistentVolumeClaim",
+		},
 		{[]string{"csi", "driver"}, w.CSI != nil && w.CSI.Driver == "", "name the driver"},
 		{[]string{"projected", "sources"}, w.Projected != nil && len(w.Projected.Sources) == 0, "list what to put into the folder"},
 	} {

@@ -82,8 +82,8 @@ func VisitFixedStepTexts(s *v1.Step, path *field.Path, v TextVisitor) {
 	}
 }
 
-// VisitRuntimeStepTexts shows those texts of the step that the step itself uses: results of earlier steps may stand in them, which are known
-// only when it starts.
+// VisitRuntimeStepTexts shows those texts of the step that the step itself uses: results of earlier steps may stand in
+// them, which are known only when it starts.
 func VisitRuntimeStepTexts(s *v1.Step, path *field.Path, v TextVisitor) {
 	visitList(v, path.Child("command"), &s.Command)
 	visitList(v, path.Child("args"), &s.Args)

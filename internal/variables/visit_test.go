@@ -159,7 +159,9 @@ workspaces: [{name: declared}]
 steps:
 - {image: i, script: "$(workspaces.declared.path) $(workspaces.script.path)", args: ["$(workspaces['a.b'].bound)"]}
 - {image: i, script: "$(workspaces.script.path)", workspaces: [{name: isolated}, {name: declared}]}
-- {ref: {name: a}, params: [{name: p, value: ["$(workspaces.value.path)"]}], when: [{input: $(workspaces.when.bound), operator: in, values: ["true"]}]}
+- ref: {name: a}
+  params: [{name: p, value: ["$(workspaces.value.path)"]}]
+  when: [{input: $(workspaces.when.bound), operator: in, values: ["true"]}]
 sidecars: [{name: s, image: i, workspaces: [{name: beside}]}]
 `)
 	if diff := cmp.Diff([]string{"a.b", "beside", "isolated", "script", "value", "when"}, UndeclaredWorkspaces(spec)); diff != "" {

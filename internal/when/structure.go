@@ -2,9 +2,10 @@ package when
 
 import "strings"
 
-// structure returns how many characters of an expression in CEL are outside of its strings, each of which counts as one:
-// that is what compiling takes time and memory for. closed is false for a string that does not end, or has an escape that CEL does not know: there the
-// lexer of CEL would go on in the middle of the string, so that its text would count, too.
+// structure returns how many characters of an expression in CEL are outside of its strings, each of which counts as
+// one: that is what compiling takes time and memory for. closed is false for a string that does not end, or has an
+// escape that CEL does not know: there the lexer of CEL would go on in the middle of the string, so that its text would
+// count, too.
 func structure(expression string) (outside int, closed bool) {
 	for at := 0; at < len(expression); {
 		rest := expression[at:]

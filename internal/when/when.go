@@ -94,11 +94,13 @@ func (j *Judge) verdict(expression string) verdict {
 		return verdict{problem: clipped(fmt.Sprintf(format, a...))}
 	}
 	if n := utf8.RuneCountInString(expression); n > MaxExpression {
-		return problem("with its values it has %d characters, and the limit is %d; compare large values with input, operator and values", n, MaxExpression)
+		return problem("with its values it has %d characters, and the limit is %d; compare large values with input, operator and values",
+			n, MaxExpression)
 	}
 	switch n, closed := structure(expression); {
 	case n > MaxStructure:
-		return problem("outside of its strings it has %d characters or more, and the limit is %d; split it, or use input, operator and values", n, MaxStructure)
+		return problem("outside of its strings it has %d characters or more, and the limit is %d; split it, or use input, operator and values",
+			n, MaxStructure)
 	case !closed && len(expression) > MaxStructure:
 		return problem("a string in it does not end, or has an unknown escape")
 	}

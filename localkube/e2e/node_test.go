@@ -134,7 +134,8 @@ func TestNode(t *testing.T) {
 		c.apply(pod(t, "client", `set -e
 /host/kubectl get service web -o name
 nslookup web.default.svc.cluster.local | grep -c Address
-echo -e 'GET /index.html HTTP/1.0\r\n\r\n' | nc -w 5 $(/host/kubectl get service web -o 'jsonpath={.spec.clusterIP}') 80 | while read line; do last=$line; done
+echo -e 'GET /index.html HTTP/1.0\r\n\r\n' | nc -w 5 $(/host/kubectl get service web -o 'jsonpath={.spec.clusterIP}') 80 |
+	while read line; do last=$line; done
 /host/kubectl get --raw /api/v1/namespaces/default/services/web:80/proxy/index.html || echo refused as it should be
 `))
 		c.awaitPod("client", "Succeeded")

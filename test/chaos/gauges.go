@@ -24,7 +24,10 @@ const metricsURL = "http://127.0.0.1:8080/metrics"
 
 // idle are the metrics that are 0 when the controller has nothing to do.
 func idle() []string {
-	return []string{"sluice_results_collecting", "sluice_results_followers", "sluice_results_readers", "sluice_results_waiting_for_turn", "sluice_results_memory_bytes"}
+	return []string{
+		"sluice_results_collecting", "sluice_results_followers", "sluice_results_readers",
+		"sluice_results_waiting_for_turn", "sluice_results_memory_bytes",
+	}
 }
 
 // busy lists those of the metrics that should be 0 and are not.

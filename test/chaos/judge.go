@@ -127,7 +127,10 @@ func (d *driver) leaks(ctx context.Context) ([]string, error) {
 	var all []string
 	for _, namespace := range d.namespaces() {
 		for kind, list := range map[string]client.ObjectList{
-			"TaskRun": &v1.TaskRunList{}, "PipelineRun": &v1.PipelineRunList{}, "Pod": &corev1.PodList{}, "PersistentVolumeClaim": &corev1.PersistentVolumeClaimList{},
+			"TaskRun":               &v1.TaskRunList{},
+			"PipelineRun":           &v1.PipelineRunList{},
+			"Pod":                   &corev1.PodList{},
+			"PersistentVolumeClaim": &corev1.PersistentVolumeClaimList{},
 		} {
 			if err := d.cluster.Client.List(ctx, list, client.InNamespace(namespace)); err != nil {
 				return nil, fmt.Errorf("cannot list %s: %w", kind, err)

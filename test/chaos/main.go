@@ -172,7 +172,8 @@ func settle(ctx context.Context, c *kube.Cluster, o options) (plan.Setting, erro
 
 // reign sends runs while the cluster is broken and mended, and reports.
 func reign(ctx context.Context, d *driver, breaks *disturb.Disturber) error {
-	fmt.Printf("chaos: seed %d, %.1f minutes, %d runs at once, namespace %s\n", d.options.seed, d.options.minutes, d.options.parallel, d.setting.Namespace)
+	fmt.Printf("chaos: seed %d, %.1f minutes, %d runs at once, namespace %s\n",
+		d.options.seed, d.options.minutes, d.options.parallel, d.setting.Namespace)
 	watching, stop := context.WithCancel(ctx)
 	defer stop()
 	d.watch(watching)

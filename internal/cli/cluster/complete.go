@@ -14,7 +14,8 @@ import (
 // wrong completes nothing, because there is nobody to tell.
 func (f *Flags) Complete(root *cobra.Command) {
 	// The flags exist: Register has made them.
-	_ = root.RegisterFlagCompletionFunc("context", func(_ *cobra.Command, _ []string, text string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	_ = root.RegisterFlagCompletionFunc("context", func(_ *cobra.Command, _ []string,
+		text string) ([]cobra.Completion, cobra.ShellCompDirective) {
 		rules := clientcmd.NewDefaultClientConfigLoadingRules()
 		rules.ExplicitPath = f.Kubeconfig
 		config, err := rules.Load()
@@ -23,7 +24,8 @@ func (f *Flags) Complete(root *cobra.Command) {
 		}
 		return beginning(slices.Sorted(maps.Keys(config.Contexts)), text), cobra.ShellCompDirectiveNoFileComp
 	})
-	_ = root.RegisterFlagCompletionFunc("namespace", func(c *cobra.Command, _ []string, text string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	_ = root.RegisterFlagCompletionFunc("namespace", func(c *cobra.Command, _ []string,
+		text string) ([]cobra.Completion, cobra.ShellCompDirective) {
 		there, err := f.Connect()
 		if err != nil {
 			return nil, cobra.ShellCompDirectiveNoFileComp

@@ -30,7 +30,8 @@ func Explain(err error) error {
 	case err == nil, len(clierror.HintsOf(err)) > 0:
 		return err
 	case unknownHost:
-		return clierror.Hint(fmt.Errorf("cannot find the host %q of the cluster: %w", dns.Name, err), "kubectl config view --minify shows the server that the context names")
+		return clierror.Hint(fmt.Errorf("cannot find the host %q of the cluster: %w", dns.Name, err),
+			"kubectl config view --minify shows the server that the context names")
 	case unreachable && address != nil:
 		return clierror.Hint(fmt.Errorf("cannot reach the cluster at %s: %w", server(address.URL), cause(err)),
 			"is it up? kubectl cluster-info", "another cluster: --context NAME; kubectl config get-contexts lists them")
@@ -40,7 +41,8 @@ func Explain(err error) error {
 	case apierrors.IsUnauthorized(err):
 		return clierror.Hint(err, "the credentials of the kubeconfig are refused; they may have expired")
 	case meta.IsNoMatchError(err):
-		return clierror.Hint(fmt.Errorf("the cluster does not serve what this needs: %w", err), "is Sluice, or another controller of tekton.dev/v1, there? sluice install, sluice doctor")
+		return clierror.Hint(fmt.Errorf("the cluster does not serve what this needs: %w", err),
+			"is Sluice, or another controller of tekton.dev/v1, there? sluice install, sluice doctor")
 	default:
 		return err
 	}

@@ -68,7 +68,8 @@ func page(c *cobra.Command) string {
 	var b strings.Builder
 	c.InitDefaultHelpFlag()
 	c.InitDefaultVersionFlag()
-	fmt.Fprintf(&b, "<!-- Written by make generate from the command's help; change it there. -->\n# %s\n\n%s.\n", c.CommandPath(), strings.TrimSuffix(c.Short, "."))
+	fmt.Fprintf(&b, "<!-- Written by make generate from the command's help; change it there. -->\n# %s\n\n%s.\n",
+		c.CommandPath(), strings.TrimSuffix(c.Short, "."))
 	if c.Runnable() {
 		fmt.Fprintf(&b, "\n```text\n%s\n```\n", c.UseLine())
 	}

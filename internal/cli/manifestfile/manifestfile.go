@@ -107,7 +107,8 @@ func decode(name string, r io.Reader) ([]Object, error) {
 func objects(name string, n int, content map[string]any) ([]Object, error) {
 	u := &unstructured.Unstructured{Object: content}
 	if u.GetKind() == "" || u.GetAPIVersion() == "" {
-		return nil, clierror.New(fmt.Sprintf("document %d of %s has no apiVersion and kind", n, name), "such as apiVersion: tekton.dev/v1, kind: PipelineRun")
+		return nil, clierror.New(fmt.Sprintf("document %d of %s has no apiVersion and kind", n, name),
+			"such as apiVersion: tekton.dev/v1, kind: PipelineRun")
 	}
 	if !u.IsList() {
 		return []Object{{name, u}}, nil

@@ -108,7 +108,8 @@ func Prepare(list []Credential, place Place, stderr io.Writer) error {
 			continue
 		}
 		if err := install(files, home); err != nil && i == 0 {
-			_, _ = fmt.Fprintf(stderr, "entrypoint: cannot copy the service account's credentials to the home directory %q: %v; "+ // there is no other place to say it
+			// there is no other place to say it
+			_, _ = fmt.Fprintf(stderr, "entrypoint: cannot copy the service account's credentials to the home directory %q: %v; "+
 				"they are in %s\n", home, err, place.Dir)
 		}
 	}

@@ -276,5 +276,6 @@ func (r *renderer) decode(c Credential, name string, into any) error {
 }
 
 func (r *renderer) notJSON(c Credential, name string) error {
-	return fmt.Errorf("cannot use secret %q of the service account: its key %q is not the configuration of a registry's client", c.Secret, name)
+	return fmt.Errorf("cannot use secret %q of the service account: its key %q is not the configuration of a registry's client",
+		c.Secret, name)
 }

@@ -79,5 +79,6 @@ func noZero(what, text string) error {
 	if strings.IndexByte(text, 0) < 0 {
 		return nil
 	}
-	return cannotStart(exitNotExecutable, "cannot put a result of an earlier step into %s: it holds a zero byte, which only a script can", what)
+	return cannotStart(exitNotExecutable,
+		"cannot put a result of an earlier step into %s: it holds a zero byte, which only a script can", what)
 }

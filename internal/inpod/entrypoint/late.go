@@ -70,7 +70,8 @@ func (o Options) beingWritten(leftovers []procfs.Process) error {
 		case writes:
 			return mayBeIncomplete(r.Name, "a background process of the step had it open for writing when it was killed,")
 		case lookErr != nil:
-			return mayBeIncomplete(r.Name, fmt.Sprintf("it cannot be found out whether a background process had it open for writing when it was killed (%v; %v),", err, lookErr))
+			return mayBeIncomplete(r.Name,
+				fmt.Sprintf("it cannot be found out whether a background process had it open for writing when it was killed (%v; %v),", err, lookErr))
 		}
 	}
 	return nil

@@ -85,7 +85,8 @@ func (o *outputs) finish() error {
 		}
 		err = errors.Join(err, t.finish())
 		if name, ok := resultAt(o.results, t.file); ok && !t.ended {
-			err = errors.Join(err, mayBeIncomplete(name, "a background process of the step could still write to the step's output, which goes there,"))
+			err = errors.Join(err, mayBeIncomplete(name,
+				"a background process of the step could still write to the step's output, which goes there,"))
 		}
 	}
 	for _, f := range o.files {

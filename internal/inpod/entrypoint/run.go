@@ -114,7 +114,11 @@ func waitFor(asked <-chan struct{}, dir string) (frame.Step, bool) {
 			return frame.Step{}, true
 		case state == rundir.Hidden:
 			// Not skipped: others may have seen that the step before completed, and then nothing would have failed.
-			return frame.Step{Reason: frame.ReasonStartError, ExitCode: exitNotExecutable, Message: "cannot see how the step before ended: " + before.Message}, false
+			return frame.Step{
+				Reason:   frame.ReasonStartError,
+				ExitCode: exitNotExecutable,
+				Message:  "cannot see how the step before ended: " + before.Message,
+			}, false
 		case state != rundir.Waiting:
 			return frame.Step{Reason: frame.ReasonSkipped, ExitCode: frame.SkippedExitCode}, false
 		}

@@ -60,7 +60,9 @@ func removeAt(dir int, name string) error {
 	if err != nil {
 		return err
 	}
-	if _, _, errno := syscall.Syscall(syscall.SYS_UNLINKAT, uintptr(dir), uintptr(unsafe.Pointer(p)), removeDir); errno != 0 { //nolint:gosec // the kernel reads a name
+	//nolint:gosec // the kernel reads a name
+	_, _, errno := syscall.Syscall(syscall.SYS_UNLINKAT, uintptr(dir), uintptr(unsafe.Pointer(p)), removeDir)
+	if errno != 0 {
 		return errno
 	}
 	return nil

@@ -150,7 +150,8 @@ func (e *emitter) results() error {
 			err = e.result(r.Name, r.Type, value)
 		case errors.Is(err, ErrAbsent) && wasLeft:
 			err = problem(r.Name, frame.Missing, 0, 0,
-				fmt.Errorf("step %q left it, and there is nothing at %q now: a later step deleted it, or it lies where only steps see it", step, r.Path))
+				fmt.Errorf("step %q left it, and there is nothing at %q now: a later step deleted it, or it lies where only steps see it",
+					step, r.Path))
 		}
 		var p *ProblemError
 		switch {

@@ -52,7 +52,8 @@ func (l *Lookup) askAs(ctx context.Context, s source, as authn.Authenticator, do
 			return found, err
 		}
 	}
-	through, err := transport.NewWithContext(ctx, s.repository.Registry, as, s.through(door), []string{s.repository.Scope(transport.PullScope)})
+	through, err := transport.NewWithContext(ctx, s.repository.Registry, as, s.through(door),
+		[]string{s.repository.Scope(transport.PullScope)})
 	if err != nil {
 		return Entrypoint{}, err
 	}

@@ -66,7 +66,8 @@ func readCredentials(ctx context.Context, reader client.Reader, pull Pull) (*cre
 }
 
 // get reads an object. It is not used if it is not there, or may not be read, which is noted.
-func (c *credentials) get(ctx context.Context, reader client.Reader, namespace, called, what string, into client.Object) (used bool, err error) {
+func (c *credentials) get(ctx context.Context, reader client.Reader, namespace, called, what string,
+	into client.Object) (used bool, err error) {
 	err = reader.Get(ctx, client.ObjectKey{Namespace: namespace, Name: called}, into)
 	switch {
 	case err == nil:

@@ -67,7 +67,12 @@ func parseIndex(images listing) (manifest, error) {
 		if d.Platform == nil || d.Platform.OS != "linux" || !d.MediaType.IsImage() {
 			continue
 		}
-		platform := v1.Platform{OS: d.Platform.OS, Architecture: d.Platform.Architecture, Variant: d.Platform.Variant, OSVersion: d.Platform.OSVersion}
+		platform := v1.Platform{
+			OS:           d.Platform.OS,
+			Architecture: d.Platform.Architecture,
+			Variant:      d.Platform.Variant,
+			OSVersion:    d.Platform.OSVersion,
+		}
 		if len(platform.String()) > maxPlatform {
 			return manifest{}, &unusableError{why: fmt.Sprintf("names a platform with more than %d bytes", maxPlatform), do: giveCommand}
 		}
@@ -77,7 +82,10 @@ func parseIndex(images listing) (manifest, error) {
 	case len(m.images) == 0:
 		return manifest{}, &unusableError{why: "has nothing for Linux", do: "take another image"}
 	case len(m.images) > maxPlatforms:
-		return manifest{}, &unusableError{why: fmt.Sprintf("is for %d platforms, more than the limit of %d", len(m.images), maxPlatforms), do: giveCommand}
+		return manifest{}, &unusableError{
+			why: fmt.Sprintf("is for %d platforms, more than the limit of %d", len(m.images), maxPlatforms),
+			do:  giveCommand,
+		}
 	}
 	return m, nil
 }

@@ -151,7 +151,8 @@ func explain(image string, pull Pull, known *credentials, failures []failure) er
 	switch last := failures[len(failures)-1]; last.kind {
 	case denied:
 		why += ": it does not have the image, or not for this pod" + known.told()
-		do = fmt.Sprintf("correct the name, add a pull secret to service account %q of namespace %q, or %s", pull.account(), pull.Namespace, giveCommand)
+		do = fmt.Sprintf("correct the name, add a pull secret to service account %q of namespace %q, or %s",
+			pull.account(), pull.Namespace, giveCommand)
 	case absent, refused, unusable, passing, busy:
 	}
 	final := pull.unusable(image, why, do)

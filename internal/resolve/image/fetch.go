@@ -84,7 +84,10 @@ func (a *asking) verified(ctx context.Context, kind string, digest v1.Hash) (htt
 		return nil, nil, err
 	}
 	if got := hasher.Sum(nil); !bytes.Equal(got, decoded(digest)) {
-		return nil, nil, &unusableError{why: "has content whose digest is another one than its registry says", do: "push it again, or " + giveCommand}
+		return nil, nil, &unusableError{
+			why: "has content whose digest is another one than its registry says",
+			do:  "push it again, or " + giveCommand,
+		}
 	}
 	return header, content, nil
 }
@@ -95,7 +98,11 @@ func (a *asking) request(ctx context.Context, method, kind, identifier string) (
 	if a.source.plain {
 		scheme = "http"
 	}
-	u := url.URL{Scheme: scheme, Host: a.source.repository.RegistryStr(), Path: "/v2/" + a.source.repository.RepositoryStr() + "/" + kind + "/" + identifier}
+	u := url.URL{
+		Scheme: scheme,
+		Host:   a.source.repository.RegistryStr(),
+		Path:   "/v2/" + a.source.repository.RepositoryStr() + "/" + kind + "/" + identifier,
+	}
 	request, err := http.NewRequestWithContext(ctx, method, u.String(), http.NoBody)
 	if err != nil {
 		return nil, nil, err

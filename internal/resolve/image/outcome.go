@@ -153,10 +153,14 @@ const (
 // pull, is never looked up.
 func Host(image string, pull Pull) (string, error) {
 	if len(image) > maxName {
-		return "", pull.unusable(truncate.Text(strings.ToValidUTF8(image, "?"), 100), fmt.Sprintf("the name has %d bytes, more than the limit of %d", len(image), maxName), "correct the name")
+		return "", pull.unusable(truncate.Text(strings.ToValidUTF8(image, "?"), 100),
+			fmt.Sprintf("the name has %d bytes, more than the limit of %d", len(image), maxName),
+			"correct the name")
 	}
 	if len(pull.Secrets) > maxSecrets {
-		return "", pull.unusable(image, fmt.Sprintf("the pod has %d pull secrets, more than the limit of %d", len(pull.Secrets), maxSecrets), "name fewer of them, or "+giveCommand)
+		return "", pull.unusable(image,
+			fmt.Sprintf("the pod has %d pull secrets, more than the limit of %d", len(pull.Secrets), maxSecrets),
+			"name fewer of them, or "+giveCommand)
 	}
 	ref, err := parse(image, pull)
 	if err != nil {

@@ -96,7 +96,8 @@ func TestMeterOfForgotten(t *testing.T) {
 		c := New(&script{replies: []reply{hangs(nil)}}, func(types.NamespacedName) {}, Options{Meter: meter})
 		c.Watch(target(), false)
 		synctest.Wait()
-		if diff := cmp.Diff(Load{Collecting: 1, Followers: 1, FollowersLimit: 500, ReadersLimit: 16, ReservedLimit: Memory}, c.Load()); diff != "" {
+		if diff := cmp.Diff(Load{Collecting: 1, Followers: 1, FollowersLimit: 500, ReadersLimit: 16, ReservedLimit: Memory},
+			c.Load()); diff != "" {
 			t.Errorf("load while the log is followed: -want +got:\n%s", diff)
 		}
 		c.Forget("uid")

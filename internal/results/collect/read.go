@@ -161,7 +161,12 @@ func newDue(want Want) (*due, error) {
 	if len(want.Steps) == 0 {
 		return nil, fmt.Errorf("%w: it is not known which steps the task has", ErrUnexpected)
 	}
-	d := &due{order: want.Steps, steps: make(map[string]bool, len(want.Steps)), results: make(map[string]string, len(want.Results)), signed: map[string]bool{}}
+	d := &due{
+		order:   want.Steps,
+		steps:   make(map[string]bool, len(want.Steps)),
+		results: make(map[string]string, len(want.Results)),
+		signed:  map[string]bool{},
+	}
 	for _, name := range want.Steps {
 		d.steps[name] = true
 	}

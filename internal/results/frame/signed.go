@@ -65,7 +65,8 @@ func (w *Writer) Signature(s Signature) error {
 		return w.fail(fmt.Errorf("cannot write signature: invalid name of a step: %w", err))
 	}
 	if len(s.Document) == 0 || len(s.Document) > MaxSignature {
-		return w.fail(fmt.Errorf("cannot write signature of step %q: it has %d bytes, 1 to %d are allowed", s.Step, len(s.Document), MaxSignature))
+		return w.fail(fmt.Errorf("cannot write signature of step %q: it has %d bytes, 1 to %d are allowed",
+			s.Step, len(s.Document), MaxSignature))
 	}
 	parts := (len(s.Document) + partBytes - 1) / partBytes
 	for part := 1; part <= parts; part++ {
@@ -102,7 +103,8 @@ func (r *Reader) signature(ln line) (Record, error) {
 			first = p
 		}
 		if p.Part != part || p.Parts != first.Parts || p.Step != first.Step {
-			return nil, malformed(ln, fmt.Errorf("part %d of %d of step %q came where part %d of step %q was due", p.Part, p.Parts, p.Step, part, first.Step))
+			return nil, malformed(ln, fmt.Errorf("part %d of %d of step %q came where part %d of step %q was due",
+				p.Part, p.Parts, p.Step, part, first.Step))
 		}
 		before := len(s.Document)
 		if s.Document, err = b64.AppendDecode(s.Document, []byte(p.Data)); err != nil || len(s.Document) == before || hasSpace(p.Data) {

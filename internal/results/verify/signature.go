@@ -35,7 +35,8 @@ func (j *judge) verified(step string, signed signature.Signed) (signature.Statem
 	case !id.IsZero() && id != want:
 		return statement, refused(IdentityWrong, "step %q has signed as %q, and the identity of this run is %q", step, id, want)
 	case err != nil:
-		return statement, refused(IdentityUntrusted, "step %q has signed with a certificate that the trust bundle of %q does not vouch for at %s: %v",
+		return statement, refused(IdentityUntrusted,
+			"step %q has signed with a certificate that the trust bundle of %q does not vouch for at %s: %v",
 			step, j.trust.Domain, statement.At, err)
 	}
 	leaf := certificates[0]

@@ -202,7 +202,8 @@ func (j *judge) results() *Verdict {
 		case a.Type != r.Type:
 			return refused(ResultChanged, "result %q is of the type %s, and step %q has signed one of the type %s", r.Name, r.Type, a.step, a.Type)
 		case a.SHA256 != sha256.Sum256(r.Value):
-			return refused(ResultChanged, "result %q is not what step %q signed: it was changed after that step had ended; its digest was %s and is %x",
+			return refused(ResultChanged,
+				"result %q is not what step %q signed: it was changed after that step had ended; its digest was %s and is %x",
 				r.Name, a.step, a.SHA256, sha256.Sum256(r.Value))
 		}
 		delete(j.authors, r.Name)
@@ -212,7 +213,8 @@ func (j *judge) results() *Verdict {
 		switch {
 		case !ok:
 		case a.Problem != "" && !j.problem(a.Name, anyKind):
-			return refused(ResultMissing, "step %q has signed that it left result %q, which cannot be carried (%s), and there is neither its value nor the problem",
+			return refused(ResultMissing,
+				"step %q has signed that it left result %q, which cannot be carried (%s), and there is neither its value nor the problem",
 				a.step, a.Name, a.Problem)
 		case a.Problem == "" && !j.problem(a.Name, leftOut):
 			return refused(ResultMissing, "result %q, which step %q signed, is not there any more", a.Name, a.step)

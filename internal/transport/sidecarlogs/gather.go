@@ -33,7 +33,8 @@ func (m *Method) Gather(run transport.Run) collect.Progress {
 		nonce, ok := nonce(run.Pod)
 		if !ok {
 			return collect.Progress{GaveUp: true, Err: fmt.Errorf(
-				"pod %q was made for results-from sidecar-logs, and has no container %q: something has changed it", run.Pod.Name, podpaths.ResultsContainer)}
+				"pod %q was made for results-from sidecar-logs, and has no container %q: something has changed it",
+				run.Pod.Name, podpaths.ResultsContainer)}
 		}
 		m.watch(run, nonce)
 	}

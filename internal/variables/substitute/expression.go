@@ -23,7 +23,11 @@ func (b *budget) expression(where fmt.Stringer, text string, resolve resolver) (
 			return "", err
 		}
 		if value.Type != v1.TypeString {
-			return "", &UnresolvedError{Field: where.String(), Variable: r.Text, Problem: fmt.Sprintf("it is an %s, and an expression takes a string", value.Type)}
+			return "", &UnresolvedError{
+				Field:    where.String(),
+				Variable: r.Text,
+				Problem:  fmt.Sprintf("it is an %s, and an expression takes a string", value.Type),
+			}
 		}
 		literal := text[done:r.Start]
 		at.read(literal)

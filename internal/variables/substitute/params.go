@@ -72,7 +72,10 @@ func (d *defaults) settle(name string) {
 	defer delete(d.under, name)
 	resolved, err := d.evaluate(spec)
 	if err == nil && d.depth[name] >= maxDepth {
-		err = &UnresolvedError{Variable: "$(params." + name + ")", Problem: fmt.Sprintf("more than %d default values refer to each other in a chain", maxDepth)}
+		err = &UnresolvedError{
+			Variable: "$(params." + name + ")",
+			Problem:  fmt.Sprintf("more than %d default values refer to each other in a chain", maxDepth),
+		}
 	}
 	if err != nil {
 		d.vars.problems[name] = problemOf(err)

@@ -86,7 +86,8 @@ func When(expressions []v1.WhenExpression, vars Variables, tasks Tasks) ([]v1.Wh
 
 // PipelineResults returns the results of a pipeline whose tasks have ended. One that is made of a result which its task
 // did not produce is left out, as the public documentation has it, and told in missing.
-func PipelineResults(declared []v1.PipelineResult, vars Variables, tasks Tasks) (values []v1.PipelineRunResult, missing []*MissingResultError, err error) {
+func PipelineResults(declared []v1.PipelineResult, vars Variables,
+	tasks Tasks) (values []v1.PipelineRunResult, missing []*MissingResultError, err error) {
 	p := pipelineSubstitution{vars: vars, tasks: tasks}
 	for i := range declared {
 		value := declared[i].Value
@@ -99,7 +100,8 @@ func PipelineResults(declared []v1.PipelineResult, vars Variables, tasks Tasks) 
 			return nil, nil, p.err
 		}
 		if want := declared[i].Type; want != "" && want != value.Type {
-			return nil, nil, fmt.Errorf("cannot use the value of results[%d], %q: it is of type %s, and the result is declared as %s", i, declared[i].Name, value.Type, want)
+			return nil, nil, fmt.Errorf("cannot use the value of results[%d], %q: it is of type %s, and the result is declared as %s",
+				i, declared[i].Name, value.Type, want)
 		}
 		values = append(values, v1.PipelineRunResult{Name: declared[i].Name, Value: value})
 	}

@@ -89,7 +89,11 @@ params: [{name: dir, default: "$(context.task.name)-dir"}, {name: place, default
 workspaces: [{name: w, mountPath: /w}, {name: v, mountPath: "/$(params.dir)"}, {name: none, optional: true}]
 steps:
 - {image: i, script: "$(steps.step-unnamed-0.exitCode.path) $(step.results.r.path) $(credentials.path)", results: [{name: r}]}
-- {name: s, image: i, script: "$(workspaces.w.path) $(workspaces.v.path) $(step.results.r.path)", results: [{name: r}], workspaces: [{name: w, mountPath: "/own/$(params.dir)"}]}
+- name: s
+  image: i
+  script: "$(workspaces.w.path) $(workspaces.v.path) $(step.results.r.path)"
+  results: [{name: r}]
+  workspaces: [{name: w, mountPath: "/own/$(params.dir)"}]
 - {name: n, image: i, script: "$(workspaces.w.path) $(params.place) <$(workspaces.none.path)>", workspaces: [{name: none, mountPath: /none}]}
 sidecars:
 - {name: c, image: i, script: "$(workspaces.w.path)", workspaces: [{name: w, mountPath: /beside}]}

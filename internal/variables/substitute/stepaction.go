@@ -110,7 +110,13 @@ type actionScope struct {
 }
 
 func newActionScope(declared []v1.ParamSpec, given []v1.Param, budget *budget) *actionScope {
-	s := &actionScope{budget: budget, specs: map[string]v1.ParamSpec{}, given: map[string]v1.Value{}, values: map[string]v1.Value{}, under: map[string]bool{}}
+	s := &actionScope{
+		budget: budget,
+		specs:  map[string]v1.ParamSpec{},
+		given:  map[string]v1.Value{},
+		values: map[string]v1.Value{},
+		under:  map[string]bool{},
+	}
 	for i := range declared {
 		s.specs[declared[i].Name] = declared[i]
 	}

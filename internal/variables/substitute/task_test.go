@@ -254,7 +254,9 @@ func TestEveryPlace(t *testing.T) {
   - {name: plain, value: "v-$(params.x)"}
   - {name: map, valueFrom: {configMapKeyRef: {name: "n-$(params.x)", key: "k-$(params.x)"}}}
   - {name: secret, valueFrom: {secretKeyRef: {name: "n-$(params.x)", key: "k-$(params.x)"}}}
-  volumeMounts: [{name: "v-$(params.x)", mountPath: "/m-$(params.x)", subPath: "s-$(params.x)"}, {name: w, mountPath: /e, subPathExpr: "e-$(params.x)"}]
+  volumeMounts:
+  - {name: "v-$(params.x)", mountPath: "/m-$(params.x)", subPath: "s-$(params.x)"}
+  - {name: w, mountPath: /e, subPathExpr: "e-$(params.x)"}
 `
 	const text = `
 description: $(params.x)

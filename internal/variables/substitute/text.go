@@ -38,7 +38,8 @@ type TooLongError struct {
 }
 
 func (e *TooLongError) Error() string {
-	return fmt.Sprintf("cannot substitute variables in %s: with it, the texts would have %d bytes together, the limit is %d", e.Field, e.Size, e.Limit)
+	return fmt.Sprintf("cannot substitute variables in %s: with it, the texts would have %d bytes together, the limit is %d",
+		e.Field, e.Size, e.Limit)
 }
 
 // resolver returns what a reference stands for.
@@ -60,7 +61,11 @@ func (b *budget) text(where fmt.Stringer, text string, kind variables.TextKind, 
 			return "", err
 		}
 		if value.Type != v1.TypeString {
-			return "", &UnresolvedError{Field: where.String(), Variable: r.Text, Problem: fmt.Sprintf("it is an %s, and a text takes a string", value.Type)}
+			return "", &UnresolvedError{
+				Field:    where.String(),
+				Variable: r.Text,
+				Problem:  fmt.Sprintf("it is an %s, and a text takes a string", value.Type),
+			}
 		}
 		p := piece{literal: text[done:r.Start], value: value.String}
 		size += p.size(kind)

@@ -27,8 +27,10 @@ func newUp() *cobra.Command {
 	dir := dirFlag(cmd)
 	cmd.Flags().IntVar(&o.APIPort, "api-port", defaultAPIPort, "port of the API server on 127.0.0.1")
 	cmd.Flags().BoolVar(&o.APIOnly, "api-only", false, "only etcd and the API server: no node, no controllers, no privileges needed")
-	cmd.Flags().StringVar(&o.Tuning.ContainerLogMaxSize, "container-log-max-size", "", "size at which a container's log is rotated, such as 1Mi (default: the kubelet's, 10Mi)")
-	cmd.Flags().DurationVar(&o.Tuning.NodeGracePeriod, "node-grace-period", 0, "how long a silent node is not yet lost, in whole seconds from 4 on (default: the controller manager's, 50s)")
+	cmd.Flags().StringVar(&o.Tuning.ContainerLogMaxSize, "container-log-max-size", "",
+		"size at which a container's log is rotated, such as 1Mi (default: the kubelet's, 10Mi)")
+	cmd.Flags().DurationVar(&o.Tuning.NodeGracePeriod, "node-grace-period", 0,
+		"how long a silent node is not yet lost, in whole seconds from 4 on (default: the controller manager's, 50s)")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) (err error) {
 		if err := checkUp(o); err != nil {
 			return err

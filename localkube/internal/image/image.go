@@ -98,7 +98,8 @@ func fromLayer(layer v1.Layer, config Config) (v1.Image, error) {
 	return mutate.ConfigMediaType(image, types.OCIConfigJSON), nil
 }
 
-// archive streams the folder as a tar archive with the owners and modes that its files have. Sockets are left out: an archive cannot hold them.
+// archive streams the folder as a tar archive with the owners and modes that its files have. Sockets are left out: an
+// archive cannot hold them.
 func archive(root string) io.ReadCloser {
 	reader, writer := io.Pipe()
 	go func() {

@@ -142,7 +142,8 @@ func checkNode() error {
 		}
 	}
 	if len(missing) > 0 {
-		return fmt.Errorf("cannot run a node, because this is missing (hack/install-deps.sh installs packages):\n  %s", strings.Join(missing, "\n  "))
+		return fmt.Errorf("cannot run a node, because this is missing (hack/install-deps.sh installs packages):\n  %s",
+			strings.Join(missing, "\n  "))
 	}
 	return nil
 }

@@ -84,12 +84,16 @@ func Up(ctx context.Context, o Options) error {
 func (o Options) matches(old state.Cluster) error {
 	switch {
 	case old.APIPort != o.APIPort:
-		return fmt.Errorf("cannot bring up the cluster in %q with --api-port %d: it has port %d; use another --dir, or `down` first", o.Dir, o.APIPort, old.APIPort)
+		return fmt.Errorf("cannot bring up the cluster in %q with --api-port %d: it has port %d; use another --dir, or `down` first",
+			o.Dir, o.APIPort, old.APIPort)
 	case old.APIOnly != o.APIOnly:
-		return fmt.Errorf("cannot bring up the cluster in %q with --api-only=%t: it was made with --api-only=%t; use another --dir, or `down` first", o.Dir, o.APIOnly, old.APIOnly)
+		return fmt.Errorf("cannot bring up the cluster in %q with --api-only=%t: it was made with --api-only=%t; "+
+			"use another --dir, or `down` first", o.Dir, o.APIOnly, old.APIOnly)
 	case old.Tuning != o.Tuning:
-		return fmt.Errorf("cannot bring up the cluster in %q with --container-log-max-size=%q and --node-grace-period=%s: it was made with %q and %s; "+
-			"use another --dir, or `down` first", o.Dir, o.Tuning.ContainerLogMaxSize, o.Tuning.NodeGracePeriod, old.Tuning.ContainerLogMaxSize, old.Tuning.NodeGracePeriod)
+		return fmt.Errorf("cannot bring up the cluster in %q with --container-log-max-size=%q and "+
+			"--node-grace-period=%s: it was made with %q and %s; "+
+			"use another --dir, or `down` first",
+			o.Dir, o.Tuning.ContainerLogMaxSize, o.Tuning.NodeGracePeriod, old.Tuning.ContainerLogMaxSize, old.Tuning.NodeGracePeriod)
 	}
 	return nil
 }

@@ -68,7 +68,12 @@ func (r *Registry) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	r.inner.ServeHTTP(answer, request)
 	switch answer.status {
 	case http.StatusCreated:
-		err = r.manifests.put(manifest{Repository: repository, Reference: reference, MediaType: request.Header.Get("Content-Type"), Content: body})
+		err = r.manifests.put(manifest{
+			Repository: repository,
+			Reference:  reference,
+			MediaType:  request.Header.Get("Content-Type"),
+			Content:    body,
+		})
 	case http.StatusAccepted:
 		err = r.manifests.remove(repository, reference)
 	}

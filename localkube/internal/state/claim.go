@@ -74,7 +74,8 @@ func (d Dir) NotWithin() error {
 			_, marked, err = outer.LoadCluster()
 		}
 		if marked && err == nil {
-			return fmt.Errorf("cannot bring up a cluster in %q: it lies inside %q, the directory of another cluster; choose another with --dir", d, outer)
+			return fmt.Errorf("cannot bring up a cluster in %q: it lies inside %q, the directory of another cluster; choose another with --dir",
+				d, outer)
 		}
 		if filepath.Dir(string(outer)) == string(outer) {
 			return nil

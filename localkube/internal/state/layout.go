@@ -1,4 +1,5 @@
-// Package state is what is kept about a cluster between two commands: where its files lie, which ports it has and which processes it consists of.
+// Package state is what is kept about a cluster between two commands: where its files lie, which ports it has and which
+// processes it consists of.
 package state
 
 import (
@@ -92,7 +93,14 @@ func (d Dir) Volumes() string { return d.Path("volumes") }
 func entries() []string {
 	return []string{
 		"config", "logs", "pki", "kubeconfig", "control.sock", "etcd", "registry", "containerd", "kubelet", "flexvolume", "pod-logs",
-		"container-logs", "volumes", componentsFile + newSuffix, componentsFile, clusterFile + newSuffix, clusterFile, markFile + newSuffix, markFile,
+		"container-logs",
+		"volumes",
+		componentsFile + newSuffix,
+		componentsFile,
+		clusterFile + newSuffix,
+		clusterFile,
+		markFile + newSuffix,
+		markFile,
 	}
 }
 

@@ -45,7 +45,8 @@ func (d Dir) Kept(names []string) string {
 	if len(names) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("kept %s: localkube cannot tell that it made %s; remove the directory yourself if nothing in it is yours", d, listed(names))
+	return fmt.Sprintf("kept %s: localkube cannot tell that it made %s; remove the directory yourself if nothing in it is yours",
+		d, listed(names))
 }
 
 // noMounts refuses a directory in which something is mounted.

@@ -13,9 +13,10 @@ import (
 	"github.com/sluice-ci/sluice/localkube/internal/state"
 )
 
-// children starts processes and waits for them, and for every orphan that the kernel hands to us: on a node the supervisor is the first
-// process of its PID namespace. All of it happens on one goroutine, so a child cannot end before it is known, and on one
-// thread that lives as long as the supervisor, because the kernel kills a child with the death signal when the *thread* that started it ends.
+// children starts processes and waits for them, and for every orphan that the kernel hands to us: on a node the
+// supervisor is the first process of its PID namespace. All of it happens on one goroutine, so a child cannot end
+// before it is known, and on one thread that lives as long as the supervisor, because the kernel kills a child with the
+// death signal when the *thread* that started it ends.
 type children struct {
 	starts chan startRequest
 }

@@ -24,7 +24,8 @@ import (
 	"github.com/sluice-ci/sluice/localkube/internal/registry"
 )
 
-// bringUpNode starts a whole cluster in the namespaces in which the supervisor finds itself. What does not depend on each other starts together.
+// bringUpNode starts a whole cluster in the namespaces in which the supervisor finds itself. What does not depend on
+// each other starts together.
 func (s *Supervisor) bringUpNode(ctx context.Context) error {
 	began := time.Now()
 	if err := s.step("node's surroundings", s.surroundings); err != nil {

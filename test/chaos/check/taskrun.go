@@ -76,7 +76,8 @@ func (c *checker) steps(name string, t *plan.Task, a *attempt) {
 		for before := range i {
 			end, ok := a.written.Last(plan.StepName(before), ledger.Ended, "")
 			if !ok || end.Exit != t.Steps[before].Continue {
-				c.findf("Order", name, "%s of attempt %d started, and %s had not ended well (ended %t, exit code %d)", step, a.number, plan.StepName(before), ok, end.Exit)
+				c.findf("Order", name, "%s of attempt %d started, and %s had not ended well (ended %t, exit code %d)",
+					step, a.number, plan.StepName(before), ok, end.Exit)
 			}
 		}
 	}
@@ -94,7 +95,8 @@ func (c *checker) failed(tr *v1.TaskRun, t *plan.Task, a *attempt) {
 	planned := c.planned(tr, t, a)
 	if !planned && !c.excused(a, tr.Namespace, a.condition.Reason) {
 		want := t.Attempt(a.number)
-		c.findf("Unexplained", tr.Name, "attempt %d failed as %s (%.300s); by the plan it succeeds: %t, or fails as %q; nothing that was broken accounts for it",
+		c.findf("Unexplained",
+			tr.Name, "attempt %d failed as %s (%.300s); by the plan it succeeds: %t, or fails as %q; nothing that was broken accounts for it",
 			a.number, a.condition.Reason, a.condition.Message, want.Succeeds, want.Reason)
 	}
 	if a.condition.Message == "" && a.last {
@@ -127,7 +129,8 @@ func (c *checker) succeeded(name string, t *plan.Task, a *attempt) {
 	}
 	for i, s := range t.Steps {
 		if end, ok := a.written.Last(plan.StepName(i), ledger.Ended, ""); !ok || end.Exit != s.Continue {
-			c.findf("Green", name, "attempt %d succeeded, and %s did not end well (ended %t, exit code %d)", a.number, plan.StepName(i), ok, end.Exit)
+			c.findf("Green", name, "attempt %d succeeded, and %s did not end well (ended %t, exit code %d)",
+				a.number, plan.StepName(i), ok, end.Exit)
 		}
 	}
 	c.right(name, t, a)
@@ -158,7 +161,8 @@ func (c *checker) right(name string, t *plan.Task, a *attempt) {
 		case !ok:
 			c.findf("NotWritten", name, "result %q of attempt %d was written by none of its steps", r.Name, a.number)
 		case entry.Digest != digest:
-			c.findf("Damaged", name, "result %q of attempt %d has %d bytes, and %d were written, with another digest", r.Name, a.number, size, entry.Size)
+			c.findf("Damaged", name, "result %q of attempt %d has %d bytes, and %d were written, with another digest",
+				r.Name, a.number, size, entry.Size)
 		}
 		want, ok := t.Value(r.Name)
 		if r.Name == plan.AttemptResult {

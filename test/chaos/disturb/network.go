@@ -30,7 +30,8 @@ func (s *scene) cutWatches(ctx context.Context) error {
 		return err
 	}
 	if ended == 0 {
-		return fmt.Errorf("cannot end connections of the controller to port %s: there are none, or the kernel does not end them (CONFIG_INET_DIAG_DESTROY)", apiPort)
+		return fmt.Errorf("cannot end connections of the controller to port %s: there are none, or the kernel does "+
+			"not end them (CONFIG_INET_DIAG_DESTROY)", apiPort)
 	}
 	s.note = fmt.Sprintf("ended %d connections", ended)
 	return nil
@@ -94,7 +95,8 @@ func (n network) run(ctx context.Context, input string, command ...string) (stri
 	cmd.Stdin = strings.NewReader(input)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
-		return "", fmt.Errorf("cannot run %q in the network of the controller: %w: %s", strings.Join(command, " "), err, strings.TrimSpace(string(out)))
+		return "", fmt.Errorf("cannot run %q in the network of the controller: %w: %s",
+			strings.Join(command, " "), err, strings.TrimSpace(string(out)))
 	}
 	return string(out), nil
 }

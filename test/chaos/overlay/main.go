@@ -101,7 +101,8 @@ func stepped(source []byte) ([]byte, error) {
 	before, after, found := bytes.Cut(source, []byte(signature))
 	head, tail, reads := bytes.Cut(after, []byte(reading))
 	if !found || !reads || bytes.Contains(head, []byte("\n}\n")) {
-		return nil, errors.New("cannot find the reading of the clock in time.Now: this Go has another one; look at its source, and change the overlay")
+		return nil, errors.New("cannot find the reading of the clock in time.Now: this Go has another one; look at " +
+			"its source, and change the overlay")
 	}
 	return bytes.Join([][]byte{before, []byte(signature), head, []byte(reading), []byte("\tsec, nsec = stepped(sec, nsec)\n"), tail}, nil), nil
 }

@@ -160,7 +160,10 @@ func (r *Run) step(t *Task, index int, s Setting, paths []string) v1.Step {
 			"-seed=" + strconv.FormatUint(r.Seed, 10), "-run=" + strconv.Itoa(r.Number), "-task=" + t.Name, "-step=" + strconv.Itoa(index),
 			"-attempt=$(context.task.retry-count)", "-copy=$(params." + paramMatrix + ")", "-namespace=" + s.Namespace,
 		}, paths...),
-		Env:          []corev1.EnvVar{{Name: "POD_UID", ValueFrom: &corev1.EnvVarSource{FieldRef: &corev1.ObjectFieldSelector{FieldPath: "metadata.uid"}}}},
+		Env: []corev1.EnvVar{{
+			Name:      "POD_UID",
+			ValueFrom: &corev1.EnvVarSource{FieldRef: &corev1.ObjectFieldSelector{FieldPath: "metadata.uid"}},
+		}},
 		VolumeMounts: []corev1.VolumeMount{{Name: "ledgers", MountPath: Ledgers}},
 	}
 	if t.Steps[index].Continue != 0 {

@@ -74,7 +74,8 @@ func (n *Namespace) explainPods(ctx context.Context, w io.Writer) {
 	}
 	failed := slices.DeleteFunc(pods.Items, func(p corev1.Pod) bool { return p.Status.Phase == corev1.PodSucceeded })
 	for _, pod := range first(w, failed, maxPods) {
-		fmt.Fprintf(w, "pod %s: %s\n", pod.Name, cut(strings.TrimSpace(fmt.Sprint(pod.Status.Phase, " ", pod.Status.Reason, " ", pod.Status.Message))))
+		fmt.Fprintf(w, "pod %s: %s\n",
+			pod.Name, cut(strings.TrimSpace(fmt.Sprint(pod.Status.Phase, " ", pod.Status.Reason, " ", pod.Status.Message))))
 		for _, container := range slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses) {
 			fmt.Fprintf(w, "  container %s: %s\n", container.Name, cut(stateOf(container.State)))
 			if container.State.Waiting == nil {

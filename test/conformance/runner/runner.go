@@ -177,7 +177,8 @@ func run(ctx context.Context, namespace Namespace, objects []*unstructured.Unstr
 }
 
 // create creates the objects until one is refused.
-func create(ctx context.Context, namespace Namespace, objects []*unstructured.Unstructured, expect suite.Expectation) (refused bool, problem string) {
+func create(ctx context.Context, namespace Namespace, objects []*unstructured.Unstructured,
+	expect suite.Expectation) (refused bool, problem string) {
 	for _, obj := range objects {
 		err := namespace.Create(ctx, obj)
 		var refusal *RefusalError

@@ -57,7 +57,8 @@ func bind(flags *flag.FlagSet) *options {
 	flags.IntVar(&o.held, "held", 200, "how many finished TaskRuns the row held has")
 	flags.StringVar(&o.image, "image", "docker.io/library/busybox:1", "image of steps and containers; needs sh, head and tr")
 	flags.StringVar(&o.out, "out", "bin/bench-results", "folder that the file of measurements goes to")
-	flags.StringVar(&o.docs, "docs", "", "document that the tables are written into, between the marks in it; pictures go into the folder of its name")
+	flags.StringVar(&o.docs, "docs", "",
+		"document that the tables are written into, between the marks in it; pictures go into the folder of its name")
 	flags.BoolVar(&o.render, "render", false, "measure nothing, but make tables of the files that are given")
 	flags.StringVar(&o.place.Namespace, "controller-namespace", "tekton-pipelines", "namespace of the controller and of its ConfigMaps")
 	flags.StringVar(&o.place.Deployment, "controller", "sluice-controller", "the controller's Deployment; none if empty")

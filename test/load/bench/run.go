@@ -63,7 +63,8 @@ func run(ctx context.Context, o *options) (file *record.File, err error) {
 func measureAll(ctx context.Context, bench *measure.Bench, plan []load.Batch, file *record.File) error {
 	mode := ""
 	for i, batch := range plan {
-		fmt.Fprintf(os.Stderr, "==> %s %d of %d: %s × %d, %s\n", time.Now().Format(time.TimeOnly), i+1, len(plan), batch.Name, batch.N, batch.Mode)
+		fmt.Fprintf(os.Stderr, "==> %s %d of %d: %s × %d, %s\n",
+			time.Now().Format(time.TimeOnly), i+1, len(plan), batch.Name, batch.N, batch.Mode)
 		if batch.Mode != mode {
 			if err := bench.Use(ctx, batch.Mode); err != nil {
 				return err

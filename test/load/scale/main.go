@@ -1,7 +1,7 @@
-// Scale measures what the controller needs for many tasks: one PipelineRun of a thousand, two hundred PipelineRuns of ten
-// each at once, a chain, and five thousand TaskRuns that wait for it when it starts, on an API server without a node. A player in this program is the node: it starts each pod and
-// ends it at once, so that nothing but the controller and the API server is measured. It prints a table and one line of
-// JSON.
+// Scale measures what the controller needs for many tasks: one PipelineRun of a thousand, two hundred PipelineRuns of
+// ten each at once, a chain, and five thousand TaskRuns that wait for it when it starts, on an API server without a
+// node. A player in this program is the node: it starts each pod and ends it at once, so that nothing but the
+// controller and the API server is measured. It prints a table and one line of JSON.
 //
 // usage: scale -controller BINARY [-only NAME]
 //
@@ -125,7 +125,8 @@ func measure(ctx context.Context, cluster *kube.Cluster, binary string, s scenar
 	}
 	defer log.Close()
 	fmt.Fprintf(os.Stderr, "==> %s: %d runs of %d tasks; the controller's log is %s\n", s.name, s.runs, s.tasks, log.Name())
-	controller, err := meter.Start(ctx, binary, port, log, "--namespace="+kube.Installation, "--inpod-image=example.invalid/inpod:1", "--webhook-port=0", "--log-level=warn")
+	controller, err := meter.Start(ctx, binary, port, log, "--namespace="+kube.Installation,
+		"--inpod-image=example.invalid/inpod:1", "--webhook-port=0", "--log-level=warn")
 	if err != nil {
 		return row{}, err
 	}
@@ -243,7 +244,8 @@ func table(w io.Writer, rows []row) error {
 		all := float64(r.Runs * r.Tasks)
 		if r.Guests != nil {
 			all += float64(r.Guests.N)
-			defer fmt.Fprintf(w, "the %d that came into another namespace while the others waited: p50 %.1f s, p95 %.1f s\n", r.Guests.N, r.Guests.P50, r.Guests.P95)
+			defer fmt.Fprintf(w, "the %d that came into another namespace while the others waited: p50 %.1f s, p95 %.1f s\n",
+				r.Guests.N, r.Guests.P50, r.Guests.P95)
 		}
 		fmt.Fprintf(out, "%d\t%d\t%.1f s\t%.0f\t%.1f s\t%.1f ms\t%d MiB\t%d\t%.1f\t\n", r.Runs, r.Tasks, r.Wall.Seconds(), all/r.Wall.Seconds(),
 			r.Processor.Seconds(), 1000*r.Processor.Seconds()/all, r.Peak/mib, r.Calls, float64(r.Calls)/all)

@@ -72,7 +72,8 @@ func TestPodThatCannotHaveASandbox(t *testing.T) {
 		return c != nil && c.Status == metav1.ConditionUnknown && strings.Contains(c.Message, "FailedCreatePodSandBox")
 	})
 	n.Finish(t, run)
-	suite.WantFailed(t, run.Status.Condition(), v1.TaskRunReasonFailed, "FailedCreatePodSandBox", "the memory limit of the pod is "+tooSmall, "step-small")
+	suite.WantFailed(t, run.Status.Condition(), v1.TaskRunReasonFailed, "FailedCreatePodSandBox",
+		"the memory limit of the pod is "+tooSmall, "step-small")
 	n.AwaitPodEnd(t, run)
 }
 

@@ -142,7 +142,9 @@ spec:
     nodeSelector: {a: b}
     env: [{name: A, value: b}]
     tolerations: [{key: a, operator: Exists}]
-    affinity: {nodeAffinity: {requiredDuringSchedulingIgnoredDuringExecution: {nodeSelectorTerms: [{matchExpressions: [{key: a, operator: Exists}]}]}}}
+    affinity:
+      nodeAffinity:
+        requiredDuringSchedulingIgnoredDuringExecution: {nodeSelectorTerms: [{matchExpressions: [{key: a, operator: Exists}]}]}
     securityContext: {runAsNonRoot: true}
     volumes: [{name: v, emptyDir: {}}]
     runtimeClassName: r

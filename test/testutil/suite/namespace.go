@@ -164,7 +164,10 @@ func (n *Namespace) Files(t *testing.T, files map[string]string) v1.WorkspaceBin
 	if err := n.Client.Create(t.Context(), config); err != nil {
 		t.Fatalf("cannot create ConfigMap: %v", err)
 	}
-	return v1.WorkspaceBinding{Name: "in", ConfigMap: &corev1.ConfigMapVolumeSource{LocalObjectReference: corev1.LocalObjectReference{Name: config.Name}}}
+	return v1.WorkspaceBinding{
+		Name:      "in",
+		ConfigMap: &corev1.ConfigMapVolumeSource{LocalObjectReference: corev1.LocalObjectReference{Name: config.Name}},
+	}
 }
 
 // Pod returns the pod of a TaskRun.

@@ -93,7 +93,9 @@ func (s *Server) FetchX509Bundles(_ *workload.X509BundlesRequest, stream grpc.Se
 	if _, err := s.who(stream.Context()); err != nil {
 		return err
 	}
-	err := stream.Send(&workload.X509BundlesResponse{Bundles: map[string][]byte{"spiffe://" + s.authority.Domain: s.authority.Certificate.Raw}})
+	err := stream.Send(&workload.X509BundlesResponse{
+		Bundles: map[string][]byte{"spiffe://" + s.authority.Domain: s.authority.Certificate.Raw},
+	})
 	if err != nil {
 		return err
 	}

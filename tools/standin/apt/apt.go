@@ -55,7 +55,8 @@ func (a *Apt) prepare() error {
 	}
 	var status strings.Builder
 	for _, name := range assumed() {
-		fmt.Fprintf(&status, "Package: %s\nStatus: install ok installed\nArchitecture: %s\nMulti-Arch: foreign\nVersion: 9999\n\n", name, runtime.GOARCH)
+		fmt.Fprintf(&status, "Package: %s\nStatus: install ok installed\nArchitecture: %s\nMulti-Arch: foreign\nVersion: 9999\n\n",
+			name, runtime.GOARCH)
 	}
 	files := map[string]string{
 		"status": status.String(),

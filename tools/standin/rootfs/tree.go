@@ -92,7 +92,14 @@ func (t *Tree) add(header *tar.Header, content io.Reader) error {
 	if name == "." || unwanted(name) || slices.Contains(merged(), strings.TrimPrefix(path.Clean("/"+header.Name), "/")) {
 		return nil
 	}
-	kept := tar.Header{Typeflag: header.Typeflag, Name: name, Linkname: header.Linkname, Mode: header.Mode & 0o7777, Uid: header.Uid, Gid: header.Gid}
+	kept := tar.Header{
+		Typeflag: header.Typeflag,
+		Name:     name,
+		Linkname: header.Linkname,
+		Mode:     header.Mode & 0o7777,
+		Uid:      header.Uid,
+		Gid:      header.Gid,
+	}
 	switch header.Typeflag {
 	case tar.TypeDir:
 		if _, ok := t.entries[name]; !ok {

@@ -50,7 +50,13 @@ func Read(dir string) ([]Module, error) {
 		if !ok {
 			continue
 		}
-		modules = append(modules, Module{Path: built.Path, Version: built.Version, Sum: sum, Direct: !r.Indirect, UsedBy: []string{m.Module.Mod.Path}})
+		modules = append(modules, Module{
+			Path:    built.Path,
+			Version: built.Version,
+			Sum:     sum,
+			Direct:  !r.Indirect,
+			UsedBy:  []string{m.Module.Mod.Path},
+		})
 	}
 	return Merge(modules), nil
 }

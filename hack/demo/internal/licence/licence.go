@@ -43,7 +43,10 @@ func rules() []rule {
 		{id: "MPL-2.0", all: []string{"mozilla public license version 2 0"}},
 		{id: "Unlicense", all: []string{"this is free and unencumbered software released into the public domain"}},
 		{id: "CC0-1.0", all: []string{"creative commons", "cc0 1 0 universal"}},
-		{id: "Zlib", all: []string{"this software is provided as is without any express or implied warranty", "altered source versions must be plainly marked"}},
+		{id: "Zlib", all: []string{
+			"this software is provided as is without any express or implied warranty",
+			"altered source versions must be plainly marked",
+		}},
 	}
 }
 

@@ -137,7 +137,8 @@ func factsOf(s runs.Snapshot, now time.Time) [][2]string {
 			facts = append(facts, [2]string{"Attempts", fmt.Sprint(n + 1)})
 		}
 		if p := tr.Status.Provenance; p != nil && p.FeatureFlags != nil {
-			facts = append(facts, [2]string{"Results from", fmt.Sprintf("%s, at most %d bytes each", p.FeatureFlags.ResultExtractionMethod, p.FeatureFlags.MaxResultSize)})
+			facts = append(facts, [2]string{"Results from", fmt.Sprintf("%s, at most %d bytes each",
+				p.FeatureFlags.ResultExtractionMethod, p.FeatureFlags.MaxResultSize)})
 		}
 		if c := meta.FindStatusCondition(tr.Status.Conditions, v1.ConditionSignedResults); c != nil {
 			facts = append(facts, [2]string{"Signed results", fmt.Sprintf("%s, %s: %s", c.Status, c.Reason, terminal.Clean(c.Message))})

@@ -22,7 +22,8 @@ import (
 func logAccess(ctx context.Context, p *patient) []Finding {
 	everywhere, err := p.mayReadLogs(ctx, corev1.NamespaceAll)
 	if err != nil {
-		return []Finding{warning("ask for the right to create subjectaccessreviews", "whether the controller may read logs is not known: %v", err)}
+		return []Finding{warning("ask for the right to create subjectaccessreviews",
+			"whether the controller may read logs is not known: %v", err)}
 	}
 	here := everywhere
 	if !everywhere {
@@ -41,7 +42,9 @@ func judgeLogAccess(flags config.Flags, everywhere, here bool, namespace string)
 	case flags.ResultsFrom == config.SidecarLogs && here:
 		return warning("for all of them: "+grant, "the controller may read logs %s, but not in every namespace", inNamespace(namespace))
 	case flags.ResultsFrom == config.SidecarLogs:
-		return trouble(grant, "results-from is sidecar-logs, and the controller may not read logs %s: runs with results fail", inNamespace(namespace))
+		return trouble(grant,
+			"results-from is sidecar-logs, and the controller may not read logs %s: runs with results fail",
+			inNamespace(namespace))
 	case flags.ResultsFromPerRun && !here:
 		return ok("the controller may not read logs; only runs with the annotation %s: sidecar-logs would need it", v1.AnnotationResultsFrom)
 	default:
@@ -77,15 +80,18 @@ func webhooks(ctx context.Context, p *patient) []Finding {
 func judgeWebhooks(err error, installation, namespace string) Finding {
 	switch {
 	case err == nil:
-		return warning(fmt.Sprintf("sluice install applies them; a namespace with the label sluice.dev/admission=ignore is not asked about: kubectl get namespace %s --show-labels", namespace),
+		return warning(fmt.Sprintf("sluice install applies them; a namespace with the label "+
+			"sluice.dev/admission=ignore is not asked about: kubectl get namespace %s --show-labels", namespace),
 			"the webhooks are not asked: what is wrong is only found when it runs")
 	case strings.Contains(err.Error(), "there-is-no-such-param"):
 		return ok("the webhooks answer, and refuse what is wrong")
 	case strings.Contains(err.Error(), "failed calling webhook"):
-		return trouble(fmt.Sprintf("kubectl logs -n %s deployment/sluice-controller; can the API server reach port 9443 of its pods?", installation),
+		return trouble(fmt.Sprintf("kubectl logs -n %s deployment/sluice-controller; can the API server reach port "+
+			"9443 of its pods?", installation),
 			"the webhooks cannot be reached, so that nothing can be stored: %s", terminal.Line(err.Error()))
 	case apierrors.IsForbidden(err):
-		return warning("ask for the right to create tasks "+inNamespace(namespace), "whether the webhooks answer is not known: you may not create a Task %s", inNamespace(namespace))
+		return warning("ask for the right to create tasks "+inNamespace(namespace),
+			"whether the webhooks answer is not known: you may not create a Task %s", inNamespace(namespace))
 	case apierrors.IsNotFound(err):
 		return warning("-n NAMESPACE", "whether the webhooks answer is not known: %v", err)
 	default:
@@ -110,7 +116,8 @@ func rotation(ctx context.Context, p *patient) []Finding {
 		name := nodes.Items[i].Name
 		text, err := p.configz(ctx, p.cluster, name)
 		if err != nil {
-			return []Finding{warning(fmt.Sprintf("containerLogMaxSize of the kubelets must be at least %d bytes; the right to get nodes/proxy shows it", neededLog(p.flags)),
+			return []Finding{warning(fmt.Sprintf("containerLogMaxSize of the kubelets must be at least %d bytes; "+
+				"the right to get nodes/proxy shows it", neededLog(p.flags)),
 				"how node %s rotates logs is not known: %v", name, err)}
 		}
 		size, err := logSize(text)
@@ -170,7 +177,8 @@ func rights(ctx context.Context, p *patient) []Finding {
 		}
 	}
 	if len(missing) > 0 {
-		return []Finding{warning("the cluster's role edit, given in the namespace, has all of them", "you may not, in namespace %s: %s", p.cluster.Namespace, strings.Join(missing, ", "))}
+		return []Finding{warning("the cluster's role edit, given in the namespace, has all of them",
+			"you may not, in namespace %s: %s", p.cluster.Namespace, strings.Join(missing, ", "))}
 	}
 	return []Finding{ok("you may start and watch runs in namespace %s", p.cluster.Namespace)}
 }

@@ -42,9 +42,12 @@ func judgeVersion(found *apiversion.Info) Finding {
 	case err != nil:
 		return warning("", "Kubernetes %s: this version is not known", found.GitVersion)
 	case minor < oldest:
-		return trouble("bring the cluster to Kubernetes 1.30 or later", "Kubernetes %s is older than 1.%d, and lacks ValidatingAdmissionPolicy", found.GitVersion, oldest)
+		return trouble("bring the cluster to Kubernetes 1.30 or later",
+			"Kubernetes %s is older than 1.%d, and lacks ValidatingAdmissionPolicy", found.GitVersion, oldest)
 	case minor < imageVolumes:
-		return warning("Kubernetes 1.35 has image volumes on by default", "Kubernetes %s: without image volumes an init container brings the in-pod binary, which costs each run about a second", found.GitVersion)
+		return warning("Kubernetes 1.35 has image volumes on by default",
+			"Kubernetes %s: without image volumes an init container brings the in-pod binary, which costs each run about a second",
+			found.GitVersion)
 	default:
 		return ok("Kubernetes %s: image volumes bring the in-pod binary", found.GitVersion)
 	}
@@ -77,7 +80,8 @@ func controller(_ context.Context, p *patient) []Finding {
 	d := p.deployment
 	switch {
 	case p.deploymentErr != nil:
-		return []Finding{warning("ask for the right to get deployments in namespace "+p.namespace(), "whether the controller runs is not known: %v", p.deploymentErr)}
+		return []Finding{warning("ask for the right to get deployments in namespace "+p.namespace(),
+			"whether the controller runs is not known: %v", p.deploymentErr)}
 	case d == nil:
 		return []Finding{trouble("sluice install", "there is no controller of Sluice")}
 	}
@@ -92,7 +96,9 @@ func controller(_ context.Context, p *patient) []Finding {
 	look := fmt.Sprintf("kubectl describe pods -n %s; kubectl logs -n %s deployment/%s", d.Namespace, d.Namespace, d.Name)
 	switch ready := d.Status.AvailableReplicas; {
 	case wanted == 0:
-		return []Finding{trouble(fmt.Sprintf("kubectl scale deployment %s -n %s --replicas=1", d.Name, d.Namespace), "the controller is scaled down")}
+		return []Finding{
+			trouble(fmt.Sprintf("kubectl scale deployment %s -n %s --replicas=1", d.Name, d.Namespace), "the controller is scaled down"),
+		}
 	case ready == 0:
 		return []Finding{trouble(look, "no replica of the controller is ready (%s)", image)}
 	case ready < wanted || d.Status.UpdatedReplicas < wanted:
@@ -105,11 +111,13 @@ func controller(_ context.Context, p *patient) []Finding {
 func others(ctx context.Context, p *patient) []Finding {
 	found, err := conflict.Find(ctx, p.cluster)
 	if err != nil {
-		return []Finding{warning("ask for the right to list deployments in all namespaces", "whether another controller is there is not known: %v", err)}
+		return []Finding{warning("ask for the right to list deployments in all namespaces",
+			"whether another controller is there is not known: %v", err)}
 	}
 	var findings []Finding
 	for _, other := range conflict.Acting(found) {
-		findings = append(findings, trouble("two controllers undo each other's work: sluice install --replace, or remove one of both", "%s acts on the same runs", other))
+		findings = append(findings, trouble("two controllers undo each other's work: sluice install --replace, or remove one of both",
+			"%s acts on the same runs", other))
 	}
 	if len(findings) == 0 {
 		return []Finding{ok("no other controller of tekton.dev acts")}
@@ -126,7 +134,9 @@ func settings(_ context.Context, p *patient) []Finding {
 		findings = append(findings, trouble(fmt.Sprintf("kubectl edit configmap %s -n %s", wrong.ConfigMap, p.namespace()), "%v", wrong))
 	}
 	if p.flagsGone {
-		findings = append(findings, warning("sluice install makes them", "there is no ConfigMap %s in namespace %s; the defaults are in force", config.FlagsName, p.namespace()))
+		findings = append(findings, warning("sluice install makes them",
+			"there is no ConfigMap %s in namespace %s; the defaults are in force", config.FlagsName,
+			p.namespace()))
 	}
 	for _, n := range p.notices {
 		findings = append(findings, warning(fmt.Sprintf("kubectl edit configmap %s -n %s", n.ConfigMap, n.namespace), "%s", n.Text))
@@ -137,9 +147,11 @@ func settings(_ context.Context, p *patient) []Finding {
 	}
 	f := p.flags
 	if f.ResultsFrom == config.TerminationMessage {
-		return append(findings, ok("results-from: termination-message: at most 4096 bytes for all results of a step; max-result-size: %d", f.MaxResultSize))
+		return append(findings, ok("results-from: termination-message: at most 4096 bytes for all results of a step; max-result-size: %d",
+			f.MaxResultSize))
 	}
-	return append(findings, ok("results-from: sidecar-logs: at most %s for a result, and 1.5 MiB for a whole run", resultview.Bytes(int(f.MaxResultSize))))
+	return append(findings, ok("results-from: sidecar-logs: at most %s for a result, and 1.5 MiB for a whole run",
+		resultview.Bytes(int(f.MaxResultSize))))
 }
 
 // streamBytes is what a stream of the largest results takes in a log (docs/limits.md).

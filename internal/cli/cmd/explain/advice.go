@@ -35,30 +35,53 @@ const (
 // taskAdvice is for every reason of a TaskRun.
 func taskAdvice() map[string]Advice {
 	return map[string]Advice{
-		v1.TaskRunReasonStarted:     {"The run was seen, and its pod is being made.", []string{"wait: sluice logs {run} -f"}},
-		v1.TaskRunReasonPending:     {"The pod is there, and its steps cannot start yet.", []string{waitOrLook}},
-		v1.TaskRunReasonRunning:     {"Steps are running, or their results are being read.", []string{"sluice logs {run} -f shows what they print"}},
-		v1.TaskRunReasonSucceeded:   {"Every step ended well, and every result that was written is there, whole.", []string{nothing}},
-		v1.TaskRunReasonToBeRetried: {"An attempt has failed, and the next one is about to begin.", []string{"sluice logs {run} --failed shows what the last one printed"}},
-		v1.TaskRunReasonFailed:      {"A step ended with a failure.", []string{"see what it printed: " + logs, "a step that may fail: onError: continue; a task that may be tried again: retries"}},
+		v1.TaskRunReasonStarted: {"The run was seen, and its pod is being made.", []string{"wait: sluice logs {run} -f"}},
+		v1.TaskRunReasonPending: {"The pod is there, and its steps cannot start yet.", []string{waitOrLook}},
+		v1.TaskRunReasonRunning: {
+			"Steps are running, or their results are being read.",
+			[]string{"sluice logs {run} -f shows what they print"},
+		},
+		v1.TaskRunReasonSucceeded: {"Every step ended well, and every result that was written is there, whole.", []string{nothing}},
+		v1.TaskRunReasonToBeRetried: {
+			"An attempt has failed, and the next one is about to begin.",
+			[]string{"sluice logs {run} --failed shows what the last one printed"},
+		},
+		v1.TaskRunReasonFailed: {
+			"A step ended with a failure.",
+			[]string{"see what it printed: " + logs, "a step that may fail: onError: continue; a task that may be tried again: retries"},
+		},
 		v1.TaskRunReasonTimedOut: {"The run took longer than it may, and was stopped.", []string{
-			"see where the time went: sluice describe {run}", "allow more: spec.timeout of the run, or default-timeout-minutes in ConfigMap config-defaults for all"}},
-		v1.TaskRunReasonCancelled:        {"Somebody, or the PipelineRun above it, cancelled the run.", []string{"start it again if that was not meant"}},
-		v1.TaskRunReasonResolutionFailed: {"The Task, or a StepAction, that the run refers to cannot be had.", []string{"create it in namespace {namespace}, or correct the name in taskRef: kubectl get tasks -n {namespace}"}},
+			"see where the time went: sluice describe {run}",
+			"allow more: spec.timeout of the run, or default-timeout-minutes in ConfigMap config-defaults for all",
+		}},
+		v1.TaskRunReasonCancelled: {
+			"Somebody, or the PipelineRun above it, cancelled the run.",
+			[]string{"start it again if that was not meant"},
+		},
+		v1.TaskRunReasonResolutionFailed: {
+			"The Task, or a StepAction, that the run refers to cannot be had.",
+			[]string{"create it in namespace {namespace}, or correct the name in taskRef: kubectl get tasks -n {namespace}"},
+		},
 		v1.TaskRunReasonValidationFailed: {"The run, its task or a result is not valid.", []string{
 			correct, "check files before: sluice validate FILE"}},
 		v1.TaskRunReasonPodCreationFailed: {"The API server refuses the pod.", []string{
-			"the message has its words: a service account that is not there, Pod Security, an admission policy, or a field that is not valid", correct}},
+			"the message has its words: a service account that is not there, Pod Security, an admission policy, or a field that is not valid",
+			correct,
+		}},
 		v1.TaskRunReasonClaimCreationFailed: {"The API server refuses the claim of a workspace.", []string{
 			"correct volumeClaimTemplate, or ask for less if a quota is full: kubectl get resourcequota -n {namespace}"}},
 		v1.TaskRunReasonImagePullFailed: {"An image of the pod cannot be pulled.", []string{
-			"correct the image's name, or give its registry's secret to the service account (imagePullSecrets)", "kubectl describe pod {pod} -n {namespace} has the runtime's words"}},
+			"correct the image's name, or give its registry's secret to the service account (imagePullSecrets)",
+			"kubectl describe pod {pod} -n {namespace} has the runtime's words",
+		}},
 		v1.TaskRunReasonPullImageFailed: {"An image cannot be pulled for now; it is tried again.", []string{
 			"wait, or correct the image's name", waitOrLook}},
 		v1.TaskRunReasonContainerConfigError: {"A ConfigMap or Secret that a container's environment names is not there.", []string{
 			"create it in namespace {namespace}, or correct its name in env or envFrom"}},
 		v1.TaskRunReasonPodEvicted: {"The node ended the pod to help itself: it had no memory or disk left.", []string{
-			"request what the steps need (computeResources), so that the pod gets a node that has it", "start the run again; retries does that by itself"}},
+			"request what the steps need (computeResources), so that the pod gets a node that has it",
+			"start the run again; retries does that by itself",
+		}},
 		v1.TaskRunReasonPodDeleted: {"Somebody deleted the pod before it was known what its steps did.", []string{again}},
 		v1.TaskRunReasonInternalError: {"The controller panicked while it worked on the run, which is a mistake in Sluice.", []string{
 			"look for the run's name in its log: kubectl logs -n tekton-pipelines deployment/sluice-controller", "report it, with the run"}},
@@ -68,8 +91,10 @@ func taskAdvice() map[string]Advice {
 			"raise computeResources.limits.memory of step {step}, or let it use less"}},
 		v1.TaskRunReasonSidecarOOM: {"A step failed, and a sidecar had used more memory than its limit.", []string{
 			"raise the sidecar's computeResources.limits.memory", logs}},
-		v1.TaskRunReasonExceededResourceQuota: {"A quota of the namespace has no room for the pod; it is tried again until the timeout.", []string{
-			"wait until other pods have ended, or ask for more: kubectl describe resourcequota -n {namespace}"}},
+		v1.TaskRunReasonExceededResourceQuota: {
+			"A quota of the namespace has no room for the pod; it is tried again until the timeout.",
+			[]string{"wait until other pods have ended, or ask for more: kubectl describe resourcequota -n {namespace}"},
+		},
 		v1.TaskRunReasonExceededNodeResources: {"No node has room for the pod; it is tried again until the timeout.", []string{
 			"wait, or request less: the steps' requests are added up for one pod", waitOrLook}},
 		v1.TaskRunReasonResultTooLarge: {"A result is over the limit of one result, or all together do not fit the run.", []string{
@@ -89,17 +114,25 @@ func taskAdvice() map[string]Advice {
 		v1.TaskRunReasonResultUnreadable: {"What lies at a result's path is no plain file, cannot be read, or did not hold still.", []string{
 			"write a plain file to $(results.NAME.path), once, and leave nothing running that still writes it"}},
 		v1.TaskRunReasonResultsLogAccessDenied: {"Results come through logs, and the controller may not read those of this namespace.", []string{
-			"grant it: kubectl apply -f config/enable-log-access-to-controller/", "or set results-from to termination-message in ConfigMap feature-flags"}},
+			"grant it: kubectl apply -f config/enable-log-access-to-controller/",
+			"or set results-from to termination-message in ConfigMap feature-flags",
+		}},
 	}
 }
 
 // pipelineAdvice is for every reason of a PipelineRun.
 func pipelineAdvice() map[string]Advice {
 	return map[string]Advice{
-		v1.PipelineRunReasonStarted:   {"The run was seen, and no task has started yet.", []string{"wait: sluice logs {run} -f"}},
-		v1.PipelineRunReasonRunning:   {"Tasks are running.", []string{"sluice logs {run} -f shows what they print"}},
-		v1.PipelineRunReasonPending:   {"The run is held by spec.status, and has not started.", []string{"let it go: kubectl patch pipelinerun {name} -n {namespace} --type merge -p '{\"spec\":{\"status\":null}}'"}},
-		v1.PipelineRunReasonStopping:  {"A task failed; those that run may finish, and no other starts.", []string{"see which: sluice describe {run}"}},
+		v1.PipelineRunReasonStarted: {"The run was seen, and no task has started yet.", []string{"wait: sluice logs {run} -f"}},
+		v1.PipelineRunReasonRunning: {"Tasks are running.", []string{"sluice logs {run} -f shows what they print"}},
+		v1.PipelineRunReasonPending: {
+			"The run is held by spec.status, and has not started.",
+			[]string{"let it go: kubectl patch pipelinerun {name} -n {namespace} --type merge -p '{\"spec\":{\"status\":null}}'"},
+		},
+		v1.PipelineRunReasonStopping: {
+			"A task failed; those that run may finish, and no other starts.",
+			[]string{"see which: sluice describe {run}"},
+		},
 		v1.PipelineRunReasonSucceeded: {"Every task succeeded.", []string{nothing}},
 		v1.PipelineRunReasonCompleted: {"Every task that was to run succeeded, and others were skipped.", []string{nothing}},
 		v1.PipelineRunReasonCancelledRunningFinally: {"The run was cancelled, and its tasks of finally are still to end.", []string{
@@ -118,7 +151,10 @@ func pipelineAdvice() map[string]Advice {
 			"the message has its words: a quota, an admission policy, or a webhook", correct}},
 		v1.PipelineRunReasonClaimCreationFailed: {"The API server refuses the claim of a workspace.", []string{
 			"correct volumeClaimTemplate, or ask for less if a quota is full: kubectl get resourcequota -n {namespace}"}},
-		v1.PipelineRunReasonInvalidTaskRunSpecs: {"spec.taskRunSpecs names a task that the pipeline does not have.", []string{"correct pipelineTaskName"}},
+		v1.PipelineRunReasonInvalidTaskRunSpecs: {
+			"spec.taskRunSpecs names a task that the pipeline does not have.",
+			[]string{"correct pipelineTaskName"},
+		},
 		v1.PipelineRunReasonCouldntGetPipeline: {"The Pipeline that the run refers to cannot be had.", []string{
 			"create it in namespace {namespace}, or correct the name in pipelineRef: kubectl get pipelines -n {namespace}"}},
 		v1.PipelineRunReasonCouldntGetTask: {"A Task that the Pipeline refers to cannot be had.", []string{
@@ -131,10 +167,17 @@ func pipelineAdvice() map[string]Advice {
 		v1.PipelineRunReasonInvalidGraph: {"The tasks do not form a graph that can be run: some wait for one another.", []string{
 			"take a runAfter, or a use of a result, out of the circle: sluice graph FILE"}},
 		v1.PipelineRunReasonInvalidTaskResultReference: {"A task refers to a result that its task did not produce.", []string{
-			"let the step write the result, also when there is nothing to say (an empty file)", "or correct the reference: sluice results list {run}"}},
+			"let the step write the result, also when there is nothing to say (an empty file)",
+			"or correct the reference: sluice results list {run}",
+		}},
 		v1.PipelineRunReasonValidationFailed: {"The run or its pipeline is not valid.", []string{
 			correct, "check files before: sluice validate FILE"}},
-		v1.PipelineRunReasonResultTooLarge: {"Results that are passed on, or the pipeline's own, do not fit the object that needs them.", []string{
-			"pass on less, or through a workspace with the digest as the result", "see the sizes: sluice results list {run}"}},
+		v1.PipelineRunReasonResultTooLarge: {
+			"Results that are passed on, or the pipeline's own, do not fit the object that needs them.",
+			[]string{
+				"pass on less, or through a workspace with the digest as the result",
+				"see the sizes: sluice results list {run}",
+			},
+		},
 	}
 }

@@ -35,7 +35,8 @@ func fromFile(file, of string, in io.Reader) (model.Graph, error) {
 		for i, o := range found {
 			names[i] = o.Name()
 		}
-		return model.Graph{}, clierror.New(fmt.Sprintf("there are %d objects to draw in %q", len(found), file), "say which: --of "+strings.Join(names, ", or --of "))
+		return model.Graph{}, clierror.New(fmt.Sprintf("there are %d objects to draw in %q", len(found), file), "say which: --of "+
+			strings.Join(names, ", or --of "))
 	}
 }
 
@@ -88,6 +89,7 @@ func drawable(set *check.Set, o *check.Object) (model.Graph, error) {
 	case task != nil:
 		return model.OfTask(o.Name(), task), nil
 	default:
-		return model.Graph{}, clierror.New(o.Name()+" refers to something that is not in the file", "draw the file that has it, or the run once it is there: sluice graph RUN")
+		return model.Graph{}, clierror.New(o.Name()+" refers to something that is not in the file",
+			"draw the file that has it, or the run once it is there: sluice graph RUN")
 	}
 }

@@ -72,7 +72,8 @@ namespace of -n alone (repeat it for each namespace).`,
 	flags.StringVar(&o.Choice.Controller, "image", "", "`IMAGE` of the controller (default: that of the installation)")
 	flags.StringVar(&o.Choice.Inpod, "inpod-image", "", "`IMAGE` of the in-pod binary (default: that of the installation)")
 	flags.StringArrayVar(&o.Choice.Args, "controller-arg", nil, "further `ARGUMENT` of the controller; once for each")
-	flags.StringVar(&o.Choice.ResultsFrom, "results-from", "", "how results come back: "+strings.Join(methods(), " or ")+" (default: as it is set; termination-message)")
+	flags.StringVar(&o.Choice.ResultsFrom, "results-from", "", "how results come back: "+
+		strings.Join(methods(), " or ")+" (default: as it is set; termination-message)")
 	flags.Int64Var(&o.Choice.MaxResultSize, "max-result-size", 0, "how many `bytes` one result may have (default: as it is set; 4096)")
 	flags.BoolVar(&o.Namespaced, "namespaced", false, "let the controller read logs in this namespace only (-n)")
 	flags.BoolVar(&o.Replace, "replace", false, "scale another controller of tekton.dev down")
@@ -271,7 +272,8 @@ func (o *Options) apply(ctx context.Context, c *cluster.Cluster, set bundle.Set)
 }
 
 func applyOne(ctx context.Context, c *cluster.Cluster, object *unstructured.Unstructured) error {
-	err := c.Client.Apply(ctx, client.ApplyConfigurationFromUnstructured(object.DeepCopy()), client.FieldOwner(fieldManager), client.ForceOwnership)
+	err := c.Client.Apply(ctx, client.ApplyConfigurationFromUnstructured(object.DeepCopy()),
+		client.FieldOwner(fieldManager), client.ForceOwnership)
 	if err != nil {
 		return fmt.Errorf("cannot apply %s %q: %w", object.GetKind(), object.GetName(), err)
 	}

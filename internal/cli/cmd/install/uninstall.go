@@ -175,8 +175,11 @@ func (o *RemoveOptions) say(ctx context.Context, c *cluster.Cluster, doomed []*m
 func stored(ctx context.Context, c *cluster.Cluster) []string {
 	var counts []string
 	for _, kind := range []metav1.GroupVersionKind{
-		gvk(v1.GroupVersion.Version, v1.KindTask), gvk(v1.GroupVersion.Version, v1.KindPipeline),
-		gvk(v1beta1.GroupVersion.Version, "StepAction"), gvk(v1.GroupVersion.Version, v1.KindTaskRun), gvk(v1.GroupVersion.Version, v1.KindPipelineRun),
+		gvk(v1.GroupVersion.Version, v1.KindTask),
+		gvk(v1.GroupVersion.Version, v1.KindPipeline),
+		gvk(v1beta1.GroupVersion.Version, "StepAction"),
+		gvk(v1.GroupVersion.Version, v1.KindTaskRun),
+		gvk(v1.GroupVersion.Version, v1.KindPipelineRun),
 	} {
 		list := &metav1.PartialObjectMetadataList{}
 		list.APIVersion, list.Kind = v1.GroupName+"/"+kind.Version, kind.Kind+"List"

@@ -34,7 +34,8 @@ func change(ctx context.Context, c *cluster.Cluster, object *unstructured.Unstru
 	if err != nil {
 		return fmt.Errorf("cannot encode settings: %w", err)
 	}
-	if err := c.Client.Patch(ctx, object.DeepCopy(), client.RawPatch(types.MergePatchType, patch), client.FieldOwner(fieldManager)); err != nil {
+	if err := c.Client.Patch(ctx, object.DeepCopy(), client.RawPatch(types.MergePatchType, patch),
+		client.FieldOwner(fieldManager)); err != nil {
 		return fmt.Errorf("cannot change settings in ConfigMap %q: %w", object.GetName(), err)
 	}
 	return nil
@@ -112,7 +113,8 @@ func ready(d *appsv1.Deployment) bool {
 // whyNotReady is what the controller's pods say; empty where they cannot be read.
 func (o *Options) whyNotReady(ctx context.Context, c *cluster.Cluster) string {
 	var pods corev1.PodList
-	if err := c.Client.List(ctx, &pods, client.InNamespace(bundle.Namespace), client.MatchingLabels{"app.kubernetes.io/name": bundle.Deployment}); err != nil {
+	if err := c.Client.List(ctx, &pods, client.InNamespace(bundle.Namespace),
+		client.MatchingLabels{"app.kubernetes.io/name": bundle.Deployment}); err != nil {
 		return ""
 	}
 	for i := range pods.Items {

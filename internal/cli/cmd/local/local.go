@@ -137,7 +137,8 @@ func (k *Cluster) apply(ctx context.Context, p programs, c *cluster.Cluster, ima
 	err = c.Client.Get(ctx, client.ObjectKey{Namespace: bundle.Namespace, Name: bundle.FlagsName}, &settings)
 	if apierrors.IsNotFound(err) {
 		installation.Choice.ResultsFrom, installation.Choice.MaxResultSize = string(config.SidecarLogs), maxResultSize
-		k.Terminal.Notef("results-from is %s, max-result-size %d (ConfigMap %s in namespace %s)", config.SidecarLogs, maxResultSize, bundle.FlagsName, bundle.Namespace)
+		k.Terminal.Notef("results-from is %s, max-result-size %d (ConfigMap %s in namespace %s)",
+			config.SidecarLogs, maxResultSize, bundle.FlagsName, bundle.Namespace)
 	}
 	return installation.Install(ctx, c)
 }
@@ -155,7 +156,8 @@ func answering(ctx context.Context, c *cluster.Cluster) error {
 		return last == nil, last
 	})
 	if err != nil {
-		return clierror.Hint(fmt.Errorf("cannot use the cluster: its webhooks do not answer: %w", errors.Join(err, last)), "sluice doctor says more")
+		return clierror.Hint(fmt.Errorf("cannot use the cluster: its webhooks do not answer: %w", errors.Join(err, last)),
+			"sluice doctor says more")
 	}
 	return nil
 }

@@ -94,7 +94,8 @@ func (o *ListOptions) list(ctx context.Context) error {
 		if err := resultview.Grid(all).Write(w, o.Terminal); err != nil {
 			return err
 		}
-		o.Terminal.Printf("\n%s takes %s of %s: %s\n", r.Run, resultview.Bytes(r.Size), resultview.Bytes(r.Limit), resultview.Bar(int64(r.Size), int64(r.Limit)))
+		o.Terminal.Printf("\n%s takes %s of %s: %s\n",
+			r.Run, resultview.Bytes(r.Size), resultview.Bytes(r.Limit), resultview.Bar(int64(r.Size), int64(r.Limit)))
 		return nil
 	})
 }

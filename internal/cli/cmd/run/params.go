@@ -31,7 +31,8 @@ func parseParams(flags []string) ([]given, error) {
 		if file, isFile := strings.CutPrefix(value, "@"); isFile {
 			data, err := os.ReadFile(file)
 			if err != nil {
-				return nil, clierror.Hint(fmt.Errorf("cannot read the value of param %q: %w", name, err), "a value that begins with @ is the name of a file")
+				return nil, clierror.Hint(fmt.Errorf("cannot read the value of param %q: %w", name, err),
+					"a value that begins with @ is the name of a file")
 			}
 			value = string(data)
 		}

@@ -11,7 +11,8 @@ import (
 )
 
 // workspaceForms are what -w takes, for messages.
-const workspaceForms = "-w NAME=emptyDir, NAME=claim/CLAIM, NAME=new/1Gi, NAME=configMap/MAP or NAME=secret/SECRET, each also with ,subPath=FOLDER"
+const workspaceForms = "-w NAME=emptyDir, NAME=claim/CLAIM, NAME=new/1Gi, NAME=configMap/MAP or " +
+	"NAME=secret/SECRET, each also with ,subPath=FOLDER"
 
 // parseWorkspace reads one -w flag into a binding as the API takes it.
 func parseWorkspace(text string) (map[string]any, error) {

@@ -60,7 +60,8 @@ Exit status: 0 nothing is wrong (there may be warnings), 1 something is, 2 a fil
 		},
 	}
 	flags := c.Flags()
-	flags.StringVar(&o.ResultsFrom, "results-from", string(config.TerminationMessage), "how results come back: "+strings.Join(methods(), " or "))
+	flags.StringVar(&o.ResultsFrom, "results-from", string(config.TerminationMessage), "how results come back: "+
+		strings.Join(methods(), " or "))
 	flags.Int64Var(&o.MaxResultSize, "max-result-size", results.DefaultMaxSize, "how many `bytes` one result may have")
 	flags.BoolVar(&o.Strict, "strict", false, "exit with 1 for warnings, too")
 	// The flag exists: it was made above.
@@ -99,7 +100,10 @@ func (o *Options) Run() error {
 		return err
 	}
 	set.Check() // the defaults are filled in
-	findings := set.Check(predict.Predict(set, predict.Limits{ResultsFrom: config.ResultsFrom(o.ResultsFrom), MaxResultSize: o.MaxResultSize})...)
+	findings := set.Check(predict.Predict(set, predict.Limits{
+		ResultsFrom:   config.ResultsFrom(o.ResultsFrom),
+		MaxResultSize: o.MaxResultSize,
+	})...)
 	r := report{
 		Files: len(files), Objects: len(set.Objects), Findings: findings,
 		Errors: check.Count(findings, check.Error), Warnings: check.Count(findings, check.Warning),
@@ -200,7 +204,8 @@ func (o *Options) print(w io.Writer, r report, others int) error {
 		if where != "" {
 			where += ": "
 		}
-		fmt.Fprintf(&b, "%s: %s %s%s\n", t.Paint(terminal.Bold, f.Place.String()), t.Paint(colour, string(f.Severity)+":"), where, terminal.Line(f.Message))
+		fmt.Fprintf(&b, "%s: %s %s%s\n",
+			t.Paint(terminal.Bold, f.Place.String()), t.Paint(colour, string(f.Severity)+":"), where, terminal.Line(f.Message))
 		if f.Hint != "" {
 			fmt.Fprintf(&b, "    %s %s\n", t.Paint(terminal.Cyan, "hint:"), f.Hint)
 		}

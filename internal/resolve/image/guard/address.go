@@ -116,7 +116,8 @@ func ParsePrivate(text string) ([]netip.Prefix, error) {
 			return nil, fmt.Errorf("cannot use private network %q: want ADDRESS/BITS, such as 10.20.0.0/16", one)
 		}
 		if p = p.Masked(); !private(p) {
-			return nil, fmt.Errorf("cannot use private network %q: it is not within 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, 100.64.0.0/10 or fc00::/7", one)
+			return nil,
+				fmt.Errorf("cannot use private network %q: it is not within 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, 100.64.0.0/10 or fc00::/7", one)
 		}
 		all = append(all, p)
 	}

@@ -43,7 +43,8 @@ func TestAnswersShareMemory(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				answer, err := NewDoor(answeringTransport(tc.bytes), Registry{Host: "r.example"}, Hosts{}, lease).RoundTrip(request) //nolint:bodyclose // The transport is a fake; what an answer holds is the lease's.
+				door := NewDoor(answeringTransport(tc.bytes), Registry{Host: "r.example"}, Hosts{}, lease)
+				answer, err := door.RoundTrip(request) //nolint:bodyclose // The transport is a fake; what an answer holds is the lease's.
 				if err != nil {
 					t.Fatal(err)
 				}

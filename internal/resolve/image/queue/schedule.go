@@ -131,7 +131,8 @@ func (q *Queue) run(ctx context.Context, j *job) {
 func (q *Queue) find(ctx context.Context, j *job) (found image.Entrypoint, err error) {
 	defer func() {
 		if value := recover(); value != nil {
-			q.options.Log.Error(fmt.Errorf("panic: %v", value), "image lookup panicked", "namespace", j.pull.Namespace, "image", j.image, "stack", string(debug.Stack()))
+			q.options.Log.Error(fmt.Errorf("panic: %v", value), "image lookup panicked",
+				"namespace", j.pull.Namespace, "image", j.image, "stack", string(debug.Stack()))
 			err = &image.PassingError{Words: "the controller could not read the answer of registry " + j.host}
 		}
 	}()
@@ -224,6 +225,7 @@ func (q *Queue) release(j *job) {
 // log writes what messages leave out, for the administrator.
 func (q *Queue) log(j *job, err error, now time.Time) {
 	if j.tenant.logs.AllowN(now, 1) {
-		q.options.Log.Info("image lookup failed", "namespace", j.pull.Namespace, "image", j.image, "attempt", j.attempts+1, "cause", image.Details(err))
+		q.options.Log.Info("image lookup failed", "namespace", j.pull.Namespace, "image", j.image, "attempt",
+			j.attempts+1, "cause", image.Details(err))
 	}
 }

@@ -60,7 +60,9 @@ func (s Shape) Pods() int {
 
 // Status is the one that is written where results are Written.
 func (s Shape) Status() v1.TaskRunStatus {
-	status := v1.TaskRunStatus{Results: []v1.TaskRunResult{{Name: Result, Type: v1.TypeString, Value: v1.StringValue(strings.Repeat(Fill, s.Size))}}}
+	status := v1.TaskRunStatus{
+		Results: []v1.TaskRunResult{{Name: Result, Type: v1.TypeString, Value: v1.StringValue(strings.Repeat(Fill, s.Size))}},
+	}
 	status.SetCondition(v1.Succeeded("written"), metav1.Now())
 	return status
 }
@@ -127,7 +129,10 @@ func (s Shape) pipeline(image string) *v1.PipelineSpec {
 		task := v1.PipelineTask{Name: fmt.Sprintf("t%d", i), TaskSpec: &v1.EmbeddedTask{TaskSpec: *s.task(image)}}
 		if s.Chained && i > 0 {
 			task.TaskSpec.Params = []v1.ParamSpec{{Name: "before", Type: v1.TypeString}}
-			task.Params = []v1.Param{{Name: "before", Value: v1.Value{Type: v1.TypeString, String: fmt.Sprintf("$(tasks.t%d.results.%s)", i-1, Result)}}}
+			task.Params = []v1.Param{{
+				Name:  "before",
+				Value: v1.Value{Type: v1.TypeString, String: fmt.Sprintf("$(tasks.t%d.results.%s)", i-1, Result)},
+			}}
 		}
 		spec.Tasks = append(spec.Tasks, task)
 	}

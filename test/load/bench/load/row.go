@@ -38,11 +38,26 @@ func Rows() []Row {
 		{Name: "pod", What: "one bare pod of 3 containers", Shape: pod, Modes: bare},
 		{Name: "seq", What: "one TaskRun of 2 steps, result of 1 kB", Shape: task, Modes: both},
 		{Name: "plain", What: "one TaskRun of 2 steps, no results", Shape: plain, Modes: both},
-		{Name: "chain", What: "PipelineRun of 3 tasks in a row, 1 kB passed on", Shape: Shape{Tasks: 3, Chained: true, Steps: 2, Size: kb}, Modes: both},
+		{
+			Name:  "chain",
+			What:  "PipelineRun of 3 tasks in a row, 1 kB passed on",
+			Shape: Shape{Tasks: 3, Chained: true, Steps: 2, Size: kb},
+			Modes: both,
+		},
 		{Name: "size100k", What: "one TaskRun, result of 100 kB", Shape: Shape{Steps: 2, Size: 100 * kb}, Modes: sidecar},
 		{Name: "size1400k", What: "one TaskRun, result of 1.4 MB", Shape: Shape{Steps: 2, Size: 1_400_000}, Modes: sidecar},
-		{Name: "random1400k", What: "one TaskRun, result of 1.4 MB that does not compress", Shape: Shape{Steps: 2, Size: 1_400_000, Random: true}, Modes: sidecar},
-		{Name: "write1400k", What: "1.4 MB written into a status, without a pod", Shape: Shape{Steps: 2, Size: 1_400_000, Written: true}, Modes: []string{BareWrites}},
+		{
+			Name:  "random1400k",
+			What:  "one TaskRun, result of 1.4 MB that does not compress",
+			Shape: Shape{Steps: 2, Size: 1_400_000, Random: true},
+			Modes: sidecar,
+		},
+		{
+			Name:  "write1400k",
+			What:  "1.4 MB written into a status, without a pod",
+			Shape: Shape{Steps: 2, Size: 1_400_000, Written: true},
+			Modes: []string{BareWrites},
+		},
 		{Name: "steps20", What: "one TaskRun of 20 steps, result of 1 kB", Shape: Shape{Steps: 20, Size: kb}, Modes: both},
 		{Name: "timeline", What: "one TaskRun of 2 steps, with a reader beside", Shape: task, Followed: true, Modes: sidecar},
 		{Name: "pods60", What: "60 bare pods of 3 containers at once", Shape: pod, Count: 60, Modes: bare},
@@ -50,8 +65,21 @@ func Rows() []Row {
 		{Name: "plain60", What: "60 TaskRuns of 2 steps at once, no results", Shape: plain, Count: 60, Modes: both},
 		{Name: "pods90", What: "90 bare pods of 3 containers at once", Shape: pod, Count: 90, Modes: bare},
 		{Name: "burst30", What: "30 PipelineRuns × 3 TaskRuns × 2 steps at once", Shape: three, Count: 30, Modes: both},
-		{Name: "hostile", What: "ten of the worst objects at once, of 1.5 MB each", Shape: Shape{Steps: 1, Size: kb}, Count: 10, Hostile: true, Modes: sidecar},
-		{Name: "held", What: "finished TaskRuns of 1 MB stay in the cluster", Shape: Shape{Steps: 1, Size: 1_000_000, Random: true}, Held: true, Modes: sidecar},
+		{
+			Name:    "hostile",
+			What:    "ten of the worst objects at once, of 1.5 MB each",
+			Shape:   Shape{Steps: 1, Size: kb},
+			Count:   10,
+			Hostile: true,
+			Modes:   sidecar,
+		},
+		{
+			Name:  "held",
+			What:  "finished TaskRuns of 1 MB stay in the cluster",
+			Shape: Shape{Steps: 1, Size: 1_000_000, Random: true},
+			Held:  true,
+			Modes: sidecar,
+		},
 	}
 }
 

@@ -25,7 +25,8 @@ const sampled = 3
 
 // fill puts into measured what the recorder saw, and what the logs of the pods say. It fails if a run is no good
 // measurement: it failed, or has not the result that its step wrote.
-func (b *Bench) fill(ctx context.Context, measured *record.Batch, recorder *trace.Recorder, created map[string]time.Time, seen beside) error {
+func (b *Bench) fill(ctx context.Context, measured *record.Batch, recorder *trace.Recorder,
+	created map[string]time.Time, seen beside) error {
 	if err := trouble(recorder); err != nil {
 		return err
 	}

@@ -56,7 +56,8 @@ func (b *Bench) probe(ctx context.Context) (string, error) {
 		return "", err
 	}
 	b.made++
-	run := load.Shape{Steps: 1}.Object(b.Namespace, fmt.Sprintf("probe-%d", b.made), b.Image).(*v1.TaskRun) //nolint:forcetypeassert // a shape of steps alone is one
+	name := fmt.Sprintf("probe-%d", b.made)
+	run := load.Shape{Steps: 1}.Object(b.Namespace, name, b.Image).(*v1.TaskRun) //nolint:forcetypeassert // a shape of steps alone is one
 	if err := b.Client.Create(ctx, run); err != nil {
 		return "", fmt.Errorf("cannot create TaskRun: %w", err)
 	}

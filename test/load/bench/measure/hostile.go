@@ -107,7 +107,8 @@ func (b *Bench) flood(ctx context.Context, namespace string) (string, error) {
 		return len(children.Items) >= hostile.Copies, err
 	})
 	if err != nil {
-		return "", fmt.Errorf("cannot see the %d TaskRuns of PipelineRun %q, there are %d: %w", hostile.Copies, run.Name, len(children.Items), err)
+		return "", fmt.Errorf("cannot see the %d TaskRuns of PipelineRun %q, there are %d: %w",
+			hostile.Copies, run.Name, len(children.Items), err)
 	}
 	for i := range children.Items {
 		if err := b.writeStatus(ctx, namespace, children.Items[i].Name, hostile.FloodStatus()); err != nil {

@@ -28,8 +28,8 @@ type arrival struct{ first, last time.Time }
 
 func (b *Bench) newReader() *reader { return &reader{bench: b, lines: map[string]arrival{}} }
 
-// added returns what is to be done with new pods of rows that run one after another: to read the log of the last container of bare pods, and of the sidecar
-// in followed rows.
+// added returns what is to be done with new pods of rows that run one after another: to read the log of the last
+// container of bare pods, and of the sidecar in followed rows.
 func (r *reader) added(ctx context.Context, row load.Row) func(*corev1.Pod) {
 	return func(pod *corev1.Pod) {
 		if row.Count > 0 || row.Containers == 0 && !row.Followed {

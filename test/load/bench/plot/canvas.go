@@ -28,7 +28,8 @@ const (
 // style has the colours, and what all pictures have in common.
 const style = `<style>
 svg{--back:#ffffff;--text:#1f2328;--dim:#59636e;--faint:#d1d9e0;--first:#0969da;--second:#bc4c00;--limit:#57606a}
-@media (prefers-color-scheme:dark){svg{--back:#0d1117;--text:#f0f6fc;--dim:#9198a1;--faint:#3d444d;--first:#4493f8;--second:#f0883e;--limit:#b7bdc8}}
+@media (prefers-color-scheme:dark){svg{` +
+	`--back:#0d1117;--text:#f0f6fc;--dim:#9198a1;--faint:#3d444d;--first:#4493f8;--second:#f0883e;--limit:#b7bdc8}}
 text{font:12px system-ui,-apple-system,"Segoe UI",sans-serif}
 .title{font-size:15px;font-weight:600}
 </style>`
@@ -63,11 +64,13 @@ func (c *canvas) addf(format string, values ...any) {
 }
 
 func (c *canvas) line(x1, y1, x2, y2 float64, colour Colour, width float64) {
-	c.addf(`<line x1="%s" y1="%s" x2="%s" y2="%s" stroke="var(--%s)" stroke-width="%s"/>`, number(x1), number(y1), number(x2), number(y2), colour, number(width))
+	c.addf(`<line x1="%s" y1="%s" x2="%s" y2="%s" stroke="var(--%s)" stroke-width="%s"/>`,
+		number(x1), number(y1), number(x2), number(y2), colour, number(width))
 }
 
 func (c *canvas) dashed(x1, y1, x2, y2 float64, colour Colour) {
-	c.addf(`<line x1="%s" y1="%s" x2="%s" y2="%s" stroke="var(--%s)" stroke-dasharray="5 4"/>`, number(x1), number(y1), number(x2), number(y2), colour)
+	c.addf(`<line x1="%s" y1="%s" x2="%s" y2="%s" stroke="var(--%s)" stroke-dasharray="5 4"/>`,
+		number(x1), number(y1), number(x2), number(y2), colour)
 }
 
 func (c *canvas) dot(x, y, r float64, colour Colour, opacity float64) {

@@ -6,8 +6,8 @@ import (
 	"github.com/sluice-ci/sluice/test/load/bench/record"
 )
 
-// What hostile objects may cost: seconds until one of them is admitted or refused that is sent alone, of which a part is the API server's own work, and bytes of the
-// controller's memory while ten of them are sent at once.
+// What hostile objects may cost: seconds until one of them is admitted or refused that is sent alone, of which a part
+// is the API server's own work, and bytes of the controller's memory while ten of them are sent at once.
 const (
 	wantedAnswer = 1.0
 	wantedPeak   = 256 << 20
@@ -27,7 +27,15 @@ func hostile(lines []Line) []table {
 		slowest, longest := 0.0, 0.0
 		for _, o := range h.Objects {
 			slowest, longest = max(slowest, o.Alone.Seconds), max(longest, o.Webhooks)
-			answers.rows = append(answers.rows, []string{o.What, verdict(o), kilobytes(o.Bytes), places(o.Alone), fmt.Sprintf("%.2f", o.Webhooks), places(o.DryRun), places(o.Create)})
+			answers.rows = append(answers.rows, []string{
+				o.What,
+				verdict(o),
+				kilobytes(o.Bytes),
+				places(o.Alone),
+				fmt.Sprintf("%.2f", o.Webhooks),
+				places(o.DryRun),
+				places(o.Create),
+			})
 		}
 		limits.rows = append(limits.rows,
 			[]string{"slowest answer to a hostile object alone", fmt.Sprintf("%.2f s", wantedAnswer), fmt.Sprintf("%.2f s", slowest)},

@@ -12,7 +12,9 @@ import (
 // legend names the colours of all pictures that compare.
 func legend() []plot.Entry {
 	return []plot.Entry{
-		{Colour: plot.First, Name: load.SidecarLogs}, {Colour: plot.Second, Name: load.TerminationMessage}, {Colour: plot.Limit, Name: "bare pods"},
+		{Colour: plot.First, Name: load.SidecarLogs},
+		{Colour: plot.Second, Name: load.TerminationMessage},
+		{Colour: plot.Limit, Name: "bare pods"},
 	}
 }
 
@@ -85,7 +87,13 @@ func distribution(lines []Line) string {
 
 // size shows how a TaskRun takes longer with a larger result.
 func size(lines []Line) string {
-	marks := []plot.Mark{{X: 0, Name: "no result"}, {X: 1, Name: "1 kB"}, {X: 2, Name: "100 kB"}, {X: 3, Name: "1.4 MB"}, {X: 4, Name: "1.4 MB, random"}}
+	marks := []plot.Mark{
+		{X: 0, Name: "no result"},
+		{X: 1, Name: "1 kB"},
+		{X: 2, Name: "100 kB"},
+		{X: 3, Name: "1.4 MB"},
+		{X: 4, Name: "1.4 MB, random"},
+	}
 	rows := []string{"plain", "seq", "size100k", "size1400k", "random1400k"}
 	var curves []plot.Curve
 	for _, entry := range legend()[:2] {
@@ -112,7 +120,11 @@ func size(lines []Line) string {
 
 // runs shows how long more TaskRuns at once take, until the last is done.
 func runs(lines []Line) string {
-	rows := map[string]string{load.SidecarLogs: "seq burst20 burst30", load.TerminationMessage: "seq burst20 burst30", load.BarePods: "pod pods60 pods90"}
+	rows := map[string]string{
+		load.SidecarLogs:        "seq burst20 burst30",
+		load.TerminationMessage: "seq burst20 burst30",
+		load.BarePods:           "pod pods60 pods90",
+	}
 	var curves []plot.Curve
 	for i, mode := range []string{load.SidecarLogs, load.TerminationMessage, load.BarePods} {
 		curve := plot.Curve{Entry: legend()[i]}
@@ -133,7 +145,8 @@ func runs(lines []Line) string {
 		return ""
 	}
 	marks := []plot.Mark{{X: 1, Name: "1"}, {X: 60, Name: "60"}, {X: 90, Name: "90"}}
-	return plot.Curves("More TaskRuns at once: from the first creation until the last is done", "TaskRuns of two steps, or pods, begun at once", marks, curves)
+	return plot.Curves("More TaskRuns at once: from the first creation until the last is done",
+		"TaskRuns of two steps, or pods, begun at once", marks, curves)
 }
 
 // timeline shows the hops of one TaskRun.
@@ -145,9 +158,17 @@ func timeline(lines []Line) string {
 	const kubernetes, steps, sluice = plot.Limit, plot.Second, plot.First
 	var hops []plot.Hop
 	for _, hop := range []plot.Hop{
-		{Name: created, Colour: sluice}, {Name: scheduled, Colour: kubernetes}, {Name: record.Sandbox, Colour: kubernetes},
-		{Name: record.FirstContainer, Colour: kubernetes}, {Name: started, Colour: kubernetes}, {Name: record.LastContainer, Colour: kubernetes}, {Name: ended, Colour: steps},
-		{Name: record.Logged, Colour: sluice}, {Name: record.Arrived, Colour: kubernetes}, {Name: done, Colour: sluice}, {Name: podEnded, Colour: kubernetes},
+		{Name: created, Colour: sluice},
+		{Name: scheduled, Colour: kubernetes},
+		{Name: record.Sandbox, Colour: kubernetes},
+		{Name: record.FirstContainer, Colour: kubernetes},
+		{Name: started, Colour: kubernetes},
+		{Name: record.LastContainer, Colour: kubernetes},
+		{Name: ended, Colour: steps},
+		{Name: record.Logged, Colour: sluice},
+		{Name: record.Arrived, Colour: kubernetes},
+		{Name: done, Colour: sluice},
+		{Name: podEnded, Colour: kubernetes},
 	} {
 		if at := l.Hops[hop.Name]; at > 0 {
 			hops = append(hops, plot.Hop{Name: told(hop.Name), At: at, Colour: hop.Colour})
@@ -156,7 +177,11 @@ func timeline(lines []Line) string {
 	if len(hops) == 0 {
 		return ""
 	}
-	names := []plot.Entry{{Colour: sluice, Name: "Sluice"}, {Colour: steps, Name: "the steps"}, {Colour: kubernetes, Name: "Kubernetes and the container runtime"}}
+	names := []plot.Entry{
+		{Colour: sluice, Name: "Sluice"},
+		{Colour: steps, Name: "the steps"},
+		{Colour: kubernetes, Name: "Kubernetes and the container runtime"},
+	}
 	slices.SortStableFunc(hops, func(a, b plot.Hop) int { return int((a.At - b.At) * 1e6) })
 	return plot.Hops("Where the time of one TaskRun goes: two steps, sidecar-logs, medians", names, hops)
 }

@@ -86,7 +86,15 @@ func cost(lines []Line) table {
 		if l.Row.Written || l.Row.Hostile {
 			continue // no controller has any
 		}
-		t.rows = append(t.rows, []string{l.Row.What, l.Mode, seconds(l.Machine), seconds(l.Controller), mebibytes(l.Peak), fmt.Sprintf("%.1f", l.Calls), kilobytes(l.LogBytes)})
+		t.rows = append(t.rows, []string{
+			l.Row.What,
+			l.Mode,
+			seconds(l.Machine),
+			seconds(l.Controller),
+			mebibytes(l.Peak),
+			fmt.Sprintf("%.1f", l.Calls),
+			kilobytes(l.LogBytes),
+		})
 	}
 	return t
 }
@@ -127,7 +135,15 @@ func held(lines []Line) table {
 		head: []string{"what", "mode", "n", "peak while they ran", "afterwards", "peak after a restart", "resident after a restart"}}
 	for _, l := range lines {
 		if h := l.Held; h != nil {
-			t.rows = append(t.rows, []string{l.Row.What, l.Mode, fmt.Sprint(h.Runs), mebibytes(l.Peak), mebibytes(h.Resident), mebibytes(h.RestartPeak), mebibytes(h.RestartResident)})
+			t.rows = append(t.rows, []string{
+				l.Row.What,
+				l.Mode,
+				fmt.Sprint(h.Runs),
+				mebibytes(l.Peak),
+				mebibytes(h.Resident),
+				mebibytes(h.RestartPeak),
+				mebibytes(h.RestartResident),
+			})
 		}
 	}
 	return t

@@ -85,7 +85,8 @@ func Start(ctx context.Context, c client.WithWatch, namespace string, check Chec
 		if err := c.List(ctx, list, client.InNamespace(namespace), client.Limit(1)); err != nil {
 			return nil, fmt.Errorf("cannot list %T: %w", list, err)
 		}
-		w, err := c.Watch(ctx, list, client.InNamespace(namespace), &client.ListOptions{Raw: &metav1.ListOptions{ResourceVersion: list.GetResourceVersion()}})
+		w, err := c.Watch(ctx, list, client.InNamespace(namespace),
+			&client.ListOptions{Raw: &metav1.ListOptions{ResourceVersion: list.GetResourceVersion()}})
 		if err != nil {
 			return nil, fmt.Errorf("cannot watch %T: %w", list, err)
 		}

@@ -120,7 +120,8 @@ func (n *Node) message(container string, start time.Time) (string, error) {
 	return string(encoded), err
 }
 
-func (n *Node) patch(ctx context.Context, p *corev1.Pod, phase corev1.PodPhase, start metav1.Time, state func(container string) (corev1.ContainerState, error)) error {
+func (n *Node) patch(ctx context.Context, p *corev1.Pod, phase corev1.PodPhase, start metav1.Time,
+	state func(container string) (corev1.ContainerState, error)) error {
 	status := corev1.PodStatus{Phase: phase, StartTime: &start}
 	for i := range p.Spec.Containers {
 		container := &p.Spec.Containers[i]

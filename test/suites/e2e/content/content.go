@@ -128,7 +128,8 @@ func Hard(n int) string { return hard(source(n), n) }
 func hard(r *rand.Rand, n int) string {
 	pieces := []string{
 		"$$", "$$(HOME)", "$(date)", "$(HOME)", "${HOME}", "$(params.value)", "$(params.bytes)", "$(context.taskRun.name)",
-		"$(tasks.produce.results.value)", "`id`", `"`, `'`, `\`, `\n`, `\\"`, "\n", "\n\n", "%s", "$'\\x41'", "!!", "<<EOF\n", "#", ";", "&", "|", "*", "~", "\t",
+		"$(tasks.produce.results.value)", "`id`", `"`, `'`, `\`, `\n`, `\\"`, "\n", "\n\n", "%s", "$'\\x41'", "!!",
+		"<<EOF\n", "#", ";", "&", "|", "*", "~", "\t",
 	}
 	return draw(r, n, func(r *rand.Rand) string { return word(r) + word(r) + word(r) + " " + pieces[r.IntN(len(pieces))] })
 }

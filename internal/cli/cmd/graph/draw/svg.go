@@ -26,8 +26,12 @@ const (
 // style is the look of a drawing by itself; it follows what the viewer prefers, light or dark. A page that shows the
 // drawing inside of itself has the same classes.
 const style = `
-.sluice-graph{--ink:#1f2328;--faint:#59636e;--line:#8c959f;--paper:#ffffff;--box:#f6f8fa;--waiting:#8c959f;--running:#0969da;--succeeded:#1a7f37;--failed:#cf222e;--cancelled:#9a6700;--skipped:#8c959f;font-family:system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}
-@media (prefers-color-scheme:dark){.sluice-graph{--ink:#e6edf3;--faint:#9198a1;--line:#6e7681;--paper:#0d1117;--box:#161b22;--waiting:#6e7681;--running:#4493f8;--succeeded:#3fb950;--failed:#f85149;--cancelled:#d29922;--skipped:#6e7681}}
+.sluice-graph{--ink:#1f2328;--faint:#59636e;--line:#8c959f;--paper:#ffffff;--box:#f6f8fa;` +
+	`--waiting:#8c959f;--running:#0969da;--succeeded:#1a7f37;--failed:#cf222e;--cancelled:#9a6700;--skipped:#8c959f;` +
+	`font-family:system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}
+@media (prefers-color-scheme:dark){.sluice-graph{` +
+	`--ink:#e6edf3;--faint:#9198a1;--line:#6e7681;--paper:#0d1117;--box:#161b22;` +
+	`--waiting:#6e7681;--running:#4493f8;--succeeded:#3fb950;--failed:#f85149;--cancelled:#d29922;--skipped:#6e7681}}
 .sluice-graph .paper{fill:var(--paper)}
 .sluice-graph text{fill:var(--ink);font-size:13px}
 .sluice-graph .title{font-weight:600;font-size:14px}
@@ -66,10 +70,12 @@ func svg(g model.Graph, look string) string {
 	width := max(d.Along, int(float64(len([]rune(g.Title)))*letter*1.15)) + 2*margin
 	height := d.Across + 2*margin + titleRoom
 	var b strings.Builder
-	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" class="sluice-graph" viewBox="0 0 %d %d" width="%d" height="%d" role="img" aria-label="%s">`+"\n",
+	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" class="sluice-graph" viewBox="0 0 %d %d" width="%d" `+
+		`height="%d" role="img" aria-label="%s">`+"\n",
 		width, height, width, height, text("graph of "+g.Title))
 	b.WriteString(look)
-	b.WriteString(`<defs><marker id="sluice-arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto"><path class="arrow" d="M0 0L8 4L0 8z"/></marker></defs>` + "\n")
+	b.WriteString(`<defs><marker id="sluice-arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" ` +
+		`markerHeight="7" orient="auto"><path class="arrow" d="M0 0L8 4L0 8z"/></marker></defs>` + "\n")
 	fmt.Fprintf(&b, `<rect class="paper" width="%d" height="%d"/>`+"\n", width, height)
 	fmt.Fprintf(&b, `<text class="title" x="%d" y="%d">%s</text>`+"\n", margin, margin+lineHeight, text(g.Title))
 	for i, e := range g.Edges {

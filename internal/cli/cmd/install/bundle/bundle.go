@@ -117,7 +117,10 @@ func (c Choice) access() ([]*unstructured.Unstructured, error) {
 
 // rank is the order in which objects are applied: what others need comes first.
 func rank(o *unstructured.Unstructured) int {
-	order := []string{"Namespace", "CustomResourceDefinition", "ServiceAccount", "ClusterRole", "Role", "ClusterRoleBinding", "RoleBinding", "Secret", "ConfigMap", "Service", "Deployment"}
+	order := []string{
+		"Namespace", "CustomResourceDefinition", "ServiceAccount", "ClusterRole", "Role", "ClusterRoleBinding",
+		"RoleBinding", "Secret", "ConfigMap", "Service", "Deployment",
+	}
 	if i := slices.Index(order, o.GetKind()); i >= 0 {
 		return i
 	}

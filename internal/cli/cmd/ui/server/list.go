@@ -135,7 +135,8 @@ func listed(known map[types.UID]runs.Run, now time.Time) []entry {
 		entries = append(entries, entryOf(r, now))
 	}
 	slices.SortFunc(entries, func(a, b entry) int {
-		return cmp.Or(b.Created.Compare(a.Created), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name))
+		return cmp.Or(b.Created.Compare(a.Created), cmp.Compare(a.Namespace, b.Namespace),
+			cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name))
 	})
 	return entries
 }

@@ -62,7 +62,14 @@ func (s *Server) detailOf(snapshot runs.Snapshot) detail {
 	}
 	for _, tr := range snapshot.Tasks {
 		r := runs.OfTask(tr)
-		t := task{Name: snapshot.Task(tr), TaskRun: tr.Name, State: r.State(), Message: r.Message(), Seconds: r.Took(now).Seconds(), Steps: []step{}}
+		t := task{
+			Name:    snapshot.Task(tr),
+			TaskRun: tr.Name,
+			State:   r.State(),
+			Message: r.Message(),
+			Seconds: r.Took(now).Seconds(),
+			Steps:   []step{},
+		}
 		for _, n := range tree.Of(runs.Snapshot{Run: r, Tasks: []*v1.TaskRun{tr}}, now).Children {
 			t.Steps = append(t.Steps, step{n.Name, n.State, n.Note, n.Took.Seconds()})
 		}

@@ -73,7 +73,13 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if s.matches(r.URL.Query().Get("token")) {
 		// The token leaves the address, so that it is not in the history and in no screenshot.
-		http.SetCookie(w, &http.Cookie{Name: s.cookie(), Value: s.Token, Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode}) //nolint:gosec // loopback has no TLS, so Secure would lose it
+		http.SetCookie(w, &http.Cookie{ //nolint:gosec // loopback has no TLS, so Secure would lose it
+			Name:     s.cookie(),
+			Value:    s.Token,
+			Path:     "/",
+			HttpOnly: true,
+			SameSite: http.SameSiteStrictMode,
+		})
 		http.Redirect(w, r, "/", http.StatusSeeOther)
 		return
 	}
@@ -117,7 +123,8 @@ func (s *Server) refusal(r *http.Request) string {
 
 // harden forbids everything that the page does not need.
 func harden(h http.Header) {
-	h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+	h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "+
+		"img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("X-Frame-Options", "DENY")
 	h.Set("Referrer-Policy", "no-referrer")

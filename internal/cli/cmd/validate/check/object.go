@@ -86,7 +86,12 @@ func decode(d document.Document) (*Object, []Finding) {
 		return nil, []Finding{{Place: d.Start(), Severity: Error, Message: "this is not an object of Kubernetes: it needs apiVersion and kind"}}
 	}
 	if meta.Kind == "" || meta.APIVersion == "" {
-		return nil, []Finding{{Place: d.Start(), Severity: Error, Message: "apiVersion and kind must be given", Hint: "as in apiVersion: " + v1.GroupVersion.String() + ", kind: Pipeline"}}
+		return nil, []Finding{{
+			Place:    d.Start(),
+			Severity: Error,
+			Message:  "apiVersion and kind must be given",
+			Hint:     "as in apiVersion: " + v1.GroupVersion.String() + ", kind: Pipeline",
+		}}
 	}
 	value := prototype(meta.GroupVersionKind())
 	rules, known := validation.ObjectOf(value)
@@ -175,7 +180,8 @@ func meant(name string, known []string) string {
 func (o *Object) checkMetadata() []Finding {
 	name, generated := o.Value.GetName(), o.Value.GetGenerateName()
 	if name == "" && generated == "" {
-		return []Finding{o.Finding(Error, "metadata.name", "an object needs a name", "give metadata.name, or metadata.generateName to create one anew each time")}
+		return []Finding{o.Finding(Error, "metadata.name", "an object needs a name",
+			"give metadata.name, or metadata.generateName to create one anew each time")}
 	}
 	var findings []Finding
 	for _, message := range utilvalidation.IsDNS1123Subdomain(name) {

@@ -105,7 +105,8 @@ func (p *predictor) task(t task) {
 		case o.certain():
 			p.addf(t.object, check.Error, at, hint, "%sat least %d bytes are more than %s may have: %d", where, o.length.least, o.noun, o.limit)
 		case o.length.from != "":
-			p.addf(t.object, check.Warning, at, hint, "%sup to %d bytes, with as much as max-result-size allows in %s, are more than %s may have: %d",
+			p.addf(t.object, check.Warning, at, hint,
+				"%sup to %d bytes, with as much as max-result-size allows in %s, are more than %s may have: %d",
 				where, o.length.most, o.length.from, o.noun, o.limit)
 		}
 	}
@@ -143,7 +144,8 @@ func (p *predictor) results(t task) {
 			stored += objectsize.Encoded(value)
 			lastPath = path
 			if int64(len(value)) > p.limits.MaxResultSize {
-				p.addf(t.object, check.Error, path, workspaceHint, "result %q is written with %d bytes, more than max-result-size: %d", name, len(value), p.limits.MaxResultSize)
+				p.addf(t.object, check.Error, path, workspaceHint, "result %q is written with %d bytes, more than max-result-size: %d",
+					name, len(value), p.limits.MaxResultSize)
 			}
 		}
 		if t.from != config.TerminationMessage || len(entries) == 0 {
@@ -152,12 +154,16 @@ func (p *predictor) results(t task) {
 		budget := termination.Budget(len(t.spec.Steps) + len(t.spec.Sidecars))
 		_, err := termination.Encode(entries, budget)
 		if tooMuch, ok := errors.AsType[*termination.OverBudgetError](err); ok {
-			p.addf(t.object, check.Error, path, "results-from: sidecar-logs has room for more, for the installation or by the annotation "+v1.AnnotationResultsFrom,
-				"the step's results take %d bytes of its termination message, which has room for %d; the largest is %q", tooMuch.Size, budget, tooMuch.Result)
+			p.addf(t.object, check.Error, path, "results-from: sidecar-logs has room for more, for the "+
+				"installation or by the annotation "+v1.AnnotationResultsFrom,
+				"the step's results take %d bytes of its termination message, which has room for %d; the largest is %q",
+				tooMuch.Size, budget, tooMuch.Result)
 		}
 	}
 	if stored > objectsize.Limit {
-		p.addf(t.object, check.Error, lastPath, workspaceHint, "the task's results take %d bytes in the TaskRun, more than one object can hold: %d", stored, objectsize.Limit)
+		p.addf(t.object, check.Error, lastPath, workspaceHint,
+			"the task's results take %d bytes in the TaskRun, more than one object can hold: %d", stored,
+			objectsize.Limit)
 	}
 }
 

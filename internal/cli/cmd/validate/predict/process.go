@@ -54,7 +54,8 @@ func (s scales) overs(spec *v1.TaskSpec, in sizes) []over {
 			note(fmt.Sprintf("%s.env[%d].value", path, n), "one variable of the environment", step.Env[n].Name+"="+step.Env[n].Value, true)
 		}
 		note(path+".script", "", step.Script, false)
-		if total.length.most > total.limit && !slices.ContainsFunc(found, func(o over) bool { return o.certain() && len(o.path) > len(path) && o.path[:len(path)] == path }) {
+		if total.length.most > total.limit &&
+			!slices.ContainsFunc(found, func(o over) bool { return o.certain() && len(o.path) > len(path) && o.path[:len(path)] == path }) {
 			total.params = slices.Compact(total.params)
 			found = append(found, total)
 		}

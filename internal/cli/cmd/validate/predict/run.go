@@ -37,7 +37,8 @@ func (p *predictor) taskRun(o *check.Object, run *v1.TaskRun) {
 // object refuses an object that etcd would not take.
 func (p *predictor) object(o *check.Object, path string, encoded int, noun string) {
 	if encoded > objectsize.Limit {
-		p.addf(o, check.Error, path, "give shorter params; "+workspaceHint, "%s has %d bytes when encoded as JSON, more than one object can hold: %d", noun, encoded, objectsize.Limit)
+		p.addf(o, check.Error, path, "give shorter params; "+workspaceHint,
+			"%s has %d bytes when encoded as JSON, more than one object can hold: %d", noun, encoded, objectsize.Limit)
 	}
 }
 
@@ -118,9 +119,11 @@ func (p *predictor) child(o *check.Object, of *v1.PipelineTask, at string, encod
 	}
 	switch {
 	case encoded.least > objectsize.Limit:
-		p.addf(o, check.Error, at, workspaceHint, "the TaskRun of task %q takes at least %d bytes, more than one object can hold: %d", of.Name, encoded.least, objectsize.Limit)
+		p.addf(o, check.Error, at, workspaceHint, "the TaskRun of task %q takes at least %d bytes, more than one object can hold: %d",
+			of.Name, encoded.least, objectsize.Limit)
 	case encoded.most > objectsize.Limit && encoded.from != "":
-		p.addf(o, check.Warning, at, workspaceHint, "the TaskRun of task %q takes up to %d bytes, with as much as max-result-size allows in %s; one object can hold %d",
+		p.addf(o, check.Warning, at, workspaceHint,
+			"the TaskRun of task %q takes up to %d bytes, with as much as max-result-size allows in %s; one object can hold %d",
 			of.Name, encoded.most, encoded.from, objectsize.Limit)
 	}
 }
