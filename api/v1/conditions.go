@@ -15,6 +15,10 @@ const ConditionSucceeded = "Succeeded"
 // where results were to be signed, and nowhere else.
 const ConditionSignedResults = "SignedResultsVerified"
 
+// ConditionStartFailure is True for a PipelineRun that continues although one of its tasks could not start. Its reason and its
+// message are those with which the run will fail. A run that has ended does not have this condition.
+const ConditionStartFailure = "sluice.dev/StartFailure"
+
 // maxConditionMessage is the longest condition message that the API accepts, in bytes.
 const maxConditionMessage = 32768
 
@@ -47,6 +51,11 @@ func SignedResults(verified bool, reason, message string) metav1.Condition {
 		status = metav1.ConditionTrue
 	}
 	return metav1.Condition{Type: ConditionSignedResults, Status: status, Reason: reason, Message: clip(message)}
+}
+
+// StartFailure is the condition of a PipelineRun that continues although one of its tasks could not start.
+func StartFailure(reason, message string) metav1.Condition {
+	return metav1.Condition{Type: ConditionStartFailure, Status: metav1.ConditionTrue, Reason: reason, Message: clip(message)}
 }
 
 func succeeded(status metav1.ConditionStatus, reason, message string) metav1.Condition {

@@ -13,7 +13,8 @@ type PipelineRunStatus struct {
 	// ObservedGeneration is the generation of the spec that this status is about.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
-	// Conditions: one, of type Succeeded; Unknown while the run goes on, then True or False.
+	// Conditions: the first has type Succeeded; it is Unknown while the run continues, then True or False. A run that continues
+	// although a task could not start also has one of type sluice.dev/StartFailure.
 	// +optional
 	// +listType=map
 	// +listMapKey=type

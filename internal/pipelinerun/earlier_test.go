@@ -1,6 +1,7 @@
 package pipelinerun
 
 import (
+	"context"
 	"flag"
 	"os"
 	"path/filepath"
@@ -8,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 	"sigs.k8s.io/yaml"
@@ -23,8 +25,16 @@ type earlier struct {
 	// PipelineRun and its TaskRuns as they stood when that controller was stopped.
 	PipelineRun *v1.PipelineRun `json:"pipelineRun"`
 	TaskRuns    []v1.TaskRun    `json:"taskRuns"`
-	// Results that have to be there in the end.
+	// Results are those that the run has in the end.
 	Results []v1.PipelineRunResult `json:"results"`
+	// Failure is how the run ends if it does not succeed.
+	Failure *recordedEnd `json:"failure,omitempty"`
+}
+
+// recordedEnd is the reason and the message of a run that has failed.
+type recordedEnd struct {
+	Reason  string `json:"reason"`
+	Message string `json:"message"`
 }
 
 // links are the tasks of chain in their order, and what each produces.
@@ -71,12 +81,17 @@ func (e *earlier) replay(t *testing.T) {
 	}
 	c := newCluster(t, interceptor.Funcs{}, objects...)
 	pr := c.settle(t, e.PipelineRun)
-	tasks, results := links()
-	for _, task := range tasks {
-		if !c.child(t, pr, task, -1).Status.Done() {
-			c.end(t, pr, task, v1.Succeeded("done"), results...)
-			pr = c.settle(t, pr)
+	_, results := links()
+	for running := c.running(t); len(running) > 0; running = c.running(t) {
+		c.endOf(t, running[0], v1.Succeeded("done"), results...)
+		pr = c.settle(t, pr)
+	}
+	if e.Failure != nil {
+		checkCondition(t, pr, "False", e.Failure.Reason)
+		if diff := cmp.Diff(e.Failure.Message, pr.Status.Condition().Message); diff != "" {
+			t.Errorf("message: -want +got:\n%s", diff)
 		}
+		return
 	}
 	checkCondition(t, pr, "True", v1.PipelineRunReasonSucceeded)
 	if diff := cmp.Diff(e.Results, pr.Status.Results); diff != "" {
@@ -89,7 +104,23 @@ func (e *earlier) replay(t *testing.T) {
 	}
 }
 
-// recordAll records a run when each of its tasks runs.
+// running returns the TaskRuns that have not ended.
+func (c *cluster) running(t *testing.T) []*v1.TaskRun {
+	t.Helper()
+	list := &v1.TaskRunList{}
+	if err := c.List(t.Context(), list); err != nil {
+		t.Fatal(err)
+	}
+	var running []*v1.TaskRun
+	for i := range list.Items {
+		if !list.Items[i].Status.Done() {
+			running = append(running, &list.Items[i])
+		}
+	}
+	return running
+}
+
+// recordAll records a run when each of its tasks runs, and one with a task that was refused while another one runs.
 func recordAll(t *testing.T, dir string) {
 	t.Helper()
 	if _, err := os.Stat(dir); err == nil {
@@ -110,19 +141,39 @@ func recordAll(t *testing.T, dir string) {
 			c.end(t, pr, task, v1.Succeeded("done"), results...)
 			pr = c.settle(t, pr)
 		}
-		list := &v1.TaskRunList{}
-		if err := c.List(t.Context(), list); err != nil {
-			t.Fatal(err)
-		}
-		e := earlier{PipelineRun: pr, TaskRuns: list.Items, Results: []v1.PipelineRunResult{
+		record(t, c, filepath.Join(dir, until+"-runs.yaml"), earlier{PipelineRun: pr, Results: []v1.PipelineRunResult{
 			{Name: "count", Value: results[3].Value}, {Name: "list", Value: results[1].Value},
-		}}
-		data, err := yaml.Marshal(e)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(dir, until+"-runs.yaml"), data, 0o600); err != nil {
-			t.Fatal(err)
-		}
+		}})
+	}
+	pr := run(plain("refused"), plain("other"))
+	c := newCluster(t, interceptor.Funcs{
+		Create: func(ctx context.Context, under client.WithWatch, o client.Object, opts ...client.CreateOption) error {
+			if o.GetName() == "run-refused" {
+				return apierrors.NewBadRequest("violates the policy")
+			}
+			return under.Create(ctx, o, opts...)
+		},
+	}, pr)
+	record(t, c, filepath.Join(dir, "task-refused.yaml"), earlier{PipelineRun: c.settle(t, pr), Failure: &recordedEnd{
+		Reason: v1.PipelineRunReasonCreateRunFailed,
+		Message: `Tasks Completed: 1 (Failed: 0, Cancelled 0), Skipped: 1; task "refused" cannot start: ` +
+			`the API server refuses TaskRun "run-refused": violates the policy`,
+	}})
+}
+
+// record writes a run and its TaskRuns.
+func record(t *testing.T, c *cluster, file string, e earlier) {
+	t.Helper()
+	list := &v1.TaskRunList{}
+	if err := c.List(t.Context(), list); err != nil {
+		t.Fatal(err)
+	}
+	e.TaskRuns = list.Items
+	data, err := yaml.Marshal(e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, data, 0o600); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -202,8 +202,34 @@ func situations() map[string]situation {
 			want:   Stopping,
 			action: DoNothing,
 		},
+		"start-failure": {
+			reason: "What an earlier reconcile has found out about that decides how the run ends.",
+			run: func() *v1.PipelineRun {
+				return run(producing("make", "r"), taking("use", "$(tasks.make.results.r)"), plain("other"))
+			},
+			tasks: map[string]string{"make": isSucceeded, "use": v1.SkipReasonRefused, "other": isSucceeded},
+			change: func(pr *v1.PipelineRun) {
+				pr.Status.SetCondition(v1.Running(v1.PipelineRunReasonStopping, `Tasks Completed: 1; stopping: something else`), metav1.NewTime(start))
+				pr.Status.SetCondition(v1.StartFailure(v1.PipelineRunReasonCreateRunFailed, `task "use" cannot start: policy`), metav1.NewTime(start))
+			},
+			want:   Ended,
+			action: DoNothing,
+		},
+		"start-failure-while-others-run": {
+			reason: "It stays as it is while others run.",
+			run: func() *v1.PipelineRun {
+				return run(producing("make", "r"), taking("use", "$(tasks.make.results.r)"), plain("other"))
+			},
+			tasks: map[string]string{"make": isSucceeded, "use": v1.SkipReasonRefused, "other": isRunning},
+			change: func(pr *v1.PipelineRun) {
+				pr.Status.SetCondition(v1.Running(v1.PipelineRunReasonStopping, `Tasks Completed: 1; stopping: something else`), metav1.NewTime(start))
+				pr.Status.SetCondition(v1.StartFailure(v1.PipelineRunReasonCreateRunFailed, `task "use" cannot start: policy`), metav1.NewTime(start))
+			},
+			want:   Stopping,
+			action: DoNothing,
+		},
 		"told-before": {
-			reason: "What an earlier pass has said about that stays until the end.",
+			reason: "An earlier version has said that in the message only.",
 			run: func() *v1.PipelineRun {
 				return run(producing("make", "r"), taking("use", "$(tasks.make.results.r)"), plain("other"))
 			},

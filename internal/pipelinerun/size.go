@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 
+	"k8s.io/apimachinery/pkg/api/meta"
+
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/objectsize"
 )
@@ -79,10 +81,11 @@ func lean(status v1.PipelineRunStatus) v1.PipelineRunStatus {
 	return status
 }
 
-// bare returns the lean status without results, and with conditions of its own.
+// bare returns the lean status without results, with a copy of the condition Succeeded.
 func bare(status v1.PipelineRunStatus) v1.PipelineRunStatus {
 	status = lean(status)
 	status.Results, status.Conditions = nil, slices.Clone(status.Conditions)
+	meta.RemoveStatusCondition(&status.Conditions, v1.ConditionStartFailure)
 	return status
 }
 

@@ -1,6 +1,7 @@
 package pipelinerun
 
 import (
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
@@ -64,8 +65,12 @@ func statusFor(pr *v1.PipelineRun, state State, obs Observation, plan Plan, effe
 	status.ChildReferences, status.SkippedTasks = t.children, t.skipped
 	if state != Ended {
 		status.SetCondition(progress(pr, plan, effect, t), now)
+		if t.unstarted {
+			status.SetCondition(v1.StartFailure(t.reason, t.failure), now)
+		}
 		return status, false
 	}
+	meta.RemoveStatusCondition(&status.Conditions, v1.ConditionStartFailure)
 	outcome := ended(pr, obs, plan, t)
 	status.Results = outcome.Results
 	status.CompletionTime = &now

@@ -5,11 +5,12 @@ import (
 	"slices"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/api/meta"
+
 	v1 "github.com/sluice-ci/sluice/api/v1"
 )
 
-// stoppedBy comes before what the message of a run that goes on says about a failure. A later pass finds there what an
-// earlier one has learnt from an API server that refused a TaskRun, and cannot learn again.
+// stoppedBy is what the message of a run that continues says before it reports a failure.
 const stoppedBy = "; stopping: "
 
 // summary is how many tasks stand where, and what the status says about each.
@@ -20,8 +21,9 @@ type summary struct {
 	skipped  []v1.SkippedTask
 	// failure names the first task that failed or could not be started, and why; empty while there is none.
 	failure string
-	// reason for the condition that goes with it.
-	reason string
+	// reason is the one with which the run fails because of it, and unstarted says that the task could not be started.
+	reason    string
+	unstarted bool
 }
 
 // summaryOf goes through the tasks in the order of the pipeline, as they stand after an action. The failure of a task that
@@ -41,6 +43,7 @@ func summaryOf(pr *v1.PipelineRun, plan Plan, effect Effect) *summary {
 		t.count(s.Phase)
 		if s.couldNotStart(named) && t.failure == "" {
 			t.failure, t.reason = couldNotStart(pr, plan, effect, s)
+			t.unstarted = true
 		}
 	}
 	for i := range tasks {
@@ -87,20 +90,32 @@ func (e *Effect) on(tasks []TaskState) []TaskState {
 	return tasks
 }
 
-// couldNotStart says why a task could not be started, and with which reason the run fails for it.
+// couldNotStart returns why a task could not be started, and the reason with which the run fails because of it. What an earlier
+// reconcile has found out, for example from an API server that refused a TaskRun, is in the condition of the run.
 func couldNotStart(pr *v1.PipelineRun, plan Plan, effect Effect, s *TaskState) (failure, reason string) {
 	for _, problem := range []*Problem{effect.Problem, plan.Problem} {
 		if problem != nil && problem.Task == s.Task.Name {
 			return problem.Message, problem.Reason
 		}
 	}
-	reason = reasonOfSkip(s.Skipped.Reason)
-	if c := pr.Status.Condition(); c != nil {
-		if _, told, ok := strings.Cut(c.Message, stoppedBy); ok {
-			return told, reason
-		}
+	if c := meta.FindStatusCondition(pr.Status.Conditions, v1.ConditionStartFailure); c != nil {
+		return c.Message, c.Reason
 	}
-	return fmt.Sprintf("task %q cannot start: %s", s.Task.Name, s.Skipped.Reason), reason
+	if message := earlierFailure(pr); message != "" {
+		return message, reasonOfSkip(s.Skipped.Reason)
+	}
+	return fmt.Sprintf("task %q cannot start: %s", s.Task.Name, s.Skipped.Reason), reasonOfSkip(s.Skipped.Reason)
+}
+
+// earlierFailure returns the failure that the message of the run reports; empty if it reports none. It is for runs whose task
+// could not start under a version that did not write the condition StartFailure.
+func earlierFailure(pr *v1.PipelineRun) string {
+	c := pr.Status.Condition()
+	if c == nil {
+		return ""
+	}
+	_, failure, _ := strings.Cut(c.Message, stoppedBy)
+	return failure
 }
 
 // failureOf names the TaskRun that failed, and what it says.
