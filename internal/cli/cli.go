@@ -1,4 +1,4 @@
-// Package cli is the command line sluice: its root command, the commands below it, and how each of them ends.
+// Package cli is the command line sluice: its root command, its subcommands, and their exit status.
 package cli
 
 import (
@@ -27,27 +27,27 @@ import (
 	"github.com/sluice-ci/sluice/internal/version"
 )
 
-// The groups in which help lists commands.
+// The groups of commands in help.
 const (
 	groupRuns    = "runs"
 	groupFiles   = "files"
 	groupCluster = "cluster"
 )
 
-// NewCommand is sluice itself, with everything below it.
+// NewCommand returns the root command with its subcommands.
 func NewCommand(t *terminal.Terminal) *cobra.Command {
 	flags := &cluster.Flags{Warnings: t.Err}
 	root := &cobra.Command{
 		Use:     "sluice",
 		Version: version.Current().String(),
-		Short:   "Run Tasks and Pipelines, and get at what they produced",
-		Long: `sluice runs Tasks and Pipelines (tekton.dev/v1) on a cluster, shows how they get on, and fetches what they produced.
+		Short:   "Run Tasks and Pipelines, and get their results",
+		Long: `sluice runs Tasks and Pipelines (tekton.dev/v1) on a cluster, shows their progress, and fetches their results.
 
 RUN, in all commands, is a name, taskrun/NAME (tr/NAME) or pipelinerun/NAME (pr/NAME).
 
-Exit status: 0 it was done, and a run that was waited for succeeded; 1 the run failed, or a check found something;
-2 the command could not be used so, or could not do its work; 130 interrupted.`,
-		Example: `  sluice run -f pipelinerun.yaml       # start it, watch it, see its results
+Exit status: 0 success, also of a run that the command waited for; 1 the run failed, or a check found a problem;
+2 the command line is invalid, or the command could not do its work; 130 interrupted.`,
+		Example: `  sluice run -f pipelinerun.yaml       # start it, watch it, show its results
   sluice list                          # what ran
   sluice explain RUN                   # why it failed, and what to do`,
 		SilenceErrors: true,
@@ -98,7 +98,7 @@ func add(root *cobra.Command, group string, commands ...*cobra.Command) {
 	}
 }
 
-// unknownCommand refuses arguments of the root command, with the commands that somebody may have meant.
+// unknownCommand rejects arguments of the root command, and suggests similar commands.
 func unknownCommand(c *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
@@ -107,11 +107,11 @@ func unknownCommand(c *cobra.Command, args []string) error {
 	for _, name := range c.SuggestionsFor(args[0]) {
 		hints = append([]string{"did you mean " + c.CommandPath() + " " + name + "?"}, hints...)
 	}
-	return clierror.New("there is no command "+args[0], hints...)
+	return clierror.New("unknown command "+args[0], hints...)
 }
 
-// Main runs sluice with these arguments, says what went wrong, and returns the exit status. When ctx ends, the command is
-// ended as by its user.
+// Main runs sluice with args, prints errors, and returns the exit status. When ctx ends, the command ends as if its user had
+// interrupted it.
 func Main(ctx context.Context, t *terminal.Terminal, args []string) clierror.Code {
 	root := NewCommand(t)
 	root.SetArgs(args)

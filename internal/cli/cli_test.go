@@ -26,7 +26,7 @@ func TestEveryCommandCanBeLearned(t *testing.T) {
 			}
 		}
 		if c.HasParent() && c.Parent().HasParent() && c.Parent().Name() == "completion" {
-			return // cobra's own
+			return // a command of cobra
 		}
 		if c.Short == "" || strings.HasSuffix(c.Short, ".") || c.Short[0] < 'A' || c.Short[0] > 'Z' {
 			t.Errorf("%s: the short text is a line without a full stop: %q", c.CommandPath(), c.Short)
@@ -74,7 +74,7 @@ func TestMainSaysWhatIsWrong(t *testing.T) {
 		"No such command": {
 			reason: "The nearest is proposed.",
 			args:   []string{"exlpain"},
-			want:   "error: there is no command exlpain\nhint: did you mean sluice explain?\nhint: sluice --help lists the commands\n",
+			want:   "error: unknown command exlpain\nhint: did you mean sluice explain?\nhint: sluice --help lists the commands\n",
 		},
 		"No such flag": {
 			reason: "The help of the command is named.",

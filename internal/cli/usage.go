@@ -2,8 +2,8 @@ package cli
 
 import "strings"
 
-// isUsage reports whether err is cobra's own about the number of arguments, or about flags that are required or exclude
-// one another: these have no type, and begin with one of few texts.
+// isUsage reports whether err is an error of cobra about the number of arguments, or about flags that are required or exclude
+// each other. These errors have no type, but few beginnings.
 func isUsage(err error) bool {
 	text := err.Error()
 	for _, begin := range []string{

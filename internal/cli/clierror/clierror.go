@@ -1,5 +1,4 @@
-// Package clierror is what a command of sluice returns when it cannot do, or did not get, what it was asked for: an error
-// with the hints that go with it, and the status that the process ends with.
+// Package clierror has the errors of the commands of sluice: an error with hints, and the exit status of the process.
 package clierror
 
 import (
@@ -7,38 +6,38 @@ import (
 	"fmt"
 )
 
-// Code is the exit status of the process. Scripts rely on these numbers: they are in the documentation of every command.
+// Code is the exit status of the process. Scripts rely on these numbers; the help of sluice documents them.
 type Code int
 
 // The codes.
 const (
-	// Success: what was asked for was done; a run that was waited for succeeded.
+	// Success: the command succeeded; a run that it waited for succeeded.
 	Success Code = 0
-	// RunFailed: a run that was waited for, or asked about, has not succeeded; a check has found something.
+	// RunFailed: a run of the command has not succeeded, or a check found a problem.
 	RunFailed Code = 1
-	// Unusable: the command was not used as it has to be, or could not do its work.
+	// Unusable: the command line is invalid, or the command could not do its work.
 	Unusable Code = 2
-	// Interrupted: the user ended the command (128 and the number of SIGINT, as shells have it).
+	// Interrupted: the user interrupted the command (128 plus the number of SIGINT, as in shells).
 	Interrupted Code = 130
 )
 
-// ErrQuiet stands for an outcome of which everything has been said already: nothing is printed for it.
-var ErrQuiet = errors.New("everything has been said")
+// ErrQuiet is an outcome that the command has already printed. Main prints nothing for it.
+var ErrQuiet = errors.New("the outcome is already printed")
 
-// Error is an error with what to do about it.
+// Error is an error with hints.
 type Error struct {
-	// Err is what went wrong; ErrQuiet prints nothing.
+	// Err is the cause; ErrQuiet prints nothing.
 	Err error
-	// Hints are sentences, or commands, that help. None is allowed.
+	// Hints are sentences or commands that help. There may be none.
 	Hints []string
-	// Code is the exit status; Success is taken for Unusable, as no error is a success.
+	// Code is the exit status; Success means Unusable, because an error is not a success.
 	Code Code
 }
 
-// Error is the text of what went wrong, without hints.
+// Error returns the text of the cause, without hints.
 func (e *Error) Error() string { return e.Err.Error() }
 
-// Unwrap returns what went wrong.
+// Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
 // New returns an error with the given text and hints, and the exit status Unusable.
@@ -46,7 +45,7 @@ func New(text string, hints ...string) error {
 	return &Error{Err: errors.New(text), Hints: hints, Code: Unusable}
 }
 
-// Hint adds hints to err. The exit status stays what it was. It returns nil for nil.
+// Hint adds hints to err and keeps its exit status. It returns nil for nil.
 func Hint(err error, hints ...string) error {
 	if err == nil {
 		return nil
@@ -54,12 +53,12 @@ func Hint(err error, hints ...string) error {
 	return &Error{Err: err, Hints: hints, Code: CodeOf(err)}
 }
 
-// Usage returns an error for a command that was not used as it has to be; its hint is where to read how.
+// Usage returns an error for an invalid command line. Its hint is the help of the command.
 func Usage(command, format string, args ...any) error {
 	return &Error{Err: fmt.Errorf(format, args...), Hints: []string{command + " --help"}, Code: Unusable}
 }
 
-// Quiet returns an outcome of which everything has been said, with its exit status.
+// Quiet returns an outcome that is already printed, with its exit status.
 func Quiet(code Code) error { return &Error{Err: ErrQuiet, Code: code} }
 
 // CodeOf returns the exit status for err; Success for nil. The outermost Error decides.
@@ -73,7 +72,7 @@ func CodeOf(err error) Code {
 	return Unusable
 }
 
-// HintsOf returns the hints of err and of all that it wraps, the outermost first.
+// HintsOf returns the hints of err and of all errors that it wraps, outermost first.
 func HintsOf(err error) []string {
 	var hints []string
 	for err != nil {

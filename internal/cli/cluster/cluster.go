@@ -1,5 +1,5 @@
-// Package cluster is how the commands of sluice get at a cluster: which one the flags and the kubeconfig name, a client for
-// it, and in which namespace to look.
+// Package cluster connects the commands of sluice to a cluster. It reads the flags and the kubeconfig, and returns a client and
+// the namespace.
 package cluster
 
 import (
@@ -21,28 +21,28 @@ import (
 	"github.com/sluice-ci/sluice/internal/cli/clierror"
 )
 
-// ErrNone says that neither flags nor the environment name a cluster.
+// ErrNone: neither the flags nor the environment name a cluster.
 var ErrNone = errors.New("no cluster is configured")
 
 // Cluster is a connection to a cluster.
 type Cluster struct {
-	// Client reads and writes tekton.dev and Kubernetes' own kinds, without a cache.
+	// Client reads and writes kinds of tekton.dev and of Kubernetes, without a cache.
 	Client client.WithWatch
-	// Kube is for what Client has no words for, such as logs.
+	// Kube is for requests that Client does not support, such as logs.
 	Kube kubernetes.Interface
-	// Config is what both were made from; nil in tests.
+	// Config is the configuration of both clients; nil in tests.
 	Config *rest.Config
-	// Context is the name of the kubeconfig's context, for messages; it may be empty.
+	// Context is the name of the context in the kubeconfig, for messages; it may be empty.
 	Context string
-	// Namespace that the user means; the one of the context, else "default".
+	// Namespace of the command: from the flag, the context, or "default".
 	Namespace string
-	// Home is the namespace that holds where the user says none: the one of the context.
+	// Home is the namespace of a command without -n: that of the context.
 	Home string
-	// AllNamespaces: the user asked for all of them (-A). Where something is to be made, Namespace holds all the same.
+	// AllNamespaces: the user asked for all namespaces (-A). New objects are still created in Namespace.
 	AllNamespaces bool
 }
 
-// Scope is the namespace to look in: empty for all of them.
+// Scope returns the namespace to search; empty: all namespaces.
 func (c *Cluster) Scope() string {
 	if c.AllNamespaces {
 		return ""
@@ -50,7 +50,7 @@ func (c *Cluster) Scope() string {
 	return c.Namespace
 }
 
-// Typed is how a user types the name of something in a namespace, so that a proposed command finds it.
+// Typed returns the arguments for an object of a namespace in a suggested command.
 func (c *Cluster) Typed(name, namespace string) string {
 	if namespace == c.Home {
 		return name
@@ -58,10 +58,10 @@ func (c *Cluster) Typed(name, namespace string) string {
 	return name + " -n " + namespace
 }
 
-// Source connects to the cluster that the user means. Flags is the real one; Fixed serves tests.
+// Source connects to the cluster of the user. Flags is the real one; Fixed is for tests.
 type Source interface {
-	// Connect returns a client. It does not talk to the cluster yet, so that one that is down is only noticed by the
-	// first call. The error is ErrNone where there is no cluster to talk to.
+	// Connect returns a client. It sends no request yet, so only the first request detects that the cluster is down. The error is
+	// ErrNone if no cluster is configured.
 	Connect() (*Cluster, error)
 }
 
@@ -71,25 +71,25 @@ type Fixed struct{ Cluster *Cluster }
 // Connect returns the cluster.
 func (f Fixed) Connect() (*Cluster, error) { return f.Cluster, nil }
 
-// Flags are the flags by which the user names a cluster. Every command has them.
+// Flags are the flags that select a cluster. Every command has them.
 type Flags struct {
 	Kubeconfig    string
 	Context       string
 	Namespace     string
 	AllNamespaces bool
-	// Warnings is where the API server's warnings go, each once; nil drops them.
+	// Warnings receives each warning of the API server once; nil drops them.
 	Warnings io.Writer
 }
 
 // Register adds the flags.
 func (f *Flags) Register(flags *pflag.FlagSet) {
-	flags.StringVar(&f.Kubeconfig, "kubeconfig", "", "file that names clusters and users (default: $KUBECONFIG, then ~/.kube/config)")
-	flags.StringVar(&f.Context, "context", "", "context of the kubeconfig to use (default: its current one)")
-	flags.StringVarP(&f.Namespace, "namespace", "n", "", "namespace to look in (default: the one of the context)")
-	flags.BoolVarP(&f.AllNamespaces, "all-namespaces", "A", false, "look in all namespaces")
+	flags.StringVar(&f.Kubeconfig, "kubeconfig", "", "kubeconfig file (default: $KUBECONFIG, then ~/.kube/config)")
+	flags.StringVar(&f.Context, "context", "", "context of the kubeconfig (default: the current context)")
+	flags.StringVarP(&f.Namespace, "namespace", "n", "", "namespace (default: the namespace of the context)")
+	flags.BoolVarP(&f.AllNamespaces, "all-namespaces", "A", false, "search all namespaces")
 }
 
-// Connect makes a client for the cluster that the flags, the environment and the kubeconfig name, in this order.
+// Connect creates a client for the cluster from the flags, the environment or the kubeconfig, in this order.
 func (f *Flags) Connect() (*Cluster, error) {
 	rules := clientcmd.NewDefaultClientConfigLoadingRules()
 	rules.ExplicitPath = f.Kubeconfig
@@ -120,7 +120,7 @@ func (f *Flags) Connect() (*Cluster, error) {
 }
 
 func connect(config *rest.Config, warnings io.Writer) (*Cluster, error) {
-	// People wait for the answer: what holds others back is the API server's own fairness.
+	// A user waits for the response. Priority and fairness of the API server protect other clients.
 	config.QPS, config.Burst = 100, 200
 	config.WarningHandler = rest.NoWarnings{}
 	if warnings != nil {
@@ -128,7 +128,7 @@ func connect(config *rest.Config, warnings io.Writer) (*Cluster, error) {
 	}
 	config.UserAgent = "sluice"
 	if config.Timeout == 0 {
-		// A connection that is not made in this time is not made at all; watches and logs go on for as long as they like.
+		// Limit only the time to connect. Watches and logs may take any time.
 		config.Dial = dialWithin(15 * time.Second)
 	}
 	scheme, err := Scheme()
@@ -137,16 +137,16 @@ func connect(config *rest.Config, warnings io.Writer) (*Cluster, error) {
 	}
 	withWatch, err := client.NewWithWatch(config, client.Options{Scheme: scheme})
 	if err != nil {
-		return nil, fmt.Errorf("cannot make client: %w", err)
+		return nil, fmt.Errorf("cannot create client: %w", err)
 	}
 	kube, err := kubernetes.NewForConfig(config)
 	if err != nil {
-		return nil, fmt.Errorf("cannot make client: %w", err)
+		return nil, fmt.Errorf("cannot create client: %w", err)
 	}
 	return &Cluster{Client: withWatch, Kube: kube, Config: config}, nil
 }
 
-// Scheme has the kinds that commands read and write.
+// Scheme returns the scheme with the kinds that commands read and write.
 func Scheme() (*runtime.Scheme, error) {
 	scheme := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{clientgo.AddToScheme, v1.AddToScheme, v1beta1.AddToScheme} {
@@ -157,12 +157,12 @@ func Scheme() (*runtime.Scheme, error) {
 	return scheme, nil
 }
 
-// unconfigured turns what the kubeconfig's loader says into words for people.
+// unconfigured turns an error of the kubeconfig loader into one with hints.
 func unconfigured(err error) error {
 	if clientcmd.IsEmptyConfig(err) {
 		return clierror.Hint(ErrNone,
-			"name one: KUBECONFIG=FILE, --kubeconfig FILE, or --context NAME of a kubeconfig",
-			"or start one on this machine: sluice run -f FILE --local")
+			"set one: KUBECONFIG=FILE, --kubeconfig FILE, or --context NAME",
+			"or start a cluster on this machine: sluice run -f FILE --local")
 	}
-	return clierror.Hint(fmt.Errorf("cannot use the kubeconfig: %w", err), "kubectl config get-contexts shows what there is")
+	return clierror.Hint(fmt.Errorf("cannot use the kubeconfig: %w", err), "kubectl config get-contexts lists the contexts")
 }

@@ -52,7 +52,7 @@ func TestExplain(t *testing.T) {
 			reason: "Who may not asks for the right.",
 			err:    apierrors.NewForbidden(resource, "a", nil),
 			text:   "forbidden",
-			hint:   "ask whoever runs the cluster",
+			hint:   "ask the administrator of the cluster",
 		},
 		"Unauthorized": {
 			reason: "Credentials expire.",

@@ -10,10 +10,10 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 )
 
-// Complete gives the flags their shell completion: contexts of the kubeconfig, and namespaces of the cluster. What goes
-// wrong completes nothing, because there is nobody to tell.
+// Complete adds shell completion to the flags: contexts of the kubeconfig, and namespaces of the cluster. After an error there is
+// no completion, because a shell cannot show the error.
 func (f *Flags) Complete(root *cobra.Command) {
-	// The flags exist: Register has made them.
+	// The flags exist, because Register has added them.
 	_ = root.RegisterFlagCompletionFunc("context", func(_ *cobra.Command, _ []string,
 		text string) ([]cobra.Completion, cobra.ShellCompDirective) {
 		rules := clientcmd.NewDefaultClientConfigLoadingRules()
@@ -42,7 +42,7 @@ func (f *Flags) Complete(root *cobra.Command) {
 	})
 }
 
-// beginning are those of names that begin with text.
+// beginning returns the names that begin with text.
 func beginning(names []string, text string) []string {
 	return slices.DeleteFunc(names, func(name string) bool { return !strings.HasPrefix(name, text) })
 }

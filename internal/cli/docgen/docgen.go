@@ -1,4 +1,4 @@
-// Package docgen writes the pages of docs/cli: one for each command, made of its own help.
+// Package docgen writes the pages of docs/cli: one for each command, from its help.
 package docgen
 
 import (
@@ -13,11 +13,11 @@ import (
 	"github.com/sluice-ci/sluice/internal/cli/terminal"
 )
 
-// NewCommand is the hidden command that `make generate` calls.
+// NewCommand returns the hidden command that `make generate` calls.
 func NewCommand(t *terminal.Terminal) *cobra.Command {
 	return &cobra.Command{
 		Use:    "reference FOLDER",
-		Short:  "Write a page of Markdown for each command into a folder",
+		Short:  "Write a Markdown page for each command into a folder",
 		Hidden: true,
 		Args:   cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -33,7 +33,7 @@ func NewCommand(t *terminal.Terminal) *cobra.Command {
 	}
 }
 
-// Pages returns the pages by file name: one for root, and one for each command below it that is not hidden.
+// Pages returns the pages by file name: one for root, and one for each visible subcommand.
 func Pages(root *cobra.Command) map[string]string {
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
@@ -63,7 +63,7 @@ func fileOf(c *cobra.Command) string {
 	return strings.ReplaceAll(c.CommandPath(), " ", "_") + ".md"
 }
 
-// page is one command's page.
+// page returns the page of one command.
 func page(c *cobra.Command) string {
 	var b strings.Builder
 	c.InitDefaultHelpFlag()
@@ -115,7 +115,7 @@ func flagTable(title string, flags *pflag.FlagSet) string {
 	return fmt.Sprintf("\n## %s\n\n| flag | meaning |\n|---|---|\n%s", title, b.String())
 }
 
-// cell keeps a text within its cell of a Markdown table.
+// cell escapes a text for a cell of a Markdown table.
 func cell(text string) string {
 	return strings.NewReplacer("|", `\|`, "\n", " ").Replace(text)
 }

@@ -11,11 +11,11 @@ type attempt struct {
 	number int
 	pod    string
 	steps  []v1.StepState
-	// over: the pod's steps have ended, or will not begin any more.
+	// over: the steps of the pod have ended, or will not start.
 	over bool
 }
 
-// attemptsOf are the pods that a TaskRun has had, oldest first.
+// attemptsOf returns the pods of a TaskRun, oldest first.
 func attemptsOf(tr *v1.TaskRun) []attempt {
 	var all []attempt
 	for _, earlier := range tr.Status.RetriesStatus {
@@ -30,11 +30,11 @@ func attemptsOf(tr *v1.TaskRun) []attempt {
 	return all
 }
 
-// Selection says which steps' logs are wanted. The zero Selection is all of them.
+// Selection selects the logs of steps. The zero Selection is all steps.
 type Selection struct {
-	// Step by its name; empty for all.
+	// Step is the name of a step; empty: all steps.
 	Step string
-	// Failed: only steps that have failed.
+	// Failed selects only steps that have failed.
 	Failed bool
 }
 
@@ -42,15 +42,15 @@ func (s Selection) wants(step *v1.StepState) bool {
 	return (s.Step == "" || step.Name == s.Step) && (!s.Failed || failed(step))
 }
 
-// failed reports whether a step has ended otherwise than well.
+// failed reports whether a step has ended with an error.
 func failed(step *v1.StepState) bool {
 	return step.Terminated != nil && step.Terminated.ExitCode != 0 && step.TerminationReason != "Skipped"
 }
 
-// begun reports whether the step's container has a log.
+// begun reports whether the container of the step has a log.
 func begun(step *v1.StepState) bool { return step.Running != nil || step.Terminated != nil }
 
-// container of a step; clusters that do not name it have the usual one.
+// container returns the container of a step. A status without its name means the default name.
 func container(step *v1.StepState) string {
 	if step.Container != "" {
 		return step.Container

@@ -14,15 +14,15 @@ import (
 )
 
 const (
-	// again is how long is waited before a log is asked for again.
+	// again is the pause before a log is requested again.
 	again = 500 * time.Millisecond
 	// linger is the default of Reader.Linger.
 	linger = 5 * time.Second
-	// lastRead is how long is tried to read what there is of a log that did not end.
+	// lastRead is the maximum time for reading the rest of a log that did not end.
 	lastRead = 10 * time.Second
 )
 
-// Board holds the newest state of a TaskRun for those that follow its logs.
+// Board holds the latest state of a TaskRun for the readers of its logs.
 type Board struct {
 	mutex   sync.Mutex
 	run     *v1.TaskRun
@@ -30,13 +30,13 @@ type Board struct {
 	changed chan struct{}
 }
 
-// NewBoard returns a Board that has a TaskRun as it is now.
+// NewBoard returns a Board with the current state of a TaskRun.
 func NewBoard(tr *v1.TaskRun) *Board { return &Board{run: tr, changed: make(chan struct{})} }
 
-// Set puts a newer state on the board.
+// Set replaces the state.
 func (b *Board) Set(tr *v1.TaskRun) { b.update(func() { b.run = tr }) }
 
-// Close says that no newer state will come.
+// Close marks the state as the last one.
 func (b *Board) Close() { b.update(func() { b.closed = true }) }
 
 func (b *Board) update(do func()) {
@@ -47,14 +47,14 @@ func (b *Board) update(do func()) {
 	b.changed = make(chan struct{})
 }
 
-// get returns the state, whether it is the last, and a channel that is closed when it is not the newest any more.
+// get returns the state, whether it is the last one, and a channel that is closed when a newer state exists.
 func (b *Board) get() (tr *v1.TaskRun, last bool, changed <-chan struct{}) {
 	b.mutex.Lock()
 	defer b.mutex.Unlock()
 	return b.run, b.closed || b.run.Status.Done(), b.changed
 }
 
-// wait returns the first state that enough is true of, or the last one.
+// wait returns the first state for which enough is true, or the last state.
 func (b *Board) wait(ctx context.Context, enough func(*v1.TaskRun) bool) (*v1.TaskRun, bool, error) {
 	for {
 		tr, last, changed := b.get()
@@ -69,8 +69,8 @@ func (b *Board) wait(ctx context.Context, enough func(*v1.TaskRun) bool) (*v1.Ta
 	}
 }
 
-// Follow hands on the logs of a TaskRun as they are written, attempt by attempt and step by step, until the run has ended
-// and everything was read.
+// Follow emits the lines of the logs of a TaskRun while they are written, attempt by attempt and step by step, until the run has
+// ended and all lines are read.
 func (r *Reader) Follow(ctx context.Context, task string, board *Board) error {
 	read := 0
 	for {
@@ -92,10 +92,10 @@ func (r *Reader) Follow(ctx context.Context, task string, board *Board) error {
 	}
 }
 
-// followAttempt hands on the logs of one pod.
+// followAttempt emits the logs of one pod.
 func (r *Reader) followAttempt(ctx context.Context, task string, board *Board, index int) error {
 	for i := 0; ; i++ {
-		// The step is there, and has a log; or the attempt ended without it.
+		// Wait until the step has a log, or the attempt has ended without one.
 		tr, _, err := board.wait(ctx, func(tr *v1.TaskRun) bool {
 			a, ok := attemptAt(tr, index)
 			return !ok || a.over || i < len(a.steps) && begun(&a.steps[i])
@@ -126,7 +126,7 @@ func attemptAt(tr *v1.TaskRun, index int) (attempt, bool) {
 	return all[index], true
 }
 
-// followStep hands on one log to its end, through connections that break. It reports whether the pod is gone.
+// followStep emits one log to its end, and reconnects after lost connections. It reports whether the pod is gone.
 func (r *Reader) followStep(ctx context.Context, from origin, board *Board, index int) (gone bool, err error) {
 	m := &mark{}
 	bounded, cancel := r.untilOver(ctx, board, index)
@@ -139,18 +139,18 @@ func (r *Reader) followStep(ctx context.Context, from origin, board *Board, inde
 		case ctx.Err() != nil:
 			return false, ctx.Err()
 		case apierrors.IsNotFound(err):
-			r.Gone(fmt.Sprintf("pod %s is gone, and with it the log of step %s", from.pod, from.line.Step))
+			r.Gone(fmt.Sprintf("pod %s does not exist any more, so the log of step %s is lost", from.pod, from.line.Step))
 			return true, nil
 		case apierrors.IsForbidden(err), apierrors.IsUnauthorized(err):
 			return false, fmt.Errorf("cannot read the log of step %q in pod %q: %w", from.line.Step, from.pod, err)
 		case bounded.Err() != nil:
 			return false, r.readRest(ctx, from, m)
 		}
-		_ = pause(bounded) // when that has ended, the next reading says so
+		_ = pause(bounded) // if the context has ended, the next read returns its error
 	}
 }
 
-// readRest reads what there is of a log that did not end by itself, and gives up after a while: then that is said.
+// readRest reads the rest of a log that did not end. It gives up after lastRead and reports that.
 func (r *Reader) readRest(ctx context.Context, from origin, m *mark) error {
 	ctx, cancel := context.WithTimeout(ctx, lastRead)
 	defer cancel()
@@ -166,7 +166,7 @@ func (r *Reader) readRest(ctx context.Context, from origin, m *mark) error {
 	}
 }
 
-// pause waits a while before a log is asked for again.
+// pause waits before a log is requested again.
 func pause(ctx context.Context) error {
 	wait := time.NewTimer(again)
 	defer wait.Stop()
@@ -178,7 +178,7 @@ func pause(ctx context.Context) error {
 	}
 }
 
-// untilOver returns a context that ends a while after the attempt did.
+// untilOver returns a context that ends shortly after the attempt.
 func (r *Reader) untilOver(ctx context.Context, board *Board, index int) (context.Context, context.CancelFunc) {
 	bounded, cancel := context.WithCancel(ctx)
 	go func() {

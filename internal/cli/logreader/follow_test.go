@@ -18,7 +18,7 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 )
 
-// kubelet answers requests for logs: each with the next of its answers for the container, the last one for ever.
+// kubelet serves requests for logs: each with the next response for the container, and then always the last one.
 type kubelet struct {
 	mutex   sync.Mutex
 	answers map[string][]http.HandlerFunc
@@ -42,12 +42,12 @@ func (k *kubelet) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	answers[0](w, r)
 }
 
-// prints is a log that has ended.
+// prints returns a log that has ended.
 func prints(lines ...string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, stamped(lines)) }
 }
 
-// breaks is a connection that is lost behind these lines.
+// breaks returns a connection that is lost after these lines.
 func breaks(lines ...string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprint(w, stamped(lines))
@@ -56,7 +56,7 @@ func breaks(lines ...string) http.HandlerFunc {
 	}
 }
 
-// hangs is a log that nobody ends.
+// hangs returns a log that never ends.
 func hangs(lines ...string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprint(w, stamped(lines))
@@ -67,14 +67,14 @@ func hangs(lines ...string) http.HandlerFunc {
 	}
 }
 
-// missing is the answer for a pod that is gone.
+// missing is the response for a deleted pod.
 func missing(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(http.StatusNotFound)
 	fmt.Fprint(w, `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"NotFound","code":404,"message":"pods not found"}`)
 }
 
-// stamped gives line number n the time of second n.
+// stamped gives line n the time of second n.
 func stamped(lines []string) string {
 	var b strings.Builder
 	for i, line := range lines {
@@ -93,7 +93,7 @@ func step(name string, ended bool) v1.StepState {
 	return s
 }
 
-// taskRun is a run in a pod; done says whether it has ended.
+// taskRun returns a run in a pod; done: it has ended.
 func taskRun(pod string, done bool, steps ...v1.StepState) *v1.TaskRun {
 	tr := &v1.TaskRun{ObjectMeta: metav1.ObjectMeta{Name: "make", Namespace: "ci"}}
 	tr.Status.PodName, tr.Status.Steps = pod, steps
@@ -104,7 +104,7 @@ func taskRun(pod string, done bool, steps ...v1.StepState) *v1.TaskRun {
 	return tr
 }
 
-// retried is a run whose first attempt was in another pod.
+// retried returns a run whose first attempt was in another pod.
 func retried(tr *v1.TaskRun, pod string, steps ...v1.StepState) *v1.TaskRun {
 	tr.Status.RetriesStatus = []v1.TaskRunAttempt{{PodName: pod, Steps: steps}}
 	return tr
@@ -114,7 +114,7 @@ func TestFollow(t *testing.T) {
 	for name, tc := range map[string]struct {
 		reason  string
 		answers map[string][]http.HandlerFunc
-		// states come one after the other while the logs are followed; the last one has ended.
+		// states of the run while its logs are followed, in order; the last one has ended.
 		states []*v1.TaskRun
 		want   string
 		gone   bool
@@ -189,8 +189,8 @@ func TestFollow(t *testing.T) {
 	}
 }
 
-// follow follows the logs of a run that goes through states, each as soon as a request was made in the one before, or it
-// can make none. It returns what was handed on.
+// follow follows the logs of a run through its states. The next state comes after a request in the current one, or if there can
+// be no request. It returns the emitted lines.
 func follow(t *testing.T, k *kubelet, states []*v1.TaskRun) (lines string, gone bool) {
 	t.Helper()
 	server := httptest.NewServer(k)

@@ -1,4 +1,4 @@
-// Package logreader reads the logs of a run's steps: of all of its attempts, and as they are written.
+// Package logreader reads the logs of the steps of a run, of all attempts, also while they are written.
 package logreader
 
 import (
@@ -9,34 +9,34 @@ import (
 	"time"
 )
 
-// Line is a line of a step's log.
+// Line is a line of the log of a step.
 type Line struct {
-	// Task is the name of the pipeline's task; of a TaskRun alone it is the run's.
+	// Task is the name of the pipeline task, or of the TaskRun if it has no pipeline.
 	Task string
-	// Step that has written the line.
+	// Step that wrote the line.
 	Step string
 	// Attempt counts from 1.
 	Attempt int
-	// Time at which the line was written, as the kubelet says it.
+	// Time of the line, from the kubelet.
 	Time string
 	// Text without its line feed.
 	Text string
 }
 
-// mark is how far a log has been read, so that it can be read on when a connection broke. A log is asked for from a whole
-// second on, so lines come again that were read already.
+// mark is the position up to which a log has been read, for reconnects. A log can only be requested from a whole second, so some
+// lines come twice.
 type mark struct {
 	last time.Time
-	// same is how many lines with the time of the last one were read.
+	// same is how many lines with the time of the last line were read.
 	same int
-	// again is how many of these have come again.
+	// again is how many of these lines have come twice.
 	again int
 }
 
-// restart prepares for a log that is read from the second of the last line on.
+// restart prepares for a log from the second of the last line.
 func (m *mark) restart() { m.again = 0 }
 
-// fresh reports whether a line with this time was not read before, and remembers it. A time that cannot be read is fresh.
+// fresh reports whether a line with this time is new, and records it. A line with an invalid time is new.
 func (m *mark) fresh(text string) bool {
 	at, err := time.Parse(time.RFC3339Nano, text)
 	if err != nil {
@@ -56,7 +56,7 @@ func (m *mark) fresh(text string) bool {
 	return true
 }
 
-// copyLines reads a log with times and hands on each fresh line. The end of the log is no error.
+// copyLines reads a log with times and emits each new line. The end of the log is not an error.
 func copyLines(log io.Reader, m *mark, emit func(at, text string)) error {
 	reader := bufio.NewReaderSize(log, 64<<10)
 	for {

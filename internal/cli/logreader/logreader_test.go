@@ -73,7 +73,7 @@ func TestALogIsReadOnWhereItBroke(t *testing.T) {
 func TestAttempts(t *testing.T) {
 	tr := &v1.TaskRun{}
 	tr.Status.RetriesStatus = []v1.TaskRunAttempt{{PodName: "a-pod"}, {PodName: "a-pod-retry1"}}
-	tr.Status.PodName = "a-pod-retry1" // of the attempt that has failed: the next one has no pod yet
+	tr.Status.PodName = "a-pod-retry1" // of the failed attempt: the next one has no pod yet
 	var pods []string
 	for _, a := range attemptsOf(tr) {
 		if !a.over {

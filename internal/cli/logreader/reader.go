@@ -15,25 +15,25 @@ import (
 
 // Reader reads logs of steps.
 type Reader struct {
-	// Pods is where logs are to be had.
+	// Pods is the source of logs.
 	Pods typedcorev1.PodsGetter
 	// Selection of steps.
 	Selection Selection
 	// Emit is called with each line, by one goroutine at a time for each TaskRun.
 	Emit func(Line)
-	// Gone is called for each pod whose log cannot be had any more, with what is to be said.
+	// Gone is called with a message for each log that is no longer available.
 	Gone func(message string)
-	// Linger is how long a log may go on after its attempt has ended: a node that is gone never ends one. 0 is 5 seconds.
+	// Linger is how long a log may continue after its attempt has ended, because a lost node never ends one. 0: 5 seconds.
 	Linger time.Duration
 }
 
-// origin is where the log of one step is.
+// origin is the place of the log of one step.
 type origin struct {
 	namespace, pod, container string
 	line                      Line
 }
 
-// Print hands on the logs of all attempts of a TaskRun, as far as they have come. Task is what lines are to call it.
+// Print emits the logs of all attempts of a TaskRun up to now. task is the Task of the lines.
 func (r *Reader) Print(ctx context.Context, task string, tr *v1.TaskRun) error {
 	for _, a := range attemptsOf(tr) {
 		for i := range a.steps {
@@ -44,7 +44,7 @@ func (r *Reader) Print(ctx context.Context, task string, tr *v1.TaskRun) error {
 			from := origin{tr.Namespace, a.pod, container(step), Line{Task: task, Step: step.Name, Attempt: a.number}}
 			err := r.read(ctx, from, &mark{}, false)
 			if apierrors.IsNotFound(err) {
-				r.Gone(fmt.Sprintf("pod %s is gone, and with it the log of step %s", a.pod, step.Name))
+				r.Gone(fmt.Sprintf("pod %s does not exist any more, so the log of step %s is lost", a.pod, step.Name))
 				break
 			}
 			if apierrors.IsBadRequest(err) {
@@ -58,7 +58,7 @@ func (r *Reader) Print(ctx context.Context, task string, tr *v1.TaskRun) error {
 	return nil
 }
 
-// Tail returns the last lines of a step's log, at most so many.
+// Tail returns at most the given number of last lines of the log of a step.
 func (r *Reader) Tail(ctx context.Context, tr *v1.TaskRun, step *v1.StepState, lines int64) ([]string, error) {
 	log, err := r.Pods.Pods(tr.Namespace).GetLogs(tr.Status.PodName,
 		&corev1.PodLogOptions{Container: container(step), TailLines: &lines, Timestamps: true}).Stream(ctx)
@@ -71,7 +71,7 @@ func (r *Reader) Tail(ctx context.Context, tr *v1.TaskRun, step *v1.StepState, l
 	return last, err
 }
 
-// read hands on a log from the mark on. With follow it ends when the container does.
+// read emits a log from the mark. With follow it ends when the container ends.
 func (r *Reader) read(ctx context.Context, from origin, m *mark, follow bool) error {
 	options := &corev1.PodLogOptions{Container: from.container, Follow: follow, Timestamps: true}
 	if !m.last.IsZero() {

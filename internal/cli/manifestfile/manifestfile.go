@@ -1,4 +1,4 @@
-// Package manifestfile reads files of objects as kubectl takes them: YAML with several documents, JSON, folders, and "-".
+// Package manifestfile reads files of objects like kubectl: YAML with several documents, JSON, folders, and "-".
 package manifestfile
 
 import (
@@ -15,18 +15,18 @@ import (
 	"github.com/sluice-ci/sluice/internal/cli/clierror"
 )
 
-// chunk is how much of a file is looked at to tell JSON from YAML, in bytes.
+// chunk is how many bytes of a file are read to distinguish JSON from YAML.
 const chunk = 4096
 
 // Object is an object of a file.
 type Object struct {
-	// File that it is from, as it was typed.
+	// File of the object, as the user typed it.
 	File string
 	*unstructured.Unstructured
 }
 
-// Read reads the objects of files, in order. A folder stands for its .yaml, .yml and .json files; "-" is stdin. Files
-// without any object are an error, as somebody meant something by them.
+// Read reads the objects of files, in order. A folder means its .yaml, .yml and .json files; "-" is stdin. A file without an
+// object is an error.
 func Read(names []string, stdin io.Reader) ([]Object, error) {
 	var all []Object
 	for _, name := range names {
@@ -35,7 +35,7 @@ func Read(names []string, stdin io.Reader) ([]Object, error) {
 			return nil, err
 		}
 		if len(some) == 0 {
-			return nil, clierror.New(fmt.Sprintf("%s has no object", name))
+			return nil, clierror.New(fmt.Sprintf("%s contains no object", name))
 		}
 		all = append(all, some...)
 	}
@@ -48,7 +48,7 @@ func readOne(name string, stdin io.Reader) ([]Object, error) {
 	}
 	info, err := os.Stat(name)
 	if err != nil {
-		return nil, clierror.Hint(fmt.Errorf("cannot read file %q: %w", name, err), "-f takes a file, a folder, or - for standard input")
+		return nil, clierror.Hint(fmt.Errorf("cannot read file %q: %w", name, err), "give -f a file, a folder, or - for standard input")
 	}
 	if info.IsDir() {
 		return readFolder(name)
@@ -90,10 +90,10 @@ func decode(name string, r io.Reader) ([]Object, error) {
 			return all, nil
 		}
 		if err != nil {
-			return nil, clierror.Hint(fmt.Errorf("cannot read document %d of %s: %w", n, name, err), "sluice validate says line and column")
+			return nil, clierror.Hint(fmt.Errorf("cannot read document %d of %s: %w", n, name, err), "sluice validate prints the line and column")
 		}
 		if len(content) == 0 {
-			continue // nothing between two ---
+			continue // an empty document
 		}
 		some, err := objects(name, n, content)
 		if err != nil {
@@ -103,7 +103,7 @@ func decode(name string, r io.Reader) ([]Object, error) {
 	}
 }
 
-// objects takes a List apart.
+// objects returns the items of a List.
 func objects(name string, n int, content map[string]any) ([]Object, error) {
 	u := &unstructured.Unstructured{Object: content}
 	if u.GetKind() == "" || u.GetAPIVersion() == "" {

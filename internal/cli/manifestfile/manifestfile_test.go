@@ -53,7 +53,7 @@ func TestRead(t *testing.T) {
 		"Empty": {
 			reason: "A file without an object is a mistake.",
 			names:  []string{"empty.yml"},
-			bad:    "has no object",
+			bad:    "contains no object",
 		},
 		"No kind": {
 			reason: "An object has a kind.",

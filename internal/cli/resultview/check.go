@@ -18,32 +18,32 @@ import (
 	"github.com/sluice-ci/sluice/internal/transport"
 )
 
-// stream is what the results sidecar of a TaskRun's pod has said: the results as the steps wrote them.
+// stream has the results from the results sidecar of the pod of a TaskRun, as the steps wrote them.
 type stream struct {
 	whole []frame.Result
-	// unknown says why there is nothing to compare with; empty when there is.
+	// unknown says why there are no results to compare with; empty if there are.
 	unknown string
 }
 
-// Checker compares values with what their steps wrote. It reads the log of each pod once.
+// Checker compares values with the results that their steps wrote. It reads the log of each pod once.
 type Checker struct {
 	cluster *cluster.Cluster
 	streams map[string]stream
 }
 
-// NewChecker returns a Checker for runs of c.
+// NewChecker returns a Checker for the runs of c.
 func NewChecker(c *cluster.Cluster) *Checker {
 	return &Checker{cluster: c, streams: map[string]stream{}}
 }
 
-// Check reads the results stream of the pod that each result comes from, and says of each result whether it is what the
-// step wrote. Where the log cannot be had the result stays Unknown, with the reason: that is no error.
+// Check reads the results stream of the pod of each result, and reports whether the result is what the step wrote. If the log is
+// unavailable, the result is Unknown, with the reason. That is not an error.
 func (k *Checker) Check(ctx context.Context, all []Result) []Result {
 	checked := slices.Clone(all)
 	for i := range checked {
 		r := &checked[i]
 		if r.from == nil {
-			r.Check = Check{Unknown, "the pipeline has made it of other values"}
+			r.Check = Check{Unknown, "the pipeline computes it from other values"}
 			continue
 		}
 		key := r.from.Namespace + "/" + r.from.Name
@@ -57,7 +57,7 @@ func (k *Checker) Check(ctx context.Context, all []Result) []Result {
 	return checked
 }
 
-// compare is the decision: whether r is what the stream says.
+// compare decides whether r equals the result in the stream.
 func compare(r Result, s stream) (Check, []byte) {
 	if s.unknown != "" {
 		return Check{Unknown, s.unknown}, nil
@@ -65,15 +65,15 @@ func compare(r Result, s stream) (Check, []byte) {
 	sent, raw, ok := sentAs(r, s.whole)
 	switch {
 	case !ok:
-		return Check{Unknown, "the log of the results sidecar does not name it"}, nil
+		return Check{Unknown, "the log of the results sidecar does not contain it"}, nil
 	case !sent.Equal(r.value):
-		return Check{Different, "the step's results stream has another value"}, raw
+		return Check{Different, "the results stream of the step has another value"}, raw
 	default:
-		return Check{Outcome: Verified, Detail: "it is what the step wrote, by the digest that was sent with it"}, raw
+		return Check{Outcome: Verified, Detail: "it matches the digest that was sent with it"}, raw
 	}
 }
 
-// sentAs finds a result of a TaskRun in its stream: its value, and its bytes when it was sent under its own name.
+// sentAs finds a result of a TaskRun in its stream. It returns the value, and the bytes if it was sent under its name.
 func sentAs(r Result, whole []frame.Result) (sent v1.Value, raw []byte, ok bool) {
 	spec := r.from.Status.TaskSpec
 	if spec == nil {
@@ -98,26 +98,26 @@ func sentAs(r Result, whole []frame.Result) (sent v1.Value, raw []byte, ok bool)
 	return v1.StringValue(string(raw)), raw, true
 }
 
-// read reads the results stream of the TaskRun's last attempt.
+// read reads the results stream of the last attempt of the TaskRun.
 func (k *Checker) read(ctx context.Context, tr *v1.TaskRun) stream {
 	if tr.Status.PodName == "" {
-		return stream{unknown: "the run does not name its pod"}
+		return stream{unknown: "the status of the run has no pod"}
 	}
 	pods := k.cluster.Kube.CoreV1().Pods(tr.Namespace)
 	p, err := pods.Get(ctx, tr.Status.PodName, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
-		return stream{unknown: "the pod that had the digest is gone"}
+		return stream{unknown: "the pod with the digest does not exist any more"}
 	}
 	if err != nil {
-		return stream{unknown: "the pod cannot be read: " + err.Error()}
+		return stream{unknown: "cannot read the pod: " + err.Error()}
 	}
 	nonce, ok := nonceOf(p)
 	if !ok {
-		return stream{unknown: "results came in termination messages, which have no digests"}
+		return stream{unknown: "the results came in termination messages, which have no digests"}
 	}
 	log, err := pods.GetLogs(p.Name, &corev1.PodLogOptions{Container: podpaths.ResultsContainer}).Stream(ctx)
 	if err != nil {
-		return stream{unknown: "the log of the results sidecar cannot be read: " + err.Error()}
+		return stream{unknown: "cannot read the log of the results sidecar: " + err.Error()}
 	}
 	defer log.Close()
 	whole, err := readStream(log, nonce)
@@ -127,7 +127,7 @@ func (k *Checker) read(ctx context.Context, tr *v1.TaskRun) stream {
 	return stream{whole: whole}
 }
 
-// nonceOf returns the nonce that the controller gave the pod's results sidecar.
+// nonceOf returns the nonce of the results sidecar of a pod.
 func nonceOf(p *corev1.Pod) (string, bool) {
 	for _, c := range p.Spec.Containers {
 		if c.Name != podpaths.ResultsContainer {
@@ -140,7 +140,7 @@ func nonceOf(p *corev1.Pod) (string, bool) {
 	return "", false
 }
 
-// readStream reads the results of a whole stream. The reader checks each against its digest.
+// readStream reads the results of a complete stream. The reader verifies the digest of each.
 func readStream(log io.Reader, nonce string) ([]frame.Result, error) {
 	reader := frame.NewReader(log, nonce, frame.Limits{})
 	var whole []frame.Result
@@ -150,7 +150,7 @@ func readStream(log io.Reader, nonce string) ([]frame.Result, error) {
 			return whole, nil
 		}
 		if err != nil {
-			return nil, fmt.Errorf("the log of the results sidecar cannot be used: %w", err)
+			return nil, fmt.Errorf("cannot use the log of the results sidecar: %w", err)
 		}
 		if r, ok := record.(frame.Result); ok {
 			whole = append(whole, r)

@@ -2,8 +2,8 @@ package resultview
 
 import "strings"
 
-// copied reads a reference to a whole result of a task, "$(tasks.T.results.R)", "$(finally.T.results.R)", either also
-// with [*] behind it, when text is nothing else.
+// copied parses a text that is only a reference to a whole result of a task: "$(tasks.T.results.R)" or
+// "$(finally.T.results.R)", also with [*] at the end.
 func copied(text string) (task, result string, ok bool) {
 	inner, ok := strings.CutPrefix(text, "$(")
 	if !ok || strings.Count(text, "$(") != 1 {

@@ -1,4 +1,4 @@
-// Package resultview is the results of a run as a person gets them: bytes, sizes, digests, and their share of the limits.
+// Package resultview shows the results of a run to users: bytes, sizes, digests, and their share of the limits.
 package resultview
 
 import (
@@ -15,60 +15,60 @@ import (
 
 // Result is one result of a run.
 type Result struct {
-	// Name as the run's task or pipeline declares it. Of a task of a PipelineRun it is TASK/NAME.
+	// Name in the declaration of the task or pipeline. For a task of a PipelineRun it is TASK/NAME.
 	Name string `json:"name"`
 	// Type is string, array or object.
 	Type v1.ValueType `json:"type"`
-	// Size of the value in bytes: what the limit of one result counts.
+	// Size of the value in bytes, as the limit of one result counts it.
 	Size int `json:"size"`
-	// SHA256 of the value's bytes as they are stored, in hex.
+	// SHA256 of the bytes of the stored value, in hex.
 	SHA256 string `json:"sha256"`
-	// Limit of one result that was in force, in bytes; 0 where the run does not say.
+	// Limit of one result for this run, in bytes; 0: unknown.
 	Limit int64 `json:"limit,omitempty"`
-	// ObjectSize is what the value takes in its run, encoded, in bytes.
+	// ObjectSize is the encoded size of the value in its run, in bytes.
 	ObjectSize int `json:"objectSize"`
-	// ObjectLimit is what the run may take, encoded, in bytes.
+	// ObjectLimit is the maximum encoded size of the run, in bytes.
 	ObjectLimit int `json:"objectLimit"`
-	// Check says whether these are the bytes that the step wrote.
+	// Check is whether these are the bytes that the step wrote.
 	Check Check `json:"check"`
 
 	value v1.Value
-	// from is the TaskRun that the value comes from; nil for one that a pipeline has made of others.
+	// from is the TaskRun of the value; nil for a value that a pipeline computes from others.
 	from *v1.TaskRun
-	// original is the result's name in that TaskRun.
+	// original is the name of the result in that TaskRun.
 	original string
-	// written is what the step wrote, where the log still has it; nil where not.
+	// written has the bytes that the step wrote; nil if the log is unavailable.
 	written []byte
 }
 
-// Check is what is known about a value besides itself.
+// Check is the outcome of a check with its reason.
 type Check struct {
 	// Outcome of the check.
 	Outcome Outcome `json:"outcome"`
-	// Detail says why, for people.
+	// Detail is the reason, for users.
 	Detail string `json:"detail,omitempty"`
 }
 
-// Outcome of comparing a value with the digest that its sender gave.
+// Outcome of the comparison of a value with the digest from its sender.
 type Outcome string
 
 // The outcomes.
 const (
-	// Verified: the step's own digest is that of these bytes, or of what they were decoded from.
+	// Verified: the digest from the step matches these bytes, or the bytes that they were decoded from.
 	Verified Outcome = "verified"
 	// Unknown: there is no digest to compare with.
 	Unknown Outcome = "unknown"
-	// Different: the digest is another one. That must not happen; the value must not be used.
+	// Different: the digest does not match. This must not happen; do not use the value.
 	Different Outcome = "different"
 )
 
-// Bytes are the value as a file: a string's own bytes; an array or object as compact JSON.
+// Bytes returns the contents of the value for a file: the bytes of a string, or an array or object as compact JSON.
 func (r Result) Bytes() []byte { return bytesOf(r.value) }
 
-// JSON is the value as JSON, whatever its type.
+// JSON returns the value as JSON, for any type.
 func (r Result) JSON() []byte { return encode(r.value) }
 
-// Written are the bytes that the step wrote; false where nobody knows them any more. A string's are those of the value.
+// Written returns the bytes that the step wrote; false if they are no longer available. For a string they are those of the value.
 func (r Result) Written() ([]byte, bool) {
 	if r.written != nil {
 		return r.written, true
@@ -83,7 +83,7 @@ func bytesOf(v v1.Value) []byte {
 	return encode(v)
 }
 
-// encode is JSON without the escapes that web pages need.
+// encode returns JSON without escapes for HTML.
 func encode(v v1.Value) []byte {
 	var b bytes.Buffer
 	encoder := json.NewEncoder(&b)
@@ -98,18 +98,18 @@ func encode(v v1.Value) []byte {
 	default:
 	}
 	if err := encoder.Encode(plain); err != nil {
-		return []byte(fmt.Sprintf("%q", err.Error())) // strings can be encoded
+		return []byte(fmt.Sprintf("%q", err.Error())) // a string can always be encoded
 	}
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }
 
-// Digest is the SHA-256 of data, in hex.
+// Digest returns the SHA-256 of data, in hex.
 func Digest(data []byte) string {
 	sum := sha256.Sum256(data)
 	return hex.EncodeToString(sum[:])
 }
 
-// Of returns the results of a run: its own, and of a PipelineRun those of its tasks behind them. None has been checked.
+// Of returns the results of a run, and for a PipelineRun also those of its tasks. They are not checked.
 func Of(s runs.Snapshot) []Result {
 	if s.Run.TaskRun != nil {
 		return ofTask(s.Run.TaskRun, "")
@@ -153,8 +153,8 @@ func newResult(name string, v v1.Value, encoded int) Result {
 	}
 }
 
-// origin finds the TaskRun, and its result, that a result of the pipeline is a plain copy of; nil when it is made of
-// several, or of a part of one.
+// origin finds the TaskRun and the result that a result of the pipeline copies; nil if it combines several, or uses a part of
+// one.
 func origin(s runs.Snapshot, name string) (tr *v1.TaskRun, result string) {
 	spec := s.Run.PipelineRun.Status.PipelineSpec
 	if spec == nil {
@@ -169,7 +169,7 @@ func origin(s runs.Snapshot, name string) (tr *v1.TaskRun, result string) {
 			return nil, ""
 		}
 		if s.Count(task) != 1 {
-			return nil, "" // a matrix: the value has those of all its TaskRuns
+			return nil, "" // a matrix: the value combines those of all its TaskRuns
 		}
 		return s.Find(task), result
 	}

@@ -8,10 +8,10 @@ import (
 	"github.com/sluice-ci/sluice/internal/cli/terminal"
 )
 
-// bars is how many characters a bar has.
+// bars is the length of a bar in characters.
 const bars = 10
 
-// Bar shows a share of a limit: ███░░░░░░░  27 %. More than the whole is shown as the whole. Without a limit it is empty.
+// Bar shows a share of a limit: ███░░░░░░░  27 %. A share above 100 % has a full bar. Without a limit it is empty.
 func Bar(part, limit int64) string {
 	if limit <= 0 {
 		return ""
@@ -23,7 +23,7 @@ func Bar(part, limit int64) string {
 	return fmt.Sprintf("%s%s %3d %%", strings.Repeat("█", full), strings.Repeat("░", bars-full), part*100/limit)
 }
 
-// Bytes is a number of bytes with its unit: 512 B, 4.0 KiB, 1.5 MiB.
+// Bytes returns a number of bytes with a unit: 512 B, 4.0 KiB, 1.50 MiB.
 func Bytes(n int) string {
 	switch {
 	case n < 1<<10:
@@ -35,27 +35,27 @@ func Bytes(n int) string {
 	}
 }
 
-// Grid is the table of results.
+// Grid returns the table of results.
 func Grid(all []Result) *table.Grid {
 	g := table.NewGrid("NAME", "TYPE", "SIZE", "OF LIMIT", "OF OBJECT", "SHA256", "CHECK")
 	for _, r := range all {
 		g.Add(table.Text(r.Name), table.Text(string(r.Type)), table.Number(Bytes(r.Size)),
 			table.Painted(fill(int64(r.Size), r.Limit), Bar(int64(r.Size), r.Limit)),
 			table.Painted(fill(int64(r.ObjectSize), int64(r.ObjectLimit)), Bar(int64(r.ObjectSize), int64(r.ObjectLimit))),
-			table.Text(r.SHA256[:12]), table.Painted(r.Check.Outcome.colour(), string(r.Check.Outcome)))
+			table.Text(r.SHA256[:12]), table.Painted(r.Check.Outcome.color(), string(r.Check.Outcome)))
 	}
 	return g
 }
 
-// fill is the colour of a bar: what is nearly full stands out.
-func fill(part, limit int64) terminal.Colour {
+// fill returns the color of a bar. A nearly full bar stands out.
+func fill(part, limit int64) terminal.Color {
 	if limit > 0 && part*10 >= limit*9 {
 		return terminal.Yellow
 	}
 	return terminal.None
 }
 
-func (o Outcome) colour() terminal.Colour {
+func (o Outcome) color() terminal.Color {
 	switch o {
 	case Verified:
 		return terminal.Green

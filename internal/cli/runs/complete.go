@@ -9,8 +9,8 @@ import (
 	"github.com/sluice-ci/sluice/internal/cli/cluster"
 )
 
-// Complete is the shell completion of a RUN: the names of the cluster. With many false only the first argument is
-// completed. What goes wrong completes nothing, because there is nobody to tell.
+// Complete returns the shell completion of a RUN: the names in the cluster. With many false it completes only the first argument.
+// After an error there is no completion, because a shell cannot show the error.
 func Complete(source cluster.Source, many bool) cobra.CompletionFunc {
 	return func(command *cobra.Command, args []string, text string) ([]cobra.Completion, cobra.ShellCompDirective) {
 		if len(args) > 0 && !many {

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Spoken is a duration as people say it: 12s, 3m05s, 2h10m, 4d3h. The times of the API are whole seconds, so there is
-// nothing finer. Zero is empty: it has not begun.
+// Spoken formats a duration for users: 12s, 3m05s, 2h10m, 4d3h. The API has only whole seconds. Zero is an empty text: not
+// started.
 func Spoken(d time.Duration) string {
 	switch {
 	case d <= 0:
@@ -22,7 +22,7 @@ func Spoken(d time.Duration) string {
 	}
 }
 
-// Age is a duration as tables tell how old something is: 12s, 3m, 2h, 4d. Below a second it is 0s.
+// Age formats the age of an object for tables: 12s, 3m, 2h, 4d. Below a second it is 0s.
 func Age(d time.Duration) string {
 	switch {
 	case d < time.Minute:

@@ -16,11 +16,11 @@ import (
 	"github.com/sluice-ci/sluice/internal/cli/cluster"
 )
 
-// page is how many runs are read at once: each may be 1.5 MiB large.
+// page is how many runs one request reads: each may have 1.5 MiB.
 const page = 50
 
-// Find reads the run that a person has typed. A name that two runs have, of different kinds or (with -A) in different
-// namespaces, is an error that names both; one that nobody has is an error that names those that are near.
+// Find reads the run that the user typed. If two runs have the name, of different kinds or (with -A) in different namespaces, the
+// error lists both. If no run has it, the error suggests similar names.
 func Find(ctx context.Context, c *cluster.Cluster, text string) (Run, error) {
 	reference, err := Parse(text)
 	if err != nil {
@@ -51,7 +51,7 @@ func kindsOf(r Reference) []string {
 	return []string{v1.KindPipelineRun, v1.KindTaskRun}
 }
 
-// find reads the runs of one kind that have this name: at most one in a namespace.
+// find reads the runs of one kind with this name: at most one per namespace.
 func find(ctx context.Context, c *cluster.Cluster, kind, name string) ([]Run, error) {
 	if !c.AllNamespaces {
 		r := New(kind)
@@ -72,7 +72,7 @@ func find(ctx context.Context, c *cluster.Cluster, kind, name string) ([]Run, er
 	return found, err
 }
 
-// New is an empty run of a kind, to be read into.
+// New returns an empty run of a kind, to read into.
 func New(kind string) Run {
 	if kind == v1.KindTaskRun {
 		return OfTask(&v1.TaskRun{})
@@ -80,8 +80,8 @@ func New(kind string) Run {
 	return OfPipeline(&v1.PipelineRun{})
 }
 
-// Each reads the runs of a kind in the cluster's scope, a page at a time, so that many large ones need not be held at
-// once. An error of f ends it and is returned as it is.
+// Each reads the runs of a kind in the scope of c, one page at a time, so that it does not hold many large runs. If f returns an
+// error, Each stops and returns it unchanged.
 func Each(ctx context.Context, c *cluster.Cluster, kind string, options []client.ListOption, f func(Run) error) error {
 	token := ""
 	for {
@@ -119,7 +119,7 @@ func pageOf(ctx context.Context, c *cluster.Cluster, kind string, options []clie
 	return runs, list.Continue, err
 }
 
-// Names lists the names of the runs of a kind in the cluster's scope. It reads metadata only, so it is quick.
+// Names returns the names of the runs of a kind in the scope of c. It is fast, because it reads only metadata.
 func Names(ctx context.Context, c *cluster.Cluster, kind string) ([]string, error) {
 	list := &metav1.PartialObjectMetadataList{}
 	list.SetGroupVersionKind(v1.GroupVersion.WithKind(kind + "List"))
@@ -133,7 +133,7 @@ func Names(ctx context.Context, c *cluster.Cluster, kind string) ([]string, erro
 	return names, nil
 }
 
-// notFound says so, and proposes names. That these cannot be had is not worth another error.
+// notFound returns an error with similar names. If the names cannot be read, it suggests none.
 func notFound(ctx context.Context, c *cluster.Cluster, reference Reference) error {
 	var near []string
 	for _, kind := range kindsOf(reference) {
@@ -149,7 +149,7 @@ func notFound(ctx context.Context, c *cluster.Cluster, reference Reference) erro
 	if reference.Kind != "" {
 		what = "no " + reference.Kind
 	}
-	hints := []string{"sluice list shows the runs that there are; -n NAMESPACE and -A look elsewhere"}
+	hints := []string{"sluice list shows the runs; -n NAMESPACE and -A search other namespaces"}
 	if len(near) > 0 {
 		hints = append([]string{"did you mean " + strings.Join(near[:min(nearest, len(near))], ", ") + "?"}, hints...)
 	}
@@ -167,11 +167,11 @@ func ambiguous(reference Reference, found []Run) error {
 	if len(kinds) > 1 {
 		what = "kinds"
 	}
-	return clierror.New(fmt.Sprintf("%d runs of different %s are called %q", len(found), what, reference.Name),
-		"say which one: "+strings.Join(choices, ", or "))
+	return clierror.New(fmt.Sprintf("%d runs of different %s have the name %q", len(found), what, reference.Name),
+		"choose one: "+strings.Join(choices, ", or "))
 }
 
-// ScopeText says for people where was looked.
+// ScopeText returns the searched namespaces, for messages.
 func ScopeText(c *cluster.Cluster) string {
 	if c.AllNamespaces {
 		return "any namespace"
@@ -179,5 +179,5 @@ func ScopeText(c *cluster.Cluster) string {
 	return fmt.Sprintf("namespace %q", c.Namespace)
 }
 
-// Absent reports whether err says that a kind is not served, as on a cluster without it.
+// Absent reports whether err means that the cluster does not serve a kind.
 func Absent(err error) bool { return meta.IsNoMatchError(err) }

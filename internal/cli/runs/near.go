@@ -8,11 +8,11 @@ import (
 	"github.com/sluice-ci/sluice/internal/spelling"
 )
 
-// nearest is how many names are proposed at most.
+// nearest is the maximum number of suggested names.
 const nearest = 3
 
-// Near picks up to three of names that somebody may have meant by name: those that contain it, or differ from it in few
-// letters. The likeliest comes first.
+// Near returns up to three of names that are similar to name: they contain it, or differ from it in few letters. The most
+// similar is first.
 func Near(name string, names []string) []string {
 	type candidate struct {
 		name     string

@@ -8,7 +8,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/cli/clierror"
 )
 
-// Reference is what a person types for a run: "taskrun/NAME", "pipelinerun/NAME", or a bare name.
+// Reference is a run on the command line: "taskrun/NAME", "pipelinerun/NAME", or only a name.
 type Reference struct {
 	// Kind is v1.KindTaskRun, v1.KindPipelineRun, or empty for either.
 	Kind string
@@ -16,7 +16,7 @@ type Reference struct {
 	Name string
 }
 
-// String is the reference as it can be typed again.
+// String returns the reference as a user types it.
 func (r Reference) String() string {
 	if r.Kind == "" {
 		return r.Name
@@ -24,15 +24,15 @@ func (r Reference) String() string {
 	return strings.ToLower(r.Kind) + "/" + r.Name
 }
 
-// Parse reads a reference. Short names and plurals are taken, and a group behind the kind, as `kubectl create -o name`
-// prints it.
+// Parse parses a reference. It accepts short names and plurals, and a group after the kind, as in the output of
+// `kubectl create -o name`.
 func Parse(text string) (Reference, error) {
 	kind, name, found := strings.Cut(text, "/")
 	if !found {
 		kind, name = "", text
 	}
 	if name == "" || strings.Contains(name, "/") {
-		return Reference{}, clierror.New("cannot take "+quote(text)+" for a run",
+		return Reference{}, clierror.New("cannot use "+quote(text)+" as a run",
 			"a run is NAME, taskrun/NAME (tr/NAME) or pipelinerun/NAME (pr/NAME)")
 	}
 	if !found {
@@ -40,13 +40,13 @@ func Parse(text string) (Reference, error) {
 	}
 	known, ok := KindOf(kind)
 	if !ok {
-		return Reference{}, clierror.New("cannot take "+quote(kind)+" in "+quote(text)+" for a kind of run",
+		return Reference{}, clierror.New("cannot use "+quote(kind)+" in "+quote(text)+" as a kind of run",
 			"taskrun/"+name+", pipelinerun/"+name+", or only "+name)
 	}
 	return Reference{Kind: known, Name: name}, nil
 }
 
-// KindOf reads the name of a kind as kubectl does: singular, plural or short, with or without its group.
+// KindOf parses the name of a kind like kubectl: singular, plural or short, with or without its group.
 func KindOf(text string) (string, bool) {
 	text, _, _ = strings.Cut(strings.ToLower(text), ".")
 	switch {

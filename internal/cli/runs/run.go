@@ -1,4 +1,4 @@
-// Package runs is what commands know of a run: TaskRuns and PipelineRuns seen alike, found by what a person types.
+// Package runs finds, reads and watches runs for commands. It treats TaskRuns and PipelineRuns alike.
 package runs
 
 import (
@@ -10,19 +10,19 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 )
 
-// Run is a TaskRun or a PipelineRun. Exactly one of both is set.
+// Run is a TaskRun or a PipelineRun. Exactly one is set.
 type Run struct {
 	TaskRun     *v1.TaskRun
 	PipelineRun *v1.PipelineRun
 }
 
-// OfTask is the run that a TaskRun is.
+// OfTask returns the Run of a TaskRun.
 func OfTask(r *v1.TaskRun) Run { return Run{TaskRun: r} }
 
-// OfPipeline is the run that a PipelineRun is.
+// OfPipeline returns the Run of a PipelineRun.
 func OfPipeline(r *v1.PipelineRun) Run { return Run{PipelineRun: r} }
 
-// Object is the object of the API.
+// Object returns the object of the API.
 func (r Run) Object() client.Object {
 	if r.TaskRun != nil {
 		return r.TaskRun
@@ -44,10 +44,10 @@ func (r Run) Name() string { return r.Object().GetName() }
 // Namespace of the run.
 func (r Run) Namespace() string { return r.Object().GetNamespace() }
 
-// Reference is what a person types to get this run and no other.
+// Reference returns the unique reference of this run.
 func (r Run) Reference() Reference { return Reference{Kind: r.Kind(), Name: r.Name()} }
 
-// Condition is the Succeeded condition; nil while nothing has acted on the run.
+// Condition returns the condition Succeeded; nil until a controller has written it.
 func (r Run) Condition() *metav1.Condition {
 	if r.TaskRun != nil {
 		return r.TaskRun.Status.Condition()
@@ -55,19 +55,19 @@ func (r Run) Condition() *metav1.Condition {
 	return r.PipelineRun.Status.Condition()
 }
 
-// Done reports whether the run has ended, well or not.
+// Done reports whether the run has ended, with any outcome.
 func (r Run) Done() bool {
 	c := r.Condition()
 	return c != nil && c.Status != metav1.ConditionUnknown
 }
 
-// Succeeded reports whether the run has ended well.
+// Succeeded reports whether the run has succeeded.
 func (r Run) Succeeded() bool {
 	c := r.Condition()
 	return c != nil && c.Status == metav1.ConditionTrue
 }
 
-// Started is when the run was first acted on; nil before.
+// Started returns the start time of the run; nil before.
 func (r Run) Started() *metav1.Time {
 	if r.TaskRun != nil {
 		return r.TaskRun.Status.StartTime
@@ -75,7 +75,7 @@ func (r Run) Started() *metav1.Time {
 	return r.PipelineRun.Status.StartTime
 }
 
-// Ended is when the outcome was known; nil before.
+// Ended returns the time of the outcome; nil before.
 func (r Run) Ended() *metav1.Time {
 	if r.TaskRun != nil {
 		return r.TaskRun.Status.CompletionTime
@@ -83,11 +83,11 @@ func (r Run) Ended() *metav1.Time {
 	return r.PipelineRun.Status.CompletionTime
 }
 
-// Took is how long the run has taken until now, or took until its end; 0 before it started.
+// Took returns the duration of the run until now or until its end; 0 before it started.
 func (r Run) Took(now time.Time) time.Duration { return Between(r.Started(), r.Ended(), now) }
 
-// Between is the time from start to end, or to now where there is no end yet. It is 0 without a start, and with one it
-// never is, because times are whole seconds and many a step takes less.
+// Between returns the time from start to end, or to now without an end. It is 0 only without a start: times are whole seconds,
+// and a shorter step still counts as started.
 func Between(start, end *metav1.Time, now time.Time) time.Duration {
 	if start == nil || start.IsZero() {
 		return 0
@@ -98,7 +98,7 @@ func Between(start, end *metav1.Time, now time.Time) time.Duration {
 	return max(1, now.Sub(start.Time))
 }
 
-// Typed is the object with its apiVersion and kind, which a client drops when it decodes.
+// Typed returns the object with its apiVersion and kind, which a client removes when it decodes.
 func (r Run) Typed() client.Object {
 	object := r.Object()
 	object.GetObjectKind().SetGroupVersionKind(v1.GroupVersion.WithKind(r.Kind()))
@@ -106,7 +106,7 @@ func (r Run) Typed() client.Object {
 	return object
 }
 
-// Summary is the run without what is large in it: results, params and the definition. What tables show is kept.
+// Summary returns the run without its large parts: results, params and the definition. It keeps the fields of tables.
 func (r Run) Summary() Run {
 	if r.TaskRun != nil {
 		s := r.TaskRun.Status

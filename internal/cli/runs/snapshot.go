@@ -13,17 +13,17 @@ import (
 	"github.com/sluice-ci/sluice/internal/cli/cluster"
 )
 
-// Snapshot is a run and its TaskRuns, as they were at one moment.
+// Snapshot is a run and its TaskRuns at one time.
 type Snapshot struct {
-	// Run is what was asked for.
+	// Run is the requested run.
 	Run Run
-	// Tasks are the TaskRuns of a PipelineRun in the order of its status, then those that the status does not name yet; of
-	// a TaskRun it is the one itself.
+	// Tasks are the TaskRuns of a PipelineRun in the order of its status, and then those that are not in the status yet. For a
+	// TaskRun it is the run.
 	Tasks []*v1.TaskRun
 }
 
-// Task is the name of the pipeline's task that a TaskRun of the snapshot runs. Where a matrix has made several TaskRuns
-// of one task, each has a number behind it, from 1. A TaskRun alone has its own name.
+// Task returns the name of the pipeline task of a TaskRun. If a matrix created several TaskRuns of one task, each name has a
+// number, from 1. A TaskRun without a pipeline has its own name.
 func (s Snapshot) Task(tr *v1.TaskRun) string {
 	if s.Run.TaskRun != nil {
 		return tr.Name
@@ -47,7 +47,7 @@ func (s Snapshot) Task(tr *v1.TaskRun) string {
 	return task
 }
 
-// Count is how many TaskRuns the task of the pipeline has: more than one where a matrix has made them.
+// Count returns how many TaskRuns a pipeline task has: several if a matrix created them.
 func (s Snapshot) Count(task string) int {
 	n := 0
 	for _, tr := range s.Tasks {
@@ -58,7 +58,7 @@ func (s Snapshot) Count(task string) int {
 	return n
 }
 
-// Find returns the TaskRun that somebody means by the name of a task of the pipeline, or by its own name; nil for none.
+// Find returns the TaskRun with the name of a pipeline task, or with its own name; nil for none.
 func (s Snapshot) Find(name string) *v1.TaskRun {
 	for _, tr := range s.Tasks {
 		if tr.Name == name || s.Task(tr) == name || tr.Labels[v1.LabelPipelineTask] == name {
@@ -68,7 +68,7 @@ func (s Snapshot) Find(name string) *v1.TaskRun {
 	return nil
 }
 
-// Failed are the TaskRuns that have failed, in order.
+// Failed returns the TaskRuns that have failed, in order.
 func (s Snapshot) Failed() []*v1.TaskRun {
 	var failed []*v1.TaskRun
 	for _, tr := range s.Tasks {
@@ -79,7 +79,7 @@ func (s Snapshot) Failed() []*v1.TaskRun {
 	return failed
 }
 
-// Read reads the TaskRuns of a run that was just read.
+// Read reads the TaskRuns of a run.
 func Read(ctx context.Context, c *cluster.Cluster, r Run) (Snapshot, error) {
 	if r.TaskRun != nil {
 		return Snapshot{Run: r, Tasks: []*v1.TaskRun{r.TaskRun}}, nil
@@ -96,7 +96,7 @@ func Read(ctx context.Context, c *cluster.Cluster, r Run) (Snapshot, error) {
 	return newSnapshot(r, tasks), nil
 }
 
-// FindSnapshot reads the run that a person has typed, and its TaskRuns.
+// FindSnapshot reads the run that the user typed, and its TaskRuns.
 func FindSnapshot(ctx context.Context, c *cluster.Cluster, text string) (Snapshot, error) {
 	r, err := Find(ctx, c, text)
 	if err != nil {

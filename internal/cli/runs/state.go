@@ -7,10 +7,10 @@ import (
 	"github.com/sluice-ci/sluice/internal/cli/terminal"
 )
 
-// State is how a run, a task or a step stands, in one word.
+// State is the state of a run, a task or a step, in one word.
 type State string
 
-// The states, in the words that tables use.
+// The states, as in tables.
 const (
 	Waiting   State = "waiting"
 	Running   State = "running"
@@ -20,7 +20,7 @@ const (
 	Skipped   State = "skipped"
 )
 
-// Mark is a character that stands for the state in trees.
+// Mark returns the character of the state in trees.
 func (s State) Mark() string {
 	switch s {
 	case Running:
@@ -40,8 +40,8 @@ func (s State) Mark() string {
 	}
 }
 
-// Colour in which the state is shown.
-func (s State) Colour() terminal.Colour {
+// Color returns the color of the state.
+func (s State) Color() terminal.Color {
 	switch s {
 	case Running:
 		return terminal.Blue
@@ -58,10 +58,10 @@ func (s State) Colour() terminal.Colour {
 	}
 }
 
-// State of the run, from its condition.
+// State returns the state of the run, from its condition.
 func (r Run) State() State { return StateOf(r.Condition()) }
 
-// Reason of the condition; empty while there is none.
+// Reason returns the reason of the condition; empty without one.
 func (r Run) Reason() string {
 	if c := r.Condition(); c != nil {
 		return c.Reason
@@ -69,7 +69,7 @@ func (r Run) Reason() string {
 	return ""
 }
 
-// Message of the condition; empty while there is none.
+// Message returns the message of the condition; empty without one.
 func (r Run) Message() string {
 	if c := r.Condition(); c != nil {
 		return c.Message
@@ -77,7 +77,7 @@ func (r Run) Message() string {
 	return ""
 }
 
-// StateOf reads a Succeeded condition; nil is that of a run that nothing has acted on.
+// StateOf returns the state for a condition Succeeded; nil: no controller has written it.
 func StateOf(c *metav1.Condition) State {
 	switch {
 	case c == nil:

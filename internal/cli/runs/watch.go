@@ -20,27 +20,27 @@ import (
 	"github.com/sluice-ci/sluice/internal/cli/cluster"
 )
 
-// again is how long is waited before an API server is asked again that did not answer.
+// again is the pause before a retry after the API server did not respond.
 const again = time.Second
 
-// ErrStop is what the function given to Watch returns to end it well.
-var ErrStop = errors.New("enough was seen")
+// ErrStop ends Watch without an error when its function returns it.
+var ErrStop = errors.New("stop watching")
 
-// errGone says that the object that is watched is not there.
-var errGone = errors.New("it is gone")
+// errGone: the watched object does not exist.
+var errGone = errors.New("it does not exist any more")
 
-// change is what a watch has seen: an object, or that one is gone, or all that there is, or that the watch cannot go on.
+// change is an event of a watch: a changed object, a deleted one, the list of all objects, or an error that ends the watch.
 type change struct {
 	object  client.Object
 	deleted bool
-	// present are the names of all TaskRuns at one moment; nil for any other change.
+	// present has the names of all TaskRuns at one time; nil for any other change.
 	present map[string]bool
 	err     error
 }
 
-// Watch calls each with the run as it is now, and again whenever it or one of its TaskRuns changes, until the run and its
-// TaskRuns have ended, each returns an error, or ctx ends. An API server that goes away for a while is waited for. When
-// the run is deleted that is an error.
+// Watch calls each with the current run, and again when the run or one of its TaskRuns changes. It ends when the run and its
+// TaskRuns have ended, when each returns an error, or when ctx ends. It waits while the API server is unavailable. It fails if
+// the run is deleted.
 func Watch(ctx context.Context, c *cluster.Cluster, r Run, each func(Snapshot) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -77,9 +77,8 @@ func Watch(ctx context.Context, c *cluster.Cluster, r Run, each func(Snapshot) e
 	}
 }
 
-// current is the snapshot of what was seen. The two watches of a PipelineRun do not wait for each other: so when the run has
-// ended its TaskRuns are read once more, that none is missed which has come and gone meanwhile, or waited for which was
-// deleted.
+// current returns the snapshot of the watched objects. The two watches of a PipelineRun are not synchronized. So when the run has
+// ended, current reads its TaskRuns again: it must not miss one, and must not wait for a deleted one.
 func current(ctx context.Context, c *cluster.Cluster, r Run, tasks map[string]*v1.TaskRun) (Snapshot, error) {
 	if r.PipelineRun == nil || !r.Done() {
 		return newSnapshot(r, tasks), nil
@@ -95,7 +94,7 @@ func current(ctx context.Context, c *cluster.Cluster, r Run, tasks map[string]*v
 	return s, nil
 }
 
-// readPatiently reads, and waits for a server that does not answer for a while.
+// readPatiently reads, and retries while the server does not respond.
 func readPatiently(ctx context.Context, c *cluster.Cluster, r Run) (Snapshot, error) {
 	wait := time.NewTicker(again)
 	defer wait.Stop()
@@ -112,7 +111,7 @@ func readPatiently(ctx context.Context, c *cluster.Cluster, r Run) (Snapshot, er
 	}
 }
 
-// ended reports whether nothing of the run will change any more.
+// ended reports whether the run and its TaskRuns have ended.
 func (s Snapshot) ended() bool {
 	if !s.Run.Done() {
 		return false
@@ -120,10 +119,10 @@ func (s Snapshot) ended() bool {
 	return !slices.ContainsFunc(s.Tasks, func(tr *v1.TaskRun) bool { return !tr.Status.Done() })
 }
 
-// apply puts what was seen into tasks, and returns the run as it is then.
+// apply applies a change to tasks, and returns the new state of the run.
 func apply(r Run, tasks map[string]*v1.TaskRun, seen change) (Run, error) {
 	if seen.present != nil {
-		// Nobody hears of a TaskRun that is deleted between two watches.
+		// There is no event for a TaskRun that was deleted between two watches.
 		maps.DeleteFunc(tasks, func(name string, _ *v1.TaskRun) bool { return !seen.present[name] })
 		return r, nil
 	}
@@ -162,13 +161,13 @@ type watcher struct {
 	client  client.WithWatch
 	kind    string
 	options []client.ListOption
-	// one: it is one object that is watched, and without it there is nothing to watch. It may go while nobody looks: before
-	// the watch begins, or while the server is away.
+	// one: the watch is for one object, and ends without it. The object may be deleted before the watch begins, or while the
+	// server is unavailable.
 	one bool
 }
 
-// follow sends all objects that match, and then each as it changes, until ctx ends. Only an error that asking again does
-// not mend is sent, and ends it.
+// follow sends all matching objects, and then each change, until ctx ends. It retries after temporary errors. Another error is
+// sent and ends it.
 func (w watcher) follow(ctx context.Context, changes chan<- change) {
 	send := func(ch change) bool {
 		select {
@@ -192,7 +191,7 @@ func (w watcher) follow(ctx context.Context, changes chan<- change) {
 	}
 }
 
-// once lists and watches until the watch ends, which servers do every some minutes.
+// once lists and watches until the watch ends. Servers end a watch after some minutes.
 func (w watcher) once(ctx context.Context, send func(change) bool) error {
 	list := listFor(w.kind)
 	if err := w.client.List(ctx, list, w.options...); err != nil {
@@ -252,8 +251,7 @@ func listFor(kind string) client.ObjectList {
 	return &v1.PipelineRunList{}
 }
 
-// passing reports whether err may be gone when the server is asked again: it could not be reached, or has trouble of its
-// own. What it knows and says stays an error.
+// passing reports whether a retry may help: the server was unreachable, or had an internal error. Other responses are final.
 func passing(err error) bool {
 	if _, answered := errors.AsType[*apierrors.StatusError](err); !answered {
 		return !meta.IsNoMatchError(err) && !errors.Is(err, errGone)

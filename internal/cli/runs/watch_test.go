@@ -23,7 +23,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/cli/cluster"
 )
 
-// patience is how long a test waits for what follows at once.
+// patience is how long a test waits for an event that should follow immediately.
 const patience = 20 * time.Second
 
 func connected(t *testing.T, funcs interceptor.Funcs, objects ...client.Object) *cluster.Cluster {
@@ -58,7 +58,7 @@ func taskRun(name, pipeline string) *v1.TaskRun {
 	return tr
 }
 
-// seen is what a snapshot says, in a line.
+// seen returns a snapshot as one line.
 func seen(s Snapshot) string {
 	text := string(s.Run.State())
 	for _, tr := range s.Tasks {
@@ -69,7 +69,7 @@ func seen(s Snapshot) string {
 	return text
 }
 
-// watchUntil watches a run and returns what it saw last. Each time do is called.
+// watchUntil watches a run and returns the last snapshot. It calls do for each.
 func watchUntil(t *testing.T, c *cluster.Cluster, r Run, do func(Snapshot)) (string, error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -119,7 +119,7 @@ func TestWatchPipelineRun(t *testing.T) {
 	last, err := watchUntil(t, c, OfPipeline(pr.DeepCopy()), func(Snapshot) {
 		if !done {
 			done = true
-			end(t, c, pr) // seen first: the two watches do not wait for each other
+			end(t, c, pr) // first: the two watches are not synchronized
 			end(t, c, a)
 			end(t, c, b)
 		}
@@ -129,7 +129,7 @@ func TestWatchPipelineRun(t *testing.T) {
 	}
 }
 
-// A PipelineRun that has ended keeps the names of TaskRuns that were deleted since. Whoever waited for them would wait for ever.
+// The status of an ended PipelineRun keeps the names of deleted TaskRuns. A watch must not wait for them.
 func TestWatchDoesNotWaitForDeletedTaskRuns(t *testing.T) {
 	pr, a := pipelineRun("build", "a", "gone"), taskRun("a", "build")
 	a.Status.Conditions = []metav1.Condition{v1.Succeeded("")}
@@ -222,7 +222,7 @@ func TestFind(t *testing.T) {
 		"Both": {
 			reason: "One that two have is not.",
 			typed:  "make",
-			bad:    `2 runs of different kinds are called "make"`,
+			bad:    `2 runs of different kinds have the name "make"`,
 		},
 		"Nobody": {
 			reason: "One that nobody has is told with where was looked.",
@@ -238,7 +238,7 @@ func TestFind(t *testing.T) {
 			reason: "In all namespaces a name may stand for two.",
 			typed:  "tr/make",
 			all:    true,
-			bad:    `2 runs of different namespaces are called "make"`,
+			bad:    `2 runs of different namespaces have the name "make"`,
 		},
 		"One of all": {
 			reason: "Or for one.",
@@ -267,7 +267,7 @@ func TestFind(t *testing.T) {
 	}
 }
 
-// TestTaskRunsDeletedBetweenWatches: a TaskRun that a new list does not have is not waited for, and not shown.
+// TestTaskRunsDeletedBetweenWatches: a TaskRun that is not in a new list is not shown, and the watch does not wait for it.
 func TestTaskRunsDeletedBetweenWatches(t *testing.T) {
 	r := OfPipeline(pipelineRun("p"))
 	tasks := map[string]*v1.TaskRun{"gone": {}, "kept": {}}

@@ -7,39 +7,39 @@ import (
 	"github.com/sluice-ci/sluice/internal/cli/terminal"
 )
 
-// gap is the room between two columns.
+// gap is the space between two columns.
 const gap = 3
 
-// Cell is a text of a table, and its colour.
+// Cell is a text in a table, with its color.
 type Cell struct {
-	Text   string
-	Colour terminal.Colour
-	// Right puts the text to the right of its column, as numbers want it.
+	Text  string
+	Color terminal.Color
+	// Right aligns the text to the right, for numbers.
 	Right bool
 }
 
-// Text is a cell without a colour.
+// Text returns a cell without a color.
 func Text(text string) Cell { return Cell{Text: text} }
 
-// Number is a cell whose text stands on the right.
+// Number returns a cell that is aligned to the right.
 func Number(text string) Cell { return Cell{Text: text, Right: true} }
 
-// Painted is a cell with a colour.
-func Painted(c terminal.Colour, text string) Cell { return Cell{Text: text, Colour: c} }
+// Painted returns a cell with a color.
+func Painted(c terminal.Color, text string) Cell { return Cell{Text: text, Color: c} }
 
-// Grid is a table: a line of headings, and rows whose columns are aligned. The zero Grid is empty and has no headings.
+// Grid is a table: a line of headings, and rows with aligned columns. The zero Grid is empty and has no headings.
 type Grid struct {
 	rows [][]Cell
-	// Indent is put before every line.
+	// Indent is the prefix of every line.
 	Indent string
 }
 
-// NewGrid is a table with these headings.
+// NewGrid returns a table with these headings.
 func NewGrid(headings ...string) *Grid {
 	g := &Grid{}
 	row := make([]Cell, len(headings))
 	for i, h := range headings {
-		row[i] = Cell{Text: h, Colour: terminal.Bold}
+		row[i] = Cell{Text: h, Color: terminal.Bold}
 	}
 	if len(row) > 0 {
 		g.rows = append(g.rows, row)
@@ -47,10 +47,10 @@ func NewGrid(headings ...string) *Grid {
 	return g
 }
 
-// Add appends a row. An empty cell is shown as "-", so that a column can be cut out by its number.
+// Add appends a row. An empty cell is shown as "-", so that scripts can select a column by its number.
 func (g *Grid) Add(cells ...Cell) { g.rows = append(g.rows, cells) }
 
-// Write prints the table, with colours if paint gives them. Columns are those of the terminal: wide characters cover two.
+// Write prints the table, with colors if the terminal has them. A wide character takes two columns.
 func (g *Grid) Write(w io.Writer, t *terminal.Terminal) error {
 	widths := g.widths()
 	var text strings.Builder
@@ -59,7 +59,7 @@ func (g *Grid) Write(w io.Writer, t *terminal.Terminal) error {
 		line.WriteString(g.Indent)
 		for i, cell := range row {
 			padding := strings.Repeat(" ", widths[i]-columns(cell.Text))
-			shown := t.Paint(cell.Colour, shownText(cell.Text))
+			shown := t.Paint(cell.Color, shownText(cell.Text))
 			if cell.Right {
 				shown = padding + shown
 			} else if i < len(row)-1 {
@@ -86,7 +86,7 @@ func (g *Grid) widths() []int {
 			widths[i] = max(widths[i], columns(cell.Text))
 		}
 	}
-	// A heading of numbers stands over them.
+	// Align the heading of numbers to the right, too.
 	if len(g.rows) > 1 {
 		for i := range g.rows[0] {
 			if i < len(g.rows[1]) {

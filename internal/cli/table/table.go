@@ -1,4 +1,4 @@
-// Package table prints what a command found: as a table for people, as JSON or YAML for programs.
+// Package table prints the output of a command: as a table for users, or as JSON or YAML for programs.
 package table
 
 import (
@@ -14,43 +14,43 @@ import (
 	"github.com/sluice-ci/sluice/internal/cli/clierror"
 )
 
-// Format is the value of -o. It is a flag value: what is none of the formats is refused when flags are read.
+// Format is the value of the flag -o. Parsing the flag rejects an unknown format.
 type Format string
 
-// The formats that every command has.
+// The formats.
 const (
 	Table Format = "table"
 	JSON  Format = "json"
 	YAML  Format = "yaml"
 )
 
-// Formats lists them, in the order in which help names them.
+// Formats returns the formats in the order of help.
 func Formats() []Format { return []Format{Table, JSON, YAML} }
 
-// Register gives a command the flag -o, whose default is the table.
+// Register adds the flag -o to a command. Its default is the table.
 func (f *Format) Register(command *cobra.Command) {
 	*f = Table
-	command.Flags().VarP(f, "output", "o", "how to print: "+join(Formats()))
-	// The flag exists: it was made in the line above.
+	command.Flags().VarP(f, "output", "o", "output format: "+join(Formats()))
+	// The flag exists: the line above has added it.
 	_ = command.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(words(Formats()), cobra.ShellCompDirectiveNoFileComp))
 }
 
-// Set takes the text of a flag.
+// Set parses the text of the flag.
 func (f *Format) Set(text string) error {
 	if !slices.Contains(Formats(), Format(text)) {
-		return fmt.Errorf("is none of %s", join(Formats()))
+		return fmt.Errorf("want one of %s", join(Formats()))
 	}
 	*f = Format(text)
 	return nil
 }
 
-// String is the text of the flag.
+// String returns the text of the flag.
 func (f *Format) String() string { return string(*f) }
 
-// Type is what help calls the flag's value.
+// Type returns the name of the value in help.
 func (f *Format) Type() string { return "format" }
 
-// Write prints object in this format; table prints it for people, to the same writer.
+// Write prints object in this format. table prints it as a table to its writer.
 func (f *Format) Write(w io.Writer, object any, table func(io.Writer) error) error {
 	switch *f {
 	case JSON:
@@ -69,7 +69,7 @@ func (f *Format) Write(w io.Writer, object any, table func(io.Writer) error) err
 	}
 }
 
-// writeJSON keeps < > and & as they are: the text is for programs and people, not for web pages.
+// writeJSON does not escape < > and &, because the output is not for HTML.
 func writeJSON(w io.Writer, object any) error {
 	encoder := json.NewEncoder(w)
 	encoder.SetEscapeHTML(false)

@@ -30,7 +30,7 @@ x�[2J y        -   last
 	}
 }
 
-// Names of users may hold characters that cover two columns; those of the columns after them were shifted.
+// TestGridOfWideCharacters: names may have characters of two columns. They shifted the next columns.
 func TestGridOfWideCharacters(t *testing.T) {
 	g := NewGrid("NAME", "NOTE")
 	g.Add(Text("結果"), Text("a"))

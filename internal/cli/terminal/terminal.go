@@ -1,5 +1,4 @@
-// Package terminal is where a command of sluice reads and writes: its three streams, whether a person looks at them, how
-// wide they are, and the colours that they may have.
+// Package terminal has the standard streams of a command of sluice, and whether they are a terminal, its size and its colors.
 package terminal
 
 import (
@@ -15,31 +14,31 @@ import (
 	"github.com/sluice-ci/sluice/internal/cli/clierror"
 )
 
-// Terminal is the streams of one command.
+// Terminal has the streams of one command.
 type Terminal struct {
-	// In is what a person types, or another program sends.
+	// In is standard input.
 	In io.Reader
-	// Out is for what was asked for.
+	// Out is for the output of the command.
 	Out io.Writer
-	// Err is for everything else: errors, hints, and how far the work has come.
+	// Err is for errors, hints and progress.
 	Err io.Writer
-	// Interactive: Out is a terminal that can be written over, so that a tree can be shown live.
+	// Interactive: Out is a terminal with a cursor, so that a tree can be updated in place.
 	Interactive bool
-	// Colour: Out shows colours. NO_COLOR and TERM=dumb switch them off.
-	Colour bool
-	// ErrColour is Colour of Err.
-	ErrColour bool
-	// Width of Out in columns; 0 where that is not known, as in a file.
+	// Color: Out shows colors. NO_COLOR and TERM=dumb disable them.
+	Color bool
+	// ErrColor: Err shows colors.
+	ErrColor bool
+	// Width of Out in columns; 0 if unknown, for example in a file.
 	Width int
-	// Height of Out in lines; 0 where that is not known.
+	// Height of Out in lines; 0 if unknown.
 	Height int
 }
 
-// System is the terminal of this process.
+// System returns the terminal of this process.
 func System(in, out, errOut *os.File, environment func(string) string) *Terminal {
 	width, height, err := term.GetSize(int(out.Fd()))
 	if err != nil {
-		width, height = 0, 0 // Out is no terminal
+		width, height = 0, 0 // Out is not a terminal
 	}
 	isTerminal := func(f *os.File) bool {
 		return environment("TERM") != "dumb" && term.IsTerminal(int(f.Fd()))
@@ -48,60 +47,60 @@ func System(in, out, errOut *os.File, environment func(string) string) *Terminal
 	return &Terminal{
 		In: in, Out: out, Err: errOut, Width: width, Height: height,
 		Interactive: isTerminal(out),
-		Colour:      isTerminal(out) && !plain,
-		ErrColour:   isTerminal(errOut) && !plain,
+		Color:       isTerminal(out) && !plain,
+		ErrColor:    isTerminal(errOut) && !plain,
 	}
 }
 
-// Plain is a terminal without colours, as programs and tests have it.
+// Plain returns a terminal without colors, for tests.
 func Plain(in io.Reader, out, errOut io.Writer) *Terminal {
 	return &Terminal{In: in, Out: out, Err: errOut}
 }
 
-// Printf writes to Out. What is printed for people goes to a terminal or nowhere, so there is no error.
+// Printf writes to Out. It ignores errors of writing.
 func (t *Terminal) Printf(format string, args ...any) { fmt.Fprintf(t.Out, format, args...) }
 
-// Notef writes a line to Err: how far the work has come, or what to do next.
+// Notef writes a line to Err: progress, or what to do next.
 func (t *Terminal) Notef(format string, args ...any) { fmt.Fprintf(t.Err, format+"\n", args...) }
 
 // Hintf writes a hint: line to Err.
 func (t *Terminal) Hintf(format string, args ...any) {
-	fmt.Fprintf(t.Err, "%s %s\n", paint(t.ErrColour, Cyan, "hint:"), fmt.Sprintf(format, args...))
+	fmt.Fprintf(t.Err, "%s %s\n", paint(t.ErrColor, Cyan, "hint:"), fmt.Sprintf(format, args...))
 }
 
-// Report writes an error: line and its hint: lines to Err; nothing for nil, and for what was said already.
+// Report writes an error: line and its hint: lines to Err; nothing for nil and for clierror.ErrQuiet.
 func (t *Terminal) Report(err error) {
 	if err == nil {
 		return
 	}
 	if !errors.Is(err, clierror.ErrQuiet) {
-		fmt.Fprintf(t.Err, "%s %s\n", paint(t.ErrColour, Red, "error:"), Clean(err.Error()))
+		fmt.Fprintf(t.Err, "%s %s\n", paint(t.ErrColor, Red, "error:"), Clean(err.Error()))
 	}
 	for _, hint := range clierror.HintsOf(err) {
 		t.Hintf("%s", Clean(hint))
 	}
 }
 
-// Paint gives text a colour where Out shows colours.
-func (t *Terminal) Paint(c Colour, text string) string { return paint(t.Colour, c, text) }
+// Paint returns text with a color if Out shows colors.
+func (t *Terminal) Paint(c Color, text string) string { return paint(t.Color, c, text) }
 
-// Colour is how a text stands out.
-type Colour string
+// Color is an escape sequence for a color.
+type Color string
 
-// The colours, by what terminals call them. Their shades are the user's choice.
+// The colors of terminals.
 const (
-	None    Colour = ""
-	Bold    Colour = "1"
-	Dim     Colour = "2"
-	Red     Colour = "31"
-	Green   Colour = "32"
-	Yellow  Colour = "33"
-	Blue    Colour = "34"
-	Magenta Colour = "35"
-	Cyan    Colour = "36"
+	None    Color = ""
+	Bold    Color = "1"
+	Dim     Color = "2"
+	Red     Color = "31"
+	Green   Color = "32"
+	Yellow  Color = "33"
+	Blue    Color = "34"
+	Magenta Color = "35"
+	Cyan    Color = "36"
 )
 
-// What moves the cursor and clears, on terminals that are Interactive.
+// Escape sequences for Interactive terminals.
 const (
 	// ClearLine clears from the cursor to the end of its line.
 	ClearLine = "\x1b[K"
@@ -109,18 +108,18 @@ const (
 	ClearBelow = "\x1b[J"
 )
 
-// Up moves the cursor so many lines up, to the first column.
+// Up returns the escape sequence that moves the cursor up by a number of lines, to the first column.
 func Up(lines int) string { return fmt.Sprintf("\x1b[%dF", lines) }
 
-func paint(on bool, c Colour, text string) string {
+func paint(on bool, c Color, text string) string {
 	if !on || c == None || text == "" {
 		return text
 	}
 	return "\x1b[" + string(c) + "m" + text + "\x1b[0m"
 }
 
-// Clean makes a text from a cluster fit to be shown: control characters other than line feed and tab become visible, so
-// that no message can move the cursor or change colours.
+// Clean makes control characters other than line feed and tab visible, so that a text from a cluster cannot move the cursor or
+// change colors.
 func Clean(text string) string {
 	return strings.Map(func(r rune) rune {
 		if r != '\n' && r != '\t' && unicode.IsControl(r) {
@@ -130,7 +129,7 @@ func Clean(text string) string {
 	}, text)
 }
 
-// Line makes a text fit to be a part of a line: Clean, with a space for each line feed and tab.
+// Line returns Clean(text) on one line, with a space for each line feed and tab.
 func Line(text string) string {
 	return strings.NewReplacer("\n", " ", "\t", " ").Replace(Clean(text))
 }

@@ -18,7 +18,7 @@ func TestReport(t *testing.T) {
 	for name, tc := range map[string]struct {
 		reason string
 		err    error
-		colour bool
+		color  bool
 		want   string
 	}{
 		"Nothing": {reason: "No error is no line."},
@@ -37,10 +37,10 @@ func TestReport(t *testing.T) {
 			err:    clierror.Hint(clierror.Quiet(clierror.RunFailed), "a"),
 			want:   "hint: a\n",
 		},
-		"Colour": {
+		"Color": {
 			reason: "The first word stands out on a terminal.",
 			err:    clierror.New("no", "a"),
-			colour: true,
+			color:  true,
 			want:   "\x1b[31merror:\x1b[0m no\n\x1b[36mhint:\x1b[0m a\n",
 		},
 		"Controls": {
@@ -52,7 +52,7 @@ func TestReport(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var b bytes.Buffer
 			term := Plain(nil, nil, &b)
-			term.ErrColour = tc.colour
+			term.ErrColor = tc.color
 			term.Report(tc.err)
 			if diff := cmp.Diff(tc.want, b.String()); diff != "" {
 				t.Errorf("%s (-want +got):\n%s", tc.reason, diff)
@@ -68,15 +68,15 @@ func TestAFileIsNoTerminal(t *testing.T) {
 	}
 	defer file.Close()
 	term := System(file, file, file, func(string) string { return "" })
-	if term.Colour || term.ErrColour || term.Interactive || term.Width != 0 {
-		t.Errorf("a file shows no colours and cannot be drawn over: %+v", term)
+	if term.Color || term.ErrColor || term.Interactive || term.Width != 0 {
+		t.Errorf("a file shows no colors and cannot be drawn over: %+v", term)
 	}
 	if got := term.Paint(Red, "x"); got != "x" {
-		t.Errorf("without colours a text stays as it is: %q", got)
+		t.Errorf("without colors a text stays as it is: %q", got)
 	}
 }
 
-// pseudoterminal opens one, and returns the side that programs see.
+// pseudoterminal opens a pseudoterminal, and returns the side for programs.
 func pseudoterminal(t *testing.T) *os.File {
 	t.Helper()
 	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
@@ -105,14 +105,14 @@ func pseudoterminal(t *testing.T) *os.File {
 func TestTerminals(t *testing.T) {
 	tty := pseudoterminal(t)
 	for name, tc := range map[string]struct {
-		reason              string
-		environment         map[string]string
-		colour, interactive bool
+		reason             string
+		environment        map[string]string
+		color, interactive bool
 	}{
 		"Terminal": {
-			reason:      "A terminal has colours, and can be drawn over.",
+			reason:      "A terminal has colors, and can be drawn over.",
 			environment: map[string]string{"TERM": "xterm"},
-			colour:      true,
+			color:       true,
 			interactive: true,
 		},
 		"NO_COLOR": {
@@ -127,7 +127,7 @@ func TestTerminals(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			term := System(tty, tty, tty, func(key string) string { return tc.environment[key] })
-			if term.Colour != tc.colour || term.ErrColour != tc.colour || term.Interactive != tc.interactive ||
+			if term.Color != tc.color || term.ErrColor != tc.color || term.Interactive != tc.interactive ||
 				term.Width != 90 || term.Height != 30 {
 				t.Errorf("%s got %+v", tc.reason, term)
 			}

@@ -2,18 +2,18 @@ package terminal
 
 import "github.com/mattn/go-runewidth"
 
-// ellipsis stands for what Cut has removed.
+// ellipsis replaces text that Cut removed.
 const ellipsis = "…"
 
-// measure counts columns as terminals do in any locale but those with wide box-drawing characters. The environment is
-// not asked, so that the same text always has the same width.
+// measure counts columns for terminals without wide box-drawing characters. It ignores the environment, so that the same text
+// always has the same width.
 func measure() *runewidth.Condition { return &runewidth.Condition{StrictEmojiNeutral: true} }
 
-// Columns is how many columns of a terminal text covers: two for a wide character (most of Chinese, Japanese and Korean,
-// and emoji), none for one that joins the character before it.
+// Columns returns the width of text in columns of a terminal: two for a wide character (most of Chinese, Japanese and Korean, and
+// emoji), and none for a combining character.
 func Columns(text string) int { return measure().StringWidth(text) }
 
-// Cut shortens text to at most so many columns, with … for what is missing; 0 columns are without limit.
+// Cut truncates text to a number of columns, with … at the end; 0: no limit.
 func Cut(text string, columns int) string {
 	if columns <= 0 {
 		return text

@@ -5,8 +5,8 @@ import (
 	"github.com/sluice-ci/sluice/internal/cli/terminal"
 )
 
-// Changes says in lines what is different in after: each node whose state is another one, what has ended before what
-// begins then. It is how a run is followed where nothing can be written over.
+// Changes returns a line for each node whose state differs between before and after, nodes that have ended first. It shows the
+// progress of a run if Out is not an interactive terminal.
 func Changes(before, after Node) []string {
 	known := map[string]Node{}
 	flatten(before, func(path string, n Node) { known[path] = n })
@@ -32,8 +32,8 @@ func say(path string, n Node) string {
 	return line
 }
 
-// flatten visits steps before their task, and tasks before their run, when these have ended; and otherwise after them: so
-// that lines read in the order in which things happen. Tasks are named without the run, and steps with their task.
+// flatten visits the nodes in the order of events: the steps of a task before the task if the task has ended, or else after it;
+// the same for tasks and their run. The name of a task is without the run, and that of a step with its task.
 func flatten(root Node, visit func(path string, n Node)) {
 	flattenBelow(root, root.Name, "", visit)
 }

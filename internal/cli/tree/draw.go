@@ -13,8 +13,8 @@ type row struct {
 	node Node
 }
 
-// Lines draws the tree: one line for each node, times in a column, cut to the width of the terminal and coloured. When it
-// has more lines than limit, the steps of tasks that went well are left out, then the last lines; 0 is without limit.
+// Lines draws the tree: one line for each node, with times in a column, colored, and cut to the width of the terminal. If there are
+// more lines than limit, it leaves out the steps of tasks that succeeded, and then the last lines; 0: no limit.
 func (n Node) Lines(t *terminal.Terminal, limit int) []string {
 	rows := n.rows("", "")
 	if limit > 0 && len(rows) > limit {
@@ -34,7 +34,7 @@ func (n Node) Lines(t *terminal.Terminal, limit int) []string {
 	return lines
 }
 
-// line puts one node into words. The width is counted before colours are put in.
+// line returns the line of one node. It computes the width before it adds colors.
 func (r row) line(t *terminal.Terminal, widest int) string {
 	mark := r.node.State.Mark()
 	name := r.node.Name
@@ -55,10 +55,10 @@ func (r row) line(t *terminal.Terminal, widest int) string {
 			rest = ""
 		}
 	}
-	return t.Paint(terminal.Dim, r.lead) + t.Paint(r.node.State.Colour(), mark) + " " + name + t.Paint(terminal.Dim, rest)
+	return t.Paint(terminal.Dim, r.lead) + t.Paint(r.node.State.Color(), mark) + " " + name + t.Paint(terminal.Dim, rest)
 }
 
-// rows are the nodes in the order in which they are drawn, each with the lines to its parents.
+// rows returns the nodes in the order of drawing, with the lines to their parents.
 func (n Node) rows(lead, below string) []row {
 	rows := []row{{lead, n}}
 	for i, child := range n.Children {
@@ -71,7 +71,7 @@ func (n Node) rows(lead, below string) []row {
 	return rows
 }
 
-// folded is the tree without the steps of tasks that have nothing to tell.
+// folded returns the tree without the steps of tasks that succeeded.
 func (n Node) folded() Node {
 	folded := n
 	folded.Children = nil

@@ -1,4 +1,4 @@
-// Package tree shows a run as a tree of tasks and steps, with how each stands and how long it took.
+// Package tree shows a run as a tree of tasks and steps, with the state and the duration of each.
 package tree
 
 import (
@@ -13,17 +13,17 @@ import (
 type Node struct {
 	// Name of the run, task or step.
 	Name string
-	// State it is in.
+	// State of the node.
 	State runs.State
-	// Took is how long it has taken so far, or took; 0 before it began.
+	// Took is the duration until now or until the end; 0 before the start.
 	Took time.Duration
-	// Note says more where there is more to say: a reason, the number of an attempt, an exit code.
+	// Note has details: a reason, the number of an attempt, or an exit code.
 	Note string
 	// Children are the tasks of a run, or the steps of a task.
 	Children []Node
 }
 
-// Of is the tree of a run as it is now.
+// Of returns the tree of a run.
 func Of(s runs.Snapshot, now time.Time) Node {
 	root := Node{Name: s.Run.Reference().String(), State: s.Run.State(), Took: s.Run.Took(now), Note: noteOf(s.Run)}
 	if s.Run.TaskRun != nil {
@@ -48,7 +48,7 @@ func Of(s runs.Snapshot, now time.Time) Node {
 	return root
 }
 
-// plannedTasks are the names of the pipeline's tasks, those of finally last.
+// plannedTasks returns the names of the pipeline tasks, those of finally last.
 func plannedTasks(pr *v1.PipelineRun) []string {
 	spec := pr.Status.PipelineSpec
 	if spec == nil {
@@ -66,7 +66,7 @@ func plannedTasks(pr *v1.PipelineRun) []string {
 	return names
 }
 
-// tasksOf are the TaskRuns of one task of the pipeline; or the task as it waits, or was skipped.
+// tasksOf returns the nodes of the TaskRuns of one pipeline task, or a node for a task that waits or was skipped.
 func tasksOf(s runs.Snapshot, task string, now time.Time) []Node {
 	var nodes []Node
 	for _, tr := range s.Tasks {
@@ -90,7 +90,7 @@ func taskNode(s runs.Snapshot, tr *v1.TaskRun, now time.Time) Node {
 	return Node{Name: s.Task(tr), State: r.State(), Took: r.Took(now), Note: noteOf(r), Children: stepsOf(tr, now)}
 }
 
-// noteOf is what the state does not say already.
+// noteOf returns details that the state does not have.
 func noteOf(r runs.Run) string {
 	note := ""
 	switch r.Reason() {
@@ -110,7 +110,7 @@ func noteOf(r runs.Run) string {
 
 func stepsOf(tr *v1.TaskRun, now time.Time) []Node {
 	var nodes []Node
-	before := true // whether all steps before have ended: only then a running container works
+	before := true // whether all earlier steps have ended: only then is the step running
 	for i := range tr.Status.Steps {
 		node := stepNode(&tr.Status.Steps[i], before, tr.Status.Done(), now)
 		before = before && tr.Status.Steps[i].Terminated != nil
@@ -119,8 +119,8 @@ func stepsOf(tr *v1.TaskRun, now time.Time) []Node {
 	return nodes
 }
 
-// stepNode reads the state of a step. All containers of a pod run from its beginning, and wait for their turn: so a step
-// is only taken for running when those before it have ended.
+// stepNode returns the node of a step. All containers of a pod start together and wait for their turn, so a step is running only
+// after the earlier steps have ended.
 func stepNode(step *v1.StepState, turn, over bool, now time.Time) Node {
 	node := Node{Name: step.Name, State: runs.Waiting}
 	switch {
@@ -128,7 +128,7 @@ func stepNode(step *v1.StepState, turn, over bool, now time.Time) Node {
 		t := step.Terminated
 		node.Took = runs.Between(&t.StartedAt, &t.FinishedAt, now)
 		if node.State, node.Note = ended(step.TerminationReason, t.ExitCode); node.State == runs.Skipped {
-			node.Took = 0 // its container ran, but not the step
+			node.Took = 0 // the container ran, but not the step
 		}
 	case over:
 		node.State = runs.Skipped
@@ -140,8 +140,8 @@ func stepNode(step *v1.StepState, turn, over bool, now time.Time) Node {
 	return node
 }
 
-// ended is the state of a step that has ended, by the reason that the status gives and its exit code. On clusters that
-// give no reason the code decides.
+// ended returns the state of a step that has ended, by the reason in the status and the exit code. Without a reason the code
+// decides.
 func ended(reason string, code int32) (state runs.State, note string) {
 	switch reason {
 	case "Skipped":

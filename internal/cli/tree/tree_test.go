@@ -97,21 +97,21 @@ func TestLines(t *testing.T) {
 	}
 }
 
-func TestColoursDoNotMoveColumns(t *testing.T) {
+func TestColorsDoNotMoveColumns(t *testing.T) {
 	plain := terminal.Plain(nil, nil, nil)
-	coloured := terminal.Plain(nil, nil, nil)
-	coloured.Colour = true
-	got := strings.Join(example().Lines(coloured, 0), "\n")
+	colored := terminal.Plain(nil, nil, nil)
+	colored.Color = true
+	got := strings.Join(example().Lines(colored, 0), "\n")
 	if !strings.Contains(got, "\x1b[32m✓\x1b[0m") {
 		t.Errorf("what went well is green: %q", got)
 	}
-	if diff := cmp.Diff(strings.Join(example().Lines(plain, 0), "\n"), uncoloured(got)); diff != "" {
-		t.Errorf("without its colours the tree is the same (-plain +coloured):\n%s", diff)
+	if diff := cmp.Diff(strings.Join(example().Lines(plain, 0), "\n"), uncolored(got)); diff != "" {
+		t.Errorf("without its colors the tree is the same (-plain +colored):\n%s", diff)
 	}
 }
 
-// uncoloured takes the colours out of a text.
-func uncoloured(text string) string {
+// uncolored removes the colors of a text.
+func uncolored(text string) string {
 	var b bytes.Buffer
 	for {
 		before, after, found := strings.Cut(text, "\x1b[")

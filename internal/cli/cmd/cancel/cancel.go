@@ -1,4 +1,4 @@
-// Package cancel is `sluice cancel`: it ends runs that go on.
+// Package cancel is `sluice cancel`: it cancels running runs.
 package cancel
 
 import (
@@ -17,30 +17,30 @@ import (
 	"github.com/sluice-ci/sluice/internal/cli/terminal"
 )
 
-// Options are what `sluice cancel` was asked for.
+// Options has the arguments of `sluice cancel`.
 type Options struct {
 	Terminal *terminal.Terminal
 	Source   cluster.Source
-	// Runs as they were typed.
+	// Runs as the user typed them.
 	Runs []string
-	// Finally: tasks of finally still run.
+	// Finally: still run the tasks of finally.
 	Finally bool
-	// Stop: tasks that run may end; no other starts, but those of finally.
+	// Stop: running tasks may end, and then the tasks of finally run; no other task starts.
 	Stop bool
-	// Message says why; TaskRuns keep it.
+	// Message is the reason for the cancellation; TaskRuns keep it.
 	Message string
 }
 
-// NewCommand is `sluice cancel`.
+// NewCommand returns the command `sluice cancel`.
 func NewCommand(t *terminal.Terminal, source cluster.Source) *cobra.Command {
 	o := &Options{Terminal: t, Source: source}
 	c := &cobra.Command{
 		Use:   "cancel RUN...",
-		Short: "End runs that go on",
-		Long: `Asks the controller to end runs: their pods are ended, and their reason is then TaskRunCancelled or Cancelled. It does not
-wait for that. A run that has ended already is left as it is, and that is said.
+		Short: "Cancel running runs",
+		Long: `Asks the controller to cancel runs. The controller ends their pods and sets the reason TaskRunCancelled or Cancelled. The
+command does not wait for that. It reports a run that has already ended, and does not change it.
 
-Of a PipelineRun, --finally still runs its tasks of finally, and --stop also lets the tasks end that run now.`,
+For a PipelineRun, --finally still runs the tasks of finally, and --stop also lets running tasks end.`,
 		Example: `  sluice cancel build-x7k2p
   sluice cancel pipelinerun/build-x7k2p --finally
   sluice cancel taskrun/make --message "the wrong branch"`,
@@ -52,8 +52,8 @@ Of a PipelineRun, --finally still runs its tasks of finally, and --stop also let
 		},
 	}
 	c.Flags().BoolVar(&o.Finally, "finally", false, "still run the tasks of finally")
-	c.Flags().BoolVar(&o.Stop, "stop", false, "let tasks end that run now, and then run those of finally")
-	c.Flags().StringVarP(&o.Message, "message", "m", "", "why; a TaskRun keeps it in its message")
+	c.Flags().BoolVar(&o.Stop, "stop", false, "let running tasks end, and then run the tasks of finally")
+	c.Flags().StringVarP(&o.Message, "message", "m", "", "reason for the cancellation; a TaskRun keeps it in its message")
 	c.MarkFlagsMutuallyExclusive("finally", "stop")
 	return c
 }
@@ -63,7 +63,7 @@ func (o *Options) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// All are found before the first one is ended.
+	// Find all runs before the first one is cancelled.
 	var found []runs.Run
 	for _, name := range o.Runs {
 		r, err := runs.Find(ctx, c, name)
@@ -77,7 +77,7 @@ func (o *Options) run(ctx context.Context) error {
 	}
 	for _, r := range found {
 		if r.Done() {
-			o.Terminal.Notef("%s has ended already: %s", r.Reference(), r.State())
+			o.Terminal.Notef("%s has already ended: %s", r.Reference(), r.State())
 			continue
 		}
 		if err := o.cancel(ctx, c, r); err != nil {
@@ -88,7 +88,7 @@ func (o *Options) run(ctx context.Context) error {
 	return nil
 }
 
-// allowed refuses options that a kind does not have.
+// allowed rejects options that a kind does not have.
 func (o *Options) allowed(r runs.Run) error {
 	switch {
 	case r.TaskRun != nil && (o.Finally || o.Stop):
@@ -111,7 +111,7 @@ func (o *Options) cancel(ctx context.Context, c *cluster.Cluster, r runs.Run) er
 	return nil
 }
 
-// spec is what the run's spec gets.
+// spec returns the change to the spec of the run.
 func (o *Options) spec(r runs.Run) map[string]any {
 	if r.PipelineRun != nil {
 		status := v1.PipelineRunSpecStatusCancelled

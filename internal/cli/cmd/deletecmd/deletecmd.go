@@ -21,35 +21,35 @@ import (
 	"github.com/sluice-ci/sluice/internal/cli/terminal"
 )
 
-// Options are what `sluice delete` was asked for.
+// Options has the arguments of `sluice delete`.
 type Options struct {
 	Terminal *terminal.Terminal
 	Source   cluster.Source
-	// Now is the clock that ages are told by.
+	// Now returns the time for ages.
 	Now func() time.Time
-	// Runs as they were typed.
+	// Runs as the user typed them.
 	Runs []string
-	// OlderThan: runs that ended longer ago than this; 0 for none by age.
+	// OlderThan selects runs that ended longer ago than this; 0: no selection by age.
 	OlderThan time.Duration
-	// Selector of labels; empty for none by labels.
+	// Selector of labels; empty: no selection by labels.
 	Selector string
-	// Keep is how many of the latest are kept among those chosen by age or labels.
+	// Keep is how many of the latest selected runs to keep.
 	Keep int
-	// Yes: nobody is asked.
+	// Yes: do not ask the user.
 	Yes bool
 }
 
-// NewCommand is `sluice delete`.
+// NewCommand returns the command `sluice delete`.
 func NewCommand(t *terminal.Terminal, source cluster.Source) *cobra.Command {
 	o := &Options{Terminal: t, Source: source, Now: time.Now}
 	c := &cobra.Command{
 		Use:     "delete [RUN...]",
 		Aliases: []string{"rm"},
 		Short:   "Delete runs, with their pods, logs and results",
-		Long: `Deletes runs by name; or, by --older-than, -l and --keep, those that have ended, without TaskRuns that belong to a
-PipelineRun, which go with it. What goes with a run: its pods, their logs, its results, and the claims that were made for it.
+		Long: `Deletes runs by name. With --older-than, -l and --keep it deletes the selected runs that have ended; TaskRuns of a PipelineRun are
+deleted with the PipelineRun. A run is deleted with its pods, their logs, its results, and the claims that were created for it.
 
-On a terminal it asks before more than one run is deleted. Elsewhere runs that were not named are only deleted with --yes.`,
+On a terminal it asks for confirmation before it deletes several runs. Without a terminal, runs without names need --yes.`,
 		Example: `  sluice delete build-x7k2p
   sluice delete --older-than 24h --yes
   sluice delete -l tekton.dev/pipeline=build --keep 5`,
@@ -58,15 +58,15 @@ On a terminal it asks before more than one run is deleted. Elsewhere runs that w
 			o.Runs = args
 			byChoice := o.OlderThan > 0 || o.Selector != "" || c.Flags().Changed("keep")
 			if byChoice == (len(args) > 0) {
-				return clierror.Usage(c.CommandPath(), "either name runs, or choose them with --older-than, -l and --keep")
+				return clierror.Usage(c.CommandPath(), "give names of runs, or select runs with --older-than, -l and --keep")
 			}
 			return o.run(c.Context())
 		},
 	}
-	c.Flags().DurationVar(&o.OlderThan, "older-than", 0, "runs that ended longer ago than this, such as 24h")
-	c.Flags().StringVarP(&o.Selector, "selector", "l", "", "runs with these labels, as kubectl takes them")
-	c.Flags().IntVar(&o.Keep, "keep", 0, "keep so many of the latest of them")
-	c.Flags().BoolVarP(&o.Yes, "yes", "y", false, "do not ask")
+	c.Flags().DurationVar(&o.OlderThan, "older-than", 0, "select runs that ended longer ago than this, such as 24h")
+	c.Flags().StringVarP(&o.Selector, "selector", "l", "", "select runs by labels, in the syntax of kubectl")
+	c.Flags().IntVar(&o.Keep, "keep", 0, "keep this number of the latest selected runs")
+	c.Flags().BoolVarP(&o.Yes, "yes", "y", false, "do not ask for confirmation")
 	return c
 }
 
@@ -87,7 +87,7 @@ func (o *Options) run(ctx context.Context) error {
 		return err
 	}
 	for _, r := range found {
-		// In the background, so that the answer does not wait for pods to end; what belongs to the run goes all the same.
+		// Delete in the background, so that the command does not wait for pods to end. Dependent objects are still deleted.
 		err := c.Client.Delete(ctx, r.Object(), client.PropagationPolicy(metav1.DeletePropagationBackground))
 		if client.IgnoreNotFound(err) != nil {
 			return fmt.Errorf("cannot delete %s: %w", r.Reference(), err)
@@ -97,7 +97,7 @@ func (o *Options) run(ctx context.Context) error {
 	return nil
 }
 
-// find reads the runs that are meant.
+// find reads the selected runs.
 func (o *Options) find(ctx context.Context, c *cluster.Cluster) ([]runs.Run, error) {
 	var found []runs.Run
 	for _, name := range o.Runs {
@@ -112,7 +112,7 @@ func (o *Options) find(ctx context.Context, c *cluster.Cluster) ([]runs.Run, err
 	}
 	selector, err := labels.Parse(o.Selector)
 	if err != nil {
-		return nil, clierror.Hint(fmt.Errorf("cannot take %q for a selector of labels: %w", o.Selector, err), "-l tekton.dev/pipeline=build")
+		return nil, clierror.Hint(fmt.Errorf("cannot parse label selector %q: %w", o.Selector, err), "-l tekton.dev/pipeline=build")
 	}
 	for _, kind := range []string{v1.KindPipelineRun, v1.KindTaskRun} {
 		err := runs.Each(ctx, c, kind, []client.ListOption{client.MatchingLabelsSelector{Selector: selector}}, func(r runs.Run) error {
@@ -126,8 +126,8 @@ func (o *Options) find(ctx context.Context, c *cluster.Cluster) ([]runs.Run, err
 	return choose(found, o.OlderThan, o.Keep, o.Now()), nil
 }
 
-// choose is the decision which runs go: those that have ended, longer ago than age, but for the latest so many. TaskRuns
-// of a PipelineRun go with it, and are none of them.
+// choose decides which runs to delete: those that ended longer ago than age, except the latest keep ones. It does not select
+// TaskRuns of a PipelineRun, which are deleted with it.
 func choose(all []runs.Run, age time.Duration, keep int, now time.Time) []runs.Run {
 	var ended []runs.Run
 	for _, r := range all {
@@ -141,16 +141,18 @@ func choose(all []runs.Run, age time.Duration, keep int, now time.Time) []runs.R
 	return slices.DeleteFunc(ended, func(r runs.Run) bool { return now.Sub(r.Ended().Time) < age })
 }
 
-// ask asks the user about more than one run.
+// ask asks the user to confirm the deletion of several runs.
 func (o *Options) ask(found []runs.Run) error {
 	if o.Yes || len(found) == 1 && len(o.Runs) == 1 {
 		return nil
 	}
 	if !o.Terminal.Interactive {
 		if len(o.Runs) > 0 {
-			return nil // each was named
+			return nil // the user named each run
 		}
-		return clierror.New(fmt.Sprintf("%d runs would be deleted, and nobody can be asked", len(found)), "--yes deletes them")
+		return clierror.New(
+			fmt.Sprintf("cannot ask for confirmation to delete %d runs: standard input is not a terminal", len(found)),
+			"use --yes to delete them without confirmation")
 	}
 	for _, r := range found {
 		o.Terminal.Notef("  %s", r.Reference())
@@ -158,7 +160,7 @@ func (o *Options) ask(found []runs.Run) error {
 	fmt.Fprintf(o.Terminal.Err, "delete these %d runs, with their logs and results? [y/N] ", len(found))
 	answer, err := bufio.NewReader(o.Terminal.In).ReadString('\n')
 	if err != nil && answer == "" {
-		return clierror.New("nothing was answered, so nothing was deleted")
+		return clierror.New("nothing was deleted: there was no answer")
 	}
 	if answer = strings.ToLower(strings.TrimSpace(answer)); answer != "y" && answer != "yes" {
 		return clierror.New("nothing was deleted")

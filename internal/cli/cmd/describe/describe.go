@@ -1,4 +1,4 @@
-// Package describe is `sluice describe`: all that is known of a run, on one page.
+// Package describe is `sluice describe`: all details of a run on one page.
 package describe
 
 import (
@@ -21,32 +21,32 @@ import (
 	"github.com/sluice-ci/sluice/internal/objectsize"
 )
 
-// shown is how many characters of a param's value are shown.
+// shown is how many characters of the value of a param are shown.
 const shown = 60
 
-// Options are what `sluice describe` was asked for.
+// Options has the arguments of `sluice describe`.
 type Options struct {
 	Terminal *terminal.Terminal
 	Source   cluster.Source
-	// Now is the clock that ages are told by.
+	// Now returns the time for ages.
 	Now func() time.Time
-	// Run as it was typed.
+	// Run as the user typed it.
 	Run string
-	// Output is how it is printed.
+	// Output is the output format.
 	Output table.Format
 }
 
-// NewCommand is `sluice describe`.
+// NewCommand returns the command `sluice describe`.
 func NewCommand(t *terminal.Terminal, source cluster.Source) *cobra.Command {
 	o := &Options{Terminal: t, Source: source, Now: time.Now}
 	c := &cobra.Command{
 		Use:     "describe RUN",
 		Aliases: []string{"desc", "show"},
-		Short:   "Show all about a run: tasks and steps, params, results, sizes",
-		Long: `Shows a run on one page: how it stands and what its controller says, the tree of its tasks and steps with times, its params
-and workspaces, its results with their sizes, and what was in force for it.
+		Short:   "Show all details of a run: tasks and steps, params, results, sizes",
+		Long: `Shows a run on one page: its state and message, the tree of its tasks and steps with times, its params and workspaces, its
+results with their sizes, and its settings.
 
-With -o json or yaml it is the object itself, as kubectl prints it.`,
+With -o json or yaml it prints the object, like kubectl.`,
 		Example: `  sluice describe build-x7k2p
   sluice describe taskrun/make -o yaml`,
 		Args:              cobra.ExactArgs(1),
@@ -75,13 +75,14 @@ func (o *Options) run(ctx context.Context) error {
 			return err
 		}
 		if snapshot.Run.State() == runs.Failed {
-			o.Terminal.Hintf("sluice explain %s says why, and what to do", c.Typed(snapshot.Run.Reference().String(), snapshot.Run.Namespace()))
+			o.Terminal.Hintf("sluice explain %s shows the cause and what to do",
+				c.Typed(snapshot.Run.Reference().String(), snapshot.Run.Namespace()))
 		}
 		return nil
 	})
 }
 
-// page writes everything, in the order in which people ask.
+// page writes all details, the most important first.
 func page(w io.Writer, t *terminal.Terminal, s runs.Snapshot, results []resultview.Result, now time.Time) error {
 	facts := &table.Grid{}
 	for _, f := range factsOf(s, now) {
@@ -106,7 +107,7 @@ func page(w io.Writer, t *terminal.Terminal, s runs.Snapshot, results []resultvi
 	return nil
 }
 
-// section prints lines below a heading; nothing when there are none at all.
+// section prints lines below a heading; nothing without lines.
 func section(w io.Writer, t *terminal.Terminal, heading string, lines []string) {
 	if lines == nil {
 		return
@@ -117,7 +118,7 @@ func section(w io.Writer, t *terminal.Terminal, heading string, lines []string) 
 	}
 }
 
-// factsOf are the lines at the top: a name, and what is to be said.
+// factsOf returns the lines at the top: names and values.
 func factsOf(s runs.Snapshot, now time.Time) [][2]string {
 	r := s.Run
 	created := r.Object().GetCreationTimestamp()
@@ -147,29 +148,29 @@ func factsOf(s runs.Snapshot, now time.Time) [][2]string {
 	return facts
 }
 
-// definition is what the run runs.
+// definition returns a description of the task or pipeline of the run.
 func definition(r runs.Run) string {
 	if tr := r.TaskRun; tr != nil {
 		switch ref := tr.Spec.TaskRef; {
 		case ref == nil:
-			return "a task of its own (taskSpec)"
+			return "embedded task (taskSpec)"
 		case ref.Resolver != "":
-			return "a Task from resolver " + ref.Resolver
+			return "Task from resolver " + ref.Resolver
 		default:
 			return "Task " + ref.Name
 		}
 	}
 	switch ref := r.PipelineRun.Spec.PipelineRef; {
 	case ref == nil:
-		return "a pipeline of its own (pipelineSpec)"
+		return "embedded pipeline (pipelineSpec)"
 	case ref.Resolver != "":
-		return "a Pipeline from resolver " + ref.Resolver
+		return "Pipeline from resolver " + ref.Resolver
 	default:
 		return "Pipeline " + ref.Name
 	}
 }
 
-// attempts are those of a TaskRun that failed and were begun anew.
+// attempts returns the failed attempts of a TaskRun that were retried.
 func attempts(r runs.Run) []string {
 	if r.TaskRun == nil {
 		return nil
@@ -196,7 +197,7 @@ func params(r runs.Run) []string {
 	for _, p := range given {
 		text, err := p.Value.MarshalJSON()
 		if err != nil {
-			continue // strings can be encoded
+			continue // a string can always be encoded
 		}
 		lines = append(lines, fmt.Sprintf("%s = %s", p.Name, terminal.Cut(terminal.Line(string(text)), shown)))
 	}
@@ -217,7 +218,7 @@ func workspaces(r runs.Run) []string {
 	return lines
 }
 
-// volume is what a workspace is bound to.
+// volume returns a description of the volume of a workspace.
 func volume(b v1.WorkspaceBinding) string {
 	switch {
 	case b.EmptyDir != nil:

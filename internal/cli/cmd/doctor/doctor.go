@@ -122,7 +122,7 @@ func (o *Options) print(w io.Writer, r report) error {
 	}
 	var b strings.Builder
 	for _, f := range r.Findings {
-		fmt.Fprintf(&b, "%s %-*s  %s\n", t.Paint(f.Level.colour(), f.Level.mark()), width, f.Check, terminal.Line(f.What))
+		fmt.Fprintf(&b, "%s %-*s  %s\n", t.Paint(f.Level.color(), f.Level.mark()), width, f.Check, terminal.Line(f.What))
 		if f.Fix != "" {
 			fmt.Fprintf(&b, "  %*s  %s %s\n", width, "", t.Paint(terminal.Cyan, "fix:"), f.Fix)
 		}

@@ -55,7 +55,7 @@ func (l Level) mark() string {
 	}
 }
 
-func (l Level) colour() terminal.Colour {
+func (l Level) color() terminal.Color {
 	switch l {
 	case Warning:
 		return terminal.Yellow

@@ -95,7 +95,7 @@ func Print(t *terminal.Terminal, e Explanation, indent string) {
 	if e.Task != "" {
 		name = "task " + e.Task + " (" + e.Run + ")"
 	}
-	head := t.Paint(e.State.Colour(), e.State.Mark()+" "+name+": "+string(e.State))
+	head := t.Paint(e.State.Color(), e.State.Mark()+" "+name+": "+string(e.State))
 	if e.Reason != "" {
 		head += " (" + e.Reason + ")"
 	}

@@ -1,4 +1,4 @@
-// Package list is `sluice list`: the runs that there are, the latest first.
+// Package list is `sluice list`: it lists runs, latest first.
 package list
 
 import (
@@ -22,33 +22,33 @@ import (
 	"github.com/sluice-ci/sluice/internal/cli/terminal"
 )
 
-// Options are what `sluice list` was asked for.
+// Options has the arguments of `sluice list`.
 type Options struct {
 	Terminal *terminal.Terminal
 	Source   cluster.Source
-	// Now is the clock that ages are told by.
+	// Now returns the time for ages.
 	Now func() time.Time
-	// Kind is one of the kinds of runs; empty for both.
+	// Kind is one of the kinds of runs; empty: both.
 	Kind string
-	// Children: TaskRuns that belong to a PipelineRun are listed, too.
+	// Children: list TaskRuns of PipelineRuns, too.
 	Children bool
-	// Selector of labels; empty for all.
+	// Selector of labels; empty: all runs.
 	Selector string
-	// Limit is how many are listed at most; 0 for all.
+	// Limit is the maximum number of runs; 0: all.
 	Limit int
-	// Output is how they are printed.
+	// Output is the output format.
 	Output table.Format
 }
 
-// NewCommand is `sluice list`.
+// NewCommand returns the command `sluice list`.
 func NewCommand(t *terminal.Terminal, source cluster.Source) *cobra.Command {
 	o := &Options{Terminal: t, Source: source, Now: time.Now}
 	c := &cobra.Command{
 		Use:     "list [taskruns|pipelineruns]",
 		Aliases: []string{"ls"},
-		Short:   "List runs, the latest first",
-		Long: "Lists PipelineRuns, and TaskRuns that do not belong to one, the latest first.\n\n" +
-			"TaskRuns of PipelineRuns are listed with --children, or when the kind is given.",
+		Short:   "List runs, latest first",
+		Long: "Lists PipelineRuns, and TaskRuns that do not belong to one, latest first.\n\n" +
+			"With --children, or if you give the kind, it also lists TaskRuns of PipelineRuns.",
 		Example: `  sluice list                          # the runs of this namespace
   sluice list -A --limit 20            # the last 20 of the cluster
   sluice list taskruns -l tekton.dev/pipelineRun=build-x7k2p
@@ -67,8 +67,8 @@ func NewCommand(t *terminal.Terminal, source cluster.Source) *cobra.Command {
 		},
 	}
 	c.Flags().BoolVar(&o.Children, "children", false, "list TaskRuns of PipelineRuns, too")
-	c.Flags().StringVarP(&o.Selector, "selector", "l", "", "only runs with these labels, as kubectl takes them")
-	c.Flags().IntVar(&o.Limit, "limit", 0, "how many at most (default: all)")
+	c.Flags().StringVarP(&o.Selector, "selector", "l", "", "select runs by labels, in the syntax of kubectl")
+	c.Flags().IntVar(&o.Limit, "limit", 0, "maximum number of runs (default: all)")
 	o.Output.Register(c)
 	return c
 }
@@ -96,11 +96,11 @@ func (o *Options) Run(ctx context.Context) error {
 	})
 }
 
-// read reads the runs. For a table what is large in them is dropped at once.
+// read reads the runs. For a table it keeps only summaries.
 func (o *Options) read(ctx context.Context, c *cluster.Cluster) ([]runs.Run, error) {
 	selector, err := labels.Parse(o.Selector)
 	if err != nil {
-		return nil, clierror.Hint(fmt.Errorf("cannot take %q for a selector of labels: %w", o.Selector, err), "-l tekton.dev/pipeline=build")
+		return nil, clierror.Hint(fmt.Errorf("cannot parse label selector %q: %w", o.Selector, err), "-l tekton.dev/pipeline=build")
 	}
 	kinds := []string{v1.KindPipelineRun, v1.KindTaskRun}
 	if o.Kind != "" {
@@ -125,19 +125,19 @@ func (o *Options) read(ctx context.Context, c *cluster.Cluster) ([]runs.Run, err
 	return found, nil
 }
 
-// belongs reports whether the run is a part of another one.
+// belongs reports whether the run belongs to another one.
 func belongs(r runs.Run) bool {
 	owner := metav1.GetControllerOf(r.Object())
 	return owner != nil && owner.Kind == v1.KindPipelineRun
 }
 
-// latest orders runs by their creation, the latest first, and by name.
+// latest compares runs by creation time, latest first, and by name.
 func latest(a, b runs.Run) int {
 	return cmp.Or(b.Object().GetCreationTimestamp().Compare(a.Object().GetCreationTimestamp().Time),
 		cmp.Compare(a.Namespace(), b.Namespace()), cmp.Compare(a.Reference().String(), b.Reference().String()))
 }
 
-// grid is the table of runs.
+// grid returns the table of runs.
 func grid(found []runs.Run, namespaces bool, now time.Time) *table.Grid {
 	headings := []string{"RUN", "STATE", "REASON", "AGE", "TOOK"}
 	if namespaces {
@@ -148,7 +148,7 @@ func grid(found []runs.Run, namespaces bool, now time.Time) *table.Grid {
 		state := r.State()
 		created := r.Object().GetCreationTimestamp()
 		row := []table.Cell{
-			table.Text(r.Reference().String()), table.Painted(state.Colour(), string(state)), table.Text(r.Reason()),
+			table.Text(r.Reference().String()), table.Painted(state.Color(), string(state)), table.Text(r.Reason()),
 			table.Text(runs.Age(runs.Between(&created, nil, now))), table.Text(runs.Spoken(r.Took(now))),
 		}
 		if namespaces {
@@ -159,7 +159,7 @@ func grid(found []runs.Run, namespaces bool, now time.Time) *table.Grid {
 	return g
 }
 
-// items is a list as kubectl prints it.
+// items is a list in the format of kubectl.
 type items struct {
 	APIVersion string          `json:"apiVersion"`
 	Kind       string          `json:"kind"`

@@ -8,22 +8,22 @@ import (
 	"github.com/sluice-ci/sluice/internal/cli/terminal"
 )
 
-// Printer prints lines of logs, each with the step that it is from, in the step's colour. Several goroutines may use it.
+// Printer prints lines of logs, each with the step that it is from, in the step's color. Several goroutines may use it.
 type Printer struct {
 	terminal   *terminal.Terminal
 	alone      bool
 	prefixed   bool
 	timestamps bool
 
-	mutex   sync.Mutex
-	colours map[string]terminal.Colour
-	lines   int
+	mutex  sync.Mutex
+	colors map[string]terminal.Color
+	lines  int
 }
 
 // NewPrinter returns a Printer. Lines of a TaskRun alone are not given the name of their task; without prefixed nothing is
 // put before them.
 func NewPrinter(t *terminal.Terminal, alone, prefixed, timestamps bool) *Printer {
-	return &Printer{terminal: t, alone: alone, prefixed: prefixed, timestamps: timestamps, colours: map[string]terminal.Colour{}}
+	return &Printer{terminal: t, alone: alone, prefixed: prefixed, timestamps: timestamps, colors: map[string]terminal.Color{}}
 }
 
 // Print prints a line.
@@ -40,7 +40,7 @@ func (p *Printer) Print(line logreader.Line) {
 		if line.Attempt > 1 {
 			name += fmt.Sprintf(", attempt %d", line.Attempt)
 		}
-		before = p.terminal.Paint(p.colour(name), "["+name+"]") + " "
+		before = p.terminal.Paint(p.color(name), "["+name+"]") + " "
 	}
 	if p.timestamps {
 		before += p.terminal.Paint(terminal.Dim, line.Time) + " "
@@ -62,11 +62,11 @@ func (p *Printer) Lines() int {
 	return p.lines
 }
 
-// colour gives each step a colour of its own, in turn.
-func (p *Printer) colour(name string) terminal.Colour {
-	palette := []terminal.Colour{terminal.Cyan, terminal.Magenta, terminal.Blue, terminal.Yellow, terminal.Green}
-	if _, ok := p.colours[name]; !ok {
-		p.colours[name] = palette[len(p.colours)%len(palette)]
+// color gives each step a color of its own, in turn.
+func (p *Printer) color(name string) terminal.Color {
+	palette := []terminal.Color{terminal.Cyan, terminal.Magenta, terminal.Blue, terminal.Yellow, terminal.Green}
+	if _, ok := p.colors[name]; !ok {
+		p.colors[name] = palette[len(p.colors)%len(palette)]
 	}
-	return p.colours[name]
+	return p.colors[name]
 }

@@ -18,7 +18,7 @@ func TestPrinter(t *testing.T) {
 	for name, tc := range map[string]struct {
 		reason                      string
 		alone, prefixed, timestamps bool
-		colour                      bool
+		color                       bool
 		want                        string
 	}{
 		"Pipeline": {
@@ -43,18 +43,18 @@ func TestPrinter(t *testing.T) {
 			timestamps: true,
 			want:       "2026-01-02T10:00:00Z one\n2026-01-02T10:00:01Z \n",
 		},
-		"Colours": {
-			reason:   "Each step has a colour of its own.",
+		"Colors": {
+			reason:   "Each step has a color of its own.",
 			alone:    true,
 			prefixed: true,
-			colour:   true,
+			color:    true,
 			want:     "\x1b[36m[cc]\x1b[0m one\n\x1b[35m[ld, attempt 2]\x1b[0m \n",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var b bytes.Buffer
 			term := terminal.Plain(nil, &b, nil)
-			term.Colour = tc.colour
+			term.Color = tc.color
 			p := NewPrinter(term, tc.alone, tc.prefixed, tc.timestamps)
 			for _, line := range lines {
 				p.Print(line)

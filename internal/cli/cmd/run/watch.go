@@ -178,7 +178,7 @@ func (o *Options) finish(ctx context.Context, c *cluster.Cluster, s runs.Snapsho
 		explain.Print(o.Terminal, explain.WithLogs(ctx, c, s), "")
 		return
 	}
-	o.Terminal.Printf("%s after %s\n", o.Terminal.Paint(state.Colour(), state.Mark()+" "+s.Run.Reference().String()+" succeeded"), took)
+	o.Terminal.Printf("%s after %s\n", o.Terminal.Paint(state.Color(), state.Mark()+" "+s.Run.Reference().String()+" succeeded"), took)
 	if len(resultview.Of(s)) > 0 {
 		o.Terminal.Hintf("sluice results get %s NAME -o FILE", c.Typed(s.Run.Reference().String(), s.Run.Namespace()))
 	}

@@ -193,9 +193,9 @@ func (o *Options) print(w io.Writer, r report, others int) error {
 	t := o.Terminal
 	var b strings.Builder
 	for _, f := range r.Findings {
-		colour := terminal.Yellow
+		color := terminal.Yellow
 		if f.Severity == check.Error {
-			colour = terminal.Red
+			color = terminal.Red
 		}
 		where := terminal.Line(f.Object)
 		if f.Field != "" {
@@ -205,7 +205,7 @@ func (o *Options) print(w io.Writer, r report, others int) error {
 			where += ": "
 		}
 		fmt.Fprintf(&b, "%s: %s %s%s\n",
-			t.Paint(terminal.Bold, f.Place.String()), t.Paint(colour, string(f.Severity)+":"), where, terminal.Line(f.Message))
+			t.Paint(terminal.Bold, f.Place.String()), t.Paint(color, string(f.Severity)+":"), where, terminal.Line(f.Message))
 		if f.Hint != "" {
 			fmt.Fprintf(&b, "    %s %s\n", t.Paint(terminal.Cyan, "hint:"), f.Hint)
 		}

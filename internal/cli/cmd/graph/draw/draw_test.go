@@ -20,7 +20,7 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
-func plain(_ terminal.Colour, text string) string { return text }
+func plain(_ terminal.Color, text string) string { return text }
 
 func graphs() map[string]model.Graph {
 	return map[string]model.Graph{
@@ -117,10 +117,10 @@ func TestSVGIsXML(t *testing.T) {
 	}
 }
 
-// TestColours: each text is painted by its state.
-func TestColours(t *testing.T) {
-	got := draw.Text(graphs()["run"], 0, func(c terminal.Colour, text string) string { return "<" + string(c) + ">" + text })
+// TestColors: each text is painted by its state.
+func TestColors(t *testing.T) {
+	got := draw.Text(graphs()["run"], 0, func(c terminal.Color, text string) string { return "<" + string(c) + ">" + text })
 	if !strings.Contains(got, "<31>✗ scan × 3  12s") || !strings.Contains(got, "<32>✓ make-sbom  4.1s") {
-		t.Errorf("want states in their colours, got\n%s", got)
+		t.Errorf("want states in their colors, got\n%s", got)
 	}
 }

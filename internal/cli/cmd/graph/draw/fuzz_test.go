@@ -20,7 +20,7 @@ func FuzzGraph(f *testing.F) {
 		`"value":"$(tasks.a.results.r)"}]}],"finally":[{"name":"d"}]}`))
 	f.Add("<script>\x00", []byte(`{"tasks":[{"name":"a","runAfter":["a","b"]},{"name":"a"},{"name":"","runAfter":["","]]>"]}]}`))
 	f.Add("\xff", []byte(`{"steps":[{"name":"\u0001"},{"name":"b"}]}`))
-	plain := func(_ terminal.Colour, text string) string { return text }
+	plain := func(_ terminal.Color, text string) string { return text }
 	f.Fuzz(func(t *testing.T, title string, data []byte) {
 		var graphs []model.Graph
 		var pipeline v1.PipelineSpec

@@ -10,8 +10,8 @@ import (
 	"github.com/sluice-ci/sluice/internal/cli/terminal"
 )
 
-// colours of states, that can be read on white and on black.
-func colour(s runs.State) string {
+// colors of states, that can be read on white and on black.
+func color(s runs.State) string {
 	switch s {
 	case runs.Running:
 		return "#0969da"
@@ -38,7 +38,7 @@ func DOT(g model.Graph) string {
 			lines = append(lines, n.Note)
 		}
 		fmt.Fprintf(&b, "  n%d [label=%s", i, quoted(lines...))
-		if c := colour(n.State); c != "" {
+		if c := color(n.State); c != "" {
 			fmt.Fprintf(&b, ", color=%q", c)
 		}
 		if n.Finally {
@@ -112,7 +112,7 @@ func Mermaid(g model.Graph) string {
 	}
 	for _, s := range []runs.State{runs.Waiting, runs.Running, runs.Succeeded, runs.Failed, runs.Cancelled, runs.Skipped} {
 		if used[s] {
-			fmt.Fprintf(&b, "  classDef %s stroke:%s\n", s, colour(s))
+			fmt.Fprintf(&b, "  classDef %s stroke:%s\n", s, color(s))
 		}
 	}
 	return b.String()

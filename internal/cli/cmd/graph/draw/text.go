@@ -11,11 +11,11 @@ import (
 
 // Text draws the graph with characters from top to bottom, then lists the results that go along its edges. Where the drawing
 // is wider than columns, the tasks are listed instead; 0 columns are without limit.
-func Text(g model.Graph, columns int, paint func(terminal.Colour, string) string) string {
+func Text(g model.Graph, columns int, paint func(terminal.Color, string) string) string {
 	var b strings.Builder
 	title := terminal.Line(g.Title)
 	if g.State != "" {
-		title = paint(g.State.Colour(), g.State.Mark()) + " " + title + " " + paint(g.State.Colour(), string(g.State))
+		title = paint(g.State.Color(), g.State.Mark()) + " " + title + " " + paint(g.State.Color(), string(g.State))
 	}
 	b.WriteString(title + "\n\n")
 	if drawn, width := drawing(g, paint); columns <= 0 || width <= columns {
@@ -39,7 +39,7 @@ func caption(n model.Node) string {
 }
 
 // listed has a line for each node, with those that it waits for.
-func listed(g model.Graph, paint func(terminal.Colour, string) string) string {
+func listed(g model.Graph, paint func(terminal.Color, string) string) string {
 	var b strings.Builder
 	for i, n := range g.Nodes {
 		var before []string
@@ -48,7 +48,7 @@ func listed(g model.Graph, paint func(terminal.Colour, string) string) string {
 				before = append(before, terminal.Line(g.Nodes[e.From].Name))
 			}
 		}
-		line := paint(n.State.Colour(), caption(n))
+		line := paint(n.State.Color(), caption(n))
 		if n.Finally {
 			line += "  (finally)"
 		}
@@ -97,14 +97,14 @@ type canvas struct {
 
 // boxText is the text of a box.
 type boxText struct {
-	text   string
-	colour terminal.Colour
+	text  string
+	color terminal.Color
 	// columns is how many columns of the terminal the text covers.
 	columns int
 }
 
 // drawing is the boxes and the lines between them, and how wide they are.
-func drawing(g model.Graph, paint func(terminal.Colour, string) string) (text string, width int) {
+func drawing(g model.Graph, paint func(terminal.Color, string) string) (text string, width int) {
 	nodes := make([]layout.Node, len(g.Nodes))
 	for i, n := range g.Nodes {
 		// Odd widths have a middle, so that lines between boxes are straight.
@@ -126,7 +126,7 @@ func drawing(g model.Graph, paint func(terminal.Colour, string) string) (text st
 		c.edge(d.Edges[i], lane)
 	}
 	for i, n := range g.Nodes {
-		c.box(d.Nodes[i].Point, nodes[i].Across, caption(n), n.State.Colour())
+		c.box(d.Nodes[i].Point, nodes[i].Across, caption(n), n.State.Color())
 	}
 	return c.render(d.Along, d.Across, paint), d.Across
 }
@@ -175,7 +175,7 @@ func (c *canvas) across(row, from, to int) {
 }
 
 // box draws a box of three rows with a text in it. What a line has left on its border stays: a line that enters it.
-func (c *canvas) box(corner layout.Point, width int, text string, colour terminal.Colour) {
+func (c *canvas) box(corner layout.Point, width int, text string, color terminal.Color) {
 	for row := range 3 {
 		for column := range width {
 			p := layout.Point{Along: corner.Along + row, Across: corner.Across + column}
@@ -188,10 +188,10 @@ func (c *canvas) box(corner layout.Point, width int, text string, colour termina
 	c.down(corner.Along, corner.Along+2, corner.Across)
 	c.down(corner.Along, corner.Along+2, last)
 	start := layout.Point{Along: corner.Along + 1, Across: corner.Across + 2}
-	c.texts[start] = boxText{text: text, colour: colour, columns: terminal.Columns(text)}
+	c.texts[start] = boxText{text: text, color: color, columns: terminal.Columns(text)}
 }
 
-func (c *canvas) render(rows, columns int, paint func(terminal.Colour, string) string) string {
+func (c *canvas) render(rows, columns int, paint func(terminal.Color, string) string) string {
 	glyphs := lines()
 	var b strings.Builder
 	for row := range rows {
@@ -199,7 +199,7 @@ func (c *canvas) render(rows, columns int, paint func(terminal.Colour, string) s
 		for column := 0; column < columns; column++ {
 			p := layout.Point{Along: row, Across: column}
 			if l := c.texts[p]; l.columns > 0 {
-				line.WriteString(paint(l.colour, l.text))
+				line.WriteString(paint(l.color, l.text))
 				column += l.columns - 1
 				continue
 			}
