@@ -97,16 +97,27 @@ func end(t *testing.T, c *cluster.Cluster, o client.Object) {
 	}
 }
 
+// watching returns a client and a channel that gets a value for each watch that has begun. What changes between a list and a
+// watch, the client never reports.
+func watching(t *testing.T, objects ...client.Object) (*cluster.Cluster, <-chan struct{}) {
+	begun := make(chan struct{}, 10)
+	c := connected(t, interceptor.Funcs{Watch: func(ctx context.Context, c client.WithWatch, list client.ObjectList,
+		options ...client.ListOption) (watch.Interface, error) {
+		w, err := c.Watch(ctx, list, options...)
+		begun <- struct{}{}
+		return w, err
+	}}, objects...)
+	return c, begun
+}
+
 func TestWatchTaskRun(t *testing.T) {
 	tr := taskRun("make", "")
-	c := connected(t, interceptor.Funcs{}, tr)
-	done := false
-	last, err := watchUntil(t, c, OfTask(tr.DeepCopy()), func(Snapshot) {
-		if !done {
-			done = true
-			end(t, c, tr)
-		}
-	})
+	c, begun := watching(t, tr)
+	go func() {
+		<-begun
+		end(t, c, tr)
+	}()
+	last, err := watchUntil(t, c, OfTask(tr.DeepCopy()), func(Snapshot) {})
 	if err != nil || last != "succeeded" {
 		t.Errorf("a run is watched to its end: %q, %v", last, err)
 	}
@@ -114,16 +125,15 @@ func TestWatchTaskRun(t *testing.T) {
 
 func TestWatchPipelineRun(t *testing.T) {
 	pr, a, b := pipelineRun("build", "a", "b"), taskRun("a", "build"), taskRun("b", "build")
-	c := connected(t, interceptor.Funcs{}, pr, a, b)
-	done := false
-	last, err := watchUntil(t, c, OfPipeline(pr.DeepCopy()), func(Snapshot) {
-		if !done {
-			done = true
-			end(t, c, pr) // first: the two watches are not synchronized
-			end(t, c, a)
-			end(t, c, b)
-		}
-	})
+	c, begun := watching(t, pr, a, b)
+	go func() {
+		<-begun
+		<-begun
+		end(t, c, pr) // first: the two watches are not synchronized
+		end(t, c, a)
+		end(t, c, b)
+	}()
+	last, err := watchUntil(t, c, OfPipeline(pr.DeepCopy()), func(Snapshot) {})
 	if err != nil || last != "succeeded a=succeeded b=succeeded" {
 		t.Errorf("a run has ended when all that belongs to it has: %q, %v", last, err)
 	}
