@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"errors"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -30,6 +31,7 @@ const (
 const (
 	writeDone     = "written"
 	writeConflict = "conflict"
+	writeFull     = "full"
 )
 
 // Finder is how it was detected that an object is too large.
@@ -60,7 +62,7 @@ func runSeconds() []float64 {
 
 // begin creates series at 0. If a series appeared with its first count, a rate over it would not include that count.
 func (r *Runs) begin() {
-	for _, outcome := range []string{writeDone, writeConflict} {
+	for _, outcome := range []string{writeDone, writeConflict, writeFull} {
 		r.writes.WithLabelValues(outcome)
 	}
 	for _, found := range []Finder{FoundBefore, FoundByServer} {
@@ -82,6 +84,9 @@ func (r *Runs) Wrote(err error) {
 func wrote(err error) string {
 	if err == nil {
 		return writeDone
+	}
+	if _, full := errors.AsType[*reconcile.FullError](err); full {
+		return writeFull
 	}
 	switch reconcile.Classify(err) {
 	case reconcile.Conflict:

@@ -17,7 +17,7 @@ import (
 
 // Meter counts the writes of statuses.
 type Meter interface {
-	// Wrote counts one write by the API server's answer, and Refused a run that ended because its status was refused.
+	// Wrote counts one write by the API server's answer, or a *FullError where no write is possible, and Refused a run that ended because its status was refused.
 	Wrote(err error)
 	Refused(why Refusal)
 }
@@ -55,6 +55,7 @@ func (w Statuses[R, S]) Store(ctx context.Context, run R, status S, abandon func
 		Cuts:    w.Kind.cuts(metav1.NewTime(w.Clock.Now())),
 	}.Store(ctx, status)
 	if full, ok := errors.AsType[*FullError](err); ok {
+		w.Meter.Wrote(full)
 		w.report(run, Event{corev1.EventTypeWarning, w.Kind.Refused, Note(full.Error())})
 	}
 	if err == nil && refusal != nil {
