@@ -10,6 +10,7 @@ import (
 
 	"github.com/sluice-ci/sluice/internal/resolve/image"
 	"github.com/sluice-ci/sluice/internal/resolve/image/guard"
+	"github.com/sluice-ci/sluice/internal/results/collect"
 )
 
 // options are the command's flags.
@@ -63,7 +64,7 @@ func bind(flags *flag.FlagSet) *options {
 	flags.Float64Var(&o.qps, "kube-api-qps", 500, "maximum requests per second to the API server; below 0: no limit")
 	flags.IntVar(&o.burst, "kube-api-burst", 1000, "requests to the API server that may exceed --kube-api-qps in a burst")
 	flags.IntVar(&o.workers, "workers", 8*runtime.GOMAXPROCS(0), "objects of each kind to reconcile at the same time")
-	flags.IntVar(&o.maxFollowers, "max-followers", 500,
+	flags.IntVar(&o.maxFollowers, "max-followers", collect.DefaultMaxFollowers,
 		"logs to follow at the same time; the logs of further pods are read when the pods end")
 	flags.DurationVar(&o.deadline, "results-deadline", time.Minute, "how long to retry reading a log after its pod has ended")
 	flags.Func("registry-mirror",

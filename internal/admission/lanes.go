@@ -9,17 +9,26 @@ import (
 )
 
 // The lanes limit how many requests of a size are handled at the same time. The others wait. Small requests do not wait for
-// large ones, so a client with large objects cannot prevent others from creating and cancelling runs of usual size.
-//
-// Three bytes of a request can take a kilobyte in memory, up to maxDecoded for each of its two objects. So a small request
-// takes up to 11 MB, a medium one 32 MB, and a large one 95 MB with the copies of its texts: 203 MB in all lanes, plus
-// bodiesRoom. Ten of the largest requests take 95 MB and bodiesRoom: one is handled, the others are texts that wait.
+// large ones, so a client with large objects cannot prevent others from creating and canceling runs of usual size.
 const (
 	smallRequest  = 32 << 10
 	mediumRequest = 96 << 10
-	smallAtOnce   = 4
-	mediumAtOnce  = 2
+	smallAtOnce   = 3
+	mediumAtOnce  = 1
 	largeAtOnce   = 1
+)
+
+const (
+	// heaviest is how many bytes a byte of a request can take in memory: three of them can become a kilobyte.
+	heaviest = 1024 / 3
+	// textCopies is how often the texts of a request are in memory.
+	textCopies = 4
+
+	// BodiesMemory is the maximum memory of the bodies of requests and of answers, and DecodedMemory that of the objects
+	// that all lanes decode at the same time, in bytes: a request has two objects of up to maxDecoded, and its texts.
+	BodiesMemory  = bodiesRoom
+	DecodedMemory = smallAtOnce*heaviest*smallRequest + mediumAtOnce*heaviest*mediumRequest +
+		largeAtOnce*(2*maxDecoded+textCopies*largestRequest)
 )
 
 // lane is the queue of the requests up to a size.

@@ -11,7 +11,7 @@ import (
 
 // maxDecoded is the maximum memory of a decoded object without its texts, in bytes. Three bytes of JSON, "{},", can become a
 // struct of a kilobyte, so an object of 1.5 MB could take 400 MB. Usual objects take less than ten times their size.
-const maxDecoded = 32 << 20
+const maxDecoded = 20 << 20
 
 // Memory that a decoder allocates besides the types of the API, in bytes.
 const (

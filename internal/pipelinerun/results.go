@@ -27,10 +27,10 @@ const (
 	light     = 8 << 20
 	heavy     = maxWanted + maxKept + light + 2*substitute.MaxBytes
 
-	// Memory is how many bytes of results all passes may hold together, 144 MiB: two of the largest and six others, or
-	// eighteen others.
-	Memory = 3 * heavy
-	// heavyInAll passes may hold more than light at once, of which one namespace has heavyOfOne. The last third of the memory
+	// Memory is how many bytes of results all passes may hold together, 112 MiB: two of the largest and two others, or
+	// fourteen others.
+	Memory = 2*heavy + 2*light
+	// heavyInAll passes may hold more than light at once, of which one namespace has heavyOfOne. The rest of the memory
 	// is always there for passes with few results.
 	heavyInAll, heavyOfOne = 2, 1
 )

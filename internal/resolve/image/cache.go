@@ -7,10 +7,13 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
+// CacheMemory is the maximum memory of the manifests that are remembered, in bytes.
+const CacheMemory = 8 << 20
+
 const (
 	// maxCached is how many manifests are remembered, and maxCachedBytes how many bytes they may take.
 	maxCached      = 1000
-	maxCachedBytes = 8 << 20
+	maxCachedBytes = CacheMemory
 	// entryOverhead is about what an entry takes besides its strings, and wordOverhead what a string takes.
 	entryOverhead = 512
 	wordOverhead  = 16

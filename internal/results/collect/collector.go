@@ -36,7 +36,7 @@ type Options struct {
 
 func (o Options) withDefaults() Options {
 	if o.MaxFollowers <= 0 {
-		o.MaxFollowers = 500
+		o.MaxFollowers = DefaultMaxFollowers
 	}
 	if o.MaxReaders <= 0 {
 		o.MaxReaders = 16

@@ -15,8 +15,16 @@ import (
 
 // Memory is how many bytes all collections may reserve together, and memoryShare how many those of one namespace may.
 const (
-	Memory      = 40 << 20
+	Memory      = 32 << 20
 	memoryShare = Memory / 2
+)
+
+const (
+	// DefaultMaxFollowers is how many logs are followed at the same time by default.
+	DefaultMaxFollowers = 500
+	// FollowerMemory is what a log that is followed takes besides what it reserves, in bytes: buffers, stacks, and the
+	// records of a few steps.
+	FollowerMemory = 48 << 10
 )
 
 const (
@@ -27,10 +35,10 @@ const (
 	// for what the steps and their signatures say, of which an object has no room for as much.
 	maxSet = copies*results.ObjectLimit + 8<<20
 	// recordBytes is what a record takes besides its texts, in bytes.
-	recordBytes = 512
-	// freeBytes is how much the records of steps take without a reservation while a log is followed, in bytes: those of 50
+	recordBytes = 256
+	// freeBytes is how much the records of steps take without a reservation while a log is followed, in bytes: those of 25
 	// steps. They come while other steps run, perhaps for hours, and nobody may hold room for so long.
-	freeBytes = copies * 32 << 10
+	freeBytes = copies * 8 << 10
 	// moreBytes is by how much more than it lacked a read asks for, at least, in bytes.
 	moreBytes = 256 << 10
 )

@@ -160,16 +160,16 @@ func TestManyFollowersShareTheMemory(t *testing.T) {
 	}
 }
 
-// TestLargestResultsFit: the memory of the controller is enough for results as large as they can be, of three runs of one
+// TestLargestResultsFit: the memory of the controller is enough for results as large as they can be, of two runs of one
 // namespace, and of as many of another one while all that the first can have is taken.
 func TestLargestResultsFit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFleet(t, largest, NewMemory())
-		for run := range 3 {
+		for run := range 2 {
 			f.watch("ns", run, run%2 == 0)
 		}
 		synctest.Wait()
-		for run := range 3 {
+		for run := range 2 {
 			if f.progress(run).Set == nil {
 				t.Errorf("run %d: want its results, got %+v", run, f.progress(run))
 			}
@@ -178,11 +178,11 @@ func TestLargestResultsFit(t *testing.T) {
 			f.watch("ns", run, run%2 == 0)
 		}
 		synctest.Wait()
-		for run := range 3 {
+		for run := range 2 {
 			f.watch("other", 100+run, run%2 == 0)
 		}
 		synctest.Wait()
-		for run := range 3 {
+		for run := range 2 {
 			if !f.take(t, 100+run) {
 				t.Errorf("run %d: want its results beside those of another namespace, got %+v", run, f.progress(100+run))
 			}
@@ -356,7 +356,7 @@ func TestFollowerHoldsNoRoomWhileStepsRun(t *testing.T) {
 		followers int
 	}{
 		"Few": {
-			steps:     40,
+			steps:     20,
 			followers: 1,
 		},
 		"Many": {

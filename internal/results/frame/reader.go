@@ -14,7 +14,7 @@ import (
 )
 
 // bufferBytes is how much of the log is read at once.
-const bufferBytes = 32 << 10
+const bufferBytes = 16 << 10
 
 // DefaultMaxLogBytes is the length of a log that is read when Limits do not say: what the largest set of results can
 // take, several times over, so that there is room for foreign lines.

@@ -23,6 +23,8 @@ const (
 
 	// Memory is how many bytes the answers of all lookups may take together beyond what is free, 32 MiB: two of the largest.
 	Memory = 32 << 20
+	// FreeMemory is how many bytes the answer of one lookup may take besides that.
+	FreeMemory = copies * free
 )
 
 // ErrTooLarge says that an answer has more bytes than MaxAnswer.

@@ -53,8 +53,11 @@ type Options struct {
 	Log logr.Logger
 }
 
+// DefaultWorkers is how many lookups are under way at the same time by default.
+const DefaultWorkers = 64
+
 func (o Options) withDefaults() Options {
-	orElse(&o.Workers, 64)
+	orElse(&o.Workers, DefaultWorkers)
 	orElse(&o.PerNamespace, 4)
 	orElse(&o.PerHost, 2)
 	orElse(&o.Rate, 10)
