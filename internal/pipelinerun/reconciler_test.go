@@ -197,7 +197,7 @@ func TestRunsThatNeverStart(t *testing.T) {
 			reason:  "So is whether it declares the result that another task uses.",
 			run:     run(taskRef("b", "known", param("needed", "x")), embedded("c", v1.TaskSpec{}, param("p", "$(tasks.b.results.nope)"))),
 			want:    v1.PipelineRunReasonInvalidTaskResultReference,
-			message: []string{`result "nope" of task "b"`},
+			message: []string{"spec.pipelineSpec.tasks[1].params[0].value", `no result of task b "nope"`},
 		},
 		"Unbound": {
 			reason:  "A workspace of the pipeline must be bound.",

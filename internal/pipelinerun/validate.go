@@ -15,19 +15,19 @@ func validate(pr *v1.PipelineRun, obs *Observation) *Problem {
 	spec := obs.Spec
 	faults := validation.PipelineRun(pr)
 	if pr.Spec.PipelineSpec == nil {
-		faults = append(faults, validation.PipelineSpec(spec, field.NewPath("pipeline", "spec"))...)
+		faults = append(faults, validation.PipelineSpec(spec, specPath(pr))...)
 	}
 	limits := obs.Config.Limits()
 	faults = append(faults, validation.PipelineRunPolicy(pr, limits)...)
 	if pr.Spec.PipelineSpec == nil {
-		faults = append(faults, validation.PipelineSpecPolicy(spec, field.NewPath("pipeline", "spec"), limits)...)
+		faults = append(faults, validation.PipelineSpecPolicy(spec, specPath(pr), limits)...)
 	}
-	if len(faults) > 0 {
-		return &Problem{Reason: reasonOf(faults[0]), Message: faults.ToAggregate().Error()}
+	if problem := invalid(faults); problem != nil {
+		return problem
 	}
 	for _, problem := range []*Problem{
 		paramProblem(validation.Params(spec.Params, pr.Spec.Params, field.NewPath("spec", "params"))),
-		workspaceProblem(pr, spec),
+		invalid(validation.PipelineWorkspaces(spec.Workspaces, pr.Spec.Workspaces, field.NewPath("spec", "workspaces"))),
 		overrideProblem(pr, spec),
 		timeoutProblem(pr, obs.Timeouts),
 		sizeProblem(pr, spec),
@@ -39,11 +39,21 @@ func validate(pr *v1.PipelineRun, obs *Observation) *Problem {
 	return nil
 }
 
+// specPath is the path of the run's pipeline in messages.
+func specPath(pr *v1.PipelineRun) *field.Path {
+	if pr.Spec.PipelineSpec == nil {
+		return field.NewPath("pipeline", "spec")
+	}
+	return field.NewPath("spec", "pipelineSpec")
+}
+
 // reasonOf is the reason that the API has for a fault of a pipeline.
 func reasonOf(fault *field.Error) string {
 	switch fault.Origin {
 	case validation.OriginParamMissing:
 		return v1.PipelineRunReasonParameterMissing
+	case validation.OriginParam:
+		return paramReason(fault)
 	case validation.OriginGraph:
 		return v1.PipelineRunReasonInvalidGraph
 	case validation.OriginResultReference:
@@ -53,47 +63,32 @@ func reasonOf(fault *field.Error) string {
 	}
 }
 
-// paramProblem turns faults of params into the reasons that the API has for them.
+// paramReason is the reason that the API has for a fault of a param.
+func paramReason(fault *field.Error) string {
+	switch fault.Type {
+	case field.ErrorTypeTypeInvalid:
+		return v1.PipelineRunReasonParameterTypeMismatch
+	case field.ErrorTypeNotSupported:
+		return v1.PipelineRunReasonInvalidParamValue
+	default:
+		return v1.PipelineRunReasonParameterMissing
+	}
+}
+
+// paramProblem is the problem of a run whose params are not those of its pipeline.
 func paramProblem(faults field.ErrorList) *Problem {
 	if len(faults) == 0 {
 		return nil
 	}
-	reason, ok := map[field.ErrorType]string{
-		field.ErrorTypeTypeInvalid:  v1.PipelineRunReasonParameterTypeMismatch,
-		field.ErrorTypeNotSupported: v1.PipelineRunReasonInvalidParamValue,
-	}[faults[0].Type]
-	if !ok {
-		reason = v1.PipelineRunReasonParameterMissing
-	}
-	return &Problem{Reason: reason, Message: faults.ToAggregate().Error()}
+	return &Problem{Reason: paramReason(faults[0]), Message: faults.ToAggregate().Error()}
 }
 
-// invalid is the problem of a run that breaks a rule for which the API has no reason of its own.
+// invalid is the problem of a run that breaks a rule, with the reason of the first.
 func invalid(faults field.ErrorList) *Problem {
 	if len(faults) == 0 {
 		return nil
 	}
-	return &Problem{Reason: v1.PipelineRunReasonValidationFailed, Message: faults.ToAggregate().Error()}
-}
-
-// workspaceProblem names the workspaces that the pipeline needs and the run does not bind. A run may bind others.
-func workspaceProblem(pr *v1.PipelineRun, spec *v1.PipelineSpec) *Problem {
-	bound := sets.New[string]()
-	for i := range pr.Spec.Workspaces {
-		bound.Insert(pr.Spec.Workspaces[i].Name)
-	}
-	var faults field.ErrorList
-	for i := range spec.Workspaces {
-		declared := &spec.Workspaces[i]
-		if len(faults) == validation.MaxErrors {
-			break
-		}
-		if !declared.Optional && !bound.Has(declared.Name) {
-			faults = append(faults, field.Required(field.NewPath("spec", "workspaces"),
-				fmt.Sprintf("missing workspace %q: declared by the pipeline and not optional", declared.Name)))
-		}
-	}
-	return invalid(faults)
+	return &Problem{Reason: reasonOf(faults[0]), Message: faults.ToAggregate().Error()}
 }
 
 // overrideProblem names the tasks that the run has something to say about and that the pipeline does not have.

@@ -1,7 +1,6 @@
 package validation
 
 import (
-	"fmt"
 	"slices"
 
 	"k8s.io/apimachinery/pkg/util/sets"
@@ -16,6 +15,8 @@ import (
 const (
 	// OriginParamMissing: a param without a default has no value.
 	OriginParamMissing = "paramMissing"
+	// OriginParam: a value is none that a param of a Task takes. The type of the error says what is wrong.
+	OriginParam = "param"
 	// OriginGraph: a task waits for one that is not there.
 	OriginGraph = "graph"
 	// OriginResultReference: a reference to a result of another task cannot be resolved.
@@ -43,14 +44,9 @@ func PipelineSpec(s *v1.PipelineSpec, path *field.Path) field.ErrorList {
 }
 
 func validatePipelineSpec(s *v1.PipelineSpec, path *field.Path, outer scope) {
-	in := pipelineScope{
-		scope: outer.inner(), tasks: tasksByName(s),
-		dag: taskNames(s.Tasks), finally: taskNames(s.Finally), optional: sets.New[string](),
-		declared: map[*v1.PipelineTask]*names[*v1.TaskResult]{},
-	}
-	in.addParams(s.Params)
+	in := newPipelineScope(s, outer)
 	validateParamSpecs(in.Report, s.Params, path.Child("params"))
-	validatePipelineWorkspaces(s, path.Child("workspaces"), in)
+	validatePipelineWorkspaces(in.Report, s, path.Child("workspaces"))
 	if len(s.Tasks) == 0 {
 		in.Add(field.Required(path.Child("tasks"), "a pipeline needs at least one task"))
 	}
@@ -98,18 +94,12 @@ func taskNames(tasks []v1.PipelineTask) *nameSet {
 	return setOf(len(tasks), func(i int) string { return tasks[i].Name })
 }
 
-func validatePipelineWorkspaces(s *v1.PipelineSpec, path *field.Path, in pipelineScope) {
-	for i := range s.Workspaces {
-		in.workspaces.add(s.Workspaces[i].Name, struct{}{})
-		if s.Workspaces[i].Optional {
-			in.optional.Insert(s.Workspaces[i].Name)
-		}
-	}
+func validatePipelineWorkspaces(r *Report, s *v1.PipelineSpec, path *field.Path) {
 	unique := newUniqueNames()
-	for i := range in.each(len(s.Workspaces)) {
+	for i := range r.each(len(s.Workspaces)) {
 		name := path.Index(i).Child("name")
-		in.Add(checkName(name, s.Workspaces[i].Name, workspaceName, workspaceNameRule)...)
-		in.Add(unique.add(name, s.Workspaces[i].Name)...)
+		r.Add(checkName(name, s.Workspaces[i].Name, workspaceName, workspaceNameRule)...)
+		r.Add(unique.add(name, s.Workspaces[i].Name)...)
 	}
 }
 
@@ -120,14 +110,32 @@ type pipelineScope struct {
 	// tasks of both lists by name, and the names of each list.
 	tasks        map[string]*v1.PipelineTask
 	dag, finally *nameSet
-	// declared are the results of the tasks that are written out, of those that were asked for.
-	declared map[*v1.PipelineTask]*names[*v1.TaskResult]
+	// known are the specs of Tasks that the pipeline refers to, by the names of its tasks; nil where none is known.
+	known map[string]*v1.TaskSpec
+	// declared are what the tasks declare, of those that were asked for.
+	declared map[*v1.TaskSpec]*declarations
 	// optional are the workspaces that a run need not bind.
 	optional sets.Set[string]
 	// inFinally is true for a task of finally, which can ask how the others ended.
 	inFinally bool
 	// inResults is true for the results of the pipeline, which are made when all tasks have ended.
 	inResults bool
+}
+
+func newPipelineScope(s *v1.PipelineSpec, outer scope) pipelineScope {
+	in := pipelineScope{
+		scope: outer.inner(), tasks: tasksByName(s),
+		dag: taskNames(s.Tasks), finally: taskNames(s.Finally), optional: sets.New[string](),
+		declared: map[*v1.TaskSpec]*declarations{},
+	}
+	in.addParams(s.Params)
+	for i := range s.Workspaces {
+		in.workspaces.add(s.Workspaces[i].Name, struct{}{})
+		if s.Workspaces[i].Optional {
+			in.optional.Insert(s.Workspaces[i].Name)
+		}
+	}
+	return in
 }
 
 func (p pipelineScope) validateTask(path *field.Path, t *v1.PipelineTask) {
@@ -179,7 +187,7 @@ func (p pipelineScope) validateEmbedded(path *field.Path, t *v1.PipelineTask) {
 		outer.workspaces.add(t.Workspaces[i].Name, struct{}{})
 	}
 	validateTaskSpec(&t.TaskSpec.TaskSpec, path.Child("taskSpec"), outer)
-	p.validateEmbeddedParams(path, t)
+	p.checkParams(path, t)
 }
 
 // matrixParams are the params that a task gets from the matrix: one element of each array.
@@ -200,44 +208,8 @@ func matrixParams(m *v1.Matrix) []v1.Param {
 	return params
 }
 
-// validateEmbeddedParams refuses a task that is written out in the pipeline and has a param without any value: neither
-// the pipeline's task, nor the pipeline under the same name, nor a default gives one. It also refuses a value of another
-// type than the declared one, where the pipeline shows it.
-func (p pipelineScope) validateEmbeddedParams(path *field.Path, t *v1.PipelineTask) {
-	given := map[string]int{}
-	for i := range t.Params {
-		given[t.Params[i].Name] = i
-	}
-	fromMatrix := sets.New[string]()
-	for _, param := range matrixParams(t.Matrix) {
-		fromMatrix.Insert(param.Name)
-	}
-	for i := range p.each(len(t.TaskSpec.Params)) {
-		spec := &t.TaskSpec.Params[i]
-		at, isGiven := given[spec.Name]
-		if isGiven {
-			value := path.Child("params").Index(at).Child("value")
-			if found := p.typeOf(t.Params[at].Value); found != "" && found != spec.ValueType() {
-				p.Add(typeMismatch(value, spec.Name, spec.ValueType(), found))
-			}
-			continue
-		}
-		if fromMatrix.Has(spec.Name) {
-			if spec.ValueType() != v1.TypeString {
-				p.Add(field.Invalid(path.Child("matrix"), shown(spec.Name),
-					fmt.Sprintf("a matrix gives strings, and the task declares the param as %s", shown(string(spec.ValueType())))))
-			}
-			continue
-		}
-		if spec.Default == nil && !p.params.has(spec.Name) {
-			p.Add(missingParam(path.Child("params"), spec).WithOrigin(OriginParamMissing))
-		}
-	}
-}
-
 func (p pipelineScope) validateTaskWorkspaces(path *field.Path, t *v1.PipelineTask) {
 	unique := newUniqueNames()
-	handed := map[string]string{}
 	for i := range p.each(len(t.Workspaces)) {
 		binding, path := &t.Workspaces[i], path.Index(i)
 		p.Add(checkName(path.Child("name"), binding.Name, workspaceName, workspaceNameRule)...)
@@ -246,27 +218,9 @@ func (p pipelineScope) validateTaskWorkspaces(path *field.Path, t *v1.PipelineTa
 			p.Add(field.Invalid(path.Child("workspace"), shown(binding.PipelineWorkspace()), problem))
 		}
 		p.Add(checkSubPath(path.Child("subPath"), binding.SubPath)...)
-		handed[binding.Name] = binding.PipelineWorkspace()
 	}
-	if t.TaskSpec == nil {
-		return
-	}
-	for i := range p.each(len(t.TaskSpec.Workspaces)) {
-		declared := &t.TaskSpec.Workspaces[i]
-		if declared.Optional {
-			continue
-		}
-		from, ok := handed[declared.Name]
-		if !ok {
-			from, ok = declared.Name, p.workspaces.has(declared.Name)
-		}
-		switch {
-		case !ok:
-			p.Add(field.Required(path, fmt.Sprintf("missing workspace %q: declared by the task and not optional", shown(declared.Name))))
-		case p.optional.Has(from):
-			p.Add(field.Invalid(path, shown(from),
-				fmt.Sprintf("workspace %q of the task is not optional, and that of the pipeline is; make both the same", shown(declared.Name))))
-		}
+	if t.TaskSpec != nil {
+		p.checkWorkspaces(path, t)
 	}
 }
 
@@ -283,9 +237,8 @@ func (p pipelineScope) validateResults(path *field.Path, results []v1.PipelineRe
 			continue
 		}
 		(&pipelineReferences{scope: p}).VisitValue(path.Child("value"), &result.Value)
-		if found := p.typeOf(result.Value); slices.Contains(v1.ValueTypes(), result.Type) && found != "" && found != result.Type {
-			p.Add(field.Invalid(path.Child("value"), shown(firstText(&result.Value)),
-				fmt.Sprintf("it is of type %s, and the result is of type %s", shown(string(found)), result.Type)))
+		if err := p.checkResultType(path.Child("value"), result); err != nil && slices.Contains(v1.ValueTypes(), result.Type) {
+			p.Add(err)
 		}
 	}
 }

@@ -13,6 +13,8 @@ import (
 // pipelineReferences is a ValueVisitor that refuses references to what the pipeline does not have. It changes nothing.
 type pipelineReferences struct {
 	scope pipelineScope
+	// known says that only references to Tasks that are known are checked.
+	known bool
 }
 
 func (p *pipelineReferences) VisitText(path *field.Path, text *string) {
@@ -37,6 +39,9 @@ func (p *pipelineReferences) VisitValue(path *field.Path, value *v1.Value) {
 
 func (p *pipelineReferences) check(path *field.Path, where, text string, place use) {
 	for r := range p.scope.references(text) {
+		if p.known && !p.scope.concernsKnown(r, place) {
+			continue
+		}
 		problem := p.scope.problem(r, place)
 		if problem == "" {
 			continue
@@ -47,6 +52,19 @@ func (p *pipelineReferences) check(path *field.Path, where, text string, place u
 		}
 		p.scope.Add(err)
 	}
+}
+
+// concernsKnown reports whether a reference is to results of a Task that is known, and nothing is wrong with it otherwise.
+func (p pipelineScope) concernsKnown(r variables.Reference, place use) bool {
+	task, _, ok := r.MatrixLength()
+	if ref, isResult := r.ResultRef(); isResult {
+		task, ok = ref.Task, true
+	}
+	if !ok || !p.isKnown(task) {
+		return false
+	}
+	p.known = nil
+	return p.problem(r, place) == ""
 }
 
 // invalidText is an error about a text within a value. The path of a field cannot be extended by a text such as "[1]",
@@ -119,23 +137,10 @@ func (p pipelineScope) lengthProblem(name, result string) string {
 	if task.Matrix == nil {
 		return fmt.Sprintf("task %q has no matrix", shown(name))
 	}
-	if result == "" || task.TaskSpec == nil {
+	if result == "" || p.spec(task) == nil {
 		return ""
 	}
-	return p.results(task).unknown("result of task "+shown(name), result)
-}
-
-// results are those that a task declares which is written out in the pipeline.
-func (p pipelineScope) results(t *v1.PipelineTask) *names[*v1.TaskResult] {
-	if known, ok := p.declared[t]; ok {
-		return known
-	}
-	all := newNames[*v1.TaskResult](nil)
-	for i := range t.TaskSpec.Results {
-		all.addFirst(t.TaskSpec.Results[i].Name, &t.TaskSpec.Results[i])
-	}
-	p.declared[t] = all
-	return all
+	return p.declarations(task).results.unknown("result of task "+shown(name), result)
 }
 
 // resultProblem says what is wrong with using a result of the task so, or returns "".
@@ -163,12 +168,13 @@ func (p pipelineScope) resultProblem(t *v1.PipelineTask, ref variables.ResultRef
 
 // declaredResult returns the declaration of a result, or nil where the task is not known here.
 func (p pipelineScope) declaredResult(t *v1.PipelineTask, ref variables.ResultRef) (declared *v1.TaskResult, problem string) {
-	if t.TaskSpec == nil {
+	if p.spec(t) == nil {
 		return nil, ""
 	}
-	declared, ok := p.results(t).get(ref.Result)
+	results := p.declarations(t).results
+	declared, ok := results.get(ref.Result)
 	if !ok {
-		return nil, p.results(t).unknown("result of task "+shown(ref.Task), ref.Result)
+		return nil, results.unknown("result of task "+shown(ref.Task), ref.Result)
 	}
 	return declared, ""
 }

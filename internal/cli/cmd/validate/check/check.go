@@ -106,8 +106,7 @@ func (s *Set) checkNames() []Finding {
 func (s *Set) checkTogether(o *Object, errs field.ErrorList) []Finding {
 	switch value := o.Value.(type) {
 	case *v1.Pipeline:
-		validate := func(spec *v1.PipelineSpec) field.ErrorList { return validation.Pipeline(&v1.Pipeline{Spec: *spec}) }
-		return append(s.checkPipeline(pipelineIn{o, &value.Spec, "spec", errs, validate}),
+		return append(s.checkPipeline(pipelineIn{o, &value.Spec, field.NewPath("spec"), nil}),
 			o.later(validation.UnsupportedInPipeline(&value.Spec, field.NewPath("spec")))...)
 	case *v1.Task:
 		return o.later(validation.UnsupportedInTask(&value.Spec, field.NewPath("spec")))
@@ -144,7 +143,7 @@ func (s *Set) Pipeline(namespace, name string) *v1.Pipeline {
 func sameNamespace(a, b string) bool { return a == b || a == "" || b == "" }
 
 // checkGraph finds tasks that wait for each other.
-func checkGraph(o *Object, spec *v1.PipelineSpec, path string) []Finding {
+func checkGraph(o *Object, spec *v1.PipelineSpec, path *field.Path) []Finding {
 	_, err := dag.Build(spec.Tasks)
 	cycle, ok := errors.AsType[*dag.CycleError](err)
 	if !ok {
@@ -152,9 +151,9 @@ func checkGraph(o *Object, spec *v1.PipelineSpec, path string) []Finding {
 	}
 	for i := range spec.Tasks {
 		if spec.Tasks[i].Name == cycle.Path[0] {
-			path = fmt.Sprintf("%s.tasks[%d].name", path, i)
+			path = path.Child("tasks").Index(i).Child("name")
 			break
 		}
 	}
-	return []Finding{o.Finding(Error, path, cycle.Error(), "a task waits for those in its runAfter, and for those whose results it uses")}
+	return []Finding{o.Finding(Error, path.String(), cycle.Error(), "a task waits for those in its runAfter, and for those whose results it uses")}
 }
