@@ -162,7 +162,7 @@ spec:
 		t.Errorf("a run that failed is exit status 1: got %d\n%s", ran.code, ran.err)
 	}
 	for _, want := range []string{
-		"[first] all is well\n[exit] this is why\n", "A step ended with a failure.", "| this is why", "exit code 3",
+		"[first] all is well\n[exit] this is why\n", "A step failed.", "| this is why", "exit code 3",
 		"fix: ",
 	} {
 		if !strings.Contains(ran.out, want) {

@@ -18,17 +18,17 @@ import (
 	"github.com/sluice-ci/sluice/internal/config"
 )
 
-// logAccess asks whether the controller may read logs: everywhere, or at least in the namespace of the command.
+// logAccess checks whether the controller may read logs in all namespaces, or in the namespace of the command.
 func logAccess(ctx context.Context, p *patient) []Finding {
 	everywhere, err := p.mayReadLogs(ctx, corev1.NamespaceAll)
 	if err != nil {
 		return []Finding{warning("ask for the right to create subjectaccessreviews",
-			"whether the controller may read logs is not known: %v", err)}
+			"cannot check whether the controller may read logs: %v", err)}
 	}
 	here := everywhere
 	if !everywhere {
 		if here, err = p.mayReadLogs(ctx, p.cluster.Namespace); err != nil {
-			return []Finding{warning("", "whether the controller may read logs is not known: %v", err)}
+			return []Finding{warning("", "cannot check whether the controller may read logs: %v", err)}
 		}
 	}
 	return []Finding{judgeLogAccess(p.flags, everywhere, here, p.cluster.Namespace)}
@@ -40,15 +40,15 @@ func judgeLogAccess(flags config.Flags, everywhere, here bool, namespace string)
 	case everywhere:
 		return ok("the controller may read logs in every namespace")
 	case flags.ResultsFrom == config.SidecarLogs && here:
-		return warning("for all of them: "+grant, "the controller may read logs %s, but not in every namespace", inNamespace(namespace))
+		return warning("for all namespaces: "+grant, "the controller may read logs %s, but not in every namespace", inNamespace(namespace))
 	case flags.ResultsFrom == config.SidecarLogs:
 		return trouble(grant,
-			"results-from is sidecar-logs, and the controller may not read logs %s: runs with results fail",
+			"results-from is sidecar-logs, but the controller may not read logs %s: runs with results fail",
 			inNamespace(namespace))
 	case flags.ResultsFromPerRun && !here:
-		return ok("the controller may not read logs; only runs with the annotation %s: sidecar-logs would need it", v1.AnnotationResultsFrom)
+		return ok("the controller may not read logs; only runs with the annotation %s: sidecar-logs need this right", v1.AnnotationResultsFrom)
 	default:
-		return ok("the controller may read logs as far as it needs to")
+		return ok("the controller may read the logs that it needs")
 	}
 }
 
@@ -68,7 +68,7 @@ func (p *patient) mayReadLogs(ctx context.Context, namespace string) (bool, erro
 	return answer.Status.Allowed, nil
 }
 
-// webhooks asks the API server, in a dry run, to store a Task that only the webhooks know to be wrong.
+// webhooks creates, in a dry run, an invalid Task that only the webhooks reject.
 func webhooks(ctx context.Context, p *patient) []Finding {
 	wrong := &v1.Task{
 		ObjectMeta: metav1.ObjectMeta{GenerateName: "sluice-doctor-", Namespace: p.cluster.Namespace},
@@ -80,36 +80,36 @@ func webhooks(ctx context.Context, p *patient) []Finding {
 func judgeWebhooks(err error, installation, namespace string) Finding {
 	switch {
 	case err == nil:
-		return warning(fmt.Sprintf("sluice install applies them; a namespace with the label "+
-			"sluice.dev/admission=ignore is not asked about: kubectl get namespace %s --show-labels", namespace),
-			"the webhooks are not asked: what is wrong is only found when it runs")
+		return warning(fmt.Sprintf("run sluice install, or remove the label "+
+			"sluice.dev/admission=ignore from the namespace: kubectl get namespace %s --show-labels", namespace),
+			"the webhooks are not called: errors are only detected when a run starts")
 	case strings.Contains(err.Error(), "there-is-no-such-param"):
-		return ok("the webhooks answer, and refuse what is wrong")
+		return ok("the webhooks respond, and reject invalid objects")
 	case strings.Contains(err.Error(), "failed calling webhook"):
-		return trouble(fmt.Sprintf("kubectl logs -n %s deployment/sluice-controller; can the API server reach port "+
-			"9443 of its pods?", installation),
-			"the webhooks cannot be reached, so that nothing can be stored: %s", terminal.Line(err.Error()))
+		return trouble(fmt.Sprintf("kubectl logs -n %s deployment/sluice-controller; check that the API server "+
+			"can connect to port 9443 of its pods", installation),
+			"the API server cannot reach the webhooks, so it rejects all objects: %s", terminal.Line(err.Error()))
 	case apierrors.IsForbidden(err):
 		return warning("ask for the right to create tasks "+inNamespace(namespace),
-			"whether the webhooks answer is not known: you may not create a Task %s", inNamespace(namespace))
+			"cannot check the webhooks: you may not create a Task %s", inNamespace(namespace))
 	case apierrors.IsNotFound(err):
-		return warning("-n NAMESPACE", "whether the webhooks answer is not known: %v", err)
+		return warning("select an existing namespace: -n NAMESPACE", "cannot check the webhooks: %v", err)
 	default:
-		return warning("", "whether the webhooks answer is not known: %s", terminal.Line(err.Error()))
+		return warning("", "cannot check the webhooks: %s", terminal.Line(err.Error()))
 	}
 }
 
-// mostNodes is how many nodes are asked: those of a pool are alike.
+// mostNodes is how many nodes are checked. Nodes of a pool are alike.
 const mostNodes = 10
 
-// rotation asks the nodes how much log they keep.
+// rotation checks how many bytes of a log the nodes keep.
 func rotation(ctx context.Context, p *patient) []Finding {
 	if p.flags.ResultsFrom != config.SidecarLogs && !p.flags.ResultsFromPerRun {
 		return []Finding{ok("results do not come through logs")}
 	}
 	var nodes corev1.NodeList
 	if err := p.cluster.Client.List(ctx, &nodes); err != nil {
-		return []Finding{warning("ask for the right to list nodes", "how the nodes rotate logs is not known: %v", err)}
+		return []Finding{warning("ask for the right to list nodes", "cannot check the rotation of logs: %v", err)}
 	}
 	var small []string
 	for i := range nodes.Items[:min(mostNodes, len(nodes.Items))] {
@@ -117,8 +117,8 @@ func rotation(ctx context.Context, p *patient) []Finding {
 		text, err := p.configz(ctx, p.cluster, name)
 		if err != nil {
 			return []Finding{warning(fmt.Sprintf("containerLogMaxSize of the kubelets must be at least %d bytes; "+
-				"the right to get nodes/proxy shows it", neededLog(p.flags)),
-				"how node %s rotates logs is not known: %v", name, err)}
+				"to check it, you need the right to get nodes/proxy", neededLog(p.flags)),
+				"cannot check the rotation of logs on node %s: %v", name, err)}
 		}
 		size, err := logSize(text)
 		if err != nil {
@@ -133,13 +133,13 @@ func rotation(ctx context.Context, p *patient) []Finding {
 
 func judgeRotation(small []string, needed int64, nodes int) Finding {
 	if len(small) > 0 {
-		return trouble(fmt.Sprintf("set containerLogMaxSize in the kubelet's configuration to at least %d bytes (its default is 10Mi)", needed),
-			"results of the allowed size may be lost, since logs are rotated too early: %s", strings.Join(small, ", "))
+		return trouble(fmt.Sprintf("set containerLogMaxSize in the configuration of the kubelet to at least %d bytes (default: 10Mi)", needed),
+			"results of the allowed size may be lost, because these nodes rotate logs too early: %s", strings.Join(small, ", "))
 	}
-	return ok("%d of %d nodes asked: logs are rotated late enough for results of the allowed size", min(mostNodes, nodes), nodes)
+	return ok("%d of %d nodes checked: logs are rotated late enough for results of the allowed size", min(mostNodes, nodes), nodes)
 }
 
-// logSize reads how large a log may become before it is rotated, in bytes.
+// logSize returns the size at which a log is rotated, in bytes.
 func logSize(configz []byte) (int64, error) {
 	var answer struct {
 		Kubelet struct {
@@ -147,7 +147,7 @@ func logSize(configz []byte) (int64, error) {
 		} `json:"kubeletconfig"`
 	}
 	if err := json.Unmarshal(configz, &answer); err != nil {
-		return 0, fmt.Errorf("cannot read the kubelet's configuration: %w", err)
+		return 0, fmt.Errorf("cannot read the configuration of the kubelet: %w", err)
 	}
 	size, err := resource.ParseQuantity(answer.Kubelet.Size)
 	if err != nil {
@@ -156,7 +156,7 @@ func logSize(configz []byte) (int64, error) {
 	return size.Value(), nil
 }
 
-// rights asks whether the user may do what the commands do.
+// rights checks the rights of the user for the commands.
 func rights(ctx context.Context, p *patient) []Finding {
 	var missing []string
 	for _, want := range []struct{ verb, group, resource, subresource string }{
@@ -170,15 +170,15 @@ func rights(ctx context.Context, p *patient) []Finding {
 		}}
 		answer, err := p.cluster.Kube.AuthorizationV1().SelfSubjectAccessReviews().Create(ctx, review, metav1.CreateOptions{})
 		if err != nil {
-			return []Finding{warning("", "what you may do is not known: %v", err)}
+			return []Finding{warning("", "cannot check your rights: %v", err)}
 		}
 		if !answer.Status.Allowed {
 			missing = append(missing, strings.TrimSuffix(want.verb+" "+want.resource+"/"+want.subresource, "/"))
 		}
 	}
 	if len(missing) > 0 {
-		return []Finding{warning("the cluster's role edit, given in the namespace, has all of them",
-			"you may not, in namespace %s: %s", p.cluster.Namespace, strings.Join(missing, ", "))}
+		return []Finding{warning("the ClusterRole edit has these rights: ask for it in the namespace",
+			"in namespace %s you may not: %s", p.cluster.Namespace, strings.Join(missing, ", "))}
 	}
 	return []Finding{ok("you may start and watch runs in namespace %s", p.cluster.Namespace)}
 }

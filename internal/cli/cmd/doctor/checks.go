@@ -22,16 +22,16 @@ import (
 
 // Minor versions of Kubernetes 1.
 const (
-	// oldest has ValidatingAdmissionPolicy, by which wrong settings are refused.
+	// oldest has ValidatingAdmissionPolicy, which rejects wrong settings.
 	oldest = 30
-	// imageVolumes are on by default from here on.
+	// imageVolumes is the first version with image volumes by default.
 	imageVolumes = 35
 )
 
 func version(_ context.Context, p *patient) []Finding {
 	found, err := p.cluster.Kube.Discovery().ServerVersion()
 	if err != nil {
-		return []Finding{trouble("kubectl cluster-info", "the cluster does not say its version: %v", err)}
+		return []Finding{trouble("kubectl cluster-info", "cannot read the version of the cluster: %v", err)}
 	}
 	return []Finding{judgeVersion(found)}
 }
@@ -40,16 +40,16 @@ func judgeVersion(found *apiversion.Info) Finding {
 	minor, err := strconv.Atoi(strings.TrimRight(found.Minor, "+"))
 	switch {
 	case err != nil:
-		return warning("", "Kubernetes %s: this version is not known", found.GitVersion)
+		return warning("", "Kubernetes %s: cannot parse this version", found.GitVersion)
 	case minor < oldest:
-		return trouble("bring the cluster to Kubernetes 1.30 or later",
+		return trouble("upgrade the cluster to Kubernetes 1.30 or later",
 			"Kubernetes %s is older than 1.%d, and lacks ValidatingAdmissionPolicy", found.GitVersion, oldest)
 	case minor < imageVolumes:
-		return warning("Kubernetes 1.35 has image volumes on by default",
-			"Kubernetes %s: without image volumes an init container brings the in-pod binary, which costs each run about a second",
+		return warning("upgrade to Kubernetes 1.35, which has image volumes by default",
+			"Kubernetes %s has no image volumes: an init container copies the in-pod binary, which costs each run about a second",
 			found.GitVersion)
 	default:
-		return ok("Kubernetes %s: image volumes bring the in-pod binary", found.GitVersion)
+		return ok("Kubernetes %s: image volumes provide the in-pod binary", found.GitVersion)
 	}
 }
 
@@ -62,7 +62,7 @@ func kinds(_ context.Context, p *patient) []Finding {
 	for _, gv := range []string{v1.GroupVersion.String(), v1beta1.GroupVersion.String()} {
 		list, err := p.cluster.Kube.Discovery().ServerResourcesForGroupVersion(gv)
 		if err != nil && !apierrors.IsNotFound(err) {
-			return []Finding{warning("", "which kinds there are cannot be asked: %v", err)}
+			return []Finding{warning("", "cannot check the kinds: %v", err)}
 		}
 		for _, kind := range wanted[gv] {
 			if list == nil || !slices.ContainsFunc(list.APIResources, func(r metav1.APIResource) bool { return r.Kind == kind }) {
@@ -71,9 +71,9 @@ func kinds(_ context.Context, p *patient) []Finding {
 		}
 	}
 	if len(missing) > 0 {
-		return []Finding{trouble("sluice install", "the cluster does not have the kinds %s", strings.Join(missing, ", "))}
+		return []Finding{trouble("sluice install", "the cluster does not serve the kinds %s", strings.Join(missing, ", "))}
 	}
-	return []Finding{ok("Task, TaskRun, Pipeline, PipelineRun and StepAction are served")}
+	return []Finding{ok("the cluster serves Task, TaskRun, Pipeline, PipelineRun and StepAction")}
 }
 
 func controller(_ context.Context, p *patient) []Finding {
@@ -81,9 +81,9 @@ func controller(_ context.Context, p *patient) []Finding {
 	switch {
 	case p.deploymentErr != nil:
 		return []Finding{warning("ask for the right to get deployments in namespace "+p.namespace(),
-			"whether the controller runs is not known: %v", p.deploymentErr)}
+			"cannot check the controller: %v", p.deploymentErr)}
 	case d == nil:
-		return []Finding{trouble("sluice install", "there is no controller of Sluice")}
+		return []Finding{trouble("sluice install", "the controller of Sluice is not installed")}
 	}
 	image := "an unknown image"
 	if len(d.Spec.Template.Spec.Containers) > 0 {
@@ -112,30 +112,30 @@ func others(ctx context.Context, p *patient) []Finding {
 	found, err := conflict.Find(ctx, p.cluster)
 	if err != nil {
 		return []Finding{warning("ask for the right to list deployments in all namespaces",
-			"whether another controller is there is not known: %v", err)}
+			"cannot check for another controller: %v", err)}
 	}
 	var findings []Finding
 	for _, other := range conflict.Acting(found) {
-		findings = append(findings, trouble("two controllers undo each other's work: sluice install --replace, or remove one of both",
-			"%s acts on the same runs", other))
+		findings = append(findings, trouble("two controllers overwrite each other's work: run sluice install --replace, or remove one of them",
+			"%s reconciles the same runs", other))
 	}
 	if len(findings) == 0 {
-		return []Finding{ok("no other controller of tekton.dev acts")}
+		return []Finding{ok("no other controller of tekton.dev is active")}
 	}
 	return findings
 }
 
 func settings(_ context.Context, p *patient) []Finding {
 	if p.flagsErr != nil {
-		return []Finding{warning("ask for the right to get configmaps in namespace "+p.namespace(), "the settings are not known: %v", p.flagsErr)}
+		return []Finding{warning("ask for the right to get configmaps in namespace "+p.namespace(), "cannot read the settings: %v", p.flagsErr)}
 	}
 	var findings []Finding
 	for _, wrong := range p.wrong {
 		findings = append(findings, trouble(fmt.Sprintf("kubectl edit configmap %s -n %s", wrong.ConfigMap, p.namespace()), "%v", wrong))
 	}
 	if p.flagsGone {
-		findings = append(findings, warning("sluice install makes them",
-			"there is no ConfigMap %s in namespace %s; the defaults are in force", config.FlagsName,
+		findings = append(findings, warning("create it: sluice install",
+			"ConfigMap %s does not exist in namespace %s; the defaults apply", config.FlagsName,
 			p.namespace()))
 	}
 	for _, n := range p.notices {
@@ -143,7 +143,7 @@ func settings(_ context.Context, p *patient) []Finding {
 	}
 	if p.noticesErr != nil {
 		findings = append(findings, warning("ask for the right to get configmaps in namespaces "+p.namespace()+" and "+config.ResolversNamespace,
-			"whether there are settings without effect is not known: %v", p.noticesErr))
+			"cannot check for settings without effect: %v", p.noticesErr))
 	}
 	f := p.flags
 	if f.ResultsFrom == config.TerminationMessage {
@@ -154,15 +154,15 @@ func settings(_ context.Context, p *patient) []Finding {
 		resultview.Bytes(int(f.MaxResultSize))))
 }
 
-// streamBytes is what a stream of the largest results takes in a log (docs/limits.md).
+// streamBytes is the size of the largest results stream in a log (docs/limits.md).
 const streamBytes = 2_200_000
 
-// neededLog is how much log a kubelet must keep of a container, so that no result is lost before it is read.
+// neededLog returns how many bytes of a log a kubelet must keep, so that no result is lost before it is read.
 func neededLog(f config.Flags) int64 {
 	return min(streamBytes, f.MaxResultSize*streamBytes/results.ObjectLimit+64<<10)
 }
 
-// inNamespace names a namespace, or all.
+// inNamespace returns "in namespace NAME" or "in every namespace".
 func inNamespace(namespace string) string {
 	if namespace == corev1.NamespaceAll {
 		return "in every namespace"

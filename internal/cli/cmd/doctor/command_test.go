@@ -33,7 +33,7 @@ func TestCommand(t *testing.T) {
 	}
 	h := healthy()
 	h.webhook = errors.New("there-is-no-such-param")
-	if out, err := run(h); err != nil || !strings.HasSuffix(out, "all is well\n") {
+	if out, err := run(h); err != nil || !strings.HasSuffix(out, "no problems\n") {
 		t.Errorf("want all to be well, got %v\n%s", err, out)
 	}
 	h.remove(&appsv1.Deployment{})

@@ -1,4 +1,4 @@
-// Package doctor is `sluice doctor`: whether a cluster has what runs need, and what to do where it has not.
+// Package doctor is `sluice doctor`: it checks a cluster, and suggests how to fix problems.
 package doctor
 
 import (
@@ -15,26 +15,26 @@ import (
 	"github.com/sluice-ci/sluice/internal/cli/terminal"
 )
 
-// Options are what `sluice doctor` was asked for.
+// Options has the arguments of `sluice doctor`.
 type Options struct {
 	Terminal *terminal.Terminal
 	Source   cluster.Source
-	// Configz reads how a node's kubelet is set up.
+	// Configz reads the configuration of the kubelet of a node.
 	Configz Configz
-	// Output is how the findings are printed.
+	// Output is the output format.
 	Output table.Format
 }
 
-// NewCommand is `sluice doctor`.
+// NewCommand returns the command `sluice doctor`.
 func NewCommand(t *terminal.Terminal, source cluster.Source) *cobra.Command {
 	o := &Options{Terminal: t, Source: source, Configz: viaProxy}
 	c := &cobra.Command{
 		Use:   "doctor",
-		Short: "Say whether the cluster has what runs need, and what to do",
-		Long: `Looks at the version of the cluster, the kinds, the controller, another one beside it, its settings, its right to read logs, the
-webhooks, the rotation of logs on the nodes, and your own rights. Nothing is changed: what asks the webhooks is a dry run.
+		Short: "Check whether the cluster is ready for runs, and what to do",
+		Long: `Checks the version of the cluster, the kinds, the controller, other controllers, the settings, the right to read logs, the
+webhooks, the rotation of logs on the nodes, and your rights. It changes nothing: the request for the webhooks is a dry run.
 
-What you may not look at is a warning, with the right that is missing.
+If you may not read something, doctor prints a warning with the missing right.
 
 Exit status: 0 runs can work (there may be warnings), 1 there is a problem.`,
 		Example: `  sluice doctor
@@ -46,21 +46,21 @@ Exit status: 0 runs can work (there may be warnings), 1 there is a problem.`,
 	return c
 }
 
-// report is what is printed for programs.
+// report is the output for programs.
 type report struct {
 	Findings []Finding `json:"findings"`
 	Problems int       `json:"problems"`
 	Warnings int       `json:"warnings"`
 }
 
-// Run makes all checks and prints what they found.
+// Run runs all checks and prints the findings.
 func (o *Options) Run(ctx context.Context) error {
 	c, err := o.Source.Connect()
 	if err != nil {
 		return err
 	}
 	if _, err := c.Kube.Discovery().ServerVersion(); err != nil {
-		return fmt.Errorf("cannot ask the cluster for its version: %w", err)
+		return fmt.Errorf("cannot read the version of the cluster: %w", err)
 	}
 	r := report{Findings: Examine(ctx, c, o.Configz)}
 	for _, f := range r.Findings {
@@ -81,7 +81,7 @@ func (o *Options) Run(ctx context.Context) error {
 	return nil
 }
 
-// Examine makes all checks, one after the other.
+// Examine runs all checks in order.
 func Examine(ctx context.Context, c *cluster.Cluster, configz Configz) []Finding {
 	p := observe(ctx, c, configz)
 	var findings []Finding
@@ -94,7 +94,7 @@ func Examine(ctx context.Context, c *cluster.Cluster, configz Configz) []Finding
 	return findings
 }
 
-// check is one thing to look at.
+// check is one check.
 type check struct {
 	name string
 	look func(ctx context.Context, p *patient) []Finding
@@ -128,7 +128,7 @@ func (o *Options) print(w io.Writer, r report) error {
 		}
 	}
 	if r.Problems+r.Warnings == 0 {
-		b.WriteString("all is well\n")
+		b.WriteString("no problems\n")
 	} else {
 		fmt.Fprintf(&b, "%s, %s\n", counted(r.Problems, "problem"), counted(r.Warnings, "warning"))
 	}

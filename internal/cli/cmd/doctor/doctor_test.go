@@ -27,7 +27,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/cli/cluster"
 )
 
-// hospital is a cluster that a test makes ill.
+// hospital is a cluster in which a test creates a problem.
 type hospital struct {
 	version  apiversion.Info
 	kinds    []string
@@ -35,11 +35,11 @@ type hospital struct {
 	mayNot   map[string]bool // by user and resource
 	webhook  error
 	configz  string
-	cannot   error // what reading configz returns
+	cannot   error // the error of reading configz
 	noReview error
 }
 
-// healthy is a cluster in which nothing is wrong.
+// healthy returns a cluster without problems.
 func healthy() *hospital {
 	return &hospital{
 		version: apiversion.Info{Minor: "37", GitVersion: "v1.37.2"},
@@ -74,7 +74,7 @@ func settingsOf(namespace, name string, data map[string]string) *corev1.ConfigMa
 	return &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}, Data: data}
 }
 
-// replace puts an object in the place of the one of its type.
+// replace replaces the object of the same type.
 func (h *hospital) replace(o client.Object) {
 	for i := range h.objects {
 		if reflect.TypeOf(h.objects[i]) == reflect.TypeOf(o) {
@@ -182,7 +182,7 @@ func TestExamine(t *testing.T) {
 			ill:    func(h *hospital) { h.version.Minor = "x" },
 			check:  "cluster",
 			level:  Warning,
-			what:   "not known",
+			what:   "cannot parse this version",
 		},
 		"NoKinds": {
 			reason: "kinds that are missing are named",
@@ -210,7 +210,7 @@ func TestExamine(t *testing.T) {
 			ill:    func(h *hospital) { h.remove(&appsv1.Deployment{}) },
 			check:  "controller",
 			level:  Problem,
-			what:   "there is no controller",
+			what:   "is not installed",
 		},
 		"Elsewhere": {
 			reason: "one in another namespace is found by its label",
@@ -247,7 +247,7 @@ func TestExamine(t *testing.T) {
 			},
 			check: "other controllers",
 			level: Problem,
-			what:  "in namespace x acts on the same runs",
+			what:  "in namespace x reconciles the same runs",
 		},
 		"Settings": {
 			reason: "the limits in force are said",
@@ -268,7 +268,7 @@ func TestExamine(t *testing.T) {
 			ill:    func(h *hospital) { h.remove(&corev1.ConfigMap{}) },
 			check:  "settings",
 			level:  Warning,
-			what:   "the defaults are in force",
+			what:   "the defaults apply",
 		},
 		"Policy": {
 			reason: "a security setting that is not enforced is named first, with the place to change it",
@@ -361,21 +361,21 @@ func TestExamine(t *testing.T) {
 			ill:    func(h *hospital) { h.noReview = errors.New("no") },
 			check:  "log access",
 			level:  Warning,
-			what:   "not known",
+			what:   "cannot check whether the controller may read logs",
 		},
 		"Webhooks": {
 			reason: "they refuse what they must",
 			ill:    func(h *hospital) { h.webhook = refused },
 			check:  "webhooks",
 			level:  OK,
-			what:   "the webhooks answer",
+			what:   "the webhooks respond",
 		},
 		"NoWebhooks": {
 			reason: "nobody refuses it",
 			ill:    func(h *hospital) { h.webhook = nil },
 			check:  "webhooks",
 			level:  Warning,
-			what:   "not asked",
+			what:   "not called",
 		},
 		"WebhooksAway": {
 			reason: "they cannot be reached",
@@ -384,7 +384,7 @@ func TestExamine(t *testing.T) {
 			},
 			check: "webhooks",
 			level: Problem,
-			what:  "cannot be reached",
+			what:  "cannot reach the webhooks",
 		},
 		"WebhooksSecret": {
 			reason: "who may not ask does not know",
@@ -422,7 +422,7 @@ func TestExamine(t *testing.T) {
 			ill:    func(h *hospital) { h.cannot = errors.New("forbidden") },
 			check:  "log rotation",
 			level:  Warning,
-			what:   "not known: forbidden",
+			what:   "on node n1: forbidden",
 		},
 		"OddConfigz": {
 			reason: "an answer that is none",

@@ -6,27 +6,27 @@ import (
 	"github.com/sluice-ci/sluice/internal/cli/terminal"
 )
 
-// Level says how bad a finding is.
+// Level is the severity of a finding.
 type Level string
 
 // The levels.
 const (
-	// OK is as it should be.
+	// OK: no problem.
 	OK Level = "ok"
-	// Warning works, but not in all cases, or could not be looked at.
+	// Warning: it works only in some cases, or could not be checked.
 	Warning Level = "warning"
-	// Problem keeps runs from working.
+	// Problem: runs do not work.
 	Problem Level = "problem"
 )
 
-// Finding is what a check has found.
+// Finding is the result of a check.
 type Finding struct {
 	// Check is the name of the check.
 	Check string `json:"check"`
 	Level Level  `json:"level"`
-	// What was found, as a sentence without its full stop.
+	// What was found, as a sentence without a period.
 	What string `json:"what"`
-	// Fix is what to do; empty where there is nothing to do.
+	// Fix is what to do; empty: nothing.
 	Fix string `json:"fix,omitempty"`
 }
 

@@ -18,10 +18,10 @@ import (
 	"github.com/sluice-ci/sluice/internal/config"
 )
 
-// Configz reads how the kubelet of a node is set up, as JSON.
+// Configz reads the configuration of the kubelet of a node as JSON.
 type Configz func(ctx context.Context, c *cluster.Cluster, node string) ([]byte, error)
 
-// viaProxy asks the kubelet through the API server.
+// viaProxy reads it from the kubelet through the API server.
 func viaProxy(ctx context.Context, c *cluster.Cluster, node string) ([]byte, error) {
 	const limit = 10 * time.Second
 	ctx, cancel := context.WithTimeout(ctx, limit)
@@ -29,21 +29,21 @@ func viaProxy(ctx context.Context, c *cluster.Cluster, node string) ([]byte, err
 	return c.Kube.CoreV1().RESTClient().Get().AbsPath("/api/v1/nodes/" + node + "/proxy/configz").DoRaw(ctx)
 }
 
-// patient is a cluster, with what several checks need to know of it.
+// patient is a cluster, with the data that several checks need.
 type patient struct {
 	cluster *cluster.Cluster
 	configz Configz
-	// deployment of the controller; nil when there is none, or when deploymentErr says why it is not known.
+	// deployment of the controller; nil if it does not exist, or if deploymentErr is set.
 	deployment    *appsv1.Deployment
 	deploymentErr error
-	// data of feature-flags, what it comes to, and what is wrong with it.
+	// data of feature-flags, the parsed flags, and the problems.
 	flags     config.Flags
 	wrong     []config.SettingError
 	flagsErr  error
 	flagsGone bool
-	// notices are about keys without effect, in all ConfigMaps that Tekton has.
+	// notices about keys without effect, in all ConfigMaps of Tekton.
 	notices []placedNotice
-	// noticesErr is why not all of these ConfigMaps could be read.
+	// noticesErr is the error if one of these ConfigMaps could not be read.
 	noticesErr error
 }
 
@@ -68,7 +68,7 @@ func observe(ctx context.Context, c *cluster.Cluster, configz Configz) *patient 
 	return p
 }
 
-// observeSettings reads all ConfigMaps that have something to say about settings.
+// observeSettings reads all ConfigMaps with settings.
 func (p *patient) observeSettings(ctx context.Context) {
 	for namespace, names := range map[string][]string{p.namespace(): config.Reads(), config.ResolversNamespace: config.ReadsOfResolvers()} {
 		for _, name := range names {
@@ -94,7 +94,7 @@ func (p *patient) observeSettings(ctx context.Context) {
 	})
 }
 
-// wrongIn returns what cannot be used as it is. feature-flags is read before.
+// wrongIn returns the invalid settings of a ConfigMap other than feature-flags.
 func wrongIn(configMap string, data map[string]string) []config.SettingError {
 	var wrong []config.SettingError
 	switch configMap {
@@ -114,7 +114,7 @@ func (p *patient) namespace() string {
 	return bundle.Namespace
 }
 
-// serviceAccount that the controller runs as.
+// serviceAccount of the controller.
 func (p *patient) serviceAccount() types.NamespacedName {
 	name := bundle.Deployment
 	if p.deployment != nil && p.deployment.Spec.Template.Spec.ServiceAccountName != "" {
@@ -123,7 +123,7 @@ func (p *patient) serviceAccount() types.NamespacedName {
 	return types.NamespacedName{Namespace: p.namespace(), Name: name}
 }
 
-// findDeployment finds the controller's Deployment: in the usual namespace, else anywhere.
+// findDeployment finds the Deployment of the controller in the usual namespace, or else in any.
 func findDeployment(ctx context.Context, c *cluster.Cluster) (*appsv1.Deployment, error) {
 	var d appsv1.Deployment
 	err := c.Client.Get(ctx, client.ObjectKey{Namespace: bundle.Namespace, Name: bundle.Deployment}, &d)
@@ -142,5 +142,5 @@ func findDeployment(ctx context.Context, c *cluster.Cluster) (*appsv1.Deployment
 			return &list.Items[i], nil
 		}
 	}
-	return nil, nil //nolint:nilnil // there is none, which is no error
+	return nil, nil //nolint:nilnil // not found is not an error
 }

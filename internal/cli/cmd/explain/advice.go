@@ -4,17 +4,16 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 )
 
-// Advice is what a reason means and what helps. In the texts {run} stands for the run as it is typed, {name} for its name,
-// {namespace} for its namespace, {pod} for its pod, {step} for the step that failed.
+// Advice is the meaning of a reason, and what to do. In the texts {run} is the run as a user types it, {name} its name,
+// {namespace} its namespace, {pod} its pod, and {step} the failed step.
 type Advice struct {
-	// Means is a sentence.
+	// Means is the meaning, as a sentence.
 	Means string
-	// Fix are sentences or commands, the likeliest first.
+	// Fix has sentences or commands, the most likely first.
 	Fix []string
 }
 
-// Of returns the advice for a reason of a run of this kind; false for a reason that is not known, as another controller
-// may have.
+// Of returns the advice for a reason of a run of this kind; false for an unknown reason, for example of another controller.
 func Of(kind, reason string) (Advice, bool) {
 	table := taskAdvice()
 	if kind == v1.KindPipelineRun {
@@ -26,157 +25,162 @@ func Of(kind, reason string) (Advice, bool) {
 
 const (
 	logs       = "sluice logs {run} --failed"
-	correct    = "correct what the message names, and start the run again"
+	correct    = "correct the error in the message, and start the run again"
 	again      = "start the run again"
 	nothing    = "nothing: this is not a failure"
-	waitOrLook = "wait, or see what the pod waits for: kubectl describe pod {pod} -n {namespace}"
+	waitOrLook = "wait, or check why the pod waits: kubectl describe pod {pod} -n {namespace}"
 )
 
-// taskAdvice is for every reason of a TaskRun.
+// taskAdvice returns the advice for every reason of a TaskRun.
 func taskAdvice() map[string]Advice {
 	return map[string]Advice{
-		v1.TaskRunReasonStarted: {"The run was seen, and its pod is being made.", []string{"wait: sluice logs {run} -f"}},
-		v1.TaskRunReasonPending: {"The pod is there, and its steps cannot start yet.", []string{waitOrLook}},
+		v1.TaskRunReasonStarted: {"The controller has accepted the run, and creates its pod.", []string{"wait: sluice logs {run} -f"}},
+		v1.TaskRunReasonPending: {"The pod exists, but its steps cannot start yet.", []string{waitOrLook}},
 		v1.TaskRunReasonRunning: {
 			"Steps are running, or their results are being read.",
-			[]string{"sluice logs {run} -f shows what they print"},
+			[]string{"sluice logs {run} -f shows their output"},
 		},
-		v1.TaskRunReasonSucceeded: {"Every step ended well, and every result that was written is there, whole.", []string{nothing}},
+		v1.TaskRunReasonSucceeded: {"Every step succeeded, and the status has every written result, whole.", []string{nothing}},
 		v1.TaskRunReasonToBeRetried: {
-			"An attempt has failed, and the next one is about to begin.",
-			[]string{"sluice logs {run} --failed shows what the last one printed"},
+			"An attempt has failed, and the next one starts soon.",
+			[]string{"sluice logs {run} --failed shows the output of the last attempt"},
 		},
 		v1.TaskRunReasonFailed: {
-			"A step ended with a failure.",
-			[]string{"see what it printed: " + logs, "a step that may fail: onError: continue; a task that may be tried again: retries"},
+			"A step failed.",
+			[]string{"show its output: " + logs, "if the step may fail, set onError: continue; if the task may be retried, set retries"},
 		},
-		v1.TaskRunReasonTimedOut: {"The run took longer than it may, and was stopped.", []string{
-			"see where the time went: sluice describe {run}",
-			"allow more: spec.timeout of the run, or default-timeout-minutes in ConfigMap config-defaults for all",
+		v1.TaskRunReasonTimedOut: {"The run exceeded its timeout, and was stopped.", []string{
+			"show how long each step took: sluice describe {run}",
+			"raise spec.timeout of the run, or default-timeout-minutes in ConfigMap config-defaults for all runs",
 		}},
 		v1.TaskRunReasonCancelled: {
-			"Somebody, or the PipelineRun above it, cancelled the run.",
-			[]string{"start it again if that was not meant"},
+			"A user, or the PipelineRun of this run, cancelled it.",
+			[]string{"start it again if this was not intended"},
 		},
 		v1.TaskRunReasonResolutionFailed: {
-			"The Task, or a StepAction, that the run refers to cannot be had.",
+			"The Task or a StepAction of the run is unavailable.",
 			[]string{"create it in namespace {namespace}, or correct the name in taskRef: kubectl get tasks -n {namespace}"},
 		},
-		v1.TaskRunReasonValidationFailed: {"The run, its task or a result is not valid.", []string{
-			correct, "check files before: sluice validate FILE"}},
-		v1.TaskRunReasonPodCreationFailed: {"The API server refuses the pod.", []string{
-			"the message has its words: a service account that is not there, Pod Security, an admission policy, or a field that is not valid",
+		v1.TaskRunReasonValidationFailed: {"The run, its task or a result is invalid.", []string{
+			correct, "check files before you apply them: sluice validate FILE"}},
+		v1.TaskRunReasonPodCreationFailed: {"The API server rejects the pod.", []string{
+			"the message has the cause: a missing service account, Pod Security, an admission policy, or an invalid field",
 			correct,
 		}},
-		v1.TaskRunReasonClaimCreationFailed: {"The API server refuses the claim of a workspace.", []string{
-			"correct volumeClaimTemplate, or ask for less if a quota is full: kubectl get resourcequota -n {namespace}"}},
+		v1.TaskRunReasonClaimCreationFailed: {"The API server rejects the claim of a workspace.", []string{
+			"correct volumeClaimTemplate, or request less if a quota is full: kubectl get resourcequota -n {namespace}"}},
 		v1.TaskRunReasonImagePullFailed: {"An image of the pod cannot be pulled.", []string{
-			"correct the image's name, or give its registry's secret to the service account (imagePullSecrets)",
-			"kubectl describe pod {pod} -n {namespace} has the runtime's words",
+			"correct the name of the image, or add the secret of its registry to imagePullSecrets of the service account",
+			"kubectl describe pod {pod} -n {namespace} shows the error of the container runtime",
 		}},
-		v1.TaskRunReasonPullImageFailed: {"An image cannot be pulled for now; it is tried again.", []string{
-			"wait, or correct the image's name", waitOrLook}},
-		v1.TaskRunReasonContainerConfigError: {"A ConfigMap or Secret that a container's environment names is not there.", []string{
+		v1.TaskRunReasonPullImageFailed: {"An image cannot be pulled now; the kubelet retries.", []string{
+			"wait, or correct the name of the image", waitOrLook}},
+		v1.TaskRunReasonContainerConfigError: {"A ConfigMap or Secret for the environment of a container does not exist.", []string{
 			"create it in namespace {namespace}, or correct its name in env or envFrom"}},
-		v1.TaskRunReasonPodEvicted: {"The node ended the pod to help itself: it had no memory or disk left.", []string{
-			"request what the steps need (computeResources), so that the pod gets a node that has it",
-			"start the run again; retries does that by itself",
+		v1.TaskRunReasonPodEvicted: {"The node evicted the pod, because it had no memory or disk left.", []string{
+			"request the resources that the steps need (computeResources), so that the pod gets a node that has them",
+			"start the run again; with retries the controller does this automatically",
 		}},
-		v1.TaskRunReasonPodDeleted: {"Somebody deleted the pod before it was known what its steps did.", []string{again}},
-		v1.TaskRunReasonInternalError: {"The controller panicked while it worked on the run, which is a mistake in Sluice.", []string{
-			"look for the run's name in its log: kubectl logs -n tekton-pipelines deployment/sluice-controller", "report it, with the run"}},
-		v1.TaskRunReasonStatusRefused: {"The API server refuses the run's status, so that its results could not be stored.", []string{
-			"the message has its words: correct the webhook or the policy that refuses it", again}},
-		v1.TaskRunReasonStepOOM: {"A step used more memory than its limit, and was killed.", []string{
-			"raise computeResources.limits.memory of step {step}, or let it use less"}},
-		v1.TaskRunReasonSidecarOOM: {"A step failed, and a sidecar had used more memory than its limit.", []string{
-			"raise the sidecar's computeResources.limits.memory", logs}},
+		v1.TaskRunReasonPodDeleted: {"A user or another program deleted the pod before the outcome of its steps was known.", []string{again}},
+		v1.TaskRunReasonInternalError: {"The controller panicked while it reconciled the run. This is a bug in Sluice.", []string{
+			"search its log for the name of the run: kubectl logs -n tekton-pipelines deployment/sluice-controller",
+			"report the bug, with the run"}},
+		v1.TaskRunReasonStatusRefused: {"The API server rejects the status of the run, so its results could not be stored.", []string{
+			"the message has the cause: correct the webhook or the policy that rejects the status", again}},
+		v1.TaskRunReasonStepOOM: {"A step exceeded its memory limit, and was killed.", []string{
+			"raise computeResources.limits.memory of step {step}, or make it use less memory"}},
+		v1.TaskRunReasonSidecarOOM: {"A step failed, and a sidecar had exceeded its memory limit.", []string{
+			"raise computeResources.limits.memory of the sidecar", logs}},
 		v1.TaskRunReasonExceededResourceQuota: {
-			"A quota of the namespace has no room for the pod; it is tried again until the timeout.",
-			[]string{"wait until other pods have ended, or ask for more: kubectl describe resourcequota -n {namespace}"},
+			"A quota of the namespace has no room for the pod; the controller retries until the timeout.",
+			[]string{"wait until other pods have ended, or ask for a larger quota: kubectl describe resourcequota -n {namespace}"},
 		},
-		v1.TaskRunReasonExceededNodeResources: {"No node has room for the pod; it is tried again until the timeout.", []string{
-			"wait, or request less: the steps' requests are added up for one pod", waitOrLook}},
-		v1.TaskRunReasonResultTooLarge: {"A result is over the limit of one result, or all together do not fit the run.", []string{
+		v1.TaskRunReasonExceededNodeResources: {"No node has room for the pod; the scheduler retries until the timeout.", []string{
+			"wait, or request less: a pod requests the sum over its steps", waitOrLook}},
+		v1.TaskRunReasonResultTooLarge: {"A result exceeds the limit of one result, or all results together do not fit into the run.", []string{
 			"up to 1.5 MiB: set results-from to sidecar-logs and raise max-result-size in ConfigMap feature-flags",
-			"for this run alone: annotation " + v1.AnnotationResultsFrom + ": sidecar-logs",
-			"what is larger still belongs into a workspace, with its digest as the result"}},
-		v1.TaskRunReasonResultsUnavailable: {"The steps ended, and their results could not be read whole.", []string{
-			"see what there is: kubectl logs {pod} -c sidecar-tekton-log-results -n {namespace}",
-			"is the node's log rotated at less than a stream takes (containerLogMaxSize)? sluice doctor", again}},
-		v1.TaskRunReasonResultNotUTF8: {"A result has bytes that the API cannot hold unchanged.", []string{
-			"encode it in the step, as with base64 -w 0, and decode it where it is used"}},
-		v1.TaskRunReasonResultsVerificationFailed: {"The results are not those that the steps signed when they ended.", []string{
-			"the message names step and result, and the condition SignedResultsVerified why: docs/signed-results.md",
-			"let one step alone write a result; look for what else could have changed it"}},
-		v1.TaskRunReasonResultsSigningUnavailable: {"Results are to be signed, and the controller has not been given what that takes.", []string{
+			"only for this run: set the annotation " + v1.AnnotationResultsFrom + ": sidecar-logs",
+			"write larger data to a workspace, and its digest as the result"}},
+		v1.TaskRunReasonResultsUnavailable: {"The steps ended, but their results could not be read completely.", []string{
+			"show the log of the results: kubectl logs {pod} -c sidecar-tekton-log-results -n {namespace}",
+			"check whether the node rotates logs too early (containerLogMaxSize): sluice doctor", again}},
+		v1.TaskRunReasonResultNotUTF8: {"A result has bytes that are not UTF-8, which the API cannot store unchanged.", []string{
+			"encode it in the step, for example with base64 -w 0, and decode it where it is used"}},
+		v1.TaskRunReasonResultsVerificationFailed: {"The results do not match the signatures of the steps.", []string{
+			"the message has the step and the result, and the condition SignedResultsVerified the cause: docs/signed-results.md",
+			"let only one step write a result; find the program that changed it afterwards"}},
+		v1.TaskRunReasonResultsSigningUnavailable: {"Results must be signed, but the controller is not configured for it.", []string{
 			"apply config/signed-results, or set enforce-nonfalsifiability to none in ConfigMap feature-flags"}},
-		v1.TaskRunReasonResultUnreadable: {"What lies at a result's path is no plain file, cannot be read, or did not hold still.", []string{
-			"write a plain file to $(results.NAME.path), once, and leave nothing running that still writes it"}},
-		v1.TaskRunReasonResultsLogAccessDenied: {"Results come through logs, and the controller may not read those of this namespace.", []string{
+		v1.TaskRunReasonResultUnreadable: {"The path of a result is not a regular file, cannot be read, or changed while it was read.", []string{
+			"write a regular file to $(results.NAME.path), once, and leave no process running that writes to it"}},
+		v1.TaskRunReasonResultsLogAccessDenied: {"Results come through logs, which the controller may not read in this namespace.", []string{
 			"grant it: kubectl apply -f config/enable-log-access-to-controller/",
 			"or set results-from to termination-message in ConfigMap feature-flags",
 		}},
 	}
 }
 
-// pipelineAdvice is for every reason of a PipelineRun.
+// pipelineAdvice returns the advice for every reason of a PipelineRun.
 func pipelineAdvice() map[string]Advice {
 	return map[string]Advice{
-		v1.PipelineRunReasonStarted: {"The run was seen, and no task has started yet.", []string{"wait: sluice logs {run} -f"}},
-		v1.PipelineRunReasonRunning: {"Tasks are running.", []string{"sluice logs {run} -f shows what they print"}},
+		v1.PipelineRunReasonStarted: {
+			"The controller has accepted the run, and no task has started yet.",
+			[]string{"wait: sluice logs {run} -f"},
+		},
+		v1.PipelineRunReasonRunning: {"Tasks are running.", []string{"sluice logs {run} -f shows their output"}},
 		v1.PipelineRunReasonPending: {
-			"The run is held by spec.status, and has not started.",
-			[]string{"let it go: kubectl patch pipelinerun {name} -n {namespace} --type merge -p '{\"spec\":{\"status\":null}}'"},
+			"spec.status keeps the run pending, so it has not started.",
+			[]string{"start it: kubectl patch pipelinerun {name} -n {namespace} --type merge -p '{\"spec\":{\"status\":null}}'"},
 		},
 		v1.PipelineRunReasonStopping: {
-			"A task failed; those that run may finish, and no other starts.",
-			[]string{"see which: sluice describe {run}"},
+			"A task failed; running tasks may finish, and no other task starts.",
+			[]string{"show the failed task: sluice describe {run}"},
 		},
 		v1.PipelineRunReasonSucceeded: {"Every task succeeded.", []string{nothing}},
-		v1.PipelineRunReasonCompleted: {"Every task that was to run succeeded, and others were skipped.", []string{nothing}},
-		v1.PipelineRunReasonCancelledRunningFinally: {"The run was cancelled, and its tasks of finally are still to end.", []string{
-			"wait, or end these, too: sluice cancel {run}"}},
-		v1.PipelineRunReasonStoppedRunningFinally: {"The run was stopped, and its tasks of finally are still to end.", []string{
-			"wait, or end these, too: sluice cancel {run}"}},
-		v1.PipelineRunReasonInternalError: {"The controller panicked while it worked on the run, which is a mistake in Sluice.", []string{
-			"look for the run's name in its log: kubectl logs -n tekton-pipelines deployment/sluice-controller", "report it, with the run"}},
-		v1.PipelineRunReasonStatusRefused: {"The API server refuses the run's status, and its TaskRuns were cancelled.", []string{
-			"the message has its words: correct the webhook or the policy that refuses it", again}},
-		v1.PipelineRunReasonFailed:    {"A task failed.", []string{"see what it printed: " + logs}},
-		v1.PipelineRunReasonCancelled: {"Somebody cancelled the run, or one of its TaskRuns.", []string{"start it again if that was not meant"}},
-		v1.PipelineRunReasonTimedOut: {"The run, or its tasks, or its finally, took longer than they may.", []string{
-			"see where the time went: sluice describe {run}", "allow more: spec.timeouts of the run"}},
-		v1.PipelineRunReasonCreateRunFailed: {"The API server refuses the TaskRun of a task.", []string{
-			"the message has its words: a quota, an admission policy, or a webhook", correct}},
-		v1.PipelineRunReasonClaimCreationFailed: {"The API server refuses the claim of a workspace.", []string{
-			"correct volumeClaimTemplate, or ask for less if a quota is full: kubectl get resourcequota -n {namespace}"}},
+		v1.PipelineRunReasonCompleted: {"Every task that ran succeeded, and other tasks were skipped.", []string{nothing}},
+		v1.PipelineRunReasonCancelledRunningFinally: {"The run was cancelled, and its tasks of finally have not ended.", []string{
+			"wait, or cancel them, too: sluice cancel {run}"}},
+		v1.PipelineRunReasonStoppedRunningFinally: {"The run was stopped, and its tasks of finally have not ended.", []string{
+			"wait, or cancel them, too: sluice cancel {run}"}},
+		v1.PipelineRunReasonInternalError: {"The controller panicked while it reconciled the run. This is a bug in Sluice.", []string{
+			"search its log for the name of the run: kubectl logs -n tekton-pipelines deployment/sluice-controller",
+			"report the bug, with the run"}},
+		v1.PipelineRunReasonStatusRefused: {"The API server rejects the status of the run, and its TaskRuns were cancelled.", []string{
+			"the message has the cause: correct the webhook or the policy that rejects the status", again}},
+		v1.PipelineRunReasonFailed:    {"A task failed.", []string{"show its output: " + logs}},
+		v1.PipelineRunReasonCancelled: {"A user cancelled the run, or one of its TaskRuns.", []string{"start it again if this was not intended"}},
+		v1.PipelineRunReasonTimedOut: {"The run, its tasks, or its finally tasks exceeded their timeout.", []string{
+			"show how long each step took: sluice describe {run}", "raise spec.timeouts of the run"}},
+		v1.PipelineRunReasonCreateRunFailed: {"The API server rejects the TaskRun of a task.", []string{
+			"the message has the cause: a quota, an admission policy, or a webhook", correct}},
+		v1.PipelineRunReasonClaimCreationFailed: {"The API server rejects the claim of a workspace.", []string{
+			"correct volumeClaimTemplate, or request less if a quota is full: kubectl get resourcequota -n {namespace}"}},
 		v1.PipelineRunReasonInvalidTaskRunSpecs: {
 			"spec.taskRunSpecs names a task that the pipeline does not have.",
 			[]string{"correct pipelineTaskName"},
 		},
-		v1.PipelineRunReasonCouldntGetPipeline: {"The Pipeline that the run refers to cannot be had.", []string{
+		v1.PipelineRunReasonCouldntGetPipeline: {"The Pipeline of the run is unavailable.", []string{
 			"create it in namespace {namespace}, or correct the name in pipelineRef: kubectl get pipelines -n {namespace}"}},
-		v1.PipelineRunReasonCouldntGetTask: {"A Task that the Pipeline refers to cannot be had.", []string{
+		v1.PipelineRunReasonCouldntGetTask: {"A Task of the Pipeline is unavailable.", []string{
 			"create it in namespace {namespace}, or correct the name in taskRef: kubectl get tasks -n {namespace}"}},
 		v1.PipelineRunReasonParameterMissing: {"A param without a default has no value.", []string{
-			"give it: sluice run -f FILE -p NAME=VALUE, or spec.params"}},
-		v1.PipelineRunReasonParameterTypeMismatch: {"A param's value is not of the declared type.", []string{
-			"give a string, an array or an object, as the pipeline declares it"}},
-		v1.PipelineRunReasonInvalidParamValue: {"A param's value is none of those that its enum lists.", []string{"give one of these"}},
-		v1.PipelineRunReasonInvalidGraph: {"The tasks do not form a graph that can be run: some wait for one another.", []string{
-			"take a runAfter, or a use of a result, out of the circle: sluice graph FILE"}},
-		v1.PipelineRunReasonInvalidTaskResultReference: {"A task refers to a result that its task did not produce.", []string{
-			"let the step write the result, also when there is nothing to say (an empty file)",
+			"set it: sluice run -f FILE -p NAME=VALUE, or spec.params"}},
+		v1.PipelineRunReasonParameterTypeMismatch: {"The value of a param does not have the declared type.", []string{
+			"set a string, an array or an object, as the pipeline declares it"}},
+		v1.PipelineRunReasonInvalidParamValue: {"The value of a param is not in its enum.", []string{"set one of the values in the message"}},
+		v1.PipelineRunReasonInvalidGraph: {"The tasks have a cycle: some of them wait for each other.", []string{
+			"remove a runAfter, or the use of a result, from the cycle: sluice graph FILE"}},
+		v1.PipelineRunReasonInvalidTaskResultReference: {"A task uses a result that another task did not write.", []string{
+			"make the step write the result in all cases, if need be as an empty file",
 			"or correct the reference: sluice results list {run}",
 		}},
-		v1.PipelineRunReasonValidationFailed: {"The run or its pipeline is not valid.", []string{
-			correct, "check files before: sluice validate FILE"}},
+		v1.PipelineRunReasonValidationFailed: {"The run or its pipeline is invalid.", []string{
+			correct, "check files before you apply them: sluice validate FILE"}},
 		v1.PipelineRunReasonResultTooLarge: {
-			"Results that are passed on, or the pipeline's own, do not fit the object that needs them.",
+			"Results for a task, or results of the pipeline, do not fit into the object that needs them.",
 			[]string{
-				"pass on less, or through a workspace with the digest as the result",
-				"see the sizes: sluice results list {run}",
+				"pass less data, or pass it through a workspace with its digest as the result",
+				"show the sizes: sluice results list {run}",
 			},
 		},
 	}

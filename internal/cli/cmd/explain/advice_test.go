@@ -18,7 +18,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/cli/runs"
 )
 
-// reasons are the constants of api/v1/reasons.go whose names begin so.
+// reasons returns the constants of api/v1/reasons.go whose names begin with prefix.
 func reasons(t *testing.T, prefix string) []string {
 	t.Helper()
 	file, err := parser.ParseFile(token.NewFileSet(), "../../../../api/v1/reasons.go", nil, 0)

@@ -1,4 +1,4 @@
-// Package explain is `sluice explain`: why a run failed, in words, and what to do about it.
+// Package explain is `sluice explain`: why a run failed, and what to do.
 package explain
 
 import (
@@ -18,25 +18,25 @@ import (
 // tail is how many lines of a failed step are shown.
 const tail = 10
 
-// Options are what `sluice explain` was asked for.
+// Options has the arguments of `sluice explain`.
 type Options struct {
 	Terminal *terminal.Terminal
 	Source   cluster.Source
-	// Run as it was typed.
+	// Run as the user typed it.
 	Run string
-	// Output is how the explanation is printed.
+	// Output is the output format.
 	Output table.Format
 }
 
-// NewCommand is `sluice explain`.
+// NewCommand returns the command `sluice explain`.
 func NewCommand(t *terminal.Terminal, source cluster.Source) *cobra.Command {
 	o := &Options{Terminal: t, Source: source}
 	c := &cobra.Command{
 		Use:     "explain RUN",
 		Aliases: []string{"why"},
-		Short:   "Say why a run failed, or why it waits, and what to do",
-		Long: `Says in words why a run failed, or what it waits for: what the reason means, what the controller said, the last lines of
-the step that failed, and what helps. Of a PipelineRun each TaskRun that failed is explained.`,
+		Short:   "Show why a run failed, or why it waits, and what to do",
+		Long: `Shows why a run failed, or what it waits for: the meaning of the reason, the message of the controller, the last lines of
+the failed step, and what to do. For a PipelineRun it explains each failed TaskRun.`,
 		Example: `  sluice explain build-x7k2p
   sluice explain taskrun/make -o json | jq -r '.fix[]'`,
 		Args:              cobra.ExactArgs(1),
@@ -66,7 +66,7 @@ func (o *Options) run(ctx context.Context) error {
 	})
 }
 
-// WithLogs explains a run, and puts in the last lines of each step that failed. A log that cannot be had is left out.
+// WithLogs explains a run, with the last lines of each failed step. It leaves out a log that is unavailable.
 func WithLogs(ctx context.Context, c *cluster.Cluster, s runs.Snapshot) Explanation {
 	e := Explain(s, func(r runs.Run) string { return c.Typed(r.Reference().String(), r.Namespace()) })
 	reader := &logreader.Reader{Pods: c.Kube.CoreV1()}
@@ -89,7 +89,7 @@ func WithLogs(ctx context.Context, c *cluster.Cluster, s runs.Snapshot) Explanat
 	return e
 }
 
-// Print writes an explanation for people.
+// Print writes an explanation for users.
 func Print(t *terminal.Terminal, e Explanation, indent string) {
 	name := e.Run
 	if e.Task != "" {

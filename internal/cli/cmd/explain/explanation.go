@@ -9,34 +9,33 @@ import (
 	"github.com/sluice-ci/sluice/internal/cli/runs"
 )
 
-// Explanation is why a run is as it is, and what to do.
+// Explanation is the cause of the state of a run, and what to do.
 type Explanation struct {
-	// Run as it is typed.
+	// Run as a user types it.
 	Run string `json:"run"`
-	// Task of the pipeline that the run is of, if any.
+	// Task is the pipeline task of the run, if any.
 	Task   string     `json:"task,omitempty"`
 	State  runs.State `json:"state"`
 	Reason string     `json:"reason,omitempty"`
-	// Message of the run's condition: what happened, in the controller's words.
+	// Message of the condition of the run.
 	Message string `json:"message,omitempty"`
-	// Means is what the reason means; empty for a reason that is not known.
+	// Means is the meaning of the reason; empty for an unknown reason.
 	Means string `json:"means,omitempty"`
 	// Step that failed, if any.
 	Step string `json:"step,omitempty"`
 	// ExitCode of that step.
 	ExitCode int32 `json:"exitCode,omitempty"`
-	// Log has the last lines of that step, where they can be had.
+	// Log has the last lines of that step, if they are available.
 	Log []string `json:"log,omitempty"`
-	// Skipped are tasks that could not be started, with the reason, where that is why the run failed.
+	// Skipped has the tasks that could not start, with the reason, if that made the run fail.
 	Skipped []string `json:"skipped,omitempty"`
-	// Fix is what helps, the likeliest first.
+	// Fix is what to do, the most likely first.
 	Fix []string `json:"fix,omitempty"`
 	// Causes are the TaskRuns that failed.
 	Causes []Explanation `json:"causes,omitempty"`
 }
 
-// Explain explains a run from what is known of it. Logs are not read. Typed is how a user types a run in the commands that
-// are proposed.
+// Explain explains a run without reading logs. typed returns how a user types a run in the suggested commands.
 func Explain(s runs.Snapshot, typed func(runs.Run) string) Explanation {
 	if s.Run.TaskRun != nil {
 		return explainTask(s.Run.TaskRun, "", typed)
@@ -52,12 +51,12 @@ func Explain(s runs.Snapshot, typed func(runs.Run) string) Explanation {
 		}
 	}
 	if len(e.Causes) > 0 && e.Reason == v1.PipelineRunReasonFailed {
-		e.Fix = nil // each cause says better what helps
+		e.Fix = nil // the causes have better advice
 	}
 	return e
 }
 
-// blocking reports whether a task was skipped for a reason that fails its run, or may.
+// blocking reports whether a task was skipped for a reason that can make its run fail.
 func blocking(reason string) bool {
 	return slices.Contains([]string{
 		v1.SkipReasonMissingResults, v1.SkipReasonUnusableResults, v1.SkipReasonTooLargeResults, v1.SkipReasonInvalid,
@@ -71,7 +70,7 @@ func explainTask(tr *v1.TaskRun, task string, typed func(runs.Run) string) Expla
 	return e
 }
 
-// FailedStep is the first step of a TaskRun that has failed for good; nil when none has.
+// FailedStep returns the first step of a TaskRun that made it fail; nil if there is none.
 func FailedStep(tr *v1.TaskRun) *v1.StepState {
 	for i := range tr.Status.Steps {
 		step := &tr.Status.Steps[i]
@@ -94,13 +93,13 @@ func newExplanation(r runs.Run, typed func(runs.Run) string) Explanation {
 		}
 	}
 	if r.Condition() == nil {
-		e.Means = "Nothing has acted on the run: there may be no controller, or it is busy."
-		e.Fix = []string{"sluice doctor looks what is the matter"}
+		e.Means = "No controller has accepted the run: there may be none, or it is busy."
+		e.Fix = []string{"find the problem: sluice doctor"}
 		return e
 	}
 	advice, ok := Of(r.Kind(), e.Reason)
 	if !ok {
-		e.Fix = []string{"sluice describe " + typed(r) + " shows all that is known"}
+		e.Fix = []string{"sluice describe " + typed(r) + " shows all details"}
 		return e
 	}
 	e.Means = advice.Means
