@@ -128,7 +128,10 @@ func work() []Metric {
 	kind := Label{labelKind, valuesKind}
 	return []Metric{
 		{podsCreated, Counter, nil, "Pods that were created, one for each attempt of a TaskRun."},
-		{statusWrites, Counter, []Label{kind, {labelOutcome, "`written`, `conflict`, `gone`, `too-large`, `refused`, `full` (not even the outcome has room in the object), `failed`"}},
+		{statusWrites, Counter, []Label{
+			kind,
+			{labelOutcome, "`written`, `conflict`, `gone`, `too-large`, `refused`, `full` (not even the outcome has room in the object), `failed`"},
+		},
 			"Writes of statuses of runs, by outcome; after a conflict the controller reads a newer version."},
 		{objectsTooLarge, Counter, []Label{kind, {"found", "`before` the write, or `refused` by the API server"}},
 			"Runs that have ended without their results because their object would be too large."},

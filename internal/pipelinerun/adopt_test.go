@@ -66,7 +66,7 @@ func TestTaskRunsOfOthersAreNotTrusted(t *testing.T) {
 			if tc.status == metav1.ConditionUnknown {
 				reason = v1.PipelineRunReasonStarted
 			}
-			checkCondition(t, pr, tc.status, reason, tc.message, `"run-a"`)
+			wantCondition(t, pr, tc.status, reason, tc.message, `"run-a"`)
 			if retried := result.RequeueAfter == reconcile.RetryPeriod; retried != tc.retried {
 				t.Errorf("\n%s\ntried again: want %v, got %v", tc.reason, tc.retried, retried)
 			}

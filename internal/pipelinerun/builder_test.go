@@ -255,7 +255,7 @@ func TestMatrix(t *testing.T) {
 	if ref := after.Status.ChildReferences[2]; ref.Name != "run-test-2" || ref.DisplayName != "special" || ref.PipelineTaskName != "test" {
 		t.Errorf("the third reference is %+v", ref)
 	}
-	checkCondition(t, after, metav1.ConditionUnknown, v1.PipelineRunReasonRunning,
+	wantCondition(t, after, metav1.ConditionUnknown, v1.PipelineRunReasonRunning,
 		"Tasks Completed: 0 (Failed: 0, Cancelled 0), Incomplete: 2")
 
 	c.endOf(t, c.child(t, pr, "test", 2), done(), text("r", "c"))

@@ -87,13 +87,13 @@ func (e *earlier) replay(t *testing.T) {
 		pr = c.settle(t, pr)
 	}
 	if e.Failure != nil {
-		checkCondition(t, pr, "False", e.Failure.Reason)
+		wantCondition(t, pr, "False", e.Failure.Reason)
 		if diff := cmp.Diff(e.Failure.Message, pr.Status.Condition().Message); diff != "" {
 			t.Errorf("message: -want +got:\n%s", diff)
 		}
 		return
 	}
-	checkCondition(t, pr, "True", v1.PipelineRunReasonSucceeded)
+	wantCondition(t, pr, "True", v1.PipelineRunReasonSucceeded)
 	if diff := cmp.Diff(e.Results, pr.Status.Results); diff != "" {
 		t.Errorf("results: -want +got:\n%s", diff)
 	}

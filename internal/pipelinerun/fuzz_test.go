@@ -64,6 +64,6 @@ func TestCombinationAndTaskOfTheSameName(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		checkCondition(t, c.settle(t, pr), metav1.ConditionFalse, v1.PipelineRunReasonCreateRunFailed, `"run-a-0"`, "rename one of the two tasks")
+		wantCondition(t, c.settle(t, pr), metav1.ConditionFalse, v1.PipelineRunReasonCreateRunFailed, `"run-a-0"`, "rename one of the two tasks")
 	}
 }

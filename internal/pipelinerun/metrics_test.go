@@ -37,7 +37,7 @@ func TestRunIsCountedOnce(t *testing.T) {
 	}
 	restart()
 	pr = c.settle(t, pr)
-	checkCondition(t, pr, "True", v1.PipelineRunReasonSucceeded)
+	wantCondition(t, pr, "True", v1.PipelineRunReasonSucceeded)
 	n := 0.0
 	for _, registry := range registries {
 		families, err := registry.Gather()

@@ -88,7 +88,7 @@ func TestPolicyHoldsWithoutWebhooks(t *testing.T) {
 				}
 				return
 			}
-			checkCondition(t, pr, metav1.ConditionFalse, v1.PipelineRunReasonValidationFailed, tc.message)
+			wantCondition(t, pr, metav1.ConditionFalse, v1.PipelineRunReasonValidationFailed, tc.message)
 			if c.calls["create"] != 0 {
 				t.Errorf("%s\n%d TaskRuns were made", tc.reason, c.calls["create"])
 			}

@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/test/testutil/want"
 )
 
 func TestResultsAreHandedOn(t *testing.T) {
@@ -52,7 +53,7 @@ func TestResultsAreHandedOn(t *testing.T) {
 	if diff := cmp.Diff(wantResults, pr.Status.Results); diff != "" {
 		t.Errorf("results of the run: -want, +got:\n%s", diff)
 	}
-	checkCondition(t, pr, metav1.ConditionTrue, v1.PipelineRunReasonSucceeded, "Tasks Completed: 3 (Failed: 0, Cancelled 0), Skipped: 0")
+	wantCondition(t, pr, metav1.ConditionTrue, v1.PipelineRunReasonSucceeded, "Tasks Completed: 3 (Failed: 0, Cancelled 0), Skipped: 0")
 	wantReferences := []v1.ChildReference{
 		{APIVersion: "tekton.dev/v1", Kind: "TaskRun", Name: "run-make", PipelineTaskName: "make"},
 		{APIVersion: "tekton.dev/v1", Kind: "TaskRun", Name: "run-use", PipelineTaskName: "use"},
@@ -63,20 +64,9 @@ func TestResultsAreHandedOn(t *testing.T) {
 	}
 }
 
-func checkCondition(t *testing.T, pr *v1.PipelineRun, status metav1.ConditionStatus, reason string, parts ...string) {
+func wantCondition(t *testing.T, pr *v1.PipelineRun, status metav1.ConditionStatus, reason string, parts ...string) {
 	t.Helper()
-	c := pr.Status.Condition()
-	if c == nil {
-		t.Fatal("the run has no condition")
-	}
-	if c.Status != status || c.Reason != reason {
-		t.Errorf("condition: want %s %s, got %s %s (%s)", status, reason, c.Status, c.Reason, c.Message)
-	}
-	for _, part := range parts {
-		if !strings.Contains(c.Message, part) {
-			t.Errorf("condition: want %q in the message, got %q", part, c.Message)
-		}
-	}
+	want.Condition(t, pr.Status.Condition(), status, reason, parts...)
 }
 
 // An unchanged run must not cost the API server anything.
@@ -108,11 +98,11 @@ func TestFailedTaskStopsTheRunWhenTheOthersHaveEnded(t *testing.T) {
 	pr = c.settle(t, pr)
 	c.end(t, pr, "bad", v1.Failed(v1.TaskRunReasonStepOOM, "step ran out of memory"))
 	pr = c.settle(t, pr)
-	checkCondition(t, pr, metav1.ConditionUnknown, v1.PipelineRunReasonStopping, "stopping", "Incomplete: 1, Skipped: 2", `"run-bad"`)
+	wantCondition(t, pr, metav1.ConditionUnknown, v1.PipelineRunReasonStopping, "stopping", "Incomplete: 1, Skipped: 2", `"run-bad"`)
 
 	c.end(t, pr, "good", v1.Succeeded("done"))
 	pr = c.settle(t, pr)
-	checkCondition(t, pr, metav1.ConditionFalse, v1.PipelineRunReasonFailed,
+	wantCondition(t, pr, metav1.ConditionFalse, v1.PipelineRunReasonFailed,
 		"Tasks Completed: 2 (Failed: 1, Cancelled 0), Skipped: 2", `task "bad" failed: TaskRun "run-bad": StepOOM: step ran out of memory`)
 	want := []v1.SkippedTask{{Name: "after", Reason: v1.SkipReasonStopping}, {Name: "later", Reason: v1.SkipReasonStopping}}
 	if diff := cmp.Diff(want, pr.Status.SkippedTasks); diff != "" {
@@ -246,7 +236,7 @@ func TestRunsThatNeverStart(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c := newCluster(t, interceptor.Funcs{}, tc.run, task)
 			pr := c.settle(t, tc.run)
-			checkCondition(t, pr, metav1.ConditionFalse, tc.want, tc.message...)
+			wantCondition(t, pr, metav1.ConditionFalse, tc.want, tc.message...)
 			if pr.Status.CompletionTime == nil {
 				t.Errorf("\n%s\nthe run has no completion time", tc.reason)
 			}
@@ -263,7 +253,7 @@ func TestMissingResultStopsTheRun(t *testing.T) {
 	pr = c.settle(t, pr)
 	c.end(t, pr, "make", v1.Succeeded("done"))
 	pr = c.settle(t, pr)
-	checkCondition(t, pr, metav1.ConditionFalse, v1.PipelineRunReasonInvalidTaskResultReference,
+	wantCondition(t, pr, metav1.ConditionFalse, v1.PipelineRunReasonInvalidTaskResultReference,
 		`task "use" cannot start`, `result "text" of task "make"`, "params[0].value")
 	want := []v1.SkippedTask{{Name: "use", Reason: v1.SkipReasonMissingResults}, {Name: "last", Reason: v1.SkipReasonStopping}}
 	if diff := cmp.Diff(want, pr.Status.SkippedTasks); diff != "" {
@@ -281,7 +271,7 @@ func TestResultsTooLargeForTheTaskThatUsesThem(t *testing.T) {
 		v1.TaskRunResult{Name: "map", Value: v1.ObjectValue(map[string]string{"k": "v"})},
 	)
 	pr = c.settle(t, pr)
-	checkCondition(t, pr, metav1.ConditionFalse, v1.PipelineRunReasonResultTooLarge, `task "use" cannot start`,
+	wantCondition(t, pr, metav1.ConditionFalse, v1.PipelineRunReasonResultTooLarge, `task "use" cannot start`,
 		"the limit of 1556480", `"text" with 2400`)
 }
 
@@ -297,7 +287,7 @@ func TestCopiesOfTheSpecCount(t *testing.T) {
 		v1.TaskRunResult{Name: "map", Value: v1.ObjectValue(map[string]string{"k": "v"})},
 	)
 	pr = c.settle(t, pr)
-	checkCondition(t, pr, metav1.ConditionFalse, v1.PipelineRunReasonResultTooLarge, `task "use" cannot start`, "the limit of 1556480")
+	wantCondition(t, pr, metav1.ConditionFalse, v1.PipelineRunReasonResultTooLarge, `task "use" cannot start`, "the limit of 1556480")
 }
 
 // Of two controllers that have read the same version, one writes.
@@ -333,7 +323,7 @@ func TestResultsTooLargeForTheRun(t *testing.T) {
 	pr = c.settle(t, pr)
 	c.end(t, pr, "make", v1.Succeeded("done"), v1.TaskRunResult{Name: "text", Value: v1.StringValue(strings.Repeat("x", 900_000))})
 	pr = c.settle(t, pr)
-	checkCondition(t, pr, metav1.ConditionFalse, v1.PipelineRunReasonResultTooLarge, `"r0" with 900002`, "the limit of 1556480")
+	wantCondition(t, pr, metav1.ConditionFalse, v1.PipelineRunReasonResultTooLarge, `"r0" with 900002`, "the limit of 1556480")
 	if pr.Status.Results != nil {
 		t.Error("the results that do not fit are in the status")
 	}
@@ -347,7 +337,7 @@ func TestDeletedTaskRunFailsTheRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	pr = c.settle(t, pr)
-	checkCondition(t, pr, metav1.ConditionFalse, v1.PipelineRunReasonFailed, `TaskRun "run-a" was deleted`)
+	wantCondition(t, pr, metav1.ConditionFalse, v1.PipelineRunReasonFailed, `TaskRun "run-a" was deleted`)
 }
 
 // A TaskRun can be deleted between two reads. Its results are lost then, which must not look like results that were never
@@ -373,7 +363,7 @@ func TestResultsThatAreLostFailTheRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	pr = c.settle(t, pr)
-	checkCondition(t, pr, metav1.ConditionFalse, v1.PipelineRunReasonFailed, `TaskRun "run-make" was deleted`)
+	wantCondition(t, pr, metav1.ConditionFalse, v1.PipelineRunReasonFailed, `TaskRun "run-make" was deleted`)
 	if c.calls["create"] != 1 {
 		t.Errorf("another task was started: %d TaskRuns were made", c.calls["create"])
 	}

@@ -282,7 +282,7 @@ func TestRefusedStatusEndsTheRun(t *testing.T) {
 				t.Fatal(err)
 			}
 			pr = get(t, c, client.ObjectKeyFromObject(pr), &v1.PipelineRun{})
-			checkCondition(t, pr, metav1.ConditionFalse, tc.want, tc.words)
+			wantCondition(t, pr, metav1.ConditionFalse, tc.want, tc.words)
 			if pr.Status.StartTime == nil || pr.Status.CompletionTime == nil || len(pr.Status.ChildReferences) != tc.kept {
 				t.Errorf("%s: want when it began and ended, and %d references, got %+v", tc.reason, tc.kept, pr.Status)
 			}
@@ -300,7 +300,7 @@ func TestManagedFieldsCount(t *testing.T) {
 	pr := sized{params: 200_000, spec: 420_000, result: 1}.run()
 	c := newCluster(t, l.funcs(), pr)
 	pr, _ = c.pass(t, pr)
-	checkCondition(t, pr, metav1.ConditionFalse, v1.PipelineRunReasonValidationFailed, "530", "in metadata.managedFields")
+	wantCondition(t, pr, metav1.ConditionFalse, v1.PipelineRunReasonValidationFailed, "530", "in metadata.managedFields")
 	if made := c.children(t); len(made) > 0 {
 		t.Errorf("TaskRuns were made: %v", made)
 	}
@@ -353,5 +353,5 @@ func TestStartTimeIsStored(t *testing.T) {
 	}
 	c.clock.SetTime(start.Add(2 * time.Minute))
 	pr = c.settle(t, pr)
-	checkCondition(t, pr, metav1.ConditionFalse, v1.PipelineRunReasonTimedOut, "longer than 1m0s")
+	wantCondition(t, pr, metav1.ConditionFalse, v1.PipelineRunReasonTimedOut, "longer than 1m0s")
 }

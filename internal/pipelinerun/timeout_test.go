@@ -103,7 +103,7 @@ func TestTwoTimeoutsInOneInstant(t *testing.T) {
 				c.end(t, pr, "last", done())
 				pr = c.settle(t, pr)
 			}
-			checkCondition(t, pr, metav1.ConditionFalse, v1.PipelineRunReasonTimedOut, "longer than 1m0s")
+			wantCondition(t, pr, metav1.ConditionFalse, v1.PipelineRunReasonTimedOut, "longer than 1m0s")
 		})
 	}
 }

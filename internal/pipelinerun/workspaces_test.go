@@ -71,7 +71,7 @@ func TestClaimsOfOthersAreNotUsed(t *testing.T) {
 	there := &corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: name.Claim("pr-uid", "w")}}
 	c := newCluster(t, interceptor.Funcs{}, pr, there)
 	pr = c.settle(t, pr)
-	checkCondition(t, pr, metav1.ConditionFalse, v1.PipelineRunReasonClaimCreationFailed, "does not belong to this PipelineRun")
+	wantCondition(t, pr, metav1.ConditionFalse, v1.PipelineRunReasonClaimCreationFailed, "does not belong to this PipelineRun")
 	if names := c.children(t); len(names) > 0 {
 		t.Errorf("TaskRuns were made: %v", names)
 	}

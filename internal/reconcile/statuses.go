@@ -17,7 +17,8 @@ import (
 
 // Meter counts the writes of statuses.
 type Meter interface {
-	// Wrote counts one write by the API server's answer, or a *FullError where no write is possible, and Refused a run that ended because its status was refused.
+	// Wrote counts one write by the API server's answer, or a *FullError where no write is possible, and Refused a run
+	// that ended because its status was refused.
 	Wrote(err error)
 	Refused(why Refusal)
 }

@@ -89,9 +89,7 @@ func TestPodOfAnotherTask(t *testing.T) {
 			w.Reconciler = NewReconciler(w.deps) // another controller, which knows nothing of it
 			w.pass(t)
 			tr = w.pass(t)
-			if got := reason(tr); got != tc.want {
-				t.Fatalf("%s: want %s, got %s: %+v", tc.reason, tc.want, got, tr.Status.Condition())
-			}
+			wantCondition(t, tr, tc.want)
 			checkPodOf(t, w, tc.dir, tc.stopped)
 			if spec := tr.Status.TaskSpec; tc.want == "Unknown Pending" && (spec == nil || spec.Steps[0].WorkingDir != tc.dir) {
 				t.Errorf("%s: want the status to have the task of the pod, got %+v", tc.reason, spec)

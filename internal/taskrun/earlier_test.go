@@ -92,9 +92,7 @@ func (e *earlier) replay(t *testing.T) {
 		}
 		tr = w.pass(t)
 	}
-	if got := reason(tr); got != "True Succeeded" {
-		t.Errorf("want it to succeed, got %s: %s", got, tr.Status.Condition().Message)
-	}
+	wantCondition(t, tr, "True Succeeded")
 	if diff := cmp.Diff(e.Results, tr.Status.Results); diff != "" {
 		t.Errorf("results: -want +got:\n%s", diff)
 	}

@@ -97,9 +97,7 @@ func TestUnrecordedPodIsStopped(t *testing.T) {
 			w.Reconciler = NewReconciler(w.deps) // another controller, which knows nothing of it
 			w.pass(t)
 			tr = w.pass(t)
-			if got := reason(tr); got != tc.want {
-				t.Errorf("%s: want %s, got %s: %+v", tc.reason, tc.want, got, tr.Status.Condition())
-			}
+			wantCondition(t, tr, tc.want)
 			pods := w.pods(t)
 			if !tc.left {
 				if len(pods) != 0 {
@@ -150,9 +148,7 @@ func TestEarlierPodIsStoppedWithTheRun(t *testing.T) {
 			over := terminated(1, record(1))
 			w := newWorld(t, []client.Object{tr, mesh(runPod(corev1.PodRunning, over, over), running())}, interceptor.Funcs{})
 			w.clock.SetTime(epoch().Add(tc.after))
-			if got := reason(w.pass(t)); got != tc.want {
-				t.Errorf("%s: want %s, got %s", tc.reason, tc.want, got)
-			}
+			wantCondition(t, w.pass(t), tc.want)
 			if pods := w.pods(t); len(pods) != 1 || !stopped(&pods[0]) {
 				t.Errorf("%s: want the pod of the attempt before kept and stopped, got %d pods", tc.reason, len(pods))
 			}

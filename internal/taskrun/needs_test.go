@@ -241,9 +241,7 @@ func TestImagesWithoutAnAnswer(t *testing.T) {
 				t.Fatal(err)
 			}
 			tr := w.get(t)
-			if reason(tr) != tc.want || !strings.Contains(tr.Status.Condition().Message, tc.says) {
-				t.Errorf("%s: want %s with %q, got %+v", tc.reason, tc.want, tc.says, tr.Status.Condition())
-			}
+			wantCondition(t, tr, tc.want, tc.says)
 			if tc.after != 0 && result.RequeueAfter != tc.after {
 				t.Errorf("%s: it looks again after %s, want %s", tc.reason, result.RequeueAfter, tc.after)
 			}

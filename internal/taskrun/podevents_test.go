@@ -199,9 +199,7 @@ func TestPodWithoutSandboxEndsItsRun(t *testing.T) {
 	killed("c", 26*time.Second)
 	w.clock.SetTime(epoch().Add(30 * time.Second))
 	tr := w.pass(t)
-	if c := tr.Status.Condition(); reason(tr) != "False Failed" || !strings.Contains(c.Message, "OOM-killed") {
-		t.Errorf("want the run to fail with the kubelet's words, got %+v", c)
-	}
+	wantCondition(t, tr, "False Failed", "OOM-killed")
 	if !stopped(w.pod(t)) {
 		t.Error("want the pod stopped")
 	}

@@ -1,7 +1,6 @@
 package taskrun
 
 import (
-	"strings"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
@@ -78,16 +77,13 @@ func TestPolicyHoldsWithoutWebhooks(t *testing.T) {
 			w.store.SetFlags(flags)
 			w.store.SetDefaults(defaults)
 			tr := w.pass(t)
-			condition := tr.Status.Condition()
 			if tc.message == "" {
 				if pods := w.pods(t); len(pods) != 1 {
-					t.Errorf("%s\n%d pods, condition %+v", tc.reason, len(pods), condition)
+					t.Errorf("%s\n%d pods, condition %+v", tc.reason, len(pods), tr.Status.Condition())
 				}
 				return
 			}
-			if got := reason(tr); got != "False TaskRunValidationFailed" || !strings.Contains(condition.Message, tc.message) {
-				t.Errorf("%s\nwant %q in the message, got %+v", tc.reason, tc.message, condition)
-			}
+			wantCondition(t, tr, "False TaskRunValidationFailed", tc.message)
 			if pods := w.pods(t); len(pods) != 0 {
 				t.Errorf("%s\n%d pods were made", tc.reason, len(pods))
 			}

@@ -71,9 +71,7 @@ func TestWorkspaces(t *testing.T) {
 func TestClaimIsMadeBeforeThePod(t *testing.T) {
 	w := newWorld(t, []client.Object{taskRun(claiming)}, interceptor.Funcs{})
 	withBinding(w)
-	if tr := w.pass(t); reason(tr) != "Unknown Pending" {
-		t.Fatalf("want the pod made, got %+v", tr.Status.Condition())
-	}
+	wantCondition(t, w.pass(t), "Unknown Pending")
 	claim := &corev1.PersistentVolumeClaim{}
 	if err := w.client.Get(t.Context(), client.ObjectKey{Namespace: "ci", Name: pod.ClaimName(taskRun(), "made")}, claim); err != nil {
 		t.Fatal(err)
@@ -149,8 +147,9 @@ func TestClaims(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, append(tc.objects, taskRun(claiming)), tc.intercept)
 			withBinding(w)
-			if tr := w.pass(t); reason(tr) != tc.want || len(w.pods(t)) != tc.pods {
-				t.Errorf("%s: want %s and %d pods, got %+v and %d", tc.reason, tc.want, tc.pods, tr.Status.Condition(), len(w.pods(t)))
+			wantCondition(t, w.pass(t), tc.want)
+			if pods := w.pods(t); len(pods) != tc.pods {
+				t.Errorf("%s: want %d pods, got %d", tc.reason, tc.pods, len(pods))
 			}
 		})
 	}
@@ -203,14 +202,10 @@ func TestStepActionsAreResolvedOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.play(t, corev1.PodRunning, running())
-	if tr := w.pass(t); reason(tr) != "Unknown Running" {
-		t.Errorf("a run that has begun does not need the StepAction any more, got %+v", tr.Status.Condition())
-	}
+	// A run that has begun does not need the StepAction any more.
+	wantCondition(t, w.pass(t), "Unknown Running")
 	absent := newWorld(t, []client.Object{referring}, interceptor.Funcs{}).pass(t)
-	if reason(absent) != "False TaskRunResolutionFailed" ||
-		!strings.Contains(absent.Status.Condition().Message, `steps[0].ref: cannot get StepAction "greet"`) {
-		t.Errorf("want the StepAction named, got %+v", absent.Status.Condition())
-	}
+	wantCondition(t, absent, "False TaskRunResolutionFailed", `steps[0].ref: cannot get StepAction "greet"`)
 }
 
 func TestMetadataOfTheTask(t *testing.T) {
@@ -252,9 +247,7 @@ func TestRefusedLabelsDoNotStopARun(t *testing.T) {
 				return apierrors.NewForbidden(schema.GroupResource{Group: v1.GroupName, Resource: "taskruns"}, "build", errors.New("by policy"))
 			},
 		})
-	if got := reason(w.pass(t)); got != "Unknown Pending" {
-		t.Errorf("want the run to go on, got %s", got)
-	}
+	wantCondition(t, w.pass(t), "Unknown Pending")
 }
 
 // TestGuardsInCEL: what is in the pod does not know CEL, so the verdict is in the place of the expression. A value cannot
@@ -350,10 +343,7 @@ func TestResolverParamsThatCannotBeResolved(t *testing.T) {
 			Params:   []v1.Param{{Name: "name", Value: v1.StringValue("$(params.nope)")}},
 		}}
 	})}, interceptor.Funcs{})
-	if tr := w.pass(t); reason(tr) != "False TaskRunResolutionFailed" ||
-		!strings.Contains(tr.Status.Condition().Message, "cannot resolve $(params.nope) in spec.taskRef.params[0].value") {
-		t.Errorf("want the variable and its place named, got %+v", tr.Status.Condition())
-	}
+	wantCondition(t, w.pass(t), "False TaskRunResolutionFailed", "cannot resolve $(params.nope) in spec.taskRef.params[0].value")
 }
 
 // TestValidatedOnce: a run that waits, for a quota or a registry, comes back every few seconds. Its rules were checked before

@@ -37,6 +37,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/transport/sidecarlogs"
 	"github.com/sluice-ci/sluice/internal/transport/terminationmessage"
 	"github.com/sluice-ci/sluice/internal/when"
+	"github.com/sluice-ci/sluice/test/testutil/want"
 )
 
 // world is a reconciler on an in-memory API server, with everything that it writes counted.
@@ -242,6 +243,14 @@ func reason(tr *v1.TaskRun) string {
 	return "none"
 }
 
+// wantCondition stops the test unless the condition of the run is expected, such as "False TaskRunTimeout", and fails it
+// for each of parts that the message does not contain.
+func wantCondition(t *testing.T, tr *v1.TaskRun, expected string, parts ...string) {
+	t.Helper()
+	status, why, _ := strings.Cut(expected, " ")
+	want.Condition(t, tr.Status.Condition(), metav1.ConditionStatus(status), why, parts...)
+}
+
 func TestReconcileTerminationMessage(t *testing.T) {
 	w := newWorld(t, []client.Object{taskRun()}, interceptor.Funcs{})
 	tr := w.pass(t)
@@ -253,9 +262,7 @@ func TestReconcileTerminationMessage(t *testing.T) {
 		t.Errorf("the flags in force stand in the status, got %q", got)
 	}
 	w.play(t, corev1.PodRunning, running(), running())
-	if got := reason(w.pass(t)); got != "Unknown Running" {
-		t.Errorf("want Running, got %s", got)
-	}
+	wantCondition(t, w.pass(t), "Unknown Running")
 	before := w.patches
 	w.pass(t)
 	if w.patches != before {
@@ -354,9 +361,7 @@ func TestReconcileOutcomesWithoutPod(t *testing.T) {
 				w.store.SetFlags(config.Flags{ResultsFrom: config.SidecarLogs, MaxResultSize: 4096})
 			}
 			tr := w.pass(t)
-			if got := reason(tr); got != tc.want || !strings.Contains(tr.Status.Condition().Message, tc.message) {
-				t.Errorf("%s: want %s with %q, got %+v", tc.reason, tc.want, tc.message, tr.Status.Condition())
-			}
+			wantCondition(t, tr, tc.want, tc.message)
 			if pods := w.pods(t); len(pods) != 0 {
 				t.Errorf("%s: no pod is made, got %d", tc.reason, len(pods))
 			}
@@ -427,9 +432,7 @@ func TestReconcileTimeoutStopsThePodAndKeepsIt(t *testing.T) {
 	w.pass(t)
 	w.play(t, corev1.PodRunning, running(), running())
 	w.clock.SetTime(epoch().Add(time.Hour))
-	if got := reason(w.pass(t)); got != "False TaskRunTimeout" {
-		t.Errorf("want a timeout, got %s", got)
-	}
+	wantCondition(t, w.pass(t), "False TaskRunTimeout")
 	if got := w.pod(t).Spec.ActiveDeadlineSeconds; got == nil || *got != 1 {
 		t.Errorf("the pod is stopped by its deadline and stays for inspection, got %v", got)
 	}
@@ -460,9 +463,7 @@ func TestReconcileTooLarge(t *testing.T) {
 			return c.SubResource(sub).Patch(ctx, o, p, opts...)
 		},
 	})
-	if got := reason(w.pass(t)); got != "False TaskRunResultLargerThanAllowedLimit" {
-		t.Errorf("want the run to end, got %s", got)
-	}
+	wantCondition(t, w.pass(t), "False TaskRunResultLargerThanAllowedLimit")
 }
 
 func TestReconcileLargeTask(t *testing.T) {
@@ -480,10 +481,7 @@ func TestReconcileLargeTask(t *testing.T) {
 			tr.Spec.TaskSpec, tr.Spec.TaskRef = nil, &v1.TaskRef{Name: "large"}
 			tr.Spec.Params = []v1.Param{{Name: "p", Value: v1.StringValue(large)}}
 		})}, interceptor.Funcs{})
-		if tr := w.pass(t); reason(tr) != "False TaskRunValidationFailed" ||
-			!strings.Contains(tr.Status.Condition().Message, "more than the limit of 1556480") {
-			t.Errorf("a run that cannot hold its task does not begin, got %+v", tr.Status.Condition())
-		}
+		wantCondition(t, w.pass(t), "False TaskRunValidationFailed", "more than the limit of 1556480")
 	})
 }
 

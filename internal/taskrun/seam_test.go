@@ -60,9 +60,7 @@ func TestThirdMethod(t *testing.T) {
 		t.Errorf("the pod has what the method adds, got %q", last)
 	}
 	w.store.SetFlags(config.Flags{ResultsFrom: config.SidecarLogs, MaxResultSize: 4096}) // which this pod knows nothing of
-	if got := reason(w.pass(t)); got != "Unknown Pending" {
-		t.Errorf("want Pending, got %s", got)
-	}
+	wantCondition(t, w.pass(t), "Unknown Pending")
 	p.Annotations = map[string]string{"digest": "d"}
 	if err := w.client.Update(context.Background(), p); err != nil {
 		t.Fatal(err)
@@ -87,9 +85,7 @@ func TestUnknownMethodFails(t *testing.T) {
 	w.pass(t)
 	delete(w.methods, "newer")
 	w.play(t, corev1.PodSucceeded, terminated(0, record(0)), terminated(0, record(0)))
-	if got := reason(w.pass(t)); got != "False TaskRunResultsUnavailable" {
-		t.Errorf("want the run to fail by name of what is unknown, got %s", got)
-	}
+	wantCondition(t, w.pass(t), "False TaskRunResultsUnavailable")
 }
 
 // TestDeletedRunIsForgotten: a run that is deleted while it runs is seen as not found, and must not leave its results

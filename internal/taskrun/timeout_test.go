@@ -126,11 +126,7 @@ func TestTimeoutWithoutPodSaysWhatWasAwaited(t *testing.T) {
 			}
 			w.pass(t)
 			w.clock.SetTime(epoch().Add(time.Hour))
-			tr := w.pass(t)
-			if c := tr.Status.Condition(); reason(tr) != "False TaskRunTimeout" ||
-				!strings.Contains(c.Message, "it was waiting for: ") || !strings.Contains(c.Message, tc.want) {
-				t.Errorf("%s: want %q, got %+v", tc.reason, tc.want, c)
-			}
+			wantCondition(t, w.pass(t), "False TaskRunTimeout", "it was waiting for: ", tc.want)
 		})
 	}
 }

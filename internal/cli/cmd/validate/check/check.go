@@ -155,5 +155,7 @@ func checkGraph(o *Object, spec *v1.PipelineSpec, path *field.Path) []Finding {
 			break
 		}
 	}
-	return []Finding{o.Finding(Error, path.String(), cycle.Error(), "a task waits for those in its runAfter, and for those whose results it uses")}
+	return []Finding{
+		o.Finding(Error, path.String(), cycle.Error(), "a task waits for those in its runAfter, and for those whose results it uses"),
+	}
 }
