@@ -138,7 +138,7 @@ func (a *assembly) resolve(value v1.Value) (resolved v1.Value, problem string, o
 		}
 		return v1.ObjectValue(object), "", true
 	default:
-		if r, alone := alone(value.String); alone {
+		if r, sole := variables.Sole(value.String); sole {
 			return a.part(r)
 		}
 		text, problem, ok := a.text(value.String)
@@ -150,7 +150,7 @@ func (a *assembly) resolve(value v1.Value) (resolved v1.Value, problem string, o
 func (a *assembly) array(texts []string) (v1.Value, string, bool) {
 	elements := []string{}
 	for _, text := range texts {
-		if r, alone := alone(text); alone {
+		if r, sole := variables.Sole(text); sole {
 			value, problem, ok := a.part(r)
 			if problem != "" || !ok {
 				return v1.Value{}, problem, false
@@ -187,14 +187,6 @@ func (a *assembly) text(text string) (resolved, problem string, ok bool) {
 	}
 	out.WriteString(text[done:])
 	return out.String(), "", true
-}
-
-// alone returns the reference that is all of a text. One that does not follow the syntax stands for nothing.
-func alone(text string) (variables.Reference, bool) {
-	for r := range variables.References(text) {
-		return r, r.IsAll(text)
-	}
-	return variables.Reference{}, false
 }
 
 // part returns what a reference stands for: a result of a step, or a part of it.

@@ -89,7 +89,7 @@ func validateMatrixParams(r *Report, path *field.Path, params []v1.Param, outsid
 }
 
 func matrixArray(v *v1.Value) string {
-	if v.Type == v1.TypeArray || v.Type == v1.TypeString && isolated(v.String) {
+	if v.Type == v1.TypeArray || v.Type == v1.TypeString && isSole(v.String) {
 		return ""
 	}
 	return "a param of a matrix is an array, or a reference to a whole one, as in $(params.<array>[*])"
@@ -119,7 +119,7 @@ func combinations(m *v1.Matrix, limit int64) int64 {
 		}
 		known := int64(0)
 		for _, text := range value.Array {
-			if !isolated(text) {
+			if !isSole(text) {
 				known++ // another may be an array of any length, even of none
 			}
 		}

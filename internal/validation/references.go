@@ -67,7 +67,7 @@ func (s scope) addGiven(given []v1.Param) {
 		}
 		var spec *v1.ParamSpec
 		// A text that is nothing but one reference takes the type of what it refers to.
-		if t := given[i].Value.Type; t != "" && !(t == v1.TypeString && isolated(given[i].Value.String)) {
+		if t := given[i].Value.Type; t != "" && !(t == v1.TypeString && isSole(given[i].Value.String)) {
 			spec = &v1.ParamSpec{Name: given[i].Name, Type: t}
 		}
 		s.params.add(given[i].Name, spec)
@@ -81,12 +81,10 @@ func (s scope) addBound(bound []v1.WorkspaceBinding) {
 	}
 }
 
-// isolated reports whether a text is nothing but one reference.
-func isolated(text string) bool {
-	for r := range variables.References(text) {
-		return r.Start == 0 && r.End == len(text)
-	}
-	return false
+// isSole reports whether a text is one reference and nothing else, which can stand for a value that is not a string.
+func isSole(text string) bool {
+	_, sole := variables.Sole(text)
+	return sole
 }
 
 // taskScope is the scope within a task that sees an outer scope.
@@ -133,7 +131,7 @@ func (t *taskReferences) VisitText(path *field.Path, _ variables.TextKind, text 
 func (t *taskReferences) VisitList(path *field.Path, list *[]string) {
 	for i := range t.scope.each(len(*list)) {
 		text := (*list)[i]
-		t.checkText(path.Index(i), "", text, use{ownElement: isolated(text)})
+		t.checkText(path.Index(i), "", text, use{ownElement: isSole(text)})
 	}
 }
 
@@ -169,10 +167,10 @@ func (s *stepValues) VisitValue(path *field.Path, value *v1.Value) {
 // placeOf says what a text of the value may become: a string that is nothing but one reference takes the type of what it
 // refers to; an element of an array can be a whole array, whose elements then take its place.
 func placeOf(v *v1.Value, text string) use {
-	alone := isolated(text)
+	sole := isSole(text)
 	return use{
-		ownElement: alone && v.Type != v1.TypeObject,
-		ownObject:  alone && v.Type != v1.TypeObject && v.Type != v1.TypeArray,
+		ownElement: sole && v.Type != v1.TypeObject,
+		ownObject:  sole && v.Type != v1.TypeObject && v.Type != v1.TypeArray,
 	}
 }
 

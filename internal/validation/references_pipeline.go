@@ -24,7 +24,7 @@ func (p *pipelineReferences) VisitText(path *field.Path, text *string) {
 func (p *pipelineReferences) VisitElements(path *field.Path, list *[]string) {
 	for i := range p.scope.each(len(*list)) {
 		text := (*list)[i]
-		p.check(path.Index(i), "", text, use{ownElement: isolated(text)})
+		p.check(path.Index(i), "", text, use{ownElement: isSole(text)})
 	}
 }
 
@@ -184,7 +184,7 @@ func (p pipelineScope) typeOf(value v1.Value) v1.ValueType {
 	if value.Type == "" {
 		return ""
 	}
-	r, sole := variables.SoleReference(value)
+	r, sole := variables.SoleIn(value)
 	if !sole {
 		return value.Type
 	}

@@ -21,7 +21,7 @@ func reportAction(r *Report, s *v1.Step, path *field.Path, params []v1.ParamSpec
 	validateStep(r, s, path)
 	for i := range r.each(len(s.VolumeMounts)) {
 		name := s.VolumeMounts[i].Name
-		if ref, sole := variables.SoleReference(v1.StringValue(name)); !sole || ref.Root != variables.RootParams {
+		if ref, sole := variables.Sole(name); !sole || ref.Root != variables.RootParams {
 			r.Add(field.Invalid(path.Child("volumeMounts").Index(i).Child("name"), shown(name),
 				"must be one reference to a param, as in $(params.<name>), so that the task says which volume it is"))
 		}

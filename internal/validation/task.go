@@ -83,7 +83,7 @@ func validateResult(r *Report, path *field.Path, name string, t v1.ValueType, pr
 // validateResultValue checks that the value of a task's result is a result of one of its steps, of the same type.
 func (s scope) validateResultValue(path *field.Path, result *v1.TaskResult) field.ErrorList {
 	const rule = "a result takes its value from one step: $(steps.<step>.results.<result>), with [*] behind it for an array or an object"
-	ref, ok := variables.SoleReference(*result.Value)
+	ref, ok := variables.SoleIn(*result.Value)
 	if !ok {
 		return field.ErrorList{field.Invalid(path, shown(firstText(result.Value)), rule)}
 	}

@@ -109,7 +109,7 @@ func (p pipelineScope) isKnown(task string) bool {
 
 // takenFromKnown reports whether a value is a result of a Task that is known.
 func (p pipelineScope) takenFromKnown(value v1.Value) bool {
-	r, sole := variables.SoleReference(value)
+	r, sole := variables.SoleIn(value)
 	if !sole {
 		return false
 	}

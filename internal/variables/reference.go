@@ -89,9 +89,22 @@ func HasReference(text string) bool {
 	return false
 }
 
-// IsAll reports whether the reference is all of the text that it was found in, so that it can stand for a value that is no
-// string. One that does not follow the syntax stands for nothing.
-func (r Reference) IsAll(text string) bool { return !r.Malformed && r.Start == 0 && r.End == len(text) }
+// Sole returns the reference that is all of a text, so that it can stand for a value that is not a string. It returns false
+// for any other text, and for a reference that does not follow the syntax, which stands for nothing.
+func Sole(text string) (Reference, bool) {
+	for r := range References(text) {
+		return r, !r.Malformed && r.Start == 0 && r.End == len(text)
+	}
+	return Reference{}, false
+}
+
+// SoleIn returns the reference that is all of a value of type string; see Sole.
+func SoleIn(value v1.Value) (Reference, bool) {
+	if value.Type != v1.TypeString {
+		return Reference{}, false
+	}
+	return Sole(value.String)
+}
 
 // parseReference reads the reference at the beginning of text, which begins with "$(". It returns false when what
 // stands there is something else: no known root, not closed, or with characters that no reference has, such as the blank
@@ -232,15 +245,4 @@ func TaskContext() []string {
 // PipelineContext lists the variables that a pipeline finds under $(context.…).
 func PipelineContext() []string {
 	return []string{"pipelineRun.name", "pipelineRun.namespace", "pipelineRun.uid", "pipeline.name", "pipelineTask.retries"}
-}
-
-// SoleReference returns the well-formed reference that a string value is nothing but.
-func SoleReference(v v1.Value) (Reference, bool) {
-	if v.Type != v1.TypeString {
-		return Reference{}, false
-	}
-	for r := range References(v.String) {
-		return r, r.IsAll(v.String)
-	}
-	return Reference{}, false
 }

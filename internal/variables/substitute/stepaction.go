@@ -94,8 +94,8 @@ func checkActionParams(path *field.Path, declared []v1.ParamSpec, given []v1.Par
 
 // deferred reports whether a value stands for an array or object that is not known yet.
 func deferred(spec v1.ParamSpec, value v1.Value) bool {
-	_, ok := alone(value.String)
-	return ok && value.Type == v1.TypeString && spec.Type != v1.TypeString
+	_, ok := variables.SoleIn(value)
+	return ok && spec.Type != v1.TypeString
 }
 
 // actionScope is what a StepAction can refer to: its params, whose values are texts of the task.
@@ -222,7 +222,7 @@ func (c *composition) list(path *field.Path, list []string, kind variables.TextK
 	out := make([]string, 0, len(list))
 	for i, text := range list {
 		at := place{path: path.Index(i)}
-		if r, ok := alone(text); ok && r.Root == variables.RootParams {
+		if r, ok := variables.Sole(text); ok && r.Root == variables.RootParams {
 			value, problem := c.scope.resolve(r)
 			if problem != "" {
 				return nil, &UnresolvedError{Field: at.String(), Variable: r.Text, Problem: problem}

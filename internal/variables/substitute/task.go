@@ -130,7 +130,7 @@ func (s *taskSubstitution) list(path *field.Path, kind variables.TextKind, list 
 // wholeArray returns the elements of the array that a text is nothing but a reference to. That of a step is known in the
 // pod only: it stays one element, the token.
 func (s *taskSubstitution) wholeArray(path *field.Path, kind variables.TextKind, text string) (elements []string, whole bool, err error) {
-	r, ok := alone(text)
+	r, ok := variables.Sole(text)
 	if !ok {
 		return nil, false, nil
 	}
@@ -165,14 +165,6 @@ func escaped(value string) string {
 	out.Grow(len(value) + dollars)
 	escape(&out, value)
 	return out.String()
-}
-
-// alone returns the reference that is all of a text.
-func alone(text string) (variables.Reference, bool) {
-	for r := range variables.References(text) {
-		return r, r.IsAll(text)
-	}
-	return variables.Reference{}, false
 }
 
 func (s *taskSubstitution) resolver(path fmt.Stringer) resolver {

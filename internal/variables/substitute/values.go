@@ -44,7 +44,7 @@ func (s values) value(path *field.Path, value v1.Value) (v1.Value, error) {
 	case v1.TypeString:
 	}
 	at := place{path: path}
-	if r, ok := alone(value.String); ok {
+	if r, ok := variables.Sole(value.String); ok {
 		resolved, err := s.resolver(at)(r)
 		if err != nil {
 			return v1.Value{}, err
@@ -63,7 +63,7 @@ func (s values) array(path *field.Path, elements []string) ([]string, error) {
 	out := make([]string, 0, len(elements))
 	for i, text := range elements {
 		at := place{path, "[" + strconv.Itoa(i) + "]"}
-		if r, ok := alone(text); ok {
+		if r, ok := variables.Sole(text); ok {
 			resolved, err := s.resolver(at)(r)
 			if err != nil {
 				return nil, err

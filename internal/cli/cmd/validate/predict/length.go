@@ -59,12 +59,8 @@ func (s scales) value(value v1.Value, in sizes) measured {
 }
 
 func soleParam(value v1.Value) (variables.Reference, bool) {
-	if value.Type == v1.TypeString {
-		for r := range variables.References(value.String) {
-			return r, r.Root == variables.RootParams && r.IsAll(value.String)
-		}
-	}
-	return variables.Reference{}, false
+	r, sole := variables.SoleIn(value)
+	return r, sole && r.Root == variables.RootParams
 }
 
 // text measures a text. What a reference other than to a param or a result becomes is short: a path, or a name.

@@ -1,9 +1,13 @@
-package transport
+package variables
 
-import "testing"
+import (
+	"testing"
 
-// TestAlone: only a reference that follows the syntax can stand for a whole value.
-func TestAlone(t *testing.T) {
+	v1 "github.com/sluice-ci/sluice/api/v1"
+)
+
+// TestSole: only a reference that follows the syntax can stand for a whole value.
+func TestSole(t *testing.T) {
 	cases := map[string]struct {
 		reason string
 		text   string
@@ -21,8 +25,14 @@ func TestAlone(t *testing.T) {
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			if _, got := alone(tc.text); got != tc.want {
-				t.Errorf("%s\nalone(%q) = %t", tc.reason, tc.text, got)
+			if _, got := Sole(tc.text); got != tc.want {
+				t.Errorf("%s\nSole(%q) = %t", tc.reason, tc.text, got)
+			}
+			if _, got := SoleIn(v1.StringValue(tc.text)); got != tc.want {
+				t.Errorf("%s\nSoleIn(%q) = %t", tc.reason, tc.text, got)
+			}
+			if _, got := SoleIn(v1.ArrayValue(tc.text)); got {
+				t.Errorf("an array is no text, and its element %q is taken for one", tc.text)
 			}
 		})
 	}
