@@ -51,6 +51,9 @@ func (c containers) stepRuns() bool {
 	return slices.ContainsFunc(c.steps, func(s corev1.ContainerStatus) bool { return s.State.Running != nil })
 }
 
+// unrun reports whether no step runs, and nothing can report that one has run.
+func (c containers) unrun() bool { return !c.stepRuns() && (len(c.carriers) == 0 || c.carries()) }
+
 // ended reports whether all steps have terminated.
 func (c containers) ended() bool { return !slices.ContainsFunc(c.steps, notTerminated) }
 

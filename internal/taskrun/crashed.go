@@ -15,7 +15,7 @@ func (r *Reconciler) crashed(ctx context.Context, tr *v1.TaskRun, p reconcile.Pa
 		if err := errors.Join(r.observePod(ctx, tr, &obs), r.findEarlier(ctx, tr, &obs)); err != nil {
 			return err
 		}
-		if err := errors.Join(r.stopPod(ctx, obs.Pod), r.stopEarlier(ctx, obs)); err != nil {
+		if err := errors.Join(r.abandon(ctx, tr, obs.Pod), r.stopEarlier(ctx, obs)); err != nil {
 			return err
 		}
 		r.methods.Forget(keyOf(tr))

@@ -1,6 +1,7 @@
 package taskrun
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -60,6 +61,11 @@ type Observation struct {
 
 // observe reads all that a pass over tr needs. For a run that has ended that is what the cache has of its pod.
 func (r *Reconciler) observe(ctx context.Context, tr *v1.TaskRun) (Observation, error) {
+	return r.observeWith(ctx, tr, nil)
+}
+
+// observeWith is observe where the cache does not have the pod of the run yet.
+func (r *Reconciler) observeWith(ctx context.Context, tr *v1.TaskRun, unseen *corev1.Pod) (Observation, error) {
 	obs := Observation{Now: r.clock.Now(), Config: r.config.Load()}
 	if known := flagsOf(tr); known.MaxResultSize > 0 {
 		obs.Config.Flags.MaxResultSize = known.MaxResultSize // all attempts of a run go by the same limit
@@ -78,6 +84,7 @@ func (r *Reconciler) observe(ctx context.Context, tr *v1.TaskRun) (Observation, 
 	if err := r.observePod(ctx, tr, &obs); err != nil {
 		return obs, err
 	}
+	obs.Pod = cmp.Or(obs.Pod, unseen)
 	if obs.unrecorded(tr) {
 		obs.Unrecorded, obs.Pod = obs.Pod, nil
 	}
@@ -133,12 +140,11 @@ func (r *Reconciler) observePod(ctx context.Context, tr *v1.TaskRun, obs *Observ
 	key := types.NamespacedName{Namespace: tr.Namespace, Name: pod.Name(tr.Name, attempt(tr))}
 	found := &corev1.Pod{}
 	err := r.client.Get(ctx, key, found)
-	if apierrors.IsNotFound(err) && (tr.Status.PodName != "" || obs.stopped(tr) != "" || obs.Unresolvable != nil) {
-		// It may have been made a moment ago. Before it is called lost, or a run that ends called one without a pod, the
-		// API server itself is asked.
-		err = r.live.Get(ctx, key, found)
-	}
 	switch {
+	case apierrors.IsNotFound(err) && tr.Status.PodName != "":
+		// It may have been made a moment ago. Before it is called lost, the API server itself is asked.
+		obs.Pod, err = r.livePod(ctx, tr)
+		return err
 	case apierrors.IsNotFound(err):
 		return nil
 	case err != nil:

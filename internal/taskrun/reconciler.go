@@ -166,6 +166,11 @@ func (r *Reconciler) pass(ctx context.Context, tr *v1.TaskRun) (ctrl.Result, err
 	if err != nil {
 		return ctrl.Result{}, err
 	}
+	return r.proceed(ctx, tr, obs)
+}
+
+// proceed acts and writes.
+func (r *Reconciler) proceed(ctx context.Context, tr *v1.TaskRun, obs Observation) (ctrl.Result, error) {
 	if obs.Needs.quiet() {
 		return ctrl.Result{RequeueAfter: quietPeriod}, nil
 	}
@@ -178,6 +183,15 @@ func (r *Reconciler) pass(ctx context.Context, tr *v1.TaskRun) (ctrl.Result, err
 		return ctrl.Result{RequeueAfter: obs.Ended.wait(obs.Now)}, nil
 	}
 	status, oversize := statusFor(tr, state, obs, effect)
+	if endsWithoutPod(tr, status, obs, effect) {
+		again, found, err := r.observeUnseen(ctx, tr)
+		if err != nil {
+			return ctrl.Result{}, err
+		}
+		if found {
+			return r.proceed(ctx, tr, again)
+		}
+	}
 	if err = r.carry(ctx, tr, obs.Task); err == nil {
 		status, err = r.store(ctx, tr, cmp.Or(effect.Pod, obs.Pod, obs.Unrecorded), status)
 	}

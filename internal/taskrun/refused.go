@@ -43,7 +43,12 @@ func runKind() reconcile.Kind[*v1.TaskRun, v1.TaskRunStatus] {
 // store writes the status, or a smaller one if the API server will never take it; then the run ends, and its pod is stopped.
 // It returns what was written.
 func (r *Reconciler) store(ctx context.Context, tr *v1.TaskRun, p *corev1.Pod, status v1.TaskRunStatus) (v1.TaskRunStatus, error) {
-	return r.statuses.Store(ctx, tr, status, func(ctx context.Context) error { return r.stopPod(ctx, p) })
+	return r.statuses.Store(ctx, tr, status, func(ctx context.Context) error {
+		if p == nil && ends(tr, status) {
+			return nil // the API server was asked for one
+		}
+		return r.abandon(ctx, tr, p)
+	})
 }
 
 // outline drops all that is known of the run elsewhere: what is left says how and when it ended, and how each step did.

@@ -144,7 +144,7 @@ func stateOfPod(obs Observation) State {
 		return Unstartable
 	case obs.unpreparable():
 		return Unprepared
-	case obs.unstoppable() && !containers.stepRuns() && (len(containers.carriers) == 0 || containers.carries()):
+	case obs.unstoppable() && containers.unrun():
 		return PodDeleted
 	case containers.waiting():
 		return Pending
