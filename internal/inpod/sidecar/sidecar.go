@@ -84,8 +84,20 @@ func (e *emitter) steps(ctx context.Context) (interrupted bool, err error) {
 	}
 }
 
-// look writes the records of the steps that have ended since it looked last.
+// look writes the records of the steps that have ended since it looked last. Steps end in their order, so a step that has
+// ended after one that had not was seen late: look then starts again, once, so that the records are in the order too.
 func (e *emitter) look(observers []*rundir.Observer) error {
+	outOfOrder, err := e.lookOnce(observers, true)
+	if outOfOrder {
+		_, err = e.lookOnce(observers, false)
+	}
+	return err
+}
+
+// lookOnce writes the records of the steps that have ended. With ordered it stops at one that has ended after one that has
+// not, and reports that.
+func (e *emitter) lookOnce(observers []*rundir.Observer, ordered bool) (outOfOrder bool, err error) {
+	waiting := false
 	for i, name := range e.options.Steps {
 		if e.ended[i] {
 			continue
@@ -93,18 +105,22 @@ func (e *emitter) look(observers []*rundir.Observer) error {
 		state, step := observers[i].Look()
 		switch state {
 		case rundir.Waiting:
+			waiting = true
 			continue
 		case rundir.Ended:
 		case rundir.Lost, rundir.Hidden:
 			step.FinishedAt = time.Now()
 		}
+		if waiting && ordered {
+			return true, nil
+		}
 		if err := e.step(name, step); err != nil {
-			return err
+			return false, err
 		}
 		e.ended[i] = true
 		e.left--
 	}
-	return nil
+	return false, nil
 }
 
 // unfinished writes a record for each step that did not end in time.
