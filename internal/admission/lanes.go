@@ -24,9 +24,10 @@ const (
 	// textCopies is how often the texts of a request are in memory.
 	textCopies = 4
 
-	// BodiesMemory is the maximum memory of the bodies of requests and of answers, and DecodedMemory that of the objects
-	// that all lanes decode at the same time, in bytes: a request has two objects of up to maxDecoded, and its texts.
-	BodiesMemory  = bodiesRoom
+	// BodiesMemory is the maximum memory of the bodies of requests and of answers, in bytes.
+	BodiesMemory = bodiesRoom
+	// DecodedMemory is the maximum memory of the objects that all lanes decode at the same time, in bytes: a request has two
+	// objects of up to maxDecoded, and its texts.
 	DecodedMemory = smallAtOnce*heaviest*smallRequest + mediumAtOnce*heaviest*mediumRequest +
 		largeAtOnce*(2*maxDecoded+textCopies*largestRequest)
 )

@@ -86,7 +86,7 @@ func newLoading(t *testing.T, pr *v1.PipelineRun, combinations map[string]int, r
 	l.in = Inputs{Run: pr, Obs: obs, Judge: judge, Builder: newTaskRunBuilder(pr, obs)}
 	l.loader = &loader{
 		read: read, lease: l.budget.Lease(),
-		orphans: func(context.Context) (map[string][]Child, error) { return nil, nil },
+		orphans: func(context.Context) (map[string][]Child, error) { return map[string][]Child{}, nil },
 	}
 	return l
 }

@@ -85,7 +85,7 @@ func planned(t *testing.T, pr *v1.PipelineRun, obs Observation, results map[stri
 		}
 		return whole, false, nil
 	}
-	l := &loader{read: read, orphans: func(context.Context) (map[string][]Child, error) { return nil, nil }}
+	l := &loader{read: read, orphans: func(context.Context) (map[string][]Child, error) { return map[string][]Child{}, nil }}
 	plan, err := l.complete(t.Context(), Inputs{Run: pr, Obs: obs, Judge: judge, Builder: newTaskRunBuilder(pr, obs)})
 	if err != nil {
 		t.Fatal(err)

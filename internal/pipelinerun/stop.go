@@ -16,7 +16,7 @@ type Stop struct {
 	Cancel v1.TaskRunSpecStatusMessage
 }
 
-// Stops are those of the two parts of a pipeline.
+// StopPolicy has the stops of the two parts of a pipeline.
 type StopPolicy struct {
 	Tasks, Finally Stop
 }

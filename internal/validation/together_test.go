@@ -198,9 +198,9 @@ results: [{name: r, type: string, value: "$(tasks.good.results.files[*])"}]`,
 		"Overrides": {
 			reason: "A run can name only containers that a Task has.",
 			spec:   `tasks: [` + goodTask + `]`,
-			run:    `taskRunSpecs: [{pipelineTaskName: good, stepSpecs: [{name: make}, {name: mkae}], sidecarSpecs: [{name: deamon}]}]`,
+			run:    `taskRunSpecs: [{pipelineTaskName: good, stepSpecs: [{name: make}, {name: mack}], sidecarSpecs: [{name: deamon}]}]`,
 			want: []string{
-				`spec.taskRunSpecs[0].stepSpecs[1].name: Invalid value: "mkae": no step "mkae"; there are: make`,
+				`spec.taskRunSpecs[0].stepSpecs[1].name: Invalid value: "mack": no step "mack"; there are: make`,
 				`spec.taskRunSpecs[0].sidecarSpecs[0].name: Invalid value: "deamon": no sidecar "deamon"; there are: daemon`,
 			},
 		},

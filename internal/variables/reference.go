@@ -38,7 +38,7 @@ const legacyInputs = "inputs"
 const maxIndexDigits = 9
 
 // Reference is one $(…) in a text that refers to a variable.
-type Reference struct {
+type Reference struct { //nolint:recvcheck // the parser fills it in; all others take it as a value
 	// Start and End are the bytes of the text that the reference takes, from its '$' to behind its ')'.
 	Start, End int
 	// Text is the reference as it stands there, such as $(params.image) or $(params["a.b"][*]).

@@ -21,7 +21,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/cli/clierror"
 )
 
-// ErrNone: neither the flags nor the environment name a cluster.
+// ErrNone says that neither the flags nor the environment name a cluster.
 var ErrNone = errors.New("no cluster is configured")
 
 // Cluster is a connection to a cluster.

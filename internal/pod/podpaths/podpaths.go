@@ -27,9 +27,9 @@ const (
 	// ScriptsDir has the scripts of steps and sidecars, by the names of their containers.
 	ScriptsDir = Reserved + "/scripts"
 	// SecretsDir has a directory for each Secret with credentials, by the Secret's name.
-	SecretsDir = Reserved + "/creds-secrets" //nolint:gosec // a path
+	SecretsDir = Reserved + "/creds-secrets"
 	// CredentialsDir has the credentials of the service account, in the form that the step's programs read.
-	CredentialsDir = Reserved + "/creds" //nolint:gosec // a path
+	CredentialsDir = Reserved + "/creds"
 	// HomeDir is the home directory that steps share unless they set HOME.
 	HomeDir = Reserved + "/home"
 	// TerminationPath is the file of a container's termination message.

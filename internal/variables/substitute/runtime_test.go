@@ -94,7 +94,10 @@ steps:
   script: "$(workspaces.w.path) $(workspaces.v.path) $(step.results.r.path)"
   results: [{name: r}]
   workspaces: [{name: w, mountPath: "/own/$(params.dir)"}]
-- {name: n, image: i, script: "$(workspaces.w.path) $(params.place) <$(workspaces.none.path)>", workspaces: [{name: none, mountPath: /none}]}
+- name: n
+  image: i
+  script: "$(workspaces.w.path) $(params.place) <$(workspaces.none.path)>"
+  workspaces: [{name: none, mountPath: /none}]
 sidecars:
 - {name: c, image: i, script: "$(workspaces.w.path)", workspaces: [{name: w, mountPath: /beside}]}
 `)

@@ -10,17 +10,17 @@ import (
 
 // Condition stops the test unless got has the status and the reason, and fails it for each of parts that the message
 // does not contain.
-func Condition(t testing.TB, got *metav1.Condition, status metav1.ConditionStatus, reason string, parts ...string) {
-	t.Helper()
+func Condition(tb testing.TB, got *metav1.Condition, status metav1.ConditionStatus, reason string, parts ...string) {
+	tb.Helper()
 	if got == nil {
-		t.Fatalf("want condition %s %s, got none", status, reason)
+		tb.Fatalf("want condition %s %s, got none", status, reason)
 	}
 	if got.Status != status || got.Reason != reason {
-		t.Fatalf("want condition %s %s, got %s %s: %s", status, reason, got.Status, got.Reason, got.Message)
+		tb.Fatalf("want condition %s %s, got %s %s: %s", status, reason, got.Status, got.Reason, got.Message)
 	}
 	for _, part := range parts {
 		if !strings.Contains(got.Message, part) {
-			t.Errorf("want %q in the message of condition %s %s, got %q", part, status, reason, got.Message)
+			tb.Errorf("want %q in the message of condition %s %s, got %q", part, status, reason, got.Message)
 		}
 	}
 }

@@ -1,6 +1,8 @@
 package explain
 
 import (
+	"maps"
+
 	v1 "github.com/sluice-ci/sluice/api/v1"
 )
 
@@ -33,6 +35,14 @@ const (
 
 // taskAdvice returns the advice for every reason of a TaskRun.
 func taskAdvice() map[string]Advice {
+	advice := taskStateAdvice()
+	maps.Copy(advice, taskStartAdvice())
+	maps.Copy(advice, taskResultAdvice())
+	return advice
+}
+
+// taskStateAdvice returns the advice for states, and for ends that the steps or a user caused.
+func taskStateAdvice() map[string]Advice {
 	return map[string]Advice{
 		v1.TaskRunReasonStarted: {"The controller has accepted the run, and creates its pod.", []string{"wait: sluice logs {run} -f"}},
 		v1.TaskRunReasonPending: {"The pod exists, but its steps cannot start yet.", []string{waitOrLook}},
@@ -63,6 +73,12 @@ func taskAdvice() map[string]Advice {
 		},
 		v1.TaskRunReasonValidationFailed: {"The run, its task or a result is invalid.", []string{
 			correct, "check files before you apply them: sluice validate FILE"}},
+	}
+}
+
+// taskStartAdvice returns the advice for pods that do not start, or do not last.
+func taskStartAdvice() map[string]Advice {
+	return map[string]Advice{
 		v1.TaskRunReasonPodCreationFailed: {"The API server rejects the pod.", []string{
 			"the message has the cause: a missing service account, Pod Security, an admission policy, or an invalid field",
 			correct,
@@ -97,6 +113,12 @@ func taskAdvice() map[string]Advice {
 		},
 		v1.TaskRunReasonExceededNodeResources: {"No node has room for the pod; the scheduler retries until the timeout.", []string{
 			"wait, or request less: a pod requests the sum over its steps", waitOrLook}},
+	}
+}
+
+// taskResultAdvice returns the advice for results that did not arrive.
+func taskResultAdvice() map[string]Advice {
+	return map[string]Advice{
 		v1.TaskRunReasonResultTooLarge: {"A result exceeds the limit of one result, or all results together do not fit into the run.", []string{
 			"up to 1.5 MiB: set results-from to sidecar-logs and raise max-result-size in ConfigMap feature-flags",
 			"only for this run: set the annotation " + v1.AnnotationResultsFrom + ": sidecar-logs",
