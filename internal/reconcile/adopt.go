@@ -47,17 +47,19 @@ type Creation[T client.Object] struct {
 // and could not record it. The error is one of the API server's that may pass.
 func Create[T client.Object](ctx context.Context, owner Owner, kind ChildKind[T], wanted T) (Creation[T], error) {
 	err := owner.Client.Create(ctx, wanted)
-	switch {
-	case err == nil:
+	if err == nil {
 		return Creation[T]{Object: wanted}, nil
-	case apierrors.IsAlreadyExists(err):
-		return adopt(ctx, owner, kind, wanted)
 	}
-	switch Classify(err) {
-	case Exhausted:
-		return Creation[T]{Waiting: err.Error(), Quota: true}, nil
-	case Rejected, NotFound, TooLarge:
-		return Creation[T]{Refused: fmt.Sprintf("the API server refuses %s %q: %v", kind.Noun, wanted.GetName(), err)}, nil
+	class := Classify(err)
+	switch {
+	case apierrors.IsAlreadyExists(err):
+		return adopt(ctx, owner, kind, wanted, nil)
+	case class == Exhausted:
+		return adopt(ctx, owner, kind, wanted, &Creation[T]{Waiting: err.Error(), Quota: true})
+	case class == Rejected, class == NotFound, class == TooLarge:
+		return adopt(ctx, owner, kind, wanted, &Creation[T]{
+			Refused: fmt.Sprintf("the API server refuses %s %q: %v", kind.Noun, wanted.GetName(), err),
+		})
 	default:
 		return Creation[T]{}, fmt.Errorf("cannot create %s %q: %w", kind.Noun, wanted.GetName(), err)
 	}
@@ -65,9 +67,16 @@ func Create[T client.Object](ctx context.Context, owner Owner, kind ChildKind[T]
 
 // adopt reads the object that has the name of the wanted one, and adopts it if the run owns it. The name is no proof: any
 // user who may create such objects can have created this one, for the run to trust.
-func adopt[T client.Object](ctx context.Context, owner Owner, kind ChildKind[T], wanted T) (Creation[T], error) {
+//
+// refused is the answer if there is no such object. The API server asks policies and quotas before it looks whether an object
+// exists, so that it may refuse one that an earlier reconcile has created, and that counts in the quota.
+func adopt[T client.Object](ctx context.Context, owner Owner, kind ChildKind[T], wanted T, refused *Creation[T]) (Creation[T], error) {
 	found := kind.New()
-	if err := owner.Live.Get(ctx, client.ObjectKeyFromObject(wanted), found); err != nil {
+	err := owner.Live.Get(ctx, client.ObjectKeyFromObject(wanted), found)
+	if apierrors.IsNotFound(err) && refused != nil {
+		return *refused, nil
+	}
+	if err != nil {
 		return Creation[T]{}, fmt.Errorf("cannot get %s %q: %w", kind.Noun, wanted.GetName(), err)
 	}
 	own := metav1.IsControlledBy(found, owner.Run)

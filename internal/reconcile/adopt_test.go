@@ -121,6 +121,18 @@ func TestCreate(t *testing.T) {
 			want:   refused,
 			says:   "not found",
 		},
+		"QuotaFullOfItself": {
+			reason: "an object of this run that counts in the quota is adopted, and not waited for",
+			found:  claimOf("build", "uid", false),
+			answer: apierrors.NewForbidden(group, "claim", errors.New("exceeded quota: small")),
+			want:   adopted,
+		},
+		"RejectedAfterItWasCreated": {
+			reason: "a policy that is newer than an object of this run does not end what runs already",
+			found:  claimOf("build", "uid", false),
+			answer: apierrors.NewForbidden(group, "claim", errors.New("admission webhook denied the request")),
+			want:   adopted,
+		},
 		"Transient": {
 			reason: "the next try may succeed",
 			answer: apierrors.NewInternalError(errors.New("no leader")),
