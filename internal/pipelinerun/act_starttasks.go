@@ -1,6 +1,7 @@
 package pipelinerun
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -25,7 +26,15 @@ func (r *Reconciler) startTasks(ctx context.Context, pr *v1.PipelineRun, plan Pl
 	}
 	all := make([]createResult, len(planned))
 	reconcile.Each(len(planned), func(i int) { all[i] = r.createTaskRun(ctx, pr, planned[i]) })
+	effect, err := effectOf(plan, all)
+	if err != nil {
+		return effect, err
+	}
+	return effect, r.cancelTaskRuns(ctx, effect.Abandoned)
+}
 
+// effectOf sums up what became of the TaskRuns that a plan starts, in their order.
+func effectOf(plan Plan, all []createResult) (Effect, error) {
 	effect := Effect{Started: map[int][]Child{}}
 	for i := range plan.Wanted {
 		w := &plan.Wanted[i]
@@ -49,22 +58,33 @@ type createResult struct {
 // add records what became of the TaskRuns of one task.
 func (e *Effect) add(task string, w *Wanted, all []createResult) error {
 	children := make([]Child, 0, len(all))
+	var refused, waiting string
 	for i, created := range all {
 		switch {
 		case created.err != nil:
 			return created.err
 		case created.refused != "":
-			if e.Problem == nil {
-				e.Problem = cannotStart(task, created.refused, v1.PipelineRunReasonCreateRunFailed, v1.SkipReasonRefused)
-			}
-			return nil
+			refused = cmp.Or(refused, created.refused)
 		case created.waiting != "":
-			e.Waiting = created.waiting
-			return nil
+			waiting = created.waiting
+		default:
+			children = append(children, Child{Reference: w.References[i], TaskRun: created.taskRun})
 		}
-		children = append(children, Child{Reference: w.References[i], TaskRun: created.taskRun})
 	}
-	e.Started[w.Task] = children
+	switch {
+	case refused != "" && e.Problem == nil:
+		e.Problem = cannotStart(task, refused, v1.PipelineRunReasonCreateRunFailed, v1.SkipReasonRefused)
+		for i := range children {
+			if tr := children[i].TaskRun; !tr.Status.Done() && tr.Spec.Status == "" {
+				e.Abandoned = append(e.Abandoned, cancellation{tr, v1.TaskRunGivenUpByPipelineRun})
+			}
+		}
+	case refused != "": // the next reconcile skips the task, and finds those of its TaskRuns that exist
+	case waiting != "":
+		e.Waiting = waiting
+	default:
+		e.Started[w.Task] = children
+	}
 	return nil
 }
 

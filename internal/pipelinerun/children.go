@@ -16,9 +16,19 @@ import (
 	"github.com/sluice-ci/sluice/internal/variables/substitute"
 )
 
-// observeTasks finds where each task stands by what the status has recorded: its TaskRuns, or that it is skipped. A task
-// with a matrix is recorded when all of its TaskRuns have been made.
+// finder finds a TaskRun of the run.
+type finder func(ref v1.ChildReference) (Child, error)
+
+// observeTasks reads the TaskRuns that the status has recorded.
 func (r *Reconciler) observeTasks(ctx context.Context, pr *v1.PipelineRun, obs *Observation) error {
+	var err error
+	obs.Tasks, err = recordedTasks(pr, obs.Spec, obs.Vars, r.finder(ctx, pr))
+	return err
+}
+
+// recordedTasks returns the states of the tasks as the status has recorded them: their TaskRuns, or that they are skipped. A
+// task with a matrix is recorded when all of its TaskRuns have been created.
+func recordedTasks(pr *v1.PipelineRun, spec *v1.PipelineSpec, vars substitute.Variables, find finder) ([]TaskState, error) {
 	references := make(map[string][]v1.ChildReference, len(pr.Status.ChildReferences))
 	for _, ref := range pr.Status.ChildReferences {
 		references[ref.PipelineTaskName] = append(references[ref.PipelineTaskName], ref)
@@ -27,20 +37,20 @@ func (r *Reconciler) observeTasks(ctx context.Context, pr *v1.PipelineRun, obs *
 	for i := range pr.Status.SkippedTasks {
 		skipped[pr.Status.SkippedTasks[i].Name] = &pr.Status.SkippedTasks[i]
 	}
-	obs.Tasks = taskStates(obs.Spec, obs.Vars)
-	for i := range obs.Tasks {
-		s := &obs.Tasks[i]
+	tasks := taskStates(spec, vars)
+	for i := range tasks {
+		s := &tasks[i]
 		s.Skipped = skipped[s.Task.Name]
 		for _, ref := range references[s.Task.Name] {
-			child, err := r.child(ctx, pr, ref)
+			child, err := find(ref)
 			if err != nil {
-				return err
+				return nil, err
 			}
 			s.Children = append(s.Children, child)
 		}
 		s.update()
 	}
-	return nil
+	return tasks, nil
 }
 
 // taskStates returns the tasks of a pipeline, and then those of finally, as they stand before anything has happened.
@@ -69,23 +79,25 @@ func continuesOnError(task *v1.PipelineTask, vars substitute.Variables) bool {
 	return err == nil && out.OnError == v1.OnErrorContinue
 }
 
-// child finds a TaskRun that the status refers to. One that belongs to somebody else by now is as good as none.
-func (r *Reconciler) child(ctx context.Context, pr *v1.PipelineRun, ref v1.ChildReference) (Child, error) {
-	key := types.NamespacedName{Namespace: pr.Namespace, Name: ref.Name}
-	found := &v1.TaskRun{}
-	err := r.client.Get(ctx, key, found, client.UnsafeDisableDeepCopy)
-	if apierrors.IsNotFound(err) {
-		// It may have been made a moment ago. Before it is called lost, the API server itself is asked.
-		err = r.live.Get(ctx, key, found)
+// finder returns a finder that reads from the cache. A TaskRun that belongs to another owner by now is lost.
+func (r *Reconciler) finder(ctx context.Context, pr *v1.PipelineRun) finder {
+	return func(ref v1.ChildReference) (Child, error) {
+		key := types.NamespacedName{Namespace: pr.Namespace, Name: ref.Name}
+		found := &v1.TaskRun{}
+		err := r.client.Get(ctx, key, found, client.UnsafeDisableDeepCopy)
+		if apierrors.IsNotFound(err) {
+			// It may have been created a moment ago: ask the API server before it counts as lost.
+			err = r.live.Get(ctx, key, found)
+		}
+		switch {
+		case apierrors.IsNotFound(err), err == nil && !metav1.IsControlledBy(found, pr):
+			lost := &v1.TaskRun{ObjectMeta: metav1.ObjectMeta{Namespace: pr.Namespace, Name: ref.Name}}
+			return Child{Reference: ref, TaskRun: lost, Lost: true}, nil
+		case err != nil:
+			return Child{}, fmt.Errorf("cannot get TaskRun %q: %w", ref.Name, err)
+		}
+		return Child{Reference: ref, TaskRun: found}, nil
 	}
-	switch {
-	case apierrors.IsNotFound(err), err == nil && !metav1.IsControlledBy(found, pr):
-		lost := &v1.TaskRun{ObjectMeta: metav1.ObjectMeta{Namespace: pr.Namespace, Name: ref.Name}}
-		return Child{Reference: ref, TaskRun: lost, Lost: true}, nil
-	case err != nil:
-		return Child{}, fmt.Errorf("cannot get TaskRun %q: %w", ref.Name, err)
-	}
-	return Child{Reference: ref, TaskRun: found}, nil
 }
 
 // taskRuns returns the names of all TaskRuns that the run owns, by task. The API server is asked.
@@ -106,26 +118,30 @@ func (r *Reconciler) taskRuns(ctx context.Context, pr *v1.PipelineRun) (map[stri
 	return byTask, nil
 }
 
-// orphans returns the TaskRuns of the run, by task. They include those that an earlier reconcile created and could not record.
-// The API server is asked, once, before tasks are recorded as skipped that may have such TaskRuns: they would run on, and the
-// status would not name them. While tasks may start, creating their TaskRuns finds them.
+// orphans returns the TaskRuns of the run that the status has not recorded, by task. The API server is asked, once, before
+// tasks are recorded as skipped that may have such TaskRuns: they would run on, and the status would not name them. While tasks
+// may start, creating their TaskRuns finds them.
 func (r *Reconciler) orphans(ctx context.Context, pr *v1.PipelineRun, obs Observation) (map[string][]Child, error) {
 	byTask, err := r.taskRuns(ctx, pr)
 	if err != nil {
 		return nil, err
 	}
-	found := make(map[string][]Child, len(byTask))
-	for i := range obs.Tasks {
-		s := &obs.Tasks[i]
-		names := byTask[s.Task.Name]
+	return orphansOf(byTask, obs.Tasks, r.finder(ctx, pr))
+}
+
+// orphansOf returns the TaskRuns of tasks that are waiting. byTask are the names of all TaskRuns of the run.
+func orphansOf(byTask map[string][]string, tasks []TaskState, find finder) (map[string][]Child, error) {
+	found := map[string][]Child{}
+	for i := range tasks {
+		s := &tasks[i]
 		if s.Phase != Waiting {
 			continue
 		}
-		slices.SortFunc(names, func(a, b string) int { // those of a matrix end with their numbers
+		names := slices.SortedFunc(slices.Values(byTask[s.Task.Name]), func(a, b string) int { // those of a matrix end with their numbers
 			return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b))
 		})
 		for _, name := range names {
-			child, err := r.child(ctx, pr, referenceTo(name, s.Task))
+			child, err := find(referenceTo(name, s.Task))
 			if err != nil {
 				return nil, err
 			}

@@ -20,9 +20,10 @@ func (r *Reconciler) unfinished(ctx context.Context, pr *v1.PipelineRun) ([]canc
 		return nil, err
 	}
 	var all []cancellation
+	find := r.finder(ctx, pr)
 	for task, names := range byTask {
 		for _, name := range names {
-			found, err := r.child(ctx, pr, referenceTo(name, &v1.PipelineTask{Name: task}))
+			found, err := find(referenceTo(name, &v1.PipelineTask{Name: task}))
 			if err != nil {
 				return nil, err
 			}

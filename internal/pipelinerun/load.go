@@ -57,11 +57,8 @@ func (l *loader) complete(ctx context.Context, in Inputs) (Plan, error) {
 // load reads what a plan needs.
 func (l *loader) load(ctx context.Context, in *Inputs, p Plan) error {
 	if p.Need.Orphans {
-		found, err := l.orphans(ctx)
-		in.Orphans = found
-		if found == nil {
-			in.Orphans = map[string][]Child{}
-		}
+		var err error
+		in.Orphans, err = l.orphans(ctx)
 		return err
 	}
 	l.loaded.forget(p.Need.Keep)

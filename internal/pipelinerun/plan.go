@@ -55,7 +55,7 @@ type Wanted struct {
 
 // Need is what a plan needs to know next. One of its parts is set.
 type Need struct {
-	// Orphans are the TaskRuns of tasks that are about to be given up, which an earlier reconcile created and could not record.
+	// Orphans are TaskRuns that an earlier reconcile created and could not record, of tasks that are about to be given up.
 	Orphans bool
 	// Results are those that a task needs, or the results of the pipeline, for which Task is empty.
 	Results needs
@@ -288,6 +288,14 @@ func (p *Plan) tasksDone() bool {
 // allDone reports whether all tasks have ended or will not run.
 func (p *Plan) allDone() bool {
 	return !slices.ContainsFunc(p.Tasks, func(s TaskState) bool { return !s.Phase.done() })
+}
+
+// anyLost reports whether a TaskRun that was recorded is gone: what its results and its status decided may be decided in
+// another way now.
+func (p *Plan) anyLost() bool {
+	return slices.ContainsFunc(p.Tasks, func(s TaskState) bool {
+		return slices.ContainsFunc(s.Children, func(c Child) bool { return c.Lost })
+	})
 }
 
 // startsFinally reports whether the tasks of finally can start: all others are done, and nothing stops those of finally.

@@ -11,21 +11,22 @@ import (
 // decide starts a task or skips it, unless it needs results that are not known yet.
 func (p *planner) decide(i int, vars substitute.Variables) {
 	s := &p.plan.Tasks[i]
+	before := *s
 	wanted, problem := p.prepare(s, withRetries(vars, s.Task))
+	if wanted != nil {
+		wanted.bytes, problem = childrenSize(s.Task, wanted.TaskRuns)
+	}
+	if p.plan.Need == nil && p.Orphans == nil && (problem != nil || s.Skipped != nil && p.plan.anyLost()) {
+		// An earlier reconcile may have started the task, before something changed that its start depends on.
+		*s, p.plan.Need = before, &Need{Orphans: true}
+		return
+	}
 	if problem != nil {
 		p.fail(s, problem)
 		return
 	}
 	if wanted == nil { // it is skipped, or needs results
 		return
-	}
-	for _, child := range wanted.TaskRuns {
-		encoded, problem := childSize(s.Task, child)
-		if problem != nil {
-			p.fail(s, problem)
-			return
-		}
-		wanted.bytes += encoded
 	}
 	if count, bytes := p.plan.started(); count > 0 && (count+len(wanted.TaskRuns) > maxStarted || bytes+wanted.bytes > maxBytes) {
 		p.plan.More = true

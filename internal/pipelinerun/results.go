@@ -139,8 +139,11 @@ func (r *results) known(task string, wanted needs, tasks map[string]*TaskState) 
 	return true, nil
 }
 
-// mayHaveResults reports whether the results of a task can be read.
-func mayHaveResults(s *TaskState) bool { return s != nil && len(s.Children) > 0 && s.Phase.done() }
+// mayHaveResults reports whether the results of a task can be read. If one TaskRun of a matrix is gone, the results of the others
+// are not those of the task.
+func mayHaveResults(s *TaskState) bool {
+	return s != nil && len(s.Children) > 0 && s.Phase.done() && !slices.ContainsFunc(s.Children, func(c Child) bool { return c.Lost })
+}
 
 // load reads what is needed and not known yet. Of each TaskRun only what is needed stays in memory, and loading stops as soon
 // as that is more than one task can take. The error is a *tooMuchError, a *lostError, errBusy, or one of the API server's.
@@ -196,19 +199,16 @@ func (r *results) loadTask(ctx context.Context, read reader, s *TaskState, wante
 
 func (r *results) loadChildren(ctx context.Context, read reader, s *TaskState, wanted, missing map[string]*uses, bytes *wantedBytes) error {
 	for i := range s.Children {
-		c := &s.Children[i]
-		if c.Lost {
-			continue
-		}
 		if !r.reserve() {
 			return errBusy
 		}
-		whole, gone, err := read(ctx, c.TaskRun)
+		child := s.Children[i].TaskRun
+		whole, gone, err := read(ctx, child)
 		if err != nil {
 			return err
 		}
 		if gone {
-			return &lostError{s.Task.Name, c.TaskRun.Name}
+			return &lostError{s.Task.Name, child.Name}
 		}
 		for _, result := range whole.Status.Results {
 			if use := missing[result.Name]; use != nil {

@@ -69,6 +69,19 @@ func childSize(task *v1.PipelineTask, child *v1.TaskRun) (int, *Problem) {
 		v1.PipelineRunReasonResultTooLarge, v1.SkipReasonTooLargeResults)
 }
 
+// childrenSize returns how many bytes all TaskRuns of a task take, and says so when one of them cannot be stored.
+func childrenSize(task *v1.PipelineTask, children []*v1.TaskRun) (int, *Problem) {
+	bytes := 0
+	for _, child := range children {
+		encoded, problem := childSize(task, child)
+		if problem != nil {
+			return 0, problem
+		}
+		bytes += encoded
+	}
+	return bytes, nil
+}
+
 // lean returns the status without the when expressions, which are for people.
 func lean(status v1.PipelineRunStatus) v1.PipelineRunStatus {
 	status.ChildReferences, status.SkippedTasks = slices.Clone(status.ChildReferences), slices.Clone(status.SkippedTasks)

@@ -12,6 +12,8 @@ type Effect struct {
 	// Started are the TaskRuns that were made or taken over, by the position of their task in Plan.Tasks. All of a
 	// task are here, or none.
 	Started map[int][]Child
+	// Abandoned are TaskRuns of a task that cannot be started, because others of its matrix were refused.
+	Abandoned []cancellation
 	// Problem, when the action found out that a task cannot be started.
 	Problem *Problem
 	// Waiting says what the run waits for before the action can be done; empty when it waits for nothing.

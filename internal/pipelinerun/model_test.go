@@ -1,0 +1,461 @@
+package pipelinerun
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/config"
+	"github.com/sluice-ci/sluice/internal/dag"
+	"github.com/sluice-ci/sluice/internal/validation"
+	"github.com/sluice-ci/sluice/internal/variables"
+	"github.com/sluice-ci/sluice/internal/when"
+)
+
+// world is a run, its TaskRuns, and the time, without an API server.
+type world struct {
+	pr *v1.PipelineRun
+	// children are all TaskRuns that were ever created, by name, and deleted are those that are gone.
+	children map[string]*v1.TaskRun
+	deleted  map[string]bool
+	// hour is the index of the time in hours.
+	hour int
+	// left is how many disturbances can still happen.
+	left int
+}
+
+// hours are the times at which something can happen: before all deadlines, after that of the tasks, after that of finally, if
+// finally started at the second time, and after that of the run.
+func hours() []time.Duration {
+	return []time.Duration{0, 31 * time.Minute, 52 * time.Minute, 61 * time.Minute}
+}
+
+func (w *world) now() time.Time { return start.Add(hours()[w.hour]) }
+
+func (w *world) clone() *world {
+	c := &world{pr: w.pr.DeepCopy(), children: maps.Clone(w.children), deleted: maps.Clone(w.deleted), hour: w.hour, left: w.left}
+	for name, tr := range c.children {
+		c.children[name] = tr.DeepCopy()
+	}
+	return c
+}
+
+// key tells worlds apart that can continue in different ways.
+func (w *world) key() string {
+	var b strings.Builder
+	status := &w.pr.Status
+	fmt.Fprint(&b, w.pr.Spec.Status, "|", w.hour, "|", w.left, "|", status.StartTime, "|", status.FinallyStartTime, "|")
+	for _, c := range status.Conditions {
+		fmt.Fprint(&b, c.Type, c.Status, c.Reason, ";")
+	}
+	for i := range status.ChildReferences {
+		fmt.Fprint(&b, status.ChildReferences[i].Name, ";")
+	}
+	for i := range status.SkippedTasks {
+		fmt.Fprint(&b, status.SkippedTasks[i].Name, status.SkippedTasks[i].Reason, ";")
+	}
+	for _, name := range slices.Sorted(maps.Keys(w.children)) {
+		tr := w.children[name]
+		fmt.Fprint(&b, "|", name, w.deleted[name], tr.Spec.StatusMessage, len(tr.Status.Results))
+		if c := tr.Status.Condition(); c != nil {
+			fmt.Fprint(&b, c.Status, c.Reason)
+		}
+	}
+	return b.String()
+}
+
+// running returns the names of the TaskRuns that have not ended.
+func (w *world) running() []string {
+	var names []string
+	for _, name := range slices.Sorted(maps.Keys(w.children)) {
+		if !w.deleted[name] && !w.children[name].Status.Done() {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+func (w *world) cancel(all []cancellation) {
+	for _, c := range all {
+		spec := &w.children[c.taskRun.Name].Spec
+		spec.Status, spec.StatusMessage = v1.TaskRunSpecStatusCancelled, c.message
+	}
+}
+
+// find is a finder.
+func (w *world) find(ref v1.ChildReference) (Child, error) {
+	tr := w.children[ref.Name]
+	return Child{Reference: ref, TaskRun: tr, Lost: tr == nil || w.deleted[ref.Name]}, nil
+}
+
+// fault is what happens to a reconcile that creates TaskRuns.
+type fault string
+
+const (
+	noFault fault = "reconcile"
+	// killed: the controller is killed before it has recorded what it created.
+	killed fault = "killed"
+	// killedEarly: it is killed when it has created the first TaskRun.
+	killedEarly fault = "killed early"
+	// refuses: the API server refuses the first TaskRun for ever, if there is no such TaskRun yet.
+	refuses fault = "refuses"
+	// quota: a quota has no room for it.
+	quota fault = "quota"
+)
+
+// model is a pipeline, and all the worlds in which a run of it can be.
+type model struct {
+	*testing.T
+
+	name   string
+	judge  *when.Judge
+	spec   *v1.PipelineSpec
+	graph  *dag.Graph
+	config config.Config
+
+	worlds []*world
+	index  map[string]int
+	// back are the worlds from which a world follows without a disturbance.
+	back     map[int][]int
+	ends     []int
+	findings []string
+}
+
+func newModel(t *testing.T, name string, pr *v1.PipelineRun, disturbances int) *model {
+	t.Helper()
+	validation.DefaultPipelineSpec(pr.Spec.PipelineSpec)
+	if errs := validation.PipelineRun(pr); len(errs) > 0 {
+		t.Fatal(errs[0])
+	}
+	judge, err := when.NewJudge()
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := &model{T: t, name: name, judge: judge, spec: pr.Spec.PipelineSpec, config: config.Default(), index: map[string]int{}, back: map[int][]int{}}
+	if m.graph, err = dag.Build(m.spec.Tasks); err != nil {
+		t.Fatal(err)
+	}
+	m.visit(&world{pr: pr, children: map[string]*v1.TaskRun{}, deleted: map[string]bool{}, left: disturbances}, -1)
+	return m
+}
+
+// visit adds a world that follows from another one; from is -1 if a disturbance led to it.
+func (m *model) visit(w *world, from int) {
+	key := w.key()
+	i, known := m.index[key]
+	if !known {
+		i = len(m.worlds)
+		m.worlds, m.index[key] = append(m.worlds, w), i
+	}
+	if from >= 0 {
+		m.back[i] = append(m.back[i], from)
+	}
+}
+
+func (m *model) find(w *world, format string, args ...any) {
+	m.findings = append(m.findings, m.name+": "+fmt.Sprintf(format, args...)+"\n  "+w.key())
+}
+
+// explore visits all worlds.
+func (m *model) explore() {
+	for i := 0; i < len(m.worlds); i++ {
+		w := m.worlds[i]
+		if w.pr.Status.Done() {
+			m.ends = append(m.ends, i)
+			m.checkEnd(w)
+			continue
+		}
+		after, plan := m.reconcile(w, noFault)
+		m.visit(after, i)
+		for _, name := range w.running() {
+			for _, end := range outcomes(w.children[name]) {
+				next := w.clone()
+				end(next.children[name])
+				m.visit(next, i)
+			}
+		}
+		m.disturb(w, plan)
+	}
+}
+
+// outcomes are the ways in which a TaskRun can end.
+func outcomes(tr *v1.TaskRun) []func(*v1.TaskRun) {
+	end := func(c metav1.Condition, results ...v1.TaskRunResult) func(*v1.TaskRun) {
+		return func(tr *v1.TaskRun) {
+			tr.Status.SetCondition(c, metav1.NewTime(start))
+			tr.Status.Results = results
+		}
+	}
+	if tr.Spec.Status == v1.TaskRunSpecStatusCancelled {
+		return []func(*v1.TaskRun){end(stopped()), end(done(), text("r", "v"))}
+	}
+	return []func(*v1.TaskRun){end(done(), text("r", "v")), end(done()), end(broken())}
+}
+
+// disturb visits what can follow from a world that nobody has to expect.
+func (m *model) disturb(w *world, plan Plan) {
+	if w.hour < len(hours())-1 && w.pr.Status.StartTime != nil {
+		next := w.clone()
+		next.hour++
+		m.visit(next, -1)
+	}
+	if w.left == 0 {
+		return
+	}
+	less := func(change func(*world)) {
+		next := w.clone()
+		next.left--
+		change(next)
+		m.visit(next, -1)
+	}
+	if w.pr.Spec.Status == "" {
+		for _, status := range v1.PipelineRunSpecStatuses()[:3] {
+			less(func(next *world) { next.pr.Spec.Status = status })
+		}
+	}
+	for i := range w.pr.Status.ChildReferences {
+		if name := w.pr.Status.ChildReferences[i].Name; !w.deleted[name] {
+			less(func(next *world) { next.deleted[name] = true })
+		}
+	}
+	if len(plan.Wanted) == 0 {
+		return
+	}
+	for _, f := range []fault{killed, killedEarly, refuses, quota} {
+		next, _ := m.reconcile(w, f)
+		next.left--
+		m.visit(next, -1)
+	}
+}
+
+// observe returns what a reconcile observes.
+func (m *model) observe(w *world) Observation {
+	obs := Observation{Now: w.now(), Config: m.config, Spec: m.spec, Graph: m.graph, Vars: runVariables(w.pr, m.spec)}
+	obs.Timeouts = timeoutsOf(w.pr, m.config.Defaults)
+	if w.pr.Spec.Status == v1.PipelineRunSpecStatusCancelled && w.pr.Status.StartTime == nil && len(w.children) == 0 {
+		obs.CancelledBeforeStart = true
+		return obs
+	}
+	obs.Tasks, _ = recordedTasks(w.pr, m.spec, obs.Vars, w.find)
+	return obs
+}
+
+// planOf returns the plan for a world.
+func (m *model) planOf(w *world, obs Observation) Plan {
+	if obs.CancelledBeforeStart {
+		return Plan{}
+	}
+	byTask := map[string][]string{}
+	for name, tr := range w.children {
+		if !w.deleted[name] {
+			byTask[tr.Labels[v1.LabelPipelineTask]] = append(byTask[tr.Labels[v1.LabelPipelineTask]], name)
+		}
+	}
+	l := &loader{
+		read: func(_ context.Context, child *v1.TaskRun) (*v1.TaskRun, bool, error) {
+			return child, w.deleted[child.Name], nil
+		},
+		orphans: func(context.Context) (map[string][]Child, error) { return orphansOf(byTask, obs.Tasks, w.find) },
+	}
+	plan, err := l.complete(m.Context(), Inputs{Run: w.pr, Obs: obs, Judge: m.judge, Builder: newTaskRunBuilder(w.pr, obs)})
+	if err != nil {
+		m.Fatal(err)
+	}
+	return plan
+}
+
+// reconcile returns the world after a reconcile, and its plan.
+func (m *model) reconcile(w *world, f fault) (*world, Plan) {
+	obs, after := m.observe(w), w.clone()
+	plan := m.planOf(w, obs)
+	state := stateOf(w.pr, obs, plan)
+	var effect Effect
+	switch next(state) {
+	case StartTasks:
+		all := m.create(w, after, plan, f)
+		if f == killed || f == killedEarly {
+			return after, plan
+		}
+		var err error
+		if effect, err = effectOf(plan, all); err != nil {
+			m.Fatal(err)
+		}
+		after.cancel(effect.Abandoned)
+	case CancelTaskRuns:
+		after.cancel(toCancel(plan))
+	case DoNothing:
+	}
+	after.pr.Status, _ = statusFor(w.pr.DeepCopy(), state, obs, plan, effect)
+	wake := wakeAfter(after.pr.Status, obs.Now, plan, effect)
+	if !after.pr.Status.Done() && after.key() == w.key() && wake == 0 && len(w.running()) == 0 {
+		m.find(w, "state %s has no action, nothing that wakes it, and no end", state)
+	}
+	return after, plan
+}
+
+// create plays what the API server does with the TaskRuns that a plan starts.
+func (m *model) create(before, after *world, plan Plan, f fault) []createResult {
+	var all []createResult
+	for i := range plan.Wanted {
+		for _, planned := range plan.Wanted[i].TaskRuns {
+			if f == killedEarly && len(after.children) > len(before.children) {
+				return all
+			}
+			existing, exists := before.children[planned.Name]
+			switch {
+			case f == refuses && len(all) == 0 && !exists:
+				all = append(all, createResult{refused: "policy"})
+				continue
+			case f == quota && len(all) == 0 && !exists:
+				all = append(all, createResult{waiting: "exceeded quota"})
+				continue
+			case exists && before.deleted[planned.Name]:
+				m.find(before, "TaskRun %s was recorded, and is created again", planned.Name)
+			case exists:
+				all = append(all, createResult{taskRun: existing})
+				continue
+			}
+			m.checkOrder(before, plan, plan.Wanted[i].Task, planned)
+			after.children[planned.Name] = planned.DeepCopy()
+			all = append(all, createResult{taskRun: planned})
+		}
+	}
+	return all
+}
+
+// checkOrder holds the start of a TaskRun against what has to be done before.
+func (m *model) checkOrder(w *world, plan Plan, i int, planned *v1.TaskRun) {
+	s := &plan.Tasks[i]
+	for _, other := range w.running() {
+		task := w.children[other].Labels[v1.LabelPipelineTask]
+		parent := slices.ContainsFunc(plan.Tasks, func(p TaskState) bool {
+			return p.Task.Name == task && (s.Final && !p.Final || slices.Contains(variables.Dependencies(s.Task), task))
+		})
+		if parent {
+			m.find(w, "TaskRun %s starts while %s runs", planned.Name, other)
+		}
+	}
+	for _, p := range planned.Spec.Params {
+		if p.Name == "p" && !reflect.DeepEqual(p.Value, m.wants(w, s.Task.Name)) {
+			m.find(w, "TaskRun %s starts with %+v", planned.Name, p.Value)
+		}
+	}
+}
+
+// wants is the value of the param of a task that takes results: each result is "v".
+func (m *model) wants(w *world, task string) v1.Value {
+	if task != "list" {
+		return v1.StringValue("v")
+	}
+	list := v1.ArrayValue()
+	for _, tr := range w.children {
+		if len(tr.Status.Results) > 0 && tr.Labels[v1.LabelPipelineTask] == "m" {
+			list.Array = append(list.Array, "v")
+		}
+	}
+	return list
+}
+
+// checkEnd holds a run that has ended against what is true of every run.
+func (m *model) checkEnd(w *world) {
+	status := &w.pr.Status
+	for _, name := range w.running() {
+		if w.children[name].Spec.StatusMessage != v1.TaskRunGivenUpByPipelineRun {
+			m.find(w, "it has ended while %s runs", name)
+		}
+	}
+	if len(status.Conditions) != 1 {
+		m.find(w, "it has ended with %+v", status.Conditions)
+	}
+	if status.PipelineSpec == nil {
+		return // it was cancelled before it started
+	}
+	ran, skipped := map[string]bool{}, map[string]string{}
+	for i := range status.ChildReferences {
+		ran[status.ChildReferences[i].PipelineTaskName] = true
+	}
+	for i := range status.SkippedTasks {
+		skipped[status.SkippedTasks[i].Name] = status.SkippedTasks[i].Reason
+	}
+	for _, tasks := range [][]v1.PipelineTask{m.spec.Tasks, m.spec.Finally} {
+		for i := range tasks {
+			if name := tasks[i].Name; ran[name] == (skipped[name] != "") {
+				m.find(w, "task %s ran: %v, and was skipped: %q", name, ran[name], skipped[name])
+			}
+		}
+	}
+	for i := range m.spec.Finally {
+		switch reason := skipped[m.spec.Finally[i].Name]; reason {
+		case "", v1.SkipReasonMissingResults, v1.SkipReasonRefused, v1.SkipReasonWhen:
+		case v1.SkipReasonTimedOut, v1.SkipReasonFinallyTimedOut:
+			if w.hour == 0 {
+				m.find(w, "task %s of finally was skipped in time: %s", m.spec.Finally[i].Name, reason)
+			}
+		default:
+			if w.pr.Spec.Status != v1.PipelineRunSpecStatusCancelled {
+				m.find(w, "task %s of finally was skipped: %s", m.spec.Finally[i].Name, reason)
+			}
+		}
+	}
+	m.checkOutcome(w)
+}
+
+// checkOutcome holds the condition and the results of a run that has ended against its TaskRuns.
+func (m *model) checkOutcome(w *world) {
+	status := &w.pr.Status
+	succeeded := status.Condition().Status == metav1.ConditionTrue
+	for name, tr := range w.children {
+		ignored := slices.ContainsFunc(m.spec.Tasks, func(p v1.PipelineTask) bool {
+			return p.Name == tr.Labels[v1.LabelPipelineTask] && p.OnError == v1.OnErrorContinue
+		})
+		c := tr.Status.Condition()
+		if failed := w.deleted[name] || c == nil || c.Status == metav1.ConditionFalse && !ignored; succeeded && failed {
+			m.find(w, "it succeeded, and TaskRun %s did not", name)
+		}
+	}
+	if !succeeded {
+		return
+	}
+	for _, declared := range m.spec.Results {
+		task, _, _ := strings.Cut(strings.TrimPrefix(declared.Value.String, "$(tasks."), ".")
+		tr := w.children[childName(w.pr, task, -1)]
+		got := slices.IndexFunc(status.Results, func(r v1.PipelineRunResult) bool { return r.Name == declared.Name })
+		if written := tr != nil && len(tr.Status.Results) > 0; written && (got < 0 || status.Results[got].Value.String != "v") {
+			m.find(w, "it succeeded without result %s", declared.Name)
+		} else if !written && got >= 0 {
+			m.find(w, "it has result %s, which was not written", declared.Name)
+		}
+	}
+}
+
+// checkWaysOut reports the worlds from which a run does not end without a disturbance.
+func (m *model) checkWaysOut() {
+	out := make([]bool, len(m.worlds))
+	queue := slices.Clone(m.ends)
+	for _, i := range queue {
+		out[i] = true
+	}
+	for len(queue) > 0 {
+		i := queue[0]
+		queue = queue[1:]
+		for _, before := range m.back[i] {
+			if !out[before] {
+				out[before] = true
+				queue = append(queue, before)
+			}
+		}
+	}
+	for i, w := range m.worlds {
+		if !out[i] {
+			m.find(w, "the run does not end from here")
+		}
+	}
+}
