@@ -13,11 +13,11 @@ import (
 	"github.com/sluice-ci/sluice/internal/dag"
 )
 
-// fromFile draws an object of a file: the one of this KIND/NAME, or the only one of the kind that says most.
+// fromFile draws an object of a file: the one with this KIND/NAME, or the only one of the most specific kind.
 func fromFile(file, of string, in io.Reader) (model.Graph, error) {
 	set, err := validate.Read([]string{file}, in)
 	if err != nil {
-		return model.Graph{}, clierror.Hint(err, "FILE is a YAML file; a run has no .yaml behind its name")
+		return model.Graph{}, clierror.Hint(err, "FILE is a YAML file; the name of a run does not end with .yaml")
 	}
 	found := candidates(set, of)
 	switch len(found) {
@@ -29,18 +29,18 @@ func fromFile(file, of string, in io.Reader) (model.Graph, error) {
 			what = "no " + of
 		}
 		return model.Graph{}, clierror.New(fmt.Sprintf("there is %s in %q", what, file),
-			"a Pipeline, a PipelineRun, a Task or a TaskRun can be drawn; sluice validate "+file+" says what is wrong with a file")
+			"it needs a Pipeline, a PipelineRun, a Task or a TaskRun; check the file: sluice validate "+file)
 	default:
 		names := make([]string, len(found))
 		for i, o := range found {
 			names[i] = o.Name()
 		}
-		return model.Graph{}, clierror.New(fmt.Sprintf("there are %d objects to draw in %q", len(found), file), "say which: --of "+
+		return model.Graph{}, clierror.New(fmt.Sprintf("%d objects in %q can be drawn", len(found), file), "choose one: --of "+
 			strings.Join(names, ", or --of "))
 	}
 }
 
-// candidates are the objects that may be meant.
+// candidates returns the objects that can be drawn.
 func candidates(set *check.Set, of string) []*check.Object {
 	for _, kind := range []string{v1.KindPipeline, v1.KindPipelineRun, v1.KindTask, v1.KindTaskRun} {
 		var found []*check.Object
@@ -56,7 +56,7 @@ func candidates(set *check.Set, of string) []*check.Object {
 	return nil
 }
 
-// drawable is the graph of an object, or of what it refers to in the same file.
+// drawable returns the graph of an object, or of the object that it refers to in the same file.
 func drawable(set *check.Set, o *check.Object) (model.Graph, error) {
 	var pipeline *v1.PipelineSpec
 	var task *v1.TaskSpec
@@ -83,13 +83,13 @@ func drawable(set *check.Set, o *check.Object) (model.Graph, error) {
 	switch {
 	case pipeline != nil:
 		if _, err := dag.Build(pipeline.Tasks); err != nil {
-			return model.Graph{}, clierror.Hint(err, "sluice validate "+o.Document.File+" says where")
+			return model.Graph{}, clierror.Hint(err, "find the place: sluice validate "+o.Document.File)
 		}
 		return model.OfPipeline(o.Name(), pipeline), nil
 	case task != nil:
 		return model.OfTask(o.Name(), task), nil
 	default:
-		return model.Graph{}, clierror.New(o.Name()+" refers to something that is not in the file",
-			"draw the file that has it, or the run once it is there: sluice graph RUN")
+		return model.Graph{}, clierror.New(o.Name()+" refers to an object that is not in the file",
+			"draw the file with that object, or a run of it: sluice graph RUN")
 	}
 }

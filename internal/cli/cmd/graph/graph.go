@@ -1,4 +1,4 @@
-// Package graph is `sluice graph`: the graph of a pipeline or of a task, from a file or as a run has it.
+// Package graph is `sluice graph`: it draws the graph of a pipeline or of a task, from a file or from a run.
 package graph
 
 import (
@@ -22,21 +22,21 @@ import (
 	"github.com/sluice-ci/sluice/internal/cli/terminal"
 )
 
-// Options are what `sluice graph` was asked for.
+// Options has the arguments of `sluice graph`.
 type Options struct {
 	Terminal *terminal.Terminal
 	Source   cluster.Source
-	// Now is the clock that durations are told by.
+	// Now returns the time for durations.
 	Now func() time.Time
 	// What is the name of a file, "-" for Terminal.In, or a run.
 	What string
-	// Of is KIND/NAME of the object of a file; empty for the one that there is.
+	// Of is KIND/NAME of the object in a file; empty: the only one.
 	Of string
-	// Output is how it is drawn.
+	// Output is the output format.
 	Output Format
 }
 
-// Format is the value of -o: what is none of the formats is refused when flags are read.
+// Format is the value of -o. Parsing the flag rejects an unknown format.
 type Format string
 
 // The formats.
@@ -52,32 +52,32 @@ func formats() []string {
 	return []string{string(Text), string(SVG), string(DOT), string(Mermaid), string(JSON)}
 }
 
-// Set takes the text of a flag.
+// Set parses the text of the flag.
 func (f *Format) Set(text string) error {
 	if !slices.Contains(formats(), text) {
-		return fmt.Errorf("is none of %s", strings.Join(formats(), "|"))
+		return fmt.Errorf("want one of %s", strings.Join(formats(), "|"))
 	}
 	*f = Format(text)
 	return nil
 }
 
-// String is the text of the flag.
+// String returns the text of the flag.
 func (f *Format) String() string { return string(*f) }
 
-// Type is what help calls the flag's value.
+// Type returns the name of the value in help.
 func (f *Format) Type() string { return "format" }
 
-// NewCommand is `sluice graph`.
+// NewCommand returns the command `sluice graph`.
 func NewCommand(t *terminal.Terminal, source cluster.Source) *cobra.Command {
 	o := &Options{Terminal: t, Source: source, Now: time.Now, Output: Text}
 	c := &cobra.Command{
 		Use:   "graph FILE|RUN",
-		Short: "Draw what waits for what, and which results go where",
-		Long: `Draws the graph of a Pipeline from a file, or of a run with the states of its tasks and the sizes of the results that went from
-one to another. Of a Task, or a TaskRun, it draws the steps.
+		Short: "Draw the dependencies between tasks, and the results that they pass",
+		Long: `Draws the graph of a Pipeline from a file, or of a run with the states of its tasks and the sizes of the results that they
+passed. For a Task or a TaskRun it draws the steps.
 
-A task waits for those in its runAfter and for those whose results it uses. Tasks of finally stand behind all others.
-An argument that is the name of a file, or ends with .yaml or .yml, is a file; - is what is piped in; all else is a run.`,
+A task waits for the tasks in its runAfter and for those whose results it uses. Tasks of finally come after all others.
+An argument that is the name of a file, or ends with .yaml or .yml, is a file; - is standard input; all else is a run.`,
 		Example: `  sluice graph pipeline.yaml                       # in the terminal
   sluice graph build-x7k2p -o svg > build.svg      # an image of a run, for light and dark pages
   sluice graph all.yaml --of Pipeline/release -o mermaid
@@ -89,14 +89,14 @@ An argument that is the name of a file, or ends with .yaml or .yml, is a file; -
 			return o.Run(c.Context())
 		},
 	}
-	c.Flags().VarP(&o.Output, "output", "o", "how to draw: "+strings.Join(formats(), "|"))
-	c.Flags().StringVar(&o.Of, "of", "", "`KIND/NAME` of the object, for a file that has several")
-	// The flag exists: it was made above.
+	c.Flags().VarP(&o.Output, "output", "o", "output format: "+strings.Join(formats(), "|"))
+	c.Flags().StringVar(&o.Of, "of", "", "`KIND/NAME` of the object, for a file with several objects")
+	// The flag exists: the lines above have added it.
 	_ = c.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(formats(), cobra.ShellCompDirectiveNoFileComp))
 	return c
 }
 
-// complete proposes runs, and lets the shell propose files.
+// complete suggests runs, and the shell suggests files.
 func complete(source cluster.Source) cobra.CompletionFunc {
 	return func(c *cobra.Command, args []string, text string) ([]cobra.Completion, cobra.ShellCompDirective) {
 		names, _ := runs.Complete(source, false)(c, args, text)
@@ -133,7 +133,7 @@ func (o *Options) graph(ctx context.Context) (model.Graph, error) {
 		return fromFile(o.What, o.Of, o.Terminal.In)
 	}
 	if o.Of != "" {
-		return model.Graph{}, clierror.Usage("sluice graph", "--of is for files; %q is none, and is taken for a run", o.What)
+		return model.Graph{}, clierror.Usage("sluice graph", "--of is for files, but %q is a run", o.What)
 	}
 	c, err := o.Source.Connect()
 	if err != nil {
@@ -145,7 +145,7 @@ func (o *Options) graph(ctx context.Context) (model.Graph, error) {
 	}
 	g, err := model.OfRun(snapshot, o.Now())
 	if err != nil {
-		return model.Graph{}, clierror.Hint(err, "sluice describe "+snapshot.Run.Reference().String()+" says what it waits for")
+		return model.Graph{}, clierror.Hint(err, "sluice describe "+snapshot.Run.Reference().String()+" shows what it waits for")
 	}
 	return g, nil
 }

@@ -41,7 +41,7 @@ metadata: {name: once}
 spec: {taskRef: {name: elsewhere}}
 `
 
-// run is `sluice graph` with these arguments, on a cluster with one PipelineRun, in a folder with files.
+// run runs `sluice graph` with these arguments, on a cluster with one PipelineRun, in a folder with files.
 func run(t *testing.T, args ...string) (out string, err error) {
 	t.Helper()
 	folder := t.TempDir()
@@ -125,12 +125,12 @@ func TestCommand(t *testing.T) {
 		"Several": {
 			reason: "a file with several objects must be asked for one",
 			args:   []string{"two.yaml"},
-			err:    `there are 2 objects to draw in "two.yaml"`,
+			err:    `2 objects in "two.yaml" can be drawn`,
 		},
 		"Piped": {
 			reason: "what is piped in is a file",
 			args:   []string{"-"},
-			err:    `there are 2 objects to draw in "-"`,
+			err:    `2 objects in "-" can be drawn`,
 		},
 		"Cycle": {
 			reason: "a cycle has no layers",
@@ -140,7 +140,7 @@ func TestCommand(t *testing.T) {
 		"Elsewhere": {
 			reason: "what a run refers to must be there",
 			args:   []string{"two.yaml", "--of", "TaskRun/once"},
-			err:    "refers to something that is not in the file",
+			err:    "refers to an object that is not in the file",
 		},
 		"NoObject": {
 			reason: "an object that there is not",
@@ -160,7 +160,7 @@ func TestCommand(t *testing.T) {
 		"NotBegun": {
 			reason: "a run that nothing has acted on",
 			args:   []string{"new"},
-			err:    "it has not been begun",
+			err:    "it has not started",
 		},
 		"OfRun": {
 			reason: "a run is one object",
@@ -170,7 +170,7 @@ func TestCommand(t *testing.T) {
 		"BadFormat": {
 			reason: "a format that there is not",
 			args:   []string{"build", "-o", "png"},
-			err:    "is none of text|svg|dot|mermaid|json",
+			err:    "want one of text|svg|dot|mermaid|json",
 		},
 	}
 	for name, tc := range cases {

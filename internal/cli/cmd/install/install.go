@@ -1,4 +1,4 @@
-// Package install is `sluice install` and `sluice uninstall`: the controller comes and goes with one command.
+// Package install is `sluice install` and `sluice uninstall`: they install and remove the controller.
 package install
 
 import (
@@ -25,41 +25,41 @@ import (
 	"github.com/sluice-ci/sluice/internal/results"
 )
 
-// Options are what `sluice install` was asked for.
+// Options has the arguments of `sluice install`.
 type Options struct {
 	Terminal *terminal.Terminal
 	Source   cluster.Source
 	// Choice of images and settings.
 	Choice bundle.Choice
-	// Namespaced: the controller may read logs in the namespace of the command only, not in all.
+	// Namespaced: the controller may read logs only in the namespace of the command.
 	Namespaced bool
-	// Replace scales another controller down.
+	// Replace scales down another controller.
 	Replace bool
-	// DryRun prints what would be applied.
+	// DryRun prints the manifests and applies nothing.
 	DryRun bool
-	// Output is how that is printed.
+	// Output is the output format of DryRun.
 	Output table.Format
-	// Wait is how long the controller may take to become ready; 0 does not wait.
+	// Wait is how long to wait until the controller is ready; 0: do not wait.
 	Wait time.Duration
 }
 
-// NewCommand is `sluice install`.
+// NewCommand returns the command `sluice install`.
 func NewCommand(t *terminal.Terminal, source cluster.Source) *cobra.Command {
 	o := &Options{Terminal: t, Source: source}
 	c := &cobra.Command{
 		Use:   "install",
-		Short: "Put Sluice on the cluster, or bring it up to date",
-		Long: `Applies the manifests that are built into this binary, and waits until the controller is ready. Settings that exist stay as
-they are, but for those that are given here. Doing it again updates.
+		Short: "Install Sluice on the cluster, or update it",
+		Long: `Applies the manifests in this binary, and waits until the controller is ready. It changes existing settings only if you set
+them by flags. Run it again to update.
 
-No images are published: build and push them (KO_DOCKER_REPO=REGISTRY make images prints both references) and name them with
---image and --inpod-image. Without these an installation that exists keeps its own.
+No images are published: build and push them (KO_DOCKER_REPO=REGISTRY make images prints the references), and give them with
+--image and --inpod-image. Without these flags an existing installation keeps its images.
 
-Two controllers of tekton.dev would undo each other's work, so one beside another is refused. --replace scales the other one
-down, leaves everything else of it where it is, and says how to go back.
+Two controllers of tekton.dev would overwrite each other's work, so install fails if there is another one. --replace scales
+it down, keeps everything else of it, and prints the command to restore it.
 
-With --results-from sidecar-logs the controller gets the right to read logs: everywhere, or with --namespaced in the
-namespace of -n alone (repeat it for each namespace).`,
+With --results-from sidecar-logs the controller gets the right to read logs: in all namespaces, or with --namespaced only in
+the namespace of -n (repeat it for each namespace).`,
 		Example: `  sluice install --image REGISTRY/controller@sha256:... --inpod-image REGISTRY/inpod@sha256:...
   sluice install --results-from sidecar-logs --max-result-size 1000000
   sluice install --results-from sidecar-logs --namespaced -n team-a
@@ -71,15 +71,15 @@ namespace of -n alone (repeat it for each namespace).`,
 	flags := c.Flags()
 	flags.StringVar(&o.Choice.Controller, "image", "", "`IMAGE` of the controller (default: that of the installation)")
 	flags.StringVar(&o.Choice.Inpod, "inpod-image", "", "`IMAGE` of the in-pod binary (default: that of the installation)")
-	flags.StringArrayVar(&o.Choice.Args, "controller-arg", nil, "further `ARGUMENT` of the controller; once for each")
-	flags.StringVar(&o.Choice.ResultsFrom, "results-from", "", "how results come back: "+
-		strings.Join(methods(), " or ")+" (default: as it is set; termination-message)")
-	flags.Int64Var(&o.Choice.MaxResultSize, "max-result-size", 0, "how many `bytes` one result may have (default: as it is set; 4096)")
-	flags.BoolVar(&o.Namespaced, "namespaced", false, "let the controller read logs in this namespace only (-n)")
-	flags.BoolVar(&o.Replace, "replace", false, "scale another controller of tekton.dev down")
-	flags.BoolVar(&o.DryRun, "dry-run", false, "print what would be applied, and change nothing")
-	flags.DurationVar(&o.Wait, "wait", 3*time.Minute, "how long to wait for the controller; 0 for not at all")
-	// The flag exists: it was made above.
+	flags.StringArrayVar(&o.Choice.Args, "controller-arg", nil, "additional `ARGUMENT` of the controller; may be repeated")
+	flags.StringVar(&o.Choice.ResultsFrom, "results-from", "", "how results leave pods: "+
+		strings.Join(methods(), " or ")+" (default: the existing setting, or termination-message)")
+	flags.Int64Var(&o.Choice.MaxResultSize, "max-result-size", 0, "maximum `bytes` of one result (default: the existing setting, or 4096)")
+	flags.BoolVar(&o.Namespaced, "namespaced", false, "permit the controller to read logs only in this namespace (-n)")
+	flags.BoolVar(&o.Replace, "replace", false, "scale down another controller of tekton.dev")
+	flags.BoolVar(&o.DryRun, "dry-run", false, "print the manifests, and change nothing")
+	flags.DurationVar(&o.Wait, "wait", 3*time.Minute, "how long to wait for the controller; 0: do not wait")
+	// The flag exists: the lines above have added it.
 	_ = c.RegisterFlagCompletionFunc("results-from", cobra.FixedCompletions(methods(), cobra.ShellCompDirectiveNoFileComp))
 	o.Output.Register(c)
 	return c
@@ -105,20 +105,20 @@ func (o *Options) Run(ctx context.Context) error {
 	return o.Install(ctx, c)
 }
 
-// check refuses flags that do not go together.
+// check rejects invalid combinations of flags.
 func (o *Options) check() error {
 	switch {
 	case o.Choice.ResultsFrom != "" && !slices.Contains(methods(), o.Choice.ResultsFrom):
-		return clierror.Usage("sluice install", "--results-from %q is none of %s", o.Choice.ResultsFrom, strings.Join(methods(), ", "))
+		return clierror.Usage("sluice install", "--results-from %q is not one of %s", o.Choice.ResultsFrom, strings.Join(methods(), ", "))
 	case o.Choice.MaxResultSize < 0 || o.Choice.MaxResultSize >= results.ObjectLimit:
-		return clierror.Usage("sluice install", "--max-result-size %d is not from 1 to %d", o.Choice.MaxResultSize, results.ObjectLimit-1)
+		return clierror.Usage("sluice install", "--max-result-size %d is not between 1 and %d", o.Choice.MaxResultSize, results.ObjectLimit-1)
 	case o.Namespaced && o.Choice.ResultsFrom != string(config.SidecarLogs):
-		return clierror.Usage("sluice install", "--namespaced is about reading logs, which only --results-from sidecar-logs needs")
+		return clierror.Usage("sluice install", "--namespaced needs --results-from sidecar-logs")
 	}
 	return nil
 }
 
-// print prints what would be applied. For --namespaced a cluster says which namespace is meant; without one it is default.
+// print prints the manifests. For --namespaced it needs the namespace of the kubeconfig, or else uses "default".
 func (o *Options) print() error {
 	if o.Namespaced {
 		o.Choice.LogsNamespace = "default"
@@ -143,7 +143,7 @@ func (o *Options) print() error {
 	})
 }
 
-// printYAML prints documents, as kubectl apply takes them.
+// printYAML prints documents for kubectl apply.
 func (o *Options) printYAML(set bundle.Set) error {
 	for _, object := range set.All() {
 		if _, err := io.WriteString(o.Terminal.Out, "---\n"); err != nil {
@@ -182,7 +182,7 @@ func (o *Options) Install(ctx context.Context, c *cluster.Cluster) error {
 		if err != nil {
 			return err
 		}
-		o.Terminal.Hintf("to go back: sluice uninstall, then %s", stopped.Restore())
+		o.Terminal.Hintf("to restore it: sluice uninstall, then %s", stopped.Restore())
 	}
 	if err := o.apply(ctx, c, set); err != nil {
 		return err
@@ -191,21 +191,21 @@ func (o *Options) Install(ctx context.Context, c *cluster.Cluster) error {
 		return err
 	}
 	o.Terminal.Printf("Sluice is installed in namespace %s\n", bundle.Namespace)
-	o.Terminal.Hintf("sluice doctor says whether all is well; sluice run -f FILE runs something")
+	o.Terminal.Hintf("check the installation: sluice doctor; start a run: sluice run -f FILE")
 	return nil
 }
 
-// refusal says that somebody else acts on runs.
+// refusal returns the error for other active controllers.
 func refusal(others []conflict.Controller) error {
 	names := make([]string, len(others))
 	for i, other := range others {
 		names[i] = other.String()
 	}
-	return clierror.New("another controller of tekton.dev is in the cluster: "+strings.Join(names, ", "),
-		"two controllers would undo each other's work; remove it, or let Sluice scale it down: sluice install --replace")
+	return clierror.New("another controller of tekton.dev is active: "+strings.Join(names, ", "),
+		"two controllers would overwrite each other's work; remove it, or scale it down: sluice install --replace")
 }
 
-// images takes the images that the installation has where the user has named none.
+// images sets images that the user did not give to those of the existing installation.
 func (o *Options) images(ctx context.Context, c *cluster.Cluster) error {
 	if o.Choice.Controller != "" && o.Choice.Inpod != "" {
 		return nil
@@ -225,14 +225,14 @@ func (o *Options) images(ctx context.Context, c *cluster.Cluster) error {
 		}
 	}
 	if o.Choice.Controller == "" || o.Choice.Inpod == "" {
-		return clierror.New("cannot install without images, and none are published",
-			"KO_DOCKER_REPO=REGISTRY make images builds and pushes both, and prints their references",
+		return clierror.New("cannot install without images, because none are published",
+			"build and push them, and print their references: KO_DOCKER_REPO=REGISTRY make images",
 			"then: sluice install --image REGISTRY/controller@sha256:... --inpod-image REGISTRY/inpod@sha256:...")
 	}
 	return nil
 }
 
-// argument is the value of a flag in arguments, in either of its forms.
+// argument returns the value of a flag in arguments, in either of its forms.
 func argument(args []string, flag string) string {
 	for i, arg := range args {
 		if value, ok := strings.CutPrefix(arg, flag+"="); ok {
@@ -245,10 +245,10 @@ func argument(args []string, flag string) string {
 	return ""
 }
 
-// fieldManager owns the fields that the manifests have.
+// fieldManager owns the fields of the manifests.
 const fieldManager = "sluice-install"
 
-// apply applies the manifests: the kinds first, and the rest when they are served.
+// apply applies the CRDs, and then the other manifests when the API server serves the kinds.
 func (o *Options) apply(ctx context.Context, c *cluster.Cluster, set bundle.Set) error {
 	waited := false
 	for _, object := range set.Core {
@@ -280,7 +280,7 @@ func applyOne(ctx context.Context, c *cluster.Cluster, object *unstructured.Unst
 	return nil
 }
 
-// applySettings makes settings that are not there yet, and changes those that the user has given.
+// applySettings creates missing settings, and changes those that the user gave.
 func (o *Options) applySettings(ctx context.Context, c *cluster.Cluster, object *unstructured.Unstructured) error {
 	err := c.Client.Create(ctx, object.DeepCopy(), client.FieldOwner(fieldManager))
 	if !apierrors.IsAlreadyExists(err) {
@@ -297,7 +297,7 @@ func (o *Options) applySettings(ctx context.Context, c *cluster.Cluster, object 
 		given["max-result-size"] = fmt.Sprint(o.Choice.MaxResultSize)
 	}
 	if object.GetName() != bundle.FlagsName || len(given) == 0 {
-		o.Terminal.Notef("leaving the settings in %s as they are", object.GetName())
+		o.Terminal.Notef("keeping the existing settings in %s", object.GetName())
 		return nil
 	}
 	return change(ctx, c, object, given)

@@ -27,7 +27,7 @@ import (
 
 const settingsNamespace = "tekton-pipelines"
 
-// newCluster is a cluster that serves each kind as soon as it is applied.
+// newCluster returns a cluster that serves each kind immediately.
 func newCluster(t *testing.T, objects ...client.Object) *cluster.Cluster {
 	t.Helper()
 	scheme, err := cluster.Scheme()
@@ -38,7 +38,7 @@ func newCluster(t *testing.T, objects ...client.Object) *cluster.Cluster {
 	return &cluster.Cluster{Namespace: "team", Client: interceptor.NewClient(inner, interceptor.Funcs{Apply: apply})}
 }
 
-// apply stores what is applied; the fake's own managed fields of 1 MB kinds take minutes.
+// apply stores an object without managed fields, which take minutes for CRDs of 1 MB.
 func apply(ctx context.Context, c client.WithWatch, applied runtime.ApplyConfiguration, _ ...client.ApplyOption) error {
 	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(applied)
 	if err != nil {
@@ -107,9 +107,9 @@ func TestInstall(t *testing.T) {
 		t.Errorf("want the right to read logs: %v", err)
 	}
 
-	// Doing it again keeps images and settings that are not given.
+	// A second run keeps images and settings that are not given.
 	_, notes, err = runInstall(c, "--wait", "0")
-	if err != nil || !strings.Contains(notes, "leaving the settings in feature-flags as they are") {
+	if err != nil || !strings.Contains(notes, "keeping the existing settings in feature-flags") {
 		t.Errorf("%v\n%s", err, notes)
 	}
 	var d appsv1.Deployment
@@ -147,7 +147,7 @@ func TestRival(t *testing.T) {
 	c := newCluster(t, peer())
 	_, _, err := runInstall(c, images()...)
 	if err == nil || !strings.Contains(err.Error(),
-		"another controller of tekton.dev is in the cluster: deployment tekton-pipelines-controller in namespace tekton-pipelines") {
+		"another controller of tekton.dev is active: deployment tekton-pipelines-controller in namespace tekton-pipelines") {
 		t.Fatalf("want it refused, got %v", err)
 	}
 	if getErr := c.Client.Get(context.Background(), client.ObjectKey{
@@ -158,7 +158,7 @@ func TestRival(t *testing.T) {
 	}
 	_, notes, err := runInstall(c, images("--replace")...)
 	if err != nil || !strings.Contains(notes,
-		"hint: to go back: sluice uninstall, then kubectl scale deployment tekton-pipelines-controller -n tekton-pipelines --replicas=2") {
+		"hint: to restore it: sluice uninstall, then kubectl scale deployment tekton-pipelines-controller -n tekton-pipelines --replicas=2") {
 		t.Fatalf("%v\n%s", err, notes)
 	}
 	if found, err := conflict.Find(context.Background(), c); err != nil || len(conflict.Acting(found)) != 0 {
@@ -168,7 +168,7 @@ func TestRival(t *testing.T) {
 		t.Errorf("what has been scaled down is in nobody's way: %v", err)
 	}
 
-	// What both have in common stays.
+	// Common objects are kept.
 	out, notes, err := runUninstall(c, "--yes")
 	if err != nil || strings.Contains(out, "CustomResourceDefinition") || strings.Contains(out, "Namespace ") ||
 		!strings.Contains(notes, "--replicas=2") {
@@ -192,17 +192,17 @@ func TestRefused(t *testing.T) {
 		"Mode": {
 			reason: "a mode that there is not",
 			args:   images("--results-from", "post"),
-			want:   `"post" is none of termination-message, sidecar-logs`,
+			want:   `"post" is not one of termination-message, sidecar-logs`,
 		},
 		"Size": {
 			reason: "a limit that cannot be",
 			args:   images("--max-result-size", "1572864"),
-			want:   "is not from 1 to 1572863",
+			want:   "is not between 1 and 1572863",
 		},
 		"Namespaced": {
 			reason: "there is nothing to restrict",
 			args:   images("--namespaced"),
-			want:   "only --results-from sidecar-logs needs",
+			want:   "--namespaced needs --results-from sidecar-logs",
 		},
 	}
 	for name, tc := range cases {
@@ -232,7 +232,7 @@ func TestDryRun(t *testing.T) {
 
 func TestUninstall(t *testing.T) {
 	c := newCluster(t)
-	if _, notes, err := runUninstall(c); err != nil || !strings.Contains(notes, "there is nothing of Sluice in the cluster") {
+	if _, notes, err := runUninstall(c); err != nil || !strings.Contains(notes, "Sluice is not installed") {
 		t.Errorf("%v, %s", err, notes)
 	}
 	if _, _, err := runInstall(c, images()...); err != nil {
@@ -242,7 +242,7 @@ func TestUninstall(t *testing.T) {
 		t.Fatal(err)
 	}
 	out, _, err := runUninstall(c)
-	if clierror.CodeOf(err) != clierror.Unusable || !strings.Contains(out, "with them go, for ever: 1 Task\n") {
+	if clierror.CodeOf(err) != clierror.Unusable || !strings.Contains(out, "this also deletes, permanently: 1 Task\n") {
 		t.Errorf("want nothing deleted without --yes, and what would be named: %v\n%s", err, out)
 	}
 	if err := c.Client.Get(context.Background(), client.ObjectKey{Name: settingsNamespace}, &corev1.Namespace{}); err != nil {

@@ -8,7 +8,8 @@ import (
 	"github.com/sluice-ci/sluice/internal/cli/cmd/install/bundle"
 )
 
-// TestWebhooksGoFirst: what refuses objects while nobody answers it comes after the controller, and goes before it.
+// TestWebhooksGoFirst: webhooks and policies are applied after the controller and deleted before it, because they reject
+// objects while it is down.
 func TestWebhooksGoFirst(t *testing.T) {
 	set, err := bundle.Build(bundle.Choice{})
 	if err != nil {
@@ -18,7 +19,7 @@ func TestWebhooksGoFirst(t *testing.T) {
 	for _, object := range set.Core {
 		kinds = append(kinds, object.GetKind())
 	}
-	slices.Reverse(kinds) // as they are deleted
+	slices.Reverse(kinds) // the order of deletion
 	controller := slices.Index(kinds, "Deployment")
 	webhooks := 0
 	for i, kind := range kinds {

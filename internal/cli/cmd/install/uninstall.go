@@ -23,39 +23,39 @@ import (
 	"github.com/sluice-ci/sluice/internal/cli/terminal"
 )
 
-// RemoveOptions are what `sluice uninstall` was asked for.
+// RemoveOptions has the arguments of `sluice uninstall`.
 type RemoveOptions struct {
 	Terminal *terminal.Terminal
 	Source   cluster.Source
-	// Yes: delete, and not only say what would be.
+	// Yes: delete the objects instead of only listing them.
 	Yes bool
-	// KeepRuns leaves the kinds with all that is stored of them, the namespace and the settings.
+	// KeepRuns keeps the CRDs with all objects, the namespace and the settings.
 	KeepRuns bool
 }
 
-// NewRemoveCommand is `sluice uninstall`.
+// NewRemoveCommand returns the command `sluice uninstall`.
 func NewRemoveCommand(t *terminal.Terminal, source cluster.Source) *cobra.Command {
 	o := &RemoveOptions{Terminal: t, Source: source}
 	c := &cobra.Command{
 		Use:   "uninstall",
-		Short: "Take Sluice off the cluster",
-		Long: `Says what it would delete, and deletes it with --yes: the controller, its rights and webhooks, and, unless --keep-runs is
-given, the kinds with every Task, Pipeline and run that is stored on the cluster.
+		Short: "Remove Sluice from the cluster",
+		Long: `Lists the objects to delete, and deletes them with --yes: the controller, its rights and webhooks, and, without --keep-runs,
+the kinds with every Task, Pipeline and run in the cluster.
 
-Where another controller of tekton.dev is there, as after sluice install --replace, the kinds and the namespace are its own,
-too, and stay.`,
-		Example: `  sluice uninstall                  # what would be deleted
+If there is another controller of tekton.dev, for example after sluice install --replace, it also uses the kinds and the
+namespace. They are then kept.`,
+		Example: `  sluice uninstall                  # list the objects to delete
   sluice uninstall --yes
   sluice uninstall --yes --keep-runs`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return o.Run(c.Context()) },
 	}
-	c.Flags().BoolVar(&o.Yes, "yes", false, "delete what is named")
-	c.Flags().BoolVar(&o.KeepRuns, "keep-runs", false, "leave the kinds with all Tasks, Pipelines and runs, and the settings")
+	c.Flags().BoolVar(&o.Yes, "yes", false, "delete the listed objects")
+	c.Flags().BoolVar(&o.KeepRuns, "keep-runs", false, "keep the kinds with all Tasks, Pipelines and runs, and the settings")
 	return c
 }
 
-// Run says what would be deleted, and deletes it.
+// Run lists the objects, and deletes them with Yes.
 func (o *RemoveOptions) Run(ctx context.Context) error {
 	c, err := o.Source.Connect()
 	if err != nil {
@@ -71,14 +71,14 @@ func (o *RemoveOptions) Run(ctx context.Context) error {
 		return err
 	}
 	if len(doomed) == 0 {
-		o.Terminal.Notef("there is nothing of Sluice in the cluster")
+		o.Terminal.Notef("Sluice is not installed")
 		return nil
 	}
 	if err := o.say(ctx, c, doomed, keep); err != nil {
 		return err
 	}
 	if !o.Yes {
-		return clierror.New("nothing was deleted", "to delete this: sluice uninstall --yes")
+		return clierror.New("nothing was deleted", "to delete these objects: sluice uninstall --yes")
 	}
 	for _, object := range doomed {
 		if err := remove(ctx, c, object); err != nil {
@@ -87,12 +87,12 @@ func (o *RemoveOptions) Run(ctx context.Context) error {
 	}
 	o.Terminal.Printf("deleted %d objects\n", len(doomed))
 	for _, other := range others {
-		o.Terminal.Hintf("%s was left alone; to let it act again: %s", other, other.Restore())
+		o.Terminal.Hintf("%s is kept; to start it again: %s", other, other.Restore())
 	}
 	return nil
 }
 
-// remove deletes an object, if it is still there. It goes by its name alone, since not all kinds have types here.
+// remove deletes an object if it exists. It uses only its name, because not all kinds have types here.
 func remove(ctx context.Context, c *cluster.Cluster, object *metav1.PartialObjectMetadata) error {
 	named := &unstructured.Unstructured{}
 	named.SetGroupVersionKind(object.GroupVersionKind())
@@ -101,8 +101,8 @@ func remove(ctx context.Context, c *cluster.Cluster, object *metav1.PartialObjec
 	return client.IgnoreNotFound(c.Client.Delete(ctx, named, client.PropagationPolicy(metav1.DeletePropagationBackground)))
 }
 
-// toDelete are the objects of an installation that are there, in the order in which they can go: what asks the controller
-// before the controller, and the kinds last. Objects of the same names that somebody else has made are not among them.
+// toDelete returns the existing objects of an installation in the order of deletion: webhooks before the controller, and the
+// CRDs last. It leaves out objects with the same names that do not belong to Sluice.
 func toDelete(ctx context.Context, c *cluster.Cluster, keep bool) ([]*metav1.PartialObjectMetadata, error) {
 	set, err := bundle.Build(bundle.Choice{Logs: true})
 	if err != nil {
@@ -133,7 +133,7 @@ func toDelete(ctx context.Context, c *cluster.Cluster, keep bool) ([]*metav1.Par
 	return append(namespaced, doomed...), err
 }
 
-// rightsInNamespaces are the rights to read logs that were given in single namespaces.
+// rightsInNamespaces returns the rights to read logs in single namespaces.
 func rightsInNamespaces(ctx context.Context, c *cluster.Cluster) ([]*metav1.PartialObjectMetadata, error) {
 	var found []*metav1.PartialObjectMetadata
 	for _, kind := range []string{"RoleBinding", "Role"} {
@@ -152,7 +152,7 @@ func rightsInNamespaces(ctx context.Context, c *cluster.Cluster) ([]*metav1.Part
 	return found, nil
 }
 
-// say names what goes.
+// say lists the objects to delete.
 func (o *RemoveOptions) say(ctx context.Context, c *cluster.Cluster, doomed []*metav1.PartialObjectMetadata, keep bool) error {
 	g := table.NewGrid("KIND", "NAMESPACE", "NAME")
 	for _, object := range doomed {
@@ -162,16 +162,16 @@ func (o *RemoveOptions) say(ctx context.Context, c *cluster.Cluster, doomed []*m
 		return err
 	}
 	if keep {
-		o.Terminal.Printf("Tasks, Pipelines and runs stay, and so do the settings\n")
+		o.Terminal.Printf("Tasks, Pipelines, runs and settings are kept\n")
 		return nil
 	}
 	if stored := stored(ctx, c); len(stored) > 0 {
-		o.Terminal.Printf("%s\n", o.Terminal.Paint(terminal.Red, "with them go, for ever: "+strings.Join(stored, ", ")))
+		o.Terminal.Printf("%s\n", o.Terminal.Paint(terminal.Red, "this also deletes, permanently: "+strings.Join(stored, ", ")))
 	}
 	return nil
 }
 
-// stored counts what is stored of each kind. A kind that is not served has nothing; what cannot be counted is not named.
+// stored counts the objects of each kind. It leaves out kinds without objects, and those that cannot be listed.
 func stored(ctx context.Context, c *cluster.Cluster) []string {
 	var counts []string
 	for _, kind := range []metav1.GroupVersionKind{

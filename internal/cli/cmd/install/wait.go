@@ -24,11 +24,11 @@ const (
 	kindCRD = "CustomResourceDefinition"
 	// establishedWithin is how long the API server may take to serve the kinds; it takes a second or two.
 	establishedWithin = time.Minute
-	// between is how long is waited before asking again.
+	// between is the pause between two requests.
 	between = 250 * time.Millisecond
 )
 
-// change sets some keys of a ConfigMap and leaves the others.
+// change sets some keys of a ConfigMap and keeps the others.
 func change(ctx context.Context, c *cluster.Cluster, object *unstructured.Unstructured, data map[string]any) error {
 	patch, err := json.Marshal(map[string]any{"data": data})
 	if err != nil {
@@ -62,7 +62,7 @@ func waitEstablished(ctx context.Context, c *cluster.Cluster, objects []*unstruc
 	return nil
 }
 
-// established reports whether a CustomResourceDefinition says that its kind is served.
+// established reports whether the API server serves the kind of a CustomResourceDefinition.
 func established(crd *unstructured.Unstructured) bool {
 	conditions, _, err := unstructured.NestedSlice(crd.Object, "status", "conditions")
 	if err != nil {
@@ -76,7 +76,7 @@ func established(crd *unstructured.Unstructured) bool {
 	return false
 }
 
-// waitReady waits until the controller of these manifests is ready, and says what it waits for.
+// waitReady waits until the controller is ready, and prints progress.
 func (o *Options) waitReady(ctx context.Context, c *cluster.Cluster) error {
 	if o.Wait <= 0 {
 		return nil
@@ -100,7 +100,7 @@ func (o *Options) waitReady(ctx context.Context, c *cluster.Cluster) error {
 		"kubectl describe pods -n "+bundle.Namespace, "kubectl logs -n "+bundle.Namespace+" deployment/"+bundle.Deployment)
 }
 
-// ready reports whether all replicas are those of the newest template, and ready.
+// ready reports whether all replicas are ready and have the newest template.
 func ready(d *appsv1.Deployment) bool {
 	wanted := int32(1)
 	if d.Spec.Replicas != nil {
@@ -110,7 +110,7 @@ func ready(d *appsv1.Deployment) bool {
 	return s.ObservedGeneration >= d.Generation && s.UpdatedReplicas == wanted && s.AvailableReplicas == wanted && s.Replicas == wanted
 }
 
-// whyNotReady is what the controller's pods say; empty where they cannot be read.
+// whyNotReady returns the cause from the pods of the controller; empty if unknown.
 func (o *Options) whyNotReady(ctx context.Context, c *cluster.Cluster) string {
 	var pods corev1.PodList
 	if err := c.Client.List(ctx, &pods, client.InNamespace(bundle.Namespace),

@@ -1,5 +1,5 @@
-// Package local brings up a Kubernetes on this machine with Sluice on it, for `sluice run --local`. It needs nothing but the
-// programs that `make cli localkube` builds, beside one another: sluice, localkube, and those of the two images.
+// Package local starts Kubernetes with Sluice on this machine, for `sluice run --local`. It needs only the programs that
+// `make cli localkube` builds into one folder: sluice, localkube, and the programs of the two images.
 package local
 
 import (
@@ -31,7 +31,7 @@ const (
 	patience = 3 * time.Minute
 	// maxResultSize is the limit of one result on a new local cluster, in bytes.
 	maxResultSize = 1000000
-	// between is how long is waited before asking again.
+	// between is the pause between two requests.
 	between = 200 * time.Millisecond
 )
 
@@ -40,18 +40,18 @@ type images struct{ controller, inpod string }
 
 // Cluster is the cluster of this machine.
 type Cluster struct {
-	// Dir is its folder; empty for localkube's own choice.
+	// Dir is its folder; empty: the default of localkube.
 	Dir string
-	// Port of its API server; 0 for localkube's own choice.
+	// Port of its API server; 0: the default of localkube.
 	Port int
-	// Programs is the folder with the programs; empty for that of this program.
+	// Programs is the folder with the programs; empty: that of this program.
 	Programs string
-	// Terminal is told how far the work has come.
+	// Terminal receives progress.
 	Terminal *terminal.Terminal
 }
 
-// Start makes sure that the cluster is up and has this build of Sluice on it, and returns the name of its kubeconfig.
-// What is there already is left as it is: a second run finds everything done.
+// Start makes sure that the cluster is running with this build of Sluice, and returns the name of its kubeconfig. It does not
+// change what is already there.
 func (k *Cluster) Start(ctx context.Context) (string, error) {
 	p, err := k.findPrograms()
 	if err != nil {
@@ -71,11 +71,11 @@ func (k *Cluster) Start(ctx context.Context) (string, error) {
 	if err := k.install(ctx, p, c); err != nil {
 		return "", err
 	}
-	k.Terminal.Notef("the cluster is ready; other commands reach it with  export KUBECONFIG=%s", kubeconfig)
+	k.Terminal.Notef("the cluster is ready; for other commands:  export KUBECONFIG=%s", kubeconfig)
 	return kubeconfig, nil
 }
 
-// up starts the cluster unless it is up, whatever port it has then.
+// up starts the cluster unless it is running, with any port.
 func (k *Cluster) up(ctx context.Context, p programs) error {
 	if _, err := k.ask(ctx, p, "status"); err == nil {
 		return nil
@@ -88,7 +88,7 @@ func (k *Cluster) up(ctx context.Context, p programs) error {
 	return k.show(ctx, p, args...)
 }
 
-// Stop is the command that ends the cluster.
+// Stop returns the command that stops the cluster.
 func (k *Cluster) Stop() string {
 	p, err := k.findPrograms()
 	if err != nil {
@@ -101,14 +101,14 @@ func (k *Cluster) Stop() string {
 	return command
 }
 
-// install puts images and manifests onto the cluster, unless this build is there, and waits until it works.
+// install loads images and applies manifests, unless this build is installed, and waits until the webhooks respond.
 func (k *Cluster) install(ctx context.Context, p programs, c *cluster.Cluster) error {
 	images, err := imagesOf(p)
 	if err != nil {
 		return err
 	}
 	if !installed(ctx, c, images) {
-		k.Terminal.Notef("putting Sluice on it")
+		k.Terminal.Notef("installing Sluice on it")
 		if err := k.load(ctx, p, images); err != nil {
 			return err
 		}
@@ -119,18 +119,18 @@ func (k *Cluster) install(ctx context.Context, p programs, c *cluster.Cluster) e
 	return answering(ctx, c)
 }
 
-// apply does what sluice install does. On a new cluster results come through logs, so that large ones do; settings that
-// are there stay.
+// apply runs sluice install. A new cluster gets results-from: sidecar-logs, so that large results work. Existing settings are
+// kept.
 func (k *Cluster) apply(ctx context.Context, p programs, c *cluster.Cluster, images images) error {
 	mirror, err := k.ask(ctx, p, "registry", "--pods")
 	if err != nil {
 		return err
 	}
 	below := *k.Terminal
-	below.Out = below.Err // what is said of the installation is not what was asked for
+	below.Out = below.Err // the messages of the installation are not the output of the command
 	installation := &install.Options{Terminal: &below, Wait: patience, Choice: bundle.Choice{
 		Controller: images.controller, Inpod: images.inpod, Logs: true,
-		// The nodes ask the cluster's own registry for every image; the controller has to see what they see.
+		// The nodes pull every image from the registry of the cluster; the controller must look images up in the same one.
 		Args: []string{"--registry-mirror=*=http://" + mirror},
 	}}
 	var settings corev1.ConfigMap
@@ -143,8 +143,8 @@ func (k *Cluster) apply(ctx context.Context, p programs, c *cluster.Cluster, ima
 	return installation.Install(ctx, c)
 }
 
-// answering waits until the webhooks answer. The API server comes to know a moment later than the Deployment where they
-// are, so a Task is offered to them, without being stored.
+// answering waits until the webhooks respond. The API server gets their address shortly after the Deployment is ready, so it
+// creates a Task in a dry run.
 func answering(ctx context.Context, c *cluster.Cluster) error {
 	var last error
 	err := wait.PollUntilContextTimeout(ctx, between, patience, true, func(ctx context.Context) (bool, error) {
@@ -156,13 +156,13 @@ func answering(ctx context.Context, c *cluster.Cluster) error {
 		return last == nil, last
 	})
 	if err != nil {
-		return clierror.Hint(fmt.Errorf("cannot use the cluster: its webhooks do not answer: %w", errors.Join(err, last)),
-			"sluice doctor says more")
+		return clierror.Hint(fmt.Errorf("cannot use the cluster: its webhooks do not respond: %w", errors.Join(err, last)),
+			"find the problem: sluice doctor")
 	}
 	return nil
 }
 
-// imagesOf names the two images after what is in them, so that another build has another name.
+// imagesOf returns the names of the two images. They depend on the contents, so another build has another name.
 func imagesOf(p programs) (images, error) {
 	controller, err := tag(p.controller)
 	if err != nil {
@@ -175,8 +175,8 @@ func imagesOf(p programs) (images, error) {
 	return images{controller: "sluice.local/controller:" + controller, inpod: "sluice.local/inpod:" + inpod}, nil
 }
 
-// load makes images of the programs and puts them into the cluster's registry, and with them the stand-ins for public
-// images that may lie beside them.
+// load builds images of the programs and loads them into the registry of the cluster, together with stand-ins for public images
+// in the same folder.
 func (k *Cluster) load(ctx context.Context, p programs, images images) error {
 	for _, image := range []struct{ name, program string }{{images.controller, p.controller}, {images.inpod, p.inpod}} {
 		if err := k.loadProgram(ctx, p, image.name, image.program); err != nil {
@@ -194,15 +194,15 @@ func (k *Cluster) load(ctx context.Context, p programs, images images) error {
 	return nil
 }
 
-// loadProgram makes an image that holds one program, where the manifests and the pods look for it.
+// loadProgram loads an image with one program, at the path that the manifests and the pods use.
 func (k *Cluster) loadProgram(ctx context.Context, p programs, name, program string) error {
 	folder, err := os.MkdirTemp("", "sluice-image-")
 	if err != nil {
-		return fmt.Errorf("cannot make a folder for image %q: %w", name, err)
+		return fmt.Errorf("cannot create a folder for image %q: %w", name, err)
 	}
-	defer func() { _ = os.RemoveAll(folder) }() // it lies in the folder for temporary files
+	defer func() { _ = os.RemoveAll(folder) }() // it is in the folder for temporary files
 	if err := os.Chmod(folder, 0o755); err != nil {
-		return fmt.Errorf("cannot make a folder for image %q: %w", name, err)
+		return fmt.Errorf("cannot create a folder for image %q: %w", name, err)
 	}
 	inside := filepath.Join(imageFolder, filepath.Base(program))
 	if err := copyProgram(program, filepath.Join(folder, inside)); err != nil {

@@ -13,7 +13,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/cli/terminal"
 )
 
-// folder makes a folder with programs; that of localkube is a script.
+// folder creates a folder with programs. localkube is a script.
 func folder(t *testing.T, localkube string, others ...string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -51,7 +51,7 @@ func TestFindPrograms(t *testing.T) {
 				}
 				return
 			}
-			if err == nil || !strings.Contains(err.Error(), `no program "`+tc.missing+`" in `) || len(clierror.HintsOf(err)) == 0 {
+			if err == nil || !strings.Contains(err.Error(), `program "`+tc.missing+`" does not exist in `) || len(clierror.HintsOf(err)) == 0 {
 				t.Errorf("%s got %v with hints %q", tc.reason, err, clierror.HintsOf(err))
 			}
 		})
@@ -121,7 +121,7 @@ func TestImages(t *testing.T) {
 	}
 }
 
-// loadScript copies the folder that it is given, so that a test can look at it when it is gone.
+// loadScript copies its folder, so that a test can read it after it is removed.
 const loadScript = `echo "$*" > "$(dirname "$0")/args"
 while [ $# -gt 0 ]; do [ "$1" != --rootfs ] || cp -r "$2" "$(dirname "$0")/rootfs"; shift; done`
 

@@ -25,22 +25,22 @@ import (
 )
 
 const (
-	// imageFolder is where ko puts programs in images; pods of Sluice look there for the in-pod program.
+	// imageFolder is the folder of programs in images of ko; pods expect the in-pod program there.
 	imageFolder = "ko-app"
-	// imageUser is whom the programs run as: nobody.
+	// imageUser is the user of the programs, without rights.
 	imageUser = "65532"
-	// imagesFolder is where stand-ins for public images lie, beside the programs.
+	// imagesFolder is the folder of stand-ins for public images, next to the programs.
 	imagesFolder = "images"
 )
 
-// programs are the files that a local cluster is made of.
+// programs are the files for a local cluster.
 type programs struct {
 	localkube, controller, inpod string
-	// archives are stand-ins for public images; none where images are pulled.
+	// archives are stand-ins for public images; none: images are pulled.
 	archives []string
 }
 
-// findPrograms finds them beside this program; localkube may be on the PATH, too.
+// findPrograms finds the programs in the folder of this program; localkube may also be on the PATH.
 func (k *Cluster) findPrograms() (programs, error) {
 	folder, err := k.folder()
 	if err != nil {
@@ -57,7 +57,7 @@ func (k *Cluster) findPrograms() (programs, error) {
 	}
 	layouts, err := filepath.Glob(filepath.Join(folder, imagesFolder, "*", "oci-layout"))
 	if err != nil {
-		return programs{}, fmt.Errorf("cannot look for images: %w", err)
+		return programs{}, fmt.Errorf("cannot search for images: %w", err)
 	}
 	for _, layout := range layouts {
 		p.archives = append(p.archives, filepath.Dir(layout))
@@ -65,7 +65,7 @@ func (k *Cluster) findPrograms() (programs, error) {
 	return p, nil
 }
 
-// folder is where the programs lie, through links.
+// folder returns the folder of the programs, without links.
 func (k *Cluster) folder() (string, error) {
 	if k.Programs != "" {
 		return k.Programs, nil
@@ -88,11 +88,11 @@ func find(folder, name string) (string, error) {
 	if found, err := exec.LookPath(name); err == nil && name == "localkube" {
 		return found, nil
 	}
-	return "", clierror.New(fmt.Sprintf("cannot start a cluster on this machine: there is no program %q in %s", name, folder),
-		"in the source tree: make cli localkube", "or use a cluster that there is: KUBECONFIG=FILE, --context NAME")
+	return "", clierror.New(fmt.Sprintf("cannot start a cluster on this machine: program %q does not exist in %s", name, folder),
+		"build it in the source tree: make cli localkube", "or use an existing cluster: KUBECONFIG=FILE, --context NAME")
 }
 
-// tag names the content of a file.
+// tag returns a name for the content of a file.
 func tag(file string) (string, error) {
 	f, err := os.Open(file)
 	if err != nil {
@@ -108,7 +108,7 @@ func tag(file string) (string, error) {
 
 func copyProgram(from, to string) (err error) {
 	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
-		return fmt.Errorf("cannot make a folder for %q: %w", to, err)
+		return fmt.Errorf("cannot create a folder for %q: %w", to, err)
 	}
 	in, err := os.Open(from)
 	if err != nil {
@@ -125,7 +125,7 @@ func copyProgram(from, to string) (err error) {
 	return out.Close()
 }
 
-// installed reports whether the cluster has this build already.
+// installed reports whether the cluster already has this build.
 func installed(ctx context.Context, c *cluster.Cluster, images images) bool {
 	var d appsv1.Deployment
 	if err := c.Client.Get(ctx, client.ObjectKey{Namespace: bundle.Namespace, Name: bundle.Deployment}, &d); err != nil {
@@ -138,14 +138,14 @@ func installed(ctx context.Context, c *cluster.Cluster, images images) bool {
 	return container.Image == images.controller && strings.Contains(strings.Join(container.Args, " "), images.inpod)
 }
 
-// show runs localkube, and shows what it prints, moved to the right.
+// show runs localkube, and prints its output indented.
 func (k *Cluster) show(ctx context.Context, p programs, args ...string) error {
 	read, write := io.Pipe()
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		for lines := bufio.NewScanner(read); lines.Scan(); {
-			// What to do next is said by who called this.
+			// The caller prints what to do next.
 			if line := lines.Text(); line != "" && !strings.HasPrefix(line, "next:") {
 				k.Terminal.Notef("  %s", terminal.Clean(line))
 			}
@@ -157,7 +157,7 @@ func (k *Cluster) show(ctx context.Context, p programs, args ...string) error {
 	return err
 }
 
-// ask runs localkube, and returns what it prints. What it says of an error is part of the error.
+// ask runs localkube, and returns its output. An error includes its error output.
 func (k *Cluster) ask(ctx context.Context, p programs, args ...string) (string, error) {
 	var answer, said bytes.Buffer
 	if err := k.command(ctx, p, args, &answer, &said); err != nil {
@@ -171,7 +171,7 @@ func (k *Cluster) command(ctx context.Context, p programs, args []string, out, e
 		args = append(slices.Clip(args), "--dir", k.Dir)
 	}
 	command := exec.CommandContext(ctx, p.localkube, args...)
-	// As if its user had interrupted it: what it has begun is taken down again.
+	// Interrupt it as a user would, so that it cleans up.
 	command.Cancel = func() error { return command.Process.Signal(os.Interrupt) }
 	command.Stdout, command.Stderr = out, errOut
 	err := command.Run()
@@ -180,7 +180,7 @@ func (k *Cluster) command(ctx context.Context, p programs, args []string, out, e
 	}
 	err = fmt.Errorf("cannot run %s %s: %w", p.localkube, strings.Join(args, " "), err)
 	if os.Geteuid() != 0 {
-		return clierror.Hint(err, "a cluster on this machine needs root")
+		return clierror.Hint(err, "run the command as root: a cluster on this machine needs it")
 	}
-	return clierror.Hint(err, "hack/install-deps.sh installs the packages that it needs; "+p.localkube+" status says more")
+	return clierror.Hint(err, "install the packages that it needs: hack/install-deps.sh; for details: "+p.localkube+" status")
 }

@@ -93,7 +93,7 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// TestSVGIsXML: names cannot break out of the image, and it loads nothing from elsewhere.
+// TestSVGIsXML: names are escaped, and the image loads no other files.
 func TestSVGIsXML(t *testing.T) {
 	for name, g := range graphs() {
 		image := draw.SVG(g)
@@ -117,7 +117,7 @@ func TestSVGIsXML(t *testing.T) {
 	}
 }
 
-// TestColors: each text is painted by its state.
+// TestColors: each text has the color of its state.
 func TestColors(t *testing.T) {
 	got := draw.Text(graphs()["run"], 0, func(c terminal.Color, text string) string { return "<" + string(c) + ">" + text })
 	if !strings.Contains(got, "<31>✗ scan × 3  12s") || !strings.Contains(got, "<32>✓ make-sbom  4.1s") {

@@ -14,7 +14,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/cli/terminal"
 )
 
-// FuzzGraph: any pipeline and any task, valid or not, can be drawn, and the image is one.
+// FuzzGraph: any pipeline and any task, valid or not, can be drawn, and the image is valid.
 func FuzzGraph(f *testing.F) {
 	f.Add("title", []byte(`{"tasks":[{"name":"a"},{"name":"b","runAfter":["a"]},{"name":"c","params":[{"name":"p",`+
 		`"value":"$(tasks.a.results.r)"}]}],"finally":[{"name":"d"}]}`))

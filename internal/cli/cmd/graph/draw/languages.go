@@ -1,4 +1,4 @@
-// Package draw writes a graph for people: as an image, in the languages of other programs, and as text for terminals.
+// Package draw draws a graph as an image, in the languages of other programs, and as text for terminals.
 package draw
 
 import (
@@ -10,7 +10,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/cli/terminal"
 )
 
-// colors of states, that can be read on white and on black.
+// color returns the color of a state, which is readable on white and on black.
 func color(s runs.State) string {
 	switch s {
 	case runs.Running:
@@ -62,7 +62,7 @@ func DOT(g model.Graph) string {
 	return b.String()
 }
 
-// quoted is a string of DOT of these lines.
+// quoted returns a string of DOT with these lines.
 func quoted(lines ...string) string {
 	escape := strings.NewReplacer(`\`, `\\`, `"`, `\"`)
 	escaped := make([]string, len(lines))
@@ -79,7 +79,7 @@ func mark(n model.Node) string {
 	return n.State.Mark() + " "
 }
 
-// Mermaid writes the graph in the language of Mermaid, which Markdown on many sites shows.
+// Mermaid writes the graph in the language of Mermaid, which many sites render in Markdown.
 func Mermaid(g model.Graph) string {
 	var b strings.Builder
 	b.WriteString("flowchart LR\n")
@@ -118,7 +118,7 @@ func Mermaid(g model.Graph) string {
 	return b.String()
 }
 
-// mermaidText is a text of Mermaid, in which characters that mean something are written by their numbers.
+// mermaidText returns a text of Mermaid with special characters escaped.
 func mermaidText(lines ...string) string {
 	escape := strings.NewReplacer(`#`, "#35;", `"`, "#quot;", "<", "#lt;", ">", "#gt;", "&", "#amp;", "`", "#96;")
 	escaped := make([]string, len(lines))

@@ -9,7 +9,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/cli/cmd/graph/model"
 )
 
-// Sizes of the drawing, in pixels. A letter is as wide as in most fonts without serifs at this size.
+// Sizes of the drawing, in pixels. The width of a letter is that of most sans-serif fonts.
 const (
 	nodeHeight = 44
 	nodeMin    = 110
@@ -23,8 +23,8 @@ const (
 	lineHeight = 14
 )
 
-// style is the look of a drawing by itself; it follows what the viewer prefers, light or dark. A page that shows the
-// drawing inside of itself has the same classes.
+// style is the style of a separate drawing, light or dark as the viewer prefers. A page with an inline drawing has the same
+// classes.
 const style = `
 .sluice-graph{--ink:#1f2328;--faint:#59636e;--line:#8c959f;--paper:#ffffff;--box:#f6f8fa;` +
 	`--waiting:#8c959f;--running:#0969da;--succeeded:#1a7f37;--failed:#cf222e;--cancelled:#9a6700;--skipped:#8c959f;` +
@@ -56,13 +56,13 @@ const style = `
 .sluice-graph .skipped text{opacity:.65}
 `
 
-// SVG draws the graph from left to right, as an image that needs nothing else.
+// SVG draws the graph from left to right, as an image without references to other files.
 func SVG(g model.Graph) string { return svg(g, "<style>"+style+"</style>\n") }
 
-// Inline is SVG for a page that has the rules of Style.
+// Inline draws SVG for a page with the rules of Style.
 func Inline(g model.Graph) string { return svg(g, "") }
 
-// Style is what the classes of an Inline drawing look like.
+// Style returns the style of the classes of an Inline drawing.
 func Style() string { return style }
 
 func svg(g model.Graph, look string) string {
@@ -93,7 +93,7 @@ func svg(g model.Graph, look string) string {
 	return b.String()
 }
 
-// boxes are the sizes of the nodes.
+// boxes returns the sizes of the nodes.
 func boxes(g model.Graph) []layout.Node {
 	nodes := make([]layout.Node, len(g.Nodes))
 	for i, n := range g.Nodes {
@@ -107,7 +107,7 @@ func boxWidth(n model.Node) int {
 	return max(nodeMin, int(max(name, note))+40)
 }
 
-// gapFor leaves room between the layers for the longest text that stands on an edge.
+// gapFor returns the space between layers for the longest text of an edge.
 func gapFor(g model.Graph) int {
 	gap := layerGap
 	for _, e := range g.Edges {
@@ -126,7 +126,7 @@ func edges(g model.Graph) []layout.Edge {
 	return all
 }
 
-// label is the name of a node, with the number of its runs.
+// label returns the name of a node, with the number of its runs.
 func label(n model.Node) string {
 	if n.Runs > 0 {
 		return fmt.Sprintf("%s × %d", n.Name, n.Runs)
@@ -136,7 +136,7 @@ func label(n model.Node) string {
 
 func at(p layout.Point) (x, y int) { return p.Along + margin, p.Across + margin + titleRoom }
 
-// writeEdge draws a line that leaves and enters its boxes levelly.
+// writeEdge draws a line that leaves and enters its boxes horizontally.
 func writeEdge(b *strings.Builder, e model.Edge, points []layout.Point) {
 	class := "edge"
 	if len(e.Results) == 0 {
@@ -157,7 +157,7 @@ func writeEdge(b *strings.Builder, e model.Edge, points []layout.Point) {
 	b.WriteString(`"/>` + "\n")
 }
 
-// shownResults is how many results of one edge are named.
+// shownResults is how many results of one edge are shown.
 const shownResults = 3
 
 func resultLines(e model.Edge) []string {
@@ -171,7 +171,7 @@ func resultLines(e model.Edge) []string {
 	return lines
 }
 
-// longestText is how many letters a result has on an edge.
+// longestText is the maximum length of a result on an edge.
 const longestText = 32
 
 func shorten(text string) string {
@@ -182,7 +182,7 @@ func shorten(text string) string {
 	return string(runes[:longestText-10]) + "…" + string(runes[len(runes)-9:])
 }
 
-// writeResults names the results before the box that takes them.
+// writeResults writes the results before the box that uses them.
 func writeResults(b *strings.Builder, e model.Edge, points []layout.Point) {
 	lines := resultLines(e)
 	if len(lines) == 0 {
@@ -223,7 +223,7 @@ func writeNode(b *strings.Builder, n model.Node, place layout.Place) {
 	b.WriteString("</g>\n")
 }
 
-// text makes a name fit to stand in XML.
+// text escapes a name for XML.
 func text(s string) string {
 	return html.EscapeString(strings.Map(func(r rune) rune {
 		if r < ' ' {

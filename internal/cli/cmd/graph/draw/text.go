@@ -9,8 +9,8 @@ import (
 	"github.com/sluice-ci/sluice/internal/cli/terminal"
 )
 
-// Text draws the graph with characters from top to bottom, then lists the results that go along its edges. Where the drawing
-// is wider than columns, the tasks are listed instead; 0 columns are without limit.
+// Text draws the graph with characters from top to bottom, and lists the results of its edges. If the drawing is wider than
+// columns, it lists the tasks instead; 0: no limit.
 func Text(g model.Graph, columns int, paint func(terminal.Color, string) string) string {
 	var b strings.Builder
 	title := terminal.Line(g.Title)
@@ -29,7 +29,7 @@ func Text(g model.Graph, columns int, paint func(terminal.Color, string) string)
 	return b.String()
 }
 
-// caption is what stands in a box.
+// caption returns the text of a box.
 func caption(n model.Node) string {
 	text := mark(n) + terminal.Line(label(n))
 	if n.Note != "" {
@@ -38,7 +38,7 @@ func caption(n model.Node) string {
 	return text
 }
 
-// listed has a line for each node, with those that it waits for.
+// listed returns a line for each node, with the nodes that it waits for.
 func listed(g model.Graph, paint func(terminal.Color, string) string) string {
 	var b strings.Builder
 	for i, n := range g.Nodes {
@@ -60,7 +60,7 @@ func listed(g model.Graph, paint func(terminal.Color, string) string) string {
 	return b.String()
 }
 
-// flowing lists the results that go from one task to another.
+// flowing lists the results that tasks pass to others.
 func flowing(g model.Graph) string {
 	var b strings.Builder
 	for _, e := range g.Edges {
@@ -75,7 +75,7 @@ func flowing(g model.Graph) string {
 	return b.String()
 }
 
-// Directions in which a line leaves a character.
+// Directions of the lines of a character.
 const (
 	up = 1 << iota
 	down
@@ -83,12 +83,12 @@ const (
 	right
 )
 
-// lines are the characters of lines, by their directions.
+// lines returns the characters of lines, by their directions.
 func lines() [16]rune {
 	return [16]rune{' ', '╵', '╷', '│', '╴', '┘', '┐', '┤', '╶', '└', '┌', '├', '─', '┴', '┬', '┼'}
 }
 
-// canvas is a drawing of characters: lines that join where they meet, and texts over them.
+// canvas is a drawing of characters: lines that join, and texts over them.
 type canvas struct {
 	lines map[layout.Point]int
 	// texts by the place of their first character.
@@ -99,11 +99,11 @@ type canvas struct {
 type boxText struct {
 	text  string
 	color terminal.Color
-	// columns is how many columns of the terminal the text covers.
+	// columns is the width of the text in columns of a terminal.
 	columns int
 }
 
-// drawing is the boxes and the lines between them, and how wide they are.
+// drawing returns the boxes and the lines between them, and the width.
 func drawing(g model.Graph, paint func(terminal.Color, string) string) (text string, width int) {
 	nodes := make([]layout.Node, len(g.Nodes))
 	for i, n := range g.Nodes {
@@ -131,10 +131,10 @@ func drawing(g model.Graph, paint func(terminal.Color, string) string) (text str
 	return c.render(d.Along, d.Across, paint), d.Across
 }
 
-// mostLanes is how many lines run beside each other between two layers.
+// mostLanes is the maximum number of parallel lines between two layers.
 const mostLanes = 3
 
-// lanesOf is how many lanes the lines between layers get, so that those of different tasks can be told apart.
+// lanesOf returns the number of lanes for lines between layers, so that lines of different tasks are distinct.
 func lanesOf(g model.Graph) int {
 	from := map[int]bool{}
 	for _, e := range g.Edges {
@@ -174,7 +174,7 @@ func (c *canvas) across(row, from, to int) {
 	}
 }
 
-// box draws a box of three rows with a text in it. What a line has left on its border stays: a line that enters it.
+// box draws a box of three rows with a text. It keeps lines on its border.
 func (c *canvas) box(corner layout.Point, width int, text string, color terminal.Color) {
 	for row := range 3 {
 		for column := range width {

@@ -1,49 +1,49 @@
-// Package layout places the nodes of a graph without cycles in layers, so that every edge leads to a later layer and few of
-// them cross. It knows nothing of what is drawn: along counts from layer to layer, across within a layer, and the caller
-// says which of both is down. The same graph always gets the same places.
+// Package layout places the nodes of an acyclic graph in layers, so that every edge leads to a later layer and few edges cross.
+// It does not depend on the drawing: along counts from layer to layer, and across within a layer. The caller chooses which one
+// is down. The same graph always gets the same layout.
 package layout
 
 import "slices"
 
-// Node is a node to be placed, with its size.
+// Node is the size of a node.
 type Node struct{ Along, Across int }
 
-// Edge leads from a node to another one, both by their positions in the list.
+// Edge leads from a node to another one. Both are positions in the list.
 type Edge struct {
 	From, To int
-	// Hidden edges put To into a later layer, and are not drawn.
+	// Hidden edges move To into a later layer, and are not drawn.
 	Hidden bool
 }
 
-// Gaps are the room between things.
+// Gaps are the spaces between parts.
 type Gaps struct {
 	// Along is between two layers.
 	Along int
 	// Across is between two nodes of a layer.
 	Across int
-	// Lane is the width of the place where an edge passes through a layer.
+	// Lane is the width of an edge that passes through a layer.
 	Lane int
 }
 
 // Point is a place.
 type Point struct{ Along, Across int }
 
-// Place is where a node is: its layer, and the corner with the smallest coordinates.
+// Place is the position of a node: its layer, and the corner with the smallest coordinates.
 type Place struct {
 	Layer int
 	Point
 }
 
-// Drawing is where everything is. All coordinates are 0 or more.
+// Drawing has all positions. All coordinates are 0 or more.
 type Drawing struct {
-	// Nodes are as those that were given.
+	// Nodes are in the order of the input.
 	Nodes []Place
-	// Edges are as those that were given: the points from the end of the one node, through the layers between, to the
-	// beginning of the other. A hidden edge has none.
+	// Edges are in the order of the input: the points from the end of the first node, through the layers, to the beginning of
+	// the second one. A hidden edge has none.
 	Edges [][]Point
-	// Along and Across are the size of everything.
+	// Along and Across are the size of the drawing.
 	Along, Across int
-	// Layers is where each layer begins.
+	// Layers has the beginning of each layer.
 	Layers []int
 }
 
@@ -55,12 +55,12 @@ func Of(nodes []Node, edges []Edge, gaps Gaps) Drawing {
 	return g.drawing()
 }
 
-// item is a node, or the place where an edge passes through a layer.
+// item is a node, or an edge that passes through a layer.
 type item struct {
 	layer         int
 	size          Node
 	before, after []int
-	// behind are those that hidden edges come from: a place, where nothing else gives one.
+	// behind has the sources of hidden edges. They give a position if no other edge does.
 	behind []int
 	across int
 }
@@ -72,7 +72,7 @@ type grid struct {
 	// layers hold the items of each layer in their order.
 	layers [][]int
 	edges  []Edge
-	// ways are the items that each edge passes, with both ends.
+	// ways has the items of each edge, with both ends.
 	ways [][]int
 }
 
@@ -110,7 +110,7 @@ func (g *grid) add(i item) int {
 	return at
 }
 
-// layersOf puts each node into the layer behind the last of those that lead to it.
+// layersOf puts each node into the layer after the last of its predecessors.
 func layersOf(nodes int, edges []Edge) []int {
 	layers, waits, after := make([]int, nodes), make([]int, nodes), make([][]int, nodes)
 	for _, e := range edges {
@@ -134,10 +134,10 @@ func layersOf(nodes int, edges []Edge) []int {
 	return layers
 }
 
-// sweeps is how often the order of all layers is improved, forth and back. More changes little.
+// sweeps is how often the order of all layers is improved, forward and back. More sweeps change little.
 const sweeps = 8
 
-// order puts each item of a layer near those that it is connected with, and keeps the order with the fewest crossings.
+// order moves each item of a layer near its connected items, and keeps the order with the fewest crossings.
 func (g *grid) order() {
 	best, fewest := g.copyLayers(), g.crossings()
 	for sweep := range sweeps {

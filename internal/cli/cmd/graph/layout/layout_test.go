@@ -74,7 +74,7 @@ func TestOf(t *testing.T) {
 	}
 }
 
-// TestLongEdge: an edge over several layers has a lane of its own, so that it does not run through a node.
+// TestLongEdge: an edge over several layers has its own lane, so that it does not cross a node.
 func TestLongEdge(t *testing.T) {
 	d := layout.Of(nodes(3), []layout.Edge{{From: 0, To: 1}, {From: 1, To: 2}, {From: 0, To: 2}}, gaps)
 	if len(d.Edges[2]) != 4 {
@@ -93,7 +93,7 @@ func TestCycle(t *testing.T) {
 	}
 }
 
-// TestProperties: whatever the graph, edges lead to later layers, nodes do not overlap, and nothing has a negative place.
+// TestProperties: for any graph, edges lead to later layers, nodes do not overlap, and no position is negative.
 func TestProperties(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		n := rapid.IntRange(1, 12).Draw(t, "nodes")

@@ -1,7 +1,6 @@
 package layout
 
-// spread gives the items of each layer their coordinates: each as near to the middle of those that it is connected with as
-// the others of its layer allow.
+// spread sets the coordinates of the items of each layer: each as near as possible to the middle of its connected items.
 func (g *grid) spread() {
 	for _, layer := range g.layers {
 		at := 0
@@ -28,7 +27,7 @@ func (g *grid) spread() {
 	}
 }
 
-// settle moves the items of one layer to where their neighbours want them, in their order and with room between them.
+// settle moves the items of one layer near their neighbors, in their order and with space between them.
 func (g *grid) settle(layer []int, forth, both bool) {
 	wishes, offsets := make([]float64, len(layer)), make([]int, len(layer))
 	for i, at := range layer {
@@ -42,7 +41,7 @@ func (g *grid) settle(layer []int, forth, both bool) {
 	}
 }
 
-// wish is where an item would stand if it were alone.
+// wish returns the position of an item without other items in its layer.
 func (g *grid) wish(at int, forth, both bool) float64 {
 	neighbours := g.items[at].after
 	if forth {
@@ -71,8 +70,8 @@ func round(f float64) int {
 	return int(f + 0.5)
 }
 
-// increasing returns the numbers nearest to the given ones, by the sum of squares, of which none is less than the one
-// before (pool adjacent violators).
+// increasing returns the non-decreasing numbers that are nearest to the given ones by the sum of squares (pool adjacent
+// violators).
 func increasing(values []float64) []float64 {
 	type pool struct {
 		sum float64
@@ -98,7 +97,7 @@ func increasing(values []float64) []float64 {
 	return result
 }
 
-// drawing is the outcome in the caller's terms.
+// drawing returns the result for the caller.
 func (g *grid) drawing() Drawing {
 	d := Drawing{Edges: make([][]Point, len(g.edges))}
 	begins, depth := make([]int, len(g.layers)), make([]int, len(g.layers))

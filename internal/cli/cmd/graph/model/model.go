@@ -1,5 +1,4 @@
-// Package model is the graph of a pipeline or of a task as people see it: what runs, what waits for what, which results go
-// where, and, of a run, how far it has come.
+// Package model has the graph of a pipeline or of a task for users: tasks, dependencies, results, and the progress of a run.
 package model
 
 import (
@@ -15,11 +14,11 @@ import (
 	"github.com/sluice-ci/sluice/internal/variables"
 )
 
-// Graph is what there is to draw.
+// Graph is the graph to draw.
 type Graph struct {
-	// Title names the object, as in Pipeline/build.
+	// Title is the name of the object, as in Pipeline/build.
 	Title string `json:"title"`
-	// State of the run; empty for what has not been run.
+	// State of the run; empty without a run.
 	State runs.State `json:"state,omitempty"`
 	Nodes []Node     `json:"nodes"`
 	Edges []Edge     `json:"edges"`
@@ -29,35 +28,34 @@ type Graph struct {
 type Node struct {
 	// Name within the pipeline or the task.
 	Name string `json:"name"`
-	// Note says more: of a pipeline's task which Task it runs, of a run how long it took.
+	// Note has details: the Task of a pipeline task, or the duration of a run.
 	Note string `json:"note,omitempty"`
-	// State in the run; empty for what has not been run.
+	// State in the run; empty without a run.
 	State runs.State `json:"state,omitempty"`
 	// Finally: it runs when all others have ended.
 	Finally bool `json:"finally,omitempty"`
-	// Runs is how many TaskRuns a matrix has made; 0 where there is no matrix.
+	// Runs is how many TaskRuns a matrix created; 0: no matrix.
 	Runs int `json:"runs,omitempty"`
 }
 
-// Edge says that To waits for From, both by their positions.
+// Edge: To waits for From. Both are positions of nodes.
 type Edge struct {
 	From int `json:"from"`
 	To   int `json:"to"`
-	// Results that To takes from From; none where only the order matters.
+	// Results of From that To uses; none: only the order matters.
 	Results []Result `json:"results,omitempty"`
-	// After: To comes after all others because it is one of finally, and takes nothing from From. Such an edge gives a
-	// place, and is not drawn.
+	// After: To is a task of finally and uses no result of From. Such an edge affects the layout and is not drawn.
 	After bool `json:"after,omitempty"`
 }
 
-// Result is a result that goes along an edge.
+// Result is a result of an edge.
 type Result struct {
 	Name string `json:"name"`
-	// Size in bytes; −1 where it is not known.
+	// Size in bytes; −1: unknown.
 	Size int `json:"size"`
 }
 
-// String is the name, with the size where it is known.
+// String returns the name, with the size if it is known.
 func (r Result) String() string {
 	if r.Size < 0 {
 		return r.Name
@@ -65,7 +63,7 @@ func (r Result) String() string {
 	return r.Name + " " + resultview.Bytes(r.Size)
 }
 
-// OfPipeline is the graph of a pipeline that is not run.
+// OfPipeline returns the graph of a pipeline without a run.
 func OfPipeline(title string, spec *v1.PipelineSpec) Graph {
 	g := Graph{Title: title}
 	index := map[string]int{}
@@ -85,7 +83,7 @@ func OfPipeline(title string, spec *v1.PipelineSpec) Graph {
 	return g
 }
 
-// noteOf names the Task that a pipeline's task runs, when it has another name.
+// noteOf returns the name of the Task of a pipeline task, if it differs.
 func noteOf(task *v1.PipelineTask) string {
 	switch {
 	case task.TaskRef != nil && task.TaskRef.Resolver != "":
@@ -99,7 +97,7 @@ func noteOf(task *v1.PipelineTask) string {
 	}
 }
 
-// connect adds the edges that lead to a task: one for each task that it waits for.
+// connect adds the edges to a task: one for each task that it waits for.
 func (g *Graph) connect(task *v1.PipelineTask, index map[string]int) {
 	to := index[task.Name]
 	for _, from := range variables.Dependencies(task) {
@@ -119,7 +117,7 @@ func (g *Graph) connect(task *v1.PipelineTask, index map[string]int) {
 	}
 }
 
-// connectFinally puts the tasks of finally behind those for which nothing waits.
+// connectFinally puts the tasks of finally after the last tasks.
 func (g *Graph) connectFinally(spec *v1.PipelineSpec, index map[string]int) {
 	waitedFor := map[int]bool{}
 	for _, e := range g.Edges {
@@ -137,7 +135,7 @@ func (g *Graph) connectFinally(spec *v1.PipelineSpec, index map[string]int) {
 	}
 }
 
-// OfTask is the graph of a task that is not run: its steps, one after the other.
+// OfTask returns the graph of a task without a run: its steps in order.
 func OfTask(title string, spec *v1.TaskSpec) Graph {
 	g := Graph{Title: title}
 	for i := range spec.Steps {
@@ -153,7 +151,7 @@ func OfTask(title string, spec *v1.TaskSpec) Graph {
 	return g
 }
 
-// OfRun is the graph of a run as it is now. The error says that the run does not know yet what it runs.
+// OfRun returns the graph of a run. It fails while the status has no definition yet.
 func OfRun(s runs.Snapshot, now time.Time) (Graph, error) {
 	title := s.Run.Kind() + "/" + s.Run.Name()
 	if tr := s.Run.TaskRun; tr != nil {
@@ -165,7 +163,7 @@ func OfRun(s runs.Snapshot, now time.Time) (Graph, error) {
 		spec = pr.Spec.PipelineSpec
 	}
 	if spec == nil {
-		return Graph{}, fmt.Errorf("cannot draw %s: it has not been begun, and does not know its pipeline yet", title)
+		return Graph{}, fmt.Errorf("cannot draw %s: it has not started, so its status has no pipeline yet", title)
 	}
 	g := OfPipeline(title, spec)
 	g.State = s.Run.State()
@@ -185,7 +183,7 @@ func OfRun(s runs.Snapshot, now time.Time) (Graph, error) {
 	return g, nil
 }
 
-// stand fills in how a task stands in a run.
+// stand sets the state of a task in a run.
 func (n *Node) stand(s runs.Snapshot, now time.Time) {
 	n.State = runs.Waiting
 	if s.Run.Done() {
@@ -214,7 +212,7 @@ func (n *Node) stand(s runs.Snapshot, now time.Time) {
 	}
 }
 
-// together is the state of the TaskRuns of one task: what matters most.
+// together returns the state for the TaskRuns of one task: the most important one.
 func together(states []runs.State) runs.State {
 	for _, s := range []runs.State{runs.Failed, runs.Cancelled, runs.Running} {
 		if slices.Contains(states, s) {
@@ -227,7 +225,7 @@ func together(states []runs.State) runs.State {
 	return runs.Succeeded
 }
 
-// sizesOf returns the sizes of a task's results by name; those of a matrix are added up.
+// sizesOf returns the sizes of the results of a task by name. For a matrix it adds them up.
 func sizesOf(s runs.Snapshot, task string) map[string]int {
 	sizes := map[string]int{}
 	for _, tr := range s.Tasks {
@@ -246,7 +244,7 @@ func ofTaskRun(title string, tr *v1.TaskRun, now time.Time) (Graph, error) {
 		spec = tr.Spec.TaskSpec
 	}
 	if spec == nil {
-		return Graph{}, fmt.Errorf("cannot draw %s: it has not been begun, and does not know its task yet", title)
+		return Graph{}, fmt.Errorf("cannot draw %s: it has not started, so its status has no task yet", title)
 	}
 	g := OfTask(title, spec)
 	g.State = runs.OfTask(tr).State()

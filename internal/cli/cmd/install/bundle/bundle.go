@@ -1,5 +1,5 @@
-// Package bundle is what `sluice install` applies: the manifests of config/, built by `make generate` and embedded in the
-// binary, with the images and settings that the user has chosen.
+// Package bundle has the manifests of `sluice install`: those of config/, built by `make generate` and embedded in the binary,
+// with the images and settings of the user.
 package bundle
 
 import (
@@ -16,7 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/yaml"
 )
 
-// The manifests, as `make generate` has built them.
+// The manifests from `make generate`.
 var (
 	//go:embed files/core.yaml.gz
 	core []byte
@@ -28,53 +28,52 @@ var (
 	logsNamespaced string
 )
 
-// The images as they stand in the manifests: ko would build them.
+// The references to images in the manifests, which ko would build.
 const (
 	controllerImage = "ko://github.com/sluice-ci/sluice/cmd/controller"
 	inpodImage      = "ko://github.com/sluice-ci/sluice/cmd/inpod"
 )
 
-// Names of what is installed.
+// Names of the installation.
 const (
 	// Namespace of the installation.
 	Namespace = "tekton-pipelines"
-	// Deployment is the name of the controller's.
+	// Deployment of the controller.
 	Deployment = "sluice-controller"
-	// PartOf is the value of the label app.kubernetes.io/part-of on everything.
+	// PartOf is the value of the label app.kubernetes.io/part-of of all objects.
 	PartOf = "sluice"
 	// LabelPartOf is that label.
 	LabelPartOf = "app.kubernetes.io/part-of"
 )
 
-// Choice is what a user can choose.
+// Choice has the choices of the user.
 type Choice struct {
-	// Controller and Inpod are the images. Without them the manifests name none that could be pulled.
+	// Controller and Inpod are the images. Without them the manifests have references that cannot be pulled.
 	Controller, Inpod string
-	// Args are further arguments of the controller.
+	// Args are additional arguments of the controller.
 	Args []string
-	// ResultsFrom of the settings; empty leaves the one of config/flags.
+	// ResultsFrom of the settings; empty: that of config/flags.
 	ResultsFrom string
-	// MaxResultSize of the settings, in bytes; 0 leaves the one of config/flags.
+	// MaxResultSize of the settings, in bytes; 0: that of config/flags.
 	MaxResultSize int64
-	// Logs: the controller may read logs, which results-from: sidecar-logs needs; in LogsNamespace alone, or everywhere
+	// Logs: the controller may read logs, which results-from: sidecar-logs needs; only in LogsNamespace, or in all namespaces
 	// if that is empty.
 	Logs          bool
 	LogsNamespace string
 }
 
-// Set is what is to be applied.
+// Set has the objects to apply.
 type Set struct {
-	// Core is everything but the settings, in the order in which it can be applied.
+	// Core has all objects except the settings, in the order to apply.
 	Core []*unstructured.Unstructured
-	// Settings are the ConfigMaps. They belong to whoever runs the cluster once they exist.
+	// Settings are the ConfigMaps. Once they exist, they belong to the administrator of the cluster.
 	Settings []*unstructured.Unstructured
 }
 
-// All are the objects of both.
+// All returns the objects of both.
 func (s Set) All() []*unstructured.Unstructured { return slices.Concat(s.Core, s.Settings) }
 
-// Build returns the manifests for a choice. The error says that the embedded files do not hold what they should, which a
-// test excludes.
+// Build returns the manifests for a choice. It fails only if the embedded files are wrong, which a test excludes.
 func Build(c Choice) (Set, error) {
 	var s Set
 	unpacked, err := unpack(core)
@@ -103,7 +102,7 @@ func Build(c Choice) (Set, error) {
 	return s, errors.Join(err, c.set(s.Settings))
 }
 
-// access is the right to read logs.
+// access returns the right to read logs.
 func (c Choice) access() ([]*unstructured.Unstructured, error) {
 	if c.LogsNamespace == "" {
 		return parse(logs)
@@ -115,7 +114,7 @@ func (c Choice) access() ([]*unstructured.Unstructured, error) {
 	return objects, err
 }
 
-// rank is the order in which objects are applied: what others need comes first.
+// rank returns the position of an object in the order to apply: dependencies first.
 func rank(o *unstructured.Unstructured) int {
 	order := []string{
 		"Namespace", "CustomResourceDefinition", "ServiceAccount", "ClusterRole", "Role", "ClusterRoleBinding",
@@ -124,7 +123,7 @@ func rank(o *unstructured.Unstructured) int {
 	if i := slices.Index(order, o.GetKind()); i >= 0 {
 		return i
 	}
-	return len(order) // webhooks and policies: they ask what is above
+	return len(order) // webhooks and policies need the objects above
 }
 
 func unpack(packed []byte) (string, error) {
@@ -157,11 +156,11 @@ func parse(text string) ([]*unstructured.Unstructured, error) {
 	}
 }
 
-// fillIn puts the images and the arguments into the Deployment.
+// fillIn sets the images and the arguments of the Deployment.
 func (c Choice) fillIn(deployment *unstructured.Unstructured) error {
 	containers, found, err := unstructured.NestedSlice(deployment.Object, "spec", "template", "spec", "containers")
 	if err != nil || !found || len(containers) != 1 {
-		return fmt.Errorf("cannot find the controller's container in the embedded manifests: %w", err)
+		return fmt.Errorf("cannot find the container of the controller in the embedded manifests: %w", err)
 	}
 	container, ok := containers[0].(map[string]any)
 	if !ok {
@@ -185,7 +184,7 @@ func (c Choice) fillIn(deployment *unstructured.Unstructured) error {
 	return unstructured.SetNestedSlice(deployment.Object, containers, "spec", "template", "spec", "containers")
 }
 
-// set puts the chosen settings into feature-flags.
+// set sets the chosen settings in feature-flags.
 func (c Choice) set(settings []*unstructured.Unstructured) error {
 	values := map[string]string{}
 	if c.ResultsFrom != "" {
@@ -207,10 +206,10 @@ func (c Choice) set(settings []*unstructured.Unstructured) error {
 	return nil
 }
 
-// FlagsName is the name of the ConfigMap with the settings that the choice is about.
+// FlagsName is the name of the ConfigMap with the settings of the choice.
 const FlagsName = "feature-flags"
 
-// Unbuilt are the images of the objects that are none: what ko would have to build first.
+// Unbuilt returns the references in the objects that ko has not replaced by images.
 func Unbuilt(s Set) []string {
 	var found []string
 	for _, o := range s.Core {

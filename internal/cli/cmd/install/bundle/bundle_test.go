@@ -103,7 +103,7 @@ func TestLogs(t *testing.T) {
 	}
 }
 
-// TestPartOf: everything has the label by which it is found again.
+// TestPartOf: all objects have the label by which uninstall finds them.
 func TestPartOf(t *testing.T) {
 	for _, o := range build(t, bundle.Choice{Logs: true}).All() {
 		if o.GetLabels()[bundle.LabelPartOf] != bundle.PartOf && o.GetKind() != "ConfigMap" {

@@ -1,5 +1,5 @@
-// Package conflict finds another controller of tekton.dev in a cluster. Two of them would act on the same runs, and undo what
-// the other does.
+// Package conflict finds another controller of tekton.dev in a cluster. Two controllers would reconcile the same runs, and
+// overwrite each other's work.
 package conflict
 
 import (
@@ -17,37 +17,37 @@ import (
 	"github.com/sluice-ci/sluice/internal/cli/cluster"
 )
 
-// Namespace is where controllers of tekton.dev are installed unless somebody has chosen another one.
+// Namespace is the default namespace of controllers of tekton.dev.
 const Namespace = "tekton-pipelines"
 
-// AnnotationReplicas on a Deployment that was scaled down says how many replicas it had.
+// AnnotationReplicas of a Deployment that Stop scaled down has the earlier number of replicas.
 const AnnotationReplicas = "sluice.dev/replicas"
 
-// names are those of Deployments that act on runs, in the distributions of the peer.
+// names returns the names of the Deployments of Tekton that reconcile runs.
 func names() []string { return []string{"tekton-pipelines-controller", "tekton-events-controller"} }
 
-// Controller is a Deployment that acts on runs.
+// Controller is a Deployment that reconciles runs.
 type Controller struct {
 	Namespace string `json:"namespace"`
 	Name      string `json:"name"`
-	// Replicas that are wanted; 0 for one that has been scaled down.
+	// Replicas in the spec; 0: scaled down.
 	Replicas int32 `json:"replicas"`
-	// Before is how many there were before it was scaled down; 0 where that is not known.
+	// Before is the number of replicas before it was scaled down; 0: unknown.
 	Before int32 `json:"before,omitempty"`
 }
 
-// String names the Deployment as messages do.
+// String returns the Deployment for messages.
 func (c Controller) String() string {
 	return fmt.Sprintf("deployment %s in namespace %s", c.Name, c.Namespace)
 }
 
-// Restore is the command that brings it back.
+// Restore returns the command that scales it up again.
 func (c Controller) Restore() string {
 	return fmt.Sprintf("kubectl scale deployment %s -n %s --replicas=%d", c.Name, c.Namespace, max(1, c.Before))
 }
 
-// Find returns the controllers that there are, by namespace and name. Without the right to list Deployments everywhere
-// only the usual namespace is looked at.
+// Find returns the controllers, sorted by namespace and name. Without the right to list Deployments in all namespaces it
+// searches only the default namespace.
 func Find(ctx context.Context, c *cluster.Cluster) ([]Controller, error) {
 	var list appsv1.DeploymentList
 	err := c.Client.List(ctx, &list)
@@ -56,7 +56,7 @@ func Find(ctx context.Context, c *cluster.Cluster) ([]Controller, error) {
 		err = c.Client.List(ctx, &list, client.InNamespace(Namespace))
 	}
 	if err != nil {
-		return nil, fmt.Errorf("cannot look for other controllers of %s: %w", v1.GroupName, err)
+		return nil, fmt.Errorf("cannot search for other controllers of %s: %w", v1.GroupName, err)
 	}
 	var found []Controller
 	for i := range list.Items {
@@ -68,7 +68,7 @@ func Find(ctx context.Context, c *cluster.Cluster) ([]Controller, error) {
 	return found, nil
 }
 
-// IsOne reports whether a Deployment is a controller of somebody else: by its name, or by the labels of the peer.
+// IsOne reports whether a Deployment is another controller: by its name, or by the labels of Tekton.
 func IsOne(d *appsv1.Deployment) bool {
 	if slices.Contains(names(), d.Name) {
 		return true
@@ -87,12 +87,12 @@ func of(d *appsv1.Deployment) Controller {
 	return c
 }
 
-// Acting are those of the controllers that have replicas.
+// Acting returns the controllers that have replicas.
 func Acting(all []Controller) []Controller {
 	return slices.DeleteFunc(slices.Clone(all), func(c Controller) bool { return c.Replicas == 0 })
 }
 
-// Stop scales a controller down, and notes on it how many replicas it had. It returns the controller as it is then.
+// Stop scales a controller down, and records its number of replicas in an annotation. It returns the new state.
 func Stop(ctx context.Context, c *cluster.Cluster, of Controller) (Controller, error) {
 	patch := fmt.Sprintf(`{"metadata":{"annotations":{%q:%q}},"spec":{"replicas":0}}`, AnnotationReplicas, strconv.Itoa(int(of.Replicas)))
 	d := &appsv1.Deployment{}

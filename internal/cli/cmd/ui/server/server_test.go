@@ -303,7 +303,7 @@ func TestAnswers(t *testing.T) {
 			reason:   "of a run that has begun",
 			path:     "/api/v1/runs/ci/pipelinerun/new/graph.svg",
 			code:     http.StatusNotFound,
-			contains: "has not been begun",
+			contains: "it has not started",
 			kind:     "application/json",
 		},
 		"NoResult": {
