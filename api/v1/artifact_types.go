@@ -1,6 +1,6 @@
 package v1
 
-// RefSource says where a definition came from.
+// RefSource is the place that a definition was fetched from.
 type RefSource struct {
 	// URI of the place.
 	// +optional
@@ -13,16 +13,16 @@ type RefSource struct {
 	EntryPoint string `json:"entryPoint,omitempty"`
 }
 
-// Artifact is something that a step read or made.
+// Artifact is something that a step read or produced.
 type Artifact struct {
 	// Name of the artifact.
 	// +optional
 	Name string `json:"name,omitempty"`
-	// Values: where it is, and its digests.
+	// Values are the copies of the artifact, each with its location and its digests.
 	// +optional
 	// +listType=atomic
 	Values []ArtifactValue `json:"values,omitempty"`
-	// BuildOutput says that the artifact is what the task was run for.
+	// BuildOutput marks an artifact that is the purpose of the task.
 	// +optional
 	BuildOutput bool `json:"buildOutput,omitempty"`
 }
@@ -37,13 +37,13 @@ type ArtifactValue struct {
 	URI string `json:"uri,omitempty"`
 }
 
-// Artifacts are those of a whole run.
+// Artifacts are the artifacts of a whole run.
 type Artifacts struct {
-	// Inputs that were read.
+	// Inputs that the steps read.
 	// +optional
 	// +listType=atomic
 	Inputs []Artifact `json:"inputs,omitempty"`
-	// Outputs that were made.
+	// Outputs that the steps produced.
 	// +optional
 	// +listType=atomic
 	Outputs []Artifact `json:"outputs,omitempty"`

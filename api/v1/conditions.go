@@ -8,43 +8,44 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// ConditionSucceeded is the condition that every run has; those who look at the first one only find it there.
+// ConditionSucceeded is the type of the condition that every run has. It is the first one in the list, for clients
+// that read only the first.
 const ConditionSucceeded = "Succeeded"
 
-// ConditionSignedResults says of a TaskRun that has ended whether its results are those that its steps signed. It is there
-// where results were to be signed, and nowhere else.
+// ConditionSignedResults is the type of a condition of a TaskRun that has ended: whether its results are those that
+// its steps signed. Only runs whose results must be signed have it.
 const ConditionSignedResults = "SignedResultsVerified"
 
-// ConditionStartFailure is True for a PipelineRun that continues although one of its tasks could not start. Its reason and its
-// message are those with which the run will fail. A run that has ended does not have this condition.
+// ConditionStartFailure is True for a PipelineRun that continues although one of its tasks could not start. Its
+// reason and message are those with which the run will fail. A run that has ended does not have this condition.
 const ConditionStartFailure = "sluice.dev/StartFailure"
 
 // maxConditionMessage is the longest condition message that the API accepts, in bytes.
 const maxConditionMessage = 32768
 
-// Running is the condition of a run that goes on.
+// Running returns the Succeeded condition of a run that has not ended.
 func Running(reason, message string) metav1.Condition {
 	return succeeded(metav1.ConditionUnknown, reason, message)
 }
 
-// Succeeded is the condition of a run that ended well.
+// Succeeded returns the Succeeded condition of a run that succeeded.
 func Succeeded(message string) metav1.Condition {
 	return succeeded(metav1.ConditionTrue, TaskRunReasonSucceeded, message)
 }
 
-// Completed is the condition of a PipelineRun of which every task that was to run succeeded, while others were skipped.
+// Completed returns the Succeeded condition of a PipelineRun that succeeded with some of its tasks skipped.
 func Completed(message string) metav1.Condition {
 	return succeeded(metav1.ConditionTrue, PipelineRunReasonCompleted, message)
 }
 
-// Failed is the condition of a run that ended otherwise, with one of the reasons of this package and a message that
-// names what was wrong.
+// Failed returns the Succeeded condition of a run that failed: one of the reasons of this package, and a message that
+// names the cause.
 func Failed(reason, message string) metav1.Condition {
 	return succeeded(metav1.ConditionFalse, reason, message)
 }
 
-// SignedResults is the condition of a run whose results were to be signed. reason and message say why they are not those
-// that the steps signed, if they are not.
+// SignedResults returns the SignedResultsVerified condition. If verified is false, reason and message state why the
+// results are not those that the steps signed.
 func SignedResults(verified bool, reason, message string) metav1.Condition {
 	status := metav1.ConditionFalse
 	if verified {
@@ -53,7 +54,7 @@ func SignedResults(verified bool, reason, message string) metav1.Condition {
 	return metav1.Condition{Type: ConditionSignedResults, Status: status, Reason: reason, Message: clip(message)}
 }
 
-// StartFailure is the condition of a PipelineRun that continues although one of its tasks could not start.
+// StartFailure returns the condition of a PipelineRun that continues although one of its tasks could not start.
 func StartFailure(reason, message string) metav1.Condition {
 	return metav1.Condition{Type: ConditionStartFailure, Status: metav1.ConditionTrue, Reason: reason, Message: clip(message)}
 }
@@ -62,7 +63,7 @@ func succeeded(status metav1.ConditionStatus, reason, message string) metav1.Con
 	return metav1.Condition{Type: ConditionSucceeded, Status: status, Reason: reason, Message: clip(message)}
 }
 
-// clip keeps a message within what the API accepts, saying so where it cut.
+// clip cuts a message to the length that the API accepts, and marks the cut.
 func clip(message string) string {
 	const mark = " … (cut)"
 	message = strings.ToValidUTF8(message, "\uFFFD")
@@ -76,30 +77,30 @@ func clip(message string) string {
 	return message[:cut] + mark
 }
 
-// Condition returns the run's Succeeded condition, or nil while nothing has acted on it.
+// Condition returns the run's Succeeded condition, or nil for a run that the controller has not acted on.
 func (s *TaskRunStatus) Condition() *metav1.Condition {
 	return meta.FindStatusCondition(s.Conditions, ConditionSucceeded)
 }
 
-// SetCondition sets the condition of its type. Its transition time changes only when its status does.
+// SetCondition sets the condition that has the type of c. The transition time changes only when the status does.
 func (s *TaskRunStatus) SetCondition(c metav1.Condition, now metav1.Time) {
 	setCondition(&s.Conditions, c, now)
 }
 
-// Done reports whether the run has ended, well or not.
+// Done reports whether the run has ended, with success or with failure.
 func (s *TaskRunStatus) Done() bool { return ended(s.Condition()) }
 
-// Condition returns the run's Succeeded condition, or nil while nothing has acted on it.
+// Condition returns the run's Succeeded condition, or nil for a run that the controller has not acted on.
 func (s *PipelineRunStatus) Condition() *metav1.Condition {
 	return meta.FindStatusCondition(s.Conditions, ConditionSucceeded)
 }
 
-// SetCondition sets the Succeeded condition. Its transition time changes only when its status does.
+// SetCondition sets the condition that has the type of c. The transition time changes only when the status does.
 func (s *PipelineRunStatus) SetCondition(c metav1.Condition, now metav1.Time) {
 	setCondition(&s.Conditions, c, now)
 }
 
-// Done reports whether the run has ended, well or not.
+// Done reports whether the run has ended, with success or with failure.
 func (s *PipelineRunStatus) Done() bool { return ended(s.Condition()) }
 
 func setCondition(conditions *[]metav1.Condition, c metav1.Condition, now metav1.Time) {

@@ -1,16 +1,17 @@
-// Package v1 holds the tekton.dev/v1 API: the Go types of Task, TaskRun, Pipeline and PipelineRun, their
-// conditions, reasons, labels and annotations. Defaults and rules are those of internal/validation.
+// Package v1 holds the tekton.dev/v1 API: the Go types of Task, TaskRun, Pipeline and PipelineRun, and their
+// conditions, reasons, labels and annotations. Defaults and validation are in internal/validation.
 //
-// Everything here is a value or a pure function; nothing talks to a cluster. Each field that can be written by a user
-// decodes from whatever the CRD's schema lets through: an object that the API server stores but a client cannot decode
-// would stop that client's watch, and with it every other run.
+// Everything here is a value or a pure function; nothing calls a cluster. Each field that a user can write decodes
+// from every value that the CRD's schema accepts. If the API server stored an object that a client cannot decode,
+// that client's watch would stop, and with it every other run.
 //
-// Lists whose members have names are keyed by them (listType=map): the API server itself refuses a name given twice.
-// Bounds on the number of members (100 steps, 1000 tasks, …) are far above use; they are there because the API server
-// admits a validation rule only when its worst cost, over the longest lists, is known. For the same reason the rules about
-// the names of steps stand on the specs of Task and TaskRun and not on TaskSpec, and tools/crdfinish takes those about
-// mounts out of the kinds that hold pipelines: over the tasks of a pipeline their worst cost is more than it admits, and
-// validation refuses the same.
+// Lists whose members have names are keyed by name (listType=map), so the API server itself refuses a duplicate name.
+// The limits on the number of members (100 steps, 1000 tasks, …) are far above practical use. They exist because the
+// API server accepts a validation rule only if it can compute the rule's highest cost, over the longest lists.
+//
+// The cost limit of the API server has two more consequences. The rules about names of steps are on the specs of Task
+// and TaskRun, not on TaskSpec. For the kinds that hold pipelines, tools/crdfinish removes the rules about mounts,
+// because their cost over the tasks of a pipeline is above the limit. Validation refuses the same objects.
 //
 // +kubebuilder:object:generate=true
 // +groupName=tekton.dev

@@ -1,6 +1,6 @@
 package v1
 
-// Labels that runs and pods carry, so that clients can select them.
+// LabelTask and the others are the labels of runs and pods, by which clients select them.
 const (
 	LabelTask           = GroupName + "/task"
 	LabelTaskRun        = GroupName + "/taskRun"
@@ -13,20 +13,21 @@ const (
 	LabelManagedBy      = "app.kubernetes.io/managed-by"
 	// LabelCoschedule has the same value on all pods of a PipelineRun that must run on one node.
 	LabelCoschedule = "sluice.dev/coschedule"
-	// LabelTaskDigest on a pod tells which task it was made from: the start of the SHA-256 of the resolved TaskSpec.
+	// LabelTaskDigest on a pod identifies the task it was made from: the start of the SHA-256 of the resolved
+	// TaskSpec.
 	LabelTaskDigest = "sluice.dev/task-digest"
 )
 
 // Values of labels.
 const (
-	// ManagedBy is the value of LabelManagedBy on everything that a controller of this project creates. It is the name
-	// that existing clients select by.
+	// ManagedBy is the value of LabelManagedBy on every object that a controller of this project creates. Existing
+	// clients select by this value.
 	ManagedBy = "tekton-pipelines"
-	// MemberOfTasks is the value of LabelMemberOf on a TaskRun of a pipeline's tasks.
+	// MemberOfTasks is the value of LabelMemberOf on the TaskRun of a task in tasks.
 	MemberOfTasks = "tasks"
-	// MemberOfFinally is the value of LabelMemberOf on a TaskRun of a task of finally.
+	// MemberOfFinally is the value of LabelMemberOf on the TaskRun of a task in finally.
 	MemberOfFinally = "finally"
 )
 
-// ReservedSidecarName is the sidecar that carries results; a Task must not name one of its own so.
+// ReservedSidecarName is the name of the sidecar that transports results. A Task must not use it for a sidecar.
 const ReservedSidecarName = "tekton-log-results"

@@ -19,12 +19,13 @@ type PropertySpec struct {
 // +kubebuilder:validation:XValidation:rule="!has(self.properties) || !has(self.type) || self.type == 'object'",fieldPath=".properties",message="only type object has properties"
 // +kubebuilder:validation:XValidation:rule="has(self.properties) || !has(self.type) || self.type != 'object'",fieldPath=".properties",message="type object needs the keys that it must have"
 type ParamSpec struct {
-	// Name of the param: letters, digits, '-', '_' and '.', not beginning with a digit or '-'.
+	// Name of the param: letters, digits, '-', '_' and '.'. It must not begin with a digit or '-'.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	// +kubebuilder:validation:Pattern=`^[A-Za-z_][-A-Za-z0-9_.]*$`
 	Name string `json:"name"`
-	// Type of the value. Left out, it follows from the default value or from properties, and is string otherwise.
+	// Type of the value. Without it the type follows from the default value or from properties, and is string
+	// otherwise.
 	// +optional
 	Type ValueType `json:"type,omitempty"`
 	// Description for people.
@@ -33,12 +34,12 @@ type ParamSpec struct {
 	// Properties are the keys that a param of type object must have.
 	// +optional
 	Properties map[string]PropertySpec `json:"properties,omitempty"`
-	// Default is the value used when a run gives none. Without it a run must give one.
+	// Default is the value used when a run gives none. Without a default a run must give a value.
 	// +optional
 	// +kubebuilder:validation:Schemaless
 	// +kubebuilder:pruning:PreserveUnknownFields
 	Default *Value `json:"default,omitempty"`
-	// Enum lists the values that a param of type string may have; empty means any.
+	// Enum lists the values that a param of type string may have. An empty list allows any value.
 	// +optional
 	// +listType=set
 	Enum []string `json:"enum,omitempty"`
@@ -68,7 +69,7 @@ func inferType(value *Value, properties map[string]PropertySpec) ValueType {
 	}
 }
 
-// ValueType returns the type, inferred where none is declared.
+// ValueType returns the declared type, or the inferred one if none is declared.
 func (p *ParamSpec) ValueType() ValueType {
 	if p.Type != "" {
 		return p.Type
@@ -76,8 +77,8 @@ func (p *ParamSpec) ValueType() ValueType {
 	return inferType(p.Default, p.Properties)
 }
 
-// Resolve returns the value that a declared param has: the given one, its default, or for an object both, the given keys
-// over those of the default. It returns false when there is none.
+// Resolve returns the value of a declared param: the given value or else the default. For an object, given keys
+// override keys of the default. It returns false if there is no value.
 func (p *ParamSpec) Resolve(given *Value) (Value, bool) {
 	switch {
 	case given == nil || given.Type == "":

@@ -48,21 +48,23 @@ type PipelineSpec struct {
 	// +listType=map
 	// +listMapKey=name
 	Workspaces []PipelineWorkspaceDeclaration `json:"workspaces,omitempty"`
-	// Tasks of the graph. A task starts when those in its runAfter, and those whose results it uses, have succeeded.
+	// Tasks of the graph. A task starts when the tasks in its runAfter, and the tasks whose results it uses, have
+	// succeeded.
 	// +required
 	// +listType=map
 	// +listMapKey=name
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=1000
 	Tasks []PipelineTask `json:"tasks,omitempty"`
-	// Finally lists tasks that run after all others have ended, however that was. They do not depend on each other.
+	// Finally lists tasks that run after all others have ended, with success or failure. They do not depend on each
+	// other.
 	// +optional
 	// +listType=map
 	// +listMapKey=name
 	// +kubebuilder:validation:MaxItems=100
 	// +kubebuilder:validation:items:XValidation:rule="!has(self.runAfter)",fieldPath=".runAfter",message="tasks of finally all start when the others have ended"
 	Finally []PipelineTask `json:"finally,omitempty"`
-	// Results of the pipeline, made of results of its tasks.
+	// Results of the pipeline, built from results of its tasks.
 	// +optional
 	// +listType=map
 	// +listMapKey=name
@@ -85,10 +87,10 @@ type PipelineTask struct {
 	// Description for people.
 	// +optional
 	Description string `json:"description,omitempty"`
-	// TaskRef names the Task to run. Not together with taskSpec.
+	// TaskRef names the Task to run. It excludes taskSpec.
 	// +optional
 	TaskRef *TaskRef `json:"taskRef,omitempty"`
-	// TaskSpec is the task to run, written out. Not together with taskRef.
+	// TaskSpec is the task to run, embedded. It excludes taskRef.
 	// +optional
 	TaskSpec *EmbeddedTask `json:"taskSpec,omitempty"`
 	// Params give values to the task's params: text, the pipeline's params as $(params.<name>), and results of other
@@ -101,12 +103,12 @@ type PipelineTask struct {
 	// +optional
 	// +listType=atomic
 	RunAfter []string `json:"runAfter,omitempty"`
-	// Workspaces hand the pipeline's workspaces to the task.
+	// Workspaces pass the pipeline's workspaces to the task.
 	// +optional
 	// +listType=map
 	// +listMapKey=name
 	Workspaces []WorkspacePipelineTaskBinding `json:"workspaces,omitempty"`
-	// When all of these hold, the task runs; otherwise it is skipped.
+	// When lists conditions. The task runs if all of them are true, and is skipped otherwise.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=100
@@ -114,28 +116,28 @@ type PipelineTask struct {
 	// Matrix runs the task once for each combination of the values of some params.
 	// +optional
 	Matrix *Matrix `json:"matrix,omitempty"`
-	// Retries is how often the task begins anew when it failed.
+	// Retries is the number of times that a failed task is started again.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=1000
 	Retries int `json:"retries,omitempty"`
-	// Timeout of the TaskRun, such as 1h30m; "0s" means none. Default: what is left of the run's own.
+	// Timeout of the TaskRun, such as 1h30m; "0s" means none. Default: what is left of the run's timeout.
 	// +optional
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=20
 	// +kubebuilder:validation:Pattern=`^(0|([0-9]{1,6}([.][0-9]{1,9})?h|[0-9]{1,7}([.][0-9]{1,9})?m|[0-9]{1,9}([.][0-9]{1,9})?(ns|us|µs|ms|s))+)$`
 	Timeout *metav1.Duration `json:"timeout,omitempty"`
-	// OnError: continue goes on with the tasks that depend on this one when it failed; stopAndFail, the default, ends
-	// the run.
+	// OnError: with continue, the tasks that depend on this one run although it failed; stopAndFail, the default,
+	// ends the run.
 	// +optional
 	// +kubebuilder:validation:Pattern=`^(continue|stopAndFail|[$][(].+[)])?$`
 	OnError OnError `json:"onError,omitempty"`
-	// PipelineRef names a Pipeline to run as a task. Pipelines within pipelines are not supported; the field is here so
-	// that it is refused and not dropped.
+	// PipelineRef names a Pipeline to run as a task. Pipelines within pipelines are not supported. The field exists
+	// so that validation refuses it and the API server does not drop it.
 	// +optional
 	PipelineRef *PipelineRef `json:"pipelineRef,omitempty"`
-	// PipelineSpec is a pipeline to run as a task. Pipelines within pipelines are not supported; the field is here so
-	// that it is refused and not dropped.
+	// PipelineSpec is a pipeline to run as a task. Pipelines within pipelines are not supported. The field exists so
+	// that validation refuses it and the API server does not drop it.
 	// +optional
 	// +kubebuilder:pruning:PreserveUnknownFields
 	PipelineSpec *runtime.RawExtension `json:"pipelineSpec,omitempty"`
@@ -145,21 +147,21 @@ type PipelineTask struct {
 //
 // +kubebuilder:validation:XValidation:rule="has(self.params) || has(self.include)",message="give params or include"
 type Matrix struct {
-	// Params, each with an array of values; the task gets one element of each.
+	// Params, each with an array of values. Each run of the task gets one element of each array.
 	// +optional
 	// +listType=map
 	// +listMapKey=name
 	// +kubebuilder:validation:MaxItems=256
 	Params []Param `json:"params,omitempty"`
-	// Include adds params to some combinations, or combinations to those of params.
+	// Include adds params to some combinations, or adds combinations.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=256
 	Include []MatrixInclude `json:"include,omitempty"`
 }
 
-// MatrixInclude is one combination of params, or what is added to those combinations that have the same values of params
-// that both have.
+// MatrixInclude is one more combination of params. If it shares params with combinations that exist, and the values
+// of the shared params are equal, its other params are added to those combinations instead.
 type MatrixInclude struct {
 	// Name for people.
 	// +optional
@@ -172,10 +174,10 @@ type MatrixInclude struct {
 	Params []Param `json:"params,omitempty"`
 }
 
-// EmbeddedTask is a task written out in a pipeline.
+// EmbeddedTask is the spec of a task within a pipeline.
 type EmbeddedTask struct {
-	// APIVersion of a custom task. Custom tasks are not supported; the field is here so that it is refused and not
-	// dropped.
+	// APIVersion of a custom task. Custom tasks are not supported. The field exists so that validation refuses it and
+	// the API server does not drop it.
 	// +optional
 	APIVersion string `json:"apiVersion,omitempty"`
 	// Kind of a custom task; see apiVersion.
@@ -192,7 +194,7 @@ type EmbeddedTask struct {
 	TaskSpec `json:",inline"`
 }
 
-// PipelineTaskMetadata are labels and annotations for a task's TaskRun.
+// PipelineTaskMetadata holds labels and annotations for a task's TaskRun.
 type PipelineTaskMetadata struct {
 	// +optional
 	Labels map[string]string `json:"labels,omitempty"`

@@ -7,30 +7,31 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// PipelineRunStatus is how far a run has come and what it produced. It refers to its TaskRuns and never repeats them,
-// so that large results stay where they are.
+// PipelineRunStatus is the progress of a run, and what it produced. It refers to the run's TaskRuns and does not
+// repeat them, so that large results are stored once.
 type PipelineRunStatus struct {
-	// ObservedGeneration is the generation of the spec that this status is about.
+	// ObservedGeneration is the generation of the spec that this status describes.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
-	// Conditions: the first has type Succeeded; it is Unknown while the run continues, then True or False. A run that continues
-	// although a task could not start also has one of type sluice.dev/StartFailure.
+	// Conditions: the first has type Succeeded. It is Unknown while the run continues, then True or False. A run that
+	// continues although a task could not start also has one of type sluice.dev/StartFailure.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
-	// StartTime is when the run was first acted on.
+	// StartTime is the time at which the controller first acted on the run.
 	// +optional
 	StartTime *metav1.Time `json:"startTime,omitempty"`
-	// CompletionTime is when the outcome was known.
+	// CompletionTime is the time at which the run ended.
 	// +optional
 	CompletionTime *metav1.Time `json:"completionTime,omitempty"`
-	// Results of the pipeline, once it has ended.
+	// Results of the pipeline, set when the run has ended.
 	// +optional
 	// +listType=atomic
 	Results []PipelineRunResult `json:"results,omitempty"`
-	// PipelineSpec is the resolved pipeline, before params were substituted. It has one owner as a
-	// whole: a list of who owns which field of it would be longer than the spec, and be counted at each write of the status.
+	// PipelineSpec is the resolved pipeline, before params were substituted. It has one owner as a whole
+	// (structType=atomic): a list of the owners of its fields would be longer than the spec, and each write of the
+	// status would count it.
 	// +optional
 	// +structType=atomic
 	PipelineSpec *PipelineSpec `json:"pipelineSpec,omitempty"`
@@ -38,14 +39,14 @@ type PipelineRunStatus struct {
 	// +optional
 	// +listType=atomic
 	ChildReferences []ChildReference `json:"childReferences,omitempty"`
-	// SkippedTasks are those that will not run, with the reason.
+	// SkippedTasks are the tasks that will not run, each with its reason.
 	// +optional
 	// +listType=atomic
 	SkippedTasks []SkippedTask `json:"skippedTasks,omitempty"`
-	// FinallyStartTime is when the tasks of finally began.
+	// FinallyStartTime is the time at which the tasks of finally started.
 	// +optional
 	FinallyStartTime *metav1.Time `json:"finallyStartTime,omitempty"`
-	// Provenance is where the pipeline came from, and the configuration that was in force when the run started.
+	// Provenance is the source of the pipeline, and the configuration at the run's start.
 	// +optional
 	Provenance *Provenance `json:"provenance,omitempty"`
 	// SpanContext is the trace that the run belongs to.
@@ -68,7 +69,7 @@ type ChildReference struct {
 	// DisplayName of the task.
 	// +optional
 	DisplayName string `json:"displayName,omitempty"`
-	// WhenExpressions of the task, as they were judged.
+	// WhenExpressions of the task, with the values that were evaluated.
 	// +optional
 	// +listType=atomic
 	WhenExpressions []WhenExpression `json:"whenExpressions,omitempty"`
@@ -78,16 +79,16 @@ type ChildReference struct {
 type SkippedTask struct {
 	// Name of the task.
 	Name string `json:"name"`
-	// Reason for which it will not run.
+	// Reason why it will not run.
 	Reason string `json:"reason"`
-	// WhenExpressions of the task that did not hold, as they were judged.
+	// WhenExpressions of the task that were false, with the values that were evaluated.
 	// +optional
 	// +listType=atomic
 	WhenExpressions []WhenExpression `json:"whenExpressions,omitempty"`
 }
 
-// Begun reports whether the controller has acted on the run. Everything in the status is a proof, but for what is written
-// to a run that spec.status holds.
+// Begun reports whether the controller has acted on the run. Every field of the status shows that it has, except
+// those that the controller writes to a run that spec.status holds.
 func (s *PipelineRunStatus) Begun() bool {
 	rest := *s
 	rest.ObservedGeneration, rest.SpanContext = 0, nil

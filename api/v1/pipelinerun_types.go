@@ -20,10 +20,10 @@ type PipelineRun struct {
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
-	// Spec is what to run, and with what.
+	// Spec is what to run, and the inputs.
 	// +required
 	Spec PipelineRunSpec `json:"spec,omitempty"`
-	// Status is how far the run has come and what it produced.
+	// Status is the progress of the run, and what it produced.
 	// +optional
 	Status PipelineRunStatus `json:"status,omitempty"`
 }
@@ -38,17 +38,17 @@ type PipelineRunList struct {
 	Items           []PipelineRun `json:"items"`
 }
 
-// PipelineTaskRunTemplate is what all TaskRuns of a PipelineRun share.
+// PipelineTaskRunTemplate holds settings that all TaskRuns of a PipelineRun share.
 type PipelineTaskRunTemplate struct {
 	// ServiceAccountName that the pods run as; default: the namespace's default service account.
 	// +optional
 	ServiceAccountName string `json:"serviceAccountName,omitempty"`
-	// PodTemplate says where the pods may run, what they may see and who they are.
+	// PodTemplate sets fields of the pods: scheduling, volumes, network and identity.
 	// +optional
 	PodTemplate *PodTemplate `json:"podTemplate,omitempty"`
 }
 
-// PipelineTaskRunSpec overrides, for one task of the pipeline, what all TaskRuns share.
+// PipelineTaskRunSpec overrides the shared settings for one task of the pipeline.
 type PipelineTaskRunSpec struct {
 	// PipelineTaskName is the task of the pipeline.
 	// +kubebuilder:validation:MinLength=1
@@ -57,16 +57,16 @@ type PipelineTaskRunSpec struct {
 	// ServiceAccountName that the task's pod runs as.
 	// +optional
 	ServiceAccountName string `json:"serviceAccountName,omitempty"`
-	// PodTemplate of the task's pod; what it leaves out is taken from taskRunTemplate.
+	// PodTemplate of the task's pod. Fields that it does not set come from taskRunTemplate.
 	// +optional
 	PodTemplate *PodTemplate `json:"podTemplate,omitempty"`
-	// StepSpecs override what the task says of some of its steps.
+	// StepSpecs override fields of some of the task's steps.
 	// +optional
 	// +listType=map
 	// +listMapKey=name
 	// +kubebuilder:validation:MaxItems=100
 	StepSpecs []TaskRunStepSpec `json:"stepSpecs,omitempty"`
-	// SidecarSpecs override what the task says of some of its sidecars.
+	// SidecarSpecs override fields of some of the task's sidecars.
 	// +optional
 	// +listType=map
 	// +listMapKey=name
@@ -75,10 +75,10 @@ type PipelineTaskRunSpec struct {
 	// Metadata: labels and annotations for the TaskRun.
 	// +optional
 	Metadata *PipelineTaskMetadata `json:"metadata,omitempty"`
-	// ComputeResources of the whole task, spread over its steps.
+	// ComputeResources of the whole task, divided among its steps.
 	// +optional
 	ComputeResources *corev1.ResourceRequirements `json:"computeResources,omitempty"`
-	// Timeout of the TaskRun, instead of the one that the pipeline gives to the task.
+	// Timeout of the TaskRun, instead of the timeout that the pipeline sets for the task.
 	// +optional
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=20
@@ -86,21 +86,21 @@ type PipelineTaskRunSpec struct {
 	Timeout *metav1.Duration `json:"timeout,omitempty"`
 }
 
-// Timeouts are how long a PipelineRun and its parts may take.
+// Timeouts limit the duration of a PipelineRun and its parts.
 type Timeouts struct {
-	// Pipeline is how long the whole run may take, such as 1h30m; "0s" means without limit. Default: 60 minutes.
+	// Pipeline is the time limit of the whole run, such as 1h30m; "0s" means no limit. Default: 60 minutes.
 	// +optional
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=64
 	// +kubebuilder:validation:XValidation:rule="self == '0' || self.matches('^([0-9]+([.][0-9]+)?(ns|us|µs|ms|s|m|h))+$') && duration(self) <= duration('876000h')",message="must be a duration such as 1h30m or 90s, of at most 876000h (100 years)"
 	Pipeline *metav1.Duration `json:"pipeline,omitempty"`
-	// Tasks is how long the tasks may take, without those of finally.
+	// Tasks is the time limit of the tasks, without those of finally.
 	// +optional
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=64
 	// +kubebuilder:validation:XValidation:rule="self == '0' || self.matches('^([0-9]+([.][0-9]+)?(ns|us|µs|ms|s|m|h))+$') && duration(self) <= duration('876000h')",message="must be a duration such as 1h30m or 90s, of at most 876000h (100 years)"
 	Tasks *metav1.Duration `json:"tasks,omitempty"`
-	// Finally is how long the tasks of finally may take.
+	// Finally is the time limit of the tasks of finally.
 	// +optional
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=64
@@ -108,7 +108,7 @@ type Timeouts struct {
 	Finally *metav1.Duration `json:"finally,omitempty"`
 }
 
-// PipelineRunSpecStatus is what its user wants of a run.
+// PipelineRunSpecStatus is a user's request to end or hold a run.
 //
 // +kubebuilder:validation:Enum="";Cancelled;CancelledRunFinally;StoppedRunFinally;PipelineRunPending
 type PipelineRunSpecStatus string
@@ -116,11 +116,11 @@ type PipelineRunSpecStatus string
 const (
 	// PipelineRunSpecStatusCancelled cancels the run and all its TaskRuns; finally does not run.
 	PipelineRunSpecStatusCancelled PipelineRunSpecStatus = "Cancelled"
-	// PipelineRunSpecStatusCancelledRunFinally cancels the TaskRuns that run, and then runs finally.
+	// PipelineRunSpecStatusCancelledRunFinally cancels the running TaskRuns, and then runs finally.
 	PipelineRunSpecStatusCancelledRunFinally PipelineRunSpecStatus = "CancelledRunFinally"
-	// PipelineRunSpecStatusStoppedRunFinally lets the TaskRuns that run end, starts no other, and then runs finally.
+	// PipelineRunSpecStatusStoppedRunFinally waits for the running TaskRuns, starts no other, and then runs finally.
 	PipelineRunSpecStatusStoppedRunFinally PipelineRunSpecStatus = "StoppedRunFinally"
-	// PipelineRunSpecStatusPending holds a run that has not started until the field is emptied.
+	// PipelineRunSpecStatusPending holds a run that has not started, until the field is cleared.
 	PipelineRunSpecStatusPending PipelineRunSpecStatus = "PipelineRunPending"
 )
 
@@ -132,15 +132,15 @@ func PipelineRunSpecStatuses() []PipelineRunSpecStatus {
 	}
 }
 
-// PipelineRunSpec is what to run, and with what.
+// PipelineRunSpec is what to run, and the inputs.
 //
 // +kubebuilder:validation:XValidation:rule="has(self.pipelineRef) != has(self.pipelineSpec)",message="exactly one of pipelineRef and pipelineSpec must be given"
 // +kubebuilder:validation:XValidation:rule="has(self.managedBy) == has(oldSelf.managedBy)",fieldPath=".managedBy",message="managedBy cannot be changed"
 type PipelineRunSpec struct {
-	// PipelineRef names the Pipeline to run. Not together with pipelineSpec.
+	// PipelineRef names the Pipeline to run. It excludes pipelineSpec.
 	// +optional
 	PipelineRef *PipelineRef `json:"pipelineRef,omitempty"`
-	// PipelineSpec is the pipeline to run, written out. Not together with pipelineRef.
+	// PipelineSpec is the pipeline to run, embedded. It excludes pipelineRef.
 	// +optional
 	// +structType=atomic
 	PipelineSpec *PipelineSpec `json:"pipelineSpec,omitempty"`
@@ -155,10 +155,10 @@ type PipelineRunSpec struct {
 	// +listMapKey=name
 	// +kubebuilder:validation:MaxItems=200
 	Workspaces []WorkspaceBinding `json:"workspaces,omitempty"`
-	// TaskRunTemplate is what all TaskRuns of this run share.
+	// TaskRunTemplate holds settings that all TaskRuns of this run share.
 	// +optional
 	TaskRunTemplate PipelineTaskRunTemplate `json:"taskRunTemplate,omitempty"`
-	// TaskRunSpecs override it for some tasks.
+	// TaskRunSpecs override the shared settings for some tasks.
 	// +optional
 	// +listType=map
 	// +listMapKey=pipelineTaskName
@@ -167,12 +167,12 @@ type PipelineRunSpec struct {
 	// Timeouts of the run and of its parts.
 	// +optional
 	Timeouts *Timeouts `json:"timeouts,omitempty"`
-	// Status: Cancelled, CancelledRunFinally or StoppedRunFinally end the run; PipelineRunPending holds one that has not
-	// started.
+	// Status: Cancelled, CancelledRunFinally or StoppedRunFinally end the run; PipelineRunPending holds a run that
+	// has not started.
 	// +optional
 	Status PipelineRunSpecStatus `json:"status,omitempty"`
-	// ManagedBy names the controller that runs this; left out, it is tekton.dev/pipeline, which is this one. A run that
-	// names another controller is left alone. It cannot be changed.
+	// ManagedBy names the controller that runs this; the default is tekton.dev/pipeline, which is this one. This
+	// controller does not act on a run that names another one. The field cannot be changed.
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
 	// +kubebuilder:validation:Pattern=`^[^/]+/.+$`

@@ -4,12 +4,12 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// PodTemplate is what a run says about the pod itself: where it may run, what it may see, who it is.
+// PodTemplate holds the fields of the pod that a run can set: scheduling, volumes, network and identity.
 type PodTemplate struct {
 	// NodeSelector: labels that the node must have.
 	// +optional
 	NodeSelector map[string]string `json:"nodeSelector,omitempty"`
-	// Env sets environment variables in all steps and sidecars; they win over those of the task.
+	// Env sets environment variables in all steps and sidecars. They override those of the task.
 	// +optional
 	// +listType=atomic
 	Env []corev1.EnvVar `json:"env,omitempty"`
@@ -23,8 +23,8 @@ type PodTemplate struct {
 	// SecurityContext of the pod, which its containers inherit.
 	// +optional
 	SecurityContext *corev1.PodSecurityContext `json:"securityContext,omitempty"`
-	// Volumes that steps and sidecars can mount, besides those of the task. Names that begin with tekton-internal- are
-	// reserved.
+	// Volumes that steps and sidecars can mount, in addition to those of the task. Names that begin with
+	// tekton-internal- are reserved.
 	// +optional
 	// +listType=map
 	// +listMapKey=name
@@ -34,17 +34,17 @@ type PodTemplate struct {
 	// RuntimeClassName is the runtime class that runs the pod.
 	// +optional
 	RuntimeClassName *string `json:"runtimeClassName,omitempty"`
-	// AutomountServiceAccountToken says whether the service account's token is mounted.
+	// AutomountServiceAccountToken controls whether the service account's token is mounted.
 	// +optional
 	AutomountServiceAccountToken *bool `json:"automountServiceAccountToken,omitempty"`
 	// DNSPolicy: ClusterFirst, ClusterFirstWithHostNet, Default or None.
 	// +optional
 	// +kubebuilder:validation:Enum=ClusterFirst;ClusterFirstWithHostNet;Default;None
 	DNSPolicy *corev1.DNSPolicy `json:"dnsPolicy,omitempty"`
-	// DNSConfig is merged into what dnsPolicy gives.
+	// DNSConfig is merged into the configuration that dnsPolicy gives.
 	// +optional
 	DNSConfig *corev1.PodDNSConfig `json:"dnsConfig,omitempty"`
-	// EnableServiceLinks says whether the environment names the namespace's services.
+	// EnableServiceLinks controls whether environment variables name the namespace's services.
 	// +optional
 	EnableServiceLinks *bool `json:"enableServiceLinks,omitempty"`
 	// PriorityClassName is the priority class of the pod.
@@ -53,7 +53,7 @@ type PodTemplate struct {
 	// SchedulerName is the scheduler that places the pod.
 	// +optional
 	SchedulerName string `json:"schedulerName,omitempty"`
-	// ImagePullSecrets to pull images with, besides the service account's.
+	// ImagePullSecrets to pull images with, in addition to the service account's.
 	// +optional
 	// +listType=atomic
 	ImagePullSecrets []corev1.LocalObjectReference `json:"imagePullSecrets,omitempty"`
@@ -64,7 +64,7 @@ type PodTemplate struct {
 	// HostNetwork runs the pod in the node's network.
 	// +optional
 	HostNetwork bool `json:"hostNetwork,omitempty"`
-	// HostUsers false runs the pod in a user namespace of its own.
+	// HostUsers: with false, the pod runs in its own user namespace.
 	// +optional
 	HostUsers *bool `json:"hostUsers,omitempty"`
 	// TopologySpreadConstraints spread pods over nodes and zones.

@@ -1,8 +1,8 @@
 package v1
 
-// ResolverRef names something that lies elsewhere: the resolver that fetches it, and what it needs to find it.
+// ResolverRef refers to a definition outside the cluster's own objects: the resolver that fetches it, and its params.
 type ResolverRef struct {
-	// Resolver that fetches what is referred to, such as cluster.
+	// Resolver that fetches the definition, such as cluster.
 	// +optional
 	// +kubebuilder:validation:MaxLength=63
 	Resolver string `json:"resolver,omitempty"`
@@ -20,10 +20,10 @@ type TaskRef struct {
 	// Name of the Task.
 	// +optional
 	Name string `json:"name,omitempty"`
-	// Kind of what is referred to; only Task is possible, in any case of letters.
+	// Kind of the definition; only Task is possible, in any letter case.
 	// +optional
 	Kind string `json:"kind,omitempty"`
-	// APIVersion of what is referred to.
+	// APIVersion of the definition.
 	// +optional
 	APIVersion string `json:"apiVersion,omitempty"`
 
@@ -37,7 +37,7 @@ type PipelineRef struct {
 	// Name of the Pipeline.
 	// +optional
 	Name string `json:"name,omitempty"`
-	// APIVersion of what is referred to.
+	// APIVersion of the definition.
 	// +optional
 	APIVersion string `json:"apiVersion,omitempty"`
 

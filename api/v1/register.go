@@ -6,13 +6,13 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
-// GroupName is the API group, the one that existing Tasks and clients use.
+// GroupName is the API group. Existing Tasks and clients use this group.
 const GroupName = "tekton.dev"
 
 // GroupVersion is the group and version of every type in this package.
 var GroupVersion = schema.GroupVersion{Group: GroupName, Version: "v1"}
 
-// Kinds, as they stand in ownerReferences, taskRef.kind and childReferences.
+// KindTask and the others are the kinds, as they are written in ownerReferences, taskRef.kind and childReferences.
 const (
 	KindTask        = "Task"
 	KindTaskRun     = "TaskRun"
@@ -20,7 +20,7 @@ const (
 	KindPipelineRun = "PipelineRun"
 )
 
-// AddToScheme makes the types of this package known to s.
+// AddToScheme registers the types of this package in s.
 func AddToScheme(s *runtime.Scheme) error {
 	s.AddKnownTypes(GroupVersion,
 		&Task{}, &TaskList{},

@@ -2,14 +2,14 @@ package v1
 
 // TaskResult declares a result of a Task. A step produces it by writing the file $(results.<name>.path).
 type TaskResult struct {
-	// Name of the result, which is also the name of its file: letters, digits, '-', '_' and '.', beginning and ending
+	// Name of the result, which is also the name of its file: letters, digits, '-', '_' and '.'. It begins and ends
 	// with a letter or a digit.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	// +kubebuilder:validation:Pattern=`^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$`
 	Name string `json:"name"`
 	// Type of the result: string (the file's bytes as they are), array (a JSON array of strings) or object (a JSON
-	// object with string values). Left out, it is string, or object when properties are given.
+	// object with string values). Default: object if properties are given, and string otherwise.
 	// +optional
 	Type ValueType `json:"type,omitempty"`
 	// Properties are the keys that a result of type object must have.
@@ -32,20 +32,20 @@ type TaskRunResult struct {
 	// Type of the result, as the Task declares it.
 	// +optional
 	Type ValueType `json:"type,omitempty"`
-	// Value: the bytes that the step wrote, for an array or an object decoded from JSON.
+	// Value: the bytes that the step wrote. For an array or an object, they are decoded from JSON.
 	// +kubebuilder:validation:Schemaless
 	// +kubebuilder:pruning:PreserveUnknownFields
 	Value Value `json:"value"`
 }
 
-// PipelineResult declares a result of a Pipeline, made of results of its tasks.
+// PipelineResult declares a result of a Pipeline, built from results of its tasks.
 type PipelineResult struct {
 	// Name of the result.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	// +kubebuilder:validation:Pattern=`^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$`
 	Name string `json:"name"`
-	// Type of the result. Left out, it follows from the value.
+	// Type of the result. Without it the type follows from the value.
 	// +optional
 	Type ValueType `json:"type,omitempty"`
 	// Description for people.
@@ -67,7 +67,7 @@ type PipelineRunResult struct {
 	Value Value `json:"value"`
 }
 
-// ValueType returns the type, inferred where none is declared.
+// ValueType returns the declared type, or the inferred one if none is declared.
 func (r *TaskResult) ValueType() ValueType {
 	if r.Type != "" {
 		return r.Type
@@ -75,7 +75,7 @@ func (r *TaskResult) ValueType() ValueType {
 	return inferType(nil, r.Properties)
 }
 
-// ValueType returns the type, inferred where none is declared.
+// ValueType returns the declared type, or the inferred one if none is declared.
 func (r *StepResult) ValueType() ValueType {
 	if r.Type != "" {
 		return r.Type

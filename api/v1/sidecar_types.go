@@ -8,8 +8,8 @@ import (
 //
 // +kubebuilder:validation:XValidation:rule="!has(self.script) || size(self.script) == 0 || !has(self.command) || size(self.command) == 0",message="script and command exclude each other"
 type Sidecar struct {
-	// Name of the sidecar; its container is called sidecar-<name>. The name tekton-log-results is reserved. Without a
-	// name it is called unnamed-<i>, with its index among the sidecars.
+	// Name of the sidecar; its container is named sidecar-<name>. The name tekton-log-results is reserved. The
+	// default is unnamed-<i>, where <i> is its index among the sidecars.
 	// +optional
 	// +kubebuilder:validation:MaxLength=55
 	// +kubebuilder:validation:Pattern=`^([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$`
@@ -23,7 +23,7 @@ type Sidecar struct {
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:Pattern=`^(Always|Never|IfNotPresent|.*[$][(].+[)].*)?$`
 	ImagePullPolicy corev1.PullPolicy `json:"imagePullPolicy,omitempty"`
-	// Command to run instead of the image's entrypoint. Not together with script.
+	// Command to run instead of the image's entrypoint. It excludes script.
 	// +optional
 	// +listType=atomic
 	Command []string `json:"command,omitempty"`
@@ -63,7 +63,7 @@ type Sidecar struct {
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=100
 	VolumeDevices []corev1.VolumeDevice `json:"volumeDevices,omitempty"`
-	// LivenessProbe: the container is restarted when it fails.
+	// LivenessProbe: the kubelet restarts the container when the probe fails.
 	// +optional
 	LivenessProbe *corev1.Probe `json:"livenessProbe,omitempty"`
 	// ReadinessProbe: the first step waits until it succeeds.
@@ -72,10 +72,10 @@ type Sidecar struct {
 	// StartupProbe: the first step waits until it succeeds.
 	// +optional
 	StartupProbe *corev1.Probe `json:"startupProbe,omitempty"`
-	// Lifecycle handlers, called after the container's start and before its end.
+	// Lifecycle handlers, called after the container starts and before it stops.
 	// +optional
 	Lifecycle *corev1.Lifecycle `json:"lifecycle,omitempty"`
-	// TerminationMessagePath is the file whose text becomes the container's termination message.
+	// TerminationMessagePath is the file that holds the container's termination message.
 	// +optional
 	TerminationMessagePath string `json:"terminationMessagePath,omitempty"`
 	// TerminationMessagePolicy: File or FallbackToLogsOnError.
@@ -88,18 +88,18 @@ type Sidecar struct {
 	// Stdin keeps a buffer for the container's standard input.
 	// +optional
 	Stdin bool `json:"stdin,omitempty"`
-	// StdinOnce closes the standard input when the first client that attached to it has gone.
+	// StdinOnce closes the standard input when the first attached client disconnects.
 	// +optional
 	StdinOnce bool `json:"stdinOnce,omitempty"`
 	// TTY gives the container a terminal; it needs stdin.
 	// +optional
 	TTY bool `json:"tty,omitempty"`
-	// RestartPolicy of the sidecar's container: only Always, which every sidecar has anyway.
+	// RestartPolicy of the sidecar's container. Only Always is possible, and every sidecar has it anyway.
 	// +optional
 	// +kubebuilder:validation:Enum=Always
 	RestartPolicy *corev1.ContainerRestartPolicy `json:"restartPolicy,omitempty"`
-	// Workspaces of the Task that this sidecar gets. A workspace that any step or sidecar lists here is mounted only in
-	// those that do.
+	// Workspaces of the Task that this sidecar mounts. A workspace that any step or sidecar lists is mounted only in
+	// the steps and sidecars that list it.
 	// +optional
 	// +listType=map
 	// +listMapKey=name

@@ -10,12 +10,12 @@ import (
 	"github.com/sluice-ci/sluice/test/testutil/fill"
 )
 
-// TestBegunIsProvedByTheWholeStatus: each field of a status proves alone that its run has begun, and closes the spec. A
-// field that is added to the API later is a proof, too, unless it is listed here.
+// TestBegunIsProvedByTheWholeStatus: each field of a status, alone, shows that its run has begun and closes the spec.
+// A field that is added to the API later does so, too, unless it is listed here.
 func TestBegunIsProvedByTheWholeStatus(t *testing.T) {
 	notProofs := map[string]string{
 		"ObservedGeneration": "it is written to a run that is held",
-		"SpanContext":        "a system that traces runs may write it to a run that nothing has acted on",
+		"SpanContext":        "a system that traces runs may write it to a run that the controller has not acted on",
 	}
 	held := v1.Running(v1.PipelineRunReasonPending, "held by spec.status")
 	check := func(t *testing.T, status reflect.Value, begun func() bool) {

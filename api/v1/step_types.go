@@ -5,26 +5,26 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// OnError says what a step's failure means for its task, or a task's failure for its pipeline.
+// OnError selects what a step's failure means for its task, or a task's failure for its pipeline.
 type OnError string
 
 const (
-	// OnErrorContinue records the failure and goes on as if there had been none.
+	// OnErrorContinue records the failure and continues.
 	OnErrorContinue OnError = "continue"
-	// OnErrorStopAndFail ends what it is part of; it is the default.
+	// OnErrorStopAndFail ends the task or the run; it is the default.
 	OnErrorStopAndFail OnError = "stopAndFail"
 )
 
 // OnErrors lists the valid values, in the order in which messages name them.
 func OnErrors() []OnError { return []OnError{OnErrorContinue, OnErrorStopAndFail} }
 
-// Step is one container of a Task. Its command, or its script, starts when the step before it has ended well.
+// Step is one container of a Task. Its command, or its script, starts when the previous step has succeeded.
 //
 // +kubebuilder:validation:XValidation:rule="!has(self.script) || size(self.script) == 0 || !has(self.command) || size(self.command) == 0",message="script and command exclude each other"
 // +kubebuilder:validation:XValidation:rule="!has(self.ref) || !(has(self.image) || has(self.command) || has(self.args) || has(self.script) || has(self.env) || has(self.volumeMounts) || has(self.workingDir) || has(self.results))",message="a step that refers to a StepAction cannot have image, command, args, script, env, volumeMounts, workingDir or results of its own"
 // +kubebuilder:validation:XValidation:rule="!has(self.params) || has(self.ref)",fieldPath=".params",message="only a step with ref has params of its own; other steps see those of the task"
 type Step struct {
-	// Name of the step; its container is called step-<name>.
+	// Name of the step; its container is named step-<name>.
 	// +optional
 	// +kubebuilder:validation:MaxLength=58
 	// +kubebuilder:validation:Pattern=`^([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$`
@@ -40,8 +40,8 @@ type Step struct {
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:Pattern=`^(Always|Never|IfNotPresent|.*[$][(].+[)].*)?$`
 	ImagePullPolicy corev1.PullPolicy `json:"imagePullPolicy,omitempty"`
-	// Command to run, an array of the program and its first arguments. Not together with script. Without either, the
-	// image's own entrypoint runs.
+	// Command to run, an array of the program and its first arguments. It excludes script. Without command and script
+	// the image's entrypoint runs.
 	// +optional
 	// +listType=atomic
 	Command []string `json:"command,omitempty"`
@@ -49,11 +49,11 @@ type Step struct {
 	// +optional
 	// +listType=atomic
 	Args []string `json:"args,omitempty"`
-	// Script is the text of a program. One without a "#!" line is run by /bin/sh with "set -e". Nothing in it is
-	// interpreted by Kubernetes.
+	// Script is the text of a program. A script without a "#!" line runs with /bin/sh and "set -e". Kubernetes does
+	// not interpret its text.
 	// +optional
 	Script string `json:"script,omitempty"`
-	// WorkingDir that the command starts in; made when it does not exist, and relative to /workspace.
+	// WorkingDir that the command starts in, relative to /workspace. It is created if it does not exist.
 	// +optional
 	WorkingDir string `json:"workingDir,omitempty"`
 	// EnvFrom sets environment variables from ConfigMaps and Secrets.
@@ -81,53 +81,54 @@ type Step struct {
 	// SecurityContext of the step's container.
 	// +optional
 	SecurityContext *corev1.SecurityContext `json:"securityContext,omitempty"`
-	// Timeout after which the step is ended and fails, such as 5m30s; by default only the run's own applies.
+	// Timeout after which the step is stopped and fails, such as 5m30s. By default only the run's timeout applies.
 	// +optional
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=20
 	// +kubebuilder:validation:Pattern=`^(0|([0-9]{1,6}([.][0-9]{1,9})?h|[0-9]{1,7}([.][0-9]{1,9})?m|[0-9]{1,9}([.][0-9]{1,9})?(ns|us|µs|ms|s))+)$`
 	Timeout *metav1.Duration `json:"timeout,omitempty"`
-	// OnError: continue records a failure of the step and goes on with the next; stopAndFail, the default, ends the task.
+	// OnError: continue records a failure of the step and runs the next step; stopAndFail, the default, ends the
+	// task.
 	// +optional
 	// +kubebuilder:validation:Pattern=`^(continue|stopAndFail|[$][(].+[)])?$`
 	OnError OnError `json:"onError,omitempty"`
-	// Workspaces of the Task that this step gets. A workspace that any step or sidecar lists here is mounted only in
-	// those that do.
+	// Workspaces of the Task that this step mounts. A workspace that any step or sidecar lists is mounted only in the
+	// steps and sidecars that list it.
 	// +optional
 	// +listType=map
 	// +listMapKey=name
 	// +kubebuilder:validation:MaxItems=200
 	Workspaces []WorkspaceUsage `json:"workspaces,omitempty"`
-	// StdoutConfig says where to write the standard output to, besides the log.
+	// StdoutConfig sets a file for the standard output, in addition to the log.
 	// +optional
 	StdoutConfig *StepOutputConfig `json:"stdoutConfig,omitempty"`
-	// StderrConfig says where to write the standard error to, besides the log.
+	// StderrConfig sets a file for the standard error, in addition to the log.
 	// +optional
 	StderrConfig *StepOutputConfig `json:"stderrConfig,omitempty"`
-	// Ref names a StepAction to run. The step then has no image, command, args, script, env or volumeMounts of its own.
+	// Ref names a StepAction to run. The step must then not set image, command, args, script, env or volumeMounts.
 	// +optional
 	Ref *StepRef `json:"ref,omitempty"`
-	// Params give values to the StepAction's params. Only together with ref.
+	// Params give values to the StepAction's params. They need ref.
 	// +optional
 	// +listType=map
 	// +listMapKey=name
 	Params []Param `json:"params,omitempty"`
 	// Results that the step produces for other steps and for the task's results, each by writing the file
-	// $(step.results.<name>.path). Others refer to them as $(steps.<step>.results.<name>).
+	// $(step.results.<name>.path). Other steps refer to them as $(steps.<step>.results.<name>).
 	// +optional
 	// +listType=map
 	// +listMapKey=name
 	Results []StepResult `json:"results,omitempty"`
-	// When all of these hold, the step runs; otherwise it is skipped.
+	// When lists conditions. The step runs if all of them are true, and is skipped otherwise.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=10
 	When []WhenExpression `json:"when,omitempty"`
 }
 
-// StepTemplate is what all steps of a task have in common.
+// StepTemplate holds the fields that all steps of a task share.
 type StepTemplate struct {
-	// Image of steps that have none.
+	// Image of steps that do not set one.
 	// +optional
 	Image string `json:"image,omitempty"`
 	// ImagePullPolicy: Always, Never or IfNotPresent.
@@ -135,35 +136,35 @@ type StepTemplate struct {
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:Pattern=`^(Always|Never|IfNotPresent|.*[$][(].+[)].*)?$`
 	ImagePullPolicy corev1.PullPolicy `json:"imagePullPolicy,omitempty"`
-	// Command of steps that have neither command nor script.
+	// Command of steps that set neither command nor script.
 	// +optional
 	// +listType=atomic
 	Command []string `json:"command,omitempty"`
-	// Args of steps that have none.
+	// Args of steps that do not set any.
 	// +optional
 	// +listType=atomic
 	Args []string `json:"args,omitempty"`
-	// WorkingDir of steps that have none.
+	// WorkingDir of steps that do not set one.
 	// +optional
 	WorkingDir string `json:"workingDir,omitempty"`
 	// EnvFrom sets environment variables from ConfigMaps and Secrets.
 	// +optional
 	// +listType=atomic
 	EnvFrom []corev1.EnvFromSource `json:"envFrom,omitempty"`
-	// Env sets environment variables; a step's own of the same name wins.
+	// Env sets environment variables. A step's variable of the same name overrides it.
 	// +optional
 	// +listType=atomic
 	Env []corev1.EnvVar `json:"env,omitempty"`
-	// ComputeResources of steps that have none.
+	// ComputeResources of steps that do not set any.
 	// +optional
 	ComputeResources corev1.ResourceRequirements `json:"computeResources,omitempty"`
-	// VolumeMounts of all steps; a step's own at the same path wins.
+	// VolumeMounts of all steps. A step's mount at the same path overrides it.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=100
 	// +kubebuilder:validation:items:XValidation:rule="!(self.mountPath == '/tekton' || self.mountPath.startsWith('/tekton/')) || self.mountPath == '/tekton/home' || self.mountPath.startsWith('/tekton/home/')",fieldPath=".mountPath",messageExpression="'\"' + self.mountPath + '\": /tekton and what is below it is reserved, except /tekton/home; choose another path'",message="/tekton and what is below it is reserved, except /tekton/home; choose another path"
 	VolumeMounts []corev1.VolumeMount `json:"volumeMounts,omitempty"`
-	// VolumeDevices of all steps; a step's own at the same path wins.
+	// VolumeDevices of all steps. A step's device at the same path overrides it.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=100
@@ -173,7 +174,7 @@ type StepTemplate struct {
 	SecurityContext *corev1.SecurityContext `json:"securityContext,omitempty"`
 }
 
-// StepOutputConfig says where an output stream of a step is written to.
+// StepOutputConfig sets a file for an output stream of a step.
 type StepOutputConfig struct {
 	// Path of the file.
 	// +optional
@@ -193,7 +194,7 @@ type StepRef struct {
 
 // StepResult declares a result of a step or of a StepAction.
 type StepResult struct {
-	// Name of the result, which is also the name of its file: letters, digits, '-', '_' and '.', beginning and ending
+	// Name of the result, which is also the name of its file: letters, digits, '-', '_' and '.'. It begins and ends
 	// with a letter or a digit.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
@@ -210,13 +211,13 @@ type StepResult struct {
 	Description string `json:"description,omitempty"`
 }
 
-// WorkspaceUsage hands a workspace of the Task to one step or sidecar.
+// WorkspaceUsage mounts a workspace of the Task in one step or sidecar.
 type WorkspaceUsage struct {
 	// Name of the workspace as the Task declares it.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	Name string `json:"name"`
-	// MountPath in this container; default: that of the workspace.
+	// MountPath in this container; default: the workspace's own.
 	// +optional
 	MountPath string `json:"mountPath,omitempty"`
 }

@@ -57,17 +57,17 @@ type TaskSpec struct {
 	// +listMapKey=name
 	// +kubebuilder:validation:MaxItems=200
 	Workspaces []WorkspaceDeclaration `json:"workspaces,omitempty"`
-	// StepTemplate holds what all steps have in common. A step that sets a field itself overrides it; env, and
-	// volumeMounts by their path, are merged.
+	// StepTemplate holds the fields that all steps share. A field that a step sets overrides it. env is merged by
+	// name, and volumeMounts by path.
 	// +optional
 	StepTemplate *StepTemplate `json:"stepTemplate,omitempty"`
-	// Steps run in this order, each in a container of its own.
+	// Steps run in this order, each in a separate container.
 	// +required
 	// +listType=atomic
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=100
 	Steps []Step `json:"steps,omitempty"`
-	// Sidecars run beside the steps: started before the first one, ended after the last one.
+	// Sidecars run beside the steps. They start before the first step and are stopped after the last one.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=100

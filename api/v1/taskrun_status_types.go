@@ -6,12 +6,12 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// TaskRunStatus is how far a run has come and what it produced.
+// TaskRunStatus is the progress of a run, and what it produced.
 type TaskRunStatus struct {
-	// ObservedGeneration is the generation of the spec that this status is about.
+	// ObservedGeneration is the generation of the spec that this status describes.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
-	// Conditions: one, of type Succeeded; Unknown while the run goes on, then True or False.
+	// Conditions: one, of type Succeeded; Unknown while the run continues, then True or False.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -19,19 +19,20 @@ type TaskRunStatus struct {
 	// PodName is the pod that the steps run in.
 	// +optional
 	PodName string `json:"podName,omitempty"`
-	// StartTime is when the run was first acted on.
+	// StartTime is the time at which the controller first acted on the run.
 	// +optional
 	StartTime *metav1.Time `json:"startTime,omitempty"`
-	// CompletionTime is when the outcome was known.
+	// CompletionTime is the time at which the run ended.
 	// +optional
 	CompletionTime *metav1.Time `json:"completionTime,omitempty"`
-	// Results that the steps produced. A run that has succeeded has every result that was written, whole.
+	// Results that the steps produced. The status of a run that has succeeded holds every result that was written,
+	// whole.
 	// +optional
 	// +listType=atomic
 	Results []TaskRunResult `json:"results,omitempty"`
 	// TaskSpec is the resolved task, before params were substituted, so that a large param is not stored twice. It
-	// has one owner as a whole: a list of who owns which field of it would be longer than the spec, and be counted at each
-	// write of the status.
+	// has one owner as a whole (structType=atomic): a list of the owners of its fields would be longer than the spec,
+	// and each write of the status would count it.
 	// +optional
 	// +structType=atomic
 	TaskSpec *TaskSpec `json:"taskSpec,omitempty"`
@@ -47,10 +48,10 @@ type TaskRunStatus struct {
 	// +optional
 	// +listType=atomic
 	RetriesStatus []TaskRunAttempt `json:"retriesStatus,omitempty"`
-	// Artifacts that the steps read and made.
+	// Artifacts that the steps read and produced.
 	// +optional
 	Artifacts *Artifacts `json:"artifacts,omitempty"`
-	// Provenance is where the task came from, and the configuration that was in force when the run started.
+	// Provenance is the source of the task, and the configuration at the run's start.
 	// +optional
 	Provenance *Provenance `json:"provenance,omitempty"`
 	// SpanContext is the trace that the run belongs to.
@@ -58,8 +59,8 @@ type TaskRunStatus struct {
 	SpanContext map[string]string `json:"spanContext,omitempty"`
 }
 
-// TaskRunAttempt is the status of an attempt that failed and was begun anew. It has what a TaskRunStatus has, but for
-// the task and for earlier attempts, which stand in the run's own status.
+// TaskRunAttempt is the status of a failed attempt. It has the fields of a TaskRunStatus, without the task and
+// without earlier attempts, which are in the run's status.
 type TaskRunAttempt struct {
 	// Conditions: one, of type Succeeded.
 	// +optional
@@ -69,10 +70,10 @@ type TaskRunAttempt struct {
 	// PodName is the pod that the steps ran in.
 	// +optional
 	PodName string `json:"podName,omitempty"`
-	// StartTime is when the attempt was first acted on.
+	// StartTime is the time at which the controller first acted on the attempt.
 	// +optional
 	StartTime *metav1.Time `json:"startTime,omitempty"`
-	// CompletionTime is when its outcome was known.
+	// CompletionTime is the time at which the attempt ended.
 	// +optional
 	CompletionTime *metav1.Time `json:"completionTime,omitempty"`
 	// Results that the steps produced.
@@ -89,7 +90,7 @@ type TaskRunAttempt struct {
 	Sidecars []SidecarState `json:"sidecars,omitempty"`
 }
 
-// StepState is the state of one step. Exactly one of waiting, running and terminated is set once the pod is known.
+// StepState is the state of one step. When the pod is known, exactly one of waiting, running and terminated is set.
 type StepState struct {
 	corev1.ContainerState `json:",inline"`
 	// Name of the step.
@@ -98,7 +99,7 @@ type StepState struct {
 	// Container that the step runs in.
 	// +optional
 	Container string `json:"container,omitempty"`
-	// ImageID is the image that was run, with its digest.
+	// ImageID is the image that ran, with its digest.
 	// +optional
 	ImageID string `json:"imageID,omitempty"`
 	// TerminationReason: Completed, Error, Skipped, Cancelled, Killed, StartError or Unfinished.
@@ -108,14 +109,14 @@ type StepState struct {
 	// +optional
 	// +listType=atomic
 	Results []TaskRunResult `json:"results,omitempty"`
-	// Provenance is where the StepAction came from.
+	// Provenance is the source of the StepAction.
 	// +optional
 	Provenance *Provenance `json:"provenance,omitempty"`
 	// Inputs that the step read.
 	// +optional
 	// +listType=atomic
 	Inputs []Artifact `json:"inputs,omitempty"`
-	// Outputs that the step made.
+	// Outputs that the step produced.
 	// +optional
 	// +listType=atomic
 	Outputs []Artifact `json:"outputs,omitempty"`
@@ -130,14 +131,14 @@ type SidecarState struct {
 	// Container that the sidecar runs in.
 	// +optional
 	Container string `json:"container,omitempty"`
-	// ImageID is the image that was run, with its digest.
+	// ImageID is the image that ran, with its digest.
 	// +optional
 	ImageID string `json:"imageID,omitempty"`
 }
 
-// Provenance is where a definition came from, and the configuration that was in force when a run started.
+// Provenance is the source of a definition, and the configuration at a run's start.
 type Provenance struct {
-	// RefSource is where the definition was fetched from.
+	// RefSource is the place that the definition was fetched from.
 	// +optional
 	RefSource *RefSource `json:"refSource,omitempty"`
 	// FeatureFlags in force for the run.
@@ -145,18 +146,18 @@ type Provenance struct {
 	FeatureFlags *FeatureFlags `json:"featureFlags,omitempty"`
 }
 
-// FeatureFlags are the flags that shape how a run's results are carried.
+// FeatureFlags are the flags that control how a run's results are transported.
 type FeatureFlags struct {
-	// ResultExtractionMethod is how results come back: termination-message or sidecar-logs.
+	// ResultExtractionMethod is the transport of results: termination-message or sidecar-logs.
 	// +optional
 	ResultExtractionMethod string `json:"resultExtractionMethod,omitempty"`
-	// MaxResultSize is the limit of one result's value, in bytes.
+	// MaxResultSize is the maximum size of one result's value, in bytes.
 	// +optional
 	MaxResultSize int64 `json:"maxResultSize,omitempty"`
-	// EnforceNonfalsifiability is spire where the results of the run are signed.
+	// EnforceNonfalsifiability is spire if the results of the run are signed.
 	// +optional
 	EnforceNonfalsifiability string `json:"enforceNonfalsifiability,omitempty"`
-	// SignedResultsPolicy is what becomes of the run when its signatures do not hold: enforce or warn.
+	// SignedResultsPolicy is what happens to the run when a signature is not valid: enforce or warn.
 	// +optional
 	SignedResultsPolicy string `json:"signedResultsPolicy,omitempty"`
 	// SignedResultsIdentity is the path of the SPIFFE ID that the run's pods have.
@@ -164,8 +165,9 @@ type FeatureFlags struct {
 	SignedResultsIdentity string `json:"signedResultsIdentity,omitempty"`
 }
 
-// Begun reports whether the controller has acted on the run. Between two attempts a run has no start time and no pod:
-// therefore everything in the status is a proof, but for what is written to a run that has not begun.
+// Begun reports whether the controller has acted on the run. A run that waits for its next attempt has no start time
+// and no pod. Therefore every field of the status counts, except those that the controller writes to a run that has
+// not begun.
 func (s *TaskRunStatus) Begun() bool {
 	rest := *s
 	rest.ObservedGeneration, rest.SpanContext = 0, nil

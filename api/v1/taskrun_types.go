@@ -20,10 +20,10 @@ type TaskRun struct {
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
-	// Spec is what to run, and with what.
+	// Spec is what to run, and the inputs.
 	// +required
 	Spec TaskRunSpec `json:"spec,omitempty"`
-	// Status is how far the run has come and what it produced.
+	// Status is the progress of the run, and what it produced.
 	// +optional
 	Status TaskRunStatus `json:"status,omitempty"`
 }
@@ -38,17 +38,17 @@ type TaskRunList struct {
 	Items           []TaskRun `json:"items"`
 }
 
-// TaskRunSpec is what to run, and with what.
+// TaskRunSpec is what to run, and the inputs.
 //
 // +kubebuilder:validation:XValidation:rule="has(self.taskRef) != has(self.taskSpec)",message="exactly one of taskRef and taskSpec must be given"
 // +kubebuilder:validation:XValidation:rule="!has(self.statusMessage) || has(self.status)",fieldPath=".statusMessage",message="it explains spec.status, which is not set"
 // +kubebuilder:validation:XValidation:rule="!has(self.computeResources) || !has(self.stepSpecs)",fieldPath=".stepSpecs",message="give resources either for the whole task, in spec.computeResources, or for its steps, in spec.stepSpecs, not both"
 // +kubebuilder:validation:XValidation:rule="has(self.managedBy) == has(oldSelf.managedBy)",fieldPath=".managedBy",message="managedBy cannot be changed"
 type TaskRunSpec struct {
-	// TaskRef names the Task to run. Not together with taskSpec.
+	// TaskRef names the Task to run. It excludes taskSpec.
 	// +optional
 	TaskRef *TaskRef `json:"taskRef,omitempty"`
-	// TaskSpec is the task to run, written out. Not together with taskRef.
+	// TaskSpec is the task to run, embedded. It excludes taskRef.
 	// +optional
 	// +kubebuilder:validation:XValidation:rule="self.steps.all(x, !has(x.name) || size(x.name) == 0 || self.steps.exists_one(y, has(y.name) && y.name == x.name))",fieldPath=".steps",message="two steps have the same name"
 	// +kubebuilder:validation:XValidation:rule="!has(self.sidecars) || self.sidecars.all(x, !has(x.name) || size(x.name) == 0 || self.sidecars.exists_one(y, has(y.name) && y.name == x.name))",fieldPath=".sidecars",message="two sidecars have the same name"
@@ -74,10 +74,11 @@ type TaskRunSpec struct {
 	// +kubebuilder:validation:MaxLength=64
 	// +kubebuilder:validation:XValidation:rule="self == '0' || self.matches('^([0-9]+([.][0-9]+)?(ns|us|µs|ms|s|m|h))+$') && duration(self) <= duration('876000h')",message="must be a duration such as 1h30m or 90s, of at most 876000h (100 years)"
 	Timeout *metav1.Duration `json:"timeout,omitempty"`
-	// PodTemplate says where the pod may run, what it may see and who it is.
+	// PodTemplate sets fields of the pod: scheduling, volumes, network and identity.
 	// +optional
 	PodTemplate *PodTemplate `json:"podTemplate,omitempty"`
-	// Retries is how often a run that failed begins anew; the attempts are kept in status.retriesStatus.
+	// Retries is the number of times that a failed run is started again. Earlier attempts are kept in
+	// status.retriesStatus.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=1000
@@ -85,19 +86,19 @@ type TaskRunSpec struct {
 	// Status: TaskRunCancelled cancels the run.
 	// +optional
 	Status TaskRunSpecStatus `json:"status,omitempty"`
-	// StatusMessage says why the run was cancelled.
+	// StatusMessage gives the reason of the cancellation.
 	// +optional
 	StatusMessage TaskRunSpecStatusMessage `json:"statusMessage,omitempty"`
-	// ComputeResources of the whole task, spread over its steps. Not together with those of stepSpecs.
+	// ComputeResources of the whole task, divided among its steps. It excludes those of stepSpecs.
 	// +optional
 	ComputeResources *corev1.ResourceRequirements `json:"computeResources,omitempty"`
-	// StepSpecs override what the task says of some of its steps.
+	// StepSpecs override fields of some of the task's steps.
 	// +optional
 	// +listType=map
 	// +listMapKey=name
 	// +kubebuilder:validation:MaxItems=100
 	StepSpecs []TaskRunStepSpec `json:"stepSpecs,omitempty"`
-	// SidecarSpecs override what the task says of some of its sidecars.
+	// SidecarSpecs override fields of some of the task's sidecars.
 	// +optional
 	// +listType=map
 	// +listMapKey=name
@@ -106,8 +107,8 @@ type TaskRunSpec struct {
 	// Debug holds the run at breakpoints.
 	// +optional
 	Debug *TaskRunDebug `json:"debug,omitempty"`
-	// ManagedBy names the controller that runs this; left out, it is tekton.dev/pipeline, which is this one. A run that
-	// names another controller is left alone. It cannot be changed.
+	// ManagedBy names the controller that runs this; the default is tekton.dev/pipeline, which is this one. This
+	// controller does not act on a run that names another one. The field cannot be changed.
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
 	// +kubebuilder:validation:Pattern=`^[^/]+/.+$`
@@ -115,7 +116,7 @@ type TaskRunSpec struct {
 	ManagedBy *string `json:"managedBy,omitempty"`
 }
 
-// TaskRunSpecStatus is what its user wants of a run that has begun.
+// TaskRunSpecStatus is a user's request to end a run.
 //
 // +kubebuilder:validation:Enum="";TaskRunCancelled
 type TaskRunSpecStatus string
@@ -128,10 +129,10 @@ func TaskRunSpecStatuses() []TaskRunSpecStatus {
 	return []TaskRunSpecStatus{TaskRunSpecStatusCancelled}
 }
 
-// TaskRunSpecStatusMessage says why a run was cancelled.
+// TaskRunSpecStatusMessage gives the reason of a cancellation.
 type TaskRunSpecStatusMessage string
 
-// TaskRunStepSpec overrides what a task says of one of its steps.
+// TaskRunStepSpec overrides fields of one of a task's steps.
 type TaskRunStepSpec struct {
 	// Name of the step.
 	// +kubebuilder:validation:MinLength=1
@@ -141,7 +142,7 @@ type TaskRunStepSpec struct {
 	ComputeResources corev1.ResourceRequirements `json:"computeResources,omitempty"`
 }
 
-// TaskRunSidecarSpec overrides what a task says of one of its sidecars.
+// TaskRunSidecarSpec overrides fields of one of a task's sidecars.
 type TaskRunSidecarSpec struct {
 	// Name of the sidecar.
 	// +kubebuilder:validation:MinLength=1
@@ -160,7 +161,7 @@ type TaskRunDebug struct {
 
 // TaskBreakpoints are the places at which a run waits for its user.
 type TaskBreakpoints struct {
-	// OnFailure: enabled holds a step that failed.
+	// OnFailure: with enabled, a step that failed is held.
 	// +optional
 	// +kubebuilder:validation:Enum="";enabled
 	OnFailure string `json:"onFailure,omitempty"`

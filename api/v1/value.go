@@ -14,7 +14,7 @@ import (
 // +kubebuilder:validation:Enum=string;array;object
 type ValueType string
 
-// The three types of params and results.
+// TypeString, TypeArray and TypeObject are the types of params and results.
 const (
 	TypeString ValueType = "string"
 	TypeArray  ValueType = "array"
@@ -24,10 +24,11 @@ const (
 // ValueTypes lists the valid types, in the order in which messages name them.
 func ValueTypes() []ValueType { return []ValueType{TypeString, TypeArray, TypeObject} }
 
-// Value is the value of a param or a result: a string, an array of strings, or an object whose values are strings. In
-// JSON it is that string, array or object itself.
+// Value is the value of a param or a result: a string, an array of strings, or an object whose values are strings.
+// Its JSON encoding is that string, array or object.
 type Value struct {
-	// Type says which of the fields below holds the value. The zero Value has no type and encodes as "".
+	// Type is the type of the value, and selects the field below that holds it. The zero Value has no type and
+	// encodes as "".
 	Type ValueType `json:"-"`
 	// String is the value of type string.
 	String string `json:"-"`
@@ -46,9 +47,9 @@ func ArrayValue(a ...string) Value { return Value{Type: TypeArray, Array: a} }
 // ObjectValue returns a Value of type object.
 func ObjectValue(o map[string]string) Value { return Value{Type: TypeObject, Object: o} }
 
-// UnmarshalJSON never refuses valid JSON: a number, a boolean, or an array or object that does not hold strings only,
-// becomes the string of its compact JSON text, which is what users of YAML mean by `value: 5`. Validation, not
-// decoding, is where a value of the wrong type is refused.
+// UnmarshalJSON accepts all valid JSON. A number, a boolean, and an array or object that does not hold strings only
+// become the string of their compact JSON text. Users of YAML expect this for `value: 5`. Validation, not decoding,
+// refuses a value of the wrong type.
 func (v *Value) UnmarshalJSON(data []byte) error {
 	data = bytes.TrimSpace(data)
 	*v = Value{Type: TypeString}
@@ -78,7 +79,7 @@ func (v *Value) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// decodeStrings decodes an array that holds nothing but strings: a null inside would silently become "".
+// decodeStrings decodes an array of strings only. It refuses a null element, which would silently become "".
 func decodeStrings(data []byte) ([]string, bool) {
 	var elements []*string
 	if err := json.Unmarshal(data, &elements); err != nil || slices.Contains(elements, nil) {
@@ -107,7 +108,7 @@ func decodeStringMap(data []byte) (map[string]string, bool) {
 	return o, true
 }
 
-// MarshalJSON writes the string, array or object itself. Keys of an object are sorted.
+// MarshalJSON encodes the string, array or object that v holds. Keys of an object are sorted.
 func (v Value) MarshalJSON() ([]byte, error) {
 	switch v.Type {
 	case TypeArray:

@@ -27,7 +27,7 @@ func TestValueUnmarshal(t *testing.T) {
 			want:   ArrayValue("a", ""),
 		},
 		"EmptyArray": {
-			reason: "Also when it is empty.",
+			reason: "An empty array is an array.",
 			json:   `[]`,
 			want:   ArrayValue(),
 		},
@@ -37,26 +37,26 @@ func TestValueUnmarshal(t *testing.T) {
 			want:   ObjectValue(map[string]string{"k": "v"}),
 		},
 		"EmptyObject": {
-			reason: "Also when it is empty.",
+			reason: "An empty object is an object.",
 			json:   `{}`,
 			want:   ObjectValue(nil),
 		},
 		"Number": {
-			reason: "YAML's numbers are texts to those who write them, digit by digit.",
+			reason: "A number is a text with the same digits.",
 			json:   `1.10`,
 			want:   StringValue("1.10"),
 		},
 		"Bool": {
-			reason: "So are its booleans.",
+			reason: "A boolean is a text.",
 			json:   `true`,
 			want:   StringValue("true"),
 		},
 		"Null": {
-			reason: "A null is no value.",
+			reason: "A null is not a value.",
 			json:   `null`,
 		},
 		"MixedArray": {
-			reason: "An array of something else is kept as a text, whole.",
+			reason: "An array of other types becomes a text, whole.",
 			json:   `[1, "a"]`,
 			want:   StringValue(`[1,"a"]`),
 		},
@@ -66,12 +66,12 @@ func TestValueUnmarshal(t *testing.T) {
 			want:   StringValue(`["a",null]`),
 		},
 		"NestedObject": {
-			reason: "Nor does an object that holds more than strings lose any of it.",
+			reason: "An object that holds more than strings becomes a text, whole.",
 			json:   `{"a": {"b": 1}}`,
 			want:   StringValue(`{"a":{"b":1}}`),
 		},
 		"NullInObject": {
-			reason: "A null must not become an empty string here either.",
+			reason: "A null in an object must not become an empty string.",
 			json:   `{"a":null}`,
 			want:   StringValue(`{"a":null}`),
 		},
@@ -107,7 +107,7 @@ func TestValuesSurviveJSON(t *testing.T) {
 	})
 }
 
-// An object that is stored and cannot be decoded would stop the watch of all runs.
+// FuzzValueNeverRefusesJSON: a stored object that cannot be decoded would stop the watch of all runs.
 func FuzzValueNeverRefusesJSON(f *testing.F) {
 	f.Add([]byte(`{"a":[1]}`))
 	f.Add([]byte(`"\ud800"`))
@@ -122,13 +122,13 @@ func FuzzValueNeverRefusesJSON(f *testing.F) {
 func TestConditions(t *testing.T) {
 	var status TaskRunStatus
 	if status.Done() || status.Condition() != nil {
-		t.Error("a run that nobody has acted on is not done and has no condition")
+		t.Error("a run that the controller has not acted on must not be done or have a condition")
 	}
 	first, second := metav1.NewTime(time.Unix(1, 0)), metav1.NewTime(time.Unix(2, 0))
 	status.SetCondition(Running(TaskRunReasonPending, "a"), first)
 	status.SetCondition(Running(TaskRunReasonRunning, "b"), second)
 	if c := status.Condition(); status.Done() || c.Reason != TaskRunReasonRunning || !c.LastTransitionTime.Equal(&first) {
-		t.Errorf("the transition time is that of the status, not of the reason: got %+v", c)
+		t.Errorf("the transition time must change with the status, not with the reason: got %+v", c)
 	}
 	status.SetCondition(Failed(TaskRunReasonFailed, "c"), second)
 	if c := status.Condition(); !status.Done() || c.Status != metav1.ConditionFalse ||

@@ -8,7 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// WorkspacesDir is where workspaces are mounted that do not say otherwise.
+// WorkspacesDir is the directory under which a workspace without a mountPath is mounted.
 const WorkspacesDir = "/workspace"
 
 // WorkspaceDeclaration is a directory that a Task needs and a run provides.
@@ -40,7 +40,7 @@ func (w WorkspaceDeclaration) Path() string {
 	return path.Join(WorkspacesDir, w.Name)
 }
 
-// WorkspaceBinding says which volume a run gives to a declared workspace. Exactly one source must be set.
+// WorkspaceBinding assigns a volume to a declared workspace. Exactly one source must be set.
 //
 // +kubebuilder:validation:XValidation:rule="[has(self.emptyDir), has(self.persistentVolumeClaim), has(self.volumeClaimTemplate), has(self.configMap), has(self.secret), has(self.projected), has(self.csi)].filter(x, x).size() == 1",message="exactly one of emptyDir, persistentVolumeClaim, volumeClaimTemplate, configMap, secret, projected and csi must be given"
 type WorkspaceBinding struct {
@@ -52,13 +52,13 @@ type WorkspaceBinding struct {
 	// SubPath is a folder of the volume to mount instead of its root.
 	// +optional
 	SubPath string `json:"subPath,omitempty"`
-	// EmptyDir is a fresh folder that lives as long as the pod.
+	// EmptyDir is an empty folder that is deleted with the pod.
 	// +optional
 	EmptyDir *corev1.EmptyDirVolumeSource `json:"emptyDir,omitempty"`
 	// PersistentVolumeClaim that exists in the run's namespace.
 	// +optional
 	PersistentVolumeClaim *corev1.PersistentVolumeClaimVolumeSource `json:"persistentVolumeClaim,omitempty"`
-	// VolumeClaimTemplate is a claim that is made for this run, and goes with it.
+	// VolumeClaimTemplate is a claim that is created for this run, and deleted with it.
 	// +optional
 	// +kubebuilder:validation:XValidation:rule="has(self.spec) && has(self.spec.accessModes) && has(self.spec.resources) && has(self.spec.resources.requests)",fieldPath=".spec",message="a claim needs accessModes, such as [ReadWriteOnce], and resources.requests.storage, such as 1Gi"
 	VolumeClaimTemplate *corev1.PersistentVolumeClaim `json:"volumeClaimTemplate,omitempty"`
@@ -76,7 +76,7 @@ type WorkspaceBinding struct {
 	CSI *corev1.CSIVolumeSource `json:"csi,omitempty"`
 }
 
-// PipelineWorkspaceDeclaration is a workspace that a Pipeline hands on to its tasks.
+// PipelineWorkspaceDeclaration is a workspace that a Pipeline passes to its tasks.
 type PipelineWorkspaceDeclaration struct {
 	// Name by which a PipelineRun binds the workspace.
 	// +kubebuilder:validation:MinLength=1
@@ -91,7 +91,7 @@ type PipelineWorkspaceDeclaration struct {
 	Optional bool `json:"optional,omitempty"`
 }
 
-// WorkspacePipelineTaskBinding hands a Pipeline's workspace to a task.
+// WorkspacePipelineTaskBinding passes a Pipeline's workspace to a task.
 type WorkspacePipelineTaskBinding struct {
 	// Name of the workspace as the Task declares it.
 	// +kubebuilder:validation:MinLength=1
@@ -106,19 +106,19 @@ type WorkspacePipelineTaskBinding struct {
 	SubPath string `json:"subPath,omitempty"`
 }
 
-// VolumeName returns the name of the pod volume that the workspace of this name is bound to, as
-// $(workspaces.<name>.volume) gives it to sidecars that mount it themselves. It depends on the name alone, so that
-// substitution and the pod builder agree without asking each other.
+// VolumeName returns the name of the pod volume that the workspace is bound to, which is also the value of
+// $(workspaces.<name>.volume) for sidecars that mount it themselves. The volume name depends only on the workspace's
+// name, so substitution and the pod builder compute it separately.
 func (w WorkspaceDeclaration) VolumeName() string {
 	sum := sha256.Sum256([]byte(w.Name))
 	return "ws-" + hex.EncodeToString(sum[:5])
 }
 
-// ReservedVolumePrefix begins the names of the volumes that belong to the system. A task may not mount them: a step that
-// could write there could forge the results of another.
+// ReservedVolumePrefix is the prefix of the names of the system's volumes. A task must not mount them: a step that
+// could write there could forge the results of another step.
 const ReservedVolumePrefix = "tekton-internal-"
 
-// PipelineWorkspace returns the name of the pipeline's workspace that is handed to the task.
+// PipelineWorkspace returns the name of the pipeline's workspace that is passed to the task.
 func (w *WorkspacePipelineTaskBinding) PipelineWorkspace() string {
 	if w.Workspace != "" {
 		return w.Workspace

@@ -14,7 +14,7 @@ var GroupVersion = schema.GroupVersion{Group: v1.GroupName, Version: "v1beta1"}
 // KindStepAction is the kind that a step's ref refers to.
 const KindStepAction = "StepAction"
 
-// AddToScheme makes the types of this package known to s.
+// AddToScheme registers the types of this package in s.
 func AddToScheme(s *runtime.Scheme) error {
 	s.AddKnownTypes(GroupVersion, &StepAction{}, &StepActionList{})
 	metav1.AddToGroupVersion(s, GroupVersion)

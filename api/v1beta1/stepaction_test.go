@@ -27,6 +27,6 @@ func TestStep(t *testing.T) {
 		SecurityContext: &corev1.SecurityContext{RunAsUser: new(int64(1))},
 	}
 	if diff := cmp.Diff(want, action.Spec.Step()); diff != "" {
-		t.Errorf("what a StepAction does must all be in its step: -want, +got:\n%s", diff)
+		t.Errorf("the step must have every field of the StepAction: -want, +got:\n%s", diff)
 	}
 }

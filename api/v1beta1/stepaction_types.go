@@ -43,7 +43,7 @@ type StepActionSpec struct {
 	// Description for people.
 	// +optional
 	Description string `json:"description,omitempty"`
-	// Params that the step gives, as $(params.<name>). Those of the task are not visible here.
+	// Params that the step gives, as $(params.<name>). The params of the task are not available here.
 	// +optional
 	// +listType=map
 	// +listMapKey=name
@@ -57,7 +57,7 @@ type StepActionSpec struct {
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	Image string `json:"image,omitempty"`
-	// Command to run, an array of the program and its first arguments. Not together with script.
+	// Command to run, an array of the program and its first arguments. It excludes script.
 	// +optional
 	// +listType=atomic
 	Command []string `json:"command,omitempty"`
@@ -87,8 +87,8 @@ type StepActionSpec struct {
 	SecurityContext *corev1.SecurityContext `json:"securityContext,omitempty"`
 }
 
-// Step is the step that the StepAction stands for. It shares the memory of the StepAction, and has neither a name nor
-// anything else that only the step which refers to it can say.
+// Step returns the step that the StepAction defines. It shares memory with the StepAction. It has no name, and none
+// of the other fields that only the step which refers to the StepAction can set.
 func (s *StepActionSpec) Step() *v1.Step {
 	return &v1.Step{
 		Image: s.Image, Command: s.Command, Args: s.Args, Script: s.Script, WorkingDir: s.WorkingDir, Env: s.Env,
