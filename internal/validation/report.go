@@ -26,7 +26,7 @@ const (
 	maxDetail = 4096
 )
 
-// Report collects the errors of one object. It is full after MaxErrors errors; it is stopped when it is full or when its
+// Report collects the errors and the warnings of one object. It is full after MaxErrors errors; it is stopped when it is full or when its
 // context is done. Loops over parts of the object end when it is stopped, so that work on an object that is refused anyway
 // ends early. A Report is for one object and one goroutine.
 type Report struct {
@@ -34,6 +34,9 @@ type Report struct {
 	errs  field.ErrorList
 	more  bool
 	known *KnownErrors
+	// warnings are bounded by MaxWarnings; moreWarnings counts those above it.
+	warnings     []Warning
+	moreWarnings int
 	// keep receives the errors instead of errs, without a bound in number.
 	keep *KnownErrors
 	// cel counts the bytes of the expressions in CEL.
