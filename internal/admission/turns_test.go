@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -146,6 +147,13 @@ func TestRoomIsTakenFromTheGreediest(t *testing.T) {
 		size              int64
 		times             int
 	}
+	eachIn := func(source string, size int64, namespaces ...string) []request {
+		var all []request
+		for _, n := range namespaces {
+			all = append(all, request{source: source, namespace: n, size: size, times: 1})
+		}
+		return all
+	}
 	cases := map[string]struct {
 		reason string
 		before []request
@@ -170,6 +178,16 @@ func TestRoomIsTakenFromTheGreediest(t *testing.T) {
 				size:      megabyte,
 				times:     12,
 			}},
+			asks: request{source: "api", namespace: "a", size: 2 * megabyte},
+		},
+		"OnlyTheSumOfASource": {
+			reason: "an address loses although each of its namespaces has less room than that of the other address",
+			before: slices.Concat([]request{{
+				source:    "api",
+				namespace: "a",
+				size:      megabyte,
+				times:     4,
+			}}, eachIn("pod", 2*megabyte, "b", "c", "d", "e", "f", "g", "h", "i", "j")),
 			asks: request{source: "api", namespace: "a", size: 2 * megabyte},
 		},
 		"Itself": {
