@@ -45,4 +45,12 @@ if ! "$KUBECTL" rollout status deployment/sluice-controller -n "$namespace" --ti
 	"$KUBECTL" logs deployment/sluice-controller -n "$namespace" --tail=20 >&2 || true
 	die "the controller did not become ready" "run: kubectl describe pods -n $namespace"
 fi
+# A controller that was replaced works on runs, with its old arguments, until its process has ended.
+ending=$("$KUBECTL" get pods -n "$namespace" -l app.kubernetes.io/name=sluice-controller \
+	-o go-template='{{range .items}}{{if .metadata.deletionTimestamp}}pod/{{.metadata.name}} {{end}}{{end}}')
+if [ -n "$ending" ]; then
+	# shellcheck disable=SC2086 # the names are words
+	"$KUBECTL" wait -n "$namespace" --for=delete $ending --timeout=120s >/dev/null ||
+		die "the controller before this one did not end" "run: kubectl describe pods -n $namespace"
+fi
 say "the controller is ready"
