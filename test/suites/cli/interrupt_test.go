@@ -34,7 +34,7 @@ func (u *impatient) Write(p []byte) (int, error) {
 	return u.Buffer.Write(p)
 }
 
-// TestInterrupted: interrupted, the command ends at once with 130 and says how to come back, and the run goes on.
+// TestInterrupted: interrupted, the command ends at once with 130 and says how to follow the run, which continues.
 func TestInterrupted(t *testing.T) {
 	c := connect(t)
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "cli-"}}
@@ -56,9 +56,9 @@ func TestInterrupted(t *testing.T) {
 		t.Errorf("the exit status of what was interrupted is %d: got %d", clierror.Interrupted, code)
 	}
 	for _, want := range []string{
-		"interrupted; taskrun/slow goes on\n",
-		"hint: to come back: sluice logs taskrun/slow -n " + namespace.Name + " -f\n",
-		"hint: to end it: sluice cancel taskrun/slow -n " + namespace.Name + "\n",
+		"interrupted; taskrun/slow continues\n",
+		"hint: to follow it: sluice logs taskrun/slow -n " + namespace.Name + " -f\n",
+		"hint: to cancel it: sluice cancel taskrun/slow -n " + namespace.Name + "\n",
 	} {
 		if !strings.Contains(user.String(), want) {
 			t.Errorf("there is no %q in\n%s", want, user.String())

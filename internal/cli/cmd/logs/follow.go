@@ -11,9 +11,9 @@ import (
 	"github.com/sluice-ci/sluice/internal/cli/runs"
 )
 
-// Selection says which logs are wanted.
+// Selection selects logs by task and step.
 type Selection struct {
-	// Task of the pipeline, and Step; empty for all.
+	// Task is a task of the pipeline, and Step a step. An empty name selects all.
 	Task, Step string
 }
 
@@ -38,7 +38,7 @@ func NewFollower(c *cluster.Cluster, selection Selection, p *Printer) *Follower 
 	}
 }
 
-// See tells how the run stands now: new TaskRuns are followed from then on.
+// See takes the present state of the run, and follows the logs of new TaskRuns.
 func (f *Follower) See(ctx context.Context, s runs.Snapshot) {
 	for _, tr := range s.Tasks {
 		if board, ok := f.boards[tr.Name]; ok {
@@ -64,7 +64,7 @@ func (f *Follower) start(ctx context.Context, task string, tr *v1.TaskRun) {
 	})
 }
 
-// Close waits until every log was read to its end, and returns what went wrong.
+// Close waits until every log is read completely. It returns the errors of all of them.
 func (f *Follower) Close() error {
 	for _, board := range f.boards {
 		board.Close()
@@ -73,7 +73,7 @@ func (f *Follower) Close() error {
 	return errors.Join(f.errs...)
 }
 
-// Follow prints the logs of a run as they are written, until it has ended and everything was printed.
+// Follow prints the logs of a run while its steps write them. It returns after the run has ended and every line is printed.
 func Follow(ctx context.Context, c *cluster.Cluster, r runs.Run, selection Selection, p *Printer) error {
 	f := NewFollower(c, selection, p)
 	err := runs.Watch(ctx, c, r, func(s runs.Snapshot) error {

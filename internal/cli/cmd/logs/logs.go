@@ -1,4 +1,4 @@
-// Package logs is `sluice logs`: what the steps of a run have printed, or print.
+// Package logs implements `sluice logs`, which prints or follows the output of the steps of a run.
 package logs
 
 import (
@@ -17,35 +17,35 @@ import (
 	"github.com/sluice-ci/sluice/internal/cli/terminal"
 )
 
-// Options are what `sluice logs` was asked for.
+// Options are the options of `sluice logs`.
 type Options struct {
 	Terminal *terminal.Terminal
 	Source   cluster.Source
-	// Run as it was typed.
+	// Run is the argument as the user typed it.
 	Run string
-	// Follow: go on until the run has ended.
+	// Follow continues to print until the run has ended.
 	Follow bool
-	// Task of the pipeline; empty for all.
+	// Task is a task of the pipeline; empty for all tasks.
 	Task string
-	// Step of a task; empty for all.
+	// Step is a step of a task; empty for all steps.
 	Step string
-	// Timestamps: each line begins with its time.
+	// Timestamps puts the time before each line.
 	Timestamps bool
-	// Failed: only steps that have failed.
+	// Failed selects only the steps that have failed.
 	Failed bool
 }
 
-// NewCommand is `sluice logs`.
+// NewCommand returns the command `sluice logs`.
 func NewCommand(t *terminal.Terminal, source cluster.Source) *cobra.Command {
 	o := &Options{Terminal: t, Source: source}
 	c := &cobra.Command{
 		Use:     "logs RUN",
 		Aliases: []string{"log"},
-		Short:   "Print what the steps of a run have printed, or follow it",
-		Long: `Prints the logs of a run's steps, of all attempts, in order; with -f as they are written, until the run has ended.
+		Short:   "Print the logs of a run's steps, or follow them",
+		Long: `Prints the logs of a run's steps in order, with all attempts. With -f it prints them while they are written, until the run ends.
 
-Each line begins with the step that it is from, [task › step] in a PipelineRun. With --step on a TaskRun nothing is put
-before lines, so that they are what the step printed.`,
+Each line begins with its step, in a PipelineRun with [task › step]. With --step on a TaskRun lines have no prefix, so the
+output is exactly what the step printed.`,
 		Example: `  sluice logs build-x7k2p -f
   sluice logs build-x7k2p --task test --timestamps
   sluice logs build-x7k2p --failed            # only what failed
@@ -57,17 +57,17 @@ before lines, so that they are what the step printed.`,
 			return o.run(c.Context())
 		},
 	}
-	c.Flags().BoolVarP(&o.Follow, "follow", "f", false, "go on until the run has ended")
+	c.Flags().BoolVarP(&o.Follow, "follow", "f", false, "continue until the run has ended")
 	c.Flags().StringVar(&o.Task, "task", "", "only this task of the pipeline")
 	c.Flags().StringVar(&o.Step, "step", "", "only this step")
-	c.Flags().BoolVar(&o.Timestamps, "timestamps", false, "begin each line with its time")
+	c.Flags().BoolVar(&o.Timestamps, "timestamps", false, "print the time of each line")
 	c.Flags().BoolVar(&o.Failed, "failed", false, "only steps that have failed")
 	c.MarkFlagsMutuallyExclusive("follow", "failed")
 	complete(c, source)
 	return c
 }
 
-// complete gives --task and --step the names of the run that was typed before them.
+// complete completes --task and --step with the names of the run whose argument precedes them.
 func complete(c *cobra.Command, source cluster.Source) {
 	of := func(names func(runs.Snapshot) []string) cobra.CompletionFunc {
 		return func(c *cobra.Command, args []string, text string) ([]cobra.Completion, cobra.ShellCompDirective) {
@@ -87,7 +87,7 @@ func complete(c *cobra.Command, source cluster.Source) {
 			return slices.DeleteFunc(all, func(name string) bool { return !strings.HasPrefix(name, text) }), nothing
 		}
 	}
-	// The flags exist: they were made by the caller.
+	// The flags exist, because the caller has defined them.
 	_ = c.RegisterFlagCompletionFunc("task", of(taskNames))
 	_ = c.RegisterFlagCompletionFunc("step", of(stepNames))
 }
@@ -129,16 +129,16 @@ func (o *Options) run(ctx context.Context) error {
 	return o.print(ctx, c, snapshot, printer)
 }
 
-// check refuses a task or step that the run does not have, as far as that is known.
+// check returns an error if the run has no such task or step. It returns nil as long as the task may still start.
 func (o *Options) check(s runs.Snapshot) error {
 	if o.Task != "" && s.Run.TaskRun != nil {
-		return clierror.New("--task is for PipelineRuns, and "+s.Run.Reference().String()+" is a TaskRun", "--step NAME picks one of its steps")
+		return clierror.New("--task is for PipelineRuns, and "+s.Run.Reference().String()+" is a TaskRun", "--step NAME selects one of its steps")
 	}
 	if s.Run.PipelineRun == nil || o.Task == "" || s.Find(o.Task) != nil {
 		return nil
 	}
 	if !s.Run.Done() && o.Follow {
-		return nil // it may still come
+		return nil // it may still start
 	}
 	return clierror.New(fmt.Sprintf("%s has run no task %q", s.Run.Reference(), o.Task), "it has run "+strings.Join(taskNames(s), ", "))
 }
@@ -157,9 +157,9 @@ func (o *Options) print(ctx context.Context, c *cluster.Cluster, s runs.Snapshot
 		}
 	}
 	if o.Failed && printer.Lines() == 0 {
-		o.Terminal.Notef("no step of %s has failed and printed something", s.Run.Reference())
+		o.Terminal.Notef("no failed step of %s has printed anything", s.Run.Reference())
 		if s.Run.State() == runs.Failed {
-			o.Terminal.Hintf("sluice explain %s says why it failed", c.Typed(s.Run.Reference().String(), s.Run.Namespace()))
+			o.Terminal.Hintf("find the cause: sluice explain %s", c.Typed(s.Run.Reference().String(), s.Run.Namespace()))
 		}
 	}
 	return nil

@@ -8,7 +8,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/cli/terminal"
 )
 
-// Printer prints lines of logs, each with the step that it is from, in the step's color. Several goroutines may use it.
+// Printer prints lines of logs, each with its step in the color of the step. It is safe for concurrent use.
 type Printer struct {
 	terminal   *terminal.Terminal
 	alone      bool
@@ -20,13 +20,13 @@ type Printer struct {
 	lines  int
 }
 
-// NewPrinter returns a Printer. Lines of a TaskRun alone are not given the name of their task; without prefixed nothing is
-// put before them.
+// NewPrinter returns a Printer. With alone the prefix of a line is its step without its task. Without prefixed, lines have no
+// prefix.
 func NewPrinter(t *terminal.Terminal, alone, prefixed, timestamps bool) *Printer {
 	return &Printer{terminal: t, alone: alone, prefixed: prefixed, timestamps: timestamps, colors: map[string]terminal.Color{}}
 }
 
-// Print prints a line.
+// Print prints one line.
 func (p *Printer) Print(line logreader.Line) {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
@@ -48,21 +48,21 @@ func (p *Printer) Print(line logreader.Line) {
 	p.terminal.Printf("%s%s\n", before, line.Text)
 }
 
-// Note says something about the logs.
+// Note prints a note about the logs.
 func (p *Printer) Note(message string) {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
 	p.terminal.Notef("%s", message)
 }
 
-// Lines is how many lines were printed.
+// Lines returns the number of lines that were printed.
 func (p *Printer) Lines() int {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
 	return p.lines
 }
 
-// color gives each step a color of its own, in turn.
+// color gives each step its color, in turn.
 func (p *Printer) color(name string) terminal.Color {
 	palette := []terminal.Color{terminal.Cyan, terminal.Magenta, terminal.Blue, terminal.Yellow, terminal.Green}
 	if _, ok := p.colors[name]; !ok {

@@ -18,19 +18,19 @@ import (
 	"github.com/sluice-ci/sluice/internal/cli/terminal"
 )
 
-// GetOptions are what `sluice results get` was asked for.
+// GetOptions are the options of `sluice results get`.
 type GetOptions struct {
 	Terminal *terminal.Terminal
 	Source   cluster.Source
-	// Run as it was typed.
+	// Run is the argument as the user typed it.
 	Run string
-	// Name of the result, or TASK/NAME; empty for the only one, or with JSON for all.
+	// Name is the result, or TASK/NAME. Empty means the only result, or with JSON all results.
 	Name string
-	// File to write to; empty or "-" for Out.
+	// File is the file to write; empty or "-" means Out.
 	File string
-	// JSON: the value is written as JSON, whatever its type.
+	// JSON writes the value as JSON, whatever its type.
 	JSON bool
-	// Raw: the very bytes that the step wrote; of an array or object they are in the log of the pod alone.
+	// Raw writes exactly the bytes that the step wrote. For an array or an object only the log of the pod has them.
 	Raw bool
 }
 
@@ -39,14 +39,14 @@ func newGet(t *terminal.Terminal, source cluster.Source) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "get RUN [NAME]",
 		Short: "Write the exact bytes of a result, and check their digest",
-		Long: `Writes the value of a result: the exact bytes of a string, nothing added; an array or an object as compact JSON.
-NAME may be left out when there is only one. Of a PipelineRun, TASK/NAME is a result of a task.
+		Long: `Writes the value of a result: the exact bytes of a string, with nothing added, or an array or object as compact JSON.
+Omit NAME if the run has only one result. For a PipelineRun, TASK/NAME is a result of a task.
 
-The bytes are compared with what the step wrote, by the digest in the log of the results sidecar, as long as the pod is
-there. If they differ nothing is written, and the exit status is 2. What was found is said on standard error.
+As long as the pod exists, the command compares the bytes with the digest in the log of the results sidecar. If they differ,
+it writes nothing and exits with status 2. It prints the outcome of the check to standard error.
 
---raw writes an array or an object as the step wrote it, white space included, which only the pod's log knows.
---json writes any value as JSON: a string in quotes; without NAME, one object with all results.`,
+--raw writes an array or an object exactly as the step wrote it, with its white space, which only the pod's log has.
+--json writes any value as JSON, a string in quotes. Without NAME it writes one object with all results.`,
 		Example: `  sluice results get build-x7k2p sbom -o sbom.json
   sluice results get taskrun/make digest | cosign verify-blob …
   sluice results get build-x7k2p make/sbom | jq .components
@@ -63,7 +63,7 @@ there. If they differ nothing is written, and the exit status is 2. What was fou
 	c.ValidArgsFunction = completeNames(source)
 	c.Flags().StringVarP(&o.File, "output", "o", "", "file to write to (default: standard output)")
 	c.Flags().BoolVar(&o.JSON, "json", false, "write the value as JSON")
-	c.Flags().BoolVar(&o.Raw, "raw", false, "write what the step wrote, byte for byte, also of an array or object")
+	c.Flags().BoolVar(&o.Raw, "raw", false, "write exactly the bytes that the step wrote, also for an array or object")
 	c.MarkFlagsMutuallyExclusive("json", "raw")
 	return c
 }
@@ -98,7 +98,7 @@ func (o *GetOptions) get(ctx context.Context) error {
 	return nil
 }
 
-// getAll writes one JSON object that has every result of the run by name.
+// getAll writes one JSON object with every result of the run by name.
 func (o *GetOptions) getAll(all []resultview.Result, reference string) error {
 	object := map[string]json.RawMessage{}
 	for _, r := range all {
@@ -117,7 +117,7 @@ func (o *GetOptions) getAll(all []resultview.Result, reference string) error {
 	return o.write(b.Bytes())
 }
 
-// bytes are what is to be written.
+// bytes returns the bytes to write.
 func (o *GetOptions) bytes(r resultview.Result, reference string) ([]byte, error) {
 	if err := refuse(r, reference); err != nil {
 		return nil, err
@@ -128,8 +128,8 @@ func (o *GetOptions) bytes(r resultview.Result, reference string) ([]byte, error
 	case o.Raw:
 		data, ok := r.Written()
 		if !ok {
-			return nil, clierror.New(fmt.Sprintf("cannot get the bytes that the step wrote for the %s %q: %s", r.Type, r.Name, r.Check.Detail),
-				"without --raw it is written as compact JSON, which has the same values")
+			return nil, clierror.New(fmt.Sprintf("cannot get the bytes that the step wrote for %s %q: %s", r.Type, r.Name, r.Check.Detail),
+				"omit --raw to get the same values as compact JSON")
 		}
 		return data, nil
 	default:
@@ -137,17 +137,17 @@ func (o *GetOptions) bytes(r resultview.Result, reference string) ([]byte, error
 	}
 }
 
-// refuse is an error when the value is not what the step wrote.
+// refuse returns an error if the value is not what the step wrote.
 func refuse(r resultview.Result, reference string) error {
 	if r.Check.Outcome != resultview.Different {
 		return nil
 	}
-	return clierror.New(fmt.Sprintf("result %q of %s is not what the step wrote: %s", r.Name, reference, r.Check.Detail),
-		"do not use it; this must not happen, so please report it with kubectl get "+reference+" -o yaml and the log of the results sidecar")
+	return clierror.New(fmt.Sprintf("result %q of %s differs from what the step wrote: %s", r.Name, reference, r.Check.Detail),
+		"do not use it; this is a bug, please report it with the output of kubectl get "+reference+" -o yaml and the log of the results sidecar")
 }
 
-// write writes to the file, which is there whole or not at all, or to Out, where a person gets the line feed that is
-// missing at the end.
+// write writes to the file, completely or not at all, or else to Out. If Out is a terminal, it adds the missing line feed at
+// the end.
 func (o *GetOptions) write(data []byte) error {
 	if o.File == "" || o.File == "-" {
 		if _, err := o.Terminal.Out.Write(data); err != nil {
@@ -159,13 +159,13 @@ func (o *GetOptions) write(data []byte) error {
 		return nil
 	}
 	if err := replace(o.File, data); err != nil {
-		return clierror.Hint(fmt.Errorf("cannot write file %q: %w", o.File, err), "-o FILE names a file in a folder that exists")
+		return clierror.Hint(fmt.Errorf("cannot write file %q: %w", o.File, err), "-o FILE needs a folder that exists")
 	}
 	return nil
 }
 
-// replace writes a file beside the one that is wanted and gives it the name once it is whole. What is no regular file,
-// such as a pipe, is written to as it is.
+// replace writes a temporary file in the same folder, and renames it once it is complete. It writes directly to a file that
+// is not regular, such as a pipe.
 func replace(name string, data []byte) (err error) {
 	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
 		return os.WriteFile(name, data, 0o644)
@@ -176,15 +176,15 @@ func replace(name string, data []byte) (err error) {
 	}
 	defer func() {
 		if err != nil {
-			_ = os.Remove(temporary.Name()) // the error that is returned says more
+			_ = os.Remove(temporary.Name()) // the returned error has the cause
 		}
 	}()
 	if _, err := temporary.Write(data); err != nil {
-		_ = temporary.Close() // likewise
+		_ = temporary.Close() // the returned error has the cause
 		return err
 	}
 	if err := temporary.Chmod(0o644); err != nil {
-		_ = temporary.Close() // likewise
+		_ = temporary.Close() // the returned error has the cause
 		return err
 	}
 	if err := temporary.Close(); err != nil {
@@ -193,7 +193,7 @@ func replace(name string, data []byte) (err error) {
 	return os.Rename(temporary.Name(), name)
 }
 
-// pick finds the result that is meant.
+// pick returns the result with the given name.
 func pick(all []resultview.Result, name string, r runs.Run, c *cluster.Cluster) (resultview.Result, error) {
 	reference := r.Reference().String()
 	names := make([]string, len(all))
@@ -209,8 +209,8 @@ func pick(all []resultview.Result, name string, r runs.Run, c *cluster.Cluster) 
 	case name == "" && len(all) == 1:
 		return all[0], nil
 	case name == "":
-		return resultview.Result{}, clierror.New(fmt.Sprintf("%s has %d results: say which one", reference, len(all)),
-			"one of "+strings.Join(names, ", "), "or all as one JSON object: --json")
+		return resultview.Result{}, clierror.New(fmt.Sprintf("%s has %d results, and none is selected", reference, len(all)),
+			"select one: "+strings.Join(names, ", "), "or get all as one JSON object: --json")
 	}
 	hint := "it has " + strings.Join(names, ", ")
 	if near := runs.Near(name, names); len(near) > 0 {
@@ -219,7 +219,7 @@ func pick(all []resultview.Result, name string, r runs.Run, c *cluster.Cluster) 
 	return resultview.Result{}, clierror.New(fmt.Sprintf("%s has no result %q", reference, name), hint)
 }
 
-// said is what the check found, for people.
+// said describes the outcome of the check for users.
 func said(r resultview.Result) string {
 	if r.Check.Outcome == resultview.Unknown {
 		return "no digest to compare with: " + r.Check.Detail
@@ -227,7 +227,7 @@ func said(r resultview.Result) string {
 	return string(r.Check.Outcome) + ": " + r.Check.Detail
 }
 
-// completeNames completes the run, and then the names of its results.
+// completeNames completes the run, and after it the names of its results.
 func completeNames(source cluster.Source) cobra.CompletionFunc {
 	names := runs.Complete(source, false)
 	return func(command *cobra.Command, args []string, text string) ([]cobra.Completion, cobra.ShellCompDirective) {

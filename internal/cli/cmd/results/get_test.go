@@ -50,7 +50,7 @@ func TestPick(t *testing.T) {
 		"Which": {
 			reason: "Of two somebody has to.",
 			there:  []string{"a", "b"},
-			bad:    "say which one",
+			bad:    "none is selected",
 		},
 		"Not there": {
 			reason: "A name that there is not is an error, also where there is only one.",

@@ -1,4 +1,4 @@
-// Package results is `sluice results`: what a run has produced, listed with sizes and digests, or fetched byte for byte.
+// Package results implements `sluice results`, which lists results with sizes and digests, or fetches one byte for byte.
 package results
 
 import (
@@ -15,12 +15,12 @@ import (
 	"github.com/sluice-ci/sluice/internal/objectsize"
 )
 
-// NewCommand is `sluice results`.
+// NewCommand returns the command `sluice results`.
 func NewCommand(t *terminal.Terminal, source cluster.Source) *cobra.Command {
 	c := &cobra.Command{
 		Use:     "results",
 		Aliases: []string{"result"},
-		Short:   "List and fetch what a run has produced",
+		Short:   "List and fetch the results of a run",
 		Example: "  sluice results list RUN\n  sluice results get RUN sbom -o sbom.json",
 		Args:    cobra.NoArgs,
 		RunE:    func(c *cobra.Command, _ []string) error { return c.Help() },
@@ -29,13 +29,13 @@ func NewCommand(t *terminal.Terminal, source cluster.Source) *cobra.Command {
 	return c
 }
 
-// ListOptions are what `sluice results list` was asked for.
+// ListOptions are the options of `sluice results list`.
 type ListOptions struct {
 	Terminal *terminal.Terminal
 	Source   cluster.Source
-	// Run as it was typed.
+	// Run is the argument as the user typed it.
 	Run string
-	// Output is how they are printed.
+	// Output is the output format.
 	Output table.Format
 }
 
@@ -44,12 +44,12 @@ func newList(t *terminal.Terminal, source cluster.Source) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "list RUN",
 		Short: "List a run's results with types, sizes, digests and shares of the limits",
-		Long: `Lists the results of a run; of a PipelineRun also those of its tasks, as TASK/NAME.
+		Long: `Lists the results of a run. For a PipelineRun it also lists those of its tasks, as TASK/NAME.
 
-OF LIMIT is the share of max-result-size, as it was in force for the run; OF OBJECT that of what one run can hold as a whole.
-SHA256 is the digest of the value as it is stored. CHECK says whether that is what the step wrote: "verified" when the digest
-in the log of the results sidecar says so, "unknown" when there is none (results in termination messages have none, and the
-log goes with the pod).`,
+OF LIMIT is the share of the max-result-size that applied to the run; OF OBJECT is the share of what one run can hold.
+SHA256 is the digest of the stored value. CHECK says whether the step wrote that value: it is "verified" if the digest in the
+log of the results sidecar is the same, and "unknown" if there is no digest (results in termination messages have none, and
+the log is deleted with the pod).`,
 		Example: `  sluice results list build-x7k2p
   sluice results list taskrun/make -o json | jq '.results[] | {name, size, sha256}'`,
 		Args:              cobra.ExactArgs(1),
@@ -63,11 +63,11 @@ log goes with the pod).`,
 	return c
 }
 
-// report is what -o json prints.
+// report is the JSON of -o json.
 type report struct {
 	Run     string              `json:"run"`
 	Results []resultview.Result `json:"results"`
-	// Size and Limit of the run's own object, encoded, in bytes.
+	// Size and Limit are those of the run's object in bytes, encoded as JSON.
 	Size  int `json:"size"`
 	Limit int `json:"limit"`
 }
@@ -107,6 +107,6 @@ func whyNone(r runs.Run, c *cluster.Cluster) string {
 	case r.Succeeded():
 		return ": no step wrote one"
 	default:
-		return ": it failed; sluice explain " + c.Typed(r.Reference().String(), r.Namespace()) + " says why"
+		return ": it failed; find the cause: sluice explain " + c.Typed(r.Reference().String(), r.Namespace())
 	}
 }

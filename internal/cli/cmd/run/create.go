@@ -15,16 +15,16 @@ import (
 	"github.com/sluice-ci/sluice/internal/cli/runs"
 )
 
-// owner is the name under which fields are applied.
+// owner is the field manager of applied fields.
 const owner = client.FieldOwner("sluice")
 
-// apply makes an object as the file says, whatever it was before: what is run is what the file says.
+// apply creates or changes an object so that it is as in the file.
 func apply(ctx context.Context, c *cluster.Cluster, object *unstructured.Unstructured) error {
 	if err := place(c, object); err != nil {
 		return err
 	}
 	if object.GetName() == "" {
-		return clierror.New(fmt.Sprintf("a %s of the files has no name", object.GetKind()), "metadata.name")
+		return clierror.New(fmt.Sprintf("a %s of the files has no name", object.GetKind()), "set metadata.name")
 	}
 	name := fmt.Sprintf("%s %q", object.GetKind(), object.GetName())
 	err := c.Client.Apply(ctx, client.ApplyConfigurationFromUnstructured(object), owner, client.ForceOwnership)
@@ -34,7 +34,7 @@ func apply(ctx context.Context, c *cluster.Cluster, object *unstructured.Unstruc
 	return nil
 }
 
-// create makes the run, and returns it as the server has stored it.
+// create creates the run, and returns it as the server has stored it.
 func create(ctx context.Context, c *cluster.Cluster, object *unstructured.Unstructured) (runs.Run, error) {
 	if err := place(c, object); err != nil {
 		return runs.Run{}, err
@@ -45,8 +45,8 @@ func create(ctx context.Context, c *cluster.Cluster, object *unstructured.Unstru
 	name := object.GetName()
 	switch {
 	case apierrors.IsAlreadyExists(err):
-		return runs.Run{}, clierror.New(fmt.Sprintf("there is a %s %q already", object.GetKind(), name),
-			"let the server make names: metadata.generateName: "+name+"- instead of name",
+		return runs.Run{}, clierror.New(fmt.Sprintf("%s %q already exists", object.GetKind(), name),
+			"let the server generate names: replace metadata.name by metadata.generateName: "+name+"-",
 			fmt.Sprintf("or delete the old one: sluice delete %s", runs.Reference{Kind: object.GetKind(), Name: name}))
 	case err != nil:
 		return runs.Run{}, fmt.Errorf("cannot create %s %q: %w", object.GetKind(), name+object.GetGenerateName(), err)
@@ -58,14 +58,14 @@ func create(ctx context.Context, c *cluster.Cluster, object *unstructured.Unstru
 	return made, nil
 }
 
-// place gives an object the namespace that the user means, unless the file says one, or its kind has none.
+// place sets the namespace of an object to the one of the command, unless the file has one or the kind has no namespace.
 func place(c *cluster.Cluster, object *unstructured.Unstructured) error {
 	if object.GetNamespace() != "" {
 		return nil
 	}
 	namespaced, err := c.Client.IsObjectNamespaced(object)
 	if err != nil {
-		return fmt.Errorf("cannot find the kind %s of %q: %w", object.GetKind(), object.GetName(), err)
+		return fmt.Errorf("cannot find kind %s of %q: %w", object.GetKind(), object.GetName(), err)
 	}
 	if namespaced {
 		object.SetNamespace(c.Namespace)
@@ -73,12 +73,12 @@ func place(c *cluster.Cluster, object *unstructured.Unstructured) error {
 	return nil
 }
 
-// declaredParams are the params of what a run runs: its own definition, or one that is in the cluster, where those of the
-// files are by now. It returns nil where that cannot be said, as with resolvers.
+// declaredParams returns the params that the run's Task or Pipeline declares: its own definition, or one in the cluster,
+// where the definitions of the files already are. It returns nil if they are unknown, for example with resolvers.
 func declaredParams(ctx context.Context, c *cluster.Cluster, run *unstructured.Unstructured) []v1.ParamSpec {
 	typed := runs.New(run.GetKind())
 	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(run.Object, typed.Object()); err != nil {
-		return nil // the server says what is wrong
+		return nil // the server reports the error
 	}
 	key := client.ObjectKey{Namespace: run.GetNamespace()}
 	if tr := typed.TaskRun; tr != nil {

@@ -14,25 +14,25 @@ import (
 	"github.com/sluice-ci/sluice/internal/cli/runs"
 )
 
-// given is a param as it was typed: -p name=value, more than once for an array.
+// given is a param as the user typed it: -p name=value, for an array also several times.
 type given struct {
 	name   string
 	values []string
 }
 
-// parseParams reads the -p flags. A value @FILE is the content of the file.
+// parseParams parses the -p flags. For a value @FILE it reads the file.
 func parseParams(flags []string) ([]given, error) {
 	var all []given
 	for _, text := range flags {
 		name, value, found := strings.Cut(text, "=")
 		if !found || name == "" {
-			return nil, clierror.New(fmt.Sprintf("cannot take -p %q for a param", text), "-p name=value, or -p name=@FILE for what is in a file")
+			return nil, clierror.New(fmt.Sprintf("cannot parse -p %q", text), "use -p name=value, or -p name=@FILE for the content of a file")
 		}
 		if file, isFile := strings.CutPrefix(value, "@"); isFile {
 			data, err := os.ReadFile(file)
 			if err != nil {
 				return nil, clierror.Hint(fmt.Errorf("cannot read the value of param %q: %w", name, err),
-					"a value that begins with @ is the name of a file")
+					"a value that begins with @ names a file")
 			}
 			value = string(data)
 		}
@@ -45,7 +45,7 @@ func parseParams(flags []string) ([]given, error) {
 	return all, nil
 }
 
-// value is what the API takes, by the declared type; empty when that is not known.
+// value returns the JSON value for the declared type. An empty type means that the type is unknown.
 func (g given) value(declared v1.ValueType) (any, error) {
 	switch declared {
 	case v1.TypeArray:
@@ -54,7 +54,7 @@ func (g given) value(declared v1.ValueType) (any, error) {
 		return g.object()
 	case v1.TypeString:
 		if len(g.values) > 1 {
-			return nil, clierror.New(fmt.Sprintf("param %q is a string, and was given %d times", g.name, len(g.values)))
+			return nil, clierror.New(fmt.Sprintf("param %q is a string, but -p sets it %d times", g.name, len(g.values)))
 		}
 		return g.values[0], nil
 	default:
@@ -65,12 +65,12 @@ func (g given) value(declared v1.ValueType) (any, error) {
 	}
 }
 
-// array takes a JSON array, or each value as an element.
+// array returns a JSON array as its elements, and other values as one element each.
 func (g given) array() (any, error) {
 	var elements []string
 	if len(g.values) == 1 && strings.HasPrefix(strings.TrimSpace(g.values[0]), "[") {
 		if err := json.Unmarshal([]byte(g.values[0]), &elements); err != nil {
-			return nil, clierror.Hint(fmt.Errorf("cannot take the value of param %q for an array of strings: %w", g.name, err),
+			return nil, clierror.Hint(fmt.Errorf("cannot parse the value of param %q as an array of strings: %w", g.name, err),
 				fmt.Sprintf(`-p %s='["a","b"]', or -p %s=a -p %s=b`, g.name, g.name, g.name))
 		}
 	} else {
@@ -83,11 +83,11 @@ func (g given) array() (any, error) {
 	return plain, nil
 }
 
-// object takes a JSON object.
+// object returns the fields of a JSON object.
 func (g given) object() (any, error) {
 	var members map[string]string
 	if err := json.Unmarshal([]byte(g.values[0]), &members); err != nil || len(g.values) > 1 {
-		return nil, clierror.New(fmt.Sprintf("cannot take the value of param %q for an object with strings", g.name),
+		return nil, clierror.New(fmt.Sprintf("cannot parse the value of param %q as an object of strings", g.name),
 			fmt.Sprintf(`-p %s='{"key":"value"}'`, g.name))
 	}
 	plain := make(map[string]any, len(members))
@@ -97,8 +97,8 @@ func (g given) object() (any, error) {
 	return plain, nil
 }
 
-// setParams puts the params into a run, over those that it has. Declared are the params of its Task or Pipeline; nil when
-// they are not known, so that nothing can be said of names and types.
+// setParams sets the params of a run, and replaces existing ones of the same name. Declared has the params of its Task or
+// Pipeline. It is nil if they are unknown; then names and types are not checked.
 func setParams(run *unstructured.Unstructured, params []given, declared []v1.ParamSpec) error {
 	list, _, err := unstructured.NestedSlice(run.Object, "spec", "params")
 	if err != nil {
@@ -118,8 +118,8 @@ func setParams(run *unstructured.Unstructured, params []given, declared []v1.Par
 	return unstructured.SetNestedSlice(run.Object, list, "spec", "params")
 }
 
-// kindOf is the type of a declared param; empty when nothing is known. A name that is not declared is refused, because
-// the run would leave the value unused.
+// kindOf returns the declared type of a param, or an empty type if declared is nil. It returns an error for a name that is
+// not declared, because the run would ignore the value.
 func kindOf(name string, declared []v1.ParamSpec) (v1.ValueType, error) {
 	if declared == nil {
 		return "", nil
@@ -148,10 +148,10 @@ func kindOf(name string, declared []v1.ParamSpec) (v1.ValueType, error) {
 	if near := runs.Near(name, names); len(near) > 0 {
 		hint = "did you mean " + strings.Join(near, ", ") + "?"
 	}
-	return "", clierror.New(fmt.Sprintf("what is to be run declares no param %q", name), hint)
+	return "", clierror.New(fmt.Sprintf("cannot set param %q: the Task or Pipeline does not declare it", name), hint)
 }
 
-// put replaces the element of this name, or appends it.
+// put replaces the element with this name, or appends it.
 func put(list []any, name string, element map[string]any) []any {
 	for i, e := range list {
 		if m, ok := e.(map[string]any); ok && m["name"] == name {

@@ -12,16 +12,16 @@ import (
 	"github.com/sluice-ci/sluice/internal/cli/manifestfile"
 )
 
-// plan is what is to be done with the objects of the files.
+// plan is what the command does with the objects of the files.
 type plan struct {
-	// apply are objects to be there before the runs begin, in the order of the files.
+	// apply has the objects to apply before the runs start, in the order of the files.
 	apply []*unstructured.Unstructured
-	// create are the runs.
+	// create has the runs.
 	create []*unstructured.Unstructured
 }
 
-// planOf sorts the objects. Files without a run get one, when it is clear what is to be run: their only Pipeline, or
-// without a Pipeline their only Task.
+// planOf sorts the objects. If the files have no run, it adds one for their only Pipeline, or without Pipelines for their
+// only Task.
 func planOf(objects []manifestfile.Object) (plan, error) {
 	var p plan
 	for _, o := range objects {
@@ -48,22 +48,22 @@ func isRun(o *unstructured.Unstructured) bool {
 	return isOurs(o) && slices.Contains([]string{v1.KindTaskRun, v1.KindPipelineRun}, o.GetKind())
 }
 
-// runFor makes a run of what the files define.
+// runFor builds a run of the only Pipeline or Task in the files.
 func runFor(objects []*unstructured.Unstructured) (*unstructured.Unstructured, error) {
 	pipelines, tasks := named(objects, v1.KindPipeline), named(objects, v1.KindTask)
 	switch {
 	case len(pipelines) == 1:
 		return newRun(v1.KindPipelineRun, "pipelineRef", pipelines[0]), nil
 	case len(pipelines) > 1:
-		return nil, clierror.New(fmt.Sprintf("the files have no run, and %d Pipelines", len(pipelines)),
+		return nil, clierror.New(fmt.Sprintf("cannot choose a Pipeline: the files have no run, and %d Pipelines", len(pipelines)),
 			"add a PipelineRun that names one of "+strings.Join(pipelines, ", "))
 	case len(tasks) == 1:
 		return newRun(v1.KindTaskRun, "taskRef", tasks[0]), nil
 	case len(tasks) > 1:
-		return nil, clierror.New(fmt.Sprintf("the files have no run, no Pipeline, and %d Tasks", len(tasks)),
+		return nil, clierror.New(fmt.Sprintf("cannot choose a Task: the files have no run, no Pipeline, and %d Tasks", len(tasks)),
 			"add a TaskRun that names one of "+strings.Join(tasks, ", "))
 	default:
-		return nil, clierror.New("the files have nothing that can be run", "a TaskRun or PipelineRun, or one Pipeline or Task")
+		return nil, clierror.New("the files have nothing to run", "add a TaskRun or PipelineRun, or one Pipeline or Task")
 	}
 }
 

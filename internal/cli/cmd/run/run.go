@@ -1,5 +1,5 @@
-// Package run is `sluice run`: it creates what files define, starts the run, shows how it gets on, and ends with its results
-// or with why it failed.
+// Package run implements `sluice run`. It creates the objects of files, starts the run, shows its progress, and ends with the
+// results or with the cause of the failure.
 package run
 
 import (
@@ -20,53 +20,53 @@ import (
 	"github.com/sluice-ci/sluice/internal/cli/terminal"
 )
 
-// Options are what `sluice run` was asked for.
+// Options are the options of `sluice run`.
 type Options struct {
 	Terminal *terminal.Terminal
 	Source   cluster.Source
-	// Now is the clock that times are told by.
+	// Now returns the current time.
 	Now func() time.Time
-	// Files with the objects.
+	// Files are the files and folders with the objects.
 	Files []string
-	// Params as they were typed, name=value.
+	// Params are as the user typed them, name=value.
 	Params []string
-	// Workspaces as they were typed, name=volume.
+	// Workspaces are as the user typed them, name=volume.
 	Workspaces []string
-	// Watch: stay until the run has ended.
+	// Watch waits until the run has ended.
 	Watch bool
-	// Logs: print what the steps print.
+	// Logs prints the output of the steps.
 	Logs bool
-	// Local: run on a cluster on this machine, which is started where it is not up.
+	// Local runs on a cluster on this machine, and starts that cluster if necessary.
 	Local bool
-	// LocalDir and LocalPort are the folder and the port of that cluster; empty and 0 for localkube's own choice.
+	// LocalDir and LocalPort are the folder and the port of that cluster. Empty and 0 select the defaults of localkube.
 	LocalDir  string
 	LocalPort int
-	// Namespace, as it was typed, for Local.
+	// Namespace is the namespace as the user typed it, for Local.
 	Namespace string
-	// Output is how the run is printed in the end.
+	// Output is the format in which the run is printed at the end.
 	Output table.Format
 }
 
-// NewCommand is `sluice run`.
+// NewCommand returns the command `sluice run`.
 func NewCommand(t *terminal.Terminal, source cluster.Source) *cobra.Command {
 	o := &Options{Terminal: t, Source: source, Now: time.Now}
 	var noWatch bool
 	c := &cobra.Command{
 		Use:   "run -f FILE...",
-		Short: "Start a run from files, watch it, and see its results",
-		Long: `Creates what the files define and starts their runs: Tasks, Pipelines and whatever else is in them is applied first, as the
-file says it, and TaskRuns and PipelineRuns are created. Files without a run, but with one Pipeline or one Task, get one.
+		Short: "Start a run from files, watch it, and show its results",
+		Long: `Creates the objects of the files and starts their runs. It applies Tasks, Pipelines and all other objects first, and then
+creates the TaskRuns and PipelineRuns. For files with one Pipeline or one Task and no run, it creates a run.
 
-Then the run is shown as a tree of tasks and steps, live on a terminal and as lines elsewhere; with --logs what the steps
-print is shown instead. In the end there are the results, or why it failed. Interrupted, the command ends and the run goes on.
+Then it shows the run as a tree of tasks and steps: live on a terminal, otherwise as lines. With --logs it prints the output
+of the steps instead. At the end it prints the results, or the cause of the failure. If you interrupt it, the run continues.
 
--p sets a param over what the file says: name=value; name=@FILE takes the content of a file; an array is given as JSON or by
-more than one -p of the name, an object as JSON. -w binds a workspace: NAME=emptyDir, NAME=claim/CLAIM, NAME=new/1Gi,
+-p sets a param and overrides the file: name=value, or name=@FILE for the content of a file. Give an array as JSON or by
+several -p of the same name, and an object as JSON. -w binds a workspace: NAME=emptyDir, NAME=claim/CLAIM, NAME=new/1Gi,
 NAME=configMap/MAP or NAME=secret/SECRET, each also with ,subPath=FOLDER.
 
---local uses a Kubernetes on this machine, whatever the kubeconfig says, and starts it, with Sluice on it, where it is not
-up. It needs root, and the programs that make cli localkube builds, beside sluice. Results come through logs there, so that
-large ones do. It stays up afterwards; how to end it is said.
+--local uses a Kubernetes cluster on this machine and ignores the kubeconfig. It starts the cluster with Sluice if it is not
+running. It needs root, and in the folder of sluice the programs that make cli localkube builds. Results leave pods through
+logs there, so large results work. The cluster keeps running afterwards; the command prints how to stop it.
 
 Exit status: 0 the run succeeded (or was started, with --no-watch), 1 it failed, 2 it could not be started or watched,
 130 interrupted.`,
@@ -85,21 +85,21 @@ Exit status: 0 the run succeeded (or was started, with --no-watch), 1 it failed,
 	c.Flags().StringSliceVarP(&o.Files, "filename", "f", nil, "file or folder with the objects; - is standard input")
 	c.Flags().StringArrayVarP(&o.Params, "param", "p", nil, "value of a param, name=value")
 	c.Flags().StringArrayVarP(&o.Workspaces, "workspace", "w", nil, "volume of a workspace, name=volume")
-	c.Flags().BoolVar(&o.Watch, "watch", true, "stay until the run has ended")
-	c.Flags().BoolVar(&noWatch, "no-watch", false, "start the run, and return at once")
-	c.Flags().BoolVar(&o.Logs, "logs", false, "print what the steps print")
-	c.Flags().BoolVar(&o.Local, "local", false, "run on a cluster on this machine, started if it is not up")
-	c.Flags().StringVar(&o.LocalDir, "local-dir", "", "folder of the cluster of --local (default: localkube's)")
-	c.Flags().IntVar(&o.LocalPort, "local-port", 0, "port of its API server, when it is started (default: localkube's)")
+	c.Flags().BoolVar(&o.Watch, "watch", true, "wait until the run has ended")
+	c.Flags().BoolVar(&noWatch, "no-watch", false, "start the run, and do not wait")
+	c.Flags().BoolVar(&o.Logs, "logs", false, "print the output of the steps")
+	c.Flags().BoolVar(&o.Local, "local", false, "run on a cluster on this machine, and start it if necessary")
+	c.Flags().StringVar(&o.LocalDir, "local-dir", "", "folder of the cluster of --local (default: that of localkube)")
+	c.Flags().IntVar(&o.LocalPort, "local-port", 0, "port of its API server, when it is started (default: that of localkube)")
 	c.MarkFlagsMutuallyExclusive("watch", "no-watch")
 	c.MarkFlagsMutuallyExclusive("logs", "no-watch")
-	// The flag exists: it was made some lines above.
+	// The flag exists, because it is defined above.
 	_ = c.MarkFlagRequired("filename")
 	o.Output.Register(c)
 	return c
 }
 
-// Run does all of it.
+// Run creates the objects, starts the runs, and watches or prints them.
 func (o *Options) Run(ctx context.Context) error {
 	objects, err := manifestfile.Read(o.Files, o.Terminal.In)
 	if err != nil {
@@ -132,7 +132,7 @@ func (o *Options) Run(ctx context.Context) error {
 	return o.watchAll(ctx, c, started)
 }
 
-// connect connects to the cluster that is meant, and starts the local one.
+// connect connects to the selected cluster, and starts the local one if necessary.
 func (o *Options) connect(ctx context.Context) (*cluster.Cluster, error) {
 	if !o.Local {
 		return o.Source.Connect()
@@ -148,7 +148,7 @@ func (o *Options) local() *local.Cluster {
 	return &local.Cluster{Dir: o.LocalDir, Port: o.LocalPort, Terminal: o.Terminal}
 }
 
-// start applies and creates what the plan has.
+// start applies and creates the objects of the plan.
 func (o *Options) start(ctx context.Context, c *cluster.Cluster, p plan, params []given) ([]runs.Run, error) {
 	for _, object := range p.apply {
 		if err := apply(ctx, c, object); err != nil {
@@ -156,7 +156,7 @@ func (o *Options) start(ctx context.Context, c *cluster.Cluster, p plan, params 
 		}
 		o.Terminal.Notef("%s/%s applied", strings.ToLower(object.GetKind()), object.GetName())
 	}
-	// All runs are made ready before the first one starts, so that a wrong param starts none.
+	// All runs are prepared before the first one starts, so that a wrong param starts none.
 	for _, object := range p.create {
 		if err := o.ready(ctx, c, object, params); err != nil {
 			return nil, err
@@ -184,7 +184,7 @@ func (o *Options) ready(ctx context.Context, c *cluster.Cluster, object *unstruc
 	return setParams(object, params, declaredParams(ctx, c, object))
 }
 
-// leave says how to come back to the runs.
+// leave prints how to follow the runs.
 func (o *Options) leave(started []runs.Run) error {
 	err := o.print(started)
 	for _, r := range started {
@@ -193,7 +193,7 @@ func (o *Options) leave(started []runs.Run) error {
 	return err
 }
 
-// print prints the runs: their names, or the whole of them.
+// print prints the names of the runs, or the complete runs.
 func (o *Options) print(all []runs.Run) error {
 	var object any
 	var list []any
@@ -212,7 +212,7 @@ func (o *Options) print(all []runs.Run) error {
 	})
 }
 
-// watchAll watches the runs one after the other. They run at the same time.
+// watchAll watches the runs one after the other, while all of them run.
 func (o *Options) watchAll(ctx context.Context, c *cluster.Cluster, started []runs.Run) error {
 	code := clierror.Success
 	ended := make([]runs.Run, 0, len(started))
@@ -222,7 +222,7 @@ func (o *Options) watchAll(ctx context.Context, c *cluster.Cluster, started []ru
 			return interrupted(o.Terminal, started)
 		}
 		if err != nil {
-			return clierror.Hint(err, "the run goes on: sluice describe "+r.Reference().String())
+			return clierror.Hint(err, "the run continues: sluice describe "+r.Reference().String())
 		}
 		ended = append(ended, s.Run)
 		if o.Output == table.Table {
@@ -238,7 +238,7 @@ func (o *Options) watchAll(ctx context.Context, c *cluster.Cluster, started []ru
 		}
 	}
 	if o.Local {
-		o.Terminal.Hintf("the cluster stays up, for the next run and for kubectl; to end it: %s", o.local().Stop())
+		o.Terminal.Hintf("the cluster keeps running, for the next run and for kubectl; to stop it: %s", o.local().Stop())
 	}
 	if code != clierror.Success {
 		return clierror.Quiet(code)
@@ -246,14 +246,14 @@ func (o *Options) watchAll(ctx context.Context, c *cluster.Cluster, started []ru
 	return nil
 }
 
-// interrupted says that the runs go on, and how to come back.
+// interrupted prints that the runs continue, and how to follow or cancel them.
 func interrupted(t *terminal.Terminal, started []runs.Run) error {
 	t.Notef("")
 	var hints []string
 	for _, r := range started {
 		at := r.Reference().String() + " -n " + r.Namespace()
-		t.Notef("interrupted; %s goes on", r.Reference())
-		hints = append(hints, "to come back: sluice logs "+at+" -f", "to end it: sluice cancel "+at)
+		t.Notef("interrupted; %s continues", r.Reference())
+		hints = append(hints, "to follow it: sluice logs "+at+" -f", "to cancel it: sluice cancel "+at)
 	}
 	return &clierror.Error{Err: clierror.ErrQuiet, Hints: hints, Code: clierror.Interrupted}
 }

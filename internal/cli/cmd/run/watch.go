@@ -16,14 +16,15 @@ import (
 	"github.com/sluice-ci/sluice/internal/cli/tree"
 )
 
-// unseen is how long a run may be left alone until that is said: a controller that works takes no second.
+// unseen is how long a run may have no status before the command prints a hint. A working controller needs less than a
+// second.
 const unseen = 15 * time.Second
 
-// view shows how a run gets on.
+// view shows the progress of a run.
 type view interface {
-	// see is called with each state of the run.
+	// see shows a new state of the run.
 	see(s runs.Snapshot)
-	// close is called once, when no other state will come.
+	// close is called once, after the last state.
 	close() error
 }
 
@@ -34,7 +35,7 @@ func (o *Options) watch(ctx context.Context, c *cluster.Cluster, r runs.Run) (ru
 	var seen atomic.Bool
 	timer := time.AfterFunc(unseen, func() {
 		if !seen.Load() {
-			o.Terminal.Hintf("nothing has acted on %s yet; sluice doctor looks whether there is a controller", r.Reference())
+			o.Terminal.Hintf("no controller has started %s yet; check whether there is one: sluice doctor", r.Reference())
 		}
 	})
 	defer timer.Stop()
@@ -70,9 +71,9 @@ type silent struct{}
 func (silent) see(runs.Snapshot) {}
 func (silent) close() error      { return nil }
 
-// logged shows what the steps print.
+// logged prints the output of the steps.
 type logged struct {
-	ctx      context.Context //nolint:containedctx // the followers are started by what is seen, and end with the command
+	ctx      context.Context //nolint:containedctx // see starts the followers, which end with the command
 	follower *logs.Follower
 }
 
@@ -96,7 +97,7 @@ func (p *plain) see(s runs.Snapshot) {
 
 func (p *plain) close() error { return nil }
 
-// live draws the tree over itself, at each change and each second.
+// live draws the tree over its previous drawing, at each change and each second.
 type live struct {
 	terminal *terminal.Terminal
 	now      func() time.Time
@@ -137,7 +138,7 @@ func (l *live) see(s runs.Snapshot) {
 	l.draw(l.terminal.Height - 1)
 }
 
-// close draws the whole tree for the last time: it may scroll now.
+// close draws the complete tree for the last time. It may scroll now.
 func (l *live) close() error {
 	close(l.stop)
 	l.ticking.Wait()
@@ -147,7 +148,7 @@ func (l *live) close() error {
 	return nil
 }
 
-// draw goes back to the first line of the tree, and clears the rest of each line, and what was below.
+// draw moves to the first line of the tree. It clears the rest of each line, and everything below the tree.
 func (l *live) draw(limit int) {
 	if !l.seen {
 		return
@@ -164,12 +165,12 @@ func (l *live) draw(limit int) {
 	l.drawn = len(lines)
 }
 
-// finish prints what came out of a run: its results, or why it failed.
+// finish prints the results of a run, or the cause of its failure.
 func (o *Options) finish(ctx context.Context, c *cluster.Cluster, s runs.Snapshot) {
 	took := runs.Spoken(s.Run.Took(o.Now()))
 	if all := resultview.NewChecker(c).Check(ctx, resultview.Of(s)); len(all) > 0 {
 		o.Terminal.Printf("\n")
-		// What is printed for people goes to a terminal or nowhere.
+		// An error to print to the terminal has no consequence: only users read it.
 		_ = resultview.Grid(all).Write(o.Terminal.Out, o.Terminal)
 	}
 	state := s.Run.State()

@@ -10,22 +10,22 @@ import (
 	"github.com/sluice-ci/sluice/internal/cli/clierror"
 )
 
-// workspaceForms are what -w takes, for messages.
+// workspaceForms lists the forms of -w, for messages.
 const workspaceForms = "-w NAME=emptyDir, NAME=claim/CLAIM, NAME=new/1Gi, NAME=configMap/MAP or " +
 	"NAME=secret/SECRET, each also with ,subPath=FOLDER"
 
-// parseWorkspace reads one -w flag into a binding as the API takes it.
+// parseWorkspace parses one -w flag into a binding of the API.
 func parseWorkspace(text string) (map[string]any, error) {
 	name, source, found := strings.Cut(text, "=")
 	if !found || name == "" || source == "" {
-		return nil, clierror.New(fmt.Sprintf("cannot take -w %q for a workspace", text), workspaceForms)
+		return nil, clierror.New(fmt.Sprintf("cannot parse -w %q", text), workspaceForms)
 	}
 	binding := map[string]any{"name": name}
 	source, option, found := strings.Cut(source, ",")
 	if found {
 		folder, ok := strings.CutPrefix(option, "subPath=")
 		if !ok || folder == "" {
-			return nil, clierror.New(fmt.Sprintf("cannot take %q of -w %q", option, text), workspaceForms)
+			return nil, clierror.New(fmt.Sprintf("cannot parse option %q of -w %q", option, text), workspaceForms)
 		}
 		binding["subPath"] = folder
 	}
@@ -41,19 +41,19 @@ func parseWorkspace(text string) (map[string]any, error) {
 		binding["secret"] = map[string]any{"secretName": of}
 	case strings.EqualFold(kind, "new") && of != "":
 		if _, err := resource.ParseQuantity(of); err != nil {
-			return nil, clierror.Hint(fmt.Errorf("cannot take %q of -w %q for a size: %w", of, text, err), "-w "+name+"=new/1Gi")
+			return nil, clierror.Hint(fmt.Errorf("cannot parse size %q of -w %q: %w", of, text, err), "-w "+name+"=new/1Gi")
 		}
 		binding["volumeClaimTemplate"] = map[string]any{"spec": map[string]any{
 			"accessModes": []any{"ReadWriteOnce"},
 			"resources":   map[string]any{"requests": map[string]any{"storage": of}},
 		}}
 	default:
-		return nil, clierror.New(fmt.Sprintf("cannot take %q of -w %q for a volume", source, text), workspaceForms)
+		return nil, clierror.New(fmt.Sprintf("cannot parse volume %q of -w %q", source, text), workspaceForms)
 	}
 	return binding, nil
 }
 
-// setWorkspaces puts the workspaces into a run, over those that it has.
+// setWorkspaces sets the workspaces of a run, and replaces existing ones of the same name.
 func setWorkspaces(run *unstructured.Unstructured, flags []string) error {
 	list, _, err := unstructured.NestedSlice(run.Object, "spec", "workspaces")
 	if err != nil {

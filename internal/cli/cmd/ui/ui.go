@@ -1,4 +1,4 @@
-// Package ui is `sluice ui`: a web page on this machine with the runs, their graphs, logs and results.
+// Package ui implements `sluice ui`, which serves a web page on this machine with runs, their graphs, logs and results.
 package ui
 
 import (
@@ -18,40 +18,40 @@ import (
 	"github.com/sluice-ci/sluice/internal/cli/terminal"
 )
 
-// Options are what `sluice ui` was asked for.
+// Options are the options of `sluice ui`.
 type Options struct {
 	Terminal *terminal.Terminal
 	Source   cluster.Source
-	// Address to listen on, and Port; 0 takes one that is free.
+	// Address is the address to listen on, and Port the port; 0 selects a free one.
 	Address string
 	Port    int
-	// Anyone: an address that is not loopback is meant.
+	// Anyone permits an address that is not loopback.
 	Anyone bool
 }
 
-// NewCommand is `sluice ui`.
+// NewCommand returns the command `sluice ui`.
 func NewCommand(t *terminal.Terminal, source cluster.Source) *cobra.Command {
 	o := &Options{Terminal: t, Source: source}
 	c := &cobra.Command{
 		Use:   "ui",
 		Short: "Show runs, graphs, logs and results in a browser",
-		Long: `Serves a web page on this machine until it is interrupted, and prints its address: the runs of the namespace (all with -A), and
-of each its graph as it goes on, its logs, and its results, which can be read, searched and downloaded.
+		Long: `Serves a web page on this machine until you interrupt it, and prints its address. The page shows the runs of the namespace (all
+with -A), and for each run the graph with its progress, the logs, and the results, to read, search and download.
 
-The page only reads, with the rights of your kubeconfig. It is served on loopback, to who has the token in the address that is
-printed, and not to other pages in the same browser.`,
+The page only reads, with the rights of your kubeconfig. It is served on loopback, only with the token in the printed address,
+and not to other pages in the same browser.`,
 		Example: `  sluice ui                # prints an address to open
   sluice ui -A --port 8300`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return o.Run(c.Context()) },
 	}
 	c.Flags().StringVar(&o.Address, "address", "127.0.0.1", "`IP` address to listen on")
-	c.Flags().IntVar(&o.Port, "port", 0, "port to listen on; 0 takes a free one")
+	c.Flags().IntVar(&o.Port, "port", 0, "port to listen on; 0: a free one")
 	c.Flags().BoolVar(&o.Anyone, "allow-remote", false, "listen on an address that other machines can reach, without encryption")
 	return c
 }
 
-// Run serves the page until ctx ends, which is how it is meant to end.
+// Run serves the page until ctx ends. That is not an error.
 func (o *Options) Run(ctx context.Context) error {
 	if err := o.check(); err != nil {
 		return err
@@ -62,7 +62,7 @@ func (o *Options) Run(ctx context.Context) error {
 	}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", net.JoinHostPort(o.Address, strconv.Itoa(o.Port)))
 	if err != nil {
-		return clierror.Hint(fmt.Errorf("cannot listen on port %d of %s: %w", o.Port, o.Address, err), "--port 0 takes one that is free")
+		return clierror.Hint(fmt.Errorf("cannot listen on port %d of %s: %w", o.Port, o.Address, err), "use a free port: --port 0")
 	}
 	token := server.NewToken()
 	own, err := net.InterfaceAddrs()
@@ -71,11 +71,11 @@ func (o *Options) Run(ctx context.Context) error {
 	}
 	hosts := hostsOf(listener.Addr(), own)
 	o.Terminal.Printf("http://%s/?token=%s\n", hosts[0], token)
-	o.Terminal.Notef("open this address in a browser; ctrl-c ends it")
+	o.Terminal.Notef("open this address in a browser; ctrl-c stops the server")
 	return serve(ctx, listener, server.New(server.Options{Cluster: c, Now: time.Now, Hosts: hosts, Token: token}))
 }
 
-// check refuses addresses that others can reach, unless that is meant.
+// check refuses an address that other machines can reach, unless --allow-remote is set.
 func (o *Options) check() error {
 	ip := net.ParseIP(o.Address)
 	switch {
@@ -83,13 +83,13 @@ func (o *Options) check() error {
 		return clierror.Usage("sluice ui", "--address %q is not an IP address", o.Address)
 	case !ip.IsLoopback() && !o.Anyone:
 		return clierror.New(o.Address+" can be reached by other machines, and the page shows what your kubeconfig may read",
-			"leave --address out, and forward the port: ssh -L 8300:127.0.0.1:8300 HOST", "--allow-remote does it all the same, without encryption")
+			"omit --address, and forward the port: ssh -L 8300:127.0.0.1:8300 HOST", "or use it anyway, without encryption: --allow-remote")
 	}
 	return nil
 }
 
-// hostsOf are the values of Host under which the page is reached, the one to print first: the address itself, on loopback the
-// name localhost, and those of the machine when the address means all of them. Other names are not answered.
+// hostsOf returns the accepted values of the header Host; the first one is the one to print. They are the address, localhost
+// for a loopback address, and the addresses of the machine for the unspecified address.
 func hostsOf(address net.Addr, own []net.Addr) []string {
 	tcp, ok := address.(*net.TCPAddr)
 	if !ok {
@@ -116,7 +116,7 @@ func hostsOf(address net.Addr, own []net.Addr) []string {
 	return append(append(remote, local...), net.JoinHostPort("localhost", port))
 }
 
-// serve answers until ctx ends. Streams of events end with it, since their requests have the same context.
+// serve handles requests until ctx ends. Streams of events end with it, because their requests have the same context.
 func serve(ctx context.Context, listener net.Listener, handler http.Handler) error {
 	web := &http.Server{
 		Handler: handler, ReadHeaderTimeout: 10 * time.Second,
@@ -133,7 +133,7 @@ func serve(ctx context.Context, listener net.Listener, handler http.Handler) err
 	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
 	defer cancel()
 	if err := web.Shutdown(ending); err != nil && !errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("cannot end the server: %w", err)
+		return fmt.Errorf("cannot stop the server: %w", err)
 	}
 	return nil
 }

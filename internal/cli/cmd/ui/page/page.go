@@ -1,4 +1,4 @@
-// Package page is the web page of `sluice ui`: files that a browser takes as they are.
+// Package page has the files of the web page of `sluice ui`, as a browser gets them.
 package page
 
 import (
@@ -9,7 +9,7 @@ import (
 //go:embed index.html app.css app.js view.js
 var files embed.FS
 
-// File returns the content of a file. The error is that of a name that no file has.
+// File returns the content of a file of the page. It returns an error if there is no file with this name.
 func File(name string) ([]byte, error) {
 	text, err := files.ReadFile(name)
 	if err != nil {

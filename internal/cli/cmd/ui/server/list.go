@@ -19,7 +19,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/cli/runs"
 )
 
-// entry is a run in the list.
+// entry is one run of the list.
 type entry struct {
 	Namespace string     `json:"namespace"`
 	Kind      string     `json:"kind"`
@@ -27,7 +27,7 @@ type entry struct {
 	State     runs.State `json:"state"`
 	Reason    string     `json:"reason"`
 	Created   time.Time  `json:"created"`
-	// Seconds that the run took, or has taken so far.
+	// Seconds is the duration of the run so far, or its whole duration after it has ended.
 	Seconds float64 `json:"seconds"`
 }
 
@@ -39,13 +39,13 @@ func entryOf(r runs.Run, now time.Time) entry {
 }
 
 const (
-	// pause is how often the list is sent at most.
+	// pause is the shortest time between two sent lists.
 	pause = 400 * time.Millisecond
-	// again is how long is waited before a watch that broke is made anew.
+	// again is the time from the end of a broken watch to the next one.
 	again = time.Second
 )
 
-// listEvents sends the list of runs, and again whenever one of them changes.
+// listEvents sends the list of runs at once, and then whenever one of them changes.
 func (s *Server) listEvents(w http.ResponseWriter, r *http.Request) {
 	out, ok := newStream(w)
 	if !ok {
@@ -78,15 +78,15 @@ func (s *Server) listEvents(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// change is an event, or all runs of a kind as they are at one moment.
+// change is an event of a watch, or a list of all runs of a kind.
 type change struct {
 	event watch.Event
-	// kind of the runs that were listed; empty for an event.
+	// kind is the kind of the listed runs; empty for an event.
 	kind   string
 	listed []runtime.Object
 }
 
-// apply puts the change into what is known, and reports whether that changes the list.
+// apply applies the change to the known runs, and reports whether the list changes.
 func (c change) apply(known map[types.UID]runs.Run) bool {
 	if c.kind == "" {
 		return note(known, c.event)
@@ -94,8 +94,8 @@ func (c change) apply(known map[types.UID]runs.Run) bool {
 	return replace(known, c.kind, c.listed)
 }
 
-// replace puts the runs of a kind that were listed in the place of those that are known. Nobody hears of a run that is deleted
-// between two watches.
+// replace replaces the known runs of a kind by the listed ones, because no watch reports a run that is deleted between two
+// watches.
 func replace(known map[types.UID]runs.Run, kind string, listed []runtime.Object) bool {
 	before := len(known)
 	maps.DeleteFunc(known, func(_ types.UID, r runs.Run) bool { return r.Kind() == kind })
@@ -106,7 +106,7 @@ func replace(known map[types.UID]runs.Run, kind string, listed []runtime.Object)
 	return changed
 }
 
-// note puts an event into what is known, and reports whether that changes the list. What is large in a run is not kept.
+// note applies an event to the known runs, and reports whether the list changes. It drops the large parts of a run.
 func note(known map[types.UID]runs.Run, event watch.Event) bool {
 	var r runs.Run
 	switch object := event.Object.(type) {
@@ -128,7 +128,7 @@ func note(known map[types.UID]runs.Run, event watch.Event) bool {
 	return true
 }
 
-// listed is the list, the latest run first.
+// listed returns the list, the latest run first.
 func listed(known map[types.UID]runs.Run, now time.Time) []entry {
 	entries := make([]entry, 0, len(known))
 	for _, r := range known {
@@ -141,7 +141,8 @@ func listed(known map[types.UID]runs.Run, now time.Time) []entry {
 	return entries
 }
 
-// watch sends what there is of a kind, and what changes, until ctx ends. A watch that breaks is made anew, from a new list.
+// watch sends the runs of a kind, and their changes, until ctx ends. After a broken watch it lists the runs and watches
+// again.
 func (s *Server) watch(ctx context.Context, kind string, changes chan<- change) {
 	for ctx.Err() == nil {
 		s.watchOnce(ctx, kind, changes)
@@ -154,7 +155,8 @@ func (s *Server) watch(ctx context.Context, kind string, changes chan<- change) 
 	}
 }
 
-// watchOnce lists, and watches from there until the watch breaks. The page keeps what it has while the server does not answer.
+// watchOnce lists the runs, and watches them until the watch breaks. While the server does not respond, the page keeps its
+// list.
 func (s *Server) watchOnce(ctx context.Context, kind string, changes chan<- change) {
 	list := listOf(kind)
 	scope := client.InNamespace(s.Cluster.Scope())

@@ -21,18 +21,18 @@ import (
 	"github.com/sluice-ci/sluice/internal/cli/tree"
 )
 
-// errNone is what every error about something that is not there wraps.
-var errNone = errors.New("there is none")
+// errNone is in every error about a run, task or result that does not exist.
+var errNone = errors.New("not found")
 
-// detail is all that the page shows of a run, but for logs and the values of results.
+// detail is the JSON of one run on the page, without logs and the values of results.
 type detail struct {
 	entry
 
 	Message string `json:"message"`
-	// Graph is an image to be put into the page; empty where there is nothing to draw yet.
+	// Graph is an SVG image for the page; empty if there is nothing to draw yet.
 	Graph string `json:"graph"`
 	Tasks []task `json:"tasks"`
-	// Results without their values, which are asked for one by one.
+	// Results has no values. The page requests each value separately.
 	Results []resultview.Result `json:"results"`
 }
 
@@ -78,11 +78,11 @@ func (s *Server) detailOf(snapshot runs.Snapshot) detail {
 	return d
 }
 
-// read reads the run that a path names.
+// read reads the run with the kind and the name of the path.
 func (s *Server) read(r *http.Request) (runs.Snapshot, error) {
 	kind, ok := runs.KindOf(r.PathValue("kind"))
 	if !ok {
-		return runs.Snapshot{}, fmt.Errorf("cannot read a %q: %w", r.PathValue("kind"), errNone)
+		return runs.Snapshot{}, fmt.Errorf("cannot read kind %q: %w", r.PathValue("kind"), errNone)
 	}
 	found := runs.New(kind)
 	key := client.ObjectKey{Namespace: r.PathValue("namespace"), Name: r.PathValue("name")}
@@ -101,7 +101,7 @@ func (s *Server) run(w http.ResponseWriter, r *http.Request) {
 	answer(w, http.StatusOK, s.detailOf(snapshot))
 }
 
-// runEvents sends a run, and again whenever it changes, until it has ended.
+// runEvents sends a run at once, and then whenever it changes, until it has ended.
 func (s *Server) runEvents(w http.ResponseWriter, r *http.Request) {
 	snapshot, err := s.read(r)
 	if err != nil {
@@ -118,7 +118,7 @@ func (s *Server) runEvents(w http.ResponseWriter, r *http.Request) {
 	first := true
 	out.end(runs.Watch(r.Context(), s.Cluster, snapshot.Run, func(now runs.Snapshot) error {
 		if first {
-			first = false // its TaskRuns have not been seen yet
+			first = false // the snapshot has no TaskRuns yet
 			return nil
 		}
 		return out.send("run", s.detailOf(now))
@@ -137,13 +137,13 @@ func (s *Server) graph(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "image/svg+xml")
-	// The image has its look in itself, and nothing else.
+	// The image contains its styles, and needs nothing else.
 	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'")
 	w.Header().Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": snapshot.Run.Name() + ".svg"}))
 	_, _ = w.Write([]byte(draw.SVG(g))) //nolint:gosec // draw escapes every text, and nothing runs in a download
 }
 
-// result answers with the bytes of one result.
+// result responds with the bytes of one result.
 func (s *Server) result(w http.ResponseWriter, r *http.Request) {
 	snapshot, err := s.read(r)
 	if err != nil {
@@ -157,7 +157,7 @@ func (s *Server) result(w http.ResponseWriter, r *http.Request) {
 		fail(w, fmt.Errorf("cannot find result %q: %w", name, errNone))
 		return
 	}
-	// Whatever the bytes look like, no browser may take them for a page.
+	// A browser must never show the bytes as a page, whatever they are.
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("X-Sluice-Sha256", all[i].SHA256)
 	if r.URL.Query().Has("download") {
@@ -167,7 +167,7 @@ func (s *Server) result(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(all[i].Bytes()) //nolint:gosec // it is served as text, with nosniff and without any right to run
 }
 
-// logs sends the lines that the steps of one TaskRun write, until it has ended: those of the task given, or of the first.
+// logs sends the log lines of one TaskRun until it has ended: of the given task, or of the first one.
 func (s *Server) logs(w http.ResponseWriter, r *http.Request) {
 	snapshot, err := s.read(r)
 	if err != nil {
@@ -201,10 +201,10 @@ func (s *Server) follow(ctx context.Context, out *stream, name string, tr *v1.Ta
 		Pods: s.Cluster.Kube.CoreV1(), Selection: logreader.Selection{Step: step},
 		Emit: func(l logreader.Line) {
 			if out.send("line", line{l.Step, l.Attempt, l.Time, l.Text}) != nil {
-				cancel() // nobody listens any more
+				cancel() // the browser has closed the connection
 			}
 		},
-		Gone: func(message string) { _ = out.send("gone", map[string]string{"message": message}) }, // likewise
+		Gone: func(message string) { _ = out.send("gone", map[string]string{"message": message}) }, // as above
 	}
 	if runs.OfTask(tr).Done() {
 		return reader.Print(ctx, name, tr)
@@ -217,7 +217,7 @@ func (s *Server) follow(ctx context.Context, out *stream, name string, tr *v1.Ta
 // watchInto keeps a board up to date.
 func watchInto(ctx context.Context, c *cluster.Cluster, tr *v1.TaskRun, board *logreader.Board) {
 	defer board.Close()
-	// That the run is gone, or that nobody listens any more, ends the log as well.
+	// An error means that the run is deleted or that the connection is closed. In both cases the log ends.
 	_ = runs.Watch(ctx, c, runs.OfTask(tr), func(now runs.Snapshot) error {
 		board.Set(now.Run.TaskRun)
 		return nil

@@ -1,5 +1,5 @@
-// Package server is the web server of `sluice ui`: its page, and the JSON that the page is made of. It only reads, with the
-// rights of whoever has started it, and answers nobody else.
+// Package server is the web server of `sluice ui`. It serves the page and the JSON for it. It only reads from the cluster,
+// with the rights of the user who started it, and it refuses requests of other users.
 package server
 
 import (
@@ -20,29 +20,29 @@ import (
 	"github.com/sluice-ci/sluice/internal/cli/cmd/ui/page"
 )
 
-// Options are what a server is made of.
+// Options are the dependencies of a server.
 type Options struct {
 	Cluster *cluster.Cluster
-	// Now is the clock that durations are told by.
+	// Now returns the current time.
 	Now func() time.Time
-	// Hosts are the values of the header Host that are answered, with ports: what the user types, and nothing that another
-	// page could make a browser send here.
+	// Hosts are the accepted values of the header Host, with ports. They are the addresses that the user opens. A request
+	// that another page causes through DNS rebinding has a different value.
 	Hosts []string
-	// Token is what the first request must have, so that no other user of the machine gets in; NewToken makes one.
+	// Token must be in the first request, so that other users of the machine cannot read. NewToken returns one.
 	Token string
 }
 
-// NewToken returns a token that nobody can guess.
+// NewToken returns a random token that cannot be guessed.
 func NewToken() string { return rand.Text() }
 
-// Server answers requests.
+// Server handles requests.
 type Server struct {
 	Options
 
 	mux *http.ServeMux
 }
 
-// New returns the handler of everything.
+// New returns the handler of all paths.
 func New(o Options) http.Handler {
 	s := &Server{Options: o, mux: http.NewServeMux()}
 	s.mux.HandleFunc("GET /{$}", s.page("index.html", "text/html; charset=utf-8", ""))
@@ -58,13 +58,14 @@ func New(o Options) http.Handler {
 	return s
 }
 
-// cookie is where a browser keeps the token. The name has the host's port in it, since ports share cookies.
+// cookie returns the name of the cookie with the token. It includes the port, because all ports of a host share their
+// cookies.
 func (s *Server) cookie() string {
 	sum := sha256.Sum256([]byte(strings.Join(s.Hosts, " ")))
 	return "sluice-" + strconv.FormatUint(uint64(sum[0])<<8|uint64(sum[1]), 16)
 }
 
-// ServeHTTP refuses what does not come from the page itself, and hands on the rest.
+// ServeHTTP refuses requests that do not come from the page, and passes the others to their handlers.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	harden(w.Header())
 	if refusal := s.refusal(r); refusal != "" {
@@ -72,7 +73,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if s.matches(r.URL.Query().Get("token")) {
-		// The token leaves the address, so that it is not in the history and in no screenshot.
+		// The redirect removes the token from the address, so that histories and screenshots do not show it.
 		http.SetCookie(w, &http.Cookie{ //nolint:gosec // loopback has no TLS, so Secure would lose it
 			Name:     s.cookie(),
 			Value:    s.Token,
@@ -84,7 +85,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if c, err := r.Cookie(s.cookie()); err != nil || !s.matches(c.Value) {
-		http.Error(w, "open the address that sluice ui has printed, with its token", http.StatusUnauthorized)
+		http.Error(w, "open the address that sluice ui printed, with its token", http.StatusUnauthorized)
 		return
 	}
 	s.mux.ServeHTTP(w, r)
@@ -94,8 +95,8 @@ func (s *Server) matches(token string) bool {
 	return s.Token != "" && subtle.ConstantTimeCompare([]byte(token), []byte(s.Token)) == 1
 }
 
-// refusal says why a request is none of the page's own; empty when it may be. A page of somebody else can make a browser
-// send requests here, but not with this Host, Origin and Sec-Fetch-Site.
+// refusal returns why a request does not come from the page, or "" if it may. A foreign page can make a browser send requests
+// to this server, but not with this Host, Origin and Sec-Fetch-Site.
 func (s *Server) refusal(r *http.Request) string {
 	known := func(host string) bool {
 		for _, h := range s.Hosts {
@@ -106,17 +107,17 @@ func (s *Server) refusal(r *http.Request) string {
 		return false
 	}
 	if !known(r.Host) {
-		return "this host name is not answered; open the address that sluice ui has printed"
+		return "this host name is refused; open the address that sluice ui printed"
 	}
 	if origin := r.Header.Get("Origin"); origin != "" && !known(strings.TrimPrefix(origin, "http://")) {
-		return "requests of other pages are not answered"
+		return "requests of other pages are refused"
 	}
 	switch site := r.Header.Get("Sec-Fetch-Site"); {
 	case site == "" || site == "same-origin" || site == "none":
 	case r.URL.Path == "/" && r.Header.Get("Sec-Fetch-Mode") == "navigate":
-		// A link that somebody has clicked leads to the page, which shows nothing without its cookie.
+		// A link on another page may open this page, which shows nothing without its cookie.
 	default:
-		return "requests of other pages are not answered"
+		return "requests of other pages are refused"
 	}
 	return ""
 }
@@ -133,7 +134,7 @@ func harden(h http.Header) {
 	h.Set("Cache-Control", "no-store")
 }
 
-// page answers with a file of the page, and more behind it.
+// page responds with a file of the page, and more after it.
 func (s *Server) page(name, contentType, more string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		text, err := page.File(name)
@@ -142,11 +143,11 @@ func (s *Server) page(name, contentType, more string) http.HandlerFunc {
 			return
 		}
 		w.Header().Set("Content-Type", contentType)
-		_, _ = w.Write(append(text, more...)) // whoever asked may have gone
+		_, _ = w.Write(append(text, more...)) // an error means that the browser has closed the connection
 	}
 }
 
-// fail answers with what went wrong, in words.
+// fail responds with an error.
 func fail(w http.ResponseWriter, err error) {
 	status := http.StatusBadGateway
 	switch {
@@ -161,10 +162,10 @@ func fail(w http.ResponseWriter, err error) {
 func answer(w http.ResponseWriter, status int, object any) {
 	text, err := json.Marshal(object)
 	if err != nil {
-		http.Error(w, "the answer cannot be encoded: "+err.Error(), http.StatusInternalServerError)
+		http.Error(w, "cannot encode the response: "+err.Error(), http.StatusInternalServerError)
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_, _ = w.Write(text) // whoever asked may have gone
+	_, _ = w.Write(text) // an error means that the browser has closed the connection
 }

@@ -324,7 +324,7 @@ func TestAnswers(t *testing.T) {
 			reason:   "a kind that there is not",
 			path:     "/api/v1/runs/ci/pod/none",
 			code:     http.StatusNotFound,
-			contains: `cannot read a \"pod\"`,
+			contains: `cannot read kind \"pod\"`,
 			kind:     "application/json",
 		},
 		"NoTask": {

@@ -7,7 +7,7 @@ import (
 	"sync"
 )
 
-// stream sends events to a browser (text/event-stream). It may be used by several goroutines.
+// stream sends events to a browser (text/event-stream). It is safe for concurrent use.
 type stream struct {
 	mu      sync.Mutex
 	to      http.ResponseWriter
@@ -17,7 +17,7 @@ type stream struct {
 func newStream(w http.ResponseWriter) (*stream, bool) {
 	flusher, ok := w.(http.Flusher)
 	if !ok {
-		http.Error(w, "events cannot be sent over this connection", http.StatusInternalServerError)
+		http.Error(w, "cannot send events over this connection", http.StatusInternalServerError)
 		return nil, false
 	}
 	w.Header().Set("Content-Type", "text/event-stream")
@@ -26,7 +26,7 @@ func newStream(w http.ResponseWriter) (*stream, bool) {
 	return &stream{to: w, flusher: flusher}, true
 }
 
-// send sends one event; its data is JSON, which has no line feeds.
+// send sends one event. Its data is JSON, which has no line feeds.
 func (s *stream) send(event string, data any) error {
 	text, err := json.Marshal(data)
 	if err != nil {
@@ -41,11 +41,11 @@ func (s *stream) send(event string, data any) error {
 	return nil
 }
 
-// end says that no more events will come, and why if something went wrong. A browser would ask again otherwise.
+// end sends the last event, with the error if there is one. Without this event a browser would connect again.
 func (s *stream) end(err error) {
 	message := ""
 	if err != nil {
 		message = err.Error()
 	}
-	_ = s.send("end", map[string]string{"error": message}) // whoever listened may have gone
+	_ = s.send("end", map[string]string{"error": message}) // an error means that the browser has closed the connection
 }
