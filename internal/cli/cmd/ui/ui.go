@@ -25,7 +25,7 @@ type Options struct {
 	// Address is the address to listen on, and Port the port; 0 selects a free one.
 	Address string
 	Port    int
-	// Anyone permits an address that is not loopback.
+	// Set by --allow-remote, it permits an address that is not loopback.
 	Anyone bool
 }
 

@@ -1,4 +1,4 @@
-// Package validate is `sluice validate`: what is wrong with files, without a cluster.
+// Package validate implements `sluice validate`, which finds problems in files without a cluster.
 package validate
 
 import (
@@ -21,36 +21,36 @@ import (
 	"github.com/sluice-ci/sluice/internal/results"
 )
 
-// Options are what `sluice validate` was asked for.
+// Options are the options of `sluice validate`.
 type Options struct {
 	Terminal *terminal.Terminal
-	// Files are names of files and of folders; "-" is what is read from Terminal.In.
+	// Files are names of files and of folders; "-" is Terminal.In.
 	Files []string
-	// ResultsFrom and MaxResultSize are the flags of the installation that the files are for.
+	// ResultsFrom and MaxResultSize are the settings of the installation that the files are for.
 	ResultsFrom   string
 	MaxResultSize int64
-	// Strict: warnings count as errors do.
+	// Strict counts warnings as errors.
 	Strict bool
-	// Output is how the findings are printed.
+	// Output is the output format.
 	Output table.Format
 }
 
-// NewCommand is `sluice validate`.
+// NewCommand returns the command `sluice validate`.
 func NewCommand(t *terminal.Terminal) *cobra.Command {
 	o := &Options{Terminal: t}
 	c := &cobra.Command{
 		Use:   "validate FILE...",
-		Short: "Say what is wrong with files, without a cluster",
-		Long: `Reads files, and folders of them, and says by file, line and column what the API server and the controller would refuse:
-unknown fields, broken rules, and, where a Task and the Pipeline or run that uses it are both in the files, params,
-workspaces and results that do not fit each other. What is not of tekton.dev is left alone.
+		Short: "Find problems in files, without a cluster",
+		Long: `Reads files and folders, and reports with file, line and column what the API server and the controller would refuse:
+unknown fields and broken rules. If the files have both a Task and the Pipeline or run that uses it, it also reports params,
+workspaces and results that do not match. It ignores objects that are not of tekton.dev.
 
-It also predicts which results and params go over a limit of the installation that the files are for (docs/limits.md):
-where a value stands in the files, its size is known, and where a result is handed on, the size that it may have.
+It also predicts which results and params exceed a limit of the installation that the files are for (docs/limits.md). If a
+value is in the files, it uses the size of the value. If a task uses a result, it uses the maximum size of the result.
 
-Exit status: 0 nothing is wrong (there may be warnings), 1 something is, 2 a file could not be read.`,
+Exit status: 0 no errors (there may be warnings), 1 errors, 2 a file could not be read.`,
 		Example: `  sluice validate pipeline.yaml tasks/            # files, and all *.yaml and *.yml below a folder
-  sluice validate . --strict -o json              # in CI: warnings count, too
+  sluice validate . --strict -o json              # in CI: warnings count as errors
   sluice validate . --results-from sidecar-logs --max-result-size 1000000
   kustomize build . | sluice validate -`,
 		Args: cobra.MinimumNArgs(1),
@@ -60,11 +60,11 @@ Exit status: 0 nothing is wrong (there may be warnings), 1 something is, 2 a fil
 		},
 	}
 	flags := c.Flags()
-	flags.StringVar(&o.ResultsFrom, "results-from", string(config.TerminationMessage), "how results come back: "+
+	flags.StringVar(&o.ResultsFrom, "results-from", string(config.TerminationMessage), "how results leave pods: "+
 		strings.Join(methods(), " or "))
-	flags.Int64Var(&o.MaxResultSize, "max-result-size", results.DefaultMaxSize, "how many `bytes` one result may have")
-	flags.BoolVar(&o.Strict, "strict", false, "exit with 1 for warnings, too")
-	// The flag exists: it was made above.
+	flags.Int64Var(&o.MaxResultSize, "max-result-size", results.DefaultMaxSize, "maximum `bytes` of one result")
+	flags.BoolVar(&o.Strict, "strict", false, "exit with status 1 also for warnings")
+	// The flag exists, because it is defined above.
 	_ = c.RegisterFlagCompletionFunc("results-from", cobra.FixedCompletions(methods(), cobra.ShellCompDirectiveNoFileComp))
 	o.Output.Register(c)
 	return c
@@ -74,7 +74,7 @@ func methods() []string {
 	return []string{string(config.TerminationMessage), string(config.SidecarLogs)}
 }
 
-// report is what is printed for programs.
+// report is the JSON of -o json.
 type report struct {
 	Files    int             `json:"files"`
 	Objects  int             `json:"objects"`
@@ -83,13 +83,13 @@ type report struct {
 	Findings []check.Finding `json:"findings"`
 }
 
-// Run validates the files and prints what is wrong with them.
+// Run validates the files and prints the findings.
 func (o *Options) Run() error {
 	if !slices.Contains(methods(), o.ResultsFrom) {
-		return clierror.Usage("sluice validate", "--results-from %q is none of %s", o.ResultsFrom, strings.Join(methods(), ", "))
+		return clierror.Usage("sluice validate", "--results-from %q is not one of %s", o.ResultsFrom, strings.Join(methods(), ", "))
 	}
 	if o.MaxResultSize < 1 || o.MaxResultSize >= results.ObjectLimit {
-		return clierror.Usage("sluice validate", "--max-result-size %d is not from 1 to %d", o.MaxResultSize, results.ObjectLimit-1)
+		return clierror.Usage("sluice validate", "--max-result-size %d is not between 1 and %d", o.MaxResultSize, results.ObjectLimit-1)
 	}
 	files, err := Files(o.Files)
 	if err != nil {
@@ -99,7 +99,7 @@ func (o *Options) Run() error {
 	if err != nil {
 		return err
 	}
-	set.Check() // the defaults are filled in
+	set.Check() // also sets the defaults
 	findings := set.Check(predict.Predict(set, predict.Limits{
 		ResultsFrom:   config.ResultsFrom(o.ResultsFrom),
 		MaxResultSize: o.MaxResultSize,
@@ -120,8 +120,8 @@ func (o *Options) Run() error {
 	return nil
 }
 
-// Files returns the files that are named, and those below the folders that are, in their order. The error names one that
-// is not there.
+// Files returns the named files and the files in the named folders, in this order. It returns an error for a file that does
+// not exist.
 func Files(named []string) ([]string, error) {
 	var files []string
 	for _, name := range named {
@@ -131,7 +131,7 @@ func Files(named []string) ([]string, error) {
 		}
 		info, err := os.Stat(name)
 		if err != nil {
-			return nil, clierror.Hint(fmt.Errorf("cannot read file %q: %w", name, err), "name files, folders, or - for what is piped in")
+			return nil, clierror.Hint(fmt.Errorf("cannot read file %q: %w", name, err), "give files, folders, or - for standard input")
 		}
 		if !info.IsDir() {
 			files = append(files, name)
@@ -164,12 +164,12 @@ func filesBelow(folder string) ([]string, error) {
 		return nil, fmt.Errorf("cannot read folder %q: %w", folder, err)
 	}
 	if len(files) == 0 {
-		return nil, clierror.New(fmt.Sprintf("there are no files *.yaml or *.yml below %q", folder))
+		return nil, clierror.New(fmt.Sprintf("cannot find files *.yaml or *.yml below %q", folder))
 	}
 	return files, nil
 }
 
-// Read reads the files into a set; "-" is in.
+// Read reads the files into a set; "-" reads in.
 func Read(files []string, in io.Reader) (*check.Set, error) {
 	set := &check.Set{}
 	for _, file := range files {
@@ -188,7 +188,7 @@ func Read(files []string, in io.Reader) (*check.Set, error) {
 	return set, nil
 }
 
-// print prints the findings as compilers do, one in a line, and what they come to.
+// print prints one finding in each line, as compilers do, and then a summary.
 func (o *Options) print(w io.Writer, r report, others int) error {
 	t := o.Terminal
 	var b strings.Builder
@@ -215,12 +215,12 @@ func (o *Options) print(w io.Writer, r report, others int) error {
 	case r.Errors+r.Warnings == 0 && r.Objects == 0:
 		summary = "no objects of tekton.dev in " + counted(r.Files, "file")
 	case r.Errors+r.Warnings == 0:
-		summary += "nothing is wrong"
+		summary += "no problems"
 	default:
 		summary += counted(r.Errors, "error") + ", " + counted(r.Warnings, "warning")
 	}
 	if others > 0 {
-		summary += fmt.Sprintf(" (%s of other groups not looked at)", counted(others, "object"))
+		summary += fmt.Sprintf(" (%s of other groups ignored)", counted(others, "object"))
 	}
 	_, err := io.WriteString(w, b.String()+summary+"\n")
 	return err

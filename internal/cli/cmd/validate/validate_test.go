@@ -52,7 +52,7 @@ func TestCommand(t *testing.T) {
 		"Good": {
 			reason: "nothing is wrong",
 			args:   []string{"$DIR/good.yaml"},
-			out:    "1 object in 1 file: nothing is wrong\n",
+			out:    "1 object in 1 file: no problems\n",
 			code:   clierror.Success,
 		},
 		"Bad": {
@@ -92,7 +92,7 @@ func TestCommand(t *testing.T) {
 			reason: "what is of other groups is counted",
 			in:     "kind: Secret\napiVersion: v1\n",
 			args:   []string{"-"},
-			out:    "no objects of tekton.dev in 1 file (1 object of other groups not looked at)\n",
+			out:    "no objects of tekton.dev in 1 file (1 object of other groups ignored)\n",
 			code:   clierror.Success,
 		},
 		"Missing": {

@@ -1,6 +1,5 @@
-// Package check says what is wrong with files before they meet a cluster: what the API server and the webhooks would refuse,
-// and what a run would fail for that the files show together, such as a Pipeline that uses a result which its Task does not
-// have.
+// Package check finds problems in files without a cluster: what the API server and the webhooks would refuse, and what would
+// make a run fail if the files show it together. An example is a Pipeline that uses a result which its Task does not declare.
 package check
 
 import (
@@ -16,18 +15,18 @@ import (
 	"github.com/sluice-ci/sluice/internal/validation"
 )
 
-// Set is what some files hold.
+// Set is the objects of some files.
 type Set struct {
 	// Objects of tekton.dev, in the order of the files.
 	Objects []*Object
-	// Others is the number of documents of other groups, which are not looked at.
+	// Others is the number of documents of other groups, which are not checked.
 	Others int
 
 	files    []string
 	findings []Finding
 }
 
-// Add reads a file into the set.
+// Add parses a file and adds its objects to the set.
 func (s *Set) Add(file string, text []byte) {
 	s.files = append(s.files, file)
 	documents, errs := document.Parse(file, text)
@@ -48,7 +47,7 @@ func (s *Set) Add(file string, text []byte) {
 	}
 }
 
-// Check returns what is wrong, in the order of the files. More are findings from elsewhere, about objects of the set.
+// Check returns all findings in the order of the files. More are additional findings about objects of the set.
 func (s *Set) Check(more ...Finding) []Finding {
 	findings := slices.Concat(more, s.findings)
 	findings = append(findings, s.checkNames()...)
@@ -74,16 +73,16 @@ func (o *Object) all(errs field.ErrorList) []Finding {
 	return findings
 }
 
-// later are errors of which only a run would hear.
+// later returns the findings for errors that only a run would report.
 func (o *Object) later(errs field.ErrorList) []Finding {
 	findings := o.all(errs)
 	for i := range findings {
-		findings[i].Severity, findings[i].Hint = Warning, "the object can be stored, and every run of it fails"
+		findings[i].Severity, findings[i].Hint = Warning, "the object can be stored, but every run of it fails"
 	}
 	return findings
 }
 
-// checkNames warns of an object that another one of the same name would replace.
+// checkNames warns if a later object with the same name replaces an earlier one.
 func (s *Set) checkNames() []Finding {
 	var findings []Finding
 	seen := map[string]*Object{}
@@ -94,7 +93,7 @@ func (s *Set) checkNames() []Finding {
 		key := o.Value.GetNamespace() + " " + o.Name()
 		if first := seen[key]; first != nil {
 			findings = append(findings, o.Finding(Warning, "metadata.name",
-				fmt.Sprintf("%s is also at %s; the one that is applied last stays", o.Name(), first.Document.Start()), ""))
+				fmt.Sprintf("%s is also at %s; only the one that is applied last is kept", o.Name(), first.Document.Start()), ""))
 			continue
 		}
 		seen[key] = o
@@ -102,7 +101,7 @@ func (s *Set) checkNames() []Finding {
 	return findings
 }
 
-// checkTogether checks an object together with those that it refers to; errs are the rules that it breaks by itself.
+// checkTogether checks an object together with those that it refers to. Errs are the errors of the object alone.
 func (s *Set) checkTogether(o *Object, errs field.ErrorList) []Finding {
 	switch value := o.Value.(type) {
 	case *v1.Pipeline:
@@ -119,7 +118,7 @@ func (s *Set) checkTogether(o *Object, errs field.ErrorList) []Finding {
 	}
 }
 
-// Task is the Task of this name that an object of the namespace refers to; nil where the files have none.
+// Task returns the Task with this name that an object of the namespace refers to, or nil if the files have none.
 func (s *Set) Task(namespace, name string) *v1.Task {
 	for _, o := range s.Objects {
 		if t, ok := o.Value.(*v1.Task); ok && o.Sound && t.Name == name && sameNamespace(t.Namespace, namespace) {
@@ -129,7 +128,7 @@ func (s *Set) Task(namespace, name string) *v1.Task {
 	return nil
 }
 
-// Pipeline is the Pipeline of this name that an object of the namespace refers to; nil where the files have none.
+// Pipeline returns the Pipeline with this name that an object of the namespace refers to, or nil if the files have none.
 func (s *Set) Pipeline(namespace, name string) *v1.Pipeline {
 	for _, o := range s.Objects {
 		if p, ok := o.Value.(*v1.Pipeline); ok && o.Sound && p.Name == name && sameNamespace(p.Namespace, namespace) {
@@ -139,15 +138,15 @@ func (s *Set) Pipeline(namespace, name string) *v1.Pipeline {
 	return nil
 }
 
-// sameNamespace: what gives none is put wherever the others are.
+// sameNamespace reports whether two objects may be in the same namespace. An object without a namespace fits any.
 func sameNamespace(a, b string) bool { return a == b || a == "" || b == "" }
 
-// checkGraph finds tasks that wait for each other.
+// checkGraph finds cycles of tasks.
 func checkGraph(o *Object, spec *v1.PipelineSpec, path *field.Path) []Finding {
 	_, err := dag.Build(spec.Tasks)
 	cycle, ok := errors.AsType[*dag.CycleError](err)
 	if !ok {
-		return nil // the other errors are those of validation
+		return nil // validation reports the other errors
 	}
 	for i := range spec.Tasks {
 		if spec.Tasks[i].Name == cycle.Path[0] {
@@ -156,6 +155,6 @@ func checkGraph(o *Object, spec *v1.PipelineSpec, path *field.Path) []Finding {
 		}
 	}
 	return []Finding{
-		o.Finding(Error, path.String(), cycle.Error(), "a task waits for those in its runAfter, and for those whose results it uses"),
+		o.Finding(Error, path.String(), cycle.Error(), "a task waits for the tasks in its runAfter, and for those whose results it uses"),
 	}
 }

@@ -7,32 +7,32 @@ import (
 	"github.com/sluice-ci/sluice/internal/cli/cmd/validate/document"
 )
 
-// Severity says what comes of a finding.
+// Severity is the severity of a finding.
 type Severity string
 
 const (
-	// Error is what the API server refuses, or a run fails for.
+	// Error is a finding that the API server refuses, or with which a run fails.
 	Error Severity = "error"
-	// Warning is what is doubtful, or fails with some values.
+	// Warning is a finding that is probably a mistake, or with which a run fails for some values.
 	Warning Severity = "warning"
 )
 
-// Finding is something that is wrong with a file.
+// Finding is a problem in a file.
 type Finding struct {
 	document.Place
 
 	Severity Severity `json:"severity"`
-	// Object is the kind and name, as in Task/build; empty where the document is none.
+	// Object is the kind and the name, as in Task/build; empty if the document is not an object.
 	Object string `json:"object,omitempty"`
 	// Field is the path of the field; empty for the whole document.
 	Field string `json:"field,omitempty"`
-	// Message says what is wrong.
+	// Message is the problem.
 	Message string `json:"message"`
-	// Hint says what to do; may be empty.
+	// Hint is what to do; may be empty.
 	Hint string `json:"hint,omitempty"`
 }
 
-// Count returns how many findings are of a severity.
+// Count returns the number of findings of a severity.
 func Count(findings []Finding, severity Severity) int {
 	n := 0
 	for _, f := range findings {
@@ -43,7 +43,7 @@ func Count(findings []Finding, severity Severity) int {
 	return n
 }
 
-// inOrder sorts findings by their places, files as they were given, and drops those that are said twice.
+// inOrder sorts findings by file, in the given order, and by place. It drops duplicates.
 func inOrder(findings []Finding, files []string) []Finding {
 	slices.SortStableFunc(findings, func(a, b Finding) int {
 		return cmp.Or(

@@ -24,13 +24,13 @@ type Object struct {
 	Kind     string
 	// Value is a *v1.Task, *v1.Pipeline, *v1.TaskRun, *v1.PipelineRun or *v1beta1.StepAction.
 	Value metav1.Object
-	// Sound: it could be decoded. Its other rules are only looked at then.
+	// Sound reports that the object could be decoded. Only then are the other rules checked.
 	Sound bool
 
 	rules validation.Object
 }
 
-// Name is the kind and the name, as messages have them.
+// Name returns the kind and the name as messages show them.
 func (o *Object) Name() string {
 	switch name := o.Value.GetName(); {
 	case name != "":
@@ -42,17 +42,17 @@ func (o *Object) Name() string {
 	}
 }
 
-// Finding is one about a field of the object.
+// Finding returns a finding about a field of the object.
 func (o *Object) Finding(severity Severity, path, message, hint string) Finding {
 	return Finding{Place: o.Document.At(path), Severity: severity, Object: o.Name(), Field: path, Message: message, Hint: hint}
 }
 
-// of is the finding of a rule that the object breaks.
+// of returns the finding for a rule that the object breaks.
 func (o *Object) of(err *field.Error) Finding {
 	return o.Finding(Error, err.Field, err.ErrorBody(), "")
 }
 
-// prototype is an empty object of the kind; nil for one that is not served.
+// prototype returns an empty object of the kind, or nil if the kind is not served.
 func prototype(gvk schema.GroupVersionKind) metav1.Object {
 	switch gvk {
 	case v1.GroupVersion.WithKind(v1.KindTask):
@@ -71,7 +71,7 @@ func prototype(gvk schema.GroupVersionKind) metav1.Object {
 
 const kindStepAction = "StepAction"
 
-// served are the kinds with the versions that they have.
+// served returns the served kinds with their versions.
 func served() map[string]string {
 	return map[string]string{
 		v1.KindTask: v1.GroupVersion.String(), v1.KindTaskRun: v1.GroupVersion.String(), v1.KindPipeline: v1.GroupVersion.String(),
@@ -79,7 +79,7 @@ func served() map[string]string {
 	}
 }
 
-// decode reads a document. The object is nil for one that is of another group, and for one of which the kind is wrong.
+// decode decodes a document. It returns no object for another API group, or for an unknown kind.
 func decode(d document.Document) (*Object, []Finding) {
 	var meta metav1.TypeMeta
 	if err := json.Unmarshal(d.JSON, &meta); err != nil {
@@ -113,7 +113,7 @@ func decode(d document.Document) (*Object, []Finding) {
 	for _, twice := range d.Duplicates() {
 		findings = append(findings, Finding{
 			Place: twice.Place, Severity: Error, Object: o.Name(), Field: twice.Key,
-			Message: fmt.Sprintf("the key %q is given twice; only the last one would count", twice.Key),
+			Message: fmt.Sprintf("key %q occurs twice; only the last value would be used", twice.Key),
 		})
 	}
 	if decodeErr != nil && len(faults) == 0 {
@@ -122,7 +122,7 @@ func decode(d document.Document) (*Object, []Finding) {
 	return o, append(findings, o.checkMetadata()...)
 }
 
-// unknownKind is about a document that is none of ours; those of other groups are left alone.
+// unknownKind returns a finding for an unknown kind or version of this API, and nothing for other groups.
 func unknownKind(d document.Document, meta metav1.TypeMeta) []Finding {
 	if !strings.HasPrefix(meta.APIVersion, v1.GroupName+"/") {
 		return nil
@@ -140,7 +140,7 @@ func unknownKind(d document.Document, meta metav1.TypeMeta) []Finding {
 	}
 	return []Finding{{
 		Place: d.At("kind"), Severity: Error, Object: name, Field: "kind",
-		Message: fmt.Sprintf("there is no kind %q in %s", meta.Kind, meta.APIVersion), Hint: meant(meta.Kind, kinds),
+		Message: fmt.Sprintf("unknown kind %q in %s", meta.Kind, meta.APIVersion), Hint: meant(meta.Kind, kinds),
 	}}
 }
 
@@ -153,7 +153,7 @@ func (o *Object) fault(f strict.Fault) Finding {
 	return found
 }
 
-// meant proposes the names that are near, or all when they are few.
+// meant returns a hint with the similar names, or with all names if they are few.
 func meant(name string, known []string) string {
 	folded := map[string]string{}
 	lower := make([]string, len(known))
@@ -170,18 +170,18 @@ func meant(name string, known []string) string {
 	case len(near) > 0:
 		return "did you mean " + strings.Join(near, ", or ") + "?"
 	case len(known) > 0 && len(known) <= few:
-		return "possible are " + strings.Join(known, ", ")
+		return "use one of " + strings.Join(known, ", ")
 	default:
 		return ""
 	}
 }
 
-// checkMetadata checks what the API server asks of the name of any object.
+// checkMetadata checks the rules of the API server for the name of an object.
 func (o *Object) checkMetadata() []Finding {
 	name, generated := o.Value.GetName(), o.Value.GetGenerateName()
 	if name == "" && generated == "" {
-		return []Finding{o.Finding(Error, "metadata.name", "an object needs a name",
-			"give metadata.name, or metadata.generateName to create one anew each time")}
+		return []Finding{o.Finding(Error, "metadata.name", "the object has no name",
+			"set metadata.name, or metadata.generateName to create a new object each time")}
 	}
 	var findings []Finding
 	for _, message := range utilvalidation.IsDNS1123Subdomain(name) {

@@ -31,7 +31,7 @@ func (s *Set) checkTaskRun(o *Object, run *v1.TaskRun, errs field.ErrorList) []F
 	return append(o.all(all), o.undeclared(run.Spec.Params, spec.Params, "spec.params", "Task "+task.Name)...)
 }
 
-// checkPipelineRun checks a PipelineRun against the Pipeline that it refers to, or has written out.
+// checkPipelineRun checks a PipelineRun against its own pipeline spec, or the Pipeline that it refers to.
 func (s *Set) checkPipelineRun(o *Object, run *v1.PipelineRun, errs field.ErrorList) []Finding {
 	if run.Spec.PipelineSpec != nil {
 		return append(s.checkPipeline(pipelineIn{o, run.Spec.PipelineSpec, field.NewPath("spec", "pipelineSpec"), run}),
@@ -54,7 +54,7 @@ func (s *Set) checkPipelineRun(o *Object, run *v1.PipelineRun, errs field.ErrorL
 	return append(o.all(all), o.undeclared(run.Spec.Params, spec.Params, "spec.params", "Pipeline "+pipeline.Name)...)
 }
 
-// pipelineIn is a pipeline in an object, and its path there; run is nil for one that is not of a run.
+// pipelineIn is a pipeline in an object, and its path there. Run is nil if the object is not a run.
 type pipelineIn struct {
 	object *Object
 	spec   *v1.PipelineSpec
@@ -93,7 +93,7 @@ func (s *Set) checkPipeline(p pipelineIn) []Finding {
 	return append(findings, p.object.all(errs)...)
 }
 
-// undeclared warns of params that nobody declares: the API takes them, but most are mistakes.
+// undeclared warns about params that are not declared. The API accepts them, but most are mistakes.
 func (o *Object) undeclared(given []v1.Param, declared []v1.ParamSpec, path, by string) []Finding {
 	names := make([]string, len(declared))
 	for i := range declared {
@@ -103,13 +103,13 @@ func (o *Object) undeclared(given []v1.Param, declared []v1.ParamSpec, path, by 
 	for i := range given {
 		if !slices.Contains(names, given[i].Name) {
 			findings = append(findings, o.Finding(Warning, fmt.Sprintf("%s[%d].name", path, i),
-				fmt.Sprintf("%s declares no param %q; the value would not be used", by, given[i].Name), meant(given[i].Name, names)))
+				fmt.Sprintf("%s declares no param %q; the value would be ignored", by, given[i].Name), meant(given[i].Name, names)))
 		}
 	}
 	return findings
 }
 
-// added are the errors that were not there before, but for those about the fields that were put in.
+// added returns the errors that are not in before, except those about fields that the caller has inserted.
 func added(errs, before field.ErrorList, inside ...string) field.ErrorList {
 	known := map[string]bool{}
 	for _, err := range before {

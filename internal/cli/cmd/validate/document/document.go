@@ -1,4 +1,4 @@
-// Package document reads YAML files that hold several documents, and knows where in the file each field of them stands.
+// Package document parses YAML files with several documents, and finds the place of each field in the file.
 package document
 
 import (
@@ -15,43 +15,43 @@ import (
 
 // Document is one document of a file.
 type Document struct {
-	// File is the name that the file was given by.
+	// File is the name of the file, as the caller gave it.
 	File string
-	// JSON is the document as the API server would get it: YAML is read by the rules of kubectl.
+	// JSON is the document as the API server would get it. YAML is converted as kubectl does it.
 	JSON []byte
 
 	root *yaml3.Node
-	// skipped are the lines of the file before the document's text.
+	// skipped is the number of lines before the text of the document.
 	skipped int
 }
 
-// Place is where something stands in a file. Lines and columns count from 1; columns count characters.
+// Place is a place in a file. Lines and columns count from 1. Columns count characters.
 type Place struct {
 	File   string `json:"file"`
 	Line   int    `json:"line"`
 	Column int    `json:"column"`
 }
 
-// String is the place as compilers and editors write it.
+// String returns the place in the format of compilers and editors.
 func (p Place) String() string { return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column) }
 
-// SyntaxError says that a document is not YAML.
+// SyntaxError is a document that is not YAML.
 type SyntaxError struct {
 	Place   Place
 	Problem string
 }
 
-// Error names the place and the problem.
+// Error returns the place and the problem.
 func (e *SyntaxError) Error() string { return e.Place.String() + ": " + e.Problem }
 
-// Duplicate is a key that a mapping has twice; of its values YAML takes the last.
+// Duplicate is a key that occurs twice in one mapping. YAML parsers use its last value.
 type Duplicate struct {
 	Place Place
 	Key   string
 }
 
-// Parse splits a file into its documents. Empty ones are left out. The errors, each a *SyntaxError, are of the documents
-// that are not among the returned ones.
+// Parse splits a file into its documents, and drops empty ones. It returns a *SyntaxError for each document that is not YAML;
+// these documents are not in the list.
 func Parse(file string, text []byte) ([]Document, []error) {
 	var documents []Document
 	var errs []error
@@ -68,13 +68,13 @@ func Parse(file string, text []byte) ([]Document, []error) {
 	return documents, errs
 }
 
-// part is the text of one document, and the lines before it.
+// part is the text of one document, and the number of lines before it.
 type part struct {
 	skipped int
 	text    string
 }
 
-// split cuts a file at its lines that begin with "---". Within a text of several lines such a line is indented.
+// split splits a file at the lines that begin with "---". In a block of text such a line is indented, and does not split.
 func split(text string) []part {
 	var parts []part
 	var current strings.Builder
@@ -90,7 +90,7 @@ func split(text string) []part {
 	return append(parts, part{began, current.String()})
 }
 
-// read parses one document; its root is nil when nothing is in it.
+// read parses one document. Its root is nil if the document is empty.
 func read(file string, p part) (Document, error) {
 	var root yaml3.Node
 	err := yaml3.NewDecoder(strings.NewReader(p.text)).Decode(&root)
@@ -112,24 +112,24 @@ func empty(root *yaml3.Node) bool {
 	return len(root.Content) == 0 || root.Content[0].Kind == yaml3.ScalarNode && root.Content[0].Tag == "!!null"
 }
 
-// located takes the line out of what the parser says, which is the only place where it gives one.
+// located extracts the line from the message of the parser, which returns it in no other way.
 func located(err error) (line int, problem string) {
 	problem = strings.TrimPrefix(err.Error(), "error converting YAML to JSON: ")
 	found := regexp.MustCompile(`^yaml: (?:unmarshal errors:\s+)?line (\d+): `).FindStringSubmatch(problem)
 	if found == nil {
 		return 1, "this is not YAML: " + strings.TrimPrefix(problem, "yaml: ")
 	}
-	line, _ = strconv.Atoi(found[1]) // the pattern lets nothing but digits through
+	line, _ = strconv.Atoi(found[1]) // the pattern permits only digits
 	return max(1, line), "this is not YAML: " + problem[len(found[0]):]
 }
 
-// Start is where the document begins.
+// Start returns the place where the document begins.
 func (d Document) Start() Place { return d.place(content(d.root)) }
 
 func (d Document) place(n *yaml3.Node) Place { return Place{d.File, d.skipped + n.Line, n.Column} }
 
-// At is where the field of this path stands, in the form of field.Path: spec.steps[2].env[0].name. Of a field that is not
-// there, it is the place of what would hold it.
+// At returns the place of the value at a path in the form of field.Path: spec.steps[2].env[0].name. If there is no such
+// field, it returns the place of its nearest existing parent.
 func (d Document) At(path string) Place {
 	key, value := d.find(path)
 	if value.Kind == yaml3.ScalarNode {
@@ -138,13 +138,13 @@ func (d Document) At(path string) Place {
 	return d.place(key)
 }
 
-// KeyAt is At, but the place of the field's name instead of its value.
+// KeyAt is like At, but returns the place of the field's name.
 func (d Document) KeyAt(path string) Place {
 	key, _ := d.find(path)
 	return d.place(key)
 }
 
-// find returns the key and the value at a path, or as far on the way there as it goes.
+// find returns the key and the value at a path, or of the longest part of the path that exists.
 func (d Document) find(path string) (key, value *yaml3.Node) {
 	key, value = content(d.root), content(d.root)
 	for rest := "." + path; rest != "."; {
@@ -157,7 +157,7 @@ func (d Document) find(path string) (key, value *yaml3.Node) {
 	return key, value
 }
 
-// step goes one field or element further. Of several keys that fit, the longest is meant: keys can hold dots.
+// step descends by one field or element. Keys may contain dots, so if several keys match, it uses the longest.
 func step(in *yaml3.Node, path string) (key, value *yaml3.Node, rest string, ok bool) {
 	in = resolved(in)
 	switch in.Kind {
@@ -182,7 +182,7 @@ func step(in *yaml3.Node, path string) (key, value *yaml3.Node, rest string, ok 
 	return key, value, rest, ok
 }
 
-// cutKey cuts ".key" or "[key]" from the beginning of a path.
+// cutKey removes ".key" or "[key]" from the beginning of a path.
 func cutKey(path, key string) (rest string, ok bool) {
 	if rest, ok = strings.CutPrefix(path, "["+key+"]"); ok {
 		return rest, true
@@ -193,7 +193,7 @@ func cutKey(path, key string) (rest string, ok bool) {
 
 type entry struct{ key, value *yaml3.Node }
 
-// entries are those of a mapping, behind those that it takes over from others with "<<".
+// entries returns the entries of a mapping, after those that it merges from others with "<<".
 func entries(mapping *yaml3.Node) []entry {
 	var merged, own []entry
 	for i := 0; i+1 < len(mapping.Content); i += 2 {
@@ -215,7 +215,7 @@ func entries(mapping *yaml3.Node) []entry {
 	return append(merged, own...)
 }
 
-// resolved is what an alias stands for, and any other node itself.
+// resolved returns the target of an alias, and any other node unchanged.
 func resolved(n *yaml3.Node) *yaml3.Node {
 	for n.Kind == yaml3.AliasNode {
 		n = n.Alias
@@ -230,7 +230,7 @@ func content(root *yaml3.Node) *yaml3.Node {
 	return root
 }
 
-// Duplicates are the keys that stand twice in one mapping.
+// Duplicates returns the keys that occur twice in one mapping.
 func (d Document) Duplicates() []Duplicate {
 	var found []Duplicate
 	var visit func(n *yaml3.Node)

@@ -8,11 +8,11 @@ import (
 	"github.com/sluice-ci/sluice/internal/variables"
 )
 
-// length is how many bytes a text will have. Least and most differ where it holds results: what they will be is not known,
-// but what they may be is.
+// length is the length of a text in bytes. Least and most differ if the text holds results: their lengths are unknown, but
+// their limit is known.
 type length struct {
 	least, most int
-	// from is a reference to a result that makes the difference; empty where there is none.
+	// from is the reference to a result that makes most larger than least; empty if there is none.
 	from string
 }
 
@@ -26,23 +26,23 @@ func (l length) plus(other length) length {
 	return sum
 }
 
-// measured is the lengths of a value: of its one text, or of its elements or values by what stands behind the name in a
-// reference, "[0]" or ".key".
+// measured is the lengths of a value by suffix of a reference: "" for a string, "[0]" for an element, ".key" for a value of
+// an object.
 type measured struct {
 	whole length
 	parts map[string]length
 }
 
-// sizes are what a task, or a pipeline, knows of its params.
+// sizes are the known lengths of the params of a task or a pipeline.
 type sizes map[string]measured
 
 // scales measures texts.
 type scales struct {
-	// result is what one result may have at most, in bytes.
+	// result is the maximum length of one result in bytes.
 	result int
 }
 
-// value measures a value, in which variables may stand.
+// value measures a value, which may contain variables.
 func (s scales) value(value v1.Value, in sizes) measured {
 	if r, sole := soleParam(value); sole && len(r.Names) == 1 && (r.Whole || r.Index < 0) {
 		return in[r.Names[0]]
@@ -63,7 +63,7 @@ func soleParam(value v1.Value) (variables.Reference, bool) {
 	return r, sole && r.Root == variables.RootParams
 }
 
-// text measures a text. What a reference other than to a param or a result becomes is short: a path, or a name.
+// text measures a text. A variable that is not a param or a result becomes a short text: a path or a name.
 func (s scales) text(text string, in sizes) length {
 	sum := exactly(len(text))
 	for r := range variables.References(text) {
@@ -82,7 +82,7 @@ func (s scales) text(text string, in sizes) length {
 	return sum
 }
 
-// at measures what a reference to a param becomes.
+// at returns the length of the value of a reference to a param.
 func (v sizes) at(r variables.Reference) length {
 	m := v[r.Names[0]]
 	switch {
@@ -95,7 +95,7 @@ func (v sizes) at(r variables.Reference) length {
 	}
 }
 
-// with measures params: the given values, in which the variables of outer may stand, over the defaults.
+// with measures params: the given values, which may contain variables of outer, or else the defaults.
 func (s scales) with(declared []v1.ParamSpec, given []v1.Param, outer sizes) sizes {
 	in := sizes{}
 	maps.Copy(in, outer)

@@ -1,5 +1,5 @@
-// Package predict says which results and params of files will go over a limit of an installation, where the files tell their
-// sizes, and which may, where only the limit of a result is known.
+// Package predict finds results and params that exceed a limit of an installation. Where the files determine the size it
+// reports an error. Where only the limit of a result is known, it reports that the limit may be exceeded.
 package predict
 
 import (
@@ -14,22 +14,22 @@ import (
 	"github.com/sluice-ci/sluice/internal/results/termination"
 )
 
-// mostInMessages is what a result can have at most with termination-message, in bytes: a list that compresses well
+// mostInMessages is the maximum length of a result with termination-message in bytes: that of a list that compresses well
 // (docs/limits.md).
 const mostInMessages = 32 << 10
 
-// reserve is kept free, in bytes, in a TaskRun that is about to be made, for its status.
+// reserve is the room in bytes that a new TaskRun keeps free for its status.
 const reserve = 16 << 10
 
-// Limits are those of the installation.
+// Limits are the limits of an installation.
 type Limits struct {
-	// ResultsFrom is how results come back, unless a Task or a TaskRun says otherwise.
+	// ResultsFrom is how results leave pods, unless a Task or a TaskRun overrides it.
 	ResultsFrom config.ResultsFrom
-	// MaxResultSize is what one result may have, in bytes.
+	// MaxResultSize is the maximum length of one result in bytes.
 	MaxResultSize int64
 }
 
-// Predict returns what is, or may be, over a limit in the objects of the set.
+// Predict returns the values of the set that exceed, or may exceed, a limit.
 func Predict(set *check.Set, limits Limits) []check.Finding {
 	p := &predictor{set: set, limits: limits, patterns: newPatterns()}
 	for _, o := range set.Objects {
@@ -59,7 +59,7 @@ type predictor struct {
 	findings []check.Finding
 }
 
-// from is how results come back where these annotations stand.
+// from returns how results leave pods with these annotations.
 func (p *predictor) from(annotations map[string]string) config.ResultsFrom {
 	if value, ok := annotations[v1.AnnotationResultsFrom]; ok {
 		return config.ResultsFrom(value)
@@ -74,16 +74,16 @@ func (p *predictor) scales(annotations map[string]string) scales {
 	return scales{result: int(p.limits.MaxResultSize)}
 }
 
-// task is a task in an object, with what is known of its params.
+// task is a task in an object, with the known lengths of its params.
 type task struct {
 	object *check.Object
 	spec   *v1.TaskSpec
-	// path of the spec in the object; empty where it is in another one.
+	// path is the path of the spec in the object; empty if the spec is in another object.
 	path   string
 	in     sizes
 	scales scales
 	from   config.ResultsFrom
-	// place returns the path of the value of a param in the object; nil where none is given.
+	// place returns the path of the value of a param in the object, or nil if the object has none.
 	place func(param string) string
 }
 
@@ -91,22 +91,22 @@ func (p *predictor) addf(o *check.Object, severity check.Severity, path, hint, f
 	p.findings = append(p.findings, o.Finding(severity, path, fmt.Sprintf(format, args...), hint))
 }
 
-const workspaceHint = "hand large data on through a workspace, with its digest as the result"
+const workspaceHint = "pass large data through a workspace, and its digest as the result"
 
-// task looks at the texts of a task, and at the results that it writes.
+// task checks the texts of a task, and the results that it writes.
 func (p *predictor) task(t task) {
 	for _, o := range t.scales.overs(t.spec, t.in) {
 		at, where := t.placeOf(o)
-		hint := "use the value in the step's script, which may be larger, or hand it on through a workspace"
+		hint := "use the value in the step's script, which may be larger, or pass it through a workspace"
 		if o.limit == maxArguments {
 			hint = workspaceHint
 		}
 		switch {
 		case o.certain():
-			p.addf(t.object, check.Error, at, hint, "%sat least %d bytes are more than %s may have: %d", where, o.length.least, o.noun, o.limit)
+			p.addf(t.object, check.Error, at, hint, "%sat least %d bytes exceed the limit for %s: %d", where, o.length.least, o.noun, o.limit)
 		case o.length.from != "":
 			p.addf(t.object, check.Warning, at, hint,
-				"%sup to %d bytes, with as much as max-result-size allows in %s, are more than %s may have: %d",
+				"%sup to %d bytes, if %s has the maximum size, exceed the limit for %s: %d",
 				where, o.length.most, o.length.from, o.noun, o.limit)
 		}
 	}
@@ -115,8 +115,8 @@ func (p *predictor) task(t task) {
 	}
 }
 
-// placeOf is the field to blame for a text that is too long: the text itself, or the param that makes it so. What stands
-// in another object is said in words.
+// placeOf returns the field to report for a text that is too long: the text, or the param that makes it too long. If the text
+// is in another object, where is words for the message.
 func (t task) placeOf(o over) (path, where string) {
 	if t.place != nil {
 		for _, name := range o.params {
@@ -131,7 +131,7 @@ func (t task) placeOf(o over) (path, where string) {
 	return t.path + "." + o.path, ""
 }
 
-// results looks at the results whose texts stand in the scripts.
+// results checks the results whose values are in the scripts.
 func (p *predictor) results(t task) {
 	stored, lastPath := 0, ""
 	for i := range t.spec.Steps {
@@ -144,7 +144,7 @@ func (p *predictor) results(t task) {
 			stored += objectsize.Encoded(value)
 			lastPath = path
 			if int64(len(value)) > p.limits.MaxResultSize {
-				p.addf(t.object, check.Error, path, workspaceHint, "result %q is written with %d bytes, more than max-result-size: %d",
+				p.addf(t.object, check.Error, path, workspaceHint, "result %q has %d bytes, and max-result-size is %d",
 					name, len(value), p.limits.MaxResultSize)
 			}
 		}
@@ -154,15 +154,15 @@ func (p *predictor) results(t task) {
 		budget := termination.Budget(len(t.spec.Steps) + len(t.spec.Sidecars))
 		_, err := termination.Encode(entries, budget)
 		if tooMuch, ok := errors.AsType[*termination.OverBudgetError](err); ok {
-			p.addf(t.object, check.Error, path, "results-from: sidecar-logs has room for more, for the "+
-				"installation or by the annotation "+v1.AnnotationResultsFrom,
-				"the step's results take %d bytes of its termination message, which has room for %d; the largest is %q",
+			p.addf(t.object, check.Error, path, "use results-from: sidecar-logs, which has room for more, for the "+
+				"installation or with the annotation "+v1.AnnotationResultsFrom,
+				"the step's results need %d bytes of its termination message, which has room for %d; the largest is %q",
 				tooMuch.Size, budget, tooMuch.Result)
 		}
 	}
 	if stored > objectsize.Limit {
 		p.addf(t.object, check.Error, lastPath, workspaceHint,
-			"the task's results take %d bytes in the TaskRun, more than one object can hold: %d", stored,
+			"the task's results need %d bytes in the TaskRun, and one object can hold %d", stored,
 			objectsize.Limit)
 	}
 }

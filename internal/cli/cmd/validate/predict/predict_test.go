@@ -74,7 +74,7 @@ func TestPredict(t *testing.T) {
 			reason: "so is a default",
 			limits: standard,
 			text:   object("Task", "user", strings.Replace(usesArg, "name: text", "name: text, default: LONG", 1)),
-			want:   []string{"error spec.steps[0].args[0]: at least 140007 bytes are more than one argument of a process may have: 131071"},
+			want:   []string{"error spec.steps[0].args[0]: at least 140007 bytes exceed the limit for one argument of a process: 131071"},
 		},
 		"DefaultNotUsed": {
 			reason: "which does not matter where a value is given; the Task by itself is at fault",
@@ -87,7 +87,7 @@ func TestPredict(t *testing.T) {
 			limits: standard,
 			text: object("Task", "t",
 				"spec:\n  params: [{name: text, default: LONG}]\n  steps: [{image: i, env: [{name: A, value: $(params.text)}]}]"),
-			want: []string{"error spec.steps[0].env[0].value: at least 140002 bytes are more than one variable of the environment may have: 131071"},
+			want: []string{"error spec.steps[0].env[0].value: at least 140002 bytes exceed the limit for one variable of the environment: 131071"},
 		},
 		"Elements": {
 			reason: "each element of an array is an argument",
@@ -100,22 +100,22 @@ func TestPredict(t *testing.T) {
 			limits: standard,
 			text: object("Task", "t",
 				"spec:\n  params: [{name: list, type: array, default: [a, LONG]}]\n  steps: [{image: i, args: [\"$(params.list[1])\"]}]"),
-			want: []string{"error spec.steps[0].args[0]: at least 140000 bytes are more than one argument of a process may have: 131071"},
+			want: []string{"error spec.steps[0].args[0]: at least 140000 bytes exceed the limit for one argument of a process: 131071"},
 		},
 		"Key": {
 			reason: "so can one value of an object",
 			limits: standard,
 			text: object("Task", "t",
 				"spec:\n  params: [{name: o, type: object, properties: {k: {}}, default: {k: LONG}}]\n  steps: [{image: i, args: [$(params.o.k)]}]"),
-			want: []string{"error spec.steps[0].args[0]: at least 140000 bytes are more than one argument of a process may have: 131071"},
+			want: []string{"error spec.steps[0].args[0]: at least 140000 bytes exceed the limit for one argument of a process: 131071"},
 		},
 		"MayFlow": {
 			reason: "a result may be too long for an argument where it is allowed to be",
 			limits: logs(1_000_000),
 			text:   object("Task", "maker", usesScript) + object("Task", "user", usesArg) + object("Pipeline", "p", flow),
 			want: []string{"warning spec.tasks[1].params[0].value: in steps[0].args[0] of its task: up to " +
-				"1000007 bytes, with as much as max-result-size allows in $(tasks.make.results.out), are more than " +
-				"one argument of a process may have: 131071"},
+				"1000007 bytes, if $(tasks.make.results.out) has the maximum size, exceed " +
+				"the limit for one argument of a process: 131071"},
 		},
 		"MayNotFlow": {
 			reason: "but not where it is not",
@@ -127,20 +127,20 @@ func TestPredict(t *testing.T) {
 			limits: logs(1_000_000),
 			text: object("Pipeline", "p", flow+"\n  - {name: both, taskRef: {name: x}, params: [{name: a, value: "+
 				"$(tasks.make.results.out)}, {name: b, value: $(tasks.make.results.out)}]}"),
-			want: []string{"warning spec.tasks[2]: the TaskRun of task \"both\" takes up to 2016384 bytes, with as " +
-				"much as max-result-size allows in $(tasks.make.results.out); one object can hold 1556480"},
+			want: []string{"warning spec.tasks[2]: the TaskRun of task \"both\" has up to 2016384 bytes, if " +
+				"$(tasks.make.results.out) has the maximum size, and one object can hold 1556480"},
 		},
 		"LargeRun": {
 			reason: "an object that etcd would not take",
 			limits: standard,
 			text:   object("TaskRun", "r", "spec:\n  taskRef: {name: x}\n  params: [{name: a, value: "+strings.Repeat("LONG", 12)+"}]"),
-			want:   []string{"error spec: the TaskRun with its task has 1680164 bytes when encoded as JSON, more than one object can hold: 1556480"},
+			want:   []string{"error spec: the TaskRun with its task has 1680164 bytes as JSON, and one object can hold 1556480"},
 		},
 		"Written": {
 			reason: "a result whose text stands in the script is as large as this is",
 			limits: standard,
 			text:   object("Task", "t", heredoc(4097)),
-			want:   []string{"error spec.steps[0].script: result \"out\" is written with 4097 bytes, more than max-result-size: 4096"},
+			want:   []string{"error spec.steps[0].script: result \"out\" has 4097 bytes, and max-result-size is 4096"},
 		},
 		"WrittenFits": {
 			reason: "one byte less fits, since the message is compressed",
@@ -158,7 +158,7 @@ func TestPredict(t *testing.T) {
 			text: object("Task", "t", "spec:\n  results: [{name: out}]\n  steps: ["+
 				strings.Repeat("{image: i},", 11)+"{image: i, script: \"printf '"+noise(1200)+
 				"' > $(results.out.path)\"}]"),
-			want: []string{"error spec.steps[11].script: the step's results take 1235 bytes of its termination " +
+			want: []string{"error spec.steps[11].script: the step's results need 1235 bytes of its termination " +
 				"message, which has room for 1024; the largest is \"out\""},
 		},
 		"Annotation": {
@@ -176,7 +176,7 @@ func TestPredict(t *testing.T) {
 				"spec:\n  params: [{name: t}]\n  tasks: [{name: a, taskRef: {name: user}, params: [{name: text, value: $(params.t)}]}]") +
 				object("PipelineRun", "r", "spec:\n  pipelineRef: {name: p}\n  params: [{name: t, value: LONG}]"),
 			want: []string{
-				"error spec: in steps[0].args[0] of its task: at least 140007 bytes are more than one argument of a process may have: 131071",
+				"error spec: in steps[0].args[0] of its task: at least 140007 bytes exceed the limit for one argument of a process: 131071",
 			},
 		},
 	}

@@ -8,30 +8,29 @@ import (
 	"github.com/sluice-ci/sluice/internal/variables"
 )
 
-// Limits of what a process can be started with, in bytes; docs/limits.md has them, and internal/pod refuses what is over
-// them.
+// Limits for starting a process, in bytes; see docs/limits.md. internal/pod refuses what exceeds them.
 const (
-	// maxArgument is one argument, or one variable of the environment with its name.
+	// maxArgument is the limit for one argument, or for one environment variable with its name.
 	maxArgument = 131071
-	// maxArguments is a step's script, arguments and environment together.
+	// maxArguments is the limit for a step's script, arguments and environment together.
 	maxArguments = 1966080
 )
 
-// over is a text of a task that is, or may be, more than its limit.
+// over is a text of a task that exceeds, or may exceed, its limit.
 type over struct {
-	// path within the task's spec.
+	// path is relative to the task's spec.
 	path string
-	// params that stand in it.
+	// params are the params in the text.
 	params []string
 	length length
 	limit  int
 	noun   string
 }
 
-// certain: it is over the limit whatever results turn out to be.
+// certain reports whether the text exceeds the limit for all values of results.
 func (o over) certain() bool { return o.length.least > o.limit }
 
-// overs are the texts of a task's steps that are over their limits, as far as the variables tell.
+// overs returns the texts of a task's steps that exceed their limits, as far as the params are known.
 func (s scales) overs(spec *v1.TaskSpec, in sizes) []over {
 	var found []over
 	for i := range spec.Steps {
@@ -63,7 +62,8 @@ func (s scales) overs(spec *v1.TaskSpec, in sizes) []over {
 	return found
 }
 
-// spreads: a text that is nothing but a whole array becomes as many arguments as this has elements.
+// spreads reports whether a text is one reference to a whole array, which becomes as many arguments as the array has
+// elements.
 func spreads(text string) bool {
 	r, sole := soleParam(v1.StringValue(text))
 	return sole && r.Whole

@@ -9,7 +9,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/objectsize"
 )
 
-// taskRun looks at a TaskRun with its task.
+// taskRun checks a TaskRun together with its task.
 func (p *predictor) taskRun(o *check.Object, run *v1.TaskRun) {
 	t := task{object: o, scales: p.scales(run.Annotations), from: p.from(run.Annotations), place: placeIn(run.Spec.Params, "spec.params")}
 	encoded := objectsize.Encoded(run)
@@ -34,15 +34,15 @@ func (p *predictor) taskRun(o *check.Object, run *v1.TaskRun) {
 	}
 }
 
-// object refuses an object that etcd would not take.
+// object reports an object that is too large for etcd.
 func (p *predictor) object(o *check.Object, path string, encoded int, noun string) {
 	if encoded > objectsize.Limit {
-		p.addf(o, check.Error, path, "give shorter params; "+workspaceHint,
-			"%s has %d bytes when encoded as JSON, more than one object can hold: %d", noun, encoded, objectsize.Limit)
+		p.addf(o, check.Error, path, "use shorter params; "+workspaceHint,
+			"%s has %d bytes as JSON, and one object can hold %d", noun, encoded, objectsize.Limit)
 	}
 }
 
-// pipelineRun looks at a PipelineRun with its pipeline.
+// pipelineRun checks a PipelineRun together with its pipeline.
 func (p *predictor) pipelineRun(o *check.Object, run *v1.PipelineRun) {
 	s := p.scales(nil)
 	spec, path := run.Spec.PipelineSpec, "spec.pipelineSpec"
@@ -61,7 +61,7 @@ func (p *predictor) pipelineRun(o *check.Object, run *v1.PipelineRun) {
 	}
 }
 
-// pipeline looks at the tasks of a pipeline. The path is empty where the pipeline is in another object.
+// pipeline checks the tasks of a pipeline. The path is empty if the pipeline is in another object.
 func (p *predictor) pipeline(o *check.Object, spec *v1.PipelineSpec, path string, in sizes) {
 	for _, list := range []struct {
 		field string
@@ -112,23 +112,23 @@ func (p *predictor) pipelineTask(o *check.Object, of *v1.PipelineTask, at string
 	}
 }
 
-// child looks at the TaskRun that a pipeline's task becomes.
+// child checks the TaskRun of a pipeline task.
 func (p *predictor) child(o *check.Object, of *v1.PipelineTask, at string, encoded length) {
 	if at == "" {
 		at = "spec"
 	}
 	switch {
 	case encoded.least > objectsize.Limit:
-		p.addf(o, check.Error, at, workspaceHint, "the TaskRun of task %q takes at least %d bytes, more than one object can hold: %d",
+		p.addf(o, check.Error, at, workspaceHint, "the TaskRun of task %q has at least %d bytes, and one object can hold %d",
 			of.Name, encoded.least, objectsize.Limit)
 	case encoded.most > objectsize.Limit && encoded.from != "":
 		p.addf(o, check.Warning, at, workspaceHint,
-			"the TaskRun of task %q takes up to %d bytes, with as much as max-result-size allows in %s; one object can hold %d",
+			"the TaskRun of task %q has up to %d bytes, if %s has the maximum size, and one object can hold %d",
 			of.Name, encoded.most, encoded.from, objectsize.Limit)
 	}
 }
 
-// placeIn returns where the value of a param stands.
+// placeIn returns a function with the place of each param's value.
 func placeIn(params []v1.Param, path string) func(string) string {
 	return func(name string) string {
 		i := slices.IndexFunc(params, func(p v1.Param) bool { return p.Name == name })

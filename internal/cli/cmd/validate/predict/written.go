@@ -7,15 +7,15 @@ import (
 	"github.com/sluice-ci/sluice/internal/variables"
 )
 
-// The lines of a script that write a result of which the text stands there: the target is $(results.<name>.path), in
-// quotes or not.
+// target matches the path $(results.<name>.path), quoted or not, in the lines of a script that write a constant text to a
+// result.
 const target = `"?\$\((?:step\.)?results\.([-A-Za-z0-9_.]+)\.path\)"?`
 
-// patterns of them. Their first group, or for hereAfter the second, is the name of the result.
+// patterns match such lines. Their first group, or for hereAfter the second, is the name of the result.
 type patterns struct {
-	// here is a document that begins in the next line, with its end in quotes, so that the shell leaves it alone.
+	// here matches the start of a here-document with a quoted delimiter, so that the shell expands nothing in it.
 	here, hereAfter *regexp.Regexp
-	// print is echo, echo -n or printf of one text in single quotes.
+	// print matches echo, echo -n or printf of one text in single quotes.
 	print *regexp.Regexp
 }
 
@@ -27,8 +27,7 @@ func newPatterns() patterns {
 	}
 }
 
-// written returns the results that a script writes as texts that stand in it, by name. Results of which the text depends
-// on anything else are not among them.
+// written returns the constant results that a script writes, by name. It omits results that depend on anything else.
 func (p patterns) written(script string) map[string]string {
 	found := map[string]string{}
 	lines := strings.Split(script, "\n")
@@ -59,7 +58,7 @@ func (p patterns) written(script string) map[string]string {
 	return found
 }
 
-// printed is what a command prints of a text, and false where it would change the text.
+// printed returns what a command prints for a text, and false if the command would change the text.
 func printed(command, text string) (string, bool) {
 	switch {
 	case strings.Contains(text, `\`):

@@ -1,5 +1,5 @@
-// Package strict compares decoded JSON with a type of the API, and finds what decoding would drop or refuse: fields that
-// the type does not have, and values of another kind.
+// Package strict compares JSON with a type of the API. It finds what decoding would drop or refuse: unknown fields, and
+// values of the wrong kind.
 package strict
 
 import (
@@ -11,20 +11,20 @@ import (
 	"strings"
 )
 
-// Fault is a field that the type does not have, or that holds something else.
+// Fault is an unknown field, or a value of the wrong kind.
 type Fault struct {
 	// Path of the field, such as spec.steps[0].image.
 	Path string
-	// Unknown is the name of a field that there is not; empty for a value of another kind.
+	// Unknown is the name of an unknown field; empty for a value of the wrong kind.
 	Unknown string
-	// Known are the names that a field can have there, sorted; only with Unknown.
+	// Known are the names of the possible fields there, sorted. It is set only with Unknown.
 	Known []string
-	// Problem says what is wrong with a value; only without Unknown.
+	// Problem is the problem of a value. It is set only without Unknown.
 	Problem string
 }
 
-// Check returns the faults of data, JSON, as a value of the type of prototype, ordered as the type and the lists are. The
-// error is that of JSON that is none.
+// Check returns the faults of the JSON in data for the type of prototype, in the order of the type and of lists. It returns
+// an error if data is not JSON.
 func Check(data []byte, prototype any) ([]Fault, error) {
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	decoder.UseNumber()
@@ -80,7 +80,7 @@ func (c *checker) check(path string, value any, t reflect.Type) {
 	}
 }
 
-// checkOwn checks a value of a type that decodes itself, such as a duration, by decoding it.
+// checkOwn decodes a value of a type with its own decoder, such as a duration.
 func (c *checker) checkOwn(path string, value any, t reflect.Type) {
 	text, err := json.Marshal(value)
 	if err != nil {
@@ -138,7 +138,7 @@ func (c *checker) checkNumber(path string, value any, t reflect.Type) {
 	c.checkOwn(path, value, t)
 }
 
-// fieldsOf returns the types of a struct's fields by their names in JSON, with those of embedded structs.
+// fieldsOf returns the types of a struct's fields by JSON name, with those of embedded structs.
 func fieldsOf(t reflect.Type) map[string]reflect.Type {
 	fields := map[string]reflect.Type{}
 	for f := range t.Fields() {
@@ -186,11 +186,11 @@ func noun(value any) string {
 	}
 }
 
-// quoteIt is the advice for what YAML takes for something else than the text that was meant.
+// quoteIt returns the hint to use quotes if YAML may have changed the type of a text.
 func quoteIt(value any) string {
 	switch value.(type) {
 	case bool, json.Number:
-		return "; put it into quotes"
+		return "; put it in quotes"
 	default:
 		return ""
 	}

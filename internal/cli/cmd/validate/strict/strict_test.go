@@ -53,13 +53,13 @@ func TestCheck(t *testing.T) {
 			reason:    "a number that should be a text needs quotes",
 			prototype: &v1.Task{},
 			json:      `{"spec":{"steps":[{"image":5}]}}`,
-			want:      []strict.Fault{{Path: "spec.steps[0].image", Problem: "must be a string, found the number 5; put it into quotes"}},
+			want:      []strict.Fault{{Path: "spec.steps[0].image", Problem: "must be a string, found the number 5; put it in quotes"}},
 		},
 		"Boolean": {
 			reason:    "so does a word that YAML takes for a boolean",
 			prototype: &v1.Task{},
 			json:      `{"spec":{"results":[{"name":false}]}}`,
-			want:      []strict.Fault{{Path: "spec.results[0].name", Problem: "must be a string, found the boolean false; put it into quotes"}},
+			want:      []strict.Fault{{Path: "spec.results[0].name", Problem: "must be a string, found the boolean false; put it in quotes"}},
 		},
 		"NoList": {
 			reason:    "one element is not a list",
