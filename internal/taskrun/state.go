@@ -91,7 +91,7 @@ func (o Observation) stopped(tr *v1.TaskRun) State {
 	switch {
 	case tr.Spec.Status == v1.TaskRunSpecStatusCancelled:
 		return Cancelled
-	case false:
+	case o.timedOut(tr):
 		return TimedOut
 	default:
 		return ""
