@@ -37,7 +37,7 @@ func (r *Reconciler) cancel(ctx context.Context, c cancellation) error {
 	}
 	target := &v1.TaskRun{}
 	target.Namespace, target.Name = c.taskRun.Namespace, c.taskRun.Name
-	err = r.client.Patch(ctx, target, client.RawPatch(types.MergePatchType, patch))
+	err = r.Client.Patch(ctx, target, client.RawPatch(types.MergePatchType, patch))
 	if err != nil && reconcile.Classify(err) != reconcile.NotFound && reconcile.Classify(err) != reconcile.Conflict {
 		return fmt.Errorf("cannot cancel TaskRun %q: %w", c.taskRun.Name, err)
 	}

@@ -105,7 +105,7 @@ func (r *Reconciler) createTaskRun(ctx context.Context, pr *v1.PipelineRun, plan
 func create[T client.Object](
 	ctx context.Context, r *Reconciler, pr *v1.PipelineRun, kind reconcile.ChildKind[T], wanted T,
 ) (creation reconcile.Creation[T], waiting string, err error) {
-	owner := reconcile.Owner{Client: r.client, Live: r.live, Kind: v1.KindPipelineRun, Run: pr}
+	owner := reconcile.Owner{Client: r.Client, Live: r.Live, Kind: v1.KindPipelineRun, Run: pr}
 	creation, err = reconcile.Create(ctx, owner, kind, wanted)
 	if creation.Waiting != "" {
 		waiting = fmt.Sprintf("%s %q cannot be made yet: %s", kind.Noun, wanted.GetName(), creation.Waiting)

@@ -84,10 +84,10 @@ func (r *Reconciler) finder(ctx context.Context, pr *v1.PipelineRun) finder {
 	return func(ref v1.ChildReference) (Child, error) {
 		key := types.NamespacedName{Namespace: pr.Namespace, Name: ref.Name}
 		found := &v1.TaskRun{}
-		err := r.client.Get(ctx, key, found, client.UnsafeDisableDeepCopy)
+		err := r.Client.Get(ctx, key, found, client.UnsafeDisableDeepCopy)
 		if apierrors.IsNotFound(err) {
 			// It may have been created a moment ago: ask the API server before it counts as lost.
-			err = r.live.Get(ctx, key, found)
+			err = r.Live.Get(ctx, key, found)
 		}
 		switch {
 		case apierrors.IsNotFound(err), err == nil && !metav1.IsControlledBy(found, pr):
@@ -104,7 +104,7 @@ func (r *Reconciler) finder(ctx context.Context, pr *v1.PipelineRun) finder {
 func (r *Reconciler) taskRuns(ctx context.Context, pr *v1.PipelineRun) (map[string][]string, error) {
 	list := &metav1.PartialObjectMetadataList{}
 	list.SetGroupVersionKind(v1.GroupVersion.WithKind(v1.KindTaskRun + "List"))
-	if err := r.live.List(ctx, list, client.InNamespace(pr.Namespace),
+	if err := r.Live.List(ctx, list, client.InNamespace(pr.Namespace),
 		client.MatchingLabels{v1.LabelPipelineRunUID: string(pr.UID)}); err != nil {
 		return nil, fmt.Errorf("cannot list TaskRuns of PipelineRun %q: %w", pr.Name, err)
 	}

@@ -81,7 +81,7 @@ func (e *lostError) Error() string {
 // read is a reader that asks the API server. The cache does not have results: most are never used again.
 func (r *Reconciler) read(ctx context.Context, child *v1.TaskRun) (*v1.TaskRun, bool, error) {
 	whole := &v1.TaskRun{}
-	err := r.live.Get(ctx, types.NamespacedName{Namespace: child.Namespace, Name: child.Name}, whole)
+	err := r.Live.Get(ctx, types.NamespacedName{Namespace: child.Namespace, Name: child.Name}, whole)
 	switch {
 	case apierrors.IsNotFound(err), err == nil && whole.UID != child.UID:
 		return nil, true, nil

@@ -393,11 +393,11 @@ func TestMemoryIsGivenBackBeforeActing(t *testing.T) {
 func TestManyPassesShareTheMemory(t *testing.T) {
 	pr := run(producing("make", "r"), taking("use", "$(tasks.make.results.r)"))
 	c := newCluster(t, interceptor.Funcs{}, pr)
-	c.reconciler.memory = budget.New(Memory)
+	c.reconciler.Memory = budget.New(Memory)
 	pr = c.settle(t, pr)
 	c.end(t, pr, "make", done(), text("r", "value"))
 
-	others := c.reconciler.memory.Lease()
+	others := c.reconciler.Memory.Lease()
 	if !others.Grow(Memory) {
 		t.Fatal("want the whole budget")
 	}
@@ -410,7 +410,7 @@ func TestManyPassesShareTheMemory(t *testing.T) {
 	if p := c.child(t, pr, "use", -1).Spec.Params; len(p) != 1 || p[0].Value.String != "value" {
 		t.Errorf("want the task started with its value, got %+v", p)
 	}
-	if held := c.reconciler.memory.Held(); held != 0 {
+	if held := c.reconciler.Memory.Held(); held != 0 {
 		t.Errorf("want everything given back, got %d bytes", held)
 	}
 }

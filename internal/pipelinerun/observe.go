@@ -47,7 +47,7 @@ type Observation struct {
 
 // observe reads all that a pass over pr needs. For a run that has ended, or that is held, that is nothing.
 func (r *Reconciler) observe(ctx context.Context, pr *v1.PipelineRun) (Observation, error) {
-	obs := Observation{Now: r.clock.Now(), Config: r.config.Load()}
+	obs := Observation{Now: r.Clock.Now(), Config: r.Config.Load()}
 	if pr.Status.Done() || held(pr) {
 		return obs, nil
 	}

@@ -55,18 +55,11 @@ type Dependencies struct {
 
 // Reconciler brings PipelineRuns to their outcomes.
 type Reconciler struct {
-	client   client.Client
-	live     client.Reader
-	recorder events.EventRecorder
-	config   *config.Store
+	Dependencies
+
 	resolver *resolve.Resolver
-	judge    *when.Judge
-	clock    clock.PassiveClock
 	writes   *reconcile.WriteTracker
-	metrics  *metrics.Runs
-	passes   *health.Passes
 	crashes  *reconcile.PanicTracker
-	memory   *budget.Budget
 	statuses reconcile.Statuses[*v1.PipelineRun, v1.PipelineRunStatus]
 }
 
@@ -74,9 +67,10 @@ type Reconciler struct {
 func NewReconciler(d Dependencies) *Reconciler {
 	writes := reconcile.NewWriteTracker(d.Clock)
 	return &Reconciler{
-		client: d.Client, live: d.Live, recorder: d.Recorder, config: d.Config, resolver: resolve.New(d.Client, d.Live).Governed(d.Config),
-		judge: d.Judge, clock: d.Clock, metrics: d.Metrics, passes: d.Passes, writes: writes, crashes: reconcile.NewPanicTracker(d.Clock),
-		memory: d.Memory,
+		Dependencies: d,
+		resolver:     resolve.New(d.Client, d.Live).Governed(d.Config),
+		writes:       writes,
+		crashes:      reconcile.NewPanicTracker(d.Clock),
 		statuses: reconcile.Statuses[*v1.PipelineRun, v1.PipelineRunStatus]{
 			Kind: runKind(), Client: d.Client, Live: d.Live, Recorder: d.Recorder, Clock: d.Clock, Writes: writes,
 			Meter: d.Metrics, Changed: d.Metrics.PipelineRun,
@@ -90,7 +84,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, workers int) error {
 		For(&v1.PipelineRun{}).
 		Owns(&v1.TaskRun{}, builder.WithPredicates(ends())).
 		WithOptions(controller.Options{MaxConcurrentReconciles: workers, RateLimiter: reconcile.Backoff()}).
-		Complete(r.passes.Watch("pipelinerun", r))
+		Complete(r.Passes.Watch("pipelinerun", r))
 }
 
 // ends lets those changes of a TaskRun pass that mean something to its PipelineRun: of all that a TaskRun goes through,
@@ -109,7 +103,7 @@ func ends() predicate.Predicate {
 // Reconcile makes one pass over one PipelineRun.
 func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
 	pr := &v1.PipelineRun{}
-	if err := r.client.Get(ctx, request.NamespacedName, pr, client.UnsafeDisableDeepCopy); err != nil {
+	if err := r.Client.Get(ctx, request.NamespacedName, pr, client.UnsafeDisableDeepCopy); err != nil {
 		if apierrors.IsNotFound(err) {
 			r.writes.Forget(request.NamespacedName)
 		}
@@ -131,7 +125,7 @@ func (r *Reconciler) pass(ctx context.Context, pr *v1.PipelineRun) (ctrl.Result,
 	if err != nil {
 		return ctrl.Result{}, err
 	}
-	memory := r.memory.LeaseFor(pr.Namespace)
+	memory := r.Memory.LeaseFor(pr.Namespace)
 	defer memory.End()
 	plan, err := r.plan(ctx, pr, obs, memory)
 	if errors.Is(err, errBusy) {
@@ -153,7 +147,7 @@ func (r *Reconciler) pass(ctx context.Context, pr *v1.PipelineRun) (ctrl.Result,
 		return ctrl.Result{}, reconcile.Retry(err)
 	}
 	if oversize {
-		r.metrics.Oversize(metrics.FoundBefore)
+		r.Metrics.Oversize(metrics.FoundBefore)
 	}
 	return ctrl.Result{RequeueAfter: wakeAfter(status, obs.Now, plan, effect)}, nil
 }
@@ -167,7 +161,7 @@ func (r *Reconciler) plan(ctx context.Context, pr *v1.PipelineRun, obs Observati
 		read: r.read, lease: memory,
 		orphans: func(ctx context.Context) (map[string][]Child, error) { return r.orphans(ctx, pr, obs) },
 	}
-	return l.complete(ctx, Inputs{Run: pr, Obs: obs, Judge: r.judge, Builder: newTaskRunBuilder(pr, obs)})
+	return l.complete(ctx, Inputs{Run: pr, Obs: obs, Judge: r.Judge, Builder: newTaskRunBuilder(pr, obs)})
 }
 
 // noteDelay records the start of a run whose first TaskRuns could not be made because of an error that may pass. Without a

@@ -18,7 +18,7 @@ import (
 // pass whose status was not written, is taken as it is if it was made from the same task.
 func (r *Reconciler) createPod(ctx context.Context, tr *v1.TaskRun, obs Observation) (Effect, error) {
 	if attempt(tr) > 0 {
-		r.methods.Forget(keyOf(tr)) // of the attempts before this one, which has no pod yet
+		r.Methods.Forget(keyOf(tr)) // of the attempts before this one, which has no pod yet
 	}
 	wanted, err := r.buildPod(tr, obs)
 	var limit *pod.LimitError
@@ -41,7 +41,7 @@ func (r *Reconciler) createPod(ctx context.Context, tr *v1.TaskRun, obs Observat
 	case creation.Adopted && !madeFrom(creation.Object, wanted.Labels[v1.LabelTaskDigest]):
 		return r.replacePod(ctx, creation.Object)
 	case !creation.Adopted:
-		r.metrics.PodCreated()
+		r.Metrics.PodCreated()
 	}
 	return Effect{Pod: creation.Object}, nil
 }
@@ -52,8 +52,8 @@ func (r *Reconciler) buildPod(tr *v1.TaskRun, obs Observation) (*corev1.Pod, err
 	built, err := pod.Build(pod.Input{
 		TaskRun: obs.Prepared.Run, Spec: obs.Prepared.Task.Spec, References: obs.Prepared.Task.References,
 		Config: obs.Config, Settings: settings(obs.Config),
-		ResultsFrom: from, Carrier: r.methods[from], Nonce: rand.Text(), Retry: attempt(tr),
-		Signing: r.signing(tr, obs), Image: r.inpod.Image, Delivery: r.inpod.Delivery, Credentials: obs.Needs.Credentials,
+		ResultsFrom: from, Carrier: r.Methods[from], Nonce: rand.Text(), Retry: attempt(tr),
+		Signing: r.signing(tr, obs), Image: r.Inpod.Image, Delivery: r.Inpod.Delivery, Credentials: obs.Needs.Credentials,
 	})
 	if err != nil {
 		return nil, err
@@ -69,7 +69,7 @@ func (r *Reconciler) signing(tr *v1.TaskRun, obs Observation) *pod.Signing {
 	if !obs.signs() {
 		return nil
 	}
-	return &pod.Signing{Image: r.inpod.SigningImage, Socket: obs.Config.Flags.Signing.Socket, Identity: identityOf(tr, obs.Config.Flags)}
+	return &pod.Signing{Image: r.Inpod.SigningImage, Socket: obs.Config.Flags.Signing.Socket, Identity: identityOf(tr, obs.Config.Flags)}
 }
 
 // settings are what the installation's configuration says of all pods.

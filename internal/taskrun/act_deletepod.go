@@ -14,7 +14,7 @@ func (r *Reconciler) deletePod(ctx context.Context, p *corev1.Pod) error {
 	if p == nil || p.DeletionTimestamp != nil {
 		return nil
 	}
-	err := r.client.Delete(ctx, p, client.Preconditions{UID: &p.UID})
+	err := r.Client.Delete(ctx, p, client.Preconditions{UID: &p.UID})
 	if apierrors.IsNotFound(err) || apierrors.IsConflict(err) {
 		return nil
 	}

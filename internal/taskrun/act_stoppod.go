@@ -30,8 +30,8 @@ func (r *Reconciler) stopPod(ctx context.Context, p *corev1.Pod) error {
 	}
 	// Another pod that has the name by now has another UID, which no patch can change: the API server refuses it.
 	change := fmt.Appendf(nil, `{"metadata":{"uid":%q,"annotations":{%q:%q}},"spec":{"activeDeadlineSeconds":%d}}`,
-		p.UID, v1.AnnotationStoppedAt, r.clock.Now().UTC().Format(time.RFC3339), stopDeadline)
-	err := r.client.Patch(ctx, p.DeepCopy(), client.RawPatch(types.MergePatchType, change))
+		p.UID, v1.AnnotationStoppedAt, r.Clock.Now().UTC().Format(time.RFC3339), stopDeadline)
+	err := r.Client.Patch(ctx, p.DeepCopy(), client.RawPatch(types.MergePatchType, change))
 	if apierrors.IsNotFound(err) {
 		return nil
 	}
@@ -56,7 +56,7 @@ func (r *Reconciler) deleteUnseen(ctx context.Context, p *corev1.Pod) error {
 	if p.ResourceVersion != "" {
 		seen.ResourceVersion = &p.ResourceVersion
 	}
-	err := r.client.Delete(ctx, p, seen)
+	err := r.Client.Delete(ctx, p, seen)
 	if err != nil && !apierrors.IsNotFound(err) {
 		return fmt.Errorf("cannot delete pod %q, which has not started: %w", p.Name, err)
 	}

@@ -18,7 +18,7 @@ func (r *Reconciler) crashed(ctx context.Context, tr *v1.TaskRun, p reconcile.Pa
 		if err := errors.Join(r.abandon(ctx, tr, obs.Pod), r.stopEarlier(ctx, obs)); err != nil {
 			return err
 		}
-		r.methods.Forget(keyOf(tr))
+		r.Methods.Forget(keyOf(tr))
 		return nil
 	})
 }

@@ -30,7 +30,7 @@ func (e Effect) ends() bool { return e.Outcome != nil || e.Waiting != nil }
 func create[T client.Object](
 	ctx context.Context, r *Reconciler, tr *v1.TaskRun, kind reconcile.ChildKind[T], wanted T, refused string,
 ) (reconcile.Creation[T], Effect, error) {
-	owner := reconcile.Owner{Client: r.client, Live: r.live, Kind: v1.KindTaskRun, Run: tr}
+	owner := reconcile.Owner{Client: r.Client, Live: r.Live, Kind: v1.KindTaskRun, Run: tr}
 	creation, err := reconcile.Create(ctx, owner, kind, wanted)
 	switch {
 	case err != nil:

@@ -54,7 +54,7 @@ func (r *Reconciler) carry(ctx context.Context, tr *v1.TaskRun, task Task) error
 	if maps.Equal(after.Labels, tr.Labels) && maps.Equal(after.Annotations, tr.Annotations) {
 		return nil
 	}
-	err := r.client.Patch(ctx, after, client.MergeFromWithOptions(tr, client.MergeFromWithOptimisticLock{}))
+	err := r.Client.Patch(ctx, after, client.MergeFromWithOptions(tr, client.MergeFromWithOptimisticLock{}))
 	switch {
 	case err == nil:
 		tr.ObjectMeta = after.ObjectMeta
@@ -62,7 +62,7 @@ func (r *Reconciler) carry(ctx context.Context, tr *v1.TaskRun, task Task) error
 		return nil
 	case reconcile.Classify(err) == reconcile.Rejected, reconcile.Classify(err) == reconcile.TooLarge:
 		// Clients will not find the run by its Task, which is no reason not to run it.
-		r.recorder.Eventf(tr, nil, corev1.EventTypeWarning, "NotLabelled",
+		r.Recorder.Eventf(tr, nil, corev1.EventTypeWarning, "NotLabelled",
 			"Reconcile", "cannot take over the labels of Task %q: %v", task.Name, err)
 		return nil
 	default:

@@ -66,12 +66,12 @@ func (r *Reconciler) observe(ctx context.Context, tr *v1.TaskRun) (Observation, 
 
 // observeWith is observe where the cache does not have the pod of the run yet.
 func (r *Reconciler) observeWith(ctx context.Context, tr *v1.TaskRun, unseen *corev1.Pod) (Observation, error) {
-	obs := Observation{Now: r.clock.Now(), Config: r.config.Load()}
+	obs := Observation{Now: r.Clock.Now(), Config: r.Config.Load()}
 	if known := flagsOf(tr); known.MaxResultSize > 0 {
 		obs.Config.Flags.MaxResultSize = known.MaxResultSize // all attempts of a run go by the same limit
 	}
 	if tr.Status.Done() {
-		r.images.Forget(keyOf(tr))
+		r.Images.Forget(keyOf(tr))
 		r.events.Forget(keyOf(tr))
 		var err error
 		obs.Ended, err = r.observeEnded(ctx, tr, tr.Status.PodName, tr.Status.CompletionTime)
@@ -95,8 +95,8 @@ func (r *Reconciler) observeWith(ctx context.Context, tr *v1.TaskRun, unseen *co
 		return obs, nil
 	}
 	if obs.Pod != nil || tr.Status.PodName != "" {
-		r.images.Forget(keyOf(tr)) // another attempt asks anew: a tag may have moved
-		obs.Evidence = r.methods.Gather(transport.Run{Name: keyOf(tr), UID: attemptKey(tr), Pod: obs.Pod, Spec: obs.Task.Spec}, chosen(tr))
+		r.Images.Forget(keyOf(tr)) // another attempt asks anew: a tag may have moved
+		obs.Evidence = r.Methods.Gather(transport.Run{Name: keyOf(tr), UID: attemptKey(tr), Pod: obs.Pod, Spec: obs.Task.Spec}, chosen(tr))
 		r.verify(tr, &obs)
 		if obs.Pod != nil {
 			obs.Warnings = r.events.Warnings(ctx, keyOf(tr), obs.Pod)
@@ -115,7 +115,7 @@ func (r *Reconciler) observeUnstarted(ctx context.Context, tr *v1.TaskRun, obs O
 		return obs, err
 	}
 	if obs.Invalid == nil {
-		obs.Prepared, obs.Invalid = prepare(tr, obs.Task, obs.Config.Defaults, r.judge)
+		obs.Prepared, obs.Invalid = prepare(tr, obs.Task, obs.Config.Defaults, r.Judge)
 	}
 	if obs.Invalid == nil {
 		obs.Invalid = permitted(obs.Prepared.Run, obs.Config.Limits())
@@ -127,7 +127,7 @@ func (r *Reconciler) observeUnstarted(ctx context.Context, tr *v1.TaskRun, obs O
 		return obs, nil
 	}
 	var err error
-	obs.Refusal, err = r.methods.Permit(ctx, transport.Needed(obs.ResultsFrom, obs.Task.Spec, obs.Config.Flags), tr.Namespace)
+	obs.Refusal, err = r.Methods.Permit(ctx, transport.Needed(obs.ResultsFrom, obs.Task.Spec, obs.Config.Flags), tr.Namespace)
 	if err != nil || obs.Refusal != nil {
 		return obs, err
 	}
@@ -139,7 +139,7 @@ func (r *Reconciler) observeUnstarted(ctx context.Context, tr *v1.TaskRun, obs O
 func (r *Reconciler) observePod(ctx context.Context, tr *v1.TaskRun, obs *Observation) error {
 	key := types.NamespacedName{Namespace: tr.Namespace, Name: pod.Name(tr.Name, attempt(tr))}
 	found := &corev1.Pod{}
-	err := r.client.Get(ctx, key, found)
+	err := r.Client.Get(ctx, key, found)
 	switch {
 	case apierrors.IsNotFound(err) && tr.Status.PodName != "":
 		// It may have been made a moment ago. Before it is called lost, the API server itself is asked.
@@ -166,7 +166,7 @@ func (r *Reconciler) observeEnded(ctx context.Context, tr *v1.TaskRun, name stri
 		return ended, nil
 	}
 	found := &corev1.Pod{}
-	err := r.client.Get(ctx, types.NamespacedName{Namespace: tr.Namespace, Name: name}, found)
+	err := r.Client.Get(ctx, types.NamespacedName{Namespace: tr.Namespace, Name: name}, found)
 	if apierrors.IsNotFound(err) {
 		return ended, nil
 	}

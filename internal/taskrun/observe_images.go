@@ -44,7 +44,7 @@ func (r *Reconciler) observeImages(tr *v1.TaskRun, pull image.Pull, obs *Observa
 			continue
 		}
 		pull.Step = field.NewPath("spec", "steps").Index(i).String()
-		if found, err := r.images.Entrypoint(owner, s.Image, pull); err == nil {
+		if found, err := r.Images.Entrypoint(owner, s.Image, pull); err == nil {
 			s.Image = found.Image
 			s.Command, s.Args = run(found, s.Args)
 		} else if obs.Needs.note(err); !obs.Needs.asksOn() {
@@ -58,7 +58,7 @@ func (r *Reconciler) observeImages(tr *v1.TaskRun, pull image.Pull, obs *Observa
 		}
 		pull.Step = field.NewPath("spec", "sidecars").Index(i).String()
 		// With its command known, a sidecar that ends early is kept from being started again. Without, it runs as it is.
-		found, err := r.images.Entrypoint(owner, s.Image, pull)
+		found, err := r.Images.Entrypoint(owner, s.Image, pull)
 		if err == nil {
 			s.Image = found.Image
 			s.Command, s.Args = run(found, s.Args)

@@ -47,7 +47,7 @@ func (r *Reconciler) observeNeeds(ctx context.Context, tr *v1.TaskRun, obs *Obse
 		}
 	}
 	ranges := &corev1.LimitRangeList{}
-	if err := r.client.List(ctx, ranges, client.InNamespace(tr.Namespace)); err != nil {
+	if err := r.Client.List(ctx, ranges, client.InNamespace(tr.Namespace)); err != nil {
 		return fmt.Errorf("cannot list LimitRanges of namespace %q: %w", tr.Namespace, err)
 	}
 	obs.Needs.LimitRanges = ranges.Items
@@ -101,7 +101,7 @@ const (
 // business. A service account that is not there is what the API server says when the pod is made.
 func (r *Reconciler) observeCredentials(ctx context.Context, name types.NamespacedName, obs *Observation) error {
 	account := &corev1.ServiceAccount{}
-	if err := r.live.Get(ctx, name, account); err != nil {
+	if err := r.Live.Get(ctx, name, account); err != nil {
 		if apierrors.IsNotFound(err) {
 			return nil
 		}
@@ -109,7 +109,7 @@ func (r *Reconciler) observeCredentials(ctx context.Context, name types.Namespac
 	}
 	for _, ref := range account.Secrets {
 		secret := &corev1.Secret{}
-		err := r.live.Get(ctx, types.NamespacedName{Namespace: name.Namespace, Name: ref.Name}, secret)
+		err := r.Live.Get(ctx, types.NamespacedName{Namespace: name.Namespace, Name: ref.Name}, secret)
 		switch {
 		case apierrors.IsNotFound(err):
 			obs.Needs.Blocked = failed(v1.TaskRunReasonPodCreationFailed, fmt.Sprintf(

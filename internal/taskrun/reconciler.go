@@ -70,22 +70,11 @@ type Dependencies struct {
 
 // Reconciler brings TaskRuns to their outcomes.
 type Reconciler struct {
-	client   client.Client
-	live     client.Reader
-	recorder events.EventRecorder
-	config   *config.Store
+	Dependencies
+
 	resolver *resolve.Resolver
-	methods  transport.Methods
-	images   ImageLookup
 	events   *podEvents
-	judge    *when.Judge
-	wake     <-chan event.GenericEvent
-	inpod    Inpod
-	clock    clock.PassiveClock
-	trust    Trust
 	writes   *reconcile.WriteTracker
-	metrics  *metrics.Runs
-	passes   *health.Passes
 	crashes  *reconcile.PanicTracker
 	statuses reconcile.Statuses[*v1.TaskRun, v1.TaskRunStatus]
 }
@@ -94,23 +83,11 @@ type Reconciler struct {
 func NewReconciler(d Dependencies) *Reconciler {
 	writes := reconcile.NewWriteTracker(d.Clock)
 	return &Reconciler{
-		client:   d.Client,
-		live:     d.Live,
-		recorder: d.Recorder,
-		config:   d.Config,
-		resolver: resolve.New(d.Client, d.Live).Governed(d.Config),
-		methods:  d.Methods,
-		images:   d.Images,
-		judge:    d.Judge,
-		wake:     d.Wake,
-		inpod:    d.Inpod,
-		clock:    d.Clock,
-		trust:    d.Trust,
-		metrics:  d.Metrics,
-		passes:   d.Passes,
-		events:   newPodEvents(d.Live, d.Clock),
-		writes:   writes,
-		crashes:  reconcile.NewPanicTracker(d.Clock),
+		Dependencies: d,
+		resolver:     resolve.New(d.Client, d.Live).Governed(d.Config),
+		events:       newPodEvents(d.Live, d.Clock),
+		writes:       writes,
+		crashes:      reconcile.NewPanicTracker(d.Clock),
 		statuses: reconcile.Statuses[*v1.TaskRun, v1.TaskRunStatus]{
 			Kind: runKind(), Client: d.Client, Live: d.Live, Recorder: d.Recorder, Clock: d.Clock, Writes: writes,
 			Meter: d.Metrics, Changed: d.Metrics.TaskRun,
@@ -130,20 +107,20 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, workers int) error {
 	return ctrl.NewControllerManagedBy(mgr).Named("taskrun").
 		For(&v1.TaskRun{}).
 		Owns(&corev1.Pod{}).
-		WatchesRawSource(source.Channel(r.wake, &handler.EnqueueRequestForObject{})).
+		WatchesRawSource(source.Channel(r.Wake, &handler.EnqueueRequestForObject{})).
 		WithOptions(controller.Options{MaxConcurrentReconciles: workers, RateLimiter: reconcile.Backoff()}).
-		Complete(r.passes.Watch("taskrun", r))
+		Complete(r.Passes.Watch("taskrun", r))
 }
 
 // Reconcile makes one pass over one TaskRun.
 func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
 	tr := &v1.TaskRun{}
-	err := r.client.Get(ctx, request.NamespacedName, tr)
+	err := r.Client.Get(ctx, request.NamespacedName, tr)
 	if apierrors.IsNotFound(err) || err == nil && tr.DeletionTimestamp != nil {
 		// Deleted while it ran: nobody will ask for its results again.
-		r.methods.Forget(request.NamespacedName)
+		r.Methods.Forget(request.NamespacedName)
 		r.writes.Forget(request.NamespacedName)
-		r.images.Forget(request.NamespacedName)
+		r.Images.Forget(request.NamespacedName)
 		r.events.Forget(request.NamespacedName)
 		return ctrl.Result{}, nil
 	}
@@ -199,7 +176,7 @@ func (r *Reconciler) proceed(ctx context.Context, tr *v1.TaskRun, obs Observatio
 		return ctrl.Result{}, reconcile.Retry(err)
 	}
 	if oversize {
-		r.metrics.Oversize(metrics.FoundBefore)
+		r.Metrics.Oversize(metrics.FoundBefore)
 	}
 	return ctrl.Result{RequeueAfter: wait(tr, status, obs, effect)}, nil
 }
@@ -230,12 +207,12 @@ func (r *Reconciler) act(ctx context.Context, action Action, tr *v1.TaskRun, obs
 	case StopEarlier:
 		return Effect{}, r.stopEarlier(ctx, obs)
 	case StopEnded:
-		r.methods.Forget(keyOf(tr))
+		r.Methods.Forget(keyOf(tr))
 		return Effect{}, r.stopPod(ctx, obs.Ended.Pod)
 	case DeletePod:
 		return Effect{}, errors.Join(r.deletePod(ctx, obs.Pod), r.stopEarlier(ctx, obs))
 	case Release:
-		r.methods.Forget(keyOf(tr))
+		r.Methods.Forget(keyOf(tr))
 	case DoNothing:
 	}
 	return Effect{}, nil

@@ -314,7 +314,7 @@ func TestManagedFieldsOfTaskRun(t *testing.T) {
 	l := &limited{managed: 600_000}
 	tr := taskRun(func(tr *v1.TaskRun) { tr.Spec.TaskSpec.Steps[0].Script = strings.Repeat("s", 945_000) })
 	w := newWorld(t, []client.Object{tr}, l.funcs())
-	w.Reconciler.client = interceptor.NewClient(w.client, interceptor.Funcs{
+	w.Reconciler.Client = interceptor.NewClient(w.client, interceptor.Funcs{
 		Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
 			err := c.Get(ctx, key, o, opts...)
 			if tr, ok := o.(*v1.TaskRun); ok && err == nil {

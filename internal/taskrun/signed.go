@@ -67,14 +67,14 @@ func (r *Reconciler) observeSigning(obs *Observation) {
 			obs.Config.Flags.Signing.By, from, config.SidecarLogs, v1.AnnotationResultsFrom, config.SidecarLogs)
 		return
 	}
-	if r.trust == nil || r.inpod.SigningImage == "" {
+	if r.Trust == nil || r.Inpod.SigningImage == "" {
 		obs.Needs.Blocked = failed(v1.TaskRunReasonResultsSigningUnavailable, fmt.Sprintf(
 			"enforce-nonfalsifiability in ConfigMap feature-flags is %q, and the controller was started without --workload-api or "+
 				"--inpod-spiffe-image, so that nothing could be signed or verified; apply config/signed-results, or set it to %q",
 			obs.Config.Flags.Signing.By, config.NonfalsifiabilityNone))
 		return
 	}
-	if _, _, err := r.trust.Authorities(); err != nil && obs.Config.Flags.Signing.Policy == config.SigningEnforce {
+	if _, _, err := r.Trust.Authorities(); err != nil && obs.Config.Flags.Signing.Policy == config.SigningEnforce {
 		obs.Needs.Hindered = &Hindrance{v1.TaskRunReasonPending, "its signed results could not be verified yet: " + err.Error()}
 	}
 }
@@ -87,8 +87,8 @@ func (r *Reconciler) verify(tr *v1.TaskRun, obs *Observation) {
 	}
 	err := errors.New("the controller was started without --workload-api")
 	var trust verify.Trust
-	if r.trust != nil {
-		trust.Domain, trust.Bundle, err = r.trust.Authorities()
+	if r.Trust != nil {
+		trust.Domain, trust.Bundle, err = r.Trust.Authorities()
 	}
 	if err != nil {
 		if obs.Now.Before(obs.heard(lastEnd(obs)).Add(trustPatience)) {

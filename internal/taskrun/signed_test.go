@@ -36,8 +36,8 @@ func signing(policy config.SigningPolicy) func(*Observation) {
 }
 
 func TestObserveSigning(t *testing.T) {
-	ready := &Reconciler{trust: authorities{}, inpod: Inpod{SigningImage: "image"}}
-	waiting := &Reconciler{trust: authorities{errNoBundle}, inpod: Inpod{SigningImage: "image"}}
+	ready := &Reconciler{Dependencies: Dependencies{Trust: authorities{}, Inpod: Inpod{SigningImage: "image"}}}
+	waiting := &Reconciler{Dependencies: Dependencies{Trust: authorities{errNoBundle}, Inpod: Inpod{SigningImage: "image"}}}
 	byMessages := func(obs *Observation) { obs.ResultsFrom = config.TerminationMessage }
 	cases := map[string]struct {
 		reason                     string
@@ -74,13 +74,13 @@ func TestObserveSigning(t *testing.T) {
 		},
 		"NoTrust": {
 			reason:  "A controller without a Workload API could believe nobody.",
-			r:       &Reconciler{inpod: Inpod{SigningImage: "image"}},
+			r:       &Reconciler{Dependencies: Dependencies{Inpod: Inpod{SigningImage: "image"}}},
 			obs:     observation(signing(config.SigningWarn)),
 			blocked: "--workload-api",
 		},
 		"NoImage": {
 			reason:  "Nor could anything be signed without the image.",
-			r:       &Reconciler{trust: authorities{}},
+			r:       &Reconciler{Dependencies: Dependencies{Trust: authorities{}}},
 			obs:     observation(signing(config.SigningEnforce)),
 			blocked: "--inpod-spiffe-image",
 		},
@@ -191,7 +191,7 @@ func TestVerify(t *testing.T) {
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			tr := taskRun(started)
-			(&Reconciler{trust: tc.trust}).verify(tr, &tc.obs)
+			(&Reconciler{Dependencies: Dependencies{Trust: tc.trust}}).verify(tr, &tc.obs)
 			got := verify.Reason("-")
 			if tc.obs.Verdict != nil {
 				got = tc.obs.Verdict.Reason

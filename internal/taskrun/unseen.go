@@ -31,7 +31,7 @@ func ends(tr *v1.TaskRun, status v1.TaskRunStatus) bool {
 func (r *Reconciler) livePod(ctx context.Context, tr *v1.TaskRun) (*corev1.Pod, error) {
 	key := types.NamespacedName{Namespace: tr.Namespace, Name: pod.Name(tr.Name, attempt(tr))}
 	found := &corev1.Pod{}
-	err := r.live.Get(ctx, key, found)
+	err := r.Live.Get(ctx, key, found)
 	switch {
 	case apierrors.IsNotFound(err):
 		return nil, nil //nolint:nilnil // that there is none is an answer
