@@ -2,6 +2,7 @@
 package pod
 
 import (
+	"errors"
 	"maps"
 	"path"
 	"strconv"
@@ -16,10 +17,16 @@ import (
 	"github.com/sluice-ci/sluice/internal/results/termination"
 )
 
+// errUnmerged says that Build was called with a task whose step template is not merged.
+var errUnmerged = errors.New("cannot build a pod from a task whose step template is not merged")
+
 // Build returns the pod for a TaskRun. The error is a *LimitError when a step asks for more than Linux or one API object
-// can hold, and a *FieldError when a field cannot be acted on: both are outcomes of the run.
+// can hold, and a *FieldError when a field cannot be acted on: both are outcomes of the run. The input stays unchanged.
 func Build(in Input) (*corev1.Pod, error) {
-	in.Spec = Merged(in.Spec)
+	if in.Spec.StepTemplate != nil {
+		return nil, errUnmerged
+	}
+	in.Spec = in.Commands.applied(in.Spec)
 	b := &builder{Input: in, template: mergedTemplate(in.Settings.PodTemplate, in.TaskRun.Spec.PodTemplate), carried: Carried(in.Spec)}
 	if err := b.checkReserved(); err != nil {
 		return nil, err
@@ -87,7 +94,7 @@ type builder struct {
 
 func (b *builder) plan() Plan {
 	return Plan{
-		Steps: podpaths.StepContainers(b.Spec), Results: b.carried, MaxResultSize: b.Config.Flags.MaxResultSize,
+		Steps: podpaths.StepContainers(b.Spec), Results: b.carried, MaxResultSize: b.MaxResultSize,
 		Nonce: b.Nonce, Image: b.Image, Signatures: b.Signing != nil,
 	}
 }
@@ -122,7 +129,7 @@ func (b *builder) serviceAccount() string {
 	if account := b.TaskRun.Spec.ServiceAccountName; account != "" {
 		return account
 	}
-	return b.Config.Defaults.ServiceAccount
+	return b.Settings.ServiceAccount
 }
 
 // prepare is the one init container of clusters without image volumes.

@@ -30,13 +30,14 @@ func input(spec v1.TaskSpec, change ...func(*Input)) Input {
 		TaskRun: &v1.TaskRun{ObjectMeta: metav1.ObjectMeta{
 			Name: "build", Namespace: "ci", UID: types.UID("11111111-2222-3333-4444-555555555555"),
 		}},
-		Spec:        &spec,
-		Config:      config.Default(),
+		Spec:        Merged(&spec),
 		ResultsFrom: config.TerminationMessage,
-		Carrier:     reporting{},
-		Nonce:       "NONCE",
-		Image:       "registry.example/inpod@sha256:0000",
-		Delivery:    ImageVolume,
+
+		MaxResultSize: config.Default().Flags.MaxResultSize,
+		Carrier:       reporting{},
+		Nonce:         "NONCE",
+		Image:         "registry.example/inpod@sha256:0000",
+		Delivery:      ImageVolume,
 	}
 	for _, f := range change {
 		f(&in)
@@ -68,7 +69,7 @@ func (container) Equip(p *corev1.Pod, plan Plan) {
 
 func otherMethod(in *Input) {
 	in.ResultsFrom, in.Carrier = "other", container{}
-	in.Config.Flags.MaxResultSize = 100000
+	in.MaxResultSize = 100000
 }
 
 func command(name string, argv ...string) v1.Step {

@@ -24,11 +24,13 @@ const (
 type Input struct {
 	// TaskRun that the pod belongs to.
 	TaskRun *v1.TaskRun
-	// Spec of the task, valid, with everything substituted. A literal "$" of a substituted value is doubled where
-	// Kubernetes would fold it again: in command, args and values of env.
+	// Spec of the task, valid, with its step template merged (see Merged) and then everything substituted. A literal "$" of
+	// a substituted value is doubled where Kubernetes would fold it again: in command, args and values of env.
 	Spec *v1.TaskSpec
-	// Config in force.
-	Config config.Config
+	// Commands are what the images run of steps and sidecars that give neither a command nor a script.
+	Commands ImageCommands
+	// MaxResultSize is the limit of one result's value, in bytes.
+	MaxResultSize int64
 	// ResultsFrom names the way in which the results come back, and Carrier is what that adds to the pod.
 	ResultsFrom config.ResultsFrom
 	Carrier     Carrier
@@ -59,6 +61,8 @@ type Settings struct {
 	// ReadOnlyRootFilesystem (set-security-context-read-only-root-filesystem) makes the containers' own file systems
 	// read-only as well; only together with SecurityContext.
 	ReadOnlyRootFilesystem bool
+	// ServiceAccount (default-service-account) is that of runs which name none; empty for the one of the namespace.
+	ServiceAccount string
 	// SkipSidecarReadiness (await-sidecar-readiness: false) lets the first step start before sidecars are ready.
 	SkipSidecarReadiness bool
 	// PodTemplate (default-pod-template) is what the run's own template is merged over; nil for none.

@@ -144,7 +144,7 @@ func (b *builder) recordArgs(s v1.Step, i int) []string {
 		}
 	}
 	if len(files) > 0 || b.refersToResults(s) {
-		args = append(args, "-max-result-size", strconv.FormatInt(b.Config.Flags.MaxResultSize, 10))
+		args = append(args, "-max-result-size", strconv.FormatInt(b.MaxResultSize, 10))
 	}
 	return append(args, files...)
 }

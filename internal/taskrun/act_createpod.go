@@ -16,11 +16,11 @@ import (
 
 // createPod makes the claims of the run's workspaces, and the pod. A pod of that name that is this run's already, made by a
 // pass whose status was not written, is taken as it is if it was made from the same task.
-func (r *Reconciler) createPod(ctx context.Context, tr *v1.TaskRun, obs Observation) (Effect, error) {
+func (r *Reconciler) createPod(ctx context.Context, tr *v1.TaskRun, obs Observation, plan Plan) (Effect, error) {
 	if attempt(tr) > 0 {
 		r.Methods.Forget(keyOf(tr)) // of the attempts before this one, which has no pod yet
 	}
-	wanted, err := r.buildPod(tr, obs)
+	wanted, err := r.buildPod(tr, obs, plan)
 	var limit *pod.LimitError
 	var fieldError *pod.FieldError
 	switch {
@@ -29,7 +29,7 @@ func (r *Reconciler) createPod(ctx context.Context, tr *v1.TaskRun, obs Observat
 	case err != nil:
 		return Effect{}, fmt.Errorf("cannot build pod for TaskRun %q: %w", tr.Name, err)
 	}
-	for _, claim := range obs.Prepared.Claims {
+	for _, claim := range plan.Prepared.Claims {
 		if _, effect, err := create(ctx, r, tr, claimKind(), claim, v1.TaskRunReasonClaimCreationFailed); err != nil || effect.ends() {
 			return effect, err
 		}
@@ -47,20 +47,20 @@ func (r *Reconciler) createPod(ctx context.Context, tr *v1.TaskRun, obs Observat
 }
 
 // buildPod builds the pod of the run's current attempt.
-func (r *Reconciler) buildPod(tr *v1.TaskRun, obs Observation) (*corev1.Pod, error) {
-	from := transport.Needed(obs.ResultsFrom, obs.Task.Spec, obs.Config.Flags)
+func (r *Reconciler) buildPod(tr *v1.TaskRun, obs Observation, plan Plan) (*corev1.Pod, error) {
+	from := transport.Needed(obs.ResultsFrom, obs.Task.Spec, obs.Flags)
 	built, err := pod.Build(pod.Input{
-		TaskRun: obs.Prepared.Run, Spec: obs.Prepared.Task.Spec, References: obs.Prepared.Task.References,
-		Config: obs.Config, Settings: settings(obs.Config),
+		TaskRun: plan.Prepared.Run, Spec: plan.Prepared.Task.Spec, References: plan.Prepared.Task.References,
+		Commands: plan.Needs.Commands, MaxResultSize: obs.Flags.MaxResultSize, Settings: settings(obs.Config),
 		ResultsFrom: from, Carrier: r.Methods[from], Nonce: rand.Text(), Retry: attempt(tr),
-		Signing: r.signing(tr, obs), Image: r.Inpod.Image, Delivery: r.Inpod.Delivery, Credentials: obs.Needs.Credentials,
+		Signing: r.signing(tr, obs), Image: r.Inpod.Image, Delivery: r.Inpod.Delivery, Credentials: plan.Needs.Credentials,
 	})
 	if err != nil {
 		return nil, err
 	}
 	built.Labels[v1.LabelManagedBy] = obs.Config.Defaults.ManagedBy
 	built.Labels[v1.LabelTaskDigest] = taskDigest(obs.Task.Spec)
-	fitLimitRanges(built, obs.Needs.LimitRanges)
+	fitLimitRanges(built, plan.Needs.LimitRanges)
 	return built, nil
 }
 
@@ -69,13 +69,14 @@ func (r *Reconciler) signing(tr *v1.TaskRun, obs Observation) *pod.Signing {
 	if !obs.signs() {
 		return nil
 	}
-	return &pod.Signing{Image: r.Inpod.SigningImage, Socket: obs.Config.Flags.Signing.Socket, Identity: identityOf(tr, obs.Config.Flags)}
+	return &pod.Signing{Image: r.Inpod.SigningImage, Socket: obs.Flags.Signing.Socket, Identity: identityOf(tr, obs.Flags)}
 }
 
 // settings are what the installation's configuration says of all pods.
 func settings(c config.Config) pod.Settings {
 	return pod.Settings{
 		SecurityContext: c.Flags.SecurityContext, ReadOnlyRootFilesystem: c.Flags.ReadOnlyRootFilesystem,
-		SkipSidecarReadiness: !c.Flags.AwaitSidecars, PodTemplate: c.Defaults.PodTemplate, Resources: c.Defaults.ContainerResources,
+		ServiceAccount: c.Defaults.ServiceAccount, SkipSidecarReadiness: !c.Flags.AwaitSidecars,
+		PodTemplate: c.Defaults.PodTemplate, Resources: c.Defaults.ContainerResources,
 	}
 }

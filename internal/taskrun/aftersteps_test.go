@@ -111,7 +111,7 @@ func TestSidecarAfterTheSteps(t *testing.T) {
 			p.Status.InitContainerStatuses = []corev1.ContainerStatus{{Name: tc.name, State: tc.sidecar, RestartCount: 20}}
 			for when, want := range map[time.Duration]State{time.Second: tc.soon, time.Second + reportPatience: tc.late} {
 				obs := observation(withPod(p), func(o *Observation) { o.Now = epoch().Add(when) })
-				if got := stateOf(taskRun(started), obs); got != want {
+				if got := stateOf(taskRun(started), obs, Plan{}); got != want {
 					t.Errorf("%s, after %s: want %s, got %s", tc.reason, when, want, got)
 				}
 			}

@@ -186,7 +186,7 @@ func TestCutShort(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			tr := taskRun(started, tc.change, func(tr *v1.TaskRun) { tr.Spec.Retries = 5 })
 			obs := observation(withEvidence(collect.Progress{Set: tc.set}), tc.obs)
-			outcome := outcomeOf(tr, stateOf(tr, obs), obs)
+			outcome := outcomeOf(tr, stateOf(tr, obs, Plan{}), obs, Plan{})
 			if outcome == nil || outcome.Condition.Reason != tc.want || len(outcome.Results) != 1 {
 				t.Errorf("%s: want %s with the verified result, got %+v", tc.reason, tc.want, outcome)
 			}
@@ -211,7 +211,7 @@ func TestManagedElsewhere(t *testing.T) {
 
 func TestCancelMessageWithoutReason(t *testing.T) {
 	tr := taskRun(started, cancelled, func(tr *v1.TaskRun) { tr.Spec.StatusMessage = "" })
-	if got := outcomeOf(tr, Cancelled, observation()).Condition.Message; strings.Contains(got, ":") {
+	if got := outcomeOf(tr, Cancelled, observation(), Plan{}).Condition.Message; strings.Contains(got, ":") {
 		t.Errorf("nothing is made up, got %q", got)
 	}
 }

@@ -1,6 +1,7 @@
 package taskrun
 
 import (
+	"testing"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -128,10 +129,25 @@ func messageOf(step frame.Step, results ...frame.Result) (string, error) {
 	return string(message), err
 }
 
+// planned observes a run, and plans its pod.
+func planned(t *testing.T, r *Reconciler, tr *v1.TaskRun) Plan {
+	t.Helper()
+	obs, err := r.observe(t.Context(), tr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan, err := r.plan(t.Context(), tr, obs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return plan
+}
+
 func observation(change ...func(*Observation)) Observation {
 	obs := Observation{
 		Now:         epoch().Add(time.Second),
 		Config:      config.Default(),
+		Flags:       config.Default().Flags,
 		ResultsFrom: config.TerminationMessage,
 		Task:        Task{Spec: spec()},
 		Recordable:  true,

@@ -43,7 +43,7 @@ func TestInjectedContainersCarryNothing(t *testing.T) {
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			if got := stateOf(taskRun(started), observation(withPod(tc.pod))); got != tc.state {
+			if got := stateOf(taskRun(started), observation(withPod(tc.pod)), Plan{}); got != tc.state {
 				t.Errorf("%s: want %s, got %s", tc.reason, tc.state, got)
 			}
 		})
@@ -58,7 +58,7 @@ func TestMessageThatInjectedContainersCut(t *testing.T) {
 	obs := observation(withPod(p))
 	obs.Evidence = terminationmessage.Method{}.Gather(transport.Run{Pod: p, Spec: obs.Task.Spec})
 	tr := taskRun(started)
-	got := outcomeOf(tr, stateOf(tr, obs), obs)
+	got := outcomeOf(tr, stateOf(tr, obs, Plan{}), obs, Plan{})
 	if got == nil || got.Condition.Reason != v1.TaskRunReasonResultsUnavailable ||
 		!strings.Contains(got.Condition.Message, `["istio-proxy"]`) || !strings.Contains(got.Condition.Message, "12288 bytes") {
 		t.Errorf("want the injected container and the limit named, got %+v", got)
@@ -115,7 +115,7 @@ func TestRecordThatInjectedContainersCut(t *testing.T) {
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			if got := stateOf(taskRun(started), observation(withPod(tc.pod))) == StepLost; got != tc.lost {
+			if got := stateOf(taskRun(started), observation(withPod(tc.pod)), Plan{}) == StepLost; got != tc.lost {
 				t.Errorf("%s: lost is %t, want %t", tc.reason, got, tc.lost)
 			}
 		})
@@ -131,7 +131,7 @@ func TestKubeletsWordsAreNoMessageOfAStep(t *testing.T) {
 			obs := observation(withPod(p))
 			obs.Evidence = terminationmessage.Method{}.Gather(transport.Run{Pod: p, Spec: obs.Task.Spec})
 			tr := taskRun(started)
-			got := outcomeOf(tr, stateOf(tr, obs), obs)
+			got := outcomeOf(tr, stateOf(tr, obs, Plan{}), obs, Plan{})
 			if got == nil || got.Condition.Reason != v1.TaskRunReasonFailed || len(got.Results) != 1 ||
 				!strings.Contains(got.Condition.Message, startWords) {
 				t.Errorf("want the result kept and the kubelet's words, got %+v", got)

@@ -212,12 +212,12 @@ func TestPatience(t *testing.T) {
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			tr := taskRun(started)
-			state := stateOf(tr, tc.obs)
+			state := stateOf(tr, tc.obs, Plan{})
 			if state != tc.state {
 				t.Errorf("%s: want %s, got %s", tc.reason, tc.state, state)
 			}
-			status, _ := statusFor(tr, state, tc.obs, Effect{})
-			if got := wait(tr, status, tc.obs, Effect{}); got != tc.wait {
+			status, _ := statusFor(tr, state, tc.obs, Plan{}, Effect{})
+			if got := wait(tr, status, tc.obs, Plan{}, Effect{}); got != tc.wait {
 				t.Errorf("%s: want to look again in %s, got %s", tc.reason, tc.wait, got)
 			}
 		})
@@ -225,7 +225,7 @@ func TestPatience(t *testing.T) {
 }
 
 func TestMisconfiguredNamesTheContainer(t *testing.T) {
-	got := outcomeOf(taskRun(started), Misconfigured, observation(withPod(placedAt("CreateContainerConfigError"))))
+	got := outcomeOf(taskRun(started), Misconfigured, observation(withPod(placedAt("CreateContainerConfigError"))), Plan{})
 	if got.Condition.Reason != v1.TaskRunReasonContainerConfigError || !strings.Contains(got.Condition.Message, `"step-one"`) {
 		t.Errorf("want the container named, got %+v", got.Condition)
 	}
@@ -250,13 +250,13 @@ func TestSidecarsThatFail(t *testing.T) {
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			c := outcomeOf(taskRun(started), Collected, observation(withPod(p), withEvidence(collect.Progress{Set: tc.set}))).Condition
+			c := outcomeOf(taskRun(started), Collected, observation(withPod(p), withEvidence(collect.Progress{Set: tc.set})), Plan{}).Condition
 			if c.Reason != tc.want || !strings.Contains(c.Message, `"sidecar-db" used more memory than its limit`) {
 				t.Errorf("%s: want %s and the sidecar named, got %+v", tc.reason, tc.want, c)
 			}
 		})
 	}
-	running := progress(Running, observation(withPod(p)), Effect{})
+	running := progress(Running, observation(withPod(p)), Plan{}, Effect{})
 	if !strings.Contains(running.Message, "sidecar-db") || plain(running.Message) {
 		t.Errorf("it is told as soon as it is known, got %q", running.Message)
 	}
@@ -265,8 +265,8 @@ func TestSidecarsThatFail(t *testing.T) {
 // TestSkippedByWhen: a step that was not wanted is no failure.
 func TestSkippedByWhen(t *testing.T) {
 	set := &collect.Set{Steps: []frame.Step{step("step-one", 0, frame.ReasonSkipped), step("step-two", 0, frame.ReasonCompleted)}}
-	if c := outcomeOf(taskRun(started), Collected,
-		observation(withEvidence(collect.Progress{Set: set}))).Condition; c.Status != metav1.ConditionTrue {
+	if c := outcomeOf(taskRun(started), Collected, observation(withEvidence(collect.Progress{Set: set})), Plan{}).
+		Condition; c.Status != metav1.ConditionTrue {
 		t.Errorf("want success, got %+v", c)
 	}
 }

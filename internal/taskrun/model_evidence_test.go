@@ -77,7 +77,7 @@ func wishes() map[string]func(*model) {
 		"cancelled": func(m *model) { cancelled(m.tr) },
 		"cancelled-kept": func(m *model) {
 			cancelled(m.tr)
-			m.obs.Config.Flags.KeepPodOnCancel = true
+			m.obs.Flags.KeepPodOnCancel = true
 		},
 		"second-attempt": func(m *model) {
 			retries(2)(m.tr)
@@ -139,26 +139,37 @@ func TestEveryHindranceHasAWayOut(t *testing.T) {
 	cases := map[string]struct {
 		reason string
 		obs    Observation
+		plan   Plan
 		effect Effect
 	}{
-		"Needs": {reason: "what the pod needs is missing for now", obs: observation(func(o *Observation) { o.Needs.Hindered = hindered })},
-		"Quota": {reason: "the API server does not take the pod now", obs: observation(), effect: Effect{Waiting: hindered}},
-		"Earlier": {reason: "the attempt before runs on", obs: observation(func(o *Observation) {
-			o.Needs.Hindered, o.Earlier = hindered, Ended{Pod: runPod(corev1.PodRunning, running())}
-		})},
+		"Needs": {
+			reason: "what the pod needs is missing for now",
+			obs:    observation(),
+			plan:   Plan{Needs: Needs{Hindered: hindered}},
+		},
+		"Quota": {
+			reason: "the API server does not take the pod now",
+			obs:    observation(),
+			effect: Effect{Waiting: hindered},
+		},
+		"Earlier": {
+			reason: "the attempt before runs on",
+			obs:    observation(func(o *Observation) { o.Earlier = Ended{Pod: runPod(corev1.PodRunning, running())} }),
+			plan:   Plan{Needs: Needs{Hindered: hindered}},
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			state := stateOf(fresh, tc.obs)
-			status, _ := statusFor(fresh, state, tc.obs, tc.effect)
-			if left := wait(fresh, status, tc.obs, tc.effect); left <= 0 || left > reconcile.RetryPeriod {
+			state := stateOf(fresh, tc.obs, tc.plan)
+			status, _ := statusFor(fresh, state, tc.obs, tc.plan, tc.effect)
+			if left := wait(fresh, status, tc.obs, tc.plan, tc.effect); left <= 0 || left > reconcile.RetryPeriod {
 				t.Errorf("%s: want another look within %s, got %s", tc.reason, reconcile.RetryPeriod, left)
 			}
 			tr := fresh.DeepCopy()
 			tr.Status = status
 			late := observation(func(o *Observation) { o.Now = epoch().Add(time.Hour) })
 			want := "the run did not end within 1h0m0s; it was waiting for: a secret is missing; set spec.timeout to allow for more"
-			if got := outcomeOf(tr, stateOf(tr, late), late); got == nil || got.Condition.Message != want {
+			if got := outcomeOf(tr, stateOf(tr, late, Plan{}), late, Plan{}); got == nil || got.Condition.Message != want {
 				t.Errorf("%s: want %q, got %+v", tc.reason, want, got)
 			}
 		})

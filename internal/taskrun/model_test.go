@@ -163,13 +163,13 @@ func (m *model) collectorReads() bool {
 func (m *model) run() string {
 	for m.obs.Now.Before(modelStart().Add(modelBound)) {
 		m.gather()
-		state := stateOf(m.tr, m.obs)
-		if outcome := outcomeOf(m.tr, state, m.obs); outcome != nil {
+		state := stateOf(m.tr, m.obs, Plan{})
+		if outcome := outcomeOf(m.tr, state, m.obs, Plan{}); outcome != nil {
 			m.act(next(state, m.obs))
 			return m.check(state, outcome)
 		}
-		status, _ := statusFor(m.tr, state, m.obs, Effect{})
-		left := wait(m.tr, status, m.obs, Effect{})
+		status, _ := statusFor(m.tr, state, m.obs, Plan{}, Effect{})
+		left := wait(m.tr, status, m.obs, Plan{}, Effect{})
 		changed := m.act(next(state, m.obs))
 		switch {
 		case m.collectorReads():
@@ -193,8 +193,8 @@ func (m *model) run() string {
 // late checks a run that has no outcome within modelBound, and is looked at again and again: it may wait for its timeout in
 // the same cases as one that is not.
 func (m *model) late() string {
-	state := stateOf(m.tr, m.obs)
-	status, _ := statusFor(m.tr, state, m.obs, Effect{})
+	state := stateOf(m.tr, m.obs, Plan{})
+	status, _ := statusFor(m.tr, state, m.obs, Plan{}, Effect{})
 	if why := m.idle(state, status); why != "" {
 		return fmt.Sprintf("no outcome within %s: %s", modelBound, why)
 	}
@@ -250,8 +250,8 @@ func (m *model) timeout(before State, status v1.TaskRunStatus) string {
 	if why := m.idle(before, status); why != "" {
 		return why
 	}
-	state := stateOf(m.tr, m.obs)
-	outcome := outcomeOf(m.tr, state, m.obs)
+	state := stateOf(m.tr, m.obs, Plan{})
+	outcome := outcomeOf(m.tr, state, m.obs, Plan{})
 	if outcome == nil || !strings.Contains(outcome.Condition.Message, "it was waiting for: ") {
 		return fmt.Sprintf("the timeout does not say what the run waited for: %+v", outcome)
 	}

@@ -3,7 +3,6 @@ package taskrun
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -20,6 +19,7 @@ import (
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/config"
+	"github.com/sluice-ci/sluice/internal/pod"
 	"github.com/sluice-ci/sluice/internal/reconcile"
 	"github.com/sluice-ci/sluice/internal/resolve/image"
 	"github.com/sluice-ci/sluice/internal/resolve/image/queue"
@@ -108,12 +108,9 @@ func TestCredentials(t *testing.T) {
 			flags := config.Default().Flags
 			tc.flags(&flags)
 			w.store.SetFlags(flags)
-			obs, err := w.observe(t.Context(), taskRun(func(tr *v1.TaskRun) { tr.Spec.ServiceAccountName = tc.account }))
-			if err != nil {
-				t.Fatal(err)
-			}
+			needs := planned(t, w.Reconciler, taskRun(func(tr *v1.TaskRun) { tr.Spec.ServiceAccountName = tc.account })).Needs
 			var got []string
-			for _, s := range obs.Needs.Credentials {
+			for _, s := range needs.Credentials {
 				got = append(got, s.Name)
 				if s.Data != nil {
 					t.Errorf("%s: what secret %q holds is not kept", tc.reason, s.Name)
@@ -123,8 +120,8 @@ func TestCredentials(t *testing.T) {
 				t.Errorf("%s: -want +got:\n%s", tc.reason, diff)
 			}
 			message := ""
-			if obs.Needs.Blocked != nil {
-				message = obs.Needs.Blocked.Condition.Message
+			if needs.Blocked != nil {
+				message = needs.Blocked.Condition.Message
 			}
 			if !strings.Contains(message, tc.blocked) || (message == "") != (tc.blocked == "") {
 				t.Errorf("%s: want %q, got %q", tc.reason, tc.blocked, message)
@@ -145,25 +142,23 @@ func silent(tr *v1.TaskRun) {
 
 func TestImages(t *testing.T) {
 	w := newWorld(t, []client.Object{account("bot")}, interceptor.Funcs{})
-	obs, err := w.observe(t.Context(), taskRun(silent, func(tr *v1.TaskRun) { tr.Spec.ServiceAccountName = "bot" }))
-	if err != nil {
-		t.Fatal(err)
+	plan := planned(t, w.Reconciler, taskRun(silent, func(tr *v1.TaskRun) { tr.Spec.ServiceAccountName = "bot" }))
+	tool := func(args ...string) pod.ImageCommand {
+		return pod.ImageCommand{Image: "tool@sha256:00", Command: []string{"/tool", "$$HOME"}, Args: args}
 	}
-	spec := obs.Prepared.Task.Spec
-	got := [][]string{
-		slices.Concat([]string{spec.Steps[0].Image}, spec.Steps[0].Command, spec.Steps[0].Args),
-		slices.Concat([]string{spec.Steps[1].Image}, spec.Steps[1].Command, spec.Steps[1].Args),
-		slices.Concat([]string{spec.Steps[2].Image}, spec.Steps[2].Command, spec.Steps[2].Args),
-		slices.Concat([]string{spec.Sidecars[0].Image}, spec.Sidecars[0].Command, spec.Sidecars[0].Args),
+	want := pod.ImageCommands{
+		Steps: map[int]pod.ImageCommand{
+			0: tool("default"), // nothing of the image's is a variable
+			1: tool("$(HOME)"), // what the step says takes the place of the image's arguments
+			// step 2 says what it runs, and its image is not looked up
+		},
+		Sidecars: map[int]pod.ImageCommand{0: {Image: "daemon@sha256:00", Command: []string{"/daemon", "$$HOME"}, Args: []string{"default"}}},
 	}
-	want := [][]string{
-		{"tool@sha256:00", "/tool", "$$HOME", "default"}, // nothing of the image's is a variable
-		{"tool@sha256:00", "/tool", "$$HOME", "$(HOME)"}, // what the step says takes the place of the image's arguments
-		{"said", "x"}, // what is said is not looked up
-		{"daemon@sha256:00", "/daemon", "$$HOME", "default"},
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := cmp.Diff(want, plan.Needs.Commands); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
+	}
+	if s := plan.Prepared.Task.Spec.Steps[0]; s.Image != "tool" || len(s.Command) > 0 {
+		t.Errorf("what was prepared stays as it is, got image %q and command %q", s.Image, s.Command)
 	}
 	if w.requests["look up tool as bot"] != 2 || w.requests["look up said as bot"] != 0 {
 		t.Errorf("looked up for the run's own service account, and only where that is needed, got %v", w.requests)

@@ -56,7 +56,7 @@ func next(state State, obs Observation) Action {
 		}
 		return DoNothing
 	case Cancelled:
-		if obs.Config.Flags.KeepPodOnCancel {
+		if obs.Flags.KeepPodOnCancel {
 			return StopPod
 		}
 		return DeletePod

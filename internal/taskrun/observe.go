@@ -19,28 +19,24 @@ import (
 	"github.com/sluice-ci/sluice/internal/transport"
 )
 
-// Observation is everything that a pass has read. Nothing writes to it once observe has returned it.
+// Observation is everything that a reconcile has read of a run. Nothing writes to it once observe has returned it.
 type Observation struct {
-	// Now is the time of the pass.
+	// Now is the time of the reconcile.
 	Now time.Time
 	// Config in force.
 	Config config.Config
+	// Flags that the run goes by: those in force, except where the status records others.
+	Flags config.Flags
 	// Task that the run runs; without a Spec when Unresolvable.
 	Task Task
-	// Prepared is what the pod is made from; nil once there is a pod, or when Invalid.
-	Prepared *Prepared
 	// Recordable says that the object has room for a copy of the task's spec in its status.
 	Recordable bool
-	// Unresolvable is why the task cannot be had.
+	// Unresolvable is why the task is not found.
 	Unresolvable error
-	// Invalid is which rule of the API the run or its task breaks.
+	// Invalid is why the task cannot be used; see Plan.Invalid for what is wrong with the run or its values.
 	Invalid error
 	// ResultsFrom is how the run's results come back, if it has any.
 	ResultsFrom config.ResultsFrom
-	// Refusal is why results could not come back from a pod that was made now; nil when they could.
-	Refusal *transport.RefusalError
-	// Needs are what the pod needs besides; empty once there is a pod.
-	Needs Needs
 	// Pod of the run; nil while there is none, and when it is gone.
 	Pod *corev1.Pod
 	// Unrecorded is the pod of the current attempt that a pass made whose status was not written, from another task than the
@@ -59,7 +55,8 @@ type Observation struct {
 	Unjudged error
 }
 
-// observe reads all that a pass over tr needs. For a run that has ended that is what the cache has of its pod.
+// observe reads the run's task, its pod, and what is known of how its steps ended. For a run that has ended that is what the
+// cache has of its pod.
 func (r *Reconciler) observe(ctx context.Context, tr *v1.TaskRun) (Observation, error) {
 	return r.observeWith(ctx, tr, nil)
 }
@@ -67,9 +64,7 @@ func (r *Reconciler) observe(ctx context.Context, tr *v1.TaskRun) (Observation, 
 // observeWith is observe where the cache does not have the pod of the run yet.
 func (r *Reconciler) observeWith(ctx context.Context, tr *v1.TaskRun, unseen *corev1.Pod) (Observation, error) {
 	obs := Observation{Now: r.Clock.Now(), Config: r.Config.Load()}
-	if known := flagsOf(tr); known.MaxResultSize > 0 {
-		obs.Config.Flags.MaxResultSize = known.MaxResultSize // all attempts of a run go by the same limit
-	}
+	obs.Flags = flagsFor(tr, obs.Config.Flags)
 	if tr.Status.Done() {
 		r.Images.Forget(keyOf(tr))
 		r.events.Forget(keyOf(tr))
@@ -77,7 +72,6 @@ func (r *Reconciler) observeWith(ctx context.Context, tr *v1.TaskRun, unseen *co
 		obs.Ended, err = r.observeEnded(ctx, tr, tr.Status.PodName, tr.Status.CompletionTime)
 		return obs, err
 	}
-	noteSigning(tr, &obs.Config.Flags)
 	if err := r.observeTask(ctx, tr, &obs); err != nil {
 		return obs, err
 	}
@@ -93,45 +87,16 @@ func (r *Reconciler) observeWith(ctx context.Context, tr *v1.TaskRun, unseen *co
 		return obs, r.findEarlier(ctx, tr, &obs)
 	case obs.Unrecorded != nil: // what becomes of it is decided before anything else
 		return obs, nil
-	}
-	if obs.Pod != nil || tr.Status.PodName != "" {
-		r.Images.Forget(keyOf(tr)) // another attempt asks anew: a tag may have moved
-		obs.Evidence = r.Methods.Gather(transport.Run{Name: keyOf(tr), UID: attemptKey(tr), Pod: obs.Pod, Spec: obs.Task.Spec}, chosen(tr))
-		r.verify(tr, &obs)
-		if obs.Pod != nil {
-			obs.Warnings = r.events.Warnings(ctx, keyOf(tr), obs.Pod)
-		}
-		return obs, nil
-	}
-	if obs.stopped(tr) != "" {
+	case obs.Pod == nil && tr.Status.PodName == "":
 		return obs, r.findEarlier(ctx, tr, &obs)
 	}
-	return r.observeUnstarted(ctx, tr, obs)
-}
-
-// observeUnstarted reads what a run needs whose pod is to be made.
-func (r *Reconciler) observeUnstarted(ctx context.Context, tr *v1.TaskRun, obs Observation) (Observation, error) {
-	if err := r.observeEarlier(ctx, tr, &obs); err != nil || obs.Needs.Hindered != nil {
-		return obs, err
+	r.Images.Forget(keyOf(tr)) // another attempt asks anew: a tag may have moved
+	obs.Evidence = r.Methods.Gather(transport.Run{Name: keyOf(tr), UID: attemptKey(tr), Pod: obs.Pod, Spec: obs.Task.Spec}, chosen(tr))
+	r.verify(tr, &obs)
+	if obs.Pod != nil {
+		obs.Warnings = r.events.Warnings(ctx, keyOf(tr), obs.Pod)
 	}
-	if obs.Invalid == nil {
-		obs.Prepared, obs.Invalid = prepare(tr, obs.Task, obs.Config.Defaults, r.Judge)
-	}
-	if obs.Invalid == nil {
-		obs.Invalid = permitted(obs.Prepared.Run, obs.Config.Limits())
-	}
-	if obs.Invalid == nil {
-		r.observeSigning(&obs)
-	}
-	if obs.Invalid != nil || obs.Needs.Blocked != nil || obs.Needs.Hindered != nil {
-		return obs, nil
-	}
-	var err error
-	obs.Refusal, err = r.Methods.Permit(ctx, transport.Needed(obs.ResultsFrom, obs.Task.Spec, obs.Config.Flags), tr.Namespace)
-	if err != nil || obs.Refusal != nil {
-		return obs, err
-	}
-	return obs, r.observeNeeds(ctx, tr, &obs)
+	return obs, nil
 }
 
 // observePod finds the pod of the run's current attempt. One of the right name that belongs to somebody else is as good as
@@ -188,25 +153,4 @@ func (r *Reconciler) findEarlier(ctx context.Context, tr *v1.TaskRun, obs *Obser
 	var err error
 	obs.Earlier, err = r.observeEnded(ctx, tr, pod.Name(tr.Name, n-1), tr.Status.RetriesStatus[n-1].CompletionTime)
 	return err
-}
-
-// earlierPatience is how long an attempt waits for the pod of the one before: longer than a pod has to end its containers,
-// and not for ever, since its node may be lost.
-const earlierPatience = 40 * time.Second
-
-// observeEarlier finds out whether the attempt before still has something running. What it does to a volume that both mount
-// must not happen while the next attempt works there. A pod that was not asked to end is asked first, and has its time then.
-func (r *Reconciler) observeEarlier(ctx context.Context, tr *v1.TaskRun, obs *Observation) error {
-	err := r.findEarlier(ctx, tr, obs)
-	if err != nil || obs.Earlier.Pod == nil || podEnded(obs.Earlier.Pod) {
-		return err
-	}
-	until := goneBy(obs.Earlier.Pod).Add(earlierPatience - defaultGrace)
-	if tr.Status.StartTime != nil && tr.Status.StartTime.Add(earlierPatience).After(until) {
-		until = tr.Status.StartTime.Add(earlierPatience)
-	}
-	if tr.Status.StartTime == nil || obs.Earlier.lingers() || obs.Now.Before(until) {
-		obs.Needs.Hindered = &Hindrance{v1.TaskRunReasonPending, messageEarlier}
-	}
-	return nil
 }

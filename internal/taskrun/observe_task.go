@@ -46,7 +46,7 @@ func (r *Reconciler) observeTask(ctx context.Context, tr *v1.TaskRun, obs *Obser
 	obs.Task = task
 	obs.Recordable = tr.Status.TaskSpec != nil || fits(tr, task.Spec)
 	if obs.ResultsFrom = chosen(tr); obs.ResultsFrom == "" && obs.Invalid == nil {
-		obs.ResultsFrom, obs.Invalid = r.Methods.Choose(tr.Annotations, task.Annotations, obs.Config.Flags)
+		obs.ResultsFrom, obs.Invalid = r.Methods.Choose(tr.Annotations, task.Annotations, obs.Flags)
 	}
 	return nil
 }
@@ -145,6 +145,16 @@ func forResolver(tr *v1.TaskRun, spec *v1.TaskSpec, params []v1.Param, path *fie
 // chosen is how the results of a run come back by what an earlier pass has noted; empty before the first.
 func chosen(tr *v1.TaskRun) config.ResultsFrom {
 	return config.ResultsFrom(flagsOf(tr).ResultExtractionMethod)
+}
+
+// flagsFor are the flags that a run goes by, where these are in force: all attempts of a run have the same limit of a result,
+// and sign or do not sign their results in the same way.
+func flagsFor(tr *v1.TaskRun, flags config.Flags) config.Flags {
+	if known := flagsOf(tr); known.MaxResultSize > 0 {
+		flags.MaxResultSize = known.MaxResultSize
+	}
+	noteSigning(tr, &flags)
+	return flags
 }
 
 // flagsOf are the flags that an earlier pass has noted; zero before the first.

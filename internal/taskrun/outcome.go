@@ -31,16 +31,16 @@ type Outcome struct {
 }
 
 // outcomeOf returns how the run, or this attempt of it, ended, or nil while it goes on.
-func outcomeOf(tr *v1.TaskRun, state State, obs Observation) *Outcome {
+func outcomeOf(tr *v1.TaskRun, state State, obs Observation, plan Plan) *Outcome {
 	switch state {
 	case Unresolved:
 		return failed(v1.TaskRunReasonResolutionFailed, obs.Unresolvable.Error())
 	case Invalid:
-		return failed(v1.TaskRunReasonValidationFailed, obs.Invalid.Error())
+		return failed(v1.TaskRunReasonValidationFailed, plan.Invalid.Error())
 	case Refused:
-		return failed(v1.TaskRunReasonResultsLogAccessDenied, obs.Refusal.Message)
+		return failed(v1.TaskRunReasonResultsLogAccessDenied, plan.Refusal.Message)
 	case Blocked:
-		return obs.Needs.Blocked
+		return plan.Needs.Blocked
 	case Unpullable:
 		return unpullable(obs.Pod)
 	case Misconfigured:

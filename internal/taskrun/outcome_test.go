@@ -180,7 +180,7 @@ func TestOutcomeOfCollected(t *testing.T) {
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			got := outcomeOf(taskRun(started), Collected, observation(withPod(tc.pod), withEvidence(collect.Progress{Set: &tc.set})))
+			got := outcomeOf(taskRun(started), Collected, observation(withPod(tc.pod), withEvidence(collect.Progress{Set: &tc.set})), Plan{})
 			if got.Condition.Status != tc.status || got.Condition.Reason != tc.want {
 				t.Errorf("%s: want %s %s, got %+v", tc.reason, tc.status, tc.want, got.Condition)
 			}
@@ -212,13 +212,15 @@ func TestOutcomeOfOtherStates(t *testing.T) {
 		reason  string
 		state   State
 		obs     Observation
+		plan    Plan
 		want    string
 		message string
 	}{
 		"Refused": {
 			reason:  "the command that grants the permission is part of the message",
 			state:   Refused,
-			obs:     observation(func(o *Observation) { o.Refusal = refusal }),
+			obs:     observation(),
+			plan:    Plan{Refusal: refusal},
 			want:    v1.TaskRunReasonResultsLogAccessDenied,
 			message: refusal.Message,
 		},
@@ -288,7 +290,7 @@ func TestOutcomeOfOtherStates(t *testing.T) {
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			got := outcomeOf(taskRun(started), tc.state, tc.obs)
+			got := outcomeOf(taskRun(started), tc.state, tc.obs, tc.plan)
 			if got.Condition.Status != metav1.ConditionFalse || got.Condition.Reason != tc.want ||
 				!strings.Contains(got.Condition.Message, tc.message) {
 				t.Errorf("%s: want %s with %q, got %+v", tc.reason, tc.want, tc.message, got.Condition)

@@ -30,9 +30,28 @@ type Prepared struct {
 	Task substitute.Task
 }
 
-// prepare validates the run together with its task, and substitutes what the run gives. The error says which rule of the
-// API the run or its task breaks.
-func prepare(tr *v1.TaskRun, task Task, defaults config.Defaults, judge *when.Judge) (*Prepared, error) {
+// prepare validates the run together with its task, merges the step template, and substitutes what the run gives. It reads
+// and writes nothing but its arguments, and leaves those unchanged. The error says which rule of the API the run or its task
+// breaks.
+func prepare(tr *v1.TaskRun, obs Observation, judge *when.Judge) (*Prepared, error) {
+	p, err := substituted(tr, obs.Task, obs.Config.Defaults)
+	if err != nil {
+		return nil, err
+	}
+	if err := judged(p.Task.Spec, judge); err != nil {
+		return nil, err
+	}
+	if err := permitted(p.Run, obs.Config.Limits()); err != nil {
+		return nil, err
+	}
+	if err := obs.signable(); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// substituted validates the run together with its task, and substitutes what the run gives.
+func substituted(tr *v1.TaskRun, task Task, defaults config.Defaults) (*Prepared, error) {
 	if err := checkRoom(tr, task.Spec); err != nil {
 		return nil, err
 	}
@@ -68,10 +87,7 @@ func prepare(tr *v1.TaskRun, task Task, defaults config.Defaults, judge *when.Ju
 	context.Workspaces = volumes(task.Spec.Workspaces, p.Run.Spec.Workspaces)
 	vars = substitute.ForTaskRun(task.Spec, tr.Spec.Params, context)
 	p.Task, err = substitute.TaskSpec(pod.Merged(task.Spec), vars, mark(), brought(p.Run.Spec.PodTemplate, defaults.PodTemplate)...)
-	if err != nil {
-		return nil, err
-	}
-	return p, judged(p.Task.Spec, judge)
+	return p, err
 }
 
 // judged puts the verdict in the place of expressions in CEL: nothing in the pod knows that language.

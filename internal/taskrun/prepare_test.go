@@ -47,12 +47,12 @@ func withBinding(w *world) {
 func TestWorkspaces(t *testing.T) {
 	w := newWorld(t, []client.Object{taskRun(claiming)}, interceptor.Funcs{})
 	withBinding(w)
-	obs, err := w.observe(t.Context(), taskRun(claiming))
-	if err != nil || obs.Invalid != nil {
-		t.Fatal(err, obs.Invalid)
+	plan := planned(t, w.Reconciler, taskRun(claiming))
+	if plan.Invalid != nil {
+		t.Fatal(plan.Invalid)
 	}
 	name := pod.ClaimName(taskRun(), "made")
-	if got, want := obs.Prepared.Task.Spec.Steps[0].Script, name+" given <> true false"; got != want {
+	if got, want := plan.Prepared.Task.Spec.Steps[0].Script, name+" given <> true false"; got != want {
 		t.Errorf("what a task can know of its workspaces: want %q, got %q", want, got)
 	}
 	want := []v1.WorkspaceBinding{
@@ -60,11 +60,11 @@ func TestWorkspaces(t *testing.T) {
 		{Name: "there", PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: "given"}},
 		{Name: "default", EmptyDir: &corev1.EmptyDirVolumeSource{}},
 	}
-	if diff := cmp.Diff(want, obs.Prepared.Run.Spec.Workspaces); diff != "" {
+	if diff := cmp.Diff(want, plan.Prepared.Run.Spec.Workspaces); diff != "" {
 		t.Errorf("what the pod mounts: -want +got:\n%s", diff)
 	}
-	if len(taskRun(claiming).Spec.Workspaces) != 2 || len(obs.Prepared.Claims) != 1 {
-		t.Errorf("one claim is to be made, got %d", len(obs.Prepared.Claims))
+	if len(taskRun(claiming).Spec.Workspaces) != 2 || len(plan.Prepared.Claims) != 1 {
+		t.Errorf("one claim is to be made, got %d", len(plan.Prepared.Claims))
 	}
 }
 
@@ -163,20 +163,20 @@ func TestPropagation(t *testing.T) {
 		tr.Spec.Workspaces = []v1.WorkspaceBinding{{Name: "w", EmptyDir: &corev1.EmptyDirVolumeSource{}}}
 		tr.Spec.TaskSpec.Steps = []v1.Step{{Image: "$(params.image)", Script: "$(workspaces.w.path)"}}
 	}
-	obs, err := newWorld(t, nil, interceptor.Funcs{}).observe(t.Context(), taskRun(given))
-	if err != nil || obs.Invalid != nil {
-		t.Fatal(err, obs.Invalid)
+	plan := planned(t, newWorld(t, nil, interceptor.Funcs{}).Reconciler, taskRun(given))
+	if plan.Invalid != nil {
+		t.Fatal(plan.Invalid)
 	}
-	if s := obs.Prepared.Task.Spec.Steps[0]; s.Image != "busybox" || s.Script != "/workspace/w" ||
-		len(obs.Prepared.Task.Spec.Workspaces) != 1 {
+	if s := plan.Prepared.Task.Spec.Steps[0]; s.Image != "busybox" || s.Script != "/workspace/w" ||
+		len(plan.Prepared.Task.Spec.Workspaces) != 1 {
 		t.Errorf("want both propagated, got %q, %q", s.Image, s.Script)
 	}
 	task := &v1.Task{ObjectMeta: metav1.ObjectMeta{Name: "t", Namespace: "ci"}, Spec: *taskRun(given).Spec.TaskSpec}
 	w := newWorld(t, []client.Object{task}, interceptor.Funcs{})
-	obs, err = w.observe(t.Context(), taskRun(given, func(tr *v1.TaskRun) { tr.Spec.TaskSpec, tr.Spec.TaskRef = nil, &v1.TaskRef{Name: "t"} }))
-	if err != nil || obs.Invalid == nil || !strings.Contains(obs.Invalid.Error(), `no param "image"`) ||
-		!strings.Contains(obs.Invalid.Error(), `no workspace "w"`) {
-		t.Errorf("want both refused by name, got %v, %v", err, obs.Invalid)
+	plan = planned(t, w.Reconciler, taskRun(given, func(tr *v1.TaskRun) { tr.Spec.TaskSpec, tr.Spec.TaskRef = nil, &v1.TaskRef{Name: "t"} }))
+	if plan.Invalid == nil || !strings.Contains(plan.Invalid.Error(), `no param "image"`) ||
+		!strings.Contains(plan.Invalid.Error(), `no workspace "w"`) {
+		t.Errorf("want both refused by name, got %v", plan.Invalid)
 	}
 }
 
@@ -289,21 +289,18 @@ func TestGuardsInCEL(t *testing.T) {
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, nil, interceptor.Funcs{})
-			obs, err := w.observe(t.Context(), taskRun(func(tr *v1.TaskRun) {
+			plan := planned(t, w.Reconciler, taskRun(func(tr *v1.TaskRun) {
 				tr.Spec.Params = []v1.Param{{Name: "x", Value: v1.StringValue(tc.value)}}
 				tr.Spec.TaskSpec.Steps[0].When = []v1.WhenExpression{{CEL: tc.cel}}
 			}))
-			if err != nil {
-				t.Fatal(err)
-			}
 			if tc.problem != "" {
-				if obs.Invalid == nil || !strings.Contains(obs.Invalid.Error(), tc.problem) {
-					t.Errorf("%s: want %q, got %v", tc.reason, tc.problem, obs.Invalid)
+				if plan.Invalid == nil || !strings.Contains(plan.Invalid.Error(), tc.problem) {
+					t.Errorf("%s: want %q, got %v", tc.reason, tc.problem, plan.Invalid)
 				}
 				return
 			}
 			want := []v1.WhenExpression{{Input: tc.want, Operator: v1.WhenIn, Values: []string{"true"}}}
-			if diff := cmp.Diff(want, obs.Prepared.Task.Spec.Steps[0].When); diff != "" {
+			if diff := cmp.Diff(want, plan.Prepared.Task.Spec.Steps[0].When); diff != "" {
 				t.Errorf("%s: -want +got:\n%s", tc.reason, diff)
 			}
 		})
@@ -327,11 +324,11 @@ func TestTaskThroughAResolver(t *testing.T) {
 		t.Errorf("want the place and the name, got %+v, %v", s, tr.Labels)
 	}
 	w.play(t, corev1.PodFailed, terminated(1, record(1)))
-	obs, err := w.observe(t.Context(), &v1.TaskRun{ObjectMeta: tr.ObjectMeta, Spec: tr.Spec, Status: v1.TaskRunStatus{
+	plan := planned(t, w.Reconciler, &v1.TaskRun{ObjectMeta: tr.ObjectMeta, Spec: tr.Spec, Status: v1.TaskRunStatus{
 		TaskSpec: tr.Status.TaskSpec, RetriesStatus: []v1.TaskRunAttempt{{PodName: "gone"}},
 	}})
-	if err != nil || obs.Prepared == nil || obs.Prepared.Task.Spec.Steps[0].Script != "far" {
-		t.Errorf("want the Task's name in the second attempt, got %+v (%v)", obs.Prepared, err)
+	if plan.Prepared == nil || plan.Prepared.Task.Spec.Steps[0].Script != "far" {
+		t.Errorf("want the Task's name in the second attempt, got %+v (%v)", plan.Prepared, plan.Invalid)
 	}
 }
 

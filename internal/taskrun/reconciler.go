@@ -1,5 +1,5 @@
-// Package taskrun brings each TaskRun to its outcome: it observes, names the state, picks one action, and writes the
-// whole status once.
+// Package taskrun brings each TaskRun to its outcome: it observes, plans the pod, names the state, picks one action, and
+// writes the whole status once.
 package taskrun
 
 import (
@@ -112,7 +112,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, workers int) error {
 		Complete(r.Passes.Watch("taskrun", r))
 }
 
-// Reconcile makes one pass over one TaskRun.
+// Reconcile brings one TaskRun as far as it can go now.
 func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
 	tr := &v1.TaskRun{}
 	err := r.Client.Get(ctx, request.NamespacedName, tr)
@@ -133,11 +133,11 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	if left := max(r.writes.StaleFor(tr), r.crashes.Backoff(tr)); left > 0 {
 		return ctrl.Result{RequeueAfter: left}, nil
 	}
-	return r.pass(ctx, tr)
+	return r.reconcile(ctx, tr)
 }
 
-// pass observes, acts and writes.
-func (r *Reconciler) pass(ctx context.Context, tr *v1.TaskRun) (ctrl.Result, error) {
+// reconcile observes, plans, acts and writes.
+func (r *Reconciler) reconcile(ctx context.Context, tr *v1.TaskRun) (ctrl.Result, error) {
 	defer r.crashes.Recover(ctx, tr, func(c reconcile.Panic) error { return r.crashed(ctx, tr, c) })
 	obs, err := r.observe(ctx, tr)
 	if err != nil {
@@ -146,20 +146,24 @@ func (r *Reconciler) pass(ctx context.Context, tr *v1.TaskRun) (ctrl.Result, err
 	return r.proceed(ctx, tr, obs)
 }
 
-// proceed acts and writes.
+// proceed plans, acts and writes.
 func (r *Reconciler) proceed(ctx context.Context, tr *v1.TaskRun, obs Observation) (ctrl.Result, error) {
-	if obs.Needs.quiet() {
+	plan, err := r.plan(ctx, tr, obs)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	if plan.Needs.quiet() {
 		return ctrl.Result{RequeueAfter: quietPeriod}, nil
 	}
-	state := stateOf(tr, obs)
-	effect, err := r.act(ctx, next(state, obs), tr, obs)
+	state := stateOf(tr, obs, plan)
+	effect, err := r.act(ctx, next(state, obs), tr, obs, plan)
 	if err != nil {
-		return ctrl.Result{}, errors.Join(err, r.noteDelay(ctx, tr, state, obs, err))
+		return ctrl.Result{}, errors.Join(err, r.noteDelay(ctx, tr, state, obs, plan, err))
 	}
 	if state == Done {
 		return ctrl.Result{RequeueAfter: obs.Ended.wait(obs.Now)}, nil
 	}
-	status, oversize := statusFor(tr, state, obs, effect)
+	status, oversize := statusFor(tr, state, obs, plan, effect)
 	if endsWithoutPod(tr, status, obs, effect) {
 		again, found, err := r.observeUnseen(ctx, tr)
 		if err != nil {
@@ -178,16 +182,16 @@ func (r *Reconciler) proceed(ctx context.Context, tr *v1.TaskRun, obs Observatio
 	if oversize {
 		r.Metrics.Oversize(metrics.FoundBefore)
 	}
-	return ctrl.Result{RequeueAfter: wait(tr, status, obs, effect)}, nil
+	return ctrl.Result{RequeueAfter: wait(tr, status, obs, plan, effect)}, nil
 }
 
 // noteDelay records the start of a run whose pod could not be made because of an error that may pass. Without a start it
 // would have no deadline for as long as the error stays.
-func (r *Reconciler) noteDelay(ctx context.Context, tr *v1.TaskRun, state State, obs Observation, cause error) error {
+func (r *Reconciler) noteDelay(ctx context.Context, tr *v1.TaskRun, state State, obs Observation, plan Plan, cause error) error {
 	if tr.Status.StartTime != nil || !reconcile.Answered(cause) || state != Unstarted {
 		return nil
 	}
-	status, _ := statusFor(tr, state, obs, Effect{Waiting: &Hindrance{v1.TaskRunReasonPending, cannotYet("pod", cause.Error())}})
+	status, _ := statusFor(tr, state, obs, plan, Effect{Waiting: &Hindrance{v1.TaskRunReasonPending, cannotYet("pod", cause.Error())}})
 	err := r.carry(ctx, tr, obs.Task)
 	if err == nil {
 		_, err = r.store(ctx, tr, obs.Pod, status)
@@ -196,10 +200,10 @@ func (r *Reconciler) noteDelay(ctx context.Context, tr *v1.TaskRun, state State,
 }
 
 // act does what was picked.
-func (r *Reconciler) act(ctx context.Context, action Action, tr *v1.TaskRun, obs Observation) (Effect, error) {
+func (r *Reconciler) act(ctx context.Context, action Action, tr *v1.TaskRun, obs Observation, plan Plan) (Effect, error) {
 	switch action {
 	case CreatePod:
-		return r.createPod(ctx, tr, obs)
+		return r.createPod(ctx, tr, obs, plan)
 	case ReplacePod:
 		return r.replacePod(ctx, obs.Unrecorded)
 	case StopPod:

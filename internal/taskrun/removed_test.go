@@ -74,7 +74,7 @@ func TestStepsOfARemovedPod(t *testing.T) {
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			set := &collect.Set{Steps: []frame.Step{tc.step}}
-			got := outcomeOf(taskRun(started), Collected, observation(withPod(tc.pod), withEvidence(collect.Progress{Set: set}))).Condition
+			got := outcomeOf(taskRun(started), Collected, observation(withPod(tc.pod), withEvidence(collect.Progress{Set: set})), Plan{}).Condition
 			if got.Status != metav1.ConditionFalse || got.Reason != tc.want {
 				t.Errorf("%s: want %s, got %+v", tc.reason, tc.want, got)
 			}
@@ -159,7 +159,7 @@ func TestUnreadableOfARemovedPod(t *testing.T) {
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			obs := observation(withPod(tc.pod), withEvidence(collect.Progress{GaveUp: true, Err: tc.err}))
-			got := outcomeOf(taskRun(started), Uncollectable, obs).Condition
+			got := outcomeOf(taskRun(started), Uncollectable, obs, Plan{}).Condition
 			if got.Status != metav1.ConditionFalse || got.Reason != tc.want || !strings.Contains(got.Message, tc.words) {
 				t.Errorf("%s: want %s with %q, got %+v", tc.reason, tc.want, tc.words, got)
 			}

@@ -47,8 +47,8 @@ func TestThirdMethod(t *testing.T) {
 		tr.Annotations = map[string]string{v1.AnnotationResultsFrom: "annotation"}
 	})}, interceptor.Funcs{})
 	var forgotten []types.NamespacedName
-	w.methods["annotation"] = byAnnotation{&forgotten}
-	flags, problems := config.ParseFlags(map[string]string{"results-from": "annotation"}, w.methods.Names())
+	w.Methods["annotation"] = byAnnotation{&forgotten}
+	flags, problems := config.ParseFlags(map[string]string{"results-from": "annotation"}, w.Methods.Names())
 	if flags.ResultsFrom != "annotation" || problems != nil {
 		t.Errorf("the flag takes the new value, got %q, %v", flags.ResultsFrom, problems)
 	}
@@ -81,9 +81,9 @@ func TestUnknownMethodFails(t *testing.T) {
 	w := newWorld(t, []client.Object{taskRun(func(tr *v1.TaskRun) {
 		tr.Annotations = map[string]string{v1.AnnotationResultsFrom: "newer"}
 	})}, interceptor.Funcs{})
-	w.methods["newer"] = byAnnotation{new([]types.NamespacedName)}
+	w.Methods["newer"] = byAnnotation{new([]types.NamespacedName)}
 	w.pass(t)
-	delete(w.methods, "newer")
+	delete(w.Methods, "newer")
 	w.play(t, corev1.PodSucceeded, terminated(0, record(0)), terminated(0, record(0)))
 	wantCondition(t, w.pass(t), "False TaskRunResultsUnavailable")
 }
@@ -93,7 +93,7 @@ func TestUnknownMethodFails(t *testing.T) {
 func TestDeletedRunIsForgotten(t *testing.T) {
 	w := newWorld(t, nil, interceptor.Funcs{})
 	var forgotten []types.NamespacedName
-	w.methods["annotation"] = byAnnotation{&forgotten}
+	w.Methods["annotation"] = byAnnotation{&forgotten}
 	if _, err := w.Reconcile(context.Background(), ctrl.Request{NamespacedName: keyOf(taskRun())}); err != nil {
 		t.Fatal(err)
 	}

@@ -48,35 +48,42 @@ func noteSigning(tr *v1.TaskRun, flags *config.Flags) {
 
 // signs reports whether the run's results are to be signed. Where there are none, there is nothing to sign.
 func (o Observation) signs() bool {
-	return o.Config.Flags.Signing.On() && o.Task.Spec != nil && len(pod.Carried(o.Task.Spec)) > 0
+	return o.Flags.Signing.On() && o.Task.Spec != nil && len(pod.Carried(o.Task.Spec)) > 0
 }
 
 func identityOf(tr *v1.TaskRun, flags config.Flags) string {
 	return flags.Signing.IdentityOf(tr.Namespace, tr.Name, string(tr.UID))
 }
 
-// observeSigning finds out, before the pod is made, whether what its steps sign could be carried and judged. A run that
-// asks for signatures never goes without.
-func (r *Reconciler) observeSigning(obs *Observation) {
-	if !obs.signs() {
-		return
+// signable returns why the results that the steps sign cannot leave the pod; nil when they can, or are not to be signed. A run
+// that asks for signatures never goes without.
+func (o Observation) signable() error {
+	if !o.signs() {
+		return nil
 	}
-	if from := transport.Needed(obs.ResultsFrom, obs.Task.Spec, obs.Config.Flags); from != config.SidecarLogs {
-		obs.Invalid = fmt.Errorf("enforce-nonfalsifiability in ConfigMap feature-flags is %q, and the results of this run come by %q, which "+
+	if from := transport.Needed(o.ResultsFrom, o.Task.Spec, o.Flags); from != config.SidecarLogs {
+		return fmt.Errorf("enforce-nonfalsifiability in ConfigMap feature-flags is %q, and the results of this run come by %q, which "+
 			"carries no signatures; set results-from: %s there, or the annotation %s: %s of the run or its Task",
-			obs.Config.Flags.Signing.By, from, config.SidecarLogs, v1.AnnotationResultsFrom, config.SidecarLogs)
-		return
+			o.Flags.Signing.By, from, config.SidecarLogs, v1.AnnotationResultsFrom, config.SidecarLogs)
+	}
+	return nil
+}
+
+// signingNeeds finds out, before the pod is made, whether what its steps sign could be verified.
+func (r *Reconciler) signingNeeds(obs Observation) Needs {
+	if !obs.signs() {
+		return Needs{}
 	}
 	if r.Trust == nil || r.Inpod.SigningImage == "" {
-		obs.Needs.Blocked = failed(v1.TaskRunReasonResultsSigningUnavailable, fmt.Sprintf(
+		return Needs{Blocked: failed(v1.TaskRunReasonResultsSigningUnavailable, fmt.Sprintf(
 			"enforce-nonfalsifiability in ConfigMap feature-flags is %q, and the controller was started without --workload-api or "+
 				"--inpod-spiffe-image, so that nothing could be signed or verified; apply config/signed-results, or set it to %q",
-			obs.Config.Flags.Signing.By, config.NonfalsifiabilityNone))
-		return
+			obs.Flags.Signing.By, config.NonfalsifiabilityNone))}
 	}
-	if _, _, err := r.Trust.Authorities(); err != nil && obs.Config.Flags.Signing.Policy == config.SigningEnforce {
-		obs.Needs.Hindered = &Hindrance{v1.TaskRunReasonPending, "its signed results could not be verified yet: " + err.Error()}
+	if _, _, err := r.Trust.Authorities(); err != nil && obs.Flags.Signing.Policy == config.SigningEnforce {
+		return Needs{Hindered: &Hindrance{v1.TaskRunReasonPending, "its signed results could not be verified yet: " + err.Error()}}
 	}
+	return Needs{}
 }
 
 // verify judges the results of a run that were to be signed, once they are there.
@@ -101,7 +108,7 @@ func (r *Reconciler) verify(tr *v1.TaskRun, obs *Observation) {
 	want := verify.Want{
 		Run: signature.Run{Namespace: tr.Namespace, Name: tr.Name, UID: string(tr.UID)}, Nonce: set.Nonce,
 		Steps: podpaths.StepContainers(obs.Task.Spec), Results: declared(obs.Task.Spec),
-		Identity: identityOf(tr, obs.Config.Flags), Now: obs.Now,
+		Identity: identityOf(tr, obs.Flags), Now: obs.Now,
 	}
 	if tr.Status.StartTime != nil {
 		want.Since = tr.Status.StartTime.Time
@@ -144,7 +151,7 @@ func attested(outcome *Outcome, obs Observation) *Outcome {
 		return outcome
 	}
 	outcome.Signed = new(v1.SignedResults(false, string(v.Reason), v.Message))
-	if obs.Config.Flags.Signing.Policy != config.SigningEnforce {
+	if obs.Flags.Signing.Policy != config.SigningEnforce {
 		return outcome
 	}
 	outcome.Results, outcome.StepResults = nil, nil

@@ -30,12 +30,12 @@ var errNoBundle = errors.New("no bundle yet")
 // signing sets how results are signed.
 func signing(policy config.SigningPolicy) func(*Observation) {
 	return func(obs *Observation) {
-		obs.Config.Flags.Signing.By, obs.Config.Flags.Signing.Policy = config.NonfalsifiabilitySpire, policy
+		obs.Flags.Signing.By, obs.Flags.Signing.Policy = config.NonfalsifiabilitySpire, policy
 		obs.ResultsFrom = config.SidecarLogs
 	}
 }
 
-func TestObserveSigning(t *testing.T) {
+func TestSigningNeeds(t *testing.T) {
 	ready := &Reconciler{Dependencies: Dependencies{Trust: authorities{}, Inpod: Inpod{SigningImage: "image"}}}
 	waiting := &Reconciler{Dependencies: Dependencies{Trust: authorities{errNoBundle}, Inpod: Inpod{SigningImage: "image"}}}
 	byMessages := func(obs *Observation) { obs.ResultsFrom = config.TerminationMessage }
@@ -98,18 +98,20 @@ func TestObserveSigning(t *testing.T) {
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			tc.r.observeSigning(&tc.obs)
 			invalid, blocked, hindered := "", "", ""
-			if tc.obs.Invalid != nil {
-				invalid = tc.obs.Invalid.Error()
+			var needs Needs
+			if err := tc.obs.signable(); err != nil {
+				invalid = err.Error()
+			} else {
+				needs = tc.r.signingNeeds(tc.obs)
 			}
-			if o := tc.obs.Needs.Blocked; o != nil {
+			if o := needs.Blocked; o != nil {
 				blocked = o.Condition.Reason + o.Condition.Message
 				if o.Condition.Reason != v1.TaskRunReasonResultsSigningUnavailable {
 					t.Errorf("%s\nreason %s", tc.reason, o.Condition.Reason)
 				}
 			}
-			if h := tc.obs.Needs.Hindered; h != nil {
+			if h := needs.Hindered; h != nil {
 				hindered = h.Message
 			}
 			for _, c := range []struct{ what, want, got string }{{
@@ -199,7 +201,7 @@ func TestVerify(t *testing.T) {
 			if got != tc.want || (tc.obs.Unjudged != nil) != tc.unjudged {
 				t.Errorf("%s\nverdict %q, unjudged %v, want %q, %t", tc.reason, got, tc.obs.Unjudged, tc.want, tc.unjudged)
 			}
-			if state := stateOf(tr, tc.obs); tc.unjudged && state != Running {
+			if state := stateOf(tr, tc.obs, Plan{}); tc.unjudged && state != Running {
 				t.Errorf("%s\nthe run must not end before it is judged, and its pod may be gone: it is %s", tc.reason, state)
 			}
 		})
@@ -328,7 +330,7 @@ func TestSignedStatus(t *testing.T) {
 
 // nextStatus is the status that a pass without an effect writes.
 func nextStatus(tr *v1.TaskRun, state State, obs Observation) v1.TaskRunStatus {
-	status, _ := statusFor(tr, state, obs, Effect{})
+	status, _ := statusFor(tr, state, obs, Plan{}, Effect{})
 	return status
 }
 

@@ -66,7 +66,7 @@ const (
 // stateOf names where the run stands. What the steps recorded comes before everything that may have happened to the
 // pod since: a run whose results are verified has ended, whatever then becomes of the pod. Only when the steps were cut
 // short is the reason for that the better word, since it may well have been this controller that stopped them.
-func stateOf(tr *v1.TaskRun, obs Observation) State {
+func stateOf(tr *v1.TaskRun, obs Observation, plan Plan) State {
 	stopped := obs.stopped(tr)
 	switch {
 	case tr.Status.Done():
@@ -80,7 +80,7 @@ func stateOf(tr *v1.TaskRun, obs Observation) State {
 	case obs.Evidence.Set != nil:
 		return Running // whatever becomes of the pod: what its steps left is known, and a word on it is awaited
 	case obs.Pod == nil:
-		return stateWithoutPod(tr, obs)
+		return stateWithoutPod(tr, plan)
 	default:
 		return stateOfPod(obs)
 	}
@@ -106,17 +106,17 @@ func (o Observation) cutShort() bool {
 	})
 }
 
-func stateWithoutPod(tr *v1.TaskRun, obs Observation) State {
+func stateWithoutPod(tr *v1.TaskRun, plan Plan) State {
 	switch {
 	case tr.Status.PodName != "":
 		return PodLost
-	case obs.Invalid != nil:
+	case plan.Invalid != nil:
 		return Invalid
-	case obs.Refusal != nil:
+	case plan.Refusal != nil:
 		return Refused
-	case obs.Needs.Blocked != nil:
+	case plan.Needs.Blocked != nil:
 		return Blocked
-	case obs.Needs.Hindered != nil:
+	case plan.Needs.Hindered != nil:
 		return Hindered
 	default:
 		return Unstarted

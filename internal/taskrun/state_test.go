@@ -36,6 +36,7 @@ func TestStateAndAction(t *testing.T) {
 		reason string
 		tr     *v1.TaskRun
 		obs    Observation
+		plan   Plan
 		state  State
 		action Action
 	}{
@@ -63,14 +64,16 @@ func TestStateAndAction(t *testing.T) {
 		"Invalid": {
 			reason: "an invalid task makes no pod",
 			tr:     taskRun(),
-			obs:    observation(func(o *Observation) { o.Invalid = errors.New("x") }),
+			obs:    observation(),
+			plan:   Plan{Invalid: errors.New("x")},
 			state:  Invalid,
 			action: DoNothing,
 		},
 		"Refused": {
 			reason: "a missing permission is told before a step runs",
 			tr:     taskRun(),
-			obs:    observation(func(o *Observation) { o.Refusal = &transport.RefusalError{} }),
+			obs:    observation(),
+			plan:   Plan{Refusal: &transport.RefusalError{}},
 			state:  Refused,
 			action: DoNothing,
 		},
@@ -299,7 +302,7 @@ func TestStateAndAction(t *testing.T) {
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			state := stateOf(tc.tr, tc.obs)
+			state := stateOf(tc.tr, tc.obs, tc.plan)
 			if state != tc.state {
 				t.Errorf("%s: want state %s, got %s", tc.reason, tc.state, state)
 			}

@@ -30,7 +30,9 @@ type Effect struct {
 // statusFor computes the whole status of a run that has not ended. A run is marked as ended only together with its
 // results, or with why there are none: there is no moment at which one stands without the other. oversize says that the object
 // could not hold its results.
-func statusFor(tr *v1.TaskRun, state State, obs Observation, effect Effect) (status v1.TaskRunStatus, oversize bool) {
+func statusFor(
+	tr *v1.TaskRun, state State, obs Observation, plan Plan, effect Effect,
+) (status v1.TaskRunStatus, oversize bool) {
 	status = *tr.Status.DeepCopy()
 	now := metav1.NewTime(obs.Now)
 	status.ObservedGeneration = tr.Generation
@@ -59,10 +61,10 @@ func statusFor(tr *v1.TaskRun, state State, obs Observation, effect Effect) (sta
 
 	outcome := effect.Outcome
 	if outcome == nil {
-		outcome = outcomeOf(tr, state, obs)
+		outcome = outcomeOf(tr, state, obs, plan)
 	}
 	if outcome == nil {
-		status.SetCondition(progress(state, obs, effect), now)
+		status.SetCondition(progress(state, obs, plan, effect), now)
 		return status, false
 	}
 	if left := cmp.Or(effect.Left, obs.Unrecorded); left != nil {
@@ -91,12 +93,12 @@ func statusFor(tr *v1.TaskRun, state State, obs Observation, effect Effect) (sta
 func provenanceOf(tr *v1.TaskRun, obs Observation) *v1.Provenance {
 	flags := &v1.FeatureFlags{
 		ResultExtractionMethod: string(obs.ResultsFrom),
-		MaxResultSize:          obs.Config.Flags.MaxResultSize,
+		MaxResultSize:          obs.Flags.MaxResultSize,
 	}
 	if obs.signs() {
-		flags.EnforceNonfalsifiability = string(obs.Config.Flags.Signing.By)
-		flags.SignedResultsPolicy = string(obs.Config.Flags.Signing.Policy)
-		flags.SignedResultsIdentity = identityOf(tr, obs.Config.Flags)
+		flags.EnforceNonfalsifiability = string(obs.Flags.Signing.By)
+		flags.SignedResultsPolicy = string(obs.Flags.Signing.Policy)
+		flags.SignedResultsIdentity = identityOf(tr, obs.Flags)
 	}
 	return &v1.Provenance{RefSource: obs.Task.Source, FeatureFlags: flags}
 }
@@ -119,12 +121,12 @@ func plain(message string) bool {
 
 // progress is the condition of a run that goes on. Its message has no times and no counts, so that it changes only
 // when there is something new to say.
-func progress(state State, obs Observation, effect Effect) metav1.Condition {
+func progress(state State, obs Observation, plan Plan, effect Effect) metav1.Condition {
 	switch {
 	case effect.Waiting != nil:
 		return v1.Running(effect.Waiting.Reason, effect.Waiting.Message)
 	case state == Hindered:
-		return v1.Running(obs.Needs.Hindered.Reason, obs.Needs.Hindered.Message)
+		return v1.Running(plan.Needs.Hindered.Reason, plan.Needs.Hindered.Message)
 	case effect.Pod != nil:
 		return v1.Running(v1.TaskRunReasonPending, messageStarting)
 	case state == Pending:

@@ -86,7 +86,7 @@ func TestStatusGolden(t *testing.T) {
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			status, _ := statusFor(tc.tr, tc.state, tc.obs, tc.effect)
+			status, _ := statusFor(tc.tr, tc.state, tc.obs, Plan{}, tc.effect)
 			got, err := yaml.Marshal(status)
 			if err != nil {
 				t.Fatal(err)
@@ -111,9 +111,9 @@ func TestStatusGolden(t *testing.T) {
 // TestConditionDoesNotFlap: the same state seen later is the same condition, with the time of its last transition.
 func TestConditionDoesNotFlap(t *testing.T) {
 	obs := observation(withPod(runPod(corev1.PodRunning, running(), running(), running())))
-	first, _ := statusFor(taskRun(started), Running, obs, Effect{})
+	first, _ := statusFor(taskRun(started), Running, obs, Plan{}, Effect{})
 	obs.Now = obs.Now.Add(time.Minute)
-	second, _ := statusFor(taskRun(started, func(tr *v1.TaskRun) { tr.Status = first }), Running, obs, Effect{})
+	second, _ := statusFor(taskRun(started, func(tr *v1.TaskRun) { tr.Status = first }), Running, obs, Plan{}, Effect{})
 	if diff := cmp.Diff(first, second); diff != "" {
 		t.Errorf("nothing has happened, so nothing changes: -first +second:\n%s", diff)
 	}

@@ -287,15 +287,15 @@ func TestLostStepIsNamed(t *testing.T) {
 func (m *model) outcome() (*Outcome, time.Duration) {
 	for m.obs.Now.Before(modelStart().Add(modelBound)) {
 		m.gather()
-		state := stateOf(m.tr, m.obs)
-		if o := outcomeOf(m.tr, state, m.obs); o != nil {
+		state := stateOf(m.tr, m.obs, Plan{})
+		if o := outcomeOf(m.tr, state, m.obs, Plan{}); o != nil {
 			return o, m.obs.Now.Sub(modelStart())
 		}
 		if m.act(next(state, m.obs)) && m.from == config.TerminationMessage {
 			m.end()
 		}
-		status, _ := statusFor(m.tr, state, m.obs, Effect{})
-		m.obs.Now = m.obs.Now.Add(min(time.Second, max(wait(m.tr, status, m.obs, Effect{}), time.Millisecond)))
+		status, _ := statusFor(m.tr, state, m.obs, Plan{}, Effect{})
+		m.obs.Now = m.obs.Now.Add(min(time.Second, max(wait(m.tr, status, m.obs, Plan{}, Effect{}), time.Millisecond)))
 	}
 	return nil, modelBound
 }
@@ -322,10 +322,10 @@ func TestResultsOfStepsBeforeALostOneAreKept(t *testing.T) {
 	}}
 	obs := observation(withPod(p), withEvidence(collect.Progress{Set: set, At: epoch()}))
 	tr := taskRun(started)
-	if state := stateOf(tr, obs); state != Collected || next(state, obs) != StopPod {
+	if state := stateOf(tr, obs, Plan{}); state != Collected || next(state, obs) != StopPod {
 		t.Fatalf("the kubelet has said why, so nothing is waited for, got %s, %s", state, next(state, obs))
 	}
-	got := outcomeOf(tr, Collected, obs)
+	got := outcomeOf(tr, Collected, obs, Plan{})
 	if len(got.Results) != 1 || !strings.Contains(got.Condition.Message, startWords) {
 		t.Errorf("want the result kept and the cause named, got %+v", got)
 	}

@@ -85,7 +85,7 @@ func TestTimeoutSaysWhatWasAwaited(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			tc.obs.Now = epoch().Add(time.Hour)
 			tr := taskRun(started)
-			got := outcomeOf(tr, stateOf(tr, tc.obs), tc.obs)
+			got := outcomeOf(tr, stateOf(tr, tc.obs, Plan{}), tc.obs, Plan{})
 			want := "the run did not end within 1h0m0s; it was waiting for: "
 			if got == nil || !strings.HasPrefix(got.Condition.Message, want) ||
 				!strings.Contains(got.Condition.Message, tc.want) ||

@@ -72,9 +72,9 @@ func TestUnreadResultsAreNoFailure(t *testing.T) {
 			for waited := time.Duration(0); waited <= waits; waited += time.Minute {
 				m.obs.Now = begun.Add(waited)
 				m.obs.Evidence = collect.Progress{Unread: true, Waited: waited}
-				state := stateOf(m.tr, m.obs)
-				status, _ := statusFor(m.tr, state, m.obs, Effect{})
-				left := wait(m.tr, status, m.obs, Effect{})
+				state := stateOf(m.tr, m.obs, Plan{})
+				status, _ := statusFor(m.tr, state, m.obs, Plan{}, Effect{})
+				left := wait(m.tr, status, m.obs, Plan{}, Effect{})
 				if status.Done() || next(state, m.obs) != DoNothing || left != reconcile.RetryPeriod {
 					t.Fatalf("%s: after %s, want the run to wait, got state %s, %s, another look within %s: %+v",
 						tc.reason, waited, state, next(state, m.obs), left, status.Condition())
@@ -84,16 +84,16 @@ func TestUnreadResultsAreNoFailure(t *testing.T) {
 				}
 			}
 			m.obs.Evidence = collect.Progress{Unread: true, Waited: waits} // it is being read
-			if state := stateOf(m.tr, m.obs); state != Running {
+			if state := stateOf(m.tr, m.obs, Plan{}); state != Running {
 				t.Errorf("%s: want the time of the wait not to count, got state %s", tc.reason, state)
 			}
 			m.obs.Evidence = collect.Progress{Waited: waits, Err: errors.New("kubelet away")}
-			if state := stateOf(m.tr, m.obs); state != tc.failed {
+			if state := stateOf(m.tr, m.obs, Plan{}); state != tc.failed {
 				t.Errorf("%s: want state %s after a read that has failed, got %s", tc.reason, tc.failed, state)
 			}
 			m.obs.Evidence = collect.Progress{Waited: waits, At: m.obs.Now, Set: wholeSet(m.obs.Task.Spec)}
-			state := stateOf(m.tr, m.obs)
-			outcome := outcomeOf(m.tr, state, m.obs)
+			state := stateOf(m.tr, m.obs, Plan{})
+			outcome := outcomeOf(m.tr, state, m.obs, Plan{})
 			if outcome == nil || outcome.Condition.Status != metav1.ConditionTrue || len(outcome.Results) != 1 {
 				t.Errorf("%s: want a green run with its result, got %+v", tc.reason, outcome)
 			}
@@ -110,13 +110,13 @@ func TestTimeoutAfterWaiting(t *testing.T) {
 	m.obs.Evidence = collect.Progress{Waited: 5 * time.Hour}
 	for left, want := range map[time.Duration]State{time.Second: Running, 0: TimedOut} {
 		m.obs.Now = epoch().Add(6*time.Hour - left)
-		if got := stateOf(m.tr, m.obs); got != want {
+		if got := stateOf(m.tr, m.obs, Plan{}); got != want {
 			t.Errorf("%s before the end of its time: want %s, got %s", left, want, got)
 		}
 	}
 	m.obs.Now = epoch().Add(6*time.Hour - time.Second)
-	status, _ := statusFor(m.tr, Running, m.obs, Effect{})
-	if got := wait(m.tr, status, m.obs, Effect{}); got != time.Second {
+	status, _ := statusFor(m.tr, Running, m.obs, Plan{}, Effect{})
+	if got := wait(m.tr, status, m.obs, Plan{}, Effect{}); got != time.Second {
 		t.Errorf("want the run looked at again at the end of its time, got %s", got)
 	}
 }

@@ -48,8 +48,8 @@ func TestStepThatWasNeverStarted(t *testing.T) {
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			got := outcomeOf(taskRun(started), Collected,
-				observation(withPod(tc.pod), withEvidence(collect.Progress{Set: &collect.Set{Steps: tc.steps}}))).Condition
+			obs := observation(withPod(tc.pod), withEvidence(collect.Progress{Set: &collect.Set{Steps: tc.steps}}))
+			got := outcomeOf(taskRun(started), Collected, obs, Plan{}).Condition
 			if got.Reason != v1.TaskRunReasonFailed || !strings.HasPrefix(got.Message, tc.want) {
 				t.Errorf("%s: want %q first, got %s: %s", tc.reason, tc.want, got.Reason, got.Message)
 			}

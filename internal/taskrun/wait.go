@@ -15,13 +15,13 @@ import (
 const verdictPeriod = time.Second
 
 // wait is when to look again without being woken: at the run's timeout, or sooner where nothing wakes us.
-func wait(tr *v1.TaskRun, status v1.TaskRunStatus, obs Observation, effect Effect) time.Duration {
+func wait(tr *v1.TaskRun, status v1.TaskRunStatus, obs Observation, plan Plan, effect Effect) time.Duration {
 	switch {
 	case status.Done() || status.StartTime == nil: // ended, or about to begin anew: the status itself wakes us
 		return 0
-	case effect.Waiting == nil && obs.Needs.Lookup.Pending > 0 && !obs.Needs.Lookup.Full:
+	case effect.Waiting == nil && plan.Needs.Lookup.Pending > 0 && !plan.Needs.Lookup.Full:
 		return reconcile.Until(obs.Now, append(deadlinesOf(tr, status, obs), obs.Now.Add(lookupPeriod))...)
-	case effect.Waiting != nil, obs.Needs.Hindered != nil:
+	case effect.Waiting != nil, plan.Needs.Hindered != nil:
 		return reconcile.RetryPeriod
 	case obs.Evidence.Set != nil:
 		return verdictPeriod

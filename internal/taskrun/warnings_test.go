@@ -264,8 +264,8 @@ func TestUnprepared(t *testing.T) {
 					w.At = o.Now.Add(-time.Second)
 				}
 			})
-			state := stateOf(taskRun(started), obs)
-			status, _ := statusFor(taskRun(started), state, obs, Effect{})
+			state := stateOf(taskRun(started), obs, Plan{})
+			status, _ := statusFor(taskRun(started), state, obs, Plan{}, Effect{})
 			if got := status.Condition().Message; state != tc.want || !strings.Contains(got, tc.says) {
 				t.Errorf("%s\nstate %s, want %s; message %q, want it to say %q", tc.reason, state, tc.want, got, tc.says)
 			}
@@ -282,7 +282,7 @@ func TestWarningThatIsOver(t *testing.T) {
 		o.Now = epoch().Add(30 * time.Minute)
 		o.Warnings.Latest = &Warning{Reason: "FailedMount", Message: mountFailed, At: epoch().Add(time.Minute)}
 	})
-	if state := stateOf(taskRun(started), obs); state != Pending {
+	if state := stateOf(taskRun(started), obs, Plan{}); state != Pending {
 		t.Errorf("want Pending, got %s", state)
 	}
 }

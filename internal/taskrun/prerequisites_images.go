@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/pod"
 	"github.com/sluice-ci/sluice/internal/resolve/image"
 )
 
@@ -32,12 +33,12 @@ type Lookup struct {
 	Full bool
 }
 
-// observeImages finds what the images of steps and sidecars run that give no command. A registry that does not answer is
+// findCommands finds what the images of steps and sidecars run that give no command. A registry that does not answer is
 // waited for; one that says no ends the run.
-func (r *Reconciler) observeImages(tr *v1.TaskRun, pull image.Pull, obs *Observation) {
+func (r *Reconciler) findCommands(tr *v1.TaskRun, spec *v1.TaskSpec, pull image.Pull, needs *Needs) {
 	owner := image.Owner{NamespacedName: keyOf(tr), UID: tr.UID}
-	spec := obs.Prepared.Task.Spec
-	obs.Needs.Lookup.Fresh = true
+	needs.Commands = pod.ImageCommands{Steps: map[int]pod.ImageCommand{}, Sidecars: map[int]pod.ImageCommand{}}
+	needs.Lookup.Fresh = true
 	for i := range spec.Steps {
 		s := &spec.Steps[i]
 		if s.Script != "" || len(s.Command) > 0 {
@@ -45,9 +46,8 @@ func (r *Reconciler) observeImages(tr *v1.TaskRun, pull image.Pull, obs *Observa
 		}
 		pull.Step = field.NewPath("spec", "steps").Index(i).String()
 		if found, err := r.Images.Entrypoint(owner, s.Image, pull); err == nil {
-			s.Image = found.Image
-			s.Command, s.Args = run(found, s.Args)
-		} else if obs.Needs.note(err); !obs.Needs.asksOn() {
+			needs.Commands.Steps[i] = commandOf(found, s.Args)
+		} else if needs.note(err); !needs.asksOn() {
 			return
 		}
 	}
@@ -60,10 +60,9 @@ func (r *Reconciler) observeImages(tr *v1.TaskRun, pull image.Pull, obs *Observa
 		// With its command known, a sidecar that ends early is kept from being started again. Without, it runs as it is.
 		found, err := r.Images.Entrypoint(owner, s.Image, pull)
 		if err == nil {
-			s.Image = found.Image
-			s.Command, s.Args = run(found, s.Args)
+			needs.Commands.Sidecars[i] = commandOf(found, s.Args)
 		} else if untried(err) {
-			if obs.Needs.note(err); !obs.Needs.asksOn() {
+			if needs.note(err); !needs.asksOn() {
 				return
 			}
 		}
@@ -104,14 +103,14 @@ func (n *Needs) note(err error) {
 // quiet reports whether a run waits for lookups that may end in a moment, and for nothing else.
 func (n *Needs) quiet() bool { return n.Blocked == nil && n.Lookup.Pending > 0 && n.Lookup.Fresh }
 
-// run is what a container runs that gives args, which may be none, and no command. In what comes from the image nothing is
-// a variable of Kubernetes.
-func run(found image.Entrypoint, args []string) (command, arguments []string) {
-	command, arguments = found.Command(args)
+// commandOf is what a container runs that gives args, which may be none, and no command. In what comes from the image nothing
+// is a variable of Kubernetes.
+func commandOf(found image.Entrypoint, args []string) pod.ImageCommand {
+	command, arguments := found.Command(args)
 	if len(args) == 0 {
 		arguments = literals(arguments)
 	}
-	return literals(command), arguments
+	return pod.ImageCommand{Image: found.Image, Command: literals(command), Args: arguments}
 }
 
 // literals are the words of an image's command as a container's command: nothing in them is a variable of Kubernetes.

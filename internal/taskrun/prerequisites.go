@@ -12,6 +12,7 @@ import (
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/config"
+	"github.com/sluice-ci/sluice/internal/pod"
 	"github.com/sluice-ci/sluice/internal/resolve/image"
 )
 
@@ -30,6 +31,8 @@ type Needs struct {
 	Credentials []corev1.Secret
 	// LimitRanges of the namespace.
 	LimitRanges []corev1.LimitRange
+	// Commands are what the images run of steps and sidecars that give no command.
+	Commands pod.ImageCommands
 	// Blocked is why the pod can never be made as things stand.
 	Blocked *Outcome
 	// Hindered is why it cannot be made now.
@@ -38,23 +41,29 @@ type Needs struct {
 	Lookup Lookup
 }
 
-// observeNeeds reads what the pod needs, and fills in the commands that images have.
-func (r *Reconciler) observeNeeds(ctx context.Context, tr *v1.TaskRun, obs *Observation) error {
+// missing reports whether the pod cannot be made, now or ever.
+func (n *Needs) missing() bool { return n.Blocked != nil || n.Hindered != nil }
+
+// needs reads what the pod needs.
+func (r *Reconciler) needs(ctx context.Context, tr *v1.TaskRun, obs Observation, prepared *Prepared) (Needs, error) {
+	var needs Needs
 	account := serviceAccount(tr, obs.Config.Defaults)
-	if !obs.Config.Flags.DisableCredentials {
-		if err := r.observeCredentials(ctx, types.NamespacedName{Namespace: tr.Namespace, Name: account}, obs); err != nil {
-			return err
+	if !obs.Flags.DisableCredentials {
+		name := types.NamespacedName{Namespace: tr.Namespace, Name: account}
+		if err := r.readCredentials(ctx, name, obs.Flags.RequireKnownHosts, &needs); err != nil {
+			return needs, err
 		}
 	}
 	ranges := &corev1.LimitRangeList{}
 	if err := r.Client.List(ctx, ranges, client.InNamespace(tr.Namespace)); err != nil {
-		return fmt.Errorf("cannot list LimitRanges of namespace %q: %w", tr.Namespace, err)
+		return needs, fmt.Errorf("cannot list LimitRanges of namespace %q: %w", tr.Namespace, err)
 	}
-	obs.Needs.LimitRanges = ranges.Items
-	if obs.Needs.Blocked == nil {
-		r.observeImages(tr, pullOf(tr, account, obs), obs)
+	needs.LimitRanges = ranges.Items
+	if needs.Blocked == nil {
+		templates := []*v1.PodTemplate{prepared.Run.Spec.PodTemplate, obs.Config.Defaults.PodTemplate}
+		r.findCommands(tr, prepared.Task.Spec, pullOf(tr, account, templates), &needs)
 	}
-	return nil
+	return needs, nil
 }
 
 // serviceAccount is the name of the one that the pod will run as.
@@ -67,10 +76,10 @@ func serviceAccount(tr *v1.TaskRun, defaults config.Defaults) string {
 	return "default"
 }
 
-// pullOf says for whom images are looked up.
-func pullOf(tr *v1.TaskRun, account string, obs *Observation) image.Pull {
-	pull := image.Pull{Namespace: tr.Namespace, ServiceAccount: account, Secrets: pullSecrets(obs)}
-	for _, t := range []*v1.PodTemplate{obs.Prepared.Run.Spec.PodTemplate, obs.Config.Defaults.PodTemplate} {
+// pullOf says for whom images are looked up. Of the templates of the pod, the first counts most.
+func pullOf(tr *v1.TaskRun, account string, templates []*v1.PodTemplate) image.Pull {
+	pull := image.Pull{Namespace: tr.Namespace, ServiceAccount: account, Secrets: pullSecrets(templates)}
+	for _, t := range templates {
 		if t != nil && t.NodeSelector[corev1.LabelArchStable] != "" {
 			pull.Architectures = []string{t.NodeSelector[corev1.LabelArchStable]}
 			break
@@ -80,12 +89,11 @@ func pullOf(tr *v1.TaskRun, account string, obs *Observation) image.Pull {
 }
 
 // pullSecrets are those that the pod will have besides its service account's.
-func pullSecrets(obs *Observation) []corev1.LocalObjectReference {
-	if t := obs.Prepared.Run.Spec.PodTemplate; t != nil && len(t.ImagePullSecrets) > 0 {
-		return t.ImagePullSecrets
-	}
-	if t := obs.Config.Defaults.PodTemplate; t != nil {
-		return t.ImagePullSecrets
+func pullSecrets(templates []*v1.PodTemplate) []corev1.LocalObjectReference {
+	for _, t := range templates {
+		if t != nil && len(t.ImagePullSecrets) > 0 {
+			return t.ImagePullSecrets
+		}
 	}
 	return nil
 }
@@ -97,9 +105,9 @@ const (
 	knownHostsKey    = "known_hosts"
 )
 
-// observeCredentials reads the secrets of a service account, from the API server itself: secrets are none of a cache's
+// readCredentials reads the secrets of a service account, from the API server itself: secrets are none of a cache's
 // business. A service account that is not there is what the API server says when the pod is made.
-func (r *Reconciler) observeCredentials(ctx context.Context, name types.NamespacedName, obs *Observation) error {
+func (r *Reconciler) readCredentials(ctx context.Context, name types.NamespacedName, requireKnownHosts bool, needs *Needs) error {
 	account := &corev1.ServiceAccount{}
 	if err := r.Live.Get(ctx, name, account); err != nil {
 		if apierrors.IsNotFound(err) {
@@ -112,21 +120,21 @@ func (r *Reconciler) observeCredentials(ctx context.Context, name types.Namespac
 		err := r.Live.Get(ctx, types.NamespacedName{Namespace: name.Namespace, Name: ref.Name}, secret)
 		switch {
 		case apierrors.IsNotFound(err):
-			obs.Needs.Blocked = failed(v1.TaskRunReasonPodCreationFailed, fmt.Sprintf(
+			needs.Blocked = failed(v1.TaskRunReasonPodCreationFailed, fmt.Sprintf(
 				"service account %q has the secret %q, which is not there; make it, or take it off the service account", name.Name, ref.Name))
 			return nil
 		case err != nil:
 			return fmt.Errorf("cannot get secret %q of service account %q: %w", ref.Name, name.Name, err)
 		case !setUp(secret):
 			continue
-		case obs.Config.Flags.RequireKnownHosts && lacksKnownHosts(secret):
-			obs.Needs.Blocked = failed(v1.TaskRunReasonValidationFailed, fmt.Sprintf(
+		case requireKnownHosts && lacksKnownHosts(secret):
+			needs.Blocked = failed(v1.TaskRunReasonValidationFailed, fmt.Sprintf(
 				"secret %q of service account %q has no key %q, which require-git-ssh-secret-known-hosts asks for: say which hosts are to be trusted",
 				ref.Name, name.Name, knownHostsKey))
 			return nil
 		}
 		secret.Data = nil // the steps have it mounted; nothing here is to hold it
-		obs.Needs.Credentials = append(obs.Needs.Credentials, *secret)
+		needs.Credentials = append(needs.Credentials, *secret)
 	}
 	return nil
 }
