@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 
-	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
@@ -126,11 +125,8 @@ func otherTask(planned, found *v1.TaskRun) string {
 
 // createClaims creates the claims of the run, or adopts them.
 func (r *Reconciler) createClaims(ctx context.Context, pr *v1.PipelineRun, plan Plan) (Effect, error) {
-	kind := reconcile.ChildKind[*corev1.PersistentVolumeClaim]{
-		Noun: "PersistentVolumeClaim", New: func() *corev1.PersistentVolumeClaim { return &corev1.PersistentVolumeClaim{} },
-	}
 	for _, claim := range claims(pr) {
-		creation, waiting, err := create(ctx, r, pr, kind, claim)
+		creation, waiting, err := create(ctx, r, pr, reconcile.ClaimKind(), claim)
 		switch {
 		case err != nil:
 			return Effect{}, err

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"time"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
@@ -58,24 +57,25 @@ type Reconciler struct {
 	Dependencies
 
 	resolver *resolve.Resolver
-	writes   *reconcile.WriteTracker
-	crashes  *reconcile.PanicTracker
 	statuses reconcile.Statuses[*v1.PipelineRun, v1.PipelineRunStatus]
+	loop     reconcile.Loop[*v1.PipelineRun, v1.PipelineRunStatus]
 }
 
 // NewReconciler returns a Reconciler.
 func NewReconciler(d Dependencies) *Reconciler {
-	writes := reconcile.NewWriteTracker(d.Clock)
-	return &Reconciler{
+	r := &Reconciler{
 		Dependencies: d,
 		resolver:     resolve.New(d.Client, d.Live).Governed(d.Config),
-		writes:       writes,
-		crashes:      reconcile.NewPanicTracker(d.Clock),
 		statuses: reconcile.Statuses[*v1.PipelineRun, v1.PipelineRunStatus]{
-			Kind: runKind(), Client: d.Client, Live: d.Live, Recorder: d.Recorder, Clock: d.Clock, Writes: writes,
-			Meter: d.Metrics, Changed: d.Metrics.PipelineRun,
+			Kind: runKind(), Client: d.Client, Live: d.Live, Recorder: d.Recorder, Clock: d.Clock,
+			Writes: reconcile.NewWriteTracker(d.Clock), Meter: d.Metrics, Changed: d.Metrics.PipelineRun,
 		},
 	}
+	r.loop = reconcile.Loop[*v1.PipelineRun, v1.PipelineRunStatus]{
+		Statuses: r.statuses, Panics: reconcile.NewPanicTracker(d.Clock), Work: r.reconcile, Abandon: r.cancelUnfinished,
+		Options: []client.GetOption{client.UnsafeDisableDeepCopy},
+	}
+	return r
 }
 
 // SetupWithManager makes mgr call the reconciler when a PipelineRun changes, or one of its TaskRuns ends or goes away.
@@ -100,27 +100,13 @@ func ends() predicate.Predicate {
 	}
 }
 
-// Reconcile makes one pass over one PipelineRun.
+// Reconcile brings one PipelineRun as far as it can go now.
 func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
-	pr := &v1.PipelineRun{}
-	if err := r.Client.Get(ctx, request.NamespacedName, pr, client.UnsafeDisableDeepCopy); err != nil {
-		if apierrors.IsNotFound(err) {
-			r.writes.Forget(request.NamespacedName)
-		}
-		return ctrl.Result{}, client.IgnoreNotFound(err)
-	}
-	if pr.DeletionTimestamp != nil || v1.ManagedElsewhere(pr.Spec.ManagedBy) {
-		return ctrl.Result{}, nil
-	}
-	if left := max(r.writes.StaleFor(pr), r.crashes.Backoff(pr)); left > 0 {
-		return ctrl.Result{RequeueAfter: left}, nil
-	}
-	return r.pass(ctx, pr)
+	return r.loop.Reconcile(ctx, request)
 }
 
-// pass observes, acts and writes.
-func (r *Reconciler) pass(ctx context.Context, pr *v1.PipelineRun) (ctrl.Result, error) {
-	defer r.crashes.Recover(ctx, pr, func(c reconcile.Panic) error { return r.crashed(ctx, pr, c) })
+// reconcile observes, plans, acts and writes.
+func (r *Reconciler) reconcile(ctx context.Context, pr *v1.PipelineRun) (ctrl.Result, error) {
 	obs, err := r.observe(ctx, pr)
 	if err != nil {
 		return ctrl.Result{}, err

@@ -12,8 +12,10 @@ import (
 // runKind describes PipelineRuns to the code that both kinds of run share.
 func runKind() reconcile.Kind[*v1.PipelineRun, v1.PipelineRunStatus] {
 	return reconcile.Kind[*v1.PipelineRun, v1.PipelineRunStatus]{
-		Name:   v1.KindPipelineRun,
-		Status: func(pr *v1.PipelineRun) *v1.PipelineRunStatus { return &pr.Status },
+		Name:      v1.KindPipelineRun,
+		New:       func() *v1.PipelineRun { return &v1.PipelineRun{} },
+		ManagedBy: func(pr *v1.PipelineRun) *string { return pr.Spec.ManagedBy },
+		Status:    func(pr *v1.PipelineRun) *v1.PipelineRunStatus { return &pr.Status },
 		With: func(pr *v1.PipelineRun, status v1.PipelineRunStatus) *v1.PipelineRun {
 			whole := *pr
 			whole.Status = status
@@ -51,14 +53,4 @@ func outline(status v1.PipelineRunStatus) v1.PipelineRunStatus {
 		status.ChildReferences[i].DisplayName = ""
 	}
 	return status
-}
-
-// cancelUnfinished cancels the TaskRuns of a run that is given up. It asks the API server which there are: the status need
-// not know them all.
-func (r *Reconciler) cancelUnfinished(ctx context.Context, pr *v1.PipelineRun) error {
-	unfinished, err := r.unfinished(ctx, pr)
-	if err != nil {
-		return err
-	}
-	return r.cancelTaskRuns(ctx, unfinished)
 }

@@ -5,10 +5,10 @@ import (
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/name"
+	"github.com/sluice-ci/sluice/internal/reconcile"
 	"github.com/sluice-ci/sluice/internal/variables"
 )
 
@@ -88,16 +88,7 @@ func claims(pr *v1.PipelineRun) []*corev1.PersistentVolumeClaim {
 		if bound.VolumeClaimTemplate == nil {
 			continue
 		}
-		template := bound.VolumeClaimTemplate
-		claim := &corev1.PersistentVolumeClaim{
-			ObjectMeta: metav1.ObjectMeta{
-				Namespace: pr.Namespace, Name: claimName(pr, bound),
-				Labels: template.Labels, Annotations: template.Annotations,
-				OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(pr, v1.GroupVersion.WithKind(v1.KindPipelineRun))},
-			},
-			Spec: template.Spec,
-		}
-		out = append(out, claim.DeepCopy())
+		out = append(out, reconcile.Claim(bound.VolumeClaimTemplate, claimName(pr, bound), v1.KindPipelineRun, pr))
 	}
 	return out
 }

@@ -17,6 +17,10 @@ import (
 type Kind[R client.Object, S any] struct {
 	// Name of the kind in the API.
 	Name string
+	// New returns an empty run.
+	New func() R
+	// ManagedBy returns spec.managedBy of a run.
+	ManagedBy func(run R) *string
 	// Status returns the place of the status in a run, and With a shallow copy of a run that has another status.
 	Status func(run R) *S
 	With   func(run R, status S) R

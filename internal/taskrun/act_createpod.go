@@ -11,6 +11,7 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/config"
 	"github.com/sluice-ci/sluice/internal/pod"
+	"github.com/sluice-ci/sluice/internal/reconcile"
 	"github.com/sluice-ci/sluice/internal/transport"
 )
 
@@ -30,7 +31,7 @@ func (r *Reconciler) createPod(ctx context.Context, tr *v1.TaskRun, obs Observat
 		return Effect{}, fmt.Errorf("cannot build pod for TaskRun %q: %w", tr.Name, err)
 	}
 	for _, claim := range plan.Prepared.Claims {
-		if _, effect, err := create(ctx, r, tr, claimKind(), claim, v1.TaskRunReasonClaimCreationFailed); err != nil || effect.ends() {
+		if _, effect, err := create(ctx, r, tr, reconcile.ClaimKind(), claim, v1.TaskRunReasonClaimCreationFailed); err != nil || effect.ends() {
 			return effect, err
 		}
 	}

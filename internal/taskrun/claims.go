@@ -1,14 +1,12 @@
 package taskrun
 
 import (
-	"maps"
-
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/name"
 	"github.com/sluice-ci/sluice/internal/pod"
+	"github.com/sluice-ci/sluice/internal/reconcile"
 )
 
 // claims are those that volumeClaimTemplates ask for. They belong to the run, so that they go with it, and have names that
@@ -20,14 +18,10 @@ func claims(tr *v1.TaskRun, bound []v1.WorkspaceBinding) []*corev1.PersistentVol
 		if template == nil {
 			continue
 		}
-		claim := &corev1.PersistentVolumeClaim{
-			ObjectMeta: metav1.ObjectMeta{
-				Name: pod.ClaimName(tr, bound[i].Name), Namespace: tr.Namespace, Labels: map[string]string{}, Annotations: template.Annotations,
-				OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(tr, v1.GroupVersion.WithKind(v1.KindTaskRun))},
-			},
-			Spec: *template.Spec.DeepCopy(),
+		claim := reconcile.Claim(template, pod.ClaimName(tr, bound[i].Name), v1.KindTaskRun, tr)
+		if claim.Labels == nil {
+			claim.Labels = map[string]string{}
 		}
-		maps.Copy(claim.Labels, template.Labels)
 		claim.Labels[v1.LabelManagedBy] = v1.ManagedBy
 		claim.Labels[v1.LabelTaskRun] = name.Label(tr.Name)
 		claim.Labels[v1.LabelTaskRunUID] = string(tr.UID)

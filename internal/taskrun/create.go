@@ -16,12 +16,6 @@ func podKind() reconcile.ChildKind[*corev1.Pod] {
 	}
 }
 
-func claimKind() reconcile.ChildKind[*corev1.PersistentVolumeClaim] {
-	return reconcile.ChildKind[*corev1.PersistentVolumeClaim]{
-		Noun: "PersistentVolumeClaim", New: func() *corev1.PersistentVolumeClaim { return &corev1.PersistentVolumeClaim{} },
-	}
-}
-
 // ends reports whether an action has come to its end before all of it was done.
 func (e Effect) ends() bool { return e.Outcome != nil || e.Waiting != nil }
 

@@ -58,7 +58,7 @@ func (r *Reconciler) carry(ctx context.Context, tr *v1.TaskRun, task Task) error
 	switch {
 	case err == nil:
 		tr.ObjectMeta = after.ObjectMeta
-		r.writes.Record(after)
+		r.statuses.Writes.Record(after)
 		return nil
 	case reconcile.Classify(err) == reconcile.Rejected, reconcile.Classify(err) == reconcile.TooLarge:
 		// Clients will not find the run by its Task, which is no reason not to run it.

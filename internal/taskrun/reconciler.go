@@ -6,10 +6,8 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
@@ -74,25 +72,25 @@ type Reconciler struct {
 
 	resolver *resolve.Resolver
 	events   *podEvents
-	writes   *reconcile.WriteTracker
-	crashes  *reconcile.PanicTracker
 	statuses reconcile.Statuses[*v1.TaskRun, v1.TaskRunStatus]
+	loop     reconcile.Loop[*v1.TaskRun, v1.TaskRunStatus]
 }
 
 // NewReconciler returns a Reconciler.
 func NewReconciler(d Dependencies) *Reconciler {
-	writes := reconcile.NewWriteTracker(d.Clock)
-	return &Reconciler{
+	r := &Reconciler{
 		Dependencies: d,
 		resolver:     resolve.New(d.Client, d.Live).Governed(d.Config),
 		events:       newPodEvents(d.Live, d.Clock),
-		writes:       writes,
-		crashes:      reconcile.NewPanicTracker(d.Clock),
 		statuses: reconcile.Statuses[*v1.TaskRun, v1.TaskRunStatus]{
-			Kind: runKind(), Client: d.Client, Live: d.Live, Recorder: d.Recorder, Clock: d.Clock, Writes: writes,
-			Meter: d.Metrics, Changed: d.Metrics.TaskRun,
+			Kind: runKind(), Client: d.Client, Live: d.Live, Recorder: d.Recorder, Clock: d.Clock,
+			Writes: reconcile.NewWriteTracker(d.Clock), Meter: d.Metrics, Changed: d.Metrics.TaskRun,
 		},
 	}
+	r.loop = reconcile.Loop[*v1.TaskRun, v1.TaskRunStatus]{
+		Statuses: r.statuses, Panics: reconcile.NewPanicTracker(d.Clock), Forget: r.forget, Work: r.reconcile, Abandon: r.giveUp,
+	}
+	return r
 }
 
 // Wakeup returns the event that makes a pass over the TaskRun of this name.
@@ -114,31 +112,18 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, workers int) error {
 
 // Reconcile brings one TaskRun as far as it can go now.
 func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
-	tr := &v1.TaskRun{}
-	err := r.Client.Get(ctx, request.NamespacedName, tr)
-	if apierrors.IsNotFound(err) || err == nil && tr.DeletionTimestamp != nil {
-		// Deleted while it ran: nobody will ask for its results again.
-		r.Methods.Forget(request.NamespacedName)
-		r.writes.Forget(request.NamespacedName)
-		r.Images.Forget(request.NamespacedName)
-		r.events.Forget(request.NamespacedName)
-		return ctrl.Result{}, nil
-	}
-	if err != nil {
-		return ctrl.Result{}, fmt.Errorf("cannot get TaskRun %q: %w", request.Name, err)
-	}
-	if v1.ManagedElsewhere(tr.Spec.ManagedBy) {
-		return ctrl.Result{}, nil
-	}
-	if left := max(r.writes.StaleFor(tr), r.crashes.Backoff(tr)); left > 0 {
-		return ctrl.Result{RequeueAfter: left}, nil
-	}
-	return r.reconcile(ctx, tr)
+	return r.loop.Reconcile(ctx, request)
+}
+
+// forget drops what is known of a run that is deleted: nothing asks for its results again.
+func (r *Reconciler) forget(run types.NamespacedName) {
+	r.Methods.Forget(run)
+	r.Images.Forget(run)
+	r.events.Forget(run)
 }
 
 // reconcile observes, plans, acts and writes.
 func (r *Reconciler) reconcile(ctx context.Context, tr *v1.TaskRun) (ctrl.Result, error) {
-	defer r.crashes.Recover(ctx, tr, func(c reconcile.Panic) error { return r.crashed(ctx, tr, c) })
 	obs, err := r.observe(ctx, tr)
 	if err != nil {
 		return ctrl.Result{}, err

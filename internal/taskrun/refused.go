@@ -15,8 +15,10 @@ import (
 // runKind describes TaskRuns to the code that both kinds of run share.
 func runKind() reconcile.Kind[*v1.TaskRun, v1.TaskRunStatus] {
 	return reconcile.Kind[*v1.TaskRun, v1.TaskRunStatus]{
-		Name:   v1.KindTaskRun,
-		Status: func(tr *v1.TaskRun) *v1.TaskRunStatus { return &tr.Status },
+		Name:      v1.KindTaskRun,
+		New:       func() *v1.TaskRun { return &v1.TaskRun{} },
+		ManagedBy: func(tr *v1.TaskRun) *string { return tr.Spec.ManagedBy },
+		Status:    func(tr *v1.TaskRun) *v1.TaskRunStatus { return &tr.Status },
 		With: func(tr *v1.TaskRun, status v1.TaskRunStatus) *v1.TaskRun {
 			whole := *tr
 			whole.Status = status

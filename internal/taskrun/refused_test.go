@@ -314,7 +314,7 @@ func TestManagedFieldsOfTaskRun(t *testing.T) {
 	l := &limited{managed: 600_000}
 	tr := taskRun(func(tr *v1.TaskRun) { tr.Spec.TaskSpec.Steps[0].Script = strings.Repeat("s", 945_000) })
 	w := newWorld(t, []client.Object{tr}, l.funcs())
-	w.Reconciler.Client = interceptor.NewClient(w.client, interceptor.Funcs{
+	w.deps.Client = interceptor.NewClient(w.client, interceptor.Funcs{
 		Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
 			err := c.Get(ctx, key, o, opts...)
 			if tr, ok := o.(*v1.TaskRun); ok && err == nil {
@@ -324,6 +324,7 @@ func TestManagedFieldsOfTaskRun(t *testing.T) {
 			return err
 		},
 	})
+	w.Reconciler = NewReconciler(w.deps)
 	wantCondition(t, w.pass(t), "False TaskRunValidationFailed", "in metadata.managedFields")
 	if pods := w.pods(t); len(pods) > 0 {
 		t.Errorf("want no pod, got %d", len(pods))

@@ -155,7 +155,7 @@ func unseenCases() map[string]unseenCase {
 			change: func(t *testing.T, w *world, _ *v1.Task) {
 				t.Helper()
 				tr := fetch(t, w, taskRun(), &v1.TaskRun{})
-				if err := w.Reconciler.crashed(t.Context(), tr, reconcile.Panic{Count: reconcile.PanicTries, What: "nil"}); err != nil {
+				if err := w.Reconciler.loop.ReportPanic(t.Context(), tr, reconcile.Panic{Count: reconcile.PanicTries, What: "nil"}); err != nil {
 					t.Fatal(err)
 				}
 			},

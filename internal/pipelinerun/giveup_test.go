@@ -92,7 +92,7 @@ func TestGivenUpRunEndsItsTasks(t *testing.T) {
 	c := newCluster(t, interceptor.Funcs{}, pr)
 	pr = c.settle(t, pr)
 	c.end(t, pr, "done", done())
-	if err := c.reconciler.crashed(t.Context(), pr, reconcile.Panic{Count: reconcile.PanicTries, What: "x"}); err != nil {
+	if err := c.reconciler.loop.ReportPanic(t.Context(), pr, reconcile.Panic{Count: reconcile.PanicTries, What: "x"}); err != nil {
 		t.Fatal(err)
 	}
 	got := map[string]v1.TaskRunSpecStatusMessage{}
@@ -106,7 +106,7 @@ func TestGivenUpRunEndsItsTasks(t *testing.T) {
 	if ended.Status.CompletionTime == nil || !ended.Status.Done() {
 		t.Errorf("want the run ended, got %+v", ended.Status.Condition())
 	}
-	if err := c.reconciler.crashed(t.Context(), ended, reconcile.Panic{Count: reconcile.PanicTries + 1}); err != nil ||
+	if err := c.reconciler.loop.ReportPanic(t.Context(), ended, reconcile.Panic{Count: reconcile.PanicTries + 1}); err != nil ||
 		ended.Status.Condition().Message != get(t, c, client.ObjectKeyFromObject(pr), &v1.PipelineRun{}).Status.Condition().Message {
 		t.Errorf("want the outcome to stand, got %v", err)
 	}

@@ -4,13 +4,16 @@ import (
 	"context"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
-	"github.com/sluice-ci/sluice/internal/reconcile"
 )
 
-// crashed reports on the run that a reconcile of it has panicked. A run that is given up fails, and its TaskRuns are
-// cancelled.
-func (r *Reconciler) crashed(ctx context.Context, pr *v1.PipelineRun, p reconcile.Panic) error {
-	return r.statuses.ReportPanic(ctx, pr, p, func(ctx context.Context) error { return r.cancelUnfinished(ctx, pr) })
+// cancelUnfinished cancels the TaskRuns of a run that is given up. It asks the API server which there are: the status need
+// not know them all.
+func (r *Reconciler) cancelUnfinished(ctx context.Context, pr *v1.PipelineRun) error {
+	unfinished, err := r.unfinished(ctx, pr)
+	if err != nil {
+		return err
+	}
+	return r.cancelTaskRuns(ctx, unfinished)
 }
 
 // unfinished are the TaskRuns of a run that is given up which have not ended.
