@@ -43,7 +43,7 @@ func (r *Reconciler) replacePod(ctx context.Context, p *corev1.Pod) (Effect, err
 			Outcome: failed(v1.TaskRunReasonPodCreationFailed, why+", and its steps have started; start the run again"),
 		}, r.stopPod(ctx, p)
 	}
-	return Effect{Waiting: &Hindrance{v1.TaskRunReasonPending, cannotYet("pod", why+"; it is being deleted")}}, r.deletePod(ctx, p)
+	return Effect{Waiting: &WaitReason{v1.TaskRunReasonPending, cannotYet("pod", why+"; it is being deleted")}}, r.deletePod(ctx, p)
 }
 
 // anyStarted reports whether a container of the pod runs, or has run.

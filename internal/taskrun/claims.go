@@ -30,8 +30,8 @@ func claims(tr *v1.TaskRun, bound []v1.WorkspaceBinding) []*corev1.PersistentVol
 	return all
 }
 
-// mounted are the bindings of a run as its pod needs them: in the place of a template stands the claim that is made from it.
-func mounted(tr *v1.TaskRun, bound []v1.WorkspaceBinding) []v1.WorkspaceBinding {
+// withClaims are the bindings of a run as its pod needs them: in the place of a template stands the claim that is made from it.
+func withClaims(tr *v1.TaskRun, bound []v1.WorkspaceBinding) []v1.WorkspaceBinding {
 	all := make([]v1.WorkspaceBinding, len(bound))
 	for i, b := range bound {
 		if b.VolumeClaimTemplate != nil {

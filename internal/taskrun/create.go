@@ -32,9 +32,9 @@ func create[T client.Object](
 	case creation.Refused != "":
 		return creation, Effect{Outcome: failed(refused, creation.Refused)}, nil
 	case creation.Quota:
-		return creation, Effect{Waiting: &Hindrance{v1.TaskRunReasonExceededResourceQuota, cannotYet(kind.Noun, creation.Waiting)}}, nil
+		return creation, Effect{Waiting: &WaitReason{v1.TaskRunReasonExceededResourceQuota, cannotYet(kind.Noun, creation.Waiting)}}, nil
 	case creation.Waiting != "":
-		return creation, Effect{Waiting: &Hindrance{v1.TaskRunReasonPending, cannotYet(kind.Noun, creation.Waiting)}}, nil
+		return creation, Effect{Waiting: &WaitReason{v1.TaskRunReasonPending, cannotYet(kind.Noun, creation.Waiting)}}, nil
 	}
 	return creation, Effect{}, nil
 }

@@ -257,7 +257,7 @@ func TestSidecarsThatFail(t *testing.T) {
 		})
 	}
 	running := progress(Running, observation(withPod(p)), Plan{}, Effect{})
-	if !strings.Contains(running.Message, "sidecar-db") || plain(running.Message) {
+	if !strings.Contains(running.Message, "sidecar-db") || routine(running.Message) {
 		t.Errorf("it is told as soon as it is known, got %q", running.Message)
 	}
 }
@@ -297,7 +297,7 @@ func TestEvents(t *testing.T) {
 			before: status("p", starting),
 			after:  status("p", v1.Running(v1.TaskRunReasonRunning, messageRunning)),
 		},
-		"Hindered": {
+		"Waiting": {
 			reason: "what holds a run up is one",
 			after:  status("", quota),
 			want:   event(corev1.EventTypeWarning, "ExceededResourceQuota", "exceeded quota"),

@@ -31,7 +31,7 @@ func fitLimitRanges(p *corev1.Pod, ranges []corev1.LimitRange) {
 			if isStep {
 				b.fitStep(c, name, steps)
 			} else {
-				b.fitCarrier(c, name)
+				b.fitSidecar(c, name)
 			}
 		}
 	}
@@ -94,8 +94,8 @@ func (b bound) fitStep(c *corev1.Container, name corev1.ResourceName, steps int6
 	setRequest(c, name, request)
 }
 
-// fitCarrier keeps a container that needs next to nothing from requesting the default.
-func (b bound) fitCarrier(c *corev1.Container, name corev1.ResourceName) {
+// fitSidecar keeps a container that needs next to nothing from requesting the default.
+func (b bound) fitSidecar(c *corev1.Container, name corev1.ResourceName) {
 	if _, given := c.Resources.Requests[name]; given || b.request == nil || b.ratio {
 		return
 	}

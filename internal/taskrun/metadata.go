@@ -43,9 +43,9 @@ func annotations(tr *v1.TaskRun, task Task) map[string]string {
 	return all
 }
 
-// carry writes the labels and annotations of the Task to the run, before anything else is written to it. It is one more
+// propagateLabels writes the labels and annotations of the Task to the run, before anything else is written to it. It is one more
 // write, and only for runs that do not have them yet.
-func (r *Reconciler) carry(ctx context.Context, tr *v1.TaskRun, task Task) error {
+func (r *Reconciler) propagateLabels(ctx context.Context, tr *v1.TaskRun, task Task) error {
 	if tr.Status.StartTime != nil || attempt(tr) > 0 || task.Name == "" {
 		return nil
 	}

@@ -132,10 +132,10 @@ func stepNames(n int) []string {
 	return names
 }
 
-// TestEveryHindranceHasAWayOut: a run that has no pod yet is looked at again, and says what it waits for when its time is up.
-func TestEveryHindranceHasAWayOut(t *testing.T) {
+// TestEveryWaitHasAWayOut: a run that has no pod yet is looked at again, and says what it waits for when its time is up.
+func TestEveryWaitHasAWayOut(t *testing.T) {
 	fresh := taskRun(func(tr *v1.TaskRun) { tr.Status.StartTime = new(metav1.NewTime(epoch())) })
-	hindered := &Hindrance{v1.TaskRunReasonPending, "a secret is missing"}
+	waits := &WaitReason{v1.TaskRunReasonPending, "a secret is missing"}
 	cases := map[string]struct {
 		reason string
 		obs    Observation
@@ -145,17 +145,17 @@ func TestEveryHindranceHasAWayOut(t *testing.T) {
 		"Needs": {
 			reason: "what the pod needs is missing for now",
 			obs:    observation(),
-			plan:   Plan{Needs: Needs{Hindered: hindered}},
+			plan:   Plan{Needs: Prerequisites{Waiting: waits}},
 		},
 		"Quota": {
 			reason: "the API server does not take the pod now",
 			obs:    observation(),
-			effect: Effect{Waiting: hindered},
+			effect: Effect{Waiting: waits},
 		},
 		"Earlier": {
 			reason: "the attempt before runs on",
 			obs:    observation(func(o *Observation) { o.Earlier = Ended{Pod: runPod(corev1.PodRunning, running())} }),
-			plan:   Plan{Needs: Needs{Hindered: hindered}},
+			plan:   Plan{Needs: Prerequisites{Waiting: waits}},
 		},
 	}
 	for name, tc := range cases {

@@ -236,7 +236,7 @@ func (m *model) idle(state State, status v1.TaskRunStatus) string {
 	if !c.stepRuns() && !unscheduled && !working {
 		return fmt.Sprintf("state %s waits for the timeout: %s", state, status.Condition().Message)
 	}
-	if !c.stepRuns() && plain(status.Condition().Message) {
+	if !c.stepRuns() && routine(status.Condition().Message) {
 		return fmt.Sprintf("state %s does not say what it waits for: %s", state, status.Condition().Message)
 	}
 	if said := m.obs.Warnings.Latest; said != nil && working && !unscheduled && !strings.Contains(status.Condition().Message, said.Message) {
@@ -352,7 +352,7 @@ func (m *model) runsOn(state State) string {
 	m.obs.Ended, m.obs.Earlier = ended, ended
 	again := ended.wait(m.obs.Now)
 	m.obs.Now = m.obs.Now.Add(again)
-	if late && (again == 0 || again > bound || next(Done, m.obs) != StopEnded || next(Hindered, m.obs) != StopEarlier || !m.act(StopEnded)) {
+	if late && (again == 0 || again > bound || next(Done, m.obs) != StopEnded || next(Waiting, m.obs) != StopEarlier || !m.act(StopEnded)) {
 		return fmt.Sprintf("state %s: the run has ended, and its pod runs on", state)
 	}
 	return ""

@@ -43,7 +43,7 @@ func next(state State, obs Observation) Action {
 			return StopPod
 		}
 		return DoNothing
-	case Hindered:
+	case Waiting:
 		if obs.Earlier.outstays(obs.Now) {
 			return StopEarlier
 		}

@@ -44,7 +44,7 @@ func outcomeOf(tr *v1.TaskRun, state State, obs Observation, plan Plan) *Outcome
 	case Unpullable:
 		return unpullable(obs.Pod)
 	case Misconfigured:
-		h := hindranceOfContainer(*containersOf(obs.Pod).misconfigured())
+		h := waitReasonOfContainer(*containersOf(obs.Pod).misconfigured())
 		return failed(h.Reason, h.Message)
 	case Unstartable:
 		return unstartable(obs)
@@ -55,7 +55,7 @@ func outcomeOf(tr *v1.TaskRun, state State, obs Observation, plan Plan) *Outcome
 	case PodDeleted:
 		return failed(v1.TaskRunReasonPodDeleted, fmt.Sprintf("pod %q was deleted before its steps ran; %s", obs.Pod.Name, silence(obs.Pod)))
 	case Collected:
-		return attested(collected(obs), obs)
+		return withVerdict(collected(obs), obs)
 	case Uncollectable:
 		return uncollectable(obs)
 	case PodFailed:
@@ -64,9 +64,9 @@ func outcomeOf(tr *v1.TaskRun, state State, obs Observation, plan Plan) *Outcome
 		return failed(v1.TaskRunReasonPodDeleted, fmt.Sprintf(
 			"pod %q was deleted before what its steps did was known", tr.Status.PodName))
 	case Cancelled:
-		return attested(cutShort(obs, v1.Failed(v1.TaskRunReasonCancelled, cancelMessage(tr))), obs)
+		return withVerdict(cutShort(obs, v1.Failed(v1.TaskRunReasonCancelled, cancelMessage(tr))), obs)
 	case TimedOut:
-		return attested(cutShort(obs, v1.Failed(v1.TaskRunReasonTimedOut, timeoutMessage(tr, obs))), obs)
+		return withVerdict(cutShort(obs, v1.Failed(v1.TaskRunReasonTimedOut, timeoutMessage(tr, obs))), obs)
 	default:
 		return nil
 	}
@@ -107,7 +107,7 @@ func unstartable(obs Observation) *Outcome {
 	if s.State.Waiting.Reason == waitingPullError {
 		reason = v1.TaskRunReasonImagePullFailed
 	}
-	message := hindranceOfContainer(*s).Message
+	message := waitReasonOfContainer(*s).Message
 	if s.RestartCount > 0 {
 		message += fmt.Sprintf("; it was started again %d times", s.RestartCount)
 	}
@@ -243,7 +243,7 @@ func collected(obs Observation) *Outcome {
 			reason = v1.TaskRunReasonSidecarOOM
 		}
 		outcome.Condition = v1.Failed(reason, strings.Join(slices.Concat([]string{message}, sidecars, also), "; "))
-	} else if missing := unspoken(obs.Task.Spec, set); also == nil && missing != "" {
+	} else if missing := missingRecord(obs.Task.Spec, set); also == nil && missing != "" {
 		outcome.Condition = v1.Failed(v1.TaskRunReasonResultsUnavailable, missing)
 	} else if also == nil {
 		outcome.Condition = v1.Succeeded(strings.Join(append([]string{"All steps have completed"}, sidecars...), "; "))
@@ -251,9 +251,9 @@ func collected(obs Observation) *Outcome {
 	return outcome
 }
 
-// unspoken says of which step a set has no record; empty when it has one of each and is whole. A step that nothing is known
+// missingRecord says of which step a set has no record; empty when it has one of each and is whole. A step that nothing is known
 // of may have failed.
-func unspoken(spec *v1.TaskSpec, set *collect.Set) string {
+func missingRecord(spec *v1.TaskSpec, set *collect.Set) string {
 	for _, name := range podpaths.StepContainers(spec) {
 		if !slices.ContainsFunc(set.Steps, func(s frame.Step) bool { return s.Name == name }) {
 			return fmt.Sprintf("the results were read whole, and they have no record of container %q", name)
@@ -275,7 +275,7 @@ func stepFailure(p *corev1.Pod, set *collect.Set) (reason, message string) {
 		if step.Message != "" {
 			message += ": " + step.Message
 		}
-		if reason, why := removal(p, step); reason != "" {
+		if reason, why := disruptionOf(p, step); reason != "" {
 			return reason, message + "; " + why
 		}
 		if oomKilled(p, step.Name) {

@@ -18,7 +18,7 @@ type Plan struct {
 	// Refusal is why results could not come back from the pod; nil when they could.
 	Refusal *transport.RefusalError
 	// Needs are what the pod needs besides.
-	Needs Needs
+	Needs Prerequisites
 }
 
 // plan prepares the pod of a run that needs a new one, and reads what that pod needs besides.
@@ -27,7 +27,7 @@ func (r *Reconciler) plan(ctx context.Context, tr *v1.TaskRun, obs Observation) 
 	if !obs.needsPod(tr) {
 		return plan, nil
 	}
-	if plan.Needs.Hindered = obs.awaitsEarlier(tr); plan.Needs.Hindered != nil {
+	if plan.Needs.Waiting = obs.awaitsEarlier(tr); plan.Needs.Waiting != nil {
 		return plan, nil
 	}
 	if plan.Invalid == nil {
@@ -44,7 +44,7 @@ func (r *Reconciler) plan(ctx context.Context, tr *v1.TaskRun, obs Observation) 
 	if err != nil || plan.Refusal != nil {
 		return plan, err
 	}
-	plan.Needs, err = r.needs(ctx, tr, obs, plan.Prepared)
+	plan.Needs, err = r.prerequisites(ctx, tr, obs, plan.Prepared)
 	return plan, err
 }
 
@@ -60,7 +60,7 @@ const earlierPatience = 40 * time.Second
 // awaitsEarlier returns what the run waits for if the attempt before still has something running; nil if it has not. What
 // it does to a volume that both mount must not happen while the next attempt works there. A pod that was not asked to end is
 // asked first, and has its time then.
-func (o Observation) awaitsEarlier(tr *v1.TaskRun) *Hindrance {
+func (o Observation) awaitsEarlier(tr *v1.TaskRun) *WaitReason {
 	if o.Earlier.Pod == nil || podEnded(o.Earlier.Pod) {
 		return nil
 	}
@@ -69,7 +69,7 @@ func (o Observation) awaitsEarlier(tr *v1.TaskRun) *Hindrance {
 		until = tr.Status.StartTime.Add(earlierPatience)
 	}
 	if tr.Status.StartTime == nil || o.Earlier.lingers() || o.Now.Before(until) {
-		return &Hindrance{v1.TaskRunReasonPending, messageEarlier}
+		return &WaitReason{v1.TaskRunReasonPending, messageEarlier}
 	}
 	return nil
 }

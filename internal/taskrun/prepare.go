@@ -38,7 +38,7 @@ func prepare(tr *v1.TaskRun, obs Observation, judge *when.Judge) (*Prepared, err
 	if err != nil {
 		return nil, err
 	}
-	if err := judged(p.Task.Spec, judge); err != nil {
+	if err := evaluateCEL(p.Task.Spec, judge); err != nil {
 		return nil, err
 	}
 	if err := permitted(p.Run, obs.Config.Limits()); err != nil {
@@ -78,7 +78,7 @@ func substituted(tr *v1.TaskRun, task Task, defaults config.Defaults) (*Prepared
 	bound = slices.Concat(bound[:kept], added)
 	p := &Prepared{Run: tr.DeepCopy(), Claims: claims(tr, bound)}
 	p.Run.Labels, p.Run.Annotations = labels(tr, task), annotations(tr, task)
-	p.Run.Spec.Workspaces = mounted(tr, bound)
+	p.Run.Spec.Workspaces = withClaims(tr, bound)
 	if tr.Spec.PodTemplate != nil && !final(tr, v1.FinalPodTemplate) {
 		if p.Run.Spec.PodTemplate, err = substitute.PodTemplate(path.Child("podTemplate"), tr.Spec.PodTemplate, vars); err != nil {
 			return nil, err
@@ -86,12 +86,12 @@ func substituted(tr *v1.TaskRun, task Task, defaults config.Defaults) (*Prepared
 	}
 	context.Workspaces = volumes(task.Spec.Workspaces, p.Run.Spec.Workspaces)
 	vars = substitute.ForTaskRun(task.Spec, tr.Spec.Params, context)
-	p.Task, err = substitute.TaskSpec(pod.Merged(task.Spec), vars, mark(), brought(p.Run.Spec.PodTemplate, defaults.PodTemplate)...)
+	p.Task, err = substitute.TaskSpec(pod.Merged(task.Spec), vars, mark(), templateVolumes(p.Run.Spec.PodTemplate, defaults.PodTemplate)...)
 	return p, err
 }
 
-// judged puts the verdict in the place of expressions in CEL: nothing in the pod knows that language.
-func judged(spec *v1.TaskSpec, judge *when.Judge) error {
+// evaluateCEL puts the result in the place of expressions in CEL: nothing in the pod knows that language.
+func evaluateCEL(spec *v1.TaskSpec, judge *when.Judge) error {
 	for i := range spec.Steps {
 		for n := range spec.Steps[i].When {
 			e := &spec.Steps[i].When[n]
@@ -192,8 +192,8 @@ func positions(bound []v1.WorkspaceBinding) map[string]int {
 	return at
 }
 
-// brought are the volumes that pod templates add.
-func brought(templates ...*v1.PodTemplate) []corev1.Volume {
+// templateVolumes are the volumes that pod templates add.
+func templateVolumes(templates ...*v1.PodTemplate) []corev1.Volume {
 	var all []corev1.Volume
 	for _, t := range templates {
 		if t != nil {

@@ -25,8 +25,8 @@ type ImageLookup interface {
 	Forget(owner types.NamespacedName)
 }
 
-// Needs are what the pod needs of what is neither in the run nor in its task.
-type Needs struct {
+// Prerequisites are what the pod needs of what is neither in the run nor in its task.
+type Prerequisites struct {
 	// Credentials are the secrets of the service account that are to be set up in the steps.
 	Credentials []corev1.Secret
 	// LimitRanges of the namespace.
@@ -35,18 +35,18 @@ type Needs struct {
 	Commands pod.ImageCommands
 	// Blocked is why the pod can never be made as things stand.
 	Blocked *Outcome
-	// Hindered is why it cannot be made now.
-	Hindered *Hindrance
+	// Waiting is why it cannot be made now.
+	Waiting *WaitReason
 	// Lookup says what is still looked up; the zero value when nothing is.
 	Lookup Lookup
 }
 
 // missing reports whether the pod cannot be made, now or ever.
-func (n *Needs) missing() bool { return n.Blocked != nil || n.Hindered != nil }
+func (n *Prerequisites) missing() bool { return n.Blocked != nil || n.Waiting != nil }
 
-// needs reads what the pod needs.
-func (r *Reconciler) needs(ctx context.Context, tr *v1.TaskRun, obs Observation, prepared *Prepared) (Needs, error) {
-	var needs Needs
+// prerequisites reads what the pod needs.
+func (r *Reconciler) prerequisites(ctx context.Context, tr *v1.TaskRun, obs Observation, prepared *Prepared) (Prerequisites, error) {
+	var needs Prerequisites
 	account := serviceAccount(tr, obs.Config.Defaults)
 	if !obs.Flags.DisableCredentials {
 		name := types.NamespacedName{Namespace: tr.Namespace, Name: account}
@@ -107,7 +107,7 @@ const (
 
 // readCredentials reads the secrets of a service account, from the API server itself: secrets are none of a cache's
 // business. A service account that is not there is what the API server says when the pod is made.
-func (r *Reconciler) readCredentials(ctx context.Context, name types.NamespacedName, requireKnownHosts bool, needs *Needs) error {
+func (r *Reconciler) readCredentials(ctx context.Context, name types.NamespacedName, requireKnownHosts bool, needs *Prerequisites) error {
 	account := &corev1.ServiceAccount{}
 	if err := r.Live.Get(ctx, name, account); err != nil {
 		if apierrors.IsNotFound(err) {

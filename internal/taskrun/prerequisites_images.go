@@ -35,7 +35,7 @@ type Lookup struct {
 
 // findCommands finds what the images of steps and sidecars run that give no command. A registry that does not answer is
 // waited for; one that says no ends the run.
-func (r *Reconciler) findCommands(tr *v1.TaskRun, spec *v1.TaskSpec, pull image.Pull, needs *Needs) {
+func (r *Reconciler) findCommands(tr *v1.TaskRun, spec *v1.TaskSpec, pull image.Pull, needs *Prerequisites) {
 	owner := image.Owner{NamespacedName: keyOf(tr), UID: tr.UID}
 	needs.Commands = pod.ImageCommands{Steps: map[int]pod.ImageCommand{}, Sidecars: map[int]pod.ImageCommand{}}
 	needs.Lookup.Fresh = true
@@ -76,13 +76,13 @@ func untried(err error) bool {
 }
 
 // asksOn reports whether further lookups are worth asking for.
-func (n *Needs) asksOn() bool {
+func (n *Prerequisites) asksOn() bool {
 	return n.Blocked == nil && n.Lookup.Pending < maxLookups && !n.Lookup.Full
 }
 
 // note records why a lookup has no answer. The run's condition says why the first one that failed did so, and otherwise what
 // the first one waits for.
-func (n *Needs) note(err error) {
+func (n *Prerequisites) note(err error) {
 	var wait *image.WaitError
 	if !errors.As(err, &wait) {
 		n.Blocked = failed(v1.TaskRunReasonImagePullFailed, err.Error())
@@ -95,13 +95,15 @@ func (n *Needs) note(err error) {
 	if wait.Tried {
 		reason = v1.TaskRunReasonPullImageFailed
 	}
-	if n.Hindered == nil || wait.Tried && n.Hindered.Reason == v1.TaskRunReasonPending {
-		n.Hindered = &Hindrance{reason, "the pod cannot be made yet: " + err.Error()}
+	if n.Waiting == nil || wait.Tried && n.Waiting.Reason == v1.TaskRunReasonPending {
+		n.Waiting = &WaitReason{reason, "the pod cannot be made yet: " + err.Error()}
 	}
 }
 
 // quiet reports whether a run waits for lookups that may end in a moment, and for nothing else.
-func (n *Needs) quiet() bool { return n.Blocked == nil && n.Lookup.Pending > 0 && n.Lookup.Fresh }
+func (n *Prerequisites) quiet() bool {
+	return n.Blocked == nil && n.Lookup.Pending > 0 && n.Lookup.Fresh
+}
 
 // commandOf is what a container runs that gives args, which may be none, and no command. In what comes from the image nothing
 // is a variable of Kubernetes.

@@ -13,7 +13,7 @@ import (
 // problems describes results that could not be carried. The reason is that of the first.
 func problems(spec *v1.TaskSpec, list []frame.Problem) (reason string, messages []string) {
 	for i, p := range list {
-		r, message := problem(p, carriedAs(spec, p.Result))
+		r, message := problem(p, placeOf(spec, p.Result))
 		if i == 0 {
 			reason = r
 		}
@@ -22,27 +22,27 @@ func problems(spec *v1.TaskSpec, list []frame.Problem) (reason string, messages 
 	return reason, messages
 }
 
-// carried is a result that left the pod, or did not, as its users know it.
-type carried struct {
+// resultPlace is a result that left the pod, or did not, as its users know it.
+type resultPlace struct {
 	// noun names it, and path is where its file lies.
 	noun, path string
 }
 
-// carriedAs tells which result travels under a name.
-func carriedAs(spec *v1.TaskSpec, name string) carried {
+// placeOf tells which result travels under a name.
+func placeOf(spec *v1.TaskSpec, name string) resultPlace {
 	for _, c := range pod.Carried(spec) {
 		if c.Name == name && c.Step != pod.OfTask {
 			step := spec.Steps[c.Step]
-			return carried{
+			return resultPlace{
 				fmt.Sprintf("result %q of step %q", c.Result, podpaths.StepName(step, c.Step)),
 				podpaths.StepResultPath(step, c.Step, c.Result),
 			}
 		}
 	}
-	return carried{fmt.Sprintf("result %q", name), podpaths.ResultPath(name)}
+	return resultPlace{fmt.Sprintf("result %q", name), podpaths.ResultPath(name)}
 }
 
-func problem(p frame.Problem, c carried) (reason, message string) {
+func problem(p frame.Problem, c resultPlace) (reason, message string) {
 	detail := ""
 	if p.Detail != "" {
 		detail = ": " + p.Detail

@@ -158,7 +158,7 @@ func (r *Reconciler) proceed(ctx context.Context, tr *v1.TaskRun, obs Observatio
 			return r.proceed(ctx, tr, again)
 		}
 	}
-	if err = r.carry(ctx, tr, obs.Task); err == nil {
+	if err = r.propagateLabels(ctx, tr, obs.Task); err == nil {
 		status, err = r.store(ctx, tr, cmp.Or(effect.Pod, obs.Pod, obs.Unrecorded), status)
 	}
 	if err != nil {
@@ -176,8 +176,8 @@ func (r *Reconciler) noteDelay(ctx context.Context, tr *v1.TaskRun, state State,
 	if tr.Status.StartTime != nil || !reconcile.Answered(cause) || state != Unstarted {
 		return nil
 	}
-	status, _ := statusFor(tr, state, obs, plan, Effect{Waiting: &Hindrance{v1.TaskRunReasonPending, cannotYet("pod", cause.Error())}})
-	err := r.carry(ctx, tr, obs.Task)
+	status, _ := statusFor(tr, state, obs, plan, Effect{Waiting: &WaitReason{v1.TaskRunReasonPending, cannotYet("pod", cause.Error())}})
+	err := r.propagateLabels(ctx, tr, obs.Task)
 	if err == nil {
 		_, err = r.store(ctx, tr, obs.Pod, status)
 	}

@@ -70,20 +70,20 @@ func (o Observation) signable() error {
 }
 
 // signingNeeds finds out, before the pod is made, whether what its steps sign could be verified.
-func (r *Reconciler) signingNeeds(obs Observation) Needs {
+func (r *Reconciler) signingNeeds(obs Observation) Prerequisites {
 	if !obs.signs() {
-		return Needs{}
+		return Prerequisites{}
 	}
 	if r.Trust == nil || r.Inpod.SigningImage == "" {
-		return Needs{Blocked: failed(v1.TaskRunReasonResultsSigningUnavailable, fmt.Sprintf(
+		return Prerequisites{Blocked: failed(v1.TaskRunReasonResultsSigningUnavailable, fmt.Sprintf(
 			"enforce-nonfalsifiability in ConfigMap feature-flags is %q, and the controller was started without --workload-api or "+
 				"--inpod-spiffe-image, so that nothing could be signed or verified; apply config/signed-results, or set it to %q",
 			obs.Flags.Signing.By, config.NonfalsifiabilityNone))}
 	}
 	if _, _, err := r.Trust.Authorities(); err != nil && obs.Flags.Signing.Policy == config.SigningEnforce {
-		return Needs{Hindered: &Hindrance{v1.TaskRunReasonPending, "its signed results could not be verified yet: " + err.Error()}}
+		return Prerequisites{Waiting: &WaitReason{v1.TaskRunReasonPending, "its signed results could not be verified yet: " + err.Error()}}
 	}
-	return Needs{}
+	return Prerequisites{}
 }
 
 // verify judges the results of a run that were to be signed, once they are there.
@@ -136,9 +136,9 @@ func lastEnd(obs *Observation) time.Time {
 	return last
 }
 
-// attested adds to an outcome whether the results are those that the steps signed. Where the policy is to enforce that,
+// withVerdict adds to an outcome whether the results are those that the steps signed. Where the policy is to enforce that,
 // a run whose results are not fails, and does not have them: whatever they are, nobody has said them.
-func attested(outcome *Outcome, obs Observation) *Outcome {
+func withVerdict(outcome *Outcome, obs Observation) *Outcome {
 	v := obs.Verdict
 	switch {
 	case v == nil && obs.Unjudged != nil: // the run was stopped before it could be judged

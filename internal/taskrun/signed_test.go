@@ -37,13 +37,13 @@ func signing(policy config.SigningPolicy) func(*Observation) {
 
 func TestSigningNeeds(t *testing.T) {
 	ready := &Reconciler{Dependencies: Dependencies{Trust: authorities{}, Inpod: Inpod{SigningImage: "image"}}}
-	waiting := &Reconciler{Dependencies: Dependencies{Trust: authorities{errNoBundle}, Inpod: Inpod{SigningImage: "image"}}}
+	noBundle := &Reconciler{Dependencies: Dependencies{Trust: authorities{errNoBundle}, Inpod: Inpod{SigningImage: "image"}}}
 	byMessages := func(obs *Observation) { obs.ResultsFrom = config.TerminationMessage }
 	cases := map[string]struct {
-		reason                     string
-		r                          *Reconciler
-		obs                        Observation
-		invalid, blocked, hindered string // a part of each
+		reason                  string
+		r                       *Reconciler
+		obs                     Observation
+		invalid, blocked, waits string // a part of each
 	}{
 		"Off": {
 			reason: "Who does not ask for signatures needs nothing for them.",
@@ -85,21 +85,21 @@ func TestSigningNeeds(t *testing.T) {
 			blocked: "--inpod-spiffe-image",
 		},
 		"NotYet": {
-			reason:   "A bundle that is still to come is waited for.",
-			r:        waiting,
-			obs:      observation(signing(config.SigningEnforce)),
-			hindered: "no bundle yet",
+			reason: "A bundle that is still to come is waited for.",
+			r:      noBundle,
+			obs:    observation(signing(config.SigningEnforce)),
+			waits:  "no bundle yet",
 		},
 		"WarnNotYet": {
 			reason: "But not by those who would only be warned.",
-			r:      waiting,
+			r:      noBundle,
 			obs:    observation(signing(config.SigningWarn)),
 		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			invalid, blocked, hindered := "", "", ""
-			var needs Needs
+			invalid, blocked, waits := "", "", ""
+			var needs Prerequisites
 			if err := tc.obs.signable(); err != nil {
 				invalid = err.Error()
 			} else {
@@ -111,8 +111,8 @@ func TestSigningNeeds(t *testing.T) {
 					t.Errorf("%s\nreason %s", tc.reason, o.Condition.Reason)
 				}
 			}
-			if h := needs.Hindered; h != nil {
-				hindered = h.Message
+			if h := needs.Waiting; h != nil {
+				waits = h.Message
 			}
 			for _, c := range []struct{ what, want, got string }{{
 				what: "invalid",
@@ -123,9 +123,9 @@ func TestSigningNeeds(t *testing.T) {
 				want: tc.blocked,
 				got:  blocked,
 			}, {
-				what: "hindered",
-				want: tc.hindered,
-				got:  hindered,
+				what: "waits",
+				want: tc.waits,
+				got:  waits,
 			}} {
 				if (c.want == "") != (c.got == "") || !strings.Contains(c.got, c.want) {
 					t.Errorf("%s\n%s: %q, want %q", tc.reason, c.what, c.got, c.want)
@@ -272,7 +272,7 @@ func TestAttested(t *testing.T) {
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			got := attested(&Outcome{
+			got := withVerdict(&Outcome{
 				Condition:   tc.condition,
 				Results:     []v1.TaskRunResult{{Name: "digest"}},
 				StepResults: [][]v1.TaskRunResult{{}},

@@ -24,8 +24,8 @@ const (
 	Refused State = "Refused"
 	// Blocked: something that the pod needs is not to be had, and will not be as things stand.
 	Blocked State = "Blocked"
-	// Hindered: something that the pod needs is not to be had for now.
-	Hindered State = "Hindered"
+	// Waiting: something that the pod needs is not to be had for now.
+	Waiting State = "Waiting"
 	// Unstarted: nothing keeps the pod from being made.
 	Unstarted State = "Unstarted"
 	// Pending: the pod is there, and not all of its containers have started.
@@ -116,8 +116,8 @@ func stateWithoutPod(tr *v1.TaskRun, plan Plan) State {
 		return Refused
 	case plan.Needs.Blocked != nil:
 		return Blocked
-	case plan.Needs.Hindered != nil:
-		return Hindered
+	case plan.Needs.Waiting != nil:
+		return Waiting
 	default:
 		return Unstarted
 	}

@@ -24,7 +24,7 @@ type Effect struct {
 	// Left is a pod of another task, which was asked to end. The run that ends with it has its name.
 	Left *corev1.Pod
 	// Waiting is what the run waits for before the action can be done; nil when it waits for nothing.
-	Waiting *Hindrance
+	Waiting *WaitReason
 }
 
 // statusFor computes the whole status of a run that has not ended. A run is marked as ended only together with its
@@ -114,8 +114,8 @@ const (
 const messageUnread = "waiting to read the results: the results of other runs take all the memory, or all the places, that " +
 	"the controller has for them"
 
-// plain reports whether a condition's message is nothing that anybody has to be told.
-func plain(message string) bool {
+// routine reports whether a condition's message is nothing that anybody has to be told.
+func routine(message string) bool {
 	return message == messageStarting || message == messageRunning || message == messageEarlier
 }
 
@@ -125,8 +125,8 @@ func progress(state State, obs Observation, plan Plan, effect Effect) metav1.Con
 	switch {
 	case effect.Waiting != nil:
 		return v1.Running(effect.Waiting.Reason, effect.Waiting.Message)
-	case state == Hindered:
-		return v1.Running(plan.Needs.Hindered.Reason, plan.Needs.Hindered.Message)
+	case state == Waiting:
+		return v1.Running(plan.Needs.Waiting.Reason, plan.Needs.Waiting.Message)
 	case effect.Pod != nil:
 		return v1.Running(v1.TaskRunReasonPending, messageStarting)
 	case state == Pending:
@@ -144,7 +144,7 @@ func progress(state State, obs Observation, plan Plan, effect Effect) metav1.Con
 }
 
 func pending(obs Observation) metav1.Condition {
-	if h := hindranceOf(obs); h != nil {
+	if h := waitReasonOf(obs); h != nil {
 		return v1.Running(h.Reason, h.Message)
 	}
 	return v1.Running(v1.TaskRunReasonPending, messageStarting)
@@ -160,7 +160,7 @@ func stepStates(before []v1.StepState, p *corev1.Pod, records []frame.Step, star
 	for _, s := range containersOf(p).steps {
 		state := v1.StepState{
 			Name: podpaths.StepOf(s.Name), Container: s.Name, ImageID: s.ImageID,
-			ContainerState: worthTelling(s.State),
+			ContainerState: significant(s.State),
 		}
 		if state.Terminated != nil {
 			state.Terminated.Message = "" // the step's record in the form of the wire
@@ -176,9 +176,9 @@ func stepStates(before []v1.StepState, p *corev1.Pod, records []frame.Step, star
 	return states
 }
 
-// worthTelling is a container's state, or none while the container is only about to be made, as every one is: a status is
+// significant is a container's state, or none while the container is only about to be made, as every one is: a status is
 // not written for that alone.
-func worthTelling(state corev1.ContainerState) corev1.ContainerState {
+func significant(state corev1.ContainerState) corev1.ContainerState {
 	if w := state.Waiting; w != nil && w.Message == "" && (w.Reason == "ContainerCreating" || w.Reason == "PodInitializing") {
 		return corev1.ContainerState{}
 	}
@@ -280,7 +280,7 @@ func sidecarStates(before []v1.SidecarState, p *corev1.Pod, start metav1.Time) [
 		if !ok {
 			continue
 		}
-		state := v1.SidecarState{Name: name, Container: s.Name, ImageID: s.ImageID, ContainerState: worthTelling(s.State)}
+		state := v1.SidecarState{Name: name, Container: s.Name, ImageID: s.ImageID, ContainerState: significant(s.State)}
 		fillTimes(&state.ContainerState, start)
 		states = append(states, state)
 	}

@@ -47,7 +47,7 @@ func TestStatusGolden(t *testing.T) {
 			tr:     taskRun(),
 			state:  Unstarted,
 			obs:    observation(),
-			effect: Effect{Waiting: &Hindrance{v1.TaskRunReasonExceededResourceQuota, "the pod cannot be made yet: exceeded quota: small"}},
+			effect: Effect{Waiting: &WaitReason{v1.TaskRunReasonExceededResourceQuota, "the pod cannot be made yet: exceeded quota: small"}},
 		},
 		"running": {
 			reason: "steps are as the kubelet says",

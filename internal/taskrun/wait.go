@@ -21,7 +21,7 @@ func wait(tr *v1.TaskRun, status v1.TaskRunStatus, obs Observation, plan Plan, e
 		return 0
 	case effect.Waiting == nil && plan.Needs.Lookup.Pending > 0 && !plan.Needs.Lookup.Full:
 		return reconcile.Until(obs.Now, append(deadlinesOf(tr, status, obs), obs.Now.Add(lookupPeriod))...)
-	case effect.Waiting != nil, plan.Needs.Hindered != nil:
+	case effect.Waiting != nil, plan.Needs.Waiting != nil:
 		return reconcile.RetryPeriod
 	case obs.Evidence.Set != nil:
 		return verdictPeriod

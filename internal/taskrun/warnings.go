@@ -167,8 +167,8 @@ func (o Observation) unpreparable() bool {
 }
 
 // unprepared says in the kubelet's words why a pod does not start.
-func (w Warning) unprepared() *Hindrance {
-	return &Hindrance{v1.TaskRunReasonPending, "the kubelet cannot prepare the pod yet: " + words(w.Reason, w.Message)}
+func (w Warning) unprepared() *WaitReason {
+	return &WaitReason{v1.TaskRunReasonPending, "the kubelet cannot prepare the pod yet: " + words(w.Reason, w.Message)}
 }
 
 // unpreparable is the outcome of a run whose pod the kubelet will not prepare.

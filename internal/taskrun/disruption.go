@@ -12,10 +12,10 @@ import (
 // reasonEvicted is what the kubelet writes into the status of a pod that it evicts.
 const reasonEvicted = "Evicted"
 
-// removal returns the reason and message of a step that did not end by itself because its pod is being removed; both are
+// disruptionOf returns the reason and message of a step that did not end by itself because its pod is being removed; both are
 // empty for any other step. That a step exited with 143 tells nobody that the node was drained. A kubelet that evicts a pod
 // ends all of its steps, in whatever way.
-func removal(p *corev1.Pod, step frame.Step) (reason, message string) {
+func disruptionOf(p *corev1.Pod, step frame.Step) (reason, message string) {
 	if !evictedByKubelet(p) && step.Reason != frame.ReasonCancelled && step.Reason != frame.ReasonUnfinished {
 		return "", ""
 	}

@@ -12,9 +12,9 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 )
 
-// Hindrance is what keeps a run from going on, for now. Its message has no times and no counts of this side, so that it
+// WaitReason is what keeps a run from going on, for now. Its message has no times and no counts of this side, so that it
 // changes only when there is something new to say.
-type Hindrance struct {
+type WaitReason struct {
 	// Reason of the condition.
 	Reason string
 	// Message for people.
@@ -148,8 +148,8 @@ func slowDue(p *corev1.Pod) time.Time {
 	return last.Add(slowPatience)
 }
 
-// hindranceOf says what a pod is waiting for; nil when there is nothing to say.
-func hindranceOf(obs Observation) *Hindrance {
+// waitReasonOf says what a pod is waiting for; nil when there is nothing to say.
+func waitReasonOf(obs Observation) *WaitReason {
 	p, now := obs.Pod, obs.Now
 	if h := trouble(p); h != nil {
 		return h
@@ -161,7 +161,7 @@ func hindranceOf(obs Observation) *Hindrance {
 		return withoutSandboxOrVolume(p)
 	}
 	if due := slowDue(p); !due.IsZero() && !now.Before(due) {
-		return &Hindrance{v1.TaskRunReasonPending, workInHand(p)}
+		return &WaitReason{v1.TaskRunReasonPending, workInHand(p)}
 	}
 	return nil
 }
@@ -182,14 +182,14 @@ func awaitedStart(obs Observation) string {
 }
 
 // trouble says why the pod's scheduler or kubelet cannot do its work; nil when they do.
-func trouble(p *corev1.Pod) *Hindrance {
+func trouble(p *corev1.Pod) *WaitReason {
 	for _, condition := range p.Status.Conditions {
 		if condition.Type == corev1.PodScheduled && condition.Status == corev1.ConditionFalse && condition.Message != "" {
-			return &Hindrance{unscheduled(condition.Message), "the pod cannot be scheduled: " + condition.Message}
+			return &WaitReason{unscheduled(condition.Message), "the pod cannot be scheduled: " + condition.Message}
 		}
 	}
 	for _, s := range containersOf(p).all {
-		if h := hindranceOfContainer(s); h != nil {
+		if h := waitReasonOfContainer(s); h != nil {
 			return h
 		}
 	}
@@ -197,8 +197,8 @@ func trouble(p *corev1.Pod) *Hindrance {
 }
 
 // withoutSandboxOrVolume is said of a pod that has no sandbox, as long as no event says why.
-func withoutSandboxOrVolume(p *corev1.Pod) *Hindrance {
-	return &Hindrance{
+func withoutSandboxOrVolume(p *corev1.Pod) *WaitReason {
+	return &WaitReason{
 		v1.TaskRunReasonPending,
 		fmt.Sprintf("a volume of the pod cannot be mounted yet, or its network not be made; its events say which: "+
 			"kubectl describe pod %s -n %s", p.Name, p.Namespace),
@@ -255,7 +255,7 @@ func unscheduled(message string) string {
 	return v1.TaskRunReasonPending
 }
 
-func hindranceOfContainer(s corev1.ContainerStatus) *Hindrance {
+func waitReasonOfContainer(s corev1.ContainerStatus) *WaitReason {
 	w := s.State.Waiting
 	if w == nil || w.Message == "" && atWork(w) {
 		return nil
@@ -263,9 +263,10 @@ func hindranceOfContainer(s corev1.ContainerStatus) *Hindrance {
 	what := fmt.Sprintf("container %q: %s", s.Name, words(w.Reason, w.Message))
 	switch {
 	case slices.Contains([]string{waitingPullBackOff, waitingPullError, waitingInspect}, w.Reason):
-		return &Hindrance{v1.TaskRunReasonPullImageFailed, fmt.Sprintf("container %q: image %q: %s", s.Name, s.Image, words(w.Reason, w.Message))}
+		image := fmt.Sprintf("container %q: image %q: %s", s.Name, s.Image, words(w.Reason, w.Message))
+		return &WaitReason{v1.TaskRunReasonPullImageFailed, image}
 	case w.Reason == waitingConfig:
-		return &Hindrance{v1.TaskRunReasonContainerConfigError, what}
+		return &WaitReason{v1.TaskRunReasonContainerConfigError, what}
 	case w.Reason == waitingCrashLoop:
 		// The kubelet's message has the length of its next pause, which says nothing.
 		what = fmt.Sprintf("container %q: %s", s.Name, w.Reason)
@@ -273,7 +274,7 @@ func hindranceOfContainer(s corev1.ContainerStatus) *Hindrance {
 			what += fmt.Sprintf(": it exited with code %d (%s)", t.ExitCode, t.Reason)
 		}
 	}
-	return &Hindrance{v1.TaskRunReasonPending, what}
+	return &WaitReason{v1.TaskRunReasonPending, what}
 }
 
 // words are a reason and a message of the kubelet's, either of which may be missing.
