@@ -65,12 +65,12 @@ func run(ctx context.Context, o *options) error {
 	}
 	monitor := newMonitoring()
 	wake := make(chan event.GenericEvent, wakeups)
-	methods, err := addMethods(mgr, restConfig, o, wake, monitor)
+	transports, err := addTransports(mgr, restConfig, o, wake, monitor)
 	if err != nil {
 		return err
 	}
 	store := config.NewStore(config.Default())
-	if err := watchConfig(ctx, mgr, o.namespace, methods, store); err != nil {
+	if err := watchConfig(ctx, mgr, o.namespace, transports, store); err != nil {
 		return err
 	}
 	trust, err := addTrust(mgr, o.workloadAPI)
@@ -78,7 +78,7 @@ func run(ctx context.Context, o *options) error {
 		return err
 	}
 	if err := addReconcilers(mgr, o, monitor, wake, taskrun.Dependencies{
-		Config: store, Methods: methods, Wake: wake, Trust: trust,
+		Config: store, Transports: transports, Wake: wake, Trust: trust,
 		Inpod: taskrun.Inpod{Image: o.inpodImage, SigningImage: o.inpodSpiffe, Delivery: delivery},
 	}); err != nil {
 		return err
@@ -183,8 +183,8 @@ func transform[T any](trim func(*T)) func(any) (any, error) {
 }
 
 // watchConfig reads the ConfigMaps once, so that they apply to the first run, and then watches them.
-func watchConfig(ctx context.Context, mgr ctrl.Manager, namespace string, methods config.Methods, store *config.Store) error {
-	watcher := config.NewWatcher(mgr.GetClient(), mgr.GetEventRecorder(self), namespace, methods, store)
+func watchConfig(ctx context.Context, mgr ctrl.Manager, namespace string, transports config.Transports, store *config.Store) error {
+	watcher := config.NewWatcher(mgr.GetClient(), mgr.GetEventRecorder(self), namespace, transports, store)
 	if err := watcher.Load(ctx, mgr.GetAPIReader()); err != nil {
 		return err
 	}
@@ -194,9 +194,9 @@ func watchConfig(ctx context.Context, mgr ctrl.Manager, namespace string, method
 // wakeups is how many runs the channel to the work queue holds. A sender waits while it is full.
 const wakeups = 1024
 
-// addMethods creates the ways in which results leave a pod: one line for each value of results-from.
-func addMethods(mgr ctrl.Manager, restConfig *rest.Config, o *options, wake chan<- event.GenericEvent,
-	m *monitoring) (transport.Methods, error) {
+// addTransports creates the ways in which results leave a pod: one line for each value of results-from.
+func addTransports(mgr ctrl.Manager, restConfig *rest.Config, o *options, wake chan<- event.GenericEvent,
+	m *monitoring) (transport.Transports, error) {
 	logs, err := typedcorev1.NewForConfig(restConfig)
 	if err != nil {
 		return nil, fmt.Errorf("cannot create client for logs: %w", err)
@@ -207,8 +207,8 @@ func addMethods(mgr ctrl.Manager, restConfig *rest.Config, o *options, wake chan
 	if err := mgr.Add(collector); err != nil {
 		return nil, fmt.Errorf("cannot add collector to manager: %w", err)
 	}
-	return transport.Methods{
-		config.TerminationMessage: terminationmessage.Method{},
+	return transport.Transports{
+		config.TerminationMessage: terminationmessage.Transport{},
 		config.SidecarLogs:        sidecarlogs.New(collector, sidecarlogs.NewReviewer(mgr.GetClient(), clock.RealClock{})),
 	}, nil
 }

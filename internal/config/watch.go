@@ -18,17 +18,17 @@ import (
 
 // Watcher keeps a Store up to date with the ConfigMaps, and reports problems in them.
 type Watcher struct {
-	reader    client.Reader
-	recorder  events.EventRecorder
-	namespace string
-	methods   Methods
-	store     *Store
+	reader     client.Reader
+	recorder   events.EventRecorder
+	namespace  string
+	transports Transports
+	store      *Store
 	// reported has the current reports about each ConfigMap. Only one worker uses it.
 	reported map[types.NamespacedName][]report
 }
 
-// Methods are the ways in which results leave a pod.
-type Methods interface {
+// Transports are the ways in which results leave a pod.
+type Transports interface {
 	// Names returns the valid values of results-from.
 	Names() []ResultsFrom
 	// Warn returns why this way does not work in the cluster now; empty if it works.
@@ -37,9 +37,9 @@ type Methods interface {
 
 // NewWatcher returns a Watcher that reads the ConfigMaps of namespace and of ResolversNamespace through reader and updates
 // store.
-func NewWatcher(reader client.Reader, recorder events.EventRecorder, namespace string, methods Methods, store *Store) *Watcher {
+func NewWatcher(reader client.Reader, recorder events.EventRecorder, namespace string, transports Transports, store *Store) *Watcher {
 	return &Watcher{
-		reader: reader, recorder: recorder, namespace: namespace, methods: methods, store: store,
+		reader: reader, recorder: recorder, namespace: namespace, transports: transports, store: store,
 		reported: map[types.NamespacedName][]report{},
 	}
 }
@@ -111,7 +111,7 @@ func (w *Watcher) apply(ctx context.Context, name types.NamespacedName,
 	switch own := name.Namespace == w.namespace; {
 	case own && name.Name == FlagsName:
 		var flags Flags
-		flags, problems = ParseFlags(data, w.methods.Names())
+		flags, problems = ParseFlags(data, w.transports.Names())
 		w.store.SetFlags(flags)
 		if reports, err = w.warn(ctx, flags.ResultsFrom); err != nil {
 			return nil, true, err
@@ -139,7 +139,7 @@ func (w *Watcher) apply(ctx context.Context, name types.NamespacedName,
 
 // warn reports immediately that results cannot leave pods, before the first run fails for it.
 func (w *Watcher) warn(ctx context.Context, from ResultsFrom) ([]report, error) {
-	warning, err := w.methods.Warn(ctx, from)
+	warning, err := w.transports.Warn(ctx, from)
 	if err != nil || warning == "" {
 		return nil, err
 	}

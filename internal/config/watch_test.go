@@ -15,12 +15,12 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 )
 
-// methods has two ways for results; the second one does not work.
-type methods struct{}
+// transports has two ways for results; the second one does not work.
+type transports struct{}
 
-func (methods) Names() []ResultsFrom { return []ResultsFrom{TerminationMessage, SidecarLogs} }
+func (transports) Names() []ResultsFrom { return []ResultsFrom{TerminationMessage, SidecarLogs} }
 
-func (methods) Warn(_ context.Context, name ResultsFrom) (string, error) {
+func (transports) Warn(_ context.Context, name ResultsFrom) (string, error) {
 	if name == SidecarLogs {
 		return "logs cannot be read", nil
 	}
@@ -38,7 +38,7 @@ type watched struct {
 func newWatched(objects ...client.Object) watched {
 	c := fake.NewClientBuilder().WithObjects(objects...).Build()
 	recorder := events.NewFakeRecorder(100)
-	return watched{NewWatcher(c, recorder, "ns", methods{}, NewStore(Default())), c, recorder}
+	return watched{NewWatcher(c, recorder, "ns", transports{}, NewStore(Default())), c, recorder}
 }
 
 func settingsIn(namespace, name string, data map[string]string) *corev1.ConfigMap {

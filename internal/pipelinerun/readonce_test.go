@@ -78,7 +78,7 @@ func (c *cluster) taskRunReconciler(t *testing.T) *taskrun.Reconciler {
 	}
 	return taskrun.NewReconciler(taskrun.Dependencies{
 		Client: c.WithWatch, Live: c.WithWatch, Recorder: events.NewFakeRecorder(1000), Config: c.config, Clock: c.clock, Judge: judge,
-		Methods: transport.Methods{config.TerminationMessage: terminationmessage.Method{}}, Wake: make(chan event.GenericEvent),
+		Transports: transport.Transports{config.TerminationMessage: terminationmessage.Transport{}}, Wake: make(chan event.GenericEvent),
 		Inpod: taskrun.Inpod{Image: "inpod:1", Delivery: pod.ImageVolume}, Images: noImages{},
 	})
 }

@@ -27,7 +27,7 @@ func Build(in Input) (*corev1.Pod, error) {
 		return nil, errUnmerged
 	}
 	in.Spec = in.Commands.applied(in.Spec)
-	b := &builder{Input: in, template: mergedTemplate(in.Settings.PodTemplate, in.TaskRun.Spec.PodTemplate), carried: Carried(in.Spec)}
+	b := &builder{Input: in, template: mergedTemplate(in.Settings.PodTemplate, in.TaskRun.Spec.PodTemplate), results: ResultsOf(in.Spec)}
 	if err := b.checkReserved(); err != nil {
 		return nil, err
 	}
@@ -45,7 +45,7 @@ func Build(in Input) (*corev1.Pod, error) {
 		}
 		pod.Spec.Containers = append(pod.Spec.Containers, container)
 	}
-	in.Carrier.Equip(pod, b.plan())
+	in.Transport.AddTo(pod, b.plan())
 	addBudgets(pod)
 	defaultResources(pod, in.Settings.Resources)
 	if err := checkLimits(pod, in.Spec); err != nil {
@@ -88,13 +88,13 @@ type builder struct {
 
 	// template is what the installation and the run say about the pod itself.
 	template v1.PodTemplate
-	// carried are the results that leave the pod.
-	carried []CarriedResult
+	// results are those that leave the pod.
+	results []Result
 }
 
 func (b *builder) plan() Plan {
 	return Plan{
-		Steps: podpaths.StepContainers(b.Spec), Results: b.carried, MaxResultSize: b.MaxResultSize,
+		Steps: podpaths.StepContainers(b.Spec), Results: b.results, MaxResultSize: b.MaxResultSize,
 		Nonce: b.Nonce, Image: b.Image, Signatures: b.Signing != nil,
 	}
 }

@@ -34,7 +34,7 @@ func input(spec v1.TaskSpec, change ...func(*Input)) Input {
 		ResultsFrom: config.TerminationMessage,
 
 		MaxResultSize: config.Default().Flags.MaxResultSize,
-		Carrier:       reporting{},
+		Transport:     reporting{},
 		Nonce:         "NONCE",
 		Image:         "registry.example/inpod@sha256:0000",
 		Delivery:      ImageVolume,
@@ -47,19 +47,19 @@ func input(spec v1.TaskSpec, change ...func(*Input)) Input {
 
 func messages(*Input) {}
 
-// reporting is a Carrier that only tells the steps something.
+// reporting is a Transport that only tells the steps something.
 type reporting struct{}
 
-func (reporting) Equip(p *corev1.Pod, plan Plan) {
+func (reporting) AddTo(p *corev1.Pod, plan Plan) {
 	if len(plan.Results) > 0 {
 		AddStepArgs(p, "-report-results")
 	}
 }
 
-// container is a Carrier that adds a container with everything that a plan has.
+// container is a Transport that adds a container with everything that a plan has.
 type container struct{}
 
-func (container) Equip(p *corev1.Pod, plan Plan) {
+func (container) AddTo(p *corev1.Pod, plan Plan) {
 	p.Spec.Containers = append(p.Spec.Containers, corev1.Container{
 		Name: "sidecar-other", Image: plan.Image, Command: []string{ImageBinary},
 		Args:         append([]string{"other", plan.Nonce, strconv.FormatInt(plan.MaxResultSize, 10)}, plan.ResultArgs()...),
@@ -68,7 +68,7 @@ func (container) Equip(p *corev1.Pod, plan Plan) {
 }
 
 func otherMethod(in *Input) {
-	in.ResultsFrom, in.Carrier = "other", container{}
+	in.ResultsFrom, in.Transport = "other", container{}
 	in.MaxResultSize = 100000
 }
 

@@ -31,9 +31,9 @@ type Input struct {
 	Commands ImageCommands
 	// MaxResultSize is the limit of one result's value, in bytes.
 	MaxResultSize int64
-	// ResultsFrom names the way in which the results come back, and Carrier is what that adds to the pod.
+	// ResultsFrom names the way in which the results come back, and Transport is what that adds to the pod.
 	ResultsFrom config.ResultsFrom
-	Carrier     Carrier
+	Transport   Transport
 	// Nonce tells the output of this pod from all others. It is valid by frame.ValidNonce.
 	Nonce string
 	// Image of the in-pod binary.

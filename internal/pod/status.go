@@ -14,9 +14,9 @@ func StepStatuses(p *corev1.Pod) []corev1.ContainerStatus {
 	return statuses(p, podpaths.IsStep)
 }
 
-// CarrierStatuses returns what the kubelet says of the container that carries the results, as StepStatuses does; none when
+// TransportStatuses returns what the kubelet says of the container that carries the results, as StepStatuses does; none when
 // the pod has no such container. Containers that something else has added to the pod carry nothing.
-func CarrierStatuses(p *corev1.Pod) []corev1.ContainerStatus {
+func TransportStatuses(p *corev1.Pod) []corev1.ContainerStatus {
 	return statuses(p, func(container string) bool { return container == podpaths.ResultsContainer })
 }
 

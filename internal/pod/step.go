@@ -22,7 +22,7 @@ func (b *builder) step(s v1.Step, i int) (corev1.Container, error) {
 	if i > 0 {
 		args = append(args, "-after", stepRunDir(i-1))
 	}
-	late, err := b.lateArgs(s, i)
+	late, err := b.runtimeArgs(s, i)
 	if err != nil {
 		return corev1.Container{}, err
 	}
@@ -135,7 +135,7 @@ func (b *builder) recordArgs(s v1.Step, i int) []string {
 		args = append(args, "-own-results", podpaths.StepDir(podpaths.StepContainer(s, i))+"/"+podpaths.StepResults)
 	}
 	var files []string
-	for _, r := range b.carried {
+	for _, r := range b.results {
 		switch r.Step {
 		case OfTask:
 			files = append(files, option("result", results.File{Declared: r.Declared, Path: podpaths.ResultPath(r.Result)}.String()))

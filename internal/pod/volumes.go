@@ -31,7 +31,7 @@ func (b *builder) volumes() []corev1.Volume {
 			volumes = append(volumes, emptyDir(numbered(sidecarScriptVolumePrefix, i)))
 		}
 	}
-	if ofTask(b.carried) {
+	if ofTask(b.results) {
 		volumes = append(volumes, emptyDir(resultsVolume))
 	}
 	volumes = append(volumes, b.workloadVolumes()...)
@@ -79,7 +79,7 @@ func (b *builder) stepMounts(s v1.Step, i int) []corev1.VolumeMount {
 	if b.debugged(s, i) {
 		mounts = append(mounts, corev1.VolumeMount{Name: runVolume(i), MountPath: podpaths.DebugDir})
 	}
-	if ofTask(b.carried) {
+	if ofTask(b.results) {
 		mounts = append(mounts, corev1.VolumeMount{Name: resultsVolume, MountPath: podpaths.ResultsDir})
 	}
 	if s.Script != "" {

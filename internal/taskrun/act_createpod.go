@@ -19,7 +19,7 @@ import (
 // pass whose status was not written, is taken as it is if it was made from the same task.
 func (r *Reconciler) createPod(ctx context.Context, tr *v1.TaskRun, obs Observation, plan Plan) (Effect, error) {
 	if attempt(tr) > 0 {
-		r.Methods.Forget(keyOf(tr)) // of the attempts before this one, which has no pod yet
+		r.Transports.Forget(keyOf(tr)) // of the attempts before this one, which has no pod yet
 	}
 	wanted, err := r.buildPod(tr, obs, plan)
 	var limit *pod.LimitError
@@ -53,7 +53,7 @@ func (r *Reconciler) buildPod(tr *v1.TaskRun, obs Observation, plan Plan) (*core
 	built, err := pod.Build(pod.Input{
 		TaskRun: plan.Prepared.Run, Spec: plan.Prepared.Task.Spec, References: plan.Prepared.Task.References,
 		Commands: plan.Needs.Commands, MaxResultSize: obs.Flags.MaxResultSize, Settings: settings(obs.Config),
-		ResultsFrom: from, Carrier: r.Methods[from], Nonce: rand.Text(), Retry: attempt(tr),
+		ResultsFrom: from, Transport: r.Transports[from], Nonce: rand.Text(), Retry: attempt(tr),
 		Signing: r.signing(tr, obs), Image: r.Inpod.Image, Delivery: r.Inpod.Delivery, Credentials: plan.Needs.Credentials,
 	})
 	if err != nil {

@@ -14,8 +14,8 @@ import (
 // containers is what a pod's status says of the containers that matter: the steps, what carries their results, and the
 // init containers. Others, which something has injected beside the steps, keep no step from running.
 type containers struct {
-	steps    []corev1.ContainerStatus
-	carriers []corev1.ContainerStatus
+	steps     []corev1.ContainerStatus
+	transport []corev1.ContainerStatus
 	// inits are those that prepare the pod, the task's sidecars, and injected ones.
 	inits []corev1.ContainerStatus
 	// all are the ones above: any one whose image cannot be had keeps the run from its end.
@@ -23,8 +23,8 @@ type containers struct {
 }
 
 func containersOf(p *corev1.Pod) containers {
-	c := containers{steps: pod.StepStatuses(p), carriers: pod.CarrierStatuses(p), inits: p.Status.InitContainerStatuses}
-	c.all = slices.Concat(c.inits, c.steps, c.carriers)
+	c := containers{steps: pod.StepStatuses(p), transport: pod.TransportStatuses(p), inits: p.Status.InitContainerStatuses}
+	c.all = slices.Concat(c.inits, c.steps, c.transport)
 	return c
 }
 
@@ -43,7 +43,7 @@ func notTerminated(s corev1.ContainerStatus) bool { return s.State.Terminated ==
 
 // waiting reports whether a container has not started yet.
 func (c containers) waiting() bool {
-	return slices.ContainsFunc(c.steps, notStarted) || slices.ContainsFunc(c.carriers, notStarted)
+	return slices.ContainsFunc(c.steps, notStarted) || slices.ContainsFunc(c.transport, notStarted)
 }
 
 // stepRuns reports whether a step's container runs.
@@ -52,21 +52,23 @@ func (c containers) stepRuns() bool {
 }
 
 // unrun reports whether no step runs, and nothing can report that one has run.
-func (c containers) unrun() bool { return !c.stepRuns() && (len(c.carriers) == 0 || c.carries()) }
+func (c containers) unrun() bool {
+	return !c.stepRuns() && (len(c.transport) == 0 || c.transportRuns())
+}
 
 // ended reports whether all steps have terminated.
 func (c containers) ended() bool { return !slices.ContainsFunc(c.steps, notTerminated) }
 
-// carries reports whether what carries the results runs, or is still to start.
-func (c containers) carries() bool { return slices.ContainsFunc(c.carriers, notTerminated) }
+// transportRuns reports whether what carries the results runs, or is still to start.
+func (c containers) transportRuns() bool { return slices.ContainsFunc(c.transport, notTerminated) }
 
 // recorded reports whether what the steps did can still be learned: from what carries their results, once that has run,
 // or from the steps' own termination messages.
 func (c containers) recorded() bool {
-	if len(c.carriers) == 0 {
+	if len(c.transport) == 0 {
 		return c.ended()
 	}
-	return slices.ContainsFunc(c.carriers, hasStarted)
+	return slices.ContainsFunc(c.transport, hasStarted)
 }
 
 // recordless returns the step whose container ended first without the record that its entrypoint leaves, or nil: the
@@ -75,7 +77,7 @@ func (c containers) recordless() *corev1.ContainerStatus {
 	var first *corev1.ContainerStatus
 	for i := range c.steps {
 		t := c.steps[i].State.Terminated
-		if t == nil || hasRecord(t) || len(c.carriers) > 0 && hasCutRecord(t) {
+		if t == nil || hasRecord(t) || len(c.transport) > 0 && hasCutRecord(t) {
 			continue
 		}
 		switch {
@@ -145,7 +147,7 @@ func (c containers) misconfigured() *corev1.ContainerStatus { return c.waitingFo
 func (c containers) waitingFor(reasons ...string) *corev1.ContainerStatus {
 	needed := c.all
 	if c.ended() {
-		needed = c.carriers
+		needed = c.transport
 	}
 	for i, s := range needed {
 		if w := s.State.Waiting; w != nil && slices.Contains(reasons, w.Reason) {

@@ -124,7 +124,7 @@ func TestUnreadableOfARemovedPod(t *testing.T) {
 			words:  `pod "build-pod" was deleted`,
 			lack:   "kept",
 		},
-		"Carrier": {
+		"Sidecar": {
 			reason: "it is enough that the results cannot be read for it",
 			pod:    ended,
 			err:    frame.ErrIncomplete,

@@ -16,6 +16,6 @@ func (r *Reconciler) giveUp(ctx context.Context, tr *v1.TaskRun) error {
 	if err := errors.Join(r.abandon(ctx, tr, obs.Pod), r.stopEarlier(ctx, obs)); err != nil {
 		return err
 	}
-	r.Methods.Forget(keyOf(tr))
+	r.Transports.Forget(keyOf(tr))
 	return nil
 }

@@ -56,7 +56,7 @@ func TestMessageThatInjectedContainersCut(t *testing.T) {
 	whole := record(0, value("digest", "", strings.Repeat("d", 3000)))
 	p := mesh(runPod(corev1.PodRunning, terminated(0, whole[:2048]), terminated(0, record(0))), running())
 	obs := observation(withPod(p))
-	obs.Evidence = terminationmessage.Method{}.Gather(transport.Run{Pod: p, Spec: obs.Task.Spec})
+	obs.Evidence = terminationmessage.Transport{}.Progress(transport.Run{Pod: p, Spec: obs.Task.Spec})
 	tr := taskRun(started)
 	got := outcomeOf(tr, stateOf(tr, obs, Plan{}), obs, Plan{})
 	if got == nil || got.Condition.Reason != v1.TaskRunReasonResultsUnavailable ||
@@ -92,7 +92,7 @@ func TestRecordThatInjectedContainersCut(t *testing.T) {
 			pod:    mesh(runPod(corev1.PodRunning, terminated(0, string(compressed[:len(compressed)-9])), running(), running()), running()),
 			lost:   false,
 		},
-		"NoCarrier": {
+		"NoSidecar": {
 			reason: "nobody else has the record",
 			pod:    mesh(runPod(corev1.PodRunning, terminated(0, cut), running()), running()),
 			lost:   true,
@@ -129,7 +129,7 @@ func TestKubeletsWordsAreNoMessageOfAStep(t *testing.T) {
 		t.Run(reason, func(t *testing.T) {
 			p := runPod(corev1.PodFailed, terminated(0, record(0, value("digest", "", "d"))), terminatedAs(128, reason, startWords))
 			obs := observation(withPod(p))
-			obs.Evidence = terminationmessage.Method{}.Gather(transport.Run{Pod: p, Spec: obs.Task.Spec})
+			obs.Evidence = terminationmessage.Transport{}.Progress(transport.Run{Pod: p, Spec: obs.Task.Spec})
 			tr := taskRun(started)
 			got := outcomeOf(tr, stateOf(tr, obs, Plan{}), obs, Plan{})
 			if got == nil || got.Condition.Reason != v1.TaskRunReasonFailed || len(got.Results) != 1 ||

@@ -33,7 +33,7 @@ func (e Ended) lingers() bool {
 	if p == nil || podEnded(p) || p.DeletionTimestamp != nil || stopped(p) {
 		return false
 	}
-	return slices.ContainsFunc(slices.Concat(pod.StepStatuses(p), pod.CarrierStatuses(p), pod.InjectedStatuses(p)), notTerminated)
+	return slices.ContainsFunc(slices.Concat(pod.StepStatuses(p), pod.TransportStatuses(p), pod.InjectedStatuses(p)), notTerminated)
 }
 
 // patience is how long the pod may run on.

@@ -90,7 +90,7 @@ func wishes() map[string]func(*model) {
 // for, and of what the kubelet says.
 func TestEveryEvidenceHasAWayOut(t *testing.T) {
 	var f modelFindings
-	all, carriers := modelStates(), modelCarriers()
+	all, sidecars := modelStates(), modelSidecars()
 	for _, n := range []int{1, 3} {
 		for _, name := range []string{"running", "done", "norecord137", "starterror", "waitingContainerCreating"} {
 			states := make([]corev1.ContainerState, n)
@@ -99,9 +99,9 @@ func TestEveryEvidenceHasAWayOut(t *testing.T) {
 			}
 			states[n-1] = all[name]
 			for _, s := range modelSituations() {
-				for _, carrier := range []string{"running", "done"} {
-					state := carriers[carrier]
-					f.tryAll(fmt.Sprintf("%d-%s/%s/%s", n, name, s.name, carrier), modelPod(states, &state, s), n)
+				for _, sidecar := range []string{"running", "done"} {
+					state := sidecars[sidecar]
+					f.tryAll(fmt.Sprintf("%d-%s/%s/%s", n, name, s.name, sidecar), modelPod(states, &state, s), n)
 				}
 			}
 		}

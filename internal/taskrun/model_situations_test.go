@@ -59,8 +59,8 @@ func modelStates() map[string]corev1.ContainerState {
 	return states
 }
 
-// modelCarriers are the states of the results sidecar.
-func modelCarriers() map[string]corev1.ContainerState {
+// modelSidecars are the states of the results sidecar.
+func modelSidecars() map[string]corev1.ContainerState {
 	states := map[string]corev1.ContainerState{}
 	for _, name := range []string{
 		"unseen", "running", "done", "norecord137", "oom", "starterror", "waitingContainerCreating",

@@ -54,8 +54,8 @@ func sortedKeys[V any](m map[string]V) []string {
 	return keys
 }
 
-// modelPod is the pod of a run with these steps; carrier is nil in a pod without a results sidecar.
-func modelPod(states []corev1.ContainerState, carrier *corev1.ContainerState, s situation) *corev1.Pod {
+// modelPod is the pod of a run with these steps; sidecar is nil in a pod without a results sidecar.
+func modelPod(states []corev1.ContainerState, sidecar *corev1.ContainerState, s situation) *corev1.Pod {
 	p := runPod(corev1.PodRunning, running())
 	p.Spec.Containers, p.Status.ContainerStatuses = nil, nil
 	p.CreationTimestamp = metav1.NewTime(epoch())
@@ -74,8 +74,8 @@ func modelPod(states []corev1.ContainerState, carrier *corev1.ContainerState, s 
 	for i, state := range states {
 		add(fmt.Sprintf("step-s%d", i), state)
 	}
-	if carrier != nil {
-		add(podpaths.ResultsContainer, *carrier)
+	if sidecar != nil {
+		add(podpaths.ResultsContainer, *sidecar)
 	}
 	s.change(p)
 	return p
@@ -129,8 +129,8 @@ func (m *model) gather() {
 		m.obs.Unjudged, m.obs.Verdict = nil, &verify.Verdict{Reason: bundleUnavailable, Message: "no authorities"}
 	case p == nil || m.obs.Evidence.Set != nil || m.obs.Evidence.GaveUp:
 	case m.from == config.TerminationMessage:
-		m.obs.Evidence = terminationmessage.Method{}.Gather(transport.Run{Pod: p, Spec: m.obs.Task.Spec})
-	case m.answers && stopped(p) && slices.ContainsFunc(containersOf(p).carriers, runs):
+		m.obs.Evidence = terminationmessage.Transport{}.Progress(transport.Run{Pod: p, Spec: m.obs.Task.Spec})
+	case m.answers && stopped(p) && slices.ContainsFunc(containersOf(p).transport, runs):
 		m.obs.Evidence = collect.Progress{Set: m.set(true), At: m.obs.Now}
 	}
 }
@@ -153,7 +153,7 @@ func (m *model) collectorReads() bool {
 	if e := m.obs.Evidence; p == nil || m.from != config.SidecarLogs || e.Set != nil || e.GaveUp || e.Unread {
 		return false
 	}
-	return slices.ContainsFunc(containersOf(p).carriers, func(s corev1.ContainerStatus) bool {
+	return slices.ContainsFunc(containersOf(p).transport, func(s corev1.ContainerStatus) bool {
 		return s.State.Terminated != nil || s.State.Running != nil && podEnded(p)
 	})
 }
@@ -374,7 +374,7 @@ func (f *modelFindings) try(m *model) {
 // TestEveryStateHasAWayOut is the model of all combinations of what the kubelet says.
 func TestEveryStateHasAWayOut(t *testing.T) {
 	var f modelFindings
-	carriers := modelCarriers()
+	sidecars := modelSidecars()
 	several := []string{"plain", "failed", "stopped", "deleted-long-ago", "mesh"} // the situations for more than one step
 	modelSteps(func(steps string, states []corev1.ContainerState) {
 		for _, s := range modelSituations() {
@@ -383,13 +383,13 @@ func TestEveryStateHasAWayOut(t *testing.T) {
 			}
 			f.try(newModel(steps+"/"+s.name+"/termination-message", len(states), modelPod(states, nil, s), config.TerminationMessage))
 			f.tryWarnings(steps, states, s)
-			for _, carrier := range sortedKeys(carriers) {
+			for _, sidecar := range sortedKeys(sidecars) {
 				for _, answers := range []bool{false, true} {
-					state := carriers[carrier]
+					state := sidecars[sidecar]
 					if answers && state.Running == nil {
 						continue // it can say nothing
 					}
-					m := newModel(fmt.Sprintf("%s/%s/sidecar-logs-%s/answers-%t", steps, s.name, carrier, answers),
+					m := newModel(fmt.Sprintf("%s/%s/sidecar-logs-%s/answers-%t", steps, s.name, sidecar, answers),
 						len(states), modelPod(states, &state, s), config.SidecarLogs)
 					m.answers = answers
 					f.try(m)

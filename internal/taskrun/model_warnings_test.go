@@ -62,11 +62,11 @@ func (f *modelFindings) tryWarnings(steps string, states []corev1.ContainerState
 	if !slices.Contains([]string{"without-sandbox", "without-condition"}, s.name) {
 		return
 	}
-	waits := modelCarriers()["waitingContainerCreating"]
+	waits := modelSidecars()["waitingContainerCreating"]
 	known := modelWarnings()
 	for _, name := range sortedKeys(known) {
-		for from, carrier := range map[config.ResultsFrom]*corev1.ContainerState{config.TerminationMessage: nil, config.SidecarLogs: &waits} {
-			m := newModel(steps+"/"+s.name+"/warned-"+name+"/"+string(from), len(states), modelPod(states, carrier, s), from)
+		for from, sidecar := range map[config.ResultsFrom]*corev1.ContainerState{config.TerminationMessage: nil, config.SidecarLogs: &waits} {
+			m := newModel(steps+"/"+s.name+"/warned-"+name+"/"+string(from), len(states), modelPod(states, sidecar, s), from)
 			m.warns = known[name]
 			f.try(m)
 		}

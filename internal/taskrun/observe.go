@@ -91,7 +91,7 @@ func (r *Reconciler) observeWith(ctx context.Context, tr *v1.TaskRun, unseen *co
 		return obs, r.findEarlier(ctx, tr, &obs)
 	}
 	r.Images.Forget(keyOf(tr)) // another attempt asks anew: a tag may have moved
-	obs.Evidence = r.Methods.Gather(transport.Run{Name: keyOf(tr), UID: attemptKey(tr), Pod: obs.Pod, Spec: obs.Task.Spec}, chosen(tr))
+	obs.Evidence = r.Transports.Progress(transport.Run{Name: keyOf(tr), UID: attemptKey(tr), Pod: obs.Pod, Spec: obs.Task.Spec}, chosen(tr))
 	r.verify(tr, &obs)
 	if obs.Pod != nil {
 		obs.Warnings = r.events.Warnings(ctx, keyOf(tr), obs.Pod)

@@ -46,7 +46,7 @@ func (r *Reconciler) observeTask(ctx context.Context, tr *v1.TaskRun, obs *Obser
 	obs.Task = task
 	obs.Recordable = tr.Status.TaskSpec != nil || fits(tr, task.Spec)
 	if obs.ResultsFrom = chosen(tr); obs.ResultsFrom == "" && obs.Invalid == nil {
-		obs.ResultsFrom, obs.Invalid = r.Methods.Choose(tr.Annotations, task.Annotations, obs.Flags)
+		obs.ResultsFrom, obs.Invalid = r.Transports.Choose(tr.Annotations, task.Annotations, obs.Flags)
 	}
 	return nil
 }

@@ -76,7 +76,7 @@ func outcomeOf(tr *v1.TaskRun, state State, obs Observation, plan Plan) *Outcome
 func cutShort(obs Observation, condition metav1.Condition) *Outcome {
 	outcome := &Outcome{Condition: condition}
 	if obs.Evidence.Set != nil {
-		values := transport.Assemble(obs.Task.Spec, credible(obs.Evidence.Set))
+		values := transport.Decode(obs.Task.Spec, credible(obs.Evidence.Set))
 		outcome.Results, outcome.StepResults = values.Task, values.Steps
 	}
 	return outcome
@@ -166,7 +166,7 @@ func uncollectable(obs Observation) *Outcome {
 	}
 	why := ""
 	if obs.Pod != nil {
-		if why = unstarted(containersOf(obs.Pod).carriers); why != "" {
+		if why = unstarted(containersOf(obs.Pod).transport); why != "" {
 			why += ": "
 		}
 	}
@@ -228,7 +228,7 @@ func failedStep(p *corev1.Pod) *corev1.ContainerStatus {
 // user wants to hear it: a step that failed, then results that could not be carried, then results of the wrong type.
 func collected(obs Observation) *Outcome {
 	set := obs.Evidence.Set
-	values := transport.Assemble(obs.Task.Spec, credible(set))
+	values := transport.Decode(obs.Task.Spec, credible(set))
 	outcome := &Outcome{Results: values.Task, StepResults: values.Steps}
 	var also []string
 	sidecars := sidecarMessages(obs.Pod)

@@ -266,7 +266,7 @@ func TestOutcomeOfOtherStates(t *testing.T) {
 			want:    v1.TaskRunReasonResultsLogAccessDenied,
 			message: refusal.Message,
 		},
-		"CarrierEnded": {
+		"SidecarEnded": {
 			reason:  "steps that still run have not ended",
 			state:   Uncollectable,
 			obs:     observation(withPod(runPod(corev1.PodRunning, running(), running(), terminated(137, ""))), gaveUp(frame.ErrIncomplete)),

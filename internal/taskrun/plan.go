@@ -40,7 +40,7 @@ func (r *Reconciler) plan(ctx context.Context, tr *v1.TaskRun, obs Observation) 
 		return plan, nil
 	}
 	var err error
-	plan.Refusal, err = r.Methods.Permit(ctx, transport.Needed(obs.ResultsFrom, obs.Task.Spec, obs.Flags), tr.Namespace)
+	plan.Refusal, err = r.Transports.CheckAccess(ctx, transport.Needed(obs.ResultsFrom, obs.Task.Spec, obs.Flags), tr.Namespace)
 	if err != nil || plan.Refusal != nil {
 		return plan, err
 	}

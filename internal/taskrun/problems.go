@@ -30,7 +30,7 @@ type resultPlace struct {
 
 // placeOf tells which result travels under a name.
 func placeOf(spec *v1.TaskSpec, name string) resultPlace {
-	for _, c := range pod.Carried(spec) {
+	for _, c := range pod.ResultsOf(spec) {
 		if c.Name == name && c.Step != pod.OfTask {
 			step := spec.Steps[c.Step]
 			return resultPlace{

@@ -47,8 +47,8 @@ type Dependencies struct {
 	Recorder events.EventRecorder
 	// Config in force.
 	Config *config.Store
-	// Methods are the ways in which results come back.
-	Methods transport.Methods
+	// Transports are the ways in which results come back.
+	Transports transport.Transports
 	// Images finds what images run.
 	Images ImageLookup
 	// Judge tells whether expressions in CEL hold.
@@ -117,7 +117,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 
 // forget drops what is known of a run that is deleted: nothing asks for its results again.
 func (r *Reconciler) forget(run types.NamespacedName) {
-	r.Methods.Forget(run)
+	r.Transports.Forget(run)
 	r.Images.Forget(run)
 	r.events.Forget(run)
 }
@@ -196,12 +196,12 @@ func (r *Reconciler) act(ctx context.Context, action Action, tr *v1.TaskRun, obs
 	case StopEarlier:
 		return Effect{}, r.stopEarlier(ctx, obs)
 	case StopEnded:
-		r.Methods.Forget(keyOf(tr))
+		r.Transports.Forget(keyOf(tr))
 		return Effect{}, r.stopPod(ctx, obs.Ended.Pod)
 	case DeletePod:
 		return Effect{}, errors.Join(r.deletePod(ctx, obs.Pod), r.stopEarlier(ctx, obs))
 	case Release:
-		r.Methods.Forget(keyOf(tr))
+		r.Transports.Forget(keyOf(tr))
 	case DoNothing:
 	}
 	return Effect{}, nil

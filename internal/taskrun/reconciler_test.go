@@ -107,8 +107,8 @@ func newWorld(t *testing.T, objects []client.Object, intercept interceptor.Funcs
 		Judge:    judge,
 		Recorder: events.NewFakeRecorder(100),
 		Config:   w.store,
-		Methods: transport.Methods{
-			config.TerminationMessage: terminationmessage.Method{},
+		Transports: transport.Transports{
+			config.TerminationMessage: terminationmessage.Transport{},
 			config.SidecarLogs:        sidecarlogs.New(w.collector, access),
 		},
 		Inpod: Inpod{Image: "inpod:1", Delivery: pod.ImageVolume},

@@ -23,11 +23,11 @@ import (
 // takes is this type, and one line where the methods are listed.
 type byAnnotation struct{ forgotten *[]types.NamespacedName }
 
-func (byAnnotation) Equip(p *corev1.Pod, plan pod.Plan) {
+func (byAnnotation) AddTo(p *corev1.Pod, plan pod.Plan) {
 	p.Spec.Containers = append(p.Spec.Containers, corev1.Container{Name: "annotator", Image: plan.Image, VolumeMounts: plan.ResultMounts()})
 }
 
-func (byAnnotation) Gather(run transport.Run) collect.Progress {
+func (byAnnotation) Progress(run transport.Run) collect.Progress {
 	text, ok := run.Pod.Annotations["digest"]
 	if !ok {
 		return collect.Progress{}
@@ -47,8 +47,8 @@ func TestThirdMethod(t *testing.T) {
 		tr.Annotations = map[string]string{v1.AnnotationResultsFrom: "annotation"}
 	})}, interceptor.Funcs{})
 	var forgotten []types.NamespacedName
-	w.Methods["annotation"] = byAnnotation{&forgotten}
-	flags, problems := config.ParseFlags(map[string]string{"results-from": "annotation"}, w.Methods.Names())
+	w.Transports["annotation"] = byAnnotation{&forgotten}
+	flags, problems := config.ParseFlags(map[string]string{"results-from": "annotation"}, w.Transports.Names())
 	if flags.ResultsFrom != "annotation" || problems != nil {
 		t.Errorf("the flag takes the new value, got %q, %v", flags.ResultsFrom, problems)
 	}
@@ -81,9 +81,9 @@ func TestUnknownMethodFails(t *testing.T) {
 	w := newWorld(t, []client.Object{taskRun(func(tr *v1.TaskRun) {
 		tr.Annotations = map[string]string{v1.AnnotationResultsFrom: "newer"}
 	})}, interceptor.Funcs{})
-	w.Methods["newer"] = byAnnotation{new([]types.NamespacedName)}
+	w.Transports["newer"] = byAnnotation{new([]types.NamespacedName)}
 	w.pass(t)
-	delete(w.Methods, "newer")
+	delete(w.Transports, "newer")
 	w.play(t, corev1.PodSucceeded, terminated(0, record(0)), terminated(0, record(0)))
 	wantCondition(t, w.pass(t), "False TaskRunResultsUnavailable")
 }
@@ -93,7 +93,7 @@ func TestUnknownMethodFails(t *testing.T) {
 func TestDeletedRunIsForgotten(t *testing.T) {
 	w := newWorld(t, nil, interceptor.Funcs{})
 	var forgotten []types.NamespacedName
-	w.Methods["annotation"] = byAnnotation{&forgotten}
+	w.Transports["annotation"] = byAnnotation{&forgotten}
 	if _, err := w.Reconcile(context.Background(), ctrl.Request{NamespacedName: keyOf(taskRun())}); err != nil {
 		t.Fatal(err)
 	}

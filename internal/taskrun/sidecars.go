@@ -23,5 +23,5 @@ func sidecarMessages(p *corev1.Pod) []string {
 
 // sidecarOutOfMemory reports whether a sidecar used more memory than its limit.
 func sidecarOutOfMemory(p *corev1.Pod) bool {
-	return p != nil && slices.ContainsFunc(pod.SidecarFailures(p), func(end pod.SidecarEnd) bool { return end.OutOfMemory })
+	return p != nil && slices.ContainsFunc(pod.SidecarFailures(p), func(end pod.SidecarExit) bool { return end.OutOfMemory })
 }

@@ -48,7 +48,7 @@ func noteSigning(tr *v1.TaskRun, flags *config.Flags) {
 
 // signs reports whether the run's results are to be signed. Where there are none, there is nothing to sign.
 func (o Observation) signs() bool {
-	return o.Flags.Signing.On() && o.Task.Spec != nil && len(pod.Carried(o.Task.Spec)) > 0
+	return o.Flags.Signing.On() && o.Task.Spec != nil && len(pod.ResultsOf(o.Task.Spec)) > 0
 }
 
 func identityOf(tr *v1.TaskRun, flags config.Flags) string {
@@ -117,7 +117,7 @@ func (r *Reconciler) verify(tr *v1.TaskRun, obs *Observation) {
 }
 
 func declared(spec *v1.TaskSpec) []results.Declared {
-	carried := pod.Carried(spec)
+	carried := pod.ResultsOf(spec)
 	list := make([]results.Declared, len(carried))
 	for i, c := range carried {
 		list[i] = c.Declared

@@ -165,7 +165,7 @@ func (o Observation) unstartable() *corev1.ContainerStatus {
 
 const (
 	// recordPatience is how long what carries the results may take to end, once all steps have and one of them has left no
-	// record in its container's status. It may have left one where only the carrier finds it.
+	// record in its container's status. It may have left one where only the sidecar finds it.
 	recordPatience = 3 * time.Second
 	// reportPatience is how long it may take to report results when each step has a record: it reads them from a disk that
 	// may be slow, and the kubelet reports its end some seconds later.
@@ -188,16 +188,16 @@ func (o Observation) lostDue() (due time.Time, ok bool) {
 	case step == nil:
 		return time.Time{}, false
 	case !c.ended(), pod.NeverStarted(step.State.Terminated):
-		return time.Time{}, !c.ended() || c.carries()
+		return time.Time{}, !c.ended() || c.transportRuns()
 	default:
-		return c.lastStepEnd().Add(recordPatience + o.Evidence.Waited), c.carries()
+		return c.lastStepEnd().Add(recordPatience + o.Evidence.Waited), c.transportRuns()
 	}
 }
 
 // unreported reports whether what carries the results should have reported them by now.
 func (o Observation) unreported() bool {
 	c := containersOf(o.Pod)
-	return c.ended() && c.carries() && !podEnded(o.Pod) && !o.Now.Before(o.reportDue())
+	return c.ended() && c.transportRuns() && !podEnded(o.Pod) && !o.Now.Before(o.reportDue())
 }
 
 // reportDue is when the results of steps that have all ended must have been reported.

@@ -131,7 +131,7 @@ func TestPodOfEndedRunIsStopped(t *testing.T) {
 			pod:    runPod(corev1.PodRunning, over, waiting("PodInitializing"), running()),
 			within: time.Minute,
 		},
-		"Carrier": {
+		"Sidecar": {
 			reason: "what carries the results runs on",
 			pod:    runPod(corev1.PodRunning, over, over, running()),
 			within: time.Minute,
@@ -267,11 +267,11 @@ func TestLostStepIsNamed(t *testing.T) {
 		} {
 			for _, from := range []config.ResultsFrom{config.SidecarLogs, config.TerminationMessage} {
 				t.Run(name+"/"+place+"/"+string(from), func(t *testing.T) {
-					var carrier *corev1.ContainerState
+					var sidecar *corev1.ContainerState
 					if from == config.SidecarLogs {
-						carrier = new(running())
+						sidecar = new(running())
 					}
-					m := newModel(name, len(states), modelPod(states, carrier, situation{change: func(*corev1.Pod) {}}), from)
+					m := newModel(name, len(states), modelPod(states, sidecar, situation{change: func(*corev1.Pod) {}}), from)
 					m.answers = true
 					got, after := m.outcome()
 					if got == nil || got.Condition.Status != metav1.ConditionFalse || !strings.Contains(got.Condition.Message, tc.words) || after > limit {

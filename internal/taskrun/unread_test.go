@@ -22,50 +22,50 @@ func TestUnreadResultsAreNoFailure(t *testing.T) {
 	cases := map[string]struct {
 		reason  string
 		steps   []corev1.ContainerState
-		carrier corev1.ContainerState
+		sidecar corev1.ContainerState
 		phase   corev1.PodPhase
 		// failed is the state after a read that has failed.
 		failed State
 	}{
-		"CarrierEnded": {
+		"SidecarEnded": {
 			reason:  "The pod has ended, and its log is there to be read.",
 			steps:   []corev1.ContainerState{done},
-			carrier: terminated(0, ""),
+			sidecar: terminated(0, ""),
 			phase:   corev1.PodSucceeded,
 			failed:  Running,
 		},
-		"CarrierRuns": {
+		"SidecarRuns": {
 			reason:  "The kubelet has not reported the end of the results sidecar, which would else be too late.",
 			steps:   []corev1.ContainerState{done},
-			carrier: running(),
+			sidecar: running(),
 			phase:   corev1.PodRunning,
 			failed:  Running,
 		},
 		"NoRecord": {
 			reason:  "The kubelet has lost a step's record, which would else be a lost step. The log has it.",
 			steps:   []corev1.ContainerState{noRecord},
-			carrier: running(),
+			sidecar: running(),
 			phase:   corev1.PodRunning,
 			failed:  Running,
 		},
 		"NoRecordWhileAnotherRuns": {
 			reason:  "It has lost one step's record, and has not reported the end of another step, which would else wait for ever.",
 			steps:   []corev1.ContainerState{noRecord, running()},
-			carrier: running(),
+			sidecar: running(),
 			phase:   corev1.PodRunning,
 			failed:  StepLost,
 		},
 		"StepRuns": {
 			reason:  "The kubelet has not reported the end of the step.",
 			steps:   []corev1.ContainerState{running()},
-			carrier: running(),
+			sidecar: running(),
 			phase:   corev1.PodRunning,
 			failed:  Running,
 		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			p := modelPod(tc.steps, &tc.carrier, situation{"", func(p *corev1.Pod) { p.Status.Phase = tc.phase }})
+			p := modelPod(tc.steps, &tc.sidecar, situation{"", func(p *corev1.Pod) { p.Status.Phase = tc.phase }})
 			m := newModel(name, len(tc.steps), p, config.SidecarLogs)
 			m.tr.Spec.Timeout = &metav1.Duration{Duration: 3 * time.Second} // one second is left when the waiting begins
 			begun := m.obs.Now
@@ -103,9 +103,9 @@ func TestUnreadResultsAreNoFailure(t *testing.T) {
 
 // TestTimeoutAfterWaiting: a run that has waited times out when it has used up the time that was left to it before.
 func TestTimeoutAfterWaiting(t *testing.T) {
-	carrier := terminated(0, "")
+	sidecar := terminated(0, "")
 	steps := []corev1.ContainerState{terminated(0, record(0))}
-	m := newModel("", 1, modelPod(steps, &carrier, situation{"", func(*corev1.Pod) {}}), config.SidecarLogs)
+	m := newModel("", 1, modelPod(steps, &sidecar, situation{"", func(*corev1.Pod) {}}), config.SidecarLogs)
 	m.tr.Spec.Timeout = &metav1.Duration{Duration: time.Hour}
 	m.obs.Evidence = collect.Progress{Waited: 5 * time.Hour}
 	for left, want := range map[time.Duration]State{time.Second: Running, 0: TimedOut} {

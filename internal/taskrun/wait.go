@@ -55,7 +55,7 @@ func podDeadlines(obs Observation) []time.Time {
 	if due, lost := obs.lostDue(); lost {
 		deadlines = append(deadlines, due)
 	}
-	if c.ended() && c.carries() {
+	if c.ended() && c.transportRuns() {
 		deadlines = append(deadlines, obs.reportDue())
 	}
 	if due := goneBy(obs.Pod); !due.IsZero() {

@@ -224,7 +224,7 @@ func workInHand(p *corev1.Pod) string {
 		}
 	}
 	c := containersOf(p)
-	for _, s := range slices.Concat(c.steps, c.carriers) {
+	for _, s := range slices.Concat(c.steps, c.transport) {
 		if !hasStarted(s) {
 			return beingCreated(s)
 		}

@@ -13,7 +13,7 @@ import (
 
 // Choose returns how the results of a run are to come back: by the annotation v1.AnnotationResultsFrom of the run, else
 // by that of its task, else by the flag. The error names the annotation, its value, and what it may be.
-func (m Methods) Choose(run, task map[string]string, flags config.Flags) (config.ResultsFrom, error) {
+func (m Transports) Choose(run, task map[string]string, flags config.Flags) (config.ResultsFrom, error) {
 	chosen := flags.ResultsFrom
 	for _, from := range []struct {
 		kind        string
@@ -36,14 +36,14 @@ func (m Methods) Choose(run, task map[string]string, flags config.Flags) (config
 // own or its steps', has nothing to carry, so that nothing is added to its pod, whatever was chosen. The exception is for
 // who would rather have it end sooner than have its pod small.
 func Needed(chosen config.ResultsFrom, spec *v1.TaskSpec, flags config.Flags) config.ResultsFrom {
-	if len(pod.Carried(spec)) == 0 && !flags.FollowEveryTask {
+	if len(pod.ResultsOf(spec)) == 0 && !flags.FollowEveryTask {
 		return config.TerminationMessage
 	}
 	return chosen
 }
 
 // check returns why the annotation cannot have this value.
-func (m Methods) check(kind, value string, flags config.Flags) error {
+func (m Transports) check(kind, value string, flags config.Flags) error {
 	if _, ok := m[config.ResultsFrom(value)]; !ok {
 		return fmt.Errorf("metadata.annotations[%s] of the %s: %q is not one of %s", v1.AnnotationResultsFrom, kind, value, quoted(m.Names()))
 	}

@@ -11,9 +11,9 @@ import (
 	"github.com/sluice-ci/sluice/internal/transport/terminationmessage"
 )
 
-func methods() transport.Methods {
-	return transport.Methods{
-		config.TerminationMessage: terminationmessage.Method{},
+func transports() transport.Transports {
+	return transport.Transports{
+		config.TerminationMessage: terminationmessage.Transport{},
 		config.SidecarLogs:        sidecarlogs.New(nil, nil),
 	}
 }
@@ -90,7 +90,7 @@ func TestChoose(t *testing.T) {
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			got, err := methods().Choose(tc.run, tc.task, tc.flags)
+			got, err := transports().Choose(tc.run, tc.task, tc.flags)
 			if got != tc.want || (err != nil) != (tc.fails != "") {
 				t.Fatalf("%s: want %q, got %q, %v", tc.reason, tc.want, got, err)
 			}

@@ -24,17 +24,17 @@ type Values struct {
 	Wrong []string
 }
 
-// Assemble turns what left the pod into the values of results: each is decoded by its declared type, and those results of
+// Decode turns what left the pod into the values of results: each is decoded by its declared type, and those results of
 // the task that take their value from steps get it. The spec has its defaults and its StepActions resolved, as for
-// pod.Carried.
-func Assemble(spec *v1.TaskSpec, whole []frame.Result) Values {
+// pod.ResultsOf.
+func Decode(spec *v1.TaskSpec, whole []frame.Result) Values {
 	raw := make(map[string][]byte, len(whole))
 	for _, r := range whole {
 		raw[r.Name] = r.Value
 	}
-	a := assembly{spec: spec, values: Values{Steps: make([][]v1.TaskRunResult, len(spec.Steps))}}
+	a := decoding{spec: spec, values: Values{Steps: make([][]v1.TaskRunResult, len(spec.Steps))}}
 	own := map[string]v1.TaskRunResult{}
-	for _, c := range pod.Carried(spec) {
+	for _, c := range pod.ResultsOf(spec) {
 		value, ok := raw[c.Name]
 		if !ok {
 			continue // declared and not written is allowed
@@ -78,14 +78,14 @@ func stepResult(step v1.Step, name string) v1.TaskResult {
 	return v1.TaskResult{Name: name}
 }
 
-// assembly is what is being put together.
-type assembly struct {
+// decoding is what is being put together.
+type decoding struct {
 	spec   *v1.TaskSpec
 	values Values
 }
 
 // decoded returns the value of a result, and notes what is wrong with it.
-func (a *assembly) decoded(declared v1.TaskResult, raw []byte, whose string) (v1.TaskRunResult, bool) {
+func (a *decoding) decoded(declared v1.TaskResult, raw []byte, whose string) (v1.TaskRunResult, bool) {
 	value, err := validation.ResultFromBytes(declared, raw)
 	if err != nil {
 		a.values.Wrong = append(a.values.Wrong, whose+err.Error())
@@ -95,7 +95,7 @@ func (a *assembly) decoded(declared v1.TaskResult, raw []byte, whose string) (v1
 }
 
 // derive adds a result of the task that takes its value from steps, if they have all that it takes.
-func (a *assembly) derive(declared v1.TaskResult) {
+func (a *decoding) derive(declared v1.TaskResult) {
 	value, problem, ok := a.resolve(*declared.Value)
 	if problem != "" {
 		a.values.Wrong = append(a.values.Wrong, fmt.Sprintf("result %q: %s", declared.Name, problem))
@@ -123,7 +123,7 @@ func (a *assembly) derive(declared v1.TaskResult) {
 }
 
 // resolve puts results of steps in the place of references. It returns false when one of them is absent.
-func (a *assembly) resolve(value v1.Value) (resolved v1.Value, problem string, ok bool) {
+func (a *decoding) resolve(value v1.Value) (resolved v1.Value, problem string, ok bool) {
 	switch value.Type {
 	case v1.TypeArray:
 		return a.array(value.Array)
@@ -147,7 +147,7 @@ func (a *assembly) resolve(value v1.Value) (resolved v1.Value, problem string, o
 }
 
 // array resolves the elements; one that is nothing but a whole array becomes its elements.
-func (a *assembly) array(texts []string) (v1.Value, string, bool) {
+func (a *decoding) array(texts []string) (v1.Value, string, bool) {
 	elements := []string{}
 	for _, text := range texts {
 		if r, sole := variables.Sole(text); sole {
@@ -170,7 +170,7 @@ func (a *assembly) array(texts []string) (v1.Value, string, bool) {
 }
 
 // text puts strings in the place of references.
-func (a *assembly) text(text string) (resolved, problem string, ok bool) {
+func (a *decoding) text(text string) (resolved, problem string, ok bool) {
 	var out strings.Builder
 	done := 0
 	for r := range variables.References(text) {
@@ -190,7 +190,7 @@ func (a *assembly) text(text string) (resolved, problem string, ok bool) {
 }
 
 // part returns what a reference stands for: a result of a step, or a part of it.
-func (a *assembly) part(r variables.Reference) (value v1.Value, problem string, ok bool) {
+func (a *decoding) part(r variables.Reference) (value v1.Value, problem string, ok bool) {
 	ref, isStep := r.StepResultRef()
 	if !isStep {
 		return v1.Value{}, fmt.Sprintf("%s is no result of a step", r.Text), false
@@ -216,7 +216,7 @@ func (a *assembly) part(r variables.Reference) (value v1.Value, problem string, 
 }
 
 // find returns the result of a step, or nil when it was not written, or is wrong.
-func (a *assembly) find(ref variables.StepResultRef) *v1.Value {
+func (a *decoding) find(ref variables.StepResultRef) *v1.Value {
 	for i, step := range a.spec.Steps {
 		if podpaths.StepName(step, i) != ref.Step {
 			continue

@@ -172,7 +172,7 @@ func TestAssemble(t *testing.T) {
 			}
 			spec := &v1.TaskSpec{Results: tc.results, Steps: steps}
 			validation.DefaultTaskSpec(spec)
-			got := transport.Assemble(spec, whole)
+			got := transport.Decode(spec, whole)
 			if diff := cmp.Diff(tc.task, got.Task); diff != "" {
 				t.Errorf("%s\nresults of the task: -want +got:\n%s", tc.reason, diff)
 			}

@@ -1,5 +1,5 @@
 // Package transport is the seam between a run and the ways in which results leave its pod. Each value of the flag
-// results-from is one Method, in a package below this one; cmd/controller lists them.
+// results-from is one Transport, in a package below this one; cmd/controller lists them.
 package transport
 
 import (
@@ -15,23 +15,23 @@ import (
 	"github.com/sluice-ci/sluice/internal/results/collect"
 )
 
-// Method is one way in which results leave a pod.
-type Method interface {
-	// Equip adds to the pod what carries its results. It is a pure function.
-	pod.Carrier
-	// Gather returns what is known of how the run's steps ended and of what they produced, and sees to it that more
+// Transport is one way in which results leave a pod.
+type Transport interface {
+	// AddTo adds to the pod what carries its results. It is a pure function.
+	pod.Transport
+	// Progress returns what is known of how the run's steps ended and of what they produced, and sees to it that more
 	// becomes known: whoever owns the run is woken then. It never blocks.
-	Gather(run Run) collect.Progress
+	Progress(run Run) collect.Progress
 	// Forget drops what is held for a run that has ended, or is gone.
 	Forget(run types.NamespacedName)
 }
 
-// Guard is what a Method is, too, that needs a permission. It is asked before the pod is made, so that no step runs
+// AccessChecker is what a Transport is, too, that needs a permission. It is asked before the pod is made, so that no step runs
 // whose results could not come back.
-type Guard interface {
-	// Permit returns why results could not come back from pods of the namespace, or of any namespace when it is empty;
+type AccessChecker interface {
+	// CheckAccess returns why results could not come back from pods of the namespace, or of any namespace when it is empty;
 	// nil when they could.
-	Permit(ctx context.Context, namespace string) (*RefusalError, error)
+	CheckAccess(ctx context.Context, namespace string) (*RefusalError, error)
 }
 
 // RefusalError says that results cannot come back for want of a permission. An administrator has to act; trying again
@@ -55,11 +55,11 @@ type Run struct {
 	Spec *v1.TaskSpec
 }
 
-// Methods are all that there are, by the value of results-from that chooses them.
-type Methods map[config.ResultsFrom]Method
+// Transports are all that there are, by the value of results-from that chooses them.
+type Transports map[config.ResultsFrom]Transport
 
 // Names returns the values that results-from may have.
-func (m Methods) Names() []config.ResultsFrom {
+func (m Transports) Names() []config.ResultsFrom {
 	names := make([]config.ResultsFrom, 0, len(m))
 	for name := range m {
 		names = append(names, name)
@@ -67,32 +67,32 @@ func (m Methods) Names() []config.ResultsFrom {
 	return names
 }
 
-// Gather asks the method that the run's pod was made for, whatever has been chosen since. A pod that is gone does not
+// Progress asks the method that the run's pod was made for, whatever has been chosen since. A pod that is gone does not
 // say; known is then what was chosen when it was made.
-func (m Methods) Gather(run Run, known config.ResultsFrom) collect.Progress {
+func (m Transports) Progress(run Run, known config.ResultsFrom) collect.Progress {
 	if run.Pod != nil {
 		known = pod.ResultsFrom(run.Pod)
 	}
-	method, ok := m[known]
+	chosen, ok := m[known]
 	if !ok {
 		return collect.Progress{GaveUp: true, Err: fmt.Errorf(
 			"the results of this run come by %q, which this version of the controller does not know", known)}
 	}
-	return method.Gather(run)
+	return chosen.Progress(run)
 }
 
-// Permit asks the method of this name for why results could not come back; nil when they could.
-func (m Methods) Permit(ctx context.Context, name config.ResultsFrom, namespace string) (*RefusalError, error) {
-	if guard, ok := m[name].(Guard); ok {
-		return guard.Permit(ctx, namespace)
+// CheckAccess asks the method of this name for why results could not come back; nil when they could.
+func (m Transports) CheckAccess(ctx context.Context, name config.ResultsFrom, namespace string) (*RefusalError, error) {
+	if checker, ok := m[name].(AccessChecker); ok {
+		return checker.CheckAccess(ctx, namespace)
 	}
 	return nil, nil //nolint:nilnil // no refusal and no error: the method needs no permission
 }
 
 // Warn returns what keeps results from coming back by the method of this name in every namespace; empty when nothing
 // does.
-func (m Methods) Warn(ctx context.Context, name config.ResultsFrom) (string, error) {
-	refusal, err := m.Permit(ctx, name, corev1.NamespaceAll)
+func (m Transports) Warn(ctx context.Context, name config.ResultsFrom) (string, error) {
+	refusal, err := m.CheckAccess(ctx, name, corev1.NamespaceAll)
 	if err != nil || refusal == nil {
 		return "", err
 	}
@@ -100,8 +100,8 @@ func (m Methods) Warn(ctx context.Context, name config.ResultsFrom) (string, err
 }
 
 // Forget drops what any method holds for the run.
-func (m Methods) Forget(run types.NamespacedName) {
-	for _, method := range m {
-		method.Forget(run)
+func (m Transports) Forget(run types.NamespacedName) {
+	for _, each := range m {
+		each.Forget(run)
 	}
 }

@@ -85,7 +85,7 @@ func sentAs(r Result, whole []frame.Result) (sent v1.Value, raw []byte, ok bool)
 	}
 	if spec != nil {
 		spec = spec.DeepCopy()
-		for _, assembled := range transport.Assemble(spec, whole).Task {
+		for _, assembled := range transport.Decode(spec, whole).Task {
 			if assembled.Name == r.original {
 				return assembled.Value, raw, true
 			}

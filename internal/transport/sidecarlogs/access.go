@@ -22,8 +22,8 @@ const logAccessFolder = "config/enable-log-access-to-controller/"
 // GrantLogAccess is the command that lets the controller read logs; messages and documentation quote it.
 const GrantLogAccess = "kubectl apply -f " + logAccessFolder
 
-// Permit refuses namespaces in which the controller may not read logs.
-func (m *Method) Permit(ctx context.Context, namespace string) (*transport.RefusalError, error) {
+// CheckAccess refuses namespaces in which the controller may not read logs.
+func (m *Transport) CheckAccess(ctx context.Context, namespace string) (*transport.RefusalError, error) {
 	allowed, err := m.access.Allowed(ctx, namespace)
 	if err != nil || allowed {
 		return nil, err

@@ -17,18 +17,18 @@ import (
 	"github.com/sluice-ci/sluice/internal/transport"
 )
 
-// Method is an extract.Method. It holds nothing.
-type Method struct{}
+// Transport is an transport.Transport. It holds nothing.
+type Transport struct{}
 
-// Equip tells each step to report its results.
-func (Method) Equip(p *corev1.Pod, plan pod.Plan) {
+// AddTo tells each step to report its results.
+func (Transport) AddTo(p *corev1.Pod, plan pod.Plan) {
 	if len(plan.Results) > 0 {
 		pod.AddStepArgs(p, "-report-results")
 	}
 }
 
-// Gather reads the messages, once all steps have terminated. A pod that is gone has taken them along.
-func (Method) Gather(run transport.Run) collect.Progress {
+// Progress reads the messages, once all steps have terminated. A pod that is gone has taken them along.
+func (Transport) Progress(run transport.Run) collect.Progress {
 	if run.Pod == nil {
 		return collect.Progress{}
 	}
@@ -40,13 +40,13 @@ func (Method) Gather(run transport.Run) collect.Progress {
 }
 
 // Forget does nothing: nothing is held.
-func (Method) Forget(types.NamespacedName) {}
+func (Transport) Forget(types.NamespacedName) {}
 
 // fromMessages puts together what the termination messages of all steps say, once all steps have terminated: the
 // same Set that the log of a results sidecar would give. A later step's value of a result replaces an earlier one's.
 func fromMessages(steps []corev1.ContainerStatus, spec *v1.TaskSpec) collect.Progress {
 	set := &collect.Set{}
-	told := told{carried: pod.Carried(spec), latest: map[string]frame.Result{}, deleted: map[string]string{}}
+	told := told{carried: pod.ResultsOf(spec), latest: map[string]frame.Result{}, deleted: map[string]string{}}
 	for i, status := range steps {
 		message, err := termination.ParseMessage([]byte(status.State.Terminated.Message))
 		if err != nil {
@@ -70,7 +70,7 @@ func fromMessages(steps []corev1.ContainerStatus, spec *v1.TaskSpec) collect.Pro
 
 // told is what the messages that were read so far say of the results.
 type told struct {
-	carried []pod.CarriedResult
+	carried []pod.Result
 	latest  map[string]frame.Result
 	// deleted has the container of the step that deleted a result.
 	deleted map[string]string
@@ -107,8 +107,8 @@ func (t *told) complete(set *collect.Set) {
 }
 
 // mayTell reports whether the step at this index may tell of a result: each may tell of the task's, and of its own.
-func mayTell(carried []pod.CarriedResult, step int, result string) bool {
-	return slices.ContainsFunc(carried, func(r pod.CarriedResult) bool {
+func mayTell(carried []pod.Result, step int, result string) bool {
+	return slices.ContainsFunc(carried, func(r pod.Result) bool {
 		return r.Name == result && (r.Step == pod.OfTask || r.Step == step)
 	})
 }

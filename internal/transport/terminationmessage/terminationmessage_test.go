@@ -132,7 +132,7 @@ func TestGather(t *testing.T) {
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			got := Method{}.Gather(transport.Run{Pod: runPod(tc.states...), Spec: spec()})
+			got := Transport{}.Progress(transport.Run{Pod: runPod(tc.states...), Spec: spec()})
 			if got.GaveUp != tc.gaveUp || (got.Set != nil) != (tc.steps != nil) {
 				t.Fatalf("%s: got %+v", tc.reason, got)
 			}
@@ -213,7 +213,7 @@ func TestGatherNeverHides(t *testing.T) {
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			set := Method{}.Gather(transport.Run{Pod: runPod(tc.states...), Spec: spec()}).Set
+			set := Transport{}.Progress(transport.Run{Pod: runPod(tc.states...), Spec: spec()}).Set
 			if set == nil || len(set.Results) != tc.results || set.Steps[0].Reason != tc.first {
 				t.Fatalf("%s: got %+v", tc.reason, set)
 			}
@@ -225,7 +225,7 @@ func TestGatherNeverHides(t *testing.T) {
 }
 
 func TestGatherWithoutPod(t *testing.T) {
-	if diff := cmp.Diff(collect.Progress{}, Method{}.Gather(transport.Run{Spec: spec()})); diff != "" {
+	if diff := cmp.Diff(collect.Progress{}, Transport{}.Progress(transport.Run{Spec: spec()})); diff != "" {
 		t.Errorf("a pod that is gone has taken its messages along: -want +got:\n%s", diff)
 	}
 }

@@ -15,20 +15,20 @@ import (
 	"github.com/sluice-ci/sluice/internal/transport"
 )
 
-// Method is an extract.Method and an extract.Guard.
-type Method struct {
+// Transport is an transport.Transport and an transport.AccessChecker.
+type Transport struct {
 	collector *collect.Collector
 	access    LogAccess
 }
 
-// New returns a Method that reads logs by way of the collector, where access says that it may.
-func New(collector *collect.Collector, access LogAccess) *Method {
-	return &Method{collector: collector, access: access}
+// New returns a Transport that reads logs by way of the collector, where access says that it may.
+func New(collector *collect.Collector, access LogAccess) *Transport {
+	return &Transport{collector: collector, access: access}
 }
 
-// Gather makes sure that the log of the results sidecar is being read, from the moment at which it runs, and returns
+// Progress makes sure that the log of the results sidecar is being read, from the moment at which it runs, and returns
 // what it has given so far. What was read stays known when the pod is gone.
-func (m *Method) Gather(run transport.Run) collect.Progress {
+func (m *Transport) Progress(run transport.Run) collect.Progress {
 	if run.Pod != nil {
 		nonce, ok := nonce(run.Pod)
 		if !ok {
@@ -45,7 +45,7 @@ func (m *Method) Gather(run transport.Run) collect.Progress {
 	return progress
 }
 
-func (m *Method) watch(run transport.Run, nonce string) {
+func (m *Transport) watch(run transport.Run, nonce string) {
 	i := slices.IndexFunc(run.Pod.Status.ContainerStatuses, func(s corev1.ContainerStatus) bool { return s.Name == podpaths.ResultsContainer })
 	if i < 0 {
 		return
@@ -55,7 +55,7 @@ func (m *Method) watch(run transport.Run, nonce string) {
 		return
 	}
 	var declared []results.Declared
-	for _, r := range pod.Carried(run.Spec) {
+	for _, r := range pod.ResultsOf(run.Spec) {
 		declared = append(declared, r.Declared)
 	}
 	m.collector.Watch(collect.Target{
@@ -72,4 +72,4 @@ func ended(p *corev1.Pod) bool {
 }
 
 // Forget stops reading the run's log and drops its results.
-func (m *Method) Forget(run types.NamespacedName) { m.collector.ForgetOwner(run) }
+func (m *Transport) Forget(run types.NamespacedName) { m.collector.ForgetOwner(run) }

@@ -9,18 +9,18 @@ import (
 	"github.com/sluice-ci/sluice/internal/results"
 )
 
-// Carrier equips a pod with what carries the results of its steps to the controller.
-type Carrier interface {
-	// Equip adds to a pod that has all its steps. The same plan gives the same additions.
-	Equip(p *corev1.Pod, plan Plan)
+// Transport adds to a pod what carries the results of its steps to the controller.
+type Transport interface {
+	// AddTo adds to a pod that has all its steps. The same plan gives the same additions.
+	AddTo(p *corev1.Pod, plan Plan)
 }
 
-// Plan is what a Carrier may know of a pod.
+// Plan is what a Transport may know of a pod.
 type Plan struct {
 	// Steps are the names of the steps' containers, in order.
 	Steps []string
 	// Results that leave the pod.
-	Results []CarriedResult
+	Results []Result
 	// MaxResultSize is the limit of one result's value, in bytes.
 	MaxResultSize int64
 	// Nonce tells the output of this pod from all others. It is valid by frame.ValidNonce.
@@ -36,7 +36,7 @@ type Plan struct {
 func (p Plan) ResultArgs() []string {
 	var args []string
 	for _, r := range p.Results {
-		args = append(args, option("result", results.File{Declared: r.Declared, Path: r.carriedPath()}.String()))
+		args = append(args, option("result", results.File{Declared: r.Declared, Path: r.sourcePath()}.String()))
 	}
 	return args
 }
@@ -70,6 +70,6 @@ func (p Plan) ResultMounts() []corev1.VolumeMount {
 }
 
 // ofTask reports whether any result is the task's.
-func ofTask(carried []CarriedResult) bool {
-	return slices.ContainsFunc(carried, func(r CarriedResult) bool { return r.Step == OfTask })
+func ofTask(all []Result) bool {
+	return slices.ContainsFunc(all, func(r Result) bool { return r.Step == OfTask })
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/sluice-ci/sluice/internal/results/termination"
 )
 
-// SidecarEnd is how a sidecar of the task failed.
-type SidecarEnd struct {
+// SidecarExit is how a sidecar of the task failed.
+type SidecarExit struct {
 	// Container of the sidecar.
 	Container string
 	// OutOfMemory says that it used more memory than its limit.
@@ -33,15 +33,15 @@ const (
 // SidecarFailures returns which of the task's sidecars have failed, as far as the pod's status says: those that used too
 // much memory, and those whose command ended with a failure while nobody had asked it to end. A sidecar whose command
 // failed keeps its container, so that its logs stay and nothing restarts it: its status tells of it when the pod ends.
-func SidecarFailures(p *corev1.Pod) []SidecarEnd {
-	var failed []SidecarEnd
+func SidecarFailures(p *corev1.Pod) []SidecarExit {
+	var failed []SidecarExit
 	for _, s := range p.Status.InitContainerStatuses {
 		if _, ok := podpaths.SidecarOf(s.Name); !ok {
 			continue
 		}
 		// The container's earlier life comes first: the one after it only stays.
 		for _, state := range []corev1.ContainerState{s.LastTerminationState, s.State} {
-			if end, ok := sidecarEnd(s.Name, state.Terminated); ok {
+			if end, ok := sidecarExit(s.Name, state.Terminated); ok {
 				failed = append(failed, end)
 				break
 			}
@@ -50,21 +50,21 @@ func SidecarFailures(p *corev1.Pod) []SidecarEnd {
 	return failed
 }
 
-func sidecarEnd(container string, t *corev1.ContainerStateTerminated) (SidecarEnd, bool) {
+func sidecarExit(container string, t *corev1.ContainerStateTerminated) (SidecarExit, bool) {
 	if t == nil {
-		return SidecarEnd{}, false
+		return SidecarExit{}, false
 	}
 	if t.Reason == ReasonOOMKilled {
-		return SidecarEnd{container, true, fmt.Sprintf("%q used more memory than its limit", container)}, true
+		return SidecarExit{container, true, fmt.Sprintf("%q used more memory than its limit", container)}, true
 	}
 	message, err := termination.ParseMessage([]byte(t.Message))
 	if err != nil || message.Step.Reason == "" {
 		// The task has a termination message of its own, or the sidecar runs without the entrypoint.
 		switch t.ExitCode {
 		case 0, exitInterrupted, exitKilled, exitTerminated:
-			return SidecarEnd{}, false
+			return SidecarExit{}, false
 		}
-		return SidecarEnd{container, false, fmt.Sprintf("%q exited with code %d (%s)", container, t.ExitCode, t.Reason)}, true
+		return SidecarExit{container, false, fmt.Sprintf("%q exited with code %d (%s)", container, t.ExitCode, t.Reason)}, true
 	}
 	switch step := message.Step; step.Reason {
 	case frame.ReasonError, frame.ReasonKilled, frame.ReasonStartError, frame.ReasonLost:
@@ -72,8 +72,8 @@ func sidecarEnd(container string, t *corev1.ContainerStateTerminated) (SidecarEn
 		if step.Message != "" {
 			text += ": " + step.Message
 		}
-		return SidecarEnd{container, false, text}, true
+		return SidecarExit{container, false, text}, true
 	default:
-		return SidecarEnd{}, false
+		return SidecarExit{}, false
 	}
 }

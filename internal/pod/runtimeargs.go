@@ -16,9 +16,9 @@ import (
 	"github.com/sluice-ci/sluice/internal/variables/substitute"
 )
 
-// lateArgs are what is only decided when the step starts: whether it is needed, and what results of earlier steps stand
+// runtimeArgs are what is only decided when the step starts: whether it is needed, and what results of earlier steps stand
 // in the place of tokens.
-func (b *builder) lateArgs(s v1.Step, i int) ([]string, error) {
+func (b *builder) runtimeArgs(s v1.Step, i int) ([]string, error) {
 	var args []string
 	for n, w := range s.When {
 		field := fmt.Sprintf("spec.steps[%d].when[%d]", i, n)
@@ -50,14 +50,14 @@ func (b *builder) lateArgs(s v1.Step, i int) ([]string, error) {
 
 // referred is the reference as the entrypoint of the step at index i takes it.
 func (b *builder) referred(r substitute.StepResultToken, i int) (stepresult.Reference, error) {
-	n := slices.IndexFunc(b.carried, func(c CarriedResult) bool {
+	n := slices.IndexFunc(b.results, func(c Result) bool {
 		return c.Step != OfTask && c.Step < i && c.Result == r.Result && podpaths.StepName(b.Spec.Steps[c.Step], c.Step) == r.Step
 	})
 	if n < 0 {
 		return stepresult.Reference{}, &FieldError{fmt.Sprintf("spec.steps[%d]", i), "$(steps." + r.Step + ".results." + r.Result + ")",
 			"no step before this one has that result"}
 	}
-	c := b.carried[n]
+	c := b.results[n]
 	return stepresult.Reference{
 		Token: r.Token,
 		File:  results.File{Declared: c.Declared, Path: podpaths.StepResultPath(b.Spec.Steps[c.Step], c.Step, c.Result)},

@@ -29,7 +29,7 @@ func TestSidecarFailures(t *testing.T) {
 	cases := map[string]struct {
 		reason      string
 		state, last corev1.ContainerState
-		want        []SidecarEnd
+		want        []SidecarExit
 	}{
 		"Running": {
 			reason: "A sidecar that runs has not failed.",
@@ -46,23 +46,23 @@ func TestSidecarFailures(t *testing.T) {
 		"Failed": {
 			reason: "One that failed before says how.",
 			state:  ended(3, "Error", recorded(3, frame.ReasonError, "")),
-			want:   []SidecarEnd{{Container: "sidecar-s", Message: `"sidecar-s" exited with code 3 (Error)`}},
+			want:   []SidecarExit{{Container: "sidecar-s", Message: `"sidecar-s" exited with code 3 (Error)`}},
 		},
 		"NotStarted": {
 			reason: "One that could not start says why.",
 			state:  ended(127, "Error", recorded(127, frame.ReasonStartError, "no such tool")),
-			want:   []SidecarEnd{{Container: "sidecar-s", Message: `"sidecar-s" exited with code 127 (StartError): no such tool`}},
+			want:   []SidecarExit{{Container: "sidecar-s", Message: `"sidecar-s" exited with code 127 (StartError): no such tool`}},
 		},
 		"OutOfMemory": {
 			reason: "One that was killed for its memory is running again, and does nothing.",
 			state:  running,
 			last:   ended(137, "OOMKilled", ""),
-			want:   []SidecarEnd{{Container: "sidecar-s", OutOfMemory: true, Message: `"sidecar-s" used more memory than its limit`}},
+			want:   []SidecarExit{{Container: "sidecar-s", OutOfMemory: true, Message: `"sidecar-s" used more memory than its limit`}},
 		},
 		"Own": {
 			reason: "Without a record the exit code says it.",
 			state:  ended(3, "Error", "own words"),
-			want:   []SidecarEnd{{Container: "sidecar-s", Message: `"sidecar-s" exited with code 3 (Error)`}},
+			want:   []SidecarExit{{Container: "sidecar-s", Message: `"sidecar-s" exited with code 3 (Error)`}},
 		},
 		"OwnAsked": {
 			reason: "An exit code can say that it was asked to.",

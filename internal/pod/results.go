@@ -11,8 +11,8 @@ import (
 // OfTask is the index of the step for results that are the task's.
 const OfTask = -1
 
-// CarriedResult is a result that leaves the pod: one that the task declares and its steps write, or one of a step.
-type CarriedResult struct {
+// Result is a result that leaves the pod: one that the task declares and its steps write, or one of a step.
+type Result struct {
 	// Declared has the name under which the result travels: that of a task's result is its own, that of a step's result
 	// is <container>.<result>, or another one where that is none, or taken.
 	results.Declared
@@ -22,26 +22,26 @@ type CarriedResult struct {
 	Result string
 }
 
-// Carried returns all results that leave the pod: first the task's, without those that take their value from a step,
+// ResultsOf returns all results that leave the pod: first the task's, without those that take their value from a step,
 // then those of each step. It depends on the names and types of steps and results alone: a task gives the same before and
 // after variables are substituted in it, once its StepActions are resolved.
-func Carried(spec *v1.TaskSpec) []CarriedResult {
-	var carried []CarriedResult
+func ResultsOf(spec *v1.TaskSpec) []Result {
+	var all []Result
 	taken := map[string]bool{}
 	for _, r := range spec.Results {
 		taken[r.Name] = true
 		if r.Value == nil {
-			carried = append(carried, CarriedResult{declared(r.Name, r.Type, r.Properties), OfTask, r.Name})
+			all = append(all, Result{declared(r.Name, r.Type, r.Properties), OfTask, r.Name})
 		}
 	}
 	for i, step := range spec.Steps {
 		for _, r := range step.Results {
 			name := free(podpaths.StepContainer(step, i), r.Name, taken)
 			taken[name] = true
-			carried = append(carried, CarriedResult{declared(name, r.Type, r.Properties), i, r.Name})
+			all = append(all, Result{declared(name, r.Type, r.Properties), i, r.Name})
 		}
 	}
-	return carried
+	return all
 }
 
 // declared infers a type as the API does where none is given.
@@ -66,8 +66,8 @@ func free(container, result string, taken map[string]bool) string {
 	return name
 }
 
-// carriedPath is where the container that carries the results finds one.
-func (r CarriedResult) carriedPath() string {
+// sourcePath is where the container that carries the results finds one.
+func (r Result) sourcePath() string {
 	if r.Step == OfTask {
 		return podpaths.ResultPath(r.Result)
 	}

@@ -16,9 +16,9 @@ import (
 // maxTotal bounds the sum of all results of a pod, before the controller computes what the object can hold.
 const maxTotal = results.ObjectLimit
 
-// Equip adds the container that carries the results. It is the last one, so that nothing of ours stands between the
+// AddTo adds the container that carries the results. It is the last one, so that nothing of ours stands between the
 // pod's start and the first step. Of a task without results it carries how the steps ended.
-func (*Method) Equip(p *corev1.Pod, plan pod.Plan) {
+func (*Transport) AddTo(p *corev1.Pod, plan pod.Plan) {
 	args := []string{"results", "-nonce", plan.Nonce, "-run-dir", podpaths.RunDir}
 	for _, dir := range plan.ResultDirs() {
 		args = append(args, "-results-dir", dir)

@@ -26,14 +26,14 @@ var update = flag.Bool("update", false, "write golden files instead of comparing
 func plan(spec v1.TaskSpec) pod.Plan {
 	spec.Steps = append(spec.Steps, v1.Step{Name: "two"})
 	return pod.Plan{
-		Steps: podpaths.StepContainers(&spec), Results: pod.Carried(&spec),
+		Steps: podpaths.StepContainers(&spec), Results: pod.ResultsOf(&spec),
 		MaxResultSize: 100000, Nonce: "NONCE", Image: "registry.example/inpod@sha256:0000",
 	}
 }
 
-func TestEquip(t *testing.T) {
+func TestAddTo(t *testing.T) {
 	p := &corev1.Pod{}
-	(&Method{}).Equip(p, plan(v1.TaskSpec{
+	(&Transport{}).AddTo(p, plan(v1.TaskSpec{
 		Results: []v1.TaskResult{{Name: "digest", Type: v1.TypeString}, {Name: "images", Type: v1.TypeArray}},
 		Steps:   []v1.Step{{Name: "one"}},
 	}))
@@ -64,10 +64,10 @@ func TestEquip(t *testing.T) {
 	}
 }
 
-// TestEquipForStepResults: the sidecar looks only where results may be, also when the task itself has none.
-func TestEquipForStepResults(t *testing.T) {
+// TestAddToForStepResults: the sidecar looks only where results may be, also when the task itself has none.
+func TestAddToForStepResults(t *testing.T) {
 	p := &corev1.Pod{}
-	(&Method{}).Equip(p, plan(v1.TaskSpec{Steps: []v1.Step{{Name: "one", Results: []v1.StepResult{{Name: "r", Type: v1.TypeArray}}}}}))
+	(&Transport{}).AddTo(p, plan(v1.TaskSpec{Steps: []v1.Step{{Name: "one", Results: []v1.StepResult{{Name: "r", Type: v1.TypeArray}}}}}))
 	o, err := sidecar.ParseOptions(p.Spec.Containers[0].Args[1:], io.Discard)
 	if err != nil {
 		t.Fatal(err)
@@ -86,10 +86,10 @@ func TestEquipForStepResults(t *testing.T) {
 	}
 }
 
-// TestEquipWithoutResults: the sidecar of a task without results tells how its steps end.
-func TestEquipWithoutResults(t *testing.T) {
+// TestAddToWithoutResults: the sidecar of a task without results tells how its steps end.
+func TestAddToWithoutResults(t *testing.T) {
 	p := &corev1.Pod{}
-	(&Method{}).Equip(p, plan(v1.TaskSpec{Steps: []v1.Step{{Name: "one"}}}))
+	(&Transport{}).AddTo(p, plan(v1.TaskSpec{Steps: []v1.Step{{Name: "one"}}}))
 	o, err := sidecar.ParseOptions(p.Spec.Containers[0].Args[1:], io.Discard)
 	if err != nil {
 		t.Fatal(err)
@@ -101,7 +101,7 @@ func TestEquipWithoutResults(t *testing.T) {
 
 // TestPodWithoutSidecar: whoever takes the sidecar out of a pod must not get a run that never ends.
 func TestPodWithoutSidecar(t *testing.T) {
-	progress := (&Method{}).Gather(transport.Run{Pod: &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "build-pod"}}})
+	progress := (&Transport{}).Progress(transport.Run{Pod: &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "build-pod"}}})
 	if !progress.GaveUp || progress.Err == nil || !strings.Contains(progress.Err.Error(), `"build-pod"`) {
 		t.Errorf("want it given up, with the pod's name, got %+v", progress)
 	}
