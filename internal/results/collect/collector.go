@@ -57,7 +57,7 @@ func (o Options) withDefaults() Options {
 		o.Memory = NewMemory()
 	}
 	if o.Meter == nil {
-		o.Meter = nobody{}
+		o.Meter = nopMeter{}
 	}
 	return o
 }
@@ -103,8 +103,8 @@ type Collector struct {
 	source    LogSource
 	notify    func(types.NamespacedName)
 	options   Options
-	followers *places
-	readers   *places
+	followers *semaphore
+	readers   *semaphore
 	// lacking counts the collections that wait for memory.
 	lacking atomic.Int64
 
@@ -138,8 +138,8 @@ func New(source LogSource, notify func(types.NamespacedName), options Options) *
 	options = options.withDefaults()
 	return &Collector{
 		source: source, notify: notify, options: options,
-		followers: newPlaces(options.MaxFollowers),
-		readers:   newPlaces(options.MaxReaders),
+		followers: newSemaphore(options.MaxFollowers),
+		readers:   newSemaphore(options.MaxReaders),
 		tasks:     map[types.UID]*task{},
 		owners:    map[types.NamespacedName]map[types.UID]*task{},
 	}

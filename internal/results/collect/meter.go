@@ -95,16 +95,16 @@ func (c *Collector) Load() Load {
 	}
 }
 
-// places are taken by reads, so that there are never more at once than there are places.
-type places struct {
+// semaphore limits how many reads run at once.
+type semaphore struct {
 	taken   chan struct{}
 	waiting atomic.Int64
 }
 
-func newPlaces(n int) *places { return &places{taken: make(chan struct{}, n)} }
+func newSemaphore(n int) *semaphore { return &semaphore{taken: make(chan struct{}, n)} }
 
-// leave makes room for the next.
-func (p *places) leave() { <-p.taken }
+// release lets the next read run.
+func (p *semaphore) release() { <-p.taken }
 
 // endReport is that of a collection that has its results.
 func endReport(set *Set, follow bool, now time.Time) EndReport {
@@ -124,8 +124,8 @@ func endReport(set *Set, follow bool, now time.Time) EndReport {
 	return report
 }
 
-// nobody is the Meter of a Collector that has none.
-type nobody struct{}
+// nopMeter is the Meter of a Collector without one.
+type nopMeter struct{}
 
-func (nobody) Read(ReadReport) {}
-func (nobody) Ended(EndReport) {}
+func (nopMeter) Read(ReadReport) {}
+func (nopMeter) Ended(EndReport) {}

@@ -75,7 +75,7 @@ const following = true
 // read calls heard for each record that it has read. What it keeps is bounded whatever the log holds: one record for
 // each step, and one value or problem for each result; and held has room for it.
 func read(log io.Reader, want Want, follow bool, held *hold, heard func()) (*Set, error) {
-	due, err := newDue(want)
+	expected, err := newExpectations(want)
 	if err != nil {
 		return nil, err
 	}
@@ -93,7 +93,7 @@ func read(log io.Reader, want Want, follow bool, held *hold, heard func()) (*Set
 		if err := held.record(record); err != nil {
 			return nil, err
 		}
-		ended, err := set.take(record, due)
+		ended, err := set.take(record, expected)
 		if err != nil {
 			return nil, err
 		}
@@ -110,36 +110,36 @@ func read(log io.Reader, want Want, follow bool, held *hold, heard func()) (*Set
 	}
 }
 
-// take adds one record, if it was due, and reports whether it was the last one.
-func (s *Set) take(record frame.Record, due *due) (ended bool, err error) {
+// take adds one record, if it was expected, and reports whether it was the last one.
+func (s *Set) take(record frame.Record, expected *expectations) (ended bool, err error) {
 	switch r := record.(type) {
 	case frame.Step:
 		s.Steps = append(s.Steps, r)
-		return false, due.step(r.Name)
+		return false, expected.step(r.Name)
 	case frame.Result:
 		s.Results = append(s.Results, r)
-		return false, due.result(r.Name, r.Type)
+		return false, expected.result(r.Name, r.Type)
 	case frame.Problem:
 		s.Problems = append(s.Problems, r)
-		return false, due.problem(r.Result)
+		return false, expected.problem(r.Result)
 	case frame.Certificate:
-		due.certificates = append(due.certificates, r)
+		expected.certificates = append(expected.certificates, r)
 	case frame.Signature:
-		return false, s.takeSignature(r, due)
+		return false, s.takeSignature(r, expected)
 	case frame.End:
 		s.Interrupted = r.Interrupted
-		return true, due.nothing()
+		return true, expected.checkComplete()
 	}
 	return false, nil
 }
 
 // takeSignature adds what a step has signed. One that cannot be understood is as good as none, which whoever wants it
 // judges: it does not make the results unreadable.
-func (s *Set) takeSignature(r frame.Signature, due *due) error {
-	if err := due.signature(r.Step); err != nil {
+func (s *Set) takeSignature(r frame.Signature, expected *expectations) error {
+	if err := expected.signature(r.Step); err != nil {
 		return err
 	}
-	signed, err := signature.Unpack(r, due.certificates)
+	signed, err := signature.Unpack(r, expected.certificates)
 	if err != nil {
 		signed = signature.Unsigned(err)
 	}
@@ -147,8 +147,8 @@ func (s *Set) takeSignature(r frame.Signature, due *due) error {
 	return nil
 }
 
-// due is what of a task a stream has not spoken of yet.
-type due struct {
+// expectations are the steps and results of a task that a stream has no record of yet.
+type expectations struct {
 	order   []string
 	steps   map[string]bool
 	results map[string]string // name and type
@@ -157,61 +157,61 @@ type due struct {
 	certificates []frame.Certificate
 }
 
-func newDue(want Want) (*due, error) {
+func newExpectations(want Want) (*expectations, error) {
 	if len(want.Steps) == 0 {
 		return nil, fmt.Errorf("%w: it is not known which steps the task has", ErrUnexpected)
 	}
-	d := &due{
+	e := &expectations{
 		order:   want.Steps,
 		steps:   make(map[string]bool, len(want.Steps)),
 		results: make(map[string]string, len(want.Results)),
 		signed:  map[string]bool{},
 	}
 	for _, name := range want.Steps {
-		d.steps[name] = true
+		e.steps[name] = true
 	}
 	for _, r := range want.Results {
-		d.results[r.Name] = r.Type
+		e.results[r.Name] = r.Type
 	}
-	return d, nil
+	return e, nil
 }
 
-func (d *due) step(name string) error {
-	if !d.steps[name] {
+func (e *expectations) step(name string) error {
+	if !e.steps[name] {
 		return fmt.Errorf("%w: step %q is not the task's, or comes twice", ErrUnexpected, name)
 	}
-	delete(d.steps, name)
+	delete(e.steps, name)
 	return nil
 }
 
-func (d *due) signature(step string) error {
-	if !slices.Contains(d.order, step) || d.signed[step] {
+func (e *expectations) signature(step string) error {
+	if !slices.Contains(e.order, step) || e.signed[step] {
 		return fmt.Errorf("%w: the signature of step %q is of no step of the task, or comes twice", ErrUnexpected, step)
 	}
-	d.signed[step] = true
+	e.signed[step] = true
 	return nil
 }
 
-func (d *due) result(name, typ string) error {
-	if declared, ok := d.results[name]; !ok || declared != typ {
+func (e *expectations) result(name, typ string) error {
+	if declared, ok := e.results[name]; !ok || declared != typ {
 		return fmt.Errorf("%w: result %q is not declared as %s, or comes twice", ErrUnexpected, name, typ)
 	}
-	delete(d.results, name)
+	delete(e.results, name)
 	return nil
 }
 
-func (d *due) problem(name string) error {
-	if _, ok := d.results[name]; !ok {
+func (e *expectations) problem(name string) error {
+	if _, ok := e.results[name]; !ok {
 		return fmt.Errorf("%w: result %q is not declared, or comes twice", ErrUnexpected, name)
 	}
-	delete(d.results, name)
+	delete(e.results, name)
 	return nil
 }
 
-// nothing returns an error that names the first step that a stream which ends here has not spoken of.
-func (d *due) nothing() error {
-	for _, name := range d.order {
-		if d.steps[name] {
+// checkComplete returns an error with the name of the first step that has no record, if the stream ends here.
+func (e *expectations) checkComplete() error {
+	for _, name := range e.order {
+		if e.steps[name] {
 			return fmt.Errorf("%w: it ends without a record of step %q", ErrUnexpected, name)
 		}
 	}

@@ -39,7 +39,7 @@ func (c *Collector) follow(ctx context.Context, t *task) (again bool) {
 	for wrong < maxDamaged && c.enter(ctx, t.kick, c.followers) {
 		begun := time.Now()
 		set, heard, failed := c.readFollowing(ctx, t)
-		c.followers.leave()
+		c.followers.release()
 		if ctx.Err() != nil {
 			return false
 		}
@@ -138,7 +138,7 @@ func (c *Collector) turn(ctx context.Context, t *task, tries *history) bool {
 
 // readFinished reads a finished log once, and leaves the place among the readers.
 func (c *Collector) readFinished(ctx context.Context, t *task, tries *history) (*Set, *failure) {
-	defer c.readers.leave()
+	defer c.readers.release()
 	within, cancel := context.WithDeadlineCause(ctx, tries.end(), errStalled)
 	defer cancel()
 	set, _, failed := c.read(within, t, !following)
@@ -156,12 +156,12 @@ func (c *Collector) succeed(t *task, set *Set, follow bool) {
 func (c *Collector) read(ctx context.Context, t *task, follow bool) (set *Set, heard bool, failed *failure) {
 	ctx, cut := context.WithCancelCause(ctx)
 	defer cut(nil)
-	dog := &watchdog{bite: func() { cut(errStalled) }}
-	defer dog.tie()
+	dog := &watchdog{onTimeout: func() { cut(errStalled) }}
+	defer dog.stop()
 	if follow {
-		go dog.looseAt(t.kick, ctx.Done(), lastWord)
+		go dog.startAt(t.kick, ctx.Done(), lastWord)
 	} else {
-		dog.loose(c.options.Stall)
+		dog.start(c.options.Stall)
 	}
 	held := c.newHold(t, follow, dog)
 	defer func() { held.end(failed == nil) }()
@@ -185,7 +185,7 @@ func (c *Collector) read(ctx context.Context, t *task, follow bool) (set *Set, h
 	defer context.AfterFunc(ctx, log.close)()
 	defer log.close()
 	set, err = read(log, t.target.Want, follow, held, func() {
-		dog.calm()
+		dog.reset()
 		if follow && !heard {
 			c.record(t, Progress{}) // whatever was wrong before is over
 		}
@@ -201,7 +201,7 @@ func (c *Collector) read(ctx context.Context, t *task, follow bool) (set *Set, h
 // does not use is room that others wait for.
 func (c *Collector) newHold(t *task, follow bool, dog *watchdog) *hold {
 	held := &hold{lease: t.queue.lease, most: roomOf(c.options.Memory), decoding: !follow, began: func() {
-		dog.loose(c.options.Stall)
+		dog.start(c.options.Stall)
 		dog.bound(c.options.Deadline)
 	}}
 	if t.queue.lease.Held() > 0 {
@@ -232,7 +232,7 @@ func reportOf(log *openLog, follow bool, failed *failure, cut error) ReadReport 
 }
 
 // enter waits for a place, and reports whether it has one; not when stop is closed or ctx ends before.
-func (c *Collector) enter(ctx context.Context, stop <-chan struct{}, p *places) bool {
+func (c *Collector) enter(ctx context.Context, stop <-chan struct{}, p *semaphore) bool {
 	select {
 	case <-stop:
 		return false

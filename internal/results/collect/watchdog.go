@@ -5,65 +5,66 @@ import (
 	"time"
 )
 
-// watchdog ends a read that makes no progress. Progress is a record: bytes alone may be anybody's.
+// watchdog ends a read that makes no progress. Progress is a record: bytes alone can come from any process in the container.
 type watchdog struct {
-	// bite ends the read; it may be called more than once.
-	bite func()
+	// onTimeout ends the read. It may be called more than once.
+	onTimeout func()
 
-	mu    sync.Mutex
-	tied  bool
-	idle  time.Duration
-	timer *time.Timer // nil until it is loose
-	last  *time.Timer // nil until there is a bound
+	mu      sync.Mutex
+	stopped bool
+	idle    time.Duration
+	timer   *time.Timer // nil until start
+	last    *time.Timer // nil until bound
 }
 
-// loose makes the watchdog bite when idle has passed without a record, from now on. Of two such times, the shorter one holds.
-func (w *watchdog) loose(idle time.Duration) {
+// start makes the watchdog time out when, from now on, no record comes for as long as idle. The shorter of two such times
+// holds.
+func (w *watchdog) start(idle time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	switch {
-	case w.tied, w.timer != nil && w.idle <= idle:
+	case w.stopped, w.timer != nil && w.idle <= idle:
 	case w.timer != nil:
 		w.idle = idle
 		w.timer.Reset(idle)
 	default:
 		w.idle = idle
-		w.timer = time.AfterFunc(idle, w.bite)
+		w.timer = time.AfterFunc(idle, w.onTimeout)
 	}
 }
 
-// bound makes the watchdog bite when a time has passed, whatever comes in it.
+// bound makes the watchdog time out when a time has passed, whatever records come.
 func (w *watchdog) bound(after time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if !w.tied && w.last == nil {
-		w.last = time.AfterFunc(after, w.bite)
+	if !w.stopped && w.last == nil {
+		w.last = time.AfterFunc(after, w.onTimeout)
 	}
 }
 
-// looseAt waits for start, and calls loose then; not when end comes first.
-func (w *watchdog) looseAt(start, end <-chan struct{}, idle time.Duration) {
+// startAt waits for begin and then calls start. It does not if end comes first.
+func (w *watchdog) startAt(begin, end <-chan struct{}, idle time.Duration) {
 	select {
-	case <-start:
-		w.loose(idle)
+	case <-begin:
+		w.start(idle)
 	case <-end:
 	}
 }
 
-// calm tells the watchdog of a record.
-func (w *watchdog) calm() {
+// reset makes the watchdog wait for idle again, since a record has come.
+func (w *watchdog) reset() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.timer != nil && !w.tied {
+	if w.timer != nil && !w.stopped {
 		w.timer.Reset(w.idle)
 	}
 }
 
-// tie stops the watchdog for good.
-func (w *watchdog) tie() {
+// stop stops the watchdog permanently.
+func (w *watchdog) stop() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.tied = true
+	w.stopped = true
 	for _, timer := range []*time.Timer{w.timer, w.last} {
 		if timer != nil {
 			timer.Stop()
