@@ -14,7 +14,7 @@ import (
 )
 
 // ask looks the image up in one registry, with each credential for it in turn until one is good enough.
-func (l *Lookup) ask(ctx context.Context, s source, known *credentials, pull Pull) (found Entrypoint, said verdict, err error) {
+func (l *Lookup) ask(ctx context.Context, s source, known *credentials, pull Pull) (found Entrypoint, said reply, err error) {
 	memory := l.memory.Lease()
 	defer memory.End()
 	door := guard.NewDoor(l.transport, guard.Registry{Host: s.repository.RegistryStr(), Plain: s.plain}, l.named, memory)
@@ -22,7 +22,7 @@ func (l *Lookup) ask(ctx context.Context, s source, known *credentials, pull Pul
 	for _, as := range known.forRepository(s.repository) {
 		found, err = l.askAs(ctx, s, as, door, pull)
 		if err == nil {
-			return found, verdict{}, nil
+			return found, reply{}, nil
 		}
 		if said = classify(err, door, s.repository.RegistryStr()); said.kind != denied {
 			break

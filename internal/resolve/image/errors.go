@@ -45,9 +45,9 @@ const (
 	busy
 )
 
-// verdict is what became of asking a registry. Its words come from here and never from the registry: whoever chooses an
+// reply is what became of asking a registry. Its words come from here and never from the registry: whoever chooses an
 // image's name chooses who answers, and what others can read in a status must not be theirs to fill.
-type verdict struct {
+type reply struct {
 	kind  kind
 	words string
 }
@@ -68,7 +68,7 @@ const (
 
 // classify decides what an error means. A status counts only if the host has shown that it is a registry, and if it, or its
 // own token service, gave that status.
-func classify(err error, door *guard.Door, host string) verdict {
+func classify(err error, door *guard.Door, host string) reply {
 	var (
 		answer  *transport.Error
 		address *guard.AddressError
@@ -77,32 +77,32 @@ func classify(err error, door *guard.Door, host string) verdict {
 	)
 	switch {
 	case errors.Is(err, guard.ErrBusy):
-		return verdict{busy, full}
+		return reply{busy, full}
 	case errors.As(err, &address):
-		return verdict{refused, forbidden}
+		return reply{refused, forbidden}
 	case errors.As(err, &lookup) && lookup.IsNotFound:
-		return verdict{refused, unknown}
+		return reply{refused, unknown}
 	case !door.Proven():
-		return verdict{passing, silent}
+		return reply{passing, silent}
 	case errors.Is(err, guard.ErrTooMuch):
-		return verdict{unusable, tooMuch().Error()}
+		return reply{unusable, tooMuch().Error()}
 	case errors.As(err, &broken):
-		return verdict{unusable, broken.why}
+		return reply{unusable, broken.why}
 	case errors.As(err, &answer) && answer.Request != nil && guard.Related(answer.Request.URL.Hostname(), hostname(host)):
 		return classifyStatus(answer.StatusCode)
 	default:
-		return verdict{passing, silent}
+		return reply{passing, silent}
 	}
 }
 
-func classifyStatus(status int) verdict {
+func classifyStatus(status int) reply {
 	switch status {
 	case http.StatusNotFound:
-		return verdict{absent, "does not have it"}
+		return reply{absent, "does not have it"}
 	case http.StatusUnauthorized, http.StatusForbidden:
-		return verdict{denied, fmt.Sprintf("answers with status %d", status)}
+		return reply{denied, fmt.Sprintf("answers with status %d", status)}
 	default:
-		return verdict{passing, silent}
+		return reply{passing, silent}
 	}
 }
 
@@ -116,7 +116,7 @@ func hostname(host string) string {
 
 // failure is what one source said.
 type failure struct {
-	verdict
+	reply
 
 	// who is the source as messages name it.
 	who string
@@ -124,12 +124,12 @@ type failure struct {
 	cause error
 }
 
-func (s source) failure(said verdict, err error) failure {
+func (s source) failure(said reply, err error) failure {
 	who := "registry " + s.registry
 	if s.mirror {
 		who = fmt.Sprintf("mirror %s of %s", s.repository.RegistryStr(), who)
 	}
-	return failure{verdict: said, who: who, cause: err}
+	return failure{reply: said, who: who, cause: err}
 }
 
 // explain makes one error of what all sources said: one that may pass if any of them may go better next time, else what the
