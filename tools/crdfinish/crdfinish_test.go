@@ -9,7 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 )
 
-func TestNarrow(t *testing.T) {
+func TestBoundIntOrString(t *testing.T) {
 	cases := map[string]struct {
 		reason string
 		in     map[string]any
@@ -35,9 +35,9 @@ func TestNarrow(t *testing.T) {
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			each(tc.in, narrow)
+			each(tc.in, boundIntOrString)
 			if !reflect.DeepEqual(tc.in, tc.want) {
-				t.Errorf("%s\nnarrow(): got %v, want %v", tc.reason, tc.in, tc.want)
+				t.Errorf("%s\nboundIntOrString(): got %v, want %v", tc.reason, tc.in, tc.want)
 			}
 		})
 	}
@@ -60,7 +60,7 @@ func TestQuantityPattern(t *testing.T) {
 	}
 }
 
-func TestJoin(t *testing.T) {
+func TestJoinParagraphs(t *testing.T) {
 	cases := map[string]struct {
 		reason string
 		in     []string
@@ -85,10 +85,10 @@ func TestJoin(t *testing.T) {
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			schema := map[string]any{"properties": map[string]any{"a": map[string]any{"description": strings.Join(tc.in, "\n")}}}
-			each(schema, join)
+			each(schema, joinParagraphs)
 			want := map[string]any{"properties": map[string]any{"a": map[string]any{"description": strings.Join(tc.want, "\n")}}}
 			if !reflect.DeepEqual(schema, want) {
-				t.Errorf("%s\njoin(): got %v, want %v", tc.reason, schema, want)
+				t.Errorf("%s\njoinParagraphs(): got %v, want %v", tc.reason, schema, want)
 			}
 		})
 	}
@@ -103,7 +103,7 @@ func crdOf(kind string, spec, status map[string]any) map[string]any {
 	}}
 }
 
-func TestSettle(t *testing.T) {
+func TestRelaxStatus(t *testing.T) {
 	// A copy has a property with the name enum, which is not a rule, and one with the name description.
 	strict := func() map[string]any {
 		return map[string]any{"description": "the task", "properties": map[string]any{
@@ -119,7 +119,7 @@ func TestSettle(t *testing.T) {
 			},
 		}}
 	}
-	settled := map[string]any{"description": "the task", "properties": map[string]any{
+	relaxed := map[string]any{"description": "the task", "properties": map[string]any{
 		"enum":        map[string]any{"type": "array", "items": map[string]any{"type": "string"}},
 		"description": map[string]any{"type": "string"},
 		"quantity":    map[string]any{"x-kubernetes-int-or-string": true, "pattern": quantity, "maxLength": int64(64)},
@@ -138,13 +138,13 @@ func TestSettle(t *testing.T) {
 	}
 	unruled := map[string]any{"type": "object", "description": "d", "maxLength": int64(1)}
 	crd := crdOf("TaskRun", task(strict(), ruled()), task(strict(), ruled()))
-	settle(crd)
-	if want := crdOf("TaskRun", task(strict(), ruled()), task(settled, unruled)); !reflect.DeepEqual(crd, want) {
+	relaxStatus(crd)
+	if want := crdOf("TaskRun", task(strict(), ruled()), task(relaxed, unruled)); !reflect.DeepEqual(crd, want) {
 		t.Errorf("a status must have no rules, and the copy of a spec nothing that could refuse it:\ngot  %v\nwant %v", crd, want)
 	}
 }
 
-func TestAfford(t *testing.T) {
+func TestDropCostlyRules(t *testing.T) {
 	spec := func(items map[string]any) map[string]any {
 		return map[string]any{"properties": map[string]any{"steps": map[string]any{"items": map[string]any{
 			"properties": map[string]any{"volumeMounts": map[string]any{"items": items}},
@@ -156,7 +156,7 @@ func TestAfford(t *testing.T) {
 	bare := map[string]any{"type": "object"}
 	for kind, want := range map[string]map[string]any{"Task": rules(), "TaskRun": rules(), "Pipeline": bare, "PipelineRun": bare} {
 		crd := crdOf(kind, spec(rules()), map[string]any{})
-		afford(crd)
+		dropCostlyRules(crd)
 		if !reflect.DeepEqual(crd, crdOf(kind, spec(want), map[string]any{})) {
 			t.Errorf("%s: got %v", kind, crd)
 		}

@@ -31,10 +31,10 @@ func rewrite(file string) error {
 	if err := yaml.Unmarshal(data, &crd); err != nil {
 		return fmt.Errorf("cannot decode CRD %q: %w", file, err)
 	}
-	each(crd, narrow)
-	each(crd, join)
-	settle(crd)
-	afford(crd)
+	each(crd, boundIntOrString)
+	each(crd, joinParagraphs)
+	relaxStatus(crd)
+	dropCostlyRules(crd)
 	out, err := yaml.Marshal(crd)
 	if err != nil {
 		return fmt.Errorf("cannot encode CRD %q: %w", file, err)

@@ -6,10 +6,10 @@ import "math"
 // ("1e1.5"), which does not decode, and exponents of any length ("1e2147483648"), which take practically forever to decode.
 const quantity = `^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]{1,2})?$`
 
-// narrow changes schemas that admit values which their Kubernetes type cannot decode. The API server would store such an
+// boundIntOrString changes schemas that admit values which their Kubernetes type cannot decode. The API server would store such an
 // object, and every client that watches its kind would then fail. A value that is a number or a string is a quantity if it
 // has a pattern, or else an IntOrString, whose number has 32 bits.
-func narrow(schema map[string]any) {
+func boundIntOrString(schema map[string]any) {
 	if numberOrString, _ := schema["x-kubernetes-int-or-string"].(bool); !numberOrString {
 		return
 	}

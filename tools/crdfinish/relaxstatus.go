@@ -1,10 +1,10 @@
 package main
 
-// settle removes the rules from a status. The copy of a spec in it was validated as a spec, and may differ now: the values of a
-// when expression may be an empty array. A rule that rejects the copy would block the run. From copies of whole specs, settle
+// relaxStatus removes the rules from a status. The copy of a spec in it was validated as a spec, and may differ now: the values of a
+// when expression may be an empty array. A rule that rejects the copy would block the run. From copies of whole specs, relaxStatus
 // removes everything that is not needed to decode a value (types, formats, bounds of numbers and patterns stay), and the
 // descriptions, which would double the size of the CRD.
-func settle(crd map[string]any) {
+func relaxStatus(crd map[string]any) {
 	spec, _ := crd["spec"].(map[string]any)
 	versions, _ := spec["versions"].([]any)
 	for _, version := range versions {

@@ -2,9 +2,9 @@ package main
 
 import "strings"
 
-// join joins the lines of each paragraph of a description. kubectl explain wraps lines at the width of the terminal, but keeps
-// existing line breaks. join does not change a paragraph with a list or with indented lines.
-func join(schema map[string]any) {
+// joinParagraphs joins the lines of each paragraph of a description. kubectl explain wraps lines at the width of the terminal, but keeps
+// existing line breaks. joinParagraphs does not change a paragraph with a list or with indented lines.
+func joinParagraphs(schema map[string]any) {
 	description, ok := schema["description"].(string)
 	if !ok {
 		return
