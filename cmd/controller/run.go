@@ -245,7 +245,7 @@ func addReconcilers(mgr ctrl.Manager, o *options, m *monitoring, wake chan<- eve
 	if d.Images, err = addLookups(mgr, o, wake); err != nil {
 		return err
 	}
-	if d.Judge, err = when.NewJudge(); err != nil {
+	if d.Evaluator, err = when.NewEvaluator(); err != nil {
 		return err
 	}
 	// Each run reads LimitRanges before its pod is created. Fill the cache now, so that the first run does not wait for it.
@@ -255,7 +255,7 @@ func addReconcilers(mgr ctrl.Manager, o *options, m *monitoring, wake chan<- eve
 	memory := pipelinerun.NewMemory()
 	m.more = append(m.more, counts.NewMemory(memory))
 	pipelineRuns := pipelinerun.NewReconciler(pipelinerun.Dependencies{
-		Client: d.Client, Live: d.Live, Recorder: d.Recorder, Clock: d.Clock, Config: d.Config, Judge: d.Judge,
+		Client: d.Client, Live: d.Live, Recorder: d.Recorder, Clock: d.Clock, Config: d.Config, Evaluator: d.Evaluator,
 		Metrics: m.counts.PipelineRuns, Passes: m.passes, Memory: memory,
 	})
 	return errors.Join(taskrun.NewReconciler(d).SetupWithManager(mgr, o.workers), pipelineRuns.SetupWithManager(mgr, o.workers))

@@ -174,7 +174,7 @@ func (p *pod) judgeAfter(change func(*collect.Set)) verify.Verdict {
 		p.t.Fatal(err)
 	}
 	change(set)
-	return verify.Judge(set, want, p.trust())
+	return verify.Results(set, want, p.trust())
 }
 
 func (p *pod) trust() verify.Trust {
@@ -340,7 +340,7 @@ func TestSignedProblem(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := newPod(t, workloadapi.Everybody(identity)).step("printf x > results/digest").step(script).sidecar()
-			if got := p.judge(); !got.Believed() {
+			if got := p.judge(); !got.Verified() {
 				t.Errorf("with the problem it is what the steps signed: got %+v", got)
 			}
 			got := p.judgeAfter(func(set *collect.Set) { set.Problems = nil })
@@ -360,7 +360,7 @@ func TestLateIdentity(t *testing.T) {
 		}
 		return []string{identity}, nil
 	})
-	if got := p.step("printf x > results/notes").sidecar().judge(); !got.Believed() {
+	if got := p.step("printf x > results/notes").sidecar().judge(); !got.Verified() {
 		t.Errorf("the step asks again until it has one, got %+v", got)
 	}
 }

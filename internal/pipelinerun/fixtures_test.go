@@ -83,13 +83,13 @@ func newCluster(t *testing.T, funcs interceptor.Funcs, objects ...client.Object)
 // restart makes another reconciler, which knows nothing of what the one before has done.
 func (c *cluster) restart(t *testing.T, funcs interceptor.Funcs) {
 	t.Helper()
-	judge, err := when.NewJudge()
+	evaluator, err := when.NewEvaluator()
 	if err != nil {
 		t.Fatal(err)
 	}
 	c.reconciler = NewReconciler(Dependencies{
 		Client: interceptor.NewClient(c.WithWatch, c.cached(funcs)), Live: interceptor.NewClient(c.WithWatch, c.live()),
-		Recorder: c.recorder, Clock: c.clock, Config: c.config, Judge: judge, Metrics: c.metrics,
+		Recorder: c.recorder, Clock: c.clock, Config: c.config, Evaluator: evaluator, Metrics: c.metrics,
 	})
 }
 

@@ -71,7 +71,7 @@ func newLoading(t *testing.T, pr *v1.PipelineRun, combinations map[string]int, r
 		}
 		s.update()
 	}
-	judge, err := when.NewJudge()
+	evaluator, err := when.NewEvaluator()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,7 +83,7 @@ func newLoading(t *testing.T, pr *v1.PipelineRun, combinations map[string]int, r
 		whole.Status.Results = results(child.Labels[v1.LabelPipelineTask])
 		return whole, false, nil
 	}
-	l.in = Inputs{Run: pr, Obs: obs, Judge: judge, Builder: newTaskRunBuilder(pr, obs)}
+	l.in = Inputs{Run: pr, Obs: obs, Evaluator: evaluator, Builder: newTaskRunBuilder(pr, obs)}
 	l.loader = &loader{
 		read: read, lease: l.budget.Lease(),
 		orphans: func(context.Context) (map[string][]Child, error) { return map[string][]Child{}, nil },

@@ -115,11 +115,11 @@ const (
 type model struct {
 	*testing.T
 
-	name   string
-	judge  *when.Judge
-	spec   *v1.PipelineSpec
-	graph  *dag.Graph
-	config config.Config
+	name      string
+	evaluator *when.Evaluator
+	spec      *v1.PipelineSpec
+	graph     *dag.Graph
+	config    config.Config
 
 	worlds []*world
 	index  map[string]int
@@ -135,11 +135,11 @@ func newModel(t *testing.T, name string, pr *v1.PipelineRun, disturbances int) *
 	if errs := validation.PipelineRun(pr); len(errs) > 0 {
 		t.Fatal(errs[0])
 	}
-	judge, err := when.NewJudge()
+	evaluator, err := when.NewEvaluator()
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := &model{T: t, name: name, judge: judge, spec: pr.Spec.PipelineSpec, config: config.Default(), index: map[string]int{}, back: map[int][]int{}}
+	m := &model{T: t, name: name, evaluator: evaluator, spec: pr.Spec.PipelineSpec, config: config.Default(), index: map[string]int{}, back: map[int][]int{}}
 	if m.graph, err = dag.Build(m.spec.Tasks); err != nil {
 		t.Fatal(err)
 	}
@@ -265,7 +265,7 @@ func (m *model) planOf(w *world, obs Observation) Plan {
 		},
 		orphans: func(context.Context) (map[string][]Child, error) { return orphansOf(byTask, obs.Tasks, w.find) },
 	}
-	plan, err := l.complete(m.Context(), Inputs{Run: w.pr, Obs: obs, Judge: m.judge, Builder: newTaskRunBuilder(w.pr, obs)})
+	plan, err := l.complete(m.Context(), Inputs{Run: w.pr, Obs: obs, Evaluator: m.evaluator, Builder: newTaskRunBuilder(w.pr, obs)})
 	if err != nil {
 		m.Fatal(err)
 	}

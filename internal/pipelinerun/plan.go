@@ -69,9 +69,9 @@ type Inputs struct {
 	// Run and Obs are the run and what was observed of it.
 	Run *v1.PipelineRun
 	Obs Observation
-	// Judge evaluates when expressions, and Builder builds TaskRuns. Both are pure.
-	Judge   *when.Judge
-	Builder *taskRunBuilder
+	// Evaluator evaluates when expressions, and Builder builds TaskRuns. Both are pure.
+	Evaluator *when.Evaluator
+	Builder   *taskRunBuilder
 
 	// Loaded are the results that were read for the plan.
 	Loaded *results

@@ -103,7 +103,7 @@ func (p *planner) guard(s *TaskState, vars substitute.Variables) ([]v1.WhenExpre
 	if err != nil {
 		return nil, substitutionProblem(s.Task.Name, err)
 	}
-	holds, err := p.Judge.Holds(expressions)
+	holds, err := p.Evaluator.Holds(expressions)
 	if err != nil {
 		return nil, cannotStart(s.Task.Name, err.Error(), v1.PipelineRunReasonValidationFailed, v1.SkipReasonInvalid)
 	}

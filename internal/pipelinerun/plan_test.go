@@ -90,7 +90,7 @@ func TestEveryPlanHasAWayOut(t *testing.T) {
 
 // TestPlanIsPure: the same inputs give the same plan, and planning changes none of them.
 func TestPlanIsPure(t *testing.T) {
-	judge, err := when.NewJudge()
+	evaluator, err := when.NewEvaluator()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,7 +100,7 @@ func TestPlanIsPure(t *testing.T) {
 			if len(obs.Tasks) == 0 {
 				return
 			}
-			in := Inputs{Run: pr, Obs: obs, Judge: judge, Builder: newTaskRunBuilder(pr, obs), Loaded: newResults(nil)}
+			in := Inputs{Run: pr, Obs: obs, Evaluator: evaluator, Builder: newTaskRunBuilder(pr, obs), Loaded: newResults(nil)}
 			tasks, before := append([]TaskState(nil), obs.Tasks...), pr.DeepCopy()
 			one, two := plan(in, Plan{}), plan(in, Plan{})
 			if !reflect.DeepEqual(one, two) {
@@ -124,11 +124,11 @@ func TestPlanIsPure(t *testing.T) {
 // TestPlanNeedsWhatItDoesNotKnow: without its results, a plan says what it needs, and decides nothing about that task.
 func TestPlanNeedsWhatItDoesNotKnow(t *testing.T) {
 	pr, obs, complete := observed(t, situations()["second"])
-	judge, err := when.NewJudge()
+	evaluator, err := when.NewEvaluator()
 	if err != nil {
 		t.Fatal(err)
 	}
-	in := Inputs{Run: pr, Obs: obs, Judge: judge, Builder: newTaskRunBuilder(pr, obs), Loaded: newResults(nil)}
+	in := Inputs{Run: pr, Obs: obs, Evaluator: evaluator, Builder: newTaskRunBuilder(pr, obs), Loaded: newResults(nil)}
 	first := plan(in, Plan{})
 	if first.Need == nil || first.Need.Task != "use" || first.Need.Results["make"] == nil || len(first.Wanted) > 0 {
 		t.Fatalf("want the results of task make for task use, got %+v", first)

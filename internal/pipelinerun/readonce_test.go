@@ -72,12 +72,12 @@ func hostileRun(branch string) *v1.PipelineRun {
 // taskRunReconciler returns a reconciler of TaskRuns on the same API server.
 func (c *cluster) taskRunReconciler(t *testing.T) *taskrun.Reconciler {
 	t.Helper()
-	judge, err := when.NewJudge()
+	evaluator, err := when.NewEvaluator()
 	if err != nil {
 		t.Fatal(err)
 	}
 	return taskrun.NewReconciler(taskrun.Dependencies{
-		Client: c.WithWatch, Live: c.WithWatch, Recorder: events.NewFakeRecorder(1000), Config: c.config, Clock: c.clock, Judge: judge,
+		Client: c.WithWatch, Live: c.WithWatch, Recorder: events.NewFakeRecorder(1000), Config: c.config, Clock: c.clock, Evaluator: evaluator,
 		Transports: transport.Transports{config.TerminationMessage: terminationmessage.Transport{}}, Wake: make(chan event.GenericEvent),
 		Inpod: taskrun.Inpod{Image: "inpod:1", Delivery: pod.ImageVolume}, Images: noImages{},
 	})

@@ -41,8 +41,8 @@ type Dependencies struct {
 	Recorder events.EventRecorder
 	// Config in force.
 	Config *config.Store
-	// Judge of when expressions.
-	Judge *when.Judge
+	// Evaluator of when expressions.
+	Evaluator *when.Evaluator
 	// Clock tells the time.
 	Clock clock.PassiveClock
 	// Metrics count what becomes of runs, and Passes see that the reconciler is alive; nil where nobody asks.
@@ -147,7 +147,7 @@ func (r *Reconciler) plan(ctx context.Context, pr *v1.PipelineRun, obs Observati
 		read: r.read, lease: memory,
 		orphans: func(ctx context.Context) (map[string][]Child, error) { return r.orphans(ctx, pr, obs) },
 	}
-	return l.complete(ctx, Inputs{Run: pr, Obs: obs, Judge: r.Judge, Builder: newTaskRunBuilder(pr, obs)})
+	return l.complete(ctx, Inputs{Run: pr, Obs: obs, Evaluator: r.Evaluator, Builder: newTaskRunBuilder(pr, obs)})
 }
 
 // noteDelay records the start of a run whose first TaskRuns could not be made because of an error that may pass. Without a

@@ -72,7 +72,7 @@ func observed(t *testing.T, s situation) (*v1.PipelineRun, Observation, Plan) {
 // planned returns the plan for a run with the given results, as task.result.
 func planned(t *testing.T, pr *v1.PipelineRun, obs Observation, results map[string]v1.Value) Plan {
 	t.Helper()
-	judge, err := when.NewJudge()
+	evaluator, err := when.NewEvaluator()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,7 +86,7 @@ func planned(t *testing.T, pr *v1.PipelineRun, obs Observation, results map[stri
 		return whole, false, nil
 	}
 	l := &loader{read: read, orphans: func(context.Context) (map[string][]Child, error) { return map[string][]Child{}, nil }}
-	plan, err := l.complete(t.Context(), Inputs{Run: pr, Obs: obs, Judge: judge, Builder: newTaskRunBuilder(pr, obs)})
+	plan, err := l.complete(t.Context(), Inputs{Run: pr, Obs: obs, Evaluator: evaluator, Builder: newTaskRunBuilder(pr, obs)})
 	if err != nil {
 		t.Fatal(err)
 	}

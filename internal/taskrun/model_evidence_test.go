@@ -42,9 +42,9 @@ func evidences(steps []string) map[string]func(*Observation) {
 	ages := each(func(_ int, s *frame.Step) {
 		s.ExitCode, s.Reason, s.FinishedAt = killedExitCode, frame.ReasonKilled, time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
 	})
-	unjudged := func(o *Observation) {
+	unverified := func(o *Observation) {
 		set(false, only(0, frame.ReasonCompleted)...)(o)
-		o.Unjudged = errors.New("no authorities")
+		o.Unverified = errors.New("no authorities")
 	}
 	return map[string]func(*Observation){
 		"none":        func(*Observation) {},
@@ -61,7 +61,7 @@ func evidences(steps []string) map[string]func(*Observation) {
 		"empty":       set(false),
 		"interrupted": set(true, only(frame.UnfinishedExitCode, frame.ReasonUnfinished)...),
 		"cancelled":   set(true, only(143, frame.ReasonCancelled)...),
-		"unjudged":    unjudged,
+		"unverified":  unverified,
 	}
 }
 

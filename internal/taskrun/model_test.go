@@ -125,8 +125,8 @@ func (m *model) gather() {
 		m.obs.Evidence = collect.Progress{At: m.obs.Now, Waited: waited, Set: wholeSet(m.obs.Task.Spec)}
 	case m.obs.Evidence.Unread:
 		m.obs.Evidence.Waited = waited
-	case m.obs.Unjudged != nil && !m.obs.Now.Before(m.obs.heard(lastEnd(&m.obs)).Add(trustPatience)):
-		m.obs.Unjudged, m.obs.Verdict = nil, &verify.Verdict{Reason: bundleUnavailable, Message: "no authorities"}
+	case m.obs.Unverified != nil && !m.obs.Now.Before(m.obs.heard(lastEnd(&m.obs)).Add(trustPatience)):
+		m.obs.Unverified, m.obs.Verdict = nil, &verify.Verdict{Reason: bundleUnavailable, Message: "no authorities"}
 	case p == nil || m.obs.Evidence.Set != nil || m.obs.Evidence.GaveUp:
 	case m.from == config.TerminationMessage:
 		m.obs.Evidence = terminationmessage.Transport{}.Progress(transport.Run{Pod: p, Spec: m.obs.Task.Spec})

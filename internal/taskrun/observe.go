@@ -50,9 +50,9 @@ type Observation struct {
 	// Evidence is what is known of how the steps ended.
 	Evidence collect.Progress
 	// Verdict says whether the results are those that the steps signed; nil before they are there, and where they are not
-	// to be signed. Unjudged is why there is none yet.
-	Verdict  *verify.Verdict
-	Unjudged error
+	// to be signed. Unverified is why there is none yet.
+	Verdict    *verify.Verdict
+	Unverified error
 }
 
 // observe reads the run's task, its pod, and what is known of how its steps ended. For a run that has ended that is what the

@@ -31,7 +31,7 @@ func (r *Reconciler) plan(ctx context.Context, tr *v1.TaskRun, obs Observation) 
 		return plan, nil
 	}
 	if plan.Invalid == nil {
-		plan.Prepared, plan.Invalid = prepare(tr, obs, r.Judge)
+		plan.Prepared, plan.Invalid = prepare(tr, obs, r.Evaluator)
 	}
 	if plan.Invalid != nil {
 		return plan, nil

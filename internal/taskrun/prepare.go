@@ -33,12 +33,12 @@ type Prepared struct {
 // prepare validates the run together with its task, merges the step template, and substitutes what the run gives. It reads
 // and writes nothing but its arguments, and leaves those unchanged. The error says which rule of the API the run or its task
 // breaks.
-func prepare(tr *v1.TaskRun, obs Observation, judge *when.Judge) (*Prepared, error) {
+func prepare(tr *v1.TaskRun, obs Observation, evaluator *when.Evaluator) (*Prepared, error) {
 	p, err := substituted(tr, obs.Task, obs.Config.Defaults)
 	if err != nil {
 		return nil, err
 	}
-	if err := evaluateCEL(p.Task.Spec, judge); err != nil {
+	if err := evaluateCEL(p.Task.Spec, evaluator); err != nil {
 		return nil, err
 	}
 	if err := permitted(p.Run, obs.Config.Limits()); err != nil {
@@ -91,14 +91,14 @@ func substituted(tr *v1.TaskRun, task Task, defaults config.Defaults) (*Prepared
 }
 
 // evaluateCEL puts the result in the place of expressions in CEL: nothing in the pod knows that language.
-func evaluateCEL(spec *v1.TaskSpec, judge *when.Judge) error {
+func evaluateCEL(spec *v1.TaskSpec, evaluator *when.Evaluator) error {
 	for i := range spec.Steps {
 		for n := range spec.Steps[i].When {
 			e := &spec.Steps[i].When[n]
 			if e.CEL == "" {
 				continue
 			}
-			holds, err := judge.Holds([]v1.WhenExpression{*e})
+			holds, err := evaluator.Holds([]v1.WhenExpression{*e})
 			if problem, ok := errors.AsType[*when.ExpressionError](err); ok {
 				return fmt.Errorf("steps[%d].when[%d].cel: %s", i, n, problem.Problem)
 			}

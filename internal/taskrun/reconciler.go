@@ -51,8 +51,8 @@ type Dependencies struct {
 	Transports transport.Transports
 	// Images finds what images run.
 	Images ImageLookup
-	// Judge tells whether expressions in CEL hold.
-	Judge *when.Judge
+	// Evaluator tells whether expressions in CEL hold.
+	Evaluator *when.Evaluator
 	// Wake gives the runs of which a Method knows something new.
 	Wake <-chan event.GenericEvent
 	// Inpod is the in-pod binary.

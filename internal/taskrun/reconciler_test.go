@@ -96,17 +96,17 @@ func newWorld(t *testing.T, objects []client.Object, intercept interceptor.Funcs
 		return io.NopCloser(bytes.NewReader(w.log)), nil
 	}), func(run types.NamespacedName) { w.woken <- run }, collect.Options{})
 	access := sidecarlogs.LogAccessFn(func(context.Context, string) (bool, error) { return w.allowed, nil })
-	judge, err := when.NewJudge()
+	evaluator, err := when.NewEvaluator()
 	if err != nil {
 		t.Fatal(err)
 	}
 	w.deps = Dependencies{
-		Client:   w.counted(w.client),
-		Live:     w.countedReads(w.client),
-		Images:   w,
-		Judge:    judge,
-		Recorder: events.NewFakeRecorder(100),
-		Config:   w.store,
+		Client:    w.counted(w.client),
+		Live:      w.countedReads(w.client),
+		Images:    w,
+		Evaluator: evaluator,
+		Recorder:  events.NewFakeRecorder(100),
+		Config:    w.store,
 		Transports: transport.Transports{
 			config.TerminationMessage: terminationmessage.Transport{},
 			config.SidecarLogs:        sidecarlogs.New(w.collector, access),

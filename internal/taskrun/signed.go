@@ -99,7 +99,7 @@ func (r *Reconciler) verify(tr *v1.TaskRun, obs *Observation) {
 	}
 	if err != nil {
 		if obs.Now.Before(obs.heard(lastEnd(obs)).Add(trustPatience)) {
-			obs.Unjudged = err
+			obs.Unverified = err
 			return
 		}
 		obs.Verdict = &verify.Verdict{Reason: bundleUnavailable, Message: "the signatures cannot be verified: " + err.Error()}
@@ -113,7 +113,7 @@ func (r *Reconciler) verify(tr *v1.TaskRun, obs *Observation) {
 	if tr.Status.StartTime != nil {
 		want.Since = tr.Status.StartTime.Time
 	}
-	obs.Verdict = new(verify.Judge(set, want, trust))
+	obs.Verdict = new(verify.Results(set, want, trust))
 }
 
 func declared(spec *v1.TaskSpec) []results.Declared {
@@ -141,12 +141,12 @@ func lastEnd(obs *Observation) time.Time {
 func withVerdict(outcome *Outcome, obs Observation) *Outcome {
 	v := obs.Verdict
 	switch {
-	case v == nil && obs.Unjudged != nil: // the run was stopped before it could be judged
-		v = &verify.Verdict{Reason: bundleUnavailable, Message: "the signatures were not verified: " + obs.Unjudged.Error()}
+	case v == nil && obs.Unverified != nil: // the run was stopped before it could be judged
+		v = &verify.Verdict{Reason: bundleUnavailable, Message: "the signatures were not verified: " + obs.Unverified.Error()}
 	case v == nil:
 		return outcome
 	}
-	if v.Believed() {
+	if v.Verified() {
 		outcome.Signed = new(v1.SignedResults(true, v1.SignedResultsReasonVerified, v.Message))
 		return outcome
 	}

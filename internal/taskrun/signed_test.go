@@ -147,11 +147,11 @@ func unsignedSet(obs *Observation) {
 func TestVerify(t *testing.T) {
 	late := func(obs *Observation) { obs.Now = epoch().Add(trustPatience + time.Second) }
 	cases := map[string]struct {
-		reason   string
-		trust    Trust
-		obs      Observation
-		unjudged bool
-		want     verify.Reason // "-" for no verdict
+		reason     string
+		trust      Trust
+		obs        Observation
+		unverified bool
+		want       verify.Reason // "-" for no verdict
 	}{
 		"Off": {
 			reason: "Who does not ask for signatures is not judged.",
@@ -172,11 +172,11 @@ func TestVerify(t *testing.T) {
 			want:   verify.SignatureMissing,
 		},
 		"NotYet": {
-			reason:   "The bundle is waited for.",
-			trust:    authorities{errNoBundle},
-			obs:      observation(signing(config.SigningEnforce), unsignedSet),
-			unjudged: true,
-			want:     "-",
+			reason:     "The bundle is waited for.",
+			trust:      authorities{errNoBundle},
+			obs:        observation(signing(config.SigningEnforce), unsignedSet),
+			unverified: true,
+			want:       "-",
 		},
 		"Never": {
 			reason: "But not for ever.",
@@ -198,10 +198,10 @@ func TestVerify(t *testing.T) {
 			if tc.obs.Verdict != nil {
 				got = tc.obs.Verdict.Reason
 			}
-			if got != tc.want || (tc.obs.Unjudged != nil) != tc.unjudged {
-				t.Errorf("%s\nverdict %q, unjudged %v, want %q, %t", tc.reason, got, tc.obs.Unjudged, tc.want, tc.unjudged)
+			if got != tc.want || (tc.obs.Unverified != nil) != tc.unverified {
+				t.Errorf("%s\nverdict %q, unverified %v, want %q, %t", tc.reason, got, tc.obs.Unverified, tc.want, tc.unverified)
 			}
-			if state := stateOf(tr, tc.obs, Plan{}); tc.unjudged && state != Running {
+			if state := stateOf(tr, tc.obs, Plan{}); tc.unverified && state != Running {
 				t.Errorf("%s\nthe run must not end before it is judged, and its pod may be gone: it is %s", tc.reason, state)
 			}
 		})
@@ -255,7 +255,7 @@ func TestAttested(t *testing.T) {
 		},
 		"Stopped": {
 			reason:    "What was stopped before it could be judged is not believed either.",
-			obs:       observation(signing(config.SigningEnforce), func(obs *Observation) { obs.Unjudged = errNoBundle }),
+			obs:       observation(signing(config.SigningEnforce), func(obs *Observation) { obs.Unverified = errNoBundle }),
 			condition: v1.Failed(v1.TaskRunReasonTimedOut, "too long"),
 			want:      v1.TaskRunReasonTimedOut,
 			signed:    "False TrustBundleUnavailable",

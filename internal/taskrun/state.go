@@ -213,7 +213,7 @@ const verdictPatience = 5 * time.Second
 // not said yet by whom: the stream knows that a step was killed or asked to end, and only the kubelet knows whether for its
 // use of memory, or because the whole pod is to go.
 func (o Observation) awaitsVerdict() bool {
-	if o.Unjudged != nil {
+	if o.Unverified != nil {
 		return true
 	}
 	if o.Pod == nil {

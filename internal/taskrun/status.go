@@ -133,8 +133,8 @@ func progress(state State, obs Observation, plan Plan, effect Effect) metav1.Con
 		return pending(obs)
 	case state == StepLost, state == Unreported:
 		return v1.Running(v1.TaskRunReasonRunning, lossOf(obs.Pod)+"; stopping the pod")
-	case obs.Unjudged != nil:
-		return v1.Running(v1.TaskRunReasonRunning, "cannot verify the signed results yet, trying again: "+obs.Unjudged.Error())
+	case obs.Unverified != nil:
+		return v1.Running(v1.TaskRunReasonRunning, "cannot verify the signed results yet, trying again: "+obs.Unverified.Error())
 	case obs.Evidence.Unread && obs.Evidence.Waited >= reconcile.RetryPeriod:
 		return v1.Running(v1.TaskRunReasonRunning, messageUnread)
 	case obs.Evidence.Err != nil:

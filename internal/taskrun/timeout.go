@@ -46,8 +46,8 @@ func runs(s corev1.ContainerStatus) bool { return s.State.Running != nil }
 // awaitedResults says why there is no word on the results of steps that have ended.
 func awaitedResults(obs Observation) string {
 	switch {
-	case obs.Unjudged != nil:
-		return "the signed results to be verified: " + obs.Unjudged.Error()
+	case obs.Unverified != nil:
+		return "the signed results to be verified: " + obs.Unverified.Error()
 	case obs.Evidence.Err != nil:
 		return "the results to be read: " + obs.Evidence.Err.Error()
 	default:

@@ -17,21 +17,21 @@ func FuzzHolds(f *testing.F) {
 	} {
 		f.Add(text, "a")
 	}
-	j, err := NewJudge()
+	ev, err := NewEvaluator()
 	if err != nil {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, text, value string) {
-		held, err := j.Holds([]v1.WhenExpression{expression(text)})
+		held, err := ev.Holds([]v1.WhenExpression{expression(text)})
 		if problem := (*ExpressionError)(nil); err != nil && (held || !errors.As(err, &problem) || problem.Problem == "") {
 			t.Fatalf("%q gave %v, %v", text, held, err)
 		}
-		again, errAgain := j.Holds([]v1.WhenExpression{expression(text)})
+		again, errAgain := ev.Holds([]v1.WhenExpression{expression(text)})
 		if again != held || (err == nil) != (errAgain == nil) {
 			t.Fatalf("%q gave %v, %v, and then %v, %v", text, held, err, again, errAgain)
 		}
-		is, errIs := j.Holds([]v1.WhenExpression{in(text, value)})
-		isNot, errIsNot := j.Holds([]v1.WhenExpression{notin(text, value)})
+		is, errIs := ev.Holds([]v1.WhenExpression{in(text, value)})
+		isNot, errIsNot := ev.Holds([]v1.WhenExpression{notin(text, value)})
 		if is != (text == value) || isNot == is || errIs != nil || errIsNot != nil {
 			t.Fatalf("%q in %q gave %v, %v; notin %v, %v", text, value, is, errIs, isNot, errIsNot)
 		}

@@ -14,10 +14,10 @@ const maxRemembered = 1024
 type memory struct {
 	mu sync.Mutex
 	// young gets the new ones; when it is full it becomes old, and what was old is forgotten.
-	young, old map[[sha256.Size]byte]verdict
+	young, old map[[sha256.Size]byte]answer
 }
 
-func (m *memory) get(expression string) (verdict, bool) {
+func (m *memory) get(expression string) (answer, bool) {
 	key := sha256.Sum256([]byte(expression))
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -28,12 +28,12 @@ func (m *memory) get(expression string) (verdict, bool) {
 	return v, ok
 }
 
-func (m *memory) put(expression string, v verdict) {
+func (m *memory) put(expression string, v answer) {
 	key := sha256.Sum256([]byte(expression))
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.young == nil || len(m.young) >= maxRemembered {
-		m.young, m.old = make(map[[sha256.Size]byte]verdict), m.young
+		m.young, m.old = make(map[[sha256.Size]byte]answer), m.young
 	}
 	m.young[key] = v
 }

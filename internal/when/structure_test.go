@@ -111,18 +111,18 @@ func TestLargeExpressionsAreNotCompiled(t *testing.T) {
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			j, err := NewJudge()
+			ev, err := NewEvaluator()
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, err = j.Holds([]v1.WhenExpression{{CEL: tc.expression}})
+			_, err = ev.Holds([]v1.WhenExpression{{CEL: tc.expression}})
 			switch {
 			case tc.want == "" && err != nil:
 				t.Errorf("want it judged, got %.200v", err)
 			case tc.want != "" && (err == nil || !strings.Contains(err.Error(), tc.want) || len(err.Error()) > 2*maxProblem):
 				t.Errorf("want a short error with %q, got %.200v", tc.want, err)
 			}
-			allocated := testing.AllocsPerRun(1, func() { j.verdict(tc.expression) })
+			allocated := testing.AllocsPerRun(1, func() { ev.answer(tc.expression) })
 			if most := 20_000.0; allocated > most {
 				t.Errorf("%.0f allocations for an expression that is not to be compiled, want %.0f at most", allocated, most)
 			}
@@ -132,14 +132,14 @@ func TestLargeExpressionsAreNotCompiled(t *testing.T) {
 
 // TestExpressionIsJudgedOnce: a run that waits brings the same expressions in each pass, and compiling is what costs.
 func TestExpressionIsJudgedOnce(t *testing.T) {
-	j, err := NewJudge()
+	ev, err := NewEvaluator()
 	if err != nil {
 		t.Fatal(err)
 	}
 	expressions := []v1.WhenExpression{expression("'a' in [" + strings.Repeat("'b', ", 500) + "'a']")}
-	first := testing.AllocsPerRun(1, func() { j.judged = memory{}; _, _ = j.Holds(expressions) })
+	first := testing.AllocsPerRun(1, func() { ev.remembered = memory{}; _, _ = ev.Holds(expressions) })
 	again := testing.AllocsPerRun(10, func() {
-		if holds, err := j.Holds(expressions); !holds || err != nil {
+		if holds, err := ev.Holds(expressions); !holds || err != nil {
 			t.Errorf("want it to hold again, got %t, %v", holds, err)
 		}
 	})
@@ -147,11 +147,11 @@ func TestExpressionIsJudgedOnce(t *testing.T) {
 		t.Errorf("the second time took %.0f allocations, the first one %.0f", again, first)
 	}
 	for i := range 5 * maxRemembered {
-		if _, err := j.Holds([]v1.WhenExpression{expression(fmt.Sprintf("%d", i))}); err == nil {
+		if _, err := ev.Holds([]v1.WhenExpression{expression(fmt.Sprintf("%d", i))}); err == nil {
 			t.Fatal("a number is neither true nor false")
 		}
 	}
-	if n := len(j.judged.young) + len(j.judged.old); n > 2*maxRemembered {
+	if n := len(ev.remembered.young) + len(ev.remembered.old); n > 2*maxRemembered {
 		t.Errorf("%d expressions are remembered, want %d at most", n, 2*maxRemembered)
 	}
 }

@@ -24,19 +24,19 @@ const (
 	costLimit = 1_000_000
 )
 
-// Judge tells whether expressions hold. It can be used by many at once.
-type Judge struct {
-	env    *cel.Env
-	judged memory
+// Evaluator tells whether expressions hold. It can be used by many at once.
+type Evaluator struct {
+	env        *cel.Env
+	remembered memory
 }
 
-// NewJudge returns a Judge. The error is one of the program, not of an expression.
-func NewJudge() (*Judge, error) {
+// NewEvaluator returns an Evaluator. The error is one of the program, not of an expression.
+func NewEvaluator() (*Evaluator, error) {
 	env, err := cel.NewEnv(cel.ParserExpressionSizeLimit(MaxExpression))
 	if err != nil {
 		return nil, fmt.Errorf("cannot set up CEL: %w", err)
 	}
-	return &Judge{env: env}, nil
+	return &Evaluator{env: env}, nil
 }
 
 // ExpressionError is an expression in CEL that yields neither true nor false.
@@ -53,9 +53,9 @@ func (e *ExpressionError) Error() string {
 
 // Holds reports whether all expressions hold. Without any, there is nothing that does not. The error is an
 // *ExpressionError; it comes from the first expression that has one, unless an earlier one does not hold.
-func (j *Judge) Holds(expressions []v1.WhenExpression) (bool, error) {
+func (ev *Evaluator) Holds(expressions []v1.WhenExpression) (bool, error) {
 	for i := range expressions {
-		holds, err := j.holds(i, &expressions[i])
+		holds, err := ev.holds(i, &expressions[i])
 		if err != nil || !holds {
 			return false, err
 		}
@@ -63,19 +63,19 @@ func (j *Judge) Holds(expressions []v1.WhenExpression) (bool, error) {
 	return true, nil
 }
 
-func (j *Judge) holds(i int, e *v1.WhenExpression) (bool, error) {
+func (ev *Evaluator) holds(i int, e *v1.WhenExpression) (bool, error) {
 	if e.CEL != "" {
-		return j.evaluate(i, e.CEL)
+		return ev.evaluate(i, e.CEL)
 	}
 	return slices.Contains(e.Values, e.Input) == (e.Operator == v1.WhenIn), nil
 }
 
 // evaluate compiles and runs an expression, or remembers what came of it: it has no variables, so that its text decides.
-func (j *Judge) evaluate(i int, expression string) (bool, error) {
-	v, known := j.judged.get(expression)
+func (ev *Evaluator) evaluate(i int, expression string) (bool, error) {
+	v, known := ev.remembered.get(expression)
 	if !known {
-		v = j.verdict(expression)
-		j.judged.put(expression, v)
+		v = ev.answer(expression)
+		ev.remembered.put(expression, v)
 	}
 	if v.problem != "" {
 		return false, &ExpressionError{Index: i, Problem: v.problem}
@@ -83,15 +83,15 @@ func (j *Judge) evaluate(i int, expression string) (bool, error) {
 	return v.holds, nil
 }
 
-// verdict is what came of an expression.
-type verdict struct {
+// answer is what came of an expression.
+type answer struct {
 	holds   bool
 	problem string
 }
 
-func (j *Judge) verdict(expression string) verdict {
-	problem := func(format string, a ...any) verdict {
-		return verdict{problem: clipped(fmt.Sprintf(format, a...))}
+func (ev *Evaluator) answer(expression string) answer {
+	problem := func(format string, a ...any) answer {
+		return answer{problem: clipped(fmt.Sprintf(format, a...))}
 	}
 	if n := utf8.RuneCountInString(expression); n > MaxExpression {
 		return problem("with its values it has %d characters, and the limit is %d; compare large values with input, operator and values",
@@ -104,11 +104,11 @@ func (j *Judge) verdict(expression string) verdict {
 	case !closed && len(expression) > MaxStructure:
 		return problem("a string in it does not end, or has an unknown escape")
 	}
-	ast, issues := j.env.Compile(expression)
+	ast, issues := ev.env.Compile(expression)
 	if err := issues.Err(); err != nil {
 		return problem("%v", err)
 	}
-	program, err := j.env.Program(ast, cel.CostLimit(costLimit))
+	program, err := ev.env.Program(ast, cel.CostLimit(costLimit))
 	if err != nil {
 		return problem("%v", err)
 	}
@@ -120,7 +120,7 @@ func (j *Judge) verdict(expression string) verdict {
 	if !ok {
 		return problem("it yields a value of type %s, and must yield true or false", value.Type().TypeName())
 	}
-	return verdict{holds: holds}
+	return answer{holds: holds}
 }
 
 // clipped cuts a problem that is too long.

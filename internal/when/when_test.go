@@ -113,13 +113,13 @@ func TestHolds(t *testing.T) {
 			problem: "cost limit",
 		},
 	}
-	j, err := NewJudge()
+	ev, err := NewEvaluator()
 	if err != nil {
 		t.Fatal(err)
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			got, err := j.Holds(tc.expressions)
+			got, err := ev.Holds(tc.expressions)
 			if got != tc.want {
 				t.Errorf("\n%s\nHolds: want %v, got %v (%v)", tc.reason, tc.want, got, err)
 			}

@@ -114,5 +114,5 @@ func (w *world) judge() verify.Verdict {
 	domain := spiffeid.RequireTrustDomainFromString(w.authority.Domain)
 	bundle := x509bundle.New(domain)
 	bundle.AddX509Authority(w.authority.Certificate)
-	return verify.Judge(w.set, w.want, verify.Trust{Domain: domain, Bundle: bundle})
+	return verify.Results(w.set, w.want, verify.Trust{Domain: domain, Bundle: bundle})
 }

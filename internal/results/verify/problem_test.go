@@ -87,7 +87,7 @@ func TestProblemMendedByALaterStep(t *testing.T) {
 	w.statements["step-one"].Results = append(w.statements["step-one"].Results,
 		signature.Result{Name: "notes", Type: "string", Problem: frame.TooLarge})
 	w.sign()
-	if got := w.judge(); !got.Believed() {
+	if got := w.judge(); !got.Verified() {
 		t.Errorf("a later step has made it anew: got %+v", got)
 	}
 	w = newWorld(t)

@@ -15,7 +15,7 @@ import (
 // verified returns the statement that a step signed, once it is sure that the identity of the run did so. The certificates
 // have to be valid at the time at which the step says that it signed, and not now: the identities of SPIFFE live for an
 // hour or less, and steps may run for days. What may be said of that time, about checks.
-func (j *judge) verified(step string, signed signature.Signed) (signature.Statement, *Verdict) {
+func (v *verifier) verified(step string, signed signature.Signed) (signature.Statement, *Verdict) {
 	statement, err := signature.ParseStatement(signed.Statement)
 	if err != nil {
 		return statement, refused(SignatureMalformed, "what step %q left is no signature: %v", step, err)
@@ -26,18 +26,18 @@ func (j *judge) verified(step string, signed signature.Signed) (signature.Statem
 			return statement, refused(SignatureMalformed, "certificate %d of step %q is none: %v", i, step, err)
 		}
 	}
-	want, err := spiffeid.FromPath(j.trust.Domain, j.want.Identity)
+	want, err := spiffeid.FromPath(v.trust.Domain, v.want.Identity)
 	if err != nil {
-		return statement, refused(IdentityWrong, "%q is no path of a SPIFFE ID: %v", j.want.Identity, err)
+		return statement, refused(IdentityWrong, "%q is no path of a SPIFFE ID: %v", v.want.Identity, err)
 	}
-	id, _, err := x509svid.Verify(certificates, j.trust.Bundle, x509svid.WithTime(statement.At))
+	id, _, err := x509svid.Verify(certificates, v.trust.Bundle, x509svid.WithTime(statement.At))
 	switch {
 	case !id.IsZero() && id != want:
 		return statement, refused(IdentityWrong, "step %q has signed as %q, and the identity of this run is %q", step, id, want)
 	case err != nil:
 		return statement, refused(IdentityUntrusted,
 			"step %q has signed with a certificate that the trust bundle of %q does not vouch for at %s: %v",
-			step, j.trust.Domain, statement.At, err)
+			step, v.trust.Domain, statement.At, err)
 	}
 	leaf := certificates[0]
 	if leaf.KeyUsage != 0 && leaf.KeyUsage&x509.KeyUsageDigitalSignature == 0 {

@@ -78,10 +78,10 @@ type Verdict struct {
 	Message string
 }
 
-// Believed reports whether the results are those that the steps signed.
-func (v Verdict) Believed() bool { return v.Reason == "" }
+// Verified reports whether the results are those that the steps signed.
+func (v Verdict) Verified() bool { return v.Reason == "" }
 
-// Judge returns whether the results of set are those that the steps signed. The rules:
+// Results returns whether the results of set are those that the steps signed. The rules:
 //
 //   - Each step has signed how it ended, but for those whose entrypoint was killed: such a run has failed anyway.
 //   - A statement is about this run, this pod and the step that it came from, and signed by the identity of the run.
@@ -90,14 +90,14 @@ func (v Verdict) Believed() bool { return v.Reason == "" }
 //     outside a correction cannot be told from tampering.
 //   - What was signed is there, and what was signed as something that cannot be carried has its problem. So the record of a
 //     problem cannot be taken away either.
-func Judge(set *collect.Set, want Want, trust Trust) Verdict {
-	j := &judge{set: set, want: want, trust: trust, authors: map[string]authored{}}
+func Results(set *collect.Set, want Want, trust Trust) Verdict {
+	v := &verifier{set: set, want: want, trust: trust, authors: map[string]authored{}}
 	for _, step := range want.Steps {
-		if refusal := j.step(step); refusal != nil {
+		if refusal := v.step(step); refusal != nil {
 			return *refusal
 		}
 	}
-	if refusal := j.results(); refusal != nil {
+	if refusal := v.results(); refusal != nil {
 		return *refusal
 	}
 	id, _ := spiffeid.FromPath(trust.Domain, want.Identity) // it was needed before, when any step has signed
@@ -110,7 +110,7 @@ type authored struct {
 	signature.Result
 }
 
-type judge struct {
+type verifier struct {
 	set   *collect.Set
 	want  Want
 	trust Trust
@@ -123,22 +123,22 @@ func refused(reason Reason, format string, args ...any) *Verdict {
 }
 
 // step judges what one step has signed, and takes its results to those that are signed.
-func (j *judge) step(step string) *Verdict {
-	record := j.record(step)
-	i := slices.IndexFunc(j.set.Signatures, func(s collect.Signature) bool { return s.Step == step })
+func (v *verifier) step(step string) *Verdict {
+	record := v.record(step)
+	i := slices.IndexFunc(v.set.Signatures, func(s collect.Signature) bool { return s.Step == step })
 	if i < 0 {
 		if record.Reason == frame.ReasonLost || record.Reason == frame.ReasonUnfinished || record.Reason == frame.ReasonForged {
 			return nil // nobody was there to sign, and the run has failed
 		}
 		return refused(SignatureMissing, "step %q has ended (%s) and left no signature", step, record.Reason)
 	}
-	signed := j.set.Signatures[i].Signed
+	signed := v.set.Signatures[i].Signed
 	if signed.Problem != "" {
 		return refused(SignatureMissing, "step %q has not signed: %s", step, signed.Problem)
 	}
-	statement, refusal := j.verified(step, signed)
+	statement, refusal := v.verified(step, signed)
 	if refusal == nil {
-		refusal = j.about(step, statement)
+		refusal = v.about(step, statement)
 	}
 	if refusal != nil {
 		return refusal
@@ -147,53 +147,53 @@ func (j *judge) step(step string) *Verdict {
 		return refused(StepChanged, "step %q is said to have ended with %d (%s), and has signed %d (%s)",
 			step, record.ExitCode, record.Reason, statement.ExitCode, statement.Reason)
 	}
-	return j.take(step, statement.Results)
+	return v.take(step, statement.Results)
 }
 
 // record is how a step ended; a Set has one of each.
-func (j *judge) record(step string) frame.Step {
-	i := slices.IndexFunc(j.set.Steps, func(s frame.Step) bool { return s.Name == step })
+func (v *verifier) record(step string) frame.Step {
+	i := slices.IndexFunc(v.set.Steps, func(s frame.Step) bool { return s.Name == step })
 	if i < 0 {
 		return frame.Step{Name: step, Reason: frame.ReasonUnfinished}
 	}
-	return j.set.Steps[i]
+	return v.set.Steps[i]
 }
 
 // about returns why a statement is not one of this run and this step.
-func (j *judge) about(step string, s signature.Statement) *Verdict {
+func (v *verifier) about(step string, s signature.Statement) *Verdict {
 	switch {
-	case s.Run != j.want.Run:
+	case s.Run != v.want.Run:
 		return refused(OtherRun, "the signature of step %q is of TaskRun %s/%s with the UID %s, and this is %s/%s with the UID %s",
-			step, s.Run.Namespace, s.Run.Name, s.Run.UID, j.want.Run.Namespace, j.want.Run.Name, j.want.Run.UID)
-	case s.Nonce != j.want.Nonce:
+			step, s.Run.Namespace, s.Run.Name, s.Run.UID, v.want.Run.Namespace, v.want.Run.Name, v.want.Run.UID)
+	case s.Nonce != v.want.Nonce:
 		return refused(OtherRun, "the signature of step %q is of another pod: another attempt of this run, perhaps", step)
 	case s.Step != step:
 		return refused(OtherRun, "what step %q left is the signature of step %q", step, s.Step)
-	case s.At.Before(j.want.Since.Add(-Skew)):
+	case s.At.Before(v.want.Since.Add(-Skew)):
 		return refused(OtherRun, "step %q says that it signed at %s, before its pod was made", step, s.At.Format(time.RFC3339))
-	case s.At.After(j.want.Now.Add(Skew)):
+	case s.At.After(v.want.Now.Add(Skew)):
 		return refused(OtherRun, "step %q says that it signed at %s, which is still to come", step, s.At.Format(time.RFC3339))
 	}
 	return nil
 }
 
 // take notes the results of a statement. One that has an author already was changed.
-func (j *judge) take(step string, list []signature.Result) *Verdict {
+func (v *verifier) take(step string, list []signature.Result) *Verdict {
 	for _, r := range list {
 		// A result that could not be carried may be made anew.
-		if first, ok := j.authors[r.Name]; ok && first.Problem == "" {
+		if first, ok := v.authors[r.Name]; ok && first.Problem == "" {
 			return refused(ResultChanged, "result %q was left by step %q, and step %q has changed it afterwards: the digest was %s and is %s; "+
 				"let one step alone write a result", r.Name, first.step, step, first.SHA256, r.SHA256)
 		}
-		j.authors[r.Name] = authored{step, r}
+		v.authors[r.Name] = authored{step, r}
 	}
 	return nil
 }
 
 // results judges the results that there are, and those that there should be.
-func (j *judge) results() *Verdict {
-	for _, r := range j.set.Results {
-		a, ok := j.authors[r.Name]
+func (v *verifier) results() *Verdict {
+	for _, r := range v.set.Results {
+		a, ok := v.authors[r.Name]
 		switch {
 		case ok && a.Problem != "":
 			return refused(ResultChanged, "step %q has signed that result %q cannot be carried (%s), and it has a value", a.step, r.Name, a.Problem)
@@ -206,30 +206,30 @@ func (j *judge) results() *Verdict {
 				"result %q is not what step %q signed: it was changed after that step had ended; its digest was %s and is %x",
 				r.Name, a.step, a.SHA256, sha256.Sum256(r.Value))
 		}
-		delete(j.authors, r.Name)
+		delete(v.authors, r.Name)
 	}
-	for _, declared := range j.want.Results { // in this order, so that the same is said each time
-		a, ok := j.authors[declared.Name]
+	for _, declared := range v.want.Results { // in this order, so that the same is said each time
+		a, ok := v.authors[declared.Name]
 		switch {
 		case !ok:
-		case a.Problem != "" && !j.problem(a.Name, anyKind):
+		case a.Problem != "" && !v.problem(a.Name, anyKind):
 			return refused(ResultMissing,
 				"step %q has signed that it left result %q, which cannot be carried (%s), and there is neither its value nor the problem",
 				a.step, a.Name, a.Problem)
-		case a.Problem == "" && !j.problem(a.Name, leftOut):
+		case a.Problem == "" && !v.problem(a.Name, leftOut):
 			return refused(ResultMissing, "result %q, which step %q signed, is not there any more", a.Name, a.step)
 		}
-		delete(j.authors, declared.Name)
+		delete(v.authors, declared.Name)
 	}
-	if more := slices.Sorted(maps.Keys(j.authors)); len(more) > 0 {
-		return refused(ResultMissing, "step %q signed a result %q, which the task does not have", j.authors[more[0]].step, more[0])
+	if more := slices.Sorted(maps.Keys(v.authors)); len(more) > 0 {
+		return refused(ResultMissing, "step %q signed a result %q, which the task does not have", v.authors[more[0]].step, more[0])
 	}
 	return nil
 }
 
 // problem reports whether a result has a problem of a kind.
-func (j *judge) problem(name string, of func(frame.ProblemKind) bool) bool {
-	return slices.ContainsFunc(j.set.Problems, func(p frame.Problem) bool { return p.Result == name && of(p.Kind) })
+func (v *verifier) problem(name string, of func(frame.ProblemKind) bool) bool {
+	return slices.ContainsFunc(v.set.Problems, func(p frame.Problem) bool { return p.Result == name && of(p.Kind) })
 }
 
 func anyKind(frame.ProblemKind) bool { return true }

@@ -324,7 +324,7 @@ func TestJudge(t *testing.T) {
 			w := newWorld(t)
 			tc.change(w)
 			got := w.judge()
-			if got.Reason != tc.want || got.Believed() != (tc.want == "") {
+			if got.Reason != tc.want || got.Verified() != (tc.want == "") {
 				t.Fatalf("%s\nverdict %+v, want %q", tc.reason, got, tc.want)
 			}
 			for _, part := range tc.message {
@@ -339,7 +339,7 @@ func TestJudge(t *testing.T) {
 // TestAnyChangeIsRefused: whatever is changed in values, names, types, order, steps or run, it is not believed.
 func TestAnyChangeIsRefused(t *testing.T) {
 	base := newWorld(t)
-	if v := base.judge(); !v.Believed() {
+	if v := base.judge(); !v.Verified() {
 		t.Fatal(v)
 	}
 	rapid.Check(t, func(t *rapid.T) {
@@ -386,7 +386,7 @@ func TestAnyChangeIsRefused(t *testing.T) {
 		case "unsigned":
 			set.Signatures = append(set.Signatures[:j], set.Signatures[j+1:]...)
 		}
-		if v := w.judge(); v.Believed() {
+		if v := w.judge(); v.Verified() {
 			t.Fatalf("believed: %+v", v)
 		}
 	})

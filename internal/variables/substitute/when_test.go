@@ -105,7 +105,7 @@ func TestWhen(t *testing.T) {
 
 // Whatever a value holds, an expression that compares it with itself in other words is the same for all of them.
 func TestNoValueLeavesItsQuotes(t *testing.T) {
-	judge, err := when.NewJudge()
+	evaluator, err := when.NewEvaluator()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,7 +119,7 @@ func TestNoValueLeavesItsQuotes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if holds, err := judge.Holds(expressions); !holds {
+		if holds, err := evaluator.Holds(expressions); !holds {
 			t.Fatalf("%s: %v", expressions[0].CEL, err)
 		}
 	})
