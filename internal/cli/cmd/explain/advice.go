@@ -144,6 +144,13 @@ func taskResultAdvice() map[string]Advice {
 
 // pipelineAdvice returns the advice for every reason of a PipelineRun.
 func pipelineAdvice() map[string]Advice {
+	advice := pipelineStateAdvice()
+	maps.Copy(advice, pipelineStartAdvice())
+	return advice
+}
+
+// pipelineStateAdvice returns the advice for states, and for ends that the tasks or a user caused.
+func pipelineStateAdvice() map[string]Advice {
 	return map[string]Advice{
 		v1.PipelineRunReasonStarted: {
 			"The controller has accepted the run, and no task has started yet.",
@@ -173,6 +180,12 @@ func pipelineAdvice() map[string]Advice {
 		v1.PipelineRunReasonCancelled: {"A user cancelled the run, or one of its TaskRuns.", []string{"start it again if this was not intended"}},
 		v1.PipelineRunReasonTimedOut: {"The run, its tasks, or its finally tasks exceeded their timeout.", []string{
 			"show how long each step took: sluice describe {run}", "raise spec.timeouts of the run"}},
+	}
+}
+
+// pipelineStartAdvice returns the advice for ends because something cannot start, or does not fit.
+func pipelineStartAdvice() map[string]Advice {
+	return map[string]Advice{
 		v1.PipelineRunReasonCreateRunFailed: {"The API server rejects the TaskRun of a task.", []string{
 			"the message has the cause: a quota, an admission policy, or a webhook", correct}},
 		v1.PipelineRunReasonClaimCreationFailed: {"The API server rejects the claim of a workspace.", []string{
