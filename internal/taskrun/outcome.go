@@ -236,7 +236,7 @@ func collected(obs Observation) *Outcome {
 		reason, messages := problems(obs.Task.Spec, set.Problems)
 		outcome.Condition, also = v1.Failed(reason, strings.Join(messages, "; ")), messages
 	} else if len(values.Wrong) > 0 {
-		outcome.Condition, also = v1.Failed(v1.TaskRunReasonValidationFailed, strings.Join(values.Wrong, "; ")), values.Wrong
+		outcome.Condition, also = v1.Failed(wrongReason(values), strings.Join(values.Wrong, "; ")), values.Wrong
 	}
 	if reason, message := stepFailure(obs.Pod, set); reason != "" {
 		if reason == v1.TaskRunReasonFailed && sidecarOutOfMemory(obs.Pod) {
@@ -249,6 +249,14 @@ func collected(obs Observation) *Outcome {
 		outcome.Condition = v1.Succeeded(strings.Join(append([]string{"All steps have completed"}, sidecars...), "; "))
 	}
 	return outcome
+}
+
+// wrongReason is the reason of a run with results that are not what is declared.
+func wrongReason(values transport.Values) string {
+	if values.TooLarge {
+		return v1.TaskRunReasonResultTooLarge
+	}
+	return v1.TaskRunReasonValidationFailed
 }
 
 // missingRecord says of which step a set has no record; empty when it has one of each and is whole. A step that nothing is known

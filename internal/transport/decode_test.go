@@ -10,9 +10,10 @@ import (
 	"github.com/sluice-ci/sluice/internal/results/frame"
 	"github.com/sluice-ci/sluice/internal/transport"
 	"github.com/sluice-ci/sluice/internal/validation"
+	"github.com/sluice-ci/sluice/internal/variables/substitute"
 )
 
-func TestAssemble(t *testing.T) {
+func TestDecode(t *testing.T) {
 	steps := []v1.Step{
 		{Name: "a", Results: []v1.StepResult{
 			{Name: "text"},
@@ -134,7 +135,7 @@ func TestAssemble(t *testing.T) {
 			results: []v1.TaskResult{taken("r", "string", v1.StringValue("$(steps.a.results.map.x)"))},
 			whole:   all,
 			steps:   stepValues,
-			wrong:   []string{"no such key"},
+			wrong:   []string{`"r": $(steps.a.results.map.x): the result has no key "x"`},
 		},
 		"WrongType": {
 			reason:  "A result has the type that it is declared with.",
@@ -188,5 +189,21 @@ func TestAssemble(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestDerivedResultIsBounded: the controller makes no result that no object can hold, however often a task repeats that of a
+// step.
+func TestDerivedResultIsBounded(t *testing.T) {
+	const times = 1000
+	repeated := v1.StringValue(strings.Repeat("$(steps.a.results.text)", times))
+	spec := &v1.TaskSpec{
+		Results: []v1.TaskResult{{Name: "r", Value: &repeated}},
+		Steps:   []v1.Step{{Name: "a", Results: []v1.StepResult{{Name: "text"}}}},
+	}
+	validation.DefaultTaskSpec(spec)
+	got := transport.Decode(spec, []frame.Result{{Name: "step-a.text", Value: make([]byte, 2*substitute.MaxBytes/times)}})
+	if len(got.Task) > 0 || !got.TooLarge || len(got.Wrong) != 1 || !strings.Contains(got.Wrong[0], "the limit is 8388608") {
+		t.Errorf("want the result refused as too large, got %d results of the task, wrong: %q", len(got.Task), got.Wrong)
 	}
 }
