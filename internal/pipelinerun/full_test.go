@@ -17,7 +17,7 @@ import (
 // TestFullWhileItRuns: a user makes the object of a run so large that no status has room in it. The run's tasks are told to
 // end, no other task begins, also none of finally, and later passes ask the API server for as little as they can.
 func TestFullWhileItRuns(t *testing.T) {
-	l := &limited{}
+	l := newLimited()
 	set, registry := metrics.New(version.Info{}), prometheus.NewPedanticRegistry()
 	if err := set.Register(registry); err != nil {
 		t.Fatal(err)
@@ -41,7 +41,7 @@ func TestFullWhileItRuns(t *testing.T) {
 			t.Fatalf("want an error that says what to do, got %v", err)
 		}
 	}
-	written := l.writes
+	written := l.Writes
 	full()
 	if tr := c.child(t, pr, "build", -1); tr.Spec.Status != v1.TaskRunSpecStatusCancelled {
 		t.Errorf("want the TaskRun cancelled, got spec.status %q", tr.Spec.Status)
@@ -58,8 +58,8 @@ func TestFullWhileItRuns(t *testing.T) {
 	if made := c.total() - before; made > 2*passes { // the lists of its TaskRuns
 		t.Errorf("want at most two requests in a pass, got %d in %d", made, passes)
 	}
-	if l.writes != written {
-		t.Errorf("want no status sent that cannot be stored, got %d", l.writes-written)
+	if l.Writes != written {
+		t.Errorf("want no status sent that cannot be stored, got %d", l.Writes-written)
 	}
 	reported := 0
 	for range len(c.recorder.Events) {

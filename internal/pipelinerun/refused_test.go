@@ -2,19 +2,14 @@ package pipelinerun
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	jsonpatch "gopkg.in/evanphx/json-patch.v4"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
@@ -24,99 +19,33 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/objectsize"
 	limits "github.com/sluice-ci/sluice/internal/results"
+	"github.com/sluice-ci/sluice/test/testutil/limited"
 )
 
-// limited is an API server that stores no PipelineRun of more than 1.5 MiB, counts its managed fields, and refuses as many
-// statuses as it is told to, whatever they say.
-type limited struct {
-	managed  int
-	refusals int
-	cause    error
-
-	writes, largest int
+// limitedServer is an API server that stores no PipelineRun of more than 1.5 MiB.
+type limitedServer struct {
+	limited.Server[*v1.PipelineRun]
 }
 
-func (l *limited) funcs() interceptor.Funcs {
-	return interceptor.Funcs{SubResourcePatch: l.patch, Get: l.get}
+func newLimited() *limitedServer {
+	return &limitedServer{limited.Server[*v1.PipelineRun]{New: func() *v1.PipelineRun { return &v1.PipelineRun{} }}}
+}
+
+func (l *limitedServer) funcs() interceptor.Funcs {
+	return interceptor.Funcs{SubResourcePatch: l.Patch, Get: l.get}
 }
 
 // get answers as the cache does.
-func (l *limited) get(ctx context.Context, under client.WithWatch, key client.ObjectKey, into client.Object,
+func (l *limitedServer) get(ctx context.Context, under client.WithWatch, key client.ObjectKey, into client.Object,
 	opts ...client.GetOption) error {
 	if err := under.Get(ctx, key, into, opts...); err != nil {
 		return err
 	}
 	if pr, ok := into.(*v1.PipelineRun); ok {
-		pr.ManagedFields = l.fields()
+		pr.ManagedFields = l.Fields()
 		Trim(pr)
 	}
 	return nil
-}
-
-func (l *limited) fields() []metav1.ManagedFieldsEntry {
-	if l.managed == 0 {
-		return nil
-	}
-	raw := fmt.Appendf(nil, `{"f:spec":{%q:{}}}`, strings.Repeat("x", l.managed))
-	return []metav1.ManagedFieldsEntry{{Manager: "kubectl", Operation: "Update", FieldsV1: metav1.NewFieldsV1(string(raw))}}
-}
-
-func (l *limited) patch(ctx context.Context, under client.Client, sub string, o client.Object, change client.Patch,
-	opts ...client.SubResourcePatchOption) error {
-	l.writes++
-	if l.refusals > 0 {
-		l.refusals--
-		return l.cause
-	}
-	data, err := change.Data(o)
-	if err != nil {
-		return err
-	}
-	before := &v1.PipelineRun{}
-	if err := under.Get(ctx, client.ObjectKeyFromObject(o), before); err != nil {
-		return err
-	}
-	before.ManagedFields = l.fields()
-	whole, reset, err := patched(before, data)
-	if err != nil {
-		return err
-	}
-	if len(whole) > limits.ObjectLimit {
-		return apierrors.NewInternalError(errors.New("etcdserver: request is too large"))
-	}
-	l.largest = max(l.largest, len(whole))
-	if reset != nil {
-		l.managed, change = 0, client.RawPatch(types.JSONPatchType, reset)
-	}
-	return under.SubResource(sub).Patch(ctx, o, change, opts...)
-}
-
-// patched returns an object as it is after a patch, and the patch without what resets the managed fields, if it does.
-func patched(before client.Object, data []byte) (whole, reset []byte, err error) {
-	raw, err := json.Marshal(before)
-	if err != nil {
-		return nil, nil, err
-	}
-	change, err := jsonpatch.DecodePatch(data)
-	if err != nil {
-		return nil, nil, err
-	}
-	if whole, err = change.Apply(raw); err != nil {
-		return nil, nil, err
-	}
-	rest := slices.DeleteFunc(slices.Clone(change), func(o jsonpatch.Operation) bool {
-		path, err := o.Path()
-		return err == nil && path == "/metadata/managedFields"
-	})
-	if len(rest) == len(change) {
-		return whole, nil, nil
-	}
-	reset, err = json.Marshal(rest)
-	return whole, reset, err
-}
-
-func refusal422() error {
-	return apierrors.NewInvalid(schema.GroupKind{Group: v1.GroupName, Kind: v1.KindPipelineRun}, "run", nil)
 }
 
 // settleWhile reconciles until the run has ended or does nothing more, and lets its TaskRuns end with what end gives them. Each
@@ -183,7 +112,8 @@ func TestEveryStoredRunEnds(t *testing.T) {
 	for seed := range examples {
 		drawn := runs.Example(seed)
 		t.Run(fmt.Sprintf("%+v", drawn), func(t *testing.T) {
-			l := &limited{managed: drawn.managed, refusals: drawn.refusals, cause: refusal422()}
+			l := newLimited()
+			l.Managed, l.Refusals, l.Cause = drawn.managed, drawn.refusals, limited.Invalid(v1.KindPipelineRun, "run")
 			pr := drawn.run()
 			c := newCluster(t, l.funcs(), pr)
 			pr = settleWhile(t, c, pr, func(tr *v1.TaskRun) {
@@ -196,8 +126,8 @@ func TestEveryStoredRunEnds(t *testing.T) {
 			if !pr.Status.Done() {
 				t.Fatalf("the run has not ended: %+v", pr.Status.Condition())
 			}
-			if l.writes > 10+drawn.refusals || l.largest > limits.ObjectLimit {
-				t.Errorf("%d writes, the largest of %d bytes", l.writes, l.largest)
+			if l.Writes > 10+drawn.refusals || l.Largest > limits.ObjectLimit {
+				t.Errorf("%d writes, the largest of %d bytes", l.Writes, l.Largest)
 			}
 			checkNoneRuns(t, c)
 		})
@@ -244,7 +174,7 @@ func TestRefusedStatusEndsTheRun(t *testing.T) {
 		},
 		"Invalid": {
 			reason:   "What no schema takes is refused for ever.",
-			cause:    refusal422(),
+			cause:    limited.Invalid(v1.KindPipelineRun, "run"),
 			refusals: 1,
 			want:     v1.PipelineRunReasonStatusRefused,
 			words:    "is invalid",
@@ -252,7 +182,7 @@ func TestRefusedStatusEndsTheRun(t *testing.T) {
 		},
 		"InvalidTwice": {
 			reason:   "So is what is wrong with a part that is left at first.",
-			cause:    refusal422(),
+			cause:    limited.Invalid(v1.KindPipelineRun, "run"),
 			refusals: 2,
 			want:     v1.PipelineRunReasonStatusRefused,
 			words:    "is invalid",
@@ -260,7 +190,7 @@ func TestRefusedStatusEndsTheRun(t *testing.T) {
 		},
 		"Bare": {
 			reason:   "In the end the outcome stands alone.",
-			cause:    refusal422(),
+			cause:    limited.Invalid(v1.KindPipelineRun, "run"),
 			refusals: 3,
 			want:     v1.PipelineRunReasonStatusRefused,
 			words:    "is invalid",
@@ -275,7 +205,8 @@ func TestRefusedStatusEndsTheRun(t *testing.T) {
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			l := &limited{refusals: tc.refusals, cause: tc.cause}
+			l := newLimited()
+			l.Refusals, l.Cause = tc.refusals, tc.cause
 			pr := chain()
 			c := newCluster(t, l.funcs(), pr)
 			if _, err := c.reconciler.Reconcile(t.Context(), ctrl.Request{NamespacedName: client.ObjectKeyFromObject(pr)}); err != nil {
@@ -296,7 +227,8 @@ func TestRefusedStatusEndsTheRun(t *testing.T) {
 // TestManagedFieldsCount: 9,000 params have half a megabyte of managed fields. A run that cannot be stored with its status and
 // those must not begin: no TaskRun is made.
 func TestManagedFieldsCount(t *testing.T) {
-	l := &limited{managed: 530_000}
+	l := newLimited()
+	l.Managed = 530_000
 	pr := sized{params: 200_000, spec: 420_000, result: 1}.run()
 	c := newCluster(t, l.funcs(), pr)
 	pr, _ = c.pass(t, pr)
@@ -308,7 +240,7 @@ func TestManagedFieldsCount(t *testing.T) {
 
 // TestFullObject: an object that even its bare outcome does not fit into says so in an event, and starts nothing.
 func TestFullObject(t *testing.T) {
-	l := &limited{}
+	l := newLimited()
 	pr := sized{params: 1, spec: limits.ObjectLimit - 1000, result: 1}.run()
 	c := newCluster(t, l.funcs(), pr)
 	for range 3 {
@@ -317,8 +249,8 @@ func TestFullObject(t *testing.T) {
 			t.Fatalf("want an error that says what to do, got %v", err)
 		}
 	}
-	if made := c.children(t); len(made) > 0 || l.writes > 0 {
-		t.Errorf("want nothing made and nothing written that is over the limit, got %v and %d writes", made, l.writes)
+	if made := c.children(t); len(made) > 0 || l.Writes > 0 {
+		t.Errorf("want nothing made and nothing written that is over the limit, got %v and %d writes", made, l.Writes)
 	}
 	if event := <-c.recorder.Events; !strings.Contains(event, v1.PipelineRunReasonStatusRefused) {
 		t.Errorf("want an event, got %q", event)

@@ -56,12 +56,12 @@ func TestFullObject(t *testing.T) {
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			l := &limited{}
+			l := newLimited()
 			w := newWorld(t, []client.Object{taskRun()}, l.funcs())
 			_, sum := w.counting(t)
 			tc.before(t, w)
 			fill(t, w)
-			written, requests := l.writes, sumOf(w.requests)
+			written, requests := l.Writes, sumOf(w.requests)
 			const passes = 5
 			for range passes {
 				_, err := w.Reconcile(context.Background(), ctrl.Request{NamespacedName: keyOf(taskRun())})
@@ -76,8 +76,8 @@ func TestFullObject(t *testing.T) {
 			if tc.stopped && !stopped(&pods[0]) {
 				t.Errorf("%s\nthe pod runs on", tc.reason)
 			}
-			if l.writes != written {
-				t.Errorf("%s\nwant no status sent that cannot be stored, got %d", tc.reason, l.writes-written)
+			if l.Writes != written {
+				t.Errorf("%s\nwant no status sent that cannot be stored, got %d", tc.reason, l.Writes-written)
 			}
 			if w.requests[stops] > 1 || sumOf(w.requests)-requests > passes+1 {
 				t.Errorf("%s\nwant the pod stopped once and at most one read in a pass, got %v", tc.reason, w.requests)

@@ -2,20 +2,15 @@ package taskrun
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	jsonpatch "gopkg.in/evanphx/json-patch.v4"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
@@ -25,76 +20,18 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/objectsize"
 	limits "github.com/sluice-ci/sluice/internal/results"
+	"github.com/sluice-ci/sluice/test/testutil/limited"
 )
 
-// limited is an API server that stores no TaskRun of more than 1.5 MiB, counts its managed fields, and refuses as many
-// statuses as it is told to, whatever they say.
-type limited struct {
-	managed  int
-	refusals int
-	cause    error
+// limitedServer is an API server that stores no TaskRun of more than 1.5 MiB.
+type limitedServer struct{ limited.Server[*v1.TaskRun] }
 
-	writes, largest int
+func newLimited() *limitedServer {
+	return &limitedServer{limited.Server[*v1.TaskRun]{New: func() *v1.TaskRun { return &v1.TaskRun{} }}}
 }
 
-func (l *limited) funcs() interceptor.Funcs { return interceptor.Funcs{SubResourcePatch: l.patch} }
-
-func (l *limited) fields() []metav1.ManagedFieldsEntry {
-	if l.managed == 0 {
-		return nil
-	}
-	raw := fmt.Appendf(nil, `{"f:spec":{%q:{}}}`, strings.Repeat("x", l.managed))
-	return []metav1.ManagedFieldsEntry{{Manager: "kubectl", Operation: "Update", FieldsV1: metav1.NewFieldsV1(string(raw))}}
-}
-
-func (l *limited) patch(ctx context.Context, under client.Client, sub string, o client.Object, change client.Patch,
-	opts ...client.SubResourcePatchOption) error {
-	l.writes++
-	if l.refusals > 0 {
-		l.refusals--
-		return l.cause
-	}
-	data, err := change.Data(o)
-	if err != nil {
-		return err
-	}
-	before := &v1.TaskRun{}
-	if err := under.Get(ctx, client.ObjectKeyFromObject(o), before); err != nil {
-		return err
-	}
-	before.ManagedFields = l.fields()
-	raw, err := json.Marshal(before)
-	if err != nil {
-		return err
-	}
-	ops, err := jsonpatch.DecodePatch(data)
-	if err != nil {
-		return err
-	}
-	whole, err := ops.Apply(raw)
-	if err != nil {
-		return err
-	}
-	if len(whole) > limits.ObjectLimit {
-		return apierrors.NewInternalError(errors.New("etcdserver: request is too large"))
-	}
-	l.largest = max(l.largest, len(whole))
-	rest := slices.DeleteFunc(slices.Clone(ops), func(o jsonpatch.Operation) bool {
-		path, err := o.Path()
-		return err == nil && path == "/metadata/managedFields"
-	})
-	if len(rest) < len(ops) { // which resets them, and the client in memory cannot
-		l.managed = 0
-		if data, err = json.Marshal(rest); err != nil {
-			return err
-		}
-		change = client.RawPatch(types.JSONPatchType, data)
-	}
-	return under.SubResource(sub).Patch(ctx, o, change, opts...)
-}
-
-func refusal422() error {
-	return apierrors.NewInvalid(schema.GroupKind{Group: v1.GroupName, Kind: v1.KindTaskRun}, "build", nil)
+func (l *limitedServer) funcs() interceptor.Funcs {
+	return interceptor.Funcs{SubResourcePatch: l.Patch}
 }
 
 // drawStatus draws a status that a pass could compute: one that goes on, one of each outcome, or one of a next attempt.
@@ -148,7 +85,8 @@ func TestEveryStatusIsStored(t *testing.T) {
 	const count = 40 // each has a megabyte, and is encoded at each write
 	for seed := range count {
 		drawn := examples.Example(seed)
-		l := &limited{managed: drawn.managed, refusals: drawn.refusals, cause: refusal422()}
+		l := newLimited()
+		l.Managed, l.Refusals, l.Cause = drawn.managed, drawn.refusals, limited.Invalid(v1.KindTaskRun, "build")
 		tr := taskRun(func(tr *v1.TaskRun) {
 			tr.Spec.Params = []v1.Param{{Name: "p", Value: v1.StringValue(strings.Repeat("p", drawn.params))}}
 		})
@@ -156,7 +94,7 @@ func TestEveryStatusIsStored(t *testing.T) {
 		if err := w.client.Get(t.Context(), keyOf(tr), tr); err != nil {
 			t.Fatal(err)
 		}
-		tr.ManagedFields = l.fields()
+		tr.ManagedFields = l.Fields()
 		Trim(tr)
 		want := *drawn.status.DeepCopy()
 		_, err := w.Reconciler.store(t.Context(), tr, nil, drawn.status)
@@ -170,8 +108,8 @@ func TestEveryStatusIsStored(t *testing.T) {
 		if err := w.client.Get(t.Context(), keyOf(tr), got); err != nil {
 			t.Fatal(err)
 		}
-		if l.writes > 5+drawn.refusals || l.largest > limits.ObjectLimit {
-			t.Errorf("example %d: %d writes, the largest of %d bytes", seed, l.writes, l.largest)
+		if l.Writes > 5+drawn.refusals || l.Largest > limits.ObjectLimit {
+			t.Errorf("example %d: %d writes, the largest of %d bytes", seed, l.Writes, l.Largest)
 		}
 		checkStored(t, seed, want, got.Status)
 	}
@@ -292,11 +230,11 @@ func TestFitted(t *testing.T) {
 
 // TestRefusedStatusEndsTheRun: a status that the API server never takes ends the run, and its pod is stopped.
 func TestRefusedStatusEndsTheRun(t *testing.T) {
-	l := &limited{}
+	l := newLimited()
 	w := newWorld(t, []client.Object{taskRun()}, l.funcs())
 	w.pass(t)
 	w.play(t, corev1.PodRunning, running(), running())
-	l.refusals, l.cause = 2, refusal422()
+	l.Refusals, l.Cause = 2, limited.Invalid(v1.KindTaskRun, "build")
 	tr := w.pass(t)
 	wantCondition(t, tr, "False StatusRefused", "is invalid")
 	for _, s := range tr.Status.Steps {
@@ -311,14 +249,15 @@ func TestRefusedStatusEndsTheRun(t *testing.T) {
 
 // TestManagedFieldsOfTaskRun: a run that cannot be stored with its status and its managed fields does not start a pod.
 func TestManagedFieldsOfTaskRun(t *testing.T) {
-	l := &limited{managed: 600_000}
+	l := newLimited()
+	l.Managed = 600_000
 	tr := taskRun(func(tr *v1.TaskRun) { tr.Spec.TaskSpec.Steps[0].Script = strings.Repeat("s", 945_000) })
 	w := newWorld(t, []client.Object{tr}, l.funcs())
 	w.deps.Client = interceptor.NewClient(w.client, interceptor.Funcs{
 		Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
 			err := c.Get(ctx, key, o, opts...)
 			if tr, ok := o.(*v1.TaskRun); ok && err == nil {
-				tr.ManagedFields = l.fields()
+				tr.ManagedFields = l.Fields()
 				Trim(tr)
 			}
 			return err
