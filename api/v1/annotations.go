@@ -1,5 +1,12 @@
 package v1
 
+// AnnotationRelease on a run and on its pod is the version of the controller that works on it.
+const AnnotationRelease = "pipeline.tekton.dev/release"
+
+// ReservedAnnotations begin the keys of annotations that only Tekton Chains sets: they say that it has signed a run, and where
+// the signature is. A user who sets one would keep a run from being signed.
+const ReservedAnnotations = "chains.tekton.dev/"
+
 // AnnotationResultsFrom on a TaskRun, or on the Task that it refers to, overrides the installation's flag
 // results-from for this run. It has the same values as the flag. A run's annotation overrides its task's. With the
 // flag enable-results-from-annotation: "false" the annotation is refused.

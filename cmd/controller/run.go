@@ -256,7 +256,7 @@ func addReconcilers(mgr ctrl.Manager, o *options, m *monitoring, wake chan<- eve
 	m.more = append(m.more, counts.NewMemory(memory))
 	pipelineRuns := pipelinerun.NewReconciler(pipelinerun.Dependencies{
 		Client: d.Client, Live: d.Live, Recorder: d.Recorder, Clock: d.Clock, Config: d.Config, Evaluator: d.Evaluator,
-		Metrics: m.counts.PipelineRuns, Passes: m.passes, Memory: memory,
+		Metrics: m.counts.PipelineRuns, Passes: m.passes, Memory: memory, Release: version.Current().Number,
 	})
 	return errors.Join(taskrun.NewReconciler(d).SetupWithManager(mgr, o.workers), pipelineRuns.SetupWithManager(mgr, o.workers))
 }

@@ -10,7 +10,9 @@ import (
 
 	"github.com/sluice-ci/sluice/internal/admission"
 	"github.com/sluice-ci/sluice/internal/config"
+	"github.com/sluice-ci/sluice/internal/creation"
 	"github.com/sluice-ci/sluice/internal/validation"
+	"github.com/sluice-ci/sluice/internal/version"
 	"github.com/sluice-ci/sluice/internal/webhookcert"
 )
 
@@ -39,6 +41,8 @@ func addWebhooks(mgr ctrl.Manager, o *options, store *config.Store) error {
 	admission.All(func() validation.Limits {
 		settings := store.Load()
 		return settings.Limits()
+	}, func() creation.Settings {
+		return creation.Settings{Defaults: store.Load().Defaults, Release: version.Current().Number}
 	}).Register(server)
 	served := &webhookcert.Served{Server: server, Certificate: certificate, Linger: linger}
 	if err := mgr.Add(served); err != nil {

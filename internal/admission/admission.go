@@ -3,7 +3,6 @@
 package admission
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -30,22 +29,28 @@ const (
 // Kind has the functions of the webhooks for objects of one kind, encoded as JSON. They return the error of the context when
 // the context ends.
 type Kind struct {
-	// defaulted returns an object before and after its defaults.
-	defaulted func(ctx context.Context, raw []byte) (before, after []byte, err error)
+	// defaulted returns the changes that the defaults make. old is nil unless the request is an update.
+	defaulted func(ctx context.Context, raw, old []byte) (*defaulted, error)
 	// validated returns the rules that an object breaks. old is nil unless the request is an update.
 	validated func(ctx context.Context, raw, old []byte) (field.ErrorList, error)
 }
 
 // Of returns the Kind of the objects of type T with these rules. limits returns the current limits.
 func Of[T any](rules validation.Rules[T], limits func() validation.Limits) Kind {
-	k := kindOf[T]{rules: rules, limits: limits, weight: weightOf(reflect.TypeFor[T](), map[reflect.Type]*weight{})}
+	return OfRun(rules, limits, Completion[T]{})
+}
+
+// OfRun is Of for a kind of run. complete adds to the defaults what the settings say.
+func OfRun[T any](rules validation.Rules[T], limits func() validation.Limits, complete Completion[T]) Kind {
+	k := kindOf[T]{rules: rules, limits: limits, complete: complete, weight: weightOf(reflect.TypeFor[T](), map[reflect.Type]*weight{})}
 	return Kind{defaulted: k.defaulted, validated: k.validated}
 }
 
 type kindOf[T any] struct {
-	rules  validation.Rules[T]
-	limits func() validation.Limits
-	weight *weight
+	rules    validation.Rules[T]
+	limits   func() validation.Limits
+	complete Completion[T]
+	weight   *weight
 }
 
 // weighed decodes an object that is not stored yet. It fails if the object would take too much memory. old is the object that it replaces.
@@ -66,22 +71,6 @@ func (k kindOf[T]) decode(ctx context.Context, raw []byte) (*T, error) {
 	}
 	object := new(T)
 	return object, json.Unmarshal(raw, object)
-}
-
-func (k kindOf[T]) defaulted(ctx context.Context, raw []byte) (before, after []byte, err error) {
-	object, err := k.weighed(ctx, raw, nil)
-	if err != nil {
-		return nil, nil, err
-	}
-	if before, err = json.Marshal(object); err != nil {
-		return nil, nil, err
-	}
-	k.rules.Default(object)
-	if err := ctx.Err(); err != nil {
-		return nil, nil, err
-	}
-	after, err = json.Marshal(object)
-	return before, after, err
 }
 
 func (k kindOf[T]) check(object *T) func(r *validation.Report) {
@@ -144,14 +133,17 @@ func (k Kinds) kind(request admission.Request) (Kind, error) {
 	return kind, nil
 }
 
-// fillIn responds with the changes of the defaults. They are the difference between two encodings of the same type, so that
-// nothing else changes.
+// fillIn responds with the changes of the defaults.
 func (k Kinds) fillIn(ctx context.Context, request admission.Request) admission.Response {
 	kind, err := k.kind(request)
 	if err != nil {
 		return admission.Errored(http.StatusBadRequest, err)
 	}
-	before, after, err := kind.defaulted(ctx, request.Object.Raw)
+	var old []byte
+	if request.Operation == admissionv1.Update {
+		old = request.OldObject.Raw
+	}
+	changed, err := kind.defaulted(ctx, request.Object.Raw, old)
 	switch {
 	case ctx.Err() != nil:
 		return stopped(ctx, request)
@@ -159,12 +151,13 @@ func (k Kinds) fillIn(ctx context.Context, request admission.Request) admission.
 		// The object does not decode. Allow it here, because the schema, which is checked next, names the exact field. The
 		// validating webhook rejects what it cannot decode.
 		return admission.Allowed("")
-	case bytes.Equal(before, after):
-		return admission.Allowed("")
 	}
-	operations, err := additions(before, after)
-	if err != nil {
-		return admission.PatchResponseFromRaw(before, after)
+	operations, err := changed.operations()
+	switch {
+	case err != nil:
+		return admission.Errored(http.StatusInternalServerError, fmt.Errorf("cannot set the defaults of %s: %w", request.Kind.Kind, err))
+	case len(operations) == 0:
+		return admission.Allowed("")
 	}
 	return admission.Patched("", operations...)
 }

@@ -213,7 +213,7 @@ func TestValidation(t *testing.T) {
 // TestLimitsInForce: a changed setting applies to the next request, in both directions.
 func TestLimitsInForce(t *testing.T) {
 	limits := validation.DefaultLimits()
-	hook := served(t, admission.All(func() validation.Limits { return limits }))[admission.ValidatingPath]
+	hook := served(t, admission.All(func() validation.Limits { return limits }, settings))[admission.ValidatingPath]
 	object := `{"metadata":{"name":"p"},"spec":{"tasks":[{"name":"a","taskRef":{"name":"t"},` +
 		`"matrix":{"params":[{"name":"m","value":["1","2","3"]}]}}]}}`
 	ask := request(v1.KindPipeline, object, "")

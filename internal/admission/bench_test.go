@@ -67,7 +67,7 @@ func declared(n int) (specs []v1.ParamSpec) {
 
 // BenchmarkAdmission measures both webhooks on one object.
 func BenchmarkAdmission(b *testing.B) {
-	hooks := served(b, admission.All(validation.DefaultLimits))
+	hooks := served(b, admission.All(validation.DefaultLimits, settings))
 	for name, object := range worst() {
 		raw, err := json.Marshal(object)
 		if err != nil {

@@ -30,7 +30,7 @@ func FuzzAdmission(f *testing.F) {
 		[]byte(`null`))
 	f.Add(uint8(4), []byte(`{"spec":{"image":"i","script":"$(params.p[*])","params":[{"name":"p","type":"object"}]}}`), []byte(`{"spec":[]}`))
 	kinds := []string{v1.KindTask, v1.KindTaskRun, v1.KindPipeline, v1.KindPipelineRun, "StepAction"}
-	hooks := served(f, admission.All(validation.DefaultLimits))
+	hooks := served(f, admission.All(validation.DefaultLimits, settings))
 	f.Fuzz(func(t *testing.T, number uint8, object, old []byte) {
 		kind := kinds[int(number)%len(kinds)]
 		request := ctrladmission.Request{AdmissionRequest: admissionv1.AdmissionRequest{

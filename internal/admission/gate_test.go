@@ -66,7 +66,7 @@ func (p pipes) end(server *http.Server) {
 func mux(t *testing.T, g *gate) http.Handler {
 	t.Helper()
 	server := webhook.NewServer(webhook.Options{CertDir: t.TempDir()})
-	All(validation.DefaultLimits).register(server, g)
+	All(validation.DefaultLimits, noSettings).register(server, g)
 	return server.WebhookMux()
 }
 
@@ -295,7 +295,7 @@ func TestBusyWebhookAnswers(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	hook := &gated{&admission.Webhook{Handler: admission.HandlerFunc(All(validation.DefaultLimits).judge)}, g}
+	hook := &gated{&admission.Webhook{Handler: admission.HandlerFunc(All(validation.DefaultLimits, noSettings).judge)}, g}
 	body := review("team", mediumRequest)
 	request := httptest.NewRequestWithContext(t.Context(), http.MethodPost, ValidatingPath+"?timeout=1ms", strings.NewReader(body))
 	answer := httptest.NewRecorder()
@@ -310,7 +310,7 @@ func TestBusyWebhookAnswers(t *testing.T) {
 
 // TestTooLargeIsNotRead: a request above the limit of the API server takes no room.
 func TestTooLargeIsNotRead(t *testing.T) {
-	hook := &gated{&admission.Webhook{Handler: admission.HandlerFunc(All(validation.DefaultLimits).judge)}, newGate()}
+	hook := &gated{&admission.Webhook{Handler: admission.HandlerFunc(All(validation.DefaultLimits, noSettings).judge)}, newGate()}
 	for name, tc := range map[string]struct {
 		claimed int64
 		body    io.Reader

@@ -1,20 +1,38 @@
 package admission
 
 import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/creation"
 	"github.com/sluice-ci/sluice/internal/validation"
 )
 
-// All returns the kinds of the API; config/webhook names their resources. limits returns the current limits.
-func All(limits func() validation.Limits) Kinds {
+// All returns the kinds of the API; config/webhook names their resources. limits and settings return the current ones.
+func All(limits func() validation.Limits, settings func() creation.Settings) Kinds {
 	return Kinds{
 		tekton(v1.KindTask):        Of(validation.TaskRules(), limits),
-		tekton(v1.KindTaskRun):     Of(validation.TaskRunRules(), limits),
+		tekton(v1.KindTaskRun):     OfRun(validation.TaskRunRules(), limits, taskRuns(settings)),
 		tekton(v1.KindPipeline):    Of(validation.PipelineRules(), limits),
-		tekton(v1.KindPipelineRun): Of(validation.PipelineRunRules(), limits),
+		tekton(v1.KindPipelineRun): OfRun(validation.PipelineRunRules(), limits, pipelineRuns(settings)),
 		tekton("StepAction"):       Of(validation.StepActionRules(), limits),
+	}
+}
+
+func taskRuns(settings func() creation.Settings) Completion[v1.TaskRun] {
+	return Completion[v1.TaskRun]{
+		Meta:   func(r *v1.TaskRun) *metav1.ObjectMeta { return &r.ObjectMeta },
+		Create: func(r *v1.TaskRun) { creation.TaskRun(r, settings()) },
+		Update: func(r, old *v1.TaskRun) { creation.TaskRunUpdate(r, old, settings()) },
+	}
+}
+
+func pipelineRuns(settings func() creation.Settings) Completion[v1.PipelineRun] {
+	return Completion[v1.PipelineRun]{
+		Meta:   func(r *v1.PipelineRun) *metav1.ObjectMeta { return &r.ObjectMeta },
+		Create: func(r *v1.PipelineRun) { creation.PipelineRun(r, settings()) },
+		Update: func(r, old *v1.PipelineRun) { creation.PipelineRunUpdate(r, old, settings()) },
 	}
 }
 

@@ -15,7 +15,7 @@ import (
 // TestPanicRefuses: an object that makes a webhook panic is rejected, and the next request gets a response.
 func TestPanicRefuses(t *testing.T) {
 	kinds := Kinds{schema.GroupKind{Group: "tekton.dev", Kind: "Task"}: {
-		defaulted: func(context.Context, []byte) (before, after []byte, err error) { panic("defaults") },
+		defaulted: func(context.Context, []byte, []byte) (*defaulted, error) { panic("defaults") },
 		validated: func(_ context.Context, raw, _ []byte) (field.ErrorList, error) {
 			if strings.Contains(string(raw), "odd") {
 				panic("rules")

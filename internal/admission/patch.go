@@ -10,11 +10,12 @@ import (
 	jsonpatch "gomodules.xyz/jsonpatch/v2"
 )
 
-// errTaken: the second encoding lacks something of the first one. Defaults never remove anything.
+// errTaken: an object of the second encoding lacks a member of the first one, or an array has another length.
 var errTaken = errors.New("a member or an element was removed")
 
 // additions returns the operations of a JSON patch (RFC 6902) from one encoding of an object to another of the same type, which
-// has more members or other values. It reads both once, side by side, and builds no tree.
+// has more members or other values. An object in it that has lost a member, and an array of another length, is replaced. It
+// reads both side by side and builds no tree.
 func additions(before, after []byte) ([]jsonpatch.Operation, error) {
 	d := differ{a: before, b: after}
 	if _, _, err := d.value(0, 0); err != nil {
@@ -35,10 +36,26 @@ func (d *differ) value(i, j int) (afterA, afterB int, err error) {
 	case i >= len(d.a) || j >= len(d.b):
 		return i, j, errTaken
 	case d.a[i] == '{' && d.b[j] == '{':
-		return d.object(i+1, j+1)
+		return d.inner(i, j, d.object)
 	case d.a[i] == '[' && d.b[j] == '[':
-		return d.array(i+1, j+1)
+		return d.inner(i, j, d.array)
 	}
+	return d.replaced(i, j)
+}
+
+// inner compares objects or arrays, and replaces the one at i if it cannot be changed into the other by additions.
+func (d *differ) inner(i, j int, compare func(i, j int) (int, int, error)) (afterA, afterB int, err error) {
+	depth, count := len(d.path), len(d.operations)
+	afterA, afterB, err = compare(i+1, j+1)
+	if !errors.Is(err, errTaken) || depth == 0 {
+		return afterA, afterB, err
+	}
+	d.path, d.operations = d.path[:depth], d.operations[:count]
+	return d.replaced(i, j)
+}
+
+// replaced compares the values at i and j as texts.
+func (d *differ) replaced(i, j int) (afterA, afterB int, err error) {
 	afterA, _ = skip(d.a, i)
 	afterB, _ = skip(d.b, j)
 	if !bytes.Equal(d.a[i:afterA], d.b[j:afterB]) {
@@ -67,11 +84,15 @@ func (d *differ) object(i, j int) (afterA, afterB int, err error) {
 		depth := len(d.path)
 		d.path = append(d.path, '/')
 		d.path = append(d.path, escaped(string(name))...)
-		if d.a[i] != '}' && bytes.Equal(own, name) {
+		same := d.a[i] != '}' && bytes.Equal(own, name)
+		if same && !d.fills(valueA, valueB) {
 			if i, j, err = d.value(valueA, valueB); err != nil {
 				return i, j, err
 			}
 		} else {
+			if same {
+				i, _ = skip(d.a, valueA)
+			}
 			j, _ = skip(d.b, valueB)
 			d.note("add", d.b[valueB:j])
 		}
@@ -95,6 +116,13 @@ func (d *differ) array(i, j int) (afterA, afterB int, err error) {
 		}
 		d.path = d.path[:depth]
 	}
+}
+
+// fills reports whether an empty object gets its first member. The document may lack the object, since the encoder writes structs
+// that are empty.
+func (d *differ) fills(i, j int) bool {
+	empty := []byte("{}")
+	return bytes.HasPrefix(d.a[i:], empty) && !bytes.HasPrefix(d.b[j:], empty)
 }
 
 // escaped returns a name for a JSON pointer.

@@ -25,7 +25,7 @@ func TestTenOfTheWorstAtOnce(t *testing.T) {
 	const limit, atOnce = 200 << 20, 10
 	defer debug.SetMemoryLimit(debug.SetMemoryLimit(limit / 2))
 	server := webhook.NewServer(webhook.Options{CertDir: t.TempDir()})
-	admission.RegisterPatient(admission.All(validation.DefaultLimits), server, 10*time.Minute)
+	admission.RegisterPatient(admission.All(validation.DefaultLimits, settings), server, 10*time.Minute)
 	served := httptest.NewServer(server.WebhookMux())
 	defer served.Close()
 	const size = 1_500_000

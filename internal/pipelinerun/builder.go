@@ -7,11 +7,12 @@ import (
 	"strings"
 	"sync"
 
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/annotations"
+	"github.com/sluice-ci/sluice/internal/creation"
 	"github.com/sluice-ci/sluice/internal/matrix"
 	"github.com/sluice-ci/sluice/internal/name"
 	"github.com/sluice-ci/sluice/internal/objectsize"
@@ -139,7 +140,7 @@ func (b *taskRunBuilder) labels(s *TaskState, task *v1.PipelineTask, override *v
 		out[v1.LabelTask] = name.Label(task.TaskRef.Name)
 	}
 	maps.Copy(out, map[string]string{
-		v1.LabelPipeline:       name.Label(pipelineName(b.pr)),
+		v1.LabelPipeline:       b.pipelineLabel(),
 		v1.LabelPipelineRun:    name.Label(b.pr.Name),
 		v1.LabelPipelineRunUID: string(b.pr.UID),
 		v1.LabelPipelineTask:   task.Name,
@@ -155,20 +156,25 @@ func (b *taskRunBuilder) labels(s *TaskState, task *v1.PipelineTask, override *v
 	return out
 }
 
-// annotations come from the same places as labels, but for what kubectl keeps for itself: it is a copy of the whole run.
+// pipelineLabel is the label of the run that names its Pipeline. The run lacks it if the API server refused it.
+func (b *taskRunBuilder) pipelineLabel() string {
+	if label, ok := b.pr.Labels[v1.LabelPipeline]; ok {
+		return label
+	}
+	return creation.PipelineRunMetadata(b.pr, nil, creation.Settings{}).Labels[v1.LabelPipeline]
+}
+
+// annotations come from the same places as labels, as far as an object passes them on.
 func (b *taskRunBuilder) annotations(task *v1.PipelineTask, override *v1.PipelineTaskRunSpec) map[string]string {
 	out := map[string]string{}
 	if task.TaskSpec != nil {
 		maps.Copy(out, task.TaskSpec.Metadata.Annotations)
 	}
 	maps.Copy(out, b.pr.Annotations)
-	delete(out, corev1.LastAppliedConfigAnnotation)
 	if override.Metadata != nil {
 		maps.Copy(out, override.Metadata.Annotations)
 	}
-	for _, a := range v1.ControllerAnnotations() {
-		delete(out, a)
-	}
+	out = annotations.Inherited(out)
 	out[v1.AnnotationFinal] = strings.Join(v1.FinalParts(), ",") // whatever anything above says
 	return out
 }

@@ -64,9 +64,10 @@ func TestChild(t *testing.T) {
 	pr.Labels = map[string]string{"team": "run", v1.LabelPipelineRunUID: "forged"}
 	pr.Annotations = map[string]string{
 		"kubectl.kubernetes.io/last-applied-configuration": "{}",
-		"chains.tekton.dev/x":                              "y",
-		v1.AnnotationFinal:                                 "forged",
-		v1.AnnotationStoppedAt:                             "forged",
+		"team/x":               "y",
+		"chains.tekton.dev/x":  "forged",
+		v1.AnnotationFinal:     "forged",
+		v1.AnnotationStoppedAt: "forged",
 	}
 	pr.Spec.TaskRunTemplate.ServiceAccountName = "builder"
 	pr.Spec.PipelineSpec.Params = []v1.ParamSpec{{Name: "greeting"}, {Name: "declared"}, {Name: "flags", Type: v1.TypeArray}}
@@ -86,7 +87,7 @@ func TestChild(t *testing.T) {
 				"tekton.dev/pipeline": "run", "tekton.dev/pipelineRun": "run", "tekton.dev/pipelineRunUID": "pr-uid",
 				"tekton.dev/pipelineTask": "build", "tekton.dev/memberOf": "tasks",
 			},
-			Annotations:     map[string]string{"chains.tekton.dev/x": "y", v1.AnnotationFinal: "podTemplate,workspaces,taskRef.params", "task": "a"},
+			Annotations:     map[string]string{"team/x": "y", v1.AnnotationFinal: "podTemplate,workspaces,taskRef.params", "task": "a"},
 			OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(pr, v1.GroupVersion.WithKind("PipelineRun"))},
 		},
 		Spec: v1.TaskRunSpec{

@@ -10,6 +10,9 @@ import (
 // reasonTaskRunCreated is that of the event which tells of a new TaskRun.
 const reasonTaskRunCreated = "TaskRunCreated"
 
+// reasonNotLabeled is that of the event about labels that the API server refuses. A TaskRun has the same.
+const reasonNotLabeled = "NotLabelled"
+
 // eventsFor returns the events of a change between two statuses: the start, each TaskRun, a panic, and the end.
 func eventsFor(before, after v1.PipelineRunStatus) []reconcile.Event {
 	var events []reconcile.Event

@@ -278,8 +278,11 @@ func array(name string, elements ...string) v1.Param {
 
 func run(tasks ...v1.PipelineTask) *v1.PipelineRun {
 	return &v1.PipelineRun{
-		ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "run", UID: "pr-uid"},
-		Spec:       v1.PipelineRunSpec{PipelineSpec: &v1.PipelineSpec{Tasks: tasks}},
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: "ns", Name: "run", UID: "pr-uid",
+			Labels: map[string]string{v1.LabelPipeline: "run"}, // as the webhook sets it
+		},
+		Spec: v1.PipelineRunSpec{PipelineSpec: &v1.PipelineSpec{Tasks: tasks}},
 	}
 }
 

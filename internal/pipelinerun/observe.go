@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
@@ -27,6 +28,8 @@ type Observation struct {
 	Spec *v1.PipelineSpec
 	// Source is where the pipeline was fetched from; nil when it is written out in the run, or found by its name.
 	Source *v1.RefSource
+	// Pipeline is the metadata of the Pipeline; nil when it is written out in the run, or was found by an earlier pass.
+	Pipeline *metav1.ObjectMeta
 	// Graph of its tasks; nil when Invalid.
 	Graph *dag.Graph
 	// CancelledBeforeStart says that the user has cancelled the run before anything of it started.
@@ -113,7 +116,7 @@ func (r *Reconciler) resolvePipeline(ctx context.Context, pr *v1.PipelineRun, ob
 		if err != nil {
 			return err
 		}
-		spec, obs.Source = &pipeline.Spec, source
+		spec, obs.Source, obs.Pipeline = &pipeline.Spec, source, &pipeline.ObjectMeta
 	default:
 		obs.Unresolvable = fmt.Errorf("%w: give spec.pipelineRef or spec.pipelineSpec", resolve.ErrUnresolvable)
 		return nil

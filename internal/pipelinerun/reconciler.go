@@ -50,6 +50,8 @@ type Dependencies struct {
 	Passes  *health.Passes
 	// Memory for results, which all passes share; nil for no limit.
 	Memory *budget.Budget
+	// Release is the version of the controller; empty where runs do not say it.
+	Release string
 }
 
 // Reconciler brings PipelineRuns to their outcomes.
@@ -109,6 +111,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 func (r *Reconciler) reconcile(ctx context.Context, pr *v1.PipelineRun) (ctrl.Result, error) {
 	obs, err := r.observe(ctx, pr)
 	if err != nil {
+		return ctrl.Result{}, err
+	}
+	if pr, err = r.label(ctx, pr, obs); err != nil {
 		return ctrl.Result{}, err
 	}
 	memory := r.Memory.LeaseFor(pr.Namespace)

@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/annotations"
 	"github.com/sluice-ci/sluice/internal/config"
 	"github.com/sluice-ci/sluice/internal/name"
 	"github.com/sluice-ci/sluice/internal/pod/podpaths"
@@ -110,16 +111,11 @@ func (b *builder) metadata() metav1.ObjectMeta {
 	if ref := b.TaskRun.Spec.TaskRef; ref != nil && ref.Name != "" {
 		labels[v1.LabelTask] = name.Label(ref.Name)
 	}
-	annotations := maps.Clone(b.TaskRun.Annotations)
-	delete(annotations, corev1.LastAppliedConfigAnnotation)
-	for _, a := range v1.ControllerAnnotations() {
-		delete(annotations, a)
-	}
 	return metav1.ObjectMeta{
 		Name:            Name(b.TaskRun.Name, b.Retry),
 		Namespace:       b.TaskRun.Namespace,
 		Labels:          labels,
-		Annotations:     annotations,
+		Annotations:     annotations.Inherited(b.TaskRun.Annotations),
 		OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(b.TaskRun, v1.GroupVersion.WithKind(v1.KindTaskRun))},
 	}
 }

@@ -138,10 +138,12 @@ func TestBuildGolden(t *testing.T) {
 			}),
 		},
 		"metadata": {
-			reason: "labels and annotations of the run are carried to the pod, kubectl's bookkeeping is not",
+			reason: "labels and annotations of the run are carried to the pod, those of kubectl and Chains are not",
 			in: input(v1.TaskSpec{Steps: []v1.Step{command("one", "true")}}, func(in *Input) {
 				in.TaskRun.Labels = map[string]string{"team": "release"}
-				in.TaskRun.Annotations = map[string]string{"chains.tekton.dev/signed": "true", corev1.LastAppliedConfigAnnotation: "{}"}
+				in.TaskRun.Annotations = map[string]string{
+					"team/owner": "release", "chains.tekton.dev/signed": "true", corev1.LastAppliedConfigAnnotation: "{}",
+				}
 				in.TaskRun.Spec.TaskRef = &v1.TaskRef{Name: "build-image"}
 				in.TaskRun.Spec.ServiceAccountName = "builder"
 			}),

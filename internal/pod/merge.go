@@ -60,13 +60,17 @@ func overlaid[E any](below, over []E, key func(E) string) []E {
 		return over
 	}
 	merged := slices.Clone(below)
+	at := make(map[string]int, len(below)+len(over))
+	for i, e := range slices.Backward(below) { // the first of equal ones is the one that is replaced
+		at[key(e)] = i
+	}
 	for _, e := range over {
-		same := func(b E) bool { return key(b) == key(e) }
-		if i := slices.IndexFunc(merged, same); i >= 0 {
+		if i, ok := at[key(e)]; ok {
 			merged[i] = e
-		} else {
-			merged = append(merged, e)
+			continue
 		}
+		at[key(e)] = len(merged)
+		merged = append(merged, e)
 	}
 	return merged
 }

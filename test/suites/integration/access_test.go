@@ -106,6 +106,12 @@ func TestControllerMayDoItsWork(t *testing.T) {
 			namespace: "user",
 		},
 		{
+			verb:      "patch",
+			group:     "tekton.dev",
+			resource:  "pipelineruns",
+			namespace: "user",
+		},
+		{
 			verb:        "patch",
 			group:       "tekton.dev",
 			resource:    "pipelineruns",
@@ -273,7 +279,7 @@ func TestControllerMayNotMore(t *testing.T) {
 			namespace: "user",
 		},
 		{
-			verb:      "patch",
+			verb:      "update",
 			group:     "tekton.dev",
 			resource:  "pipelineruns",
 			namespace: "user",

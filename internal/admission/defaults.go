@@ -1,0 +1,78 @@
+package admission
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+
+	jsonpatch "gomodules.xyz/jsonpatch/v2"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/sluice-ci/sluice/internal/annotations"
+)
+
+// Completion is what the webhook adds to the runs of a kind from the settings. All functions are nil for other kinds.
+type Completion[T any] struct {
+	// Meta returns the metadata of a run.
+	Meta func(run *T) *metav1.ObjectMeta
+	// Create completes a new run, and Update a run that replaces the stored one.
+	Create func(run *T)
+	Update func(run, old *T)
+}
+
+// defaulted is an object before and after its defaults, encoded. Both are of the same type, so that their difference has
+// nothing else in it.
+type defaulted struct {
+	before, after []byte
+	// removed are the keys of annotations that the object must not have. before does not have them any more.
+	removed []string
+}
+
+func (k kindOf[T]) defaulted(ctx context.Context, raw, old []byte) (*defaulted, error) {
+	object, err := k.weighed(ctx, raw, nil)
+	if err != nil {
+		return nil, err
+	}
+	d := &defaulted{}
+	if k.complete.Meta != nil && old == nil {
+		d.removed = annotations.RemoveReserved(k.complete.Meta(object).Annotations)
+	}
+	if d.before, err = json.Marshal(object); err != nil {
+		return nil, err
+	}
+	k.rules.Default(object)
+	if err := k.completed(ctx, object, old); err != nil {
+		return nil, err
+	}
+	d.after, err = json.Marshal(object)
+	return d, err
+}
+
+// completed adds what the settings say.
+func (k kindOf[T]) completed(ctx context.Context, object *T, old []byte) error {
+	switch {
+	case k.complete.Create == nil:
+	case old == nil:
+		k.complete.Create(object)
+	default:
+		before, err := k.decode(ctx, old)
+		if err != nil {
+			return err
+		}
+		k.complete.Update(object, before)
+	}
+	return ctx.Err()
+}
+
+// operations returns the JSON patch that makes the changes.
+func (d *defaulted) operations() ([]jsonpatch.Operation, error) {
+	operations := make([]jsonpatch.Operation, 0, len(d.removed))
+	for _, key := range d.removed {
+		operations = append(operations, jsonpatch.NewOperation("remove", "/metadata/annotations/"+escaped(key), nil))
+	}
+	if bytes.Equal(d.before, d.after) {
+		return operations, nil
+	}
+	added, err := additions(d.before, d.after)
+	return append(operations, added...), err
+}
