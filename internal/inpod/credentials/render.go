@@ -11,7 +11,7 @@ import (
 
 // render returns the files that the credentials become, in the order in which they are to be made.
 func render(list []Credential, place Place) ([]file, error) {
-	r := renderer{place: place}
+	r := renderer{place: place, aliases: map[string]string{}}
 	for _, c := range list {
 		var err error
 		switch c.Kind {
@@ -36,13 +36,16 @@ type renderer struct {
 	place Place
 	files []file
 
-	hosts       strings.Builder // sections of .gitconfig
-	credentials strings.Builder // lines of .git-credentials
-	ssh         strings.Builder // .ssh/config
-	knownHosts  strings.Builder
-	keys        []string // secrets whose keys have been written
-	blind       bool     // a secret has no known_hosts
-	docker      []Credential
+	hosts        strings.Builder // sections of .gitconfig
+	credentials  strings.Builder // lines of .git-credentials for whole hosts
+	repositories strings.Builder // and those for repositories, which stand behind them
+	ssh          strings.Builder // .ssh/config
+	rewrites     strings.Builder // sections of .gitconfig that lead from repositories to the hosts of .ssh/config
+	aliases      map[string]string
+	knownHosts   strings.Builder
+	keys         []string // secrets whose keys have been written
+	blind        bool     // a secret has no known_hosts
+	docker       []Credential
 }
 
 // basic returns the user and the password of a secret.
@@ -53,25 +56,6 @@ func (r *renderer) basic(c Credential) (user, password string, err error) {
 	}
 	p, err := r.place.key(c, "password", false)
 	return string(u), string(p), err
-}
-
-// gitBasic adds a user and a password in the form of git's credential store.
-func (r *renderer) gitBasic(c Credential) error {
-	user, password, err := r.basic(c)
-	if err != nil {
-		return err
-	}
-	scheme, host, ok := strings.Cut(c.URL, "://")
-	if !ok {
-		scheme, host = "https", c.URL
-	}
-	host = strings.TrimSuffix(host, "/")
-	if host == "" || strings.ContainsAny(c.URL, "\"\\\x00\r\n\t @") {
-		return fmt.Errorf("cannot use secret %q of the service account for git: %q is not the URL of a host", c.Secret, c.URL)
-	}
-	fmt.Fprintf(&r.hosts, "[credential \"%s://%s\"]\n\tusername = %s\n", scheme, host, quoted(user))
-	fmt.Fprintf(&r.credentials, "%s://%s:%s@%s\n", scheme, percent(user), percent(password), host)
-	return nil
 }
 
 // quoted is a value of .gitconfig.
@@ -93,35 +77,6 @@ func percent(s string) string {
 	}
 	return b.String()
 }
-
-// gitSSH adds a key for a host.
-func (r *renderer) gitSSH(c Credential) error {
-	host := c.URL
-	if _, rest, ok := strings.Cut(host, "://"); ok {
-		host = rest
-	}
-	host = strings.TrimSuffix(host[strings.LastIndexByte(host, '@')+1:], "/")
-	name, port, ported := strings.Cut(host, ":")
-	if name == "" || ported && port == "" || strings.ContainsAny(host, "\x00\r\n\t \"#*?!,/") || strings.ContainsFunc(port, notDigit) {
-		return fmt.Errorf("cannot use secret %q of the service account for git: %q is not HOST or HOST:PORT", c.Secret, c.URL)
-	}
-	id := sshDir + "/id_" + c.Secret
-	if !slices.Contains(r.keys, c.Secret) {
-		if err := r.sshKey(c, id); err != nil {
-			return err
-		}
-		r.keys = append(r.keys, c.Secret)
-	}
-	fmt.Fprintf(&r.ssh, "Host %s\n    HostName %s\n", name, name)
-	if ported {
-		fmt.Fprintf(&r.ssh, "    Port %s\n", port)
-	}
-	// The place where it is made, and not the home directory, which ssh looks up elsewhere than other programs do.
-	fmt.Fprintf(&r.ssh, "    IdentityFile %s/%s\n", r.place.Dir, id)
-	return nil
-}
-
-func notDigit(c rune) bool { return c < '0' || c > '9' }
 
 // sshKey adds the files of a secret's key.
 func (r *renderer) sshKey(c Credential, id string) error {
@@ -152,10 +107,10 @@ func (r *renderer) finish() []file {
 	var config strings.Builder
 	if r.hosts.Len() > 0 {
 		config.WriteString("[credential]\n\thelper = store\n" + r.hosts.String())
-		r.files = append(r.files, file{gitCredentials, []byte(r.credentials.String())})
+		r.files = append(r.files, file{gitCredentials, []byte(r.credentials.String() + r.repositories.String())})
 	}
 	if r.ssh.Len() > 0 {
-		config.WriteString("[core]\n\tsshCommand = " + r.sshCommand() + "\n")
+		config.WriteString("[core]\n\tsshCommand = " + r.sshCommand() + "\n" + r.rewrites.String())
 		r.files = append(r.files, file{sshDir + "/config", []byte(r.ssh.String())})
 	}
 	if r.knownHosts.Len() > 0 {
