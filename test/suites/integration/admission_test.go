@@ -24,6 +24,8 @@ import (
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/admission"
+	"github.com/sluice-ci/sluice/internal/config"
+	"github.com/sluice-ci/sluice/internal/creation"
 	"github.com/sluice-ci/sluice/internal/validation"
 )
 
@@ -136,7 +138,8 @@ func admit(t *testing.T, namespace string) {
 	}
 	port := freePort(t)
 	server := webhook.NewServer(webhook.Options{Host: "127.0.0.1", Port: port, CertDir: dir})
-	admission.All(validation.DefaultLimits).Register(server)
+	settings := func() creation.Settings { return creation.Settings{Defaults: config.Default().Defaults} }
+	admission.All(validation.DefaultLimits, settings).Register(server)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- server.Start(ctx) }()
