@@ -1,5 +1,5 @@
-// Package budget bounds how many bytes all passes of the process hold together, so that many small passes, and some large
-// ones, stay within the memory of the controller's container.
+// Package budget limits the bytes that all reconciles of the process hold together. Many small reconciles, and some large
+// ones, then fit in the memory of the controller's container.
 package budget
 
 import "sync"
@@ -7,60 +7,60 @@ import "sync"
 // Budget is a number of bytes that leases share. A nil Budget has no limit and counts nothing.
 type Budget struct {
 	limit int64
-	// large is from how many bytes a lease is a large one; 0 when there are no rules for these. An owner may have perOwner of
-	// them, and all owners together inAll.
+	// large is the size in bytes from which a lease is large; 0 if there is no rule for large leases. An owner may have
+	// perOwner large leases, and all owners together inAll.
 	large           int64
 	perOwner, inAll int
-	// share is how many bytes the leases of one owner may have together; 0 when there is no such rule.
+	// share is the maximum bytes of all leases of one owner; 0 if there is no such limit.
 	share int64
 
 	mu   sync.Mutex
 	held int64
-	// owned counts the bytes of each owner, where there is a share.
+	// owned counts the bytes of each owner, if there is a share.
 	owned map[string]int64
-	// waiting are the owners whose leases wait for room, in the order of their turns.
+	// waiting has the owners whose leases wait for room, in the order of their turns.
 	waiting []*line
-	// larges counts the large leases of each owner, and allLarge those of all.
+	// larges counts the large leases of each owner, and allLarge those of all owners.
 	larges   map[string]int
 	allLarge int
 }
 
-// New returns a Budget of that many bytes.
+// New returns a Budget of limit bytes.
 func New(limit int64) *Budget { return &Budget{limit: limit} }
 
-// NewFair returns a Budget in which the leases of more than large bytes cannot keep others out: an owner may have perOwner of
-// them at once, and all owners together inAll.
+// NewFair returns a Budget in which leases of more than large bytes cannot block others: an owner may have perOwner of them
+// at once, and all owners together inAll.
 func NewFair(limit, large int64, perOwner, inAll int) *Budget {
 	return &Budget{limit: limit, large: large, perOwner: perOwner, inAll: inAll, larges: map[string]int{}}
 }
 
-// Held returns how many bytes the leases have together.
+// Held returns the bytes of all leases together.
 func (b *Budget) Held() int64 {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.held
 }
 
-// Limit returns how many bytes the leases may have together.
+// Limit returns the maximum bytes of all leases together.
 func (b *Budget) Limit() int64 { return b.limit }
 
-// Lease returns a lease of no bytes, whose owner is nobody.
+// Lease returns an empty lease without an owner.
 func (b *Budget) Lease() *Lease { return b.LeaseFor("") }
 
-// LeaseFor returns a lease of no bytes for an owner, such as a namespace.
+// LeaseFor returns an empty lease for an owner, such as a namespace.
 func (b *Budget) LeaseFor(owner string) *Lease { return &Lease{budget: b, owner: owner} }
 
-// Lease is what one pass has of a Budget. One goroutine uses it. A nil Lease has no limit.
+// Lease is the part of a Budget that one reconcile holds. Only one goroutine may use it. A nil Lease has no limit.
 type Lease struct {
 	budget *Budget
 	owner  string
 	bytes  int64
-	// asked is how many bytes it waits for, and granted is closed when it has them; nil while it does not wait.
+	// asked is the bytes that the lease waits for. granted is closed when it has them; nil while it does not wait.
 	asked   int64
 	granted chan struct{}
 }
 
-// Held returns how many bytes the lease has.
+// Held returns the bytes of the lease.
 func (l *Lease) Held() int64 {
 	if l == nil || l.budget == nil {
 		return 0
@@ -70,8 +70,8 @@ func (l *Lease) Held() int64 {
 	return l.bytes
 }
 
-// Grow makes the lease at least that large, and reports false, and changes nothing, when the budget has no room. It never
-// waits: who gets no room ends its pass and comes again, so that two that wait for each other cannot be.
+// Grow increases the lease to at least bytes. If the budget has no room, it returns false and changes nothing. It never
+// waits, so that two leases cannot wait for each other: the caller ends its reconcile and retries later.
 func (l *Lease) Grow(bytes int64) bool {
 	if l == nil || l.budget == nil || bytes <= l.bytes {
 		return true
@@ -91,7 +91,7 @@ func (l *Lease) Grow(bytes int64) bool {
 	return true
 }
 
-// Shrink makes the lease at most that large.
+// Shrink reduces the lease to at most bytes.
 func (l *Lease) Shrink(bytes int64) {
 	if l == nil || l.budget == nil || bytes >= l.bytes {
 		return
@@ -102,7 +102,7 @@ func (l *Lease) Shrink(bytes int64) {
 	l.budget.serve()
 }
 
-// End gives everything back, and ends its waiting. The lease can be used anew.
+// End returns all bytes to the budget and stops waiting. The lease can then be used again.
 func (l *Lease) End() {
 	if l == nil || l.budget == nil {
 		return
@@ -114,7 +114,7 @@ func (l *Lease) End() {
 	l.budget.serve()
 }
 
-// set makes the lease that large. The budget is locked.
+// set sets the size of the lease. The budget is locked.
 func (l *Lease) set(bytes int64) {
 	b := l.budget
 	change := 0

@@ -2,19 +2,19 @@ package budget
 
 import "slices"
 
-// line is the leases of one owner that wait for room, in the order in which they asked.
+// line is the leases of one owner that wait for room, in the order of their calls.
 type line struct {
 	owner  string
 	leases []*Lease
 }
 
-// NewShared returns a Budget of which each owner may have share bytes at most, and whose leases can wait for room. Owners
-// have turns, so that one that asks a thousand times delays another one by a single lease.
+// NewShared returns a Budget in which each owner may have at most share bytes, and whose leases can wait for room. Owners
+// take turns, so an owner with a thousand waiting leases delays another owner by only one lease.
 func NewShared(limit, share int64) *Budget {
 	return &Budget{limit: limit, share: min(share, limit), owned: map[string]int64{}}
 }
 
-// Most returns how many bytes a lease can have at most.
+// Most returns the maximum bytes of one lease.
 func (b *Budget) Most() int64 {
 	if b.share > 0 {
 		return b.share
@@ -22,9 +22,8 @@ func (b *Budget) Most() int64 {
 	return b.limit
 }
 
-// Ask makes the lease, which must have no bytes, that large as soon as there is room, and closes the channel then. End
-// withdraws. A lease that waits holds nothing, so that two that wait for each other cannot be. It waits forever for more than
-// Most bytes.
+// Ask sets the size of the lease, which must be empty, as soon as there is room, and then closes the channel. End withdraws
+// it. A waiting lease holds nothing, so two leases cannot wait for each other. It waits forever for more than Most bytes.
 func (l *Lease) Ask(bytes int64) (granted <-chan struct{}) {
 	turn := make(chan struct{})
 	if l == nil || l.budget == nil {
@@ -45,8 +44,8 @@ func (l *Lease) Ask(bytes int64) (granted <-chan struct{}) {
 	return turn
 }
 
-// serve gives room to those in whose turn it is. An owner that has its share is passed over until it gives some back. Any
-// other one is waited for, so that small leases do not keep a large one out forever. The budget is locked.
+// serve gives room to owners in their turns. It skips an owner with a full share. It waits for room for any other owner, so
+// that small leases cannot block a large one forever. The budget is locked.
 func (b *Budget) serve() {
 	for i := 0; i < len(b.waiting); {
 		n := b.waiting[i]
@@ -68,7 +67,7 @@ func (b *Budget) serve() {
 	}
 }
 
-// withdraw takes a lease out that does not wait any more. The others keep their turns. The budget is locked.
+// withdraw removes a lease that no longer waits. The others keep their turns. The budget is locked.
 func (b *Budget) withdraw(l *Lease) {
 	if l.granted == nil {
 		return
@@ -86,13 +85,13 @@ func (b *Budget) withdraw(l *Lease) {
 	}
 }
 
-// inShare reports whether an owner may have that many bytes more. The budget is locked.
+// inShare reports whether an owner may have this many additional bytes. The budget is locked.
 func (b *Budget) inShare(owner string, more int64) bool {
 	return b.share == 0 || b.owned[owner]+more <= b.share
 }
 
-// overtakes reports whether a lease of an owner that grows now takes room for which another one waits: one of the same owner,
-// or one that only the room of all is too small for. The budget is locked.
+// overtakes reports whether growth of a lease would take room for which another lease waits: one of the same owner, or one
+// that waits only for room in the whole budget. The budget is locked.
 func (b *Budget) overtakes(owner string) bool {
 	return slices.ContainsFunc(b.waiting, func(n *line) bool {
 		return n.owner == owner || b.inShare(n.owner, n.leases[0].asked)

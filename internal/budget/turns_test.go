@@ -16,7 +16,7 @@ func isClosed(granted <-chan struct{}) bool {
 	}
 }
 
-// asking is a lease of TestSharedBudget, and what it has been told.
+// asking is a lease of TestSharedBudget, and its grants.
 type asking struct {
 	owner   string
 	lease   *Lease
@@ -104,7 +104,7 @@ func TestSharedBudget(t *testing.T) {
 
 // TestTurnsGoRound: an owner with many leases that wait, and many that grow, delays one of another owner by a single lease.
 func TestTurnsGoRound(t *testing.T) {
-	const limit, of = 110, 50 // ten are left for nobody
+	const limit, of = 110, 50 // the other ten fit no lease
 	b := NewShared(limit, limit)
 	var held []*Lease
 	var greedy []<-chan struct{}

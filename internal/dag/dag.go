@@ -1,4 +1,4 @@
-// Package dag makes a graph out of the tasks of a pipeline: which wait for which, and in what order to look at them.
+// Package dag builds the graph of the tasks of a pipeline: the dependencies of each task, and an order of all tasks.
 package dag
 
 import (
@@ -12,21 +12,20 @@ import (
 	"github.com/sluice-ci/sluice/internal/variables"
 )
 
-// Graph is the order in which the tasks of a pipeline run. It has no cycle. Tasks go by their positions in the pipeline's
-// list.
+// Graph is the dependencies between the tasks of a pipeline. It has no cycle. A task is its position in the pipeline's list.
 type Graph struct {
 	names  []string
 	index  map[string]int
-	before [][]int // for each task, those that it waits for, each once
-	after  [][]int // for each task, those that wait for it
+	before [][]int // for each task, its dependencies, each once
+	after  [][]int // for each task, the tasks that depend on it
 	order  []int
 }
 
 // UnknownTaskError is a reference to a task that the pipeline does not have.
 type UnknownTaskError struct {
-	// Task that refers to it, and the Field of that task.
+	// Task is the task with the reference, and Field its field.
 	Task, Field string
-	// Name that no task has.
+	// Name is the unknown name.
 	Name string
 }
 
@@ -40,13 +39,13 @@ type DuplicateTaskError struct {
 }
 
 func (e *DuplicateTaskError) Error() string {
-	return fmt.Sprintf("cannot tell two tasks apart: both are called %q", e.Name)
+	return fmt.Sprintf("cannot use task name %q: two tasks have it", e.Name)
 }
 
-// maxShown is how many tasks of a cycle a message names: a cycle can have tens of thousands.
+// maxShown is the maximum number of tasks of a cycle in a message. A cycle can have tens of thousands.
 const maxShown = 20
 
-// CycleError is a cycle: each task of the path waits for the one before it.
+// CycleError is a cycle: each task of the path waits for the previous one.
 type CycleError struct {
 	// Path begins and ends with the same task.
 	Path []string
@@ -60,9 +59,8 @@ func (e *CycleError) Error() string {
 	return "cannot order the tasks: they wait for each other: " + strings.Join(path, " → ")
 }
 
-// Build makes the graph: a task waits for those in its runAfter, and for those of which it uses results or the size of the
-// matrix. The error is an *UnknownTaskError, a *DuplicateTaskError or a *CycleError. The time is linear in the size of
-// the pipeline.
+// Build builds the graph. A task depends on the tasks in its runAfter, and on those whose results or matrix length it uses.
+// The error is an *UnknownTaskError, a *DuplicateTaskError or a *CycleError. The time is linear in the size of the pipeline.
 func Build(tasks []v1.PipelineTask) (*Graph, error) {
 	g := &Graph{
 		names:  make([]string, len(tasks)),
@@ -77,7 +75,7 @@ func Build(tasks []v1.PipelineTask) (*Graph, error) {
 		}
 		g.names[i], g.index[name] = name, i
 	}
-	lastTo := make([]int, len(tasks)) // by task, the position, counted from 1, of the last one that was found to wait for it
+	lastTo := make([]int, len(tasks)) // by task, the position, counted from 1, of the last task that depends on it
 	for i := range tasks {
 		if err := g.connect(i, &tasks[i], lastTo); err != nil {
 			return nil, err
@@ -90,7 +88,7 @@ func Build(tasks []v1.PipelineTask) (*Graph, error) {
 	return g, nil
 }
 
-// connect adds the edges that lead to a task.
+// connect adds the edges to a task.
 func (g *Graph) connect(to int, task *v1.PipelineTask, lastTo []int) error {
 	w := &waits{}
 	for i, name := range task.RunAfter {
@@ -112,28 +110,28 @@ func (g *Graph) connect(to int, task *v1.PipelineTask, lastTo []int) error {
 	return nil
 }
 
-// wait is a task that another waits for, and the field that says so.
+// wait is a dependency of a task, and the field with the reference.
 type wait struct {
 	task  string
 	field *field.Path
 }
 
-// waits is a variables.ValueVisitor that notes the tasks that must have ended before this one can start. It changes nothing.
+// waits is a variables.ValueVisitor that collects the dependencies of a task. It changes nothing.
 type waits struct {
 	found []wait
 }
 
-// VisitText notes the tasks in one text.
+// VisitText collects the dependencies in one text.
 func (w *waits) VisitText(path *field.Path, text *string) { w.note(path, *text) }
 
-// VisitElements notes the tasks in each text of a list.
+// VisitElements collects the dependencies in each text of a list.
 func (w *waits) VisitElements(path *field.Path, list *[]string) {
 	for i, text := range *list {
 		w.note(path.Index(i), text)
 	}
 }
 
-// VisitValue notes the tasks in each text of a value.
+// VisitValue collects the dependencies in each text of a value.
 func (w *waits) VisitValue(path *field.Path, value *v1.Value) {
 	for _, text := range value.Texts() {
 		w.note(path, text)
@@ -150,8 +148,8 @@ func (w *waits) note(path *field.Path, text string) {
 	}
 }
 
-// sort orders the tasks so that each comes behind those that it waits for, and otherwise as the pipeline lists them. What
-// cannot be sorted is in a cycle, or waits for one that is.
+// sort sorts the tasks so that each follows its dependencies, and otherwise in the order of the pipeline. The remaining tasks
+// are in a cycle, or depend on one.
 func (g *Graph) sort() (sorted []int, cyclic map[int]bool) {
 	waitsFor := make([]int, len(g.names))
 	for i := range g.names {
@@ -176,8 +174,7 @@ func (g *Graph) sort() (sorted []int, cyclic map[int]bool) {
 	return sorted, cyclic
 }
 
-// cycle walks back from one task that cannot be sorted to those that it waits for, until it meets one for the second
-// time.
+// cycle follows dependencies from a task that cannot be sorted until it reaches a task for the second time.
 func (g *Graph) cycle(cyclic map[int]bool) []string {
 	at := 0
 	for !cyclic[at] {
@@ -200,7 +197,7 @@ func (g *Graph) cycle(cyclic map[int]bool) []string {
 	}
 }
 
-// path turns the way back into the way forward, beginning and ending with the task that the pipeline lists first.
+// path reverses the path of dependencies. It begins and ends with the task that is first in the pipeline.
 func (g *Graph) path(back []int) []string {
 	start := 0
 	for i, at := range back {
@@ -215,8 +212,8 @@ func (g *Graph) path(back []int) []string {
 	return append(names, names[0])
 }
 
-// Order returns the positions of the tasks, each behind those that it waits for. The caller must not change it.
+// Order returns the positions of the tasks, each after its dependencies. The caller must not change it.
 func (g *Graph) Order() []int { return g.order }
 
-// Before returns the positions of the tasks that a task waits for, each once. The caller must not change it.
+// Before returns the positions of the dependencies of a task, each once. The caller must not change it.
 func (g *Graph) Before(task int) []int { return g.before[task] }

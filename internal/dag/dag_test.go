@@ -64,7 +64,7 @@ func TestBuildRefuses(t *testing.T) {
 		"SameName": {
 			reason: "Two tasks of one name could not be told apart.",
 			tasks:  []v1.PipelineTask{task("a"), task("a")},
-			want:   `cannot tell two tasks apart: both are called "a"`,
+			want:   `cannot use task name "a": two tasks have it`,
 		},
 	}
 	for name, tc := range cases {

@@ -1,5 +1,4 @@
-// Package health tells whether the controller gets on with its work, and whether it is ready for it: what /healthz and
-// /readyz answer.
+// Package health reports whether the controller makes progress (/healthz), and whether it is ready (/readyz).
 package health
 
 import (
@@ -14,12 +13,12 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 )
 
-// Patience is how long a controller may be at work without ending a single pass before it counts as stuck. A pass takes
-// milliseconds; one that starts a thousand TaskRuns on an API server that turns most requests away takes minutes. While the
-// API server is away, passes fail, and so they end.
+// Patience is how long reconciles may be in progress, without the end of any, before the controller counts as stuck. A
+// reconcile takes milliseconds. One that starts a thousand TaskRuns while the API server rejects most requests takes minutes.
+// While the API server is unavailable, reconciles fail, and therefore end.
 const Patience = 10 * time.Minute
 
-// Passes are those that the reconcilers make. A nil one watches nothing.
+// Passes are the reconciles of the controller. A nil Passes watches nothing.
 type Passes struct {
 	clock clock.PassiveClock
 
@@ -27,19 +26,19 @@ type Passes struct {
 	kind map[string]*passes
 }
 
-// passes are those of one kind of object.
+// passes are the reconciles of one kind of object.
 type passes struct {
 	underWay int
-	// since is when the last pass ended, or when the first one of those under way began after a time without any.
+	// since is the end of the last reconcile, or the start of the first one in progress after an idle time.
 	since time.Time
 }
 
-// New returns Passes of which there were none yet.
+// New returns Passes without reconciles.
 func New(c clock.PassiveClock) *Passes {
 	return &Passes{clock: c, kind: map[string]*passes{}}
 }
 
-// Watch returns a reconciler that makes the passes of another one, which are those of this kind.
+// Watch returns a reconciler that calls another one, and counts its reconciles for this kind.
 func (p *Passes) Watch(kind string, of reconcile.Reconciler) reconcile.Reconciler {
 	if p == nil {
 		return of
@@ -72,44 +71,44 @@ func (p *Passes) end(kind string) {
 	k.since = p.clock.Now()
 }
 
-// Check returns an error that names the kind whose passes do not end any more, for a liveness probe. One pass that hangs
+// Check returns an error with the kind whose reconciles do not end any more, for a liveness probe. One hanging reconcile
 // beside others that end is no reason to restart: workqueue_longest_running_processor_seconds shows it.
 func (p *Passes) Check(*http.Request) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for kind, k := range p.kind {
 		if stuck := p.clock.Since(k.since); k.underWay > 0 && stuck >= Patience {
-			return fmt.Errorf("no pass over a %s has ended for %s, and %d are under way", kind, stuck.Round(time.Second), k.underWay)
+			return fmt.Errorf("no reconcile of a %s has ended for %s, and %d are in progress", kind, stuck.Round(time.Second), k.underWay)
 		}
 	}
 	return nil
 }
 
-// What a Gate says while it is closed.
+// The errors of a closed Gate.
 var (
-	ErrNotSynced = errors.New("what the API server holds has not been read yet")
+	ErrNotSynced = errors.New("the caches are not filled yet")
 	ErrStopping  = errors.New("the controller is stopping")
 )
 
-// Gate is open from the moment at which the caches hold what the API server holds, until the controller is told to stop. A
-// replica that stands by has its gate open, too: it serves webhooks, and can lead at once.
+// Gate is open from the time when the caches are filled until the controller begins to stop. The Gate of a standby replica is
+// also open: that replica serves webhooks, and can become leader at once.
 type Gate struct {
 	opened chan struct{}
 	closed <-chan struct{}
 }
 
-// NewGate returns a Gate that is closed for good when stop is.
+// NewGate returns a Gate that is permanently closed after stop is closed.
 func NewGate(stop <-chan struct{}) *Gate {
 	return &Gate{opened: make(chan struct{}), closed: stop}
 }
 
-// Start opens the gate: a manager starts what is added to it once its caches are filled.
+// Start opens the gate. A manager calls it after its caches are filled.
 func (g *Gate) Start(context.Context) error {
 	close(g.opened)
 	return nil
 }
 
-// NeedLeaderElection reports that standing by does not keep a gate closed.
+// NeedLeaderElection returns false, because a standby replica is ready too.
 func (*Gate) NeedLeaderElection() bool { return false }
 
 // Check returns nil while the gate is open, for a readiness probe.

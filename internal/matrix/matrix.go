@@ -1,5 +1,4 @@
-// Package matrix fans a task of a pipeline out: it makes the combinations of the params of a matrix. Variables have been
-// substituted in them before.
+// Package matrix computes the combinations of the params of a matrix. Variables in them are already substituted.
 package matrix
 
 import (
@@ -9,46 +8,46 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 )
 
-// Combination is what one TaskRun gets.
+// Combination is the params of one TaskRun.
 type Combination struct {
-	// Name of the entry of include that it is; empty for one that is made of params.
+	// Name is the name of its entry of include; empty for a combination of params.
 	Name string
-	// Params, each a string.
+	// Params are the params, each a string.
 	Params []v1.Param
 }
 
 // TooManyError is a matrix with more combinations than allowed.
 type TooManyError struct {
-	// Count is how many there are at least, and Limit how many are allowed.
+	// Count is the minimum number of combinations, and Limit the permitted number.
 	Count, Limit int
 }
 
 func (e *TooManyError) Error() string {
-	return fmt.Sprintf("cannot run the task once for each combination of its matrix: there are at least %d, and the limit is %d "+
+	return fmt.Sprintf("cannot run each combination of the matrix: the number of combinations is at least %d, and the limit is %d "+
 		"(default-max-matrix-combinations-count); give fewer values, or split the task", e.Count, e.Limit)
 }
 
-// maxParams is how many params all combinations of a matrix may have together: 256 combinations of 1024 params. They take
-// some 25 MB.
+// maxParams is the maximum number of params of all combinations together: 256 combinations with 1024 params. They take about
+// 25 MB.
 const maxParams = 256 << 10
 
-// TooManyParamsError is a matrix whose combinations have more params together than allowed.
+// TooManyParamsError is a matrix whose combinations together have more params than allowed.
 type TooManyParamsError struct {
-	// Count is how many there are at least, and Limit how many are allowed.
+	// Count is the minimum number of params, and Limit the permitted number.
 	Count, Limit int
 }
 
 func (e *TooManyParamsError) Error() string {
-	return fmt.Sprintf("cannot run the task once for each combination of its matrix: these have %d params "+
-		"together, or more, and the limit is %d; "+
-		"give params that do not vary beside the matrix, or split the task", e.Count, e.Limit)
+	return fmt.Sprintf("cannot run each combination of the matrix: together they have at least %d params, "+
+		"and the limit is %d; "+
+		"set params with one value in params instead of the matrix, or split the task", e.Count, e.Limit)
 }
 
-// TypeError is a param of a matrix that does not have the type which it needs there.
+// TypeError is a param of a matrix with the wrong type.
 type TypeError struct {
 	// Field is the path of the param's value.
 	Field string
-	// Want and Found are the types.
+	// Want is the required type, and Found the type of the value.
 	Want, Found v1.ValueType
 }
 
@@ -56,12 +55,13 @@ func (e *TypeError) Error() string {
 	return fmt.Sprintf("cannot use %s in the matrix: it is of type %s, and must be of type %s", e.Field, e.Found, e.Want)
 }
 
-// Combinations returns the combinations of a matrix: first each element of each param with each of the others, where the
-// first param changes fastest; then what include adds. An entry of include is added to all combinations made of params
-// that have its values for the params which both name. One that fits none of them is a combination of its own, and so is
-// every entry where there are no params.
+// Combinations returns the combinations of a matrix. The first ones are the product of all params, in which the first param
+// changes fastest. An entry of include is then added to each of these combinations with which it agrees: for each param that
+// both name, they have the same value. An entry that agrees with none becomes a separate combination, and so does every entry
+// of a matrix without params.
 //
-// There are none when one of the params is an empty array. The error is a *TooManyError, a *TooManyParamsError or a *TypeError.
+// If a param is an empty array, there are no combinations. The error is a *TooManyError, a *TooManyParamsError or a
+// *TypeError.
 func Combinations(m *v1.Matrix, limit int) ([]Combination, error) {
 	if err := checkTypes(m); err != nil {
 		return nil, err
@@ -103,7 +103,7 @@ func checkTypes(m *v1.Matrix) error {
 	return nil
 }
 
-// product combines each element of each param with each of the others.
+// product returns the product of all params.
 func product(params []v1.Param, limit int) ([]Combination, error) {
 	empty := func(p v1.Param) bool { return len(p.Value.Array) == 0 }
 	if len(params) == 0 || slices.ContainsFunc(params, empty) {
@@ -111,7 +111,7 @@ func product(params []v1.Param, limit int) ([]Combination, error) {
 	}
 	count := 1
 	for i := range params {
-		// Checked at each step, so that the product of many long arrays cannot overflow.
+		// The check at each step prevents an overflow of the product of many long arrays.
 		if count *= len(params[i].Value.Array); count > limit {
 			return nil, &TooManyError{Count: count, Limit: limit}
 		}
@@ -133,8 +133,8 @@ func product(params []v1.Param, limit int) ([]Combination, error) {
 	return combinations, nil
 }
 
-// include adds params to the combinations that they fit, and reports whether there are any. It counts what it adds in total,
-// and stops when that is too much.
+// include adds params to the combinations that agree with them, and reports whether there are any. It counts the added params
+// in total, and stops above the limit.
 func include(combinations []Combination, at []positions, added []v1.Param, total *int) bool {
 	fitted := false
 	for i := range combinations {
@@ -159,8 +159,8 @@ func include(combinations []Combination, at []positions, added []v1.Param, total
 	return fitted
 }
 
-// positions are where the params of a combination stand: those of the matrix, which all combinations have at the same
-// place, and its own, which include has added.
+// positions are the positions of the params in a combination: those of the matrix, which are the same in all combinations,
+// and those that include has added to this one.
 type positions struct {
 	shared, own map[string]int
 }
@@ -187,7 +187,7 @@ func (p positions) of(name string) (int, bool) {
 	return n, has
 }
 
-// fit reports whether added would overwrite nothing that the matrix itself gives to a combination.
+// fit reports whether added overwrites no value that the combination has from the matrix.
 func (p positions) fit(combined, added []v1.Param) bool {
 	for i := range added {
 		if n, has := p.shared[added[i].Name]; has && combined[n].Value.String != added[i].Value.String {

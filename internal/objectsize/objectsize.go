@@ -1,5 +1,5 @@
-// Package objectsize computes what an API object takes when it is stored, so that one that is too large is known by name
-// before etcd refuses it for ever.
+// Package objectsize computes the stored size of API objects. The controller can then report an object that is too large
+// before etcd refuses it.
 package objectsize
 
 import (
@@ -12,15 +12,15 @@ import (
 	"github.com/sluice-ci/sluice/internal/results"
 )
 
-// Reserve is kept free in every object, in bytes, for what the API server itself writes into it (managedFields) and for
+// Reserve is the room in bytes that every object keeps free for what the API server writes into it (managedFields), and for
 // what etcd adds to a request.
 const Reserve = 16 << 10
 
-// Limit is what an object may have, encoded as JSON, in bytes.
+// Limit is the maximum length of an object in bytes, encoded as JSON.
 const Limit = results.ObjectLimit - Reserve
 
-// Encoded is the length of v in bytes as the API server stores a custom resource: JSON in which "<", ">" and "&" take
-// six bytes each, as in Go's encoder. A value that cannot be encoded is as large as none may be.
+// Encoded returns the length of v in bytes as the API server stores a custom resource: JSON in which "<", ">" and "&" take
+// six bytes each, as in Go's encoder. For a value that cannot be encoded it returns more than any limit.
 func Encoded(v any) int {
 	var n counter
 	if err := json.NewEncoder(&n).Encode(v); err != nil {
@@ -29,7 +29,7 @@ func Encoded(v any) int {
 	return int(n) - len("\n")
 }
 
-// counter counts what is written to it.
+// counter counts the bytes that are written to it.
 type counter int
 
 func (c *counter) Write(p []byte) (int, error) {
@@ -37,18 +37,18 @@ func (c *counter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Part is something in an object that takes room.
+// Part is a part of an object.
 type Part struct {
-	// Name of the part.
+	// Name is the name of the part.
 	Name string
-	// Size in bytes, encoded.
+	// Size is the length in bytes, encoded.
 	Size int
 }
 
-// PartOf is the part of this name that holds value.
+// PartOf returns the part with this name and value.
 func PartOf(name string, value any) Part { return Part{Name: name, Size: Encoded(value)} }
 
-// Largest names the three parts that take most, largest first; noun says what they are, in the plural.
+// Largest names the three largest parts, largest first. Noun is their name in the plural.
 func Largest(noun string, parts []Part) string {
 	if len(parts) == 0 {
 		return "it has no " + noun

@@ -6,12 +6,12 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// trimmedManager marks the one entry that TrimManagedFields leaves. No client can write it: the API server refuses an
+// trimmedManager marks the only entry that TrimManagedFields keeps. No client can write it, because the API server refuses an
 // entry whose operation is a number.
 const trimmedManager = "sluice.dev/trimmed"
 
-// TrimManagedFields drops the managed fields of an object that only a cache holds, and keeps how many bytes they take, so
-// that Stored still counts them. Managed fields list each param of a run, and can be larger than all the rest.
+// TrimManagedFields drops the managed fields of a cached object, and keeps their length in bytes, so that Stored still counts
+// them. Managed fields list each param of a run, and can be larger than the rest of the object.
 func TrimManagedFields(o metav1.Object) {
 	fields := o.GetManagedFields()
 	if len(fields) == 0 || trimmed(fields) {
@@ -21,8 +21,8 @@ func TrimManagedFields(o metav1.Object) {
 	o.SetManagedFields([]metav1.ManagedFieldsEntry{{Manager: trimmedManager, Operation: metav1.ManagedFieldsOperationType(length)}})
 }
 
-// Stored returns how many bytes an object takes as etcd stores it, with its managed fields as they are now. What the next
-// write adds to them is within Reserve: the lists and specs of a status have one owner as a whole.
+// Stored returns the length in bytes of an object in etcd, with its present managed fields. What the next write adds to them
+// is within Reserve, because one manager owns each list and spec of a status as a whole.
 func Stored(o metav1.Object) int {
 	encoded, fields := Encoded(o), o.GetManagedFields()
 	if !trimmed(fields) {
@@ -31,7 +31,7 @@ func Stored(o metav1.Object) int {
 	return encoded - Encoded(fields) + ManagedFields(o)
 }
 
-// ManagedFields returns how many bytes the managed fields of an object take, whether a cache has dropped them or not.
+// ManagedFields returns the length in bytes of the managed fields of an object, even if a cache has dropped them.
 func ManagedFields(o metav1.Object) int {
 	fields := o.GetManagedFields()
 	switch {

@@ -11,10 +11,10 @@ import (
 
 // Owner is a run that owns the objects it creates.
 type Owner struct {
-	// Client creates them, and Live reads them from the API server.
+	// Client creates the objects, and Live reads them from the API server.
 	Client client.Client
 	Live   client.Reader
-	// Kind of the run, and the run.
+	// Kind is the kind of the run, and Run is the run.
 	Kind string
 	Run  metav1.Object
 }
@@ -25,26 +25,26 @@ type ChildKind[T client.Object] struct {
 	Noun string
 	// New returns an object to read into.
 	New func() T
-	// AdoptDeleted says what happens to an object of this run that is being deleted. If true, the run adopts it, as it does
-	// with one that may have begun to work. Otherwise it waits until the object is gone, and creates another.
+	// AdoptDeleted chooses what happens to an object of this run that is being deleted. If true, the run adopts it, because
+	// it may have begun to work. If false, the run waits until the object is gone, and then creates another.
 	AdoptDeleted bool
 }
 
-// Creation is what became of an object that a run was to create. Either Waiting, Refused or neither is set.
+// Creation is the outcome of Create. At most one of Waiting and Refused is set.
 type Creation[T client.Object] struct {
-	// Object that was created, or that was found under its name.
+	// Object is the object that was created, or that was found with its name.
 	Object T
-	// Adopted says that an earlier reconcile of the run created it.
+	// Adopted reports that an earlier reconcile of the run created the object.
 	Adopted bool
-	// Waiting is what the run must wait for before it can create the object, and Quota says that it is a quota.
+	// Waiting is what the run must wait for before it can create the object. Quota reports that this is a quota.
 	Waiting string
 	Quota   bool
-	// Refused is why the object cannot be created, now or later.
+	// Refused is why the object can never be created.
 	Refused string
 }
 
-// Create creates an object. If one of that name exists which the run owns, it is adopted: an earlier reconcile created it
-// and could not record it. The error is one of the API server's that may pass.
+// Create creates an object. If the run already owns an object with this name, Create adopts it: an earlier reconcile created
+// it and could not record it. A returned error is transient.
 func Create[T client.Object](ctx context.Context, owner Owner, kind ChildKind[T], wanted T) (Creation[T], error) {
 	err := owner.Client.Create(ctx, wanted)
 	if err == nil {
@@ -65,11 +65,11 @@ func Create[T client.Object](ctx context.Context, owner Owner, kind ChildKind[T]
 	}
 }
 
-// adopt reads the object that has the name of the wanted one, and adopts it if the run owns it. The name is no proof: any
-// user who may create such objects can have created this one, for the run to trust.
+// adopt reads the object with the name of the wanted one, and adopts it if the run owns it. The name alone is no proof,
+// because any user who may create such objects can choose it.
 //
-// refused is the answer if there is no such object. The API server asks policies and quotas before it looks whether an object
-// exists, so that it may refuse one that an earlier reconcile has created, and that counts in the quota.
+// Refused is the outcome if there is no such object. The API server checks policies and quotas before it checks whether an
+// object exists. It may therefore refuse an object that an earlier reconcile has created, and that counts in the quota.
 func adopt[T client.Object](ctx context.Context, owner Owner, kind ChildKind[T], wanted T, refused *Creation[T]) (Creation[T], error) {
 	found := kind.New()
 	err := owner.Live.Get(ctx, client.ObjectKeyFromObject(wanted), found)
@@ -93,8 +93,8 @@ func adopt[T client.Object](ctx context.Context, owner Owner, kind ChildKind[T],
 	}
 }
 
-// leftOver reports whether an object belongs to an earlier run of the same name, which is gone: the garbage collector will
-// delete the object.
+// leftOver reports whether an object belongs to a deleted run of the same name. The garbage collector will delete such an
+// object.
 func (o Owner) leftOver(found metav1.Object) bool {
 	controller := metav1.GetControllerOf(found)
 	return controller != nil && controller.Kind == o.Kind && controller.Name == o.Run.GetName() && controller.UID != o.Run.GetUID()

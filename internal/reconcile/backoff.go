@@ -9,16 +9,16 @@ import (
 )
 
 const (
-	// shortest is how long an object waits after its first failed pass; each further one doubles it.
+	// shortest is the delay after the first failed reconcile of an object. Each further failure doubles it.
 	shortest = 10 * time.Millisecond
-	// longest is how long an object waits at most: what the API server was away for is not waited for once more.
+	// longest is the maximum delay, so that an object does not wait long after the API server is available again.
 	longest = 30 * time.Second
-	// perSecond and atOnce bound the passes after failures over all objects of a kind, however many there are.
+	// perSecond and atOnce limit the reconciles after failures over all objects of a kind.
 	perSecond, atOnce = 100, 500
 )
 
-// Backoff returns how long objects of one kind wait after passes that failed, as when the API server answers with 500, or
-// not at all. Where it says itself how long to wait (Retry-After), the client has done so by then.
+// Backoff returns the rate limiter for objects of one kind after failed reconciles, for example when the API server is
+// unavailable or responds with 500. The client has already waited for Retry-After, if the response had it.
 func Backoff() workqueue.TypedRateLimiter[reconcile.Request] {
 	return workqueue.NewTypedMaxOfRateLimiter[reconcile.Request](
 		workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](shortest, longest),

@@ -7,27 +7,27 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 )
 
-// Class says what is to be done.
+// Class is the class of an error. It determines how the controller reacts.
 type Class string
 
 // The classes.
 const (
-	// Transient errors pass: the object is tried again with backoff.
+	// Transient errors disappear after a while: the controller retries with backoff.
 	Transient Class = "Transient"
-	// Conflict says that somebody wrote the object first. The newer version starts a pass of its own.
+	// Conflict means that another client wrote the object first. Its newer version starts another reconcile.
 	Conflict Class = "Conflict"
-	// NotFound says that the object, or what it belongs to, is not there any more.
+	// NotFound means that the object, or its namespace or owner, does not exist any more.
 	NotFound Class = "NotFound"
-	// Exhausted says that the API server will take the object once others are gone, as with a quota.
+	// Exhausted means that the API server will accept the object after others are deleted, as with a quota.
 	Exhausted Class = "Exhausted"
-	// Rejected says that the API server will refuse the same object for ever.
+	// Rejected means that the API server will always refuse this object.
 	Rejected Class = "Rejected"
-	// TooLarge says that the object cannot be stored, now or later.
+	// TooLarge means that the object can never be stored.
 	TooLarge Class = "TooLarge"
 )
 
-// Classify returns the class of an error that a write has met. Where the API server has no code for a cause, its words
-// decide: a quota is a kind of "forbidden", and etcd's limit an internal error.
+// Classify returns the class of an error of a write. If the API server has no code for a cause, Classify uses the message: an
+// exceeded quota has the code "forbidden", and etcd's limit is an internal error.
 func Classify(err error) Class {
 	switch {
 	case apierrors.IsConflict(err):
@@ -45,14 +45,14 @@ func Classify(err error) Class {
 	}
 }
 
-// overLimit reports whether an API server repeats etcd's refusal of a request for its size, or that of its own connection to
-// an etcd whose limit was raised.
+// overLimit reports whether the message is etcd's refusal of a request for its size. If the limit of etcd was raised, the
+// gRPC client of the API server refuses the request instead.
 func overLimit(message string) bool {
 	return strings.Contains(message, "etcdserver: request is too large") || strings.Contains(message, "trying to send message larger than max")
 }
 
-// Final reports whether the API server will refuse the same status for ever, so that the run can only end without it. A
-// missing permission is no such refusal: nothing at all can be written until it is granted.
+// Final reports whether the API server will always refuse the same status, so that the run can only end without it. A missing
+// permission is not final: after it is granted, writes succeed again.
 func Final(err error) bool {
 	switch Classify(err) {
 	case TooLarge:
@@ -64,25 +64,25 @@ func Final(err error) bool {
 	}
 }
 
-// Answered reports whether an error is an answer of the API server, so that another request may well succeed.
+// Answered reports whether the error is a response of the API server, so that another request may succeed.
 func Answered(err error) bool {
 	var status apierrors.APIStatus
 	return errors.As(err, &status)
 }
 
-// deniedByAdmission reports whether a webhook or a policy refused an object; the API server has the same code for that and
-// for a missing permission.
+// deniedByAdmission reports whether a webhook or a policy refused an object. The API server uses the same code for a missing
+// permission.
 func deniedByAdmission(message string) bool {
 	return strings.Contains(message, "denied the request") || strings.Contains(message, "denied request")
 }
 
-// overQuota reports whether an API server speaks of a quota that is used up, or one that it does not know yet.
+// overQuota reports whether the message is about a quota that is exceeded, or that the API server has not computed yet.
 func overQuota(message string) bool {
 	return strings.Contains(message, "exceeded quota") || strings.Contains(message, "status unknown for quota")
 }
 
-// Retry returns the error of a status write if the object is to be tried again because of it, and nil if something else
-// starts the next pass, or none is needed.
+// Retry returns the error of a status write if the controller must retry because of it. It returns nil if another event
+// starts the next reconcile, or none is needed.
 func Retry(err error) error {
 	if err == nil {
 		return nil

@@ -12,45 +12,45 @@ import (
 	"github.com/sluice-ci/sluice/internal/truncate"
 )
 
-// Kind describes a kind of run, with runs R and statuses S, to the code that serves both kinds. Its functions leave their
-// arguments unchanged.
+// Kind describes a kind of run, with runs R and statuses S, to the code that both reconcilers share. Its functions do not
+// change their arguments.
 type Kind[R client.Object, S any] struct {
-	// Name of the kind in the API.
+	// Name is the name of the kind in the API.
 	Name string
 	// New returns an empty run.
 	New func() R
 	// ManagedBy returns spec.managedBy of a run.
 	ManagedBy func(run R) *string
-	// Status returns the place of the status in a run, and With a shallow copy of a run that has another status.
+	// Status returns a pointer to the status of a run. With returns a shallow copy of a run with another status.
 	Status func(run R) *S
 	With   func(run R, status S) R
-	// Fields returns the fields of a status that both kinds have.
+	// Fields returns the fields that the statuses of both kinds have.
 	Fields func(status *S) Fields
-	// Lean returns a status that says the same in fewer bytes.
+	// Lean returns a status with the same information in fewer bytes.
 	Lean func(status S) S
-	// Bare returns the lean status without results. What EndBare changes in it is not shared with the original.
+	// Bare returns the lean status without results. It shares nothing that EndBare changes with the original.
 	Bare func(status S) S
-	// Outline returns a bare status without anything that is known elsewhere.
+	// Outline returns a bare status without the information that other objects also have.
 	Outline func(status S) S
-	// Finish ends what else in a status seems to run; nil if there is nothing.
+	// Finish ends everything in a status that still seems to run; nil if there is nothing to end.
 	Finish func(status *S, reason string, now metav1.Time)
-	// Results and Parts are what takes most room in a status: its results, and everything that can be large.
+	// Results and Parts return the largest parts of a status: its results, and all parts that can be large.
 	Results, Parts func(status S) []objectsize.Part
-	// TooLarge, Refused and Panicked are the reasons of a run that ends because its status is too large, because it is refused for
-	// another cause, or because the controller panics over the run.
+	// TooLarge, Refused and Panicked are the reasons of a run that ends because its status is too large, because the API
+	// server refuses it for another cause, or because the controller panics.
 	TooLarge, Refused, Panicked string
-	// TooLargeHint and RefusedHint end the messages with those reasons.
+	// TooLargeHint and RefusedHint are the last part of the messages with those reasons.
 	TooLargeHint, RefusedHint string
-	// Events returns what to report when one status follows another.
+	// Events returns the events for the change from one status to the next.
 	Events func(before, after S) []Event
 }
 
 // Fields are the fields that the statuses of both kinds of run have.
 type Fields struct {
-	// Conditioned gives access to the conditions.
+	// Conditioned has the conditions.
 	Conditioned
 
-	// Start and Completion are the places of the two times.
+	// Start and Completion point to the two times.
 	Start, Completion **metav1.Time
 }
 
@@ -61,23 +61,23 @@ type Conditioned interface {
 	Done() bool
 }
 
-// Event is something that has happened to a run. It is reported after the status was written.
+// Event is an event of a run. It is emitted after the status is written.
 type Event struct {
 	// Type is Normal or Warning.
 	Type string
-	// Reason is that of the condition, or names what was created.
+	// Reason is the reason of the condition, or names what was created.
 	Reason string
 	// Note is a message for users, of at most MaxNote bytes.
 	Note string
 }
 
-// MaxNote is how many bytes a note has at most before it is cut; an event takes 1024.
+// MaxNote is the maximum length of a note in bytes. The API server accepts 1024.
 const MaxNote = 1000
 
-// Note shortens a message for an event. The condition has all of it.
+// Note shortens a message for an event. The condition has the complete message.
 func Note(message string) string { return truncate.Text(message, MaxNote) }
 
-// EventOf returns the event that reports a condition: a warning unless the run has succeeded.
+// EventOf returns the event for a condition: a warning unless the run has succeeded.
 func EventOf(c *metav1.Condition) Event {
 	kind := corev1.EventTypeWarning
 	if c.Status == metav1.ConditionTrue {
@@ -86,17 +86,17 @@ func EventOf(c *metav1.Condition) Event {
 	return Event{kind, c.Reason, Note(c.Message)}
 }
 
-// SameReport reports whether two conditions say the same. before may be nil.
+// SameReport reports whether two conditions have the same status, reason and message. Before may be nil.
 func SameReport(before, after *metav1.Condition) bool {
 	return before != nil && before.Status == after.Status && before.Reason == after.Reason && before.Message == after.Message
 }
 
-// Stored returns how many bytes a run has when it is stored with a status.
+// Stored returns the length in bytes of a run that is stored with a status.
 func (k Kind[R, S]) Stored(run R, status S) int { return objectsize.Stored(k.With(run, status)) }
 
-// Fit returns a status with which the whole run can be stored: the status itself, the lean one, or that of a run that has
-// failed because it is too large, in which case oversize is true. Without that, etcd would refuse the object and the run
-// would never end.
+// Fit returns a status with which the run can be stored: the status itself, the lean one, or that of a run that failed
+// because it is too large. In the last case oversize is true. Otherwise etcd would refuse the object and the run would never
+// end.
 func (k Kind[R, S]) Fit(run R, status S, now metav1.Time) (fitting S, oversize bool) {
 	encoded := k.Stored(run, status)
 	if encoded <= objectsize.Limit {
@@ -111,8 +111,8 @@ func (k Kind[R, S]) Fit(run R, status S, now metav1.Time) (fitting S, oversize b
 	return k.EndBare(status, k.TooLarge, cause, now), true
 }
 
-// EndBare returns the status of a run that ends for a cause, without its results. If the run has failed already, its reason
-// and its message stay, and the cause follows them.
+// EndBare returns the status of a run that ends for a cause, without its results. If the run has already failed, its reason
+// and message stay, and the cause follows them.
 func (k Kind[R, S]) EndBare(status S, reason, cause string, now metav1.Time) S {
 	ended := k.Bare(status)
 	if c := k.Fields(&ended).Condition(); c != nil && c.Status == metav1.ConditionFalse {
@@ -122,7 +122,7 @@ func (k Kind[R, S]) EndBare(status S, reason, cause string, now metav1.Time) S {
 	return ended
 }
 
-// end marks a status as that of a run that has failed.
+// end marks a status as failed.
 func (k Kind[R, S]) end(status *S, reason, message string, now metav1.Time) {
 	f := k.Fields(status)
 	if *f.Start == nil {
@@ -135,7 +135,7 @@ func (k Kind[R, S]) end(status *S, reason, message string, now metav1.Time) {
 	}
 }
 
-// cuts returns what to store in the place of a status that the API server refuses, each with less in it than the one before.
+// cuts returns functions for the replacement of a refused status. Each returns a smaller status than the previous one.
 func (k Kind[R, S]) cuts(now metav1.Time) []func(S, Refusal) S {
 	refused := func(status S, why Refusal) S {
 		if !why.TooLarge() {
@@ -150,7 +150,7 @@ func (k Kind[R, S]) cuts(now metav1.Time) []func(S, Refusal) S {
 	}
 }
 
-// outcome returns a status that has only the outcome of another. The message is short enough for a full object.
+// outcome returns a status with only the outcome of another. Its message is short enough for a full object.
 func (k Kind[R, S]) outcome(status S, now metav1.Time) S {
 	var least S
 	from, to := k.Fields(&status), k.Fields(&least)

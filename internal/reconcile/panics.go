@@ -15,32 +15,32 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 )
 
-// PanicTries is how many panics over one object there may be before it is given up. What made a pass panic may have been an
-// object in the cache that has changed since; what makes five of them panic will not go away.
+// PanicTries is the number of panics over one object after which the controller gives it up. A first panic may be due to an
+// object in the cache that has changed since. After five panics the cause is permanent.
 const PanicTries = 5
 
 const (
-	// pause is how long an object rests after its first panic; each further one doubles it, so that the fifth comes about
+	// pause is the delay after the first panic over an object. Each further panic doubles it, so that the fifth occurs about
 	// 15 seconds after the first.
 	pause = time.Second
-	// longestRest is how long an object rests at most: one that panics even when it is given up costs a pass now and then.
+	// longestRest is the maximum delay. An object that panics even after it is given up costs a reconcile from time to time.
 	longestRest = 5 * time.Minute
-	// memory is after how long without a panic an object starts from nothing.
+	// memory is the time without a panic after which an object counts from 0 again.
 	memory = 15 * time.Minute
 )
 
-// Panic is a panic in the pass over one object.
+// Panic is a panic in the reconcile of one object.
 type Panic struct {
-	// Count of panics over this object by now, from 1.
+	// Count is the number of panics over this object, from 1.
 	Count int
-	// What happened, without any data of the object.
+	// What describes the panic, without data of the object.
 	What string
 }
 
-// Final reports whether the object is to be given up.
+// Final reports whether the controller gives up the object.
 func (c Panic) Final() bool { return c.Count >= PanicTries }
 
-// Message tells the object's user what has happened.
+// Message returns the message for the object's user.
 func (c Panic) Message() string {
 	if c.Final() {
 		return fmt.Sprintf("the controller panicked %d times while it worked on this run, and gives it up: %s; "+
@@ -50,13 +50,13 @@ func (c Panic) Message() string {
 		c.Count, PanicTries, c.What)
 }
 
-// record is what is known of an object that a pass has panicked over.
+// record is the panics over one object.
 type record struct {
 	count int
 	last  time.Time
 }
 
-// rest is how long the object is left alone after its last panic.
+// rest returns the delay after the last panic.
 func (r record) rest() time.Duration {
 	d := pause
 	for range r.count - 1 {
@@ -67,7 +67,7 @@ func (r record) rest() time.Duration {
 	return d
 }
 
-// PanicTracker are the panics over the objects of one kind.
+// PanicTracker tracks the panics over the objects of one kind.
 type PanicTracker struct {
 	clock clock.PassiveClock
 
@@ -75,12 +75,12 @@ type PanicTracker struct {
 	records map[types.UID]record
 }
 
-// NewPanicTracker returns PanicTracker that know of none.
+// NewPanicTracker returns a PanicTracker without panics.
 func NewPanicTracker(c clock.PassiveClock) *PanicTracker {
 	return &PanicTracker{clock: c, records: map[types.UID]record{}}
 }
 
-// Backoff returns how much longer an object is to be left alone: 0 when it is not.
+// Backoff returns how much longer the controller must not reconcile an object; 0 if it may.
 func (c *PanicTracker) Backoff(o metav1.Object) time.Duration {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -91,8 +91,8 @@ func (c *PanicTracker) Backoff(o metav1.Object) time.Duration {
 	return max(r.last.Add(r.rest()).Sub(c.clock.Now()), 0)
 }
 
-// Recover is to be deferred by the pass over o. It has a panic told on the object by report, and lets it go on: the
-// controller-runtime logs it with its stack, counts it, ends this pass with an error, and goes on with other objects.
+// Recover reports a panic on o by report, and panics again. controller-runtime then logs the panic with its stack, counts it,
+// ends this reconcile with an error, and continues with other objects. The caller defers Recover in the reconcile of o.
 func (c *PanicTracker) Recover(ctx context.Context, o metav1.Object, report func(Panic) error) {
 	value := recover()
 	if value == nil {
@@ -105,7 +105,7 @@ func (c *PanicTracker) Recover(ctx context.Context, o metav1.Object, report func
 	panic(value)
 }
 
-// note counts a panic, and forgets objects that have long had none.
+// note counts a panic, and removes objects without a recent panic.
 func (c *PanicTracker) note(uid types.UID) int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -130,8 +130,7 @@ func reported(crash Panic, report func(Panic) error) (err error) {
 	return report(crash)
 }
 
-// what says what a panic was about. Only the words of the Go runtime are repeated: another value could hold anything, also
-// what is nobody's business.
+// what describes a panic. It repeats only messages of the Go runtime. Any other value could contain confidential data.
 func what(value any) string {
 	if carried, ok := value.(*PropagatedError); ok {
 		value = carried.Value
@@ -144,26 +143,26 @@ func what(value any) string {
 	return fmt.Sprintf("a panic with a value of type %T", value)
 }
 
-// PropagatedError is a panic that has been carried from the goroutine that it happened in to the one that waits for it.
+// PropagatedError is a panic that was propagated from its goroutine to the one that waits for it.
 type PropagatedError struct {
-	// Value that was given to panic.
+	// Value is the argument of panic.
 	Value any
-	// Stack of the goroutine.
+	// Stack is the stack of the goroutine with the panic.
 	Stack []byte
 }
 
-// Error implements error; it has the stack, since that of the goroutine that it is raised in does not tell anything.
+// Error returns the value and the stack, because the stack of the waiting goroutine does not show the cause.
 func (c *PropagatedError) Error() string {
 	return fmt.Sprintf("%v, in a goroutine:\n%s", c.Value, c.Stack)
 }
 
-// Propagator takes panics from goroutines to the one that waits for them. The zero value is ready.
+// Propagator propagates panics from goroutines to the one that waits for them. The zero value is ready to use.
 type Propagator struct {
 	mu    sync.Mutex
 	first *PropagatedError
 }
 
-// Catch is to be deferred in a goroutine, or around a part of its work.
+// Catch catches a panic. Defer it in a goroutine, or around a part of its work.
 func (c *Propagator) Catch() {
 	value := recover()
 	if value == nil {
@@ -176,7 +175,7 @@ func (c *Propagator) Catch() {
 	}
 }
 
-// Raise panics if one of the goroutines did. Call it once they have ended.
+// Raise panics if one of the goroutines panicked. Call it after they have ended.
 func (c *Propagator) Raise() {
 	c.mu.Lock()
 	defer c.mu.Unlock()

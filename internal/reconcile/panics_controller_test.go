@@ -67,7 +67,7 @@ func panics(t *testing.T, name string) float64 {
 	return 0
 }
 
-// TestOthersGoOn: in a controller as it is run, one object that panics each time is told of, counted and logged with its
+// TestOthersGoOn: in a running controller, one object that panics each time is reported, counted and logged with its
 // stack; the others are reconciled by the same worker, and the one that panics does not come back at full speed.
 func TestOthersGoOn(t *testing.T) {
 	const others = 200

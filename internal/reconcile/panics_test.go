@@ -21,7 +21,7 @@ func object(uid types.UID) *corev1.Pod {
 	return &corev1.Pod{ObjectMeta: metav1.ObjectMeta{UID: uid}}
 }
 
-// pass makes a pass over o that panics with value, and returns what was reported, and what went on to the caller.
+// pass reconciles o with a panic, and returns the reports, and the value that was raised to the caller.
 func pass(c *PanicTracker, o metav1.Object, value any, report func(Panic) error) (told []Panic, raised any) {
 	defer func() { raised = recover() }()
 	defer c.Recover(context.Background(), o, func(crash Panic) error {
@@ -108,7 +108,7 @@ func TestContain(t *testing.T) {
 	}
 }
 
-// TestRest: an object that panics each time is given up, and costs less and less, while others go on.
+// TestRest: an object that panics each time is given up, and costs less and less, while others continue.
 func TestRest(t *testing.T) {
 	clock := testingclock.NewFakePassiveClock(epoch())
 	c := NewPanicTracker(clock)

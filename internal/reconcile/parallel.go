@@ -2,7 +2,7 @@ package reconcile
 
 import "sync"
 
-// width is how many calls Each makes at once.
+// width is the number of concurrent calls of Each.
 const width = 8
 
 // Each calls do for every number from 0 to n-1, up to eight at once, and returns when all calls have returned. If calls

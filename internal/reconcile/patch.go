@@ -11,24 +11,24 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// operation is one of a JSON patch (RFC 6902).
+// operation is an operation of a JSON patch (RFC 6902).
 type operation struct {
 	Op    string `json:"op"`
 	Path  string `json:"path"`
 	Value any    `json:"value,omitempty"`
 }
 
-// StatusPatch returns the JSON patch from one status to another, which are structs of one type, and nil when they say the same.
-// The patch carries the version of the object that the first was read with: of two writers, one gets a conflict.
+// StatusPatch returns the JSON patch from one status to another of the same struct type, or nil if they are equal. The patch
+// contains the version of the object that before was read with, so that of two writers one gets a conflict.
 //
-// It is no merge patch, because the API server decodes and encodes the whole object to merge one. With 1.4 MB of results
-// that was most of what a write took.
+// It is not a merge patch, because the API server decodes and encodes the complete object to merge one. With 1.4 MB of
+// results that took most of the time of a write.
 func StatusPatch[S any](version string, before, after *S) (client.Patch, error) {
 	changes := changed(reflect.ValueOf(before).Elem(), reflect.ValueOf(after).Elem())
 	if len(changes) == 0 {
-		return nil, nil //nolint:nilnil // no patch is what is meant
+		return nil, nil //nolint:nilnil // nil means no change
 	}
-	if reflect.ValueOf(before).Elem().IsZero() { // the object has no status yet, and so no place for a field
+	if reflect.ValueOf(before).Elem().IsZero() { // the object has no status yet, so a patch cannot address its fields
 		changes = []operation{{"add", "/status", after}}
 	}
 	data, err := json.Marshal(append([]operation{{"replace", "/metadata/resourceVersion", version}}, changes...))
@@ -38,9 +38,9 @@ func StatusPatch[S any](version string, before, after *S) (client.Patch, error) 
 	return client.RawPatch(types.JSONPatchType, data), nil
 }
 
-// ReplaceStatus returns the JSON patch that puts a status in the place of the whole one that the object has, and drops its managed
-// fields, so that the object becomes as small as its spec lets it. The API server lets the managed fields be reset by a
-// list of one empty entry, also through the subresource of the status.
+// ReplaceStatus returns the JSON patch that replaces the complete status of the object and drops its managed fields, so that
+// the object becomes as small as its spec permits. The API server resets managed fields on a list with one empty entry, also
+// through the status subresource.
 func ReplaceStatus[S any](version string, status *S) (client.Patch, error) {
 	data, err := json.Marshal([]operation{
 		{"replace", "/metadata/resourceVersion", version},
@@ -53,7 +53,7 @@ func ReplaceStatus[S any](version string, status *S) (client.Patch, error) {
 	return client.RawPatch(types.JSONPatchType, data), nil
 }
 
-// changed returns what leads from one status to the other, field by field.
+// changed returns the operations from one status to the other, field by field.
 func changed(before, after reflect.Value) []operation {
 	var operations []operation
 	for i := range before.NumField() {
@@ -72,7 +72,7 @@ func changed(before, after reflect.Value) []operation {
 	return operations
 }
 
-// empty reports whether omitempty leaves a value out.
+// empty reports whether omitempty omits a value.
 func empty(v reflect.Value) bool {
 	if k := v.Kind(); k == reflect.Slice || k == reflect.Map {
 		return v.Len() == 0

@@ -10,13 +10,14 @@ import (
 	"k8s.io/utils/clock"
 )
 
-// StalePatience is how long a write of our own is waited for. A watch delivers it within milliseconds, and seldom within a
-// second when the API server is busy; one that broke lists everything anew. After that a pass goes by what the cache has:
-// its writes carry the version that it has read, so that the worst that comes of it is a conflict.
+// StalePatience is the maximum time to wait until the cache shows a write of this controller. A watch delivers it within
+// milliseconds, and rarely needs a second on a busy API server. A broken watch lists all objects again. After this time a
+// reconcile uses the cached version. Its writes contain that version, so the worst outcome is a conflict.
 const StalePatience = 5 * time.Second
 
-// WriteTracker are the last writes of this controller to the objects of one kind that a cache has not shown yet. A pass over an
-// older version would do again what has been done, and find out by a conflict, after a request or two.
+// WriteTracker tracks the last writes of this controller to the objects of one kind that the cache does not show yet. A
+// reconcile of an older version would repeat finished work, and would detect that only by a conflict, after one or two
+// requests.
 type WriteTracker struct {
 	clock clock.PassiveClock
 
@@ -24,27 +25,27 @@ type WriteTracker struct {
 	last map[types.NamespacedName]write
 }
 
-// write is the version of an object that a write has led to.
+// write is the version of an object after a write.
 type write struct {
 	uid     types.UID
 	version string
 	at      time.Time
 }
 
-// NewWriteTracker returns WriteTracker that know of none.
+// NewWriteTracker returns a WriteTracker without writes.
 func NewWriteTracker(c clock.PassiveClock) *WriteTracker {
 	return &WriteTracker{clock: c, last: map[types.NamespacedName]write{}}
 }
 
-// Record takes down an object as the API server has answered a write with it.
+// Record records the version of the object in the API server's response to a write.
 func (w *WriteTracker) Record(answer metav1.Object) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.last[key(answer)] = write{uid: answer.GetUID(), version: answer.GetResourceVersion(), at: w.clock.Now()}
 }
 
-// StaleFor returns how much longer to wait for the cache at most, which holds an object in this version: 0 when it is not
-// behind. The event that brings the newer version comes by itself, and starts a pass.
+// StaleFor returns the maximum time to wait until the cache shows a newer version than this one; 0 if the version is current.
+// The event for the newer version starts a reconcile.
 func (w *WriteTracker) StaleFor(cached metav1.Object) time.Duration {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -52,7 +53,7 @@ func (w *WriteTracker) StaleFor(cached metav1.Object) time.Duration {
 	if !known {
 		return 0
 	}
-	// Versions that cannot be compared are those of an API server that is none of Kubernetes'.
+	// Versions that cannot be compared are not from a Kubernetes API server.
 	order, err := resourceversion.CompareResourceVersion(cached.GetResourceVersion(), last.version)
 	left := last.at.Add(StalePatience).Sub(w.clock.Now())
 	if err != nil || order >= 0 || cached.GetUID() != last.uid || left <= 0 {
@@ -62,7 +63,7 @@ func (w *WriteTracker) StaleFor(cached metav1.Object) time.Duration {
 	return left
 }
 
-// Forget drops what is known of an object that is gone.
+// Forget removes a deleted object.
 func (w *WriteTracker) Forget(name types.NamespacedName) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -17,33 +17,32 @@ import (
 
 // Meter counts the writes of statuses.
 type Meter interface {
-	// Wrote counts one write by the API server's answer, or a *FullError where no write is possible, and Refused a run
+	// Wrote counts one write by the API server's response, or by a *FullError if no write is possible. Refused counts a run
 	// that ended because its status was refused.
 	Wrote(err error)
 	Refused(why Refusal)
 }
 
-// Statuses writes the statuses of the runs of one kind, reports what they say, and remembers the versions that the writes
-// led to.
+// Statuses writes the statuses of the runs of one kind, emits their events, and tracks the versions after the writes.
 type Statuses[R client.Object, S any] struct {
-	// Kind of the runs.
+	// Kind is the kind of the runs.
 	Kind Kind[R, S]
 	// Client writes, and Live reads from the API server.
 	Client client.Client
 	Live   client.Reader
-	// Recorder takes the events.
+	// Recorder emits the events.
 	Recorder events.EventRecorder
-	// Clock gives the time at which a run ends.
+	// Clock returns the time at which a run ends.
 	Clock clock.PassiveClock
-	// Writes are the versions that the cache must show before the next reconcile.
+	// Writes tracks the versions that the cache must show before the next reconcile.
 	Writes *WriteTracker
-	// Meter counts the writes, and Changed what a status that was written reports for the first time.
+	// Meter counts the writes. Changed observes what a written status reports for the first time.
 	Meter   Meter
 	Changed func(before, after *S)
 }
 
-// Store writes a status. If the API server will never take it, Store calls abandon, which stops what the run has started,
-// and ends the run with a smaller status. It returns the status that was written. The error may pass, or is a *FullError.
+// Store writes a status and returns the written one. If the API server will never accept it, Store calls abandon, which stops
+// everything the run has started, and ends the run with a smaller status. A returned error is transient, or is a *FullError.
 func (w Statuses[R, S]) Store(ctx context.Context, run R, status S, abandon func(context.Context) error) (S, error) {
 	stored, refusal, err := Status[S]{
 		Size:    func(s S) int { return w.Kind.Stored(run, s) },
@@ -65,8 +64,8 @@ func (w Statuses[R, S]) Store(ctx context.Context, run R, status S, abandon func
 	return stored, err
 }
 
-// ReportPanic reports on the run that a reconcile of it has panicked. After the last try it calls abandon, which stops what
-// the run has started, and ends the run. It calls nothing else that the reconcile calls, since that may panic again.
+// ReportPanic reports a panicked reconcile on the run. After the last try it calls abandon, which stops everything the run
+// has started, and ends the run. It calls no other part of the reconcile, because that could panic again.
 func (w Statuses[R, S]) ReportPanic(ctx context.Context, run R, p Panic, abandon func(context.Context) error) error {
 	copied, _ := run.DeepCopyObject().(R)
 	status := *w.Kind.Status(copied)
@@ -90,8 +89,8 @@ func (w Statuses[R, S]) ReportPanic(ctx context.Context, run R, p Panic, abandon
 	return err
 }
 
-// write patches the status, if it has changed. The patch carries the version that was read: of two controllers that write
-// at once, one gets a conflict.
+// write patches the status if it has changed. The patch contains the version that was read, so that of two concurrent
+// controllers one gets a conflict.
 func (w Statuses[R, S]) write(ctx context.Context, run R, status S) error {
 	change, err := StatusPatch(run.GetResourceVersion(), w.Kind.Status(run), &status)
 	if change == nil && err == nil {
@@ -100,13 +99,13 @@ func (w Statuses[R, S]) write(ctx context.Context, run R, status S) error {
 	return w.send(ctx, run, status, change, err)
 }
 
-// replace writes a status in the place of everything that the object's status and its managed fields hold.
+// replace replaces the complete status and the managed fields of the object.
 func (w Statuses[R, S]) replace(ctx context.Context, run R, status S) error {
 	change, err := ReplaceStatus(run.GetResourceVersion(), &status)
 	return w.send(ctx, run, status, change, err)
 }
 
-// send sends the patch that leads to a status, and reports what the status says. failed is why there is no patch.
+// send sends a patch, and emits the events of its status. Failed is why there is no patch.
 func (w Statuses[R, S]) send(ctx context.Context, run R, status S, change client.Patch, failed error) error {
 	if failed != nil {
 		return fmt.Errorf("cannot change status of %s %q: %w", w.Kind.Name, run.GetName(), failed)

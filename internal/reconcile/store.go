@@ -1,4 +1,4 @@
-// Package reconcile holds what the reconcilers of both kinds of run do in the same way.
+// Package reconcile has the code that the reconcilers of both kinds of run share.
 package reconcile
 
 import (
@@ -17,18 +17,18 @@ import (
 	"github.com/sluice-ci/sluice/internal/truncate"
 )
 
-// Refusal is why an object cannot be stored with a status, now or later.
+// Refusal is why an object can never be stored with a status.
 type Refusal struct {
-	// Cause is what the API server said; nil when the size was computed, and the API server was not asked.
+	// Cause is the error of the API server; nil if the size was computed without a request.
 	Cause error
-	// Size of the object with the status, in bytes, and Limit that it was held against.
+	// Size is the length of the object with the status, and Limit the limit that it exceeds, in bytes.
 	Size, Limit int
 }
 
 // TooLarge reports whether the object is larger than the API server can store.
 func (r Refusal) TooLarge() bool { return r.Cause == nil || Classify(r.Cause) == TooLarge }
 
-// String says what happened: who refused what, the size and the limit.
+// String describes the refusal: which component refused what, the size and the limit.
 func (r Refusal) String() string {
 	switch {
 	case r.Cause == nil:
@@ -43,37 +43,36 @@ func (r Refusal) String() string {
 	}
 }
 
-// maxCause is how much of an error of the API server a message repeats, in bytes: it can quote the whole invalid value.
+// maxCause is the maximum length in bytes of an API server error in a message. The error can quote a complete invalid value.
 const maxCause = 1024
 
 func short(text string) string { return truncate.Counted(text, maxCause) }
 
-// Status says how the statuses of one object are stored.
+// Status describes how the statuses of one object are stored.
 type Status[S any] struct {
-	// Size returns how many bytes the object has when it is stored with a status, and Managed is how many of them are its
-	// managed fields.
+	// Size returns the length in bytes of the object with a status. Managed is the part of it that is managed fields.
 	Size    func(S) int
 	Managed int
-	// Write writes a status, and Replace writes one in the place of everything that the object's status and its managed
-	// fields hold now, so that the object becomes as small as it can be.
+	// Write writes a status. Replace replaces the complete status and the managed fields of the object, so that the object
+	// becomes as small as possible.
 	Write, Replace func(context.Context, S) error
-	// Current returns an error that may pass, such as a conflict, unless the API server has the object at the version from
-	// which the writes start. It is asked when a write was refused.
+	// Current returns a transient error, such as a conflict, unless the API server still has the object at the version for
+	// which the writes are made. Store calls it after a refused write.
 	Current func(context.Context) error
-	// Lean returns a status that says the same in fewer bytes; the run continues with it.
+	// Lean returns a status with the same information in fewer bytes. The run continues with it.
 	Lean func(S) S
-	// Abandon stops what the run has started. It is called once, before the first of Cuts is written.
+	// Abandon stops everything the run has started. Store calls it once, before it writes the first of Cuts.
 	Abandon func(context.Context) error
-	// Cuts return, for a status that was refused, one that ends the run, each with less in it than the one before. The
-	// last one has only the outcome.
+	// Cuts return a status that ends the run instead of a refused one, each smaller than the previous one. The last has only
+	// the outcome.
 	Cuts []func(S, Refusal) S
 }
 
-// Store writes a status. Where the object cannot be stored with it, as its size or the API server says, the run ends: Store
-// abandons it and writes the first of the cuts that can be stored. It makes at most len(Cuts)+2 writes.
+// Store writes a status. If the computed size or the API server shows that the object cannot be stored with it, the run ends:
+// Store calls Abandon and writes the first of Cuts that can be stored. It makes at most len(Cuts)+2 writes.
 //
-// It returns what was stored, and why it is not the status that was given; nil when it is. An error is one that may pass, or
-// a *FullError.
+// It returns the stored status, and the refusal if this is not the given status. A returned error is transient, or is a
+// *FullError.
 func (s Status[S]) Store(ctx context.Context, status S) (stored S, refusal *Refusal, err error) {
 	if s.Size(status) > objectsize.Limit {
 		status = s.Lean(status)
@@ -103,10 +102,10 @@ func (s Status[S]) Store(ctx context.Context, status S) (stored S, refusal *Refu
 	return least, refusal, err
 }
 
-// FullError says that an object cannot be stored even with its bare outcome. Nothing runs for it any more; only its
+// FullError means that an object cannot be stored even with only its outcome. Nothing of the run is running; only its
 // deletion helps.
 type FullError struct {
-	// Refusal of the bare outcome.
+	// Refusal is the refusal of the outcome.
 	Refusal Refusal
 }
 
@@ -114,8 +113,8 @@ func (e *FullError) Error() string {
 	return "cannot store the outcome of the run, nothing of it runs: delete it: " + e.Refusal.String()
 }
 
-// try writes a status if the object is within the limit with it, and returns why it cannot be stored. The error is one that
-// may pass.
+// try writes a status if the object with it is within the limit. It returns why the status cannot be stored. A returned error
+// is transient.
 func (s Status[S]) try(ctx context.Context, status S) (*Refusal, error) {
 	encoded := s.Size(status)
 	if encoded > objectsize.Limit {
@@ -128,10 +127,10 @@ func (s Status[S]) try(ctx context.Context, status S) (*Refusal, error) {
 	return nil, err
 }
 
-// final reports whether the error of a write is a refusal for ever. The API server applies a JSON patch before it compares
-// versions: a patch that removes a field which a newer version does not have is refused as invalid, and no conflict. So a
-// refusal counts only where the object is still the one that the patch was made for; otherwise the error is the one of
-// Current, which may pass.
+// final reports whether the error of a write is permanent. The API server applies a JSON patch before it compares versions:
+// if a newer version lacks a field that the patch removes, the API server reports an invalid patch instead of a conflict. So
+// a refusal counts only if the object still has the version of the patch. Otherwise final returns the transient error of
+// Current.
 func (s Status[S]) final(ctx context.Context, err error) (bool, error) {
 	if err == nil || !Final(err) {
 		return false, err
@@ -142,7 +141,7 @@ func (s Status[S]) final(ctx context.Context, err error) (bool, error) {
 	return true, err
 }
 
-// Current returns a conflict unless the API server, which live asks, has an object of this kind at the version that was read.
+// Current returns a conflict unless the API server, read through live, has the object at the version that was read.
 func Current(ctx context.Context, live client.Reader, kind string, read client.Object) error {
 	now := &metav1.PartialObjectMetadata{}
 	now.SetGroupVersionKind(v1.GroupVersion.WithKind(kind))
@@ -156,7 +155,7 @@ func Current(ctx context.Context, live client.Reader, kind string, read client.O
 		fmt.Errorf("the write was made for version %s, the API server has version %s", read.GetResourceVersion(), now.ResourceVersion))
 }
 
-// Brief shortens the message of an outcome to what even a full object has room for.
+// Brief shortens the message of an outcome so that it fits even in a full object.
 func Brief(message string) string {
 	const most = 256
 	return truncate.Text(strings.ToValidUTF8(message, "?"), most)

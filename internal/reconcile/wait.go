@@ -2,11 +2,11 @@ package reconcile
 
 import "time"
 
-// RetryPeriod is how long a run waits that cannot create an object yet, and that no event wakes.
+// RetryPeriod is how long a run waits before it retries to create an object, if no event triggers it.
 const RetryPeriod = 5 * time.Second
 
-// Until returns how long it takes from now to the first of the deadlines, at least a millisecond. It returns 0, which means
-// never, if there are none. Zero times are no deadlines.
+// Until returns the time from now to the earliest deadline, at least a millisecond. Zero times are not deadlines. Without
+// deadlines it returns 0, which means never.
 func Until(now time.Time, deadlines ...time.Time) time.Duration {
 	var least time.Duration
 	for _, d := range deadlines {

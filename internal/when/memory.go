@@ -5,15 +5,15 @@ import (
 	"sync"
 )
 
-// maxRemembered is how many expressions are remembered at least, and half of how many at most. Each takes about a
-// kilobyte at most: its text is not kept.
+// maxRemembered is the minimum number of remembered expressions, and half of the maximum. Each takes at most about a
+// kilobyte, because its text is not kept.
 const maxRemembered = 1024
 
-// memory keeps what came of the expressions that were judged last. A run whose tasks wait is judged again in each pass, and
-// its expressions have not changed.
+// memory keeps the outcome of recent expressions. Each reconcile of a run with waiting tasks evaluates the same expressions
+// again.
 type memory struct {
 	mu sync.Mutex
-	// young gets the new ones; when it is full it becomes old, and what was old is forgotten.
+	// young gets new entries. When it is full it becomes old, and the previous old entries are dropped.
 	young, old map[[sha256.Size]byte]answer
 }
 

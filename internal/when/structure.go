@@ -2,10 +2,9 @@ package when
 
 import "strings"
 
-// structure returns how many characters of an expression in CEL are outside of its strings, each of which counts as
-// one: that is what compiling takes time and memory for. closed is false for a string that does not end, or has an
-// escape that CEL does not know: there the lexer of CEL would go on in the middle of the string, so that its text would
-// count, too.
+// structure returns the number of characters of a CEL expression outside of its strings, where each string counts as one
+// character. This number determines the time and memory of compilation. Closed is false if a string does not end, or has an
+// escape that CEL does not know. There the lexer of CEL would continue inside the string, so that its text would count too.
 func structure(expression string) (outside int, closed bool) {
 	for at := 0; at < len(expression); {
 		rest := expression[at:]
@@ -39,7 +38,7 @@ func isWord(c byte) bool {
 	return c == '_' || '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
 }
 
-// opening returns the quotes that a string begins with here, and the length of what says how to read it: r, b or both.
+// opening returns the quotes at the start of a string, and the length of its prefix: r, b or both.
 func opening(text string) (prefix int, quote string) {
 	for prefix < 2 && prefix < len(text) && strings.IndexByte("rRbB", text[prefix]) >= 0 {
 		prefix++
@@ -54,7 +53,7 @@ func opening(text string) (prefix int, quote string) {
 	return prefix, rest[:1]
 }
 
-// inside returns the length of a string behind its opening quotes, with the closing ones.
+// inside returns the length of a string after its opening quotes, with the closing ones.
 func inside(text, quote string, raw bool) (n int, ok bool) {
 	for n < len(text) {
 		switch c := text[n]; {
@@ -75,7 +74,7 @@ func inside(text, quote string, raw bool) (n int, ok bool) {
 	return n, false
 }
 
-// escape returns the length of an escape behind its backslash, and 0 for one that CEL does not know.
+// escape returns the length of an escape after its backslash, or 0 for one that CEL does not know.
 func escape(text string) int {
 	if text == "" {
 		return 0

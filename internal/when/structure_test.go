@@ -105,7 +105,7 @@ func TestLargeExpressionsAreNotCompiled(t *testing.T) {
 		"Selects":   {expression: "a" + strings.Repeat(".a", 49_000), want: limit},
 		"Messages":  {expression: "[" + strings.Repeat("{},", 33_000) + "{}] == []", want: limit},
 		"Garbage":   {expression: strings.Repeat("$ ", 49_000), want: limit},
-		"OpenQuote": {expression: "'" + strings.Repeat(" 1+", 33_000), want: "does not end"},
+		"OpenQuote": {expression: "'" + strings.Repeat(" 1+", 33_000), want: "no closing quote"},
 		"BadEscape": {expression: `'\q` + strings.Repeat("1+", 49_000) + "'", want: "unknown escape"},
 		"Values":    {expression: "'" + strings.Repeat("1+", 49_000) + "' == ''"},
 	}

@@ -1,4 +1,4 @@
-// Package when judges the expressions that guard a task of a pipeline. Variables have been substituted in them before.
+// Package when evaluates the when expressions of a pipeline task. Variables in them are already substituted.
 package when
 
 import (
@@ -13,24 +13,24 @@ import (
 )
 
 const (
-	// MaxExpression is how long an expression in CEL can be with its values, in characters.
+	// MaxExpression is the maximum length of a CEL expression with its values, in characters.
 	MaxExpression = 100_000
-	// MaxStructure is how many of these can be outside of strings. To compile that many takes some hundredths of a second
-	// and some 15 MB; 100,000 of them would take half a second and 160 MB.
+	// MaxStructure is the maximum number of these characters outside of strings. To compile this many takes some hundredths
+	// of a second and about 15 MB; 100,000 would take half a second and 160 MB.
 	MaxStructure = 8 << 10
-	// maxProblem bounds what is said of an expression, in bytes: CEL repeats its text for each error.
+	// maxProblem is the maximum length of a problem in bytes. CEL repeats the expression for each error.
 	maxProblem = 1024
-	// costLimit is how much work one expression may be, in the units of CEL: some milliseconds.
+	// costLimit is the maximum cost of one expression in the units of CEL: some milliseconds.
 	costLimit = 1_000_000
 )
 
-// Evaluator tells whether expressions hold. It can be used by many at once.
+// Evaluator evaluates expressions. It is safe for concurrent use.
 type Evaluator struct {
 	env        *cel.Env
 	remembered memory
 }
 
-// NewEvaluator returns an Evaluator. The error is one of the program, not of an expression.
+// NewEvaluator returns an Evaluator. An error is a bug in the program, not in an expression.
 func NewEvaluator() (*Evaluator, error) {
 	env, err := cel.NewEnv(cel.ParserExpressionSizeLimit(MaxExpression))
 	if err != nil {
@@ -39,20 +39,20 @@ func NewEvaluator() (*Evaluator, error) {
 	return &Evaluator{env: env}, nil
 }
 
-// ExpressionError is an expression in CEL that yields neither true nor false.
+// ExpressionError is a CEL expression that returns neither true nor false.
 type ExpressionError struct {
-	// Index of the expression in its list.
+	// Index is the index of the expression in its list.
 	Index int
-	// Problem says what is wrong with it.
+	// Problem describes the error.
 	Problem string
 }
 
 func (e *ExpressionError) Error() string {
-	return fmt.Sprintf("cannot judge when[%d].cel: %s", e.Index, e.Problem)
+	return fmt.Sprintf("cannot evaluate when[%d].cel: %s", e.Index, e.Problem)
 }
 
-// Holds reports whether all expressions hold. Without any, there is nothing that does not. The error is an
-// *ExpressionError; it comes from the first expression that has one, unless an earlier one does not hold.
+// Holds reports whether all expressions are true; it is true without expressions. The error is an *ExpressionError of the
+// first expression that has one, unless an earlier expression is false.
 func (ev *Evaluator) Holds(expressions []v1.WhenExpression) (bool, error) {
 	for i := range expressions {
 		holds, err := ev.holds(i, &expressions[i])
@@ -70,7 +70,8 @@ func (ev *Evaluator) holds(i int, e *v1.WhenExpression) (bool, error) {
 	return slices.Contains(e.Values, e.Input) == (e.Operator == v1.WhenIn), nil
 }
 
-// evaluate compiles and runs an expression, or remembers what came of it: it has no variables, so that its text decides.
+// evaluate compiles and runs an expression, or returns its remembered outcome: the expression has no variables, so its text
+// determines the outcome.
 func (ev *Evaluator) evaluate(i int, expression string) (bool, error) {
 	v, known := ev.remembered.get(expression)
 	if !known {
@@ -83,7 +84,7 @@ func (ev *Evaluator) evaluate(i int, expression string) (bool, error) {
 	return v.holds, nil
 }
 
-// answer is what came of an expression.
+// answer is the outcome of an expression.
 type answer struct {
 	holds   bool
 	problem string
@@ -102,7 +103,7 @@ func (ev *Evaluator) answer(expression string) answer {
 		return problem("outside of its strings it has %d characters or more, and the limit is %d; split it, or use input, operator and values",
 			n, MaxStructure)
 	case !closed && len(expression) > MaxStructure:
-		return problem("a string in it does not end, or has an unknown escape")
+		return problem("a string in it has no closing quote, or has an unknown escape")
 	}
 	ast, issues := ev.env.Compile(expression)
 	if err := issues.Err(); err != nil {
@@ -118,12 +119,12 @@ func (ev *Evaluator) answer(expression string) answer {
 	}
 	holds, ok := value.Value().(bool)
 	if !ok {
-		return problem("it yields a value of type %s, and must yield true or false", value.Type().TypeName())
+		return problem("it returns a value of type %s, and must return true or false", value.Type().TypeName())
 	}
 	return answer{holds: holds}
 }
 
-// clipped cuts a problem that is too long.
+// clipped shortens a problem that is too long.
 func clipped(problem string) string {
 	return truncate.Text(problem, maxProblem)
 }
