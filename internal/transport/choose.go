@@ -11,8 +11,8 @@ import (
 	"github.com/sluice-ci/sluice/internal/pod"
 )
 
-// Choose returns how the results of a run are to come back: by the annotation v1.AnnotationResultsFrom of the run, else
-// by that of its task, else by the flag. The error names the annotation, its value, and what it may be.
+// Choose returns the method for the results of a run: the annotation v1.AnnotationResultsFrom of the run, else that of its
+// task, else the flag. The error names the annotation, its value, and the permitted values.
 func (m Transports) Choose(run, task map[string]string, flags config.Flags) (config.ResultsFrom, error) {
 	chosen := flags.ResultsFrom
 	for _, from := range []struct {
@@ -32,9 +32,9 @@ func (m Transports) Choose(run, task map[string]string, flags config.Flags) (con
 	return chosen, nil
 }
 
-// Needed returns the method that a pod of the task is made for, when this one was chosen. A task without results, its
-// own or its steps', has nothing to carry, so that nothing is added to its pod, whatever was chosen. The exception is for
-// who would rather have it end sooner than have its pod small.
+// Needed returns the method for a pod of the task with the chosen method. A task without results, including results of steps,
+// transports nothing, so its pod gets no additions. An exception is configured by users who prefer an earlier end of the pod
+// to a small pod.
 func Needed(chosen config.ResultsFrom, spec *v1.TaskSpec, flags config.Flags) config.ResultsFrom {
 	if len(pod.ResultsOf(spec)) == 0 && !flags.FollowEveryTask {
 		return config.TerminationMessage
@@ -48,7 +48,7 @@ func (m Transports) check(kind, value string, flags config.Flags) error {
 		return fmt.Errorf("metadata.annotations[%s] of the %s: %q is not one of %s", v1.AnnotationResultsFrom, kind, value, quoted(m.Names()))
 	}
 	if !flags.ResultsFromPerRun && config.ResultsFrom(value) != flags.ResultsFrom {
-		return fmt.Errorf("metadata.annotations[%s] of the %s: %q is not what results-from says for the whole installation (%q), and its "+
+		return fmt.Errorf("metadata.annotations[%s] of the %s: %q is not the results-from of the installation (%q), and its "+
 			"administrator has set enable-results-from-annotation to \"false\" in ConfigMap feature-flags; remove the annotation",
 			v1.AnnotationResultsFrom, kind, value, flags.ResultsFrom)
 	}

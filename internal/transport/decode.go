@@ -17,20 +17,19 @@ import (
 
 // Values are the results of a run, as the task and its steps declare them.
 type Values struct {
-	// Task has the task's results, in the order in which it declares them. One that was not written is absent, and so is
-	// one that takes its value from a step's result which was not written.
+	// Task has the results of the task in the order of their declarations. A result that was not written is absent, and so is
+	// one whose value is that of a step's result which was not written.
 	Task []v1.TaskRunResult
 	// Steps has the results of each step, by its index.
 	Steps [][]v1.TaskRunResult
-	// Wrong says of each result that is not what is declared what it is. A run of which anything is wrong cannot be green.
+	// Wrong describes each result that does not match its declaration. With any of them the run fails.
 	Wrong []string
 	// TooLarge says that a result which takes its value from steps is in Wrong because it is too large to be made.
 	TooLarge bool
 }
 
-// Decode turns what left the pod into the values of results: each is decoded by its declared type, and those results of
-// the task that take their value from steps get it. The spec has its defaults and its StepActions resolved, as for
-// pod.ResultsOf.
+// Decode decodes the results of a pod into values of their declared types, and computes the results of the task whose
+// values come from steps. The spec has its defaults and its resolved StepActions, as for pod.Carried.
 func Decode(spec *v1.TaskSpec, whole []frame.Result) Values {
 	raw := make(map[string][]byte, len(whole))
 	for _, r := range whole {
@@ -46,7 +45,7 @@ func Decode(spec *v1.TaskSpec, whole []frame.Result) Values {
 	for _, c := range pod.ResultsOf(spec) {
 		value, ok := raw[c.Name]
 		if !ok {
-			continue // declared and not written is allowed
+			continue // a declared result may be missing
 		}
 		if c.Step == pod.OfTask {
 			if r, ok := d.decoded(taskResult(spec, c.Result), value, ""); ok {
@@ -91,14 +90,14 @@ func declaredBy(step v1.Step, name string) v1.TaskResult {
 // stepResult names a result of a step.
 type stepResult struct{ step, result string }
 
-// decoding is what is being put together.
+// decoding is the state of Assemble.
 type decoding struct {
 	values Values
 	// made makes the results of the task that take their values from steps.
 	made *substitute.TaskResults
 }
 
-// decoded returns the value of a result, and notes what is wrong with it.
+// decoded returns the value of a result, and records what is wrong with it.
 func (d *decoding) decoded(declared v1.TaskResult, raw []byte, whose string) (v1.TaskRunResult, bool) {
 	value, err := validation.ResultFromBytes(declared, raw)
 	if err != nil {
@@ -108,7 +107,7 @@ func (d *decoding) decoded(declared v1.TaskResult, raw []byte, whose string) (v1
 	return v1.TaskRunResult{Name: declared.Name, Type: value.Type, Value: value}, true
 }
 
-// derive adds a result of the task that takes its value from steps, if they have all that it takes.
+// derive adds a result of the task whose value comes from steps, if the steps have all parts of it.
 func (d *decoding) derive(i int, declared v1.TaskResult) {
 	wrong := func(format string, args ...any) {
 		d.values.Wrong = append(d.values.Wrong, fmt.Sprintf("result %q: ", declared.Name)+fmt.Sprintf(format, args...))
@@ -133,7 +132,7 @@ func (d *decoding) derive(i int, declared v1.TaskResult) {
 			return
 		}
 		if value.Type != declared.Type {
-			wrong("is declared as %s, and its value is an %s", declared.Type, value.Type)
+			wrong("is declared as %s, but its value is an %s", declared.Type, value.Type)
 			return
 		}
 	}

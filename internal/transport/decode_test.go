@@ -142,14 +142,14 @@ func TestDecode(t *testing.T) {
 			results: []v1.TaskResult{taken("r", "string", v1.StringValue("$(steps.a.results.list)"))},
 			whole:   all,
 			steps:   stepValues,
-			wrong:   []string{`"r": is declared as string, and its value is an array`},
+			wrong:   []string{`"r": is declared as string, but its value is an array`},
 		},
 		"NoText": {
 			reason:  "An array is no text.",
 			results: []v1.TaskResult{taken("r", "string", v1.StringValue("<$(steps.a.results.list[*])>"))},
 			whole:   all,
 			steps:   stepValues,
-			wrong:   []string{"a text takes a string"},
+			wrong:   []string{"a text needs a string"},
 		},
 		"StepWrong": {
 			reason: "A step's result has its type as well, and the step is named.",

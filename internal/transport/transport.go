@@ -1,5 +1,5 @@
-// Package transport is the seam between a run and the ways in which results leave its pod. Each value of the flag
-// results-from is one Transport, in a package below this one; cmd/controller lists them.
+// Package transport connects a run to the methods that transport results out of its pod. Each value of the flag results-from
+// is one Method in a package below this one. cmd/controller lists them.
 package transport
 
 import (
@@ -17,48 +17,48 @@ import (
 
 // Transport is one way in which results leave a pod.
 type Transport interface {
-	// AddTo adds to the pod what carries its results. It is a pure function.
+	// AddTo adds what the pod needs to transport its results. It is a pure function.
 	pod.Transport
-	// Progress returns what is known of how the run's steps ended and of what they produced, and sees to it that more
-	// becomes known: whoever owns the run is woken then. It never blocks.
+	// Progress returns the present knowledge about the ends and results of the run's steps, and starts to collect more. New
+	// knowledge wakes the owner of the run. It never blocks.
 	Progress(run Run) collect.Progress
-	// Forget drops what is held for a run that has ended, or is gone.
+	// Forget drops what is held for a run that has ended or is deleted.
 	Forget(run types.NamespacedName)
 }
 
-// AccessChecker is what a Transport is, too, that needs a permission. It is asked before the pod is made, so that no step runs
-// whose results could not come back.
+// AccessChecker is implemented by a Transport that needs a permission. The controller checks it before it creates the pod, so that
+// no step runs whose results could not be read.
 type AccessChecker interface {
-	// CheckAccess returns why results could not come back from pods of the namespace, or of any namespace when it is empty;
-	// nil when they could.
+	// CheckAccess returns why results could not be read from pods of the namespace, or of some namespace if it is empty. It
+	// returns nil if they can.
 	CheckAccess(ctx context.Context, namespace string) (*RefusalError, error)
 }
 
-// RefusalError says that results cannot come back for want of a permission. An administrator has to act; trying again
+// RefusalError means that results cannot be read because a permission is missing. An administrator must grant it; a retry
 // does not help.
 type RefusalError struct {
-	// Message says what is missing, and what grants it.
+	// Message names the missing permission, and the command that grants it.
 	Message string
 }
 
 // Error returns the message.
 func (r *RefusalError) Error() string { return r.Message }
 
-// Run is a run whose pod has been made.
+// Run is a run whose pod has been created.
 type Run struct {
-	// Name and UID of the TaskRun.
+	// Name and UID are those of the TaskRun.
 	Name types.NamespacedName
 	UID  types.UID
-	// Pod of the run, which it owns; nil when the pod is gone.
+	// Pod is the pod that the run owns; nil after it is deleted.
 	Pod *corev1.Pod
-	// Spec of its task, with defaults.
+	// Spec is the spec of the task, with defaults.
 	Spec *v1.TaskSpec
 }
 
-// Transports are all that there are, by the value of results-from that chooses them.
+// Transports are all methods by their value of results-from.
 type Transports map[config.ResultsFrom]Transport
 
-// Names returns the values that results-from may have.
+// Names returns the permitted values of results-from.
 func (m Transports) Names() []config.ResultsFrom {
 	names := make([]config.ResultsFrom, 0, len(m))
 	for name := range m {
@@ -67,8 +67,8 @@ func (m Transports) Names() []config.ResultsFrom {
 	return names
 }
 
-// Progress asks the method that the run's pod was made for, whatever has been chosen since. A pod that is gone does not
-// say; known is then what was chosen when it was made.
+// Progress calls the method of the run's pod, even if another one has been chosen since. For a deleted pod it uses known, the
+// method that was chosen at its creation.
 func (m Transports) Progress(run Run, known config.ResultsFrom) collect.Progress {
 	if run.Pod != nil {
 		known = pod.ResultsFrom(run.Pod)
@@ -76,12 +76,12 @@ func (m Transports) Progress(run Run, known config.ResultsFrom) collect.Progress
 	chosen, ok := m[known]
 	if !ok {
 		return collect.Progress{GaveUp: true, Err: fmt.Errorf(
-			"the results of this run come by %q, which this version of the controller does not know", known)}
+			"the results of this run use the method %q, which this version of the controller does not have", known)}
 	}
 	return chosen.Progress(run)
 }
 
-// CheckAccess asks the method of this name for why results could not come back; nil when they could.
+// CheckAccess returns why the named method could not read results; nil if it can.
 func (m Transports) CheckAccess(ctx context.Context, name config.ResultsFrom, namespace string) (*RefusalError, error) {
 	if checker, ok := m[name].(AccessChecker); ok {
 		return checker.CheckAccess(ctx, namespace)
@@ -89,8 +89,7 @@ func (m Transports) CheckAccess(ctx context.Context, name config.ResultsFrom, na
 	return nil, nil //nolint:nilnil // no refusal and no error: the method needs no permission
 }
 
-// Warn returns what keeps results from coming back by the method of this name in every namespace; empty when nothing
-// does.
+// Warn returns why the named method could not read results in every namespace; empty if it can.
 func (m Transports) Warn(ctx context.Context, name config.ResultsFrom) (string, error) {
 	refusal, err := m.CheckAccess(ctx, name, corev1.NamespaceAll)
 	if err != nil || refusal == nil {
@@ -99,7 +98,7 @@ func (m Transports) Warn(ctx context.Context, name config.ResultsFrom) (string, 
 	return refusal.Message, nil
 }
 
-// Forget drops what any method holds for the run.
+// Forget drops what the methods hold for the run.
 func (m Transports) Forget(run types.NamespacedName) {
 	for _, each := range m {
 		each.Forget(run)

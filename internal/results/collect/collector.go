@@ -11,26 +11,27 @@ import (
 	"github.com/sluice-ci/sluice/internal/budget"
 )
 
-// Options of a Collector. The zero value of each field means its default.
+// Options are the options of a Collector. The zero value of a field selects its default.
 type Options struct {
-	// MaxFollowers is how many logs are followed at once; the logs of further pods are read when their container has
-	// ended. Default 500.
+	// MaxFollowers is the maximum number of logs that are followed at once. The logs of further pods are read after their
+	// container has ended. Default 500.
 	MaxFollowers int
-	// MaxReaders is how many finished logs are read at once. Default 16: each may hold 1.5 MiB of results.
+	// MaxReaders is the maximum number of finished logs that are read at once. Default 16, because each may hold 1.5 MiB of
+	// results.
 	MaxReaders int
-	// Deadline is how long the log of a container that has ended is tried to be read, from the first try. Default 60 s.
+	// Deadline is how long the Collector tries to read the log of an ended container, from the first try. Default 60 s.
 	Deadline time.Duration
-	// Settle is how long, within Deadline, a finished log that can be read gets to have an end record. Default 4 s.
+	// Settle is how long, within Deadline, the Collector waits for the end record in a readable finished log. Default 4 s.
 	Settle time.Duration
-	// Stall is how long one read of a finished log may go on without a record. Default a quarter of Deadline.
+	// Stall is the maximum time without a record in one read of a finished log. Default a quarter of Deadline.
 	Stall time.Duration
-	// Backoff is the wait after the first failed attempt. It doubles up to a twentieth of Deadline, or half of Deadline
-	// while the container runs; each wait is shortened by chance, to no less than half. Default 100 ms.
+	// Backoff is the delay after the first failed try. It doubles up to a twentieth of Deadline, or up to half of Deadline
+	// while the container runs. Jitter shortens each delay by at most half. Default 100 ms.
 	Backoff time.Duration
-	// Memory is what all collections reserve for the results that they hold, each for the namespace of its pod. Default:
+	// Memory is the budget for the results of all collections. Each reserves memory for the namespace of its pod. Default:
 	// NewMemory.
 	Memory *budget.Budget
-	// Meter is told what the Collector does. Default: nobody is.
+	// Meter observes the Collector. Default: no observation.
 	Meter Meter
 }
 
@@ -62,43 +63,43 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// Target is a pod whose results are wanted.
+// Target is a pod whose results are collected.
 type Target struct {
-	// Key tells targets apart: the UID of the TaskRun that the results belong to. It is known also when the pod is gone.
+	// Key identifies the target: the UID of the TaskRun with the results. It is known even after the pod is deleted.
 	Key types.UID
 	// Namespace, Pod and Container name the log.
 	Namespace, Pod, Container string
-	// Want is what the stream must agree with.
+	// Want is what the stream must match.
 	Want Want
-	// Owner is whom to wake when there is something new.
+	// Owner is the run to wake when the Progress changes.
 	Owner types.NamespacedName
 }
 
-// sameLog reports whether two targets with one key stand for the same stream.
+// sameLog reports whether two targets with the same key have the same stream.
 func (t Target) sameLog(o Target) bool {
 	return t.Namespace == o.Namespace && t.Pod == o.Pod && t.Container == o.Container && t.Want.Nonce == o.Want.Nonce
 }
 
-// Progress is how far a target's collection has come.
+// Progress is the progress of a target's collection.
 type Progress struct {
-	// Set is what the container said, once its end record was read.
+	// Set is the content of the stream, after its end record was read.
 	Set *Set
-	// At is when the Set was read from a log; zero where it came from elsewhere.
+	// At is when the Set was read from a log; zero if it comes from another source.
 	At time.Time
-	// Err is why there is no Set yet, or, when GaveUp, why there will be none: a *ReadError. It is nil as long as the
-	// log is being followed without trouble.
+	// Err is why there is no Set yet, or, with GaveUp, why there will be none: a *ReadError. It is nil while the log is
+	// followed without errors.
 	Err error
-	// GaveUp says that nothing more will be tried.
+	// GaveUp reports that the Collector does not try again.
 	GaveUp bool
-	// Unread says that the results are there, that their collection waits for its turn or for memory, or has just begun to
-	// read them. It is no fault of the pod that they are not known yet.
+	// Unread reports that there are results, but their collection waits for its turn or for memory, or has only begun to read
+	// them. The delay is not caused by the pod.
 	Unread bool
-	// Waited is how long it has waited for these. No deadline of the run counts that time.
+	// Waited is the total time of these waits. No deadline of the run counts it.
 	Waited time.Duration
 }
 
-// Collector reads the logs of many pods beside the reconcilers, which never block on a log: they Watch a target and
-// are woken when its Progress has changed.
+// Collector reads the logs of many pods concurrently with the reconcilers, which never block on a log. They call Watch for a
+// target, and the Collector wakes them when its Progress changes.
 type Collector struct {
 	source    LogSource
 	notify    func(types.NamespacedName)
@@ -113,27 +114,28 @@ type Collector struct {
 	owners map[types.NamespacedName]map[types.UID]*task
 }
 
-// task is the collection of one target; its fields below the line are guarded by the Collector's lock.
+// task is the collection of one target. The lock of the Collector guards the fields below the blank line.
 type task struct {
 	target Target
 	cancel context.CancelFunc
 	// kick is closed when the container has ended.
 	kick chan struct{}
-	// queue is that of the goroutine that collects. When that has ended, and kept is true, its lease is that of the Set.
+	// queue belongs to the goroutine that collects. After it has ended, if kept is true, the lease of queue is that of the
+	// Set.
 	queue queue
 
 	ended    bool
 	kept     bool
 	progress Progress // without Unread and Waited
 	unread   bool
-	// paused is since when it waits; zero while it does not.
+	// paused is the start of the present wait; zero without one.
 	paused time.Time
-	// waited is how long it has waited before that.
+	// waited is the total time of the previous waits.
 	waited time.Duration
 }
 
-// New returns a Collector that reads from source and calls notify, from goroutines of its own, with the owner of each
-// target whose Progress says something new.
+// New returns a Collector that reads from source. When the Progress of a target changes, it calls notify with the owner, in a
+// separate goroutine.
 func New(source LogSource, notify func(types.NamespacedName), options Options) *Collector {
 	options = options.withDefaults()
 	return &Collector{
@@ -145,9 +147,9 @@ func New(source LogSource, notify func(types.NamespacedName), options Options) *
 	}
 }
 
-// Watch makes sure that the target's log is being read. Call it when the container is seen running, and again with
-// ended once it has terminated. It returns at once. A target with a known key and another log takes the place of the
-// one before, whose progress is dropped.
+// Watch starts to read the target's log, if it is not read yet. Call it when the container is running, and again with ended
+// after it has terminated. It returns immediately. A target with a known key and another log replaces the previous one and
+// its progress.
 func (c *Collector) Watch(target Target, ended bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -172,7 +174,7 @@ func (c *Collector) Watch(target Target, ended bool) {
 	}
 }
 
-// Progress returns how far the collection with this key has come; the zero Progress for one that is not watched.
+// Progress returns the progress of the collection with this key, or the zero Progress if there is none.
 func (c *Collector) Progress(key types.UID) Progress {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -188,7 +190,7 @@ func (c *Collector) Progress(key types.UID) Progress {
 	return p
 }
 
-// Forget stops the collection with this key and drops what it held. It does nothing where there is none.
+// Forget stops the collection with this key and drops its results, if there is one.
 func (c *Collector) Forget(key types.UID) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -197,8 +199,8 @@ func (c *Collector) Forget(key types.UID) {
 	}
 }
 
-// ForgetOwner stops every collection of this owner and drops what they held: of an owner that is gone, only the name is
-// known. It does nothing where there is none.
+// ForgetOwner stops all collections of this owner and drops their results, if there are any. Of a deleted owner only the name
+// is known.
 func (c *Collector) ForgetOwner(owner types.NamespacedName) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -207,7 +209,7 @@ func (c *Collector) ForgetOwner(owner types.NamespacedName) {
 	}
 }
 
-// Start waits for ctx to end and then stops every collection, so that a manager can run the Collector.
+// Start stops all collections when ctx ends. With it, a manager can run the Collector.
 func (c *Collector) Start(ctx context.Context) error {
 	<-ctx.Done()
 	c.mu.Lock()
@@ -218,7 +220,7 @@ func (c *Collector) Start(ctx context.Context) error {
 	return nil
 }
 
-// add notes a task. The lock is held.
+// add adds a task. The lock is held.
 func (c *Collector) add(t *task) {
 	key, owner := t.target.Key, t.target.Owner
 	c.tasks[key] = t
@@ -228,7 +230,7 @@ func (c *Collector) add(t *task) {
 	c.owners[owner][key] = t
 }
 
-// drop stops a task and lets go of it. The lock is held.
+// drop stops a task and removes it. The lock is held.
 func (c *Collector) drop(t *task) {
 	key, owner := t.target.Key, t.target.Owner
 	t.cancel()
@@ -242,7 +244,7 @@ func (c *Collector) drop(t *task) {
 	}
 }
 
-// record keeps the progress and wakes the owner, if it says something new and is still wanted.
+// record stores the progress, and wakes the owner if it has changed and the task still exists.
 func (c *Collector) record(t *task, p Progress) {
 	c.mu.Lock()
 	wanted := c.tasks[t.target.Key] == t

@@ -199,7 +199,7 @@ func TestCollectorGivesUp(t *testing.T) {
 			replies: []reply{fails(errAway)},
 			want:    errAway,
 			took:    [2]time.Duration{deadline - 4*time.Second, deadline},
-			message: `^the log cannot be had: kubelet away; read \d\d times over 60 s$`,
+			message: `^the log is unavailable: kubelet away; read \d\d times over 60 s$`,
 		},
 		"Deadline": {
 			reason:  "the deadline is an option",
@@ -213,34 +213,34 @@ func TestCollectorGivesUp(t *testing.T) {
 			reason:  "a missing permission stays recognisable",
 			replies: []reply{fails(forbidden())},
 			took:    [2]time.Duration{deadline - 4*time.Second, deadline},
-			message: `^the log may not be read: pods/log "run-pod" is forbidden: not yours; read \d\d times over 60 s$`,
+			message: `^the controller may not read the log: pods/log "run-pod" is forbidden: not yours; read \d\d times over 60 s$`,
 		},
 		"Gone": {
 			reason:  "a pod that is gone does not come back",
 			replies: []reply{fails(apierrors.NewNotFound(schema.GroupResource{Resource: "pods"}, "run-pod"))},
 			took:    [2]time.Duration{deadline - 4*time.Second, deadline},
-			message: `^there is no such log: pods "run-pod" not found; read \d\d times over 60 s$`,
+			message: `^the log does not exist: pods "run-pod" not found; read \d\d times over 60 s$`,
 		},
 		"NeverAnswered": {
 			reason:  "a request that is never answered does not hold up the run",
 			replies: []reply{refuses()},
 			want:    errStalled,
 			took:    [2]time.Duration{deadline - 4*time.Second, deadline},
-			message: `^no record came out of the log for too long; read 4 times over 60 s$`,
+			message: `^the log had no record for too long; read 4 times over 60 s$`,
 		},
 		"Hangs": {
 			reason:  "nor does a log that stands still",
 			replies: []reply{hangs(whole(t)[:300])},
 			want:    errStalled,
 			took:    [2]time.Duration{deadline - 4*time.Second, deadline},
-			message: `^no record came out of the log for too long; read 4 times over 60 s$`,
+			message: `^the log had no record for too long; read 4 times over 60 s$`,
 		},
 		"Drips": {
 			reason:  "nor one that gives bytes and never a record",
 			replies: []reply{drips(time.Second)},
 			want:    frame.ErrIncomplete,
 			took:    [2]time.Duration{deadline - 4*time.Second, deadline},
-			message: `^no record came out of the log for too long; read 4 times over 60 s$`,
+			message: `^the log had no record for too long; read 4 times over 60 s$`,
 		},
 		"Empty": {
 			reason:  "log read before the sidecar had printed (#8028): never green and empty, and no minute's wait for nothing",
@@ -291,8 +291,8 @@ func TestCollectorGivesUp(t *testing.T) {
 			replies: append(slices10(fails(errAway)), breaks(whole(t)[:100], io.ErrUnexpectedEOF), gives(nil)),
 			want:    frame.ErrIncomplete,
 			took:    [2]time.Duration{8 * time.Second, 30 * time.Second},
-			message: `has no end record; read \d\d times over \d\d s \(10 times it could not be had, once it broke ` +
-				`off, \d times it had no end record\)$`,
+			message: `has no end record; read \d\d times over \d\d s \(10 times it was unavailable, once the connection ` +
+				`broke, \d times it had no end record\)$`,
 		},
 		"CutAtDeadline": {
 			reason:  "a read that the deadline cuts off does not hide what was wrong before",
@@ -300,7 +300,7 @@ func TestCollectorGivesUp(t *testing.T) {
 			options: Options{Stall: time.Hour},
 			want:    errAway,
 			took:    [2]time.Duration{deadline, deadline},
-			message: `^the log cannot be had: kubelet away; read 2 times over 60 s \(once it could not be had, once no record came in time\)$`,
+			message: `^the log is unavailable: kubelet away; read 2 times over 60 s \(once it was unavailable, once it had no record in time\)$`,
 		},
 	}
 	for name, tc := range cases {
@@ -353,7 +353,7 @@ func TestMessageIsStable(t *testing.T) {
 	if len(got.told) != 2 || got.wakes != 2 {
 		t.Errorf("one trouble is told once, and once more when it is over: %d times, %q", got.wakes, got.told)
 	}
-	if want := "the log broke off while it was read: read tcp 10.0.0.2:443: connection reset by peer"; got.told[0] != want {
+	if want := "the connection broke while the log was read: read tcp 10.0.0.2:443: connection reset by peer"; got.told[0] != want {
 		t.Errorf("it is told as %q, not as %q", got.told[0], want)
 	}
 }

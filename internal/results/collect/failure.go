@@ -13,7 +13,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/truncate"
 )
 
-// kind says in which way a read of a log failed. What is tried next depends on it alone.
+// kind is the kind of a failed read of a log. It alone determines the next try.
 type kind int
 
 const (
@@ -21,37 +21,37 @@ const (
 	denied kind = iota
 	// absent: there is no such pod, container or log.
 	absent
-	// unreachable: the API server or the kubelet did not give the log.
+	// unreachable: the API server or the kubelet did not return the log.
 	unreachable
-	// broken: the log broke off while it was read, through no fault of the stream.
+	// broken: the connection broke while the log was read. The stream is not the cause.
 	broken
-	// stalled: nothing that counts came for too long.
+	// stalled: there was no record for too long.
 	stalled
-	// incomplete: the log was read to its end, and the stream has none.
+	// incomplete: the log ended before the stream did.
 	incomplete
-	// corrupt: the stream cannot become right by reading it again.
+	// corrupt: the stream is invalid, and another read cannot help.
 	corrupt
 	kinds
 )
 
-// maxCause is how much of a message of the API server or a kubelet is passed on, in bytes.
+// maxCause is the maximum length in bytes of a message of the API server or a kubelet in an error.
 const maxCause = 1024
 
 var (
-	errStalled = errors.New("no record came out of the log for too long")
+	errStalled = errors.New("the log had no record for too long")
 	errPanic   = errors.New("reading the log made the controller panic")
 )
 
 // failure is why one read failed.
 type failure struct {
 	kind kind
-	// err is what a caller may look into; it wraps an error of the API, of package frame, or of this one.
+	// err is for the caller to unwrap. It wraps an error of the API, of package frame, or of this one.
 	err error
-	// cause is what text tells of it, where that is less than err.
+	// cause is the part of err for text, if not all of it.
 	cause error
 }
 
-// notOpened is the failure of a log that was not given out. cut is why this side stopped waiting for it, if it did.
+// notOpened returns the failure of a log that could not be opened. Cut is why the Collector stopped waiting, if it did.
 func notOpened(err, cut error) *failure {
 	switch {
 	case cut != nil:
@@ -64,8 +64,8 @@ func notOpened(err, cut error) *failure {
 	return &failure{kind: unreachable, err: err, cause: err}
 }
 
-// notRead is the failure of a log that was given out. below is what reading it met with, other than its end, and cut is
-// why this side stopped reading, if it did.
+// notRead returns the failure of a log that was opened. Below is the error of the connection, other than io.EOF, and cut is
+// why the Collector stopped reading, if it did.
 func notRead(err, below, cut error) *failure {
 	switch {
 	case withheld(err):
@@ -73,7 +73,7 @@ func notRead(err, below, cut error) *failure {
 	case damaged(err), errors.Is(err, errPanic):
 		return &failure{kind: corrupt, err: err, cause: err}
 	case cut != nil:
-		// What closing the log looks like to its reader is of no interest.
+		// The error that closing the log causes is irrelevant.
 		return &failure{kind: stalled, err: fmt.Errorf("%w: %w", frame.ErrIncomplete, cut), cause: cut}
 	case below != nil:
 		return &failure{kind: broken, err: err, cause: below}
@@ -81,41 +81,41 @@ func notRead(err, below, cut error) *failure {
 	return &failure{kind: incomplete, err: err, cause: fmt.Errorf("%w: the log has no end record", frame.ErrIncomplete)}
 }
 
-// withheld reports whether a read has ended since it may not hold what the log has, which is no fault of the log.
+// withheld reports whether a read ended because there was no memory for the content of the log. The log is not the cause.
 func withheld(err error) bool {
 	return errors.Is(err, errManySteps) || errors.As(err, new(*noRoomError))
 }
 
-// text says what happened in words that are the same as long as the same thing happens: without port numbers of this
-// side, counts of records and times.
+// text describes the failure in words that stay the same while the cause is the same: without local port numbers, counts and
+// times.
 func (f *failure) text() string {
 	switch f.kind {
 	case denied:
-		return "the log may not be read: " + stable(f.cause)
+		return "the controller may not read the log: " + stable(f.cause)
 	case absent:
-		return "there is no such log: " + stable(f.cause)
+		return "the log does not exist: " + stable(f.cause)
 	case unreachable:
-		return "the log cannot be had: " + stable(f.cause)
+		return "the log is unavailable: " + stable(f.cause)
 	case broken:
-		return "the log broke off while it was read: " + stable(f.cause)
+		return "the connection broke while the log was read: " + stable(f.cause)
 	default:
 		return stable(f.cause)
 	}
 }
 
-// deed says what a kind of failure was, after a number of times.
+// deed describes a kind of failure, for use after a number of reads.
 func (k kind) deed() string {
 	switch k {
 	case denied:
-		return "it may not be read"
+		return "it could not be read without permission"
 	case absent:
-		return "it was not there"
+		return "it did not exist"
 	case unreachable:
-		return "it could not be had"
+		return "it was unavailable"
 	case broken:
-		return "it broke off"
+		return "the connection broke"
 	case stalled:
-		return "no record came in time"
+		return "it had no record in time"
 	case incomplete:
 		return "it had no end record"
 	default:
@@ -123,30 +123,30 @@ func (k kind) deed() string {
 	}
 }
 
-// localPort is this side's end of a connection in the texts of package net: "read tcp 10.0.0.1:53412->10.0.0.2:443".
+// localPort matches the local address of a connection in the errors of package net: "read tcp 10.0.0.1:53412->10.0.0.2:443".
 var localPort = regexp.MustCompile(`[^\s]+:\d+->`)
 
-// stable is the text of err without what differs from one attempt to the next.
+// stable returns the text of err without the parts that differ between tries.
 func stable(err error) string {
 	text := strings.TrimSpace(localPort.ReplaceAllString(err.Error(), ""))
 	return truncate.Text(text, maxCause)
 }
 
-// ReadError is why a log has not given its results, or never will. Its text stays the same as long as the reads fail in
-// the same way; how often they did is told once, when nothing more is tried. It wraps the error of the last read.
+// ReadError is why a log has not returned results, or never will. Its text stays the same while the reads fail in the same
+// way. It contains the number of reads only at the end, when there is no further try. It wraps the error of the last read.
 type ReadError struct {
-	// Reads is how many reads have failed since the container ended; 0 while it runs.
+	// Reads is the number of failed reads since the container ended; 0 while it runs.
 	Reads int
 	// Over is the time from the first of these reads to the end of the last one.
 	Over time.Duration
-	// Final says that nothing more is tried.
+	// Final reports that there is no further try.
 	Final bool
 
 	last   *failure
 	counts [kinds]int
 }
 
-// Error says what happened at the last read and, if it was the last one of all, what was tried.
+// Error describes the last read and, if Final, all tries.
 func (e *ReadError) Error() string {
 	if !e.Final {
 		return e.last.text()
@@ -157,7 +157,7 @@ func (e *ReadError) Error() string {
 // Unwrap returns the error of the last read.
 func (e *ReadError) Unwrap() error { return e.last.err }
 
-// tried says how often and for how long the log was read, and in which ways that failed where it was not always the same.
+// tried describes how often and for how long the log was read, and the kinds of failures if they differ.
 func (e *ReadError) tried() string {
 	text := fmt.Sprintf("read %s %s", times(e.Reads), within(e.Over))
 	var ways []string

@@ -178,20 +178,20 @@ func (s *script) Open(ctx context.Context, log Log) (io.ReadCloser, error) {
 	return s.replies[i](ctx, log)
 }
 
-// outcome is how a collection came to its end.
+// outcome is the outcome of a collection.
 type outcome struct {
 	Progress
 	took time.Duration
 	// reads are the logs that were opened.
 	reads []Log
-	// told are the different messages that Progress had on the way.
+	// The different messages that Progress had, in their order.
 	told []string
 	// wakes is how often the owner was woken.
 	wakes int
 }
 
-// collected runs the collection of one target in a bubble, in which time passes as fast as nobody has anything to do,
-// until it has come to its end. The container ends after runs, or has ended before when that is 0.
+// collected runs the collection of one target in a bubble, in which time advances when all goroutines wait, until it has
+// ended. The container ends after runs, or has already ended if that is 0.
 func collected(t *testing.T, runs time.Duration, o Options, replies ...reply) (out outcome) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {

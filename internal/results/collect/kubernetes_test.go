@@ -56,7 +56,7 @@ func closing(c net.Conn) { _ = c.Close() }
 // resetting sends a reset instead of an orderly end.
 func resetting(c net.Conn) { _ = errors.Join(c.(*net.TCPConn).SetLinger(0), c.Close()) }
 
-// TestKubernetesClient: what the real client makes of what a real server says is told apart as it has to be.
+// TestKubernetesClient: the errors of the real client for responses of a real server have the right kind.
 func TestKubernetesClient(t *testing.T) {
 	cases := map[string]struct {
 		reason string
@@ -68,49 +68,49 @@ func TestKubernetesClient(t *testing.T) {
 			reason: "a role is missing",
 			answer: status(403, "Forbidden", "no"),
 			kind:   denied,
-			text:   "the log may not be read: no",
+			text:   "the controller may not read the log: no",
 		},
 		"NotFound": {
 			reason: "the pod is gone",
 			answer: status(404, "NotFound", "gone"),
 			kind:   absent,
-			text:   "there is no such log: gone",
+			text:   "the log does not exist: gone",
 		},
 		"BadRequest": {
 			reason: "the container has not started",
 			answer: status(400, "BadRequest", "waiting to start"),
 			kind:   unreachable,
-			text:   "the log cannot be had: waiting to start",
+			text:   "the log is unavailable: waiting to start",
 		},
 		"Internal": {
 			reason: "the kubelet is away",
 			answer: status(500, "InternalError", "dial tcp 10.0.0.2:10250: connect: connection refused"),
 			kind:   unreachable,
-			text:   "the log cannot be had: dial tcp 10.0.0.2:10250: connect: connection refused",
+			text:   "the log is unavailable: dial tcp 10.0.0.2:10250: connect: connection refused",
 		},
 		"BadGateway": {
 			reason: "a proxy in between speaks",
 			answer: func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "bad gateway", http.StatusBadGateway) },
 			kind:   unreachable,
-			text:   "the log cannot be had: ",
+			text:   "the log is unavailable: ",
 		},
 		"Closed": {
 			reason: "a connection ends in the middle",
 			answer: snapped(whole(t)[:300], closing),
 			kind:   broken,
-			text:   "the log broke off while it was read: unexpected EOF",
+			text:   "the connection broke while the log was read: unexpected EOF",
 		},
 		"Reset": {
 			reason: "a connection is reset in the middle",
 			answer: snapped(whole(t)[:300], resetting),
 			kind:   broken,
-			text:   "the log broke off while it was read: read tcp ",
+			text:   "the connection broke while the log was read: read tcp ",
 		},
 		"Refused": {
 			reason: "a server that takes no requests",
 			answer: snapped(nil, resetting),
 			kind:   broken,
-			text:   "the log broke off while it was read: read tcp ",
+			text:   "the connection broke while the log was read: read tcp ",
 		},
 		"Short": {
 			reason: "a log that is all there is",
@@ -153,8 +153,8 @@ func TestKubernetesRequest(t *testing.T) {
 	}
 }
 
-// ask collects from a server that gives one answer first, and another one from then on, until there is something to
-// tell: the first failure, or the set. It returns also what was requested.
+// ask collects from a server with one response for the first request and another for all later ones, until there is a failure
+// or the set. It also returns the first request.
 func ask(t *testing.T, first, then answer) (Progress, string) {
 	t.Helper()
 	var requests atomic.Int32

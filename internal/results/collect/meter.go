@@ -5,39 +5,40 @@ import (
 	"time"
 )
 
-// Meter is told what a Collector does. Many goroutines call its methods, which must return at once.
+// Meter observes a Collector. Many goroutines call its methods, which must return immediately.
 type Meter interface {
 	// Read is called after each read of a log.
 	Read(report ReadReport)
-	// Ended is called once for each collection that came to its end by itself.
+	// Ended is called once for each collection that ended without Forget.
 	Ended(report EndReport)
 }
 
-// ReadReport is what one read of a log has come to.
+// ReadReport is the outcome of one read of a log.
 type ReadReport struct {
-	// Bytes of the log that were read.
+	// Bytes is the number of bytes that were read.
 	Bytes int64
-	// Following says that the container ran as far as was known.
+	// Following reports that the container was running as far as was known.
 	Following bool
-	// Cause is why the read failed, one of Causes; empty when the stream was read to its end.
+	// Cause is why the read failed, one of Causes; empty if the whole stream was read.
 	Cause string
 }
 
-// EndReport is what a collection has come to.
+// EndReport is the outcome of a collection.
 type EndReport struct {
-	// Cause is why there are no results, one of Causes; empty when there are.
+	// Cause is why there are no results, one of Causes; empty if there are results.
 	Cause string
-	// Interrupted says that the container was asked to end before all steps had ended.
+	// Interrupted reports that the sidecar was terminated before all steps had ended.
 	Interrupted bool
-	// Following says that the results were there before the container was known to have ended.
+	// Following reports that the results were complete before the container was known to have ended.
 	Following bool
-	// ValueBytes is the sum of the results' sizes.
+	// ValueBytes is the total length of all results.
 	ValueBytes int64
-	// Took is the time from the end of the last step, by its node's clock, to now. It is below 0 where that clock is ahead.
+	// Took is the time from the end of the last step, by the clock of its node, to now. It is negative if that clock is
+	// ahead.
 	Took time.Duration
 }
 
-// Causes are all ways in which a read can fail.
+// Causes returns all kinds of failed reads.
 func Causes() []string {
 	all := make([]string, kinds)
 	for k := range kinds {
@@ -46,7 +47,7 @@ func Causes() []string {
 	return all
 }
 
-// String names a kind of failure in one word.
+// String returns the name of a kind of failure.
 func (k kind) String() string {
 	switch k {
 	case denied:
@@ -66,23 +67,23 @@ func (k kind) String() string {
 	}
 }
 
-// Load is how busy a Collector is.
+// Load is the load of a Collector.
 type Load struct {
-	// Collecting is how many targets are watched or held.
+	// Collecting is the number of targets that are watched or held.
 	Collecting int
-	// Followers is how many logs are being followed, and FollowersLimit how many may be.
+	// Followers is the number of logs that are followed, and FollowersLimit its maximum.
 	Followers, FollowersLimit int
-	// Readers is how many finished logs are being read, and ReadersLimit how many may be.
+	// Readers is the number of finished logs that are read, and ReadersLimit its maximum.
 	Readers, ReadersLimit int
-	// WaitingToFollow and WaitingToRead are how many logs wait for such a place.
+	// WaitingToFollow and WaitingToRead are the numbers of logs that wait for a place.
 	WaitingToFollow, WaitingToRead int
-	// WaitingForRoom is how many collections wait for memory.
+	// WaitingForRoom is the number of collections that wait for memory.
 	WaitingForRoom int
-	// Reserved is how many bytes the collections hold or are about to, and ReservedLimit how many they may.
+	// Reserved is the number of bytes that the collections have reserved, and ReservedLimit its maximum.
 	Reserved, ReservedLimit int64
 }
 
-// Load returns how busy the Collector is.
+// Load returns the present load of the Collector.
 func (c *Collector) Load() Load {
 	c.mu.Lock()
 	n := len(c.tasks)
@@ -95,7 +96,7 @@ func (c *Collector) Load() Load {
 	}
 }
 
-// semaphore limits how many reads run at once.
+// semaphore limits the number of concurrent reads.
 type semaphore struct {
 	taken   chan struct{}
 	waiting atomic.Int64
@@ -103,10 +104,10 @@ type semaphore struct {
 
 func newSemaphore(n int) *semaphore { return &semaphore{taken: make(chan struct{}, n)} }
 
-// release lets the next read run.
+// release frees a place.
 func (p *semaphore) release() { <-p.taken }
 
-// endReport is that of a collection that has its results.
+// endReport returns the report of a collection that has its results.
 func endReport(set *Set, follow bool, now time.Time) EndReport {
 	report := EndReport{Interrupted: set.Interrupted, Following: follow}
 	for _, r := range set.Results {

@@ -13,7 +13,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/results/frame"
 )
 
-// recording is a Meter that keeps what it is told.
+// recording is a Meter that keeps its reports.
 type recording struct {
 	mu    sync.Mutex
 	reads []ReadReport
@@ -32,7 +32,7 @@ func (r *recording) Ended(report EndReport) {
 	r.ends = append(r.ends, report)
 }
 
-// TestMeter: each read is told once, whatever became of it, and each collection ends once.
+// TestMeter: each read is reported once, whatever its outcome, and each collection ends once.
 func TestMeter(t *testing.T) {
 	all := whole(t)
 	half := all[:len(all)/2]
@@ -89,7 +89,7 @@ func TestMeter(t *testing.T) {
 	}
 }
 
-// TestMeterOfForgotten: a read that nobody wants any more has not failed, and its collection has no end to be told.
+// TestMeterOfForgotten: a read that is no longer needed has not failed, and its collection reports no end.
 func TestMeterOfForgotten(t *testing.T) {
 	meter := &recording{}
 	synctest.Test(t, func(t *testing.T) {
@@ -143,7 +143,7 @@ func TestEndReport(t *testing.T) {
 	}
 }
 
-// TestCauses: every way to fail has a word of its own.
+// TestCauses: each kind of failure has a different name.
 func TestCauses(t *testing.T) {
 	causes := Causes()
 	slices.Sort(causes)

@@ -1,5 +1,5 @@
-// Package collect reads the results stream of a pod, in the controller: it follows the log of the results container,
-// and yields a verified Set or the reason why there is none.
+// Package collect reads the results stream of a pod in the controller. It follows the log of the results container, and
+// returns a verified Set or the reason why there is none.
 package collect
 
 import (
@@ -13,67 +13,67 @@ import (
 	"github.com/sluice-ci/sluice/internal/results/signature"
 )
 
-// Set is all that a results container said, from its intro to its end record. There is no half Set.
+// Set is the complete content of a stream, from its intro to its end record. There is never a partial Set.
 type Set struct {
-	// Nonce of the stream, where signatures are wanted, which have to speak of it.
+	// Nonce is the nonce of the stream, if signatures are wanted, which must contain it.
 	Nonce string
-	// Steps in the order in which they ended; one for each step that was wanted, and no other.
+	// Steps are in the order in which they ended: exactly one record for each wanted step.
 	Steps []frame.Step
-	// Results in the order of the stream, each declared with its type, whole, and checked against its digest.
+	// Results are in the order of the stream. Each is declared with its type, complete, and verified against its digest.
 	Results []frame.Result
-	// Problems are results that exist and could not be carried.
+	// Problems are results that exist but could not be transported.
 	Problems []frame.Problem
-	// Signatures are what the steps have signed, in their order, where that was wanted: at most one of each step.
+	// Signatures are those of the steps, in their order, if signatures are wanted: at most one for each step.
 	Signatures []Signature
-	// Interrupted says that the container was asked to end before all steps had ended. Those that had not have a record
-	// all the same, with the reason frame.ReasonUnfinished.
+	// Interrupted reports that the sidecar was terminated before all steps had ended. The steps that had not ended also have
+	// a record, with the reason frame.ReasonUnfinished.
 	Interrupted bool
 }
 
-// Signature is what one step has signed, which nobody has judged yet.
+// Signature is the signature of one step, not yet verified.
 type Signature struct {
 	// Step is the name of the step's container.
 	Step string
-	// Signed is what there is of it: a Problem also when it could not be understood.
+	// Signed is its content. It is a Problem if it could not be parsed.
 	Signed signature.Signed
 }
 
-// Want is what a stream must agree with.
+// Want is what a stream must match.
 type Want struct {
-	// Nonce of the stream.
+	// Nonce is the nonce of the stream.
 	Nonce string
 	// Steps are the names of the containers of the task's steps, in order. A stream must have exactly one record of each
-	// before its end: a step that nobody speaks of may have failed. That holds for interrupted streams, too, since the
-	// sidecar then writes what it knows of each step. A task has at least one step, so without names every stream is
-	// refused: to forget them is no way around the check.
+	// before its end, because a step without a record may have failed. That is also true for an interrupted stream, for which
+	// the sidecar writes what it knows of each step. A task has at least one step. Therefore every stream is refused if Steps
+	// is empty, so that a caller cannot skip the check by mistake.
 	Steps []string
-	// Results that the task declares.
+	// Results are the results that the task declares.
 	Results []results.Declared
-	// Signatures says that what the steps have signed is wanted.
+	// Signatures reports that signatures of the steps are wanted.
 	Signatures bool
 }
 
-// ErrUnexpected says that the stream is whole, but does not speak of the task that was wanted: it has a step or a result
-// that the task does not have, has one twice, or ends without a record of each step.
+// ErrUnexpected means that the stream is complete, but does not match the task: it has an unknown step or result, has one
+// twice, or has no record of some step.
 var ErrUnexpected = errors.New("the results stream does not match the task")
 
-// ReadFinished reads one stream from the log of a container that has ended, to the end of the log: nothing may come
-// after the end record. The errors are those of the package frame, and ErrUnexpected.
+// ReadFinished reads one stream from the log of an ended container, to the end of the log: nothing may follow the end record.
+// The errors are those of package frame, and ErrUnexpected.
 func ReadFinished(log io.Reader, want Want) (*Set, error) {
 	return read(log, want, !following, unbounded(), func() {})
 }
 
-// ReadFollowed reads one stream from a log that is being followed. It returns with the end record, without waiting for
-// the log to end. The errors are those of the package frame, and ErrUnexpected.
+// ReadFollowed reads one stream from a log that is followed. It returns after the end record, and does not wait for the end
+// of the log. The errors are those of package frame, and ErrUnexpected.
 func ReadFollowed(log io.Reader, want Want) (*Set, error) {
 	return read(log, want, following, unbounded(), func() {})
 }
 
-// following says that a log is read while its container runs.
+// following selects a log that is read while its container runs.
 const following = true
 
-// read calls heard for each record that it has read. What it keeps is bounded whatever the log holds: one record for
-// each step, and one value or problem for each result; and held has room for it.
+// read reads a stream and calls heard after each record. It keeps at most one record for each step, and one value or problem
+// for each result, whatever the log contains, and reserves memory for them in held.
 func read(log io.Reader, want Want, follow bool, held *hold, heard func()) (*Set, error) {
 	expected, err := newExpectations(want)
 	if err != nil {
@@ -110,7 +110,7 @@ func read(log io.Reader, want Want, follow bool, held *hold, heard func()) (*Set
 	}
 }
 
-// take adds one record, if it was expected, and reports whether it was the last one.
+// take adds one record, if it is expected, and reports whether it was the last one.
 func (s *Set) take(record frame.Record, expected *expectations) (ended bool, err error) {
 	switch r := record.(type) {
 	case frame.Step:
@@ -133,8 +133,8 @@ func (s *Set) take(record frame.Record, expected *expectations) (ended bool, err
 	return false, nil
 }
 
-// takeSignature adds what a step has signed. One that cannot be understood is as good as none, which whoever wants it
-// judges: it does not make the results unreadable.
+// takeSignature adds the signature of a step. A signature that cannot be parsed counts as missing, which its verifier
+// reports. It does not make the results unreadable.
 func (s *Set) takeSignature(r frame.Signature, expected *expectations) error {
 	if err := expected.signature(r.Step); err != nil {
 		return err
@@ -147,19 +147,19 @@ func (s *Set) takeSignature(r frame.Signature, expected *expectations) error {
 	return nil
 }
 
-// expectations are the steps and results of a task that a stream has no record of yet.
+// expectations is the steps and results of a task that the stream has not had yet.
 type expectations struct {
 	order   []string
 	steps   map[string]bool
 	results map[string]string // name and type
-	// signed has the steps whose signature has come.
+	// signed has the steps with a signature.
 	signed       map[string]bool
 	certificates []frame.Certificate
 }
 
 func newExpectations(want Want) (*expectations, error) {
 	if len(want.Steps) == 0 {
-		return nil, fmt.Errorf("%w: it is not known which steps the task has", ErrUnexpected)
+		return nil, fmt.Errorf("%w: the steps of the task are unknown", ErrUnexpected)
 	}
 	e := &expectations{
 		order:   want.Steps,
@@ -178,7 +178,7 @@ func newExpectations(want Want) (*expectations, error) {
 
 func (e *expectations) step(name string) error {
 	if !e.steps[name] {
-		return fmt.Errorf("%w: step %q is not the task's, or comes twice", ErrUnexpected, name)
+		return fmt.Errorf("%w: step %q is not in the task, or occurs twice", ErrUnexpected, name)
 	}
 	delete(e.steps, name)
 	return nil
@@ -186,7 +186,7 @@ func (e *expectations) step(name string) error {
 
 func (e *expectations) signature(step string) error {
 	if !slices.Contains(e.order, step) || e.signed[step] {
-		return fmt.Errorf("%w: the signature of step %q is of no step of the task, or comes twice", ErrUnexpected, step)
+		return fmt.Errorf("%w: step %q of a signature is not in the task, or has two signatures", ErrUnexpected, step)
 	}
 	e.signed[step] = true
 	return nil
@@ -194,7 +194,7 @@ func (e *expectations) signature(step string) error {
 
 func (e *expectations) result(name, typ string) error {
 	if declared, ok := e.results[name]; !ok || declared != typ {
-		return fmt.Errorf("%w: result %q is not declared as %s, or comes twice", ErrUnexpected, name, typ)
+		return fmt.Errorf("%w: result %q is not declared as %s, or occurs twice", ErrUnexpected, name, typ)
 	}
 	delete(e.results, name)
 	return nil
@@ -202,13 +202,13 @@ func (e *expectations) result(name, typ string) error {
 
 func (e *expectations) problem(name string) error {
 	if _, ok := e.results[name]; !ok {
-		return fmt.Errorf("%w: result %q is not declared, or comes twice", ErrUnexpected, name)
+		return fmt.Errorf("%w: result %q is not declared, or occurs twice", ErrUnexpected, name)
 	}
 	delete(e.results, name)
 	return nil
 }
 
-// checkComplete returns an error with the name of the first step that has no record, if the stream ends here.
+// checkComplete returns an error with the first step without a record, for a stream that ends here.
 func (e *expectations) checkComplete() error {
 	for _, name := range e.order {
 		if e.steps[name] {
@@ -218,7 +218,7 @@ func (e *expectations) checkComplete() error {
 	return nil
 }
 
-// damaged reports whether reading the same finished log again can only fail in the same way.
+// damaged reports whether another read of the same finished log must fail in the same way.
 func damaged(err error) bool {
 	for _, target := range []error{frame.ErrGap, frame.ErrDuplicate, frame.ErrTrailing, frame.ErrVersion, frame.ErrDigest,
 		frame.ErrTooLarge, frame.ErrMalformed, ErrUnexpected} {

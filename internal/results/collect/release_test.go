@@ -87,7 +87,7 @@ func TestForgetOwnerLeavesOthers(t *testing.T) {
 	})
 }
 
-// TestForgottenIsNotToldOf: nobody is woken for a run that is gone, whatever answer still comes for it.
+// TestForgottenIsNotToldOf: no owner is woken for a run that is deleted, whatever response still arrives for it.
 func TestForgottenIsNotToldOf(t *testing.T) {
 	for _, ended := range []bool{false, true} {
 		t.Run(fmt.Sprint(ended), func(t *testing.T) {

@@ -13,69 +13,69 @@ import (
 	"github.com/sluice-ci/sluice/internal/results/frame"
 )
 
-// Memory is how many bytes all collections may reserve together, and memoryShare how many those of one namespace may.
+// Memory is the limit for the reservations of all collections together, and memoryShare for those of one namespace.
 const (
 	Memory      = 32 << 20
 	memoryShare = Memory / 2
 )
 
 const (
-	// DefaultMaxFollowers is how many logs are followed at the same time by default.
+	// DefaultMaxFollowers is the default number of logs that are followed at the same time.
 	DefaultMaxFollowers = 500
-	// FollowerMemory is what a log that is followed takes besides what it reserves, in bytes: buffers, stacks, and the
-	// records of a few steps.
+	// FollowerMemory is what a followed log takes in addition to its reservation, in bytes: buffers, stacks, and the records
+	// of a few steps.
 	FollowerMemory = 48 << 10
 )
 
 const (
-	// copies is how often a byte of a Set is in memory at most: decoded, as a text of the status, and as JSON, once while it
-	// is encoded and once more when it is sent.
+	// copies is the maximum number of copies of a byte of a Set in memory: decoded, as a text of the status, and as JSON,
+	// once while it is encoded and once while it is sent.
 	copies = 4
-	// maxSet is what one Set may reserve at most, in bytes. It holds the largest results that an object can have. The rest is
-	// for what the steps and their signatures say, of which an object has no room for as much.
+	// maxSet is the maximum reservation of one Set, in bytes. It includes the largest results that an object can have. The
+	// rest is for records of steps and their signatures, which are larger than an object has room for.
 	maxSet = copies*results.ObjectLimit + 8<<20
-	// recordBytes is what a record takes besides its texts, in bytes.
+	// recordBytes is the memory of a record without its texts, in bytes.
 	recordBytes = 256
-	// freeBytes is how much the records of steps take without a reservation while a log is followed, in bytes: those of 25
-	// steps. They come while other steps run, perhaps for hours, and nobody may hold room for so long.
+	// freeBytes is the memory in bytes that records of steps take without a reservation while a log is followed: those of 25
+	// steps. Other steps may run for hours after them, and no collection may reserve memory for so long.
 	freeBytes = copies * 8 << 10
-	// moreBytes is by how much more than it lacked a read asks for, at least, in bytes.
+	// moreBytes is the minimum additional bytes that a read asks for beyond what it lacked.
 	moreBytes = 256 << 10
 )
 
 // unbounded returns a hold without a limit, which counts nothing.
 func unbounded() *hold { return &hold{most: math.MaxInt64, decoding: true} }
 
-// NewMemory returns the budget that all collections share.
+// NewMemory returns the budget of all collections.
 func NewMemory() *budget.Budget { return budget.NewShared(Memory, memoryShare) }
 
-// noRoomError says that a read has found no room for what it would hold, and how many bytes that is.
+// noRoomError means that a read had no room for its content, and has the number of bytes it needs.
 type noRoomError struct{ needed int64 }
 
-// errManySteps says that a log which is followed has more records of steps than a follower may hold.
+// errManySteps means that a followed log has more records of steps than a follower may hold.
 var errManySteps = errors.New("the log has the records of many steps, and is read when the container has ended")
 
 func (e *noRoomError) Error() string {
 	return fmt.Sprintf("there is no room for %d bytes of results", e.needed)
 }
 
-// hold is what one read keeps of a log. It reserves room before it keeps anything.
+// hold is the memory of one read. It reserves room before it keeps anything.
 type hold struct {
 	lease *budget.Lease
-	// most is how many bytes it may reserve.
+	// most is the maximum reservation in bytes.
 	most int64
-	// began is called once, when the read holds room for the first time.
+	// began is called once, when the read first reserves room.
 	began func()
-	// decoding says that the log has more to say than how steps have ended, or that it is finished.
+	// decoding reports that the log has records other than those of steps, or that it is finished.
 	decoding bool
 
 	bytes int64
 }
 
-// value reserves room for bytes that are about to be decoded. Package frame calls it.
+// value reserves room for bytes before package frame decodes them.
 func (h *hold) value(bytes int64) error { return h.grow(bytes, true) }
 
-// record reserves room for a record, besides the bytes of its value.
+// record reserves room for a record without the bytes of its value.
 func (h *hold) record(r frame.Record) error {
 	switch r := r.(type) {
 	case frame.Intro:
@@ -106,7 +106,7 @@ func (h *hold) grow(bytes int64, decoding bool) error {
 	return nil
 }
 
-// begin notes that the read holds room, or is about to.
+// begin records that the read has reserved room, or is about to.
 func (h *hold) begin() {
 	if h.began != nil {
 		h.began()
@@ -114,7 +114,7 @@ func (h *hold) begin() {
 	}
 }
 
-// end gives back what is not held after the read: all of it, unless there is a Set.
+// end releases everything after the read that is not part of a Set.
 func (h *hold) end(whole bool) {
 	if whole {
 		h.lease.Shrink(h.bytes)
@@ -123,23 +123,23 @@ func (h *hold) end(whole bool) {
 	h.lease.End()
 }
 
-// queue is where a collection stands among those that wait for room. Its goroutine uses it.
+// queue is the place of a collection among those that wait for room. Only its goroutine uses it.
 type queue struct {
 	lease *budget.Lease
-	// turn is closed when the lease has what was asked for; nil while nothing is.
+	// turn is closed when the lease has the requested room; nil without a request.
 	turn <-chan struct{}
-	// waiting counts the collections that wait.
+	// waiting counts the waiting collections.
 	waiting *atomic.Int64
 }
 
-// ask takes a place for what a read lacked room for. It asks for half as much again, and for all that there can be in the
-// end, so that only few reads lack room.
+// ask requests the room that a read lacked. It requests half as much in addition, or the maximum, so that few reads lack room
+// again.
 func (q *queue) ask(lack *noRoomError, most int64) {
 	q.turn = q.lease.Ask(min(lack.needed+max(lack.needed/2, moreBytes), most))
 }
 
-// wait waits for the turn, if there is one to wait for, and reports whether it has come; not when stop is closed or ctx ends
-// before. The place is kept then.
+// wait waits for the turn, if there is one, and reports whether it has come. It returns false if stop is closed or ctx ends
+// before; the place is then kept.
 func (q *queue) wait(ctx context.Context, stop <-chan struct{}) bool {
 	if q.turn == nil {
 		return true
@@ -157,10 +157,10 @@ func (q *queue) wait(ctx context.Context, stop <-chan struct{}) bool {
 	}
 }
 
-// roomOf returns how many bytes one Set may reserve: never more than a budget has for one.
+// roomOf returns the maximum bytes of one Set, within the maximum of the budget.
 func roomOf(memory *budget.Budget) int64 { return min(maxSet, memory.Most()) }
 
-// lacksRoom returns the error of a read that has found no room, or nil.
+// lacksRoom returns the error of a read that had no room, or nil.
 func lacksRoom(failed *failure) *noRoomError {
 	if failed == nil {
 		return nil
@@ -169,14 +169,14 @@ func lacksRoom(failed *failure) *noRoomError {
 	return lack
 }
 
-// pause notes that a collection waits for its turn or for room, while there are results to be read, until resume.
+// pause starts a wait of a collection for its turn or for room, while there are results to read.
 func (c *Collector) pause(t *task) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	t.unread, t.paused = true, time.Now()
 }
 
-// resume notes that a collection does not wait any more, and returns how long it has waited since pause.
+// resume ends a wait, and returns its duration since pause.
 func (c *Collector) resume(t *task) time.Duration {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -189,7 +189,7 @@ func (c *Collector) resume(t *task) time.Duration {
 	return waited
 }
 
-// opened notes that a log was read, whatever has come of that.
+// opened records that a log was read, whatever the outcome.
 func (c *Collector) opened(t *task) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

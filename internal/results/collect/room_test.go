@@ -236,8 +236,8 @@ func TestGreedyNamespaceLeavesRoom(t *testing.T) {
 	})
 }
 
-// TestWaitingForRoomIsNoFailure: the time in which there is no room does not count for the deadline, neither before the log is
-// read nor between two tries; and it is told that the collection waits, and for how long it has.
+// TestWaitingForRoomIsNoFailure: time without room does not count for the deadline, neither before the log is read nor
+// between two tries. Progress reports that the collection waits, and for how long.
 func TestWaitingForRoomIsNoFailure(t *testing.T) {
 	const most = 50 * time.Second
 	synctest.Test(t, func(t *testing.T) {
@@ -292,8 +292,7 @@ func TestWaitingForRoomIsNoFailure(t *testing.T) {
 	})
 }
 
-// TestRoomIsNotKeptForNothing: a follower whose log comes to a standstill, or goes on too slowly, gives its room back while the
-// container still runs.
+// TestRoomIsNotKeptForNothing: a follower whose log stops, or is too slow, releases its room while the container still runs.
 func TestRoomIsNotKeptForNothing(t *testing.T) {
 	half := large(t, 1, 100_000)[:60_000]
 	of, say := target(), []func(*frame.Writer) error{step("step-one"), step("step-two")}

@@ -9,11 +9,11 @@ import (
 	"time"
 )
 
-// lastWord is how long a log that is being followed gets, without a new record, once its container has ended. Its
-// connection may be dead, or its kubelet may take seconds to close it.
+// lastWord is how long a followed log may be without a new record after its container has ended. Its connection may be dead,
+// or the kubelet may need seconds to close it.
 const lastWord = time.Second
 
-// run reads the log of a target until that has succeeded, nothing more can help, or it is stopped.
+// run reads the log of a target until it succeeds, until there is no further try, or until it is stopped.
 func (c *Collector) run(ctx context.Context, t *task) {
 	defer c.release(t)
 	if c.follow(ctx, t) {
@@ -21,7 +21,7 @@ func (c *Collector) run(ctx context.Context, t *task) {
 	}
 }
 
-// release gives back what a collection that has ended holds. The room of a Set is kept for as long as the Set is.
+// release releases what an ended collection holds. The memory of a Set stays reserved as long as the Set exists.
 func (c *Collector) release(t *task) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -30,10 +30,10 @@ func (c *Collector) release(t *task) {
 	}
 }
 
-// follow reads the log while its container runs, and reports whether it is to be read again now that it has ended. It
-// does not give up: as long as the container runs, its steps may, too.
+// follow reads the log while its container runs, and reports whether it must be read again after the container has ended. It
+// does not give up, because while the container runs its steps may run too.
 func (c *Collector) follow(ctx context.Context, t *task) (again bool) {
-	// To be late here costs no more than the moment until the end of the container is known, and it may run for days.
+	// A delay here costs only the time until the end of the container is known, and the container may run for days.
 	pauses := newPauses(c.options, c.options.Deadline/2)
 	wrong := 0
 	for wrong < maxDamaged && c.enter(ctx, t.kick, c.followers) {
@@ -48,7 +48,7 @@ func (c *Collector) follow(ctx context.Context, t *task) (again bool) {
 			return false
 		}
 		if closed(t.kick) {
-			return true // and what that says is worth more
+			return true // which reads the complete log
 		}
 		if errors.Is(failed.err, errManySteps) {
 			break
@@ -57,7 +57,7 @@ func (c *Collector) follow(ctx context.Context, t *task) (again bool) {
 			wrong++
 		}
 		if !heard || failed.kind == corrupt {
-			// A log that was followed well and then broke off is not worth a word unless following it again fails.
+			// A broken connection is not reported unless the next try to follow fails too.
 			c.record(t, Progress{Err: &ReadError{last: failed}})
 		}
 		if time.Since(begun) > pauses.last {
@@ -75,8 +75,8 @@ func (c *Collector) follow(ctx context.Context, t *task) (again bool) {
 	}
 }
 
-// readFollowing follows the log once, and again each time that there was no room for what it holds and there is some now. It
-// returns what the last one of these reads has come to, and an error when the container has ended before.
+// readFollowing follows the log once, and again each time that it had no room and then gets room. It returns the outcome of
+// the last read, and an error if the container ends before.
 func (c *Collector) readFollowing(ctx context.Context, t *task) (set *Set, heard bool, failed *failure) {
 	for {
 		set, heard, failed = c.read(ctx, t, following)
@@ -95,7 +95,7 @@ func (c *Collector) readFollowing(ctx context.Context, t *task) (set *Set, heard
 	}
 }
 
-// finish reads the log of a container that has ended, whole, until the deadline.
+// finish reads the complete log of an ended container, until the deadline.
 func (c *Collector) finish(ctx context.Context, t *task) {
 	tries := newHistory(c.options, time.Now())
 	for c.turn(ctx, t, tries) {
@@ -127,8 +127,8 @@ func (c *Collector) finish(ctx context.Context, t *task) {
 	}
 }
 
-// turn waits for room, if the read before had none, and then for a place among the readers. It reports whether it has both;
-// not when ctx ends before. Whoever has to wait loses no time by it.
+// turn waits for room, if the previous read had none, and then for a place among the readers. It reports whether it has both;
+// it returns false if ctx ends before. The wait does not count against the deadline.
 func (c *Collector) turn(ctx context.Context, t *task, tries *history) bool {
 	c.pause(t)
 	turn := t.queue.wait(ctx, nil) && c.enter(ctx, nil, c.readers)
@@ -136,7 +136,7 @@ func (c *Collector) turn(ctx context.Context, t *task, tries *history) bool {
 	return turn
 }
 
-// readFinished reads a finished log once, and leaves the place among the readers.
+// readFinished reads a finished log once, and then frees the place among the readers.
 func (c *Collector) readFinished(ctx context.Context, t *task, tries *history) (*Set, *failure) {
 	defer c.readers.release()
 	within, cancel := context.WithDeadlineCause(ctx, tries.end(), errStalled)
@@ -145,14 +145,14 @@ func (c *Collector) readFinished(ctx context.Context, t *task, tries *history) (
 	return set, failed
 }
 
-// succeed keeps what was read, and wakes the owner.
+// succeed stores the Set, and wakes the owner.
 func (c *Collector) succeed(t *task, set *Set, follow bool) {
 	now := time.Now()
 	c.options.Meter.Ended(endReport(set, follow, now))
 	c.record(t, Progress{Set: set, At: now})
 }
 
-// read reads the log once, and reports whether a record was heard.
+// read reads the log once, and reports whether there was a record.
 func (c *Collector) read(ctx context.Context, t *task, follow bool) (set *Set, heard bool, failed *failure) {
 	ctx, cut := context.WithCancelCause(ctx)
 	defer cut(nil)
@@ -167,7 +167,7 @@ func (c *Collector) read(ctx context.Context, t *task, follow bool) (set *Set, h
 	defer func() { held.end(failed == nil) }()
 	var log *openLog
 	defer func() { c.options.Meter.Read(reportOf(log, follow, failed, context.Cause(ctx))) }()
-	// One log that no one has thought of must not end the controller, and with it all runs.
+	// A panic over one unexpected log must not end the controller, and with it all runs.
 	defer func() {
 		if p := recover(); p != nil {
 			set, failed = nil, notRead(fmt.Errorf("%w: %v", errPanic, p), nil, nil)
@@ -181,13 +181,13 @@ func (c *Collector) read(ctx context.Context, t *task, follow bool) (set *Set, h
 		return nil, false, notOpened(err, stoppedBy(ctx))
 	}
 	log = &openLog{body: body}
-	// Closing ends a read that waits.
+	// Closing the log unblocks a read.
 	defer context.AfterFunc(ctx, log.close)()
 	defer log.close()
 	set, err = read(log, t.target.Want, follow, held, func() {
 		dog.reset()
 		if follow && !heard {
-			c.record(t, Progress{}) // whatever was wrong before is over
+			c.record(t, Progress{}) // earlier errors are obsolete
 		}
 		heard = true
 	})
@@ -197,8 +197,8 @@ func (c *Collector) read(ctx context.Context, t *task, follow bool) (set *Set, h
 	return set, heard, nil
 }
 
-// newHold returns what a read holds. From when it holds room, a read has as much time as one of a finished log: room that it
-// does not use is room that others wait for.
+// newHold returns the memory of a read. After it reserves room, a followed read has the same time limit as a read of a
+// finished log, because others wait for that room.
 func (c *Collector) newHold(t *task, follow bool, dog *watchdog) *hold {
 	held := &hold{lease: t.queue.lease, most: roomOf(c.options.Memory), decoding: !follow, began: func() {
 		dog.start(c.options.Stall)
@@ -210,7 +210,7 @@ func (c *Collector) newHold(t *task, follow bool, dog *watchdog) *hold {
 	return held
 }
 
-// stoppedBy is why a read was stopped by its watchdog or the deadline; nil when neither did.
+// stoppedBy returns why the watchdog or the deadline stopped a read; nil if neither did.
 func stoppedBy(ctx context.Context) error {
 	if cause := context.Cause(ctx); errors.Is(cause, errStalled) {
 		return cause
@@ -218,8 +218,8 @@ func stoppedBy(ctx context.Context) error {
 	return nil
 }
 
-// reportOf is what a read has come to; log is nil when it was not given out. One that nobody wanted any more, which cut says,
-// has not failed, and neither has one without room.
+// reportOf returns the report of a read. Log is nil if it could not be opened. A read that was no longer needed, which cut
+// shows, has not failed, and neither has one without room.
 func reportOf(log *openLog, follow bool, failed *failure, cut error) ReadReport {
 	report := ReadReport{Following: follow}
 	if log != nil {
@@ -231,7 +231,7 @@ func reportOf(log *openLog, follow bool, failed *failure, cut error) ReadReport 
 	return report
 }
 
-// enter waits for a place, and reports whether it has one; not when stop is closed or ctx ends before.
+// enter waits for a place, and reports whether it has one. It returns false if stop is closed or ctx ends before.
 func (c *Collector) enter(ctx context.Context, stop <-chan struct{}, p *semaphore) bool {
 	select {
 	case <-stop:
@@ -261,7 +261,7 @@ func closed(c <-chan struct{}) bool {
 	}
 }
 
-// sleep waits for d, and reports whether it did so to the end; not when stop is closed or ctx ends before.
+// sleep waits for d. It returns false if stop is closed or ctx ends before.
 func sleep(ctx context.Context, stop <-chan struct{}, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -275,13 +275,13 @@ func sleep(ctx context.Context, stop <-chan struct{}, d time.Duration) bool {
 	}
 }
 
-// sleepUntil waits for d, and reports whether it did so to the end; not when ctx or the time for it ends before.
+// sleepUntil waits for d. It returns false if ctx or the time for it ends before.
 func sleepUntil(ctx context.Context, d time.Duration, end time.Time) bool {
 	left := time.Until(end)
 	return sleep(ctx, nil, min(d, left)) && d < left
 }
 
-// openLog is a log that remembers how reading it failed, and that can be closed by whoever comes first.
+// openLog is a log that stores its read error, and that several goroutines may close.
 type openLog struct {
 	body  io.ReadCloser
 	once  sync.Once
@@ -299,5 +299,5 @@ func (l *openLog) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// close closes the log. Its connection is of no use any more, whatever closing it says.
+// close closes the log. Its error is irrelevant, because the connection is no longer used.
 func (l *openLog) close() { l.once.Do(func() { _ = l.body.Close() }) }

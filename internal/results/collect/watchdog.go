@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// watchdog ends a read that makes no progress. Progress is a record: bytes alone can come from any process in the container.
+// watchdog ends a read without progress. Only a record is progress, because other bytes may come from another source.
 type watchdog struct {
 	// onTimeout ends the read. It may be called more than once.
 	onTimeout func()
@@ -13,12 +13,11 @@ type watchdog struct {
 	mu      sync.Mutex
 	stopped bool
 	idle    time.Duration
-	timer   *time.Timer // nil until start
-	last    *time.Timer // nil until bound
+	timer   *time.Timer // nil until start is called
+	last    *time.Timer // nil until bound is called
 }
 
-// start makes the watchdog time out when, from now on, no record comes for as long as idle. The shorter of two such times
-// holds.
+// start calls onTimeout after idle without a record, from now. Of two such times the shorter one applies.
 func (w *watchdog) start(idle time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -33,7 +32,7 @@ func (w *watchdog) start(idle time.Duration) {
 	}
 }
 
-// bound makes the watchdog time out when a time has passed, whatever records come.
+// bound calls onTimeout after a time, whatever happens in it.
 func (w *watchdog) bound(after time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -42,7 +41,7 @@ func (w *watchdog) bound(after time.Duration) {
 	}
 }
 
-// startAt waits for begin and then calls start. It does not if end comes first.
+// startAt waits for begin and then calls start. It returns without that if end comes first.
 func (w *watchdog) startAt(begin, end <-chan struct{}, idle time.Duration) {
 	select {
 	case <-begin:
@@ -51,7 +50,7 @@ func (w *watchdog) startAt(begin, end <-chan struct{}, idle time.Duration) {
 	}
 }
 
-// reset makes the watchdog wait for idle again, since a record has come.
+// reset resets the idle time after a record.
 func (w *watchdog) reset() {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -15,14 +15,14 @@ import (
 	"github.com/sluice-ci/sluice/internal/transport"
 )
 
-// logAccessFolder holds the manifests that let the controller read logs, everywhere; its folder "namespaced", in one
-// namespace.
+// logAccessFolder has the manifests that permit the controller to read logs in all namespaces. Its folder "namespaced"
+// permits one namespace.
 const logAccessFolder = "config/enable-log-access-to-controller/"
 
-// GrantLogAccess is the command that lets the controller read logs; messages and documentation quote it.
+// GrantLogAccess is the command that permits the controller to read logs. Messages and documentation quote it.
 const GrantLogAccess = "kubectl apply -f " + logAccessFolder
 
-// CheckAccess refuses namespaces in which the controller may not read logs.
+// CheckAccess returns a refusal for a namespace in which the controller may not read logs.
 func (m *Transport) CheckAccess(ctx context.Context, namespace string) (*transport.RefusalError, error) {
 	allowed, err := m.access.Allowed(ctx, namespace)
 	if err != nil || allowed {
@@ -31,7 +31,8 @@ func (m *Transport) CheckAccess(ctx context.Context, namespace string) (*transpo
 	return refusal(namespace, nil), nil
 }
 
-// refusal says what is missing, and what grants it; cause is what the API server said, if it was asked.
+// refusal describes the missing permission, and the command that grants it. Cause is the error of the API server, if there
+// was a request.
 func refusal(namespace string, cause error) *transport.RefusalError {
 	message := fmt.Sprintf("results-from is %q, and the controller may not read pod logs in namespace %q (get pods/log); "+
 		"grant it with: %s, or for this namespace alone with: kubectl apply -n %s -f %snamespaced/",
@@ -46,12 +47,12 @@ func refusal(namespace string, cause error) *transport.RefusalError {
 	return &transport.RefusalError{Message: message}
 }
 
-// LogAccess tells whether the controller may read the logs of pods in a namespace.
+// LogAccess reports whether the controller may read the logs of pods in a namespace.
 type LogAccess interface {
 	Allowed(ctx context.Context, namespace string) (bool, error)
 }
 
-// LogAccessFn is a function as a LogAccess.
+// LogAccessFn is a LogAccess that calls a function.
 type LogAccessFn func(ctx context.Context, namespace string) (bool, error)
 
 // Allowed calls the function.
@@ -59,11 +60,11 @@ func (f LogAccessFn) Allowed(ctx context.Context, namespace string) (bool, error
 	return f(ctx, namespace)
 }
 
-// accessMemory is how long a yes is remembered. A no is not: the run after the one that failed may well come after
-// the permission was given.
+// accessMemory is how long a positive answer is cached. A negative one is not cached, because the permission may be granted
+// before the next run.
 const accessMemory = time.Minute
 
-// Reviewer asks the API server what the controller may do.
+// Reviewer asks the API server for the permissions of the controller.
 type Reviewer struct {
 	client client.Client
 	clock  clock.PassiveClock
@@ -77,7 +78,7 @@ func NewReviewer(c client.Client, clk clock.PassiveClock) *Reviewer {
 	return &Reviewer{client: c, clock: clk, yes: map[string]time.Time{}}
 }
 
-// Allowed reports whether pods/log can be read in the namespace.
+// Allowed reports whether the controller may read pods/log in the namespace.
 func (r *Reviewer) Allowed(ctx context.Context, namespace string) (bool, error) {
 	r.mu.Lock()
 	until, known := r.yes[namespace]

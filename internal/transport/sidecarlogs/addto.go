@@ -1,5 +1,5 @@
-// Package sidecarlogs is results-from: sidecar-logs. A sidecar of the pod reads the results and writes them to its log
-// as the stream of the package frame; the controller follows that log.
+// Package sidecarlogs implements results-from: sidecar-logs. A sidecar of the pod reads the results and writes them to its
+// log as a stream of package frame. The controller follows that log.
 package sidecarlogs
 
 import (
@@ -13,11 +13,11 @@ import (
 	"github.com/sluice-ci/sluice/internal/results"
 )
 
-// maxTotal bounds the sum of all results of a pod, before the controller computes what the object can hold.
+// maxTotal is the limit for all results of a pod together. Later the controller computes the exact room in the object.
 const maxTotal = results.ObjectLimit
 
-// AddTo adds the container that carries the results. It is the last one, so that nothing of ours stands between the
-// pod's start and the first step. Of a task without results it carries how the steps ended.
+// AddTo adds the results sidecar. It is the last container, so that it does not delay the first step. For a task without
+// results it transports only how the steps ended.
 func (*Transport) AddTo(p *corev1.Pod, plan pod.Plan) {
 	args := []string{"results", "-nonce", plan.Nonce, "-run-dir", podpaths.RunDir}
 	for _, dir := range plan.ResultDirs() {
@@ -42,17 +42,17 @@ func (*Transport) AddTo(p *corev1.Pod, plan pod.Plan) {
 	})
 }
 
-// signaturesArg tells the container that the steps sign their results.
+// signaturesArg is the flag of the sidecar for steps that sign their results.
 const signaturesArg = "-signatures"
 
-// signs reports whether the steps of the pod sign their results, by the arguments that the pod was made with.
+// signs reports whether the steps of the pod sign their results, according to the arguments of the pod.
 func signs(p *corev1.Pod) bool {
 	return slices.ContainsFunc(p.Spec.Containers, func(c corev1.Container) bool {
 		return c.Name == podpaths.ResultsContainer && slices.Contains(c.Args, signaturesArg)
 	})
 }
 
-// nonce returns the nonce of the pod's results stream, from the arguments that the pod was made with.
+// nonce returns the nonce of the pod's results stream from the arguments of the pod.
 func nonce(p *corev1.Pod) (string, bool) {
 	i := slices.IndexFunc(p.Spec.Containers, func(c corev1.Container) bool { return c.Name == podpaths.ResultsContainer })
 	if i < 0 {

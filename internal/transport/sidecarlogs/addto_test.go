@@ -86,7 +86,7 @@ func TestAddToForStepResults(t *testing.T) {
 	}
 }
 
-// TestAddToWithoutResults: the sidecar of a task without results tells how its steps end.
+// TestAddToWithoutResults: the sidecar of a task without results reports how its steps end.
 func TestAddToWithoutResults(t *testing.T) {
 	p := &corev1.Pod{}
 	(&Transport{}).AddTo(p, plan(v1.TaskSpec{Steps: []v1.Step{{Name: "one"}}}))
@@ -99,7 +99,7 @@ func TestAddToWithoutResults(t *testing.T) {
 	}
 }
 
-// TestPodWithoutSidecar: whoever takes the sidecar out of a pod must not get a run that never ends.
+// TestPodWithoutSidecar: a run whose pod has lost its sidecar must end.
 func TestPodWithoutSidecar(t *testing.T) {
 	progress := (&Transport{}).Progress(transport.Run{Pod: &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "build-pod"}}})
 	if !progress.GaveUp || progress.Err == nil || !strings.Contains(progress.Err.Error(), `"build-pod"`) {

@@ -15,25 +15,25 @@ import (
 	"github.com/sluice-ci/sluice/internal/transport"
 )
 
-// Transport is an transport.Transport and an transport.AccessChecker.
+// Transport is a transport.Transport and a transport.Guard.
 type Transport struct {
 	collector *collect.Collector
 	access    LogAccess
 }
 
-// New returns a Transport that reads logs by way of the collector, where access says that it may.
+// New returns a Transport that reads logs through the collector, if access permits it.
 func New(collector *collect.Collector, access LogAccess) *Transport {
 	return &Transport{collector: collector, access: access}
 }
 
-// Progress makes sure that the log of the results sidecar is being read, from the moment at which it runs, and returns
-// what it has given so far. What was read stays known when the pod is gone.
+// Progress reads the log of the results sidecar as soon as it runs, and returns the present progress. Results that were read
+// remain available after the pod is deleted.
 func (m *Transport) Progress(run transport.Run) collect.Progress {
 	if run.Pod != nil {
 		nonce, ok := nonce(run.Pod)
 		if !ok {
 			return collect.Progress{GaveUp: true, Err: fmt.Errorf(
-				"pod %q was made for results-from sidecar-logs, and has no container %q: something has changed it",
+				"pod %q was made for results-from sidecar-logs, but has no container %q: another client changed it",
 				run.Pod.Name, podpaths.ResultsContainer)}
 		}
 		m.watch(run, nonce)
@@ -65,8 +65,7 @@ func (m *Transport) watch(run transport.Run, nonce string) {
 	}, state.Terminated != nil || ended(run.Pod))
 }
 
-// ended reports whether all of the pod has ended. The status of a container may not say so: a kubelet that is gone has not
-// written it.
+// ended reports whether the whole pod has ended. The status of its containers can be out of date if the kubelet is gone.
 func ended(p *corev1.Pod) bool {
 	return p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed
 }

@@ -1,5 +1,5 @@
-// Package terminationmessage is results-from: termination-message. Each step reports its results in the termination
-// message of its container, at most 4096 bytes; the pod needs nothing more for it.
+// Package terminationmessage implements results-from: termination-message. Each step reports its results in the termination
+// message of its container, which has at most 4096 bytes. The pod needs no additions.
 package terminationmessage
 
 import (
@@ -17,17 +17,17 @@ import (
 	"github.com/sluice-ci/sluice/internal/transport"
 )
 
-// Transport is an transport.Transport. It holds nothing.
+// Transport is a transport.Transport without state.
 type Transport struct{}
 
-// AddTo tells each step to report its results.
+// AddTo adds the flag with which a step reports its results.
 func (Transport) AddTo(p *corev1.Pod, plan pod.Plan) {
 	if len(plan.Results) > 0 {
 		pod.AddStepArgs(p, "-report-results")
 	}
 }
 
-// Progress reads the messages, once all steps have terminated. A pod that is gone has taken them along.
+// Progress reads the messages after all steps have terminated. A deleted pod has no messages any more.
 func (Transport) Progress(run transport.Run) collect.Progress {
 	if run.Pod == nil {
 		return collect.Progress{}
@@ -39,11 +39,11 @@ func (Transport) Progress(run transport.Run) collect.Progress {
 	return fromMessages(steps, run.Spec)
 }
 
-// Forget does nothing: nothing is held.
+// Forget does nothing, because Transport has no state.
 func (Transport) Forget(types.NamespacedName) {}
 
-// fromMessages puts together what the termination messages of all steps say, once all steps have terminated: the
-// same Set that the log of a results sidecar would give. A later step's value of a result replaces an earlier one's.
+// fromMessages combines the termination messages of all steps after all steps have terminated. It returns the same Set as the
+// log of a results sidecar. For a result of several steps, the value of the last one counts.
 func fromMessages(steps []corev1.ContainerStatus, spec *v1.TaskSpec) collect.Progress {
 	set := &collect.Set{}
 	told := told{carried: pod.ResultsOf(spec), latest: map[string]frame.Result{}, deleted: map[string]string{}}
@@ -58,7 +58,7 @@ func fromMessages(steps []corev1.ContainerStatus, spec *v1.TaskSpec) collect.Pro
 		set.Steps = append(set.Steps, recordOf(status, message))
 		for _, p := range message.Problems {
 			if p.Kind == frame.OverBudget {
-				p.Detail = status.Name // whose message it is, for the user
+				p.Detail = status.Name // the container of the message, for the user
 			}
 			set.Problems = append(set.Problems, p)
 		}
@@ -68,15 +68,15 @@ func fromMessages(steps []corev1.ContainerStatus, spec *v1.TaskSpec) collect.Pro
 	return collect.Progress{Set: set}
 }
 
-// told is what the messages that were read so far say of the results.
+// The results of the messages read so far.
 type told struct {
 	carried []pod.Result
 	latest  map[string]frame.Result
-	// deleted has the container of the step that deleted a result.
+	// deleted has, by result, the container of the step that deleted it.
 	deleted map[string]string
 }
 
-// take adds what the step at this index says.
+// take adds the message of the step at this index.
 func (t *told) take(message termination.Message, step int, container string) {
 	for _, removed := range message.Removed {
 		if mayTell(t.carried, step, removed) {
@@ -92,7 +92,7 @@ func (t *told) take(message termination.Message, step int, container string) {
 	}
 }
 
-// complete puts into a set what there is of the results, in their order.
+// complete adds the results to a set, in their order.
 func (t *told) complete(set *collect.Set) {
 	for _, declared := range t.carried {
 		if container, ok := t.deleted[declared.Name]; ok {
@@ -106,7 +106,7 @@ func (t *told) complete(set *collect.Set) {
 	}
 }
 
-// mayTell reports whether the step at this index may tell of a result: each may tell of the task's, and of its own.
+// mayTell reports whether the step at this index may report a result: one of the task, or its own.
 func mayTell(carried []pod.Result, step int, result string) bool {
 	return slices.ContainsFunc(carried, func(r pod.Result) bool {
 		return r.Name == result && (r.Step == pod.OfTask || r.Step == step)
@@ -117,9 +117,9 @@ func isProblem(list []frame.Problem, result string) bool {
 	return slices.ContainsFunc(list, func(p frame.Problem) bool { return p.Result == result })
 }
 
-// recordOf completes a step's own record by what the container's status says. Where the two contradict each other, or
-// there is no record that can be, since the entrypoint was killed or could not do all it had to, or something else wrote
-// the message, the step is lost, and ended as its container did.
+// recordOf completes the record of a step with its container's status. The step counts as lost if the two contradict each
+// other, or if there is no valid record. The latter happens if the entrypoint was killed, could not finish its work, or
+// another program wrote the message. A lost step ended as its container did.
 func recordOf(status corev1.ContainerStatus, message termination.Message) frame.Step {
 	t, record := status.State.Terminated, message.Step
 	record.Name = status.Name
@@ -128,7 +128,7 @@ func recordOf(status corev1.ContainerStatus, message termination.Message) frame.
 	}
 	record.Name = status.Name
 	if record.StartedAt.IsZero() && record.Reason == frame.ReasonCompleted {
-		record.StartedAt = t.StartedAt.UTC() // left out for want of room
+		record.StartedAt = t.StartedAt.UTC() // omitted if there was no room
 	}
 	if record.FinishedAt.IsZero() {
 		record.FinishedAt = t.FinishedAt.UTC()

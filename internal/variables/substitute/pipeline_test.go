@@ -205,12 +205,12 @@ func TestPipelineTaskRefuses(t *testing.T) {
 		"ArrayInText": {
 			reason: "A text takes no array.",
 			in:     v1.StringValue("x$(tasks.t.results.l[*])"),
-			want:   `cannot resolve $(tasks.t.results.l[*]) in params[1].value: it is an array, and a text takes a string`,
+			want:   `cannot resolve $(tasks.t.results.l[*]) in params[1].value: it is an array, and a text needs a string`,
 		},
 		"ObjectInArray": {
 			reason: "An array takes no object.",
 			in:     v1.ArrayValue("$(params.o[*])"),
-			want:   `cannot resolve $(params.o[*]) in params[1].value[0]: it is an object, and a text takes a string`,
+			want:   `cannot resolve $(params.o[*]) in params[1].value[0]: it is an object, and a text needs a string`,
 		},
 		"OutOfRange": {
 			reason: "Arrays are only as long as they are.",

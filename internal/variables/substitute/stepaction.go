@@ -281,7 +281,7 @@ func (c *composition) text(at place, text string, kind variables.TextKind) (stri
 		}
 		value, problem := c.scope.resolve(r)
 		if problem == "" && value.Type != v1.TypeString {
-			problem = fmt.Sprintf("it is an %s, and a text takes a string", value.Type)
+			problem = fmt.Sprintf("it is an %s, and a text needs a string", value.Type)
 		}
 		if problem != "" {
 			return "", &UnresolvedError{Field: at.String(), Variable: r.Text, Problem: problem}

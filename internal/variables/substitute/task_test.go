@@ -194,17 +194,17 @@ func TestUnresolvable(t *testing.T) {
 		"ArrayInText": {
 			reason:  "A text takes no array.",
 			text:    "x$(params.l[*])",
-			problem: "it is an array, and a text takes a string",
+			problem: "it is an array, and a text needs a string",
 		},
 		"BareArray": {
 			reason:  "Nor one without [*].",
 			text:    "$(params.l)",
-			problem: "it is an array, and a text takes a string",
+			problem: "it is an array, and a text needs a string",
 		},
 		"Object": {
 			reason:  "Nor an object.",
 			text:    "$(params.o[*])",
-			problem: "it is an object, and a text takes a string",
+			problem: "it is an object, and a text needs a string",
 		},
 		"Indexed": {
 			reason:  "Strings have no elements.",

@@ -44,7 +44,7 @@ func (t *TaskResults) resolve(at place, r variables.Reference) (v1.Value, error)
 	}
 	ref, ok := r.StepResultRef()
 	if !ok {
-		return unresolved("it is no result of a step")
+		return unresolved("it is not a result of a step")
 	}
 	found, ok := t.steps(ref.Step, ref.Result)
 	if !ok {

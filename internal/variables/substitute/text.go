@@ -64,7 +64,7 @@ func (b *budget) text(where fmt.Stringer, text string, kind variables.TextKind, 
 			return "", &UnresolvedError{
 				Field:    where.String(),
 				Variable: r.Text,
-				Problem:  fmt.Sprintf("it is an %s, and a text takes a string", value.Type),
+				Problem:  fmt.Sprintf("it is an %s, and a text needs a string", value.Type),
 			}
 		}
 		p := piece{literal: text[done:r.Start], value: value.String}
