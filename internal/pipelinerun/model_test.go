@@ -139,7 +139,10 @@ func newModel(t *testing.T, name string, pr *v1.PipelineRun, disturbances int) *
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := &model{T: t, name: name, evaluator: evaluator, spec: pr.Spec.PipelineSpec, config: config.Default(), index: map[string]int{}, back: map[int][]int{}}
+	m := &model{
+		T: t, name: name, evaluator: evaluator, spec: pr.Spec.PipelineSpec, config: config.Default(),
+		index: map[string]int{}, back: map[int][]int{},
+	}
 	if m.graph, err = dag.Build(m.spec.Tasks); err != nil {
 		t.Fatal(err)
 	}

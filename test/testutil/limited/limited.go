@@ -71,7 +71,7 @@ func (s *Server[R]) Patch(ctx context.Context, under client.Client, sub string, 
 	if reset != nil {
 		s.Managed, change = 0, client.RawPatch(types.JSONPatchType, reset)
 	}
-	return under.SubResource(sub).Patch(ctx, o, change, opts...) //nolint:wrapcheck // the answer of the API server, as it is
+	return under.SubResource(sub).Patch(ctx, o, change, opts...)
 }
 
 // patched returns an object as it is after a patch, and the patch without what resets the managed fields, if it does. The
