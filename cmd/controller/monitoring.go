@@ -34,11 +34,11 @@ func newMonitoring() *monitoring {
 
 // addToManager makes mgr serve metrics and probes. The controller is ready from the time its caches are filled until ctx ends.
 func (m *monitoring) addToManager(ctx context.Context, mgr ctrl.Manager, store *config.Store) error {
-	standing := &counts.Standing{
+	unfinished := &counts.Unfinished{
 		Runs: mgr.GetCache(), Leads: mgr.Elected(), Clock: clock.RealClock{},
 		Timeout: func() time.Duration { return store.Load().Defaults.Timeout },
 	}
-	if err := m.counts.Register(metrics.Registry, append(m.more, standing)...); err != nil {
+	if err := m.counts.Register(metrics.Registry, append(m.more, unfinished)...); err != nil {
 		return err
 	}
 	gate := health.NewGate(ctx.Done())

@@ -96,7 +96,7 @@ const (
 
 // Catalog returns every metric, in the order of docs/operations.md.
 func Catalog() []Metric {
-	return slices.Concat(outcomes(), standings(), work(), resultsMetrics())
+	return slices.Concat(outcomes(), unfinished(), work(), resultsMetrics())
 }
 
 func outcomes() []Metric {
@@ -110,7 +110,7 @@ func outcomes() []Metric {
 	}
 }
 
-func standings() []Metric {
+func unfinished() []Metric {
 	kind := Label{labelKind, valuesKind}
 	return []Metric{
 		{runningTaskRuns, Gauge, nil, "TaskRuns that have not ended."},

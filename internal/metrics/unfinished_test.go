@@ -40,7 +40,7 @@ func pipelineRun(name string, c *metav1.Condition, change ...func(*v1.PipelineRu
 	return pr
 }
 
-func standing(t *testing.T, leads bool, objects ...client.Object) *Standing {
+func unfinishedRuns(t *testing.T, leads bool, objects ...client.Object) *Unfinished {
 	t.Helper()
 	scheme := runtime.NewScheme()
 	if err := v1.AddToScheme(scheme); err != nil {
@@ -50,18 +50,18 @@ func standing(t *testing.T, leads bool, objects ...client.Object) *Standing {
 	if leads {
 		close(elected)
 	}
-	return &Standing{
+	return &Unfinished{
 		Runs:  fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).Build(),
 		Leads: elected, Timeout: func() time.Duration { return time.Hour },
 		Clock: testingclock.NewFakePassiveClock(at(0).Add(61*time.Minute + time.Second)),
 	}
 }
 
-func TestStanding(t *testing.T) {
+func TestUnfinished(t *testing.T) {
 	quota, running := new(v1.Running(v1.TaskRunReasonExceededResourceQuota, "")), new(v1.Running(v1.TaskRunReasonRunning, ""))
 	none := func(tr *v1.TaskRun) { tr.Spec.Timeout = &metav1.Duration{} }
 	long := func(tr *v1.TaskRun) { tr.Spec.Timeout = &metav1.Duration{Duration: 2 * time.Hour} }
-	s := standing(t, true,
+	s := unfinishedRuns(t, true,
 		taskRun("ended", new(v1.Succeeded(""))),
 		taskRun("elsewhere", nil, func(tr *v1.TaskRun) { tr.Spec.ManagedBy = new("example.com/other") }),
 		taskRun("unseen", nil, func(tr *v1.TaskRun) { tr.CreationTimestamp = metav1.NewTime(at(0).Add(time.Hour)) }),
@@ -90,10 +90,10 @@ func TestStanding(t *testing.T) {
 	}
 }
 
-// TestStandingBy: only the leader reports the runs, so that a sum over both replicas is right.
-func TestStandingBy(t *testing.T) {
+// TestStandbyReportsNothing: only the leader reports the runs, so that a sum over both replicas is right.
+func TestStandbyReportsNothing(t *testing.T) {
 	registry := prometheus.NewPedanticRegistry()
-	registry.MustRegister(standing(t, false, taskRun("unseen", nil)))
+	registry.MustRegister(unfinishedRuns(t, false, taskRun("unseen", nil)))
 	if got := read(t, registry); len(got) != 0 {
 		t.Errorf("want nothing, got %v", got)
 	}

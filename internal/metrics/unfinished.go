@@ -22,9 +22,9 @@ const (
 	listing = 2 * time.Second
 )
 
-// Standing reports the runs that have not ended. It counts them at each scrape, so that the counts cannot drift. It is a
+// Unfinished reports the runs that have not ended. It counts them at each scrape, so that the counts cannot drift. It is a
 // prometheus.Collector.
-type Standing struct {
+type Unfinished struct {
 	// Runs is a cache of all runs. They are read without a copy.
 	Runs client.Reader
 	// Leads is closed once this replica leads. Until then the leader reports the same metrics.
@@ -36,14 +36,14 @@ type Standing struct {
 }
 
 // Describe describes the metrics.
-func (*Standing) Describe(descriptions chan<- *prometheus.Desc) {
-	for _, m := range standings() {
+func (*Unfinished) Describe(descriptions chan<- *prometheus.Desc) {
+	for _, m := range unfinished() {
 		descriptions <- describe(m.Name)
 	}
 }
 
 // Collect counts the runs. It reports nothing if another replica leads, or if the runs cannot be listed.
-func (s *Standing) Collect(metrics chan<- prometheus.Metric) {
+func (s *Unfinished) Collect(metrics chan<- prometheus.Metric) {
 	select {
 	case <-s.Leads:
 	default:
@@ -56,7 +56,7 @@ func (s *Standing) Collect(metrics chan<- prometheus.Metric) {
 		return
 	}
 	now, timeout := s.Clock.Now(), s.Timeout()
-	ofTasks, ofPipelines := newTally(now), newTally(now)
+	ofTasks, ofPipelines := newCounts(now), newCounts(now)
 	for i := range taskRuns.Items {
 		ofTasks.taskRun(&taskRuns.Items[i], timeout)
 	}
@@ -70,17 +70,17 @@ func (s *Standing) Collect(metrics chan<- prometheus.Metric) {
 	show(runningPipelineRuns, float64(ofPipelines.running))
 	show(throttledByQuota, float64(ofTasks.reasons[v1.TaskRunReasonExceededResourceQuota]))
 	show(throttledByNode, float64(ofTasks.reasons[v1.TaskRunReasonExceededNodeResources]))
-	for kind, t := range map[Kind]*tally{TaskRun: ofTasks, PipelineRun: ofPipelines} {
-		for reason, n := range t.reasons {
+	for kind, c := range map[Kind]*counts{TaskRun: ofTasks, PipelineRun: ofPipelines} {
+		for reason, n := range c.reasons {
 			show(runs, float64(n), string(kind), reason)
 		}
-		show(unseenAge, t.unseen.Seconds(), string(kind))
-		show(overdueRuns, float64(t.overdue), string(kind))
+		show(unseenAge, c.unseen.Seconds(), string(kind))
+		show(overdueRuns, float64(c.overdue), string(kind))
 	}
 }
 
-// tally has the counts of the runs of one kind that have not ended.
-type tally struct {
+// counts has the counts of the runs of one kind that have not ended.
+type counts struct {
 	now     time.Time
 	running int
 	overdue int
@@ -89,42 +89,42 @@ type tally struct {
 	unseen time.Duration
 }
 
-func newTally(now time.Time) *tally {
-	return &tally{now: now, reasons: map[string]int{reasonUnseen: 0}}
+func newCounts(now time.Time) *counts {
+	return &counts{now: now, reasons: map[string]int{reasonUnseen: 0}}
 }
 
-func (t *tally) taskRun(tr *v1.TaskRun, timeout time.Duration) {
+func (c *counts) taskRun(tr *v1.TaskRun, timeout time.Duration) {
 	if tr.Status.Done() || tr.DeletionTimestamp != nil || v1.ManagedElsewhere(tr.Spec.ManagedBy) {
 		return
 	}
 	if tr.Spec.Timeout != nil {
 		timeout = tr.Spec.Timeout.Duration
 	}
-	t.add(tr.Status.Condition(), tr.CreationTimestamp, tr.Status.StartTime, timeout)
+	c.add(tr.Status.Condition(), tr.CreationTimestamp, tr.Status.StartTime, timeout)
 }
 
-func (t *tally) pipelineRun(pr *v1.PipelineRun, timeout time.Duration) {
+func (c *counts) pipelineRun(pr *v1.PipelineRun, timeout time.Duration) {
 	if pr.Status.Done() || pr.DeletionTimestamp != nil || v1.ManagedElsewhere(pr.Spec.ManagedBy) {
 		return
 	}
 	if pr.Spec.Timeouts != nil && pr.Spec.Timeouts.Pipeline != nil {
 		timeout = pr.Spec.Timeouts.Pipeline.Duration
 	}
-	t.add(pr.Status.Condition(), pr.CreationTimestamp, pr.Status.StartTime, timeout)
+	c.add(pr.Status.Condition(), pr.CreationTimestamp, pr.Status.StartTime, timeout)
 }
 
 // add counts a run that has not ended. A timeout of 0 means no timeout.
-func (t *tally) add(c *metav1.Condition, created metav1.Time, start *metav1.Time, timeout time.Duration) {
-	if c == nil {
-		t.reasons[reasonUnseen]++
-		t.unseen = max(t.unseen, t.now.Sub(created.Time))
+func (c *counts) add(condition *metav1.Condition, created metav1.Time, start *metav1.Time, timeout time.Duration) {
+	if condition == nil {
+		c.reasons[reasonUnseen]++
+		c.unseen = max(c.unseen, c.now.Sub(created.Time))
 	} else {
-		t.reasons[reasonOf(c)]++
+		c.reasons[reasonOf(condition)]++
 	}
-	if c == nil || c.Reason != v1.PipelineRunReasonPending {
-		t.running++
+	if condition == nil || condition.Reason != v1.PipelineRunReasonPending {
+		c.running++
 	}
-	if start != nil && timeout > 0 && t.now.After(start.Add(timeout+overdueAfter)) {
-		t.overdue++
+	if start != nil && timeout > 0 && c.now.After(start.Add(timeout+overdueAfter)) {
+		c.overdue++
 	}
 }
