@@ -44,7 +44,7 @@ func addWebhooks(mgr ctrl.Manager, o *options, store *config.Store) error {
 	}, func() creation.Settings {
 		return creation.Settings{Defaults: store.Load().Defaults, Release: version.Current().Number}
 	}).Register(server)
-	served := &webhookcert.Served{Server: server, Certificate: certificate, Linger: linger}
+	served := &webhookcert.Server{Server: server, Certificate: certificate, Linger: linger}
 	if err := mgr.Add(served); err != nil {
 		return fmt.Errorf("cannot add webhooks to manager: %w", err)
 	}

@@ -9,25 +9,25 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/webhook"
 )
 
-// ErrNotReady is the error of Served.Check before the webhooks are served.
+// ErrNotReady is the error of Server.Check before the webhooks are served.
 var ErrNotReady = errors.New("the webhooks are not served yet: their certificate is being created")
 
-// Served is a webhook server that starts when the certificate exists. Every replica serves, not only the leader.
-type Served struct {
+// Server is a webhook server that starts when the certificate exists. Every replica serves, not only the leader.
+type Server struct {
 	// Server to start.
 	Server webhook.Server
 	// Certificate of the server.
-	Certificate Kept
+	Certificate Certificate
 	// Linger is how long the server continues after shutdown begins. Requests may still be routed to it for that long, and the
 	// API server rejects an object if its request gets no response.
 	Linger time.Duration
 }
 
 // NeedLeaderElection returns false, so that standby replicas serve, too.
-func (*Served) NeedLeaderElection() bool { return false }
+func (*Server) NeedLeaderElection() bool { return false }
 
 // Start waits for the certificate and then serves until Linger has passed after the end of ctx.
-func (s *Served) Start(ctx context.Context) error {
+func (s *Server) Start(ctx context.Context) error {
 	select {
 	case <-s.Certificate.Written:
 		lingering, stop := context.WithCancel(context.WithoutCancel(ctx))
@@ -41,7 +41,7 @@ func (s *Served) Start(ctx context.Context) error {
 
 // Check is a readiness probe. It returns nil once the webhooks are served and the API server trusts them, so that users can
 // create runs when the controller is ready.
-func (s *Served) Check(request *http.Request) error {
+func (s *Server) Check(request *http.Request) error {
 	select {
 	case <-s.Certificate.Trusted:
 		return s.Server.StartedChecker()(request)

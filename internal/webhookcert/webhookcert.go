@@ -37,8 +37,8 @@ type Options struct {
 	Validating, Mutating string
 }
 
-// Kept is a managed certificate.
-type Kept struct {
+// Certificate is a managed certificate.
+type Certificate struct {
 	// Written is closed when the files exist.
 	Written <-chan struct{}
 	// Trusted is closed when the webhook configurations have the CA, too.
@@ -46,7 +46,7 @@ type Kept struct {
 }
 
 // AddToManager makes mgr manage the certificate.
-func AddToManager(mgr ctrl.Manager, o Options) (Kept, error) {
+func AddToManager(mgr ctrl.Manager, o Options) (Certificate, error) {
 	trusted := make(chan struct{})
 	err := rotator.AddRotator(mgr, &rotator.CertRotator{
 		SecretKey:      o.Secret,
@@ -64,7 +64,7 @@ func AddToManager(mgr ctrl.Manager, o Options) (Kept, error) {
 		},
 	})
 	if err != nil {
-		return Kept{}, fmt.Errorf("cannot add certificate rotator to manager: %w", err)
+		return Certificate{}, fmt.Errorf("cannot add certificate rotator to manager: %w", err)
 	}
 	w := &writer{reader: mgr.GetClient(), dir: o.Dir, ready: make(chan struct{})}
 	ours := predicate.NewPredicateFuncs(func(s client.Object) bool { return client.ObjectKeyFromObject(s) == o.Secret })
@@ -73,9 +73,9 @@ func AddToManager(mgr ctrl.Manager, o Options) (Kept, error) {
 		WithOptions(controller.Options{NeedLeaderElection: new(false), MaxConcurrentReconciles: 1}).
 		Complete(w)
 	if err != nil {
-		return Kept{}, fmt.Errorf("cannot add certificate files to manager: %w", err)
+		return Certificate{}, fmt.Errorf("cannot add certificate files to manager: %w", err)
 	}
-	return Kept{Written: w.ready, Trusted: trusted}, nil
+	return Certificate{Written: w.ready, Trusted: trusted}, nil
 }
 
 // writer writes the certificate of a Secret to files when the Secret changes. Only one worker calls it.

@@ -113,7 +113,7 @@ func (s *started) StartedChecker() healthz.Checker {
 func TestServed(t *testing.T) {
 	written, trusted := make(chan struct{}), make(chan struct{})
 	server := &started{done: make(chan struct{})}
-	s := &Served{Server: server, Certificate: Kept{Written: written, Trusted: trusted}}
+	s := &Server{Server: server, Certificate: Certificate{Written: written, Trusted: trusted}}
 	if s.NeedLeaderElection() {
 		t.Error("who stands by serves, too")
 	}
@@ -136,13 +136,13 @@ func TestServed(t *testing.T) {
 	}
 }
 
-// TestServedLingers: a replica that shuts down still answers the requests that the cluster routes to it.
-func TestServedLingers(t *testing.T) {
+// TestServerLingers: a replica that shuts down still answers the requests that the cluster routes to it.
+func TestServerLingers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		written := make(chan struct{})
 		close(written)
 		var stopped time.Time
-		s := &Served{Server: servesUntil{at: &stopped}, Certificate: Kept{Written: written}, Linger: 3 * time.Second}
+		s := &Server{Server: servesUntil{at: &stopped}, Certificate: Certificate{Written: written}, Linger: 3 * time.Second}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		began := time.Now()
