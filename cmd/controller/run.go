@@ -73,12 +73,12 @@ func run(ctx context.Context, o *options) error {
 	if err := watchConfig(ctx, mgr, o.namespace, transports, store); err != nil {
 		return err
 	}
-	trust, err := addTrust(mgr, o.workloadAPI)
+	bundles, err := addBundleSource(mgr, o.workloadAPI)
 	if err != nil {
 		return err
 	}
 	if err := addReconcilers(mgr, o, monitor, wake, taskrun.Dependencies{
-		Config: store, Transports: transports, Wake: wake, Trust: trust,
+		Config: store, Transports: transports, Wake: wake, Bundles: bundles,
 		Inpod: taskrun.Inpod{Image: o.inpodImage, SigningImage: o.inpodSpiffe, Delivery: delivery},
 	}); err != nil {
 		return err
@@ -213,16 +213,16 @@ func addTransports(mgr ctrl.Manager, restConfig *rest.Config, o *options, wake c
 	}, nil
 }
 
-// addTrust adds a trust bundle that follows the Workload API at socket. It returns nil without a socket.
-func addTrust(mgr ctrl.Manager, socket string) (taskrun.Trust, error) {
+// addBundleSource adds a trust bundle that follows the Workload API at socket. It returns nil without a socket.
+func addBundleSource(mgr ctrl.Manager, socket string) (taskrun.BundleSource, error) {
 	if socket == "" {
 		return nil, nil //nolint:nilnil // no bundle and no error: results are not signed
 	}
-	trust := spiffe.NewTrust(socket, ctrl.Log.WithName("workload-api"))
-	if err := mgr.Add(trust); err != nil {
+	bundles := spiffe.NewBundleSource(socket, ctrl.Log.WithName("workload-api"))
+	if err := mgr.Add(bundles); err != nil {
 		return nil, fmt.Errorf("cannot add trust bundle to manager: %w", err)
 	}
-	return trust, nil
+	return bundles, nil
 }
 
 // addLookups adds the workers that read the commands of images from registries.

@@ -179,7 +179,7 @@ func (p *pod) judgeAfter(change func(*collect.Set)) verify.Verdict {
 
 func (p *pod) trust() verify.Trust {
 	p.t.Helper()
-	trust := spiffe.NewTrust(p.socket, logr.Discard())
+	trust := spiffe.NewBundleSource(p.socket, logr.Discard())
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- trust.Start(ctx) }()

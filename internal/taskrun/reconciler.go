@@ -37,7 +37,7 @@ type Inpod struct {
 	Delivery     pod.Delivery
 }
 
-// Dependencies are what a Reconciler works with; all but Trust are required.
+// Dependencies are what a Reconciler works with; all but Bundles are required.
 type Dependencies struct {
 	// Client reads from a cache and writes to the API server.
 	Client client.Client
@@ -62,8 +62,8 @@ type Dependencies struct {
 	// Metrics count what becomes of runs, and Passes see that the reconciler is alive; nil where nobody asks.
 	Metrics *metrics.Runs
 	Passes  *health.Passes
-	// Trust tells by whom signatures are believed; nil when the controller has no Workload API.
-	Trust Trust
+	// Bundles say whose signatures are accepted; nil when the controller has no Workload API.
+	Bundles BundleSource
 }
 
 // Reconciler brings TaskRuns to their outcomes.

@@ -19,8 +19,8 @@ import (
 	"github.com/sluice-ci/sluice/internal/transport"
 )
 
-// Trust tells by whom signatures are believed.
-type Trust interface {
+// BundleSource says whose signatures are accepted.
+type BundleSource interface {
 	// Authorities returns the trust domain and its authorities; the error says why they are not to be had now.
 	Authorities() (spiffeid.TrustDomain, *x509bundle.Bundle, error)
 }
@@ -74,13 +74,13 @@ func (r *Reconciler) signingNeeds(obs Observation) Prerequisites {
 	if !obs.signs() {
 		return Prerequisites{}
 	}
-	if r.Trust == nil || r.Inpod.SigningImage == "" {
+	if r.Bundles == nil || r.Inpod.SigningImage == "" {
 		return Prerequisites{Blocked: failed(v1.TaskRunReasonResultsSigningUnavailable, fmt.Sprintf(
 			"enforce-nonfalsifiability in ConfigMap feature-flags is %q, and the controller was started without --workload-api or "+
 				"--inpod-spiffe-image, so that nothing could be signed or verified; apply config/signed-results, or set it to %q",
 			obs.Flags.Signing.By, config.NonfalsifiabilityNone))}
 	}
-	if _, _, err := r.Trust.Authorities(); err != nil && obs.Flags.Signing.Policy == config.SigningEnforce {
+	if _, _, err := r.Bundles.Authorities(); err != nil && obs.Flags.Signing.Policy == config.SigningEnforce {
 		return Prerequisites{Waiting: &WaitReason{v1.TaskRunReasonPending, "its signed results could not be verified yet: " + err.Error()}}
 	}
 	return Prerequisites{}
@@ -94,8 +94,8 @@ func (r *Reconciler) verify(tr *v1.TaskRun, obs *Observation) {
 	}
 	err := errors.New("the controller was started without --workload-api")
 	var trust verify.Trust
-	if r.Trust != nil {
-		trust.Domain, trust.Bundle, err = r.Trust.Authorities()
+	if r.Bundles != nil {
+		trust.Domain, trust.Bundle, err = r.Bundles.Authorities()
 	}
 	if err != nil {
 		if obs.Now.Before(obs.heard(lastEnd(obs)).Add(trustPatience)) {

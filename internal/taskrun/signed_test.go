@@ -17,7 +17,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/results/verify"
 )
 
-// authorities is a Trust that gives none, or says why it has not even those.
+// authorities is a BundleSource that gives none, or says why it has not even those.
 type authorities struct{ err error }
 
 func (a authorities) Authorities() (spiffeid.TrustDomain, *x509bundle.Bundle, error) {
@@ -36,8 +36,8 @@ func signing(policy config.SigningPolicy) func(*Observation) {
 }
 
 func TestSigningNeeds(t *testing.T) {
-	ready := &Reconciler{Dependencies: Dependencies{Trust: authorities{}, Inpod: Inpod{SigningImage: "image"}}}
-	noBundle := &Reconciler{Dependencies: Dependencies{Trust: authorities{errNoBundle}, Inpod: Inpod{SigningImage: "image"}}}
+	ready := &Reconciler{Dependencies: Dependencies{Bundles: authorities{}, Inpod: Inpod{SigningImage: "image"}}}
+	noBundle := &Reconciler{Dependencies: Dependencies{Bundles: authorities{errNoBundle}, Inpod: Inpod{SigningImage: "image"}}}
 	byMessages := func(obs *Observation) { obs.ResultsFrom = config.TerminationMessage }
 	cases := map[string]struct {
 		reason                  string
@@ -80,7 +80,7 @@ func TestSigningNeeds(t *testing.T) {
 		},
 		"NoImage": {
 			reason:  "Nor could anything be signed without the image.",
-			r:       &Reconciler{Dependencies: Dependencies{Trust: authorities{}}},
+			r:       &Reconciler{Dependencies: Dependencies{Bundles: authorities{}}},
 			obs:     observation(signing(config.SigningEnforce)),
 			blocked: "--inpod-spiffe-image",
 		},
@@ -148,7 +148,7 @@ func TestVerify(t *testing.T) {
 	late := func(obs *Observation) { obs.Now = epoch().Add(trustPatience + time.Second) }
 	cases := map[string]struct {
 		reason     string
-		trust      Trust
+		trust      BundleSource
 		obs        Observation
 		unverified bool
 		want       verify.Reason // "-" for no verdict
@@ -193,7 +193,7 @@ func TestVerify(t *testing.T) {
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			tr := taskRun(started)
-			(&Reconciler{Dependencies: Dependencies{Trust: tc.trust}}).verify(tr, &tc.obs)
+			(&Reconciler{Dependencies: Dependencies{Bundles: tc.trust}}).verify(tr, &tc.obs)
 			got := verify.Reason("-")
 			if tc.obs.Verdict != nil {
 				got = tc.obs.Verdict.Reason
