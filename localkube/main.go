@@ -1,5 +1,5 @@
-// Localkube is a real Kubernetes for one machine, in one binary: every component is a role of it, taken by the name
-// under which it is called.
+// Localkube is a real Kubernetes for one machine, in one binary. Every component is a role of the binary, selected by the
+// name under which it is called.
 package main
 
 import (

@@ -13,7 +13,7 @@ func TestAPIOnly(t *testing.T) {
 	c := newCluster(t)
 	c.up("--api-only")
 	if output := c.up("--api-only"); !strings.Contains(output, "already up") {
-		t.Errorf("a second up says %q", output)
+		t.Errorf("the output of a second up is %q", output)
 	}
 	if problems := c.status().Problems; len(problems) != 0 {
 		t.Errorf("a fresh cluster has problems: %v", problems)
@@ -21,7 +21,7 @@ func TestAPIOnly(t *testing.T) {
 	if output := c.kubectl("get", "namespaces", "-o", "name"); !strings.Contains(output, "namespace/default") {
 		t.Errorf("the namespaces are %q", output)
 	}
-	// kubectl prints a path's content as it is, so this is the whole kubeconfig.
+	// kubectl prints the content of a path unchanged, so this is the whole kubeconfig.
 	if output := c.run("kubeconfig", "--dir", string(c.dir)); !strings.Contains(output, "client-certificate-data") {
 		t.Errorf("the kubeconfig is %q", output)
 	}
@@ -32,7 +32,7 @@ func TestAPIOnly(t *testing.T) {
 		t.Errorf("the objects are %q", output)
 	}
 	if output := c.fail("kubectl", "--dir", string(c.dir), "auth", "can-i", "list", "pods", "--as", "nobody"); output != "no\n" {
-		t.Errorf("whether nobody may list pods: %s", output)
+		t.Errorf("whether a user without rights may list pods: %s", output)
 	}
 	c.run("down", "--dir", string(c.dir))
 	c.checkNothingLeft()
@@ -60,7 +60,7 @@ kind: Widget
 metadata: {name: w}
 `
 
-func TestACorpseIsStartedAnewWithItsData(t *testing.T) {
+func TestUpRestartsACrashedClusterWithItsData(t *testing.T) {
 	c := newCluster(t)
 	c.up("--api-only")
 	c.kubectl("create", "configmap", "kept", "--from-literal=a=b")
@@ -72,19 +72,19 @@ func TestACorpseIsStartedAnewWithItsData(t *testing.T) {
 			if len(c.status().Problems) > 0 {
 				return ""
 			}
-			return victim + " was killed, and status says that all is well"
+			return victim + " was killed, and status reports no problem"
 		})
 		c.fail("status", "--dir", string(c.dir))
 		if output := c.up("--api-only"); !strings.Contains(output, "starting again") {
-			t.Errorf("after the end of %s, up says %q", victim, output)
+			t.Errorf("after the end of %s, the output of up is %q", victim, output)
 		}
 		if output := c.kubectl("get", "configmap", "kept", "-o", "jsonpath={.data.a}"); output != "b" {
-			t.Errorf("after the end of %s, what was stored is %q", victim, output)
+			t.Errorf("after the end of %s, the stored object is %q", victim, output)
 		}
 	}
 }
 
-func TestASupervisorTakesItsComponentsAlong(t *testing.T) {
+func TestComponentsEndWithTheSupervisor(t *testing.T) {
 	c := newCluster(t)
 	c.up("--api-only")
 	if err := syscall.Kill(c.pid("supervisor"), syscall.SIGKILL); err != nil {
@@ -99,7 +99,7 @@ func TestAPortInUseIsNamed(t *testing.T) {
 	second.port = first.port
 	output := second.fail(second.upArgs("--api-only")...)
 	if !strings.Contains(output, "in use by process") || !strings.Contains(output, "kube-apiserver") {
-		t.Errorf("it does not say who has the port: %s", output)
+		t.Errorf("the error does not name the process that uses the port: %s", output)
 	}
 	second.checkNothingLeft()
 }
@@ -111,7 +111,7 @@ func TestAnInterruptedUpLeavesNothing(t *testing.T) {
 	c.up("--api-only")
 }
 
-// interruptUp interrupts an up as soon as it has told that step.
+// interruptUp interrupts an up when it has printed the given step.
 func (c *cluster) interruptUp(step string, more ...string) {
 	c.t.Helper()
 	cmd := c.command(c.upArgs(more...)...)

@@ -1,7 +1,5 @@
 //go:build e2e
 
-// Package e2e brings real clusters up and down with the program as it was built, and looks for what they leave behind.
-// It needs what hack/build-localkube.sh builds, root for the tests with a node, and busybox (static) to make an image of.
 package e2e
 
 import (
@@ -23,17 +21,18 @@ import (
 	"github.com/sluice-ci/sluice/localkube/internal/state"
 )
 
-// patience bounds everything that is waited for. It is long, because nothing here is about speed.
+// patience bounds every wait. It is long, because these tests do not measure speed.
 const patience = 3 * time.Minute
 
-// cluster is one that a test has for itself.
+// cluster is the cluster of one test.
 type cluster struct {
 	t    *testing.T
 	dir  state.Dir
 	port int
 }
 
-// newCluster chooses a directory and a port. Whatever the test does, the cluster is down and nothing is left of it at its end.
+// newCluster chooses a directory and a port. When the test ends, in any state, the cluster is taken down and nothing may be
+// left of it.
 func newCluster(t *testing.T) *cluster {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -62,14 +61,14 @@ func binary(t *testing.T) string {
 	return path
 }
 
-// command is localkube with the arguments, ended if the test is.
+// command returns localkube with the arguments. It is killed when the test ends.
 func (c *cluster) command(args ...string) *exec.Cmd {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	c.t.Cleanup(cancel)
 	return exec.CommandContext(ctx, binary(c.t), args...)
 }
 
-// run runs localkube and returns what it printed; it must succeed.
+// run runs localkube, which must succeed, and returns its output.
 func (c *cluster) run(args ...string) string {
 	c.t.Helper()
 	output, err := c.command(args...).CombinedOutput()
@@ -79,7 +78,7 @@ func (c *cluster) run(args ...string) string {
 	return string(output)
 }
 
-// fail runs localkube and returns what it printed; it must fail.
+// fail runs localkube, which must fail, and returns its output.
 func (c *cluster) fail(args ...string) string {
 	c.t.Helper()
 	output, err := c.command(args...).CombinedOutput()
@@ -93,7 +92,7 @@ func (c *cluster) upArgs(more ...string) []string {
 	return append([]string{"up", "--dir", string(c.dir), "--api-port", strconv.Itoa(c.port)}, more...)
 }
 
-// up brings the cluster up; without it there is nothing to test.
+// up brings the cluster up. If that fails, the test ends.
 func (c *cluster) up(more ...string) string {
 	c.t.Helper()
 	output := c.run(c.upArgs(more...)...)
@@ -119,13 +118,13 @@ func (c *cluster) apply(manifest string) {
 	}
 }
 
-// status asks for the status as programs do.
+// status returns the status in the format for programs.
 func (c *cluster) status() lifecycle.Status {
 	c.t.Helper()
 	var output bytes.Buffer
 	cmd := c.command("status", "--dir", string(c.dir), "--json")
 	cmd.Stdout = &output
-	// Its exit status repeats the problems that the output lists.
+	// A status with problems has exit status 1; the problems are in the output.
 	_ = cmd.Run()
 	var s lifecycle.Status
 	if err := json.Unmarshal(output.Bytes(), &s); err != nil {
@@ -146,7 +145,7 @@ func (c *cluster) pid(name string) int {
 	return 0
 }
 
-// eventually waits until the condition, which says what is missing, has nothing to say any more.
+// eventually waits until the condition returns no more missing things.
 func (c *cluster) eventually(missing func() string) {
 	c.t.Helper()
 	deadline := time.NewTimer(patience)
@@ -160,13 +159,13 @@ func (c *cluster) eventually(missing func() string) {
 		}
 		select {
 		case <-deadline.C:
-			c.t.Fatalf("after %s still: %s", patience, what)
+			c.t.Fatalf("condition not met after %s: %s", patience, what)
 		case <-ticker.C:
 		}
 	}
 }
 
-// awaitPod waits until the pod is in the phase. When the test fails, everything about the pod is printed.
+// awaitPod waits until the pod is in the phase. If the test fails, it prints everything about the pod.
 func (c *cluster) awaitPod(name, phase string) {
 	c.t.Helper()
 	defer func() {
@@ -179,7 +178,7 @@ func (c *cluster) awaitPod(name, phase string) {
 		if got == phase {
 			return ""
 		}
-		return fmt.Sprintf("pod %s is %s, not %s", name, got, phase)
+		return fmt.Sprintf("pod %s is in phase %s, want %s", name, got, phase)
 	})
 }
 
@@ -191,7 +190,7 @@ func (c *cluster) checkNothingLeft() {
 	}
 }
 
-// processes lists those that have the cluster's directory on their command line or are in its control groups.
+// processes lists the processes that have the cluster's directory on their command line or are in its control groups.
 func (c *cluster) processes() []string {
 	var found []string
 	paths, err := filepath.Glob("/proc/[0-9]*/cmdline")
@@ -201,7 +200,7 @@ func (c *cluster) processes() []string {
 	for _, path := range paths {
 		line, err := os.ReadFile(path)
 		if err != nil {
-			continue // it has just ended
+			continue // it has ended since
 		}
 		groups, err := os.ReadFile(filepath.Join(filepath.Dir(path), "cgroup"))
 		if err != nil {
@@ -214,7 +213,7 @@ func (c *cluster) processes() []string {
 	return found
 }
 
-// rest lists files, mounts, links, control groups and rules.
+// rest lists the cluster's files, mounts, links, control groups and firewall rules.
 func (c *cluster) rest() []string {
 	var found []string
 	for _, pattern := range []string{

@@ -14,7 +14,7 @@ import (
 
 const busybox = "docker.io/library/busybox:1"
 
-// load puts an image made of this machine's busybox into the cluster's registry.
+// load loads an image made of this machine's busybox into the cluster's registry.
 func (c *cluster) load() {
 	c.t.Helper()
 	program, err := exec.LookPath("busybox")
@@ -41,7 +41,8 @@ func (c *cluster) load() {
 	c.run("load", "--dir", string(c.dir), "--name", busybox, "--rootfs", root, "--entrypoint", "/bin/sh", "--env", "PATH=/bin")
 }
 
-// pod is a manifest of a pod that runs the script. It mounts a folder of an image, a volume claim, and the folder of kubectl.
+// pod returns the manifest of a pod that runs the script. The pod mounts a folder of an image, a volume claim, and the folder
+// of kubectl.
 func pod(t *testing.T, name, script string) string {
 	return fmt.Sprintf(`
 apiVersion: v1
@@ -123,11 +124,11 @@ func TestNode(t *testing.T) {
 	})
 	t.Run("RegistryForPods", func(t *testing.T) {
 		registry := strings.TrimSpace(c.run("registry", "--dir", string(c.dir), "--pods"))
-		// A controller asks as the node does: under the image's own name, with its registry in the parameter ns.
+		// The request is that of the node: it has the image's own name, and its registry in the parameter ns.
 		c.apply(pod(t, "registry", fmt.Sprintf(`/bin/busybox wget -q -O - 'http://%s/v2/library/busybox/manifests/1?ns=docker.io'`, registry)))
 		c.awaitPod("registry", "Succeeded")
 		if got := c.kubectl("logs", "registry", "-c", "main"); !strings.Contains(got, "application/vnd.oci.image.config") {
-			t.Errorf("the registry answered a pod %q", got)
+			t.Errorf("the registry's answer to a pod is %q", got)
 		}
 	})
 	t.Run("InClusterClientNamesAndServices", func(t *testing.T) {
@@ -146,15 +147,15 @@ echo -e 'GET /index.html HTTP/1.0\r\n\r\n' | nc -w 5 $(/host/kubectl get service
 			}
 		}
 		if got := c.kubectl("get", "--raw", "/api/v1/namespaces/default/services/web:80/proxy/index.html"); got != "this is web\n" {
-			t.Errorf("through the API server the Service says %q", got)
+			t.Errorf("the answer of the Service through the API server is %q", got)
 		}
 	})
 	t.Run("APodThatIsGoneIsUnreachable", func(t *testing.T) {
-		// No pod has this address. An answer, or a time-out, would come from outside of the node.
+		// No pod has this address. An answer or a time-out would show that the packet has left the node.
 		c.apply(pod(t, "nobody", `nc -w 30 10.244.255.254 443 </dev/null 2>&1 || true`))
 		c.awaitPod("nobody", "Succeeded")
 		if got := c.kubectl("logs", "nobody", "-c", "main"); !strings.Contains(got, "nreachable") && !strings.Contains(got, "No route") {
-			t.Errorf("the pod says %q", got)
+			t.Errorf("the log of the pod is %q", got)
 		}
 	})
 	t.Run("VolumeClaimForAnyUser", func(t *testing.T) {
@@ -174,7 +175,7 @@ echo -e 'GET /index.html HTTP/1.0\r\n\r\n' | nc -w 5 $(/host/kubectl get service
 		other.run("down", "--dir", string(other.dir))
 		other.checkNothingLeft()
 		if problems := c.status().Problems; len(problems) != 0 {
-			t.Errorf("the end of another cluster left this one with problems: %v", problems)
+			t.Errorf("after another cluster was taken down, this one has problems: %v", problems)
 		}
 	})
 	t.Run("Faults", func(t *testing.T) {
@@ -185,19 +186,19 @@ echo -e 'GET /index.html HTTP/1.0\r\n\r\n' | nc -w 5 $(/host/kubectl get service
 			before := c.pid(component)
 			c.run("fault", "restart", "--dir", string(c.dir), component)
 			if c.pid(component) == before {
-				t.Errorf("%s is the same process as before", component)
+				t.Errorf("%s was not replaced with another process", component)
 			}
 		}
 		c.run("fault", "pause", "--dir", string(c.dir), "kube-scheduler")
 		c.apply(pod(t, "patient", "echo scheduled after all"))
 		if output := c.fail("status", "--dir", string(c.dir)); !strings.Contains(output, "kube-scheduler is paused") {
-			t.Errorf("the status does not name what is paused:\n%s", output)
+			t.Errorf("the status does not name the paused component:\n%s", output)
 		}
 		c.run("fault", "resume", "--dir", string(c.dir), "kube-scheduler")
 		c.awaitPod("patient", "Succeeded")
 		c.run("fault", "stop", "--dir", string(c.dir), "kubelet")
 		if output := c.fail("status", "--dir", string(c.dir)); !strings.Contains(output, "kubelet was stopped on request") {
-			t.Errorf("the status does not name what is stopped:\n%s", output)
+			t.Errorf("the status does not name the stopped component:\n%s", output)
 		}
 		c.run("fault", "start", "--dir", string(c.dir), "kubelet")
 		c.eventually(func() string { return strings.Join(c.status().Problems, "\n") })
@@ -208,12 +209,12 @@ echo -e 'GET /index.html HTTP/1.0\r\n\r\n' | nc -w 5 $(/host/kubectl get service
 		}
 		c.up()
 		c.kubectl("rollout", "status", "deployment/web", "--timeout=120s")
-		// The registry still has the image, and so has the node.
+		// The registry and the node must still have the image.
 		c.apply(strings.Replace(pod(t, "after", "cat /claim/file"), "command: [/bin/sh, -c, \"cat",
 			"imagePullPolicy: Always\n    command: [/bin/sh, -c, \"cat", 1))
 		c.awaitPod("after", "Succeeded")
 		if got := c.kubectl("logs", "after", "-c", "main"); got != "kept\n" {
-			t.Errorf("the volume says %q", got)
+			t.Errorf("the content of the volume is %q", got)
 		}
 	})
 	t.Run("KilledSupervisor", func(t *testing.T) {
@@ -223,12 +224,12 @@ echo -e 'GET /index.html HTTP/1.0\r\n\r\n' | nc -w 5 $(/host/kubectl get service
 		c.eventually(func() string { return strings.Join(c.processes(), "\n") })
 		c.run("down", "--dir", string(c.dir))
 		c.checkNothingLeft()
-		c.run("down", "--dir", string(c.dir)) // once more is no error
+		c.run("down", "--dir", string(c.dir)) // a second time is not an error
 	})
 }
 
-// TestDownInTheMiddleOfFaults takes clusters down in which a component is stopped and others are paused.
-func TestDownInTheMiddleOfFaults(t *testing.T) {
+// TestDownWithBrokenComponents takes clusters down in which a component is stopped and others are paused.
+func TestDownWithBrokenComponents(t *testing.T) {
 	c := newCluster(t)
 	c.up("--container-log-max-size", "1Mi", "--node-grace-period", "5s")
 	c.run("fault", "stop", "--dir", string(c.dir), "containerd")

@@ -1,5 +1,5 @@
-// Modules writes the data that the example pipeline makes a software bill of materials of: one line for each Go module
-// that the given modules are built from, with its version, digest, licences and users.
+// Modules writes the input data of the example pipeline, which turns it into a software bill of materials. There is one line
+// for each Go module that the given modules are built from, with its version, digest, licenses and users.
 //
 // usage: modules FOLDER… > modules.tsv
 package main
@@ -14,13 +14,13 @@ import (
 	"strings"
 
 	"github.com/sluice-ci/sluice/hack/demo/internal/gomod"
-	"github.com/sluice-ci/sluice/hack/demo/internal/licence"
+	"github.com/sluice-ci/sluice/hack/demo/internal/license"
 )
 
-// maxConfigMap is the most that a ConfigMap can hold, in bytes (API server: 1 MiB of data).
+// maxConfigMap is the maximum size of a ConfigMap's data in bytes (API server: 1 MiB).
 const maxConfigMap = 1 << 20
 
-// noAssertion is what SPDX says for "not known".
+// noAssertion is the SPDX value for "not known".
 const noAssertion = "NOASSERTION"
 
 func main() {
@@ -48,11 +48,11 @@ func run(ctx context.Context, dirs []string, out io.Writer) error {
 	}
 	var table strings.Builder
 	for _, m := range gomod.Merge(lists...) {
-		licences, err := licencesOf(cache, m)
+		licenses, err := licensesOf(cache, m)
 		if err != nil {
 			return err
 		}
-		table.WriteString(line(m, licences))
+		table.WriteString(line(m, licenses))
 	}
 	if table.Len() > maxConfigMap {
 		return fmt.Errorf("the table has %d bytes and a ConfigMap holds %d: list fewer modules", table.Len(), maxConfigMap)
@@ -61,19 +61,19 @@ func run(ctx context.Context, dirs []string, out io.Writer) error {
 	return err
 }
 
-// line is one module as the example's Task reads it: fields with a tab between them, lists with commas.
-func line(m gomod.Module, licences []string) string {
+// line formats one module for the example's Task: fields separated by tabs, lists by commas.
+func line(m gomod.Module, licenses []string) string {
 	kind := "indirect"
 	if m.Direct {
 		kind = "direct"
 	}
-	fields := []string{m.Path, m.Version, m.Sum, strings.Join(licences, ","), kind, strings.Join(m.UsedBy, ",")}
+	fields := []string{m.Path, m.Version, m.Sum, strings.Join(licenses, ","), kind, strings.Join(m.UsedBy, ",")}
 	return strings.Join(fields, "\t") + "\n"
 }
 
-// licencesOf returns NOASSERTION for a module that was never fetched, such as one of a tool that this machine did not
-// build, as it does for a licence that is not recognised.
-func licencesOf(cache string, m gomod.Module) ([]string, error) {
+// licensesOf returns the licenses of a module. It returns NOASSERTION for an unknown license. It also does so for a module
+// that is not in the module cache, such as a module of a tool that was not built on this machine.
+func licensesOf(cache string, m gomod.Module) ([]string, error) {
 	name, err := m.CacheDir()
 	if err != nil {
 		return nil, err
@@ -82,20 +82,20 @@ func licencesOf(cache string, m gomod.Module) ([]string, error) {
 	if _, err := os.Stat(dir); os.IsNotExist(err) {
 		return []string{noAssertion}, nil
 	}
-	licences, err := licence.Module(os.DirFS(dir))
+	licenses, err := license.Module(os.DirFS(dir))
 	if err != nil {
-		return nil, fmt.Errorf("cannot tell licence of module %q: %w", m.Path, err)
+		return nil, fmt.Errorf("cannot find the license of module %q: %w", m.Path, err)
 	}
-	if len(licences) == 0 {
+	if len(licenses) == 0 {
 		return []string{noAssertion}, nil
 	}
-	return licences, nil
+	return licenses, nil
 }
 
 func moduleCache(ctx context.Context) (string, error) {
 	out, err := exec.CommandContext(ctx, "go", "env", "GOMODCACHE").Output()
 	if err != nil {
-		return "", fmt.Errorf("cannot ask go for its module cache: %w", err)
+		return "", fmt.Errorf("cannot find the module cache of go: %w", err)
 	}
 	return strings.TrimSpace(string(out)), nil
 }

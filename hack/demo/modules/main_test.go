@@ -28,13 +28,13 @@ func TestRun(t *testing.T) {
 	}
 	want := "example.org/not-fetched\tv1.0.0\t" + sum + "\tNOASSERTION\tdirect\texample.org/m\n"
 	if got := out.String(); got != want {
-		t.Errorf("run: a module that was never fetched has no known licence:\ngot  %q\nwant %q", got, want)
+		t.Errorf("run: a module that was never fetched has no known license:\ngot  %q\nwant %q", got, want)
 	}
 }
 
 func TestRunRefusesNothing(t *testing.T) {
 	if err := run(t.Context(), nil, &bytes.Buffer{}); err == nil {
-		t.Error("run: without a folder there is nothing to list, and no error was returned")
+		t.Error("run: no error without a folder")
 	}
 }
 

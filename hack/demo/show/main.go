@@ -1,5 +1,5 @@
-// Show waits for a run of the example pipeline and prints what it produced: each result with its type, size and digest,
-// each object with its size, and how long each task took. It fails when anything is not as the steps saw it.
+// Show waits for a run of the example pipeline and prints its output: each result with its type, size and digest, each object
+// with its size, and the duration of each task. It fails if anything differs from what the steps recorded.
 //
 // usage: show [--namespace NAMESPACE] [--want-failure] PIPELINERUN
 package main
@@ -25,7 +25,7 @@ import (
 	"github.com/sluice-ci/sluice/hack/demo/internal/report"
 )
 
-// patience is how long the pipeline may take. It takes seconds; the first run may have to pull an image.
+// patience bounds the duration of the pipeline. It takes seconds, but the first run may have to pull an image.
 const patience = 5 * time.Minute
 
 func main() {
@@ -37,7 +37,7 @@ func main() {
 
 func run() error {
 	namespace := flag.String("namespace", "default", "namespace of the PipelineRun")
-	wantFailure := flag.Bool("want-failure", false, "the run is expected to fail because a result is too large for the way it takes")
+	wantFailure := flag.Bool("want-failure", false, "the run is expected to fail because a result is too large for its transport")
 	flag.Parse()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
@@ -68,7 +68,7 @@ func show(ctx context.Context, w io.Writer, key client.ObjectKey, wantFailure bo
 	return success(ctx, w, c, run, tasks)
 }
 
-// success prints results and objects, and fails when they are not what the steps saw.
+// success prints results and objects. It fails if they differ from what the steps recorded.
 func success(ctx context.Context, w io.Writer, c client.Client, run *v1.PipelineRun, tasks []report.Task) error {
 	if wrong := report.Check(run, tasks); len(wrong) > 0 {
 		return errors.Join(errors.New(strings.Join(wrong, "\n")), report.Failure(w, run, tasks))
@@ -81,11 +81,11 @@ func success(ctx context.Context, w io.Writer, c client.Client, run *v1.Pipeline
 		return err
 	}
 	fmt.Fprintf(w, "\nresult make.sbom has the digest that the step of task make computed, and that the script of task check,\n"+
-		"with the whole document in it, computed again:\n%s\n\n", report.DocumentDigest(tasks))
+		"which contains the whole document, computed again:\n%s\n\n", report.DocumentDigest(tasks))
 	return report.Objects(w, run, size, tasks)
 }
 
-// failure prints why the run failed, and fails when it failed for another reason than a result that is too large.
+// failure prints why the run failed. It fails if the reason is not a result that is too large.
 func failure(w io.Writer, run *v1.PipelineRun, tasks []report.Task) error {
 	if err := report.Failure(w, run, tasks); err != nil {
 		return err
@@ -116,7 +116,7 @@ func children(ctx context.Context, c client.Client, run *v1.PipelineRun, tracker
 	return tasks, nil
 }
 
-// encodedSize returns the size of an object's JSON, every field of it, known to this program or not.
+// encodedSize returns the size of an object's JSON, including fields that this program does not know.
 func encodedSize(ctx context.Context, c client.Client, kind string, key client.ObjectKey) (int, error) {
 	var obj unstructured.Unstructured
 	obj.SetGroupVersionKind(v1.GroupVersion.WithKind(kind))

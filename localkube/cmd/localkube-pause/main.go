@@ -1,5 +1,5 @@
-// Localkube-pause is the only process of every pod's sandbox: it holds the pod's namespaces open, and where the containers of a pod
-// share their process namespace it is the first process in it, so it waits for orphans.
+// Localkube-pause is the only process of every pod's sandbox. It keeps the pod's namespaces open. If the containers of a pod
+// share their process namespace, it is the first process in that namespace, so it also waits for orphans.
 package main
 
 import (
@@ -19,7 +19,7 @@ func main() {
 	}
 }
 
-// reap waits for every child that has ended; one signal may stand for several.
+// reap waits for every child that has ended. One signal can stand for several children.
 func reap() {
 	for {
 		if pid, err := syscall.Wait4(-1, nil, syscall.WNOHANG, nil); err != nil || pid == 0 {

@@ -1,4 +1,5 @@
-// Package bootstrap puts into a fresh cluster what Kubernetes itself does not, and says when a node can take pods.
+// Package bootstrap creates the objects that Kubernetes does not create in a fresh cluster, and waits until a node can take
+// pods.
 package bootstrap
 
 import (
@@ -27,14 +28,14 @@ const (
 	pollInterval = 50 * time.Millisecond
 )
 
-// nameServiceName is the name under which the cluster's name server is known.
+// nameServiceName is the name of the Service of the cluster's name server.
 const nameServiceName = "kube-dns"
 
-// storageClass is the name of the default storage class, the one that other small clusters use too.
+// storageClass is the name of the default storage class. Other small clusters use the same name.
 const storageClass = "standard"
 
-// Apply makes the first objects of a cluster; those that are there stay as they are.
-// nameServer is where the cluster's name server listens.
+// Apply creates the first objects of a cluster. It does not change objects that exist. nameServer is the address that the
+// cluster's name server listens on.
 func Apply(ctx context.Context, kubeconfig string, nameServer netip.Addr) error {
 	client, err := Connect(kubeconfig)
 	if err != nil {
@@ -48,7 +49,8 @@ func Apply(ctx context.Context, kubeconfig string, nameServer netip.Addr) error 
 	if err != nil && !errors.IsAlreadyExists(err) {
 		return fmt.Errorf("cannot create the default storage class: %w", err)
 	}
-	// The address of a Service is allocated before its name is looked at, so that to create it twice is called invalid.
+	// The API server allocates the address of a Service before it checks the name, so a second creation would be reported as
+	// invalid.
 	_, err = client.CoreV1().Services(metav1.NamespaceSystem).Get(ctx, nameServiceName, metav1.GetOptions{})
 	if errors.IsNotFound(err) {
 		_, err = client.CoreV1().Services(metav1.NamespaceSystem).Create(ctx, nameService(), metav1.CreateOptions{})
@@ -63,7 +65,7 @@ func Apply(ctx context.Context, kubeconfig string, nameServer netip.Addr) error 
 	return nil
 }
 
-// nameService is where pods ask for names. It has no selector, because its server is no pod.
+// nameService is the Service that pods resolve names with. It has no selector, because its server is not a pod.
 func nameService() *corev1.Service {
 	return &corev1.Service{
 		ObjectMeta: metav1.ObjectMeta{Name: nameServiceName},
@@ -93,7 +95,8 @@ func nameEndpoints(address netip.Addr) *discoveryv1.EndpointSlice {
 	}
 }
 
-// kubeletAccess lets the API server ask the kubelet for logs and the like: the kubelet asks back whether it may.
+// kubeletAccess allows the API server to fetch logs, for example, from the kubelet. The kubelet asks the API server for this
+// permission.
 func kubeletAccess() *rbacv1.ClusterRoleBinding {
 	return &rbacv1.ClusterRoleBinding{
 		ObjectMeta: metav1.ObjectMeta{Name: "localkube:kubelet-api"},
@@ -102,7 +105,7 @@ func kubeletAccess() *rbacv1.ClusterRoleBinding {
 	}
 }
 
-// defaultStorage is served by the controller manager's host path provisioner.
+// defaultStorage is the storage class of the controller manager's host path provisioner.
 func defaultStorage() *storagev1.StorageClass {
 	return &storagev1.StorageClass{
 		ObjectMeta: metav1.ObjectMeta{
@@ -113,8 +116,8 @@ func defaultStorage() *storagev1.StorageClass {
 	}
 }
 
-// AwaitNode waits until a pod that is created now can run: the node has said after the given time that it is ready, it is untainted,
-// and the service account that pods use by default is there.
+// AwaitNode waits until a pod that is created now can run: the node has reported after the given time that it is ready, it
+// has no taint, and the default service account exists.
 func AwaitNode(ctx context.Context, kubeconfig string, since time.Time) error {
 	client, err := Connect(kubeconfig)
 	if err != nil {
@@ -144,7 +147,7 @@ func missing(ctx context.Context, client kubernetes.Interface, since time.Time) 
 		return reason, nil
 	}
 	if !heardOf(node, since) {
-		return "it has not reported since it was started again", nil
+		return "it has not reported since its restart", nil
 	}
 	if _, err := client.CoreV1().ServiceAccounts(metav1.NamespaceDefault).Get(ctx, "default", metav1.GetOptions{}); err != nil {
 		return "there is no default service account", err
@@ -152,7 +155,7 @@ func missing(ctx context.Context, client kubernetes.Interface, since time.Time) 
 	return "", nil
 }
 
-// heardOf says whether the kubelet reported after the given time. The API keeps times in whole seconds.
+// heardOf reports whether the kubelet reported after the given time. The API stores times in whole seconds.
 func heardOf(node *corev1.Node, since time.Time) bool {
 	for _, condition := range node.Status.Conditions {
 		if condition.Type == corev1.NodeReady {
@@ -162,7 +165,7 @@ func heardOf(node *corev1.Node, since time.Time) bool {
 	return false
 }
 
-// NotReady says why the node cannot take pods; it is empty if it can.
+// NotReady returns the reason why the node cannot take pods, or "" if it can.
 func NotReady(node *corev1.Node) string {
 	for _, condition := range node.Status.Conditions {
 		if condition.Type != corev1.NodeReady {
@@ -176,10 +179,10 @@ func NotReady(node *corev1.Node) string {
 		}
 		return ""
 	}
-	return "it has not said how it is"
+	return "it has not reported whether it is ready"
 }
 
-// Node returns the node as the API server knows it.
+// Node returns the node's object.
 func Node(ctx context.Context, kubeconfig string) (*corev1.Node, error) {
 	client, err := Connect(kubeconfig)
 	if err != nil {
@@ -188,7 +191,7 @@ func Node(ctx context.Context, kubeconfig string) (*corev1.Node, error) {
 	return client.CoreV1().Nodes().Get(ctx, component.NodeName, metav1.GetOptions{})
 }
 
-// ServerVersion is the version that the API server says it has.
+// ServerVersion returns the version that the API server reports.
 func ServerVersion(ctx context.Context, kubeconfig string) (string, error) {
 	client, err := Connect(kubeconfig)
 	if err != nil {
@@ -201,7 +204,7 @@ func ServerVersion(ctx context.Context, kubeconfig string) (string, error) {
 	return version.GitVersion, nil
 }
 
-// Connect returns a client that acts as the kubeconfig says.
+// Connect returns a client for the kubeconfig.
 func Connect(kubeconfig string) (kubernetes.Interface, error) {
 	config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
 	if err != nil {

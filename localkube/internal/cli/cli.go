@@ -14,7 +14,7 @@ import (
 	"github.com/sluice-ci/sluice/localkube/internal/state"
 )
 
-// Run is the main function for everything that is not a component of Kubernetes. It returns the exit status.
+// Run is the main function of every command that is not a component of Kubernetes. It returns the exit status.
 func Run() int {
 	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGINT, unix.SIGTERM)
 	defer stop()
@@ -50,7 +50,7 @@ func dirFlag(cmd *cobra.Command) *dirValue {
 
 type dirValue struct{ given string }
 
-// dir is the absolute path of what was given, without symbolic links.
+// dir returns the absolute path of the value of --dir, without symbolic links.
 func (d *dirValue) dir() (state.Dir, error) {
 	if d.given != "" {
 		return state.Resolve(d.given)
@@ -62,7 +62,7 @@ func (d *dirValue) dir() (state.Dir, error) {
 	return state.Resolve(string(dir))
 }
 
-// existing is the directory and what is known about the cluster in it, which must be there.
+// existing returns the directory and the state of the cluster in it. It fails if there is no cluster.
 func (d *dirValue) existing() (state.Dir, state.Cluster, error) {
 	dir, err := d.dir()
 	if err != nil {

@@ -18,14 +18,14 @@ func TestTakeDir(t *testing.T) {
 		dir    string
 		rest   []string
 	}{
-		"None":   {reason: "All arguments are kubectl's.", args: []string{"get", "pods"}, rest: []string{"get", "pods"}},
+		"None":   {reason: "Arguments without --dir are passed to kubectl.", args: []string{"get", "pods"}, rest: []string{"get", "pods"}},
 		"First":  {reason: "Ours comes first.", args: []string{"--dir", "/d", "get"}, dir: "/d", rest: []string{"get"}},
-		"Equals": {reason: "It may be one word.", args: []string{"--dir=/d", "get"}, dir: "/d", rest: []string{"get"}},
-		"Later": {reason: "Afterwards it may be for the command in a pod.", args: []string{
+		"Equals": {reason: "--dir=DIR is one word.", args: []string{"--dir=/d", "get"}, dir: "/d", rest: []string{"get"}},
+		"Later": {reason: "A --dir after other arguments may belong to the command in a pod.", args: []string{
 			"exec", "p", "--", "x", "--dir", "/d",
 		}, rest: []string{"exec", "p", "--", "x", "--dir", "/d"}},
-		"Alone":   {reason: "Without a value it is for kubectl to complain about.", args: []string{"--dir"}, rest: []string{"--dir"}},
-		"Nothing": {reason: "No arguments are none."},
+		"Alone":   {reason: "A --dir without a value is passed to kubectl, which reports it.", args: []string{"--dir"}, rest: []string{"--dir"}},
+		"Nothing": {reason: "No arguments stay no arguments."},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -51,8 +51,8 @@ func TestErrors(t *testing.T) {
 		args   []string
 		want   string
 	}{
-		"NoCluster": {reason: "It says how to get one.", args: []string{"status", "--dir", none}, want: "localkube up"},
-		"KubectlNowhere": {reason: "kubectl must not end up at some other cluster.", args: []string{
+		"NoCluster": {reason: "The error says how to create a cluster.", args: []string{"status", "--dir", none}, want: "localkube up"},
+		"KubectlNowhere": {reason: "kubectl must not use another cluster.", args: []string{
 			"kubectl", "--dir", none, "get", "pods",
 		}, want: "cannot find a cluster"},
 		"RegistryNowhere": {
@@ -64,7 +64,7 @@ func TestErrors(t *testing.T) {
 		"LogSize": {reason: "A size is a quantity.", args: []string{
 			"up", "--dir", none, "--container-log-max-size", "big",
 		}, want: "such as 1Mi"},
-		"GraceShort": {reason: "The node cannot speak that often.", args: []string{
+		"GraceShort": {reason: "The node cannot report that often.", args: []string{
 			"up", "--dir", none, "--node-grace-period", "1s",
 		}, want: "at least 4s"},
 		"GraceFraction": {reason: "A lease lasts whole seconds.", args: []string{
@@ -77,17 +77,21 @@ func TestErrors(t *testing.T) {
 			"fault", "stop", "kubelet", "--dir", none,
 		}, want: "cannot find a cluster"},
 		"FaultDead": {
-			reason: "Without a supervisor nobody can be asked.",
+			reason: "Without a supervisor a fault cannot be ordered.",
 			args:   []string{"fault", "stop", "etcd", "--dir", string(apiOnly)},
 			want:   "is the cluster up?",
 		},
-		"FaultUnknown": {reason: "A typo is no fault.", args: []string{"fault", "stopp", "kubelet"}, want: "stopp"},
-		"LoadNothing":  {reason: "There must be something to load.", args: []string{"load", "--dir", string(apiOnly)}, want: "rootfs archive"},
-		"LoadBoth": {reason: "An image is made of one thing.", args: []string{
+		"FaultUnknown": {reason: "An unknown fault is refused.", args: []string{"fault", "stopp", "kubelet"}, want: "stopp"},
+		"LoadNothing":  {reason: "An image to load is required.", args: []string{"load", "--dir", string(apiOnly)}, want: "rootfs archive"},
+		"LoadBoth": {reason: "An image has one source.", args: []string{
 			"load", "--rootfs", "a", "--archive", "b",
 		}, want: "rootfs archive"},
-		"LoadNameless": {reason: "A root file system has no name of its own.", args: []string{"load", "--rootfs", "a"}, want: "--name"},
-		"Unknown":      {reason: "A typo is no command.", args: []string{"upp"}, want: "unknown command"},
+		"LoadNameless": {
+			reason: "A root file system has no name, so --name is required.",
+			args:   []string{"load", "--rootfs", "a"},
+			want:   "--name",
+		},
+		"Unknown": {reason: "An unknown command is refused.", args: []string{"upp"}, want: "unknown command"},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -18,19 +18,19 @@ import (
 
 const defaultAPIPort = 6443
 
-// minNodeGrace leaves time for a lease that is renewed once a second to be late twice.
+// minNodeGrace allows a lease that is renewed once a second to be late twice.
 const minNodeGrace = 4 * time.Second
 
 func newUp() *cobra.Command {
 	var o lifecycle.Options
-	cmd := &cobra.Command{Use: "up", Short: "Bring the cluster up, or say that it is", Args: cobra.NoArgs}
+	cmd := &cobra.Command{Use: "up", Short: "Bring the cluster up if it is not up", Args: cobra.NoArgs}
 	dir := dirFlag(cmd)
 	cmd.Flags().IntVar(&o.APIPort, "api-port", defaultAPIPort, "port of the API server on 127.0.0.1")
 	cmd.Flags().BoolVar(&o.APIOnly, "api-only", false, "only etcd and the API server: no node, no controllers, no privileges needed")
 	cmd.Flags().StringVar(&o.Tuning.ContainerLogMaxSize, "container-log-max-size", "",
 		"size at which a container's log is rotated, such as 1Mi (default: the kubelet's, 10Mi)")
 	cmd.Flags().DurationVar(&o.Tuning.NodeGracePeriod, "node-grace-period", 0,
-		"how long a silent node is not yet lost, in whole seconds from 4 on (default: the controller manager's, 50s)")
+		"time without a report after which the node is lost, in whole seconds, at least 4s (default: the controller manager's, 50s)")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) (err error) {
 		if err := checkUp(o); err != nil {
 			return err
@@ -44,7 +44,7 @@ func newUp() *cobra.Command {
 	return cmd
 }
 
-// checkUp says which flag of up has a value that cannot be used.
+// checkUp returns an error for the first flag of up whose value cannot be used.
 func checkUp(o lifecycle.Options) error {
 	if o.APIPort < 1 || o.APIPort > 65535 {
 		return fmt.Errorf("cannot use --api-port %d: a port is a number from 1 to 65535", o.APIPort)
@@ -64,7 +64,7 @@ func checkUp(o lifecycle.Options) error {
 }
 
 func newDown() *cobra.Command {
-	cmd := &cobra.Command{Use: "down", Short: "End the cluster and remove everything that it had", Args: cobra.NoArgs}
+	cmd := &cobra.Command{Use: "down", Short: "Stop the cluster and remove everything that it created", Args: cobra.NoArgs}
 	dir := dirFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		d, err := dir.dir()

@@ -9,16 +9,16 @@ import (
 	"github.com/sluice-ci/sluice/localkube/internal/supervisor"
 )
 
-// newFault groups what breaks a part of the cluster on purpose, and what mends it.
+// newFault groups the commands that break a component of the cluster on purpose, and repair it.
 func newFault() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "fault",
-		Short: "Break a component of the cluster on purpose, and mend it",
+		Short: "Break a component of the cluster on purpose, and repair it",
 		Example: `  localkube fault stop kubelet
   localkube fault start kubelet
   localkube fault restart kube-apiserver`,
 		RunE: func(_ *cobra.Command, args []string) error {
-			return fmt.Errorf("cannot do fault %q: see localkube fault --help for what there is", strings.Join(args, " "))
+			return fmt.Errorf("cannot do fault %q: unknown fault; see localkube fault --help for the known ones", strings.Join(args, " "))
 		},
 	}
 	for _, one := range []struct {
@@ -26,10 +26,10 @@ func newFault() *cobra.Command {
 		short string
 	}{
 		{supervisor.Stop, "Kill a component; the cluster stays up without it"},
-		{supervisor.Start, "Start a component that has ended, and wait until it is healthy"},
+		{supervisor.Start, "Start a component that has stopped, and wait until it is healthy"},
 		{supervisor.Restart, "Kill a component, start it, and wait until it is healthy"},
-		{supervisor.Pause, "Let a component neither run nor end"},
-		{supervisor.Resume, "Let a paused component go on"},
+		{supervisor.Pause, "Pause a component: it neither runs nor ends"},
+		{supervisor.Resume, "Resume a paused component"},
 	} {
 		cmd.AddCommand(newOneFault(one.fault, one.short))
 	}

@@ -10,8 +10,8 @@ import (
 	"github.com/sluice-ci/sluice/localkube/internal/role"
 )
 
-// newKubectl is kubectl on this cluster, whatever KUBECONFIG says: nobody who names localkube means another cluster.
-// All arguments are kubectl's, so --dir counts only before them.
+// newKubectl runs kubectl on this cluster. It ignores KUBECONFIG, because a user who calls localkube means its cluster. All
+// arguments are kubectl's, so --dir counts only before them.
 func newKubectl() *cobra.Command {
 	return &cobra.Command{
 		Use:                "kubectl [--dir DIR] ARGUMENT...",
@@ -35,13 +35,13 @@ func newKubectl() *cobra.Command {
 	}
 }
 
-// exitError is the error of a command that has said all there is to say already.
+// exitError is the error of a command that has already printed its errors.
 type exitError int
 
 // Error implements error.
 func (e exitError) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
 
-// takeDir splits a leading --dir off the arguments.
+// takeDir removes a leading --dir from the arguments and returns it.
 func takeDir(args []string) (dir string, rest []string) {
 	if len(args) > 0 {
 		if value, ok := strings.CutPrefix(args[0], "--dir="); ok {

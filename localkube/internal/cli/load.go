@@ -19,9 +19,9 @@ func newLoad() *cobra.Command {
 	}
 	dir := dirFlag(cmd)
 	flags := cmd.Flags()
-	flags.StringVar(&o.Name, "name", "", "name by which pods call the image, such as docker.io/library/busybox:1")
+	flags.StringVar(&o.Name, "name", "", "name that pods use for the image, such as docker.io/library/busybox:1")
 	flags.StringVar(&o.Rootfs, "rootfs", "", "folder or tar archive that becomes the image's root file system")
-	flags.StringVar(&o.Archive, "archive", "", "archive of an image as docker save writes it, or OCI layout (folder or archive)")
+	flags.StringVar(&o.Archive, "archive", "", "archive of an image in the format of docker save, or OCI layout (folder or archive)")
 	flags.StringArrayVar(&o.Config.Entrypoint, "entrypoint", nil, "with --rootfs: a word of the entrypoint (repeatable)")
 	flags.StringArrayVar(&o.Config.Cmd, "cmd", nil, "with --rootfs: a word of the default arguments (repeatable)")
 	flags.StringArrayVar(&o.Config.Env, "env", nil, "with --rootfs: a variable, NAME=value (repeatable)")

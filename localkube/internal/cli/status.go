@@ -8,7 +8,11 @@ import (
 
 func newStatus() *cobra.Command {
 	var asJSON bool
-	cmd := &cobra.Command{Use: "status", Short: "Say how the cluster is; the exit status is 0 only if all is well", Args: cobra.NoArgs}
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "Print the status of the cluster; the exit status is 0 only if it has no problem",
+		Args:  cobra.NoArgs,
+	}
 	dir := dirFlag(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {

@@ -10,10 +10,10 @@ import (
 	"github.com/sluice-ci/sluice/localkube/internal/role"
 )
 
-// EtcdSpec is the store. Its data is as disposable as the cluster: it does not wait for the disk.
+// EtcdSpec starts etcd. Its data is as disposable as the cluster, so it does not wait for the disk.
 func (c Cluster) EtcdSpec() Spec {
 	client := "https://" + net.JoinHostPort(loopback, strconv.Itoa(c.EtcdPort))
-	// There are no peers; the port is one that the kernel picks and that nobody is told.
+	// There are no peers. The kernel picks the port, and no other process gets it.
 	const peer = "https://" + loopback + ":0"
 	return Spec{
 		Name: role.Etcd,
@@ -34,7 +34,7 @@ func (c Cluster) EtcdSpec() Spec {
 			"--peer-trusted-ca-file=" + c.Dir.Cert(pki.EtcdCA),
 			"--peer-client-cert-auth=true",
 			"--unsafe-no-fsync=true",
-			// The only member wins its election after one time-out; the default is a second.
+			// The only member wins its election after one time-out. The default time-out is one second.
 			"--heartbeat-interval=25",
 			"--election-timeout=250",
 			"--snapshot-count=10000",
@@ -46,7 +46,7 @@ func (c Cluster) EtcdSpec() Spec {
 	}
 }
 
-// APIServerSpec is the API server.
+// APIServerSpec starts the API server.
 func (c Cluster) APIServerSpec() Spec {
 	args := []string{
 		"--bind-address=" + c.apiBind(),
@@ -65,17 +65,19 @@ func (c Cluster) APIServerSpec() Spec {
 		"--service-account-issuer=https://kubernetes.default.svc",
 		"--service-account-key-file=" + c.Dir.PublicKey(pki.ServiceAccount),
 		"--service-account-signing-key-file=" + c.Dir.Key(pki.ServiceAccount),
-		// Far above what one machine can do, so that the limits of a benchmark are those of the machine.
+		// These limits are far above what one machine can do, so that the machine limits a benchmark.
 		"--max-requests-inflight=3000",
 		"--max-mutating-requests-inflight=1000",
 	}
 	if c.APIOnly {
 		args = append(args,
 			"--advertise-address="+loopback,
-			// A loopback address is refused for the endpoints of the Service kubernetes, and nothing would use them.
+			// The API server refuses a loopback address for the endpoints of the Service kubernetes, and no client would use
+			// them.
 			"--endpoint-reconciler-type=none",
 			"--enable-admission-plugins=NodeRestriction",
-			// Nobody makes the service account "default" of a new namespace without a controller manager, and pods are refused without it.
+			// Without a controller manager, no component creates the service account "default" of a new namespace, and the
+			// admission plugin would refuse pods.
 			"--disable-admission-plugins=ServiceAccount",
 		)
 	} else {
@@ -91,12 +93,12 @@ func (c Cluster) APIServerSpec() Spec {
 	return Spec{Name: role.APIServer, Args: args, Healthy: tlsProbe(c.APIURL()+"/readyz", c.Dir, pki.CA, pki.Admin)}
 }
 
-// APIURL is the API server's address as clients on this machine and the components on the node name it.
+// APIURL is the URL of the API server for clients on this machine and for the components on the node.
 func (c Cluster) APIURL() string {
 	return "https://" + c.APIAddress().String()
 }
 
-// APIAddress is the API server's address on a loopback address: the host's, and that of the node.
+// APIAddress is the API server's address on a loopback interface: the host's, and the node's.
 func (c Cluster) APIAddress() netip.AddrPort {
 	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), uint16(c.APIPort)) //nolint:gosec // the command line checks its range
 }

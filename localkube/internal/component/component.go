@@ -1,5 +1,5 @@
-// Package component says how each part of a cluster is started: its arguments, its configuration files and how to tell that it works.
-// It starts nothing itself.
+// Package component describes how each part of a cluster is started: its arguments, its configuration files and its health
+// check. It does not start anything.
 package component
 
 import (
@@ -8,38 +8,38 @@ import (
 	"github.com/sluice-ci/sluice/localkube/internal/state"
 )
 
-// Names of the components that are not roles of this binary.
+// Containerd is the name of the component that is not a role of this binary.
 const (
 	Containerd = "containerd"
 )
 
-// Spec says how one component is started.
+// Spec describes how one component is started.
 type Spec struct {
 	// Name is the component's name, and the first word of its command line.
 	Name string
-	// Path is the program; empty means this binary, in the role of that name.
+	// Path is the program. If it is empty, the component is this binary in the role of that name.
 	Path string
 	// Args are the arguments after the name.
 	Args []string
-	// Env are variables beyond those of the supervisor, as NAME=value.
+	// Env are variables in addition to those of the supervisor, as NAME=value.
 	Env []string
-	// Healthy returns nil once the component answers as it should.
+	// Healthy returns nil if the component is healthy.
 	Healthy Probe
 }
 
-// Probe asks a component once whether it works.
+// Probe checks once whether a component is healthy.
 type Probe func(ctx context.Context) error
 
-// Cluster is what the builders need to know.
+// Cluster holds what the builders of this package need to know about a cluster.
 type Cluster struct {
 	state.Cluster
-	// Dir is where the files are.
+	// Dir is the directory of the files.
 	Dir state.Dir
 	// BinDir is the folder of this binary, of containerd and its shim.
 	BinDir string
 }
 
-// The addresses and names that are the same in every cluster. A node has a network of its own, so nothing collides.
+// Addresses and names that are the same in every cluster. A node has its own network, so clusters do not collide.
 const (
 	// NodeName is the name of the only node.
 	NodeName = "localkube"
@@ -55,8 +55,8 @@ const (
 	loopback = "127.0.0.1"
 )
 
-// apiBind is the address on which the API server listens. In a node's own network that is every address, because pods have to reach it;
-// from outside nothing but the forwarder on the host's loopback address does.
+// apiBind is the address that the API server listens on. In a node's network it is every address, because pods must reach the
+// API server. From outside, only the forwarder on the host's loopback address reaches it.
 func (c Cluster) apiBind() string {
 	if c.APIOnly {
 		return loopback

@@ -22,7 +22,7 @@ import (
 	"github.com/sluice-ci/sluice/localkube/internal/state"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+var update = flag.Bool("update", false, "update the golden files")
 
 func node() Cluster {
 	return Cluster{
@@ -111,7 +111,7 @@ func TestWriteFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := c.WriteFiles(); err == nil {
-		t.Error("client configurations were written without certificates")
+		t.Error("WriteFiles wrote client configurations without certificates")
 	}
 	if err := pki.WriteCluster(c.Dir.PKI(), pki.Cluster{NodeName: NodeName, ServiceIP: ServiceIP}); err != nil {
 		t.Fatal(err)
@@ -139,9 +139,9 @@ func TestTLSProbe(t *testing.T) {
 	defer server.Close()
 	probe := tlsProbe(server.URL, dir, pki.CA, pki.Admin)
 	if err := probe(t.Context()); err == nil {
-		t.Error("a server with a certificate of a foreign authority counts as healthy")
+		t.Error("a server with a certificate of a foreign authority is reported as healthy")
 	}
-	// From here on the server's own certificate is the authority that is trusted.
+	// From here on, the probe trusts the server's own certificate.
 	block := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
 	if err := os.WriteFile(dir.Cert(pki.CA), block, 0o600); err != nil {
 		t.Fatal(err)
@@ -151,12 +151,12 @@ func TestTLSProbe(t *testing.T) {
 	}
 	status = http.StatusInternalServerError
 	if err := probe(t.Context()); err == nil || !strings.Contains(err.Error(), "etcd is not there") {
-		t.Errorf("the error of an unhealthy server does not say what it said: %v", err)
+		t.Errorf("the error does not quote the answer of the unhealthy server: %v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if err := probe(ctx); err == nil {
-		t.Error("a probe that was cancelled counts as healthy")
+		t.Error("a cancelled probe is reported as healthy")
 	}
 }
 
@@ -176,6 +176,6 @@ func golden(t *testing.T, name, got string) {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s, -want +got (with -update the file is written anew):\n%s", path, diff)
+		t.Errorf("%s, -want +got (-update rewrites the file):\n%s", path, diff)
 	}
 }

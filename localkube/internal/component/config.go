@@ -11,7 +11,7 @@ import (
 	"github.com/sluice-ci/sluice/localkube/internal/pki"
 )
 
-// The configuration files of the components, by the names that they have below the folder config.
+// Names of the configuration files below the folder config.
 const (
 	containerdFile = "containerd.toml"
 	kubeletFile    = "kubelet.yaml"
@@ -21,20 +21,20 @@ const (
 	resolvFile     = "resolv.conf"
 )
 
-// What the components may ask of the API server per second, and at once. The API server's own priorities are the real brake:
-// a cluster on which speed is measured must not wait for a client's limit.
+// Limits of the components' requests to the API server, per second and in a burst. They are high because the API server's
+// priorities limit the load, and a cluster that measures speed must not wait for a client-side limit.
 const (
 	clientQPS   = 400
 	clientBurst = 800
 )
 
-// PauseImage is the image of every pod's sandbox; the supervisor puts it into the registry.
+// PauseImage is the image of every pod's sandbox. The supervisor loads it into the registry.
 const PauseImage = "localkube.internal/pause:1"
 
 //go:embed files
 var files embed.FS
 
-// fileData is what the templates can refer to.
+// fileData is the data of the templates.
 type fileData struct {
 	Cluster
 	ID, NodeName, PodCIDR, DNSIP, KubeletRoot, Socket, PauseImage string
@@ -42,7 +42,7 @@ type fileData struct {
 	Registry                                                      string
 }
 
-// Files renders the configuration files of a node's components, by their path below the folder config.
+// Files renders the configuration files of a node's components. The keys are paths below the folder config.
 func (c Cluster) Files() (map[string]string, error) {
 	data := fileData{
 		Cluster: c, ID: c.Dir.ID(), NodeName: NodeName, PodCIDR: PodCIDR, DNSIP: DNSIP, KubeletRoot: KubeletRoot,
@@ -102,5 +102,5 @@ func (c Cluster) WriteFiles() error {
 	return nil
 }
 
-// ResolvConf is the path of the file from which the node and its pods learn how to resolve names.
+// ResolvConf is the path of the resolver configuration of the node and its pods.
 func (c Cluster) ResolvConf() string { return c.Dir.Config(resolvFile) }

@@ -14,17 +14,19 @@ import (
 
 // Paths in the node's mount namespace, in which these folders are private to the cluster.
 const (
-	// ContainerdSocket is where containerd listens.
+	// ContainerdSocket is the socket that containerd listens on.
 	ContainerdSocket = "/run/containerd/containerd.sock"
-	// KubeletRoot is the kubelet's folder; some paths below it are fixed in the kubelet.
+	// KubeletRoot is the kubelet's folder. The kubelet has some paths below it hard-coded.
 	KubeletRoot = "/var/lib/kubelet"
-	// ContainerLogs is where the kubelet links the logs of containers by name; the path is fixed in the kubelet.
+	// ContainerLogs is the folder in which the kubelet links the logs of containers by name. The kubelet has the path
+	// hard-coded.
 	ContainerLogs = "/var/log/containers"
-	// HostPathVolumes is where the controller manager makes the volumes of the default storage class; the path is fixed in it.
+	// HostPathVolumes is the folder in which the controller manager creates the volumes of the default storage class. The
+	// controller manager has the path hard-coded.
 	HostPathVolumes = "/tmp/hostpath_pv"
 )
 
-// The client configurations of the components, by the names of their files.
+// File names of the components' client configurations.
 const (
 	controllerManagerConfig = "controller-manager.kubeconfig"
 	schedulerConfig         = "scheduler.kubeconfig"
@@ -32,19 +34,19 @@ const (
 	nodeConfig              = "node.kubeconfig"
 )
 
-// ContainerdSpec is the container runtime.
+// ContainerdSpec starts the container runtime.
 func (c Cluster) ContainerdSpec() Spec {
 	return Spec{
 		Name: Containerd,
 		Path: c.BinDir + "/containerd",
 		Args: []string{"--config=" + c.Dir.Config(containerdFile)},
-		// containerd finds its shim, and the shim runc, on the path.
+		// containerd finds its shim, and the shim finds runc, in PATH.
 		Env:     []string{"PATH=" + c.BinDir + ":/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
 		Healthy: runtimeReady,
 	}
 }
 
-// runtimeReady asks the container runtime whether it and its network are ready.
+// runtimeReady reports an error unless the container runtime and its network are ready.
 func runtimeReady(ctx context.Context) error {
 	connection, err := grpc.NewClient("unix://"+ContainerdSocket, grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
@@ -58,16 +60,16 @@ func runtimeReady(ctx context.Context) error {
 		return fmt.Errorf("cannot ask containerd for its status: %w", err)
 	}
 	for _, condition := range answer.GetStatus().GetConditions() {
-		// Its other conditions are warnings.
+		// The other conditions are warnings.
 		needed := condition.GetType() == cri.RuntimeReady || condition.GetType() == cri.NetworkReady
 		if needed && !condition.GetStatus() {
-			return fmt.Errorf("containerd says %s=false: %s", condition.GetType(), condition.GetMessage())
+			return fmt.Errorf("containerd reports %s=false: %s", condition.GetType(), condition.GetMessage())
 		}
 	}
 	return nil
 }
 
-// ControllerManagerSpec is the controller manager.
+// ControllerManagerSpec starts the controller manager.
 func (c Cluster) ControllerManagerSpec() Spec {
 	spec := Spec{
 		Name: role.ControllerManager,
@@ -87,7 +89,7 @@ func (c Cluster) ControllerManagerSpec() Spec {
 			"--service-cluster-ip-range=" + ServiceCIDR,
 			"--enable-hostpath-provisioner=true",
 			"--flex-volume-plugin-dir=" + c.Dir.FlexVolumes(),
-			// There is one of it; an election would only delay the start.
+			// There is only one instance, so an election would only delay the start.
 			"--leader-elect=false",
 			fmt.Sprintf("--kube-api-qps=%d", clientQPS),
 			fmt.Sprintf("--kube-api-burst=%d", clientBurst),
@@ -100,7 +102,7 @@ func (c Cluster) ControllerManagerSpec() Spec {
 	return spec
 }
 
-// SchedulerSpec is the scheduler.
+// SchedulerSpec starts the scheduler.
 func (c Cluster) SchedulerSpec() Spec {
 	return Spec{
 		Name: role.Scheduler,
@@ -117,7 +119,7 @@ func (c Cluster) SchedulerSpec() Spec {
 	}
 }
 
-// KubeletSpec is the node's agent.
+// KubeletSpec starts the kubelet.
 func (c Cluster) KubeletSpec() Spec {
 	return Spec{
 		Name: role.Kubelet,
@@ -133,7 +135,7 @@ func (c Cluster) KubeletSpec() Spec {
 	}
 }
 
-// ProxySpec makes Services work.
+// ProxySpec starts kube-proxy, which implements Services.
 func (c Cluster) ProxySpec() Spec {
 	return Spec{
 		Name:    role.Proxy,

@@ -14,10 +14,11 @@ import (
 	"github.com/sluice-ci/sluice/localkube/internal/state"
 )
 
-// probeTimeout bounds one question; a component that needs longer for its own health is not healthy.
+// probeTimeout bounds one health check. A component that needs longer is not healthy.
 const probeTimeout = 5 * time.Second
 
-// tlsProbe asks url, whose certificate authority ca signed, with the client certificate of that name. Only status 200 is healthy.
+// tlsProbe requests url with the client certificate of that name, and trusts servers of the authority ca. Only status 200 is
+// healthy.
 func tlsProbe(url string, dir state.Dir, ca, client string) Probe {
 	return func(ctx context.Context) error {
 		roots, err := os.ReadFile(dir.Cert(ca))
@@ -35,7 +36,7 @@ func tlsProbe(url string, dir state.Dir, ca, client string) Probe {
 	}
 }
 
-// httpProbe asks url without encryption.
+// httpProbe requests url without encryption.
 func httpProbe(url string) Probe {
 	return func(ctx context.Context) error { return get(ctx, &http.Transport{}, url) }
 }
@@ -50,7 +51,7 @@ func get(ctx context.Context, transport *http.Transport, url string) error {
 	}
 	response, err := (&http.Client{Transport: transport}).Do(request)
 	if err != nil {
-		return err // names the method and the URL already
+		return err // the error names the method and the URL
 	}
 	defer response.Body.Close()
 	if response.StatusCode == http.StatusOK {
@@ -58,7 +59,7 @@ func get(ctx context.Context, transport *http.Transport, url string) error {
 	}
 	body, err := io.ReadAll(io.LimitReader(response.Body, 2048))
 	if err != nil {
-		return fmt.Errorf("cannot read the answer of %q: %w", url, err)
+		return fmt.Errorf("cannot read the response of %q: %w", url, err)
 	}
-	return fmt.Errorf("%q answers %s: %s", url, response.Status, strings.TrimSpace(string(body)))
+	return fmt.Errorf("%q responded with %s: %s", url, response.Status, strings.TrimSpace(string(body)))
 }

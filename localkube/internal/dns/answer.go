@@ -1,5 +1,5 @@
-// Package dns resolves names for the node and its pods: those of Services from the API server, all others through the host's
-// name servers. It knows what pods ask for, A records; it has no records of the types SRV and PTR and no names of pods.
+// Package dns resolves names for the node and its pods: the names of Services from the API server, all others through the
+// host's name servers. It has the A records that pods ask for. It has no SRV and PTR records and no names of pods.
 package dns
 
 import (
@@ -13,19 +13,21 @@ import (
 const (
 	// Domain is the domain of the cluster.
 	Domain = "cluster.local."
-	// services is the part of it in which Services have names.
+	// services is the part of the domain that holds the names of Services.
 	services = "svc." + Domain
-	// ttl is how many seconds an answer may be kept. Services come and go quickly in a cluster of this kind.
+	// ttl is the number of seconds for which a client may cache an answer. It is short, because Services of such a cluster
+	// change quickly.
 	ttl = 5
 )
 
-// Source knows the addresses of Services.
+// Source returns the addresses of Services.
 type Source interface {
-	// Addresses returns the addresses of a Service, or of one host of it if host is not empty; ok is false if there is no such name.
+	// Addresses returns the addresses of a Service, or of one host of it if host is not empty. ok is false if the name does
+	// not exist.
 	Addresses(namespace, service, host string) (addresses []netip.Addr, ok bool)
 }
 
-// answer answers a query for a name of the cluster. ok is false if the query is about another name, and has to be asked elsewhere.
+// answer answers a query for a name of the cluster. ok is false if the query is about another name and must be forwarded.
 func answer(query []byte, source Source) (reply []byte, ok bool, err error) {
 	var parser dnsmessage.Parser
 	header, err := parser.Start(query)
@@ -61,7 +63,8 @@ func answer(query []byte, source Source) (reply []byte, ok bool, err error) {
 	return reply, true, nil
 }
 
-// lookUp finds the addresses of [host.]service.namespace.svc.cluster.local. Names above those of Services exist, but have no addresses.
+// lookUp finds the addresses of [host.]service.namespace.svc.cluster.local. The parent domains of Services exist, but have no
+// addresses.
 func lookUp(name string, source Source) (addresses []netip.Addr, known bool) {
 	if name == Domain || name == services {
 		return nil, true
@@ -93,7 +96,7 @@ func records(name dnsmessage.Name, addresses []netip.Addr) []dnsmessage.Resource
 	return all
 }
 
-// failure is the answer to a query that nobody could answer. It is nil if the query is not one.
+// failure returns the answer to a query that no name server could answer, or nil if the message is not a query.
 func failure(query []byte) []byte {
 	var parser dnsmessage.Parser
 	header, err := parser.Start(query)

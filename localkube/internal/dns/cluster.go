@@ -14,26 +14,26 @@ import (
 	discovery "k8s.io/client-go/listers/discovery/v1"
 )
 
-// Cluster is a Source that keeps itself up to date from the API server.
+// Cluster is a Source that watches the API server.
 type Cluster struct {
 	services core.ServiceLister
 	slices   discovery.EndpointSliceLister
 }
 
-// Watch returns a source that follows the API server until ctx ends. It waits until it knows everything that there is.
+// Watch returns a source that watches the API server until ctx ends. It returns after the first complete list.
 func Watch(ctx context.Context, client kubernetes.Interface) (*Cluster, error) {
 	factory := informers.NewSharedInformerFactory(client, 0)
 	c := &Cluster{
 		services: factory.Core().V1().Services().Lister(),
 		slices:   factory.Discovery().V1().EndpointSlices().Lister(),
 	}
-	// Asking for the informers is what makes the factory start them.
+	// A call of Informer makes the factory start the informer.
 	_ = factory.Core().V1().Services().Informer()
 	_ = factory.Discovery().V1().EndpointSlices().Informer()
 	factory.Start(ctx.Done())
 	for _, synced := range factory.WaitForCacheSync(ctx.Done()) {
 		if !synced {
-			return nil, errors.New("cannot learn the names of Services: told to stop")
+			return nil, errors.New("cannot list Services: stopped before the list was complete")
 		}
 	}
 	return c, nil
@@ -60,7 +60,7 @@ func (c *Cluster) Addresses(namespace, service, host string) ([]netip.Addr, bool
 	return addresses, host == "" || len(addresses) > 0
 }
 
-// endpoints collects the addresses of the endpoints that are ready, or of the one with that host name.
+// endpoints collects the addresses of the ready endpoints, or of the one with that host name.
 func endpoints(slices []*discoveryv1.EndpointSlice, host string) []netip.Addr {
 	var addresses []netip.Addr
 	for _, slice := range slices {

@@ -52,38 +52,38 @@ func TestAnswer(t *testing.T) {
 		elsewhere bool
 	}{
 		"Service": {reason: "A Service has one address.", name: "web.shop.svc.cluster.local.", want: []string{"10.96.1.1"}},
-		"Case":    {reason: "Names are the same in any case.", name: "WEB.shop.SVC.cluster.local.", want: []string{"10.96.1.1"}},
+		"Case":    {reason: "Names are case-insensitive.", name: "WEB.shop.SVC.cluster.local.", want: []string{"10.96.1.1"}},
 		"Headless": {
-			reason: "A headless Service has those of its endpoints that are ready.",
+			reason: "A headless Service has the addresses of its ready endpoints.",
 			name:   "db.shop.svc.cluster.local.",
 			want:   []string{"10.244.0.5", "10.244.0.6"},
 		},
 		"Host": {
-			reason: "A pod of a StatefulSet has a name of its own.",
+			reason: "A pod of a StatefulSet has its own name.",
 			name:   "db-0.db.shop.svc.cluster.local.",
 			want:   []string{"10.244.0.5"},
 		},
-		"NoHost":  {reason: "Only those that there are have.", name: "db-9.db.shop.svc.cluster.local.", rcode: dnsmessage.RCodeNameError},
-		"Unknown": {reason: "There is no such Service.", name: "nope.shop.svc.cluster.local.", rcode: dnsmessage.RCodeNameError},
+		"NoHost":  {reason: "A pod that does not exist has no name.", name: "db-9.db.shop.svc.cluster.local.", rcode: dnsmessage.RCodeNameError},
+		"Unknown": {reason: "The Service does not exist.", name: "nope.shop.svc.cluster.local.", rcode: dnsmessage.RCodeNameError},
 		"Namespace": {
-			reason: "There is none of this name in this namespace.",
+			reason: "This namespace has no Service of this name.",
 			name:   "web.other.svc.cluster.local.",
 			rcode:  dnsmessage.RCodeNameError,
 		},
 		"Search": {
-			reason: "Resolvers first try the name below each search domain.",
+			reason: "Resolvers first try the name with each search domain appended.",
 			name:   "example.org.shop.svc.cluster.local.",
 			rcode:  dnsmessage.RCodeNameError,
 		},
 		"Domain": {reason: "The domain itself exists.", name: "cluster.local."},
 		"IPv6": {
-			reason: "The name exists, but not with an address of this kind.",
+			reason: "The name exists, but has no address of this type.",
 			name:   "web.shop.svc.cluster.local.",
 			kind:   dnsmessage.TypeAAAA,
 		},
-		"External": {reason: "A name for another name is none of ours, but it exists.", name: "elsewhere.shop.svc.cluster.local."},
-		"World":    {reason: "All other names are for the host's name servers.", name: "example.org.", elsewhere: true},
-		"Suffix":   {reason: "A domain that only ends alike is another one.", name: "notcluster.local.", elsewhere: true},
+		"External": {reason: "A Service of type ExternalName exists, but has no address.", name: "elsewhere.shop.svc.cluster.local."},
+		"World":    {reason: "All other names are forwarded to the host's name servers.", name: "example.org.", elsewhere: true},
+		"Suffix":   {reason: "A domain that only has the same suffix is another domain.", name: "notcluster.local.", elsewhere: true},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -114,13 +114,13 @@ func TestAnswer(t *testing.T) {
 func TestAnswerRefusesGarbage(t *testing.T) {
 	for _, garbage := range [][]byte{nil, {1}, make([]byte, headerLength)} {
 		if _, _, err := answer(garbage, nothing{}); err == nil {
-			t.Errorf("%v counts as a query", garbage)
+			t.Errorf("%v was accepted as a query", garbage)
 		}
 	}
 }
 
-// TestServer asks over both transports, for a name of the cluster, for one that the host's name server knows, and, after that has gone,
-// for one that nobody can resolve.
+// TestServer queries over both transports: a name of the cluster, a name that the host's name server knows, and, when that
+// server is gone, a name that cannot be resolved.
 func TestServer(t *testing.T) {
 	upstream := hostServer(t)
 	socket, err := net.Dial("udp", upstream.LocalAddr().String())
@@ -178,7 +178,7 @@ func TestResolvConf(t *testing.T) {
 	}
 }
 
-// hostServer is a name server that says 192.0.2.7 to everything.
+// hostServer is a name server that answers every query with 192.0.2.7.
 func hostServer(t *testing.T) net.PacketConn {
 	t.Helper()
 	socket, err := net.ListenPacket("udp", "127.0.0.1:0")
@@ -273,13 +273,13 @@ func dial(t *testing.T, network, address string) net.Conn {
 	return connection
 }
 
-// nothing is a source that knows no names.
+// nothing is a source without names.
 type nothing struct{}
 
 // Addresses implements Source.
 func (nothing) Addresses(string, string, string) ([]netip.Addr, bool) { return nil, false }
 
-func TestAskGivesUpWithItsContext(t *testing.T) {
+func TestAskEndsWithItsContext(t *testing.T) {
 	silent, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -293,6 +293,6 @@ func TestAskGivesUpWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := NewUpstream(socket).ask(ctx, query(t, 1, "example.org.", dnsmessage.TypeA), overUDP); err == nil {
-		t.Error("a name server that says nothing has answered")
+		t.Error("there is an answer of a silent name server")
 	}
 }

@@ -5,10 +5,10 @@ import (
 	"strings"
 )
 
-// maxNameservers is how many name servers a resolver asks (resolv.conf(5)).
+// maxNameservers is the number of name servers that a resolver uses (resolv.conf(5)).
 const maxNameservers = 3
 
-// ParseNameservers returns the name servers that the text of a resolver configuration names.
+// ParseNameservers returns the name servers in the text of a resolver configuration.
 func ParseNameservers(text string) []netip.Addr {
 	var servers []netip.Addr
 	for line := range strings.Lines(text) {
@@ -23,7 +23,7 @@ func ParseNameservers(text string) []netip.Addr {
 	return servers
 }
 
-// Redirect is the configuration with our server in the place of those that it names.
+// Redirect returns the configuration with our name server instead of the ones that it names.
 func Redirect(text string, server netip.Addr) string {
 	var out strings.Builder
 	out.WriteString("nameserver " + server.String() + "\n")

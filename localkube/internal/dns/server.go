@@ -14,23 +14,23 @@ import (
 const Port = 53
 
 const (
-	// maxMessage is the largest message over UDP in bytes that we take; clients announce at most 4096.
+	// maxMessage is the size in bytes of the largest UDP message that the server reads. Clients announce at most 4096.
 	maxMessage = 4096
-	// upstreamTimeout is how long one of the host's name servers may take. Resolvers ask again after 5 seconds.
+	// upstreamTimeout bounds the answer of one host name server. Resolvers retry after 5 seconds.
 	upstreamTimeout = 2 * time.Second
-	// idleTimeout ends a TCP connection on which nothing is asked.
+	// idleTimeout closes a TCP connection without queries.
 	idleTimeout = 10 * time.Second
 )
 
 // Server answers queries.
 type Server struct {
-	// Source knows the names of the cluster.
+	// Source holds the names of the cluster.
 	Source Source
-	// Upstreams are the host's name servers, in the order in which they are asked.
+	// Upstreams are the host's name servers, in the order of use.
 	Upstreams []*Upstream
 }
 
-// ServePacket answers queries that arrive as datagrams, until the socket is closed.
+// ServePacket answers UDP queries until the socket is closed.
 func (s *Server) ServePacket(socket net.PacketConn) error {
 	for {
 		buffer := make([]byte, maxMessage)
@@ -43,14 +43,14 @@ func (s *Server) ServePacket(socket net.PacketConn) error {
 		}
 		go func() {
 			if reply := s.resolve(context.Background(), buffer[:n], overUDP); reply != nil {
-				// A client that does not get its answer asks again.
+				// A client that gets no answer retries.
 				_, _ = socket.WriteTo(reply, client)
 			}
 		}()
 	}
 }
 
-// Serve answers queries that arrive over TCP, until the listener is closed.
+// Serve answers TCP queries until the listener is closed.
 func (s *Server) Serve(listener net.Listener) error {
 	for {
 		connection, err := listener.Accept()
@@ -82,7 +82,8 @@ func (s *Server) converse(connection net.Conn) {
 	}
 }
 
-// transport is how a query came, and so how it is passed on: an answer may be too large for a datagram.
+// transport is the protocol of a query. The query is forwarded over the same protocol, because an answer may be too large for
+// UDP.
 type transport bool
 
 const (
@@ -90,7 +91,7 @@ const (
 	overTCP transport = true
 )
 
-// resolve answers the query; nil means that it deserves no answer.
+// resolve answers the query, or returns nil if the message is not a query.
 func (s *Server) resolve(ctx context.Context, query []byte, by transport) []byte {
 	reply, ok, err := answer(query, s.Source)
 	if err != nil {
@@ -110,7 +111,7 @@ func (s *Server) resolve(ctx context.Context, query []byte, by transport) []byte
 	return failure(query)
 }
 
-// readMessage reads a message with its length before it (RFC 1035, 4.2.2).
+// readMessage reads a message that follows its length (RFC 1035, 4.2.2).
 func readMessage(r io.Reader) ([]byte, error) {
 	var length [2]byte
 	if _, err := io.ReadFull(r, length[:]); err != nil {
@@ -125,7 +126,7 @@ func writeMessage(w io.Writer, message []byte) error {
 	if len(message) > 0xffff {
 		return fmt.Errorf("cannot send a message of %d bytes", len(message))
 	}
-	length := uint16(len(message)) //nolint:gosec // as was just checked
+	length := uint16(len(message)) //nolint:gosec // checked above
 	_, err := w.Write(append(binary.BigEndian.AppendUint16(nil, length), message...))
 	return err
 }

@@ -9,11 +9,11 @@ import (
 	"sync"
 )
 
-// headerLength is the length of a message's header in bytes; the identifier is its first two (RFC 1035, 4.1.1).
+// headerLength is the length of a message's header in bytes. The first two bytes are the identifier (RFC 1035, 4.1.1).
 const headerLength = 12
 
-// Upstream is one of the host's name servers. Datagrams to it go through a socket that was made in the host's network, so that even a
-// name server on the host's loopback address can be asked.
+// Upstream is one of the host's name servers. Its UDP socket was created in the host's network, so that a name server on the
+// host's loopback address can be reached, too.
 type Upstream struct {
 	socket  net.Conn
 	address string
@@ -23,17 +23,17 @@ type Upstream struct {
 	waiting map[uint16]chan []byte
 }
 
-// NewUpstream takes over the socket, which is connected to the name server.
+// NewUpstream takes ownership of the socket, which is connected to the name server.
 func NewUpstream(socket net.Conn) *Upstream {
 	u := &Upstream{socket: socket, address: socket.RemoteAddr().String(), waiting: map[uint16]chan []byte{}}
 	go u.receive()
 	return u
 }
 
-// ask passes the query on and waits for the answer.
+// ask forwards the query and waits for the answer.
 func (u *Upstream) ask(ctx context.Context, query []byte, by transport) ([]byte, error) {
 	if len(query) < headerLength {
-		return nil, errors.New("cannot pass on a query without a header")
+		return nil, errors.New("cannot forward a query without a header")
 	}
 	if by == overTCP {
 		return u.askTCP(ctx, query)
@@ -43,7 +43,7 @@ func (u *Upstream) ask(ctx context.Context, query []byte, by transport) ([]byte,
 		return nil, err
 	}
 	defer u.strike(id)
-	// Queries of different clients may have the same identifier, so on this socket they get one of ours.
+	// Queries of different clients may have the same identifier, so each gets a new one on this socket.
 	ours := binary.BigEndian.AppendUint16(nil, id)
 	if _, err := u.socket.Write(append(ours, query[2:]...)); err != nil {
 		return nil, fmt.Errorf("cannot ask name server %q: %w", u.address, err)
@@ -57,7 +57,8 @@ func (u *Upstream) ask(ctx context.Context, query []byte, by transport) ([]byte,
 	}
 }
 
-// askTCP dials the name server through the uplink, because a connected socket cannot be handed on before it is needed.
+// askTCP dials the name server through the uplink. A connected socket from the host's network is not possible here, because
+// it would have to be created before the query arrives.
 func (u *Upstream) askTCP(ctx context.Context, query []byte) ([]byte, error) {
 	connection, err := (&net.Dialer{}).DialContext(ctx, "tcp", u.address)
 	if err != nil {
@@ -95,7 +96,7 @@ func (u *Upstream) strike(id uint16) {
 	delete(u.waiting, id)
 }
 
-// receive hands every answer to who waits for it, for as long as the socket is open.
+// receive passes each answer to the query that waits for it, until the socket is closed.
 func (u *Upstream) receive() {
 	buffer := make([]byte, maxMessage)
 	for {
@@ -113,7 +114,7 @@ func (u *Upstream) receive() {
 		if ok {
 			select {
 			case answers <- reply:
-			default: // it has an answer already
+			default: // the query has an answer already
 			}
 		}
 	}

@@ -15,17 +15,17 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 )
 
-// refName is the annotation in which the index of an OCI layout names its images (image-spec, annotations).
+// refName is the annotation that holds the name of an image in the index of an OCI layout (image-spec, annotations).
 const refName = "org.opencontainers.image.ref.name"
 
-// Named is an image with the name that its archive gives it, which may be empty.
+// Named is an image with its name in the archive, which may be empty.
 type Named struct {
 	Name  string
 	Image v1.Image
 }
 
-// FromArchive reads the images from an archive as `docker save` writes it, or from an OCI layout, as a folder or in a tar archive.
-// scratch is a folder for unpacking, which the caller removes when the images are no longer needed.
+// FromArchive reads the images from an archive in the format of `docker save`, or from an OCI layout (a folder or a tar
+// archive). scratch is a folder for unpacking. The caller removes it when the images are no longer needed.
 func FromArchive(path, scratch string) ([]Named, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -57,7 +57,7 @@ func fromDocker(path string) ([]Named, error) {
 	for _, entry := range list {
 		if len(entry.RepoTags) == 0 {
 			if len(list) > 1 {
-				return nil, fmt.Errorf("cannot take images from %q: several, and one without a name", path)
+				return nil, fmt.Errorf("cannot read images from %q: it has several images, and one has no name", path)
 			}
 			image, err := tarball.Image(open, nil)
 			if err != nil {
@@ -88,7 +88,8 @@ func fromLayout(path string) ([]Named, error) {
 	return fromIndex(index, "")
 }
 
-// fromIndex collects the images of an index for this machine's architecture. An index within it is one image for several architectures.
+// fromIndex collects the images of an index for this machine's architecture. A nested index is one image for several
+// architectures.
 func fromIndex(index v1.ImageIndex, inherited string) ([]Named, error) {
 	manifest, err := index.IndexManifest()
 	if err != nil {
@@ -122,7 +123,7 @@ func fromIndex(index v1.ImageIndex, inherited string) ([]Named, error) {
 	return images, nil
 }
 
-// contains says whether the tar archive has a file of that name at its top.
+// contains reports whether the tar archive has a file of that name at its top level.
 func contains(path, file string) (bool, error) {
 	found := false
 	err := eachEntry(path, func(header *tar.Header, _ io.Reader) error {
@@ -132,7 +133,7 @@ func contains(path, file string) (bool, error) {
 	return found, err
 }
 
-// unpack writes the files of the tar archive below dir. Names that lead out of it are refused.
+// unpack extracts the files of the tar archive to dir. It refuses names that lead outside dir.
 func unpack(path, dir string) error {
 	root, err := os.OpenRoot(dir)
 	if err != nil {

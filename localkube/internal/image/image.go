@@ -1,4 +1,4 @@
-// Package image makes container images out of what is at hand, and pushes images to the cluster's registry.
+// Package image builds container images from files of this machine, and pushes images to the cluster's registry.
 package image
 
 import (
@@ -24,7 +24,7 @@ import (
 	"github.com/sluice-ci/sluice/localkube/internal/registry"
 )
 
-// Config is what an image says about the process that runs from it.
+// Config is the configuration of an image: the process that runs from it.
 type Config struct {
 	Entrypoint []string
 	Cmd        []string
@@ -34,7 +34,7 @@ type Config struct {
 	User       string
 }
 
-// FromRootfs makes an image of one layer from a folder, or from a tar archive (optionally compressed with gzip) of one.
+// FromRootfs builds an image of one layer from a folder, or from a tar archive (optionally compressed with gzip) of a folder.
 func FromRootfs(path string, config Config) (v1.Image, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -51,7 +51,7 @@ func FromRootfs(path string, config Config) (v1.Image, error) {
 	return fromLayer(layer, config)
 }
 
-// FromFile makes an image that holds nothing but one program, at /name.
+// FromFile builds an image that holds only one program, at /name.
 func FromFile(path, name string) (v1.Image, error) {
 	content, err := os.ReadFile(path)
 	if err != nil {
@@ -98,8 +98,8 @@ func fromLayer(layer v1.Layer, config Config) (v1.Image, error) {
 	return mutate.ConfigMediaType(image, types.OCIConfigJSON), nil
 }
 
-// archive streams the folder as a tar archive with the owners and modes that its files have. Sockets are left out: an
-// archive cannot hold them.
+// archive streams the folder as a tar archive, with the owners and modes of its files. It omits sockets, because an archive
+// cannot hold them.
 func archive(root string) io.ReadCloser {
 	reader, writer := io.Pipe()
 	go func() {
@@ -141,7 +141,7 @@ func add(w *tar.Writer, root, path string, entry fs.DirEntry) error {
 	if info.IsDir() {
 		header.Name += "/"
 	}
-	// Names are those of this machine; an image knows numbers.
+	// The names are those of this machine; an image uses numbers.
 	header.Uname, header.Gname = "", ""
 	if stat, ok := info.Sys().(*syscall.Stat_t); ok {
 		header.Uid, header.Gid = int(stat.Uid), int(stat.Gid)
@@ -161,7 +161,7 @@ func add(w *tar.Writer, root, path string, entry fs.DirEntry) error {
 	return err
 }
 
-// Stored is the name under which the registry at the address keeps the image that pods call by the given name.
+// Stored returns the name under which the registry at the address stores the image that pods call by the given name.
 func Stored(server, image string) (name.Reference, error) {
 	reference, err := name.ParseReference(image)
 	if err != nil {
@@ -169,7 +169,7 @@ func Stored(server, image string) (name.Reference, error) {
 	}
 	host := reference.Context().RegistryStr()
 	if host == name.DefaultRegistry {
-		host = "docker.io" // what containerd calls it
+		host = "docker.io" // the name that containerd uses
 	}
 	path := registry.Folder(host) + "/" + reference.Context().RepositoryStr()
 	if host == server {
@@ -186,7 +186,7 @@ func Stored(server, image string) (name.Reference, error) {
 	return stored, nil
 }
 
-// Push puts the image into the registry at the address, under the name by which pods call it. It returns the digest.
+// Push pushes the image to the registry at the address, under the name that pods use. It returns the digest.
 func Push(server, image string, content v1.Image) (v1.Hash, error) {
 	reference, err := Stored(server, image)
 	if err != nil {

@@ -55,7 +55,7 @@ func TestFromRootfs(t *testing.T) {
 		t.Errorf("configuration -want +got:\n%s", diff)
 	}
 
-	// The same from an archive.
+	// The same image from an archive.
 	path := filepath.Join(t.TempDir(), "rootfs.tar")
 	packed, err := io.ReadAll(archive(root))
 	if err != nil {
@@ -73,9 +73,9 @@ func TestFromRootfs(t *testing.T) {
 	}
 }
 
-func TestFromRootfsThatIsNotThere(t *testing.T) {
+func TestFromMissingRootfs(t *testing.T) {
 	if _, err := FromRootfs(filepath.Join(t.TempDir(), "nothing"), Config{}); err == nil {
-		t.Error("an image was made of nothing")
+		t.Error("an image was built from a missing folder")
 	}
 }
 
@@ -125,7 +125,7 @@ func TestFromArchive(t *testing.T) {
 		reason string
 		path   string
 	}{
-		"Docker":     {reason: "What `docker save` and ko write.", path: docker},
+		"Docker":     {reason: "`docker save` and ko write this format.", path: docker},
 		"OCIFolder":  {reason: "An OCI layout names its images by annotation.", path: oci},
 		"OCIArchive": {reason: "An OCI layout is often packed.", path: packed},
 	}
@@ -145,7 +145,7 @@ func TestFromArchive(t *testing.T) {
 	}
 }
 
-func TestFromArchiveRefusesNamesThatLeadOut(t *testing.T) {
+func TestFromArchiveRefusesNamesOutsideTheFolder(t *testing.T) {
 	dir := t.TempDir()
 	var packed bytes.Buffer
 	w := tar.NewWriter(&packed)
@@ -182,12 +182,12 @@ func TestStored(t *testing.T) {
 		want   string
 	}{
 		"Short": {
-			reason: "A name without a registry is one of Docker's.",
+			reason: "A name without a registry is in Docker's registry.",
 			image:  "busybox",
 			want:   "127.0.0.1:5001/docker.io/library/busybox:latest",
 		},
 		"Full": {
-			reason: "So it is when it is written out.",
+			reason: "The full name of Docker's registry is the same.",
 			image:  "docker.io/library/busybox:1",
 			want:   "127.0.0.1:5001/docker.io/library/busybox:1",
 		},
@@ -202,11 +202,11 @@ func TestStored(t *testing.T) {
 			want:   "127.0.0.1:5001/example.org_5000/a:1",
 		},
 		"Own": {
-			reason: "Our own images are what a push stores.",
+			reason: "An image of this registry has the name that a push stores.",
 			image:  "127.0.0.1:5001/sluice/inpod:1",
 			want:   "127.0.0.1:5001/sluice/inpod:1",
 		},
-		"Digest": {reason: "A digest stays one.", image: "example.org/a@sha256:" +
+		"Digest": {reason: "A digest is kept.", image: "example.org/a@sha256:" +
 			strings.Repeat("0", 64), want: "127.0.0.1:5001/example.org/a@sha256:" + strings.Repeat("0", 64)},
 	}
 	for name, tc := range cases {
@@ -221,7 +221,7 @@ func TestStored(t *testing.T) {
 		})
 	}
 	if _, err := Stored(registry, "UPPER CASE"); err == nil {
-		t.Error("a name that is none was accepted")
+		t.Error("an invalid name was accepted")
 	}
 }
 
@@ -246,11 +246,11 @@ func TestPush(t *testing.T) {
 		t.Fatal(err)
 	}
 	if pulled.Digest != digest {
-		t.Errorf("the registry has %s, pushed was %s", pulled.Digest, digest)
+		t.Errorf("the registry has %s, want %s", pulled.Digest, digest)
 	}
 }
 
-// contents lists the files of the image's only layer with mode and content.
+// contents lists the files of the image's only layer, with mode and content.
 func contents(t *testing.T, image v1.Image) map[string]string {
 	t.Helper()
 	all, err := image.Layers()
@@ -258,7 +258,7 @@ func contents(t *testing.T, image v1.Image) map[string]string {
 		t.Fatalf("%d layers, %v", len(all), err)
 	}
 	if err := validate.Layer(all[0]); err != nil {
-		t.Errorf("the layer is not what it says it is: %v", err)
+		t.Errorf("cannot read the layer: %v", err)
 	}
 	reader, err := all[0].Uncompressed()
 	if err != nil {

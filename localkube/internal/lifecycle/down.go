@@ -8,10 +8,11 @@ import (
 	"github.com/sluice-ci/sluice/localkube/internal/state"
 )
 
-// stopTimeout bounds how long the kernel may take to end the processes of a cluster.
+// stopTimeout bounds the time in which the kernel ends the processes of a cluster.
 const stopTimeout = 20 * time.Second
 
-// Down ends the cluster in dir, in whatever state it is, and removes what it wrote. Files of others in dir stay, and are named.
+// Down ends the cluster in dir, in any state, and removes what the cluster wrote. It keeps other files in dir, and prints
+// their names.
 func Down(dir state.Dir, out io.Writer) error {
 	unlock, err := dir.Lock()
 	if err != nil {
@@ -43,7 +44,7 @@ func Down(dir state.Dir, out io.Writer) error {
 	return nil
 }
 
-// remove removes what the cluster wrote, and says what it kept.
+// remove removes what the cluster wrote, and prints what it kept.
 func remove(dir state.Dir, out io.Writer) error {
 	kept, err := dir.Remove()
 	if note := dir.Kept(kept); note != "" {
@@ -52,8 +53,8 @@ func remove(dir state.Dir, out io.Writer) error {
 	return err
 }
 
-// stop ends all processes of the cluster and removes what they left outside of its directory. The supervisor is killed without asking:
-// the kernel then ends everything that it owns, which is the same as what happens in a crash, and cannot hang as a shutdown can.
+// stop ends all processes of the cluster and removes what they left outside its directory. It kills the supervisor, and the
+// kernel then ends every process that the supervisor owns. This is the same as a crash, and cannot hang as a shutdown can.
 func stop(dir state.Dir, c state.Cluster) error {
 	components, err := dir.LoadComponents()
 	if err != nil {
@@ -61,7 +62,8 @@ func stop(dir state.Dir, c state.Cluster) error {
 	}
 	processes := []state.Process{c.Supervisor}
 	if c.APIOnly {
-		// Without a PID namespace the components are numbered as we number them; they end with the supervisor, a moment later.
+		// Without a PID namespace, the recorded numbers are those of the host. The components end shortly after the
+		// supervisor.
 		for _, one := range components {
 			processes = append(processes, one.Process)
 		}

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// explain adds the end of the log that the error names, because the log may be removed with the rest.
+// explain appends the end of the log that the error names, because the log may be removed with the cluster.
 func (o Options) explain(err error) error {
 	const lines = 15
 	_, path, found := strings.Cut(err.Error(), "its log is ")

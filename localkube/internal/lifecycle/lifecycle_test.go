@@ -21,7 +21,7 @@ func TestMatches(t *testing.T) {
 		options Options
 		want    string
 	}{
-		"Same": {reason: "The cluster that is asked for is there.", options: Options{APIPort: 6443}},
+		"Same": {reason: "The cluster exists with the requested settings.", options: Options{APIPort: 6443}},
 		"Port": {
 			reason:  "A cluster does not change its port: clients have it in their files.",
 			options: Options{APIPort: 7443},
@@ -29,7 +29,7 @@ func TestMatches(t *testing.T) {
 		},
 		"Nodes": {reason: "A cluster does not get or lose its node.", options: Options{APIPort: 6443, APIOnly: true}, want: "--api-only=true"},
 		"Tuning": {
-			reason:  "Settings that were asked for and are not in force would make a test prove nothing.",
+			reason:  "A test would prove nothing if its settings were not in effect.",
 			options: Options{APIPort: 6443, Tuning: state.Tuning{ContainerLogMaxSize: "1Mi"}}, want: `--container-log-max-size="1Mi"`,
 		},
 	}
@@ -57,7 +57,7 @@ func TestExplainShowsTheEndOfTheLog(t *testing.T) {
 		t.Errorf("the explanation lacks the cause or the log: %v", err)
 	}
 	if n := strings.Count(err.Error(), "chatter"); n > 20 {
-		t.Errorf("the explanation shows %d lines of chatter", n)
+		t.Errorf("the explanation shows %d lines that are not relevant", n)
 	}
 	if err := (Options{Dir: state.Dir(t.TempDir())}).explain(cause); err == nil {
 		t.Error("without a log the cause is lost")
@@ -75,17 +75,17 @@ func TestDownWithoutACluster(t *testing.T) {
 	}
 	left, err := os.ReadDir(filepath.Dir(string(dir)))
 	if err != nil || len(left) != 0 {
-		t.Errorf("it leaves %v, %v", left, err)
+		t.Errorf("files left behind: %v, %v", left, err)
 	}
 }
 
-func TestDownKeepsItsHandsOffOtherProcesses(t *testing.T) {
+func TestDownDoesNotKillOtherProcesses(t *testing.T) {
 	dir := state.Dir(t.TempDir())
 	self, err := state.Identify(os.Getpid())
 	if err != nil {
 		t.Fatal(err)
 	}
-	self.Start++ // the number is ours, but it is another process that was recorded
+	self.Start++ // the number is that of this process, but another process was recorded
 	if err := dir.SaveCluster(state.Cluster{APIOnly: true, Supervisor: self}); err != nil {
 		t.Fatal(err)
 	}
@@ -100,7 +100,7 @@ func TestDownKeepsItsHandsOffOtherProcesses(t *testing.T) {
 	}
 }
 
-func TestLookAtADeadCluster(t *testing.T) {
+func TestLookAtACrashedCluster(t *testing.T) {
 	dir := state.Dir(t.TempDir())
 	components := []state.Component{{Name: "etcd", Process: state.Process{PID: 2}, Since: time.Unix(0, 0)}}
 	if err := dir.SaveComponents(components); err != nil {
@@ -111,11 +111,11 @@ func TestLookAtADeadCluster(t *testing.T) {
 		t.Errorf("problems -want +got:\n%s", diff)
 	}
 	if status.Problem() == nil {
-		t.Error("a dead cluster has no problem")
+		t.Error("a crashed cluster has no problem")
 	}
 	for _, c := range status.Components {
 		if c.State != "does not run" || c.PID != 0 {
-			t.Errorf("%s is said to be %q with process %d", c.Name, c.State, c.PID)
+			t.Errorf("%s has state %q and process %d", c.Name, c.State, c.PID)
 		}
 	}
 }

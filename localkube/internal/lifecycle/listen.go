@@ -10,8 +10,8 @@ import (
 	"github.com/sluice-ci/sluice/localkube/internal/supervisor"
 )
 
-// choose decides about the ports and networks of the cluster; what an existing cluster has, it keeps.
-// The sockets are for a node's supervisor to inherit; without a node there are none in it.
+// choose selects the ports and networks of the cluster. An existing cluster keeps its own. The supervisor of a node inherits
+// the returned sockets; without a node there are none.
 func (o Options) choose(c *state.Cluster, exists bool) (*supervisor.Sockets, error) {
 	c.APIOnly, c.APIPort, c.Tuning, c.Supervisor = o.APIOnly, o.APIPort, o.Tuning, state.Process{}
 	api, err := port.Listen(c.APIPort)
@@ -21,7 +21,7 @@ func (o Options) choose(c *state.Cluster, exists bool) (*supervisor.Sockets, err
 	if !c.APIOnly {
 		return o.chooseForNode(c, api, exists)
 	}
-	// The API server binds the port itself; we only wanted to know that it can.
+	// The API server binds the port itself. The listener only checks that the port is free.
 	if err := api.Close(); err != nil {
 		return nil, fmt.Errorf("cannot close the listener: %w", err)
 	}
@@ -33,18 +33,18 @@ func (o Options) choose(c *state.Cluster, exists bool) (*supervisor.Sockets, err
 	return &supervisor.Sockets{}, nil
 }
 
-// socket is what net.TCPListener and net.UDPConn have in common.
+// socket is the common interface of net.TCPListener and net.UDPConn.
 type socket interface {
 	io.Closer
 	File() (*os.File, error)
 }
 
-// file takes over the socket.
+// file takes the file of the socket.
 func file(s socket) (*os.File, error) {
 	defer s.Close()
 	f, err := s.File()
 	if err != nil {
-		return nil, fmt.Errorf("cannot hand on a socket: %w", err)
+		return nil, fmt.Errorf("cannot pass a socket to the supervisor: %w", err)
 	}
 	return f, nil
 }

@@ -9,19 +9,19 @@ import (
 	"github.com/sluice-ci/sluice/localkube/internal/state"
 )
 
-// LoadOptions say what to load; exactly one of Rootfs and Archive is given.
+// LoadOptions select what to load. Exactly one of Rootfs and Archive is given.
 type LoadOptions struct {
-	// Name is what pods call the image. An archive may name its images itself.
+	// Name is the name that pods use for the image. An archive may contain the names of its images.
 	Name string
 	// Rootfs is a folder, or a tar archive of one, that becomes the image's only layer.
 	Rootfs string
 	// Archive is an archive of images, or a folder with an OCI layout.
 	Archive string
-	// Config is what the image made of Rootfs says about its process.
+	// Config configures the process of an image made of Rootfs.
 	Config image.Config
 }
 
-// Load puts images into the cluster's registry, from which every node pulls them.
+// Load pushes images to the cluster's registry, from which the node pulls them.
 func Load(c state.Cluster, o LoadOptions, out io.Writer) error {
 	if c.APIOnly || !c.Supervisor.Alive() {
 		return fmt.Errorf("cannot load an image: there is no registry, because the cluster is not up or has no node")

@@ -23,7 +23,7 @@ import (
 func (o Options) chooseForNode(c *state.Cluster, api *net.TCPListener, exists bool) (*supervisor.Sockets, error) {
 	var err error
 	if !exists {
-		// The node has a network of its own, in which this port is free.
+		// The node has its own network, in which this port is free.
 		c.EtcdPort = 2379
 		if c.Uplink, err = network.ChooseUplink(); err != nil {
 			return nil, errors.Join(err, api.Close())
@@ -51,8 +51,8 @@ func (o Options) chooseForNode(c *state.Cluster, api *net.TCPListener, exists bo
 	return sockets, nil
 }
 
-// connectNameservers returns the name servers in the resolver configuration that this host can send to, each with a socket connected to it.
-// A host without any, or without a network, has none.
+// connectNameservers returns the name servers in the resolver configuration that this host can send to, each with a connected
+// socket. The list is empty on a host without name servers or without a network.
 func connectNameservers(path string) ([]netip.Addr, []*os.File, error) {
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -66,7 +66,7 @@ func connectNameservers(path string) ([]netip.Addr, []*os.File, error) {
 	for _, server := range dns.ParseNameservers(string(text)) {
 		connection, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(netip.AddrPortFrom(server, dns.Port)))
 		if err != nil {
-			continue // there is no route to it
+			continue // no route to it
 		}
 		f, err := file(connection)
 		if err != nil {
@@ -77,7 +77,7 @@ func connectNameservers(path string) ([]netip.Addr, []*os.File, error) {
 	return servers, files, nil
 }
 
-// connect makes what the supervisor of a node cannot make from within its namespaces.
+// connect creates what the supervisor of a node cannot create from within its namespaces.
 func (o Options) connect(c state.Cluster, launched *supervisor.Launched) error {
 	if c.APIOnly {
 		return nil
@@ -90,7 +90,7 @@ func (o Options) connect(c state.Cluster, launched *supervisor.Launched) error {
 	})
 }
 
-// removeNode undoes what a node changed outside of its namespaces.
+// removeNode reverts what a node changed outside its namespaces.
 func removeNode(dir state.Dir) error {
 	if err := network.Disconnect(dir); err != nil {
 		return err
@@ -104,15 +104,15 @@ func removeNode(dir state.Dir) error {
 	return node.Leave(dir)
 }
 
-// need is something that a node cannot do without.
+// need is a file or program that a node requires.
 type need struct {
-	// path is where it is looked for: a file, or a program somewhere on the path.
+	// path is the path of the file, or the name of a program in PATH.
 	path string
-	// from says how to get it.
+	// from is the instruction how to install it.
 	from string
 }
 
-// nodeNeeds lists what has to be on the machine, with the Debian package that has it.
+// nodeNeeds lists the files and programs that a node requires, with their Debian packages.
 func nodeNeeds(bin string) []need {
 	const build = "build it with hack/build-localkube.sh"
 	return []need{
@@ -126,7 +126,7 @@ func nodeNeeds(bin string) []need {
 	}
 }
 
-// checkNode says everything at once that keeps a node from running here.
+// checkNode returns an error that lists everything that prevents a node from running here.
 func checkNode() error {
 	if os.Geteuid() != 0 {
 		return errors.New("cannot run a node: that needs root; use sudo, or --api-only for an API server alone")

@@ -17,7 +17,7 @@ import (
 	"github.com/sluice-ci/sluice/localkube/internal/state"
 )
 
-// write writes a file, with the folders that it needs.
+// write creates a file, and the folders above it.
 func write(t *testing.T, path string) {
 	t.Helper()
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
@@ -51,7 +51,7 @@ func tree(t *testing.T, root string) []string {
 	return all
 }
 
-// busyPort is a port that somebody else has, so that an `up` with it fails.
+// busyPort returns a port in use, so that an `up` with it fails.
 func busyPort(t *testing.T) int {
 	t.Helper()
 	listener, err := net.Listen("tcp4", "127.0.0.1:0")
@@ -62,7 +62,7 @@ func busyPort(t *testing.T) int {
 	return listener.Addr().(*net.TCPAddr).Port
 }
 
-// claimed makes the directory that of a cluster whose processes have all ended.
+// claimed marks the directory as that of a cluster whose processes have all ended.
 func claimed(t *testing.T, dir string) state.Dir {
 	t.Helper()
 	d, err := state.Resolve(dir)
@@ -82,22 +82,22 @@ func claimed(t *testing.T, dir string) state.Dir {
 	return d
 }
 
-// TestUpThatFailsRemovesNothing: an up that cannot get its port leaves the machine's files as they were, whatever it was
-// given as its directory. It once removed the whole directory, thesis and all.
+// TestUpThatFailsRemovesNothing: an up that cannot get its port must not change any file of the machine, whatever directory
+// it was given. It once removed the whole directory, with the user's files.
 func TestUpThatFailsRemovesNothing(t *testing.T) {
 	cases := map[string]struct {
 		reason string
-		// prepare makes what lies below root, and returns what --dir names.
+		// prepare creates files below root, and returns the value of --dir.
 		prepare func(t *testing.T, root string) string
-		want    string // in the error
+		want    string // part of the error
 	}{
 		"Missing": {
-			reason:  "What it made is removed again.",
+			reason:  "A directory that up created is removed.",
 			prepare: func(_ *testing.T, root string) string { return filepath.Join(root, "new") },
 			want:    "cannot use port",
 		},
 		"Empty": {
-			reason: "An empty directory existed before, so it stays.",
+			reason: "An empty directory existed before, so it is kept.",
 			prepare: func(t *testing.T, root string) string {
 				if err := os.Mkdir(filepath.Join(root, "empty"), 0o700); err != nil {
 					t.Fatal(err)
@@ -115,7 +115,7 @@ func TestUpThatFailsRemovesNothing(t *testing.T) {
 			want: `it contains "thesis.txt"; choose another with --dir`,
 		},
 		"ManyFiles": {
-			reason: "The error does not name thousands.",
+			reason: "The error names only a few of many files.",
 			prepare: func(t *testing.T, root string) string {
 				for _, name := range []string{"a", "b", "c", "d", "e", "f", "g"} {
 					write(t, filepath.Join(root, "precious", name))
@@ -125,7 +125,7 @@ func TestUpThatFailsRemovesNothing(t *testing.T) {
 			want: `"e" and 2 more`,
 		},
 		"Hidden": {
-			reason: "A hidden file is a file.",
+			reason: "A hidden file counts as a file.",
 			prepare: func(t *testing.T, root string) string {
 				write(t, filepath.Join(root, "precious", ".env"))
 				return filepath.Join(root, "precious")
@@ -133,7 +133,7 @@ func TestUpThatFailsRemovesNothing(t *testing.T) {
 			want: `".env"`,
 		},
 		"OurNames": {
-			reason: "Folders that are called as ours, but are not ours.",
+			reason: "Folders with the names of the cluster's folders may belong to a user.",
 			prepare: func(t *testing.T, root string) string {
 				write(t, filepath.Join(root, "project", "config", "app.yaml"))
 				write(t, filepath.Join(root, "project", "logs", "app.log"))
@@ -142,7 +142,7 @@ func TestUpThatFailsRemovesNothing(t *testing.T) {
 			want: `"config", "logs"`,
 		},
 		"OtherCluster": {
-			reason: "The state file of another program.",
+			reason: "A state file may belong to another program.",
 			prepare: func(t *testing.T, root string) string {
 				if err := os.WriteFile(filepath.Join(root, "cluster.json"), []byte(`{"name": "prod", "apiPort": 6443}`), 0o600); err != nil {
 					t.Fatal(err)
@@ -152,7 +152,7 @@ func TestUpThatFailsRemovesNothing(t *testing.T) {
 			want: `"cluster.json"`,
 		},
 		"Dot": {
-			reason: "The working directory is a directory like any other.",
+			reason: "The working directory gets no exception.",
 			prepare: func(t *testing.T, root string) string {
 				write(t, filepath.Join(root, "thesis.txt"))
 				t.Chdir(root)
@@ -161,7 +161,7 @@ func TestUpThatFailsRemovesNothing(t *testing.T) {
 			want: `"thesis.txt"`,
 		},
 		"Home": {
-			reason: "So is the home directory.",
+			reason: "The home directory gets no exception.",
 			prepare: func(t *testing.T, root string) string {
 				write(t, filepath.Join(root, "home", ".bashrc"))
 				t.Setenv("HOME", filepath.Join(root, "home"))
@@ -170,7 +170,7 @@ func TestUpThatFailsRemovesNothing(t *testing.T) {
 			want: `".bashrc"`,
 		},
 		"Link": {
-			reason: "A link is what it leads to.",
+			reason: "A link stands for its target.",
 			prepare: func(t *testing.T, root string) string {
 				write(t, filepath.Join(root, "precious", "thesis.txt"))
 				if err := os.Symlink("precious", filepath.Join(root, "link")); err != nil {
@@ -181,7 +181,7 @@ func TestUpThatFailsRemovesNothing(t *testing.T) {
 			want: `"thesis.txt"`,
 		},
 		"LinkToEmpty": {
-			reason: "Neither the link nor the directory is ours.",
+			reason: "Neither the link nor its target belongs to a cluster.",
 			prepare: func(t *testing.T, root string) string {
 				if err := errors.Join(os.Mkdir(filepath.Join(root, "empty"), 0o755), os.Symlink("empty", filepath.Join(root, "link"))); err != nil {
 					t.Fatal(err)
@@ -191,7 +191,7 @@ func TestUpThatFailsRemovesNothing(t *testing.T) {
 			want: "cannot use port",
 		},
 		"File": {
-			reason: "A file is no directory.",
+			reason: "A file is not a directory.",
 			prepare: func(t *testing.T, root string) string {
 				write(t, filepath.Join(root, "thesis.txt"))
 				return filepath.Join(root, "thesis.txt")
@@ -199,7 +199,7 @@ func TestUpThatFailsRemovesNothing(t *testing.T) {
 			want: "not a directory",
 		},
 		"LockOfAnother": {
-			reason: "A lock file of another program beside the directory is not ours to remove.",
+			reason: "A lock file of another program beside the directory is kept.",
 			prepare: func(t *testing.T, root string) string {
 				if err := os.WriteFile(filepath.Join(root, "poetry.lock"), nil, 0o644); err != nil {
 					t.Fatal(err)
@@ -209,7 +209,7 @@ func TestUpThatFailsRemovesNothing(t *testing.T) {
 			want: "cannot use port",
 		},
 		"StrangeLock": {
-			reason: "A file under the name of our lock that is not empty was not made by us.",
+			reason: "A file with the name of the lock that is not empty belongs to another program.",
 			prepare: func(t *testing.T, root string) string {
 				write(t, filepath.Join(root, ".new.localkube-lock"))
 				return filepath.Join(root, "new")
@@ -225,7 +225,7 @@ func TestUpThatFailsRemovesNothing(t *testing.T) {
 			want: "it has port 6443",
 		},
 		"WithinACluster": {
-			reason: "What lies in the directory of a cluster would be removed with that cluster.",
+			reason: "A directory within a cluster's directory would be removed with that cluster.",
 			prepare: func(t *testing.T, root string) string {
 				claimed(t, filepath.Join(root, "cluster"))
 				return filepath.Join(root, "cluster", "a", "b")
@@ -233,7 +233,7 @@ func TestUpThatFailsRemovesNothing(t *testing.T) {
 			want: "the directory of another cluster",
 		},
 		"CopyOfACluster": {
-			reason: "A backup is neither started nor removed.",
+			reason: "A backup of a cluster is neither started nor removed.",
 			prepare: func(t *testing.T, root string) string {
 				claimed(t, filepath.Join(root, "cluster"))
 				if err := os.CopyFS(filepath.Join(root, "backup"), os.DirFS(filepath.Join(root, "cluster"))); err != nil {
@@ -258,16 +258,16 @@ func TestUpThatFailsRemovesNothing(t *testing.T) {
 				err = Up(t.Context(), Options{Dir: dir, APIPort: port, APIOnly: true, Out: &bytes.Buffer{}})
 			}
 			if err == nil || !strings.Contains(err.Error(), tc.want) {
-				t.Errorf("%s\nup gives %v, want an error with %q", tc.reason, err, tc.want)
+				t.Errorf("%s\nthe error of up is %v, want an error with %q", tc.reason, err, tc.want)
 			}
 			if diff := cmp.Diff(before, tree(t, root)); diff != "" {
-				t.Errorf("%s\nwhat up changed, -before +after:\n%s", tc.reason, diff)
+				t.Errorf("%s\nfiles changed by up, -before +after:\n%s", tc.reason, diff)
 			}
 		})
 	}
 }
 
-// TestTwoUpsOnOneDirectory: the second one neither starts nor removes anything, by whatever name it knows the directory.
+// TestTwoUpsOnOneDirectory: the second up neither starts nor removes anything, by any name of the directory.
 func TestTwoUpsOnOneDirectory(t *testing.T) {
 	root, err := filepath.EvalSymlinks(t.TempDir())
 	if err != nil {
@@ -290,18 +290,18 @@ func TestTwoUpsOnOneDirectory(t *testing.T) {
 		}
 		err = Up(t.Context(), Options{Dir: dir, APIPort: 6443, APIOnly: true, Out: &bytes.Buffer{}})
 		if !errors.Is(err, state.ErrBusy) {
-			t.Errorf("a second up in %q gives %v", name, err)
+			t.Errorf("the error of a second up in %q is %v", name, err)
 		}
 		if err := Down(dir, &bytes.Buffer{}); !errors.Is(err, state.ErrBusy) {
-			t.Errorf("a down of %q during an up gives %v", name, err)
+			t.Errorf("the error of a down of %q during an up is %v", name, err)
 		}
 	}
 	if diff := cmp.Diff(before, tree(t, root)); diff != "" {
-		t.Errorf("what the second changed, -before +after:\n%s", diff)
+		t.Errorf("files changed by the second up, -before +after:\n%s", diff)
 	}
 }
 
-// TestDownRemovesWhatTheClusterMade: and nothing else. It once removed the whole directory.
+// TestDownRemovesWhatTheClusterMade: down removes the cluster's files only. It once removed the whole directory.
 func TestDownRemovesWhatTheClusterMade(t *testing.T) {
 	cases := map[string]struct {
 		reason  string
@@ -310,12 +310,12 @@ func TestDownRemovesWhatTheClusterMade(t *testing.T) {
 		says    string
 	}{
 		"Alone": {
-			reason:  "The directory was made by up, and goes as well.",
+			reason:  "A directory that up created is removed.",
 			prepare: func(t *testing.T, dir string) { claimed(t, dir) },
 			says:    "down after",
 		},
 		"ExistedBefore": {
-			reason: "The directory was there before up, and stays.",
+			reason: "A directory that existed before up is kept.",
 			prepare: func(t *testing.T, dir string) {
 				if err := os.Mkdir(dir, 0o755); err != nil {
 					t.Fatal(err)
@@ -336,10 +336,10 @@ func TestDownRemovesWhatTheClusterMade(t *testing.T) {
 				"/cluster d---------", "/cluster/notes d---------", "/cluster/notes/a d---------",
 				"/cluster/notes/a/b.txt = content of b.txt", "/cluster/thesis.txt = content of thesis.txt",
 			},
-			says: `cannot tell that it made "notes", "thesis.txt"`,
+			says: `has no record that it created "notes", "thesis.txt"`,
 		},
 		"LinkInside": {
-			reason: "A link is removed, and not what it leads to.",
+			reason: "A link is removed, and its target is kept.",
 			prepare: func(t *testing.T, dir string) {
 				claimed(t, dir)
 				write(t, filepath.Join(filepath.Dir(dir), "large", "db"))
@@ -351,7 +351,7 @@ func TestDownRemovesWhatTheClusterMade(t *testing.T) {
 			says: "down after",
 		},
 		"UpWasKilled": {
-			reason: "An up that was killed before it wrote its state is cleaned up.",
+			reason: "An up that was killed before it wrote its state can be removed.",
 			prepare: func(t *testing.T, dir string) {
 				if err := state.Dir(dir).Claim(); err != nil {
 					t.Fatal(err)
@@ -363,7 +363,7 @@ func TestDownRemovesWhatTheClusterMade(t *testing.T) {
 			says: "down after",
 		},
 		"OfAnEarlierVersion": {
-			reason: "Directories were not marked, and may have held files before; only the state is removed, so " +
+			reason: "A directory without a mark may have held files before. Only the state is removed, so " +
 				"that it does not count as a cluster.",
 			prepare: func(t *testing.T, dir string) {
 				write(t, filepath.Join(dir, "config", "app.yaml"))
@@ -375,7 +375,7 @@ func TestDownRemovesWhatTheClusterMade(t *testing.T) {
 			says: "remove the directory yourself if nothing in it is yours",
 		},
 		"NotOurs": {
-			reason: "The state file of another program is no cluster.",
+			reason: "A state file of another program is not a cluster.",
 			prepare: func(t *testing.T, dir string) {
 				write(t, filepath.Join(dir, "thesis.txt"))
 				if err := os.WriteFile(filepath.Join(dir, "cluster.json"), []byte(`{"name":"prod"}`), 0o600); err != nil {
@@ -399,7 +399,7 @@ func TestDownRemovesWhatTheClusterMade(t *testing.T) {
 				t.Fatalf("%s\n%v", tc.reason, err)
 			}
 			if !strings.Contains(out.String(), tc.says) {
-				t.Errorf("%s\nit says %q, want %q in it", tc.reason, out.String(), tc.says)
+				t.Errorf("%s\nthe output is %q, want %q in it", tc.reason, out.String(), tc.says)
 			}
 			left := slices.DeleteFunc(tree(t, root), func(line string) bool { return strings.HasPrefix(line, " ") })
 			if diff := cmp.Diff(tc.left, left, cmpopts.EquateEmpty()); diff != "" {
@@ -409,7 +409,7 @@ func TestDownRemovesWhatTheClusterMade(t *testing.T) {
 	}
 }
 
-// TestDownRefusesACopy: the state in a copy names the processes of the original, which must go on running.
+// TestDownRefusesACopy: the state in a copy names the processes of the original, which must keep running.
 func TestDownRefusesACopy(t *testing.T) {
 	root, err := filepath.EvalSymlinks(t.TempDir())
 	if err != nil {
@@ -422,7 +422,7 @@ func TestDownRefusesACopy(t *testing.T) {
 	before := tree(t, root)
 	err = Down(state.Dir(filepath.Join(root, "backup")), &bytes.Buffer{})
 	if err == nil || !strings.Contains(err.Error(), "it is a copy of") {
-		t.Errorf("down of a copy gives %v", err)
+		t.Errorf("the error of down of a copy is %v", err)
 	}
 	if diff := cmp.Diff(before, tree(t, root)); diff != "" {
 		t.Errorf("-before +after:\n%s", diff)

@@ -14,10 +14,10 @@ import (
 	"github.com/sluice-ci/sluice/localkube/internal/supervisor"
 )
 
-// statusTimeout bounds how long a cluster may take to say how it is.
+// statusTimeout bounds the time for the status of a cluster.
 const statusTimeout = 5 * time.Second
 
-// Status is how a cluster is.
+// Status is the status of a cluster.
 type Status struct {
 	Dir        string      `json:"dir"`
 	API        string      `json:"api"`
@@ -28,20 +28,20 @@ type Status struct {
 	Node string `json:"node,omitempty"`
 	// Versions are those of Kubernetes and, with a node, of its container runtime.
 	Versions []string `json:"versions"`
-	// Problems is empty if all is well.
+	// Problems is empty if the cluster is healthy.
 	Problems []string `json:"problems"`
 }
 
-// Component is how one of a cluster's processes is.
+// Component is the status of one of a cluster's processes.
 type Component struct {
 	Name string `json:"name"`
-	// PID is the process's number on this machine, 0 if it does not run.
+	// PID is the process's number on this machine, or 0 if it does not run.
 	PID   int       `json:"pid"`
 	Since time.Time `json:"since,omitzero"`
 	State string    `json:"state"`
 }
 
-// Problem is an error that says everything that is not well, nil if all is.
+// Problem returns an error that lists all problems, or nil if there are none.
 func (s *Status) Problem() error {
 	var all []error
 	for _, p := range s.Problems {
@@ -50,14 +50,14 @@ func (s *Status) Problem() error {
 	return errors.Join(all...)
 }
 
-// WriteJSON writes the status for programs.
+// WriteJSON writes the status as JSON, for programs.
 func (s *Status) WriteJSON(out io.Writer) error {
 	encoder := json.NewEncoder(out)
 	encoder.SetIndent("", "  ")
 	return encoder.Encode(s)
 }
 
-// WriteText writes the status for people.
+// WriteText writes the status as text, for people.
 func (s *Status) WriteText(out io.Writer) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "COMPONENT\tPID\tSINCE\tSTATE")
@@ -80,7 +80,7 @@ func (s *Status) WriteText(out io.Writer) error {
 	return w.Flush()
 }
 
-// Look asks the cluster how it is.
+// Look determines the status of the cluster.
 func Look(ctx context.Context, dir state.Dir, c state.Cluster) Status {
 	ctx, cancel := context.WithTimeout(ctx, statusTimeout)
 	defer cancel()
@@ -99,7 +99,7 @@ func Look(ctx context.Context, dir state.Dir, c state.Cluster) Status {
 	return s
 }
 
-// lookAtProcesses says whether the supervisor runs: without it nothing does.
+// lookAtProcesses reports whether the supervisor runs. Without it no component runs.
 func (s *Status) lookAtProcesses(dir state.Dir, c state.Cluster) (alive bool) {
 	alive = c.Supervisor.Alive()
 	own := Component{Name: supervisor.Name, PID: c.Supervisor.PID, State: "running"}
@@ -163,7 +163,7 @@ func (s *Status) lookAtAPI(ctx context.Context, dir state.Dir, c state.Cluster) 
 	s.Versions = append(s.Versions, info.ContainerRuntimeVersion, "kernel "+info.KernelVersion)
 }
 
-// trouble says what is wrong with a cluster that should be up; nil means that it is well.
+// trouble returns the problems of a cluster that should be up, or nil if there are none.
 func trouble(ctx context.Context, dir state.Dir, c state.Cluster) error {
 	status := Look(ctx, dir, c)
 	return status.Problem()

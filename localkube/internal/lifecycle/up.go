@@ -1,4 +1,4 @@
-// Package lifecycle brings clusters up and down and says how they are.
+// Package lifecycle brings clusters up and down and reports their status.
 package lifecycle
 
 import (
@@ -17,25 +17,26 @@ import (
 	"github.com/sluice-ci/sluice/localkube/internal/supervisor"
 )
 
-// Options are what a user can choose about a cluster.
+// Options are the settings of a cluster that a user can choose.
 type Options struct {
 	// Dir is the cluster's directory.
 	Dir state.Dir
 	// APIPort is the API server's port on the loopback address.
 	APIPort int
-	// APIOnly asks for etcd and the API server alone, for which no privileges are needed.
+	// APIOnly selects a cluster of etcd and the API server alone, which needs no privileges.
 	APIOnly bool
 	// Tuning of the node; must be zero with APIOnly.
 	Tuning state.Tuning
-	// Out is where the steps are told.
+	// Out receives the progress messages.
 	Out io.Writer
 }
 
-// Up brings the cluster up, unless it is. A cluster of which some part has died is started anew with what it had stored,
-// like a machine after a power cut. When it fails or ctx ends, nothing that it started goes on running.
+// Up brings the cluster up, unless it is up already. If a part of the cluster has died, Up restarts the whole cluster with
+// its stored data, as a machine restarts after a power failure. If it fails or ctx ends, no process that it started keeps
+// running.
 func Up(ctx context.Context, o Options) error {
 	began := time.Now()
-	// Before the lock, for which the folders above the directory are made.
+	// This must come before the lock, because the lock creates the folders above the directory.
 	if err := o.Dir.NotWithin(); err != nil {
 		return err
 	}
@@ -80,7 +81,7 @@ func Up(ctx context.Context, o Options) error {
 	return nil
 }
 
-// matches says whether a cluster that exists is the one that is asked for.
+// matches returns an error if an existing cluster has other settings than those requested.
 func (o Options) matches(old state.Cluster) error {
 	switch {
 	case old.APIPort != o.APIPort:
@@ -98,7 +99,7 @@ func (o Options) matches(old state.Cluster) error {
 	return nil
 }
 
-// undo ends what start started. Data of an existing cluster stays; of a cluster that never came up, all that it wrote is removed.
+// undo ends what start started. The data of an existing cluster is kept; everything that a new cluster wrote is removed.
 func (o Options) undo(cause error, existed bool) error {
 	c, begun, err := o.Dir.LoadCluster()
 	if begun && err == nil {
@@ -129,7 +130,7 @@ func (o Options) start(ctx context.Context, c state.Cluster, exists bool) error 
 			return err
 		}
 	}
-	// What an earlier run recorded about its processes is of no use to anybody.
+	// The records of an earlier start's processes are no longer useful.
 	if err := o.Dir.SaveComponents(nil); err != nil {
 		return err
 	}
@@ -150,7 +151,7 @@ func (o Options) start(ctx context.Context, c state.Cluster, exists bool) error 
 		return errors.Join(err, launched.Kill())
 	}
 	launched.GoAhead()
-	err = launched.Wait(ctx, func(e supervisor.Event) { o.tell(e.Step, e.Took) })
+	err = launched.Wait(ctx, func(e supervisor.Event) { o.report(e.Step, e.Took) })
 	if err != nil && ctx.Err() == nil {
 		err = o.explain(err)
 	}
@@ -165,11 +166,11 @@ func (o Options) step(name string, do func() error) error {
 	if err := do(); err != nil {
 		return err
 	}
-	o.tell(name, time.Since(began))
+	o.report(name, time.Since(began))
 	return nil
 }
 
-func (o Options) tell(name string, took time.Duration) {
+func (o Options) report(name string, took time.Duration) {
 	fmt.Fprintf(o.Out, "  %-26s %7s\n", name, seconds(took))
 }
 
@@ -186,12 +187,12 @@ func writeCertificates(dir state.Dir, c state.Cluster) error {
 	return pki.WriteKubeconfig(dir.Kubeconfig(), dir.PKI(), pki.Admin, "localkube", specs(dir, c).APIURL())
 }
 
-// specs gives access to what is known about the components of a cluster.
+// specs returns the cluster in the form that the builders of component specs need.
 func specs(dir state.Dir, c state.Cluster) component.Cluster {
 	return component.Cluster{Cluster: c, Dir: dir}
 }
 
-// BinDir is the folder in which this program lies, and containerd beside it.
+// BinDir returns the folder of this program and containerd.
 func BinDir() (string, error) {
 	executable, err := os.Executable()
 	if err != nil {

@@ -9,8 +9,8 @@ import (
 	"sync"
 )
 
-// Forward accepts connections until the listener is closed and joins each with a new one to the address.
-// The listener may belong to another network than the one in which the address is dialled: a socket stays where it was made.
+// Forward accepts connections until the listener is closed, and joins each with a new connection to the address. The listener
+// may belong to another network than the address: a socket stays in the network in which it was created.
 func Forward(listener *net.TCPListener, to netip.AddrPort) error {
 	for {
 		incoming, err := listener.AcceptTCP()
@@ -24,12 +24,13 @@ func Forward(listener *net.TCPListener, to netip.AddrPort) error {
 	}
 }
 
-// join copies in both directions. When one side has no more to say, the other is told so, and may still finish.
+// join copies in both directions. When one side closes its sending direction, join passes this on to the other side, which
+// may still finish.
 func join(incoming *net.TCPConn, to netip.AddrPort) {
 	defer incoming.Close()
 	outgoing, err := net.DialTCP("tcp", nil, net.TCPAddrFromAddrPort(to))
 	if err != nil {
-		return // the caller sees its connection closed, as it would if it had dialled the address itself
+		return // the caller's connection is closed, as if it had dialed the address itself
 	}
 	defer outgoing.Close()
 	var directions sync.WaitGroup
@@ -37,7 +38,7 @@ func join(incoming *net.TCPConn, to netip.AddrPort) {
 		directions.Go(func() {
 			_, err := io.Copy(pair[1], pair[0])
 			if err != nil {
-				// One side is gone, so the other direction has no purpose any more either.
+				// One side is closed, so the other direction has no purpose any more.
 				_ = pair[0].Close()
 				_ = pair[1].Close()
 				return

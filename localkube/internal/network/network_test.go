@@ -26,27 +26,27 @@ func TestFirstFree(t *testing.T) {
 		used   []netip.Prefix
 		want   string
 	}{
-		"Nothing": {reason: "The first one is taken.", pool: "198.18.0.0/15", want: "198.18.0.0/30"},
+		"Nothing": {reason: "The first network of the pool is chosen.", pool: "198.18.0.0/15", want: "198.18.0.0/30"},
 		"Clusters": {
-			reason: "What other clusters have is skipped.",
+			reason: "Networks of other clusters are skipped.",
 			pool:   "198.18.0.0/15",
 			used:   prefixes("198.18.0.0/30", "198.18.0.4/30"),
 			want:   "198.18.0.8/30",
 		},
 		"Gap": {
-			reason: "What a cluster gave back is used again.",
+			reason: "A network that is free again is reused.",
 			pool:   "198.18.0.0/15",
 			used:   prefixes("198.18.0.4/30"),
 			want:   "198.18.0.0/30",
 		},
 		"Larger": {
-			reason: "A larger network that contains it is in the way, too.",
+			reason: "A larger network that contains it is a conflict, too.",
 			pool:   "198.18.0.0/15",
 			used:   prefixes("198.18.0.0/24"),
 			want:   "198.18.1.0/30",
 		},
 		"Others": {
-			reason: "Networks outside of the pool, and of IPv6, do not matter.",
+			reason: "Networks outside of the pool, and IPv6 networks, are ignored.",
 			pool:   "198.18.0.0/15",
 			used:   prefixes("10.0.0.0/8", "fd00::/64"),
 			want:   "198.18.0.0/30",
@@ -107,7 +107,7 @@ func TestForward(t *testing.T) {
 			return
 		}
 		defer connection.Close()
-		// The answer comes only after the question has ended, so it shows that the end of one direction is passed on while the
+		// The answer follows the end of the question. It shows that Forward passes on the end of one direction while the
 		// other stays open.
 		question, err := io.ReadAll(connection)
 		if err != nil {
@@ -137,7 +137,7 @@ func TestForward(t *testing.T) {
 	}
 }
 
-func TestForwardClosesWhatItCannotPassOn(t *testing.T) {
+func TestForwardClosesConnectionsThatItCannotForward(t *testing.T) {
 	backend := listen(t)
 	address := addrPort(t, backend)
 	_ = backend.Close()

@@ -8,10 +8,10 @@ import (
 	"github.com/sluice-ci/sluice/localkube/internal/state"
 )
 
-// table is the name of the cluster's table of rules on the host.
+// table returns the name of the cluster's table of rules on the host.
 func table(dir state.Dir) string { return "localkube_" + dir.ID() }
 
-// hostRules let the node reach what the host reaches, under the host's address.
+// hostRules returns rules that let the node reach what the host reaches, with the host's address.
 func hostRules(dir state.Dir, u state.Uplink) string {
 	return fmt.Sprintf(`table ip %[1]s
 delete table ip %[1]s
@@ -24,8 +24,9 @@ table ip %[1]s {
 `, table(dir), u.Node, HostLink(dir))
 }
 
-// NodeRules let pods reach what the node reaches, under the node's address, and nobody reach the node from outside: the
-// API server and the kubelet listen on an address that pods can reach, and pods come from other links than the uplink.
+// NodeRules returns rules that let pods reach what the node reaches, with the node's address. They block connections to the
+// node from outside. The API server and the kubelet listen on an address that pods can reach, and pods use other links than
+// the uplink.
 func NodeRules(podCIDR string) string {
 	return fmt.Sprintf(`table ip localkube {
 	chain input {
@@ -46,18 +47,18 @@ func NodeRules(podCIDR string) string {
 `, nodeLink, podCIDR)
 }
 
-// AddHostRules makes the cluster's table on the host.
+// AddHostRules creates the cluster's table on the host.
 func AddHostRules(dir state.Dir, u state.Uplink) error {
 	return apply(hostRules(dir, u))
 }
 
-// RemoveHostRules removes the cluster's table on the host, if it is there.
+// RemoveHostRules removes the cluster's table on the host, if it exists.
 func RemoveHostRules(dir state.Dir) error {
-	// To add a table that exists changes nothing, and makes sure that there is one to delete.
+	// Adding a table that exists changes nothing, and ensures that there is a table to delete.
 	return apply(fmt.Sprintf("table ip %[1]s\ndelete table ip %[1]s\n", table(dir)))
 }
 
-// Apply is the command that changes the rules of the network in which it runs.
+// Apply returns the command that applies rules in the network in which it runs.
 func Apply(rules string) *exec.Cmd {
 	cmd := exec.Command("nft", "-f", "-")
 	cmd.Stdin = strings.NewReader(rules)

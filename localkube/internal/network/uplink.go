@@ -1,4 +1,5 @@
-// Package network joins the node's network with the host's, and forwards connections from the host's loopback address into it.
+// Package network connects the node's network with the host's, and forwards connections from the host's loopback address into
+// it.
 package network
 
 import (
@@ -16,17 +17,18 @@ import (
 const (
 	// nodeLink is the node's end of the uplink, in the node's network.
 	nodeLink = "uplink"
-	// uplinkBits is the length of an uplink's prefix: room for two hosts.
+	// uplinkBits is the prefix length of an uplink's network: room for two hosts.
 	uplinkBits = 30
 )
 
-// uplinkPool is where uplinks get their networks: the range for tests between networks (RFC 2544), which nobody routes.
+// uplinkPool is the range of the uplinks' networks: the range for benchmarks between networks (RFC 2544), which is not
+// routed.
 func uplinkPool() netip.Prefix { return netip.PrefixFrom(netip.AddrFrom4([4]byte{198, 18}), 15) }
 
-// HostLink is the name of the host's end of the cluster's uplink.
+// HostLink returns the name of the host's end of the cluster's uplink.
 func HostLink(dir state.Dir) string { return "lk" + dir.ID() }
 
-// ChooseUplink finds a network for an uplink that nothing on this host uses. The largest packet is that of the default route.
+// ChooseUplink chooses a network for the uplink that this host does not use. The MTU is that of the default route.
 func ChooseUplink() (state.Uplink, error) {
 	addresses, err := net.InterfaceAddrs()
 	if err != nil {
@@ -52,7 +54,7 @@ func ChooseUplink() (state.Uplink, error) {
 	return state.Uplink{Host: netip.PrefixFrom(host, uplinkBits), Node: host.Next(), MTU: mtu}, nil
 }
 
-// firstFree returns the first uplink network of the pool that overlaps with none that is used.
+// firstFree returns the first uplink network of the pool that does not overlap with a used one.
 func firstFree(pool netip.Prefix, used []netip.Prefix) (netip.Prefix, error) {
 	for address := pool.Addr(); pool.Contains(address); {
 		candidate := netip.PrefixFrom(address, uplinkBits)
@@ -75,7 +77,7 @@ func overlapsAny(candidate netip.Prefix, used []netip.Prefix) bool {
 	return false
 }
 
-// defaultMTU is the largest packet of the link that the default route takes; without a default route, that of Ethernet.
+// defaultMTU returns the MTU of the default route's link, or that of Ethernet if there is no default route.
 func defaultMTU() (int, error) {
 	const ethernet = 1500
 	routes, err := netlink.RouteList(nil, netlink.FAMILY_V4)
@@ -95,7 +97,8 @@ func defaultMTU() (int, error) {
 	return ethernet, nil
 }
 
-// Connect makes the uplink between this network and that of the process, which configures its own end with SetUpNode.
+// Connect creates the uplink between this network and the network of the process. The process configures its own end with
+// SetUpNode.
 func Connect(dir state.Dir, u state.Uplink, pid int) error {
 	name := HostLink(dir)
 	pair := &netlink.Veth{
@@ -109,7 +112,7 @@ func Connect(dir state.Dir, u state.Uplink, pid int) error {
 	return configure(name, u.Host)
 }
 
-// Disconnect removes the uplink, if it is still there: the kernel removes it with the node's network.
+// Disconnect removes the uplink if it still exists. The kernel removes it with the node's network.
 func Disconnect(dir state.Dir) error {
 	link, err := netlink.LinkByName(HostLink(dir))
 	if errors.As(err, &netlink.LinkNotFoundError{}) {
@@ -124,9 +127,9 @@ func Disconnect(dir state.Dir) error {
 	return nil
 }
 
-// SetUpNode configures the node's end of the uplink and the loopback link, in the network of the caller. A pod has a route
-// of its own; an address of the range podCIDR without one is of a pod that is gone. It is unreachable then: over the
-// uplink somebody outside of the node may have it, and would answer in the pod's place.
+// SetUpNode configures the node's end of the uplink and the loopback link, in the network of the caller. Each pod has its own
+// route. An address of the range podCIDR without a route belonged to a deleted pod, and becomes unreachable. Otherwise the
+// packets would leave through the uplink, and a host with that address would answer instead of the pod.
 func SetUpNode(u state.Uplink, podCIDR string) error {
 	loopback, err := netlink.LinkByName("lo")
 	if err != nil {
@@ -151,7 +154,7 @@ func SetUpNode(u state.Uplink, podCIDR string) error {
 	return nil
 }
 
-// configure gives the link its address and sets it up.
+// configure assigns the address to the link and sets it up.
 func configure(name string, address netip.Prefix) error {
 	link, err := netlink.LinkByName(name)
 	if err != nil {

@@ -20,10 +20,10 @@ const (
 	removeTimeout = 5 * time.Second
 )
 
-// cgroupName is the control group below which all pods of the cluster are.
+// cgroupName is the control group above all pods of the cluster.
 func cgroupName(dir state.Dir) string { return "localkube-" + dir.ID() }
 
-// unified says whether the machine has control groups of version 2 only.
+// unified reports whether the machine has control groups of version 2 only.
 func unified() (bool, error) {
 	var s unix.Statfs_t
 	if err := unix.Statfs(cgroupRoot, &s); err != nil {
@@ -32,7 +32,7 @@ func unified() (bool, error) {
 	return s.Type == unix.CGROUP2_SUPER_MAGIC, nil
 }
 
-// MakeCgroups makes the cluster's control group in every hierarchy. The kubelet wants it to be there.
+// MakeCgroups creates the cluster's control group in every hierarchy. The kubelet requires it.
 func MakeCgroups(dir state.Dir) error {
 	v2, err := unified()
 	if err != nil {
@@ -54,7 +54,7 @@ func MakeCgroups(dir state.Dir) error {
 		if err := os.MkdirAll(group, 0o755); err != nil {
 			return fmt.Errorf("cannot create control group %q: %w", group, err)
 		}
-		// A new group of this controller has no processors and no memory until it is given some.
+		// A new group of this controller has no processors and no memory until they are assigned.
 		for _, file := range []string{"cpuset.cpus", "cpuset.mems"} {
 			if err := inherit(hierarchy, group, file); err != nil {
 				return err
@@ -79,8 +79,8 @@ func inherit(parent, group, file string) error {
 	return nil
 }
 
-// makeUnified makes a group of version 2 and turns on, in it and above it, every controller that there is: a group has
-// only those that its parent passes on.
+// makeUnified creates a group of version 2 and enables every controller in it and in the groups above it. A group has only
+// the controllers that its parent enables.
 func makeUnified(group string) error {
 	if err := os.MkdirAll(group, 0o755); err != nil {
 		return fmt.Errorf("cannot create control group %q: %w", group, err)
@@ -101,7 +101,7 @@ func makeUnified(group string) error {
 	return nil
 }
 
-// RemoveCgroups removes the cluster's control groups, from the leaves up. No process may be in them any more.
+// RemoveCgroups removes the cluster's control groups, from the leaves up. They must not contain processes.
 func RemoveCgroups(dir state.Dir) error {
 	groups, err := filepath.Glob(filepath.Join(cgroupRoot, "*", cgroupName(dir)))
 	if err != nil {
@@ -116,7 +116,8 @@ func RemoveCgroups(dir state.Dir) error {
 	return nil
 }
 
-// removeBusyTree tries until the group is free: the kernel lets go of it a moment after the last process in it was waited for.
+// removeBusyTree retries until the group is free. The kernel releases a group shortly after the last process in it was
+// reaped.
 func removeBusyTree(group string) error {
 	deadline := time.NewTimer(removeTimeout)
 	defer deadline.Stop()
@@ -135,7 +136,7 @@ func removeBusyTree(group string) error {
 	}
 }
 
-// removeTree removes a control group with all those in it. Their files go with them.
+// removeTree removes a control group and all groups in it. Their files are removed with them.
 func removeTree(group string) error {
 	entries, err := os.ReadDir(group)
 	if errors.Is(err, fs.ErrNotExist) {

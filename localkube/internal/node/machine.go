@@ -17,13 +17,14 @@ import (
 )
 
 const (
-	// forwarding lets the host pass on packets between the node and the world.
+	// forwarding is the setting that lets the host forward packets between the node and other networks.
 	forwarding = "/proc/sys/net/ipv4/ip_forward"
-	// recordPath is shared by all clusters of this machine, and gone after a restart of it, as are the settings themselves.
+	// recordPath is the file that all clusters of this machine share. A restart of the machine removes it, and resets the
+	// settings themselves.
 	recordPath = "/run/localkube.json"
 )
 
-// kubeletSettings are those that the kubelet changes for the whole machine when it starts; nothing keeps it from that.
+// kubeletSettings are settings of the whole machine that the kubelet changes when it starts. This cannot be prevented.
 func kubeletSettings() []string {
 	return []string{
 		"/proc/sys/vm/overcommit_memory", "/proc/sys/vm/panic_on_oom", "/proc/sys/kernel/panic", "/proc/sys/kernel/panic_on_oops",
@@ -31,17 +32,17 @@ func kubeletSettings() []string {
 	}
 }
 
-// machine is what all nodes of this machine share: what was there before the first one came, and who is there.
+// machine is the record that all nodes of this machine share: the state before the first node, and the clusters that run.
 type machine struct {
 	// Settings are the values before the first node, by path.
 	Settings map[string]string `json:"settings"`
-	// Folders are those that were made to mount on, the outermost first.
+	// Folders are the folders that were created as mount points, the outermost first.
 	Folders []string `json:"folders"`
-	// Clusters are the identifiers of those that are there.
+	// Clusters are the identifiers of the running clusters.
 	Clusters []string `json:"clusters"`
 }
 
-// ledger is where the record of this machine is, and what it is about.
+// ledger holds the path of the machine's record, and the settings that it records.
 type ledger struct {
 	path     string
 	settings []string
@@ -51,8 +52,8 @@ func thisMachine() ledger {
 	return ledger{path: recordPath, settings: append([]string{forwarding}, kubeletSettings()...)}
 }
 
-// Enter records the settings of the machine that a node changes, changes the one that is ours to change, and makes the folders on which
-// the node mounts its own. It is called on the host.
+// Enter records the settings of the machine that a node changes, changes the forwarding setting, and creates the folders that
+// the node mounts over. It is called on the host.
 func Enter(c component.Cluster) error {
 	var folders []string
 	for path := range privateFolders(c) {
@@ -67,7 +68,7 @@ func Enter(c component.Cluster) error {
 	return nil
 }
 
-// Leave undoes Enter when the last cluster leaves. It does nothing for a cluster that is not there.
+// Leave reverts Enter when the last cluster leaves. It does nothing for a cluster that is not recorded.
 func Leave(dir state.Dir) error {
 	return thisMachine().leave(dir.ID())
 }
@@ -107,14 +108,14 @@ func (l ledger) leave(id string) error {
 	})
 }
 
-// restore undoes what the record is about.
+// restore reverts the recorded changes.
 func (m *machine) restore() error {
 	for path, value := range m.Settings {
 		if err := os.WriteFile(path, []byte(value), 0o644); err != nil {
 			return fmt.Errorf("cannot restore %q: %w", path, err)
 		}
 	}
-	// The innermost first. One that somebody has put something into is not ours any more.
+	// The innermost folder comes first. A folder that is not empty is kept, because another program uses it.
 	for _, folder := range slices.Backward(m.Folders) {
 		err := unix.Rmdir(folder)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, unix.ENOTEMPTY) {
@@ -140,7 +141,7 @@ func (m *machine) readSettings(paths []string) error {
 	return nil
 }
 
-// makeAll is os.MkdirAll, but it says which folders it made, the outermost first.
+// makeAll works as os.MkdirAll, and returns the folders that it created, the outermost first.
 func makeAll(path string) ([]string, error) {
 	var missing []string
 	for p := path; ; p = filepath.Dir(p) {
@@ -149,7 +150,7 @@ func makeAll(path string) ([]string, error) {
 			break
 		}
 		if !errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("cannot look at %q: %w", p, err)
+			return nil, fmt.Errorf("cannot check directory %q: %w", p, err)
 		}
 		missing = append(missing, p)
 	}
@@ -162,7 +163,7 @@ func makeAll(path string) ([]string, error) {
 	return missing, nil
 }
 
-// change changes the machine's record while no other cluster does. The record is there only while a cluster is.
+// change changes the machine's record under a lock. The record exists only while a cluster exists.
 func (l ledger) change(how func(*machine) error) error {
 	unlock, err := state.WaitLock(l.path + ".lock")
 	if err != nil {

@@ -1,6 +1,6 @@
-// Package node makes the surroundings in which a node's components run, on top of the namespaces that the supervisor was started in:
-// private mounts, control groups, and the few settings of the whole machine that a node needs. What is private vanishes with the
-// supervisor; the rest is recorded and undone by Leave.
+// Package node prepares the environment of a node's components, within the namespaces that the supervisor was started in:
+// private mounts, control groups, and the few machine-wide settings that a node needs. What is private disappears with the
+// supervisor. The rest is recorded, and Leave reverts it.
 package node
 
 import (
@@ -17,7 +17,7 @@ import (
 	"github.com/sluice-ci/sluice/localkube/internal/dns"
 )
 
-// privateFolders are the paths that components insist on, by the folders of the cluster that stand in for them.
+// privateFolders maps paths that components require to the cluster's folders that are mounted there.
 func privateFolders(c component.Cluster) map[string]string {
 	return map[string]string{
 		component.KubeletRoot:     c.Dir.Kubelet(),
@@ -28,7 +28,8 @@ func privateFolders(c component.Cluster) map[string]string {
 
 // SetUpMounts turns the mount namespace of the caller into that of a node.
 func SetUpMounts(c component.Cluster) error {
-	// What the host mounts is seen here, what is mounted here is not seen there, but in containers that ask for it.
+	// Mounts of the host are visible here. Mounts made here are visible only in containers that request it, and not on the
+	// host.
 	for _, propagation := range []uintptr{unix.MS_SLAVE, unix.MS_SHARED} {
 		if err := unix.Mount("", "/", "", unix.MS_REC|propagation, ""); err != nil {
 			return fmt.Errorf("cannot make mounts private: %w", err)
@@ -63,7 +64,8 @@ func SetUpMounts(c component.Cluster) error {
 	return nil
 }
 
-// writeResolvConf makes the node's resolver configuration: that of the host, but our server is asked. An absent one is an empty one.
+// writeResolvConf writes the node's resolver configuration: that of the host, with our name server. A missing configuration
+// counts as an empty one.
 func writeResolvConf(c component.Cluster) error {
 	content, err := os.ReadFile("/etc/resolv.conf")
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -76,7 +78,7 @@ func writeResolvConf(c component.Cluster) error {
 	return nil
 }
 
-// bindFile lets target be source. The target may have been hidden by the mount over /run.
+// bindFile mounts source at target. The mount over /run may have hidden the target.
 func bindFile(source, target string) error {
 	if strings.HasPrefix(target, "/run/") {
 		if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {

@@ -22,14 +22,14 @@ func TestMakeAll(t *testing.T) {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 	if made, err = makeAll(deep); err != nil || len(made) != 0 {
-		t.Errorf("what is there was made again: %v, %v", made, err)
+		t.Errorf("an existing folder was created again: %v, %v", made, err)
 	}
 	file := filepath.Join(root, "file")
 	if err := os.WriteFile(file, nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := makeAll(filepath.Join(file, "below")); err == nil {
-		t.Error("a folder was made below a file")
+		t.Error("a folder was created below a file")
 	}
 }
 
@@ -63,12 +63,12 @@ func TestTheLastClusterRestoresTheMachine(t *testing.T) {
 
 	set("0\n")
 	do(l.enter("first", []string{folder, kept}))
-	set("1\n") // as its kubelet does
+	set("1\n") // as the node's kubelet does
 	do(l.enter("second", []string{folder, kept}))
-	do(l.enter("second", []string{folder, kept})) // it was started again
+	do(l.enter("second", []string{folder, kept})) // a restart of the cluster
 	check("with two clusters", "1\n", true)
 	do(l.leave("first"))
-	do(l.leave("first")) // once more is no error
+	do(l.leave("first")) // a second time is not an error
 	check("with one cluster", "1\n", true)
 	if err := os.WriteFile(filepath.Join(kept, "file"), nil, 0o644); err != nil {
 		t.Fatal(err)
@@ -76,10 +76,10 @@ func TestTheLastClusterRestoresTheMachine(t *testing.T) {
 	do(l.leave("second"))
 	check("without clusters", "0", false)
 	if _, err := os.Stat(kept); err != nil {
-		t.Errorf("a folder with something in it was removed: %v", err)
+		t.Errorf("a folder that is not empty was removed: %v", err)
 	}
 	if _, err := os.Stat(l.path); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("the record is still there: %v", err)
+		t.Errorf("the record still exists: %v", err)
 	}
 }
 
@@ -91,13 +91,13 @@ func TestRemoveTree(t *testing.T) {
 	if err := os.MkdirAll(filepath.Join(root, "kubepods", "pod2"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	for range 2 { // what is not there is removed, too
+	for range 2 { // the second time, the group does not exist
 		if err := removeTree(root); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if _, err := os.Stat(root); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("the group is still there: %v", err)
+		t.Errorf("the group still exists: %v", err)
 	}
 }
 
@@ -123,6 +123,6 @@ func TestInherit(t *testing.T) {
 
 func TestOpenVolumesNeedsTheFolder(t *testing.T) {
 	if err := OpenVolumes("/does/not/exist"); err == nil {
-		t.Error("a folder that is not there is watched")
+		t.Error("no error for a folder that does not exist")
 	}
 }

@@ -9,8 +9,9 @@ import (
 	"github.com/sluice-ci/sluice/localkube/internal/state"
 )
 
-// OpenVolumes lets every user write to the volumes of the default storage class, from now on: the controller manager makes them for root
-// only, and a kubelet does not change the owner of such a volume, so that a pod that does not run as root could not use it.
+// OpenVolumes makes the volumes of the default storage class writable for every user, until the process ends. The controller
+// manager creates them for root only, and a kubelet does not change the owner of such a volume. A pod that does not run as
+// root could not use it.
 func OpenVolumes(dir state.Dir) error {
 	watcher, err := fsnotify.NewWatcher()
 	if err != nil {
@@ -25,7 +26,7 @@ func OpenVolumes(dir state.Dir) error {
 				continue
 			}
 			if err := os.Chmod(event.Name, 0o777); err != nil {
-				fmt.Println("cannot open a volume:", err)
+				fmt.Println("cannot make a volume writable:", err)
 			}
 		}
 	}()

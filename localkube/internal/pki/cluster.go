@@ -5,7 +5,7 @@ import (
 	"os"
 )
 
-// The names of the files, without extension, that WriteCluster makes.
+// File names, without extension, of the certificates and keys that WriteCluster creates.
 const (
 	CA                = "ca"
 	EtcdCA            = "etcd-ca"
@@ -23,21 +23,21 @@ const (
 	Local             = "local"
 )
 
-// KubeletClientUser is the user as which the API server talks to the kubelet; a role binding lets it do so.
+// KubeletClientUser is the user name of the API server's requests to the kubelet. A role binding permits them.
 const KubeletClientUser = "kube-apiserver-kubelet-client"
 
-// Cluster says for which names and addresses a cluster's certificates are.
+// Cluster holds the names and addresses of a cluster's certificates.
 type Cluster struct {
 	// NodeName is the name of the only node.
 	NodeName string
-	// NodeIP is the node's address, empty when there is no node.
+	// NodeIP is the node's address, empty if there is no node.
 	NodeIP string
 	// ServiceIP is the address of the Service kubernetes in the namespace default.
 	ServiceIP string
 }
 
-// WriteCluster makes everything that the components of a cluster authenticate themselves with, in dir, which it creates.
-// etcd has an authority of its own, because whoever holds a certificate of it may read and write everything.
+// WriteCluster creates dir, and in it all certificates and keys of a cluster's components. etcd has a separate authority,
+// because the holder of a certificate of that authority can read and write all data.
 func WriteCluster(dir string, c Cluster) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("cannot create directory %q: %w", dir, err)
@@ -68,7 +68,8 @@ func WriteCluster(dir string, c Cluster) error {
 	return WriteKeyPair(dir, ServiceAccount)
 }
 
-// requests lists what the cluster's own authority signs. The user and group names are those that Kubernetes binds its default roles to.
+// requests lists the certificates that the cluster's authority signs. Kubernetes binds its default roles to these user and
+// group names.
 func (c Cluster) requests() map[string]Request {
 	api := []string{
 		"kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local",

@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 )
 
-// kubeconfigFormat has everything inline, so that the file can be copied to where it is needed.
+// kubeconfigFormat contains the certificates inline, so that the file can be copied.
 const kubeconfigFormat = `apiVersion: v1
 kind: Config
 clusters:
@@ -28,8 +28,8 @@ contexts:
 current-context: %[1]s
 `
 
-// WriteKubeconfig writes to path a client configuration that reaches server with the certificate of that name in dir.
-// cluster is the name that the context carries.
+// WriteKubeconfig writes to path a client configuration for server, with the certificate of that name in dir. cluster is the
+// name of the context.
 func WriteKubeconfig(path, dir, certificate, cluster, server string) error {
 	encoded := make([]any, 0, 3)
 	for _, file := range []string{CA + ".crt", certificate + ".crt", certificate + ".key"} {

@@ -1,4 +1,5 @@
-// Package pki makes the certificates and keys of a cluster and writes them to files. They live as long as the cluster's directory.
+// Package pki creates the certificates and keys of a cluster and writes them to files. They live as long as the cluster's
+// directory.
 package pki
 
 import (
@@ -18,9 +19,9 @@ import (
 )
 
 const (
-	// validity is far longer than any cluster of this kind lives; nothing renews these certificates.
+	// validity is far longer than the life of such a cluster, because these certificates are not renewed.
 	validity = 365 * 24 * time.Hour
-	// backdate makes the certificates acceptable to a clock that runs a little behind.
+	// backdate makes the certificates valid for a clock that is a little behind.
 	backdate = 5 * time.Minute
 
 	certBlock       = "CERTIFICATE"
@@ -34,19 +35,19 @@ type Authority struct {
 	key  crypto.Signer
 }
 
-// Request names what a certificate is for.
+// Request describes a certificate.
 type Request struct {
-	// Name is the common name: the user name of a client, of no meaning for a server.
+	// Name is the common name: the user name of a client, without a meaning for a server.
 	Name string
-	// Groups are the organisations: the groups of a client.
+	// Groups are the organizations: the groups of a client.
 	Groups []string
-	// Hosts are the DNS names and IP addresses of a server. A certificate without any is for a client only.
+	// Hosts are the DNS names and IP addresses of a server. A certificate without hosts is for a client only.
 	Hosts []string
-	// AlsoClient lets a server's certificate be used as a client's too, as etcd does towards its peers.
+	// AlsoClient makes a server's certificate usable as a client certificate, too. etcd uses it so toward its peers.
 	AlsoClient bool
 }
 
-// NewAuthority makes a certificate authority with a fresh key.
+// NewAuthority creates a certificate authority with a new key.
 func NewAuthority(name string) (*Authority, error) {
 	key, err := newKey()
 	if err != nil {
@@ -82,7 +83,7 @@ func (a *Authority) Write(dir, name string) error {
 	return writePair(dir, name, a.cert.Raw, a.key)
 }
 
-// Issue writes a certificate for the request to dir/name.crt and its fresh key to dir/name.key.
+// Issue writes a certificate for the request to dir/name.crt and its new key to dir/name.key.
 func (a *Authority) Issue(dir, name string, r Request) error {
 	key, err := newKey()
 	if err != nil {
@@ -127,7 +128,8 @@ func (r Request) template(now time.Time) (*x509.Certificate, error) {
 	return t, nil
 }
 
-// WriteKeyPair writes a fresh key to dir/name.key and its public half to dir/name.pub; service-account tokens are signed with it.
+// WriteKeyPair writes a new key to dir/name.key and its public half to dir/name.pub. Service account tokens are signed with
+// the key.
 func WriteKeyPair(dir, name string) error {
 	key, err := newKey()
 	if err != nil {
@@ -174,7 +176,7 @@ func newKey() (crypto.Signer, error) {
 }
 
 func newSerial() (*big.Int, error) {
-	// RFC 5280, 4.1.2.2 allows 20 octets; 16 random ones are unique for all purposes here.
+	// RFC 5280, 4.1.2.2 allows 20 octets. 16 random octets are unique enough.
 	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 128))
 	if err != nil {
 		return nil, fmt.Errorf("cannot draw a serial number: %w", err)

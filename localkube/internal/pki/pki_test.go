@@ -43,19 +43,19 @@ func TestWriteCluster(t *testing.T) {
 			ca:     CA, file: Kubelet, usage: x509.ExtKeyUsageServerAuth, host: "198.18.0.2", user: "n",
 		},
 		"Admin": {
-			reason: "The administrator's power comes from the group.",
+			reason: "The administrator's rights come from the group.",
 			ca:     CA, file: Admin, usage: x509.ExtKeyUsageClientAuth, groups: []string{"system:masters"}, user: "localkube-admin",
 		},
 		"Node": {
-			reason: "The node authorizer knows nodes by the prefix of their user name and by their group.",
+			reason: "The node authorizer identifies nodes by the prefix of their user name and by their group.",
 			ca:     CA, file: NodeClient, usage: x509.ExtKeyUsageClientAuth, groups: []string{"system:nodes"}, user: "system:node:n",
 		},
 		"KubeletClient": {
-			reason: "The API server is an ordinary user towards the kubelet, which a role binding gives its rights.",
+			reason: "The API server is an ordinary user toward the kubelet. A role binding gives it its rights.",
 			ca:     CA, file: KubeletClient, usage: x509.ExtKeyUsageClientAuth, user: KubeletClientUser,
 		},
 		"EtcdPeer": {
-			reason: "etcd presents its server's certificate to itself as a client, too.",
+			reason: "etcd uses its server certificate also as a client of itself.",
 			ca:     EtcdCA, file: Etcd, usage: x509.ExtKeyUsageClientAuth, user: "etcd",
 		},
 	}
@@ -78,7 +78,7 @@ func TestWriteCluster(t *testing.T) {
 	}
 }
 
-func TestClientsOfTheClusterAreNoClientsOfEtcd(t *testing.T) {
+func TestEtcdRefusesClientsOfTheCluster(t *testing.T) {
 	dir := t.TempDir()
 	if err := WriteCluster(dir, Cluster{NodeName: "n", ServiceIP: "10.96.0.1"}); err != nil {
 		t.Fatal(err)
@@ -87,7 +87,7 @@ func TestClientsOfTheClusterAreNoClientsOfEtcd(t *testing.T) {
 	roots.AddCert(readCert(t, dir, EtcdCA))
 	usages := []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
 	if _, err := readCert(t, dir, Admin).Verify(x509.VerifyOptions{Roots: roots, KeyUsages: usages}); err == nil {
-		t.Error("etcd would let the cluster's administrator in, past the API server")
+		t.Error("etcd would accept the cluster's administrator, and bypass the API server")
 	}
 }
 
@@ -106,7 +106,7 @@ func TestKeysAreSecret(t *testing.T) {
 			t.Fatal(err)
 		}
 		if info.Mode().Perm() != 0o600 {
-			t.Errorf("%s has mode %v: others may read it", key, info.Mode())
+			t.Errorf("%s has mode %v: other users can read it", key, info.Mode())
 		}
 	}
 }
@@ -125,7 +125,7 @@ func TestServiceAccountKeysBelongTogether(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !private.(*ecdsa.PrivateKey).PublicKey.Equal(public) {
-		t.Error("tokens signed with the private key would not pass with the public one")
+		t.Error("the public key would not verify tokens signed with the private key")
 	}
 }
 
@@ -139,10 +139,10 @@ func TestWriteKubeconfig(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := tls.LoadX509KeyPair(filepath.Join(dir, Admin+".crt"), filepath.Join(dir, Admin+".key")); err != nil {
-		t.Errorf("the certificate and the key of the administrator do not belong together: %v", err)
+		t.Errorf("the certificate and the key of the administrator do not match: %v", err)
 	}
 	if err := WriteKubeconfig(path, dir, "nobody", "localkube", "https://127.0.0.1:6443"); err == nil {
-		t.Error("a kubeconfig was written for a certificate that is not there")
+		t.Error("WriteKubeconfig accepts a missing certificate")
 	}
 }
 

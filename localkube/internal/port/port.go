@@ -1,4 +1,4 @@
-// Package port finds out which TCP ports of the loopback address can be had, and who has those that cannot.
+// Package port finds free TCP ports of the loopback address, and the processes that use the others.
 package port
 
 import (
@@ -14,7 +14,8 @@ import (
 
 const loopback = "127.0.0.1"
 
-// Listen takes the port of the loopback address; 0 takes any that is free. The error names the process that has it, if we may see that.
+// Listen listens on the port of the loopback address, or on any free port if it is 0. The error names the process that uses
+// the port, if this user may see it.
 func Listen(port int) (*net.TCPListener, error) {
 	listener, err := net.ListenTCP("tcp4", &net.TCPAddr{IP: net.ParseIP(loopback), Port: port})
 	if errors.Is(err, syscall.EADDRINUSE) {
@@ -26,15 +27,15 @@ func Listen(port int) (*net.TCPListener, error) {
 	return listener, nil
 }
 
-// Number is the port that the listener has.
+// Number returns the port of the listener.
 func Number(listener *net.TCPListener) int {
 	if address, ok := listener.Addr().(*net.TCPAddr); ok {
 		return address.Port
 	}
-	return 0 // cannot be: a TCP listener has no other kind of address
+	return 0 // not possible: a TCP listener has no other type of address
 }
 
-// Free returns a port that nobody has at the moment.
+// Free returns a port that is not in use now.
 func Free() (int, error) {
 	listener, err := Listen(0)
 	if err != nil {
@@ -66,8 +67,8 @@ func owner(port int) string {
 	return "another user's process"
 }
 
-// listeningInode finds the socket that listens on the port in the text of /proc/net/tcp (proc_net_tcp in the kernel's documentation):
-// the second field is address:port in hexadecimal, the fourth the state, the tenth the inode.
+// listeningInode finds the socket that listens on the port in the text of /proc/net/tcp (proc_net_tcp in the kernel's
+// documentation). The second field is address:port in hexadecimal, the fourth is the state, the tenth is the inode.
 func listeningInode(table string, port int) (string, bool) {
 	const listening = "0A"
 	for line := range strings.Lines(table) {
@@ -86,7 +87,7 @@ func listeningInode(table string, port int) (string, bool) {
 	return "", false
 }
 
-// commandLine is what the process was started with, shortened.
+// commandLine returns the command line of the process, shortened.
 func commandLine(pid string) string {
 	const longest = 80
 	content, err := os.ReadFile("/proc/" + pid + "/cmdline")

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-func TestListenNamesWhoHasThePort(t *testing.T) {
+func TestListenNamesTheProcessThatUsesThePort(t *testing.T) {
 	taken, err := Listen(0)
 	if err != nil {
 		t.Fatal(err)
@@ -15,7 +15,7 @@ func TestListenNamesWhoHasThePort(t *testing.T) {
 	defer taken.Close()
 	_, err = Listen(Number(taken))
 	if err == nil {
-		t.Fatal("the same port could be had twice")
+		t.Fatal("two listeners got the same port")
 	}
 	for _, want := range []string{fmt.Sprintf("port %d", Number(taken)), fmt.Sprintf("process %d", os.Getpid())} {
 		if !strings.Contains(err.Error(), want) {
@@ -24,7 +24,7 @@ func TestListenNamesWhoHasThePort(t *testing.T) {
 	}
 }
 
-func TestFreePortCanBeHad(t *testing.T) {
+func TestFreePortIsUsable(t *testing.T) {
 	number, err := Free()
 	if err != nil {
 		t.Fatal(err)
@@ -46,9 +46,9 @@ func TestListeningInode(t *testing.T) {
 		port   int
 		want   string
 	}{
-		"Listening": {reason: "Only the socket that listens has the port.", port: 0x192B, want: "222"},
-		"Remote":    {reason: "A port at the other end of a connection is not ours.", port: 0x1F90},
-		"Header":    {reason: "The first line is none of a socket.", port: 0},
+		"Listening": {reason: "Only the listening socket counts.", port: 0x192B, want: "222"},
+		"Remote":    {reason: "The remote port of a connection does not count.", port: 0x1F90},
+		"Header":    {reason: "The first line is a header.", port: 0},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -12,9 +12,9 @@ import (
 	"sync"
 )
 
-// manifest is one that was pushed, as it is kept on disk.
+// manifest is a pushed manifest, as it is stored on disk.
 type manifest struct {
-	// Sequence orders manifests by when they were pushed.
+	// Sequence is the order in which manifests were pushed.
 	Sequence   int    `json:"sequence"`
 	Repository string `json:"repository"`
 	// Reference is a tag or a digest.
@@ -23,13 +23,13 @@ type manifest struct {
 	Content   []byte `json:"content"`
 }
 
-// manifests keeps each manifest in a file of its own.
+// manifests stores each manifest in a separate file.
 type manifests struct {
 	dir string
 
 	mu   sync.Mutex
 	next int
-	all  []manifest // as found on disk when it was opened, in order
+	all  []manifest // as read from disk when it was opened, in order
 }
 
 func openManifests(dir string) (*manifests, error) {
@@ -57,7 +57,7 @@ func openManifests(dir string) (*manifests, error) {
 	return m, nil
 }
 
-// each hands every manifest that was found on disk to use, in the order in which they were pushed.
+// each calls use for every manifest read from disk, in the order in which they were pushed.
 func (m *manifests) each(use func(manifest) error) error {
 	for _, one := range m.all {
 		if err := use(one); err != nil {
@@ -68,7 +68,7 @@ func (m *manifests) each(use func(manifest) error) error {
 	return nil
 }
 
-// put keeps the manifest, instead of an earlier one of the same name.
+// put stores the manifest and replaces an earlier one of the same name.
 func (m *manifests) put(one manifest) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -94,7 +94,7 @@ func (m *manifests) remove(repository, reference string) error {
 	return os.Remove(m.path(repository, reference))
 }
 
-// path does not show the names, because they hold characters that file names cannot.
+// path returns a file name that does not contain the names, because they contain characters that file names cannot.
 func (m *manifests) path(repository, reference string) string {
 	sum := sha256.Sum256([]byte(strings.Join([]string{repository, reference}, "\x00")))
 	return filepath.Join(m.dir, hex.EncodeToString(sum[:])+".json")

@@ -1,5 +1,5 @@
-// Package registry is the cluster's image registry: the first mirror that the node asks for every image, and the place to push to.
-// Blobs and manifests lie on disk, and survive a restart.
+// Package registry is the cluster's image registry: the node's first mirror for every image, and the destination of pushes.
+// It stores blobs and manifests on disk, and they survive a restart.
 package registry
 
 import (
@@ -18,18 +18,20 @@ import (
 	ggcr "github.com/google/go-containerregistry/pkg/registry"
 )
 
-// maxManifest bounds a manifest in bytes; the OCI distribution specification asks registries to take at least 4 MiB.
+// maxManifest is the maximum size of a manifest in bytes. The OCI distribution specification asks registries to accept at
+// least 4 MiB.
 const maxManifest = 4 << 20
 
-// Registry is an HTTP handler that speaks the OCI distribution protocol.
+// Registry is an HTTP handler that implements the OCI distribution protocol.
 type Registry struct {
 	inner     http.Handler
 	manifests *manifests
-	// self are the names under which clients know this registry; images of these hosts have no host in their stored name.
+	// self are the names by which clients address this registry. Images of these hosts are stored without a host in their
+	// name.
 	self []string
 }
 
-// Open serves what lies in dir, which it creates if need be. self are host:port of the registry itself.
+// Open serves the content of dir, and creates dir if it does not exist. self are host:port of the registry itself.
 func Open(dir string, self []string) (*Registry, error) {
 	blobs := filepath.Join(dir, "blobs")
 	if err := os.MkdirAll(blobs, 0o755); err != nil {
@@ -45,8 +47,8 @@ func Open(dir string, self []string) (*Registry, error) {
 		manifests: stored,
 		self:      self,
 	}
-	// The library holds manifests in memory only, so what was pushed before is pushed again, in the same order: an index is
-	// refused before what it lists.
+	// The library keeps manifests in memory only, so the stored ones are pushed again. The order matters: an index must come
+	// after its images.
 	return r, stored.each(r.replay)
 }
 
@@ -78,13 +80,14 @@ func (r *Registry) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 		err = r.manifests.remove(repository, reference)
 	}
 	if err != nil {
-		// The client was told that all is well, and so it is until the next restart.
+		// The client got a success. The image is available until the next restart.
 		slog.Error("cannot keep a manifest", "repository", repository, "reference", reference, "err", err)
 	}
 }
 
-// storedPath is the path under which the image is stored. A client that uses us as the mirror of another registry names that in the
-// parameter ns (containerd's convention), and its images are stored below its name: docker.io/library/busybox.
+// storedPath returns the path under which the image is stored. A client that uses this registry as a mirror names the
+// original registry in the parameter ns (containerd's convention). The images of such a registry are stored below its name:
+// docker.io/library/busybox.
 func (r *Registry) storedPath(u *url.URL) string {
 	namespace := u.Query().Get("ns")
 	rest, ok := strings.CutPrefix(u.Path, "/v2/")
@@ -97,8 +100,8 @@ func (r *Registry) storedPath(u *url.URL) string {
 	return "/v2/" + Folder(namespace) + "/" + rest
 }
 
-// Folder is the first part of the name under which images of another registry are stored: its host, and its port after an underscore,
-// because the name of an image cannot hold a colon.
+// Folder returns the first part of the stored name of another registry's images: its host, and its port after an underscore,
+// because the name of an image cannot contain a colon.
 func Folder(host string) string { return strings.ReplaceAll(host, ":", "_") }
 
 func (r *Registry) replay(m manifest) error {
@@ -129,7 +132,7 @@ func manifestPath(path string) (repository, reference string, ok bool) {
 	return repository, reference, reference != "" && !strings.Contains(reference, "/")
 }
 
-// recorder remembers the status of an answer.
+// recorder records the status of a response.
 type recorder struct {
 	http.ResponseWriter
 	status int
@@ -141,7 +144,7 @@ func (r *recorder) WriteHeader(status int) {
 	r.ResponseWriter.WriteHeader(status)
 }
 
-// discard is an answer that nobody reads.
+// discard is a response that is not read.
 type discard struct{}
 
 // Header implements http.ResponseWriter.

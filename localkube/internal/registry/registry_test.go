@@ -26,7 +26,7 @@ func TestImagesSurviveARestart(t *testing.T) {
 	if err := remote.Write(reference(t, first, "docker.io/library/busybox:1"), image); err != nil {
 		t.Fatal(err)
 	}
-	// An index is refused before the images that it lists, so it shows that the order is kept.
+	// The registry refuses an index before its images, so a successful restart shows that the order is kept.
 	if err := remote.WriteIndex(reference(t, first, "example.org/index:1"), index); err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +63,7 @@ func TestANewImageReplacesTheOldOne(t *testing.T) {
 		t.Fatal(err)
 	}
 	if digest(t, got) != digest(t, last) {
-		t.Error("after a restart the tag means the older image")
+		t.Error("after a restart the tag refers to the older image")
 	}
 }
 
@@ -81,7 +81,7 @@ func TestADeletedImageStaysDeleted(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := remote.Image(reference(t, serve(t, dir), "a/b:1")); err == nil {
-		t.Error("after a restart the image is there again")
+		t.Error("after a restart the deleted image exists")
 	}
 }
 
@@ -93,11 +93,11 @@ func TestStoredPath(t *testing.T) {
 		want   string
 	}{
 		"Mirror": {
-			reason: "A mirror's client names the registry that it means.",
+			reason: "A client of a mirror names the original registry.",
 			url:    "/v2/library/busybox/manifests/1?ns=docker.io", want: "/v2/docker.io/library/busybox/manifests/1",
 		},
 		"Blob": {
-			reason: "That goes for blobs as for manifests.",
+			reason: "Blobs have the same path as manifests.",
 			url:    "/v2/library/busybox/blobs/sha256:00?ns=docker.io", want: "/v2/docker.io/library/busybox/blobs/sha256:00",
 		},
 		"Port": {
@@ -105,15 +105,15 @@ func TestStoredPath(t *testing.T) {
 			url:    "/v2/a/manifests/1?ns=example.org:5000", want: "/v2/example.org_5000/a/manifests/1",
 		},
 		"Self": {
-			reason: "What was pushed here directly has no registry in its name.",
+			reason: "An image that was pushed to this registry has no registry in its name.",
 			url:    "/v2/sluice/controller/manifests/1?ns=localhost:5001", want: "/v2/sluice/controller/manifests/1",
 		},
 		"Direct": {
-			reason: "A client that does not use us as a mirror says what it means.",
+			reason: "A client that does not use a mirror names the full path.",
 			url:    "/v2/docker.io/library/busybox/manifests/1", want: "/v2/docker.io/library/busybox/manifests/1",
 		},
 		"Ping": {
-			reason: "The question whether there is a registry is about no image.",
+			reason: "The request that checks for a registry is not about an image.",
 			url:    "/v2/?ns=docker.io", want: "/v2/",
 		},
 	}
@@ -144,9 +144,9 @@ func TestManifestPath(t *testing.T) {
 			repository: "manifests",
 			reference:  "1",
 		},
-		"Blob":    {reason: "A blob is none.", path: "/v2/a/blobs/sha256:00"},
-		"Nothing": {reason: "Nor is a path without a reference.", path: "/v2/a/manifests/"},
-		"Other":   {reason: "Nor one outside of the protocol.", path: "/a/manifests/1"},
+		"Blob":    {reason: "A blob is not a manifest.", path: "/v2/a/blobs/sha256:00"},
+		"Nothing": {reason: "A path without a reference is not a manifest.", path: "/v2/a/manifests/"},
+		"Other":   {reason: "A path outside of the protocol is not a manifest.", path: "/a/manifests/1"},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -158,7 +158,7 @@ func TestManifestPath(t *testing.T) {
 	}
 }
 
-// serve starts a registry on the folder, as it is after a restart.
+// serve starts a registry on the folder, as after a restart.
 func serve(t *testing.T, dir string) string {
 	t.Helper()
 	registry, err := Open(dir, nil)

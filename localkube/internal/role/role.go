@@ -1,4 +1,4 @@
-// Package role holds the parts of Kubernetes that the one binary can be: each is the component's own command, under its own name.
+// Package role holds the Kubernetes components of this binary. Each is the component's own command, under its own name.
 package role
 
 import (
@@ -9,9 +9,9 @@ import (
 	"github.com/spf13/cobra"
 	"go.etcd.io/etcd/server/v3/etcdmain"
 	"k8s.io/component-base/cli"
-	_ "k8s.io/component-base/logs/json/register"          // the JSON log format, as the components' own binaries have it
-	_ "k8s.io/component-base/metrics/prometheus/clientgo" // client metrics, likewise
-	_ "k8s.io/component-base/metrics/prometheus/version"  // version metric, likewise
+	_ "k8s.io/component-base/logs/json/register"          // JSON log format, which the components' binaries have
+	_ "k8s.io/component-base/metrics/prometheus/clientgo" // client metrics, which the components' binaries have
+	_ "k8s.io/component-base/metrics/prometheus/version"  // version metric, which the components' binaries have
 	"k8s.io/kubectl/pkg/cmd"
 	"k8s.io/kubectl/pkg/cmd/util"
 	apiserver "k8s.io/kubernetes/cmd/kube-apiserver/app"
@@ -21,7 +21,7 @@ import (
 	kubelet "k8s.io/kubernetes/cmd/kubelet/app"
 )
 
-// The names of the roles, which are the names that the components have everywhere else.
+// Names of the roles. They are the usual names of the components.
 const (
 	Etcd              = "etcd"
 	APIServer         = "kube-apiserver"
@@ -41,10 +41,10 @@ func Known(name string) bool {
 	return false
 }
 
-// Run is the component's main function: it takes over the process and returns its exit status.
-// args are the arguments after the role's name.
+// Run is the component's main function. It takes over the process and returns its exit status. args are the arguments after
+// the role's name.
 func Run(name string, args []string) int {
-	// The components read os.Args themselves, each in its own way, so the role's name has to stand where a program's name stands.
+	// The components read os.Args in different ways, so the role's name must replace the program's name.
 	os.Args = append([]string{name}, args...)
 	if name == Etcd {
 		etcdmain.Main(os.Args)

@@ -13,21 +13,21 @@ import (
 const (
 	// markFile marks a directory as that of a cluster.
 	markFile = ".localkube.json"
-	// markKind tells our mark from a file that happens to have its name.
+	// markKind distinguishes a mark from a file of another program with the same name.
 	markKind = "localkube-directory"
 )
 
-// mark is what stands in markFile. Without it nothing in a directory is removed but the state of a cluster.
+// mark is the content of markFile. In a directory without a mark, only the state of a cluster may be removed.
 type mark struct {
 	Kind string `json:"kind"`
-	// Directory is the one that was marked. In a copy of it, another one stands here.
+	// Directory is the directory that was marked. A copy of it holds the path of the original here.
 	Directory string `json:"directory"`
-	// Created says that `up` created the directory; one that existed before stays, empty.
+	// Created reports whether `up` created the directory. A directory that existed before is emptied and kept.
 	Created bool `json:"created"`
 }
 
-// Claim makes the directory that of a new cluster. One that exists must be empty, or have been claimed before. The caller
-// holds the lock.
+// Claim marks the directory as that of a new cluster. An existing directory must be empty, or have been claimed before. The
+// caller holds the lock.
 func (d Dir) Claim() error {
 	if err := d.NotWithin(); err != nil {
 		return err
@@ -60,13 +60,13 @@ func (d Dir) Claim() error {
 	return err
 }
 
-// Claimed says whether the directory is that of a cluster, even if no cluster is known in it: an `up` may have been killed.
+// Claimed reports whether the directory is that of a cluster, even if it has no state: an `up` may have been killed.
 func (d Dir) Claimed() (bool, error) {
 	_, marked, err := d.loadMark()
 	return marked, err
 }
 
-// NotWithin refuses a directory inside that of another cluster: it would be removed with that one.
+// NotWithin refuses a directory inside that of another cluster, because it would be removed with that cluster.
 func (d Dir) NotWithin() error {
 	for outer := Dir(filepath.Dir(string(d))); ; outer = Dir(filepath.Dir(string(outer))) {
 		_, marked, err := outer.loadMark()
@@ -83,7 +83,7 @@ func (d Dir) NotWithin() error {
 	}
 }
 
-// empty refuses a directory that holds anything.
+// empty refuses a directory that is not empty.
 func (d Dir) empty() error {
 	names, err := d.names()
 	if err != nil {
@@ -96,7 +96,7 @@ func (d Dir) empty() error {
 		"choose another with --dir, or empty this one", d, listed(names))
 }
 
-// names lists what lies directly in the directory, sorted.
+// names lists the entries of the directory, sorted.
 func (d Dir) names() ([]string, error) {
 	found, err := os.ReadDir(string(d))
 	if err != nil {
@@ -109,7 +109,7 @@ func (d Dir) names() ([]string, error) {
 	return names, nil
 }
 
-// listed names the first few.
+// listed formats the first few names.
 func listed(names []string) string {
 	const most = 5
 	var quoted []string
@@ -123,7 +123,7 @@ func listed(names []string) string {
 	return text
 }
 
-// loadMark reads the mark; ok is false for a directory that has none.
+// loadMark reads the mark. ok is false for a directory without a mark.
 func (d Dir) loadMark() (m mark, ok bool, err error) {
 	ok, err = d.load(markFile, &m)
 	if err != nil || !ok {

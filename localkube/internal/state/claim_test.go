@@ -11,8 +11,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestEveryPathIsAnEntry: what a component is told to write to is something that Remove removes. A new path that is not
-// among the entries would stay behind.
+// TestEveryPathIsAnEntry: Remove must remove every path that a component writes to. A new path that is not among the entries
+// would be left behind.
 func TestEveryPathIsAnEntry(t *testing.T) {
 	dir := reflect.ValueOf(Dir("/d"))
 	var paths []string
@@ -44,11 +44,11 @@ func TestEveryPathIsAnEntry(t *testing.T) {
 	}
 }
 
-// TestTheRootIsNeverClaimed: the root directory is like any other that is not empty. Only Claim is called here, which
-// removes nothing.
+// TestTheRootIsNeverClaimed: the root directory is handled as any other directory that is not empty. The test calls only
+// Claim, which does not remove anything.
 func TestTheRootIsNeverClaimed(t *testing.T) {
 	if err := Dir("/").Claim(); err == nil || !strings.Contains(err.Error(), "the directory is not empty") {
-		t.Errorf("Claim of / gives %v", err)
+		t.Errorf("the error of Claim of / is %v", err)
 	}
 	if got, want := Dir("/").lockPath(), "/..localkube-lock"; got != want {
 		t.Errorf("the lock of / is %q, want %q", got, want)
@@ -75,17 +75,17 @@ func TestResolve(t *testing.T) {
 		want   string
 		fails  string
 	}{
-		"Plain":       {reason: "A directory is itself.", path: filepath.Join(root, "real"), want: "real"},
-		"Relative":    {reason: "Relative to the working directory.", path: "real/./inner/..", want: "real"},
-		"Missing":     {reason: "It need not exist.", path: "none/at/all", want: "none/at/all"},
-		"Link":        {reason: "A link is what it leads to.", path: "link", want: "real"},
-		"BehindALink": {reason: "A missing one behind a link lies in what the link leads to.", path: "link/new/one", want: "real/new/one"},
+		"Plain":       {reason: "A path without links is not changed.", path: filepath.Join(root, "real"), want: "real"},
+		"Relative":    {reason: "A path is relative to the working directory.", path: "real/./inner/..", want: "real"},
+		"Missing":     {reason: "The directory need not exist.", path: "none/at/all", want: "none/at/all"},
+		"Link":        {reason: "A link is replaced with its target.", path: "link", want: "real"},
+		"BehindALink": {reason: "A missing directory behind a link is in the target of the link.", path: "link/new/one", want: "real/new/one"},
 		"Dangling": {
-			reason: "A link that leads nowhere cannot become a directory.",
+			reason: "A link to a missing path cannot become a directory.",
 			path:   "dangling",
 			fails:  "a symbolic link to a path that does not exist",
 		},
-		"Loop": {reason: "A link that leads to itself leads nowhere.", path: "loop", fails: "too many links"},
+		"Loop": {reason: "A link to itself has no target.", path: "loop", fails: "too many links"},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -121,8 +121,8 @@ short line
 			dir:    "/d",
 			want:   []string{"/d/volumes/mine", "/d/with space"},
 		},
-		"Sibling": {reason: "A directory whose name begins alike is another one.", dir: "/d/vol"},
-		"None":    {reason: "Nothing is mounted there.", dir: "/x"},
+		"Sibling": {reason: "A directory whose name has the same prefix is another one.", dir: "/d/vol"},
+		"None":    {reason: "The directory has no mounts.", dir: "/x"},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -133,7 +133,7 @@ short line
 	}
 }
 
-// TestRemoveRefusesMounts: a removal would go on into what a user has mounted there.
+// TestRemoveRefusesMounts: a removal would delete files of a file system that a user has mounted there.
 func TestRemoveRefusesMounts(t *testing.T) {
 	table := filepath.Join(t.TempDir(), "mountinfo")
 	if err := os.WriteFile(table, []byte("41 40 0:30 / /d/volumes/mine rw - tmpfs none rw\n"), 0o600); err != nil {

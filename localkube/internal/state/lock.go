@@ -10,12 +10,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ErrBusy says that another command is changing the same cluster.
-var ErrBusy = errors.New("another localkube command is at work on this cluster")
+// ErrBusy is the error while another command changes the same cluster.
+var ErrBusy = errors.New("another localkube command is changing this cluster")
 
-// Lock keeps other commands from changing the cluster until unlock is called; it fails if one is doing so. The lock ends with the process,
-// too. Its file lies beside the directory, not in it, because the directory may be removed while the lock is held. Its name is
-// one that no other program uses: the file is removed with the lock, and "poetry.lock" beside "poetry" is not ours.
+// Lock prevents other commands from changing the cluster until unlock is called. It fails if another command holds the lock.
+// The lock also ends with the process. Its file is beside the directory, because the directory may be removed while the lock
+// is held. No other program uses the name of the file: the file is removed with the lock, and "poetry.lock" beside "poetry"
+// belongs to a user.
 func (d Dir) Lock() (unlock func(), err error) {
 	if err := os.MkdirAll(filepath.Dir(string(d)), 0o755); err != nil {
 		return nil, fmt.Errorf("cannot create the folder of %q: %w", d, err)
@@ -31,7 +32,7 @@ func (d Dir) lockPath() string {
 	return filepath.Join(filepath.Dir(string(d)), "."+strings.Trim(filepath.Base(string(d)), "/")+".localkube-lock")
 }
 
-// WaitLock takes the lock that the file at path stands for, once nobody else has it. The file is there only while the lock is held.
+// WaitLock waits until it gets the lock of the file at path. The file exists only while the lock is held.
 func WaitLock(path string) (unlock func(), err error) {
 	return lockFile(path, unix.LOCK_EX)
 }
@@ -52,12 +53,13 @@ func lockFile(path string, how int) (unlock func(), err error) {
 				_ = file.Close()
 			}, nil
 		}
-		// Whoever held the lock before removed the file between our opening and locking it; a lock on it keeps nobody out.
+		// The previous holder removed the file after this process opened it. A lock on a removed file does not exclude other
+		// processes.
 		_ = file.Close()
 	}
 }
 
-// openLock opens the lock's file, which is an empty one. Any other file of that name was not made here, and stays.
+// openLock opens the lock's file, which is empty. A file of that name with content belongs to another program and is kept.
 func openLock(path string) (*os.File, error) {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0o600)
 	if err != nil {

@@ -14,11 +14,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Process identifies a process beyond the reuse of its number: by number, start time and boot of the machine.
+// Process identifies a process even if its number is reused: by number, start time and boot of the machine.
 type Process struct {
-	// PID is the number, in the PID namespace of whoever recorded it.
+	// PID is the number, in the PID namespace of the process that recorded it.
 	PID int `json:"pid"`
-	// Start is the start time in clock ticks since boot, field 22 of /proc/PID/stat; it is the same in every PID namespace.
+	// Start is the start time in clock ticks since boot, field 22 of /proc/PID/stat. It is the same in every PID namespace.
 	Start uint64 `json:"start"`
 	// Boot is the boot's random identifier from /proc/sys/kernel/random/boot_id.
 	Boot string `json:"boot"`
@@ -41,8 +41,8 @@ func Identify(pid int) (Process, error) {
 	return Process{PID: pid, Start: start, Boot: strings.TrimSpace(string(boot))}, nil
 }
 
-// Alive reports whether exactly this process still runs. One that has ended, but was not waited for yet, does not run; one of whose threads
-// some have not ended yet does, because it still has its files and sockets.
+// Alive reports whether exactly this process still runs. A process that has ended but was not waited for does not run. A
+// process of which a thread still runs does run, because it still has its files and sockets.
 func (p Process) Alive() bool {
 	if p.PID <= 0 {
 		return false
@@ -52,7 +52,7 @@ func (p Process) Alive() bool {
 		return false
 	}
 	defer func() { _ = unix.Close(fd) }()
-	// Only now that the descriptor holds on to whoever has the number does it make sense to ask who that is.
+	// The descriptor keeps the number from being reused, so the identity can be checked only now.
 	if now, err := Identify(p.PID); err != nil || now != p {
 		return false
 	}
@@ -70,21 +70,21 @@ func (p Process) End(timeout time.Duration) error {
 	}
 	defer func() { _ = unix.Close(fd) }()
 	if now, err := Identify(p.PID); err != nil || now != p {
-		return nil // somebody else has the number now
+		return nil // another process has the number now
 	}
 	if err := unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0); err != nil {
 		return ignoreGone(err, p.PID)
 	}
 	if !ended(fd, timeout) {
-		return fmt.Errorf("cannot end process %d: still there after %s", p.PID, timeout)
+		return fmt.Errorf("cannot end process %d: still running after %s", p.PID, timeout)
 	}
 	return nil
 }
 
-// Signal sends a signal to exactly this process; it is an error if it has ended.
+// Signal sends a signal to exactly this process. It fails if the process has ended.
 func (p Process) Signal(sig unix.Signal) error {
 	if p.PID <= 0 {
-		return fmt.Errorf("cannot signal process %d: there is none", p.PID)
+		return fmt.Errorf("cannot signal process %d: the process has ended", p.PID)
 	}
 	fd, err := unix.PidfdOpen(p.PID, 0)
 	if err != nil {
@@ -92,7 +92,7 @@ func (p Process) Signal(sig unix.Signal) error {
 	}
 	defer func() { _ = unix.Close(fd) }()
 	if now, err := Identify(p.PID); err != nil || now != p {
-		return fmt.Errorf("cannot signal process %d: another one has the number now", p.PID)
+		return fmt.Errorf("cannot signal process %d: another process has the number now", p.PID)
 	}
 	if err := unix.PidfdSendSignal(fd, sig, nil, 0); err != nil {
 		return fmt.Errorf("cannot signal process %d: %w", p.PID, err)
@@ -100,7 +100,7 @@ func (p Process) Signal(sig unix.Signal) error {
 	return nil
 }
 
-// Paused reports whether the process with that number neither runs nor ends, because it was stopped by a signal.
+// Paused reports whether a signal has stopped the process with that number, so that it neither runs nor ends.
 func Paused(pid int) bool {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
@@ -118,7 +118,7 @@ func ignoreGone(err error, pid int) error {
 	return fmt.Errorf("cannot end process %d: %w", pid, err)
 }
 
-// ended waits until the process behind the descriptor has ended, or the time is up.
+// ended waits until the process of the descriptor has ended, or the time is over.
 func ended(fd int, timeout time.Duration) bool {
 	deadline := time.Now().Add(timeout)
 	for {
@@ -130,8 +130,8 @@ func ended(fd int, timeout time.Duration) bool {
 	}
 }
 
-// parseStart reads the start time in /proc/PID/stat (proc(5)). The second field is the program's name in parentheses, and may
-// itself contain spaces and parentheses, so counting begins after the last one.
+// parseStart reads the start time in /proc/PID/stat (proc(5)). The second field is the program's name in parentheses. The
+// name may contain spaces and parentheses, so fields are counted after the last parenthesis.
 func parseStart(stat []byte) (uint64, error) {
 	const startField, firstFieldAfterName = 22, 3
 	end := bytes.LastIndexByte(stat, ')')
@@ -149,8 +149,8 @@ func parseStart(stat []byte) (uint64, error) {
 	return start, nil
 }
 
-// HostPIDs maps the process numbers in the PID namespace of the given process to those in ours.
-// It is the identity where the two namespaces are the same.
+// HostPIDs maps the process numbers in the PID namespace of the given process to those of the caller. They are equal if the
+// two namespaces are the same.
 func HostPIDs(of Process) (map[int]int, error) {
 	namespace, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/pid", of.PID))
 	if err != nil {
@@ -183,7 +183,7 @@ func HostPIDs(of Process) (map[int]int, error) {
 	return pids, nil
 }
 
-// innermostPID finds the number that a process has in its own PID namespace: the last on the NSpid line of /proc/PID/status.
+// innermostPID returns the number of a process in its own PID namespace: the last on the NSpid line of /proc/PID/status.
 func innermostPID(status string) (int, bool) {
 	for line := range strings.Lines(status) {
 		if rest, ok := strings.CutPrefix(line, "NSpid:"); ok {

@@ -11,9 +11,9 @@ import (
 	"strings"
 )
 
-// Remove removes what the cluster wrote: its entries, and the directory if `up` created it and nothing else is left in it.
-// A directory without a mark loses the two files of the state only. The files that were kept are named. Nothing may be
-// mounted below the directory: a removal would reach what is mounted there.
+// Remove removes what the cluster wrote: its entries, and the directory if `up` created it and it is empty then. In a
+// directory without a mark it removes only the two files of the state. It returns the names of the files that it kept. It
+// refuses a directory with a mount below it, because it would delete the mounted files.
 func (d Dir) Remove() (kept []string, err error) {
 	m, marked, err := d.loadMark()
 	if err != nil {
@@ -40,16 +40,16 @@ func (d Dir) Remove() (kept []string, err error) {
 	return nil, removeFile(string(d))
 }
 
-// Kept says what Remove left, and why; it is empty when that is nothing.
+// Kept returns a message about what Remove kept, and why. It is empty if nothing was kept.
 func (d Dir) Kept(names []string) string {
 	if len(names) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("kept %s: localkube cannot tell that it made %s; remove the directory yourself if nothing in it is yours",
+	return fmt.Sprintf("kept %s: localkube has no record that it created %s; remove the directory yourself if nothing in it is yours",
 		d, listed(names))
 }
 
-// noMounts refuses a directory in which something is mounted.
+// noMounts refuses a directory that has a mount below it.
 func (d Dir) noMounts(table string) error {
 	content, err := os.ReadFile(table)
 	if err != nil {
@@ -61,8 +61,8 @@ func (d Dir) noMounts(table string) error {
 	return nil
 }
 
-// mountsBelow lists the mount points below the directory, in the format of /proc/PID/mountinfo (proc(5)): the fifth field, in
-// which white space and backslashes are octal.
+// mountsBelow lists the mount points below the directory. The text has the format of /proc/PID/mountinfo (proc(5)): the fifth
+// field is the mount point, with white space and backslashes in octal.
 func mountsBelow(table, directory string) []string {
 	const pointField = 4
 	var points []string
@@ -80,7 +80,7 @@ func mountsBelow(table, directory string) []string {
 	return slices.Compact(points)
 }
 
-// unescape replaces \ooo by the character with that octal number.
+// unescape replaces \ooo with the character of that octal number.
 func unescape(text string) string {
 	const digits = 3
 	var plain strings.Builder
@@ -97,7 +97,7 @@ func unescape(text string) string {
 	return plain.String()
 }
 
-// removeFile removes a file, or a directory that is empty. One that is not there is removed already.
+// removeFile removes a file or an empty directory. A missing one is not an error.
 func removeFile(path string) error {
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("cannot remove %q: %w", path, err)

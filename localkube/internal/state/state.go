@@ -12,27 +12,28 @@ import (
 	"time"
 )
 
-// Cluster is what `up` decides about a cluster. It stays as it is when the cluster is started again in the same directory.
+// Cluster holds what `up` decides about a cluster. It does not change when the cluster is restarted in the same directory.
 type Cluster struct {
-	// APIOnly says that there is no node, only etcd and the API server.
+	// APIOnly selects a cluster without a node, of etcd and the API server only.
 	APIOnly bool `json:"apiOnly"`
 	// APIPort is the API server's port on the loopback address of the host.
 	APIPort int `json:"apiPort"`
-	// EtcdPort is etcd's port: on the host's loopback address if there is no node, else in the node's network.
+	// EtcdPort is etcd's port: on the host's loopback address if there is no node, otherwise in the node's network.
 	EtcdPort int `json:"etcdPort"`
-	// RegistryPort is the image registry's port on the loopback address of the host and on all of the node's; 0 without a node.
+	// RegistryPort is the image registry's port on the loopback address of the host and on all addresses of the node; 0
+	// without a node.
 	RegistryPort int `json:"registryPort,omitempty"`
-	// Uplink joins the node's network with the host's; zero without a node.
+	// Uplink connects the node's network with the host's; zero without a node.
 	Uplink Uplink `json:"uplink,omitzero"`
-	// Nameservers are those of the host that can be asked; none without a node. They may change with every start.
+	// Nameservers are the host's name servers that are reachable; none without a node. They may change with every start.
 	Nameservers []netip.Addr `json:"nameservers,omitempty"`
-	// Tuning of the node; zero without one.
+	// Tuning of the node; zero without a node.
 	Tuning Tuning `json:"tuning,omitzero"`
 	// Supervisor is the process that owns all others. A cluster that is being started, or was stopped, may have none.
 	Supervisor Process `json:"supervisor,omitzero"`
 }
 
-// RegistryForPods is the host and port at which pods reach the image registry.
+// RegistryForPods returns the host and port at which pods reach the image registry.
 func (c Cluster) RegistryForPods() string {
 	return net.JoinHostPort(c.Uplink.Node.String(), strconv.Itoa(c.RegistryPort))
 }
@@ -43,30 +44,30 @@ type Uplink struct {
 	Host netip.Prefix `json:"host"`
 	// Node is the node's address in the same network.
 	Node netip.Addr `json:"node"`
-	// MTU is the largest packet in bytes.
+	// MTU is the size of the largest packet in bytes.
 	MTU int `json:"mtu"`
 }
 
 // Component is a process of the cluster as the supervisor records it.
 type Component struct {
 	Name string `json:"name"`
-	// Process is numbered as the supervisor sees it; see HostPIDs.
+	// Process has the number that the supervisor sees; see HostPIDs.
 	Process Process `json:"process"`
-	// Since is when it was started.
+	// Since is the time at which it was started.
 	Since time.Time `json:"since"`
-	// Ended is how it ended, empty while it runs.
+	// Ended describes how it ended; empty while it runs.
 	Ended string `json:"ended,omitempty"`
 }
 
 const (
 	clusterFile    = "cluster.json"
 	componentsFile = "components.json"
-	// newSuffix is that of a file that is being written.
+	// newSuffix is the suffix of a file that is being written.
 	newSuffix = ".new"
 )
 
-// LoadCluster reads what is known about the cluster; ok is false if there is none in this directory. A file of the same name
-// that localkube did not write is no cluster. A directory that was moved or copied is an error.
+// LoadCluster reads the state of the cluster. ok is false if there is no cluster in this directory. A file of the same name
+// that localkube did not write is not a cluster. A directory that was moved or copied is an error.
 func (d Dir) LoadCluster() (c Cluster, ok bool, err error) {
 	_, marked, err := d.loadMark()
 	if err != nil {
@@ -82,7 +83,7 @@ func (d Dir) LoadCluster() (c Cluster, ok bool, err error) {
 	return c, ok, err
 }
 
-// looksLikeACluster tells the state of a cluster that was made before directories were marked from somebody else's file.
+// looksLikeACluster distinguishes the state of a cluster from before directories were marked from a file of another program.
 func (d Dir) looksLikeACluster() (bool, error) {
 	var fields map[string]json.RawMessage
 	if ok, err := d.load(clusterFile, &fields); !ok || err != nil {
@@ -96,17 +97,17 @@ func (d Dir) looksLikeACluster() (bool, error) {
 	return true, nil
 }
 
-// SaveCluster writes it.
+// SaveCluster writes the state of the cluster.
 func (d Dir) SaveCluster(c Cluster) error { return d.save(clusterFile, c) }
 
-// LoadComponents reads what the supervisor recorded about its processes; there are none before it started one.
+// LoadComponents reads the supervisor's records of its processes. The list is empty before the supervisor has started one.
 func (d Dir) LoadComponents() ([]Component, error) {
 	var components []Component
 	_, err := d.load(componentsFile, &components)
 	return components, err
 }
 
-// SaveComponents writes it.
+// SaveComponents writes the records of the processes.
 func (d Dir) SaveComponents(components []Component) error { return d.save(componentsFile, components) }
 
 func (d Dir) load(name string, into any) (bool, error) {
@@ -123,7 +124,7 @@ func (d Dir) load(name string, into any) (bool, error) {
 	return true, nil
 }
 
-// save replaces the file in one step, so that a reader never sees half of it.
+// save replaces the file atomically, so that a reader never sees an incomplete file.
 func (d Dir) save(name string, value any) error {
 	content, err := json.MarshalIndent(value, "", "  ")
 	if err != nil {

@@ -29,7 +29,7 @@ func TestClusterRoundTrip(t *testing.T) {
 	}
 	got, ok, err := dir.LoadCluster()
 	if !ok || err != nil {
-		t.Fatalf("what was saved is not there: ok=%t, err=%v", ok, err)
+		t.Fatalf("the saved cluster was not loaded: ok=%t, err=%v", ok, err)
 	}
 	if diff := cmp.Diff(want, got, cmpopts.EquateComparable(netip.Prefix{}, netip.Addr{})); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
@@ -42,7 +42,7 @@ func TestLoadClusterRefusesHalfAFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, _, err := dir.LoadCluster(); err == nil {
-		t.Error("half a state file counts as a cluster")
+		t.Error("half a state file is loaded as a cluster")
 	}
 }
 
@@ -105,8 +105,8 @@ func TestParseStart(t *testing.T) {
 			stat:   "1 (a) S 0 (b) S 0 1 1 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 99 0 0",
 			want:   99,
 		},
-		"Short": {reason: "Too few fields are an error, not a panic.", stat: "1 (init) S 0", bad: true},
-		"Empty": {reason: "So is nothing at all.", stat: "", bad: true},
+		"Short": {reason: "Too few fields are an error and do not cause a panic.", stat: "1 (init) S 0", bad: true},
+		"Empty": {reason: "An empty text is an error.", stat: "", bad: true},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -133,7 +133,7 @@ func TestInnermostPID(t *testing.T) {
 		},
 		"Flat":   {reason: "Without namespaces there is one number.", status: "NSpid:\t4711\n", want: 4711, ok: true},
 		"Absent": {reason: "A status without the line names no process.", status: "Name:\tx\n"},
-		"Empty":  {reason: "Nor does an empty line.", status: "NSpid:\n"},
+		"Empty":  {reason: "A status with an empty line names no process.", status: "NSpid:\n"},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -160,7 +160,7 @@ func TestProcessLife(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !p.Alive() {
-		t.Error("a process that waits for input is not alive")
+		t.Error("a process that waits for input is reported as not alive")
 	}
 	for name, other := range map[string]Process{
 		"another start": {PID: p.PID, Start: p.Start + 1, Boot: p.Boot},
@@ -168,27 +168,27 @@ func TestProcessLife(t *testing.T) {
 		"none":          {},
 	} {
 		if other.Alive() {
-			t.Errorf("%s: a process of the same number counts as the recorded one", name)
+			t.Errorf("%s: a process of the same number was taken for the recorded one", name)
 		}
 		if err := other.End(time.Minute); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	if !p.Alive() {
-		t.Fatal("to end other processes ended this one")
+		t.Fatal("ending other processes ended this one")
 	}
 	if err := p.End(time.Minute); err != nil {
 		t.Fatal(err)
 	}
 	if p.Alive() {
-		t.Error("a process that has ended, but was not waited for, counts as alive")
+		t.Error("a process that has ended, but was not waited for, is reported as alive")
 	}
 	var exit *exec.ExitError
 	if err := cmd.Wait(); !errors.As(err, &exit) {
 		t.Errorf("the process was not killed: %v", err)
 	}
 	if err := p.End(time.Minute); err != nil {
-		t.Errorf("to end a process twice: %v", err)
+		t.Errorf("the second end of a process: %v", err)
 	}
 }
 
@@ -201,9 +201,9 @@ func TestHostPIDsIsTheIdentityInOneNamespace(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Where the tests run in a namespace of their own, the innermost number is still the one that we see.
+	// The tests may run in a PID namespace. Then the innermost number is still the one that this process sees.
 	if pids[self.PID] != self.PID {
-		t.Errorf("process %d is called %d", self.PID, pids[self.PID])
+		t.Errorf("process %d has the number %d", self.PID, pids[self.PID])
 	}
 }
 
@@ -218,7 +218,7 @@ func TestLock(t *testing.T) {
 	}
 	unlock()
 	if _, err := os.Stat(string(dir) + ".lock"); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("the lock's file stays behind: %v", err)
+		t.Errorf("the lock's file was left behind: %v", err)
 	}
 	unlock, err = dir.Lock()
 	if err != nil {

@@ -13,10 +13,10 @@ import (
 	"github.com/sluice-ci/sluice/localkube/internal/state"
 )
 
-// children starts processes and waits for them, and for every orphan that the kernel hands to us: on a node the
-// supervisor is the first process of its PID namespace. All of it happens on one goroutine, so a child cannot end
-// before it is known, and on one thread that lives as long as the supervisor, because the kernel kills a child with the
-// death signal when the *thread* that started it ends.
+// children starts processes and waits for them, and for every orphan of the node: there, the supervisor is the first process
+// of its PID namespace. All of this happens on one goroutine, so that a child cannot end before it is recorded. It also
+// happens on one thread that lives as long as the supervisor, because the kernel sends a child its death signal when the
+// *thread* that started it ends.
 type children struct {
 	starts chan startRequest
 }
@@ -37,14 +37,14 @@ type child struct {
 	ended   chan unix.WaitStatus
 }
 
-// newChildren takes charge of all children of this process; there can be only one who does.
+// newChildren waits for all children of this process, so there can be only one.
 func newChildren() *children {
 	c := &children{starts: make(chan startRequest)}
 	go c.serve()
 	return c
 }
 
-// start starts the command. Its output must be files, because nobody would wait for copying goroutines.
+// start starts the command. Its output must be files, because there is no goroutine that copies it.
 func (c *children) start(cmd *exec.Cmd) (*child, error) {
 	result := make(chan startResult, 1)
 	c.starts <- startRequest{cmd: cmd, result: result}
@@ -91,7 +91,7 @@ func startNow(cmd *exec.Cmd) (*child, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	// Even if it has ended already, it is still there, because it was not waited for.
+	// A child that has ended already still exists, because it was not waited for.
 	process, err := state.Identify(cmd.Process.Pid)
 	if err != nil {
 		return nil, err
@@ -99,7 +99,7 @@ func startNow(cmd *exec.Cmd) (*child, error) {
 	return &child{process: process, ended: make(chan unix.WaitStatus, 1)}, cmd.Process.Release()
 }
 
-// reap collects everything that has ended. One signal may stand for several ends.
+// reap collects all children that have ended. One signal can stand for several ends.
 func reap(running map[int]*child) {
 	for {
 		var status unix.WaitStatus
@@ -118,7 +118,7 @@ func reap(running map[int]*child) {
 	}
 }
 
-// describe says how a process ended, for people.
+// describe returns how a process ended, as text for people.
 func describe(status unix.WaitStatus) string {
 	if status.Signaled() {
 		return fmt.Sprintf("was ended by signal %d (%s)", status.Signal(), status.Signal())

@@ -18,42 +18,42 @@ import (
 	"github.com/sluice-ci/sluice/localkube/internal/state"
 )
 
-// Fault is what the supervisor can be asked to do to a component.
+// Fault is an order to the supervisor about a component.
 type Fault string
 
-// The faults, and what takes them back. Each does nothing where all is as it asks already.
+// The faults, and the orders that revert them. Each does nothing if the component is already in the requested state.
 const (
 	// Stop kills the component, as a crash does. The cluster stays up without it.
 	Stop Fault = "stop"
-	// Start starts a component that has ended, in whatever way, and waits until it is healthy.
+	// Start starts a component that has ended for any reason, and waits until it is healthy.
 	Start Fault = "start"
 	// Restart is Stop and then Start.
 	Restart Fault = "restart"
-	// Pause lets the component neither run nor end (SIGSTOP): connections to it stay open and nobody answers.
+	// Pause stops the component with SIGSTOP, so that it neither runs nor ends. Connections to it stay open, without answers.
 	Pause Fault = "pause"
-	// Resume lets a paused component go on.
+	// Resume lets a paused component continue.
 	Resume Fault = "resume"
 )
 
-// stoppedOnRequest is how a component has ended that was asked to.
+// stoppedOnRequest is the recorded end of a component that was stopped by an order.
 const stoppedOnRequest = "was stopped on request"
 
-// endTimeout bounds how long the kernel may take to end a process.
+// endTimeout bounds the time in which the kernel ends a process.
 const endTimeout = 20 * time.Second
 
-// order is a question to the supervisor, one line of JSON; answer is what it answers once it is done.
+// order is a request to the supervisor, one line of JSON. answer is its response when the order was carried out.
 type order struct {
 	Fault     Fault  `json:"fault"`
 	Component string `json:"component"`
 }
 
 type answer struct {
-	// Error is empty if it was done.
+	// Error is empty if the order succeeded.
 	Error string `json:"error,omitempty"`
 }
 
-// Inflict asks the supervisor of the cluster in dir to do something to a component, and returns once it is done. When ctx
-// ends before, the supervisor goes on with it.
+// Inflict asks the supervisor of the cluster in dir to carry out a fault on a component, and returns when it is done. If ctx
+// ends before, the supervisor still completes the order.
 func Inflict(ctx context.Context, dir state.Dir, fault Fault, component string) error {
 	socket, release, err := controlSocket(dir)
 	if err != nil {
@@ -62,7 +62,7 @@ func Inflict(ctx context.Context, dir state.Dir, fault Fault, component string) 
 	defer release()
 	connection, err := (&net.Dialer{}).DialContext(ctx, "unix", socket)
 	if err != nil {
-		return fmt.Errorf("cannot reach the supervisor of %q; is the cluster up? %w", dir, err)
+		return fmt.Errorf("cannot reach the supervisor of %q (is the cluster up?): %w", dir, err)
 	}
 	defer connection.Close()
 	stop := context.AfterFunc(ctx, func() { _ = connection.Close() })
@@ -72,7 +72,7 @@ func Inflict(ctx context.Context, dir state.Dir, fault Fault, component string) 
 	}
 	var a answer
 	if err := json.NewDecoder(connection).Decode(&a); err != nil {
-		return errors.Join(fmt.Errorf("cannot hear from the supervisor whether it did %s %q: %w", fault, component, err), ctx.Err())
+		return errors.Join(fmt.Errorf("cannot read the supervisor's answer to %s %q: %w", fault, component, err), ctx.Err())
 	}
 	if a.Error != "" {
 		return errors.New(a.Error)
@@ -80,8 +80,8 @@ func Inflict(ctx context.Context, dir state.Dir, fault Fault, component string) 
 	return nil
 }
 
-// controlSocket returns the address of the socket on which the supervisor takes orders. It leads through a descriptor of
-// the directory, because the address of a socket has 107 bytes at most and the name of a directory may have more.
+// controlSocket returns the address of the socket on which the supervisor accepts orders. The address refers to the directory
+// by a descriptor, because it has at most 107 bytes and the name of a directory may be longer.
 func controlSocket(dir state.Dir) (address string, release func(), err error) {
 	folder, err := os.Open(string(dir))
 	if err != nil {
@@ -90,9 +90,9 @@ func controlSocket(dir state.Dir) (address string, release func(), err error) {
 	return fmt.Sprintf("/proc/self/fd/%d/%s", folder.Fd(), filepath.Base(dir.Control())), func() { _ = folder.Close() }, nil
 }
 
-// serveOrders takes orders on the control socket, for as long as the supervisor lives.
+// serveOrders accepts orders on the control socket until the supervisor ends.
 func (s *Supervisor) serveOrders(ctx context.Context) error {
-	// One of a supervisor that was killed may still lie there.
+	// The socket of a supervisor that was killed may still exist.
 	if err := os.Remove(s.cluster.Dir.Control()); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("cannot remove an old control socket: %w", err)
 	}
@@ -101,12 +101,12 @@ func (s *Supervisor) serveOrders(ctx context.Context) error {
 		return err
 	}
 	defer release()
-	// Only who may end the cluster's processes may give orders.
+	// Only a user who may end the cluster's processes may send orders.
 	before := unix.Umask(0o077)
 	listener, err := net.Listen("unix", socket)
 	unix.Umask(before)
 	if err != nil {
-		return fmt.Errorf("cannot take orders: %w", err)
+		return fmt.Errorf("cannot accept orders: %w", err)
 	}
 	go s.background("control socket", func() error {
 		for {
@@ -133,11 +133,11 @@ func (s *Supervisor) serveOrder(ctx context.Context, connection net.Conn) {
 	}
 	fmt.Printf("%s %s %s: %s\n", time.Now().Format(time.RFC3339), o.Fault, o.Component, strings.TrimSpace("done "+a.Error))
 	if err := json.NewEncoder(connection).Encode(a); err != nil {
-		fmt.Println("nobody waits for the answer:", err)
+		fmt.Println("cannot send an answer:", err)
 	}
 }
 
-// obey does what it is asked to, one thing after another.
+// obey carries out one order at a time.
 func (s *Supervisor) obey(ctx context.Context, o order) error {
 	s.orders.Lock()
 	defer s.orders.Unlock()
@@ -160,7 +160,7 @@ func (s *Supervisor) obey(ctx context.Context, o order) error {
 	case Resume:
 		return r.pause(ctx, false)
 	default:
-		return fmt.Errorf("cannot %s %q: it is not known how", o.Fault, o.Component)
+		return fmt.Errorf("cannot %s %q: unknown fault", o.Fault, o.Component)
 	}
 }
 
@@ -176,10 +176,10 @@ func (s *Supervisor) find(name string) (*running, error) {
 		names = append(names, known)
 	}
 	slices.Sort(names)
-	return nil, fmt.Errorf("there is no such component; there are %s", strings.Join(names, ", "))
+	return nil, fmt.Errorf("unknown component; the components are %s", strings.Join(names, ", "))
 }
 
-// stop ends a component, also one that is paused, and returns when its end is recorded.
+// stop kills a component, even if it is paused, and returns when its end is recorded.
 func (s *Supervisor) stop(r *running) error {
 	s.mu.Lock()
 	r.unwanted = true
@@ -191,7 +191,7 @@ func (s *Supervisor) stop(r *running) error {
 	return nil
 }
 
-// startAgain starts a component that has ended, in the same way as before.
+// startAgain starts a component that has ended, with the same command as before.
 func (s *Supervisor) startAgain(ctx context.Context, r *running) error {
 	select {
 	case <-r.ended:
@@ -205,7 +205,7 @@ func (s *Supervisor) startAgain(ctx context.Context, r *running) error {
 	return s.healthy(ctx, next)
 }
 
-// pause pauses a component or lets it go on, and returns once it does: a signal is seen to a moment after it was sent.
+// pause pauses or resumes a component, and returns when that has taken effect, shortly after the signal.
 func (r *running) pause(ctx context.Context, on bool) error {
 	signal := unix.SIGCONT
 	if on {
@@ -221,7 +221,7 @@ func (r *running) pause(ctx context.Context, on bool) error {
 		case <-r.ended:
 			return fmt.Errorf("cannot signal %q: it has ended", r.spec.Name)
 		case <-ctx.Done():
-			return fmt.Errorf("cannot signal %q: it does not care: %w", r.spec.Name, ctx.Err())
+			return fmt.Errorf("cannot signal %q: no effect: %w", r.spec.Name, ctx.Err())
 		case <-time.After(probeInterval):
 		}
 	}

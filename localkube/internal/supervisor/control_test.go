@@ -12,7 +12,7 @@ import (
 	"github.com/sluice-ci/sluice/localkube/internal/state"
 )
 
-// newObedient returns a supervisor that takes orders, with a component "sleeper".
+// newObedient returns a supervisor that accepts orders, with a component "sleeper".
 func newObedient(t *testing.T) *Supervisor {
 	t.Helper()
 	s := newTestSupervisor(t)
@@ -32,7 +32,7 @@ func newObedient(t *testing.T) *Supervisor {
 	return s
 }
 
-// recorded is what the supervisor has written down about its only component.
+// recorded returns the supervisor's record of its only component.
 func recorded(t *testing.T, s *Supervisor) state.Component {
 	t.Helper()
 	components, err := s.cluster.Dir.LoadComponents()
@@ -53,15 +53,15 @@ func TestFaults(t *testing.T) {
 		paused  bool
 		another bool
 	}{
-		"Stop":        {reason: "It is told apart from a component that died.", faults: []Fault{Stop}, ended: stoppedOnRequest},
-		"StopTwice":   {reason: "What is stopped stays so.", faults: []Fault{Stop, Stop}, ended: stoppedOnRequest},
-		"StartAgain":  {reason: "A stopped one is started as it was.", faults: []Fault{Stop, Start}, another: true},
-		"StartTwice":  {reason: "What runs is left alone.", faults: []Fault{Start, Start}},
-		"Restart":     {reason: "It is another process afterwards.", faults: []Fault{Restart}, another: true},
-		"Pause":       {reason: "It runs and does nothing.", faults: []Fault{Pause}, paused: true},
-		"Resume":      {reason: "It goes on as if nothing had been.", faults: []Fault{Pause, Resume}},
-		"StopPaused":  {reason: "Being paused keeps nothing from being killed.", faults: []Fault{Pause, Stop}, ended: stoppedOnRequest},
-		"StartPaused": {reason: "A paused one has not ended.", faults: []Fault{Pause, Start}, paused: true},
+		"Stop":        {reason: "The record differs from that of a component that crashed.", faults: []Fault{Stop}, ended: stoppedOnRequest},
+		"StopTwice":   {reason: "A stopped component stays stopped.", faults: []Fault{Stop, Stop}, ended: stoppedOnRequest},
+		"StartAgain":  {reason: "A stopped component is started as before.", faults: []Fault{Stop, Start}, another: true},
+		"StartTwice":  {reason: "A running component is not restarted.", faults: []Fault{Start, Start}},
+		"Restart":     {reason: "The component is another process afterwards.", faults: []Fault{Restart}, another: true},
+		"Pause":       {reason: "The process exists and is stopped.", faults: []Fault{Pause}, paused: true},
+		"Resume":      {reason: "The component continues.", faults: []Fault{Pause, Resume}},
+		"StopPaused":  {reason: "A paused component can be killed.", faults: []Fault{Pause, Stop}, ended: stoppedOnRequest},
+		"StartPaused": {reason: "A paused component has not ended.", faults: []Fault{Pause, Start}, paused: true},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -74,7 +74,7 @@ func TestFaults(t *testing.T) {
 			}
 			after := recorded(t, s)
 			if after.Ended != tc.ended {
-				t.Errorf("%s\nit is said that it %q, want %q", tc.reason, after.Ended, tc.ended)
+				t.Errorf("%s\nthe recorded end is %q, want %q", tc.reason, after.Ended, tc.ended)
 			}
 			if another := after.Process != before.Process; another != tc.another {
 				t.Errorf("%s\nanother process: %t, want %t", tc.reason, another, tc.another)
@@ -89,7 +89,7 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-func TestFaultsThatCannotBe(t *testing.T) {
+func TestUnknownFaults(t *testing.T) {
 	s := newObedient(t)
 	cases := map[string]struct {
 		reason    string
@@ -97,8 +97,8 @@ func TestFaultsThatCannotBe(t *testing.T) {
 		component string
 		want      string
 	}{
-		"Component": {reason: "A typo gets to know the names.", fault: Stop, component: "kubelt", want: "there are sleeper"},
-		"Fault":     {reason: "What cannot be done is not called done.", fault: "tickle", component: "sleeper", want: "not known"},
+		"Component": {reason: "The error lists the known components.", fault: Stop, component: "kubelt", want: "the components are sleeper"},
+		"Fault":     {reason: "An unknown fault must not be reported as done.", fault: "tickle", component: "sleeper", want: "unknown fault"},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -122,7 +122,7 @@ func TestOrdersReachAClusterWithALongName(t *testing.T) {
 	if err := s.cluster.Dir.Make(); err != nil {
 		t.Fatal(err)
 	}
-	// As if a supervisor that had the directory before had been killed.
+	// As if an earlier supervisor of the directory had been killed.
 	if err := os.WriteFile(s.cluster.Dir.Control(), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -130,27 +130,27 @@ func TestOrdersReachAClusterWithALongName(t *testing.T) {
 		t.Fatal(err)
 	}
 	err := Inflict(t.Context(), s.cluster.Dir, Stop, "none")
-	if err == nil || !strings.Contains(err.Error(), "no such component") {
-		t.Errorf("the supervisor did not answer: %v", err)
+	if err == nil || !strings.Contains(err.Error(), "unknown component") {
+		t.Errorf("no answer of the supervisor: %v", err)
 	}
 	info, err := os.Stat(s.cluster.Dir.Control())
 	if err != nil || info.Mode().Perm()&0o077 != 0 {
-		t.Errorf("others may give orders: %v, %v", info.Mode(), err)
+		t.Errorf("other users may send orders: %v, %v", info.Mode(), err)
 	}
 }
 
-func TestAnOrderThatIsNotWaitedFor(t *testing.T) {
+func TestAnOrderWhoseCallerGaveUp(t *testing.T) {
 	s := newObedient(t)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	s.orders.Lock() // nothing is done meanwhile
+	s.orders.Lock() // blocks every order
 	abandoned, abandon := context.WithCancel(ctx)
 	abandon()
 	if err := Inflict(abandoned, s.cluster.Dir, Stop, "sleeper"); err == nil {
-		t.Error("an order that was given up counts as done")
+		t.Error("an order that was given up was reported as done")
 	}
 	s.orders.Unlock()
 	if err := Inflict(ctx, s.cluster.Dir, Restart, "sleeper"); err != nil {
-		t.Errorf("the supervisor takes no orders after one that was given up: %v", err)
+		t.Errorf("no orders are accepted after one whose caller gave up: %v", err)
 	}
 }

@@ -12,19 +12,19 @@ import (
 	"github.com/sluice-ci/sluice/localkube/internal/state"
 )
 
-// The files that the supervisor inherits, by descriptor. Those after the first are there only if there is a node.
+// Descriptors of the files that the supervisor inherits. Those after the first exist only with a node.
 const (
-	progressFD   = 3 + iota // the supervisor's Events are written to it
-	goFD                    // end of file on it says that the node's network is there
+	progressFD   = 3 + iota // the supervisor writes its Events to it
+	goFD                    // its end of file signals that the node's network exists
 	apiFD                   // listens on the API server's address on the host
 	registryFD              // listens on the registry's address on the host
 	nameserverFD            // the first of the sockets that are connected to the host's name servers
 )
 
-// Name is the role of the supervisor in the one binary.
+// Name is the supervisor's role in this binary.
 const Name = "supervisor"
 
-// Sockets are what a node's supervisor needs in the host's network. Without a node there are none.
+// Sockets are the sockets in the host's network that the supervisor of a node needs. Without a node there are none.
 type Sockets struct {
 	// API and Registry listen on the host's loopback address.
 	API, Registry *os.File
@@ -32,7 +32,7 @@ type Sockets struct {
 	Nameservers []*os.File
 }
 
-// Close closes all of them.
+// Close closes all sockets.
 func (s *Sockets) Close() {
 	for _, file := range append([]*os.File{s.API, s.Registry}, s.Nameservers...) {
 		if file != nil {
@@ -41,7 +41,7 @@ func (s *Sockets) Close() {
 	}
 }
 
-// Launched is a supervisor that runs, but whose cluster is not ready yet.
+// Launched is a running supervisor whose cluster is not ready yet.
 type Launched struct {
 	// Process is the supervisor.
 	Process  state.Process
@@ -50,8 +50,8 @@ type Launched struct {
 	goAhead  *os.File
 }
 
-// Launch starts the supervisor of the cluster in dir, in a session of its own, so that it outlives the caller.
-// With a node, it gets namespaces of its own for processes, mounts and network, and sockets that stay in the caller's network.
+// Launch starts the supervisor of the cluster in dir, in a new session, so that it outlives the caller. With a node, the
+// supervisor gets new namespaces for processes, mounts and network, and sockets that stay in the caller's network.
 func Launch(dir state.Dir, sockets *Sockets) (*Launched, error) {
 	executable, err := os.Executable()
 	if err != nil {
@@ -92,10 +92,10 @@ func Launch(dir state.Dir, sockets *Sockets) (*Launched, error) {
 	return &Launched{Process: process, cmd: cmd, progress: progressOut, goAhead: goIn}, nil
 }
 
-// GoAhead tells the supervisor that what it waits for is there.
+// GoAhead signals the supervisor that the node's network exists.
 func (l *Launched) GoAhead() { _ = l.goAhead.Close() }
 
-// Wait hands every step to show until the cluster is ready. It returns early when ctx ends.
+// Wait calls show for every step until the cluster is ready. It returns early when ctx ends.
 func (l *Launched) Wait(ctx context.Context, show func(Event)) error {
 	stop := context.AfterFunc(ctx, func() { _ = l.progress.Close() })
 	defer stop()
@@ -106,12 +106,12 @@ func (l *Launched) Wait(ctx context.Context, show func(Event)) error {
 	return err
 }
 
-// Kill ends the supervisor and thereby everything that it owns, and waits until it is gone.
+// Kill kills the supervisor, which ends every process that it owns, and waits until it has ended.
 func (l *Launched) Kill() error {
 	if err := l.cmd.Process.Kill(); err != nil {
 		return fmt.Errorf("cannot kill the supervisor: %w", err)
 	}
-	// The error says that it was killed, which is what was wanted.
+	// The error only says that the process was killed, which is expected.
 	_ = l.cmd.Wait()
 	return nil
 }

@@ -24,8 +24,7 @@ import (
 	"github.com/sluice-ci/sluice/localkube/internal/registry"
 )
 
-// bringUpNode starts a whole cluster in the namespaces in which the supervisor finds itself. What does not depend on
-// each other starts together.
+// bringUpNode starts a whole cluster in the current namespaces. Components that do not depend on each other start together.
 func (s *Supervisor) bringUpNode(ctx context.Context) error {
 	began := time.Now()
 	if err := s.step("node's surroundings", s.surroundings); err != nil {
@@ -85,7 +84,7 @@ func (s *Supervisor) startTogether(ctx context.Context, specs ...component.Spec)
 	return nil
 }
 
-// surroundings makes mounts, control groups and network of the node.
+// surroundings sets up mounts, control groups and network of the node.
 func (s *Supervisor) surroundings() error {
 	goAhead := os.NewFile(goFD, "go ahead")
 	if _, err := io.Copy(io.Discard, goAhead); err != nil {
@@ -104,17 +103,17 @@ func (s *Supervisor) surroundings() error {
 	rules := network.Apply(network.NodeRules(component.PodCIDR))
 	rules.Stdout, rules.Stderr = os.Stdout, os.Stderr
 	if err := s.children.run(rules); err != nil {
-		return fmt.Errorf("cannot make the rules of the node's network: %w", err)
+		return fmt.Errorf("cannot set the rules of the node's network: %w", err)
 	}
-	// This is the setting of the node's own network.
+	// This is the setting of the node's network only.
 	if err := os.WriteFile("/proc/sys/net/ipv4/ip_forward", []byte("1\n"), 0o644); err != nil {
 		return fmt.Errorf("cannot turn on forwarding: %w", err)
 	}
 	return s.cluster.WriteFiles()
 }
 
-// serveRegistry serves the registry on the host's loopback address and, at the same port, on the node's: on its loopback
-// address for containerd, and on the one that pods can reach for controllers that look at images.
+// serveRegistry serves the registry on the host's loopback address and, at the same port, on two addresses of the node: the
+// loopback address for containerd, and the address that pods can reach, for controllers that inspect images.
 func (s *Supervisor) serveRegistry() error {
 	address := fmt.Sprintf("127.0.0.1:%d", s.cluster.RegistryPort)
 	forPods := s.cluster.RegistryForPods()
@@ -147,7 +146,7 @@ func (s *Supervisor) serveRegistry() error {
 	return err
 }
 
-// forwardAPI lets clients on the host reach the API server.
+// forwardAPI forwards the API server's port on the host to the node.
 func (s *Supervisor) forwardAPI() error {
 	listener, err := inherited(apiFD)
 	if err != nil {
@@ -175,7 +174,7 @@ func (s *Supervisor) serveNames(ctx context.Context) error {
 		socket, err := net.FileConn(file)
 		_ = file.Close()
 		if err != nil {
-			return fmt.Errorf("cannot take over the socket of a name server: %w", err)
+			return fmt.Errorf("cannot use the inherited socket of a name server: %w", err)
 		}
 		server.Upstreams = append(server.Upstreams, dns.NewUpstream(socket))
 	}
@@ -193,7 +192,7 @@ func (s *Supervisor) serveNames(ctx context.Context) error {
 	return nil
 }
 
-// background runs a part of the supervisor that should never end, and says so if it does.
+// background runs a part of the supervisor that should never end, and logs an end.
 func (s *Supervisor) background(name string, serve func() error) {
 	fmt.Printf("%s %s ended: %v\n", time.Now().Format(time.RFC3339), name, serve())
 }
@@ -203,17 +202,17 @@ func inherited(fd uintptr) (*net.TCPListener, error) {
 	defer file.Close()
 	listener, err := net.FileListener(file)
 	if err != nil {
-		return nil, fmt.Errorf("cannot take over listener %d: %w", fd, err)
+		return nil, fmt.Errorf("cannot use the inherited listener %d: %w", fd, err)
 	}
 	tcp, ok := listener.(*net.TCPListener)
 	if !ok {
-		return nil, fmt.Errorf("cannot take over listener %d: it is %s", fd, listener.Addr().Network())
+		return nil, fmt.Errorf("cannot use the inherited listener %d: it is %s", fd, listener.Addr().Network())
 	}
 	return tcp, nil
 }
 
-// pullPause lets containerd fetch the image of the sandboxes, so that the first pod does not wait for it. It also shows that
-// containerd and the registry understand each other.
+// pullPause makes containerd pull the image of the sandboxes, so that the first pod does not wait for it. It also checks that
+// containerd and the registry work together.
 func (s *Supervisor) pullPause(ctx context.Context) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()

@@ -8,35 +8,35 @@ import (
 	"time"
 )
 
-// Event is one line of the report that the supervisor gives to the command that started it.
+// Event is one line of the supervisor's report to the command that started it.
 type Event struct {
-	// Step names what was done.
+	// Step is the name of the completed step.
 	Step string `json:"step,omitempty"`
-	// Took is how long it took.
+	// Took is the duration of the step.
 	Took time.Duration `json:"took,omitempty"`
-	// Error says why the cluster does not come up; it is the last event.
+	// Error is the reason why the cluster does not come up. It is the last event.
 	Error string `json:"error,omitempty"`
-	// Ready says that the cluster is up; it is the last event.
+	// Ready reports that the cluster is up. It is the last event.
 	Ready bool `json:"ready,omitempty"`
 }
 
-// progress writes events. When nobody listens any more, the supervisor goes on: whoever asked for the cluster may have been killed.
+// progress writes events. When the reader is gone, for example because it was killed, the supervisor continues.
 type progress struct {
 	out *json.Encoder
 }
 
 func newProgress(out io.Writer) *progress { return &progress{out: json.NewEncoder(out)} }
 
-func (p *progress) tell(e Event) {
+func (p *progress) report(e Event) {
 	if err := p.out.Encode(e); err != nil {
-		fmt.Println("nobody listens to the progress any more:", err)
+		fmt.Println("cannot write the progress:", err)
 	}
 }
 
-// ErrDied says that the supervisor ended without a word.
+// ErrDied is the error of a supervisor that ended without an event.
 var ErrDied = errors.New("the supervisor ended before the cluster was ready")
 
-// follow hands each step to show, until the cluster is ready or an error is reported.
+// follow calls show for each step until the cluster is ready or an error is reported.
 func follow(in io.Reader, show func(Event)) error {
 	decoder := json.NewDecoder(in)
 	for {

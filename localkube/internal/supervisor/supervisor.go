@@ -1,5 +1,5 @@
-// Package supervisor is the one background process of a cluster: it starts all others, owns them and records how they fare.
-// When it ends, in whatever way, the kernel ends them too.
+// Package supervisor is the one background process of a cluster: it starts all other processes, owns them and records their
+// state. When it ends, for any reason, the kernel ends them too.
 package supervisor
 
 import (
@@ -20,9 +20,9 @@ import (
 )
 
 const (
-	// startTimeout bounds the start of one component. It is generous because a loaded machine takes long for its first start.
+	// startTimeout bounds the start of one component. It is long because the first start on a busy machine is slow.
 	startTimeout = 2 * time.Minute
-	// probeInterval is how often a starting component is asked whether it is there.
+	// probeInterval is the pause between two health checks of a starting component.
 	probeInterval = 50 * time.Millisecond
 )
 
@@ -32,12 +32,12 @@ type Supervisor struct {
 	children *children
 	progress *progress
 
-	// orders lets one order be done at a time.
+	// orders allows one order at a time.
 	orders sync.Mutex
 
 	mu         sync.Mutex
 	components []state.Component
-	// running holds each component as it was last started, by its name; it may have ended since.
+	// running holds each component as it was last started, by its name. It may have ended since.
 	running map[string]*running
 }
 
@@ -45,21 +45,21 @@ func newSupervisor(cluster component.Cluster, children *children, progress *prog
 	return &Supervisor{cluster: cluster, children: children, progress: progress, running: map[string]*running{}}
 }
 
-// Run is the supervisor's main function. It returns when it was told to end, or when the cluster could not be started.
-// Inherited files: see Launch.
+// Run is the supervisor's main function. It returns when it is asked to end, or if the cluster could not be started. Launch
+// describes the inherited files.
 func Run(cluster component.Cluster) error {
 	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGTERM, unix.SIGINT)
 	defer stop()
-	// What the supervisor inherited is not for its children.
+	// Children must not inherit the files of the supervisor.
 	for fd := progressFD; fd < nameserverFD+len(cluster.Nameservers); fd++ {
 		unix.CloseOnExec(fd)
 	}
 	s := newSupervisor(cluster, newChildren(), newProgress(os.NewFile(progressFD, "progress")))
 	if err := s.bringUp(ctx); err != nil {
-		s.progress.tell(Event{Error: err.Error()})
+		s.progress.report(Event{Error: err.Error()})
 		return err
 	}
-	s.progress.tell(Event{Ready: true})
+	s.progress.report(Event{Ready: true})
 	<-ctx.Done()
 	return nil
 }
@@ -75,7 +75,7 @@ func (s *Supervisor) bringUp(ctx context.Context) error {
 	return s.serveOrders(ctx)
 }
 
-// startControlPlane starts the store and the API server. The API server is started at once, it waits for the store itself.
+// startControlPlane starts etcd and the API server. The API server starts at once, because it waits for etcd.
 func (s *Supervisor) startControlPlane(ctx context.Context) error {
 	etcd, err := s.start(s.cluster.EtcdSpec())
 	if err != nil {
@@ -91,13 +91,13 @@ func (s *Supervisor) startControlPlane(ctx context.Context) error {
 	return s.await(ctx, server)
 }
 
-// step reports how long something took.
+// step reports the duration of a step.
 func (s *Supervisor) step(name string, do func() error) error {
 	began := time.Now()
 	if err := do(); err != nil {
 		return err
 	}
-	s.progress.tell(Event{Step: name, Took: time.Since(began)})
+	s.progress.report(Event{Step: name, Took: time.Since(began)})
 	return nil
 }
 
@@ -108,7 +108,7 @@ type running struct {
 	began time.Time
 	// ended is closed after the component has ended and its end was recorded.
 	ended chan struct{}
-	// unwanted says that it was asked to end; the Supervisor's lock guards it.
+	// unwanted is true if the component was asked to end. The Supervisor's lock guards it.
 	unwanted bool
 }
 
@@ -121,7 +121,7 @@ func (s *Supervisor) start(spec component.Spec) (*running, error) {
 	defer log.Close()
 	path := spec.Path
 	if path == "" {
-		path = "/proc/self/exe" // this very binary, even if the file was replaced in the meantime
+		path = "/proc/self/exe" // this binary, even if the file was replaced in the meantime
 	}
 	cmd := &exec.Cmd{
 		Path:   path,
@@ -142,8 +142,7 @@ func (s *Supervisor) start(spec component.Spec) (*running, error) {
 	return r, nil
 }
 
-// watch records a component's end. Nothing is restarted unless somebody asks for it: in a test a component that dies has
-// to be seen.
+// watch records a component's end. It does not restart the component, because a test must see that a component died.
 func (s *Supervisor) watch(r *running) {
 	status := <-r.child.ended
 	how := describe(status)
@@ -159,7 +158,7 @@ func (s *Supervisor) watch(r *running) {
 	close(r.ended)
 }
 
-// record writes down how a component fares, in place of what was known about one of its name. The end is empty while it runs.
+// record stores the state of a component, and replaces the earlier record of the same name. The end is empty while it runs.
 func (s *Supervisor) record(r *running, end string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -174,16 +173,16 @@ func (s *Supervisor) record(r *running, end string) error {
 	return s.cluster.Dir.SaveComponents(s.components)
 }
 
-// await waits until the component is healthy, and reports it as a step that began with the component's start.
+// await waits until the component is healthy, and reports that as a step that began with the component's start.
 func (s *Supervisor) await(ctx context.Context, r *running) error {
 	if err := s.healthy(ctx, r); err != nil {
 		return err
 	}
-	s.progress.tell(Event{Step: r.spec.Name, Took: time.Since(r.began)})
+	s.progress.report(Event{Step: r.spec.Name, Took: time.Since(r.began)})
 	return nil
 }
 
-// healthy waits until the component says that it is.
+// healthy waits until the component is healthy.
 func (s *Supervisor) healthy(ctx context.Context, r *running) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()

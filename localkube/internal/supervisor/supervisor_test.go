@@ -18,7 +18,7 @@ import (
 	"github.com/sluice-ci/sluice/localkube/internal/state"
 )
 
-// theChildren is the only one in the process of the tests, because it waits for whatever ends.
+// theChildren is the only instance in the test process, because it waits for every child that ends.
 var theChildren = sync.OnceValue(newChildren)
 
 func TestChildrenReportHowTheyEnd(t *testing.T) {
@@ -28,9 +28,9 @@ func TestChildrenReportHowTheyEnd(t *testing.T) {
 		script string
 		want   string
 	}{
-		"Success": {reason: "A component that ends by itself is told, too.", script: "true", want: "exited with status 0"},
-		"Failure": {reason: "The status says why.", script: "exit 7", want: "exited with status 7"},
-		"Signal":  {reason: "A killed component did not exit.", script: "kill -9 $$", want: "was ended by signal 9 (killed)"},
+		"Success": {reason: "An exit without an error is reported, too.", script: "true", want: "exited with status 0"},
+		"Failure": {reason: "The exit status is reported.", script: "exit 7", want: "exited with status 7"},
+		"Signal":  {reason: "A killed component has a signal and no exit status.", script: "kill -9 $$", want: "was ended by signal 9 (killed)"},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -47,7 +47,7 @@ func TestChildrenReportHowTheyEnd(t *testing.T) {
 		t.Error("a program that is not there was started")
 	}
 	if err := c.run(exec.Command("/bin/sh", "-c", "exit 1")); err == nil {
-		t.Error("a command that fails counts as run")
+		t.Error("no error for a command that fails")
 	}
 	if err := c.run(exec.Command("/bin/true")); err != nil {
 		t.Error(err)
@@ -62,15 +62,15 @@ func TestFollow(t *testing.T) {
 		err    string
 	}{
 		"Ready": {
-			reason: "All steps are shown, then the cluster is there.",
+			reason: "All steps are shown before the cluster is ready.",
 			events: []Event{{Step: "etcd", Took: time.Second}, {Ready: true}}, steps: []string{"etcd"},
 		},
 		"Failed": {
-			reason: "What the supervisor says is the error.",
+			reason: "The supervisor's error is returned.",
 			events: []Event{{Step: "etcd"}, {Error: "cannot start"}}, steps: []string{"etcd"}, err: "cannot start",
 		},
 		"Died": {
-			reason: "A supervisor that ends without a word has failed.",
+			reason: "A supervisor that ends without an event has failed.",
 			events: []Event{{Step: "etcd"}}, steps: []string{"etcd"}, err: ErrDied.Error(),
 		},
 	}
@@ -79,7 +79,7 @@ func TestFollow(t *testing.T) {
 			var pipe bytes.Buffer
 			p := newProgress(&pipe)
 			for _, e := range tc.events {
-				p.tell(e)
+				p.report(e)
 			}
 			var steps []string
 			err := follow(&pipe, func(e Event) { steps = append(steps, e.Step) })
@@ -93,10 +93,10 @@ func TestFollow(t *testing.T) {
 	}
 }
 
-func TestProgressGoesOnWithoutAListener(*testing.T) {
+func TestProgressContinuesWithoutAReader(*testing.T) {
 	reader, writer := io.Pipe()
 	_ = reader.Close()
-	newProgress(writer).tell(Event{Step: "etcd"}) // must neither block nor end the supervisor
+	newProgress(writer).report(Event{Step: "etcd"}) // must neither block nor end the supervisor
 }
 
 func TestStartRecordsAndWatches(t *testing.T) {
@@ -154,7 +154,7 @@ func TestAwait(t *testing.T) {
 			return errors.New("the socket is not there")
 		})
 		if err := s.await(ctx, r); err == nil {
-			t.Error("a start that was cancelled counts as done")
+			t.Error("a cancelled start was reported as done")
 		}
 	})
 }

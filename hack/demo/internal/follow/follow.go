@@ -1,6 +1,5 @@
-// Package follow watches a PipelineRun to its end and tells when each of its TaskRuns began and ended.
-//
-// Times are taken by the clock of the one who watches, so they are finer than those in the API, which have whole seconds.
+// Package follow watches a PipelineRun until it ends, and reports when each of its TaskRuns started and ended. It uses the
+// clock of this machine, because the times in the API have whole seconds only.
 package follow
 
 import (
@@ -15,17 +14,17 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 )
 
-// Times are when a TaskRun was first seen, and when it was first seen to have ended.
+// Times are the times at which the watch first saw a TaskRun, and first saw that it had ended.
 type Times struct {
 	Began, Ended time.Time
 }
 
-// Tracker turns what a watch delivers into times and messages. The zero Tracker is ready for use.
+// Tracker turns the objects of a watch into times and messages. The zero Tracker is ready for use.
 type Tracker struct {
 	times map[string]Times
 }
 
-// See notes the state of a TaskRun at a moment, and reports what to tell a person about it, if anything is new.
+// See records the state of a TaskRun at a time. If the state is new, it returns a message for people.
 func (t *Tracker) See(run *v1.TaskRun, now time.Time) (message string, news bool) {
 	if t.times == nil {
 		t.times = map[string]Times{}
@@ -44,7 +43,7 @@ func (t *Tracker) See(run *v1.TaskRun, now time.Time) (message string, news bool
 	return message, news
 }
 
-// Took returns how long a TaskRun took; zero for one that has not ended.
+// Took returns the duration of a TaskRun, or zero for one that has not ended.
 func (t *Tracker) Took(name string) time.Duration {
 	seen := t.times[name]
 	if seen.Ended.IsZero() {
@@ -53,45 +52,46 @@ func (t *Tracker) Took(name string) time.Duration {
 	return seen.Ended.Sub(seen.Began)
 }
 
-// Run watches until the PipelineRun has ended, and calls tell with each message. It returns the PipelineRun as it ended.
-func (t *Tracker) Run(ctx context.Context, c client.WithWatch, key client.ObjectKey, tell func(string)) (*v1.PipelineRun, error) {
+// Run watches until the PipelineRun has ended, and calls report with each message. It returns the PipelineRun in its last
+// state.
+func (t *Tracker) Run(ctx context.Context, c client.WithWatch, key client.ObjectKey, report func(string)) (*v1.PipelineRun, error) {
 	for {
 		var run v1.PipelineRun
 		if err := c.Get(ctx, key, &run); err != nil {
 			return nil, fmt.Errorf("cannot read PipelineRun %q: %w", key.Name, err)
 		}
-		if err := t.catchUp(ctx, c, &run, tell); err != nil {
+		if err := t.catchUp(ctx, c, &run, report); err != nil {
 			return nil, err
 		}
 		if run.Status.Done() {
 			return &run, nil
 		}
-		if err := t.untilChange(ctx, c, &run, tell); err != nil {
+		if err := t.untilChange(ctx, c, &run, report); err != nil {
 			return nil, err
 		}
 	}
 }
 
-// catchUp notes the TaskRuns as they are now.
-func (t *Tracker) catchUp(ctx context.Context, c client.Client, run *v1.PipelineRun, tell func(string)) error {
+// catchUp records the TaskRuns in their current state.
+func (t *Tracker) catchUp(ctx context.Context, c client.Client, run *v1.PipelineRun, report func(string)) error {
 	var list v1.TaskRunList
 	if err := c.List(ctx, &list, client.InNamespace(run.Namespace), client.MatchingLabels{v1.LabelPipelineRun: run.Name}); err != nil {
 		return fmt.Errorf("cannot list TaskRuns of PipelineRun %q: %w", run.Name, err)
 	}
 	for i := range list.Items {
-		t.note(&list.Items[i], tell)
+		t.note(&list.Items[i], report)
 	}
 	return nil
 }
 
-func (t *Tracker) note(run *v1.TaskRun, tell func(string)) {
+func (t *Tracker) note(run *v1.TaskRun, report func(string)) {
 	if message, news := t.See(run, time.Now()); news {
-		tell(message)
+		report(message)
 	}
 }
 
-// untilChange notes TaskRuns as they change, and returns once the PipelineRun itself has changed or a watch has ended.
-func (t *Tracker) untilChange(ctx context.Context, c client.WithWatch, run *v1.PipelineRun, tell func(string)) error {
+// untilChange records TaskRuns as they change. It returns when the PipelineRun itself has changed or a watch has ended.
+func (t *Tracker) untilChange(ctx context.Context, c client.WithWatch, run *v1.PipelineRun, report func(string)) error {
 	own, err := c.Watch(ctx, &v1.PipelineRunList{}, client.InNamespace(run.Namespace), client.MatchingFields{"metadata.name": run.Name},
 		&client.ListOptions{Raw: &metav1.ListOptions{ResourceVersion: run.ResourceVersion}})
 	if err != nil {
@@ -117,7 +117,7 @@ func (t *Tracker) untilChange(ctx context.Context, c client.WithWatch, run *v1.P
 				return nil
 			}
 			if child, ok := event.Object.(*v1.TaskRun); ok && event.Type != watch.Deleted {
-				t.note(child, tell)
+				t.note(child, report)
 			}
 		}
 	}

@@ -36,7 +36,7 @@ func TestTracker(t *testing.T) {
 			want:      "task make ended after 2.5 s: Succeeded",
 		},
 		{
-			reason:    "it is only touched after its end",
+			reason:    "a change after the end is not reported",
 			condition: v1.Succeeded("again"),
 			after:     9 * time.Second,
 		},

@@ -1,7 +1,6 @@
-// Package gomod lists the modules that a Go module is built from, as its go.mod and go.sum state them.
-//
-// Since Go 1.17 a go.mod file names every module that provides a package to the build, direct or indirect, and go.sum
-// holds the digest of each. So both files together are the whole list, and nothing has to be fetched to read it.
+// Package gomod lists the modules that a Go module is built from, as its go.mod and go.sum list them. Since Go 1.17 a go.mod
+// file names every module that provides a package to the build, direct or indirect, and go.sum holds the digest of each. Both
+// files together are the complete list, so nothing has to be fetched.
 package gomod
 
 import (
@@ -19,21 +18,21 @@ import (
 	"golang.org/x/mod/module"
 )
 
-// Module is a module that another one is built from.
+// Module is a module that another module is built from.
 type Module struct {
-	// Path and Version, after replacement: what is really built.
+	// Path and Version are those of the module that is really built, after replacement.
 	Path, Version string
-	// Sum is the SHA-256 digest of the module's files as go.sum states it ("h1"), in base64.
+	// Sum is the SHA-256 digest of the module's files in go.sum ("h1"), in base64.
 	Sum string
-	// Direct is set when a package of the requiring module imports one of this module's.
+	// Direct is true if a package of the requiring module imports a package of this module.
 	Direct bool
 	// UsedBy holds the paths of the modules whose go.mod requires it, sorted.
 	UsedBy []string
 }
 
-// Read returns the modules that the module in folder dir requires, sorted by path and version. Modules that are
-// replaced by a folder are left out: they are part of the project itself. A module without a digest in go.sum is left
-// out too: no package of it is built.
+// Read returns the modules that the module in folder dir requires, sorted by path and version. It omits modules that a folder
+// replaces, because they are part of the project itself. It also omits modules without a digest in go.sum, because no package
+// of them is built.
 func Read(dir string) ([]Module, error) {
 	m, err := readMod(dir)
 	if err != nil {
@@ -61,7 +60,7 @@ func Read(dir string) ([]Module, error) {
 	return Merge(modules), nil
 }
 
-// replaced returns what stands in for a required module; without a replacement, the module itself.
+// replaced returns the replacement of a required module, or the module itself if it has none.
 func replaced(m *modfile.File, required module.Version) module.Version {
 	for _, r := range m.Replace {
 		if r.Old.Path == required.Path && (r.Old.Version == "" || r.Old.Version == required.Version) {
@@ -87,7 +86,7 @@ func readMod(dir string) (*modfile.File, error) {
 	return m, nil
 }
 
-// readSums returns the digests of modules' files by "path@version". Lines about go.mod files alone are passed over.
+// readSums returns the digests of modules' files by "path@version". It skips lines about go.mod files.
 func readSums(file string) (map[string]string, error) {
 	sums := map[string]string{}
 	f, err := os.Open(file)
@@ -119,7 +118,7 @@ func readSums(file string) (map[string]string, error) {
 	return sums, lines.Err()
 }
 
-// Merge joins lists of modules: each path and version once, sorted, with everybody that uses it.
+// Merge merges lists of modules: each path and version once, sorted, with all its users.
 func Merge(lists ...[]Module) []Module {
 	byID := map[string]*Module{}
 	for _, m := range slices.Concat(lists...) {
@@ -147,8 +146,8 @@ func Merge(lists ...[]Module) []Module {
 	return merged
 }
 
-// CacheDir returns the folder, relative to the module cache, that holds the module's files once they were fetched. It
-// fails for a path or version that no module can have.
+// CacheDir returns the folder of the module's files, relative to the module cache. It fails for a path or version that is not
+// valid for a module.
 func (m Module) CacheDir() (string, error) {
 	path, err := module.EscapePath(m.Path)
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// sum is the base64 form of 32 bytes, as every digest in a go.sum is.
+// sum is the base64 form of 32 bytes, like every digest in a go.sum.
 func sum(letter string) string { return strings.Repeat(letter, 42) + "A=" }
 
 func write(t *testing.T, dir, mod, sums string) {
@@ -31,7 +31,7 @@ func TestRead(t *testing.T) {
 		want      []Module
 	}{
 		"direct and indirect": {
-			reason: "both kinds are built; which is which is told",
+			reason: "both direct and indirect modules are listed, and marked",
 			mod:    "module example.org/m\ngo 1.26\nrequire example.org/b v1.0.0\nrequire example.org/a v0.2.0 // indirect\n",
 			sums: "example.org/a v0.2.0 h1:" + sum("a") + "\nexample.org/a v0.2.0/go.mod h1:" + sum("x") +
 				"\nexample.org/b v1.0.0 h1:" + sum("b") + "\n",
@@ -47,7 +47,7 @@ func TestRead(t *testing.T) {
 			want:   []Module{},
 		},
 		"replaced": {
-			reason: "what is built is what the replacement names",
+			reason: "the replacement is what is built",
 			mod:    "module example.org/m\ngo 1.26\nrequire example.org/a v0.0.0\nreplace example.org/a => example.org/a v0.37.2\n",
 			sums:   "example.org/a v0.37.2 h1:" + sum("a") + "\n",
 			want:   []Module{{Path: "example.org/a", Version: "v0.37.2", Sum: sum("a"), Direct: true, UsedBy: []string{"example.org/m"}}},
@@ -83,13 +83,13 @@ func TestReadRefuses(t *testing.T) {
 			want:   "cannot read go.mod in",
 		},
 		"torn line": {
-			reason: "a line that lost its digest is no line of go.sum",
+			reason: "a line without a digest is refused",
 			mod:    mod,
 			sums:   "example.org/a v1.0.0\n",
 			want:   "line 1: it has 2 fields",
 		},
 		"wrong digest": {
-			reason: "a digest of another length is none",
+			reason: "a digest of another length is refused",
 			mod:    mod,
 			sums:   "example.org/a v1.0.0 h1:AAAA\n",
 			want:   `"AAAA" is not the base64 form`,
@@ -115,7 +115,7 @@ func TestMerge(t *testing.T) {
 		t.Errorf("Merge: a module that two others use is listed once, with both (-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff([]string{"m/two"}, a.UsedBy); diff != "" {
-		t.Errorf("Merge: the lists given stay as they were (-want +got):\n%s", diff)
+		t.Errorf("Merge: the given lists must not change (-want +got):\n%s", diff)
 	}
 }
 
@@ -127,17 +127,17 @@ func TestCacheDir(t *testing.T) {
 		fails  bool
 	}{
 		"UpperCase": {
-			reason: "file systems may not tell upper case from lower case",
+			reason: "a file system may be case-insensitive",
 			module: Module{Path: "github.com/NYTimes/gziphandler", Version: "v1.1.1-RC1"},
 			want:   "github.com/!n!y!times/gziphandler@v1.1.1-!r!c1",
 		},
 		"NoPath": {
-			reason: "a path that leads out of the cache is no module's",
+			reason: "a path outside of the cache is not a module",
 			module: Module{Path: "../../etc", Version: "v1.0.0"},
 			fails:  true,
 		},
 		"NoVersion": {
-			reason: "a version with a slash is none",
+			reason: "a version with a slash is not valid",
 			module: Module{Path: "example.org/a", Version: "v1/../.."},
 			fails:  true,
 		},

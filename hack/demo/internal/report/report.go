@@ -1,4 +1,4 @@
-// Package report prints what a run of the example pipeline produced, and checks that it is what the steps wrote.
+// Package report prints the output of a run of the example pipeline, and compares it with what the steps recorded.
 package report
 
 import (
@@ -15,10 +15,10 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 )
 
-// objectLimit is the size in bytes that one API object may have: 1.5 MiB, etcd's default for the largest request.
+// objectLimit is the maximum size in bytes of an API object: 1.5 MiB, the default of etcd for the largest request.
 const objectLimit = 1572864
 
-// Task is a pipeline's task that has run.
+// Task is a task of the pipeline that has run.
 type Task struct {
 	// Name of the task in the pipeline.
 	Name string
@@ -26,7 +26,7 @@ type Task struct {
 	Run *v1.TaskRun
 	// Encoded is the size of the TaskRun as the API stores it, in bytes.
 	Encoded int
-	// Took is how long it was from the creation of the TaskRun to its end, as a watching client saw them.
+	// Took is the time from the creation of the TaskRun to its end, as a watching client saw them.
 	Took time.Duration
 }
 
@@ -46,7 +46,7 @@ func Results(w io.Writer, tasks []Task) error {
 	return table.Flush()
 }
 
-// count tells how many elements or keys a value has; nothing for a string.
+// count returns the number of elements or keys of a value, or "" for a string.
 func count(v v1.Value) string {
 	switch v.Type {
 	case v1.TypeArray:
@@ -58,7 +58,7 @@ func count(v v1.Value) string {
 	}
 }
 
-// Objects prints one line for each object of the run: how long it took, and its size beside what an object may have.
+// Objects prints one line for each object of the run: its duration, and its size beside the maximum size.
 func Objects(w io.Writer, run *v1.PipelineRun, encoded int, tasks []Task) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(table, "BYTES\tOF 1.5 MiB\tTOOK\t  OBJECT")
@@ -93,8 +93,8 @@ func Failure(w io.Writer, run *v1.PipelineRun, tasks []Task) error {
 	return table.Flush()
 }
 
-// Check returns what is wrong with the run of the example pipeline, one sentence each: the document must have the size
-// and the digest that the step computed, and the list as many modules as the summary says.
+// Check returns what is wrong with the run of the example pipeline, one sentence each. The document must have the size and
+// the digest that the step computed, and the list must have as many modules as the summary says.
 func Check(run *v1.PipelineRun, tasks []Task) []string {
 	if c := run.Status.Condition(); c == nil || c.Reason != v1.PipelineRunReasonSucceeded {
 		return []string{"the pipeline did not succeed"}
@@ -103,20 +103,20 @@ func Check(run *v1.PipelineRun, tasks []Task) []string {
 	var wrong []string
 	equal := func(what, got, want string) {
 		if got != want {
-			wrong = append(wrong, fmt.Sprintf("%s is %s, and the step saw %s", what, got, want))
+			wrong = append(wrong, fmt.Sprintf("%s is %s, but the step recorded %s", what, got, want))
 		}
 	}
 	sbom, summary := values["make.sbom"].String, values["make.summary"].Object
 	equal("the size of result make.sbom", strconv.Itoa(len(sbom)), summary["bytes"])
 	equal("the digest of result make.sbom", Digest([]byte(sbom)), summary["sha256"])
 	equal("the number of elements of result make.modules", strconv.Itoa(len(values["make.modules"].Array)), summary["components"])
-	if values["check.licences"].String == "" {
-		wrong = append(wrong, "result check.licences is not there")
+	if values["check.licenses"].String == "" {
+		wrong = append(wrong, "result check.licenses is missing")
 	}
 	return wrong
 }
 
-// DocumentDigest returns the digest of the document that the example pipeline made.
+// DocumentDigest returns the digest of the document that the example pipeline created.
 func DocumentDigest(tasks []Task) string { return Digest([]byte(valuesOf(tasks)["make.sbom"].String)) }
 
 // valuesOf returns all results by task and name, as in "make.sbom".
@@ -130,8 +130,8 @@ func valuesOf(tasks []Task) map[string]v1.Value {
 	return values
 }
 
-// Bytes returns what the size and digest of a value are about: a string's bytes, and the compact JSON of an array or an
-// object, brackets and markup as they are.
+// Bytes returns the bytes that the size and digest of a value are computed from: those of a string, or the compact JSON of an
+// array or an object, with brackets, and without escapes for HTML.
 func Bytes(v v1.Value) ([]byte, error) {
 	if v.Type == v1.TypeString {
 		return []byte(v.String), nil
@@ -149,13 +149,13 @@ func Bytes(v v1.Value) ([]byte, error) {
 	return []byte(strings.TrimSuffix(b.String(), "\n")), nil
 }
 
-// Digest is the SHA-256 of data, in hexadecimal.
+// Digest returns the SHA-256 of data, in hexadecimal.
 func Digest(data []byte) string {
 	sum := sha256.Sum256(data)
 	return hex.EncodeToString(sum[:])
 }
 
-// Grouped writes a number with a space between groups of three digits.
+// Grouped formats a number with a space between groups of three digits.
 func Grouped(n int) string {
 	digits := strconv.Itoa(n)
 	var b strings.Builder

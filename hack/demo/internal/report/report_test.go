@@ -14,7 +14,7 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 )
 
-// whole returns a run of the example pipeline in which everything is as it should be.
+// whole returns a complete run of the example pipeline without errors.
 func whole() (*v1.PipelineRun, []Task) {
 	run := &v1.PipelineRun{ObjectMeta: metav1.ObjectMeta{Name: "sbom-x7k2p"}}
 	run.Status.SetCondition(v1.Succeeded("Tasks Completed: 3"), metav1.Time{})
@@ -25,7 +25,7 @@ func whole() (*v1.PipelineRun, []Task) {
 		v1.TaskRunResult{Name: "summary", Type: v1.TypeObject, Value: v1.ObjectValue(map[string]string{
 			"components": "2", "bytes": "1400", "sha256": Digest([]byte(sbom))})})
 	checked := taskRun("check", v1.Succeeded("all steps ended well"),
-		v1.TaskRunResult{Name: "licences", Type: v1.TypeString, Value: v1.StringValue("2 MIT\n")})
+		v1.TaskRunResult{Name: "licenses", Type: v1.TypeString, Value: v1.StringValue("2 MIT\n")})
 	return run, []Task{
 		{Name: "make", Run: made, Encoded: 1234567, Took: 2150 * time.Millisecond},
 		{Name: "check", Run: checked, Encoded: 15728, Took: 990 * time.Millisecond},
@@ -39,7 +39,7 @@ func taskRun(task string, c metav1.Condition, results ...v1.TaskRunResult) *v1.T
 	return run
 }
 
-var update = flag.Bool("update", false, "write the golden files")
+var update = flag.Bool("update", false, "update the golden files")
 
 func TestGolden(t *testing.T) {
 	run, tasks := whole()
@@ -95,7 +95,7 @@ func TestCheck(t *testing.T) {
 			want:   []string{"the size of result make.sbom is 1401", "the digest of result make.sbom is"},
 		},
 		"other text": {
-			reason: "the size alone would not show it",
+			reason: "the size alone does not show the difference",
 			change: func(_ *v1.PipelineRun, tasks []Task) {
 				tasks[0].Run.Status.Results[0].Value.String = strings.Repeat("y", 1400)
 			},
@@ -106,10 +106,10 @@ func TestCheck(t *testing.T) {
 			change: func(_ *v1.PipelineRun, tasks []Task) { tasks[0].Run.Status.Results[1].Value.Array = []string{"a@v1"} },
 			want:   []string{"the number of elements of result make.modules is 1"},
 		},
-		"no licences": {
+		"no licenses": {
 			reason: "the second task's result is missing",
 			change: func(_ *v1.PipelineRun, tasks []Task) { tasks[1].Run.Status.Results = nil },
-			want:   []string{"result check.licences is not there"},
+			want:   []string{"result check.licenses is missing"},
 		},
 	}
 	for name, tc := range cases {

@@ -1,8 +1,7 @@
-// Package licence names the licence of a Go module by reading its licence files.
-//
-// It looks for sentences that stand in one licence's text and in no other's. What it does not recognise it does not
-// guess: a module without a known text has no licence here, and the caller says so.
-package licence
+// Package license names the license of a Go module by reading its license files. It searches for sentences that are in the
+// text of one license and in no other. It does not guess: a module without a known text has no license here, and the caller
+// must report it.
+package license
 
 import (
 	"fmt"
@@ -12,17 +11,17 @@ import (
 	"strings"
 )
 
-// maxFile is the most that is read of one licence file, in bytes. The longest text in use, the GPL's, has 35 kB.
+// maxFile is the maximum size in bytes of a license file that is read. The longest text in use, the GPL's, has 35 kB.
 const maxFile = 1 << 20
 
-// rule recognises one licence: every one of its phrases stands in the text, and none of the others do.
+// rule recognizes one license: the text contains all of its phrases and none of the excluded ones.
 type rule struct {
 	id      string // SPDX identifier
 	all     []string
 	without []string
 }
 
-// rules returns what is recognised. Phrases are in lower case, with every run of spaces and punctuation as one space.
+// rules returns the known licenses. Phrases are in lower case, with one space for every run of spaces and punctuation.
 func rules() []rule {
 	const (
 		bsd     = "redistribution and use in source and binary forms with or without modification are permitted"
@@ -50,14 +49,14 @@ func rules() []rule {
 	}
 }
 
-// gnu is the heading of a GNU licence. Other licences mention these names in their text, so only a heading counts.
+// gnu is the heading of a GNU license. Other licenses mention these names in their text, so only a heading counts.
 var gnu = regexp.MustCompile(`(?m)^\s*GNU (AFFERO |LESSER )?GENERAL PUBLIC LICENSE\s*\n\s*Version (\d)(?:\.(\d))?`)
 
-// notWord is what separates words.
+// notWord matches the separators of words.
 var notWord = regexp.MustCompile(`[^a-z0-9]+`)
 
-// Identify returns the SPDX identifiers of the licences whose text stands in text, sorted, each once. A file may hold
-// more than one. It returns none when it recognises none.
+// Identify returns the SPDX identifiers of the licenses that text contains, sorted, each once. A file may contain more than
+// one. It returns none if it recognizes none.
 func Identify(text string) []string {
 	plain := notWord.ReplaceAllString(strings.ToLower(text), " ")
 	var ids []string
@@ -89,8 +88,8 @@ func containsAny(text string, phrases []string) bool {
 	return slices.ContainsFunc(phrases, func(p string) bool { return strings.Contains(text, p) })
 }
 
-// Module returns the licences of the module whose root folder is dir: those of all files in it that are named as
-// licence files are. It returns none, and no error, when the folder holds no such file or none that is recognised.
+// Module returns the licenses of the module whose root folder is dir, from all files with the name of a license file. It
+// returns none, and no error, if the folder has no such file or none that is recognized.
 func Module(dir fs.FS) ([]string, error) {
 	entries, err := fs.ReadDir(dir, ".")
 	if err != nil {
@@ -98,7 +97,7 @@ func Module(dir fs.FS) ([]string, error) {
 	}
 	var ids []string
 	for _, e := range entries {
-		if !e.Type().IsRegular() || !isLicenceFile(e.Name()) {
+		if !e.Type().IsRegular() || !isLicenseFile(e.Name()) {
 			continue
 		}
 		info, err := e.Info()
@@ -107,7 +106,7 @@ func Module(dir fs.FS) ([]string, error) {
 		}
 		text, err := fs.ReadFile(dir, e.Name())
 		if err != nil {
-			return nil, fmt.Errorf("cannot read licence file %q: %w", e.Name(), err)
+			return nil, fmt.Errorf("cannot read license file %q: %w", e.Name(), err)
 		}
 		ids = append(ids, Identify(string(text))...)
 	}
@@ -115,8 +114,8 @@ func Module(dir fs.FS) ([]string, error) {
 	return slices.Compact(ids), nil
 }
 
-// isLicenceFile reports whether a file's name is one under which projects keep their licence.
-func isLicenceFile(name string) bool {
+// isLicenseFile reports whether a file has a name that projects use for their license.
+func isLicenseFile(name string) bool {
 	name = strings.ToLower(name)
 	if strings.HasSuffix(name, ".go") {
 		return false

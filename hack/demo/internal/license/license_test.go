@@ -1,4 +1,4 @@
-package licence
+package license
 
 import (
 	"testing"
@@ -32,12 +32,12 @@ func TestIdentify(t *testing.T) {
 		want   []string
 	}{
 		"mit": {
-			reason: "its two sentences stand in the text, over line breaks",
+			reason: "its two sentences are in the text, across line breaks",
 			text:   mit,
 			want:   []string{"MIT"},
 		},
 		"bsd-2": {
-			reason: "the clause on endorsement is what the third clause is",
+			reason: "without the clause on endorsement there are two clauses",
 			text:   bsd2,
 			want:   []string{"BSD-2-Clause"},
 		},
@@ -47,7 +47,7 @@ func TestIdentify(t *testing.T) {
 			want:   []string{"BSD-3-Clause"},
 		},
 		"apache": {
-			reason: "heading and date are the licence's own",
+			reason: "heading and date identify the license",
 			text:   apache,
 			want:   []string{"Apache-2.0"},
 		},
@@ -67,12 +67,12 @@ func TestIdentify(t *testing.T) {
 			want:   []string{"GPL-3.0"},
 		},
 		"lgpl": {
-			reason: "the lesser licence has a point version",
+			reason: "the lesser license has a point version",
 			text:   "  GNU LESSER GENERAL PUBLIC LICENSE\n  Version 2.1, February 1999\n",
 			want:   []string{"LGPL-2.1"},
 		},
 		"mpl": {
-			reason: "a mention of the GPL in the MPL's text is not a licence",
+			reason: "a mention of the GPL in the MPL's text is not a license",
 			text:   "Mozilla Public License Version 2.0\nmeans either the GNU General Public License, Version 2.0, or",
 			want:   []string{"MPL-2.0"},
 		},
@@ -82,17 +82,17 @@ func TestIdentify(t *testing.T) {
 			want:   []string{"Apache-2.0", "MIT"},
 		},
 		"four-clause": {
-			reason: "the clause on advertising makes it another licence, which is not known here",
+			reason: "the clause on advertising makes it another license, which is not known here",
 			text:   bsd3 + " All advertising materials must display",
 			want:   nil,
 		},
 		"unknown": {
-			reason: "what is not recognised is not guessed",
+			reason: "what is not recognized is not guessed",
 			text:   "All rights reserved.",
 			want:   nil,
 		},
 		"empty": {
-			reason: "no text is no licence",
+			reason: "no text is no license",
 			text:   "",
 			want:   nil,
 		},
@@ -118,7 +118,7 @@ func TestModule(t *testing.T) {
 			want:   []string{"MIT"},
 		},
 		"two files": {
-			reason: "each licence in a file of its own, listed once and sorted",
+			reason: "one file for each license; each is listed once, sorted",
 			files:  fstest.MapFS{"LICENSE-MIT": {Data: []byte(mit)}, "LICENSE-APACHE": {Data: []byte(apache)}, "COPYING": {Data: []byte(mit)}},
 			want:   []string{"Apache-2.0", "MIT"},
 		},
@@ -128,7 +128,7 @@ func TestModule(t *testing.T) {
 			want:   []string{"BSD-3-Clause"},
 		},
 		"source file": {
-			reason: "a program about licences is not one",
+			reason: "a program about licenses is not a license",
 			files:  fstest.MapFS{"license.go": {Data: []byte(mit)}},
 			want:   nil,
 		},
