@@ -7,18 +7,17 @@ import (
 	"strings"
 )
 
-// File is a declared result and the file that its value is in. Its text, NAME:TYPE=PATH, is how it travels in the
-// arguments of a container.
+// File is a declared result and the file with its value. In the arguments of a container it is the text NAME:TYPE=PATH.
 type File struct {
 	Declared
 	// Path is absolute and clean.
 	Path string
 }
 
-// String returns NAME:TYPE=PATH, which ParseFile takes.
+// String returns NAME:TYPE=PATH, which ParseFile parses.
 func (f File) String() string { return f.Name + ":" + f.Type + "=" + f.Path }
 
-// ParseFile returns the File that NAME:TYPE=PATH stands for, with a valid name and type and an absolute path.
+// ParseFile parses NAME:TYPE=PATH, with a valid name and type and an absolute path.
 func ParseFile(s string) (File, error) {
 	declared, file, ok := strings.Cut(s, "=")
 	name, typ, okType := strings.Cut(declared, ":")

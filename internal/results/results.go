@@ -1,4 +1,4 @@
-// Package results holds what every part of the way of a result agrees on: names, types and limits.
+// Package results has the names, types and limits of results that all components share.
 package results
 
 import (
@@ -6,16 +6,15 @@ import (
 	"fmt"
 )
 
-// DefaultMaxSize is the size of one result's value, in bytes, that is admitted when nothing else is configured.
-// It is the default of the flag max-result-size.
+// DefaultMaxSize is the default of the flag max-result-size: the maximum length of one result's value in bytes.
 const DefaultMaxSize = 4096
 
-// ObjectLimit is the size in bytes that one API object may have: 1.5 MiB, etcd's default for the largest request.
-// No result, and no sum of results, can be carried beyond it.
+// ObjectLimit is the maximum size of one API object in bytes: 1.5 MiB, etcd's default for the largest request. No result, and
+// no sum of results, can exceed it.
 const ObjectLimit = 1572864
 
-// MaxNameLength is the number of bytes that a result's name may have: a name is also the name of a file, and
-// Linux file systems take 255 bytes.
+// MaxNameLength is the maximum length of a result's name in bytes. A name is also a file name, and Linux file systems permit
+// 255 bytes.
 const MaxNameLength = 255
 
 // The types of a result, as the API spells them.
@@ -25,7 +24,7 @@ const (
 	TypeObject = "object"
 )
 
-// Declared is a result as a task declares it: what it is called, and what its value is.
+// Declared is a result as a task declares it, with its name and type.
 type Declared struct {
 	// Name is valid by ValidName.
 	Name string
@@ -33,12 +32,12 @@ type Declared struct {
 	Type string
 }
 
-// ErrName is what every error of ValidName wraps.
+// ErrName is in every error of ValidName.
 var ErrName = errors.New("invalid result name")
 
-// ValidName returns nil when name can be the name of a result: letters, digits, '-', '_' and '.', beginning and
-// ending with a letter or a digit, at most MaxNameLength bytes. Such a name is safe as the name of a file: it has no
-// separator, and is neither "." nor "..". The error wraps ErrName.
+// ValidName returns nil if name is valid for a result: letters, digits, '-', '_' and '.', with a letter or a digit at the
+// start and the end, at most MaxNameLength bytes. Such a name is safe as a file name: it has no separator, and is neither "."
+// nor "..". The error wraps ErrName.
 func ValidName(name string) error {
 	if name == "" {
 		return fmt.Errorf("%w: it is empty", ErrName)
@@ -57,7 +56,7 @@ func ValidName(name string) error {
 	return nil
 }
 
-// ValidType returns nil when t is one of the types that a result can have.
+// ValidType returns nil if t is one of the types of results.
 func ValidType(t string) error {
 	switch t {
 	case TypeString, TypeArray, TypeObject:

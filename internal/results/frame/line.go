@@ -10,10 +10,10 @@ import (
 	"strconv"
 )
 
-// checksumBytes is the length of what ends a line: a space, eight hexadecimal digits, a newline.
+// checksumBytes is the length of the end of a line: a space, eight hexadecimal digits, a newline.
 const checksumBytes = 10
 
-// line is one record's line, taken apart. It points into the reader's buffer, and holds until the next one is read.
+// line is the parsed line of one record. It points into the reader's buffer, and is valid until the next line is read.
 type line struct {
 	raw     []byte
 	seq     uint64
@@ -28,12 +28,12 @@ type lines struct {
 	maxLog  int64
 	read    int64
 	foreign int64
-	// next is the number that the next record must have.
+	// next is the required number of the next record.
 	next uint64
 }
 
-// record returns the next line that belongs to the stream, in sequence. It reads no further than that line's newline
-// needs; what has no newline is no line.
+// record returns the next line of the stream, in sequence. It reads no further than needed for the newline of that line. Text
+// without a newline is not a line.
 func (l *lines) record() (line, error) {
 	for {
 		raw, err := l.raw()
@@ -50,17 +50,17 @@ func (l *lines) record() (line, error) {
 		}
 		switch {
 		case ln.seq < l.next:
-			return line{}, fmt.Errorf("%w: record %d came where %d was due", ErrDuplicate, ln.seq, l.next)
+			return line{}, fmt.Errorf("%w: found record %d, want record %d", ErrDuplicate, ln.seq, l.next)
 		case ln.seq > l.next:
-			return line{}, fmt.Errorf("%w: record %d came where %d was due", ErrGap, ln.seq, l.next)
+			return line{}, fmt.Errorf("%w: found record %d, want record %d", ErrGap, ln.seq, l.next)
 		}
 		l.next++
 		return ln, nil
 	}
 }
 
-// raw returns the next line of the log with its newline, or nil for one that is longer than MaxLine, which it passes
-// over without keeping it.
+// raw returns the next line of the log with its newline, or nil for a line that is longer than MaxLine. It skips such a line
+// without storing it.
 func (l *lines) raw() ([]byte, error) {
 	raw, err := l.br.ReadSlice('\n')
 	long := false
@@ -93,7 +93,7 @@ func (l *lines) count(n int) error {
 	return nil
 }
 
-// ours says whether a line belongs to the stream: it has the mark, any version, and the nonce.
+// ours reports whether a line belongs to the stream: it has the mark, any version, and the nonce.
 func (l *lines) ours(raw []byte) bool {
 	rest, ok := bytes.CutPrefix(raw, []byte(mark))
 	if !ok {
@@ -107,11 +107,11 @@ func (l *lines) ours(raw []byte) bool {
 	return ok && bytes.Equal(nonce, l.nonce)
 }
 
-// parse takes a line apart that is the stream's.
+// parse parses a line of the stream.
 func (l *lines) parse(raw []byte) (line, error) {
 	version, rest, _ := bytes.Cut(raw[len(mark):], []byte{' '})
 	if string(version) != strconv.Itoa(Version) {
-		return line{}, fmt.Errorf("%w: %q instead of %d", ErrVersion, version, Version)
+		return line{}, fmt.Errorf("%w: found %q, want %d", ErrVersion, version, Version)
 	}
 	rest = rest[len(l.nonce)+1:]
 	if len(rest) < checksumBytes {
@@ -132,7 +132,7 @@ func (l *lines) parse(raw []byte) (line, error) {
 	}
 	seq, err := strconv.ParseUint(string(number), 10, 63)
 	if err != nil || strconv.FormatUint(seq, 10) != string(number) {
-		return line{}, fmt.Errorf("%w: %q is no sequence number", ErrMalformed, number)
+		return line{}, fmt.Errorf("%w: %q is not a sequence number", ErrMalformed, number)
 	}
 	return line{raw: raw, seq: seq, kind: string(kind), payload: payload}, nil
 }

@@ -10,15 +10,15 @@ import (
 	"unicode/utf8"
 )
 
-// maxFields is how many fields the object of a record has at most. Each is compared with all others.
+// maxFields is the maximum number of fields in the object of a record. Each is compared with all others.
 const maxFields = 64
 
-// fields are the names that the object of a kind of record has a meaning for.
+// fields are the known field names in the object of a kind of record.
 type fields struct{ required, optional []string }
 
-// unmarshal reads the JSON object of a record. The package json is more lenient than a specification may be that other
-// readers follow, too: it takes null for anything, names of fields in any case of letters, the last one of several, and
-// mends what is not UTF-8. Fields that are not known are ignored.
+// unmarshal parses the JSON object of a record. Package encoding/json is less strict than a specification that other readers
+// follow can be: it accepts null for any type, ignores the case of field names, uses the last of several fields, and replaces
+// invalid UTF-8. Unknown fields are ignored.
 func unmarshal(ln line, to any, known fields) error {
 	if !utf8.Valid(ln.payload) {
 		return malformed(ln, errors.New("it is not UTF-8"))
@@ -32,13 +32,13 @@ func unmarshal(ln line, to any, known fields) error {
 	return nil
 }
 
-// check looks at the names of a payload, which is valid JSON.
+// check checks the names in a payload, which is valid JSON.
 func (f fields) check(payload []byte) error {
 	left, ok := bytes.CutPrefix(bytes.TrimLeft(payload, jsonSpace), []byte{'{'})
 	if !ok {
-		return errors.New("it is no JSON object")
+		return errors.New("it is not a JSON object")
 	}
-	var room [8][]byte // for as many fields as a record of ours has
+	var room [8][]byte // enough for the fields of any record of this version
 	seen := room[:0]
 	for left = bytes.TrimLeft(left, jsonSpace); left[0] != '}'; left = bytes.TrimLeft(left, jsonSpace+",") {
 		var name []byte
@@ -60,10 +60,10 @@ func (f fields) check(payload []byte) error {
 	return nil
 }
 
-// checkOne looks at one field, which may be null, after those that were seen.
+// checkOne checks one field, which may be null, against the previous ones.
 func (f fields) checkOne(name []byte, null bool, seen [][]byte) error {
 	if slices.ContainsFunc(seen, func(other []byte) bool { return bytes.EqualFold(name, other) }) {
-		return fmt.Errorf("the field %q comes twice", name)
+		return fmt.Errorf("the field %q occurs twice", name)
 	}
 	for _, list := range [...][]string{f.required, f.optional} {
 		for _, known := range list {
@@ -78,10 +78,10 @@ func (f fields) checkOne(name []byte, null bool, seen [][]byte) error {
 	return nil
 }
 
-// jsonSpace is what may stand between the parts of JSON.
+// jsonSpace is the white space that JSON permits.
 const jsonSpace = " \t\r\n"
 
-// fieldName returns the name of the field that left begins with, and what follows its colon.
+// fieldName returns the name of the field at the start of left, and the text after its colon.
 func fieldName(left []byte) (name, rest []byte) {
 	end := stringEnd(left)
 	if name = left[1 : end-1]; bytes.IndexByte(name, '\\') >= 0 {
@@ -92,7 +92,7 @@ func fieldName(left []byte) (name, rest []byte) {
 	return name, bytes.TrimLeft(left[end:], jsonSpace+":")
 }
 
-// skipValue returns what follows the value that left begins with.
+// skipValue returns the text after the value at the start of left.
 func skipValue(left []byte) []byte {
 	depth := 0
 	for i := 0; i < len(left); i++ {
@@ -113,7 +113,7 @@ func skipValue(left []byte) []byte {
 	return nil
 }
 
-// stringEnd returns where the string ends that s begins with.
+// stringEnd returns the end of the string at the start of s.
 func stringEnd(s []byte) int {
 	for i := 1; i < len(s); i++ {
 		switch s[i] {

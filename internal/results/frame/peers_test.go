@@ -70,7 +70,7 @@ func noiseOnStderr(t *testing.T) {
 	if got, err := collect(noisy, "n0nce", frame.Limits{}); err != nil || len(got) != 4 {
 		t.Errorf("%d records, error %v", len(got), err)
 	}
-	// Without its newline, noise swallows a record: that must be told, not passed over.
+	// Without its newline, noise swallows a record: that must be an error, and must not be skipped.
 	for i := 1; i < len(lines); i++ {
 		swallowed := bytes.Join([][]byte{bytes.Join(lines[:i], nil), bytes.Join(lines[i:], nil)}, []byte("panic: "))
 		if got, err := collect(swallowed, "n0nce", frame.Limits{}); err == nil && i < len(lines)-1 {

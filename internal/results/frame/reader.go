@@ -13,37 +13,35 @@ import (
 	"github.com/sluice-ci/sluice/internal/results"
 )
 
-// bufferBytes is how much of the log is read at once.
+// bufferBytes is the size of the read buffer.
 const bufferBytes = 16 << 10
 
-// DefaultMaxLogBytes is the length of a log that is read when Limits do not say: what the largest set of results can
-// take, several times over, so that there is room for foreign lines.
+// DefaultMaxLogBytes is the maximum length of a log if Limits has none: several times the largest set of results, so that
+// there is room for foreign lines.
 const DefaultMaxLogBytes = 16 << 20
 
-// Limits bound what a Reader takes from a stream.
+// Limits are the limits of a Reader for one stream.
 type Limits struct {
-	// MaxBytes is the sum of the lengths of all values, in bytes; results.ObjectLimit when it is 0.
+	// MaxBytes is the maximum total length of all values in bytes; results.ObjectLimit if it is 0.
 	MaxBytes int64
-	// MaxLogBytes is the length of the log in bytes, foreign lines included; DefaultMaxLogBytes when it is 0.
+	// MaxLogBytes is the maximum length of the log in bytes, with foreign lines; DefaultMaxLogBytes if it is 0.
 	MaxLogBytes int64
-	// Signatures says that certificates and signatures are wanted; otherwise they are passed over like every other
-	// optional record.
+	// Signatures selects certificates and signatures. Otherwise the Reader skips them, as it skips every optional record.
 	Signatures bool
-	// Reserve is called before memory is taken for the bytes of a value, and with the bytes of each certificate and each
-	// part of a signature. Its error ends the reading, and is what Next returns. Nil means that there is memory for all that
-	// the other limits allow. DecoderBytes come on top.
+	// Reserve is called before memory is allocated for a value, with its length, and for each certificate and each part of a
+	// signature. Its error ends the stream, and is the error of Next. Nil means that there is memory for everything within
+	// the other limits. DecoderBytes are additional.
 	Reserve func(bytes int64) error
 }
 
-// DecoderBytes is what a Reader takes besides what it returns, in bytes: its buffers, and from the first compressed value on
-// a decompressor, with a window of 32 KiB and its tables.
+// DecoderBytes is the memory of a Reader in bytes in addition to what it returns: its buffers and, after the first compressed
+// value, a decompressor with a window of 32 KiB and its tables.
 const DecoderBytes = 128 << 10
 
-// Reader reads the records of one stream out of a log that may hold other lines. Whatever the log holds, the memory
-// it takes is bounded by Limits.MaxBytes and a small constant. A Reader is for one goroutine.
+// Reader reads the records of one stream from a log that may have other lines. Its memory is limited by Limits.MaxBytes and a
+// small constant, whatever the log contains. It is not safe for concurrent use.
 //
-// It checks the format. Whether a name was declared, and that each came once, is for the caller to check, who knows
-// what was declared.
+// It checks the format. The caller must check that each name is declared and occurs only once.
 type Reader struct {
 	lines   lines
 	limits  Limits
@@ -52,13 +50,13 @@ type Reader struct {
 	data    dataReader
 	layouts layouts
 	counts  End
-	// signedBytes is what certificates and signatures have taken.
+	// signedBytes is the length of all certificates and signatures so far.
 	signedBytes int
 	ended       bool
 	err         error
 }
 
-// NewReader returns a Reader of the records that carry nonce in the log r.
+// NewReader returns a Reader of the records with the nonce in the log r.
 func NewReader(r io.Reader, nonce string, limits Limits) *Reader {
 	if limits.MaxBytes <= 0 {
 		limits.MaxBytes = results.ObjectLimit
@@ -80,13 +78,12 @@ func NewReader(r io.Reader, nonce string, limits Limits) *Reader {
 	}
 }
 
-// Foreign returns how many lines were passed over because they are not the stream's.
+// Foreign returns the number of skipped lines that do not belong to the stream.
 func (r *Reader) Foreign() int64 { return r.lines.foreign }
 
-// Next returns the next record. A record is returned as soon as its line is there (a Result: its last line); nothing
-// beyond is waited for, so a log can be followed. After End, Next returns io.EOF without reading on: see Rest. Every
-// other error stays: it is one of this package's, and a failure of the log below is an ErrIncomplete that also wraps
-// that failure.
+// Next returns the next record as soon as its line is available (for a Result: its last line). It does not wait for more, so
+// a log can be followed. After End, Next returns io.EOF without reading; see Rest. Every other error is permanent. It is one
+// of this package; an error of the underlying reader is an ErrIncomplete that wraps it.
 func (r *Reader) Next() (Record, error) {
 	if r.err != nil {
 		return nil, r.err
@@ -102,8 +99,8 @@ func (r *Reader) Next() (Record, error) {
 	return rec, nil
 }
 
-// Rest reads the log to its end, after Next returned End, and returns ErrTrailing if the stream goes on there. On a
-// log that is being followed it waits until the log is closed.
+// Rest reads the log to its end after Next returned End. It returns ErrTrailing if the stream continues. For a followed log
+// it waits until the log is closed.
 func (r *Reader) Rest() error {
 	if !r.ended {
 		return fmt.Errorf("%w: its end was not read yet", ErrIncomplete)
@@ -119,7 +116,7 @@ func (r *Reader) Rest() error {
 	case errors.Is(err, ErrTooLarge):
 		r.err = err
 	}
-	// Whatever else ends the log after the end record, the stream itself is whole.
+	// Any error of the log after the end record is irrelevant: the stream is complete.
 	return r.err
 }
 
@@ -146,7 +143,7 @@ func (r *Reader) next() (Record, error) {
 		case kindProblem:
 			return r.problem(ln)
 		case kindData:
-			return nil, fmt.Errorf("%w: record %d is data of no result", ErrMalformed, ln.seq)
+			return nil, fmt.Errorf("%w: record %d is data without a result", ErrMalformed, ln.seq)
 		}
 		if r.limits.Signatures && (ln.kind == kindCertificate || ln.kind == kindSignature) {
 			return r.signed(ln)
@@ -191,10 +188,10 @@ func (r *Reader) result(ln line) (Record, error) {
 		return nil, malformed(ln, err)
 	}
 	if h.Size < 0 || h.Frames < 0 {
-		return nil, malformed(ln, errors.New("a number is negative"))
+		return nil, malformed(ln, errors.New("it has a negative number"))
 	}
 	if left := r.limits.MaxBytes - r.counts.Bytes; h.Size > left {
-		return nil, fmt.Errorf("%w: result %q has %d bytes where %d of %d are left",
+		return nil, fmt.Errorf("%w: result %q has %d bytes, and only %d of %d are left",
 			ErrTooLarge, h.Name, h.Size, left, r.limits.MaxBytes)
 	}
 	res := Result{Name: h.Name, Type: h.Type}
@@ -231,7 +228,7 @@ func (r *Reader) end(ln line) (Record, error) {
 	seen := r.counts
 	seen.Interrupted, seen.SHA256 = end.Interrupted, end.SHA256
 	if seen != end {
-		return nil, malformed(ln, errors.New("it counts other records than there were"))
+		return nil, malformed(ln, errors.New("its counts do not match the records"))
 	}
 	r.ended = true
 	return end, nil
@@ -241,10 +238,10 @@ func malformed(ln line, err error) error {
 	return fmt.Errorf("%w: record %d (%s): %w", ErrMalformed, ln.seq, ln.kind, err)
 }
 
-// decodeDigest reads the one spelling of a digest: 64 digits in lower case.
+// decodeDigest parses the only valid form of a digest: 64 hexadecimal digits in lower case.
 func decodeDigest(s string, to *[sha256.Size]byte) error {
 	if hex.DecodedLen(len(s)) != sha256.Size {
-		return fmt.Errorf("%q is no SHA-256", s)
+		return fmt.Errorf("%q is not a SHA-256", s)
 	}
 	if _, err := hex.Decode(to[:], []byte(s)); err != nil {
 		return err

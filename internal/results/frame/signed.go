@@ -7,31 +7,31 @@ import (
 	"github.com/sluice-ci/sluice/internal/results"
 )
 
-// Limits of the optional records that carry signatures.
+// Limits of the optional records for signatures.
 const (
-	// MaxCertificate is the length of the longest certificate, in bytes: what fits a line.
+	// MaxCertificate is the maximum length of a certificate in bytes: what fits in a line.
 	MaxCertificate = FrameBytes
-	// MaxSignature is the length of the longest document of a Signature, in bytes.
+	// MaxSignature is the maximum length of the document of a Signature in bytes.
 	MaxSignature = 384 << 10
-	// maxSigned is what all certificates and signatures of a stream may have together, in bytes.
+	// maxSigned is the maximum total length of all certificates and signatures of a stream in bytes.
 	maxSigned = 2 << 20
-	// partBytes is how much of a document one record carries.
+	// partBytes is the number of bytes of a document in one record.
 	partBytes = 5400
 )
 
-// The optional kinds that carry signatures.
+// The optional kinds for signatures.
 const (
 	kindCertificate = "?certificate"
 	kindSignature   = "?signature"
 )
 
-// Certificate is a certificate that signatures of the stream refer to by its number, which is 0 for the first.
+// Certificate is a certificate. Signatures of the stream refer to it by its number, which is 0 for the first.
 type Certificate struct {
-	// DER is the certificate, which nobody here looks into: 1 to MaxCertificate bytes.
+	// DER is the certificate, which this package does not parse: 1 to MaxCertificate bytes.
 	DER []byte
 }
 
-// Signature is what a step signed. Its document is one of the package signature.
+// Signature is the signature of a step. Its document is one of package signature.
 type Signature struct {
 	// Step is the name of the step's container.
 	Step string
@@ -42,7 +42,7 @@ type Signature struct {
 func (Certificate) record() {}
 func (Signature) record()   {}
 
-// signaturePart is the payload of one of the records that carry a signature.
+// signaturePart is the payload of one record of a signature.
 type signaturePart struct {
 	Step  string `json:"step"`
 	Part  int    `json:"part"`
@@ -59,7 +59,7 @@ func (w *Writer) Certificate(der []byte) error {
 	return w.err
 }
 
-// Signature writes what a step signed, in as many records as that takes.
+// Signature writes the signature of a step in as many records as necessary.
 func (w *Writer) Signature(s Signature) error {
 	if err := results.ValidName(s.Step); err != nil {
 		return w.fail(fmt.Errorf("cannot write signature: invalid name of a step: %w", err))
@@ -85,12 +85,12 @@ func (r *Reader) signed(ln line) (Record, error) {
 	der := make([]byte, b64.DecodedLen(len(ln.payload)))
 	n, err := decode(der, ln.payload)
 	if err != nil || n == 0 || n > MaxCertificate {
-		return nil, malformed(ln, fmt.Errorf("it is no certificate of 1 to %d bytes in base64", MaxCertificate))
+		return nil, malformed(ln, fmt.Errorf("it is not a certificate of 1 to %d bytes in base64", MaxCertificate))
 	}
 	return Certificate{DER: der}, r.countSigned(n)
 }
 
-// signature reads all parts of what a step signed.
+// signature reads all parts of the signature of a step.
 func (r *Reader) signature(ln line) (Record, error) {
 	var s Signature
 	first := signaturePart{}
@@ -103,7 +103,7 @@ func (r *Reader) signature(ln line) (Record, error) {
 			first = p
 		}
 		if p.Part != part || p.Parts != first.Parts || p.Step != first.Step {
-			return nil, malformed(ln, fmt.Errorf("part %d of %d of step %q came where part %d of step %q was due",
+			return nil, malformed(ln, fmt.Errorf("found part %d of %d of step %q, want part %d of step %q",
 				p.Part, p.Parts, p.Step, part, first.Step))
 		}
 		before := len(s.Document)
@@ -124,13 +124,13 @@ func (r *Reader) signature(ln line) (Record, error) {
 			return nil, err
 		}
 		if ln.kind != kindSignature {
-			return nil, fmt.Errorf("%w: record %d is %q where part %d of %d of a signature is due", ErrMalformed, ln.seq, ln.kind, part+1, p.Parts)
+			return nil, fmt.Errorf("%w: found record %d of kind %q, want part %d of %d of a signature", ErrMalformed, ln.seq, ln.kind, part+1, p.Parts)
 		}
 		r.digest.Write(ln.raw)
 	}
 }
 
-// part takes one record of a signature apart.
+// part parses one record of a signature.
 func (r *Reader) part(ln line) (signaturePart, error) {
 	var p signaturePart
 	if err := unmarshal(ln, &p, fields{required: []string{"step", "part", "parts", "data"}}); err != nil {
@@ -142,7 +142,7 @@ func (r *Reader) part(ln line) (signaturePart, error) {
 	return p, nil
 }
 
-// countSigned bounds what is kept of certificates and signatures.
+// countSigned limits the total length of certificates and signatures.
 func (r *Reader) countSigned(n int) error {
 	if r.signedBytes += n; r.signedBytes > maxSigned {
 		return fmt.Errorf("%w: certificates and signatures have more than %d bytes", ErrTooLarge, maxSigned)
@@ -150,7 +150,7 @@ func (r *Reader) countSigned(n int) error {
 	return r.limits.Reserve(int64(n))
 }
 
-// hasSpace reports whether a text has what decoders of base64 pass over.
+// hasSpace reports whether a text has characters that decoders of base64 skip.
 func hasSpace(s string) bool {
 	for i := range len(s) {
 		if s[i] == '\n' || s[i] == '\r' {

@@ -23,8 +23,8 @@ const specification = "../../../docs/format/results-stream.md"
 // exampleNonce is the nonce of the worked example.
 const exampleNonce = "6fJr2mQx"
 
-// workedExample is the log that the specification shows: what the Writer writes, and a line of somebody else in between.
-// The values are too short to be compressed, so that it does not depend on the compressor.
+// workedExample is the log in the specification: the output of the Writer, with a foreign line in between. The values are too
+// short for compression, so that the text does not depend on the compressor.
 func workedExample() string {
 	start := time.Date(2026, time.March, 4, 9, 30, 0, 250_000_000, time.UTC)
 	at := func(ms int) time.Time { return start.Add(time.Duration(ms) * time.Millisecond) }

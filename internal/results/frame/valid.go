@@ -10,10 +10,10 @@ import (
 	"github.com/sluice-ci/sluice/internal/results"
 )
 
-// maxWord is the length in bytes of the longest Reason, ProblemKind or kind of record.
+// maxWord is the maximum length in bytes of a Reason, ProblemKind or kind of record.
 const maxWord = 64
 
-// The first and the last year of a time, in UTC. No step ran before 1970, and RFC 3339, JSON and the API server write no
+// The first and the last year of a time, in UTC. No step ran before 1970, and RFC 3339, JSON and the API server support no
 // year after 9999.
 const (
 	minYear = 1970
@@ -22,8 +22,8 @@ const (
 
 var errNonce = errors.New("a nonce has 1 to 64 letters, digits, '-' or '_'")
 
-// ValidNonce returns nil when nonce can tell one stream from all others: 1 to 64 letters, digits, '-' or '_'. A
-// nonce keeps out noise, it is no secret: whoever can read the pod can read it.
+// ValidNonce returns nil if nonce has 1 to 64 letters, digits, '-' or '_'. A nonce distinguishes a stream from other text. It
+// is not a secret: every reader of the pod can see it.
 func ValidNonce(nonce string) error {
 	if nonce == "" || len(nonce) > maxNonce {
 		return fmt.Errorf("invalid nonce %q: %w", nonce, errNonce)
@@ -36,10 +36,10 @@ func ValidNonce(nonce string) error {
 	return nil
 }
 
-// ValidStep returns nil when s can be written as a record and fits its line, whatever its Message is: its name is that
-// of a container, its reason a word that does not contradict the exit code, and its times are ones that RFC 3339 has.
+// ValidStep returns nil if s can be written as a record and fits in a line, with any Message: its name is that of a
+// container, its reason is a word that does not contradict the exit code, and RFC 3339 can represent its times.
 func ValidStep(s Step) error {
-	// The rules for names of results admit more than Kubernetes does for containers, and nothing that JSON escapes.
+	// The rules for result names permit more than Kubernetes does for containers, but nothing that JSON must escape.
 	if err := results.ValidName(s.Name); err != nil {
 		return fmt.Errorf("invalid name of a step: %w", err)
 	}
@@ -58,7 +58,7 @@ func ValidStep(s Step) error {
 	return nil
 }
 
-// validTime reports whether t is absent, or a time that every reader can write again after it was converted to UTC.
+// validTime reports whether t is absent, or a time that every reader can write after converting it to UTC.
 func validTime(t time.Time) bool {
 	year := t.UTC().Year()
 	return t.IsZero() || minYear <= year && year <= maxYear
@@ -71,8 +71,8 @@ func validResult(name, typ string) error {
 	return results.ValidType(typ)
 }
 
-// ValidProblem returns nil when p can be written as a record and fits its line, whatever its Detail is: its result has
-// a name, its kind is a word, and its numbers are not negative.
+// ValidProblem returns nil if p can be written as a record and fits in a line, with any Detail: its result has a name, its
+// kind is a word, and its numbers are not negative.
 func ValidProblem(p Problem) error {
 	if err := results.ValidName(p.Result); err != nil {
 		return err
@@ -86,24 +86,23 @@ func ValidProblem(p Problem) error {
 	return nil
 }
 
-// validKind returns nil when kind can be one: with or without the mark of optional ones, 1 to 64 letters, digits or
-// hyphens.
+// validKind returns nil if kind is valid: 1 to 64 letters, digits or hyphens, with or without the mark of optional kinds.
 func validKind(kind []byte) error {
 	name := bytes.TrimPrefix(kind, []byte{optionalMark})
 	for _, c := range name {
 		if !alphanumeric(c) && c != '-' {
-			return fmt.Errorf("%q is no kind of record", kind)
+			return fmt.Errorf("%q is not a kind of record", kind)
 		}
 	}
 	if len(name) == 0 || len(name) > maxWord {
-		return fmt.Errorf("%q is no kind of record: it must have 1 to %d characters", kind, maxWord)
+		return fmt.Errorf("%q is not a kind of record: it must have 1 to %d characters", kind, maxWord)
 	}
 	return nil
 }
 
 var errWord = errors.New("it must be 1 to 64 letters or digits")
 
-// validWord returns nil when s is a word for programs: it fits its line in any case, and needs no escape in JSON.
+// validWord returns nil if s is a word for programs: it always fits in a line, and needs no escape in JSON.
 func validWord(s string) error {
 	if s == "" || len(s) > maxWord {
 		return fmt.Errorf("%q: %w", s, errWord)

@@ -7,7 +7,7 @@ import (
 	"io"
 )
 
-// value reads the data records of a result. What it allocates was checked against the limits before.
+// value reads the data records of a result. Its length was checked against the limits before.
 func (r *Reader) value(h resultHeader) ([]byte, error) {
 	data := &r.data
 	data.from, data.left, data.budget, data.rest, data.err = r, h.Frames, h.Size, nil, nil
@@ -33,7 +33,7 @@ func (r *Reader) value(h resultHeader) ([]byte, error) {
 	return value, nil
 }
 
-// inflateInto decompresses exactly len(value) bytes, never more, out of all of data.
+// inflateInto decompresses exactly len(value) bytes from all of data, and never more.
 func (r *Reader) inflateInto(value []byte, data *dataReader) error {
 	if used, ok := r.inflate.(flate.Resetter); !ok {
 		r.inflate = flate.NewReader(data)
@@ -45,7 +45,7 @@ func (r *Reader) inflateInto(value []byte, data *dataReader) error {
 	}
 	var more [1]byte
 	if n, err := r.inflate.Read(more[:]); n != 0 || !errors.Is(err, io.EOF) {
-		return data.explain(errors.New("it decompresses to more than its size"))
+		return data.explain(errors.New("its decompressed data exceeds its size"))
 	}
 	if data.left != 0 || len(data.rest) != 0 {
 		return data.explain(errors.New("it has more data than its size needs"))
@@ -53,14 +53,14 @@ func (r *Reader) inflateInto(value []byte, data *dataReader) error {
 	return nil
 }
 
-// dataReader gives the bytes of data records, one record after the other.
+// dataReader returns the bytes of consecutive data records.
 type dataReader struct {
 	from *Reader
-	// left is how many records are due, budget how many bytes they may have together: no encoding makes a value
+	// left is the number of further records. Budget is the maximum length of them together, because no encoding makes a value
 	// larger.
 	left   int64
 	budget int64
-	// rest is what of the last record was not read yet, a part of buf.
+	// rest is the unread part of the last record, in buf.
 	rest []byte
 	buf  [MaxLine]byte
 	err  error
@@ -88,14 +88,14 @@ func (d *dataReader) into(value []byte) error {
 	return nil
 }
 
-// payload returns the text of the next data record, and takes the bytes that it stands for from the budget.
+// payload returns the text of the next data record, and subtracts its decoded length from the budget.
 func (d *dataReader) payload() ([]byte, error) {
 	ln, err := d.from.lines.record()
 	if err != nil {
 		return nil, err
 	}
 	if ln.kind != kindData {
-		return nil, fmt.Errorf("%w: record %d is %q where %d of data are due", ErrMalformed, ln.seq, ln.kind, d.left)
+		return nil, fmt.Errorf("%w: found record %d of kind %q, want %d data records", ErrMalformed, ln.seq, ln.kind, d.left)
 	}
 	if len(ln.payload) == 0 {
 		return nil, fmt.Errorf("%w: record %d is empty", ErrMalformed, ln.seq)
@@ -106,7 +106,7 @@ func (d *dataReader) payload() ([]byte, error) {
 	return ln.payload, nil
 }
 
-// fill gets the next record once the last one is used up.
+// fill reads the next record after the previous one is consumed.
 func (d *dataReader) fill() error {
 	if d.err != nil || len(d.rest) > 0 {
 		return d.err
@@ -137,9 +137,9 @@ func (d *dataReader) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// ReadByte implements io.ByteReader, so that the decompressor does not read further than it needs.
+// ReadByte implements io.ByteReader, so that the decompressor reads no further than necessary.
 func (d *dataReader) ReadByte() (byte, error) {
-	// It is called for each byte of compressed data.
+	// The decompressor calls it for each byte of compressed data.
 	if len(d.rest) == 0 {
 		if err := d.fill(); err != nil {
 			return 0, err
@@ -150,7 +150,7 @@ func (d *dataReader) ReadByte() (byte, error) {
 	return c, nil
 }
 
-// explain returns the stream's own error if there was one, and else says that the data is not what it should be.
+// explain returns the error of the stream if there is one, and otherwise an error for invalid data.
 func (d *dataReader) explain(err error) error {
 	if d.err != nil {
 		return d.err
@@ -158,7 +158,7 @@ func (d *dataReader) explain(err error) error {
 	return fmt.Errorf("%w: the data before record %d: %w", ErrMalformed, d.from.lines.next, err)
 }
 
-// decode puts the bytes that payload stands for into dst, which has room for them.
+// decode decodes payload into dst, which has room for it.
 func decode(dst, payload []byte) (int, error) {
 	want := b64.DecodedLen(len(payload))
 	n, err := b64.Decode(dst[:want], payload)
@@ -166,7 +166,7 @@ func decode(dst, payload []byte) (int, error) {
 		return 0, err
 	}
 	if n != want {
-		// The decoder passes over newlines, of which a carriage return can be in a line.
+		// The decoder skips newline characters, and a line may contain a carriage return.
 		return 0, errors.New("a character is not base64")
 	}
 	return n, nil

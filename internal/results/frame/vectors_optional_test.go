@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// signed is a stream as one that is signed: two certificates, and a signature. The bytes of both are made up: nobody here
-// looks into them.
+// signed is a signed stream: two certificates, and a signature. The bytes of both are arbitrary, because this package does
+// not parse them.
 func signed() *forge {
 	f := newForge().add("step", step).result("digest", []byte("sha256:2c26b46b"), 100)
 	for part := range chunks(noise(4000), 2000) {

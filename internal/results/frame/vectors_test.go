@@ -179,7 +179,7 @@ func TestVectors(t *testing.T) {
 	}
 }
 
-// checkOutcome wants exactly the expected error: the others must be told apart from it.
+// checkOutcome wants exactly the expected error, and none of the others.
 func checkOutcome(t *testing.T, v vector, err error) {
 	t.Helper()
 	if (err == nil) != (outcomes[v.expect] == nil) {

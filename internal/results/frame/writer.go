@@ -16,22 +16,22 @@ import (
 	"unicode/utf8"
 )
 
-// compressFrom is the size in bytes from which compression is tried. Below, a value takes one line either way, and
-// most of the cost would be the compressor itself.
+// compressFrom is the minimum length in bytes for compression. A shorter value needs one line with and without it, and the
+// compressor would cost most of the time.
 const compressFrom = 1024
 
-// flushAt is how many bytes wait in the Writer before they are written together.
+// flushAt is the number of bytes that the Writer buffers before it writes them.
 const flushAt = 24 << 10
 
-// b64 is the encoding of data records. Strict: the bits that a last character has too many must be zero, so that a
-// value has one spelling.
+// b64 is the encoding of data records. It is strict: the unused bits of the last character must be zero, so that a value has
+// only one encoding.
 var b64 = base64.RawStdEncoding.Strict()
 
 var errEnded = errors.New("the stream has ended")
 
-// Writer writes a stream of records. Lines are gathered and written together, at the latest by the end of Step and
-// End. After an error every method returns that error: a stream that lacks a record cannot be mended, and without its
-// end record no reader takes it for whole. A Writer is for one goroutine.
+// Writer writes a stream of records. It buffers lines, and writes them at the latest at the end of Step and End. After an
+// error every method returns that error: a stream without one of its records cannot be repaired, and no reader accepts it
+// without its end record. A Writer is not safe for concurrent use.
 type Writer struct {
 	w       io.Writer
 	nonce   string
@@ -44,8 +44,8 @@ type Writer struct {
 	err     error
 }
 
-// NewWriter returns a Writer of a stream that carries nonce, which must be valid by ValidNonce; if it is not, the
-// first call of a method says so. The intro is written with the first records, or by Flush.
+// NewWriter returns a Writer of a stream with nonce, which must be valid by ValidNonce. If it is not, the first method call
+// returns the error. The intro is written with the first records, or by Flush.
 func NewWriter(w io.Writer, nonce string) *Writer {
 	wr := &Writer{w: w, nonce: nonce, digest: sha256.New(), pending: make([]byte, 0, flushAt+MaxLine)}
 	wr.data.to = wr
@@ -54,7 +54,7 @@ func NewWriter(w io.Writer, nonce string) *Writer {
 	return wr
 }
 
-// Flush writes what was gathered.
+// Flush writes the buffered lines.
 func (w *Writer) Flush() error {
 	if w.err == nil && len(w.pending) > 0 {
 		_, w.err = w.w.Write(w.pending)
@@ -63,7 +63,7 @@ func (w *Writer) Flush() error {
 	return w.err
 }
 
-// Step writes the record of a step that has ended, at once: whoever follows the stream waits for it.
+// Step writes the record of an ended step immediately, because readers wait for it.
 func (w *Writer) Step(s Step) error {
 	s.StartedAt, s.FinishedAt = s.StartedAt.UTC(), s.FinishedAt.UTC()
 	s.Message = Clip(s.Message)
@@ -75,8 +75,8 @@ func (w *Writer) Step(s Step) error {
 	return w.Flush()
 }
 
-// Result writes a result: its header, and its value in as many data records as that takes, compressed when that is
-// smaller. The value is not kept.
+// Result writes a result: its header, and its value in data records, compressed if that is smaller. It does not keep the
+// value.
 func (w *Writer) Result(r Result) error {
 	if err := validResult(r.Name, r.Type); err != nil {
 		return w.fail(err)
@@ -103,7 +103,7 @@ func (w *Writer) Result(r Result) error {
 	return w.err
 }
 
-// Problem writes that a result exists and cannot be carried.
+// Problem writes that a result exists but cannot be transported.
 func (w *Writer) Problem(p Problem) error {
 	p.Detail = Clip(p.Detail)
 	if err := ValidProblem(p); err != nil {
@@ -114,8 +114,8 @@ func (w *Writer) Problem(p Problem) error {
 	return w.err
 }
 
-// End writes the end record, after which nothing can be written. interrupted says that the sender was asked to end
-// before all steps had ended.
+// End writes the end record. Nothing can be written after it. Interrupted reports that the sender was asked to stop before
+// all steps had ended.
 func (w *Writer) End(interrupted bool) error {
 	w.json(kindEnd, endPayload{
 		Steps: w.counts.Steps, Results: w.counts.Results, Problems: w.counts.Problems, Bytes: w.counts.Bytes,
@@ -128,7 +128,7 @@ func (w *Writer) End(interrupted bool) error {
 	return nil
 }
 
-// fail makes err the error of every call from now on, unless there is one.
+// fail makes err the error of every later call, unless there is one already.
 func (w *Writer) fail(err error) error {
 	if w.err == nil {
 		w.err = err
@@ -145,7 +145,7 @@ func (w *Writer) json(kind string, payload any) {
 	w.line(kind, b)
 }
 
-// line gathers one record, and writes when enough has gathered.
+// line buffers one record, and writes the buffer when it is full enough.
 func (w *Writer) line(kind string, payload []byte) {
 	if w.err != nil {
 		return
@@ -171,7 +171,7 @@ func (w *Writer) line(kind string, payload []byte) {
 	}
 }
 
-// appendChecksum ends a line: a space, the checksum of all before it as eight hexadecimal digits, a newline.
+// appendChecksum appends the end of a line: a space, the checksum of the line as eight hexadecimal digits, a newline.
 func appendChecksum(b []byte, sum uint32) []byte {
 	const digits = "0123456789abcdef"
 	b = append(b, ' ')
@@ -181,9 +181,8 @@ func appendChecksum(b []byte, sum uint32) []byte {
 	return append(b, '\n')
 }
 
-// deflated returns the length of value compressed, and whether that is smaller. It compresses once only to count:
-// the other way, to keep the compressed form until it is known to be the smaller one, would take as much memory as
-// the value, in a container that shall have little.
+// deflated returns the length of the compressed value, and whether it is smaller. This first compression only counts. To keep
+// the compressed form until its length is known would need as much memory as the value, and the container has little.
 func (w *Writer) deflated(value []byte) (int64, bool) {
 	if len(value) < compressFrom || w.err != nil {
 		return 0, false
@@ -197,7 +196,7 @@ func (w *Writer) deflated(value []byte) (int64, bool) {
 
 func (w *Writer) compressTo(to io.Writer, value []byte) error {
 	if w.deflate == nil {
-		// The level is a constant that NewWriter knows.
+		// The level is a valid constant, so there is no error.
 		w.deflate, _ = flate.NewWriter(to, flate.BestSpeed)
 	} else {
 		w.deflate.Reset(to)
@@ -208,7 +207,7 @@ func (w *Writer) compressTo(to io.Writer, value []byte) error {
 	return w.deflate.Close()
 }
 
-// dataWriter cuts what is written to it into data records.
+// dataWriter splits its input into data records.
 type dataWriter struct {
 	to      *Writer
 	n       int
@@ -230,7 +229,7 @@ func (d *dataWriter) Write(p []byte) (int, error) {
 	return written, d.to.err
 }
 
-// close writes what is left as the last record, if anything is.
+// close writes the remaining bytes as the last record, if there are any.
 func (d *dataWriter) close() {
 	if d.n == 0 {
 		return
@@ -243,7 +242,7 @@ func (d *dataWriter) close() {
 
 var errNotSmaller = errors.New("not smaller")
 
-// counter counts the bytes written to it, and fails as soon as they are not fewer than below.
+// counter counts written bytes. It fails as soon as they are not fewer than below.
 type counter struct{ n, below int64 }
 
 // Write implements io.Writer.
@@ -255,10 +254,10 @@ func (c *counter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// frames returns how many data records n bytes take.
+// frames returns the number of data records for n bytes.
 func frames(n int64) int64 { return (n + FrameBytes - 1) / FrameBytes }
 
-// Clip returns s as valid UTF-8 of at most MaxText bytes, as texts for people have in a record.
+// Clip returns s as valid UTF-8 of at most MaxText bytes, as texts for users in a record must be.
 func Clip(s string) string {
 	if len(s) > MaxText {
 		end := MaxText
@@ -267,6 +266,6 @@ func Clip(s string) string {
 		}
 		s = s[:end]
 	}
-	// A replacement character takes three bytes where there was one; a question mark keeps the length.
+	// A replacement character would need three bytes for one; a question mark keeps the length.
 	return strings.ToValidUTF8(s, "?")
 }

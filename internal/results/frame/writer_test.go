@@ -229,7 +229,7 @@ func TestTexts(t *testing.T) {
 	}
 }
 
-// Times keep their nanoseconds, and are told in UTC.
+// Times keep their nanoseconds, and are in UTC.
 func TestStepTimes(t *testing.T) {
 	zone := time.FixedZone("east", 3*3600)
 	start := time.Date(2026, 1, 2, 3, 4, 5, 678912345, zone)

@@ -8,19 +8,19 @@ import (
 	"github.com/sluice-ci/sluice/internal/results/frame"
 )
 
-// carried is a Signed in the results stream, where each certificate stands once for all steps.
+// carried is a Signed in the results stream, where each certificate occurs only once for all steps.
 type carried struct {
 	Statement string `json:"statement,omitempty"`
-	// Chain are the numbers of the stream's certificates.
+	// Chain has the numbers of the stream's certificates.
 	Chain   []int  `json:"chain,omitempty"`
 	Proof   []byte `json:"proof,omitempty"`
 	Problem string `json:"problem,omitempty"`
 }
 
-// Packer turns what the steps signed into the records of a stream.
+// Packer converts the signatures of steps into records of a stream.
 type Packer struct{ certificates [][]byte }
 
-// Pack returns the certificates that have not been in the stream yet, and the document of the signature.
+// Pack returns the certificates that the stream does not have yet, and the document of the signature.
 func (p *Packer) Pack(s Signed) (certificates [][]byte, document []byte, err error) {
 	c := carried{Statement: s.Statement, Proof: s.Proof, Problem: s.Problem}
 	before := len(p.certificates)
@@ -38,7 +38,7 @@ func (p *Packer) Pack(s Signed) (certificates [][]byte, document []byte, err err
 	return p.certificates[before:], document, nil
 }
 
-// Unpack returns what a signature of a stream says, whose certificates these are. The error wraps ErrMalformed.
+// Unpack returns the content of a signature of a stream with these certificates. The error wraps ErrMalformed.
 func Unpack(record frame.Signature, certificates []frame.Certificate) (Signed, error) {
 	var c carried
 	if err := parse(record.Document, &c); err != nil {

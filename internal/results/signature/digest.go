@@ -6,10 +6,10 @@ import (
 	"fmt"
 )
 
-// b64 has one spelling for each value: the bits that a last character has too many are zero.
+// b64 has only one encoding for each value: the unused bits of the last character are zero.
 var b64 = base64.RawStdEncoding.Strict()
 
-// Digest is a SHA-256, which in JSON is base64 without padding.
+// Digest is a SHA-256. In JSON it is base64 without padding.
 type Digest [sha256.Size]byte
 
 // MarshalText implements encoding.TextMarshaler.
@@ -22,11 +22,11 @@ func (d *Digest) UnmarshalText(text []byte) error {
 	}
 	b, err := b64.AppendDecode(nil, text)
 	if err != nil || len(b) != len(d) {
-		return fmt.Errorf("%q is no digest in base64", text)
+		return fmt.Errorf("%q is not a digest in base64", text)
 	}
 	copy(d[:], b)
 	return nil
 }
 
-// String returns the hexadecimal form, which people compare with what sha256sum prints.
+// String returns the hexadecimal form, which is also the output of sha256sum.
 func (d Digest) String() string { return fmt.Sprintf("%x", d[:]) }

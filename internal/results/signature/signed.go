@@ -9,32 +9,32 @@ import (
 	"github.com/sluice-ci/sluice/internal/results/frame"
 )
 
-// Limits of what is signed by one step.
+// Limits of the signature of one step.
 const (
-	// MaxDocument is the length of the longest Signed when encoded, in bytes.
+	// MaxDocument is the maximum length of an encoded Signed in bytes.
 	MaxDocument = frame.MaxSignature
-	// maxChain is how many certificates a chain has at most.
+	// maxChain is the maximum number of certificates in a chain.
 	maxChain = 8
-	// maxProof is the length of the longest signature, in bytes: RSA with keys of 8192 bits.
+	// maxProof is the maximum length of a signature in bytes: RSA with keys of 8192 bits.
 	maxProof = 1024
 )
 
-// Signed is a statement with its proof, or why there is none.
+// Signed is a statement with its signature, or the reason why there is none.
 type Signed struct {
-	// Statement is a text that ParseStatement takes; empty when there is none.
+	// Statement is a text for ParseStatement; empty if there is none.
 	Statement string `json:"statement,omitempty"`
-	// Chain has the certificates in DER, that of the signer first.
+	// Chain has the certificates in DER, the signer's first.
 	Chain [][]byte `json:"chain,omitempty"`
 	// Proof is the signature over ToSign(Statement) by the first certificate's key.
 	Proof []byte `json:"proof,omitempty"`
-	// Problem says why the step could not sign, at most frame.MaxText bytes; empty when it did.
+	// Problem is why the step could not sign, at most frame.MaxText bytes; empty if it did.
 	Problem string `json:"problem,omitempty"`
 }
 
-// Unsigned is a Signed that says why there is no signature.
+// Unsigned returns a Signed with the reason why there is no signature.
 func Unsigned(err error) Signed { return Signed{Problem: frame.Clip(err.Error())} }
 
-// Encode returns s as a document that Parse takes.
+// Encode returns s as a document for Parse.
 func (s Signed) Encode() ([]byte, error) {
 	if err := s.valid(); err != nil {
 		return nil, err
@@ -49,8 +49,8 @@ func (s Signed) Encode() ([]byte, error) {
 	return b, nil
 }
 
-// Parse returns what a document says. It does not look into statement, certificates and proof: that is for whoever judges
-// them. The error wraps ErrMalformed.
+// Parse parses a document. It does not check statement, certificates and proof: the verifier does that. The error wraps
+// ErrMalformed.
 func Parse(document []byte) (Signed, error) {
 	var s Signed
 	if err := parse(document, &s); err != nil {
@@ -75,7 +75,7 @@ func parse(document []byte, into any) error {
 	return strict(document, into)
 }
 
-// valid returns what is wrong with s: it has either all of a signature, or a problem.
+// valid returns what is wrong with s: it must have either a complete signature, or a problem.
 func (s Signed) valid() error {
 	if err := chained(s.Statement, len(s.Chain), s.Proof, s.Problem); err != nil {
 		return err
@@ -91,7 +91,7 @@ func (s Signed) valid() error {
 func chained(statement string, certificates int, proof []byte, problem string) error {
 	switch {
 	case problem != "" && (statement != "" || certificates > 0 || len(proof) > 0):
-		return errors.New("it has a signature, and says that there is none")
+		return errors.New("it has both a signature and a problem")
 	case problem != "" && len(problem) > frame.MaxText:
 		return fmt.Errorf("its problem has %d bytes, at most %d are allowed", len(problem), frame.MaxText)
 	case problem != "":

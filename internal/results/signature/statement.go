@@ -1,5 +1,6 @@
-// Package signature is what a step's entrypoint signs when the step ends, and the form in which statement, signature and
-// certificates travel. Who signs and who judges are elsewhere: this package is in the pod and in the controller.
+// Package signature has the statement that a step's entrypoint signs when the step ends, and the encoding of statement,
+// signature and certificates. Signing and verification are in other packages: this one is part of the pod's binary and of the
+// controller.
 package signature
 
 import (
@@ -13,13 +14,14 @@ import (
 	"github.com/sluice-ci/sluice/internal/results/frame"
 )
 
-// MaxStatement is the length of the longest statement, in bytes: some two thousand results with long names.
+// MaxStatement is the maximum length of a statement in bytes: about two thousand results with long names.
 const MaxStatement = 256 << 10
 
-// preamble begins what is signed, so that a signature over a statement is none over anything else that the same key signs.
+// preamble is the start of the signed bytes, so that the signature of a statement is not valid for anything else that the
+// same key signs.
 const preamble = "sluice results 1\n"
 
-// Run is whose results a statement is about.
+// Run identifies the TaskRun of a statement.
 type Run struct {
 	// Namespace, Name and UID of the TaskRun.
 	Namespace string `json:"namespace"`
@@ -27,38 +29,38 @@ type Run struct {
 	UID       string `json:"uid"`
 }
 
-// Result is a result as a step left it.
+// Result is a result as a step wrote it.
 type Result struct {
-	// Name under which the result travels, and its declared type.
+	// Name is the name under which the result is transported, and Type its declared type.
 	Name string `json:"name"`
 	Type string `json:"type"`
-	// SHA256 is the digest of the value; 43 characters in JSON. It is zero when there is a Problem.
+	// SHA256 is the digest of the value; 43 characters in JSON. It is zero if there is a Problem.
 	SHA256 Digest `json:"sha256"`
-	// Problem says why the result, which was there, cannot be carried; empty when it can. Readers of earlier versions
-	// refuse a statement that has one.
+	// Problem is why an existing result cannot be transported; empty if it can. Readers of earlier versions refuse a
+	// statement with a Problem.
 	Problem frame.ProblemKind `json:"problem,omitempty"`
 }
 
-// Statement is what a step says of itself when it ends.
+// Statement is what a step declares about itself when it ends.
 type Statement struct {
 	Run Run `json:"run"`
-	// Nonce of the pod, which is another one for each attempt; valid by frame.ValidNonce.
+	// Nonce is the nonce of the pod, which differs for each attempt; valid by frame.ValidNonce.
 	Nonce string `json:"nonce"`
 	// Step is the name of the step's container.
 	Step string `json:"step"`
 	// ExitCode and Reason are those of the step's record.
 	ExitCode int          `json:"exitCode"`
 	Reason   frame.Reason `json:"reason"`
-	// At is when it was signed, in UTC.
+	// At is the time of signing, in UTC.
 	At time.Time `json:"at"`
-	// Results that the step made or changed, and no others.
+	// Results are the results that the step wrote or changed, and no others.
 	Results []Result `json:"results"`
 }
 
-// ErrMalformed is what every error of this package's parsers wraps.
+// ErrMalformed is in every error of the parsers of this package.
 var ErrMalformed = errors.New("malformed signature")
 
-// Text returns the one form of s: two statements that say the same have the same text.
+// Text returns the canonical form of s: equal statements have the same text.
 func (s Statement) Text() (string, error) {
 	s.At = s.At.UTC()
 	if s.Results == nil {
@@ -78,8 +80,8 @@ func (s Statement) Text() (string, error) {
 	return string(b), nil
 }
 
-// ParseStatement returns what a text says. A text that is not in the one form is refused, so that no two readers can take
-// it for different things. The error wraps ErrMalformed.
+// ParseStatement parses a text. It refuses a text that is not in the canonical form, so that all readers interpret it in the
+// same way. The error wraps ErrMalformed.
 func ParseStatement(text string) (Statement, error) {
 	if len(text) > MaxStatement {
 		return Statement{}, fmt.Errorf("%w: the statement has %d bytes, at most %d are allowed", ErrMalformed, len(text), MaxStatement)
@@ -98,7 +100,7 @@ func ParseStatement(text string) (Statement, error) {
 	return s, nil
 }
 
-// ToSign returns the bytes that a signature over the text of a statement is made of.
+// ToSign returns the bytes to sign for the text of a statement.
 func ToSign(text string) []byte { return append([]byte(preamble), text...) }
 
 // valid returns what is wrong with a statement.
@@ -121,7 +123,7 @@ func (s Statement) valid() error {
 			return err
 		}
 		if seen[r.Name] {
-			return fmt.Errorf("result %q comes twice", r.Name)
+			return fmt.Errorf("result %q occurs twice", r.Name)
 		}
 		seen[r.Name] = true
 	}
@@ -134,12 +136,12 @@ func validProblem(r Result) error {
 		return nil
 	}
 	if r.SHA256 != (Digest{}) {
-		return fmt.Errorf("result %q has a problem, and a digest", r.Name)
+		return fmt.Errorf("result %q has both a problem and a digest", r.Name)
 	}
 	return frame.ValidProblem(frame.Problem{Result: r.Name, Kind: r.Problem})
 }
 
-// strict decodes JSON that has no other fields than those of into, and nothing after it.
+// strict decodes JSON without unknown fields, and with nothing after it.
 func strict(b []byte, into any) error {
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.DisallowUnknownFields()

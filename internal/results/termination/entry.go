@@ -1,5 +1,5 @@
-// Package termination is the form in which a step's results travel in its container's termination message: a JSON
-// list of entries, or the same list compressed.
+// Package termination is the format of a step's results in its container's termination message: a JSON list of entries, or
+// the same list compressed.
 package termination
 
 import (
@@ -13,34 +13,34 @@ import (
 	"strings"
 )
 
-// MaxMessage is what the kubelet keeps of one container's termination message, in bytes. All containers of a pod
-// share MaxPod bytes, in equal parts.
+// MaxMessage is the maximum length in bytes of one container's termination message that the kubelet keeps. All containers of
+// a pod share MaxPod bytes in equal parts.
 const (
 	MaxMessage = 4096
 	MaxPod     = 12288
 )
 
-// MaxParsed is the size in bytes of the list that Parse decompresses at most. Messages are far smaller: this bounds
-// what a hostile one can cost.
+// MaxParsed is the maximum length in bytes of the list that Parse decompresses. It limits the cost of a hostile message.
+// Valid messages are far smaller.
 const MaxParsed = 1 << 20
 
-// MaxEntries is how many entries a list has at most. Far fewer fit a message whose keys differ: this bounds what a
-// hostile one can cost, since a compressed entry may take a few bits.
+// MaxEntries is the maximum number of entries in a list. It limits the cost of a hostile message, in which a compressed entry
+// may need only a few bits. A message with different keys has room for far fewer.
 const MaxEntries = 4096
 
-// compressedMark begins the compressed form: base64 without padding of the list in raw deflate.
+// compressedMark is the prefix of the compressed form: base64 without padding of the list in raw deflate.
 const compressedMark = "tknz:"
 
-// The types of an entry. Who does not know a type must refuse the message, since it may be that of a result; what may
-// be passed over is a key of TypeInternal.
+// The types of an entry. A reader must refuse a message with an unknown type, because it may be a result. It may only skip
+// keys of TypeInternal.
 const (
 	// TypeResult is a result of the task.
 	TypeResult = 1
-	// TypeInternal is for the controller, and no result.
+	// TypeInternal is for the controller, and not a result.
 	TypeInternal = 3
 )
 
-// Entry is one item of the list.
+// Entry is one entry of the list.
 type Entry struct {
 	// Key is a result's name, or the name of an internal entry.
 	Key string `json:"key"`
@@ -50,14 +50,14 @@ type Entry struct {
 	Type int `json:"type"`
 }
 
-// OverBudgetError says that a list does not fit into a termination message in either form.
+// OverBudgetError means that a list does not fit in a termination message in either form.
 type OverBudgetError struct {
 	// Result is the name of the result with the largest value; empty when there is none.
 	Result string
-	// Size is the length of the message in its smaller form, in bytes; of the list as it stands, if only its compressed
-	// form would fit, and nobody would decompress it.
+	// Size is the length of the message in bytes, in the smaller of its two forms. It is the length of the uncompressed list
+	// if only the compressed form fits, but no reader would decompress it.
 	Size int
-	// Budget is how many bytes there are.
+	// Budget is the number of available bytes.
 	Budget int
 }
 
@@ -66,17 +66,17 @@ func (e *OverBudgetError) Error() string {
 	return fmt.Sprintf("the termination message needs %d bytes and has %d; the largest result is %q", e.Size, e.Budget, e.Result)
 }
 
-// ErrMalformed is what every error of Parse and ParseMessage wraps.
+// ErrMalformed is in every error of Parse and ParseMessage.
 var ErrMalformed = errors.New("malformed termination message")
 
-// Budget returns how many bytes each container of a pod with so many containers has for its message. The kubelet counts
-// all of the pod's containers: init containers, and those that were added for debugging, too.
+// Budget returns the bytes for each container's message in a pod with this number of containers. The kubelet counts all
+// containers of the pod, also init containers and debug containers.
 func Budget(containers int) int {
 	return min(MaxMessage, MaxPod/max(1, containers))
 }
 
-// Encode returns the list as it stands if that fits budget bytes, else compressed if that fits, else an
-// *OverBudgetError. Values must be valid UTF-8.
+// Encode returns the list uncompressed if that fits in budget bytes, else compressed if that fits, else an *OverBudgetError.
+// Values must be valid UTF-8.
 func Encode(entries []Entry, budget int) ([]byte, error) {
 	plain, err := marshal(entries)
 	if err != nil {
@@ -89,7 +89,7 @@ func Encode(entries []Entry, budget int) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	// A list that compresses very well is still no larger than what Parse takes.
+	// Even a list that compresses very well must not exceed what Parse accepts.
 	if len(small) <= budget && len(plain) <= MaxParsed && len(entries) <= MaxEntries {
 		return small, nil
 	}
@@ -100,7 +100,7 @@ func Encode(entries []Entry, budget int) ([]byte, error) {
 	return nil, &OverBudgetError{Result: largest(entries), Size: size, Budget: budget}
 }
 
-// Parse returns the list that a message holds in either form. The error wraps ErrMalformed.
+// Parse returns the list in a message of either form. The error wraps ErrMalformed.
 func Parse(message []byte) ([]Entry, error) {
 	plain := message
 	if small, ok := bytes.CutPrefix(message, []byte(compressedMark)); ok {
@@ -119,7 +119,7 @@ func Parse(message []byte) ([]Entry, error) {
 	return entries, nil
 }
 
-// IsCut reports whether a message is not one, and begins as one does.
+// IsCut reports whether an invalid message begins like a valid one.
 func IsCut(message []byte) bool {
 	if _, err := Parse(message); err == nil {
 		return false
@@ -127,14 +127,14 @@ func IsCut(message []byte) bool {
 	return bytes.HasPrefix(message, []byte("[{")) || bytes.HasPrefix(message, []byte(compressedMark))
 }
 
-// errCut explains the most likely way in which a list is damaged.
-var errCut = errors.New("it is cut, as the kubelet does when the pod has more containers than it was made with")
+// errCut explains the most likely cause of a damaged list.
+var errCut = errors.New("it is truncated; the kubelet does this if the pod has more containers than it was created with")
 
-// decode reads a list, and no more of it than a list may have. A cut one lacks the bracket that ends it.
+// decode parses a list up to the maximum number of entries. A truncated list has no closing bracket.
 func decode(plain []byte) ([]Entry, error) {
 	d := json.NewDecoder(bytes.NewReader(plain))
 	if begin, err := d.Token(); err != nil || begin != json.Delim('[') {
-		return nil, errors.New("it is no list")
+		return nil, errors.New("it is not a list")
 	}
 	entries := []Entry{}
 	for d.More() {
@@ -159,7 +159,7 @@ func decode(plain []byte) ([]Entry, error) {
 	return entries, nil
 }
 
-// marshal writes markup as it is: the budget is small, and nothing puts a termination message into a web page.
+// marshal does not escape markup: the budget is small, and termination messages are not part of web pages.
 func marshal(v any) ([]byte, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
@@ -193,7 +193,7 @@ func decompress(small []byte) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(flate.NewReader(compressed), MaxParsed+1))
 }
 
-// largest returns the name of the result that has the largest value, the first by name among equals.
+// largest returns the name of the result with the largest value, the first by name among equals.
 func largest(entries []Entry) string {
 	name, size := "", -1
 	for _, e := range entries {

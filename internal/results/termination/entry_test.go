@@ -261,7 +261,7 @@ func TestParseIsBounded(t *testing.T) {
 	}
 }
 
-// Whatever fits is read as it was written; what does not fit is told.
+// Results that fit are read as they were written; others are reported.
 func TestEncodeParse(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		entries := rapid.SliceOf(rapid.Custom(func(t *rapid.T) termination.Entry {

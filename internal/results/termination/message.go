@@ -14,7 +14,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/results/frame"
 )
 
-// ProblemBytes is the length that the message of a step whose results do not fit has at most.
+// ProblemBytes is the maximum length of the message of a step whose results do not fit.
 const ProblemBytes = 512
 
 // The keys of internal entries.
@@ -29,25 +29,24 @@ const (
 	keyRemoved    = "Removed"
 )
 
-// Message is what a step's termination message says.
+// Message is the content of a step's termination message.
 type Message struct {
-	// Step says how the step ended. Its name may be left out where space is short: the container that the message
-	// belongs to has it.
+	// Step is how the step ended. Its name may be omitted if there is little room, because the container of the message has
+	// it.
 	Step frame.Step
-	// Results are those that this step wrote or changed. A message does not carry types: they come back empty.
+	// Results are those that this step wrote or changed. A message has no types: after parsing they are empty.
 	Results []frame.Result
-	// Removed names results of earlier steps whose files this step deleted.
+	// Removed names the results of earlier steps whose files this step deleted.
 	Removed []string
-	// Problems are declared results that exist and cannot be carried. A run with a problem cannot be green.
+	// Problems are declared results that exist but cannot be transported. A run with a problem never succeeds.
 	Problems []frame.Problem
 }
 
-// EncodeMessage returns m in at most budget bytes, without texts for people, and what the container's status says as
-// well, if only that fits. Results that do not fit even so are not dropped in silence: the message then has no result,
-// and a problem of the kind frame.OverBudget that names the largest one, with the bytes that the message would have
-// needed as size, and budget as limit. A result that is not UTF-8 becomes a problem likewise. Where budget is less than
-// even that takes, the message has at most ProblemBytes all the same: the kubelet cuts it, and nobody takes what was
-// cut for a message.
+// EncodeMessage returns m in at most budget bytes. If necessary it omits texts for users, and information that the
+// container's status also has. Results that do not fit even then are never dropped silently: the message then has no result,
+// and a problem of the kind frame.OverBudget. That problem names the largest result, with the required length of the message
+// as size, and budget as limit. A result that is not UTF-8 also becomes a problem. If budget is less than such a message
+// needs, the message has up to ProblemBytes: the kubelet truncates it, and readers refuse a truncated message.
 func EncodeMessage(m Message, budget int) ([]byte, error) {
 	m = refuseNonText(m).clipped()
 	var over *OverBudgetError
@@ -67,8 +66,8 @@ func EncodeMessage(m Message, budget int) ([]byte, error) {
 	return m.overBudget(over)
 }
 
-// ParseMessage returns what a message says. Keys of internal entries that it does not know are ignored; types are not.
-// The error wraps ErrMalformed.
+// ParseMessage parses a message. It ignores unknown keys of internal entries, but not unknown types. The error wraps
+// ErrMalformed.
 func ParseMessage(message []byte) (Message, error) {
 	entries, err := Parse(message)
 	if err != nil {
@@ -82,19 +81,19 @@ func ParseMessage(message []byte) (Message, error) {
 		}
 		id := Entry{Key: e.Key, Type: e.Type}
 		if e.Type == TypeInternal && (e.Key == keyProblem || e.Key == keyRemoved) {
-			id.Value = e.Value // there may be several
+			id.Value = e.Value // there may be several entries
 		}
 		if seen[id] {
-			return Message{}, fmt.Errorf("%w: entry %q comes twice", ErrMalformed, e.Key)
+			return Message{}, fmt.Errorf("%w: entry %q occurs twice", ErrMalformed, e.Key)
 		}
 		seen[id] = true
 	}
 	return m, nil
 }
 
-// Agrees says whether m can be the message of a container that ended with this exit code: that of the record, or 0 for a
-// step after whose failure the task goes on. A message that does not agree was left by somebody else than the
-// entrypoint, or was all that the entrypoint could still do; then the container's status is to be believed.
+// Agrees reports whether m can be the message of a container with this exit code: the one of the record, or 0 for a step
+// after whose failure the task continues. Otherwise another program wrote the message, or the entrypoint could not finish its
+// work; then the container's status is reliable.
 func (m Message) Agrees(exitCode int) bool {
 	if m.Step.Reason == frame.ReasonContinued {
 		return exitCode == 0
@@ -102,7 +101,7 @@ func (m Message) Agrees(exitCode int) bool {
 	return m.Step.Reason != "" && exitCode == m.Step.ExitCode
 }
 
-// add puts one entry into m.
+// add adds one entry to m.
 func add(m *Message, e Entry) error {
 	switch e.Type {
 	case TypeResult:
@@ -118,7 +117,7 @@ func add(m *Message, e Entry) error {
 	return fmt.Errorf("unknown type %d", e.Type)
 }
 
-// entries returns the internal entries first: who reads a message with the eye wants them there.
+// entries returns the internal entries first, where users who read the message expect them.
 func (m Message) entries() ([]Entry, error) {
 	list := stepEntries(m.Step)
 	for _, p := range m.Problems {
@@ -137,7 +136,7 @@ func (m Message) entries() ([]Entry, error) {
 	return list, nil
 }
 
-// clipped returns m with texts for people of at most frame.MaxText bytes.
+// clipped returns m with texts for users of at most frame.MaxText bytes.
 func (m Message) clipped() Message {
 	m.Step.Message = frame.Clip(m.Step.Message)
 	m.Problems = slices.Clone(m.Problems)
@@ -147,7 +146,7 @@ func (m Message) clipped() Message {
 	return m
 }
 
-// withoutTexts returns m without what only explains.
+// withoutTexts returns m without explanations.
 func (m Message) withoutTexts() Message {
 	m.Step.Message = ""
 	m.Problems = slices.Clone(m.Problems)
@@ -157,27 +156,27 @@ func (m Message) withoutTexts() Message {
 	return m
 }
 
-// bare returns m also without what the container's status in the pod says as well.
+// bare returns m also without what the container's status in the pod contains.
 func (m Message) bare() Message {
 	m = m.withoutTexts()
 	m.Step.Name, m.Step.FinishedAt = "", time.Time{}
 	return m
 }
 
-// least returns m also without when the command was started: all that is left is how it ended.
+// least returns m also without the start time of the command: only how it ended remains.
 func (m Message) least() Message {
 	m = m.bare()
 	m.Step.StartedAt = time.Time{}
 	return m
 }
 
-// overBudget is the message that tells of results that do not fit: how the step ended, and one problem.
+// overBudget returns the message about results that do not fit: how the step ended, and one problem.
 func (m Message) overBudget(over *OverBudgetError) ([]byte, error) {
 	var told []Entry
 	p := frame.Problem{Result: over.Result, Kind: frame.OverBudget, Size: int64(over.Size), Limit: int64(over.Budget)}
 	switch {
 	case len(m.Problems) > 0:
-		// What was wrong already is nearer to the cause than its not fitting.
+		// An earlier problem is closer to the cause than the lack of room.
 		p = m.withoutTexts().Problems[0]
 	case over.Result == "" && len(m.Removed) > 0:
 		p.Result = m.Removed[0]
@@ -197,7 +196,7 @@ func (m Message) overBudget(over *OverBudgetError) ([]byte, error) {
 	return b, err
 }
 
-// set puts what an internal entry says into m.
+// set stores an internal entry in m.
 func set(m *Message, key, value string) (err error) {
 	switch key {
 	case keyStep:
@@ -252,7 +251,7 @@ func problemEntry(p frame.Problem) (Entry, error) {
 
 func internal(key, value string) Entry { return Entry{Key: key, Value: value, Type: TypeInternal} }
 
-// refuseNonText turns results that JSON could not hold unchanged into problems.
+// refuseNonText converts results that JSON cannot represent unchanged into problems.
 func refuseNonText(m Message) Message {
 	var kept []frame.Result
 	for _, r := range m.Results {

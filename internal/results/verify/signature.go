@@ -12,31 +12,31 @@ import (
 	"github.com/sluice-ci/sluice/internal/results/signature"
 )
 
-// verified returns the statement that a step signed, once it is sure that the identity of the run did so. The certificates
-// have to be valid at the time at which the step says that it signed, and not now: the identities of SPIFFE live for an
-// hour or less, and steps may run for days. What may be said of that time, about checks.
+// verified returns the statement of a step after it has verified that the identity of the run signed it. The certificates
+// must be valid at the time of signing that the step states, and not now: SPIFFE certificates are valid for an hour or less,
+// and steps may run for days. About checks the stated time.
 func (v *verifier) verified(step string, signed signature.Signed) (signature.Statement, *Verdict) {
 	statement, err := signature.ParseStatement(signed.Statement)
 	if err != nil {
-		return statement, refused(SignatureMalformed, "what step %q left is no signature: %v", step, err)
+		return statement, refused(SignatureMalformed, "the signature of step %q is malformed: %v", step, err)
 	}
 	certificates := make([]*x509.Certificate, len(signed.Chain))
 	for i, der := range signed.Chain {
 		if certificates[i], err = x509.ParseCertificate(der); err != nil {
-			return statement, refused(SignatureMalformed, "certificate %d of step %q is none: %v", i, step, err)
+			return statement, refused(SignatureMalformed, "certificate %d of step %q is invalid: %v", i, step, err)
 		}
 	}
 	want, err := spiffeid.FromPath(v.trust.Domain, v.want.Identity)
 	if err != nil {
-		return statement, refused(IdentityWrong, "%q is no path of a SPIFFE ID: %v", v.want.Identity, err)
+		return statement, refused(IdentityWrong, "%q is not the path of a SPIFFE ID: %v", v.want.Identity, err)
 	}
 	id, _, err := x509svid.Verify(certificates, v.trust.Bundle, x509svid.WithTime(statement.At))
 	switch {
 	case !id.IsZero() && id != want:
-		return statement, refused(IdentityWrong, "step %q has signed as %q, and the identity of this run is %q", step, id, want)
+		return statement, refused(IdentityWrong, "step %q signed as %q, but the identity of this run is %q", step, id, want)
 	case err != nil:
 		return statement, refused(IdentityUntrusted,
-			"step %q has signed with a certificate that the trust bundle of %q does not vouch for at %s: %v",
+			"step %q signed with a certificate that the trust bundle of %q does not verify at %s: %v",
 			step, v.trust.Domain, statement.At, err)
 	}
 	leaf := certificates[0]
@@ -44,12 +44,12 @@ func (v *verifier) verified(step string, signed signature.Signed) (signature.Sta
 		return statement, refused(IdentityUntrusted, "the certificate of step %q is not for signatures", step)
 	}
 	if err := leaf.CheckSignature(algorithm(leaf), signature.ToSign(signed.Statement), signed.Proof); err != nil {
-		return statement, refused(SignatureInvalid, "the signature of step %q does not hold: %v", step, err)
+		return statement, refused(SignatureInvalid, "the signature of step %q is invalid: %v", step, err)
 	}
 	return statement, nil
 }
 
-// algorithm is the one in which a key of this type signs here; a signature does not say how it was made.
+// algorithm returns the signature algorithm for a key of this type. A signature does not contain its algorithm.
 func algorithm(leaf *x509.Certificate) x509.SignatureAlgorithm {
 	switch leaf.PublicKey.(type) {
 	case *ecdsa.PublicKey:

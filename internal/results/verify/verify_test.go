@@ -66,7 +66,7 @@ func TestJudge(t *testing.T) {
 				w.sign()
 			},
 			want:    verify.ResultChanged,
-			message: []string{`"digest"`, `"step-one"`, `"step-two" has changed it`},
+			message: []string{`"digest"`, `"step-one"`, `changed later by step "step-two"`},
 		},
 		"TypeChanged": {
 			reason:  "A string is no array.",
@@ -203,7 +203,7 @@ func TestJudge(t *testing.T) {
 			reason:  "Signed in the future, when certificates of today are of no use.",
 			change:  resigned(func(_ *world, s *signature.Statement) { s.At = epoch().Add(50 * time.Minute) }),
 			want:    verify.OtherRun,
-			message: []string{"still to come"},
+			message: []string{"in the future"},
 		},
 		"StepChanged": {
 			reason:  "A failure is made a success.",
