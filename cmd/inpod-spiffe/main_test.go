@@ -209,7 +209,7 @@ func (p *pod) trust() verify.Trust {
 // protocols of a real pod and controller.
 func TestSignedResults(t *testing.T) {
 	const write = "printf sha256:2c26 > results/digest"
-	all := workloadapi.Everybody(identity)
+	all := workloadapi.AnyProcess(identity)
 	cases := map[string]struct {
 		reason string
 		attest workloadapi.Attest
@@ -309,7 +309,7 @@ func TestSignedResults(t *testing.T) {
 		},
 		"Identities": {
 			reason: "A pod may have other identities besides.",
-			attest: workloadapi.Everybody("/other", identity),
+			attest: workloadapi.AnyProcess("/other", identity),
 			steps:  []string{write},
 		},
 	}
@@ -339,7 +339,7 @@ func TestSignedProblem(t *testing.T) {
 		"Directory": "mkdir results/notes", "Link": "ln -s /etc/passwd results/notes", "FIFO": "mkfifo results/notes",
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := newPod(t, workloadapi.Everybody(identity)).step("printf x > results/digest").step(script).sidecar()
+			p := newPod(t, workloadapi.AnyProcess(identity)).step("printf x > results/digest").step(script).sidecar()
 			if got := p.judge(); !got.Verified() {
 				t.Errorf("with the problem it is what the steps signed: got %+v", got)
 			}
@@ -367,7 +367,7 @@ func TestLateIdentity(t *testing.T) {
 
 // TestStreamWithoutSignatures: a reader without support for signatures reads a signed stream like any other.
 func TestStreamWithoutSignatures(t *testing.T) {
-	p := newPod(t, workloadapi.Everybody(identity)).step("printf x > results/notes").sidecar()
+	p := newPod(t, workloadapi.AnyProcess(identity)).step("printf x > results/notes").sidecar()
 	set, err := collect.ReadFinished(bytes.NewReader(p.log), collect.Want{Nonce: "n0nce", Steps: p.stepNames(),
 		Results: []results.Declared{{Name: "notes", Type: results.TypeString}}})
 	if err != nil || len(set.Results) != 1 || set.Signatures != nil {
@@ -378,7 +378,7 @@ func TestStreamWithoutSignatures(t *testing.T) {
 // TestCost prints how many bytes signatures take in the log, and checks the figures of docs/signed-results.md.
 func TestCost(t *testing.T) {
 	length := func(n, steps int) int {
-		p := newPod(t, workloadapi.Everybody(identity))
+		p := newPod(t, workloadapi.AnyProcess(identity))
 		script := ""
 		for _, name := range []string{"digest", "notes", "more"}[:n] {
 			script += "printf x > results/" + name + ";"

@@ -1,20 +1,20 @@
-// Conformance applies every YAML file of a folder to the current cluster, each in a namespace of its own, waits until its
-// runs have ended, prints a table and fails unless all of them ended as they have to.
+// Conformance applies every YAML file of a folder to the current cluster, each in a separate namespace, and waits until its
+// runs have ended. It prints a table, and fails unless all runs ended as expected.
 //
 //	conformance -suite DIR [-mode termination-message|sidecar-logs] [-only REGEXP] [-parallel N] [-timeout DURATION]
 //	            [-expect FILE] [-keep]
 //
-// A file with a TaskRun or a PipelineRun is tried; one without belongs to all files of its folder. A file that is written to
-// fail says how, in a comment at the beginning of a line:
+// A file with a TaskRun or a PipelineRun is a case. A file without one belongs to all cases of its folder. A file with an
+// expected failure has a directive, in a comment at the beginning of a line:
 //
 //	# expect: REASON               every run of the file ends with this reason
 //	# expect: REASON: TEXT         and with TEXT in its message
 //	# expect: refused: TEXT        the API server refuses one of the objects, with TEXT in its message
 //	# expect FLAG=VALUE: REASON    the same, on clusters with this feature flag
-//	# needs: FLAG=VALUE …          the file is for clusters with these feature flags, and is left out on others
+//	# needs: FLAG=VALUE …          the file is for clusters with these feature flags, and is skipped on others
 //
-// Expectations of files that cannot be changed stand in a file of their own (-expect). With -mode it changes the flag
-// results-from while it runs, and sets it back at the end.
+// A separate file (-expect) holds the expectations of files that must not be changed. With -mode the program changes the flag
+// results-from while it runs, and restores it at the end.
 package main
 
 import (
@@ -38,10 +38,10 @@ import (
 	"github.com/sluice-ci/sluice/test/conformance/suite"
 )
 
-// goingTime is how long it is waited for namespaces to go at the end.
+// goingTime bounds the wait for the deletion of the namespaces at the end.
 const goingTime = 2 * time.Minute
 
-// errFailed says that not all files ended as they have to; the table says which.
+// errFailed is the error if not all files ended as expected. The table shows which.
 var errFailed = errors.New("not all files passed")
 
 type options struct {
@@ -54,15 +54,15 @@ type options struct {
 func main() {
 	var o options
 	flag.StringVar(&o.suite, "suite", "", "folder with YAML files")
-	flag.StringVar(&o.mode, "mode", "", "results-from while the files are tried: termination-message or sidecar-logs (default: what is set)")
-	flag.StringVar(&o.only, "only", "", "regular expression: try only files whose path below the folder matches")
-	flag.StringVar(&o.expect, "expect", "", "file with comments for files that cannot have any: NAME # expect: REASON")
+	flag.StringVar(&o.mode, "mode", "", "value of results-from for the run: termination-message or sidecar-logs (default: the current value)")
+	flag.StringVar(&o.only, "only", "", "regular expression: run only files whose path below the folder matches")
+	flag.StringVar(&o.expect, "expect", "", "file with directives for files that must not be changed: NAME # expect: REASON")
 	flag.StringVar(&o.installation, "namespace", "tekton-pipelines", "namespace of the controller and its settings")
-	flag.IntVar(&o.parallel, "parallel", 2, "files that are tried at once")
-	flag.DurationVar(&o.timeout, "timeout", 3*time.Minute, "what one file may take")
-	flag.BoolVar(&o.keep, "keep", false, "leave the namespaces there")
+	flag.IntVar(&o.parallel, "parallel", 2, "number of files that run at the same time")
+	flag.DurationVar(&o.timeout, "timeout", 3*time.Minute, "time limit of one file")
+	flag.BoolVar(&o.keep, "keep", false, "do not delete the namespaces")
 	flag.Parse()
-	log.SetLogger(logr.Discard()) // what the API server warns about is not what is tested
+	log.SetLogger(logr.Discard()) // the API server's warnings are not part of the test
 	if err := conformance(o); err != nil {
 		fmt.Fprintln(os.Stderr, "error:", err)
 		os.Exit(1)
@@ -111,14 +111,14 @@ func load(o options, only *regexp.Regexp) ([]suite.Case, error) {
 			return nil, fmt.Errorf("cannot read expectations: %w", err)
 		}
 	}
-	told, err := suite.ParseTold(string(text))
+	extra, err := suite.ParseDirectives(string(text))
 	if err != nil {
 		return nil, fmt.Errorf("cannot parse expectations %q: %w", o.expect, err)
 	}
-	return suite.Load(o.suite, only, told)
+	return suite.Load(o.suite, only, extra)
 }
 
-// try tries the cases and prints what came of them.
+// try runs the cases and prints their results.
 func try(ctx context.Context, c *cluster.Cluster, cases []suite.Case, o options) error {
 	flags, err := c.Flags(ctx)
 	if err != nil {
@@ -139,7 +139,7 @@ func try(ctx context.Context, c *cluster.Cluster, cases []suite.Case, o options)
 	return nil
 }
 
-// gone waits for the namespaces to go, so that nothing is left when the program ends.
+// gone waits for the deletion of the namespaces, so that nothing is left when the program ends.
 func gone(ctx context.Context, c *cluster.Cluster) error {
 	if c.Keep {
 		return nil
@@ -148,7 +148,7 @@ func gone(ctx context.Context, c *cluster.Cluster) error {
 	defer cancel()
 	left, err := c.AwaitGone(ctx)
 	if err == nil && len(left) > 0 {
-		err = fmt.Errorf("these namespaces are still there after %s: %q", goingTime, left)
+		err = fmt.Errorf("these namespaces still exist after %s: %q", goingTime, left)
 	}
 	return err
 }

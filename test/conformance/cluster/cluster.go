@@ -1,5 +1,5 @@
 // Package cluster is the connection of the conformance runner to a cluster. It uses the API as any client does, without the
-// types of this project: what users write is sent as it is, and the API server refuses what it does not know.
+// types of this project: it sends a user's object unchanged, and the API server refuses what it does not know.
 package cluster
 
 import (
@@ -28,9 +28,9 @@ import (
 const (
 	// label marks the namespaces of one run of this program.
 	label = "sluice-conformance"
-	// pause is how long it takes until the cluster is asked again.
+	// pause is the time between two polls of the cluster.
 	pause = 250 * time.Millisecond
-	// closing is what a failure may take to explain, and a namespace to be asked to go.
+	// closing bounds the time for explaining a failure, and for requesting the deletion of a namespace.
 	closing = 30 * time.Second
 )
 
@@ -42,11 +42,12 @@ type Cluster struct {
 	installation string
 	// run is the value of label.
 	run string
-	// Keep leaves namespaces there.
+	// Keep does not delete namespaces.
 	Keep bool
 }
 
-// Connect uses the current kubeconfig, as kubectl does. run names this run of the program: it is the value of a label.
+// Connect uses the current kubeconfig, as kubectl does. run identifies this run of the program; it is used as the value of a
+// label.
 func Connect(installation, run string) (*Cluster, error) {
 	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(
 		clientcmd.NewDefaultClientConfigLoadingRules(), nil).ClientConfig()
@@ -66,12 +67,12 @@ func Connect(installation, run string) (*Cluster, error) {
 	return New(c, kube, installation, run), nil
 }
 
-// New returns a Cluster on clients that are there. Objects with unknown fields are refused, as kubectl refuses them.
+// New returns a Cluster with the given clients. The API server refuses objects with unknown fields, as with kubectl.
 func New(c client.Client, kube kubernetes.Interface, installation, run string) *Cluster {
 	return &Cluster{client: client.WithFieldValidation(c, metav1.FieldValidationStrict), kube: kube, installation: installation, run: run}
 }
 
-// Open implements runner.Cluster. The namespace is ready for pods.
+// Open implements runner.Cluster. When it returns, pods can be created in the namespace.
 func (c *Cluster) Open(ctx context.Context, name string) (runner.Namespace, error) {
 	made := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: prefix(name), Labels: map[string]string{label: c.run}}}
 	if err := c.client.Create(ctx, made); err != nil {
@@ -90,18 +91,18 @@ func (c *Cluster) Open(ctx context.Context, name string) (runner.Namespace, erro
 	return n, nil
 }
 
-// prefix makes the beginning of a namespace's name of that of a file. Names of namespaces have at most 63 characters.
+// prefix derives the beginning of a namespace's name from that of a file. Names of namespaces have at most 63 characters.
 func prefix(name string) string {
 	name = regexp.MustCompile(`\.ya?ml$`).ReplaceAllString(strings.ToLower(name), "")
 	name = strings.Trim(regexp.MustCompile(`[^a-z0-9]+`).ReplaceAllString(name, "-"), "-")
 	const most = 40
 	if len(name) > most {
-		name = strings.Trim(name[len(name)-most:], "-") // the end tells files apart
+		name = strings.Trim(name[len(name)-most:], "-") // names of files differ at the end
 	}
 	return "conformance-" + name + "-"
 }
 
-// AwaitGone waits until all namespaces of this run are gone, and returns the names of those that are not when ctx ends.
+// AwaitGone waits until all namespaces of this run are deleted. It returns the names of those that still exist when ctx ends.
 func (c *Cluster) AwaitGone(ctx context.Context) ([]string, error) {
 	var left []string
 	err := poll(ctx, func() (bool, error) {
@@ -134,9 +135,9 @@ func (n *Namespace) Create(ctx context.Context, obj *unstructured.Unstructured) 
 	case meta.IsNoMatchError(err):
 		return &runner.RefusalError{Message: fmt.Sprintf("the cluster does not know the kind %s of %s", obj.GetKind(), obj.GetAPIVersion())}
 	case err != nil:
-		return fmt.Errorf("cannot find out about its kind: %w", err)
+		return fmt.Errorf("cannot look up its kind: %w", err)
 	case !namespaced:
-		return fmt.Errorf("a %s belongs to the whole cluster, and would be left behind", obj.GetKind())
+		return fmt.Errorf("a %s belongs to the whole cluster and would not be deleted with the namespace", obj.GetKind())
 	}
 	obj.SetNamespace(n.name)
 	err = n.cluster.client.Create(ctx, obj)
@@ -146,7 +147,8 @@ func (n *Namespace) Create(ctx context.Context, obj *unstructured.Unstructured) 
 	return err
 }
 
-// refusal is what the API server says is wrong with an object, without its words about which object that is, and who says so.
+// refusal extracts the cause from an error of the API server, without the parts that name the object and the origin of the
+// error.
 func refusal(err error) string {
 	text := err.Error()
 	const decoding, invalid = "strict decoding error: ", " is invalid: "
@@ -172,7 +174,7 @@ func (n *Namespace) Await(ctx context.Context, run *unstructured.Unstructured) (
 	return last, err
 }
 
-// condition returns a run's condition Succeeded.
+// condition returns a run's Succeeded condition.
 func condition(run *unstructured.Unstructured) suite.Condition {
 	conditions, _, _ := unstructured.NestedSlice(run.Object, "status", "conditions")
 	for _, one := range conditions {
@@ -204,7 +206,8 @@ func (n *Namespace) Close(ctx context.Context, explain bool) string {
 	return said
 }
 
-// poll asks until the answer is yes, an error or the end of ctx. A question that the end of ctx has cut short is that end.
+// poll calls the condition until it returns true or an error, or ctx ends. A request that the end of ctx interrupts counts as
+// the end of ctx.
 func poll(ctx context.Context, done func() (bool, error)) error {
 	tick := time.NewTicker(pause)
 	defer tick.Stop()

@@ -24,8 +24,8 @@ import (
 	"github.com/sluice-ci/sluice/test/conformance/suite"
 )
 
-// server is an API server in memory with the kinds of runs. Namespaces get their service account at once. onCreate is
-// called for every other object.
+// server is an API server in memory with the kinds of runs. It creates the service account of each namespace immediately.
+// onCreate is called for every other object.
 func server(t *testing.T, onCreate func(client.WithWatch, client.Object) error, objects ...client.Object) *Cluster {
 	t.Helper()
 	scheme := runtime.NewScheme()
@@ -97,7 +97,7 @@ func TestCreateAndAwait(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !strings.HasPrefix(run.GetNamespace(), "conformance-sub-a-file-") {
-		t.Errorf("the namespace is called %q", run.GetNamespace())
+		t.Errorf("the namespace has the name %q", run.GetNamespace())
 	}
 	got, err := n.Await(t.Context(), run)
 	if err != nil {
@@ -128,40 +128,40 @@ func TestCreateRefusals(t *testing.T) {
 		reason string
 		obj    *unstructured.Unstructured
 		answer error
-		want   string // of the refusal
-		whole  bool   // it says nothing else
-		err    string // of any other error
+		want   string // part of the refusal
+		whole  bool   // the refusal has no other text
+		err    string // part of any other error
 	}{
 		"Invalid": {
-			reason: "Schema and webhook answer so.",
+			reason: "A schema or a webhook refuses an object so.",
 			obj:    taskRun("r", suite.Condition{}),
 			answer: apierrors.NewForbidden(group, "r", errors.New("spec.taskSpec: required")),
 			want:   "spec.taskSpec: required",
 		},
 		"Webhook": {
-			reason: "Which object is refused is known; what is wrong with it has to fit into the table.",
+			reason: "The object is known, so the table shows only the cause.",
 			obj:    taskRun("r", suite.Condition{}),
 			answer: apierrors.NewBadRequest(`admission webhook "v" denied the request: TaskRun.tekton.dev "r" is invalid: spec.x: too long`),
 			want:   "spec.x: too long",
 			whole:  true,
 		},
 		"UnknownField": {
-			reason: "What the API server says about decoding is noise.",
+			reason: "The API server's text about decoding is omitted.",
 			obj:    taskRun("r", suite.Condition{}),
 			answer: apierrors.NewBadRequest(`TaskRun in version "v1" cannot be handled: strict decoding error: unknown field "spec.x"`),
 			want:   `strict decoding error: unknown field "spec.x"`,
 		},
 		"UnknownKind": {
-			reason: "A kind that is not installed is a refusal as well.",
+			reason: "An unknown kind is a refusal, too.",
 			obj:    &unstructured.Unstructured{Object: map[string]any{"apiVersion": "tekton.dev/v1beta1", "kind": "StepAction"}},
 			want:   "does not know the kind StepAction of tekton.dev/v1beta1",
 		},
 		"ClusterScoped": {
-			reason: "It would stay behind, and meet those of other files.",
+			reason: "An object of the cluster would be left behind, and conflict with those of other files.",
 			obj:    &unstructured.Unstructured{Object: map[string]any{"apiVersion": "v1", "kind": "Namespace"}}, err: "belongs to the whole cluster",
 		},
 		"Away": {
-			reason: "A server that is away has refused nothing.",
+			reason: "An unavailable server has not refused the object.",
 			obj:    taskRun("r", suite.Condition{}), answer: apierrors.NewServiceUnavailable("starting"), err: "starting",
 		},
 	}
@@ -181,7 +181,7 @@ func TestCreateRefusals(t *testing.T) {
 			case errors.As(err, &refusal) != (tc.err == ""):
 				t.Errorf("%s\ngot %T", tc.reason, err)
 			case !strings.Contains(err.Error(), tc.want+tc.err), tc.whole && err.Error() != tc.want:
-				t.Errorf("%s\nit says %q, without %q", tc.reason, err, tc.want+tc.err)
+				t.Errorf("%s\nthe refusal is %q, without %q", tc.reason, err, tc.want+tc.err)
 			}
 		})
 	}
@@ -218,7 +218,7 @@ func TestPrefix(t *testing.T) {
 			want:   "conformance-sub-one-two-",
 		},
 		"Long": {
-			reason: "Names that begin alike differ at their ends.",
+			reason: "Names with the same beginning differ at their ends.",
 			name:   strings.Repeat("x", 60) + "-end.yaml",
 			want:   "conformance-" + strings.Repeat("x", 36) + "-end-",
 		},
@@ -237,7 +237,7 @@ func TestUseMode(t *testing.T) {
 		ObjectMeta: metav1.ObjectMeta{Namespace: "tekton-pipelines", Name: flagsMap},
 		Data:       map[string]string{resultsFrom: "termination-message", "other": "stays"},
 	}
-	late := 2 // so many runs begin before the controller has seen the change
+	late := 2 // this many runs start before the controller has seen the change
 	c := server(t, func(c client.WithWatch, obj client.Object) error {
 		run, ok := obj.(*unstructured.Unstructured)
 		if !ok {
@@ -259,7 +259,7 @@ func TestUseMode(t *testing.T) {
 		t.Fatal(err)
 	}
 	if late >= 0 {
-		t.Errorf("the controller was not waited for: %d", late)
+		t.Errorf("UseMode did not wait for the controller: %d", late)
 	}
 	wantFlags(t, c, map[string]string{resultsFrom: "sidecar-logs", "other": "stays"})
 	if err := restore(); err != nil {

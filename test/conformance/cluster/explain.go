@@ -15,7 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// What is printed about a failure is bounded: results may have a megabyte.
+// The output about a failure is bounded, because results may have a megabyte.
 const (
 	maxRuns   = 10
 	maxPods   = 5
@@ -23,11 +23,11 @@ const (
 	// tailLines of each container's log, and lineBytes of each line, are printed.
 	tailLines = 15
 	lineBytes = 200
-	// logBytes is how much of a log is read at most: a line may be long.
+	// logBytes is the maximum number of bytes read of a log, because a line may be long.
 	logBytes = 64 << 10
 )
 
-// explain says what is known about the runs that did not succeed, and their pods. What cannot be read is said, too.
+// explain describes the runs that did not succeed, and their pods. It also reports what it could not read.
 func (n *Namespace) explain(ctx context.Context) string {
 	var w strings.Builder
 	fmt.Fprintf(&w, "namespace %s\n", n.name)
@@ -85,7 +85,7 @@ func (n *Namespace) explainPods(ctx context.Context, w io.Writer) {
 	}
 }
 
-// stateOf says in which state a container is.
+// stateOf describes the state of a container.
 func stateOf(s corev1.ContainerState) string {
 	switch {
 	case s.Terminated != nil:
@@ -95,7 +95,7 @@ func stateOf(s corev1.ContainerState) string {
 	case s.Waiting != nil:
 		return strings.TrimSpace("waits: " + s.Waiting.Reason + " " + s.Waiting.Message)
 	default:
-		return "is not there yet"
+		return "does not exist yet"
 	}
 }
 
@@ -124,11 +124,11 @@ func cut(text string) string {
 	return strings.ToValidUTF8(text[:lineBytes], "") + "…"
 }
 
-// first returns the first few of all, and says how many it leaves out.
+// first returns the first few elements, and reports how many it omits.
 func first[T any](w io.Writer, all []T, most int) []T {
 	if len(all) <= most {
 		return all
 	}
-	fmt.Fprintf(w, "(%d more are left out)\n", len(all)-most)
+	fmt.Fprintf(w, "(%d more are omitted)\n", len(all)-most)
 	return all[:most]
 }

@@ -53,7 +53,7 @@ func TestExplain(t *testing.T) {
 
 	want := `namespace n
 TaskRun bad: Failed: ` + strings.Repeat("m", lineBytes-len("Failed: ")) + `…
-TaskRun new: nothing has acted on it
+TaskRun new: the controller has not acted on it
 event of Pod bad-pod: FailedMount: no such volume
 pod bad-pod: Failed
   container step-a: ended with 1, Error
@@ -67,7 +67,7 @@ pod bad-pod: Failed
 
 func TestFirst(t *testing.T) {
 	var w strings.Builder
-	if got := first(&w, []int{1, 2, 3}, 2); len(got) != 2 || w.String() != "(1 more are left out)\n" {
-		t.Errorf("got %v, said %q", got, w.String())
+	if got := first(&w, []int{1, 2, 3}, 2); len(got) != 2 || w.String() != "(1 more are omitted)\n" {
+		t.Errorf("got %v, output %q", got, w.String())
 	}
 }

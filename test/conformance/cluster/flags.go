@@ -14,13 +14,13 @@ import (
 )
 
 const (
-	// flagsMap is the ConfigMap with the feature flags, and resultsFrom the flag that says how results come back.
+	// flagsMap is the ConfigMap of the feature flags, and resultsFrom is the flag that selects the transport of results.
 	flagsMap, resultsFrom = "feature-flags", "results-from"
-	// turning is what the controller may take to go by another flag.
+	// turning bounds the time until the controller uses another value of a flag.
 	turning = time.Minute
 )
 
-// Flags returns the feature flags of the cluster. The one that says how results come back is always there.
+// Flags returns the feature flags of the cluster. results-from is always among them.
 func (c *Cluster) Flags(ctx context.Context) (map[string]string, error) {
 	flags := &corev1.ConfigMap{}
 	if err := c.client.Get(ctx, client.ObjectKey{Namespace: c.installation, Name: flagsMap}, flags); err != nil {
@@ -31,8 +31,8 @@ func (c *Cluster) Flags(ctx context.Context) (map[string]string, error) {
 	return all, nil
 }
 
-// UseMode sets results-from and waits until the controller goes by it. restore sets it back, also after ctx has ended; it is
-// never nil.
+// UseMode sets results-from and waits until the controller uses it. restore sets the earlier value, also after ctx has ended.
+// restore is never nil.
 func (c *Cluster) UseMode(ctx context.Context, mode string) (restore func() error, err error) {
 	nothing := func() error { return nil }
 	flags, err := c.Flags(ctx)
@@ -49,7 +49,7 @@ func (c *Cluster) UseMode(ctx context.Context, mode string) (restore func() erro
 		return c.setResultsFrom(ctx, before)
 	}
 	if err := c.awaitMode(ctx, mode); err != nil {
-		return restore, fmt.Errorf("cannot see the controller go by %s: %s: %w", resultsFrom, mode, err)
+		return restore, fmt.Errorf("the controller does not use %s: %s: %w", resultsFrom, mode, err)
 	}
 	return restore, nil
 }
@@ -68,7 +68,7 @@ func (c *Cluster) setResultsFrom(ctx context.Context, value string) error {
 	return nil
 }
 
-// awaitMode starts runs until one says that the mode is in force for it.
+// awaitMode starts runs until one reports the mode.
 func (c *Cluster) awaitMode(ctx context.Context, mode string) error {
 	ctx, cancel := context.WithTimeout(ctx, turning)
 	defer cancel()
@@ -87,7 +87,7 @@ func (c *Cluster) awaitMode(ctx context.Context, mode string) error {
 	})
 }
 
-// modeOf returns the mode that a run says it has, once it says so.
+// modeOf waits until a run reports its mode, and returns it.
 func (c *Cluster) modeOf(ctx context.Context, run *unstructured.Unstructured) (mode string, err error) {
 	err = poll(ctx, func() (bool, error) {
 		if err := c.client.Get(ctx, client.ObjectKeyFromObject(run), run); err != nil {
@@ -99,7 +99,7 @@ func (c *Cluster) modeOf(ctx context.Context, run *unstructured.Unstructured) (m
 	return mode, err
 }
 
-// probe is a run that does nothing.
+// probe returns a run that does nothing.
 func probe() *unstructured.Unstructured {
 	return &unstructured.Unstructured{Object: map[string]any{
 		"apiVersion": "tekton.dev/v1",

@@ -1,4 +1,4 @@
-// Package report prints results for people.
+// Package report prints the results of the cases.
 package report
 
 import (
@@ -11,10 +11,10 @@ import (
 	"github.com/sluice-ci/sluice/test/conformance/runner"
 )
 
-// reasonWidth is how many characters of a reason stand in the table; the whole is printed with the explanation.
+// reasonWidth is the maximum length of a reason in the table. The whole reason is printed with the explanation.
 const reasonWidth = 120
 
-// Progress prints a result as soon as it is there: one line, and after a failure what is known about it.
+// Progress prints a result when it is available: one line, and the explanation of a failure.
 func Progress(w io.Writer, r runner.Result) {
 	fmt.Fprintf(w, "%-11s %6.1f s  %s\n", r.Outcome, r.Took.Seconds(), r.Name)
 	if r.Outcome != runner.Failed {
@@ -54,7 +54,7 @@ func count(results []runner.Result) string {
 	return line.String()
 }
 
-// short cuts a reason to one line of the table.
+// short shortens a reason to one line of the table.
 func short(reason string) string {
 	reason = strings.Join(strings.Fields(reason), " ")
 	if utf8.RuneCountInString(reason) <= reasonWidth {
@@ -63,7 +63,7 @@ func short(reason string) string {
 	return string([]rune(reason)[:reasonWidth-1]) + "…"
 }
 
-// OK says whether something passed, and nothing failed or was interrupted.
+// OK reports whether at least one case passed, and none failed or was interrupted.
 func OK(results []runner.Result) bool {
 	passed := false
 	for _, r := range results {

@@ -58,10 +58,10 @@ func TestOK(t *testing.T) {
 		outcome runner.Outcome
 		want    bool
 	}{
-		"Passed":      {reason: "That is what is wanted.", outcome: runner.Passed, want: true},
-		"Skipped":     {reason: "The other mode tries it.", outcome: runner.Skipped, want: true},
-		"Failed":      {reason: "The program has to fail then.", outcome: runner.Failed},
-		"Interrupted": {reason: "What was not tried did not pass.", outcome: runner.Interrupted},
+		"Passed":      {reason: "All cases passed.", outcome: runner.Passed, want: true},
+		"Skipped":     {reason: "A skipped case runs in the other mode.", outcome: runner.Skipped, want: true},
+		"Failed":      {reason: "After a failure the program must fail.", outcome: runner.Failed},
+		"Interrupted": {reason: "A case that did not run has not passed.", outcome: runner.Interrupted},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -71,6 +71,6 @@ func TestOK(t *testing.T) {
 		})
 	}
 	if OK([]runner.Result{{Outcome: runner.Skipped}}) {
-		t.Error("nothing was tried, and all is well")
+		t.Error("OK is true without any case")
 	}
 }

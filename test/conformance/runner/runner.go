@@ -1,4 +1,4 @@
-// Package runner tries the cases of a suite on a cluster, some of them at once, each in a namespace of its own.
+// Package runner runs the cases of a suite on a cluster, several at the same time, each in a separate namespace.
 package runner
 
 import (
@@ -16,30 +16,30 @@ import (
 	"github.com/sluice-ci/sluice/test/conformance/suite"
 )
 
-// Cluster is where cases are tried.
+// Cluster is the cluster on which cases run.
 type Cluster interface {
-	// Open makes a namespace for the case.
+	// Open creates a namespace for the case.
 	Open(ctx context.Context, name string) (Namespace, error)
 }
 
 // Namespace holds the objects of one case.
 type Namespace interface {
-	// Create creates an object, and fills in its name. The error is a RefusalError if the API server does not take it.
+	// Create creates an object, and sets its name. The error is a RefusalError if the API server refuses the object.
 	Create(ctx context.Context, obj *unstructured.Unstructured) error
-	// Await waits until a run has ended. With an error it returns the condition that the run had last.
+	// Await waits until a run has ended. With an error it returns the last condition of the run.
 	Await(ctx context.Context, run *unstructured.Unstructured) (suite.Condition, error)
-	// Close says what is known about what went wrong, if it is asked to explain, and lets go of the namespace. It works
-	// after ctx has ended, too.
+	// Close deletes the namespace. If explain is true, it returns a description of the failure. It works after ctx has ended,
+	// too.
 	Close(ctx context.Context, explain bool) string
 }
 
-// RefusalError is the API server's answer to an object that it does not take.
+// RefusalError is the API server's reason to refuse an object.
 type RefusalError struct{ Message string }
 
 // Error implements error.
 func (e *RefusalError) Error() string { return e.Message }
 
-// Outcome is how a case ended.
+// Outcome is the outcome of a case.
 type Outcome string
 
 // The outcomes.
@@ -48,35 +48,35 @@ const (
 	Failed Outcome = "FAILED"
 	// Skipped cases need feature flags that the cluster does not have.
 	Skipped Outcome = "skipped"
-	// Interrupted cases were begun, or not even that, when the whole was ended.
+	// Interrupted cases were running, or had not started, when ctx ended.
 	Interrupted Outcome = "interrupted"
 )
 
-// Result says how a case ended.
+// Result is the result of a case.
 type Result struct {
 	Name    string
 	Outcome Outcome
 	Took    time.Duration
-	// Reason is a line or more; it may be empty for what passed.
+	// Reason has one or more lines. It may be empty for a case that passed.
 	Reason string
-	// Explanation is what is known about a failure.
+	// Explanation describes a failure.
 	Explanation string
 }
 
-// Runner tries cases.
+// Runner runs cases.
 type Runner struct {
 	Cluster Cluster
-	// Parallel is how many cases are tried at once, from 1 up.
+	// Parallel is the number of cases that run at the same time, at least 1.
 	Parallel int
-	// Timeout is what one case may take.
+	// Timeout bounds one case.
 	Timeout time.Duration
 	// Flags are the feature flags of the cluster.
 	Flags map[string]string
-	// Done is called with every result as soon as it is there, one at a time.
+	// Done is called with every result when it is available, one at a time.
 	Done func(Result)
 }
 
-// Run tries all cases and returns the results in their order. When ctx ends, what is under way ends as interrupted.
+// Run runs all cases and returns the results in their order. When ctx ends, running cases end as Interrupted.
 func (r *Runner) Run(ctx context.Context, cases []suite.Case) []Result {
 	results := make([]Result, len(cases))
 	next := make(chan int)
@@ -102,7 +102,7 @@ func (r *Runner) Run(ctx context.Context, cases []suite.Case) []Result {
 	return results
 }
 
-// try tries one case.
+// try runs one case.
 func (r *Runner) try(ctx context.Context, c suite.Case) Result {
 	if ctx.Err() != nil {
 		return Result{Name: c.Name, Outcome: Interrupted}
@@ -137,7 +137,7 @@ func (r *Runner) result(ctx context.Context, c suite.Case, began time.Time, prob
 	return result
 }
 
-// lacks returns the feature flags that the case needs and the cluster has not, or "".
+// lacks returns the feature flags that the case needs and the cluster does not have, or "".
 func (r *Runner) lacks(c suite.Case) string {
 	var lacks []string
 	for _, flag := range slices.Sorted(maps.Keys(c.Needs)) {
@@ -148,14 +148,14 @@ func (r *Runner) lacks(c suite.Case) string {
 	return strings.Join(lacks, "; ")
 }
 
-// run creates the objects and waits for those that run. It returns what is wrong, or "".
+// run creates the objects and waits for the runs among them. It returns the cause of a failure, or "".
 func run(ctx context.Context, namespace Namespace, objects []*unstructured.Unstructured, expect suite.Expectation) string {
 	refused, problem := create(ctx, namespace, objects, expect)
 	if refused || problem != "" {
 		return problem
 	}
 	if expect.Reason == suite.Refused {
-		return "should be refused, and was taken"
+		return "should be refused, but was accepted"
 	}
 	for _, obj := range objects {
 		if !suite.IsRun(obj) {

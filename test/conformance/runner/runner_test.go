@@ -15,9 +15,9 @@ import (
 	"github.com/sluice-ci/sluice/test/conformance/suite"
 )
 
-// fakeCluster has a namespace for each case, and counts.
+// fakeCluster has a namespace for each case, and counts them.
 type fakeCluster struct {
-	conditions map[string]suite.Condition // by the name of the run; without one it does not end
+	conditions map[string]suite.Condition // by the name of the run; a run without one does not end
 	refused    map[string]string          // the API server's message, by the name of the object
 	broken     error
 
@@ -84,17 +84,17 @@ func TestRun(t *testing.T) {
 		want   Result
 	}{
 		"Passed": {
-			reason: "All runs of a file have to succeed.",
+			reason: "All runs of a file must succeed.",
 			given:  suite.Case{Objects: []*unstructured.Unstructured{object("Task", "t"), object("TaskRun", "good"), object("PipelineRun", "good")}},
 			want:   Result{Outcome: Passed},
 		},
 		"SecondFails": {
-			reason: "One that fails is enough, and its name and reason are told.",
+			reason: "One failed run fails the file; its name and reason are reported.",
 			given:  suite.Case{Objects: []*unstructured.Unstructured{object("TaskRun", "good"), object("TaskRun", "bad")}},
 			want:   Result{Outcome: Failed, Reason: `TaskRun "bad": Failed: exit 1`, Explanation: "what happened"},
 		},
 		"AsExpected": {
-			reason: "A file that is written to fail passes by failing.",
+			reason: "A file with an expected failure passes if it fails.",
 			given: suite.Case{
 				Objects: []*unstructured.Unstructured{object("TaskRun", "bad")},
 				Expect:  []suite.Expectation{{Reason: "Failed", Message: "exit"}},
@@ -102,17 +102,17 @@ func TestRun(t *testing.T) {
 			want: Result{Outcome: Passed, Reason: "as expected: Failed"},
 		},
 		"Late": {
-			reason: "Where a run got stuck is in its condition.",
+			reason: "The condition shows why a run did not end.",
 			given:  suite.Case{Objects: []*unstructured.Unstructured{object("TaskRun", "slow")}},
 			want:   Result{Outcome: Failed, Reason: `TaskRun "slow" did not end in time: Pending: image is pulled`, Explanation: "what happened"},
 		},
 		"Refused": {
-			reason: "What the API server says is the reason.",
+			reason: "The reason is the message of the API server.",
 			given:  suite.Case{Objects: []*unstructured.Unstructured{object("Task", "wrong"), object("TaskRun", "good")}},
 			want:   Result{Outcome: Failed, Reason: "spec.steps: required", Explanation: "what happened"},
 		},
 		"ExpectedElsewhere": {
-			reason: "What is expected of a cluster with other flags is not expected here.",
+			reason: "An expectation for other flags does not apply.",
 			given: suite.Case{
 				Objects: []*unstructured.Unstructured{object("TaskRun", "good")},
 				Expect:  []suite.Expectation{{Flags: map[string]string{"a": "b"}, Reason: "Failed"}},
@@ -128,15 +128,15 @@ func TestRun(t *testing.T) {
 			want: Result{Outcome: Passed, Reason: "as expected: refused"},
 		},
 		"NotRefused": {
-			reason: "A bad object that is taken is a failure, whatever becomes of it.",
+			reason: "A bad object that is accepted is a failure, whatever its outcome.",
 			given: suite.Case{
 				Objects: []*unstructured.Unstructured{object("TaskRun", "bad")},
 				Expect:  []suite.Expectation{{Reason: suite.Refused}},
 			},
-			want: Result{Outcome: Failed, Reason: "should be refused, and was taken", Explanation: "what happened"},
+			want: Result{Outcome: Failed, Reason: "should be refused, but was accepted", Explanation: "what happened"},
 		},
 		"Skipped": {
-			reason: "What the cluster is not set up for is not tried, and said.",
+			reason: "A case whose flags the cluster does not have is skipped, with the reason.",
 			given: suite.Case{
 				Objects: []*unstructured.Unstructured{object("TaskRun", "bad")},
 				Needs:   map[string]string{"results-from": "sidecar-logs"},
@@ -145,7 +145,7 @@ func TestRun(t *testing.T) {
 			want:  Result{Outcome: Skipped, Reason: `needs results-from=sidecar-logs, the cluster has "termination-message"`},
 		},
 		"NoNamespace": {
-			reason: "A cluster that does not work is no success.",
+			reason: "An error of the cluster is a failure.",
 			given:  suite.Case{Objects: []*unstructured.Unstructured{object("TaskRun", "good")}},
 			broken: errors.New("no more namespaces"),
 			want:   Result{Outcome: Failed, Reason: "no more namespaces"},
@@ -161,8 +161,8 @@ func TestRun(t *testing.T) {
 				refused: map[string]string{"wrong": "spec.steps: required"},
 				broken:  tc.broken,
 			}
-			var told []Result
-			r := &Runner{Cluster: cluster, Parallel: 1, Timeout: time.Second, Flags: tc.flags, Done: func(r Result) { told = append(told, r) }}
+			var reported []Result
+			r := &Runner{Cluster: cluster, Parallel: 1, Timeout: time.Second, Flags: tc.flags, Done: func(r Result) { reported = append(reported, r) }}
 			if tc.want.Outcome == Failed && strings.Contains(tc.want.Reason, "in time") {
 				r.Timeout = time.Millisecond
 			}
@@ -170,8 +170,8 @@ func TestRun(t *testing.T) {
 			if diff := cmp.Diff([]Result{tc.want}, got, cmpopts.IgnoreFields(Result{}, "Took")); diff != "" {
 				t.Errorf("%s\n-want +got:\n%s", tc.reason, diff)
 			}
-			if diff := cmp.Diff(got, told); diff != "" {
-				t.Errorf("what was told differs: -want +got:\n%s", diff)
+			if diff := cmp.Diff(got, reported); diff != "" {
+				t.Errorf("reported results: -want +got:\n%s", diff)
 			}
 			if cluster.open != 0 {
 				t.Errorf("%d namespaces were left open", cluster.open)
@@ -215,7 +215,7 @@ func TestInterrupted(t *testing.T) {
 	}
 }
 
-// interrupting ends everything once the first case has its namespace.
+// interrupting ends the context when the first case has its namespace.
 type interrupting struct {
 	Cluster
 

@@ -6,17 +6,17 @@ import (
 	"strings"
 )
 
-// comments are what a file says to us; the comment of the program lists their forms. The first expectation that applies
-// counts. Where none does, every run succeeds.
+// comments holds the directives of a file; the comment of the program lists their forms. The first expectation that applies
+// counts. If none applies, every run must succeed.
 type comments struct {
 	expect []Expectation
 	needs  map[string]string
 }
 
-// directive matches a comment to us, alone on a line that begins with it: what stands in a script is indented.
+// directive matches a directive, alone on a line that begins with it. Text in a script is indented, so it does not match.
 func directive() *regexp.Regexp { return regexp.MustCompile(`(?m)^# (expect|needs)\b([^:\n]*):.*$`) }
 
-// follow takes over what a comment says.
+// follow applies a directive.
 func (c *comments) follow(line string) error {
 	parts := directive().FindStringSubmatch(line)
 	if parts == nil {
@@ -43,7 +43,7 @@ func (c *comments) follow(line string) error {
 	return nil
 }
 
-// parseFlags reads FLAG=VALUE … .
+// parseFlags parses FLAG=VALUE ….
 func parseFlags(text string) (map[string]string, error) {
 	var flags map[string]string
 	for word := range strings.FieldsSeq(text) {
@@ -59,12 +59,12 @@ func parseFlags(text string) (map[string]string, error) {
 	return flags, nil
 }
 
-// Told holds comments for files, by their names: those of others, which we do not write into.
-type Told map[string][]string
+// Directives holds directives for files that must not be changed, by the files' names.
+type Directives map[string][]string
 
-// ParseTold reads lines of a file's name and a comment. Other lines begin with a # or are empty.
-func ParseTold(text string) (Told, error) {
-	told := Told{}
+// ParseDirectives reads lines of a file's name and a directive. It skips empty lines and lines that begin with #.
+func ParseDirectives(text string) (Directives, error) {
+	extra := Directives{}
 	for line := range strings.Lines(text) {
 		line = strings.TrimSpace(line)
 		if line == "" || strings.HasPrefix(line, "#") {
@@ -74,7 +74,7 @@ func ParseTold(text string) (Told, error) {
 		if !ok {
 			return nil, fmt.Errorf("cannot read line %q: it is not a name and a comment", line)
 		}
-		told[name] = append(told[name], strings.TrimSpace(comment))
+		extra[name] = append(extra[name], strings.TrimSpace(comment))
 	}
-	return told, nil
+	return extra, nil
 }

@@ -20,15 +20,15 @@ type file struct {
 	comments comments
 }
 
-// isCase says whether the file is tried, and is not only there for others of its folder.
+// isCase reports whether the file is a case, and not only used by other files of its folder.
 func (f file) isCase() bool {
 	return len(f.comments.expect) > 0 || slices.ContainsFunc(f.objects, IsRun)
 }
 
-// parse reads the documents of a file, and the comments that are meant for us. told are further ones.
-func parse(name string, content []byte, told []string) (file, error) {
+// parse reads the documents and the directives of a file. extra are additional directives.
+func parse(name string, content []byte, extra []string) (file, error) {
 	f := file{name: name}
-	for _, line := range slices.Concat(told, directive().FindAllString(string(content), -1)) {
+	for _, line := range slices.Concat(extra, directive().FindAllString(string(content), -1)) {
 		if err := f.comments.follow(line); err != nil {
 			return file{}, err
 		}
@@ -52,21 +52,21 @@ func parse(name string, content []byte, told []string) (file, error) {
 	}
 }
 
-// object reads one document; nil if it is empty.
+// object parses one document. It returns nil for an empty document.
 func object(document []byte) (*unstructured.Unstructured, error) {
 	content := map[string]any{}
 	if err := sigsyaml.Unmarshal(document, &content); err != nil {
 		return nil, err
 	}
 	if len(content) == 0 {
-		return nil, nil //nolint:nilnil // an empty document is neither an object nor a mistake
+		return nil, nil //nolint:nilnil // an empty document is neither an object nor an error
 	}
 	obj := &unstructured.Unstructured{Object: content}
 	switch {
 	case obj.GetAPIVersion() == "" || obj.GetKind() == "":
 		return nil, errors.New("it has no apiVersion or no kind")
 	case obj.GetNamespace() != "":
-		return nil, fmt.Errorf("metadata.namespace: %q: each file gets a namespace of its own; leave it out", obj.GetNamespace())
+		return nil, fmt.Errorf("metadata.namespace: %q: each file gets its own namespace; remove the field", obj.GetNamespace())
 	}
 	return obj, nil
 }

@@ -1,5 +1,5 @@
-// Package suite reads a folder of YAML files into cases: each with the objects of a file, in the order in which they have to
-// be created, and with what the file says about how its runs end.
+// Package suite reads a folder of YAML files into cases. Each case has the objects of a file, in the order of their creation,
+// and the file's expectation of how its runs end.
 package suite
 
 import (
@@ -14,15 +14,15 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
-// Case is a file with a run in it.
+// Case is a file that has a run.
 type Case struct {
 	// Name is the file's path below the suite's folder.
 	Name string
-	// Objects are those of the file, and of its folder's files without a run, in the order in which they are created.
+	// Objects are those of the file, and of the files without a run in its folder, in the order of their creation.
 	Objects []*unstructured.Unstructured
-	// Expect says how the file's runs end where it is otherwise than well; the first that applies counts.
+	// Expect lists how the file's runs end if not with success. The first expectation that applies counts.
 	Expect []Expectation
-	// Needs are feature flags without which the file makes no sense, and their values.
+	// Needs are feature flags, with values, that the file requires.
 	Needs map[string]string
 }
 
@@ -36,13 +36,14 @@ func (c Case) Expected(flags map[string]string) Expectation {
 	return Expectation{}
 }
 
-// IsRun says whether an object is something that runs and ends.
+// IsRun reports whether an object is a run.
 func IsRun(obj *unstructured.Unstructured) bool { return rank(obj) == runs }
 
 // Load returns the cases below dir, in the order of their names. A file without a run and without an expectation belongs to
-// every case of its folder. Only names that match only become cases. told are comments for files that cannot have any.
-func Load(dir string, only *regexp.Regexp, told Told) ([]Case, error) {
-	files, err := read(dir, told)
+// every case of its folder. Only files whose names match only become cases. extra are directives for files that must not be
+// changed.
+func Load(dir string, only *regexp.Regexp, extra Directives) ([]Case, error) {
+	files, err := read(dir, extra)
 	if err != nil {
 		return nil, err
 	}
@@ -79,7 +80,7 @@ func Load(dir string, only *regexp.Regexp, told Told) ([]Case, error) {
 }
 
 // read parses every YAML file below dir.
-func read(dir string, told Told) ([]file, error) {
+func read(dir string, extra Directives) ([]file, error) {
 	var files []file
 	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() || !slices.Contains([]string{".yaml", ".yml"}, filepath.Ext(path)) {
@@ -94,7 +95,7 @@ func read(dir string, told Told) ([]file, error) {
 			return err
 		}
 		name = filepath.ToSlash(name)
-		f, err := parse(name, content, told[name])
+		f, err := parse(name, content, extra[name])
 		if err != nil {
 			return fmt.Errorf("cannot parse file %q: %w", path, err)
 		}
@@ -107,7 +108,7 @@ func read(dir string, told Told) ([]file, error) {
 	return files, err
 }
 
-// order says when an object is created, relative to others.
+// order compares the times at which two objects are created.
 type order int
 
 const (
@@ -117,7 +118,7 @@ const (
 	runs
 )
 
-// rank returns when an object is created: what runs use exists before they do.
+// rank returns the position of a kind in the order of creation. Objects that runs use come first.
 func rank(obj *unstructured.Unstructured) order {
 	if obj.GroupVersionKind().Group != "tekton.dev" {
 		return surroundings

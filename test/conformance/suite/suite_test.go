@@ -16,7 +16,7 @@ const (
 	config = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\n"
 )
 
-// summary is what a test compares of a case.
+// summary is the part of a case that a test compares.
 type summary struct {
 	Kinds  string
 	Expect []Expectation
@@ -32,7 +32,7 @@ func TestLoad(t *testing.T) {
 		err    string
 	}{
 		"Order": {
-			reason: "What a run uses is there before it, whatever the order in the file.",
+			reason: "Objects that a run uses are created before it, in any order of the file.",
 			files:  map[string]string{"a.yaml": run + "---\n" + task + "---\napiVersion: tekton.dev/v1\nkind: Pipeline\n---\n" + config},
 			want:   map[string]summary{"a.yaml": {Kinds: "ConfigMap Task Pipeline TaskRun"}},
 		},
@@ -42,22 +42,22 @@ func TestLoad(t *testing.T) {
 			want:   map[string]summary{"a.yaml": {Kinds: "TaskRun"}},
 		},
 		"SharedFiles": {
-			reason: "The Task of an example stands in a file of its own, beside that of its run.",
+			reason: "The Task of an example may be in a separate file beside that of its run.",
 			files:  map[string]string{"one/task.yaml": task, "one/run.yaml": run, "two/run.yml": run, "two/notes.txt": "no YAML"},
 			want:   map[string]summary{"one/run.yaml": {Kinds: "Task TaskRun"}, "two/run.yml": {Kinds: "TaskRun"}},
 		},
 		"Expect": {
-			reason: "A file that is written to fail says so.",
+			reason: "A file with an expected failure has a directive.",
 			files:  map[string]string{"a.yaml": "# Shows a failure.\n# expect: TaskRunTimeout: after 2s\n" + run},
 			want:   map[string]summary{"a.yaml": {Kinds: "TaskRun", Expect: []Expectation{{Reason: "TaskRunTimeout", Message: "after 2s"}}}},
 		},
 		"ExpectRefusal": {
-			reason: "So does one that is not even stored, and it needs no run.",
+			reason: "A file whose object is refused has a directive, and needs no run.",
 			files:  map[string]string{"a.yaml": "# expect: refused: spec.steps\n" + task},
 			want:   map[string]summary{"a.yaml": {Kinds: "Task", Expect: []Expectation{{Reason: Refused, Message: "spec.steps"}}}},
 		},
 		"CommentOfAScript": {
-			reason: "What a script says is nobody else's business.",
+			reason: "A comment in a script is not a directive.",
 			files:  map[string]string{"a.yaml": run + "spec:\n  taskSpec:\n    steps:\n    - script: |\n        # expect: Failed\n        true\n"},
 			want:   map[string]summary{"a.yaml": {Kinds: "TaskRun"}},
 		},
@@ -76,7 +76,7 @@ func TestLoad(t *testing.T) {
 			want:   map[string]summary{"b.yaml": {Kinds: "TaskRun"}},
 		},
 		"OnlyNothing": {
-			reason: "A pattern without a match is a mistake.",
+			reason: "A pattern without a match is an error.",
 			files:  map[string]string{"a.yaml": run},
 			only:   "x",
 			err:    `matches "x"`,
@@ -87,23 +87,23 @@ func TestLoad(t *testing.T) {
 			err:    "with a TaskRun or a PipelineRun",
 		},
 		"ExpectWithFlags": {
-			reason: "What fits into one way of results does not fit into the other.",
+			reason: "A result may fit one transport and not the other.",
 			files:  map[string]string{"a.yaml": "# expect results-from=termination-message: Failed: 4096: more\n" + run},
 			want: map[string]summary{"a.yaml": {Kinds: "TaskRun", Expect: []Expectation{
 				{Flags: map[string]string{"results-from": "termination-message"}, Reason: "Failed", Message: "4096: more"}}}},
 		},
-		"Told": {
-			reason: "Somebody else's file cannot be changed.",
-			files:  map[string]string{"told.yaml": run},
-			want:   map[string]summary{"told.yaml": {Kinds: "TaskRun", Expect: []Expectation{{Reason: "Failed", Message: "x"}}}},
+		"Directives": {
+			reason: "A directive can be outside of a file that must not be changed.",
+			files:  map[string]string{"fixed.yaml": run},
+			want:   map[string]summary{"fixed.yaml": {Kinds: "TaskRun", Expect: []Expectation{{Reason: "Failed", Message: "x"}}}},
 		},
 		"NoReason": {
-			reason: "An expectation says what is expected.",
+			reason: "An expectation needs a reason.",
 			files:  map[string]string{"a.yaml": "# expect:\n" + run},
 			err:    "give a reason",
 		},
 		"Namespace": {
-			reason: "Objects of two files would meet there.",
+			reason: "Objects of two files would conflict in that namespace.",
 			files:  map[string]string{"a.yaml": strings.Replace(run, "{", "{namespace: x, ", 1)},
 			err:    `metadata.namespace: "x"`,
 		},
@@ -113,7 +113,7 @@ func TestLoad(t *testing.T) {
 			err:    "cannot read document 2: it has no apiVersion",
 		},
 		"BadNeeds": {
-			reason: "A typo must not switch a file off.",
+			reason: "A typo must not skip a file.",
 			files:  map[string]string{"a.yaml": "# needs: sidecar-logs\n" + run},
 			err:    `"sidecar-logs" is not FLAG=VALUE`,
 		},
@@ -124,7 +124,7 @@ func TestLoad(t *testing.T) {
 			for name, text := range tc.files {
 				write(t, filepath.Join(dir, name), text)
 			}
-			loaded, err := Load(dir, regexp.MustCompile(tc.only), Told{"told.yaml": {"# expect: Failed: x"}})
+			loaded, err := Load(dir, regexp.MustCompile(tc.only), Directives{"fixed.yaml": {"# expect: Failed: x"}})
 			if tc.err != "" {
 				if err == nil || !strings.Contains(err.Error(), tc.err) {
 					t.Fatalf("%s\nthe error lacks %q: %v", tc.reason, tc.err, err)
@@ -160,7 +160,7 @@ func summaries(cases []Case) map[string]summary {
 func TestLoadWithoutFolder(t *testing.T) {
 	if _, err := Load(filepath.Join(t.TempDir(), "x"), regexp.MustCompile(""), nil); err == nil ||
 		!strings.Contains(err.Error(), "cannot find the suite") {
-		t.Errorf("the error does not say what is missing: %v", err)
+		t.Errorf("the error does not name the missing folder: %v", err)
 	}
 }
 
@@ -178,32 +178,32 @@ func TestCheck(t *testing.T) {
 			condition: succeeded,
 		},
 		"Failure": {
-			reason:    "The run says why it failed.",
+			reason:    "An unexpected failure is reported with the run's reason.",
 			condition: failed,
 			want:      "TaskRunTimeout: ran longer than 2s",
 		},
 		"WantedFailure": {
-			reason:    "A failure as announced is what the file shows.",
+			reason:    "An expected failure passes.",
 			expect:    Expectation{Reason: "TaskRunTimeout", Message: "2s"},
 			condition: failed,
 		},
 		"OtherReason": {
-			reason:    "Not every failure will do.",
+			reason:    "A failure with another reason does not pass.",
 			expect:    Expectation{Reason: "Failed"},
 			condition: failed,
-			want:      "should end with reason Failed, and did with TaskRunTimeout: ran longer than 2s",
+			want:      "should end with reason Failed, but ended with TaskRunTimeout: ran longer than 2s",
 		},
 		"OtherMessage": {
-			reason:    "The message is part of it.",
+			reason:    "The message is compared, too.",
 			expect:    Expectation{Reason: "TaskRunTimeout", Message: "3s"},
 			condition: failed,
-			want:      `should say "3s", and says TaskRunTimeout: ran longer than 2s`,
+			want:      `message should contain "3s", but is TaskRunTimeout: ran longer than 2s`,
 		},
 		"NotEvenFailing": {
-			reason:    "A file that is written to fail must fail.",
+			reason:    "A file with an expected failure must fail.",
 			expect:    Expectation{Reason: "Failed"},
 			condition: succeeded,
-			want:      "should end with reason Failed, and did with Completed: Tasks Completed: 3",
+			want:      "should end with reason Failed, but ended with Completed: Tasks Completed: 3",
 		},
 	}
 	for name, tc := range cases {
@@ -228,7 +228,7 @@ func TestExpected(t *testing.T) {
 		"First":    {reason: "Its flag is set.", flags: map[string]string{"a": "1", "b": "2"}, want: "One"},
 		"AllFlags": {reason: "One of its two flags is not enough.", flags: map[string]string{"a": "2"}},
 		"Second":   {reason: "Both of its flags are set.", flags: map[string]string{"a": "2", "b": "2"}, want: "Two"},
-		"None":     {reason: "Without flags there is nothing to expect but success."},
+		"None":     {reason: "Without flags only success is expected."},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -239,15 +239,15 @@ func TestExpected(t *testing.T) {
 	}
 }
 
-func TestParseTold(t *testing.T) {
-	told, err := ParseTold("# Files of others.\n\na.yaml  # expect: Failed\na.yaml # needs: b=c\n")
+func TestParseDirectives(t *testing.T) {
+	extra, err := ParseDirectives("# Files of others.\n\na.yaml  # expect: Failed\na.yaml # needs: b=c\n")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(Told{"a.yaml": {"# expect: Failed", "# needs: b=c"}}, told); diff != "" {
+	if diff := cmp.Diff(Directives{"a.yaml": {"# expect: Failed", "# needs: b=c"}}, extra); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
-	if _, err := ParseTold("a.yaml\n"); err == nil {
+	if _, err := ParseDirectives("a.yaml\n"); err == nil {
 		t.Error("a name without a comment was accepted")
 	}
 }
@@ -255,16 +255,16 @@ func TestParseTold(t *testing.T) {
 func TestCheckRefusal(t *testing.T) {
 	const message = `Task "t" is invalid: spec.steps: required`
 	if got := (Expectation{}).CheckRefusal(message); got != message {
-		t.Errorf("a refusal that nobody expects is %q", got)
+		t.Errorf("the difference of an unexpected refusal is %q", got)
 	}
 	if got := (Expectation{Reason: Refused, Message: "spec.steps"}).CheckRefusal(message); got != "" {
-		t.Errorf("a refusal as expected is %q", got)
+		t.Errorf("the difference of an expected refusal is %q", got)
 	}
 	if got := (Expectation{
 		Reason:  Refused,
 		Message: "spec.params",
 	}).CheckRefusal(message); !strings.Contains(got, `should be refused with "spec.params"`) {
-		t.Errorf("a refusal for another reason is %q", got)
+		t.Errorf("the difference of a refusal for another reason is %q", got)
 	}
 }
 

@@ -8,14 +8,14 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// AwaitLogAccess waits until the API server lets the controller read the logs of a namespace's pods, or does not.
+// AwaitLogAccess waits until the API server lets the controller read the logs of a namespace's pods, or until it refuses.
 func (c *Cluster) AwaitLogAccess(ctx context.Context, namespace string, allowed bool) error {
 	err := Poll(ctx, func(ctx context.Context) (bool, error) {
 		answer, err := c.Kube.AuthorizationV1().SubjectAccessReviews().Create(ctx, logReview(namespace), metav1.CreateOptions{})
 		return err == nil && answer.Status.Allowed == allowed, ignorePassing(err)
 	})
 	if err != nil {
-		return fmt.Errorf("the right to read logs in namespace %q is not %t: %w", namespace, allowed, err)
+		return fmt.Errorf("the permission to read logs in namespace %q is not %t: %w", namespace, allowed, err)
 	}
 	return nil
 }

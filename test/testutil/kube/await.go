@@ -12,8 +12,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// Await reads obj, of whose kind list is the list, until done says so. It watches, so that it answers at once. An API
-// server that does not answer for a while is waited for.
+// Await reads obj until done returns true. list is a list of obj's kind. Await watches, so that it returns immediately. If
+// the API server does not answer for a while, Await keeps trying.
 func Await[T client.Object](ctx context.Context, c client.WithWatch, obj T, list client.ObjectList, done func(T) bool) error {
 	key := client.ObjectKeyFromObject(obj)
 	for {
@@ -28,12 +28,12 @@ func Await[T client.Object](ctx context.Context, c client.WithWatch, obj T, list
 			return nil
 		}
 		if err := changed(ctx, c, obj, list); err != nil {
-			return fmt.Errorf("%T %q did not get there: %w", obj, key.Name, err)
+			return fmt.Errorf("%T %q did not reach the expected state: %w", obj, key.Name, err)
 		}
 	}
 }
 
-// Create creates obj. An API server that does not answer for a while is waited for, and so is a webhook.
+// Create creates obj. If the API server or a webhook does not answer for a while, Create keeps trying.
 func Create(ctx context.Context, c client.Client, obj client.Object, options ...client.CreateOption) error {
 	var last error
 	err := Poll(ctx, func(ctx context.Context) (bool, error) {
@@ -46,7 +46,7 @@ func Create(ctx context.Context, c client.Client, obj client.Object, options ...
 	return nil
 }
 
-// changed returns once obj is another than the one at hand, or the watch has ended for a reason that is no failure.
+// changed returns when the object differs from the given one, or the watch has ended for a reason that is not a failure.
 func changed(ctx context.Context, c client.WithWatch, obj client.Object, list client.ObjectList) error {
 	w, err := c.Watch(ctx, list, client.InNamespace(obj.GetNamespace()),
 		client.MatchingFields{"metadata.name": obj.GetName()},
@@ -66,8 +66,8 @@ func changed(ctx context.Context, c client.WithWatch, obj client.Object, list cl
 	}
 }
 
-// ignorePassing drops an error that may be gone when the API server is asked again: that it cannot be reached, or has
-// trouble of its own. What it knows and says stays an error.
+// ignorePassing drops an error that may be temporary: the API server is unreachable or has an internal error. It returns
+// every other error of the API server.
 func ignorePassing(err error) error {
 	_, answered := errors.AsType[*apierrors.StatusError](err)
 	switch {

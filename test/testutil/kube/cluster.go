@@ -1,5 +1,5 @@
-// Package kube is what the programs and tests under test share to work with a cluster that has Sluice on it: connecting,
-// waiting, setting the feature flags, and the pieces that runs are made of.
+// Package kube holds what the programs and tests under test share to work with a cluster that runs Sluice: connecting,
+// waiting, setting the feature flags, and parts of runs.
 package kube
 
 import (
@@ -21,9 +21,9 @@ import (
 )
 
 const (
-	// Installation is the namespace that the controller and its ConfigMaps live in.
+	// Installation is the namespace of the controller and its ConfigMaps.
 	Installation = "tekton-pipelines"
-	// label marks the namespaces that were made here.
+	// label marks the namespaces that this package created.
 	label = "sluice-test"
 )
 
@@ -31,20 +31,20 @@ const (
 type Cluster struct {
 	// Client reads and writes tekton.dev/v1 and Kubernetes' own kinds, without a cache.
 	Client client.WithWatch
-	// Kube is for what Client has no words for, such as logs.
+	// Kube is for requests that Client does not support, such as logs.
 	Kube kubernetes.Interface
-	// Config is what both were made from.
+	// Config is the configuration of both clients.
 	Config *rest.Config
 }
 
-// Connect uses the current kubeconfig, as kubectl does.
+// Connect connects to the cluster of the current kubeconfig, as kubectl does.
 func Connect() (*Cluster, error) {
 	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(
 		clientcmd.NewDefaultClientConfigLoadingRules(), nil).ClientConfig()
 	if err != nil {
 		return nil, fmt.Errorf("cannot load kubeconfig: %w", err)
 	}
-	config.QPS, config.Burst = 200, 400 // polling must not be what a test waits for
+	config.QPS, config.Burst = 200, 400 // a client-side limit must not slow down polling
 	config.WarningHandler = rest.NoWarnings{}
 	if err := v1.AddToScheme(scheme.Scheme); err != nil {
 		return nil, err
@@ -88,7 +88,7 @@ func available(d *appsv1.Deployment) bool {
 	return false
 }
 
-// MakeNamespace makes a namespace in which pods can be created, and returns its name. Labels are added to it.
+// MakeNamespace creates a namespace in which pods can be created, with the given labels, and returns its name.
 func (c *Cluster) MakeNamespace(ctx context.Context, labels map[string]string) (string, error) {
 	made := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "test-", Labels: map[string]string{label: ""}}}
 	maps.Copy(made.Labels, labels)
@@ -105,7 +105,7 @@ func (c *Cluster) MakeNamespace(ctx context.Context, labels map[string]string) (
 	return made.Name, nil
 }
 
-// DeleteNamespaces deletes the namespaces that MakeNamespace has made. It does not wait until they are gone.
+// DeleteNamespaces deletes the namespaces that MakeNamespace has created. It does not wait until they are gone.
 func (c *Cluster) DeleteNamespaces(ctx context.Context) error {
 	list, err := c.Kube.CoreV1().Namespaces().List(ctx, metav1.ListOptions{LabelSelector: label})
 	if err != nil {
@@ -119,7 +119,7 @@ func (c *Cluster) DeleteNamespaces(ctx context.Context) error {
 	return nil
 }
 
-// Poll asks until the answer is yes, an error or the end of ctx.
+// Poll calls the condition until it returns true or an error, or ctx ends.
 func Poll(ctx context.Context, done func(context.Context) (bool, error)) error {
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
@@ -130,7 +130,7 @@ func Poll(ctx context.Context, done func(context.Context) (bool, error)) error {
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("what was waited for did not come: %w", ctx.Err())
+			return fmt.Errorf("the condition was not met: %w", ctx.Err())
 		case <-tick.C:
 		}
 	}

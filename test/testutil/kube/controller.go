@@ -28,8 +28,8 @@ func (c *Cluster) Controllers(ctx context.Context) ([]corev1.Pod, error) {
 	}), err
 }
 
-// LeaderIdentity returns who holds the controllers' lease: a pod's name, an underscore, and what tells its processes apart.
-// It is empty while nobody does.
+// LeaderIdentity returns the holder of the controllers' lease: a pod's name, an underscore, and an identifier of the process.
+// It is empty while the lease has no holder.
 func (c *Cluster) LeaderIdentity(ctx context.Context) (string, error) {
 	lease, err := c.Kube.CoordinationV1().Leases(Installation).Get(ctx, ControllerName, metav1.GetOptions{})
 	if err != nil || lease.Spec.HolderIdentity == nil {
@@ -38,7 +38,7 @@ func (c *Cluster) LeaderIdentity(ctx context.Context) (string, error) {
 	return *lease.Spec.HolderIdentity, nil
 }
 
-// Leader returns the pod of the controller that leads, and its identity in the lease.
+// Leader returns the pod of the leading controller, and its identity in the lease.
 func (c *Cluster) Leader(ctx context.Context) (*corev1.Pod, string, error) {
 	identity, err := c.LeaderIdentity(ctx)
 	if err != nil {
@@ -47,25 +47,25 @@ func (c *Cluster) Leader(ctx context.Context) (*corev1.Pod, string, error) {
 	name, _, _ := strings.Cut(identity, "_")
 	pod, err := c.Kube.CoreV1().Pods(Installation).Get(ctx, name, metav1.GetOptions{})
 	if err != nil {
-		return nil, "", fmt.Errorf("cannot read the pod that leads, %q: %w", name, err)
+		return nil, "", fmt.Errorf("cannot read the leading pod %q: %w", name, err)
 	}
 	return pod, identity, nil
 }
 
-// AwaitOtherLeader waits until another controller leads than the one of that identity.
+// AwaitOtherLeader waits until a controller with another identity leads.
 func (c *Cluster) AwaitOtherLeader(ctx context.Context, before string) error {
 	err := Poll(ctx, func(ctx context.Context) (bool, error) {
 		now, err := c.LeaderIdentity(ctx)
 		return now != "" && now != before, ignorePassing(err)
 	})
 	if err != nil {
-		return fmt.Errorf("nobody takes over from %q: %w", before, err)
+		return fmt.Errorf("no other controller takes over from %q: %w", before, err)
 	}
 	return nil
 }
 
-// ChangeController edits the pods of the controller's Deployment, and waits until they are as it says. Restore does so, too,
-// with what was there before.
+// ChangeController edits the pods of the controller's Deployment, and waits until the new pods run. Restore reverts the
+// change and waits, too.
 func (c *Cluster) ChangeController(ctx context.Context, edit func(*corev1.PodSpec)) (restore func(context.Context) error, err error) {
 	var before corev1.PodTemplateSpec
 	err = c.UpdateController(ctx, func(d *appsv1.Deployment) {
@@ -78,7 +78,7 @@ func (c *Cluster) ChangeController(ctx context.Context, edit func(*corev1.PodSpe
 	return restore, err
 }
 
-// ReplaceController lets fresh pods take the place of the controller's.
+// ReplaceController replaces the controller's pods with new ones.
 func (c *Cluster) ReplaceController(ctx context.Context) error {
 	return c.UpdateController(ctx, func(d *appsv1.Deployment) {
 		if d.Spec.Template.Annotations == nil {
@@ -88,12 +88,12 @@ func (c *Cluster) ReplaceController(ctx context.Context) error {
 	})
 }
 
-// ScaleController sets the number of controllers, and waits until there are so many.
+// ScaleController sets the number of controllers, and waits until that many run.
 func (c *Cluster) ScaleController(ctx context.Context, replicas int32) error {
 	return c.UpdateController(ctx, func(d *appsv1.Deployment) { d.Spec.Replicas = &replicas })
 }
 
-// UpdateController changes the controller's Deployment, and waits until the controller is settled.
+// UpdateController changes the controller's Deployment, and waits until the controller is ready.
 func (c *Cluster) UpdateController(ctx context.Context, edit func(*appsv1.Deployment)) error {
 	d := &appsv1.Deployment{}
 	key := client.ObjectKey{Namespace: Installation, Name: ControllerName}
@@ -110,15 +110,15 @@ func (c *Cluster) UpdateController(ctx context.Context, edit func(*appsv1.Deploy
 	return c.ControllerSettled(ctx)
 }
 
-// ControllerSettled waits until exactly the pods that the controller's Deployment asks for are there and ready, one of them
-// leads, and its webhooks answer. An API server that does not answer for a while is waited for.
+// ControllerSettled waits until the pods of the controller's Deployment exist and are ready, one of them leads, and its
+// webhooks answer. If the API server does not answer for a while, it keeps trying.
 func (c *Cluster) ControllerSettled(ctx context.Context) error {
 	err := Poll(ctx, func(ctx context.Context) (bool, error) {
 		ok, err := c.controllerSettled(ctx)
 		return ok, ignorePassing(err)
 	})
 	if err != nil {
-		return fmt.Errorf("cannot see Deployment %q as it should be: %w", ControllerName, err)
+		return fmt.Errorf("Deployment %q does not become ready: %w", ControllerName, err)
 	}
 	run := &v1.TaskRun{Spec: v1.TaskRunSpec{TaskSpec: &v1.TaskSpec{Steps: []v1.Step{Script("none", "true")}}}}
 	run.Namespace, run.GenerateName = Installation, "never-"

@@ -41,7 +41,7 @@ func (c *Cluster) PatchFlags(ctx context.Context, data map[string]any) error {
 	return err
 }
 
-// RestoreFlags sets the flags to what they were.
+// RestoreFlags sets the flags to the given earlier values.
 func (c *Cluster) RestoreFlags(ctx context.Context, before map[string]string) error {
 	now, err := c.ReadFlags(ctx)
 	if err != nil {
@@ -55,12 +55,12 @@ func (c *Cluster) RestoreFlags(ctx context.Context, before map[string]string) er
 		data[key] = value
 	}
 	if err := c.PatchFlags(ctx, data); err != nil {
-		return fmt.Errorf("cannot set ConfigMap %q back: %w", FlagsMap, err)
+		return fmt.Errorf("cannot restore ConfigMap %q: %w", FlagsMap, err)
 	}
 	return nil
 }
 
-// UseFlags sets the two flags that decide how results come back, and waits until runs in the namespace go by them.
+// UseFlags sets results-from and max-result-size, and waits until they are in effect for runs in the namespace.
 func (c *Cluster) UseFlags(ctx context.Context, namespace, from string, limit int64) error {
 	if err := c.PatchFlags(ctx, map[string]any{FlagFrom: from, FlagMax: fmt.Sprint(limit)}); err != nil {
 		return fmt.Errorf("cannot set feature flags to %s, %d: %w", from, limit, err)
@@ -68,8 +68,8 @@ func (c *Cluster) UseFlags(ctx context.Context, namespace, from string, limit in
 	return c.AwaitFlags(ctx, namespace, v1.FeatureFlags{ResultExtractionMethod: from, MaxResultSize: limit})
 }
 
-// AwaitFlags waits until a run in the namespace says that want is in force for it. It runs a Task without results, so
-// that neither the log permission nor a limit matters, and that passes any Pod Security standard.
+// AwaitFlags waits until a run in the namespace reports that it uses the flags in want. It runs a Task without results, so
+// that the log permission and the limits do not matter. The Task passes every Pod Security standard.
 func (c *Cluster) AwaitFlags(ctx context.Context, namespace string, want v1.FeatureFlags) error {
 	var last v1.FeatureFlags
 	err := Poll(ctx, func(ctx context.Context) (bool, error) {
@@ -78,7 +78,7 @@ func (c *Cluster) AwaitFlags(ctx context.Context, namespace string, want v1.Feat
 		return last == want, err
 	})
 	if err != nil {
-		return fmt.Errorf("the controller goes by %+v, not by %+v: %w", last, want, err)
+		return fmt.Errorf("the controller uses %+v, want %+v: %w", last, want, err)
 	}
 	return nil
 }

@@ -9,7 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// AwaitNode waits until the only node is ready, or is not any more.
+// AwaitNode waits until the only node is ready, or until it is not ready.
 func (c *Cluster) AwaitNode(ctx context.Context, ready bool) error {
 	err := Poll(ctx, func(ctx context.Context) (bool, error) {
 		nodes, err := c.Kube.CoreV1().Nodes().List(ctx, metav1.ListOptions{})

@@ -9,10 +9,10 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 )
 
-// StepImage is what every step of the tests runs in. hack/images/busybox.sh loads a stand-in for it.
+// StepImage is the image of every step of the tests. hack/images/busybox.sh loads a replacement for it.
 const StepImage = "docker.io/library/busybox:1"
 
-// Script is a step that runs text in sh.
+// Script returns a step that runs text in sh.
 func Script(name, text string) v1.Step {
 	return v1.Step{Name: name, Image: StepImage, Script: "#!/bin/sh\nset -eu\n" + text}
 }
@@ -29,7 +29,7 @@ func Result(name string, kind v1.ValueType, keys ...string) v1.TaskResult {
 	return r
 }
 
-// Restricted is the security context that the Pod Security standard of that name asks of a container.
+// Restricted returns the security context that the Pod Security standard "restricted" requires of a container.
 func Restricted() *corev1.SecurityContext {
 	no, yes, user := false, true, int64(1000)
 	return &corev1.SecurityContext{
@@ -50,7 +50,7 @@ func Values(run *v1.TaskRun) map[string]v1.Value {
 	return all
 }
 
-// Describe says for people what a condition says.
+// Describe formats a condition for people.
 func Describe(c *metav1.Condition) string {
 	if c == nil {
 		return "it has no condition"

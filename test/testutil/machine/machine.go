@@ -1,5 +1,5 @@
-// Package machine reaches what a localkube cluster runs on this machine: its components, which it breaks and mends, and the
-// processes of its containers.
+// Package machine controls the parts of a localkube cluster that run on this machine: it breaks and repairs the cluster's
+// components, and finds the processes of its containers.
 package machine
 
 import (
@@ -18,7 +18,8 @@ const (
 	Containerd = "containerd"
 )
 
-// The faults of a component, and what mends them. To start one that runs changes nothing, and neither does resuming it.
+// The faults of a component, and the actions that repair them. Start does nothing for a running component, and Resume does
+// nothing for one that is not paused.
 const (
 	Stop    = "stop"
 	Start   = "start"
@@ -31,11 +32,11 @@ const (
 type Localkube struct {
 	// Directory of the cluster.
 	Directory string
-	// Program to ask (default: bin/localkube, seen from the working directory).
+	// Program is the localkube binary (default: bin/localkube, relative to the working directory).
 	Program string
 }
 
-// Inflict does something to a component of the cluster. Starting and restarting return once it is healthy.
+// Inflict applies a fault or a repair to a component of the cluster. Start and Restart return when the component is healthy.
 func (l Localkube) Inflict(ctx context.Context, fault, component string) error {
 	program := cmp.Or(l.Program, "bin/localkube")
 	out, err := exec.CommandContext(ctx, program, "fault", fault, "--dir", l.Directory, component).CombinedOutput()

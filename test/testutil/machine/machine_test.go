@@ -16,20 +16,20 @@ func TestInspect(t *testing.T) {
 		ok     bool
 	}{
 		"InContainer": {
-			reason: "The last number is that in the innermost namespace.",
+			reason: "The last number is the one in the innermost namespace.",
 			status: "Name:\tsleep\nState:\tT (stopped)\nPid:\t4711\nNSpid:\t4711\t32\t1\n",
 			want:   Process{PID: 4711, Inner: 1, State: "T"},
 			ok:     true,
 		},
 		"OnMachine": {
-			reason: "One without a namespace has one number.",
+			reason: "A process without a PID namespace has one number.",
 			status: "State:\tS (sleeping)\nPid:\t12\nNSpid:\t12\n",
 			want:   Process{PID: 12, Inner: 12, State: "S"},
 			ok:     true,
 		},
 		"Nothing": {reason: "A process that ends while it is read has an empty file."},
 		"NoNumber": {
-			reason: "What is no number is not taken for a process: 0 would be everybody.",
+			reason: "An invalid number is not a process: a signal to process 0 would reach the whole process group.",
 			status: "Pid:\tx\n",
 		},
 	}

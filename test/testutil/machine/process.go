@@ -11,20 +11,20 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Process is one of a container's.
+// Process is a process of a container.
 type Process struct {
 	// PID is its number on this machine.
 	PID int
-	// Inner is its number in its container: the first process has number 1.
+	// Inner is its number in its container. The first process has number 1.
 	Inner int
-	// State is the letter of proc(5): T is paused, Z has ended.
+	// State is the state letter of proc(5): T is stopped by a signal, Z has ended.
 	State string
 }
 
-// First reports whether it is the process that its container was started with.
+// First reports whether the process is the first one of the container.
 func (p Process) First() bool { return p.Inner == 1 }
 
-// Signal sends it a signal.
+// Signal sends a signal to the process.
 func (p Process) Signal(signal unix.Signal) error {
 	if err := unix.Kill(p.PID, signal); err != nil {
 		return fmt.Errorf("cannot send %q to process %d: %w", signal, p.PID, err)
@@ -32,17 +32,17 @@ func (p Process) Signal(signal unix.Signal) error {
 	return nil
 }
 
-// Gone reports whether there is no process with its number any more.
+// Gone reports whether no process has its number.
 func (p Process) Gone() bool { return unix.Kill(p.PID, 0) != nil }
 
-// Stands reports whether it is still there, and has not ended.
+// Stands reports whether the process still exists and has not ended.
 func (p Process) Stands() bool {
 	now, there := inspect(fmt.Sprintf("/proc/%d", p.PID))
 	return there && now.Inner == p.Inner && now.State != "Z"
 }
 
-// ProcessesOf lists the processes of a container by its control group, which has the container's identity in its name.
-// Container is the identity as a pod's status has it, with the runtime in front.
+// ProcessesOf lists the processes of a container by its control group, which has the container's ID in its name. container is
+// the ID as it is in a pod's status, with the prefix of the runtime.
 func ProcessesOf(container string) []Process {
 	_, id, _ := strings.Cut(container, "://")
 	groups, err := filepath.Glob("/proc/[0-9]*/cgroup")
@@ -53,7 +53,7 @@ func ProcessesOf(container string) []Process {
 	for _, path := range groups {
 		content, err := os.ReadFile(path)
 		if err != nil || !bytes.Contains(content, []byte(id)) {
-			continue // of another container, or just ended
+			continue // a process of another container, or one that has just ended
 		}
 		if p, ok := inspect(filepath.Dir(path)); ok {
 			found = append(found, p)
@@ -62,7 +62,7 @@ func ProcessesOf(container string) []Process {
 	return found
 }
 
-// FirstOf returns the process that a container was started with, unless it has ended.
+// FirstOf returns the process that started the container, unless it has ended.
 func FirstOf(container string) (Process, bool) {
 	for _, p := range ProcessesOf(container) {
 		if p.First() {
@@ -72,7 +72,7 @@ func FirstOf(container string) (Process, bool) {
 	return Process{}, false
 }
 
-// inspect reads what a process says of itself in its folder of /proc.
+// inspect reads the process's own folder in /proc.
 func inspect(folder string) (Process, bool) {
 	status, err := os.ReadFile(filepath.Join(folder, "status"))
 	if err != nil {

@@ -18,9 +18,10 @@ import (
 )
 
 const (
-	// dumpTime is what printing what is known about a failed run may take.
+	// dumpTime bounds the time for printing the state of a failed run.
 	dumpTime = 20 * time.Second
-	// dumpLine is how much of a line is printed, and dumpTail how many lines of a log. Values are large here.
+	// dumpLine is the maximum length of a printed line, and dumpTail the maximum number of lines of a log. Values are large
+	// here.
 	dumpLine = 300
 	dumpTail = 60
 )
@@ -40,7 +41,7 @@ func (n *Namespace) dumpTaskRun(t *testing.T, name string) {
 	n.dumpController(ctx, t)
 }
 
-// dumpPipelineRun prints a PipelineRun and all that dumpTaskRun prints of its TaskRuns.
+// dumpPipelineRun prints a PipelineRun, and for each TaskRun what dumpTaskRun prints.
 func (n *Namespace) dumpPipelineRun(t *testing.T, name string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), dumpTime)
@@ -113,7 +114,7 @@ func Containers(pod *corev1.Pod) []string {
 	return names
 }
 
-// Log returns the last lines of a container's log, or why there is none.
+// Log returns the last lines of a container's log, or the error that prevents reading it.
 func (n *Namespace) Log(ctx context.Context, space, pod, container string) string {
 	tail := int64(dumpTail)
 	stream, err := n.Kube.CoreV1().Pods(space).GetLogs(pod, &corev1.PodLogOptions{Container: container, TailLines: &tail}).Stream(ctx)
@@ -128,7 +129,7 @@ func (n *Namespace) Log(ctx context.Context, space, pod, container string) strin
 	return string(text)
 }
 
-// Shorten cuts every line to what a person can read.
+// Shorten cuts every line to a readable length.
 func Shorten(text string) string {
 	lines := strings.Split(text, "\n")
 	for i, line := range lines {

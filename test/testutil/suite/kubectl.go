@@ -9,7 +9,8 @@ import (
 	"testing"
 )
 
-// Kubectl runs the kubectl that KUBECTL names (default: the one on PATH) in the namespace, and returns what it printed.
+// Kubectl runs kubectl in the namespace and returns its output. The environment variable KUBECTL names the program (default:
+// kubectl on PATH).
 func (n *Namespace) Kubectl(ctx context.Context, args ...string) (string, error) {
 	program := cmp.Or(os.Getenv("KUBECTL"), "kubectl")
 	out, err := exec.CommandContext(ctx, program, append([]string{"--namespace", n.Name}, args...)...).CombinedOutput()

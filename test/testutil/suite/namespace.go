@@ -12,7 +12,7 @@ import (
 	"github.com/sluice-ci/sluice/test/testutil/kube"
 )
 
-// Namespace is a namespace of one test's own.
+// Namespace is the namespace of one test.
 type Namespace struct {
 	*kube.Cluster
 
@@ -20,7 +20,7 @@ type Namespace struct {
 	Name string
 }
 
-// NewNamespace makes a namespace in which pods can be created; labels are added to it, as names and values in turn.
+// NewNamespace creates a namespace in which pods can be created. labels are names and values in turn.
 func NewNamespace(t *testing.T, labels ...string) *Namespace {
 	t.Helper()
 	c, err := kube.Connect()
@@ -40,7 +40,7 @@ func NewNamespace(t *testing.T, labels ...string) *Namespace {
 	return &Namespace{Cluster: c, Name: name}
 }
 
-// UseFlags sets the two flags that decide how results come back, and waits until the controller goes by them.
+// UseFlags sets results-from and max-result-size, and waits until the controller uses them.
 func (n *Namespace) UseFlags(t *testing.T, from string, limit int64) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), Patience)
@@ -50,7 +50,7 @@ func (n *Namespace) UseFlags(t *testing.T, from string, limit int64) {
 	}
 }
 
-// AwaitFlags waits until a run says that want is in force for it.
+// AwaitFlags waits until a run reports that it uses the flags in want.
 func (n *Namespace) AwaitFlags(t *testing.T, want v1.FeatureFlags) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), Patience)
@@ -60,7 +60,7 @@ func (n *Namespace) AwaitFlags(t *testing.T, want v1.FeatureFlags) {
 	}
 }
 
-// Start creates a TaskRun and returns without waiting. When the test fails, everything about the run is printed.
+// Start creates a TaskRun and does not wait for it. If the test fails, everything about the run is printed.
 func (n *Namespace) Start(t *testing.T, spec v1.TaskRunSpec) *v1.TaskRun {
 	t.Helper()
 	run := &v1.TaskRun{Spec: spec}
@@ -78,7 +78,7 @@ func (n *Namespace) Start(t *testing.T, spec v1.TaskRunSpec) *v1.TaskRun {
 	return run
 }
 
-// Run creates a TaskRun and returns it once it has ended.
+// Run creates a TaskRun, waits until it has ended, and returns it.
 func (n *Namespace) Run(t *testing.T, spec v1.TaskRunSpec) *v1.TaskRun {
 	t.Helper()
 	run := n.Start(t, spec)
@@ -86,7 +86,7 @@ func (n *Namespace) Run(t *testing.T, spec v1.TaskRunSpec) *v1.TaskRun {
 	return run
 }
 
-// Task runs a Task that needs nothing.
+// Task runs a Task that needs no params or workspaces.
 func (n *Namespace) Task(t *testing.T, spec v1.TaskSpec) *v1.TaskRun {
 	t.Helper()
 	return n.Run(t, v1.TaskRunSpec{TaskSpec: &spec})
@@ -98,7 +98,7 @@ func (n *Namespace) Finish(t *testing.T, run *v1.TaskRun) {
 	n.Await(t, run, func(run *v1.TaskRun) bool { return run.Status.Done() })
 }
 
-// Await waits until a TaskRun is as done says.
+// Await waits until done returns true for a TaskRun.
 func (n *Namespace) Await(t *testing.T, run *v1.TaskRun, done func(*v1.TaskRun) bool) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), Patience)
@@ -108,7 +108,7 @@ func (n *Namespace) Await(t *testing.T, run *v1.TaskRun, done func(*v1.TaskRun) 
 	}
 }
 
-// Pipeline creates a PipelineRun and returns it once it has ended.
+// Pipeline creates a PipelineRun, waits until it has ended, and returns it.
 func (n *Namespace) Pipeline(t *testing.T, spec v1.PipelineRunSpec) *v1.PipelineRun {
 	t.Helper()
 	run := &v1.PipelineRun{Spec: spec}
@@ -136,7 +136,7 @@ func (n *Namespace) FinishPipeline(t *testing.T, run *v1.PipelineRun) {
 	}
 }
 
-// Child returns the TaskRun of a pipeline's task, found as clients do: by the reference in the status.
+// Child returns the TaskRun of a pipeline's task. It finds it as clients do, by the reference in the status.
 func (n *Namespace) Child(t *testing.T, run *v1.PipelineRun, task string) *v1.TaskRun {
 	t.Helper()
 	for _, reference := range run.Status.ChildReferences {
@@ -153,7 +153,7 @@ func (n *Namespace) Child(t *testing.T, run *v1.PipelineRun, task string) *v1.Ta
 	return nil
 }
 
-// Files makes a ConfigMap with the given files and returns the workspace "in" that holds them.
+// Files creates a ConfigMap with the given files, and returns a binding of the workspace "in" to it.
 func (n *Namespace) Files(t *testing.T, files map[string]string) v1.WorkspaceBinding {
 	t.Helper()
 	config := &corev1.ConfigMap{BinaryData: map[string][]byte{}}
@@ -180,7 +180,7 @@ func (n *Namespace) Pod(t *testing.T, run *v1.TaskRun) *corev1.Pod {
 	return pod
 }
 
-// AwaitPod waits until the pod of a TaskRun is as done says.
+// AwaitPod waits until done returns true for the pod of a TaskRun.
 func (n *Namespace) AwaitPod(t *testing.T, run *v1.TaskRun, done func(*corev1.Pod) bool) *corev1.Pod {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), Patience)
@@ -192,7 +192,7 @@ func (n *Namespace) AwaitPod(t *testing.T, run *v1.TaskRun, done func(*corev1.Po
 	return pod
 }
 
-// AwaitPodEnd waits until the pod of a TaskRun has ended, sidecars and all.
+// AwaitPodEnd waits until all containers of a TaskRun's pod have ended.
 func (n *Namespace) AwaitPodEnd(t *testing.T, run *v1.TaskRun) *corev1.Pod {
 	t.Helper()
 	return n.AwaitPod(t, run, func(pod *corev1.Pod) bool {

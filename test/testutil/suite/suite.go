@@ -1,5 +1,5 @@
-// Package suite is what the tests on a whole cluster share: the frame of a suite, a namespace in which a test starts runs
-// and waits for them, and what is printed of a run when its test fails.
+// Package suite holds what the tests on a whole cluster share: the main function of a suite, a namespace in which a test
+// starts runs and waits for them, and the output about a run when its test fails.
 package suite
 
 import (
@@ -17,14 +17,14 @@ import (
 	"github.com/sluice-ci/sluice/test/testutil/kube"
 )
 
-// Patience is how long a test waits for one run. A run takes seconds; a machine may be busy.
+// Patience is how long a test waits for one run. A run takes seconds, but a machine may be busy.
 const Patience = 90 * time.Second
 
-// Main runs the tests between a check that the cluster can run them and setting its feature flags back. It returns the
-// exit status. Up to parallel runs are under way at once, unless the command line says otherwise. What after finds wrong,
-// once all tests have run, is a failure, too.
+// Main checks that the cluster can run the tests, runs them, and restores the feature flags. It returns the exit status. Up
+// to parallel runs are active at the same time, unless the command line sets another number. An error of after, which is
+// called after all tests, is a failure, too.
 func Main(m *testing.M, parallel int, after ...func(context.Context, *kube.Cluster) error) int {
-	log.SetLogger(logr.Discard())                                           // the client's warnings are looked at with kubectl
+	log.SetLogger(logr.Discard())                                           // the tests check the client's warnings with kubectl
 	if err := flag.Set("test.parallel", fmt.Sprint(parallel)); err != nil { // m.Run reads the command line after this
 		return report(err)
 	}
@@ -44,7 +44,7 @@ func Main(m *testing.M, parallel int, after ...func(context.Context, *kube.Clust
 	return code
 }
 
-// prepare connects to a cluster that is ready, and reads its feature flags.
+// prepare connects to a cluster, waits until it is ready, and reads its feature flags.
 func prepare() (*kube.Cluster, map[string]string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), Patience)
 	defer cancel()
@@ -73,7 +73,7 @@ func verify(c *kube.Cluster, after []func(context.Context, *kube.Cluster) error)
 	return nil
 }
 
-// restore sets the feature flags back and deletes the namespaces of the tests.
+// restore restores the feature flags and deletes the namespaces of the tests.
 func restore(c *kube.Cluster, flags map[string]string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), Patience)
 	defer cancel()

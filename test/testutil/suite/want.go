@@ -9,13 +9,13 @@ import (
 	"github.com/sluice-ci/sluice/test/testutil/want"
 )
 
-// WantSucceeded stops the test unless the run ended well.
+// WantSucceeded stops the test unless the run succeeded.
 func WantSucceeded(t *testing.T, c *metav1.Condition) {
 	t.Helper()
 	want.Condition(t, c, metav1.ConditionTrue, v1.TaskRunReasonSucceeded)
 }
 
-// WantFailed stops the test unless the run failed with the reason, and fails it for each of words that the message does
+// WantFailed stops the test unless the run failed with the reason. It fails the test for each of words that the message does
 // not contain.
 func WantFailed(t *testing.T, c *metav1.Condition, reason string, words ...string) {
 	t.Helper()

@@ -1,4 +1,4 @@
-// Package want has what tests of different packages compare in the same way.
+// Package want holds comparisons that tests of several packages share.
 package want
 
 import (
@@ -8,7 +8,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// Condition stops the test unless got has the status and the reason, and fails it for each of parts that the message
+// Condition stops the test unless got has the status and the reason. It fails the test for each of parts that the message
 // does not contain.
 func Condition(tb testing.TB, got *metav1.Condition, status metav1.ConditionStatus, reason string, parts ...string) {
 	tb.Helper()

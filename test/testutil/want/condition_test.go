@@ -9,7 +9,7 @@ import (
 	"github.com/sluice-ci/sluice/test/testutil/want"
 )
 
-// recorder is a test that notes its failures instead of failing.
+// recorder is a test that records its failures instead of failing.
 type recorder struct {
 	testing.TB
 	failures int
@@ -37,14 +37,14 @@ func TestCondition(t *testing.T) {
 		failures int
 	}{
 		"Same": {
-			reason: "The message may hold more than its parts.",
+			reason: "The message may contain more than the parts.",
 			got:    failed,
 			status: metav1.ConditionFalse,
 			want:   "Failed",
 			parts:  []string{`"a"`, "code 3"},
 		},
 		"None": {
-			reason:   "A run that nothing is known of has no condition.",
+			reason:   "A run without a status has no condition.",
 			status:   metav1.ConditionFalse,
 			want:     "Failed",
 			failures: 1,
@@ -57,7 +57,7 @@ func TestCondition(t *testing.T) {
 			failures: 1,
 		},
 		"OtherReason": {
-			reason:   "The reason counts, and the message of another reason does not.",
+			reason:   "The message is not compared if the reason differs.",
 			got:      failed,
 			status:   metav1.ConditionFalse,
 			want:     "TaskRunTimeout",
@@ -65,7 +65,7 @@ func TestCondition(t *testing.T) {
 			failures: 1,
 		},
 		"MissingParts": {
-			reason:   "Each part that is missing is named.",
+			reason:   "Each missing part is named.",
 			got:      failed,
 			status:   metav1.ConditionFalse,
 			want:     "Failed",

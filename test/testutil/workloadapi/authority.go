@@ -1,5 +1,5 @@
-// Package workloadapi is a SPIFFE Workload API for tests: an authority that issues identities, and the server that hands
-// them out on a socket.
+// Package workloadapi is a SPIFFE Workload API for tests: an authority that issues identities, and the server that provides
+// them on a socket.
 package workloadapi
 
 import (
@@ -19,14 +19,14 @@ import (
 type Authority struct {
 	// Domain is the name of the trust domain.
 	Domain string
-	// Certificate is the authority's own.
+	// Certificate is the authority's own certificate.
 	Certificate *x509.Certificate
 
 	key    crypto.Signer
 	serial int64
 }
 
-// lifetime is how long an identity is valid, as those of SPIRE are.
+// lifetime is the validity of an identity, the same as with SPIRE.
 const lifetime = time.Hour
 
 // NewAuthority returns an authority that is valid from a day before now.
@@ -48,7 +48,7 @@ func NewAuthority(domain string, now time.Time) (*Authority, error) {
 
 // Identity is a certificate with its key.
 type Identity struct {
-	// Certificates begin with the identity's own.
+	// Certificates begin with the identity's own certificate.
 	Certificates []*x509.Certificate
 	Key          crypto.Signer
 }
@@ -62,8 +62,8 @@ func (i Identity) Chain() [][]byte {
 	return chain
 }
 
-// Issue returns an identity for a path that is valid from a minute before now, with an ECDSA key, and after changes to
-// what its certificate says.
+// Issue returns an identity for a path, with an ECDSA key. It is valid from one minute before now. changes are applied to the
+// certificate before it is signed.
 func (a *Authority) Issue(path string, now time.Time, change ...func(*x509.Certificate)) (Identity, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -72,7 +72,7 @@ func (a *Authority) Issue(path string, now time.Time, change ...func(*x509.Certi
 	return a.IssueFor(key, path, now, change...)
 }
 
-// IssueFor returns an identity likewise, for a key.
+// IssueFor returns an identity for a path and a given key; see Issue.
 func (a *Authority) IssueFor(key crypto.Signer, path string, now time.Time, change ...func(*x509.Certificate)) (Identity, error) {
 	a.serial++
 	template := &x509.Certificate{

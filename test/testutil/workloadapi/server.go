@@ -21,11 +21,11 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// Attest returns the paths of the identities of a process; none when it has none, now.
+// Attest returns the paths of the identities of a process, or none if it has none at this time.
 type Attest func(ctx context.Context, pid int) ([]string, error)
 
-// Everybody has these identities, whoever asks.
-func Everybody(paths ...string) Attest {
+// AnyProcess gives these identities to every process.
+func AnyProcess(paths ...string) Attest {
 	return func(context.Context, int) ([]string, error) { return paths, nil }
 }
 
@@ -42,32 +42,32 @@ type Server struct {
 	asked  int
 }
 
-// Serve serves identities of an authority on a socket that everybody may connect to, until Stop is called.
+// Serve serves identities of an authority on a socket, until Stop is called. Every process may connect.
 func Serve(socket string, authority *Authority, attest Attest) (*Server, error) {
 	listener, err := (&net.ListenConfig{}).Listen(context.Background(), "unix", socket)
 	if err != nil {
 		return nil, fmt.Errorf("cannot listen on %q: %w", socket, err)
 	}
 	if err := os.Chmod(socket, 0o777); err != nil {
-		return nil, errors.Join(fmt.Errorf("cannot open %q to everybody: %w", socket, err), listener.Close())
+		return nil, errors.Join(fmt.Errorf("cannot let all users connect to %q: %w", socket, err), listener.Close())
 	}
 	s := &Server{authority: authority, attest: attest, grpc: grpc.NewServer(), issued: map[string]*workload.X509SVID{}}
 	workload.RegisterSpiffeWorkloadAPIServer(s.grpc, s)
-	go func() { _ = s.grpc.Serve(peers{listener}) }() // it ends when it is stopped
+	go func() { _ = s.grpc.Serve(peers{listener}) }() // it returns when Stop is called
 	return s, nil
 }
 
-// Stop ends the server and all that it serves.
+// Stop stops the server and closes all its streams.
 func (s *Server) Stop() { s.grpc.Stop() }
 
-// Asked returns how often somebody has asked for identities.
+// Asked returns the number of requests for identities.
 func (s *Server) Asked() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.asked
 }
 
-// FetchX509SVID implements the Workload API: one answer, and then silence.
+// FetchX509SVID implements the Workload API: it sends one response and keeps the stream open.
 func (s *Server) FetchX509SVID(_ *workload.X509SVIDRequest, stream grpc.ServerStreamingServer[workload.X509SVIDResponse]) error {
 	paths, err := s.who(stream.Context())
 	if err != nil {
@@ -88,7 +88,7 @@ func (s *Server) FetchX509SVID(_ *workload.X509SVIDRequest, stream grpc.ServerSt
 	return nil
 }
 
-// FetchX509Bundles implements the Workload API likewise.
+// FetchX509Bundles implements the Workload API: it sends one response and keeps the stream open.
 func (s *Server) FetchX509Bundles(_ *workload.X509BundlesRequest, stream grpc.ServerStreamingServer[workload.X509BundlesResponse]) error {
 	if _, err := s.who(stream.Context()); err != nil {
 		return err
@@ -103,7 +103,8 @@ func (s *Server) FetchX509Bundles(_ *workload.X509BundlesRequest, stream grpc.Se
 	return nil
 }
 
-// who attests the process at the other end, as an agent does: by what the kernel says of it, and by nothing that it says.
+// who attests the process of the connection as an agent does: by the kernel's information about it, and not by what the
+// process sends.
 func (s *Server) who(ctx context.Context) ([]string, error) {
 	s.mu.Lock()
 	s.asked++
@@ -113,11 +114,11 @@ func (s *Server) who(ctx context.Context) ([]string, error) {
 	}
 	from, ok := peer.FromContext(ctx)
 	if !ok {
-		return nil, status.Error(codes.Internal, "nobody is at the other end")
+		return nil, status.Error(codes.Internal, "the connection has no peer process")
 	}
 	pid, err := strconv.Atoi(from.Addr.String())
 	if err != nil {
-		return nil, status.Errorf(codes.Internal, "%q is no process", from.Addr)
+		return nil, status.Errorf(codes.Internal, "%q is not a process", from.Addr)
 	}
 	paths, err := s.attest(ctx, pid)
 	if err != nil {
@@ -129,7 +130,7 @@ func (s *Server) who(ctx context.Context) ([]string, error) {
 	return paths, nil
 }
 
-// svid is the identity of a path, the same one for all that have it.
+// svid returns the identity of a path. All processes with this path get the same one.
 func (s *Server) svid(path string) (*workload.X509SVID, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -151,7 +152,7 @@ func (s *Server) svid(path string) (*workload.X509SVID, error) {
 	return s.issued[path], nil
 }
 
-// peers is a listener whose connections say, as their remote address, which process is at the other end.
+// peers is a listener whose connections have the peer's process number as their remote address.
 type peers struct{ net.Listener }
 
 // Accept implements net.Listener.
@@ -162,7 +163,7 @@ func (l peers) Accept() (net.Conn, error) {
 	}
 	unixConn, ok := conn.(*net.UnixConn)
 	if !ok {
-		return nil, errors.Join(errors.New("this is no unix socket"), conn.Close())
+		return nil, errors.Join(errors.New("the connection is not a unix socket"), conn.Close())
 	}
 	raw, err := unixConn.SyscallConn()
 	if err != nil {
@@ -188,7 +189,7 @@ type attested struct {
 // RemoteAddr implements net.Conn.
 func (c attested) RemoteAddr() net.Addr { return c.from }
 
-// process is the number of a process, as an address.
+// process is a process number as a network address.
 type process int32
 
 // Network implements net.Addr.
