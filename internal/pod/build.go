@@ -46,7 +46,7 @@ func Build(in Input) (*corev1.Pod, error) {
 		}
 		pod.Spec.Containers = append(pod.Spec.Containers, container)
 	}
-	in.Transport.AddTo(pod, b.plan())
+	in.Transport.AddTo(pod, b.layout())
 	addBudgets(pod)
 	defaultResources(pod, in.Settings.Resources)
 	if err := checkLimits(pod, in.Spec); err != nil {
@@ -93,8 +93,8 @@ type builder struct {
 	results []Result
 }
 
-func (b *builder) plan() Plan {
-	return Plan{
+func (b *builder) layout() Layout {
+	return Layout{
 		Steps: podpaths.StepContainers(b.Spec), Results: b.results, MaxResultSize: b.MaxResultSize,
 		Nonce: b.Nonce, Image: b.Image, Signatures: b.Signing != nil,
 	}

@@ -50,20 +50,20 @@ func messages(*Input) {}
 // reporting is a Transport that only tells the steps something.
 type reporting struct{}
 
-func (reporting) AddTo(p *corev1.Pod, plan Plan) {
-	if len(plan.Results) > 0 {
+func (reporting) AddTo(p *corev1.Pod, layout Layout) {
+	if len(layout.Results) > 0 {
 		AddStepArgs(p, "-report-results")
 	}
 }
 
-// container is a Transport that adds a container with everything that a plan has.
+// container is a Transport that adds a container with everything that a layout has.
 type container struct{}
 
-func (container) AddTo(p *corev1.Pod, plan Plan) {
+func (container) AddTo(p *corev1.Pod, layout Layout) {
 	p.Spec.Containers = append(p.Spec.Containers, corev1.Container{
-		Name: "sidecar-other", Image: plan.Image, Command: []string{ImageBinary},
-		Args:         append([]string{"other", plan.Nonce, strconv.FormatInt(plan.MaxResultSize, 10)}, plan.ResultArgs()...),
-		VolumeMounts: plan.ResultMounts(), SecurityContext: Restricted(),
+		Name: "sidecar-other", Image: layout.Image, Command: []string{ImageBinary},
+		Args:         append([]string{"other", layout.Nonce, strconv.FormatInt(layout.MaxResultSize, 10)}, layout.ResultArgs()...),
+		VolumeMounts: layout.ResultMounts(), SecurityContext: Restricted(),
 	})
 }
 

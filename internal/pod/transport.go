@@ -11,12 +11,12 @@ import (
 
 // Transport adds to a pod what carries the results of its steps to the controller.
 type Transport interface {
-	// AddTo adds to a pod that has all its steps. The same plan gives the same additions.
-	AddTo(p *corev1.Pod, plan Plan)
+	// AddTo adds to a pod that has all its steps. The same layout gives the same additions.
+	AddTo(p *corev1.Pod, layout Layout)
 }
 
-// Plan is what a Transport may know of a pod.
-type Plan struct {
+// Layout is what a Transport may know of a pod.
+type Layout struct {
 	// Steps are the names of the steps' containers, in order.
 	Steps []string
 	// Results that leave the pod.
@@ -33,9 +33,9 @@ type Plan struct {
 
 // ResultArgs declares the results, and where who carries them finds them, in the form that all roles of the in-pod binary
 // take.
-func (p Plan) ResultArgs() []string {
+func (l Layout) ResultArgs() []string {
 	var args []string
-	for _, r := range p.Results {
+	for _, r := range l.Results {
 		args = append(args, option("result", results.File{Declared: r.Declared, Path: r.sourcePath()}.String()))
 	}
 	return args
@@ -43,9 +43,9 @@ func (p Plan) ResultArgs() []string {
 
 // ResultDirs are the directories that results lie beneath, each once: that of the task's results, and those of the steps
 // that have results of their own.
-func (p Plan) ResultDirs() []string {
+func (l Layout) ResultDirs() []string {
 	var dirs []string
-	for _, r := range p.Results {
+	for _, r := range l.Results {
 		dir := podpaths.ResultsDir
 		if r.Step != OfTask {
 			dir = stepRunDir(r.Step)
@@ -58,12 +58,12 @@ func (p Plan) ResultDirs() []string {
 }
 
 // ResultMounts show a container the results and how the steps ended, and let it change neither.
-func (p Plan) ResultMounts() []corev1.VolumeMount {
+func (l Layout) ResultMounts() []corev1.VolumeMount {
 	var mounts []corev1.VolumeMount
-	if ofTask(p.Results) {
+	if ofTask(l.Results) {
 		mounts = append(mounts, corev1.VolumeMount{Name: resultsVolume, MountPath: podpaths.ResultsDir, ReadOnly: true})
 	}
-	for i := range p.Steps {
+	for i := range l.Steps {
 		mounts = append(mounts, corev1.VolumeMount{Name: runVolume(i), MountPath: stepRunDir(i), ReadOnly: true})
 	}
 	return mounts

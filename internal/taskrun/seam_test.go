@@ -23,8 +23,10 @@ import (
 // takes is this type, and one line where the methods are listed.
 type byAnnotation struct{ forgotten *[]types.NamespacedName }
 
-func (byAnnotation) AddTo(p *corev1.Pod, plan pod.Plan) {
-	p.Spec.Containers = append(p.Spec.Containers, corev1.Container{Name: "annotator", Image: plan.Image, VolumeMounts: plan.ResultMounts()})
+func (byAnnotation) AddTo(p *corev1.Pod, layout pod.Layout) {
+	p.Spec.Containers = append(p.Spec.Containers, corev1.Container{
+		Name: "annotator", Image: layout.Image, VolumeMounts: layout.ResultMounts(),
+	})
 }
 
 func (byAnnotation) Progress(run transport.Run) collect.Progress {

@@ -18,26 +18,26 @@ const maxTotal = results.ObjectLimit
 
 // AddTo adds the results sidecar. It is the last container, so that it does not delay the first step. For a task without
 // results it transports only how the steps ended.
-func (*Transport) AddTo(p *corev1.Pod, plan pod.Plan) {
-	args := []string{"results", "-nonce", plan.Nonce, "-run-dir", podpaths.RunDir}
-	for _, dir := range plan.ResultDirs() {
+func (*Transport) AddTo(p *corev1.Pod, layout pod.Layout) {
+	args := []string{"results", "-nonce", layout.Nonce, "-run-dir", podpaths.RunDir}
+	for _, dir := range layout.ResultDirs() {
 		args = append(args, "-results-dir", dir)
 	}
-	for _, step := range plan.Steps {
+	for _, step := range layout.Steps {
 		args = append(args, "-step", step)
 	}
-	args = append(args, plan.ResultArgs()...)
-	args = append(args, "-max-result-size", strconv.FormatInt(plan.MaxResultSize, 10),
+	args = append(args, layout.ResultArgs()...)
+	args = append(args, "-max-result-size", strconv.FormatInt(layout.MaxResultSize, 10),
 		"-max-total", strconv.FormatInt(maxTotal, 10))
-	if plan.Signatures {
+	if layout.Signatures {
 		args = append(args, signaturesArg)
 	}
 	p.Spec.Containers = append(p.Spec.Containers, corev1.Container{
 		Name:            podpaths.ResultsContainer,
-		Image:           plan.Image,
+		Image:           layout.Image,
 		Command:         []string{pod.ImageBinary},
 		Args:            args,
-		VolumeMounts:    plan.ResultMounts(),
+		VolumeMounts:    layout.ResultMounts(),
 		SecurityContext: pod.Restricted(),
 	})
 }

@@ -23,9 +23,9 @@ import (
 
 var update = flag.Bool("update", false, "write golden files instead of comparing with them")
 
-func plan(spec v1.TaskSpec) pod.Plan {
+func layout(spec v1.TaskSpec) pod.Layout {
 	spec.Steps = append(spec.Steps, v1.Step{Name: "two"})
-	return pod.Plan{
+	return pod.Layout{
 		Steps: podpaths.StepContainers(&spec), Results: pod.ResultsOf(&spec),
 		MaxResultSize: 100000, Nonce: "NONCE", Image: "registry.example/inpod@sha256:0000",
 	}
@@ -33,7 +33,7 @@ func plan(spec v1.TaskSpec) pod.Plan {
 
 func TestAddTo(t *testing.T) {
 	p := &corev1.Pod{}
-	(&Transport{}).AddTo(p, plan(v1.TaskSpec{
+	(&Transport{}).AddTo(p, layout(v1.TaskSpec{
 		Results: []v1.TaskResult{{Name: "digest", Type: v1.TypeString}, {Name: "images", Type: v1.TypeArray}},
 		Steps:   []v1.Step{{Name: "one"}},
 	}))
@@ -67,7 +67,7 @@ func TestAddTo(t *testing.T) {
 // TestAddToForStepResults: the sidecar looks only where results may be, also when the task itself has none.
 func TestAddToForStepResults(t *testing.T) {
 	p := &corev1.Pod{}
-	(&Transport{}).AddTo(p, plan(v1.TaskSpec{Steps: []v1.Step{{Name: "one", Results: []v1.StepResult{{Name: "r", Type: v1.TypeArray}}}}}))
+	(&Transport{}).AddTo(p, layout(v1.TaskSpec{Steps: []v1.Step{{Name: "one", Results: []v1.StepResult{{Name: "r", Type: v1.TypeArray}}}}}))
 	o, err := sidecar.ParseOptions(p.Spec.Containers[0].Args[1:], io.Discard)
 	if err != nil {
 		t.Fatal(err)
@@ -89,7 +89,7 @@ func TestAddToForStepResults(t *testing.T) {
 // TestAddToWithoutResults: the sidecar of a task without results reports how its steps end.
 func TestAddToWithoutResults(t *testing.T) {
 	p := &corev1.Pod{}
-	(&Transport{}).AddTo(p, plan(v1.TaskSpec{Steps: []v1.Step{{Name: "one"}}}))
+	(&Transport{}).AddTo(p, layout(v1.TaskSpec{Steps: []v1.Step{{Name: "one"}}}))
 	o, err := sidecar.ParseOptions(p.Spec.Containers[0].Args[1:], io.Discard)
 	if err != nil {
 		t.Fatal(err)

@@ -21,8 +21,8 @@ import (
 type Transport struct{}
 
 // AddTo adds the flag with which a step reports its results.
-func (Transport) AddTo(p *corev1.Pod, plan pod.Plan) {
-	if len(plan.Results) > 0 {
+func (Transport) AddTo(p *corev1.Pod, layout pod.Layout) {
+	if len(layout.Results) > 0 {
 		pod.AddStepArgs(p, "-report-results")
 	}
 }
