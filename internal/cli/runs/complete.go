@@ -20,7 +20,7 @@ func Complete(source cluster.Source, many bool) cobra.CompletionFunc {
 		if err != nil {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
-		prefix, typed := "", Reference{}
+		prefix, typed := "", FullName{}
 		if kind, _, found := strings.Cut(text, "/"); found {
 			prefix = kind + "/"
 			typed.Kind, _ = KindOf(kind)

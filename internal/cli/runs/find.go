@@ -22,13 +22,13 @@ const page = 50
 // Find reads the run that the user typed. If two runs have the name, of different kinds or (with -A) in different namespaces, the
 // error lists both. If no run has it, the error suggests similar names.
 func Find(ctx context.Context, c *cluster.Cluster, text string) (Run, error) {
-	reference, err := Parse(text)
+	wanted, err := Parse(text)
 	if err != nil {
 		return Run{}, err
 	}
 	var found []Run
-	for _, kind := range kindsOf(reference) {
-		some, err := find(ctx, c, kind, reference.Name)
+	for _, kind := range kindsOf(wanted) {
+		some, err := find(ctx, c, kind, wanted.Name)
 		if err != nil {
 			return Run{}, err
 		}
@@ -38,13 +38,13 @@ func Find(ctx context.Context, c *cluster.Cluster, text string) (Run, error) {
 	case 1:
 		return found[0], nil
 	case 0:
-		return Run{}, notFound(ctx, c, reference)
+		return Run{}, notFound(ctx, c, wanted)
 	default:
-		return Run{}, ambiguous(reference, found)
+		return Run{}, ambiguous(wanted, found)
 	}
 }
 
-func kindsOf(r Reference) []string {
+func kindsOf(r FullName) []string {
 	if r.Kind != "" {
 		return []string{r.Kind}
 	}
@@ -134,40 +134,40 @@ func Names(ctx context.Context, c *cluster.Cluster, kind string) ([]string, erro
 }
 
 // notFound returns an error with similar names. If the names cannot be read, it suggests none.
-func notFound(ctx context.Context, c *cluster.Cluster, reference Reference) error {
+func notFound(ctx context.Context, c *cluster.Cluster, wanted FullName) error {
 	var near []string
-	for _, kind := range kindsOf(reference) {
+	for _, kind := range kindsOf(wanted) {
 		names, err := Names(ctx, c, kind)
 		if err != nil {
 			continue
 		}
-		for _, name := range Near(reference.Name, names) {
-			near = append(near, Reference{Kind: kind, Name: name}.String())
+		for _, name := range Near(wanted.Name, names) {
+			near = append(near, FullName{Kind: kind, Name: name}.String())
 		}
 	}
 	what := "no run"
-	if reference.Kind != "" {
-		what = "no " + reference.Kind
+	if wanted.Kind != "" {
+		what = "no " + wanted.Kind
 	}
 	hints := []string{"sluice list shows the runs; -n NAMESPACE and -A search other namespaces"}
 	if len(near) > 0 {
 		hints = append([]string{"did you mean " + strings.Join(near[:min(nearest, len(near))], ", ") + "?"}, hints...)
 	}
-	return clierror.New(fmt.Sprintf("there is %s %q in %s", what, reference.Name, ScopeText(c)), hints...)
+	return clierror.New(fmt.Sprintf("there is %s %q in %s", what, wanted.Name, ScopeText(c)), hints...)
 }
 
-func ambiguous(reference Reference, found []Run) error {
+func ambiguous(wanted FullName, found []Run) error {
 	var choices []string
 	kinds := map[string]bool{}
 	for _, r := range found {
-		choices = append(choices, fmt.Sprintf("%s -n %s", r.Reference(), r.Namespace()))
+		choices = append(choices, fmt.Sprintf("%s -n %s", r.FullName(), r.Namespace()))
 		kinds[r.Kind()] = true
 	}
 	what := "namespaces"
 	if len(kinds) > 1 {
 		what = "kinds"
 	}
-	return clierror.New(fmt.Sprintf("%d runs of different %s have the name %q", len(found), what, reference.Name),
+	return clierror.New(fmt.Sprintf("%d runs of different %s have the name %q", len(found), what, wanted.Name),
 		"choose one: "+strings.Join(choices, ", or "))
 }
 

@@ -44,8 +44,8 @@ func (r Run) Name() string { return r.Object().GetName() }
 // Namespace of the run.
 func (r Run) Namespace() string { return r.Object().GetNamespace() }
 
-// Reference returns the unique reference of this run.
-func (r Run) Reference() Reference { return Reference{Kind: r.Kind(), Name: r.Name()} }
+// FullName returns the unique name of this run within its namespace.
+func (r Run) FullName() FullName { return FullName{Kind: r.Kind(), Name: r.Name()} }
 
 // Condition returns the condition Succeeded; nil until a controller has written it.
 func (r Run) Condition() *metav1.Condition {

@@ -13,33 +13,33 @@ func TestParse(t *testing.T) {
 	for name, tc := range map[string]struct {
 		reason string
 		text   string
-		want   Reference
+		want   FullName
 		bad    bool
 	}{
 		"Bare": {
 			reason: "A bare name is of either kind.",
 			text:   "build-1",
-			want:   Reference{Name: "build-1"},
+			want:   FullName{Name: "build-1"},
 		},
 		"Short": {
 			reason: "Short names are those of kubectl.",
 			text:   "tr/a",
-			want:   Reference{Kind: v1.KindTaskRun, Name: "a"},
+			want:   FullName{Kind: v1.KindTaskRun, Name: "a"},
 		},
 		"Plural": {
 			reason: "Plurals, too.",
 			text:   "pipelineruns/a",
-			want:   Reference{Kind: v1.KindPipelineRun, Name: "a"},
+			want:   FullName{Kind: v1.KindPipelineRun, Name: "a"},
 		},
 		"Group": {
 			reason: "kubectl create -o name prints the group.",
 			text:   "pipelinerun.tekton.dev/a",
-			want:   Reference{Kind: v1.KindPipelineRun, Name: "a"},
+			want:   FullName{Kind: v1.KindPipelineRun, Name: "a"},
 		},
 		"Case": {
 			reason: "Kinds as YAML spells them are taken.",
 			text:   "TaskRun/a",
-			want:   Reference{Kind: v1.KindTaskRun, Name: "a"},
+			want:   FullName{Kind: v1.KindTaskRun, Name: "a"},
 		},
 		"OtherKind": {
 			reason: "A pod is not a run.",

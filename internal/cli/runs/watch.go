@@ -153,7 +153,7 @@ func apply(r Run, tasks map[string]*v1.TaskRun, seen change) (Run, error) {
 }
 
 func deleted(r Run) error {
-	return clierror.New(fmt.Sprintf("%s was deleted while it was watched", r.Reference()))
+	return clierror.New(fmt.Sprintf("%s was deleted while it was watched", r.FullName()))
 }
 
 // watcher watches some objects of a kind.

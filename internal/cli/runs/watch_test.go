@@ -270,7 +270,7 @@ func TestFind(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(tc.want, r.Reference().String()); diff != "" {
+			if diff := cmp.Diff(tc.want, r.FullName().String()); diff != "" {
 				t.Errorf("%s (-want +got):\n%s", tc.reason, diff)
 			}
 		})

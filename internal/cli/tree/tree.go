@@ -25,7 +25,7 @@ type Node struct {
 
 // Of returns the tree of a run.
 func Of(s runs.Snapshot, now time.Time) Node {
-	root := Node{Name: s.Run.Reference().String(), State: s.Run.State(), Took: s.Run.Took(now), Note: noteOf(s.Run)}
+	root := Node{Name: s.Run.FullName().String(), State: s.Run.State(), Took: s.Run.Took(now), Note: noteOf(s.Run)}
 	if s.Run.TaskRun != nil {
 		root.Children = stepsOf(s.Run.TaskRun, now)
 		return root

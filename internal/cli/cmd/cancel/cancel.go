@@ -77,13 +77,13 @@ func (o *Options) run(ctx context.Context) error {
 	}
 	for _, r := range found {
 		if r.Done() {
-			o.Terminal.Notef("%s has already ended: %s", r.Reference(), r.State())
+			o.Terminal.Notef("%s has already ended: %s", r.FullName(), r.State())
 			continue
 		}
 		if err := o.cancel(ctx, c, r); err != nil {
 			return err
 		}
-		o.Terminal.Printf("%s is being cancelled\n", r.Reference())
+		o.Terminal.Printf("%s is being cancelled\n", r.FullName())
 	}
 	return nil
 }
@@ -92,9 +92,9 @@ func (o *Options) run(ctx context.Context) error {
 func (o *Options) allowed(r runs.Run) error {
 	switch {
 	case r.TaskRun != nil && (o.Finally || o.Stop):
-		return clierror.New(fmt.Sprintf("%s has no tasks of finally", r.Reference()), "--finally and --stop are for PipelineRuns")
+		return clierror.New(fmt.Sprintf("%s has no tasks of finally", r.FullName()), "--finally and --stop are for PipelineRuns")
 	case r.PipelineRun != nil && o.Message != "":
-		return clierror.New(fmt.Sprintf("%s cannot keep a message", r.Reference()), "--message is for TaskRuns")
+		return clierror.New(fmt.Sprintf("%s cannot keep a message", r.FullName()), "--message is for TaskRuns")
 	default:
 		return nil
 	}
@@ -106,7 +106,7 @@ func (o *Options) cancel(ctx context.Context, c *cluster.Cluster, r runs.Run) er
 		return err
 	}
 	if err := c.Client.Patch(ctx, r.Object(), client.RawPatch(types.MergePatchType, patch)); err != nil {
-		return fmt.Errorf("cannot cancel %s: %w", r.Reference(), err)
+		return fmt.Errorf("cannot cancel %s: %w", r.FullName(), err)
 	}
 	return nil
 }

@@ -90,9 +90,9 @@ func (o *Options) run(ctx context.Context) error {
 		// Delete in the background, so that the command does not wait for pods to end. Dependent objects are still deleted.
 		err := c.Client.Delete(ctx, r.Object(), client.PropagationPolicy(metav1.DeletePropagationBackground))
 		if client.IgnoreNotFound(err) != nil {
-			return fmt.Errorf("cannot delete %s: %w", r.Reference(), err)
+			return fmt.Errorf("cannot delete %s: %w", r.FullName(), err)
 		}
-		o.Terminal.Printf("%s deleted\n", r.Reference())
+		o.Terminal.Printf("%s deleted\n", r.FullName())
 	}
 	return nil
 }
@@ -155,7 +155,7 @@ func (o *Options) ask(found []runs.Run) error {
 			"use --yes to delete them without confirmation")
 	}
 	for _, r := range found {
-		o.Terminal.Notef("  %s", r.Reference())
+		o.Terminal.Notef("  %s", r.FullName())
 	}
 	fmt.Fprintf(o.Terminal.Err, "delete these %d runs, with their logs and results? [y/N] ", len(found))
 	answer, err := bufio.NewReader(o.Terminal.In).ReadString('\n')

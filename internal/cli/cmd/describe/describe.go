@@ -76,7 +76,7 @@ func (o *Options) run(ctx context.Context) error {
 		}
 		if snapshot.Run.State() == runs.Failed {
 			o.Terminal.Hintf("sluice explain %s shows the cause and what to do",
-				c.Typed(snapshot.Run.Reference().String(), snapshot.Run.Namespace()))
+				c.Typed(snapshot.Run.FullName().String(), snapshot.Run.Namespace()))
 		}
 		return nil
 	})
@@ -123,7 +123,7 @@ func factsOf(s runs.Snapshot, now time.Time) [][2]string {
 	r := s.Run
 	created := r.Object().GetCreationTimestamp()
 	facts := [][2]string{
-		{"Run", r.Reference().String()},
+		{"Run", r.FullName().String()},
 		{"Namespace", r.Namespace()},
 		{"Runs", definition(r)},
 		{"State", string(r.State())},

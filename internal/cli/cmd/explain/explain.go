@@ -68,7 +68,7 @@ func (o *Options) run(ctx context.Context) error {
 
 // WithLogs explains a run, with the last lines of each failed step. It leaves out a log that is unavailable.
 func WithLogs(ctx context.Context, c *cluster.Cluster, s runs.Snapshot) Explanation {
-	e := Explain(s, func(r runs.Run) string { return c.Typed(r.Reference().String(), r.Namespace()) })
+	e := Explain(s, func(r runs.Run) string { return c.Typed(r.FullName().String(), r.Namespace()) })
 	reader := &logreader.Reader{Pods: c.Kube.CoreV1()}
 	add := func(e *Explanation, name string) {
 		tr := s.Find(name)

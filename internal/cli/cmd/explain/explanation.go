@@ -82,7 +82,7 @@ func FailedStep(tr *v1.TaskRun) *v1.StepState {
 }
 
 func newExplanation(r runs.Run, typed func(runs.Run) string) Explanation {
-	e := Explanation{Run: r.Reference().String(), State: r.State(), Reason: r.Reason(), Message: r.Message()}
+	e := Explanation{Run: r.FullName().String(), State: r.State(), Reason: r.Reason(), Message: r.Message()}
 	pod := "POD"
 	if r.TaskRun != nil {
 		if r.TaskRun.Status.PodName != "" {

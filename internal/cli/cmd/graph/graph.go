@@ -145,7 +145,7 @@ func (o *Options) graph(ctx context.Context) (model.Graph, error) {
 	}
 	g, err := model.OfRun(snapshot, o.Now())
 	if err != nil {
-		return model.Graph{}, clierror.Hint(err, "sluice describe "+snapshot.Run.Reference().String()+" shows what it waits for")
+		return model.Graph{}, clierror.Hint(err, "sluice describe "+snapshot.Run.FullName().String()+" shows what it waits for")
 	}
 	return g, nil
 }

@@ -134,7 +134,7 @@ func belongs(r runs.Run) bool {
 // latest compares runs by creation time, latest first, and by name.
 func latest(a, b runs.Run) int {
 	return cmp.Or(b.Object().GetCreationTimestamp().Compare(a.Object().GetCreationTimestamp().Time),
-		cmp.Compare(a.Namespace(), b.Namespace()), cmp.Compare(a.Reference().String(), b.Reference().String()))
+		cmp.Compare(a.Namespace(), b.Namespace()), cmp.Compare(a.FullName().String(), b.FullName().String()))
 }
 
 // grid returns the table of runs.
@@ -148,7 +148,7 @@ func grid(found []runs.Run, namespaces bool, now time.Time) *table.Grid {
 		state := r.State()
 		created := r.Object().GetCreationTimestamp()
 		row := []table.Cell{
-			table.Text(r.Reference().String()), table.Painted(state.Color(), string(state)), table.Text(r.Reason()),
+			table.Text(r.FullName().String()), table.Painted(state.Color(), string(state)), table.Text(r.Reason()),
 			table.Text(runs.Age(runs.Between(&created, nil, now))), table.Text(runs.Spoken(r.Took(now))),
 		}
 		if namespaces {

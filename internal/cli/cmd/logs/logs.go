@@ -132,7 +132,7 @@ func (o *Options) run(ctx context.Context) error {
 // check returns an error if the run has no such task or step. It returns nil as long as the task may still start.
 func (o *Options) check(s runs.Snapshot) error {
 	if o.Task != "" && s.Run.TaskRun != nil {
-		return clierror.New("--task is for PipelineRuns, and "+s.Run.Reference().String()+" is a TaskRun", "--step NAME selects one of its steps")
+		return clierror.New("--task is for PipelineRuns, and "+s.Run.FullName().String()+" is a TaskRun", "--step NAME selects one of its steps")
 	}
 	if s.Run.PipelineRun == nil || o.Task == "" || s.Find(o.Task) != nil {
 		return nil
@@ -140,7 +140,7 @@ func (o *Options) check(s runs.Snapshot) error {
 	if !s.Run.Done() && o.Follow {
 		return nil // it may still start
 	}
-	return clierror.New(fmt.Sprintf("%s has run no task %q", s.Run.Reference(), o.Task), "it has run "+strings.Join(taskNames(s), ", "))
+	return clierror.New(fmt.Sprintf("%s has run no task %q", s.Run.FullName(), o.Task), "it has run "+strings.Join(taskNames(s), ", "))
 }
 
 func (o *Options) print(ctx context.Context, c *cluster.Cluster, s runs.Snapshot, printer *Printer) error {
@@ -157,9 +157,9 @@ func (o *Options) print(ctx context.Context, c *cluster.Cluster, s runs.Snapshot
 		}
 	}
 	if o.Failed && printer.Lines() == 0 {
-		o.Terminal.Notef("no failed step of %s has printed anything", s.Run.Reference())
+		o.Terminal.Notef("no failed step of %s has printed anything", s.Run.FullName())
 		if s.Run.State() == runs.Failed {
-			o.Terminal.Hintf("find the cause: sluice explain %s", c.Typed(s.Run.Reference().String(), s.Run.Namespace()))
+			o.Terminal.Hintf("find the cause: sluice explain %s", c.Typed(s.Run.FullName().String(), s.Run.Namespace()))
 		}
 	}
 	return nil

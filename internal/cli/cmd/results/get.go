@@ -77,7 +77,7 @@ func (o *GetOptions) get(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	reference := snapshot.Run.Reference().String()
+	reference := snapshot.Run.FullName().String()
 	all := resultview.Of(snapshot)
 	if o.Name == "" && o.JSON {
 		return o.getAll(resultview.NewChecker(c).Check(ctx, all), reference)
@@ -195,7 +195,7 @@ func replace(name string, data []byte) (err error) {
 
 // pick returns the result with the given name.
 func pick(all []resultview.Result, name string, r runs.Run, c *cluster.Cluster) (resultview.Result, error) {
-	reference := r.Reference().String()
+	reference := r.FullName().String()
 	names := make([]string, len(all))
 	for i, one := range all {
 		names[i] = one.Name

@@ -82,7 +82,7 @@ func (o *ListOptions) list(ctx context.Context) error {
 		return err
 	}
 	all := resultview.NewChecker(c).Check(ctx, resultview.Of(snapshot))
-	r := report{Run: snapshot.Run.Reference().String(), Results: all, Size: objectsize.Encoded(snapshot.Run.Object()), Limit: objectsize.Limit}
+	r := report{Run: snapshot.Run.FullName().String(), Results: all, Size: objectsize.Encoded(snapshot.Run.Object()), Limit: objectsize.Limit}
 	if r.Results == nil {
 		r.Results = []resultview.Result{}
 	}
@@ -107,6 +107,6 @@ func whyNone(r runs.Run, c *cluster.Cluster) string {
 	case r.Succeeded():
 		return ": no step wrote one"
 	default:
-		return ": it failed; find the cause: sluice explain " + c.Typed(r.Reference().String(), r.Namespace())
+		return ": it failed; find the cause: sluice explain " + c.Typed(r.FullName().String(), r.Namespace())
 	}
 }

@@ -47,7 +47,7 @@ func create(ctx context.Context, c *cluster.Cluster, object *unstructured.Unstru
 	case apierrors.IsAlreadyExists(err):
 		return runs.Run{}, clierror.New(fmt.Sprintf("%s %q already exists", object.GetKind(), name),
 			"let the server generate names: replace metadata.name by metadata.generateName: "+name+"-",
-			fmt.Sprintf("or delete the old one: sluice delete %s", runs.Reference{Kind: object.GetKind(), Name: name}))
+			fmt.Sprintf("or delete the old one: sluice delete %s", runs.FullName{Kind: object.GetKind(), Name: name}))
 	case err != nil:
 		return runs.Run{}, fmt.Errorf("cannot create %s %q: %w", object.GetKind(), name+object.GetGenerateName(), err)
 	}

@@ -168,7 +168,7 @@ func (o *Options) start(ctx context.Context, c *cluster.Cluster, p plan, params 
 		if err != nil {
 			return nil, err
 		}
-		o.Terminal.Notef("%s created in namespace %s", r.Reference(), r.Namespace())
+		o.Terminal.Notef("%s created in namespace %s", r.FullName(), r.Namespace())
 		started = append(started, r)
 	}
 	return started, nil
@@ -188,7 +188,7 @@ func (o *Options) ready(ctx context.Context, c *cluster.Cluster, object *unstruc
 func (o *Options) leave(started []runs.Run) error {
 	err := o.print(started)
 	for _, r := range started {
-		o.Terminal.Hintf("sluice logs %s -n %s -f", r.Reference(), r.Namespace())
+		o.Terminal.Hintf("sluice logs %s -n %s -f", r.FullName(), r.Namespace())
 	}
 	return err
 }
@@ -206,7 +206,7 @@ func (o *Options) print(all []runs.Run) error {
 	}
 	return o.Output.Write(o.Terminal.Out, object, func(io.Writer) error {
 		for _, r := range all {
-			o.Terminal.Printf("%s\n", r.Reference())
+			o.Terminal.Printf("%s\n", r.FullName())
 		}
 		return nil
 	})
@@ -222,7 +222,7 @@ func (o *Options) watchAll(ctx context.Context, c *cluster.Cluster, started []ru
 			return interrupted(o.Terminal, started)
 		}
 		if err != nil {
-			return clierror.Hint(err, "the run continues: sluice describe "+r.Reference().String())
+			return clierror.Hint(err, "the run continues: sluice describe "+r.FullName().String())
 		}
 		ended = append(ended, s.Run)
 		if o.Output == table.Table {
@@ -251,8 +251,8 @@ func interrupted(t *terminal.Terminal, started []runs.Run) error {
 	t.Notef("")
 	var hints []string
 	for _, r := range started {
-		at := r.Reference().String() + " -n " + r.Namespace()
-		t.Notef("interrupted; %s continues", r.Reference())
+		at := r.FullName().String() + " -n " + r.Namespace()
+		t.Notef("interrupted; %s continues", r.FullName())
 		hints = append(hints, "to follow it: sluice logs "+at+" -f", "to cancel it: sluice cancel "+at)
 	}
 	return &clierror.Error{Err: clierror.ErrQuiet, Hints: hints, Code: clierror.Interrupted}

@@ -35,7 +35,7 @@ func (o *Options) watch(ctx context.Context, c *cluster.Cluster, r runs.Run) (ru
 	var seen atomic.Bool
 	timer := time.AfterFunc(unseen, func() {
 		if !seen.Load() {
-			o.Terminal.Hintf("no controller has started %s yet; check whether there is one: sluice doctor", r.Reference())
+			o.Terminal.Hintf("no controller has started %s yet; check whether there is one: sluice doctor", r.FullName())
 		}
 	})
 	defer timer.Stop()
@@ -179,8 +179,8 @@ func (o *Options) finish(ctx context.Context, c *cluster.Cluster, s runs.Snapsho
 		explain.Print(o.Terminal, explain.WithLogs(ctx, c, s), "")
 		return
 	}
-	o.Terminal.Printf("%s after %s\n", o.Terminal.Paint(state.Color(), state.Mark()+" "+s.Run.Reference().String()+" succeeded"), took)
+	o.Terminal.Printf("%s after %s\n", o.Terminal.Paint(state.Color(), state.Mark()+" "+s.Run.FullName().String()+" succeeded"), took)
 	if len(resultview.Of(s)) > 0 {
-		o.Terminal.Hintf("sluice results get %s NAME -o FILE", c.Typed(s.Run.Reference().String(), s.Run.Namespace()))
+		o.Terminal.Hintf("sluice results get %s NAME -o FILE", c.Typed(s.Run.FullName().String(), s.Run.Namespace()))
 	}
 }

@@ -8,42 +8,42 @@ import (
 	"github.com/sluice-ci/sluice/internal/cli/clierror"
 )
 
-// Reference is a run on the command line: "taskrun/NAME", "pipelinerun/NAME", or only a name.
-type Reference struct {
+// FullName is a run on the command line: "taskrun/NAME", "pipelinerun/NAME", or only a name.
+type FullName struct {
 	// Kind is v1.KindTaskRun, v1.KindPipelineRun, or empty for either.
 	Kind string
 	// Name of the run.
 	Name string
 }
 
-// String returns the reference as a user types it.
-func (r Reference) String() string {
+// String returns the name as a user types it.
+func (r FullName) String() string {
 	if r.Kind == "" {
 		return r.Name
 	}
 	return strings.ToLower(r.Kind) + "/" + r.Name
 }
 
-// Parse parses a reference. It accepts short names and plurals, and a group after the kind, as in the output of
+// Parse parses the name of a run. It accepts short names and plurals, and a group after the kind, as in the output of
 // `kubectl create -o name`.
-func Parse(text string) (Reference, error) {
+func Parse(text string) (FullName, error) {
 	kind, name, found := strings.Cut(text, "/")
 	if !found {
 		kind, name = "", text
 	}
 	if name == "" || strings.Contains(name, "/") {
-		return Reference{}, clierror.New("cannot use "+quote(text)+" as a run",
+		return FullName{}, clierror.New("cannot use "+quote(text)+" as a run",
 			"a run is NAME, taskrun/NAME (tr/NAME) or pipelinerun/NAME (pr/NAME)")
 	}
 	if !found {
-		return Reference{Name: name}, nil
+		return FullName{Name: name}, nil
 	}
 	known, ok := KindOf(kind)
 	if !ok {
-		return Reference{}, clierror.New("cannot use "+quote(kind)+" in "+quote(text)+" as a kind of run",
+		return FullName{}, clierror.New("cannot use "+quote(kind)+" in "+quote(text)+" as a kind of run",
 			"taskrun/"+name+", pipelinerun/"+name+", or only "+name)
 	}
-	return Reference{Kind: known, Name: name}, nil
+	return FullName{Kind: known, Name: name}, nil
 }
 
 // KindOf parses the name of a kind like kubectl: singular, plural or short, with or without its group.
