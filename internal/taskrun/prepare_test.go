@@ -278,7 +278,7 @@ func TestGuardsInCEL(t *testing.T) {
 			reason:  "a verdict is true or false",
 			cel:     "'$(params.x)'",
 			value:   "a",
-			problem: "steps[0].when[0].cel: it yields",
+			problem: "steps[0].when[0].cel: it returns a value of type string, and must return true or false",
 		},
 		"Later": {
 			reason:  "what a step will produce is not known",
