@@ -2,6 +2,7 @@ package pipelinerun
 
 import (
 	"context"
+	"maps"
 	"strings"
 	"testing"
 
@@ -98,9 +99,7 @@ func TestRunsAreLabeled(t *testing.T) {
 				}
 			}
 			want := map[string]string{v1.AnnotationFinal: strings.Join(v1.FinalParts(), ",")}
-			for key, value := range tc.inherit {
-				want[key] = value
-			}
+			maps.Copy(want, tc.inherit)
 			if diff := cmp.Diff(want, child.Annotations); diff != "" {
 				t.Errorf("annotations of the TaskRun: -want +got:\n%s", diff)
 			}

@@ -146,7 +146,8 @@ func newModel(t *testing.T, name string, pr *v1.PipelineRun, disturbances int) *
 	if m.graph, err = dag.Build(m.spec.Tasks); err != nil {
 		t.Fatal(err)
 	}
-	m.visit(&world{pr: pr, children: map[string]*v1.TaskRun{}, deleted: map[string]bool{}, left: disturbances}, -1)
+	first := &world{pr: pr, children: map[string]*v1.TaskRun{}, deleted: map[string]bool{}, left: disturbances}
+	m.visit(first, -1)
 	return m
 }
 
@@ -163,7 +164,7 @@ func (m *model) visit(w *world, from int) {
 	}
 }
 
-func (m *model) find(w *world, format string, args ...any) {
+func (m *model) findf(w *world, format string, args ...any) {
 	m.findings = append(m.findings, m.name+": "+fmt.Sprintf(format, args...)+"\n  "+w.key())
 }
 
@@ -299,7 +300,7 @@ func (m *model) reconcile(w *world, f fault) (*world, Plan) {
 	after.pr.Status, _ = statusFor(w.pr.DeepCopy(), state, obs, plan, effect)
 	wake := wakeAfter(after.pr.Status, obs.Now, plan, effect)
 	if !after.pr.Status.Done() && after.key() == w.key() && wake == 0 && len(w.running()) == 0 {
-		m.find(w, "state %s has no action, nothing that wakes it, and no end", state)
+		m.findf(w, "state %s has no action, nothing that wakes it, and no end", state)
 	}
 	return after, plan
 }
@@ -321,7 +322,7 @@ func (m *model) create(before, after *world, plan Plan, f fault) []createResult 
 				all = append(all, createResult{waiting: "exceeded quota"})
 				continue
 			case exists && before.deleted[planned.Name]:
-				m.find(before, "TaskRun %s was recorded, and is created again", planned.Name)
+				m.findf(before, "TaskRun %s was recorded, and is created again", planned.Name)
 			case exists:
 				all = append(all, createResult{taskRun: existing})
 				continue
@@ -343,12 +344,12 @@ func (m *model) checkOrder(w *world, plan Plan, i int, planned *v1.TaskRun) {
 			return p.Task.Name == task && (s.Final && !p.Final || slices.Contains(variables.Dependencies(s.Task), task))
 		})
 		if parent {
-			m.find(w, "TaskRun %s starts while %s runs", planned.Name, other)
+			m.findf(w, "TaskRun %s starts while %s runs", planned.Name, other)
 		}
 	}
 	for _, p := range planned.Spec.Params {
 		if p.Name == "p" && !reflect.DeepEqual(p.Value, m.wants(w, s.Task.Name)) {
-			m.find(w, "TaskRun %s starts with %+v", planned.Name, p.Value)
+			m.findf(w, "TaskRun %s starts with %+v", planned.Name, p.Value)
 		}
 	}
 }
@@ -372,11 +373,11 @@ func (m *model) checkEnd(w *world) {
 	status := &w.pr.Status
 	for _, name := range w.running() {
 		if w.children[name].Spec.StatusMessage != v1.TaskRunGivenUpByPipelineRun {
-			m.find(w, "it has ended while %s runs", name)
+			m.findf(w, "it has ended while %s runs", name)
 		}
 	}
 	if len(status.Conditions) != 1 {
-		m.find(w, "it has ended with %+v", status.Conditions)
+		m.findf(w, "it has ended with %+v", status.Conditions)
 	}
 	if status.PipelineSpec == nil {
 		return // it was cancelled before it started
@@ -391,7 +392,7 @@ func (m *model) checkEnd(w *world) {
 	for _, tasks := range [][]v1.PipelineTask{m.spec.Tasks, m.spec.Finally} {
 		for i := range tasks {
 			if name := tasks[i].Name; ran[name] == (skipped[name] != "") {
-				m.find(w, "task %s ran: %v, and was skipped: %q", name, ran[name], skipped[name])
+				m.findf(w, "task %s ran: %v, and was skipped: %q", name, ran[name], skipped[name])
 			}
 		}
 	}
@@ -400,11 +401,11 @@ func (m *model) checkEnd(w *world) {
 		case "", v1.SkipReasonMissingResults, v1.SkipReasonRefused, v1.SkipReasonWhen:
 		case v1.SkipReasonTimedOut, v1.SkipReasonFinallyTimedOut:
 			if w.hour == 0 {
-				m.find(w, "task %s of finally was skipped in time: %s", m.spec.Finally[i].Name, reason)
+				m.findf(w, "task %s of finally was skipped in time: %s", m.spec.Finally[i].Name, reason)
 			}
 		default:
 			if w.pr.Spec.Status != v1.PipelineRunSpecStatusCancelled {
-				m.find(w, "task %s of finally was skipped: %s", m.spec.Finally[i].Name, reason)
+				m.findf(w, "task %s of finally was skipped: %s", m.spec.Finally[i].Name, reason)
 			}
 		}
 	}
@@ -421,7 +422,7 @@ func (m *model) checkOutcome(w *world) {
 		})
 		c := tr.Status.Condition()
 		if failed := w.deleted[name] || c == nil || c.Status == metav1.ConditionFalse && !ignored; succeeded && failed {
-			m.find(w, "it succeeded, and TaskRun %s did not", name)
+			m.findf(w, "it succeeded, and TaskRun %s did not", name)
 		}
 	}
 	if !succeeded {
@@ -432,9 +433,9 @@ func (m *model) checkOutcome(w *world) {
 		tr := w.children[childName(w.pr, task, -1)]
 		got := slices.IndexFunc(status.Results, func(r v1.PipelineRunResult) bool { return r.Name == declared.Name })
 		if written := tr != nil && len(tr.Status.Results) > 0; written && (got < 0 || status.Results[got].Value.String != "v") {
-			m.find(w, "it succeeded without result %s", declared.Name)
+			m.findf(w, "it succeeded without result %s", declared.Name)
 		} else if !written && got >= 0 {
-			m.find(w, "it has result %s, which was not written", declared.Name)
+			m.findf(w, "it has result %s, which was not written", declared.Name)
 		}
 	}
 }
@@ -458,7 +459,7 @@ func (m *model) checkWaysOut() {
 	}
 	for i, w := range m.worlds {
 		if !out[i] {
-			m.find(w, "the run does not end from here")
+			m.findf(w, "the run does not end from here")
 		}
 	}
 }

@@ -103,12 +103,12 @@ func TestPlanIsPure(t *testing.T) {
 			in := Inputs{Run: pr, Obs: obs, Evaluator: evaluator, Builder: newTaskRunBuilder(pr, obs), Loaded: newResults(nil)}
 			tasks, before := append([]TaskState(nil), obs.Tasks...), pr.DeepCopy()
 			one, two := plan(in, Plan{}), plan(in, Plan{})
-			if !reflect.DeepEqual(one, two) {
+			if !reflect.DeepEqual(one, two) { //nolint:govet // the errors in equal plans are equal, too
 				t.Errorf("want the same plan twice, got %+v and %+v", one, two)
 			}
 			in.Orphans = map[string][]Child{}
 			again := plan(in, one)
-			if !reflect.DeepEqual(one, two) {
+			if !reflect.DeepEqual(one, two) { //nolint:govet // the errors in equal plans are equal, too
 				t.Errorf("want a plan left as it is when it is continued, got %+v", one)
 			}
 			if again.Need != nil && again.Need.Orphans {

@@ -3,6 +3,7 @@ package validation
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
@@ -62,9 +63,9 @@ func (r *Report) Warn(path, value, message string) {
 
 // Findings returns what was added. After the context is done it is incomplete.
 func (r *Report) Findings() Findings {
-	found := Findings{Errors: r.Errors(), Warnings: r.warnings}
+	found := Findings{Errors: r.Errors(), Warnings: slices.Clip(r.warnings)}
 	if r.moreWarnings > 0 {
-		found.Warnings = append(r.warnings[:MaxWarnings:MaxWarnings], Warning{
+		found.Warnings = append(found.Warnings, Warning{
 			Field: "spec", Message: fmt.Sprintf("and %d more warnings; correct these and check again", r.moreWarnings),
 		})
 	}

@@ -53,9 +53,9 @@ func (e *ExpressionError) Error() string {
 
 // Holds reports whether all expressions are true; it is true without expressions. The error is an *ExpressionError of the
 // first expression that has one, unless an earlier expression is false.
-func (ev *Evaluator) Holds(expressions []v1.WhenExpression) (bool, error) {
+func (e *Evaluator) Holds(expressions []v1.WhenExpression) (bool, error) {
 	for i := range expressions {
-		holds, err := ev.holds(i, &expressions[i])
+		holds, err := e.holds(i, &expressions[i])
 		if err != nil || !holds {
 			return false, err
 		}
@@ -63,20 +63,20 @@ func (ev *Evaluator) Holds(expressions []v1.WhenExpression) (bool, error) {
 	return true, nil
 }
 
-func (ev *Evaluator) holds(i int, e *v1.WhenExpression) (bool, error) {
-	if e.CEL != "" {
-		return ev.evaluate(i, e.CEL)
+func (e *Evaluator) holds(i int, w *v1.WhenExpression) (bool, error) {
+	if w.CEL != "" {
+		return e.evaluate(i, w.CEL)
 	}
-	return slices.Contains(e.Values, e.Input) == (e.Operator == v1.WhenIn), nil
+	return slices.Contains(w.Values, w.Input) == (w.Operator == v1.WhenIn), nil
 }
 
 // evaluate compiles and runs an expression, or returns its remembered outcome: the expression has no variables, so its text
 // determines the outcome.
-func (ev *Evaluator) evaluate(i int, expression string) (bool, error) {
-	v, known := ev.remembered.get(expression)
+func (e *Evaluator) evaluate(i int, expression string) (bool, error) {
+	v, known := e.remembered.get(expression)
 	if !known {
-		v = ev.answer(expression)
-		ev.remembered.put(expression, v)
+		v = e.answer(expression)
+		e.remembered.put(expression, v)
 	}
 	if v.problem != "" {
 		return false, &ExpressionError{Index: i, Problem: v.problem}
@@ -90,7 +90,7 @@ type answer struct {
 	problem string
 }
 
-func (ev *Evaluator) answer(expression string) answer {
+func (e *Evaluator) answer(expression string) answer {
 	problem := func(format string, a ...any) answer {
 		return answer{problem: clipped(fmt.Sprintf(format, a...))}
 	}
@@ -105,11 +105,11 @@ func (ev *Evaluator) answer(expression string) answer {
 	case !closed && len(expression) > MaxStructure:
 		return problem("a string in it has no closing quote, or has an unknown escape")
 	}
-	ast, issues := ev.env.Compile(expression)
+	ast, issues := e.env.Compile(expression)
 	if err := issues.Err(); err != nil {
 		return problem("%v", err)
 	}
-	program, err := ev.env.Program(ast, cel.CostLimit(costLimit))
+	program, err := e.env.Program(ast, cel.CostLimit(costLimit))
 	if err != nil {
 		return problem("%v", err)
 	}

@@ -2,6 +2,7 @@ package credentials_test
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -96,12 +97,14 @@ func TestGitKeysByRepositoryAndHost(t *testing.T) {
 // TestURLsStayInTheirLine: whatever a URL is, the files have no line that it has brought along.
 func TestURLsStayInTheirLine(t *testing.T) {
 	dir := secrets{"one/username": "u", "one/password": "p", "one/ssh-privatekey": "k"}.write(t)
+	tries := 0
 	rapid.Check(t, func(r *rapid.T) {
 		kind := rapid.SampledFrom([]credentials.Kind{credentials.GitBasic, credentials.GitSSH}).Draw(r, "kind")
 		part := rapid.SampledFrom([]string{"a", "/", ":", "@", "\n", "\"]", "[x]", " ", "\t", "#", "\\", "22", "://", ".git"})
 		url := strings.Join(rapid.SliceOfN(part, 1, 8).Draw(r, "url"), "")
-		into, err := os.MkdirTemp(dir, "files")
-		if err != nil {
+		into := filepath.Join(dir, fmt.Sprintf("files-%d", tries))
+		tries++
+		if err := os.Mkdir(into, 0o700); err != nil {
 			r.Fatal(err)
 		}
 		c := credentials.Credential{Kind: kind, Secret: "one", URL: url}

@@ -38,7 +38,7 @@ type Node struct {
 	Runs int `json:"runs,omitempty"`
 }
 
-// Edge: To waits for From. Both are positions of nodes.
+// Edge says that To waits for From. Both are positions of nodes.
 type Edge struct {
 	From int `json:"from"`
 	To   int `json:"to"`
