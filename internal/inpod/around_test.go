@@ -308,7 +308,7 @@ func TestBreakpointIsCancelled(t *testing.T) {
 	p.recorded(1, 5, frame.ReasonError)
 }
 
-// home makes a container's home directory one of the pod's. No test of credentials may do without.
+// home makes a home directory of the pod that of a container. Every test of credentials needs it.
 func (p *pod) home(user func(*exec.Cmd)) func(*exec.Cmd) {
 	return func(cmd *exec.Cmd) {
 		withEnv("HOME=" + p.path("home"))(cmd)
@@ -318,7 +318,7 @@ func (p *pod) home(user func(*exec.Cmd)) func(*exec.Cmd) {
 
 func asItIs(*exec.Cmd) {}
 
-// shared makes directories that everybody can write to.
+// shared creates directories to which all users can write.
 func (p *pod) shared(dirs ...string) {
 	p.t.Helper()
 	for _, dir := range dirs {

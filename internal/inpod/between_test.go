@@ -30,7 +30,7 @@ func when(t *testing.T, input, operator string, values ...string) string {
 	return "-when=" + string(b)
 }
 
-// produce runs a first step that leaves results of its own.
+// produce runs a first step that writes its own results.
 func (p *pod) produce(results map[string]string) {
 	p.t.Helper()
 	var text strings.Builder
@@ -111,7 +111,7 @@ func TestResultsBetweenStepsFail(t *testing.T) {
 			typ:     "array",
 			part:    "[0]",
 			command: []string{"echo", "TOKEN"},
-			says:    []string{"step-0.r", "no JSON array"},
+			says:    []string{"step-0.r", "not a JSON array"},
 		},
 		"Element": {
 			reason:  "An element is there.",
@@ -174,7 +174,7 @@ func TestWhen(t *testing.T) {
 		when(t, "a", "notin", "b", "a"),
 	}, "touch", "ran", "TOKEN")
 	c.exit(0)
-	if s := p.recorded(1, 0, frame.ReasonSkipped); s.Message != "when[1] does not hold" || !s.StartedAt.IsZero() || s.FinishedAt.IsZero() {
+	if s := p.recorded(1, 0, frame.ReasonSkipped); s.Message != "when[1] is false" || !s.StartedAt.IsZero() || s.FinishedAt.IsZero() {
 		t.Errorf("the record of the step that was skipped: %+v", s)
 	}
 	p.step(2, []string{when(t, "", "notin")}, "touch", "last").exit(0)
@@ -183,7 +183,7 @@ func TestWhen(t *testing.T) {
 	}
 }
 
-// A step that did not run has left no results of its own, and that is no problem, whatever kept it from running.
+// A step that did not run has no results, and that is not a problem, whatever kept it from running.
 func TestOwnResultsOfStepThatDidNotRun(t *testing.T) {
 	for name, tc := range map[string]struct {
 		flags   []string

@@ -117,7 +117,7 @@ func TestForgedEndRunsOn(t *testing.T) {
 			p.runsOn(0, second, sidecar)
 			must(t, os.WriteFile(p.path("go"), []byte("\n"), 0o600))
 			first.exit(tc.code)
-			first.complained("record of its own end")
+			first.complained("wrote a record of its end")
 			second.exit(frame.SkippedExitCode)
 			sidecar.exit(0)
 			if p.exists("second") {
@@ -161,7 +161,7 @@ func TestBackgroundEndsWithTheStep(t *testing.T) {
 				}, p.stepArgs(0, p.script(tc.leaves+"\nwhile [ ! -e alive ]; do :; done"))...)
 				c.exit(0)
 				p.recorded(0, 0, frame.ReasonCompleted)
-				c.complained("killed what the command left running")
+				c.complained("killed the processes that the command left running")
 				if strings.Contains(c.stderr.String(), "background") {
 					t.Errorf("%s\nit says: %s", tc.reason, &c.stderr)
 				}
@@ -173,8 +173,8 @@ func TestBackgroundEndsWithTheStep(t *testing.T) {
 	}
 }
 
-// What a step leaves in the background has time to end by itself, so that what the command writes through it is whole. A
-// shell does not wait for a process substitution.
+// Background processes of a step have time to end on their own, so that output that the command writes through them is
+// complete. A shell does not wait for a process substitution.
 func TestBackgroundEndsByItself(t *testing.T) {
 	const (
 		tries = 20
@@ -220,14 +220,14 @@ func TestBackgroundEndsByItself(t *testing.T) {
 					}, p.stepArgs(0, append(p.script(tc.script), tc.flags...))...)
 					c.exit(0)
 					p.recorded(0, 0, frame.ReasonCompleted)
-					if strings.Contains(c.stderr.String(), "killed what the command left running") {
+					if strings.Contains(c.stderr.String(), "killed the processes that the command left running") {
 						// A machine that is busy with other tests may take its time for a try, and not for each.
 						if slow++; slow == tries {
 							t.Fatalf("%s\nit says: %s", tc.reason, &c.stderr)
 						}
 						continue
 					}
-					// What it is not told of is whole, each time.
+					// A result without a warning is complete, each time.
 					if got := p.read("results", "digest"); got != "whole\n" {
 						t.Fatalf("%s\nthe result is %q; the step says: %s", tc.reason, got, &c.stderr)
 					}

@@ -22,7 +22,7 @@ import (
 // mostKiB is how much memory the results sidecar may take, in KiB, whatever lies where results are expected.
 const mostKiB = 8 << 10
 
-// watchedSidecar is a results sidecar that runs as nobody and whose memory is looked at until it ends.
+// watchedSidecar is a results sidecar with an unprivileged user, whose memory is measured until it ends.
 type watchedSidecar struct {
 	*container
 	read *os.File

@@ -1,4 +1,4 @@
-// Package inpod is the command line of the in-pod binary: which role it plays, and with how much memory.
+// Package inpod is the command line of the in-pod binary. It selects the role and the memory settings.
 package inpod
 
 import (
@@ -23,44 +23,44 @@ import (
 const (
 	exitOK      = 0
 	exitFailure = 1
-	// exitUsage is for arguments that make no sense.
+	// exitUsage is for invalid arguments.
 	exitUsage = 2
 )
 
-// gcPercent lets the heap grow by a half between collections. The heap is a few hundred kilobytes, or the largest
-// value that is being emitted; the default would let it double.
+// gcPercent lets the heap grow by half between collections. The heap is a few hundred kilobytes, or the largest result that
+// is being sent. By default it would double.
 const gcPercent = 50
 
-// sidecarMemory is from how much memory on, in bytes, the results sidecar collects garbage as often as it takes: the
-// largest value, the compressor and the runtime take less.
+// sidecarMemory is the memory in bytes above which the results sidecar collects garbage as often as necessary. The largest
+// value, the compressor and the runtime need less.
 const sidecarMemory = 4 << 20
 
 const usage = `usage: inpod ROLE ARGUMENTS
   entrypoint [flags] -- COMMAND [ARGUMENTS]   run a step in its container
-  results [flags]                             be the results sidecar
-  copy FILE                                   put this binary at FILE
+  results [flags]                             run the results sidecar
+  copy FILE                                   copy this binary to FILE
 `
 
 // Program is the in-pod binary.
 type Program struct {
-	// Signer signs results; nil in the binary that cannot.
+	// Signer signs results; nil in the binary without signatures.
 	Signer entrypoint.Signer
 }
 
-// Main is the Main of a Program that cannot sign.
+// Main is the Main of a Program without a Signer.
 func Main(args []string, stdout, stderr io.Writer) int { return Program{}.Main(args, stdout, stderr) }
 
-// Main plays the role that args (the program's name, then its arguments) say, and returns the exit code.
+// Main runs the role in args (the program's name, then its arguments), and returns the exit code.
 func (p Program) Main(args []string, stdout, stderr io.Writer) int {
-	// There is nothing to do at the same time: one processor needs fewer threads and smaller caches. Set here and not
-	// by the environment, which is the step's.
+	// Nothing runs concurrently, and one processor needs fewer threads and smaller caches. It is set here and not by the
+	// environment, which belongs to the step.
 	runtime.GOMAXPROCS(1)
 	debug.SetGCPercent(gcPercent)
 	if answer, dir, ok := breakpoint.Command(args[0]); ok {
 		return outcome(stderr, breakpoint.Give(dir, answer))
 	}
 	if len(args) < 2 {
-		return misused(stderr, errors.New("which role?"))
+		return misused(stderr, errors.New("the role is missing"))
 	}
 	role, rest := args[1], args[2:]
 	switch role {
@@ -82,7 +82,7 @@ func (p Program) Main(args []string, stdout, stderr io.Writer) int {
 		return outcome(stderr, sidecar.Run(ctx, stdout, o))
 	case "copy":
 		if len(rest) != 1 {
-			return misused(stderr, errors.New("copy takes one file"))
+			return misused(stderr, errors.New("copy needs one file"))
 		}
 		return outcome(stderr, copySelf(rest[0]))
 	}
@@ -93,7 +93,7 @@ func misused(stderr io.Writer, err error) int {
 	if errors.Is(err, flag.ErrHelp) {
 		return exitOK
 	}
-	_, _ = fmt.Fprintf(stderr, "inpod: %v\n%s", err, usage) // there is no other place to say it
+	_, _ = fmt.Fprintf(stderr, "inpod: %v\n%s", err, usage) // a failed write to stderr cannot be reported
 	return exitUsage
 }
 
@@ -101,13 +101,13 @@ func outcome(stderr io.Writer, err error) int {
 	if err == nil {
 		return exitOK
 	}
-	_, _ = fmt.Fprintf(stderr, "inpod: %v\n", err) // there is no other place to say it
+	_, _ = fmt.Fprintf(stderr, "inpod: %v\n", err) // a failed write to stderr cannot be reported
 	return exitFailure
 }
 
-// copySelf puts the running binary at path, whole or not at all, executable for everybody.
+// copySelf copies the running binary to path atomically, executable for all users.
 func copySelf(path string) (err error) {
-	from, err := os.Open("/proc/self/exe") //nolint:forbidigo // no other container has a part in what runs
+	from, err := os.Open("/proc/self/exe") //nolint:forbidigo // no other container can change the running binary
 	if err != nil {
 		return fmt.Errorf("cannot open the running binary: %w", err)
 	}

@@ -21,7 +21,7 @@ func TestUsage(t *testing.T) {
 	}{
 		"NoRole": {
 			code: 2,
-			says: "which role",
+			says: "the role is missing",
 		},
 		"UnknownRole": {
 			args: []string{"sing"},
@@ -124,7 +124,7 @@ func TestCopy(t *testing.T) {
 	}
 }
 
-// A user's sidecar that ends by itself stays until it is asked to end, and tells how it ended.
+// A user's sidecar whose command ends stays until it is stopped, and records how the command ended.
 func TestStay(t *testing.T) {
 	for name, tc := range map[string]struct {
 		script string
@@ -142,7 +142,7 @@ func TestStay(t *testing.T) {
 			p.recorded(0, tc.code, tc.reason)
 			c.signal(syscall.SIGTERM)
 			c.exit(tc.code)
-			c.complained("ended by itself", "exit code "+itoa(tc.code))
+			c.complained("keeps running until the pod ends", "exit code "+itoa(tc.code))
 		})
 	}
 }
@@ -168,7 +168,7 @@ func TestStayCannotStart(t *testing.T) {
 	p.recorded(0, 127, frame.ReasonStartError)
 	c.signal(syscall.SIGINT)
 	c.exit(127)
-	c.complained("no-such-tool", "ended by itself")
+	c.complained("no-such-tool", "keeps running until the pod ends")
 }
 
 // As the first process of its container, the entrypoint reaps processes that lost their parent.

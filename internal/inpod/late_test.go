@@ -14,7 +14,7 @@ import (
 // first process of its namespace.
 func sharingProcesses(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{} }
 
-// nobodySharingProcesses makes a container that of nobody, whose /proc has its own processes.
+// This makes a container run with an unprivileged user, and with its own processes in /proc.
 func nobodySharingProcesses(cmd *exec.Cmd) {
 	sharingProcesses(cmd)
 	asNobody(cmd)
@@ -164,7 +164,7 @@ func TestKilledProcessWithoutAResult(t *testing.T) {
 				c := p.startWith(change, p.stepArgs(0, append(append(p.script(tc.script), p.result("digest")), tc.flags...))...)
 				c.exit(0)
 				p.recorded(0, 0, frame.ReasonCompleted)
-				c.complained("killed what the command left running")
+				c.complained("killed the processes that the command left running")
 				if got := p.read("results", "digest"); got != "whole\n" {
 					t.Errorf("%s\nthe result is %q", tc.reason, got)
 				}
@@ -203,7 +203,7 @@ func TestKilledAtAnyMoment(t *testing.T) {
 						continue
 					}
 					if !p.exists("results", "digest") {
-						continue // it is absent, and whoever needs it does not start
+						continue // it is absent, and a step that needs it does not start
 					}
 					if got := p.read("results", "digest"); got != "whole\n" {
 						t.Fatalf("%s\nthe step is green, and the result is %q; the step says: %s", tc.reason, got, &c.stderr)
@@ -233,13 +233,13 @@ func TestResultOfAnotherUser(t *testing.T) {
 			reason: "One that does not.",
 			script: "sleep 600 &",
 			code:   0,
-			says:   "killed what the command left running",
+			says:   "killed the processes that the command left running",
 		},
 		"Hidden": {
 			reason: "One that does not let anyone look.",
 			script: "./hidden 600 & while [ -r /proc/$!/fd ] && ls /proc/$!/fd; do :; done",
 			code:   1,
-			says:   "it cannot be found out whether",
+			says:   "cannot determine whether",
 		},
 	}
 	for name, tc := range cases {

@@ -25,7 +25,7 @@ func TestMain(m *testing.M) {
 	os.Exit(func() int {
 		dir, err := os.MkdirTemp("", "inpod")
 		if err == nil {
-			err = os.Chmod(dir, 0o755) // some containers run as nobody
+			err = os.Chmod(dir, 0o755) // some containers run as an unprivileged user
 		}
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
@@ -95,8 +95,8 @@ func (p *pod) result(name string) string {
 	return "-result=" + name + ":string=" + p.path("results", name)
 }
 
-// container is a process that plays a container: it is the first process of a process namespace of its own, so that
-// whatever it leaves behind ends with it. That takes root, or a kernel that lets others have a user namespace.
+// container is a process that plays a container. It is the first process of a separate process namespace, so that all its
+// processes end with it. That needs root, or a kernel that lets other users have a user namespace.
 type container struct {
 	t              *testing.T
 	cmd            *exec.Cmd

@@ -62,8 +62,8 @@ func TestRunDirectoryIsMissing(t *testing.T) {
 	}
 }
 
-// A step that completed and cannot tell the others so has not completed: the next one does not run, and a run whose
-// messages speak of a completed step and a skipped one could be taken for green.
+// A step that completed but cannot post that has not completed: the next one does not run, and a run whose messages are about
+// a completed step and a skipped one could count as successful.
 func TestEndCannotBePosted(t *testing.T) {
 	p := newPod(t, 1)
 	c := p.step(0, append(p.reporting(0, "a"), p.script("echo -n 1 > results/a; rm -r run/0")...))
@@ -93,7 +93,7 @@ func TestForgedMessage(t *testing.T) {
 	}
 }
 
-// The first step tells of all that is there in the end: nobody else can have told of it.
+// The first step reports all results that exist at its end, because no other step can have reported them.
 func TestFirstStepTellsOfAllResults(t *testing.T) {
 	p := newPod(t, 1)
 	must(t, os.WriteFile(p.path("results", "planted"), []byte("here before"), 0o600), os.Mkdir(p.path("results", "folder"), 0o700))
@@ -120,7 +120,7 @@ func TestUnreadableBeforeAndAfter(t *testing.T) {
 	}
 }
 
-// A step that closes its run directory hides how it ended: then that is what is told, and nobody waits for it.
+// A step that closes its run directory hides how it ended. Its record says so, and no observer waits for it.
 func TestRunDirectoryIsClosed(t *testing.T) {
 	p := reachable(t)
 	sidecar := p.startWith(asNobody, p.sidecarArgs(1, "a")...)
@@ -146,7 +146,7 @@ func TestRunDirectoryIsHiddenFromNextStep(t *testing.T) {
 	p.step(0, p.script("chmod 707 run/0")).exit(0) // the group, which is root's, sees nothing
 	c := p.startWith(as(0), p.stepArgs(1, nil, "true")...)
 	c.exit(126)
-	c.complained("cannot see how the step before ended")
+	c.complained("cannot read how the previous step ended")
 	sidecar.exit(0)
 	want := []frame.Record{frame.Intro{
 		Version: 1,
@@ -198,8 +198,8 @@ func TestForgedRecord(t *testing.T) {
 	}
 }
 
-// What changes after a step's end and before the next one begins, as by a process that could not be ended, is told by the
-// next step: otherwise no message would have it, and the run would be green with an old value, or with none.
+// Changes after a step's end and before the start of the next one, as by a process that could not be ended, are reported by
+// the next step. Otherwise no message would have them, and the run would succeed with an old value, or with none.
 func TestChangeBetweenSteps(t *testing.T) {
 	value := func(text string) []frame.Result {
 		return []frame.Result{{Name: "a", Value: []byte(text), SHA256: sha256.Sum256([]byte(text))}}

@@ -23,10 +23,10 @@ import (
 	"github.com/sluice-ci/sluice/internal/results/termination"
 )
 
-// nobody is a user that owns nothing: the sidecar does not run as the user of the steps.
+// This user owns nothing: the sidecar does not run as the user of the steps.
 const nobody = 65534
 
-// asNobody makes a container run as nobody.
+// asNobody makes a container run as that user.
 func asNobody(cmd *exec.Cmd) {
 	cmd.SysProcAttr.Credential = &syscall.Credential{Uid: nobody, Gid: nobody}
 }
@@ -75,7 +75,7 @@ func result(name, value string) frame.Result {
 	return frame.Result{Name: name, Type: "string", Value: []byte(value)}
 }
 
-// reachable returns a pod whose directory the user nobody can enter, which other tests' are not.
+// reachable returns a pod whose directory that user can enter, unlike those of other tests.
 func reachable(t *testing.T) *pod {
 	t.Helper()
 	p := newPod(t, 3)
@@ -106,7 +106,7 @@ func TestPod(t *testing.T) {
 	}
 }
 
-// A file that the sidecar may not read is told.
+// A file that the sidecar may not read is reported.
 func TestUnreadableResult(t *testing.T) {
 	p := reachable(t)
 	must(t, os.WriteFile(p.path("results", "locked"), []byte("x"), 0o000))
@@ -200,7 +200,7 @@ func peakKiB(t *testing.T, pid int) int {
 	return 0
 }
 
-// Asked to end while a step runs, the sidecar tells what there is.
+// A sidecar that is stopped while a step runs reports what there is.
 func TestSidecarIsAskedToEnd(t *testing.T) {
 	p := newPod(t, 1)
 	must(t, os.WriteFile(p.path("results", "r"), []byte("kept"), 0o600))
@@ -261,7 +261,7 @@ func TestTerminationMessages(t *testing.T) {
 	}
 }
 
-// Results that do not fit into the message are told; the step itself has not failed.
+// Results that do not fit in the message are reported; the step itself has not failed.
 func TestTerminationBudget(t *testing.T) {
 	p := newPod(t, 1)
 	must(t, os.WriteFile(p.path("value"), []byte(noise(2000)), 0o600))

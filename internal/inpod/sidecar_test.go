@@ -37,8 +37,8 @@ func (p *pod) sidecarMessage() frame.Step {
 	return m.Step
 }
 
-// A sidecar that was killed, or that ended by itself, is not run again when its container is started again; what became
-// of it is told.
+// A sidecar that was killed, or whose command ended, does not run again when its container is restarted. How it ended is
+// recorded.
 func TestSidecarIsNotRestarted(t *testing.T) {
 	cases := map[string]struct {
 		reason string
@@ -80,7 +80,7 @@ func TestSidecarIsNotRestarted(t *testing.T) {
 			})
 			c.signal(syscall.SIGTERM)
 			c.exit(tc.code)
-			c.complained("ended by itself", "exit code "+itoa(tc.code))
+			c.complained("keeps running until the pod ends", "exit code "+itoa(tc.code))
 			if got := p.sidecarMessage(); got.Reason != tc.want || got.ExitCode != tc.code {
 				t.Errorf("%s\nmessage %+v", tc.reason, got)
 			}

@@ -74,7 +74,7 @@ func TestForgedEnd(t *testing.T) {
 	}
 }
 
-// When an entrypoint is killed, the next one does not wait for ever.
+// When an entrypoint is killed, the next one does not wait forever.
 func TestKilledEntrypoint(t *testing.T) {
 	p := newPod(t, 2)
 	second := p.step(1, nil, "touch", "ran")
@@ -329,7 +329,7 @@ func TestPath(t *testing.T) {
 	}
 }
 
-// childrenOf returns all processes whose parent is a container's first one, ended ones that nobody reaped included.
+// childrenOf returns all processes whose parent is a container's first one, also ended ones that were not reaped.
 func (p *pod) childrenOf(c *container) []int {
 	p.t.Helper()
 	threads, err := filepath.Glob(filepath.Join("/proc", itoa(c.cmd.Process.Pid), "task", "*", "children"))

@@ -1,5 +1,4 @@
-// Package breakpoint holds a step until its user says how to go on, by one of the commands that lie in the step's
-// container for that.
+// Package breakpoint pauses a step until its user runs one of the commands for that in the step's container.
 package breakpoint
 
 import (
@@ -15,21 +14,21 @@ import (
 	"github.com/sluice-ci/sluice/internal/inpod/securefile"
 )
 
-// Dir is where the folders scripts and info are in a step's container.
+// Dir is the directory of the folders scripts and info in a step's container.
 const Dir = "/tekton/debug"
 
-// Answer is what a user says at a breakpoint, and the name of the command that says it.
+// Answer is a user's answer at a breakpoint, and the name of its command.
 type Answer string
 
 // The answers: two for each kind of breakpoint.
 const (
-	// Continue takes a step that failed for one that may.
+	// Continue treats a failed step as one that may fail.
 	Continue Answer = "debug-continue"
-	// FailContinue lets a step that failed be failed.
+	// FailContinue lets a failed step fail.
 	FailContinue Answer = "debug-fail-continue"
-	// BeforeContinue lets a step run that has not begun.
+	// BeforeContinue starts a step that has not started.
 	BeforeContinue Answer = "debug-beforestep-continue"
-	// BeforeFail lets a step fail that has not begun.
+	// BeforeFail fails a step that has not started.
 	BeforeFail Answer = "debug-beforestep-fail-continue"
 )
 
@@ -43,23 +42,23 @@ const (
 	answer  = "answer"
 )
 
-// Place makes the commands and the folder that tells the step's position. Each command is the program itself under
-// another name: an image needs no shell for it.
+// Place creates the commands, and the folder with the step's position. Each command is this program under another name, so
+// the image needs no shell.
 func Place(dir, position, program string) error {
 	for _, made := range []string{filepath.Join(dir, info, position), filepath.Join(dir, scripts)} {
 		if err := securefile.MakeDirs(made, 0o755); err != nil {
-			return fmt.Errorf("cannot make breakpoints: %w", err)
+			return fmt.Errorf("cannot create breakpoints: %w", err)
 		}
 	}
 	for _, a := range Answers() {
 		if err := os.Symlink(program, filepath.Join(dir, scripts, string(a))); err != nil && !errors.Is(err, fs.ErrExist) {
-			return fmt.Errorf("cannot make breakpoints: %w", err)
+			return fmt.Errorf("cannot create breakpoints: %w", err)
 		}
 	}
 	return nil
 }
 
-// Wait returns which of the accepted answers the user gave, or false when asked is closed before.
+// Wait returns the user's answer, one of accepted, or false if asked is closed before.
 func Wait(dir string, asked <-chan struct{}, accepted ...Answer) (Answer, bool) {
 	watch := rundir.Watch(dir)
 	defer watch.Close()
@@ -73,7 +72,7 @@ func Wait(dir string, asked <-chan struct{}, accepted ...Answer) (Answer, bool) 
 	}
 }
 
-// take returns the answer that lies in dir, and takes it away: it is for one breakpoint.
+// take returns the answer in dir and removes it, because it is for one breakpoint.
 func take(dir string) Answer {
 	root, err := securefile.OpenRoot(dir)
 	if err != nil {
@@ -91,15 +90,14 @@ func take(dir string) Answer {
 	return Answer(text)
 }
 
-// Command returns the answer that a program of this name gives, if it was started under the name of one, and the
-// directory of the breakpoints that it lies in.
+// Command returns the answer of a program with this name, if it is the name of one, and the directory of its breakpoints.
 func Command(program string) (a Answer, dir string, ok bool) {
 	a = Answer(filepath.Base(program))
 	if !slices.Contains(Answers(), a) {
 		return "", "", false
 	}
 	if !strings.Contains(program, "/") {
-		return a, Dir, true // found in PATH
+		return a, Dir, true // found through PATH
 	}
 	path, err := filepath.Abs(program)
 	if err != nil {
@@ -108,7 +106,7 @@ func Command(program string) (a Answer, dir string, ok bool) {
 	return a, filepath.Dir(filepath.Dir(path)), true
 }
 
-// Give gives an answer to the step that waits for it in dir.
+// Give gives an answer to the step that waits in dir.
 func Give(dir string, a Answer) error {
 	if err := securefile.Replace(filepath.Join(dir, answer), []byte(a), 0o600, 0); err != nil {
 		return fmt.Errorf("cannot answer: %w", err)

@@ -1,7 +1,7 @@
-// Package credentials makes the secrets of a service account ready for git, ssh and the clients of registries: it turns
-// them into the files that those look for in the home directory of the user that a step runs as.
+// Package credentials converts the secrets of a service account into the files that git, ssh and the clients of registries
+// read in the home directory of the step's user.
 //
-// What a secret holds goes into those files and nowhere else: no error and no message has any of it.
+// The content of secrets is only in those files: no error and no message contains any of it.
 package credentials
 
 import (
@@ -15,38 +15,36 @@ import (
 	"github.com/sluice-ci/sluice/internal/inpod/securefile"
 )
 
-// Kind says what a secret holds, and what it is for.
+// Kind is the kind and the purpose of a secret.
 type Kind string
 
 // The kinds of credentials.
 const (
 	// GitBasic is a user and a password (kubernetes.io/basic-auth) for git over HTTP.
 	GitBasic Kind = "git-basic"
-	// GitSSH is a private key (kubernetes.io/ssh-auth), and perhaps known_hosts, for git over SSH.
+	// GitSSH is a private key (kubernetes.io/ssh-auth), optionally with known_hosts, for git over SSH.
 	GitSSH Kind = "git-ssh"
 	// DockerBasic is a user and a password (kubernetes.io/basic-auth) for a registry.
 	DockerBasic Kind = "docker-basic"
 	// DockerConfig is the configuration of a registry's client (kubernetes.io/dockerconfigjson).
 	DockerConfig Kind = "docker-config"
-	// DockerCfg is the same in its older form (kubernetes.io/dockercfg).
+	// DockerCfg is the older form of DockerConfig (kubernetes.io/dockercfg).
 	DockerCfg Kind = "docker-cfg"
 )
 
-// forURL says whether credentials of this kind are for one host, which is named besides the secret.
+// forURL reports whether credentials of this kind are for one host, which is given in addition to the secret.
 func (k Kind) forURL() bool { return k == GitBasic || k == GitSSH || k == DockerBasic }
 
-// Credential is a secret, and what it is for. Its text, KIND:SECRET or KIND:SECRET=URL, is how it travels in the
-// arguments of a container.
+// Credential is a secret and its purpose. In the arguments of a container it is the text KIND:SECRET or KIND:SECRET=URL.
 type Credential struct {
 	Kind Kind
-	// Secret is the name of the secret, and of the folder that its keys are files in.
+	// Secret is the name of the secret, and of the folder with its keys as files.
 	Secret string
-	// URL is the host that it is for, as the annotation of the secret has it; empty for DockerConfig and DockerCfg, which
-	// name hosts themselves.
+	// URL is the host, as in the annotation of the secret; empty for DockerConfig and DockerCfg, which contain their hosts.
 	URL string
 }
 
-// String returns the text that Parse takes.
+// String returns the text that Parse parses.
 func (c Credential) String() string {
 	if !c.Kind.forURL() {
 		return string(c.Kind) + ":" + c.Secret
@@ -54,7 +52,7 @@ func (c Credential) String() string {
 	return string(c.Kind) + ":" + c.Secret + "=" + c.URL
 }
 
-// Parse returns the credential that a text of String stands for.
+// Parse parses a text of String.
 func Parse(text string) (Credential, error) {
 	kind, rest, ok := strings.Cut(text, ":")
 	secret, url, hasURL := strings.Cut(rest, "=")
@@ -70,14 +68,14 @@ func Parse(text string) (Credential, error) {
 	return c, nil
 }
 
-// Place is where credentials come from and go to.
+// Place is the source and the destination of credentials.
 type Place struct {
 	// Secrets has a folder for each secret, with a file for each key.
 	Secrets string
-	// Dir is where the files are made. It is the step's own.
+	// Dir is the directory of the created files. It belongs to the step.
 	Dir string
-	// Homes are directories that the files are copied to as well; those that are empty, or that cannot be written, are
-	// left out. The first is that of the environment, and complained of when it cannot be used.
+	// Homes are directories to which the files are also copied, except those that are empty or not writable. The first is
+	// that of the environment; a warning is printed if it cannot be used.
 	Homes []string
 }
 
@@ -89,10 +87,10 @@ const (
 	dockerDir      = ".docker"
 )
 
-// maxKey is how much of one key of a secret is read, in bytes: a secret has no more.
+// maxKey is the maximum length in bytes of a key of a secret. Kubernetes permits no more.
 const maxKey = 1 << 20
 
-// Prepare makes the files. The error names the secret that cannot be used; warnings go to stderr.
+// Prepare creates the files. The error names the secret that cannot be used. Warnings go to stderr.
 func Prepare(list []Credential, place Place, stderr io.Writer) error {
 	files, err := render(list, place)
 	if err != nil {
@@ -100,7 +98,7 @@ func Prepare(list []Credential, place Place, stderr io.Writer) error {
 	}
 	for _, f := range files {
 		if err := f.write(place.Dir); err != nil {
-			return fmt.Errorf("cannot make %q of the service account's credentials: %w", f.path, err)
+			return fmt.Errorf("cannot create file %q with the service account's credentials: %w", f.path, err)
 		}
 	}
 	for i, home := range place.Homes {
@@ -108,7 +106,7 @@ func Prepare(list []Credential, place Place, stderr io.Writer) error {
 			continue
 		}
 		if err := install(files, home); err != nil && i == 0 {
-			// there is no other place to say it
+			// A failed write to stderr cannot be reported.
 			_, _ = fmt.Fprintf(stderr, "entrypoint: cannot copy the service account's credentials to the home directory %q: %v; "+
 				"they are in %s\n", home, err, place.Dir)
 		}
@@ -116,7 +114,7 @@ func Prepare(list []Credential, place Place, stderr io.Writer) error {
 	return nil
 }
 
-// key reads a key of a secret. An absent one is an error, or nil where it may be absent.
+// key reads a key of a secret. If it does not exist it returns an error, or nil if the key is optional.
 func (p Place) key(c Credential, name string, optional bool) ([]byte, error) {
 	b, err := securefile.ReadHead(filepath.Join(p.Secrets, c.Secret, name), maxKey)
 	if errors.Is(err, fs.ErrNotExist) && optional {

@@ -92,7 +92,7 @@ func (s secrets) write(t *testing.T) string {
 	return dir
 }
 
-// files returns what is in a directory, and checks that nobody else can read it.
+// files returns the files in a directory, and checks that no other user can read them.
 func files(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	found := map[string]string{}

@@ -49,7 +49,7 @@ func TestGitPasswordsByRepository(t *testing.T) {
 	}
 }
 
-// TestGitKeysByRepository: each repository has a host of its own in the configuration of ssh, with its key alone.
+// TestGitKeysByRepository: each repository has a separate host in the configuration of ssh, with only its key.
 func TestGitKeysByRepository(t *testing.T) {
 	const rewrite = "[core]\n\tsshCommand = ssh -F DIR/.ssh/config -o UserKnownHostsFile=DIR/.ssh/known_hosts\n" +
 		"[url \"git@git.example-team-one:team/one\"]\n" +

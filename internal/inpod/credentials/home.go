@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// HomeOf returns the home directory that a password file (/etc/passwd) gives to a user, or nothing.
+// HomeOf returns the home directory of a user in a password file (/etc/passwd), or "" if there is none.
 func HomeOf(passwd io.Reader, uid int) string {
 	lines := bufio.NewScanner(passwd)
 	for lines.Scan() {

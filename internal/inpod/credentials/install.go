@@ -12,7 +12,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/inpod/securefile"
 )
 
-// file is one that is made, with its path in a home directory. Only its owner can read it: ssh refuses others.
+// file is a file to create, with its path in a home directory. Only its owner can read it: ssh refuses other modes.
 type file struct {
 	path    string
 	content []byte
@@ -23,16 +23,16 @@ const (
 	modeDir  = 0o700
 )
 
-// write makes the file appear in dir, whole, in place of whatever file has its name.
+// write creates the file in dir atomically, and replaces an existing one.
 func (f file) write(dir string) error {
 	return securefile.Replace(filepath.Join(dir, f.path), f.content, modeFile, modeDir)
 }
 
-// install puts the files into a home directory that steps of several users may share: what another user owns, or what is
-// no directory, is moved out of the way, since it could neither be read nor changed.
+// install copies the files into a home directory that steps of several users may share. It moves away files of other users,
+// and files that should be directories, because they can neither be read nor changed.
 func install(files []file, home string) error {
 	if _, err := os.Stat(home); err != nil {
-		return err // a home directory that the image lacks is not made
+		return err // a home directory that the image lacks is not created
 	}
 	for _, f := range files {
 		err := f.write(home)
@@ -48,7 +48,7 @@ func install(files []file, home string) error {
 	return nil
 }
 
-// moveAway gives a directory another name, which nothing has.
+// moveAway renames a directory to an unused name.
 func moveAway(dir string) error {
 	for n := range 1000 {
 		other := dir + ".other-user-" + strconv.Itoa(n)

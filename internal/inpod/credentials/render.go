@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// render returns the files that the credentials become, in the order in which they are to be made.
+// render returns the files for the credentials, in the order in which to create them.
 func render(list []Credential, place Place) ([]file, error) {
 	r := renderer{place: place, aliases: map[string]string{}}
 	for _, c := range list {
@@ -58,12 +58,12 @@ func (r *renderer) basic(c Credential) (user, password string, err error) {
 	return string(u), string(p), err
 }
 
-// quoted is a value of .gitconfig.
+// quoted returns a value in the syntax of .gitconfig.
 func quoted(s string) string {
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`, "\t", `\t`, "\r", "").Replace(s) + `"`
 }
 
-// percent is a user or a password within a URL.
+// percent returns a user or a password in the encoding of a URL.
 func percent(s string) string {
 	var b strings.Builder
 	for i := range len(s) {
@@ -94,7 +94,7 @@ func (r *renderer) sshKey(c Credential, id string) error {
 	return nil
 }
 
-// withNewline ends a text with a line break, without which ssh does not read a key.
+// withNewline adds a final line break, without which ssh does not read a key.
 func withNewline(text []byte) []byte {
 	if len(text) == 0 || text[len(text)-1] == '\n' {
 		return text
@@ -122,8 +122,8 @@ func (r *renderer) finish() []file {
 	return r.files
 }
 
-// sshCommand makes git find the keys whatever user it runs as: ssh takes the home directory from /etc/passwd. Without
-// known hosts there is nothing to compare a host's key with, so the first one is accepted.
+// sshCommand returns the command with which git finds the keys for any user: ssh takes the home directory from /etc/passwd.
+// Without known hosts, ssh accepts the first key of a host, because it has nothing to compare it with.
 func (r *renderer) sshCommand() string {
 	command := "ssh -F " + r.place.Dir + "/" + sshDir + "/config"
 	if r.knownHosts.Len() > 0 {
@@ -135,11 +135,11 @@ func (r *renderer) sshCommand() string {
 	return command
 }
 
-// auths is the part of a client's configuration that has users and passwords, by registry.
+// auths is the part of a client's configuration with users and passwords, by registry.
 type auths map[string]json.RawMessage
 
-// dockerConfig adds the configuration of registries' clients: all of them together. A user and a password that are meant
-// for one registry win over what a whole configuration says of it.
+// dockerConfig adds the configuration of the registry clients, merged from all secrets. A user and a password for one
+// registry take precedence over a complete configuration.
 func (r *renderer) dockerConfig() error {
 	if len(r.docker) == 0 {
 		return nil
@@ -163,7 +163,7 @@ func (r *renderer) dockerConfig() error {
 	return nil
 }
 
-// errEncode says nothing of what the encoder says, which may quote what it encodes.
+// errEncode hides the encoder's error, which may quote its input.
 var errEncode = errors.New("cannot encode the configuration of a registry's client")
 
 func encode(config map[string]json.RawMessage, all auths) ([]byte, error) {
@@ -209,7 +209,7 @@ func (r *renderer) addDocker(c Credential, config map[string]json.RawMessage, al
 	return nil
 }
 
-// missing puts into a map what it does not have: the first secret that says something wins.
+// missing adds to a map the keys that it does not have: the first secret with a key takes precedence.
 func missing[M ~map[string]json.RawMessage](into M, from M) {
 	for key, value := range from {
 		if _, ok := into[key]; !ok {
@@ -218,7 +218,7 @@ func missing[M ~map[string]json.RawMessage](into M, from M) {
 	}
 }
 
-// decode reads a key of a secret as JSON. Its errors have nothing of what the decoder says, which quotes what it reads.
+// decode parses a key of a secret as JSON. Its error hides that of the decoder, which quotes its input.
 func (r *renderer) decode(c Credential, name string, into any) error {
 	b, err := r.place.key(c, name, false)
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/inpod/stepresult"
 )
 
-// needed says whether all conditions hold, and else which one does not.
+// needed reports whether all conditions are true, and otherwise names the first one that is not.
 func (o Options) needed(e *stepresult.Expander) (bool, string, error) {
 	for i, c := range o.Conditions {
 		holds, err := c.Holds(e)
@@ -17,17 +17,17 @@ func (o Options) needed(e *stepresult.Expander) (bool, string, error) {
 			return false, "", cannotStart(exitNotExecutable, "cannot evaluate when[%d]: %w", i, err)
 		}
 		if !holds {
-			return false, fmt.Sprintf("when[%d] does not hold", i), nil
+			return false, fmt.Sprintf("when[%d] is false", i), nil
 		}
 	}
 	return true, "", nil
 }
 
-// relativeTo is where a working directory begins that is relative once it is known.
+// relativeTo is the base of a working directory that is relative after expansion.
 const relativeTo = "/workspace"
 
-// expanded returns o with results of earlier steps in the place of their tokens in the command and the working directory,
-// and puts them into this process's environment, which the command inherits.
+// expanded returns o with the results of earlier steps instead of their tokens in the command and the working directory. It
+// also sets them in this process's environment, which the command inherits.
 func (o Options) expanded(e *stepresult.Expander) (Options, error) {
 	if len(o.References) == 0 {
 		return o, nil
@@ -37,7 +37,7 @@ func (o Options) expanded(e *stepresult.Expander) (Options, error) {
 		return o, cannotStart(exitNotExecutable, "%w", err)
 	}
 	if len(command) == 0 {
-		return o, cannotStart(exitNotExecutable, "cannot run a command that is nothing but an empty array")
+		return o, cannotStart(exitNotExecutable, "cannot run the command: it is an empty array")
 	}
 	for _, arg := range command {
 		if err := noZero("an argument", arg); err != nil {
@@ -74,11 +74,11 @@ func expandEnvironment(e *stepresult.Expander) error {
 	return nil
 }
 
-// noZero refuses what the kernel would refuse with a message that says nothing.
+// noZero returns an error for a zero byte, for which the kernel's error would be unclear.
 func noZero(what, text string) error {
 	if strings.IndexByte(text, 0) < 0 {
 		return nil
 	}
 	return cannotStart(exitNotExecutable,
-		"cannot put a result of an earlier step into %s: it holds a zero byte, which only a script can", what)
+		"cannot use a result of an earlier step in %s: it has a zero byte; use the result in a script", what)
 }

@@ -17,12 +17,12 @@ import (
 	"github.com/sluice-ci/sluice/internal/results/frame"
 )
 
-// lookPatience is how long it may take to look at the files that processes have open: one of them may be on a file system
-// that does not answer.
+// lookPatience is the maximum time to inspect the open files of processes. One of them may be on a file system that does not
+// respond.
 const lookPatience = time.Second
 
-// endLeftovers ends what the command left running, and returns the record of the step. A process that is killed while it
-// writes a result leaves a part of it, which looks like a whole one: such a step has failed.
+// endLeftovers ends the processes that the command left running, and returns the record of the step. If a process is killed
+// while it writes a result, a partial result remains that looks complete. The step then fails.
 func (o Options) endLeftovers(procs *processes, step frame.Step, stderr io.Writer) frame.Step {
 	var before []fileState
 	var incompleteResult error
@@ -44,25 +44,25 @@ func (o Options) endLeftovers(procs *processes, step frame.Step, stderr io.Write
 	}
 	complain(stderr, incompleteResult)
 	if !rundir.GoesOn(step) {
-		return step // it has failed, and says why
+		return step // it has failed, with a cause
 	}
 	return incomplete(step, incompleteResult)
 }
 
-// mayBeIncomplete is the error of a step that leaves a result that may be a part of what it was to be.
+// mayBeIncomplete returns the error for a step whose result may be partial.
 func mayBeIncomplete(result, why string) error {
 	return fmt.Errorf("result %q may be incomplete: %s %s after the command ended; let the step wait for its background processes",
 		result, why, leftoverGrace)
 }
 
-// beingWritten returns an error that names the first result that one of the processes is writing, or may be writing.
+// beingWritten returns an error with the first result that one of the processes writes, or may write.
 func (o Options) beingWritten(leftovers []procfs.Process) error {
 	for _, r := range o.Results {
 		writes, err := hasWriter(r.Path)
 		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, securefile.ErrNotRegular) || !writes && err == nil {
 			continue
 		}
-		// Either it is being written, or the kernel does not know.
+		// Either a process writes it, or the kernel does not know.
 		found, lookErr := writer(leftovers, r.Path)
 		switch {
 		case found != nil:
@@ -71,7 +71,7 @@ func (o Options) beingWritten(leftovers []procfs.Process) error {
 			return mayBeIncomplete(r.Name, "a background process of the step had it open for writing when it was killed,")
 		case lookErr != nil:
 			return mayBeIncomplete(r.Name,
-				fmt.Sprintf("it cannot be found out whether a background process had it open for writing when it was killed (%v; %v),", err, lookErr))
+				fmt.Sprintf("cannot determine whether a background process had it open for writing when it was killed (%v; %v),", err, lookErr))
 		}
 	}
 	return nil
@@ -86,8 +86,8 @@ func hasWriter(path string) (bool, error) {
 	return root.HasWriter(path)
 }
 
-// writer returns the first process that has the file at path open for writing. An error says that there may be one that
-// could not be looked into.
+// writer returns the first process that has the file at path open for writing. An error means that there may be one that
+// could not be inspected.
 func writer(among []procfs.Process, path string) (*procfs.Process, error) {
 	info, err := os.Lstat(path)
 	if err != nil {
@@ -122,18 +122,18 @@ func writer(among []procfs.Process, path string) (*procfs.Process, error) {
 	case a := <-answers:
 		return a.found, a.err
 	case <-timer.C:
-		return nil, fmt.Errorf("no answer within %s", lookPatience)
+		return nil, fmt.Errorf("no response within %s", lookPatience)
 	}
 }
 
-// fileState is what is at a path at one time. The zero value stands for nothing, and for what is no regular file.
+// fileState is the state of a path at one time. The zero value means no file, or no regular file.
 type fileState struct {
 	file  procfs.File
 	size  int64
 	times [2]syscall.Timespec
 }
 
-// states returns what is at the paths of results.
+// states returns the states of the paths of results.
 func states(list []results.File) []fileState {
 	found := make([]fileState, len(list))
 	for i, r := range list {
@@ -149,8 +149,8 @@ func states(list []results.File) []fileState {
 	return found
 }
 
-// changed returns an error that names the first result that is not as it was before the processes were killed: one of them
-// began to write it in between.
+// changed returns an error with the first result that has changed since before the processes were killed, because one of them
+// started to write it in between.
 func (o Options) changed(before, after []fileState) error {
 	for i, r := range o.Results {
 		if after[i] != before[i] {
@@ -160,7 +160,7 @@ func (o Options) changed(before, after []fileState) error {
 	return nil
 }
 
-// resultAt returns the name of the result whose file is open as f.
+// resultAt returns the name of the result with the file f.
 func resultAt(list []results.File, f *os.File) (string, bool) {
 	own, err := f.Stat()
 	if err != nil {

@@ -10,15 +10,15 @@ import (
 	"github.com/sluice-ci/sluice/internal/results/termination"
 )
 
-// message is the file that becomes the container's termination message.
+// message is the file of the container's termination message.
 type message struct {
-	// file is nil when the container is to have no message.
+	// file is nil if the container has no termination message.
 	file   *os.File
 	budget int
 }
 
-// openMessage opens and empties the file before the command runs: a command that nobody could tell the end of does not
-// run, what it does to the file's mode later is of no consequence, and what others left in it is not taken for a message.
+// openMessage opens and truncates the file before the command runs. If it fails, the command does not run, because its end
+// could not be reported. A later change of the file's mode has no effect, and existing content is not mistaken for a message.
 func (o Options) openMessage() (*message, error) {
 	if o.TerminationPath == "" {
 		return &message{}, nil
@@ -30,7 +30,7 @@ func (o Options) openMessage() (*message, error) {
 	return &message{file: f, budget: o.TerminationBudget}, nil
 }
 
-// write makes the message say how the step ended and what it left, in place of whatever the file has.
+// write replaces the content of the file by the record of the step and its results.
 func (m *message) write(step frame.Step, left leftovers) error {
 	if m.file == nil {
 		return nil
@@ -38,7 +38,7 @@ func (m *message) write(step frame.Step, left leftovers) error {
 	b, err := termination.EncodeMessage(termination.Message{
 		Step: step, Results: left.results, Removed: left.removed, Problems: left.problems,
 	}, m.budget)
-	// Emptied in any case: no message is better than one that is wrong.
+	// It is truncated even after an error, because no message is better than a wrong one.
 	err = errors.Join(err, m.file.Truncate(0))
 	if err == nil {
 		_, err = m.file.WriteAt(b, 0)
@@ -49,7 +49,7 @@ func (m *message) write(step frame.Step, left leftovers) error {
 	return nil
 }
 
-// close closes the file, which is when some file systems say that they could not write.
+// close closes the file. Some file systems report a failed write only then.
 func (m *message) close() error {
 	if m.file == nil {
 		return nil

@@ -1,5 +1,5 @@
-// Package entrypoint is what runs a step in its container: it waits for the step before, runs the step's command,
-// records how it ended, and posts that for the others in the pod.
+// Package entrypoint runs a step in its container: it waits for the previous step, runs the step's command, records how it
+// ended, and posts that for the other containers of the pod.
 package entrypoint
 
 import (
@@ -11,70 +11,70 @@ import (
 	"github.com/sluice-ci/sluice/internal/results"
 )
 
-// What happens to the task when a step fails.
+// The effects of a failed step on the task.
 const (
-	// OnErrorStop: the steps after it are skipped.
+	// OnErrorStop: the later steps are skipped.
 	OnErrorStop = "stopAndFail"
-	// OnErrorContinue: the steps after it run, and the container itself ends with 0.
+	// OnErrorContinue: the later steps run, and the container exits with 0.
 	OnErrorContinue = "continue"
 )
 
-// Options say what is to be run, and how.
+// Options describe the command to run, and its environment.
 type Options struct {
-	// Step is the container's name, for the record.
+	// Step is the name of the container, for the record.
 	Step string
-	// RunDir is the step's own run directory; only a user's sidecar may have none.
+	// RunDir is the step's run directory. Only a user's sidecar may have none.
 	RunDir string
-	// After is the run directory of the step before, empty for the first.
+	// After is the run directory of the previous step; empty for the first.
 	After string
-	// Conditions must all hold, or the step is skipped.
+	// Conditions must all be true, otherwise the step is skipped.
 	Conditions []when.Condition
-	// Command is the command to run and its arguments. Args[0] of it is ScriptPath if the step has a script.
+	// Command is the command and its arguments. If the step has a script, Command[0] is ScriptPath.
 	Command []string
-	// ScriptPath is where the script goes that Script has the pieces of; empty without a script.
+	// ScriptPath is the path of the file with the script; empty without a script.
 	ScriptPath string
-	// Script are the pieces of script.Encode.
+	// Script has the pieces of the script, from script.Encode.
 	Script []string
-	// References are the results of earlier steps whose tokens stand in Conditions, Command, the script and the
-	// environment.
+	// References are the results of earlier steps whose tokens are in Conditions, Command, the script and the environment.
 	References []stepresult.Reference
-	// WorkDir is where the command runs, made if it is not there; empty for the image's.
+	// WorkDir is the working directory, created if it does not exist; empty for that of the image.
 	WorkDir string
-	// Timeout is how long the command may run; 0 means for ever.
+	// Timeout is the maximum time of the command; 0 means no limit.
 	Timeout time.Duration
 	// OnError is OnErrorStop or OnErrorContinue.
 	OnError string
-	// Stdout and Stderr are files that the command's output is written to, besides where it goes anyway; empty for none.
+	// Stdout and Stderr are files to which the command's output is also written; empty for none.
 	Stdout, Stderr string
 	// Results are the declared results.
 	Results []results.File
-	// OwnResults is the directory of results of the step's own, which is made; empty when it has none.
+	// OwnResults is the directory of the step's own results, which the entrypoint creates; empty if the step has none.
 	OwnResults string
-	// ReportResults says that the step writes the results that it made into its termination message; otherwise they
-	// stay where they are, for others to read.
+	// ReportResults writes the results of the step into its termination message. Otherwise the results sidecar reads them
+	// from their files.
 	ReportResults bool
-	// ResultsFrom names how the results leave the pod. It does nothing here: whoever reads the pod's spec finds it.
+	// ResultsFrom names how the results leave the pod. It has no effect here; it is information for readers of the pod's
+	// spec.
 	ResultsFrom string
-	// MaxResultSize is the number of bytes that the value of one result may have.
+	// MaxResultSize is the maximum length of one result in bytes.
 	MaxResultSize int64
-	// TerminationPath is the file that becomes the container's termination message; empty for none.
+	// TerminationPath is the file of the container's termination message; empty for none.
 	TerminationPath string
-	// TerminationBudget is how many bytes the kubelet keeps of it.
+	// TerminationBudget is the number of bytes that the kubelet keeps of it.
 	TerminationBudget int
-	// Signing says what the step signs when it ends, and Signer how.
+	// Signing is what the step signs when it ends, and Signer how.
 	Signing Signing
 	Signer  Signer
-	// Credentials of the service account that are made ready for the command.
+	// Credentials are those of the service account for the command.
 	Credentials []credentials.Credential
-	// CredentialsDir is where they are made ready, and SecretsDir where they come from.
+	// CredentialsDir is the directory of the created files, and SecretsDir that of the secrets.
 	CredentialsDir, SecretsDir string
-	// Passwd is the file (/etc/passwd) that names the home directory in which ssh looks, whatever HOME is; credentials go
-	// there as well. Empty for none: only what is asked for is ever written outside of the directories above.
+	// Passwd is the file (/etc/passwd) with the home directory that ssh uses, whatever HOME is. Credentials are copied there
+	// too. Empty means none, so that nothing is written outside of the directories above without a request.
 	Passwd string
-	// BreakBefore and BreakOnFailure hold the step before it begins and when it has failed.
+	// BreakBefore and BreakOnFailure pause the step before it starts and after it has failed.
 	BreakBefore, BreakOnFailure bool
-	// DebugDir is where the step's user answers then.
+	// DebugDir is the directory in which the user then answers.
 	DebugDir string
-	// Stay says that this is a user's sidecar: its end is recorded, and then waited until the pod ends.
+	// Stay is for a user's sidecar: its end is recorded, and then the entrypoint waits until the pod ends.
 	Stay bool
 }

@@ -14,16 +14,16 @@ import (
 	"github.com/sluice-ci/sluice/internal/results"
 )
 
-// outputs are where the command's standard output and error go: where this process's own go, and to files besides.
+// outputs are the destinations of the command's standard output and error: those of this process, and additional files.
 type outputs struct {
 	tees  []*tee
 	files []*os.File
-	// results are those of the step: a file may be one of them.
+	// results are those of the step, because a file may be one of them.
 	results []results.File
 }
 
-// openOutputs opens the files that the step wants its output in, which needs its working directory. Several steps can
-// append to the same file, so that what lies there may be another step's.
+// openOutputs opens the files for the step's output. The working directory must be set before. Several steps may append to
+// the same file, so existing content may be from another step.
 func (o Options) openOutputs() (*outputs, error) {
 	out := &outputs{results: o.Results}
 	opened := map[string]*os.File{}
@@ -54,7 +54,7 @@ func (o Options) openOutputs() (*outputs, error) {
 	return out, nil
 }
 
-// descriptors are the command's standard output and error.
+// descriptors returns the descriptors of the command's standard output and error.
 func (o *outputs) descriptors() (stdout, stderr uintptr) {
 	stdout, stderr = uintptr(syscall.Stdout), uintptr(syscall.Stderr)
 	if t := o.tees[0]; t != nil {
@@ -66,7 +66,7 @@ func (o *outputs) descriptors() (stdout, stderr uintptr) {
 	return stdout, stderr
 }
 
-// started gives the command's ends of the pipes to the command alone, so that their end is seen.
+// started closes this process's copies of the command's ends of the pipes, so that the end of the command closes the pipes.
 func (o *outputs) started() {
 	for _, t := range o.tees {
 		if t != nil {
@@ -75,8 +75,8 @@ func (o *outputs) started() {
 	}
 }
 
-// finish returns once everything is in the files that was written before it is called. What others still write to the
-// command's output goes nowhere. The error says that a file lacks something, or that a result may.
+// finish returns after everything that was written before the call is in the files. Later output of other processes is
+// dropped. An error means that a file is incomplete, or that a result may be.
 func (o *outputs) finish() error {
 	var err error
 	for _, t := range o.tees {
@@ -98,7 +98,7 @@ func (o *outputs) finish() error {
 	return nil
 }
 
-// tee copies what comes through a pipe to a file and to a log.
+// tee copies the output of a pipe to a file and to a log.
 type tee struct {
 	read, write *os.File
 	file        *os.File
@@ -106,7 +106,7 @@ type tee struct {
 	copied      sync.WaitGroup
 	// err is the first error of writing to the file. It is read after the copying.
 	err error
-	// ended says that no process could write to the pipe any more when it was read last.
+	// ended reports that no process could write to the pipe any more when it was last read.
 	ended bool
 }
 
@@ -120,7 +120,7 @@ func newTee(file, log *os.File) (*tee, error) {
 	return t, nil
 }
 
-// copy ends at the end of the pipe, or when finish has it end.
+// copy returns at the end of the pipe, or when finish stops it.
 func (t *tee) copy() {
 	buf := make([]byte, 32<<10)
 	for {
@@ -132,7 +132,7 @@ func (t *tee) copy() {
 	}
 }
 
-// put goes on for the log when the file takes no more.
+// put continues to write to the log after the file has failed.
 func (t *tee) put(b []byte) {
 	if len(b) == 0 {
 		return
@@ -140,25 +140,25 @@ func (t *tee) put(b []byte) {
 	if t.err == nil {
 		_, t.err = t.file.Write(b)
 	}
-	_, _ = t.log.Write(b) // nobody may be reading it
+	_, _ = t.log.Write(b) // the log may have no reader
 }
 
-// finish takes what is in the pipe now. Its writers may be many, and one of them may never end.
+// finish reads what is in the pipe now. The pipe may have many writers, and one of them may never end.
 func (t *tee) finish() error {
-	_ = t.read.SetReadDeadline(time.Now()) // a pipe has deadlines
+	_ = t.read.SetReadDeadline(time.Now()) // pipes support deadlines
 	t.copied.Wait()
 	_ = t.read.SetReadDeadline(time.Time{})
 	raw, err := t.read.SyscallConn()
 	if err == nil {
 		err = raw.Read(func(fd uintptr) bool {
 			t.drain(int(fd))
-			return true // done, whatever there may come
+			return true // done, even if more data comes
 		})
 	}
 	return errors.Join(t.err, err, t.read.Close())
 }
 
-// maxPipe is what a pipe holds at most, in bytes: more than that was not in it when the command ended.
+// maxPipe is the maximum capacity of a pipe in bytes: it held no more when the command ended.
 const maxPipe = 1 << 20
 
 // drain reads without waiting.

@@ -13,7 +13,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/results"
 )
 
-// ParseOptions reads the arguments of the entrypoint. Usage goes to usage when they ask for it or are wrong.
+// ParseOptions parses the arguments of the entrypoint. It prints the usage to usage if they request it or are invalid.
 func ParseOptions(args []string, usage io.Writer) (Options, error) {
 	var o Options
 	f := flag.NewFlagSet("entrypoint", flag.ContinueOnError)
@@ -32,7 +32,7 @@ func ParseOptions(args []string, usage io.Writer) (Options, error) {
 	return o, o.valid()
 }
 
-// commandFlags are those that say what is to be run, and when.
+// commandFlags are the flags for the command and its conditions.
 func commandFlags(f *flag.FlagSet, o *Options) {
 	f.StringVar(&o.Step, "step", "", "name of the container")
 	f.StringVar(&o.RunDir, "run", "", "run directory of this step")
@@ -41,47 +41,47 @@ func commandFlags(f *flag.FlagSet, o *Options) {
 	list(f, "script", "piece of the encoded script, in order", &o.Script, func(s string) (string, error) { return s, nil })
 	list(f, "when", "expression that must hold, as JSON, once for each", &o.Conditions, when.Parse)
 	list(f, "reference", "result of an earlier step as TOKEN NAME:TYPE=PATH [PART], once for each", &o.References, stepresult.Parse)
-	f.StringVar(&o.WorkDir, "workdir", "", "directory to run in, made if missing")
-	f.DurationVar(&o.Timeout, "timeout", 0, "how long the command may run, 0 for ever")
+	f.StringVar(&o.WorkDir, "workdir", "", "working directory, created if missing")
+	f.DurationVar(&o.Timeout, "timeout", 0, "maximum time of the command; 0: no limit")
 	f.StringVar(&o.OnError, "on-error", OnErrorStop, "what a failure does: "+OnErrorStop+" or "+OnErrorContinue)
-	f.StringVar(&o.Stdout, "stdout-path", "", "file to write the standard output to as well")
-	f.StringVar(&o.Stderr, "stderr-path", "", "file to write the standard error to as well")
-	f.BoolVar(&o.Stay, "stay", false, "record the command's end and stay until asked to end")
+	f.StringVar(&o.Stdout, "stdout-path", "", "file to which the standard output is also written")
+	f.StringVar(&o.Stderr, "stderr-path", "", "file to which the standard error is also written")
+	f.BoolVar(&o.Stay, "stay", false, "record the command's end, and wait until the container is stopped")
 }
 
-// resultFlags are those that say what becomes of results, and of how the step ended.
+// resultFlags are the flags for results, and for the record of the step.
 func resultFlags(f *flag.FlagSet, o *Options) {
 	list(f, "result", "declared result as NAME:TYPE=PATH, once for each", &o.Results, results.ParseFile)
-	f.StringVar(&o.OwnResults, "own-results", "", "directory of results of the step's own, made if missing")
+	f.StringVar(&o.OwnResults, "own-results", "", "directory of the step's own results, created if missing")
 	f.BoolVar(&o.ReportResults, "report-results", false, "write results into the termination message")
-	f.StringVar(&o.ResultsFrom, "results-from", "", "name of how results leave the pod, for who reads the pod's spec")
-	f.Int64Var(&o.MaxResultSize, "max-result-size", results.DefaultMaxSize, "bytes that the value of one result may have")
+	f.StringVar(&o.ResultsFrom, "results-from", "", "how results leave the pod; information for readers of the pod's spec")
+	f.Int64Var(&o.MaxResultSize, "max-result-size", results.DefaultMaxSize, "maximum bytes of one result")
 	f.StringVar(&o.TerminationPath, "termination-path", "", "file of the termination message")
-	f.IntVar(&o.TerminationBudget, "termination-budget", 0, "bytes that the termination message may have")
+	f.IntVar(&o.TerminationBudget, "termination-budget", 0, "maximum bytes of the termination message")
 }
 
-// signingFlags are those that say what is signed.
+// signingFlags are the flags for signatures.
 func signingFlags(f *flag.FlagSet, s *Signing) {
-	f.StringVar(&s.Socket, "sign-socket", "", "address of the Workload API, empty for nothing to be signed")
+	f.StringVar(&s.Socket, "sign-socket", "", "address of the Workload API; empty: do not sign")
 	f.StringVar(&s.Identity, "sign-identity", "", "path of the SPIFFE ID to sign as")
 	f.StringVar(&s.Run.Namespace, "sign-namespace", "", "namespace of the TaskRun")
 	f.StringVar(&s.Run.Name, "sign-taskrun", "", "name of the TaskRun")
 	f.StringVar(&s.Run.UID, "sign-uid", "", "UID of the TaskRun")
-	f.StringVar(&s.Nonce, "sign-nonce", "", "what tells this pod from all others")
+	f.StringVar(&s.Nonce, "sign-nonce", "", "nonce of this pod")
 }
 
-// surroundingFlags are those that say what the command finds around it.
+// surroundingFlags are the flags for the environment of the command.
 func surroundingFlags(f *flag.FlagSet, o *Options) {
 	list(f, "credential", "secret of the service account as KIND:SECRET[=URL], once for each", &o.Credentials, credentials.Parse)
-	f.StringVar(&o.CredentialsDir, "credentials-dir", "", "directory that credentials are made ready in")
+	f.StringVar(&o.CredentialsDir, "credentials-dir", "", "directory for the files with credentials")
 	f.StringVar(&o.SecretsDir, "secrets-dir", "", "directory that has a folder for each secret")
-	f.StringVar(&o.Passwd, "passwd", "", "file that names the user's home directory, where credentials go as well")
-	f.BoolVar(&o.BreakBefore, "break-before", false, "wait for the user before the command starts")
-	f.BoolVar(&o.BreakOnFailure, "break-on-failure", false, "wait for the user when the command has failed")
-	f.StringVar(&o.DebugDir, "debug-dir", breakpoint.Dir, "directory in which the user answers")
+	f.StringVar(&o.Passwd, "passwd", "", "file with the user's home directory, to which credentials are also copied")
+	f.BoolVar(&o.BreakBefore, "break-before", false, "pause before the command starts")
+	f.BoolVar(&o.BreakOnFailure, "break-on-failure", false, "pause after the command has failed")
+	f.StringVar(&o.DebugDir, "debug-dir", breakpoint.Dir, "directory of the commands for breakpoints")
 }
 
-// list makes a flag that may be given several times, and adds to what it was given before.
+// list defines a flag that may be given several times, and collects its values.
 func list[T any](f *flag.FlagSet, name, usage string, into *[]T, parse func(string) (T, error)) {
 	f.Func(name, usage, func(s string) error {
 		element, err := parse(s)
@@ -98,7 +98,7 @@ func (o Options) valid() error {
 	case o.RunDir == "" && !o.Stay:
 		return errors.New("-run is missing")
 	case len(o.Command) == 0:
-		return errors.New("there is no command to run")
+		return errors.New("the command is missing")
 	case (o.ScriptPath == "") != (len(o.Script) == 0):
 		return errors.New("-script-path and -script need each other")
 	case o.OnError != OnErrorStop && o.OnError != OnErrorContinue:

@@ -17,22 +17,22 @@ import (
 	"github.com/sluice-ci/sluice/internal/inpod/stepresult"
 )
 
-// The exit codes of commands that do not run, as shells have them.
+// The exit codes of commands that could not run, as in shells.
 const (
 	exitNotExecutable = 126
 	exitNotFound      = 127
 )
 
-// defaultPath is where commands are looked for without PATH, as the C library does.
+// defaultPath is the search path without PATH, as in the C library.
 const defaultPath = "/bin:/usr/bin"
 
-// maxInterpreterLine is how much of a script's first line the kernel looks at, in bytes.
+// maxInterpreterLine is the length in bytes of a script's first line that the kernel reads.
 const maxInterpreterLine = 256
 
-// maxPasswd is how much of the file that names home directories is read, in bytes.
+// maxPasswd is the maximum length in bytes to read of the file with home directories.
 const maxPasswd = 1 << 20
 
-// prepare makes all that the command needs, and returns the path of the program.
+// prepare prepares everything for the command, and returns the path of the program.
 func (o Options) prepare(e *stepresult.Expander, stderr io.Writer) (string, error) {
 	if err := o.prepareCredentials(stderr); err != nil {
 		return "", cannotStart(exitNotExecutable, "%w", err)
@@ -50,12 +50,12 @@ func (o Options) prepare(e *stepresult.Expander, stderr io.Writer) (string, erro
 	return find(o.Command[0])
 }
 
-// enter makes dir the working directory. One that is there may be reached over links, as for a container runtime; one
-// that is missing is made without following a link that another step can have left.
+// enter changes to the working directory dir. The path of an existing directory may contain links, as in a container runtime.
+// A missing one is created without following links, because another step can have made them.
 func enter(dir string) error {
 	if _, err := os.Stat(dir); err != nil {
 		if err := securefile.MakeDirs(dir, 0o777); err != nil {
-			return fmt.Errorf("cannot make working directory %q: %w", dir, err)
+			return fmt.Errorf("cannot create working directory %q: %w", dir, err)
 		}
 	}
 	if err := os.Chdir(dir); err != nil {
@@ -64,7 +64,7 @@ func enter(dir string) error {
 	return nil
 }
 
-// prepareCredentials puts the service account's credentials where programs look for them.
+// prepareCredentials creates the files with the service account's credentials.
 func (o Options) prepareCredentials(stderr io.Writer) error {
 	if len(o.Credentials) == 0 {
 		return nil
@@ -78,23 +78,23 @@ func (o Options) prepareCredentials(stderr io.Writer) error {
 	return credentials.Prepare(o.Credentials, place, stderr)
 }
 
-// makeOwnResults makes the directory of the step's own results, which others can look into whatever the umask is. It is
-// there also when the command is not run: a result that is not there can then be told from one that cannot be seen.
+// makeOwnResults creates the directory of the step's own results, readable for other users whatever the umask is. It exists
+// even if the command does not run, so that a missing result differs from one that cannot be read.
 func (o Options) makeOwnResults() error {
 	if o.OwnResults == "" {
 		return nil
 	}
 	if err := securefile.MakeDirs(o.OwnResults, 0o755); err != nil {
-		return cannotStart(exitNotExecutable, "cannot make directory of results %q: %w", o.OwnResults, err)
+		return cannotStart(exitNotExecutable, "cannot create directory of results %q: %w", o.OwnResults, err)
 	}
 	securefile.Allow(o.OwnResults, 0o755)
 	return nil
 }
 
-// writeScript writes a fresh file, never through a link and never into a file that was there. The script is not held in
-// memory, unless there are tokens to look for.
+// writeScript writes the script to a new file, and never through a link or into an existing file. It does not hold the script
+// in memory, unless it has tokens.
 func (o Options) writeScript(e *stepresult.Expander) (err error) {
-	// Whatever the umask is: the step's user must be able to run it.
+	// The mode does not depend on the umask: the step's user must be able to run it.
 	f, err := securefile.Fresh(o.ScriptPath, 0o755)
 	if err != nil {
 		return err
@@ -125,7 +125,7 @@ func expandScript(out io.Writer, pieces []string, e *stepresult.Expander) error 
 	return err
 }
 
-// find returns the path of the program that name means: itself if it has a slash, else the first in PATH.
+// find returns the path of the program: name itself if it has a slash, else the first one in PATH.
 func find(name string) (string, error) {
 	if strings.Contains(name, "/") {
 		return name, nil
@@ -155,7 +155,7 @@ func find(name string) (string, error) {
 	return "", cannotStart(exitNotFound, "cannot find command %q in PATH %q", name, dirs)
 }
 
-// explain says what the kernel's refusal to start a program means.
+// explain explains the kernel's error for starting a program.
 func explain(path string, err error) error {
 	switch {
 	case errors.Is(err, syscall.ENOENT), errors.Is(err, syscall.ENOTDIR):
@@ -175,9 +175,9 @@ func explain(path string, err error) error {
 	return cannotStart(exitNotExecutable, "cannot run %q: %w", path, err)
 }
 
-// interpreter returns what a script's first line says that runs it, or nothing.
+// interpreter returns the interpreter in a script's first line, or "".
 func interpreter(path string) string {
-	head, _ := securefile.ReadHead(path, maxInterpreterLine) // what could not be read has no first line
+	head, _ := securefile.ReadHead(path, maxInterpreterLine) // a file that cannot be read has no first line
 	line, _, _ := strings.Cut(string(head), "\n")
 	rest, ok := strings.CutPrefix(line, "#!")
 	if !ok {

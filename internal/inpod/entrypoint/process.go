@@ -10,35 +10,35 @@ import (
 	"unsafe"
 )
 
-// processes starts one command, hands on signals to it, and reaps it and whatever else ends: the entrypoint is the
-// container's first process, which inherits every orphan.
+// processes starts one command, forwards signals to it, and reaps all processes that end. The entrypoint is the container's
+// first process and inherits every orphan.
 type processes struct {
-	// asking is closed once somebody asked the container to end.
+	// asking is closed when the container gets a signal to stop.
 	asking chan struct{}
 	// ended gets the status of the command, once.
 	ended chan syscall.WaitStatus
-	// reaped gets something after processes were reaped.
+	// reaped gets a value after processes were reaped.
 	reaped chan struct{}
 
 	mu sync.Mutex
-	// pid is the command's while it runs, and 0 otherwise.
+	// pid is the process ID of the command while it runs, and otherwise 0.
 	pid int
-	// end is the first signal that asked the container to end, and 0 before.
+	// end is the first signal to stop the container, and 0 before.
 	end syscall.Signal
 }
 
-// cancelledError says that a command was not started because the container was asked to end.
+// cancelledError means that a command was not started because the container got a signal to stop.
 type cancelledError struct{ signal syscall.Signal }
 
 // Error implements error.
-func (e *cancelledError) Error() string { return "asked to end by signal: " + e.signal.String() }
+func (e *cancelledError) Error() string { return "stopped by signal: " + e.signal.String() }
 
-// supervise begins to take signals.
+// supervise starts to handle signals.
 func supervise() *processes {
 	p := &processes{asking: make(chan struct{}), ended: make(chan syscall.WaitStatus, 1), reaped: make(chan struct{}, 1)}
 	signals := make(chan os.Signal, 64)
 	signal.Notify(signals)
-	// Of its own, and never too short: one wake reaps all that have ended.
+	// A separate channel with one place is enough: one wake reaps all processes that have ended.
 	children := make(chan os.Signal, 1)
 	signal.Notify(children, syscall.SIGCHLD)
 	go func() {
@@ -52,7 +52,7 @@ func supervise() *processes {
 				p.reap()
 				select {
 				case p.reaped <- struct{}{}:
-				default: // who waits is woken already
+				default: // it is already awake
 				}
 			}
 		}
@@ -60,28 +60,28 @@ func supervise() *processes {
 	return p
 }
 
-// asked returns the signal that asked the container to end, or 0.
+// asked returns the signal to stop the container, or 0.
 func (p *processes) asked() syscall.Signal {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.end
 }
 
-// handOn gives a signal to the command. Before and after the command any signal asks the container to end: an image
-// chooses which one that is.
+// handOn forwards a signal to the command. Before and after the command, any signal stops the container, because the image
+// chooses the stop signal.
 func (p *processes) handOn(s syscall.Signal) {
 	switch s {
 	case syscall.SIGCHLD, syscall.SIGPIPE:
 		return // about this process
 	case syscall.SIGURG:
-		return // Go's runtime sends it to itself all the time
+		return // Go's runtime sends it to this process all the time
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	ends := s == syscall.SIGTERM || s == syscall.SIGINT || s == syscall.SIGQUIT
 	if p.pid != 0 {
-		// The whole group: a shell that waits for a command does not hand on signals.
-		_ = syscall.Kill(-p.pid, s) // it may just have ended
+		// The signal goes to the whole group, because a shell that waits for a command does not forward signals.
+		_ = syscall.Kill(-p.pid, s) // an error means that it has just ended
 	}
 	if (ends || p.pid == 0) && p.end == 0 {
 		p.end = s
@@ -89,9 +89,9 @@ func (p *processes) handOn(s syscall.Signal) {
 	}
 }
 
-// reap takes the status of all processes that have ended, and reports whether no child is left.
+// reap takes the status of all ended processes, and reports whether there is no child left.
 func (p *processes) reap() (none bool) {
-	// The lock also keeps this from taking the status of a process that start is about to know.
+	// The lock also prevents that this takes the status of a process whose ID start does not know yet.
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for {
@@ -110,9 +110,9 @@ func (p *processes) reap() (none bool) {
 	}
 }
 
-// start starts the program at path, with this process's input and environment and the given output, as the leader of a
-// process group of its own. The file at path, if this process wrote it, was closed before: since nothing else is started,
-// no other process can hold it open for writing, which the kernel would refuse.
+// start starts the program at path with this process's input and environment and the given output, in a new process group. If
+// this process wrote the file at path, it has closed it before. No other process is started, so none can hold that file open
+// for writing, which the kernel would refuse.
 func (p *processes) start(path string, argv []string, out *outputs) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -121,7 +121,7 @@ func (p *processes) start(path string, argv []string, out *outputs) error {
 	}
 	sys := &syscall.SysProcAttr{Setpgid: true}
 	if isTerminal(0) {
-		// A group in the background would be stopped when it reads from the terminal.
+		// A background group would be stopped when it reads from the terminal.
 		sys = &syscall.SysProcAttr{Foreground: true, Ctty: 0}
 	}
 	stdout, stderr := out.descriptors()
@@ -135,8 +135,8 @@ func (p *processes) start(path string, argv []string, out *outputs) error {
 	return nil
 }
 
-// wait returns how the command ended. It is asked to end after the timeout, if there is one, and killed when it does not
-// within killGrace; so is its whole group.
+// wait returns how the command ended. After the timeout, if there is one, the command's group gets a signal to stop, and is
+// killed after killGrace.
 func (p *processes) wait(timeout time.Duration) (status syscall.WaitStatus, timedOut bool) {
 	if timeout <= 0 {
 		return <-p.ended, false
@@ -159,7 +159,7 @@ func (p *processes) wait(timeout time.Duration) (status syscall.WaitStatus, time
 	return status, true
 }
 
-// killGrace is how long a command that ran too long may take to end when it is asked to.
+// killGrace is how long a command may take to stop after its timeout.
 const killGrace = 2 * time.Second
 
 // signal sends a signal to the command's group.
@@ -167,19 +167,19 @@ func (p *processes) signal(s syscall.Signal) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.pid != 0 {
-		_ = syscall.Kill(-p.pid, s) // it may just have ended
+		_ = syscall.Kill(-p.pid, s) // an error means that it has just ended
 	}
 }
 
-// isTerminal says whether a descriptor is a terminal.
+// isTerminal reports whether a descriptor is a terminal.
 func isTerminal(fd uintptr) bool {
 	var t syscall.Termios
-	// This is how the kernel is told where to put its answer; nothing else says for certain what is a terminal.
+	// The kernel needs a pointer for its response. Only this call reliably detects a terminal.
 	_, _, errno := syscall.Syscall(syscall.SYS_IOCTL, fd, syscall.TCGETS, uintptr(unsafe.Pointer(&t))) //nolint:gosec // see above
 	return errno == 0
 }
 
-// startError says why a command could not be started, with the exit code that a shell would give.
+// startError is why a command could not be started, with the exit code of a shell.
 type startError struct {
 	code int
 	err  error
@@ -188,7 +188,7 @@ type startError struct {
 // Error implements error.
 func (e *startError) Error() string { return e.err.Error() }
 
-// Unwrap gives errors.Is the cause.
+// Unwrap returns the cause.
 func (e *startError) Unwrap() error { return e.err }
 
 func cannotStart(code int, format string, args ...any) error {

@@ -16,39 +16,39 @@ import (
 	"github.com/sluice-ci/sluice/internal/results/frame"
 )
 
-// leftovers are what a step did to the results.
+// leftovers are the changes of a step to the results.
 type leftovers struct {
 	results  []frame.Result
 	removed  []string
 	problems []frame.Problem
-	// there are the names of all results that were there in the end, whoever wrote them.
+	// there has the names of all results that existed at the end, whichever step wrote them.
 	there []string
-	// before is what was there when the step before ended, and after what was there when this one did, in the order of
-	// Options.Results; nil where nobody asks.
+	// before and after are the results at the end of the previous step and of this one, in the order of Options.Results; nil
+	// if they are not needed.
 	before, after []found
 }
 
-// found is what was at a result's path at one time.
+// found is the state of a result's path at one time.
 type found struct {
 	there   bool
 	digest  [sha256.Size]byte
 	problem frame.Problem
 }
 
-// surveyed is a found as it travels to the entrypoint of the next step.
+// surveyed is the encoding of found for the entrypoint of the next step.
 type surveyed struct {
 	Name    string         `json:"name"`
 	SHA256  []byte         `json:"sha256,omitempty"`
 	Problem *frame.Problem `json:"problem,omitempty"`
 }
 
-// surveys reports whether results are compared with what was there before.
+// surveys reports whether results are compared with their state before the step.
 func (o Options) surveys() bool { return o.ReportResults || o.Signing.Socket != "" }
 
-// survey returns what was at the results' paths when the step before ended, as its entrypoint found it, so that a step's
-// message, or its signature, has only what this step did. It does not look again: what changed in between would be told by
-// neither step. It goes by content: a time stamp can be the same after a write. Before the first step there is nothing that
-// another step has told of, so whatever is there in the end is the first step's to tell.
+// survey returns the state of the results at the end of the previous step, as its entrypoint recorded it. A step's message,
+// or its signature, thus contains only the changes of this step. It does not read the results again: neither step would
+// report a change in between. States are compared by content, because a time stamp can be the same after a write. There is no
+// survey before the first step, so every result that exists at its end counts as written by it.
 func (o Options) survey() ([]found, error) {
 	if !o.surveys() {
 		return nil, nil
@@ -80,8 +80,7 @@ func (o Options) survey() ([]found, error) {
 	return before, nil
 }
 
-// postSurvey leaves for the entrypoint of the next step what was there in the end. A step that can leave nothing says
-// that, too.
+// postSurvey records the state of the results for the entrypoint of the next step, also if there are none.
 func (o Options) postSurvey(after []found) error {
 	if !o.surveys() && len(o.Results) > 0 {
 		return nil
@@ -106,7 +105,7 @@ func (o Options) postSurvey(after []found) error {
 	return rundir.PostSurvey(o.RunDir, text)
 }
 
-// look returns what is at a result's path, and its value, in buf.
+// look returns the state of a result's path, and the value, in buf.
 func (o Options) look(r results.File, buf *securefile.Buffer) (found, []byte) {
 	value, err := sidecar.Read(filepath.Dir(r.Path), r, o.MaxResultSize, buf)
 	var p *sidecar.ProblemError
@@ -119,8 +118,7 @@ func (o Options) look(r results.File, buf *securefile.Buffer) (found, []byte) {
 	return found{there: true, digest: sha256.Sum256(value)}, value
 }
 
-// leftSince returns what the step did to the results since the survey. The values are kept only where the step reports
-// them.
+// leftSince returns the changes of the step to the results since the survey. It keeps values only if the step reports them.
 func (o Options) leftSince(before []found) leftovers {
 	left := leftovers{before: before}
 	total := int64(0)
@@ -135,7 +133,7 @@ func (o Options) leftSince(before []found) leftovers {
 		if !o.ReportResults {
 			continue
 		}
-		// What cannot be read is told again and again: nobody knows whether it is the same.
+		// An unreadable result is reported each time, because it is unknown whether it has changed.
 		if after == before[i] && after.problem.Kind != frame.Unreadable {
 			continue
 		}
@@ -146,7 +144,7 @@ func (o Options) leftSince(before []found) leftovers {
 		case !after.there:
 			left.removed = append(left.removed, r.Name)
 		case total > results.ObjectLimit:
-			// No object holds that much: the values are not kept, which bounds the memory that this takes.
+			// No object can hold this much, so the values are dropped, which limits the memory.
 			left.problems = append(left.problems, frame.Problem{
 				Result: r.Name, Kind: frame.TotalTooLarge, Size: total, Limit: results.ObjectLimit,
 			})
@@ -157,16 +155,16 @@ func (o Options) leftSince(before []found) leftovers {
 	return left
 }
 
-// publish makes the results readable for the sidecar, which is another user, whatever umask the step had, and returns
-// the names of those that are there. What cannot be made readable is left as it is: the sidecar names it, and says why
-// it cannot be read.
+// publish makes the results readable for the sidecar, which is another user, whatever the step's umask is. It returns the
+// names of those that exist. A file that cannot be made readable stays unchanged: the sidecar reports it, and why it cannot
+// be read.
 func (o Options) publish() (there []string) {
 	for _, r := range o.Results {
 		info, err := os.Lstat(r.Path)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
-		// Also what cannot be looked at: that is not the same as nothing.
+		// This includes results that cannot be inspected, because that differs from a missing result.
 		there = append(there, r.Name)
 		if err != nil || !info.Mode().IsRegular() {
 			continue

@@ -12,13 +12,12 @@ import (
 	"github.com/sluice-ci/sluice/internal/results/frame"
 )
 
-// exitFailure is the exit code when the entrypoint itself fails while the command did not.
+// exitFailure is the exit code if the entrypoint fails but the command did not.
 const exitFailure = 1
 
-// Run runs a step from beginning to end and returns the exit code of its container: the command's, or 128 plus the
-// number of the signal that ended it; 127 when there was no such command and 126 when it could not be run; 1 when an
-// earlier step failed. What the entrypoint itself has to say goes to stderr. Run is for a process of its own: it takes
-// over signals and reaps all children.
+// Run runs a step and returns the exit code of its container: that of the command, or 128 plus the number of the signal that
+// ended it; 127 if the command was not found and 126 if it could not be run; 1 if an earlier step failed. Messages of the
+// entrypoint go to stderr. Run needs a separate process, because it handles signals and reaps all children.
 func Run(o Options, stderr io.Writer) int {
 	procs := supervise()
 	if o.Stay {
@@ -41,7 +40,7 @@ func Run(o Options, stderr io.Writer) int {
 	}
 	err = o.sign(procs, step, left)
 	if err != nil {
-		complain(stderr, err) // and who wants a signature sees that there is none
+		complain(stderr, err) // the verifier reports the missing signature
 	}
 	step, err = o.post(out, held, step, left)
 	if err != nil {
@@ -53,8 +52,8 @@ func Run(o Options, stderr io.Writer) int {
 	return step.ExitCode
 }
 
-// run waits for its turn and runs the command, unless there is an error already, or the command is not needed. It returns
-// the record of it and what it left.
+// run waits for its turn and runs the command, unless there is already an error, or the command is not needed. It returns the
+// record of the step and its results.
 func (o Options) run(procs *processes, held *rundir.Claim, err error, stderr io.Writer) (frame.Step, leftovers) {
 	if err != nil {
 		return notStarted(frame.Step{Name: o.Step, FinishedAt: time.Now().UTC()}, err), leftovers{}
@@ -92,16 +91,16 @@ func (o Options) run(procs *processes, held *rundir.Claim, err error, stderr io.
 	return step, left
 }
 
-// forged returns the record of a step whose command wrote a record of its end itself. Such a step has failed, whatever it
-// ended with: had others believed it, they would have begun while it still ran.
+// forged returns the record of a step whose command wrote a record of its end. Such a step has failed, however it ended: with
+// that record the next steps could have started while it still ran.
 func forged(step frame.Step) frame.Step {
 	record := rundir.ForgedRecord(max(step.ExitCode, exitFailure))
 	record.Name, record.StartedAt, record.FinishedAt = step.Name, step.StartedAt, step.FinishedAt
 	return record
 }
 
-// waitFor waits until the step of dir has ended or asked is closed, and says whether the next one is to run. If it is
-// not, the record says why.
+// waitFor waits until the step of dir has ended or asked is closed, and reports whether the next step must run. If not, the
+// record has the reason.
 func waitFor(asked <-chan struct{}, dir string) (frame.Step, bool) {
 	watch := rundir.Watch(dir)
 	defer watch.Close()
@@ -113,11 +112,12 @@ func waitFor(asked <-chan struct{}, dir string) (frame.Step, bool) {
 		case state == rundir.Ended && rundir.GoesOn(before):
 			return frame.Step{}, true
 		case state == rundir.Hidden:
-			// Not skipped: others may have seen that the step before completed, and then nothing would have failed.
+			// The reason is not Skipped: others may have seen that the previous step completed, and then no step would have
+			// failed.
 			return frame.Step{
 				Reason:   frame.ReasonStartError,
 				ExitCode: exitNotExecutable,
-				Message:  "cannot see how the step before ended: " + before.Message,
+				Message:  "cannot read how the previous step ended: " + before.Message,
 			}, false
 		case state != rundir.Waiting:
 			return frame.Step{Reason: frame.ReasonSkipped, ExitCode: frame.SkippedExitCode}, false
@@ -128,7 +128,7 @@ func waitFor(asked <-chan struct{}, dir string) (frame.Step, bool) {
 	}
 }
 
-// command runs the command, and returns the record of it.
+// command runs the command, and returns its record.
 func (o Options) command(procs *processes, e *stepresult.Expander, stderr io.Writer) frame.Step {
 	step := frame.Step{Name: o.Step}
 	fail := func(err error) frame.Step {
@@ -158,19 +158,20 @@ func (o Options) command(procs *processes, e *stepresult.Expander, stderr io.Wri
 	step.FinishedAt = time.Now().UTC()
 	step = o.ended(step, status, procs.asked() != 0, timedOut)
 	if !o.Stay {
-		// Before its output is taken for whole: what still writes to it may be what the command writes through.
+		// This comes before the output counts as complete, because the command may write through another process, which still
+		// writes.
 		procs.settle(leftoverGrace)
 	}
 	if err := out.finish(); err != nil && rundir.GoesOn(step) {
-		// A file that lacks something, which may be a result, is not what the step was to leave.
+		// An output file that is incomplete may be a result, so the step fails.
 		complain(stderr, err)
 		return incomplete(step, err)
 	}
 	return step
 }
 
-// incomplete returns the record of a step whose command did its part, and which has failed all the same: what the step
-// leaves may lack something.
+// incomplete returns the record of a step whose command succeeded, but which has failed because its results may be
+// incomplete.
 func incomplete(step frame.Step, why error) frame.Step {
 	step.Reason, step.ExitCode, step.Message = frame.ReasonError, max(step.ExitCode, exitFailure), why.Error()
 	return step
@@ -191,8 +192,8 @@ func notStarted(step frame.Step, err error) frame.Step {
 	return step
 }
 
-// ended completes the record of a command that ran. asked says that it was asked to end by somebody else, timedOut that
-// it ran too long; that is a failure whatever it ended with.
+// ended completes the record of a command that ran. Asked reports that the container was stopped, and timedOut that the
+// timeout has passed. Both are failures, whatever the exit code is.
 func (o Options) ended(step frame.Step, status syscall.WaitStatus, asked, timedOut bool) frame.Step {
 	step.ExitCode = exitCode(status)
 	if timedOut {
@@ -218,9 +219,9 @@ func (o Options) ended(step frame.Step, status syscall.WaitStatus, asked, timedO
 	return step
 }
 
-// post records the end of the step: first for the kubelet, then for the pod, since others act on the latter. When one of
-// them cannot be told, what the other is told is that the step is lost, and so is what the returned record says: a step
-// that only half of the world takes for completed must not become a run that succeeds.
+// post records the end of the step: first for the kubelet, then for the pod, because other containers react to the latter. If
+// one of them fails, the other and the returned record say that the step is lost, so that a step that completed only for some
+// of its observers does not become a successful run.
 func (o Options) post(out *message, held *rundir.Claim, step frame.Step, left leftovers) (frame.Step, error) {
 	err := errors.Join(out.write(step, left), held.Release())
 	if err == nil {
@@ -239,7 +240,7 @@ func (o Options) post(out *message, held *rundir.Claim, step frame.Step, left le
 	return step, errors.Join(err, out.write(step, leftovers{}), rundir.Post(o.RunDir, step, left.there...))
 }
 
-// exitCode returns the exit code that a shell would give a command that ended so.
+// exitCode returns the exit code that a shell would return for this status.
 func exitCode(status syscall.WaitStatus) int {
 	if status.Signaled() {
 		return 128 + int(status.Signal())
@@ -247,7 +248,7 @@ func exitCode(status syscall.WaitStatus) int {
 	return status.ExitStatus()
 }
 
-// complain writes a line for people.
+// complain prints a message for users.
 func complain(stderr io.Writer, err error) {
-	_, _ = fmt.Fprintf(stderr, "entrypoint: %v\n", err) // there is no other place to say it
+	_, _ = fmt.Fprintf(stderr, "entrypoint: %v\n", err) // a failed write to stderr cannot be reported
 }

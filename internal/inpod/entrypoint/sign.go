@@ -10,34 +10,34 @@ import (
 	"github.com/sluice-ci/sluice/internal/results/signature"
 )
 
-// Signer signs in the name of the pod. One image of the in-pod binary has one, the other has none.
+// Signer signs with the identity of the pod. One image of the in-pod binary has a Signer, the other has none.
 type Signer interface {
-	// Sign returns the proof over message by the identity whose SPIFFE ID has this path, which the Workload API at
-	// socket gives, and its certificates in DER, the identity's own first.
+	// Sign signs message with the identity whose SPIFFE ID has this path, which it gets from the Workload API at socket. It
+	// returns the proof, and the certificates in DER, the identity's first.
 	Sign(ctx context.Context, socket, path string, message []byte) (chain [][]byte, proof []byte, err error)
 }
 
-// Signing says what a step signs, and as whom.
+// Signing is what a step signs, and its identity.
 type Signing struct {
-	// Socket is the address of the Workload API; empty when nothing is signed.
+	// Socket is the address of the Workload API; empty if nothing is signed.
 	Socket string
 	// Identity is the path of the SPIFFE ID.
 	Identity string
-	// Run is the TaskRun that the step belongs to, and Nonce that of its pod.
+	// Run is the TaskRun of the step, and Nonce the nonce of its pod.
 	Run   signature.Run
 	Nonce string
 }
 
-// How long it may take to be given an identity: in general, and after the container was asked to end. What carries the
-// results waits two seconds then.
+// The maximum time to get an identity: in general, and after the container was stopped. The results sidecar then waits two
+// seconds.
 const (
 	signPatience   = 20 * time.Second
 	endingPatience = time.Second
 )
 
-// sign leaves in the run directory what the step says of its results, signed, or why that could not be. It comes before
-// the step's end is posted, so that whoever sees the end sees this, too. The results are those that the step made or
-// changed since the survey: for all others somebody else has signed.
+// sign writes the signed statement of the step about its results to the run directory, or the reason why it could not be
+// signed. This comes before the step's end is posted, so that observers of the end also see the statement. It contains the
+// results that the step wrote or changed since the survey; other steps have signed the others.
 func (o Options) sign(procs *processes, step frame.Step, left leftovers) error {
 	if o.Signing.Socket == "" {
 		return nil
@@ -75,8 +75,8 @@ func (o Options) signed(procs *processes, step frame.Step, left leftovers) (sign
 	return signature.Signed{Statement: text, Chain: chain, Proof: proof}, nil
 }
 
-// made returns the results that the step made or changed since the survey, by their digests, and those that it left and
-// that cannot be carried, by what is wrong with them.
+// made returns the results that the step wrote or changed since the survey, with their digests, and those that cannot be
+// transported, with their problems.
 func (o Options) made(left leftovers) []signature.Result {
 	var made []signature.Result
 	for i, after := range left.after {
@@ -88,7 +88,7 @@ func (o Options) made(left leftovers) []signature.Result {
 	return made
 }
 
-// patience returns a context for as long as signing may take.
+// patience returns a context for the maximum time of signing.
 func patience(asking <-chan struct{}) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithTimeout(context.Background(), signPatience)
 	go func() {

@@ -10,12 +10,13 @@ import (
 	"github.com/sluice-ci/sluice/internal/results/frame"
 )
 
-// stay runs a user's sidecar. When its command ends by itself, that is recorded and told, and the container stays
-// until it is asked to end: the kubelet would start it again, and again. Whatever the command left running in the
-// background goes on. The exit code is the command's.
+// stay runs a user's sidecar. After its command ends on its own, the end is recorded and reported, and the container keeps
+// running until it is stopped; otherwise the kubelet would restart it repeatedly. Background processes of the command
+// continue. The exit code is that of the command.
 //
-// A container that is started again after the command had ended, or after the kernel had killed everything in it for want
-// of memory, does not run the command again. One that was asked to end before, as when its liveness probe failed, does.
+// If the container is restarted after the command had ended, or after the kernel had killed all its processes (out of
+// memory), the command does not run again. It does run again if the container was stopped, for example after a failed
+// liveness probe.
 func stay(o Options, procs *processes, stderr io.Writer) int {
 	out, err := o.openMessage()
 	if err != nil {
@@ -30,12 +31,12 @@ func stay(o Options, procs *processes, stderr io.Writer) int {
 	}
 	itself := procs.asked() == 0
 	if itself {
-		complain(stderr, fmt.Errorf("sidecar %q ended by itself with exit code %d; its container stays until the pod ends",
+		complain(stderr, fmt.Errorf("the command of sidecar %q ended with exit code %d; its container keeps running until the pod ends",
 			o.Step, step.ExitCode))
 	}
 	err = errors.Join(out.write(step, leftovers{}), out.close())
 	if itself && o.RunDir != "" {
-		// The mark for the container's next life.
+		// It marks the end for a restart of the container.
 		err = errors.Join(err, rundir.Post(o.RunDir, step))
 	}
 	if err != nil {
@@ -50,7 +51,7 @@ func stay(o Options, procs *processes, stderr io.Writer) int {
 	return step.ExitCode
 }
 
-// earlierLife returns how the command ended before the container was started again, if it did.
+// earlierLife returns how the command ended before a restart of the container, if it did.
 func (o Options) earlierLife() (frame.Step, bool) {
 	if o.RunDir == "" {
 		return frame.Step{}, false
@@ -61,14 +62,14 @@ func (o Options) earlierLife() (frame.Step, bool) {
 	case rundir.Lost:
 		return frame.Step{
 			Name: o.Step, Reason: frame.ReasonLost, ExitCode: frame.LostExitCode,
-			Message: "everything in its container was killed, for want of memory perhaps",
+			Message: "all processes in its container were killed, perhaps because it was out of memory",
 		}, true
 	case rundir.Waiting, rundir.Hidden:
 	}
 	return frame.Step{}, false
 }
 
-// life runs the command. While it runs, the run directory says so, unless the container was asked to end.
+// life runs the command. The run directory shows that it runs, until the container is stopped.
 func (o Options) life(procs *processes, stderr io.Writer) frame.Step {
 	none := stepresult.NewExpander(nil, 0)
 	if o.RunDir == "" {
@@ -76,14 +77,14 @@ func (o Options) life(procs *processes, stderr io.Writer) frame.Step {
 	}
 	held, err := rundir.Hold(o.RunDir)
 	if err != nil {
-		complain(stderr, err) // it can be told less of it then
+		complain(stderr, err) // less of it can be reported then
 	} else {
 		defer held.Close() //nolint:errcheck // it was only locked
 	}
 	go func() {
 		<-procs.asking
-		// At once: when the command does not end, everything will be killed.
-		_ = rundir.Clear(o.RunDir) // cleared again in the end, and told then
+		// This comes at once, because a command that does not end will be killed.
+		_ = rundir.Clear(o.RunDir) // cleared again at the end, with its error reported
 	}()
 	return o.command(procs, none, stderr)
 }

@@ -11,13 +11,13 @@ import (
 	"github.com/sluice-ci/sluice/internal/inpod/securefile"
 )
 
-// maxInfo is how much of a file /proc/PID/fdinfo/FD is read, in bytes: the flags are in the second line.
+// maxInfo is the length in bytes to read of a file /proc/PID/fdinfo/FD: the flags are in the second line.
 const maxInfo = 512
 
-// File identifies a file on this machine, as long as the file exists.
+// File identifies an existing file on this machine.
 type File struct{ Device, Inode uint64 }
 
-// FileOf returns the identity of the file that info describes; false where the system does not give it.
+// FileOf returns the identity of the file with this info, or false if the system does not report it.
 func FileOf(info fs.FileInfo) (File, bool) {
 	st, ok := info.Sys().(*syscall.Stat_t)
 	if !ok {
@@ -26,9 +26,9 @@ func FileOf(info fs.FileInfo) (File, bool) {
 	return File{Device: st.Dev, Inode: st.Ino}, true
 }
 
-// Writes reports whether a process has the file open for writing. An error says that the process does not let this one
-// look: it belongs to another user, or protects its memory. A process that has ended writes nothing. It may wait for a file
-// system that does not answer.
+// Writes reports whether a process has the file open for writing. An error means that the process cannot be inspected: it
+// belongs to another user, or protects its memory. An ended process writes nothing. The call may block on a file system that
+// does not respond.
 func Writes(pid int, file File) (bool, error) {
 	dir := "/proc/" + strconv.Itoa(pid)
 	open, err := os.ReadDir(dir + "/fd")
@@ -61,8 +61,8 @@ func writable(dir, fd string, file File) (bool, error) {
 	return ok && id == file, nil
 }
 
-// opensForWriting reports whether a file /proc/PID/fdinfo/FD is that of a descriptor that can write: its line "flags:" has
-// the flags of open(2) in octal digits. Without such a line it may be one.
+// opensForWriting reports whether a file /proc/PID/fdinfo/FD is for a descriptor that can write: its line "flags:" has the
+// flags of open(2) in octal digits. Without such a line it returns true, to be safe.
 func opensForWriting(info []byte) bool {
 	for line := range bytes.Lines(info) {
 		digits, ok := bytes.CutPrefix(line, []byte("flags:"))
@@ -75,7 +75,7 @@ func opensForWriting(info []byte) bool {
 	return true
 }
 
-// unlessGone returns nil for the errors of a process or a descriptor that is no more.
+// unlessGone returns nil for the errors of an ended process or a closed descriptor.
 func unlessGone(err error) error {
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ESRCH) {
 		return nil

@@ -1,4 +1,4 @@
-// Package procfs reads from /proc which processes descend from this one, and which files they have open for writing.
+// Package procfs reads from /proc the descendants of this process, and the files that they have open for writing.
 package procfs
 
 import (
@@ -9,18 +9,18 @@ import (
 	"github.com/sluice-ci/sluice/internal/inpod/securefile"
 )
 
-// maxStat is how much of a file /proc/PID/stat is read, in bytes: the parent comes after a name of at most 64 bytes.
+// maxStat is the length in bytes to read of a file /proc/PID/stat: the parent follows a name of at most 64 bytes.
 const maxStat = 512
 
-// Process is a process that this one can see.
+// Process is a process that this process can see.
 type Process struct {
 	PID, Parent int
-	// Name is the name of the program, at most 64 bytes. The process can choose it.
+	// Name is the name of the program, at most 64 bytes. The process can change it.
 	Name string
 }
 
-// Descendants returns the processes that descend from pid. For the first process of a process namespace these are all
-// others. A process that ends meanwhile may be missing.
+// Descendants returns the descendants of pid. For the first process of a process namespace these are all other processes. A
+// process that ends during the call may be missing.
 func Descendants(pid int) []Process {
 	all := list()
 	if pid == 1 {
@@ -31,7 +31,7 @@ func Descendants(pid int) []Process {
 		children[p.Parent] = append(children[p.Parent], p)
 	}
 	var found []Process
-	seen := map[int]bool{pid: true} // identifiers can be used again while the list is made
+	seen := map[int]bool{pid: true} // identifiers can be reused while the list is built
 	for pending := children[pid]; len(pending) > 0; {
 		p := pending[0]
 		pending = pending[1:]
@@ -55,7 +55,7 @@ func except(all []Process, pid int) []Process {
 	return others
 }
 
-// list returns the processes that this one can see.
+// list returns the processes that this process can see.
 func list() []Process {
 	entries, err := os.ReadDir("/proc")
 	if err != nil {
@@ -79,8 +79,8 @@ func list() []Process {
 	return all
 }
 
-// parseStat returns the parent and the name that a file /proc/PID/stat has: "PID (NAME) STATE PARENT …", where a name may
-// have anything in it.
+// parseStat returns the parent and the name in a file /proc/PID/stat: "PID (NAME) STATE PARENT …". The name may contain any
+// character.
 func parseStat(stat []byte) (Process, bool) {
 	end := bytes.LastIndexByte(stat, ')')
 	fields := bytes.Fields(stat[end+1:])

@@ -5,10 +5,10 @@ import (
 	"fmt"
 )
 
-// Clear takes away all that tells of a step, as if it had not begun.
+// Clear removes all records of a step, as if it had not started.
 func Clear(dir string) error {
 	var errs []error
-	// Out and OutErr come first: without them Status says nothing.
+	// Out and OutErr are removed first: without them Status is ignored.
 	for _, name := range []string{Out, OutErr, Status, ExitCode, LeftResults, Survey, Signature, Running} {
 		errs = append(errs, moveAway(dir, name))
 	}

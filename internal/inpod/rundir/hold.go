@@ -8,43 +8,43 @@ import (
 	"syscall"
 )
 
-// Claim is a step's hold on its run directory.
+// Claim is the locks of a step's run directory.
 type Claim struct {
 	dir string
-	// life is the directory, locked while processes of the step may live.
+	// life is the directory, locked while processes of the step may run.
 	life *os.File
-	// running is the file Running, locked while the entrypoint lives.
+	// running is the file Running, locked while the entrypoint runs.
 	running *os.File
 }
 
-// Hold locks the run directory dir until the process ends or the Claim is closed. No process that is started meanwhile
-// inherits the locks.
+// Hold locks the run directory dir until the process ends or the Claim is closed. Processes that are started meanwhile do not
+// inherit the locks.
 func Hold(dir string) (*Claim, error) {
 	life, err := openDir(dir)
 	if err != nil {
-		return nil, fmt.Errorf("cannot hold run directory %q: %w", dir, err)
+		return nil, fmt.Errorf("cannot open run directory %q: %w", dir, err)
 	}
 	if err := flock(int(life.Fd()), syscall.LOCK_EX); err != nil {
 		return nil, fmt.Errorf("cannot lock run directory %q: %w", dir, errors.Join(err, life.Close()))
 	}
 	c := &Claim{dir: dir, life: life}
-	// A record that is there is of an earlier life of the container: no process of the step has been started yet.
+	// An existing record is from before a restart of the container: no process of the step has been started yet.
 	if err := errors.Join(clearEnd(dir), c.placeRunning()); err != nil {
-		return nil, fmt.Errorf("cannot hold run directory %q: %w", dir, errors.Join(err, life.Close()))
+		return nil, fmt.Errorf("cannot prepare run directory %q: %w", dir, errors.Join(err, life.Close()))
 	}
 	return c, nil
 }
 
-// Forged reports whether the directory has a record of an end now. The entrypoint asks before it posts the end, so that
-// whatever there is was written by the step itself.
+// Forged reports whether the directory now has a record of an end. The entrypoint calls it before it posts the end, so an
+// existing record was written by the step.
 func (c *Claim) Forged() bool {
 	_, ok := recorded(c.dir)
 	return ok
 }
 
-// Release frees the lock of the directory, which lets others see the end once it is posted. It is for an entrypoint that
-// is about to call Post and whose step has no process any more. Files that the step put in the place of those of an end
-// are moved away first, and Running is restored.
+// Release releases the lock of the directory, so that others see the end after it is posted. The entrypoint calls it before
+// Post, when its step has no process any more. It first moves away files of the step with the names of an end record, and
+// restores Running.
 func (c *Claim) Release() error {
 	err := clearEnd(c.dir)
 	if err == nil {
@@ -56,12 +56,12 @@ func (c *Claim) Release() error {
 	return nil
 }
 
-// clearEnd takes away the record of an end.
+// clearEnd removes the record of an end.
 func clearEnd(dir string) error {
 	return errors.Join(moveAway(dir, Out), moveAway(dir, OutErr), moveAway(dir, Status))
 }
 
-// restoreRunning makes Running the locked file that everybody can read, whatever the step has made of it.
+// restoreRunning restores the locked file Running, readable for all users, whatever the step did to it.
 func (c *Claim) restoreRunning() error {
 	if c.genuine() {
 		return c.running.Chmod(modeFile)
@@ -72,22 +72,22 @@ func (c *Claim) restoreRunning() error {
 	return c.placeRunning()
 }
 
-// Close frees both locks.
+// Close releases both locks.
 func (c *Claim) Close() error {
 	life := c.life.Close()
 	if errors.Is(life, os.ErrClosed) {
-		life = nil // released before
+		life = nil // already released
 	}
 	return errors.Join(life, c.running.Close())
 }
 
-// placeRunning makes and locks the file Running.
+// placeRunning creates and locks the file Running.
 func (c *Claim) placeRunning() error {
 	f, err := temp(c.dir, Running)
 	if err != nil {
 		return err
 	}
-	// The lock comes before the name, so that the file is never seen unlocked while this process lives.
+	// The file gets its lock before its name, so that it is never visible without a lock while this process runs.
 	err = flock(int(f.Fd()), syscall.LOCK_EX)
 	if err == nil {
 		err = place(f, c.dir, Running)
@@ -99,7 +99,7 @@ func (c *Claim) placeRunning() error {
 	return nil
 }
 
-// genuine reports whether the name Running still leads to the file that the Claim has locked.
+// genuine reports whether the name Running still refers to the locked file of the Claim.
 func (c *Claim) genuine() bool {
 	named, err := os.Lstat(filepath.Join(c.dir, Running))
 	if err != nil {
@@ -109,12 +109,12 @@ func (c *Claim) genuine() bool {
 	return err == nil && os.SameFile(named, held)
 }
 
-// openDir opens a directory, and not through a link.
+// openDir opens a directory, but not through a link.
 func openDir(dir string) (*os.File, error) {
 	return os.OpenFile(dir, os.O_RDONLY|syscall.O_DIRECTORY|syscall.O_NOFOLLOW, 0)
 }
 
-// flock is flock(2), again when a signal interrupts it.
+// flock is flock(2), repeated if a signal interrupts it.
 func flock(fd, how int) error {
 	for {
 		if err := syscall.Flock(fd, how); !errors.Is(err, syscall.EINTR) {

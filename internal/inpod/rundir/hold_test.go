@@ -23,7 +23,7 @@ func forge(dir string) error {
 	)
 }
 
-// tampering is what a step can do to the file Running of its own directory.
+// tampering is what a step can do to the file Running of its directory.
 func tampering() map[string]func(running string) error {
 	replaced := func(with func(path string) error) func(string) error {
 		return func(path string) error { return errors.Join(os.Remove(path), with(path)) }
@@ -185,8 +185,8 @@ func asOther(t *testing.T, f func()) {
 	f()
 }
 
-// A step that closes its directory hides what it left. An observer that has looked before sees all the same whether the
-// step runs.
+// A step that closes its directory hides its files. An observer that has looked before still sees whether the step is
+// running.
 func TestClosedDirectory(t *testing.T) {
 	dir := t.TempDir()
 	must(t, os.Chmod(filepath.Dir(dir), 0o755))

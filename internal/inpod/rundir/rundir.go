@@ -1,16 +1,16 @@
-// Package rundir is a step's run directory: the files by which a step tells the other containers of its pod that it
-// runs, and how it ended.
+// Package rundir is the run directory of a step: the files that show the other containers of its pod that the step is
+// running, and how it ended.
 //
-// A step's own processes can write to its directory, as the same user as its entrypoint. So no file there proves that a
-// step has ended. Two locks do, which the kernel frees when their holder dies:
+// The step's processes can write to its directory, because they run as the same user as its entrypoint. So no file in it
+// proves that a step has ended. Two locks do; the kernel releases them when their holder ends:
 //
-//   - The lock of the directory itself is held while processes of the step may live. A step can neither remove nor replace
-//     the directory, because it is a mount point, and cannot free a lock that another process holds.
-//   - The lock of the file Running is held while the entrypoint lives. It tells an entrypoint that is about to post the end
-//     from one that was killed.
+//   - The lock of the directory is held while processes of the step may be running. A step can neither remove nor replace
+//     the directory, because it is a mount point, and cannot release a lock of another process.
+//   - The lock of the file Running is held while the entrypoint is running. It distinguishes an entrypoint that is about to
+//     post the end from one that was killed.
 //
-// The entrypoint ends all other processes of its container before it frees the first lock, and posts the end after that.
-// A record that is there before is forged.
+// The entrypoint ends all other processes of its container before it releases the first lock, and posts the end after that. A
+// record that exists before is forged.
 package rundir
 
 import (
@@ -31,51 +31,51 @@ import (
 
 // The files of a run directory.
 const (
-	// Running is there, and locked, as long as the entrypoint lives: when neither it nor the directory is locked and
-	// there is no Status, the entrypoint was killed.
+	// Running exists, and is locked, while the entrypoint runs. If neither it nor the directory is locked and there is no
+	// Status, the entrypoint was killed.
 	Running = "running"
-	// Status is the step's record as JSON. It comes before Out and OutErr.
+	// Status is the step's record as JSON. It is written before Out and OutErr.
 	Status = "status"
 	// ExitCode is the step's exit code in decimal digits.
 	ExitCode = "exitCode"
-	// LeftResults are the names of the results that were there when the step ended, one a line; without any there is no
-	// such file. It comes before Status.
+	// LeftResults has the names of the results that existed when the step ended, one in each line. Without results the file
+	// does not exist. It is written before Status.
 	LeftResults = "left"
-	// Survey is what was at the paths of the results when the step ended, in the entrypoint's own form; only where a step
-	// reports or signs its results. It comes before Status.
+	// Survey is the state of the results when the step ended, in an internal format. It exists only if a step reports or
+	// signs its results. It is written before Status.
 	Survey = "survey"
-	// Signature is what the step has signed of its results, as a document of the package signature; without a signature
-	// there is no such file. It comes before Status.
+	// Signature is the signed statement of the step about its results, as a document of package signature. Without a
+	// signature the file does not exist. It is written before Status.
 	Signature = "signature"
-	// Out ends a step after which the next one goes on.
+	// Out marks the end of a step after which the next one runs.
 	Out = "out"
-	// OutErr ends a step after which the next one is skipped.
+	// OutErr marks the end of a step after which the next one is skipped.
 	OutErr = "out.err"
 )
 
-// maxStatus is the length of the longest Status that is read, in bytes, and maxLeft that of the longest LeftResults.
+// maxStatus is the maximum length in bytes of a Status to read, and maxLeft that of LeftResults.
 const (
 	maxStatus = frame.MaxLine
 	maxLeft   = 1 << 20
-	// maxSurvey is the length of the longest Survey that is read, in bytes: a pod has no room for as many results.
+	// maxSurvey is the maximum length in bytes of a Survey to read. A pod cannot have as many results.
 	maxSurvey = 8 << 20
-	// maxSignature is the length of the longest Signature that is read, in bytes.
+	// maxSignature is the maximum length in bytes of a Signature to read.
 	maxSignature = frame.MaxSignature
 )
 
-// modeFile lets everybody read a file, whatever the umask is: the sidecar is another user.
+// modeFile lets all users read a file, whatever the umask is, because the sidecar is another user.
 const modeFile = 0o644
 
-// GoesOn says whether the step after s runs.
+// GoesOn reports whether the step after s runs.
 func GoesOn(s frame.Step) bool {
 	return s.Reason == frame.ReasonCompleted || s.Reason == frame.ReasonContinued ||
 		s.Reason == frame.ReasonSkipped && s.ExitCode == 0
 }
 
-// Post says in dir that the step has ended and how, and which results were there then. Each file appears whole, and the
-// one that others wait for last.
+// Post records in dir that the step has ended and how, and which results then exist. Each file is written atomically, and the
+// one that others wait for is the last.
 func Post(dir string, s frame.Step, left ...string) error {
-	s.Message = frame.Clip(s.Message) // so that Status is never longer than what is read of it
+	s.Message = frame.Clip(s.Message) // Status must not exceed maxStatus
 	status, err := json.Marshal(s)
 	if err != nil {
 		return fmt.Errorf("cannot encode the record of step %q: %w", s.Name, err)
@@ -107,13 +107,13 @@ func Post(dir string, s frame.Step, left ...string) error {
 
 func postLeft(dir string, left []string) error {
 	if len(left) == 0 {
-		return moveAway(dir, LeftResults) // the step itself may have made one
+		return moveAway(dir, LeftResults) // the step may have created one
 	}
 	return write(dir, LeftResults, []byte(strings.Join(left, "\n")))
 }
 
-// Left returns the names of the results that were there when the step of dir ended; none when the step left no such
-// record, or one that makes no sense.
+// Left returns the names of the results that existed when the step of dir ended. It returns none if there is no record of
+// them, or an invalid one.
 func Left(dir string) []string {
 	root, err := securefile.OpenRoot(dir)
 	if err != nil {
@@ -127,15 +127,15 @@ func Left(dir string) []string {
 	return strings.Split(string(names), "\n")
 }
 
-// PostSurvey leaves in dir what the entrypoint of the next step compares with; it comes before Post.
+// PostSurvey writes the survey for the entrypoint of the next step. It is called before Post.
 func PostSurvey(dir string, survey []byte) error {
 	if err := write(dir, Survey, survey); err != nil {
-		return fmt.Errorf("cannot leave the survey of the results: %w", err)
+		return fmt.Errorf("cannot write the survey of the results: %w", err)
 	}
 	return nil
 }
 
-// ReadSurvey returns what the step of dir left by PostSurvey.
+// ReadSurvey returns the survey that PostSurvey wrote to dir.
 func ReadSurvey(dir string) ([]byte, error) {
 	root, err := securefile.OpenRoot(dir)
 	if err != nil {
@@ -149,15 +149,15 @@ func ReadSurvey(dir string) ([]byte, error) {
 	return survey, nil
 }
 
-// PostSignature leaves in dir what the step has signed; it comes before Post.
+// PostSignature writes the signed statement of the step. It is called before Post.
 func PostSignature(dir string, document []byte) error {
 	if err := write(dir, Signature, document); err != nil {
-		return fmt.Errorf("cannot leave the signature: %w", err)
+		return fmt.Errorf("cannot write the signature: %w", err)
 	}
 	return nil
 }
 
-// ReadSignature returns what the step of dir has signed. The error wraps fs.ErrNotExist when there is nothing.
+// ReadSignature returns the signed statement of the step of dir. The error wraps fs.ErrNotExist if there is none.
 func ReadSignature(dir string) ([]byte, error) {
 	root, err := securefile.OpenRoot(dir)
 	if err != nil {
@@ -176,7 +176,7 @@ func exists(dir, name string) bool {
 	return err == nil
 }
 
-// write makes a file appear whole, in place of whatever has its name.
+// write writes a file atomically, and replaces an existing one.
 func write(dir, name string, content []byte) error {
 	f, err := temp(dir, name)
 	if err != nil {
@@ -189,7 +189,7 @@ func write(dir, name string, content []byte) error {
 	return errors.Join(err, f.Close())
 }
 
-// temp makes an empty file that everybody can read, whatever the umask is: the sidecar is another user.
+// temp creates an empty file that all users can read, whatever the umask is, because the sidecar is another user.
 func temp(dir, name string) (*os.File, error) {
 	path := tempPath(dir, name)
 	if err := moveAway(dir, filepath.Base(path)); err != nil {
@@ -212,15 +212,15 @@ func place(f *os.File, dir, name string) error {
 	if err == nil {
 		return nil
 	}
-	// A directory cannot be replaced by a file. Only the step itself can have made one.
+	// A directory cannot be replaced by a file. Only the step can have created one.
 	if err := moveAway(dir, name); err != nil {
 		return err
 	}
 	return os.Rename(f.Name(), path)
 }
 
-// moveAway frees a name in dir. A file is removed. A directory gets another name, since to remove it takes as long as
-// the step that made it likes.
+// moveAway frees a name in dir. It removes a file. It only renames a directory, because to remove it could take as long as
+// the step that filled it wants.
 func moveAway(dir, name string) error {
 	path := filepath.Join(dir, name)
 	err := syscall.Unlink(path)

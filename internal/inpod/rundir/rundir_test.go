@@ -207,7 +207,7 @@ func TestLost(t *testing.T) {
 	look(filepath.Join(dir, "absent"), "without a directory", rundir.Waiting)
 }
 
-// What was there when a step ended is told, whatever the step put in its place.
+// The results that existed when a step ended are recorded, whatever file the step put in place of the record.
 func TestLeft(t *testing.T) {
 	forge := func(content string) func(string) error {
 		return func(path string) error { return os.WriteFile(path, []byte(content), 0o600) }
@@ -311,7 +311,7 @@ func TestWatchStops(t *testing.T) {
 	}
 }
 
-// Where the kernel gives no watch, the watcher wakes all the same.
+// Without a watch of the kernel, the watcher still wakes.
 func TestWatchWithoutEvents(t *testing.T) {
 	dir := t.TempDir()
 	var limit syscall.Rlimit

@@ -7,15 +7,15 @@ import (
 )
 
 const (
-	// slowPoll is how often a Watcher wakes without an event: for file systems that have none, and for entrypoints
-	// that were killed, which makes none.
+	// slowPoll is how often a Watcher wakes without an event: some file systems have no events, and a killed entrypoint
+	// causes none.
 	slowPoll = time.Second
-	// fastPoll is how often it wakes when the kernel gives it no watch: a user has 128 on many machines, for all pods
+	// fastPoll is how often it wakes if the kernel provides no watch: on many machines a user has only 128 for all pods
 	// together.
 	fastPoll = 50 * time.Millisecond
 )
 
-// Watcher wakes who waits for something in directories to change.
+// Watcher wakes its caller when something in the directories changes.
 type Watcher struct {
 	notify *fsnotify.Watcher
 	wake   <-chan fsnotify.Event
@@ -23,7 +23,7 @@ type Watcher struct {
 	tick   *time.Ticker
 }
 
-// Watch returns a Watcher of dirs. What changes from now on wakes it, so that a look after Watch and before each Wait
+// Watch returns a Watcher of dirs. Every later change wakes it, so a caller that looks after Watch and before each Wait
 // misses nothing.
 func Watch(dirs ...string) *Watcher {
 	w := &Watcher{}
@@ -43,13 +43,13 @@ func Watch(dirs ...string) *Watcher {
 	return w
 }
 
-// Wait returns true when it is time to look again, and false when done is closed.
+// Wait returns true when the caller must look, and false when done is closed.
 func (w *Watcher) Wait(done <-chan struct{}) bool {
 	select {
 	case <-done:
 		return false
 	case <-w.wake:
-	case <-w.lost: //nolint:errcheck // the kernel's queue ran over: events are missing, which a look makes up for
+	case <-w.lost: //nolint:errcheck // the kernel's queue overflowed: the next look covers the missing events
 	case <-w.tick.C:
 	}
 	return true
@@ -59,6 +59,6 @@ func (w *Watcher) Wait(done <-chan struct{}) bool {
 func (w *Watcher) Close() {
 	w.tick.Stop()
 	if w.notify != nil {
-		_ = w.notify.Close() // it gives back descriptors; there is nothing to lose
+		_ = w.notify.Close() // it only closes descriptors, so an error has no consequence
 	}
 }

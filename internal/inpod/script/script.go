@@ -1,4 +1,4 @@
-// Package script carries a step's script through the arguments of its entrypoint.
+// Package script encodes a step's script for the arguments of its entrypoint.
 package script
 
 import (
@@ -9,20 +9,19 @@ import (
 	"strings"
 )
 
-// PieceBytes is the length of one piece at most. Linux refuses a single argument above 128 KiB, and about 2 MB of all
+// PieceBytes is the maximum length of one piece. Linux refuses a single argument above 128 KiB, and about 2 MB of all
 // arguments and environment together.
 const PieceBytes = 96 << 10
 
-// MaxBytes is the size in bytes of the script that Decode writes at most: more than any script that the object which
-// carries it (1.5 MiB) can hold.
+// MaxBytes is the maximum length in bytes of a decoded script: more than an object (1.5 MiB) can contain.
 const MaxBytes = 8 << 20
 
-// Shebang is what WithShebang puts before a script: the shell that every image with a shell has, ending at the first
-// command that fails.
+// Shebang is the line that WithShebang adds: a shell that every image with a shell has, which exits at the first command that
+// fails.
 const Shebang = "#!/bin/sh\nset -e\n"
 
-// WithShebang returns script so that the kernel can run it: as it is when its first line says what runs it, else for
-// the shell.
+// WithShebang returns a script that the kernel can run: unchanged if its first line names an interpreter, otherwise with
+// Shebang.
 func WithShebang(script string) string {
 	if strings.HasPrefix(script, "#!") {
 		return script
@@ -30,12 +29,12 @@ func WithShebang(script string) string {
 	return Shebang + script
 }
 
-// Encode returns script in pieces of at most PieceBytes, at least one: raw deflate in base64 without padding, cut.
-// The alphabet has nothing that Kubernetes would expand in arguments, and nothing that a shell would.
+// Encode returns script in one or more pieces of at most PieceBytes: raw deflate in base64 without padding, split. Neither
+// Kubernetes nor a shell expands anything in this alphabet.
 func Encode(script string) []string {
 	var b strings.Builder
 	e := base64.NewEncoder(base64.RawStdEncoding, &b)
-	// The level is valid, and a strings.Builder takes whatever is written: there is no error to be had.
+	// There can be no error: the level is valid, and a strings.Builder accepts all writes.
 	d, _ := flate.NewWriter(e, flate.BestCompression)
 	_, _ = io.WriteString(d, script)
 	_ = d.Close()
@@ -49,7 +48,7 @@ func Encode(script string) []string {
 	return append(pieces, encoded)
 }
 
-// Decode writes the script that Encode gave the pieces of to w, without holding it in memory.
+// Decode decodes the pieces of Encode and writes the script to w, without holding it in memory.
 func Decode(w io.Writer, pieces []string) error {
 	readers := make([]io.Reader, len(pieces))
 	for i, p := range pieces {

@@ -10,9 +10,9 @@ import (
 	"syscall"
 )
 
-// logOf returns the descriptor that a path stands for, where that is this process's standard output or error: /dev/stdout,
-// /dev/fd/1, and what they are links to. Other descriptors are this process's own business. A link elsewhere may be
-// another container's, and stands for nothing.
+// logOf returns the descriptor of a path for this process's standard output or error: /dev/stdout, /dev/fd/1, and the targets
+// of these links. Other descriptors are internal to this process. A link elsewhere may be from another container, and is
+// ignored.
 func logOf(path string) (fd int, ok bool) {
 	const descriptors = "/proc/self/fd"
 	path = filepath.Clean(path)
@@ -39,8 +39,8 @@ func logOf(path string) (fd int, ok bool) {
 	return fd, fd == syscall.Stdout || fd == syscall.Stderr
 }
 
-// again returns a second descriptor of what fd is: a pipe, a file or a terminal, as a container's output is. It is not
-// opened anew: what it is cannot change meanwhile, and both write to the same place in it.
+// again returns a second descriptor for the file of fd: a pipe, a file or a terminal, as a container's output is. The file is
+// not opened again, so it cannot change meanwhile, and both descriptors share one position.
 func again(fd int, path string) (*os.File, error) {
 	var st syscall.Stat_t
 	if err := syscall.Fstat(fd, &st); err != nil {

@@ -8,9 +8,8 @@ import (
 )
 
 // HasWriter reports whether any process of the machine has the file at path, beneath the root, open for writing, or mapped
-// to be written. It asks for a read lease on the file, which the kernel refuses then. An error that is neither
-// fs.ErrNotExist nor ErrNotRegular says that the kernel does not know: the file belongs to another user than this process,
-// or its file system has no leases.
+// for writing. It requests a read lease on the file, which the kernel then refuses. An error that is neither fs.ErrNotExist
+// nor ErrNotRegular means that the kernel does not know: the file belongs to another user, or its file system has no leases.
 func (r *Root) HasWriter(path string) (bool, error) {
 	rel, err := filepath.Rel(r.path, path)
 	if err != nil || rel == "." || !filepath.IsLocal(rel) {
@@ -20,12 +19,12 @@ func (r *Root) HasWriter(path string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	// Closing the file gives back the lease. A process that opens the file for writing waits for that.
+	// Closing the file releases the lease. A process that opens the file for writing waits for that.
 	defer f.Close() //nolint:errcheck // it was not written
 	err = control(f.Fd(), syscall.F_SETSIG, uintptr(syscall.SIGURG))
 	if err == nil {
-		// The kernel sends a signal to the holder of a lease that another process waits for. Go's runtime uses SIGURG
-		// itself, so that it means nothing here.
+		// The kernel sends a signal to the holder of a lease for which another process waits. Go's runtime uses SIGURG, so it
+		// has no effect here.
 		err = control(f.Fd(), syscall.F_SETLEASE, syscall.F_RDLCK)
 	}
 	if errors.Is(err, syscall.EAGAIN) {

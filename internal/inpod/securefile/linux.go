@@ -9,11 +9,11 @@ import (
 	"unsafe"
 )
 
-// oPath is O_PATH: a handle on a file that can be asked what it is, and not be read. Opening it has no effect on what
-// is there. Package syscall does not have the number, which is the same on all architectures of Linux.
+// oPath is O_PATH: a handle on a file for its metadata, not for reading. Opening it has no effect on the file. Package
+// syscall does not define it; it is the same on all architectures of Linux.
 const oPath = 0x200000
 
-// openAt is openat(2), again when a signal interrupts it.
+// openAt is openat(2), repeated if a signal interrupts it.
 func openAt(dir int, name string, flags int) (int, error) {
 	for {
 		fd, err := syscall.Openat(dir, name, flags, 0)
@@ -23,7 +23,7 @@ func openAt(dir int, name string, flags int) (int, error) {
 	}
 }
 
-// openMode is openAt for files that may be made.
+// openMode is openAt for files that may be created.
 func openMode(dir int, name string, flags int, mode uint32) (int, error) {
 	for {
 		fd, err := syscall.Openat(dir, name, flags, mode)
@@ -33,7 +33,7 @@ func openMode(dir int, name string, flags int, mode uint32) (int, error) {
 	}
 }
 
-// readLinkAt is readlinkat(2), which package syscall has for no other directory than the working directory.
+// readLinkAt is readlinkat(2). Package syscall supports only the working directory.
 func readLinkAt(dir int, name string) (string, error) {
 	const longest = 4096 // PATH_MAX
 	buf := make([]byte, longest)
@@ -42,7 +42,7 @@ func readLinkAt(dir int, name string) (string, error) {
 		return "", err
 	}
 	n, _, errno := syscall.Syscall6(syscall.SYS_READLINKAT, uintptr(dir),
-		uintptr(unsafe.Pointer(p)), uintptr(unsafe.Pointer(&buf[0])), longest, 0, 0) //nolint:gosec // the kernel writes where it is told
+		uintptr(unsafe.Pointer(p)), uintptr(unsafe.Pointer(&buf[0])), longest, 0, 0) //nolint:gosec // the kernel writes to this buffer
 	if errno != 0 {
 		return "", errno
 	}
@@ -55,7 +55,7 @@ func removeAt(dir int, name string) error {
 	if !errors.Is(err, syscall.EISDIR) {
 		return err
 	}
-	const removeDir = 0x200 // AT_REMOVEDIR, which package syscall has no function for
+	const removeDir = 0x200 // AT_REMOVEDIR, for which package syscall has no function
 	p, err := syscall.BytePtrFromString(name)
 	if err != nil {
 		return err
@@ -68,7 +68,7 @@ func removeAt(dir int, name string) error {
 	return nil
 }
 
-// statAt returns what name in dir is, without opening it, if it is a regular file.
+// statAt returns the metadata of name in dir, without opening it, if it is a regular file.
 func statAt(dir int, name string) (*syscall.Stat_t, error) {
 	fd, err := openAt(dir, name, oPath|syscall.O_NOFOLLOW|syscall.O_CLOEXEC)
 	if err != nil {
@@ -78,7 +78,7 @@ func statAt(dir int, name string) (*syscall.Stat_t, error) {
 	return statFD(fd)
 }
 
-// statFD returns what fd is, if it is a regular file.
+// statFD returns the metadata of fd, if it is a regular file.
 func statFD(fd int) (*syscall.Stat_t, error) {
 	var st syscall.Stat_t
 	if err := syscall.Fstat(fd, &st); err != nil {
@@ -90,7 +90,7 @@ func statFD(fd int) (*syscall.Stat_t, error) {
 	return &st, nil
 }
 
-// kind names what a mode says that a file is.
+// kind names the type of a file by its mode.
 func kind(mode uint32) string {
 	switch mode & syscall.S_IFMT {
 	case syscall.S_IFLNK:
@@ -116,5 +116,5 @@ func readFull(f *os.File, buf []byte) (int, error) {
 	return n, err
 }
 
-// closeFD closes a handle that nothing was written to, so that there is no error to be had.
+// closeFD closes a handle that was not written to, so an error has no consequence.
 func closeFD(fd int) { _ = syscall.Close(fd) }

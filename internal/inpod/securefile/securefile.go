@@ -1,6 +1,6 @@
-// Package securefile opens regular files in directories that others can write to, whatever lies there. It never opens
-// anything but a regular file, waits for nothing, and follows no symbolic link that another container can have made. What
-// it decides about a file, it decides on the open file and not on its name.
+// Package securefile opens regular files in directories to which other containers can write. It never opens anything but a
+// regular file, never blocks, and follows no symbolic link that another container can have made. It checks the opened file
+// and not its name.
 package securefile
 
 import (
@@ -13,40 +13,40 @@ import (
 	"syscall"
 )
 
-// attempts is how often a file is read that does not hold still before Read gives up.
+// attempts is the number of reads of a changing file before Read gives up.
 const attempts = 3
 
-// The errors of Read, besides those of the file system, which errors.Is tells by fs.ErrNotExist and fs.ErrPermission.
+// The errors of Read, in addition to those of the file system (fs.ErrNotExist, fs.ErrPermission).
 var (
-	// ErrNotRegular: what is at the path is no regular file, or the path leads over a symbolic link.
+	// ErrNotRegular: the file is not a regular file, or its path contains a symbolic link.
 	ErrNotRegular = errors.New("not a regular file")
 	// ErrChanged: the file changed or was replaced while it was read.
 	ErrChanged = errors.New("changed while it was read")
 )
 
-// TooLargeError says that a file has more bytes than were asked for.
+// TooLargeError means that a file exceeds the limit.
 type TooLargeError struct {
 	// Size is the length of the file in bytes.
 	Size int64
 }
 
 // Error implements error.
-func (e *TooLargeError) Error() string { return fmt.Sprintf("%d bytes are too many", e.Size) }
+func (e *TooLargeError) Error() string { return fmt.Sprintf("%d bytes exceed the limit", e.Size) }
 
-// Buffer is memory for one file after the other, so that reading many takes no more than the largest. The zero Buffer
-// is ready.
+// Buffer is memory for several files in turn, so that reading many takes no more than the largest. The zero Buffer is ready
+// to use.
 type Buffer struct{ bytes []byte }
 
-// room returns n bytes, which hold until it is called again.
+// room returns n bytes, which are valid until the next call.
 func (b *Buffer) room(n int64) []byte {
 	if int64(cap(b.bytes)) < n {
-		b.bytes = nil // the old one is of no use while the new one is made
+		b.bytes = nil // releases the old bytes before the new ones are allocated
 		b.bytes = make([]byte, n)
 	}
 	return b.bytes[:n]
 }
 
-// Root is a directory that files are opened in. Its own path is trusted; what is beneath is not.
+// Root is a directory in which files are opened. Its path is trusted; everything beneath is not.
 type Root struct {
 	dir  *os.File
 	path string
@@ -67,8 +67,8 @@ func (r *Root) Fd() int { return int(r.dir.Fd()) }
 // Close closes the directory.
 func (r *Root) Close() error { return r.dir.Close() }
 
-// Read returns the content of the file at path, which is beneath the root, if it has at most limit bytes. It is in buf,
-// and holds until buf is used again. A file that changes meanwhile is read again, at most three times in all.
+// Read returns the content of the file at path, beneath the root, if it has at most limit bytes. The content is in buf, and
+// is valid until buf is used again. A file that changes during the read is read again, at most three times in total.
 func (r *Root) Read(path string, limit int64, buf *Buffer) ([]byte, error) {
 	rel, err := filepath.Rel(r.path, path)
 	if err != nil || rel == "." || !filepath.IsLocal(rel) {
@@ -95,9 +95,9 @@ func (r *Root) readOnce(rel string, limit int64, buf *Buffer) ([]byte, error) {
 	return r.content(f, rel, before, buf)
 }
 
-// content reads the file that open opened, and wants it to be the same afterwards.
+// content reads the file that open opened, and verifies that it is unchanged afterwards.
 func (r *Root) content(f *os.File, rel string, before *syscall.Stat_t, into *Buffer) ([]byte, error) {
-	// One byte of room more than the file has shows whether it grew.
+	// One additional byte of room shows whether the file has grown.
 	buf := into.room(before.Size + 1)
 	n, err := readFull(f, buf)
 	if err != nil {
@@ -105,14 +105,14 @@ func (r *Root) content(f *os.File, rel string, before *syscall.Stat_t, into *Buf
 	}
 	after, err := r.stat(rel)
 	if err != nil || int64(n) != before.Size || !same(before, after) {
-		// Also a file that was removed, or turned into something else: the next attempt will say so.
+		// The file may also have been removed or replaced; the next attempt reports that.
 		return nil, ErrChanged
 	}
 	return buf[:n], nil
 }
 
-// open opens the regular file at rel. It looks before it opens, since to open a device can have effects, and again
-// afterwards, since it may have been replaced in between.
+// open opens the regular file at rel. It checks the file before it opens it, because opening a device can have effects, and
+// again afterwards, because the file may have been replaced in between.
 func (r *Root) open(rel string) (*os.File, *syscall.Stat_t, error) {
 	parent, err := r.parent(rel)
 	if err != nil {
@@ -137,7 +137,7 @@ func (r *Root) open(rel string) (*os.File, *syscall.Stat_t, error) {
 	return f, st, nil
 }
 
-// stat returns what is at rel now, which must be a regular file.
+// stat returns the metadata of rel, which must be a regular file.
 func (r *Root) stat(rel string) (*syscall.Stat_t, error) {
 	parent, err := r.parent(rel)
 	if err != nil {
@@ -147,7 +147,7 @@ func (r *Root) stat(rel string) (*syscall.Stat_t, error) {
 	return statAt(parent, filepath.Base(rel))
 }
 
-// parent opens the directory that rel is in, one component after the other and none through a symbolic link.
+// parent opens the directory of rel, one component after the other and none through a symbolic link.
 func (r *Root) parent(rel string) (int, error) {
 	const flags = oPath | syscall.O_DIRECTORY | syscall.O_NOFOLLOW | syscall.O_CLOEXEC
 	fd, err := openAt(int(r.dir.Fd()), ".", flags)
@@ -169,10 +169,10 @@ func (r *Root) parent(rel string) (int, error) {
 	return fd, nil
 }
 
-// named puts the path to an error, and says what the kernel's refusal to follow a link or to enter a file means.
+// named adds the path to an error, and explains the kernel's refusal to follow a link or to enter a file.
 func (r *Root) named(rel string, err error) error {
 	if errors.Is(err, syscall.ELOOP) || errors.Is(err, syscall.ENOTDIR) {
-		err = fmt.Errorf("%w: the path leads over a symbolic link or a file", ErrNotRegular)
+		err = fmt.Errorf("%w: the path contains a symbolic link or a file", ErrNotRegular)
 	}
 	if errors.Is(err, syscall.ENXIO) || errors.Is(err, syscall.ENODEV) {
 		err = fmt.Errorf("%w: %w", ErrNotRegular, err)
@@ -180,8 +180,8 @@ func (r *Root) named(rel string, err error) error {
 	return &fs.PathError{Op: "read", Path: filepath.Join(r.path, rel), Err: err}
 }
 
-// same says whether two looks at a path saw the same content of the same file, as far as metadata can tell. The time of
-// a file's last change (ctime) is there because anybody can set back the time of its last modification.
+// same reports whether two checks of a path saw the same content of the same file, according to the metadata. It includes the
+// time of the last change (ctime), because any user can reset the time of the last modification.
 func same(a, b *syscall.Stat_t) bool {
 	return a.Dev == b.Dev && a.Ino == b.Ino && a.Size == b.Size && a.Mtim == b.Mtim && a.Ctim == b.Ctim
 }

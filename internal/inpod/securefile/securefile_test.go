@@ -63,7 +63,7 @@ func TestReadSizes(t *testing.T) {
 	}
 }
 
-// What is not a regular file beneath the root is told from what is, and never opened or waited for.
+// A file that is not a regular file beneath the root is an error. It is never opened, and Read never waits for it.
 func TestHostileFiles(t *testing.T) {
 	outside := filepath.Join(t.TempDir(), "secret")
 	must(t, os.WriteFile(outside, []byte("secret"), 0o600))

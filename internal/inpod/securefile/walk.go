@@ -9,31 +9,30 @@ import (
 	"syscall"
 )
 
-// maxLinks is how many symbolic links a path may lead over, as the kernel has it.
+// maxLinks is the maximum number of symbolic links in a path, as in the kernel.
 const maxLinks = 40
 
-// handle is O_PATH on a directory: it can be entered, and not be read.
+// handle is O_PATH on a directory, which can be entered but not read.
 const handle = oPath | syscall.O_DIRECTORY | syscall.O_NOFOLLOW | syscall.O_CLOEXEC
 
-// walker goes from the root directory to a file, one component after the other.
+// walker walks from the root directory to a file, one component after the other.
 type walker struct {
 	path string
-	// fd is the directory that was reached.
+	// fd is the current directory of the walk.
 	fd int
-	// device is that of the root directory.
+	// device is the device of the root directory.
 	device uint64
-	// private: nothing but root, in this container, can have put something into a directory on the way.
+	// private: only root, in this container, can have written to a directory of the path so far.
 	private bool
-	// make is the mode of the directories that are made where they are missing; 0 for none.
+	// make is the mode for missing directories; 0 if they are not created.
 	make  uint32
 	links int
 	rest  []string
 }
 
-// parentOf returns a handle on the directory that path is in, and the name of the file in it. Directories that are
-// missing are made with the mode, unless that is 0. A symbolic link is followed only where no other container can have put
-// it: in directories of the container's own root file system that root alone can write. Images have such links, as
-// /var/run.
+// parentOf returns a handle on the directory of path, and the name of the file in it. Missing directories are created with
+// the mode, unless it is 0. It follows a symbolic link only where no other container can have made it: in directories of the
+// container's root file system that only root can write to. Images have such links, for example /var/run.
 func parentOf(path string, mode uint32) (fd int, name string, err error) {
 	absolute, err := filepath.Abs(path)
 	if err != nil {
@@ -83,7 +82,7 @@ func components(path string) []string {
 	return strings.FieldsFunc(path, func(c rune) bool { return c == filepath.Separator })
 }
 
-// look notes whether the directory that was reached is private.
+// look records whether the current directory is private.
 func (w *walker) look() error {
 	var st syscall.Stat_t
 	if err := syscall.Fstat(w.fd, &st); err != nil {
@@ -94,7 +93,7 @@ func (w *walker) look() error {
 	return nil
 }
 
-// enter goes to the directory name, makes it if need be, or follows the link that it is.
+// enter enters the directory name, creates it if necessary, or follows it if it is a link.
 func (w *walker) enter(name string) error {
 	next, err := openAt(w.fd, name, handle)
 	if errors.Is(err, fs.ErrNotExist) && w.make != 0 {
@@ -116,12 +115,12 @@ func (w *walker) enter(name string) error {
 	case linkErr != nil:
 		return err // a file
 	case !w.private:
-		return fmt.Errorf("%w: the path leads over the symbolic link %q, in a directory that others can write", ErrNotRegular, name)
+		return fmt.Errorf("%w: the path contains the symbolic link %q, in a directory to which others can write", ErrNotRegular, name)
 	}
 	return w.follow(target)
 }
 
-// follow puts the target of a link in the place of the link.
+// follow continues with the target of a link.
 func (w *walker) follow(target string) error {
 	if w.links++; w.links > maxLinks {
 		return syscall.ELOOP
@@ -141,7 +140,7 @@ func (w *walker) follow(target string) error {
 
 func (w *walker) failed(err error) error {
 	if errors.Is(err, syscall.ENOTDIR) {
-		err = fmt.Errorf("%w: the path leads over a file: %w", ErrNotRegular, err)
+		err = fmt.Errorf("%w: the path contains a file: %w", ErrNotRegular, err)
 	}
 	return &fs.PathError{Op: "open", Path: w.path, Err: err}
 }

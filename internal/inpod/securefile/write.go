@@ -11,12 +11,12 @@ import (
 	"syscall"
 )
 
-// The flags of every file that is opened: nothing is followed, and nothing is waited for.
+// The flags of every file that is opened: do not follow links, do not block.
 const safely = syscall.O_NOFOLLOW | syscall.O_NONBLOCK | syscall.O_NOCTTY | syscall.O_CLOEXEC
 
-// Append opens the file at path to append to, made with the mode if it is missing, as its directories are with
-// 0777, both less the umask. It must be a regular file that has no other name, or a character device in /dev, which each
-// container has for itself. A path such as /dev/stdout stands for this process's own standard output or error.
+// Append opens the file at path for appending. A missing file is created with the mode, and missing directories with 0777,
+// both less the umask. The file must be a regular file without further names, or a character device in /dev, which belongs to
+// the container. A path such as /dev/stdout means this process's standard output or error.
 func Append(path string, mode uint32) (*os.File, error) {
 	if fd, ok := logOf(path); ok {
 		return again(fd, path)
@@ -24,8 +24,8 @@ func Append(path string, mode uint32) (*os.File, error) {
 	return openToWrite(path, syscall.O_APPEND, mode, 0o777)
 }
 
-// Overwrite opens the file at path to write to, emptied, and made with the mode if it is missing. It must be a regular
-// file that has no other name.
+// Overwrite opens the file at path for writing and truncates it, or creates it with the mode. It must be a regular file
+// without further names.
 func Overwrite(path string, mode uint32) (*os.File, error) {
 	f, err := openToWrite(path, 0, mode, 0)
 	if err != nil {
@@ -44,7 +44,8 @@ func openToWrite(path string, flags int, mode, dirMode uint32) (*os.File, error)
 	}
 	defer closeFD(parent)
 	device := filepath.Dir(filepath.Clean(path)) == "/dev"
-	// To open a device can have effects, so it is looked at before, and again afterwards: it may have been replaced.
+	// Opening a device can have effects, so the file is checked before, and again afterwards, because it may have been
+	// replaced.
 	if err := writableAt(parent, name, device); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, &fs.PathError{Op: "open", Path: path, Err: err}
 	}
@@ -66,7 +67,7 @@ func openToWrite(path string, flags int, mode, dirMode uint32) (*os.File, error)
 	return os.NewFile(uintptr(fd), path), nil
 }
 
-// writableAt returns why name in dir is not to be written to.
+// writableAt returns why name in dir must not be written to.
 func writableAt(dir int, name string, device bool) error {
 	fd, err := openAt(dir, name, oPath|syscall.O_NOFOLLOW|syscall.O_CLOEXEC)
 	if err != nil {
@@ -87,12 +88,12 @@ func writable(fd int, device bool) error {
 	case kindOf != syscall.S_IFREG:
 		return fmt.Errorf("%w: it is a %s", ErrNotRegular, kind(st.Mode))
 	case st.Nlink > 1:
-		return fmt.Errorf("%w: it is a file of %d names (hard links)", ErrNotRegular, st.Nlink)
+		return fmt.Errorf("%w: it is a file with %d names (hard links)", ErrNotRegular, st.Nlink)
 	}
 	return nil
 }
 
-// MakeDirs makes the directory at path and those above it, where they are missing, with the mode less the umask.
+// MakeDirs creates the directory at path and its parents, if they are missing, with the mode less the umask.
 func MakeDirs(path string, mode uint32) error {
 	fd, _, err := parentOf(filepath.Join(path, "x"), mode)
 	if err != nil {
@@ -102,8 +103,8 @@ func MakeDirs(path string, mode uint32) error {
 	return nil
 }
 
-// Replace makes the file at path have this content and exactly this mode. It appears whole, in place of whatever file has
-// that name. Its directories are made with dirMode where they are missing.
+// Replace writes the file at path atomically with this content and exactly this mode, and replaces an existing one. Missing
+// directories are created with dirMode.
 func Replace(path string, content []byte, mode, dirMode uint32) error {
 	parent, name, err := parentOf(path, dirMode)
 	if err != nil {
@@ -127,8 +128,8 @@ func Replace(path string, content []byte, mode, dirMode uint32) error {
 	return nil
 }
 
-// Fresh makes a new file at path, with exactly this mode, and never in a file that was there: that is removed, or the
-// empty directory is.
+// Fresh creates a new file at path, with exactly this mode. It never uses an existing file: it removes the file, or the empty
+// directory, with this name.
 func Fresh(path string, mode uint32) (*os.File, error) {
 	parent, name, err := parentOf(path, 0)
 	if err != nil {
@@ -149,8 +150,8 @@ func Fresh(path string, mode uint32) (*os.File, error) {
 	return f, nil
 }
 
-// Allow adds permissions to the mode of what is at path: a regular file with no other name, or a directory. It reports
-// whether there were any to add, and they were added.
+// Allow adds permissions to the mode of path: a regular file without further names, or a directory. It reports whether it has
+// added any.
 func Allow(path string, more uint32) bool {
 	parent, name, err := parentOf(path, 0)
 	if err != nil {
@@ -170,14 +171,14 @@ func Allow(path string, more uint32) bool {
 	if !isFile && st.Mode&syscall.S_IFMT != syscall.S_IFDIR || st.Mode&more == more {
 		return false
 	}
-	// What else the mode says stays: a volume's directories pass on their group (setgid) or are sticky. The name in /proc
-	// is that of the handle: whatever has been put in the place of the file meanwhile is not touched.
+	// The other bits of the mode stay: a volume's directories inherit their group (setgid) or are sticky. The name in /proc
+	// is that of the handle, so a file that has replaced the original meanwhile is not changed.
 	const all = 0o7777
 	return syscall.Chmod("/proc/self/fd/"+strconv.Itoa(fd), st.Mode&all|more) == nil
 }
 
-// ReadHead returns the first bytes of the file at path, at most limit. It follows links, as the kernel does when it starts
-// a program, and takes nothing but a regular file.
+// ReadHead returns the first bytes of the file at path, at most limit. It follows links, as the kernel does when it starts a
+// program. It reads only a regular file.
 func ReadHead(path string, limit int) ([]byte, error) {
 	fd, err := openMode(atCWD, path, syscall.O_RDONLY|safely&^syscall.O_NOFOLLOW, 0)
 	if err != nil {

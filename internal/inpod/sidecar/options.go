@@ -12,44 +12,44 @@ import (
 	"github.com/sluice-ci/sluice/internal/results/frame"
 )
 
-// DefaultGrace is how long steps that have not ended get when the pod is asked to end: they are asked at the same
-// time, and their entrypoints record what happened.
+// DefaultGrace is the time for running steps to end after the pod was stopped. They are stopped at the same time, and their
+// entrypoints record what happened.
 const DefaultGrace = 2 * time.Second
 
-// Options say what is to be emitted.
+// Options are the options of the sidecar.
 type Options struct {
-	// Nonce marks the stream; valid by frame.ValidNonce.
+	// Nonce is the nonce of the stream; valid by frame.ValidNonce.
 	Nonce string
-	// RunDir holds the steps' run directories, named by position: 0, 1, ….
+	// RunDir has the steps' run directories, named by position: 0, 1, ….
 	RunDir string
 	// Steps are the names of the steps' containers, in order.
 	Steps []string
-	// ResultsDirs are the directories that result files are in, each beneath one of them. What is beneath is not trusted:
-	// whatever it is, no other file is ever opened.
+	// ResultsDirs are the directories of result files; each file is beneath one of them. What is beneath is not trusted: no
+	// file elsewhere is ever opened.
 	ResultsDirs []string
-	// Results are the declared results, in the order in which they are emitted.
+	// Results are the declared results, in the order in which they are sent.
 	Results []results.File
-	// MaxSize is the number of bytes that one value may have, MaxTotal what all may have together.
+	// MaxSize is the maximum length of one value, and MaxTotal that of all values together, in bytes.
 	MaxSize, MaxTotal int64
-	// Signatures says that the steps sign their results, and that the signatures are written, too.
+	// Signatures reports that the steps sign their results, so that signatures are sent too.
 	Signatures bool
-	// Grace is how long Run waits for steps after it was asked to end.
+	// Grace is how long Run waits for steps after it was stopped.
 	Grace time.Duration
 }
 
-// ParseOptions reads the arguments of the results sidecar. Usage goes to usage when they ask for it or are wrong.
+// ParseOptions parses the arguments of the results sidecar. It prints the usage to usage if they request it or are invalid.
 func ParseOptions(args []string, usage io.Writer) (Options, error) {
 	o := Options{Grace: DefaultGrace}
 	f := flag.NewFlagSet("results", flag.ContinueOnError)
 	f.SetOutput(usage)
-	f.StringVar(&o.Nonce, "nonce", "", "what marks this stream among all others")
+	f.StringVar(&o.Nonce, "nonce", "", "nonce of this stream")
 	f.StringVar(&o.RunDir, "run-dir", "/tekton/run", "directory of the steps' run directories")
-	f.Func("results-dir", "directory that result files are beneath, once for each", func(s string) error {
+	f.Func("results-dir", "directory with result files, once for each", func(s string) error {
 		o.ResultsDirs = append(o.ResultsDirs, s)
 		return nil
 	})
-	f.Int64Var(&o.MaxSize, "max-result-size", results.DefaultMaxSize, "bytes that the value of one result may have")
-	f.Int64Var(&o.MaxTotal, "max-total", results.ObjectLimit, "bytes that all values may have together")
+	f.Int64Var(&o.MaxSize, "max-result-size", results.DefaultMaxSize, "maximum bytes of one result")
+	f.Int64Var(&o.MaxTotal, "max-total", results.ObjectLimit, "maximum bytes of all results together")
 	f.Func("step", "name of a step's container, once for each in order", func(s string) error {
 		o.Steps = append(o.Steps, s)
 		return nil
@@ -59,7 +59,7 @@ func ParseOptions(args []string, usage io.Writer) (Options, error) {
 		o.Results = append(o.Results, r)
 		return err
 	})
-	f.BoolVar(&o.Signatures, "signatures", false, "write what the steps have signed, too")
+	f.BoolVar(&o.Signatures, "signatures", false, "also send the signatures of the steps")
 	if err := f.Parse(args); err != nil {
 		return Options{}, err
 	}
@@ -83,7 +83,7 @@ func (o Options) valid() error {
 	seen := map[string]bool{}
 	for _, r := range o.Results {
 		if _, ok := o.root(r); !ok {
-			return fmt.Errorf("invalid path of result %q: %q is beneath none of %q", r.Name, r.Path, o.ResultsDirs)
+			return fmt.Errorf("invalid path of result %q: %q is not beneath any of %q", r.Name, r.Path, o.ResultsDirs)
 		}
 		if seen[r.Name] {
 			return fmt.Errorf("result %q is declared twice", r.Name)
@@ -93,7 +93,7 @@ func (o Options) valid() error {
 	return nil
 }
 
-// root returns the directory of o.ResultsDirs that a result is beneath.
+// root returns the directory of o.ResultsDirs with a result.
 func (o Options) root(r results.File) (string, bool) {
 	for _, dir := range o.ResultsDirs {
 		if rel, err := filepath.Rel(dir, r.Path); err == nil && rel != "." && filepath.IsLocal(rel) {

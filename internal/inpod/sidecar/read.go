@@ -10,19 +10,19 @@ import (
 	"github.com/sluice-ci/sluice/internal/results/frame"
 )
 
-// ErrAbsent says that a declared result was not written, which is allowed.
+// ErrAbsent means that a declared result was not written, which is allowed.
 var ErrAbsent = errors.New("the result was not written")
 
-// ProblemError says that a result exists and cannot be carried.
+// ProblemError means that a result exists but cannot be transported.
 type ProblemError struct{ frame.Problem }
 
 // Error implements error.
 func (e *ProblemError) Error() string {
-	return "result " + e.Result + " cannot be carried: " + string(e.Kind) + ": " + e.Detail
+	return "result " + e.Result + " cannot be transported: " + string(e.Kind) + ": " + e.Detail
 }
 
-// Read returns the value of a result whose file is beneath root: valid UTF-8 of at most limit bytes, in buf. The error
-// is ErrAbsent, or a *ProblemError that says what is wrong with the file.
+// Read returns the value of a result whose file is beneath root: valid UTF-8 of at most limit bytes, in buf. The error is
+// ErrAbsent, or a *ProblemError for the file.
 func Read(root string, r results.File, limit int64, buf *securefile.Buffer) ([]byte, error) {
 	dir, err := securefile.OpenRoot(root)
 	if err != nil {

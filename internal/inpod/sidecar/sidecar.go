@@ -1,5 +1,5 @@
-// Package sidecar is the results sidecar: it waits for a pod's steps to end, and writes what they did and what results
-// they left as a stream of frames.
+// Package sidecar is the results sidecar. It waits for the steps of a pod to end, and writes how they ended and their results
+// as a stream of package frame.
 package sidecar
 
 import (
@@ -18,23 +18,23 @@ import (
 type emitter struct {
 	options Options
 	out     *frame.Writer
-	// ended tells by position which steps' records were written.
+	// ended reports by position whether a step's record was written.
 	ended []bool
 	left  int
-	// forger is the first step whose record is forged; empty when there is none.
+	// forger is the first step with a forged record; empty if there is none.
 	forger string
-	// total is the sum of the lengths of the values that were written, in bytes.
+	// total is the total length of the written values in bytes.
 	total int64
-	// buf is reused for one value after the other, so that memory is bounded by the largest.
+	// buf is reused for all values, so that memory is limited by the largest.
 	buf securefile.Buffer
 }
 
-// Run writes a record for each step as it ends, then the results in their order, then the end record. When ctx is
-// done it waits for the steps no longer than o.Grace, and writes what there is. An error means that the stream could
-// not be written: whatever is wrong with steps or results is in the stream.
+// Run writes a record for each step when it ends, then the results in their order, then the end record. When ctx is done it
+// waits for the steps for at most o.Grace, and writes what exists. An error means that the stream could not be written.
+// Problems of steps or results are in the stream.
 func Run(ctx context.Context, out io.Writer, o Options) error {
 	e := &emitter{options: o, out: frame.NewWriter(out, o.Nonce), ended: make([]bool, len(o.Steps)), left: len(o.Steps)}
-	// The intro goes out before anything is waited for, to show a follower that this is the stream.
+	// The intro is written before any wait, so that a follower can identify the stream.
 	if err := e.out.Flush(); err != nil {
 		return fmt.Errorf("cannot write intro: %w", err)
 	}
@@ -54,7 +54,7 @@ func Run(ctx context.Context, out io.Writer, o Options) error {
 	return nil
 }
 
-// steps writes the records of all steps, and returns whether it had to stop before all of them had ended.
+// steps writes the records of all steps, and reports whether it had to stop before all of them had ended.
 func (e *emitter) steps(ctx context.Context) (interrupted bool, err error) {
 	dirs := make([]string, len(e.options.Steps))
 	for i := range dirs {
@@ -84,8 +84,9 @@ func (e *emitter) steps(ctx context.Context) (interrupted bool, err error) {
 	}
 }
 
-// look writes the records of the steps that have ended since it looked last. Steps end in their order, so a step that has
-// ended after one that had not was seen late: look then starts again, once, so that the records are in the order too.
+// look writes the records of the steps that have ended since the last call. Steps end in their order. If a step has ended
+// after one that has not, the end of the latter was missed: look then starts again, once, so that the records are in order
+// too.
 func (e *emitter) look(observers []*rundir.Observer) error {
 	outOfOrder, err := e.lookOnce(observers, true)
 	if outOfOrder {
@@ -94,8 +95,8 @@ func (e *emitter) look(observers []*rundir.Observer) error {
 	return err
 }
 
-// lookOnce writes the records of the steps that have ended. With ordered it stops at one that has ended after one that has
-// not, and reports that.
+// lookOnce writes the records of the steps that have ended. With ordered it stops at an ended step after one that has not
+// ended, and reports that.
 func (e *emitter) lookOnce(observers []*rundir.Observer, ordered bool) (outOfOrder bool, err error) {
 	waiting := false
 	for i, name := range e.options.Steps {
@@ -140,7 +141,7 @@ func (e *emitter) unfinished(observers []*rundir.Observer) error {
 	return nil
 }
 
-// step writes the record of a step, under the controller's name for it, whatever the step wrote.
+// step writes the record of a step with the controller's name for it, whatever name the step wrote.
 func (e *emitter) step(name string, step frame.Step) error {
 	step.Name = name
 	if step.Reason == frame.ReasonForged && e.forger == "" {
@@ -152,11 +153,11 @@ func (e *emitter) step(name string, step frame.Step) error {
 	return nil
 }
 
-// results writes a record for each declared result that there is, or was.
+// results writes a record for each declared result that exists, or existed.
 func (e *emitter) results() error {
 	left := e.leftBySteps()
 	for _, r := range e.options.Results {
-		root, _ := e.options.root(r) // there is one: Options are valid
+		root, _ := e.options.root(r) // it exists, because Options are valid
 		value, err := Read(root, r, e.options.MaxSize, &e.buf)
 		step, wasLeft := left[r.Name]
 		switch {
@@ -166,7 +167,7 @@ func (e *emitter) results() error {
 			err = e.result(r.Name, r.Type, value)
 		case errors.Is(err, ErrAbsent) && wasLeft:
 			err = problem(r.Name, frame.Missing, 0, 0,
-				fmt.Errorf("step %q left it, and there is nothing at %q now: a later step deleted it, or it lies where only steps see it",
+				fmt.Errorf("step %q wrote it, but there is no file at %q now: a later step deleted it, or it is in a directory that only steps see",
 					step, r.Path))
 		}
 		var p *ProblemError
@@ -182,7 +183,7 @@ func (e *emitter) results() error {
 	return nil
 }
 
-// leftBySteps returns which results were there when a step ended, and the last step that left each.
+// leftBySteps returns the results that existed at the end of a step, each with the last such step.
 func (e *emitter) leftBySteps() map[string]string {
 	left := map[string]string{}
 	for i, step := range e.options.Steps {
@@ -193,7 +194,7 @@ func (e *emitter) leftBySteps() map[string]string {
 	return left
 }
 
-// result writes one value, if the sum of all still admits it.
+// result writes one value, if it is within the limit for all.
 func (e *emitter) result(name, typ string, value []byte) error {
 	size := int64(len(value))
 	if e.total+size > e.options.MaxTotal {

@@ -111,7 +111,7 @@ func result(name, value string) frame.Result {
 	return frame.Result{Name: name, Type: results.TypeString, Value: []byte(value)}
 }
 
-// A follower is told of each step as it ends, before the next one does, and of the results when all have.
+// A follower gets the record of each step when it ends, before the next one does, and the results after all have ended.
 func TestFollow(t *testing.T) {
 	p := newPod(t, 3, "b", "a", "absent")
 	out, in := io.Pipe()
@@ -269,7 +269,7 @@ func socket(path string) error {
 	return l.Close()
 }
 
-// The sum of all values has a limit. What is over it is told; what fits after it is carried.
+// All values together have a limit. A result above it is reported; one that fits after it is sent.
 func TestTotal(t *testing.T) {
 	p := newPod(t, 0, "a", "b", "c", "d")
 	p.options.MaxTotal = 10
@@ -287,7 +287,7 @@ func TestTotal(t *testing.T) {
 	}
 }
 
-// Without the directory there is no telling whether results were written: that is not the same as none.
+// Without the directory it is unknown whether results were written: that is not the same as no results.
 func TestResultsDirectoryIsMissing(t *testing.T) {
 	p := newPod(t, 0, "a")
 	must(t, os.Remove(p.options.ResultsDirs[0]))
@@ -345,7 +345,7 @@ func TestSeveralDirectories(t *testing.T) {
 	}
 }
 
-// A step whose entrypoint was killed is told, and nobody waits for it any longer.
+// A step whose entrypoint was killed is reported, and the sidecar does not wait for it any longer.
 func TestLostStep(t *testing.T) {
 	p := newPod(t, 2, "a")
 	p.write("a", "kept")
@@ -383,7 +383,7 @@ func TestForgedStep(t *testing.T) {
 	}
 }
 
-// Asked to end, the sidecar does not wait for steps any longer than its grace, and tells what there is.
+// After it was stopped, the sidecar waits for steps only for its grace, and then reports what there is.
 func TestInterrupted(t *testing.T) {
 	p := newPod(t, 3, "a")
 	p.options.Grace = time.Millisecond
@@ -402,7 +402,7 @@ func TestInterrupted(t *testing.T) {
 	}
 }
 
-// Steps that end within the grace are told as they ended, and nothing was interrupted.
+// Steps that end within the grace are reported with their records, and the stream is not interrupted.
 func TestEndInGrace(t *testing.T) {
 	const steps = 20
 	p := newPod(t, steps)

@@ -10,8 +10,8 @@ import (
 	"github.com/sluice-ci/sluice/internal/results/signature"
 )
 
-// signatures writes what the steps have signed: each certificate once, and before the first signature that needs it.
-// Nothing is judged here. What a step left that is no signature becomes a signature that says so.
+// signatures writes the signatures of the steps: each certificate once, before the first signature that needs it. It verifies
+// nothing. A malformed signature becomes one with a problem.
 func (e *emitter) signatures() error {
 	if !e.options.Signatures {
 		return nil
@@ -20,7 +20,7 @@ func (e *emitter) signatures() error {
 	for i, step := range e.options.Steps {
 		signed, err := readSigned(e.options.stepDir(i))
 		if errors.Is(err, fs.ErrNotExist) {
-			continue // who wants one finds it missing
+			continue // the verifier reports it as missing
 		}
 		if err != nil {
 			signed = signature.Unsigned(err)

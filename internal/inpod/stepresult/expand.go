@@ -12,7 +12,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/results"
 )
 
-// Expander puts values in the place of tokens. A result is read when the first text needs it, and once.
+// Expander replaces tokens by values. It reads a result when the first text needs it, and only once.
 type Expander struct {
 	references []Reference
 	limit      int64
@@ -20,16 +20,16 @@ type Expander struct {
 	values map[string]value
 }
 
-// NewExpander returns an Expander for tokens of references, whose results have at most limit bytes each.
+// NewExpander returns an Expander for the tokens of references, whose results have at most limit bytes each.
 func NewExpander(references []Reference, limit int64) *Expander {
-	// The longest first, so that a token that begins with another one is not taken for that.
+	// The longest token comes first, so that a token that is a prefix of another one is not found instead of it.
 	sorted := slices.Clone(references)
 	slices.SortStableFunc(sorted, func(a, b Reference) int { return len(b.Token) - len(a.Token) })
 	return &Expander{references: sorted, limit: limit, values: map[string]value{}}
 }
 
-// Text returns a text with values in the place of its tokens. Each must stand for a string. The error names the step's
-// result that cannot be had, or not in that form.
+// Text returns a text with its tokens replaced by values, which must be strings. The error names the step's result that is
+// unavailable, or has another type.
 func (e *Expander) Text(text string) (string, error) {
 	var out strings.Builder
 	for {
@@ -55,7 +55,7 @@ func (e *Expander) Text(text string) (string, error) {
 	}
 }
 
-// next returns the first token of a text, and where it is; nil when there is none.
+// next returns the first token of a text and its position, or nil.
 func (e *Expander) next(text string) (at int, first *Reference) {
 	for i := range e.references {
 		if n := strings.Index(text, e.references[i].Token); n >= 0 && (first == nil || n < at) {
@@ -65,8 +65,8 @@ func (e *Expander) next(text string) (at int, first *Reference) {
 	return at, first
 }
 
-// List returns a list whose elements are expanded as by Text, but for one that is nothing but the token of a whole
-// array: that becomes the elements of the array.
+// List expands each element of a list as Text does. An element that is only the token of a whole array becomes the elements
+// of that array.
 func (e *Expander) List(list []string) ([]string, error) {
 	var expanded []string
 	for _, text := range list {
@@ -87,7 +87,7 @@ func (e *Expander) List(list []string) ([]string, error) {
 	return expanded, nil
 }
 
-// array returns the elements of the array that a text is nothing but the token of.
+// array returns the elements of an array if the text is only its token.
 func (e *Expander) array(text string) (elements []string, whole bool, err error) {
 	i := slices.IndexFunc(e.references, func(r Reference) bool { return r.Token == text && r.Whole })
 	if i < 0 {
@@ -99,7 +99,7 @@ func (e *Expander) array(text string) (elements []string, whole bool, err error)
 		return nil, false, err
 	}
 	if r.File.Type != results.TypeArray {
-		return nil, false, nil // Text says what is wrong
+		return nil, false, nil // Text reports the error
 	}
 	return v.array, true, nil
 }
@@ -109,7 +109,7 @@ func (e *Expander) read(r Reference) (value, error) {
 	if v, ok := e.values[r.File.Path]; ok {
 		return v, nil
 	}
-	// The folder of a step's results is made by the step, which may have taken it away; the folder above it is there.
+	// The step creates the folder of its results, and may have removed it; the folder above it always exists.
 	raw, err := sidecar.Read(filepath.Dir(filepath.Dir(r.File.Path)), r.File, e.limit, &securefile.Buffer{})
 	if errors.Is(err, sidecar.ErrAbsent) {
 		return value{}, fmt.Errorf("cannot use result %q: the step did not write it", r.File.Name)

@@ -1,7 +1,7 @@
-// Package stepresult puts results of earlier steps in the place of the tokens that stand for them in a step's texts.
+// Package stepresult replaces tokens in a step's texts by results of earlier steps.
 //
-// Only tokens are ever replaced, and what is put in is not looked at again: a value that looks like a variable, or like a
-// token, arrives as it is.
+// It replaces only tokens, and does not expand the inserted values again: a value that looks like a variable, or like a
+// token, stays unchanged.
 package stepresult
 
 import (
@@ -12,20 +12,19 @@ import (
 	"github.com/sluice-ci/sluice/internal/results"
 )
 
-// NoIndex is the Index of a reference to something else than one element of an array.
+// NoIndex is the Index of a reference that is not to one element of an array.
 const NoIndex = -1
 
-// Reference is a result of an earlier step, or a part of it, and the token that stands for it. Its text,
-// "TOKEN NAME:TYPE=PATH" followed by " [*]", " [INDEX]" or " .KEY" for a part, is how it travels in the arguments of a
-// container.
+// Reference is a result of an earlier step, or a part of it, and its token. In the arguments of a container it is the text
+// "TOKEN NAME:TYPE=PATH", followed by " [*]", " [INDEX]" or " .KEY" for a part.
 type Reference struct {
-	// Token is what texts have in the place of the value: not empty, without blanks.
+	// Token stands for the value in texts: not empty, without blanks.
 	Token string
-	// File is the result, under the name that people know it by.
+	// File is the result, with the name that users know.
 	File results.File
-	// Whole means all of an array or an object.
+	// Whole means the whole array or object.
 	Whole bool
-	// Index is the element of an array, from 0, or NoIndex.
+	// Index is the index of an element of an array, from 0, or NoIndex.
 	Index int
 	// Key is the key of an object, or empty.
 	Key string
@@ -36,7 +35,7 @@ const (
 	partKey   = "."
 )
 
-// String returns the text that Parse takes.
+// String returns the text that Parse parses.
 func (r Reference) String() string {
 	text := r.Token + " " + r.File.String()
 	switch {
@@ -50,7 +49,7 @@ func (r Reference) String() string {
 	return text
 }
 
-// Parse returns the reference that a text of String stands for.
+// Parse parses a text of String.
 func Parse(text string) (Reference, error) {
 	token, rest, ok := strings.Cut(text, " ")
 	if !ok || token == "" {
@@ -63,12 +62,12 @@ func Parse(text string) (Reference, error) {
 	}
 	r, ok := Reference{Token: token, File: file, Index: NoIndex}.withPart(part)
 	if parted && !ok {
-		return Reference{}, fmt.Errorf("cannot parse reference %q: the part %q is none of %s, [INDEX] and .KEY", text, part, partWhole)
+		return Reference{}, fmt.Errorf("cannot parse reference %q: the part %q must be %s, [INDEX] or .KEY", text, part, partWhole)
 	}
 	return r, nil
 }
 
-// withPart returns the reference to a part, as it follows the file, and whether that makes sense.
+// withPart returns the reference with a part, as it follows the file in the text, and whether the part is valid.
 func (r Reference) withPart(part string) (Reference, bool) {
 	if part == partWhole {
 		r.Whole = true

@@ -291,7 +291,7 @@ func TestExpander(t *testing.T) {
 			array:  `{"a":"b"}`,
 			object: object,
 			list:   []string{"A0"},
-			err:    `"step-a.array": it is no JSON array of strings`,
+			err:    `"step-a.array": it is not a JSON array of strings`,
 		},
 		"Null": {
 			reason: "Null is no string.",
@@ -299,7 +299,7 @@ func TestExpander(t *testing.T) {
 			array:  `[null]`,
 			object: object,
 			list:   []string{"A0"},
-			err:    "no JSON array",
+			err:    "not a JSON array",
 		},
 		"Number": {
 			reason: "A number is no string.",
@@ -307,7 +307,7 @@ func TestExpander(t *testing.T) {
 			array:  array,
 			object: `{"key":1}`,
 			list:   []string{"OK"},
-			err:    "no JSON object",
+			err:    "not a JSON object",
 		},
 		"Nested": {
 			reason: "An object in an object is no string.",
@@ -315,7 +315,7 @@ func TestExpander(t *testing.T) {
 			array:  array,
 			object: `{"key":{}}`,
 			list:   []string{"OK"},
-			err:    "no JSON object",
+			err:    "not a JSON object",
 		},
 		"Twice": {
 			reason: "Nobody knows which of two values is meant.",
@@ -323,7 +323,7 @@ func TestExpander(t *testing.T) {
 			array:  array,
 			object: `{"key":"a","key":"b"}`,
 			list:   []string{"OK"},
-			err:    "no JSON object",
+			err:    "not a JSON object",
 		},
 		"Cut": {
 			reason: "Half of an array is none.",
@@ -331,7 +331,7 @@ func TestExpander(t *testing.T) {
 			array:  `["zero"`,
 			object: object,
 			list:   []string{"A0"},
-			err:    "no JSON array",
+			err:    "not a JSON array",
 		},
 		"More": {
 			reason: "Nor is one with something behind it.",
@@ -339,7 +339,7 @@ func TestExpander(t *testing.T) {
 			array:  `["zero"] x`,
 			object: object,
 			list:   []string{"A0"},
-			err:    "no JSON array",
+			err:    "not a JSON array",
 		},
 	}
 	for name, tc := range cases {

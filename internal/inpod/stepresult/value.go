@@ -10,20 +10,20 @@ import (
 	"github.com/sluice-ci/sluice/internal/results"
 )
 
-// value is a result: what the type that it is declared with says.
+// value is a result of one of the three types.
 type value struct {
 	str    string
 	array  []string
 	object map[string]string
 }
 
-// text returns the part of the value that a reference means, which must be a string, or what is wrong.
+// text returns the part of the value that a reference names, which must be a string, or a problem.
 func (v value) text(r Reference) (text, problem string) {
 	switch r.File.Type {
 	case results.TypeArray:
 		switch {
 		case r.Whole:
-			return "", "all of an array can only be an element of its own"
+			return "", "a whole array can only be used as a separate element"
 		case r.Index == NoIndex:
 			return "", "it is an array: use one element of it, or all of it with [*]"
 		case r.Index >= len(v.array):
@@ -41,13 +41,13 @@ func (v value) text(r Reference) (text, problem string) {
 		return s, ""
 	}
 	if r.Whole || r.Index != NoIndex || r.Key != "" {
-		return "", "it is a string, which has no parts"
+		return "", "it is a string and has no parts"
 	}
 	return v.str, ""
 }
 
-// parse reads a result of a type, which raw must be exactly: a JSON array of strings, or a JSON object whose values are
-// strings and that has no key twice. The problem tells what is wrong, and nothing of what the result holds.
+// parse parses a result of a type. Raw must be exactly a JSON array of strings, or a JSON object whose values are strings,
+// without duplicate keys. The problem contains nothing of the result.
 func parse(typ string, raw []byte) (v value, problem string) {
 	if typ == results.TypeString {
 		return value{str: string(raw)}, ""
@@ -68,11 +68,11 @@ func parse(typ string, raw []byte) (v value, problem string) {
 	if typ == results.TypeObject {
 		want = "object whose values are strings"
 	}
-	return value{}, "is no JSON " + want
+	return value{}, "is not a JSON " + want
 }
 
-// errForm is what every error of array and object comes to.
-var errForm = errors.New("another form of JSON")
+// errForm is every error of array and object.
+var errForm = errors.New("not the required form of JSON")
 
 func array(d *json.Decoder) ([]string, error) {
 	if t, err := d.Token(); err != nil || t != json.Delim('[') {
@@ -101,7 +101,7 @@ func object(d *json.Decoder) (map[string]string, error) {
 			return nil, err
 		}
 		if _, twice := members[key]; twice {
-			return nil, errForm // of which different readers keep different ones
+			return nil, errForm // readers differ in which of them they use
 		}
 		if members[key], err = str(d); err != nil {
 			return nil, err

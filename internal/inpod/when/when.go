@@ -1,5 +1,5 @@
-// Package when decides whether a step is needed: by expressions that compare a text with others, all of which may have
-// results of earlier steps in them.
+// Package when evaluates the when expressions of a step. They compare a text with others, all of which may contain results of
+// earlier steps.
 package when
 
 import (
@@ -16,17 +16,17 @@ const (
 	NotIn = "notin"
 )
 
-// Condition is an expression that guards a step. Its text, JSON, is how it travels in the arguments of a container.
+// Condition is a when expression of a step. In the arguments of a container it is JSON.
 type Condition struct {
 	// Input is compared with the values.
 	Input string `json:"input"`
 	// Operator is In or NotIn.
 	Operator string `json:"operator"`
-	// Values are texts. One that is nothing but the token of a whole array becomes its elements.
+	// Values are texts. One that is only the token of a whole array becomes the elements of the array.
 	Values []string `json:"values"`
 }
 
-// Parse returns the Condition that JSON stands for.
+// Parse parses a Condition in JSON.
 func Parse(text string) (Condition, error) {
 	var c Condition
 	if err := json.Unmarshal([]byte(text), &c); err != nil {
@@ -38,7 +38,7 @@ func Parse(text string) (Condition, error) {
 	return c, nil
 }
 
-// Holds says whether the expression holds, with results of earlier steps in the place of their tokens.
+// Holds reports whether the expression is true, with its tokens replaced by results of earlier steps.
 func (c Condition) Holds(e *stepresult.Expander) (bool, error) {
 	input, err := e.Text(c.Input)
 	if err != nil {
