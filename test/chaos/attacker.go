@@ -20,19 +20,19 @@ import (
 )
 
 const (
-	// attacks is how many attacks are under way at once.
+	// attacks is the number of attacks that run at the same time.
 	attacks = 2
-	// glance is how often the tenant looks whether a run has ended.
+	// glance is the time between two checks whether a run has ended.
 	glance = 500 * time.Millisecond
 )
 
-// attacker is the hostile tenant: it sends attacks one after another and checks what becomes of them.
+// attacker is the hostile tenant. It sends attacks one after another and checks their outcomes.
 type attacker struct {
 	cluster    *kube.Cluster
 	options    options
 	setting    attack.Setting
 	registries *registries
-	// broken is for how long something was broken between two times.
+	// broken returns how long something was broken between two times.
 	broken func(from, to time.Time) time.Duration
 
 	mu    sync.Mutex
@@ -40,7 +40,7 @@ type attacker struct {
 	found []string
 }
 
-// newAttacker makes the namespace of the hostile tenant, and opens its registries.
+// newAttacker creates the namespace of the hostile tenant, and opens its registries.
 func newAttacker(ctx context.Context, d *driver) (*attacker, error) {
 	namespace, err := d.cluster.MakeNamespace(ctx, nil)
 	if err != nil {
@@ -57,7 +57,7 @@ func newAttacker(ctx context.Context, d *driver) (*attacker, error) {
 	}, nil
 }
 
-// send sends attacks until the time is up, and returns when all of them are checked.
+// send sends attacks until the time is over, and returns when all of them are checked.
 func (a *attacker) send(ctx context.Context) {
 	until, cancel := context.WithTimeout(ctx, a.options.length())
 	defer cancel()
@@ -85,7 +85,7 @@ func (a *attacker) carry(ctx context.Context, number int) {
 	c := &check.AttackCase{Plan: attack.Make(a.options.seed, number), Created: time.Now()}
 	object := c.Plan.Object(a.setting)
 	if c.Plan.Kind == attack.Oversized && number%2 == 0 {
-		_ = a.cluster.Client.Create(ctx, c.Plan.Object(a.setting), client.DryRunAll) // it leaves nothing that could be checked
+		_ = a.cluster.Client.Create(ctx, c.Plan.Object(a.setting), client.DryRunAll) // a dry run leaves nothing to check
 	}
 	if err := a.create(ctx, c, object); err == nil && c.Refused == "" {
 		a.await(ctx, c, object)
@@ -105,7 +105,8 @@ func (a *attacker) carry(ctx context.Context, number int) {
 	pause(ctx, c.Plan.Rest)
 }
 
-// within polls until the deadline of an attack, later by what was broken since its creation.
+// within polls until the deadline of an attack. The time for which something was broken since its creation extends the
+// deadline.
 func (a *attacker) within(ctx context.Context, c *check.AttackCase, done func(context.Context) bool) error {
 	return kube.Poll(ctx, func(ctx context.Context) (bool, error) {
 		now := time.Now()
@@ -125,7 +126,7 @@ func (a *attacker) create(ctx context.Context, c *check.AttackCase, object clien
 	return a.within(ctx, c, func(ctx context.Context) bool {
 		err := a.cluster.Client.Create(ctx, object)
 		switch {
-		case err == nil, apierrors.IsAlreadyExists(err): // the answer to a request before was lost
+		case err == nil, apierrors.IsAlreadyExists(err): // the response to an earlier request was lost
 		case hostile.Judged(err):
 			c.Refused = err.Error()
 		default:
@@ -136,12 +137,12 @@ func (a *attacker) create(ctx context.Context, c *check.AttackCase, object clien
 	})
 }
 
-// await waits until the run has ended. One that is only there to be large is cancelled first.
+// await waits until the run has ended. It first cancels a run whose only purpose is its size.
 func (a *attacker) await(ctx context.Context, c *check.AttackCase, object client.Object) {
 	if c.Plan.Kind == attack.Oversized {
 		a.cancel(ctx, c, object)
 	}
-	_ = a.within(ctx, c, func(ctx context.Context) bool { // what was seen last is checked
+	_ = a.within(ctx, c, func(ctx context.Context) bool { // the last state is checked
 		over, err := a.look(ctx, c, object)
 		if err == nil && over {
 			c.Ended = time.Now()
@@ -164,7 +165,7 @@ func (a *attacker) cancel(ctx context.Context, c *check.AttackCase, object clien
 	})
 }
 
-// look reads the objects of an attack, and reports whether it is over.
+// look reads the objects of an attack, and reports whether it has ended.
 func (a *attacker) look(ctx context.Context, c *check.AttackCase, object client.Object) (over bool, err error) {
 	key := client.ObjectKeyFromObject(object)
 	switch object.(type) {
@@ -195,7 +196,7 @@ func (a *attacker) look(ctx context.Context, c *check.AttackCase, object client.
 	}
 }
 
-// judge checks an attack, and keeps what is known about one with findings.
+// judge checks an attack, and keeps the evidence of one with findings.
 func (a *attacker) judge(ctx context.Context, c *check.AttackCase) {
 	found := check.Attack(c)
 	a.mu.Lock()
@@ -234,7 +235,7 @@ func (a *attacker) find(text string) {
 	a.found = append(a.found, text)
 }
 
-// report prints what was sent, and returns how many findings there are.
+// report prints what was sent, and returns the number of findings.
 func (a *attacker) report() int {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -18,7 +18,7 @@ import (
 	"github.com/sluice-ci/sluice/test/testutil/kube"
 )
 
-// TestRegistries shows that each hostile registry answers as it has to, and that closing them ends all connections.
+// TestRegistries: each hostile registry answers as intended, and closing the registries ends all connections.
 func TestRegistries(t *testing.T) {
 	r, err := openRegistries()
 	if err != nil {
@@ -40,7 +40,7 @@ func TestRegistries(t *testing.T) {
 	r.close()
 	for i, conn := range open {
 		if _, err := io.Copy(io.Discard, conn); err != nil && !strings.Contains(err.Error(), "reset") {
-			t.Errorf("the connection to registry %d is still open: %v", i, err)
+			t.Errorf("the connection to registry %d was not closed: %v", i, err)
 		}
 	}
 	if n := r.connections(); n != len(open) {
@@ -48,7 +48,7 @@ func TestRegistries(t *testing.T) {
 	}
 }
 
-// attackerOn is a hostile tenant with an API server that holds the objects.
+// attackerOn returns a hostile tenant with an API server that holds the objects.
 func attackerOn(t *testing.T, objects ...client.Object) *attacker {
 	t.Helper()
 	scheme := runtime.NewScheme()
@@ -63,7 +63,7 @@ func attackerOn(t *testing.T, objects ...client.Object) *attacker {
 	}
 }
 
-// TestAttackIsSeen shows that the objects of an attack are those that are checked, with their outcomes.
+// TestAttackIsSeen: the objects of an attack, with their outcomes, are those that are checked.
 func TestAttackIsSeen(t *testing.T) {
 	tr, pr := &v1.TaskRun{}, &v1.PipelineRun{}
 	tr.Name, tr.Namespace, tr.Labels = "child", "here", map[string]string{v1.LabelPipelineRun: "run"}
@@ -91,11 +91,11 @@ func TestAttackIsSeen(t *testing.T) {
 	}
 }
 
-// TestAttackIsTold shows that what must not be is counted.
-func TestAttackIsTold(t *testing.T) {
+// TestAttackFindingsAreCounted: a wrong outcome is counted.
+func TestAttackFindingsAreCounted(t *testing.T) {
 	a := attackerOn(t)
 	a.registries = &registries{}
-	c := &check.AttackCase{Plan: attack.Make(1, 1), Created: time.Now()} // nobody has answered
+	c := &check.AttackCase{Plan: attack.Make(1, 1), Created: time.Now()} // without an answer of the API server
 	a.judge(t.Context(), c)
 	if n := a.report(); n != 1 || a.sent[c.Plan.Kind] != 1 {
 		t.Errorf("%d findings, sent %v", n, a.sent)

@@ -19,22 +19,22 @@ import (
 	"github.com/sluice-ci/sluice/test/testutil/kube"
 )
 
-// maxLinger is how long a run is watched after it has ended, at most: it must stay as it is.
+// maxLinger is the maximum time for which a run is watched after it has ended. Its outcome must not change.
 const maxLinger = 4
 
-// driver sends the runs of the stream and checks what becomes of them.
+// driver sends the generated runs and checks their outcomes.
 type driver struct {
 	cluster *kube.Cluster
 	options options
 	setting plan.Setting
 	watcher *watcher
 	tally   *tally
-	// attacker is the hostile tenant; nil for none.
+	// attacker is the hostile tenant, or nil.
 	attacker *attacker
 
 	mu     sync.Mutex
 	events []disturb.Event
-	// suspects are runs with findings: a disturbance that is told of once it is mended may account for them.
+	// suspects are runs with findings. A disturbance that is reported later, after its repair, may explain the findings.
 	suspects map[int]*suspect
 }
 
@@ -50,14 +50,14 @@ func newDriver(c *kube.Cluster, o options, s plan.Setting) *driver {
 	}
 }
 
-// watch begins to see what happens in the namespace.
+// watch starts the watch of the namespace.
 func (d *driver) watch(ctx context.Context) {
 	for _, list := range []client.ObjectList{&v1.TaskRunList{}, &v1.PipelineRunList{}, &corev1.PodList{}} {
 		go d.watcher.follow(ctx, list)
 	}
 }
 
-// send sends runs, some at once, until the time is up, and returns when all of them are checked.
+// send sends runs, several at the same time, until the time is over. It returns when all of them are checked.
 func (d *driver) send(ctx context.Context) {
 	until, cancel := context.WithTimeout(ctx, d.options.length())
 	defer cancel()
@@ -82,7 +82,7 @@ func (d *driver) send(ctx context.Context) {
 	workers.Wait()
 }
 
-// carry sends one run, waits for its end, checks it, and deletes it if there is nothing against it.
+// carry sends one run, waits for its end, checks it, and deletes it if it has no findings.
 func (d *driver) carry(ctx context.Context, number int) error {
 	observed := &check.Case{Plan: plan.Make(d.options.seed, number)}
 	r := &observed.Plan
@@ -103,7 +103,7 @@ func (d *driver) carry(ctx context.Context, number int) error {
 		return inTime || now.Sub(observed.Created) > r.Deadline()+brokenFor(d.disturbances(), observed.Created, now), nil
 	})
 	if err != nil {
-		return nil //nolint:nilerr // the whole is over, and that is told of elsewhere
+		return nil //nolint:nilerr // the whole test ends, and the caller reports that
 	}
 	if inTime {
 		observed.Ended, _ = d.watcher.over(r.Name())
@@ -116,11 +116,11 @@ func (d *driver) carry(ctx context.Context, number int) error {
 	return nil
 }
 
-// brokenFor is for how long something was broken between two times: a machine may need minutes to mend it.
+// brokenFor returns how long something was broken between two times. A machine may need minutes to repair it.
 func brokenFor(events []disturb.Event, from, to time.Time) time.Duration {
 	var all time.Duration
 	counted := from
-	for _, e := range events { // one after the other, and one that hits several pods comes once for each
+	for _, e := range events { // disturbances follow one after another; one that hits several pods has an event for each
 		begin, end := e.Began, e.Mended
 		if begin.Before(counted) {
 			begin = counted
@@ -150,7 +150,7 @@ func (d *driver) object(r *plan.Run) client.Object {
 	return r.TaskRun(d.setting)
 }
 
-// create creates an object. One that is there already was created by a request whose answer was lost.
+// create creates an object. An existing one was created by a request whose response was lost.
 func (d *driver) create(ctx context.Context, object client.Object) error {
 	err := kube.Create(ctx, d.cluster.Client, object)
 	if apierrors.IsAlreadyExists(err) {
@@ -159,11 +159,11 @@ func (d *driver) create(ctx context.Context, object client.Object) error {
 	return err
 }
 
-// cancel does to a run what its user does, unless the run has ended by then.
+// cancel cancels a run as its user does, unless the run has ended.
 func (d *driver) cancel(ctx context.Context, r *plan.Run, created time.Time) {
 	pause(ctx, time.Until(created.Add(r.Cancel.After)))
 	patch := client.RawPatch(types.MergePatchType, fmt.Appendf(nil, `{"spec":{"status":%q}}`, r.Cancel.Status))
-	_ = kube.Poll(ctx, func(ctx context.Context) (bool, error) { // what the object says in the end tells whether it was taken
+	_ = kube.Poll(ctx, func(ctx context.Context) (bool, error) { // the object in its last state shows whether the API server accepted it
 		if _, over := d.watcher.over(r.Name()); over {
 			return true, nil
 		}
@@ -172,13 +172,13 @@ func (d *driver) cancel(ctx context.Context, r *plan.Run, created time.Time) {
 	})
 }
 
-// insist does something until it succeeds, or ctx ends. The error tells what it met with last, before ctx ended.
+// insist repeats an action until it succeeds or ctx ends. The error contains the last one from before ctx ended.
 func insist(ctx context.Context, what string, do func(context.Context) error) error {
 	var last error
 	err := kube.Poll(ctx, func(ctx context.Context) (bool, error) {
 		err := do(ctx)
 		if last == nil || ctx.Err() == nil {
-			last = err // one that was cut off says nothing of why the others failed
+			last = err // an interrupted action does not show why the others failed
 		}
 		return err == nil, nil
 	})
@@ -188,7 +188,7 @@ func insist(ctx context.Context, what string, do func(context.Context) error) er
 	return nil
 }
 
-// observe reads the objects of a run, and what was seen of them.
+// observe reads the objects of a run, and their histories.
 func (d *driver) observe(ctx context.Context, c *check.Case) error {
 	name, status := c.Plan.Name(), ""
 	err := insist(ctx, "read run "+name, func(ctx context.Context) error {
@@ -230,7 +230,7 @@ func (d *driver) observe(ctx context.Context, c *check.Case) error {
 	return nil
 }
 
-// names are those of all objects of a run.
+// names returns the names of all objects of a run.
 func names(c *check.Case) []string {
 	all := []string{c.Plan.Name()}
 	for _, tr := range c.TaskRuns {
@@ -241,7 +241,7 @@ func names(c *check.Case) []string {
 	return all
 }
 
-// pods are the UIDs of all pods of a run.
+// pods returns the UIDs of all pods of a run.
 func pods(c *check.Case) []string {
 	var all []string
 	for _, h := range c.Histories {

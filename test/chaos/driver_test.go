@@ -19,21 +19,21 @@ func TestBrokenFor(t *testing.T) {
 	}{
 		"Nothing": {reason: "Nothing was broken."},
 		"Within": {
-			reason: "All of it counts.",
+			reason: "The whole time counts.",
 			events: []disturb.Event{event(12, 15), event(20, 21)},
 			want:   4 * time.Second,
 		},
 		"Before": {
-			reason: "It was mended before.",
+			reason: "It was repaired before.",
 			events: []disturb.Event{event(2, 9)},
 		},
 		"Across": {
-			reason: "What lies within counts.",
+			reason: "The part within the interval counts.",
 			events: []disturb.Event{event(5, 12), event(29, 40)},
 			want:   3 * time.Second,
 		},
 		"Several": {
-			reason: "One that hits several pods is told of several times.",
+			reason: "One that hits several pods has several events, and counts once.",
 			events: []disturb.Event{event(12, 15), event(12, 15)},
 			want:   3 * time.Second,
 		},
@@ -47,8 +47,8 @@ func TestBrokenFor(t *testing.T) {
 	}
 }
 
-// TestInsistTellsWhy: the look that was cut off by the end of the time says nothing; the one before it does.
-func TestInsistTellsWhy(t *testing.T) {
+// TestInsistReportsTheCause: the error has the last cause before the time ended, and not the interruption alone.
+func TestInsistReportsTheCause(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	left, looks := errors.New("there is a pod"), 0
 	err := insist(ctx, "see it empty", func(ctx context.Context) error {
@@ -59,9 +59,9 @@ func TestInsistTellsWhy(t *testing.T) {
 		return ctx.Err()
 	})
 	if !errors.Is(err, left) {
-		t.Errorf("want it to tell of what was there, got: %v", err)
+		t.Errorf("want the earlier cause, got: %v", err)
 	}
 	if err := insist(ctx, "see it empty", func(ctx context.Context) error { return ctx.Err() }); !errors.Is(err, context.Canceled) {
-		t.Errorf("want what the only look met with, got: %v", err)
+		t.Errorf("want the only error, got: %v", err)
 	}
 }

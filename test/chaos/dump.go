@@ -17,12 +17,12 @@ import (
 	"github.com/sluice-ci/sluice/test/chaos/check"
 )
 
-// folder is where what is known about a run goes.
+// folder returns the folder for the evidence about a run.
 func (d *driver) folder(c *check.Case) string {
 	return filepath.Join(d.options.findings, fmt.Sprintf("seed-%d", d.options.seed), fmt.Sprintf("run-%d", c.Plan.Number))
 }
 
-// dump writes all that is known about a run: its objects, what was seen of them, its ledger, its pods and their logs.
+// dump writes everything that is known about a run: its objects, their histories, its ledger, its pods and their logs.
 func (d *driver) dump(ctx context.Context, c *check.Case, found []check.Finding) {
 	folder := d.folder(c)
 	files := map[string]any{"history.yaml": c.Histories, "ledger.yaml": c.Ledger, "events.yaml": c.Events, "plan.yaml": c.Plan}
@@ -77,7 +77,7 @@ func write(path string, content any) error {
 	return os.WriteFile(path, b, 0o644)
 }
 
-// podsOf lists the pods of a run that are still there.
+// podsOf lists the pods of a run that still exist.
 func (d *driver) podsOf(ctx context.Context, c *check.Case) []corev1.Pod {
 	var pods corev1.PodList
 	if err := d.cluster.Client.List(ctx, &pods, client.InNamespace(d.setting.Namespace)); err != nil {

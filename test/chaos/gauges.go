@@ -19,10 +19,10 @@ import (
 	"github.com/sluice-ci/sluice/test/testutil/machine"
 )
 
-// metricsURL is where the controller serves its metrics, in the network of its own pod.
+// metricsURL is the controller's metrics endpoint, in the network of its pod.
 const metricsURL = "http://127.0.0.1:8080/metrics"
 
-// idle are the metrics that are 0 when the controller has nothing to do.
+// idle are the metrics that must be 0 when the controller has no work.
 func idle() []string {
 	return []string{
 		"sluice_results_collecting", "sluice_results_followers", "sluice_results_readers",
@@ -30,7 +30,7 @@ func idle() []string {
 	}
 }
 
-// busy lists those of the metrics that should be 0 and are not.
+// busy lists those of the idle metrics that are not 0.
 func busy(ctx context.Context, c *kube.Cluster) ([]string, error) {
 	leader, _, err := c.Leader(ctx)
 	if err != nil {
@@ -48,7 +48,7 @@ func busy(ctx context.Context, c *kube.Cluster) ([]string, error) {
 	return nil, fmt.Errorf("cannot find the process of pod %q on this machine", leader.Name)
 }
 
-// metricsOf reads the metrics of the controller with that process: they are served to its own pod alone.
+// metricsOf reads the metrics of the controller with that process. They are available only from within its pod's network.
 func metricsOf(ctx context.Context, pid int) (string, error) {
 	dial := func(ctx context.Context, network, address string) (net.Conn, error) {
 		return dialWithin(ctx, fmt.Sprintf("/proc/%d/ns/net", pid), network, address)
@@ -75,7 +75,7 @@ func dialWithin(ctx context.Context, namespace, network, address string) (net.Co
 	}
 	answers := make(chan answer, 1)
 	go func() {
-		// The thread is never unlocked, so that it ends with this goroutine and nobody else is in that namespace.
+		// The thread stays locked, so that it ends with this goroutine. No other goroutine may run in that namespace.
 		runtime.LockOSThread()
 		file, err := os.Open(namespace)
 		if err == nil {
@@ -93,7 +93,7 @@ func dialWithin(ctx context.Context, namespace, network, address string) (net.Co
 	return a.conn, a.err
 }
 
-// over lists the metrics, out of some names, whose value is not 0, each with its value. All of the names have to be there.
+// over lists the metrics of the given names whose value is not 0, with their values. All names must exist.
 func over(text string, wanted []string) ([]string, error) {
 	var all []string
 	seen := map[string]bool{}

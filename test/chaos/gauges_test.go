@@ -23,12 +23,12 @@ func TestOver(t *testing.T) {
 			want:   []string{"a 2", `b{place="y"} 1`},
 		},
 		"Missing": {
-			reason: "Nothing is known about one.",
+			reason: "A missing metric is an error.",
 			text:   "a 0\n",
 			fails:  true,
 		},
 		"Strange": {
-			reason: "What is no number is not 0.",
+			reason: "An invalid number is not 0.",
 			text:   "a x\nb 0\n",
 			want:   []string{"a x"},
 		},

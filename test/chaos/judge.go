@@ -19,10 +19,10 @@ import (
 	"github.com/sluice-ci/sluice/test/chaos/ledger"
 )
 
-// leakTime is how long what belongs to deleted runs may take to go.
+// leakTime bounds the time in which everything that belongs to deleted runs must disappear.
 const leakTime = 3 * time.Minute
 
-// judge checks a run. One with findings is dumped, and is a suspect; any other is deleted.
+// judge checks a run. A run without findings is deleted. A run with findings is dumped and becomes a suspect.
 func (d *driver) judge(ctx context.Context, c *check.Case) {
 	c.Events = d.disturbances()
 	found := check.Run(c)
@@ -31,15 +31,15 @@ func (d *driver) judge(ctx context.Context, c *check.Case) {
 		d.clear(ctx, c)
 		return
 	}
-	fmt.Printf("%s  run %d is looked at again when what is broken is mended: %s\n", time.Now().Format("15:04:05"), c.Plan.Number, found[0])
+	fmt.Printf("%s  run %d is checked again when the cluster is repaired: %s\n", time.Now().Format("15:04:05"), c.Plan.Number, found[0])
 	d.dump(ctx, c, found)
 	d.mu.Lock()
 	d.suspects[c.Plan.Number] = &suspect{observed: c, findings: found}
 	d.mu.Unlock()
 }
 
-// told takes note of a disturbance, and checks suspects again.
-func (d *driver) told(e disturb.Event) {
+// recordEvent records a disturbance, and checks suspects again.
+func (d *driver) recordEvent(e disturb.Event) {
 	fmt.Printf("%s  %-20s %5.1f s  %s %s\n", e.Began.Format("15:04:05"), e.Kind, e.Mended.Sub(e.Began).Seconds(), e.Target, e.Note)
 	d.mu.Lock()
 	d.events = append(d.events, e)
@@ -47,14 +47,14 @@ func (d *driver) told(e disturb.Event) {
 	go d.review(context.Background())
 }
 
-// disturbances are all that were told of so far.
+// disturbances returns all disturbances reported so far.
 func (d *driver) disturbances() []disturb.Event {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return slices.Clone(d.events)
 }
 
-// review checks all suspects again. Those that are cleared are deleted.
+// review checks all suspects again, and deletes those without findings.
 func (d *driver) review(ctx context.Context) {
 	events := d.disturbances()
 	var cleared []*suspect
@@ -76,7 +76,7 @@ func (d *driver) review(ctx context.Context) {
 	}
 }
 
-// clear deletes a run and what is known about it.
+// clear deletes a run and everything recorded about it.
 func (d *driver) clear(ctx context.Context, c *check.Case) {
 	ctx, cancel := context.WithTimeout(ctx, leakTime)
 	defer cancel()
@@ -94,7 +94,7 @@ func (d *driver) clear(ctx context.Context, c *check.Case) {
 	}
 }
 
-// finish checks suspects for the last time, deletes what is left, and returns what does not go.
+// finish checks suspects for the last time, deletes the rest, and returns what could not be deleted.
 func (d *driver) finish(ctx context.Context) []string {
 	d.review(ctx)
 	d.mu.Lock()
@@ -122,7 +122,7 @@ func (d *driver) finish(ctx context.Context) []string {
 	return leaks
 }
 
-// leaks lists objects of the namespaces that belong to runs, what the controller still does for them, and processes of steps.
+// leaks lists objects that belong to runs, work that the controller still does for them, and processes of steps.
 func (d *driver) leaks(ctx context.Context) ([]string, error) {
 	var all []string
 	for _, namespace := range d.namespaces() {
@@ -146,7 +146,7 @@ func (d *driver) leaks(ctx context.Context) ([]string, error) {
 	return slices.Concat(all, gauges), err
 }
 
-// namespaces are those that must be empty in the end.
+// namespaces are those that must be empty at the end.
 func (d *driver) namespaces() []string {
 	if d.attacker == nil {
 		return []string{d.setting.Namespace}
@@ -177,7 +177,7 @@ func namesOf(list client.ObjectList) []string {
 	return all
 }
 
-// processes lists those of this machine that have an argument.
+// processes lists the processes of this machine that have the argument.
 func processes(argument string) []string {
 	files, err := filepath.Glob("/proc/[0-9]*/cmdline")
 	if err != nil {
@@ -193,7 +193,7 @@ func processes(argument string) []string {
 	return all
 }
 
-// verdict prints all findings, and returns how many there are.
+// verdict prints all findings, and returns their number.
 func (d *driver) verdict(leaks []string) int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -207,7 +207,7 @@ func (d *driver) verdict(leaks []string) int {
 			n++
 			fmt.Printf("finding: run %d: %s\n", number, f)
 		}
-		fmt.Printf("    see %s; the same run alone: -seed %d -first %d -count 1\n", d.folder(s.observed), d.options.seed, number)
+		fmt.Printf("    see %s; to repeat this run alone: -seed %d -first %d -count 1\n", d.folder(s.observed), d.options.seed, number)
 	}
 	return n
 }

@@ -1,14 +1,14 @@
-// Chaos sends random Tasks and Pipelines through the controller of a localkube cluster while parts of that cluster are
-// broken and mended, and holds each of them against what its steps wrote down outside of the API. It ends with status 0
-// only if each run came to the one outcome that it had to come to, and nothing was left behind.
+// Chaos sends random Tasks and Pipelines through the controller of a localkube cluster while it breaks and repairs parts of
+// that cluster. It compares each run with the records that its steps wrote outside of the API. It exits with status 0 only if
+// each run had the required outcome, and nothing was left behind.
 //
 // usage: chaos -image IMAGE -localkube DIRECTORY [-seed SEED] [-minutes N] [-parallel N] [-first N] [-count N] [-calm] [-alone]
 //
-// A hostile tenant attacks meanwhile, from a namespace of its own (package attack): its runs have to end, too, and those of
-// all others have to be right and in time.
+// A hostile tenant attacks at the same time, from a separate namespace (package attack). Its runs must end, too, and the runs
+// of all others must be correct and in time.
 //
-// The image is that of test/chaos/step; hack/chaos.sh makes it. The runs and the disturbances follow from the seed; how they
-// meet depends on the machine, and is another one each time.
+// The image is that of test/chaos/step; hack/chaos.sh builds it. The runs and the disturbances follow from the seed. Their
+// relative timing depends on the machine and differs each time.
 package main
 
 import (
@@ -34,19 +34,19 @@ import (
 )
 
 const (
-	// limit is max-result-size meanwhile: one result may be as large as all of them.
+	// limit is max-result-size during the test: one result may be as large as all of them together.
 	limit = 1572863
-	// restoreTime is what setting the cluster back may take, after an interruption too.
+	// restoreTime bounds the time for restoring the cluster, also after an interruption.
 	restoreTime = 3 * time.Minute
-	// endTime is what those that are under way at the end may take, together with the search for what is left.
+	// endTime bounds the time for the runs in progress at the end, and for the search for leaks.
 	endTime = 20 * time.Minute
 )
 
-// errFound says that something was found.
-var errFound = errors.New("something was found that must not be")
+// errFound is the error if there are findings.
+var errFound = errors.New("there are findings")
 
-// errGivenUp says that nobody can tell how the runs would have fared.
-var errGivenUp = errors.New("cannot go on to the end: what was looked at until then is in the folder for findings")
+// errGivenUp is the error if the test was interrupted, so that the outcome of the other runs is unknown.
+var errGivenUp = errors.New("cannot complete the test: the findings so far are in the folder for findings")
 
 // options are the flags of the command.
 type options struct {
@@ -67,14 +67,14 @@ func main() {
 	var o options
 	flag.StringVar(&o.image, "image", "", "image of test/chaos/step (required)")
 	flag.StringVar(&o.localkube, "localkube", os.Getenv("LOCALKUBE_DIR"), "directory of the localkube cluster")
-	flag.StringVar(&o.findings, "findings", "bin/chaos-findings", "folder for what is found")
+	flag.StringVar(&o.findings, "findings", "bin/chaos-findings", "folder for findings")
 	flag.Uint64Var(&o.seed, "seed", uint64(time.Now().UnixNano()), "seed of runs and disturbances")
-	flag.Float64Var(&o.minutes, "minutes", 10, "how long runs are started")
-	flag.IntVar(&o.parallel, "parallel", 4, "runs that are under way at once")
+	flag.Float64Var(&o.minutes, "minutes", 10, "minutes for which runs are started")
+	flag.IntVar(&o.parallel, "parallel", 4, "number of runs at the same time")
 	flag.IntVar(&o.first, "first", 0, "number of the first run, to repeat a part of an earlier stream")
-	flag.IntVar(&o.count, "count", math.MaxInt32, "number of runs, if they are to be fewer than the time allows")
+	flag.IntVar(&o.count, "count", math.MaxInt32, "maximum number of runs")
 	flag.BoolVar(&o.calm, "calm", false, "break nothing")
-	flag.BoolVar(&o.alone, "alone", false, "let no hostile tenant attack")
+	flag.BoolVar(&o.alone, "alone", false, "do not run the hostile tenant")
 	flag.Parse()
 	if err := run(o); err != nil {
 		fmt.Fprintln(os.Stderr, "error:", err)
@@ -94,7 +94,7 @@ func (o options) validate() error {
 
 func (o options) length() time.Duration { return time.Duration(o.minutes * float64(time.Minute)) }
 
-// run prepares the cluster, lets chaos reign, and sets back what it set.
+// run prepares the cluster, runs the test, and restores the cluster.
 func run(o options) (err error) {
 	if err := o.validate(); err != nil {
 		return err
@@ -149,7 +149,7 @@ func run(o options) (err error) {
 	return reign(ctx, d, breaks)
 }
 
-// settle makes the namespace and the folder of the ledgers.
+// settle creates the namespace and the folder of the ledgers.
 func settle(ctx context.Context, c *kube.Cluster, o options) (plan.Setting, error) {
 	namespace, err := c.MakeNamespace(ctx, nil)
 	if err != nil {
@@ -161,16 +161,16 @@ func settle(ctx context.Context, c *kube.Cluster, o options) (plan.Setting, erro
 	}
 	s := plan.Setting{Namespace: namespace, Image: o.image, Folder: filepath.Join(directory, "ledgers-"+namespace)}
 	if err := os.MkdirAll(s.Folder, 0o777); err != nil {
-		return plan.Setting{}, fmt.Errorf("cannot make the folder of the ledgers: %w", err)
+		return plan.Setting{}, fmt.Errorf("cannot create the folder of the ledgers: %w", err)
 	}
-	// Steps are no user of this machine, and whatever the umask is, they write there.
+	// Steps do not run as a user of this machine, and must be able to write there with any umask.
 	if err := os.Chmod(s.Folder, 0o777); err != nil {
-		return plan.Setting{}, fmt.Errorf("cannot open the folder of the ledgers: %w", err)
+		return plan.Setting{}, fmt.Errorf("cannot make the folder of the ledgers writable: %w", err)
 	}
 	return s, c.UseFlags(ctx, namespace, kube.SidecarLogs, limit)
 }
 
-// reign sends runs while the cluster is broken and mended, and reports.
+// reign sends runs while the cluster is broken and repaired, and reports the outcome.
 func reign(ctx context.Context, d *driver, breaks *disturb.Disturber) error {
 	fmt.Printf("chaos: seed %d, %.1f minutes, %d runs at once, namespace %s\n",
 		d.options.seed, d.options.minutes, d.options.parallel, d.setting.Namespace)
@@ -187,8 +187,8 @@ func reign(ctx context.Context, d *driver, breaks *disturb.Disturber) error {
 		}
 		limited, cancel := context.WithTimeout(ctx, d.options.length())
 		defer cancel()
-		if err := breaks.Run(limited, disturb.Plan(d.options.seed, d.options.length()), d.told); err != nil {
-			giveUp() // no run can help it that the cluster stays broken
+		if err := breaks.Run(limited, disturb.Plan(d.options.seed, d.options.length()), d.recordEvent); err != nil {
+			giveUp() // no run can pass on a cluster that stays broken
 			broken <- err
 		}
 	}()

@@ -11,10 +11,10 @@ import (
 	"github.com/sluice-ci/sluice/test/chaos/attack"
 )
 
-// drip is how long a hostile registry waits between two bytes.
+// drip is the time between two bytes of a slow hostile registry.
 const drip = time.Second
 
-// registries are those of the hostile tenant: they listen on this machine, and do not answer as registries do.
+// registries are the hostile registries. They listen on this machine, and do not answer as registries do.
 type registries struct {
 	listeners []net.Listener
 	stop      context.CancelFunc
@@ -24,12 +24,12 @@ type registries struct {
 	taken int
 }
 
-// ways are the ways in which they answer.
+// ways are the different answers of the registries.
 func ways() [attack.Registries]func(context.Context, net.Conn) {
 	const redirect = "HTTP/1.1 307 Temporary Redirect\r\nLocation: http://127.0.0.1:8080/metrics\r\nContent-Length: 0\r\n\r\n"
 	return [attack.Registries]func(context.Context, net.Conn){
-		func(ctx context.Context, _ net.Conn) { <-ctx.Done() }, // never
-		func(ctx context.Context, conn net.Conn) { // a byte each second
+		func(ctx context.Context, _ net.Conn) { <-ctx.Done() }, // it never answers
+		func(ctx context.Context, conn net.Conn) { // it sends a byte each second
 			for ctx.Err() == nil {
 				if _, err := conn.Write([]byte{22}); err != nil {
 					return
@@ -37,12 +37,12 @@ func ways() [attack.Registries]func(context.Context, net.Conn) {
 				pause(ctx, drip)
 			}
 		},
-		func(context.Context, net.Conn) {},                                             // by hanging up
-		func(_ context.Context, conn net.Conn) { _, _ = conn.Write([]byte(redirect)) }, // elsewhere, without TLS
+		func(context.Context, net.Conn) {},                                             // it closes the connection
+		func(_ context.Context, conn net.Conn) { _, _ = conn.Write([]byte(redirect)) }, // it redirects to another address, without TLS
 	}
 }
 
-// openRegistries lets them listen on an address of this machine that pods reach.
+// openRegistries opens the registries on an address of this machine that pods can reach.
 func openRegistries() (*registries, error) {
 	host, err := address()
 	if err != nil {
@@ -62,7 +62,7 @@ func openRegistries() (*registries, error) {
 	return r, nil
 }
 
-// address is one of this machine that is not its loopback address.
+// address returns an address of this machine that is not its loopback address.
 func address() (string, error) {
 	all, err := net.InterfaceAddrs()
 	if err != nil {
@@ -73,10 +73,10 @@ func address() (string, error) {
 			return ip.IP.String(), nil
 		}
 	}
-	return "", errors.New("cannot find an address of this machine that pods reach")
+	return "", errors.New("cannot find an address of this machine that pods can reach")
 }
 
-// serve answers one connection after another until the listener is closed.
+// serve handles one connection after another until the listener is closed.
 func (r *registries) serve(ctx context.Context, l net.Listener, answer func(context.Context, net.Conn)) {
 	for {
 		conn, err := l.Accept()
@@ -87,13 +87,13 @@ func (r *registries) serve(ctx context.Context, l net.Listener, answer func(cont
 		r.taken++
 		r.mu.Unlock()
 		r.all.Go(func() {
-			defer conn.Close() //nolint:errcheck // nothing that was written matters
+			defer conn.Close() //nolint:errcheck // the written data does not matter
 			answer(ctx, conn)
 		})
 	}
 }
 
-// addresses are those of the registries, as images name them.
+// addresses returns the addresses of the registries for names of images.
 func (r *registries) addresses() []string {
 	var all []string
 	for _, l := range r.listeners {
@@ -102,18 +102,18 @@ func (r *registries) addresses() []string {
 	return all
 }
 
-// connections is how many there were.
+// connections returns the number of connections so far.
 func (r *registries) connections() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.taken
 }
 
-// close ends them and all their connections.
+// close closes the registries and all their connections.
 func (r *registries) close() {
 	r.stop()
 	for _, l := range r.listeners {
-		_ = l.Close() // it may have been closed before
+		_ = l.Close() // it may be closed already
 	}
 	r.all.Wait()
 }

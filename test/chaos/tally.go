@@ -15,7 +15,7 @@ import (
 	"github.com/sluice-ci/sluice/test/load/bench/stats"
 )
 
-// tellEvery is how many runs pass between two lines about how far it is.
+// tellEvery is the number of runs between two lines about the progress.
 const tellEvery = 25
 
 // tally counts runs; several goroutines may add to it.
@@ -36,7 +36,7 @@ func newTally() *tally {
 	return &tally{began: time.Now(), runs: map[string]int{}, tasks: map[string]int{}, seconds: map[string][]float64{}}
 }
 
-// add counts a run with which all is well.
+// add counts a run without findings.
 func (t *tally) add(c *check.Case) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -71,7 +71,7 @@ func (t *tally) add(c *check.Case) {
 	}
 }
 
-// size is how many bytes a value has: its text, or all its elements.
+// size returns the number of bytes of a value: its text, or all its elements.
 func size(v v1.Value) int {
 	n := len(v.String)
 	for _, element := range v.Array {
@@ -83,7 +83,7 @@ func size(v v1.Value) int {
 	return n
 }
 
-// trouble counts a run with which something went wrong on the side of who sends and checks it.
+// trouble counts a run that could not be sent or checked.
 func (t *tally) trouble(number int, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -105,13 +105,13 @@ func sum(counts map[string]int) int {
 	return n
 }
 
-// report says what there was.
+// report summarizes the counts.
 func (t *tally) report(events []disturb.Event) string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	kinds, seen := map[string]int{}, map[disturb.Disturbance]bool{}
 	for _, e := range events {
-		if !seen[e.Disturbance] { // one that hits several pods is told of for each
+		if !seen[e.Disturbance] { // one that hits several pods has an event for each
 			kinds[e.Kind]++
 		}
 		seen[e.Disturbance] = true

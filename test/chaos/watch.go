@@ -20,18 +20,18 @@ import (
 	"github.com/sluice-ci/sluice/test/chaos/check"
 )
 
-// again is how long the watcher waits after the API server has not answered.
+// again is the time until the watcher retries after an error of the API server.
 const again = 200 * time.Millisecond
 
-// watcher sees what happens to the objects of a namespace.
+// watcher observes the objects of a namespace.
 type watcher struct {
 	client    client.WithWatch
 	namespace string
 
 	mu sync.Mutex
-	// histories are by the names of objects: a TaskRun and a PipelineRun never have the same.
+	// histories are by the names of objects. A TaskRun and a PipelineRun never have the same name.
 	histories map[string]*check.History
-	// ended is when an object was first seen to have ended.
+	// ended holds the times at which objects were first observed to have ended.
 	ended map[string]time.Time
 }
 
@@ -39,7 +39,7 @@ func newWatcher(c client.WithWatch, namespace string) *watcher {
 	return &watcher{client: c, namespace: namespace, histories: map[string]*check.History{}, ended: map[string]time.Time{}}
 }
 
-// follow sees all objects of a kind until ctx ends. It begins anew whenever the API server breaks off.
+// follow observes all objects of a kind until ctx ends. It restarts the watch when the API server closes it.
 func (w *watcher) follow(ctx context.Context, list client.ObjectList) {
 	for ctx.Err() == nil {
 		if err := w.once(ctx, list); err != nil {
@@ -51,7 +51,7 @@ func (w *watcher) follow(ctx context.Context, list client.ObjectList) {
 	}
 }
 
-// once lists all objects, and sees what happens to them from there on, until the watch ends.
+// once lists all objects, and watches them from there until the watch ends.
 func (w *watcher) once(ctx context.Context, list client.ObjectList) error {
 	if err := w.client.List(ctx, list, client.InNamespace(w.namespace)); err != nil {
 		return err
@@ -88,7 +88,7 @@ func (w *watcher) seeAll(list client.ObjectList) {
 	}
 }
 
-// see notes how an object stands.
+// see records the state of an object.
 func (w *watcher) see(object runtime.Object) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -110,10 +110,10 @@ func (w *watcher) see(object runtime.Object) {
 	}
 }
 
-// noPod is how the message of a run begins whose pod cannot be made now.
+// noPod is the beginning of the message of a run whose pod cannot be created now.
 const noPod = "the pod cannot be made yet: "
 
-// seeLookup notes that a run waits because its registry could not be asked for the command of an image.
+// seeLookup records that a run waits because the registry did not answer the request for an image's command.
 func seeLookup(h *check.History, condition *metav1.Condition, now time.Time) {
 	if condition == nil || condition.Status != metav1.ConditionUnknown || condition.Reason != v1.TaskRunReasonPullImageFailed {
 		return
@@ -123,7 +123,7 @@ func seeLookup(h *check.History, condition *metav1.Condition, now time.Time) {
 	}
 }
 
-// history returns that of an object, which is seen for the first time now if it has none.
+// history returns that of an object, and creates it for an object that is observed for the first time.
 func (w *watcher) history(name string, now time.Time) *check.History {
 	h := w.histories[name]
 	if h == nil {
@@ -133,7 +133,7 @@ func (w *watcher) history(name string, now time.Time) *check.History {
 	return h
 }
 
-// stands notes an outcome, and whatever an object is after it has had one.
+// stands records an outcome, and every state of an object after its first outcome.
 func (w *watcher) stands(name string, h *check.History, condition *metav1.Condition, results any, now time.Time) {
 	over := condition != nil && condition.Status != metav1.ConditionUnknown
 	if !over && len(h.Outcomes) == 0 {
@@ -160,7 +160,7 @@ func digest(results any) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// seePod notes a pod, and when all its containers have begun.
+// seePod records a pod, and the time at which all its containers have started.
 func seePod(h *check.History, pod *corev1.Pod, now time.Time) {
 	i := slices.IndexFunc(h.Pods, func(p check.Pod) bool { return p.UID == string(pod.UID) })
 	if i < 0 {
@@ -176,7 +176,7 @@ func seePod(h *check.History, pod *corev1.Pod, now time.Time) {
 	}
 }
 
-// over reports whether an object was seen to have ended, and when.
+// over reports whether an object was observed to have ended, and when.
 func (w *watcher) over(name string) (time.Time, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -184,7 +184,7 @@ func (w *watcher) over(name string) (time.Time, bool) {
 	return at, !at.IsZero()
 }
 
-// copies returns the histories of objects.
+// copies returns copies of the histories of objects.
 func (w *watcher) copies(names []string) map[string]*check.History {
 	w.mu.Lock()
 	defer w.mu.Unlock()

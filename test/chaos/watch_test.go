@@ -27,11 +27,11 @@ func TestWatcherSeesOutcomes(t *testing.T) {
 		seen   []*v1.TaskRun
 		want   int
 	}{
-		"Open":    {reason: "A run that goes on has no outcome.", seen: []*v1.TaskRun{taskRun(open), taskRun(open)}},
-		"Same":    {reason: "The same outcome twice is one.", seen: []*v1.TaskRun{taskRun(open), taskRun(good), taskRun(good)}, want: 1},
-		"Other":   {reason: "Another outcome is another one.", seen: []*v1.TaskRun{taskRun(good), taskRun(v1.Failed("Failed", "why"))}, want: 2},
-		"Results": {reason: "And so are other results.", seen: []*v1.TaskRun{taskRun(good), taskRun(good, result)}, want: 2},
-		"Again":   {reason: "And to go on after the end.", seen: []*v1.TaskRun{taskRun(good), taskRun(open)}, want: 2},
+		"Open":    {reason: "A run that continues has no outcome.", seen: []*v1.TaskRun{taskRun(open), taskRun(open)}},
+		"Same":    {reason: "The same outcome twice counts once.", seen: []*v1.TaskRun{taskRun(open), taskRun(good), taskRun(good)}, want: 1},
+		"Other":   {reason: "Another outcome counts.", seen: []*v1.TaskRun{taskRun(good), taskRun(v1.Failed("Failed", "why"))}, want: 2},
+		"Results": {reason: "Other results count.", seen: []*v1.TaskRun{taskRun(good), taskRun(good, result)}, want: 2},
+		"Again":   {reason: "A run that continues after its end counts.", seen: []*v1.TaskRun{taskRun(good), taskRun(open)}, want: 2},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -43,11 +43,11 @@ func TestWatcherSeesOutcomes(t *testing.T) {
 				t.Errorf("%s Want %d outcomes, got %+v", tc.reason, tc.want, got)
 			}
 			if _, over := w.over("run"); over != (tc.want > 0) {
-				t.Errorf("%s It is over: %t", tc.reason, over)
+				t.Errorf("%s Ended: %t", tc.reason, over)
 			}
 			w.forget([]string{"run"})
 			if len(w.copies([]string{"run"})) != 0 {
-				t.Error("what is forgotten is still there")
+				t.Error("a forgotten history still exists")
 			}
 		})
 	}
@@ -69,7 +69,7 @@ func TestWatcherSeesPodsAndAttempts(t *testing.T) {
 	pod.Status.ContainerStatuses[1].State.Terminated = &corev1.ContainerStateTerminated{}
 	w.see(pod)
 	if h := w.copies([]string{"run"})["run"]; h.Pods[0].Running.IsZero() {
-		t.Error("all containers of the pod have begun, and it is not known")
+		t.Error("the start of all containers of the pod was not recorded")
 	}
 }
 

@@ -1,6 +1,6 @@
-// Package attack says what the hostile tenant of a chaos run sends: objects that are too large, runs that forge their ends,
-// cannot start, never end, print without end, leave pipes and links behind, fill their status, or have images in registries
-// that do not answer. All of it follows from a seed and a number, as the runs of the other tenants do.
+// Package attack generates the objects of the hostile tenant of a chaos run. Some objects are too large. Some runs forge
+// their ends, cannot start, never end, or print without end. Others leave pipes and links behind, fill their status, or have
+// images in registries that do not answer. Each attack follows from a seed and a number, like the runs of the other tenants.
 package attack
 
 import (
@@ -12,9 +12,9 @@ import (
 
 // Kinds of attacks.
 const (
-	// Oversized: an object of package hostile. It is refused, or admitted and then cancelled.
+	// Oversized: an object of package hostile. The API server refuses it, or admits it and the tenant cancels it.
 	Oversized = "oversized"
-	// Forged: a step writes the files of its own end, and runs on.
+	// Forged: a step writes the files that report its end, and keeps running.
 	Forged = "forged-end"
 	// Unstartable: the container of a step cannot be started.
 	Unstartable = "unstartable"
@@ -22,9 +22,9 @@ const (
 	Tarpit = "tarpit"
 	// Talkative: a step prints more than the kubelet keeps.
 	Talkative = "endless-log"
-	// Leftover: a step leaves a pipe or a link where a result, or the output of the next step, goes.
+	// Leftover: a step leaves a pipe or a link at the path of a result, or of the output of the next step.
 	Leftover = "leftover"
-	// Wide: a pipeline with a wide matrix whose pods no node takes.
+	// Wide: a pipeline with a wide matrix whose pods no node accepts.
 	Wide = "wide"
 	// Filling: a run whose results are about as large as its object may be.
 	Filling = "filling"
@@ -35,17 +35,17 @@ func Kinds() []string {
 	return []string{Oversized, Forged, Unstartable, Tarpit, Talkative, Leftover, Wide, Filling}
 }
 
-// Registries is how many hostile registries there are; an attack names one by its index.
+// Registries is the number of hostile registries. An attack names one by its index.
 const Registries = 4
 
 // Attack is one object of the hostile tenant.
 type Attack struct {
-	// Seed and Number are those that it follows from.
+	// Seed and Number determine the attack.
 	Seed   uint64
 	Number int
 	// Kind is one of the constants.
 	Kind string
-	// From is how results come back: kube.SidecarLogs or kube.TerminationMessage.
+	// From is the transport of results: kube.SidecarLogs or kube.TerminationMessage.
 	From string
 	// Steps of its task.
 	Steps []Step
@@ -53,28 +53,28 @@ type Attack struct {
 	Results []string
 	// Timeout of the run; 0 for the default, which is longer than the Deadline.
 	Timeout time.Duration
-	// Width is how many combinations its matrix has; 0 for a run that is no pipeline.
+	// Width is the number of combinations of its matrix; 0 for a run that is not a pipeline.
 	Width int
-	// Large is the index of the kind of an Oversized one in package hostile, and Size how much there is of it.
+	// Large is the index of the kind of an Oversized attack in package hostile, and Size its size.
 	Large int
 	Size  float64
-	// Registry is the index of that of a Tarpit.
+	// Registry is the index of the registry of a Tarpit.
 	Registry int
-	// Rest is how long the tenant waits afterwards.
+	// Rest is the pause of the tenant after the attack.
 	Rest time.Duration
 }
 
 // Step is a step of an attack.
 type Step struct {
-	// Deeds are what it does, in their order.
+	// Deeds are its actions, in order.
 	Deeds []Deed
-	// TooSmall says that its container has too little memory to start.
+	// TooSmall means that its container has too little memory to start.
 	TooSmall bool
-	// Output is the path that its output goes to; empty for none.
+	// Output is the path of its output; empty for none.
 	Output string
 }
 
-// What a step can do.
+// Actions of a step.
 const (
 	// DoForge writes the files of the end of the step with index N.
 	DoForge = "forge"
@@ -82,7 +82,7 @@ const (
 	DoWait = "wait"
 	// DoWrite writes N bytes into the result Name: those of Value.
 	DoWrite = "write"
-	// DoPipe makes a pipe at the path of result Name, DoLink a link there to a file of the machine.
+	// DoPipe creates a pipe at the path of result Name. DoLink creates a link there to a file of the machine.
 	DoPipe = "pipe"
 	DoLink = "link"
 	// DoPrint prints N bytes of lines.
@@ -91,30 +91,30 @@ const (
 	DoExit = "exit"
 )
 
-// Deed is one thing that a step does.
+// Deed is one action of a step.
 type Deed struct {
-	// Do is one of the constants, N and Name what they say.
+	// Do is one of the constants. N and Name are its arguments.
 	Do   string
 	N    int
 	Name string
 }
 
-// String is the deed as an argument of the step's program.
+// String returns the deed as an argument of the step's program.
 func (d Deed) String() string { return fmt.Sprintf("%s:%d:%s", d.Do, d.N, d.Name) }
 
-// Value is what a result of n bytes consists of.
+// Value returns the content of a result of n bytes.
 func Value(n int) string { return content.Random(n) }
 
-// Name of the object that the attack is sent as.
+// Name returns the name of the attack's object.
 func (a *Attack) Name() string { return fmt.Sprintf("attack-%d-%s", a.Number, a.Kind) }
 
-// Pipeline says whether it is a PipelineRun.
+// Pipeline reports whether it is a PipelineRun.
 func (a *Attack) Pipeline() bool { return a.Width > 0 }
 
-// MayGreen says whether the run may succeed: nothing that its steps do is wrong.
+// MayGreen reports whether the run may succeed, because none of its steps does anything wrong.
 func (a *Attack) MayGreen() bool { return a.Kind == Talkative || a.Kind == Filling }
 
-// Values are the results that a run must have that succeeds, by name: the number of their bytes.
+// Values returns the results that a successful run must have, by name, as the number of their bytes.
 func (a *Attack) Values() map[string]int {
 	all := map[string]int{}
 	for _, s := range a.Steps {
@@ -127,7 +127,8 @@ func (a *Attack) Values() map[string]int {
 	return all
 }
 
-// Poison are values that must be in no status, by the number of their bytes: those that a step writes behind its forged end.
+// Poison returns values that must not be in any status, by the number of their bytes: those that a step writes after its
+// forged end.
 func (a *Attack) Poison() map[int]bool {
 	all := map[int]bool{}
 	for _, s := range a.Steps {
@@ -143,15 +144,15 @@ func (a *Attack) Poison() map[int]bool {
 }
 
 const (
-	// startTime is how long pods may take until their steps run on a busy machine, and what is judged to be so.
+	// startTime bounds the time until a pod's steps run on a busy machine, including the controller's decision.
 	startTime = time.Minute
-	// outages is how long it may take longer because of what is broken meanwhile, and has not been mended yet.
+	// outages is the additional time for faults that are not repaired yet.
 	outages = 5 * time.Minute
-	// Unlimited is the timeout of runs that something else has to end.
+	// Unlimited is the timeout of runs that something else must end.
 	Unlimited = time.Hour
 )
 
-// Deadline is how long after its creation the run has to have ended. It is far below Unlimited.
+// Deadline returns the time after its creation by which the run must have ended. It is far below Unlimited.
 func (a *Attack) Deadline() time.Duration {
 	long := outages + startTime + a.Timeout
 	if a.Timeout == Unlimited {

@@ -17,15 +17,15 @@ func setting() Setting {
 	return Setting{Namespace: "here", Image: "image", Registries: make([]string, Registries)}
 }
 
-// TestMake shows that attacks follow from their numbers alone, that each but the oversized ones is an object that the API
-// takes, and that all kinds come.
+// TestMake: attacks follow from their numbers alone, every kind occurs, and the API accepts each object except the oversized
+// ones.
 func TestMake(t *testing.T) {
 	seen := map[string]int{}
 	for number := range 20 * len(Kinds()) {
 		a := Make(seed, number)
 		again := Make(seed, number)
 		if diff := cmp.Diff(a, again); diff != "" {
-			t.Errorf("attack %d is another one the second time:\n%s", number, diff)
+			t.Errorf("attack %d differs the second time:\n%s", number, diff)
 		}
 		if d := a.Deadline(); d < outages || d >= Unlimited/2 {
 			t.Errorf("attack %d has %s", number, d)
@@ -48,7 +48,7 @@ func TestMake(t *testing.T) {
 			}
 		}
 		if diff := cmp.Diff(a.Object(setting()), again.Object(setting())); diff != "" {
-			t.Errorf("the object of attack %d is another one the second time:\n%s", number, diff)
+			t.Errorf("the object of attack %d differs the second time:\n%s", number, diff)
 		}
 	}
 	for _, what := range append(Kinds(), kube.SidecarLogs, kube.TerminationMessage) {
@@ -58,7 +58,7 @@ func TestMake(t *testing.T) {
 	}
 }
 
-// TestOtherSeedOtherAttacks shows that the seed decides.
+// TestOtherSeedOtherAttacks: another seed gives other attacks.
 func TestOtherSeedOtherAttacks(t *testing.T) {
 	for number := range len(Kinds()) {
 		if cmp.Diff(Make(seed, number).Steps, Make(seed+1, number).Steps) != "" {
@@ -68,7 +68,7 @@ func TestOtherSeedOtherAttacks(t *testing.T) {
 	t.Error("one attack of each kind is the same with another seed")
 }
 
-// TestExpectations shows what follows from what steps do.
+// TestExpectations: the actions of the steps determine the expected outcome.
 func TestExpectations(t *testing.T) {
 	forged := []Step{
 		{Deeds: []Deed{{Do: DoWrite, N: 5, Name: "a"}, {Do: DoForge}, {Do: DoWrite, N: 7, Name: "b"}}},
@@ -82,28 +82,28 @@ func TestExpectations(t *testing.T) {
 		deadline time.Duration
 	}{
 		"Forged": {
-			reason:   "What a step writes behind its forged end is poison, and what others write is not.",
+			reason:   "What a step writes after its forged end is poison, and what other steps write is not.",
 			attack:   Attack{Kind: Forged, Steps: forged, Timeout: Unlimited},
 			values:   map[string]int{"a": 5, "b": 7, "c": 9},
 			poison:   map[int]bool{7: true},
 			deadline: outages + startTime,
 		},
 		"Filling": {
-			reason:   "What an honest step writes has to be there.",
+			reason:   "The result of an honest step is required.",
 			attack:   Attack{Kind: Filling, Steps: forged[1:], Timeout: Unlimited},
 			values:   map[string]int{"c": 9},
 			poison:   map[int]bool{},
 			deadline: outages + startTime,
 		},
 		"Tarpit": {
-			reason:   "A timeout of the run counts.",
+			reason:   "The timeout of the run sets the deadline.",
 			attack:   Attack{Kind: Tarpit, Timeout: time.Second},
 			values:   map[string]int{},
 			poison:   map[int]bool{},
 			deadline: outages + startTime + time.Second,
 		},
 		"Waits": {
-			reason:   "Steps take their time, but not forever.",
+			reason:   "The duration of the steps sets the deadline.",
 			attack:   Attack{Timeout: Unlimited, Steps: []Step{{Deeds: []Deed{{Do: DoWait, N: 2000}, {Do: DoWait, N: forever}}}}},
 			values:   map[string]int{},
 			poison:   map[int]bool{},

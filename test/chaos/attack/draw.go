@@ -10,21 +10,21 @@ import (
 )
 
 const (
-	// stream tells the chance of attacks from that of runs and of disturbances, which have the same seed.
+	// stream separates the random numbers of attacks from those of runs and disturbances, which have the same seed.
 	stream = 0xa77ac
-	// forever is how many milliseconds a step waits that never ends.
+	// forever is the number of milliseconds for which a step without an end waits.
 	forever = 3_600_000
-	// room is about how many bytes of results an object holds.
+	// room is the approximate number of bytes of results that an object can hold.
 	room = 1_400_000
 )
 
-// drawer draws one attack.
+// drawer generates one attack.
 type drawer struct {
 	*rand.Rand
 	attack Attack
 }
 
-// Make returns the attack with the given number of the stream with the given seed: always the same for the same numbers.
+// Make returns the attack with the given number and seed. The same arguments always give the same attack.
 func Make(seed uint64, number int) Attack {
 	d := drawer{Rand: rand.New(rand.NewPCG(seed^stream, uint64(number)))}
 	kinds := Kinds()
@@ -45,14 +45,14 @@ func Make(seed uint64, number int) Attack {
 // wait waits for a time in milliseconds.
 func (d *drawer) wait(least, most int) Deed { return Deed{Do: DoWait, N: least + d.IntN(most-least)} }
 
-// result declares a result, and returns the deed that writes so many bytes into it.
+// result declares a result, and returns the deed that writes that many bytes into it.
 func (d *drawer) result(n int) Deed {
 	name := fmt.Sprintf("r%d", len(d.attack.Results))
 	d.attack.Results = append(d.attack.Results, name)
 	return Deed{Do: DoWrite, N: n, Name: name}
 }
 
-// honest is a step that writes a result and ends.
+// honest returns a step that writes a result and ends.
 func (d *drawer) honest() Step {
 	return Step{Deeds: []Deed{d.result(10 + d.IntN(200)), d.wait(0, 2000)}}
 }
@@ -61,7 +61,7 @@ func (d *drawer) oversized() {
 	d.attack.Large, d.attack.Size = d.IntN(len(hostile.Objects(""))), 0.1+0.9*d.Float64()
 }
 
-// forged lets one of up to three steps forge its end, and then write, or replace what another one writes.
+// forged makes one of up to three steps forge its end. The step then writes a result, or replaces that of another step.
 func (d *drawer) forged() {
 	n := 1 + d.IntN(3)
 	index := d.IntN(n)
@@ -80,8 +80,8 @@ func (d *drawer) forged() {
 	d.attack.Steps[index] = Step{Deeds: deeds}
 }
 
-// unstartable lets one of two or three steps have too little memory. With one step alone, whose limit is that of the pod,
-// the kubelet could not even make the pod's sandbox, and would try that again and again.
+// unstartable gives one of two or three steps too little memory. With one step alone the pod would have this limit, and the
+// kubelet could not create its sandbox and would retry without end.
 func (d *drawer) unstartable() {
 	n := 2 + d.IntN(2)
 	for range n {
@@ -99,7 +99,7 @@ func (d *drawer) talkative() {
 	d.attack.Steps = []Step{{Deeds: []Deed{d.result(1 + d.IntN(500)), {Do: DoPrint, N: 1<<20 + d.IntN(20<<20)}, d.result(1 + d.IntN(500))}}}
 }
 
-// leftover lets a step leave something behind at the path of a result, which is the one of the next step's output, too.
+// leftover makes a step leave something at the path of a result, which is also the path of the next step's output.
 func (d *drawer) leftover() {
 	name := d.result(0).Name
 	what := []string{DoPipe, DoLink}[d.IntN(2)]
@@ -114,13 +114,13 @@ func (d *drawer) wide() {
 	d.attack.Steps = []Step{d.honest()}
 }
 
-// filling has results around what an object holds: some runs fit, some do not.
+// filling sets results of about the size that an object can hold: some runs fit, some do not.
 func (d *drawer) filling() {
 	total := room/2 + d.IntN(room)
 	n := 1 + d.IntN(4)
 	sizes := make([]int, n)
 	for i := range sizes {
-		sizes[i] = total/n - i // each is another one
+		sizes[i] = total/n - i // each result has another size
 	}
 	var deeds []Deed
 	for _, size := range sizes {

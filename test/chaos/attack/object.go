@@ -23,17 +23,17 @@ const (
 	width = "copy"
 )
 
-// Setting is what an attack needs to know of where it is sent.
+// Setting is the information about the cluster that an attack needs.
 type Setting struct {
 	// Namespace of the hostile tenant.
 	Namespace string
-	// Image with test/chaos/step.
+	// Image contains test/chaos/step.
 	Image string
 	// Registries are the addresses of the hostile registries.
 	Registries []string
 }
 
-// Object is what the attack is sent as.
+// Object returns the attack as an API object.
 func (a *Attack) Object(s Setting) client.Object {
 	if a.Kind == Oversized {
 		return hostile.Objects(s.Image)[a.Large].Build(s.Namespace, a.Name(), a.Size)

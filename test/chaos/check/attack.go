@@ -10,24 +10,25 @@ import (
 	"github.com/sluice-ci/sluice/test/chaos/attack"
 )
 
-// AttackCase is one attack that is over, and all that is known about it.
+// AttackCase is one attack that has ended, with everything that is known about it.
 type AttackCase struct {
-	// Plan is what it had to be.
+	// Plan is the attack as generated.
 	Plan attack.Attack
-	// Created is when it was sent, and Answered when the API server had admitted or refused it; zero when it had not at the
-	// deadline.
+	// Created is the time at which it was sent. Answered is the time at which the API server admitted or refused it, or zero
+	// if it had not done so at the deadline.
 	Created, Answered time.Time
-	// Refused is why it was refused; empty when it was admitted.
+	// Refused is the reason of a refusal; empty if it was admitted.
 	Refused string
-	// Ended is when the run was seen to have ended; zero when it had not at its deadline, or is no run.
+	// Ended is the time at which the run was seen to have ended. It is zero if it had not ended at its deadline, or is not a
+	// run.
 	Ended time.Time
-	// PipelineRun and TaskRuns are its objects, last seen.
+	// PipelineRun and TaskRuns are its objects in their last state.
 	PipelineRun *v1.PipelineRun
 	TaskRuns    []*v1.TaskRun
 }
 
-// Attack returns everything about an attack that must not be: a run of a hostile tenant ends as well, and is green only with
-// the results that its steps wrote.
+// Attack returns the findings about an attack. A run of the hostile tenant must end, too, and it may succeed only with the
+// results that its steps wrote.
 func Attack(c *AttackCase) []Finding {
 	var found []Finding
 	add := func(rule, object, format string, args ...any) {
@@ -43,7 +44,7 @@ func Attack(c *AttackCase) []Finding {
 	case c.Refused != "":
 		return nil
 	case c.PipelineRun == nil && len(c.TaskRuns) == 0:
-		return nil // a Task does nothing
+		return nil // a Task does not run
 	case c.Ended.IsZero():
 		add("Deadline", c.Plan.Name(), "it did not end within %s of its creation", c.Plan.Deadline())
 	}
@@ -62,7 +63,7 @@ func Attack(c *AttackCase) []Finding {
 // report is called for each finding.
 type report func(rule, object, format string, args ...any)
 
-// outcome: a run that has ended says why, and succeeds only if it may.
+// outcome: a run that has ended must have a reason, and may succeed only if its plan allows it.
 func outcome(a *attack.Attack, name string, condition *metav1.Condition, add report) {
 	switch over, well := ended(condition); {
 	case !over:
@@ -73,7 +74,7 @@ func outcome(a *attack.Attack, name string, condition *metav1.Condition, add rep
 	}
 }
 
-// attackedTaskRun: what a TaskRun of an attack has as its results is what an honest step wrote, and all of that if it succeeded.
+// attackedTaskRun: the results of an attack's TaskRun must be those of honest steps, and complete if it succeeded.
 func attackedTaskRun(a *attack.Attack, tr *v1.TaskRun, add report) {
 	outcome(a, tr.Name, tr.Status.Condition(), add)
 	values, planned := map[string]v1.Value{}, a.Values()
@@ -95,14 +96,14 @@ func attackedTaskRun(a *attack.Attack, tr *v1.TaskRun, add report) {
 		case !there:
 			add("GreenAndEmpty", tr.Name, "it succeeded, and result %q is missing", name)
 		case a.MayGreen() && got.String != attack.Value(planned[name]):
-			add("Damaged", tr.Name, "result %q has %d bytes, and is not what was written: %d bytes", name, len(got.String), planned[name])
+			add("Damaged", tr.Name, "result %q has %d bytes and differs from what was written: %d bytes", name, len(got.String), planned[name])
 		}
 	}
 }
 
-// poison: what a step writes behind its forged end is in no status.
+// poison: no status may contain what a step wrote after its forged end.
 func poison(a *attack.Attack, object, name string, value v1.Value, add report) {
 	if n := len(value.String); a.Poison()[n] && value.String == attack.Value(n) {
-		add("Poison", object, "result %q is what a step wrote behind its forged end", name)
+		add("Poison", object, "result %q is what a step wrote after its forged end", name)
 	}
 }

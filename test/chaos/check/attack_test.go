@@ -11,7 +11,7 @@ import (
 	"github.com/sluice-ci/sluice/test/chaos/attack"
 )
 
-// attacked is an attack of one step that writes 20 bytes, forges its end if that is its kind, and writes 300 more.
+// attacked returns an attack of one step that writes 20 bytes, forges its end if that is its kind, and writes 300 more.
 func attacked(kind string, condition metav1.Condition, results ...v1.TaskRunResult) *AttackCase {
 	a := attack.Attack{Kind: kind, Results: []string{"r"}, Timeout: attack.Unlimited}
 	deeds := []attack.Deed{{Do: attack.DoWrite, N: 20, Name: "r"}}
@@ -39,11 +39,11 @@ func TestAttack(t *testing.T) {
 		want   []string
 	}{
 		"Failed": {
-			reason: "A run that must fail has failed.",
+			reason: "A run that must fail and has failed has no finding.",
 			given:  attacked(attack.Unstartable, bad),
 		},
 		"Kept": {
-			reason: "It may keep what honest steps wrote.",
+			reason: "It may keep the results of honest steps.",
 			given:  attacked(attack.Unstartable, bad, value(20)),
 		},
 		"Silent": {
@@ -52,17 +52,17 @@ func TestAttack(t *testing.T) {
 			want:   []string{"NoMessage"},
 		},
 		"Green": {
-			reason: "It must not succeed.",
+			reason: "A run that must fail must not succeed.",
 			given:  attacked(attack.Forged, good, value(20)),
 			want:   []string{"Green"},
 		},
 		"Empty": {
-			reason: "Green and empty is the worst.",
+			reason: "A run must not be green and empty.",
 			given:  attacked(attack.Forged, good),
 			want:   []string{"Green", "GreenAndEmpty"},
 		},
 		"Poison": {
-			reason: "What comes behind a forged end is in no status.",
+			reason: "What is written after a forged end must not be in a status.",
 			given:  attacked(attack.Forged, bad, value(300)),
 			want:   []string{"Poison"},
 		},
@@ -71,12 +71,12 @@ func TestAttack(t *testing.T) {
 			given:  attacked(attack.Talkative, good, value(20)),
 		},
 		"Missing": {
-			reason: "But not without its result.",
+			reason: "It must not succeed without its result.",
 			given:  attacked(attack.Talkative, good),
 			want:   []string{"GreenAndEmpty"},
 		},
 		"Damaged": {
-			reason: "Nor with another one.",
+			reason: "It must not succeed with another result.",
 			given:  attacked(attack.Filling, good, value(21)),
 			want:   []string{"Damaged"},
 		},
@@ -104,7 +104,7 @@ func TestAttack(t *testing.T) {
 			given:  with(attacked(attack.Oversized, open), func(c *AttackCase) { c.TaskRuns, c.Ended = nil, time.Time{} }),
 		},
 		"StepPoison": {
-			reason: "Nor is it in the results of a step.",
+			reason: "The poison must not be in the results of a step.",
 			given: with(attacked(attack.Forged, bad), func(c *AttackCase) {
 				c.TaskRuns[0].Status.Steps = []v1.StepState{{Results: []v1.TaskRunResult{value(300)}}}
 			}),

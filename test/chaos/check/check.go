@@ -1,5 +1,5 @@
-// Package check holds what became of a run against what was planned, what its steps wrote down about themselves, what a
-// watch saw of it on the way, and what was broken meanwhile. It is pure: the same case has the same findings.
+// Package check compares the outcome of a run with its plan, with the records that its steps wrote, with what a watch saw of
+// it, and with what was broken. It is pure: the same case always has the same findings.
 package check
 
 import (
@@ -16,50 +16,50 @@ import (
 	"github.com/sluice-ci/sluice/test/chaos/plan"
 )
 
-// Case is one run that has ended, or should have, and all that is known about it.
+// Case is one run that has ended, or should have ended, with everything that is known about it.
 type Case struct {
-	// Plan is what it had to be.
+	// Plan is the run as generated.
 	Plan plan.Run
-	// Created and Ended are when it was created and seen to have ended, by this machine's clock; Ended is zero for a run
-	// that had not ended at its deadline.
+	// Created and Ended are the times at which it was created and seen to have ended, by this machine's clock. Ended is zero
+	// for a run that had not ended at its deadline.
 	Created, Ended time.Time
-	// Cancelled is when its user cancelled it and the API server took that; zero when none did.
+	// Cancelled is the time at which its user cancelled it and the API server accepted that; zero if it was not cancelled.
 	Cancelled time.Time
-	// PipelineRun is the object, last seen, of a run that is a pipeline.
+	// PipelineRun is the object in its last state, for a run that is a pipeline.
 	PipelineRun *v1.PipelineRun
-	// TaskRuns are the objects of all TaskRuns that belong to it, last seen.
+	// TaskRuns are all TaskRuns that belong to it, in their last state.
 	TaskRuns []*v1.TaskRun
-	// Histories are what a watch saw of each object, by its name.
+	// Histories are the observations of a watch, by the name of the object.
 	Histories map[string]*History
-	// Ledger is what the steps of each pod wrote, by its UID.
+	// Ledger holds the records of the steps of each pod, by the pod's UID.
 	Ledger map[string]ledger.Pod
-	// Events are all disturbances that have been mended.
+	// Events are all disturbances that were repaired.
 	Events []disturb.Event
 }
 
-// History is what a watch saw of one object. A watch that is interrupted misses some of it.
+// History is what a watch observed of one object. An interrupted watch misses some of it.
 type History struct {
-	// Seen is when it was first seen.
+	// Seen is the time of the first observation.
 	Seen time.Time
-	// Attempts are when the second attempt and each one after it were first seen to have begun.
+	// Attempts are the times at which the second attempt and each later one were first observed.
 	Attempts []time.Time
-	// Outcomes are those that it was seen with, each when it differs from the one before.
+	// Outcomes are the observed outcomes, each that differs from the one before.
 	Outcomes []Outcome
-	// Pods of a TaskRun, in the order in which they were seen.
+	// Pods of a TaskRun, in the order of their first observation.
 	Pods []Pod
-	// Lookups are when it was seen to wait because the command of an image could not be looked up.
+	// Lookups are the observations that it waits because the command of an image could not be looked up.
 	Lookups []Lookup
 }
 
-// Lookup is a moment at which a run waits for the command of an image, and why.
+// Lookup is a time at which a run waits for the command of an image, and the reason.
 type Lookup struct {
 	At      time.Time
 	Message string
 }
 
-// Outcome is how an object was seen to stand.
+// Outcome is an observed outcome of an object.
 type Outcome struct {
-	// Status, Reason and Message of its condition; Status is Unknown for one that goes on again after it had ended.
+	// Status, Reason and Message of its condition. Status is Unknown for an object that continued after it had ended.
 	Status          metav1.ConditionStatus
 	Reason, Message string
 	// Results is a digest of all its results.
@@ -69,17 +69,18 @@ type Outcome struct {
 // Pod is a pod of a TaskRun.
 type Pod struct {
 	Name, UID string
-	// Seen is when it was first seen, and Running when all its containers had begun; zero when they were not seen to.
+	// Seen is the time of the first observation, and Running the time at which all its containers had started; zero if that
+	// was not observed.
 	Seen, Running time.Time
 }
 
-// Finding is something that must not be.
+// Finding is a violation of a rule.
 type Finding struct {
-	// Rule that is broken, Object that breaks it, and What it did.
+	// Rule is the violated rule, Object the object that violates it, and What the details.
 	Rule, Object, What string
 }
 
-// String is the finding in one line.
+// String returns the finding in one line.
 func (f Finding) String() string { return fmt.Sprintf("%s: %s: %s", f.Rule, f.Object, f.What) }
 
 // checker collects the findings of a case.
@@ -92,7 +93,7 @@ func (c *checker) findf(rule, object, format string, args ...any) {
 	c.found = append(c.found, Finding{Rule: rule, Object: object, What: fmt.Sprintf(format, args...)})
 }
 
-// Run returns everything about a run that must not be.
+// Run returns all findings about a run.
 func Run(given *Case) []Finding {
 	c := &checker{Case: given}
 	for _, name := range sortedKeys(c.Histories) {
@@ -123,17 +124,17 @@ func sortedKeys[V any](m map[string]V) []string {
 	return keys
 }
 
-// oneOutcome: what has ended has ended, as it has.
+// oneOutcome: an outcome must not change.
 func (c *checker) oneOutcome(name string, h *History) {
 	for i := 1; i < len(h.Outcomes); i++ {
 		before, after := h.Outcomes[i-1], h.Outcomes[i]
-		c.findf("OneOutcome", name, "it had ended as %s (%s), and then was %s (%s): %.200s",
+		c.findf("OneOutcome", name, "it had ended as %s (%s), and changed to %s (%s): %.200s",
 			before.Status, before.Reason, after.Status, after.Reason, after.Message)
 	}
 	names := map[string]string{}
 	for _, p := range h.Pods {
 		if uid := names[p.Name]; uid != "" && uid != p.UID {
-			c.findf("PodTwice", name, "pod %q was made twice, with UID %s and with %s", p.Name, uid, p.UID)
+			c.findf("PodTwice", name, "pod %q was created twice, with UID %s and with %s", p.Name, uid, p.UID)
 		}
 		names[p.Name] = p.UID
 	}
@@ -146,10 +147,11 @@ type attempt struct {
 	condition *metav1.Condition
 	results   []v1.TaskRunResult
 	podName   string
-	// uid is that of its pod, and written what the pod's steps wrote; both are empty when it was not seen.
+	// uid is the UID of its pod, and written the records of the pod's steps. Both are empty if the pod was not observed.
 	uid     string
 	written ledger.Pod
-	// from and to are between when it went on, and running when all containers of its pod had begun.
+	// from and to are the times between which it was active. running is the time at which all containers of its pod had
+	// started.
 	from, running, to time.Time
 }
 
@@ -189,7 +191,7 @@ func (c *checker) attemptsOf(tr *v1.TaskRun) []attempt {
 	return all
 }
 
-// ledgers returns the ledgers of all pods of a TaskRun that were seen.
+// ledgers returns the ledgers of all observed pods of a TaskRun.
 func (c *checker) ledgers(name string) []ledger.Pod {
 	var all []ledger.Pod
 	if h := c.Histories[name]; h != nil {
@@ -200,7 +202,7 @@ func (c *checker) ledgers(name string) []ledger.Pod {
 	return all
 }
 
-// span is the time from the first to the last line that steps of a TaskRun wrote.
+// span returns the times of the first and the last record of a TaskRun's steps.
 func (c *checker) span(name string) (first, last time.Time) {
 	for _, pod := range c.ledgers(name) {
 		f, l := pod.Span()
@@ -214,7 +216,7 @@ func (c *checker) span(name string) (first, last time.Time) {
 	return first, last
 }
 
-// taskOf names the planned task of a TaskRun.
+// taskOf returns the planned task of a TaskRun.
 func (c *checker) taskOf(tr *v1.TaskRun) string {
 	if !c.Plan.Pipeline {
 		return c.Plan.Tasks[0].Name

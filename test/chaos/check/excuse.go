@@ -12,10 +12,10 @@ import (
 	"github.com/sluice-ci/sluice/test/testutil/kube"
 )
 
-// slack is how much later than it took place a watch may see what happens, and how long what was mended may have effects.
+// slack is the maximum delay with which a watch observes an event, and with which a repaired fault can still have an effect.
 const slack = 5 * time.Second
 
-// excused reports whether a disturbance lets an attempt fail for that reason.
+// excused reports whether a disturbance allows an attempt to fail with that reason.
 func (c *checker) excused(a *attempt, namespace, reason string) bool {
 	return slices.ContainsFunc(c.Events, func(e disturb.Event) bool {
 		if !slices.Contains(disturb.Reasons(e.Kind), reason) {
@@ -28,19 +28,19 @@ func (c *checker) excused(a *attempt, namespace, reason string) bool {
 			return a.podName != "" && e.Target == namespace+"/"+a.podName
 		case disturb.Starting:
 			return overlaps(e, a.from, earlier(a.running, a.to))
-		case disturb.Everyone:
+		case disturb.AllRuns:
 			return overlaps(e, a.from, a.to)
 		}
 		return false
 	})
 }
 
-// overlaps reports whether a disturbance was there between two times; the zero time is the end of all.
+// overlaps reports whether a disturbance was active between two times. A zero end time means no end.
 func overlaps(e disturb.Event, from, to time.Time) bool {
 	return e.Mended.Add(slack).After(from) && (to.IsZero() || e.Began.Before(to.Add(slack)))
 }
 
-// earlier returns the earlier one of two times, of which the zero time is the latest.
+// earlier returns the earlier of two times. A zero time is later than all others.
 func earlier(a, b time.Time) time.Time {
 	if a.IsZero() || !b.IsZero() && b.Before(a) {
 		return b
@@ -48,14 +48,14 @@ func earlier(a, b time.Time) time.Time {
 	return a
 }
 
-// planned reports whether the plan, or what the user did, lets an attempt of a task fail so.
+// planned reports whether the plan, or a user's action, allows an attempt of a task to fail with that reason.
 func (c *checker) planned(tr *v1.TaskRun, t *plan.Task, a *attempt) bool {
 	want, reason := t.Attempt(a.number), a.condition.Reason
 	switch {
 	case reason == v1.TaskRunReasonCancelled:
 		return tr.Spec.Status == v1.TaskRunSpecStatusCancelled && (!c.Cancelled.IsZero() || c.limited())
 	case reason == v1.TaskRunReasonTimedOut && c.Plan.Pipeline && c.limited():
-		return true // a TaskRun gets what its pipeline has left
+		return true // a TaskRun gets the remaining time of its pipeline
 	case reason == v1.TaskRunReasonResultsUnavailable && c.rotated(t):
 		return true
 	case want.Succeeds || reason != want.Reason:
@@ -66,21 +66,21 @@ func (c *checker) planned(tr *v1.TaskRun, t *plan.Task, a *attempt) bool {
 	return true
 }
 
-// rotated reports whether the beginning of the log may be gone, for anybody who did not follow it.
+// rotated reports whether a reader that did not follow the log may find its beginning removed.
 func (c *checker) rotated(t *plan.Task) bool {
 	return c.Plan.From == kube.SidecarLogs && t.Encoded() > disturb.LogSize
 }
 
-// limited reports whether the run may be ended by a timeout of the pipeline.
+// limited reports whether a timeout of the pipeline may end the run.
 func (c *checker) limited() bool {
 	late := slices.ContainsFunc(c.Events, func(e disturb.Event) bool {
-		return disturb.Destructive(e.Kind) == disturb.Everyone && overlaps(e, c.Created, c.Ended) &&
+		return disturb.Destructive(e.Kind) == disturb.AllRuns && overlaps(e, c.Created, c.Ended) &&
 			slices.Contains(disturb.Reasons(e.Kind), v1.PipelineRunReasonTimedOut)
 	})
 	return c.Plan.Timeout+c.Plan.TasksTimeout > 0 || late
 }
 
-// ended reports whether an object has come to an outcome, and whether that is a good one.
+// ended reports whether an object has an outcome, and whether it is a success.
 func ended(condition *metav1.Condition) (over, well bool) {
 	if condition == nil || condition.Status == metav1.ConditionUnknown {
 		return false, false

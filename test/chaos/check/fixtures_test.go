@@ -18,28 +18,28 @@ import (
 
 const here = "here"
 
-// at is a time of the case, in seconds after its run was created.
+// at returns a time of the case, in seconds after its run was created.
 func at(seconds int) time.Time {
 	return time.Date(2026, 1, 2, 3, 4, seconds, 0, time.UTC)
 }
 
-// task is a planned task of two steps without results but those that each has.
+// task returns a planned task of two steps that have only the results of every task.
 func task(name string) plan.Task {
 	return plan.Task{Name: name, Answer: "yes", Steps: make([]plan.Step, 2)}
 }
 
-// fixture is a case that the test changes: all is well with it at first.
+// fixture is a case without findings, which a test changes.
 type fixture struct{ *Case }
 
-// spoilt is a case with which something is wrong, or about right.
+// spoilt is a changed case: it violates rules, or is close to a violation.
 type spoilt struct {
 	reason string
 	change func(f fixture)
-	// want are the rules that it breaks.
+	// want are the rules that it violates.
 	want []string
 }
 
-// judge holds each of the cases, which begin as fixtures do, against all rules.
+// judge checks each case, which starts as a fixture, against all rules.
 func judge(t *testing.T, begin func() fixture, cases map[string]spoilt) {
 	t.Helper()
 	for name, tc := range cases {
@@ -53,7 +53,7 @@ func judge(t *testing.T, begin func() fixture, cases map[string]spoilt) {
 	}
 }
 
-// single is a run of one task, which succeeds.
+// single returns a run of one task, which succeeds.
 func single(t plan.Task) fixture {
 	f := fixture{&Case{
 		Plan: plan.Run{Number: 7, From: kube.SidecarLogs, Tasks: []plan.Task{t}}, Created: at(0), Ended: at(30),
@@ -64,7 +64,7 @@ func single(t plan.Task) fixture {
 	return f
 }
 
-// pipeline is a run of several tasks, which come one after the other.
+// pipeline returns a run of several tasks, one after the other.
 func pipeline(tasks []plan.Task, finally ...plan.Task) fixture {
 	f := fixture{&Case{
 		Plan: plan.Run{Number: 7, Pipeline: true, From: kube.SidecarLogs, Tasks: tasks, Finally: finally}, Created: at(0), Ended: at(50),
@@ -78,7 +78,7 @@ func pipeline(tasks []plan.Task, finally ...plan.Task) fixture {
 	return f
 }
 
-// add adds a TaskRun that has succeeded, with all that is to be known of it; its steps began at that second.
+// add adds a TaskRun that has succeeded, with all observations of it. Its steps started at that second.
 func (f fixture) add(name string, t *plan.Task, second int) {
 	uid, pod := "uid-"+name, name+"-pod"
 	tr := &v1.TaskRun{}
@@ -115,13 +115,13 @@ func (f fixture) add(name string, t *plan.Task, second int) {
 	}
 }
 
-// run is the TaskRun with that number.
+// run returns the TaskRun with that number.
 func (f fixture) run(i int) *v1.TaskRun { return f.TaskRuns[i] }
 
-// book is what the pod of the TaskRun with that number wrote.
+// book returns the records of the pod of the TaskRun with that number.
 func (f fixture) book(i int) ledger.Pod { return f.Ledger["uid-"+f.TaskRuns[i].Name] }
 
-// fail lets a TaskRun fail with a reason, without results.
+// fail makes a TaskRun fail with a reason, without results.
 func (f fixture) fail(i int, reason, message string) {
 	tr := f.run(i)
 	tr.Status.Results = nil
@@ -129,14 +129,14 @@ func (f fixture) fail(i int, reason, message string) {
 	f.Histories[tr.Name].Outcomes = nil
 }
 
-// cut takes what the steps from one on wrote.
+// cut removes the records of the steps from the given one on.
 func (f fixture) cut(i, from int) {
 	for step := from; step < 4; step++ {
 		delete(f.book(i), plan.StepName(step))
 	}
 }
 
-// lose takes a TaskRun away, as if its task had not run.
+// lose removes a TaskRun, as if its task had not run.
 func (f fixture) lose(i int) {
 	name := f.run(i).Name
 	delete(f.Histories, name)
@@ -144,7 +144,7 @@ func (f fixture) lose(i int) {
 	f.PipelineRun.Status.ChildReferences = slices.Delete(f.PipelineRun.Status.ChildReferences, i, i+1)
 }
 
-// event is a disturbance from one second to another.
+// event returns a disturbance from one second to another.
 func event(kind string, from, to int, target string) disturb.Event {
 	return disturb.Event{Disturbance: disturb.Disturbance{Kind: kind}, Began: at(from), Mended: at(to), Target: target}
 }

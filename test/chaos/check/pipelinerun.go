@@ -9,7 +9,7 @@ import (
 	"github.com/sluice-ci/sluice/test/chaos/plan"
 )
 
-// pipelineRun checks the PipelineRun, once its TaskRuns have been checked.
+// pipelineRun checks the PipelineRun after its TaskRuns have been checked.
 func (c *checker) pipelineRun() {
 	pr := c.PipelineRun
 	children := map[string][]*v1.TaskRun{}
@@ -19,7 +19,7 @@ func (c *checker) pipelineRun() {
 	skipped := map[string]string{}
 	for _, s := range pr.Status.SkippedTasks {
 		if skipped[s.Name] != "" {
-			c.findf("Skipped", pr.Name, "task %q is listed twice among those that were skipped", s.Name)
+			c.findf("Skipped", pr.Name, "task %q is listed twice in skippedTasks", s.Name)
 		}
 		skipped[s.Name] = s.Reason
 	}
@@ -35,7 +35,7 @@ func (c *checker) pipelineRun() {
 	c.pipelineResults()
 }
 
-// references: the run lists its TaskRuns, and no others.
+// references: the run must list its TaskRuns, and no others.
 func (c *checker) references(children map[string][]*v1.TaskRun) {
 	listed := map[string]int{}
 	for _, ref := range c.PipelineRun.Status.ChildReferences {
@@ -50,19 +50,19 @@ func (c *checker) references(children map[string][]*v1.TaskRun) {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(listed)) {
-		c.findf("Children", c.PipelineRun.Name, "TaskRun %q is listed, and is not there", name)
+		c.findf("Children", c.PipelineRun.Name, "TaskRun %q is listed but does not exist", name)
 	}
 }
 
-// pipelineTask: it ran once, or was skipped; it began after those that it needs; and got what they made.
+// pipelineTask: a task must run once or be skipped, start after the tasks that it depends on, and get their results.
 func (c *checker) pipelineTask(t *plan.Task, children map[string][]*v1.TaskRun, skipped map[string]string) {
 	pr, mine := c.PipelineRun, children[t.Name]
 	over, well := ended(pr.Status.Condition())
 	switch {
 	case len(mine) > t.Copies():
-		c.findf("TaskTwice", pr.Name, "task %q has %d TaskRuns, and may have %d", t.Name, len(mine), t.Copies())
+		c.findf("TaskTwice", pr.Name, "task %q has %d TaskRuns, at most %d are allowed", t.Name, len(mine), t.Copies())
 	case len(mine) > 0 && skipped[t.Name] != "":
-		c.findf("Skipped", pr.Name, "task %q ran, and is said to have been skipped: %s", t.Name, skipped[t.Name])
+		c.findf("Skipped", pr.Name, "task %q ran, but is listed as skipped: %s", t.Name, skipped[t.Name])
 	case over && len(mine) == 0 && skipped[t.Name] == "" && len(c.TaskRuns) > 0:
 		c.findf("TaskLost", pr.Name, "task %q neither ran nor was skipped", t.Name)
 	case well && len(mine) > 0 && len(mine) < t.Copies():
@@ -70,7 +70,7 @@ func (c *checker) pipelineTask(t *plan.Task, children map[string][]*v1.TaskRun, 
 	}
 	if len(mine) > 0 && t.When != nil {
 		if other, _, _ := c.Plan.Task(t.When.Task); other.Answer != t.When.Answer {
-			c.findf("When", pr.Name, "task %q ran, and task %q answers %q", t.Name, t.When.Task, other.Answer)
+			c.findf("When", pr.Name, "task %q ran although task %q answers %q", t.Name, t.When.Task, other.Answer)
 		}
 	}
 	for _, tr := range mine {
@@ -80,7 +80,7 @@ func (c *checker) pipelineTask(t *plan.Task, children map[string][]*v1.TaskRun, 
 	c.matrix(t, mine)
 }
 
-// matrix: each TaskRun of a task has another value of its matrix.
+// matrix: each TaskRun of a task must have another value of its matrix.
 func (c *checker) matrix(t *plan.Task, mine []*v1.TaskRun) {
 	if len(t.Matrix) == 0 {
 		return
@@ -93,14 +93,14 @@ func (c *checker) matrix(t *plan.Task, mine []*v1.TaskRun) {
 				continue
 			}
 			if other := copies[e.Name]; other != "" && other != tr.Name || !slices.Contains(t.Matrix, e.Name) {
-				c.findf("Matrix", tr.Name, "it has %q of the matrix, as has %q", e.Name, other)
+				c.findf("Matrix", tr.Name, "it has the value %q of the matrix, like %q", e.Name, other)
 			}
 			copies[e.Name] = tr.Name
 		}
 	}
 }
 
-// needs names the tasks that have to end before a task starts.
+// needs returns the tasks that must end before a task starts.
 func (c *checker) needs(t *plan.Task) []string {
 	all := slices.Clone(t.After)
 	if t.Takes != nil {
@@ -117,8 +117,8 @@ func (c *checker) needs(t *plan.Task) []string {
 	return all
 }
 
-// inOrder: no step of a task writes anything before the last steps of those have that it comes after. A TaskRun that was
-// cut short ends at once, and Kubernetes gives its steps some time to end, too.
+// inOrder: no step of a task may write a record before the last steps of the tasks that it depends on. An interrupted TaskRun
+// is excluded: it ends immediately, and its steps get some time to end.
 func (c *checker) inOrder(t *plan.Task, tr *v1.TaskRun, children map[string][]*v1.TaskRun) {
 	first, _ := c.span(tr.Name)
 	for _, need := range c.needs(t) {
@@ -134,7 +134,7 @@ func (c *checker) inOrder(t *plan.Task, tr *v1.TaskRun, children map[string][]*v
 	}
 }
 
-// handed: what a step gets from another task is what that task made.
+// handed: a step must get from another task exactly that task's result.
 func (c *checker) handed(t *plan.Task, tr *v1.TaskRun) {
 	if t.Takes == nil {
 		return
@@ -142,25 +142,25 @@ func (c *checker) handed(t *plan.Task, tr *v1.TaskRun) {
 	size, digest := ledger.Digest(t.Takes.Result.APIValue())
 	for _, pod := range c.ledgers(tr.Name) {
 		if e, ok := pod.Last(plan.StepName(0), ledger.Took, ""); ok && e.Digest != digest {
-			c.findf("Handed", tr.Name, "it was handed %d bytes of result %q, which has %d, or others", e.Size, t.Takes.Result.Name, size)
+			c.findf("Handed", tr.Name, "it got %d bytes of result %q, which has %d bytes, or other content", e.Size, t.Takes.Result.Name, size)
 		} else if _, ended := pod.Last(plan.StepName(0), ledger.Ended, ""); ended && !ok {
-			c.findf("Handed", tr.Name, "it was not handed result %q", t.Takes.Result.Name)
+			c.findf("Handed", tr.Name, "it did not get result %q", t.Takes.Result.Name)
 		}
 	}
 }
 
-// fate is whether a task runs in a pipeline in which nothing goes wrong.
+// fate is whether a task runs in a pipeline without failures.
 type fate int
 
 const (
 	runs fate = iota
-	// guarded: its own when expression does not hold; who comes after it runs nonetheless.
+	// guarded: the task's when expression is false. Tasks after it run.
 	guarded
-	// orphaned: what it needs is not there.
+	// orphaned: a result that the task needs is missing.
 	orphaned
 )
 
-// fates works out which tasks run. Tasks stand after those that they need.
+// fates computes which tasks run. Tasks come after those that they depend on.
 func fates(tasks []plan.Task) map[string]fate {
 	all, answers := map[string]fate{}, map[string]string{}
 	for _, t := range tasks {
@@ -179,17 +179,17 @@ func fates(tasks []plan.Task) map[string]fate {
 	return all
 }
 
-// pipelineSucceeded: all tasks ran that had to, and none has failed whose failure counts.
+// pipelineSucceeded: every task that must run has run, and no failure that counts has occurred.
 func (c *checker) pipelineSucceeded(children map[string][]*v1.TaskRun, skipped map[string]string) {
 	pr, expected := c.PipelineRun, fates(c.Plan.Tasks)
 	for _, t := range c.Plan.All() {
 		if want := expected[t.Name] == runs; want != (len(children[t.Name]) > 0) {
-			c.findf("Skipped", pr.Name, "the run succeeded; task %q had to run: %t, and has %d TaskRuns; skipped: %q",
+			c.findf("Skipped", pr.Name, "the run succeeded; task %q must run: %t, but has %d TaskRuns; skipped: %q",
 				t.Name, want, len(children[t.Name]), skipped[t.Name])
 		}
 		for _, tr := range children[t.Name] {
 			if over, well := ended(tr.Status.Condition()); !over || !well && !t.Ignored {
-				c.findf("Green", pr.Name, "the run succeeded, and TaskRun %q did not", tr.Name)
+				c.findf("Green", pr.Name, "the run succeeded, but TaskRun %q did not", tr.Name)
 			}
 		}
 	}
@@ -198,11 +198,11 @@ func (c *checker) pipelineSucceeded(children map[string][]*v1.TaskRun, skipped m
 		want = v1.PipelineRunReasonCompleted
 	}
 	if got := pr.Status.Condition().Reason; got != want {
-		c.findf("Reason", pr.Name, "it is %s, and has to be %s: %d tasks were skipped", got, want, len(skipped))
+		c.findf("Reason", pr.Name, "it is %s, want %s: %d tasks were skipped", got, want, len(skipped))
 	}
 }
 
-// pipelineFailed: for a reason, and after finally.
+// pipelineFailed: a failed run must have a cause, and finally must have run.
 func (c *checker) pipelineFailed(children map[string][]*v1.TaskRun) {
 	pr, condition := c.PipelineRun, c.PipelineRun.Status.Condition()
 	failed := false
@@ -211,7 +211,7 @@ func (c *checker) pipelineFailed(children map[string][]*v1.TaskRun) {
 			over, well := ended(tr.Status.Condition())
 			failed = failed || over && !well && !t.Ignored
 			if !over {
-				c.findf("NoOutcome", pr.Name, "the run has ended, and TaskRun %q has not", tr.Name)
+				c.findf("NoOutcome", pr.Name, "the run has ended, but TaskRun %q has not", tr.Name)
 			}
 		}
 	}
@@ -227,12 +227,12 @@ func (c *checker) pipelineFailed(children map[string][]*v1.TaskRun) {
 	abrupt := pr.Spec.Status == v1.PipelineRunSpecStatusCancelled || condition.Reason == v1.PipelineRunReasonTimedOut || len(c.TaskRuns) == 0
 	for _, t := range c.Plan.Finally {
 		if len(children[t.Name]) == 0 && !abrupt {
-			c.findf("Finally", pr.Name, "it failed as %s, and task %q of finally did not run", condition.Reason, t.Name)
+			c.findf("Finally", pr.Name, "it failed as %s, but task %q of finally did not run", condition.Reason, t.Name)
 		}
 	}
 }
 
-// pipelineResults: those of the pipeline are those of its first task.
+// pipelineResults: the results of the pipeline must be those of its first task.
 func (c *checker) pipelineResults() {
 	pr := c.PipelineRun
 	values := map[string]v1.Value{}
@@ -246,7 +246,7 @@ func (c *checker) pipelineResults() {
 		case there && !value.Equal(r.APIValue()):
 			c.findf("Damaged", pr.Name, "result %q of the pipeline is not that of its task", r.Name)
 		case well && !there:
-			c.findf("GreenAndEmpty", pr.Name, "it succeeded, and result %q of the pipeline is missing", r.Name)
+			c.findf("GreenAndEmpty", pr.Name, "it succeeded, but result %q of the pipeline is missing", r.Name)
 		}
 		delete(values, r.Name)
 	}

@@ -12,14 +12,14 @@ import (
 	soak "github.com/sluice-ci/sluice/test/load/soak/plan"
 )
 
-// chain is a pipeline of three tasks and one of finally: b comes after a, and c runs if a answers so.
+// chain is a pipeline of three tasks and one of finally: b runs after a, and c runs if a answers so.
 func chain() fixture {
 	a, b, c := task("a"), task("b"), task("c")
 	b.After, c.When = []string{"a"}, &plan.Condition{Task: "a", Answer: "yes"}
 	return pipeline([]plan.Task{a, b, c}, task("f"))
 }
 
-// stop lets the run fail with a reason.
+// stop makes the run fail with a reason.
 func (f fixture) stop(reason string) {
 	f.PipelineRun.Status.SetCondition(v1.Failed(reason, "why"), metav1.NewTime(at(50)))
 }
@@ -35,12 +35,12 @@ func TestPipelineRun(t *testing.T) {
 			change: func(fixture) {},
 		},
 		"Gone": {
-			reason: "A run does not go away.",
+			reason: "A run must not disappear.",
 			change: func(f fixture) { f.PipelineRun = nil },
 			want:   []string{"Lost"},
 		},
 		"NotListed": {
-			reason: "A run lists its TaskRuns.",
+			reason: "A run must list its TaskRuns.",
 			change: func(f fixture) { f.PipelineRun.Status.ChildReferences = f.PipelineRun.Status.ChildReferences[1:] },
 			want:   []string{"Children"},
 		},
@@ -52,27 +52,27 @@ func TestPipelineRun(t *testing.T) {
 			want: []string{"Children"},
 		},
 		"Twice": {
-			reason: "A task runs once.",
+			reason: "A task must run once.",
 			change: func(f fixture) { f.add("chaos-7-again", &f.Plan.Tasks[0], 0) },
 			want:   []string{"TaskTwice"},
 		},
 		"Unknown": {
-			reason: "A task is one of the pipeline.",
+			reason: "A TaskRun must be of a task of the pipeline.",
 			change: func(f fixture) { f.run(1).Labels[v1.LabelPipelineTask] = "x" },
 			want:   []string{"Skipped", "TaskLost", "UnknownTask"},
 		},
 		"Lost": {
-			reason: "A task runs, or is skipped.",
+			reason: "A task must run or be skipped.",
 			change: func(f fixture) { f.lose(1) },
 			want:   []string{"Skipped", "TaskLost"},
 		},
 		"SkippedAnyway": {
-			reason: "What ran was not skipped.",
+			reason: "A task that ran must not be listed as skipped.",
 			change: func(f fixture) { f.skip("b", "x") },
 			want:   []string{"Reason", "Skipped"},
 		},
 		"SkippedInVain": {
-			reason: "Nothing is skipped for no reason.",
+			reason: "A task must not be skipped without a reason.",
 			change: func(f fixture) {
 				f.lose(1)
 				f.skip("b", "x")
@@ -81,7 +81,7 @@ func TestPipelineRun(t *testing.T) {
 			want: []string{"Skipped"},
 		},
 		"Guarded": {
-			reason: "A task whose expression does not hold is skipped.",
+			reason: "A task whose expression is false is skipped.",
 			change: func(f fixture) {
 				f.lose(2)
 				f.skip("c", v1.SkipReasonWhen)
@@ -90,32 +90,32 @@ func TestPipelineRun(t *testing.T) {
 			},
 		},
 		"NotGuarded": {
-			reason: "And does not run.",
+			reason: "A task whose expression is false must not run.",
 			change: func(f fixture) { f.Plan.Tasks[2].When.Answer = "no" },
 			want:   []string{"Skipped", "When"},
 		},
 		"TooEarly": {
-			reason: "A task waits for the one that it comes after.",
+			reason: "A task must wait for the tasks in its runAfter.",
 			change: func(f fixture) { f.book(0)["step-1"][1].Time = at(15) },
 			want:   []string{"Order"},
 		},
 		"FinallyTooEarly": {
-			reason: "Finally waits for all.",
+			reason: "Finally must wait for all tasks.",
 			change: func(f fixture) { f.book(2)["step-1"][1].Time = at(35) },
 			want:   []string{"Order"},
 		},
 		"GreenWithFailure": {
-			reason: "A run does not succeed with a task that failed.",
+			reason: "A run with a failed task must not succeed.",
 			change: func(f fixture) { f.fail(1, v1.TaskRunReasonPodDeleted, "why") },
 			want:   []string{"Green", "Unexplained"},
 		},
 		"FailedForNothing": {
-			reason: "A run does not fail by itself.",
+			reason: "A run must not fail without a cause.",
 			change: func(f fixture) { f.stop(v1.PipelineRunReasonFailed) },
 			want:   []string{"Unexplained"},
 		},
 		"CancelledByNobody": {
-			reason: "Cancelled is who was cancelled.",
+			reason: "Only a cancelled run may end as Cancelled.",
 			change: func(f fixture) { f.stop(v1.PipelineRunReasonCancelled) },
 			want:   []string{"Unexplained"},
 		},
@@ -124,7 +124,7 @@ func TestPipelineRun(t *testing.T) {
 			change: func(f fixture) { f.stop(v1.PipelineRunReasonCancelled); f.Cancelled = at(9) },
 		},
 		"LateForNothing": {
-			reason: "No time ran out.",
+			reason: "A run without a timeout must not time out.",
 			change: func(f fixture) { f.stop(v1.PipelineRunReasonTimedOut) },
 			want:   []string{"Unexplained"},
 		},
@@ -133,12 +133,12 @@ func TestPipelineRun(t *testing.T) {
 			change: func(f fixture) { f.stop(v1.PipelineRunReasonTimedOut); f.Plan.Timeout = 1 },
 		},
 		"Strange": {
-			reason: "No other reason is one.",
+			reason: "Another reason is not allowed.",
 			change: func(f fixture) { f.stop(v1.PipelineRunReasonInvalidTaskResultReference) },
 			want:   []string{"Unexplained"},
 		},
 		"NoFinally": {
-			reason: "Finally runs, whatever happens before.",
+			reason: "Finally must run after a failure, too.",
 			change: func(f fixture) {
 				f.lose(3)
 				f.skip("f", "x")
@@ -148,7 +148,7 @@ func TestPipelineRun(t *testing.T) {
 			want: []string{"Finally"},
 		},
 		"Open": {
-			reason: "A run that has ended has ended everywhere.",
+			reason: "All TaskRuns of a run that has ended must have ended.",
 			change: func(f fixture) {
 				f.run(2).Status.Conditions = nil
 				f.stop(v1.PipelineRunReasonCancelled)
@@ -157,7 +157,7 @@ func TestPipelineRun(t *testing.T) {
 			want: []string{"NoOutcome"},
 		},
 		"Invented": {
-			reason: "Results are those of the pipeline.",
+			reason: "Results must be declared by the pipeline.",
 			change: func(f fixture) {
 				f.PipelineRun.Status.Results = []v1.PipelineRunResult{{Name: "x"}}
 			},
@@ -185,22 +185,22 @@ func TestValuesOfAPipeline(t *testing.T) {
 			change: func(f fixture) { took(f).Time = at(12) },
 		},
 		"Other": {
-			reason: "A result of the pipeline is that of its task.",
+			reason: "A result of the pipeline must be that of its task.",
 			change: func(f fixture) { took(f).Time = at(12); f.PipelineRun.Status.Results[0].Value = v1.StringValue("x") },
 			want:   []string{"Damaged"},
 		},
 		"Missing": {
-			reason: "And is not left out.",
+			reason: "A result of the pipeline must not be missing.",
 			change: func(f fixture) { took(f).Time = at(12); f.PipelineRun.Status.Results = nil },
 			want:   []string{"GreenAndEmpty"},
 		},
 		"Handed": {
-			reason: "What is handed on is what was made.",
+			reason: "A passed value must be the task's result.",
 			change: func(f fixture) { took(f).Time = at(12); took(f).Digest = "x" },
 			want:   []string{"Handed"},
 		},
 		"NotTaken": {
-			reason: "And is handed on.",
+			reason: "A value must be passed.",
 			change: func(f fixture) { took(f).Time = at(12); took(f).Event = "x" },
 			want:   []string{"Handed"},
 		},
@@ -229,10 +229,10 @@ func TestMatrix(t *testing.T) {
 		return f
 	}
 	cases := map[string]spoilt{
-		"Well":    {reason: "Each value has a TaskRun.", change: func(fixture) {}},
+		"Well":    {reason: "Each value must have a TaskRun.", change: func(fixture) {}},
 		"Twice":   {reason: "And only one.", change: func(f fixture) { f.book(0)["step-0"][0].Name = "b" }, want: []string{"Matrix"}},
 		"Unknown": {reason: "Of its values.", change: func(f fixture) { f.book(0)["step-0"][0].Name = "c" }, want: []string{"Matrix"}},
-		"Lost":    {reason: "None is left out.", change: func(f fixture) { f.lose(1) }, want: []string{"TaskLost"}},
+		"Lost":    {reason: "No value may be missing.", change: func(f fixture) { f.lose(1) }, want: []string{"TaskLost"}},
 	}
 	judge(t, begin, cases)
 }
@@ -256,17 +256,17 @@ func TestFates(t *testing.T) {
 		want   map[string]fate
 	}{
 		"Runs": {
-			reason: "What depends on nothing runs.",
+			reason: "A task without dependencies runs.",
 			tasks:  []plan.Task{task("a"), guardedBy("b", "a", "yes")},
 			want:   map[string]fate{"a": runs, "b": runs},
 		},
 		"Guarded": {
-			reason: "Who only comes after a task that was skipped runs.",
+			reason: "A task that only runs after a skipped task runs.",
 			tasks:  []plan.Task{task("a"), guardedBy("b", "a", "no"), after("c", "b")},
 			want:   map[string]fate{"a": runs, "b": guarded, "c": runs},
 		},
 		"Orphaned": {
-			reason: "Who needs its results does not, and neither does who comes after that one.",
+			reason: "A task that needs results of a skipped task does not run, and neither do tasks after it.",
 			tasks:  []plan.Task{task("a"), guardedBy("b", "a", "no"), takes, after("d", "c")},
 			want:   map[string]fate{"a": runs, "b": guarded, "c": orphaned, "d": orphaned},
 		},

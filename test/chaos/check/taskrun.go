@@ -10,7 +10,7 @@ import (
 	"github.com/sluice-ci/sluice/test/chaos/plan"
 )
 
-// taskRun checks one TaskRun, be it a run of its own or one of a pipeline.
+// taskRun checks one TaskRun, alone or of a pipeline.
 func (c *checker) taskRun(tr *v1.TaskRun) {
 	t, _, ok := c.Plan.Task(c.taskOf(tr))
 	if !ok {
@@ -25,7 +25,7 @@ func (c *checker) taskRun(tr *v1.TaskRun) {
 		over, well := ended(a.condition)
 		switch {
 		case !over && (!a.last || !c.Ended.IsZero()):
-			c.findf("NoOutcome", tr.Name, "attempt %d has not ended, and its run has", a.number)
+			c.findf("NoOutcome", tr.Name, "attempt %d has not ended, but its run has", a.number)
 		case !over:
 		case well:
 			c.succeeded(tr.Name, &t, a)
@@ -35,10 +35,10 @@ func (c *checker) taskRun(tr *v1.TaskRun) {
 	}
 }
 
-// attempts: as many as the task may have, each with one pod, and as many as it needs.
+// attempts: a TaskRun must have at most the allowed attempts, as many as it needs, and one pod for each.
 func (c *checker) attempts(tr *v1.TaskRun, t *plan.Task, all []attempt) {
 	if len(all) > t.Retries+1 {
-		c.findf("Attempts", tr.Name, "it has %d attempts, and may have %d", len(all), t.Retries+1)
+		c.findf("Attempts", tr.Name, "it has %d attempts, at most %d are allowed", len(all), t.Retries+1)
 	}
 	pods := map[string]bool{}
 	if h := c.Histories[tr.Name]; h != nil {
@@ -55,11 +55,11 @@ func (c *checker) attempts(tr *v1.TaskRun, t *plan.Task, all []attempt) {
 		v1.TaskRunReasonCancelled, v1.TaskRunReasonResultsLogAccessDenied, v1.TaskRunReasonPodCreationFailed, v1.TaskRunReasonValidationFailed,
 	}, last.condition.Reason)
 	if over && !well && !stopped && len(all) < t.Retries+1 {
-		c.findf("Attempts", tr.Name, "it failed after %d attempts, and had %d", len(all), t.Retries+1)
+		c.findf("Attempts", tr.Name, "it failed after %d attempts of %d", len(all), t.Retries+1)
 	}
 }
 
-// steps: each starts once, in its turn, and is told which attempt it is of.
+// steps: each step must start once, in order, and get the number of the attempt.
 func (c *checker) steps(name string, t *plan.Task, a *attempt) {
 	for i := range t.Steps {
 		step := plan.StepName(i)
@@ -71,32 +71,32 @@ func (c *checker) steps(name string, t *plan.Task, a *attempt) {
 			continue
 		}
 		if started.Attempt != a.number {
-			c.findf("AttemptTold", name, "%s of attempt %d was told that it is of attempt %d", step, a.number, started.Attempt)
+			c.findf("AttemptTold", name, "%s of attempt %d got the attempt number %d", step, a.number, started.Attempt)
 		}
 		for before := range i {
 			end, ok := a.written.Last(plan.StepName(before), ledger.Ended, "")
 			if !ok || end.Exit != t.Steps[before].Continue {
-				c.findf("Order", name, "%s of attempt %d started, and %s had not ended well (ended %t, exit code %d)",
+				c.findf("Order", name, "%s of attempt %d started, but %s had not succeeded (ended %t, exit code %d)",
 					step, a.number, plan.StepName(before), ok, end.Exit)
 			}
 		}
 	}
 }
 
-// exited reports whether the step that had to fail has failed so, and the run says which exit code it had.
+// exited reports whether the step that must fail has failed as planned, and the run reports its exit code.
 func (c *checker) exited(t *plan.Task, a *attempt) bool {
 	end, ok := a.written.Last(plan.StepName(t.Fault.Step), ledger.Ended, "")
 	reduced := !a.last && a.condition.Message == ""
 	return ok && end.Exit == t.Fault.Exit && (reduced || strings.Contains(a.condition.Message, fmt.Sprintf("code %d", end.Exit)))
 }
 
-// failed: for a reason that somebody gave it, and with what it has produced.
+// failed: a failure must have a cause in the plan or in a disturbance, and keep the results.
 func (c *checker) failed(tr *v1.TaskRun, t *plan.Task, a *attempt) {
 	planned := c.planned(tr, t, a)
 	if !planned && !c.excused(a, tr.Namespace, a.condition.Reason) {
 		want := t.Attempt(a.number)
 		c.findf("Unexplained",
-			tr.Name, "attempt %d failed as %s (%.300s); by the plan it succeeds: %t, or fails as %q; nothing that was broken accounts for it",
+			tr.Name, "attempt %d failed as %s (%.300s); by the plan it succeeds: %t, or fails as %q; no disturbance explains it",
 			a.number, a.condition.Reason, a.condition.Message, want.Succeeds, want.Reason)
 	}
 	if a.condition.Message == "" && a.last {
@@ -108,8 +108,8 @@ func (c *checker) failed(tr *v1.TaskRun, t *plan.Task, a *attempt) {
 	}
 }
 
-// unreadable reports whether a step has failed whose results cannot be read either, and the message says so: that the step
-// failed is said first.
+// unreadable reports whether a step has failed, its results could not be read either, and the message reports both. The
+// failed step has the higher priority.
 func (c *checker) unreadable(tr *v1.TaskRun, t *plan.Task, a *attempt) bool {
 	if !strings.Contains(a.condition.Message, "cannot") && !strings.Contains(a.condition.Message, "may not") {
 		return false
@@ -118,18 +118,19 @@ func (c *checker) unreadable(tr *v1.TaskRun, t *plan.Task, a *attempt) bool {
 		c.excused(a, tr.Namespace, v1.TaskRunReasonResultsLogAccessDenied)
 }
 
-// succeeded: it had to, all its steps have ended well, and all that they wrote is there.
+// succeeded: a successful attempt must be planned, all its steps must have succeeded, and all their results must be in the
+// status.
 func (c *checker) succeeded(name string, t *plan.Task, a *attempt) {
 	if want := t.Attempt(a.number); !want.Succeeds {
-		c.findf("Green", name, "attempt %d succeeded, and had to fail as %q", a.number, want.Reason)
+		c.findf("Green", name, "attempt %d succeeded, but must fail as %q", a.number, want.Reason)
 	}
 	if a.uid == "" {
-		c.findf("Green", name, "attempt %d succeeded, and its pod %q was never seen", a.number, a.podName)
+		c.findf("Green", name, "attempt %d succeeded, but its pod %q was never seen", a.number, a.podName)
 		return
 	}
 	for i, s := range t.Steps {
 		if end, ok := a.written.Last(plan.StepName(i), ledger.Ended, ""); !ok || end.Exit != s.Continue {
-			c.findf("Green", name, "attempt %d succeeded, and %s did not end well (ended %t, exit code %d)",
+			c.findf("Green", name, "attempt %d succeeded, but %s did not (ended %t, exit code %d)",
 				a.number, plan.StepName(i), ok, end.Exit)
 		}
 	}
@@ -138,7 +139,7 @@ func (c *checker) succeeded(name string, t *plan.Task, a *attempt) {
 	values := valuesOf(a)
 	for _, r := range t.Declared() {
 		if _, there := values[r.Name]; !there {
-			c.findf("GreenAndEmpty", name, "attempt %d succeeded, and result %q is missing", a.number, r.Name)
+			c.findf("GreenAndEmpty", name, "attempt %d succeeded, but result %q is missing", a.number, r.Name)
 		}
 	}
 }
@@ -151,7 +152,7 @@ func valuesOf(a *attempt) map[string]v1.Value {
 	return values
 }
 
-// right: what a run has as its results is what a step of that attempt wrote, and what it had to write.
+// right: a result in the status must be what a step of that attempt wrote, and what the plan says.
 func (c *checker) right(name string, t *plan.Task, a *attempt) {
 	writing := a.written.Results(ledger.Writing)
 	for _, r := range a.results {
@@ -161,7 +162,7 @@ func (c *checker) right(name string, t *plan.Task, a *attempt) {
 		case !ok:
 			c.findf("NotWritten", name, "result %q of attempt %d was written by none of its steps", r.Name, a.number)
 		case entry.Digest != digest:
-			c.findf("Damaged", name, "result %q of attempt %d has %d bytes, and %d were written, with another digest",
+			c.findf("Damaged", name, "result %q of attempt %d has %d bytes, but %d bytes with another digest were written",
 				r.Name, a.number, size, entry.Size)
 		}
 		want, ok := t.Value(r.Name)
@@ -174,12 +175,12 @@ func (c *checker) right(name string, t *plan.Task, a *attempt) {
 	}
 }
 
-// whole: what the steps of that attempt wrote is in its results.
+// whole: everything that the steps of that attempt wrote must be in its results.
 func (c *checker) whole(name string, a *attempt) {
 	values := valuesOf(a)
 	for _, result := range sortedKeys(a.written.Results(ledger.Wrote)) {
 		if _, there := values[result]; !there && result != plan.BigResult {
-			c.findf("Dropped", name, "result %q of attempt %d was written, and is missing", result, a.number)
+			c.findf("Dropped", name, "result %q of attempt %d was written, but is missing", result, a.number)
 		}
 	}
 }

@@ -15,7 +15,7 @@ import (
 	soak "github.com/sluice-ci/sluice/test/load/soak/plan"
 )
 
-// rules are the names of those that a case breaks, each once.
+// rules returns the names of the rules that a case violates, each once.
 func rules(c *Case) []string {
 	var all []string
 	for _, f := range Run(c) {
@@ -32,7 +32,7 @@ func faulty(kind string, attempts, retries int) plan.Task {
 	return t
 }
 
-// failed is a run whose second step has ended with exit code 3, as planned.
+// failed returns a run whose second step has ended with exit code 3, as planned.
 func failed(t plan.Task) fixture {
 	f := single(t)
 	results := f.run(0).Status.Results
@@ -51,12 +51,12 @@ func TestTaskRun(t *testing.T) {
 		want   []string
 	}{
 		"Well": {
-			reason: "What a plan says and a ledger confirms has no findings.",
+			reason: "A run that agrees with its plan and its ledger has no findings.",
 			given:  single(task("only")),
 			change: func(fixture) {},
 		},
 		"Changed": {
-			reason: "An outcome does not change.",
+			reason: "An outcome must not change.",
 			given:  single(task("only")),
 			change: func(f fixture) {
 				h := f.Histories["chaos-7"]
@@ -65,25 +65,25 @@ func TestTaskRun(t *testing.T) {
 			want: []string{"OneOutcome"},
 		},
 		"Late": {
-			reason: "A run has ended at its deadline.",
+			reason: "A run must end before its deadline.",
 			given:  single(task("only")),
 			change: func(f fixture) { f.Ended = time.Time{} },
 			want:   []string{"Deadline"},
 		},
 		"Gone": {
-			reason: "A run does not go away.",
+			reason: "A run must not disappear.",
 			given:  single(task("only")),
 			change: func(f fixture) { f.TaskRuns = nil },
 			want:   []string{"Lost"},
 		},
 		"OtherValue": {
-			reason: "A result is what was written.",
+			reason: "A result must be what was written.",
 			given:  single(task("only")),
 			change: func(f fixture) { f.run(0).Status.Results[0].Value.String += "x" },
 			want:   []string{"Damaged"},
 		},
 		"OtherType": {
-			reason: "And of the type.",
+			reason: "A result must have its type.",
 			given:  single(task("only")),
 			change: func(f fixture) {
 				f.run(0).Status.Results[0].Value = v1.ArrayValue(f.run(0).Status.Results[0].Value.String)
@@ -91,13 +91,13 @@ func TestTaskRun(t *testing.T) {
 			want: []string{"Damaged"},
 		},
 		"Empty": {
-			reason: "Green and empty is the worst.",
+			reason: "A run must not be green and empty.",
 			given:  single(task("only")),
 			change: func(f fixture) { f.run(0).Status.Results = nil },
 			want:   []string{"Dropped", "GreenAndEmpty"},
 		},
 		"Invented": {
-			reason: "A result comes from a step.",
+			reason: "A result must come from a step.",
 			given:  single(task("only")),
 			change: func(f fixture) {
 				f.run(0).Status.Results = append(f.run(0).Status.Results, v1.TaskRunResult{Name: "x"})
@@ -105,13 +105,13 @@ func TestTaskRun(t *testing.T) {
 			want: []string{"NotWritten"},
 		},
 		"StepMissing": {
-			reason: "A run that succeeded had all its steps.",
+			reason: "All steps of a successful run must have run.",
 			given:  single(task("only")),
 			change: func(f fixture) { f.cut(0, 1) },
 			want:   []string{"Green"},
 		},
 		"StepTwice": {
-			reason: "A step starts once in a pod.",
+			reason: "A step must start once in a pod.",
 			given:  single(task("only")),
 			change: func(f fixture) {
 				b := f.book(0)
@@ -120,19 +120,19 @@ func TestTaskRun(t *testing.T) {
 			want: []string{"StepTwice"},
 		},
 		"StepTooEarly": {
-			reason: "A step waits for the one before it.",
+			reason: "A step must wait for the previous one.",
 			given:  single(task("only")),
 			change: func(f fixture) { b := f.book(0); b["step-0"] = b["step-0"][:len(b["step-0"])-1] },
 			want:   []string{"Green", "Order"},
 		},
 		"AttemptTold": {
-			reason: "A step gets to know which attempt it is of.",
+			reason: "A step must get the number of its attempt.",
 			given:  single(task("only")),
 			change: func(f fixture) { f.book(0)["step-1"][0].Attempt = 1 },
 			want:   []string{"AttemptTold"},
 		},
 		"PodTwice": {
-			reason: "A pod is made once.",
+			reason: "A pod must be created once.",
 			given:  single(task("only")),
 			change: func(f fixture) {
 				h := f.Histories["chaos-7"]
@@ -141,24 +141,24 @@ func TestTaskRun(t *testing.T) {
 			want: []string{"Damaged", "Green", "NotWritten", "PodTwice", "TooManyPods"},
 		},
 		"TooManyPods": {
-			reason: "An attempt has one pod.",
+			reason: "An attempt must have one pod.",
 			given:  single(task("only")),
 			change: func(f fixture) { h := f.Histories["chaos-7"]; h.Pods = append(h.Pods, Pod{Name: "x", UID: "x"}) },
 			want:   []string{"TooManyPods"},
 		},
 		"Failed": {
-			reason: "A failure that is planned is none to tell of.",
+			reason: "A planned failure is not a finding.",
 			given:  failed(faulty(plan.Exits, plan.Always, 0)),
 			change: func(fixture) {},
 		},
 		"FailedDropped": {
-			reason: "A step that fails keeps what it wrote.",
+			reason: "The results of a failed step must be kept.",
 			given:  failed(faulty(plan.Exits, plan.Always, 0)),
 			change: func(f fixture) { f.run(0).Status.Results = nil },
 			want:   []string{"Dropped"},
 		},
 		"FailedDenied": {
-			reason: "Unless they could not be read, and it says so.",
+			reason: "The results of a failed step may be missing if the message says that they could not be read.",
 			given:  failed(faulty(plan.Exits, plan.Always, 0)),
 			change: func(f fixture) {
 				f.run(0).Status.Results = nil
@@ -167,7 +167,7 @@ func TestTaskRun(t *testing.T) {
 			},
 		},
 		"FailedUnread": {
-			reason: "And somebody kept them from it.",
+			reason: "Results that could not be read need a disturbance as the cause.",
 			given:  failed(faulty(plan.Exits, plan.Always, 0)),
 			change: func(f fixture) {
 				f.run(0).Status.Results = nil
@@ -176,43 +176,43 @@ func TestTaskRun(t *testing.T) {
 			want: []string{"Dropped"},
 		},
 		"FailedOtherwise": {
-			reason: "The message has the exit code.",
+			reason: "The message must have the exit code.",
 			given:  failed(faulty(plan.Exits, plan.Always, 0)),
 			change: func(f fixture) { f.run(0).Status.Conditions[0].Message = "failed" },
 			want:   []string{"Unexplained"},
 		},
 		"FailedNoRetry": {
-			reason: "A run that may be tried again is.",
+			reason: "A run with retries left must be retried.",
 			given:  failed(faulty(plan.Exits, plan.Always, 1)),
 			change: func(fixture) {},
 			want:   []string{"Attempts"},
 		},
 		"Unexplained": {
-			reason: "A run does not fail by itself.",
+			reason: "A run must not fail without a cause.",
 			given:  single(task("only")),
 			change: func(f fixture) { f.fail(0, v1.TaskRunReasonResultsUnavailable, "why") },
 			want:   []string{"Unexplained"},
 		},
 		"Silent": {
-			reason: "A run that fails says why.",
+			reason: "A failed run must have a message.",
 			given:  single(task("only")),
 			change: func(f fixture) { f.fail(0, v1.TaskRunReasonResultsUnavailable, "") },
 			want:   []string{"NoMessage", "Unexplained"},
 		},
 		"Green": {
-			reason: "What has to fail does not succeed.",
+			reason: "A run that must fail must not succeed.",
 			given:  single(faulty(plan.Exits, plan.Always, 0)),
 			change: func(fixture) {},
 			want:   []string{"Green"},
 		},
 		"Hangs": {
-			reason: "Nobody ends what hangs but who may.",
+			reason: "Only a timeout or a user may end a step that hangs.",
 			given:  single(faulty(plan.Hangs, plan.Always, 0)),
 			change: func(f fixture) { f.fail(0, v1.TaskRunReasonTimedOut, "why"); f.cut(0, 1) },
 			want:   []string{"Unexplained"},
 		},
 		"CancelledByNobody": {
-			reason: "Cancelled is who was cancelled.",
+			reason: "Only a cancelled run may end as cancelled.",
 			given:  single(faulty(plan.Hangs, plan.Always, 0)),
 			change: func(f fixture) { f.fail(0, v1.TaskRunReasonCancelled, "why") },
 			want:   []string{"Unexplained"},
@@ -226,7 +226,7 @@ func TestTaskRun(t *testing.T) {
 			},
 		},
 		"TooLargeForTheLog": {
-			reason: "A log that was rotated lacks its beginning.",
+			reason: "The beginning of a rotated log may be missing.",
 			given:  single(task("only")),
 			change: func(f fixture) {
 				f.fail(0, v1.TaskRunReasonResultsUnavailable, "why")
@@ -285,12 +285,12 @@ func TestRetries(t *testing.T) {
 			change: func(fixture) {},
 		},
 		"Mixed": {
-			reason: "No result is from another attempt.",
+			reason: "A result must not come from another attempt.",
 			change: func(f fixture) { f.run(0).Status.Results = f.run(0).Status.RetriesStatus[0].Results },
 			want:   []string{"Damaged"},
 		},
 		"TooMany": {
-			reason: "There are as many attempts as there may be.",
+			reason: "There must not be more attempts than allowed.",
 			change: func(f fixture) { f.Plan.Tasks[0].Retries = 0 },
 			want:   []string{"Attempts"},
 		},
@@ -299,7 +299,7 @@ func TestRetries(t *testing.T) {
 			change: func(f fixture) { f.run(0).Status.RetriesStatus[0].Conditions[0].Message = "" },
 		},
 		"Open": {
-			reason: "An attempt that went before has ended.",
+			reason: "An earlier attempt must have ended.",
 			change: func(f fixture) { f.run(0).Status.RetriesStatus[0].Conditions = nil },
 			want:   []string{"NoOutcome"},
 		},
@@ -327,23 +327,23 @@ func TestExcuses(t *testing.T) {
 			event:   event(disturb.KillPod, 12, 13, here+"/chaos-8-pod"),
 		},
 		"OtherReason": {
-			reason:  "A pod that was deleted is no time that ran out.",
+			reason:  "A deleted pod does not explain a timeout.",
 			outcome: v1.TaskRunReasonTimedOut,
 			event:   event(disturb.KillPod, 12, 13, own),
 		},
 		"Spares": {
-			reason:  "Who kills the controller spares the runs.",
+			reason:  "Runs must survive a killed controller.",
 			outcome: v1.TaskRunReasonPodDeleted,
 			event:   event(disturb.KillController, 12, 13, ""),
 		},
 		"Meanwhile": {
-			reason:  "Nobody could read logs.",
+			reason:  "The controller could not read logs.",
 			outcome: v1.TaskRunReasonResultsLogAccessDenied,
 			event:   event(disturb.DenyLogs, 12, 20, ""),
 			excused: true,
 		},
 		"Before": {
-			reason:  "Logs could be read again before.",
+			reason:  "Logs could be read again before the end.",
 			outcome: v1.TaskRunReasonResultsLogAccessDenied,
 			event:   event(disturb.DenyLogs, -50, -40, ""),
 		},
@@ -353,13 +353,13 @@ func TestExcuses(t *testing.T) {
 			event:   event(disturb.DenyLogs, 40, 50, ""),
 		},
 		"WhileItBegan": {
-			reason:  "Its pod was about to start.",
+			reason:  "The pod was starting.",
 			outcome: v1.TaskRunReasonResultsLogAccessDenied,
 			event:   event(disturb.DenyLogsBriefly, 7, 8, ""),
 			excused: true,
 		},
 		"Begun": {
-			reason:  "Its pod ran by then.",
+			reason:  "The pod ran already.",
 			outcome: v1.TaskRunReasonResultsLogAccessDenied,
 			event:   event(disturb.DenyLogsBriefly, 25, 28, ""),
 		},
@@ -370,13 +370,13 @@ func TestExcuses(t *testing.T) {
 			f.fail(0, tc.outcome, "why")
 			f.Events = []disturb.Event{tc.event}
 			if got := len(Run(f.Case)) == 0; got != tc.excused {
-				t.Errorf("%s It is excused: %t, and has to be: %t", tc.reason, got, tc.excused)
+				t.Errorf("%s Excused: %t, want %t", tc.reason, got, tc.excused)
 			}
 		})
 	}
 }
 
-// largeResults are results of which a log of disturb.LogSize keeps only the end.
+// largeResults returns results that need a log larger than disturb.LogSize.
 func largeResults(t *testing.T) []soak.Result {
 	t.Helper()
 	for number := range 200 {
@@ -385,6 +385,6 @@ func largeResults(t *testing.T) []soak.Result {
 			return results
 		}
 	}
-	t.Fatal("no results are large")
+	t.Fatal("no large results were found")
 	return nil
 }

@@ -15,32 +15,32 @@ func TestTenant(t *testing.T) {
 	begin := func() fixture { return single(task("only")) }
 	judge(t, begin, map[string]spoilt{
 		"InTime": {
-			reason: "A run may take long on a busy machine.",
+			reason: "A run may take its planned time.",
 			change: func(f fixture) { f.Ended = f.Created.Add(f.Plan.InTime()) },
 		},
 		"Late": {
-			reason: "But not longer.",
+			reason: "A run must not take longer than planned.",
 			change: func(f fixture) { f.Ended = f.Created.Add(f.Plan.InTime() + 1) },
 			want:   []string{"InTime"},
 		},
 		"Excused": {
-			reason: "Unless something was broken.",
+			reason: "A run may take longer if something was broken.",
 			change: func(f fixture) {
 				f.Ended = f.Created.Add(f.Plan.InTime() + 20e9)
 				f.Events = []disturb.Event{event(disturb.KillController, 12, 13, "")}
 			},
 		},
 		"Waited": {
-			reason: "A registry that answers is not waited for.",
+			reason: "A run must not wait for a registry that answers.",
 			change: lookup(10),
 			want:   []string{"Lookup"},
 		},
 		"CutOff": {
-			reason: "Unless the controller could not reach it.",
+			reason: "A run may wait if the controller could not reach the registry.",
 			change: func(f fixture) { lookup(10)(f); f.Events = []disturb.Event{event(disturb.CutOffController, 8, 9, "")} },
 		},
 		"CutOffNow": {
-			reason: "It cannot be known yet that something is broken which was not mended.",
+			reason: "A fault that is not repaired yet is not known to the check.",
 			change: func(f fixture) {
 				lookup(10)(f)
 				f.Events = []disturb.Event{event(disturb.CutOffController, 40, 45, "")}

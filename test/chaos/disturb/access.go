@@ -20,20 +20,20 @@ import (
 )
 
 const (
-	// logBinding is what gives the controller the right to read logs (config/enable-log-access-to-controller).
+	// logBinding grants the controller the permission to read logs (config/enable-log-access-to-controller).
 	logBinding = "sluice-controller-pod-log-access"
-	// webhookService is what the API server finds the webhooks by, and nowhere a port that nobody listens on.
+	// webhookService is the Service of the webhooks. nowhere is a port on which no process listens.
 	webhookService = "sluice-webhook"
 	nowhere        = 1
 )
 
-// denyLogs takes the right to read logs. A log that is open already is read on, so that every other time the API server
-// is restarted, too, which closes them all.
+// denyLogs removes the permission to read logs. A log stream that is open continues, so every second time the API server is
+// restarted, too, which closes all streams.
 func (s *scene) denyLogs(ctx context.Context) error {
 	bindings := s.cluster.Kube.RbacV1().ClusterRoleBindings()
 	binding, err := bindings.Get(ctx, logBinding, metav1.GetOptions{})
 	if err != nil {
-		return fmt.Errorf("cannot read the right to read logs; was config/enable-log-access-to-controller applied? %w", err)
+		return fmt.Errorf("cannot read the role binding for logs (is config/enable-log-access-to-controller applied?): %w", err)
 	}
 	again := &rbacv1.ClusterRoleBinding{
 		ObjectMeta: metav1.ObjectMeta{Name: binding.Name, Labels: binding.Labels, Annotations: binding.Annotations},
@@ -47,11 +47,11 @@ func (s *scene) denyLogs(ctx context.Context) error {
 		return s.cluster.AwaitLogAccess(ctx, s.somewhere(), true)
 	})
 	if err := bindings.Delete(ctx, logBinding, metav1.DeleteOptions{}); err != nil {
-		return fmt.Errorf("cannot take the right to read logs: %w", err)
+		return fmt.Errorf("cannot remove the permission to read logs: %w", err)
 	}
 	s.note = "for " + s.For.String()
 	if s.odd() {
-		s.note += ", with logs that were open closed"
+		s.note += ", and closed the open log streams"
 		s.later(func(ctx context.Context) error { return s.bringBack(ctx, machine.Start, machine.APIServer) })
 		if err := s.machine.Inflict(ctx, machine.Restart, machine.APIServer); err != nil {
 			return err
@@ -60,11 +60,11 @@ func (s *scene) denyLogs(ctx context.Context) error {
 	return s.cluster.AwaitLogAccess(ctx, s.somewhere(), false)
 }
 
-// somewhere is a namespace in which the right to read logs matters.
+// somewhere is a namespace for which the permission to read logs is checked.
 func (d *Disturber) somewhere() string { return cmp.Or(d.namespace, metav1.NamespaceDefault) }
 
-// removeWebhook lets the Service of the webhooks lead nowhere, and returns once the API server refuses what it cannot ask
-// them about.
+// removeWebhook points the Service of the webhooks to a port without a listener. It returns when the API server refuses
+// requests because of the missing webhook.
 func (s *scene) removeWebhook(ctx context.Context) error {
 	service := &corev1.Service{}
 	if err := s.cluster.Client.Get(ctx, client.ObjectKey{Namespace: kube.Installation, Name: webhookService}, service); err != nil {
@@ -82,7 +82,7 @@ func (s *scene) removeWebhook(ctx context.Context) error {
 	}
 	defer n.Close()
 	return kube.Poll(ctx, func(ctx context.Context) (bool, error) {
-		// Where a Service leads matters for new connections only.
+		// A change of a Service affects new connections only.
 		if _, err := n.end(ctx, "sport = "+webhookPort); err != nil {
 			return false, err
 		}
@@ -96,7 +96,7 @@ func (s *scene) removeWebhook(ctx context.Context) error {
 	})
 }
 
-// leadWebhooks lets the Service of the webhooks lead to a port of the controller's pods.
+// leadWebhooks points the Service of the webhooks to a port of the controller's pods.
 func (d *Disturber) leadWebhooks(ctx context.Context, port intstr.IntOrString) error {
 	service := &corev1.Service{}
 	err := retry.RetryOnConflict(retry.DefaultRetry, func() error {
@@ -107,7 +107,7 @@ func (d *Disturber) leadWebhooks(ctx context.Context, port intstr.IntOrString) e
 		return d.cluster.Client.Update(ctx, service)
 	})
 	if err != nil {
-		return fmt.Errorf("cannot lead Service %q to port %s: %w", webhookService, port.String(), err)
+		return fmt.Errorf("cannot point Service %q to port %s: %w", webhookService, port.String(), err)
 	}
 	return nil
 }

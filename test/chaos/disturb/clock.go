@@ -15,15 +15,14 @@ import (
 )
 
 const (
-	// clockFile is what a controller that was built with test/chaos/overlay is told by what its clock is to show, and what it
-	// says it does.
+	// clockFile is the file through which a controller built with test/chaos/overlay gets its clock offset and confirms it.
 	clockFile = "/var/run/sluice/clock"
-	// smallestStep and largestStep are how far a clock is set, either way. A clock that is wrong by more is not set by
-	// what keeps clocks right: it gives up.
+	// smallestStep and largestStep bound the offset of a clock, in both directions. A time daemon does not correct a larger
+	// offset; it gives up.
 	smallestStep, largestStep = 2 * time.Second, 20 * time.Second
 )
 
-// stepClock sets the clock of the controller that leads forward or back.
+// stepClock sets the clock of the leading controller forward or back.
 func (s *scene) stepClock(ctx context.Context) error {
 	_, process, _, err := s.leading(ctx)
 	if err != nil {
@@ -33,14 +32,14 @@ func (s *scene) stepClock(ctx context.Context) error {
 	s.note = fmt.Sprintf("by %s for %s", step, s.For)
 	s.later(func(ctx context.Context) error {
 		if process.Gone() {
-			return nil // and the one after it has the right time
+			return nil // the next container has the right time
 		}
 		return setClock(ctx, process, 0)
 	})
 	return setClock(ctx, process, step)
 }
 
-// stepOf draws how far a clock is set, in whole milliseconds.
+// stepOf generates the offset of a clock, in whole milliseconds.
 func stepOf(draw uint64) time.Duration {
 	step := smallestStep + time.Duration(draw/2%uint64((largestStep-smallestStep)/time.Millisecond))*time.Millisecond
 	if draw%2 == 1 {
@@ -49,14 +48,14 @@ func stepOf(draw uint64) time.Duration {
 	return step
 }
 
-// setClock lets a controller's clock differ from this machine's by a step, and returns once it does.
+// setClock sets the offset of a controller's clock from this machine's, and waits until the controller uses it.
 func setClock(ctx context.Context, process machine.Process, step time.Duration) error {
 	path := fmt.Sprintf("/proc/%d/root%s", process.PID, clockFile)
 	if _, err := os.Stat(path); err != nil {
-		return fmt.Errorf("cannot set the controller's clock; was it built with test/chaos/overlay? %w", err)
+		return fmt.Errorf("cannot set the controller's clock (was it built with test/chaos/overlay?): %w", err)
 	}
 	if err := os.WriteFile(path, []byte("set "+step.String()), 0o666); err != nil {
-		return fmt.Errorf("cannot tell the controller the time: %w", err)
+		return fmt.Errorf("cannot signal the controller to set its clock: %w", err)
 	}
 	if err := process.Signal(unix.SIGUSR1); err != nil {
 		return err
@@ -64,7 +63,7 @@ func setClock(ctx context.Context, process machine.Process, step time.Duration) 
 	err := kube.Poll(ctx, func(context.Context) (bool, error) {
 		said, err := os.ReadFile(path)
 		if errors.Is(err, fs.ErrNotExist) || process.Gone() {
-			return true, nil // it has ended meanwhile
+			return true, nil // it has ended since
 		}
 		return string(said) == "is "+step.String(), err
 	})

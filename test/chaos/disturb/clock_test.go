@@ -14,6 +14,6 @@ func TestStepOf(t *testing.T) {
 		forward, back = forward || step > 0, back || step < 0
 	}
 	if !forward || !back {
-		t.Errorf("the clock goes forward: %t, back: %t; both have to be", forward, back)
+		t.Errorf("forward: %t, back: %t; both must occur", forward, back)
 	}
 }

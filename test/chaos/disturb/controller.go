@@ -12,8 +12,7 @@ import (
 	"github.com/sluice-ci/sluice/test/testutil/machine"
 )
 
-// killController kills the one that leads. The kubelet starts it again; it leads once the lease of the one before has run
-// out.
+// killController kills the leading controller. The kubelet restarts it, and it leads again when the old lease has expired.
 func (s *scene) killController(ctx context.Context) error {
 	_, process, identity, err := s.leading(ctx)
 	if err != nil {
@@ -24,7 +23,8 @@ func (s *scene) killController(ctx context.Context) error {
 	return process.Signal(unix.SIGKILL)
 }
 
-// restartController gives way to fresh pods as an upgrade does, or deletes the pod that leads without any notice.
+// restartController replaces the controller with new pods as an upgrade does, or deletes the leading pod without a grace
+// period.
 func (s *scene) restartController(ctx context.Context) error {
 	if !s.odd() {
 		s.note = "rolled out anew"
@@ -39,8 +39,8 @@ func (s *scene) restartController(ctx context.Context) error {
 	return s.cluster.DeletePod(ctx, pod.Namespace, pod.Name, 0)
 }
 
-// changeLeader lets a second controller take over from one that is killed, or that is frozen and comes back to learn that
-// it does not lead any more.
+// changeLeader starts a second controller, which takes over from the first. The first is killed, or it is frozen and finds
+// out on its return that it has lost the lease.
 func (s *scene) changeLeader(ctx context.Context) error {
 	s.later(func(ctx context.Context) error { return s.cluster.ScaleController(ctx, 1) })
 	if err := s.cluster.ScaleController(ctx, 2); err != nil {
@@ -65,7 +65,7 @@ func (s *scene) changeLeader(ctx context.Context) error {
 	return s.cluster.AwaitOtherLeader(ctx, identity)
 }
 
-// thaw lets a frozen process go on, unless it has ended.
+// thaw resumes a frozen process, unless it has ended.
 func thaw(p machine.Process) error {
 	if p.Gone() {
 		return nil
@@ -73,10 +73,10 @@ func thaw(p machine.Process) error {
 	return p.Signal(unix.SIGCONT)
 }
 
-// leading returns the pod of the controller that leads, its first process, and its identity in the lease. One that has just
-// lost the lease, or is being started, is waited for.
+// leading returns the pod of the leading controller, its first process, and its identity in the lease. If the controller has
+// just lost the lease or is starting, leading waits for the next leader.
 func (s *scene) leading(ctx context.Context) (pod *corev1.Pod, process machine.Process, identity string, err error) {
-	last := errors.New("nobody was asked")
+	last := errors.New("no attempt was made")
 	err = kube.Poll(ctx, func(ctx context.Context) (bool, error) {
 		pod, identity, last = s.cluster.Leader(ctx)
 		if last != nil {
@@ -87,7 +87,7 @@ func (s *scene) leading(ctx context.Context) (pod *corev1.Pod, process machine.P
 		return there, nil
 	})
 	if err != nil {
-		err = fmt.Errorf("cannot find the process of the %s that leads: %w", kube.ControllerName, errors.Join(last, err))
+		err = fmt.Errorf("cannot find the process of the leading %s: %w", kube.ControllerName, errors.Join(last, err))
 	}
 	return pod, process, identity, err
 }

@@ -15,34 +15,34 @@ import (
 )
 
 const (
-	// patience is how long one disturbance may take to be inflicted, and how long to be mended. A machine may be busy, and
-	// a controller that was killed more than once is started anew by its kubelet after 20 s.
+	// patience bounds the time for starting one disturbance, and for repairing it. A machine may be busy, and the kubelet
+	// restarts a controller that was killed more than once only after 20 s.
 	patience = 4 * time.Minute
-	// restarts is how often a container of the controller may have been started anew before fresh pods take its place: its
-	// kubelet waits twice as long each time, and nothing of that would be learned more than once.
+	// restarts is the maximum number of restarts of a controller's container before new pods replace it. The kubelet doubles
+	// the delay with each restart, and a longer delay would test nothing new.
 	restarts = 2
 )
 
-// Event is a disturbance that took place. One that hits several pods is told of once for each of them.
+// Event is a disturbance that took place. A disturbance that hits several pods has one event for each of them.
 type Event struct {
 	Disturbance
 
-	// Began and Mended are the times of this machine's clock at which it was about to begin, and at which the cluster was
-	// seen to be whole again.
+	// Began and Mended are times of this machine's clock: just before the disturbance, and when the cluster was healthy
+	// again.
 	Began, Mended time.Time
-	// Target is the namespace and name of the pod of a run that was hit, with a slash between; empty where there is none.
+	// Target is the pod of a run that was hit, as namespace/name; empty if there is none.
 	Target string
-	// Note says for people what was done.
+	// Note describes for people what was done.
 	Note string
 }
 
-// Options are what a Disturber has to know.
+// Options are the settings of a Disturber.
 type Options struct {
-	// Directory is that of the localkube cluster.
+	// Directory is the directory of the localkube cluster.
 	Directory string
 	// Localkube is the program (default: bin/localkube).
 	Localkube string
-	// Namespace is where the runs are whose pods may be hit (default: any).
+	// Namespace is the namespace of the runs whose pods may be hit (default: all namespaces).
 	Namespace string
 }
 
@@ -58,9 +58,9 @@ func New(c *kube.Cluster, o Options) *Disturber {
 	return &Disturber{cluster: c, machine: machine.Localkube{Directory: o.Directory, Program: o.Localkube}, namespace: o.Namespace}
 }
 
-// Prepare lets the controller be one that can be disturbed: it gives up a log after ResultsDeadline, and stays on a node
-// that all others have to leave. It returns once that controller leads. Restore undoes it. An error says what this machine
-// lacks, or that the controller does not come up.
+// Prepare configures the controller for disturbances: it stops retrying a log after ResultsDeadline, and tolerates the taints
+// of a drained node. Prepare returns when that controller leads. Restore reverts the change. An error names a program that is
+// missing on this machine, or a controller that does not become ready.
 func (d *Disturber) Prepare(ctx context.Context) (restore func(context.Context) error, err error) {
 	for _, program := range []string{"nsenter", "nft", "ss"} {
 		if _, err := exec.LookPath(program); err != nil {
@@ -74,11 +74,11 @@ func (d *Disturber) Prepare(ctx context.Context) (restore func(context.Context) 
 	})
 }
 
-// Run inflicts one disturbance after the other, each at its time from now, mends it, waits until the cluster is whole again,
-// and tells of it. One that is late, because those before it took longer, comes a moment after them, but none begins
-// later than the last one was to be over, so that the time after the plan is quiet on a slow machine, too. Run returns after
-// the last one, or when ctx ends, and then has mended what it broke. An error says what could not be broken or mended.
-func (d *Disturber) Run(ctx context.Context, plan []Disturbance, told func(Event)) error {
+// Run starts the disturbances one after the other, each at its planned time from now. It repairs each one, waits until the
+// cluster is healthy, and reports it. A disturbance whose predecessors took longer starts shortly after them. None starts
+// after the planned end of the last one, so that the time after the plan is quiet on a slow machine, too. Run returns after
+// the last one, or when ctx ends, and has then repaired everything. An error names what could not be broken or repaired.
+func (d *Disturber) Run(ctx context.Context, plan []Disturbance, report func(Event)) error {
 	start := time.Now()
 	for i, planned := range plan {
 		pause := time.Until(start.Add(planned.At))
@@ -88,14 +88,14 @@ func (d *Disturber) Run(ctx context.Context, plan []Disturbance, told func(Event
 		if !await(ctx, pause) || time.Since(start) > over(plan) {
 			return nil
 		}
-		if err := d.disturb(ctx, planned, told); err != nil {
-			return fmt.Errorf("cannot go through with disturbance %q, planned for %s: %w", planned.Kind, planned.At, err)
+		if err := d.disturb(ctx, planned, report); err != nil {
+			return fmt.Errorf("cannot complete disturbance %q, planned for %s: %w", planned.Kind, planned.At, err)
 		}
 	}
 	return nil
 }
 
-// await waits for a while, and reports false when ctx ends before.
+// await waits for the given time. It returns false if ctx ends before.
 func await(ctx context.Context, long time.Duration) bool {
 	timer := time.NewTimer(long)
 	defer timer.Stop()
@@ -107,31 +107,31 @@ func await(ctx context.Context, long time.Duration) bool {
 	}
 }
 
-// disturb goes through with one disturbance.
-func (d *Disturber) disturb(ctx context.Context, planned Disturbance, told func(Event)) error {
+// disturb runs one disturbance.
+func (d *Disturber) disturb(ctx context.Context, planned Disturbance, report func(Event)) error {
 	event := Event{Disturbance: planned, Began: time.Now()}
 	s := &scene{Disturber: d, Disturbance: planned}
 	err := s.inflict(ctx)
 	if err == nil {
 		await(ctx, planned.For)
 	} else if ctx.Err() != nil {
-		err = nil // it was broken off, and is mended like any other
+		err = nil // it was interrupted, and is repaired like any other
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 	defer cancel()
 	err = errors.Join(err, s.mend(ctx), d.whole(ctx))
 	event.Mended, event.Note = time.Now(), s.note
 	if len(s.hit) == 0 {
-		told(event)
+		report(event)
 	}
 	for _, pod := range s.hit {
 		event.Target = pod
-		told(event)
+		report(event)
 	}
 	return err
 }
 
-// whole waits until the node takes pods and the controller works.
+// whole waits until the node accepts pods and the controller is ready.
 func (d *Disturber) whole(ctx context.Context) error {
 	if err := d.cluster.AwaitNode(ctx, true); err != nil {
 		return err
@@ -153,21 +153,22 @@ func (d *Disturber) whole(ctx context.Context) error {
 	return nil
 }
 
-// scene is one disturbance while it takes place.
+// scene is the state of one disturbance.
 type scene struct {
 	*Disturber
 	Disturbance
 
-	// hit are the pods of runs that are hit, note what is done, and mends what undoes it, in reverse order.
+	// hit are the pods of runs that are hit, note describes what is done, and mends are the repairs, to be called in reverse
+	// order.
 	hit   []string
 	note  string
 	mends []func(context.Context) error
 }
 
-// later makes sure that something is undone.
+// later registers a repair.
 func (s *scene) later(mend func(context.Context) error) { s.mends = append(s.mends, mend) }
 
-// mend undoes all that was done, the last thing first. What fails does not keep it from the rest.
+// mend calls all repairs, the last one first. A failed repair does not stop the others.
 func (s *scene) mend(ctx context.Context) error {
 	var all []error
 	for _, mend := range slices.Backward(s.mends) {
@@ -176,7 +177,7 @@ func (s *scene) mend(ctx context.Context) error {
 	return errors.Join(all...)
 }
 
-// inflict does what the kind says.
+// inflict starts the disturbance of the given kind.
 func (s *scene) inflict(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -212,9 +213,9 @@ func (s *scene) inflict(ctx context.Context) error {
 	case DenyLogsBriefly, DenyLogs:
 		return s.denyLogs(ctx)
 	default:
-		return fmt.Errorf("there is no disturbance of kind %q", s.Kind)
+		return fmt.Errorf("unknown kind of disturbance %q", s.Kind)
 	}
 }
 
-// odd is a coin that the plan has thrown.
+// odd is a random bit of the plan.
 func (s *scene) odd() bool { return s.Draw%2 == 1 }

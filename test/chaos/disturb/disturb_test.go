@@ -12,8 +12,8 @@ import (
 	"github.com/sluice-ci/sluice/test/testutil/kube"
 )
 
-// TestMendGoesOn: what was broken last is mended first, and what cannot be mended does not keep the rest broken.
-func TestMendGoesOn(t *testing.T) {
+// TestMendContinuesAfterAFailure: the last disturbance is repaired first, and a repair that fails does not stop the others.
+func TestMendContinuesAfterAFailure(t *testing.T) {
 	s := &scene{}
 	var order []string
 	for _, one := range []struct {
@@ -27,27 +27,27 @@ func TestMendGoesOn(t *testing.T) {
 	}
 	err := s.mend(t.Context())
 	if err == nil || !strings.Contains(err.Error(), "stays closed") {
-		t.Errorf("what cannot be mended has to be told: %v", err)
+		t.Errorf("the failed repair is not reported: %v", err)
 	}
 	if diff := cmp.Diff([]string{"last", "node", "first"}, order); diff != "" {
-		t.Errorf("mended in another order:\n%s", diff)
+		t.Errorf("repairs in another order:\n%s", diff)
 	}
 }
 
-// TestRunEndsBetweenDisturbances: a run that is broken off while nothing is broken leaves everything alone.
+// TestRunEndsBetweenDisturbances: an interrupted run changes nothing if nothing is broken at that time.
 func TestRunEndsBetweenDisturbances(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	plan := []Disturbance{{Kind: KillController, At: time.Hour}}
 	told := func(e Event) { t.Errorf("%s took place", e.Kind) }
 	if err := New(&kube.Cluster{}, Options{}).Run(ctx, plan, told); err != nil {
-		t.Errorf("to be broken off is no failure: %v", err)
+		t.Errorf("an interruption was reported as a failure: %v", err)
 	}
 }
 
 func TestUnknownKind(t *testing.T) {
 	s := &scene{Disturbance: Disturbance{Kind: "meteor"}}
 	if err := s.inflict(t.Context()); err == nil || !strings.Contains(err.Error(), "meteor") {
-		t.Errorf("a kind that there is not has to be named: %v", err)
+		t.Errorf("the error does not name the unknown kind: %v", err)
 	}
 }

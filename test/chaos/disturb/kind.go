@@ -7,21 +7,21 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 )
 
-// The kinds of disturbances.
+// Kinds of disturbances.
 const (
-	// KillController kills the controller that leads with SIGKILL.
+	// KillController kills the leading controller with SIGKILL.
 	KillController = "controller-kill"
-	// RestartController rolls the controller's Deployment out anew.
+	// RestartController restarts the controller's Deployment.
 	RestartController = "controller-restart"
-	// ChangeLeader has two controllers, of which the one that leads is killed, or frozen until the other one leads.
+	// ChangeLeader starts a second controller, and kills the leading one or freezes it until the other leads.
 	ChangeLeader = "leader-change"
 	// CutWatches resets all connections that the controller has made.
 	CutWatches = "watch-cut"
-	// CutOffController drops whatever the controller sends or is sent.
+	// CutOffController drops every packet from and to the controller.
 	CutOffController = "controller-cut-off"
 	// StepClock sets the controller's clock forward or back for a while.
 	StepClock = "clock-step"
-	// RemoveWebhook lets the Service of the webhooks lead nowhere.
+	// RemoveWebhook points the Service of the webhooks to a port without a listener.
 	RemoveWebhook = "webhook-away"
 	// RestartAPIServer kills the API server and starts it.
 	RestartAPIServer = "apiserver-restart"
@@ -29,80 +29,80 @@ const (
 	RestartEtcd = "etcd-restart"
 	// RestartKubelet kills the kubelet and starts it.
 	RestartKubelet = "kubelet-restart"
-	// StopKubelet kills the kubelet, or lets it be silent, and brings it back after a while.
+	// StopKubelet kills or pauses the kubelet, and starts or resumes it after a while.
 	StopKubelet = "kubelet-away"
 	// RestartContainerd kills the container runtime and starts it.
 	RestartContainerd = "containerd-restart"
 	// DeletePod deletes the pod of a run with a grace period.
 	DeletePod = "pod-delete"
-	// KillPod deletes the pod of a run at once.
+	// KillPod deletes the pod of a run without a grace period.
 	KillPod = "pod-kill"
 	// EvictPod evicts the pod of a run through the API.
 	EvictPod = "pod-evict"
 	// DrainNode closes the node to new pods, evicts the pods of all runs, and opens it after a while.
 	DrainNode = "node-drain"
-	// DenyLogsBriefly takes the right to read logs for less than ResultsDeadline.
+	// DenyLogsBriefly removes the permission to read logs for less than ResultsDeadline.
 	DenyLogsBriefly = "log-deny-short"
-	// DenyLogs takes the right to read logs for longer than ResultsDeadline.
+	// DenyLogs removes the permission to read logs for longer than ResultsDeadline.
 	DenyLogs = "log-deny-long"
 )
 
 const (
-	// ResultsDeadline is that of the controller while it is disturbed (Prepare sets it): how long it tries to read the log of a
-	// container that has ended. It is shorter than the default, so that giving up does not take a minute, and longer than
-	// any disturbance lasts that a run has to survive.
+	// ResultsDeadline is the controller's setting during disturbances (Prepare sets it): how long it retries to read the log
+	// of a container that has ended. It is shorter than the default, so that the controller gives up in less than a minute.
+	// It is longer than every disturbance that a run must survive.
 	ResultsDeadline = 25 * time.Second
-	// LogSize is the size beyond which the kubelet of a cluster for chaos begins a new log file (localkube up
-	// --container-log-max-size). Who comes later finds the beginning of a longer log gone, so that a run whose results
-	// take more may fail with TaskRunResultsUnavailable whatever the disturbance, and without one.
+	// LogSize is the size at which the kubelet of a cluster for chaos rotates a log (localkube up --container-log-max-size).
+	// A late reader finds the beginning of a longer log removed. Therefore a run whose results need a longer log may fail
+	// with TaskRunResultsUnavailable, with or without a disturbance.
 	LogSize = 1 << 20
 )
 
-// Blast says which runs may fail because of a disturbance.
+// Blast is the set of runs that may fail because of a disturbance.
 type Blast int
 
 const (
-	// Spares no run may fail.
+	// Spares: no run may fail.
 	Spares Blast = iota
-	// OwnRun is the run whose pod the event has as its target.
+	// OwnRun: the run whose pod is the target of the event.
 	OwnRun
-	// Starting are runs one of whose pods was not made yet, or had containers that did not run yet, at any moment between the
-	// beginning of the disturbance and its end.
+	// Starting: runs with a pod that was not created yet, or had containers that did not run yet, at any time of the
+	// disturbance.
 	Starting
-	// Everyone is every run that had not ended at the beginning of the disturbance, or was started before its end.
-	Everyone
+	// AllRuns: all runs that had not ended when the disturbance began, or were started before its end.
+	AllRuns
 )
 
-// String returns the blast in words, as reports have it.
+// String returns the blast as text for reports.
 func (b Blast) String() string {
 	switch b {
 	case OwnRun:
 		return "the run whose pod is hit"
 	case Starting:
 		return "runs whose pods start meanwhile"
-	case Everyone:
+	case AllRuns:
 		return "every run under way"
 	default:
 		return "none"
 	}
 }
 
-// profile is what is known about a kind beforehand.
+// profile holds the properties of a kind.
 type profile struct {
 	kind string
-	// shortest and longest are the bounds of For, which is drawn between them.
+	// shortest and longest bound For, which is random between them.
 	shortest, longest time.Duration
-	// mending is about how long it takes from the end of For until the cluster is whole again.
+	// mending is the approximate time from the end of For until the cluster is healthy.
 	mending time.Duration
 	blast   Blast
-	// reasons are those with which runs within the blast may fail.
+	// reasons are those with which runs in the blast may fail.
 	reasons []string
 }
 
 // profiles lists all kinds, in the order of the constants.
 func profiles() []profile {
 	const second = time.Second
-	// A step that is asked to end may end as it likes, so that the step is what is told.
+	// A step that is asked to end may end in any way, so its exit may be the reported reason.
 	gone := []string{v1.TaskRunReasonPodDeleted, v1.TaskRunReasonPodEvicted, v1.TaskRunReasonResultsUnavailable, v1.TaskRunReasonFailed}
 	denied := []string{v1.TaskRunReasonResultsLogAccessDenied}
 	late := []string{v1.TaskRunReasonTimedOut, v1.PipelineRunReasonTimedOut}
@@ -113,12 +113,12 @@ func profiles() []profile {
 		{kind: ChangeLeader, mending: 30 * second},
 		{kind: CutWatches, mending: 3 * second},
 		{kind: CutOffController, shortest: 3 * second, longest: 18 * second, mending: 18 * second},
-		{kind: StepClock, shortest: 5 * second, longest: 15 * second, mending: 2 * second, blast: Everyone, reasons: late},
+		{kind: StepClock, shortest: 5 * second, longest: 15 * second, mending: 2 * second, blast: AllRuns, reasons: late},
 		{kind: RemoveWebhook, shortest: 3 * second, longest: 12 * second, mending: 5 * second},
 		{kind: RestartAPIServer, mending: 10 * second},
 		{kind: RestartEtcd, mending: 10 * second},
-		// A kubelet that is killed breaks off what it has asked the container runtime for: a container that was about to be
-		// started never will be.
+		// A killed kubelet interrupts its requests to the container runtime: a container that was about to start never
+		// starts.
 		{kind: RestartKubelet, mending: 5 * second, blast: Starting, reasons: unstarted},
 		{kind: StopKubelet, shortest: 3 * second, longest: 15 * second, mending: 6 * second, blast: Starting, reasons: unstarted},
 		{kind: RestartContainerd, mending: 5 * second, blast: Starting, reasons: unstarted},
@@ -126,9 +126,9 @@ func profiles() []profile {
 		{kind: KillPod, mending: 3 * second, blast: OwnRun, reasons: gone},
 		{kind: EvictPod, mending: 3 * second, blast: OwnRun, reasons: gone},
 		{kind: DrainNode, shortest: 2 * second, longest: 10 * second, mending: 4 * second, blast: OwnRun, reasons: gone},
-		// A run that begins without the right ends at once, and says so; one whose pod is there has to get over it.
+		// A run that starts without the permission fails immediately, with a message. A run whose pod exists must survive.
 		{kind: DenyLogsBriefly, shortest: 2 * second, longest: 10 * second, mending: 3 * second, blast: Starting, reasons: denied},
-		{kind: DenyLogs, shortest: 30 * second, longest: 35 * second, mending: 3 * second, blast: Everyone, reasons: denied},
+		{kind: DenyLogs, shortest: 30 * second, longest: 35 * second, mending: 3 * second, blast: AllRuns, reasons: denied},
 	}
 }
 
@@ -141,15 +141,15 @@ func Kinds() []string {
 	return all
 }
 
-// Destructive says which runs may fail because of a disturbance of the kind. All others have to get over it. See LogSize
-// for runs that may fail whatever the kind.
+// Destructive returns the runs that may fail because of a disturbance of the kind. All other runs must survive. LogSize names
+// runs that may fail with every kind.
 func Destructive(kind string) Blast { return profileOf(kind).blast }
 
-// Reasons lists the reasons with which runs within the blast may fail because of a disturbance of the kind; none for one
-// that spares all. A PipelineRun may fail because a TaskRun of its has, for one of them.
+// Reasons returns the reasons with which runs in the blast of a kind may fail; none for a kind without a blast. A PipelineRun
+// may fail because one of its TaskRuns failed with such a reason.
 func Reasons(kind string) []string { return slices.Clone(profileOf(kind).reasons) }
 
-// profileOf returns what is known about a kind; of an unknown one, that it spares all.
+// profileOf returns the profile of a kind. An unknown kind has an empty one, which spares all runs.
 func profileOf(kind string) profile {
 	for _, p := range profiles() {
 		if p.kind == kind {

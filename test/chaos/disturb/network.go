@@ -9,16 +9,16 @@ import (
 )
 
 const (
-	// apiPort is the port of the API server's Service, as the controller sees it. What asks the controller (probes, webhooks)
-	// comes to other ones.
+	// apiPort is the port of the API server's Service, as the controller uses it. Requests to the controller (probes,
+	// webhooks) use other ports.
 	apiPort = "443"
-	// webhookPort is that of the webhooks in the controller's pod.
+	// webhookPort is the port of the webhooks in the controller's pod.
 	webhookPort = "9443"
-	// table is the name of the rules in the network of the controller's pod.
+	// table is the name of the firewall rules in the network of the controller's pod.
 	table = "chaos"
 )
 
-// cutWatches ends the connections that the controller has to the API server, as a proxy between them may do at any time.
+// cutWatches closes the controller's connections to the API server, as a proxy between them may do at any time.
 func (s *scene) cutWatches(ctx context.Context) error {
 	n, err := s.network(ctx)
 	if err != nil {
@@ -30,15 +30,14 @@ func (s *scene) cutWatches(ctx context.Context) error {
 		return err
 	}
 	if ended == 0 {
-		return fmt.Errorf("cannot end connections of the controller to port %s: there are none, or the kernel does "+
-			"not end them (CONFIG_INET_DIAG_DESTROY)", apiPort)
+		return fmt.Errorf("cannot close connections of the controller to port %s: there are none, or the kernel does "+
+			"not support it (CONFIG_INET_DIAG_DESTROY)", apiPort)
 	}
 	s.note = fmt.Sprintf("ended %d connections", ended)
 	return nil
 }
 
-// cutOffController drops every packet that the controller sends or is sent, without a word to anybody: connections stay
-// open, and nothing comes.
+// cutOffController drops every packet from and to the controller. Connections stay open, without data and without an error.
 func (s *scene) cutOffController(ctx context.Context) error {
 	n, err := s.network(ctx)
 	if err != nil {
@@ -47,7 +46,7 @@ func (s *scene) cutOffController(ctx context.Context) error {
 	s.note = "for " + s.For.String()
 	s.later(func(ctx context.Context) error {
 		defer n.Close()
-		// To add a table that exists changes nothing, and makes sure that there is one to delete.
+		// Adding a table that exists changes nothing, and ensures that there is one to delete.
 		_, err := n.run(ctx, fmt.Sprintf("table inet %[1]s\ndelete table inet %[1]s\n", table), "nft", "-f", "-")
 		return err
 	})
@@ -65,10 +64,10 @@ func (s *scene) cutOffController(ctx context.Context) error {
 	return err
 }
 
-// network is that of one pod. It can be reached as long as it is open, also when the pod's processes are started anew.
+// network is the network namespace of a pod. It is usable while it is open, also after the pod's processes were restarted.
 type network struct{ *os.File }
 
-// network opens the network of the controller that leads.
+// network opens the network of the leading controller.
 func (s *scene) network(ctx context.Context) (network, error) {
 	_, process, _, err := s.leading(ctx)
 	if err != nil {
@@ -81,13 +80,13 @@ func (s *scene) network(ctx context.Context) (network, error) {
 	return network{File: file}, nil
 }
 
-// end ends the connections in the network that a filter of ss(8) lets through, and returns how many there were.
+// end closes the connections in the network that match a filter of ss(8), and returns their number.
 func (n network) end(ctx context.Context, filter string) (int, error) {
 	out, err := n.run(ctx, "", "ss", "--no-header", "-t", "-n", "-K", "state", "established", filter)
 	return strings.Count(out, "\n"), err
 }
 
-// run runs a command of this machine in the network, with input, and returns what it printed.
+// run runs a command of this machine in the network, with input, and returns its output.
 func (n network) run(ctx context.Context, input string, command ...string) (string, error) {
 	const inherited = "/proc/self/fd/3"
 	cmd := exec.CommandContext(ctx, "nsenter", append([]string{"--net=" + inherited}, command...)...)

@@ -1,5 +1,5 @@
-// Package disturb breaks a localkube cluster while runs are under way, by a plan that follows from a seed, and mends it
-// each time: it kills controllers and components, deletes pods, takes rights away and cuts connections.
+// Package disturb breaks a localkube cluster while runs are in progress, and repairs it, by a plan that follows from a seed.
+// It kills controllers and components, deletes pods, removes permissions and cuts connections.
 package disturb
 
 import (
@@ -8,34 +8,35 @@ import (
 )
 
 const (
-	// quietAtFirst is how long nothing is disturbed after the start.
+	// quietAtFirst is the time without disturbances after the start.
 	quietAtFirst = 15 * time.Second
-	// quietAtEnd is how long nothing is disturbed before the end of a length from long on; of a shorter one it is a fifth.
+	// quietAtEnd is the time without disturbances before the end, for a length of at least long. For a shorter one it is a
+	// fifth of the length.
 	quietAtEnd = 2 * time.Minute
 	long       = 10 * time.Minute
-	// shortestPause and longestPause are between the end of one disturbance and the beginning of the next.
+	// shortestPause and longestPause bound the time between two disturbances.
 	shortestPause, longestPause = 3 * time.Second, 9 * time.Second
-	// shortestRest and longestRest are between two rounds, each of which has every kind once.
+	// shortestRest and longestRest bound the time between two rounds. Each round has every kind once.
 	shortestRest, longestRest = 20 * time.Second, 40 * time.Second
-	// stream tells the chance of disturbances from that of runs, which have the same seed.
+	// stream separates the random numbers of disturbances from those of runs, which have the same seed.
 	stream = 0xd157
 )
 
-// Disturbance is one fault at one moment.
+// Disturbance is one fault at one time.
 type Disturbance struct {
 	// Kind is one of the constants.
 	Kind string
-	// At is when it begins, from the start.
+	// At is its start, from the start of the plan.
 	At time.Duration
-	// For is how long it lasts until it is mended; 0 for one that is over as soon as it is done.
+	// For is the time until it is repaired; 0 for a disturbance that needs no repair.
 	For time.Duration
-	// Draw decides what is left to chance in the moment itself, such as which pod is hit.
+	// Draw decides random details at the time of the disturbance, such as which pod is hit.
 	Draw uint64
 }
 
-// Plan returns the disturbances of a time of the given length, in their order: the same ones for the same seed and length.
-// From ten minutes on each kind comes at least once and the last two minutes have none; of a shorter time the last fifth has
-// none. Between two disturbances there are seconds in which nothing is broken, and from time to time half a minute.
+// Plan returns the disturbances for a time of the given length, in order. The same arguments always give the same plan. From
+// ten minutes on, each kind occurs at least once, and the last two minutes are quiet. In a shorter time, the last fifth is
+// quiet. Between two disturbances nothing is broken for some seconds, and from time to time for half a minute.
 func Plan(seed uint64, length time.Duration) []Disturbance {
 	random := rand.New(rand.NewPCG(seed, stream))
 	end := length - quietAtEnd
@@ -60,13 +61,13 @@ func Plan(seed uint64, length time.Duration) []Disturbance {
 	}
 }
 
-// over is when the last disturbance of a plan is mended, from the start.
+// over returns the time at which the last disturbance of a plan is repaired, from the start.
 func over(plan []Disturbance) time.Duration {
 	last := plan[len(plan)-1]
 	return last.At + last.For + profileOf(last.Kind).mending
 }
 
-// between draws a duration of whole milliseconds.
+// between returns a random duration of whole milliseconds.
 func between(random *rand.Rand, shortest, longest time.Duration) time.Duration {
 	return (shortest + time.Duration(random.Int64N(int64(longest-shortest)+1))).Truncate(time.Millisecond)
 }

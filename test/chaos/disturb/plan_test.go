@@ -38,7 +38,7 @@ func TestPlan(t *testing.T) {
 	}
 }
 
-// wantApart fails the test unless each disturbance begins after the one before it was mended.
+// wantApart fails the test unless each disturbance begins after the previous one was repaired.
 func wantApart(t *testing.T, plan []Disturbance) {
 	t.Helper()
 	if len(plan) == 0 {
@@ -69,7 +69,7 @@ func TestPlanIsReplayed(t *testing.T) {
 	}
 }
 
-// TestKindsAreDocumented: whoever reads of a fault in a report finds what was done, and which runs may fail.
+// TestKindsAreDocumented: the page must explain each kind of fault in a report, and which runs it may affect.
 func TestKindsAreDocumented(t *testing.T) {
 	page, err := os.ReadFile("../../../docs/reliability.md")
 	if err != nil {
@@ -87,7 +87,7 @@ func TestKindsAreDocumented(t *testing.T) {
 			break
 		}
 		if p.kind != "" {
-			t.Errorf("docs/reliability.md does not tell of the kind %s", p.kind)
+			t.Errorf("docs/reliability.md does not describe the kind %s", p.kind)
 		}
 	}
 }
@@ -98,9 +98,9 @@ func TestProfiles(t *testing.T) {
 		case p.shortest > p.longest, p.mending <= 0:
 			t.Errorf("%s lasts %s to %s and is mended in %s", p.kind, p.shortest, p.longest, p.mending)
 		case (p.blast == Spares) != (len(p.reasons) == 0):
-			t.Errorf("%s: %s may fail, for %q", p.kind, p.blast, p.reasons)
+			t.Errorf("%s: %s may fail, with the reasons %q", p.kind, p.blast, p.reasons)
 		case p.kind != DenyLogs && p.longest+5*time.Second > ResultsDeadline:
-			t.Errorf("%s may last %s, and runs are to get over it in %s", p.kind, p.longest, ResultsDeadline)
+			t.Errorf("%s may last %s, but runs must survive it in %s", p.kind, p.longest, ResultsDeadline)
 		case p.kind == DenyLogs && p.shortest <= ResultsDeadline:
 			t.Errorf("%s may last %s, which does not outlast the deadline", p.kind, p.shortest)
 		}
@@ -108,7 +108,7 @@ func TestProfiles(t *testing.T) {
 	kinds := Kinds()
 	slices.Sort(kinds)
 	if unique := slices.Compact(slices.Clone(kinds)); len(unique) != len(kinds) {
-		t.Errorf("a kind is there twice: %q", kinds)
+		t.Errorf("duplicate kind: %q", kinds)
 	}
 	if got := Destructive("none such"); got != Spares {
 		t.Errorf("an unknown kind has the blast %q", got)

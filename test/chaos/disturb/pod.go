@@ -18,7 +18,7 @@ import (
 )
 
 const (
-	// untilPod is how long a disturbance waits for a pod that it could hit.
+	// untilPod is how long a disturbance waits for a pod that it can hit.
 	untilPod = 10 * time.Second
 	// longestGrace is the longest grace period of a pod that is deleted, in seconds.
 	longestGrace = 4
@@ -54,7 +54,7 @@ func (s *scene) removePod(ctx context.Context) error {
 	return s.remove(ctx, &pod, grace, remove)
 }
 
-// remove removes a pod by one of the ways, and notes it as hit. One that is gone by itself is none.
+// remove removes a pod in one of the ways, and records it as hit. A pod that has disappeared already does not count.
 func (s *scene) remove(ctx context.Context, pod *corev1.Pod, grace int64, way func(context.Context, string, string, int64) error) error {
 	s.hit = append(s.hit, pod.Namespace+"/"+pod.Name)
 	return client.IgnoreNotFound(way(ctx, pod.Namespace, pod.Name, grace))
@@ -75,7 +75,7 @@ func (d *Disturber) podsOfRuns(ctx context.Context) ([]corev1.Pod, error) {
 	return pods, nil
 }
 
-// drainNode does what `kubectl drain` does, with the pods of runs.
+// drainNode does what `kubectl drain` does, for the pods of runs.
 func (s *scene) drainNode(ctx context.Context) error {
 	s.later(func(ctx context.Context) error { return s.closeNode(ctx, false) })
 	if err := s.closeNode(ctx, true); err != nil {
@@ -94,7 +94,7 @@ func (s *scene) drainNode(ctx context.Context) error {
 	return nil
 }
 
-// closeNode lets the only node take no new pods, or take them.
+// closeNode cordons or uncordons the only node.
 func (d *Disturber) closeNode(ctx context.Context, closed bool) error {
 	err := retry.RetryOnConflict(retry.DefaultRetry, func() error {
 		nodes, err := d.cluster.Kube.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
@@ -110,7 +110,7 @@ func (d *Disturber) closeNode(ctx context.Context, closed bool) error {
 		return nil
 	})
 	if err != nil {
-		return fmt.Errorf("cannot set whether the node takes pods: %w", err)
+		return fmt.Errorf("cannot cordon or uncordon the node: %w", err)
 	}
 	return nil
 }

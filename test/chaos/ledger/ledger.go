@@ -1,5 +1,6 @@
-// Package ledger is what the steps of a chaos run write down about themselves, outside of the API: files in a folder of
-// the node, one for each step of each pod. A line is on the disk before what it speaks of can be seen by anybody else.
+// Package ledger holds the records that the steps of a chaos run write about themselves, outside of the API: files in a
+// folder of the node, one for each step of each pod. A record is on the disk before its event is visible to any other
+// process.
 package ledger
 
 import (
@@ -19,48 +20,48 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 )
 
-// What happens to a step.
+// Events of a step.
 const (
-	// Started: the step's program runs. A step that has it twice was started twice in one pod.
+	// Started: the step's program runs. Two such records mean that the step was started twice in one pod.
 	Started = "started"
-	// Took: the step was handed a value, whose size and digest it saw.
+	// Took: the step got a value, with the size and digest that it read.
 	Took = "took"
-	// Writing: the step is about to write a result. What has this may be in a status.
+	// Writing: the step is about to write a result. Such a result may be in a status.
 	Writing = "writing"
-	// Wrote: the result's file is complete. What has this has to be in the status of a run that succeeds.
+	// Wrote: the result's file is complete. Such a result must be in the status of a run that succeeds.
 	Wrote = "wrote"
 	// Ended: the step is about to end with an exit code.
 	Ended = "ended"
 )
 
-// Entry is one line of a ledger.
+// Entry is one record of a ledger.
 type Entry struct {
 	// Event is one of the constants.
 	Event string `json:"event"`
 	// Time of the machine's clock.
 	Time time.Time `json:"time"`
-	// Name of the result, or of what was handed to the step.
+	// Name of the result, or of the value that the step got.
 	Name string `json:"name,omitempty"`
 	// Size of the value in bytes, as JSON, and its Digest.
 	Size   int    `json:"size,omitempty"`
 	Digest string `json:"digest,omitempty"`
 	// Exit is the exit code of a step that ends.
 	Exit int `json:"exit,omitempty"`
-	// Attempt is what a step that starts was told of how many attempts were before this one.
+	// Attempt is the number of earlier attempts that a starting step got.
 	Attempt int `json:"attempt,omitempty"`
 }
 
-// Of says that something happened to a value.
+// Of records that an event happened to a value.
 func Of(event, name string, value v1.Value) Entry {
 	size, digest := Digest(value)
 	return Entry{Event: event, Name: name, Size: size, Digest: digest}
 }
 
-// Digest returns the length of a value's JSON, and the SHA-256 of it, which tells its type, too.
+// Digest returns the length of a value's JSON, and its SHA-256, which depends on the type, too.
 func Digest(value v1.Value) (size int, digest string) {
 	text, err := json.Marshal(value)
 	if err != nil {
-		panic(err) // strings, and lists and maps of them
+		panic(err) // strings, and lists and maps of them, always encode
 	}
 	sum := sha256.Sum256(text)
 	return len(text), hex.EncodeToString(sum[:])
@@ -69,7 +70,7 @@ func Digest(value v1.Value) (size int, digest string) {
 // Pen writes the ledger of one step.
 type Pen struct{ file *os.File }
 
-// Open begins the ledger of one step of one pod, or goes on with it. The folder must exist.
+// Open creates the ledger of one step of one pod, or continues it. The folder must exist.
 func Open(folder, pod, step string) (*Pen, error) {
 	path := filepath.Join(folder, pod+separator+step)
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
@@ -79,7 +80,7 @@ func Open(folder, pod, step string) (*Pen, error) {
 	return &Pen{file: file}, nil
 }
 
-// Write adds an entry with the time of now, and returns once it is on the disk.
+// Write adds an entry with the current time, and returns when it is on the disk.
 func (p *Pen) Write(e Entry) error {
 	e.Time = time.Now().UTC()
 	line, err := json.Marshal(e)
@@ -95,18 +96,18 @@ func (p *Pen) Write(e Entry) error {
 	return nil
 }
 
-// separator is between the pod's UID and the step's name in the name of a file.
+// separator separates the pod's UID and the step's name in the name of a file.
 const separator = "_"
 
-// Pod is the ledger of one pod: the entries of each step that began, by its name.
+// Pod is the ledger of one pod: the entries of each step that started, by its name.
 type Pod map[string][]Entry
 
-// Read returns the ledger of the pod with that UID; it is empty when none of its steps began. A line that was cut, since
-// its step was killed while it wrote it, is as if it had not been written.
+// Read returns the ledger of the pod with that UID. It is empty if no step started. An incomplete last line, of a step that
+// was killed while it wrote, is ignored.
 func Read(folder, pod string) (Pod, error) {
 	paths, err := filepath.Glob(filepath.Join(folder, pod+separator+"*"))
 	if err != nil {
-		return nil, fmt.Errorf("cannot look for ledgers of pod %q: %w", pod, err)
+		return nil, fmt.Errorf("cannot list ledgers of pod %q: %w", pod, err)
 	}
 	all := Pod{}
 	for _, path := range paths {
@@ -150,7 +151,7 @@ func read(path string) ([]Entry, error) {
 	}
 }
 
-// Count returns how many entries of a step have the event.
+// Count returns the number of entries of a step with the event.
 func (p Pod) Count(step, event string) int {
 	n := 0
 	for _, e := range p[step] {
@@ -161,7 +162,7 @@ func (p Pod) Count(step, event string) int {
 	return n
 }
 
-// Last returns the last entry of a step with the event and, unless it is empty, the name.
+// Last returns the last entry of a step with the event and, unless name is empty, with the name.
 func (p Pod) Last(step, event, name string) (Entry, bool) {
 	for _, e := range slices.Backward(p[step]) {
 		if e.Event == event && (name == "" || e.Name == name) {
@@ -171,7 +172,7 @@ func (p Pod) Last(step, event, name string) (Entry, bool) {
 	return Entry{}, false
 }
 
-// Results returns the last entry with the event for each result that any step of the pod has it for, by name.
+// Results returns, for each result that has the event in any step of the pod, the last such entry, by name.
 func (p Pod) Results(event string) map[string]Entry {
 	all := map[string]Entry{}
 	for _, entries := range p {
@@ -184,7 +185,7 @@ func (p Pod) Results(event string) map[string]Entry {
 	return all
 }
 
-// Span returns the times of the first and of the last entry of the pod; both are zero when there is none.
+// Span returns the times of the first and the last entry of the pod, or zero times if there is none.
 func (p Pod) Span() (first, last time.Time) {
 	for _, entries := range p {
 		for _, e := range entries {

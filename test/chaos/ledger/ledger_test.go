@@ -13,7 +13,7 @@ import (
 
 func TestLedger(t *testing.T) {
 	folder := t.TempDir()
-	for range 2 { // a step that is started a second time goes on in the same ledger
+	for range 2 { // a step that is started a second time continues the same ledger
 		pen, err := Open(folder, "a-uid", "step-0")
 		if err != nil {
 			t.Fatal(err)
@@ -44,10 +44,10 @@ func TestLedger(t *testing.T) {
 	}
 	_, want[1].Digest = Digest(v1.StringValue("text"))
 	if diff := cmp.Diff(append(want, want...), pod["step-0"], cmpopts.IgnoreFields(Entry{}, "Time")); diff != "" {
-		t.Errorf("what was written is not what is read (-want +got):\n%s", diff)
+		t.Errorf("the read entries differ from the written ones (-want +got):\n%s", diff)
 	}
 	if n := pod.Count("step-0", Started); n != 2 {
-		t.Errorf("the step was started twice, and %d times by its ledger", n)
+		t.Errorf("the step was started twice, but %d times by its ledger", n)
 	}
 	if e, ok := pod.Last("step-0", Ended, ""); !ok || e.Exit != 3 {
 		t.Errorf("the last end is %+v, %t", e, ok)
@@ -56,30 +56,30 @@ func TestLedger(t *testing.T) {
 		t.Errorf("the results are %+v", r)
 	}
 	if first, last := pod.Span(); !first.Before(last) {
-		t.Errorf("the ledger goes from %s to %s", first, last)
+		t.Errorf("the ledger spans %s to %s", first, last)
 	}
 	if err := Forget(folder, "a-uid"); err != nil {
 		t.Fatal(err)
 	}
 	if pod, err := Read(folder, "a-uid"); err != nil || len(pod) != 0 {
-		t.Errorf("want nothing of a pod that was forgotten: %v, %v", pod, err)
+		t.Errorf("want no entries of a forgotten pod: %v, %v", pod, err)
 	}
 }
 
-func TestReadRefusesWhatIsNoLedger(t *testing.T) {
+func TestReadRefusesInvalidLines(t *testing.T) {
 	folder := t.TempDir()
 	if err := os.WriteFile(filepath.Join(folder, "a_s"), []byte("{}\nno JSON\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := Read(folder, "a"); err == nil {
-		t.Error("a line that is no JSON is no entry")
+		t.Error("no error for a line that is not JSON")
 	}
 }
 
-func TestDigestTellsTypes(t *testing.T) {
+func TestDigestDependsOnTheType(t *testing.T) {
 	_, text := Digest(v1.StringValue(`["a"]`))
 	_, list := Digest(v1.ArrayValue("a"))
 	if text == list {
-		t.Error("an array and the text of it have the same digest")
+		t.Error("an array and its text have the same digest")
 	}
 }

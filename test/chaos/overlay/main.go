@@ -1,12 +1,12 @@
-// Overlay prepares a build of a command whose clock can be set apart from that of its machine, so that a controller can be
-// tried with a clock that steps while nothing else of the machine has another time: for a program written in Go there is no
-// other way (time namespaces leave the time of day alone, and no library stands between it and the kernel).
+// Overlay prepares a build of a command whose clock can differ from that of its machine. Tests can then step the clock of a
+// controller while the rest of the machine keeps its time. There is no other way for a program written in Go: time namespaces
+// do not change the time of day, and no library is between the program and the kernel.
 //
 // usage: GOFLAGS="-overlay=$(go run ./test/chaos/overlay -dir DIR ./cmd/controller)" go build ./cmd/controller
 //
-// It writes what `go build -overlay` needs into the folder, and prints the name of the file. In such a build time.Now
-// differs from the machine's clock by what /var/run/sluice/clock says when the command gets SIGUSR1; times that are measured
-// are not touched, as with a clock that is set. See source/ for the code that is added.
+// It writes the input of `go build -overlay` into the folder, and prints the name of the file. In such a build, time.Now
+// differs from the machine's clock by the offset in /var/run/sluice/clock, which the command reads on SIGUSR1. Measured
+// durations do not change, as with a real clock that is set. The added code is in source/.
 package main
 
 import (
@@ -85,7 +85,7 @@ func write(dir, root, command string) (string, error) {
 		return "", err
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return "", fmt.Errorf("cannot make folder %q: %w", dir, err)
+		return "", fmt.Errorf("cannot create folder %q: %w", dir, err)
 	}
 	for name, content := range files {
 		if err := os.WriteFile(filepath.Join(dir, name), content, 0o644); err != nil {
@@ -95,14 +95,14 @@ func write(dir, root, command string) (string, error) {
 	return filepath.Join(dir, overlay), nil
 }
 
-// stepped returns the source of the package time with a step in the reading of the clock in Now.
+// stepped returns the source of the package time with an offset in the function Now.
 func stepped(source []byte) ([]byte, error) {
 	const signature, reading = "\nfunc Now() Time {\n", "sec, nsec, mono := runtimeNow()\n"
 	before, after, found := bytes.Cut(source, []byte(signature))
 	head, tail, reads := bytes.Cut(after, []byte(reading))
 	if !found || !reads || bytes.Contains(head, []byte("\n}\n")) {
-		return nil, errors.New("cannot find the reading of the clock in time.Now: this Go has another one; look at " +
-			"its source, and change the overlay")
+		return nil, errors.New("cannot find the reading of the clock in time.Now: this version of Go differs; see " +
+			"its source and change the overlay")
 	}
 	return bytes.Join([][]byte{before, []byte(signature), head, []byte(reading), []byte("\tsec, nsec = stepped(sec, nsec)\n"), tail}, nil), nil
 }

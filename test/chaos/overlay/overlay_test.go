@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// program sets its own clock back by an hour, and prints by how much it differs, and how long that took.
+// program sets its clock back by an hour. It prints the difference, and the measured duration.
 const program = `package main
 
 import (
@@ -24,7 +24,7 @@ func main() {
 }
 `
 
-func TestClockOfACommandIsSetApart(t *testing.T) {
+func TestClockOfACommandIsSet(t *testing.T) {
 	command := t.TempDir()
 	for name, content := range map[string]string{"main.go": program, "go.mod": "module program\n"} {
 		if err := os.WriteFile(filepath.Join(command, name), []byte(content), 0o600); err != nil {
@@ -42,22 +42,22 @@ func TestClockOfACommandIsSetApart(t *testing.T) {
 		t.Fatalf("cannot build with the overlay: %v", err)
 	}
 	if got := strings.TrimSpace(string(out)); got != "-1h0m0s 0s" {
-		t.Errorf("the clock and the stopwatch differ by %q: only the clock is set", got)
+		t.Errorf("the clock and the measured duration differ by %q: only the clock must change", got)
 	}
 }
 
 func TestSteppedRefuses(t *testing.T) {
 	cases := map[string]struct{ reason, source string }{
 		"NoNow": {
-			reason: "Another package has no clock.",
+			reason: "A source without the function Now is refused.",
 			source: "package other\n",
 		},
 		"NoReading": {
-			reason: "A clock that is read in another way is not set.",
+			reason: "A function Now that reads the clock in another way is refused.",
 			source: "package time\n\nfunc Now() Time {\n\treturn Time{}\n}\n",
 		},
 		"Elsewhere": {
-			reason: "A reading in the function after it is not that of Now.",
+			reason: "A reading of the clock in the next function does not count.",
 			source: "package time\n\nfunc Now() Time {\n\treturn Time{}\n}\n\nfunc other() {\n\tsec, nsec, mono := runtimeNow()\n}\n",
 		},
 	}

@@ -12,27 +12,27 @@ import (
 )
 
 const (
-	// stream tells the chance of runs from that of disturbances, which have the same seed.
+	// stream separates the random numbers of runs from those of disturbances, which have the same seed.
 	stream = 0xca05
-	// lookups tells the chance of steps without a command from all other, which was there before.
+	// lookups separates the random numbers for steps without a command from all others, which existed before.
 	lookups = 0x100c
-	// perRun is how many tasks of a run have contents of their own.
+	// perRun is the number of tasks of a run that have their own contents.
 	perRun = 16
-	// The most bytes that the results of one task have: most tasks, those of pipelines, and those whose results travel by
-	// termination message, which holds 4096 with everything around them.
+	// Maximum numbers of bytes of the results of one task: of most tasks, of tasks of pipelines, and of tasks whose results
+	// use the termination message, which holds 4096 bytes including its format.
 	ordinary, inPipeline, inMessage = 300000, 150000, 900
-	// passable is the most bytes of a result that is one of the pipeline, too.
+	// passable is the maximum size in bytes of a result that is also a result of the pipeline.
 	passable = 50000
 	maxTasks = 5
 )
 
-// drawer draws one run.
+// drawer generates one run.
 type drawer struct {
 	*rand.Rand
 	run Run
 }
 
-// Make returns the run with the given number of the stream with the given seed: always the same for the same numbers.
+// Make returns the run with the given number and seed. The same arguments always give the same run.
 func Make(seed uint64, number int) Run {
 	d := drawer{Rand: rand.New(rand.NewPCG(seed^stream, uint64(number)))}
 	d.run = Run{Seed: seed, Number: number, From: kube.SidecarLogs, Pipeline: d.one(2, 5)}
@@ -48,7 +48,7 @@ func Make(seed uint64, number int) Run {
 	return d.run
 }
 
-// looked lets some steps have no command.
+// looked removes the command of some steps.
 func (d *drawer) looked() {
 	chance := rand.New(rand.NewPCG(d.run.Seed^lookups, uint64(d.run.Number)))
 	for _, tasks := range [][]Task{d.run.Tasks, d.run.Finally} {
@@ -61,15 +61,15 @@ func (d *drawer) looked() {
 	}
 }
 
-// one throws a coin that shows yes in n of m cases.
+// one is true with a probability of n/m.
 func (d *drawer) one(n, m int) bool { return d.IntN(m) < n }
 
-// between draws a duration of whole milliseconds.
+// between returns a random duration of whole milliseconds.
 func (d *drawer) between(least, most time.Duration) time.Duration {
 	return (least + time.Duration(d.Int64N(int64(most-least)))).Truncate(time.Millisecond)
 }
 
-// largest draws how many bytes the results of a task may have.
+// largest generates the maximum number of bytes of a task's results.
 func (d *drawer) largest() int {
 	switch {
 	case d.run.From == kube.TerminationMessage:
@@ -83,7 +83,7 @@ func (d *drawer) largest() int {
 	}
 }
 
-// task draws a task in which nothing goes wrong; index tells its contents from those of others.
+// task generates a task without a fault. index makes its contents differ from those of other tasks.
 func (d *drawer) task(name string, index int) Task {
 	contents := soak.MakeWithin(d.run.Seed, d.run.Number*perRun+index, d.largest())
 	t := Task{Name: name, Results: contents.Results, Answer: []string{"yes", "no"}[d.IntN(2)]}
@@ -104,11 +104,11 @@ func (d *drawer) task(name string, index int) Task {
 	return t
 }
 
-// single draws a TaskRun.
+// single generates a TaskRun.
 func (d *drawer) single() {
 	t := d.task("only", 0)
 	switch chance := d.IntN(20); {
-	case chance < 8: // nothing goes wrong
+	case chance < 8: // no fault
 	case chance < 10:
 		d.fails(&t, Always)
 	case chance < 12:
@@ -131,13 +131,13 @@ func (d *drawer) single() {
 	d.run.Tasks = []Task{t}
 }
 
-// fails lets a step of the first so many attempts end with an exit code.
+// fails makes a step of the first attempts end with an exit code.
 func (d *drawer) fails(t *Task, attempts int) {
 	t.Fault = &Fault{Kind: Exits, Step: d.IntN(len(t.Steps)), Exit: 1 + d.IntN(125), Attempts: attempts}
 	t.Steps[t.Fault.Step].Continue = 0
 }
 
-// flaky lets the first attempts fail, and a later one succeed.
+// flaky makes the first attempts fail, and a later one succeed.
 func (d *drawer) flaky(t *Task) {
 	t.Retries = 1 + d.IntN(3)
 	d.fails(t, 1+d.IntN(t.Retries))
@@ -159,7 +159,7 @@ func (d *drawer) hangs(t *Task) {
 	t.Steps[t.Fault.Step].Continue = 0
 }
 
-// pipeline draws a PipelineRun.
+// pipeline generates a PipelineRun.
 func (d *drawer) pipeline() {
 	for i := range 2 + d.IntN(maxTasks-1) {
 		t := d.task(fmt.Sprintf("t%d", i), i)
@@ -179,12 +179,12 @@ func (d *drawer) pipeline() {
 	d.trouble()
 }
 
-// relate lets a task depend on others that were drawn before it.
+// relate makes a task depend on tasks that were generated before it.
 func (d *drawer) relate(t *Task) {
 	before := d.run.Tasks
 	other := &before[d.IntN(len(before))]
 	switch d.IntN(6) {
-	case 0: // it starts with the first ones
+	case 0: // it starts with the first tasks
 	case 1:
 		t.After = []string{other.Name}
 	case 2:
@@ -200,7 +200,7 @@ func (d *drawer) relate(t *Task) {
 	}
 }
 
-// trouble draws what goes wrong in a pipeline, in a good third of all cases.
+// trouble generates the faults of a pipeline, in more than a third of all cases.
 func (d *drawer) trouble() {
 	r := &d.run
 	t := &r.Tasks[d.IntN(len(r.Tasks))]
@@ -228,13 +228,13 @@ func (d *drawer) trouble() {
 		}
 		status := statuses[d.IntN(len(statuses))]
 		r.Cancel = &Cancel{After: d.between(0, 15*time.Second), Status: string(status)}
-		if d.one(1, 2) && status != v1.PipelineRunSpecStatusStoppedRunFinally { // that one waits for what runs
+		if d.one(1, 2) && status != v1.PipelineRunSpecStatusStoppedRunFinally { // StoppedRunFinally waits for running tasks
 			d.hangs(t)
 		}
 	}
 }
 
-// needed reports whether another task, or the pipeline, has a use for results of the task.
+// needed reports whether another task, or the pipeline, uses results of the task.
 func (r *Run) needed(name string) bool {
 	return name == r.Tasks[0].Name || slices.ContainsFunc(r.Tasks, func(t Task) bool {
 		return t.Takes != nil && t.Takes.Task == name || t.When != nil && t.When.Task == name

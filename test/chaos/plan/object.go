@@ -14,32 +14,32 @@ import (
 )
 
 const (
-	// Program is test/chaos/step in its image.
+	// Program is the path of test/chaos/step in its image.
 	Program = "/ko-app/step"
-	// Ledgers is where steps find the folder of the ledgers.
+	// Ledgers is the path of the folder of the ledgers in a step.
 	Ledgers = "/ledgers"
-	// TakenBefore is before what a step takes, in its script.
+	// TakenBefore is the text before the value that a step gets in its script.
 	TakenBefore = "\n<taken>"
-	// TakenAfter is behind it.
+	// TakenAfter is the text after it.
 	TakenAfter = "</taken>\n"
-	// paramTaken and paramMatrix are the names of params, and the value of one that has none.
+	// paramTaken and paramMatrix are the names of params. The value of a param without one is none.
 	paramTaken, paramMatrix, noParam = "taken", "copy", ""
 )
 
-// Setting is what a run needs to know of where it is sent.
+// Setting is the information about the cluster that a run needs.
 type Setting struct {
 	// Namespace of the runs.
 	Namespace string
-	// Image with test/chaos/step.
+	// Image contains test/chaos/step.
 	Image string
 	// Folder of the ledgers in the file system of the node.
 	Folder string
 }
 
-// Name of the object that the run is sent as.
+// Name returns the name of the run's object.
 func (r *Run) Name() string { return fmt.Sprintf("chaos-%d", r.Number) }
 
-// TaskRun is the object of a run that is no pipeline.
+// TaskRun returns the object of a run that is not a pipeline.
 func (r *Run) TaskRun(s Setting) *v1.TaskRun {
 	t := &r.Tasks[0]
 	spec := r.taskSpec(t, s)
@@ -48,7 +48,7 @@ func (r *Run) TaskRun(s Setting) *v1.TaskRun {
 	return run
 }
 
-// PipelineRun is the object of a run that is a pipeline.
+// PipelineRun returns the object of a run that is a pipeline.
 func (r *Run) PipelineRun(s Setting) *v1.PipelineRun {
 	spec := &v1.PipelineSpec{}
 	for i := range r.Tasks {
@@ -70,7 +70,7 @@ func (r *Run) PipelineRun(s Setting) *v1.PipelineRun {
 	return run
 }
 
-// reference is the text that stands for a result of another task.
+// reference returns the variable for a result of another task.
 func reference(task string, r soak.Result) string {
 	if r.Type == soak.String {
 		return fmt.Sprintf("$(tasks.%s.results.%s)", task, r.Name)
@@ -89,7 +89,7 @@ func duration(d time.Duration) *metav1.Duration {
 	return &metav1.Duration{Duration: d}
 }
 
-// pipelineTask is one task of a pipeline's object.
+// pipelineTask returns one task of a pipeline's object.
 func (r *Run) pipelineTask(t *Task, s Setting) v1.PipelineTask {
 	task := v1.PipelineTask{
 		Name: t.Name, TaskSpec: &v1.EmbeddedTask{TaskSpec: r.taskSpec(t, s)}, RunAfter: t.After,
@@ -112,7 +112,7 @@ func (r *Run) pipelineTask(t *Task, s Setting) v1.PipelineTask {
 	return task
 }
 
-// taskSpec is the task as it is sent: each step gets to know which it is, and the paths of all results.
+// taskSpec returns the spec of a task. Each step gets its number and the paths of all results.
 func (r *Run) taskSpec(t *Task, s Setting) v1.TaskSpec {
 	folder := corev1.HostPathDirectory
 	spec := v1.TaskSpec{
@@ -132,7 +132,7 @@ func (r *Run) taskSpec(t *Task, s Setting) v1.TaskSpec {
 	return spec
 }
 
-// Declared are the results that the task declares.
+// Declared returns the results that the task declares.
 func (t *Task) Declared() []v1.TaskResult {
 	all := []v1.TaskResult{kube.Result(AttemptResult, v1.TypeString)}
 	if len(t.Matrix) == 0 {
@@ -152,7 +152,7 @@ func param(name string) v1.ParamSpec {
 	return v1.ParamSpec{Name: name, Type: v1.TypeString, Default: &none}
 }
 
-// step is one step as it is sent.
+// step returns the spec of one step.
 func (r *Run) step(t *Task, index int, s Setting, paths []string) v1.Step {
 	step := v1.Step{
 		Name: StepName(index), Image: s.Image, Timeout: duration(t.Steps[index].Timeout),
@@ -170,7 +170,7 @@ func (r *Run) step(t *Task, index int, s Setting, paths []string) v1.Step {
 		step.OnError = v1.OnErrorContinue
 	}
 	if t.Takes != nil && index == 0 {
-		// A script may be as large as a result; an argument may not.
+		// A script may be as large as a result, but an argument may not.
 		step.Script = "#!" + Program + TakenBefore + "$(params." + paramTaken + ")" + TakenAfter
 	} else if !t.Steps[index].Looked {
 		step.Command = []string{Program}
@@ -178,5 +178,5 @@ func (r *Run) step(t *Task, index int, s Setting, paths []string) v1.Step {
 	return step
 }
 
-// StepName is the name of a step by its index.
+// StepName returns the name of a step by its index.
 func StepName(index int) string { return fmt.Sprintf("step-%d", index) }

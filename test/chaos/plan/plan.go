@@ -1,6 +1,6 @@
-// Package plan says what the runs of a chaos run are: their tasks, what each step does and writes, what goes wrong in them,
-// and what their users do to them. All of it follows from a seed and a number, so that who sends a run, its steps and who
-// checks it need not ask each other.
+// Package plan defines the runs of a chaos run: their tasks, what each step does and writes, their faults, and their users'
+// actions. Everything follows from a seed and a number, so that the sender of a run, its steps and the check compute the same
+// plan separately.
 package plan
 
 import (
@@ -16,7 +16,7 @@ const (
 	Exits = "exit"
 	// StepLate: the step does not end, and its own timeout ends it.
 	StepLate = "step-timeout"
-	// Hangs: the step does not end. The timeout of its task or of the pipeline ends it, or its user.
+	// Hangs: the step does not end. The timeout of its task or of the pipeline ends it, or its user cancels it.
 	Hangs = "hang"
 	// TooLarge: the step writes a result that its termination message has no room for.
 	TooLarge = "too-large"
@@ -25,40 +25,40 @@ const (
 const (
 	// AnswerResult is a result of each task without a matrix, "yes" or "no", for when expressions.
 	AnswerResult = "answer"
-	// AttemptResult is a result of each task: the UID of its pod and the number of the attempt, with a slash between.
+	// AttemptResult is a result of each task: the UID of its pod and the number of the attempt, separated by a slash.
 	AttemptResult = "attempt"
 	// BigResult is the result of a task that is TooLarge.
 	BigResult = "big"
-	// BigSize is how many bytes it has.
+	// BigSize is the number of its bytes.
 	BigSize = 20000
-	// Always is how many attempts fail of a task that never succeeds.
+	// Always is the number of failed attempts of a task that never succeeds.
 	Always = 1 << 20
 )
 
-// Run is one TaskRun or PipelineRun of the stream.
+// Run is one generated TaskRun or PipelineRun.
 type Run struct {
-	// Seed and Number are those that it follows from.
+	// Seed and Number determine the run.
 	Seed   uint64
 	Number int
-	// Pipeline says whether it is a PipelineRun; else it is a TaskRun of its only task.
+	// Pipeline reports whether it is a PipelineRun. Otherwise it is a TaskRun of its only task.
 	Pipeline bool
-	// From is how its results come back: kube.SidecarLogs or kube.TerminationMessage.
+	// From is the transport of its results: kube.SidecarLogs or kube.TerminationMessage.
 	From string
-	// Tasks in an order in which each comes after those that it needs, and those of finally.
+	// Tasks are ordered: each comes after the tasks that it depends on. Those of finally are separate.
 	Tasks, Finally []Task
 	// Timeout of the whole pipeline, and TasksTimeout of its tasks; 0 for none.
 	Timeout, TasksTimeout time.Duration
-	// Cancel is what its user does to it; nil for nothing.
+	// Cancel is its user's action, or nil.
 	Cancel *Cancel
-	// Passed are results of the first task that are results of the pipeline, too.
+	// Passed are results of the first task that are also results of the pipeline.
 	Passed []soak.Result
 }
 
-// Cancel is what a user does to a run.
+// Cancel is a user's action on a run.
 type Cancel struct {
-	// After is when, from its creation.
+	// After is the time of the action, from the run's creation.
 	After time.Duration
-	// Status is what spec.status is set to.
+	// Status is the value that spec.status is set to.
 	Status string
 }
 
@@ -66,27 +66,27 @@ type Cancel struct {
 type Task struct {
 	// Name within the run; unique.
 	Name string
-	// Steps in their order.
+	// Steps in order.
 	Steps []Step
 	// Results that its steps write.
 	Results []soak.Result
 	// Answer is the value of AnswerResult.
 	Answer string
-	// Fault is what goes wrong; nil for nothing.
+	// Fault is the fault of the task, or nil.
 	Fault *Fault
-	// Retries that it has.
+	// Retries is the number of its retries.
 	Retries int
 	// Timeout of each attempt; 0 for none.
 	Timeout time.Duration
-	// Ignored says that the pipeline goes on when it fails.
+	// Ignored means that the pipeline continues if it fails.
 	Ignored bool
-	// After names tasks that have to end before it starts.
+	// After names tasks that must end before it starts.
 	After []string
-	// Takes is a result of another task that its first step gets; nil for none.
+	// Takes is a result of another task that its first step gets, or nil.
 	Takes *Reference
-	// When is the task whose answer it depends on, and what that has to be; nil for none.
+	// When is the task whose answer it depends on, and the required answer, or nil.
 	When *Condition
-	// Matrix has the values of a param for which it runs once each; none runs it once.
+	// Matrix has the values of a param for which it runs once each. Without values it runs once.
 	Matrix []string
 }
 
@@ -101,36 +101,36 @@ type Condition struct{ Task, Answer string }
 
 // Step is one step of a task.
 type Step struct {
-	// Work is how long it takes.
+	// Work is the duration of the step.
 	Work time.Duration
-	// WritesLast says that it writes its results after its work, and not before.
+	// WritesLast means that it writes its results after its work, and not before.
 	WritesLast bool
-	// Continue is the exit code with which it always ends and goes on nonetheless; 0 for none.
+	// Continue is the exit code with which it always ends and which is ignored; 0 for none.
 	Continue int
 	// Timeout of the step; 0 for none.
 	Timeout time.Duration
-	// Looked says that the step has no command: the controller has to look up that of its image, in its registry.
+	// Looked means that the step has no command: the controller must look up that of its image in the registry.
 	Looked bool
 }
 
-// Fault is what goes wrong in a task.
+// Fault is a fault of a task.
 type Fault struct {
 	// Kind is one of the constants.
 	Kind string
-	// Step in which it does, from 0.
+	// Step is the index of the step that has it.
 	Step int
 	// Exit is the step's exit code.
 	Exit int
-	// Attempts is how many of the first attempts have it.
+	// Attempts is the number of the first attempts that have it.
 	Attempts int
 }
 
-// All returns the tasks of the run, those of finally at the end.
+// All returns the tasks of the run, with those of finally at the end.
 func (r *Run) All() []Task {
 	return append(append([]Task{}, r.Tasks...), r.Finally...)
 }
 
-// Task returns the task of that name; ok is false when there is none.
+// Task returns the task of that name. ok is false if there is none.
 func (r *Run) Task(name string) (t Task, final, ok bool) {
 	for i, t := range r.All() {
 		if t.Name == name {
@@ -140,20 +140,20 @@ func (r *Run) Task(name string) (t Task, final, ok bool) {
 	return Task{}, false, false
 }
 
-// Copies is how many TaskRuns the task has when it runs.
+// Copies returns the number of TaskRuns of the task when it runs.
 func (t *Task) Copies() int { return max(1, len(t.Matrix)) }
 
-// Expectation is how an attempt has to end when nothing disturbs it.
+// Expectation is the required outcome of an attempt without a disturbance.
 type Expectation struct {
-	// Succeeds says that it does.
+	// Succeeds is true if it must succeed.
 	Succeeds bool
-	// Reason for which it fails otherwise; empty when only its user or its pipeline can end it.
+	// Reason of its failure. It is empty if only its user or its pipeline can end it.
 	Reason string
-	// Steps is how many of its steps start.
+	// Steps is the number of its steps that start.
 	Steps int
 }
 
-// Attempt returns how an attempt has to end, counted from 0.
+// Attempt returns the required outcome of an attempt, counted from 0.
 func (t *Task) Attempt(number int) Expectation {
 	if t.Fault == nil || number >= t.Fault.Attempts {
 		return Expectation{Succeeds: true, Steps: len(t.Steps)}
@@ -171,7 +171,7 @@ func (t *Task) Attempt(number int) Expectation {
 	return e
 }
 
-// Value is what a result has to be that does not differ from pod to pod; ok is false for one that does, or that the task
+// Value returns the required value of a result. ok is false for a result whose value depends on the pod, or that the task
 // does not have.
 func (t *Task) Value(name string) (value v1.Value, ok bool) {
 	if name == AnswerResult && len(t.Matrix) == 0 {
@@ -185,7 +185,7 @@ func (t *Task) Value(name string) (value v1.Value, ok bool) {
 	return v1.Value{}, false
 }
 
-// Encoded is about how many bytes of log its results take: base64, numbers and checksums.
+// Encoded returns the approximate number of log bytes for its results: base64, numbers and checksums.
 func (t *Task) Encoded() int {
 	size := 0
 	for _, r := range t.Results {
@@ -195,20 +195,21 @@ func (t *Task) Encoded() int {
 }
 
 const (
-	// startTime is how long a pod may take until its steps run on a busy machine.
+	// startTime bounds the time until a pod's steps run on a busy machine.
 	startTime = 40 * time.Second
-	// outages is how long a run may take longer because of what is broken meanwhile, and has not been mended yet.
+	// outages is the additional time of a run for faults that are not repaired yet.
 	outages = 5 * time.Minute
 )
 
-// lateness is how much longer than planned a run may take on a busy machine while a hostile tenant is there.
+// lateness is the additional time of a run on a busy machine with a hostile tenant.
 const lateness = 2 * time.Minute
 
-// InTime is how long after its creation the run has to have ended when nothing is broken. What was broken comes on top.
+// InTime returns the time after its creation by which the run must have ended if nothing is broken. The time for which
+// something was broken extends it.
 func (r *Run) InTime() time.Duration { return r.Deadline() - outages + lateness }
 
-// Deadline is how long after its creation the run has to have ended, whatever happens: what its steps do and its timeouts
-// allow, its attempts, and time for outages. What was broken and is mended comes on top.
+// Deadline returns the time after its creation by which the run must have ended in any case: the time of its steps, timeouts
+// and attempts, and time for outages. The time for which something was broken and was repaired extends it.
 func (r *Run) Deadline() time.Duration {
 	long := outages + r.Timeout + r.TasksTimeout
 	if r.Cancel != nil {

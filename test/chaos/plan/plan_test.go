@@ -16,11 +16,11 @@ import (
 const (
 	seed = 3
 	runs = 150
-	// room is how much of an object is for what a run is sent with, in bytes: the rest is for its results.
+	// room is the number of bytes of an object that its run may take before it starts. The rest is for its results.
 	room = 100000
 )
 
-// checked is the object of a run and what the API has against it.
+// checked returns the object of a run, and the errors of the API's validation.
 func checked(r *Run) (any, field.ErrorList) {
 	s := Setting{Namespace: "here", Image: "image", Folder: "/somewhere"}
 	if r.Pipeline {
@@ -48,7 +48,7 @@ func TestMake(t *testing.T) {
 			again := Make(seed, number)
 			twin, _ := checked(&again)
 			if diff := cmp.Diff(object, twin); diff != "" {
-				t.Errorf("run %d is another one the second time:\n%s", number, diff)
+				t.Errorf("run %d differs the second time:\n%s", number, diff)
 			}
 		}
 		if d := r.Deadline(); d < outages || d > 30*time.Minute {
@@ -67,7 +67,7 @@ func TestMake(t *testing.T) {
 	}
 }
 
-// note counts what a run has.
+// note counts the features of a run.
 func note(seen map[string]int, r *Run) {
 	count := func(what string, has bool) {
 		if has {
@@ -112,7 +112,7 @@ func TestOtherSeedOtherRuns(t *testing.T) {
 			return
 		}
 	}
-	t.Error("ten runs are the same with another seed")
+	t.Error("ten runs do not change with another seed")
 }
 
 func TestAttempt(t *testing.T) {
@@ -146,17 +146,17 @@ func TestAttempt(t *testing.T) {
 			want:    Expectation{Reason: v1.TaskRunReasonFailed, Steps: 1},
 		},
 		"Late": {
-			reason: "A task that is late has a reason of its own.",
+			reason: "A task that is late has its own reason.",
 			task:   Task{Steps: steps, Timeout: time.Second, Fault: &Fault{Kind: Hangs, Attempts: Always}},
 			want:   Expectation{Reason: v1.TaskRunReasonTimedOut, Steps: 1},
 		},
 		"Hangs": {
-			reason: "Without a timeout somebody else has to end it.",
+			reason: "Without a timeout, its user or its pipeline must end it.",
 			task:   Task{Steps: steps, Fault: &Fault{Kind: Hangs, Attempts: Always}},
 			want:   Expectation{Steps: 1},
 		},
 		"TooLarge": {
-			reason: "All steps end well, and one result is missing.",
+			reason: "All steps succeed, and one result is missing.",
 			task:   Task{Steps: steps, Fault: &Fault{Kind: TooLarge, Attempts: Always}},
 			want:   Expectation{Reason: v1.TaskRunReasonResultTooLarge, Steps: 3},
 		},

@@ -20,22 +20,22 @@ import (
 const (
 	// runs is the folder in which entrypoints record the ends of steps.
 	runs = "/tekton/run"
-	// outside is the file that a link leads to.
+	// outside is the target of a link that a step creates.
 	outside = "/etc/passwd"
 )
 
-// deeds is what a step of the hostile tenant has to do.
+// deeds are the actions of a step of the hostile tenant.
 type deeds struct {
 	all   []attack.Deed
 	paths map[string]string
-	// runs is the folder of the steps' ends, and out where the step prints.
+	// runs is the folder of the steps' ends, and out the output of the step.
 	runs string
 	out  io.Writer
 }
 
-// bind lets -deed add to what is to be done.
+// bind defines the flag -deed, which adds an action.
 func (d *deeds) bind(flags *flag.FlagSet) {
-	flags.Func("deed", "what to do, as DO:NUMBER:NAME; may be given several times, which are done in their order", func(text string) error {
+	flags.Func("deed", "action, as DO:NUMBER:NAME; repeatable, the actions run in order", func(text string) error {
 		parts := strings.SplitN(text, ":", 3)
 		if len(parts) != 3 {
 			return errors.New("want DO:NUMBER:NAME")
@@ -46,7 +46,7 @@ func (d *deeds) bind(flags *flag.FlagSet) {
 	})
 }
 
-// do does all of it, and returns the exit code.
+// do runs all actions, and returns the exit code.
 func (d *deeds) do() (code int, err error) {
 	for _, deed := range d.all {
 		if deed.Do == attack.DoExit {
@@ -76,11 +76,11 @@ func (d *deeds) one(deed attack.Deed) error {
 	case attack.DoLink:
 		return os.Symlink(outside, path)
 	default:
-		return errors.New("there is no such thing to do")
+		return errors.New("unknown action")
 	}
 }
 
-// forge writes what the entrypoint of that step writes when the step has ended well.
+// forge writes the files that the entrypoint of that step writes when the step has succeeded.
 func (d *deeds) forge(step int) error {
 	folder := filepath.Join(d.runs, strconv.Itoa(step))
 	status := fmt.Sprintf(`{"name":"step-%s","exitCode":0,"reason":"Completed","startedAt":"2026-01-01T00:00:00Z"}`, plan.StepName(step))
@@ -90,7 +90,7 @@ func (d *deeds) forge(step int) error {
 	return os.WriteFile(filepath.Join(folder, "out"), nil, 0o644)
 }
 
-// print prints about so many bytes of lines, some of which look like those of a results stream.
+// print prints about n bytes of lines, some of which look like those of a results stream.
 func (d *deeds) print(n int) error {
 	out := bufio.NewWriter(d.out)
 	for i := 0; n > 0; i++ {

@@ -11,7 +11,7 @@ import (
 	"github.com/sluice-ci/sluice/test/chaos/attack"
 )
 
-// hostileStep is a step of the hostile tenant in folders of the test.
+// hostileStep returns a step of the hostile tenant that uses folders of the test.
 func hostileStep(t *testing.T, all ...attack.Deed) (*deeds, *bytes.Buffer) {
 	t.Helper()
 	folder := t.TempDir()
@@ -23,7 +23,7 @@ func hostileStep(t *testing.T, all ...attack.Deed) (*deeds, *bytes.Buffer) {
 	flags := flag.NewFlagSet("step", flag.ContinueOnError)
 	d.bind(flags)
 	var args []string
-	for _, deed := range all { // on the way that they take to a pod
+	for _, deed := range all { // in the form in which they reach a pod
 		args = append(args, "-deed="+deed.String())
 	}
 	if err := flags.Parse(args); err != nil {
@@ -32,14 +32,14 @@ func hostileStep(t *testing.T, all ...attack.Deed) (*deeds, *bytes.Buffer) {
 	return d, out
 }
 
-// TestDeeds shows that a hostile step does what it has to.
+// TestDeeds: a hostile step runs its actions.
 func TestDeeds(t *testing.T) {
 	d, out := hostileStep(t,
 		attack.Deed{Do: attack.DoForge, N: 1}, attack.Deed{Do: attack.DoWait, N: 1}, attack.Deed{Do: attack.DoWrite, N: 12, Name: "r"},
 		attack.Deed{Do: attack.DoPrint, N: 1000}, attack.Deed{Do: attack.DoExit, N: 4}, attack.Deed{Do: "nothing"})
 	code, err := d.do()
 	if err != nil || code != 4 {
-		t.Fatalf("it ends with %d, %v, and has to end with 4", code, err)
+		t.Fatalf("the exit code is %d, %v, want 4", code, err)
 	}
 	if _, err := os.Stat(filepath.Join(d.runs, "1", "out")); err != nil {
 		t.Errorf("the end is not forged: %v", err)
@@ -48,11 +48,11 @@ func TestDeeds(t *testing.T) {
 		t.Errorf("the result is %q, %v", text, err)
 	}
 	if n := out.Len(); n < 1000 || n > 1200 {
-		t.Errorf("it prints %d bytes, not about 1000", n)
+		t.Errorf("it prints %d bytes, want about 1000", n)
 	}
 }
 
-// TestDeedsLeave shows what lies where a result is expected.
+// TestDeedsLeave: the files that a step leaves at the path of a result.
 func TestDeedsLeave(t *testing.T) {
 	for do, want := range map[string]fs.FileMode{attack.DoPipe: fs.ModeNamedPipe, attack.DoLink: fs.ModeSymlink} {
 		t.Run(do, func(t *testing.T) {
@@ -67,7 +67,7 @@ func TestDeedsLeave(t *testing.T) {
 	}
 }
 
-// TestDeedsRefused shows that a step does nothing that it does not know.
+// TestDeedsRefused: a step refuses an unknown action.
 func TestDeedsRefused(t *testing.T) {
 	for name, text := range map[string]string{"Parts": "wait:1", "Number": "wait:x:", "Deed": "nothing:1:"} {
 		t.Run(name, func(t *testing.T) {

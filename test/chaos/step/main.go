@@ -1,11 +1,11 @@
-// Step is what the steps of a chaos run run: it does what test/chaos/plan says for that step of that attempt, and writes
-// down in test/chaos/ledger what it did.
+// Step is the program of the steps of a chaos run. It does what test/chaos/plan says for its step and attempt, and records in
+// test/chaos/ledger what it did.
 //
 // usage: step [SCRIPT] -seed SEED -run NUMBER -task NAME -step STEP -attempt NUMBER [-copy VALUE] NAME=PATH…
 //
-// The script is a file with what the step takes, between two marks. POD_UID is the UID of its pod.
+// SCRIPT is a file that contains the value for the step, between two marks. POD_UID is the UID of its pod.
 //
-//	step -deed DO:NUMBER:NAME… NAME=PATH…    does what a step of the hostile tenant does (package attack)
+//	step -deed DO:NUMBER:NAME… NAME=PATH…    runs the actions of a step of the hostile tenant (package attack)
 package main
 
 import (
@@ -24,7 +24,7 @@ func main() {
 	os.Exit(code)
 }
 
-// run parses the arguments and does what they ask for.
+// run parses the arguments and runs the step.
 func run(args []string) (code int, err error) {
 	o := order{pod: os.Getenv("POD_UID"), paths: map[string]string{}}
 	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
@@ -36,10 +36,10 @@ func run(args []string) (code int, err error) {
 	flags.StringVar(&o.task, "task", "", "name of the task")
 	flags.IntVar(&o.step, "step", 0, "number of the step, from 0")
 	flags.IntVar(&o.attempt, "attempt", 0, "number of the attempt, from 0")
-	flags.StringVar(&o.copied, "copy", "", "the value of the matrix")
+	flags.StringVar(&o.copied, "copy", "", "value of the matrix")
 	d := deeds{paths: o.paths, runs: runs, out: os.Stdout}
 	d.bind(flags)
-	flags.String("namespace", "", "namespace of the run, by which its processes are found")
+	flags.String("namespace", "", "namespace of the run, which identifies its processes")
 	if err := flags.Parse(args); err != nil {
 		return 0, err
 	}

@@ -14,13 +14,13 @@ import (
 )
 
 const (
-	// wrong is the exit code of a step that cannot do what it has to.
+	// wrong is the exit code of a step that cannot do its work.
 	wrong = 126
-	// forever is how long a step hangs: longer than any run may take.
+	// forever is how long a step hangs: longer than the maximum duration of a run.
 	forever = time.Hour
 )
 
-// order is what one step has to do.
+// order is the work of one step.
 type order struct {
 	seed    uint64
 	run     int
@@ -37,7 +37,7 @@ type order struct {
 	pen     *ledger.Pen
 }
 
-// do does it, and returns the exit code.
+// do does the work, and returns the exit code.
 func (o *order) do() (code int, err error) {
 	if o.folder == "" {
 		o.folder = plan.Ledgers
@@ -64,7 +64,7 @@ func (o *order) do() (code int, err error) {
 	return code, o.pen.Write(ledger.Entry{Event: ledger.Ended, Exit: code})
 }
 
-// fault returns what goes wrong in this step of this attempt; nil for nothing.
+// fault returns the fault of this step in this attempt, or nil.
 func (o *order) fault() *plan.Fault {
 	if f := o.planned.Fault; f != nil && f.Step == o.step && o.attempt < f.Attempts {
 		return f
@@ -72,7 +72,7 @@ func (o *order) fault() *plan.Fault {
 	return nil
 }
 
-// exit is the exit code that the plan says.
+// exit returns the planned exit code.
 func (o *order) exit() int {
 	if f := o.fault(); f != nil && f.Kind == plan.Exits {
 		return f.Exit
@@ -80,7 +80,8 @@ func (o *order) exit() int {
 	return o.planned.Steps[o.step].Continue
 }
 
-// work writes the step's results and takes its time, in either order. A step that writes last and fails writes none.
+// work writes the step's results and waits for its duration, in either order. A step that writes last and fails writes no
+// results.
 func (o *order) work() error {
 	s, f := o.planned.Steps[o.step], o.fault()
 	if !s.WritesLast {
@@ -98,7 +99,7 @@ func (o *order) work() error {
 	return nil
 }
 
-// pause lets time pass, as the work of a step does.
+// pause waits, like the work of a real step.
 func pause(d time.Duration) { <-time.After(d) }
 
 // write writes the results of the step.
@@ -132,7 +133,7 @@ func (o *order) text(name, value string) error {
 	return o.result(name, v1.StringValue(value), []byte(value))
 }
 
-// result writes one result, between two lines of the ledger.
+// result writes one result, with a record in the ledger before and after it.
 func (o *order) result(name string, value v1.Value, file []byte) error {
 	path, ok := o.paths[name]
 	if !ok {
@@ -151,7 +152,7 @@ func (o *order) result(name string, value v1.Value, file []byte) error {
 	return o.pen.Write(ledger.Of(ledger.Wrote, name, seen))
 }
 
-// readBack reads the value of a result's file, so that the ledger has what is there and not what was meant to be.
+// readBack reads the value from a result's file, so that the ledger records the actual content.
 func readBack(path string, kind v1.ValueType) (v1.Value, error) {
 	text, err := os.ReadFile(path)
 	if err != nil || kind == v1.TypeString {
@@ -161,19 +162,19 @@ func readBack(path string, kind v1.ValueType) (v1.Value, error) {
 	return value, json.Unmarshal(text, &value)
 }
 
-// take notes what the step was handed.
+// take records the value that the step got.
 func (o *order) take() error {
 	if o.script == "" {
 		return nil
 	}
 	text, err := os.ReadFile(o.script)
 	if err != nil {
-		return fmt.Errorf("cannot read what is handed to the step: %w", err)
+		return fmt.Errorf("cannot read the value for the step: %w", err)
 	}
 	_, rest, begun := strings.Cut(string(text), plan.TakenBefore)
 	value, ended := strings.CutSuffix(strings.TrimSuffix(rest, "\n"), strings.TrimSuffix(plan.TakenAfter, "\n"))
 	if !begun || !ended {
-		return fmt.Errorf("cannot find what is handed to the step in its script, which has %d bytes", len(text))
+		return fmt.Errorf("cannot find the value for the step in its script of %d bytes", len(text))
 	}
 	name := ""
 	if o.planned.Takes != nil {

@@ -12,7 +12,7 @@ import (
 
 const seed = 5
 
-// find returns the first run of one task of which the test says yes.
+// find returns the first run of one task for which the function returns true.
 func find(t *testing.T, wanted func(plan.Task) bool) (number int, task plan.Task) {
 	t.Helper()
 	for number := range 200 {
@@ -21,11 +21,11 @@ func find(t *testing.T, wanted func(plan.Task) bool) (number int, task plan.Task
 			return number, task
 		}
 	}
-	t.Fatal("no run is like that")
+	t.Fatal("no run matches")
 	return 0, plan.Task{}
 }
 
-// begin is the order for a step of a task, in folders of the test.
+// begin returns the order of a step of a task, with folders of the test.
 func begin(t *testing.T, number int, task plan.Task, step int) *order {
 	t.Helper()
 	folder := t.TempDir()
@@ -43,7 +43,7 @@ func TestStepWrites(t *testing.T) {
 	o := begin(t, number, task, 0)
 	code, err := o.do()
 	if err != nil || code != task.Steps[0].Continue {
-		t.Fatalf("the step ends with %d, %v", code, err)
+		t.Fatalf("the exit code of the step is %d, %v", code, err)
 	}
 	pod, err := ledger.Read(o.folder, "uid")
 	if err != nil {
@@ -71,7 +71,7 @@ func TestStepFails(t *testing.T) {
 		o := begin(t, number, task, task.Fault.Step)
 		o.attempt = attempt
 		if code, err := o.do(); err != nil || code != want {
-			t.Errorf("attempt %d ends with %d, %v, and has to end with %d", attempt, code, err, want)
+			t.Errorf("the exit code of attempt %d is %d, %v, want %d", attempt, code, err, want)
 		}
 	}
 }
