@@ -29,10 +29,10 @@ const (
 // Kind has the functions of the webhooks for objects of one kind, encoded as JSON. They return the error of the context when
 // the context ends.
 type Kind struct {
-	// defaulted returns the changes that the defaults make. old is nil unless the request is an update.
+	// defaulted returns the changes that the defaults make, or the unknown fields of the object. old is nil unless the request is an update.
 	defaulted func(ctx context.Context, raw, old []byte) (*defaulted, error)
-	// validated returns the rules that an object breaks. old is nil unless the request is an update.
-	validated func(ctx context.Context, raw, old []byte) (field.ErrorList, error)
+	// validated returns the rules that an object breaks, and warnings. old is nil unless the request is an update.
+	validated func(ctx context.Context, raw, old []byte) (validation.Findings, error)
 }
 
 // Of returns the Kind of the objects of type T with these rules. limits returns the current limits.
@@ -42,7 +42,8 @@ func Of[T any](rules validation.Rules[T], limits func() validation.Limits) Kind 
 
 // OfRun is Of for a kind of run. complete adds to the defaults what the settings say.
 func OfRun[T any](rules validation.Rules[T], limits func() validation.Limits, complete Completion[T]) Kind {
-	k := kindOf[T]{rules: rules, limits: limits, complete: complete, weight: weightOf(reflect.TypeFor[T](), map[reflect.Type]*weight{})}
+	all := weightOf(reflect.TypeFor[T](), map[reflect.Type]*weight{})
+	k := kindOf[T]{rules: rules, limits: limits, complete: complete, weight: all, fields: specOnly(all)}
 	return Kind{defaulted: k.defaulted, validated: k.validated}
 }
 
@@ -51,6 +52,7 @@ type kindOf[T any] struct {
 	limits   func() validation.Limits
 	complete Completion[T]
 	weight   *weight
+	fields   *weight // those that are refused if they are unknown
 }
 
 // weighed decodes an object that is not stored yet. It fails if the object would take too much memory. old is the object that it replaces.
@@ -73,8 +75,9 @@ func (k kindOf[T]) decode(ctx context.Context, raw []byte) (*T, error) {
 	return object, json.Unmarshal(raw, object)
 }
 
-func (k kindOf[T]) check(object *T) func(r *validation.Report) {
+func (k kindOf[T]) check(object *T, raw []byte) func(r *validation.Report) {
 	return func(r *validation.Report) {
+		reportUnknown(r, raw, k.fields)
 		k.rules.Report(r, object)
 		if k.rules.ReportLimits != nil {
 			k.rules.ReportLimits(r, object, k.limits())
@@ -82,33 +85,33 @@ func (k kindOf[T]) check(object *T) func(r *validation.Report) {
 	}
 }
 
-func (k kindOf[T]) validated(ctx context.Context, raw, old []byte) (field.ErrorList, error) {
+func (k kindOf[T]) validated(ctx context.Context, raw, old []byte) (validation.Findings, error) {
 	object, err := k.weighed(ctx, raw, old)
 	if err != nil {
-		return nil, err
+		return validation.Findings{}, err
 	}
 	k.rules.Default(object) // the rules need the defaults, even if the defaulting webhook was unavailable
 	report := validation.NewReport(ctx, nil)
-	check := k.check(object)
+	check := k.check(object, raw)
 	check(report)
 	if old == nil {
-		return report.Errors(), ctx.Err()
+		return report.Findings(), ctx.Err()
 	}
 	before, err := k.decode(ctx, old)
 	if err != nil {
-		return nil, err
+		return validation.Findings{}, err
 	}
 	k.rules.Default(before)
 	if len(report.Errors()) > 0 {
 		// Leave out errors of the stored object, so that an object from a version with fewer rules can still be changed, for
 		// example to cancel its run.
-		report = validation.NewReport(ctx, validation.Known(ctx, k.check(before)))
+		report = validation.NewReport(ctx, validation.Known(ctx, k.check(before, old)))
 		check(report)
 	}
 	if k.rules.Update != nil {
 		report.Add(k.rules.Update(object, before)...)
 	}
-	return report.Errors(), ctx.Err()
+	return report.Findings(), ctx.Err()
 }
 
 // Kinds are the kinds with webhooks.
@@ -133,17 +136,15 @@ func (k Kinds) kind(request admission.Request) (Kind, error) {
 	return kind, nil
 }
 
-// fillIn responds with the changes of the defaults.
+// fillIn responds with the names of fields that are written in another case, and with the changes of the defaults. It refuses
+// unknown fields here, because the rules of the schema, which is checked next, would only report what the misspelled field leaves
+// out.
 func (k Kinds) fillIn(ctx context.Context, request admission.Request) admission.Response {
 	kind, err := k.kind(request)
 	if err != nil {
 		return admission.Errored(http.StatusBadRequest, err)
 	}
-	var old []byte
-	if request.Operation == admissionv1.Update {
-		old = request.OldObject.Raw
-	}
-	changed, err := kind.defaulted(ctx, request.Object.Raw, old)
+	changed, err := kind.defaulted(ctx, request.Object.Raw, oldOf(request))
 	switch {
 	case ctx.Err() != nil:
 		return stopped(ctx, request)
@@ -151,6 +152,8 @@ func (k Kinds) fillIn(ctx context.Context, request admission.Request) admission.
 		// The object does not decode. Allow it here, because the schema, which is checked next, names the exact field. The
 		// validating webhook rejects what it cannot decode.
 		return admission.Allowed("")
+	case len(changed.unknown) > 0:
+		return refused(request, changed.unknown)
 	}
 	operations, err := changed.operations()
 	switch {
@@ -159,29 +162,33 @@ func (k Kinds) fillIn(ctx context.Context, request admission.Request) admission.
 	case len(operations) == 0:
 		return admission.Allowed("")
 	}
-	return admission.Patched("", operations...)
+	return admission.Patched("", operations...).WithWarnings(changed.respelled.warnings...)
 }
 
-// judge rejects an object that breaks a rule, and reports the rules.
+// oldOf returns the object that a request changes, or nil.
+func oldOf(request admission.Request) []byte {
+	if request.Operation == admissionv1.Update {
+		return request.OldObject.Raw
+	}
+	return nil
+}
+
+// judge rejects an object that breaks a rule, and reports the rules. For an object that it admits it returns the warnings.
 func (k Kinds) judge(ctx context.Context, request admission.Request) admission.Response {
 	kind, err := k.kind(request)
 	if err != nil {
 		return admission.Errored(http.StatusBadRequest, err)
 	}
-	var old []byte
-	if request.Operation == admissionv1.Update {
-		old = request.OldObject.Raw
-	}
-	errs, err := kind.validated(ctx, request.Object.Raw, old)
+	found, err := kind.validated(ctx, request.Object.Raw, oldOf(request))
 	switch {
 	case ctx.Err() != nil:
 		return stopped(ctx, request)
 	case err != nil:
 		return admission.Errored(http.StatusBadRequest, fmt.Errorf("cannot validate %s: %w", request.Kind.Kind, err))
-	case len(errs) == 0:
-		return admission.Allowed("")
+	case len(found.Errors) == 0:
+		return admission.Allowed("").WithWarnings(clientWarnings(found.Warnings)...)
 	default:
-		return refused(request, errs)
+		return refused(request, found.Errors)
 	}
 }
 

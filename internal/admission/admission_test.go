@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	admissionv1 "k8s.io/api/admission/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -24,6 +25,9 @@ import (
 type lamp struct {
 	Colour string `json:"colour,omitempty"`
 	Watts  int    `json:"watts"`
+	On     bool   `json:"on,omitempty"`
+	// Flickers is how many warnings the lamp causes.
+	Flickers int `json:"flickers,omitempty"`
 }
 
 func defaultLamp(l *lamp) {
@@ -46,8 +50,16 @@ func validateLamp(l *lamp) field.ErrorList {
 func lampRules() validation.Rules[lamp] {
 	return validation.Rules[lamp]{
 		Default: defaultLamp,
-		Report:  func(r *validation.Report, l *lamp) { r.Add(validateLamp(l)...) },
-		Update:  updateLamp,
+		Report: func(r *validation.Report, l *lamp) {
+			r.Add(validateLamp(l)...)
+			for range l.Flickers {
+				r.Warn("flickers", "", "the lamp flickers "+strings.Repeat("ä", 200))
+			}
+			if l.Flickers == 1 {
+				r.Warn("flickers", "1", "buy another lamp")
+			}
+		},
+		Update: updateLamp,
 	}
 }
 
@@ -207,6 +219,28 @@ func TestValidation(t *testing.T) {
 				t.Errorf("%s: want %d with %q, got %+v", tc.reason, tc.code, tc.message, got.Result)
 			}
 		})
+	}
+}
+
+// TestWarnings: an object that is admitted has its warnings in the response, within the bounds of the API server. A refusal has none.
+func TestWarnings(t *testing.T) {
+	got := answer(t, admission.ValidatingPath, request("Lamp", `{"watts":5,"flickers":1}`, ""))
+	if !got.Allowed || len(got.Warnings) != 2 || got.Warnings[1] != `flickers: "1": buy another lamp` {
+		t.Errorf("want two warnings, got %t, %q", got.Allowed, got.Warnings)
+	}
+	if n := len(got.Warnings[0]); n > 256 || !utf8.ValidString(got.Warnings[0]) || !strings.HasSuffix(got.Warnings[0], "ä...") {
+		t.Errorf("want a long warning cut at a character, got %d bytes: %q", n, got.Warnings[0])
+	}
+	got = answer(t, admission.ValidatingPath, request("Lamp", `{"watts":5,"flickers":1000}`, ""))
+	all := 0
+	for _, warning := range got.Warnings {
+		all += len(warning)
+	}
+	if last := len(got.Warnings) - 1; all > 4096 || last < 10 || !strings.Contains(got.Warnings[last], "more warnings have no room here") {
+		t.Errorf("want at most 4096 bytes and a count, got %d in %q", all, got.Warnings)
+	}
+	if got := answer(t, admission.ValidatingPath, request("Lamp", `{"watts":500,"flickers":1}`, "")); len(got.Warnings) != 0 || got.Allowed {
+		t.Errorf("want only the error, got %q", got.Warnings)
 	}
 }
 

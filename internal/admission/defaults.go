@@ -7,6 +7,7 @@ import (
 
 	jsonpatch "gomodules.xyz/jsonpatch/v2"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/sluice-ci/sluice/internal/annotations"
 )
@@ -26,6 +27,10 @@ type defaulted struct {
 	before, after []byte
 	// removed are the keys of annotations that the object must not have. before does not have them any more.
 	removed []string
+	// respelled are the changes of names that come first.
+	respelled respelling
+	// unknown are the unknown fields. The rest is empty if there are any.
+	unknown field.ErrorList
 }
 
 func (k kindOf[T]) defaulted(ctx context.Context, raw, old []byte) (*defaulted, error) {
@@ -33,7 +38,10 @@ func (k kindOf[T]) defaulted(ctx context.Context, raw, old []byte) (*defaulted, 
 	if err != nil {
 		return nil, err
 	}
-	d := &defaulted{}
+	if unknown := k.unknown(ctx, raw, old); len(unknown) > 0 {
+		return &defaulted{unknown: unknown}, nil
+	}
+	d := &defaulted{respelled: respell(raw, k.fields)}
 	if k.complete.Meta != nil && old == nil {
 		d.removed = annotations.RemoveReserved(k.complete.Meta(object).Annotations)
 	}
@@ -66,7 +74,7 @@ func (k kindOf[T]) completed(ctx context.Context, object *T, old []byte) error {
 
 // operations returns the JSON patch that makes the changes.
 func (d *defaulted) operations() ([]jsonpatch.Operation, error) {
-	operations := make([]jsonpatch.Operation, 0, len(d.removed))
+	operations := d.respelled.operations
 	for _, key := range d.removed {
 		operations = append(operations, jsonpatch.NewOperation("remove", "/metadata/annotations/"+escaped(key), nil))
 	}

@@ -8,19 +8,20 @@ import (
 	"testing"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/apimachinery/pkg/util/validation/field"
 	"sigs.k8s.io/controller-runtime/pkg/webhook"
+
+	"github.com/sluice-ci/sluice/internal/validation"
 )
 
 // TestPanicRefuses: an object that makes a webhook panic is rejected, and the next request gets a response.
 func TestPanicRefuses(t *testing.T) {
 	kinds := Kinds{schema.GroupKind{Group: "tekton.dev", Kind: "Task"}: {
 		defaulted: func(context.Context, []byte, []byte) (*defaulted, error) { panic("defaults") },
-		validated: func(_ context.Context, raw, _ []byte) (field.ErrorList, error) {
+		validated: func(_ context.Context, raw, _ []byte) (validation.Findings, error) {
 			if strings.Contains(string(raw), "odd") {
 				panic("rules")
 			}
-			return nil, nil
+			return validation.Findings{}, nil
 		},
 	}}
 	server := webhook.NewServer(webhook.Options{Port: 0, CertDir: t.TempDir()})

@@ -6,7 +6,8 @@ import (
 	"math"
 	"reflect"
 	"strings"
-	"unicode"
+
+	"github.com/sluice-ci/sluice/internal/spelling"
 )
 
 // maxDecoded is the maximum memory of a decoded object without its texts, in bytes. Three bytes of JSON, "{},", can become a
@@ -21,11 +22,17 @@ const (
 
 // weight is the memory for decoding into a type.
 type weight struct {
-	size    int                // of the type itself
-	pointer bool               // of a pointer: size is allocated once more if there is a value
-	fields  map[string]*weight // of a struct, by the names of JSON, folded as the decoder does
-	each    *weight            // of a list or a map: its elements
-	entry   int                // of a map: the additional memory of each entry
+	size    int                    // of the type itself
+	pointer bool                   // of a pointer: size is allocated once more if there is a value
+	fields  map[string]structField // of a struct, by the names of JSON as they are, and folded
+	each    *weight                // of a list or a map: its elements
+	entry   int                    // of a map: the additional memory of each entry
+}
+
+// structField is a field of a struct.
+type structField struct {
+	name string // in JSON
+	of   *weight
 }
 
 // weightOf returns the weight of a type. Types with their own decoder are treated as values.
@@ -47,7 +54,7 @@ func weightOf(t reflect.Type, known map[reflect.Type]*weight) *weight {
 	case reflect.Map:
 		w.each, w.entry = weightOf(t.Elem(), known), mapEntry
 	case reflect.Struct:
-		w.fields = map[string]*weight{}
+		w.fields = map[string]structField{}
 		w.addFields(t, known)
 	default:
 	}
@@ -62,24 +69,16 @@ func (w *weight) addFields(t reflect.Type, known map[reflect.Type]*weight) {
 		case name == "" && f.Anonymous && f.Type.Kind() == reflect.Struct:
 			w.addFields(f.Type, known)
 		case name == "":
-			w.fields[folded(f.Name)] = weightOf(f.Type, known)
+			w.addField(f.Name, weightOf(f.Type, known))
 		default:
-			w.fields[folded(name)] = weightOf(f.Type, known)
+			w.addField(name, weightOf(f.Type, known))
 		}
 	}
 }
 
-// folded returns the same text for names that a decoder treats as equal: it ignores the case of letters.
-func folded(name string) string {
-	return strings.Map(func(r rune) rune {
-		for {
-			next := unicode.SimpleFold(r)
-			if next <= r {
-				return next
-			}
-			r = next
-		}
-	}, name)
+func (w *weight) addField(name string, of *weight) {
+	w.fields[name] = structField{name, of}
+	w.fields[spelling.Fold(name)] = structField{name, of}
 }
 
 // growth is how much heavier an update may make a stored object above maxDecoded, in bytes. An update needs room for its entry
@@ -152,7 +151,7 @@ func (s *scale) object(i int, w *weight) int {
 		name, at := key(b, i)
 		of := w.each
 		if w.fields != nil {
-			of = w.field(name)
+			of = w.field(name).of
 		} else {
 			s.taken += w.entry + of.size
 		}
@@ -162,15 +161,16 @@ func (s *scale) object(i int, w *weight) int {
 
 var unknownField = &weight{} //nolint:gochecknoglobals // It is a sentinel: only its address counts, and nothing changes it.
 
-// field returns the weight of a member. The decoder skips members that the type does not have.
-func (w *weight) field(name []byte) *weight {
-	if of, ok := w.fields[string(name)]; ok {
-		return of
+// field returns a member of a struct, as the decoder finds it: by its name, or else without regard to the case of letters. The
+// weight is unknownField for a member that the type does not have; the decoder skips it.
+func (w *weight) field(name []byte) structField {
+	if m, ok := w.fields[string(name)]; ok {
+		return m
 	}
-	if of, ok := w.fields[folded(string(name))]; ok {
-		return of
+	if m, ok := w.fields[spelling.Fold(string(name))]; ok {
+		return m
 	}
-	return unknownField
+	return structField{of: unknownField}
 }
 
 func (s *scale) array(i int, of *weight) int {

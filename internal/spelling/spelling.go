@@ -1,6 +1,11 @@
 // Package spelling finds the name that a user probably meant.
 package spelling
 
+import (
+	"strings"
+	"unicode"
+)
+
 // Nearest returns the name with the smallest Distance from a misspelled one. It returns an empty string if each name is more
 // than two bytes, and more than a quarter of the misspelled name, away.
 func Nearest(misspelled string, names []string) string {
@@ -33,4 +38,17 @@ func Distance(a, b string) int {
 		}
 	}
 	return row[len(b)]
+}
+
+// Fold returns the same text for names that a JSON decoder treats as equal: it ignores the case of letters.
+func Fold(name string) string {
+	return strings.Map(func(r rune) rune {
+		for {
+			next := unicode.SimpleFold(r)
+			if next <= r {
+				return next
+			}
+			r = next
+		}
+	}, name)
 }

@@ -162,3 +162,47 @@ func TestDropCostlyRules(t *testing.T) {
 		}
 	}
 }
+
+func TestKeepUnknown(t *testing.T) {
+	const preserve = "x-kubernetes-preserve-unknown-fields"
+	object := func(kept bool, properties map[string]any) map[string]any {
+		schema := map[string]any{"properties": properties}
+		if kept {
+			schema[preserve] = true
+		}
+		return schema
+	}
+	tree := func(kept bool) map[string]any {
+		return object(kept, map[string]any{
+			"steps":  map[string]any{"items": object(kept, map[string]any{"image": map[string]any{"type": "string"}})},
+			"labels": map[string]any{"additionalProperties": map[string]any{"type": "string"}},
+		})
+	}
+	crd := crdOf("Task", tree(false), tree(false))
+	keepUnknown(crd)
+	want := crdOf("Task", tree(true), tree(false))
+	schema := at(versionsOf(want)[0], "schema", "openAPIV3Schema")
+	schema[preserve] = true
+	if !reflect.DeepEqual(crd, want) {
+		t.Errorf("want unknown fields kept in the root and the spec, and not in the status:\ngot  %v\nwant %v", crd, want)
+	}
+}
+
+func TestServeEarlier(t *testing.T) {
+	crdWith := func(kind string, versions ...any) map[string]any {
+		return map[string]any{"spec": map[string]any{"names": map[string]any{"kind": kind}, "versions": versions}}
+	}
+	version := func(name string, stored bool) map[string]any {
+		return map[string]any{"name": name, "served": true, "storage": stored, "schema": map[string]any{"type": "object"}}
+	}
+	for kind, want := range map[string]map[string]any{
+		"StepAction": crdWith("StepAction", version("v1alpha1", false), version("v1beta1", true)),
+		"Task":       crdWith("Task", version("v1beta1", true)),
+	} {
+		crd := crdWith(kind, version("v1beta1", true))
+		serveEarlier(crd)
+		if !reflect.DeepEqual(crd, want) {
+			t.Errorf("%s: got %v, want %v", kind, crd, want)
+		}
+	}
+}

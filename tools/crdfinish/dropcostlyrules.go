@@ -8,9 +8,7 @@ func dropCostlyRules(crd map[string]any) {
 	if kind != "Pipeline" && kind != "PipelineRun" {
 		return
 	}
-	spec, _ := crd["spec"].(map[string]any)
-	versions, _ := spec["versions"].([]any)
-	for _, version := range versions {
+	for _, version := range versionsOf(crd) {
 		schemas(at(version, "schema", "openAPIV3Schema"), func(schema map[string]any) {
 			if mount := at(schema, "properties", "volumeMounts", "items"); mount != nil {
 				delete(mount, "x-kubernetes-validations")

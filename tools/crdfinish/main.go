@@ -1,5 +1,6 @@
 // Crdfinish changes the CRDs of controller-gen. It narrows schemas that admit values which do not decode, joins the lines of
-// descriptions, and removes the rules from copies of specs in a status.
+// descriptions, removes the rules from copies of specs in a status, keeps unknown fields for the webhooks, and adds earlier
+// versions.
 //
 //	crdfinish FILE…
 //
@@ -35,6 +36,8 @@ func rewrite(file string) error {
 	each(crd, joinParagraphs)
 	relaxStatus(crd)
 	dropCostlyRules(crd)
+	keepUnknown(crd)
+	serveEarlier(crd)
 	out, err := yaml.Marshal(crd)
 	if err != nil {
 		return fmt.Errorf("cannot encode CRD %q: %w", file, err)

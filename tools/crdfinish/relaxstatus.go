@@ -5,9 +5,7 @@ package main
 // removes everything that is not needed to decode a value (types, formats, bounds of numbers and patterns stay), and the
 // descriptions, which would double the size of the CRD.
 func relaxStatus(crd map[string]any) {
-	spec, _ := crd["spec"].(map[string]any)
-	versions, _ := spec["versions"].([]any)
-	for _, version := range versions {
+	for _, version := range versionsOf(crd) {
 		status := at(version, "schema", "openAPIV3Schema", "properties", "status")
 		schemas(status, func(schema map[string]any) { delete(schema, "x-kubernetes-validations") })
 		for _, name := range []string{"taskSpec", "pipelineSpec"} {

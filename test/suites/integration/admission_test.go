@@ -46,6 +46,9 @@ func TestAdmission(t *testing.T) {
 			t.Errorf("the type of a param follows from its default, got %q", got)
 		}
 	})
+	t.Run("unknown fields are refused by name, whoever sends them", func(t *testing.T) { refuseUnknown(t, namespace) })
+	t.Run("fields in another case get their names", func(t *testing.T) { respell(t, namespace) })
+	t.Run("a StepAction is served in two versions", func(t *testing.T) { serveAlpha(t, namespace) })
 	t.Run("labels can change while the webhook refuses the spec", func(t *testing.T) {
 		// Stored while nobody looked, in a namespace that was let out.
 		out := newNamespace(t)
