@@ -21,9 +21,17 @@ const AnnotationStoppedAt = "sluice.dev/stopped-at"
 // In a TaskRun without the annotation all text is its user's. The values are the FinalParts.
 const AnnotationFinal = "sluice.dev/final"
 
+// AnnotationUnread on a TaskRun with AnnotationFinal says which references in the values of its params are still to be read: those
+// that the author of the pipeline wrote for the task, such as $(workspaces.data.path). All else in these values is read no more.
+// It is a JSON object: by the name of the param, and by the part of its value (the index of an element, the key of an object, or
+// "" for a string), the places where references begin, in bytes.
+const AnnotationUnread = "sluice.dev/unread"
+
 // ControllerAnnotations returns the annotations that only the controller may set. The controller never copies them
 // from one object to another, because a user may have set them on the source.
-func ControllerAnnotations() []string { return []string{AnnotationStoppedAt, AnnotationFinal} }
+func ControllerAnnotations() []string {
+	return []string{AnnotationStoppedAt, AnnotationFinal, AnnotationUnread}
+}
 
 // FinalPodTemplate and the others are the parts of a TaskRun's spec that AnnotationFinal can list.
 const (

@@ -95,6 +95,11 @@ func (g *Graph) connect(to int, task *v1.PipelineTask, lastTo []int) error {
 		w.found = append(w.found, wait{name, field.NewPath("runAfter").Index(i)})
 	}
 	variables.VisitPipelineTaskValues(task, nil, w)
+	for path, r := range variables.EmbeddedReferences(task) {
+		if ref, ok := r.ResultRef(); ok {
+			w.found = append(w.found, wait{ref.Task, field.NewPath("taskSpec").Child(path.String())})
+		}
+	}
 	for _, found := range w.found {
 		from, ok := g.index[found.task]
 		if !ok {

@@ -8,7 +8,6 @@ import (
 	"sync"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/annotations"
@@ -28,6 +27,8 @@ type taskRunBuilder struct {
 	vars     substitute.Variables
 	// bindings are the workspaces that the tasks can have, by name.
 	bindings map[string]*v1.WorkspaceBinding
+	// withResults are the positions in the run of those that results of tasks stand in.
+	withResults map[string]int
 	// overrides of the run by the names of the tasks.
 	overrides map[string]*v1.PipelineTaskRunSpec
 	groups    *groups
@@ -38,7 +39,7 @@ type taskRunBuilder struct {
 func newTaskRunBuilder(pr *v1.PipelineRun, obs Observation) *taskRunBuilder {
 	b := &taskRunBuilder{
 		pr: pr, spec: obs.Spec, timeouts: obs.Timeouts, vars: obs.Vars,
-		bindings: visible(pr, obs.Spec, obs.Bindings), overrides: make(map[string]*v1.PipelineTaskRunSpec, len(pr.Spec.TaskRunSpecs)),
+		bindings: visible(pr, obs.Spec, obs.Bindings), withResults: withResults(pr.Spec.Workspaces), overrides: make(map[string]*v1.PipelineTaskRunSpec, len(pr.Spec.TaskRunSpecs)),
 	}
 	for i := range pr.Spec.TaskRunSpecs {
 		b.overrides[pr.Spec.TaskRunSpecs[i].PipelineTaskName] = &pr.Spec.TaskRunSpecs[i]
@@ -62,13 +63,14 @@ func childName(pr *v1.PipelineRun, task string, index int) string {
 
 // child returns the TaskRun of a task, whose values have been substituted, for one combination of its matrix. The error
 // is about a variable of the run's own.
-func (b *taskRunBuilder) child(s *TaskState, task *v1.PipelineTask, combination matrix.Combination, index int,
+func (b *taskRunBuilder) child(s *TaskState, st taskStart, combination matrix.Combination, index int,
 	vars substitute.Variables) (*v1.TaskRun, error) {
+	task := st.task
 	override := b.overrides[task.Name]
 	if override == nil {
 		override = &v1.PipelineTaskRunSpec{}
 	}
-	params := b.params(task, combination)
+	params := b.params(task, combination, st.handed)
 	template, err := b.podTemplate(s, override, params, vars)
 	if err != nil {
 		return nil, err
@@ -78,7 +80,7 @@ func (b *taskRunBuilder) child(s *TaskState, task *v1.PipelineTask, combination 
 			Namespace:   b.pr.Namespace,
 			Name:        childName(b.pr, task.Name, index),
 			Labels:      b.labels(s, task, override),
-			Annotations: b.annotations(task, override),
+			Annotations: b.annotations(task, override, st.passed.Unread(task, combination.Params)),
 			OwnerReferences: []metav1.OwnerReference{
 				*metav1.NewControllerRef(b.pr, v1.GroupVersion.WithKind(v1.KindPipelineRun)),
 			},
@@ -86,7 +88,7 @@ func (b *taskRunBuilder) child(s *TaskState, task *v1.PipelineTask, combination 
 		Spec: v1.TaskRunSpec{
 			Params:             params,
 			ServiceAccountName: b.pr.Spec.TaskRunTemplate.ServiceAccountName,
-			Workspaces:         b.workspaces(task),
+			Workspaces:         workspaces(task, st.bindings),
 			PodTemplate:        template,
 			Retries:            task.Retries,
 			Timeout:            b.timeout(s, override),
@@ -165,7 +167,7 @@ func (b *taskRunBuilder) pipelineLabel() string {
 }
 
 // annotations come from the same places as labels, as far as an object passes them on.
-func (b *taskRunBuilder) annotations(task *v1.PipelineTask, override *v1.PipelineTaskRunSpec) map[string]string {
+func (b *taskRunBuilder) annotations(task *v1.PipelineTask, override *v1.PipelineTaskRunSpec, unread substitute.Unread) map[string]string {
 	out := map[string]string{}
 	if task.TaskSpec != nil {
 		maps.Copy(out, task.TaskSpec.Metadata.Annotations)
@@ -176,12 +178,15 @@ func (b *taskRunBuilder) annotations(task *v1.PipelineTask, override *v1.Pipelin
 	}
 	out = annotations.Inherited(out)
 	out[v1.AnnotationFinal] = strings.Join(v1.FinalParts(), ",") // whatever anything above says
+	if text := unread.String(); text != "" {
+		out[v1.AnnotationUnread] = text
+	}
 	return out
 }
 
-// params are those that the pipeline gives to the task, those of the combination, and those of the pipeline that a task
-// written out in it uses by name.
-func (b *taskRunBuilder) params(task *v1.PipelineTask, combination matrix.Combination) []v1.Param {
+// params are those that the pipeline gives to the task, those of the combination, those of the pipeline that a task written out
+// in it uses by name, and the values of its references to the pipeline.
+func (b *taskRunBuilder) params(task *v1.PipelineTask, combination matrix.Combination, handed []v1.Param) []v1.Param {
 	params := slices.Concat(task.Params, combination.Params)
 	if task.TaskSpec == nil {
 		return params
@@ -195,6 +200,11 @@ func (b *taskRunBuilder) params(task *v1.PipelineTask, combination matrix.Combin
 		if value, ok := b.vars.Param(used); ok && !given[used] {
 			given[used] = true
 			params = append(params, v1.Param{Name: used, Value: value})
+		}
+	}
+	for _, param := range handed {
+		if !given[param.Name] {
+			params = append(params, param)
 		}
 	}
 	return params
@@ -225,51 +235,19 @@ func usedParams(spec *v1.TaskSpec, vars *substitute.Variables) []string {
 			used.names = append(used.names, declared.Name)
 		}
 	}
-	var root *field.Path
-	variables.VisitTaskTexts(spec, root, (*textsUsing)(used))
-	variables.VisitTaskValues(spec, root, (*valuesUsing)(used))
+	for _, r := range variables.TaskReferences(spec, nil) {
+		if r.Root != variables.RootParams || r.Malformed {
+			continue
+		}
+		if name := vars.Named(r); !used.own[name] {
+			used.names = append(used.names, name)
+		}
+	}
 	return used.names
 }
 
-// paramsUsed notes the params which texts refer to and that are not the task's own.
+// paramsUsed are the params that texts refer to and that are not the task's own.
 type paramsUsed struct {
 	own   map[string]bool
 	names []string
-}
-
-func (p *paramsUsed) note(texts ...string) {
-	for _, text := range texts {
-		for r := range variables.References(text) {
-			if r.Root == variables.RootParams && !r.Malformed && !p.own[r.Names[0]] {
-				p.names = append(p.names, r.Names[0])
-			}
-		}
-	}
-}
-
-// textsUsing is a variables.TextVisitor that notes params, and changes nothing.
-type textsUsing paramsUsed
-
-// VisitText notes the params in one text.
-func (t *textsUsing) VisitText(_ *field.Path, _ variables.TextKind, text *string) {
-	(*paramsUsed)(t).note(*text)
-}
-
-// VisitList notes the params in each text of a list.
-func (t *textsUsing) VisitList(_ *field.Path, list *[]string) { (*paramsUsed)(t).note(*list...) }
-
-// valuesUsing is a variables.ValueVisitor that notes params, and changes nothing.
-type valuesUsing paramsUsed
-
-// VisitText notes the params in one text.
-func (v *valuesUsing) VisitText(_ *field.Path, text *string) { (*paramsUsed)(v).note(*text) }
-
-// VisitElements notes the params in each text of a list.
-func (v *valuesUsing) VisitElements(_ *field.Path, list *[]string) { (*paramsUsed)(v).note(*list...) }
-
-// VisitValue notes the params in each text of a value.
-func (v *valuesUsing) VisitValue(_ *field.Path, value *v1.Value) {
-	for _, text := range value.Texts() {
-		(*paramsUsed)(v).note(text)
-	}
 }

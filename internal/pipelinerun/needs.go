@@ -125,6 +125,9 @@ func neededBy(task *v1.PipelineTask) needs {
 	unguarded.When = nil
 	n := needs{}
 	variables.VisitPipelineTaskValues(&unguarded, nil, n)
+	for _, r := range variables.EmbeddedReferences(task) {
+		n.reference(r)
+	}
 	return n
 }
 
@@ -166,11 +169,16 @@ func (n needs) VisitValue(_ *field.Path, value *v1.Value) {
 
 func (n needs) note(text string) {
 	for r := range variables.References(text) {
-		if ref, ok := r.ResultRef(); ok {
-			n.result(ref.Task, ref.Result).add(ref)
-		} else if task, result, ok := r.MatrixLength(); ok {
-			n.result(task, result)
-		}
+		n.reference(r)
+	}
+}
+
+// reference notes a reference.
+func (n needs) reference(r variables.Reference) {
+	if ref, ok := r.ResultRef(); ok {
+		n.result(ref.Task, ref.Result).add(ref)
+	} else if task, result, ok := r.MatrixLength(); ok {
+		n.result(task, result)
 	}
 }
 

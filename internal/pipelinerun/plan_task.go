@@ -1,6 +1,7 @@
 package pipelinerun
 
 import (
+	"cmp"
 	"strconv"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
@@ -52,13 +53,14 @@ func (p *planner) prepare(s *TaskState, vars substitute.Variables) (*Wanted, *Pr
 	if problem != nil || s.Skipped != nil || p.plan.Need != nil {
 		return nil, problem
 	}
-	if known, problem := p.known(s, neededBy(s.Task), neededByGuard(s.Task)); !known {
+	if known, problem := p.known(s, p.needed(s.Task), neededByGuard(s.Task)); !known {
 		return nil, problem
 	}
-	task, err := substitute.PipelineTask(s.Task, vars, resultsOf(p.tasks, p.Loaded))
+	start, err := p.startOf(s, vars)
 	if err != nil {
 		return nil, substitutionProblem(s.Task.Name, err)
 	}
+	task := start.task
 	combinations, err := combinationsOf(task, p.Obs.Config.Defaults.MaxMatrixCombinations)
 	if err != nil {
 		return nil, cannotStart(s.Task.Name, err.Error(), v1.PipelineRunReasonValidationFailed, v1.SkipReasonInvalid)
@@ -67,7 +69,7 @@ func (p *planner) prepare(s *TaskState, vars substitute.Variables) (*Wanted, *Pr
 		s.skip(v1.SkipReasonEmptyMatrix, nil)
 		return nil, nil
 	}
-	wanted := &Wanted{}
+	names, wanted := substitute.NamesOf(vars, start.results), &Wanted{}
 	if wanted.growth, problem = p.growth(task, len(combinations)); problem != nil {
 		return nil, problem
 	}
@@ -76,18 +78,53 @@ func (p *planner) prepare(s *TaskState, vars substitute.Variables) (*Wanted, *Pr
 		if task.Matrix != nil {
 			index = i
 		}
-		child, err := p.Builder.child(s, task, combination, index, vars)
+		child, err := p.Builder.child(s, start, combination, index, vars)
 		if err != nil {
 			return nil, cannotStart(s.Task.Name, err.Error(), v1.PipelineRunReasonValidationFailed, v1.SkipReasonInvalid)
 		}
 		reference := referenceTo(child.Name, task)
 		reference.WhenExpressions = whenStatus(guard)
-		if combination.Name != "" {
-			reference.DisplayName = combination.Name
+		if reference.DisplayName, err = names.Of(cmp.Or(combination.Name, task.DisplayName), combination.Params); err != nil {
+			return nil, substitutionProblem(s.Task.Name, err)
 		}
 		wanted.TaskRuns, wanted.References = append(wanted.TaskRuns, child), append(wanted.References, reference)
 	}
 	return wanted, nil
+}
+
+// taskStart is what the TaskRuns of one task are made from.
+type taskStart struct {
+	// task has its values substituted.
+	task *v1.PipelineTask
+	// passed are the references in its params that the task is to read.
+	passed *substitute.Passed
+	// handed are the values that the task which is written out uses of the pipeline.
+	handed []v1.Param
+	// bindings are the workspaces of the run, by name.
+	bindings map[string]*v1.WorkspaceBinding
+	// results are those of the other tasks, as far as the task needs them.
+	results substitute.Tasks
+}
+
+// startOf substitutes the values of a task whose needs are known.
+func (p *planner) startOf(s *TaskState, vars substitute.Variables) (taskStart, error) {
+	st := taskStart{results: trimmed{resultsOf(p.tasks, p.Loaded), p.needed(s.Task)}}
+	var err error
+	if st.task, st.passed, err = substitute.PassedOn(s.Task, vars, st.results); err != nil {
+		return st, err
+	}
+	if st.handed, err = substitute.Handed(s.Task, vars, st.results); err != nil {
+		return st, err
+	}
+	st.bindings, err = p.Builder.boundFor(s.Task, vars, st.results)
+	return st, err
+}
+
+// needed returns what a task needs to start, but for its when expressions.
+func (p *planner) needed(task *v1.PipelineTask) needs {
+	n := neededBy(task)
+	p.Builder.neededByBindings(task, n)
+	return n
 }
 
 // guard evaluates the when expressions of a task and returns them with their values. It skips the task if one of them is

@@ -43,8 +43,12 @@ func drawHostile(t *rapid.T, name string) string {
 func hostileRun(branch string) *v1.PipelineRun {
 	use := embedded("use", v1.TaskSpec{
 		Workspaces: []v1.WorkspaceDeclaration{{Name: "w"}}, Params: []v1.ParamSpec{{Name: "token"}, {Name: "r"}},
-		Steps: []v1.Step{{Image: "busybox", Script: "true", Env: []corev1.EnvVar{{Name: "R", Value: "$(params.r)"}}}},
-	}, param("token", "s3cret"), param("r", "$(tasks.make.results.r)"))
+		Steps: []v1.Step{{Image: "busybox", Script: "true", Env: []corev1.EnvVar{
+			{Name: "R", Value: "$(params.r)"}, {Name: "HANDED", Value: "$(tasks.make.results.r)"}, {Name: "MIXED", Value: "$(params.mixed)"},
+			{Name: "RUN", Value: "$(context.pipelineRun.name) $(context.pipeline.name) $(context.pipelineTask.retries)"},
+		}}},
+	}, param("token", "s3cret"), param("r", "$(tasks.make.results.r)"),
+		param("mixed", "$(workspaces.w.path)|$(tasks.make.results.r)|$(params.branch)|$(workspaces.w.path)"))
 	use.Workspaces = []v1.WorkspacePipelineTaskBinding{{Name: "w", SubPath: "$(tasks.make.results.r)"}}
 	find := v1.PipelineTask{
 		Name: "find", RunAfter: []string{"make"}, Params: []v1.Param{param("token", "s3cret")},
@@ -116,6 +120,12 @@ func checkArrived(t *testing.T, rt *rapid.T, c *cluster, pr *v1.PipelineRun, bra
 	env := map[string]string{}
 	for _, e := range p.Spec.Containers[0].Env {
 		env[e.Name] = kubelet(e.Value)
+	}
+	if mixed := "/workspace/w|" + result + "|" + branch + "|/workspace/w"; env["HANDED"] != result || env["MIXED"] != mixed {
+		rt.Errorf("want %q and %q, got HANDED=%q and MIXED=%q", result, mixed, env["HANDED"], env["MIXED"])
+	}
+	if want := pr.Name + " " + pr.Name + " 0"; env["RUN"] != want {
+		rt.Errorf("want RUN=%q, got %q", want, env["RUN"])
 	}
 	if env["BRANCH"] != branch || env["R"] != result || p.Spec.NodeSelector["branch"] != branch {
 		rt.Errorf("want %q and %q, got BRANCH=%q, R=%q and node selector %q",

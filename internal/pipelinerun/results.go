@@ -85,6 +85,22 @@ func (v view) Result(task, result string) (v1.Value, bool) {
 	return value, ok
 }
 
+// trimmed is a view of which only what one task needs is visible, whatever else is kept for others.
+type trimmed struct {
+	view
+
+	needs needs
+}
+
+// Result returns what is needed of a result of a task.
+func (t trimmed) Result(task, result string) (v1.Value, bool) {
+	value, ok := t.view.Result(task, result)
+	if use := t.needs[task][result]; ok && use != nil {
+		value = use.of(value)
+	}
+	return value, ok
+}
+
 // Combinations returns how many TaskRuns a task has.
 func (v view) Combinations(task string) (int, bool) {
 	s := v.tasks[task]

@@ -1,15 +1,18 @@
 package pipelinerun
 
 import (
+	"maps"
 	"path"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/name"
 	"github.com/sluice-ci/sluice/internal/reconcile"
 	"github.com/sluice-ci/sluice/internal/variables"
+	"github.com/sluice-ci/sluice/internal/variables/substitute"
 )
 
 // visible returns the workspaces of the run that tasks can have, by name: those that the pipeline declares, and all when
@@ -31,13 +34,13 @@ func visible(pr *v1.PipelineRun, spec *v1.PipelineSpec, bound []v1.WorkspaceBind
 	return out
 }
 
-// workspaces are the volumes that a task gets, under the names by which it knows them. A workspace of the pipeline that
-// is optional and not bound is not handed on. A task that is written out in the pipeline also gets those that it uses, or
-// declares, under the name that they have in the pipeline.
-func (b *taskRunBuilder) workspaces(task *v1.PipelineTask) []v1.WorkspaceBinding {
+// workspaces are the volumes that a task gets of those that are bound, under the names by which it knows them. A workspace of the
+// pipeline that is optional and not bound is not handed on. A task that is written out in the pipeline also gets those that it
+// uses, or declares, under the name that they have in the pipeline.
+func workspaces(task *v1.PipelineTask, bindings map[string]*v1.WorkspaceBinding) []v1.WorkspaceBinding {
 	var out []v1.WorkspaceBinding
 	for _, handed := range handedOn(task) {
-		bound := b.bindings[handed.PipelineWorkspace()]
+		bound := bindings[handed.PipelineWorkspace()]
 		if bound == nil {
 			continue
 		}
@@ -45,6 +48,63 @@ func (b *taskRunBuilder) workspaces(task *v1.PipelineTask) []v1.WorkspaceBinding
 		binding.Name = handed.Name
 		binding.SubPath = path.Join(binding.SubPath, handed.SubPath)
 		out = append(out, binding)
+	}
+	return out
+}
+
+// boundFor returns the workspaces that a task can have, by name. Where results of other tasks stand in what the run binds, they
+// are put in.
+func (b *taskRunBuilder) boundFor(task *v1.PipelineTask, vars substitute.Variables, results substitute.Tasks) (
+	map[string]*v1.WorkspaceBinding, error) {
+	used := b.resultBindings(task)
+	if len(used) == 0 {
+		return b.bindings, nil
+	}
+	out := maps.Clone(b.bindings)
+	for _, i := range used {
+		at := field.NewPath("spec", "workspaces").Index(i)
+		bound, err := substitute.BindingWithResults(at, &b.pr.Spec.Workspaces[i], vars, results)
+		if err != nil {
+			return nil, err
+		}
+		if bound.VolumeClaimTemplate != nil {
+			bound.PersistentVolumeClaim, bound.VolumeClaimTemplate = b.bindings[bound.Name].PersistentVolumeClaim, nil
+		}
+		out[bound.Name] = bound
+	}
+	return out, nil
+}
+
+// resultBindings returns the positions of those workspaces of the run that a task gets and that results of tasks stand in.
+func (b *taskRunBuilder) resultBindings(task *v1.PipelineTask) []int {
+	var used []int
+	for _, handed := range handedOn(task) {
+		name := handed.PipelineWorkspace()
+		if i, ok := b.withResults[name]; ok && b.bindings[name] != nil && !slices.Contains(used, i) {
+			used = append(used, i)
+		}
+	}
+	return used
+}
+
+// neededByBindings adds what the workspaces of a task need.
+func (b *taskRunBuilder) neededByBindings(task *v1.PipelineTask, n needs) {
+	for _, i := range b.resultBindings(task) {
+		for r := range variables.BindingReferences(&b.pr.Spec.Workspaces[i]) {
+			n.reference(r)
+		}
+	}
+}
+
+// withResults returns the positions of the workspaces of a run that results of tasks stand in, by name.
+func withResults(bound []v1.WorkspaceBinding) map[string]int {
+	out := map[string]int{}
+	for i := range bound {
+		for r := range variables.BindingReferences(&bound[i]) {
+			if _, ok := r.ResultRef(); ok {
+				out[bound[i].Name] = i
+			}
+		}
 	}
 	return out
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/variables/substitute"
 )
 
 // final reports whether a part of the run's spec has had its variables substituted by who made the run. The annotation that
@@ -20,6 +21,20 @@ func finalParts(tr *v1.TaskRun) []string {
 		return nil
 	}
 	return strings.Split(listed, ",")
+}
+
+// unread returns which references in the values of the run's params are to be read: those that a PipelineRun has listed, and
+// every one in a run that a user made.
+func unread(tr *v1.TaskRun) (substitute.Unread, error) {
+	if finalParts(tr) == nil {
+		return substitute.Unread{All: true}, nil
+	}
+	u, err := substitute.ParseUnread(tr.Annotations[v1.AnnotationUnread])
+	if err != nil {
+		return u, fmt.Errorf("cannot use annotation %q: %w; remove it and annotation %q, which are for the TaskRuns of a PipelineRun",
+			v1.AnnotationUnread, err, v1.AnnotationFinal)
+	}
+	return u, nil
 }
 
 // checkFinal names what the annotation lists and no version of this project writes.

@@ -133,8 +133,13 @@ func forResolver(tr *v1.TaskRun, spec *v1.TaskSpec, params []v1.Param, path *fie
 	if len(params) == 0 {
 		return nil, nil
 	}
-	vars := substitute.ForTaskRun(spec, tr.Spec.Params,
-		substitute.TaskRunContext{Name: tr.Name, Namespace: tr.Namespace, UID: string(tr.UID), Task: taskName(tr)})
+	left, err := unread(tr)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", resolve.ErrUnresolvable, err)
+	}
+	vars := substitute.ForTaskRun(spec, tr.Spec.Params, substitute.TaskRunContext{
+		Name: tr.Name, Namespace: tr.Namespace, UID: string(tr.UID), Task: taskName(tr), Unread: left, Handed: finalParts(tr) != nil,
+	})
 	out, err := substitute.Params(path, params, vars)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", resolve.ErrUnresolvable, err)

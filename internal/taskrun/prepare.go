@@ -62,6 +62,11 @@ func substituted(tr *v1.TaskRun, task Task, defaults config.Defaults) (*Prepared
 	path := field.NewPath("spec")
 	context := substitute.TaskRunContext{
 		Name: tr.Name, Namespace: tr.Namespace, UID: string(tr.UID), Task: task.Name, Retry: attempt(tr),
+		Handed: finalParts(tr) != nil,
+	}
+	var err error
+	if context.Unread, err = unread(tr); err != nil {
+		return nil, err
 	}
 	vars := substitute.ForTaskRun(task.Spec, tr.Spec.Params, context)
 	if err := checkFinal(tr); err != nil {

@@ -337,10 +337,11 @@ func TestResolverParamsThatCannotBeResolved(t *testing.T) {
 		tr.Spec.TaskSpec = nil
 		tr.Spec.TaskRef = &v1.TaskRef{ResolverRef: v1.ResolverRef{
 			Resolver: "cluster",
-			Params:   []v1.Param{{Name: "name", Value: v1.StringValue("$(params.nope)")}},
+			Params:   []v1.Param{{Name: "name", Value: v1.StringValue("$(params.l[1])")}},
 		}}
+		tr.Spec.Params = []v1.Param{{Name: "l", Value: v1.ArrayValue("only")}}
 	})}, interceptor.Funcs{})
-	wantCondition(t, w.pass(t), "False TaskRunResolutionFailed", "cannot resolve $(params.nope) in spec.taskRef.params[0].value")
+	wantCondition(t, w.pass(t), "False TaskRunResolutionFailed", "cannot resolve $(params.l[1]) in spec.taskRef.params[0].value")
 }
 
 // TestValidatedOnce: a run that waits, for a quota or a registry, comes back every few seconds. Its rules were checked before

@@ -109,12 +109,15 @@ func TestSecretsAreNotTold(t *testing.T) {
 			kind:  corev1.SecretTypeBasicAuth,
 			want:  "False TaskRunValidationFailed",
 		},
-		"UnknownParam": {
-			reason: "a step refers to what there is not",
-			change: func(tr *v1.TaskRun) { tr.Spec.TaskSpec.Steps[0].Args = []string{"$(params.absent)"} },
-			world:  func(*world) {},
-			kind:   corev1.SecretTypeBasicAuth,
-			want:   "False TaskRunValidationFailed",
+		"UnknownElement": {
+			reason: "a step refers to an element that an array does not have",
+			change: func(tr *v1.TaskRun) {
+				tr.Spec.Params = append(tr.Spec.Params, v1.Param{Name: "few", Value: v1.ArrayValue("one")})
+				tr.Spec.TaskSpec.Steps[0].Args = []string{"$(params.few[1])"}
+			},
+			world: func(*world) {},
+			kind:  corev1.SecretTypeBasicAuth,
+			want:  "False TaskRunValidationFailed",
 		},
 		"Image": {
 			reason: "an image is not to be had",

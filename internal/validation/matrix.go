@@ -7,6 +7,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/variables"
 )
 
 // Limits are what the settings of an installation bound in objects.
@@ -129,4 +130,13 @@ func combinations(m *v1.Matrix, limit int64) int64 {
 		}
 	}
 	return n
+}
+
+// validateDisplayNames checks the references in what a task and the combinations of its matrix are called for people. They see
+// the params of the combination.
+func (p pipelineScope) validateDisplayNames(path *field.Path, t *v1.PipelineTask) {
+	named := p
+	named.scope = p.inner()
+	named.addGiven(matrixParams(t.Matrix))
+	variables.VisitDisplayNames(t, path, &pipelineReferences{scope: named})
 }

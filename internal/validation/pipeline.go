@@ -37,10 +37,13 @@ func ReportPipeline(r *Report, p *v1.Pipeline) {
 // PipelineSpec checks a pipeline that is to be run. Some errors have an Origin. Fields that the controller does not act on yet
 // are errors, too. Cycles are not looked for here: the graph package finds them.
 func PipelineSpec(s *v1.PipelineSpec, path *field.Path) field.ErrorList {
-	return Errors(func(r *Report) {
-		validatePipelineSpec(s, path, newScope(r))
-		reportUnsupportedInPipeline(r, s, path)
-	})
+	return Errors(func(r *Report) { reportPipelineSpec(r, s, path) })
+}
+
+// reportPipelineSpec reports what PipelineSpec returns, and warnings.
+func reportPipelineSpec(r *Report, s *v1.PipelineSpec, path *field.Path) {
+	validatePipelineSpec(s, path, newScope(r))
+	reportUnsupportedInPipeline(r, s, path)
 }
 
 func validatePipelineSpec(s *v1.PipelineSpec, path *field.Path, outer scope) {
@@ -116,6 +119,8 @@ type pipelineScope struct {
 	declared map[*v1.TaskSpec]*declarations
 	// optional are the workspaces that a run need not bind.
 	optional sets.Set[string]
+	// task is the one whose references are checked; nil for the results of the pipeline.
+	task *v1.PipelineTask
 	// inFinally is true for a task of finally, which can ask how the others ended.
 	inFinally bool
 	// inResults is true for the results of the pipeline, which are made when all tasks have ended.
@@ -128,6 +133,7 @@ func newPipelineScope(s *v1.PipelineSpec, outer scope) pipelineScope {
 		dag: taskNames(s.Tasks), finally: taskNames(s.Finally), optional: sets.New[string](),
 		declared: map[*v1.TaskSpec]*declarations{},
 	}
+	in.strict, in.typed = true, !in.open
 	in.addParams(s.Params)
 	for i := range s.Workspaces {
 		in.workspaces.add(s.Workspaces[i].Name, struct{}{})
@@ -139,6 +145,7 @@ func newPipelineScope(s *v1.PipelineSpec, outer scope) pipelineScope {
 }
 
 func (p pipelineScope) validateTask(path *field.Path, t *v1.PipelineTask) {
+	p.task = t
 	if t.PipelineRef == nil && t.PipelineSpec == nil {
 		p.Add(checkOneOf(path, "taskRef", "taskSpec", t.TaskRef != nil, t.TaskSpec != nil)...)
 	}
@@ -151,7 +158,8 @@ func (p pipelineScope) validateTask(path *field.Path, t *v1.PipelineTask) {
 	}
 	validateGiven(p.Report, t.Params, path.Child("params"))
 	validateMatrix(p.Report, t, path.Child("matrix"))
-	variables.VisitPipelineTaskValues(t, path, &pipelineReferences{scope: p})
+	variables.VisitPipelineTaskInputs(t, path, &pipelineReferences{scope: p})
+	p.validateDisplayNames(path, t)
 	if t.TaskSpec != nil {
 		p.validateEmbedded(path, t)
 	}
@@ -181,6 +189,7 @@ func (p pipelineScope) validateRunAfter(path *field.Path, t *v1.PipelineTask) {
 // validateEmbedded checks a task that is written out in the pipeline: it sees the pipeline's params and workspaces.
 func (p pipelineScope) validateEmbedded(path *field.Path, t *v1.PipelineTask) {
 	outer := p.inner()
+	outer.pipeline = &p
 	outer.addGiven(t.Params)
 	outer.addGiven(matrixParams(t.Matrix))
 	for i := range t.Workspaces {

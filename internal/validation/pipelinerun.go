@@ -25,6 +25,7 @@ func ReportPipelineRun(report *Report, r *v1.PipelineRun) {
 	}
 	if spec.PipelineSpec != nil {
 		outer := newScope(report)
+		outer.open = true
 		outer.addGiven(spec.Params)
 		outer.addBound(spec.Workspaces)
 		validatePipelineSpec(spec.PipelineSpec, path.Child("pipelineSpec"), outer)

@@ -33,6 +33,14 @@ type scope struct {
 	step  int
 	// runtime is true where results of earlier steps can be used: the text is needed only when the step starts.
 	runtime bool
+	// open is true in a spec that is written out in a run: names that it does not declare can be those of the run.
+	open bool
+	// strict is true in the places in which a wrong reference to a param is refused. Elsewhere it is a warning.
+	strict bool
+	// typed is true where the types of the params that the spec declares are checked.
+	typed bool
+	// pipeline is what a task that is written out in a pipeline sees of it; nil for every other task.
+	pipeline *pipelineScope
 }
 
 // noStep is the index of the step where a text belongs to none.
@@ -50,6 +58,7 @@ func (s scope) inner() scope {
 	return scope{
 		Report: s.Report, params: newNames(s.params), results: newNames[struct{}](nil), workspaces: newNames(s.workspaces),
 		volumes: s.volumes, volumesClosed: s.volumesClosed, steps: newStepIndex(nil), step: noStep,
+		open: s.open, pipeline: s.pipeline,
 	}
 }
 
@@ -97,7 +106,7 @@ func taskScope(s *v1.TaskSpec, outer scope) scope {
 	for i := range s.Workspaces {
 		in.workspaces.add(s.Workspaces[i].Name, struct{}{})
 	}
-	in.steps = newStepIndex(s.Steps)
+	in.steps, in.typed = newStepIndex(s.Steps), true
 	return in
 }
 
@@ -110,7 +119,7 @@ func validateTaskReferences(s *v1.TaskSpec, path *field.Path, in scope) {
 		}
 		in.steps.reach(i)
 		fixed := &taskReferences{scope: in}
-		fixed.scope.step = i
+		fixed.scope.step, fixed.scope.strict = i, true
 		variables.VisitFixedStepTexts(&s.Steps[i], path, fixed)
 		runtime := &taskReferences{scope: fixed.scope}
 		runtime.scope.runtime = true
@@ -138,9 +147,7 @@ func (t *taskReferences) VisitList(path *field.Path, list *[]string) {
 // checkText checks the references in a text; where is what of a value the text is.
 func (t *taskReferences) checkText(path *field.Path, where, text string, place use) {
 	for r := range t.scope.references(text) {
-		if problem := t.scope.taskProblem(r, place); problem != "" {
-			t.scope.Add(invalidText(path, where, r.Text, problem))
-		}
+		t.scope.reportReference(path, where, r, t.scope.taskProblem(r, place))
 	}
 }
 
@@ -148,7 +155,7 @@ func (t *taskReferences) checkText(path *field.Path, where, text string, place u
 type stepValues taskReferences
 
 func (s *stepValues) VisitText(path *field.Path, text *string) {
-	(*taskReferences)(s).checkText(path, "", *text, use{})
+	(*taskReferences)(s).checkText(path, "", *text, textUse(path, *text))
 }
 
 func (s *stepValues) VisitElements(path *field.Path, list *[]string) {
@@ -174,39 +181,74 @@ func placeOf(v *v1.Value, text string) use {
 	}
 }
 
-// taskProblem says what is wrong with a reference in a task, or returns "".
-func (s scope) taskProblem(r variables.Reference, place use) string {
+// taskProblem returns what is wrong with a reference in a task.
+func (s scope) taskProblem(r variables.Reference, place use) problem {
 	if r.Malformed {
-		return malformedReference
+		return leftAlone(malformedReference)
 	}
 	switch r.Root {
 	case variables.RootParams:
 		return s.paramProblem(r, place)
 	case variables.RootResults:
-		if len(r.Names) != 2 || r.Names[1] != attributePath || r.HasIndex() {
-			return "a task refers to the file of a result as $(results.<name>.path)"
-		}
-		if s.results == nil {
-			return "" // a StepAction writes results of a task that is not known here
-		}
-		return s.results.unknown("result", r.Names[0])
+		return s.ownResultProblem(r)
 	case variables.RootWorkspaces:
-		return s.workspaceProblem(r, attributePath, "bound", "claim", "volume")
+		return leftAlone(s.workspaceProblem(r, attributePath, "bound", "claim", "volume"))
 	case variables.RootContext:
-		return contextProblem(r, variables.TaskContext())
+		return s.taskContextProblem(r)
 	case variables.RootSteps:
 		return s.stepsProblem(r, place)
 	case variables.RootStep:
 		return s.ownStepProblem(r)
 	case variables.RootCredentials:
 		if len(r.Names) == 1 && r.Names[0] == attributePath && !r.HasIndex() {
-			return ""
+			return problem{}
 		}
-		return "there is only $(credentials.path)"
+		return leftAlone("there is only $(credentials.path)")
 	case variables.RootArtifacts:
-		return "artifacts are " + notSupported
+		return refused(artifactsProblem)
 	default:
-		return "other tasks can be referred to in the params of a pipeline's task, not within a task"
+		return s.otherTaskProblem(r, place)
+	}
+}
+
+// ownResultProblem returns what is wrong with a reference of a task to the file of a result.
+func (s scope) ownResultProblem(r variables.Reference) problem {
+	n := len(r.Names) - 1
+	if n < 1 || r.Names[n] != attributePath || r.HasIndex() {
+		return leftAlone("a task refers to the file of a result as $(results.<name>.path)")
+	}
+	if s.results == nil {
+		return problem{} // a StepAction writes results of a task that is not known here
+	}
+	return leftAlone(s.results.unknown("result", strings.Join(r.Names[:n], ".")))
+}
+
+// otherTaskProblem returns what is wrong with a reference of a task to another task. A task that is written out in a pipeline
+// can use results of the pipeline's tasks.
+func (s scope) otherTaskProblem(r variables.Reference, place use) problem {
+	ref, ok := r.ResultRef()
+	if ok && !ref.Finally && s.params.has(r.Handed()) {
+		return problem{} // the pipeline has given the value to the TaskRun
+	}
+	if s.pipeline == nil || !ok || ref.Finally {
+		return leftAlone("a task sees results of other tasks only if it is written out in a pipeline; use a param")
+	}
+	return s.pipeline.taskProblem(r, place)
+}
+
+// taskContextProblem returns what is wrong with a reference of a task to its context. As in Tekton, steps are refused for an
+// unknown name behind context.taskRun and context.task, and all other names stay as text.
+func (s scope) taskContextProblem(r variables.Reference) problem {
+	text := contextProblem(r, variables.TaskContext())
+	switch {
+	case text == "" || s.params.has(r.Handed()):
+		return problem{}
+	case s.pipeline != nil && contextProblem(r, variables.PipelineContext()) == "":
+		return problem{}
+	case s.step != noStep && (r.Names[0] == "taskRun" || r.Names[0] == "task"):
+		return refused(text)
+	default:
+		return leftAlone(text)
 	}
 }
 
@@ -216,22 +258,51 @@ const attributePath = "path"
 const malformedReference = "not a variable: write $(params.<name>), $(params['<name>']), $(params.<array>[0]), " +
 	"$(params.<object>.<key>) or $(params.<array>[*])"
 
-func (s scope) paramProblem(r variables.Reference, place use) string {
+// paramProblem returns what is wrong with a reference to a param. As in Tekton, only steps are refused: for a param that a Task
+// or Pipeline does not declare, and for a use that does not fit the type that the spec itself declares.
+func (s scope) paramProblem(r variables.Reference, place use) problem {
+	r = s.dotted(r)
 	name := r.Names[0]
 	spec, ok := s.params.get(name)
 	if !ok {
-		return s.params.unknown("param", name)
+		return s.unknownParam(name)
 	}
 	if len(r.Names) > 2 || len(r.Names) == 2 && r.HasIndex() {
-		return malformedReference
+		return leftAlone(malformedReference)
 	}
 	if spec == nil {
-		return ""
+		return problem{}
 	}
 	place.noun, place.name, place.ref = "param", name, r.Root+"."+name
 	place.keyed, place.key = len(r.Names) == 2, r.Names[len(r.Names)-1]
 	place.whole, place.indexed = r.Whole, r.Index >= 0
-	return useProblem(place, spec.ValueType(), spec.Properties)
+	text := useProblem(place, spec.ValueType(), spec.Properties)
+	own, declared := s.params.own[name]
+	if s.strict && s.typed && declared && own == spec && spec.ValueType() != v1.TypeString {
+		return refused(text)
+	}
+	return leftAlone(text)
+}
+
+// unknownParam is the problem of a reference to a param that is not declared.
+func (s scope) unknownParam(name string) problem {
+	text := s.params.unknown("param", name)
+	if s.strict && !s.open {
+		return refused(text)
+	}
+	return leftAlone(text)
+}
+
+// dotted returns a reference to a param whose name has dots in the form that has brackets: without brackets a dot stands between
+// a param and its key, unless there is no such param.
+func (s scope) dotted(r variables.Reference) variables.Reference {
+	if len(r.Names) < 2 || s.params.has(r.Names[0]) {
+		return r
+	}
+	if name := strings.Join(r.Names, "."); s.params.has(name) {
+		r.Names = []string{name}
+	}
+	return r
 }
 
 // use is how a text uses a param or a result.
@@ -244,15 +315,15 @@ type use struct {
 	ownElement bool
 	// ownObject: the place takes a whole object.
 	ownObject bool
-	// strict: a whole array or object must be written with [*].
-	strict bool
+	// passedOn: the text is passed on to a task, which replaces its own variables in it.
+	passedOn bool
 }
 
 // useProblem says what is wrong with using a value of type t so, or returns "".
 func useProblem(u use, t v1.ValueType, properties map[string]v1.PropertySpec) string {
 	u.name, u.ref = shown(u.name), shown(u.ref)
 	bare := !u.keyed && !u.whole && !u.indexed
-	wholly := u.whole || bare && !u.strict
+	wholly := u.whole || bare
 	switch t {
 	case v1.TypeArray:
 		if u.indexed || wholly && u.ownElement {

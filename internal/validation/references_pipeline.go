@@ -2,6 +2,7 @@ package validation
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -18,7 +19,7 @@ type pipelineReferences struct {
 }
 
 func (p *pipelineReferences) VisitText(path *field.Path, text *string) {
-	p.check(path, "", *text, use{})
+	p.check(path, "", *text, textUse(path, *text))
 }
 
 func (p *pipelineReferences) VisitElements(path *field.Path, list *[]string) {
@@ -33,7 +34,9 @@ func (p *pipelineReferences) VisitValue(path *field.Path, value *v1.Value) {
 		if p.scope.stopped() {
 			return
 		}
-		p.check(path, where, text, placeOf(value, text))
+		place := placeOf(value, text)
+		place.passedOn = !p.scope.inResults
+		p.check(path, where, text, place)
 	}
 }
 
@@ -42,16 +45,13 @@ func (p *pipelineReferences) check(path *field.Path, where, text string, place u
 		if p.known && !p.scope.concernsKnown(r, place) {
 			continue
 		}
-		problem := p.scope.problem(r, place)
-		if problem == "" {
-			continue
-		}
-		err := invalidText(path, where, r.Text, problem)
-		if r.Root == variables.RootTasks || r.Root == variables.RootFinally {
-			err = err.WithOrigin(OriginResultReference)
-		}
-		p.scope.Add(err)
+		p.scope.reportReference(path, where, r, p.scope.problem(r, place))
 	}
+}
+
+// textUse returns how a text that stays one can use an array: the input of a when expression takes a whole one, as JSON.
+func textUse(path *field.Path, text string) use {
+	return use{ownElement: isSole(text) && strings.HasSuffix(path.String(), ".input")}
 }
 
 // concernsKnown reports whether a reference is to results of a Task that is known, and nothing is wrong with it otherwise.
@@ -64,7 +64,7 @@ func (p pipelineScope) concernsKnown(r variables.Reference, place use) bool {
 		return false
 	}
 	p.known = nil
-	return p.problem(r, place) == ""
+	return p.problem(r, place).none()
 }
 
 // invalidText is an error about a text within a value. The path of a field cannot be extended by a text such as "[1]",
@@ -75,58 +75,110 @@ func invalidText(path *field.Path, where, text, problem string) *field.Error {
 	return err
 }
 
-// problem says what is wrong with a reference in a pipeline, or returns "".
-func (p pipelineScope) problem(r variables.Reference, place use) string {
+// problem returns what is wrong with a reference in a pipeline. The results of a pipeline are made of nothing else than values,
+// so that every problem is refused there. Elsewhere text that Tekton does not replace stays.
+func (p pipelineScope) problem(r variables.Reference, place use) problem {
+	found := p.found(r, place)
+	if p.inResults {
+		found.left = false
+	}
+	return found
+}
+
+func (p pipelineScope) found(r variables.Reference, place use) problem {
 	if r.Malformed {
-		return malformedReference
+		return leftAlone(malformedReference)
 	}
 	switch r.Root {
 	case variables.RootParams:
 		return p.paramProblem(r, place)
 	case variables.RootWorkspaces:
-		return p.workspaceProblem(r, "bound")
+		if text := p.workspaceProblem(r, "bound"); text != "" {
+			return p.ownProblem(r, place, text)
+		}
+		return problem{}
 	case variables.RootContext:
-		return contextProblem(r, variables.PipelineContext())
+		return p.contextProblem(r, place)
 	case variables.RootTasks, variables.RootFinally:
 		return p.taskProblem(r, place)
 	case variables.RootArtifacts:
-		return "artifacts are " + notSupported
+		return refused(artifactsProblem)
 	default:
-		return "a pipeline refers to results as $(tasks.<task>.results.<result>)"
+		return p.ownProblem(r, place, "a pipeline refers to results as $(tasks.<task>.results.<result>)")
 	}
 }
 
-// taskProblem says what is wrong with a reference to a task of the pipeline, or returns "".
-func (p pipelineScope) taskProblem(r variables.Reference, place use) string {
+// ownProblem returns the problem of a reference that is not to the pipeline: in a param it can be to what the task itself has,
+// and the task that gets the param replaces it. Otherwise text says what is wrong.
+func (p pipelineScope) ownProblem(r variables.Reference, place use, text string) problem {
+	if !place.passedOn || p.task == nil {
+		return leftAlone(text)
+	}
+	spec := p.spec(p.task)
+	switch r.Root {
+	case variables.RootWorkspaces:
+		// A workspace that the task gets, or that it declares and that can be bound for it.
+		named := func(w v1.WorkspacePipelineTaskBinding) bool { return w.Name == r.Names[0] }
+		if len(r.Names) != 2 || !slices.ContainsFunc(p.task.Workspaces, named) && !(p.task.TaskSpec != nil && p.workspaces.has(r.Names[0])) {
+			return leftAlone(text)
+		}
+	case variables.RootResults:
+		if spec != nil && !p.declarations(p.task).results.has(strings.Join(r.Names[:len(r.Names)-1], ".")) {
+			return leftAlone(text)
+		}
+	}
+	return problem{}
+}
+
+// contextProblem returns what is wrong with a reference to the context of the run, or to that of the task's run. As in Tekton,
+// unknown names of the run, the pipeline and its task are refused.
+func (p pipelineScope) contextProblem(r variables.Reference, place use) problem {
+	text := contextProblem(r, variables.PipelineContext())
+	switch {
+	case text == "", place.passedOn && contextProblem(r, variables.TaskContext()) == "":
+		return problem{}
+	case r.Names[0] == "pipelineRun" || r.Names[0] == "pipeline" || r.Names[0] == "pipelineTask":
+		return refused(text)
+	default:
+		return leftAlone(text)
+	}
+}
+
+// taskProblem returns what is wrong with a reference to a task of the pipeline.
+func (p pipelineScope) taskProblem(r variables.Reference, place use) problem {
 	if task, _, ok := r.TaskState(); ok {
-		if !p.inFinally {
-			return "how tasks ended is known in tasks of finally only"
-		}
-		if task == "" {
-			return ""
-		}
-		return p.dag.unknown("task", task)
+		return refused(p.stateProblem(task))
 	}
 	if task, result, ok := r.MatrixLength(); ok {
-		return p.lengthProblem(task, result)
+		return refused(p.lengthProblem(task, result))
 	}
 	ref, ok := r.ResultRef()
 	if !ok {
-		return "in a task of a pipeline, a result is referred to as $(tasks.<task>.results.<result>), with [*], [<index>] or .<key> behind it"
+		return leftAlone("in a task of a pipeline, a result is referred to as $(tasks.<task>.results.<result>), " +
+			"with [*], [<index>] or .<key> behind it")
 	}
-	switch {
-	case ref.Finally && !p.inResults:
-		return "results of tasks of finally can be used in the results of the pipeline only"
-	case ref.Finally:
-		if problem := p.finally.unknown("task of finally", ref.Task); problem != "" {
-			return problem
+	if ref.Finally {
+		if !p.inResults {
+			return refused("results of tasks of finally can be used in the results of the pipeline only")
 		}
-	default:
-		if problem := p.dag.unknown("task", ref.Task); problem != "" {
-			return problem
+		if text := p.finally.unknown("task of finally", ref.Task); text != "" {
+			return refused(text)
 		}
+	} else if text := p.dag.unknown("task", ref.Task); text != "" {
+		return refused(text)
 	}
-	return p.resultProblem(p.tasks[ref.Task], ref, r.Root, place)
+	return refused(p.resultProblem(p.tasks[ref.Task], ref, r.Root, place))
+}
+
+// stateProblem returns what is wrong with a reference to how a task ended, or all of them, for which task is empty.
+func (p pipelineScope) stateProblem(task string) string {
+	if !p.inFinally {
+		return "how tasks ended is known in tasks of finally only"
+	}
+	if task == "" {
+		return ""
+	}
+	return p.dag.unknown("task", task)
 }
 
 func (p pipelineScope) lengthProblem(name, result string) string {
@@ -155,7 +207,6 @@ func (p pipelineScope) resultProblem(t *v1.PipelineTask, ref variables.ResultRef
 	}
 	place.noun, place.name, place.ref = "result", ref.Result, text
 	place.keyed, place.key, place.whole, place.indexed = ref.Key != "", ref.Key, ref.Whole, ref.Index >= 0
-	place.strict = true
 	if t.Matrix == nil {
 		return useProblem(place, declared.ValueType(), declared.Properties)
 	}

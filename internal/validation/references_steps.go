@@ -10,19 +10,35 @@ import (
 // stepContainerPrefix begins the name of a step's container, which is what $(steps.<container>.exitCode.path) has.
 const stepContainerPrefix = "step-"
 
-// stepsProblem says what is wrong with a reference to another step, or returns "".
-func (s scope) stepsProblem(r variables.Reference, place use) string {
+// stepsProblem returns what is wrong with a reference to another step.
+func (s scope) stepsProblem(r variables.Reference, place use) problem {
 	if len(r.Names) == 3 && r.Names[1] == "exitCode" && r.Names[2] == attributePath && !r.HasIndex() {
-		return s.exitCodeProblem(r.Names[0])
+		return leftAlone(s.exitCodeProblem(r.Names[0]))
 	}
 	ref, ok := r.StepResultRef()
-	if !ok {
-		return "another step is referred to as $(steps.<step>.results.<result>) or $(steps.step-<step>.exitCode.path)"
+	switch {
+	case ok && s.runtime:
+		return refused(s.stepResultProblem(ref, place))
+	case ok && s.step != noStep:
+		return refused(stepResultTooEarly)
+	case ok:
+		return leftAlone(stepResultTooEarly)
+	case len(r.Names) > 1 && (r.Names[1] == "inputs" || r.Names[1] == "outputs"):
+		return refused(artifactsProblem)
+	default:
+		return leftAlone("another step is referred to as $(steps.<step>.results.<result>) or $(steps.step-<step>.exitCode.path)")
 	}
-	if !s.runtime {
-		return "the result of a step is known only when a later step starts: it can be used in command, args, " +
-			"script, env, params and when of steps"
-	}
+}
+
+// Problems of references that more than one place has.
+const (
+	stepResultTooEarly = "the result of a step is known only when a later step starts: it can be used in command, args, " +
+		"script, env, params and when of steps"
+	artifactsProblem = "artifacts are " + notSupported
+)
+
+// stepResultProblem returns what is wrong with using a result of an earlier step, or "".
+func (s scope) stepResultProblem(ref variables.StepResultRef, place use) string {
 	if problem := s.steps.earlier.unknown("earlier step", ref.Step); problem != "" {
 		return problem
 	}
@@ -31,18 +47,17 @@ func (s scope) stepsProblem(r variables.Reference, place use) string {
 		return "" // the StepAction is not known here
 	}
 	place.ref = strings.Join([]string{variables.RootSteps, ref.Step, variables.AttributeResults, ref.Result}, ".")
-	return stepResultProblem(s.steps.results(i), ref, place)
+	return declaredStepResultProblem(s.steps.results(i), ref, place)
 }
 
-// stepResultProblem says what is wrong with using a result of a step that is written out, or returns "".
-func stepResultProblem(results *names[*v1.StepResult], ref variables.StepResultRef, place use) string {
+// declaredStepResultProblem returns what is wrong with using a result of a step that is written out, or "".
+func declaredStepResultProblem(results *names[*v1.StepResult], ref variables.StepResultRef, place use) string {
 	declared, ok := results.get(ref.Result)
 	if !ok {
 		return results.unknown("result of step "+shown(ref.Step), ref.Result)
 	}
 	place.noun, place.name = "result", ref.Result
 	place.keyed, place.key, place.whole, place.indexed = ref.Key != "", ref.Key, ref.Whole, ref.Index >= 0
-	place.strict = true
 	return useProblem(place, declared.ValueType(), declared.Properties)
 }
 
@@ -102,13 +117,16 @@ func (s scope) exitCodeProblem(container string) string {
 	return x.containers.unknown("container of a step", container)
 }
 
-// ownStepProblem says what is wrong with a reference of a step to a result of its own, or returns "".
-func (s scope) ownStepProblem(r variables.Reference) string {
+// ownStepProblem returns what is wrong with a reference of a step to one of its results.
+func (s scope) ownStepProblem(r variables.Reference) problem {
+	if r.Names[0] == variables.RootArtifacts {
+		return refused(artifactsProblem)
+	}
 	if len(r.Names) != 3 || r.Names[0] != variables.AttributeResults || r.Names[2] != attributePath || r.HasIndex() {
-		return "a step refers to the file of a result of its own as $(step.results.<name>.path)"
+		return leftAlone("a step refers to the file of one of its results as $(step.results.<name>.path)")
 	}
-	if s.step < 0 {
-		return "only a step has results of its own"
+	if s.step == noStep {
+		return leftAlone("only a step has results of a step")
 	}
-	return s.steps.results(s.step).unknown("result of this step", r.Names[1])
+	return refused(s.steps.results(s.step).unknown("result of this step", r.Names[1]))
 }

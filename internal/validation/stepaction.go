@@ -30,7 +30,7 @@ func reportAction(r *Report, s *v1.Step, path *field.Path, params []v1.ParamSpec
 	in := newScope(r)
 	in.addParams(params)
 	in.results = nil
-	in.steps, in.step = newStepIndex([]v1.Step{*s}), 0
+	in.steps, in.step, in.strict, in.typed = newStepIndex([]v1.Step{*s}), 0, true, true
 	variables.VisitStepTexts(s, path, &taskReferences{scope: in})
 }
 

@@ -20,10 +20,13 @@ func ReportTask(r *Report, t *v1.Task) { validateTaskSpec(&t.Spec, field.NewPath
 // TaskSpec checks a task that is to be run. Each error names the field, its value and what is allowed there. Fields that
 // the controller does not act on yet are errors, too.
 func TaskSpec(s *v1.TaskSpec, path *field.Path) field.ErrorList {
-	return Errors(func(r *Report) {
-		validateTaskSpec(s, path, newScope(r))
-		reportUnsupportedInTask(r, s, path)
-	})
+	return Errors(func(r *Report) { reportTaskSpec(r, s, path) })
+}
+
+// reportTaskSpec reports what TaskSpec returns, and warnings.
+func reportTaskSpec(r *Report, s *v1.TaskSpec, path *field.Path) {
+	validateTaskSpec(s, path, newScope(r))
+	reportUnsupportedInTask(r, s, path)
 }
 
 // validateTaskSpec checks the task in a place from where it sees an outer scope.
@@ -92,8 +95,8 @@ func (s scope) validateResultValue(path *field.Path, result *v1.TaskResult) fiel
 		return field.ErrorList{field.Invalid(path, shown(ref.Text), rule)}
 	}
 	place := use{ownElement: true, ownObject: true}
-	if problem := s.stepsProblem(ref, place); problem != "" {
-		return field.ErrorList{field.Invalid(path, shown(ref.Text), problem)}
+	if p := s.stepsProblem(ref, place); !p.none() {
+		return field.ErrorList{field.Invalid(path, shown(ref.Text), p.text)}
 	}
 	i, _ := s.steps.byName().get(from.Step)
 	if s.steps.steps[i].Ref != nil {

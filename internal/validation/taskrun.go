@@ -30,6 +30,7 @@ func ReportTaskRun(report *Report, r *v1.TaskRun) {
 	}
 	if spec.TaskSpec != nil {
 		outer := newScope(report)
+		outer.open = true
 		outer.addGiven(spec.Params)
 		outer.addBound(spec.Workspaces)
 		outer.volumesClosed = true

@@ -34,6 +34,7 @@ type Together struct {
 func ReportTogether(r *Report, t Together) {
 	outer := newScope(r)
 	if t.Run != nil && t.Run.Spec.PipelineSpec != nil {
+		outer.open = true
 		outer.addGiven(t.Run.Spec.Params)
 	}
 	in := newPipelineScope(t.Spec, outer)
@@ -86,6 +87,7 @@ func (p pipelineScope) checkOverridesTogether(path *field.Path, specs []v1.Pipel
 }
 
 func (p pipelineScope) checkTogether(path *field.Path, t *v1.PipelineTask) {
+	p.task = t
 	switch {
 	case p.isKnown(t.Name):
 		p.checkParams(path, t)
@@ -99,6 +101,18 @@ func (p pipelineScope) checkTogether(path *field.Path, t *v1.PipelineTask) {
 		}
 	}
 	variables.VisitPipelineTaskValues(t, path, &pipelineReferences{scope: p, known: true})
+	for at, r := range variables.EmbeddedReferences(t) {
+		if p.stopped() {
+			return
+		}
+		// How the text uses the value was checked without the Task: it is whatever fits.
+		place := use{ownElement: true, ownObject: true}
+		if p.concernsKnown(r, place) {
+			if _, isResult := r.ResultRef(); isResult {
+				p.reportReference(path.Child("taskSpec"), "."+at.String(), r, p.found(r, place))
+			}
+		}
+	}
 }
 
 // isKnown reports whether the pipeline's task of this name refers to a Task that is known.

@@ -44,3 +44,12 @@ func TestWarningText(t *testing.T) {
 		t.Errorf("-want, +got:\n%s", diff)
 	}
 }
+
+// lines are the errors and then the warnings of a check, for comparison; nil if there are none.
+func lines(found Findings) []string {
+	all := messages(found.Errors)
+	for _, w := range found.Warnings {
+		all = append(all, "warning: "+w.String())
+	}
+	return all
+}

@@ -2,6 +2,7 @@ package variables
 
 import (
 	"iter"
+	"slices"
 	"strings"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
@@ -240,6 +241,11 @@ func (r Reference) HasIndex() bool { return r.Whole || r.Index >= 0 }
 // TaskContext lists the variables that a task finds under $(context.…).
 func TaskContext() []string {
 	return []string{"taskRun.name", "taskRun.namespace", "taskRun.uid", "task.name", "task.retry-count"}
+}
+
+// IsPipelineContext reports whether the reference is to one of the variables that PipelineContext lists.
+func (r Reference) IsPipelineContext() bool {
+	return r.Root == RootContext && !r.Malformed && !r.HasIndex() && slices.Contains(PipelineContext(), strings.Join(r.Names, "."))
 }
 
 // PipelineContext lists the variables that a pipeline finds under $(context.…).

@@ -1,6 +1,8 @@
 package variables
 
 import (
+	"strings"
+
 	v1 "github.com/sluice-ci/sluice/api/v1"
 )
 
@@ -123,4 +125,13 @@ func ResultRefs(v v1.Value) []ResultRef {
 		}
 	}
 	return refs
+}
+
+// Handed is the name of the param by which a pipeline gives the value of the reference to a TaskRun: the result as a whole for
+// a reference to a part of it, such as tasks.build.results.digest, or the variable, such as context.pipelineRun.name.
+func (r Reference) Handed() string {
+	if ref, ok := r.ResultRef(); ok {
+		return RootTasks + "." + ref.Task + "." + AttributeResults + "." + ref.Result
+	}
+	return r.Root + "." + strings.Join(r.Names, ".")
 }

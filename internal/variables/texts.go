@@ -64,14 +64,14 @@ func VisitStepTexts(s *v1.Step, path *field.Path, v TextVisitor) {
 
 // VisitFixedStepTexts shows those texts of the step that must be known before the pod is made.
 func VisitFixedStepTexts(s *v1.Step, path *field.Path, v TextVisitor) {
-	visit(v, path.Child("image"), &s.Image)
-	visitAs(v, path.Child("imagePullPolicy"), &s.ImagePullPolicy)
-	visit(v, path.Child("workingDir"), &s.WorkingDir)
+	visitChild(v, path, "image", &s.Image)
+	visitAs(v, path, "imagePullPolicy", &s.ImagePullPolicy)
+	visitChild(v, path, "workingDir", &s.WorkingDir)
 	visitEnvSources(path, v, s.EnvFrom, s.Env)
-	visitMounts(path.Child("volumeMounts"), v, s.VolumeMounts)
-	visitDevices(path.Child("volumeDevices"), v, s.VolumeDevices)
-	visitAs(v, path.Child("onError"), &s.OnError)
-	visitUsages(path.Child("workspaces"), v, s.Workspaces)
+	visitMounts(path, v, s.VolumeMounts)
+	visitDevices(path, v, s.VolumeDevices)
+	visitAs(v, path, "onError", &s.OnError)
+	visitUsages(path, v, s.Workspaces)
 	for _, output := range []struct {
 		field  string
 		config *v1.StepOutputConfig
@@ -85,49 +85,49 @@ func VisitFixedStepTexts(s *v1.Step, path *field.Path, v TextVisitor) {
 // VisitRuntimeStepTexts shows those texts of the step that the step itself uses: results of earlier steps may stand in
 // them, which are known only when it starts.
 func VisitRuntimeStepTexts(s *v1.Step, path *field.Path, v TextVisitor) {
-	visitList(v, path.Child("command"), &s.Command)
-	visitList(v, path.Child("args"), &s.Args)
-	visit(v, path.Child("script"), &s.Script)
-	visitEnvValues(path.Child("env"), v, s.Env)
+	visitList(v, path, "command", &s.Command)
+	visitList(v, path, "args", &s.Args)
+	visitChild(v, path, "script", &s.Script)
+	visitEnvValues(path, v, s.Env)
 }
 
 func visitTemplateTexts(s *v1.StepTemplate, path *field.Path, v TextVisitor) {
-	visit(v, path.Child("image"), &s.Image)
-	visitAs(v, path.Child("imagePullPolicy"), &s.ImagePullPolicy)
-	visitList(v, path.Child("command"), &s.Command)
-	visitList(v, path.Child("args"), &s.Args)
-	visit(v, path.Child("workingDir"), &s.WorkingDir)
+	visitChild(v, path, "image", &s.Image)
+	visitAs(v, path, "imagePullPolicy", &s.ImagePullPolicy)
+	visitList(v, path, "command", &s.Command)
+	visitList(v, path, "args", &s.Args)
+	visitChild(v, path, "workingDir", &s.WorkingDir)
 	visitEnvSources(path, v, s.EnvFrom, s.Env)
-	visitEnvValues(path.Child("env"), v, s.Env)
-	visitMounts(path.Child("volumeMounts"), v, s.VolumeMounts)
-	visitDevices(path.Child("volumeDevices"), v, s.VolumeDevices)
+	visitEnvValues(path, v, s.Env)
+	visitMounts(path, v, s.VolumeMounts)
+	visitDevices(path, v, s.VolumeDevices)
 }
 
 // VisitSidecarTexts shows to v every place of the sidecar where variables may stand; see VisitTaskTexts.
 func VisitSidecarTexts(s *v1.Sidecar, path *field.Path, v TextVisitor) {
-	visit(v, path.Child("image"), &s.Image)
-	visitAs(v, path.Child("imagePullPolicy"), &s.ImagePullPolicy)
-	visitList(v, path.Child("command"), &s.Command)
-	visitList(v, path.Child("args"), &s.Args)
-	visit(v, path.Child("script"), &s.Script)
-	visit(v, path.Child("workingDir"), &s.WorkingDir)
+	visitChild(v, path, "image", &s.Image)
+	visitAs(v, path, "imagePullPolicy", &s.ImagePullPolicy)
+	visitList(v, path, "command", &s.Command)
+	visitList(v, path, "args", &s.Args)
+	visitChild(v, path, "script", &s.Script)
+	visitChild(v, path, "workingDir", &s.WorkingDir)
 	visitEnvSources(path, v, s.EnvFrom, s.Env)
-	visitEnvValues(path.Child("env"), v, s.Env)
-	visitMounts(path.Child("volumeMounts"), v, s.VolumeMounts)
-	visitDevices(path.Child("volumeDevices"), v, s.VolumeDevices)
-	visitUsages(path.Child("workspaces"), v, s.Workspaces)
+	visitEnvValues(path, v, s.Env)
+	visitMounts(path, v, s.VolumeMounts)
+	visitDevices(path, v, s.VolumeDevices)
+	visitUsages(path, v, s.Workspaces)
 }
 
 func visitUsages(path *field.Path, v TextVisitor, workspaces []v1.WorkspaceUsage) {
 	for i := range workspaces {
-		visit(v, path.Index(i).Child("mountPath"), &workspaces[i].MountPath)
+		visit(v, path.Child("workspaces").Index(i).Child("mountPath"), &workspaces[i].MountPath)
 	}
 }
 
 func visitEnvValues(path *field.Path, v TextVisitor, env []corev1.EnvVar) {
 	for i := range env {
 		if env[i].Value != "" {
-			v.VisitText(path.Index(i).Child("value"), TextExpanded, &env[i].Value)
+			v.VisitText(path.Child("env").Index(i).Child("value"), TextExpanded, &env[i].Value)
 		}
 	}
 }
@@ -135,7 +135,7 @@ func visitEnvValues(path *field.Path, v TextVisitor, env []corev1.EnvVar) {
 func visitEnvSources(path *field.Path, v TextVisitor, from []corev1.EnvFromSource, env []corev1.EnvVar) {
 	for i := range from {
 		path := path.Child("envFrom").Index(i)
-		visit(v, path.Child("prefix"), &from[i].Prefix)
+		visitChild(v, path, "prefix", &from[i].Prefix)
 		if ref := from[i].ConfigMapRef; ref != nil {
 			visit(v, path.Child("configMapRef", "name"), &ref.Name)
 		}
@@ -162,17 +162,18 @@ func visitEnvSources(path *field.Path, v TextVisitor, from []corev1.EnvFromSourc
 
 func visitDevices(path *field.Path, v TextVisitor, devices []corev1.VolumeDevice) {
 	for i := range devices {
-		visit(v, path.Index(i).Child("name"), &devices[i].Name)
-		visit(v, path.Index(i).Child("devicePath"), &devices[i].DevicePath)
+		path := path.Child("volumeDevices").Index(i)
+		visitChild(v, path, "name", &devices[i].Name)
+		visitChild(v, path, "devicePath", &devices[i].DevicePath)
 	}
 }
 
 func visitMounts(path *field.Path, v TextVisitor, mounts []corev1.VolumeMount) {
 	for i := range mounts {
-		path := path.Index(i)
-		visit(v, path.Child("name"), &mounts[i].Name)
-		visit(v, path.Child("mountPath"), &mounts[i].MountPath)
-		visit(v, path.Child("subPath"), &mounts[i].SubPath)
+		path := path.Child("volumeMounts").Index(i)
+		visitChild(v, path, "name", &mounts[i].Name)
+		visitChild(v, path, "mountPath", &mounts[i].MountPath)
+		visitChild(v, path, "subPath", &mounts[i].SubPath)
 		if mounts[i].SubPathExpr != "" {
 			v.VisitText(path.Child("subPathExpr"), TextExpanded, &mounts[i].SubPathExpr)
 		}
@@ -185,18 +186,28 @@ func visit(v TextVisitor, path *field.Path, text *string) {
 	}
 }
 
+// visitChild is visit for a field of what path leads to. It makes the path only for a text that is there: most are not.
+func visitChild(v TextVisitor, path *field.Path, name string, text *string) {
+	if *text != "" {
+		v.VisitText(path.Child(name), TextPlain, text)
+	}
+}
+
 // visitAs visits a field of a string type of its own, and writes only what changed.
-func visitAs[T ~string](v TextVisitor, path *field.Path, typed *T) {
+func visitAs[T ~string](v TextVisitor, path *field.Path, name string, typed *T) {
+	if *typed == "" {
+		return
+	}
 	text := string(*typed)
-	visit(v, path, &text)
+	visitChild(v, path, name, &text)
 	if text != string(*typed) {
 		*typed = T(text)
 	}
 }
 
-func visitList(v TextVisitor, path *field.Path, list *[]string) {
+func visitList(v TextVisitor, path *field.Path, name string, list *[]string) {
 	if len(*list) > 0 {
-		v.VisitList(path, list)
+		v.VisitList(path.Child(name), list)
 	}
 }
 

@@ -41,8 +41,12 @@ func visitRefParams(s *v1.Step, path *field.Path, v ValueVisitor) {
 
 // VisitRuntimeStepValues shows the values that are needed only when the step starts.
 func VisitRuntimeStepValues(s *v1.Step, path *field.Path, v ValueVisitor) {
-	visitParams(path.Child("params"), v, s.Params)
-	visitWhen(path.Child("when"), v, s.When)
+	if len(s.Params) > 0 {
+		visitParams(path.Child("params"), v, s.Params)
+	}
+	if len(s.When) > 0 {
+		visitWhen(path.Child("when"), v, s.When)
+	}
 }
 
 // VisitPipelineValues shows to v every place of the pipeline's tasks and results where variables may stand. Tasks that are
@@ -59,9 +63,26 @@ func VisitPipelineValues(s *v1.PipelineSpec, path *field.Path, v ValueVisitor) {
 	}
 }
 
+// VisitDisplayNames shows to v the names for people of the pipeline's task and of the combinations of its matrix. They see
+// the params of the combination, too.
+func VisitDisplayNames(t *v1.PipelineTask, path *field.Path, v ValueVisitor) {
+	visitString(path.Child("displayName"), v, &t.DisplayName)
+	if t.Matrix == nil {
+		return
+	}
+	for i := range t.Matrix.Include {
+		visitString(path.Child("matrix", "include").Index(i).Child("name"), v, &t.Matrix.Include[i].Name)
+	}
+}
+
 // VisitPipelineTaskValues shows to v every place of the pipeline's task where variables may stand; see VisitPipelineValues.
 func VisitPipelineTaskValues(t *v1.PipelineTask, path *field.Path, v ValueVisitor) {
-	visitString(path.Child("displayName"), v, &t.DisplayName)
+	VisitDisplayNames(t, path, v)
+	VisitPipelineTaskInputs(t, path, v)
+}
+
+// VisitPipelineTaskInputs shows to v what VisitPipelineTaskValues shows, but for the display names.
+func VisitPipelineTaskInputs(t *v1.PipelineTask, path *field.Path, v ValueVisitor) {
 	if t.TaskRef != nil {
 		visitString(path.Child("taskRef", "name"), v, &t.TaskRef.Name)
 		visitParams(path.Child("taskRef", "params"), v, t.TaskRef.Params)
@@ -140,6 +161,11 @@ func Dependencies(t *v1.PipelineTask) []string {
 func collectFrom(t *v1.PipelineTask) *collection {
 	c := &collection{}
 	VisitPipelineTaskValues(t, nil, c)
+	for _, r := range EmbeddedReferences(t) {
+		if ref, ok := r.ResultRef(); ok {
+			c.results = append(c.results, ref)
+		}
+	}
 	return c
 }
 

@@ -1,6 +1,8 @@
 package variables
 
 import (
+	"iter"
+
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
@@ -23,6 +25,14 @@ func VisitBindings(bound []v1.WorkspaceBinding, path *field.Path, v TextVisitor)
 		if w.CSI != nil {
 			visit(v, path.Child("csi", "driver"), &w.CSI.Driver)
 		}
+	}
+}
+
+// BindingReferences yields every reference in what a run binds to a workspace.
+func BindingReferences(bound *v1.WorkspaceBinding) iter.Seq[Reference] {
+	return func(yield func(Reference) bool) {
+		v := &yielding{yield: func(_ *field.Path, r Reference) bool { return yield(r) }}
+		VisitBindings([]v1.WorkspaceBinding{*bound}, nil, (*yieldingTexts)(v))
 	}
 }
 

@@ -19,6 +19,9 @@ func (b *budget) expression(where fmt.Stringer, text string, resolve resolver) (
 	done := 0
 	for r := range variables.References(text) {
 		value, err := resolve(r)
+		if staysText(r, value, err) {
+			continue
+		}
 		if err != nil {
 			return "", err
 		}

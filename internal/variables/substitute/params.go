@@ -92,9 +92,9 @@ func (d *defaults) settle(name string) {
 // because it refers to one.
 func (d *defaults) evaluate(spec *v1.ParamSpec) (v1.Value, error) {
 	path := field.NewPath("params").Key(spec.Name).Child("default")
-	s := values{d.resolverOf(spec.Name), d.budget}
+	s := values{resolver: d.resolverOf(spec.Name), budget: d.budget}
 	if spec.Default.Type == v1.TypeString {
-		text, err := s.text(place{path: path}, spec.Default.String)
+		text, err := s.text(place{path: path}, "", spec.Default.String)
 		return v1.StringValue(text), err
 	}
 	return s.value(path, *spec.Default)
@@ -108,7 +108,7 @@ func (d *defaults) resolverOf(param string) func(at place) resolver {
 func (d *defaults) resolver(param string, at place) resolver {
 	return func(r variables.Reference) (v1.Value, error) {
 		if r.Root == variables.RootParams && !r.Malformed {
-			name := r.Names[0]
+			name := d.named(r)
 			if d.under[name] {
 				return v1.Value{}, &UnresolvedError{Field: at.String(), Variable: r.Text, Problem: "the default values refer to each other in a circle"}
 			}
@@ -117,6 +117,18 @@ func (d *defaults) resolver(param string, at place) resolver {
 		}
 		return d.vars.resolver(at)(r)
 	}
+}
+
+// named returns the name of the param that a reference in a default is to; see Variables.Named.
+func (d *defaults) named(r variables.Reference) string {
+	first := r.Names[0]
+	if _, open := d.open[first]; open || d.under[first] {
+		return first
+	}
+	if dotted := strings.Join(r.Names, "."); !d.vars.has(first) && (d.open[dotted] != nil || d.under[dotted]) {
+		return dotted
+	}
+	return d.vars.Named(r)
 }
 
 // maxProblem is how much of a problem a message repeats, in bytes, from its beginning and as much from its end: within it

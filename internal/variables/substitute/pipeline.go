@@ -37,12 +37,18 @@ func (e *MissingResultError) Error() string {
 }
 
 // PipelineTask returns a copy of a pipeline's task with its variables and the results of other tasks substituted, but for
-// its when expressions (see When) and for the task that is written out in it, which it shares. A string that is nothing
-// but a reference to a whole array or object becomes that array or object; an element of an array that is nothing but a
-// whole array becomes the elements of that.
+// its when expressions (see When), its display names (see Names) and for the task that is written out in it, which it shares. A
+// string that is nothing but a reference to a whole array or object becomes that array or object; an element of an array that is
+// nothing but a whole array becomes the elements of that.
 //
 // The error is an *UnresolvedError, a *MissingResultError or a *TooLongError.
 func PipelineTask(task *v1.PipelineTask, vars Variables, tasks Tasks) (*v1.PipelineTask, error) {
+	out, _, err := PassedOn(task, vars, tasks)
+	return out, err
+}
+
+// PassedOn is like PipelineTask. It also returns which references in the params are still to be read by the task.
+func PassedOn(task *v1.PipelineTask, vars Variables, tasks Tasks) (*v1.PipelineTask, *Passed, error) {
 	out := *task
 	out.When = nil
 	out.Params = slices.Clone(task.Params)
@@ -58,9 +64,67 @@ func PipelineTask(task *v1.PipelineTask, vars Variables, tasks Tasks) (*v1.Pipel
 			out.Matrix.Include[i].Params = slices.Clone(out.Matrix.Include[i].Params)
 		}
 	}
+	p := &pipelineSubstitution{vars: vars, tasks: tasks, passed: newPassed(&out)}
+	variables.VisitPipelineTaskInputs(&out, nil, p)
+	return &out, p.passed, p.err
+}
+
+// Handed returns, as params, the values of the references that a task which is written out in a pipeline makes to the pipeline:
+// results of other tasks, each as a whole, and what the task can know of the run. Each has the name that the reference's Handed
+// returns. A reference to a part of a result that the result does not have is an error.
+//
+// Errors are as those of PipelineTask.
+func Handed(task *v1.PipelineTask, vars Variables, tasks Tasks) ([]v1.Param, error) {
 	p := &pipelineSubstitution{vars: vars, tasks: tasks}
-	variables.VisitPipelineTaskValues(&out, nil, p)
-	return &out, p.err
+	var out []v1.Param
+	seen := map[string]bool{}
+	for path, r := range variables.EmbeddedReferences(task) {
+		at := place{path: field.NewPath("taskSpec").Child(path.String())}
+		value, err := p.resolve(at, r)
+		switch {
+		case errors.Is(err, errLeft):
+			continue
+		case err != nil:
+			return nil, err
+		case seen[r.Handed()]:
+			continue
+		}
+		if ref, ok := r.ResultRef(); ok {
+			value, _ = tasks.Result(ref.Task, ref.Result)
+		}
+		if err := p.budget.spend(at, sizeOf(value)); err != nil {
+			return nil, err
+		}
+		seen[r.Handed()] = true
+		out = append(out, v1.Param{Name: r.Handed(), Value: value})
+	}
+	return out, nil
+}
+
+// Names substitutes in the display names of one task. What comes of all of them together is bounded by MaxBytes.
+type Names struct {
+	vars   Variables
+	tasks  Tasks
+	budget budget
+}
+
+// NamesOf returns the Names of a task with these variables, which can refer to results of these tasks.
+func NamesOf(vars Variables, tasks Tasks) *Names { return &Names{vars: vars, tasks: tasks} }
+
+// Of returns a display name with its variables substituted. Params come before those of the same name. Errors are as those of
+// PipelineTask.
+func (n *Names) Of(text string, params []v1.Param) (string, error) {
+	if !variables.HasReference(text) {
+		return text, nil
+	}
+	vars := n.vars
+	vars.above = make(map[string]v1.Value, len(params))
+	for i := range params {
+		vars.above[params[i].Name] = params[i].Value
+	}
+	p := &pipelineSubstitution{vars: vars, tasks: n.tasks}
+	at := place{path: field.NewPath("displayName")}
+	return n.budget.text(at, text, variables.TextPlain, p.resolver(at))
 }
 
 // When returns a copy of the when expressions of a pipeline's task with their variables and the results of other tasks
@@ -73,7 +137,9 @@ func When(expressions []v1.WhenExpression, vars Variables, tasks Tasks) ([]v1.Wh
 	out := make([]v1.WhenExpression, len(expressions))
 	for i := range expressions {
 		e, path := expressions[i], field.NewPath("when").Index(i)
-		p.VisitText(path.Child("input"), &e.Input)
+		if at := (place{path: path.Child("input")}); p.err == nil {
+			e.Input, p.err = p.budget.input(at, e.Input, p.resolver(at))
+		}
 		p.VisitElements(path.Child("values"), &e.Values)
 		if p.err == nil {
 			at := place{path: path.Child("cel")}
@@ -120,6 +186,7 @@ func (p place) String() string { return p.path.String() + p.suffix }
 type pipelineSubstitution struct {
 	vars   Variables
 	tasks  Tasks
+	passed *Passed
 	budget budget
 	err    error
 }
@@ -141,12 +208,17 @@ func (p *pipelineSubstitution) VisitElements(path *field.Path, list *[]string) {
 
 // VisitValue substitutes in a value, which can change its type.
 func (p *pipelineSubstitution) VisitValue(path *field.Path, value *v1.Value) {
-	if p.err == nil {
-		*value, p.err = p.values().value(path, *value)
+	if p.err != nil {
+		return
 	}
+	s := p.values()
+	s.left = p.passed.recorder(value)
+	*value, p.err = s.value(path, *value)
 }
 
-func (p *pipelineSubstitution) values() values { return values{p.resolver, &p.budget} }
+func (p *pipelineSubstitution) values() values {
+	return values{resolver: p.resolver, budget: &p.budget}
+}
 
 func (p *pipelineSubstitution) resolver(at place) resolver {
 	return func(r variables.Reference) (v1.Value, error) {
@@ -155,28 +227,21 @@ func (p *pipelineSubstitution) resolver(at place) resolver {
 }
 
 func (p *pipelineSubstitution) resolve(at place, r variables.Reference) (v1.Value, error) {
-	unresolved := func(problem string) (v1.Value, error) {
-		return v1.Value{}, &UnresolvedError{Field: at.String(), Variable: r.Text, Problem: problem}
-	}
 	if task, result, ok := r.MatrixLength(); ok {
 		return p.length(at, task, result)
 	}
 	ref, ok := r.ResultRef()
 	if !ok {
-		value, problem := p.vars.resolve(r)
-		if problem != "" {
-			return unresolved(problem)
-		}
-		return value, nil
+		value, err := p.vars.resolve(r)
+		return value, unresolved(at, r, err)
 	}
 	whole, ok := p.tasks.Result(ref.Task, ref.Result)
 	if !ok {
 		return v1.Value{}, &MissingResultError{Field: at.String(), Task: ref.Task, Result: ref.Result}
 	}
-	noun := fmt.Sprintf("result %q of task %q", ref.Result, ref.Task)
-	value, problem := part{noun: noun, whole: ref.Whole, index: ref.Index, keyed: ref.Key != "", key: ref.Key}.of(whole)
+	value, problem := partOf(ref, whole)
 	if problem != "" {
-		return unresolved(problem)
+		return v1.Value{}, unresolved(at, r, errors.New(problem))
 	}
 	return value, nil
 }

@@ -25,6 +25,28 @@ func Bindings(path *field.Path, bound []v1.WorkspaceBinding, vars Variables) ([]
 	return out, s.err
 }
 
+// BindingWithResults returns a copy of a workspace that a run binds, with its variables and the results of tasks substituted. The
+// error is an *UnresolvedError, a *MissingResultError or a *TooLongError.
+func BindingWithResults(path *field.Path, bound *v1.WorkspaceBinding, vars Variables, tasks Tasks) (*v1.WorkspaceBinding, error) {
+	out := []v1.WorkspaceBinding{*bound.DeepCopy()}
+	p := &pipelineSubstitution{vars: vars, tasks: tasks}
+	variables.VisitBindings(out, path, (*bindingSubstitution)(p))
+	return &out[0], p.err
+}
+
+// bindingSubstitution is a pipelineSubstitution that visits the texts of a binding.
+type bindingSubstitution pipelineSubstitution
+
+// VisitText substitutes in one text.
+func (b *bindingSubstitution) VisitText(path *field.Path, _ variables.TextKind, text *string) {
+	(*pipelineSubstitution)(b).VisitText(path, text)
+}
+
+// VisitList substitutes in each text of a list.
+func (b *bindingSubstitution) VisitList(path *field.Path, list *[]string) {
+	(*pipelineSubstitution)(b).VisitElements(path, list)
+}
+
 // PodTemplate returns a copy of a pod template with the variables in all its texts substituted; params come before those of
 // the same name in vars. Values of env keep the meaning that Kubernetes gives to what the author wrote, as in TaskSpec. The
 // error is an *UnresolvedError or a *TooLongError.

@@ -157,21 +157,27 @@ func TestDefaultsThatReferToOthers(t *testing.T) {
 		},
 		"Unresolved": {
 			reason:  "What cannot be resolved is named.",
-			params:  `[{name: a, default: "$(params.nope)"}]`,
+			params:  `[{name: a, default: "$(params.l[7])"}, {name: l, type: array, default: [u]}]`,
 			text:    "$(params.a)",
-			problem: `in which $(params.nope) cannot be resolved: there is no param "nope"`,
+			problem: `in which $(params.l[7]) cannot be resolved: param "l" has 1 elements, counted from 0`,
+		},
+		"Unknown": {
+			reason: "What is not there stays as text.",
+			params: `[{name: a, default: "$(params.nope)"}]`,
+			text:   "$(params.a)",
+			want:   "$(params.nope)",
 		},
 		"UnusedIsWell": {
 			reason: "A default that nobody uses hurts nobody.",
-			params: `[{name: a, default: "$(params.nope)"}]`,
+			params: `[{name: a, default: "$(params.l[7])"}, {name: l, type: array, default: [u]}]`,
 			text:   "x",
 			want:   "x",
 		},
 		"ArrayInText": {
-			reason:  "A string does not become an array.",
-			params:  `[{name: a, default: "$(params.l[*])"}, {name: l, type: array, default: [u]}]`,
-			text:    "$(params.a)",
-			problem: "it is an array",
+			reason: "A string does not become an array.",
+			params: `[{name: a, default: "$(params.l[*])"}, {name: l, type: array, default: [u]}]`,
+			text:   "$(params.a)",
+			want:   "$(params.l[*])",
 		},
 	}
 	for name, tc := range cases {

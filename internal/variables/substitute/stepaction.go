@@ -275,7 +275,7 @@ func (c *composition) text(at place, text string, kind variables.TextKind) (stri
 	var want []string
 	done := 0
 	for r := range variables.References(text) {
-		if r.Root != variables.RootParams {
+		if r.Root != variables.RootParams || r.Malformed {
 			want = append(want, r.Text)
 			continue
 		}

@@ -1,6 +1,7 @@
 package substitute
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -62,11 +63,11 @@ func TaskSpec(spec *v1.TaskSpec, vars Variables, mark string, brought ...corev1.
 type taskSubstitution struct {
 	// task are the variables of the task, and vars those of what is visited: a step, or a sidecar, may have its own.
 	task, vars Variables
-	// runtime says that results of steps may stand in what is visited.
-	runtime bool
-	tokens  tokens
-	budget  budget
-	err     error
+	// inStep says that a step is visited, and runtime that results of earlier steps may stand in what is visited of it.
+	inStep, runtime bool
+	tokens          tokens
+	budget          budget
+	err             error
 }
 
 func (s *taskSubstitution) step(path *field.Path, step *v1.Step, i int) {
@@ -75,11 +76,12 @@ func (s *taskSubstitution) step(path *field.Path, step *v1.Step, i int) {
 		own["step.results."+r.Name+".path"] = podpaths.StepResultPath(*step, i, r.Name)
 	}
 	s.vars = s.task.With(own)
+	s.inStep = true
 	variables.VisitFixedStepTexts(step, path, s)
 	s.runtime = true
 	variables.VisitRuntimeStepTexts(step, path, s)
 	variables.VisitStepValues(step, path, (*stepValues)(s))
-	s.runtime = false
+	s.inStep, s.runtime = false, false
 }
 
 // ownPaths are the paths of the workspaces that a step or a sidecar has for itself: there, a workspace is where it mounts
@@ -139,7 +141,10 @@ func (s *taskSubstitution) wholeArray(path *field.Path, kind variables.TextKind,
 		return []string{token}, true, s.budget.spend(path, len(token))
 	}
 	value, err := s.resolver(path)(r)
-	if err != nil || value.Type != v1.TypeArray {
+	if errors.Is(err, errLeft) || err == nil && value.Type != v1.TypeArray {
+		return nil, false, nil
+	}
+	if err != nil {
 		return nil, false, err
 	}
 	elements = make([]string, len(value.Array))
@@ -169,25 +174,28 @@ func escaped(value string) string {
 
 func (s *taskSubstitution) resolver(path fmt.Stringer) resolver {
 	return func(r variables.Reference) (v1.Value, error) {
-		value, problem := s.resolve(r)
-		if problem != "" {
-			return v1.Value{}, &UnresolvedError{Field: path.String(), Variable: r.Text, Problem: problem}
+		value, err := s.resolve(r)
+		if err == nil {
+			value, err = s.vars.reread(path, r, value, s.resolve)
 		}
-		return value, nil
+		return value, unresolved(path, r, err)
 	}
 }
 
-func (s *taskSubstitution) resolve(r variables.Reference) (value v1.Value, problem string) {
+// resolve returns what a reference stands for; see Variables.resolve.
+func (s *taskSubstitution) resolve(r variables.Reference) (v1.Value, error) {
 	ref, ok := r.StepResultRef()
 	switch {
 	case !ok:
 		return s.vars.resolve(r)
+	case !s.inStep:
+		return v1.Value{}, errLeft
 	case !s.runtime:
-		return v1.Value{}, "the result of a step is known only when a later step starts, and this must be known before"
+		return v1.Value{}, errors.New("the result of a step is known only when a later step starts, and this must be known before")
 	case ref.Whole:
-		return v1.Value{}, "all of an array can only stand as an element of its own"
+		return v1.Value{}, errors.New("all of an array can only stand as an element of its own")
 	}
-	return v1.StringValue(s.tokens.of(ref)), ""
+	return v1.StringValue(s.tokens.of(ref)), nil
 }
 
 // stepValues is a variables.ValueVisitor for what a step has of values: its when expressions. Params are those of a StepAction,
@@ -199,7 +207,9 @@ type stepValues taskSubstitution
 func (s *stepValues) VisitText(path *field.Path, text *string) {
 	t := (*taskSubstitution)(s)
 	if !strings.HasSuffix(path.String(), ".cel") {
-		t.VisitText(path, variables.TextPlain, text)
+		if s.err == nil {
+			*text, s.err = t.budget.input(path, *text, t.resolver(path))
+		}
 		return
 	}
 	if s.err == nil {

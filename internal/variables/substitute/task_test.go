@@ -57,6 +57,11 @@ func given() []v1.Param {
 
 func TestVariablesOfATask(t *testing.T) {
 	cases := map[string]struct{ reason, text, want string }{
+		"DottedWithout": {
+			reason: "A name with dots needs no brackets where nothing else is meant.",
+			text:   "$(params.a.b) $(results.r.1.path)",
+			want:   "dotted /tekton/results/r.1",
+		},
 		"Default": {
 			reason: "A default may refer to the run, and to other params.",
 			text:   "$(params.s)",
@@ -149,77 +154,63 @@ func TestVariablesOfATask(t *testing.T) {
 	}
 }
 
+// TestTextThatStays: what looks like a variable and is none here stays as text, in every kind of text, and what stands beside it
+// is substituted.
+func TestTextThatStays(t *testing.T) {
+	for name, text := range map[string]string{
+		"Param":           "$(params.nope)",
+		"ParamInBrackets": "$(params['x.y'])",
+		"Result":          "$(results.nope.path)",
+		"ResultWithout":   "$(results.nope)",
+		"Workspace":       "$(workspaces.nope.bound)",
+		"PipelineRun":     "$(context.pipelineRun.name)",
+		"Context":         "$(context.other)",
+		"Tasks":           "$(tasks.t.results.r)",
+		"Status":          "$(tasks.status)",
+		"Malformed":       "$(params.s[)",
+		"Step":            "$(steps.nope.exitCode.path)",
+		"Credentials":     "$(credentials.file)",
+		"NoKey":           "$(params.o.z)",
+		"ArrayInText":     "x$(params.l[*])",
+		"BareArray":       "x$(params.l)",
+		"Object":          "$(params.o[*])",
+		"Indexed":         "$(params.extra[0])",
+		"KeyOfArray":      "$(params.l.x)",
+		"ElementOf":       "$(params.o[0])",
+		"Command":         "$(hostname)",
+		"Arithmetic":      "$((1 + 2))",
+	} {
+		t.Run(name, func(t *testing.T) {
+			spec := decode[v1.TaskSpec](t, declarations)
+			validation.DefaultTaskSpec(spec)
+			spec.Steps = []v1.Step{{
+				Image: "i", Script: "a " + text + " $(params.extra)", Args: []string{text, "b" + text}, WorkingDir: "/" + text,
+				Env: []corev1.EnvVar{{Name: "E", Value: text}},
+			}}
+			got, err := substituted(spec, ForTaskRun(spec, given(), taskContext()))
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := spec.Steps[0]
+			want.Script = "a " + text + " propagated"
+			if diff := cmp.Diff(want, got.Steps[0]); diff != "" {
+				t.Errorf("-want, +got:\n%s", diff)
+			}
+		})
+	}
+}
+
 func TestUnresolvable(t *testing.T) {
 	cases := map[string]struct{ reason, text, problem string }{
-		"Param": {
-			reason:  "A param that nobody gives.",
-			text:    "$(params.nope)",
-			problem: `there is no param "nope"`,
-		},
-		"Result": {
-			reason:  "A result that is not declared.",
-			text:    "$(results.nope.path)",
-			problem: "there is no such variable here",
-		},
-		"Workspace": {
-			reason:  "A workspace that is not declared.",
-			text:    "$(workspaces.nope.bound)",
-			problem: "there is no such variable here",
-		},
-		"Context": {
-			reason:  "A pipeline's context does not reach into a task.",
-			text:    "$(context.pipelineRun.name)",
-			problem: "there is no such variable here",
-		},
-		"Tasks": {
-			reason:  "Neither do results of other tasks.",
-			text:    "$(tasks.t.results.r)",
-			problem: "there is no such variable here",
-		},
-		"Malformed": {
-			reason:  "What can only be a mistake is one.",
-			text:    "$(params.s[)",
-			problem: "it does not follow the syntax of variables",
-		},
 		"OutOfRange": {
 			reason:  "Arrays are only as long as they are.",
 			text:    "$(params.l[3])",
 			problem: `param "l" has 3 elements, counted from 0`,
 		},
-		"NoKey": {
-			reason:  "Objects have only the keys that they have.",
-			text:    "$(params.o.z)",
-			problem: `param "o" has no key "z"`,
-		},
-		"ArrayInText": {
-			reason:  "A text takes no array.",
-			text:    "x$(params.l[*])",
-			problem: "it is an array, and a text needs a string",
-		},
-		"BareArray": {
-			reason:  "Nor one without [*].",
-			text:    "$(params.l)",
-			problem: "it is an array, and a text needs a string",
-		},
-		"Object": {
-			reason:  "Nor an object.",
-			text:    "$(params.o[*])",
-			problem: "it is an object, and a text needs a string",
-		},
-		"Indexed": {
-			reason:  "Strings have no elements.",
-			text:    "$(params.extra[0])",
-			problem: `param "extra" is a string, which has no parts`,
-		},
-		"KeyOfArray": {
-			reason:  "Arrays have no keys.",
-			text:    "$(params.l.x)",
-			problem: `param "l" is an array, which has no keys`,
-		},
-		"ElementOf": {
-			reason:  "Objects have no elements.",
-			text:    "$(params.o[0])",
-			problem: `param "o" is an object, which has no elements`,
+		"StepResult": {
+			reason:  "A whole array of a step stands alone.",
+			text:    "x$(steps.unnamed-0.results.r[*])",
+			problem: "all of an array can only stand as an element of its own",
 		},
 	}
 	for name, tc := range cases {

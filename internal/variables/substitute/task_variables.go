@@ -20,6 +20,11 @@ type TaskRunContext struct {
 	Retry int
 	// Workspaces are those that the run binds, by name.
 	Workspaces map[string]Workspace
+	// Unread are the references in the values of the run's params that are still to be read.
+	Unread Unread
+	// Handed says that a pipeline made the run: params that are called like results of its tasks, or like its context, hold
+	// those.
+	Handed bool
 }
 
 // Workspace is what a task can know of the volume that a run binds to one of its workspaces.
@@ -33,7 +38,7 @@ type Workspace struct {
 // ForTaskRun returns the variables of a task in a run that gives some params. Declared params that are not given have
 // their default, in which other variables may stand; given ones that are not declared can be referred to as well.
 func ForTaskRun(spec *v1.TaskSpec, given []v1.Param, context TaskRunContext) Variables {
-	v := Variables{texts: map[string]string{
+	v := Variables{unread: context.Unread, reading: new(budget), handed: context.Handed, texts: map[string]string{
 		"context.taskRun.name":      context.Name,
 		"context.taskRun.namespace": context.Namespace,
 		"context.taskRun.uid":       context.UID,
@@ -84,15 +89,5 @@ func (v *Variables) resolvePath(declared *v1.WorkspaceDeclaration, all map[strin
 	at := place{path: field.NewPath("workspaces").Key(declared.Name).Child("mountPath")}
 	if path, err := paths.text(at, declared.Path(), variables.TextPlain, v.resolver(at)); err == nil {
 		v.texts[name] = path
-	}
-}
-
-func (v *Variables) resolver(at place) resolver {
-	return func(r variables.Reference) (v1.Value, error) {
-		value, problem := v.resolve(r)
-		if problem != "" {
-			return v1.Value{}, &UnresolvedError{Field: at.String(), Variable: r.Text, Problem: problem}
-		}
-		return value, nil
 	}
 }

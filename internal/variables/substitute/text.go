@@ -1,6 +1,8 @@
 package substitute
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -42,7 +44,7 @@ func (e *TooLongError) Error() string {
 		e.Field, e.Size, e.Limit)
 }
 
-// resolver returns what a reference stands for.
+// resolver returns what a reference stands for. The error is errLeft for one that stays as text.
 type resolver func(r variables.Reference) (v1.Value, error)
 
 // piece is a part of a text: first what stands there literally, then the value that follows it.
@@ -53,10 +55,21 @@ type piece struct {
 // text puts values in the place of the references in a text. Each must stand for a string. The text comes back as it is
 // when it has no references.
 func (b *budget) text(where fmt.Stringer, text string, kind variables.TextKind, resolve resolver) (string, error) {
+	return b.read(where, text, kind, resolve, func(variables.Reference, int) {})
+}
+
+// read is like text. It calls left for each reference that stays as text, with the place in the result where it begins, if the
+// kind is TextPlain.
+func (b *budget) read(where fmt.Stringer, text string, kind variables.TextKind, resolve resolver,
+	left func(r variables.Reference, at int)) (string, error) {
 	var pieces []piece
 	done, size := 0, 0
 	for r := range variables.References(text) {
 		value, err := resolve(r)
+		if staysText(r, value, err) {
+			left(r, size+r.Start-done)
+			continue
+		}
 		if err != nil {
 			return "", err
 		}
@@ -86,6 +99,25 @@ func (b *budget) text(where fmt.Stringer, text string, kind variables.TextKind, 
 	}
 	out.WriteString(last)
 	return out.String(), nil
+}
+
+// input is like text, for the input of a when expression: a text that is nothing but a whole array becomes that as compact JSON.
+func (b *budget) input(where fmt.Stringer, text string, resolve resolver) (string, error) {
+	if r, ok := variables.Sole(text); ok {
+		if value, err := resolve(r); err == nil && value.Type == v1.TypeArray {
+			encoded, err := json.Marshal(append([]string{}, value.Array...))
+			if err != nil {
+				return "", fmt.Errorf("cannot encode %s in %s: %w", r.Text, where, err)
+			}
+			return string(encoded), b.spend(where, len(encoded))
+		}
+	}
+	return b.text(where, text, variables.TextPlain, resolve)
+}
+
+// staysText reports whether a reference in a text stays there: it is to nothing, or to a param that is not a string.
+func staysText(r variables.Reference, value v1.Value, err error) bool {
+	return errors.Is(err, errLeft) || err == nil && r.Root == variables.RootParams && value.Type != v1.TypeString
 }
 
 // size is the most that a piece can take.

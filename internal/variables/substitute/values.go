@@ -1,6 +1,7 @@
 package substitute
 
 import (
+	"errors"
 	"maps"
 	"slices"
 	"strconv"
@@ -17,12 +18,15 @@ type values struct {
 	// resolver returns what references in a text of this place stand for.
 	resolver func(at place) resolver
 	budget   *budget
+	// left is called for each reference that stays as text, with the part of the value that the text is, and the place in it. It
+	// may be nil.
+	left func(r variables.Reference, part string, at int)
 }
 
 // Params returns a copy of params with their variables substituted, each with its type; see PipelineTask. The error is an
 // *UnresolvedError or a *TooLongError.
 func Params(path *field.Path, params []v1.Param, vars Variables) ([]v1.Param, error) {
-	s := values{vars.resolver, new(budget)}
+	s := values{resolver: vars.resolver, budget: new(budget)}
 	out := make([]v1.Param, len(params))
 	for i := range params {
 		value, err := s.value(path.Index(i).Child("value"), params[i].Value)
@@ -46,17 +50,24 @@ func (s values) value(path *field.Path, value v1.Value) (v1.Value, error) {
 	at := place{path: path}
 	if r, ok := variables.Sole(value.String); ok {
 		resolved, err := s.resolver(at)(r)
-		if err != nil {
+		if err == nil {
+			return resolved, s.budget.spend(at, sizeOf(resolved))
+		}
+		if !errors.Is(err, errLeft) {
 			return v1.Value{}, err
 		}
-		return resolved, s.budget.spend(at, sizeOf(resolved))
 	}
-	text, err := s.text(at, value.String)
+	text, err := s.text(at, "", value.String)
 	return v1.StringValue(text), err
 }
 
-func (s values) text(at place, text string) (string, error) {
-	return s.budget.text(at, text, variables.TextPlain, s.resolver(at))
+// text substitutes in a text that is this part of a value.
+func (s values) text(at place, part, text string) (string, error) {
+	return s.budget.read(at, text, variables.TextPlain, s.resolver(at), func(r variables.Reference, at int) {
+		if s.left != nil {
+			s.left(r, part, at)
+		}
+	})
 }
 
 func (s values) array(path *field.Path, elements []string) ([]string, error) {
@@ -65,10 +76,10 @@ func (s values) array(path *field.Path, elements []string) ([]string, error) {
 		at := place{path, "[" + strconv.Itoa(i) + "]"}
 		if r, ok := variables.Sole(text); ok {
 			resolved, err := s.resolver(at)(r)
-			if err != nil {
+			if err != nil && !errors.Is(err, errLeft) {
 				return nil, err
 			}
-			if resolved.Type == v1.TypeArray {
+			if err == nil && resolved.Type == v1.TypeArray {
 				if err := s.budget.spend(at, sizeOf(resolved)); err != nil {
 					return nil, err
 				}
@@ -76,7 +87,7 @@ func (s values) array(path *field.Path, elements []string) ([]string, error) {
 				continue
 			}
 		}
-		text, err := s.text(at, text)
+		text, err := s.text(at, strconv.Itoa(len(out)), text)
 		if err != nil {
 			return nil, err
 		}
@@ -88,7 +99,7 @@ func (s values) array(path *field.Path, elements []string) ([]string, error) {
 func (s values) object(path *field.Path, object map[string]string) (v1.Value, error) {
 	out := make(map[string]string, len(object))
 	for _, key := range slices.Sorted(maps.Keys(object)) {
-		text, err := s.text(place{path, "." + key}, object[key])
+		text, err := s.text(place{path, "." + key}, key, object[key])
 		if err != nil {
 			return v1.Value{}, err
 		}

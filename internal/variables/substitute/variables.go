@@ -2,11 +2,13 @@
 // params and results of a pipeline.
 //
 // A text is read once, from left to right, and what was put in is never read again: a value that looks like a variable
-// arrives as it is. A variable that cannot be resolved is an error that names the field; text that is no variable of the
-// API, such as $(date), stays.
+// arrives as it is. Only the text of an author that a param passes on to a task is read by that task; see Unread. A text that
+// looks like a variable and is none here, such as $(date) or $(params.undeclared), stays. A variable that exists and has no
+// value, such as an element behind the end of an array, is an error that names the field.
 package substitute
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -31,7 +33,15 @@ type Variables struct {
 	name, value string
 	// problems say of params why they have no value, though they are declared with a default.
 	problems map[string]string
+	// unread are the references in the values of params that are still to be read, and reading is how much of that may be done.
+	unread  Unread
+	reading *budget
+	// handed says that a pipeline gave the params that are called like results of its tasks.
+	handed bool
 }
+
+// errLeft says that a reference stays as text.
+var errLeft = errors.New("it stays as text")
 
 // PipelineRunContext is what a pipeline can know of the run that it is part of.
 type PipelineRunContext struct {
@@ -99,35 +109,120 @@ func key(r variables.Reference) string {
 	return r.Root + "." + strings.Join(r.Names, ".")
 }
 
-// resolve returns what a reference stands for, or what is wrong with it.
-func (v *Variables) resolve(r variables.Reference) (value v1.Value, problem string) {
-	if r.Malformed {
-		return v1.Value{}, "it does not follow the syntax of variables"
+// resolve returns what a reference stands for. The error is errLeft, or says what is wrong with the reference.
+func (v *Variables) resolve(r variables.Reference) (v1.Value, error) {
+	switch {
+	case r.Malformed:
+		return v1.Value{}, errLeft
+	case r.Root == variables.RootParams:
+		return v.param(r)
 	}
-	if r.Root != variables.RootParams {
-		text, ok := v.text(key(r))
-		if !ok {
-			return v1.Value{}, "there is no such variable here"
-		}
-		return v1.StringValue(text), ""
+	if text, ok := v.text(key(r)); ok {
+		return v1.StringValue(text), nil
 	}
-	name := r.Names[0]
+	if !v.handed {
+		return v1.Value{}, errLeft
+	}
+	return v.fromPipeline(r)
+}
+
+// Named returns the name of the param that a reference is to. A name with dots can be written without brackets, if no param has
+// the name before the first dot.
+func (v *Variables) Named(r variables.Reference) string {
+	first := r.Names[0]
+	if len(r.Names) == 1 || v.has(first) {
+		return first
+	}
+	if dotted := strings.Join(r.Names, "."); v.has(dotted) {
+		return dotted
+	}
+	return first
+}
+
+func (v *Variables) has(name string) bool {
+	_, above := v.above[name]
+	_, known := v.params[name]
+	return above || known || v.problems[name] != ""
+}
+
+// param returns what a reference to a param stands for. Of a param that exists, what it does not have stays as text, but for an
+// element that an array does not have.
+func (v *Variables) param(r variables.Reference) (v1.Value, error) {
+	name := v.Named(r)
 	value, ok := v.above[name]
 	if !ok {
 		if problem := v.problems[name]; problem != "" {
-			return v1.Value{}, problem
+			return v1.Value{}, errors.New(problem)
 		}
 		if value, ok = v.params[name]; !ok {
-			return v1.Value{}, fmt.Sprintf("there is no param %q", name)
+			return v1.Value{}, errLeft
 		}
 	}
 	part := part{noun: fmt.Sprintf("param %q", name), whole: r.Whole, index: r.Index}
-	if len(r.Names) > 1 {
+	if len(r.Names) > 1 && name == r.Names[0] {
 		part.key, part.keyed = strings.Join(r.Names[1:], "."), true
 	}
 	// A param may be written without [*] where the whole of it is meant; the API has always allowed it.
 	part.whole = part.whole || !part.keyed && part.index < 0 && value.Type != v1.TypeString
-	return part.of(value)
+	found, problem := part.of(value)
+	switch {
+	case problem == "":
+		return found, nil
+	case value.Type == v1.TypeArray && part.index >= 0:
+		return v1.Value{}, errors.New(problem)
+	default:
+		return v1.Value{}, errLeft
+	}
+}
+
+// fromPipeline returns what a reference to a result of another task, or to the context of the pipeline, stands for: the pipeline
+// that the task is written out in gave the value as a param.
+func (v *Variables) fromPipeline(r variables.Reference) (v1.Value, error) {
+	value, ok := v.params[r.Handed()]
+	ref, isResult := r.ResultRef()
+	switch {
+	case !ok || !isResult && !r.IsPipelineContext():
+		return v1.Value{}, errLeft
+	case !isResult:
+		return value, nil
+	}
+	found, problem := partOf(ref, value)
+	if problem != "" {
+		return v1.Value{}, errors.New(problem)
+	}
+	return found, nil
+}
+
+// partOf returns the part of a result that a reference names, or why it has no such part. An array or object can be written
+// without [*] where the whole of it is meant.
+func partOf(ref variables.ResultRef, whole v1.Value) (v1.Value, string) {
+	p := part{
+		noun: fmt.Sprintf("result %q of task %q", ref.Result, ref.Task), whole: ref.Whole, index: ref.Index, keyed: ref.Key != "", key: ref.Key,
+	}
+	p.whole = p.whole || !p.keyed && p.index < 0 && whole.Type != v1.TypeString
+	return p.of(whole)
+}
+
+// resolver returns what references in a text of this place stand for.
+func (v *Variables) resolver(at place) resolver {
+	return func(r variables.Reference) (v1.Value, error) {
+		value, err := v.resolve(r)
+		if err == nil {
+			value, err = v.reread(at, r, value, func(r variables.Reference) (v1.Value, error) { return v.resolve(r) })
+		}
+		return value, unresolved(at, r, err)
+	}
+}
+
+// unresolved returns the error of a reference in a place for what is wrong with it.
+func unresolved(at fmt.Stringer, r variables.Reference, err error) error {
+	if err == nil || errors.Is(err, errLeft) {
+		return err
+	}
+	if _, tooLong := errors.AsType[*TooLongError](err); tooLong {
+		return err
+	}
+	return &UnresolvedError{Field: at.String(), Variable: r.Text, Problem: err.Error()}
 }
 
 // part is the part of a value that a reference names.

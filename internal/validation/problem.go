@@ -1,0 +1,42 @@
+package validation
+
+import (
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/sluice-ci/sluice/internal/variables"
+)
+
+// problem is what is wrong with a reference to a variable. Its zero value is that nothing is.
+type problem struct {
+	// text says what is wrong.
+	text string
+	// left says that the object is accepted, and the reference stays as text: it is a warning, and not an error.
+	left bool
+}
+
+// refused is a problem for which the object is refused.
+func refused(text string) problem { return problem{text: text} }
+
+// leftAlone is a problem for which the object is accepted. An empty text is no problem.
+func leftAlone(text string) problem { return problem{text: text, left: text != ""} }
+
+func (p problem) none() bool { return p.text == "" }
+
+// staysText begins the message of a warning about a reference that is not substituted.
+const staysText = "stays as text: "
+
+// reportReference adds the problem of a reference in a text; where is the part of a value that the text is. Errors about other
+// tasks have an Origin.
+func (r *Report) reportReference(path *field.Path, where string, reference variables.Reference, p problem) {
+	switch {
+	case p.none():
+	case p.left:
+		r.Warn(path.String()+where, reference.Text, staysText+p.text)
+	default:
+		err := invalidText(path, where, reference.Text, p.text)
+		if reference.Root == variables.RootTasks || reference.Root == variables.RootFinally {
+			err = err.WithOrigin(OriginResultReference)
+		}
+		r.Add(err)
+	}
+}

@@ -1,0 +1,87 @@
+package variables
+
+import (
+	"iter"
+
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+)
+
+// TaskReferences yields every reference in the texts and values of a task, with the path of the text that holds it.
+func TaskReferences(s *v1.TaskSpec, path *field.Path) iter.Seq2[*field.Path, Reference] {
+	return func(yield func(*field.Path, Reference) bool) {
+		v := &yielding{yield: yield}
+		VisitTaskTexts(s, path, (*yieldingTexts)(v))
+		VisitTaskValues(s, path, v)
+	}
+}
+
+// EmbeddedReferences yields the references that a task which is written out in a pipeline makes to the pipeline and not to what
+// the task has: those to results of other tasks, and those to the context of the pipeline. The paths begin within the taskSpec.
+func EmbeddedReferences(t *v1.PipelineTask) iter.Seq2[*field.Path, Reference] {
+	return func(yield func(*field.Path, Reference) bool) {
+		if t.TaskSpec == nil {
+			return
+		}
+		for path, r := range TaskReferences(&t.TaskSpec.TaskSpec, nil) {
+			if isEmbedded(r) && !yield(path, r) {
+				return
+			}
+		}
+	}
+}
+
+// isEmbedded reports whether a reference in a task is to the pipeline that the task is written out in.
+func isEmbedded(r Reference) bool {
+	if ref, ok := r.ResultRef(); ok {
+		return !ref.Finally
+	}
+	return r.IsPipelineContext()
+}
+
+// yielding is a ValueVisitor that yields the references in what it is shown, until it is told to stop, and yieldingTexts the same
+// as a TextVisitor.
+type (
+	yielding struct {
+		yield   func(*field.Path, Reference) bool
+		stopped bool
+	}
+	yieldingTexts yielding
+)
+
+func (y *yielding) text(path *field.Path, text string) {
+	for r := range References(text) {
+		if y.stopped {
+			return
+		}
+		y.stopped = !y.yield(path, r)
+	}
+}
+
+// VisitText yields the references in one text.
+func (y *yielding) VisitText(path *field.Path, text *string) { y.text(path, *text) }
+
+// VisitElements yields the references in each text of a list.
+func (y *yielding) VisitElements(path *field.Path, list *[]string) {
+	for i, text := range *list {
+		y.text(path.Index(i), text)
+	}
+}
+
+// VisitValue yields the references in each text of a value.
+func (y *yielding) VisitValue(path *field.Path, value *v1.Value) {
+	for _, text := range value.Texts() {
+		y.text(path, text)
+	}
+}
+
+// VisitText yields the references in one text.
+func (y *yieldingTexts) VisitText(path *field.Path, _ TextKind, text *string) {
+	(*yielding)(y).text(path, *text)
+}
+
+// VisitList yields the references in each text of a list.
+func (y *yieldingTexts) VisitList(path *field.Path, list *[]string) {
+	(*yielding)(y).VisitElements(path, list)
+}
