@@ -17,34 +17,33 @@ import (
 	"github.com/sluice-ci/sluice/internal/config"
 )
 
-// ClusterName is how references call the resolver for other namespaces.
+// ClusterName is the name of the resolver for other namespaces.
 const ClusterName = "cluster"
 
-// Params of the resolver for other namespaces.
+// The params of the resolver for other namespaces.
 const (
 	paramKind      = "kind"
 	paramName      = "name"
 	paramNamespace = "namespace"
-	// paramCache is accepted for the sake of references that have it. What is read comes from the controller's cache,
-	// which is as new as the API server's.
+	// paramCache is accepted for references that have it, and has no effect: the controller always reads from its cache,
+	// which is kept up to date.
 	paramCache = "cache"
 )
 
-// ClusterPolicy says which namespaces definitions may be taken from, and what a reference means that leaves something out.
-// The zero value allows all.
+// ClusterPolicy is the permitted namespaces, and the defaults of references. The zero value permits all namespaces.
 type ClusterPolicy struct {
-	// Allowed namespaces; empty means all that are not blocked.
+	// Allowed are the permitted namespaces; empty means all that are not blocked.
 	Allowed []string
-	// Blocked namespaces, which come before Allowed; "*" means all that are not allowed by name.
+	// Blocked are the forbidden namespaces, which take precedence over Allowed; "*" means all that Allowed does not name.
 	Blocked []string
-	// DefaultKind and DefaultNamespace are those of a reference that does not say them; empty for the kind that is wanted, and
-	// for the run's own namespace.
+	// DefaultKind and DefaultNamespace apply to a reference without them. Empty means the wanted kind, and the namespace of
+	// the run.
 	DefaultKind, DefaultNamespace string
-	// Also has to permit a namespace as well; nil for nothing.
+	// Also must permit a namespace too; nil means no further policy.
 	Also *ClusterPolicy
 }
 
-// Permits reports whether definitions may be taken from a namespace. A run's own namespace is always permitted.
+// Permits reports whether definitions may be read from a namespace. The namespace of the run is always permitted.
 func (p ClusterPolicy) Permits(namespace string) bool {
 	allowed := slices.Contains(p.Allowed, namespace)
 	switch {
@@ -56,8 +55,8 @@ func (p ClusterPolicy) Permits(namespace string) bool {
 	return allowed || len(p.Allowed) == 0
 }
 
-// PolicyOf makes a policy of the settings: the lists of both ConfigMaps hold, so that neither opens what the other closes.
-// The defaults are those of the installation's namespace alone.
+// PolicyOf returns the policy of the settings. The lists of both ConfigMaps apply, so that neither permits what the other
+// forbids. The defaults are only those of the installation's namespace.
 func PolicyOf(settings config.ClusterResolvers) ClusterPolicy {
 	own, shared := settings.Own, settings.Shared
 	return ClusterPolicy{
@@ -67,23 +66,23 @@ func PolicyOf(settings config.ClusterResolvers) ClusterPolicy {
 	}
 }
 
-// Cluster takes Tasks, Pipelines and StepActions from other namespaces. It is a Remote.
+// Cluster fetches Tasks, Pipelines and StepActions from other namespaces. It is a Remote.
 type Cluster struct {
 	cache, live client.Reader
 	policy      func() ClusterPolicy
 }
 
-// NewCluster returns a Cluster that reads as a Resolver does.
+// NewCluster returns a Cluster that reads in the same way as a Resolver.
 func NewCluster(cache, live client.Reader, policy ClusterPolicy) *Cluster {
 	return &Cluster{cache: cache, live: live, policy: func() ClusterPolicy { return policy }}
 }
 
-// Name is ClusterName.
+// Name returns ClusterName.
 func (c *Cluster) Name() string { return ClusterName }
 
-// Fetch reads the object that the params name: kind (by default what is wanted), name, and namespace (by default the
-// run's own), where the policy has no other defaults. A refusal says the same whether or not the object exists: nothing is read
-// before it.
+// Fetch reads the object in the params: kind (default: the wanted one), name, and namespace (default: that of the run),
+// unless the policy has other defaults. A refusal is the same whether or not the object exists, because the check comes
+// before the read.
 func (c *Cluster) Fetch(ctx context.Context, wanted Request, into client.Object) (*v1.RefSource, error) {
 	policy := c.policy()
 	params := map[string]string{
@@ -96,18 +95,18 @@ func (c *Cluster) Fetch(ctx context.Context, wanted Request, into client.Object)
 				ErrUnresolvable, i, p.Name, quoted(clusterParams()))
 		}
 		if p.Value.Type != v1.TypeString || p.Value.String == "" {
-			return nil, fmt.Errorf("%w: params[%d]: %q must be a string that is not empty", ErrUnresolvable, i, p.Name)
+			return nil, fmt.Errorf("%w: params[%d]: %q must be a string, and not empty", ErrUnresolvable, i, p.Name)
 		}
 		params[p.Name] = p.Value.String
 	}
 	name, namespace := params[paramName], params[paramNamespace]
 	switch {
 	case !strings.EqualFold(params[paramKind], wanted.Kind):
-		return nil, fmt.Errorf("%w: params: kind is %q, and a %s is wanted here", ErrUnresolvable, params[paramKind], wanted.Kind)
+		return nil, fmt.Errorf("%w: params: kind is %q, want %s", ErrUnresolvable, params[paramKind], wanted.Kind)
 	case name == "":
 		return nil, fmt.Errorf("%w: params: name is missing; give the name of a %s", ErrUnresolvable, wanted.Kind)
 	case namespace != wanted.Namespace && !policy.Permits(namespace):
-		return nil, fmt.Errorf("%w: params: namespace %q may not be read from: allowed-namespaces or "+
+		return nil, fmt.Errorf("%w: params: cannot read from namespace %q: allowed-namespaces or "+
 			"blocked-namespaces of ConfigMap %s does not permit it; ask an administrator",
 			ErrUnresolvable, namespace, config.ClusterResolverName)
 	}
@@ -119,7 +118,7 @@ func (c *Cluster) Fetch(ctx context.Context, wanted Request, into client.Object)
 
 func clusterParams() []string { return []string{paramKind, paramName, paramNamespace, paramCache} }
 
-// sourceOf tells which object was taken: its path in the API with its UID, and the digest of its spec.
+// sourceOf returns the source of an object: its path in the API with its UID, and the digest of its spec.
 func sourceOf(kind string, o client.Object) *v1.RefSource {
 	source := &v1.RefSource{URI: fmt.Sprintf("/apis/%s/namespaces/%s/%s/%s@%s",
 		v1.GroupVersion, o.GetNamespace(), strings.ToLower(kind), o.GetName(), o.GetUID())}

@@ -7,8 +7,8 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 )
 
-// Pipeline returns the pipeline that a reference names, as it is stored, and where it was when it came through a resolver.
-// Errors are as those of Task.
+// Pipeline returns the pipeline of a reference, as it is stored, and its source if it came through a resolver. Errors are as
+// those of Task.
 func (r *Resolver) Pipeline(ctx context.Context, namespace string, ref *v1.PipelineRef) (*v1.Pipeline, *v1.RefSource, error) {
 	pipeline := &v1.Pipeline{}
 	if ref.Resolver != "" {

@@ -13,31 +13,31 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 )
 
-// Request is what a reference asks a resolver for.
+// Request is the request of a reference to a resolver.
 type Request struct {
-	// Kind of what is wanted: Task, Pipeline or StepAction.
+	// Kind is the wanted kind: Task, Pipeline or StepAction.
 	Kind string
-	// Namespace of the run.
+	// Namespace is the namespace of the run.
 	Namespace string
-	// Params of the reference, with their variables substituted.
+	// Params are the params of the reference, with their variables substituted.
 	Params []v1.Param
 }
 
-// Remote is a resolver that references name (resolver: <name>): it fetches what does not lie in the run's namespace. It is
-// asked in the middle of a pass, and must answer from what it has at hand or within the time that ctx gives.
+// Remote is a resolver (resolver: <name>) for objects that are not in the run's namespace. It is called during a reconcile,
+// and must respond from memory or within the time of ctx.
 type Remote interface {
-	// Name by which references call it.
+	// Name returns the name of the resolver in references.
 	Name() string
-	// Fetch reads what is wanted into an object of the wanted kind, and says where it was. The error wraps
-	// ErrUnresolvable when trying again cannot help.
+	// Fetch reads the requested object into an object of the wanted kind, and returns its source. The error wraps
+	// ErrUnresolvable if a retry cannot help.
 	Fetch(ctx context.Context, wanted Request, into client.Object) (*v1.RefSource, error)
 }
 
-// fetch asks the resolver that a reference names.
+// fetch calls the resolver of a reference.
 func (r *Resolver) fetch(ctx context.Context, kind, namespace string, ref *v1.ResolverRef, into client.Object) (*v1.RefSource, error) {
 	remote, ok := r.remotes[ref.Resolver]
 	if !ok {
-		return nil, fmt.Errorf("%w: resolver: %q is not known; known are: %s",
+		return nil, fmt.Errorf("%w: resolver: %q is unknown; use one of %s",
 			ErrUnresolvable, ref.Resolver, quoted(slices.Sorted(maps.Keys(r.remotes))))
 	}
 	source, err := remote.Fetch(ctx, Request{Kind: kind, Namespace: namespace, Params: ref.Params}, into)

@@ -85,7 +85,7 @@ func TestReferences(t *testing.T) {
 		"OtherKind": {
 			reason: "It does not give a Pipeline for a Task.",
 			ref:    v1.TaskRef{ResolverRef: through("cluster", "kind", "pipeline", "name", "x")},
-			err:    `kind is "pipeline", and a Task is wanted here`,
+			err:    `kind is "pipeline", want Task`,
 		},
 		"NoName": {
 			reason: "Without a name there is nothing to find.",
@@ -100,7 +100,7 @@ func TestReferences(t *testing.T) {
 		"EmptyParam": {
 			reason: "An empty one is not the default in disguise.",
 			ref:    v1.TaskRef{ResolverRef: through("cluster", "name", "")},
-			err:    `params[0]: "name" must be a string that is not empty`,
+			err:    `params[0]: "name" must be a string, and not empty`,
 		},
 		"AbsentThere": {
 			reason: "What is not there cannot be had.",
@@ -110,7 +110,7 @@ func TestReferences(t *testing.T) {
 		"Unknown": {
 			reason: "Who names a resolver that there is not hears which there are.",
 			ref:    v1.TaskRef{ResolverRef: through("git", "url", "x")},
-			err:    `resolver: "git" is not known; known are: "books", "cluster"`,
+			err:    `resolver: "git" is unknown; use one of "books", "cluster"`,
 		},
 		"Another": {
 			reason: "Others can be added.",
@@ -241,7 +241,7 @@ func TestClusterPolicy(t *testing.T) {
 	c := NewCluster(cache, live, ClusterPolicy{Blocked: []string{"*"}})
 	wanted := Request{Kind: v1.KindTask, Namespace: "ns", Params: params("name", "x", "namespace", "other")}
 	if _, err := c.Fetch(t.Context(), wanted, &v1.Task{}); err == nil ||
-		!strings.Contains(err.Error(), `namespace "other" may not be read from`) {
+		!strings.Contains(err.Error(), `cannot read from namespace "other"`) {
 		t.Errorf("Fetch from a blocked namespace: %v", err)
 	}
 	wanted.Params = params("name", "x")
@@ -323,7 +323,7 @@ func TestClusterDefaults(t *testing.T) {
 			reason:   "A default is not exempt from the lists.",
 			settings: config.ClusterResolver{DefaultNamespace: "other", Blocked: []string{"other"}},
 			params:   params("name", "x"),
-			fails:    `namespace "other" may not be read from`,
+			fails:    `cannot read from namespace "other"`,
 		},
 		"Given": {
 			reason:   "What the reference says comes before any default.",
@@ -334,7 +334,7 @@ func TestClusterDefaults(t *testing.T) {
 			reason:   "A default kind that is not the one that is needed.",
 			settings: config.ClusterResolver{DefaultKind: "pipeline"},
 			params:   params("name", "x", "namespace", "other"),
-			fails:    `kind is "pipeline", and a Task is wanted here`,
+			fails:    `kind is "pipeline", want Task`,
 		},
 	}
 	for name, tc := range cases {

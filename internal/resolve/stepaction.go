@@ -8,7 +8,7 @@ import (
 	"github.com/sluice-ci/sluice/api/v1beta1"
 )
 
-// StepAction returns the StepAction that a step refers to, as it is stored. Errors are as those of Task.
+// StepAction returns the StepAction of a step's reference, as it is stored. Errors are as those of Task.
 func (r *Resolver) StepAction(ctx context.Context, namespace string, ref *v1.StepRef) (*v1beta1.StepAction, error) {
 	action := &v1beta1.StepAction{}
 	if ref.Resolver != "" {

@@ -1,4 +1,4 @@
-// Package resolve finds what a reference names: the Task of a TaskRun, the Pipeline of a PipelineRun.
+// Package resolve finds the objects of references: the Task of a TaskRun, the Pipeline of a PipelineRun.
 package resolve
 
 import (
@@ -15,17 +15,17 @@ import (
 	"github.com/sluice-ci/sluice/internal/config"
 )
 
-// ErrUnresolvable is what an error wraps when trying again cannot help: the reference names nothing that is there.
+// ErrUnresolvable is in an error if a retry cannot help: the referenced object does not exist.
 var ErrUnresolvable = errors.New("reference cannot be resolved")
 
-// Resolver reads Tasks and Pipelines, first from a cache and then, where that has nothing, from the API server: an
-// object made in the same moment as the run that names it may not have reached the cache.
+// Resolver reads Tasks and Pipelines from a cache, and from the API server if the cache has none: an object that was created
+// together with its run may not be in the cache yet.
 type Resolver struct {
 	cache, live client.Reader
 	remotes     map[string]Remote
 }
 
-// New returns a Resolver. References can name the resolver "cluster" and the given ones.
+// New returns a Resolver. References can use the resolver "cluster" and the given ones.
 func New(cache, live client.Reader, remotes ...Remote) *Resolver {
 	r := &Resolver{cache: cache, live: live, remotes: map[string]Remote{}}
 	for _, remote := range append([]Remote{NewCluster(cache, live, ClusterPolicy{})}, remotes...) {
@@ -34,7 +34,7 @@ func New(cache, live client.Reader, remotes ...Remote) *Resolver {
 	return r
 }
 
-// Governed makes the resolver "cluster" go by the settings in store, as they are when a reference is resolved.
+// Governed makes the resolver "cluster" use the settings in store at the time of each reference.
 func (r *Resolver) Governed(store *config.Store) *Resolver {
 	if c, ok := r.remotes[ClusterName].(*Cluster); ok {
 		c.policy = func() ClusterPolicy { return PolicyOf(store.Load().Cluster) }
@@ -42,14 +42,14 @@ func (r *Resolver) Governed(store *config.Store) *Resolver {
 	return r
 }
 
-// Task returns the task that a reference names, as it is stored. The error wraps ErrUnresolvable, or is one of the API
-// server's, which may pass.
+// Task returns the task of a reference, as it is stored. The error wraps ErrUnresolvable, or is one of the API server that
+// may be transient.
 func (r *Resolver) Task(ctx context.Context, namespace string, ref *v1.TaskRef) (*v1.Task, error) {
 	task, _, err := r.LocateTask(ctx, namespace, ref)
 	return task, err
 }
 
-// LocateTask returns what Task returns, and where it was when it came through a resolver.
+// LocateTask returns the result of Task, and the source if it came through a resolver.
 func (r *Resolver) LocateTask(ctx context.Context, namespace string, ref *v1.TaskRef) (*v1.Task, *v1.RefSource, error) {
 	if ref.Kind != "" && !strings.EqualFold(ref.Kind, v1.KindTask) {
 		return nil, nil, fmt.Errorf("%w: taskRef.kind: %q: only %q is supported", ErrUnresolvable, ref.Kind, v1.KindTask)

@@ -168,7 +168,7 @@ func TestImages(t *testing.T) {
 func TestImagesWithoutAnAnswer(t *testing.T) {
 	final := &image.Error{Step: "spec.steps[0]", Image: "tool", Why: "registry docker.io does not have it", Do: "correct the name"}
 	failed := &image.WaitError{Step: "spec.steps[0]", Image: "tool", Why: "registry docker.io did not answer", Tried: true}
-	untried := &image.WaitError{Step: "spec.steps[0]", Image: "tool", Why: "the controller is asking registry docker.io"}
+	untried := &image.WaitError{Step: "spec.steps[0]", Image: "tool", Why: "the controller waits for registry docker.io"}
 	full := &image.WaitError{Step: "spec.steps[0]", Image: "tool", Why: "too many image lookups wait", Full: true}
 	cases := map[string]struct {
 		reason string
@@ -196,7 +196,7 @@ func TestImagesWithoutAnAnswer(t *testing.T) {
 			reason: "A registry that has not answered yet is no failure.",
 			images: map[string]error{"tool": untried},
 			want:   "Unknown Pending",
-			says:   `cannot look up image "tool" of spec.steps[0] yet: the controller is asking registry docker.io`,
+			says:   `cannot look up image "tool" of spec.steps[0] yet: the controller waits for registry docker.io`,
 			after:  lookupPeriod,
 		},
 		"FailureBehindOneThatWaits": {
@@ -274,7 +274,7 @@ func TestPassDoesNotWaitForARegistry(t *testing.T) {
 		}
 		time.Sleep(quietPeriod) //nolint:forbidigo // in a bubble, which has a time of its own
 		tr := w.pass(t)
-		if got := tr.Status.Condition().Message; !strings.Contains(got, "the controller is asking registry docker.io") {
+		if got := tr.Status.Condition().Message; !strings.Contains(got, "the controller waits for registry docker.io") {
 			t.Errorf("the run does not say what it waits for, but %q", got)
 		}
 		if len(w.pods(t)) != 0 {

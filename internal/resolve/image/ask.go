@@ -13,12 +13,12 @@ import (
 	"github.com/sluice-ci/sluice/internal/resolve/image/guard"
 )
 
-// ask looks the image up in one registry, with each credential for it in turn until one is good enough.
+// ask looks up the image in one registry, with each credential for it in turn until one is sufficient.
 func (l *Lookup) ask(ctx context.Context, s source, known *credentials, pull Pull) (found Entrypoint, said reply, err error) {
 	memory := l.memory.Lease()
 	defer memory.End()
 	door := guard.NewDoor(l.transport, guard.Registry{Host: s.repository.RegistryStr(), Plain: s.plain}, l.named, memory)
-	err = errors.New("there is no way to ask") // there always is one, at least without credentials
+	err = errors.New("there are no credentials to try") // never returned: anonymous access is always tried
 	for _, as := range known.forRepository(s.repository) {
 		found, err = l.askAs(ctx, s, as, door, pull)
 		if err == nil {
@@ -31,12 +31,12 @@ func (l *Lookup) ask(ctx context.Context, s source, known *credentials, pull Pul
 	return Entrypoint{}, said, err
 }
 
-// asking is one lookup at one registry as one user.
+// asking is one lookup in one registry with one credential.
 type asking struct {
 	lookup *Lookup
 	source source
 	client *http.Client
-	// scope is whose credentials are used: a namespace, or nobody's.
+	// scope is the namespace of the credentials, or empty for anonymous access.
 	scope string
 	pull  Pull
 }
@@ -47,7 +47,7 @@ func (l *Lookup) askAs(ctx context.Context, s source, as authn.Authenticator, do
 		a.scope = pull.Namespace
 	}
 	if digest, ok := s.reference.(name.Digest); ok {
-		// What is remembered needs no request, not even the registry's greeting.
+		// A cached manifest needs no request, not even the first one to the API of the registry.
 		if found, ok, err := a.remembered(digest); ok {
 			return found, err
 		}
@@ -65,7 +65,7 @@ func (l *Lookup) askAs(ctx context.Context, s source, as authn.Authenticator, do
 	return a.entrypoint(ctx, digest)
 }
 
-// remembered answers from what is remembered; ok is false if not all of it is.
+// remembered returns the answer from the cache. It returns false if a part of it is missing.
 func (a *asking) remembered(reference name.Digest) (found Entrypoint, ok bool, err error) {
 	digest, err := v1.NewHash(reference.DigestStr())
 	if err != nil {
@@ -75,10 +75,10 @@ func (a *asking) remembered(reference name.Digest) (found Entrypoint, ok bool, e
 	return found, !errors.Is(err, errNotRemembered), err
 }
 
-// errNotRemembered says that a manifest has to be fetched, and that there is no client yet.
+// errNotRemembered means that a manifest must be fetched, and that there is no client yet.
 var errNotRemembered = errors.New("not remembered")
 
-// entrypoint returns what the image of a digest runs.
+// entrypoint returns the command of the image with this digest.
 func (a *asking) entrypoint(ctx context.Context, digest v1.Hash) (Entrypoint, error) {
 	top, err := a.manifest(ctx, digest)
 	if err != nil {
@@ -93,7 +93,7 @@ func (a *asking) entrypoint(ctx context.Context, digest v1.Hash) (Entrypoint, er
 	return Entrypoint{Image: called, Entrypoint: top.entrypoint, Cmd: top.cmd}, nil
 }
 
-// common returns what the images of an index for the architectures run, which must be the same for all.
+// common returns the command of the images of an index for the architectures. It must be the same for all.
 func (a *asking) common(ctx context.Context, images []variant) (manifest, error) {
 	images, err := choose(images, a.pull.Architectures)
 	if err != nil {
@@ -112,8 +112,8 @@ func (a *asking) common(ctx context.Context, images []variant) (manifest, error)
 	return first, err
 }
 
-// manifest returns what is remembered of a manifest, or fetches it. What was fetched with a namespace's credentials answers
-// that namespace only.
+// manifest returns a manifest from the cache, or fetches it. A manifest that was fetched with the credentials of a namespace
+// is cached only for that namespace.
 func (a *asking) manifest(ctx context.Context, digest v1.Hash) (manifest, error) {
 	where := a.source.repository.Name()
 	for _, scope := range []string{a.pull.Namespace, ""} {

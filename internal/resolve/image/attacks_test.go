@@ -80,15 +80,15 @@ func attacks(t *testing.T) map[string]attack {
 		},
 		"BlobToMetadata": {
 			handler: aside("https://169.254.169.254/b").ServeHTTP,
-			says:    "has no address that the controller may ask",
+			says:    "has no address to which the controller may connect",
 		},
 		"BlobToLoopback": {
 			handler: aside("https://[::ffff:127.0.0.1]/b").ServeHTTP,
-			says:    "has no address that the controller may ask",
+			says:    "has no address to which the controller may connect",
 		},
 		"BlobToInside": {
 			handler: aside("https://inside.example.com/b").ServeHTTP,
-			says:    "has no address that the controller may ask",
+			says:    "has no address to which the controller may connect",
 		},
 		"RedirectsWithoutEnd": {
 			handler: redirect("/v2/"),
@@ -119,7 +119,7 @@ func attacks(t *testing.T) map[string]attack {
 				mediaType: string(types.OCIManifestSchema1),
 				manifest:  `{"layers":[` + strings.TrimSuffix(strings.Repeat("{},", guard.MaxAnswer/3-100), ",") + `]}`,
 			}).ServeHTTP,
-			says: "names no configuration",
+			says: "has a manifest without a configuration",
 		},
 		"ConfigurationOfManyWords": {
 			handler: holding(`{"config":{"Cmd":[` + strings.TrimSuffix(strings.Repeat(`"",`, guard.MaxAnswer/3-100), ",") + `]}}`).ServeHTTP,
@@ -131,27 +131,27 @@ func attacks(t *testing.T) map[string]attack {
 		},
 		"IndexOfIndexes": {
 			handler: index(fmt.Sprintf(`{"mediaType":%q,"digest":%q,"platform":{"os":"linux"}}`, types.OCIImageIndex, digested("x"))).ServeHTTP,
-			says:    "has nothing for Linux",
+			says:    "has no image for Linux",
 		},
 		"DeepJSON": {
 			handler: (&shelf{mediaType: string(types.OCIImageIndex), manifest: strings.Repeat("[", 1<<20)}).ServeHTTP,
-			says:    "has a manifest that is not the JSON of one",
+			says:    "has a manifest with invalid JSON",
 		},
 		"ConfigurationWithoutJSON": {
 			handler: holding("what is said on an internal network").ServeHTTP,
-			says:    "has a configuration that is not the JSON of one",
+			says:    "has a configuration with invalid JSON",
 		},
 		"ManifestWithoutJSON": {
 			handler: (&shelf{mediaType: string(types.OCIManifestSchema1), manifest: "an internal network"}).ServeHTTP,
-			says:    "has a manifest that is not the JSON of one",
+			says:    "has a manifest with invalid JSON",
 		},
 		"AnotherDigest": {
 			handler: (&shelf{mediaType: stored.mediaType, manifest: stored.manifest, head: digested("x")}).ServeHTTP,
-			says:    "content whose digest is another one",
+			says:    "content with another digest",
 		},
 		"AnotherConfiguration": {
 			handler: (&shelf{mediaType: stored.mediaType, manifest: stored.manifest, blob: whole(`{"config":{"Entrypoint":["evil"]}}`)}).ServeHTTP,
-			says:    "content whose digest is another one",
+			says:    "content with another digest",
 		},
 		"CompressionBomb": {
 			handler: (&shelf{
@@ -159,15 +159,15 @@ func attacks(t *testing.T) map[string]attack {
 				manifest:  stored.manifest,
 				blob:      whole(zeros(t, 64<<20), "Content-Encoding", "gzip"),
 			}).ServeHTTP,
-			says: "content whose digest is another one",
+			says: "content with another digest",
 		},
 		"OldFormat": {
 			handler: (&shelf{mediaType: string(types.DockerManifestSchema1Signed), manifest: "{}"}).ServeHTTP,
-			says:    "is no container image",
+			says:    "is not a container image",
 		},
 		"UnknownDigest": {
 			handler: holding(good).withConfig("md5:00").ServeHTTP,
-			says:    "has a manifest that is not the JSON of one",
+			says:    "has a manifest with invalid JSON",
 		},
 		"TalkativeFailure": {
 			handler: failing(http.StatusTeapot, "what is said on an internal network"),
@@ -179,7 +179,7 @@ func attacks(t *testing.T) map[string]attack {
 		},
 		"TokenFromInside": {
 			handler: challenge(`Bearer realm="https://inside.example.com/token"`, nil),
-			says:    "has no address that the controller may ask",
+			says:    "has no address to which the controller may connect",
 		},
 		"TokenInTheClear": {
 			handler: challenge(`Bearer realm="http://evil.example.com/token"`, nil),

@@ -11,21 +11,22 @@ import (
 const CacheMemory = 8 << 20
 
 const (
-	// maxCached is how many manifests are remembered, and maxCachedBytes how many bytes they may take.
+	// maxCached is the maximum number of cached manifests, and maxCachedBytes that of their bytes.
 	maxCached      = 1000
 	maxCachedBytes = CacheMemory
-	// entryOverhead is about what an entry takes besides its strings, and wordOverhead what a string takes.
+	// entryOverhead is the approximate memory of an entry without its strings, and wordOverhead that of a string without its
+	// bytes.
 	entryOverhead = 512
 	wordOverhead  = 16
 )
 
-// cacheKey is where a manifest was found, and with whose credentials: those of a namespace, or nobody's.
+// cacheKey is the source of a manifest, with the namespace of the credentials, or empty for anonymous access.
 type cacheKey struct {
 	scope, repository string
 	digest            v1.Hash
 }
 
-// cache remembers the manifests that were used last.
+// cache keeps the manifests that were used last.
 type cache struct {
 	mu      sync.Mutex
 	entries map[cacheKey]*list.Element
@@ -57,7 +58,7 @@ func (c *cache) add(k cacheKey, m manifest) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if _, ok := c.entries[k]; ok {
-		return // what has a digest does not change
+		return // content with a digest never changes
 	}
 	size := entryOverhead + len(k.scope) + len(k.repository) + len(k.digest.Hex) + m.size()
 	c.entries[k] = c.order.PushFront(cached{k, m, size})
@@ -71,7 +72,7 @@ func (c *cache) add(k cacheKey, m manifest) {
 	}
 }
 
-// size is about how many bytes a manifest holds.
+// size returns the approximate memory of a manifest in bytes.
 func (m manifest) size() int {
 	n := 0
 	for _, words := range [][]string{m.entrypoint, m.cmd} {

@@ -16,16 +16,16 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// credentials are what a pod pulls images with.
+// credentials are the credentials with which a pod pulls images.
 type credentials struct {
 	all []credential
-	// notes say what could not be used, and why. They are told when a registry denies an image.
+	// notes explain which secrets could not be used, and why. They are reported when a registry denies access to an image.
 	notes []string
 }
 
 // credential is for the images of one registry, or of a part of it.
 type credential struct {
-	// host may have a * in any part of the name; path is empty for all images of the host.
+	// host may have a * in any part of the name. An empty path means all images of the host.
 	host, path string
 	auth       authn.AuthConfig
 }
@@ -37,8 +37,8 @@ func (p Pull) account() string {
 	return p.ServiceAccount
 }
 
-// readCredentials reads the pull secrets of the pod and of its service account. What is not there, may not be read or is not
-// in order is no error, as it is none for the kubelet: many images need no credentials.
+// readCredentials reads the pull secrets of the pod and of its service account. A secret that is missing, unreadable or
+// invalid is not an error, as in the kubelet: many images need no credentials.
 func readCredentials(ctx context.Context, reader client.Reader, pull Pull) (*credentials, error) {
 	known := &credentials{}
 	names := slices.Clone(pull.Secrets)
@@ -60,12 +60,12 @@ func readCredentials(ctx context.Context, reader client.Reader, pull Pull) (*cre
 			known.add(secret)
 		}
 	}
-	// The more a credential says about which images it is for, the sooner it is tried, as by the kubelet.
+	// A more specific credential is tried first, as in the kubelet.
 	slices.SortStableFunc(known.all, func(a, b credential) int { return len(b.path) - len(a.path) })
 	return known, nil
 }
 
-// get reads an object. It is not used if it is not there, or may not be read, which is noted.
+// get reads an object. It returns false, and adds a note, if the object is missing or unreadable.
 func (c *credentials) get(ctx context.Context, reader client.Reader, namespace, called, what string,
 	into client.Object) (used bool, err error) {
 	err = reader.Get(ctx, client.ObjectKey{Namespace: namespace, Name: called}, into)
@@ -73,7 +73,7 @@ func (c *credentials) get(ctx context.Context, reader client.Reader, namespace, 
 	case err == nil:
 		return true, nil
 	case apierrors.IsNotFound(err):
-		c.notes = append(c.notes, fmt.Sprintf("%s %q is not there", what, called))
+		c.notes = append(c.notes, fmt.Sprintf("%s %q does not exist", what, called))
 	case apierrors.IsForbidden(err):
 		c.notes = append(c.notes, fmt.Sprintf("the controller may not read %s %q", what, called))
 	default:
@@ -82,7 +82,7 @@ func (c *credentials) get(ctx context.Context, reader client.Reader, namespace, 
 	return false, nil
 }
 
-// add takes over what a secret holds.
+// add adds the credentials in a secret.
 func (c *credentials) add(secret *corev1.Secret) {
 	var (
 		entries map[string]authn.AuthConfig
@@ -102,7 +102,7 @@ func (c *credentials) add(secret *corev1.Secret) {
 		return
 	}
 	if err != nil {
-		// The cause may quote the secret.
+		// The error of the decoder may quote the secret.
 		c.notes = append(c.notes, fmt.Sprintf("pull secret %q does not hold the JSON of a Docker configuration", secret.Name))
 		return
 	}
@@ -112,8 +112,8 @@ func (c *credentials) add(secret *corev1.Secret) {
 	}
 }
 
-// parsePlace splits the key of an entry: a host, perhaps with a scheme before it, the version of Docker's protocol behind it,
-// or a path.
+// parsePlace splits the key of an entry into host and path. The key may have a scheme before the host, and the version of
+// Docker's protocol after it.
 func parsePlace(place string) (host, folder string) {
 	place = strings.TrimPrefix(strings.TrimPrefix(place, "https://"), "http://")
 	host, folder, _ = strings.Cut(place, "/")
@@ -128,7 +128,7 @@ func parsePlace(place string) (host, folder string) {
 	return host, strings.Trim(folder, "/")
 }
 
-// forRepository returns as whom a repository is asked for, in order: everybody whom a credential for it names, else anybody.
+// forRepository returns the credentials to try for a repository, in order: those that match it, or else anonymous access.
 func (c *credentials) forRepository(repository name.Repository) []authn.Authenticator {
 	var all []authn.Authenticator
 	for _, one := range c.all {
@@ -142,7 +142,7 @@ func (c *credentials) forRepository(repository name.Repository) []authn.Authenti
 	return all
 }
 
-// matches compares hosts part by part, because a * stands for a part of a name and not for several.
+// matches compares hosts part by part, because a * matches within one part of a name and not several parts.
 func matches(pattern, host string) bool {
 	patterns, parts := strings.Split(pattern, "."), strings.Split(host, ".")
 	if len(patterns) != len(parts) {
@@ -156,12 +156,12 @@ func matches(pattern, host string) bool {
 	return true
 }
 
-// below says whether the name of a repository is folder, or begins with it.
+// below reports whether the name of a repository is folder, or is in that folder.
 func below(folder, repository string) bool {
 	return folder == "" || repository == folder || strings.HasPrefix(repository, folder+"/")
 }
 
-// told returns the notes for the end of a message.
+// The notes for the end of a message, or "".
 func (c *credentials) told() string {
 	if len(c.notes) == 0 {
 		return ""

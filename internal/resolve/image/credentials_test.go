@@ -93,24 +93,24 @@ func TestPrivateImage(t *testing.T) {
 			reason:  "The user learns where a secret belongs.",
 			objects: []client.Object{account("default")},
 			err: []string{
-				"answers with status 401: it does not have the image, or not for this pod",
+				"responds with status 401: it does not have the image, or not for this pod",
 				`add a pull secret to service account "default" of namespace "n"`,
 			},
 		},
 		"Wrong": {
 			reason:  "A wrong password is the user's to correct.",
 			objects: []client.Object{account("default", "key"), login("key", s.host, "ci", "hunter1")},
-			err:     []string{"answers with status 401"},
+			err:     []string{"responds with status 401"},
 		},
 		"ForAnother": {
 			reason:  "Nobody learns a password that is not for them.",
 			objects: []client.Object{account("default", "key"), login("key", "registry.example.com", "ci", "hunter2")},
-			err:     []string{"answers with status 401"},
+			err:     []string{"responds with status 401"},
 		},
 		"Missing": {
 			reason:  "A secret that is not there is named.",
 			objects: []client.Object{account("default", "key")},
-			err:     []string{`(pull secret "key" is not there)`},
+			err:     []string{`(pull secret "key" does not exist)`},
 		},
 		"WrongType": {
 			reason:  "So is one that is none for pulling.",
@@ -128,7 +128,7 @@ func TestPrivateImage(t *testing.T) {
 		"NoServiceAccount": {
 			reason: "The pod will say so, too.",
 			pull:   Pull{ServiceAccount: "builder"},
-			err:    []string{`(service account "builder" is not there)`},
+			err:    []string{`(service account "builder" does not exist)`},
 		},
 	}
 	for name, tc := range cases {

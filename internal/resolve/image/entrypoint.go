@@ -11,17 +11,17 @@ import (
 	"github.com/sluice-ci/sluice/internal/truncate"
 )
 
-// Entrypoint is what an image runs when nobody says otherwise.
+// Entrypoint is the command of an image for a step without a command.
 type Entrypoint struct {
-	// Image is the name of the image by digest. A pod that runs this and not a tag runs what was looked at.
+	// Image is the name of the image by digest. A pod with this name instead of a tag runs the image of the lookup.
 	Image string
-	// Entrypoint and Cmd are those of the image's configuration; at least one of them has a word.
+	// Entrypoint and Cmd are those of the image's configuration. At least one of them is not empty.
 	Entrypoint, Cmd []string
 }
 
-// Command returns what a step runs that gives args and no command: the entrypoint with args, or with the image's own
-// arguments where args are empty. For an image with nothing but arguments these are the command: that is not what
-// Kubernetes makes of it, but what Tasks rely on (image: busybox, args: [-c, …]).
+// Command returns the command of a step with args and no command: the entrypoint with args, or with the image's arguments if
+// args are empty. If the image has no entrypoint, args or its arguments are the command. Kubernetes does it in another way,
+// but Tasks rely on this one (image: busybox, args: [-c, …]).
 func (e Entrypoint) Command(args []string) (command, arguments []string) {
 	switch {
 	case len(e.Entrypoint) == 0:
@@ -33,23 +33,23 @@ func (e Entrypoint) Command(args []string) (command, arguments []string) {
 	}
 }
 
-// maxCommand is how many bytes entrypoint and arguments of an image may have together: what is remembered is bounded.
+// maxCommand is the maximum length in bytes of an image's entrypoint and arguments together, which limits the cache.
 const maxCommand = 32 << 10
 
 const (
-	// maxPlatforms is for how many platforms an image may be.
+	// maxPlatforms is the maximum number of platforms of an image.
 	maxPlatforms = 64
-	// maxPlatform is how many bytes the name of one may have.
+	// maxPlatform is the maximum length of a platform's name in bytes.
 	maxPlatform = 128
 )
 
-// manifest is what is remembered of one: an image's command, or what an index lists.
+// manifest is the cached part of a manifest: an image's command, or the images of an index.
 type manifest struct {
-	// index says that it is a list of images for several platforms.
+	// index reports that it is a list of images for several platforms.
 	index bool
-	// images are those of an index for Linux.
+	// images are the images of an index for Linux.
 	images []variant
-	// what an image runs
+	// The command of an image.
 	entrypoint, cmd []string
 }
 
@@ -59,11 +59,11 @@ type variant struct {
 	digest                 v1.Hash
 }
 
-// parseIndex returns what an index lists for Linux.
+// parseIndex returns the images of an index for Linux.
 func parseIndex(images listing) (manifest, error) {
 	m := manifest{index: true}
 	for _, d := range images {
-		// Signatures and the like are listed for the platform "unknown".
+		// Signatures and attestations are listed for the platform "unknown".
 		if d.Platform == nil || d.Platform.OS != "linux" || !d.MediaType.IsImage() {
 			continue
 		}
@@ -80,7 +80,7 @@ func parseIndex(images listing) (manifest, error) {
 	}
 	switch {
 	case len(m.images) == 0:
-		return manifest{}, &unusableError{why: "has nothing for Linux", do: "take another image"}
+		return manifest{}, &unusableError{why: "has no image for Linux", do: "use another image"}
 	case len(m.images) > maxPlatforms:
 		return manifest{}, &unusableError{
 			why: fmt.Sprintf("is for %d platforms, more than the limit of %d", len(m.images), maxPlatforms),
@@ -90,7 +90,7 @@ func parseIndex(images listing) (manifest, error) {
 	return m, nil
 }
 
-// choose returns the images of an index for the given architectures; all of them where none is given.
+// choose returns the images of an index for the given architectures, or all of them without any.
 func choose(images []variant, architectures []string) ([]variant, error) {
 	if len(architectures) == 0 {
 		return images, nil
@@ -104,12 +104,12 @@ func choose(images []variant, architectures []string) ([]variant, error) {
 		platforms[i] = v.platform
 	}
 	return nil, &unusableError{
-		why: fmt.Sprintf("is for %s, and the pod runs on %s", strings.Join(platforms, ", "), strings.Join(architectures, ", ")),
-		do:  "take another image, or another node",
+		why: fmt.Sprintf("is for %s, but the pod runs on %s", strings.Join(platforms, ", "), strings.Join(architectures, ", ")),
+		do:  "use another image, or another node",
 	}
 }
 
-// agree returns nil if two images of an index run the same.
+// agree returns nil if two images of an index have the same command.
 func agree(a, b variant, one, other manifest) error {
 	if slices.Equal(one.entrypoint, other.entrypoint) && slices.Equal(one.cmd, other.cmd) {
 		return nil
@@ -120,14 +120,15 @@ func agree(a, b variant, one, other manifest) error {
 	}
 }
 
-// quoted is what an image runs, clipped for a message.
+// quoted returns the command of an image, shortened for a message.
 func quoted(m manifest) string {
 	const most = 500
 	text := fmt.Sprintf("%q", slices.Concat(m.entrypoint, m.cmd))
 	return truncate.Text(text, most)
 }
 
-// isIndex says whether a manifest of this type lists images; ok is false for what is neither a list nor an image.
+// isIndex reports whether a manifest of this type lists images. It returns ok = false if the type is neither a list nor an
+// image.
 func isIndex(mediaType types.MediaType) (index, ok bool) {
 	return mediaType.IsIndex(), mediaType.IsIndex() || mediaType.IsImage()
 }

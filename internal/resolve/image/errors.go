@@ -12,7 +12,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/resolve/image/guard"
 )
 
-// unusableError is what is wrong with an image that is there. It concerns this image only, and never its registry.
+// unusableError is a problem of an existing image. It concerns only this image, and never its registry.
 type unusableError struct {
 	why, do string
 	// cause is for the log.
@@ -27,47 +27,47 @@ func (e *unusableError) Unwrap() error { return e.cause }
 
 func asUnusable(err error, target **unusableError) bool { return errors.As(err, target) }
 
-// kind is what an error of a registry means.
+// kind is the kind of an error of a registry.
 type kind int
 
 const (
 	// absent: the registry does not have the image.
 	absent kind = iota
-	// denied: the registry has it for others, or does not say whether it has it.
+	// denied: the registry denies access to the image, or hides whether it has it.
 	denied
-	// refused: the registry is not asked, however often it is tried.
+	// refused: the controller never sends a request to this registry.
 	refused
-	// unusable: the image is there, and cannot be used.
+	// unusable: the image exists, but cannot be used.
 	unusable
-	// passing: it may go better next time.
+	// passing: a retry may succeed.
 	passing
-	// busy: the controller has no memory for the answer now, which is no fault of the registry.
+	// busy: the controller has no memory for the response now; the registry is not the cause.
 	busy
 )
 
-// reply is what became of asking a registry. Its words come from here and never from the registry: whoever chooses an
-// image's name chooses who answers, and what others can read in a status must not be theirs to fill.
+// reply is the outcome of a request to a registry. Its words never come from the registry: the user who chooses an image's
+// name chooses the registry, and must not control text that others read in a status.
 type reply struct {
 	kind  kind
 	words string
 }
 
 const (
-	// silent stands for all that a host may do instead of answering as a registry: no connection, no TLS, an unknown
-	// certificate, no answer in time, any status, any redirect. With one message for all of these, an image's name is no way
-	// to scan the network of the controller.
-	silent = "did not answer as a registry does, over HTTPS and with a certificate that the controller trusts"
-	// forbidden stands for all addresses that are not asked.
-	forbidden = "has no address that the controller may ask: an administrator can allow a private network with the controller's flag " +
+	// silent covers everything a host may do instead of responding as a registry: no connection, no TLS, an unknown
+	// certificate, no response in time, any status, any redirect. It is one message for all of these, so that image names
+	// cannot be used to scan the network of the controller.
+	silent = "did not respond as a registry, over HTTPS and with a certificate that the controller trusts"
+	// forbidden covers all addresses to which the controller sends no requests.
+	forbidden = "has no address to which the controller may connect: an administrator can allow a private network with the controller's flag " +
 		"--image-lookup-private-networks, or name the registry with --registry-mirror or --insecure-registry"
-	// full stands for an answer for which there is no memory now.
-	full = "has a large answer for which the controller has no memory while it reads those of other lookups"
-	// unknown is what every pod finds out that asks the cluster's name server.
+	// full is for a response for which there is no memory now.
+	full = "has a large response, for which the controller has no memory while it reads those of other lookups"
+	// unknown is visible to every pod that uses the cluster's name server.
 	unknown = "is not known to the name server"
 )
 
-// classify decides what an error means. A status counts only if the host has shown that it is a registry, and if it, or its
-// own token service, gave that status.
+// classify returns the outcome for an error. A status counts only if the host has proved to be a registry, and if the host or
+// its token service returned that status.
 func classify(err error, door *guard.Door, host string) reply {
 	var (
 		answer  *transport.Error
@@ -100,13 +100,13 @@ func classifyStatus(status int) reply {
 	case http.StatusNotFound:
 		return reply{absent, "does not have it"}
 	case http.StatusUnauthorized, http.StatusForbidden:
-		return reply{denied, fmt.Sprintf("answers with status %d", status)}
+		return reply{denied, fmt.Sprintf("responds with status %d", status)}
 	default:
 		return reply{passing, silent}
 	}
 }
 
-// hostname is a host without its port.
+// hostname returns a host without its port.
 func hostname(host string) string {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		return name
@@ -114,13 +114,13 @@ func hostname(host string) string {
 	return host
 }
 
-// failure is what one source said.
+// failure is the error of one source.
 type failure struct {
 	reply
 
-	// who is the source as messages name it.
+	// who is the name of the source in messages.
 	who string
-	// cause is for the log.
+	// cause is for the controller's log.
 	cause error
 }
 
@@ -132,8 +132,8 @@ func (s source) failure(said reply, err error) failure {
 	return failure{reply: said, who: who, cause: err}
 }
 
-// explain makes one error of what all sources said: one that may pass if any of them may go better next time, else what the
-// registry itself said, which is the last.
+// explain combines the errors of all sources into one. It is transient if a retry may succeed at any of them. Otherwise it is
+// that of the registry itself, which is the last.
 func explain(image string, pull Pull, known *credentials, failures []failure) error {
 	said := make([]string, len(failures))
 	causes := make([]error, len(failures))

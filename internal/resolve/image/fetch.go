@@ -17,7 +17,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/resolve/image/guard"
 )
 
-// digest returns the digest that the source's reference means now.
+// digest returns the present digest of the source's reference.
 func (a *asking) digest(ctx context.Context) (v1.Hash, error) {
 	if digest, ok := a.source.reference.(name.Digest); ok {
 		return v1.NewHash(digest.DigestStr())
@@ -40,7 +40,7 @@ func (a *asking) digest(ctx context.Context) (v1.Hash, error) {
 	return digest, err
 }
 
-// fetch reads a manifest and, for an image, its configuration. Both must have the digests that they are asked for by.
+// fetch reads a manifest and, for an image, its configuration. Both must have the requested digests.
 func (a *asking) fetch(ctx context.Context, digest v1.Hash) (manifest, error) {
 	header, content, err := a.verified(ctx, "manifests", digest)
 	if err != nil {
@@ -57,11 +57,11 @@ func (a *asking) fetch(ctx context.Context, digest v1.Hash) (manifest, error) {
 	}
 	switch {
 	case !ok:
-		return manifest{}, &unusableError{why: "is no container image, or one of a format that is not supported any more", do: giveCommand}
+		return manifest{}, &unusableError{why: "is not a container image, or has a format that is not supported any more", do: giveCommand}
 	case index:
 		return parseIndex(document.Manifests)
 	case document.Config.Digest == (v1.Hash{}):
-		return manifest{}, &unusableError{why: "has a manifest that names no configuration", do: giveCommand}
+		return manifest{}, &unusableError{why: "has a manifest without a configuration", do: giveCommand}
 	}
 	_, content, err = a.verified(ctx, "blobs", document.Config.Digest)
 	if err != nil {
@@ -70,7 +70,7 @@ func (a *asking) fetch(ctx context.Context, digest v1.Hash) (manifest, error) {
 	return parseImage(content)
 }
 
-// verified reads what has a digest, and refuses anything else.
+// verified reads content with a digest, and refuses any other content.
 func (a *asking) verified(ctx context.Context, kind string, digest v1.Hash) (http.Header, []byte, error) {
 	hasher, err := v1.Hasher(digest.Algorithm)
 	if err != nil {
@@ -85,14 +85,14 @@ func (a *asking) verified(ctx context.Context, kind string, digest v1.Hash) (htt
 	}
 	if got := hasher.Sum(nil); !bytes.Equal(got, decoded(digest)) {
 		return nil, nil, &unusableError{
-			why: "has content whose digest is another one than its registry says",
+			why: "has content with another digest than its registry reports",
 			do:  "push it again, or " + giveCommand,
 		}
 	}
 	return header, content, nil
 }
 
-// request asks the registry for a manifest or a blob of the repository.
+// request requests a manifest or a blob of the repository.
 func (a *asking) request(ctx context.Context, method, kind, identifier string) (http.Header, []byte, error) {
 	scheme := "https"
 	if a.source.plain {
@@ -129,10 +129,10 @@ func (a *asking) request(ctx context.Context, method, kind, identifier string) (
 }
 
 func tooMuch() error {
-	return &unusableError{why: "takes more than 256 requests or 32 MiB to look up, the limits", do: giveCommand}
+	return &unusableError{why: "needs more than 256 requests or 32 MiB to look up, the limits", do: giveCommand}
 }
 
-// accepted are the types of manifests that are understood.
+// accepted returns the supported types of manifests.
 func accepted() []string {
 	return []string{
 		string(types.OCIImageIndex), string(types.OCIManifestSchema1), string(types.DockerManifestList), string(types.DockerManifestSchema2),

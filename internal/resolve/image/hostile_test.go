@@ -75,7 +75,7 @@ func TestAddressesThatAreNotAsked(t *testing.T) {
 		"localhost:8081/a:1", "rebound.example.com/a:1", "nat64.example.com/a:1", "0.0.0.0:80/a:1",
 	} {
 		_, err := lookup(Options{Transport: n.transport(t)}).Entrypoint(t.Context(), image, Pull{Namespace: "n", Step: step})
-		wantError(t, err, image, "has no address that the controller may ask", "--image-lookup-private-networks")
+		wantError(t, err, image, "has no address to which the controller may connect", "--image-lookup-private-networks")
 	}
 	if touched := n.touched(); len(touched) > 0 {
 		t.Errorf("the controller connected to %v", touched)
@@ -113,7 +113,7 @@ func TestRebinding(t *testing.T) {
 	})
 	n.names[evil] = []string{evilAddr, "127.0.0.1"}
 	_, err := lookup(Options{Transport: n.transport(t)}).Entrypoint(t.Context(), evil+"/a:1", Pull{Namespace: "n", Step: step})
-	wantError(t, err, "Each connection is checked.", "has no address that the controller may ask")
+	wantError(t, err, "Each connection is checked.", "has no address to which the controller may connect")
 	if touched := n.touched(evilAddr + ":443"); len(touched) > 0 {
 		t.Errorf("the controller connected to %v", touched)
 	}
@@ -180,8 +180,8 @@ func identity(host string) *corev1.Secret {
 	})
 }
 
-// TestTokens: credentials go to the registry that they are for, and to the token service that it names; an identity token
-// leaves the registry's domain for nobody.
+// TestTokens: credentials are sent only to their registry, and to the token service that it names. An identity token never
+// leaves the registry's domain.
 func TestTokens(t *testing.T) {
 	cases := map[string]struct {
 		reason string
@@ -245,7 +245,7 @@ func TestTokens(t *testing.T) {
 	}
 }
 
-// TestBlobStorage: registries keep blobs elsewhere, to which nobody's credentials are sent.
+// TestBlobStorage: registries keep blobs in storages elsewhere, to which no credentials are sent.
 func TestBlobStorage(t *testing.T) {
 	n := newInternet()
 	s := holding(good)
@@ -269,15 +269,15 @@ func TestBlobStorage(t *testing.T) {
 	}
 }
 
-// TestRegistryAnswersForCertain: what a registry says of an image is told, once it has shown that it is a registry.
+// TestRegistryAnswersForCertain: the statuses of a host are reported after it has proved to be a registry.
 func TestRegistryAnswersForCertain(t *testing.T) {
 	cases := map[string]struct {
 		status int
 		says   string
 	}{
 		"NotFound":     {status: http.StatusNotFound, says: "does not have it"},
-		"Unauthorized": {status: http.StatusUnauthorized, says: "answers with status 401"},
-		"Forbidden":    {status: http.StatusForbidden, says: "answers with status 403"},
+		"Unauthorized": {status: http.StatusUnauthorized, says: "responds with status 401"},
+		"Forbidden":    {status: http.StatusForbidden, says: "responds with status 403"},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -296,7 +296,8 @@ func TestRegistryAnswersForCertain(t *testing.T) {
 	})
 }
 
-// TestPrivateImagesStayInTheirNamespace: what one namespace's pull secret has opened answers nobody else, not even by digest.
+// TestPrivateImagesStayInTheirNamespace: an image that needs one namespace's pull secret answers no other namespace, not even
+// by digest.
 func TestPrivateImagesStayInTheirNamespace(t *testing.T) {
 	s := newServer(t)
 	s.user, s.password = "ci", "hunter2"
@@ -312,7 +313,7 @@ func TestPrivateImagesStayInTheirNamespace(t *testing.T) {
 		t.Errorf("the namespace itself has it at hand, got %v", err)
 	}
 	_, err := l.Entrypoint(t.Context(), byDigest, Pull{Namespace: "other", Step: step})
-	wantError(t, err, "Another namespace has no pull secret for it.", "answers with status 401")
+	wantError(t, err, "Another namespace has no pull secret for it.", "responds with status 401")
 }
 
 // TestCacheIsBounded: in entries and in bytes.
@@ -355,7 +356,7 @@ func TestMachineIsChecked(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err = lookup(Options{}).Entrypoint(t.Context(), net.JoinHostPort(host, port)+"/a:1", Pull{Namespace: "n", Step: step})
-		wantError(t, err, host, "has no address that the controller may ask")
+		wantError(t, err, host, "has no address to which the controller may connect")
 	}
 	network := guard.Machine()
 	_, err = network.Connect(context.Background(), listener.Addr().(*net.TCPAddr).AddrPort(), func(address string) error {

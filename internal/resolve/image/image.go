@@ -1,9 +1,7 @@
-// Package image looks up what an image runs when a step gives no command: its entrypoint and arguments, as its registry
-// has them. It asks with the pull secrets that the pod will have, through the mirrors that the nodes have, and remembers
-// manifests by digest, which never change.
+// Package image looks up the entrypoint and arguments of an image in its registry, for a step without a command. It uses the
+// pull secrets of the pod and the mirrors of the nodes, and caches manifests by digest, because these never change.
 //
-// Where a lookup does not succeed, the error is an *Error if trying again cannot help: then a user has to act, and the
-// message says how. Any other error may pass.
+// If a retry cannot help, the error is an *Error, whose message says what the user must do. Any other error is transient.
 package image
 
 import (
@@ -19,48 +17,49 @@ import (
 	"github.com/sluice-ci/sluice/internal/budget"
 	"github.com/sluice-ci/sluice/internal/resolve/image/guard"
 
-	// The controller's image has no certificates of authorities. These are Mozilla's; they count only where the machine has
-	// none, so a mounted /etc/ssl/certs or SSL_CERT_FILE replaces them.
+	// The controller's image has no CA certificates. These are Mozilla's. They are used only if the machine has none, so a
+	// mounted /etc/ssl/certs or SSL_CERT_FILE replaces them.
 	_ "golang.org/x/crypto/x509roots/fallback"
 )
 
 const (
-	// defaultTimeout of one lookup. It bounds what one hostile registry occupies of a namespace's budget.
+	// defaultTimeout is the default timeout of one lookup. It limits how long a hostile registry occupies a part of a
+	// namespace's budget.
 	defaultTimeout = 15 * time.Second
 )
 
-// Pull says for whom an image is looked up.
+// Pull is the pod for which an image is looked up.
 type Pull struct {
-	// Namespace is where the pod will be, and where its secrets are.
+	// Namespace is the namespace of the pod and its secrets.
 	Namespace string
-	// ServiceAccount that the pod will run as; empty means "default".
+	// ServiceAccount is the service account of the pod; empty means "default".
 	ServiceAccount string
-	// Secrets are the pull secrets of the pod itself; those of its service account are found.
+	// Secrets are the pull secrets of the pod. Those of its service account are read from it.
 	Secrets []corev1.LocalObjectReference
-	// Architectures that the pod can be scheduled to, as in the label kubernetes.io/arch; empty means any.
+	// Architectures are those to which the pod can be scheduled, as in the label kubernetes.io/arch; empty means any.
 	Architectures []string
-	// Step is the step's path in its object, such as spec.steps[2]. Messages name it.
+	// Step is the path of the step in its object, such as spec.steps[2], for messages.
 	Step string
 }
 
-// Options say how registries are asked. The zero value is right where nodes have no mirrors.
+// Options are the options of lookups. The zero value is right if nodes have no mirrors.
 type Options struct {
-	// Mirrors are asked before the registry itself, in order.
+	// Mirrors are tried before the registry itself, in order.
 	Mirrors []Mirror
-	// Timeout of one lookup; 0 means 15 seconds.
+	// Timeout is the timeout of one lookup; 0 means 15 seconds.
 	Timeout time.Duration
-	// Insecure are the registries, with the port if their name has one, that are asked by HTTP. Like mirrors, they may have
+	// Insecure are the registries, with the port if their name has one, that are used over HTTP. Like mirrors, they may have
 	// any address.
 	Insecure []string
-	// Private networks in which registries may be. Without any, only public addresses are asked.
+	// Private are the private networks in which registries may be. Without any, only public addresses are permitted.
 	Private []netip.Prefix
-	// Transport reaches registries; nil means the network, by the rules of package guard.
+	// Transport connects to registries; nil means the network, with the rules of package guard.
 	Transport http.RoundTripper
-	// Memory is what large answers of all lookups take together; nil means a budget of guard.Memory bytes.
+	// Memory is the budget for large responses of all lookups; nil means a budget of guard.Memory bytes.
 	Memory *budget.Budget
 }
 
-// Lookup looks up images. It may be used by several goroutines at once.
+// Lookup looks up images. It is safe for concurrent use.
 type Lookup struct {
 	reader    client.Reader
 	mirrors   []Mirror
@@ -72,8 +71,8 @@ type Lookup struct {
 	memory    *budget.Budget
 }
 
-// New returns a Lookup that reads service accounts and their secrets with reader. That should ask the API server itself:
-// secrets are none of a cache's business.
+// New returns a Lookup that reads service accounts and their secrets with reader. The reader should read from the API server,
+// so that secrets are not cached.
 func New(reader client.Reader, o Options) *Lookup {
 	if o.Timeout == 0 {
 		o.Timeout = defaultTimeout
@@ -98,8 +97,8 @@ func New(reader client.Reader, o Options) *Lookup {
 	return l
 }
 
-// Entrypoint returns what the image runs. A tag is looked up each time, with a request that has no body; everything else is
-// remembered.
+// Entrypoint returns the command of the image. It resolves a tag each time, with a request without a body, and caches
+// everything else.
 func (l *Lookup) Entrypoint(ctx context.Context, image string, pull Pull) (Entrypoint, error) {
 	ref, err := parse(image, pull)
 	if err != nil {

@@ -81,7 +81,7 @@ func TestEntrypoint(t *testing.T) {
 			reason:        "The pod could not run there in any case.",
 			image:         "agreeing:1",
 			architectures: []string{"s390x"},
-			err:           "and the pod runs on s390x; take another image, or another node",
+			err:           "but the pod runs on s390x; use another image, or another node",
 		},
 		"Nothing": {
 			reason: "An image of data has nothing to run.",
@@ -101,7 +101,7 @@ func TestEntrypoint(t *testing.T) {
 		"WindowsIndex": {
 			reason: "Nor would any of these.",
 			image:  "windows-index:1",
-			err:    "has nothing for Linux",
+			err:    "has no image for Linux",
 		},
 		"NoSuchTag": {
 			reason: "A typo is the user's to correct.",
@@ -116,7 +116,7 @@ func TestEntrypoint(t *testing.T) {
 		"NoName": {
 			reason: "What is not even a name is not asked for.",
 			image:  "UPPER CASE",
-			err:    "is not the name of an image; correct the name",
+			err:    "is not a valid image name; correct the name",
 		},
 	}
 	for name, tc := range cases {
@@ -273,7 +273,7 @@ func TestNoAnswerInTime(t *testing.T) {
 		return nil, r.Context().Err()
 	})
 	_, err := lookup(Options{Transport: hang, Timeout: time.Millisecond}).Entrypoint(t.Context(), "registry.example.com/a", Pull{Step: step})
-	wantPassing(t, err, "A lookup does not wait for ever.", "did not answer as a registry does")
+	wantPassing(t, err, "A lookup does not wait for ever.", "did not respond as a registry")
 
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

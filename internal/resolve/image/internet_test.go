@@ -138,7 +138,7 @@ type shelf struct {
 	blobs               map[string]string
 	// blob answers for blobs instead.
 	blob http.HandlerFunc
-	// head is the digest that is told; empty for the true one.
+	// head is the digest in the header; empty for the correct one.
 	head string
 }
 

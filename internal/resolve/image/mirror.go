@@ -9,19 +9,19 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 )
 
-// AnyRegistry stands for every registry in a Mirror.
+// AnyRegistry means every registry in a Mirror.
 const AnyRegistry = "*"
 
-// Mirror is asked for images of a registry before that registry itself, in the way in which containerd asks the mirrors of
-// its hosts.toml: with the image's own name, and its registry in the parameter ns.
+// Mirror is tried for images of a registry before that registry itself, as containerd does with the mirrors of its
+// hosts.toml: with the image's name, and its registry in the parameter ns.
 type Mirror struct {
-	// Registry is the host, and the port if it has one, in the names of the images; or AnyRegistry.
+	// Registry is the host in the names of the images, with the port if it has one; or AnyRegistry.
 	Registry string
-	// URL has the mirror's scheme, http or https, and its host. A path is put before the names of images.
+	// URL has the mirror's scheme, http or https, and its host. Its path is a prefix of image names.
 	URL *url.URL
 }
 
-// ParseMirror reads REGISTRY=URL, such as docker.io=https://mirror.example.com or *=http://10.0.0.1:5000.
+// ParseMirror parses REGISTRY=URL, such as docker.io=https://mirror.example.com or *=http://10.0.0.1:5000.
 func ParseMirror(text string) (Mirror, error) {
 	registry, address, ok := strings.Cut(text, "=")
 	if !ok || registry == "" {
@@ -29,7 +29,7 @@ func ParseMirror(text string) (Mirror, error) {
 	}
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
-		return Mirror{}, fmt.Errorf("cannot use mirror %q: %q is no address with http:// or https://", text, address)
+		return Mirror{}, fmt.Errorf("cannot use mirror %q: %q is not a URL with http:// or https://", text, address)
 	}
 	if registry != AnyRegistry {
 		if _, err := name.NewRegistry(registry); err != nil {
@@ -47,19 +47,19 @@ func CheckRegistry(host string) error {
 	return nil
 }
 
-// source is a registry to ask, and how.
+// source is a registry for a lookup.
 type source struct {
-	// asked is the repository as the image names it, and registry its registry's name as people write it.
+	// asked is the repository in the image's name, and registry the name of its registry as users write it.
 	asked    name.Repository
 	registry string
-	// repository and reference are what is asked for.
+	// repository and reference are those of the requests.
 	repository name.Repository
 	reference  name.Reference
-	// mirror says that it is not the registry itself, and plain that it is asked by HTTP.
+	// mirror reports that it is a mirror of the registry, and plain that HTTP is used.
 	mirror, plain bool
 }
 
-// sources returns the registries to ask for an image, in order: its mirrors, and the one that its name names.
+// sources returns the registries for an image, in order: its mirrors, and the registry in its name.
 func (l *Lookup) sources(ref name.Reference) []source {
 	own := source{asked: ref.Context(), registry: spoken(ref.Context().Registry), repository: ref.Context(), reference: ref}
 	if l.insecure[own.registry] {
@@ -77,7 +77,7 @@ func (l *Lookup) sources(ref name.Reference) []source {
 	return append(all, own)
 }
 
-// insecurely returns the source as one that is asked by HTTP.
+// insecurely returns the source with HTTP.
 func (s source) insecurely() source {
 	repository, err := name.NewRepository(s.repository.Name(), name.Insecure)
 	if err != nil {
@@ -100,7 +100,7 @@ func (m Mirror) source(own source) (source, bool) {
 	path := strings.TrimPrefix(strings.TrimSuffix(m.URL.Path, "/")+"/"+own.asked.RepositoryStr(), "/")
 	repository, err := name.NewRepository(m.URL.Host+"/"+path, options...)
 	if err != nil || repository.RegistryStr() != m.URL.Host {
-		return source{}, false // a host without a dot or a port is taken for a folder of Docker's registry
+		return source{}, false // a host without a dot or a port would be parsed as a folder of Docker's registry
 	}
 	s := source{asked: own.asked, registry: own.registry, repository: repository, mirror: true, plain: m.URL.Scheme == "http"}
 	if digest, ok := own.reference.(name.Digest); ok {
@@ -111,7 +111,7 @@ func (m Mirror) source(own source) (source, bool) {
 	return s, true
 }
 
-// spoken is the name of a registry as people write it.
+// spoken returns the name of a registry as users write it.
 func spoken(r name.Registry) string {
 	if r.RegistryStr() == name.DefaultRegistry {
 		return "docker.io"
@@ -127,7 +127,7 @@ func (s source) through(next http.RoundTripper) http.RoundTripper {
 	return naming{next: next, host: s.repository.RegistryStr(), registry: s.registry}
 }
 
-// naming tells a mirror which registry's images are meant.
+// naming adds the registry of the image to the requests to a mirror.
 type naming struct {
 	next           http.RoundTripper
 	host, registry string

@@ -41,7 +41,7 @@ func TestParseMirror(t *testing.T) {
 		"NoScheme": {
 			reason: "Whether it speaks TLS is not guessed.",
 			text:   "docker.io=mirror.example.com",
-			err:    "is no address with http:// or https://",
+			err:    "is not a URL with http:// or https://",
 		},
 		"NoName": {
 			reason: "A registry has the name of a host.",
@@ -56,7 +56,7 @@ func TestParseMirror(t *testing.T) {
 		"OtherKind": {
 			reason: "There is nothing else to speak.",
 			text:   "docker.io=ftp://m",
-			err:    "is no address",
+			err:    "is not a URL",
 		},
 	}
 	for name, tc := range cases {
@@ -185,7 +185,7 @@ func TestMirrorWithoutTheImage(t *testing.T) {
 		"RegistryAway": {
 			reason: "The registry may come back, and have it.", mirror: lacking.host, image: "registry.example.com/a:1",
 			transport: unreachable(&net.OpError{Op: "dial", Err: errors.New("no route to host")}, lacking.host), passing: true,
-			want: []string{"does not have it", "registry registry.example.com did not answer as a registry does"},
+			want: []string{"does not have it", "registry registry.example.com did not respond as a registry"},
 		},
 		"NoNetwork": {
 			reason: "On a machine without a network no other registry exists.", mirror: lacking.host, image: "busybx:1",

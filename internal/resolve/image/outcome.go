@@ -13,25 +13,25 @@ import (
 	"github.com/sluice-ci/sluice/internal/truncate"
 )
 
-// giveCommand is what always helps.
+// giveCommand is the advice that always helps.
 const giveCommand = "give the step a command"
 
 // Owner is the run for which an image is looked up.
 type Owner struct {
 	types.NamespacedName
 
-	// UID tells a run from another one of the same name.
+	// UID distinguishes a run from another one with the same name.
 	UID types.UID
 }
 
-// Error says why an image cannot be looked up, now or later, and what to do about it. It reads like
-// `spec.steps[0].image: "busybox:9": registry docker.io does not have it; correct the name, or give the step a command`.
+// Error is why an image can never be looked up, and what to do. Its text is like `spec.steps[0].image: "busybox:9": registry
+// docker.io does not have it; correct the name, or give the step a command`.
 type Error struct {
-	// Step is the path of the step, Image its image as it was given.
+	// Step is the path of the step, and Image its image as the user wrote it.
 	Step, Image string
-	// Why is what was found, Do what helps.
+	// Why is the cause, and Do what to do.
 	Why, Do string
-	// Cause is for the controller's log. It may hold words of a registry, so it is in no message.
+	// Cause is for the controller's log. It may contain text of a registry, so it is not in messages.
 	Cause error
 }
 
@@ -44,7 +44,7 @@ func (p Pull) unusable(image, why, do string) *Error {
 	return &Error{Step: p.Step, Image: image, Why: why, Do: do}
 }
 
-// broken says what is wrong with an image that is there.
+// broken returns the error for a problem of an existing image.
 func (p Pull) broken(image string, err error) *Error {
 	if errors.Is(err, guard.ErrTooMuch) {
 		err = tooMuch()
@@ -58,30 +58,30 @@ func (p Pull) broken(image string, err error) *Error {
 	return final
 }
 
-// PassingError says why a lookup failed this time. The next attempt may succeed.
+// PassingError is why one try of a lookup failed. The next one may succeed.
 type PassingError struct {
-	// Words are for users. They name neither image nor step.
+	// Words are for users. They contain neither image nor step.
 	Words string
-	// Registry says that a registry failed, and not the API server.
+	// Registry reports that a registry failed, and not the API server.
 	Registry bool
-	// Cause is for the controller's log. It may hold words of a registry, so it is in no message.
+	// Cause is for the controller's log. It may contain text of a registry, so it is not in messages.
 	Cause error
 }
 
 // Error implements error.
 func (e *PassingError) Error() string { return e.Words }
 
-// WaitError says that a lookup has no answer yet, and why.
+// WaitError means that a lookup has no answer yet.
 type WaitError struct {
-	// Image as it was given, and the path of its step.
+	// Image is the image as the user wrote it, and Step the path of its step.
 	Image, Step string
-	// Why it has none.
+	// Why is the cause.
 	Why string
-	// Tried says that an attempt has failed.
+	// Tried reports that a try has failed.
 	Tried bool
-	// New says that the run has asked less than a second ago, so that the answer may come in a moment.
+	// New reports that the run made its request less than a second ago, so that there may be an answer soon.
 	New bool
-	// Full says that the lookup was not accepted: nothing wakes the run.
+	// Full reports that the lookup was not accepted, so that no event wakes the run.
 	Full bool
 }
 
@@ -90,13 +90,13 @@ func (e *WaitError) Error() string {
 	return fmt.Sprintf("cannot look up image %q of %s yet: %s", e.Image, e.Step, e.Why)
 }
 
-// Final reports whether no further attempt can help.
+// Final reports whether a retry cannot help.
 func Final(err error) bool {
 	var final *Error
 	return errors.As(err, &final)
 }
 
-// GiveUp makes an error final that has lasted for so long. One that is not the registry's stays as it is.
+// GiveUp makes an error final after it has lasted for this time. It returns an error that is not from the registry unchanged.
 func GiveUp(image string, pull Pull, err error, lasted time.Duration) error {
 	var passing *PassingError
 	if !errors.As(err, &passing) || !passing.Registry {
@@ -107,7 +107,7 @@ func GiveUp(image string, pull Pull, err error, lasted time.Duration) error {
 	return final
 }
 
-// ForStep returns a final error as one of another step with the same image.
+// ForStep returns a final error for another step with the same image.
 func ForStep(err error, step string) error {
 	var final *Error
 	if !errors.As(err, &final) {
@@ -118,7 +118,7 @@ func ForStep(err error, step string) error {
 	return &its
 }
 
-// Details returns what messages leave out, for the controller's log.
+// Details returns the details that are not in messages, for the controller's log.
 func Details(err error) string {
 	var (
 		final   *Error
@@ -134,7 +134,7 @@ func Details(err error) string {
 	return clipped(err.Error() + ": " + cause.Error())
 }
 
-// maxDetails bounds one entry of the log, in bytes.
+// maxDetails is the maximum length of a log entry in bytes.
 const maxDetails = 1 << 10
 
 func clipped(text string) string {
@@ -142,15 +142,15 @@ func clipped(text string) string {
 }
 
 const (
-	// maxName is how many bytes the name of an image may have: 253 for the host, 255 for the path, 128 for the tag, and a
-	// digest fit.
+	// maxName is the maximum length of an image's name in bytes: 253 for the host, 255 for the path, 128 for the tag, and a
+	// digest.
 	maxName = 1024
-	// maxSecrets is how many pull secrets a pod may name.
+	// maxSecrets is the maximum number of pull secrets of a pod.
 	maxSecrets = 64
 )
 
-// Host returns the registry that an image's name names, as people write it. The error is an *Error: such an image, or
-// pull, is never looked up.
+// Host returns the registry in an image's name, as users write it. The error is an *Error: such an image, or pull, is never
+// looked up.
 func Host(image string, pull Pull) (string, error) {
 	if len(image) > maxName {
 		return "", pull.unusable(truncate.Text(strings.ToValidUTF8(image, "?"), 100),
@@ -172,7 +172,7 @@ func Host(image string, pull Pull) (string, error) {
 func parse(image string, pull Pull) (name.Reference, error) {
 	ref, err := name.ParseReference(strings.TrimSpace(image))
 	if err != nil {
-		return nil, pull.unusable(image, "is not the name of an image", "correct the name")
+		return nil, pull.unusable(image, "is not a valid image name", "correct the name")
 	}
 	return ref, nil
 }

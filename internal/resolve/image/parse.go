@@ -12,14 +12,14 @@ import (
 )
 
 const (
-	// maxListed is how many images an index may list, those that are not for Linux included.
+	// maxListed is the maximum number of images in an index, for all platforms.
 	maxListed = 1024
-	// maxWords is how many words entrypoint or arguments of an image may have.
+	// maxWords is the maximum number of words in the entrypoint or the arguments of an image.
 	maxWords = 1024
 )
 
-// document is what is read of a manifest: of an image its configuration's digest, of an index its images. Nothing else is
-// decoded, because three bytes of JSON can be an object of hundreds of bytes.
+// document is the decoded part of a manifest: the digest of an image's configuration, or the images of an index. Nothing else
+// is decoded, because three bytes of JSON can become an object of hundreds of bytes.
 type document struct {
 	MediaType types.MediaType `json:"mediaType"`
 	Config    struct {
@@ -80,7 +80,7 @@ func commandTooLarge(size int) error {
 	return &unusableError{why: fmt.Sprintf("has an entrypoint of %d bytes or more, above the limit of %d", size, maxCommand), do: giveCommand}
 }
 
-// elements calls each for the elements of a list, which it has to decode. null is a list without any.
+// elements calls each for the elements of a list, which it must decode. It accepts null as an empty list.
 func elements(data []byte, each func(*json.Decoder) error) error {
 	d := json.NewDecoder(bytes.NewReader(data))
 	first, err := d.Token()
@@ -103,7 +103,7 @@ func parseDocument(content []byte) (document, error) {
 	return d, unreadable("manifest", json.Unmarshal(content, &d))
 }
 
-// configuration is what is read of an image's configuration.
+// configuration is the decoded part of an image's configuration.
 type configuration struct {
 	OS     string `json:"os"`
 	Config struct {
@@ -112,7 +112,7 @@ type configuration struct {
 	} `json:"config"`
 }
 
-// parseImage returns what an image with this configuration runs.
+// parseImage returns the command of an image with this configuration.
 func parseImage(content []byte) (manifest, error) {
 	var c configuration
 	if err := unreadable("configuration", json.Unmarshal(content, &c)); err != nil {
@@ -125,7 +125,7 @@ func parseImage(content []byte) (manifest, error) {
 	}
 	switch {
 	case c.OS != "" && c.OS != "linux":
-		return manifest{}, &unusableError{why: "is not for Linux", do: "take another image"}
+		return manifest{}, &unusableError{why: "is not for Linux", do: "use another image"}
 	case len(m.entrypoint)+len(m.cmd) == 0:
 		return manifest{}, &unusableError{why: "has neither an entrypoint nor a command", do: giveCommand}
 	case size > maxCommand:
@@ -134,7 +134,7 @@ func parseImage(content []byte) (manifest, error) {
 	return m, nil
 }
 
-// unreadable is an error of a document's JSON. Its cause may quote the document.
+// unreadable returns the error for invalid JSON in a document. Its cause may quote the document.
 func unreadable(what string, err error) error {
 	var unusable *unusableError
 	switch {
@@ -143,11 +143,11 @@ func unreadable(what string, err error) error {
 	case asUnusable(err, &unusable):
 		return unusable
 	default:
-		return &unusableError{why: "has a " + what + " that is not the JSON of one", do: giveCommand, cause: err}
+		return &unusableError{why: "has a " + what + " with invalid JSON", do: giveCommand, cause: err}
 	}
 }
 
-// decoded returns the bytes of a digest; none for one that is not hexadecimal.
+// decoded returns the bytes of a digest, or nil if it is not hexadecimal.
 func decoded(digest v1.Hash) []byte {
 	content, err := hex.DecodeString(digest.Hex)
 	if err != nil {

@@ -161,7 +161,7 @@ type roundTripFunc func(*http.Request) (*http.Response, error)
 
 func (f roundTripFunc) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// unreachable is a network on which nobody is but the given hosts.
+// unreachable is a network on which only the given hosts respond.
 func unreachable(err error, but ...string) http.RoundTripper {
 	return roundTripFunc(func(r *http.Request) (*http.Response, error) {
 		if slices.Contains(but, r.URL.Host) {

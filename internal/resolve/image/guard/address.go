@@ -1,8 +1,8 @@
-// Package guard decides where an image lookup may lead the controller. Users choose the names of registries, so the
-// controller asks nothing but registries over HTTPS at public addresses, unless the administrator has named them.
+// Package guard decides to which addresses an image lookup may connect. Users choose the names of registries, so the
+// controller connects only to registries over HTTPS at public addresses, unless the administrator has named them.
 //
 // The rules are checked where they cannot be bypassed: schemes, methods and redirects for each request, and the address when
-// the connection is made, after the name has been resolved.
+// the connection is made, after the name is resolved.
 package guard
 
 import (
@@ -11,9 +11,9 @@ import (
 	"strings"
 )
 
-// AddressError says that a host has no address that may be asked. It does not say which rule forbids the address.
+// AddressError means that a host has no permitted address. It does not contain the rule that forbids the address.
 type AddressError struct {
-	// Host as it was asked for, and the address for the log.
+	// Host is the host of the request. The address is for the log.
 	Host string
 	Addr netip.Addr
 }
@@ -23,19 +23,19 @@ func (e *AddressError) Error() string {
 	return fmt.Sprintf("cannot connect to %q: address %s is not public, and no setting allows it", e.Host, e.Addr)
 }
 
-// Addresses decides which addresses may be asked. The zero value allows public ones.
+// Addresses decides which addresses are permitted. The zero value permits public ones.
 type Addresses struct {
-	// Private networks that may be asked as well.
+	// Private are the private networks that are also permitted.
 	Private []netip.Prefix
 }
 
-// privateRanges can be allowed by setting.
+// privateRanges returns the ranges that settings can permit.
 func privateRanges() []netip.Prefix {
 	return prefixes("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")
 }
 
-// never are ranges that no setting allows: the machine itself, its links, services of clouds for their machines, and
-// what is not a unicast address of one host (IANA's special-purpose registries).
+// never returns the ranges that no setting permits: the machine itself, its links, services of clouds for their machines, and
+// everything that is not a unicast address of one host (IANA's special-purpose registries).
 func never() []netip.Prefix {
 	return prefixes(
 		"0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "198.18.0.0/15",
@@ -44,7 +44,7 @@ func never() []netip.Prefix {
 	)
 }
 
-// public6 is where public addresses of IPv6 are, without those that hide another address or are for documentation.
+// public6 reports whether an IPv6 address is public, and neither hides another address nor is for documentation.
 func public6(addr netip.Addr) bool {
 	for _, p := range prefixes("2001::/23", "2001:db8::/32", "3fff::/20") {
 		if p.Contains(addr) {
@@ -89,7 +89,7 @@ func (a Addresses) Allow(addr netip.Addr) bool {
 	}
 }
 
-// effective returns the IPv4 address that an IPv6 address leads to, if it does: mapped, NAT64 or 6to4.
+// effective returns the IPv4 address in an IPv6 address, if there is one: mapped, NAT64 or 6to4.
 func effective(addr netip.Addr) netip.Addr {
 	addr = addr.Unmap()
 	if addr.Is4() {
@@ -106,7 +106,7 @@ func effective(addr netip.Addr) netip.Addr {
 	}
 }
 
-// ParsePrivate reads a list of private networks, such as 10.20.0.0/16,fd12::/48. Only parts of 10.0.0.0/8, 172.16.0.0/12,
+// ParsePrivate parses a list of private networks, such as 10.20.0.0/16,fd12::/48. Only parts of 10.0.0.0/8, 172.16.0.0/12,
 // 192.168.0.0/16, 100.64.0.0/10 and fc00::/7 are private.
 func ParsePrivate(text string) ([]netip.Prefix, error) {
 	var all []netip.Prefix

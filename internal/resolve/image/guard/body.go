@@ -7,33 +7,34 @@ import (
 )
 
 const (
-	// MaxAnswer is how many bytes an answer of a registry may have: the distribution specification asks registries to take
-	// manifests of 4 MiB, and nobody has to take larger ones. Configurations are smaller still.
+	// MaxAnswer is the maximum length of a registry's response in bytes. The distribution specification requires registries
+	// to accept manifests of 4 MiB, and no larger ones. Configurations are smaller.
 	MaxAnswer = 4 << 20
-	// maxFailure is how many bytes of an answer are read that is not a success. The rest is cut off.
+	// maxFailure is the maximum number of bytes to read of a response that is not a success. The rest is dropped.
 	maxFailure = 64 << 10
-	// free is how many bytes of an answer take nothing from the memory that all lookups share. Almost every answer of an
-	// honest registry is smaller, so that large answers keep no other lookup from its own.
+	// free is the number of bytes of a response that do not count for the memory shared by all lookups. Almost every response
+	// of an honest registry is smaller, so that large responses delay no other lookup.
 	free = 64 << 10
-	// step is by how many bytes of an answer its part of that memory grows.
+	// step is the number of bytes by which a response increases its part of that memory.
 	step = 256 << 10
-	// copies is how often an answer is in memory at most: twice while its parts are joined, then once with the buffer of
-	// its decoder, which doubles.
+	// copies is the maximum number of copies of a response in memory: two while its parts are joined, then one with the
+	// buffer of its decoder, which doubles.
 	copies = 3
 
-	// Memory is how many bytes the answers of all lookups may take together beyond what is free, 32 MiB: two of the largest.
+	// Memory is the maximum number of bytes of the responses of all lookups together beyond the free ones, 32 MiB: two of the
+	// largest.
 	Memory = 32 << 20
-	// FreeMemory is how many bytes the answer of one lookup may take besides that.
+	// FreeMemory is the additional number of bytes for the response of one lookup.
 	FreeMemory = copies * free
 )
 
-// ErrTooLarge says that an answer has more bytes than MaxAnswer.
-var ErrTooLarge = errors.New("the answer has more than 4 MiB")
+// ErrTooLarge means that a response exceeds MaxAnswer.
+var ErrTooLarge = errors.New("the response has more than 4 MiB")
 
-// ErrBusy says that the answers of other lookups take all the memory that there is for them.
-var ErrBusy = errors.New("other lookups hold the memory for answers of registries")
+// ErrBusy means that the responses of other lookups take all the memory for them.
+var ErrBusy = errors.New("other lookups use all the memory for responses of registries")
 
-// bound limits the body of an answer: an image's owner must not fill the controller's memory.
+// bound limits the body of a response, so that the owner of an image cannot fill the controller's memory.
 func (d *Door) bound(answer *http.Response) io.ReadCloser {
 	if answer.StatusCode >= http.StatusMultipleChoices {
 		return &body{ReadCloser: answer.Body, door: d, left: maxFailure, end: io.EOF}
@@ -46,9 +47,9 @@ type body struct {
 
 	door *Door
 	left int64
-	// read is how many bytes were read.
+	// read is the number of bytes that were read.
 	read int64
-	// end is what is read where the limit is passed.
+	// end is the error at the limit.
 	end error
 }
 
@@ -57,7 +58,7 @@ func (b *body) Read(p []byte) (int, error) {
 	if b.left < 0 {
 		return 0, b.end
 	}
-	// One byte more than allowed tells an answer that is too large from one that just fits.
+	// One byte above the limit distinguishes a response that is too large from one that just fits.
 	if int64(len(p)) > b.left+1 {
 		p = p[:b.left+1]
 	}
@@ -74,8 +75,8 @@ func (b *body) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// reserve makes sure that there is memory for an answer of so many bytes. A lookup reads one answer at a time, and drops it
-// before the next one: its lease is as large as the largest of them needs.
+// reserve reserves memory for a response of this length. A lookup reads one response at a time, and drops it before the next
+// one, so its lease is as large as the largest of them needs.
 func (d *Door) reserve(answer int64) bool {
 	if answer <= free {
 		return true

@@ -12,35 +12,34 @@ import (
 )
 
 const (
-	// connecting is what a registry may take to accept a connection, and to agree on TLS.
+	// connecting is the maximum time to connect to a registry, with TLS.
 	connecting = 5 * time.Second
-	// answering is what a registry may take from the request to the end of the answer's header.
+	// answering is the maximum time from the request to the end of the response's header.
 	answering = 10 * time.Second
-	// maxHeader is how many bytes the header of an answer may have.
+	// maxHeader is the maximum length of a response's header in bytes.
 	maxHeader = 64 << 10
 )
 
-// Dialer connects to addresses that are allowed. It resolves a name, checks each address and connects to that same address:
-// a name that resolves to something else the next time is checked the next time.
+// Dialer connects to permitted addresses. It resolves a name, checks each address, and connects to that same address. If the
+// name resolves to another address the next time, that address is checked too.
 type Dialer struct {
-	// Addresses that may be asked.
+	// Addresses are the permitted addresses.
 	Addresses Addresses
-	// Named are the hosts, with their ports, that the administrator has named. Their addresses are not checked.
+	// Named are the hosts, with ports, that the administrator has named. Their addresses are not checked.
 	Named Hosts
 
 	network Network
 }
 
-// Network resolves names and makes connections. Whatever it is, the Dialer checks each address between the two.
+// Network resolves names and makes connections. In between, the Dialer checks each address.
 type Network struct {
 	// Resolve returns the addresses of a host.
 	Resolve func(ctx context.Context, host string) ([]netip.Addr, error)
-	// Connect makes a connection. It calls check, if that is not nil, with the address that the connection is about to be
-	// made to.
+	// Connect makes a connection. Before it connects, it calls check, if that is not nil, with the address.
 	Connect func(ctx context.Context, to netip.AddrPort, check func(address string) error) (net.Conn, error)
 }
 
-// Machine is the network of this machine.
+// Machine returns the network of this machine.
 func Machine() Network {
 	return Network{
 		Resolve: func(ctx context.Context, host string) ([]netip.Addr, error) {
@@ -61,7 +60,7 @@ func NewDialer(addresses Addresses, named Hosts, network Network) *Dialer {
 	return &Dialer{Addresses: addresses, Named: named, network: network}
 }
 
-// check looks at the address once more, right before the connection is made.
+// check checks the address again, immediately before the connection is made.
 func (d *Dialer) check(address string) error {
 	to, err := netip.ParseAddrPort(address)
 	if err != nil || !d.Addresses.Allow(to.Addr()) {
@@ -70,8 +69,8 @@ func (d *Dialer) check(address string) error {
 	return nil
 }
 
-// DialContext connects to a host and port. The error is an *AddressError if none of the host's addresses is allowed, and none
-// if one of them is: that one may answer the next time.
+// DialContext connects to a host and port. The error is an *AddressError only if none of the host's addresses is permitted:
+// otherwise a permitted one may respond the next time.
 func (d *Dialer) DialContext(ctx context.Context, _, address string) (net.Conn, error) {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
@@ -109,7 +108,7 @@ func (d *Dialer) DialContext(ctx context.Context, _, address string) (net.Conn, 
 	return nil, errors.Join(failures...)
 }
 
-// lookUp returns the addresses of a host, which may be one.
+// lookUp returns the addresses of a host, which may be an address.
 func (d *Dialer) lookUp(ctx context.Context, host string) ([]netip.Addr, error) {
 	if addr, err := netip.ParseAddr(host); err == nil {
 		return []netip.Addr{addr}, nil
@@ -117,8 +116,8 @@ func (d *Dialer) lookUp(ctx context.Context, host string) ([]netip.Addr, error) 
 	return d.network.Resolve(ctx, host)
 }
 
-// NewTransport returns a transport that connects with d. It uses no proxy: a proxy would resolve names where no rule is
-// checked. It speaks HTTP/1.1 and never decompresses an answer.
+// NewTransport returns a transport that connects with d. It uses no proxy, because a proxy would resolve names without a
+// check. It uses HTTP/1.1 and never decompresses a response.
 func NewTransport(d *Dialer) *http.Transport {
 	return &http.Transport{
 		DialContext:            d.DialContext,

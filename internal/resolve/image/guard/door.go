@@ -12,33 +12,33 @@ import (
 )
 
 const (
-	// maxHops is how many redirects one request may follow.
+	// maxHops is the maximum number of redirects of one request.
 	maxHops = 3
-	// maxRequests is how many requests one lookup may need: an index of 64 platforms takes two for each, and some for
+	// maxRequests is the maximum number of requests of one lookup: an index of 64 platforms needs two for each, and some for
 	// tokens.
 	maxRequests = 256
-	// maxTotal is how many bytes the answers of one lookup may have together.
+	// maxTotal is the maximum number of bytes of all responses of one lookup.
 	maxTotal = 32 << 20
 )
 
-// ErrTooMuch says that one lookup takes more requests or bytes than any may.
-var ErrTooMuch = errors.New("the lookup takes more than 256 requests, or more than 32 MiB")
+// ErrTooMuch means that one lookup needs more requests or bytes than permitted.
+var ErrTooMuch = errors.New("the lookup needs more than 256 requests, or more than 32 MiB")
 
-// RequestError says that a request is not made, and by which rule. It is for the log.
+// RequestError is a request that is not sent, and the rule that forbids it. It is for the log.
 type RequestError struct{ Rule, URL string }
 
 // Error implements error.
-func (e *RequestError) Error() string { return fmt.Sprintf("refused to ask %s: %s", e.URL, e.Rule) }
+func (e *RequestError) Error() string { return fmt.Sprintf("refused request to %s: %s", e.URL, e.Rule) }
 
-// Registry is whom a lookup asks.
+// Registry is the registry of a lookup.
 type Registry struct {
-	// Host is the registry's, with the port if its name has one.
+	// Host is the host of the registry, with the port if its name has one.
 	Host string
-	// Plain says that the administrator wants it asked by HTTP.
+	// Plain means that the administrator has configured HTTP for it.
 	Plain bool
 }
 
-// Door lets the requests of one lookup at one registry through to the network.
+// Door checks the requests of one lookup in one registry, and passes permitted ones to the network.
 type Door struct {
 	registry Registry
 	named    Hosts
@@ -50,7 +50,7 @@ type Door struct {
 }
 
 // NewDoor returns a Door for one lookup. Named are the hosts that the administrator has named. Memory is the lookup's part of
-// the memory for large answers; the caller ends it.
+// the memory for large responses. The caller ends it.
 func NewDoor(next http.RoundTripper, registry Registry, named Hosts, memory *budget.Lease) *Door {
 	d := &Door{registry: registry, named: named, next: next, memory: memory}
 	d.proven.Store(named.Has(withPort(&url.URL{Scheme: registry.scheme(), Host: registry.Host})))
@@ -64,7 +64,7 @@ func (r Registry) scheme() string {
 	return "https"
 }
 
-// Proven reports whether the registry has answered as one, or is one that the administrator has named.
+// Proven reports whether the host has responded as a registry, or is one that the administrator has named.
 func (d *Door) Proven() bool { return d.proven.Load() }
 
 // RoundTrip implements http.RoundTripper.
@@ -76,7 +76,7 @@ func (d *Door) RoundTrip(request *http.Request) (*http.Response, error) {
 		return nil, ErrTooMuch
 	}
 	if redirected(request) && !d.own(request.URL) {
-		// A storage behind the registry has links that are signed. Nobody's credentials are for it.
+		// A storage behind the registry has signed links. No credentials must be sent to it.
 		request = request.Clone(request.Context())
 		request.Header.Del("Authorization")
 		request.Header.Del("Cookie")
@@ -92,7 +92,7 @@ func (d *Door) RoundTrip(request *http.Request) (*http.Response, error) {
 	return answer, nil
 }
 
-// forbids returns the rule that forbids a request, or nothing.
+// forbids returns the rule that forbids a request, or "".
 func (d *Door) forbids(request *http.Request) string {
 	u := request.URL
 	switch {
@@ -101,7 +101,7 @@ func (d *Door) forbids(request *http.Request) string {
 	case u.User != nil:
 		return "the address holds credentials"
 	case !d.own(u) && d.named.Has(withPort(u)):
-		return "the host is another registry's mirror, or a registry that is named in a setting"
+		return "the host is the mirror of another registry, or a registry that a setting names"
 	case request.Method == http.MethodPost && !Related(u.Hostname(), d.hostname()):
 		return "an identity token is sent to the registry's domain only"
 	case request.Method != http.MethodGet && request.Method != http.MethodHead && request.Method != http.MethodPost:
@@ -113,7 +113,7 @@ func (d *Door) forbids(request *http.Request) string {
 	}
 }
 
-// forbidsRedirect returns the rule that forbids to follow a redirect, or nothing.
+// forbidsRedirect returns the rule that forbids a redirect, or "".
 func (d *Door) forbidsRedirect(request *http.Request) string {
 	first, hops := request, 0
 	for ; redirected(first); first = first.Response.Request {
@@ -130,7 +130,7 @@ func (d *Door) forbidsRedirect(request *http.Request) string {
 	case from.Scheme != request.URL.Scheme:
 		return "the redirect leads to another scheme"
 	case d.own(first.URL) && request.Method == http.MethodGet && strings.Contains(first.URL.Path, "/blobs/"):
-		return "" // registries keep blobs in storages of clouds
+		return "" // registries keep blobs in cloud storages
 	case d.own(first.URL) && redirects(d.registry.Host, request.URL.Hostname()):
 		return ""
 	default:
@@ -138,8 +138,8 @@ func (d *Door) forbidsRedirect(request *http.Request) string {
 	}
 }
 
-// redirects reports whether a registry is known to have no manifests of its own and to redirect to this host. Of public
-// registries that is registry.k8s.io, which redirects to Google's Artifact Registry.
+// redirects reports whether a registry is known to have no manifests, but to redirect to this host. Of the public registries
+// only registry.k8s.io does that: it redirects to Google's Artifact Registry.
 func redirects(registry, host string) bool {
 	return registry == "registry.k8s.io" && strings.HasSuffix(host, ".pkg.dev")
 }
@@ -148,14 +148,14 @@ func redirected(request *http.Request) bool {
 	return request.Response != nil && request.Response.Request != nil
 }
 
-// own reports whether an address is the registry's.
+// own reports whether a URL is on the registry's host.
 func (d *Door) own(u *url.URL) bool {
 	return withPort(u) == withPort(&url.URL{Scheme: u.Scheme, Host: d.registry.Host})
 }
 
 func (d *Door) hostname() string { return (&url.URL{Host: d.registry.Host}).Hostname() }
 
-// speaks reports whether an answer is a registry's: it names the API, or asks for a token as only registries do.
+// speaks reports whether a response is from a registry: it names the API, or requests a token as only registries do.
 func speaks(answer *http.Response) bool {
 	if strings.HasPrefix(answer.Header.Get("Docker-Distribution-Api-Version"), "registry/2") {
 		return true

@@ -8,16 +8,16 @@ import (
 	"golang.org/x/net/publicsuffix"
 )
 
-// Hosts are hosts with their ports.
+// Hosts is a set of hosts with ports.
 type Hosts map[string]bool
 
-// Add adds the host of an address.
+// Add adds the host of a URL.
 func (h Hosts) Add(u *url.URL) { h[withPort(u)] = true }
 
-// Has reports whether the host and port, as in HOST:PORT, is one of them.
+// Has reports whether the set contains a host and port, in the form HOST:PORT.
 func (h Hosts) Has(address string) bool { return h[strings.ToLower(address)] }
 
-// withPort returns the host and port that a request for u goes to.
+// withPort returns the host and port to which a request for u is sent.
 func withPort(u *url.URL) string {
 	port := u.Port()
 	switch {
@@ -30,8 +30,8 @@ func withPort(u *url.URL) string {
 	return strings.ToLower(net.JoinHostPort(u.Hostname(), port))
 }
 
-// Related reports whether two hosts belong to one owner: they are the same, or both are below one domain that somebody
-// has registered, as registry.example.com and auth.example.com are.
+// Related reports whether two hosts belong to one owner: they are the same, or both are below one registered domain, such as
+// registry.example.com and auth.example.com.
 func Related(a, b string) bool {
 	a, b = strings.ToLower(a), strings.ToLower(b)
 	if a == b {

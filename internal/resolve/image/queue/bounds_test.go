@@ -61,7 +61,7 @@ func TestWaitingLookupsAreBounded(t *testing.T) {
 	}
 }
 
-// TestHeldAnswersAreBounded: answers that nobody collects do not add up.
+// TestHeldAnswersAreBounded: answers that no run fetches do not accumulate.
 func TestHeldAnswersAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, Options{Rate: 1e6, Burst: 1e6})

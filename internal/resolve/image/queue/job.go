@@ -12,8 +12,8 @@ import (
 	"github.com/sluice-ci/sluice/internal/resolve/image"
 )
 
-// key tells lookups apart that may have different answers. It has the namespace and all by which credentials and platforms
-// are chosen, so that no namespace gets what another one's secrets have opened.
+// key distinguishes lookups that may have different answers. It contains the namespace and everything that determines
+// credentials and platforms, so that no namespace gets an answer for which another one's secrets were used.
 type key [sha256.Size]byte
 
 func keyOf(name string, pull image.Pull) key {
@@ -30,25 +30,25 @@ func keyOf(name string, pull image.Pull) key {
 	return key(h.Sum(nil))
 }
 
-// state is where a job stands.
+// state is the state of a job.
 type state int
 
 const (
 	// ready: it waits for its turn.
 	ready state = iota
-	// blocked: it waits for the end of a lookup of the same key.
+	// blocked: it waits for the end of a lookup with the same key.
 	blocked
-	// started: it is being looked up.
+	// started: its lookup is in progress.
 	started
-	// rests: it waits for its next attempt.
+	// rests: it waits for its next try.
 	rests
-	// answered: it has found something, or failed for good.
+	// answered: it has an answer, or has failed permanently.
 	answered
-	// removed: no run wants it any more.
+	// removed: no run needs it any more.
 	removed
 )
 
-// job is one lookup, with all attempts that it takes, for all runs that asked before it started.
+// job is one lookup, with all its tries, for all runs that requested it before it started.
 type job struct {
 	key    key
 	tenant *tenant
@@ -58,23 +58,23 @@ type job struct {
 	owners map[types.NamespacedName]struct{}
 	state  state
 
-	// attempts that failed, since when, and when the next one is due.
+	// The number of failed tries, the time of the first one, and the time of the next try.
 	attempts    int
 	firstFailed time.Time
 	due         time.Time
-	// place in the heap of those that rest.
+	// place is the index in the heap of resting jobs.
 	place int
-	// cancel ends the attempt that is under way.
+	// cancel ends the try in progress.
 	cancel context.CancelFunc
 
-	// answer is the place among the tenant's answers.
+	// answer is the element in the list of the tenant's answers.
 	answer     *list.Element
 	entrypoint image.Entrypoint
-	// err is why the last attempt failed. It is final if answered.
+	// err is why the last try failed. It is final if the state is answered.
 	err error
 }
 
-// outcome returns nil for a job that has found something, and otherwise the error for a step.
+// outcome returns nil for a job with an answer, and otherwise the error for a step.
 func (j *job) outcome(name string, pull image.Pull, isNew bool) error {
 	switch {
 	case j.state != answered:
@@ -86,15 +86,15 @@ func (j *job) outcome(name string, pull image.Pull, isNew bool) error {
 	}
 }
 
-// wait says what the job waits for. Its words change only when an attempt has failed in another way.
+// wait returns what the job waits for. Its text changes only when a try has failed in another way.
 func (j *job) wait(name string, pull image.Pull, isNew bool) *image.WaitError {
 	if j.err != nil {
 		return &image.WaitError{Image: name, Step: pull.Step, Tried: true, Why: j.err.Error() + "; the controller tries again"}
 	}
-	return &image.WaitError{Image: name, Step: pull.Step, New: isNew, Why: fmt.Sprintf("the controller is asking registry %s", j.host)}
+	return &image.WaitError{Image: name, Step: pull.Step, New: isNew, Why: fmt.Sprintf("the controller waits for registry %s", j.host)}
 }
 
-// size is how many bytes an answer holds.
+// size returns the memory of an answer in bytes.
 func (j *job) size() int {
 	n := jobOverhead + len(j.image) + len(j.entrypoint.Image)
 	for _, words := range [][]string{j.entrypoint.Entrypoint, j.entrypoint.Cmd} {
@@ -106,13 +106,13 @@ func (j *job) size() int {
 }
 
 const (
-	// jobOverhead is about what a job takes besides its strings.
+	// jobOverhead is the approximate memory of a job without its strings.
 	jobOverhead = 512
-	// wordOverhead is what a string takes besides its bytes.
+	// wordOverhead is the memory of a string without its bytes.
 	wordOverhead = 16
 )
 
-// backoff is the wait after this many failed attempts.
+// backoff returns the delay after this many failed tries.
 func (o Options) backoff(attempts int) time.Duration {
 	wait := o.FirstBackoff
 	for range attempts - 1 {
@@ -123,7 +123,7 @@ func (o Options) backoff(attempts int) time.Duration {
 	return wait
 }
 
-// fullMessage says why no further lookup is accepted.
+// fullMessage explains why no further lookup is accepted.
 func (q *Queue) fullMessage() string {
 	return fmt.Sprintf("too many image lookups wait: the limit is %d for a namespace and %d in all; this one is added when others have ended",
 		q.options.MaxWaiting, q.options.MaxWaitingInAll)

@@ -1,14 +1,14 @@
-// Package queue runs image lookups beside the reconcilers, which never wait for a registry: a reconciler asks, gets what
-// is known, and is woken when there is more.
+// Package queue runs image lookups concurrently with the reconcilers, which never wait for a registry: a reconciler makes a
+// request, gets the present answer, and is woken when there is news.
 //
-// All budgets belong to one namespace, so that its registries cost nobody else a lookup, a retry or a slot:
+// Each budget belongs to one namespace, so that its registries cost no other namespace a lookup, a retry or a slot:
 //
-//   - A namespace has at most PerNamespace lookups under way, and PerHost of them at one registry. The pool is much larger,
+//   - A namespace has at most PerNamespace lookups in progress, and PerHost of them in one registry. The pool is much larger,
 //     and namespaces take turns.
-//   - A namespace starts at most Rate lookups a second.
-//   - A lookup that fails is retried after a wait that doubles, for this image of this namespace only. After Patience the
-//     failure is final.
-//   - A namespace has at most MaxWaiting lookups that wait, and its answers at most maxHeld bytes.
+//   - A namespace starts at most Rate lookups per second.
+//   - A failed lookup is retried after a delay that doubles, only for this image of this namespace. After Patience the failure
+//     is final.
+//   - A namespace has at most MaxWaiting waiting lookups, and its answers have at most maxHeld bytes.
 package queue
 
 import (
@@ -22,38 +22,38 @@ import (
 	"github.com/sluice-ci/sluice/internal/resolve/image"
 )
 
-// Finder looks up what an image runs, within a bounded time. An *image.Lookup is one.
+// Finder looks up the command of an image, within a limited time. An *image.Lookup is a Finder.
 type Finder interface {
-	// Entrypoint returns an *image.Error when a retry cannot help.
+	// Entrypoint returns an *image.Error if a retry cannot help.
 	Entrypoint(ctx context.Context, image string, pull image.Pull) (image.Entrypoint, error)
 }
 
-// Options bound a Queue. The zero value of each field means its default.
+// Options are the limits of a Queue. The zero value of a field selects its default.
 type Options struct {
-	// Workers is how many lookups are under way at once. Default 64.
+	// Workers is the maximum number of concurrent lookups. Default 64.
 	Workers int
-	// PerNamespace is how many of these may be for one namespace. Default 4.
+	// PerNamespace is the maximum number of concurrent lookups of one namespace. Default 4.
 	PerNamespace int
-	// PerHost is how many of these may be at one registry, for one namespace. Default 2.
+	// PerHost is the maximum number of concurrent lookups of one namespace in one registry. Default 2.
 	PerHost int
-	// Rate is how many lookups a namespace may start in a second, and Burst how many at once after a pause. Default 10
-	// and 40.
+	// Rate is the number of lookups that a namespace may start in a second, and Burst the number at once after a pause.
+	// Default 10 and 40.
 	Rate  float64
 	Burst int
-	// MaxWaiting is how many lookups of one namespace may wait. Default 256.
+	// MaxWaiting is the maximum number of waiting lookups of one namespace. Default 256.
 	MaxWaiting int
-	// MaxWaitingInAll is how many lookups may wait in all namespaces; beyond that, a namespace may have Assured that
-	// wait. Default 4096 and 16.
+	// MaxWaitingInAll is the maximum number of waiting lookups in all namespaces. Beyond it, each namespace may still have
+	// Assured waiting lookups. Default 4096 and 16.
 	MaxWaitingInAll, Assured int
-	// FirstBackoff is the wait after the first failure. It doubles up to MaxBackoff. Default 1 s and 2 min.
+	// FirstBackoff is the delay after the first failure. It doubles up to MaxBackoff. Default 1 s and 2 min.
 	FirstBackoff, MaxBackoff time.Duration
 	// Patience is the time from the first failure of a lookup until its failure is final. Default 10 min.
 	Patience time.Duration
-	// Log gets the details of failures, which messages leave out: at most one in 10 seconds for each namespace.
+	// Log gets the details of failures that are not in messages: at most one in 10 seconds for each namespace.
 	Log logr.Logger
 }
 
-// DefaultWorkers is how many lookups are under way at the same time by default.
+// DefaultWorkers is the default of Workers.
 const DefaultWorkers = 64
 
 func (o Options) withDefaults() Options {
@@ -77,23 +77,23 @@ func orElse[T int | float64 | time.Duration](value *T, otherwise T) {
 	}
 }
 
-// Queue runs lookups. Its methods return at once and may be called by several goroutines.
+// Queue runs lookups. Its methods return immediately and are safe for concurrent use.
 type Queue struct {
 	finder  Finder
 	wake    func(types.NamespacedName)
 	options Options
-	base    context.Context //nolint:containedctx // lookups outlive the call that asks for them; it ends with Start
+	base    context.Context //nolint:containedctx // lookups outlive the call that requests them; it ends with Start
 	stop    context.CancelFunc
 
 	mu sync.Mutex
 	// runs are those that wait for lookups, or have answers.
 	runs map[types.NamespacedName]*run
-	// open are the jobs that another run may join: those that wait for their turn, or for their next attempt.
+	// open are the jobs that further runs may join: those that wait for their turn, or for their next try.
 	open map[key]*job
-	// busy are the lookups under way: one for each key.
+	// busy are the lookups in progress: one for each key.
 	busy    map[key]*job
 	tenants map[string]*tenant
-	// ring holds the tenants that have jobs which are ready, in the order of their turns.
+	// ring has the tenants with ready jobs, in the order of their turns.
 	ring    []*tenant
 	resting resting
 	waiting int
@@ -103,21 +103,20 @@ type Queue struct {
 	timerAt time.Time
 }
 
-// run is a TaskRun that has asked.
+// run is a TaskRun with requests.
 type run struct {
 	uid types.UID
-	// asked is when it first did so.
+	// asked is the time of its first request.
 	asked time.Time
 	jobs  map[key]*job
 }
 
-// newFor is how long the lookups of a run are new: most end sooner.
+// newFor is how long the lookups of a run count as new: most end sooner.
 const newFor = 900 * time.Millisecond
 
 func (r *run) isNew() bool { return time.Since(r.asked) < newFor }
 
-// New returns a Queue that looks up with finder, and calls wake, from goroutines of its own, with each run that has asked
-// and for which there is more to say.
+// New returns a Queue that uses finder. When there is news for a run, it calls wake in a separate goroutine.
 func New(finder Finder, wake func(types.NamespacedName), options Options) *Queue {
 	base, stop := context.WithCancel(context.Background())
 	return &Queue{
@@ -127,11 +126,11 @@ func New(finder Finder, wake func(types.NamespacedName), options Options) *Queue
 	}
 }
 
-// Entrypoint returns what the image runs, if a lookup that this owner has asked for has found it. The error is an
-// *image.Error when no retry can help, otherwise an *image.WaitError: the owner is woken when there is more to say.
+// Entrypoint returns the command of the image, if a lookup that this owner requested has found it. The error is an
+// *image.Error if no retry can help, and otherwise an *image.WaitError: the owner is woken when there is news.
 //
-// An answer stays with the owner until Forget. A lookup that began before the owner asked answers others only, because a
-// tag may have moved meanwhile.
+// An answer is kept for the owner until Forget. A lookup that began before the owner's request does not answer it, because a
+// tag may have moved since.
 func (q *Queue) Entrypoint(owner image.Owner, name string, pull image.Pull) (image.Entrypoint, error) {
 	host, err := image.Host(name, pull)
 	if err != nil {
@@ -158,7 +157,7 @@ func (q *Queue) Entrypoint(owner image.Owner, name string, pull image.Pull) (ima
 	return image.Entrypoint{}, j.wait(name, pull, r.isNew())
 }
 
-// runOf returns the run of this owner. What another run of the same name has asked for is forgotten.
+// runOf returns the run of this owner. It drops the requests of an earlier run with the same name.
 func (q *Queue) runOf(owner image.Owner) *run {
 	r, ok := q.runs[owner.NamespacedName]
 	if ok && r.uid != owner.UID {
@@ -172,14 +171,14 @@ func (q *Queue) runOf(owner image.Owner) *run {
 	return r
 }
 
-// drop removes a run that has asked for nothing.
+// drop removes a run without requests.
 func (q *Queue) drop(owner types.NamespacedName, r *run) {
 	if len(r.jobs) == 0 {
 		delete(q.runs, owner)
 	}
 }
 
-// Forget drops what the owner has asked for. Lookups that nobody else waits for are ended.
+// Forget drops the requests of the owner. It ends lookups for which no other run waits.
 func (q *Queue) Forget(owner types.NamespacedName) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -199,7 +198,7 @@ func (q *Queue) forget(owner types.NamespacedName) {
 	delete(q.runs, owner)
 }
 
-// Start waits for ctx to end and then ends all lookups, so that a manager can run the Queue.
+// Start stops all lookups when ctx ends. With it, a manager can run the Queue.
 func (q *Queue) Start(ctx context.Context) error {
 	<-ctx.Done()
 	q.stop()

@@ -82,7 +82,7 @@ func away() error {
 	return &image.PassingError{Words: "registry r.example did not answer", Registry: true, Cause: errors.New("secret")}
 }
 
-// bench is a Queue in a bubble of its own time.
+// bench is a Queue in a bubble with its own time.
 type bench struct {
 	*Queue
 	*registries
@@ -161,7 +161,7 @@ func TestAnswerWakesTheRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, Options{})
 		_, err := b.ask("ci/build", "r.example/a:1")
-		wantWait(t, err, `cannot look up image "r.example/a:1" of spec.steps[0] yet: the controller is asking registry r.example`)
+		wantWait(t, err, `cannot look up image "r.example/a:1" of spec.steps[0] yet: the controller waits for registry r.example`)
 		if wait := waitOf(t, err); !wait.New || wait.Tried {
 			t.Errorf("got %+v", wait)
 		}
@@ -177,8 +177,8 @@ func TestAnswerWakesTheRun(t *testing.T) {
 	})
 }
 
-// TestTarpitsDelayNoOtherTenant: a tenant with 1,000 registries that never answer delays no lookup of anybody else, not by a
-// moment. It used to hold the workers of all runs.
+// TestTarpitsDelayNoOtherTenant: a tenant with 1,000 registries that never respond does not delay the lookups of other
+// tenants. It used to occupy the workers of all runs.
 func TestTarpitsDelayNoOtherTenant(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, Options{})
@@ -196,7 +196,7 @@ func TestTarpitsDelayNoOtherTenant(t *testing.T) {
 			synctest.Wait()
 			found, err := b.ask(run, name)
 			wantFound(t, found, err, name)
-			time.Sleep(7 * time.Second) //nolint:forbidigo // in a bubble, which has a time of its own
+			time.Sleep(7 * time.Second) //nolint:forbidigo // in a bubble, which has its own time
 		}
 		if waited := time.Since(begun) - 20*7*time.Second; waited != 0 {
 			t.Errorf("the victim waited for %s", waited)
@@ -462,7 +462,7 @@ func TestFinderThatPanics(t *testing.T) {
 		wantWait(t, err)
 		<-woken
 		_, err = q.Entrypoint(owner, "r.example/a:1", image.Pull{Namespace: "ci"})
-		wantWait(t, err, "the controller could not read the answer of registry r.example")
+		wantWait(t, err, "the controller could not read the response of registry r.example")
 		q.Forget(owner.NamespacedName)
 	})
 }

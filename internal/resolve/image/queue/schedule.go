@@ -14,8 +14,8 @@ import (
 	"github.com/sluice-ci/sluice/internal/resolve/image"
 )
 
-// add makes a job that waits for its turn, and starts nothing. All functions of this file but attempt and run expect that
-// the lock is held.
+// add creates a job that waits for its turn, and starts nothing. The lock must be held, as for all functions of this file
+// except attempt and run.
 func (q *Queue) add(k key, host, name string, pull image.Pull) *job {
 	j := &job{key: k, tenant: q.tenantOf(pull.Namespace), host: host, image: name, pull: pull, owners: map[types.NamespacedName]struct{}{}}
 	q.open[k] = j
@@ -25,7 +25,7 @@ func (q *Queue) add(k key, host, name string, pull image.Pull) *job {
 	return j
 }
 
-// ready lets a job wait for its turn, which does not come while another lookup of its key is under way.
+// ready makes a job wait for its turn, which does not come while another lookup with its key is in progress.
 func (q *Queue) ready(j *job) {
 	if q.busy[j.key] != nil {
 		j.state = blocked
@@ -38,7 +38,7 @@ func (q *Queue) ready(j *job) {
 	j.tenant.push(j)
 }
 
-// remove drops a job that no run waits for.
+// remove removes a job for which no run waits.
 func (q *Queue) remove(j *job) {
 	was := j.state
 	j.state = removed
@@ -58,7 +58,7 @@ func (q *Queue) remove(j *job) {
 	q.leave(j)
 }
 
-// unready takes a job out of its lane.
+// unready removes a job from its lane.
 func (q *Queue) unready(j *job) {
 	j.tenant.pull(j)
 	if len(j.tenant.ring) == 0 {
@@ -66,7 +66,7 @@ func (q *Queue) unready(j *job) {
 	}
 }
 
-// leave counts a job as one that does not wait, and that no run may join.
+// leave marks a job as not waiting, and not open for further runs.
 func (q *Queue) leave(j *job) {
 	delete(q.open, j.key)
 	q.waiting--
@@ -90,7 +90,7 @@ func (q *Queue) dispatch(now time.Time) {
 	q.setTimer(now)
 }
 
-// next takes the job of the next namespace in turn that may start one.
+// next returns a job of the next namespace, in turn, that may start one.
 func (q *Queue) next(now time.Time) *job {
 	for i, t := range q.ring {
 		j := t.next(q.options, now)
@@ -119,7 +119,7 @@ func (q *Queue) attempt(j *job) {
 	}()
 }
 
-// run makes one attempt and wakes all that wait for it.
+// run makes one try and wakes all runs that wait for it.
 func (q *Queue) run(ctx context.Context, j *job) {
 	found, err := q.find(ctx, j)
 	for _, owner := range q.finish(j, found, err, time.Now()) {
@@ -127,26 +127,26 @@ func (q *Queue) run(ctx context.Context, j *job) {
 	}
 }
 
-// find looks up. What a registry has sent must not end the controller, should it make the finder panic.
+// find looks up the image. It recovers from a panic, so that data of a registry cannot end the controller.
 func (q *Queue) find(ctx context.Context, j *job) (found image.Entrypoint, err error) {
 	defer func() {
 		if value := recover(); value != nil {
 			q.options.Log.Error(fmt.Errorf("panic: %v", value), "image lookup panicked",
 				"namespace", j.pull.Namespace, "image", j.image, "stack", string(debug.Stack()))
-			err = &image.PassingError{Words: "the controller could not read the answer of registry " + j.host}
+			err = &image.PassingError{Words: "the controller could not read the response of registry " + j.host}
 		}
 	}()
 	return q.finder.Entrypoint(ctx, j.image, j.pull)
 }
 
-// finish takes the outcome of an attempt and returns whom to wake.
+// finish records the outcome of a try and returns the runs to wake.
 func (q *Queue) finish(j *job, found image.Entrypoint, err error, now time.Time) []types.NamespacedName {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	defer q.dispatch(now)
 	delete(q.busy, j.key)
 	j.tenant.ended(j)
-	follower := q.open[j.key] // a run has asked after this attempt had begun
+	follower := q.open[j.key] // a run made its request after this try had begun
 	if j.state != removed {
 		q.settle(j, found, err, now)
 	}
@@ -160,7 +160,7 @@ func (q *Queue) finish(j *job, found image.Entrypoint, err error, now time.Time)
 	return slices.Collect(maps.Keys(j.owners))
 }
 
-// settle records the outcome of an attempt. A failure that may pass makes the job rest, unless it has lasted too long.
+// settle records the outcome of a try. After a transient failure the job rests, unless it has failed for too long.
 func (q *Queue) settle(j *job, found image.Entrypoint, err error, now time.Time) {
 	if err != nil {
 		q.log(j, err, now)
@@ -185,7 +185,7 @@ func (q *Queue) settle(j *job, found image.Entrypoint, err error, now time.Time)
 	q.hold(j)
 }
 
-// merge lets the runs that asked while an attempt was under way, and failed, wait for the next attempt with the others.
+// merge lets the runs that made their requests during a failed try wait for the next try with the others.
 func (q *Queue) merge(j, follower *job) {
 	for owner := range j.owners {
 		follower.owners[owner] = struct{}{}
@@ -197,7 +197,8 @@ func (q *Queue) merge(j, follower *job) {
 	j.owners = follower.owners
 }
 
-// hold keeps an answer for its runs. Where a namespace holds too much, the oldest answers are dropped; their runs ask again.
+// hold keeps an answer for its runs. If a namespace has too many, the oldest answers are dropped; their runs request them
+// again.
 func (q *Queue) hold(j *job) {
 	t := j.tenant
 	j.answer = t.answers.PushBack(j)
@@ -222,7 +223,7 @@ func (q *Queue) release(j *job) {
 	j.tenant.held -= j.size()
 }
 
-// log writes what messages leave out, for the administrator.
+// log writes the details that are not in messages, for the administrator.
 func (q *Queue) log(j *job, err error, now time.Time) {
 	if j.tenant.logs.AllowN(now, 1) {
 		q.options.Log.Info("image lookup failed", "namespace", j.pull.Namespace, "image", j.image, "attempt",

@@ -9,11 +9,11 @@ import (
 )
 
 const (
-	// maxHeld is how many bytes the answers of one namespace may hold. One pod cannot have more than 1.5 MiB of them.
+	// maxHeld is the maximum bytes of the answers of one namespace. One pod cannot have more than 1.5 MiB of them.
 	maxHeld = 4 << 20
-	// sweepFrom is the number of namespaces from which idle ones are dropped.
+	// sweepFrom is the number of namespaces from which idle ones are removed.
 	sweepFrom = 1024
-	// logPause is the time between two failures of one namespace in the log.
+	// logPause is the minimum time between two logged failures of one namespace.
 	logPause = 10 * time.Second
 )
 
@@ -21,12 +21,12 @@ const (
 type tenant struct {
 	namespace string
 	lanes     map[string]*lane
-	// ring holds the lanes that have jobs which are ready, in the order of their turns.
+	// ring has the lanes with ready jobs, in the order of their turns.
 	ring    []*lane
 	running int
-	// waiting counts jobs that have no answer and are not under way.
+	// waiting counts jobs without an answer that are not in progress.
 	waiting int
-	// answers in the order in which they came, each a *job, and their bytes.
+	// answers are in the order of their arrival, each a *job; held is their bytes.
 	answers *list.List
 	held    int
 	starts  *rate.Limiter
@@ -54,7 +54,7 @@ func (q *Queue) tenantOf(namespace string) *tenant {
 	return t
 }
 
-// sweep drops namespaces that have nothing here, and whose budget has recovered.
+// sweep removes namespaces without jobs whose budget has recovered.
 func (q *Queue) sweep(now time.Time) {
 	if len(q.tenants) < q.sweepAt {
 		return
@@ -67,7 +67,7 @@ func (q *Queue) sweep(now time.Time) {
 	q.sweepAt = max(sweepFrom, 2*len(q.tenants))
 }
 
-// admits reports whether a namespace may have one more job that waits.
+// admits reports whether a namespace may have another waiting job.
 func (q *Queue) admits(namespace string) bool {
 	t := q.tenantOf(namespace)
 	return t.waiting < q.options.MaxWaiting && (q.waiting < q.options.MaxWaitingInAll || t.waiting < q.options.Assured)
@@ -82,7 +82,7 @@ func (t *tenant) lane(host string) *lane {
 	return l
 }
 
-// push puts a job at the end of its lane.
+// push adds a job at the end of its lane.
 func (t *tenant) push(j *job) {
 	l := t.lane(j.host)
 	if l.ready = append(l.ready, j); len(l.ready) == 1 {
@@ -90,7 +90,7 @@ func (t *tenant) push(j *job) {
 	}
 }
 
-// pull takes a job out of its lane.
+// pull removes a job from its lane.
 func (t *tenant) pull(j *job) {
 	l := t.lane(j.host)
 	l.ready = slices.DeleteFunc(l.ready, func(other *job) bool { return other == j })
@@ -100,14 +100,14 @@ func (t *tenant) pull(j *job) {
 	t.tidy(l)
 }
 
-// tidy drops a lane without jobs: users choose the names of hosts.
+// tidy removes a lane without jobs, because users choose the names of hosts.
 func (t *tenant) tidy(l *lane) {
 	if len(l.ready) == 0 && l.running == 0 {
 		delete(t.lanes, l.host)
 	}
 }
 
-// next takes the job whose turn it is, or returns nil if the namespace may not start one.
+// next returns the job whose turn it is, or nil if the namespace may not start one.
 func (t *tenant) next(o Options, now time.Time) *job {
 	if t.running >= o.PerNamespace || t.starts.TokensAt(now) < 1 {
 		return nil
@@ -130,7 +130,7 @@ func (t *tenant) next(o Options, now time.Time) *job {
 	return nil
 }
 
-// startsAt is when the rate next lets a namespace start a job that nothing else holds up; zero if something else does.
+// startsAt returns when the rate lets a namespace start a job that nothing else delays, or the zero time.
 func (t *tenant) startsAt(o Options, now time.Time) time.Time {
 	if tokens := t.starts.TokensAt(now); t.running < o.PerNamespace && tokens < 1 {
 		return now.Add(time.Duration((1-tokens)/o.Rate*float64(time.Second)) + time.Millisecond)
@@ -138,7 +138,7 @@ func (t *tenant) startsAt(o Options, now time.Time) time.Time {
 	return time.Time{}
 }
 
-// ended gives back what a job that was under way has occupied.
+// ended releases what a job in progress has occupied.
 func (t *tenant) ended(j *job) {
 	l := t.lane(j.host)
 	l.running--

@@ -2,7 +2,7 @@ package queue
 
 import "time"
 
-// resting is a heap of jobs by when their next attempt is due.
+// resting is a heap of jobs by the time of their next try.
 type resting []*job
 
 // Len implements heap.Interface.
@@ -35,7 +35,7 @@ func (r *resting) Pop() any {
 	return j
 }
 
-// setTimer makes dispatch run when the next attempt is due, or the rate lets a namespace start another one. The lock is held.
+// setTimer schedules dispatch for the next try, or for when the rate lets a namespace start another job. The lock is held.
 func (q *Queue) setTimer(now time.Time) {
 	var at time.Time
 	sooner := func(t time.Time) {
@@ -46,7 +46,7 @@ func (q *Queue) setTimer(now time.Time) {
 	if len(q.resting) > 0 {
 		sooner(q.resting[0].due)
 	}
-	if len(q.busy) < q.options.Workers { // otherwise the end of a lookup dispatches
+	if len(q.busy) < q.options.Workers { // otherwise the end of a lookup calls dispatch
 		for _, t := range q.ring {
 			sooner(t.startsAt(q.options, now))
 		}
