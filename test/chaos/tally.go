@@ -124,7 +124,7 @@ func (t *tally) report(events []disturb.Event) string {
 		fmt.Sprintf("%d disturbances: %s; none of: %s", len(seen), counted(kinds), cmp.Or(strings.Join(missing, ", "), "no kind")),
 	}
 	for _, kind := range slices.Sorted(maps.Keys(t.seconds)) {
-		s := stats.Summarise(t.seconds[kind])
+		s := stats.Summarize(t.seconds[kind])
 		lines = append(lines, fmt.Sprintf("from creation to end of a %s: p50 %.1f s, p95 %.1f s", kind, s.P50, s.P95))
 	}
 	return strings.Join(lines, "\n")

@@ -1,13 +1,13 @@
-// Bench measures on the current cluster what a tekton.dev/v1 controller takes for its work, in both ways of results, beside
-// bare pods on the same cluster, which are the limit for anything that runs in pods. It prints tables, and keeps every
-// single time in a file, from which tables and plots can be made again.
+// Bench measures the performance of a tekton.dev/v1 controller on the current cluster, with both transports of results. It
+// also measures bare pods on the same cluster, which are the limit for everything that runs in pods. It prints tables, and
+// writes every measured time to a file, from which tables and plots can be created later.
 //
 // usage: bench [-only ROW,…] [-modes MODE,…] [-n N] [-rounds N] [-out DIR]
 //
-//	bench -render [-docs FILE] FILE…    makes tables and pictures of files that were measured before, all as one
+//	bench -render [-docs FILE] FILE…    creates tables and pictures from earlier files, merged into one
 //
-// It works in a namespace of its own, and changes the ConfigMap feature-flags while it runs. It measures Sluice unless
-// -controller, -controller-namespace and -metrics-port say what else.
+// It works in a new namespace, and changes the ConfigMap feature-flags while it runs. It measures Sluice, unless -controller,
+// -controller-namespace and -metrics-port select another controller.
 package main
 
 import (
@@ -27,7 +27,7 @@ import (
 	"github.com/sluice-ci/sluice/test/load/bench/usage"
 )
 
-// options are what the command line says.
+// options are the options of the command line.
 type options struct {
 	only, modes     string
 	n, rounds, held int
@@ -51,17 +51,17 @@ func bind(flags *flag.FlagSet) *options {
 		names = append(names, row.Name)
 	}
 	flags.StringVar(&o.only, "only", "", "rows to measure, separated by commas: "+strings.Join(names, ", "))
-	flags.StringVar(&o.modes, "modes", "", "ways of results to measure, separated by commas (default both)")
-	flags.IntVar(&o.n, "n", 20, "how often each thing is measured of which one is run after another")
-	flags.IntVar(&o.rounds, "rounds", 4, "in how many rounds these are taken, each in the other direction")
-	flags.IntVar(&o.held, "held", 200, "how many finished TaskRuns the row held has")
+	flags.StringVar(&o.modes, "modes", "", "transports of results to measure, separated by commas (default both)")
+	flags.IntVar(&o.n, "n", 20, "number of runs in rows that run one after another")
+	flags.IntVar(&o.rounds, "rounds", 4, "number of rounds for these runs, each in the opposite order")
+	flags.IntVar(&o.held, "held", 200, "number of finished TaskRuns in the row held")
 	flags.StringVar(&o.image, "image", "docker.io/library/busybox:1", "image of steps and containers; needs sh, head and tr")
-	flags.StringVar(&o.out, "out", "bin/bench-results", "folder that the file of measurements goes to")
+	flags.StringVar(&o.out, "out", "bin/bench-results", "folder for the file of measurements")
 	flags.StringVar(&o.docs, "docs", "",
-		"document that the tables are written into, between the marks in it; pictures go into the folder of its name")
-	flags.BoolVar(&o.render, "render", false, "measure nothing, but make tables of the files that are given")
+		"document for the tables, between its marks; pictures are written to the folder of the same name")
+	flags.BoolVar(&o.render, "render", false, "do not measure; create tables from the given files")
 	flags.StringVar(&o.place.Namespace, "controller-namespace", "tekton-pipelines", "namespace of the controller and of its ConfigMaps")
-	flags.StringVar(&o.place.Deployment, "controller", "sluice-controller", "the controller's Deployment; none if empty")
+	flags.StringVar(&o.place.Deployment, "controller", "sluice-controller", "the controller's Deployment; empty if it cannot be measured")
 	flags.IntVar(&o.place.Port, "metrics-port", 8080, "port of the controller's metrics in its pod; 0 for none")
 	kubectl := os.Getenv("KUBECTL")
 	if kubectl == "" {
@@ -79,7 +79,7 @@ func bench() error {
 		if err != nil {
 			return err
 		}
-		return tell(o, file)
+		return show(o, file)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
@@ -91,13 +91,13 @@ func bench() error {
 		return err
 	}
 	path := filepath.Join(o.out, "bench.json")
-	err = errors.Join(err, file.Write(path), tell(o, file))
-	fmt.Fprintf(os.Stderr, "==> every time is in %s, and pictures beside it\n", path)
+	err = errors.Join(err, file.Write(path), show(o, file))
+	fmt.Fprintf(os.Stderr, "==> all times are in %s, with the pictures beside it\n", path)
 	return err
 }
 
-// tell prints what was measured, and draws it.
-func tell(o *options, file *record.File) error {
+// show prints the measurements, and draws the pictures.
+func show(o *options, file *record.File) error {
 	lines := report.Lines(file)
 	if o.docs != "" {
 		if err := report.Docs(o.docs, file); err != nil {

@@ -19,7 +19,7 @@ import (
 	"github.com/sluice-ci/sluice/test/testutil/kube"
 )
 
-// run measures everything that is asked for. With an error it returns what was measured before.
+// run runs all selected measurements. With an error it returns those that were completed.
 func run(ctx context.Context, o *options) (file *record.File, err error) {
 	rows, err := load.Select(o.only)
 	if err != nil {
@@ -80,15 +80,15 @@ func measureAll(ctx context.Context, bench *measure.Bench, plan []load.Batch, fi
 	return nil
 }
 
-// open finds the controller. Without one only times are measured.
+// open finds the controller. Without a controller only times are measured.
 func open(ctx context.Context, cluster *kube.Cluster, place usage.Place) (*usage.Controller, error) {
 	if place.Deployment == "" {
-		return nil, nil //nolint:nilnil // no controller is to be seen
+		return nil, nil //nolint:nilnil // the controller's process is not on this machine
 	}
 	return usage.Open(ctx, cluster.Kube, place)
 }
 
-// machine says what is measured on, by the first node.
+// machine describes the machine, by the first node.
 func machine(ctx context.Context, cluster *kube.Cluster, controller *usage.Controller) (record.Machine, error) {
 	nodes, err := cluster.Kube.CoreV1().Nodes().List(ctx, metav1.ListOptions{Limit: 1})
 	if err != nil {
@@ -105,7 +105,7 @@ func machine(ctx context.Context, cluster *kube.Cluster, controller *usage.Contr
 	return m, nil
 }
 
-// makeNamespace makes a namespace for one run of the benchmark, and returns its name and what deletes it.
+// makeNamespace creates a namespace for one run of the benchmark. It returns its name, and a function that deletes it.
 func makeNamespace(ctx context.Context, cluster *kube.Cluster) (string, func() error, error) {
 	name, err := cluster.MakeNamespace(ctx, nil)
 	if err != nil {

@@ -10,8 +10,8 @@ import (
 )
 
 const (
-	// Copies is how many TaskRuns the first task of a Flood has, and each has perCopy results of resultSize bytes: the limit
-	// for one result by default.
+	// Copies is the number of TaskRuns of a Flood's first task. Each has perCopy results of resultSize bytes, which is the
+	// default limit for one result.
 	Copies     = 64
 	perCopy    = 340
 	resultSize = 4096
@@ -19,11 +19,11 @@ const (
 	nowhere = "hostile.sluice.dev/nowhere"
 )
 
-// FloodBytes is how many bytes of results the second task of a Flood asks for.
+// FloodBytes is the number of bytes of results that a Flood's second task needs.
 const FloodBytes = Copies * perCopy * resultSize
 
-// Flood is a valid PipelineRun whose second task takes all results of the first one, which has a matrix. No node takes the
-// pods of the first one: who sends the run gives its TaskRuns FloodStatus instead.
+// Flood returns a valid PipelineRun whose second task needs all results of the first one, which has a matrix. No node accepts
+// the pods of the first task. The sender of the run writes FloodStatus to its TaskRuns instead.
 func Flood(namespace, name, image string) *v1.PipelineRun {
 	b := builder{image: image}
 	wide, takes := b.task("wide"), b.task("takes")
@@ -45,7 +45,7 @@ func Flood(namespace, name, image string) *v1.PipelineRun {
 	return run
 }
 
-// FloodStatus is the status of a TaskRun that has succeeded with all results of the first task of a Flood.
+// FloodStatus returns the status of a successful TaskRun with all results of a Flood's first task.
 func FloodStatus() v1.TaskRunStatus {
 	status := v1.TaskRunStatus{}
 	value := v1.StringValue(strings.Repeat("x", resultSize))

@@ -1,5 +1,5 @@
-// Package hostile builds the objects that cost a controller most among those that anybody may send who may create a run: up
-// to 1.5 MB of references, names, conditions and combinations. None of them needs a right that a tenant does not have.
+// Package hostile builds the objects that cost a controller most: up to 1.5 MB of references, names, conditions and
+// combinations. Any tenant that may create a run can send them, and needs no other permission.
 package hostile
 
 import (
@@ -12,22 +12,22 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 )
 
-// Limit is the most bytes that an object has when it is encoded as JSON: etcd takes requests of 1.5 MiB, which has to do for
-// the managed fields that the API server adds, too.
+// Limit is the maximum size of an object in bytes, encoded as JSON. etcd accepts requests of 1.5 MiB, which must include the
+// managed fields that the API server adds.
 const Limit = 1_500_000
 
 // Object is one kind of hostile object.
 type Object struct {
-	// Name of the kind; it is unique, and fit for the name of an object.
+	// Name of the kind; it is unique, and valid as the name of an object.
 	Name string
-	// What it consists of, for people.
+	// What describes it for people.
 	What string
-	// build makes one with a part of what there is room for, in (0, 1].
+	// build returns an object of the given relative size, in (0, 1].
 	build func(part float64) client.Object
 }
 
-// Build makes an object of the kind. Size is how much there is of everything: 1 is as much as one object holds, 0.5 half of
-// it. All that it runs, should it be admitted, is the image.
+// Build returns an object of the kind. size is the relative size of all its parts: 1 fills an object, 0.5 half of it. If the
+// object is admitted, it runs only the image.
 func (o Object) Build(namespace, name string, size float64) client.Object {
 	object := o.build(size)
 	object.SetNamespace(namespace)
@@ -35,34 +35,34 @@ func (o Object) Build(namespace, name string, size float64) client.Object {
 	return object
 }
 
-// Objects are all kinds, always in the same order.
+// Objects returns all kinds, always in the same order.
 func Objects(image string) []Object {
 	b := builder{image: image}
 	return []Object{
-		{"wrong-references", "10,000 params, and 60,000 references to one that there is not", b.wrongReferences},
+		{"wrong-references", "10,000 params, and 60,000 references to a missing one", b.wrongReferences},
 		{"step-results", "valid: 15,000 results of a step, and 30,000 references to one", b.stepResults},
 		{"unknown-params", "30,000 params that the pipeline does not declare", b.unknownParams},
-		{"missing-tasks", "35,000 references to results of tasks that there are not", b.missingTasks},
+		{"missing-tasks", "35,000 references to results of missing tasks", b.missingTasks},
 		{"matrix", "a matrix of 20 params with 2,000 values each", b.matrix},
-		{"deep-when", "900 tasks with 8 conditions each, all of which refer to a task before", b.when},
+		{"deep-when", "900 tasks with 8 conditions each, all of which refer to an earlier task", b.when},
 		{"cel", "12 conditions in CEL with 100,000 characters each", b.cel},
-		{"deep-cel", "a condition in CEL of 250,000 brackets within each other", b.deepCEL},
+		{"deep-cel", "a condition in CEL of 250,000 nested brackets", b.deepCEL},
 		{"defaults", "a chain of 18,000 defaults, each of which refers to the next", b.defaults},
 		{"graph", "1,000 tasks, each of which runs after a hundred others", b.graph},
 	}
 }
 
-// builder makes objects whose steps have an image.
+// builder builds objects whose steps have the given image.
 type builder struct{ image string }
 
-// count is a part of what there is room for, at least 1.
+// count returns the given share of the maximum number, at least 1.
 func count(all int, part float64) int { return max(1, int(float64(all)*part)) }
 
 func (b builder) steps(script string) []v1.Step {
 	return []v1.Step{{Name: "s", Image: b.image, Script: "#!/bin/sh\n" + script}}
 }
 
-// task is an embedded task that does nothing.
+// task returns an embedded task that does nothing.
 func (b builder) task(name string) v1.PipelineTask {
 	return v1.PipelineTask{Name: name, TaskSpec: &v1.EmbeddedTask{TaskSpec: v1.TaskSpec{Steps: b.steps("true")}}}
 }

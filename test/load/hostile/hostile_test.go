@@ -10,7 +10,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/validation"
 )
 
-// TestFlood shows that the run is one that the API takes, and that the status of each of its TaskRuns fits an object.
+// TestFlood: the API accepts the run, and the status of each of its TaskRuns fits an object.
 func TestFlood(t *testing.T) {
 	run := Flood("here", "name", "image")
 	validation.DefaultPipelineRun(run)
@@ -27,7 +27,7 @@ func TestFlood(t *testing.T) {
 	}
 }
 
-// TestObjects shows that each object is as large as an object may be, is the same each time, and shrinks with its size.
+// TestObjects: each object has the maximum size, is the same each time, and shrinks with its relative size.
 func TestObjects(t *testing.T) {
 	seen := map[string]bool{}
 	for i, o := range Objects("image") {
@@ -51,7 +51,7 @@ func TestObjects(t *testing.T) {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(string(small), string(again)); diff != "" {
-				t.Errorf("it is another one the second time: %.200s", diff)
+				t.Errorf("it differs the second time: %.200s", diff)
 			}
 			if problems := utilvalidation.IsDNS1123Label(o.Name); len(problems) > 0 || seen[o.Name] || o.What == "" {
 				t.Errorf("its name is %q (%v), its text %q", o.Name, problems, o.What)

@@ -6,8 +6,8 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 )
 
-// Judged reports whether an error is a refusal of the object itself, and not trouble on the way, such as a webhook that does
-// not answer in time. That etcd finds an object too large is such a refusal, though its status is 500.
+// Judged reports whether an error is a refusal of the object itself, and not a failure such as a webhook that does not answer
+// in time. An object that is too large for etcd counts as refused, although its status is 500.
 func Judged(err error) bool {
 	if err == nil {
 		return false

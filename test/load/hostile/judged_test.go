@@ -26,7 +26,7 @@ func TestJudged(t *testing.T) {
 			want:   true,
 		},
 		"Etcd": {
-			reason: "It is larger than what etcd takes.",
+			reason: "It is larger than etcd's limit.",
 			err:    apierrors.NewInternalError(errors.New("etcdserver: request is too large")),
 			want:   true,
 		},

@@ -1,11 +1,11 @@
-// Scale measures what the controller needs for many tasks: one PipelineRun of a thousand, two hundred PipelineRuns of
-// ten each at once, a chain, and five thousand TaskRuns that wait for it when it starts, on an API server without a
-// node. A player in this program is the node: it starts each pod and ends it at once, so that nothing but the
-// controller and the API server is measured. It prints a table and one line of JSON.
+// Scale measures what the controller needs for many tasks: one PipelineRun of a thousand tasks, two hundred PipelineRuns of
+// ten tasks each at once, a chain, and five thousand TaskRuns that wait for the controller when it starts. The API server has
+// no node. This program plays the node: it starts each pod and ends it immediately, so that it measures only the controller
+// and the API server. It prints a table and one line of JSON.
 //
 // usage: scale -controller BINARY [-only NAME]
 //
-// It needs the CRDs and the namespace of the installation, as hack/bench-scale.sh makes them.
+// It needs the CRDs and the namespace of the installation, which hack/bench-scale.sh creates.
 package main
 
 import (
@@ -33,10 +33,10 @@ import (
 )
 
 const (
-	// pods are how many the player has in hand at once, and port serves the controller's metrics.
+	// pods is the number of pods that the player handles at the same time. port is that of the controller's metrics.
 	pods = 16
 	port = 18080
-	// patience is how long one scenario may take.
+	// patience bounds the time of one scenario.
 	patience = 20 * time.Minute
 )
 
@@ -45,8 +45,8 @@ type scenario struct {
 	name        string
 	runs, tasks int
 	shape       load.Shape
-	// guests are TaskRuns that are made in another namespace when the controller starts with those of this one waiting for
-	// it; 0 where PipelineRuns are measured.
+	// guests are TaskRuns that are created in another namespace while those of this one wait for the starting controller; 0
+	// for scenarios with PipelineRuns.
 	guests int
 }
 
@@ -59,14 +59,14 @@ func scenarios() []scenario {
 	}
 }
 
-// row is what a scenario took.
+// row holds the measurements of a scenario.
 type row struct {
 	Name  string        `json:"name"`
 	Runs  int           `json:"runs"`
 	Tasks int           `json:"tasks"`
 	Wall  time.Duration `json:"wallNanoseconds"`
-	// Guests is how long those took that came into another namespace when the controller had begun with the queue, in
-	// seconds.
+	// Guests are the times of the guests, which were created in another namespace after the controller had begun with the
+	// queue, in seconds.
 	Guests        *stats.Summary `json:"guests,omitempty"`
 	meter.Reading `json:",inline"`
 }
@@ -80,7 +80,7 @@ func main() {
 
 func scale() error {
 	binary := flag.String("controller", "", "the controller's binary (required)")
-	only := flag.String("only", "", "the one scenario to run: wide, many or chain")
+	only := flag.String("only", "", "the scenario to run: wide, many, chain or queue (default: all)")
 	flag.Parse()
 	if *binary == "" {
 		return errors.New("cannot measure without -controller: give the controller's binary")
@@ -111,7 +111,7 @@ func scale() error {
 	return json.NewEncoder(os.Stdout).Encode(rows)
 }
 
-// measure runs one scenario with a controller of its own, in a namespace of its own.
+// measure runs one scenario with its own controller, in a separate namespace.
 func measure(ctx context.Context, cluster *kube.Cluster, binary string, s scenario) (row, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -134,7 +134,7 @@ func measure(ctx context.Context, cluster *kube.Cluster, binary string, s scenar
 	return r, errors.Join(err, controller.Stop())
 }
 
-// play makes the runs, plays their pods, and reads what that took.
+// play creates the runs, plays their pods, and reads the used resources.
 func play(ctx context.Context, cluster *kube.Cluster, controller *meter.Controller, namespace string, s scenario) (row, error) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
@@ -172,7 +172,7 @@ func play(ctx context.Context, cluster *kube.Cluster, controller *meter.Controll
 		return r, err
 	}
 	if want := int64(s.runs*s.tasks + s.guests); player.Played() != want {
-		return r, fmt.Errorf("%d pods were played, and there are %d tasks", player.Played(), want)
+		return r, fmt.Errorf("%d pods were played for %d tasks", player.Played(), want)
 	}
 	if r.Reading, err = controller.Read(); err != nil {
 		return r, err
@@ -182,10 +182,10 @@ func play(ctx context.Context, cluster *kube.Cluster, controller *meter.Controll
 	return r, nil
 }
 
-// begun is how many of those that waited have ended when the guests come.
+// begun is the number of waiting TaskRuns that have ended when the guests are created.
 const begun = 100
 
-// queue makes the guests, once the controller has begun with those that waited for it, and waits for all.
+// queue creates the guests when the controller has begun with the waiting TaskRuns, and waits for all.
 func queue(ctx context.Context, cluster *kube.Cluster, player *node.Node, namespace string, s scenario) (*stats.Summary, error) {
 	crowd := make(chan error, 1)
 	go func() {
@@ -193,7 +193,7 @@ func queue(ctx context.Context, cluster *kube.Cluster, player *node.Node, namesp
 		crowd <- err
 	}()
 	if err := kube.Poll(ctx, func(context.Context) (bool, error) { return player.Played() >= begun, nil }); err != nil {
-		return nil, fmt.Errorf("the controller does not begin: %w", err)
+		return nil, fmt.Errorf("the controller does not start any TaskRun: %w", err)
 	}
 	arrival := time.Now()
 	if err := load.Queue(ctx, cluster.Client, guestsOf(namespace), s.guests); err != nil {
@@ -207,12 +207,12 @@ func queue(ctx context.Context, cluster *kube.Cluster, player *node.Node, namesp
 	for i := range guests {
 		seconds[i] = guests[i].Seconds()
 	}
-	return new(stats.Summarise(seconds)), <-crowd
+	return new(stats.Summarize(seconds)), <-crowd
 }
 
 func guestsOf(namespace string) string { return namespace + "-guests" }
 
-// prepare makes the namespaces of a scenario, and the TaskRuns that are to wait for the controller.
+// prepare creates the namespaces of a scenario, and the TaskRuns that wait for the controller.
 func prepare(ctx context.Context, cluster *kube.Cluster, namespace string, s scenario) error {
 	if err := makeNamespace(ctx, cluster, namespace); err != nil || s.guests == 0 {
 		return err
@@ -223,7 +223,7 @@ func prepare(ctx context.Context, cluster *kube.Cluster, namespace string, s sce
 	return load.Queue(ctx, cluster.Client, namespace, s.runs)
 }
 
-// makeNamespace makes a namespace with the service account that nobody else makes without a controller manager.
+// makeNamespace creates a namespace and its service account, because there is no controller manager that does so.
 func makeNamespace(ctx context.Context, cluster *kube.Cluster, name string) error {
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}
 	if err := cluster.Client.Create(ctx, namespace); err != nil {
@@ -244,7 +244,7 @@ func table(w io.Writer, rows []row) error {
 		all := float64(r.Runs * r.Tasks)
 		if r.Guests != nil {
 			all += float64(r.Guests.N)
-			defer fmt.Fprintf(w, "the %d that came into another namespace while the others waited: p50 %.1f s, p95 %.1f s\n",
+			defer fmt.Fprintf(w, "the %d in another namespace, created while the others waited: p50 %.1f s, p95 %.1f s\n",
 				r.Guests.N, r.Guests.P50, r.Guests.P95)
 		}
 		fmt.Fprintf(out, "%d\t%d\t%.1f s\t%.0f\t%.1f s\t%.1f ms\t%d MiB\t%d\t%.1f\t\n", r.Runs, r.Tasks, r.Wall.Seconds(), all/r.Wall.Seconds(),

@@ -17,13 +17,13 @@ import (
 	"github.com/sluice-ci/sluice/test/testutil/kube"
 )
 
-// patience is how long one run may take, from its creation to its end.
+// patience bounds the time of one run, from its creation to its end.
 const patience = 3 * time.Minute
 
-// produce is the program in the image, where ko puts it.
+// produce is the path of the program in the image, where ko puts it.
 const produce = "/ko-app/produce"
 
-// lostError says that a run is green, and its results are not what they have to be: the one thing that must never be.
+// lostError means that a run is green, but its results are not those that were planned. This must never happen.
 type lostError struct{ what string }
 
 // Error implements error.
@@ -36,7 +36,7 @@ type courier struct {
 	options   options
 }
 
-// send sends all runs, some of them at once, until ctx ends, and tells the tally how each of them fared.
+// send sends all runs, several at the same time, until ctx ends, and adds their outcomes to the tally.
 func send(ctx context.Context, c *courier, o options, t *tally) {
 	numbers := make(chan int)
 	var workers sync.WaitGroup
@@ -57,7 +57,7 @@ func send(ctx context.Context, c *courier, o options, t *tally) {
 	workers.Wait()
 }
 
-// carry sends one run and verifies what comes back.
+// carry sends one run and verifies its results.
 func (c *courier) carry(ctx context.Context, number int) outcome {
 	planned := plan.Make(c.options.seed, number)
 	o := outcome{number: number, planned: planned}
@@ -80,7 +80,7 @@ func (c *courier) carry(ctx context.Context, number int) outcome {
 	return o
 }
 
-// taskRun is the run as it is sent: each step gets to know its number, and the paths of all results.
+// taskRun returns the object of a run. Each step gets its number, and the paths of all results.
 func (c *courier) taskRun(number int, planned plan.Run) *v1.TaskRun {
 	task := &v1.TaskSpec{}
 	var paths []string
@@ -99,7 +99,7 @@ func (c *courier) taskRun(number int, planned plan.Run) *v1.TaskRun {
 	return run
 }
 
-// verify holds the results of a run that has ended against what was planned.
+// verify compares the results of a run that has ended with the plan.
 func verify(run *v1.TaskRun, planned plan.Run) error {
 	condition := run.Status.Condition()
 	if condition.Status != metav1.ConditionTrue {
@@ -113,11 +113,11 @@ func verify(run *v1.TaskRun, planned plan.Run) error {
 		case !there:
 			wrong = append(wrong, fmt.Sprintf("result %q is missing", r.Name))
 		case !value.Equal(r.APIValue()):
-			wrong = append(wrong, fmt.Sprintf("result %q, %s of %s with %d bytes, is another", r.Name, r.Type, r.Kind, r.Size()))
+			wrong = append(wrong, fmt.Sprintf("result %q, %s of %s with %d bytes, differs", r.Name, r.Type, r.Kind, r.Size()))
 		}
 	}
 	if len(run.Status.Results) != len(planned.Results) {
-		wrong = append(wrong, fmt.Sprintf("it has %d results and not %d", len(run.Status.Results), len(planned.Results)))
+		wrong = append(wrong, fmt.Sprintf("it has %d results, want %d", len(run.Status.Results), len(planned.Results)))
 	}
 	if len(wrong) > 0 {
 		return &lostError{what: "green, but " + strings.Join(wrong, "; ")}
@@ -125,7 +125,8 @@ func verify(run *v1.TaskRun, planned plan.Run) error {
 	return nil
 }
 
-// controllers names the controller's pods, and how often each was started: the same text as long as none was anew.
+// controllers returns the names of the controller's pods with their numbers of starts. The text changes if a controller is
+// restarted.
 func controllers(ctx context.Context, c *kube.Cluster) (string, error) {
 	pods, err := c.Kube.CoreV1().Pods(kube.Installation).List(ctx, metav1.ListOptions{})
 	if err != nil {

@@ -1,12 +1,12 @@
-// Soak sends many TaskRuns, a few at a time, through one controller and holds each result against what it has to be, byte
-// for byte. Sizes, types and contents are drawn by chance from a seed. It ends with status 0 only if every result of every
-// run came back equal, and the controller was not started anew meanwhile.
+// Soak sends many TaskRuns, several at the same time, through one controller, and compares each result with its plan, byte
+// for byte. Sizes, types and contents are random and follow from a seed. It exits with status 0 only if every result of every
+// run was equal, and the controller was not restarted.
 //
 // usage: soak -image IMAGE [-count N] [-seed SEED] [-first N] [-parallel N] [-minutes N]
 //
-// The image is that of test/load/soak/produce; hack/soak.sh makes it. The soak uses the current kubeconfig, sets the ConfigMap
-// feature-flags while it runs and sets it back at the end. TaskRuns are deleted as they are verified; one that is not
-// equal stays, and the line that tells of it says how to repeat it alone.
+// The image is that of test/load/soak/produce; hack/soak.sh builds it. The soak uses the current kubeconfig. It sets the
+// ConfigMap feature-flags while it runs, and restores it at the end. It deletes each TaskRun after its verification. It keeps
+// a TaskRun that is not equal, and prints how to repeat that run alone.
 package main
 
 import (
@@ -25,10 +25,10 @@ import (
 	"github.com/sluice-ci/sluice/test/testutil/kube"
 )
 
-// restoreTime is what setting the flags back may take, after an interruption too.
+// restoreTime bounds the time for restoring the flags, also after an interruption.
 const restoreTime = 30 * time.Second
 
-// limit is max-result-size during a soak: one result may be as large as all of them.
+// limit is max-result-size during a soak: one result may be as large as all of them together.
 const limit = 1572863
 
 // options are the flags of the command.
@@ -46,9 +46,9 @@ func main() {
 	var o options
 	flag.StringVar(&o.image, "image", "", "image of test/load/soak/produce (required)")
 	flag.IntVar(&o.count, "count", 1000, "number of TaskRuns")
-	flag.IntVar(&o.first, "first", 0, "number of the first one, to repeat a part of an earlier soak")
-	flag.IntVar(&o.parallel, "parallel", 3, "TaskRuns that are under way at once")
-	flag.Float64Var(&o.minutes, "minutes", 60, "time after which no more are started, and the soak has failed")
+	flag.IntVar(&o.first, "first", 0, "number of the first TaskRun, to repeat a part of an earlier soak")
+	flag.IntVar(&o.parallel, "parallel", 3, "number of TaskRuns at the same time")
+	flag.Float64Var(&o.minutes, "minutes", 60, "minutes after which the soak stops and fails")
 	flag.Uint64Var(&o.seed, "seed", uint64(time.Now().UnixNano()), "seed of sizes, types and contents")
 	flag.Parse()
 	if err := run(o); err != nil {
@@ -67,7 +67,7 @@ func (o options) validate() error {
 	return nil
 }
 
-// run prepares the cluster, soaks, and sets back what it set.
+// run prepares the cluster, runs the soak, and restores the flags.
 func run(o options) (err error) {
 	if err := o.validate(); err != nil {
 		return err
@@ -105,7 +105,7 @@ func run(o options) (err error) {
 	return soak(ctx, c, namespace, o)
 }
 
-// soak sends the runs and tells of them.
+// soak sends the runs and reports the outcome.
 func soak(ctx context.Context, c *kube.Cluster, namespace string, o options) error {
 	before, err := controllers(ctx, c)
 	if err != nil {
@@ -120,7 +120,7 @@ func soak(ctx context.Context, c *kube.Cluster, namespace string, o options) err
 	defer cancel()
 	after, err := controllers(look, c)
 	if err == nil && before != after {
-		err = fmt.Errorf("the controller was started anew during the soak: it was %s, and is %s", before, after)
+		err = fmt.Errorf("the controller was restarted during the soak: it was %s, and is %s", before, after)
 	}
 	return errors.Join(t.verdict(), err)
 }

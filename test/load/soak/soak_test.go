@@ -14,7 +14,7 @@ import (
 
 const seed = 5
 
-// brought is a run that has brought back all that was planned.
+// brought returns a run that has all planned results.
 func brought(planned plan.Run) *v1.TaskRun {
 	run := &v1.TaskRun{}
 	run.Status.SetCondition(v1.Succeeded("done"), metav1.Now())
@@ -32,37 +32,37 @@ func TestVerify(t *testing.T) {
 		want   string
 	}{
 		"Equal": {
-			reason: "What was planned came back.",
+			reason: "A run with all planned results is verified.",
 			damage: func(*v1.TaskRun) {},
 		},
 		"Missing": {
-			reason: "A green run without a result is the worst that can be.",
+			reason: "A green run without one of its results is lost.",
 			damage: func(run *v1.TaskRun) { run.Status.Results = run.Status.Results[1:] },
 			lost:   true,
 			want:   "is missing",
 		},
 		"None": {
-			reason: "So is one without any.",
+			reason: "A green run without any result is lost.",
 			damage: func(run *v1.TaskRun) { run.Status.Results = nil },
 			lost:   true,
 			want:   "is missing",
 		},
 		"Byte": {
-			reason: "One byte is enough.",
+			reason: "A difference of one byte is detected.",
 			damage: func(run *v1.TaskRun) { run.Status.Results[0].Value = v1.StringValue("x") },
 			lost:   true,
-			want:   "is another",
+			want:   "differs",
 		},
 		"More": {
-			reason: "What nobody wrote must not be there.",
+			reason: "A result that was not written is detected.",
 			damage: func(run *v1.TaskRun) {
 				run.Status.Results = append(run.Status.Results, v1.TaskRunResult{Name: "more", Value: v1.StringValue("x")})
 			},
 			lost: true,
-			want: "results and not",
+			want: "results, want",
 		},
 		"Failed": {
-			reason: "A run that says why it failed has kept the promise, and the soak has failed all the same.",
+			reason: "A failed run with a message is not lost, but the soak fails.",
 			damage: func(run *v1.TaskRun) {
 				run.Status.SetCondition(v1.Failed(v1.TaskRunReasonResultsUnavailable, "gone"), metav1.Now())
 			},
@@ -91,21 +91,21 @@ func TestVerdict(t *testing.T) {
 		want     string
 	}{
 		"All": {
-			reason:   "Every one that was wanted was equal.",
+			reason:   "All runs were verified.",
 			outcomes: []outcome{good, good},
 		},
 		"Lost": {
-			reason:   "One is too many.",
+			reason:   "One lost run fails the soak.",
 			outcomes: []outcome{good, {err: &lostError{what: "green"}}},
 			want:     "1 lost, 0 failed, 0 not ended",
 		},
 		"Failed": {
-			reason:   "So is one that failed.",
+			reason:   "One failed run fails the soak.",
 			outcomes: []outcome{good, {err: errors.New("why")}},
 			want:     "0 lost, 1 failed, 0 not ended",
 		},
 		"TooSlow": {
-			reason:   "What was not sent was not verified.",
+			reason:   "A run that was not sent was not verified.",
 			outcomes: []outcome{good},
 			want:     "0 lost, 0 failed, 1 not ended",
 		},

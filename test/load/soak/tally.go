@@ -13,19 +13,19 @@ import (
 	"github.com/sluice-ci/sluice/test/load/soak/plan"
 )
 
-// tellEvery is how many runs pass between two lines about how far the soak is.
+// tellEvery is the number of runs between two lines about the progress.
 const tellEvery = 50
 
-// outcome is how one run fared.
+// outcome is the outcome of one run.
 type outcome struct {
 	// number of the run, and name of its TaskRun once it has one.
 	number int
 	name   string
-	// planned is what it had to bring back.
+	// planned is its plan.
 	planned plan.Run
-	// took is the time from its creation to when it was seen to have ended.
+	// took is the time from its creation to its observed end.
 	took time.Duration
-	// err is nil when every result was equal, a lostError when a green run's were not, and anything else when it failed.
+	// err is nil if every result was equal, a lostError if a green run's results were not, and another error if it failed.
 	err error
 }
 
@@ -46,7 +46,7 @@ func newTally(wanted int) *tally {
 	return &tally{wanted: wanted, began: time.Now(), results: map[string]int{}, smallest: plan.Largest}
 }
 
-// add counts an outcome, and prints a line when it is a bad one.
+// add counts an outcome, and prints a line for a bad one.
 func (t *tally) add(o outcome) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -73,7 +73,7 @@ func (t *tally) add(o outcome) {
 	}
 }
 
-// summary is one line about all of it.
+// summary returns one line about all outcomes.
 func (t *tally) summary() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -88,14 +88,14 @@ func (t *tally) summary() string {
 	for i := range t.times {
 		seconds[i] = t.times[i].Seconds()
 	}
-	s := stats.Summarise(seconds)
+	s := stats.Summarize(seconds)
 	return fmt.Sprintf("%d verified, %d lost, %d failed of %d in %s; %d results (%s) with %.1f MB, %d to %d bytes a run; "+
 		"%.2f runs/s, p50 %.1f s, p95 %.1f s",
 		t.verified, t.lost, t.other, t.wanted, took.Round(time.Second), all, strings.Join(types, ", "), float64(t.bytes)/1e6,
 		min(t.smallest, t.largest), t.largest, float64(t.verified)/took.Seconds(), s.P50, s.P95)
 }
 
-// verdict is nil when every run that was wanted was verified.
+// verdict returns nil if every run was verified.
 func (t *tally) verdict() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()

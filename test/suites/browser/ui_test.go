@@ -216,14 +216,14 @@ func read(t *testing.T, p *page, text string, sizes map[string]size) {
 // dark checks that the page follows what the user prefers.
 func dark(t *testing.T, p *page) {
 	t.Helper()
-	colour := func(scheme string) string {
+	color := func(scheme string) string {
 		wanted := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}}
 		if _, err := chromedp.Call(p.ctx, emulation.SetEmulatedMedia, wanted); err != nil {
 			t.Fatal(err)
 		}
 		return value[string](p, "getComputedStyle(document.body).backgroundColor")
 	}
-	if light, dark := colour("light"), colour("dark"); light == dark {
+	if light, dark := color("light"), color("dark"); light == dark {
 		t.Errorf("the page is %s in light and in dark", light)
 	}
 	p.picture("dark")

@@ -30,7 +30,7 @@ type said struct {
 	code     clierror.Code
 }
 
-// sluice runs the command line in the namespace of the test, as in a pipe: without colours, and without a live tree.
+// sluice runs the command line in the namespace of the test, as in a pipe: without colors, and without a live tree.
 func sluice(t *testing.T, n *suite.Namespace, args ...string) said {
 	t.Helper()
 	var out, errOut bytes.Buffer

@@ -1,4 +1,4 @@
-// Package load says what is measured, and builds the runs and pods for it.
+// Package load defines what the benchmark measures, and builds the runs and pods for it.
 package load
 
 import (
@@ -12,7 +12,7 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 )
 
-// The ways of results, which are the values of the feature flag results-from, and the mode of what has no controller.
+// The modes: the values of the feature flag results-from, and the mode of bare pods without a controller.
 const (
 	SidecarLogs        = "sidecar-logs"
 	TerminationMessage = "termination-message"
@@ -20,37 +20,38 @@ const (
 	BareWrites         = "bare-writes"
 )
 
-// nobody is who runs what no controller is to run.
-const nobody = "bench.sluice.dev/nobody"
+// unmanaged is the value of spec.managedBy of a run that no controller must run.
+const unmanaged = "bench.sluice.dev/unmanaged"
 
-// Limit says whether a mode is what no controller can be faster than, for which no flags are set.
+// Limit reports whether a mode is the lower limit for every controller, for which no flags are set.
 func Limit(mode string) bool { return mode == BarePods || mode == BareWrites }
 
-// Result is the name of the one result that a task has; Fill is the byte that its value consists of.
+// Result is the name of a task's only result. Fill is the byte that its value consists of.
 const (
 	Result = "value"
 	Fill   = "x"
 )
 
-// Shape is what one measured thing consists of.
+// Shape describes one measured run or pod.
 type Shape struct {
-	// Containers of a bare pod; 0 for what a controller runs.
+	// Containers of a bare pod; 0 for a run.
 	Containers int `json:"containers,omitempty"`
-	// Tasks of a PipelineRun; 0 for a TaskRun by itself.
+	// Tasks of a PipelineRun; 0 for a single TaskRun.
 	Tasks int `json:"tasks,omitempty"`
-	// Chained tasks run one after another, each with the result of the one before as a param; others all at once.
+	// Chained tasks run one after another, each with the previous result as a param. Other tasks run at the same time.
 	Chained bool `json:"chained,omitempty"`
 	// Steps of each task.
 	Steps int `json:"steps,omitempty"`
 	// Size of each task's result in bytes; 0 for tasks without results.
 	Size int `json:"size,omitempty"`
-	// Random results do not compress; others are one character again and again.
+	// Random results do not compress. Others repeat one character.
 	Random bool `json:"random,omitempty"`
-	// Written results are not made by a step: the benchmark itself writes them into the status of a TaskRun without a pod.
+	// Written results are not produced by a step: the benchmark itself writes them into the status of a TaskRun without a
+	// pod.
 	Written bool `json:"written,omitempty"`
 }
 
-// Pods is how many pods it becomes.
+// Pods returns the number of its pods.
 func (s Shape) Pods() int {
 	if s.Written {
 		return 0
@@ -58,7 +59,7 @@ func (s Shape) Pods() int {
 	return max(1, s.Tasks)
 }
 
-// Status is the one that is written where results are Written.
+// Status returns the status that the benchmark writes if results are Written.
 func (s Shape) Status() v1.TaskRunStatus {
 	status := v1.TaskRunStatus{
 		Results: []v1.TaskRunResult{{Name: Result, Type: v1.TypeString, Value: v1.StringValue(strings.Repeat(Fill, s.Size))}},
@@ -67,8 +68,8 @@ func (s Shape) Status() v1.TaskRunStatus {
 	return status
 }
 
-// Object builds it. Every step and every container prints a line when it starts and another when it ends, so that its log
-// tells when that was, to the microsecond and whatever the controller is.
+// Object builds the run or pod. Every step and every container prints a line when it starts and when it ends. The log
+// therefore shows these times to the microsecond, independent of the controller.
 func (s Shape) Object(namespace, name, image string) client.Object {
 	meta := metav1.ObjectMeta{Namespace: namespace, Name: name}
 	switch {
@@ -77,7 +78,7 @@ func (s Shape) Object(namespace, name, image string) client.Object {
 	case s.Tasks > 0:
 		return &v1.PipelineRun{ObjectMeta: meta, Spec: v1.PipelineRunSpec{PipelineSpec: s.pipeline(image)}}
 	case s.Written:
-		return &v1.TaskRun{ObjectMeta: meta, Spec: v1.TaskRunSpec{TaskSpec: s.task(image), ManagedBy: new(nobody)}}
+		return &v1.TaskRun{ObjectMeta: meta, Spec: v1.TaskRunSpec{TaskSpec: s.task(image), ManagedBy: new(unmanaged)}}
 	default:
 		return &v1.TaskRun{ObjectMeta: meta, Spec: v1.TaskRunSpec{TaskSpec: s.task(image)}}
 	}
@@ -109,7 +110,8 @@ func (s Shape) task(image string) *v1.TaskSpec {
 	return task
 }
 
-// script is what a step does. The first one writes the result, and says in its last line what it wrote, if that is not known.
+// script returns the script of a step. The first step writes the result. If its content is not known, its last line is the
+// digest.
 func (s Shape) script(step int) string {
 	lines := []string{"#!/bin/sh", "echo started"}
 	last := "echo ended"
@@ -139,18 +141,18 @@ func (s Shape) pipeline(image string) *v1.PipelineSpec {
 	return spec
 }
 
-// Whole says of a TaskRun that succeeded why its result is not what its step wrote, and "" if it is. Of what a random result
-// holds it knows nothing.
+// Whole compares the result of a successful TaskRun with what its step wrote. It returns the difference, or "". Of a random
+// result it checks only the size.
 func (s Shape) Whole(status *v1.TaskRunStatus) string {
 	switch {
 	case s.Size == 0:
 		return ""
 	case len(status.Results) != 1 || status.Results[0].Name != Result:
-		return fmt.Sprintf("it has %d results, not the one %q", len(status.Results), Result)
+		return fmt.Sprintf("it has %d results, want only %q", len(status.Results), Result)
 	case len(status.Results[0].Value.String) != s.Size:
-		return fmt.Sprintf("its result is not of the %d bytes that its step wrote, but of %d", s.Size, len(status.Results[0].Value.String))
+		return fmt.Sprintf("its step wrote a result of %d bytes, but the result has %d", s.Size, len(status.Results[0].Value.String))
 	case !s.Random && status.Results[0].Value.String != strings.Repeat(Fill, s.Size):
-		return "its result is not what its step wrote, though as long"
+		return "its result has the right size but not the content that its step wrote"
 	default:
 		return ""
 	}

@@ -25,17 +25,17 @@ func TestPlan(t *testing.T) {
 		want   string
 	}{
 		"rounds": {
-			reason: "each round goes in the other direction than the one before, and all of them together are n",
+			reason: "each round has the opposite order of the previous one, and all rounds together have n runs",
 			rows:   []Row{bare, single}, n: 5, rounds: 2,
 			want: "pod bare-pods 3, one sidecar-logs 3, one termination-message 3, one termination-message 2, one sidecar-logs 2, pod bare-pods 2",
 		},
 		"order": {
-			reason: "what is held comes last, what runs at once before it, and its number is its own",
+			reason: "held rows come last, rows that run at once come before them with their own count",
 			rows:   []Row{held, burst, bare}, n: 1, rounds: 1,
 			want: "pod bare-pods 1, burst sidecar-logs 20, burst termination-message 20, held sidecar-logs 7",
 		},
 		"modes": {
-			reason: "a mode that is not asked for is left out; bare pods are always the limit",
+			reason: "a mode that is not requested is omitted; bare pods are always measured",
 			rows:   []Row{single, bare}, modes: []string{TerminationMessage}, n: 1, rounds: 1,
 			want: "one termination-message 1, pod bare-pods 1",
 		},
@@ -61,14 +61,14 @@ func TestPlan(t *testing.T) {
 func TestSelect(t *testing.T) {
 	all, err := Select("")
 	if err != nil || len(all) != len(Rows()) {
-		t.Errorf("nothing that is chosen means everything: got %d rows, %v", len(all), err)
+		t.Errorf("an empty selection selects all rows: got %d rows, %v", len(all), err)
 	}
 	some, err := Select("burst20,seq")
 	if err != nil || len(some) != 2 || some[0].Name != "seq" {
-		t.Errorf("rows come in their own order: got %v, %v", some, err)
+		t.Errorf("rows must be in the order of Rows: got %v, %v", some, err)
 	}
 	if _, err := Select("seq,fast"); err == nil || !strings.Contains(err.Error(), `"fast"`) {
-		t.Errorf("a row that there is not is named: got %v", err)
+		t.Errorf("the error must name the unknown row: got %v", err)
 	}
 }
 
@@ -103,25 +103,25 @@ func TestWhole(t *testing.T) {
 		status *v1.TaskRunStatus
 		whole  bool
 	}{
-		"none":    {reason: "a task without results has none to lose", shape: Shape{}, status: status(), whole: true},
-		"lost":    {reason: "a run that is green and empty is no measurement", shape: Shape{Size: 3}, status: status()},
+		"none":    {reason: "a task without results is complete", shape: Shape{}, status: status(), whole: true},
+		"lost":    {reason: "a green and empty run is refused", shape: Shape{Size: 3}, status: status()},
 		"twice":   {reason: "there is one result", shape: Shape{Size: 3}, status: status("xxx", "xxx")},
 		"right":   {reason: "it is what the step wrote", shape: Shape{Size: 3}, status: status("xxx"), whole: true},
 		"short":   {reason: "a byte is missing", shape: Shape{Size: 3}, status: status("xx")},
-		"other":   {reason: "a byte is another", shape: Shape{Size: 3}, status: status("xyx")},
+		"other":   {reason: "a byte differs", shape: Shape{Size: 3}, status: status("xyx")},
 		"random":  {reason: "the length of a random one is right", shape: Shape{Size: 3, Random: true}, status: status("abc"), whole: true},
 		"shorter": {reason: "the length of a random one is wrong", shape: Shape{Size: 3, Random: true}, status: status("ab")},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			if got := tc.shape.Whole(tc.status); (got == "") != tc.whole {
-				t.Errorf("Whole: %s, and it says %q", tc.reason, got)
+				t.Errorf("Whole: %s: got %q", tc.reason, got)
 			}
 		})
 	}
 }
 
-// TestWritten: what is written without a pod passes for the result of a step, and no controller takes such a run.
+// TestWritten: a written status passes as the result of a step, and no controller runs such a TaskRun.
 func TestWritten(t *testing.T) {
 	shape := Shape{Steps: 2, Size: 1000, Written: true}
 	status := shape.Status()
@@ -130,6 +130,6 @@ func TestWritten(t *testing.T) {
 	}
 	run, ok := shape.Object("n", "run", "image").(*v1.TaskRun)
 	if !ok || run.Spec.ManagedBy == nil || *run.Spec.ManagedBy == v1.ManagedBy {
-		t.Errorf("want a TaskRun of nobody, got %+v", run)
+		t.Errorf("want a TaskRun that no controller runs, got %+v", run)
 	}
 }

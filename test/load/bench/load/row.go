@@ -6,27 +6,27 @@ import (
 	"strings"
 )
 
-// Row is one thing that is measured, in each of its modes.
+// Row is one measurement, in each of its modes.
 type Row struct {
-	// Name by which it is chosen.
+	// Name by which it is selected.
 	Name string `json:"name"`
-	// What it is, for people.
+	// What is the description for people.
 	What string `json:"what"`
 	Shape
-	// Count is how many are begun at once; 0 where they run one after another.
+	// Count is the number of runs that start at once; 0 if they run one after another.
 	Count int `json:"count,omitempty"`
-	// Held rows keep their runs and measure what the controller needs for having them in the cluster.
+	// Held rows keep their runs, and measure what the controller needs while they exist in the cluster.
 	Held bool `json:"held,omitempty"`
-	// Hostile rows send what package hostile builds, so many objects as Count says at once; their Shape is that of the run
-	// that another tenant sends meanwhile.
+	// Hostile rows send Count objects of package hostile at once. Their Shape is that of the run that another tenant sends at
+	// the same time.
 	Hostile bool `json:"hostile,omitempty"`
-	// Followed rows are there for the picture of the hops: the benchmark follows the sidecar's log as the controller does.
+	// Followed rows exist for the picture of the hops. The benchmark follows the sidecar's log as the controller does.
 	Followed bool `json:"followed,omitempty"`
-	// Modes that it is measured in.
+	// Modes in which it is measured.
 	Modes []string `json:"modes"`
 }
 
-// Rows is everything that there is to measure, in its order.
+// Rows returns all measurements, in order.
 func Rows() []Row {
 	bare, both, sidecar := []string{BarePods}, []string{SidecarLogs, TerminationMessage}, []string{SidecarLogs}
 	const kb = 1024
@@ -59,7 +59,7 @@ func Rows() []Row {
 			Modes: []string{BareWrites},
 		},
 		{Name: "steps20", What: "one TaskRun of 20 steps, result of 1 kB", Shape: Shape{Steps: 20, Size: kb}, Modes: both},
-		{Name: "timeline", What: "one TaskRun of 2 steps, with a reader beside", Shape: task, Followed: true, Modes: sidecar},
+		{Name: "timeline", What: "one TaskRun of 2 steps, with a second reader", Shape: task, Followed: true, Modes: sidecar},
 		{Name: "pods60", What: "60 bare pods of 3 containers at once", Shape: pod, Count: 60, Modes: bare},
 		{Name: "burst20", What: "20 PipelineRuns × 3 TaskRuns × 2 steps at once", Shape: three, Count: 20, Modes: both},
 		{Name: "plain60", What: "60 TaskRuns of 2 steps at once, no results", Shape: plain, Count: 60, Modes: both},
@@ -67,7 +67,7 @@ func Rows() []Row {
 		{Name: "burst30", What: "30 PipelineRuns × 3 TaskRuns × 2 steps at once", Shape: three, Count: 30, Modes: both},
 		{
 			Name:    "hostile",
-			What:    "ten of the worst objects at once, of 1.5 MB each",
+			What:    "the ten most expensive objects at once, of 1.5 MB each",
 			Shape:   Shape{Steps: 1, Size: kb},
 			Count:   10,
 			Hostile: true,
@@ -83,7 +83,7 @@ func Rows() []Row {
 	}
 }
 
-// Select returns the rows of these names, separated by commas, in the order of Rows; all of them for "".
+// Select returns the rows with these names, separated by commas, in the order of Rows. It returns all rows for "".
 func Select(only string) ([]Row, error) {
 	rows := Rows()
 	if only == "" {
@@ -102,17 +102,17 @@ func Select(only string) ([]Row, error) {
 	return slices.DeleteFunc(rows, func(r Row) bool { return !slices.Contains(chosen, r.Name) }), nil
 }
 
-// Batch is a part of a row's measurements that is taken in one go.
+// Batch is a part of a row's measurements that runs without interruption.
 type Batch struct {
 	Row
 	Mode string
-	// N is how many runs it has, one after another or at once.
+	// N is the number of its runs, one after another or at once.
 	N int
 }
 
-// Plan orders what is measured. What runs one after another is taken in rounds, and each round in the other direction than
-// the one before, so that a machine that gets slower or faster does so for all modes and rows alike. What runs at once
-// comes after that, and what is held last, because it is the only thing that leaves the cluster fuller than it was.
+// Plan orders the measurements. Rows that run one after another are measured in rounds. Each round has the opposite order of
+// the previous one, so that a machine that becomes slower or faster affects all modes and rows equally. Rows that run at once
+// follow. Held rows come last, because they alone leave objects in the cluster.
 func Plan(rows []Row, modes []string, n, rounds, held int) []Batch {
 	rounds = max(1, min(rounds, n))
 	var plan []Batch
@@ -150,7 +150,7 @@ func Plan(rows []Row, modes []string, n, rounds, held int) []Batch {
 	return plan
 }
 
-// share is the part of n that falls to one of as many rounds.
+// share returns the part of n for one round.
 func share(n, rounds, round int) int {
 	part := n / rounds
 	if round < n%rounds {

@@ -14,17 +14,17 @@ import (
 	"github.com/sluice-ci/sluice/test/load/bench/trace"
 )
 
-// beside is what was seen of pods by other means than watching them.
+// beside is what other sources than the watch observed of pods.
 type beside struct {
 	reader *reader
 	hops   *hops
 }
 
-// sampled is how many pods' logs are read whole to know how long they are.
+// sampled is the number of pods whose logs are read completely to measure their length.
 const sampled = 3
 
-// fill puts into measured what the recorder saw, and what the logs of the pods say. It fails if a run is no good
-// measurement: it failed, or has not the result that its step wrote.
+// fill adds the recorder's observations and the times in the pods' logs to measured. It returns an error for an invalid
+// measurement: a run that failed, or whose result is not what its step wrote.
 func (b *Bench) fill(ctx context.Context, measured *record.Batch, recorder *trace.Recorder,
 	created map[string]time.Time, seen beside) error {
 	if err := trouble(recorder); err != nil {
@@ -52,7 +52,7 @@ func (b *Bench) fill(ctx context.Context, measured *record.Batch, recorder *trac
 			return err
 		}
 		if measured.Row.Random && !strings.HasPrefix(said, parent.Digest+" ") {
-			return fmt.Errorf("TaskRun %q has a result with the digest %q, and its step said %q of what it wrote", pod.Parent, parent.Digest, said)
+			return fmt.Errorf("TaskRun %q has a result with the digest %q, but its step wrote one with %q", pod.Parent, parent.Digest, said)
 		}
 		run.Done, run.Line = since(start, done), since(start, arrived[name].first)
 		run.Hops = b.hops(ctx, pod, start, seen)
@@ -68,7 +68,7 @@ func (b *Bench) fill(ctx context.Context, measured *record.Batch, recorder *trac
 	return nil
 }
 
-// trouble names a run that is no good measurement.
+// trouble names a run that is not a valid measurement.
 func trouble(recorder *trace.Recorder) error {
 	for _, kind := range []trace.Kind{trace.PipelineRun, trace.TaskRun} {
 		for name, run := range recorder.All(kind) {
@@ -80,7 +80,7 @@ func trouble(recorder *trace.Recorder) error {
 	return nil
 }
 
-// begun is when the creation of a TaskRun was begun, or when it was first seen, if it was not created here.
+// begun returns the time before the creation of a TaskRun, or of its first observation if the benchmark did not create it.
 func begun(run trace.Run, created map[string]time.Time) time.Time {
 	if t, ok := created[run.Name]; ok {
 		return t
@@ -88,20 +88,20 @@ func begun(run trace.Run, created map[string]time.Time) time.Time {
 	return run.At[trace.Seen]
 }
 
-// hops tells what else was seen of a pod, nil if nothing was looked at.
+// hops returns the other observations of a pod, or nil if there are none.
 func (b *Bench) hops(ctx context.Context, pod trace.Run, start time.Time, seen beside) map[string]float64 {
-	told := seen.hops.of(pod.Name, start)
-	if told == nil {
+	times := seen.hops.of(pod.Name, start)
+	if times == nil {
 		return nil
 	}
-	told[record.Arrived] = since(start, seen.reader.arrived()[pod.Name].last)
+	times[record.Arrived] = since(start, seen.reader.arrived()[pod.Name].last)
 	if _, logged, _, err := b.stamps(ctx, pod.Name, sidecar(pod.Pod)); err == nil {
-		told[record.Logged] = since(start, logged)
+		times[record.Logged] = since(start, logged)
 	}
-	return told
+	return times
 }
 
-// run tells what happened to a pod, counted from start, and what its first step said last.
+// run returns the times of a pod, counted from start, and the last line of its first step.
 func (b *Bench) run(ctx context.Context, pod trace.Run, start time.Time) (run record.Run, said string, err error) {
 	steps := counted(pod.Pod)
 	first, _, said, err := b.stamps(ctx, pod.Name, steps[0])
@@ -115,7 +115,7 @@ func (b *Bench) run(ctx context.Context, pod trace.Run, start time.Time) (run re
 	}, said, err
 }
 
-// counted are the containers whose lines say when work began and ended: the steps, or all of a bare pod.
+// counted returns the containers whose lines mark the begin and end of the work: the steps, or all containers of a bare pod.
 func counted(pod *corev1.Pod) []string {
 	var steps, all []string
 	for _, container := range pod.Spec.Containers {
@@ -130,7 +130,7 @@ func counted(pod *corev1.Pod) []string {
 	return all
 }
 
-// since is the time from start to then in seconds, to the tenth of a millisecond; 0 if either is not known.
+// since returns the time from start to then in seconds, to a tenth of a millisecond; 0 if either is unknown.
 func since(start, then time.Time) float64 {
 	if start.IsZero() || then.IsZero() {
 		return 0

@@ -14,7 +14,7 @@ import (
 	"github.com/sluice-ci/sluice/test/load/bench/trace"
 )
 
-// The ConfigMap of the feature flags and the keys in it that decide how results come back; limit is for results of any row.
+// The ConfigMap of the feature flags, and its keys about results. limit allows the results of every row.
 const (
 	flagsMap  = "feature-flags"
 	flagFrom  = "results-from"
@@ -22,11 +22,11 @@ const (
 	limit     = 1_500_000
 )
 
-// restoreTime is what setting the flags back may take, after an interruption too.
+// restoreTime bounds the time for restoring the flags, also after an interruption.
 const restoreTime = 10 * time.Second
 
-// Use sets the feature flags for a mode, and waits until a run says that it goes by them and has ended, so that the first
-// run that is measured finds images and caches warm.
+// Use sets the feature flags for a mode. It waits until a run that uses them has ended, so that the first measured run finds
+// images and caches warm.
 func (b *Bench) Use(ctx context.Context, mode string) error {
 	if load.Limit(mode) {
 		return nil
@@ -38,16 +38,16 @@ func (b *Bench) Use(ctx context.Context, mode string) error {
 	for range tries {
 		used, err := b.probe(ctx)
 		if err != nil {
-			return fmt.Errorf("cannot see results-from %q in force: %w", mode, err)
+			return fmt.Errorf("results-from %q is not in effect: %w", mode, err)
 		}
 		if used == mode {
 			return b.clean(ctx)
 		}
 	}
-	return fmt.Errorf("cannot see results-from %q in force after %d runs", mode, tries)
+	return fmt.Errorf("results-from %q is not in effect after %d runs", mode, tries)
 }
 
-// probe runs a Task without results and returns the results-from that it says it went by.
+// probe runs a Task without results, and returns the results-from that the run reports.
 func (b *Bench) probe(ctx context.Context) (string, error) {
 	ctx, stop := context.WithTimeout(ctx, patience)
 	defer stop()
@@ -76,7 +76,7 @@ func (b *Bench) probe(ctx context.Context) (string, error) {
 	return "", b.Client.Delete(ctx, run)
 }
 
-// Remember returns a function that sets the feature flags to what they are now.
+// Remember returns a function that restores the current feature flags.
 func (b *Bench) Remember(ctx context.Context) (func() error, error) {
 	flags, err := b.Kube.CoreV1().ConfigMaps(b.Installation).Get(ctx, flagsMap, metav1.GetOptions{})
 	if err != nil {
@@ -96,7 +96,7 @@ func (b *Bench) Remember(ctx context.Context) (func() error, error) {
 	}, nil
 }
 
-// patch sets keys of the feature flags; nil removes one.
+// patch sets keys of the feature flags; nil removes a key.
 func (b *Bench) patch(ctx context.Context, data map[string]any) error {
 	patch, err := json.Marshal(map[string]any{"data": data})
 	if err != nil {

@@ -14,14 +14,14 @@ import (
 	"github.com/sluice-ci/sluice/test/load/bench/record"
 )
 
-// hops notes when the kubelet said what it did to a pod. Its events come at once, unlike the pod's status, in which they
-// wait for one another.
+// hops records the times of the kubelet's events about a pod. Events arrive immediately, but changes of the pod's status are
+// batched.
 type hops struct {
 	mu sync.Mutex
 	at map[string]map[string]time.Time
 }
 
-// watchHops begins to note the events of all pods in the namespace, for rows that are followed.
+// watchHops starts to record the events of all pods in the namespace, for followed rows.
 func (b *Bench) watchHops(ctx context.Context, row load.Row) (*hops, error) {
 	h := &hops{at: map[string]map[string]time.Time{}}
 	if !row.Followed {
@@ -57,7 +57,7 @@ func (h *hops) follow(ctx context.Context, w watch.Interface) {
 	}
 }
 
-// note notes an event. The kubelet looks for the image of the first container as soon as the sandbox is there.
+// note records an event. The kubelet pulls the image of the first container as soon as the sandbox exists.
 func (h *hops) note(pod, reason string, now time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -80,16 +80,16 @@ func (h *hops) note(pod, reason string, now time.Time) {
 	}
 }
 
-// of tells the hops of a pod, counted from start.
+// of returns the hops of a pod, counted from start.
 func (h *hops) of(pod string, start time.Time) map[string]float64 {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if len(h.at[pod]) == 0 {
 		return nil
 	}
-	told := map[string]float64{}
+	times := map[string]float64{}
 	for hop, then := range h.at[pod] {
-		told[hop] = since(start, then)
+		times[hop] = since(start, then)
 	}
-	return told
+	return times
 }

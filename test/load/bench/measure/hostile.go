@@ -20,11 +20,11 @@ import (
 	"github.com/sluice-ci/sluice/test/testutil/kube"
 )
 
-// shown is how many bytes of a refusal are kept.
+// shown is the maximum number of bytes of a refusal that are kept.
 const shown = 200
 
-// attack sends hostile objects from the namespace of a tenant that does nothing else: first each alone, to be judged only,
-// then all at once, to be judged and then to be stored. Meanwhile another tenant starts a run, which has to succeed.
+// attack sends hostile objects from the namespace of a tenant: first each object alone as a dry run, then all at once, first
+// as a dry run and then to be stored. At the same time another tenant starts a run, which must succeed.
 func (b *Bench) attack(ctx context.Context, batch load.Batch) (measured record.Batch, err error) {
 	attacker := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: b.Namespace + "-hostile-"}}
 	if err := b.Client.Create(ctx, attacker); err != nil {
@@ -36,66 +36,66 @@ func (b *Bench) attack(ctx context.Context, batch load.Batch) (measured record.B
 		return measured, err
 	}
 	begin := time.Now()
-	told, err := b.send(ctx, batch, attacker.Name)
+	outcome, err := b.send(ctx, batch, attacker.Name)
 	if err != nil {
 		return measured, err
 	}
-	if told.Flood, err = b.flood(ctx, attacker.Name); err != nil {
+	if outcome.Flood, err = b.flood(ctx, attacker.Name); err != nil {
 		return measured, err
 	}
-	told.FloodBytes = hostile.FloodBytes
+	outcome.FloodBytes = hostile.FloodBytes
 	wall := time.Since(begin)
-	pause(ctx, settle) // what was admitted is worked on
+	pause(ctx, settle) // the controller works on the admitted objects
 	after, err := b.read(ctx, false)
 	return record.Batch{
-		Row: batch.Row, Mode: batch.Mode, Wall: wall.Seconds(), Peak: after.controller.Peak, Hostile: told,
+		Row: batch.Row, Mode: batch.Mode, Wall: wall.Seconds(), Peak: after.controller.Peak, Hostile: outcome,
 		Machine: after.machine - before.machine, Controller: after.controller.Processor - before.controller.Processor,
 	}, err
 }
 
-// send sends the objects, and the other tenant's run beside them.
+// send sends the objects, and at the same time the other tenant's run.
 func (b *Bench) send(ctx context.Context, batch load.Batch, namespace string) (*record.Hostile, error) {
 	kinds := hostile.Objects(b.Image)
-	told := &record.Hostile{Objects: make([]record.HostileObject, batch.N)}
+	outcome := &record.Hostile{Objects: make([]record.HostileObject, batch.N)}
 	var problem error
 	var all sync.WaitGroup
-	for i := range told.Objects {
+	for i := range outcome.Objects {
 		kind := kinds[i%len(kinds)]
 		name := fmt.Sprintf("%s-%d", kind.Name, i)
 		text, err := json.Marshal(kind.Build(namespace, name, 1))
 		if err != nil {
 			return nil, fmt.Errorf("cannot encode hostile object %q: %w", kind.Name, err)
 		}
-		told.Objects[i] = record.HostileObject{Name: name, What: kind.What, Bytes: len(text)}
-		if err := b.alone(ctx, &told.Objects[i], kind.Build(namespace, name, 1)); err != nil {
+		outcome.Objects[i] = record.HostileObject{Name: name, What: kind.What, Bytes: len(text)}
+		if err := b.alone(ctx, &outcome.Objects[i], kind.Build(namespace, name, 1)); err != nil {
 			return nil, err
 		}
 	}
-	for i := range told.Objects {
+	for i := range outcome.Objects {
 		all.Go(func() {
-			kind, o := kinds[i%len(kinds)], &told.Objects[i]
+			kind, o := kinds[i%len(kinds)], &outcome.Objects[i]
 			o.DryRun = b.answer(ctx, kind.Build(namespace, o.Name, 1), client.DryRunAll)
 			o.Create = b.answer(ctx, kind.Build(namespace, o.Name, 1))
 		})
 	}
-	all.Go(func() { problem = b.beside(ctx, batch, told) })
+	all.Go(func() { problem = b.beside(ctx, batch, outcome) })
 	all.Wait()
-	return told, problem
+	return outcome, problem
 }
 
-// alone lets an object be judged while no other one is.
-func (b *Bench) alone(ctx context.Context, told *record.HostileObject, object client.Object) error {
+// alone sends an object as a dry run, without other requests.
+func (b *Bench) alone(ctx context.Context, outcome *record.HostileObject, object client.Object) error {
 	before, err := usage.Webhooks(ctx, b.Kube)
 	if err != nil {
 		return err
 	}
-	told.Alone = b.answer(ctx, object, client.DryRunAll)
+	outcome.Alone = b.answer(ctx, object, client.DryRunAll)
 	after, err := usage.Webhooks(ctx, b.Kube)
-	told.Webhooks = after - before
+	outcome.Webhooks = after - before
 	return err
 }
 
-// flood lets a valid run ask for more results than a controller holds, and returns the reason with which it ends.
+// flood creates a valid run that needs more results than a controller holds, and returns the reason with which it ends.
 func (b *Bench) flood(ctx context.Context, namespace string) (string, error) {
 	run := hostile.Flood(namespace, "flood", b.Image)
 	if err := kube.Create(ctx, b.Client, run); err != nil {
@@ -107,7 +107,7 @@ func (b *Bench) flood(ctx context.Context, namespace string) (string, error) {
 		return len(children.Items) >= hostile.Copies, err
 	})
 	if err != nil {
-		return "", fmt.Errorf("cannot see the %d TaskRuns of PipelineRun %q, there are %d: %w",
+		return "", fmt.Errorf("want %d TaskRuns of PipelineRun %q, got %d: %w",
 			hostile.Copies, run.Name, len(children.Items), err)
 	}
 	for i := range children.Items {
@@ -122,20 +122,20 @@ func (b *Bench) flood(ctx context.Context, namespace string) (string, error) {
 	return run.Status.Condition().Reason, nil
 }
 
-// answer creates an object once and returns the API server's answer to it.
+// answer creates an object without retries, and returns the API server's answer.
 func (b *Bench) answer(ctx context.Context, object client.Object, options ...client.CreateOption) record.Answer {
 	begin := time.Now()
 	err := b.Client.Create(ctx, object, options...)
-	told := record.Answer{Seconds: since(begin, time.Now())}
+	outcome := record.Answer{Seconds: since(begin, time.Now())}
 	if err != nil {
-		told.Refused = err.Error()[:min(shown, len(err.Error()))]
-		told.Unanswered = !hostile.Judged(err)
+		outcome.Refused = err.Error()[:min(shown, len(err.Error()))]
+		outcome.Unanswered = !hostile.Judged(err)
 	}
-	return told
+	return outcome
 }
 
 // beside starts a run of another tenant and waits for its end.
-func (b *Bench) beside(ctx context.Context, batch load.Batch, told *record.Hostile) error {
+func (b *Bench) beside(ctx context.Context, batch load.Batch, outcome *record.Hostile) error {
 	b.made++
 	object := batch.Object(b.Namespace, fmt.Sprintf("%s-%d", batch.Name, b.made), b.Image)
 	run, ok := object.(*v1.TaskRun)
@@ -146,17 +146,17 @@ func (b *Bench) beside(ctx context.Context, batch load.Batch, told *record.Hosti
 	if err := kube.Create(ctx, b.Client, run); err != nil {
 		return err
 	}
-	told.Admitted = since(begin, time.Now())
+	outcome.Admitted = since(begin, time.Now())
 	done := func(run *v1.TaskRun) bool { return run.Status.Done() }
 	if err := kube.Await(ctx, b.Client, run, &v1.TaskRunList{}, done); err != nil {
 		return err
 	}
-	told.Done = since(begin, time.Now())
+	outcome.Done = since(begin, time.Now())
 	if c := run.Status.Condition(); c.Status != metav1.ConditionTrue {
 		return fmt.Errorf("the run of another tenant failed: %s", kube.Describe(c))
 	}
 	if problem := batch.Whole(&run.Status); problem != "" {
-		return fmt.Errorf("the run of another tenant is no good: %s", problem)
+		return fmt.Errorf("the run of another tenant is not valid: %s", problem)
 	}
 	return nil
 }

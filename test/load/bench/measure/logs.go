@@ -15,7 +15,7 @@ import (
 	"github.com/sluice-ci/sluice/test/load/bench/load"
 )
 
-// reader reads logs of containers while they run, as a controller might.
+// reader follows logs of containers, as a controller might.
 type reader struct {
 	bench *Bench
 	mu    sync.Mutex
@@ -23,13 +23,13 @@ type reader struct {
 	lines map[string]arrival
 }
 
-// arrival is when the first and the last line of a log arrived.
+// arrival holds the times at which the first and the last line of a log arrived.
 type arrival struct{ first, last time.Time }
 
 func (b *Bench) newReader() *reader { return &reader{bench: b, lines: map[string]arrival{}} }
 
-// added returns what is to be done with new pods of rows that run one after another: to read the log of the last
-// container of bare pods, and of the sidecar in followed rows.
+// added returns the function for new pods of rows that run one after another. It follows the log of the last container of
+// bare pods, and of the sidecar in followed rows.
 func (r *reader) added(ctx context.Context, row load.Row) func(*corev1.Pod) {
 	return func(pod *corev1.Pod) {
 		if row.Count > 0 || row.Containers == 0 && !row.Followed {
@@ -45,7 +45,7 @@ func (r *reader) added(ctx context.Context, row load.Row) func(*corev1.Pod) {
 	}
 }
 
-// sidecar is the first container that is not a step, "" if there is none.
+// sidecar returns the first container that is not a step, or "".
 func sidecar(pod *corev1.Pod) string {
 	for _, container := range append(pod.Spec.InitContainers, pod.Spec.Containers...) {
 		if strings.HasPrefix(container.Name, "sidecar-") {
@@ -55,10 +55,10 @@ func sidecar(pod *corev1.Pod) string {
 	return ""
 }
 
-// retry is how soon a log is asked for again that is not there yet.
+// retry is the time until a log that does not exist yet is requested again.
 const retry = 20 * time.Millisecond
 
-// follow notes when the lines of a container's log arrived.
+// follow records when the lines of a container's log arrived.
 func (r *reader) follow(ctx context.Context, pod, container string) {
 	again := time.NewTicker(retry)
 	defer again.Stop()
@@ -94,7 +94,7 @@ func readLines(log io.Reader) arrival {
 	return a
 }
 
-// arrived returns when the lines of each pod arrived.
+// arrived returns the arrival times of each pod's lines.
 func (r *reader) arrived() map[string]arrival {
 	r.wait.Wait()
 	return r.lines
@@ -104,9 +104,9 @@ func (b *Bench) logs(ctx context.Context, pod string, options *corev1.PodLogOpti
 	return b.Kube.CoreV1().Pods(b.Namespace).GetLogs(pod, options).Stream(ctx)
 }
 
-// stamps returns when a container printed its first line and its last, by the clock of its node, and that last line.
+// stamps returns the times of a container's first and last line, by the clock of its node, and the last line.
 func (b *Bench) stamps(ctx context.Context, pod, container string) (first, last time.Time, line string, err error) {
-	const short = 4096 // the containers whose lines count print two
+	const short = 4096 // the containers with such lines print two of them
 	limit := int64(short)
 	stream, err := b.logs(ctx, pod, &corev1.PodLogOptions{Container: container, Timestamps: true, LimitBytes: &limit})
 	if err != nil {
@@ -130,7 +130,7 @@ func (b *Bench) stamps(ctx context.Context, pod, container string) (first, last 
 	return first, last, line, errors.Join(err, lines.Err())
 }
 
-// logBytes is how many bytes all containers of a pod have logged.
+// logBytes returns the number of bytes that all containers of a pod have logged.
 func (b *Bench) logBytes(ctx context.Context, pod *corev1.Pod) (int, error) {
 	total := 0
 	for _, container := range append(pod.Spec.InitContainers, pod.Spec.Containers...) {

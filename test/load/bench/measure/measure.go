@@ -1,4 +1,4 @@
-// Package measure runs what is to be measured, and measures it.
+// Package measure runs the measurements.
 package measure
 
 import (
@@ -29,23 +29,23 @@ type Bench struct {
 	Client client.WithWatch
 	// Kube reads logs.
 	Kube kubernetes.Interface
-	// Namespace that runs and pods are made in; nobody else may make any there.
+	// Namespace of the runs and pods. No other client may create any there.
 	Namespace string
 	// Installation is the namespace of the ConfigMap feature-flags.
 	Installation string
-	// Image that steps and containers run in.
+	// Image of steps and containers.
 	Image string
-	// Controller that is measured; nil if it cannot be seen from this machine.
+	// Controller that is measured, or nil if its process is not on this machine.
 	Controller *usage.Controller
 
-	// made counts what was made, for names.
+	// made counts the created objects, for their names.
 	made int
 }
 
-// patience is how long one batch may take.
+// patience bounds the time of one batch.
 const patience = 30 * time.Minute
 
-// Measure measures one batch, and deletes what it made. Flags have to be set for its mode.
+// Measure measures one batch, and deletes the objects that it created. The flags for its mode must be set.
 func (b *Bench) Measure(ctx context.Context, batch load.Batch) (record.Batch, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -101,8 +101,8 @@ func (b *Bench) measure(ctx context.Context, batch load.Batch) (record.Batch, er
 	return measured, b.fill(ctx, &measured, recorder, created, beside{lines, hops})
 }
 
-// begin creates what the batch consists of and waits until all of it is done: of each before the next, or of all at once.
-// It returns when each creation was begun.
+// begin creates the objects of the batch, and waits until they are done: after each object, or after all of them. It returns
+// the times before the creations.
 func (b *Bench) begin(ctx context.Context, recorder *trace.Recorder, batch load.Batch) (map[string]time.Time, error) {
 	kind, created := kindOf(batch.Shape), map[string]time.Time{}
 	for i := range batch.N {
@@ -129,8 +129,8 @@ func (b *Bench) begin(ctx context.Context, recorder *trace.Recorder, batch load.
 	return created, recorder.Await(ctx, kind, batch.N)
 }
 
-// write writes the status of a TaskRun that nobody runs, in the way that costs the API server least: a JSON patch, answered
-// by the object's metadata.
+// write writes the status of a TaskRun that no controller runs, with the cheapest request for the API server: a JSON patch
+// whose response has only the object's metadata.
 func (b *Bench) write(ctx context.Context, name string, shape load.Shape) error {
 	return b.writeStatus(ctx, b.Namespace, name, shape.Status())
 }
@@ -148,7 +148,7 @@ func (b *Bench) writeStatus(ctx context.Context, namespace, name string, status 
 	return nil
 }
 
-// abreast is how many runs may be under way when the next is created.
+// abreast returns the maximum number of runs in progress when the next one is created.
 func abreast(batch load.Batch) int {
 	const fewRunsOfLargeResults = 4
 	switch {
@@ -172,11 +172,11 @@ func kindOf(shape load.Shape) trace.Kind {
 	}
 }
 
-// tick is how often the kubelet looks at its containers.
+// tick is the interval at which the kubelet checks its containers.
 const tick = time.Second
 
-// outOfStep waits for a part of a tick, another one each time: runs that begin right after the end of one another would
-// all begin at the same moment between two ticks, and be shorter or longer for that alone.
+// outOfStep waits for a part of a tick, a different part each time. Runs that start right after the end of the previous run
+// would otherwise all start at the same point between two ticks. They would all be shorter or longer because of that.
 func outOfStep(ctx context.Context) { pause(ctx, rand.N(tick)) }
 
 // pause lets time pass.
@@ -187,15 +187,15 @@ func pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-// reading is everything that has been used so far.
+// reading holds the resources used so far.
 type reading struct {
 	machine    float64
 	controller usage.Reading
 	requests   usage.Requests
 }
 
-// read reads it. The page of the API server is long and costs both sides some time, so it is read outside of the span that
-// processor time is taken for: first when a batch begins, last when it ends.
+// read takes a reading. The metrics page of the API server is long and costs both sides some time. It is therefore read
+// outside of the interval for processor time: first at the start of a batch, last at its end.
 func (b *Bench) read(ctx context.Context, begins bool) (reading, error) {
 	var r reading
 	var err error
@@ -223,11 +223,10 @@ func (b *Bench) read(ctx context.Context, begins bool) (reading, error) {
 	return r, err
 }
 
-// settle is how long a controller is left alone before its memory is read.
+// settle is the time without work before a controller's memory is read.
 const settle = 15 * time.Second
 
-// hold measures what the controller needs for runs that have ended: a while after the last of them, and when it is started
-// with them there.
+// hold measures what the controller needs for finished runs: some time after the last of them, and after a restart.
 func (b *Bench) hold(ctx context.Context, n int) (*record.Held, error) {
 	if b.Controller == nil {
 		return &record.Held{Runs: n}, nil
@@ -248,13 +247,13 @@ func (b *Bench) hold(ctx context.Context, n int) (*record.Held, error) {
 	return &record.Held{Runs: n, Resident: now.Resident, RestartPeak: again.Peak, RestartResident: again.Resident}, nil
 }
 
-// clean deletes everything in the namespace that a batch has made, and waits until it is gone, so that the next batch
-// begins with the cluster as this one did.
+// clean deletes everything that a batch created in the namespace, and waits until it is gone. The next batch then starts with
+// the same cluster as this one.
 func (b *Bench) clean(ctx context.Context) error {
 	for _, object := range []client.Object{&v1.PipelineRun{}, &v1.TaskRun{}, &corev1.Pod{}} {
 		err := b.Client.DeleteAllOf(ctx, object, client.InNamespace(b.Namespace), client.PropagationPolicy(metav1.DeletePropagationBackground))
 		if err != nil {
-			return fmt.Errorf("cannot delete what was measured: %w", err)
+			return fmt.Errorf("cannot delete the measured objects: %w", err)
 		}
 	}
 	again := time.NewTicker(200 * time.Millisecond)
@@ -269,7 +268,7 @@ func (b *Bench) clean(ctx context.Context) error {
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("cannot see the pods gone: %w", ctx.Err())
+			return fmt.Errorf("the pods were not deleted: %w", ctx.Err())
 		case <-again.C:
 		}
 	}

@@ -19,8 +19,8 @@ type Sample struct {
 	Value  float64
 }
 
-// Parse reads the counters and gauges with these names, or all of them if none are given. Samples are sorted by name, and
-// have the page's order within a name. Histograms and summaries are left out.
+// Parse reads the counters and gauges with these names, or all of them if no names are given. Samples are sorted by name, and
+// have the page's order within a name. It skips histograms and summaries.
 func Parse(page io.Reader, names ...string) ([]Sample, error) {
 	return parse(page, valueOf, names)
 }
@@ -75,7 +75,7 @@ func labelsOf(m *dto.Metric) map[string]string {
 	return labels
 }
 
-// Counts adds up samples under the key that they have; "" leaves one out.
+// Counts adds the samples of each key. key returns "" for a sample to skip.
 func Counts(samples []Sample, key func(Sample) string) map[string]int {
 	counts := map[string]int{}
 	for _, s := range samples {
@@ -86,7 +86,7 @@ func Counts(samples []Sample, key func(Sample) string) map[string]int {
 	return counts
 }
 
-// Difference is what has been counted between two readings, without what has not changed.
+// Difference returns the increase between two readings, without the counters that have not changed.
 func Difference(before, after map[string]int) map[string]int {
 	counts := map[string]int{}
 	for key, n := range after {

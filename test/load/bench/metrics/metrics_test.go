@@ -20,12 +20,12 @@ func TestParse(t *testing.T) {
 			page:   "\n",
 		},
 		"comments": {
-			reason: "help and type are no samples",
+			reason: "help and type lines are not samples",
 			page:   "# HELP a b\n# TYPE a counter\na 1\n",
 			want:   []Sample{{Name: "a", Labels: map[string]string{}, Value: 1}},
 		},
 		"labels": {
-			reason: "labels are unquoted, and may hold braces, commas and blanks",
+			reason: "labels are unquoted, and may contain braces, commas and spaces",
 			page:   `a{b="c, d} e",f="g\"h"} 2` + "\n",
 			want:   []Sample{{Name: "a", Labels: map[string]string{"b": "c, d} e", "f": `g"h`}, Value: 2}},
 		},
@@ -35,32 +35,32 @@ func TestParse(t *testing.T) {
 			want:   []Sample{{Name: "a", Labels: map[string]string{}, Value: 1500}},
 		},
 		"chosen": {
-			reason: "only the names that are asked for are returned, as whole names",
+			reason: "only the requested names are returned, as whole names",
 			page:   "a 1\nab 2\nb{c=\"d\"} 3\n",
 			names:  []string{"a"},
 			want:   []Sample{{Name: "a", Labels: map[string]string{}, Value: 1}},
 		},
 		"gauge": {
-			reason: "a gauge has one value as a counter has",
+			reason: "a gauge has one value like a counter",
 			page:   "# TYPE a gauge\na 4\n",
 			want:   []Sample{{Name: "a", Labels: map[string]string{}, Value: 4}},
 		},
 		"histogram": {
-			reason: "a histogram has no one value",
+			reason: "a histogram has several values",
 			page:   "# TYPE a histogram\na_bucket{le=\"+Inf\"} 1\na_sum 1\na_count 1\n",
 		},
 		"no value": {
-			reason: "a line without a value is no sample",
+			reason: "a line without a value is refused",
 			page:   `a{b="c"}` + "\n",
 			fails:  true,
 		},
 		"unclosed": {
-			reason: "labels have an end",
+			reason: "labels without an end are refused",
 			page:   `a{b="c" 1` + "\n",
 			fails:  true,
 		},
 		"no number": {
-			reason: "a value is a number",
+			reason: "a value that is not a number is refused",
 			page:   "a b\n",
 			fails:  true,
 		},
@@ -87,11 +87,11 @@ func TestCountsAndDifference(t *testing.T) {
 	}, key)
 	want := map[string]int{"GET": 5, "POST": 5}
 	if diff := cmp.Diff(want, Difference(before, after)); diff != "" {
-		t.Errorf("samples with the same key are added up, and what has not changed is left out (-want +got):\n%s", diff)
+		t.Errorf("samples with the same key are added, and unchanged ones are omitted (-want +got):\n%s", diff)
 	}
 }
 
-// TestSums shows that the sum of a histogram is read, and nothing else.
+// TestSums: Sums reads the sum of a histogram, and nothing else.
 func TestSums(t *testing.T) {
 	const page = `# TYPE took_seconds histogram
 took_seconds_bucket{name="a",le="1"} 1

@@ -1,22 +1,22 @@
 package plot
 
-// Point is a value of a curve, and the value that most of its measurements do not exceed; 0 if there is none.
+// Point is a value of a curve, and its 95th percentile; 0 if there is none.
 type Point struct{ X, Y, High float64 }
 
-// Curve is how something grows.
+// Curve is a series of values with growing x.
 type Curve struct {
 	Entry
 	Dashed bool
 	Points []Point
 }
 
-// Mark is a place on the axis below, and what is written there.
+// Mark is a position on the x axis, with its label.
 type Mark struct {
 	X    float64
 	Name string
 }
 
-// Curves draws how things grow. The axis below goes from zero to the last mark; the one at the left is in seconds, from zero.
+// Curves draws curves. The x axis goes from zero to the last mark. The y axis is in seconds, from zero.
 func Curves(title, below string, marks []Mark, curves []Curve) string {
 	const width, height, left, right, top, bottom = 900, 400, 64, 800, 76, 340
 	most, last := 0.0, marks[len(marks)-1].X
@@ -52,18 +52,18 @@ func (c *canvas) curve(x, y axis, curve Curve) {
 		points = append(points, [2]float64{x.at(p.X), y.at(p.Y)})
 	}
 	if len(points) > 1 {
-		c.path(points, curve.Colour, curve.Dashed)
+		c.path(points, curve.Color, curve.Dashed)
 	}
 	for i, p := range curve.Points {
 		at := points[i]
-		c.dot(at[0], at[1], 4, curve.Colour, 1)
+		c.dot(at[0], at[1], 4, curve.Color, 1)
 		if p.High > 0 {
-			c.line(at[0], at[1], at[0], y.at(p.High), curve.Colour, 1)
-			c.line(at[0]-4, y.at(p.High), at[0]+4, y.at(p.High), curve.Colour, 1)
+			c.line(at[0], at[1], at[0], y.at(p.High), curve.Color, 1)
+			c.line(at[0]-4, y.at(p.High), at[0]+4, y.at(p.High), curve.Color, 1)
 		}
 	}
 	if len(points) > 0 {
 		at := points[len(points)-1]
-		c.text(at[0]+10, at[1]+4, start, curve.Colour, brief(curve.Points[len(points)-1].Y)+" s")
+		c.text(at[0]+10, at[1]+4, start, curve.Color, brief(curve.Points[len(points)-1].Y)+" s")
 	}
 }

@@ -13,10 +13,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-var update = flag.Bool("update", false, "write the golden files")
+var update = flag.Bool("update", false, "update the golden files")
 
 func TestPictures(t *testing.T) {
-	legend := []Entry{{Colour: First, Name: "sidecar-logs"}, {Colour: Second, Name: "termination-message"}, {Colour: Limit, Name: "bare pod"}}
+	legend := []Entry{{Color: First, Name: "sidecar-logs"}, {Color: Second, Name: "termination-message"}, {Color: Limit, Name: "bare pod"}}
 	cases := map[string]struct {
 		reason string
 		got    string
@@ -24,10 +24,10 @@ func TestPictures(t *testing.T) {
 		"strips": {
 			reason: "each time is a dot, the median a line, and the limit goes through all",
 			got: Strips("Times of one & <more>", legend, 0.8, "limit", []Strip{
-				{Label: "bare pod", Colour: Limit, Values: []float64{0.7, 0.8, 0.9}},
-				{Label: "one TaskRun", Colour: First, Values: []float64{1, 1, 1.2, 3.3}},
-				{Colour: Second, Values: []float64{2}},
-				{Label: "nothing measured", Colour: Second},
+				{Label: "bare pod", Color: Limit, Values: []float64{0.7, 0.8, 0.9}},
+				{Label: "one TaskRun", Color: First, Values: []float64{1, 1, 1.2, 3.3}},
+				{Color: Second, Values: []float64{2}},
+				{Label: "nothing measured", Color: Second},
 			}),
 		},
 		"curves": {
@@ -40,10 +40,10 @@ func TestPictures(t *testing.T) {
 		"hops": {
 			reason: "a bar goes from the moment before to its own; one that comes before the one above has no length",
 			got: Hops("Way", legend[:1], []Hop{
-				{Name: "created", At: 0.01, Colour: First},
-				{Name: "started", At: 0.5, Colour: Limit},
-				{Name: "earlier", At: 0.4, Colour: First},
-				{Name: "done", At: 0.9, Colour: First},
+				{Name: "created", At: 0.01, Color: First},
+				{Name: "started", At: 0.5, Color: Limit},
+				{Name: "earlier", At: 0.4, Color: First},
+				{Name: "done", At: 0.9, Color: First},
 			}),
 		},
 	}
@@ -53,7 +53,7 @@ func TestPictures(t *testing.T) {
 				if _, err := decoder.Token(); errors.Is(err, io.EOF) {
 					break
 				} else if err != nil {
-					t.Fatalf("the picture is no XML: %v", err)
+					t.Fatalf("the picture is not XML: %v", err)
 				}
 			}
 			path := filepath.Join("testdata", name+".svg")

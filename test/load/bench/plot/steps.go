@@ -2,14 +2,14 @@ package plot
 
 import "fmt"
 
-// Hop is a moment on the way from the beginning to the end, in seconds, and what leads to it.
+// Hop is a time on the way from the start to the end, in seconds, and the step that leads to it.
 type Hop struct {
-	Name   string
-	At     float64
-	Colour Colour
+	Name  string
+	At    float64
+	Color Color
 }
 
-// Hops draws the way as a bar for each hop, from the moment before it to its own, below one another.
+// Hops draws a bar for each hop, from the previous time to its own, one below the other.
 func Hops(title string, legend []Entry, hops []Hop) string {
 	const width, left, right, top, each, bottom = 900, 310, 800, 66, 26, 36
 	height := top + each*float64(len(hops)) + bottom
@@ -30,7 +30,7 @@ func Hops(title string, legend []Entry, hops []Hop) string {
 		y := top + each*(float64(i)+0.5)
 		from := min(before, h.At)
 		c.text(left-12, y+4, end, text, h.Name)
-		c.bar(x.at(from), y-8, max(2, x.at(h.At)-x.at(from)), 16, h.Colour)
+		c.bar(x.at(from), y-8, max(2, x.at(h.At)-x.at(from)), 16, h.Color)
 		c.text(x.at(h.At)+6, y+4, start, dim, fmt.Sprintf("+%.0f ms", 1000*(h.At-from)))
 		before = h.At
 	}

@@ -9,13 +9,13 @@ import (
 
 // Strip is one series of times in seconds, drawn as a dot for each, with its median.
 type Strip struct {
-	// Label is written before it; strips without one belong to the strip above.
+	// Label is written before it. Strips without a label belong to the strip above.
 	Label  string
-	Colour Colour
+	Color  Color
 	Values []float64
 }
 
-// Strips draws distributions below one another on one axis. Limit, in seconds, is a line through all of them; 0 for none.
+// Strips draws distributions one below the other on one axis. limit, in seconds, is a line through all of them; 0 for none.
 func Strips(title string, legend []Entry, limit float64, limitName string, strips []Strip) string {
 	const width, left, right, top, each, bottom = 900, 330, 835, 66, 26, 48
 	height := top + each*float64(len(strips)) + bottom
@@ -46,16 +46,16 @@ func Strips(title string, legend []Entry, limit float64, limitName string, strip
 	return c.String()
 }
 
-// strip draws one series. The dots are moved up and down by turns, so that equal ones can be told apart.
+// strip draws one series. The dots alternate in height, so that equal ones are visible.
 func (c *canvas) strip(x axis, y float64, s Strip) {
 	const turns, apart, tall = 5, 2.5, 9
 	for i, v := range s.Values {
-		c.dot(x.at(v), y+float64(i*2%turns-turns/2)*apart, 3, s.Colour, 0.45)
+		c.dot(x.at(v), y+float64(i*2%turns-turns/2)*apart, 3, s.Color, 0.45)
 	}
 	if len(s.Values) == 0 {
 		return
 	}
-	told := stats.Summarise(s.Values)
-	c.line(x.at(told.P50), y-tall, x.at(told.P50), y+tall, s.Colour, 3)
-	c.text(x.high+8, y+4, start, s.Colour, fmt.Sprintf("%.2f s", told.P50))
+	summary := stats.Summarize(s.Values)
+	c.line(x.at(summary.P50), y-tall, x.at(summary.P50), y+tall, s.Color, 3)
+	c.text(x.high+8, y+4, start, s.Color, fmt.Sprintf("%.2f s", summary.P50))
 }

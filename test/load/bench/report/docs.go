@@ -10,14 +10,13 @@ import (
 	"github.com/sluice-ci/sluice/test/load/bench/record"
 )
 
-// The lines between which figures in a document are rewritten.
+// The lines that enclose the generated figures in a document.
 const (
 	begin  = "<!-- Written by `bench -docs`: begin -->\n"
 	finish = "<!-- Written by `bench -docs`: end -->\n"
 )
 
-// Docs writes the tables into a document, between the marks in it, and the pictures into the folder beside it that has its
-// name.
+// Docs writes the tables into a document, between its marks, and the pictures into the folder of the same name.
 func Docs(path string, file *record.File) error {
 	document, err := os.ReadFile(path)
 	if err != nil {
@@ -47,7 +46,7 @@ func WritePictures(folder string, lines []Line) error {
 	return nil
 }
 
-// Block is what stands between the marks.
+// Block returns the text between the marks.
 func Block(m record.Machine, lines []Line) string {
 	const gib = 1 << 30
 	var text strings.Builder
@@ -57,12 +56,12 @@ func Block(m record.Machine, lines []Line) string {
 	return text.String()
 }
 
-// replace puts text between the marks of a document.
+// replace replaces the text between the marks of a document.
 func replace(document, text string) (string, error) {
 	before, rest, ok := strings.Cut(document, begin)
 	_, after, closed := strings.Cut(rest, finish)
 	if !ok || !closed {
-		return "", errors.New("it has not the two lines between which they go")
+		return "", errors.New("it does not have the two marks")
 	}
 	return before + begin + "\n" + text + finish + after, nil
 }

@@ -6,14 +6,15 @@ import (
 	"github.com/sluice-ci/sluice/test/load/bench/record"
 )
 
-// What hostile objects may cost: seconds until one of them is admitted or refused that is sent alone, of which a part
-// is the API server's own work, and bytes of the controller's memory while ten of them are sent at once.
+// Limits for hostile objects. wantedAnswer is the maximum time in seconds until an object that is sent alone is admitted or
+// refused. The same limit holds for the controller's part of it. wantedPeak is the maximum memory of the controller, in
+// bytes, while ten objects are sent at once.
 const (
 	wantedAnswer = 1.0
 	wantedPeak   = 256 << 20
 )
 
-// hostile are the tables of hostile objects: the answers to each, and what was wanted beside what was measured.
+// hostile returns the tables of hostile objects: the answers to each, and the measured values beside their limits.
 func hostile(lines []Line) []table {
 	const wantedYes = "yes"
 	answers := table{title: "Hostile objects: the API server's answer, and seconds until it came", text: 2,
@@ -48,7 +49,7 @@ func hostile(lines []Line) []table {
 	return []table{answers, limits}
 }
 
-// verdict is what all three answers say, each of them if they differ.
+// verdict returns the answer in one word, or each of the three answers if they differ.
 func verdict(o record.HostileObject) string {
 	alone, dryRun, create := o.Alone.Verdict(), o.DryRun.Verdict(), o.Create.Verdict()
 	if alone == dryRun && dryRun == create {

@@ -8,7 +8,7 @@ import (
 	"github.com/sluice-ci/sluice/test/load/bench/record"
 )
 
-// TestHostile shows that the tables name each object with both answers, and the limits beside what was measured.
+// TestHostile: the tables name each object with its answers, and the measured values beside their limits.
 func TestHostile(t *testing.T) {
 	rows, err := load.Select("hostile")
 	if err != nil {

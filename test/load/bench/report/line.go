@@ -1,4 +1,4 @@
-// Package report tells people what was measured.
+// Package report formats the measurements for people.
 package report
 
 import (
@@ -14,25 +14,25 @@ import (
 type Line struct {
 	Row  load.Row
 	Mode string
-	// Whole is the time of the whole thing: of the PipelineRun, where it is one; else of the TaskRun; of a bare pod until
-	// its status says that it has ended. In seconds, as all times here.
+	// Whole is the total time: of the PipelineRun, if there is one; otherwise of the TaskRun; of a bare pod until its status
+	// reports its end. All times are in seconds.
 	Whole stats.Summary
-	// First is when the first line of a bare pod's last container reached a reader.
+	// First is the time at which the first line of a bare pod's last container reached a reader.
 	First stats.Summary
-	// Values and Firsts are the series that Whole and First tell of.
+	// Values and Firsts are the series that Whole and First summarize.
 	Values, Firsts []float64
-	// Hops are medians of the moments on the way, by name, in seconds since the creation; empty if they were not looked at.
+	// Hops are medians of the times, by name, in seconds since the creation; empty if they were not observed.
 	Hops map[string]float64
-	// ToPod, ToStart, Steps and ToDone are the hops of a TaskRun: creation, pod created, first step started, last step
-	// ended, done.
+	// ToPod, ToStart, Steps and ToDone are the hops of a TaskRun: creation, pod created, first step started, last step ended,
+	// done.
 	ToPod, ToStart, Steps, ToDone stats.Summary
-	// Wall is the median time of batches that begin everything at once.
+	// Wall is the median time of batches that start everything at once.
 	Wall float64
-	// Machine and Controller are processor time: for what runs at once, of a whole batch (the median); else of one run.
+	// Machine and Controller are processor time: the median of whole batches for rows that run at once, otherwise of one run.
 	Machine, Controller float64
-	// Peak memory of the controller, in bytes, the most of all batches.
+	// Peak memory of the controller, in bytes: the maximum of all batches.
 	Peak int64
-	// Calls are the controller's requests per TaskRun, API those of everybody, by verb and resource.
+	// Calls are the controller's requests per TaskRun. API are those of all clients, by verb and resource.
 	Calls float64
 	API   map[string]float64
 	// LogBytes per pod.
@@ -43,7 +43,7 @@ type Line struct {
 	Hostile *record.Hostile
 }
 
-// Lines puts batches of the same row and mode together, in the order of load.Rows.
+// Lines merges batches of the same row and mode, in the order of load.Rows.
 func Lines(file *record.File) []Line {
 	var lines []Line
 	for _, row := range load.Rows() {
@@ -88,7 +88,7 @@ func line(batches []record.Batch) Line {
 	return l
 }
 
-// requests is how many requests the controller sent: as it counts them, or else as the API server does.
+// requests returns the number of the controller's requests: its own count, or else the API server's.
 func requests(b record.Batch) int {
 	total := 0
 	for _, n := range b.Calls {
@@ -108,7 +108,7 @@ func sum(values []float64) float64 {
 	return total
 }
 
-// runs summarises the hops of runs; whole are the times of the PipelineRuns that they belong to, if they do.
+// runs summarizes the hops of runs. whole are the times of their PipelineRuns, if they have any.
 func (l *Line) runs(runs []record.Run, whole []float64) {
 	var toPod, toStart, steps, toDone, first []float64
 	pipelines := len(whole) > 0
@@ -125,12 +125,12 @@ func (l *Line) runs(runs []record.Run, whole []float64) {
 		}
 	}
 	l.Values, l.Firsts = whole, first
-	l.Whole, l.First = stats.Summarise(whole), stats.Summarise(first)
+	l.Whole, l.First = stats.Summarize(whole), stats.Summarize(first)
 	l.hops(runs)
-	l.ToPod, l.ToStart, l.Steps, l.ToDone = stats.Summarise(toPod), stats.Summarise(toStart), stats.Summarise(steps), stats.Summarise(toDone)
+	l.ToPod, l.ToStart, l.Steps, l.ToDone = stats.Summarize(toPod), stats.Summarize(toStart), stats.Summarize(steps), stats.Summarize(toDone)
 }
 
-// Names of hops that every run has, beside those in package record.
+// Names of hops that every run has, in addition to those in package record.
 const (
 	created   = "created"
 	scheduled = "scheduled"
@@ -140,7 +140,7 @@ const (
 	podEnded  = "pod-ended"
 )
 
-// hops takes the median of each moment, over the runs in which it was seen.
+// hops returns the median of each time, over the runs in which it was observed.
 func (l *Line) hops(runs []record.Run) {
 	seen := map[string][]float64{}
 	for _, r := range runs {

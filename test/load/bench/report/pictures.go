@@ -9,16 +9,16 @@ import (
 	"github.com/sluice-ci/sluice/test/load/bench/record"
 )
 
-// legend names the colours of all pictures that compare.
+// legend names the colors of all pictures that compare.
 func legend() []plot.Entry {
 	return []plot.Entry{
-		{Colour: plot.First, Name: load.SidecarLogs},
-		{Colour: plot.Second, Name: load.TerminationMessage},
-		{Colour: plot.Limit, Name: "bare pods"},
+		{Color: plot.First, Name: load.SidecarLogs},
+		{Color: plot.Second, Name: load.TerminationMessage},
+		{Color: plot.Limit, Name: "bare pods"},
 	}
 }
 
-func colour(mode string) plot.Colour {
+func color(mode string) plot.Color {
 	switch mode {
 	case load.SidecarLogs:
 		return plot.First
@@ -29,7 +29,7 @@ func colour(mode string) plot.Colour {
 	}
 }
 
-// Pictures draws what there are measurements for, by the names of files.
+// Pictures draws the pictures for which there are measurements, by the names of their files.
 func Pictures(lines []Line) map[string]string {
 	all := map[string]string{
 		"distribution.svg": distribution(lines), "size.svg": size(lines), "runs.svg": runs(lines), "timeline.svg": timeline(lines),
@@ -51,13 +51,13 @@ func find(lines []Line, row, mode string) (Line, bool) {
 	return lines[i], true
 }
 
-// limit is when the first line of a bare pod can be read.
+// limit returns the time at which the first line of a bare pod can be read.
 func limit(lines []Line) float64 {
 	pod, _ := find(lines, "pod", load.BarePods)
 	return pod.First.P50
 }
 
-// distribution shows every run of what runs one after another.
+// distribution draws every run of the rows that run one after another.
 func distribution(lines []Line) string {
 	var strips []plot.Strip
 	for _, name := range []string{"pod", "plain", "seq", "size1400k", "steps20", "chain"} {
@@ -72,11 +72,11 @@ func distribution(lines []Line) string {
 			}
 			shown = true
 			if name == "pod" {
-				strips = append(strips, plot.Strip{Label: "bare pod of 3 containers: first line read", Colour: plot.Limit, Values: l.Firsts},
-					plot.Strip{Label: "… its status says that it has ended", Colour: plot.Limit, Values: l.Values})
+				strips = append(strips, plot.Strip{Label: "bare pod of 3 containers: first line read", Color: plot.Limit, Values: l.Firsts},
+					plot.Strip{Label: "… its status says that it has ended", Color: plot.Limit, Values: l.Values})
 				continue
 			}
-			strips = append(strips, plot.Strip{Label: label, Colour: colour(l.Mode), Values: l.Values})
+			strips = append(strips, plot.Strip{Label: label, Color: color(l.Mode), Values: l.Values})
 		}
 	}
 	if len(strips) == 0 {
@@ -85,7 +85,7 @@ func distribution(lines []Line) string {
 	return plot.Strips("From creation until done", legend(), limit(lines), "limit", strips)
 }
 
-// size shows how a TaskRun takes longer with a larger result.
+// size draws how the time of a TaskRun grows with the size of its result.
 func size(lines []Line) string {
 	marks := []plot.Mark{
 		{X: 0, Name: "no result"},
@@ -98,7 +98,7 @@ func size(lines []Line) string {
 	var curves []plot.Curve
 	for _, entry := range legend()[:2] {
 		whole := plot.Curve{Entry: entry}
-		last := plot.Curve{Entry: plot.Entry{Colour: entry.Colour, Name: "… of it after the last step"}, Dashed: true}
+		last := plot.Curve{Entry: plot.Entry{Color: entry.Color, Name: "… of it after the last step"}, Dashed: true}
 		for i, row := range rows {
 			if l, ok := find(lines, row, entry.Name); ok {
 				whole.Points = append(whole.Points, plot.Point{X: float64(i), Y: l.Whole.P50, High: l.Whole.P95})
@@ -118,7 +118,7 @@ func size(lines []Line) string {
 	return plot.Curves("One TaskRun with a larger result: median, and 95th percentile", "size of the result", marks, curves)
 }
 
-// runs shows how long more TaskRuns at once take, until the last is done.
+// runs draws the time until the last run is done, for several numbers of TaskRuns at once.
 func runs(lines []Line) string {
 	rows := map[string]string{
 		load.SidecarLogs:        "seq burst20 burst30",
@@ -149,7 +149,7 @@ func runs(lines []Line) string {
 		"TaskRuns of two steps, or pods, begun at once", marks, curves)
 }
 
-// timeline shows the hops of one TaskRun.
+// timeline draws the hops of one TaskRun.
 func timeline(lines []Line) string {
 	l, ok := find(lines, "timeline", load.SidecarLogs)
 	if !ok {
@@ -158,36 +158,36 @@ func timeline(lines []Line) string {
 	const kubernetes, steps, sluice = plot.Limit, plot.Second, plot.First
 	var hops []plot.Hop
 	for _, hop := range []plot.Hop{
-		{Name: created, Colour: sluice},
-		{Name: scheduled, Colour: kubernetes},
-		{Name: record.Sandbox, Colour: kubernetes},
-		{Name: record.FirstContainer, Colour: kubernetes},
-		{Name: started, Colour: kubernetes},
-		{Name: record.LastContainer, Colour: kubernetes},
-		{Name: ended, Colour: steps},
-		{Name: record.Logged, Colour: sluice},
-		{Name: record.Arrived, Colour: kubernetes},
-		{Name: done, Colour: sluice},
-		{Name: podEnded, Colour: kubernetes},
+		{Name: created, Color: sluice},
+		{Name: scheduled, Color: kubernetes},
+		{Name: record.Sandbox, Color: kubernetes},
+		{Name: record.FirstContainer, Color: kubernetes},
+		{Name: started, Color: kubernetes},
+		{Name: record.LastContainer, Color: kubernetes},
+		{Name: ended, Color: steps},
+		{Name: record.Logged, Color: sluice},
+		{Name: record.Arrived, Color: kubernetes},
+		{Name: done, Color: sluice},
+		{Name: podEnded, Color: kubernetes},
 	} {
 		if at := l.Hops[hop.Name]; at > 0 {
-			hops = append(hops, plot.Hop{Name: told(hop.Name), At: at, Colour: hop.Colour})
+			hops = append(hops, plot.Hop{Name: label(hop.Name), At: at, Color: hop.Color})
 		}
 	}
 	if len(hops) == 0 {
 		return ""
 	}
 	names := []plot.Entry{
-		{Colour: sluice, Name: "Sluice"},
-		{Colour: steps, Name: "the steps"},
-		{Colour: kubernetes, Name: "Kubernetes and the container runtime"},
+		{Color: sluice, Name: "Sluice"},
+		{Color: steps, Name: "the steps"},
+		{Color: kubernetes, Name: "Kubernetes and the container runtime"},
 	}
 	slices.SortStableFunc(hops, func(a, b plot.Hop) int { return int((a.At - b.At) * 1e6) })
 	return plot.Hops("Where the time of one TaskRun goes: two steps, sidecar-logs, medians", names, hops)
 }
 
-// told is the name of a hop for people.
-func told(hop string) string {
+// label returns the name of a hop for people.
+func label(hop string) string {
 	return map[string]string{
 		created: "TaskRun created → pod created", scheduled: "pod has a node", record.Sandbox: "sandbox is there",
 		record.FirstContainer: "first container started", record.LastContainer: "last container started", started: "first step's first line",

@@ -13,9 +13,9 @@ import (
 	"github.com/sluice-ci/sluice/test/load/bench/record"
 )
 
-var update = flag.Bool("update", false, "write the golden files")
+var update = flag.Bool("update", false, "update the golden files")
 
-// measured is a file with a bit of everything.
+// measured returns a file with some of every kind of measurement.
 func measured(t *testing.T) *record.File {
 	t.Helper()
 	row := func(name string) load.Row {
@@ -127,19 +127,19 @@ func TestDocsWithoutMarks(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := Docs(path, measured(t)); err == nil {
-		t.Error("a document without marks has no place for figures, and that is an error")
+		t.Error("no error for a document without marks")
 	}
 	if after, err := os.ReadFile(path); err != nil || string(after) != document {
-		t.Errorf("the document is left as it was: got %q, %v", after, err)
+		t.Errorf("the document must not change: got %q, %v", after, err)
 	}
 }
 
-func TestOnlyWhatWasMeasuredIsTold(t *testing.T) {
+func TestReportWithoutMeasurements(t *testing.T) {
 	if got := Pictures(nil); len(got) != 0 {
-		t.Errorf("nothing was measured, and %d pictures were drawn", len(got))
+		t.Errorf("%d pictures without measurements", len(got))
 	}
 	var text bytes.Buffer
 	if err := Text(&text, nil); err != nil || text.Len() != 0 {
-		t.Errorf("nothing was measured, and this is told: %q, %v", text.String(), err)
+		t.Errorf("output without measurements: %q, %v", text.String(), err)
 	}
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/sluice-ci/sluice/test/load/bench/stats"
 )
 
-// table is a heading and rows, whose first columns are text and all others figures.
+// table has a heading and rows. The first columns are text, all others are figures.
 type table struct {
 	title string
 	text  int
@@ -84,7 +84,7 @@ func cost(lines []Line) table {
 		head: []string{"what", "mode", "machine", "controller", "controller's peak", "requests", "log"}}
 	for _, l := range lines {
 		if l.Row.Written || l.Row.Hostile {
-			continue // no controller has any
+			continue // bare pods have no controller
 		}
 		t.rows = append(t.rows, []string{
 			l.Row.What,
@@ -99,12 +99,12 @@ func cost(lines []Line) table {
 	return t
 }
 
-// seldom is how many requests of a kind per TaskRun are too few to be told.
+// seldom is the number of requests of a kind per TaskRun below which the kind is omitted.
 const seldom = 0.1
 
-// api is the table of requests by verb and resource, of the row with the most TaskRuns.
+// api returns the table of requests by verb and resource, of the row with the most TaskRuns.
 func api(lines []Line) table {
-	t := table{title: "Requests that the API server answered, of everybody, for each TaskRun or pod", text: 1, head: []string{"request"}}
+	t := table{title: "Requests of all clients that the API server answered, for each TaskRun or pod", text: 1, head: []string{"request"}}
 	var columns []Line
 	keys := map[string]bool{}
 	for _, l := range lines {
@@ -151,7 +151,7 @@ func held(lines []Line) table {
 
 func pair(s stats.Summary) string { return fmt.Sprintf("%.2f (%.2f)", s.P50, s.P95) }
 
-// seconds shows small times with the places that they need.
+// seconds formats short times with more decimal places.
 func seconds(s float64) string {
 	switch {
 	case s == 0:

@@ -1,4 +1,4 @@
-// Package stats turns what was measured into the figures that are told.
+// Package stats summarizes series of measurements.
 package stats
 
 import (
@@ -6,20 +6,20 @@ import (
 	"slices"
 )
 
-// Summary is what is told about one series of measurements, in the unit of the series.
+// Summary summarizes one series of measurements, in the unit of the series.
 type Summary struct {
-	// N is how many values there were.
+	// N is the number of values.
 	N int `json:"n"`
-	// Min, P50, P95 and Max of them.
+	// Min, P50, P95 and Max of the values.
 	Min float64 `json:"min"`
 	P50 float64 `json:"p50"`
 	P95 float64 `json:"p95"`
 	Max float64 `json:"max"`
 }
 
-// Summarise returns the figures of a series. A percentile is the smallest of the values that at least that share of the
-// series does not exceed, so it is always one that was measured. An empty series has zeros.
-func Summarise(series []float64) Summary {
+// Summarize returns the summary of a series. A percentile is the smallest value that at least that share of the series does
+// not exceed, so it is always a measured value. The summary of an empty series is zero.
+func Summarize(series []float64) Summary {
 	if len(series) == 0 {
 		return Summary{}
 	}
@@ -29,4 +29,4 @@ func Summarise(series []float64) Summary {
 }
 
 // Median is the P50 of a series.
-func Median(series []float64) float64 { return Summarise(series).P50 }
+func Median(series []float64) float64 { return Summarize(series).P50 }

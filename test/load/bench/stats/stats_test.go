@@ -6,7 +6,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestSummarise(t *testing.T) {
+func TestSummarize(t *testing.T) {
 	cases := map[string]struct {
 		reason string
 		series []float64
@@ -18,7 +18,7 @@ func TestSummarise(t *testing.T) {
 			want:   Summary{},
 		},
 		"one": {
-			reason: "every figure is that value",
+			reason: "every figure is the only value",
 			series: []float64{3},
 			want:   Summary{N: 1, Min: 3, P50: 3, P95: 3, Max: 3},
 		},
@@ -35,8 +35,8 @@ func TestSummarise(t *testing.T) {
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			if diff := cmp.Diff(tc.want, Summarise(tc.series)); diff != "" {
-				t.Errorf("Summarise: %s (-want +got):\n%s", tc.reason, diff)
+			if diff := cmp.Diff(tc.want, Summarize(tc.series)); diff != "" {
+				t.Errorf("Summarize: %s (-want +got):\n%s", tc.reason, diff)
 			}
 		})
 	}

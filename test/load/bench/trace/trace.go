@@ -1,5 +1,5 @@
-// Package trace watches runs and pods and notes, by the clock of this process, when it saw what happen to them: the API's
-// own times have whole seconds.
+// Package trace watches runs and pods, and records by the clock of this process when it observed their changes. The API's own
+// times have whole seconds.
 package trace
 
 import (
@@ -19,43 +19,43 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 )
 
-// Names of the labels by which pods and TaskRuns name what they belong to.
+// Names of the labels by which pods and TaskRuns refer to their owners.
 const (
 	taskRunLabel     = "tekton.dev/taskRun"
 	pipelineRunLabel = "tekton.dev/pipelineRun"
 )
 
-// Event is something that can be seen to happen to an object.
+// Event is an observable event of an object.
 type Event string
 
 // What can be seen.
 const (
-	// Seen is when the object was there.
+	// Seen: the object exists.
 	Seen Event = "seen"
-	// Scheduled is when a pod had a node.
+	// Scheduled: a pod has a node.
 	Scheduled Event = "scheduled"
-	// Done is when a run had ended, or a pod all its containers.
+	// Done: a run has ended, or all containers of a pod have.
 	Done Event = "done"
 )
 
-// Run is what was seen of one TaskRun, PipelineRun or pod.
+// Run holds the observations of one TaskRun, PipelineRun or pod.
 type Run struct {
 	// Name, and Parent: the TaskRun of a pod, the PipelineRun of a TaskRun.
 	Name, Parent string
-	// At says when what was seen.
+	// At holds the times of the events.
 	At map[Event]time.Time
 	// Digest is the SHA-256 of the first result of a TaskRun that has ended, in hexadecimal digits; "" if it has none.
 	Digest string
-	// Trouble says why the run is no good measurement; "" if it is one.
+	// Trouble is the reason why the run is not a valid measurement; "" if it is valid.
 	Trouble string
 	// Pod is the last state of a pod.
 	Pod *corev1.Pod
 }
 
-// Check looks at a TaskRun that succeeded and says what is wrong with it, "" if nothing is.
+// Check returns what is wrong with a successful TaskRun, or "".
 type Check func(*v1.TaskRunStatus) string
 
-// Recorder notes what happens in one namespace from when it was started.
+// Recorder records the events of one namespace from its start on.
 type Recorder struct {
 	check Check
 	added func(*corev1.Pod)
@@ -77,8 +77,8 @@ const (
 	PipelineRun Kind = "PipelineRun"
 )
 
-// Start begins to watch. It ends with the context. TaskRuns that succeed are given to check, and pods to added when they
-// are first seen, which may be nil.
+// Start starts to watch, until the context ends. It calls check for each TaskRun that succeeds, and added for each pod when
+// it is first observed. Both may be nil.
 func Start(ctx context.Context, c client.WithWatch, namespace string, check Check, added func(*corev1.Pod)) (*Recorder, error) {
 	r := newRecorder(check, added)
 	for _, list := range []client.ObjectList{&corev1.PodList{}, &v1.TaskRunList{}, &v1.PipelineRunList{}} {
@@ -110,7 +110,7 @@ func (r *Recorder) follow(ctx context.Context, w watch.Interface) {
 			return
 		case event, open := <-w.ResultChan():
 			if !open || event.Type == watch.Error {
-				r.fail(errors.New("a watch has ended before what it was for"))
+				r.fail(errors.New("a watch has ended too early"))
 				return
 			}
 			r.note(event.Object, time.Now())
@@ -122,16 +122,16 @@ func (r *Recorder) fail(err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.err = errors.Join(r.err, err)
-	r.tell()
+	r.wake()
 }
 
-// tell wakes who waits. The lock is held.
-func (r *Recorder) tell() {
+// wake wakes the waiting goroutines. The caller holds the lock.
+func (r *Recorder) wake() {
 	close(r.changed)
 	r.changed = make(chan struct{})
 }
 
-// note notes what an object says.
+// note records the state of an object.
 func (r *Recorder) note(object any, now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -153,7 +153,7 @@ func (r *Recorder) note(object any, now time.Time) {
 			run.Trouble = r.judge(o.Status.Condition(), nil)
 		}
 	}
-	r.tell()
+	r.wake()
 }
 
 func (r *Recorder) notePod(o *corev1.Pod, now time.Time) {
@@ -171,7 +171,7 @@ func (r *Recorder) notePod(o *corev1.Pod, now time.Time) {
 	}
 }
 
-// end notes that a run has ended, and says whether that is news.
+// end records that a run has ended. It returns true the first time.
 func (r *Recorder) end(kind Kind, run *Run, now time.Time) bool {
 	news := run.first(Done, now)
 	if news {
@@ -190,7 +190,7 @@ func (r *Recorder) judge(c *metav1.Condition, status *v1.TaskRunStatus) string {
 	return r.check(status)
 }
 
-// at returns the run that is noted under a name, and notes that it was seen.
+// at returns the run with a name, and records that it was observed.
 func (r *Recorder) at(kind Kind, name string, now time.Time) *Run {
 	run, ok := r.runs[kind][name]
 	if !ok {
@@ -200,7 +200,7 @@ func (r *Recorder) at(kind Kind, name string, now time.Time) *Run {
 	return run
 }
 
-// first notes an event, if it was not seen before, and says whether that was so.
+// first records an event if it is new. It returns true in that case.
 func (r *Run) first(e Event, now time.Time) bool {
 	if _, seen := r.At[e]; seen {
 		return false
@@ -209,7 +209,7 @@ func (r *Run) first(e Event, now time.Time) bool {
 	return true
 }
 
-// All returns copies of what is noted, by name.
+// All returns copies of the records, by name.
 func (r *Recorder) All(kind Kind) map[string]Run {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -222,7 +222,7 @@ func (r *Recorder) All(kind Kind) map[string]Run {
 	return all
 }
 
-// Await returns once as many objects of a kind have ended. It fails when a watch has ended or the context has.
+// Await returns when n objects of a kind have ended. It fails if a watch or the context has ended.
 func (r *Recorder) Await(ctx context.Context, kind Kind, n int) error {
 	for {
 		r.mu.Lock()
@@ -236,7 +236,7 @@ func (r *Recorder) Await(ctx context.Context, kind Kind, n int) error {
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("cannot see the end of what is measured: %d of %d %ss have ended: %w", ended, n, kind, ctx.Err())
+			return fmt.Errorf("the measured runs did not end: %d of %d %ss have ended: %w", ended, n, kind, ctx.Err())
 		case <-changed:
 		}
 	}

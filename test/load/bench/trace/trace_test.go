@@ -11,7 +11,7 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 )
 
-// TestNote replays what watches would bring of one run that fails and one that succeeds.
+// TestNote replays the events of a watch: one run that fails and one that succeeds.
 func TestNote(t *testing.T) {
 	begin := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	after := func(n int) time.Time { return begin.Add(time.Duration(n) * time.Millisecond) }
@@ -44,7 +44,7 @@ func TestNote(t *testing.T) {
 		"bad": {Name: "bad", Parent: "p", At: map[Event]time.Time{Seen: after(8), Done: after(8)}, Trouble: "it failed with reason R: m"},
 	}
 	if diff := cmp.Diff(want, r.All(TaskRun)); diff != "" {
-		t.Errorf("an event is noted once, when it is first seen (-want +got):\n%s", diff)
+		t.Errorf("an event is recorded once, when it is first observed (-want +got):\n%s", diff)
 	}
 	wantPods := map[string]Run{"good-pod": {
 		Name:   "good-pod",
@@ -53,10 +53,10 @@ func TestNote(t *testing.T) {
 		Pod:    pod("node", corev1.PodSucceeded),
 	}}
 	if diff := cmp.Diff(wantPods, r.All(Pod)); diff != "" {
-		t.Errorf("a pod is noted with its last state (-want +got):\n%s", diff)
+		t.Errorf("a pod is recorded with its last state (-want +got):\n%s", diff)
 	}
 	if added != 1 {
-		t.Errorf("a pod is new once: it was so %d times", added)
+		t.Errorf("added must be called once for a pod, was called %d times", added)
 	}
 	if err := r.Await(t.Context(), TaskRun, 2); err != nil {
 		t.Errorf("both TaskRuns have ended: %v", err)

@@ -19,17 +19,17 @@ import (
 	"github.com/sluice-ci/sluice/test/load/bench/metrics"
 )
 
-// Place is where a controller is installed.
+// Place is the location of a controller.
 type Place struct {
-	// Namespace and name of its Deployment, of which the oldest pod that is ready is taken, and in it the first container.
+	// Namespace and name of its Deployment. The first container of its oldest ready pod is measured.
 	Namespace, Deployment string
 	// Port of its metrics in the pod; 0 if it has none.
 	Port int
-	// Kubectl forwards the port, which may listen on the pod's loopback address alone.
+	// Kubectl is the program that forwards the port, because the port may listen on the pod's loopback address only.
 	Kubectl string
 }
 
-// Controller is a controller that is measured.
+// Controller is the measured controller.
 type Controller struct {
 	Place
 	// Image that it runs.
@@ -41,7 +41,7 @@ type Controller struct {
 	page    string
 }
 
-// Reading is what a controller has used since it started.
+// Reading holds the resources that a controller has used since it started.
 type Reading struct {
 	// Processor time in seconds.
 	Processor float64
@@ -50,7 +50,7 @@ type Reading struct {
 	Calls map[string]int
 }
 
-// Open finds the controller, its process and its metrics. Close must be called.
+// Open finds the controller, its process and its metrics. The caller must call Close.
 func Open(ctx context.Context, kube kubernetes.Interface, place Place) (*Controller, error) {
 	c := &Controller{Place: place}
 	pods, err := c.pods(ctx, kube)
@@ -58,7 +58,7 @@ func Open(ctx context.Context, kube kubernetes.Interface, place Place) (*Control
 		return nil, err
 	}
 	if len(pods) == 0 {
-		return nil, fmt.Errorf("cannot measure Deployment %q in namespace %q: it has no pod that is ready", place.Deployment, place.Namespace)
+		return nil, fmt.Errorf("cannot measure Deployment %q in namespace %q: it has no ready pod", place.Deployment, place.Namespace)
 	}
 	c.pod = pods[0]
 	status := c.pod.Status.ContainerStatuses[0]
@@ -104,7 +104,7 @@ func isReady(pod *corev1.Pod) bool {
 	return false
 }
 
-// forwardPort lets kubectl forward a free port of this machine, and learns from it which.
+// forwardPort lets kubectl forward a free port of this machine, and reads its number from the output.
 func (c *Controller) forwardPort(ctx context.Context) error {
 	c.forward = exec.CommandContext(ctx, c.Kubectl, "port-forward", "-n", c.Namespace, "pod/"+c.pod.Name, fmt.Sprintf(":%d", c.Port))
 	c.forward.Cancel = func() error { return c.forward.Process.Signal(syscall.SIGTERM) }
@@ -122,10 +122,10 @@ func (c *Controller) forwardPort(ctx context.Context) error {
 	// Forwarding from 127.0.0.1:40000 -> 8080
 	fields := strings.Fields(line)
 	if len(fields) < 3 {
-		return errors.Join(fmt.Errorf("cannot forward port %d of pod %q: kubectl says %q", c.Port, c.pod.Name, line), c.Close())
+		return errors.Join(fmt.Errorf("cannot forward port %d of pod %q: the output of kubectl is %q", c.Port, c.pod.Name, line), c.Close())
 	}
 	c.page = "http://" + fields[2] + "/metrics"
-	go io.Copy(io.Discard, out) //nolint:errcheck // what kubectl says further is of no interest
+	go io.Copy(io.Discard, out) //nolint:errcheck // further output is not needed
 	return nil
 }
 
@@ -145,10 +145,10 @@ func (c *Controller) Close() error {
 	return nil
 }
 
-// Reset begins a new measurement of peak memory.
+// Reset starts a new measurement of peak memory.
 func (c *Controller) Reset() error { return c.process.ResetPeak() }
 
-// Read reads what it has used.
+// Read returns the resources used so far.
 func (c *Controller) Read(ctx context.Context) (Reading, error) {
 	var r Reading
 	var err error
@@ -162,10 +162,10 @@ func (c *Controller) Read(ctx context.Context) (Reading, error) {
 	return r, err
 }
 
-// calls reads the counter of requests that client-go keeps.
+// calls reads client-go's counter of requests.
 func (c *Controller) calls(ctx context.Context) (map[string]int, error) {
 	if c.page == "" {
-		return nil, nil //nolint:nilnil // there are no metrics, and so there are no counts
+		return nil, nil //nolint:nilnil // without metrics there are no counts
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.page, http.NoBody)
 	if err != nil {
@@ -183,7 +183,7 @@ func (c *Controller) calls(ctx context.Context) (map[string]int, error) {
 	return metrics.Counts(samples, func(s metrics.Sample) string { return s.Labels["method"] }), nil
 }
 
-// Restart ends the controller's pods, and returns once another is ready.
+// Restart deletes the controller's pods, and returns when another one is ready.
 func (c *Controller) Restart(ctx context.Context, kube kubernetes.Interface) (*Controller, error) {
 	if err := c.Close(); err != nil {
 		return nil, err
@@ -209,7 +209,7 @@ func (c *Controller) Restart(ctx context.Context, kube kubernetes.Interface) (*C
 		}
 		select {
 		case <-ctx.Done():
-			return nil, fmt.Errorf("cannot see the controller ready again: %w", ctx.Err())
+			return nil, fmt.Errorf("the controller did not become ready again: %w", ctx.Err())
 		case <-tick.C:
 		}
 	}

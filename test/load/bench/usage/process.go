@@ -1,5 +1,5 @@
-// Package usage reads what the machine, the API server and a controller have used. Memory and processor time come from
-// /proc, so they are known where the cluster's processes are this machine's, as on localkube.
+// Package usage reads the resources that the machine, the API server and a controller have used. Memory and processor time
+// come from /proc, so they are available only if the cluster's processes run on this machine, as with localkube.
 package usage
 
 import (
@@ -12,14 +12,14 @@ import (
 	"strings"
 )
 
-// ticks are those of a second in /proc, on every architecture that Go runs on.
+// ticks is the number of ticks per second in /proc, on every architecture that Go supports.
 const ticks = 100
 
-// Process is one process on this machine, by its number.
+// Process is a process on this machine, by its number.
 type Process int
 
-// Find returns the process of a container that runs on this machine, by the container's ID: the one in its control group
-// with the lowest number, because that was there first.
+// Find returns the process of a container on this machine by the container's ID. It is the process in its control group with
+// the lowest number, because that one started first.
 func Find(container string) (Process, error) {
 	groups, err := filepath.Glob("/proc/[0-9]*/cgroup")
 	if err != nil {
@@ -29,7 +29,7 @@ func Find(container string) (Process, error) {
 	for _, path := range groups {
 		group, err := os.ReadFile(path)
 		if err != nil || !bytes.Contains(group, []byte(container)) {
-			continue // it has ended meanwhile, or is another
+			continue // it has ended since, or is another process
 		}
 		number, err := strconv.Atoi(filepath.Base(filepath.Dir(path)))
 		if err == nil && (found == 0 || Process(number) < found) {
@@ -42,7 +42,7 @@ func Find(container string) (Process, error) {
 	return found, nil
 }
 
-// Processor is the time that the process has used, in user and in system mode, in seconds.
+// Processor returns the processor time of the process, in user and in system mode, in seconds.
 func (p Process) Processor() (float64, error) {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p))
 	if err != nil {
@@ -51,8 +51,8 @@ func (p Process) Processor() (float64, error) {
 	return processor(string(stat))
 }
 
-// processor reads the line in /proc/PID/stat. The second field is a name in brackets, which may hold blanks and brackets;
-// user and system time are the 14th and 15th.
+// processor parses /proc/PID/stat. The second field is a name in parentheses, which may contain spaces and parentheses. User
+// and system time are the 14th and 15th field.
 func processor(stat string) (float64, error) {
 	const first, user, system = 3, 14, 15
 	fields := strings.Fields(stat[strings.LastIndexByte(stat, ')')+1:])
@@ -70,7 +70,7 @@ func processor(stat string) (float64, error) {
 	return float64(total) / ticks, nil
 }
 
-// Machine is the time that all processors of the machine have been busy, in seconds.
+// Machine returns the time for which all processors of the machine were busy, in seconds.
 func Machine() (float64, error) {
 	stat, err := os.ReadFile("/proc/stat")
 	if err != nil {
@@ -79,8 +79,8 @@ func Machine() (float64, error) {
 	return machine(string(stat))
 }
 
-// machine reads the first line of /proc/stat: all but idle and waiting for a disk. What guests used is a part of what user
-// mode used, and comes at the end.
+// machine parses the first line of /proc/stat: all times except idle and waiting for a disk. The guests' times, at the end of
+// the line, are already in the time of user mode.
 func machine(stat string) (float64, error) {
 	const idle, waiting, guests = 3, 4, 8
 	line, _, _ := strings.Cut(stat, "\n")
@@ -101,10 +101,10 @@ func machine(stat string) (float64, error) {
 	return float64(busy) / ticks, nil
 }
 
-// Memory is what a process has and had resident, in bytes.
+// Memory holds the current and the peak resident memory of a process, in bytes.
 type Memory struct{ Resident, Peak int64 }
 
-// Memory reads it.
+// Memory reads the memory of the process.
 func (p Process) Memory() (Memory, error) {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p))
 	if err != nil {
@@ -113,7 +113,7 @@ func (p Process) Memory() (Memory, error) {
 	return memory(string(status))
 }
 
-// ResetPeak makes the most that was resident what is resident now: 5 in clear_refs resets VmHWM.
+// ResetPeak sets the peak to the current resident memory: 5 in clear_refs resets VmHWM.
 func (p Process) ResetPeak() error {
 	if err := os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", p), []byte("5"), 0o200); err != nil {
 		return fmt.Errorf("cannot reset peak memory: %w", err)

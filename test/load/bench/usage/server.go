@@ -11,15 +11,15 @@ import (
 	"github.com/sluice-ci/sluice/test/load/bench/metrics"
 )
 
-// Requests are what the API server has counted since it started.
+// Requests holds the numbers of requests that the API server has counted since it started.
 type Requests struct {
 	// Answered are all requests, by verb and resource.
 	Answered map[string]int
-	// Dispatched are those of service accounts outside of kube-system, which are those of controllers.
+	// Dispatched are the requests of service accounts outside of kube-system, which are those of controllers.
 	Dispatched int
 }
 
-// The API server's metrics, and the flow that service accounts have by default.
+// The API server's metrics, and the default flow schema of service accounts.
 const (
 	answered   = "apiserver_request_total"
 	dispatched = "apiserver_flowcontrol_dispatched_requests_total"
@@ -50,8 +50,8 @@ func requests(samples []metrics.Sample) Requests {
 	return Requests{Answered: all, Dispatched: flows[accounts]}
 }
 
-// verbAndResource names what a request was for, as in "PATCH taskruns/status". Leases and watches are left out: components
-// renew them all the time, whatever is measured.
+// verbAndResource returns the purpose of a request, such as "PATCH taskruns/status". It omits leases and watches, because
+// components renew them all the time.
 func verbAndResource(s metrics.Sample) string {
 	resource := s.Labels["resource"]
 	if s.Name != answered || resource == "" || resource == "leases" || s.Labels["verb"] == "WATCH" {
@@ -66,7 +66,8 @@ func verbAndResource(s metrics.Sample) string {
 // webhooks is the API server's histogram of the time that admission webhooks take.
 const webhooks = "apiserver_admission_webhook_admission_duration_seconds"
 
-// Webhooks is the time in seconds that the API server has waited for the controller's admission webhooks since it started.
+// Webhooks returns the time in seconds for which the API server has waited for the controller's admission webhooks since it
+// started.
 func Webhooks(ctx context.Context, kube kubernetes.Interface) (float64, error) {
 	page, err := kube.Discovery().RESTClient().Get().AbsPath("/metrics").DoRaw(ctx)
 	if err != nil {

@@ -21,12 +21,12 @@ func TestProcessor(t *testing.T) {
 			want:   3,
 		},
 		"brackets": {
-			reason: "a name may hold blanks and brackets",
+			reason: "a name may contain spaces and parentheses",
 			stat:   "7 (a) b (c) S 1 7 7 0 -1 4194560 1 0 0 0 1 2 9 9 20 0",
 			want:   0.03,
 		},
 		"short": {
-			reason: "a line that is cut off is no figure",
+			reason: "an incomplete line is an error",
 			stat:   "7 (a) S 1",
 			fails:  true,
 		},
@@ -54,12 +54,12 @@ func TestMachine(t *testing.T) {
 		fails  bool
 	}{
 		"all": {
-			reason: "idle time, waiting for disks and what guests used (which user mode has already) are left out",
+			reason: "idle time, waiting for disks and guests' time (already in user mode) do not count",
 			stat:   "cpu  100 10 50 9999 888 5 5 30 77 66\ncpu0 1 1 1 1",
 			want:   2,
 		},
 		"other": {
-			reason: "the first line is that of all processors",
+			reason: "the first line must be that of all processors",
 			stat:   "cpu0 1 1 1 1",
 			fails:  true,
 		},
@@ -80,10 +80,10 @@ func TestMemory(t *testing.T) {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(Memory{Resident: 1 << 20, Peak: 2 << 20}, got); diff != "" {
-		t.Errorf("memory is told in KiB (-want +got):\n%s", diff)
+		t.Errorf("memory is in KiB (-want +got):\n%s", diff)
 	}
 	if _, err := memory("VmHWM: 1 kB\n"); err == nil {
-		t.Error("a kernel thread has no memory, and that is an error")
+		t.Error("no error for a kernel thread, which has no memory")
 	}
 }
 
@@ -109,11 +109,11 @@ func TestRequests(t *testing.T) {
 	})
 	want := Requests{Answered: map[string]int{"PATCH taskruns/status": 3, "POST pods": 4}, Dispatched: 8}
 	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("all answers count, by verb and resource; leases, watches and what is about no resource do not (-want +got):\n%s", diff)
+		t.Errorf("all responses count, by verb and resource, without leases, watches and requests without a resource (-want +got):\n%s", diff)
 	}
 }
 
-// TestWaited shows that the time of the controller's own webhooks is added up, and that of no other.
+// TestWaited: the time of the controller's own webhooks is added, and that of no other webhook.
 func TestWaited(t *testing.T) {
 	sample := func(name string, value float64) metrics.Sample {
 		return metrics.Sample{Name: webhooks, Labels: map[string]string{"name": name}, Value: value}

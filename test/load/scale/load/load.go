@@ -1,4 +1,4 @@
-// Package load makes PipelineRuns of many tasks, and waits for their end.
+// Package load creates PipelineRuns of many tasks, and waits for their end.
 package load
 
 import (
@@ -18,18 +18,18 @@ import (
 // Result that every task produces.
 const Result = "r"
 
-// Shape is how the tasks of a run depend on each other.
+// Shape is the dependency structure of a run's tasks.
 type Shape string
 
 // The shapes.
 const (
-	// Wide: one task, many that take its result, and one behind them all.
+	// Wide: one task, many tasks that use its result, and one task after all of them.
 	Wide Shape = "wide"
-	// Chain: each takes the result of the one before.
+	// Chain: each task uses the previous result.
 	Chain Shape = "chain"
 )
 
-// Pipeline returns one with so many tasks, at least two.
+// Pipeline returns a pipeline with n tasks, at least two.
 func Pipeline(shape Shape, tasks int) *v1.PipelineSpec {
 	spec := &v1.PipelineSpec{Tasks: make([]v1.PipelineTask, tasks)}
 	for i := range spec.Tasks {
@@ -58,10 +58,10 @@ func Pipeline(shape Shape, tasks int) *v1.PipelineSpec {
 	return spec
 }
 
-// width is how many runs are created at once.
+// width is the number of runs that are created at the same time.
 const width = 8
 
-// Run makes so many runs of a pipeline and returns when all have ended. The error names the first that did not succeed.
+// Run creates runs of a pipeline, and returns when all have ended. The error names the first that did not succeed.
 func Run(ctx context.Context, c client.WithWatch, namespace string, runs int, spec *v1.PipelineSpec) error {
 	w, err := c.Watch(ctx, &v1.PipelineRunList{}, client.InNamespace(namespace))
 	if err != nil {
@@ -94,7 +94,7 @@ func create(ctx context.Context, c client.Client, namespace string, runs int, sp
 	workers.Wait()
 }
 
-// await returns when so many runs have ended well.
+// await returns when the given number of runs have succeeded.
 func await(ctx context.Context, w watch.Interface, runs int, failed <-chan error) error {
 	ended := map[string]bool{}
 	for len(ended) < runs {
@@ -105,7 +105,7 @@ func await(ctx context.Context, w watch.Interface, runs int, failed <-chan error
 			return err
 		case event, open := <-w.ResultChan():
 			if !open {
-				return errors.New("cannot see how the runs end: the watch was closed")
+				return errors.New("the watch was closed before the runs ended")
 			}
 			pr, ok := event.Object.(*v1.PipelineRun)
 			if !ok || !pr.Status.Done() {

@@ -10,12 +10,12 @@ import (
 	"github.com/sluice-ci/sluice/internal/validation"
 )
 
-// TestPipeline: what is measured is a pipeline that the webhook takes, and that has the shape that its name says.
+// TestPipeline: the webhook accepts the measured pipeline, and it has the shape of its name.
 func TestPipeline(t *testing.T) {
 	cases := map[string]struct {
 		reason string
 		shape  Shape
-		// waits are how many tasks each one waits for.
+		// waits are the numbers of tasks on which each task depends.
 		waits []int
 	}{
 		"Wide":  {reason: "one, then all, then one", shape: Wide, waits: []int{0, 1, 1, 3}},

@@ -14,7 +14,7 @@ import (
 	"github.com/sluice-ci/sluice/test/testutil/kube"
 )
 
-// taskRun is a run of a task that produces the Result.
+// taskRun returns a run of a task that produces the Result.
 func taskRun(namespace, name string) *v1.TaskRun {
 	return &v1.TaskRun{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}, Spec: v1.TaskRunSpec{TaskSpec: &v1.TaskSpec{
 		Results: []v1.TaskResult{{Name: Result, Type: v1.TypeString}},
@@ -22,7 +22,7 @@ func taskRun(namespace, name string) *v1.TaskRun {
 	}}}
 }
 
-// Queue makes so many TaskRuns, some at once.
+// Queue creates n TaskRuns, several at the same time.
 func Queue(ctx context.Context, c client.Client, namespace string, runs int) error {
 	next := make(chan int)
 	failed := make([]error, min(width, runs))
@@ -47,8 +47,8 @@ func Queue(ctx context.Context, c client.Client, namespace string, runs int) err
 	return errors.Join(failed...)
 }
 
-// Drain waits until so many TaskRuns of a namespace have ended, and returns how long after begin each was seen to. The
-// error names the first that did not succeed, with its result.
+// Drain waits until n TaskRuns of a namespace have ended. It returns the times from begin to the observed end of each. The
+// error names the first that did not succeed with its result.
 func Drain(ctx context.Context, c client.WithWatch, namespace string, runs int, begin time.Time) ([]time.Duration, error) {
 	w, err := c.Watch(ctx, &v1.TaskRunList{}, client.InNamespace(namespace))
 	if err != nil {
@@ -62,7 +62,7 @@ func Drain(ctx context.Context, c client.WithWatch, namespace string, runs int, 
 			return nil, fmt.Errorf("%d of %d TaskRuns in %q have ended: %w", len(ended), runs, namespace, ctx.Err())
 		case event, open := <-w.ResultChan():
 			if !open {
-				return nil, errors.New("cannot see how the TaskRuns end: the watch was closed")
+				return nil, errors.New("the watch was closed before the TaskRuns ended")
 			}
 			tr, ok := event.Object.(*v1.TaskRun)
 			if !ok || !tr.Status.Done() {

@@ -1,4 +1,4 @@
-// Package meter runs a controller as a process of its own and reads what it uses.
+// Package meter runs a controller as a separate process and reads what it uses.
 package meter
 
 import (
@@ -17,23 +17,23 @@ import (
 	"time"
 )
 
-// Controller is a controller that runs.
+// Controller is a running controller.
 type Controller struct {
 	cmd     *exec.Cmd
 	metrics string
 }
 
-// Reading is what a controller has used since it started.
+// Reading holds the resources that a controller has used since it started.
 type Reading struct {
-	// Processor time, of all its threads.
+	// Processor is the processor time of all its threads.
 	Processor time.Duration `json:"processorNanoseconds"`
-	// Peak is the most memory that it had resident, in bytes.
+	// Peak is its peak resident memory, in bytes.
 	Peak int64 `json:"peakBytes"`
-	// Calls are the requests that it has sent to the API server, each watch counting once.
+	// Calls is the number of requests that it has sent to the API server. Each watch counts once.
 	Calls int64 `json:"calls"`
 }
 
-// Start starts a controller and returns when it serves its metrics on a port. Its log goes to a file.
+// Start starts a controller, and returns when it serves its metrics on the port. Its log is written to a file.
 func Start(ctx context.Context, binary string, port int, log *os.File, args ...string) (*Controller, error) {
 	c := &Controller{metrics: fmt.Sprintf("http://127.0.0.1:%d/metrics", port)}
 	args = append(args, fmt.Sprintf("--metrics-bind-address=127.0.0.1:%d", port), "--health-probe-bind-address=0")
@@ -57,7 +57,7 @@ func Start(ctx context.Context, binary string, port int, log *os.File, args ...s
 	}
 }
 
-// Stop ends the controller and waits until it has ended.
+// Stop stops the controller and waits until it has ended.
 func (c *Controller) Stop() error {
 	if err := c.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		return fmt.Errorf("cannot stop the controller: %w", err)
@@ -69,7 +69,7 @@ func (c *Controller) Stop() error {
 	return nil
 }
 
-// Read reads what the controller has used.
+// Read returns the resources used so far.
 func (c *Controller) Read() (Reading, error) {
 	calls, err := c.calls()
 	if err != nil {
@@ -83,7 +83,7 @@ func (c *Controller) Read() (Reading, error) {
 	return Reading{Processor: processor, Peak: peak, Calls: calls}, err
 }
 
-// calls adds up the requests of all methods and answers.
+// calls adds the requests of all methods and responses.
 func (c *Controller) calls() (int64, error) {
 	answer, err := http.Get(c.metrics) //nolint:noctx // a page on this machine
 	if err != nil {
@@ -93,7 +93,7 @@ func (c *Controller) calls() (int64, error) {
 	return sum(answer.Body, "rest_client_requests_total{")
 }
 
-// sum adds up the values of the lines that begin so.
+// sum adds the values of the lines with that prefix.
 func sum(page io.Reader, prefix string) (int64, error) {
 	total := 0.0
 	lines := bufio.NewScanner(page)
@@ -111,16 +111,16 @@ func sum(page io.Reader, prefix string) (int64, error) {
 	return int64(total), lines.Err()
 }
 
-// ticks are those of a second in /proc, on every architecture that Go runs on.
+// ticks is the number of ticks per second in /proc, on every architecture that Go supports.
 const ticks = 100
 
-// processorTime is what a process has used, in user and in system mode.
+// processorTime returns the processor time of a process, in user and in system mode.
 func processorTime(pid int) (time.Duration, error) {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		return 0, fmt.Errorf("cannot read processor time: %w", err)
 	}
-	// The second field is the name in brackets, which may hold blanks; user and system time are the 14th and 15th.
+	// The second field is the name in parentheses, which may contain spaces. User and system time are the 14th and 15th.
 	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
 	const user, system = 14 - 3, 15 - 3
 	total := int64(0)
@@ -134,7 +134,7 @@ func processorTime(pid int) (time.Duration, error) {
 	return time.Duration(total) * time.Second / ticks, nil
 }
 
-// peakMemory is the most that a process had resident, in bytes.
+// peakMemory returns the peak resident memory of a process, in bytes.
 func peakMemory(pid int) (int64, error) {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {

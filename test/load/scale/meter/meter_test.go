@@ -14,9 +14,9 @@ other_total 7
 `
 	got, err := sum(strings.NewReader(page), "rest_client_requests_total{")
 	if err != nil || got != 15 {
-		t.Errorf("all answers of all methods, and nothing else: want 15, got %d, %v", got, err)
+		t.Errorf("all responses of all methods, and nothing else: want 15, got %d, %v", got, err)
 	}
 	if _, err := sum(strings.NewReader(`x_total{a="b"} many`), "x_total{"); err == nil {
-		t.Error("a value that is no number has to be told")
+		t.Error("no error for a value that is not a number")
 	}
 }

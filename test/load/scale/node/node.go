@@ -1,5 +1,5 @@
-// Package node plays the kubelet for all pods of an API server that has none: each one is started, and ends well a moment
-// later, its steps telling one result.
+// Package node plays the kubelet for all pods of an API server without nodes. Each pod starts, and ends shortly after with
+// success. Its steps report one result.
 package node
 
 import (
@@ -33,7 +33,8 @@ type Node struct {
 	failed chan error
 }
 
-// New returns a Node whose pods tell one result, if their task declares it, and that has as many pods in hand at once.
+// New returns a Node whose pods report one result, if their task declares it. It handles the given number of pods at the same
+// time.
 func New(client kubernetes.Interface, result, value string, width int) *Node {
 	return &Node{
 		client: client, width: width, failed: make(chan error, 1),
@@ -41,10 +42,10 @@ func New(client kubernetes.Interface, result, value string, width int) *Node {
 	}
 }
 
-// Played is how many pods have ended.
+// Played returns the number of pods that have ended.
 func (n *Node) Played() int64 { return n.played.Load() }
 
-// Run plays the pods of a namespace until ctx ends, or one cannot be played.
+// Run plays the pods of a namespace until ctx ends, or a pod cannot be played.
 func (n *Node) Run(ctx context.Context, namespace string) error {
 	watched := cache.NewFilteredListWatchFromClient(n.client.CoreV1().RESTClient(), "pods", namespace, func(*metav1.ListOptions) {})
 	pods := make(chan *corev1.Pod, 10_000)
@@ -88,7 +89,7 @@ func (n *Node) work(ctx context.Context, pods <-chan *corev1.Pod) {
 	}
 }
 
-// play starts a pod and ends it, in the two writes that a kubelet needs at least.
+// play starts a pod and ends it, with the two writes that a kubelet needs at least.
 func (n *Node) play(ctx context.Context, p *corev1.Pod) error {
 	start := metav1.Now()
 	running := corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: start}}
@@ -108,7 +109,7 @@ func (n *Node) play(ctx context.Context, p *corev1.Pod) error {
 	return err
 }
 
-// message is the termination message of a step.
+// message returns the termination message of a step.
 func (n *Node) message(container string, start time.Time) (string, error) {
 	if !strings.HasPrefix(container, "step-") {
 		return "", nil

@@ -1,5 +1,5 @@
-// Package plan says what the runs of a soak are: how many steps and results each has, and every byte of them. All of it
-// follows from a seed, so that who checks a result and who writes it need not ask each other.
+// Package plan defines the runs of a soak: the number of their steps and results, and every byte of them. Everything follows
+// from a seed, so that the step that writes a result and the check compute the same plan separately.
 package plan
 
 import (
@@ -24,18 +24,18 @@ const (
 )
 
 const (
-	// Largest is the most bytes that the results of one run have.
+	// Largest is the maximum number of bytes of the results of one run.
 	Largest = 1400000
-	// objectBudget is what all results of one run may take in the encoded object, in bytes: what etcd takes by default,
-	// 1.5 MiB, without what else is in a TaskRun.
+	// objectBudget is the number of bytes that all results of one run may take in the encoded object: etcd's default limit of
+	// 1.5 MiB, without the other parts of a TaskRun.
 	objectBudget = 1500000
 	// maxSteps and maxResults bound a run.
 	maxSteps, maxResults = 3, 5
-	// maxElements is how many elements an array or object has at most.
+	// maxElements is the maximum number of elements of an array or object.
 	maxElements = 40
 )
 
-// Run is what one run of a soak has to bring back.
+// Run is the plan of one run of a soak.
 type Run struct {
 	// Steps is the number of its steps, 1 to 3.
 	Steps int
@@ -51,7 +51,7 @@ type Result struct {
 	Type string
 	// Kind of its content.
 	Kind string
-	// Step that writes it, from 0.
+	// Step is the index of the step that writes it.
 	Step int
 
 	text     string
@@ -59,10 +59,10 @@ type Result struct {
 	object   map[string]string
 }
 
-// Make returns the run with the given number of the soak with the given seed: always the same for the same numbers.
+// Make returns the run with the given number and seed. The same arguments always give the same run.
 func Make(seed uint64, number int) Run { return MakeWithin(seed, number, Largest) }
 
-// MakeWithin is like Make for a run whose results together have at most so many bytes.
+// MakeWithin is like Make, for a run whose results together have at most the given number of bytes.
 func MakeWithin(seed uint64, number, largest int) Run {
 	r := rand.New(rand.NewPCG(seed, uint64(number)))
 	run := Run{Steps: 1 + r.IntN(maxSteps), Results: make([]Result, 1+r.IntN(maxResults))}
@@ -77,9 +77,9 @@ func MakeWithin(seed uint64, number, largest int) Run {
 	return run
 }
 
-// size draws the bytes of all values of a run, from 1 to Largest. One run in eight has a size at which something changes:
-// a termination message, a log line, a buffer, the most there is. One in four has any size as likely as another, so that
-// most of those are large; of the rest each order of magnitude comes as often as another.
+// size generates the total size of all values of a run, from 1 to Largest. One run in eight has a size at a limit: of a
+// termination message, of a log line, of a buffer, or the maximum. One in four has any size with equal probability, so most
+// of them are large. For the rest, each order of magnitude has equal probability.
 func size(r *rand.Rand) int {
 	edges := []int{1, 4095, 4096, 4097, 8191, 8192, 65535, 65536, 262144, 1 << 20, Largest}
 	switch r.IntN(8) {
@@ -92,7 +92,7 @@ func size(r *rand.Rand) int {
 	}
 }
 
-// split cuts total into parts by chance, of which each may be 0.
+// split divides total into random parts, each of which may be 0.
 func split(r *rand.Rand, total, parts int) []int {
 	weights, sum := make([]float64, parts), 0.0
 	for i := range weights {
@@ -108,8 +108,8 @@ func split(r *rand.Rand, total, parts int) []int {
 	return shares
 }
 
-// draw draws a result whose values have share bytes, or fewer where they would not fit: some contents take six times
-// their length in an object, and all results of a run are in one.
+// draw generates a result whose values have share bytes, or fewer if they would not fit: some contents take six times their
+// length in an object, and all results of a run share one object.
 func draw(r *rand.Rand, kind content.Kind, resultType string, share int) Result {
 	result := Result{Type: resultType, Kind: kind.Name}
 	for {
@@ -124,7 +124,7 @@ func draw(r *rand.Rand, kind content.Kind, resultType string, share int) Result 
 		default:
 			result.text = kind.Draw(r, share)
 		}
-		// A share of Largest may take that share of the object, and of what is written to the file.
+		// A part of Largest may take the same part of the object, and of what is written to the file.
 		room := max(64, share*objectBudget/Largest)
 		if taken := max(result.encoded(), len(result.File())); share > 0 && taken > room {
 			share = min(share-1, share*room/taken)
@@ -134,9 +134,9 @@ func draw(r *rand.Rand, kind content.Kind, resultType string, share int) Result 
 	}
 }
 
-// elements draws the elements of an array: together they have about share bytes.
+// elements generates the elements of an array, with about share bytes together.
 func elements(r *rand.Rand, kind content.Kind, share int) []string {
-	all := []string{} // a JSON array also when it has none
+	all := []string{} // an empty array is a JSON array, too
 	for i, n := range split(r, share, 1+r.IntN(maxElements)) {
 		if i > 0 && n == 0 {
 			continue
@@ -146,16 +146,16 @@ func elements(r *rand.Rand, kind content.Kind, share int) []string {
 	return all
 }
 
-// encoded is how many bytes the value takes in the TaskRun's object.
+// encoded returns the number of bytes of the value in the TaskRun's object.
 func (r Result) encoded() int {
 	b, err := json.Marshal(r.Value())
 	if err != nil {
-		panic(err) // strings, and lists and maps of them
+		panic(err) // strings, and lists and maps of them, always encode
 	}
 	return len(b)
 }
 
-// Value is what the API has to hold: a string, a list of strings, or a map of strings.
+// Value returns the expected value in the API: a string, a list of strings, or a map of strings.
 func (r Result) Value() any {
 	switch r.Type {
 	case Array:
@@ -167,7 +167,7 @@ func (r Result) Value() any {
 	}
 }
 
-// APIValue is Value as the API has it.
+// APIValue returns Value in the type of the API.
 func (r Result) APIValue() v1.Value {
 	switch r.Type {
 	case Array:
@@ -179,10 +179,10 @@ func (r Result) APIValue() v1.Value {
 	}
 }
 
-// Keys of an object; none of anything else.
+// Keys returns the keys of an object, and nothing for other types.
 func (r Result) Keys() []string { return slices.Sorted(maps.Keys(r.object)) }
 
-// File is what a step writes: the value itself, or JSON, which may escape what it need not.
+// File returns what a step writes: the value itself, or JSON, which may contain more escapes than necessary.
 func (r Result) File() []byte {
 	if r.Type == String {
 		return []byte(r.text)
@@ -191,12 +191,12 @@ func (r Result) File() []byte {
 	encoder := json.NewEncoder(&b)
 	encoder.SetEscapeHTML(strings.HasSuffix(r.Name, "markup"))
 	if err := encoder.Encode(r.Value()); err != nil {
-		panic(err) // strings, and lists and maps of them
+		panic(err) // strings, and lists and maps of them, always encode
 	}
 	return b.Bytes()
 }
 
-// Size is the number of bytes of the value: of the text, or of all elements.
+// Size returns the number of bytes of the value: of the text, or of all elements.
 func (r Result) Size() int {
 	size := len(r.text)
 	for _, element := range r.elements {

@@ -33,7 +33,7 @@ func value(t *testing.T, r Result) any {
 		return string(r.File())
 	}
 	if err != nil {
-		t.Errorf("the file of result %q is no JSON: %v", r.Name, err)
+		t.Errorf("the file of result %q is not JSON: %v", r.Name, err)
 	}
 	if r.Type == Array {
 		return list
@@ -56,7 +56,7 @@ func TestMake(t *testing.T) {
 				t.Errorf("run %d: result %q is not valid UTF-8, so that it would be refused", number, r.Name)
 			}
 			if diff := cmp.Diff(r.Value(), value(t, r)); diff != "" {
-				t.Errorf("run %d: the file of result %q says something else (-want +got):\n%.500s", number, r.Name, diff)
+				t.Errorf("run %d: the file of result %q has another value (-want +got):\n%.500s", number, r.Name, diff)
 			}
 		}
 		if size > Largest || encoded > objectBudget+64*maxResults || written > objectBudget+64*maxResults {
@@ -81,10 +81,10 @@ func TestMakeIsTheSameForTheSameNumbers(t *testing.T) {
 	}
 	const number = 8
 	if !cmp.Equal(files(seed, number), files(seed, number)) {
-		t.Error("the one who checks would wait for something else than the one who writes makes")
+		t.Error("the check would expect another value than the step writes")
 	}
 	if cmp.Equal(files(seed, number), files(seed+1, number)) || cmp.Equal(files(seed, number), files(seed, number+1)) {
-		t.Error("other numbers have to make other runs")
+		t.Error("other numbers must give other runs")
 	}
 }
 
@@ -95,7 +95,7 @@ func TestSplitLosesNothing(t *testing.T) {
 			sum := 0
 			for _, share := range split(r, total, parts) {
 				if share < 0 {
-					t.Fatalf("a part of %d has %d", total, share)
+					t.Fatalf("a part of %d is %d", total, share)
 				}
 				sum += share
 			}
@@ -113,11 +113,11 @@ func TestMakeWithin(t *testing.T) {
 		for _, r := range MakeWithin(seed, number, largest).Results {
 			size += r.Size()
 			if diff := cmp.Diff(r.Value(), apiValue(r)); diff != "" {
-				t.Errorf("run %d: the API has something else for result %q (-want +got):\n%.500s", number, r.Name, diff)
+				t.Errorf("run %d: the API has another value for result %q (-want +got):\n%.500s", number, r.Name, diff)
 			}
 		}
 		if size > largest {
-			t.Errorf("run %d has results with %d bytes, and may have %d", number, size, largest)
+			t.Errorf("run %d has results with %d bytes, at most %d are allowed", number, size, largest)
 		}
 	}
 }

@@ -1,4 +1,4 @@
-// Produce is what the steps of a soak run: it writes the results that one step of one run has to write.
+// Produce is the program of a soak's steps. It writes the results of one step of one run.
 //
 // usage: produce -seed SEED -run NUMBER -step STEP NAME=PATH…
 package main
@@ -23,7 +23,7 @@ func main() {
 	}
 }
 
-// produce writes each result of the step to the path that is given for its name.
+// produce writes each result of the step to the path given for its name.
 func produce(run plan.Run, step int, paths []string) error {
 	for _, r := range run.Results {
 		if r.Step != step {
