@@ -222,7 +222,7 @@ func TestImagesWithoutAnAnswer(t *testing.T) {
 		"SidecarAsked": {
 			reason: "The first attempt for a sidecar is waited for.",
 			images: map[string]error{"daemon": untried},
-			want:   "Unknown Pending", says: "the controller is asking", after: lookupPeriod,
+			want:   "Unknown Pending", says: "the controller waits for", after: lookupPeriod,
 		},
 	}
 	for name, tc := range cases {
@@ -296,7 +296,7 @@ func TestRunAsksForFewLookupsAtOnce(t *testing.T) {
 		}
 	})}, interceptor.Funcs{})
 	for i := range 3 * maxLookups {
-		w.images[fmt.Sprintf("tool-%d", i)] = &image.WaitError{Why: "the controller is asking"}
+		w.images[fmt.Sprintf("tool-%d", i)] = &image.WaitError{Why: "the controller waits for"}
 	}
 	w.pass(t)
 	asked := 0

@@ -58,8 +58,8 @@ const (
 	// cannot be used to scan the network of the controller.
 	silent = "did not respond as a registry, over HTTPS and with a certificate that the controller trusts"
 	// forbidden covers all addresses to which the controller sends no requests.
-	forbidden = "has no address to which the controller may connect: an administrator can allow a private network with the controller's flag " +
-		"--image-lookup-private-networks, or name the registry with --registry-mirror or --insecure-registry"
+	forbidden = "has no address to which the controller may connect: an administrator can allow a private network with the " +
+		"controller flag --image-lookup-private-networks, or name the registry with --registry-mirror or --insecure-registry"
 	// full is for a response for which there is no memory now.
 	full = "has a large response, for which the controller has no memory while it reads those of other lookups"
 	// unknown is visible to every pod that uses the cluster's name server.

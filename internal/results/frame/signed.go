@@ -124,7 +124,8 @@ func (r *Reader) signature(ln line) (Record, error) {
 			return nil, err
 		}
 		if ln.kind != kindSignature {
-			return nil, fmt.Errorf("%w: found record %d of kind %q, want part %d of %d of a signature", ErrMalformed, ln.seq, ln.kind, part+1, p.Parts)
+			return nil, fmt.Errorf("%w: found record %d of kind %q, want part %d of %d of a signature",
+				ErrMalformed, ln.seq, ln.kind, part+1, p.Parts)
 		}
 		r.digest.Write(ln.raw)
 	}
