@@ -66,7 +66,7 @@ func drawable(set *check.Set, o *check.Object) (model.Graph, error) {
 	case *v1.PipelineRun:
 		pipeline = value.Spec.PipelineSpec
 		if ref := value.Spec.PipelineRef; pipeline == nil && ref != nil {
-			if p := set.Pipeline(value.Namespace, ref.Name); p != nil {
+			if p := set.Pipeline(o, ref.Name); p != nil {
 				pipeline = &p.Spec
 			}
 		}
@@ -75,7 +75,7 @@ func drawable(set *check.Set, o *check.Object) (model.Graph, error) {
 	case *v1.TaskRun:
 		task = value.Spec.TaskSpec
 		if ref := value.Spec.TaskRef; task == nil && ref != nil {
-			if t := set.Task(value.Namespace, ref.Name); t != nil {
+			if t := set.Task(o, ref.Name); t != nil {
 				task = &t.Spec
 			}
 		}

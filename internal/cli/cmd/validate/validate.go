@@ -43,7 +43,9 @@ func NewCommand(t *terminal.Terminal) *cobra.Command {
 		Short: "Find problems in files, without a cluster",
 		Long: `Reads files and folders, and reports with file, line and column what the API server and the controller would refuse:
 unknown fields and broken rules. If the files have both a Task and the Pipeline or run that uses it, it also reports params,
-workspaces and results that do not match. It ignores objects that are not of tekton.dev.
+workspaces and results that do not match. Text that is accepted but looks like a mistake, such as a variable that does not
+exist, is a warning. Templates of Helm, and parts with params of a TriggerTemplate, are named in a note and not checked. It
+ignores objects that are not of tekton.dev.
 
 It also predicts which results and params exceed a limit of the installation that the files are for (docs/limits.md). If a
 value is in the files, it uses the size of the value. If a task uses a result, it uses the maximum size of the result.
@@ -194,8 +196,12 @@ func (o *Options) print(w io.Writer, r report, others int) error {
 	var b strings.Builder
 	for _, f := range r.Findings {
 		color := terminal.Yellow
-		if f.Severity == check.Error {
+		switch f.Severity {
+		case check.Error:
 			color = terminal.Red
+		case check.Note:
+			color = terminal.Cyan
+		case check.Warning:
 		}
 		where := terminal.Line(f.Object)
 		if f.Field != "" {

@@ -5,8 +5,10 @@ package check
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
@@ -32,11 +34,12 @@ func (s *Set) Add(file string, text []byte) {
 	documents, errs := document.Parse(file, text)
 	for _, err := range errs {
 		if syntax, ok := errors.AsType[*document.SyntaxError](err); ok {
-			s.findings = append(s.findings, Finding{Place: syntax.Place, Severity: Error, Message: syntax.Problem})
+			s.findings = append(s.findings, ofSyntax(syntax))
 		}
 	}
 	for _, d := range documents {
 		object, findings := decode(d)
+		findings = withoutTemplates(d, findings)
 		s.findings = append(s.findings, findings...)
 		switch {
 		case object != nil:
@@ -56,13 +59,51 @@ func (s *Set) Check(more ...Finding) []Finding {
 			continue
 		}
 		o.rules.Default()
-		errs := append(validation.Errors(o.rules.Report), validation.Errors(func(r *validation.Report) {
+		found := validation.Check(o.rules.Report)
+		errs := append(found.Errors, validation.Errors(func(r *validation.Report) {
 			o.rules.ReportLimits(r, validation.DefaultLimits())
 		})...)
-		findings = append(findings, o.all(errs)...)
-		findings = append(findings, s.checkTogether(o, errs)...)
+		of := slices.Concat(o.all(errs), o.warnings(found.Warnings), s.checkTogether(o, errs))
+		findings = append(findings, withoutTemplates(o.Document, of)...)
 	}
 	return inOrder(findings, s.files)
+}
+
+// ofSyntax returns the finding for a document that is not YAML.
+func ofSyntax(err *document.SyntaxError) Finding {
+	if err.Template {
+		return templateNote(err.Place)
+	}
+	return Finding{Place: err.Place, Severity: Error, Message: err.Problem}
+}
+
+func templateNote(at document.Place) Finding {
+	return Finding{
+		Place: at, Severity: Note, Message: "the document is a template, and parts of it are not checked",
+		Hint: "render it, and check the result, as in helm template . | sluice validate -",
+	}
+}
+
+// withoutTemplates replaces the findings in lines with an action of a template by one note: the text is not final there.
+func withoutTemplates(d document.Document, findings []Finding) []Finding {
+	kept := slices.DeleteFunc(slices.Clone(findings), func(f Finding) bool { return d.TemplateAt(f.Place) })
+	if len(kept) < len(findings) {
+		kept = append(kept, templateNote(d.Start()))
+	}
+	return kept
+}
+
+// warnings returns the findings for parts that are accepted and look like mistakes.
+func (o *Object) warnings(warnings []validation.Warning) []Finding {
+	findings := make([]Finding, 0, len(warnings))
+	for _, w := range warnings {
+		message := w.Message
+		if w.Value != "" {
+			message = fmt.Sprintf("%q: %s", w.Value, message)
+		}
+		findings = append(findings, o.Finding(Warning, w.Field, message, ""))
+	}
+	return findings
 }
 
 func (o *Object) all(errs field.ErrorList) []Finding {
@@ -91,7 +132,7 @@ func (s *Set) checkNames() []Finding {
 			continue
 		}
 		key := o.Value.GetNamespace() + " " + o.Name()
-		if first := seen[key]; first != nil {
+		if first := seen[key]; first != nil && distance(first.Document.File, o.Document.File) < otherFolder {
 			findings = append(findings, o.Finding(Warning, "metadata.name",
 				fmt.Sprintf("%s is also at %s; only the one that is applied last is kept", o.Name(), first.Document.Start()), ""))
 			continue
@@ -118,24 +159,48 @@ func (s *Set) checkTogether(o *Object, errs field.ErrorList) []Finding {
 	}
 }
 
-// Task returns the Task with this name that an object of the namespace refers to, or nil if the files have none.
-func (s *Set) Task(namespace, name string) *v1.Task {
-	for _, o := range s.Objects {
-		if t, ok := o.Value.(*v1.Task); ok && o.Sound && t.Name == name && sameNamespace(t.Namespace, namespace) {
-			return t
-		}
-	}
-	return nil
+// Task returns the Task of this name that an object refers to, or nil if the files do not have one.
+func (s *Set) Task(from *Object, name string) *v1.Task { return nearest[*v1.Task](s, from, name) }
+
+// Pipeline returns the Pipeline of this name that an object refers to, or nil if the files do not have one.
+func (s *Set) Pipeline(from *Object, name string) *v1.Pipeline {
+	return nearest[*v1.Pipeline](s, from, name)
 }
 
-// Pipeline returns the Pipeline with this name that an object of the namespace refers to, or nil if the files have none.
-func (s *Set) Pipeline(namespace, name string) *v1.Pipeline {
+// nearest returns the object of a kind and name that another one refers to: of the same file, else of the same folder, else the
+// only one. A repository can have several versions of an object in folders, and none of them is meant by more than the others.
+func nearest[T metav1.Object](s *Set, from *Object, name string) T {
+	var found, none T
+	least, count := 3, 0
 	for _, o := range s.Objects {
-		if p, ok := o.Value.(*v1.Pipeline); ok && o.Sound && p.Name == name && sameNamespace(p.Namespace, namespace) {
-			return p
+		value, ok := o.Value.(T)
+		if !ok || !o.Sound || value.GetName() != name || !sameNamespace(value.GetNamespace(), from.Value.GetNamespace()) {
+			continue
+		}
+		switch d := distance(o.Document.File, from.Document.File); {
+		case d < least:
+			found, least, count = value, d, 1
+		case d == least && d == otherFolder:
+			count++
 		}
 	}
-	return nil
+	if count > 1 {
+		return none
+	}
+	return found
+}
+
+// otherFolder is the distance of files in different folders; it is 0 for one file, and 1 for one folder.
+const otherFolder = 2
+
+func distance(a, b string) int {
+	switch {
+	case a == b:
+		return 0
+	case filepath.Dir(a) == filepath.Dir(b):
+		return 1
+	}
+	return otherFolder
 }
 
 // sameNamespace reports whether two objects may be in the same namespace. An object without a namespace fits any.

@@ -144,3 +144,31 @@ func TestOthers(t *testing.T) {
 		t.Errorf("objects of other groups are left alone, got %v and %+v", found, set)
 	}
 }
+
+// TestNearest: an object refers to the one in its folder, and to none of several in other folders.
+func TestNearest(t *testing.T) {
+	task := func(param string) []byte {
+		return []byte("apiVersion: tekton.dev/v1\nkind: Task\nmetadata: {name: build}\nspec: {params: [{name: " + param +
+			"}], steps: [{image: i}]}\n")
+	}
+	run := []byte("apiVersion: tekton.dev/v1\nkind: TaskRun\nmetadata: {name: run}\nspec: {taskRef: {name: build}}\n")
+	cases := map[string]struct {
+		runIn string
+		want  string
+	}{
+		"Own":     {runIn: "build/0.2/run.yaml", want: `missing param "second"`},
+		"Several": {runIn: "runs/run.yaml", want: ""},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			set := &check.Set{}
+			set.Add("build/0.1/task.yaml", task("first"))
+			set.Add("build/0.2/task.yaml", task("second"))
+			set.Add(tc.runIn, run)
+			got := lines(set.Check())
+			if (tc.want == "") != (got == "") || !strings.Contains(got, tc.want) {
+				t.Errorf("want %q, got %q", tc.want, got)
+			}
+		})
+	}
+}

@@ -15,6 +15,8 @@ const (
 	Error Severity = "error"
 	// Warning is a finding that is probably a mistake, or with which a run fails for some values.
 	Warning Severity = "warning"
+	// Note is about a document that is not checked. It is no problem.
+	Note Severity = "note"
 )
 
 // Finding is a problem in a file.

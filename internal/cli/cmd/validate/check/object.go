@@ -3,6 +3,7 @@ package check
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -63,13 +64,21 @@ func prototype(gvk schema.GroupVersionKind) metav1.Object {
 		return &v1.Pipeline{}
 	case v1.GroupVersion.WithKind(v1.KindPipelineRun):
 		return &v1.PipelineRun{}
-	case v1beta1.GroupVersion.WithKind(kindStepAction):
+	case v1beta1.GroupVersion.WithKind(kindStepAction), earlierStepAction.WithKind(kindStepAction):
 		return &v1beta1.StepAction{}
 	}
 	return nil
 }
 
 const kindStepAction = "StepAction"
+
+// earlierStepAction is served with the schema of the later version.
+var earlierStepAction = schema.GroupVersion{Group: v1.GroupName, Version: "v1alpha1"} //nolint:gochecknoglobals // Nothing changes it.
+
+// notHere returns the kinds of Tekton Pipelines in this group that Sluice does not have.
+func notHere() []string {
+	return []string{"ClusterTask", "Condition", "CustomRun", "PipelineResource", "Run", "VerificationPolicy"}
+}
 
 // served returns the served kinds with their versions.
 func served() map[string]string {
@@ -83,7 +92,10 @@ func served() map[string]string {
 func decode(d document.Document) (*Object, []Finding) {
 	var meta metav1.TypeMeta
 	if err := json.Unmarshal(d.JSON, &meta); err != nil {
-		return nil, []Finding{{Place: d.Start(), Severity: Error, Message: "this is not an object of Kubernetes: it needs apiVersion and kind"}}
+		return nil, nil // a list or a text: a file of another program
+	}
+	if meta.Kind == "" && meta.APIVersion == "" && !hasSpec(d) {
+		return nil, nil
 	}
 	if meta.Kind == "" || meta.APIVersion == "" {
 		return nil, []Finding{{
@@ -108,7 +120,7 @@ func decode(d document.Document) (*Object, []Finding) {
 	var findings []Finding
 	for _, f := range faults {
 		findings = append(findings, o.fault(f))
-		o.Sound = o.Sound && f.Unknown != ""
+		o.Sound = o.Sound && f.Problem == ""
 	}
 	for _, twice := range d.Duplicates() {
 		findings = append(findings, Finding{
@@ -116,10 +128,21 @@ func decode(d document.Document) (*Object, []Finding) {
 			Message: fmt.Sprintf("key %q occurs twice; only the last value would be used", twice.Key),
 		})
 	}
-	if decodeErr != nil && len(faults) == 0 {
+	if decodeErr != nil && o.sound(faults) {
 		findings = append(findings, o.Finding(Error, "", fmt.Sprintf("cannot be decoded: %v", decodeErr), ""))
 	}
 	return o, append(findings, o.checkMetadata()...)
+}
+
+// hasSpec reports whether a document has the parts of an object, so that apiVersion and kind are probably forgotten.
+func hasSpec(d document.Document) bool {
+	var parts struct{ Metadata, Spec json.RawMessage }
+	return json.Unmarshal(d.JSON, &parts) == nil && (parts.Metadata != nil || parts.Spec != nil)
+}
+
+// sound reports whether no fault is a wrong value.
+func (o *Object) sound(faults []strict.Fault) bool {
+	return !slices.ContainsFunc(faults, func(f strict.Fault) bool { return f.Problem != "" })
 }
 
 // unknownKind returns a finding for an unknown kind or version of this API, and nothing for other groups.
@@ -134,6 +157,12 @@ func unknownKind(d document.Document, meta metav1.TypeMeta) []Finding {
 			Message: fmt.Sprintf("%s of version %s is not served", meta.Kind, meta.APIVersion), Hint: "write apiVersion: " + version,
 		}}
 	}
+	if slices.Contains(notHere(), meta.Kind) {
+		return []Finding{{
+			Place: d.At("kind"), Severity: Note, Object: name, Field: "kind",
+			Message: fmt.Sprintf("%s is not checked: Sluice does not have this kind", meta.Kind),
+		}}
+	}
 	kinds := make([]string, 0, len(served()))
 	for kind := range served() {
 		kinds = append(kinds, kind)
@@ -145,6 +174,11 @@ func unknownKind(d document.Document, meta metav1.TypeMeta) []Finding {
 }
 
 func (o *Object) fault(f strict.Fault) Finding {
+	if f.Respelled != "" {
+		found := o.Finding(Warning, f.Path, fmt.Sprintf("the field is read as %q", f.Respelled), "write "+f.Respelled)
+		found.Place = o.Document.KeyAt(f.Path)
+		return found
+	}
 	if f.Unknown == "" {
 		return o.Finding(Error, f.Path, f.Problem, "")
 	}

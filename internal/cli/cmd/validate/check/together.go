@@ -16,7 +16,7 @@ func (s *Set) checkTaskRun(o *Object, run *v1.TaskRun, errs field.ErrorList) []F
 	if run.Spec.TaskRef == nil || run.Spec.TaskRef.Resolver != "" {
 		return nil
 	}
-	task := s.Task(run.Namespace, run.Spec.TaskRef.Name)
+	task := s.Task(o, run.Spec.TaskRef.Name)
 	if task == nil {
 		return nil
 	}
@@ -40,7 +40,7 @@ func (s *Set) checkPipelineRun(o *Object, run *v1.PipelineRun, errs field.ErrorL
 	if run.Spec.PipelineRef == nil || run.Spec.PipelineRef.Resolver != "" {
 		return nil
 	}
-	pipeline := s.Pipeline(run.Namespace, run.Spec.PipelineRef.Name)
+	pipeline := s.Pipeline(o, run.Spec.PipelineRef.Name)
 	if pipeline == nil {
 		return nil
 	}
@@ -76,7 +76,7 @@ func (s *Set) checkPipeline(p pipelineIn) []Finding {
 			if task.TaskRef == nil || task.TaskRef.Resolver != "" {
 				continue
 			}
-			known := s.Task(p.object.Value.GetNamespace(), task.TaskRef.Name)
+			known := s.Task(p.object, task.TaskRef.Name)
 			if known == nil {
 				continue
 			}
@@ -89,8 +89,8 @@ func (s *Set) checkPipeline(p pipelineIn) []Finding {
 			findings = append(findings, p.object.undeclared(task.Params, specs[known].Params, path.String(), "Task "+known.Name)...)
 		}
 	}
-	errs := validation.Errors(func(r *validation.Report) { validation.ReportTogether(r, together) })
-	return append(findings, p.object.all(errs)...)
+	found := validation.Check(func(r *validation.Report) { validation.ReportTogether(r, together) })
+	return slices.Concat(findings, p.object.all(found.Errors), p.object.warnings(found.Warnings))
 }
 
 // undeclared warns about params that are not declared. The API accepts them, but most are mistakes.

@@ -20,7 +20,8 @@ type Document struct {
 	// JSON is the document as the API server would get it. YAML is converted as kubectl does it.
 	JSON []byte
 
-	root *yaml3.Node
+	root  *yaml3.Node
+	lines []string
 	// skipped is the number of lines before the text of the document.
 	skipped int
 }
@@ -39,6 +40,8 @@ func (p Place) String() string { return fmt.Sprintf("%s:%d:%d", p.File, p.Line, 
 type SyntaxError struct {
 	Place   Place
 	Problem string
+	// Template is true if the text has actions of a template, so that it is YAML only after it is rendered.
+	Template bool
 }
 
 // Error returns the place and the problem.
@@ -97,13 +100,13 @@ func read(file string, p part) (Document, error) {
 	if errors.Is(err, io.EOF) || err == nil && empty(&root) {
 		return Document{}, nil
 	}
-	d := Document{File: file, skipped: p.skipped, root: &root}
+	d := Document{File: file, skipped: p.skipped, root: &root, lines: strings.Split(p.text, "\n")}
 	if err == nil {
 		d.JSON, err = yaml.YAMLToJSON([]byte(p.text))
 	}
 	if err != nil {
 		line, problem := located(err)
-		return Document{}, &SyntaxError{Place{file, p.skipped + line, 1}, problem}
+		return Document{}, &SyntaxError{Place{file, p.skipped + line, 1}, problem, hasAction(p.text)}
 	}
 	return d, nil
 }
@@ -121,6 +124,18 @@ func located(err error) (line int, problem string) {
 	}
 	line, _ = strconv.Atoi(found[1]) // the pattern permits only digits
 	return max(1, line), "this is not YAML: " + problem[len(found[0]):]
+}
+
+// TemplateAt reports whether the line of a place has an action of a template.
+func (d Document) TemplateAt(at Place) bool {
+	line := at.Line - d.skipped - 1
+	return line >= 0 && line < len(d.lines) && hasAction(d.lines[line])
+}
+
+// hasAction reports whether a text has an action of a Go template, as Helm has them, or a param of a TriggerTemplate.
+func hasAction(text string) bool {
+	_, rest, found := strings.Cut(text, "{{")
+	return found && strings.Contains(rest, "}}") || strings.Contains(text, "$(tt.params.")
 }
 
 // Start returns the place where the document begins.
@@ -169,12 +184,17 @@ func step(in *yaml3.Node, path string) (key, value *yaml3.Node, rest string, ok 
 		}
 		return in.Content[index], resolved(in.Content[index]), behind, true
 	case yaml3.MappingNode:
-		longest := -1
-		for _, e := range entries(in) {
-			behind, found := cutKey(path, e.key.Value)
-			if found && len(e.key.Value) > longest {
-				longest = len(e.key.Value)
-				key, value, rest, ok = e.key, resolved(e.value), behind, true
+		for _, cut := range []func(path, key string) (string, bool){cutKey, cutFoldedKey} {
+			longest := -1
+			for _, e := range entries(in) {
+				behind, found := cut(path, e.key.Value)
+				if found && len(e.key.Value) > longest {
+					longest = len(e.key.Value)
+					key, value, rest, ok = e.key, resolved(e.value), behind, true
+				}
+			}
+			if ok {
+				break
 			}
 		}
 	default:
@@ -189,6 +209,16 @@ func cutKey(path, key string) (rest string, ok bool) {
 	}
 	rest, ok = strings.CutPrefix(path, "."+key)
 	return rest, ok && (rest == "" || rest[0] == '.' || rest[0] == '[')
+}
+
+// cutFoldedKey is cutKey for a field in another case, which a decoder reads.
+func cutFoldedKey(path, key string) (rest string, ok bool) {
+	end := len(".") + len(key)
+	if path == "" || path[0] != '.' || len(path) < end || !strings.EqualFold(path[len("."):end], key) {
+		return "", false
+	}
+	rest = path[end:]
+	return rest, rest == "" || rest[0] == '.' || rest[0] == '['
 }
 
 type entry struct{ key, value *yaml3.Node }

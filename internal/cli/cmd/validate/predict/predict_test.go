@@ -61,8 +61,8 @@ func TestPredict(t *testing.T) {
 			limits: standard,
 			text: object("Task", "user", usesArg) +
 				object("TaskRun", "r", "spec:\n  taskRef: {name: user}\n  params: [{name: text, value: LONG}]"),
-			want: []string{"error spec.params[0].value: in steps[0].args[0] of its task: at least 140007 bytes are " +
-				"more than one argument of a process may have: 131071"},
+			want: []string{"error spec.params[0].value: in steps[0].args[0] of its task: at least 140007 bytes " +
+				"exceed the limit for one argument of a process: 131071"},
 		},
 		"LongScript": {
 			reason: "a script takes it",

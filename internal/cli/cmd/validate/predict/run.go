@@ -17,7 +17,7 @@ func (p *predictor) taskRun(o *check.Object, run *v1.TaskRun) {
 	case run.Spec.TaskSpec != nil:
 		t.spec, t.path = run.Spec.TaskSpec, "spec.taskSpec"
 	case run.Spec.TaskRef != nil && run.Spec.TaskRef.Resolver == "":
-		found := p.set.Task(run.Namespace, run.Spec.TaskRef.Name)
+		found := p.set.Task(o, run.Spec.TaskRef.Name)
 		if found == nil {
 			break
 		}
@@ -47,7 +47,7 @@ func (p *predictor) pipelineRun(o *check.Object, run *v1.PipelineRun) {
 	s := p.scales(nil)
 	spec, path := run.Spec.PipelineSpec, "spec.pipelineSpec"
 	if spec == nil && run.Spec.PipelineRef != nil && run.Spec.PipelineRef.Resolver == "" {
-		if found := p.set.Pipeline(run.Namespace, run.Spec.PipelineRef.Name); found != nil {
+		if found := p.set.Pipeline(o, run.Spec.PipelineRef.Name); found != nil {
 			spec, path = &found.Spec, ""
 		}
 	}
@@ -92,7 +92,7 @@ func (p *predictor) pipelineTask(o *check.Object, of *v1.PipelineTask, at string
 			t.path = at + ".taskSpec"
 		}
 	case of.TaskRef != nil && of.TaskRef.Resolver == "":
-		if found := p.set.Task(o.Value.GetNamespace(), of.TaskRef.Name); found != nil {
+		if found := p.set.Task(o, of.TaskRef.Name); found != nil {
 			t.spec = &found.Spec
 			t.scales, t.from = p.scales(found.Annotations), p.from(found.Annotations)
 			own := t.scales.with(nil, of.Params, in)

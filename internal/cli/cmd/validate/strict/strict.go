@@ -9,6 +9,8 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+
+	"github.com/sluice-ci/sluice/internal/spelling"
 )
 
 // Fault is an unknown field, or a value of the wrong kind.
@@ -17,6 +19,8 @@ type Fault struct {
 	Path string
 	// Unknown is the name of an unknown field; empty for a value of the wrong kind.
 	Unknown string
+	// Respelled is the name of the field that is read from a member in another case. The other members are empty then.
+	Respelled string
 	// Known are the names of the possible fields there, sorted. It is set only with Unknown.
 	Known []string
 	// Problem is the problem of a value. It is set only without Unknown.
@@ -102,12 +106,27 @@ func (c *checker) checkStruct(path string, value any, t reflect.Type) {
 	for _, key := range sorted(object) {
 		at := join(path, key)
 		field, known := fields[key]
+		if name := folded(fields, key); !known && name != "" {
+			c.faults = append(c.faults, Fault{Path: at, Respelled: name})
+			field, known = fields[name], true
+		}
 		if !known {
 			c.faults = append(c.faults, Fault{Path: at, Unknown: key, Known: sorted(fields)})
 			continue
 		}
 		c.check(at, object[key], field)
 	}
+}
+
+// folded returns the field that a decoder reads from a member whose name differs in case, or an empty string.
+func folded(fields map[string]reflect.Type, key string) string {
+	fold := spelling.Fold(key)
+	for name := range fields {
+		if spelling.Fold(name) == fold {
+			return name
+		}
+	}
+	return ""
 }
 
 func (c *checker) checkList(path string, value any, t reflect.Type) {

@@ -32,10 +32,10 @@ func TestCheck(t *testing.T) {
 			want:      []strict.Fault{{Path: "spec.steps[1].imagee", Unknown: "imagee"}},
 		},
 		"OtherCase": {
-			reason:    "names differ by the case of their letters",
+			reason:    "a decoder ignores the case of letters",
 			prototype: &v1.Task{},
 			json:      `{"spec":{"Steps":[]}}`,
-			want:      []strict.Fault{{Path: "spec.Steps", Unknown: "Steps"}},
+			want:      []strict.Fault{{Path: "spec.Steps", Respelled: "steps"}},
 		},
 		"InEmbedded": {
 			reason:    "a pipeline's task has the fields of a task",
@@ -46,8 +46,8 @@ func TestCheck(t *testing.T) {
 		"InVolumes": {
 			reason:    "so do Kubernetes' own types",
 			prototype: &v1.Task{},
-			json:      `{"spec":{"volumes":[{"name":"v","emptydir":{}}]}}`,
-			want:      []strict.Fault{{Path: "spec.volumes[0].emptydir", Unknown: "emptydir"}},
+			json:      `{"spec":{"volumes":[{"name":"v","emptyDirr":{}}]}}`,
+			want:      []strict.Fault{{Path: "spec.volumes[0].emptyDirr", Unknown: "emptyDirr"}},
 		},
 		"Number": {
 			reason:    "a number that should be a text needs quotes",
