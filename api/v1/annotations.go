@@ -27,10 +27,13 @@ const AnnotationFinal = "sluice.dev/final"
 // "" for a string), the places where references begin, in bytes.
 const AnnotationUnread = "sluice.dev/unread"
 
+// AnnotationOnError on a TaskRun of a PipelineRun is the onError of its task in the pipeline, unless it is stopAndFail.
+const AnnotationOnError = "pipeline.tekton.dev/pipeline-task-on-error"
+
 // ControllerAnnotations returns the annotations that only the controller may set. The controller never copies them
 // from one object to another, because a user may have set them on the source.
 func ControllerAnnotations() []string {
-	return []string{AnnotationStoppedAt, AnnotationFinal, AnnotationUnread}
+	return []string{AnnotationStoppedAt, AnnotationFinal, AnnotationUnread, AnnotationOnError}
 }
 
 // FinalPodTemplate and the others are the parts of a TaskRun's spec that AnnotationFinal can list.

@@ -7,12 +7,17 @@ const (
 	TaskRunReasonStarted = "Started"
 	// TaskRunReasonPending: the pod exists and its steps cannot start yet; the message gives the cause.
 	TaskRunReasonPending = "Pending"
+	// TaskRunReasonHeld: spec.status holds the run; it has not started.
+	TaskRunReasonHeld = "TaskRunPending"
 	// TaskRunReasonRunning: steps are running, or their results are being collected.
 	TaskRunReasonRunning = "Running"
 	// TaskRunReasonSucceeded: every step succeeded, and the status holds every result that was written, whole.
 	TaskRunReasonSucceeded = "Succeeded"
 	// TaskRunReasonFailed: a step failed; the message names it.
 	TaskRunReasonFailed = "Failed"
+	// TaskRunReasonFailureIgnored: the run failed, and its task in the pipeline has onError: continue, so that its PipelineRun
+	// goes on; the message says why it failed.
+	TaskRunReasonFailureIgnored = "FailureIgnored"
 	// TaskRunReasonTimedOut: the run took longer than spec.timeout.
 	TaskRunReasonTimedOut = "TaskRunTimeout"
 	// TaskRunReasonImagePullFailed: an image of the pod cannot be pulled.
@@ -192,7 +197,7 @@ const (
 	// TaskStatusCompleted: only as $(tasks.status): some tasks were skipped, and none failed.
 	TaskStatusCompleted = "Completed"
 	// TaskReasonFailureIgnored is $(tasks.<task>.reason) of a task that failed and has onError: continue.
-	TaskReasonFailureIgnored = "FailureIgnored"
+	TaskReasonFailureIgnored = TaskRunReasonFailureIgnored
 )
 
 // Messages in spec.statusMessage of a TaskRun that its PipelineRun ended.

@@ -35,6 +35,10 @@ func TestBegunIsProvedByTheWholeStatus(t *testing.T) {
 	t.Run("TaskRun", func(t *testing.T) {
 		var run v1.TaskRun
 		check(t, reflect.ValueOf(&run.Status).Elem(), run.Status.Begun)
+		run.Status.Conditions = []metav1.Condition{v1.Running(v1.TaskRunReasonHeld, "held by spec.status")}
+		if run.Status.Begun() {
+			t.Error("a run that spec.status holds has not begun, whatever its condition says")
+		}
 	})
 	t.Run("PipelineRun", func(t *testing.T) {
 		var run v1.PipelineRun

@@ -1,6 +1,8 @@
 package v1
 
 import (
+	"slices"
+
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -171,5 +173,8 @@ type FeatureFlags struct {
 func (s *TaskRunStatus) Begun() bool {
 	rest := *s
 	rest.ObservedGeneration, rest.SpanContext = 0, nil
+	rest.Conditions = slices.DeleteFunc(slices.Clone(rest.Conditions), func(c metav1.Condition) bool {
+		return c.Status == metav1.ConditionUnknown && c.Reason == TaskRunReasonHeld
+	})
 	return !equality.Semantic.DeepEqual(rest, TaskRunStatus{})
 }

@@ -116,17 +116,21 @@ type TaskRunSpec struct {
 	ManagedBy *string `json:"managedBy,omitempty"`
 }
 
-// TaskRunSpecStatus is a user's request to end a run.
+// TaskRunSpecStatus is a user's request to hold a run, or to end it.
 //
-// +kubebuilder:validation:Enum="";TaskRunCancelled
+// +kubebuilder:validation:Enum="";TaskRunCancelled;TaskRunPending
 type TaskRunSpecStatus string
 
-// TaskRunSpecStatusCancelled cancels the run.
-const TaskRunSpecStatusCancelled TaskRunSpecStatus = "TaskRunCancelled"
+const (
+	// TaskRunSpecStatusCancelled cancels the run.
+	TaskRunSpecStatusCancelled TaskRunSpecStatus = "TaskRunCancelled"
+	// TaskRunSpecStatusPending holds the run until the field is emptied. It has no effect on a run that has started.
+	TaskRunSpecStatusPending TaskRunSpecStatus = "TaskRunPending"
+)
 
 // TaskRunSpecStatuses lists the valid values, in the order in which messages name them.
 func TaskRunSpecStatuses() []TaskRunSpecStatus {
-	return []TaskRunSpecStatus{TaskRunSpecStatusCancelled}
+	return []TaskRunSpecStatus{TaskRunSpecStatusCancelled, TaskRunSpecStatusPending}
 }
 
 // TaskRunSpecStatusMessage gives the reason of a cancellation.

@@ -80,7 +80,7 @@ func (b *taskRunBuilder) child(s *TaskState, st taskStart, combination matrix.Co
 			Namespace:   b.pr.Namespace,
 			Name:        childName(b.pr, task.Name, index),
 			Labels:      b.labels(s, task, override),
-			Annotations: b.annotations(task, override, st.passed.Unread(task, combination.Params)),
+			Annotations: b.annotations(s, task, override, st.passed.Unread(task, combination.Params)),
 			OwnerReferences: []metav1.OwnerReference{
 				*metav1.NewControllerRef(b.pr, v1.GroupVersion.WithKind(v1.KindPipelineRun)),
 			},
@@ -167,7 +167,9 @@ func (b *taskRunBuilder) pipelineLabel() string {
 }
 
 // annotations come from the same places as labels, as far as an object passes them on.
-func (b *taskRunBuilder) annotations(task *v1.PipelineTask, override *v1.PipelineTaskRunSpec, unread substitute.Unread) map[string]string {
+func (b *taskRunBuilder) annotations(
+	s *TaskState, task *v1.PipelineTask, override *v1.PipelineTaskRunSpec, unread substitute.Unread,
+) map[string]string {
 	out := map[string]string{}
 	if task.TaskSpec != nil {
 		maps.Copy(out, task.TaskSpec.Metadata.Annotations)
@@ -177,6 +179,9 @@ func (b *taskRunBuilder) annotations(task *v1.PipelineTask, override *v1.Pipelin
 		maps.Copy(out, override.Metadata.Annotations)
 	}
 	out = annotations.Inherited(out)
+	if s.ContinuesOnError {
+		out[v1.AnnotationOnError] = string(v1.OnErrorContinue)
+	}
 	out[v1.AnnotationFinal] = strings.Join(v1.FinalParts(), ",") // whatever anything above says
 	if text := unread.String(); text != "" {
 		out[v1.AnnotationUnread] = text

@@ -110,6 +110,21 @@ func TestRunsAreLabeled(t *testing.T) {
 	}
 }
 
+// TestTaskRunsKnowWhoseFailureIsIgnored: only the TaskRun of a task with onError: continue has the annotation, whatever the run says.
+func TestTaskRunsKnowWhoseFailureIsIgnored(t *testing.T) {
+	ignored, other := plain("ignored"), plain("other")
+	ignored.OnError = v1.OnErrorContinue
+	pr := run(ignored, other)
+	pr.Annotations = map[string]string{v1.AnnotationOnError: "continue"}
+	c := newCluster(t, interceptor.Funcs{}, pr)
+	pr = c.settle(t, pr)
+	for task, want := range map[string]string{"ignored": "continue", "other": ""} {
+		if got := c.child(t, pr, task, -1).Annotations[v1.AnnotationOnError]; got != want {
+			t.Errorf("task %q: want %q, got %q", task, want, got)
+		}
+	}
+}
+
 // TestInvalidRunsAreLabeled: clients find a run by its Pipeline also when the Pipeline does not exist.
 func TestInvalidRunsAreLabeled(t *testing.T) {
 	pr := referring(v1.PipelineRef{Name: "nowhere"})

@@ -124,7 +124,7 @@ func (p *Plan) timedOut(pr *v1.PipelineRun, obs Observation) string {
 	switch {
 	case !tasks && !finally:
 		return ""
-	case passed(obs.Now, p.Deadlines.Pipeline):
+	case passed(obs.Now, p.Deadlines.Pipeline), tasks && obs.Timeouts.Tasks == 0, !tasks && obs.Timeouts.Finally == 0:
 		return took("it", obs.Timeouts.Pipeline)
 	case tasks:
 		return took("its tasks", obs.Timeouts.Tasks)

@@ -68,7 +68,7 @@ func toCancel(plan Plan) []cancellation {
 		}
 		for j := range s.Children {
 			c := &s.Children[j]
-			if !c.Lost && !c.TaskRun.Status.Done() && c.TaskRun.Spec.Status == "" {
+			if !c.Lost && !c.TaskRun.Status.Done() && c.TaskRun.Spec.Status != v1.TaskRunSpecStatusCancelled {
 				out = append(out, cancellation{c.TaskRun, stop.Cancel})
 			}
 		}

@@ -159,7 +159,8 @@ func (c *Child) cancelled() bool {
 }
 
 // timedOut reports whether the TaskRun ended because the time of the run, or of its part of it, was up: it was told so, or
-// its own timeout fired when that time was up as well. Which of the two a TaskRun meets first is chance.
+// its own timeout fired when that time was up as well. Which of the two a TaskRun meets first is chance. The times of a status
+// have whole seconds, so that a TaskRun can seem to have ended before the moment at which both were up.
 func (c *Child) timedOut(deadlines ...time.Time) bool {
 	condition := c.condition()
 	if c.Lost || condition == nil || condition.Status != metav1.ConditionFalse {
@@ -173,5 +174,11 @@ func (c *Child) timedOut(deadlines ...time.Time) bool {
 	if c.TaskRun.Status.CompletionTime != nil {
 		end = *c.TaskRun.Status.CompletionTime
 	}
-	return late && slices.ContainsFunc(deadlines, func(d time.Time) bool { return passed(end.Time, d) })
+	due := end.Time
+	if start := c.TaskRun.Status.StartTime; start != nil && c.TaskRun.Spec.Timeout != nil {
+		if own := start.Add(c.TaskRun.Spec.Timeout.Duration); own.After(due) {
+			due = own
+		}
+	}
+	return late && slices.ContainsFunc(deadlines, func(d time.Time) bool { return passed(due, d) })
 }

@@ -108,6 +108,22 @@ func TestTwoTimeoutsInOneInstant(t *testing.T) {
 	}
 }
 
+// TestTwoTimeoutsOfPartsOfASecond: the status of a TaskRun has whole seconds, so that it seems to have ended before its timeout.
+func TestTwoTimeoutsOfPartsOfASecond(t *testing.T) {
+	pr := run(plain("first"))
+	pr.Spec.Timeouts = &v1.Timeouts{Pipeline: &metav1.Duration{Duration: 1500 * time.Millisecond}}
+	c := newCluster(t, interceptor.Funcs{}, pr)
+	pr = c.settle(t, pr)
+	child := c.child(t, pr, "first", -1)
+	child.Status.StartTime = &metav1.Time{Time: start}
+	if err := c.Status().Update(t.Context(), child); err != nil {
+		t.Fatal(err)
+	}
+	c.clock.SetTime(start.Add(1500 * time.Millisecond))
+	endAt(t, c, child, v1.Failed(v1.TaskRunReasonTimedOut, "late"), start.Add(time.Second))
+	wantCondition(t, c.settle(t, pr), metav1.ConditionFalse, v1.PipelineRunReasonTimedOut, "longer than 1.5s")
+}
+
 func endAt(t *testing.T, c *cluster, child *v1.TaskRun, condition metav1.Condition, at time.Time) {
 	t.Helper()
 	now := get(t, c, client.ObjectKeyFromObject(child), &v1.TaskRun{})

@@ -43,8 +43,19 @@ func (r *Reconciler) createPod(ctx context.Context, tr *v1.TaskRun, obs Observat
 		return r.replacePod(ctx, creation.Object)
 	case !creation.Adopted:
 		r.Metrics.PodCreated()
+		r.reportMissingSecrets(tr, obs, plan.Needs.MissingSecrets)
 	}
 	return Effect{Pod: creation.Object}, nil
+}
+
+// reportMissingSecrets names the secrets that the steps have to do without. They may be meant for others, so that the run goes on.
+func (r *Reconciler) reportMissingSecrets(tr *v1.TaskRun, obs Observation, missing []string) {
+	if len(missing) == 0 {
+		return
+	}
+	r.Recorder.Eventf(tr, nil, corev1.EventTypeWarning, reasonMissingSecret, "Reconcile", "%s", reconcile.Note(fmt.Sprintf(
+		"service account %q lists secrets that do not exist: %q; the run continues without them; create them, or remove them "+
+			"from the service account", serviceAccount(tr, obs.Config.Defaults), missing)))
 }
 
 // buildPod builds the pod of the run's current attempt.

@@ -9,6 +9,9 @@ import (
 	"github.com/sluice-ci/sluice/internal/reconcile"
 )
 
+// reasonMissingSecret is that of the event about secrets that a service account lists and that do not exist.
+const reasonMissingSecret = "FailedToRetrieveSecret"
+
 // eventsFor tells what has changed between two statuses: a start, a hindrance, a new attempt, and an end. That a run goes
 // on as it should is no event.
 func eventsFor(before, after v1.TaskRunStatus) []reconcile.Event {

@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/annotations"
 	"github.com/sluice-ci/sluice/internal/name"
 	"github.com/sluice-ci/sluice/internal/reconcile"
 )
@@ -26,16 +27,11 @@ func labels(tr *v1.TaskRun, task Task) map[string]string {
 	return all
 }
 
-// annotations are those that the run is to have: its own, and those of its Task as far as they are not about the Task
+// allAnnotations are those that the run is to have: its own, and those of its Task as far as they are not about the Task
 // itself. Should all together be more than an object may have, the run's own must do.
-func annotations(tr *v1.TaskRun, task Task) map[string]string {
-	all := map[string]string{}
-	maps.Copy(all, task.Annotations)
-	delete(all, corev1.LastAppliedConfigAnnotation)
+func allAnnotations(tr *v1.TaskRun, task Task) map[string]string {
+	all := annotations.Inherited(task.Annotations)
 	delete(all, v1.AnnotationResultsFrom) // which has been chosen by, and is noted in the status
-	for _, a := range v1.ControllerAnnotations() {
-		delete(all, a) // which a Task cannot say of the runs of others
-	}
 	maps.Copy(all, tr.Annotations)
 	if validation.ValidateAnnotationsSize(all) != nil {
 		return tr.Annotations
@@ -50,7 +46,7 @@ func (r *Reconciler) propagateLabels(ctx context.Context, tr *v1.TaskRun, task T
 		return nil
 	}
 	after := tr.DeepCopy()
-	after.Labels, after.Annotations = labels(tr, task), annotations(tr, task)
+	after.Labels, after.Annotations = labels(tr, task), allAnnotations(tr, task)
 	if maps.Equal(after.Labels, tr.Labels) && maps.Equal(after.Annotations, tr.Annotations) {
 		return nil
 	}

@@ -25,6 +25,8 @@ type Observation struct {
 	Now time.Time
 	// Config in force.
 	Config config.Config
+	// Held says that its user holds the run back. Nothing else is known of it then.
+	Held bool
 	// Flags that the run goes by: those in force, except where the status records others.
 	Flags config.Flags
 	// Task that the run runs; without a Spec when Unresolvable.
@@ -72,10 +74,13 @@ func (r *Reconciler) observeWith(ctx context.Context, tr *v1.TaskRun, unseen *co
 		obs.Ended, err = r.observeEnded(ctx, tr, tr.Status.PodName, tr.Status.CompletionTime)
 		return obs, err
 	}
-	if err := r.observeTask(ctx, tr, &obs); err != nil {
+	if err := r.observePod(ctx, tr, &obs); err != nil {
 		return obs, err
 	}
-	if err := r.observePod(ctx, tr, &obs); err != nil {
+	if obs.Held = held(tr) && obs.Pod == nil && unseen == nil; obs.Held {
+		return obs, nil
+	}
+	if err := r.observeTask(ctx, tr, &obs); err != nil {
 		return obs, err
 	}
 	obs.Pod = cmp.Or(obs.Pod, unseen)
@@ -97,6 +102,11 @@ func (r *Reconciler) observeWith(ctx context.Context, tr *v1.TaskRun, unseen *co
 		obs.Warnings = r.events.Warnings(ctx, keyOf(tr), obs.Pod)
 	}
 	return obs, nil
+}
+
+// held reports whether the user holds back a run that has not started.
+func held(tr *v1.TaskRun) bool {
+	return tr.Spec.Status == v1.TaskRunSpecStatusPending && !tr.Status.Begun()
 }
 
 // observePod finds the pod of the run's current attempt. One of the right name that belongs to somebody else is as good as

@@ -50,7 +50,7 @@ func (r *Reconciler) plan(ctx context.Context, tr *v1.TaskRun, obs Observation) 
 
 // needsPod reports whether a pod is to be made for the current attempt of the run.
 func (o Observation) needsPod(tr *v1.TaskRun) bool {
-	return !tr.Status.Done() && tr.Status.PodName == "" && o.Pod == nil && o.Unrecorded == nil && o.Unresolvable == nil && o.stopped(tr) == ""
+	return !tr.Status.Done() && !o.Held && tr.Status.PodName == "" && o.Pod == nil && o.Unrecorded == nil && o.Unresolvable == nil && o.stopped(tr) == ""
 }
 
 // earlierPatience is how long an attempt waits for the pod of the one before: longer than a pod has to end its containers,

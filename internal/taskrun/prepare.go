@@ -82,7 +82,7 @@ func substituted(tr *v1.TaskRun, task Task, defaults config.Defaults) (*Prepared
 	}
 	bound = slices.Concat(bound[:kept], added)
 	p := &Prepared{Run: tr.DeepCopy(), Claims: claims(tr, bound)}
-	p.Run.Labels, p.Run.Annotations = labels(tr, task), annotations(tr, task)
+	p.Run.Labels, p.Run.Annotations = labels(tr, task), allAnnotations(tr, task)
 	p.Run.Spec.Workspaces = withClaims(tr, bound)
 	if tr.Spec.PodTemplate != nil && !final(tr, v1.FinalPodTemplate) {
 		if p.Run.Spec.PodTemplate, err = substitute.PodTemplate(path.Child("podTemplate"), tr.Spec.PodTemplate, vars); err != nil {

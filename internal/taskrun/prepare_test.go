@@ -212,6 +212,7 @@ func TestMetadataOfTheTask(t *testing.T) {
 	task := &v1.Task{ObjectMeta: metav1.ObjectMeta{
 		Name: "t", Namespace: "ci", Labels: map[string]string{"team": "a", "mine": "task"},
 		Annotations: map[string]string{
+			"team/x":                           "y",
 			"chains.tekton.dev/x":              "y",
 			corev1.LastAppliedConfigAnnotation: "{}",
 			v1.AnnotationResultsFrom:           "termination-message",
@@ -227,11 +228,11 @@ func TestMetadataOfTheTask(t *testing.T) {
 	if diff := cmp.Diff(want, tr.Labels); diff != "" {
 		t.Errorf("labels of the run: -want +got:\n%s", diff)
 	}
-	if diff := cmp.Diff(map[string]string{"chains.tekton.dev/x": "y"}, tr.Annotations); diff != "" {
+	if diff := cmp.Diff(map[string]string{"team/x": "y"}, tr.Annotations); diff != "" {
 		t.Errorf("annotations of the run: -want +got:\n%s", diff)
 	}
 	p := w.pod(t)
-	if p.Labels["team"] != "a" || p.Labels["mine"] != "run" || p.Annotations["chains.tekton.dev/x"] != "y" ||
+	if p.Labels["team"] != "a" || p.Labels["mine"] != "run" || p.Annotations["team/x"] != "y" || p.Annotations["chains.tekton.dev/x"] != "" ||
 		p.Labels[v1.LabelTaskRun] != "build" {
 		t.Errorf("the pod has them, too, got %v, %v", p.Labels, p.Annotations)
 	}

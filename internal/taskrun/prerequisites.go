@@ -29,6 +29,8 @@ type ImageLookup interface {
 type Prerequisites struct {
 	// Credentials are the secrets of the service account that are to be set up in the steps.
 	Credentials []corev1.Secret
+	// MissingSecrets are the names of those that the service account lists and that do not exist.
+	MissingSecrets []string
 	// LimitRanges of the namespace.
 	LimitRanges []corev1.LimitRange
 	// Commands are what the images run of steps and sidecars that give no command.
@@ -120,9 +122,8 @@ func (r *Reconciler) readCredentials(ctx context.Context, name types.NamespacedN
 		err := r.Live.Get(ctx, types.NamespacedName{Namespace: name.Namespace, Name: ref.Name}, secret)
 		switch {
 		case apierrors.IsNotFound(err):
-			needs.Blocked = failed(v1.TaskRunReasonPodCreationFailed, fmt.Sprintf(
-				"service account %q has the secret %q, which is not there; make it, or take it off the service account", name.Name, ref.Name))
-			return nil
+			needs.MissingSecrets = append(needs.MissingSecrets, ref.Name)
+			continue
 		case err != nil:
 			return fmt.Errorf("cannot get secret %q of service account %q: %w", ref.Name, name.Name, err)
 		case !setUp(secret):

@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
@@ -50,7 +51,7 @@ func secret(name string, kind corev1.SecretType, annotation string, keys ...stri
 
 func TestCredentials(t *testing.T) {
 	objects := []client.Object{
-		account("default", "git", "docker", "config", "token", "plain"), account("bot", "ssh"), account("careless", "gone"), account("none"),
+		account("default", "git", "docker", "config", "token", "plain"), account("bot", "ssh"), account("careless", "gone", "git", "lost"), account("none"),
 		secret("git", corev1.SecretTypeBasicAuth, "tekton.dev/git-0", "username", "password"),
 		secret("docker", corev1.SecretTypeBasicAuth, "tekton.dev/docker-0", "username", "password"),
 		secret("config", corev1.SecretTypeDockerConfigJson, "", ".dockerconfigjson"),
@@ -63,6 +64,7 @@ func TestCredentials(t *testing.T) {
 		flags   func(*config.Flags)
 		want    []string
 		blocked string
+		absent  []string
 	}{
 		"Default": {
 			reason: "the service account that the pod runs as; what is not annotated is not looked at",
@@ -90,10 +92,11 @@ func TestCredentials(t *testing.T) {
 			flags:   func(*config.Flags) {},
 		},
 		"Gone": {
-			reason:  "a secret that is not there is named",
+			reason:  "a secret that does not exist keeps no run from the others",
 			account: "careless",
 			flags:   func(*config.Flags) {},
-			blocked: `service account "careless" has the secret "gone", which is not there`,
+			want:    []string{"git"},
+			absent:  []string{"gone", "lost"},
 		},
 		"KnownHosts": {
 			reason:  "require-git-ssh-secret-known-hosts",
@@ -119,6 +122,9 @@ func TestCredentials(t *testing.T) {
 			if diff := cmp.Diff(tc.want, got); diff != "" {
 				t.Errorf("%s: -want +got:\n%s", tc.reason, diff)
 			}
+			if diff := cmp.Diff(tc.absent, needs.MissingSecrets); diff != "" {
+				t.Errorf("%s: missing secrets: -want +got:\n%s", tc.reason, diff)
+			}
 			message := ""
 			if needs.Blocked != nil {
 				message = needs.Blocked.Condition.Message
@@ -127,6 +133,24 @@ func TestCredentials(t *testing.T) {
 				t.Errorf("%s: want %q, got %q", tc.reason, tc.blocked, message)
 			}
 		})
+	}
+}
+
+// TestMissingSecretsAreReported: a run whose service account lists secrets that do not exist starts, and one event names them.
+func TestMissingSecretsAreReported(t *testing.T) {
+	tr := taskRun(func(tr *v1.TaskRun) { tr.Spec.ServiceAccountName = "careless" })
+	w := newWorld(t, []client.Object{tr, account("careless", "gone", "lost")}, interceptor.Funcs{})
+	wantCondition(t, w.pass(t), "Unknown Pending")
+	w.pass(t)
+	var told []string
+	for recorder := w.deps.Recorder.(*events.FakeRecorder); len(recorder.Events) > 0; {
+		if event := <-recorder.Events; strings.Contains(event, reasonMissingSecret) {
+			told = append(told, event)
+		}
+	}
+	want := `Warning FailedToRetrieveSecret service account "careless" lists secrets that do not exist: ["gone" "lost"]`
+	if len(told) != 1 || !strings.HasPrefix(told[0], want) {
+		t.Errorf("want one event that begins with %q, got %q", want, told)
 	}
 }
 

@@ -427,6 +427,33 @@ func TestReconcilePodCreation(t *testing.T) {
 	}
 }
 
+// TestQuotaTakesNoTime: a run that waits for a quota has not started, and its timeout begins when there is room.
+func TestQuotaTakesNoTime(t *testing.T) {
+	full := true
+	w := newWorld(t, []client.Object{taskRun()}, interceptor.Funcs{
+		Create: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.CreateOption) error {
+			if _, ok := o.(*corev1.Pod); ok && full {
+				return apierrors.NewForbidden(schema.GroupResource{Resource: "pods"}, "build-pod", errors.New("exceeded quota: small"))
+			}
+			return c.Create(ctx, o, opts...)
+		},
+	})
+	for hours := range 3 {
+		w.clock.SetTime(epoch().Add(time.Duration(hours) * time.Hour))
+		tr := w.pass(t)
+		wantCondition(t, tr, "Unknown ExceededResourceQuota")
+		if tr.Status.StartTime != nil {
+			t.Errorf("want no start, got %v", tr.Status.StartTime)
+		}
+	}
+	full = false
+	tr := w.pass(t)
+	wantCondition(t, tr, "Unknown Pending")
+	if !tr.Status.StartTime.Time.Equal(epoch().Add(2 * time.Hour)) {
+		t.Errorf("want the start now, got %v", tr.Status.StartTime)
+	}
+}
+
 func TestReconcileTimeoutStopsThePodAndKeepsIt(t *testing.T) {
 	w := newWorld(t, []client.Object{taskRun()}, interceptor.Funcs{})
 	w.pass(t)

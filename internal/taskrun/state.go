@@ -16,6 +16,8 @@ type State string
 
 // The states, in the order in which a run usually passes through them.
 const (
+	// Held: its user holds it back.
+	Held State = "Held"
 	// Unresolved: the Task that the run refers to is not to be had.
 	Unresolved State = "Unresolved"
 	// Invalid: the run or its task breaks a rule of the API.
@@ -71,6 +73,8 @@ func stateOf(tr *v1.TaskRun, obs Observation, plan Plan) State {
 	switch {
 	case tr.Status.Done():
 		return Done
+	case obs.Held:
+		return Held
 	case obs.Evidence.Set != nil && !obs.awaitsVerdict() && (stopped == "" || !obs.cutShort()):
 		return Collected
 	case stopped != "":

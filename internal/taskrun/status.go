@@ -36,6 +36,10 @@ func statusFor(
 	status = *tr.Status.DeepCopy()
 	now := metav1.NewTime(obs.Now)
 	status.ObservedGeneration = tr.Generation
+	if state == Held {
+		status.SetCondition(v1.Running(v1.TaskRunReasonHeld, messageHeld), now)
+		return status, false
+	}
 	if status.StartTime == nil {
 		status.StartTime = &now
 	}
@@ -65,6 +69,9 @@ func statusFor(
 	}
 	if outcome == nil {
 		status.SetCondition(progress(state, obs, plan, effect), now)
+		if effect.Waiting != nil && effect.Waiting.Reason == v1.TaskRunReasonExceededResourceQuota {
+			status.StartTime = nil // the time until there is room is not the run's
+		}
 		return status, false
 	}
 	if left := cmp.Or(effect.Left, obs.Unrecorded); left != nil {
@@ -81,12 +88,30 @@ func statusFor(
 	}
 	if outcome.Condition.Status == metav1.ConditionFalse {
 		finish(status.Steps, outcome.Condition.Reason, now)
+		status.SetCondition(withOnError(tr, outcome.Condition), now)
 	}
 	status, oversize = runKind().Fit(tr, status, now)
 	if retriable(tr, *status.Condition()) {
 		return begunAnew(tr, status, now), oversize
 	}
 	return status, oversize
+}
+
+// withOnError is the end of a run that has failed. The reason says so where the pipeline goes on all the same, as the public
+// API has it: for failures of the pod and its steps, once they are not tried again.
+func withOnError(tr *v1.TaskRun, end metav1.Condition) metav1.Condition {
+	if tr.Annotations[v1.AnnotationOnError] != string(v1.OnErrorContinue) || retriable(tr, end) {
+		return end
+	}
+	switch end.Reason {
+	case v1.TaskRunReasonFailed:
+	case v1.TaskRunReasonStepOOM, v1.TaskRunReasonSidecarOOM, v1.TaskRunReasonPodEvicted:
+		end.Message = end.Reason + ": " + end.Message
+	default:
+		return end
+	}
+	end.Reason = v1.TaskRunReasonFailureIgnored
+	return end
 }
 
 // provenanceOf is where the task of a run comes from, and by which flags all its attempts go.
@@ -107,6 +132,7 @@ func provenanceOf(tr *v1.TaskRun, obs Observation) *v1.Provenance {
 const (
 	messageStarting = "containers are starting"
 	messageRunning  = "steps are running"
+	messageHeld     = "the run is held by spec.status; it starts when that is emptied"
 	messageEarlier  = "the attempt before is still ending its pod"
 )
 
@@ -116,7 +142,7 @@ const messageUnread = "waiting to read the results: the results of other runs ta
 
 // routine reports whether a condition's message is nothing that anybody has to be told.
 func routine(message string) bool {
-	return message == messageStarting || message == messageRunning || message == messageEarlier
+	return message == messageStarting || message == messageRunning || message == messageHeld || message == messageEarlier
 }
 
 // progress is the condition of a run that goes on. Its message has no times and no counts, so that it changes only

@@ -1,15 +1,12 @@
 package taskrun
 
 import (
-	"context"
 	"errors"
 	"strings"
 	"testing"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
@@ -98,19 +95,18 @@ func TestTimeoutSaysWhatWasAwaited(t *testing.T) {
 
 // TestTimeoutWithoutPodSaysWhatWasAwaited: what kept the pod from being made was said while the run waited, and stays.
 func TestTimeoutWithoutPodSaysWhatWasAwaited(t *testing.T) {
-	quota := interceptor.Funcs{Create: func(context.Context, client.WithWatch, client.Object, ...client.CreateOption) error {
-		return apierrors.NewForbidden(schema.GroupResource{Resource: "pods"}, "build-pod", errors.New("exceeded quota: small"))
-	}}
+	leftover := runPod(corev1.PodRunning, running(), running())
+	leftover.OwnerReferences[0].UID = "an-earlier-uid"
 	cases := map[string]struct {
-		reason    string
-		intercept interceptor.Funcs
-		images    error
-		want      string
+		reason  string
+		objects []client.Object
+		images  error
+		want    string
 	}{
-		"Quota": {
-			reason:    "a quota that is used up",
-			intercept: quota,
-			want:      "exceeded quota: small",
+		"Leftover": {
+			reason:  "the pod of an earlier run of the same name",
+			objects: []client.Object{leftover},
+			want:    "the pod cannot be made yet",
 		},
 		"Image": {
 			reason: "a registry that does not answer",
@@ -120,7 +116,7 @@ func TestTimeoutWithoutPodSaysWhatWasAwaited(t *testing.T) {
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t, []client.Object{taskRun(silent)}, tc.intercept)
+			w := newWorld(t, append(tc.objects, taskRun(silent)), interceptor.Funcs{})
 			if tc.images != nil {
 				w.images["tool"] = tc.images
 			}

@@ -17,7 +17,9 @@ const verdictPeriod = time.Second
 // wait is when to look again without being woken: at the run's timeout, or sooner where nothing wakes us.
 func wait(tr *v1.TaskRun, status v1.TaskRunStatus, obs Observation, plan Plan, effect Effect) time.Duration {
 	switch {
-	case status.Done() || status.StartTime == nil: // ended, or about to begin anew: the status itself wakes us
+	case status.StartTime == nil && effect.Waiting != nil: // for a quota, which no deadline ends
+		return reconcile.RetryPeriod
+	case status.Done() || status.StartTime == nil: // ended, held, or about to begin anew: the object itself wakes us
 		return 0
 	case effect.Waiting == nil && plan.Needs.Lookup.Pending > 0 && !plan.Needs.Lookup.Full:
 		return reconcile.Until(obs.Now, append(deadlinesOf(tr, status, obs), obs.Now.Add(lookupPeriod))...)

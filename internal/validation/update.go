@@ -10,11 +10,12 @@ import (
 // What messages say of a spec that can no longer change.
 const (
 	runEnded   = "the run has ended, and its spec is the record of what was run; create another run"
+	runBegun   = "the run has started and cannot be held any more; cancel it, or let it end"
 	runStarted = "the run has started: only status and statusMessage can be changed; create another run"
 )
 
 // TaskRunUpdate checks a change of the run's spec: none once it has ended, and only of status and statusMessage once it
-// has begun. The status itself is not compared. Defaults are taken into account, so that they can be added.
+// has begun. It cannot be held any more then. The status itself is not compared. Defaults are taken into account, so that they can be added.
 func TaskRunUpdate(r *v1.TaskRun, old *v1.TaskRun) field.ErrorList {
 	path := field.NewPath("spec")
 	errs := checkManagedByKept(path, old.Spec.ManagedBy, r.Spec.ManagedBy)
@@ -22,7 +23,10 @@ func TaskRunUpdate(r *v1.TaskRun, old *v1.TaskRun) field.ErrorList {
 	case old.Status.Done():
 		return append(errs, checkUnchanged(path, &old.Spec, &r.Spec, DefaultTaskRunSpec, runEnded)...)
 	case old.Status.Begun():
-		before := old.Spec
+		before, pending := old.Spec, v1.TaskRunSpecStatusPending
+		if r.Spec.Status == pending && before.Status != pending {
+			errs = append(errs, field.Invalid(path.Child("status"), pending, runBegun))
+		}
 		before.Status, before.StatusMessage = r.Spec.Status, r.Spec.StatusMessage
 		return append(errs, checkUnchanged(path, &before, &r.Spec, DefaultTaskRunSpec, runStarted)...)
 	}
@@ -42,7 +46,7 @@ func PipelineRunUpdate(r *v1.PipelineRun, old *v1.PipelineRun) field.ErrorList {
 		before, pending := old.Spec, v1.PipelineRunSpecStatusPending
 		if r.Spec.Status == pending && before.Status != pending {
 			errs = append(errs, field.Invalid(path.Child("status"), pending,
-				"the run has started and cannot be held any more; cancel it, or let it end"))
+				runBegun))
 		}
 		before.Status = r.Spec.Status
 		return append(errs, checkUnchanged(path, &before, &r.Spec, DefaultPipelineRunSpec, runStarted)...)

@@ -32,6 +32,17 @@ func TestTaskRunValidateUpdate(t *testing.T) {
 			after:  `{taskRef: {name: t}, params: [{name: p, value: a}], status: TaskRunCancelled, statusMessage: m}`,
 			phase:  goingOn,
 		},
+		"Hold": {
+			reason: "A run that has not started can be held.",
+			after:  `{taskRef: {name: t}, params: [{name: p, value: a}], status: TaskRunPending}`,
+			phase:  atFirst,
+		},
+		"HoldStarted": {
+			reason: "One that has started cannot.",
+			after:  `{taskRef: {name: t}, params: [{name: p, value: a}], status: TaskRunPending}`,
+			phase:  goingOn,
+			want:   []string{`spec.status: Invalid value: "TaskRunPending": ` + runBegun},
+		},
 		"Params": {
 			reason: "What runs already cannot be given other params.",
 			after:  `{taskRef: {name: t}, params: [{name: p, value: b}]}`,
