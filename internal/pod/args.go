@@ -13,21 +13,21 @@ import (
 // endOfOptions separates the entrypoint's options from the step's command.
 const endOfOptions = "--"
 
-// resultsFromArg records in the pod's spec, which cannot be changed, how its results come back.
+// resultsFromArg records in the pod's spec, which is immutable, how its results are transported.
 const resultsFromArg = "-results-from"
 
-// option is an argument that gives an option of the in-pod binary a value. Name and value are one argument, so that no
+// option returns an argument with an option of the in-pod binary and its value. Name and value are one argument, so that no
 // value can be taken for an option, or for the end of the options.
 func option(name, value string) string { return "-" + name + "=" + value }
 
-// switches are the options of the entrypoint that take no value.
+// switches returns the options of the entrypoint without a value.
 func switches() []string {
 	return []string{"stay", "report-results", "break-before", "break-on-failure"}
 }
 
-// scan calls visit with each option among the arguments of an entrypoint, and its value, and returns where the options
-// end. It takes them as the entrypoint does: an option without "=" has its value in the next argument, as those of earlier
-// versions have, whatever that argument looks like.
+// scan calls visit with each option in the arguments of an entrypoint, and its value, and returns the end of the options. It
+// parses them as the entrypoint does: an option without "=" has its value in the next argument, whatever that looks like.
+// Earlier versions wrote options in this form.
 func scan(args []string, visit func(name, value string)) (end int) {
 	for i := 0; i < len(args); i++ {
 		arg := args[i]
@@ -49,7 +49,7 @@ func scan(args []string, visit func(name, value string)) (end int) {
 	return len(args)
 }
 
-// optionOf returns the value that an option has among the arguments of an entrypoint.
+// optionOf returns the value of an option in the arguments of an entrypoint.
 func optionOf(args []string, option string) (value string, ok bool) {
 	scan(args, func(name, v string) {
 		if name == strings.TrimPrefix(option, "-") {
@@ -73,8 +73,7 @@ func addArgs(c *corev1.Container, args ...string) {
 	c.Args = slices.Insert(c.Args, scan(c.Args, func(string, string) {}), args...)
 }
 
-// ResultsFrom returns how the results of a pod's steps come back: what it was made for, whatever has been configured
-// since.
+// ResultsFrom returns how the results of a pod's steps are transported: as configured when the pod was created.
 func ResultsFrom(p *corev1.Pod) config.ResultsFrom {
 	for _, c := range p.Spec.Containers {
 		if !podpaths.IsStep(c.Name) {

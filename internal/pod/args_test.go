@@ -155,7 +155,7 @@ func wantCommand(t *rapid.T, want, got []string) {
 	}
 }
 
-// Pods of earlier versions, whose options and values are arguments of their own, are read as their entrypoints read them.
+// Pods of earlier versions, with separate arguments for options and values, are read as their entrypoints read them.
 func TestArgumentsOfEarlierVersions(t *testing.T) {
 	cases := map[string]struct {
 		reason string

@@ -1,4 +1,4 @@
-// Package pod turns a task into the pod that runs it. Build is a pure function: the same input gives the same pod.
+// Package pod builds the pod that runs a task. Build is a pure function: the same input returns the same pod.
 package pod
 
 import (
@@ -18,11 +18,11 @@ import (
 	"github.com/sluice-ci/sluice/internal/results/termination"
 )
 
-// errUnmerged says that Build was called with a task whose step template is not merged.
+// errUnmerged means that the caller has not merged the step template of the task.
 var errUnmerged = errors.New("cannot build a pod from a task whose step template is not merged")
 
-// Build returns the pod for a TaskRun. The error is a *LimitError when a step asks for more than Linux or one API object
-// can hold, and a *FieldError when a field cannot be acted on: both are outcomes of the run. The input stays unchanged.
+// Build returns the pod for a TaskRun. The error is a *LimitError if a step needs more than Linux or one API object can hold,
+// and a *FieldError if a field cannot be used: both are outcomes of the run. The input stays unchanged.
 func Build(in Input) (*corev1.Pod, error) {
 	if in.Spec.StepTemplate != nil {
 		return nil, errUnmerged
@@ -55,12 +55,12 @@ func Build(in Input) (*corev1.Pod, error) {
 	return pod, nil
 }
 
-// roomForInjected is how many containers may be added to a pod after it was made without a record of a step being cut.
+// roomForInjected is the number of containers that may be added to a created pod before the record of a step is truncated.
 const roomForInjected = 4
 
-// addBudgets tells every entrypoint how much the kubelet keeps of its termination message: the kubelet divides what it
-// keeps among all containers, those of the carrier included. Where results come another way, only the record is in the
-// message, and it leaves room for containers that something injects. Results have no room to leave.
+// addBudgets sets for each entrypoint how much the kubelet keeps of its termination message: the kubelet divides its limit
+// among all containers, also those of the transport. If results are transported in another way, the message has only the
+// record, which leaves room for injected containers. Results leave no room.
 func addBudgets(pod *corev1.Pod) {
 	containers := len(pod.Spec.InitContainers) + len(pod.Spec.Containers)
 	if ResultsFrom(pod) != config.TerminationMessage {
@@ -83,13 +83,13 @@ func runsEntrypoint(c *corev1.Container) bool {
 	return len(c.Command) > 0 && path.Dir(c.Command[0]) == podpaths.BinDir
 }
 
-// builder makes the parts of the pod.
+// builder builds the parts of the pod.
 type builder struct {
 	Input
 
-	// template is what the installation and the run say about the pod itself.
+	// template is the pod template of the installation, merged with that of the run.
 	template v1.PodTemplate
-	// results are those that leave the pod.
+	// results are the results that leave the pod.
 	results []Result
 }
 
@@ -120,7 +120,7 @@ func (b *builder) metadata() metav1.ObjectMeta {
 	}
 }
 
-// serviceAccount is the run's, else the installation's default one, else the namespace's (empty).
+// serviceAccount returns the run's service account, else the installation's default, else "" for the namespace's.
 func (b *builder) serviceAccount() string {
 	if account := b.TaskRun.Spec.ServiceAccountName; account != "" {
 		return account
@@ -128,7 +128,7 @@ func (b *builder) serviceAccount() string {
 	return b.Settings.ServiceAccount
 }
 
-// prepare is the one init container of clusters without image volumes.
+// prepare returns the init container for clusters without image volumes.
 func (b *builder) prepare() corev1.Container {
 	return corev1.Container{
 		Name:            prepareContainer,

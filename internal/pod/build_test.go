@@ -47,7 +47,7 @@ func input(spec v1.TaskSpec, change ...func(*Input)) Input {
 
 func messages(*Input) {}
 
-// reporting is a Transport that only tells the steps something.
+// reporting is a Transport that only adds an argument to the steps.
 type reporting struct{}
 
 func (reporting) AddTo(p *corev1.Pod, layout Layout) {

@@ -2,11 +2,11 @@ package pod
 
 import v1 "github.com/sluice-ci/sluice/api/v1"
 
-// ImageCommand is what a container runs that gives neither a command nor a script.
+// ImageCommand is the command of an image, for a container with neither a command nor a script.
 type ImageCommand struct {
-	// Image takes the place of the image of the step or sidecar.
+	// Image replaces the image of the step or sidecar.
 	Image string
-	// Command and Args are as a container has them: Kubernetes expands $(NAME) and folds $$ in them.
+	// Command and Args are in the form of a container: Kubernetes expands $(NAME) and replaces $$ by $ in them.
 	Command, Args []string
 }
 

@@ -12,14 +12,14 @@ import (
 	"github.com/sluice-ci/sluice/internal/pod/podpaths"
 )
 
-// The annotations that say which hosts a secret is for begin so; what follows only keeps them apart.
+// The prefixes of the annotations with the hosts of a secret. The rest of their keys only makes them unique.
 const (
 	gitAnnotation    = v1.GroupName + "/git-"
 	dockerAnnotation = v1.GroupName + "/docker-"
 )
 
-// credentialsOf returns what a secret of the service account is for. The configuration of a registry's client names its
-// hosts itself.
+// credentialsOf returns the credentials in a secret of the service account. The configuration of a registry's client contains
+// its hosts.
 func credentialsOf(secret corev1.Secret) []credentials.Credential {
 	var list []credentials.Credential
 	add := func(kind credentials.Kind, annotation string) {
@@ -40,18 +40,19 @@ func credentialsOf(secret corev1.Secret) []credentials.Credential {
 	case corev1.SecretTypeDockercfg:
 		list = append(list, credentials.Credential{Kind: credentials.DockerCfg, Secret: secret.Name})
 	default:
-		// Other types are not for git or registries, whatever their annotations say.
+		// Other types are not for git or registries, whatever their annotations are.
 	}
 	return list
 }
 
-// secretVolumes are those of the secrets that are for something.
+// secretVolumes returns the volumes of the secrets with credentials.
 func (b *builder) secretVolumes() []corev1.Volume {
 	var volumes []corev1.Volume
 	for i, secret := range b.Credentials {
 		if len(credentialsOf(secret)) > 0 {
 			volumes = append(volumes, corev1.Volume{Name: numbered(secretVolumePrefix, i), VolumeSource: corev1.VolumeSource{
-				// One that is gone by then is told by the entrypoint; otherwise the pod would wait for it without end.
+				// If the secret is deleted meanwhile, the entrypoint reports it. Without Optional the pod would wait for it
+				// forever.
 				Secret: &corev1.SecretVolumeSource{SecretName: secret.Name, Optional: new(true)},
 			}})
 		}
@@ -59,13 +60,13 @@ func (b *builder) secretVolumes() []corev1.Volume {
 	return volumes
 }
 
-// hasCredentials reports whether any secret is for something.
+// hasCredentials reports whether any secret has credentials.
 func (b *builder) hasCredentials() bool {
 	return slices.ContainsFunc(b.Credentials, func(s corev1.Secret) bool { return len(credentialsOf(s)) > 0 })
 }
 
-// needsCredentials reports whether a step has the directory of credentials: also one that speaks of it finds it, though
-// there may be nothing in it.
+// needsCredentials reports whether a step has the directory of credentials. A step that mentions the directory also gets it,
+// even if it is empty.
 func (b *builder) needsCredentials(s v1.Step) bool {
 	return b.hasCredentials() || mentions(s, podpaths.CredentialsDir)
 }
@@ -85,7 +86,7 @@ func (b *builder) credentialMounts(s v1.Step, i int) []corev1.VolumeMount {
 	return mounts
 }
 
-// credentialArgs tell the entrypoint which credentials to make ready.
+// credentialArgs returns the entrypoint's arguments for the credentials.
 func (b *builder) credentialArgs() []string {
 	var args []string
 	for _, secret := range b.Credentials {

@@ -7,7 +7,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/pod/podpaths"
 )
 
-// breakEnabled is the value that switches a breakpoint on.
+// breakEnabled is the value that enables a breakpoint.
 const breakEnabled = "enabled"
 
 func (b *builder) breakpoints() v1.TaskBreakpoints {
@@ -23,5 +23,5 @@ func (b *builder) breaksBefore(s v1.Step, i int) bool {
 	return slices.Contains(b.breakpoints().BeforeSteps, podpaths.StepName(s, i))
 }
 
-// debugged reports whether the step may be held anywhere.
+// debugged reports whether the step has any breakpoint.
 func (b *builder) debugged(s v1.Step, i int) bool { return b.breaksOnFailure() || b.breaksBefore(s, i) }

@@ -9,9 +9,9 @@ import (
 // imageVolumesSince is the minor version of Kubernetes 1 from which image volumes are on by default.
 const imageVolumesSince = 35
 
-// DeliveryFor decides how the in-pod binary gets into containers. setting is "auto", or one of the Deliveries to use
-// whatever the cluster is; major and minor are the API server's version as it says it, where providers append to the
-// minor ("35+"). The error names a setting or version that it cannot use.
+// DeliveryFor returns how the in-pod binary gets into containers. Setting is "auto", or one of the Deliveries to use for any
+// cluster. Major and minor are the API server's version; providers append to the minor ("35+"). It returns an error for an
+// invalid setting or version.
 func DeliveryFor(setting, major, minor string) (Delivery, error) {
 	switch d := Delivery(setting); d {
 	case ImageVolume, InitContainer:
@@ -23,7 +23,7 @@ func DeliveryFor(setting, major, minor string) (Delivery, error) {
 	digits := strings.TrimRightFunc(minor, func(r rune) bool { return r < '0' || r > '9' })
 	n, err := strconv.Atoi(digits)
 	if err != nil || major != "1" {
-		return "", fmt.Errorf("cannot tell from the API server's version %q.%q whether it has image volumes; choose with --inpod-delivery",
+		return "", fmt.Errorf("cannot determine from the API server's version %q.%q whether it has image volumes; choose with --inpod-delivery",
 			major, minor)
 	}
 	if n < imageVolumesSince {

@@ -11,42 +11,42 @@ import (
 )
 
 const (
-	// maxArgument is the longest single argument or NAME=value of the environment, in bytes, that Linux takes:
-	// MAX_ARG_STRLEN, 32 pages, less the byte that ends it.
+	// maxArgument is the maximum length in bytes of a single argument, or of NAME=value of the environment, in Linux:
+	// MAX_ARG_STRLEN, 32 pages, minus the terminating byte.
 	maxArgument = 32*4096 - 1
-	// maxArguments is what arguments and environment may have together: Linux gives them a quarter of the stack's
-	// limit, 2 MiB at the usual 8 MiB, less room for pointers and for what the image's environment adds.
+	// maxArguments is the maximum length of arguments and environment together. Linux permits a quarter of the stack's limit,
+	// 2 MiB at the usual 8 MiB. The difference is for pointers and the image's environment.
 	maxArguments = 2<<20 - 128<<10
 )
 
-// LimitError says that a step asks for more than can be handed to a process, or stored in a pod.
+// LimitError means that a step needs more than a process, or a pod, can hold.
 type LimitError struct {
-	// Field is where in the task the text stands.
+	// Field is the field of the task with the text.
 	Field string
-	// Size is what it has, Limit what is possible, both in bytes.
+	// Size is the length of the text, and Limit the maximum, in bytes.
 	Size, Limit int
-	// Hint says what to do.
+	// Hint is what to do.
 	Hint string
 }
 
-// Error names the field, the size, the limit and the way out.
+// Error returns the field, the size, the limit and the hint.
 func (e *LimitError) Error() string {
 	return fmt.Sprintf("%s: %d bytes are more than the limit of %d; %s", e.Field, e.Size, e.Limit, e.Hint)
 }
 
-// FieldError says that a field of the task cannot be acted on. Like a LimitError it is an outcome of the run: trying
-// again does not help.
+// FieldError means that a field of the task cannot be used. Like a LimitError it is an outcome of the run: a retry does not
+// help.
 type FieldError struct {
-	// Field is the path of the field, and Value what stands there, shortened for people.
+	// Field is the path of the field, and Value its value, shortened for users.
 	Field, Value string
-	// Problem says what is wrong with it, and what to do.
+	// Problem is what is wrong with it, and what to do.
 	Problem string
 }
 
-// Error names the field, the value and the problem.
+// Error returns the field, the value and the problem.
 func (e *FieldError) Error() string { return fmt.Sprintf("%s: %q: %s", e.Field, e.Value, e.Problem) }
 
-// checkLimits finds what would fail later, with a message that nobody understands ("argument list too long").
+// checkLimits finds what would otherwise fail later with an unclear message ("argument list too long").
 func checkLimits(pod *corev1.Pod, spec *v1.TaskSpec) error {
 	for i, step := range spec.Steps {
 		if err := checkProcess(fmt.Sprintf("spec.steps[%d]", i), step.Command, step.Args, step.Env, pod.Spec.Containers[i].Args); err != nil {
@@ -55,13 +55,13 @@ func checkLimits(pod *corev1.Pod, spec *v1.TaskSpec) error {
 	}
 	if size := pod.Size(); size >= results.ObjectLimit {
 		return &LimitError{Field: "spec.steps", Size: size, Limit: results.ObjectLimit - 1,
-			Hint: "a pod is one API object; hand large data on through a workspace"}
+			Hint: "a pod is one API object; pass large data through a workspace"}
 	}
 	return nil
 }
 
 func checkProcess(field string, command, args []string, env []corev1.EnvVar, all []string) error {
-	const useScript = "use the value in the step's script, which may be larger, or hand it on through a workspace"
+	const useScript = "use the value in the step's script, which may be larger, or pass it through a workspace"
 	for _, list := range []struct {
 		name   string
 		values []string
@@ -83,7 +83,7 @@ func checkProcess(field string, command, args []string, env []corev1.EnvVar, all
 	for _, arg := range all {
 		n := folded(arg)
 		if n > maxArgument {
-			// One that the entrypoint is told with: a path, or a reference. Those of the command have been looked at above.
+			// This is an argument of the entrypoint: a path, or a reference. The arguments of the command are checked above.
 			return &LimitError{field, n, maxArgument, "its paths and names are arguments of a process; use shorter ones"}
 		}
 		total += n + 1
@@ -93,11 +93,11 @@ func checkProcess(field string, command, args []string, env []corev1.EnvVar, all
 			field,
 			total,
 			maxArguments,
-			"script, arguments and environment of a step count together; hand large data on through a workspace",
+			"script, arguments and environment of a step count together; pass large data through a workspace",
 		}
 	}
 	return nil
 }
 
-// folded is the length of a value after Kubernetes has made each "$$" one "$".
+// folded returns the length of a value after Kubernetes has replaced each "$$" by "$".
 func folded(s string) int { return len(s) - strings.Count(s, "$$") }

@@ -9,11 +9,11 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 )
 
-// Merged returns a copy of a task in which each step has what the step template says and the step itself does not. It has
-// no step template any more: merging it again changes nothing.
+// Merged returns a copy of a task in which each step has the fields of the step template that it does not set itself. The
+// copy has no step template, so merging it again changes nothing.
 //
-// Env is merged by name, volume mounts by their path, compute resources by resource, and the security context by field.
-// A template's command is for steps that have neither command nor script, its args are for steps that have none.
+// Env is merged by name, volume mounts by path, compute resources by resource, and the security context by field. The
+// template's command is for steps with neither command nor script, its args are for steps without args.
 func Merged(spec *v1.TaskSpec) *v1.TaskSpec {
 	merged := spec.DeepCopy()
 	merged.StepTemplate = nil
@@ -21,7 +21,7 @@ func Merged(spec *v1.TaskSpec) *v1.TaskSpec {
 		return merged
 	}
 	for i := range merged.Steps {
-		// A copy for each step: they must not share what is changed later.
+		// Each step gets a copy, because later changes must not be shared.
 		mergeStep(&merged.Steps[i], spec.StepTemplate.DeepCopy())
 	}
 	return merged
@@ -53,15 +53,15 @@ func mergeStep(s *v1.Step, t *v1.StepTemplate) {
 	s.SecurityContext = mergedSecurity(t.SecurityContext, s.SecurityContext)
 }
 
-// overlaid returns the elements of both lists; where both have one of the same key, that of over stands in the place of
-// the one below. So an env value that refers to another variable still comes after it.
+// overlaid returns the elements of both lists. If both have an element with the same key, that of over replaces the one below
+// in its position. So an env value that refers to another variable still follows it.
 func overlaid[E any](below, over []E, key func(E) string) []E {
 	if len(below) == 0 {
 		return over
 	}
 	merged := slices.Clone(below)
 	at := make(map[string]int, len(below)+len(over))
-	for i, e := range slices.Backward(below) { // the first of equal ones is the one that is replaced
+	for i, e := range slices.Backward(below) { // the first of equal elements is the one that is replaced
 		at[key(e)] = i
 	}
 	for _, e := range over {
@@ -75,7 +75,7 @@ func overlaid[E any](below, over []E, key func(E) string) []E {
 	return merged
 }
 
-// mergedResources takes each resource of each kind from over, and what that does not say from below.
+// mergedResources returns each resource of over, and those of below that over does not set.
 func mergedResources(below, over corev1.ResourceRequirements) corev1.ResourceRequirements {
 	merged := *below.DeepCopy()
 	merged.Requests = mergedList(merged.Requests, over.Requests)
@@ -93,7 +93,7 @@ func mergedList(below, over corev1.ResourceList) corev1.ResourceList {
 	return merged
 }
 
-// mergedSecurity takes each field from over, and what that does not say from below.
+// mergedSecurity returns each field of over, and those of below that over does not set.
 func mergedSecurity(below, over *corev1.SecurityContext) *corev1.SecurityContext {
 	if below == nil || over == nil {
 		return first(over, below)

@@ -8,25 +8,25 @@ import (
 	"github.com/sluice-ci/sluice/internal/pod/podpaths"
 )
 
-// prepareContainer copies the in-pod binary where image volumes are missing.
+// prepareContainer copies the in-pod binary on clusters without image volumes.
 const prepareContainer = "prepare"
 
 // Files in the containers.
 const (
 	passwdFile = "/etc/passwd"
 
-	// plainBinary is the name of the in-pod binary, and signingBinary that of the one that can sign.
+	// plainBinary is the name of the in-pod binary, and signingBinary that of the one with signatures.
 	plainBinary   = "inpod"
 	signingBinary = "inpod-spiffe"
-	// imageBinaryDir is where the image of the in-pod binary holds it (ko's convention).
+	// imageBinaryDir is the directory of the in-pod binary in its image (ko's convention).
 	imageBinaryDir = "ko-app"
 
 	// ImageBinary is the in-pod binary in its own image.
 	ImageBinary = "/" + imageBinaryDir + "/" + plainBinary
 )
 
-// Names of volumes that this package adds. Tasks cannot use the prefix. Those with a number are there for each step, each
-// sidecar or each secret.
+// The names of volumes that this package adds. Tasks cannot use the prefix. Those with a number exist for each step, sidecar
+// or secret.
 const (
 	binVolume       = v1.ReservedVolumePrefix + "bin"
 	resultsVolume   = v1.ReservedVolumePrefix + "results"
@@ -45,11 +45,11 @@ const (
 // Name returns the name of the pod of a TaskRun's attempt; retry is 0 for the first one.
 func Name(taskRun string, retry int) string { return name.Pod(taskRun, retry) }
 
-// ClaimName returns the name of the PersistentVolumeClaim that is made for a workspace of the run which is bound by
-// volumeClaimTemplate. All attempts of a run share it.
+// ClaimName returns the name of the PersistentVolumeClaim for a workspace that the run binds by volumeClaimTemplate. All
+// attempts of a run share it.
 func ClaimName(tr *v1.TaskRun, workspace string) string { return name.Claim(string(tr.UID), workspace) }
 
-// numbered is the name of a volume that is there for the step, the sidecar or the secret at index i.
+// numbered returns the name of a volume for the step, the sidecar or the secret at index i.
 func numbered(prefix string, i int) string { return prefix + strconv.Itoa(i) }
 
 func runVolume(step int) string { return numbered(runVolumePrefix, step) }

@@ -11,9 +11,9 @@ import (
 	"github.com/sluice-ci/sluice/internal/pod/podpaths"
 )
 
-// checkReserved refuses a task that would mount something over what is ours, or mount what is ours. Admission and the
-// reconciler refuse it before; here it is looked at once more, since a step that could write there could forge the results
-// of another.
+// checkReserved refuses a task that mounts something over the system's files, or that mounts the system's volumes. Admission
+// and the reconciler refuse it before. This check is in addition, because a step that could write there could forge the
+// results of another.
 func (b *builder) checkReserved() error {
 	for i, volume := range b.Spec.Volumes {
 		if err := checkVolume(fmt.Sprintf("spec.volumes[%d].name", i), volume.Name); err != nil {
@@ -79,12 +79,12 @@ func checkContainer(field string, mounts []corev1.VolumeMount, devices []corev1.
 
 func checkVolume(field, name string) error {
 	if strings.HasPrefix(name, v1.ReservedVolumePrefix) {
-		return &FieldError{field, name, "volumes whose names begin with " + v1.ReservedVolumePrefix + " belong to the system"}
+		return &FieldError{field, name, "volumes with the prefix " + v1.ReservedVolumePrefix + " are reserved for the system"}
 	}
 	return nil
 }
 
-// checkPath looks at a path as the kernel takes it: a relative one begins at the root, too.
+// checkPath checks a path as the kernel interprets it: a relative one also begins at the root.
 func checkPath(field, dir string) error {
 	at := path.Clean("/" + dir)
 	home := at == podpaths.HomeDir || strings.HasPrefix(at, podpaths.HomeDir+"/")

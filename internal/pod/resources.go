@@ -10,10 +10,9 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 )
 
-// stepResources are the compute resources of the step at index i. What the run says of the whole task takes the place of
-// what the task says of its steps: the steps run one after the other, so each may use as much as the task may, but for
-// the scheduler they are there all at once, so each asks for a part. What the run says of the step alone is merged over
-// what the task says.
+// stepResources returns the compute resources of the step at index i. Resources of the run for the whole task replace those
+// of the task's steps: the steps run one after the other, so each may use as much as the task may. The scheduler adds up all
+// containers, so each step requests only a part. Resources of the run for the step are merged over those of the task.
 func (b *builder) stepResources(s v1.Step, i int) corev1.ResourceRequirements {
 	if whole := b.TaskRun.Spec.ComputeResources; whole != nil {
 		return part(*whole, i, len(b.Spec.Steps))
@@ -35,8 +34,8 @@ func (b *builder) sidecarResources(s v1.Sidecar) corev1.ResourceRequirements {
 	return s.ComputeResources
 }
 
-// part is what the step at index i of n gets of the resources of a whole task. Without a request there is one of the
-// size of the limit, as Kubernetes has it.
+// part returns the share of the step at index i of n in the resources of a whole task. Without a request, the request is the
+// limit, as in Kubernetes.
 func part(whole corev1.ResourceRequirements, i, n int) corev1.ResourceRequirements {
 	requests := mergedList(whole.Limits, whole.Requests)
 	share := corev1.ResourceRequirements{Limits: whole.Limits.DeepCopy(), Claims: slices.Clone(whole.Claims)}
@@ -49,7 +48,7 @@ func part(whole corev1.ResourceRequirements, i, n int) corev1.ResourceRequiremen
 	return share
 }
 
-// divided is one of n parts that together are the whole; the first one takes what is left over.
+// divided returns one of n parts of a quantity; the first one includes the remainder.
 func divided(name corev1.ResourceName, whole resource.Quantity, i, n int) resource.Quantity {
 	count, of := int64(n), whole.Value()
 	if name == corev1.ResourceCPU {
@@ -65,13 +64,13 @@ func divided(name corev1.ResourceName, whole resource.Quantity, i, n int) resour
 	return *resource.NewQuantity(share, whole.Format)
 }
 
-// The keys of the default resources that are no names of containers.
+// The keys of the default resources that are not names of containers.
 const (
 	defaultKey   = "default"
 	prefixedKeys = "prefix-"
 )
 
-// defaultResources gives containers that have no resources those of the installation.
+// defaultResources sets the resources of the installation for containers without resources.
 func defaultResources(pod *corev1.Pod, defaults map[string]corev1.ResourceRequirements) {
 	for _, containers := range [][]corev1.Container{pod.Spec.InitContainers, pod.Spec.Containers} {
 		for i := range containers {
@@ -85,8 +84,7 @@ func defaultResources(pod *corev1.Pod, defaults map[string]corev1.ResourceRequir
 	}
 }
 
-// lookUp finds the default of a container: that of its name, else of the longest prefix of its name, else the default of
-// all.
+// lookUp finds the default of a container: by its name, else by the longest prefix of its name, else the general default.
 func lookUp(defaults map[string]corev1.ResourceRequirements, container string) (corev1.ResourceRequirements, bool) {
 	if found, ok := defaults[container]; ok {
 		return found, true

@@ -8,23 +8,23 @@ import (
 	"github.com/sluice-ci/sluice/internal/results"
 )
 
-// OfTask is the index of the step for results that are the task's.
+// OfTask is the index of the step for results of the task.
 const OfTask = -1
 
-// Result is a result that leaves the pod: one that the task declares and its steps write, or one of a step.
+// Result is a result that leaves the pod: one of the task, which its steps write, or one of a step.
 type Result struct {
-	// Declared has the name under which the result travels: that of a task's result is its own, that of a step's result
-	// is <container>.<result>, or another one where that is none, or taken.
+	// Declared has the name under which the result is transported: for a task's result its own, for a step's result
+	// <container>.<result>, or another name if that is invalid or used.
 	results.Declared
 	// Step is the index of the step, or OfTask.
 	Step int
-	// Result is the name of the result, as the task or the step declares it.
+	// Result is the name of the result in the declaration of the task or the step.
 	Result string
 }
 
-// ResultsOf returns all results that leave the pod: first the task's, without those that take their value from a step,
-// then those of each step. It depends on the names and types of steps and results alone: a task gives the same before and
-// after variables are substituted in it, once its StepActions are resolved.
+// ResultsOf returns all results that leave the pod: first the task's, except those whose values come from a step, then those
+// of each step. It uses only the names and types of steps and results, so the outcome is the same before and after variables
+// are substituted, after StepActions are resolved.
 func ResultsOf(spec *v1.TaskSpec) []Result {
 	var all []Result
 	taken := map[string]bool{}
@@ -44,7 +44,7 @@ func ResultsOf(spec *v1.TaskSpec) []Result {
 	return all
 }
 
-// declared infers a type as the API does where none is given.
+// declared infers a missing type as the API does.
 func declared(name string, t v1.ValueType, properties map[string]v1.PropertySpec) results.Declared {
 	switch {
 	case t != "":
@@ -56,8 +56,8 @@ func declared(name string, t v1.ValueType, properties map[string]v1.PropertySpec
 	return results.Declared{Name: name, Type: string(t)}
 }
 
-// free returns a name that a result can travel under and that is not taken. A container's name has no dot, so that no two
-// results of steps want the same one; but a result of the task may have it, and it may be too long.
+// free returns a valid, unused name under which to transport a result. A container's name has no dot, so two results of steps
+// never have the same name. But a result of the task may have that name, and the name may be too long.
 func free(container, result string, taken map[string]bool) string {
 	name := container + "." + result
 	for n := 0; taken[name] || results.ValidName(name) != nil; n++ {
@@ -66,7 +66,7 @@ func free(container, result string, taken map[string]bool) string {
 	return name
 }
 
-// sourcePath is where the container that carries the results finds one.
+// sourcePath returns the path of the result in the container that transports it.
 func (r Result) sourcePath() string {
 	if r.Step == OfTask {
 		return podpaths.ResultPath(r.Result)

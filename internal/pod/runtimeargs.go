@@ -16,14 +16,14 @@ import (
 	"github.com/sluice-ci/sluice/internal/variables/substitute"
 )
 
-// runtimeArgs are what is only decided when the step starts: whether it is needed, and what results of earlier steps stand
-// in the place of tokens.
+// runtimeArgs returns the arguments for what is decided only when the step starts: whether it is needed, and which results of
+// earlier steps replace the tokens.
 func (b *builder) runtimeArgs(s v1.Step, i int) ([]string, error) {
 	var args []string
 	for n, w := range s.When {
 		field := fmt.Sprintf("spec.steps[%d].when[%d]", i, n)
 		if w.CEL != "" {
-			return nil, &FieldError{field + ".cel", shortened(w.CEL), "a step's guard cannot be written in CEL; use input, operator and values"}
+			return nil, &FieldError{field + ".cel", shortened(w.CEL), "CEL is not supported for steps; use input, operator and values"}
 		}
 		text, err := json.Marshal(when.Condition{Input: w.Input, Operator: string(w.Operator), Values: w.Values})
 		if err != nil {
@@ -48,7 +48,7 @@ func (b *builder) runtimeArgs(s v1.Step, i int) ([]string, error) {
 	return args, nil
 }
 
-// referred is the reference as the entrypoint of the step at index i takes it.
+// referred returns the reference in the form of the entrypoint of the step at index i.
 func (b *builder) referred(r substitute.StepResultToken, i int) (stepresult.Reference, error) {
 	n := slices.IndexFunc(b.results, func(c Result) bool {
 		return c.Step != OfTask && c.Step < i && c.Result == r.Result && podpaths.StepName(b.Spec.Steps[c.Step], c.Step) == r.Step
@@ -65,7 +65,7 @@ func (b *builder) referred(r substitute.StepResultToken, i int) (stepresult.Refe
 	}, nil
 }
 
-// uses reports whether a token stands in any text of the step.
+// uses reports whether a token is in any text of the step.
 func uses(s v1.Step, token string) bool {
 	return mentions(s, token) || strings.Contains(s.WorkingDir, token) || slices.ContainsFunc(s.When, func(w v1.WhenExpression) bool {
 		return strings.Contains(w.Input, token) || slices.ContainsFunc(w.Values, func(v string) bool { return strings.Contains(v, token) })
@@ -76,14 +76,14 @@ func (b *builder) refersToResults(s v1.Step) bool {
 	return slices.ContainsFunc(b.References, func(r substitute.StepResultToken) bool { return uses(s, r.Token) })
 }
 
-// mentions reports whether any text that the step's command sees has a word in it.
+// mentions reports whether any text that the step's command sees contains a word.
 func mentions(s v1.Step, word string) bool {
 	has := func(text string) bool { return strings.Contains(text, word) }
 	return has(s.Script) || slices.ContainsFunc(s.Command, has) || slices.ContainsFunc(s.Args, has) ||
 		slices.ContainsFunc(s.Env, func(e corev1.EnvVar) bool { return has(e.Value) })
 }
 
-// shortened is a text as messages show it.
+// shortened shortens a text for messages.
 func shortened(text string) string {
 	const most = 60
 	if runes := []rune(text); len(runes) > most {

@@ -4,8 +4,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// Restricted is what Pod Security "restricted" asks of a container, and what ours need at most. The user is the one
-// of the images that are built from nothing: it exists nowhere else.
+// Restricted returns a security context that satisfies Pod Security "restricted", which is all that the system's containers
+// need. The user is that of the images that are built from nothing; it exists nowhere else.
 func Restricted() *corev1.SecurityContext {
 	return &corev1.SecurityContext{
 		AllowPrivilegeEscalation: new(false),
@@ -18,9 +18,9 @@ func Restricted() *corev1.SecurityContext {
 	}
 }
 
-// secured is the security context of a step or a sidecar. On request it satisfies Pod Security "restricted" as far as
-// neither the task nor the pod says otherwise: what somebody wrote is never overruled, and where that is more than the
-// namespace admits, the API server says so.
+// secured returns the security context of a step or a sidecar. If configured it satisfies Pod Security "restricted", except
+// where the task or the pod has its own setting: such a setting is never overridden, and if the namespace forbids it, the API
+// server reports that.
 func (b *builder) secured(own *corev1.SecurityContext) *corev1.SecurityContext {
 	sc := &corev1.SecurityContext{}
 	if own != nil {

@@ -9,8 +9,8 @@ import (
 	"github.com/sluice-ci/sluice/internal/pod/podpaths"
 )
 
-// sidecar is the container of a task's sidecar: a native one, which Kubernetes starts before the steps and stops
-// after them. With a command or a script the entrypoint stays when that ends, so that nothing restarts it.
+// sidecar returns the container of a task's sidecar: a native one, which Kubernetes starts before the steps and stops after
+// them. With a command or a script the entrypoint keeps running after that ends, so that the kubelet does not restart it.
 func (b *builder) sidecar(s v1.Sidecar, i int) corev1.Container {
 	c := corev1.Container{
 		Name:                     podpaths.SidecarContainer(s, i),
@@ -37,7 +37,7 @@ func (b *builder) sidecar(s v1.Sidecar, i int) corev1.Container {
 		TTY:                      s.TTY,
 	}
 	if !wrapped(s) {
-		// The image's own entrypoint, which only the container runtime knows.
+		// The image's entrypoint is known only to the container runtime.
 		c.WorkingDir = s.WorkingDir
 		return c
 	}
@@ -48,8 +48,8 @@ func (b *builder) sidecar(s v1.Sidecar, i int) corev1.Container {
 // wrapped reports whether the entrypoint runs the sidecar.
 func wrapped(s v1.Sidecar) bool { return len(s.Command) > 0 || s.Script != "" }
 
-// wrap puts the entrypoint before the command of a sidecar. Its end is recorded in the termination message, unless the
-// task says itself what that is to be.
+// wrap adds the entrypoint before the command of a sidecar. Its end is recorded in the termination message, unless the task
+// sets the path of that message.
 func (b *builder) wrap(c *corev1.Container, s v1.Sidecar, i int) {
 	runDir := podpaths.RunDir + "/" + c.Name
 	args := []string{entrypointRole, "-stay", "-step", c.Name, "-run", runDir}
@@ -67,16 +67,16 @@ func (b *builder) wrap(c *corev1.Container, s v1.Sidecar, i int) {
 	c.VolumeMounts = append(mounts, c.VolumeMounts...)
 }
 
-// startupProbe makes Kubernetes hold back the first step until the sidecar is ready, unless the sidecar has one itself. A
-// startup probe that fails kills the container where a readiness probe would go on trying, so it may fail for as long as
-// a task may reasonably wait.
+// startupProbe returns a probe that delays the first step until the sidecar is ready, unless the sidecar has its own startup
+// probe. A failed startup probe kills the container where a readiness probe would retry, so it may fail for as long as a task
+// may reasonably wait.
 func (b *builder) startupProbe(s v1.Sidecar) *corev1.Probe {
 	if s.StartupProbe != nil || s.ReadinessProbe == nil || b.Settings.SkipSidecarReadiness {
 		return s.StartupProbe
 	}
 	const patience = 600 // probes; ten minutes at the shortest period of a second
 	startup := s.ReadinessProbe.DeepCopy()
-	startup.SuccessThreshold = 1 // the only value that a startup probe may have
+	startup.SuccessThreshold = 1 // the only permitted value for a startup probe
 	startup.FailureThreshold = max(startup.FailureThreshold, patience)
 	if startup.PeriodSeconds == 0 {
 		startup.PeriodSeconds = 1

@@ -12,34 +12,34 @@ import (
 
 // SidecarExit is how a sidecar of the task failed.
 type SidecarExit struct {
-	// Container of the sidecar.
+	// Container is the container of the sidecar.
 	Container string
-	// OutOfMemory says that it used more memory than its limit.
+	// OutOfMemory reports that it exceeded its memory limit.
 	OutOfMemory bool
-	// Message says how it ended.
+	// Message describes how it ended.
 	Message string
 }
 
 // ReasonOOMKilled is the kubelet's reason for the end of a container that used more memory than its limit.
 const ReasonOOMKilled = "OOMKilled"
 
-// The exit codes of a command that was asked to end, and then had to: 128 plus SIGINT, SIGKILL and SIGTERM.
+// The exit codes of a command that ended because of a signal: 128 plus SIGINT, SIGKILL and SIGTERM.
 const (
 	exitInterrupted = 130
 	exitKilled      = 137
 	exitTerminated  = 143
 )
 
-// SidecarFailures returns which of the task's sidecars have failed, as far as the pod's status says: those that used too
-// much memory, and those whose command ended with a failure while nobody had asked it to end. A sidecar whose command
-// failed keeps its container, so that its logs stay and nothing restarts it: its status tells of it when the pod ends.
+// SidecarFailures returns the failed sidecars of the task according to the pod's status: those that exceeded their memory
+// limit, and those whose command failed before they were stopped. A sidecar with a failed command keeps its container, so
+// that its logs are kept and the kubelet does not restart it. Its status shows the failure after the pod has ended.
 func SidecarFailures(p *corev1.Pod) []SidecarExit {
 	var failed []SidecarExit
 	for _, s := range p.Status.InitContainerStatuses {
 		if _, ok := podpaths.SidecarOf(s.Name); !ok {
 			continue
 		}
-		// The container's earlier life comes first: the one after it only stays.
+		// The state before a restart comes first: after it the container only waits.
 		for _, state := range []corev1.ContainerState{s.LastTerminationState, s.State} {
 			if end, ok := sidecarExit(s.Name, state.Terminated); ok {
 				failed = append(failed, end)
@@ -59,7 +59,7 @@ func sidecarExit(container string, t *corev1.ContainerStateTerminated) (SidecarE
 	}
 	message, err := termination.ParseMessage([]byte(t.Message))
 	if err != nil || message.Step.Reason == "" {
-		// The task has a termination message of its own, or the sidecar runs without the entrypoint.
+		// The task has its own termination message, or the sidecar runs without the entrypoint.
 		switch t.ExitCode {
 		case 0, exitInterrupted, exitKilled, exitTerminated:
 			return SidecarExit{}, false

@@ -9,18 +9,18 @@ import (
 
 // Signing is what steps need to sign their results.
 type Signing struct {
-	// Image of the in-pod binary that can sign, which is at /ko-app/inpod-spiffe in it.
+	// Image is the image of the in-pod binary with signatures, which is at /ko-app/inpod-spiffe in it.
 	Image string
-	// Socket of the Workload API.
+	// Socket is the socket of the Workload API.
 	Socket config.WorkloadSocket
 	// Identity is the path of the pod's SPIFFE ID.
 	Identity string
 }
 
-// spiffeDriver is the CSI driver that brings the Workload API into pods without a directory of the node.
+// spiffeDriver is the CSI driver that mounts the Workload API into pods without a directory of the node.
 const spiffeDriver = "csi.spiffe.io"
 
-// stepImage holds the in-pod binary that steps run. What carries the results does not sign, and stays as it is.
+// stepImage returns the image of the in-pod binary for steps. The results sidecar does not sign, and uses the other image.
 func (b *builder) stepImage() string {
 	if b.Signing != nil {
 		return b.Signing.Image
@@ -35,11 +35,11 @@ func (b *builder) binaryName() string {
 	return plainBinary
 }
 
-// binary is the in-pod binary in containers that have it mounted.
+// binary returns the path of the in-pod binary in containers that mount it.
 func (b *builder) binary() string { return podpaths.BinDir + "/" + b.binaryName() }
 
-// workloadVolumes is the one that has the socket of the Workload API. Only steps mount it, and not as their tasks like:
-// what carries the results, and the task's sidecars, cannot sign.
+// workloadVolumes returns the volume with the socket of the Workload API. Only steps mount it, and their tasks cannot change
+// that: the results sidecar and the task's sidecars cannot sign.
 func (b *builder) workloadVolumes() []corev1.Volume {
 	if b.Signing == nil {
 		return nil
@@ -53,7 +53,7 @@ func (b *builder) workloadVolumes() []corev1.Volume {
 	return []corev1.Volume{volume}
 }
 
-// signingArgs say what a step signs, and as whom.
+// signingArgs returns the arguments for what a step signs, and its identity.
 func (b *builder) signingArgs() []string {
 	if b.Signing == nil {
 		return nil

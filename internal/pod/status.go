@@ -8,27 +8,27 @@ import (
 	"github.com/sluice-ci/sluice/internal/pod/podpaths"
 )
 
-// StepStatuses returns what the pod's kubelet says of the steps' containers, in the order of the steps. The kubelet
-// gives the statuses in an order of its own, and none of a container that it has not looked at yet; such a one is empty.
+// StepStatuses returns the statuses of the steps' containers in the order of the steps. The kubelet reports them in another
+// order, and none for a container that it has not processed yet; that status is empty.
 func StepStatuses(p *corev1.Pod) []corev1.ContainerStatus {
 	return statuses(p, podpaths.IsStep)
 }
 
-// TransportStatuses returns what the kubelet says of the container that carries the results, as StepStatuses does; none when
-// the pod has no such container. Containers that something else has added to the pod carry nothing.
+// TransportStatuses returns the status of the container that transports the results, as StepStatuses does, or none if the pod
+// has no such container. Injected containers transport nothing.
 func TransportStatuses(p *corev1.Pod) []corev1.ContainerStatus {
 	return statuses(p, func(container string) bool { return container == podpaths.ResultsContainer })
 }
 
-// InjectedStatuses returns what the kubelet says of the containers that something else has added to the pod, such as the
-// proxy of a service mesh, as StepStatuses does. Native sidecars are init containers, and not among them.
+// InjectedStatuses returns the statuses of injected containers, such as the proxy of a service mesh, as StepStatuses does.
+// Native sidecars are init containers, and not among them.
 func InjectedStatuses(p *corev1.Pod) []corev1.ContainerStatus {
 	return statuses(p, func(container string) bool {
 		return !podpaths.IsStep(container) && container != podpaths.ResultsContainer
 	})
 }
 
-// Injected returns the names of all containers that something else has added to the pod, init containers first.
+// Injected returns the names of all containers that another component has added to the pod, init containers first.
 func Injected(p *corev1.Pod) []string {
 	var names []string
 	for _, c := range p.Spec.InitContainers {
@@ -44,8 +44,8 @@ func Injected(p *corev1.Pod) []string {
 	return names
 }
 
-// What the kubelet says of a container that ended and left no message: one that could not be started, by the words of two
-// runtimes, and one that was not found any more. The message beside it is the kubelet's.
+// The reasons of the kubelet for a container that ended without its own message: one that could not be started, in the words
+// of two runtimes, and one that was not found any more. The kubelet wrote the message.
 const (
 	reasonStartError    = "StartError"
 	reasonCannotRun     = "ContainerCannotRun"
@@ -57,8 +57,7 @@ func NeverStarted(t *corev1.ContainerStateTerminated) bool {
 	return t.Reason == reasonStartError || t.Reason == reasonCannotRun
 }
 
-// LeftMessage reports whether the message of a container's end is one that the container can have left, and not the
-// kubelet's.
+// LeftMessage reports whether the container can have written the message of its end, and not the kubelet.
 func LeftMessage(t *corev1.ContainerStateTerminated) bool {
 	return !NeverStarted(t) && t.Reason != reasonStatusUnknown
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/variables/substitute"
 )
 
-// step is the container of the step at index i: the entrypoint, told what to wait for, what to run and what to record.
+// step returns the container of the step at index i: the entrypoint, with arguments for what to wait for, run and record.
 func (b *builder) step(s v1.Step, i int) (corev1.Container, error) {
 	container := podpaths.StepContainer(s, i)
 	args := []string{entrypointRole, "-step", container, "-run", stepRunDir(i)}
@@ -45,19 +45,19 @@ func (b *builder) step(s v1.Step, i int) (corev1.Container, error) {
 	}, nil
 }
 
-// entrypointRole is what the in-pod binary is in the containers of steps and sidecars.
+// entrypointRole is the role of the in-pod binary in the containers of steps and sidecars.
 const entrypointRole = "entrypoint"
 
-// terminationPathArg names the file of the container's termination message.
+// terminationPathArg is the file of the container's termination message.
 const terminationPathArg = "-termination-path"
 
-// environment is what a task says, with what the pod's template says instead.
+// environment returns the environment of the task, overridden by that of the pod template.
 func (b *builder) environment(own []corev1.EnvVar) []corev1.EnvVar {
 	return overlaid(own, b.template.Env, func(e corev1.EnvVar) string { return e.Name })
 }
 
-// withHome makes the directory that all steps share, and that every user can write to, their home, unless the task says
-// otherwise. It comes first, so that others can refer to it.
+// withHome sets HOME to the directory that all steps share, to which every user can write, unless the task sets it. It comes
+// first, so that other variables can refer to it.
 func withHome(env []corev1.EnvVar) []corev1.EnvVar {
 	const home = "HOME"
 	if slices.ContainsFunc(env, func(e corev1.EnvVar) bool { return e.Name == home }) {
@@ -66,7 +66,7 @@ func withHome(env []corev1.EnvVar) []corev1.EnvVar {
 	return slices.Concat([]corev1.EnvVar{{Name: home, Value: podpaths.HomeDir}}, env)
 }
 
-// program is what a step and a sidecar have in common: a script instead of a command, and where it runs.
+// program sets what a step and a sidecar have in common: a script instead of a command, and the working directory.
 func (b *builder) program(container, text, workingDir string) []string {
 	var args []string
 	if text != "" {
@@ -81,8 +81,8 @@ func (b *builder) program(container, text, workingDir string) []string {
 	return args
 }
 
-// workingDir is the directory that a step runs in. One that has a token in it is made absolute by the entrypoint: what it
-// is, is known there only.
+// workingDir returns the working directory of a step. The entrypoint makes one with a token absolute, because its value is
+// known only there.
 func (b *builder) workingDir(dir string) string {
 	if dir == "" || slices.ContainsFunc(b.References, func(r substitute.StepResultToken) bool { return strings.Contains(dir, r.Token) }) {
 		return dir
@@ -90,7 +90,7 @@ func (b *builder) workingDir(dir string) string {
 	return absolute(dir)
 }
 
-// absolute resolves a working directory, which users may give relative to /workspace.
+// absolute resolves a working directory, which may be relative to /workspace.
 func absolute(dir string) string {
 	if path.IsAbs(dir) {
 		return dir
@@ -98,10 +98,10 @@ func absolute(dir string) string {
 	return path.Join(v1.WorkspacesDir, dir)
 }
 
-// literal keeps Kubernetes from expanding $(NAME) in, and folding $$ of, an argument that is meant as it stands.
+// literal escapes an argument so that Kubernetes does not expand $(NAME) in it or replace $$.
 func literal(s string) string { return strings.ReplaceAll(s, "$", "$$") }
 
-// mannerArgs say how the command runs: for how long, where its output goes, and where its user wants it held.
+// mannerArgs returns the arguments for how the command runs: its timeout, its output files and its breakpoints.
 func (b *builder) mannerArgs(s v1.Step, i int) []string {
 	var args []string
 	if s.Timeout != nil && s.Timeout.Duration > 0 {
@@ -128,7 +128,7 @@ func (b *builder) mannerArgs(s v1.Step, i int) []string {
 	return args
 }
 
-// recordArgs say what is to be recorded: how the step ended, and which results it left.
+// recordArgs returns the arguments for the record of the step: how it ended, and which results it wrote.
 func (b *builder) recordArgs(s v1.Step, i int) []string {
 	args := []string{terminationPathArg, podpaths.TerminationPath, resultsFromArg, string(b.ResultsFrom)}
 	if len(s.Results) > 0 {

@@ -6,11 +6,11 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 )
 
-// MergedTemplate returns a template that takes each field from over, and what that does not say from below; env and volumes
-// are merged by name. Either can be nil. It may share memory with both.
+// MergedTemplate returns a template with each field of over, and those of below that over does not set. Env and volumes are
+// merged by name. Either may be nil. The result may share memory with both.
 func MergedTemplate(below, over *v1.PodTemplate) v1.PodTemplate { return mergedTemplate(below, over) }
 
-// mergedTemplate takes each field from over, and what that does not say from below. Env and volumes are merged by name.
+// mergedTemplate returns each field of over, and those of below that over does not set. Env and volumes are merged by name.
 func mergedTemplate(below, over *v1.PodTemplate) v1.PodTemplate {
 	if below == nil || over == nil {
 		if only := first(over, below); only != nil {
@@ -44,7 +44,7 @@ func mergedTemplate(below, over *v1.PodTemplate) v1.PodTemplate {
 	return merged
 }
 
-// either returns the first list if it has anything.
+// either returns the first list if it is not empty.
 func either[E any](list, otherwise []E) []E {
 	if len(list) > 0 {
 		return list
@@ -52,7 +52,7 @@ func either[E any](list, otherwise []E) []E {
 	return otherwise
 }
 
-// podSpec is what is said of the pod itself; containers are missing.
+// podSpec returns the pod's spec without containers.
 func (b *builder) podSpec() corev1.PodSpec {
 	t := b.template
 	spec := corev1.PodSpec{

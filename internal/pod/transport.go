@@ -9,30 +9,30 @@ import (
 	"github.com/sluice-ci/sluice/internal/results"
 )
 
-// Transport adds to a pod what carries the results of its steps to the controller.
+// Transport adds to a pod what transports the results of its steps to the controller.
 type Transport interface {
-	// AddTo adds to a pod that has all its steps. The same layout gives the same additions.
+	// AddTo changes a pod that has all its steps. The same layout results in the same additions.
 	AddTo(p *corev1.Pod, layout Layout)
 }
 
-// Layout is what a Transport may know of a pod.
+// Layout is the part of a pod that a Transport may use.
 type Layout struct {
 	// Steps are the names of the steps' containers, in order.
 	Steps []string
-	// Results that leave the pod.
+	// Results are the results that leave the pod.
 	Results []Result
-	// MaxResultSize is the limit of one result's value, in bytes.
+	// MaxResultSize is the maximum length of one result in bytes.
 	MaxResultSize int64
-	// Nonce tells the output of this pod from all others. It is valid by frame.ValidNonce.
+	// Nonce distinguishes the output of this pod from all other text. It is valid by frame.ValidNonce.
 	Nonce string
-	// Signatures says that the steps sign their results.
+	// Signatures reports that the steps sign their results.
 	Signatures bool
-	// Image of the in-pod binary, which is at ImageBinary in it.
+	// Image is the image of the in-pod binary, which is at ImageBinary in it.
 	Image string
 }
 
-// ResultArgs declares the results, and where who carries them finds them, in the form that all roles of the in-pod binary
-// take.
+// ResultArgs returns the arguments that declare the results, with their paths in the container that transports them, in the
+// form of all roles of the in-pod binary.
 func (l Layout) ResultArgs() []string {
 	var args []string
 	for _, r := range l.Results {
@@ -41,8 +41,8 @@ func (l Layout) ResultArgs() []string {
 	return args
 }
 
-// ResultDirs are the directories that results lie beneath, each once: that of the task's results, and those of the steps
-// that have results of their own.
+// ResultDirs returns the directories of results, each once: that of the task's results, and those of the steps with own
+// results.
 func (l Layout) ResultDirs() []string {
 	var dirs []string
 	for _, r := range l.Results {
@@ -57,7 +57,7 @@ func (l Layout) ResultDirs() []string {
 	return dirs
 }
 
-// ResultMounts show a container the results and how the steps ended, and let it change neither.
+// ResultMounts returns read-only mounts of the results and the records of steps.
 func (l Layout) ResultMounts() []corev1.VolumeMount {
 	var mounts []corev1.VolumeMount
 	if ofTask(l.Results) {
@@ -69,7 +69,7 @@ func (l Layout) ResultMounts() []corev1.VolumeMount {
 	return mounts
 }
 
-// ofTask reports whether any result is the task's.
+// ofTask reports whether any result is one of the task.
 func ofTask(all []Result) bool {
 	return slices.ContainsFunc(all, func(r Result) bool { return r.Step == OfTask })
 }

@@ -7,10 +7,10 @@ import (
 	"github.com/sluice-ci/sluice/internal/pod/podpaths"
 )
 
-// Trim drops from a pod what no pass reads, so that a cache of many pods stays small: a step's script alone may have
-// a megabyte. What stays is the metadata, the names of the containers and their memory limits, which init containers run on
-// beside the others, the arguments of the containers beside the steps, how the results come back, when the pod was stopped,
-// and the status. It changes the pod; call it on objects that only the cache holds.
+// Trim drops everything from a pod that the controller does not read, so that a cache of many pods stays small: the script of
+// a step alone can have a megabyte. It keeps the metadata; the names, memory limits and restart policies of containers; the
+// arguments of containers other than steps; how the results are transported; when the pod was stopped; and the status. It
+// changes the pod, so call it only on objects that only the cache holds.
 func Trim(p *corev1.Pod) {
 	p.ManagedFields = nil
 	if at, stopped := p.Annotations[v1.AnnotationStoppedAt]; stopped {
@@ -24,8 +24,8 @@ func Trim(p *corev1.Pod) {
 	p.Spec.Containers = trimmed(p.Spec.Containers)
 }
 
-// slimmed keeps the names, the restart policies, which tell native sidecars from other init containers, and the memory
-// limits.
+// slimmed keeps the names, the memory limits, and the restart policies, which distinguish native sidecars from other init
+// containers.
 func slimmed(containers []corev1.Container) []corev1.Container {
 	slim := make([]corev1.Container, len(containers))
 	for i, c := range containers {

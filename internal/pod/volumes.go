@@ -11,7 +11,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/pod/podpaths"
 )
 
-// volumes are those of the task, of its workspaces, of the pod's template, and ours: only what this task needs.
+// volumes returns the volumes of the task, its workspaces, the pod's template and the system, as far as this task needs them.
 func (b *builder) volumes() []corev1.Volume {
 	volumes := []corev1.Volume{b.binSource(), emptyDir(workspaceVolume), emptyDir(homeVolume)}
 	for i, step := range b.Spec.Steps {
@@ -44,7 +44,7 @@ func emptyDir(name string) corev1.Volume {
 	return corev1.Volume{Name: name, VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}}
 }
 
-// inMemory is a volume that is never written to a disk.
+// inMemory returns a volume that is never written to a disk.
 func inMemory(name string) corev1.Volume {
 	volume := emptyDir(name)
 	volume.EmptyDir.Medium = corev1.StorageMediumMemory
@@ -68,8 +68,8 @@ func (b *builder) binMount() []corev1.VolumeMount {
 	return []corev1.VolumeMount{mount}
 }
 
-// stepMounts are ours and the workspaces'. A step can write its own run directory only, so that it cannot say of
-// another step that it has ended, nor what its results are; and nobody else can write its script.
+// stepMounts returns the mounts of the system and the workspaces. A step can write only to its own run directory, so it
+// cannot forge the end or the results of another step. No other step can write its script.
 func (b *builder) stepMounts(s v1.Step, i int) []corev1.VolumeMount {
 	mounts := append(b.binMount(), corev1.VolumeMount{Name: runVolume(i), MountPath: stepRunDir(i)})
 	if i > 0 {
@@ -93,8 +93,8 @@ func (b *builder) stepMounts(s v1.Step, i int) []corev1.VolumeMount {
 	return b.withImplicit(mounts, s.VolumeMounts)
 }
 
-// stepDirMounts show a step its own directory, and those of the steps before it. They are the run directories under the
-// names that users know; a step that knows another by its number finds it so, too.
+// stepDirMounts returns mounts of a step's directory, and those of the previous steps. They are the run directories under the
+// names that users know, and also under the numbers of steps.
 func (b *builder) stepDirMounts(s v1.Step, i int) []corev1.VolumeMount {
 	if len(b.Spec.Steps) == 1 && len(s.Results) == 0 && !mentions(s, podpaths.StepsDir) {
 		return nil
@@ -113,8 +113,8 @@ func (b *builder) stepDirMounts(s v1.Step, i int) []corev1.VolumeMount {
 	return mounts
 }
 
-// withImplicit adds the directories that every step has, unless the task mounts something else there. They stand
-// first, because a workspace is usually mounted below one of them.
+// withImplicit adds the directories that every step has, unless the task mounts something else there. They come first,
+// because a workspace is usually mounted below one of them.
 func (b *builder) withImplicit(mounts, users []corev1.VolumeMount) []corev1.VolumeMount {
 	var implicit []corev1.VolumeMount
 	for _, m := range []corev1.VolumeMount{
@@ -134,5 +134,5 @@ func mountsAt(mounts []corev1.VolumeMount, dir string) bool {
 	})
 }
 
-// cleaned is a path as the kernel takes it.
+// cleaned returns a path as the kernel interprets it.
 func cleaned(dir string) string { return path.Clean(dir) }

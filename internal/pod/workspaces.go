@@ -8,7 +8,7 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 )
 
-// workspaceVolumes are those that the run binds.
+// workspaceVolumes returns the volumes that the run binds.
 func (b *builder) workspaceVolumes() []corev1.Volume {
 	var volumes []corev1.Volume
 	for _, w := range b.Spec.Workspaces {
@@ -25,14 +25,14 @@ func (b *builder) workspaceSource(binding v1.WorkspaceBinding) corev1.VolumeSour
 		Secret: binding.Secret, Projected: binding.Projected, CSI: binding.CSI,
 	}
 	if binding.VolumeClaimTemplate != nil {
-		// The claim is made by whoever makes the pod.
+		// The component that creates the pod also creates the claim.
 		source.PersistentVolumeClaim = &corev1.PersistentVolumeClaimVolumeSource{ClaimName: ClaimName(b.TaskRun, binding.Name)}
 	}
 	return source
 }
 
-// workspaceMounts are those of all bound workspaces, but for one at whose path a container mounts something itself. A
-// workspace that any container lists is mounted only in those that do, where they want it.
+// workspaceMounts returns the mounts of all bound workspaces, except at a path where the container has its own mount. A
+// workspace that any container lists is mounted only in the containers that list it, at their paths.
 func (b *builder) workspaceMounts(usages []v1.WorkspaceUsage, users []corev1.VolumeMount) []corev1.VolumeMount {
 	var mounts []corev1.VolumeMount
 	for _, w := range b.Spec.Workspaces {
@@ -62,7 +62,7 @@ func (b *builder) isolated(workspace string) bool {
 		slices.ContainsFunc(b.Spec.Sidecars, func(s v1.Sidecar) bool { return lists(s.Workspaces) })
 }
 
-// binding is what the run gives to the workspace of this name; an optional one may have none.
+// binding returns the run's binding of this workspace; an optional one may have none.
 func (b *builder) binding(workspace string) (v1.WorkspaceBinding, bool) {
 	i := slices.IndexFunc(b.TaskRun.Spec.Workspaces, func(w v1.WorkspaceBinding) bool { return w.Name == workspace })
 	if i < 0 {

@@ -20,7 +20,7 @@ const (
 
 // Directories and files in the containers.
 const (
-	// Reserved is the directory that holds everything of the system's. Tasks may mount nothing over it except at HomeDir.
+	// Reserved is the directory of all files of the system. Tasks may mount nothing over it except at HomeDir.
 	Reserved = "/tekton"
 	// BinDir has the in-pod binary.
 	BinDir = Reserved + "/bin"
