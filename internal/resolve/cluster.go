@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/api/v1beta1"
 	"github.com/sluice-ci/sluice/internal/config"
 )
 
@@ -120,8 +121,12 @@ func clusterParams() []string { return []string{paramKind, paramName, paramNames
 
 // sourceOf returns the source of an object: its path in the API with its UID, and the digest of its spec.
 func sourceOf(kind string, o client.Object) *v1.RefSource {
+	version := v1.GroupVersion
+	if kind == v1beta1.KindStepAction {
+		version = v1beta1.GroupVersion
+	}
 	source := &v1.RefSource{URI: fmt.Sprintf("/apis/%s/namespaces/%s/%s/%s@%s",
-		v1.GroupVersion, o.GetNamespace(), strings.ToLower(kind), o.GetName(), o.GetUID())}
+		version, o.GetNamespace(), strings.ToLower(kind), o.GetName(), o.GetUID())}
 	var parts struct {
 		Spec json.RawMessage `json:"spec"`
 	}

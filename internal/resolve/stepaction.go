@@ -8,18 +8,19 @@ import (
 	"github.com/sluice-ci/sluice/api/v1beta1"
 )
 
-// StepAction returns the StepAction of a step's reference, as it is stored. Errors are as those of Task.
-func (r *Resolver) StepAction(ctx context.Context, namespace string, ref *v1.StepRef) (*v1beta1.StepAction, error) {
+// StepAction returns the StepAction of a step's reference, as it is stored, and where a resolver found it. Errors are as those of
+// Task.
+func (r *Resolver) StepAction(ctx context.Context, namespace string, ref *v1.StepRef) (*v1beta1.StepAction, *v1.RefSource, error) {
 	action := &v1beta1.StepAction{}
 	if ref.Resolver != "" {
-		_, err := r.fetch(ctx, v1beta1.KindStepAction, namespace, &ref.ResolverRef, action)
-		return action, err
+		source, err := r.fetch(ctx, v1beta1.KindStepAction, namespace, &ref.ResolverRef, action)
+		return action, source, err
 	}
 	if ref.Name == "" {
-		return nil, fmt.Errorf("%w: ref.name: is empty; give the name of a StepAction", ErrUnresolvable)
+		return nil, nil, fmt.Errorf("%w: ref.name: is empty; give the name of a StepAction", ErrUnresolvable)
 	}
 	if err := r.get(ctx, namespace, ref.Name, action); err != nil {
-		return nil, fmt.Errorf("cannot get StepAction %q of namespace %q: %w", ref.Name, namespace, err)
+		return nil, nil, fmt.Errorf("cannot get StepAction %q of namespace %q: %w", ref.Name, namespace, err)
 	}
-	return action, nil
+	return action, nil, nil
 }

@@ -9,6 +9,7 @@ import (
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/config"
+	"github.com/sluice-ci/sluice/internal/pod/podpaths"
 	"github.com/sluice-ci/sluice/internal/resolve"
 	"github.com/sluice-ci/sluice/internal/validation"
 	"github.com/sluice-ci/sluice/internal/variables/substitute"
@@ -22,6 +23,9 @@ type Task struct {
 	Spec *v1.TaskSpec
 	// Source is where a resolver found the Task; nil for all others, and once a status has been written.
 	Source *v1.RefSource
+	// StepSources are where resolvers found the StepActions of steps, by the containers of the steps; nil once a status has been
+	// written, which has them.
+	StepSources map[string]*v1.RefSource
 	// Labels and Annotations of the Task, which go on to the run and its pod; nil once a status has been written.
 	Labels, Annotations map[string]string
 }
@@ -31,7 +35,7 @@ type Task struct {
 func (r *Reconciler) observeTask(ctx context.Context, tr *v1.TaskRun, obs *Observation) error {
 	task, err := r.task(ctx, tr)
 	if err == nil && tr.Status.TaskSpec == nil {
-		err = r.resolveActions(ctx, tr, task.Spec)
+		task.StepSources, err = r.resolveActions(ctx, tr, task.Spec)
 	}
 	var invalid *invalidError
 	switch {
@@ -101,9 +105,11 @@ func (e *invalidError) Error() string { return e.err.Error() }
 
 func (e *invalidError) Unwrap() error { return e.err }
 
-// resolveActions puts plain steps in the place of those that refer to StepActions.
-func (r *Reconciler) resolveActions(ctx context.Context, tr *v1.TaskRun, spec *v1.TaskSpec) error {
+// resolveActions puts plain steps in the place of those that refer to StepActions. It returns where resolvers found these, by the
+// containers of the steps.
+func (r *Reconciler) resolveActions(ctx context.Context, tr *v1.TaskRun, spec *v1.TaskSpec) (map[string]*v1.RefSource, error) {
 	var actions substitute.Actions
+	sources, containers := map[string]*v1.RefSource{}, podpaths.StepContainers(spec)
 	for i := range spec.Steps {
 		step, path := &spec.Steps[i], field.NewPath("steps").Index(i)
 		if step.Ref == nil {
@@ -112,20 +118,23 @@ func (r *Reconciler) resolveActions(ctx context.Context, tr *v1.TaskRun, spec *v
 		ref := *step.Ref
 		var err error
 		if ref.Params, err = forResolver(tr, spec, ref.Params, path.Child("ref", "params")); err != nil {
-			return err
+			return nil, err
 		}
-		action, err := r.resolver.StepAction(ctx, tr.Namespace, &ref)
+		action, source, err := r.resolver.StepAction(ctx, tr.Namespace, &ref)
 		if err != nil {
-			return fmt.Errorf("%s.ref: %w", path, err)
+			return nil, fmt.Errorf("%s.ref: %w", path, err)
 		}
 		plain, err := actions.Step(path, step, &action.Spec)
 		if err != nil {
-			return &invalidError{fmt.Errorf("cannot use StepAction %q: %w", action.Name, err)}
+			return nil, &invalidError{fmt.Errorf("cannot use StepAction %q: %w", action.Name, err)}
 		}
 		spec.Steps[i] = *plain
+		if source != nil {
+			sources[containers[i]] = source
+		}
 	}
 	validation.DefaultTaskSpec(spec)
-	return nil
+	return sources, nil
 }
 
 // forResolver are the params that a reference gives to its resolver, with what the run gives put in.

@@ -48,7 +48,7 @@ func begunAnew(tr *v1.TaskRun, ended v1.TaskRunStatus, now metav1.Time) v1.TaskR
 		Results: ended.Results, Steps: ended.Steps, Sidecars: ended.Sidecars,
 	})
 	next.PodName, next.StartTime, next.CompletionTime = "", nil, nil
-	next.Results, next.Steps, next.Sidecars, next.Artifacts = nil, nil, nil, nil
+	next.Results, next.Steps, next.Sidecars, next.Artifacts = nil, sourcesOf(ended.Steps), nil, nil
 	next.Conditions = tr.Status.DeepCopy().Conditions
 	next.SetCondition(v1.Running(v1.TaskRunReasonToBeRetried, fmt.Sprintf("attempt %d of %d failed: %s: %s",
 		attempt(tr)+1, tr.Spec.Retries+1, ended.Condition().Reason, ended.Condition().Message)), now)

@@ -60,6 +60,7 @@ func statusFor(
 	if set := obs.Evidence.Set; set != nil {
 		records = set.Steps
 	}
+	status.Steps = withSources(status.Steps, obs.Task)
 	status.Steps = stepStates(status.Steps, p, records, *status.StartTime)
 	status.Sidecars = sidecarStates(status.Sidecars, p, *status.StartTime)
 
@@ -191,6 +192,9 @@ func stepStates(before []v1.StepState, p *corev1.Pod, records []frame.Step, star
 		if state.Terminated != nil {
 			state.Terminated.Message = "" // the step's record in the form of the wire
 			state.TerminationReason = state.Terminated.Reason
+		}
+		if known := stepOf(before, s.Name); known != nil {
+			state.Provenance = known.Provenance
 		}
 		i := slices.IndexFunc(records, func(r frame.Step) bool { return r.Name == s.Name })
 		if i >= 0 {
