@@ -22,7 +22,7 @@ func OnErrors() []OnError { return []OnError{OnErrorContinue, OnErrorStopAndFail
 //
 // +kubebuilder:validation:XValidation:rule="!has(self.script) || size(self.script) == 0 || !has(self.command) || size(self.command) == 0",message="script and command exclude each other"
 // +kubebuilder:validation:XValidation:rule="!has(self.ref) || !(has(self.image) || has(self.command) || has(self.args) || has(self.script) || has(self.env) || has(self.volumeMounts) || has(self.workingDir) || has(self.results))",message="a step that refers to a StepAction cannot have image, command, args, script, env, volumeMounts, workingDir or results of its own"
-// +kubebuilder:validation:XValidation:rule="!has(self.params) || has(self.ref)",fieldPath=".params",message="only a step with ref has params of its own; other steps see those of the task"
+// +kubebuilder:validation:XValidation:rule="!has(self.params) || has(self.ref)",fieldPath=".params",message="only a step with ref has its own params; other steps use those of the task"
 type Step struct {
 	// Name of the step; its container is named step-<name>.
 	// +optional

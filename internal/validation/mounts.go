@@ -21,8 +21,8 @@ const (
 	homeDir = "/tekton/home"
 )
 
-// mountCheck checks volumes and mounts of a task. Before substitution, a text that holds a variable says nothing yet;
-// afterwards every text is taken as it stands, even one that looks like a variable.
+// mountCheck checks the volumes and mounts of a task. Before substitution, it skips a text with a variable. Afterwards it
+// takes every text literally, even one that looks like a variable.
 type mountCheck struct {
 	*Report
 

@@ -67,7 +67,7 @@ func checkEnum(p *v1.ParamSpec, path *field.Path, value string) field.ErrorList 
 	return field.ErrorList{err}
 }
 
-// validateGiven checks values by themselves, before it is known what they are for.
+// validateGiven checks values alone, before the params that they are for are known.
 func validateGiven(r *Report, given []v1.Param, path *field.Path) {
 	unique := newUniqueFoldedNames()
 	for i := range r.each(len(given)) {

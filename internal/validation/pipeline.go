@@ -11,7 +11,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/variables"
 )
 
-// Origins of errors about a pipeline for which the condition of a run has reasons of their own.
+// Origins of errors about a pipeline for which the condition of a run has separate reasons.
 const (
 	// OriginParamMissing: a param without a default has no value.
 	OriginParamMissing = "paramMissing"
@@ -28,8 +28,8 @@ func Pipeline(p *v1.Pipeline) field.ErrorList {
 	return Errors(func(report *Report) { ReportPipeline(report, p) })
 }
 
-// ReportPipeline checks the pipeline by itself, as a user writes it. Some errors have an Origin. Cycles are not looked for here:
-// the graph package finds them.
+// ReportPipeline checks the pipeline alone, as a user writes it. Some errors have an Origin. It does not search for cycles;
+// the graph package does that.
 func ReportPipeline(r *Report, p *v1.Pipeline) {
 	validatePipelineSpec(&p.Spec, field.NewPath("spec"), newScope(r))
 }

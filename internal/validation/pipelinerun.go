@@ -14,8 +14,8 @@ func PipelineRun(r *v1.PipelineRun) field.ErrorList {
 	return Errors(func(report *Report) { ReportPipelineRun(report, r) })
 }
 
-// ReportPipelineRun checks the run by itself, and the pipeline that is written out in it. Fields that the controller does not act on
-// yet are errors, too.
+// ReportPipelineRun checks the run alone, with its embedded pipeline. Fields that the controller does not support yet are
+// errors too.
 func ReportPipelineRun(report *Report, r *v1.PipelineRun) {
 	path := field.NewPath("spec")
 	spec := &r.Spec

@@ -24,8 +24,8 @@ type scope struct {
 	results *nameSet
 	// workspaces that are declared or bound.
 	workspaces *nameSet
-	// volumes that the run brings along, and whether no others can be there: a Task by itself may mount a volume that the
-	// pod template of a run has.
+	// volumes are those that the run adds. The flag is true if there can be no others: a Task alone may mount a volume that
+	// only the pod template of a run has.
 	volumes       []corev1.Volume
 	volumesClosed bool
 	// steps of the task, and the index of the one that refers; −1 where it is not a step.
@@ -252,7 +252,7 @@ func (s scope) taskContextProblem(r variables.Reference) problem {
 	}
 }
 
-// attributePath is the word behind results, workspaces and the like that stands for a file or a folder.
+// attributePath is the last word of a reference to the file or folder of a result, a workspace and similar objects.
 const attributePath = "path"
 
 const malformedReference = "not a variable: write $(params.<name>), $(params['<name>']), $(params.<array>[0]), " +
@@ -329,7 +329,7 @@ func useProblem(u use, t v1.ValueType, properties map[string]v1.PropertySpec) st
 		if u.indexed || wholly && u.ownElement {
 			return ""
 		}
-		return fmt.Sprintf("%s %q is an array: use one element, as in $(%s[0]), or all of it with $(%s[*]) as an element of its own",
+		return fmt.Sprintf("%s %q is an array: use one element, as in $(%s[0]), or all of it with $(%s[*]) as a separate element",
 			u.noun, u.name, u.ref, u.ref)
 	case v1.TypeObject:
 		if wholly && u.ownObject {

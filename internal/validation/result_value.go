@@ -24,13 +24,12 @@ type ResultError struct {
 
 func (e *ResultError) Error() string { return fmt.Sprintf("result %q %s", e.Result, e.Problem) }
 
-// ResultFromBytes makes a value out of the bytes that a step wrote. A string is those bytes, unaltered. An array is a
-// JSON array of strings, an object a JSON object with string values that has every key of the declared properties; it may
-// have more. The error is a *ResultError; it tells places, never contents, which may be long or secret.
+// ResultFromBytes decodes the bytes that a step wrote. A string is those bytes, unchanged. An array is a JSON array of strings,
+// an object a JSON object with string values that has every key of the declared properties; it may have more. The error is a
+// *ResultError; it contains positions, never contents, which may be long or secret.
 //
-// A value is taken exactly or not at all: bytes that are not valid UTF-8, and escapes of half a character, which a
-// decoder would replace silently, are refused, and so is an object that has a key twice, of which different readers of
-// JSON keep different ones.
+// It accepts only exact values. It refuses bytes that are not valid UTF-8, and escapes of half a character, which a decoder
+// would replace silently. It also refuses an object with a duplicate key, because readers of JSON differ in which one they use.
 func ResultFromBytes(declared v1.TaskResult, raw []byte) (v1.Value, error) {
 	if at := invalidUTF8(raw); at >= 0 {
 		return v1.Value{}, &ResultError{

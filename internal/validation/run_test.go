@@ -37,7 +37,7 @@ spec:
 `,
 			want: []string{
 				`warning: spec.taskSpec.steps[0].args[0]: "$(params.l)": stays as text: param "l" is an array: use one ` +
-					`element, as in $(params.l[0]), or all of it with $(params.l[*]) as an element of its own`,
+					`element, as in $(params.l[0]), or all of it with $(params.l[*]) as a separate element`,
 				`warning: spec.taskSpec.steps[0].args[1]: "$(params.other)": stays as text: no param "other"; there are: l, s`,
 			},
 		},
@@ -194,7 +194,7 @@ tasks:` + twoTasks + `
 				`spec.tasks[2].params[0].value: Invalid value: "$(tasks.nope.results.x)": no task "nope"; there are: a, b, c, d`,
 				`spec.tasks[2].params[1].value[1]: Invalid value: "$(tasks.a.results.x)": no result of task a "x"; there are: l, o, s`,
 				`spec.tasks[2].params[4].value: Invalid value: "$(tasks.a.results.l[*])": result "l" is an array: ` +
-					`use one element, as in $(tasks.a.results.l[0]), or all of it with $(tasks.a.results.l[*]) as an element of its own`,
+					`use one element, as in $(tasks.a.results.l[0]), or all of it with $(tasks.a.results.l[*]) as a separate element`,
 				`spec.tasks[2].params[5].value[0]: Invalid value: "$(tasks.a.results.o[*])": result "o" is an ` +
 					`object: use one of its keys, as in $(tasks.a.results.o.<key>)`,
 				`spec.tasks[2].params[6].value.k: Invalid value: "$(tasks.a.results.o.x)": no key of result o "x"; there are: k`,
@@ -202,7 +202,7 @@ tasks:` + twoTasks + `
 				`spec.tasks[2].params[8].value: Invalid value: "$(tasks.a.status)": how tasks ended is known in tasks of finally only`,
 				`spec.tasks[2].params[9].value: Invalid value: "$(params.nope)": no param "nope"; there are: l, o`,
 				`spec.tasks[2].params[9].value: Invalid value: "$(params.l)": param "l" is an array: use one ` +
-					`element, as in $(params.l[0]), or all of it with $(params.l[*]) as an element of its own`,
+					`element, as in $(params.l[0]), or all of it with $(params.l[*]) as a separate element`,
 				`spec.tasks[2].params[9].value: Invalid value: "$(params.o.x)": no key of param o "x"; there are: k`,
 				`spec.tasks[2].runAfter[1]: Invalid value: "nope": no task "nope"; there are: a, b, c, d`,
 				`spec.tasks[2].workspaces[0].workspace: Invalid value: "w": no workspace of the pipeline "w"; there are: none`,

@@ -34,7 +34,7 @@ func reportAction(r *Report, s *v1.Step, path *field.Path, params []v1.ParamSpec
 	variables.VisitStepTexts(s, path, &taskReferences{scope: in})
 }
 
-// StepAction checks the StepAction by itself. Each error names the field, its value and what is allowed there.
+// StepAction checks the StepAction alone. Each error names the field, its value and what is permitted there.
 func StepAction(s *v1beta1.StepAction) field.ErrorList {
 	return StepActionSpec(&s.Spec, field.NewPath("spec"))
 }
@@ -44,7 +44,7 @@ func ReportStepAction(r *Report, s *v1beta1.StepAction) {
 	reportAction(r, s.Spec.Step(), field.NewPath("spec"), s.Spec.Params)
 }
 
-// StepActionSpec checks the StepAction by itself. Each error names the field, its value and what is allowed there.
+// StepActionSpec checks the spec of a StepAction alone. Each error names the field, its value and what is permitted there.
 func StepActionSpec(s *v1beta1.StepActionSpec, path *field.Path) field.ErrorList {
 	return validateAction(s.Step(), path, s.Params)
 }

@@ -41,7 +41,7 @@ func validateSteps(r *Report, s *v1.TaskSpec, path *field.Path, workspaces *name
 	}
 }
 
-// validateStep checks what a step says by itself.
+// validateStep checks a step alone.
 func validateStep(r *Report, s *v1.Step, path *field.Path) {
 	if s.Script != "" && len(s.Command) > 0 {
 		r.Add(field.Forbidden(path.Child("script"), scriptAndCommand))
@@ -62,7 +62,7 @@ func validateStep(r *Report, s *v1.Step, path *field.Path) {
 func validateStepRef(r *Report, s *v1.Step, path *field.Path) {
 	if s.Ref == nil {
 		if len(s.Params) > 0 {
-			r.Add(field.Forbidden(path.Child("params"), "only a step with ref has params of its own; other steps see those of the task"))
+			r.Add(field.Forbidden(path.Child("params"), "only a step with ref has its own params; other steps use those of the task"))
 		}
 		return
 	}
@@ -123,7 +123,7 @@ func validateSidecars(r *Report, s *v1.TaskSpec, path *field.Path, workspaces *n
 	}
 }
 
-// validateSidecar checks what a sidecar says by itself.
+// validateSidecar checks a sidecar alone.
 func validateSidecar(r *Report, s *v1.Sidecar, path *field.Path) {
 	if s.Script != "" && len(s.Command) > 0 {
 		r.Add(field.Forbidden(path.Child("script"), scriptAndCommand))

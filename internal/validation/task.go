@@ -14,7 +14,7 @@ func Task(t *v1.Task) field.ErrorList {
 	return Errors(func(report *Report) { ReportTask(report, t) })
 }
 
-// ReportTask checks the task by itself, as a user writes it. Each error names the field, its value and what is allowed there.
+// ReportTask checks the task alone, as a user writes it. Each error names the field, its value and what is permitted there.
 func ReportTask(r *Report, t *v1.Task) { validateTaskSpec(&t.Spec, field.NewPath("spec"), newScope(r)) }
 
 // TaskSpec checks a task that is to be run. Each error names the field, its value and what is allowed there. Fields that

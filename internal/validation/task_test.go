@@ -229,11 +229,11 @@ steps:
 				`spec.steps[0].image: Invalid value: "$(params.nope)": no param "nope"; there are: l, o, s`,
 				`spec.steps[0].env[1].valueFrom.secretKeyRef.name: Invalid value: "$(params.g)": no param "g"; there are: l, o, s`,
 				`spec.steps[0].command[1]: Invalid value: "$(params.l[*])": param "l" is an array: use one ` +
-					`element, as in $(params.l[0]), or all of it with $(params.l[*]) as an element of its own`,
+					`element, as in $(params.l[0]), or all of it with $(params.l[*]) as a separate element`,
 				`spec.steps[0].args[1]: Invalid value: "$(params.o[*])": param "o" is an object: use one of its keys, as in $(params.o.<key>)`,
 				`spec.steps[0].args[2]: Invalid value: "$(params.o.x)": no key of param o "x"; there are: k`,
 				`spec.steps[0].env[0].value: Invalid value: "$(params.l)": param "l" is an array: use one element, ` +
-					`as in $(params.l[0]), or all of it with $(params.l[*]) as an element of its own`,
+					`as in $(params.l[0]), or all of it with $(params.l[*]) as a separate element`,
 				`warning: spec.steps[0].args[0]: "$(params.s[*])": stays as text: param "s" is a string: use it as $(params.s)`,
 				`warning: spec.steps[0].args[3]: "$(params.s.k)": stays as text: param "s" is a string: use it as $(params.s)`,
 				`warning: spec.steps[1].script: "$(results.x.path)": stays as text: no result "x"; there are: r`,

@@ -18,9 +18,8 @@ func TaskRun(r *v1.TaskRun) field.ErrorList {
 	return Errors(func(report *Report) { ReportTaskRun(report, r) })
 }
 
-// ReportTaskRun checks the run by itself, and the task that is written out in it. Fields that the controller does not act on
-// yet are errors, too. Whether the params and workspaces are those of the task is for Params and
-// Workspaces to say, once the task is known.
+// ReportTaskRun checks the run alone, with its embedded task. Fields that the controller does not support yet are errors too.
+// Params and Workspaces check later, when the task is known, that the params and workspaces are those of the task.
 func ReportTaskRun(report *Report, r *v1.TaskRun) {
 	path := field.NewPath("spec")
 	spec := &r.Spec

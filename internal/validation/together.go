@@ -20,7 +20,7 @@ type Together struct {
 	Spec *v1.PipelineSpec
 	// Path is the path of Spec in its object.
 	Path *field.Path
-	// Run is the run of the pipeline, and nil for a pipeline by itself.
+	// Run is the run of the pipeline; nil for a pipeline alone.
 	Run *v1.PipelineRun
 	// Tasks are the specs of Tasks that the pipeline refers to, with their defaults, by the names of the pipeline's tasks.
 	// A task without an entry is not checked. Tasks that refer to the same Task have the same pointer here, or the work

@@ -169,7 +169,7 @@ results: [{name: r, type: string, value: "$(tasks.good.results.files[*])"}]`,
 			spec:   user(`{name: p, value: "a $(tasks.good.results.files[*])"}`),
 			want: []string{`spec.tasks[1].params[0].value: Invalid value: "$(tasks.good.results.files[*])": ` +
 				`result "files" is an array: use one element, as in $(tasks.good.results.files[0]), ` +
-				`or all of it with $(tasks.good.results.files[*]) as an element of its own`},
+				`or all of it with $(tasks.good.results.files[*]) as a separate element`},
 			origin: OriginResultReference,
 		},
 		"UnknownKey": {

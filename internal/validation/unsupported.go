@@ -7,8 +7,8 @@ import (
 	"github.com/sluice-ci/sluice/internal/variables"
 )
 
-// This file is the one list of what the API has and the controller does not act on yet. A run that sets such a field is
-// refused by name: nothing that a user wrote is dropped in silence. Whoever implements a field removes its line.
+// This file is the only list of the fields of the API that the controller does not support yet. A run that sets such a field
+// is refused, and the error names the field, so that no field is ignored silently. Support for a field removes its line.
 
 // gap is a field that the controller does not act on yet, and whether it is set.
 type gap struct {

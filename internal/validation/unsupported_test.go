@@ -9,8 +9,9 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 )
 
-// What is not acted on is refused by name when it is to be run, and can be stored all the same: another version may act on
-// it. Pipelines and custom tasks as tasks of a pipeline are not planned, so that they can stand for all others here.
+// A run with an unsupported field is refused, and the error names the field. The object can still be stored, because another
+// version may support it. Pipelines and custom tasks as tasks of a pipeline are not planned, so they represent all others
+// here.
 func TestWhatIsNotSupportedIsRefused(t *testing.T) {
 	const spec = `
   tasks:

@@ -34,8 +34,8 @@ func validateUsages(r *Report, path *field.Path, used []v1.WorkspaceUsage, known
 	}
 }
 
-// Workspaces checks the volumes that a run binds against what its task declares. A binding that nothing declares
-// is refused: whoever gave it expects it to be mounted.
+// Workspaces checks the volumes that a run binds against the declarations of its task. A binding without a declaration is
+// refused, because its user expects it to be mounted.
 func Workspaces(declared []v1.WorkspaceDeclaration, bound []v1.WorkspaceBinding, path *field.Path) field.ErrorList {
 	known := setOf(len(declared), func(i int) string { return declared[i].Name })
 	given := sets.New[string]()
@@ -59,7 +59,7 @@ func Workspaces(declared []v1.WorkspaceDeclaration, bound []v1.WorkspaceBinding,
 // workspaceSources is what messages list.
 const workspaceSources = "emptyDir, persistentVolumeClaim, volumeClaimTemplate, configMap, secret, projected and csi"
 
-// validateBindings checks bindings by themselves.
+// validateBindings checks bindings alone.
 func validateBindings(r *Report, bound []v1.WorkspaceBinding, path *field.Path) {
 	unique := newUniqueNames()
 	for i := range r.each(len(bound)) {

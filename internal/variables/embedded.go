@@ -40,7 +40,7 @@ func isEmbedded(r Reference) bool {
 	return r.IsPipelineContext()
 }
 
-// yielding is a ValueVisitor that yields the references in what it is shown, until it is told to stop, and yieldingTexts the same
+// yielding is a ValueVisitor that yields the references in the visited values, until it is stopped. yieldingTexts is the same
 // as a TextVisitor.
 type (
 	yielding struct {

@@ -42,7 +42,7 @@ const maxIndexDigits = 9
 type Reference struct { //nolint:recvcheck // the parser fills it in; all others take it as a value
 	// Start and End are the bytes of the text that the reference takes, from its '$' to behind its ')'.
 	Start, End int
-	// Text is the reference as it stands there, such as $(params.image) or $(params["a.b"][*]).
+	// Text is the reference as written, such as $(params.image) or $(params["a.b"][*]).
 	Text string
 	// Root is what it refers to: one of the Root constants.
 	Root string

@@ -193,7 +193,7 @@ func visitChild(v TextVisitor, path *field.Path, name string, text *string) {
 	}
 }
 
-// visitAs visits a field of a string type of its own, and writes only what changed.
+// visitAs visits a field with a named string type, and writes it only if it has changed.
 func visitAs[T ~string](v TextVisitor, path *field.Path, name string, typed *T) {
 	if *typed == "" {
 		return

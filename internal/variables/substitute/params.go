@@ -135,7 +135,7 @@ func (d *defaults) named(r variables.Reference) string {
 // stands that of the param which it refers to, and so on.
 const maxProblem = 160
 
-// problemOf says why a default value cannot be had, within a message that names the param.
+// problemOf returns why a default value is unavailable, for a message that names the param.
 func problemOf(err error) string {
 	text := err.Error()
 	if u, ok := errors.AsType[*UnresolvedError](err); ok {

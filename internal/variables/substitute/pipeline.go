@@ -12,7 +12,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/variables"
 )
 
-// Tasks tells what the other tasks of the same run have come to.
+// Tasks returns the results of the other tasks of the same run.
 type Tasks interface {
 	// Result returns a result of a task, and false when the task did not produce it. Of a task with a matrix it is the
 	// array of those that its runs produced, in their order.
@@ -31,7 +31,7 @@ type MissingResultError struct {
 
 func (e *MissingResultError) Error() string {
 	if e.Result == "" {
-		return fmt.Sprintf("cannot tell in %s how often task %q ran: it did not run", e.Field, e.Task)
+		return fmt.Sprintf("cannot determine in %s how often task %q ran: it did not run", e.Field, e.Task)
 	}
 	return fmt.Sprintf("cannot resolve result %q of task %q in %s: the task did not produce it", e.Result, e.Task, e.Field)
 }
@@ -150,8 +150,8 @@ func When(expressions []v1.WhenExpression, vars Variables, tasks Tasks) ([]v1.Wh
 	return out, p.err
 }
 
-// PipelineResults returns the results of a pipeline whose tasks have ended. One that is made of a result which its task
-// did not produce is left out, as the public documentation has it, and told in missing.
+// PipelineResults returns the results of a pipeline whose tasks have ended. As the public documentation says, a result is
+// omitted if its value needs a result that its task did not write. Missing has these.
 func PipelineResults(declared []v1.PipelineResult, vars Variables,
 	tasks Tasks) (values []v1.PipelineRunResult, missing []*MissingResultError, err error) {
 	p := pipelineSubstitution{vars: vars, tasks: tasks}

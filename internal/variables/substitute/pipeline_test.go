@@ -238,7 +238,7 @@ func TestPipelineTaskRefuses(t *testing.T) {
 		"NoMatrix": {
 			reason: "The size of a matrix that did not run is missing, too.",
 			in:     v1.StringValue("$(tasks.t.matrix.length)"),
-			want:   `cannot tell in params[1].value how often task "t" ran: it did not run`,
+			want:   `cannot determine in params[1].value how often task "t" ran: it did not run`,
 		},
 		"Amplified": {
 			reason: "A small pipeline cannot ask for a large object.",

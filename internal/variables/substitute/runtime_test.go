@@ -69,7 +69,7 @@ func TestStepResultsOutOfPlace(t *testing.T) {
 		"Text": {
 			reason: "A text takes no whole array.",
 			steps:  `[{image: i, script: "$(steps.a.results.r[*]) x"}]`,
-			want:   "element of its own",
+			want:   "as a separate element",
 		},
 	}
 	for name, tc := range cases {

@@ -20,7 +20,7 @@ type Actions struct {
 	budget budget
 }
 
-// Step is as Step of Actions, for a step by itself.
+// Step is like Step of Actions, for a step alone.
 func Step(path *field.Path, step *v1.Step, action *v1beta1.StepActionSpec) (*v1.Step, error) {
 	return new(Actions).Step(path, step, action)
 }
@@ -268,8 +268,8 @@ func (c *composition) inDefault(path *field.Path, value v1.Value) (v1.Value, err
 	}
 }
 
-// text composes one text. What comes out must have the references that were put together, and no others: where a
-// literal grows together with a value to something that looks like one more, nobody has written that.
+// text composes one text. The composed text must have exactly the references of its parts: a literal and a value together
+// must not form another one, which no user has written.
 func (c *composition) text(at place, text string, kind variables.TextKind) (string, error) {
 	var out strings.Builder
 	var want []string
@@ -307,7 +307,7 @@ func (c *composition) text(at place, text string, kind variables.TextKind) (stri
 	return composed, c.budget.spend(at, len(text))
 }
 
-// references lists the references of a text as they stand there.
+// references returns the references of a text, as written.
 func references(text string) []string {
 	var all []string
 	for r := range variables.References(text) {

@@ -193,7 +193,7 @@ func (s *taskSubstitution) resolve(r variables.Reference) (v1.Value, error) {
 	case !s.runtime:
 		return v1.Value{}, errors.New("the result of a step is known only when a later step starts, and this must be known before")
 	case ref.Whole:
-		return v1.Value{}, errors.New("all of an array can only stand as an element of its own")
+		return v1.Value{}, errors.New("a whole array can only be used as a separate element")
 	}
 	return v1.StringValue(s.tokens.of(ref)), nil
 }

@@ -210,7 +210,7 @@ func TestUnresolvable(t *testing.T) {
 		"StepResult": {
 			reason:  "A whole array of a step stands alone.",
 			text:    "x$(steps.unnamed-0.results.r[*])",
-			problem: "all of an array can only stand as an element of its own",
+			problem: "a whole array can only be used as a separate element",
 		},
 	}
 	for name, tc := range cases {

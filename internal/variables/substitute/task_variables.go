@@ -79,8 +79,7 @@ func (v *Variables) addWorkspace(declared *v1.WorkspaceDeclaration, all map[stri
 	}
 }
 
-// resolvePath gives a workspace its path where params stand in it. One that cannot be resolved is told where it stands,
-// in the declaration.
+// resolvePath resolves the path of a workspace with params in it. An unresolvable path is reported at its declaration.
 func (v *Variables) resolvePath(declared *v1.WorkspaceDeclaration, all map[string]Workspace, paths *budget) {
 	name := "workspaces." + declared.Name + ".path"
 	if _, bound := all[declared.Name]; !bound || !variables.HasReference(declared.Path()) {

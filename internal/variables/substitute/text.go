@@ -19,7 +19,7 @@ const MaxBytes = 8 << 20
 type UnresolvedError struct {
 	// Field is the path of the text that holds the variable, such as steps[0].script.
 	Field string
-	// Variable as it stands there, such as $(params.image).
+	// Variable is the reference as written, such as $(params.image).
 	Variable string
 	// Problem says why it cannot be resolved.
 	Problem string
