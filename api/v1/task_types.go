@@ -46,10 +46,10 @@ type TaskSpec struct {
 	// +listType=map
 	// +listMapKey=name
 	Params []ParamSpec `json:"params,omitempty"`
-	// Results that the steps produce, each by writing the file $(results.<name>.path).
+	// Results that the steps produce, each by writing the file $(results.<name>.path). Of two that have the same name, the last
+	// one counts.
 	// +optional
-	// +listType=map
-	// +listMapKey=name
+	// +listType=atomic
 	Results []TaskResult `json:"results,omitempty"`
 	// Workspaces are directories that a run provides.
 	// +optional

@@ -39,7 +39,8 @@ type taskRunBuilder struct {
 func newTaskRunBuilder(pr *v1.PipelineRun, obs Observation) *taskRunBuilder {
 	b := &taskRunBuilder{
 		pr: pr, spec: obs.Spec, timeouts: obs.Timeouts, vars: obs.Vars,
-		bindings: visible(pr, obs.Spec, obs.Bindings), withResults: withResults(pr.Spec.Workspaces), overrides: make(map[string]*v1.PipelineTaskRunSpec, len(pr.Spec.TaskRunSpecs)),
+		bindings: visible(pr, obs.Spec, obs.Bindings), withResults: withResults(pr.Spec.Workspaces),
+		overrides: make(map[string]*v1.PipelineTaskRunSpec, len(pr.Spec.TaskRunSpecs)),
 	}
 	for i := range pr.Spec.TaskRunSpecs {
 		b.overrides[pr.Spec.TaskRunSpecs[i].PipelineTaskName] = &pr.Spec.TaskRunSpecs[i]

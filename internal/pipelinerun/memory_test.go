@@ -45,7 +45,7 @@ func newLoading(t *testing.T, pr *v1.PipelineRun, combinations map[string]int, r
 	pr.Status.StartTime = &metav1.Time{Time: start}
 	l := &loading{pr: pr, budget: budget.New(Memory)}
 	obs := Observation{Now: start, Config: config.Default(), Spec: pr.Spec.PipelineSpec}
-	obs.Timeouts, obs.Vars = timeoutsOf(pr, obs.Config.Defaults), runVariables(pr, obs.Spec)
+	obs.Timeouts, obs.Vars = timeoutsOf(pr, obs.Config.Defaults), runVariables(pr, obs.Spec, nil)
 	var err error
 	if obs.Graph, err = dag.Build(obs.Spec.Tasks); err != nil {
 		t.Fatal(err)

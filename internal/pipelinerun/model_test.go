@@ -242,7 +242,7 @@ func (m *model) disturb(w *world, plan Plan) {
 
 // observe returns what a reconcile observes.
 func (m *model) observe(w *world) Observation {
-	obs := Observation{Now: w.now(), Config: m.config, Spec: m.spec, Graph: m.graph, Vars: runVariables(w.pr, m.spec)}
+	obs := Observation{Now: w.now(), Config: m.config, Spec: m.spec, Graph: m.graph, Vars: runVariables(w.pr, m.spec, nil)}
 	obs.Timeouts = timeoutsOf(w.pr, m.config.Defaults)
 	if w.pr.Spec.Status == v1.PipelineRunSpecStatusCancelled && w.pr.Status.StartTime == nil && len(w.children) == 0 {
 		obs.CancelledBeforeStart = true

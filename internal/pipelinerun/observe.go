@@ -1,6 +1,7 @@
 package pipelinerun
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -71,7 +72,7 @@ func (r *Reconciler) observePipeline(ctx context.Context, pr *v1.PipelineRun, ob
 		return err
 	}
 	obs.Timeouts = timeoutsOf(pr, obs.Config.Defaults)
-	obs.Vars = runVariables(pr, obs.Spec)
+	obs.Vars = runVariables(pr, obs.Spec, obs.Pipeline)
 	if !known {
 		if obs.Invalid = validate(pr, obs); obs.Invalid != nil {
 			return nil
@@ -132,7 +133,7 @@ func substituted(pr *v1.PipelineRun, ref *v1.PipelineRef) (*v1.PipelineRef, erro
 		return ref, nil
 	}
 	task := &v1.PipelineTask{TaskRef: &v1.TaskRef{ResolverRef: ref.ResolverRef}}
-	out, err := substitute.PipelineTask(task, runVariables(pr, &v1.PipelineSpec{}), view{})
+	out, err := substitute.PipelineTask(task, runVariables(pr, &v1.PipelineSpec{}, nil), view{})
 	if err != nil {
 		return nil, fmt.Errorf("pipelineRef: %w", err)
 	}
@@ -142,22 +143,29 @@ func substituted(pr *v1.PipelineRun, ref *v1.PipelineRef) (*v1.PipelineRef, erro
 }
 
 // runVariables are those that the pipeline's tasks and results can refer to.
-func runVariables(pr *v1.PipelineRun, spec *v1.PipelineSpec) substitute.Variables {
+func runVariables(pr *v1.PipelineRun, spec *v1.PipelineSpec, pipeline *metav1.ObjectMeta) substitute.Variables {
 	bound := make([]string, len(pr.Spec.Workspaces))
 	for i := range pr.Spec.Workspaces {
 		bound[i] = pr.Spec.Workspaces[i].Name
 	}
 	return substitute.ForPipelineRun(spec, pr.Spec.Params, substitute.PipelineRunContext{
-		Name: pr.Name, Namespace: pr.Namespace, UID: string(pr.UID), Pipeline: pipelineName(pr), Workspaces: bound,
+		Name: pr.Name, Namespace: pr.Namespace, UID: string(pr.UID), Pipeline: pipelineName(pr, pipeline), Workspaces: bound,
 	})
 }
 
-// pipelineName is the name of the Pipeline that the run refers to; one that is written out in a run has the run's.
-func pipelineName(pr *v1.PipelineRun) string {
-	if pr.Spec.PipelineRef != nil && pr.Spec.PipelineRef.Name != "" {
-		return pr.Spec.PipelineRef.Name
+// pipelineName returns the name of the Pipeline that the run refers to. One that a resolver has found is pipeline in the pass that
+// finds it, and has left its name in a label for all others. A pipeline that is written out in a run has the run's name.
+func pipelineName(pr *v1.PipelineRun, pipeline *metav1.ObjectMeta) string {
+	switch ref := pr.Spec.PipelineRef; {
+	case ref == nil:
+		return pr.Name
+	case ref.Name != "":
+		return ref.Name
+	case pipeline != nil && pipeline.Name != "":
+		return pipeline.Name
+	default:
+		return cmp.Or(pr.Labels[v1.LabelPipeline], pr.Name)
 	}
-	return pr.Name
 }
 
 // held reports whether the user holds back a run that has not started.

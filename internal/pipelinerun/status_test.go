@@ -53,7 +53,7 @@ func observed(t *testing.T, s situation) (*v1.PipelineRun, Observation, Plan) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	obs.Spec, obs.Graph, obs.Timeouts, obs.Vars = spec, graph, timeoutsOf(pr, obs.Config.Defaults), runVariables(pr, spec)
+	obs.Spec, obs.Graph, obs.Timeouts, obs.Vars = spec, graph, timeoutsOf(pr, obs.Config.Defaults), runVariables(pr, spec, nil)
 	obs.Tasks = taskStates(spec, obs.Vars)
 	for i := range obs.Tasks {
 		task := &obs.Tasks[i]

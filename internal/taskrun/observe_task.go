@@ -83,6 +83,7 @@ func (r *Reconciler) task(ctx context.Context, tr *v1.TaskRun) (Task, error) {
 		return task, fmt.Errorf("%w: give spec.taskRef or spec.taskSpec", resolve.ErrUnresolvable)
 	}
 	validation.DefaultTaskSpec(task.Spec)
+	task.Spec.Results = validation.LastResults(task.Spec.Results)
 	return task, nil
 }
 

@@ -3,10 +3,12 @@ package validation
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/variables"
 )
 
 // validateParamSpecs checks declarations of params.
@@ -69,10 +71,14 @@ func checkEnum(p *v1.ParamSpec, path *field.Path, value string) field.ErrorList 
 
 // validateGiven checks values alone, before the params that they are for are known.
 func validateGiven(r *Report, given []v1.Param, path *field.Path) {
-	unique := newUniqueFoldedNames()
+	unique, handed := newUniqueFoldedNames(), newUniqueNames()
 	for i := range r.each(len(given)) {
 		name := path.Index(i).Child("name")
 		r.Add(checkName(name, given[i].Name, paramName, paramNameRule)...)
+		if strings.HasPrefix(given[i].Name, variables.RootTasks+".") {
+			r.Add(handed.add(name, given[i].Name)...) // called like a result, whose name keeps the case of its letters
+			continue
+		}
 		r.Add(unique.add(name, given[i].Name)...)
 	}
 }

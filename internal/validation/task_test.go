@@ -151,10 +151,10 @@ results:
 					`'.', and begin and end with a letter or a digit`,
 				`spec.results[1].name: Invalid value: "-x": a name must consist of letters, digits, '-', '_' and ` +
 					`'.', and begin and end with a letter or a digit`,
-				`spec.results[3].name: Duplicate value: "x"`,
 				`spec.results[4].type: Unsupported value: "map": supported values: "string", "array", "object"`,
 				`spec.results[5].properties: Required value: type object needs the keys that it must have`,
 				`spec.results[6].properties: Forbidden: only type object has properties, and the type is array`,
+				`warning: spec.results[3].name: "x": declared twice: the last declaration counts`,
 			},
 		},
 		"Volumes": {

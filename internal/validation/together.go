@@ -139,7 +139,7 @@ func (p pipelineScope) spec(t *v1.PipelineTask) *v1.TaskSpec {
 	return p.known[t.Name]
 }
 
-// declarations are what a task declares; of two that have the same name, the first.
+// declarations are what a task declares; of two params that have the same name, the first, and of two results, the last.
 type declarations struct {
 	params  map[string]*v1.ParamSpec
 	results *names[*v1.TaskResult]
@@ -176,7 +176,7 @@ func (p pipelineScope) declarations(t *v1.PipelineTask) *declarations {
 		}
 	}
 	for i := range spec.Results {
-		d.results.addFirst(spec.Results[i].Name, &spec.Results[i])
+		d.results.add(spec.Results[i].Name, &spec.Results[i])
 	}
 	for i := range spec.Workspaces {
 		if !spec.Workspaces[i].Optional {
@@ -271,8 +271,8 @@ func (p pipelineScope) checkWorkspaces(path *field.Path, t *v1.PipelineTask) {
 		case !ok:
 			p.Add(field.Required(path, fmt.Sprintf("missing workspace %q: declared by the task and not optional", shown(name))))
 		case p.optional.Has(from):
-			p.Add(field.Invalid(path, shown(from),
-				fmt.Sprintf("workspace %q of the task is not optional, and that of the pipeline is; make both the same", shown(name))))
+			p.Warn(path.String(), from, fmt.Sprintf("workspace %q of the task is not optional, and that of the pipeline is: a run that "+
+				"does not bind it fails when the task starts; make both the same", shown(name)))
 		}
 	}
 }

@@ -131,10 +131,10 @@ func TestTogether(t *testing.T) {
 			want:   []string{`spec.tasks[0].workspaces: Required value: missing workspace "cache": declared by the task and not optional`},
 		},
 		"OptionalWorkspace": {
-			reason: "A run may leave out what the Task needs.",
+			reason: "A run may leave out what the Task needs, and then fails when the task starts.",
 			spec:   `tasks: [{name: t, taskRef: {name: compile}, workspaces: [{name: cache, workspace: maybe}], params: [` + fittingParams + `]}]`,
-			want: []string{`spec.tasks[0].workspaces: Invalid value: "maybe": ` +
-				`workspace "cache" of the task is not optional, and that of the pipeline is; make both the same`},
+			want: []string{`warning: spec.tasks[0].workspaces: "maybe": workspace "cache" of the task is not optional, and that of the ` +
+				`pipeline is: a run that does not bind it fails when the task starts; make both the same`},
 		},
 		"UnknownResult": {
 			reason: "The message lists the results that the Task has.",
@@ -226,11 +226,11 @@ results: [{name: r, type: string, value: "$(tasks.good.results.files[*])"}]`,
 			if tc.run != "" {
 				together.Run = &v1.PipelineRun{Spec: *decode[v1.PipelineRunSpec](t, tc.run)}
 			}
-			errs := Errors(func(r *Report) { ReportTogether(r, together) })
-			if diff := cmp.Diff(tc.want, messages(errs)); diff != "" {
+			found := Check(func(r *Report) { ReportTogether(r, together) })
+			if diff := cmp.Diff(tc.want, lines(found)); diff != "" {
 				t.Errorf("\n%s\n-want, +got:\n%s", tc.reason, diff)
 			}
-			for _, err := range errs {
+			for _, err := range found.Errors {
 				if err.Origin != tc.origin {
 					t.Errorf("%s: want origin %q, got %q", err, tc.origin, err.Origin)
 				}

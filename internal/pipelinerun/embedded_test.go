@@ -1,0 +1,132 @@
+package pipelinerun
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+)
+
+// showing is a task that is written out and uses a text in its script.
+func showing(text string) v1.PipelineTask {
+	return embedded("show", v1.TaskSpec{Steps: []v1.Step{{Image: "busybox", Script: text}}})
+}
+
+// TestResultsInATaskThatIsWrittenOut: the task waits for the other, gets what it uses and no more, and keeps its text.
+func TestResultsInATaskThatIsWrittenOut(t *testing.T) {
+	const script = "$(tasks.make.results.r) $(tasks.make.results.l[1]) $(context.pipelineRun.name) $(context.other)"
+	pr := run(showing(script), embedded("make", v1.TaskSpec{
+		Results: []v1.TaskResult{{Name: "r"}, {Name: "l", Type: v1.TypeArray}, {Name: "unused"}}, Steps: []v1.Step{{Image: "busybox", Script: "x"}},
+	}))
+	c := newCluster(t, interceptor.Funcs{}, pr)
+	pr = c.settle(t, pr)
+	if diff := cmp.Diff([]string{"run-make"}, c.children(t)); diff != "" {
+		t.Fatalf("before the other has ended: -want, +got:\n%s", diff)
+	}
+	c.end(t, pr, "make", done(), text("r", "$(params.x)"), text("unused", "u"),
+		v1.TaskRunResult{Name: "l", Type: v1.TypeArray, Value: v1.ArrayValue("zero", "one")})
+	pr = c.settle(t, pr)
+	child := c.child(t, pr, "show", -1)
+	want := []v1.Param{
+		param("tasks.make.results.r", "$(params.x)"), array("tasks.make.results.l", "", "one"), param("context.pipelineRun.name", "run"),
+	}
+	if diff := cmp.Diff(want, child.Spec.Params); diff != "" {
+		t.Errorf("params: -want, +got:\n%s", diff)
+	}
+	if got := child.Spec.TaskSpec.Steps[0].Script; got != script {
+		t.Errorf("the text of the task was changed: %q", got)
+	}
+}
+
+// TestResultThatATaskWrittenOutLacks: the run says which result is missing.
+func TestResultThatATaskWrittenOutLacks(t *testing.T) {
+	pr := run(showing("$(tasks.make.results.r)"), producing("make", "r"))
+	c := newCluster(t, interceptor.Funcs{}, pr)
+	pr = c.settle(t, pr)
+	c.end(t, pr, "make", done())
+	pr = c.settle(t, pr)
+	condition := pr.Status.Condition()
+	if condition == nil || condition.Reason != v1.PipelineRunReasonInvalidTaskResultReference ||
+		!strings.Contains(condition.Message, `result "r" of task "make"`) {
+		t.Errorf("want the result named, got %+v", condition)
+	}
+}
+
+// TestWorkspaceOfAResult: what a run binds can be named by a result; a result that the binding of another workspace uses changes
+// nothing.
+func TestWorkspaceOfAResult(t *testing.T) {
+	use := plain("use", "make")
+	use.TaskSpec.Workspaces = []v1.WorkspaceDeclaration{{Name: "w"}}
+	pr := run(producing("make", "r"), use)
+	pr.Spec.PipelineSpec.Workspaces = []v1.PipelineWorkspaceDeclaration{{Name: "w"}, {Name: "other"}}
+	bound := func(name, config string) v1.WorkspaceBinding {
+		return v1.WorkspaceBinding{Name: name, ConfigMap: &corev1.ConfigMapVolumeSource{
+			LocalObjectReference: corev1.LocalObjectReference{Name: config},
+		}}
+	}
+	pr.Spec.Workspaces = []v1.WorkspaceBinding{bound("w", "c-$(tasks.make.results.r)"), bound("other", "c-$(tasks.make.results.nope)")}
+	c := newCluster(t, interceptor.Funcs{}, pr)
+	pr = c.settle(t, pr)
+	c.end(t, pr, "make", done(), text("r", "value"))
+	pr = c.settle(t, pr)
+	if diff := cmp.Diff([]v1.WorkspaceBinding{bound("w", "c-value")}, c.child(t, pr, "use", -1).Spec.Workspaces); diff != "" {
+		t.Errorf("-want, +got:\n%s", diff)
+	}
+}
+
+// TestDisplayNamesOfAMatrix: each combination has its name, and that of include comes first.
+func TestDisplayNamesOfAMatrix(t *testing.T) {
+	build := plain("build")
+	build.DisplayName = "Build $(params.platform) with $(params.mode) for $(tasks.make.results.r)"
+	build.Matrix = &v1.Matrix{
+		Params:  []v1.Param{array("platform", "linux", "mac")},
+		Include: []v1.MatrixInclude{{Name: "Extra: $(params.platform)", Params: []v1.Param{param("platform", "windows")}}},
+	}
+	pr := run(producing("make", "r"), build)
+	pr.Spec.Params = []v1.Param{param("mode", "fast")}
+	c := newCluster(t, interceptor.Funcs{}, pr)
+	pr = c.settle(t, pr)
+	c.end(t, pr, "make", done(), text("r", "$(params.mode)"))
+	pr = c.settle(t, pr)
+	var got []string
+	for _, ref := range pr.Status.ChildReferences {
+		if ref.PipelineTaskName == "build" {
+			got = append(got, ref.DisplayName)
+		}
+	}
+	want := []string{"Build linux with fast for $(params.mode)", "Build mac with fast for $(params.mode)", "Extra: windows"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want, +got:\n%s", diff)
+	}
+}
+
+// TestNameOfAResolvedPipeline: $(context.pipeline.name) is the name of the Pipeline that the resolver has found, in the pass that
+// finds it and in later ones.
+func TestNameOfAResolvedPipeline(t *testing.T) {
+	task := func(name string, after ...string) v1.PipelineTask {
+		out := plain(name, after...)
+		out.Params = []v1.Param{param("p", "$(context.pipeline.name)")}
+		return out
+	}
+	pipeline := &v1.Pipeline{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "shared", Name: "release"},
+		Spec:       v1.PipelineSpec{Tasks: []v1.PipelineTask{task("first"), task("second", "first")}},
+	}
+	pr := referring(v1.PipelineRef{ResolverRef: v1.ResolverRef{
+		Resolver: "cluster", Params: []v1.Param{param("kind", "pipeline"), param("name", "release"), param("namespace", "shared")},
+	}})
+	c := newCluster(t, interceptor.Funcs{}, pr, pipeline)
+	pr = c.settle(t, pr)
+	c.end(t, pr, "first", done())
+	pr = c.settle(t, pr)
+	for _, name := range []string{"first", "second"} {
+		if diff := cmp.Diff([]v1.Param{param("p", "release")}, c.child(t, pr, name, -1).Spec.Params); diff != "" {
+			t.Errorf("%s: -want, +got:\n%s", name, diff)
+		}
+	}
+}
