@@ -25,10 +25,10 @@ import (
 	"github.com/sluice-ci/sluice/internal/cli/terminal"
 )
 
-// patience is how long the page, or a run, may take for anything.
+// patience bounds every wait for the page or for a run.
 const patience = 90 * time.Second
 
-// connect makes a namespace on the current cluster and means it.
+// connect creates a namespace on the current cluster, and makes it the namespace of the kubeconfig's context.
 func connect(t *testing.T) *cluster.Cluster {
 	t.Helper()
 	c, err := (&cluster.Flags{}).Connect()
@@ -48,7 +48,7 @@ func connect(t *testing.T) *cluster.Cluster {
 	return c
 }
 
-// serve is `sluice ui`; it returns the address that is printed.
+// serve runs `sluice ui`, and returns the address that it prints.
 func serve(t *testing.T, c *cluster.Cluster) string {
 	t.Helper()
 	printed, out := io.Pipe()
@@ -70,7 +70,7 @@ func serve(t *testing.T, c *cluster.Cluster) string {
 	return strings.TrimSpace(string(line[:n]))
 }
 
-// page is a tab of the browser, and what has gone wrong in it.
+// page is a tab of the browser, with the errors in it.
 type page struct {
 	t   *testing.T
 	ctx context.Context
@@ -93,13 +93,13 @@ func open(t *testing.T) *page {
 		chromedp.WindowSize(1280, 900),
 	}
 	if os.Geteuid() == 0 {
-		options = append(options, chromedp.NoSandbox) // which Chromium does not have for root
+		options = append(options, chromedp.NoSandbox) // Chromium has no sandbox for root
 	}
 	allocated, cancelAll := chromedp.NewExecAllocator(context.Background(), options...)
 	ctx, cancelTab := chromedp.NewContext(allocated)
 	t.Cleanup(func() { cancelTab(); cancelAll() })
 	p := &page{t: t, ctx: ctx}
-	// The first action starts the browser, which lives as long as its context.
+	// The first action starts the browser. The browser lives as long as its context.
 	if err := chromedp.Do(ctx, chromedp.Navigate("about:blank")); err != nil {
 		t.Fatalf("chromium does not start: %v", err)
 	}
@@ -107,7 +107,7 @@ func open(t *testing.T) *page {
 	return p
 }
 
-// listen notes errors of scripts, and what the browser refuses to do.
+// listen records errors of scripts, and actions that the browser refuses.
 func (p *page) listen(messages iter.Seq2[chromedp.ConsoleMessage, error]) {
 	for m, err := range messages {
 		if err != nil {
@@ -121,7 +121,7 @@ func (p *page) listen(messages iter.Seq2[chromedp.ConsoleMessage, error]) {
 	}
 }
 
-// do makes the browser do something, within patience.
+// do runs actions in the browser, within patience.
 func (p *page) do(what string, actions ...chromedp.Action[chromedp.Void]) {
 	p.t.Helper()
 	ctx, cancel := context.WithTimeout(p.ctx, patience)
@@ -131,7 +131,7 @@ func (p *page) do(what string, actions ...chromedp.Action[chromedp.Void]) {
 	}
 }
 
-// fail ends the test with what the page shows.
+// fail ends the test, and prints the text of the page.
 func (p *page) fail(what string, err error) {
 	p.t.Helper()
 	body, _ := chromedp.Run(p.ctx, chromedp.Evaluate[string]("document.body.innerText"))
@@ -139,8 +139,8 @@ func (p *page) fail(what string, err error) {
 	p.t.Fatalf("%s: %v\nthe page shows:\n%s", what, err, body[:min(len(body), 4000)])
 }
 
-// until waits until an expression of JavaScript is true. It is the browser that is asked again: in the page nothing can be
-// evaluated that is not one of its files.
+// until waits until an expression of JavaScript is true. The test polls, because the page itself may evaluate only its own
+// files.
 func (p *page) until(what, expression string) {
 	p.t.Helper()
 	ctx, cancel := context.WithTimeout(p.ctx, patience)
@@ -160,7 +160,7 @@ func (p *page) until(what, expression string) {
 	}
 }
 
-// value is what an expression of JavaScript comes to; a promise is waited for.
+// value returns the value of an expression of JavaScript, or of its promise.
 func value[T any](p *page, expression string) T {
 	p.t.Helper()
 	ctx, cancel := context.WithTimeout(p.ctx, patience)
@@ -172,7 +172,7 @@ func value[T any](p *page, expression string) T {
 	return found
 }
 
-// click clicks what a selector finds.
+// click clicks the element of a selector.
 func (p *page) click(selector chromedp.CSS) {
 	p.t.Helper()
 	p.do("click "+string(selector), chromedp.Click(selector))
@@ -185,7 +185,7 @@ func (p *page) write(selector chromedp.CSS, text string) {
 	p.do("write into "+string(selector), chromedp.SendKeys(selector, text))
 }
 
-// picture keeps a picture of the page among the artifacts of the test.
+// picture saves a picture of the page among the artifacts of the test.
 func (p *page) picture(name string) {
 	image, err := chromedp.Run(p.ctx, chromedp.CaptureScreenshot())
 	if err != nil {
@@ -197,7 +197,7 @@ func (p *page) picture(name string) {
 	}
 }
 
-// healthy fails the test for everything that went wrong in the page.
+// healthy fails the test for every error in the page.
 func (p *page) healthy() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -207,5 +207,5 @@ func (p *page) healthy() error {
 	return errors.New(strings.Join(p.problems, "\n"))
 }
 
-// quoted is a string of JavaScript.
+// quoted returns a string literal of JavaScript.
 func quoted(text string) string { return fmt.Sprintf("%q", text) }

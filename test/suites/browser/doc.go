@@ -1,4 +1,4 @@
-// Package browser holds the tests of `sluice ui` in a browser that nobody sees, on a whole cluster:
+// Package browser holds the tests of `sluice ui` in a headless browser, on a whole cluster:
 //
 //	cd test/suites/browser && go test -tags e2e -count=1 .
 //

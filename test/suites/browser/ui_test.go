@@ -27,7 +27,7 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden sizes")
 
-// pipeline is a run whose second task takes what the first one has made.
+// pipeline is a run whose second task uses a result of the first one.
 const pipeline = `
 apiVersion: tekton.dev/v1
 kind: PipelineRun
@@ -74,7 +74,7 @@ func start(t *testing.T, c *cluster.Cluster) {
 	}
 }
 
-// document is a JSON text of a megabyte, with one word in the middle that is nowhere else in it.
+// document returns a JSON text of a megabyte, with one word in the middle that occurs once.
 func document() string {
 	components := make([]map[string]string, 9000)
 	for i := range components {
@@ -87,12 +87,12 @@ func document() string {
 	components[4500]["note"] = "NeedleInTheHaystack"
 	text, err := json.Marshal(map[string]any{"bomFormat": "CycloneDX", "components": components})
 	if err != nil {
-		panic(err) // maps of strings can be encoded
+		panic(err) // maps of strings always encode
 	}
 	return string(text)
 }
 
-// store puts a run with a large result on the cluster. Its spec names another controller, so that nobody touches it.
+// store stores a run with a large result on the cluster. Its spec names another controller, so that no controller changes it.
 func store(t *testing.T, c *cluster.Cluster, text string) {
 	t.Helper()
 	run := &v1.TaskRun{
@@ -122,8 +122,8 @@ func store(t *testing.T, c *cluster.Cluster, text string) {
 	}
 }
 
-// TestUI: a run is followed from the list to its end, with graph, logs and results; a large result is read, searched and
-// downloaded whole.
+// TestUI follows a run from the list to its end, with graph, logs and results. It also reads, searches and downloads a large
+// result.
 func TestUI(t *testing.T) {
 	c := connect(t)
 	text := document()
@@ -160,7 +160,7 @@ func TestUI(t *testing.T) {
 	compare(t, sizes)
 }
 
-// follow looks at a run until it has ended.
+// follow watches a run until it has ended.
 func follow(t *testing.T, p *page, sizes map[string]size) {
 	t.Helper()
 	p.until("the graph is drawn while the run goes on", `document.querySelectorAll('#graph .node').length === 3`)
@@ -180,11 +180,11 @@ func follow(t *testing.T, p *page, sizes map[string]size) {
 	p.click(`[data-result="make/evil"]`)
 	p.until("a result is shown as text", `document.getElementById('text').textContent === '<script>document.title="taken"</'+'script>'`)
 	if title := value[string](p, "document.title"); !strings.HasPrefix(title, "release") {
-		t.Errorf("a result has run in the page: its title is %q", title)
+		t.Errorf("the page executed a result: its title is %q", title)
 	}
 }
 
-// read looks at a large result.
+// read reads a large result.
 func read(t *testing.T, p *page, text string, sizes map[string]size) {
 	t.Helper()
 	p.until("its result is listed", `document.querySelector('[data-result="sbom"]') !== null`)
@@ -209,11 +209,11 @@ func read(t *testing.T, p *page, text string, sizes map[string]size) {
 		return [...new Uint8Array(sum)].map((b) => b.toString(16).padStart(2, '0')).join('');
 	})()`)
 	if sum := sha256.Sum256([]byte(text)); got != hex.EncodeToString(sum[:]) {
-		t.Errorf("the download is not what the run has: %s", got)
+		t.Errorf("the download differs from the result: %s", got)
 	}
 }
 
-// dark checks that the page follows what the user prefers.
+// dark checks that the page follows the user's preferred color scheme.
 func dark(t *testing.T, p *page) {
 	t.Helper()
 	color := func(scheme string) string {
@@ -229,7 +229,7 @@ func dark(t *testing.T, p *page) {
 	p.picture("dark")
 }
 
-// size is how large something is on the page, in pixels.
+// size is the size of an element on the page, in pixels.
 type size struct {
 	Width  float64 `json:"width"`
 	Height float64 `json:"height"`
@@ -241,7 +241,7 @@ func sizeOf(p *page, selector string) size {
 		`).getBoundingClientRect(); return {width: Math.round(r.width), height: Math.round(r.height)}; })()`)
 }
 
-// compare compares sizes with the golden ones, with room for other fonts.
+// compare compares sizes with the golden ones, with a tolerance for other fonts.
 func compare(t *testing.T, got map[string]size) {
 	t.Helper()
 	const golden, room = "testdata/sizes.json", 0.25

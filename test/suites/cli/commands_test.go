@@ -20,12 +20,12 @@ import (
 	"github.com/sluice-ci/sluice/internal/cli/manifestfile"
 )
 
-// patience is how long store waits for an object that a command in the background is about to make.
+// patience bounds the wait of store for an object that a command in the background creates.
 const patience = 20 * time.Second
 
-// store stores objects of files as a user, and then a controller, would have written them: the object, unless it is there,
-// and then its status. $NAME is replaced in the files by the script's variables. With -await nothing is made: the object
-// must come from a command in the background.
+// store stores objects from files as a user and then a controller would write them: first the object, if it does not exist,
+// then its status. It replaces $NAME in the files with the script's variables. With -await it creates nothing: a command in
+// the background must create the object.
 func store(ts *testscript.TestScript, c *cluster.Cluster, neg bool, args []string) {
 	if neg || len(args) == 0 {
 		ts.Fatalf("usage: store [-await] FILE...")
@@ -81,13 +81,13 @@ func waitFor(ctx context.Context, c *cluster.Cluster, o *unstructured.Unstructur
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("%s %q did not come: %w", o.GetKind(), o.GetName(), ctx.Err())
+			return fmt.Errorf("%s %q was not created: %w", o.GetKind(), o.GetName(), ctx.Err())
 		case <-tick.C:
 		}
 	}
 }
 
-// shows compares what the last command has printed with a file in which … stands for anything within a line.
+// shows compares the output of the last command with a file in which … matches any text within a line.
 func shows(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 || args[0] != "stdout" && args[0] != "stderr" {
 		ts.Fatalf("usage: shows stdout|stderr FILE")
@@ -104,12 +104,12 @@ func shows(ts *testscript.TestScript, neg bool, args []string) {
 	pattern.WriteString("$")
 	if !regexp.MustCompile(pattern.String()).MatchString(got) {
 		var b bytes.Buffer
-		fmt.Fprintf(&b, "%s is not what %s says; it is\n%s", args[0], args[1], got)
+		fmt.Fprintf(&b, "%s differs from %s; it is\n%s", args[0], args[1], got)
 		ts.Fatalf("%s", b.String())
 	}
 }
 
-// restrict writes a kubeconfig whose user has no rights.
+// restrict writes a kubeconfig whose user has no permissions.
 func restrict(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: restrict FILE")

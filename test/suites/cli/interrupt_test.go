@@ -20,7 +20,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/cli/terminal"
 )
 
-// impatient is a user who interrupts the command as soon as it says that the run is there.
+// impatient is a user who interrupts the command when it prints that the run was created.
 type impatient struct {
 	bytes.Buffer
 
@@ -34,7 +34,7 @@ func (u *impatient) Write(p []byte) (int, error) {
 	return u.Buffer.Write(p)
 }
 
-// TestInterrupted: interrupted, the command ends at once with 130 and says how to follow the run, which continues.
+// TestInterrupted: an interrupted command ends immediately with status 130 and prints how to follow the run, which continues.
 func TestInterrupted(t *testing.T) {
 	c := connect(t)
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "cli-"}}
@@ -53,7 +53,7 @@ func TestInterrupted(t *testing.T) {
 	user := &impatient{interrupt: cancel}
 	code := sluice.Main(ctx, terminal.Plain(nil, &bytes.Buffer{}, user), []string{"run", "-f", file, "-n", namespace.Name})
 	if code != clierror.Interrupted {
-		t.Errorf("the exit status of what was interrupted is %d: got %d", clierror.Interrupted, code)
+		t.Errorf("the exit status of an interrupted command must be %d: got %d", clierror.Interrupted, code)
 	}
 	for _, want := range []string{
 		"interrupted; taskrun/slow continues\n",
@@ -66,6 +66,6 @@ func TestInterrupted(t *testing.T) {
 	}
 	var run v1.TaskRun
 	if err := c.Client.Get(t.Context(), client.ObjectKey{Namespace: namespace.Name, Name: "slow"}, &run); err != nil || run.Spec.Status != "" {
-		t.Errorf("the run must go on: %v, spec.status %q", err, run.Spec.Status)
+		t.Errorf("the run must continue: %v, spec.status %q", err, run.Spec.Status)
 	}
 }

@@ -31,12 +31,12 @@ import (
 // root is the folder of the project.
 const root = "../../.."
 
-// suite is the tests as testscript runs them, once the API server has what they need.
+// suite runs the tests with testscript, after the API server is ready.
 type suite struct{ m *testing.M }
 
-// Run makes the API server ready and runs the tests. It is not called in the processes that are the command sluice.
+// Run prepares the API server and runs the tests. Processes that are the command sluice do not call it.
 func (s suite) Run() int {
-	ctrl.SetLogger(logr.Discard()) // what the client warns of is nobody's business
+	ctrl.SetLogger(logr.Discard()) // the client's warnings are not part of the tests
 	if err := install(); err != nil {
 		fmt.Fprintln(os.Stderr, "error:", err)
 		fmt.Fprintln(os.Stderr, "hint: these tests need an API server; make test-integration starts one")
@@ -54,7 +54,7 @@ func TestMain(m *testing.M) {
 	})
 }
 
-// install puts the kinds on the API server.
+// install applies the CRDs to the API server.
 func install() error {
 	kubectl := os.Getenv("KUBECTL")
 	if kubectl == "" {
@@ -67,7 +67,7 @@ func install() error {
 	return served()
 }
 
-// served waits until the API server serves the kinds: it says that it knows them a little earlier.
+// served waits until the API server serves the kinds, which is shortly after their condition says so.
 func served() error {
 	c, err := (&cluster.Flags{}).Connect()
 	if err != nil {
@@ -108,7 +108,7 @@ func connect(t *testing.T) *cluster.Cluster {
 	return c
 }
 
-// setUp gives a script a namespace of its own, and a kubeconfig whose context means it.
+// setUp gives each script a new namespace, and a kubeconfig whose context has this namespace.
 func setUp(env *testscript.Env, c *cluster.Cluster) error {
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "cli-"}}
 	if err := c.Client.Create(context.Background(), namespace); err != nil {

@@ -8,12 +8,12 @@ import (
 	"testing"
 )
 
-// frontPages are what a newcomer, a contributor and somebody with a security report read first.
+// frontPages are the first pages for new users, contributors and reporters of security problems.
 func frontPages() []string {
 	return []string{root + "/README.md", root + "/CONTRIBUTING.md", root + "/SECURITY.md"}
 }
 
-// code returns what a page shows as code: between backquotes, and the lines of fenced blocks.
+// code returns the code in a page: between backquotes, and the lines of fenced blocks.
 func code(text string) []string {
 	var all []string
 	fenced := false
@@ -43,8 +43,8 @@ func commandsIn(code string) (sluice, targets []string) {
 	return sluice, targets
 }
 
-// TestNamedCommandsExist: a command, flag, target or script that a front page names is there. SECURITY.md once asked for the output of
-// a command that did not exist.
+// TestNamedCommandsExist: a command, flag, target or script that a front page names must exist. SECURITY.md once asked for
+// the output of a command that did not exist.
 func TestNamedCommandsExist(t *testing.T) {
 	makefile := read(t, root+"/Makefile")
 	flags := read(t, root+"/docs/cli/sluice.md")
@@ -89,7 +89,7 @@ func TestCommandsIn(t *testing.T) {
 		"Command":   {reason: "A command with its arguments.", code: "sluice run -f FILE", sluice: "run"},
 		"Flag":      {reason: "A flag instead of a command.", code: "sluice --version", sluice: "--version"},
 		"Targets":   {reason: "Several targets at once.", code: "make lint verify", targets: "lint verify"},
-		"Variables": {reason: "Variables are no targets.", code: "X=y make chaos MINUTES=30", targets: "chaos"},
+		"Variables": {reason: "Variables are not targets.", code: "X=y make chaos MINUTES=30", targets: "chaos"},
 		"Neither":   {reason: "Words of a sentence.", code: "task make ended"},
 	}
 	for name, tc := range cases {

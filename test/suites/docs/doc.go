@@ -1,3 +1,2 @@
-// Package docs holds the tests that keep what the documentation names in agreement with the tree: tests, reasons and
-// fields.
+// Package docs checks that the documentation agrees with the source: names of tests, reasons and fields.
 package docs

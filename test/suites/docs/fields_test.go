@@ -12,13 +12,13 @@ import (
 	"github.com/sluice-ci/sluice/api/v1beta1"
 )
 
-// pagesOfFields is the folder of the pages that tell of every field.
+// pagesOfFields is the folder of the pages that describe every field.
 const pagesOfFields = root + "/docs/spec/v1/"
 
-// section is where a page tells of a type's fields.
+// section is the section of a page that describes a type's fields.
 type section struct{ page, heading string }
 
-// sections of all types that a user can meet in a Task, a TaskRun or a StepAction.
+// sections are those of all types in a Task, a TaskRun or a StepAction.
 func sections() map[reflect.Type]section {
 	const task, run, action = "task.md", "taskrun.md", "stepaction.md"
 	return map[reflect.Type]section{
@@ -62,25 +62,25 @@ func sections() map[reflect.Type]section {
 	}
 }
 
-// TestEveryFieldIsDocumented: whoever finds a field in an object finds it in the page, in the section of its type.
+// TestEveryFieldIsDocumented: the page must describe every field, in the section of its type.
 func TestEveryFieldIsDocumented(t *testing.T) {
 	all := sections()
 	for of, at := range all {
 		told := words(cut(t, at))
 		for _, name := range fields(of) {
 			if _, ok := told[name]; !ok {
-				t.Errorf("%s, %q, does not tell of the field %s of %s", at.page, at.heading, name, of)
+				t.Errorf("%s, %q, does not describe the field %s of %s", at.page, at.heading, name, of)
 			}
 		}
 	}
 	for of := range reachable(reflect.TypeFor[v1.Task](), reflect.TypeFor[v1.TaskRun](), reflect.TypeFor[v1beta1.StepAction]()) {
 		if _, ok := all[of]; !ok {
-			t.Errorf("no page tells of %s", of)
+			t.Errorf("no page describes %s", of)
 		}
 	}
 }
 
-// TestDocumentedFieldsExist: a field that stands in the first column of a table is one of a type of that page.
+// TestDocumentedFieldsExist: a field in the first column of a table must be a field of a type of that page.
 func TestDocumentedFieldsExist(t *testing.T) {
 	known := map[string]map[string]struct{}{}
 	for of, at := range sections() {
@@ -101,7 +101,7 @@ func TestDocumentedFieldsExist(t *testing.T) {
 			first, _, _ := strings.Cut(strings.TrimPrefix(line, "|"), "|")
 			for _, path := range quoted(first) {
 				if name := path[strings.LastIndex(path, ".")+1:]; !contained(names, name) {
-					t.Errorf("%s tells of a field %s, which nothing there has", page, path)
+					t.Errorf("%s describes a field %s, which no type of the page has", page, path)
 				}
 			}
 		}
@@ -126,7 +126,7 @@ func cut(t *testing.T, at section) string {
 	return text
 }
 
-// words are those that stand between backquotes.
+// words returns the words between backquotes.
 func words(text string) map[string]struct{} {
 	all := map[string]struct{}{}
 	for _, code := range quoted(text) {
@@ -137,18 +137,18 @@ func words(text string) map[string]struct{} {
 	return all
 }
 
-// ours reports whether a type is one of this project's API.
+// ours reports whether a type belongs to this project's API.
 func ours(t reflect.Type) bool {
 	return strings.HasPrefix(t.PkgPath(), "github.com/sluice-ci/sluice/api/")
 }
 
-// jsonName is what a field is called in an object; empty for one whose own fields stand in its place.
+// jsonName returns the name of a field in JSON, or "" for an embedded struct.
 func jsonName(f reflect.StructField) string {
 	name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 	return name
 }
 
-// fields are those of a struct by the names that they have in an object, but for those that it has from Kubernetes.
+// fields returns the fields of a struct by their names in JSON, without those of embedded Kubernetes types.
 func fields(t reflect.Type) []string {
 	var names []string
 	for f := range t.Fields() {
@@ -162,7 +162,7 @@ func fields(t reflect.Type) []string {
 	return names
 }
 
-// inherited are the fields that a struct has from a type of Kubernetes.
+// inherited returns the fields that a struct has from a Kubernetes type.
 func inherited(t reflect.Type) []string {
 	var names []string
 	for f := range t.Fields() {
@@ -175,8 +175,8 @@ func inherited(t reflect.Type) []string {
 	return names
 }
 
-// reachable are the structs of this project's API that an object of the given types can hold. A value of its own form, as
-// of a param, is a text, a list or a map to its user.
+// reachable returns the structs of this project's API that an object of the given types can contain. A value with a custom
+// encoding, such as that of a param, is a text, a list or a map for its user.
 func reachable(from ...reflect.Type) map[reflect.Type]struct{} {
 	all := map[reflect.Type]struct{}{}
 	for _, t := range from {
@@ -191,16 +191,16 @@ func reachable(from ...reflect.Type) map[reflect.Type]struct{} {
 			maps.Copy(all, reachable(f.Type))
 		}
 	}
-	delete(all, reflect.TypeFor[v1.ResolverRef]()) // its fields stand in those that embed it
+	delete(all, reflect.TypeFor[v1.ResolverRef]()) // its fields are in the structs that embed it
 	return all
 }
 
-// TestEveryReasonOfATaskRunIsDocumented: whoever sees a reason finds in the page what it means.
+// TestEveryReasonOfATaskRunIsDocumented: the page must explain every reason.
 func TestEveryReasonOfATaskRunIsDocumented(t *testing.T) {
 	told := words(cut(t, section{"taskrun.md", "### Reasons"}))
 	for name, reason := range reasons(t) {
 		if strings.HasPrefix(name, "TaskRunReason") && !contained(told, reason) {
-			t.Errorf("taskrun.md does not tell of %s, %q", name, reason)
+			t.Errorf("taskrun.md does not explain %s, %q", name, reason)
 		}
 	}
 }

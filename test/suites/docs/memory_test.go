@@ -14,8 +14,8 @@ import (
 	"github.com/sluice-ci/sluice/internal/results/collect"
 )
 
-// TestMemory: the page names each bound of memory as the code has it, and all of them together are less than what the runtime
-// may take before it collects harder.
+// TestMemory: the page must have the memory limits of the code, and their sum must be less than the memory limit of the Go
+// runtime.
 func TestMemory(t *testing.T) {
 	const idle = 60 << 20 // measured
 	bounds := map[string]int64{

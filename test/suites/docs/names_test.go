@@ -19,7 +19,7 @@ const root = "../../.."
 // reliability is the page with the fault matrix.
 const reliability = root + "/docs/reliability.md"
 
-// pages are those that name tests.
+// pages are the pages that name tests.
 func pages() []string {
 	return []string{reliability, root +
 		"/docs/operations.md", root + "/docs/limits.md", root + "/docs/security.md", root + "/docs/localkube.md"}
@@ -34,7 +34,7 @@ func read(t *testing.T, path string) string {
 	return string(text)
 }
 
-// quoted returns what a page has between backquotes.
+// quoted returns the text between backquotes in a page.
 func quoted(text string) []string {
 	var all []string
 	for _, match := range regexp.MustCompile("`([^`\n]+)`").FindAllStringSubmatch(text, -1) {
@@ -43,7 +43,7 @@ func quoted(text string) []string {
 	return all
 }
 
-// testFiles are the files of the main module with tests, by path.
+// testFiles returns the test files of the main module, by path.
 func testFiles(t *testing.T) map[string]string {
 	t.Helper()
 	files := map[string]string{}
@@ -64,7 +64,7 @@ func testFiles(t *testing.T) map[string]string {
 	return files
 }
 
-// TestNamedTestsExist: a test that a page names is there, and so is the case of its table.
+// TestNamedTestsExist: a test that a page names must exist, and so must the named case of its table.
 func TestNamedTestsExist(t *testing.T) {
 	files := testFiles(t)
 	for _, page := range pages() {
@@ -74,13 +74,13 @@ func TestNamedTestsExist(t *testing.T) {
 				continue
 			}
 			if !exists(files, function, subtest) {
-				t.Errorf("%s names %s, which is not in the tree", page, name)
+				t.Errorf("%s names %s, which does not exist", page, name)
 			}
 		}
 	}
 }
 
-// exists tells whether a test is there, and a case of that name in the same file.
+// exists reports whether a test exists, and a case of that name in the same file.
 func exists(files map[string]string, function, subtest string) bool {
 	for _, text := range files {
 		if strings.Contains(text, "\nfunc "+function+"(t *testing.T)") && (subtest == "" || strings.Contains(text, strconv.Quote(subtest))) {
@@ -90,7 +90,7 @@ func exists(files map[string]string, function, subtest string) bool {
 	return false
 }
 
-// TestEveryFaultHasATest: a row of the matrix without a test is a promise that nobody holds.
+// TestEveryFaultHasATest: every row of the fault matrix must name a test.
 func TestEveryFaultHasATest(t *testing.T) {
 	rows := 0
 	for line := range strings.Lines(read(t, reliability)) {
@@ -109,7 +109,7 @@ func TestEveryFaultHasATest(t *testing.T) {
 	}
 }
 
-// TestEveryReasonOfResultsIsDocumented: whoever looks up a reason that has to do with results finds what to do.
+// TestEveryReasonOfResultsIsDocumented: the page must say what to do about every reason that concerns results.
 func TestEveryReasonOfResultsIsDocumented(t *testing.T) {
 	page := read(t, reliability)
 	reasons := reasons(t)
@@ -118,7 +118,7 @@ func TestEveryReasonOfResultsIsDocumented(t *testing.T) {
 	}
 	for name, reason := range reasons {
 		if strings.Contains(name, "Result") && !strings.Contains(page, "`"+reason+"`") {
-			t.Errorf("%s does not tell of %s, %q", reliability, name, reason)
+			t.Errorf("%s does not explain %s, %q", reliability, name, reason)
 		}
 	}
 	_, table, _ := strings.Cut(page, "## Reasons")
@@ -129,7 +129,7 @@ func TestEveryReasonOfResultsIsDocumented(t *testing.T) {
 			continue
 		}
 		if !contains(reasons, reason) {
-			t.Errorf("%s tells of the reason %s, which nothing has", reliability, reason)
+			t.Errorf("%s explains the reason %s, which does not exist", reliability, reason)
 		}
 		if cells := strings.Split(strings.Trim(strings.TrimSpace(line), "|"), "|"); len(cells) < 3 ||
 			strings.TrimSpace(cells[len(cells)-1]) == "" {

@@ -14,7 +14,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/metrics"
 )
 
-var update = flag.Bool("update", false, "write what the documentation says of metrics instead of comparing it")
+var update = flag.Bool("update", false, "update the table of metrics in the documentation")
 
 const (
 	operationsPage = root + "/docs/operations.md"
@@ -24,7 +24,7 @@ const (
 	tableEnds   = "<!-- end of metrics -->"
 )
 
-// TestMetricsTable: the page lists every metric as the code has it.
+// TestMetricsTable: the page must list every metric of the code.
 func TestMetricsTable(t *testing.T) {
 	page := read(t, operationsPage)
 	before, rest, ok := strings.Cut(page, tableBegins)
@@ -49,7 +49,7 @@ func TestMetricsTable(t *testing.T) {
 		return
 	}
 	if table != want.String() {
-		t.Errorf("%s does not list the metrics as they are; run go test ./test/suites/docs -update", operationsPage)
+		t.Errorf("%s does not list the current metrics; run go test ./test/suites/docs -update", operationsPage)
 	}
 }
 
@@ -78,7 +78,7 @@ func alerts(t *testing.T) []rule {
 	return all
 }
 
-// TestAlertsSayWhatToDo: each alert stands in the page, and each in the page exists.
+// TestAlertsSayWhatToDo: the page must describe exactly the alerts that exist.
 func TestAlertsSayWhatToDo(t *testing.T) {
 	told := map[string]struct{}{}
 	for _, row := range regexp.MustCompile("(?m)^\\| `(Sluice\\w+)` \\| .+ \\| .+ \\|$").FindAllStringSubmatch(read(t, operationsPage), -1) {
@@ -94,11 +94,11 @@ func TestAlertsSayWhatToDo(t *testing.T) {
 		}
 	}
 	for name := range told {
-		t.Errorf("%s tells of an alert %s, which there is not", operationsPage, name)
+		t.Errorf("%s describes an alert %s, which does not exist", operationsPage, name)
 	}
 }
 
-// TestMonitoredMetricsExist: what alerts and dashboard look at is counted, by this project or by what the page names.
+// TestMonitoredMetricsExist: every metric in an alert or a dashboard must be one of this project or one that the page names.
 func TestMonitoredMetricsExist(t *testing.T) {
 	known := map[string]struct{}{}
 	for _, m := range metrics.Catalog() {
@@ -120,17 +120,17 @@ func TestMonitoredMetricsExist(t *testing.T) {
 	if len(expressions) < 25 {
 		t.Errorf("only %d alerts and panels: the test looks in the wrong place", len(expressions))
 	}
-	// Values of labels stand between quotes; names of labels have none of these beginnings.
+	// Values of labels are between quotes, and no name of a label has one of these prefixes.
 	metric := regexp.MustCompile(`\b(?:tekton|sluice|controller|workqueue|leader|rest|process|go|certwatcher)_[a-z0-9_]+\b`)
 	for where, list := range expressions {
 		for _, expression := range list {
 			names := metric.FindAllString(regexp.MustCompile(`"[^"]*"`).ReplaceAllString(expression, ""), -1)
 			if len(names) == 0 {
-				t.Errorf("%s looks at no metric: %s", where, expression)
+				t.Errorf("%s uses no metric: %s", where, expression)
 			}
 			for _, name := range names {
 				if _, ok := known[name]; !ok {
-					t.Errorf("%s looks at %s, which nobody counts", where, name)
+					t.Errorf("%s uses %s, which does not exist", where, name)
 				}
 			}
 		}

@@ -9,17 +9,17 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 )
 
-// told is a type of whose fields a section tells. A type can stand in several.
-type told struct {
+// described is a type whose fields a section describes. Several sections can describe the same type.
+type described struct {
 	of reflect.Type
 	section
 }
 
-// pipelineSections are those of the types that a user meets in a Pipeline or a PipelineRun, and not in a Task or TaskRun,
-// and of some that the pages repeat because they behave differently there.
-func pipelineSections() []told {
+// pipelineSections are those of the types in a Pipeline or a PipelineRun, but not in a Task or TaskRun. They include some
+// types that the pages repeat because they behave differently there.
+func pipelineSections() []described {
 	const pipeline, run = "pipeline.md", "pipelinerun.md"
-	return []told{
+	return []described{
 		{of: reflect.TypeFor[v1.Pipeline](), section: section{pipeline, "### The Pipeline"}},
 		{of: reflect.TypeFor[v1.PipelineSpec](), section: section{pipeline, "### The Pipeline"}},
 		{of: reflect.TypeFor[v1.ParamSpec](), section: section{pipeline, "### Params"}},
@@ -52,8 +52,8 @@ func pipelineSections() []told {
 	}
 }
 
-// own are the fields of a type for which its section has to have words: a task that is written out has those of a Task,
-// which the page of the Task tells of.
+// own returns the fields of a type that its section must describe. An embedded task has the fields of a Task, which the page
+// of the Task describes.
 func own(of reflect.Type) []string {
 	names := fields(of)
 	if of != reflect.TypeFor[v1.EmbeddedTask]() {
@@ -63,30 +63,30 @@ func own(of reflect.Type) []string {
 	return slices.DeleteFunc(names, func(name string) bool { return slices.Contains(ofTask, name) })
 }
 
-// TestEveryFieldOfPipelinesIsDocumented: as TestEveryFieldIsDocumented, for Pipelines and PipelineRuns.
+// TestEveryFieldOfPipelinesIsDocumented is TestEveryFieldIsDocumented for Pipelines and PipelineRuns.
 func TestEveryFieldOfPipelinesIsDocumented(t *testing.T) {
 	all := sections()
-	for _, told := range pipelineSections() {
-		all[told.of] = told.section
-		has := words(cut(t, told.section))
-		for _, name := range own(told.of) {
+	for _, described := range pipelineSections() {
+		all[described.of] = described.section
+		has := words(cut(t, described.section))
+		for _, name := range own(described.of) {
 			if !contained(has, name) {
-				t.Errorf("%s, %q, does not tell of the field %s of %s", told.page, told.heading, name, told.of)
+				t.Errorf("%s, %q, does not describe the field %s of %s", described.page, described.heading, name, described.of)
 			}
 		}
 	}
 	for of := range reachable(reflect.TypeFor[v1.Pipeline](), reflect.TypeFor[v1.PipelineRun]()) {
 		if _, ok := all[of]; !ok {
-			t.Errorf("no page tells of %s", of)
+			t.Errorf("no page describes %s", of)
 		}
 	}
 }
 
-// TestDocumentedFieldsOfPipelinesExist: a field in the first column of a table is one of a type of that page.
+// TestDocumentedFieldsOfPipelinesExist: a field in the first column of a table must be a field of a type of that page.
 func TestDocumentedFieldsOfPipelinesExist(t *testing.T) {
 	known := map[string][]string{}
-	for _, told := range pipelineSections() {
-		known[told.page] = slices.Concat(known[told.page], fields(told.of), inherited(told.of))
+	for _, described := range pipelineSections() {
+		known[described.page] = slices.Concat(known[described.page], fields(described.of), inherited(described.of))
 	}
 	for page, names := range known {
 		inTable := false
@@ -98,38 +98,37 @@ func TestDocumentedFieldsOfPipelinesExist(t *testing.T) {
 			first, _, _ := strings.Cut(strings.TrimPrefix(line, "|"), "|")
 			for _, path := range quoted(first) {
 				if name := path[strings.LastIndex(path, ".")+1:]; !slices.Contains(names, name) {
-					t.Errorf("%s tells of a field %s, which nothing there has", page, path)
+					t.Errorf("%s describes a field %s, which no type of the page has", page, path)
 				}
 			}
 		}
 	}
 }
 
-// TestReasonsOfPipelineRunsAreDocumented: whoever looks up a reason of a PipelineRun, or of a task that was skipped, finds
-// it in the page.
+// TestReasonsOfPipelineRunsAreDocumented: the page must explain every reason of a PipelineRun and of a skipped task.
 func TestReasonsOfPipelineRunsAreDocumented(t *testing.T) {
 	page := read(t, pagesOfFields+"pipelinerun.md")
 	for name, reason := range reasons(t) {
 		of := strings.HasPrefix(name, "PipelineRunReason") || strings.HasPrefix(name, "SkipReason")
 		if of && !strings.Contains(page, "`"+reason+"`") {
-			t.Errorf("pipelinerun.md does not tell of %s, %q", name, reason)
+			t.Errorf("pipelinerun.md does not explain %s, %q", name, reason)
 		}
 	}
 }
 
-// TestFieldsThatAreNotActedOn: what a page says is not acted on yet is still refused.
+// TestFieldsThatAreNotActedOn: validation must refuse the fields that a page lists as not acted on yet.
 func TestFieldsThatAreNotActedOn(t *testing.T) {
 	const start = "\nNot acted on yet, and refused by name: "
 	refused := read(t, root+"/internal/validation/unsupported.go")
 	for _, page := range []string{"pipeline.md", "pipelinerun.md"} {
 		_, paragraph, ok := strings.Cut(read(t, pagesOfFields+page), start)
 		if !ok {
-			continue // everything is acted on
+			continue // no such field
 		}
 		paragraph, _, _ = strings.Cut(paragraph, "\n\n")
 		for _, name := range quoted(paragraph) {
 			if !strings.Contains(refused, `"`+name+`"`) {
-				t.Errorf("%s says that %s is not acted on yet; it is, by internal/validation/unsupported.go: take it out of that paragraph", page, name)
+				t.Errorf("%s says that %s is not acted on yet, but unsupported.go does not refuse it; remove it from that paragraph", page, name)
 			}
 		}
 	}

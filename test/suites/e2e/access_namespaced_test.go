@@ -18,16 +18,16 @@ import (
 // logAccessHere is the folder with the permission for one namespace.
 const logAccessHere = logAccess + "namespaced/"
 
-// TestLogPermissionOfOneNamespace takes the permission for the whole cluster away and gives that for one namespace, by
-// the line of the README: results arrive there, and elsewhere a run says what is missing, and where.
+// TestLogPermissionOfOneNamespace removes the permission for the whole cluster and grants it for one namespace, with the
+// command in the README. Results arrive there. In other namespaces a run names the missing permission and the namespace.
 func TestLogPermissionOfOneNamespace(t *testing.T) {
 	here, elsewhere := suite.NewNamespace(t), suite.NewNamespace(t)
 	here.UseFlags(t, kube.SidecarLogs, 4096)
 	here.MustKubectl(t, "delete", "--ignore-not-found", "-f", logAccess)
 	t.Cleanup(func() {
-		// The test's context has ended by now, and the tests after this one need the permission.
+		// The test's context has ended, and later tests need the permission.
 		if out, err := here.Kubectl(context.Background(), "apply", "-f", logAccess); err != nil {
-			t.Errorf("cannot give the permission back: %v\n%s", err, out)
+			t.Errorf("cannot restore the permission: %v\n%s", err, out)
 		}
 	})
 	task := v1.TaskSpec{
@@ -52,20 +52,20 @@ func TestLogPermissionOfOneNamespace(t *testing.T) {
 	}
 }
 
-// TestLogPermissionIsNarrow: the permission for one namespace is for reading logs and nothing else, and there only. And
-// applying the folder for all namespaces does not apply the one below it, whose objects would land in "default".
+// TestLogPermissionIsNarrow: the permission for one namespace allows reading logs there, and nothing else. The folder for all
+// namespaces does not include the folder below it, whose objects would be created in "default".
 func TestLogPermissionIsNarrow(t *testing.T) {
 	here, elsewhere := suite.NewNamespace(t), suite.NewNamespace(t)
 	here.MustKubectl(t, "delete", "--ignore-not-found", "-f", logAccess)
 	t.Cleanup(func() {
 		if out, err := here.Kubectl(context.Background(), "apply", "-f", logAccess); err != nil {
-			t.Errorf("cannot give the permission back: %v\n%s", err, out)
+			t.Errorf("cannot restore the permission: %v\n%s", err, out)
 		}
 	})
 	here.MustKubectl(t, "apply", "-f", logAccessHere)
 	may := func(namespace, verb string, what ...string) bool {
 		line := append([]string{"auth", "can-i", verb}, what...)
-		// It exits with an error to say no.
+		// kubectl exits with an error if the answer is no.
 		out, _ := here.Kubectl(t.Context(),
 			append(line, "-n", namespace, "--as=system:serviceaccount:"+kube.Installation+":sluice-controller")...)
 		return strings.HasPrefix(strings.TrimSpace(out), "yes")
@@ -97,7 +97,7 @@ func TestLogPermissionIsNarrow(t *testing.T) {
 	}
 }
 
-// TestLogPermissionIsDocumented: the line that this test has shown to work is the one that people are told.
+// TestLogPermissionIsDocumented: the README has the commands that these tests use.
 func TestLogPermissionIsDocumented(t *testing.T) {
 	text, err := os.ReadFile(logAccess + "README.md")
 	if err != nil {

@@ -13,19 +13,19 @@ import (
 	"github.com/sluice-ci/sluice/test/testutil/suite"
 )
 
-// logAccess is the folder with the permission that sidecar-logs needs, as the proposal names it.
+// logAccess is the folder with the permission that sidecar-logs needs.
 const logAccess = "../../../config/enable-log-access-to-controller/"
 
-// TestMissingLogPermissionIsNamedBeforeAnyPod takes the permission away and shows that a run says so at once: no step
-// runs whose results could not be read.
+// TestMissingLogPermissionIsNamedBeforeAnyPod removes the permission. A run fails immediately: no step may run if its results
+// could not be read.
 func TestMissingLogPermissionIsNamedBeforeAnyPod(t *testing.T) {
 	n := suite.NewNamespace(t)
 	n.UseFlags(t, kube.SidecarLogs, 4096)
 	n.MustKubectl(t, "delete", "--ignore-not-found", "-f", logAccess)
 	t.Cleanup(func() {
-		// The test's context has ended by now, and the tests after this one need the permission.
+		// The test's context has ended, and later tests need the permission.
 		if out, err := n.Kubectl(context.Background(), "apply", "-f", logAccess); err != nil {
-			t.Errorf("cannot give the permission back: %v\n%s", err, out)
+			t.Errorf("cannot restore the permission: %v\n%s", err, out)
 		}
 	})
 	task := v1.TaskSpec{
@@ -50,8 +50,8 @@ func TestMissingLogPermissionIsNamedBeforeAnyPod(t *testing.T) {
 	}
 }
 
-// runUntil runs a Task until a run ends with the status: the API server's authorizer learns of a change in roles a
-// moment after it is made.
+// runUntil runs a Task until a run ends with the status, because the API server's authorizer sees a change of roles with a
+// short delay.
 func runUntil(t *testing.T, n *suite.Namespace, task v1.TaskSpec, status metav1.ConditionStatus) *v1.TaskRun {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), suite.Patience)

@@ -18,8 +18,7 @@ import (
 
 func envVar(name, value string) corev1.EnvVar { return corev1.EnvVar{Name: name, Value: value} }
 
-// outcome is what became of a TaskRun that cannot work: the API server refused it, or it failed. Either way somebody was
-// told; text is what.
+// outcome is the outcome of a TaskRun that cannot work: the API server refused it, or it failed. text is the message.
 func outcome(t *testing.T, n *suite.Namespace, spec v1.TaskRunSpec) (reason, text string) {
 	t.Helper()
 	run := &v1.TaskRun{Spec: spec}
@@ -38,7 +37,7 @@ func outcome(t *testing.T, n *suite.Namespace, spec v1.TaskRunSpec) (reason, tex
 	return c.Reason, c.Message
 }
 
-// TestBadRunsAreNamed shows that a run that cannot work says what is wrong with it, by field and value.
+// TestBadRunsAreNamed: the message about a run that cannot work names the field and the value.
 func TestBadRunsAreNamed(t *testing.T) {
 	n := suite.NewNamespace(t)
 	n.UseFlags(t, kube.SidecarLogs, 4096)
@@ -121,7 +120,7 @@ func TestBadRunsAreNamed(t *testing.T) {
 			}
 			for _, word := range tc.words {
 				if !strings.Contains(text, word) {
-					t.Errorf("what was told does not name %q: %s", word, text)
+					t.Errorf("the message does not name %q: %s", word, text)
 				}
 			}
 		})
@@ -175,7 +174,7 @@ func badPipelines(t *testing.T, n *suite.Namespace) {
 	}
 }
 
-// TestUnknownResultIsRefused shows that what a Pipeline itself shows to be wrong is not stored.
+// TestUnknownResultIsRefused: a Pipeline with a wrong reference is not stored.
 func TestUnknownResultIsRefused(t *testing.T) {
 	n := suite.NewNamespace(t)
 	ok := v1.TaskSpec{Params: []v1.ParamSpec{{Name: "text"}}, Steps: []v1.Step{kube.Script("ok", "true")}}
@@ -192,8 +191,8 @@ func TestUnknownResultIsRefused(t *testing.T) {
 	}
 }
 
-// TestObjectThatDoesNotDecode shows that an object whose YAML says something else than its author meant is refused by the
-// API server, and that runs of others go on.
+// TestObjectThatDoesNotDecode: the API server refuses an object whose YAML has another meaning than intended, and other runs
+// continue.
 func TestObjectThatDoesNotDecode(t *testing.T) {
 	n := suite.NewNamespace(t)
 	n.UseFlags(t, kube.SidecarLogs, 4096)
@@ -215,7 +214,7 @@ func TestObjectThatDoesNotDecode(t *testing.T) {
 	allTypes(t, n)
 }
 
-// TestFlagsThatCannotBe shows what becomes of values that the flags cannot have.
+// TestFlagsThatCannotBe: invalid values of flags are refused or reported.
 func TestFlagsThatCannotBe(t *testing.T) {
 	n := suite.NewNamespace(t)
 	n.UseFlags(t, kube.SidecarLogs, largest)
@@ -236,7 +235,7 @@ func TestFlagsThatCannotBe(t *testing.T) {
 			out := n.MustKubectl(t, "patch", "cm", kube.FlagsMap, "--namespace", kube.Installation, "-p", `{"data":{"`+
 				kube.FlagMax+`":"`+value+`"}}`)
 			if !hasLine(out, "warning:", kube.FlagMax, value, "4096") {
-				t.Errorf("who sets it is not warned: %s", out)
+				t.Errorf("the client gets no warning: %s", out)
 			}
 			n.AwaitFlags(t, v1.FeatureFlags{ResultExtractionMethod: kube.SidecarLogs, MaxResultSize: 4096})
 			wantLogged(t, n, kube.FlagMax, value)
@@ -291,7 +290,7 @@ func wantEvent(t *testing.T, n *suite.Namespace, words ...string) {
 	}
 }
 
-// hasLine reports whether one line of text holds all words, whatever the case of their letters.
+// hasLine reports whether one line of text contains all words, in any letter case.
 func hasLine(text string, words ...string) bool {
 	for line := range strings.SplitSeq(strings.ToLower(text), "\n") {
 		found := true

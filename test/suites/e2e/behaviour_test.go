@@ -19,7 +19,7 @@ import (
 	"github.com/sluice-ci/sluice/test/testutil/suite"
 )
 
-// TestBehaviour holds what is the same whichever way results take, and runs it both ways.
+// TestBehaviour holds behavior that does not depend on the transport of results, and runs it with both transports.
 func TestBehaviour(t *testing.T) {
 	for _, from := range []string{kube.SidecarLogs, kube.TerminationMessage} {
 		t.Run(from, func(t *testing.T) {
@@ -140,7 +140,7 @@ func laterSkipped(t *testing.T, n *suite.Namespace) {
 		t.Errorf("results of a step that did not run (-want +got):\n%s", diff)
 	}
 	if len(run.Status.Steps) != 2 || run.Status.Steps[1].TerminationReason != "Skipped" {
-		t.Errorf("the second step has to be told as Skipped: %+v", run.Status.Steps)
+		t.Errorf("the second step must be reported as Skipped: %+v", run.Status.Steps)
 	}
 }
 
@@ -173,7 +173,7 @@ func notUTF8(t *testing.T, n *suite.Namespace) {
 	}
 }
 
-// unreadable returns a test of a Task that puts something at a result's path which is not a file.
+// unreadable returns a test of a Task that creates something other than a file at a result's path.
 func unreadable(command string) func(*testing.T, *suite.Namespace) {
 	return func(t *testing.T, n *suite.Namespace) {
 		run := n.Task(t, v1.TaskSpec{
@@ -199,7 +199,7 @@ func private(t *testing.T, n *suite.Namespace) {
 	suite.WantSucceeded(t, run.Status.Condition())
 	want := map[string]v1.Value{"masked": v1.StringValue("a"), "closed": v1.StringValue("b")}
 	if diff := cmp.Diff(want, kube.Values(run)); diff != "" {
-		t.Errorf("the step may close its files; results arrive all the same (-want +got):\n%s", diff)
+		t.Errorf("results of files with restricted modes must arrive (-want +got):\n%s", diff)
 	}
 }
 
@@ -256,7 +256,7 @@ func timedOut(t *testing.T, n *suite.Namespace) {
 
 func unpullable(t *testing.T, n *suite.Namespace) {
 	step := kube.Script("strange", "true")
-	step.Image = "localhost:1/no-such-image:1" // nothing listens on that port, so the answer comes at once
+	step.Image = "localhost:1/no-such-image:1" // no process listens on that port, so the pull fails immediately
 	run := n.Task(t, v1.TaskSpec{Results: []v1.TaskResult{kube.Result("r", v1.TypeString)}, Steps: []v1.Step{step}})
 	suite.WantFailed(t, run.Status.Condition(), v1.TaskRunReasonImagePullFailed, "strange", step.Image)
 }
@@ -292,7 +292,7 @@ func shared(t *testing.T, n *suite.Namespace) {
 	})
 	suite.WantSucceeded(t, run.Status.Condition())
 	if got := kube.Values(run)["second"].String; got != "ABC" {
-		t.Errorf("what the second step made of the first one's result: got %q, want ABC", got)
+		t.Errorf("the second step's output for the first one's result: got %q, want ABC", got)
 	}
 }
 
@@ -332,6 +332,6 @@ func besideSteps(t *testing.T, n *suite.Namespace) {
 	}
 	n.AwaitPodEnd(t, run)
 	if len(run.Status.Sidecars) != 1 || !strings.Contains(run.Status.Sidecars[0].Container, "greeter") {
-		t.Errorf("the status has to tell of the sidecar: %+v", run.Status.Sidecars)
+		t.Errorf("the status must contain the sidecar: %+v", run.Status.Sidecars)
 	}
 }

@@ -13,7 +13,7 @@ import (
 // named is a test of one behavior in a namespace whose flags are set.
 type named map[string]func(*testing.T, *suite.Namespace)
 
-// bothWays runs each test with both ways of results, those of one way in parallel.
+// bothWays runs each test with both transports of results. The tests of one transport run in parallel.
 func bothWays(t *testing.T, tests named) {
 	t.Helper()
 	for _, from := range []string{kube.SidecarLogs, kube.TerminationMessage} {
@@ -49,5 +49,5 @@ func wantNoValue(t *testing.T, run *v1.TaskRun) {
 	}
 }
 
-// oneResult is the declaration of a task with the one result "digest".
+// oneResult declares the one result "digest" of a task.
 func oneResult() []v1.TaskResult { return []v1.TaskResult{kube.Result("digest", v1.TypeString)} }

@@ -65,16 +65,16 @@ func cancelled(t *testing.T, n *suite.Namespace) *v1.TaskRun {
 	suite.WantFailed(t, run.Status.Condition(), v1.TaskRunReasonCancelled, "was cancelled: not needed")
 	for _, s := range run.Status.Steps {
 		if s.Terminated == nil {
-			t.Errorf("step %q is said to go on: %+v", s.Name, s.ContainerState)
+			t.Errorf("step %q is reported as running: %+v", s.Name, s.ContainerState)
 		}
 	}
 	if len(run.Status.RetriesStatus) != 0 {
-		t.Errorf("a cancelled run was begun anew %d times", len(run.Status.RetriesStatus))
+		t.Errorf("a cancelled run was retried %d times", len(run.Status.RetriesStatus))
 	}
 	return run
 }
 
-// TestCancelWhilePending cancels a run whose pod no node takes.
+// TestCancelWhilePending cancels a run whose pod no node accepts.
 func TestCancelWhilePending(t *testing.T) {
 	n := suite.NewNamespace(t)
 	step := kube.Script("never", "true")

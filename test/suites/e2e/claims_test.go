@@ -21,7 +21,7 @@ func claimSpec() corev1.PersistentVolumeClaimSpec {
 	}
 }
 
-// TestClaimOfARun shows that a claim made from a template has the name that the task sees, and belongs to the run.
+// TestClaimOfARun: a claim created from a template has the name that the task sees, and belongs to the run.
 func TestClaimOfARun(t *testing.T) {
 	n := suite.NewNamespace(t)
 	run := n.Run(t, v1.TaskRunSpec{
@@ -41,7 +41,7 @@ func TestClaimOfARun(t *testing.T) {
 	}
 }
 
-// TestClaimThatIsThere passes data from one run to the next through a claim, into a folder that is named after a param.
+// TestClaimThatIsThere passes data from one run to the next through a claim, in a folder whose name contains a param.
 func TestClaimThatIsThere(t *testing.T) {
 	n := suite.NewNamespace(t)
 	claim := &corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Name: "kept", Namespace: n.Name}, Spec: claimSpec()}
@@ -65,7 +65,7 @@ func TestClaimThatIsThere(t *testing.T) {
 	}
 }
 
-// TestClaimThatIsRefused shows whose word it is.
+// TestClaimThatIsRefused: the message quotes the API server.
 func TestClaimThatIsRefused(t *testing.T) {
 	n := suite.NewNamespace(t)
 	spec := claimSpec()
@@ -79,7 +79,7 @@ func TestClaimThatIsRefused(t *testing.T) {
 	suite.WantFailed(t, run.Status.Condition(), v1.TaskRunReasonClaimCreationFailed, "PersistentVolumeClaim", "labels")
 }
 
-// TestQuotaIsWaitedFor shows that a run says what it waits for, and goes on when there is room.
+// TestQuotaIsWaitedFor: a run reports the quota that it waits for, and continues when there is room.
 func TestQuotaIsWaitedFor(t *testing.T) {
 	n := suite.NewNamespace(t)
 	quota := &corev1.ResourceQuota{

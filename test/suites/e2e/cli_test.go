@@ -24,13 +24,14 @@ import (
 	"github.com/sluice-ci/sluice/test/testutil/suite"
 )
 
-// said is what sluice printed, and its exit status.
+// said is the output of sluice, and its exit status.
 type said struct {
 	out, err string
 	code     clierror.Code
 }
 
-// sluice runs the command line in the namespace of the test, as in a pipe: without colors, and without a live tree.
+// sluice runs the command line in the namespace of the test, with the output of a pipe: without colors and without a live
+// tree.
 func sluice(t *testing.T, n *suite.Namespace, args ...string) said {
 	t.Helper()
 	var out, errOut bytes.Buffer
@@ -43,7 +44,7 @@ func sluice(t *testing.T, n *suite.Namespace, args ...string) said {
 	return said{out.String(), errOut.String(), code}
 }
 
-// must is sluice where it has to succeed.
+// must runs sluice, which must succeed.
 func must(t *testing.T, n *suite.Namespace, args ...string) said {
 	t.Helper()
 	s := sluice(t, n, args...)
@@ -81,7 +82,7 @@ spec:
           sha256sum < $(results.doc.path)
 `
 
-// TestCLIResults: a result of a megabyte that sluice fetches is the step's file, byte for byte.
+// TestCLIResults: sluice fetches a result of a megabyte that equals the step's file, byte for byte.
 func TestCLIResults(t *testing.T) {
 	n := suite.NewNamespace(t)
 	n.UseFlags(t, kube.SidecarLogs, largest)
@@ -118,7 +119,7 @@ func TestCLIResults(t *testing.T) {
 	}
 }
 
-// TestCLILogs: logs are followed through attempts, each line comes once, and the command ends with the run.
+// TestCLILogs: sluice follows the logs of all attempts, prints each line once, and ends when the run ends.
 func TestCLILogs(t *testing.T) {
 	n := suite.NewNamespace(t)
 	const lines = 3000
@@ -144,7 +145,7 @@ func TestCLILogs(t *testing.T) {
 	}
 }
 
-// TestCLIFailure: a run that fails ends sluice with 1, and with the last lines of the step.
+// TestCLIFailure: for a failed run, sluice exits with 1 and prints the last lines of the step.
 func TestCLIFailure(t *testing.T) {
 	n := suite.NewNamespace(t)
 	const text = `
@@ -176,7 +177,7 @@ spec:
 	}
 }
 
-// TestCLILogsOfADeletedRun: who follows the logs of a run that is deleted is told so, and does not wait for ever.
+// TestCLILogsOfADeletedRun: sluice reports that the followed run was deleted, and does not wait forever.
 func TestCLILogsOfADeletedRun(t *testing.T) {
 	n := suite.NewNamespace(t)
 	task := &v1.EmbeddedTask{TaskSpec: v1.TaskSpec{Steps: []v1.Step{kube.Script("wait", "echo begun; sleep 300")}}}

@@ -7,10 +7,10 @@ import (
 	"testing"
 )
 
-// objectLimit is what one API object may have, in bytes (etcd's default for a request).
+// objectLimit is the maximum size of an API object in bytes (etcd's default for a request).
 const objectLimit = 1572864
 
-// encoded is how many bytes s takes in a JSON object.
+// encoded returns the number of bytes of s in a JSON object.
 func encoded(t *testing.T, s string) int {
 	t.Helper()
 	b, err := json.Marshal(s)

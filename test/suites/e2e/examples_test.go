@@ -14,10 +14,10 @@ import (
 	"github.com/sluice-ci/sluice/test/testutil/suite"
 )
 
-// exampleFolders are those with a file for each feature. TestExamples has the others, which need more than one command.
+// exampleFolders are those with a file for each feature. TestExamples runs the others, which need more than one command.
 func exampleFolders() []string { return []string{"taskruns", "pipelineruns"} }
 
-// TestExampleFiles: each file that a user may copy ends as it says, on a cluster that carries large results.
+// TestExampleFiles: each example file ends as its comment says, on a cluster with large results.
 func TestExampleFiles(t *testing.T) {
 	n := suite.NewNamespace(t)
 	n.UseFlags(t, kube.SidecarLogs, 1_500_000)

@@ -14,8 +14,8 @@ import (
 	"github.com/sluice-ci/sluice/test/testutil/suite"
 )
 
-// forging is a step that writes the files by which its entrypoint reports its end, and then runs the script. It is the
-// step with that index.
+// forging returns a step that writes the files by which its entrypoint reports its end, and then runs the script. index is
+// the index of the step.
 func forging(name string, index int, script string) v1.Step {
 	return kube.Script(name, fmt.Sprintf(`
 printf '{"name":"step-%[1]s","exitCode":0,"reason":"Completed","startedAt":"2026-01-01T00:00:00Z"}' > /tekton/run/%[2]d/status
@@ -24,17 +24,17 @@ printf '{"name":"step-%[1]s","exitCode":0,"reason":"Completed","startedAt":"2026
 `, name, index, script))
 }
 
-// forgery is a task one of whose steps forges its end.
+// forgery is a task with a step that forges its end.
 type forgery struct {
 	reason string
 	steps  []v1.Step
 	// forger is the name of that step.
 	forger string
-	// endless says that only the run's timeout ends that step: it may run as long as any step.
+	// endless means that only the run's timeout ends that step: a step has no limit of its duration.
 	endless bool
 }
 
-// forgeries are the ways in which a step can run on behind its forged end.
+// forgeries are the ways in which a step can continue after its forged end.
 func forgeries() map[string]forgery {
 	const write = "printf %s > $(results.digest.path)\n"
 	good := kube.Script("build", fmt.Sprintf(write, "good")+"sleep 4")
@@ -74,8 +74,8 @@ func forgeries() map[string]forgery {
 	}
 }
 
-// TestForgedEndFailsTheRun shows that a step which writes the files of its own end, and runs on, fails its run: the message
-// says which step it was, no value is in the status, and the pod ends.
+// TestForgedEndFailsTheRun: a step that writes the files of its end and continues fails its run. The message names the step,
+// no value is in the status, and the pod ends.
 func TestForgedEndFailsTheRun(t *testing.T) {
 	tests := named{"in a pipeline": forgedInPipeline}
 	for name, f := range forgeries() {
@@ -102,7 +102,7 @@ func wantForged(t *testing.T, n *suite.Namespace, run *v1.TaskRun, f forgery) {
 	n.AwaitPodEnd(t, run)
 }
 
-// forgedInPipeline shows that nothing of such a run gets into its PipelineRun, or to a later task.
+// forgedInPipeline checks that no value of such a run is in its PipelineRun, or in a later task.
 func forgedInPipeline(t *testing.T, n *suite.Namespace) {
 	f := forgeries()["an earlier step replaces a later result"]
 	next := embedded("next", v1.TaskSpec{

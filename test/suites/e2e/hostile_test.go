@@ -21,18 +21,18 @@ import (
 	"github.com/sluice-ci/sluice/test/testutil/suite"
 )
 
-// hostileFile is what a step puts where a result is expected.
+// hostileFile is something that a step creates at the path of a result.
 type hostileFile struct {
 	name, reason string
-	// step is the index of the step that runs script, in which $r is the path of the result.
+	// step is the index of the step that runs script. In the script, $r is the path of the result.
 	step   int
 	script string
-	// kind is the problem that the sidecar tells of; empty when the result arrives, with the value "x".
+	// kind is the problem that the sidecar reports. It is empty if the result arrives, with the value "x".
 	kind frame.ProblemKind
 }
 
-// hostileFiles are all that a step can bring about by itself. What changes while it is read is in the tests of the
-// sidecar's package, where the moment can be chosen.
+// hostileFiles are those that a step alone can create. The tests of the sidecar's package cover files that change while they
+// are read, because they can control the timing.
 func hostileFiles() []hostileFile {
 	return []hostileFile{
 		{
@@ -150,7 +150,7 @@ func hostileFiles() []hostileFile {
 	}
 }
 
-// hostileTask is a Task whose steps do all that.
+// hostileTask returns a Task whose steps create all hostile files.
 func hostileTask() v1.TaskSpec {
 	task := v1.TaskSpec{}
 	scripts := make([]string, 3)
@@ -161,15 +161,15 @@ func hostileTask() v1.TaskSpec {
 		scripts[f.step] += fmt.Sprintf("r=$(results[\"%s\"].path)\n%s\n", f.name, f.script)
 	}
 	task.Steps = []v1.Step{kube.Script("make", scripts[0]), kube.Script("delete", scripts[1]), kube.Script("give-away", scripts[2])}
-	// Without these, root cannot change a file that it gave away: nor can its entrypoint.
+	// Without these capabilities, neither root nor the entrypoint can change a file of another owner.
 	task.Steps[2].SecurityContext = &corev1.SecurityContext{
 		Capabilities: &corev1.Capabilities{Drop: []corev1.Capability{"FOWNER", "DAC_OVERRIDE"}},
 	}
 	return task
 }
 
-// TestHostileFiles shows, on a real kubelet, that whatever lies where results are expected is named, that all others
-// arrive, that the sidecar takes little memory for it, and that it ends with the steps.
+// TestHostileFiles: on a real kubelet, every hostile file at the path of a result is named, all other results arrive, the
+// sidecar needs little memory, and it ends with the steps.
 func TestHostileFiles(t *testing.T) {
 	n := suite.NewNamespace(t)
 	n.UseFlags(t, kube.SidecarLogs, 4096)
@@ -181,24 +181,25 @@ func TestHostileFiles(t *testing.T) {
 		want[f.name] = string(cmp.Or(f.kind, "whole"))
 	}
 	if diff := gocmp.Diff(want, emitted(t, n, p)); diff != "" {
-		t.Errorf("what the sidecar tells of each result (-want +got):\n%s", diff)
+		t.Errorf("the sidecar's report about each result (-want +got):\n%s", diff)
 	}
 	wantLittleMemory(t, peak)
 	wantPromptEnd(t, p)
 }
 
-// TestHostileFilesInMessages shows the same for results that come in the steps' messages.
+// TestHostileFilesInMessages is the same test for results in the steps' termination messages.
 func TestHostileFilesInMessages(t *testing.T) {
 	n := suite.NewNamespace(t)
 	n.UseFlags(t, kube.TerminationMessage, 4096)
 	wantHostileNamed(t, n.Task(t, hostileTask()))
 }
 
-// wantHostileNamed fails the test unless the run failed and names each file that cannot be a result, and has all others.
+// wantHostileNamed fails the test unless the run failed, its message names each invalid file, and all other results are in
+// the status.
 func wantHostileNamed(t *testing.T, run *v1.TaskRun) {
 	t.Helper()
 	c := run.Status.Condition()
-	suite.WantFailed(t, c, v1.TaskRunReasonResultTooLarge) // the reason of the first one
+	suite.WantFailed(t, c, v1.TaskRunReasonResultTooLarge) // the reason of the first file
 	for _, f := range hostileFiles() {
 		if f.kind != "" && !strings.Contains(c.Message, `"`+f.name+`"`) {
 			t.Errorf("%s: the message does not name %q: %s", f.reason, f.name, c.Message)
@@ -209,7 +210,7 @@ func wantHostileNamed(t *testing.T, run *v1.TaskRun) {
 	}
 }
 
-// emitted returns what the log of a pod's results sidecar says of each result, which must be whole.
+// emitted returns the report about each result in the log of a pod's results sidecar. The log must be complete.
 func emitted(t *testing.T, n *suite.Namespace, p *corev1.Pod) map[string]string {
 	t.Helper()
 	log, err := n.Kube.CoreV1().Pods(n.Name).GetLogs(p.Name, &corev1.PodLogOptions{Container: podpaths.ResultsContainer}).Stream(t.Context())
@@ -236,8 +237,8 @@ func emitted(t *testing.T, n *suite.Namespace, p *corev1.Pod) map[string]string 
 	}
 }
 
-// wantPromptEnd fails the test unless the results sidecar ended well and within a second of the last step. The kubelet
-// tells both in whole seconds.
+// wantPromptEnd fails the test unless the results sidecar ended with exit code 0 within a second of the last step. The
+// kubelet reports both times in whole seconds.
 func wantPromptEnd(t *testing.T, p *corev1.Pod) {
 	t.Helper()
 	var steps, sidecar time.Time

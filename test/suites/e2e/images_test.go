@@ -14,7 +14,7 @@ import (
 	"github.com/sluice-ci/sluice/test/testutil/suite"
 )
 
-// TestEntrypointOfAnImage runs a step that says nothing but args.
+// TestEntrypointOfAnImage runs a step that sets only args.
 func TestEntrypointOfAnImage(t *testing.T) {
 	n := suite.NewNamespace(t)
 	run := n.Task(t, v1.TaskSpec{
@@ -27,7 +27,7 @@ func TestEntrypointOfAnImage(t *testing.T) {
 	}
 }
 
-// TestEntrypointOfNoImage names the image before a pod is made.
+// TestEntrypointOfNoImage: the run fails before a pod is created, and its message names the image.
 func TestEntrypointOfNoImage(t *testing.T) {
 	n := suite.NewNamespace(t)
 	run := n.Task(t, v1.TaskSpec{Steps: []v1.Step{{Name: "s", Image: "docker.io/library/no such image"}}})
@@ -39,8 +39,7 @@ func TestEntrypointOfNoImage(t *testing.T) {
 	}
 }
 
-// TestMissingSecret shows that a container which cannot be made ends the run, after the time in which the Secret could
-// have been made.
+// TestMissingSecret: a container that cannot be created ends the run, after a delay in which the Secret could be created.
 func TestMissingSecret(t *testing.T) {
 	n := suite.NewNamespace(t)
 	step := kube.Script("s", "true")
@@ -51,7 +50,8 @@ func TestMissingSecret(t *testing.T) {
 	suite.WantFailed(t, run.Status.Condition(), v1.TaskRunReasonContainerConfigError, `"step-s"`, `"absent" not found`)
 }
 
-// TestLimitRange runs three steps in a namespace that gives containers a default request: together they request it once.
+// TestLimitRange runs three steps in a namespace with a default request for containers. All steps together must request it
+// once.
 func TestLimitRange(t *testing.T) {
 	n := suite.NewNamespace(t)
 	item := corev1.LimitRangeItem{Type: corev1.LimitTypeContainer,

@@ -24,7 +24,7 @@ func wantLine(t *testing.T, text, pattern string) {
 	}
 }
 
-// TestKubectlShowsWhatAUserExpects looks at runs as a person does.
+// TestKubectlShowsWhatAUserExpects reads runs with kubectl, as a user does.
 func TestKubectlShowsWhatAUserExpects(t *testing.T) {
 	n := suite.NewNamespace(t)
 	n.UseFlags(t, kube.SidecarLogs, 4096)
@@ -84,7 +84,7 @@ func TestKubectlShowsWhatAUserExpects(t *testing.T) {
 	})
 }
 
-// TestExamples runs the examples that a newcomer runs first.
+// TestExamples runs the examples of the getting-started page.
 func TestExamples(t *testing.T) {
 	n := suite.NewNamespace(t)
 	n.UseFlags(t, kube.SidecarLogs, largest)
@@ -131,7 +131,7 @@ func TestExamples(t *testing.T) {
 		made := kube.Values(n.Child(t, run, "make"))
 		sbom, sum := made["sbom"].String, made["summary"].Object["sha256"]
 		if content.Digest(sbom) != sum || len(sbom) < 200000 {
-			t.Errorf("the document has %d bytes with digest %s, and the step saw %s", len(sbom), content.Digest(sbom), sum)
+			t.Errorf("the document has %d bytes with digest %s, but the step recorded %s", len(sbom), content.Digest(sbom), sum)
 		}
 		wantPipelineResult(t, run, "sha256", v1.StringValue(sum))
 	})

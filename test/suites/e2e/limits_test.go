@@ -25,13 +25,14 @@ import (
 )
 
 const (
-	// unlimited is the largest max-result-size that there is: only the object's limit is left.
+	// unlimited is the largest max-result-size, so that only the object's limit applies.
 	unlimited = objectLimit - 1
-	// limitsPage is the page whose figures these tests print, and check.
+	// limitsPage is the page whose figures these tests print and check.
 	limitsPage = "../../../docs/limits.md"
 )
 
-// produce runs a Task with one result of the class that has at most so many bytes. The step makes it out of three files.
+// produce runs a Task with one result of the class with at most the given number of bytes. The step builds it from three
+// files.
 func produce(t *testing.T, n *suite.Namespace, c content.Class, bytes int) *v1.TaskRun {
 	t.Helper()
 	taken := c.Taken(bytes)
@@ -70,8 +71,8 @@ func valueOf(t *testing.T, c content.Class, bytes int) v1.Value {
 	return value
 }
 
-// TestLimitClassesOfTaskRun measures how much of each class one TaskRun holds, on both sides of the limit, and that the
-// documentation promises no more.
+// TestLimitClassesOfTaskRun measures how much of each class one TaskRun holds, below and above the limit. The documentation
+// must not promise more.
 func TestLimitClassesOfTaskRun(t *testing.T) {
 	n := suite.NewNamespace(t)
 	n.UseFlags(t, kube.SidecarLogs, unlimited)
@@ -82,7 +83,7 @@ func TestLimitClassesOfTaskRun(t *testing.T) {
 			wantValue(t, small, c, 1000)
 			around := objectsize.Encoded(small) - objectsize.Encoded(valueOf(t, c, 1000))
 			most := sort.Search(unlimited, func(bytes int) bool { return around+objectsize.Encoded(valueOf(t, c, bytes)) > objectsize.Limit }) - 1
-			// What the API server notes of who wrote what differs by some bytes from one moment to the next.
+			// The size of the managed fields that the API server adds varies by some bytes.
 			const blur = 600
 			begun := time.Now()
 			wantValue(t, produce(t, n, c, most-blur), c, most-blur)
@@ -104,7 +105,7 @@ func TestLimitClassesOfTerminationMessage(t *testing.T) {
 		t.Run(c.Name, func(t *testing.T) {
 			t.Parallel()
 			most := sort.Search(1<<16, func(bytes int) bool { return !fitsMessage(t, c.Make(bytes)) }) - 1
-			// A message's room also depends on the times in it, and on how they compress.
+			// The room in a message also depends on the times in it, and on how well they compress.
 			below, above := most*97/100, most*103/100
 			wantValue(t, produce(t, n, c, below), c, below)
 			suite.WantFailed(t, produce(t, n, c, above).Status.Condition(), v1.TaskRunReasonResultTooLarge, `"value"`, `"step-write"`, kube.FlagFrom)
@@ -114,8 +115,7 @@ func TestLimitClassesOfTerminationMessage(t *testing.T) {
 	}
 }
 
-// fitsMessage tells whether a step with one result of this value has room for it in the message of a pod with one
-// container.
+// fitsMessage reports whether a step with one result of this value fits its termination message, in a pod with one container.
 func fitsMessage(t *testing.T, value string) bool {
 	t.Helper()
 	at := time.Date(2026, 3, 4, 9, 30, 0, 123456789, time.UTC)
@@ -137,7 +137,7 @@ func fitsMessage(t *testing.T, value string) bool {
 func TestLimitsOfUse(t *testing.T) {
 	n := suite.NewNamespace(t)
 	n.UseFlags(t, kube.TerminationMessage, 4096)
-	const argument = 131071 // 32 pages, less the byte that ends it
+	const argument = 131071 // 32 pages, less the byte at the end
 	count := func(step v1.Step) v1.TaskSpec {
 		return v1.TaskSpec{
 			Params:  []v1.ParamSpec{{Name: "value"}},
@@ -161,7 +161,7 @@ func TestLimitsOfUse(t *testing.T) {
 		task   v1.TaskSpec
 		class  string
 		most   int
-		over   int // how much more is too much; 0 where that is not the step's limit
+		over   int // number of bytes above the limit; 0 if the step is not the limit
 		field  string
 	}{
 		"script/base64": {
@@ -231,8 +231,7 @@ func TestLimitsOfUse(t *testing.T) {
 	}
 }
 
-// wantDocumented fails the test unless the page gives a figure for the class in the column, and that is what was
-// measured, rounded down.
+// wantDocumented fails the test unless the page has the measured figure, rounded down, for the class in the column.
 func wantDocumented(t *testing.T, class, column string, measured int) {
 	t.Helper()
 	page, err := os.ReadFile(limitsPage)
@@ -249,7 +248,7 @@ func wantDocumented(t *testing.T, class, column string, measured int) {
 	}
 }
 
-// documented finds a figure in the table whose header names the column.
+// documented returns a figure from the table whose header has the column.
 func documented(page, class, column string) (int, error) {
 	at := -1
 	for line := range strings.Lines(page) {

@@ -16,11 +16,11 @@ import (
 	"github.com/sluice-ci/sluice/test/testutil/suite"
 )
 
-// leftOutput is the path of a step's output at which an earlier step has left something.
+// leftOutput is the path of a step's output at which an earlier step has created something.
 const leftOutput = "/tekton/results/log"
 
-// TestOutputPathOfAnotherStep shows what happens when an earlier step leaves something other than a file where the output
-// of a later one goes: the run fails and names the path, and nothing outside is written.
+// TestOutputPathOfAnotherStep: if an earlier step creates something other than a file at the path of a later step's output,
+// the run fails and names the path. Nothing outside is written.
 func TestOutputPathOfAnotherStep(t *testing.T) {
 	cases := map[string]struct {
 		reason, leave string
@@ -75,7 +75,7 @@ func TestOutputPathOfAnotherStep(t *testing.T) {
 	bothWays(t, tests)
 }
 
-// leavingOutput is a task whose first step leaves something where the output of the second one goes.
+// leavingOutput returns a task whose first step creates something at the path of the second step's output.
 func leavingOutput(leave string, stderr bool) *v1.TaskSpec {
 	theirs := kube.Script("theirs", "echo theirs; echo theirs >&2")
 	if stderr {
@@ -90,7 +90,7 @@ func leavingOutput(leave string, stderr bool) *v1.TaskSpec {
 	}
 }
 
-// newClaim makes a claim, and returns the workspace "w" that it is.
+// newClaim creates a claim, and returns a binding of the workspace "w" to it.
 func newClaim(t *testing.T, n *suite.Namespace) []v1.WorkspaceBinding {
 	t.Helper()
 	claim := &corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{GenerateName: "kept-", Namespace: n.Name}, Spec: claimSpec()}
@@ -100,7 +100,7 @@ func newClaim(t *testing.T, n *suite.Namespace) []v1.WorkspaceBinding {
 	return []v1.WorkspaceBinding{{Name: "w", PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: claim.Name}}}
 }
 
-// filesOf tells the names and contents of all files in a workspace, in a run that comes later.
+// filesOf returns the names and contents of all files in a workspace, which a later run reads.
 func filesOf(t *testing.T, n *suite.Namespace, workspace []v1.WorkspaceBinding) string {
 	t.Helper()
 	run := n.Run(t, v1.TaskRunSpec{Workspaces: workspace, TaskSpec: &v1.TaskSpec{
@@ -112,8 +112,8 @@ func filesOf(t *testing.T, n *suite.Namespace, workspace []v1.WorkspaceBinding) 
 	return kube.Values(run)["digest"].String
 }
 
-// TestOutputPathLikeAnOption shows that the path of an output is never read as an option of the entrypoint: it is refused by
-// name, or the run succeeds with its result whole.
+// TestOutputPathLikeAnOption: the path of an output is never parsed as an option of the entrypoint. It is refused by name, or
+// the run succeeds with its result whole.
 func TestOutputPathLikeAnOption(t *testing.T) {
 	tests := named{}
 	for _, path := range []string{"--", "-results-from", "-termination-path", "-result=x", "-", "--results-from=other"} {

@@ -14,8 +14,8 @@ import (
 	"github.com/sluice-ci/sluice/test/testutil/suite"
 )
 
-// TestSidecarOnlyWhereAsked: peers' users had the sidecar in every task as soon as one needed it (#8448). Here a run, or
-// the task that it refers to, asks for itself, in both directions.
+// TestSidecarOnlyWhereAsked: with Tekton, every task got the sidecar when one task needed it (#8448). Here a run, or the task
+// that it refers to, selects its transport, in both directions.
 func TestSidecarOnlyWhereAsked(t *testing.T) {
 	const size = 100_000
 	value := content.Random(size)
@@ -92,7 +92,8 @@ func TestSidecarOnlyWhereAsked(t *testing.T) {
 	}
 }
 
-// TestAdministratorKeepsTheChoice: with the flag set to "false", a run that asks for something else is refused by name.
+// TestAdministratorKeepsTheChoice: with the flag set to "false", a run with the annotation is refused with a message that
+// names the flag.
 func TestAdministratorKeepsTheChoice(t *testing.T) {
 	n := suite.NewNamespace(t)
 	n.UseFlags(t, kube.TerminationMessage, 4096)
@@ -100,7 +101,7 @@ func TestAdministratorKeepsTheChoice(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		// The test's context has ended by now, and other tests choose.
+		// The test's context has ended, and later tests use the annotation.
 		if err := n.PatchFlags(context.Background(), map[string]any{"enable-results-from-annotation": "true"}); err != nil {
 			t.Error(err)
 		}
@@ -120,7 +121,7 @@ func TestAdministratorKeepsTheChoice(t *testing.T) {
 		return tr
 	}
 	tr := run()
-	for range 20 { // the controller learns of the flag a moment after it is set
+	for range 20 { // the controller sees a change of the flag with a short delay
 		if tr.Status.Condition().Status == metav1.ConditionFalse {
 			break
 		}

@@ -13,9 +13,9 @@ import (
 	"github.com/sluice-ci/sluice/test/testutil/suite"
 )
 
-// TestLargeResultThroughThreeTasks passes 800 kB through a chain: the first task writes them, the second has them in its
-// script and proves it by the digest, and the third has both in its own. It prints what each object takes: a value is in
-// the TaskRun that brings it forth and in those that use it, once in each, and nowhere else.
+// TestLargeResultThroughThreeTasks passes 800 kB through a chain. The first task writes them. The second has them in its
+// script and returns their digest. The third has both in its script. The test prints the size of each object: a value must be
+// stored once in the TaskRun that produces it and once in each TaskRun that uses it, and in no other object.
 func TestLargeResultThroughThreeTasks(t *testing.T) {
 	const bytes = 800_000
 	value := content.Hard(bytes)
@@ -44,18 +44,18 @@ func TestLargeResultThroughThreeTasks(t *testing.T) {
 	suite.WantSucceeded(t, run.Status.Condition())
 	wantPipelineResult(t, run, "sha256", v1.StringValue(content.Digest(value)))
 
-	const around = 20_000 // what an object takes without any large value
+	const around = 20_000 // size of an object without a large value
 	wantSize(t, "PipelineRun "+run.Name, run, 0, around)
 	for _, task := range []string{"first", "second", "third"} {
 		child := n.Child(t, run, task)
 		once := objectsize.Encoded(v1.StringValue(value))
 		wantSize(t, "TaskRun "+child.Name, child, once, once+around)
 		pod := n.Pod(t, child)
-		wantSize(t, "Pod "+pod.Name, pod, 0, bytes+around) // its script travels compressed
+		wantSize(t, "Pod "+pod.Name, pod, 0, bytes+around) // its script is compressed
 	}
 }
 
-// wantSize prints what an object takes as JSON, and fails the test unless that is within bounds.
+// wantSize prints the size of an object as JSON, and fails the test unless it is within bounds.
 func wantSize(t *testing.T, name string, object any, least, most int) {
 	t.Helper()
 	got := objectsize.Encoded(object)

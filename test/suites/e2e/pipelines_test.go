@@ -17,13 +17,13 @@ import (
 	"github.com/sluice-ci/sluice/test/testutil/suite"
 )
 
-// embedded is a pipeline's task that is written out.
+// embedded is an embedded task of a pipeline.
 func embedded(name string, spec v1.TaskSpec, params ...v1.Param) v1.PipelineTask {
 	return v1.PipelineTask{Name: name, TaskSpec: &v1.EmbeddedTask{TaskSpec: spec}, Params: params}
 }
 
-// consumer puts a param into its script, between two lines that keep the shell from touching it, and tells the digest
-// and the size of what it found there.
+// consumer puts a param into its script, between two lines that protect it from the shell, and returns the digest and the
+// size of the value in the script.
 func consumer() v1.TaskSpec {
 	return v1.TaskSpec{
 		Params:  []v1.ParamSpec{{Name: "value", Type: v1.TypeString}, {Name: "bytes", Type: v1.TypeString}},
@@ -39,8 +39,8 @@ expr $(wc -c < "$file") - 1 | tr -d '\n' | tee $(results.bytes.path)
 	}
 }
 
-// TestLargeResultInTheNextScript shows that what is carried can be used: as text in the script of the next task, with
-// everything in it that a shell, a template or Kubernetes would expand.
+// TestLargeResultInTheNextScript: a large result is usable as text in the script of the next task, including everything that
+// a shell, a template or Kubernetes would expand.
 func TestLargeResultInTheNextScript(t *testing.T) {
 	n := suite.NewNamespace(t)
 	n.UseFlags(t, kube.SidecarLogs, largest)
@@ -70,7 +70,7 @@ func TestLargeResultInTheNextScript(t *testing.T) {
 			child := n.Child(t, run, "consume")
 			want := map[string]v1.Value{"sha256": v1.StringValue(content.Digest(value)), "bytes": v1.StringValue(fmt.Sprint(size))}
 			if diff := cmp.Diff(want, kube.Values(child)); diff != "" {
-				t.Errorf("what the script found is not what was produced (-want +got):\n%s", diff)
+				t.Errorf("the value in the script differs from the result (-want +got):\n%s", diff)
 			}
 			wantPipelineResult(t, run, "sha256", v1.StringValue(content.Digest(value)))
 			wantStoredOnce(t, child, size)
@@ -81,7 +81,7 @@ func TestLargeResultInTheNextScript(t *testing.T) {
 	}
 }
 
-// wantStoredOnce fails the test when a TaskRun holds a large param more than once.
+// wantStoredOnce fails the test if a TaskRun stores a large param more than once.
 func wantStoredOnce(t *testing.T, run *v1.TaskRun, size int) {
 	t.Helper()
 	if got, most := sizeOf(t, run), size+size/2+20000; got > most {
@@ -111,7 +111,7 @@ func wantPipelineResult(t *testing.T, run *v1.PipelineRun, name string, want v1.
 	t.Errorf("the PipelineRun has no result %q: %+v", name, run.Status.Results)
 }
 
-// TestPipelines holds what a graph of tasks does, with either way of results.
+// TestPipelines holds the behavior of a graph of tasks, with both transports of results.
 func TestPipelines(t *testing.T) {
 	for _, from := range []string{kube.SidecarLogs, kube.TerminationMessage} {
 		t.Run(from, func(t *testing.T) {
@@ -155,7 +155,7 @@ func passOn(t *testing.T, n *suite.Namespace) {
 	}})
 	suite.WantSucceeded(t, run.Status.Condition())
 	if got, want := kube.Values(n.Child(t, run, "second"))["seen"].String, "a $$ b|x|y z|value|<y z>|"; got != want {
-		t.Errorf("what the second task saw: got %q, want %q", got, want)
+		t.Errorf("the values in the second task: got %q, want %q", got, want)
 	}
 	wantPipelineResult(t, run, "key", v1.StringValue("value"))
 }
@@ -171,7 +171,7 @@ func failedTask(t *testing.T, n *suite.Namespace) {
 		t.Errorf("only the first task has started: %+v", run.Status.ChildReferences)
 	}
 	if len(run.Status.SkippedTasks) != 1 || run.Status.SkippedTasks[0].Name != "next" {
-		t.Errorf("the second one has to be told as skipped: %+v", run.Status.SkippedTasks)
+		t.Errorf("the second one must be reported as skipped: %+v", run.Status.SkippedTasks)
 	}
 }
 
@@ -256,6 +256,6 @@ func byName(t *testing.T, n *suite.Namespace) {
 		}
 	}
 	if !strings.HasPrefix(child.Name, run.Name+"-greet") {
-		t.Errorf("the child's name tells run and task: %q", child.Name)
+		t.Errorf("the child's name must contain run and task: %q", child.Name)
 	}
 }

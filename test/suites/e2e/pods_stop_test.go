@@ -19,11 +19,11 @@ import (
 	"github.com/sluice-ci/sluice/test/testutil/suite"
 )
 
-// room is a label that no node has before a test gives it one.
+// room is a label that a node has only after a test sets it.
 const room = "sluice-test/room"
 
-// TestUnscheduledPodGoes shows that the pod of a run that has ended before any node took it is deleted: no step of it runs
-// when there is room for it later.
+// TestUnscheduledPodGoes: if a run has ended before its pod got a node, the pod is deleted. No step of it runs when there is
+// room for it later.
 func TestUnscheduledPodGoes(t *testing.T) {
 	n := suite.NewNamespace(t)
 	cases := map[string]struct {
@@ -81,23 +81,23 @@ func TestUnscheduledPodGoes(t *testing.T) {
 	suite.WantSucceeded(t, later.Status.Condition())
 	for _, run := range ended {
 		if pods := n.Pods(t, run); len(pods) != 0 {
-			t.Errorf("TaskRun %q has ended, and has pod %q (%s)", run.Name, pods[0].Name, pods[0].Status.Phase)
+			t.Errorf("TaskRun %q has ended, but has pod %q (%s)", run.Name, pods[0].Name, pods[0].Status.Phase)
 		}
 	}
 }
 
-// awaitNoPods waits until no pod of a run is left.
+// awaitNoPods waits until a run has no pods.
 func awaitNoPods(t *testing.T, n *suite.Namespace, run *v1.TaskRun) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), suite.Patience)
 	defer cancel()
 	err := kube.Poll(ctx, func(context.Context) (bool, error) { return len(n.Pods(t, run)) == 0, nil })
 	if err != nil {
-		t.Fatalf("TaskRun %q has ended, and its pod that no node took is still there: %v", run.Name, err)
+		t.Fatalf("TaskRun %q has ended, but its unscheduled pod still exists: %v", run.Name, err)
 	}
 }
 
-// makeRoom gives the node the label that the pods ask for, until the end of the test.
+// makeRoom sets the label that the pods select on the node, until the end of the test.
 func makeRoom(t *testing.T, n *suite.Namespace) {
 	t.Helper()
 	nodes, err := n.Kube.CoreV1().Nodes().List(t.Context(), metav1.ListOptions{})
@@ -116,17 +116,17 @@ func makeRoom(t *testing.T, n *suite.Namespace) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := label(context.Background(), nil); err != nil { // the test's context has ended by now
+		if err := label(context.Background(), nil); err != nil { // the test's context has ended
 			t.Error(err)
 		}
 	})
 }
 
-// meshContainer is the name of the container that a mesh adds to pods.
+// meshContainer is the name of the container that a service mesh adds to pods.
 const meshContainer = "mesh"
 
-// TestInjectedSidecarIsStopped shows that a container which a policy of the cluster adds to the pod, and which never ends by
-// itself, neither holds the run nor runs on after it.
+// TestInjectedSidecarIsStopped: a policy of the cluster adds a container to the pod that never ends. The container must
+// neither delay the end of the run nor continue after it.
 func TestInjectedSidecarIsStopped(t *testing.T) {
 	bothWays(t, named{
 		"the steps succeed": func(t *testing.T, n *suite.Namespace) {
@@ -150,7 +150,7 @@ func TestInjectedSidecarIsStopped(t *testing.T) {
 	})
 }
 
-// wantInjectedEnd waits until the pod of a run has ended, which had the container of the mesh.
+// wantInjectedEnd waits until the pod of a run, which has the container of the mesh, has ended.
 func wantInjectedEnd(t *testing.T, n *suite.Namespace, run *v1.TaskRun) {
 	t.Helper()
 	pod := n.AwaitPodEnd(t, run)
@@ -162,7 +162,7 @@ func wantInjectedEnd(t *testing.T, n *suite.Namespace, run *v1.TaskRun) {
 	t.Errorf("pod %q has no container %q: %v", pod.Name, meshContainer, suite.Containers(pod))
 }
 
-// inject adds a container to each pod that is created in the namespace from now on, as a mesh does.
+// inject adds a container to each pod that is created in the namespace after this call, as a mesh does.
 func inject(t *testing.T, n *suite.Namespace) {
 	t.Helper()
 	name := "mesh-of-" + n.Name
@@ -197,7 +197,7 @@ func inject(t *testing.T, n *suite.Namespace) {
 	awaitInjection(t, n)
 }
 
-// awaitInjection waits until the policy is in force, which is a moment after it was created.
+// awaitInjection waits until the policy is in effect, which is shortly after its creation.
 func awaitInjection(t *testing.T, n *suite.Namespace) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), suite.Patience)

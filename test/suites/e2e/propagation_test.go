@@ -14,8 +14,7 @@ import (
 	"github.com/sluice-ci/sluice/test/testutil/suite"
 )
 
-// TestPropagation shows that a task which is written out in a run sees its params and workspaces, and that defaults may
-// refer to other params.
+// TestPropagation: an embedded task sees the params and workspaces of its run, and defaults may refer to other params.
 func TestPropagation(t *testing.T) {
 	n := suite.NewNamespace(t)
 	run := n.Run(t, v1.TaskRunSpec{
@@ -36,7 +35,7 @@ func TestPropagation(t *testing.T) {
 	}
 }
 
-// TestLabelsOfTheTask shows that clients find the runs of a Task, and their pods, by its labels.
+// TestLabelsOfTheTask: clients find the runs of a Task, and their pods, by its labels.
 func TestLabelsOfTheTask(t *testing.T) {
 	n := suite.NewNamespace(t)
 	task := &v1.Task{
@@ -63,7 +62,7 @@ func TestLabelsOfTheTask(t *testing.T) {
 	}
 }
 
-// TestManagedElsewhere shows that a run of another controller is left alone, by letting another run of the namespace end.
+// TestManagedElsewhere: a run of another controller is not changed. Another run of the namespace ends in the meantime.
 func TestManagedElsewhere(t *testing.T) {
 	n := suite.NewNamespace(t)
 	spec := v1.TaskRunSpec{TaskSpec: &v1.TaskSpec{Steps: []v1.Step{kube.Script("s", "true")}}}

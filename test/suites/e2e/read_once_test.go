@@ -14,8 +14,8 @@ import (
 	"github.com/sluice-ci/sluice/test/testutil/suite"
 )
 
-// TestValuesAreReadOnce shows that the value of a param which looks like a variable stays as it is, in the pod template and
-// in the workspaces of a pipeline as well: it must not become the value of another param.
+// TestValuesAreReadOnce: a param's value that looks like a variable is not changed, in the pod template and in the workspaces
+// of a pipeline as well. It must not become the value of another param.
 func TestValuesAreReadOnce(t *testing.T) {
 	n := suite.NewNamespace(t)
 	n.UseFlags(t, kube.SidecarLogs, 4096)
@@ -45,7 +45,7 @@ func TestValuesAreReadOnce(t *testing.T) {
 	child := n.Child(t, run, "show")
 	want := map[string]v1.Value{"env": v1.StringValue(branch), "token": v1.StringValue("s3cret")}
 	if diff := cmp.Diff(want, kube.Values(child)); diff != "" {
-		t.Errorf("what the step sees (-want +got):\n%s", diff)
+		t.Errorf("the values in the step (-want +got):\n%s", diff)
 	}
 	found := false
 	for _, c := range n.Pod(t, child).Spec.Containers {

@@ -20,8 +20,8 @@ func quantity(text string) *resource.Quantity {
 	return &q
 }
 
-// TestRetries runs a task twice, both ways in which results come back: the first attempt writes a result and fails, the
-// second writes another one. Nothing of the first may stand where the second's is.
+// TestRetries runs a task twice, with both transports of results. The first attempt writes a result and fails, the second
+// writes another one. No result of the first attempt may be in the run's results.
 func TestRetries(t *testing.T) {
 	for _, from := range []string{kube.SidecarLogs, kube.TerminationMessage} {
 		t.Run(from, func(t *testing.T) {
@@ -61,13 +61,13 @@ exit 3
 			}
 			first := run.Status.RetriesStatus[0]
 			if first.PodName != run.Name+"-pod" || len(first.Results) != 2 || first.Steps[0].Terminated.ExitCode != 3 {
-				t.Errorf("the first attempt is kept as it ended: got %+v", first)
+				t.Errorf("the first attempt must be kept unchanged: got %+v", first)
 			}
 		})
 	}
 }
 
-// TestRetriesAreUsedUp shows that each attempt has the run's timeout for itself, and that the last one's end is the run's.
+// TestRetriesAreUsedUp: each attempt has the full timeout of the run, and the run ends as its last attempt.
 func TestRetriesAreUsedUp(t *testing.T) {
 	n := suite.NewNamespace(t)
 	run := n.Run(t, v1.TaskRunSpec{
@@ -80,7 +80,7 @@ func TestRetriesAreUsedUp(t *testing.T) {
 	}
 }
 
-// TestInvalidIsNotRetried shows that what cannot succeed is not tried again.
+// TestInvalidIsNotRetried: a failure that every attempt would repeat is not retried.
 func TestInvalidIsNotRetried(t *testing.T) {
 	n := suite.NewNamespace(t)
 	run := n.Run(t, v1.TaskRunSpec{Retries: 3, TaskSpec: &v1.TaskSpec{

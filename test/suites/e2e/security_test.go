@@ -11,8 +11,8 @@ import (
 	"github.com/sluice-ci/sluice/test/testutil/suite"
 )
 
-// TestInjectedContainersAreRestricted shows that what is added to a pod passes the strictest Pod Security standard: a
-// Task whose own steps pass it runs in a namespace that enforces it.
+// TestInjectedContainersAreRestricted: the containers that are added to a pod pass the strictest Pod Security standard. A
+// Task whose steps pass it runs in a namespace that enforces it.
 func TestInjectedContainersAreRestricted(t *testing.T) {
 	for _, from := range []string{kube.SidecarLogs, kube.TerminationMessage} {
 		t.Run(from, func(t *testing.T) {
@@ -34,14 +34,14 @@ func TestInjectedContainersAreRestricted(t *testing.T) {
 	}
 }
 
-// TestPodThatIsRefusedIsNamed shows that a run ends at once, and says why, when its own steps do not pass.
+// TestPodThatIsRefusedIsNamed: a run whose own steps do not pass ends immediately with a message.
 func TestPodThatIsRefusedIsNamed(t *testing.T) {
 	n := suite.NewNamespace(t, "pod-security.kubernetes.io/enforce", "restricted")
 	run := n.Task(t, v1.TaskSpec{Steps: []v1.Step{kube.Script("careless", "true")}})
 	suite.WantFailed(t, run.Status.Condition(), v1.TaskRunReasonPodCreationFailed, "PodSecurity", "step-careless", "runAsNonRoot")
 }
 
-// TestSidecarOnlyWhereResultsAre shows that a Task without results pays nothing for the way that results take.
+// TestSidecarOnlyWhereResultsAre: a Task without results has no results sidecar.
 func TestSidecarOnlyWhereResultsAre(t *testing.T) {
 	n := suite.NewNamespace(t)
 	n.UseFlags(t, kube.SidecarLogs, 4096)

@@ -24,20 +24,20 @@ import (
 	"github.com/sluice-ci/sluice/test/testutil/suite"
 )
 
-// mostMemory is what the results sidecar may take, in bytes.
+// mostMemory is the maximum memory of the results sidecar, in bytes.
 const mostMemory = 8 << 20
 
-// controlGroup is the kernel's book of the memory of one container, on the machine that the cluster runs on. It counts
-// what the processes have, the pages of files that were first read for them, and what the kernel holds for them. It
-// belongs to the container and not to the program: what the container runtime took to start the program is in it as
-// well, which is why the peak is only looked at from a moment on at which the program already waits.
+// controlGroup is the kernel's memory accounting of one container, on the machine of the cluster. It counts the memory of the
+// processes, the pages of files that were first read for them, and the kernel's memory for them. It belongs to the container
+// and not to the program, so it includes what the container runtime used to start the program. Therefore the peak is measured
+// only after the program has started to wait.
 type controlGroup struct {
 	peak, limit string
 	file        *os.File
 }
 
-// sidecarGroup returns the control group of a pod's results sidecar, once that runs. The kernel is told to begin anew
-// with the peak, and not to let the container have more than the limit from now on.
+// sidecarGroup waits until a pod's results sidecar runs, and returns its control group. It resets the kernel's peak, and
+// limits the container to the given memory.
 func sidecarGroup(t *testing.T, p *corev1.Pod) *controlGroup {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), promptness)
@@ -61,7 +61,7 @@ func sidecarGroup(t *testing.T, p *corev1.Pod) *controlGroup {
 	return group
 }
 
-// nonceOf returns what tells a pod's stream, and so its sidecar's command line, from all others.
+// nonceOf returns the nonce that identifies a pod's stream, and its sidecar's command line.
 func nonceOf(t *testing.T, p *corev1.Pod) string {
 	t.Helper()
 	for _, c := range p.Spec.Containers {
@@ -73,7 +73,7 @@ func nonceOf(t *testing.T, p *corev1.Pod) string {
 	return ""
 }
 
-// processWith returns the number of a process whose arguments have these two, one after the other.
+// processWith returns the number of a process that has these two arguments, one after the other.
 func processWith(flag, value string) (pid string, found bool) {
 	files, err := filepath.Glob("/proc/[0-9]*/cmdline")
 	if err != nil {
@@ -81,7 +81,7 @@ func processWith(flag, value string) (pid string, found bool) {
 	}
 	for _, file := range files {
 		line, err := os.ReadFile(file)
-		// The role comes first: runc's own command line has the same arguments while it starts the container.
+		// The role comes first: while runc starts the container, its command line has the same arguments.
 		if err == nil && strings.Contains(string(line), "\x00results\x00"+flag+"\x00"+value+"\x00") {
 			return filepath.Base(filepath.Dir(file)), true
 		}
@@ -89,7 +89,7 @@ func processWith(flag, value string) (pid string, found bool) {
 	return "", false
 }
 
-// groupOf returns the control group of a process, whichever version of control groups the machine has.
+// groupOf returns the control group of a process, for both versions of control groups.
 func groupOf(pid string) (*controlGroup, error) {
 	lines, err := os.ReadFile(filepath.Join("/proc", pid, "cgroup"))
 	if err != nil {
@@ -115,10 +115,10 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// begin forgets the peak so far and sets the limit.
+// begin resets the peak and sets the limit.
 func (g *controlGroup) begin() error {
 	var err error
-	// With the second version of control groups the peak is counted anew for the file that was written to.
+	// With version 2 the kernel counts a new peak for the file that was written to.
 	if g.file, err = os.OpenFile(g.peak, os.O_RDWR, 0); err != nil {
 		return fmt.Errorf("cannot open %q: %w", g.peak, err)
 	}
@@ -131,7 +131,7 @@ func (g *controlGroup) begin() error {
 	return nil
 }
 
-// watch returns a function that waits for the control group to be gone and returns its last peak, in bytes.
+// watch returns a function that waits until the control group is gone, and returns its last peak in bytes.
 func (g *controlGroup) watch(ctx context.Context) func() (int64, error) {
 	type answer struct {
 		peak int64
@@ -145,8 +145,8 @@ func (g *controlGroup) watch(ctx context.Context) func() (int64, error) {
 	return func() (int64, error) { a := <-last; return a.peak, a.err }
 }
 
-// watchPeak reads the peak until the group is gone. It only grows. What came after the last look, which is a millisecond
-// or what a busy machine makes of it, is not in it; but whatever it was, it was no more than the limit.
+// watchPeak reads the peak until the group is gone. The peak only grows. An increase after the last reading, usually a
+// millisecond before the end, is missed; but the limit applies to it, too.
 func (g *controlGroup) watchPeak(ctx context.Context) (peak int64, err error) {
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
@@ -172,8 +172,8 @@ func (g *controlGroup) watchPeak(ctx context.Context) (peak int64, err error) {
 	}
 }
 
-// watched starts a Task whose first step waits until the memory of the results sidecar is being watched, and returns
-// the run when it has ended, with the sidecar's peak from then on.
+// watched starts a Task whose first step waits until the memory of the results sidecar is measured. It returns the run when
+// it has ended, with the sidecar's peak since then.
 func watched(t *testing.T, n *suite.Namespace, task v1.TaskSpec) (*v1.TaskRun, int64) {
 	t.Helper()
 	first := &task.Steps[0]
@@ -197,7 +197,7 @@ func watched(t *testing.T, n *suite.Namespace, task v1.TaskSpec) (*v1.TaskRun, i
 	return run, bytes
 }
 
-// wantLittleMemory fails the test unless a peak was seen that is allowed.
+// wantLittleMemory fails the test unless a peak was measured and is allowed.
 func wantLittleMemory(t *testing.T, peak int64) {
 	t.Helper()
 	t.Logf("peak memory of the results sidecar by its control group: %d KiB", peak>>10)
@@ -206,11 +206,11 @@ func wantLittleMemory(t *testing.T, peak int64) {
 	}
 }
 
-// TestSidecarTakesLittleMemory shows what the sidecar takes for as many results as one object can hold, by the book of
-// the kernel, which would not have let it have more.
+// TestSidecarTakesLittleMemory measures the sidecar's memory for as many results as one object can hold. The kernel would not
+// have allowed it more.
 func TestSidecarTakesLittleMemory(t *testing.T) {
 	n := suite.NewNamespace(t)
-	const size = 1_500_000 // and room for the rest of the object
+	const size = 1_500_000 // plus room for the rest of the object
 	n.UseFlags(t, kube.SidecarLogs, size)
 	noise := func(bytes int, path string) string {
 		return fmt.Sprintf("head -c %d /dev/urandom | base64 | tr -d '\\n' | head -c %d > %s\n", bytes, bytes, path)

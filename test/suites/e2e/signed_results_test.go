@@ -24,15 +24,15 @@ import (
 	"github.com/sluice-ci/sluice/test/testutil/workloadapi"
 )
 
-// workloadDir is the directory of the node in which the tests serve a Workload API; testdata/signed-results mounts it, too. A
-// node of localkube has the file system of its machine, but for /run.
+// workloadDir is the directory of the node in which the tests serve a Workload API. testdata/signed-results mounts it, too. A
+// node of localkube has the file system of its machine, except /run.
 const workloadDir = "/var/tmp/sluice-test-workload-api"
 
-// podOf finds the UID of a pod in the control group of one of its processes, as kubelets name it.
+// podOf finds the UID of a pod in the control group of one of its processes, in the form that kubelets use.
 var podOf = regexp.MustCompile(`pod([0-9a-f]{8}[-_][0-9a-f]{4}[-_][0-9a-f]{4}[-_][0-9a-f]{4}[-_][0-9a-f]{12})`)
 
-// attest returns what SPIRE would by config/signed-results/identities.yaml: a process is attested by the pod that its
-// control group belongs to, and by nothing that it says itself.
+// attest attests as SPIRE would with config/signed-results/identities.yaml: a process is identified by the pod of its control
+// group, and not by any data that it sends.
 func attest(n *suite.Namespace) workloadapi.Attest {
 	return func(ctx context.Context, pid int) ([]string, error) {
 		group, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", pid))
@@ -75,7 +75,7 @@ func deploy(ctx context.Context, config string) error {
 	return nil
 }
 
-// withWorkloadAPI serves a Workload API on the node, and has a controller that uses it, until the test ends.
+// withWorkloadAPI serves a Workload API on the node, and configures the controller to use it, until the test ends.
 func withWorkloadAPI(t *testing.T, n *suite.Namespace) {
 	t.Helper()
 	if err := os.MkdirAll(workloadDir, 0o755); err != nil {
@@ -108,7 +108,8 @@ func withWorkloadAPI(t *testing.T, n *suite.Namespace) {
 	}
 }
 
-// sign sets the policy of signed results, and waits until runs go by it. The limit tells this setting from the one before.
+// sign sets the policy of signed results, and waits until runs use it. The limit distinguishes this setting from the previous
+// one.
 func sign(t *testing.T, n *suite.Namespace, policy string, limit int64) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), suite.Patience)
@@ -122,7 +123,7 @@ func sign(t *testing.T, n *suite.Namespace, policy string, limit int64) {
 	n.UseFlags(t, kube.SidecarLogs, limit)
 }
 
-// tampered is a task whose second step does something to what the first one left.
+// tampered returns a task whose second step changes files of the first one.
 func tampered(deed string) v1.TaskSpec {
 	return v1.TaskSpec{
 		Results: []v1.TaskResult{kube.Result("digest", v1.TypeString), kube.Result("images", v1.TypeArray)},
@@ -133,8 +134,8 @@ func tampered(deed string) v1.TaskSpec {
 	}
 }
 
-// TestSignedResults runs tasks whose steps sign what they leave, on a real kubelet, with and without a step that tampers,
-// under both policies.
+// TestSignedResults runs tasks with signed results on a real kubelet, with and without a step that tampers, under both
+// policies.
 func TestSignedResults(t *testing.T) {
 	n := suite.NewNamespace(t)
 	withWorkloadAPI(t, n)
@@ -234,7 +235,7 @@ func TestSignedResults(t *testing.T) {
 	})
 }
 
-// wantRunEvent waits for a warning of this reason about the run.
+// wantRunEvent waits for a warning with this reason about the run.
 func wantRunEvent(t *testing.T, n *suite.Namespace, run *v1.TaskRun, reason string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), promptness)

@@ -16,8 +16,8 @@ import (
 	"github.com/sluice-ci/sluice/test/testutil/suite"
 )
 
-// carry runs a Task that copies files into results of the same names. Its second step computes the digest of each
-// result, so that what arrived is compared with what the step saw as well as with what the test made.
+// carry runs a Task that copies files into results of the same names. Its second step computes the digest of each result, so
+// that the test can compare each result with the step's digest and with the original.
 func carry(t *testing.T, n *suite.Namespace, files map[string]string) *v1.TaskRun {
 	t.Helper()
 	task := v1.TaskSpec{Workspaces: []v1.WorkspaceDeclaration{{Name: "in"}}}
@@ -80,13 +80,13 @@ func TestSidecarLogsCarriesEverySizeAndKind(t *testing.T) {
 				wantWhole(t, run, files)
 				return
 			}
-			// One megabyte of control characters takes five in JSON: that cannot be stored, and has to be said.
+			// One megabyte of control characters takes five in JSON. That cannot be stored, and the run must report it.
 			suite.WantFailed(t, run.Status.Condition(), v1.TaskRunReasonResultTooLarge, k.Name, fmt.Sprint(encoded(t, files[k.Name])), "1.5 MiB")
 		})
 	}
 	t.Run("sum of all results over the object's limit", func(t *testing.T) {
 		t.Parallel()
-		// Two megabytes are more than a ConfigMap holds, so the step makes them.
+		// Two megabytes are more than a ConfigMap can hold, so the step generates them.
 		task := v1.TaskSpec{
 			Results: []v1.TaskResult{
 				kube.Result("large-0", v1.TypeString),

@@ -36,7 +36,7 @@ spec:
 `
 
 // TestStepAction runs the same StepAction twice in one task: with a param of the task that looks like a variable, and with
-// the result of the step before.
+// the result of the previous step.
 func TestStepAction(t *testing.T) {
 	for _, from := range []string{kube.SidecarLogs, kube.TerminationMessage} {
 		t.Run(from, func(t *testing.T) {
@@ -75,7 +75,7 @@ func TestStepAction(t *testing.T) {
 	}
 }
 
-// TestStepActionThatIsAbsent names it.
+// TestStepActionThatIsAbsent: the message names the missing StepAction.
 func TestStepActionThatIsAbsent(t *testing.T) {
 	n := suite.NewNamespace(t)
 	run := n.Task(t, v1.TaskSpec{Steps: []v1.Step{{Name: "s", Ref: &v1.StepRef{Name: "nowhere"}}}})

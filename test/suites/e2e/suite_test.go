@@ -11,11 +11,11 @@ import (
 )
 
 const (
-	// promptness is how long a test waits for what follows from a change at once.
+	// promptness bounds the wait for an immediate effect of a change.
 	promptness = 20 * time.Second
-	// largest is the limit for one result that most tests run with.
+	// largest is max-result-size in most tests.
 	largest = 1000000
-	// parallel is how many runs are under way at once: runs wait for the kubelet more than they use a processor.
+	// parallel is the number of runs at the same time. Runs mostly wait for the kubelet and need little processor time.
 	parallel = 6
 )
 

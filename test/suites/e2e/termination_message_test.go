@@ -12,8 +12,8 @@ import (
 	"github.com/sluice-ci/sluice/test/testutil/suite"
 )
 
-// TestTerminationMessageIsWholeOrFailed shows that the default way keeps the same promise: what does not fit the message
-// of a container is named, and never cut.
+// TestTerminationMessageIsWholeOrFailed: the default transport keeps the same promise. A result that does not fit a
+// container's message is named, and never cut.
 func TestTerminationMessageIsWholeOrFailed(t *testing.T) {
 	n := suite.NewNamespace(t)
 	n.UseFlags(t, kube.TerminationMessage, largest)
@@ -47,7 +47,7 @@ func TestTerminationMessageIsWholeOrFailed(t *testing.T) {
 	})
 }
 
-// TestTerminationMessageGoesByTheFlag shows that max-result-size means the same in both ways.
+// TestTerminationMessageGoesByTheFlag: max-result-size has the same meaning in both transports.
 func TestTerminationMessageGoesByTheFlag(t *testing.T) {
 	n := suite.NewNamespace(t)
 	n.UseFlags(t, kube.TerminationMessage, 100)

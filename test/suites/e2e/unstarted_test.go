@@ -21,8 +21,8 @@ import (
 // tooSmall is less memory than the container runtime needs to start a process.
 const tooSmall = "1Mi"
 
-// TestStepThatCannotStart shows that a run ends as soon as the kubelet reports that the container of a step could not be
-// started, with the kubelet's words, wherever the step is and however results come back.
+// TestStepThatCannotStart: a run ends as soon as the kubelet reports that the container of a step could not be started. The
+// message quotes the kubelet. The position of the step and the transport of results do not matter.
 func TestStepThatCannotStart(t *testing.T) {
 	cases := map[string]struct {
 		reason       string
@@ -58,9 +58,9 @@ func TestStepThatCannotStart(t *testing.T) {
 	bothWays(t, tests)
 }
 
-// TestPodThatCannotHaveASandbox shows that a run ends long before its timeout if the memory limit of its pod is too low for a
-// sandbox, with the kubelet's words, which it says in events alone. With sidecar-logs the results sidecar has no limit, and so
-// has the pod.
+// TestPodThatCannotHaveASandbox: a run ends long before its timeout if the memory limit of its pod is too low for a sandbox.
+// The message quotes the kubelet, which reports it only in events. With sidecar-logs the results sidecar has no limit, and
+// therefore the pod has none.
 func TestPodThatCannotHaveASandbox(t *testing.T) {
 	n := suite.NewNamespace(t)
 	n.UseFlags(t, kube.TerminationMessage, 4096)
@@ -77,7 +77,7 @@ func TestPodThatCannotHaveASandbox(t *testing.T) {
 	n.AwaitPodEnd(t, run)
 }
 
-// TestVolumeThatIsMissing shows that a run says which volume its pod waits for, which the kubelet says in events alone.
+// TestVolumeThatIsMissing: a run names the volume that its pod waits for, which the kubelet reports only in events.
 func TestVolumeThatIsMissing(t *testing.T) {
 	n := suite.NewNamespace(t)
 	step := kube.Script("reads", "true")
@@ -99,10 +99,10 @@ func TestVolumeThatIsMissing(t *testing.T) {
 	}
 }
 
-// unstartable is a task of so many steps, each with a result, of which the one at index cannot start.
+// unstartable returns a task of the given number of steps, each with a result. The step at index cannot start.
 func unstartable(steps, index int) *v1.TaskSpec {
-	// The limit of a pod is the sum of those of its containers, and none where one has none. Without the sidecar the sandbox
-	// of the only step's pod would be what cannot start.
+	// The limit of a pod is the sum of the limits of its containers, and none if one has none. Without the sidecar, the
+	// sandbox of a pod with one step could not start instead of the step.
 	task := &v1.TaskSpec{Sidecars: []v1.Sidecar{{Name: "unlimited", Image: kube.StepImage, Script: "#!/bin/sh\nexec sleep 3600\n"}}}
 	for i := range steps {
 		task.Results = append(task.Results, kube.Result(fmt.Sprintf("r%d", i), v1.TypeString))
@@ -115,8 +115,8 @@ func unstartable(steps, index int) *v1.TaskSpec {
 	return task
 }
 
-// kubeletWords waits until the kubelet reports that a container could not be started, and returns what it says. A pod whose
-// run has ended may be gone: it is read from a watch that began before.
+// kubeletWords waits until the kubelet reports that a container could not be started, and returns its message. The pod of a
+// run that has ended may be deleted, so the pod is read from a watch that started earlier.
 func kubeletWords(t *testing.T, n *suite.Namespace, run *v1.TaskRun, container string) string {
 	t.Helper()
 	words := ""
@@ -134,7 +134,7 @@ func kubeletWords(t *testing.T, n *suite.Namespace, run *v1.TaskRun, container s
 	return words
 }
 
-// finishPromptly waits for the end of a run for far less than its timeout.
+// finishPromptly waits for the end of a run for much less than its timeout.
 func finishPromptly(t *testing.T, n *suite.Namespace, run *v1.TaskRun) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), promptness)

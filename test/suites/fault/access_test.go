@@ -15,14 +15,14 @@ import (
 // logAccess is the folder with the permission that sidecar-logs needs.
 const logAccess = "../../../config/enable-log-access-to-controller/"
 
-// TestLogAccessRemovedWhileRunning takes the permission to read logs away from a run whose steps are under way.
+// TestLogAccessRemovedWhileRunning removes the permission to read logs while the steps of a run are running.
 func TestLogAccessRemovedWhileRunning(t *testing.T) {
 	n := suite.NewNamespace(t)
 	n.UseFlags(t, kube.SidecarLogs, largest)
 	mendLater(t, n.Cluster, "kube-apiserver")
-	t.Cleanup(func() { // before the tests after this one, and after this one's context has ended
+	t.Cleanup(func() { // before later tests; this test's context has ended then
 		if out, err := n.Kubectl(context.Background(), "apply", "-f", logAccess); err != nil {
-			t.Errorf("cannot give the permission back: %v\n%s", err, out)
+			t.Errorf("cannot restore the permission: %v\n%s", err, out)
 		}
 	})
 
@@ -39,7 +39,7 @@ func TestLogAccessRemovedWhileRunning(t *testing.T) {
 		task, want := small()
 		run := hold(t, n, v1.TaskRunSpec{TaskSpec: &task})
 		denyLogs(t, n)
-		inflict(t, "restart", "kube-apiserver") // which ends the stream that was open
+		inflict(t, "restart", "kube-apiserver") // this ends the open stream
 		run.letGo(t)
 		n.Await(t, run.TaskRun, tryingAgain)
 		allowLogs(t, n)
@@ -56,12 +56,12 @@ func TestLogAccessRemovedWhileRunning(t *testing.T) {
 		suite.WantFailed(t, run.Status.Condition(), v1.TaskRunReasonResultsLogAccessDenied, "pods/log", "config/enable-log-access-to-controller")
 		wantKept(t, run.TaskRun, want)
 		if pods := n.Pods(t, run.TaskRun); len(pods) != 1 {
-			t.Errorf("the pod, which has the results still, was not kept")
+			t.Errorf("the pod, which still has the results, was not kept")
 		}
 	})
 }
 
-// tryingAgain reports whether the run says that it cannot read its log yet.
+// tryingAgain reports whether the run's message says that its log cannot be read yet.
 func tryingAgain(run *v1.TaskRun) bool {
 	c := run.Status.Condition()
 	return run.Status.Done() || c != nil && strings.Contains(c.Message, "pods/log")
@@ -79,7 +79,7 @@ func allowLogs(t *testing.T, n *suite.Namespace) {
 	awaitAccess(t, n, true)
 }
 
-// awaitAccess waits until the API server's authorizer has learned of a change.
+// awaitAccess waits until the API server's authorizer has seen a change of the permission.
 func awaitAccess(t *testing.T, n *suite.Namespace, allowed bool) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), suite.Patience)

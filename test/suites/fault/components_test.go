@@ -11,11 +11,11 @@ import (
 	"github.com/sluice-ci/sluice/test/testutil/suite"
 )
 
-// away is how long a kubelet is away.
+// away is the time for which a kubelet is stopped.
 const away = 20 * time.Second
 
-// TestKubeletAwayAtCompletion lets the kubelet fail at the moment at which the last step ends, and come back later. Until
-// then nobody can read the log, and nobody is told that the containers have ended.
+// TestKubeletAwayAtCompletion stops the kubelet when the last step ends, and starts it later. In between, the log cannot be
+// read, and the API server does not know that the containers have ended.
 func TestKubeletAwayAtCompletion(t *testing.T) {
 	n := suite.NewNamespace(t)
 	n.UseFlags(t, kube.SidecarLogs, largest)
@@ -38,9 +38,9 @@ func TestKubeletAwayAtCompletion(t *testing.T) {
 	}
 }
 
-// TestStreamCutInTheMiddle ends the connections through which results come, when half of them have come. The log is still
-// there, so that all of them must come in the end. The container runtime is what writes the log: what it has taken from the
-// sidecar and not yet written dies with it, and then a part of a line is in no log that anybody could read again.
+// TestStreamCutInTheMiddle cuts the connections that transport results when half of the results have arrived. The log still
+// exists, so all results must arrive in the end. The container runtime writes the log: data that it has read from the sidecar
+// and not yet written is lost with it. Then the log lacks a part of a line permanently.
 func TestStreamCutInTheMiddle(t *testing.T) {
 	for component, lost := range map[string][]string{
 		"kube-apiserver": nil, "etcd": nil, "kubelet": nil, "containerd": {v1.TaskRunReasonResultsUnavailable},
@@ -63,8 +63,8 @@ func TestStreamCutInTheMiddle(t *testing.T) {
 	}
 }
 
-// TestLogRotation lets the kubelet begin a new log file in the middle of a stream of results. Who follows gets all of
-// it; who comes later gets what is in the new file, which must never look whole.
+// TestLogRotation makes the kubelet rotate the log in the middle of a stream of results. A reader that follows the log gets
+// the whole stream. A later reader gets only the new file, which must never look complete.
 func TestLogRotation(t *testing.T) {
 	n := suite.NewNamespace(t)
 	n.UseFlags(t, kube.SidecarLogs, largest)

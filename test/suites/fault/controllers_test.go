@@ -22,19 +22,19 @@ import (
 	"github.com/sluice-ci/sluice/test/testutil/suite"
 )
 
-// takeover is how long it takes at most until another controller leads: the lease of one that was killed lasts 15 s.
+// takeover is the maximum time until another controller leads: the lease of a killed controller lasts 15 s.
 const takeover = 20 * time.Second
 
-// TestControllerKilledAtRandomMoments kills the controller while runs are under way, each at another moment of its life.
-// Nothing happens to the pods, so that every run has to be whole in the end.
+// TestControllerKilledAtRandomMoments kills the controller while runs are in progress, at different times of their lives. The
+// pods are not affected, so that every run must be whole in the end.
 func TestControllerKilledAtRandomMoments(t *testing.T) {
 	const runs = 5
 	random := seeded(t)
 	n := suite.NewNamespace(t)
 	n.UseFlags(t, kube.SidecarLogs, largest)
 	spec, want := bulk(t, n, belowRotation)
-	// How long a run takes alone, and how long as many take at once. Below the one all runs are under way when the
-	// controller is killed, below the other some are about to end.
+	// The time of one run alone, and of as many runs at once. Before the first time, all runs are in progress when the
+	// controller is killed. Before the second, some are about to end.
 	for _, life := range []time.Duration{undisturbed(t, n, spec, want, 1), undisturbed(t, n, spec, want, runs)} {
 		ages := make([]time.Duration, runs)
 		for i := range ages {
@@ -51,7 +51,7 @@ func TestControllerKilledAtRandomMoments(t *testing.T) {
 	}
 }
 
-// undisturbed is how long so many runs take at once.
+// undisturbed returns the time that n runs take at once.
 func undisturbed(t *testing.T, n *suite.Namespace, spec v1.TaskRunSpec, want given, runs int) time.Duration {
 	t.Helper()
 	began := time.Now()
@@ -62,7 +62,7 @@ func undisturbed(t *testing.T, n *suite.Namespace, spec v1.TaskRunSpec, want giv
 	return time.Since(began)
 }
 
-// startAll starts runs so that they have the given ages when it returns, the oldest first.
+// startAll starts runs, the oldest first, so that they have the given ages when it returns.
 func startAll(t *testing.T, n *suite.Namespace, spec v1.TaskRunSpec, ages []time.Duration) []*v1.TaskRun {
 	t.Helper()
 	slices.Sort(ages)
@@ -77,7 +77,7 @@ func startAll(t *testing.T, n *suite.Namespace, spec v1.TaskRunSpec, ages []time
 	return runs
 }
 
-// where says how old runs are, and how far they have got.
+// where describes the ages of runs, and their progress.
 func where(t *testing.T, n *suite.Namespace, runs []*v1.TaskRun, ages []time.Duration) string {
 	t.Helper()
 	said := make([]string, len(runs))
@@ -95,7 +95,7 @@ func where(t *testing.T, n *suite.Namespace, runs []*v1.TaskRun, ages []time.Dur
 	return strings.Join(said, ", ")
 }
 
-// seeded returns a source of chance whose seed the test prints.
+// seeded returns a source of random numbers, and prints its seed.
 func seeded(t *testing.T) *rand.Rand {
 	t.Helper()
 	seed := uint64(time.Now().UnixNano())
@@ -109,7 +109,7 @@ func seeded(t *testing.T) *rand.Rand {
 	return rand.New(rand.NewPCG(seed, 0))
 }
 
-// TestTwoControllers has two controllers, of which one leads and fails.
+// TestTwoControllers runs two controllers, and the leading one fails.
 func TestTwoControllers(t *testing.T) {
 	n := suite.NewNamespace(t)
 	n.UseFlags(t, kube.SidecarLogs, largest)
@@ -133,14 +133,14 @@ func TestTwoControllers(t *testing.T) {
 		run.letGo(t)
 		endsWithin(t, n, run.TaskRun, deadline+slack)
 		wantWhole(t, run.TaskRun, want)
-		// It believes that it leads, and learns only now that it has not for a while.
+		// The frozen controller believes that it leads, and finds out only now that it lost the lease.
 		resume(t, frozen)
 		awaitEnd(t, frozen)
 		mustStand(t, n)
 	})
 }
 
-// TestOutcomeStands lets everything happen to runs that have ended.
+// TestOutcomeStands applies all faults to runs that have ended. Their outcomes must not change.
 func TestOutcomeStands(t *testing.T) {
 	n := suite.NewNamespace(t)
 	n.UseFlags(t, kube.SidecarLogs, largest)
@@ -160,7 +160,7 @@ func TestOutcomeStands(t *testing.T) {
 	if pods := n.Pods(t, kept); len(pods) != 1 {
 		t.Errorf("the pod of a run that has ended has to stay: there are %d", len(pods))
 	}
-	// The new leader has seen all that once it has brought another run to its end.
+	// The new leader has processed all of that when it has completed another run.
 	endedRun(t, n, "")
 	mustStand(t, n)
 	replace(t, n, before)
@@ -185,7 +185,7 @@ func mustStand(t *testing.T, n *suite.Namespace) {
 	}
 }
 
-// leading returns the first process of the pod that leads, and its identity in the lease.
+// leading returns the first process of the leading pod, and its identity in the lease.
 func leading(t *testing.T, n *suite.Namespace) (machine.Process, string) {
 	t.Helper()
 	pod, identity, err := n.Leader(t.Context())
@@ -199,7 +199,7 @@ func leading(t *testing.T, n *suite.Namespace) (machine.Process, string) {
 	return p, identity
 }
 
-// kill kills the controller that leads, and returns who it was.
+// kill kills the leading controller, and returns its identity.
 func kill(t *testing.T, n *suite.Namespace) string {
 	t.Helper()
 	p, identity := leading(t, n)
@@ -207,7 +207,7 @@ func kill(t *testing.T, n *suite.Namespace) string {
 	return identity
 }
 
-// awaitOtherLeader waits until another controller leads than before.
+// awaitOtherLeader waits until another controller leads.
 func awaitOtherLeader(t *testing.T, n *suite.Namespace, before string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), suite.Patience)
@@ -217,8 +217,8 @@ func awaitOtherLeader(t *testing.T, n *suite.Namespace, before string) {
 	}
 }
 
-// replace lets fresh pods take the place of the controller's: the kubelet lets a container wait longer and longer that
-// was killed more than once.
+// replace replaces the controller's pods with new ones, because the kubelet delays each restart of a killed container longer
+// than the previous one.
 func replace(t *testing.T, n *suite.Namespace, before string) {
 	t.Helper()
 	awaitOtherLeader(t, n, before)

@@ -26,7 +26,7 @@ func localkube(t *testing.T) machine.Localkube {
 	return machine.Localkube{Directory: dir, Program: cmp.Or(os.Getenv("LOCALKUBE"), "../../../bin/localkube")}
 }
 
-// inflict does something to a component of the cluster: stop, start, restart, pause or resume.
+// inflict applies a fault or a repair to a component of the cluster: stop, start, restart, pause or resume.
 func inflict(t *testing.T, fault, component string) {
 	t.Helper()
 	if err := localkube(t).Inflict(t.Context(), fault, component); err != nil {
@@ -34,7 +34,7 @@ func inflict(t *testing.T, fault, component string) {
 	}
 }
 
-// mendLater makes sure that the component runs when the test is over, however it ends, and the node takes pods again.
+// mendLater ensures that, when the test ends in any way, the component runs and the node accepts pods.
 func mendLater(t *testing.T, c *kube.Cluster, component string) {
 	t.Helper()
 	l := localkube(t)
@@ -52,7 +52,7 @@ func mendLater(t *testing.T, c *kube.Cluster, component string) {
 			err = c.ControllerSettled(ctx)
 		}
 		if err != nil {
-			t.Errorf("the cluster cannot be mended: %v", err)
+			t.Errorf("cannot repair the cluster: %v", err)
 		}
 	})
 }
@@ -65,8 +65,8 @@ func send(t *testing.T, p machine.Process, signal unix.Signal) {
 	}
 }
 
-// crawl lets a paused process go on for moments until done says so, and leaves it paused. It reports false when the process
-// has ended meanwhile: on a busy machine a moment may be long.
+// crawl resumes a paused process for short times until done returns true, and leaves it paused. It returns false if the
+// process has ended, because on a busy machine a short time may be long.
 func crawl(t *testing.T, p machine.Process, done func() bool) bool {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), suite.Patience)
@@ -82,7 +82,7 @@ func crawl(t *testing.T, p machine.Process, done func() bool) bool {
 			return false
 		}
 		if ctx.Err() != nil {
-			t.Fatalf("process %d does not get there", p.PID)
+			t.Fatalf("process %d does not reach the expected state", p.PID)
 		}
 	}
 	return p.Stands()

@@ -22,8 +22,8 @@ import (
 	"github.com/sluice-ci/sluice/test/testutil/suite"
 )
 
-// TestContainerFaults breaks one container of a run's pod. Each run ends within seconds, says why, and keeps the results
-// that its sidecar could still vouch for.
+// TestContainerFaults breaks one container of a run's pod. Each run ends within seconds with a message, and keeps the results
+// that its sidecar still reported.
 func TestContainerFaults(t *testing.T) {
 	n := suite.NewNamespace(t)
 	n.UseFlags(t, kube.SidecarLogs, largest)
@@ -87,7 +87,7 @@ func earlierEntrypointKilled(t *testing.T, n *suite.Namespace) {
 func sidecarKilled(t *testing.T, n *suite.Namespace) {
 	run, want := holdSmall(t, n)
 	send(t, find(t, n, run.TaskRun, sidecar, first), unix.SIGKILL)
-	endsWithin(t, n, run.TaskRun, knowledge) // although a step would go on for ever
+	endsWithin(t, n, run.TaskRun, knowledge) // although a step would continue forever
 	suite.WantFailed(t, run.Status.Condition(), v1.TaskRunReasonResultsUnavailable)
 	wantKept(t, run.TaskRun, want)
 }
@@ -157,7 +157,7 @@ func evictedThroughAPI(t *testing.T, n *suite.Namespace) {
 	}
 }
 
-// evictedWhileRunning has a step that ends when it is asked to, so that the stream tells how it ended.
+// evictedWhileRunning has a step that ends when it is asked to, so that the stream reports how it ended.
 func evictedWhileRunning(t *testing.T, n *suite.Namespace) {
 	task, want := small()
 	task.Steps = append(task.Steps, kube.Script("waits", "sleep 600"))
@@ -182,7 +182,7 @@ func evictedAfterTheEnd(t *testing.T, n *suite.Namespace) {
 	awaitNoPod(t, n, run.TaskRun)
 }
 
-// evict asks for the pod's eviction, as `kubectl drain` does.
+// evict evicts the pod, as `kubectl drain` does.
 func evict(t *testing.T, n *suite.Namespace, run *v1.TaskRun) {
 	t.Helper()
 	if err := n.Cluster.Evict(t.Context(), n.Name, run.Status.PodName, 2); err != nil {
@@ -190,7 +190,7 @@ func evict(t *testing.T, n *suite.Namespace, run *v1.TaskRun) {
 	}
 }
 
-// wantAll fails the test for each result that the run has not brought back.
+// wantAll fails the test for each result that is missing in the run.
 func wantAll(t *testing.T, run *v1.TaskRun, want given) {
 	t.Helper()
 	values := kube.Values(run)
@@ -202,17 +202,17 @@ func wantAll(t *testing.T, run *v1.TaskRun, want given) {
 	wantKept(t, run, want)
 }
 
-// awaitEnd waits until a process is gone.
+// awaitEnd waits until a process has ended.
 func awaitEnd(t *testing.T, p machine.Process) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), suite.Patience)
 	defer cancel()
 	if err := kube.Poll(ctx, func(context.Context) (bool, error) { return p.Gone(), nil }); err != nil {
-		t.Fatalf("process %d does not end: %v", p.PID, err)
+		t.Fatalf("process %d did not end: %v", p.PID, err)
 	}
 }
 
-// TestResultsImageUnpullable lets the image of the results sidecar be one that cannot be had.
+// TestResultsImageUnpullable configures an image of the results sidecar that cannot be pulled.
 func TestResultsImageUnpullable(t *testing.T) {
 	n := suite.NewNamespace(t)
 	n.UseFlags(t, kube.SidecarLogs, largest)
@@ -250,8 +250,7 @@ func reconfigure(t *testing.T, n *suite.Namespace, edit func(*corev1.PodSpec)) {
 	}
 }
 
-// TestEvicted lets the kubelet itself evict a run's pod, because the node runs out of memory by a measure that the test
-// sets.
+// TestEvicted makes the kubelet evict a run's pod: the test changes the threshold at which the node counts as out of memory.
 func TestEvicted(t *testing.T) {
 	n := suite.NewNamespace(t)
 	n.UseFlags(t, kube.SidecarLogs, largest)
@@ -272,7 +271,7 @@ func TestEvicted(t *testing.T) {
 	})
 	tight := strings.NewReplacer(
 		`memory.available: "0%"`, `memory.available: "99%"`,
-		"localStorageCapacityIsolation: false", "localStorageCapacityIsolation: true", // without it nothing is evicted
+		"localStorageCapacityIsolation: false", "localStorageCapacityIsolation: true", // without this setting nothing is evicted
 	).Replace(string(before))
 	if err := os.WriteFile(path, []byte(tight), 0o644); err != nil {
 		t.Fatal(err)
@@ -283,10 +282,11 @@ func TestEvicted(t *testing.T) {
 	wantKept(t, run.TaskRun, want)
 }
 
-// outOfService is the taint by which an administrator says that a node will not come back, so that its pods are given up.
+// outOfService is the taint by which an administrator declares that a node will not come back, so that its pods are deleted.
 const outOfService = "node.kubernetes.io/out-of-service"
 
-// TestNodeLost stops the node's kubelet for good while a run is under way. Its processes go on, but nobody hears of them.
+// TestNodeLost stops the node's kubelet permanently while a run is in progress. The run's processes continue, but the API
+// server gets no reports about them.
 func TestNodeLost(t *testing.T) {
 	n := suite.NewNamespace(t)
 	n.UseFlags(t, kube.SidecarLogs, largest)
@@ -307,7 +307,7 @@ func TestNodeLost(t *testing.T) {
 	}
 }
 
-// giveUpNode sets or removes the taint that says that the only node will not come back.
+// giveUpNode sets or removes the out-of-service taint on the only node.
 func giveUpNode(t *testing.T, n *suite.Namespace, gone bool) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), suite.Patience)

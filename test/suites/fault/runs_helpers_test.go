@@ -31,14 +31,14 @@ import (
 const (
 	// sidecar is the container that sends the results.
 	sidecar = "sidecar-tekton-log-results"
-	// gate is the last step of a run that a test holds back.
+	// gate is the last step of a run that a test holds.
 	gate = "gate"
 )
 
-// given is what a run has to bring back, by the name of the result.
+// given are the results that a run must have, by name.
 type given map[string]string
 
-// small is a Task with two results that its steps write themselves.
+// small returns a Task with two results that its steps write.
 func small() (v1.TaskSpec, given) {
 	return v1.TaskSpec{
 		Results: []v1.TaskResult{kube.Result("one", v1.TypeString), kube.Result("two", v1.TypeString)},
@@ -49,14 +49,15 @@ func small() (v1.TaskSpec, given) {
 	}, given{"one": "the first", "two": "the second"}
 }
 
-// The numbers of results of a bulk whose log is shorter than one that the kubelet rotates, and whose log is longer.
+// Numbers of results of a bulk: one whose log is shorter than the size at which the kubelet rotates, and one whose log is
+// longer.
 const (
 	belowRotation = 4
 	aboveRotation = 7
 )
 
-// bulk is a run with results of 200,000 letters and digits each, drawn by chance, which do not compress: the log that
-// carries them is about as long as they are.
+// bulk returns a run with results of 200,000 random letters and digits each, which do not compress, so that the log is about
+// as long as the results.
 func bulk(t *testing.T, n *suite.Namespace, results int) (v1.TaskRunSpec, given) {
 	t.Helper()
 	const size = 200000
@@ -77,15 +78,15 @@ func bulk(t *testing.T, n *suite.Namespace, results int) (v1.TaskRunSpec, given)
 	return run, want
 }
 
-// held is a run whose results are written, and whose last step waits until the test lets it go on.
+// held is a run whose results are written, and whose last step waits until the test continues it.
 type held struct {
 	*v1.TaskRun
 
 	shell machine.Process
 }
 
-// hold starts a run with one more step, which pauses itself, and returns once it has and the log of the results sidecar
-// is being followed.
+// hold starts a run with one more step, which stops itself. It returns when that has happened and the controller follows the
+// log of the results sidecar.
 func hold(t *testing.T, n *suite.Namespace, spec v1.TaskRunSpec) *held {
 	t.Helper()
 	spec.TaskSpec.Steps = append(spec.TaskSpec.Steps, kube.Script(gate, "kill -STOP $$"))
@@ -95,7 +96,7 @@ func hold(t *testing.T, n *suite.Namespace, spec v1.TaskRunSpec) *held {
 		return run.Status.Done() || c != nil && c.Reason == v1.TaskRunReasonRunning
 	})
 	if h.Status.Done() {
-		t.Fatalf("the run did not get to where it is to be held: %s", kube.Describe(h.Status.Condition()))
+		t.Fatalf("the run did not reach the step that holds it: %s", kube.Describe(h.Status.Condition()))
 	}
 	h.shell = find(t, n, h.TaskRun, "step-"+gate, func(p machine.Process) bool { return p.State == "T" })
 	return h
@@ -107,7 +108,7 @@ func (h *held) letGo(t *testing.T) {
 	send(t, h.shell, unix.SIGCONT)
 }
 
-// find waits until a container of a run's pod has a process as wanted.
+// find waits until a container of a run's pod has a matching process.
 func find(t *testing.T, n *suite.Namespace, run *v1.TaskRun, container string, wanted func(machine.Process) bool) machine.Process {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), suite.Patience)
@@ -127,12 +128,12 @@ func find(t *testing.T, n *suite.Namespace, run *v1.TaskRun, container string, w
 		return false, nil
 	})
 	if err != nil {
-		t.Fatalf("container %q of TaskRun %q has no such process: %v", container, run.Name, err)
+		t.Fatalf("container %q of TaskRun %q has no matching process: %v", container, run.Name, err)
 	}
 	return found
 }
 
-// first is the process that a container was started with.
+// first matches the first process of a container.
 func first(p machine.Process) bool { return p.First() }
 
 func containerID(pod *corev1.Pod, name string) string {
@@ -157,7 +158,7 @@ func streamOf(t *testing.T, n *suite.Namespace, run *v1.TaskRun) stream {
 	}
 }
 
-// size is how many bytes the log has that is being written to.
+// size returns the number of bytes in the current log file.
 func (s stream) size() int64 {
 	info, err := os.Stat(filepath.Join(s.folder, "0.log"))
 	if err != nil {
@@ -166,15 +167,14 @@ func (s stream) size() int64 {
 	return info.Size()
 }
 
-// rotated reports whether the kubelet has begun a new log.
+// rotated reports whether the kubelet has rotated the log.
 func (s stream) rotated() bool {
 	files, err := fs.Glob(os.DirFS(s.folder), "0.log.*")
 	return err == nil && len(files) > 0
 }
 
-// halfway starts a run, lets its steps end and its results sidecar send, and returns once the log has more than size
-// bytes. The sidecar is paused then, in the middle of its stream. A run that gets through all of it too fast is left alone,
-// and another one is started.
+// halfway starts a run whose steps end and whose results sidecar sends. It returns when the log has more than size bytes, and
+// pauses the sidecar then, in the middle of its stream. If a run completes its stream too fast, it starts another one.
 func halfway(t *testing.T, n *suite.Namespace, spec v1.TaskRunSpec, size int64) (*v1.TaskRun, machine.Process) {
 	t.Helper()
 	const attempts = 10
@@ -201,8 +201,8 @@ func ended(pod *corev1.Pod, container string) bool {
 	})
 }
 
-// endsWithin waits until the run has ended, which must be before the time is up. What the status says then must stand,
-// whatever else happens.
+// endsWithin waits until the run has ended, which must happen in the given time. It records the status, which must not change
+// after that.
 func endsWithin(t *testing.T, n *suite.Namespace, run *v1.TaskRun, limit time.Duration) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
@@ -216,16 +216,16 @@ func endsWithin(t *testing.T, n *suite.Namespace, run *v1.TaskRun, limit time.Du
 	outcomes.note(run)
 }
 
-// outcomes are those of all tests so far: whatever the tests after them do, they must stand.
+// outcomes are those of all tests so far. Later tests must not change them.
 var outcomes ledger
 
-// ledger remembers the objects of runs that have ended.
+// ledger records the objects of runs that have ended.
 type ledger struct {
 	mu   sync.Mutex
 	runs []v1.TaskRun
 }
 
-// note remembers a run as it is, without its results.
+// note records a run without its results.
 func (l *ledger) note(run *v1.TaskRun) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -234,7 +234,7 @@ func (l *ledger) note(run *v1.TaskRun) {
 	l.runs = append(l.runs, noted)
 }
 
-// stand returns an error for every run that is not exactly the object any more that it was.
+// stand returns an error for every run whose object has changed.
 func (l *ledger) stand(ctx context.Context, c *kube.Cluster) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -244,14 +244,14 @@ func (l *ledger) stand(ctx context.Context, c *kube.Cluster) error {
 		if err := c.Client.Get(ctx, client.ObjectKeyFromObject(&before), after); err != nil {
 			all = append(all, fmt.Errorf("cannot read TaskRun %q: %w", before.Name, err))
 		} else if after.ResourceVersion != before.ResourceVersion {
-			all = append(all, fmt.Errorf("the outcome of TaskRun %q did not stand: it was %s, and is %s", before.Name,
+			all = append(all, fmt.Errorf("the outcome of TaskRun %q has changed: it was %s, and is %s", before.Name,
 				kube.Describe(before.Status.Condition()), kube.Describe(after.Status.Condition())))
 		}
 	}
 	return errors.Join(all...)
 }
 
-// wantWhole fails the test unless the run succeeded and has brought back every result, byte for byte.
+// wantWhole fails the test unless the run succeeded with every result, byte for byte.
 func wantWhole(t *testing.T, run *v1.TaskRun, want given) {
 	t.Helper()
 	suite.WantSucceeded(t, run.Status.Condition())
@@ -261,7 +261,7 @@ func wantWhole(t *testing.T, run *v1.TaskRun, want given) {
 	}
 }
 
-// wantKept fails the test for each result of the run that is not as it was written.
+// wantKept fails the test for each result of the run that differs from what was written.
 func wantKept(t *testing.T, run *v1.TaskRun, want given) {
 	t.Helper()
 	for name, value := range kube.Values(run) {
@@ -272,8 +272,8 @@ func wantKept(t *testing.T, run *v1.TaskRun, want given) {
 	}
 }
 
-// wantWholeOr fails the test unless the run is whole, or has failed with one of the reasons, says something about it, and
-// has kept only what is right.
+// wantWholeOr fails the test unless the run is whole, or has failed with one of the reasons and a message, and has kept only
+// correct results.
 func wantWholeOr(t *testing.T, run *v1.TaskRun, want given, reasons ...string) {
 	t.Helper()
 	c := run.Status.Condition()
@@ -309,10 +309,11 @@ func awaitNoPod(t *testing.T, n *suite.Namespace, run *v1.TaskRun) {
 	}
 }
 
-// logSize is the size beyond which the cluster's kubelet begins a new log.
+// logSize is the size at which the cluster's kubelet rotates a log.
 const logSize = 1 << 20
 
-// awaitRotation waits until the kubelet has begun a new log for a run's results sidecar. It looks every three seconds.
+// awaitRotation waits until the kubelet has rotated the log of a run's results sidecar. The kubelet checks every three
+// seconds.
 func awaitRotation(t *testing.T, n *suite.Namespace, run *v1.TaskRun) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), suite.Patience)
@@ -323,7 +324,7 @@ func awaitRotation(t *testing.T, n *suite.Namespace, run *v1.TaskRun) {
 	}
 }
 
-// resume lets a paused process go on.
+// resume resumes a paused process.
 func resume(t *testing.T, p machine.Process) {
 	t.Helper()
 	send(t, p, unix.SIGCONT)

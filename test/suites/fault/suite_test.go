@@ -16,24 +16,25 @@ import (
 )
 
 const (
-	// deadline is how long the controller of these tests tries to read the log of a pod that has ended. It is shorter
-	// than the default, so that giving up does not take a minute, and longer than any fault that is mended here.
+	// deadline is the time for which the controller of these tests retries to read the log of a pod that has ended. It is
+	// shorter than the default, so that a failure takes less than a minute. It is longer than every fault that is repaired
+	// here.
 	deadline = 30 * time.Second
-	// slack is what a run may take beyond what is being waited for: containers start and end, and the machine may be busy.
+	// slack is the additional time of a run: containers start and end, and the machine may be busy.
 	slack = 20 * time.Second
-	// knowledge is how long after a fault the cluster, and after it the controller, may take to end the run.
+	// knowledge is the maximum time after a fault until the controller has ended the run.
 	knowledge = 20 * time.Second
-	// largest is the limit for one result in these tests.
+	// largest is max-result-size in these tests.
 	largest = 1000000
 )
 
-// parallel is how many subtests may run at once; tests that break what all runs share have no parallel ones beside them.
+// parallel is the number of parallel subtests. Tests that break what all runs share have no parallel subtests.
 const parallel = 6
 
 func TestMain(m *testing.M) { os.Exit(tuned(m)) }
 
-// tuned runs the tests with a controller that gives up after deadline, and that stays on a node which all others have to
-// leave and is not evicted: what becomes of the runs' pods is tested, and all are on one node.
+// tuned runs the tests with a controller that gives up after deadline. The controller tolerates the taints of a drained node
+// and is not evicted, because all pods are on one node and the tests are about those of the runs.
 func tuned(m *testing.M) int {
 	ctx, cancel := context.WithTimeout(context.Background(), suite.Patience)
 	defer cancel()

@@ -19,8 +19,8 @@ import (
 	"github.com/sluice-ci/sluice/test/testutil/suite"
 )
 
-// TestUpgradeUnderway replaces the controller by another version while runs are under way and others are being created: all
-// of them are whole in the end, and none is turned away.
+// TestUpgradeUnderway replaces the controller with another version while runs are in progress and others are created. All of
+// them must be whole in the end, and none may be refused.
 func TestUpgradeUnderway(t *testing.T) {
 	n := suite.NewNamespace(t)
 	n.UseFlags(t, kube.SidecarLogs, largest)
@@ -58,7 +58,7 @@ func TestUpgradeUnderway(t *testing.T) {
 	endsWithin(t, n, held.TaskRun, deadline+slack)
 	wantWhole(t, held.TaskRun, want)
 	if len(created) < 5 || len(refusals) > 0 {
-		t.Errorf("want runs to be created all the time, got %d, and %d turned away: %v", len(created), len(refusals), refusals)
+		t.Errorf("want runs to be created all the time, got %d, and %d refused: %v", len(created), len(refusals), refusals)
 	}
 	for _, run := range created {
 		n.Finish(t, run)
@@ -66,8 +66,8 @@ func TestUpgradeUnderway(t *testing.T) {
 	}
 }
 
-// anotherController builds and pushes an image of the controller that differs from the one that is deployed by its version
-// alone, and returns its name.
+// anotherController builds and pushes an image of the controller that differs from the deployed one only by its version, and
+// returns its name.
 func anotherController(t *testing.T) string {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "hack/images.sh")
@@ -86,7 +86,7 @@ func anotherController(t *testing.T) string {
 	return ""
 }
 
-// setImage lets the controller be the one of that image, until the test is over.
+// setImage sets the controller's image until the test ends.
 func setImage(t *testing.T, n *suite.Namespace, image string) {
 	t.Helper()
 	before := ""
@@ -100,7 +100,7 @@ func setImage(t *testing.T, n *suite.Namespace, image string) {
 		t.Fatal(err)
 	}
 	if before == image {
-		t.Fatalf("the controller is the one that it was: %s", image)
+		t.Fatalf("the image of the controller has not changed: %s", image)
 	}
 	old := before
 	t.Cleanup(func() {

@@ -14,7 +14,7 @@ import (
 
 const controller = "system:serviceaccount:tekton-pipelines:sluice-controller"
 
-// right is something that one may do or not.
+// right is a permission.
 type right struct {
 	verb, group, resource, subresource, namespace, name string
 }
@@ -30,7 +30,7 @@ func (r right) String() string {
 	return fmt.Sprintf("%s %s in %q", r.verb, resource, r.namespace)
 }
 
-// may asks the API server whether user has the right.
+// may asks the API server whether user has the permission.
 func may(ctx context.Context, user string, r right) (bool, error) {
 	review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
 		User:   user,
@@ -40,12 +40,12 @@ func may(ctx context.Context, user string, r right) (bool, error) {
 		},
 	}}
 	if err := shared.client.Create(ctx, review); err != nil {
-		return false, fmt.Errorf("cannot ask for a right: %w", err)
+		return false, fmt.Errorf("cannot check a permission: %w", err)
 	}
 	return review.Status.Allowed, nil
 }
 
-// wantRight waits until the API server knows of the right, or of its absence: its view of roles lags a little.
+// wantRight waits until the API server grants the permission, or refuses it. Its view of roles has a short delay.
 func wantRight(t *testing.T, user string, r right, want bool) {
 	t.Helper()
 	eventually(t, func(ctx context.Context) error {
@@ -208,7 +208,7 @@ func TestControllerMayDoItsWork(t *testing.T) {
 	}
 }
 
-// TestControllerMayNotMore lists what an intruder in the controller would like to do.
+// TestControllerMayNotMore lists what an attacker in the controller would try.
 func TestControllerMayNotMore(t *testing.T) {
 	for _, r := range []right{
 		{
@@ -317,7 +317,7 @@ func TestControllerMayNotMore(t *testing.T) {
 	}
 }
 
-// TestLogAccessIsGrantedOnItsOwn runs the line that the proposal gives, and takes the right away again.
+// TestLogAccessIsGrantedOnItsOwn runs the documented command, and removes the permission again.
 func TestLogAccessIsGrantedOnItsOwn(t *testing.T) {
 	const folder = "config/enable-log-access-to-controller/"
 	read := right{"get", "", "pods", "log", "user", ""}
@@ -326,7 +326,7 @@ func TestLogAccessIsGrantedOnItsOwn(t *testing.T) {
 	mustKubectl(t, "apply", "-f", folder)
 	t.Cleanup(func() {
 		if _, _, err := kubectl(context.Background(), "", "delete", "--ignore-not-found", "-f", folder); err != nil {
-			t.Errorf("cannot take the right away: %v", err)
+			t.Errorf("cannot remove the permission: %v", err)
 		}
 	})
 	wantRight(t, controller, read, true)
@@ -356,7 +356,7 @@ func TestLogAccessIsGrantedOnItsOwn(t *testing.T) {
 	wantRight(t, controller, read, false)
 }
 
-// bindUsers gives the users "viewer" and "editor" the aggregated roles in a namespace.
+// bindUsers binds the users "viewer" and "editor" to the aggregated roles in a namespace.
 func bindUsers(t *testing.T, namespace string) {
 	t.Helper()
 	for user, role := range map[string]string{"viewer": "sluice-aggregate-view", "editor": "sluice-aggregate-edit"} {
@@ -368,7 +368,7 @@ func bindUsers(t *testing.T, namespace string) {
 	}
 }
 
-// TestUserRoles shows what the aggregated roles give: to those who edit, everything but the statuses.
+// TestUserRoles: the aggregated roles let editors write everything except statuses.
 func TestUserRoles(t *testing.T) {
 	namespace := newNamespace(t)
 	bindUsers(t, namespace)

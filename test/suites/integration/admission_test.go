@@ -46,11 +46,11 @@ func TestAdmission(t *testing.T) {
 			t.Errorf("the type of a param follows from its default, got %q", got)
 		}
 	})
-	t.Run("unknown fields are refused by name, whoever sends them", func(t *testing.T) { refuseUnknown(t, namespace) })
+	t.Run("unknown fields are refused by name, for every client", func(t *testing.T) { refuseUnknown(t, namespace) })
 	t.Run("fields in another case get their names", func(t *testing.T) { respell(t, namespace) })
 	t.Run("a StepAction is served in two versions", func(t *testing.T) { serveAlpha(t, namespace) })
 	t.Run("labels can change while the webhook refuses the spec", func(t *testing.T) {
-		// Stored while nobody looked, in a namespace that was let out.
+		// An object that was stored without the webhooks, in an excluded namespace.
 		out := newNamespace(t)
 		label(t, out, "sluice.dev/admission", "ignore")
 		label(t, out, admitLabel, "yes")
@@ -77,7 +77,8 @@ func TestAdmission(t *testing.T) {
 	})
 }
 
-// refuseBad creates each object of internal/validation/testdata/bad, whose first comments say what the message must hold.
+// refuseBad creates each object of internal/validation/testdata/bad. The first comments of the file list parts of the
+// message.
 func refuseBad(t *testing.T, namespace string) {
 	t.Helper()
 	files, err := filepath.Glob(root + "/internal/validation/testdata/bad/*.yaml")
@@ -101,7 +102,7 @@ func refuseBad(t *testing.T, namespace string) {
 			continue
 		}
 		if len(schema) > 0 {
-			continue // refused by the schema, before any webhook is asked: TestBadObjects looks at its words
+			continue // the schema refuses it before a webhook is called; TestBadObjects checks the message
 		}
 		for _, want := range comments(text) {
 			if !strings.Contains(err.Error(), want) {
@@ -126,7 +127,7 @@ func comments(text []byte) []string {
 // admitLabel marks the namespaces that the webhooks of this test are for.
 const admitLabel = "sluice-integration-admission"
 
-// admit serves the webhooks on loopback and tells the API server to ask them about objects of the namespace.
+// admit serves the webhooks on loopback, and configures the API server to call them for objects of the namespace.
 func admit(t *testing.T, namespace string) {
 	t.Helper()
 	certificate, key, err := cert.GenerateSelfSignedCertKey("127.0.0.1", []net.IP{net.IPv4(127, 0, 0, 1)}, nil)
@@ -174,7 +175,7 @@ func admit(t *testing.T, namespace string) {
 			}
 		})
 	}
-	// The API server learns of a webhook a moment after it is made.
+	// The API server uses a new webhook after a short delay.
 	eventually(t, func(ctx context.Context) error {
 		bad := &v1.Task{ObjectMeta: metav1.ObjectMeta{Name: "probe", Namespace: namespace}, Spec: v1.TaskSpec{
 			Steps: []v1.Step{{Image: "busybox:1", Script: "echo $(params.missing)"}},
@@ -187,7 +188,7 @@ func admit(t *testing.T, namespace string) {
 	})
 }
 
-// direct makes a webhook be called at a URL instead of a Service, which an API server without nodes cannot reach.
+// direct changes a webhook to use a URL instead of a Service, which an API server without nodes cannot reach.
 func direct(c *admissionregistrationv1.WebhookClientConfig, url string, certificate []byte) {
 	*c = admissionregistrationv1.WebhookClientConfig{URL: new(url + *c.Service.Path), CABundle: certificate}
 }

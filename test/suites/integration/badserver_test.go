@@ -17,15 +17,15 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 )
 
-// TestBadAPIServer: whatever the API server answers, every run ends right, with one pod and a whole result, and the
-// controller does not send more than a multiple of what it would send anyway.
+// TestBadAPIServer: whatever the API server answers, every run ends correctly, with one pod and a whole result. The
+// controller must not send more than a multiple of its usual requests.
 func TestBadAPIServer(t *testing.T) {
 	const singles, pipelines, chain = 20, 2, 5
 	const tasks = singles + pipelines*chain
 	cases := map[string]struct {
 		reason string
 		plan   func(c call, n int) trouble
-		// most is how many requests one task may take, all told, those that were repeated by the client included.
+		// most is the maximum number of requests for one task, including the client's retries.
 		most int
 	}{
 		"Healthy":    {reason: "what it takes when nothing is wrong", most: 14},
@@ -66,13 +66,13 @@ func TestBadAPIServer(t *testing.T) {
 	}
 }
 
-// oneIn puts requests in trouble, one in so many, by a die that falls the same way each time: strictly each nth one of a kind
-// could hit the same request of every pass. With one in two the runs come right as well, and take minutes for it, since the
-// pauses of those whose passes seldom come through double: too long for a test.
+// oneIn disturbs one in n requests, by a seeded random number. Strictly every nth request of a kind could always hit the same
+// request of a reconcile. With one in two the runs end correctly as well, but they take minutes: a reconcile that needs
+// several requests rarely completes, and each failure doubles the backoff.
 func oneIn(many int, what trouble) func(call, int) trouble {
 	die := rand.New(rand.NewPCG(1, 2))
 	return func(c call, _ int) trouble {
-		// A lease that cannot be renewed makes the controller end, as it must: TestOutage.
+		// A lease that cannot be renewed makes the controller exit, as it must: see TestOutage.
 		if c.resource != "leases" && c.verb != "watch" && die.IntN(many) == 0 {
 			return what
 		}
@@ -108,14 +108,14 @@ func podsOf(t *testing.T, namespace string) []corev1.Pod {
 	return pods.Items
 }
 
-// TestOutage: while the API server serves nobody, the controller does not make it worse, whatever waits for it; when it is
-// back, all runs end right.
+// TestOutage: while the API server is unavailable, the controller does not increase the load, whatever is queued. When it is
+// available again, all runs end correctly.
 func TestOutage(t *testing.T) {
 	const runs, away = 100, 15 * time.Second
 	cases := map[string]struct {
 		reason string
 		what   trouble
-		// most is how many requests a second there may be, over the whole of it.
+		// most is the maximum mean number of requests per second.
 		most int
 	}{
 		"Overloaded": {reason: "503, and no word on how long to wait", what: overloaded, most: 100},
@@ -157,14 +157,14 @@ func TestOutage(t *testing.T) {
 	}
 }
 
-// awaitWork returns when the controller works: it has brought one run to its end.
+// awaitWork returns when the controller has completed one run.
 func awaitWork(t *testing.T, namespace string) {
 	t.Helper()
 	create(t, taskRun(namespace, "first"))
 	awaitEnds(t, namespace, 2*time.Minute)
 }
 
-// awaitTime returns at a moment: that is how long the API server is away.
+// awaitTime returns at the given time, the end of the API server's outage.
 func awaitTime(t *testing.T, at time.Time) {
 	t.Helper()
 	err := wait.PollUntilContextCancel(t.Context(), 100*time.Millisecond, true, func(context.Context) (bool, error) {

@@ -14,8 +14,8 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 )
 
-// TestWebhookAway: while nobody answers the webhooks of config/webhook, nothing is stored that they were not asked about.
-// What needs no judgement goes on, and there are two ways out: one namespace, or all.
+// TestWebhookAway: while the webhooks of config/webhook are unavailable, no object is stored that they should check. Requests
+// that need no check succeed. There are two ways to bypass the webhooks: for one namespace, or for all.
 func TestWebhookAway(t *testing.T) {
 	namespace := newNamespace(t)
 	before := taskRun(namespace, "before")
@@ -62,7 +62,7 @@ func TestWebhookAway(t *testing.T) {
 	})
 }
 
-// wantClosed says what is wrong unless a request was refused because a webhook is away.
+// wantClosed returns an error unless a request was refused because a webhook is unavailable.
 func wantClosed(err error) error {
 	if err == nil || !strings.Contains(err.Error(), "failed calling webhook") || !strings.Contains(err.Error(), "sluice.dev") {
 		return fmt.Errorf("want it refused, since the webhook is away, got: %w", err)

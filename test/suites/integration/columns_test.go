@@ -16,7 +16,8 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 )
 
-// TestColumns shows the table that kubectl prints: asked for as it asks, because kubectl adds nothing to it.
+// TestColumns: the API server returns the table that kubectl prints. The test requests it as kubectl does, because kubectl
+// adds nothing to it.
 func TestColumns(t *testing.T) {
 	namespace := newNamespace(t)
 	started := metav1.NewTime(time.Now().Add(-time.Hour).Truncate(time.Second))
@@ -60,10 +61,10 @@ func TestColumns(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			got := row(t, namespace, tc.resource)
 			for _, column := range []string{"StartTime", "CompletionTime"} {
-				// An age grows while the test runs; that it is one is what counts.
+				// An age grows during the test, so the test checks only that the value is an age.
 				if age, ok := got[column].(string); ok && tc.want[column] != nil {
 					if _, err := time.ParseDuration(age); err != nil {
-						t.Errorf("%s: %q is no age: %v", column, age, err)
+						t.Errorf("%s: %q is not an age: %v", column, age, err)
 					}
 					got[column] = tc.want[column]
 				}

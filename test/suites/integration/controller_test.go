@@ -28,7 +28,7 @@ import (
 	"github.com/sluice-ci/sluice/test/testutil/kube"
 )
 
-// built is the controller, which is built once for all tests, unless CONTROLLER names one that is there.
+// built is the controller, which is built once for all tests, unless CONTROLLER names an existing one.
 var built = sync.OnceValues(func() (string, error) {
 	if given := os.Getenv("CONTROLLER"); given != "" {
 		return given, nil
@@ -42,14 +42,14 @@ var built = sync.OnceValues(func() (string, error) {
 	return filepath.Join(root, path), nil
 })
 
-// supervised is a controller that is started again when it ends, as its kubelet would do.
+// supervised is a controller that is restarted when it exits, as its kubelet would do.
 type supervised struct {
 	starts atomic.Int32
 	log    string
 	health string
 }
 
-// supervise runs one that sees the API server through a relay, until the test ends.
+// supervise runs a controller that reaches the API server through a relay, until the test ends.
 func supervise(t *testing.T, r *relay, args ...string) *supervised {
 	t.Helper()
 	binary, err := built()
@@ -86,7 +86,7 @@ func supervise(t *testing.T, r *relay, args ...string) *supervised {
 		}
 	}()
 	t.Cleanup(func() {
-		r.let(nil) // so that it can give its lease back
+		r.let(nil) // so that it can release its lease
 		cancel()
 		<-ended
 		if err := log.Close(); err != nil {
@@ -100,7 +100,7 @@ func supervise(t *testing.T, r *relay, args ...string) *supervised {
 	return p
 }
 
-// ready says why the controller does not work yet.
+// ready returns an error until the controller works.
 func (p *supervised) ready(ctx context.Context) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+p.health+"/healthz", nil)
 	if err != nil {
@@ -120,7 +120,7 @@ func (p *supervised) ready(ctx context.Context) error {
 // result is what the steps of runs here produce.
 const result = "r"
 
-// playPods is the node of a namespace: it starts and ends each of its pods.
+// playPods plays the node of a namespace: it starts and ends each pod.
 func playPods(t *testing.T, namespace string) *node.Node {
 	t.Helper()
 	c, err := kubernetes.NewForConfig(shared.config)
@@ -140,7 +140,7 @@ func playPods(t *testing.T, namespace string) *node.Node {
 	return player
 }
 
-// newPlace makes a namespace with the service account that nobody else makes without a controller manager.
+// newPlace creates a namespace with a service account, because there is no controller manager that creates it.
 func newPlace(t *testing.T) string {
 	t.Helper()
 	namespace := newNamespace(t)

@@ -14,8 +14,8 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 )
 
-// TestOddValuesDecode stores values of params that are no strings, arrays or objects of strings, and reads them as the
-// controller does: one that did not decode would stop its watch. What is wrong with them, validation says later.
+// TestOddValuesDecode stores values of params that are not strings, arrays or objects of strings, and reads them as the
+// controller does. A value that did not decode would stop its watch. Validation refuses such values later.
 func TestOddValuesDecode(t *testing.T) {
 	cases := map[string]struct {
 		reason string
@@ -56,7 +56,7 @@ func TestOddValuesDecode(t *testing.T) {
 	}
 }
 
-// TestLargeResults stores what a run may produce at most, and shows that the API server, too, has a limit.
+// TestLargeResults stores the largest results that a run may produce. The API server has a limit, too.
 func TestLargeResults(t *testing.T) {
 	cases := map[string]struct {
 		reason  string
@@ -106,7 +106,7 @@ func TestLargeResults(t *testing.T) {
 	}
 }
 
-// results are n results of size bytes each.
+// results returns n results of size bytes each.
 func results(n, size int) []v1.TaskRunResult {
 	out := make([]v1.TaskRunResult, n)
 	for i := range out {

@@ -1,3 +1,3 @@
-// Package integration tests what the API server makes of our files: the kinds, their validation, the policy, the rights.
-// It needs an API server alone (build tag integration; make test-integration starts one) and no node.
+// Package integration tests this project's files on an API server: the kinds, their validation, the policy and the roles. It
+// needs only an API server and no node (build tag integration; make test-integration starts one).
 package integration

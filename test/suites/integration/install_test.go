@@ -15,7 +15,7 @@ import (
 	"k8s.io/client-go/discovery"
 )
 
-// TestApplyAgain shows that applying everything twice changes nothing: an update that has nothing to do does nothing.
+// TestApplyAgain: applying everything a second time changes nothing.
 func TestApplyAgain(t *testing.T) {
 	manifests, err := everything()
 	if err != nil {
@@ -47,8 +47,8 @@ func TestApplyAgain(t *testing.T) {
 	}
 }
 
-// versions maps each object of a list that kubectl printed to its generation, or where it has none to its resource
-// version: a status may change meanwhile, what was applied may not.
+// versions maps each object of a list that kubectl printed to its generation. An object without one has its resource version
+// instead. A status may change between two calls, but the applied parts may not.
 func versions(t *testing.T, list string) map[string]string {
 	t.Helper()
 	var objects unstructured.UnstructuredList
@@ -70,7 +70,7 @@ func versions(t *testing.T, list string) map[string]string {
 	return versions
 }
 
-// TestKindsAreServed shows each kind as discovery tells clients of it.
+// TestKindsAreServed: discovery returns each kind with its names.
 func TestKindsAreServed(t *testing.T) {
 	d, err := discovery.NewDiscoveryClientForConfig(shared.config)
 	if err != nil {
@@ -103,7 +103,7 @@ func TestKindsAreServed(t *testing.T) {
 	}
 }
 
-// TestSchemasAreStructural shows that the API server prunes and defaults by our schemas: it reports those it cannot.
+// TestSchemasAreStructural: the API server prunes and defaults by the schemas. It reports those for which it cannot.
 func TestSchemasAreStructural(t *testing.T) {
 	for _, kind := range []string{"tasks", "taskruns", "pipelines", "pipelineruns"} {
 		conditions := mustKubectl(t, "get", "crd", kind+".tekton.dev", "-o",
@@ -114,7 +114,7 @@ func TestSchemasAreStructural(t *testing.T) {
 	}
 }
 
-// TestExplain shows that the descriptions in api/v1 reach whoever asks for them.
+// TestExplain: kubectl explain prints the descriptions in api/v1.
 func TestExplain(t *testing.T) {
 	cases := map[string]struct {
 		reason string
@@ -122,12 +122,12 @@ func TestExplain(t *testing.T) {
 		want   []string
 	}{
 		"Results": {
-			reason: "The sentence that says how a step produces a result, and the fields of one.",
+			reason: "The description of results, and their fields.",
 			path:   "taskrun.spec.taskSpec.results",
 			want:   []string{"KIND: TaskRun", "VERSION: v1", "$(results.<name>.path)", "name <string> -required-", "type <string>", "properties"},
 		},
 		"Value": {
-			reason: "A value has no one type, but a description.",
+			reason: "A value has several types, and a description.",
 			path:   "taskrun.status.results.value",
 			want:   []string{"the bytes that the step wrote"},
 		},
@@ -137,12 +137,12 @@ func TestExplain(t *testing.T) {
 			want:   []string{"ENUM", "array", "object", "string"},
 		},
 		"Children": {
-			reason: "Where the results of a pipeline's tasks are to be found.",
+			reason: "The reference to the TaskRuns that hold the results.",
 			path:   "pipelinerun.status.childReferences",
 			want:   []string{"pipelineTaskName"},
 		},
 		"Kubernetes": {
-			reason: "Fields that Kubernetes defines are explained, too.",
+			reason: "Fields of Kubernetes types have a description, too.",
 			path:   "pipeline.spec.tasks.taskSpec.steps.volumeMounts",
 			want:   []string{"mountPath <string> -required-"},
 		},

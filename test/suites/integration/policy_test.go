@@ -10,14 +10,14 @@ import (
 	"testing"
 )
 
-// patchFlags runs the line that the proposal gives, with another value.
+// patchFlags runs the documented command, with another value.
 func patchFlags(ctx context.Context, configMap, key, value string) (stderr string, err error) {
 	_, stderr, err = kubectl(ctx, "", "patch", "cm", configMap, "-n", installation, "-p",
 		fmt.Sprintf(`{"data":{%q:%q}}`, key, value))
 	return stderr, err
 }
 
-// restoreFlags sets the settings back that a test changes: the tests share them.
+// restoreFlags restores the settings that a test changes, because the tests share them.
 func restoreFlags(t *testing.T) {
 	t.Helper()
 	t.Cleanup(func() {
@@ -27,22 +27,22 @@ func restoreFlags(t *testing.T) {
 			{"config-defaults", "default-timeout-minutes", "60"},
 		} {
 			if _, err := patchFlags(context.Background(), s[0], s[1], s[2]); err != nil {
-				t.Errorf("cannot set %s back: %v", s[1], err)
+				t.Errorf("cannot restore %s: %v", s[1], err)
 			}
 		}
 	})
 }
 
-// TestWrongFlagIsRefused shows that a typo in results-from is refused, and what is said.
+// TestWrongFlagIsRefused: the API server refuses a typo in results-from, with a clear message.
 func TestWrongFlagIsRefused(t *testing.T) {
 	restoreFlags(t)
 	for name, value := range map[string]string{"Typo": "sidecar-log", "Case": "Sidecar-Logs", "Empty": ""} {
 		t.Run(name, func(t *testing.T) {
-			// A policy is in force a moment after it was applied.
+			// A policy is in effect shortly after it was applied.
 			eventually(t, func(ctx context.Context) error {
 				_, err := patchFlags(ctx, "feature-flags", "results-from", value)
 				if err == nil {
-					return fmt.Errorf("results-from %q was taken", value)
+					return fmt.Errorf("results-from %q was accepted", value)
 				}
 				want := fmt.Sprintf(`feature-flags: results-from: "%s" is not one of "termination-message", "sidecar-logs"`, value)
 				if !strings.Contains(err.Error(), want) {
@@ -54,19 +54,18 @@ func TestWrongFlagIsRefused(t *testing.T) {
 	}
 	for _, value := range []string{"sidecar-logs", "termination-message"} {
 		if stderr, err := patchFlags(t.Context(), "feature-flags", "results-from", value); err != nil || stderr != "" {
-			t.Errorf("results-from %q must be taken without a word, got %q: %v", value, stderr, err)
+			t.Errorf("results-from %q must be accepted without a warning, got %q: %v", value, stderr, err)
 		}
 	}
 }
 
-// TestOtherFlagsAreNotOurs shows that the policy leaves other namespaces alone.
+// TestOtherFlagsAreNotOurs: the policy does not affect other namespaces.
 func TestOtherFlagsAreNotOurs(t *testing.T) {
 	namespace := newNamespace(t)
 	mustKubectl(t, "create", "configmap", "feature-flags", "-n", namespace, "--from-literal=results-from=elsewhere")
 }
 
-// TestDoubtfulNumberWarns shows that a number which the controller would not use is taken, as the proposal says, but
-// not silently.
+// TestDoubtfulNumberWarns: a number that the controller would not use is accepted with a warning.
 func TestDoubtfulNumberWarns(t *testing.T) {
 	restoreFlags(t)
 	cases := map[string]struct {
@@ -158,7 +157,7 @@ func TestDoubtfulNumberWarns(t *testing.T) {
 				stderr, err := patchFlags(ctx, tc.configMap, tc.key, tc.value)
 				switch {
 				case err != nil:
-					t.Fatalf("%s\n%s must be taken: %v", tc.reason, tc.value, err)
+					t.Fatalf("%s\n%s must be accepted: %v", tc.reason, tc.value, err)
 				case tc.warns && !strings.Contains(stderr, want):
 					return fmt.Errorf("%s: want a warning with %s, got %q", tc.reason, want, stderr)
 				case !tc.warns && stderr != "":

@@ -22,14 +22,14 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 )
 
-// process is a controller that runs beside the API server, as the container of its pod does.
+// process is a controller that runs beside the API server, as in the container of its pod.
 type process struct {
 	cmd             *exec.Cmd
 	health, metrics string
 	ended           chan error
 }
 
-// startController runs the controller's program without webhooks, which TestAdmission has.
+// startController runs the controller's program without webhooks, which TestAdmission tests.
 func startController(t *testing.T, program string) *process {
 	t.Helper()
 	p := &process{health: unusedAddress(t), metrics: unusedAddress(t), ended: make(chan error, 1)}
@@ -51,7 +51,7 @@ func startController(t *testing.T, program string) *process {
 	return p
 }
 
-// showErrors reads all of a log, however long its lines are, so that the controller never waits for a reader.
+// showErrors reads the whole log, with lines of any length, so that the controller never waits for the reader.
 func showErrors(log io.Reader) {
 	for lines := bufio.NewReader(log); ; {
 		line, err := lines.ReadString('\n')
@@ -64,7 +64,7 @@ func showErrors(log io.Reader) {
 	}
 }
 
-// get reads a page, and says so if it is not fine.
+// get reads a page, and returns an error for every status except 200.
 func get(ctx context.Context, url string) (string, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 	if err != nil {
@@ -82,7 +82,7 @@ func get(ctx context.Context, url string) (string, error) {
 	return string(body), err
 }
 
-// leader is who holds the controllers' lease; empty when nobody does.
+// leader returns the holder of the controllers' lease, or "" if it has none.
 func leader(ctx context.Context) (string, error) {
 	lease := &coordinationv1.Lease{}
 	err := shared.client.Get(ctx, client.ObjectKey{Namespace: installation, Name: "sluice-controller"}, lease)
@@ -103,8 +103,8 @@ func has(url, line string) func(context.Context) error {
 	}
 }
 
-// TestProcess starts two controllers on one API server and stops the one that leads: both are ready, one acts and counts,
-// and the other one takes over at once.
+// TestProcess starts two controllers on one API server, and stops the leading one. Both are ready, one acts and counts, and
+// the other takes over immediately.
 func TestProcess(t *testing.T) {
 	program := filepath.Join(t.TempDir(), "controller")
 	build := exec.CommandContext(t.Context(), "go", "build", "-ldflags", "-X github.com/sluice-ci/sluice/internal/version.number=v-test",
@@ -117,11 +117,11 @@ func TestProcess(t *testing.T) {
 	eventually(t, has("http://"+first.metrics+"/metrics", `leader_election_master_status{name="sluice-controller"} 1`))
 	leads, err := leader(t.Context())
 	if err != nil || leads == "" {
-		t.Fatalf("the first one leads, and its lease says so: %q, %v", leads, err)
+		t.Fatalf("the first one must hold the lease: %q, %v", leads, err)
 	}
 	second := startController(t, program)
 	for _, p := range []*process{first, second} {
-		for _, probe := range []string{"/readyz", "/healthz"} { // who stands by is ready, too
+		for _, probe := range []string{"/readyz", "/healthz"} { // the standby is ready, too
 			eventually(t, func(ctx context.Context) error { _, err := get(ctx, "http://"+p.health+probe); return err })
 		}
 	}
@@ -138,7 +138,7 @@ func TestProcess(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := <-first.ended; err != nil {
-		t.Errorf("a controller that is told to stop ends well, got %v", err)
+		t.Errorf("a controller that is asked to stop must exit with 0, got %v", err)
 	}
 	eventually(t, func(ctx context.Context) error {
 		now, err := leader(ctx)
@@ -149,11 +149,11 @@ func TestProcess(t *testing.T) {
 	})
 	page, err := get(t.Context(), "http://"+second.metrics+"/metrics")
 	if err != nil || strings.Contains(page, counted) {
-		t.Errorf("the second one has not ended the run, and does not count it: %v", err)
+		t.Errorf("the second one has not completed or not counted the run: %v", err)
 	}
 }
 
-// wantMonitored checks that what the page of metrics tells of is there: the controller's own names and those of libraries.
+// wantMonitored checks that the documented metrics exist: those of the controller and those of libraries.
 func wantMonitored(t *testing.T, url string) {
 	t.Helper()
 	page, err := get(t.Context(), url)

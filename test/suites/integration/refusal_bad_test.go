@@ -20,8 +20,8 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 )
 
-// TestBadObjects shows which of the objects in internal/validation/testdata/bad the schemas and their rules refuse by themselves, while
-// no webhook is there: those with comments that begin with "schema: ". What follows there must be in the message.
+// TestBadObjects: the schemas and their rules alone, without a webhook, refuse the objects in
+// internal/validation/testdata/bad whose comments begin with "schema: ". The message must contain the text after that.
 func TestBadObjects(t *testing.T) {
 	namespace := newNamespace(t)
 	files, err := filepath.Glob(root + "/internal/validation/testdata/bad/*.yaml")
@@ -37,7 +37,7 @@ func TestBadObjects(t *testing.T) {
 			}
 			words := schemaWords(text)
 			if len(words) == 0 {
-				return // the webhook's business
+				return // the webhook refuses it
 			}
 			bySchema++
 			o := &unstructured.Unstructured{}
@@ -62,7 +62,7 @@ func TestBadObjects(t *testing.T) {
 	}
 }
 
-// TestGoodObjects shows that the schemas have every field that a kind can have, and take it.
+// TestGoodObjects: the schemas have every field of a kind, and accept it.
 func TestGoodObjects(t *testing.T) {
 	namespace := newNamespace(t)
 	files, err := filepath.Glob(root + "/internal/validation/testdata/good/*.yaml")
@@ -91,7 +91,7 @@ func TestGoodObjects(t *testing.T) {
 	}
 }
 
-// lostFields lists the paths of what was sent and is not there any more; defaults may have been added.
+// lostFields lists the paths that were sent and are missing in the stored object. Defaults may have been added.
 func lostFields(path string, sent, stored any) []string {
 	var lost []string
 	switch s := sent.(type) {
@@ -116,7 +116,7 @@ func lostFields(path string, sent, stored any) []string {
 	return lost
 }
 
-// schemaWords are what follows "schema: " in the comments at the beginning of a file.
+// schemaWords returns the texts after "schema: " in the comments at the beginning of a file.
 func schemaWords(text []byte) []string {
 	var words []string
 	for lines := bufio.NewScanner(bytes.NewReader(text)); lines.Scan(); {
@@ -131,7 +131,7 @@ func schemaWords(text []byte) []string {
 	return words
 }
 
-// TestEndedRunsAreRecords shows that the spec of a run that has ended cannot be changed, while everything else of it can.
+// TestEndedRunsAreRecords: the spec of a run that has ended cannot be changed, but everything else can.
 func TestEndedRunsAreRecords(t *testing.T) {
 	ended := metav1.Now()
 	long := v1.StringValue(strings.Repeat("x", 1_000_000))
@@ -160,7 +160,7 @@ func TestEndedRunsAreRecords(t *testing.T) {
 			tc.run.SetName("ended")
 			create(t, tc.run)
 			if err := shared.client.Update(t.Context(), tc.run); err != nil {
-				t.Errorf("a run that goes on can be updated, got: %v", err)
+				t.Errorf("a run that continues can be updated, got: %v", err)
 			}
 			tc.end(tc.run)
 			if err := shared.client.Status().Update(t.Context(), tc.run); err != nil {

@@ -10,7 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// refusal is an object that the API server must not take.
+// refusal is an object that the API server must refuse.
 type refusal struct {
 	reason string
 	kind   string
@@ -19,7 +19,7 @@ type refusal struct {
 	want []string
 }
 
-// TestRefused shows what the API server refuses, so that whoever wrote it is told at once, in words that name the field.
+// TestRefused: the API server refuses invalid objects with a message that names the field.
 func TestRefused(t *testing.T) {
 	namespace := newNamespace(t)
 	for name, tc := range refusals() {

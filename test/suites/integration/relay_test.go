@@ -24,13 +24,13 @@ import (
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 )
 
-// call is what a request asks for, in the words of a role.
+// call is the action of a request, in the terms of a role.
 type call struct{ verb, group, resource, namespace, name string }
 
-// what is the call without whom it is about.
+// what returns the call without the name of its object.
 func (c call) what() string { return right{verb: c.verb, group: c.group, resource: c.resource}.words() }
 
-// words name a right as roles do: "patch taskruns/status.tekton.dev".
+// words formats a right as roles do: "patch taskruns/status.tekton.dev".
 func (r right) words() string {
 	if r.group == "" {
 		return r.verb + " " + r.resource
@@ -38,7 +38,7 @@ func (r right) words() string {
 	return r.verb + " " + r.resource + "." + r.group
 }
 
-// callOf reads a request's path as the API server does.
+// callOf parses a request's path as the API server does.
 func callOf(request *http.Request) (call, bool) {
 	parts := strings.Split(strings.Trim(request.URL.Path, "/"), "/")
 	var c call
@@ -71,35 +71,35 @@ func callOf(request *http.Request) (call, bool) {
 	return c, true
 }
 
-// trouble is what becomes of a request that is not just passed on.
+// trouble is a disturbance of a request.
 type trouble string
 
 const (
 	none       trouble = ""
 	throttled  trouble = "429"           // with Retry-After
-	broken     trouble = "500"           // without
+	broken     trouble = "500"           // without Retry-After
 	overloaded trouble = "503"           // without
-	hungUp     trouble = "hung up"       // before the request was heard
+	hungUp     trouble = "hung up"       // before the request was sent on
 	lost       trouble = "answer lost"   // after it was carried out
-	retryAfter         = 2 * time.Second // of throttled
+	retryAfter         = 2 * time.Second // the Retry-After of throttled
 )
 
-// relay stands between a controller and the API server. It acts for the controller's service account, so that the roles in
-// config/ decide; it counts; and it answers in the API server's place where a test wants it to.
+// relay is a proxy between a controller and the API server. It uses the controller's service account, so that the roles in
+// config/ apply. It counts requests, and answers instead of the API server where a test needs that.
 type relay struct {
 	*httptest.Server
 	forward *httputil.ReverseProxy
 
 	mu sync.Mutex
-	// plan tells what becomes of the nth request (from 0) of its kind; nil: all are passed on.
+	// plan returns the disturbance of the nth request (from 0) of its kind. Without a plan, all requests are passed on.
 	plan func(c call, n int) trouble
-	// seen counts the requests by what they ask for, and inTrouble those that were not just passed on.
+	// seen counts the requests by their action, and inTrouble the disturbed ones.
 	seen      map[string]int
 	inTrouble int
 	// refused are those that the API server answered with 403.
 	refused []string
-	// throttled is when a request was last answered with 429, by method and address, and early those that came back before
-	// they should. Only changes of one object are looked at: what many runs need is asked for by each of them.
+	// throttled holds the times of the last response 429, by method and address. early holds the requests that were repeated
+	// too early. Only changes of one object are checked, because every run makes the general requests.
 	throttled map[string]time.Time
 	early     []string
 }
@@ -158,7 +158,7 @@ func (r *relay) serve(w http.ResponseWriter, request *http.Request) {
 		}
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(code)
-		_ = json.NewEncoder(w).Encode(metav1.Status{ // whoever does not wait for it is not waited for
+		_ = json.NewEncoder(w).Encode(metav1.Status{ // a client that does not wait for the response does not matter
 			TypeMeta: metav1.TypeMeta{Kind: "Status", APIVersion: "v1"},
 			Status:   metav1.StatusFailure, Message: "in trouble", Code: int32(code), Reason: metav1.StatusReason(map[int]string{
 				429: string(metav1.StatusReasonTooManyRequests),
@@ -169,7 +169,7 @@ func (r *relay) serve(w http.ResponseWriter, request *http.Request) {
 	}
 }
 
-// judge counts a request and says what becomes of it.
+// judge counts a request and returns its disturbance.
 func (r *relay) judge(request *http.Request) trouble {
 	c, ok := callOf(request)
 	if !ok {
@@ -197,14 +197,14 @@ func (r *relay) judge(request *http.Request) trouble {
 	return what
 }
 
-// let sets what becomes of requests from now on.
+// let sets the plan for the requests from now on.
 func (r *relay) let(plan func(c call, n int) trouble) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.plan = plan
 }
 
-// total is how many requests there were, and how many of them were in trouble.
+// total returns the number of requests, and of those that were disturbed.
 func (r *relay) total() (all, inTrouble int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -214,7 +214,7 @@ func (r *relay) total() (all, inTrouble int) {
 	return all, r.inTrouble
 }
 
-// calls are the kinds of requests that there were.
+// calls returns the kinds of requests so far.
 func (r *relay) calls() []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -226,7 +226,7 @@ func (r *relay) calls() []string {
 	return all
 }
 
-// kubeconfig writes one by which a controller finds the relay.
+// kubeconfig writes a kubeconfig for the relay.
 func (r *relay) kubeconfig(t *testing.T) string {
 	t.Helper()
 	config := clientcmdapi.NewConfig()
@@ -240,7 +240,7 @@ func (r *relay) kubeconfig(t *testing.T) string {
 	return path
 }
 
-// TestCallOf holds that requests are read as the API server reads them.
+// TestCallOf: requests are parsed as the API server parses them.
 func TestCallOf(t *testing.T) {
 	for address, want := range map[string]string{
 		"GET /api/v1/pods?watch=true":                                              "watch pods",
@@ -257,11 +257,11 @@ func TestCallOf(t *testing.T) {
 		}
 	}
 	if _, ok := callOf(httptest.NewRequestWithContext(t.Context(), "GET", "/version", nil)); ok {
-		t.Error("a version is no object")
+		t.Error("a version is not an object")
 	}
 }
 
-// unusedAddress is one that nobody listens at.
+// unusedAddress returns an address without a listener.
 func unusedAddress(t *testing.T) string {
 	t.Helper()
 	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")

@@ -31,7 +31,7 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 )
 
-// as returns a client of a user's, and the address of the API server.
+// as returns a client with the identity of a user, and the address of the API server.
 func as(t *testing.T, user string, groups ...string) (*http.Client, string) {
 	t.Helper()
 	config := rest.CopyConfig(shared.config)
@@ -43,7 +43,7 @@ func as(t *testing.T, user string, groups ...string) (*http.Client, string) {
 	return c, config.Host
 }
 
-// try sends a request, written "METHOD /path", and returns the code of the answer.
+// try sends a request, written "METHOD /path", and returns the status code of the response.
 func try(t *testing.T, c *http.Client, host, request string) int {
 	t.Helper()
 	method, path, _ := strings.Cut(request, " ")
@@ -68,14 +68,14 @@ func try(t *testing.T, c *http.Client, host, request string) int {
 	return answer.StatusCode
 }
 
-// TestRefusedToTheController does what an intruder in the controller would like to do, as the controller's service account
-// with the roles in config/rbac, and is refused.
+// TestRefusedToTheController sends the requests of an attacker in the controller, with the controller's service account and
+// the roles in config/rbac. They must be refused.
 func TestRefusedToTheController(t *testing.T) {
 	namespace := newNamespace(t)
 	create(t, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "s"}})
 	c, host := as(t, controller, "system:serviceaccounts", "system:serviceaccounts:"+installation)
 	core, ours := "/api/v1/namespaces/"+namespace, "/apis/tekton.dev/v1/namespaces/"+namespace
-	eventually(t, func(context.Context) error { // the API server's view of roles lags a little
+	eventually(t, func(context.Context) error { // the API server's view of roles has a short delay
 		if code := try(t, c, host, "GET "+core+"/pods"); code != http.StatusOK {
 			return fmt.Errorf("the controller may list pods, got %d", code)
 		}
@@ -83,33 +83,33 @@ func TestRefusedToTheController(t *testing.T) {
 	})
 	const rbac = "/apis/rbac.authorization.k8s.io/v1"
 	for _, request := range []string{
-		// Secrets: those of a run's service account by name, and nothing else.
+		// Secrets: the controller may read those of a run's service account by name, and nothing else.
 		"GET " + core + "/secrets",
 		"GET /api/v1/secrets",
 		"POST " + core + "/secrets",
 		"PATCH " + core + "/secrets/s",
 		"DELETE " + core + "/secrets/s",
 		"POST /api/v1/namespaces/" + installation + "/secrets", "PUT /api/v1/namespaces/" + installation + "/secrets/other",
-		// Into pods.
+		// Access to pods.
 		"GET " + core + "/pods/p/log", "POST " + core + "/pods/p/exec?command=sh", "GET " + core + "/pods/p/exec?command=sh",
 		"POST " + core + "/pods/p/attach", "POST " + core + "/pods/p/portforward", "PATCH " + core + "/pods/p/ephemeralcontainers",
 		"PATCH " + core + "/pods/p/status", "POST " + core + "/pods/p/eviction", "PUT " + core + "/pods/p",
-		// What users write.
+		// Objects that users write.
 		"POST " + ours + "/tasks", "PATCH " + ours + "/tasks/t", "DELETE " + ours + "/tasks/t", "POST " + ours + "/pipelines",
 		"POST " + ours + "/pipelineruns", "PATCH " + ours + "/pipelineruns/p", "DELETE " + ours + "/pipelineruns/p",
 		"PUT " + ours + "/taskruns/t", "DELETE " + ours + "/taskruns/t", "DELETE " + ours + "/taskruns", "PUT " + ours + "/taskruns/t/status",
-		// More rights.
+		// More permissions.
 		"POST " + rbac + "/clusterroles", "POST " + rbac + "/clusterrolebindings", "POST " + rbac + "/namespaces/" + namespace + "/roles",
 		"POST " + rbac + "/namespaces/" + namespace + "/rolebindings", "PATCH " + rbac + "/clusterroles/sluice-controller",
 		"PATCH " + rbac + "/clusterroles/sluice-controller-pod-log-access",
 		"POST " + core + "/serviceaccounts/default/token", "POST " + core + "/serviceaccounts", "PATCH " + core + "/serviceaccounts/default",
-		// The cluster.
+		// Objects of the cluster.
 		"GET /api/v1/nodes", "DELETE /api/v1/namespaces/" + namespace, "POST /api/v1/namespaces", "PATCH /api/v1/namespaces/" + namespace,
 		"POST /apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations",
 		"PUT /apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/other",
 		"DELETE /apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/sluice-validation",
 		"PATCH /apis/apiextensions.k8s.io/v1/customresourcedefinitions/taskruns.tekton.dev",
-		// Its own settings, its own Deployment, and what is stored.
+		// Its own settings, its own Deployment, and the CRDs.
 		"PATCH /api/v1/namespaces/" + installation + "/configmaps/feature-flags", "GET " + core + "/configmaps",
 		"PATCH /apis/apps/v1/namespaces/" + installation + "/deployments/sluice-controller",
 		"POST /apis/apps/v1/namespaces/" + namespace + "/deployments",
@@ -121,7 +121,7 @@ func TestRefusedToTheController(t *testing.T) {
 	}
 }
 
-// TestRefusedToUsers: who may edit a namespace writes runs and no outcomes; who may view it writes nothing.
+// TestRefusedToUsers: an editor of a namespace may write runs but no statuses, and a viewer may write nothing.
 func TestRefusedToUsers(t *testing.T) {
 	namespace := newNamespace(t)
 	bindUsers(t, namespace)
@@ -150,7 +150,7 @@ func TestRefusedToUsers(t *testing.T) {
 	}
 }
 
-// unseen are the rights that the work below does not use, and why they are there all the same.
+// unseen are the permissions that the work below does not use, with the reason why they are needed.
 func unseen() map[string]string {
 	return map[string]string{
 		"update taskruns/finalizers.tekton.dev":     "asked for by the admission plug-in OwnerReferencesPermissionEnforcement, where it is on",
@@ -161,8 +161,8 @@ func unseen() map[string]string {
 	}
 }
 
-// excused reports whether a right that was not used is needed all the same. An API server that does not stream lists is
-// asked for them before they are watched.
+// excused reports whether an unused permission is needed anyway. An API server that does not stream lists gets a list request
+// before each watch.
 func excused(what string, used map[string]bool) bool {
 	if listed, ok := strings.CutPrefix(what, "list "); ok && used["watch "+listed] {
 		return true
@@ -171,8 +171,8 @@ func excused(what string, used map[string]bool) bool {
 	return ok
 }
 
-// TestEveryRightIsUsed: a right that nothing needs is one too many. A controller does all of its work as its service
-// account; each rule of its roles is used, and nothing is refused.
+// TestEveryRightIsUsed: the controller does all of its work as its service account. Every rule of its roles must be used, and
+// no request may be refused.
 func TestEveryRightIsUsed(t *testing.T) {
 	const logAccess = "config/enable-log-access-to-controller/"
 	mustKubectl(t, "apply", "-f", logAccess)
@@ -185,7 +185,7 @@ func TestEveryRightIsUsed(t *testing.T) {
 	r.let(func(c call, _ int) trouble {
 		if c.namespace == played && first[c.what()] {
 			first[c.what()] = false
-			return lost // so that it has to look whose the object is that has the name
+			return lost // so that it must check the owner of the object with that name
 		}
 		return none
 	})
@@ -220,14 +220,14 @@ func TestEveryRightIsUsed(t *testing.T) {
 	}
 }
 
-// fresh takes away what another controller has left: its lease and the webhooks' certificate.
+// fresh removes what another controller has left: its lease and the webhooks' certificate.
 func fresh(t *testing.T) {
 	t.Helper()
 	mustKubectl(t, "delete", "lease", "sluice-controller", "-n", installation, "--ignore-not-found")
 	mustKubectl(t, "patch", "secret", "sluice-webhook-certificate", "-n", installation, "-p", `{"data":null}`)
 }
 
-// work makes the controller do what it can do, in a namespace whose pods are played and in one whose pods never start.
+// work makes the controller do all of its work, in a namespace whose pods are played and in one whose pods never start.
 func work(t *testing.T, played, idle string) {
 	t.Helper()
 	create(t, &corev1.Secret{
@@ -272,7 +272,7 @@ func work(t *testing.T, played, idle string) {
 	create(t, absent)
 	create(t, pipelineRun(idle, "cancelled", "a"))
 	awaitPods(t, idle, 4)
-	startPod(t, idle, "late-pod") // it is stopped at its timeout; one that no kubelet has seen would be deleted
+	startPod(t, idle, "late-pod") // it is stopped at its timeout; a pod without a kubelet would be deleted
 	mustKubectl(t, "delete", "pod", "deleted-pod", "-n", idle, "--now")
 	cancel := client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"status":"TaskRunCancelled"}}`))
 	if err := shared.client.Patch(t.Context(), taskRun(idle, "cancelled"), cancel); err != nil {
@@ -284,8 +284,8 @@ func work(t *testing.T, played, idle string) {
 	}
 }
 
-// startPod does what a scheduler and a kubelet do first: it gives the pod a node and a time of its start. There is no sandbox,
-// so that the controller looks for the reason in the pod's events.
+// startPod does the first actions of a scheduler and a kubelet: it sets the pod's node and start time. There is no sandbox,
+// so that the controller reads the reason from the pod's events.
 func startPod(t *testing.T, namespace, name string) {
 	t.Helper()
 	p := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
@@ -312,7 +312,7 @@ func awaitPods(t *testing.T, namespace string, want int) {
 	})
 }
 
-// granted are the rights of the controller, each as "verb resource.group".
+// granted returns the permissions of the controller, each as "verb resource.group".
 func granted(t *testing.T) []string {
 	t.Helper()
 	var all []string
@@ -358,8 +358,8 @@ func rights(rule *rbacv1.PolicyRule) []string {
 	return all
 }
 
-// applyWebhooks makes the configurations of config/webhook, for namespaces with a label that none has but those that a test
-// gives it to, until the test ends. Nobody answers at the service that they name.
+// applyWebhooks applies the configurations of config/webhook until the test ends. They apply only to namespaces with a label
+// that tests set. The service that they name has no endpoint.
 func applyWebhooks(t *testing.T) {
 	t.Helper()
 	validating, mutating := &admissionregistrationv1.ValidatingWebhookConfiguration{}, &admissionregistrationv1.MutatingWebhookConfiguration{}
@@ -395,8 +395,8 @@ func mustKubectlAtEnd(t *testing.T, args ...string) {
 	}
 }
 
-// TestControllerIsRestricted asks a real API server: the pod of config/controller passes Pod Security "restricted", which
-// its namespace enforces, and nothing can be written to its file system.
+// TestControllerIsRestricted: the pod of config/controller passes Pod Security "restricted", which its namespace enforces,
+// and its file system is read-only.
 func TestControllerIsRestricted(t *testing.T) {
 	namespace := newPlace(t)
 	label(t, namespace, "pod-security.kubernetes.io/enforce", "restricted")
@@ -410,7 +410,7 @@ func TestControllerIsRestricted(t *testing.T) {
 	}
 	p := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "controller"}, Spec: deployment.Spec.Template.Spec}
 	p.Spec.ServiceAccountName = "default"
-	eventually(t, func(ctx context.Context) error { // the label takes a moment, too
+	eventually(t, func(ctx context.Context) error { // the label has a short delay, too
 		careless := p.DeepCopy()
 		careless.Spec.Containers[0].SecurityContext = nil
 		if err := shared.client.Create(ctx, careless, client.DryRunAll); err == nil || !strings.Contains(err.Error(), "PodSecurity") {

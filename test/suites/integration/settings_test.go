@@ -9,15 +9,15 @@ import (
 	"testing"
 )
 
-// TestOtherSettings shows what is said of settings that the controller would not use: words that are nearly right are stored
-// with a warning, and a form of status that there is not is refused.
+// TestOtherSettings: settings that the controller would not use are accepted with a warning if they are nearly correct. An
+// unknown form of the status is refused.
 func TestOtherSettings(t *testing.T) {
 	cases := map[string]struct {
 		reason    string
 		configMap string
 		key       string
 		value     string
-		want      string // what is said; empty for nothing
+		want      string // part of the warning or refusal; empty for none
 		refused   bool
 	}{
 		"Switch": {
@@ -67,10 +67,10 @@ func TestOtherSettings(t *testing.T) {
 			t.Cleanup(func() {
 				patch := fmt.Sprintf(`{"data":{%q:null}}`, tc.key)
 				if _, stderr, err := kubectl(context.Background(), "", "patch", "cm", tc.configMap, "-n", installation, "-p", patch); err != nil {
-					t.Errorf("cannot set %s back: %v\n%s", tc.key, err, stderr)
+					t.Errorf("cannot restore %s: %v\n%s", tc.key, err, stderr)
 				}
 			})
-			// A policy is in force a moment after it was applied.
+			// A policy is in effect shortly after it was applied.
 			eventually(t, func(ctx context.Context) error {
 				said, err := patchFlags(ctx, tc.configMap, tc.key, tc.value)
 				if err != nil {

@@ -28,11 +28,11 @@ import (
 )
 
 const (
-	// root is the folder that the commands of the documentation are run in.
+	// root is the folder in which the documented commands run.
 	root = "../../.."
-	// installation is the namespace that the controller and its ConfigMaps live in.
+	// installation is the namespace of the controller and its ConfigMaps.
 	installation = "tekton-pipelines"
-	// patience is how long the API server may take to act on a new kind, policy or role.
+	// patience bounds the time until the API server uses a new kind, policy or role.
 	patience = time.Minute
 )
 
@@ -46,7 +46,7 @@ type server struct {
 var shared server
 
 func TestMain(m *testing.M) {
-	ctrl.SetLogger(logr.Discard()) // what the webhooks of a test log is nobody's business
+	ctrl.SetLogger(logr.Discard()) // the webhooks' log is not part of the tests
 	if err := setUp(); err != nil {
 		fmt.Fprintln(os.Stderr, "error:", err)
 		fmt.Fprintln(os.Stderr, "hint: these tests need an API server; make test-integration starts one")
@@ -55,7 +55,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// setUp connects to the cluster of the current kubeconfig and applies everything but a running controller.
+// setUp connects to the cluster of the current kubeconfig, and applies everything except a running controller.
 func setUp() error {
 	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(
 		clientcmd.NewDefaultClientConfigLoadingRules(), nil).ClientConfig()
@@ -73,7 +73,7 @@ func setUp() error {
 	if _, _, err := kubectl(context.Background(), manifests, "apply", "--server-side", "--force-conflicts", "-f", "-"); err != nil {
 		return err
 	}
-	// Right after a CRD was made it has no conditions at all, which kubectl takes for an error instead of waiting.
+	// A new CRD has no conditions at first. kubectl reports that as an error instead of waiting.
 	if err := wait.PollUntilContextTimeout(context.Background(), 200*time.Millisecond, patience, true,
 		func(ctx context.Context) (bool, error) {
 			_, _, err := kubectl(ctx, "", "wait", "--for=condition=Established", "--timeout=60s", "crd",
@@ -90,8 +90,8 @@ func setUp() error {
 	return nil
 }
 
-// everything is config/default with no replica of the controller, whose image has no name before ko gave it one, and
-// without the webhooks, which no one would answer: TestAdmission has its own.
+// everything returns config/default with no replica of the controller, whose image has no name before ko sets it. It omits
+// the webhooks, which would have no server: TestAdmission has its own.
 func everything() (string, error) {
 	manifests, _, err := kubectl(context.Background(), "", "kustomize", "config/default")
 	if err != nil {
@@ -110,7 +110,8 @@ func everything() (string, error) {
 	return strings.Join(kept, "\n---\n"), nil
 }
 
-// kubectl runs the kubectl that KUBECTL names, or else the one on the path, in the root folder of the project.
+// kubectl runs kubectl in the root folder of the project. The environment variable KUBECTL names the program (default:
+// kubectl on PATH).
 func kubectl(ctx context.Context, stdin string, args ...string) (stdout, stderr string, err error) {
 	cmd := exec.CommandContext(ctx, cmp.Or(os.Getenv("KUBECTL"), "kubectl"), args...)
 	cmd.Dir = root
@@ -123,7 +124,7 @@ func kubectl(ctx context.Context, stdin string, args ...string) (stdout, stderr 
 	return out.String(), errOut.String(), nil
 }
 
-// mustKubectl fails the test where kubectl fails, and returns what it printed.
+// mustKubectl runs kubectl and returns its output. It fails the test if kubectl fails.
 func mustKubectl(t *testing.T, args ...string) string {
 	t.Helper()
 	stdout, _, err := kubectl(t.Context(), "", args...)
@@ -133,7 +134,7 @@ func mustKubectl(t *testing.T, args ...string) string {
 	return stdout
 }
 
-// newNamespace makes a namespace for one test and returns its name.
+// newNamespace creates a namespace for one test and returns its name.
 func newNamespace(t *testing.T) string {
 	t.Helper()
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "sluice-integration-"}}
@@ -141,7 +142,8 @@ func newNamespace(t *testing.T) string {
 		t.Fatalf("cannot create namespace: %v", err)
 	}
 	t.Cleanup(func() {
-		// Nobody empties a namespace here, and a run that is left in one is there for the controllers of other tests.
+		// There is no namespace controller here that deletes objects, and the controllers of other tests would process a
+		// remaining run.
 		ctx, in := context.Background(), client.InNamespace(namespace.Name)
 		err := errors.Join(
 			shared.client.DeleteAllOf(ctx, &v1.PipelineRun{}, in),
@@ -154,7 +156,7 @@ func newNamespace(t *testing.T) string {
 	return namespace.Name
 }
 
-// eventually waits until check has nothing to say, and otherwise fails the test with what it said last.
+// eventually calls check until it returns nil. If it does not, the test fails with its last error.
 func eventually(t *testing.T, check func(context.Context) error) {
 	t.Helper()
 	last := errors.New("never checked")
@@ -163,6 +165,6 @@ func eventually(t *testing.T, check func(context.Context) error) {
 		return last == nil, nil
 	})
 	if err != nil {
-		t.Fatalf("still after %v: %v", patience, last)
+		t.Fatalf("condition not met after %v: %v", patience, last)
 	}
 }

@@ -12,7 +12,7 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// specOf wraps a spec, as YAML, into an object of a kind.
+// specOf returns an object of a kind with a spec in YAML.
 func specOf(t *testing.T, kind, spec string) *unstructured.Unstructured {
 	t.Helper()
 	o := &unstructured.Unstructured{}
@@ -25,7 +25,7 @@ func specOf(t *testing.T, kind, spec string) *unstructured.Unstructured {
 	return o
 }
 
-// TestAdmitted shows what the API server must take, because existing Tasks have it.
+// TestAdmitted: the API server accepts what existing Tasks use.
 func TestAdmitted(t *testing.T) {
 	namespace := newNamespace(t)
 	cases := map[string]struct {
@@ -109,17 +109,17 @@ spec:
   - {image: unnamed}`,
 		},
 		"EmptyCommand": {
-			reason: "An empty command beside a script is no command.",
+			reason: "An empty command beside a script counts as no command.",
 			kind:   "Task",
 			yaml:   `spec: {steps: [{image: a, script: x, command: []}, {image: a, script: "", command: [x]}]}`,
 		},
 		"UnnamedSteps": {
-			reason: "Any number of steps may have no name.",
+			reason: "Several steps may have no name.",
 			kind:   "Task",
 			yaml:   `spec: {steps: [{image: a}, {image: a, name: ""}, {image: a, name: ""}]}`,
 		},
 		"TaskRun": {
-			reason: "One of everything that a run can say.",
+			reason: "Every field of a run.",
 			kind:   "TaskRun",
 			yaml: `
 spec:
@@ -168,7 +168,7 @@ spec:
   managedBy: example.com/other`,
 		},
 		"Resolver": {
-			reason: "A Task from elsewhere.",
+			reason: "A Task from a resolver.",
 			kind:   "TaskRun",
 			yaml: `spec: {taskRef: {resolver: cluster, params: [{name: kind, value: task}, {name: pathInRepo, ` +
 				`value: x}]}, computeResources: {requests: {cpu: 1}}}`,
@@ -177,7 +177,7 @@ spec:
 		"ZeroTime":   {reason: "Zero means none, with a unit or without.", kind: "TaskRun", yaml: `spec: {taskRef: {name: t}, timeout: 0s}`},
 		"Fractional": {reason: "A fraction of an hour is a duration.", kind: "TaskRun", yaml: `spec: {taskRef: {name: t}, timeout: 1.5h}`},
 		"Pipeline": {
-			reason: "Tasks by name and written out, results passed on.",
+			reason: "Tasks by name and embedded, with results passed between them.",
 			kind:   "Pipeline",
 			yaml: `
 spec:
@@ -228,7 +228,7 @@ spec:
   managedBy: tekton.dev/pipeline`,
 		},
 		"UnknownField": {
-			reason: "A field that we do not know is dropped, as the API server does for every kind; kubectl warns of it.",
+			reason: "An unknown field is dropped, as the API server does for every kind; kubectl warns about it.",
 			kind:   "TaskRun",
 			yaml:   `spec: {taskRef: {name: t}, patience: 1h}`,
 		},

@@ -1,3 +1,3 @@
-// Package local has the test of `sluice run --local`: from the built binaries alone to results, on a cluster that the
-// command starts itself. It needs root, bin/ as `make cli localkube standins` fills it, and the build tag e2e.
+// Package local tests `sluice run --local`: it runs the built binaries and checks the results, on a cluster that the command
+// starts itself. It needs root, bin/ with the output of `make cli localkube standins`, and the build tag e2e.
 package local

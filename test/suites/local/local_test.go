@@ -17,13 +17,13 @@ import (
 	"time"
 )
 
-// patience is how long everything together may take; it takes less than a minute on two cores.
+// patience bounds the time of the whole test, which takes less than a minute on two cores.
 const patience = 10 * time.Minute
 
-// root is the project's folder, seen from here.
+// root is the project's folder, relative to this one.
 const root = "../../.."
 
-// command runs a program of bin/ and returns what it printed.
+// command runs a program of bin/ and returns its output.
 func command(ctx context.Context, t *testing.T, environment []string, name string, args ...string) string {
 	t.Helper()
 	path, err := filepath.Abs(filepath.Join(root, "bin", name))
@@ -40,7 +40,7 @@ func command(ctx context.Context, t *testing.T, environment []string, name strin
 	return out.String()
 }
 
-// port is one that nobody listens on.
+// port returns a port without a listener.
 func port(t *testing.T) string {
 	t.Helper()
 	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -55,8 +55,8 @@ func port(t *testing.T) string {
 	return text
 }
 
-// TestRunLocal: one command goes from nothing to results, the next one fetches them whole, and nothing of the cluster is
-// left when it has been taken down.
+// TestRunLocal: one command starts a cluster and produces results, the next one fetches them whole, and nothing of the
+// cluster is left after it was taken down.
 func TestRunLocal(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
@@ -64,10 +64,10 @@ func TestRunLocal(t *testing.T) {
 	t.Cleanup(func() {
 		command(context.Background(), t, nil, "localkube", "down", "--dir", dir)
 		if _, err := os.Stat(dir); !os.IsNotExist(err) {
-			t.Errorf("the folder of the cluster is still there: %v", err)
+			t.Errorf("the folder of the cluster still exists: %v", err)
 		}
 	})
-	// Whatever cluster the environment knows is not this one's.
+	// The test must not use a cluster that the environment names.
 	alone := []string{"KUBECONFIG=" + filepath.Join(t.TempDir(), "none"), "NO_COLOR=1"}
 	command(ctx, t, alone, "sluice", "run", "-f", "examples/sbom-pipeline", "--local", "--local-dir", dir, "--local-port", port(t))
 
@@ -88,6 +88,6 @@ func TestRunLocal(t *testing.T) {
 		}
 	}
 	if len(sbom) < 100_000 {
-		t.Errorf("want a result that no termination message holds, got %d bytes", len(sbom))
+		t.Errorf("want a result that is too large for a termination message, got %d bytes", len(sbom))
 	}
 }

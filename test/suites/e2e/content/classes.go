@@ -8,27 +8,26 @@ import (
 	"strings"
 )
 
-// Class is a class of values that differ in how much room they take where results are stored: what the figures of
-// docs/limits.md are about. A value is Head, as much of Body as there is room for, again and again, and Tail, so that
-// a step can make it out of three small files.
+// Class is a class of values that differ in the space that they take in storage; docs/limits.md has the figures. A value is
+// Head, copies of Body up to the given size, and Tail, so that a step can build it from three small files.
 type Class struct {
-	// Name of the class, which can be the name of a result.
+	// Name of the class, which is valid as the name of a result.
 	Name string
 	// Type of a result that holds it: string or array.
 	Type string
-	// Head, Body and Tail are the parts; Body is long enough not to be found again by a compressor.
+	// Head, Body and Tail are the parts. Body is so long that a compressor does not find its previous copy.
 	Head, Body, Tail string
-	// Unit is the number of bytes that cannot be torn.
+	// Unit is the number of bytes that must not be split.
 	Unit int
 }
 
-// bodyBytes is the length of a Body: three times what deflate looks back.
+// bodyBytes is the length of a Body: three times the window of deflate.
 const bodyBytes = 96 << 10
 
-// bodyOf repeats what next returns until there is enough for a Body.
+// bodyOf repeats the output of next until it is long enough for a Body.
 func bodyOf(next func(r *rand.Rand) string) string { return draw(source(bodyBytes), bodyBytes, next) }
 
-// Classes returns the classes, from those that take least room to those that take most.
+// Classes returns the classes, from the smallest to the largest storage size.
 func Classes() []Class {
 	text := func(name, body string) Class { return Class{Name: name, Type: "string", Body: body, Unit: 1} }
 	return []Class{
@@ -44,7 +43,7 @@ func Classes() []Class {
 	}
 }
 
-// Taken is how many bytes of bodies a value of at most n bytes has.
+// Taken returns the number of bytes of bodies in a value of at most n bytes.
 func (c Class) Taken(n int) int {
 	return max(0, n-len(c.Head)-len(c.Tail)) / c.Unit * c.Unit
 }
@@ -55,7 +54,7 @@ func (c Class) Make(n int) string {
 	return c.Head + strings.Repeat(c.Body, taken/len(c.Body)+1)[:taken] + c.Tail
 }
 
-// vocabulary is made-up words, of which the first are the most frequent, as in any language.
+// vocabulary returns invented words. The first are the most frequent, as in natural languages.
 func vocabulary() (next func(r *rand.Rand) string) {
 	r := source(0)
 	syllables := strings.Fields("a be ca de el fi ga he in jo ka le mo na or pe ra se ti un va we")
@@ -69,7 +68,7 @@ func vocabulary() (next func(r *rand.Rand) string) {
 	return func(*rand.Rand) string { return words[zipf.Uint64()] }
 }
 
-// prose is sentences in lines of about 80 letters.
+// prose returns sentences in lines of about 80 letters.
 func prose() string {
 	next := vocabulary()
 	column := 0
@@ -85,7 +84,7 @@ func prose() string {
 	})
 }
 
-// binary is random bytes as base64, without line breaks: what nothing makes smaller.
+// binary returns random bytes as base64, without line breaks: nothing compresses them.
 func binary() string {
 	b := make([]byte, bodyBytes/4*3)
 	r := source(1)
@@ -95,7 +94,7 @@ func binary() string {
 	return base64.StdEncoding.EncodeToString(b)
 }
 
-// cjk is characters of three bytes.
+// cjk returns characters of three bytes.
 func cjk() string {
 	return bodyOf(func(r *rand.Rand) string { return string(rune(0x4E00 + r.IntN(3000))) })
 }
@@ -104,7 +103,7 @@ func element(i int) string {
 	return fmt.Sprintf(`"registry.example.com/team/image-%06d",`, i%1000000)
 }
 
-// elements is elements of an array, all of the same length.
+// elements returns elements of an array, all of the same length.
 func elements() string {
 	var b strings.Builder
 	r := source(2)
@@ -114,7 +113,7 @@ func elements() string {
 	return b.String()
 }
 
-// sbom is a list of components as JSON.
+// sbom returns a list of components as JSON.
 func sbom(indent string) string {
 	type component struct {
 		Type    string            `json:"type"`
@@ -139,7 +138,7 @@ func sbom(indent string) string {
 	})
 }
 
-// table is rows of a table in HTML.
+// table returns rows of a table in HTML.
 func table() string {
 	next := vocabulary()
 	return bodyOf(func(r *rand.Rand) string {
@@ -147,7 +146,7 @@ func table() string {
 	})
 }
 
-// brackets is nothing but the three characters for which the API server's encoder has its own notation.
+// brackets returns only the three characters that the API server's encoder escapes.
 func brackets() string {
 	return bodyOf(func(r *rand.Rand) string { return string("<>&"[r.IntN(3)]) })
 }

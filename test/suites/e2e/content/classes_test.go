@@ -6,7 +6,7 @@ import (
 	"unicode/utf8"
 )
 
-// TestClasses: a value is as long as it may be, is text, and of its type.
+// TestClasses: a value has at most the given length, is valid text, and has its type.
 func TestClasses(t *testing.T) {
 	for _, c := range Classes() {
 		if len(c.Body) < bodyBytes || len(c.Body)%c.Unit != 0 {

@@ -1,5 +1,5 @@
-// Package content makes the texts that the tests carry as results: seeded, so that every run carries the same ones and
-// knows them without asking the cluster.
+// Package content generates the texts that the tests use as results. They are seeded, so that every run has the same ones and
+// the test knows them without asking the cluster.
 package content
 
 import (
@@ -9,11 +9,11 @@ import (
 	"strings"
 )
 
-// Kind is a kind of content that has hurt somebody who carried it.
+// Kind is a kind of content that has caused errors in transports.
 type Kind struct {
-	// Name of the kind, which can be the name of a result.
+	// Name of the kind, which is valid as the name of a result.
 	Name string
-	// Draw returns exactly n bytes, the same for numbers that are the same.
+	// Draw returns exactly n bytes, the same for the same numbers.
 	Draw func(r *rand.Rand, n int) string
 }
 
@@ -31,12 +31,12 @@ func Kinds() []Kind {
 	}
 }
 
-// All returns all kinds that there are.
+// All returns all kinds.
 func All() []Kind {
 	return append(Kinds(), Kind{"hard", hard}, Kind{"random", random})
 }
 
-// source returns numbers that are the same in every run.
+// source returns random numbers that are the same in every run.
 func source(n int) *rand.Rand { return rand.New(rand.NewPCG(127, uint64(n))) }
 
 const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
@@ -52,8 +52,7 @@ func random(r *rand.Rand, n int) string {
 	return string(b)
 }
 
-// draw repeats what next returns until there are n bytes; what does not fit is replaced by letters, so that no
-// character is torn.
+// draw repeats the output of next until there are n bytes. It pads with letters, so that no character is split.
 func draw(r *rand.Rand, n int, next func(r *rand.Rand) string) string {
 	var b strings.Builder
 	for b.Len() < n {
@@ -74,7 +73,7 @@ func word(r *rand.Rand) string {
 	return string(b)
 }
 
-// Text is prose in several scripts, with characters of one to four bytes.
+// Text returns prose in several scripts, with characters of one to four bytes.
 func Text(n int) string { return text(source(n), n) }
 
 func text(r *rand.Rand, n int) string {
@@ -82,7 +81,7 @@ func text(r *rand.Rand, n int) string {
 	return draw(r, n, func(r *rand.Rand) string { return word(r) + pieces[r.IntN(len(pieces))] })
 }
 
-// JSON is JSON in which every string would have to be escaped again.
+// JSON returns JSON in which every string needs escapes when it is encoded again.
 func JSON(n int) string { return jsonText(source(n), n) }
 
 func jsonText(r *rand.Rand, n int) string {
@@ -94,7 +93,7 @@ func jsonText(r *rand.Rand, n int) string {
 	return `{"list":["` + strings.ReplaceAll(body, `",x`, `xxx`) + `"]}`
 }
 
-// Markup is HTML, whose brackets the API's encoder writes with six bytes each.
+// Markup returns HTML. The API's encoder writes each of its brackets with six bytes.
 func Markup(n int) string { return markup(source(n), n) }
 
 func markup(r *rand.Rand, n int) string {
@@ -103,7 +102,7 @@ func markup(r *rand.Rand, n int) string {
 	})
 }
 
-// Newlines is line breaks of all sorts, and none at the end.
+// Newlines returns line breaks of all kinds, without one at the end.
 func Newlines(n int) string { return newlines(source(n), n) }
 
 func newlines(r *rand.Rand, n int) string {
@@ -115,14 +114,14 @@ func newlines(r *rand.Rand, n int) string {
 	return strings.ToValidUTF8(body, "...")
 }
 
-// Control is every control character, zero included, between letters.
+// Control returns every control character, including zero, between letters.
 func Control(n int) string { return control(source(n), n) }
 
 func control(r *rand.Rand, n int) string {
 	return draw(r, n, func(r *rand.Rand) string { return string(rune(r.IntN(32))) })
 }
 
-// Hard is text in which a shell, a template or Kubernetes itself would find something to expand.
+// Hard returns text that a shell, a template or Kubernetes would expand.
 func Hard(n int) string { return hard(source(n), n) }
 
 func hard(r *rand.Rand, n int) string {
@@ -134,7 +133,7 @@ func hard(r *rand.Rand, n int) string {
 	return draw(r, n, func(r *rand.Rand) string { return word(r) + word(r) + word(r) + " " + pieces[r.IntN(len(pieces))] })
 }
 
-// Digest is the SHA-256 of s as sha256sum prints it.
+// Digest returns the SHA-256 of s as sha256sum prints it.
 func Digest(s string) string {
 	sum := sha256.Sum256([]byte(s))
 	return hex.EncodeToString(sum[:])

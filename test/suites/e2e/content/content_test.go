@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// TestKinds keeps the generators honest: a content that is short, torn or different each time would prove nothing.
+// TestKinds checks the generators: content that is short, split or different each time would prove nothing.
 func TestKinds(t *testing.T) {
 	for _, k := range All() {
 		for _, n := range []int{0, 1, 2, 13, 14, 4096, 4097, 65536, 1000000} {
@@ -72,7 +72,7 @@ func TestKindsHoldWhatTheyAreNamedAfter(t *testing.T) {
 			got := tc.make(65536)
 			for _, piece := range tc.pieces {
 				if !strings.Contains(got, piece) {
-					t.Errorf("%s: %q is not in it", tc.reason, piece)
+					t.Errorf("%s: %q is missing", tc.reason, piece)
 				}
 			}
 		})
