@@ -21,7 +21,8 @@ func showing(text string) v1.PipelineTask {
 func TestResultsInATaskThatIsWrittenOut(t *testing.T) {
 	const script = "$(tasks.make.results.r) $(tasks.make.results.l[1]) $(context.pipelineRun.name) $(context.other)"
 	pr := run(showing(script), embedded("make", v1.TaskSpec{
-		Results: []v1.TaskResult{{Name: "r"}, {Name: "l", Type: v1.TypeArray}, {Name: "unused"}}, Steps: []v1.Step{{Image: "busybox", Script: "x"}},
+		Results: []v1.TaskResult{{Name: "r"}, {Name: "l", Type: v1.TypeArray}, {Name: "unused"}},
+		Steps:   []v1.Step{{Image: "busybox", Script: "x"}},
 	}))
 	c := newCluster(t, interceptor.Funcs{}, pr)
 	pr = c.settle(t, pr)
