@@ -13,13 +13,13 @@ import (
 	"github.com/sluice-ci/sluice/internal/reconcile"
 )
 
-// cancellation is a TaskRun that has to be told to end.
+// cancellation is a TaskRun to cancel, and the message for it.
 type cancellation struct {
 	taskRun *v1.TaskRun
 	message v1.TaskRunSpecStatusMessage
 }
 
-// cancelTaskRuns tells TaskRuns to end. Whether they have is seen by the next pass.
+// cancelTaskRuns cancels TaskRuns. The next reconcile observes whether they have ended.
 func (r *Reconciler) cancelTaskRuns(ctx context.Context, cancellations []cancellation) error {
 	errs := make([]error, len(cancellations))
 	reconcile.Each(len(cancellations), func(i int) { errs[i] = r.cancel(ctx, cancellations[i]) })

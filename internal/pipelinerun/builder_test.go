@@ -430,7 +430,7 @@ func TestTimeouts(t *testing.T) {
 	}
 }
 
-// A pass starts a part of many tasks, so that the status tells of them before long, and goes on at once.
+// A reconcile starts only a part of many tasks, so that the status reports them soon, and continues immediately.
 func TestManyTasksStartInParts(t *testing.T) {
 	var tasks []v1.PipelineTask
 	for i := range 300 {

@@ -53,7 +53,7 @@ func recordedTasks(pr *v1.PipelineRun, spec *v1.PipelineSpec, vars substitute.Va
 	return tasks, nil
 }
 
-// taskStates returns the tasks of a pipeline, and then those of finally, as they stand before anything has happened.
+// taskStates returns the tasks of a pipeline, and then those of finally, in their initial states.
 func taskStates(spec *v1.PipelineSpec, vars substitute.Variables) []TaskState {
 	tasks := make([]TaskState, 0, len(spec.Tasks)+len(spec.Finally))
 	for i := range spec.Tasks {

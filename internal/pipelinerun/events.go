@@ -7,7 +7,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/reconcile"
 )
 
-// reasonTaskRunCreated is that of the event which tells of a new TaskRun.
+// reasonTaskRunCreated is the reason of the event for a new TaskRun.
 const reasonTaskRunCreated = "TaskRunCreated"
 
 // reasonNotLabeled is that of the event about labels that the API server refuses. A TaskRun has the same.

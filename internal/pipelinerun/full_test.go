@@ -14,8 +14,8 @@ import (
 	"github.com/sluice-ci/sluice/internal/version"
 )
 
-// TestFullWhileItRuns: a user makes the object of a run so large that no status has room in it. The run's tasks are told to
-// end, no other task begins, also none of finally, and later passes ask the API server for as little as they can.
+// TestFullWhileItRuns: a user makes the object of a run so large that no status has room in it. The run's tasks are
+// cancelled, no other task starts, not even one of finally, and later reconciles send the minimum of requests.
 func TestFullWhileItRuns(t *testing.T) {
 	l := newLimited()
 	set, registry := metrics.New(version.Info{}), prometheus.NewPedanticRegistry()

@@ -13,7 +13,7 @@ import (
 )
 
 // FuzzChildName: the TaskRuns of a run have valid names, always the same, and different ones for different tasks and
-// combinations. Only a combination of one task can be called as another task is, which makes ofTask tell.
+// combinations. Only a combination of one task can have the same name as another task; ofTask distinguishes the two.
 func FuzzChildName(f *testing.F) {
 	f.Add("run", "build", -1, "build", 0)
 	f.Add("run", "build", 0, "build-0", -1)

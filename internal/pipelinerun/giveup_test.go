@@ -28,8 +28,8 @@ func (c *cluster) panics(t *testing.T, pr *v1.PipelineRun) (result ctrl.Result, 
 	return result, nil
 }
 
-// TestPanicIsToldOnTheRun: a mistake in the controller that one run meets is told on that run, which fails after some
-// tries, ends what it has started, and leaves others alone.
+// TestPanicIsToldOnTheRun: a bug in the controller that one run triggers is reported on that run. After some tries the run
+// fails and cancels what it has started. Other runs are not affected.
 func TestPanicIsToldOnTheRun(t *testing.T) {
 	bad := run(plain("one"), plain("two", "one"))
 	good := run(plain("one"))
@@ -86,7 +86,7 @@ func TestPanicIsToldOnTheRun(t *testing.T) {
 	}
 }
 
-// TestGivenUpRunEndsItsTasks: what a run that is given up has started is told to end, and what has ended is left as it is.
+// TestGivenUpRunEndsItsTasks: a run that is given up cancels its running TaskRuns, and leaves ended ones unchanged.
 func TestGivenUpRunEndsItsTasks(t *testing.T) {
 	pr := run(plain("done"), plain("under-way"))
 	c := newCluster(t, interceptor.Funcs{}, pr)

@@ -135,7 +135,7 @@ func TestInvalidRunsAreLabeled(t *testing.T) {
 	}
 }
 
-// TestRefusedLabelsDoNotStopTheRun: a policy that refuses the labels of a Pipeline is reported, and the run goes on.
+// TestRefusedLabelsDoNotStopTheRun: a policy that refuses the labels of a Pipeline is reported, and the run continues.
 func TestRefusedLabelsDoNotStopTheRun(t *testing.T) {
 	pr := referring(v1.PipelineRef{Name: "release"})
 	c := newCluster(t, interceptor.Funcs{

@@ -48,7 +48,7 @@ func (w *world) clone() *world {
 	return c
 }
 
-// key tells worlds apart that can continue in different ways.
+// key distinguishes worlds that can continue in different ways.
 func (w *world) key() string {
 	var b strings.Builder
 	status := &w.pr.Status
@@ -105,7 +105,7 @@ const (
 	killed fault = "killed"
 	// killedEarly: it is killed when it has created the first TaskRun.
 	killedEarly fault = "killed early"
-	// refuses: the API server refuses the first TaskRun for ever, if there is no such TaskRun yet.
+	// refuses: the API server always refuses the first TaskRun, if it does not exist yet.
 	refuses fault = "refuses"
 	// quota: a quota has no room for it.
 	quota fault = "quota"
@@ -204,7 +204,7 @@ func outcomes(tr *v1.TaskRun) []func(*v1.TaskRun) {
 	return []func(*v1.TaskRun){end(done(), text("r", "v")), end(done()), end(broken())}
 }
 
-// disturb visits what can follow from a world that nobody has to expect.
+// disturb visits what can follow from a world through unexpected events.
 func (m *model) disturb(w *world, plan Plan) {
 	if w.hour < len(hours())-1 && w.pr.Status.StartTime != nil {
 		next := w.clone()

@@ -3,13 +3,13 @@ package pipelinerun
 // Action is the one thing that a pass does to the world, beside writing the status.
 type Action string
 
-// The actions; each has a file of its own.
+// The actions; each has its own file.
 const (
 	// DoNothing: there is nothing to do, or nothing to do yet.
 	DoNothing Action = "Nothing"
 	// StartTasks makes the TaskRuns of the tasks that can start, and the claims that they need.
 	StartTasks Action = "StartTasks"
-	// CancelTaskRuns tells TaskRuns to end.
+	// CancelTaskRuns cancels TaskRuns.
 	CancelTaskRuns Action = "CancelTaskRuns"
 )
 

@@ -35,7 +35,7 @@ type Observation struct {
 	Graph *dag.Graph
 	// CancelledBeforeStart says that the user has cancelled the run before anything of it started.
 	CancelledBeforeStart bool
-	// Unresolvable is why the pipeline cannot be had.
+	// Unresolvable is why the pipeline is unavailable.
 	Unresolvable error
 	// Invalid is why no task may start.
 	Invalid *Problem
@@ -64,8 +64,8 @@ func (r *Reconciler) observe(ctx context.Context, pr *v1.PipelineRun) (Observati
 	return obs, r.observeTasks(ctx, pr, &obs)
 }
 
-// observePipeline resolves the pipeline and makes its graph. An earlier pass that found it valid has noted it in the
-// status; from then on the run keeps to that, whatever becomes of the Pipeline.
+// observePipeline resolves the pipeline and builds its graph. After a reconcile has found the pipeline valid, it is in the
+// status; from that time the run uses that copy, even if the Pipeline changes.
 func (r *Reconciler) observePipeline(ctx context.Context, pr *v1.PipelineRun, obs *Observation) error {
 	known := pr.Status.PipelineSpec != nil
 	if err := r.resolvePipeline(ctx, pr, obs); err != nil || obs.Unresolvable != nil {

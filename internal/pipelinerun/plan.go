@@ -163,8 +163,8 @@ func (p *planner) willFail() bool {
 	return p.plan.Problem != nil && !p.tasks[p.plan.Problem.Task].Final
 }
 
-// stop decides which parts of the pipeline stop. Before tasks that have not started are given up, the plan needs to know the
-// TaskRuns that they may have all the same.
+// stop decides which parts of the pipeline stop. Before the plan gives up tasks that have not started, it must know the
+// TaskRuns that they may still have.
 func (p *planner) stop() {
 	p.plan.Deadlines = p.deadlines()
 	p.plan.Stops = stopPolicyOf(p.Run, p.Obs.Now, p.plan.Deadlines, p.plan.Tasks)

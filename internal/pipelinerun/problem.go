@@ -8,7 +8,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/variables/substitute"
 )
 
-// Problem is why a run, or one of its tasks, cannot go on.
+// Problem is why a run, or one of its tasks, cannot continue.
 type Problem struct {
 	// Reason is that of the condition.
 	Reason string

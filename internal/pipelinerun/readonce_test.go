@@ -162,7 +162,8 @@ func (noImages) Entrypoint(image.Owner, string, image.Pull) (image.Entrypoint, e
 
 func (noImages) Forget(types.NamespacedName) {}
 
-// TestForgedFinal: what is final is said by the run itself. A Task cannot say it, and what nobody writes is refused.
+// TestForgedFinal: only the run itself can mark something as final. A Task cannot, and a value that the controller never
+// writes is refused.
 func TestForgedFinal(t *testing.T) {
 	cases := map[string]struct {
 		reason string

@@ -43,9 +43,9 @@ type Dependencies struct {
 	Config *config.Store
 	// Evaluator of when expressions.
 	Evaluator *when.Evaluator
-	// Clock tells the time.
+	// Clock returns the time.
 	Clock clock.PassiveClock
-	// Metrics count what becomes of runs, and Passes see that the reconciler is alive; nil where nobody asks.
+	// Metrics count the outcomes of runs, and Passes watch the reconciler; nil if they are not needed.
 	Metrics *metrics.Runs
 	Passes  *health.Passes
 	// Memory for results, which all passes share; nil for no limit.
@@ -178,8 +178,8 @@ func (r *Reconciler) act(ctx context.Context, action Action, pr *v1.PipelineRun,
 	return Effect{}, nil
 }
 
-// wakeAfter is when to look again without being woken: at the next deadline, or sooner where something keeps a TaskRun from
-// being made. The ends of TaskRuns wake us, and so does what this pass has written itself.
+// wakeAfter returns when the run must be reconciled without an event: at the next deadline, or sooner if a TaskRun cannot be
+// created now. The ends of TaskRuns cause events, and so do the writes of this reconcile.
 func wakeAfter(status v1.PipelineRunStatus, now time.Time, plan Plan, effect Effect) time.Duration {
 	if status.Done() {
 		return 0

@@ -73,7 +73,7 @@ func settleWhile(t *testing.T, c *cluster, pr *v1.PipelineRun, end func(*v1.Task
 	return pr
 }
 
-// sized is a run whose parts have about these sizes, in bytes. It produces a result, and hands it on.
+// sized is a run whose parts have about these sizes, in bytes. It produces a result and passes it to another task.
 type sized struct {
 	params, spec, managed, result int
 }
@@ -257,8 +257,7 @@ func TestFullObject(t *testing.T) {
 	}
 }
 
-// TestStartTimeIsStored: a run of which no TaskRun can be made, because the API server fails at each, has a deadline all the
-// same.
+// TestStartTimeIsStored: a run without TaskRuns, because the API server fails at each, still has a deadline.
 func TestStartTimeIsStored(t *testing.T) {
 	fails := true
 	funcs := interceptor.Funcs{Create: func(ctx context.Context, under client.WithWatch, o client.Object, opts ...client.CreateOption) error {

@@ -9,8 +9,8 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 )
 
-// TestRequests holds what a run of three tasks in a row costs the API server: for each task one TaskRun and one status, one
-// look at a task whose result is handed on, and a status for the end.
+// TestRequests counts the requests of a run of three tasks in a row: for each task one TaskRun and one status, one read of
+// each task whose result is passed on, and a status for the end.
 func TestRequests(t *testing.T) {
 	pr := chain()
 	c := newCluster(t, interceptor.Funcs{}, pr)

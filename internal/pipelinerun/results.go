@@ -265,7 +265,7 @@ func (r *results) drop(task string, wanted map[string]*uses) map[string]*uses {
 	return missing
 }
 
-// keep adds what is needed of a result to what is known of it. wanted is what the task at hand uses.
+// keep adds the needed parts of a result to the known ones. Wanted is the uses of the present task.
 func (r *results) keep(s *TaskState, result v1.TaskRunResult, use, wanted *uses, bytes *wantedBytes) error {
 	task := s.Task.Name
 	before := r.values[task][result.Name]
@@ -308,8 +308,8 @@ func (r *results) shrink(started int, kept bool) {
 	}
 }
 
-// textOf is a result of one TaskRun of a matrix. A matrix takes strings only, which is checked before the run starts; JSON
-// keeps anything else whole all the same.
+// textOf returns a result of one TaskRun of a matrix. A matrix permits only strings, which is checked before the run starts.
+// JSON keeps any other value complete.
 func textOf(value v1.Value) string {
 	if value.Type == v1.TypeString || value.Type == "" {
 		return value.String

@@ -102,7 +102,8 @@ func simulate(t *testing.T, rt *rapid.T, pr *v1.PipelineRun, faults int) *simula
 	return nil
 }
 
-// failing makes writes fail, before they are done or after: then nobody hears that they were.
+// failing makes writes fail, before or after they are done. In the latter case the controller does not know that they
+// succeeded.
 func (s *simulation) failing() interceptor.Funcs {
 	write := func(do func() error) error {
 		if s.faults <= 0 {

@@ -13,11 +13,11 @@ const (
 	Pending State = "Pending"
 	// CancelledBeforeStart: its user cancelled it before it had started.
 	CancelledBeforeStart State = "CancelledBeforeStart"
-	// Unresolved: the Pipeline that the run refers to is not to be had.
+	// Unresolved: the Pipeline of the run is unavailable.
 	Unresolved State = "Unresolved"
 	// Invalid: the run, its pipeline, or a Task that it refers to breaks a rule, so that no task may start.
 	Invalid State = "Invalid"
-	// Cancelling: TaskRuns have to be told to end, because the run was cancelled or has used up its time.
+	// Cancelling: TaskRuns must be cancelled, because the run was cancelled or its time is over.
 	Cancelling State = "Cancelling"
 	// Startable: tasks can start now.
 	Startable State = "Startable"
@@ -57,7 +57,7 @@ func stateOf(pr *v1.PipelineRun, obs Observation, plan Plan) State {
 	}
 }
 
-// toCancel returns the TaskRuns that have to be told to end and have not been told yet, with what they are told.
+// toCancel returns the TaskRuns that must be cancelled and are not cancelled yet, with their messages.
 func toCancel(plan Plan) []cancellation {
 	var out []cancellation
 	for i := range plan.Tasks {

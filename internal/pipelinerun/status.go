@@ -88,7 +88,7 @@ func provenance(obs Observation) *v1.Provenance {
 	}}
 }
 
-// progress is the condition of a run that goes on. Its message changes only when a task starts or ends.
+// progress returns the condition of a running run. Its message changes only when a task starts or ends.
 func progress(pr *v1.PipelineRun, plan Plan, effect Effect, t *summary) metav1.Condition {
 	message := t.String()
 	if effect.Waiting != "" {

@@ -12,7 +12,7 @@ import (
 type Stop struct {
 	// Reason for which tasks that have not started are skipped; empty when they may start.
 	Reason string
-	// Cancel is what the TaskRuns that run are told; empty when they may finish.
+	// Cancel is the message with which running TaskRuns are cancelled; empty if they may finish.
 	Cancel v1.TaskRunSpecStatusMessage
 }
 
@@ -77,7 +77,7 @@ type Timeouts struct {
 	Pipeline, Tasks, Finally time.Duration
 }
 
-// timeoutsOf works out what the run leaves out. A part that has no timeout of its own has what the other part leaves of
+// timeoutsOf returns the timeouts of a run, with defaults. A part without its own timeout gets what the other part leaves of
 // the whole, or else the whole.
 func timeoutsOf(pr *v1.PipelineRun, defaults config.Defaults) Timeouts {
 	t := Timeouts{Pipeline: defaults.Timeout}

@@ -26,8 +26,8 @@ type summary struct {
 	unstarted bool
 }
 
-// summaryOf goes through the tasks in the order of the pipeline, as they stand after an action. The failure of a task that
-// could not be started comes before those of others: they ended later.
+// summaryOf summarizes the tasks in the order of the pipeline, in their states after an action. The failure of a task that
+// could not be started has precedence over those of others, because they ended later.
 func summaryOf(pr *v1.PipelineRun, plan Plan, effect Effect) *summary {
 	t := &summary{}
 	tasks := effect.on(plan.Tasks)
@@ -72,7 +72,7 @@ func (t *summary) count(p Phase) {
 	}
 }
 
-// on returns the tasks as they stand after an action.
+// on returns the tasks in their states after an action.
 func (e *Effect) on(tasks []TaskState) []TaskState {
 	if len(e.Started) == 0 && e.Problem == nil {
 		return tasks

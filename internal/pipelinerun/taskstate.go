@@ -20,7 +20,7 @@ const (
 	Running Phase = "Running"
 	// Succeeded: so did all of its TaskRuns.
 	Succeeded Phase = "Succeeded"
-	// Ignored: a TaskRun of it failed, and onError says to go on.
+	// Ignored: a TaskRun of it failed, and onError lets the pipeline continue.
 	Ignored Phase = "Ignored"
 	// Failed: a TaskRun of it failed, or was deleted.
 	Failed Phase = "Failed"
@@ -158,9 +158,9 @@ func (c *Child) cancelled() bool {
 	return condition != nil && condition.Status == metav1.ConditionFalse && condition.Reason == v1.TaskRunReasonCancelled
 }
 
-// timedOut reports whether the TaskRun ended because the time of the run, or of its part of it, was up: it was told so, or
-// its own timeout fired when that time was up as well. Which of the two a TaskRun meets first is chance. The times of a status
-// have whole seconds, so that a TaskRun can seem to have ended before the moment at which both were up.
+// timedOut reports whether the TaskRun ended because the time of the run, or of its part of the run, was over: it was
+// cancelled with that message, or its own timeout fired when that time was over too. Which of the two happens first is
+// chance. The times of a status have whole seconds, so a TaskRun can seem to have ended before that time was over.
 func (c *Child) timedOut(deadlines ...time.Time) bool {
 	condition := c.condition()
 	if c.Lost || condition == nil || condition.Status != metav1.ConditionFalse {

@@ -20,13 +20,14 @@ type timeUp struct {
 	part string
 	// continues says that the failure of the task is ignored.
 	continues bool
-	// order in which things happen from then on.
+	// order is the order of the later events.
 	order []string
 	// late is how long after the deadline the first of them happens.
 	late time.Duration
 }
 
-// timeUps are all orders: the TaskRun ends by its own timeout, or by being told to, before or after the run looks.
+// timeUps returns all orders: the TaskRun ends through its own timeout, or because it is cancelled, before or after the run
+// is reconciled.
 func timeUps() []timeUp {
 	orders := [][]string{
 		{"ends", "look"},
@@ -79,8 +80,8 @@ func (u timeUp) start(t *testing.T) (c *cluster, pr *v1.PipelineRun, child *v1.T
 	return c, pr, child, start.Add(time.Minute)
 }
 
-// TestTwoTimeoutsInOneInstant: a run whose time is up has timed out, whichever of its own deadline and the timeout of its
-// TaskRun is seen first.
+// TestTwoTimeoutsInOneInstant: a run whose time is over has timed out, whether its own deadline or the timeout of its TaskRun
+// is observed first.
 func TestTwoTimeoutsInOneInstant(t *testing.T) {
 	for _, u := range timeUps() {
 		t.Run(fmt.Sprintf("%+v", u), func(t *testing.T) {

@@ -34,9 +34,9 @@ func visible(pr *v1.PipelineRun, spec *v1.PipelineSpec, bound []v1.WorkspaceBind
 	return out
 }
 
-// workspaces are the volumes that a task gets of those that are bound, under the names by which it knows them. A workspace of the
-// pipeline that is optional and not bound is not handed on. A task that is written out in the pipeline also gets those that it
-// uses, or declares, under the name that they have in the pipeline.
+// workspaces returns the bound volumes for a task, under the names that the task uses. An optional workspace of the pipeline
+// without a binding is omitted. A task that is embedded in the pipeline also gets the workspaces that it uses, or declares,
+// under their names in the pipeline.
 func workspaces(task *v1.PipelineTask, bindings map[string]*v1.WorkspaceBinding) []v1.WorkspaceBinding {
 	var out []v1.WorkspaceBinding
 	for _, handed := range handedOn(task) {

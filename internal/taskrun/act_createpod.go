@@ -48,7 +48,7 @@ func (r *Reconciler) createPod(ctx context.Context, tr *v1.TaskRun, obs Observat
 	return Effect{Pod: creation.Object}, nil
 }
 
-// reportMissingSecrets names the secrets that the steps have to do without. They may be meant for others, so that the run goes on.
+// reportMissingSecrets reports the secrets that the steps do not get. They may be for other runs, so this run continues.
 func (r *Reconciler) reportMissingSecrets(tr *v1.TaskRun, obs Observation, missing []string) {
 	if len(missing) == 0 {
 		return

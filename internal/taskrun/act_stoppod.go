@@ -20,7 +20,7 @@ const stopDeadline = 1
 // with its logs and its status. A deadline that something else has set is lowered.
 //
 // The kubelet counts the deadline from the time at which it first saw the pod. A pod that no kubelet has seen would be
-// scheduled and started all the same, so it is deleted: it has no logs.
+// scheduled and started anyway, so it is deleted: it has no logs.
 func (r *Reconciler) stopPod(ctx context.Context, p *corev1.Pod) error {
 	if p == nil || podEnded(p) || p.DeletionTimestamp != nil || stopped(p) {
 		return nil

@@ -13,7 +13,7 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 )
 
-// taskDigest tells tasks apart, in 32 characters, which a label has room for.
+// taskDigest returns 32 characters that distinguish tasks. A label has room for them.
 func taskDigest(spec *v1.TaskSpec) string {
 	encoded, _ := json.Marshal(spec) //nolint:errchkjson // A spec that was decoded can be encoded.
 	sum := sha256.Sum256(encoded)

@@ -111,8 +111,8 @@ func TestCancelLeavesForeignPods(t *testing.T) {
 	}
 }
 
-// TestCutShort: a run that was stopped ends for the reason for which it was stopped, also when its steps' records arrive
-// before the status could be written; and one whose steps ended by themselves is not called stopped.
+// TestCutShort: a run that was stopped ends with the reason for which it was stopped, even if its steps' records arrive
+// before the status could be written. A run whose steps ended on their own does not count as stopped.
 func TestCutShort(t *testing.T) {
 	late := func(o *Observation) { o.Now = epoch().Add(hour) }
 	digest := []frame.Result{value("digest", "string", "d")}

@@ -18,7 +18,7 @@ type containers struct {
 	transport []corev1.ContainerStatus
 	// inits are those that prepare the pod, the task's sidecars, and injected ones.
 	inits []corev1.ContainerStatus
-	// all are the ones above: any one whose image cannot be had keeps the run from its end.
+	// all are the ones above: each of them whose image is unavailable keeps the run from ending.
 	all []corev1.ContainerStatus
 }
 
@@ -133,8 +133,8 @@ func native(p *corev1.Pod, name string) bool {
 	})
 }
 
-// unpullable returns the first container whose image cannot be had, or nil. ErrImagePull is left out: it is the first
-// attempt, and ImagePullBackOff follows when that was no accident.
+// unpullable returns the first container whose image is unavailable, or nil. It ignores ErrImagePull, which is the first
+// attempt: ImagePullBackOff follows if it was not an accident.
 func (c containers) unpullable() *corev1.ContainerStatus {
 	return c.waitingFor(waitingPullBackOff, waitingInvalidImage, waitingNeverPull, waitingInspect)
 }

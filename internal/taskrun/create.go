@@ -16,7 +16,7 @@ func podKind() reconcile.ChildKind[*corev1.Pod] {
 	}
 }
 
-// ends reports whether an action has come to its end before all of it was done.
+// ends reports whether an action has ended before it was complete.
 func (e Effect) ends() bool { return e.Outcome != nil || e.Waiting != nil }
 
 // create creates an object that the run owns, or adopts it. If the effect does not end the action, the run has the object.

@@ -12,9 +12,9 @@ import (
 // reasonEvicted is what the kubelet writes into the status of a pod that it evicts.
 const reasonEvicted = "Evicted"
 
-// disruptionOf returns the reason and message of a step that did not end by itself because its pod is being removed; both are
-// empty for any other step. That a step exited with 143 tells nobody that the node was drained. A kubelet that evicts a pod
-// ends all of its steps, in whatever way.
+// disruptionOf returns the reason and message of a step that ended because its pod is being removed; both are empty for any
+// other step. The exit code 143 of a step does not show that the node was drained. A kubelet that evicts a pod ends all of
+// its steps, in whatever way.
 func disruptionOf(p *corev1.Pod, step frame.Step) (reason, message string) {
 	if !evictedByKubelet(p) && step.Reason != frame.ReasonCancelled && step.Reason != frame.ReasonUnfinished {
 		return "", ""
@@ -22,11 +22,10 @@ func disruptionOf(p *corev1.Pod, step frame.Step) (reason, message string) {
 	return disruption(p)
 }
 
-// evictedByKubelet reports whether a pod's own status says so; eviction through the API is a condition of its own.
+// evictedByKubelet reports whether a pod's status says so; eviction through the API has a separate condition.
 func evictedByKubelet(p *corev1.Pod) bool { return p != nil && p.Status.Reason == reasonEvicted }
 
-// disruption returns the reason and message of a pod that is ended by somebody else than its steps; both are empty for any
-// other pod.
+// disruption returns the reason and message of a pod that another component ends; both are empty for any other pod.
 func disruption(p *corev1.Pod) (reason, message string) {
 	switch {
 	case p == nil:

@@ -13,7 +13,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/transport"
 )
 
-// TestStepsOfARemovedPod: whoever drained the node, or deleted the pod, is why a step was ended, and not the step.
+// TestStepsOfARemovedPod: the cause of a step's end is the drain of the node, or the deletion of the pod, and not the step.
 func TestStepsOfARemovedPod(t *testing.T) {
 	there := func() *corev1.Pod { return runPod(corev1.PodRunning, running(), running(), running()) }
 	deleted := there()

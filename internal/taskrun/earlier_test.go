@@ -61,7 +61,7 @@ func TestEarlierVersions(t *testing.T) {
 	}
 }
 
-// replay lets a controller find the run as it was left, and the pod come to its end.
+// replay lets a controller continue the stored run, and ends its pod.
 func (e *earlier) replay(t *testing.T) {
 	t.Helper()
 	objects := []client.Object{e.TaskRun}

@@ -12,8 +12,8 @@ import (
 // reasonMissingSecret is that of the event about secrets that a service account lists and that do not exist.
 const reasonMissingSecret = "FailedToRetrieveSecret"
 
-// eventsFor tells what has changed between two statuses: a start, a hindrance, a new attempt, and an end. That a run goes
-// on as it should is no event.
+// eventsFor returns the events for the change between two statuses: a start, a wait reason, a new attempt, and an end. Normal
+// progress is not an event.
 func eventsFor(before, after v1.TaskRunStatus) []reconcile.Event {
 	var events []reconcile.Event
 	if after.PodName != "" && before.PodName != after.PodName {

@@ -26,8 +26,8 @@ func (w *world) panics(t *testing.T, key client.ObjectKey) (result ctrl.Result, 
 	return result, nil
 }
 
-// TestPanicIsToldOnTheRun: a mistake in the controller that one run meets is told on that run, which fails after some
-// tries; its pod is stopped, and other runs are not touched.
+// TestPanicIsToldOnTheRun: a bug in the controller that one run triggers is reported on that run. After some tries the run
+// fails and its pod is stopped. Other runs are not affected.
 func TestPanicIsToldOnTheRun(t *testing.T) {
 	bad := taskRun(started, func(tr *v1.TaskRun) {
 		tr.Spec.TaskSpec, tr.Spec.TaskRef, tr.Spec.Retries = nil, &v1.TaskRef{Name: "odd"}, 3

@@ -53,7 +53,7 @@ func TestHeldRunCanBeCancelled(t *testing.T) {
 	wantCondition(t, w.pass(t), "False TaskRunCancelled")
 }
 
-// TestStartedRunIsNotHeld: a run that has a pod goes on, also if the pod is not in the status yet.
+// TestStartedRunIsNotHeld: a run with a pod continues, even if the pod is not in the status yet.
 func TestStartedRunIsNotHeld(t *testing.T) {
 	pod := runPod(corev1.PodRunning, running(), running())
 	w := newWorld(t, []client.Object{taskRun(heldBack), pod}, interceptor.Funcs{})

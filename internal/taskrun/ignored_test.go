@@ -8,8 +8,8 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 )
 
-// TestIgnoredFailures: the reason of a failed run says that its pipeline goes on, for failures of the pod and its steps that are
-// not tried again.
+// TestIgnoredFailures: for failures of the pod and its steps that are not retried, the reason of a failed run says that its
+// pipeline continues.
 func TestIgnoredFailures(t *testing.T) {
 	for name, tc := range map[string]struct {
 		onError string

@@ -231,8 +231,8 @@ func TestMisconfiguredNamesTheContainer(t *testing.T) {
 	}
 }
 
-// TestSidecarsThatFail: a sidecar that fails does not fail the steps, but is told; one that ran out of memory is the reason
-// when a step failed, too.
+// TestSidecarsThatFail: a sidecar that fails does not fail the steps, but is reported. One that ran out of memory is the
+// reason if a step failed too.
 func TestSidecarsThatFail(t *testing.T) {
 	good := &collect.Set{Steps: []frame.Step{step("step-one", 0, frame.ReasonCompleted), step("step-two", 0, frame.ReasonCompleted)}}
 	bad := &collect.Set{Steps: []frame.Step{step("step-one", 1, frame.ReasonError), step("step-two", 1, frame.ReasonSkipped)}}

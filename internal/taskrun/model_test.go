@@ -259,7 +259,7 @@ func (m *model) timeout(before State, status v1.TaskRunStatus) string {
 	return m.check(state, outcome)
 }
 
-// check finds what is wrong with an outcome: a success that nobody has proved, no cause, or a pod that runs on.
+// check finds what is wrong with an outcome: an unproved success, no cause, or a pod that continues to run.
 func (m *model) check(state State, outcome *Outcome) string {
 	condition := outcome.Condition
 	if condition.Status == metav1.ConditionTrue {
@@ -310,7 +310,7 @@ func (m *model) unnamed(state State, message string) string {
 	return ""
 }
 
-// failsBefore reports whether a step before the one of this name failed by itself, which is then the cause.
+// failsBefore reports whether a step before this one failed on its own, which is then the cause.
 func failsBefore(obs Observation, name string) bool {
 	for _, s := range containersOf(obs.Pod).steps {
 		if s.Name == name {

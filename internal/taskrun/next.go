@@ -3,7 +3,7 @@ package taskrun
 // Action is the one thing that a pass does to the world, beside writing the status.
 type Action string
 
-// The actions; each has a file of its own.
+// The actions; each has its own file.
 const (
 	// DoNothing: there is nothing to do, or nothing to do yet.
 	DoNothing Action = "Nothing"

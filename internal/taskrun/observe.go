@@ -109,8 +109,8 @@ func held(tr *v1.TaskRun) bool {
 	return tr.Spec.Status == v1.TaskRunSpecStatusPending && !tr.Status.Begun()
 }
 
-// observePod finds the pod of the run's current attempt. One of the right name that belongs to somebody else is as good as
-// none; making ours then fails, and says so.
+// observePod finds the pod of the run's current attempt. A pod with its name and another owner counts as missing; the
+// creation of the run's pod then fails and reports it.
 func (r *Reconciler) observePod(ctx context.Context, tr *v1.TaskRun, obs *Observation) error {
 	key := types.NamespacedName{Namespace: tr.Namespace, Name: pod.Name(tr.Name, attempt(tr))}
 	found := &corev1.Pod{}

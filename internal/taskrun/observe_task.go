@@ -26,7 +26,7 @@ type Task struct {
 	// StepSources are where resolvers found the StepActions of steps, by the containers of the steps; nil once a status has been
 	// written, which has them.
 	StepSources map[string]*v1.RefSource
-	// Labels and Annotations of the Task, which go on to the run and its pod; nil once a status has been written.
+	// Labels and Annotations of the Task, which the run and its pod get too; nil after a status has been written.
 	Labels, Annotations map[string]string
 }
 

@@ -16,8 +16,8 @@ import (
 	"github.com/sluice-ci/sluice/internal/pod"
 )
 
-// TestObjectsOfOthersAreRefused: a name is no proof. Whoever may make pods or claims in a namespace can make one that waits
-// there to be taken for a run's, with the results that its maker wants (CVE-2023-37264 of a peer).
+// TestObjectsOfOthersAreRefused: a name is no proof. A user who may create pods or claims in a namespace can prepare one with
+// the name for a run, with results of that user's choice (CVE-2023-37264 of a peer).
 func TestObjectsOfOthersAreRefused(t *testing.T) {
 	owned := func(o metav1.Object, change func(*metav1.OwnerReference)) {
 		owner := metav1.NewControllerRef(taskRun(), v1.GroupVersion.WithKind(v1.KindTaskRun))

@@ -30,7 +30,7 @@ type Outcome struct {
 	Signed *metav1.Condition
 }
 
-// outcomeOf returns how the run, or this attempt of it, ended, or nil while it goes on.
+// outcomeOf returns how the run, or this attempt of it, ended, or nil while it is running.
 func outcomeOf(tr *v1.TaskRun, state State, obs Observation, plan Plan) *Outcome {
 	switch state {
 	case Unresolved:
@@ -312,7 +312,7 @@ func stepFailure(p *corev1.Pod, set *collect.Set) (reason, message string) {
 	return "", ""
 }
 
-// goesOn reports whether a task goes on after a step that ended so.
+// goesOn reports whether a task continues after a step with this record.
 func goesOn(step frame.Step) bool {
 	return step.Reason == frame.ReasonCompleted || step.Reason == frame.ReasonContinued
 }

@@ -299,7 +299,7 @@ func TestOutcomeOfOtherStates(t *testing.T) {
 	}
 }
 
-// TestObjectLimit: peers let etcd refuse the object for ever (#6076). Markup grows up to six times in JSON.
+// TestObjectLimit: peers let etcd refuse the object forever (#6076). Markup grows up to six times in JSON.
 func TestObjectLimit(t *testing.T) {
 	cases := map[string]struct {
 		reason string

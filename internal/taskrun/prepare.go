@@ -169,7 +169,7 @@ func withPropagated(spec *v1.TaskSpec, bound []v1.WorkspaceBinding) {
 	}
 }
 
-// volumes tells of each workspace that is bound which volume the pod will have for it, and which claim is behind that.
+// volumes returns for each bound workspace the volume that the pod will have for it, and its claim.
 func volumes(declared []v1.WorkspaceDeclaration, bound []v1.WorkspaceBinding) map[string]substitute.Workspace {
 	all, at := make(map[string]substitute.Workspace, len(declared)), positions(bound)
 	for _, w := range declared {

@@ -35,7 +35,7 @@ type Prerequisites struct {
 	LimitRanges []corev1.LimitRange
 	// Commands are what the images run of steps and sidecars that give no command.
 	Commands pod.ImageCommands
-	// Blocked is why the pod can never be made as things stand.
+	// Blocked is why the pod can never be created without a change.
 	Blocked *Outcome
 	// Waiting is why it cannot be made now.
 	Waiting *WaitReason
@@ -78,7 +78,7 @@ func serviceAccount(tr *v1.TaskRun, defaults config.Defaults) string {
 	return "default"
 }
 
-// pullOf says for whom images are looked up. Of the templates of the pod, the first counts most.
+// pullOf returns the pod for which images are looked up. Of the templates of the pod, the first has precedence.
 func pullOf(tr *v1.TaskRun, account string, templates []*v1.PodTemplate) image.Pull {
 	pull := image.Pull{Namespace: tr.Namespace, ServiceAccount: account, Secrets: pullSecrets(templates)}
 	for _, t := range templates {

@@ -19,7 +19,7 @@ const (
 	// quietPeriod is how long a run waits for its first lookups before its status says so. Most end sooner, and a status
 	// that would change at once is not worth a write.
 	quietPeriod = time.Second
-	// lookupPeriod is when a run looks again that waits for lookups, which wake it.
+	// lookupPeriod is the delay after which a run that waits for lookups is reconciled. Lookups also wake it.
 	lookupPeriod = 30 * time.Second
 )
 

@@ -296,7 +296,7 @@ func TestPassDoesNotWaitForARegistry(t *testing.T) {
 		for range 2 { // the image of the steps and that of the sidecar
 			<-h.started
 		}
-		time.Sleep(quietPeriod) //nolint:forbidigo // in a bubble, which has a time of its own
+		time.Sleep(quietPeriod) //nolint:forbidigo // in a bubble, which has its own time
 		tr := w.pass(t)
 		if got := tr.Status.Condition().Message; !strings.Contains(got, "the controller waits for registry docker.io") {
 			t.Errorf("the run does not say what it waits for, but %q", got)

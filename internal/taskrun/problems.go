@@ -28,7 +28,7 @@ type resultPlace struct {
 	noun, path string
 }
 
-// placeOf tells which result travels under a name.
+// placeOf returns the result that is transported under a name.
 func placeOf(spec *v1.TaskSpec, name string) resultPlace {
 	for _, c := range pod.ResultsOf(spec) {
 		if c.Name == name && c.Step != pod.OfTask {

@@ -51,15 +51,15 @@ type Dependencies struct {
 	Transports transport.Transports
 	// Images finds what images run.
 	Images ImageLookup
-	// Evaluator tells whether expressions in CEL hold.
+	// Evaluator evaluates CEL expressions.
 	Evaluator *when.Evaluator
 	// Wake gives the runs of which a Method knows something new.
 	Wake <-chan event.GenericEvent
 	// Inpod is the in-pod binary.
 	Inpod Inpod
-	// Clock tells the time.
+	// Clock returns the time.
 	Clock clock.PassiveClock
-	// Metrics count what becomes of runs, and Passes see that the reconciler is alive; nil where nobody asks.
+	// Metrics count the outcomes of runs, and Passes watch the reconciler; nil if they are not needed.
 	Metrics *metrics.Runs
 	Passes  *health.Passes
 	// Bundles say whose signatures are accepted; nil when the controller has no Workload API.

@@ -465,7 +465,7 @@ func TestReconcileTimeoutStopsThePodAndKeepsIt(t *testing.T) {
 	}
 }
 
-// TestReconcileConflict: of two controllers at once one loses, silently; the newer object starts a pass of its own.
+// TestReconcileConflict: of two concurrent controllers one loses, silently; the newer object starts another reconcile.
 func TestReconcileConflict(t *testing.T) {
 	w := newWorld(t, []client.Object{taskRun()}, interceptor.Funcs{
 		SubResourcePatch: func(context.Context, client.Client, string, client.Object, client.Patch, ...client.SubResourcePatchOption) error {

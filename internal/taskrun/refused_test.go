@@ -34,7 +34,7 @@ func (l *limitedServer) funcs() interceptor.Funcs {
 	return interceptor.Funcs{SubResourcePatch: l.Patch}
 }
 
-// drawStatus draws a status that a pass could compute: one that goes on, one of each outcome, or one of a next attempt.
+// drawStatus draws a status that a reconcile could compute: of a running run, of each outcome, or of a next attempt.
 func drawStatus(t *rapid.T) v1.TaskRunStatus {
 	bytes := rapid.SampledFrom([]int{0, 1, 4096, 300_000, 800_000, 1_500_000})
 	results := func(name string) []v1.TaskRunResult {
@@ -270,7 +270,7 @@ func TestManagedFieldsOfTaskRun(t *testing.T) {
 	}
 }
 
-// TestStartTimeIsStored: a run whose pod cannot be made, because the API server fails at it, times out all the same.
+// TestStartTimeIsStored: a run whose pod cannot be created, because the API server fails at it, still times out.
 func TestStartTimeIsStored(t *testing.T) {
 	w := newWorld(t,
 		[]client.Object{taskRun(func(tr *v1.TaskRun) { tr.Spec.Timeout = &metav1.Duration{Duration: time.Minute} })},

@@ -10,12 +10,12 @@ import (
 	"github.com/sluice-ci/sluice/internal/objectsize"
 )
 
-// attempt counts the attempts that went before the current one. It is part of the pod's name, so that whoever looks for
-// the pod of this attempt cannot find that of another.
+// attempt counts the attempts before the current one. It is part of the pod's name, so that the name of this attempt's pod
+// never finds that of another.
 func attempt(tr *v1.TaskRun) int { return len(tr.Status.RetriesStatus) }
 
-// attemptKey tells the current attempt from all others of all runs, so that what was collected for one is never taken
-// for the results of another.
+// attemptKey distinguishes the current attempt from all others of all runs, so that data that was collected for one is never
+// used as the results of another.
 func attemptKey(tr *v1.TaskRun) types.UID {
 	if n := attempt(tr); n > 0 {
 		return types.UID(fmt.Sprintf("%s/retry%d", tr.UID, n))
@@ -56,8 +56,8 @@ func begunAnew(tr *v1.TaskRun, ended v1.TaskRunStatus, now metav1.Time) v1.TaskR
 }
 
 const (
-	// maxAttemptResults is how much of the results of a failed attempt is kept in retriesStatus, encoded, in bytes.
-	// They are nobody's input, and the object must have room for those of the attempt that succeeds.
+	// maxAttemptResults is the maximum length of the results of a failed attempt in retriesStatus, encoded, in bytes. No task
+	// uses them as input, and the object must have room for those of the attempt that succeeds.
 	maxAttemptResults = 4 << 10
 	// maxAttempts is how much retriesStatus may take, encoded, in bytes, before the oldest attempts are reduced to
 	// when and why they failed: a sixth of what one object can hold.

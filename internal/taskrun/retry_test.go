@@ -221,8 +221,8 @@ func TestAttemptKey(t *testing.T) {
 	}
 }
 
-// TestKilledAtAnyWrite: a controller is killed before or after each of its writes, in turn, and another one goes on. The
-// run comes to the same end, with one pod for each attempt.
+// TestKilledAtAnyWrite: a controller is killed before or after each of its writes, in turn, and another one continues. The
+// run ends in the same way, with one pod for each attempt.
 func TestKilledAtAnyWrite(t *testing.T) {
 	gone := errors.New("the controller was killed")
 	labelled := &v1.Task{

@@ -19,8 +19,8 @@ import (
 	"github.com/sluice-ci/sluice/internal/transport"
 )
 
-// byAnnotation is a third way in which results come back: an annotation that somebody puts on the pod. All that it
-// takes is this type, and one line where the methods are listed.
+// byAnnotation is a third way in which results leave pods: an annotation of the pod. It needs only this type, and one line in
+// the list of transports.
 type byAnnotation struct{ forgotten *[]types.NamespacedName }
 
 func (byAnnotation) AddTo(p *corev1.Pod, layout pod.Layout) {

@@ -24,7 +24,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/resolve/image"
 )
 
-// marker stands in every place where somebody may keep a secret.
+// marker is in every place where a user may keep a secret.
 const marker = "hunter2-hunter2"
 
 // confidential is a run with the marker in a variable of a step, in its script, and in a param.

@@ -8,8 +8,8 @@ import (
 	"github.com/sluice-ci/sluice/internal/pod"
 )
 
-// sidecarMessages say which sidecars of the task have failed. The steps may well succeed without them, so that this is all
-// that anybody hears of it.
+// sidecarMessages describes the failed sidecars of the task. The steps may succeed without them, so there may be no other
+// report of it.
 func sidecarMessages(p *corev1.Pod) []string {
 	if p == nil {
 		return nil

@@ -21,7 +21,7 @@ import (
 
 // BundleSource says whose signatures are accepted.
 type BundleSource interface {
-	// Authorities returns the trust domain and its authorities; the error says why they are not to be had now.
+	// Authorities returns the trust domain and its authorities. The error says why they are unavailable now.
 	Authorities() (spiffeid.TrustDomain, *x509bundle.Bundle, error)
 }
 
@@ -31,8 +31,8 @@ const trustPatience = time.Minute
 // bundleUnavailable is the reason of a verdict that could not be reached.
 const bundleUnavailable verify.Reason = "TrustBundleUnavailable"
 
-// noteSigning has the run go by what an earlier pass has noted, whatever the flags say now: whether its results are
-// signed, and by whom.
+// noteSigning makes the run use what an earlier reconcile has recorded, whatever the flags are now: whether its results are
+// signed, and by which identity.
 func noteSigning(tr *v1.TaskRun, flags *config.Flags) {
 	if tr.Status.Provenance == nil {
 		return
@@ -136,8 +136,8 @@ func lastEnd(obs *Observation) time.Time {
 	return last
 }
 
-// withVerdict adds to an outcome whether the results are those that the steps signed. Where the policy is to enforce that,
-// a run whose results are not fails, and does not have them: whatever they are, nobody has said them.
+// withVerdict adds to an outcome whether the results are those that the steps signed. If the policy enforces that, a run with
+// other results fails and does not keep them, because no step has signed them.
 func withVerdict(outcome *Outcome, obs Observation) *Outcome {
 	v := obs.Verdict
 	switch {

@@ -293,8 +293,8 @@ func TestAttested(t *testing.T) {
 	}
 }
 
-// TestSignedStatus: the condition stands behind Succeeded, where clients look that know of one condition only, an event
-// tells of it once, and the next attempt begins without it.
+// TestSignedStatus: the condition follows Succeeded, because some clients read only the first condition. One event reports
+// it, and the next attempt begins without it.
 func TestSignedStatus(t *testing.T) {
 	obs := observation(signing(config.SigningWarn), unsignedSet, func(obs *Observation) {
 		obs.Verdict = &verify.Verdict{Reason: verify.ResultChanged, Message: "changed"}

@@ -11,7 +11,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/results/frame"
 )
 
-// TestStepThatWasNeverStarted: the steps after it wait for ever, and are ended. None of them is what failed.
+// TestStepThatWasNeverStarted: the steps after it would wait forever, and are ended. None of them is the cause.
 func TestStepThatWasNeverStarted(t *testing.T) {
 	broken := terminated(128, "no shim")
 	broken.Terminated.Reason = "StartError"

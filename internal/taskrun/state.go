@@ -18,15 +18,15 @@ type State string
 const (
 	// Held: its user holds it back.
 	Held State = "Held"
-	// Unresolved: the Task that the run refers to is not to be had.
+	// Unresolved: the Task of the run is unavailable.
 	Unresolved State = "Unresolved"
 	// Invalid: the run or its task breaks a rule of the API.
 	Invalid State = "Invalid"
 	// Refused: the run's results could not come back, for want of a permission.
 	Refused State = "Refused"
-	// Blocked: something that the pod needs is not to be had, and will not be as things stand.
+	// Blocked: a prerequisite of the pod is missing and will not appear without a change.
 	Blocked State = "Blocked"
-	// Waiting: something that the pod needs is not to be had for now.
+	// Waiting: a prerequisite of the pod is temporarily missing.
 	Waiting State = "Waiting"
 	// Unstarted: nothing keeps the pod from being made.
 	Unstarted State = "Unstarted"
@@ -42,8 +42,8 @@ const (
 	Unprepared State = "Unprepared"
 	// Running: the steps run, or their results are being read.
 	Running State = "Running"
-	// StepLost: a step's container ended without a record, so that the steps after it, or what carries the results, would
-	// wait for ever.
+	// StepLost: a step's container ended without a record, so that the later steps, or the results sidecar, would wait
+	// forever.
 	StepLost State = "StepLost"
 	// Unreported: the steps have ended, each with a record, and what carries their results does not report them.
 	Unreported State = "Unreported"
@@ -102,7 +102,7 @@ func (o Observation) stopped(tr *v1.TaskRun) State {
 	}
 }
 
-// cutShort reports whether a step was kept from ending by itself.
+// cutShort reports whether a step was kept from ending on its own.
 func (o Observation) cutShort() bool {
 	set := o.Evidence.Set
 	return set.Interrupted || slices.ContainsFunc(set.Steps, func(s frame.Step) bool {
@@ -213,9 +213,9 @@ func (o Observation) reportDue() time.Time {
 // kubelet looks at its containers once a second.
 const verdictPatience = 5 * time.Second
 
-// awaitsVerdict reports whether the signatures cannot be judged yet, or a step was ended from outside, and its kubelet has
-// not said yet by whom: the stream knows that a step was killed or asked to end, and only the kubelet knows whether for its
-// use of memory, or because the whole pod is to go.
+// awaitsVerdict reports whether the signatures cannot be verified yet, or a step was ended from outside and the kubelet has
+// not reported the cause yet. The stream shows only that a step was killed or stopped. Only the kubelet knows whether that
+// was because of its memory, or because the pod is removed.
 func (o Observation) awaitsVerdict() bool {
 	if o.Unverified != nil {
 		return true
@@ -229,9 +229,9 @@ func (o Observation) awaitsVerdict() bool {
 	})
 }
 
-// awaitsWordOn reports whether a step has ended in a way that a kubelet is asked about, and may still be. That a container
-// was killed for its use of memory is told with its end; that the pod is evicted may be told with the end of the pod. Of a
-// container that was never started, the kubelet has said all.
+// awaitsWordOn reports whether the kubelet may still report the cause of a step's end. A kill because of memory is reported
+// with the end of the container. An eviction may be reported with the end of the pod. For a container that was never started,
+// the kubelet has already reported everything.
 func (o Observation) awaitsWordOn(step frame.Step, seen *corev1.ContainerStateTerminated) bool {
 	switch {
 	case step.ExitCode == killedExitCode:

@@ -19,7 +19,7 @@ import (
 type Effect struct {
 	// Pod that was made, or taken over.
 	Pod *corev1.Pod
-	// Outcome, when the action found out that the run cannot go on.
+	// Outcome is set if the action found that the run cannot continue.
 	Outcome *Outcome
 	// Left is a pod of another task, which was asked to end. The run that ends with it has its name.
 	Left *corev1.Pod
@@ -98,8 +98,8 @@ func statusFor(
 	return status, oversize
 }
 
-// withOnError is the end of a run that has failed. The reason says so where the pipeline goes on all the same, as the public
-// API has it: for failures of the pod and its steps, once they are not tried again.
+// withOnError changes the end of a failed run. If the pipeline continues anyway, the reason says so, as in the public API:
+// for failures of the pod and its steps that are not retried.
 func withOnError(tr *v1.TaskRun, end metav1.Condition) metav1.Condition {
 	if tr.Annotations[v1.AnnotationOnError] != string(v1.OnErrorContinue) || retriable(tr, end) {
 		return end
@@ -129,7 +129,7 @@ func provenanceOf(tr *v1.TaskRun, obs Observation) *v1.Provenance {
 	return &v1.Provenance{RefSource: obs.Task.Source, FeatureFlags: flags}
 }
 
-// Messages of a run that goes on as it should.
+// Messages of normal progress.
 const (
 	messageStarting = "containers are starting"
 	messageRunning  = "steps are running"
@@ -141,13 +141,13 @@ const (
 const messageUnread = "waiting to read the results: the results of other runs take all the memory, or all the places, that " +
 	"the controller has for them"
 
-// routine reports whether a condition's message is nothing that anybody has to be told.
+// routine reports whether a condition's message is normal progress, which needs no event.
 func routine(message string) bool {
 	return message == messageStarting || message == messageRunning || message == messageHeld || message == messageEarlier
 }
 
-// progress is the condition of a run that goes on. Its message has no times and no counts, so that it changes only
-// when there is something new to say.
+// progress returns the condition of a running run. Its message has no times and no counts, so that it changes only when there
+// is news.
 func progress(state State, obs Observation, plan Plan, effect Effect) metav1.Condition {
 	switch {
 	case effect.Waiting != nil:
@@ -215,8 +215,8 @@ func significant(state corev1.ContainerState) corev1.ContainerState {
 	return *state.DeepCopy()
 }
 
-// merge writes a step's own record over what its container's status says. A record without an exit code of its own
-// (the step was lost, or never seen to end) leaves the container's.
+// merge replaces the container's state by the step's own record. A record without its own exit code (the step was lost, or
+// its end was not seen) keeps that of the container.
 func merge(state *v1.StepState, record frame.Step) {
 	state.TerminationReason = string(record.Reason)
 	unknown := record.Reason == frame.ReasonLost || record.Reason == frame.ReasonUnfinished

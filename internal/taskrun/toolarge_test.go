@@ -14,8 +14,7 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 )
 
-// TestReconcileTooLarge: peers let etcd refuse a status for ever (#6076). Should the size computed beforehand ever be
-// wrong, the run ends all the same.
+// TestReconcileTooLarge: peers let etcd refuse a status forever (#6076). Even if the computed size is wrong, the run ends.
 func TestReconcileTooLarge(t *testing.T) {
 	refusals := 0
 	w := newWorld(t, []client.Object{taskRun()}, interceptor.Funcs{

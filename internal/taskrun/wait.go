@@ -14,7 +14,7 @@ import (
 // come.
 const verdictPeriod = time.Second
 
-// wait is when to look again without being woken: at the run's timeout, or sooner where nothing wakes us.
+// wait returns when the run must be reconciled without an event: at its timeout, or sooner if there is no event to wake it.
 func wait(tr *v1.TaskRun, status v1.TaskRunStatus, obs Observation, plan Plan, effect Effect) time.Duration {
 	switch {
 	case status.StartTime == nil && effect.Waiting != nil: // for a quota, which no deadline ends

@@ -12,8 +12,8 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 )
 
-// WaitReason is what keeps a run from going on, for now. Its message has no times and no counts of this side, so that it
-// changes only when there is something new to say.
+// WaitReason is why a run cannot continue now. Its message has no times and no counts of the controller, so that it changes
+// only when there is news.
 type WaitReason struct {
 	// Reason of the condition.
 	Reason string
@@ -86,8 +86,8 @@ func (o Observation) startDue(s *corev1.ContainerStatus) time.Time {
 // patient reports whether a container that cannot start is still waited for.
 func (o Observation) patient(s *corev1.ContainerStatus) bool { return o.Now.Before(o.startDue(s)) }
 
-// lastChange is the time of the last thing that the pod's status tells of: it was given to its node, or a container of it
-// started or ended. It is zero when the status tells of nothing.
+// lastChange returns the time of the last change that the pod's status shows: it was assigned to its node, or a container
+// started or ended. It is zero if the status shows none.
 func lastChange(p *corev1.Pod) time.Time {
 	last := placed(p)
 	later := func(t metav1.Time) {
@@ -121,12 +121,12 @@ func placed(p *corev1.Pod) time.Time {
 	return p.CreationTimestamp.Time
 }
 
-// sandboxPatience is how long a pod on its node may wait for its sandbox and its volumes before that is told: longer than
-// it takes to provide and attach a new volume, as a rule.
+// sandboxPatience is how long a pod on its node may wait for its sandbox and its volumes before the message says so: longer
+// than it usually takes to provide and attach a new volume.
 const sandboxPatience = 10 * time.Second
 
-// sandboxDue is when a pod that has a node, and neither sandbox nor volumes yet, is told to wait for them; zero when it
-// has them, or no node.
+// sandboxDue returns when the message says that a pod with a node waits for its sandbox or volumes; zero if it has them, or
+// has no node.
 func sandboxDue(p *corev1.Pod) time.Time {
 	for _, c := range p.Status.Conditions {
 		if c.Type == corev1.PodReadyToStartContainers && c.Status == corev1.ConditionFalse && p.Status.Phase == corev1.PodPending {
@@ -247,7 +247,7 @@ func beingCreated(s corev1.ContainerStatus) string {
 	return message
 }
 
-// unscheduled tells a lack of room from other causes by the scheduler's words; it has no code for it.
+// unscheduled distinguishes a lack of room from other causes by the scheduler's message, because there is no code for it.
 func unscheduled(message string) string {
 	if strings.Contains(message, "Insufficient ") {
 		return v1.TaskRunReasonExceededNodeResources
