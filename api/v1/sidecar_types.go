@@ -11,7 +11,7 @@ type Sidecar struct {
 	// Name of the sidecar; its container is named sidecar-<name>. The name tekton-log-results is reserved. The
 	// default is unnamed-<i>, where <i> is its index among the sidecars.
 	// +optional
-	// +kubebuilder:validation:MaxLength=55
+	// +kubebuilder:validation:MaxLength=63
 	// +kubebuilder:validation:Pattern=`^([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$`
 	// +kubebuilder:validation:XValidation:rule="self != 'tekton-log-results'",message="the name tekton-log-results is reserved for the sidecar that sends the results"
 	Name string `json:"name,omitempty"`

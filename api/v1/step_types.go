@@ -26,7 +26,7 @@ func OnErrors() []OnError { return []OnError{OnErrorContinue, OnErrorStopAndFail
 type Step struct {
 	// Name of the step; its container is named step-<name>.
 	// +optional
-	// +kubebuilder:validation:MaxLength=58
+	// +kubebuilder:validation:MaxLength=63
 	// +kubebuilder:validation:Pattern=`^([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$`
 	Name string `json:"name,omitempty"`
 	// DisplayName for people.

@@ -73,7 +73,7 @@ steps:
 - {name: c, image: i, args: [x]}
 - {image: i, script: x}
 - {name: unnamed-4, image: i, script: x}
-- {name: ` + strings.Repeat("n", 59) + `, image: i, script: x}
+- {name: ` + strings.Repeat("n", 64) + `, image: i, script: x}
 `,
 			want: []string{
 				`spec.steps[0].name: Invalid value: "Build": a lowercase RFC 1123 label must consist of lower case ` +
@@ -83,7 +83,7 @@ steps:
 				`spec.steps[2].name: Duplicate value: "b"`,
 				`spec.steps[2].script: Forbidden: give either command or script, not both`,
 				`spec.steps[5].name: Duplicate value: "unnamed-4"`,
-				`spec.steps[6].name: Too long: may not be more than 58 bytes`,
+				`spec.steps[6].name: Too long: may not be more than 63 bytes`,
 			},
 		},
 		"Sidecar": {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/name"
 )
 
 // Names of containers.
@@ -49,10 +50,14 @@ const (
 	StepResults = "results"
 )
 
-// StepContainer returns the name of the container of the step at index i.
+// StepContainer returns the name of the container of the step at index i. It is shortened if it is longer than Kubernetes allows.
 func StepContainer(step v1.Step, i int) string {
-	return stepPrefix + StepName(step, i)
+	return name.Child(StepVariable(step, i), "", name.MaxLabel)
 }
+
+// StepVariable returns the name of the step at index i in $(steps.<name>.exitCode.path): that of its container before it is
+// shortened.
+func StepVariable(step v1.Step, i int) string { return stepPrefix + StepName(step, i) }
 
 // StepContainers returns the names of the containers of all steps, in order.
 func StepContainers(spec *v1.TaskSpec) []string {
@@ -72,9 +77,10 @@ func StepName(step v1.Step, i int) string { return named(step.Name, i) }
 // StepOf returns the name of the step that runs in a container.
 func StepOf(container string) string { return strings.TrimPrefix(container, stepPrefix) }
 
-// SidecarContainer returns the name of the container of a task's sidecar, at index i among them.
+// SidecarContainer returns the name of the container of a task's sidecar, at index i among them. It is shortened if it is longer
+// than Kubernetes allows.
 func SidecarContainer(sidecar v1.Sidecar, i int) string {
-	return sidecarPrefix + named(sidecar.Name, i)
+	return name.Child(sidecarPrefix+named(sidecar.Name, i), "", name.MaxLabel)
 }
 
 // SidecarOf returns the name of the task's sidecar that runs in a container; ok is false for the results sidecar.
@@ -85,9 +91,9 @@ func SidecarOf(container string) (sidecar string, ok bool) {
 	return strings.CutPrefix(container, sidecarPrefix)
 }
 
-func named(name string, i int) string {
-	if name != "" {
-		return name
+func named(own string, i int) string {
+	if own != "" {
+		return own
 	}
 	return fmt.Sprintf("unnamed-%d", i)
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/pod/podpaths"
 	"github.com/sluice-ci/sluice/internal/validation"
 )
 
@@ -196,5 +197,18 @@ func TestDefaultsThatReferToOthers(t *testing.T) {
 				t.Errorf("%s: want %q, got %q", tc.reason, tc.want, out.Steps[0].Script)
 			}
 		})
+	}
+}
+
+// TestExitCodeOfLongName: the variable has the whole name of the step, and its value is the file in the step's container.
+func TestExitCodeOfLongName(t *testing.T) {
+	long := strings.Repeat("n", 63)
+	spec := decode[v1.TaskSpec](t, "steps: [{name: "+long+", image: i}, {image: i, script: $(steps.step-"+long+".exitCode.path)}]")
+	out, err := substituted(spec, ForTaskRun(spec, nil, TaskRunContext{}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := podpaths.ExitCodePath(podpaths.StepContainer(spec.Steps[0], 0)); out.Steps[1].Script != want || strings.Contains(want, long) {
+		t.Errorf("want %q, got %q", want, out.Steps[1].Script)
 	}
 }

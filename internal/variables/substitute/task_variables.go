@@ -51,8 +51,8 @@ func ForTaskRun(spec *v1.TaskSpec, given []v1.Param, context TaskRunContext) Var
 		v.texts["results."+name+".path"] = podpaths.ResultPath(name)
 	}
 	for i := range spec.Steps {
-		container := podpaths.StepContainer(spec.Steps[i], i)
-		v.texts["steps."+container+".exitCode.path"] = podpaths.ExitCodePath(container)
+		step := spec.Steps[i]
+		v.texts["steps."+podpaths.StepVariable(step, i)+".exitCode.path"] = podpaths.ExitCodePath(podpaths.StepContainer(step, i))
 	}
 	for i := range spec.Workspaces {
 		v.addWorkspace(&spec.Workspaces[i], context.Workspaces)
