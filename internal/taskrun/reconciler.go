@@ -53,7 +53,7 @@ type Dependencies struct {
 	Images ImageLookup
 	// Evaluator evaluates CEL expressions.
 	Evaluator *when.Evaluator
-	// Wake gives the runs of which a Method knows something new.
+	// Wake has the runs for which a Transport has news.
 	Wake <-chan event.GenericEvent
 	// Inpod is the in-pod binary.
 	Inpod Inpod

@@ -29,7 +29,7 @@ type Values struct {
 }
 
 // Decode decodes the results of a pod into values of their declared types, and computes the results of the task whose
-// values come from steps. The spec has its defaults and its resolved StepActions, as for pod.Carried.
+// values come from steps. The spec has its defaults and its resolved StepActions, as for pod.ResultsOf.
 func Decode(spec *v1.TaskSpec, whole []frame.Result) Values {
 	raw := make(map[string][]byte, len(whole))
 	for _, r := range whole {
@@ -90,7 +90,7 @@ func declaredBy(step v1.Step, name string) v1.TaskResult {
 // stepResult names a result of a step.
 type stepResult struct{ step, result string }
 
-// decoding is the state of Assemble.
+// decoding is the state of Decode.
 type decoding struct {
 	values Values
 	// made makes the results of the task that take their values from steps.

@@ -81,7 +81,7 @@ type Verdict struct {
 // Verified reports whether the results are those that the steps signed.
 func (v Verdict) Verified() bool { return v.Reason == "" }
 
-// Judge verifies that the results of set are those that the steps signed. The rules:
+// Results verifies that the results of set are those that the steps signed. The rules:
 //
 //   - Each step has signed how it ended, except a step whose entrypoint was killed: such a run has already failed.
 //   - A statement is about this run, this pod and its step, and the identity of the run has signed it.

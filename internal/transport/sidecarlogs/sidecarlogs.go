@@ -15,7 +15,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/transport"
 )
 
-// Transport is a transport.Transport and a transport.Guard.
+// Transport is a transport.Transport and a transport.AccessChecker.
 type Transport struct {
 	collector *collect.Collector
 	access    LogAccess
