@@ -15,11 +15,11 @@ import (
 	"github.com/sluice-ci/sluice/internal/transport"
 )
 
-// createPod makes the claims of the run's workspaces, and the pod. A pod of that name that is this run's already, made by a
-// pass whose status was not written, is taken as it is if it was made from the same task.
+// createPod creates the claims of the run's workspaces, and the pod. If a reconcile whose status was not written has already
+// created the pod, and from the same task, it is used.
 func (r *Reconciler) createPod(ctx context.Context, tr *v1.TaskRun, obs Observation, plan Plan) (Effect, error) {
 	if attempt(tr) > 0 {
-		r.Transports.Forget(keyOf(tr)) // of the attempts before this one, which has no pod yet
+		r.Transports.Forget(keyOf(tr)) // those of earlier attempts; this one has no pod yet
 	}
 	wanted, err := r.buildPod(tr, obs, plan)
 	var limit *pod.LimitError
@@ -76,7 +76,7 @@ func (r *Reconciler) buildPod(tr *v1.TaskRun, obs Observation, plan Plan) (*core
 	return built, nil
 }
 
-// signing is what the steps need to sign their results; nil where they do not.
+// signing returns what the steps need to sign their results; nil if they do not sign.
 func (r *Reconciler) signing(tr *v1.TaskRun, obs Observation) *pod.Signing {
 	if !obs.signs() {
 		return nil
@@ -84,7 +84,7 @@ func (r *Reconciler) signing(tr *v1.TaskRun, obs Observation) *pod.Signing {
 	return &pod.Signing{Image: r.Inpod.SigningImage, Socket: obs.Flags.Signing.Socket, Identity: identityOf(tr, obs.Flags)}
 }
 
-// settings are what the installation's configuration says of all pods.
+// settings returns the settings of the installation for all pods.
 func settings(c config.Config) pod.Settings {
 	return pod.Settings{
 		SecurityContext: c.Flags.SecurityContext, ReadOnlyRootFilesystem: c.Flags.ReadOnlyRootFilesystem,

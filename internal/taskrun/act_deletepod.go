@@ -9,7 +9,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// deletePod deletes the pod, which was found to be this run's: another one that has its name by now stays.
+// deletePod deletes the pod of this run. A pod that has its name by now, with another UID, stays.
 func (r *Reconciler) deletePod(ctx context.Context, p *corev1.Pod) error {
 	if p == nil || p.DeletionTimestamp != nil {
 		return nil

@@ -13,7 +13,7 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 )
 
-// stopDeadline is the active deadline of a pod that is to end, in seconds: the shortest that there is.
+// stopDeadline is the active deadline of a pod to stop, in seconds: the shortest possible one.
 const stopDeadline = 1
 
 // stopPod ends the pod's containers. The kubelet stops a pod whose active deadline has passed; the pod stays for inspection
@@ -28,7 +28,7 @@ func (r *Reconciler) stopPod(ctx context.Context, p *corev1.Pod) error {
 	if p.Spec.NodeName == "" || p.Status.StartTime == nil {
 		return r.deleteUnseen(ctx, p)
 	}
-	// Another pod that has the name by now has another UID, which no patch can change: the API server refuses it.
+	// Another pod with this name has another UID, which no patch can change: the API server refuses the patch.
 	change := fmt.Appendf(nil, `{"metadata":{"uid":%q,"annotations":{%q:%q}},"spec":{"activeDeadlineSeconds":%d}}`,
 		p.UID, v1.AnnotationStoppedAt, r.Clock.Now().UTC().Format(time.RFC3339), stopDeadline)
 	err := r.Client.Patch(ctx, p.DeepCopy(), client.RawPatch(types.MergePatchType, change))
@@ -41,7 +41,7 @@ func (r *Reconciler) stopPod(ctx context.Context, p *corev1.Pod) error {
 	return nil
 }
 
-// stopEarlier ends the containers of the attempt before that still run. It is kept, with its logs.
+// stopEarlier stops the containers of the previous attempt that still run. Its pod is kept, with its logs.
 func (r *Reconciler) stopEarlier(ctx context.Context, obs Observation) error {
 	if !obs.Earlier.lingers() {
 		return nil
@@ -49,8 +49,8 @@ func (r *Reconciler) stopEarlier(ctx context.Context, obs Observation) error {
 	return r.stopPod(ctx, obs.Earlier.Pod)
 }
 
-// deleteUnseen deletes a pod that no kubelet has seen. If a kubelet has seen it since, the API server refuses the request,
-// and the next pass stops the pod in the other way.
+// deleteUnseen deletes a pod that no kubelet has seen. If a kubelet has seen it meanwhile, the API server refuses the
+// request, and the next reconcile stops the pod by its deadline.
 func (r *Reconciler) deleteUnseen(ctx context.Context, p *corev1.Pod) error {
 	seen := client.Preconditions{UID: &p.UID}
 	if p.ResourceVersion != "" {
@@ -63,23 +63,23 @@ func (r *Reconciler) deleteUnseen(ctx context.Context, p *corev1.Pod) error {
 	return nil
 }
 
-// stopped reports whether the controller has asked the kubelet to end the pod.
+// stopped reports whether the controller has requested the end of the pod.
 func stopped(p *corev1.Pod) bool {
 	_, noted := stoppedAt(p)
 	deadline := p.Spec.ActiveDeadlineSeconds
 	return noted && deadline != nil && *deadline <= stopDeadline
 }
 
-// stoppedAt is when the controller asked for the pod's end; ok is false when it has not.
+// stoppedAt returns when the controller requested the pod's end; ok is false if it has not.
 func stoppedAt(p *corev1.Pod) (at time.Time, ok bool) {
 	at, err := time.Parse(time.RFC3339, p.Annotations[v1.AnnotationStoppedAt])
 	return at, err == nil
 }
 
-// defaultGrace is how long containers have to end where the pod does not say.
+// defaultGrace is the time for containers to end if the pod has no grace period.
 const defaultGrace = 30 * time.Second
 
-// goneBy is when a pod whose end was asked for has no container left; zero for a pod that may run.
+// goneBy returns when a stopped pod must have no running container any more; zero for a pod that is not stopped.
 func goneBy(p *corev1.Pod) time.Time {
 	at, noted := stoppedAt(p)
 	switch {
@@ -94,10 +94,10 @@ func goneBy(p *corev1.Pod) time.Time {
 	return at.Add(defaultGrace)
 }
 
-// nodePatience is how long after that a node may take to report the end. One that does not is taken for lost.
+// nodePatience is the additional time for a node to report the end. After that the node counts as lost.
 const nodePatience = time.Minute
 
-// unstoppable reports whether a pod was to be gone, and its node has not reported that it is.
+// unstoppable reports whether a stopped pod should have ended, and its node has not reported that.
 func (o Observation) unstoppable() bool {
 	if o.Pod == nil {
 		return false

@@ -20,21 +20,21 @@ func taskDigest(spec *v1.TaskSpec) string {
 	return hex.EncodeToString(sum[:16])
 }
 
-// madeFrom reports whether a pod was made from the task of this digest. A pod of a version that did not note it is taken for
-// one.
+// madeFrom reports whether a pod was created from the task with this digest. It returns true for a pod of an earlier version,
+// which has no digest.
 func madeFrom(p *corev1.Pod, digest string) bool {
 	noted, ok := p.Labels[v1.LabelTaskDigest]
 	return !ok || noted == digest
 }
 
-// unrecorded reports whether a pod was made by a pass whose status was not written, from another task than the run has now:
-// the Task was changed in between. What such a pod does must not be taken for what the task of the status does.
+// unrecorded reports whether a reconcile whose status was not written created the pod from another task than the run has now,
+// because the Task was changed in between. The outcome of such a pod must not count as that of the task in the status.
 func (o Observation) unrecorded(tr *v1.TaskRun) bool {
 	return o.Pod != nil && tr.Status.PodName == "" && o.stopped(tr) == "" && !madeFrom(o.Pod, taskDigest(o.Task.Spec))
 }
 
-// replacePod decides what becomes of a pod of the run that was made from another task than it has now. One whose containers
-// have not started is deleted, and made anew. Where they have, steps must not run twice: the run fails.
+// replacePod decides what happens to a pod of the run that was created from another task than the run has now. If no
+// container has started, it is deleted and created again. Otherwise the run fails, because steps must not run twice.
 func (r *Reconciler) replacePod(ctx context.Context, p *corev1.Pod) (Effect, error) {
 	why := fmt.Sprintf("pod %q was made from the Task as it was before it changed, by a pass that could not record it", p.Name)
 	if anyStarted(p) {

@@ -9,8 +9,8 @@ import (
 	"github.com/sluice-ci/sluice/internal/reconcile"
 )
 
-// claims are those that volumeClaimTemplates ask for. They belong to the run, so that they go with it, and have names that
-// follow from it: a controller that was killed in between finds them again, and all attempts share them.
+// claims returns the claims of the volumeClaimTemplates. The run owns them, so they are deleted with it. Their names are
+// derived from the run: a controller that was killed in between finds them again, and all attempts share them.
 func claims(tr *v1.TaskRun, bound []v1.WorkspaceBinding) []*corev1.PersistentVolumeClaim {
 	var all []*corev1.PersistentVolumeClaim
 	for i := range bound {
@@ -30,7 +30,7 @@ func claims(tr *v1.TaskRun, bound []v1.WorkspaceBinding) []*corev1.PersistentVol
 	return all
 }
 
-// withClaims are the bindings of a run as its pod needs them: in the place of a template stands the claim that is made from it.
+// withClaims returns the bindings of a run for its pod: each template is replaced by the claim that was created from it.
 func withClaims(tr *v1.TaskRun, bound []v1.WorkspaceBinding) []v1.WorkspaceBinding {
 	all := make([]v1.WorkspaceBinding, len(bound))
 	for i, b := range bound {

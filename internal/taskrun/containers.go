@@ -11,12 +11,12 @@ import (
 	"github.com/sluice-ci/sluice/internal/results/termination"
 )
 
-// containers is what a pod's status says of the containers that matter: the steps, what carries their results, and the
-// init containers. Others, which something has injected beside the steps, keep no step from running.
+// containers are the statuses of the containers that matter: the steps, the results sidecar, and the init containers.
+// Containers that another component has injected beside the steps keep no step from running.
 type containers struct {
 	steps     []corev1.ContainerStatus
 	transport []corev1.ContainerStatus
-	// inits are those that prepare the pod, the task's sidecars, and injected ones.
+	// inits are the containers that prepare the pod, the task's sidecars, and injected ones.
 	inits []corev1.ContainerStatus
 	// all are the ones above: each of them whose image is unavailable keeps the run from ending.
 	all []corev1.ContainerStatus
@@ -28,7 +28,7 @@ func containersOf(p *corev1.Pod) containers {
 	return c
 }
 
-// podEnded reports whether no container of the pod runs any more, nor ever will.
+// podEnded reports whether all containers of the pod have ended, and none will start.
 func podEnded(p *corev1.Pod) bool {
 	return p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed
 }
@@ -51,7 +51,7 @@ func (c containers) stepRuns() bool {
 	return slices.ContainsFunc(c.steps, func(s corev1.ContainerStatus) bool { return s.State.Running != nil })
 }
 
-// unrun reports whether no step runs, and nothing can report that one has run.
+// unrun reports whether no step is running, and no source can report that one has run.
 func (c containers) unrun() bool {
 	return !c.stepRuns() && (len(c.transport) == 0 || c.transportRuns())
 }
@@ -59,11 +59,11 @@ func (c containers) unrun() bool {
 // ended reports whether all steps have terminated.
 func (c containers) ended() bool { return !slices.ContainsFunc(c.steps, notTerminated) }
 
-// transportRuns reports whether what carries the results runs, or is still to start.
+// transportRuns reports whether the container that transports the results is running, or will start.
 func (c containers) transportRuns() bool { return slices.ContainsFunc(c.transport, notTerminated) }
 
-// recorded reports whether what the steps did can still be learned: from what carries their results, once that has run,
-// or from the steps' own termination messages.
+// recorded reports whether it can still be learned how the steps ended: from the container that transports their results, if
+// that has run, or from the steps' own termination messages.
 func (c containers) recorded() bool {
 	if len(c.transport) == 0 {
 		return c.ended()
@@ -71,8 +71,8 @@ func (c containers) recorded() bool {
 	return slices.ContainsFunc(c.transport, hasStarted)
 }
 
-// recordless returns the step whose container ended first without the record that its entrypoint leaves, or nil: the
-// container was never started, or the entrypoint itself was killed or could not do its work.
+// recordless returns the first step whose container ended without the record of its entrypoint, or nil. The container was
+// never started, or the entrypoint was killed or could not do its work.
 func (c containers) recordless() *corev1.ContainerStatus {
 	var first *corev1.ContainerStatus
 	for i := range c.steps {
@@ -90,7 +90,7 @@ func (c containers) recordless() *corev1.ContainerStatus {
 	return first
 }
 
-// lastStepEnd is when the last step ended that has terminated; zero when none has, or the kubelet does not say when.
+// lastStepEnd returns the end of the last terminated step; zero if there is none, or the kubelet does not report the time.
 func (c containers) lastStepEnd() time.Time {
 	var last time.Time
 	for _, s := range c.steps {
@@ -106,14 +106,13 @@ func hasRecord(t *corev1.ContainerStateTerminated) bool {
 	return pod.LeftMessage(t) && err == nil && message.Step.Reason != ""
 }
 
-// hasCutRecord reports whether a container left a record that its kubelet has cut, since containers were added to the pod
-// after it was made. What carries the results has the record whole.
+// hasCutRecord reports whether the kubelet has truncated the record of a container, because containers were added to the pod
+// after it was created. The results sidecar has the complete record.
 func hasCutRecord(t *corev1.ContainerStateTerminated) bool {
 	return pod.LeftMessage(t) && termination.IsCut([]byte(t.Message))
 }
 
-// failedInit returns the init container that failed, so that no step starts any more, or nil. Native sidecars are started
-// again.
+// failedInit returns the init container whose failure keeps the steps from starting, or nil. Native sidecars are restarted.
 func failedInit(p *corev1.Pod) *corev1.ContainerStatus {
 	for i, s := range p.Status.InitContainerStatuses {
 		if t := s.State.Terminated; t != nil && t.ExitCode != 0 && !native(p, s.Name) {
@@ -123,7 +122,7 @@ func failedInit(p *corev1.Pod) *corev1.ContainerStatus {
 	return nil
 }
 
-// native reports whether an init container is a sidecar, which runs beside the steps.
+// native reports whether an init container is a native sidecar, which runs beside the steps.
 func native(p *corev1.Pod, name string) bool {
 	if _, ok := podpaths.SidecarOf(name); ok {
 		return true
@@ -139,11 +138,11 @@ func (c containers) unpullable() *corev1.ContainerStatus {
 	return c.waitingFor(waitingPullBackOff, waitingInvalidImage, waitingNeverPull, waitingInspect)
 }
 
-// misconfigured returns the first container that cannot be made as its pod says, or nil.
+// misconfigured returns the first container with an invalid configuration, or nil.
 func (c containers) misconfigured() *corev1.ContainerStatus { return c.waitingFor(waitingConfig) }
 
-// waitingFor returns the first container that waits for one of the reasons, or nil. Once all steps have ended, only what
-// carries their results is needed: a sidecar that is started again is not.
+// waitingFor returns the first container that waits for one of the reasons, or nil. After all steps have ended, only the
+// container that transports their results matters; a restarting sidecar does not.
 func (c containers) waitingFor(reasons ...string) *corev1.ContainerStatus {
 	needed := c.all
 	if c.ended() {
@@ -157,8 +156,8 @@ func (c containers) waitingFor(reasons ...string) *corev1.ContainerStatus {
 	return nil
 }
 
-// troubled returns the first container that waits for a reason which is neither work in hand nor one of those above, or nil:
-// it could not be created or started, or says something that this version does not know.
+// troubled returns the first container that waits for a reason that is neither normal work nor one of those above, or nil. It
+// could not be created or started, or has a reason that this version does not know.
 func (c containers) troubled() *corev1.ContainerStatus {
 	others := []string{waitingPullBackOff, waitingInvalidImage, waitingNeverPull, waitingInspect, waitingConfig}
 	for i, s := range c.all {
@@ -169,8 +168,8 @@ func (c containers) troubled() *corev1.ContainerStatus {
 	return nil
 }
 
-// atWork reports whether the kubelet is at work on a container that waits: it pulls its image, creates it, or starts those
-// before it.
+// atWork reports whether the kubelet is working on a waiting container: it pulls its image, creates it, or starts earlier
+// ones.
 func atWork(w *corev1.ContainerStateWaiting) bool {
 	return slices.Contains([]string{"", waitingCreating, waitingInitializing}, w.Reason)
 }

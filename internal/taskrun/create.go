@@ -20,7 +20,7 @@ func podKind() reconcile.ChildKind[*corev1.Pod] {
 func (e Effect) ends() bool { return e.Outcome != nil || e.Waiting != nil }
 
 // create creates an object that the run owns, or adopts it. If the effect does not end the action, the run has the object.
-// refused is the reason of a run whose object cannot be created.
+// Refused is the reason for a run whose object can never be created.
 func create[T client.Object](
 	ctx context.Context, r *Reconciler, tr *v1.TaskRun, kind reconcile.ChildKind[T], wanted T, refused string,
 ) (reconcile.Creation[T], Effect, error) {

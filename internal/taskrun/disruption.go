@@ -9,7 +9,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/results/frame"
 )
 
-// reasonEvicted is what the kubelet writes into the status of a pod that it evicts.
+// reasonEvicted is the reason of the kubelet in the status of an evicted pod.
 const reasonEvicted = "Evicted"
 
 // disruptionOf returns the reason and message of a step that ended because its pod is being removed; both are empty for any
@@ -43,7 +43,7 @@ func disruption(p *corev1.Pod) (reason, message string) {
 	return v1.TaskRunReasonPodDeleted, fmt.Sprintf("pod %q was deleted before that", p.Name)
 }
 
-// evicted says that a pod was evicted, and why, where that is known.
+// evicted returns a message about the eviction of a pod, with the cause if it is known.
 func evicted(p *corev1.Pod, why string) string {
 	message := fmt.Sprintf("pod %q was evicted before that", p.Name)
 	if why == "" {
@@ -52,6 +52,6 @@ func evicted(p *corev1.Pod, why string) string {
 	return message + ": " + why
 }
 
-// endedBySignal reports whether a container's exit code is one that the kubelet's way of ending containers leaves: 128 plus
+// endedBySignal reports whether a container's exit code is one that the kubelet causes when it stops a container: 128 plus
 // SIGTERM or SIGKILL.
 func endedBySignal(exitCode int32) bool { return exitCode == 143 || exitCode == killedExitCode }

@@ -9,7 +9,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/reconcile"
 )
 
-// reasonMissingSecret is that of the event about secrets that a service account lists and that do not exist.
+// reasonMissingSecret is the reason of the event about secrets that a service account lists but that do not exist.
 const reasonMissingSecret = "FailedToRetrieveSecret"
 
 // eventsFor returns the events for the change between two statuses: a start, a wait reason, a new attempt, and an end. Normal
@@ -32,7 +32,7 @@ func eventsFor(before, after v1.TaskRunStatus) []reconcile.Event {
 	return append(events, reconcile.EventOf(c))
 }
 
-// signedResults is the condition of a run whose results were to be signed, and nil for others.
+// signedResults returns the condition of a run whose results must be signed; nil for others.
 func signedResults(status v1.TaskRunStatus) *metav1.Condition {
 	return meta.FindStatusCondition(status.Conditions, v1.ConditionSignedResults)
 }

@@ -9,8 +9,9 @@ import (
 	"github.com/sluice-ci/sluice/internal/variables/substitute"
 )
 
-// final reports whether a part of the run's spec has had its variables substituted by who made the run. The annotation that
-// says so is only read from the run itself, and can be forged: who does that has a run whose own text is not substituted.
+// final reports whether the creator of the run has already substituted the variables in a part of its spec. The annotation
+// for that is read only from the run itself. A user can forge it, with the only effect that the text of that user's own run
+// is not substituted.
 func final(tr *v1.TaskRun, part string) bool {
 	return slices.Contains(finalParts(tr), part)
 }
@@ -23,8 +24,8 @@ func finalParts(tr *v1.TaskRun) []string {
 	return strings.Split(listed, ",")
 }
 
-// unread returns which references in the values of the run's params are to be read: those that a PipelineRun has listed, and
-// every one in a run that a user made.
+// unread returns the references to resolve in the values of the run's params: those that a PipelineRun has listed, and all in
+// a run that a user created.
 func unread(tr *v1.TaskRun) (substitute.Unread, error) {
 	if finalParts(tr) == nil {
 		return substitute.Unread{All: true}, nil
@@ -37,7 +38,7 @@ func unread(tr *v1.TaskRun) (substitute.Unread, error) {
 	return u, nil
 }
 
-// checkFinal names what the annotation lists and no version of this project writes.
+// checkFinal reports values of the annotation that no version of this project writes.
 func checkFinal(tr *v1.TaskRun) error {
 	for _, part := range finalParts(tr) {
 		if !slices.Contains(v1.FinalParts(), part) {

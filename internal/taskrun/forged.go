@@ -7,8 +7,8 @@ import (
 	"github.com/sluice-ci/sluice/internal/results/frame"
 )
 
-// credible returns the results of a set that a status may have: none when a step forged the record of its end, since that
-// step may have changed what others wrote.
+// credible returns the results of a set for the status. There are none if a step forged the record of its end, because that
+// step may have changed the results of others.
 func credible(set *collect.Set) []frame.Result {
 	if forges(set) {
 		return nil

@@ -7,7 +7,7 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 )
 
-// giveUp stops what a run has started whose reconciles panic. It calls nothing that observe or plan call besides.
+// giveUp stops what a run whose reconciles panic has started. It calls nothing that observe or plan also call.
 func (r *Reconciler) giveUp(ctx context.Context, tr *v1.TaskRun) error {
 	obs := Observation{}
 	if err := errors.Join(r.observePod(ctx, tr, &obs), r.findEarlier(ctx, tr, &obs)); err != nil {

@@ -37,10 +37,10 @@ func fitLimitRanges(p *corev1.Pod, ranges []corev1.LimitRange) {
 	}
 }
 
-// bound is what the LimitRanges of a namespace say of one resource of containers; nil is nothing.
+// bound is the bounds of a namespace's LimitRanges for one resource of containers; nil means no bound.
 type bound struct {
 	least, request *resource.Quantity
-	// ratio says that limits may not be any multiple of requests.
+	// ratio reports that the ratio of limits to requests is bounded.
 	ratio bool
 }
 
@@ -75,7 +75,7 @@ func boundsOf(ranges []corev1.LimitRange) map[corev1.ResourceName]bound {
 	return bounds
 }
 
-// fitStep sets the request of a step, of which the pod has as many.
+// fitStep sets the request of a step, of which the pod has this number.
 func (b bound) fitStep(c *corev1.Container, name corev1.ResourceName, steps int64) {
 	request, given := c.Resources.Requests[name]
 	switch {
@@ -89,12 +89,12 @@ func (b bound) fitStep(c *corev1.Container, name corev1.ResourceName, steps int6
 		request = *b.least
 	}
 	if limit, ok := c.Resources.Limits[name]; ok && !given && request.Cmp(limit) > 0 {
-		request = limit // which may be below the minimum: then Kubernetes says so
+		request = limit // it may be below the minimum; Kubernetes then reports that
 	}
 	setRequest(c, name, request)
 }
 
-// fitSidecar keeps a container that needs next to nothing from requesting the default.
+// fitSidecar keeps a container that needs almost nothing from requesting the default.
 func (b bound) fitSidecar(c *corev1.Container, name corev1.ResourceName) {
 	if _, given := c.Resources.Requests[name]; given || b.request == nil || b.ratio {
 		return

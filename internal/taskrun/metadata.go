@@ -15,8 +15,8 @@ import (
 	"github.com/sluice-ci/sluice/internal/reconcile"
 )
 
-// labels are those that the run is to have: its own, those of its Task, and the one by which clients find the runs of a
-// Task. What the run says itself wins.
+// labels returns the labels for the run: its own, those of its Task, and the one by which clients find the runs of a Task.
+// The labels of the run take precedence.
 func labels(tr *v1.TaskRun, task Task) map[string]string {
 	all := map[string]string{}
 	maps.Copy(all, task.Labels)
@@ -27,11 +27,11 @@ func labels(tr *v1.TaskRun, task Task) map[string]string {
 	return all
 }
 
-// allAnnotations are those that the run is to have: its own, and those of its Task as far as they are not about the Task
-// itself. Should all together be more than an object may have, the run's own must do.
+// allAnnotations returns the annotations for the run: its own, and those of its Task that are not about the Task itself. If
+// together they exceed the limit of an object, only the run's own are used.
 func allAnnotations(tr *v1.TaskRun, task Task) map[string]string {
 	all := annotations.Inherited(task.Annotations)
-	delete(all, v1.AnnotationResultsFrom) // which has been chosen by, and is noted in the status
+	delete(all, v1.AnnotationResultsFrom) // the method is already chosen, and is in the status
 	maps.Copy(all, tr.Annotations)
 	if validation.ValidateAnnotationsSize(all) != nil {
 		return tr.Annotations
@@ -39,8 +39,8 @@ func allAnnotations(tr *v1.TaskRun, task Task) map[string]string {
 	return all
 }
 
-// propagateLabels writes the labels and annotations of the Task to the run, before anything else is written to it. It is one more
-// write, and only for runs that do not have them yet.
+// propagateLabels writes the labels and annotations of the Task to the run, before any other write. It is one additional
+// write, only for runs that do not have them yet.
 func (r *Reconciler) propagateLabels(ctx context.Context, tr *v1.TaskRun, task Task) error {
 	if tr.Status.StartTime != nil || attempt(tr) > 0 || task.Name == "" {
 		return nil
@@ -57,7 +57,7 @@ func (r *Reconciler) propagateLabels(ctx context.Context, tr *v1.TaskRun, task T
 		r.statuses.Writes.Record(after)
 		return nil
 	case reconcile.Classify(err) == reconcile.Rejected, reconcile.Classify(err) == reconcile.TooLarge:
-		// Clients will not find the run by its Task, which is no reason not to run it.
+		// Clients will not find the run by its Task, but the run can still run.
 		r.Recorder.Eventf(tr, nil, corev1.EventTypeWarning, "NotLabelled",
 			"Reconcile", "cannot take over the labels of Task %q: %v", task.Name, err)
 		return nil

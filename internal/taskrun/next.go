@@ -1,29 +1,29 @@
 package taskrun
 
-// Action is the one thing that a pass does to the world, beside writing the status.
+// Action is the one change that a reconcile makes, in addition to the status.
 type Action string
 
 // The actions; each has its own file.
 const (
 	// DoNothing: there is nothing to do, or nothing to do yet.
 	DoNothing Action = "Nothing"
-	// CreatePod makes the pod, and before it the claims of its workspaces.
+	// CreatePod creates the claims of the pod's workspaces, and then the pod.
 	CreatePod Action = "CreatePod"
-	// ReplacePod deletes a pod that was made from another task than the run has now, or ends the run.
+	// ReplacePod deletes a pod that was created from another task than the run has now, or ends the run.
 	ReplacePod Action = "ReplacePod"
 	// StopPod ends the pod's containers and keeps the pod and its logs for inspection.
 	StopPod Action = "StopPod"
 	// DeletePod ends the pod's containers and deletes the pod.
 	DeletePod Action = "DeletePod"
-	// StopEarlier ends the containers of the attempt before.
+	// StopEarlier stops the containers of the previous attempt.
 	StopEarlier Action = "StopEarlier"
-	// StopEnded ends the containers of a run that has ended, and whose pod runs on.
+	// StopEnded stops the containers of an ended run whose pod is still running.
 	StopEnded Action = "StopEnded"
 	// Release drops what was held for a run that has ended.
 	Release Action = "Release"
 )
 
-// next picks the action for a state and what was observed in it.
+// next returns the action for a state and its observations.
 func next(state State, obs Observation) Action {
 	switch state {
 	case Unstarted:
@@ -50,8 +50,8 @@ func next(state State, obs Observation) Action {
 		return DoNothing
 	case Collected:
 		if obs.Evidence.Set.Interrupted || forges(obs.Evidence.Set) {
-			// What carries the results was asked to end before the steps, or a step wrote the record of its end itself: the
-			// outcome is known, and the steps may run on.
+			// The results sidecar was stopped before the steps, or a step wrote the record of its end: the outcome is
+			// known, and the steps may still be running.
 			return StopPod
 		}
 		return DoNothing

@@ -23,47 +23,46 @@ import (
 type Observation struct {
 	// Now is the time of the reconcile.
 	Now time.Time
-	// Config in force.
+	// Config is the configuration in force.
 	Config config.Config
-	// Held says that its user holds the run back. Nothing else is known of it then.
+	// Held reports that the user holds the run back. Then nothing else is known about it.
 	Held bool
-	// Flags that the run goes by: those in force, except where the status records others.
+	// Flags are the flags for the run: those in force, except where the status records others.
 	Flags config.Flags
-	// Task that the run runs; without a Spec when Unresolvable.
+	// Task is the task of the run; without a Spec if Unresolvable.
 	Task Task
-	// Recordable says that the object has room for a copy of the task's spec in its status.
+	// Recordable reports that the object has room for a copy of the task's spec in its status.
 	Recordable bool
 	// Unresolvable is why the task is not found.
 	Unresolvable error
 	// Invalid is why the task cannot be used; see Plan.Invalid for what is wrong with the run or its values.
 	Invalid error
-	// ResultsFrom is how the run's results come back, if it has any.
+	// ResultsFrom is how the run's results are transported, if it has any.
 	ResultsFrom config.ResultsFrom
-	// Pod of the run; nil while there is none, and when it is gone.
+	// Pod is the pod of the run; nil before it is created, and after it is deleted.
 	Pod *corev1.Pod
-	// Unrecorded is the pod of the current attempt that a pass made whose status was not written, from another task than the
-	// run has now; nil where there is none. Pod is nil then: what it does is not what the task of the status does.
+	// Unrecorded is the pod of the current attempt that a reconcile without a written status created from another task than
+	// the run has now; nil if there is none. Then Pod is nil, because the outcome of that pod is not that of the task in the
+	// status.
 	Unrecorded *corev1.Pod
-	// Warnings are what the events of Pod say of why it does not start.
+	// Warnings are the causes in the events of Pod why it does not start.
 	Warnings Warnings
-	// Ended is the pod of a run that has ended, and Earlier that of the attempt before the current one, while there may be
-	// one.
+	// Ended is the pod of an ended run, and Earlier that of the previous attempt, as long as there may be one.
 	Ended, Earlier Ended
 	// Evidence is what is known of how the steps ended.
 	Evidence collect.Progress
-	// Verdict says whether the results are those that the steps signed; nil before they are there, and where they are not
-	// to be signed. Unverified is why there is none yet.
+	// Verdict is whether the results are those that the steps signed; nil before there are results, and if they are not
+	// signed. Unverified is why there is none yet.
 	Verdict    *verify.Verdict
 	Unverified error
 }
 
-// observe reads the run's task, its pod, and what is known of how its steps ended. For a run that has ended that is what the
-// cache has of its pod.
+// observe reads the run's task, its pod, and how its steps ended. For an ended run it reads only the pod in the cache.
 func (r *Reconciler) observe(ctx context.Context, tr *v1.TaskRun) (Observation, error) {
 	return r.observeWith(ctx, tr, nil)
 }
 
-// observeWith is observe where the cache does not have the pod of the run yet.
+// observeWith is observe for a pod of the run that the cache does not have yet.
 func (r *Reconciler) observeWith(ctx context.Context, tr *v1.TaskRun, unseen *corev1.Pod) (Observation, error) {
 	obs := Observation{Now: r.Clock.Now(), Config: r.Config.Load()}
 	obs.Flags = flagsFor(tr, obs.Config.Flags)
@@ -90,12 +89,12 @@ func (r *Reconciler) observeWith(ctx context.Context, tr *v1.TaskRun, unseen *co
 	switch {
 	case obs.Unresolvable != nil:
 		return obs, r.findEarlier(ctx, tr, &obs)
-	case obs.Unrecorded != nil: // what becomes of it is decided before anything else
+	case obs.Unrecorded != nil: // this is decided before anything else
 		return obs, nil
 	case obs.Pod == nil && tr.Status.PodName == "":
 		return obs, r.findEarlier(ctx, tr, &obs)
 	}
-	r.Images.Forget(keyOf(tr)) // another attempt asks anew: a tag may have moved
+	r.Images.Forget(keyOf(tr)) // another attempt looks images up again, because a tag may have moved
 	obs.Evidence = r.Transports.Progress(transport.Run{Name: keyOf(tr), UID: attemptKey(tr), Pod: obs.Pod, Spec: obs.Task.Spec}, chosen(tr))
 	r.verify(tr, &obs)
 	if obs.Pod != nil {
@@ -117,7 +116,7 @@ func (r *Reconciler) observePod(ctx context.Context, tr *v1.TaskRun, obs *Observ
 	err := r.Client.Get(ctx, key, found)
 	switch {
 	case apierrors.IsNotFound(err) && tr.Status.PodName != "":
-		// It may have been made a moment ago. Before it is called lost, the API server itself is asked.
+		// It may have been created just now. Before it counts as lost, the API server is read.
 		obs.Pod, err = r.livePod(ctx, tr)
 		return err
 	case apierrors.IsNotFound(err):
@@ -131,7 +130,7 @@ func (r *Reconciler) observePod(ctx context.Context, tr *v1.TaskRun, obs *Observ
 	return nil
 }
 
-// observeEnded finds the pod of a run, or of an attempt, that has ended, in the cache alone.
+// observeEnded finds the pod of an ended run, or attempt, only in the cache.
 func (r *Reconciler) observeEnded(ctx context.Context, tr *v1.TaskRun, name string, at *metav1.Time) (Ended, error) {
 	ended := Ended{}
 	if at != nil {
@@ -154,7 +153,7 @@ func (r *Reconciler) observeEnded(ctx context.Context, tr *v1.TaskRun, name stri
 	return ended, nil
 }
 
-// findEarlier finds the pod of the attempt before the current one, if there is one.
+// findEarlier finds the pod of the previous attempt, if there is one.
 func (r *Reconciler) findEarlier(ctx context.Context, tr *v1.TaskRun, obs *Observation) error {
 	n := attempt(tr)
 	if n == 0 {

@@ -15,23 +15,23 @@ import (
 	"github.com/sluice-ci/sluice/internal/variables/substitute"
 )
 
-// Task is what a run runs.
+// Task is the task of a run.
 type Task struct {
-	// Name of the Task that the run refers to; empty for one that is written out in it.
+	// Name is the name of the Task that the run refers to; empty for an embedded task.
 	Name string
-	// Spec of the task, with its defaults and its StepActions, before substitution.
+	// Spec is the spec of the task, with its defaults and its StepActions, before substitution.
 	Spec *v1.TaskSpec
-	// Source is where a resolver found the Task; nil for all others, and once a status has been written.
+	// Source is where a resolver found the Task; nil for all others, and after a status has been written.
 	Source *v1.RefSource
-	// StepSources are where resolvers found the StepActions of steps, by the containers of the steps; nil once a status has been
-	// written, which has them.
+	// StepSources are where resolvers found the StepActions of steps, by the containers of the steps; nil after a status has
+	// been written, which contains them.
 	StepSources map[string]*v1.RefSource
 	// Labels and Annotations of the Task, which the run and its pod get too; nil after a status has been written.
 	Labels, Annotations map[string]string
 }
 
-// observeTask resolves the task and chooses how its results come back, unless an earlier pass has, and noted it in the
-// status.
+// observeTask resolves the task and chooses how its results are transported, unless an earlier reconcile has recorded that in
+// the status.
 func (r *Reconciler) observeTask(ctx context.Context, tr *v1.TaskRun, obs *Observation) error {
 	task, err := r.task(ctx, tr)
 	if err == nil && tr.Status.TaskSpec == nil {
@@ -55,7 +55,7 @@ func (r *Reconciler) observeTask(ctx context.Context, tr *v1.TaskRun, obs *Obser
 	return nil
 }
 
-// task returns the task of a run: what an earlier pass has noted, what is written out in the run, or what it refers to.
+// task returns the task of a run: the one in the status, the embedded one, or the one that it refers to.
 func (r *Reconciler) task(ctx context.Context, tr *v1.TaskRun) (Task, error) {
 	task := Task{Name: taskName(tr)}
 	switch {
@@ -87,7 +87,7 @@ func (r *Reconciler) task(ctx context.Context, tr *v1.TaskRun) (Task, error) {
 	return task, nil
 }
 
-// taskName is the name of the Task that the run refers to. One that came through a resolver has left its name in a label.
+// taskName returns the name of the Task that the run refers to. For a Task from a resolver the name is in a label.
 func taskName(tr *v1.TaskRun) string {
 	switch ref := tr.Spec.TaskRef; {
 	case ref == nil:
@@ -99,15 +99,15 @@ func taskName(tr *v1.TaskRun) string {
 	}
 }
 
-// invalidError is what is wrong with a StepAction, or with the params that a step gives to it.
+// invalidError is an error in a StepAction, or in the params that a step gives to it.
 type invalidError struct{ err error }
 
 func (e *invalidError) Error() string { return e.err.Error() }
 
 func (e *invalidError) Unwrap() error { return e.err }
 
-// resolveActions puts plain steps in the place of those that refer to StepActions. It returns where resolvers found these, by the
-// containers of the steps.
+// resolveActions replaces steps that refer to StepActions by plain steps. It returns where resolvers found the StepActions,
+// by the containers of the steps.
 func (r *Reconciler) resolveActions(ctx context.Context, tr *v1.TaskRun, spec *v1.TaskSpec) (map[string]*v1.RefSource, error) {
 	var actions substitute.Actions
 	sources, containers := map[string]*v1.RefSource{}, podpaths.StepContainers(spec)
@@ -138,7 +138,7 @@ func (r *Reconciler) resolveActions(ctx context.Context, tr *v1.TaskRun, spec *v
 	return sources, nil
 }
 
-// forResolver are the params that a reference gives to its resolver, with what the run gives put in.
+// forResolver returns the params of a reference to its resolver, with the values of the run substituted.
 func forResolver(tr *v1.TaskRun, spec *v1.TaskSpec, params []v1.Param, path *field.Path) ([]v1.Param, error) {
 	if len(params) == 0 {
 		return nil, nil
@@ -157,13 +157,13 @@ func forResolver(tr *v1.TaskRun, spec *v1.TaskSpec, params []v1.Param, path *fie
 	return out, nil
 }
 
-// chosen is how the results of a run come back by what an earlier pass has noted; empty before the first.
+// chosen returns how the results of a run are transported, as recorded in the status; empty before the first record.
 func chosen(tr *v1.TaskRun) config.ResultsFrom {
 	return config.ResultsFrom(flagsOf(tr).ResultExtractionMethod)
 }
 
-// flagsFor are the flags that a run goes by, where these are in force: all attempts of a run have the same limit of a result,
-// and sign or do not sign their results in the same way.
+// flagsFor returns the flags for a run, where these are in force. All attempts of a run have the same limit of a result, and
+// sign or do not sign their results in the same way.
 func flagsFor(tr *v1.TaskRun, flags config.Flags) config.Flags {
 	if known := flagsOf(tr); known.MaxResultSize > 0 {
 		flags.MaxResultSize = known.MaxResultSize
@@ -172,7 +172,7 @@ func flagsFor(tr *v1.TaskRun, flags config.Flags) config.Flags {
 	return flags
 }
 
-// flagsOf are the flags that an earlier pass has noted; zero before the first.
+// flagsOf returns the flags that the status records; zero before the first record.
 func flagsOf(tr *v1.TaskRun) v1.FeatureFlags {
 	if p := tr.Status.Provenance; p != nil && p.FeatureFlags != nil {
 		return *p.FeatureFlags

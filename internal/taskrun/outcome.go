@@ -22,11 +22,11 @@ import (
 type Outcome struct {
 	// Condition is Succeeded=True or Succeeded=False.
 	Condition metav1.Condition
-	// Results that are whole. A failed run keeps them.
+	// Results are the complete results. A failed run keeps them.
 	Results []v1.TaskRunResult
 	// StepResults are those of each step, by its index.
 	StepResults [][]v1.TaskRunResult
-	// Signed says whether the results are those that the steps signed; nil where they were not to be signed.
+	// Signed reports whether the results are those that the steps signed; nil if they are not signed.
 	Signed *metav1.Condition
 }
 
@@ -72,7 +72,7 @@ func outcomeOf(tr *v1.TaskRun, state State, obs Observation, plan Plan) *Outcome
 	}
 }
 
-// cutShort is the outcome of a run that was stopped. What it has produced and was verified before that stays.
+// cutShort returns the outcome of a stopped run. It keeps the results that were already verified.
 func cutShort(obs Observation, condition metav1.Condition) *Outcome {
 	outcome := &Outcome{Condition: condition}
 	if obs.Evidence.Set != nil {
@@ -100,7 +100,7 @@ func unpullable(p *corev1.Pod) *Outcome {
 		s.Name, s.Image, s.State.Waiting.Reason, s.State.Waiting.Message))
 }
 
-// unstartable is the outcome of a run whose pod has a container that the kubelet cannot create or start.
+// unstartable returns the outcome of a run with a container that the kubelet cannot create or start.
 func unstartable(obs Observation) *Outcome {
 	s := obs.unstartable()
 	reason := v1.TaskRunReasonFailed
@@ -114,8 +114,8 @@ func unstartable(obs Observation) *Outcome {
 	return failed(reason, message)
 }
 
-// unstoppable is the outcome of a run whose pod was asked to end because of what its steps left, and whose node has not
-// reported the end; nil while it may.
+// unstoppable returns the outcome of a run whose pod was stopped because of what its steps left, if its node has not reported
+// the end in time; nil before that.
 func unstoppable(obs Observation) *Outcome {
 	if !obs.unstoppable() {
 		return nil
@@ -127,7 +127,7 @@ func unstoppable(obs Observation) *Outcome {
 	return failed(reason, lossOf(obs.Pod)+"; "+silence(obs.Pod))
 }
 
-// lossOf says why a pod is stopped whose steps are not reported.
+// lossOf returns why a pod whose steps are not reported is stopped.
 func lossOf(p *corev1.Pod) string {
 	if step := containersOf(p).recordless(); step != nil {
 		return endOf(step)
@@ -135,7 +135,7 @@ func lossOf(p *corev1.Pod) string {
 	return fmt.Sprintf("the steps have ended, and container %q has not reported their results", podpaths.ResultsContainer)
 }
 
-// silence says that a node has not ended a pod.
+// silence returns a message that a node has not ended a pod.
 func silence(p *corev1.Pod) string {
 	return fmt.Sprintf("the pod was asked to end, and its node %q has not reported that it did", p.Spec.NodeName)
 }
@@ -182,7 +182,7 @@ func uncollectable(obs Observation) *Outcome {
 	}
 	step := failedStep(obs.Pod)
 	if step != nil {
-		// That a step failed is what a user must hear first.
+		// The failure of a step has precedence in the message.
 		ended := fmt.Sprintf("container %q exited with code %d (%s)", step.Name, step.State.Terminated.ExitCode, step.State.Terminated.Reason)
 		if !pod.LeftMessage(step.State.Terminated) {
 			ended = endOf(step)
@@ -198,8 +198,8 @@ func uncollectable(obs Observation) *Outcome {
 	return failed(reason, message)
 }
 
-// sharedBudget says which containers take a share of what the kubelet keeps of termination messages, where something has
-// injected them: the steps could not know.
+// sharedBudget returns a message with the injected containers that take a share of the termination messages, which the steps
+// could not know about.
 func sharedBudget(p *corev1.Pod) string {
 	injected := pod.Injected(p)
 	if len(injected) == 0 {
@@ -209,7 +209,7 @@ func sharedBudget(p *corev1.Pod) string {
 		"set results-from: sidecar-logs in ConfigMap feature-flags", termination.MaxPod, injected)
 }
 
-// failedStep is the first step that failed, by the pod's status alone; nil when none did.
+// failedStep returns the first failed step, according to the pod's status alone; nil if there is none.
 func failedStep(p *corev1.Pod) *corev1.ContainerStatus {
 	if p == nil {
 		return nil
@@ -224,8 +224,8 @@ func failedStep(p *corev1.Pod) *corev1.ContainerStatus {
 	return &steps[i]
 }
 
-// collected turns what the steps recorded into the outcome. The order of what is looked at is the order in which a
-// user wants to hear it: a step that failed, then results that could not be carried, then results of the wrong type.
+// collected returns the outcome for the records of the steps. It checks in the order of importance for users: a failed step,
+// then results that could not be transported, then results of the wrong type.
 func collected(obs Observation) *Outcome {
 	set := obs.Evidence.Set
 	values := transport.Decode(obs.Task.Spec, credible(set))
@@ -251,7 +251,7 @@ func collected(obs Observation) *Outcome {
 	return outcome
 }
 
-// wrongReason is the reason of a run with results that are not what is declared.
+// wrongReason returns the reason of a run with results that do not match their declarations.
 func wrongReason(values transport.Values) string {
 	if values.TooLarge {
 		return v1.TaskRunReasonResultTooLarge
@@ -259,8 +259,8 @@ func wrongReason(values transport.Values) string {
 	return v1.TaskRunReasonValidationFailed
 }
 
-// missingRecord says of which step a set has no record; empty when it has one of each and is whole. A step that nothing is known
-// of may have failed.
+// missingRecord names the step without a record in a set; empty if the set has one of each. A step without a record may have
+// failed.
 func missingRecord(spec *v1.TaskSpec, set *collect.Set) string {
 	for _, name := range podpaths.StepContainers(spec) {
 		if !slices.ContainsFunc(set.Steps, func(s frame.Step) bool { return s.Name == name }) {
@@ -273,7 +273,7 @@ func missingRecord(spec *v1.TaskSpec, set *collect.Set) string {
 	return ""
 }
 
-// stepFailure returns the reason and message of the first step that did not end well; skipped ones only follow it.
+// stepFailure returns the reason and message of the first step that failed. Skipped steps only follow it.
 func stepFailure(p *corev1.Pod, set *collect.Set) (reason, message string) {
 	for _, step := range set.Steps {
 		if goesOn(step) || step.Reason == frame.ReasonSkipped {
@@ -297,13 +297,13 @@ func stepFailure(p *corev1.Pod, set *collect.Set) (reason, message string) {
 		}
 		return v1.TaskRunReasonFailed, message
 	}
-	// A container that was never started has completed nothing, whatever the records say.
+	// A container that was never started has not completed, whatever the records are.
 	if p != nil {
 		if why := unstarted(containersOf(p).steps); why != "" {
 			return v1.TaskRunReasonFailed, why
 		}
 	}
-	// Nothing failed, so that nothing can have been skipped for it.
+	// No step failed, so none can have been skipped because of that.
 	for _, step := range set.Steps {
 		if step.Reason == frame.ReasonSkipped && step.ExitCode != 0 {
 			return v1.TaskRunReasonFailed, fmt.Sprintf("%q was skipped as after a failure, and no step before it has failed", step.Name)

@@ -8,20 +8,20 @@ import (
 	"github.com/sluice-ci/sluice/internal/transport"
 )
 
-// Plan is what the pod of a run is to be made from, or why it cannot be made. For a run that needs no new pod, it has nothing
-// but Invalid. Nothing writes to it once plan has returned it.
+// Plan is what the pod of a run is created from, or why it cannot be created. For a run that needs no new pod, it has only
+// Invalid. Nothing writes to it after plan has returned it.
 type Plan struct {
-	// Invalid is which rule of the API the run or its task breaks.
+	// Invalid is the rule of the API that the run or its task breaks.
 	Invalid error
-	// Prepared is what the pod is made from; nil when Invalid, or when something is missing that must be there before.
+	// Prepared is what the pod is created from; nil if Invalid, or if a prerequisite is missing.
 	Prepared *Prepared
-	// Refusal is why results could not come back from the pod; nil when they could.
+	// Refusal is why results could not be read from the pod; nil if they can.
 	Refusal *transport.RefusalError
-	// Needs are what the pod needs besides.
+	// Needs are the prerequisites of the pod.
 	Needs Prerequisites
 }
 
-// plan prepares the pod of a run that needs a new one, and reads what that pod needs besides.
+// plan prepares the pod of a run that needs a new one, and reads the prerequisites of that pod.
 func (r *Reconciler) plan(ctx context.Context, tr *v1.TaskRun, obs Observation) (Plan, error) {
 	plan := Plan{Invalid: obs.Invalid}
 	if !obs.needsPod(tr) {
@@ -48,18 +48,18 @@ func (r *Reconciler) plan(ctx context.Context, tr *v1.TaskRun, obs Observation) 
 	return plan, err
 }
 
-// needsPod reports whether a pod is to be made for the current attempt of the run.
+// needsPod reports whether the current attempt of the run needs a new pod.
 func (o Observation) needsPod(tr *v1.TaskRun) bool {
 	return !tr.Status.Done() && !o.Held && tr.Status.PodName == "" && o.Pod == nil && o.Unrecorded == nil && o.Unresolvable == nil && o.stopped(tr) == ""
 }
 
-// earlierPatience is how long an attempt waits for the pod of the one before: longer than a pod has to end its containers,
-// but not without a limit, since its node may be lost.
+// earlierPatience is how long an attempt waits for the pod of the previous one: longer than a pod has to end its containers,
+// but with a limit, because its node may be lost.
 const earlierPatience = 40 * time.Second
 
-// awaitsEarlier returns what the run waits for if the attempt before still has something running; nil if it has not. What
-// it does to a volume that both mount must not happen while the next attempt works there. A pod that was not asked to end is
-// asked first, and has its time then.
+// awaitsEarlier returns what the run waits for if the previous attempt still has a running container; nil if it has none.
+// Both may mount the same volume, so the previous attempt must not change it while the next one works there. A pod that was
+// not stopped is stopped first, and then has its time to end.
 func (o Observation) awaitsEarlier(tr *v1.TaskRun) *WaitReason {
 	if o.Earlier.Pod == nil || podEnded(o.Earlier.Pod) {
 		return nil

@@ -19,18 +19,18 @@ const (
 	// long, up to lastEventsPause: a kubelet that has warned 25 times about a pod warns once in five minutes.
 	firstEventsPause = 15 * time.Second
 	lastEventsPause  = 5 * time.Minute
-	// busyEventsPause is how long a run waits whose events cannot be read because those of others are.
+	// busyEventsPause is how long a run waits if its events cannot be read because those of other runs are being read.
 	busyEventsPause = 5 * time.Second
-	// eventsPerSecond and eventsAtOnce bound the reads over all runs. The API server looks at all events of the namespace
-	// for one read.
+	// eventsPerSecond and eventsAtOnce limit the reads over all runs. For one read the API server searches all events of the
+	// namespace.
 	eventsPerSecond, eventsAtOnce = 2, 10
 	// eventsTimeout bounds one read.
 	eventsTimeout = 5 * time.Second
-	// eventsPage and eventsPages bound what one read holds: an event may have 1.5 MiB.
+	// eventsPage and eventsPages limit the size of one read: an event may have 1.5 MiB.
 	eventsPage, eventsPages = 4, 12
 )
 
-// podEvents reads the events of pods that do not start, one pod at a time and seldom. It remembers what it has read.
+// podEvents reads the events of pods that do not start, one pod at a time and rarely. It caches the outcome.
 type podEvents struct {
 	live  client.Reader
 	clock clock.PassiveClock
@@ -52,15 +52,15 @@ func newPodEvents(live client.Reader, c clock.PassiveClock) *podEvents {
 	return &podEvents{live: live, clock: c, rate: rate.NewLimiter(eventsPerSecond, eventsAtOnce), known: map[types.NamespacedName]podRead{}}
 }
 
-// Forget drops what is known of the pod of a run.
+// Forget drops what is known about the pod of a run.
 func (e *podEvents) Forget(run types.NamespacedName) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	delete(e.known, run)
 }
 
-// Warnings returns what the kubelet has warned of in the events of a run's pod. They are read only when the pod should have
-// started, and not again before Warnings.Next. Without the right to read them, nothing is known.
+// Warnings returns the kubelet's warnings in the events of a run's pod. They are read only if the pod should have started,
+// and not again before Warnings.Next. Without the permission to read them, it returns none.
 func (e *podEvents) Warnings(ctx context.Context, run types.NamespacedName, p *corev1.Pod) Warnings {
 	due, now := eventsDue(p), e.clock.Now()
 	if due.IsZero() || now.Before(due) {
@@ -75,7 +75,7 @@ func (e *podEvents) Warnings(ctx context.Context, run types.NamespacedName, p *c
 	return e.end(run, last, found, err)
 }
 
-// begin returns what is known of a pod, and whether its events are to be read now.
+// begin returns what is known about a pod, and whether its events must be read now.
 func (e *podEvents) begin(run types.NamespacedName, uid types.UID, now time.Time) (last podRead, turn bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -94,7 +94,7 @@ func (e *podEvents) begin(run types.NamespacedName, uid types.UID, now time.Time
 	return last, true
 }
 
-// end remembers what a read has found; after one that failed, what was known before.
+// end stores the outcome of a read. After a failed read it keeps the previous outcome.
 func (e *podEvents) end(run types.NamespacedName, last podRead, found Warnings, err error) Warnings {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -108,7 +108,7 @@ func (e *podEvents) end(run types.NamespacedName, last podRead, found Warnings, 
 	return last.warnings
 }
 
-// read lists the warnings about a pod, some at a time.
+// read lists the warnings about a pod, page by page.
 func (e *podEvents) read(ctx context.Context, p *corev1.Pod) (Warnings, error) {
 	ctx, cancel := context.WithTimeout(ctx, eventsTimeout)
 	defer cancel()

@@ -20,19 +20,18 @@ import (
 	"github.com/sluice-ci/sluice/internal/when"
 )
 
-// Prepared is what a pod is made from.
+// Prepared is what a pod is created from.
 type Prepared struct {
-	// Run is the TaskRun, with the volumes of its workspaces and its pod template as they are to be.
+	// Run is the TaskRun, with the final volumes of its workspaces and its final pod template.
 	Run *v1.TaskRun
-	// Claims are what has to be there before the pod.
+	// Claims are the claims to create before the pod.
 	Claims []*corev1.PersistentVolumeClaim
 	// Task with everything substituted.
 	Task substitute.Task
 }
 
-// prepare validates the run together with its task, merges the step template, and substitutes what the run gives. It reads
-// and writes nothing but its arguments, and leaves those unchanged. The error says which rule of the API the run or its task
-// breaks.
+// prepare validates the run together with its task, merges the step template, and substitutes the values of the run. It is a
+// pure function. The error says which rule of the API the run or its task breaks.
 func prepare(tr *v1.TaskRun, obs Observation, evaluator *when.Evaluator) (*Prepared, error) {
 	p, err := substituted(tr, obs.Task, obs.Config.Defaults)
 	if err != nil {
@@ -50,7 +49,7 @@ func prepare(tr *v1.TaskRun, obs Observation, evaluator *when.Evaluator) (*Prepa
 	return p, nil
 }
 
-// substituted validates the run together with its task, and substitutes what the run gives.
+// substituted validates the run together with its task, and substitutes the values of the run.
 func substituted(tr *v1.TaskRun, task Task, defaults config.Defaults) (*Prepared, error) {
 	if err := checkRoom(tr, task.Spec); err != nil {
 		return nil, err
@@ -72,7 +71,7 @@ func substituted(tr *v1.TaskRun, task Task, defaults config.Defaults) (*Prepared
 	if err := checkFinal(tr); err != nil {
 		return nil, err
 	}
-	kept := 0 // bindings of a run whose text is final; what the installation's default adds to them is not
+	kept := 0 // bindings of a run whose text is final; those that the installation's default adds are not
 	if final(tr, v1.FinalWorkspaces) {
 		kept = len(tr.Spec.Workspaces)
 	}
@@ -95,7 +94,7 @@ func substituted(tr *v1.TaskRun, task Task, defaults config.Defaults) (*Prepared
 	return p, err
 }
 
-// evaluateCEL puts the result in the place of expressions in CEL: nothing in the pod knows that language.
+// evaluateCEL replaces CEL expressions by their results, because the in-pod binary does not support CEL.
 func evaluateCEL(spec *v1.TaskSpec, evaluator *when.Evaluator) error {
 	for i := range spec.Steps {
 		for n := range spec.Steps[i].When {
@@ -116,8 +115,8 @@ func evaluateCEL(spec *v1.TaskSpec, evaluator *when.Evaluator) error {
 	return nil
 }
 
-// mark begins the tokens that stand for results of steps. It is made anew for each pod, after everything that is put in is
-// known, so that nothing of it can look like one.
+// mark returns the prefix of the tokens for results of steps. It is new for each pod, after all inserted values are known, so
+// that none of them can look like a token.
 func mark() string { return "ref-" + strings.ToLower(rand.Text()) }
 
 // validate checks everything that does not depend on values of variables. A task that is written out in the run sees
@@ -141,11 +140,11 @@ func rules(tr *v1.TaskRun, spec *v1.TaskSpec) field.ErrorList {
 		return append(validation.TaskRun(tr), validation.TaskSpec(spec, field.NewPath("task", "spec"))...)
 	}
 	run := *tr
-	run.Spec.TaskSpec = spec // its StepActions are plain steps by now
+	run.Spec.TaskSpec = spec // with its StepActions replaced by plain steps
 	return validation.TaskRun(&run)
 }
 
-// withDefault adds a binding for each workspace that the task must have and the run does not bind.
+// withDefault adds a binding for each required workspace that the run does not bind.
 func withDefault(bound []v1.WorkspaceBinding, declared []v1.WorkspaceDeclaration, fallback *v1.WorkspaceBinding) []v1.WorkspaceBinding {
 	all, at := slices.Clone(bound), positions(bound)
 	for _, w := range declared {
@@ -159,7 +158,7 @@ func withDefault(bound []v1.WorkspaceBinding, declared []v1.WorkspaceDeclaration
 	return all
 }
 
-// withPropagated declares the workspaces of a run that a task which is written out in it refers to without declaring them.
+// withPropagated declares the workspaces of a run to which an embedded task refers without declaring them.
 func withPropagated(spec *v1.TaskSpec, bound []v1.WorkspaceBinding) {
 	at := positions(bound)
 	for _, name := range variables.UndeclaredWorkspaces(spec) {
@@ -197,7 +196,7 @@ func positions(bound []v1.WorkspaceBinding) map[string]int {
 	return at
 }
 
-// templateVolumes are the volumes that pod templates add.
+// templateVolumes returns the volumes that pod templates add.
 func templateVolumes(templates ...*v1.PodTemplate) []corev1.Volume {
 	var all []corev1.Volume
 	for _, t := range templates {

@@ -16,34 +16,34 @@ import (
 	"github.com/sluice-ci/sluice/internal/resolve/image"
 )
 
-// ImageLookup finds what an image runs when its step gives no command. It never waits for a registry.
+// ImageLookup looks up the command of an image for a step without a command. It never waits for a registry.
 type ImageLookup interface {
-	// Entrypoint returns what is known. The error is an *image.Error when no retry can help, and otherwise an
-	// *image.WaitError: the owner is woken when there is more to say.
+	// Entrypoint returns the present answer. The error is an *image.Error if no retry can help, and otherwise an
+	// *image.WaitError: the owner is woken when there is news.
 	Entrypoint(owner image.Owner, name string, pull image.Pull) (image.Entrypoint, error)
-	// Forget drops what an owner has asked for.
+	// Forget drops the requests of an owner.
 	Forget(owner types.NamespacedName)
 }
 
-// Prerequisites are what the pod needs of what is neither in the run nor in its task.
+// Prerequisites are what the pod needs in addition to the run and its task.
 type Prerequisites struct {
-	// Credentials are the secrets of the service account that are to be set up in the steps.
+	// Credentials are the secrets of the service account to set up in the steps.
 	Credentials []corev1.Secret
-	// MissingSecrets are the names of those that the service account lists and that do not exist.
+	// MissingSecrets are the names of secrets that the service account lists but that do not exist.
 	MissingSecrets []string
 	// LimitRanges of the namespace.
 	LimitRanges []corev1.LimitRange
-	// Commands are what the images run of steps and sidecars that give no command.
+	// Commands are the commands of the images of steps and sidecars without a command.
 	Commands pod.ImageCommands
 	// Blocked is why the pod can never be created without a change.
 	Blocked *Outcome
 	// Waiting is why it cannot be made now.
 	Waiting *WaitReason
-	// Lookup says what is still looked up; the zero value when nothing is.
+	// Lookup is the state of the image lookups; zero if there are none.
 	Lookup Lookup
 }
 
-// missing reports whether the pod cannot be made, now or ever.
+// missing reports whether the pod cannot be created, now or ever.
 func (n *Prerequisites) missing() bool { return n.Blocked != nil || n.Waiting != nil }
 
 // prerequisites reads what the pod needs.
@@ -68,7 +68,7 @@ func (r *Reconciler) prerequisites(ctx context.Context, tr *v1.TaskRun, obs Obse
 	return needs, nil
 }
 
-// serviceAccount is the name of the one that the pod will run as.
+// serviceAccount returns the name of the pod's service account.
 func serviceAccount(tr *v1.TaskRun, defaults config.Defaults) string {
 	for _, name := range []string{tr.Spec.ServiceAccountName, defaults.ServiceAccount} {
 		if name != "" {
@@ -90,7 +90,7 @@ func pullOf(tr *v1.TaskRun, account string, templates []*v1.PodTemplate) image.P
 	return pull
 }
 
-// pullSecrets are those that the pod will have besides its service account's.
+// pullSecrets returns the pull secrets of the pod in addition to those of its service account.
 func pullSecrets(templates []*v1.PodTemplate) []corev1.LocalObjectReference {
 	for _, t := range templates {
 		if t != nil && len(t.ImagePullSecrets) > 0 {
@@ -100,15 +100,15 @@ func pullSecrets(templates []*v1.PodTemplate) []corev1.LocalObjectReference {
 	return nil
 }
 
-// What marks a secret as one that is to be set up for git or for registries.
+// The marks of a secret that must be set up for git or for registries.
 const (
 	gitAnnotation    = v1.GroupName + "/git-"
 	dockerAnnotation = v1.GroupName + "/docker-"
 	knownHostsKey    = "known_hosts"
 )
 
-// readCredentials reads the secrets of a service account, from the API server itself: secrets are none of a cache's
-// business. A service account that is not there is what the API server says when the pod is made.
+// readCredentials reads the secrets of a service account from the API server, so that secrets are not cached. If the service
+// account does not exist, the API server reports that when the pod is created.
 func (r *Reconciler) readCredentials(ctx context.Context, name types.NamespacedName, requireKnownHosts bool, needs *Prerequisites) error {
 	account := &corev1.ServiceAccount{}
 	if err := r.Live.Get(ctx, name, account); err != nil {
@@ -134,14 +134,14 @@ func (r *Reconciler) readCredentials(ctx context.Context, name types.NamespacedN
 				ref.Name, name.Name, knownHostsKey))
 			return nil
 		}
-		secret.Data = nil // the steps have it mounted; nothing here is to hold it
+		secret.Data = nil // the steps mount it; the controller must not hold it
 		needs.Credentials = append(needs.Credentials, *secret)
 	}
 	return nil
 }
 
-// setUp reports whether a secret is one that steps are to find ready: annotated for git or for registries, or a
-// configuration for registries as it is.
+// setUp reports whether a secret must be set up in the steps: it is annotated for git or for registries, or is a
+// configuration for registries.
 func setUp(secret *corev1.Secret) bool {
 	if secret.Type == corev1.SecretTypeDockercfg || secret.Type == corev1.SecretTypeDockerConfigJson {
 		return true

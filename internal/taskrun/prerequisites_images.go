@@ -14,10 +14,10 @@ import (
 )
 
 const (
-	// maxLookups is how many lookups one run waits for at once; it asks for others when these have ended.
+	// maxLookups is the maximum number of concurrent lookups of one run. It requests further ones after these have ended.
 	maxLookups = 16
-	// quietPeriod is how long a run waits for its first lookups before its status says so. Most end sooner, and a status
-	// that would change at once is not worth a write.
+	// quietPeriod is how long a run waits for its first lookups before its status says so. Most end sooner, and a status that
+	// would change immediately is not worth a write.
 	quietPeriod = time.Second
 	// lookupPeriod is the delay after which a run that waits for lookups is reconciled. Lookups also wake it.
 	lookupPeriod = 30 * time.Second
@@ -25,16 +25,16 @@ const (
 
 // Lookup is what a run that waits for lookups needs to know of them.
 type Lookup struct {
-	// Pending is how many lookups have no answer yet.
+	// Pending is the number of lookups without an answer.
 	Pending int
-	// Fresh says that the run has just asked for all of them, so that they may end in a moment.
+	// Fresh reports that the run has just requested all of them, so that they may end soon.
 	Fresh bool
-	// Full says that some were not accepted, so that nothing wakes the run.
+	// Full reports that some were not accepted, so that no event wakes the run.
 	Full bool
 }
 
-// findCommands finds what the images of steps and sidecars run that give no command. A registry that does not answer is
-// waited for; one that says no ends the run.
+// findCommands finds the commands of the images of steps and sidecars without a command. It waits for a registry that does
+// not respond. If a registry refuses, the run ends.
 func (r *Reconciler) findCommands(tr *v1.TaskRun, spec *v1.TaskSpec, pull image.Pull, needs *Prerequisites) {
 	owner := image.Owner{NamespacedName: keyOf(tr), UID: tr.UID}
 	needs.Commands = pod.ImageCommands{Steps: map[int]pod.ImageCommand{}, Sidecars: map[int]pod.ImageCommand{}}
@@ -57,7 +57,7 @@ func (r *Reconciler) findCommands(tr *v1.TaskRun, spec *v1.TaskSpec, pull image.
 			continue
 		}
 		pull.Step = field.NewPath("spec", "sidecars").Index(i).String()
-		// With its command known, a sidecar that ends early is kept from being started again. Without, it runs as it is.
+		// With a known command, a sidecar that ends early is not restarted. Without it, the sidecar runs unchanged.
 		found, err := r.Images.Entrypoint(owner, s.Image, pull)
 		if err == nil {
 			needs.Commands.Sidecars[i] = commandOf(found, s.Args)
@@ -69,19 +69,19 @@ func (r *Reconciler) findCommands(tr *v1.TaskRun, spec *v1.TaskSpec, pull image.
 	}
 }
 
-// untried reports whether a lookup has not had an attempt yet, and will have one.
+// untried reports whether a lookup has had no try yet, and will have one.
 func untried(err error) bool {
 	var wait *image.WaitError
 	return errors.As(err, &wait) && !wait.Tried && !wait.Full
 }
 
-// asksOn reports whether further lookups are worth asking for.
+// asksOn reports whether further lookups are useful.
 func (n *Prerequisites) asksOn() bool {
 	return n.Blocked == nil && n.Lookup.Pending < maxLookups && !n.Lookup.Full
 }
 
-// note records why a lookup has no answer. The run's condition says why the first one that failed did so, and otherwise what
-// the first one waits for.
+// note records why a lookup has no answer. The run's condition says why the first failed one did so, and otherwise what the
+// first one waits for.
 func (n *Prerequisites) note(err error) {
 	var wait *image.WaitError
 	if !errors.As(err, &wait) {
@@ -100,13 +100,13 @@ func (n *Prerequisites) note(err error) {
 	}
 }
 
-// quiet reports whether a run waits for lookups that may end in a moment, and for nothing else.
+// quiet reports whether a run waits only for lookups that may end soon.
 func (n *Prerequisites) quiet() bool {
 	return n.Blocked == nil && n.Lookup.Pending > 0 && n.Lookup.Fresh
 }
 
-// commandOf is what a container runs that gives args, which may be none, and no command. In what comes from the image nothing
-// is a variable of Kubernetes.
+// commandOf returns the command of a container with optional args and no command. Words of the image are literal: Kubernetes
+// must expand no variables in them.
 func commandOf(found image.Entrypoint, args []string) pod.ImageCommand {
 	command, arguments := found.Command(args)
 	if len(args) == 0 {
@@ -115,7 +115,7 @@ func commandOf(found image.Entrypoint, args []string) pod.ImageCommand {
 	return pod.ImageCommand{Image: found.Image, Command: literals(command), Args: arguments}
 }
 
-// literals are the words of an image's command as a container's command: nothing in them is a variable of Kubernetes.
+// literals returns the words of an image's command for a container, without variables for Kubernetes.
 func literals(words []string) []string {
 	out := slices.Clone(words)
 	for i, word := range out {

@@ -10,7 +10,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/results/frame"
 )
 
-// problems describes results that could not be carried. The reason is that of the first.
+// problems describes results that could not be transported. The reason is that of the first.
 func problems(spec *v1.TaskSpec, list []frame.Problem) (reason string, messages []string) {
 	for i, p := range list {
 		r, message := problem(p, placeOf(spec, p.Result))
@@ -24,7 +24,7 @@ func problems(spec *v1.TaskSpec, list []frame.Problem) (reason string, messages 
 
 // resultPlace is a result that left the pod, or did not, as its users know it.
 type resultPlace struct {
-	// noun names it, and path is where its file lies.
+	// noun is its name in messages, and path the path of its file.
 	noun, path string
 }
 

@@ -32,24 +32,24 @@ import (
 // Inpod is the in-pod binary: its image, and how it gets into the containers.
 type Inpod struct {
 	Image string
-	// SigningImage is that of the binary that can sign; empty when there is none.
+	// SigningImage is the image of the binary with signatures; empty if there is none.
 	SigningImage string
 	Delivery     pod.Delivery
 }
 
-// Dependencies are what a Reconciler works with; all but Bundles are required.
+// Dependencies are the dependencies of a Reconciler; all but Bundles are required.
 type Dependencies struct {
 	// Client reads from a cache and writes to the API server.
 	Client client.Client
-	// Live reads from the API server, where a cache may lag behind what this controller itself has written.
+	// Live reads from the API server, because a cache may not show the latest writes of this controller.
 	Live client.Reader
-	// Recorder takes events.
+	// Recorder emits events.
 	Recorder events.EventRecorder
-	// Config in force.
+	// Config is the configuration in force.
 	Config *config.Store
-	// Transports are the ways in which results come back.
+	// Transports are the ways in which results leave pods.
 	Transports transport.Transports
-	// Images finds what images run.
+	// Images looks up the commands of images.
 	Images ImageLookup
 	// Evaluator evaluates CEL expressions.
 	Evaluator *when.Evaluator
@@ -62,7 +62,7 @@ type Dependencies struct {
 	// Metrics count the outcomes of runs, and Passes watch the reconciler; nil if they are not needed.
 	Metrics *metrics.Runs
 	Passes  *health.Passes
-	// Bundles say whose signatures are accepted; nil when the controller has no Workload API.
+	// Bundles returns the trusted authorities for signatures; nil if the controller has no Workload API.
 	Bundles BundleSource
 }
 
@@ -93,7 +93,7 @@ func NewReconciler(d Dependencies) *Reconciler {
 	return r
 }
 
-// Wakeup returns the event that makes a pass over the TaskRun of this name.
+// Wakeup returns the event that causes a reconcile of the TaskRun with this name.
 func Wakeup(name types.NamespacedName) event.GenericEvent {
 	tr := &v1.TaskRun{}
 	tr.Namespace, tr.Name = name.Namespace, name.Name
@@ -110,12 +110,12 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, workers int) error {
 		Complete(r.Passes.Watch("taskrun", r))
 }
 
-// Reconcile brings one TaskRun as far as it can go now.
+// Reconcile reconciles one TaskRun.
 func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
 	return r.loop.Reconcile(ctx, request)
 }
 
-// forget drops what is known of a run that is deleted: nothing asks for its results again.
+// forget drops everything about a deleted run.
 func (r *Reconciler) forget(run types.NamespacedName) {
 	r.Transports.Forget(run)
 	r.Images.Forget(run)
@@ -170,8 +170,8 @@ func (r *Reconciler) proceed(ctx context.Context, tr *v1.TaskRun, obs Observatio
 	return ctrl.Result{RequeueAfter: wait(tr, status, obs, plan, effect)}, nil
 }
 
-// noteDelay records the start of a run whose pod could not be made because of an error that may pass. Without a start it
-// would have no deadline for as long as the error stays.
+// noteDelay records the start of a run whose pod could not be created because of a transient error. Without a start it would
+// have no deadline while the error lasts.
 func (r *Reconciler) noteDelay(ctx context.Context, tr *v1.TaskRun, state State, obs Observation, plan Plan, cause error) error {
 	if tr.Status.StartTime != nil || !reconcile.Answered(cause) || state != Unstarted {
 		return nil
@@ -184,7 +184,7 @@ func (r *Reconciler) noteDelay(ctx context.Context, tr *v1.TaskRun, state State,
 	return reconcile.Retry(err)
 }
 
-// act does what was picked.
+// act performs the action.
 func (r *Reconciler) act(ctx context.Context, action Action, tr *v1.TaskRun, obs Observation, plan Plan) (Effect, error) {
 	switch action {
 	case CreatePod:

@@ -12,7 +12,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/reconcile"
 )
 
-// runKind describes TaskRuns to the code that both kinds of run share.
+// runKind describes TaskRuns to the code that both reconcilers share.
 func runKind() reconcile.Kind[*v1.TaskRun, v1.TaskRunStatus] {
 	return reconcile.Kind[*v1.TaskRun, v1.TaskRunStatus]{
 		Name:      v1.KindTaskRun,
@@ -47,13 +47,13 @@ func runKind() reconcile.Kind[*v1.TaskRun, v1.TaskRunStatus] {
 func (r *Reconciler) store(ctx context.Context, tr *v1.TaskRun, p *corev1.Pod, status v1.TaskRunStatus) (v1.TaskRunStatus, error) {
 	return r.statuses.Store(ctx, tr, status, func(ctx context.Context) error {
 		if p == nil && ends(tr, status) {
-			return nil // the API server was asked for one
+			return nil // the API server has been asked to end one
 		}
 		return r.abandon(ctx, tr, p)
 	})
 }
 
-// outline drops all that is known of the run elsewhere: what is left says how and when it ended, and how each step did.
+// outline drops everything that other objects also have: the rest is how and when the run ended, and how each step did.
 func outline(status v1.TaskRunStatus) v1.TaskRunStatus {
 	status.TaskSpec, status.RetriesStatus, status.Sidecars, status.Artifacts = nil, nil, nil, nil
 	steps := make([]v1.StepState, len(status.Steps))

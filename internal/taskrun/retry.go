@@ -23,8 +23,8 @@ func attemptKey(tr *v1.TaskRun) types.UID {
 	return tr.UID
 }
 
-// retriable reports whether a run that has come to this end begins anew. A run that its user cancelled does not, and one
-// that would fail in the same way each time neither: its task, its params or what it is allowed to do are not right.
+// retriable reports whether a run with this end is retried. A run that its user cancelled is not, and neither is one that
+// would fail in the same way each time, because its task, its params or its permissions are wrong.
 func retriable(tr *v1.TaskRun, end metav1.Condition) bool {
 	if end.Status != metav1.ConditionFalse || attempt(tr) >= tr.Spec.Retries || tr.Spec.Status == v1.TaskRunSpecStatusCancelled {
 		return false
@@ -39,8 +39,8 @@ func retriable(tr *v1.TaskRun, end metav1.Condition) bool {
 	}
 }
 
-// begunAnew is the status of a run whose attempt has ended with the status given, and that is about to be tried again:
-// the attempt is kept in retriesStatus, and everything that belongs to it is gone from where the next one's will stand.
+// begunAnew returns the status of a run whose attempt has ended with the given status, and that is about to be retried. The
+// attempt is in retriesStatus, and its fields are empty for the next attempt.
 func begunAnew(tr *v1.TaskRun, ended v1.TaskRunStatus, now metav1.Time) v1.TaskRunStatus {
 	next := ended
 	next.RetriesStatus = archived(ended.RetriesStatus, v1.TaskRunAttempt{
@@ -59,12 +59,12 @@ const (
 	// maxAttemptResults is the maximum length of the results of a failed attempt in retriesStatus, encoded, in bytes. No task
 	// uses them as input, and the object must have room for those of the attempt that succeeds.
 	maxAttemptResults = 4 << 10
-	// maxAttempts is how much retriesStatus may take, encoded, in bytes, before the oldest attempts are reduced to
-	// when and why they failed: a sixth of what one object can hold.
+	// maxAttempts is the maximum length of retriesStatus, encoded, in bytes. Above it the oldest attempts are reduced to when
+	// and why they failed. It is a sixth of what one object can hold.
 	maxAttempts = 256 << 10
 )
 
-// archived adds a failed attempt to the others, none of which may keep the results of a later one from being stored.
+// archived adds a failed attempt to the others, in a size that leaves room for the results of later ones.
 func archived(attempts []v1.TaskRunAttempt, failed v1.TaskRunAttempt) []v1.TaskRunAttempt {
 	if n := objectsize.Encoded(failed.Results); n > maxAttemptResults {
 		failed.Results = nil
@@ -84,8 +84,8 @@ func archived(attempts []v1.TaskRunAttempt, failed v1.TaskRunAttempt) []v1.TaskR
 	return all
 }
 
-// reduced is an attempt of which only is kept when and for which reason it failed, and in which pod: at most some 400
-// bytes, so that as many attempts as there may be leave room for results.
+// reduced returns an attempt with only the time and the reason of its failure, and its pod: at most about 400 bytes, so that
+// the maximum number of attempts leaves room for results.
 func reduced(a v1.TaskRunAttempt) v1.TaskRunAttempt {
 	a.Results, a.Steps, a.Sidecars = nil, nil, nil
 	conditions := make([]metav1.Condition, len(a.Conditions))
@@ -97,7 +97,7 @@ func reduced(a v1.TaskRunAttempt) v1.TaskRunAttempt {
 	return a
 }
 
-// reducedAll are all attempts, reduced.
+// reducedAll returns all attempts, reduced.
 func reducedAll(attempts []v1.TaskRunAttempt) []v1.TaskRunAttempt {
 	all := make([]v1.TaskRunAttempt, len(attempts))
 	for i := range attempts {
@@ -106,7 +106,7 @@ func reducedAll(attempts []v1.TaskRunAttempt) []v1.TaskRunAttempt {
 	return all
 }
 
-// amend adds to the message of an attempt's condition.
+// amend adds a text to the message of an attempt's condition.
 func amend(a *v1.TaskRunAttempt, more string) {
 	conditions := make([]metav1.Condition, len(a.Conditions))
 	for i, c := range a.Conditions {

@@ -19,16 +19,16 @@ import (
 	"github.com/sluice-ci/sluice/internal/transport"
 )
 
-// BundleSource says whose signatures are accepted.
+// BundleSource returns the trusted authorities for signatures.
 type BundleSource interface {
 	// Authorities returns the trust domain and its authorities. The error says why they are unavailable now.
 	Authorities() (spiffeid.TrustDomain, *x509bundle.Bundle, error)
 }
 
-// trustPatience is how long a run whose results are there waits for the authorities by which it is judged.
+// trustPatience is how long a run with results waits for the authorities that verify them.
 const trustPatience = time.Minute
 
-// bundleUnavailable is the reason of a verdict that could not be reached.
+// bundleUnavailable is the reason if the results could not be verified.
 const bundleUnavailable verify.Reason = "TrustBundleUnavailable"
 
 // noteSigning makes the run use what an earlier reconcile has recorded, whatever the flags are now: whether its results are
@@ -42,11 +42,11 @@ func noteSigning(tr *v1.TaskRun, flags *config.Flags) {
 	if known.EnforceNonfalsifiability != "" {
 		flags.Signing.By = config.Nonfalsifiability(known.EnforceNonfalsifiability)
 		flags.Signing.Policy = config.SigningPolicy(known.SignedResultsPolicy)
-		flags.Signing.Identity = known.SignedResultsIdentity // expanded: it has no placeholders any more
+		flags.Signing.Identity = known.SignedResultsIdentity // already expanded, without placeholders
 	}
 }
 
-// signs reports whether the run's results are to be signed. Where there are none, there is nothing to sign.
+// signs reports whether the run's results must be signed. Without results there is nothing to sign.
 func (o Observation) signs() bool {
 	return o.Flags.Signing.On() && o.Task.Spec != nil && len(pod.ResultsOf(o.Task.Spec)) > 0
 }
@@ -55,8 +55,8 @@ func identityOf(tr *v1.TaskRun, flags config.Flags) string {
 	return flags.Signing.IdentityOf(tr.Namespace, tr.Name, string(tr.UID))
 }
 
-// signable returns why the results that the steps sign cannot leave the pod; nil when they can, or are not to be signed. A run
-// that asks for signatures never goes without.
+// signable returns why the signed results could not leave the pod; nil if they can, or need no signature. A run that requires
+// signatures never runs without them.
 func (o Observation) signable() error {
 	if !o.signs() {
 		return nil
@@ -69,7 +69,7 @@ func (o Observation) signable() error {
 	return nil
 }
 
-// signingNeeds finds out, before the pod is made, whether what its steps sign could be verified.
+// signingNeeds checks, before the pod is created, whether the signatures of its steps could be verified.
 func (r *Reconciler) signingNeeds(obs Observation) Prerequisites {
 	if !obs.signs() {
 		return Prerequisites{}
@@ -86,7 +86,7 @@ func (r *Reconciler) signingNeeds(obs Observation) Prerequisites {
 	return Prerequisites{}
 }
 
-// verify judges the results of a run that were to be signed, once they are there.
+// verify verifies the signed results of a run, as soon as there are any.
 func (r *Reconciler) verify(tr *v1.TaskRun, obs *Observation) {
 	set := obs.Evidence.Set
 	if set == nil || !obs.signs() {
@@ -125,7 +125,7 @@ func declared(spec *v1.TaskSpec) []results.Declared {
 	return list
 }
 
-// lastEnd is when the last step ended, by what the steps recorded.
+// lastEnd returns when the last step ended, according to the records.
 func lastEnd(obs *Observation) time.Time {
 	var last time.Time
 	for _, s := range obs.Evidence.Set.Steps {
@@ -141,7 +141,7 @@ func lastEnd(obs *Observation) time.Time {
 func withVerdict(outcome *Outcome, obs Observation) *Outcome {
 	v := obs.Verdict
 	switch {
-	case v == nil && obs.Unverified != nil: // the run was stopped before it could be judged
+	case v == nil && obs.Unverified != nil: // the run was stopped before its results could be verified
 		v = &verify.Verdict{Reason: bundleUnavailable, Message: "the signatures were not verified: " + obs.Unverified.Error()}
 	case v == nil:
 		return outcome
@@ -158,7 +158,7 @@ func withVerdict(outcome *Outcome, obs Observation) *Outcome {
 	message := fmt.Sprintf("the results are not kept, since they are not those that the steps signed (%s): %s", v.Reason, v.Message)
 	reason := v1.TaskRunReasonResultsVerificationFailed
 	if c := outcome.Condition; c.Status == metav1.ConditionFalse {
-		// That a step failed, or the run was stopped, is what a user must hear first.
+		// The failure of a step, or the stop of the run, has precedence in the message.
 		reason, message = c.Reason, c.Message+"; "+message
 	}
 	outcome.Condition = v1.Failed(reason, message)

@@ -23,8 +23,8 @@ func bare(status v1.TaskRunStatus) v1.TaskRunStatus {
 	return status
 }
 
-// statusReserve is kept free, in bytes, in a run that is about to start, for the status that it will have: a run that could
-// start and never end would be worse than one that does not start.
+// statusReserve is the room in bytes that a run must have for its later status before it starts. A run that could start but
+// never end would be worse than one that does not start.
 const statusReserve = 16 << 10
 
 // fits reports whether the object has room for a copy of its resolved task, and for the rest of its status. An embedded
@@ -33,7 +33,7 @@ func fits(tr *v1.TaskRun, spec *v1.TaskSpec) bool {
 	return objectsize.Stored(tr)+objectsize.Encoded(spec)+statusReserve <= objectsize.Limit
 }
 
-// checkRoom says why the object has no room for what its status must hold, so that the run cannot start.
+// checkRoom returns why the object has no room for its required status, so that the run cannot start.
 func checkRoom(tr *v1.TaskRun, spec *v1.TaskSpec) error {
 	own := objectsize.Stored(tr)
 	switch {
@@ -49,7 +49,7 @@ func checkRoom(tr *v1.TaskRun, spec *v1.TaskSpec) error {
 	return nil
 }
 
-// resultParts are the results of the run and of its steps, which go by STEP.RESULT.
+// resultParts returns the results of the run and of its steps, the latter as STEP.RESULT.
 func resultParts(status v1.TaskRunStatus) []objectsize.Part {
 	var parts []objectsize.Part
 	for _, r := range status.Results {

@@ -10,7 +10,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/results/frame"
 )
 
-// unstarted says which of a pod's containers was never started, and why; empty when all were.
+// unstarted returns which of a pod's containers was never started, and why; empty if all were.
 func unstarted(statuses []corev1.ContainerStatus) string {
 	for _, s := range statuses {
 		if t := s.State.Terminated; t != nil && pod.NeverStarted(t) {
@@ -20,7 +20,7 @@ func unstarted(statuses []corev1.ContainerStatus) string {
 	return ""
 }
 
-// endOf says in the kubelet's words how a container ended that left no record.
+// endOf describes in the kubelet's words how a container without a record ended.
 func endOf(s *corev1.ContainerStatus) string {
 	t := s.State.Terminated
 	said := ""
@@ -33,8 +33,8 @@ func endOf(s *corev1.ContainerStatus) string {
 	return fmt.Sprintf("container %q exited with code %d (%s) and left no record of its step%s", s.Name, t.ExitCode, t.Reason, said)
 }
 
-// cutShortBy returns the step without a record that is why another one, or itself, did not end as it should; nil when there
-// is none. Steps after it would have waited without end, and were ended.
+// cutShortBy returns the step without a record that is the cause of its end, or of another step's; nil if there is none. Later
+// steps would have waited forever, and were ended.
 func cutShortBy(p *corev1.Pod, step frame.Step) *corev1.ContainerStatus {
 	if p == nil {
 		return nil

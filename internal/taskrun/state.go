@@ -11,7 +11,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/results/frame"
 )
 
-// State names where a TaskRun stands. Each pass finds the state anew from what it observed; nothing is remembered.
+// State is the state of a TaskRun. Each reconcile determines it from its observations; no state is stored.
 type State string
 
 // The states, in the order in which a run usually passes through them.
@@ -22,52 +22,53 @@ const (
 	Unresolved State = "Unresolved"
 	// Invalid: the run or its task breaks a rule of the API.
 	Invalid State = "Invalid"
-	// Refused: the run's results could not come back, for want of a permission.
+	// Refused: the run's results could not be read, because a permission is missing.
 	Refused State = "Refused"
 	// Blocked: a prerequisite of the pod is missing and will not appear without a change.
 	Blocked State = "Blocked"
 	// Waiting: a prerequisite of the pod is temporarily missing.
 	Waiting State = "Waiting"
-	// Unstarted: nothing keeps the pod from being made.
+	// Unstarted: the pod can be created.
 	Unstarted State = "Unstarted"
-	// Pending: the pod is there, and not all of its containers have started.
+	// Pending: the pod exists, and not all of its containers have started.
 	Pending State = "Pending"
 	// Unpullable: an image of the pod cannot be pulled.
 	Unpullable State = "Unpullable"
-	// Misconfigured: a container of the pod cannot be made, as when a Secret that it names is not there.
+	// Misconfigured: a container of the pod cannot be created, for example because a Secret that it names does not exist.
 	Misconfigured State = "Misconfigured"
 	// Unstartable: the kubelet cannot create or start a container of the pod.
 	Unstartable State = "Unstartable"
-	// Unprepared: the kubelet cannot make the sandbox or a volume of the pod.
+	// Unprepared: the kubelet cannot create the sandbox or a volume of the pod.
 	Unprepared State = "Unprepared"
 	// Running: the steps run, or their results are being read.
 	Running State = "Running"
 	// StepLost: a step's container ended without a record, so that the later steps, or the results sidecar, would wait
 	// forever.
 	StepLost State = "StepLost"
-	// Unreported: the steps have ended, each with a record, and what carries their results does not report them.
+	// Unreported: the steps have ended, each with a record, but the results sidecar does not report their results.
 	Unreported State = "Unreported"
-	// Collected: the steps have ended, and what they recorded and produced is known.
+	// Collected: the steps have ended, and their records and results are known.
 	Collected State = "Collected"
 	// Uncollectable: the steps have ended, and their results cannot be read.
 	Uncollectable State = "Uncollectable"
-	// PodFailed: the pod ended without its containers, as when it is evicted, or none of its steps can start any more.
+	// PodFailed: the pod ended without its containers, for example because it was evicted, or none of its steps can start any
+	// more.
 	PodFailed State = "PodFailed"
 	// PodDeleted: the pod is being deleted before a step of it ran, and its node does not report the end.
 	PodDeleted State = "PodDeleted"
-	// PodLost: the pod was made and is gone.
+	// PodLost: the pod was created and does not exist any more.
 	PodLost State = "PodLost"
-	// Cancelled: its user wants the run to end.
+	// Cancelled: the user has cancelled the run.
 	Cancelled State = "Cancelled"
-	// TimedOut: the run, or this attempt, took longer than it may.
+	// TimedOut: the run, or this attempt, has exceeded its timeout.
 	TimedOut State = "TimedOut"
-	// Done: the outcome stands in the status. It is never changed.
+	// Done: the outcome is in the status. It never changes.
 	Done State = "Done"
 )
 
-// stateOf names where the run stands. What the steps recorded comes before everything that may have happened to the
-// pod since: a run whose results are verified has ended, whatever then becomes of the pod. Only when the steps were cut
-// short is the reason for that the better word, since it may well have been this controller that stopped them.
+// stateOf returns the state of the run. The records of the steps have precedence over all that may have happened to the pod
+// since: a run with verified results has ended, whatever then happens to the pod. Only if the steps were cut short is the
+// reason for that better, because this controller may have stopped them.
 func stateOf(tr *v1.TaskRun, obs Observation, plan Plan) State {
 	stopped := obs.stopped(tr)
 	switch {
@@ -79,10 +80,10 @@ func stateOf(tr *v1.TaskRun, obs Observation, plan Plan) State {
 		return Collected
 	case stopped != "":
 		return stopped
-	case obs.Unresolvable != nil: // without its task, nothing can be said of what a pod does
+	case obs.Unresolvable != nil: // without its task, the outcome of a pod cannot be determined
 		return Unresolved
 	case obs.Evidence.Set != nil:
-		return Running // whatever becomes of the pod: what its steps left is known, and a word on it is awaited
+		return Running // whatever happens to the pod: the results are known, and the kubelet's report is awaited
 	case obs.Pod == nil:
 		return stateWithoutPod(tr, plan)
 	default:
@@ -90,7 +91,7 @@ func stateOf(tr *v1.TaskRun, obs Observation, plan Plan) State {
 	}
 }
 
-// stopped returns the state of a run that is to end whatever its pod does, and "" for all others.
+// stopped returns the state of a run that must end whatever its pod does, and "" for all others.
 func (o Observation) stopped(tr *v1.TaskRun) State {
 	switch {
 	case tr.Spec.Status == v1.TaskRunSpecStatusCancelled:
@@ -133,7 +134,7 @@ func stateOfPod(obs Observation) State {
 	case obs.Evidence.GaveUp:
 		return Uncollectable
 	case obs.Evidence.Unread:
-		return Running // the results are there, and it is the controller that has to read them
+		return Running // the results exist, and only the controller has to read them
 	case containers.unpullable() != nil && !obs.patient(containers.unpullable()):
 		return Unpullable
 	case containers.misconfigured() != nil && !obs.patient(containers.misconfigured()):
@@ -157,8 +158,8 @@ func stateOfPod(obs Observation) State {
 	}
 }
 
-// unstartable returns the container that the kubelet has trouble to start, or nil. As long as a step runs, the kubelet has
-// time for it. Once all steps have ended, only what carries the results is waited for, and unreported bounds that.
+// unstartable returns the container that the kubelet cannot start, or nil. As long as a step is running, the kubelet has time
+// for it. After all steps have ended, only the results sidecar matters, and unreported limits that.
 func (o Observation) unstartable() *corev1.ContainerStatus {
 	c := containersOf(o.Pod)
 	if c.stepRuns() || c.ended() || podEnded(o.Pod) {
@@ -168,23 +169,22 @@ func (o Observation) unstartable() *corev1.ContainerStatus {
 }
 
 const (
-	// recordPatience is how long what carries the results may take to end, once all steps have and one of them has left no
-	// record in its container's status. It may have left one where only the sidecar finds it.
+	// recordPatience is how long the results sidecar may take to end after all steps have ended, if one of them has no record
+	// in its container's status. There may be a record that only the sidecar finds.
 	recordPatience = 3 * time.Second
-	// reportPatience is how long it may take to report results when each step has a record: it reads them from a disk that
-	// may be slow, and the kubelet reports its end some seconds later.
+	// reportPatience is how long it may take to report results if each step has a record: it reads them from a disk that may
+	// be slow, and the kubelet reports its end some seconds later.
 	reportPatience = time.Minute
 )
 
-// stepLost reports whether a step left no record, and something waits for that without end: another step, or what carries
-// the results.
+// stepLost reports whether a step has no record, and another step or the results sidecar would wait for it forever.
 func (o Observation) stepLost() bool {
 	due, lost := o.lostDue()
 	return lost && !o.Now.Before(due)
 }
 
-// lostDue is when a step without a record is taken for lost; ok is false when no step is without one, or nothing waits for
-// it. The time is zero where there is nothing to wait for.
+// lostDue returns when a step without a record counts as lost; ok is false if each step has one, or no container waits for
+// it. The time is zero if there is nothing to wait for.
 func (o Observation) lostDue() (due time.Time, ok bool) {
 	c := containersOf(o.Pod)
 	step := c.recordless()
@@ -198,19 +198,19 @@ func (o Observation) lostDue() (due time.Time, ok bool) {
 	}
 }
 
-// unreported reports whether what carries the results should have reported them by now.
+// unreported reports whether the results sidecar should have reported the results by now.
 func (o Observation) unreported() bool {
 	c := containersOf(o.Pod)
 	return c.ended() && c.transportRuns() && !podEnded(o.Pod) && !o.Now.Before(o.reportDue())
 }
 
-// reportDue is when the results of steps that have all ended must have been reported.
+// reportDue returns when the results must be reported after all steps have ended.
 func (o Observation) reportDue() time.Time {
 	return containersOf(o.Pod).lastStepEnd().Add(reportPatience + o.Evidence.Waited)
 }
 
-// verdictPatience is how long a run whose steps have ended waits for its kubelet to say why one of them was killed. The
-// kubelet looks at its containers once a second.
+// verdictPatience is how long a run with ended steps waits for the kubelet to report why one of them was killed. The kubelet
+// checks its containers once a second.
 const verdictPatience = 5 * time.Second
 
 // awaitsVerdict reports whether the signatures cannot be verified yet, or a step was ended from outside and the kubelet has
@@ -239,14 +239,14 @@ func (o Observation) awaitsWordOn(step frame.Step, seen *corev1.ContainerStateTe
 	case step.Reason == frame.ReasonCancelled || step.Reason == frame.ReasonUnfinished:
 		reason, _ := disruption(o.Pod)
 		known := podEnded(o.Pod) || reason != "" || unstarted(containersOf(o.Pod).steps) != ""
-		return !known && o.Now.Before(o.Evidence.At.Add(verdictPatience)) // one that is unfinished has no end
+		return !known && o.Now.Before(o.Evidence.At.Add(verdictPatience)) // an unfinished step has no end
 	default:
 		return false
 	}
 }
 
-// heard is when something was heard of that a step says happened at a time: not later than it was read. What a step says
-// may be any time.
+// heard returns when the controller first knew of an event with a time that a step recorded: not later than the record was
+// read, because a step can record any time.
 func (o Observation) heard(at time.Time) time.Time {
 	if read := o.Evidence.At; !read.IsZero() && at.After(read) {
 		return read
@@ -257,14 +257,14 @@ func (o Observation) heard(at time.Time) time.Time {
 // killedExitCode is 128 plus SIGKILL.
 const killedExitCode = 137
 
-// timedOut reports whether the run has used up its time, which each attempt has anew. A timeout of 0 is none. The time in
-// which its results waited for the controller to read them is not its own.
+// timedOut reports whether the run has exceeded its timeout, which each attempt has separately. A timeout of 0 means none.
+// The time in which its results wait for the controller to read them does not count.
 func (o Observation) timedOut(tr *v1.TaskRun) bool {
 	timeout := o.timeout(tr)
 	return timeout > 0 && tr.Status.StartTime != nil && !o.Now.Before(tr.Status.StartTime.Add(timeout+o.Evidence.Waited))
 }
 
-// timeout is the run's own, or the installation's default.
+// timeout returns the run's own timeout, or the installation's default.
 func (o Observation) timeout(tr *v1.TaskRun) time.Duration {
 	if tr.Spec.Timeout != nil {
 		return tr.Spec.Timeout.Duration

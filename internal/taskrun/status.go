@@ -15,21 +15,21 @@ import (
 	"github.com/sluice-ci/sluice/internal/results/frame"
 )
 
-// Effect is what an action has brought about.
+// Effect is the outcome of an action.
 type Effect struct {
-	// Pod that was made, or taken over.
+	// Pod is the pod that was created or adopted.
 	Pod *corev1.Pod
 	// Outcome is set if the action found that the run cannot continue.
 	Outcome *Outcome
-	// Left is a pod of another task, which was asked to end. The run that ends with it has its name.
+	// Left is a stopped pod of another task. The run that ends with it has its name.
 	Left *corev1.Pod
-	// Waiting is what the run waits for before the action can be done; nil when it waits for nothing.
+	// Waiting is what the run waits for before the action can be done; nil if it does not wait.
 	Waiting *WaitReason
 }
 
-// statusFor computes the whole status of a run that has not ended. A run is marked as ended only together with its
-// results, or with why there are none: there is no moment at which one stands without the other. oversize says that the object
-// could not hold its results.
+// statusFor computes the complete status of a run that has not ended. A run is marked as ended only together with its
+// results, or with the reason why there are none: there is no time at which one is stored without the other. Oversize reports
+// that the object could not hold its results.
 func statusFor(
 	tr *v1.TaskRun, state State, obs Observation, plan Plan, effect Effect,
 ) (status v1.TaskRunStatus, oversize bool) {
@@ -71,12 +71,12 @@ func statusFor(
 	if outcome == nil {
 		status.SetCondition(progress(state, obs, plan, effect), now)
 		if effect.Waiting != nil && effect.Waiting.Reason == v1.TaskRunReasonExceededResourceQuota {
-			status.StartTime = nil // the time until there is room is not the run's
+			status.StartTime = nil // the time until there is room does not count for the run
 		}
 		return status, false
 	}
 	if left := cmp.Or(effect.Left, obs.Unrecorded); left != nil {
-		status.PodName = left.Name // by which it is watched until it has ended
+		status.PodName = left.Name // by this name it is watched until it has ended
 	}
 	status.Results = outcome.Results
 	for i := range min(len(status.Steps), len(outcome.StepResults)) {
@@ -115,7 +115,7 @@ func withOnError(tr *v1.TaskRun, end metav1.Condition) metav1.Condition {
 	return end
 }
 
-// provenanceOf is where the task of a run comes from, and by which flags all its attempts go.
+// provenanceOf returns where the task of a run comes from, and the flags for all its attempts.
 func provenanceOf(tr *v1.TaskRun, obs Observation) *v1.Provenance {
 	flags := &v1.FeatureFlags{
 		ResultExtractionMethod: string(obs.ResultsFrom),
@@ -137,7 +137,7 @@ const (
 	messageEarlier  = "the attempt before is still ending its pod"
 )
 
-// messageUnread is that of a run whose results the controller has had no room to read for some time.
+// messageUnread is the message of a run whose results the controller has had no room to read for some time.
 const messageUnread = "waiting to read the results: the results of other runs take all the memory, or all the places, that " +
 	"the controller has for them"
 
@@ -177,8 +177,8 @@ func pending(obs Observation) metav1.Condition {
 	return v1.Running(v1.TaskRunReasonPending, messageStarting)
 }
 
-// stepStates merges what the pod's status says with what the steps recorded themselves. Records are fresher: a step
-// may have ended long before its kubelet says so.
+// stepStates merges the steps' states in the pod's status with their own records. Records are newer: a step may have ended
+// long before its kubelet reports it.
 func stepStates(before []v1.StepState, p *corev1.Pod, records []frame.Step, start metav1.Time) []v1.StepState {
 	if p == nil {
 		return before
@@ -190,7 +190,7 @@ func stepStates(before []v1.StepState, p *corev1.Pod, records []frame.Step, star
 			ContainerState: significant(s.State),
 		}
 		if state.Terminated != nil {
-			state.Terminated.Message = "" // the step's record in the form of the wire
+			state.Terminated.Message = "" // the step's record in its wire format
 			state.TerminationReason = state.Terminated.Reason
 		}
 		if known := stepOf(before, s.Name); known != nil {
@@ -206,8 +206,8 @@ func stepStates(before []v1.StepState, p *corev1.Pod, records []frame.Step, star
 	return states
 }
 
-// significant is a container's state, or none while the container is only about to be made, as every one is: a status is
-// not written for that alone.
+// significant returns a container's state, or none while the container is only about to be created, as every one is: a status
+// is not written for that alone.
 func significant(state corev1.ContainerState) corev1.ContainerState {
 	if w := state.Waiting; w != nil && w.Message == "" && (w.Reason == "ContainerCreating" || w.Reason == "PodInitializing") {
 		return corev1.ContainerState{}
@@ -240,7 +240,7 @@ func merge(state *v1.StepState, record frame.Step) {
 	state.ContainerState = corev1.ContainerState{Terminated: terminated}
 }
 
-// terminatedReason is the word that the kubelet has for such an end.
+// terminatedReason returns the kubelet's word for such an end.
 func terminatedReason(record frame.Step) string {
 	if record.ExitCode == 0 {
 		return "Completed"
@@ -248,15 +248,15 @@ func terminatedReason(record frame.Step) string {
 	return "Error"
 }
 
-// The words that status.steps[].terminationReason has for steps that were cut short, beside those of the records.
+// The values of status.steps[].terminationReason for steps that were cut short, in addition to those of the records.
 const (
 	terminationCancelled  = "Cancelled"
 	terminationTimedOut   = "TimeoutExceeded"
 	terminationUnfinished = "Unfinished"
 )
 
-// finish ends the steps of a run that has ended without waiting for them, with the run's reason: nothing will be seen
-// of them any more, and a client must not take them for running.
+// finish ends the steps of a run that has ended without waiting for them, with the run's reason: their ends will not be
+// observed, and a client must not consider them as running.
 func finish(steps []v1.StepState, reason string, now metav1.Time) {
 	for i := range steps {
 		s := &steps[i]
@@ -279,8 +279,8 @@ func finish(steps []v1.StepState, reason string, now metav1.Time) {
 	}
 }
 
-// fillTimes gives a container that never started, or was never seen to end, the time next to it. Its kubelet says
-// null there, which no schema of a date takes.
+// fillTimes sets the times of a container that never started, or whose end was not seen, to the nearest known time. The
+// kubelet reports null, which is not valid in a schema with a date.
 func fillTimes(state *corev1.ContainerState, start metav1.Time) {
 	if r := state.Running; r != nil && r.StartedAt.IsZero() {
 		r.StartedAt = start

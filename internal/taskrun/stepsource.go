@@ -5,8 +5,8 @@ import (
 	"github.com/sluice-ci/sluice/internal/pod/podpaths"
 )
 
-// withSources adds to the states of steps where resolvers found their StepActions. Later reconciles do not resolve these again, so
-// that the status keeps it, also while there is no pod.
+// withSources adds to the states of steps where resolvers found their StepActions. Later reconciles do not resolve these
+// again, so the status keeps it, even while there is no pod.
 func withSources(states []v1.StepState, task Task) []v1.StepState {
 	if len(task.StepSources) == 0 {
 		return states
@@ -27,7 +27,7 @@ func withSources(states []v1.StepState, task Task) []v1.StepState {
 	return states
 }
 
-// sourcesOf returns what the next attempt of a run has of the states of its steps.
+// sourcesOf returns the parts of the steps' states that the next attempt of a run keeps.
 func sourcesOf(states []v1.StepState) []v1.StepState {
 	var sources []v1.StepState
 	for i := range states {
@@ -38,7 +38,7 @@ func sourcesOf(states []v1.StepState) []v1.StepState {
 	return sources
 }
 
-// stepOf returns the state of the step that runs in a container; nil if there is none.
+// stepOf returns the state of the step in a container; nil if there is none.
 func stepOf(states []v1.StepState, container string) *v1.StepState {
 	for i := range states {
 		if states[i].Container == container {

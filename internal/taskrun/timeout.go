@@ -10,7 +10,7 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 )
 
-// timeoutMessage says that a run did not end in time, and what it was waiting for.
+// timeoutMessage returns a message that a run did not end in time, and what it was waiting for.
 func timeoutMessage(tr *v1.TaskRun, obs Observation) string {
 	message := fmt.Sprintf("the run did not end within %s; ", obs.timeout(tr))
 	if what := awaited(tr, obs); what != "" {
@@ -19,8 +19,8 @@ func timeoutMessage(tr *v1.TaskRun, obs Observation) string {
 	return message + "set spec.timeout to allow for more"
 }
 
-// awaited says what a run that has not ended waits for, by its pod as it is now, or by what was said before there was one;
-// empty when nothing is known.
+// awaited returns what a run that has not ended waits for, according to its present pod, or to its condition before there was
+// one; empty if it is unknown.
 func awaited(tr *v1.TaskRun, obs Observation) string {
 	if obs.Pod == nil {
 		return awaitedWithoutPod(tr)
@@ -43,7 +43,7 @@ func awaited(tr *v1.TaskRun, obs Observation) string {
 
 func runs(s corev1.ContainerStatus) bool { return s.State.Running != nil }
 
-// awaitedResults says why there is no word on the results of steps that have ended.
+// awaitedResults returns why there is no report of the results of ended steps.
 func awaitedResults(obs Observation) string {
 	switch {
 	case obs.Unverified != nil:
@@ -55,7 +55,7 @@ func awaitedResults(obs Observation) string {
 	}
 }
 
-// awaitedWithoutPod is what the run's condition says of what keeps the pod from being made.
+// awaitedWithoutPod returns what the run's condition says about why the pod cannot be created.
 func awaitedWithoutPod(tr *v1.TaskRun) string {
 	c := tr.Status.Condition()
 	if c == nil || c.Status != metav1.ConditionUnknown || tr.Status.PodName != "" || c.Reason == v1.TaskRunReasonToBeRetried {

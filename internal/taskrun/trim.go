@@ -7,12 +7,12 @@ import (
 	"github.com/sluice-ci/sluice/internal/objectsize"
 )
 
-// Trim drops from a TaskRun what no pass reads, so that a cache of many runs stays small. A run that has ended keeps
-// its metadata and its outcome; who needs its results reads them from the API server. It changes the run; call it on
-// objects that only the cache holds.
+// Trim drops from a TaskRun what no reconcile reads, so that a cache of many runs stays small. An ended run keeps its
+// metadata and its outcome; readers of its results use the API server. It changes the run, so call it only on objects that
+// only the cache holds.
 func Trim(tr *v1.TaskRun) {
 	if !tr.Status.Done() {
-		objectsize.TrimManagedFields(tr) // how long they are counts until the results are written
+		objectsize.TrimManagedFields(tr) // their length counts until the results are written
 		return
 	}
 	tr.ManagedFields = nil

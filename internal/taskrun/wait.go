@@ -10,16 +10,16 @@ import (
 	"github.com/sluice-ci/sluice/internal/reconcile"
 )
 
-// verdictPeriod is how often a run is looked at that waits for its kubelet's word on a killed step, which does not always
-// come.
+// verdictPeriod is how often a run that waits for the kubelet's report on a killed step is reconciled. The report does not
+// always cause an event.
 const verdictPeriod = time.Second
 
 // wait returns when the run must be reconciled without an event: at its timeout, or sooner if there is no event to wake it.
 func wait(tr *v1.TaskRun, status v1.TaskRunStatus, obs Observation, plan Plan, effect Effect) time.Duration {
 	switch {
-	case status.StartTime == nil && effect.Waiting != nil: // for a quota, which no deadline ends
+	case status.StartTime == nil && effect.Waiting != nil: // for a quota, for which there is no deadline
 		return reconcile.RetryPeriod
-	case status.Done() || status.StartTime == nil: // ended, held, or about to begin anew: the object itself wakes us
+	case status.Done() || status.StartTime == nil: // ended, held, or about to begin again: changes of the object cause events
 		return 0
 	case effect.Waiting == nil && plan.Needs.Lookup.Pending > 0 && !plan.Needs.Lookup.Full:
 		return reconcile.Until(obs.Now, append(deadlinesOf(tr, status, obs), obs.Now.Add(lookupPeriod))...)
@@ -27,7 +27,7 @@ func wait(tr *v1.TaskRun, status v1.TaskRunStatus, obs Observation, plan Plan, e
 		return reconcile.RetryPeriod
 	case obs.Evidence.Set != nil:
 		return verdictPeriod
-	case obs.Evidence.Unread: // no deadline comes nearer meanwhile
+	case obs.Evidence.Unread: // no deadline comes closer meanwhile
 		return reconcile.RetryPeriod
 	}
 	deadlines := deadlinesOf(tr, status, obs)
@@ -37,7 +37,7 @@ func wait(tr *v1.TaskRun, status v1.TaskRunStatus, obs Observation, plan Plan, e
 	return reconcile.Until(obs.Now, deadlines...)
 }
 
-// deadlinesOf is when the run times out, if it ever does.
+// deadlinesOf returns when the run times out, if it ever does.
 func deadlinesOf(tr *v1.TaskRun, status v1.TaskRunStatus, obs Observation) []time.Time {
 	if timeout := obs.timeout(tr); timeout > 0 {
 		return []time.Time{status.StartTime.Add(timeout + obs.Evidence.Waited)}
@@ -45,7 +45,7 @@ func deadlinesOf(tr *v1.TaskRun, status v1.TaskRunStatus, obs Observation) []tim
 	return nil
 }
 
-// podDeadlines are the times at which the same pod, with the same status, is in another state, or has more to be said of it.
+// podDeadlines returns the times at which the same pod, with the same status, is in another state, or has another message.
 func podDeadlines(obs Observation) []time.Time {
 	var deadlines []time.Time
 	c := containersOf(obs.Pod)

@@ -15,13 +15,13 @@ import (
 // WaitReason is why a run cannot continue now. Its message has no times and no counts of the controller, so that it changes
 // only when there is news.
 type WaitReason struct {
-	// Reason of the condition.
+	// Reason is the reason of the condition.
 	Reason string
-	// Message for people.
+	// Message is for users.
 	Message string
 }
 
-// What the kubelet says of a container that waits.
+// The kubelet's reasons of a waiting container.
 const (
 	waitingPullBackOff  = "ImagePullBackOff"
 	waitingPullError    = "ErrImagePull"
@@ -34,25 +34,25 @@ const (
 	waitingInitializing = "PodInitializing"
 )
 
-// configPatience is how long a pod is waited for that refers to a ConfigMap or Secret which is not there: it may be
-// about to be made, by the same command as the run, and a kubelet may not have seen it yet.
+// configPatience is how long a run waits for a pod that refers to a ConfigMap or Secret that does not exist: the same command
+// as the run may be about to create it, or a kubelet may not have seen it yet.
 const configPatience = 10 * time.Second
 
-// runtimePatience is how long a node is given whose container runtime does not say whether it has an image: it is being
-// restarted, as a rule, and the kubelet asks it again.
+// runtimePatience is the time for a node whose container runtime does not report whether it has an image: usually it is
+// restarting, and the kubelet asks it again.
 const runtimePatience = 2 * time.Minute
 
-// unknownPatience is how long a container may wait for a reason that passes as a rule, or that this version does not know,
-// while nothing else happens in its pod. The longest pause of a kubelet between two tries is five minutes. A container that
-// cannot be created or run is such a case: on a slow node, the kubelet's request to its runtime times out after two minutes,
-// and the kubelet sends it again.
+// unknownPatience is how long a container may wait for a reason that is usually transient, or that this version does not
+// know, while nothing else changes in its pod. The longest pause of a kubelet between two tries is five minutes. A container
+// that cannot be created or run is such a case: on a slow node, the kubelet's request to its runtime times out after two
+// minutes, and the kubelet sends it again.
 const unknownPatience = 10 * time.Minute
 
-// maxCrashes is how often a sidecar may be started again while the steps wait for it. The kubelet has then paused for five
-// minutes in all.
+// maxCrashes is how often a sidecar may be restarted while the steps wait for it. The kubelet has then paused for five
+// minutes in total.
 const maxCrashes = 6
 
-// patience is how long a container may wait for such a reason before the run fails.
+// patience returns how long a container may wait for such a reason before the run fails.
 func (o Observation) patience(s *corev1.ContainerStatus) time.Duration {
 	switch s.State.Waiting.Reason {
 	case waitingConfig:
@@ -73,7 +73,7 @@ func (o Observation) patience(s *corev1.ContainerStatus) time.Duration {
 	return unknownPatience
 }
 
-// startDue is when a container must have started that waits for such a reason.
+// startDue returns when a container that waits for such a reason must have started.
 func (o Observation) startDue(s *corev1.ContainerStatus) time.Time {
 	switch s.State.Waiting.Reason {
 	case waitingConfig, waitingPullBackOff, waitingInspect, waitingInvalidImage, waitingNeverPull:
@@ -83,7 +83,7 @@ func (o Observation) startDue(s *corev1.ContainerStatus) time.Time {
 	}
 }
 
-// patient reports whether a container that cannot start is still waited for.
+// patient reports whether the run still waits for a container that cannot start.
 func (o Observation) patient(s *corev1.ContainerStatus) bool { return o.Now.Before(o.startDue(s)) }
 
 // lastChange returns the time of the last change that the pod's status shows: it was assigned to its node, or a container
@@ -111,7 +111,7 @@ func lastChange(p *corev1.Pod) time.Time {
 	return last
 }
 
-// placed is when the pod was given to its node.
+// placed returns when the pod was assigned to its node.
 func placed(p *corev1.Pod) time.Time {
 	for _, c := range p.Status.Conditions {
 		if c.Type == corev1.PodScheduled && c.Status == corev1.ConditionTrue {
@@ -136,10 +136,10 @@ func sandboxDue(p *corev1.Pod) time.Time {
 	return time.Time{}
 }
 
-// slowPatience is how long the kubelet may be at work on a pod before what it works on is said.
+// slowPatience is how long the kubelet may work on a pod before the message says what it is doing.
 const slowPatience = time.Minute
 
-// slowDue is when that is; zero where it is not known since when the kubelet is at work.
+// slowDue returns when that is; zero if it is unknown how long the kubelet has been working.
 func slowDue(p *corev1.Pod) time.Time {
 	last := lastChange(p)
 	if last.IsZero() {
@@ -148,7 +148,7 @@ func slowDue(p *corev1.Pod) time.Time {
 	return last.Add(slowPatience)
 }
 
-// waitReasonOf says what a pod is waiting for; nil when there is nothing to say.
+// waitReasonOf returns what a pod is waiting for; nil if there is nothing to report.
 func waitReasonOf(obs Observation) *WaitReason {
 	p, now := obs.Pod, obs.Now
 	if h := trouble(p); h != nil {
@@ -166,7 +166,7 @@ func waitReasonOf(obs Observation) *WaitReason {
 	return nil
 }
 
-// awaitedStart says what a pod whose steps have not started waits for, however short it has waited.
+// awaitedStart returns what a pod whose steps have not started waits for, however short the wait is so far.
 func awaitedStart(obs Observation) string {
 	p := obs.Pod
 	if h := trouble(p); h != nil {
@@ -181,7 +181,7 @@ func awaitedStart(obs Observation) string {
 	return workInHand(p)
 }
 
-// trouble says why the pod's scheduler or kubelet cannot do its work; nil when they do.
+// trouble returns why the pod's scheduler or kubelet cannot do its work; nil if they can.
 func trouble(p *corev1.Pod) *WaitReason {
 	for _, condition := range p.Status.Conditions {
 		if condition.Type == corev1.PodScheduled && condition.Status == corev1.ConditionFalse && condition.Message != "" {
@@ -196,7 +196,7 @@ func trouble(p *corev1.Pod) *WaitReason {
 	return nil
 }
 
-// withoutSandboxOrVolume is said of a pod that has no sandbox, as long as no event says why.
+// withoutSandboxOrVolume is the message for a pod without a sandbox, as long as no event has the cause.
 func withoutSandboxOrVolume(p *corev1.Pod) *WaitReason {
 	return &WaitReason{
 		v1.TaskRunReasonPending,
@@ -205,7 +205,7 @@ func withoutSandboxOrVolume(p *corev1.Pod) *WaitReason {
 	}
 }
 
-// workInHand says what a scheduler or a kubelet without trouble is doing for a pod whose steps have not started.
+// workInHand describes what a scheduler or a kubelet without problems is doing for a pod whose steps have not started.
 func workInHand(p *corev1.Pod) string {
 	if p.DeletionTimestamp != nil {
 		return fmt.Sprintf("pod %q is being deleted", p.Name)
@@ -232,7 +232,7 @@ func workInHand(p *corev1.Pod) string {
 	return messageStarting
 }
 
-// beingCreated says what is known of a container that the kubelet is about to create.
+// beingCreated describes a container that the kubelet is about to create.
 func beingCreated(s corev1.ContainerStatus) string {
 	if s.State.Waiting == nil {
 		return fmt.Sprintf("the kubelet has not reported container %q yet", s.Name)
@@ -268,7 +268,7 @@ func waitReasonOfContainer(s corev1.ContainerStatus) *WaitReason {
 	case w.Reason == waitingConfig:
 		return &WaitReason{v1.TaskRunReasonContainerConfigError, what}
 	case w.Reason == waitingCrashLoop:
-		// The kubelet's message has the length of its next pause, which says nothing.
+		// The kubelet's message contains the length of its next pause, which is irrelevant.
 		what = fmt.Sprintf("container %q: %s", s.Name, w.Reason)
 		if t := s.LastTerminationState.Terminated; t != nil {
 			what += fmt.Sprintf(": it exited with code %d (%s)", t.ExitCode, t.Reason)
@@ -277,7 +277,7 @@ func waitReasonOfContainer(s corev1.ContainerStatus) *WaitReason {
 	return &WaitReason{v1.TaskRunReasonPending, what}
 }
 
-// words are a reason and a message of the kubelet's, either of which may be missing.
+// words joins a reason and a message of the kubelet; either may be missing.
 func words(reason, message string) string {
 	message = strings.TrimSpace(message)
 	if reason == "" || message == "" {

@@ -14,15 +14,15 @@ import (
 	"github.com/sluice-ci/sluice/internal/truncate"
 )
 
-// Warning is an event by which the kubelet, or the controller that attaches volumes, says why a pod does not start.
+// Warning is an event in which the kubelet, or the controller that attaches volumes, reports why a pod does not start.
 type Warning struct {
 	Reason, Message string
-	// At is when it was said last.
+	// At is when it was last reported.
 	At time.Time
 }
 
-// Warnings are what the events of a pod say that has a node and no sandbox or volumes. The status of its containers says
-// nothing then.
+// Warnings are the warnings in the events of a pod with a node but without a sandbox or volumes. The status of its containers
+// then shows no cause.
 type Warnings struct {
 	// Latest is the newest one; nil when there is none.
 	Latest *Warning
@@ -32,11 +32,11 @@ type Warnings struct {
 	Next time.Time
 }
 
-// maxWarning is how much of a warning is kept, in bytes.
+// maxWarning is the maximum length of a stored warning in bytes.
 const maxWarning = 1000
 
-// maxKilled is how often the first process of a sandbox may be killed. It is killed for its use of memory each time when the
-// pod's memory limit is too low, and once or twice when its node has no memory.
+// maxKilled is how often the first process of a sandbox may be killed. If the pod's memory limit is too low, it is killed
+// each time; if its node has no memory, once or twice.
 const maxKilled = 3
 
 // killedFirst reports whether a container runtime says that its process was killed before it had started the program.
@@ -45,25 +45,25 @@ func killedFirst(message string) bool {
 		strings.Contains(message, "cannot start a stopped process") || strings.Contains(message, "cannot start a container that has stopped")
 }
 
-// The reasons of events about volumes. The attachment of a volume can wait for a pod on another node, and so can a pod that
-// the kubelet mounts no volume for: only a mount that was tried and has failed is a failure.
+// The reasons of events about volumes. The attachment of a volume can wait for a pod on another node, and so can a pod for
+// which the kubelet mounts no volume. Only a failed mount is a failure.
 const (
 	eventFailedMount  = "FailedMount"
 	eventFailedAttach = "FailedAttachVolume"
 	wordsSetUpFailed  = "MountVolume.SetUp failed"
 )
 
-// harmless reports whether a warning of a kubelet with this reason keeps no pod from its start.
+// harmless reports whether a warning of a kubelet with this reason keeps no pod from starting.
 func harmless(reason string) bool {
 	return slices.Contains([]string{"DNSConfigForming", "MissingClusterDNS", "FailedToRetrieveImagePullSecret"}, reason)
 }
 
-// note takes an event of a pod into account.
+// note adds an event of a pod to the warnings.
 func (w *Warnings) note(p *corev1.Pod, e *corev1.Event) {
 	at := saidAt(e)
 	switch {
 	case e.Type != corev1.EventTypeWarning, e.InvolvedObject.UID != p.UID, e.InvolvedObject.FieldPath != "":
-		return // the status of a container says it as well
+		return // the status of a container also has it
 	case !slices.Contains([]string{"kubelet", "attachdetach-controller"}, speaker(e)), harmless(e.Reason):
 		return
 	case at.Before(placed(p)):
@@ -84,7 +84,7 @@ func speaker(e *corev1.Event) string {
 	return e.ReportingController
 }
 
-// saidAt is when an event happened last.
+// saidAt returns when an event last happened.
 func saidAt(e *corev1.Event) time.Time {
 	switch {
 	case e.Series != nil && !e.Series.LastObservedTime.IsZero():
@@ -98,7 +98,7 @@ func saidAt(e *corev1.Event) time.Time {
 	}
 }
 
-// times is how often an event has happened.
+// times returns how often an event has happened.
 func times(e *corev1.Event) int {
 	if e.Series != nil {
 		return max(int(e.Series.Count), 1)
@@ -109,13 +109,13 @@ func times(e *corev1.Event) int {
 // passing are the parts of a message that differ from one try to the next: identifiers of sandboxes and of network namespaces.
 var passing = regexp.MustCompile(`[0-9a-f]{32,}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
 
-// settled is a kubelet's message without what differs from one try to the next.
+// settled returns a kubelet's message without the parts that differ between tries.
 func settled(message string) string {
 	return passing.ReplaceAllString(strings.TrimPrefix(message, "(combined from similar events): "), "…")
 }
 
-// eventsDue is when the events of a pod are needed, since its status does not say why it does not start; zero when they are
-// not. Kubernetes before 1.29 has no condition that says whether there is a sandbox.
+// eventsDue returns when the events of a pod are needed, because its status does not show why it does not start; zero if they
+// are not. Kubernetes before 1.29 has no condition for the sandbox.
 func eventsDue(p *corev1.Pod) time.Time {
 	if p.Status.Phase != corev1.PodPending || p.Spec.NodeName == "" || p.Status.StartTime == nil ||
 		p.DeletionTimestamp != nil || stopped(p) || containersOf(p).stepRuns() {
@@ -132,7 +132,7 @@ func eventsDue(p *corev1.Pod) time.Time {
 	return slowDue(p)
 }
 
-// warning is the newest warning, if it is about the pod as it is now; nil otherwise.
+// warning returns the newest warning if it is about the present state of the pod; nil otherwise.
 func (o Observation) warning() *Warning {
 	if o.Pod == nil || eventsDue(o.Pod).IsZero() || trouble(o.Pod) != nil {
 		return nil
@@ -144,7 +144,7 @@ func (o Observation) warning() *Warning {
 	return w
 }
 
-// preparedDue is when a pod that its kubelet warns about must have its sandbox and its volumes. ok is false when there is no
+// preparedDue returns when a pod with warnings must have its sandbox and its volumes. It returns ok = false if there is no
 // such time.
 func (o Observation) preparedDue() (due time.Time, ok bool) {
 	w := o.warning()
@@ -160,18 +160,18 @@ func (o Observation) preparedDue() (due time.Time, ok bool) {
 	}
 }
 
-// unpreparable reports whether the kubelet will not prepare the pod: it can never have a sandbox, or has had its time.
+// unpreparable reports whether the kubelet will not prepare the pod: it can never have a sandbox, or its time is over.
 func (o Observation) unpreparable() bool {
 	due, ok := o.preparedDue()
 	return ok && !o.Now.Before(due)
 }
 
-// unprepared says in the kubelet's words why a pod does not start.
+// unprepared describes in the kubelet's words why a pod does not start.
 func (w Warning) unprepared() *WaitReason {
 	return &WaitReason{v1.TaskRunReasonPending, "the kubelet cannot prepare the pod yet: " + words(w.Reason, w.Message)}
 }
 
-// unpreparable is the outcome of a run whose pod the kubelet will not prepare.
+// unpreparable returns the outcome of a run whose pod the kubelet will not prepare.
 func unpreparable(obs Observation) *Outcome {
 	w := obs.warning()
 	message := fmt.Sprintf("the kubelet cannot prepare pod %q: %s", obs.Pod.Name, words(w.Reason, w.Message))
@@ -183,8 +183,8 @@ func unpreparable(obs Observation) *Outcome {
 	return failed(v1.TaskRunReasonFailed, message)
 }
 
-// memoryLimit is the limit of the containers of a pod that run at the same time, which is that of the pod, and the container
-// that has the least; nil when a container has none, since the pod has none then.
+// memoryLimit returns the limit of the containers of a pod that run at the same time, which is that of the pod, and the
+// container with the smallest limit. It returns nil if a container has none, because the pod then has none.
 func memoryLimit(p *corev1.Pod) (sum *resource.Quantity, least string) {
 	var smallest, before resource.Quantity
 	sum = resource.NewQuantity(0, resource.BinarySI)
