@@ -16,7 +16,7 @@ const (
 	// TaskRunReasonFailed: a step failed; the message names it.
 	TaskRunReasonFailed = "Failed"
 	// TaskRunReasonFailureIgnored: the run failed, and its task in the pipeline has onError: continue, so that its PipelineRun
-	// goes on; the message says why it failed.
+	// continues; the message says why it failed.
 	TaskRunReasonFailureIgnored = "FailureIgnored"
 	// TaskRunReasonTimedOut: the run took longer than spec.timeout.
 	TaskRunReasonTimedOut = "TaskRunTimeout"
