@@ -28,7 +28,7 @@ func (r *Reconciler) cancelTaskRuns(ctx context.Context, cancellations []cancell
 
 func (r *Reconciler) cancel(ctx context.Context, c cancellation) error {
 	patch, err := json.Marshal(map[string]any{
-		// Not another one that has the name by now.
+		// The UID excludes another TaskRun that has the name by now.
 		"metadata": map[string]any{"uid": c.taskRun.UID},
 		"spec":     map[string]any{"status": v1.TaskRunSpecStatusCancelled, "statusMessage": c.message},
 	})

@@ -11,8 +11,8 @@ import (
 	"github.com/sluice-ci/sluice/internal/reconcile"
 )
 
-// startTasks creates the TaskRuns of the tasks that can start. Before the first ones, it creates the claims that the run's
-// workspaces ask for. A task whose TaskRuns were all created is in the effect, whatever became of others.
+// startTasks creates the TaskRuns of the tasks that can start. Before the first ones, it creates the claims of the run's
+// workspaces. A task whose TaskRuns were all created is in the effect, whatever the outcome of the others.
 func (r *Reconciler) startTasks(ctx context.Context, pr *v1.PipelineRun, plan Plan) (Effect, error) {
 	if len(pr.Status.ChildReferences) == 0 {
 		if effect, err := r.createClaims(ctx, pr, plan); err != nil || effect.Waiting != "" || effect.Problem != nil {
@@ -32,7 +32,7 @@ func (r *Reconciler) startTasks(ctx context.Context, pr *v1.PipelineRun, plan Pl
 	return effect, r.cancelTaskRuns(ctx, effect.Abandoned)
 }
 
-// effectOf sums up what became of the TaskRuns that a plan starts, in their order.
+// effectOf summarizes the outcomes of the TaskRuns that a plan starts, in their order.
 func effectOf(plan Plan, all []createResult) (Effect, error) {
 	effect := Effect{Started: map[int][]Child{}}
 	for i := range plan.Wanted {
@@ -46,15 +46,15 @@ func effectOf(plan Plan, all []createResult) (Effect, error) {
 	return effect, nil
 }
 
-// createResult is what became of one TaskRun that was to be created.
+// createResult is the outcome of the creation of one TaskRun.
 type createResult struct {
 	taskRun *v1.TaskRun
-	// waiting is what has to happen first, and refused is why it can never be created.
+	// waiting is what must happen first, and refused is why it can never be created.
 	waiting, refused string
 	err              error
 }
 
-// add records what became of the TaskRuns of one task.
+// add records the outcomes of the TaskRuns of one task.
 func (e *Effect) add(task string, w *Wanted, all []createResult) error {
 	children := make([]Child, 0, len(all))
 	var refused, waiting string
@@ -87,8 +87,8 @@ func (e *Effect) add(task string, w *Wanted, all []createResult) error {
 	return nil
 }
 
-// createTaskRun creates one TaskRun, or adopts it. The TaskRun that is planned shares what the cache holds, and the API
-// server's answer is written into the one that is created.
+// createTaskRun creates one TaskRun, or adopts it. The planned TaskRun shares memory with the cache, and the API server's
+// response is written into the created one.
 func (r *Reconciler) createTaskRun(ctx context.Context, pr *v1.PipelineRun, planned *v1.TaskRun) createResult {
 	kind := reconcile.ChildKind[*v1.TaskRun]{Noun: v1.KindTaskRun, New: func() *v1.TaskRun { return &v1.TaskRun{} }}
 	creation, waiting, err := create(ctx, r, pr, kind, planned.DeepCopy())
@@ -99,8 +99,7 @@ func (r *Reconciler) createTaskRun(ctx context.Context, pr *v1.PipelineRun, plan
 	return result
 }
 
-// create creates an object that the run owns, or adopts it. It returns what the run waits for before that can be done, if
-// anything.
+// create creates an object that the run owns, or adopts it. It returns what the run must wait for before that, if anything.
 func create[T client.Object](
 	ctx context.Context, r *Reconciler, pr *v1.PipelineRun, kind reconcile.ChildKind[T], wanted T,
 ) (creation reconcile.Creation[T], waiting string, err error) {
@@ -112,8 +111,8 @@ func create[T client.Object](
 	return creation, waiting, err
 }
 
-// otherTask says that a TaskRun of this run, which has the planned name, is the one of another task; empty if it is not. One
-// of the combinations of task a and the task a-0 have the same name, and neither may stand for the other.
+// otherTask returns a message if a TaskRun of this run with the planned name belongs to another task, and "" otherwise. A
+// combination of task a and the task a-0 can have the same name, and neither may replace the other.
 func otherTask(planned, found *v1.TaskRun) string {
 	task, other := planned.Labels[v1.LabelPipelineTask], found.Labels[v1.LabelPipelineTask]
 	if task == other {

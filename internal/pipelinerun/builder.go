@@ -19,17 +19,17 @@ import (
 	"github.com/sluice-ci/sluice/internal/variables/substitute"
 )
 
-// taskRunBuilder builds the TaskRuns of one run. What is the same for all of them is computed once.
+// taskRunBuilder builds the TaskRuns of one run. It computes what all of them share only once.
 type taskRunBuilder struct {
 	pr       *v1.PipelineRun
 	spec     *v1.PipelineSpec
 	timeouts Timeouts
 	vars     substitute.Variables
-	// bindings are the workspaces that the tasks can have, by name.
+	// bindings are the workspaces for the tasks, by name.
 	bindings map[string]*v1.WorkspaceBinding
-	// withResults are the positions in the run of those that results of tasks stand in.
+	// withResults are the positions of the run's workspaces that contain results of tasks.
 	withResults map[string]int
-	// overrides of the run by the names of the tasks.
+	// overrides are those of the run, by the names of the tasks.
 	overrides map[string]*v1.PipelineTaskRunSpec
 	groups    *groups
 	// room returns how many bytes the PipelineRun can grow by references to the TaskRuns of matrices.
@@ -52,8 +52,8 @@ func newTaskRunBuilder(pr *v1.PipelineRun, obs Observation) *taskRunBuilder {
 	return b
 }
 
-// childName is the name of a task's TaskRun; index counts the combinations of its matrix, and is negative for a task
-// without one. The name never changes: a pass that finds the TaskRun made, but not recorded, finds it by its name.
+// childName returns the name of a task's TaskRun. Index counts the combinations of its matrix, and is negative for a task
+// without one. The name never changes: a reconcile finds a TaskRun that was created but not recorded by its name.
 func childName(pr *v1.PipelineRun, task string, index int) string {
 	suffix := "-" + task
 	if index >= 0 {
@@ -62,8 +62,8 @@ func childName(pr *v1.PipelineRun, task string, index int) string {
 	return name.Child(pr.Name, suffix, name.MaxLabel)
 }
 
-// child returns the TaskRun of a task, whose values have been substituted, for one combination of its matrix. The error
-// is about a variable of the run's own.
+// child returns the TaskRun of a task, whose values have been substituted, for one combination of its matrix. An error is
+// about a variable of the run.
 func (b *taskRunBuilder) child(s *TaskState, st taskStart, combination matrix.Combination, index int,
 	vars substitute.Variables) (*v1.TaskRun, error) {
 	task := st.task
@@ -109,8 +109,8 @@ func (b *taskRunBuilder) child(s *TaskState, st taskStart, combination matrix.Co
 	return child, nil
 }
 
-// timeout is the one that the run or the pipeline gives to the task, or else that of the part of the run that the task is
-// in. The TaskRun cannot reach that before the run does: the run starts earlier.
+// timeout returns the timeout that the run or the pipeline sets for the task, or else that of the task's part of the run. The
+// TaskRun cannot reach the latter before the run does, because the run starts earlier.
 func (b *taskRunBuilder) timeout(s *TaskState, override *v1.PipelineTaskRunSpec) *metav1.Duration {
 	switch {
 	case override.Timeout != nil:
@@ -128,8 +128,8 @@ func (b *taskRunBuilder) timeout(s *TaskState, override *v1.PipelineTaskRunSpec)
 	return &metav1.Duration{Duration: part}
 }
 
-// labels are those that the pipeline gives to the task, those of the run, those that the run gives to the task, and ours,
-// each over the ones before.
+// labels returns the labels that the pipeline sets for the task, those of the run, those that the run sets for the task, and
+// those of the system. Later ones take precedence.
 func (b *taskRunBuilder) labels(s *TaskState, task *v1.PipelineTask, override *v1.PipelineTaskRunSpec) map[string]string {
 	out := map[string]string{}
 	if task.TaskSpec != nil {
@@ -159,7 +159,7 @@ func (b *taskRunBuilder) labels(s *TaskState, task *v1.PipelineTask, override *v
 	return out
 }
 
-// pipelineLabel is the label of the run that names its Pipeline. The run lacks it if the API server refused it.
+// pipelineLabel returns the label with the name of the run's Pipeline. The run lacks it if the API server refused it.
 func (b *taskRunBuilder) pipelineLabel() string {
 	if label, ok := b.pr.Labels[v1.LabelPipeline]; ok {
 		return label
@@ -167,7 +167,7 @@ func (b *taskRunBuilder) pipelineLabel() string {
 	return creation.PipelineRunMetadata(b.pr, nil, creation.Settings{}).Labels[v1.LabelPipeline]
 }
 
-// annotations come from the same places as labels, as far as an object passes them on.
+// annotations come from the same sources as labels, except those that an object does not pass on.
 func (b *taskRunBuilder) annotations(
 	s *TaskState, task *v1.PipelineTask, override *v1.PipelineTaskRunSpec, unread substitute.Unread,
 ) map[string]string {
@@ -183,15 +183,15 @@ func (b *taskRunBuilder) annotations(
 	if s.ContinuesOnError {
 		out[v1.AnnotationOnError] = string(v1.OnErrorContinue)
 	}
-	out[v1.AnnotationFinal] = strings.Join(v1.FinalParts(), ",") // whatever anything above says
+	out[v1.AnnotationFinal] = strings.Join(v1.FinalParts(), ",") // whatever the sources above have
 	if text := unread.String(); text != "" {
 		out[v1.AnnotationUnread] = text
 	}
 	return out
 }
 
-// params are those that the pipeline gives to the task, those of the combination, those of the pipeline that a task written out
-// in it uses by name, and the values of its references to the pipeline.
+// params returns the params that the pipeline sets for the task, those of the combination, those of the pipeline that an
+// embedded task uses by name, and the values of its references to the pipeline.
 func (b *taskRunBuilder) params(task *v1.PipelineTask, combination matrix.Combination, handed []v1.Param) []v1.Param {
 	params := slices.Concat(task.Params, combination.Params)
 	if task.TaskSpec == nil {
@@ -216,8 +216,7 @@ func (b *taskRunBuilder) params(task *v1.PipelineTask, combination matrix.Combin
 	return params
 }
 
-// completed adds to an object the keys that only the pipeline's object of the same name has: what is nearer comes first,
-// key by key.
+// completed adds to an object the keys that only the pipeline's object of the same name has. Existing keys take precedence.
 func (b *taskRunBuilder) completed(param v1.Param) v1.Value {
 	outer, ok := b.vars.Param(param.Name)
 	if !ok || outer.Type != v1.TypeObject || param.Value.Type != v1.TypeObject {
@@ -228,8 +227,8 @@ func (b *taskRunBuilder) completed(param v1.Param) v1.Value {
 	return v1.ObjectValue(merged)
 }
 
-// usedParams returns the names of the params that a task which is written out takes from the pipeline: those that it
-// declares without a default, or with one that the run itself overrides, and those that its texts refer to undeclared.
+// usedParams returns the names of the pipeline's params that an embedded task uses: those that it declares without a default,
+// or with one that the run overrides, and those to which its texts refer without a declaration.
 func usedParams(spec *v1.TaskSpec, vars *substitute.Variables) []string {
 	used := &paramsUsed{own: map[string]bool{}}
 	for i := range spec.Params {
@@ -252,7 +251,7 @@ func usedParams(spec *v1.TaskSpec, vars *substitute.Variables) []string {
 	return used.names
 }
 
-// paramsUsed are the params that texts refer to and that are not the task's own.
+// paramsUsed returns the params to which texts refer and that are not the task's own.
 type paramsUsed struct {
 	own   map[string]bool
 	names []string

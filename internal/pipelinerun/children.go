@@ -19,15 +19,15 @@ import (
 // finder finds a TaskRun of the run.
 type finder func(ref v1.ChildReference) (Child, error)
 
-// observeTasks reads the TaskRuns that the status has recorded.
+// observeTasks reads the TaskRuns in the status.
 func (r *Reconciler) observeTasks(ctx context.Context, pr *v1.PipelineRun, obs *Observation) error {
 	var err error
 	obs.Tasks, err = recordedTasks(pr, obs.Spec, obs.Vars, r.finder(ctx, pr))
 	return err
 }
 
-// recordedTasks returns the states of the tasks as the status has recorded them: their TaskRuns, or that they are skipped. A
-// task with a matrix is recorded when all of its TaskRuns have been created.
+// recordedTasks returns the states of the tasks in the status: their TaskRuns, or that they are skipped. A task with a matrix
+// is recorded after all of its TaskRuns have been created.
 func recordedTasks(pr *v1.PipelineRun, spec *v1.PipelineSpec, vars substitute.Variables, find finder) ([]TaskState, error) {
 	references := make(map[string][]v1.ChildReference, len(pr.Status.ChildReferences))
 	for _, ref := range pr.Status.ChildReferences {
@@ -79,14 +79,14 @@ func continuesOnError(task *v1.PipelineTask, vars substitute.Variables) bool {
 	return err == nil && out.OnError == v1.OnErrorContinue
 }
 
-// finder returns a finder that reads from the cache. A TaskRun that belongs to another owner by now is lost.
+// finder returns a finder that reads from the cache. A TaskRun that has another owner by now counts as lost.
 func (r *Reconciler) finder(ctx context.Context, pr *v1.PipelineRun) finder {
 	return func(ref v1.ChildReference) (Child, error) {
 		key := types.NamespacedName{Namespace: pr.Namespace, Name: ref.Name}
 		found := &v1.TaskRun{}
 		err := r.Client.Get(ctx, key, found, client.UnsafeDisableDeepCopy)
 		if apierrors.IsNotFound(err) {
-			// It may have been created a moment ago: ask the API server before it counts as lost.
+			// It may have been created just now. Before it counts as lost, the API server is read.
 			err = r.Live.Get(ctx, key, found)
 		}
 		switch {
@@ -100,7 +100,7 @@ func (r *Reconciler) finder(ctx context.Context, pr *v1.PipelineRun) finder {
 	}
 }
 
-// taskRuns returns the names of all TaskRuns that the run owns, by task. The API server is asked.
+// taskRuns returns the names of all TaskRuns that the run owns, by task. It reads from the API server.
 func (r *Reconciler) taskRuns(ctx context.Context, pr *v1.PipelineRun) (map[string][]string, error) {
 	list := &metav1.PartialObjectMetadataList{}
 	list.SetGroupVersionKind(v1.GroupVersion.WithKind(v1.KindTaskRun + "List"))
@@ -118,9 +118,9 @@ func (r *Reconciler) taskRuns(ctx context.Context, pr *v1.PipelineRun) (map[stri
 	return byTask, nil
 }
 
-// orphans returns the TaskRuns of the run that the status has not recorded, by task. The API server is asked, once, before
-// tasks are recorded as skipped that may have such TaskRuns: they would run on, and the status would not name them. While tasks
-// may start, creating their TaskRuns finds them.
+// orphans returns the TaskRuns of the run that are not in the status, by task. It reads from the API server, once, before the
+// run records tasks as skipped that may have such TaskRuns: they would continue to run, and the status would not name them.
+// As long as tasks may start, the creation of their TaskRuns finds them.
 func (r *Reconciler) orphans(ctx context.Context, pr *v1.PipelineRun, obs Observation) (map[string][]Child, error) {
 	byTask, err := r.taskRuns(ctx, pr)
 	if err != nil {
@@ -129,7 +129,7 @@ func (r *Reconciler) orphans(ctx context.Context, pr *v1.PipelineRun, obs Observ
 	return orphansOf(byTask, obs.Tasks, r.finder(ctx, pr))
 }
 
-// orphansOf returns the TaskRuns of tasks that are waiting. byTask are the names of all TaskRuns of the run.
+// orphansOf returns the TaskRuns of tasks that are waiting. ByTask has the names of all TaskRuns of the run.
 func orphansOf(byTask map[string][]string, tasks []TaskState, find finder) (map[string][]Child, error) {
 	found := map[string][]Child{}
 	for i := range tasks {
@@ -137,7 +137,7 @@ func orphansOf(byTask map[string][]string, tasks []TaskState, find finder) (map[
 		if s.Phase != Waiting {
 			continue
 		}
-		names := slices.SortedFunc(slices.Values(byTask[s.Task.Name]), func(a, b string) int { // those of a matrix end with their numbers
+		names := slices.SortedFunc(slices.Values(byTask[s.Task.Name]), func(a, b string) int { // those of a matrix end with their indices
 			return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b))
 		})
 		for _, name := range names {
@@ -151,7 +151,7 @@ func orphansOf(byTask map[string][]string, tasks []TaskState, find finder) (map[
 	return found, nil
 }
 
-// referenceTo is what the status says of a TaskRun.
+// referenceTo returns the status entry for a TaskRun.
 func referenceTo(name string, task *v1.PipelineTask) v1.ChildReference {
 	return v1.ChildReference{
 		APIVersion: v1.GroupVersion.String(), Kind: v1.KindTaskRun, Name: name,

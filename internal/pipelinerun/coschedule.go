@@ -14,16 +14,16 @@ import (
 	"github.com/sluice-ci/sluice/internal/variables/substitute"
 )
 
-// groups says which tasks must run on the same node (docs/design/0008-coscheduling.md).
+// groups are the groups of tasks that must run on the same node (docs/design/0008-coscheduling.md).
 type groups struct {
 	*taskRunBuilder
 
 	mode config.Coschedule
-	// byTask is worked out when it is first needed, and only where the run binds several claims.
+	// byTask is computed when it is first needed, and only if the run binds several claims.
 	byTask map[string]string
 }
 
-// of returns the value of v1.LabelCoschedule on the pods of a task; empty where they may run anywhere.
+// of returns the value of v1.LabelCoschedule on the pods of a task; empty if they may run anywhere.
 func (g *groups) of(task *v1.PipelineTask) string {
 	switch g.mode {
 	case config.CoschedulePipelineRuns, config.CoscheduleIsolate:
@@ -47,7 +47,7 @@ func (g *groups) of(task *v1.PipelineTask) string {
 
 func (g *groups) label(claim string) string { return name.Claim(string(g.pr.UID), claim) }
 
-// claims returns the names of the claims that the run binds, sorted, each once.
+// claims returns the names of the claims that the run binds, sorted, without duplicates.
 func (g *groups) claims() []string {
 	var out []string
 	for _, bound := range g.bindings {
@@ -70,9 +70,9 @@ func (g *groups) claimsOf(task *v1.PipelineTask) []string {
 	return out
 }
 
-// connect puts tasks that share a claim into one group, and groups that a task connects by mounting claims of both.
+// connect puts tasks that share a claim into one group, and joins groups if a task mounts claims of both.
 func (g *groups) connect() map[string]string {
-	leader := map[string]string{} // of a claim: one that stands for all in its group
+	leader := map[string]string{} // by claim: the claim that represents its group
 	var find func(claim string) string
 	find = func(claim string) string {
 		if up, ok := leader[claim]; ok && up != claim {
@@ -97,8 +97,8 @@ func (g *groups) connect() map[string]string {
 	return byTask
 }
 
-// podTemplate is the run's template for all tasks, with that for this task over it, the variables of both substituted,
-// and what brings the pods of a group together.
+// podTemplate returns the run's template for all tasks, overridden by that for this task, with the variables of both
+// substituted, and the affinity for the pods of a group.
 func (b *taskRunBuilder) podTemplate(s *TaskState, override *v1.PipelineTaskRunSpec, params []v1.Param,
 	vars substitute.Variables) (*v1.PodTemplate, error) {
 	var template *v1.PodTemplate
@@ -124,8 +124,8 @@ func (b *taskRunBuilder) podTemplate(s *TaskState, override *v1.PipelineTaskRunS
 	return template, nil
 }
 
-// bringTogether makes a pod run on the node that the other pods of its group run on; the first one is free to choose. An
-// isolated pod does not run on one that has pods of other groups, in whatever namespace.
+// bringTogether makes a pod run on the node of the other pods in its group. The first pod may run on any node. An isolated
+// pod does not run on a node with pods of other groups, in any namespace.
 func bringTogether(affinity *corev1.Affinity, group string, isolated bool) {
 	if affinity.PodAffinity == nil {
 		affinity.PodAffinity = &corev1.PodAffinity{}

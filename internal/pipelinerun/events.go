@@ -10,7 +10,7 @@ import (
 // reasonTaskRunCreated is the reason of the event for a new TaskRun.
 const reasonTaskRunCreated = "TaskRunCreated"
 
-// reasonNotLabeled is that of the event about labels that the API server refuses. A TaskRun has the same.
+// reasonNotLabeled is the reason of the event about labels that the API server refuses. A TaskRun has the same.
 const reasonNotLabeled = "NotLabelled"
 
 // eventsFor returns the events of a change between two statuses: the start, each TaskRun, a panic, and the end.

@@ -6,8 +6,8 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 )
 
-// cancelUnfinished cancels the TaskRuns of a run that is given up. It asks the API server which there are: the status need
-// not know them all.
+// cancelUnfinished cancels the TaskRuns of a run that is given up. It lists them from the API server, because the status may
+// not have all of them.
 func (r *Reconciler) cancelUnfinished(ctx context.Context, pr *v1.PipelineRun) error {
 	unfinished, err := r.unfinished(ctx, pr)
 	if err != nil {
@@ -16,7 +16,7 @@ func (r *Reconciler) cancelUnfinished(ctx context.Context, pr *v1.PipelineRun) e
 	return r.cancelTaskRuns(ctx, unfinished)
 }
 
-// unfinished are the TaskRuns of a run that is given up which have not ended.
+// unfinished returns the TaskRuns of a run that have not ended.
 func (r *Reconciler) unfinished(ctx context.Context, pr *v1.PipelineRun) ([]cancellation, error) {
 	byTask, err := r.taskRuns(ctx, pr)
 	if err != nil {

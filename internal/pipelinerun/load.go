@@ -14,9 +14,9 @@ import (
 
 // loader reads what a plan needs.
 type loader struct {
-	// read reads a whole TaskRun.
+	// read reads a complete TaskRun.
 	read reader
-	// orphans finds the TaskRuns that the status does not refer to, by task.
+	// orphans finds the TaskRuns that are not in the status, by task.
 	orphans func(ctx context.Context) (map[string][]Child, error)
 	// lease is the reconcile's part of the memory for results.
 	lease *budget.Lease
@@ -24,14 +24,14 @@ type loader struct {
 	loaded *results
 }
 
-// reader reads a whole TaskRun from the API server. gone says that this TaskRun no longer exists.
+// reader reads a complete TaskRun from the API server. Gone reports that this TaskRun no longer exists.
 type reader func(ctx context.Context, child *v1.TaskRun) (whole *v1.TaskRun, gone bool, err error)
 
-// errBusy says that other reconciles hold all the memory that there is for results. The run tries again soon.
+// errBusy means that other reconciles hold all the memory for results. The run retries soon.
 var errBusy = errors.New("other runs hold the memory for results")
 
 // complete plans, reads what the plan needs, and plans again, until the plan is complete. The error is errBusy, or one of the
-// API server's.
+// API server.
 func (l *loader) complete(ctx context.Context, in Inputs) (Plan, error) {
 	l.loaded, in.Lost = newResults(l.lease), map[string]bool{}
 	in.Loaded = l.loaded
@@ -39,7 +39,7 @@ func (l *loader) complete(ctx context.Context, in Inputs) (Plan, error) {
 	for p.Need != nil {
 		err := l.load(ctx, &in, p)
 		if lost, ok := errors.AsType[*lostError](err); ok {
-			// The task has failed now, which may change every decision. Each TaskRun is lost once.
+			// The task has now failed, which may change every decision. Each TaskRun is lost only once.
 			in.Lost[lost.taskRun] = true
 			l.loaded, p, err = newResults(l.lease), Plan{}, nil
 			in.Loaded = l.loaded
@@ -70,7 +70,7 @@ func (l *loader) load(ctx context.Context, in *Inputs, p Plan) error {
 	return err
 }
 
-// lostError is a TaskRun whose results are needed and that no longer exists: the run must not continue as if it had no
+// lostError is a TaskRun whose results are needed and that no longer exists. The run must not continue as if it had no
 // results.
 type lostError struct{ task, taskRun string }
 
@@ -78,7 +78,7 @@ func (e *lostError) Error() string {
 	return fmt.Sprintf("cannot get results of task %q: TaskRun %q is gone", e.task, e.taskRun)
 }
 
-// read is a reader that asks the API server. The cache does not have results: most are never used again.
+// read is a reader that reads from the API server. The cache has no results, because most are never used again.
 func (r *Reconciler) read(ctx context.Context, child *v1.TaskRun) (*v1.TaskRun, bool, error) {
 	whole := &v1.TaskRun{}
 	err := r.Live.Get(ctx, types.NamespacedName{Namespace: child.Namespace, Name: child.Name}, whole)

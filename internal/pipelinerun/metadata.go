@@ -13,8 +13,8 @@ import (
 	"github.com/sluice-ci/sluice/internal/reconcile"
 )
 
-// label writes the labels and annotations of the Pipeline to a run that has not started, and those that clients find runs by. It
-// returns the run with them. It is one more write, and only for runs that do not have them yet.
+// label writes the labels and annotations of the Pipeline to a run that has not started, and the labels by which clients find
+// runs. It returns the run with them. It is one additional write, only for runs that do not have them yet.
 func (r *Reconciler) label(ctx context.Context, pr *v1.PipelineRun, obs Observation) (*v1.PipelineRun, error) {
 	if pr.Status.StartTime != nil || pr.Status.Done() || held(pr) || obs.CancelledBeforeStart {
 		return pr, nil
@@ -30,11 +30,11 @@ func (r *Reconciler) label(ctx context.Context, pr *v1.PipelineRun, obs Observat
 	switch {
 	case err == nil:
 		r.statuses.Writes.Record(after)
-		labeled := *pr // the cache shares the run, and has more of it than the answer
+		labeled := *pr // the cache shares the run, and has more of it than the response
 		labeled.ObjectMeta = after.ObjectMeta
 		return &labeled, nil
 	case reconcile.Classify(err) == reconcile.Rejected, reconcile.Classify(err) == reconcile.TooLarge:
-		// Clients will not find the run by its Pipeline, which is no reason not to run it.
+		// Clients will not find the run by its Pipeline, but the run can still run.
 		r.Recorder.Eventf(pr, nil, corev1.EventTypeWarning, reasonNotLabeled, "Reconcile",
 			"cannot set the labels and annotations of the Pipeline: %s", reconcile.Note(err.Error()))
 		return pr, nil

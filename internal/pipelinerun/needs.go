@@ -10,16 +10,16 @@ import (
 	"github.com/sluice-ci/sluice/internal/variables"
 )
 
-// uses says how much of one result is needed. The zero value is its length only.
+// uses is the needed parts of one result. The zero value means only its length.
 type uses struct {
-	// whole says that all of it is needed.
+	// whole reports that all of it is needed.
 	whole bool
-	// elements of an array, and keys of an object.
+	// The needed elements of an array, and keys of an object.
 	elements map[int]bool
 	keys     map[string]bool
 }
 
-// add notes a use.
+// add adds a use.
 func (u *uses) add(ref variables.ResultRef) {
 	switch {
 	case ref.Index >= 0:
@@ -48,7 +48,7 @@ func (u *uses) merge(other *uses) {
 	}
 }
 
-// covers reports whether what is kept for u is enough for another, which may be nil.
+// covers reports whether the kept parts for u are enough for another, which may be nil.
 func (u *uses) covers(other *uses) bool {
 	if u == nil {
 		return false
@@ -69,8 +69,8 @@ func (u *uses) covers(other *uses) bool {
 	return !other.whole
 }
 
-// of returns what is needed of a value. What is not needed leaves an empty text, so that the length, the keys and the type
-// stay what they are.
+// of returns the needed parts of a value. Each other part becomes an empty text, so that the length, the keys and the type do
+// not change.
 func (u *uses) of(value v1.Value) v1.Value {
 	if u.whole {
 		return value
@@ -98,7 +98,7 @@ func (u *uses) of(value v1.Value) v1.Value {
 	}
 }
 
-// bytes returns how many bytes of text are needed of a value.
+// bytes returns the number of needed bytes of text in a value.
 func (u *uses) bytes(value v1.Value) int {
 	if u.whole {
 		return sizeOf(value)
@@ -115,11 +115,11 @@ func (u *uses) bytes(value v1.Value) int {
 	return n
 }
 
-// needs are results by the names of the tasks that produce them, and what is needed of each. A task without results is one
-// of which only the size of the matrix is needed. It is a variables.ValueVisitor that notes what is referred to, and changes nothing.
+// needs are the needed parts of results by the names of their tasks. For a task without results, only the size of the matrix
+// is needed. It is a variables.ValueVisitor that collects references, and changes nothing.
 type needs map[string]map[string]*uses
 
-// neededBy returns what a task needs, but for its when expressions.
+// neededBy returns what a task needs, except for its when expressions.
 func neededBy(task *v1.PipelineTask) needs {
 	unguarded := *task
 	unguarded.When = nil
@@ -150,17 +150,17 @@ func neededByResults(spec *v1.PipelineSpec) needs {
 // tasks returns the names of the tasks, sorted.
 func (n needs) tasks() []string { return slices.Sorted(maps.Keys(n)) }
 
-// VisitText notes what one text refers to.
+// VisitText collects the references of one text.
 func (n needs) VisitText(_ *field.Path, text *string) { n.note(*text) }
 
-// VisitElements notes what each text of a list refers to.
+// VisitElements collects the references of each text of a list.
 func (n needs) VisitElements(_ *field.Path, list *[]string) {
 	for _, text := range *list {
 		n.note(text)
 	}
 }
 
-// VisitValue notes what each text of a value refers to.
+// VisitValue collects the references of each text of a value.
 func (n needs) VisitValue(_ *field.Path, value *v1.Value) {
 	for _, text := range value.Texts() {
 		n.note(text)
@@ -173,7 +173,7 @@ func (n needs) note(text string) {
 	}
 }
 
-// reference notes a reference.
+// reference adds a reference.
 func (n needs) reference(r variables.Reference) {
 	if ref, ok := r.ResultRef(); ok {
 		n.result(ref.Task, ref.Result).add(ref)
@@ -182,7 +182,7 @@ func (n needs) reference(r variables.Reference) {
 	}
 }
 
-// result returns the uses of a result, to which more can be added. Without a result, only the task is noted.
+// result returns the uses of a result, to which more can be added. Without a result, it adds only the task.
 func (n needs) result(task, result string) *uses {
 	if n[task] == nil {
 		n[task] = map[string]*uses{}

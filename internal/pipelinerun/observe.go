@@ -20,20 +20,20 @@ import (
 
 // Observation is everything that a reconcile has read. Nothing writes to it once observe has returned it.
 type Observation struct {
-	// Now is the time of the pass.
+	// Now is the time of the reconcile.
 	Now time.Time
-	// Config in force.
+	// Config is the configuration in force.
 	Config config.Config
-	// Spec of the pipeline, resolved and with its defaults, before substitution; nil when Unresolvable. It must not be
-	// changed.
+	// Spec is the spec of the pipeline, resolved and with its defaults, before substitution; nil if Unresolvable. It must not
+	// be changed.
 	Spec *v1.PipelineSpec
-	// Source is where the pipeline was fetched from; nil when it is written out in the run, or found by its name.
+	// Source is where a resolver found the pipeline; nil if it is embedded in the run, or was found by its name.
 	Source *v1.RefSource
-	// Pipeline is the metadata of the Pipeline; nil when it is written out in the run, or was found by an earlier pass.
+	// Pipeline is the metadata of the Pipeline; nil if it is embedded in the run, or was found by an earlier reconcile.
 	Pipeline *metav1.ObjectMeta
-	// Graph of its tasks; nil when Invalid.
+	// Graph is the graph of its tasks; nil if Invalid.
 	Graph *dag.Graph
-	// CancelledBeforeStart says that the user has cancelled the run before anything of it started.
+	// CancelledBeforeStart reports that the user has cancelled the run before any part of it started.
 	CancelledBeforeStart bool
 	// Unresolvable is why the pipeline is unavailable.
 	Unresolvable error
@@ -43,13 +43,13 @@ type Observation struct {
 	Bindings []v1.WorkspaceBinding
 	// Tasks are the states of the tasks in the order of the pipeline, and then those of finally, as the status records them.
 	Tasks []TaskState
-	// Timeouts of the run and of its parts.
+	// Timeouts are those of the run and of its parts.
 	Timeouts Timeouts
-	// Vars are the variables that its tasks and its results can refer to.
+	// Vars are the variables to which its tasks and its results can refer.
 	Vars substitute.Variables
 }
 
-// observe reads all that a pass over pr needs. For a run that has ended, or that is held, that is nothing.
+// observe reads everything that a reconcile of pr needs. For a run that has ended, or that is held, that is nothing.
 func (r *Reconciler) observe(ctx context.Context, pr *v1.PipelineRun) (Observation, error) {
 	obs := Observation{Now: r.Clock.Now(), Config: r.Config.Load()}
 	if pr.Status.Done() || held(pr) {
@@ -94,7 +94,7 @@ func (r *Reconciler) observePipeline(ctx context.Context, pr *v1.PipelineRun, ob
 	return nil
 }
 
-// resolvePipeline finds the pipeline, and fills in what it leaves out.
+// resolvePipeline finds the pipeline, and sets its defaults.
 func (r *Reconciler) resolvePipeline(ctx context.Context, pr *v1.PipelineRun, obs *Observation) error {
 	var spec *v1.PipelineSpec
 	switch {
@@ -127,7 +127,7 @@ func (r *Reconciler) resolvePipeline(ctx context.Context, pr *v1.PipelineRun, ob
 	return nil
 }
 
-// substituted returns a reference to a pipeline with the variables in its params substituted. They see what the run gives.
+// substituted returns a reference to a pipeline with the variables in its params replaced by the values of the run.
 func substituted(pr *v1.PipelineRun, ref *v1.PipelineRef) (*v1.PipelineRef, error) {
 	if len(ref.Params) == 0 {
 		return ref, nil
@@ -142,7 +142,7 @@ func substituted(pr *v1.PipelineRun, ref *v1.PipelineRef) (*v1.PipelineRef, erro
 	return &with, nil
 }
 
-// runVariables are those that the pipeline's tasks and results can refer to.
+// runVariables returns the variables to which the pipeline's tasks and results can refer.
 func runVariables(pr *v1.PipelineRun, spec *v1.PipelineSpec, pipeline *metav1.ObjectMeta) substitute.Variables {
 	bound := make([]string, len(pr.Spec.Workspaces))
 	for i := range pr.Spec.Workspaces {
@@ -153,8 +153,8 @@ func runVariables(pr *v1.PipelineRun, spec *v1.PipelineSpec, pipeline *metav1.Ob
 	})
 }
 
-// pipelineName returns the name of the Pipeline that the run refers to. One that a resolver has found is pipeline in the pass that
-// finds it, and has left its name in a label for all others. A pipeline that is written out in a run has the run's name.
+// pipelineName returns the name of the Pipeline that the run refers to. For one from a resolver, it is in pipeline in the
+// reconcile that resolves it, and in a label for all later ones. An embedded pipeline has the name of the run.
 func pipelineName(pr *v1.PipelineRun, pipeline *metav1.ObjectMeta) string {
 	switch ref := pr.Spec.PipelineRef; {
 	case ref == nil:
@@ -173,8 +173,8 @@ func held(pr *v1.PipelineRun) bool {
 	return pr.Spec.Status == v1.PipelineRunSpecStatusPending && pr.Status.StartTime == nil
 }
 
-// observeEarlyCancel finds out whether the user has cancelled a run before anything of it started. That the status knows of
-// nothing is not enough: an earlier pass may have started something, and not lived to record it.
+// observeEarlyCancel checks whether the user has cancelled a run before any part of it started. An empty status is not
+// enough: an earlier reconcile may have started something, and ended before it could record that.
 func (r *Reconciler) observeEarlyCancel(ctx context.Context, pr *v1.PipelineRun, obs *Observation) error {
 	if pr.Spec.Status != v1.PipelineRunSpecStatusCancelled || pr.Status.StartTime != nil {
 		return nil

@@ -16,11 +16,11 @@ import (
 type Outcome struct {
 	// Condition is Succeeded=True or Succeeded=False.
 	Condition metav1.Condition
-	// Results of the pipeline. A failed run keeps those that could be made.
+	// Results are the results of the pipeline. A failed run keeps those that could be computed.
 	Results []v1.PipelineRunResult
 }
 
-// refused is the condition of a run that ends before it begins.
+// refused returns the condition of a run that ends before it starts.
 func refused(pr *v1.PipelineRun, state State, obs Observation) metav1.Condition {
 	switch state {
 	case CancelledBeforeStart:
@@ -32,7 +32,7 @@ func refused(pr *v1.PipelineRun, state State, obs Observation) metav1.Condition 
 	}
 }
 
-// ended sums up a run in which nothing runs any more.
+// ended returns the outcome of a run in which nothing is running any more.
 func ended(pr *v1.PipelineRun, obs Observation, plan Plan, t *summary) *Outcome {
 	var values []v1.PipelineRunResult
 	var missing []*substitute.MissingResultError
@@ -52,7 +52,7 @@ func ended(pr *v1.PipelineRun, obs Observation, plan Plan, t *summary) *Outcome 
 	}
 	parts := []string{t.String()}
 	for _, m := range missing {
-		// Declared and not written is allowed; the result is absent, and this says why.
+		// A declared result may be missing. The result is then absent, and this message has the cause.
 		parts = append(parts, "left out: "+m.Error())
 	}
 	message := strings.Join(parts, "; ")
@@ -62,8 +62,8 @@ func ended(pr *v1.PipelineRun, obs Observation, plan Plan, t *summary) *Outcome 
 	return &Outcome{Condition: v1.Succeeded(message), Results: values}
 }
 
-// failure is why the run did not succeed; the reason is empty when it did. What its user or its clock did to the run comes
-// before what that did to its tasks.
+// failure returns why the run did not succeed; the reason is empty if it did. A cancellation or timeout of the run has
+// precedence over its effects on the tasks.
 func failure(pr *v1.PipelineRun, obs Observation, plan Plan, t *summary) (reason, message string) {
 	switch {
 	case pr.Spec.Status == v1.PipelineRunSpecStatusCancelled && plan.cutShort():
@@ -84,8 +84,8 @@ func gracefully(pr *v1.PipelineRun) bool {
 	return pr.Spec.Status == v1.PipelineRunSpecStatusCancelledRunFinally || pr.Spec.Status == v1.PipelineRunSpecStatusStoppedRunFinally
 }
 
-// cutShort reports whether any task was kept from its natural end. A run that was cancelled when all had ended has ended
-// as they say.
+// cutShort reports whether any task was kept from ending on its own. If a run was cancelled after all tasks had ended, their
+// outcomes count.
 func (p *Plan) cutShort() bool {
 	return slices.ContainsFunc(p.Tasks, func(s TaskState) bool {
 		if s.Phase == Cancelled {
@@ -97,7 +97,7 @@ func (p *Plan) cutShort() bool {
 	})
 }
 
-// timedOut says which part of the run took too long; it is empty when none did.
+// timedOut returns which part of the run exceeded its timeout; it is empty if none did.
 func (p *Plan) timedOut(pr *v1.PipelineRun, obs Observation) string {
 	var tasks, finally bool
 	var start, begun time.Time

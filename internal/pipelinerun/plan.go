@@ -9,8 +9,8 @@ import (
 	"github.com/sluice-ci/sluice/internal/when"
 )
 
-// Limits of what one reconcile starts: the status reports it soon, and what it holds in memory is bounded. The TaskRuns of
-// one task all start together, also if there are more of them.
+// Limits of what one reconcile starts, so that the status reports it soon, and its memory is limited. The TaskRuns of one
+// task all start together, even if there are more of them.
 const (
 	// maxStarted is the number of TaskRuns.
 	maxStarted = 128
@@ -25,17 +25,17 @@ type Plan struct {
 	Tasks []TaskState
 	// Deadlines of the run and of its parts. A part that starts with this plan has its deadline from now.
 	Deadlines Deadlines
-	// Stops says why no further task starts.
+	// Stops are the reasons why no further task starts.
 	Stops StopPolicy
 	// Wanted are the TaskRuns of the tasks that can start now.
 	Wanted []Wanted
-	// More says that other tasks can start as soon as these have.
+	// More reports that other tasks can start as soon as these have started.
 	More bool
 	// Problem is why a task that should start now cannot: the first such task.
 	Problem *Problem
-	// Results are those that the results of the pipeline are made of; nil unless all tasks are done.
+	// Results are those from which the results of the pipeline are computed; nil unless all tasks are done.
 	Results substitute.Tasks
-	// TooMuch says that these are more than the run can hold.
+	// TooMuch reports that these are more than the run can hold.
 	TooMuch error
 	// Need is what must be read before the plan is complete; nil when it is.
 	Need *Need
@@ -45,7 +45,7 @@ type Plan struct {
 type Wanted struct {
 	// Task is its index in Plan.Tasks.
 	Task int
-	// TaskRuns are one for each combination of its matrix, and References are what the status will say of each.
+	// TaskRuns has one for each combination of its matrix, and References has the status entry of each.
 	TaskRuns   []*v1.TaskRun
 	References []v1.ChildReference
 
@@ -60,7 +60,7 @@ type Need struct {
 	// Results are those that a task needs, or the results of the pipeline, for which Task is empty.
 	Results needs
 	Task    string
-	// Keep are results that are known already and that the same task needs as well.
+	// Keep are known results that the same task also needs.
 	Keep needs
 }
 
@@ -75,9 +75,9 @@ type Inputs struct {
 
 	// Loaded are the results that were read for the plan.
 	Loaded *results
-	// Orphans are the TaskRuns that are not recorded in the status, by task; nil until they were looked for.
+	// Orphans are the TaskRuns that are not in the status, by task; nil before they were searched for.
 	Orphans map[string][]Child
-	// Lost are the names of the TaskRuns that were gone when their results were read.
+	// Lost are the names of the TaskRuns that did not exist any more when their results were read.
 	Lost map[string]bool
 }
 
@@ -117,7 +117,7 @@ func newPlanner(in Inputs, before Plan) *planner {
 	return p
 }
 
-// learn updates the tasks whose TaskRuns were found, or found to be gone.
+// learn updates the tasks whose TaskRuns were found, or do not exist any more.
 func (p *planner) learn() {
 	if len(p.Orphans)+len(p.Lost) == 0 {
 		return
@@ -157,7 +157,7 @@ func (p *planner) run() {
 	}
 }
 
-// willFail reports whether a task, other than those of finally, should start and cannot: the run will fail, and starts
+// willFail reports whether a task, other than those of finally, should start but cannot: the run will fail, and starts
 // nothing else.
 func (p *planner) willFail() bool {
 	return p.plan.Problem != nil && !p.tasks[p.plan.Problem.Task].Final
@@ -219,7 +219,7 @@ func (p *planner) decideAll() {
 	}
 }
 
-// mayStart reports whether all tasks that the task waits for are done. It skips the task if it can never start.
+// mayStart reports whether all dependencies of the task are done. It skips the task if it can never start.
 func (p *planner) mayStart(i int, s *TaskState) bool {
 	if p.skipIfStopped(s) {
 		return false
@@ -260,7 +260,7 @@ func (p *planner) skipStopped() {
 	}
 }
 
-// collect gives the plan the results that the results of the pipeline are made of.
+// collect adds to the plan the results from which the results of the pipeline are computed.
 func (p *planner) collect() {
 	wanted := neededByResults(p.Obs.Spec).of(p.tasks, Succeeded, Ignored)
 	known, err := p.Loaded.known("", wanted, p.tasks)
@@ -290,15 +290,15 @@ func (p *Plan) allDone() bool {
 	return !slices.ContainsFunc(p.Tasks, func(s TaskState) bool { return !s.Phase.done() })
 }
 
-// anyLost reports whether a TaskRun that was recorded is gone: what its results and its status decided may be decided in
-// another way now.
+// anyLost reports whether a recorded TaskRun does not exist any more: decisions that depend on its results and its status may
+// now be different.
 func (p *Plan) anyLost() bool {
 	return slices.ContainsFunc(p.Tasks, func(s TaskState) bool {
 		return slices.ContainsFunc(s.Children, func(c Child) bool { return c.Lost })
 	})
 }
 
-// startsFinally reports whether the tasks of finally can start: all others are done, and nothing stops those of finally.
+// startsFinally reports whether the tasks of finally can start: all others are done, and nothing stops them.
 func (p *Plan) startsFinally() bool {
 	return p.tasksDone() && p.Stops.Finally.Reason == "" && slices.ContainsFunc(p.Tasks, func(s TaskState) bool { return s.Final })
 }

@@ -18,7 +18,7 @@ func (p *planner) decide(i int, vars substitute.Variables) {
 		wanted.bytes, problem = childrenSize(s.Task, wanted.TaskRuns)
 	}
 	if p.plan.Need == nil && p.Orphans == nil && (problem != nil || s.Skipped != nil && p.plan.anyLost()) {
-		// An earlier reconcile may have started the task, before something changed that its start depends on.
+		// An earlier reconcile may have started the task, before a change of something on which its start depends.
 		*s, p.plan.Need = before, &Need{Orphans: true}
 		return
 	}
@@ -38,7 +38,7 @@ func (p *planner) decide(i int, vars substitute.Variables) {
 	p.plan.Wanted = append(p.plan.Wanted, *wanted)
 }
 
-// fail skips a task that cannot start. The first one that should have started is why the run fails.
+// fail skips a task that cannot start. The first one that should have started is the cause of the run's failure.
 func (p *planner) fail(s *TaskState, problem *Problem) {
 	s.skip(problem.SkipReason, nil)
 	if p.plan.Problem == nil && s.couldNotStart(p.tasks) {
@@ -92,17 +92,17 @@ func (p *planner) prepare(s *TaskState, vars substitute.Variables) (*Wanted, *Pr
 	return wanted, nil
 }
 
-// taskStart is what the TaskRuns of one task are made from.
+// taskStart is what the TaskRuns of one task are created from.
 type taskStart struct {
 	// task has its values substituted.
 	task *v1.PipelineTask
-	// passed are the references in its params that the task is to read.
+	// passed are the references in its params that the task must resolve.
 	passed *substitute.Passed
-	// handed are the values that the task which is written out uses of the pipeline.
+	// handed are the values of the pipeline that the embedded task uses.
 	handed []v1.Param
 	// bindings are the workspaces of the run, by name.
 	bindings map[string]*v1.WorkspaceBinding
-	// results are those of the other tasks, as far as the task needs them.
+	// results are the results of other tasks that the task needs.
 	results substitute.Tasks
 }
 
@@ -120,7 +120,7 @@ func (p *planner) startOf(s *TaskState, vars substitute.Variables) (taskStart, e
 	return st, err
 }
 
-// needed returns what a task needs to start, but for its when expressions.
+// needed returns what a task needs to start, except for its when expressions.
 func (p *planner) needed(task *v1.PipelineTask) needs {
 	n := neededBy(task)
 	p.Builder.neededByBindings(task, n)
@@ -163,8 +163,8 @@ func (p *planner) known(s *TaskState, wanted, keep needs) (bool, *Problem) {
 	return known, nil
 }
 
-// growth returns how many bytes the PipelineRun grows by references to the TaskRuns of a matrix, and says so if it has no room
-// for them. A task without a matrix was counted when the run started.
+// growth returns how many bytes the PipelineRun grows by references to the TaskRuns of a matrix, or a problem if it has no
+// room for them. A task without a matrix was counted when the run started.
 func (p *planner) growth(task *v1.PipelineTask, combinations int) (int, *Problem) {
 	if task.Matrix == nil {
 		return 0, nil
@@ -189,7 +189,7 @@ func combinationsOf(task *v1.PipelineTask, limit int64) ([]matrix.Combination, e
 	return matrix.Combinations(task.Matrix, int(limit))
 }
 
-// withRetries adds the variables that only the task itself can refer to.
+// withRetries adds the variables to which only the task itself can refer.
 func withRetries(vars substitute.Variables, task *v1.PipelineTask) substitute.Variables {
 	return vars.Add("context.pipelineTask.retries", strconv.Itoa(task.Retries))
 }

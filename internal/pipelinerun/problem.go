@@ -10,17 +10,17 @@ import (
 
 // Problem is why a run, or one of its tasks, cannot continue.
 type Problem struct {
-	// Reason is that of the condition.
+	// Reason is the reason of the condition.
 	Reason string
 	// Message names what is wrong, and where.
 	Message string
-	// Task that cannot be started; empty when the problem is the run's.
+	// Task is the task that cannot be started; empty if the problem is of the run.
 	Task string
 	// SkipReason is why that task is skipped.
 	SkipReason string
 }
 
-// substitutionProblem turns an error of a task's values into the reason that the API has for it.
+// substitutionProblem returns the problem for an error of a task's values, with the reason of the API.
 func substitutionProblem(task string, err error) *Problem {
 	reason, skip := v1.PipelineRunReasonInvalidTaskResultReference, v1.SkipReasonUnusableResults
 	if _, missing := errors.AsType[*substitute.MissingResultError](err); missing {
@@ -31,19 +31,19 @@ func substitutionProblem(task string, err error) *Problem {
 	return cannotStart(task, err.Error(), reason, skip)
 }
 
-// tooLong reports whether values are more than one task can take.
+// tooLong reports whether values exceed the limit for one task.
 func tooLong(err error) bool {
 	_, substituted := errors.AsType[*substitute.TooLongError](err)
 	_, loaded := errors.AsType[*tooMuchError](err)
 	return substituted || loaded
 }
 
-// cannotStart is the problem of a task.
+// cannotStart returns the problem of a task.
 func cannotStart(task, message, reason, skip string) *Problem {
 	return &Problem{Task: task, Reason: reason, SkipReason: skip, Message: fmt.Sprintf("task %q cannot start: %s", task, message)}
 }
 
-// reasonOfSkip is the reason of a run in which a task could not start.
+// reasonOfSkip returns the reason of a run in which a task could not start.
 func reasonOfSkip(skip string) string {
 	switch skip {
 	case v1.SkipReasonMissingResults, v1.SkipReasonUnusableResults:

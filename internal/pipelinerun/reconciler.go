@@ -27,30 +27,30 @@ import (
 	"github.com/sluice-ci/sluice/internal/when"
 )
 
-// busyPause is how long a run waits at least, and half of what it waits at most, while others hold the memory for results.
-// Passes that hold it take some tenths of a second.
+// busyPause is the minimum time that a run waits, and half of the maximum, while others hold the memory for results.
+// Reconciles that hold it take some tenths of a second.
 const busyPause = 250 * time.Millisecond
 
-// Dependencies are what a Reconciler works with; all are required.
+// Dependencies are the dependencies of a Reconciler; all are required.
 type Dependencies struct {
 	// Client reads from a cache, which may have dropped what Trim drops, and writes to the API server.
 	Client client.Client
-	// Live reads from the API server: results, and what a cache may not have yet.
+	// Live reads from the API server: results, and objects that the cache may not have yet.
 	Live client.Reader
-	// Recorder takes events.
+	// Recorder emits events.
 	Recorder events.EventRecorder
-	// Config in force.
+	// Config is the configuration in force.
 	Config *config.Store
-	// Evaluator of when expressions.
+	// Evaluator evaluates when expressions.
 	Evaluator *when.Evaluator
 	// Clock returns the time.
 	Clock clock.PassiveClock
 	// Metrics count the outcomes of runs, and Passes watch the reconciler; nil if they are not needed.
 	Metrics *metrics.Runs
 	Passes  *health.Passes
-	// Memory for results, which all passes share; nil for no limit.
+	// Memory is the memory for results that all reconciles share; nil for no limit.
 	Memory *budget.Budget
-	// Release is the version of the controller; empty where runs do not say it.
+	// Release is the version of the controller; empty if runs do not record it.
 	Release string
 }
 
@@ -80,7 +80,7 @@ func NewReconciler(d Dependencies) *Reconciler {
 	return r
 }
 
-// SetupWithManager makes mgr call the reconciler when a PipelineRun changes, or one of its TaskRuns ends or goes away.
+// SetupWithManager makes mgr call the reconciler when a PipelineRun changes, or one of its TaskRuns ends or is deleted.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, workers int) error {
 	return ctrl.NewControllerManagedBy(mgr).Named("pipelinerun").
 		For(&v1.PipelineRun{}).
@@ -89,8 +89,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, workers int) error {
 		Complete(r.Passes.Watch("pipelinerun", r))
 }
 
-// ends lets those changes of a TaskRun pass that mean something to its PipelineRun: of all that a TaskRun goes through,
-// its end and its deletion.
+// ends selects the changes of a TaskRun that matter to its PipelineRun: its end and its deletion.
 func ends() predicate.Predicate {
 	done := func(o client.Object) bool {
 		tr, ok := o.(*v1.TaskRun)
@@ -102,7 +101,7 @@ func ends() predicate.Predicate {
 	}
 }
 
-// Reconcile brings one PipelineRun as far as it can go now.
+// Reconcile reconciles one PipelineRun.
 func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
 	return r.loop.Reconcile(ctx, request)
 }
@@ -143,7 +142,7 @@ func (r *Reconciler) reconcile(ctx context.Context, pr *v1.PipelineRun) (ctrl.Re
 	return ctrl.Result{RequeueAfter: wakeAfter(status, obs.Now, plan, effect)}, nil
 }
 
-// plan decides what each task does next. There is nothing to decide about a run whose tasks were not observed.
+// plan decides what each task does next. For a run whose tasks were not observed it decides nothing.
 func (r *Reconciler) plan(ctx context.Context, pr *v1.PipelineRun, obs Observation, memory *budget.Lease) (Plan, error) {
 	if len(obs.Tasks) == 0 {
 		return Plan{}, nil
@@ -155,8 +154,8 @@ func (r *Reconciler) plan(ctx context.Context, pr *v1.PipelineRun, obs Observati
 	return l.complete(ctx, Inputs{Run: pr, Obs: obs, Evaluator: r.Evaluator, Builder: newTaskRunBuilder(pr, obs)})
 }
 
-// noteDelay records the start of a run whose first TaskRuns could not be made because of an error that may pass. Without a
-// start it would have no deadline for as long as the error stays.
+// noteDelay records the start of a run whose first TaskRuns could not be created because of a transient error. Without a
+// start it would have no deadline while the error lasts.
 func (r *Reconciler) noteDelay(ctx context.Context, pr *v1.PipelineRun, state State, obs Observation, plan Plan, cause error) error {
 	if pr.Status.StartTime != nil || !reconcile.Answered(cause) || state != Startable {
 		return nil
@@ -166,7 +165,7 @@ func (r *Reconciler) noteDelay(ctx context.Context, pr *v1.PipelineRun, state St
 	return reconcile.Retry(err)
 }
 
-// act does what was picked.
+// act performs the action.
 func (r *Reconciler) act(ctx context.Context, action Action, pr *v1.PipelineRun, plan Plan) (Effect, error) {
 	switch action {
 	case StartTasks:

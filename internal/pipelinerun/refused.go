@@ -9,7 +9,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/reconcile"
 )
 
-// runKind describes PipelineRuns to the code that both kinds of run share.
+// runKind describes PipelineRuns to the code that both reconcilers share.
 func runKind() reconcile.Kind[*v1.PipelineRun, v1.PipelineRunStatus] {
 	return reconcile.Kind[*v1.PipelineRun, v1.PipelineRunStatus]{
 		Name:      v1.KindPipelineRun,
@@ -46,7 +46,7 @@ func (r *Reconciler) store(ctx context.Context, pr *v1.PipelineRun, status v1.Pi
 	return r.statuses.Store(ctx, pr, status, func(ctx context.Context) error { return r.cancelUnfinished(ctx, pr) })
 }
 
-// outline drops the copy of the pipeline, and of each reference all but what names the TaskRun.
+// outline drops the copy of the pipeline, and everything in each reference except the name of the TaskRun.
 func outline(status v1.PipelineRunStatus) v1.PipelineRunStatus {
 	status.PipelineSpec, status.Provenance = nil, nil
 	for i := range status.ChildReferences { // which lean has copied

@@ -11,42 +11,42 @@ import (
 	"github.com/sluice-ci/sluice/internal/variables/substitute"
 )
 
-// What one pass holds of results at most, in bytes: maxWanted of those that one task needs, and maxKept of those that it
-// keeps for the tasks behind it. A result that is an array of short texts takes more in memory than it has text: maxWanted
-// counts elementBytes for each. No TaskRun could hold that many elements.
+// The maximum bytes of results that one reconcile holds: maxWanted of those that one task needs, and maxKept of those that it
+// keeps for later tasks. A result that is an array of short texts needs more memory than its text: maxWanted counts
+// elementBytes for each element. No TaskRun could hold that many elements.
 const (
 	maxKept      = 8 << 20
 	maxWanted    = 2 * substitute.MaxBytes
 	elementBytes = 16
 )
 
-// What a pass reserves of the budget that all passes share, in bytes: light for one that has results of at most lightHeld,
-// and for the TaskRun that it is reading; heavy for all that one pass can hold, with the texts that results are put into.
+// The bytes that a reconcile reserves of the budget that all share: light for results of at most lightHeld, and the TaskRun
+// that it is reading; heavy for the maximum of one reconcile, with the texts into which results are inserted.
 const (
 	lightHeld = 2 << 20
 	light     = 8 << 20
 	heavy     = maxWanted + maxKept + light + 2*substitute.MaxBytes
 
-	// Memory is how many bytes of results all passes may hold together, 112 MiB: two of the largest and two others, or
-	// fourteen others.
+	// Memory is the maximum bytes of results that all reconciles hold together, 112 MiB: two of the largest and two others,
+	// or fourteen others.
 	Memory = 2*heavy + 2*light
-	// heavyInAll passes may hold more than light at once, of which one namespace has heavyOfOne. The rest of the memory
-	// is always there for passes with few results.
+	// At most heavyInAll reconciles hold more than light at once, and heavyOfOne of one namespace. The rest of the memory is
+	// always available for reconciles with few results.
 	heavyInAll, heavyOfOne = 2, 1
 )
 
-// NewMemory returns the budget that all passes share.
+// NewMemory returns the budget that all reconciles share.
 func NewMemory() *budget.Budget { return budget.NewFair(Memory, light, heavyOfOne, heavyInAll) }
 
-// results are the results of tasks that are done, as far as a reconcile has read them.
+// results are the results of finished tasks that a reconcile has read.
 type results struct {
-	// values by task and by name. A result that was looked for and does not exist has no entry.
+	// values are by task and by name. A result that was read but does not exist has no entry.
 	values map[string]map[string]v1.Value
-	// looked are the results that were looked for, with what is kept of each.
+	// looked are the results that were read, with the kept parts of each.
 	looked needs
-	// tooMuch says which tasks need more results than they can take; "" stands for the results of the pipeline.
+	// tooMuch names the tasks that need more results than they can hold; "" means the results of the pipeline.
 	tooMuch map[string]error
-	// held is how many bytes the values take.
+	// held is the bytes of the values.
 	held  int
 	lease *budget.Lease
 }
@@ -61,7 +61,7 @@ type view struct {
 	values map[string]map[string]v1.Value
 }
 
-// resultsOf returns the results of the tasks in one of these phases, or of all tasks if no phase is given. loaded may be nil.
+// resultsOf returns the results of the tasks in one of these phases, or of all tasks if no phase is given. Loaded may be nil.
 func resultsOf(tasks map[string]*TaskState, loaded *results, phases ...Phase) view {
 	v := view{tasks: tasks, values: map[string]map[string]v1.Value{}}
 	if loaded == nil {
@@ -85,14 +85,14 @@ func (v view) Result(task, result string) (v1.Value, bool) {
 	return value, ok
 }
 
-// trimmed is a view of which only what one task needs is visible, whatever else is kept for others.
+// trimmed is a view with only the results that one task needs, even if others are kept.
 type trimmed struct {
 	view
 
 	needs needs
 }
 
-// Result returns what is needed of a result of a task.
+// Result returns the needed parts of a result of a task.
 func (t trimmed) Result(task, result string) (v1.Value, bool) {
 	value, ok := t.view.Result(task, result)
 	if use := t.needs[task][result]; ok && use != nil {
@@ -110,7 +110,7 @@ func (v view) Combinations(task string) (int, bool) {
 	return len(s.Children), true
 }
 
-// tooMuchError says that the results which one task needs are more than its params can hold.
+// tooMuchError means that the results that one task needs exceed what its params can hold.
 type tooMuchError struct {
 	task, result string
 	bytes, limit int
@@ -124,7 +124,7 @@ func (e *tooMuchError) Error() string {
 // wantedBytes counts the results that one task needs while they are loaded.
 type wantedBytes struct{ text, memory int }
 
-// add counts what is used of a value of so many elements, and says so when that is more than one task can take.
+// add adds the used parts of a value with this number of elements, and returns an error if one task cannot hold them.
 func (w *wantedBytes) add(task, result string, text, elements int) error {
 	w.text += text
 	w.memory += text + elements*elementBytes
@@ -161,8 +161,8 @@ func mayHaveResults(s *TaskState) bool {
 	return s != nil && len(s.Children) > 0 && s.Phase.done() && !slices.ContainsFunc(s.Children, func(c Child) bool { return c.Lost })
 }
 
-// load reads what is needed and not known yet. Of each TaskRun only what is needed stays in memory, and loading stops as soon
-// as that is more than one task can take. The error is a *tooMuchError, a *lostError, errBusy, or one of the API server's.
+// load reads what is needed and not known yet. Of each TaskRun only the needed parts stay in memory, and loading stops as
+// soon as they exceed what one task can hold. The error is a *tooMuchError, a *lostError, errBusy, or one of the API server.
 func (r *results) load(ctx context.Context, read reader, wanted needs, tasks map[string]*TaskState) error {
 	var bytes wantedBytes
 	for _, producer := range wanted.tasks() {
@@ -181,7 +181,7 @@ func (r *results) load(ctx context.Context, read reader, wanted needs, tasks map
 	return nil
 }
 
-// missing reports whether a result of a task is needed of which not enough is known. It counts those of which enough is.
+// missing reports whether a needed result of a task is not known, or not enough of it. It counts the known ones.
 func (r *results) missing(task string, wanted map[string]*uses, bytes *wantedBytes) (bool, error) {
 	known := r.looked[task]
 	missing := false
@@ -200,8 +200,8 @@ func (r *results) missing(task string, wanted map[string]*uses, bytes *wantedByt
 	return missing, nil
 }
 
-// loadTask reads the TaskRuns of a task. If it cannot read all of them, nothing of what it was to read is kept: a part of the
-// results of a matrix is not a shorter list.
+// loadTask reads the TaskRuns of a task. If it cannot read all of them, it keeps nothing of them: a part of the results of a
+// matrix must not become a shorter list.
 func (r *results) loadTask(ctx context.Context, read reader, s *TaskState, wanted map[string]*uses, bytes *wantedBytes) error {
 	missing := r.drop(s.Task.Name, wanted)
 	err := r.loadChildren(ctx, read, s, wanted, missing, bytes)
@@ -237,14 +237,14 @@ func (r *results) loadChildren(ctx context.Context, read reader, s *TaskState, w
 	return nil
 }
 
-// remove forgets a result of a task.
+// remove removes a result of a task.
 func (r *results) remove(task, name string) {
 	r.held -= memoryOf(r.values[task][name])
 	delete(r.values[task], name)
 	delete(r.looked[task], name)
 }
 
-// drop drops the results of a task of which more is needed than is kept, and notes what is to be kept of them from now on.
+// drop drops the results of a task of which more is needed than is kept, and records what must be kept of them.
 func (r *results) drop(task string, wanted map[string]*uses) map[string]*uses {
 	if r.values[task] == nil {
 		r.values[task], r.looked[task] = map[string]v1.Value{}, map[string]*uses{}
@@ -280,14 +280,14 @@ func (r *results) keep(s *TaskState, result v1.TaskRunResult, use, wanted *uses,
 		used = len(text)
 	}
 	if !use.whole && !use.elements[at] {
-		text = "" // its place counts
+		text = "" // only its place counts
 	}
 	r.values[task][result.Name] = v1.ArrayValue(append(before.Array, text)...)
 	r.held += len(text) + elementBytes
 	return bytes.add(task, result.Name, used, 1)
 }
 
-// reserve makes sure that there is memory for what is held and for one more TaskRun.
+// reserve reserves memory for what is held and for one more TaskRun.
 func (r *results) reserve() bool {
 	if r.held > lightHeld {
 		return r.lease.Grow(heavy)
@@ -295,10 +295,10 @@ func (r *results) reserve() bool {
 	return r.lease.Grow(light)
 }
 
-// shrink gives back what the pass needs no more once it has decided: of results there is left what the TaskRuns that it starts
-// hold, which have so many bytes as JSON, and what the results of the run are made of.
+// shrink releases what the reconcile no longer needs after it has decided. It keeps the results in the TaskRuns that it
+// starts, which have this number of bytes as JSON, and those for the results of the run.
 func (r *results) shrink(started int, kept bool) {
-	const perByte = 5 // an element of an array takes 16 bytes besides its text, where JSON has 3
+	const perByte = 5 // an element of an array takes 16 bytes in addition to its text, for 3 bytes in JSON
 	switch {
 	case kept && r.held > lightHeld, started*perByte > light:
 	case kept || started > 0:
@@ -326,7 +326,7 @@ func sizeOf(value v1.Value) int {
 	return n
 }
 
-// memoryOf is how many bytes a value takes.
+// memoryOf returns the bytes of a value in memory.
 func memoryOf(value v1.Value) int {
 	n := sizeOf(value) + len(value.Array)*elementBytes
 	for key := range value.Object {
@@ -335,7 +335,7 @@ func memoryOf(value v1.Value) int {
 	return n
 }
 
-// forget drops what is held, except the results to keep, once that is more than maxKept.
+// forget drops what is held, except the results to keep, if it exceeds maxKept.
 func (r *results) forget(keep needs) {
 	if r.held <= maxKept {
 		return
@@ -349,7 +349,7 @@ func (r *results) forget(keep needs) {
 	}
 }
 
-// of returns the needs that are about tasks whose position is among these.
+// of returns the needs for tasks with these positions.
 func (n needs) of(tasks map[string]*TaskState, phases ...Phase) needs {
 	out := needs{}
 	for task, wanted := range n {

@@ -10,12 +10,12 @@ import (
 	"github.com/sluice-ci/sluice/internal/objectsize"
 )
 
-// statusReserve is kept free, in bytes, in an object that is about to be made, for the status that it will have: a run
-// that could be made and never end would be worse than one that is not made.
+// statusReserve is the room in bytes that an object must have for its later status before it is created. A run that could be
+// created but never end would be worse than one that is not created.
 const statusReserve = 16 << 10
 
-// sizeProblem says so when the run cannot be stored together with a copy of its pipeline and a reference to each of its
-// TaskRuns.
+// sizeProblem returns a problem if the run cannot be stored together with a copy of its pipeline and a reference to each of
+// its TaskRuns.
 func sizeProblem(pr *v1.PipelineRun, spec *v1.PipelineSpec) *Problem {
 	whole := *pr
 	whole.Status.PipelineSpec = spec
@@ -39,21 +39,21 @@ func sizeProblem(pr *v1.PipelineRun, spec *v1.PipelineSpec) *Problem {
 		encoded, objectsize.ManagedFields(pr), objectsize.Limit)}
 }
 
-// referenceSize is how many bytes the status takes, encoded, for one TaskRun of a task, or for saying that it was skipped.
-// A display name with variables in it can become longer than it is here; the reserve has room for that.
+// referenceSize returns the encoded bytes in the status for one TaskRun of a task, or for its entry as a skipped task. A
+// display name with variables can become longer than it is here; the reserve has room for that.
 func referenceSize(pr *v1.PipelineRun, task *v1.PipelineTask) int {
 	const index = 1_000 // as long as any index is
 	return objectsize.Encoded(referenceTo(childName(pr, task.Name, index), task)) + len(",")
 }
 
-// tooManyReferences says that a matrix makes more TaskRuns than the PipelineRun can refer to.
+// tooManyReferences returns the problem of a matrix with more TaskRuns than the PipelineRun can refer to.
 func tooManyReferences(n, needed, room int) string {
 	return fmt.Sprintf("its matrix makes %d TaskRuns; references to them take %d bytes, and the PipelineRun has room for %d; "+
 		"make a Pipeline of spec.pipelineSpec, or Tasks of its tasks", n, needed, room)
 }
 
-// childSize returns how many bytes the TaskRun of a task takes, and says so when it cannot be stored. The spec of a task
-// that is written out counts twice: the TaskRun's status has a copy.
+// childSize returns the bytes of a task's TaskRun, or a problem if it cannot be stored. The spec of an embedded task counts
+// twice, because the TaskRun's status has a copy.
 func childSize(task *v1.PipelineTask, child *v1.TaskRun) (int, *Problem) {
 	encoded := objectsize.Encoded(child) + statusReserve
 	if child.Spec.TaskSpec != nil {
@@ -69,7 +69,7 @@ func childSize(task *v1.PipelineTask, child *v1.TaskRun) (int, *Problem) {
 		v1.PipelineRunReasonResultTooLarge, v1.SkipReasonTooLargeResults)
 }
 
-// childrenSize returns how many bytes all TaskRuns of a task take, and says so when one of them cannot be stored.
+// childrenSize returns the bytes of all TaskRuns of a task, or a problem if one of them cannot be stored.
 func childrenSize(task *v1.PipelineTask, children []*v1.TaskRun) (int, *Problem) {
 	bytes := 0
 	for _, child := range children {
@@ -82,7 +82,7 @@ func childrenSize(task *v1.PipelineTask, children []*v1.TaskRun) (int, *Problem)
 	return bytes, nil
 }
 
-// lean returns the status without the when expressions, which are for people.
+// lean returns the status without the when expressions, which are only for users.
 func lean(status v1.PipelineRunStatus) v1.PipelineRunStatus {
 	status.ChildReferences, status.SkippedTasks = slices.Clone(status.ChildReferences), slices.Clone(status.SkippedTasks)
 	for i := range status.ChildReferences {

@@ -4,14 +4,14 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 )
 
-// State names where a PipelineRun stands. Each pass finds the state anew from what it observed; nothing is remembered.
+// State is the state of a PipelineRun. Each reconcile determines it from its observations; no state is stored.
 type State string
 
 // The states, in the order in which a run usually passes through them.
 const (
-	// Pending: its user holds it back.
+	// Pending: the user holds it back.
 	Pending State = "Pending"
-	// CancelledBeforeStart: its user cancelled it before it had started.
+	// CancelledBeforeStart: the user cancelled it before it had started.
 	CancelledBeforeStart State = "CancelledBeforeStart"
 	// Unresolved: the Pipeline of the run is unavailable.
 	Unresolved State = "Unresolved"
@@ -21,17 +21,17 @@ const (
 	Cancelling State = "Cancelling"
 	// Startable: tasks can start now.
 	Startable State = "Startable"
-	// InProgress: tasks run, or are about to, and no other can start yet.
+	// InProgress: tasks are running, or are about to, and no other can start yet.
 	InProgress State = "InProgress"
-	// Stopping: as InProgress, but no more tasks will start, except those of finally.
+	// Stopping: like InProgress, but no more tasks will start, except those of finally.
 	Stopping State = "Stopping"
-	// Ended: no task runs any more, and none can start.
+	// Ended: no task is running any more, and none can start.
 	Ended State = "Ended"
-	// Done: the outcome stands in the status. It is never changed.
+	// Done: the outcome is in the status. It never changes.
 	Done State = "Done"
 )
 
-// stateOf names where the run stands.
+// stateOf returns the state of the run.
 func stateOf(pr *v1.PipelineRun, obs Observation, plan Plan) State {
 	switch {
 	case pr.Status.Done():

@@ -7,21 +7,22 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 )
 
-// Effect is what an action has brought about.
+// Effect is the outcome of an action.
 type Effect struct {
-	// Started are the TaskRuns that were made or taken over, by the position of their task in Plan.Tasks. All of a
-	// task are here, or none.
+	// Started are the TaskRuns that were created or adopted, by the position of their task in Plan.Tasks. All of a task are
+	// here, or none.
 	Started map[int][]Child
 	// Abandoned are TaskRuns of a task that cannot be started, because others of its matrix were refused.
 	Abandoned []cancellation
-	// Problem, when the action found out that a task cannot be started.
+	// Problem is set if the action found that a task cannot be started.
 	Problem *Problem
-	// Waiting says what the run waits for before the action can be done; empty when it waits for nothing.
+	// Waiting is what the run must wait for before the action can be done; empty if it does not wait.
 	Waiting string
 }
 
-// startOf is when the run, or its part of finally, has started: now, or when the first of the TaskRuns was made that a pass
-// before could not record. Otherwise such a TaskRun would reach its own timeout before the run reaches its deadline.
+// startOf returns when the run, or its part of finally, has started: now, or the creation time of the first TaskRun that an
+// earlier reconcile could not record. Otherwise such a TaskRun would reach its own timeout before the run reaches its
+// deadline.
 func (e *Effect) startOf(now metav1.Time, plan Plan, final bool) metav1.Time {
 	first := now
 	for i, children := range e.Started {
@@ -35,8 +36,8 @@ func (e *Effect) startOf(now metav1.Time, plan Plan, final bool) metav1.Time {
 	return first
 }
 
-// statusFor computes the whole status of a run that has not ended. It shares memory with the one that the run has. oversize
-// says that the object could not hold its results.
+// statusFor computes the complete status of a run that has not ended. It shares memory with the present one. Oversize reports
+// that the object could not hold its results.
 func statusFor(pr *v1.PipelineRun, state State, obs Observation, plan Plan, effect Effect) (status v1.PipelineRunStatus, oversize bool) {
 	status = pr.Status
 	status.Conditions = append([]metav1.Condition(nil), pr.Status.Conditions...)
@@ -80,7 +81,7 @@ func statusFor(pr *v1.PipelineRun, state State, obs Observation, plan Plan, effe
 	return runKind().Fit(pr, status, now)
 }
 
-// provenance is where the pipeline came from, and the flags in force.
+// provenance returns where the pipeline came from, and the flags in force.
 func provenance(obs Observation) *v1.Provenance {
 	return &v1.Provenance{RefSource: obs.Source, FeatureFlags: &v1.FeatureFlags{
 		ResultExtractionMethod: string(obs.Config.Flags.ResultsFrom),

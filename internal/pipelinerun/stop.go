@@ -10,13 +10,13 @@ import (
 
 // Stop is why no further task starts.
 type Stop struct {
-	// Reason for which tasks that have not started are skipped; empty when they may start.
+	// Reason is the reason with which tasks that have not started are skipped; empty if they may start.
 	Reason string
 	// Cancel is the message with which running TaskRuns are cancelled; empty if they may finish.
 	Cancel v1.TaskRunSpecStatusMessage
 }
 
-// StopPolicy has the stops of the two parts of a pipeline.
+// StopPolicy is the stops of the two parts of a pipeline.
 type StopPolicy struct {
 	Tasks, Finally Stop
 }
@@ -29,8 +29,8 @@ func (p StopPolicy) of(s *TaskState) Stop {
 	return p.Tasks
 }
 
-// stopPolicyOf decides, by what the user wants, what the clock says and how tasks have ended, which parts of the pipeline stop.
-// What ends more comes first.
+// stopPolicyOf decides which parts of the pipeline stop, based on the user's request, the time, and how tasks have ended. A
+// stop that ends more has precedence.
 func stopPolicyOf(pr *v1.PipelineRun, now time.Time, deadlines Deadlines, tasks []TaskState) StopPolicy {
 	switch {
 	case pr.Spec.Status == v1.PipelineRunSpecStatusCancelled:
@@ -72,7 +72,7 @@ func byName(tasks []TaskState) map[string]*TaskState {
 	return named
 }
 
-// Timeouts are how long the run and its parts may take; 0 means without limit.
+// Timeouts are the maximum times of the run and its parts; 0 means no limit.
 type Timeouts struct {
 	Pipeline, Tasks, Finally time.Duration
 }
@@ -104,12 +104,13 @@ func timeoutsOf(pr *v1.PipelineRun, defaults config.Defaults) Timeouts {
 	return t
 }
 
-// Deadlines are when the run and its parts must have ended; the zero time means never.
+// Deadlines are the times by which the run and its parts must have ended; the zero time means never.
 type Deadlines struct {
 	Pipeline, Tasks, Finally time.Time
 }
 
-// deadlinesOf counts from when the run and its part of finally have started; finally is the zero time if it has not.
+// deadlinesOf computes the deadlines from the starts of the run and its part of finally; finally is the zero time if it has
+// not started.
 func deadlinesOf(start, finally time.Time, timeouts Timeouts) Deadlines {
 	d := Deadlines{Pipeline: after(start, timeouts.Pipeline), Tasks: after(start, timeouts.Tasks)}
 	if !finally.IsZero() {
@@ -126,7 +127,7 @@ func (d Deadlines) of(s *TaskState) []time.Time {
 	return []time.Time{d.Pipeline, d.Tasks}
 }
 
-// ahead returns the deadlines that are still to come.
+// ahead returns the deadlines in the future.
 func (d Deadlines) ahead(now time.Time) []time.Time {
 	return slices.DeleteFunc([]time.Time{d.Pipeline, d.Tasks, d.Finally}, func(t time.Time) bool { return !t.After(now) })
 }

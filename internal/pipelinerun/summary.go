@@ -10,10 +10,10 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 )
 
-// stoppedBy is what the message of a run that continues says before it reports a failure.
+// stoppedBy is the text before a failure in the message of a run that continues.
 const stoppedBy = "; stopping: "
 
-// summary is how many tasks stand where, and what the status says about each.
+// summary is the number of tasks in each phase, and the status entry of each task.
 type summary struct {
 	succeeded, failed, ignored, cancelled, incomplete int
 
@@ -21,7 +21,7 @@ type summary struct {
 	skipped  []v1.SkippedTask
 	// failure names the first task that failed or could not be started, and why; empty while there is none.
 	failure string
-	// reason is the one with which the run fails because of it, and unstarted says that the task could not be started.
+	// reason is the reason of the run's failure because of it, and unstarted reports that the task could not be started.
 	reason    string
 	unstarted bool
 }
@@ -90,8 +90,8 @@ func (e *Effect) on(tasks []TaskState) []TaskState {
 	return tasks
 }
 
-// couldNotStart returns why a task could not be started, and the reason with which the run fails because of it. What an earlier
-// reconcile has found out, for example from an API server that refused a TaskRun, is in the condition of the run.
+// couldNotStart returns why a task could not be started, and the reason of the run's failure because of it. The finding of an
+// earlier reconcile, for example that an API server refused a TaskRun, is in the condition of the run.
 func couldNotStart(pr *v1.PipelineRun, plan Plan, effect Effect, s *TaskState) (failure, reason string) {
 	for _, problem := range []*Problem{effect.Problem, plan.Problem} {
 		if problem != nil && problem.Task == s.Task.Name {
@@ -118,7 +118,7 @@ func earlierFailure(pr *v1.PipelineRun) string {
 	return failure
 }
 
-// failureOf names the TaskRun that failed, and what it says.
+// failureOf names the failed TaskRun, and has its message.
 func failureOf(s *TaskState) string {
 	for i := range s.Children {
 		c := &s.Children[i]
@@ -133,7 +133,7 @@ func failureOf(s *TaskState) string {
 	return fmt.Sprintf("task %q failed", s.Task.Name)
 }
 
-// String is the sentence that clients of the API know.
+// String returns the sentence that clients of the API know.
 func (t *summary) String() string {
 	failed := fmt.Sprintf("Failed: %d", t.failed)
 	if t.ignored > 0 {

@@ -9,16 +9,16 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 )
 
-// Phase is where one task of the pipeline stands.
+// Phase is the phase of one task of the pipeline.
 type Phase string
 
-// The phases of a task. It is settled in all but the first two.
+// The phases of a task. All but the first two are final.
 const (
-	// Waiting: it has not started, and still may.
+	// Waiting: it has not started, and may still start.
 	Waiting Phase = "Waiting"
-	// Running: TaskRuns of it run.
+	// Running: TaskRuns of it are running.
 	Running Phase = "Running"
-	// Succeeded: so did all of its TaskRuns.
+	// Succeeded: all of its TaskRuns succeeded.
 	Succeeded Phase = "Succeeded"
 	// Ignored: a TaskRun of it failed, and onError lets the pipeline continue.
 	Ignored Phase = "Ignored"
@@ -30,41 +30,40 @@ const (
 	Skipped Phase = "Skipped"
 )
 
-// settled reports whether nothing will change any more.
+// settled reports whether the phase is final.
 func (p Phase) done() bool { return p != Waiting && p != Running }
 
-// passed reports whether those that wait for the task may start.
+// passed reports whether the tasks that depend on the task may start.
 func (p Phase) passed() bool { return p == Succeeded || p == Ignored }
 
-// TaskState is where one task stands, and what makes it so.
+// TaskState is the phase of one task, and its causes.
 type TaskState struct {
-	// Task of the pipeline.
+	// Task is the task of the pipeline.
 	Task *v1.PipelineTask
 	// Final is true for a task of finally.
 	Final bool
 	// ContinuesOnError is true when a failure of the task is ignored.
 	ContinuesOnError bool
-	// Children are its TaskRuns, in the order of the combinations of its matrix. Either all have been made, or none is
-	// here.
+	// Children are its TaskRuns, in the order of the combinations of its matrix. Either all have been created, or the list is
+	// empty.
 	Children []Child
-	// Skipped is why the task will not run; nil while it may.
+	// Skipped is why the task will not run; nil if it may.
 	Skipped *v1.SkippedTask
-	// Phase follows from the others.
+	// Phase follows from the other fields.
 	Phase Phase
 }
 
 // Child is a TaskRun of the run.
 type Child struct {
-	// Reference to it, as the status has it or will have it.
+	// Reference is the status entry of it, now or later.
 	Reference v1.ChildReference
-	// TaskRun as the cache has it, without its results. Of one that is Lost it has the name only. It must not be
-	// changed.
+	// TaskRun is the TaskRun in the cache, without its results. If it is Lost, only its name is set. It must not be changed.
 	TaskRun *v1.TaskRun
-	// Lost says that it was made and is gone.
+	// Lost reports that it was created and does not exist any more.
 	Lost bool
 }
 
-// settle computes the position.
+// settle computes the phase.
 func (s *TaskState) update() {
 	switch {
 	case s.Skipped != nil:
@@ -76,7 +75,7 @@ func (s *TaskState) update() {
 	}
 }
 
-// phaseOf sums up the TaskRuns of a task. As long as one runs, so does the task.
+// phaseOf combines the TaskRuns of a task. As long as one is running, so is the task.
 func phaseOf(children []Child, continuesOnError bool) Phase {
 	var lost, failed, cancelled bool
 	for i := range children {
@@ -104,7 +103,7 @@ func phaseOf(children []Child, continuesOnError bool) Phase {
 	return Succeeded
 }
 
-// skip notes that the task will not run.
+// skip records that the task will not run.
 func (s *TaskState) skip(reason string, when []v1.WhenExpression) {
 	s.Skipped = &v1.SkippedTask{Name: s.Task.Name, Reason: reason, WhenExpressions: when}
 	s.update()
@@ -122,8 +121,8 @@ func (s *TaskState) fails(tasks map[string]*TaskState) bool {
 	return false
 }
 
-// couldNotStart reports whether the task was skipped because something was wrong with it. A result that was missing is
-// wrong only where it was to be expected.
+// couldNotStart reports whether the task was skipped because of a problem. A missing result is a problem only if the task
+// could expect it.
 func (s *TaskState) couldNotStart(tasks map[string]*TaskState) bool {
 	if s.Skipped == nil {
 		return false
@@ -138,8 +137,8 @@ func (s *TaskState) couldNotStart(tasks map[string]*TaskState) bool {
 	return false
 }
 
-// mayMissResults reports whether a result that the task takes, and that is not there, only skips it: a task of finally
-// cannot expect one, one whose failure is ignored need not, and none can expect it from a task that was skipped.
+// mayMissResults reports whether a missing result only skips the task. A task of finally cannot expect a result, a task whose
+// failure is ignored need not, and no task can expect one from a skipped task.
 func (s *TaskState) mayMissResults(tasks map[string]*TaskState) bool {
 	skipped := func(name string) bool { return tasks[name] != nil && tasks[name].Phase == Skipped }
 	return s.Final || s.ContinuesOnError || slices.ContainsFunc(neededBy(s.Task).tasks(), skipped) ||

@@ -4,7 +4,7 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 )
 
-// taskStatuses are how the tasks have ended, as those of finally can ask for it.
+// taskStatuses are the statuses of the tasks, to which those of finally can refer.
 func taskStatuses(tasks []TaskState) map[string]string {
 	texts := map[string]string{"tasks.status": aggregate(tasks)}
 	for i := range tasks {
@@ -19,7 +19,7 @@ func taskStatuses(tasks []TaskState) map[string]string {
 	return texts
 }
 
-// statusOf is how one task has ended, and why.
+// statusOf returns how one task has ended, and why.
 func statusOf(s *TaskState) (status, reason string) {
 	switch s.Phase {
 	case Succeeded:
@@ -34,17 +34,17 @@ func statusOf(s *TaskState) (status, reason string) {
 	return v1.TaskStatusNone, v1.TaskStatusNone
 }
 
-// reasonOfChildren is the reason of the first TaskRun that is one of those.
+// reasonOfChildren returns the reason of the first such TaskRun.
 func reasonOfChildren(s *TaskState, one func(*Child) bool) string {
 	for i := range s.Children {
 		if c := &s.Children[i]; one(c) {
 			return c.condition().Reason
 		}
 	}
-	return v1.TaskStatusFailed // all that failed are gone
+	return v1.TaskStatusFailed // all failed TaskRuns are deleted
 }
 
-// aggregate is how the tasks have ended together.
+// aggregate returns the status of all tasks together.
 func aggregate(tasks []TaskState) string {
 	named := byName(tasks)
 	var failed, cancelled, skipped bool

@@ -5,11 +5,11 @@ import (
 	"github.com/sluice-ci/sluice/internal/objectsize"
 )
 
-// Trim drops from a PipelineRun what no pass reads, so that a cache of many runs stays small. A run that has ended keeps
-// its metadata and its outcome. It changes the run; call it on objects that only the cache holds.
+// Trim drops from a PipelineRun what no reconcile reads, so that a cache of many runs stays small. An ended run keeps its
+// metadata and its outcome. It changes the run, so call it only on objects that only the cache holds.
 func Trim(pr *v1.PipelineRun) {
 	if !pr.Status.Done() {
-		objectsize.TrimManagedFields(pr) // how long they are counts until the outcome is written
+		objectsize.TrimManagedFields(pr) // their length counts until the outcome is written
 		return
 	}
 	pr.ManagedFields = nil

@@ -47,7 +47,7 @@ func specPath(pr *v1.PipelineRun) *field.Path {
 	return field.NewPath("spec", "pipelineSpec")
 }
 
-// reasonOf is the reason that the API has for a fault of a pipeline.
+// reasonOf returns the reason of the API for an error of a pipeline.
 func reasonOf(fault *field.Error) string {
 	switch fault.Origin {
 	case validation.OriginParamMissing:
@@ -63,7 +63,7 @@ func reasonOf(fault *field.Error) string {
 	}
 }
 
-// paramReason is the reason that the API has for a fault of a param.
+// paramReason returns the reason of the API for an error of a param.
 func paramReason(fault *field.Error) string {
 	switch fault.Type {
 	case field.ErrorTypeTypeInvalid:
@@ -75,7 +75,7 @@ func paramReason(fault *field.Error) string {
 	}
 }
 
-// paramProblem is the problem of a run whose params are not those of its pipeline.
+// paramProblem returns the problem of a run whose params are not those of its pipeline.
 func paramProblem(faults field.ErrorList) *Problem {
 	if len(faults) == 0 {
 		return nil
@@ -83,7 +83,7 @@ func paramProblem(faults field.ErrorList) *Problem {
 	return &Problem{Reason: paramReason(faults[0]), Message: faults.ToAggregate().Error()}
 }
 
-// invalid is the problem of a run that breaks a rule, with the reason of the first.
+// invalid returns the problem of a run that breaks rules, with the reason of the first.
 func invalid(faults field.ErrorList) *Problem {
 	if len(faults) == 0 {
 		return nil
@@ -91,7 +91,7 @@ func invalid(faults field.ErrorList) *Problem {
 	return &Problem{Reason: reasonOf(faults[0]), Message: faults.ToAggregate().Error()}
 }
 
-// overrideProblem names the tasks that the run has something to say about and that the pipeline does not have.
+// overrideProblem returns a problem with the tasks that the run overrides but that the pipeline does not have.
 func overrideProblem(pr *v1.PipelineRun, spec *v1.PipelineSpec) *Problem {
 	if len(pr.Spec.TaskRunSpecs) == 0 {
 		return nil
@@ -116,8 +116,8 @@ func overrideProblem(pr *v1.PipelineRun, spec *v1.PipelineSpec) *Problem {
 	return nil
 }
 
-// timeoutProblem says so when a part of the run may take longer than the whole, which the installation's default can
-// bring about, or a task longer than its part.
+// timeoutProblem returns a problem if a part of the run may take longer than the whole, which the installation's default can
+// cause, or a task longer than its part.
 func timeoutProblem(pr *v1.PipelineRun, timeouts Timeouts) *Problem {
 	path := field.NewPath("spec", "timeouts")
 	var faults field.ErrorList

@@ -12,8 +12,8 @@ import (
 	"github.com/sluice-ci/sluice/internal/variables/substitute"
 )
 
-// checkTasks resolves the Tasks that the pipeline refers to, and checks whether the pipeline fits them, so that a mistake in
-// the last task is found before any starts.
+// checkTasks resolves the Tasks that the pipeline refers to, and checks whether the pipeline matches them, so that an error
+// in the last task is found before any starts.
 func (r *Reconciler) checkTasks(ctx context.Context, pr *v1.PipelineRun, obs *Observation) (*Problem, error) {
 	together := validation.Together{Spec: obs.Spec, Path: specPath(pr), Run: pr, Tasks: map[string]*v1.TaskSpec{}}
 	byRef := map[string]*v1.TaskSpec{}
@@ -42,7 +42,7 @@ func (r *Reconciler) checkTasks(ctx context.Context, pr *v1.PipelineRun, obs *Ob
 	return invalid(validation.Errors(func(r *validation.Report) { validation.ReportTogether(r, together) })), nil
 }
 
-// resolveTask finds the Task that a pipeline's task refers to. It returns nothing when that depends on a result.
+// resolveTask finds the Task that a pipeline's task refers to. It returns nothing if that depends on a result.
 func (r *Reconciler) resolveTask(ctx context.Context, pr *v1.PipelineRun, task *v1.PipelineTask,
 	vars substitute.Variables, byRef map[string]*v1.TaskSpec) (spec *v1.TaskSpec, problem string, err error) {
 	only := &v1.PipelineTask{TaskRef: task.TaskRef}

@@ -7,8 +7,8 @@ import (
 	"github.com/sluice-ci/sluice/internal/truncate"
 )
 
-// maxWhenText is how much of one text of a when expression the status keeps, in bytes, and maxWhenValues how many values:
-// a result that is compared can be a megabyte long, and the status must not repeat it.
+// maxWhenText is the maximum length in bytes of one text of a when expression in the status, and maxWhenValues the maximum
+// number of values. A compared result can be a megabyte long, and the status must not repeat it.
 const (
 	maxWhenText   = 256
 	maxWhenValues = 16
@@ -32,14 +32,14 @@ func whenStatus(expressions []v1.WhenExpression) []v1.WhenExpression {
 	return out
 }
 
-// cut shortens a text, and adds how long it was.
+// cut shortens a text, and adds its original length.
 func cut(text string) string { return truncate.Counted(text, maxWhenText) }
 
-// maxWhenBytes is how many bytes of when expressions one PipelineRun keeps in its status. Those of later tasks are
-// left out: they are for people, and nothing depends on them.
+// maxWhenBytes is the maximum length in bytes of all when expressions in the status of one PipelineRun. Those of later tasks
+// are omitted: they are only for users.
 const maxWhenBytes = 64 << 10
 
-// bounded leaves out the when expressions that would be too much, of both lists together. It changes the lists.
+// bounded omits the when expressions above the limit, from both lists together. It changes the lists.
 func boundWhen(children []v1.ChildReference, skipped []v1.SkippedTask) {
 	room := maxWhenBytes
 	keep := func(when *[]v1.WhenExpression) {

@@ -15,8 +15,8 @@ import (
 	"github.com/sluice-ci/sluice/internal/variables/substitute"
 )
 
-// visible returns the workspaces of the run that tasks can have, by name: those that the pipeline declares, and all when
-// the pipeline is written out in the run. A claim that is made for the run has its name.
+// visible returns the workspaces of the run for its tasks, by name: those that the pipeline declares, and all of them for an
+// embedded pipeline. A claim that is created for the run has its name.
 func visible(pr *v1.PipelineRun, spec *v1.PipelineSpec, bound []v1.WorkspaceBinding) map[string]*v1.WorkspaceBinding {
 	out := make(map[string]*v1.WorkspaceBinding, len(bound))
 	for i := range bound {
@@ -52,8 +52,7 @@ func workspaces(task *v1.PipelineTask, bindings map[string]*v1.WorkspaceBinding)
 	return out
 }
 
-// boundFor returns the workspaces that a task can have, by name. Where results of other tasks stand in what the run binds, they
-// are put in.
+// boundFor returns the workspaces for a task, by name. References to results in the run's bindings are replaced.
 func (b *taskRunBuilder) boundFor(task *v1.PipelineTask, vars substitute.Variables, results substitute.Tasks) (
 	map[string]*v1.WorkspaceBinding, error) {
 	used := b.resultBindings(task)
@@ -75,7 +74,7 @@ func (b *taskRunBuilder) boundFor(task *v1.PipelineTask, vars substitute.Variabl
 	return out, nil
 }
 
-// resultBindings returns the positions of those workspaces of the run that a task gets and that results of tasks stand in.
+// resultBindings returns the positions of the workspaces of the run that a task gets and that contain results of tasks.
 func (b *taskRunBuilder) resultBindings(task *v1.PipelineTask) []int {
 	var used []int
 	for _, handed := range handedOn(task) {
@@ -96,7 +95,7 @@ func (b *taskRunBuilder) neededByBindings(task *v1.PipelineTask, n needs) {
 	}
 }
 
-// withResults returns the positions of the workspaces of a run that results of tasks stand in, by name.
+// withResults returns the positions of the workspaces of a run that contain results of tasks, by name.
 func withResults(bound []v1.WorkspaceBinding) map[string]int {
 	out := map[string]int{}
 	for i := range bound {
@@ -109,7 +108,7 @@ func withResults(bound []v1.WorkspaceBinding) map[string]int {
 	return out
 }
 
-// handedOn are the workspaces of the pipeline that a task gets, if they are bound.
+// handedOn returns the bound workspaces of the pipeline for a task.
 func handedOn(task *v1.PipelineTask) []v1.WorkspacePipelineTaskBinding {
 	if task.TaskSpec == nil {
 		return task.Workspaces
@@ -130,8 +129,8 @@ func handedOn(task *v1.PipelineTask) []v1.WorkspacePipelineTaskBinding {
 	return out
 }
 
-// claimName is the name of the claim that is made for a workspace of the run. A second run of the same name has another
-// one: the first one's may still be being deleted.
+// claimName returns the name of the claim for a workspace of the run. A second run with the same name has another one,
+// because the claim of the first run may still be being deleted.
 func claimName(pr *v1.PipelineRun, bound *v1.WorkspaceBinding) string {
 	made := name.Claim(string(pr.UID), bound.Name)
 	if given := bound.VolumeClaimTemplate.Name; given != "" {
@@ -140,7 +139,7 @@ func claimName(pr *v1.PipelineRun, bound *v1.WorkspaceBinding) string {
 	return made
 }
 
-// claims returns the claims that are made for the run. They go with it.
+// claims returns the claims that are created for the run. They are deleted with it.
 func claims(pr *v1.PipelineRun) []*corev1.PersistentVolumeClaim {
 	var out []*corev1.PersistentVolumeClaim
 	for i := range pr.Spec.Workspaces {
