@@ -195,7 +195,8 @@ func (r *respelling) member(raw []byte, name string, i int, m structField) int {
 	end := s.value(i, m.of)
 	value := raw[i:end]
 	if out != nil {
-		value = append(out, raw[copied:end]...)
+		out = append(out, raw[copied:end]...)
+		value = out
 	}
 	switch path := "/" + escaped(name); {
 	case m.name != "" && m.name != name:

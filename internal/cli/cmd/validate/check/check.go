@@ -60,9 +60,9 @@ func (s *Set) Check(more ...Finding) []Finding {
 		}
 		o.rules.Default()
 		found := validation.Check(o.rules.Report)
-		errs := append(found.Errors, validation.Errors(func(r *validation.Report) {
+		errs := slices.Concat(found.Errors, validation.Errors(func(r *validation.Report) {
 			o.rules.ReportLimits(r, validation.DefaultLimits())
-		})...)
+		}))
 		of := slices.Concat(o.all(errs), o.warnings(found.Warnings), s.checkTogether(o, errs))
 		findings = append(findings, withoutTemplates(o.Document, of)...)
 	}
