@@ -55,9 +55,9 @@ tasks:
 				`spec.tasks[1].taskSpec.steps[0].script: Invalid value: "$(tasks.nope.results.r)": no task "nope"; there are: a, b`,
 				`spec.tasks[1].taskSpec.steps[0].script: Invalid value: "$(tasks.a.results.x)": no result of task a "x"; there are: l, r`,
 				`spec.tasks[1].taskSpec.steps[0].script: Invalid value: "$(tasks.a.results.l[*])": result "l" is an array: use one ` +
-					`element, as in $(tasks.a.results.l[0]), or all of it with $(tasks.a.results.l[*]) as an element of its own`,
-				`warning: spec.tasks[1].taskSpec.steps[0].script: "$(tasks.a.status)": stays as text: a task sees results of other tasks ` +
-					`only if it is written out in a pipeline; use a param`,
+					`element, as in $(tasks.a.results.l[0]), or all of it with $(tasks.a.results.l[*]) as a separate element`,
+				`warning: spec.tasks[1].taskSpec.steps[0].script: "$(tasks.a.status)": stays as text: of other tasks, a task that is ` +
+					`written out sees results only, as $(tasks.<task>.results.<result>); use a param`,
 			},
 		},
 		"TextOfTheTask": {

@@ -230,7 +230,10 @@ func (s scope) otherTaskProblem(r variables.Reference, place use) problem {
 	if ok && !ref.Finally && s.params.has(r.Handed()) {
 		return problem{} // the pipeline has given the value to the TaskRun
 	}
-	if s.pipeline == nil || !ok || ref.Finally {
+	if s.pipeline != nil && !ok {
+		return leftAlone("of other tasks, a task that is written out sees results only, as $(tasks.<task>.results.<result>); use a param")
+	}
+	if s.pipeline == nil || ref.Finally {
 		return leftAlone("a task sees results of other tasks only if it is written out in a pipeline; use a param")
 	}
 	return s.pipeline.taskProblem(r, place)
