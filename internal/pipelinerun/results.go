@@ -118,7 +118,7 @@ type tooMuchError struct {
 
 func (e *tooMuchError) Error() string {
 	return fmt.Sprintf("cannot load result %q of task %q: with it, the results that are referred to have %d bytes together, the limit is %d; "+
-		"refer to fewer, or hand large data on through a workspace", e.result, e.task, e.bytes, e.limit)
+		"refer to fewer, or pass large data through a workspace", e.result, e.task, e.bytes, e.limit)
 }
 
 // wantedBytes counts the results that one task needs while they are loaded.

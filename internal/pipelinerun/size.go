@@ -64,7 +64,7 @@ func childSize(task *v1.PipelineTask, child *v1.TaskRun) (int, *Problem) {
 	}
 	return encoded, cannotStart(task.Name, fmt.Sprintf(
 		"its TaskRun would have %d bytes when encoded as JSON, more than the limit of %d (1.5 MiB for one object, less %d for what is "+
-			"added to it); %s; hand large data on through a "+
+			"added to it); %s; pass large data through a "+
 			"workspace", encoded, objectsize.Limit, objectsize.Reserve, largestParams(child.Spec.Params)),
 		v1.PipelineRunReasonResultTooLarge, v1.SkipReasonTooLargeResults)
 }

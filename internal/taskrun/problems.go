@@ -58,7 +58,7 @@ func problem(p frame.Problem, c resultPlace) (reason, message string) {
 			p.Detail, p.Size, p.Limit, c.noun)
 	case frame.TotalTooLarge:
 		return v1.TaskRunReasonResultTooLarge, fmt.Sprintf("with %s all results together have %d bytes, more than the %d "+
-			"that one object can hold%s; hand large data on through a workspace", c.noun, p.Size, p.Limit, detail)
+			"that one object can hold%s; pass large data through a workspace", c.noun, p.Size, p.Limit, detail)
 	case frame.NotUTF8:
 		return v1.TaskRunReasonResultNotUTF8, fmt.Sprintf("%s is not valid UTF-8, which the API cannot hold unchanged%s; "+
 			"encode it in the step, for example with base64", c.noun, detail)

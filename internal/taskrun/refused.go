@@ -35,7 +35,7 @@ func runKind() reconcile.Kind[*v1.TaskRun, v1.TaskRunStatus] {
 				objectsize.PartOf("status.taskSpec", s.TaskSpec), objectsize.PartOf("status.steps", s.Steps),
 			})
 		},
-		TooLarge: v1.TaskRunReasonResultTooLarge, TooLargeHint: "hand large data on through a workspace",
+		TooLarge: v1.TaskRunReasonResultTooLarge, TooLargeHint: "pass large data through a workspace",
 		Refused: v1.TaskRunReasonStatusRefused, RefusedHint: "the results of the run are not kept",
 		Panicked: v1.TaskRunReasonInternalError,
 		Events:   eventsFor,
