@@ -23,7 +23,9 @@ func ask(t *testing.T, path, kind, object, old string) ctrladmission.Response {
 	t.Helper()
 	r := request(kind, object, old)
 	r.Kind = metav1.GroupVersionKind{Group: v1.GroupName, Version: "v1", Kind: kind}
-	return served(t, admission.All(validation.DefaultLimits, func() creation.Settings { return creation.Settings{} }))[path].Handle(t.Context(), ctrladmission.Request{AdmissionRequest: r})
+	none := func() creation.Settings { return creation.Settings{} }
+	handler := served(t, admission.All(validation.DefaultLimits, none))[path]
+	return handler.Handle(t.Context(), ctrladmission.Request{AdmissionRequest: r})
 }
 
 // TestUnknownFields: both webhooks refuse fields that a type does not have, at every depth, with their path. They leave out the

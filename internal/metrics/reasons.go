@@ -24,8 +24,8 @@ func known(reason string) bool {
 
 func ofTaskRun(reason string) bool {
 	switch reason {
-	case v1.TaskRunReasonStarted, v1.TaskRunReasonPending, v1.TaskRunReasonHeld, v1.TaskRunReasonRunning, v1.TaskRunReasonSucceeded, v1.TaskRunReasonFailed,
-		v1.TaskRunReasonFailureIgnored,
+	case v1.TaskRunReasonStarted, v1.TaskRunReasonPending, v1.TaskRunReasonHeld, v1.TaskRunReasonRunning,
+		v1.TaskRunReasonSucceeded, v1.TaskRunReasonFailed, v1.TaskRunReasonFailureIgnored,
 		v1.TaskRunReasonTimedOut, v1.TaskRunReasonImagePullFailed, v1.TaskRunReasonValidationFailed, v1.TaskRunReasonResolutionFailed,
 		v1.TaskRunReasonPodCreationFailed, v1.TaskRunReasonPodEvicted, v1.TaskRunReasonPodDeleted, v1.TaskRunReasonStepOOM,
 		v1.TaskRunReasonSidecarOOM, v1.TaskRunReasonCancelled, v1.TaskRunReasonToBeRetried, v1.TaskRunReasonExceededResourceQuota,

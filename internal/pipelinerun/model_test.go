@@ -170,7 +170,7 @@ func (m *model) findf(w *world, format string, args ...any) {
 
 // explore visits all worlds.
 func (m *model) explore() {
-	for i := 0; i < len(m.worlds); i++ {
+	for i := 0; i < len(m.worlds); i++ { //nolint:intrange // visits add worlds
 		w := m.worlds[i]
 		if w.pr.Status.Done() {
 			m.ends = append(m.ends, i)

@@ -51,7 +51,8 @@ func secret(name string, kind corev1.SecretType, annotation string, keys ...stri
 
 func TestCredentials(t *testing.T) {
 	objects := []client.Object{
-		account("default", "git", "docker", "config", "token", "plain"), account("bot", "ssh"), account("careless", "gone", "git", "lost"), account("none"),
+		account("default", "git", "docker", "config", "token", "plain"), account("bot", "ssh"),
+		account("careless", "gone", "git", "lost"), account("none"),
 		secret("git", corev1.SecretTypeBasicAuth, "tekton.dev/git-0", "username", "password"),
 		secret("docker", corev1.SecretTypeBasicAuth, "tekton.dev/docker-0", "username", "password"),
 		secret("config", corev1.SecretTypeDockerConfigJson, "", ".dockerconfigjson"),

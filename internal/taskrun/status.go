@@ -40,29 +40,7 @@ func statusFor(
 		status.SetCondition(v1.Running(v1.TaskRunReasonHeld, messageHeld), now)
 		return status, false
 	}
-	if status.StartTime == nil {
-		status.StartTime = &now
-	}
-	if status.TaskSpec == nil && obs.Recordable {
-		status.TaskSpec = obs.Task.Spec
-	}
-	p := obs.Pod
-	if effect.Pod != nil {
-		p = effect.Pod
-	}
-	if p != nil {
-		status.PodName = p.Name
-	}
-	if status.Provenance == nil {
-		status.Provenance = provenanceOf(tr, obs)
-	}
-	var records []frame.Step
-	if set := obs.Evidence.Set; set != nil {
-		records = set.Steps
-	}
-	status.Steps = withSources(status.Steps, obs.Task)
-	status.Steps = stepStates(status.Steps, p, records, *status.StartTime)
-	status.Sidecars = sidecarStates(status.Sidecars, p, *status.StartTime)
+	recordObserved(&status, tr, obs, effect)
 
 	outcome := effect.Outcome
 	if outcome == nil {
@@ -96,6 +74,30 @@ func statusFor(
 		return begunAnew(tr, status, now), oversize
 	}
 	return status, oversize
+}
+
+// recordObserved writes what is known of the run, of its pod and of its steps, whether it has ended or not.
+func recordObserved(status *v1.TaskRunStatus, tr *v1.TaskRun, obs Observation, effect Effect) {
+	if status.StartTime == nil {
+		status.StartTime = new(metav1.NewTime(obs.Now))
+	}
+	if status.TaskSpec == nil && obs.Recordable {
+		status.TaskSpec = obs.Task.Spec
+	}
+	p := cmp.Or(effect.Pod, obs.Pod)
+	if p != nil {
+		status.PodName = p.Name
+	}
+	if status.Provenance == nil {
+		status.Provenance = provenanceOf(tr, obs)
+	}
+	var records []frame.Step
+	if set := obs.Evidence.Set; set != nil {
+		records = set.Steps
+	}
+	status.Steps = withSources(status.Steps, obs.Task)
+	status.Steps = stepStates(status.Steps, p, records, *status.StartTime)
+	status.Sidecars = sidecarStates(status.Sidecars, p, *status.StartTime)
 }
 
 // withOnError changes the end of a failed run. If the pipeline continues anyway, the reason says so, as in the public API:

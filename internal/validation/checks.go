@@ -70,9 +70,9 @@ func checkName(path *field.Path, name string, valid *regexp.Regexp, rule string)
 }
 
 // checkLabel refuses a name that cannot be part of a container's name or of a label.
-func checkLabel(path *field.Path, name string, maxLength int) field.ErrorList {
-	if len(name) > maxLength {
-		return field.ErrorList{field.TooLong(path, shown(name), maxLength)}
+func checkLabel(path *field.Path, name string) field.ErrorList {
+	if len(name) > validation.DNS1123LabelMaxLength {
+		return field.ErrorList{field.TooLong(path, shown(name), validation.DNS1123LabelMaxLength)}
 	}
 	var errs field.ErrorList
 	for _, msg := range validation.IsDNS1123Label(name) {

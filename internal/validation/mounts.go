@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
@@ -148,7 +147,7 @@ func (c mountCheck) checkVolumes(path *field.Path, volumes []corev1.Volume) {
 		case strings.HasPrefix(name, v1.ReservedVolumePrefix):
 			c.Add(field.Invalid(path, shown(name), "names that begin with "+v1.ReservedVolumePrefix+" are reserved; choose another name"))
 		case !c.open(name):
-			c.Add(checkLabel(path, name, validation.DNS1123LabelMaxLength)...)
+			c.Add(checkLabel(path, name)...)
 		}
 	}
 }

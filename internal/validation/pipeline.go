@@ -4,7 +4,6 @@ import (
 	"slices"
 
 	"k8s.io/apimachinery/pkg/util/sets"
-	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
@@ -57,7 +56,7 @@ func validatePipelineSpec(s *v1.PipelineSpec, path *field.Path, outer scope) {
 	for _, list := range taskLists(s) {
 		for i := range in.each(len(list.tasks)) {
 			task, name := &list.tasks[i], path.Child(list.field).Index(i).Child("name")
-			in.Add(checkLabel(name, task.Name, validation.DNS1123LabelMaxLength)...)
+			in.Add(checkLabel(name, task.Name)...)
 			in.Add(unique.add(name, task.Name)...)
 		}
 	}

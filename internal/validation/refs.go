@@ -20,7 +20,7 @@ func checkRef(r *Report, path *field.Path, name string, ref *v1.ResolverRef) {
 	case name != "":
 		r.Add(field.Forbidden(path.Child("name"), "give either name, or resolver with params, not both"))
 	default:
-		r.Add(checkLabel(path.Child("resolver"), ref.Resolver, validation.DNS1123LabelMaxLength)...)
+		r.Add(checkLabel(path.Child("resolver"), ref.Resolver)...)
 	}
 	validateGiven(r, ref.Params, path.Child("params"))
 }

@@ -7,7 +7,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
@@ -25,7 +24,7 @@ func validateSteps(r *Report, s *v1.TaskSpec, path *field.Path, workspaces *name
 	for i := range r.each(len(s.Steps)) {
 		step, path := &s.Steps[i], path.Index(i)
 		if step.Name != "" {
-			r.Add(checkLabel(path.Child("name"), step.Name, validation.DNS1123LabelMaxLength)...)
+			r.Add(checkLabel(path.Child("name"), step.Name)...)
 		}
 		r.Add(unique.add(path.Child("name"), suffix(step.Name, i))...)
 		if step.Ref == nil && (s.StepTemplate == nil || s.StepTemplate.Image == "") {
@@ -109,7 +108,7 @@ func validateSidecars(r *Report, s *v1.TaskSpec, path *field.Path, workspaces *n
 		case v1.ReservedSidecarName:
 			r.Add(field.Invalid(path.Child("name"), sidecar.Name, "reserved for the results sidecar; choose another name"))
 		default:
-			r.Add(checkLabel(path.Child("name"), sidecar.Name, validation.DNS1123LabelMaxLength)...)
+			r.Add(checkLabel(path.Child("name"), sidecar.Name)...)
 		}
 		r.Add(unique.add(path.Child("name"), suffix(sidecar.Name, i))...)
 		r.Add(requireImage(path, sidecar.Image)...)

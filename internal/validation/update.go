@@ -15,7 +15,8 @@ const (
 )
 
 // TaskRunUpdate checks a change of the run's spec: none once it has ended, and only of status and statusMessage once it
-// has begun. It cannot be held any more then. The status itself is not compared. Defaults are taken into account, so that they can be added.
+// has begun. It cannot be held any more then. The status itself is not compared. Defaults are taken into account, so that they
+// can be added.
 func TaskRunUpdate(r *v1.TaskRun, old *v1.TaskRun) field.ErrorList {
 	path := field.NewPath("spec")
 	errs := checkManagedByKept(path, old.Spec.ManagedBy, r.Spec.ManagedBy)

@@ -62,14 +62,14 @@ const (
 type Blast int
 
 const (
-	// Spares: no run may fail.
+	// Spares is for disturbances by which no run may fail.
 	Spares Blast = iota
-	// OwnRun: the run whose pod is the target of the event.
+	// OwnRun is the run whose pod is the target of the event.
 	OwnRun
-	// Starting: runs with a pod that was not created yet, or had containers that did not run yet, at any time of the
+	// Starting are runs with a pod that was not created yet, or had containers that did not run yet, at any time of the
 	// disturbance.
 	Starting
-	// AllRuns: all runs that had not ended when the disturbance began, or were started before its end.
+	// AllRuns are all runs that had not ended when the disturbance began, or were started before its end.
 	AllRuns
 )
 

@@ -162,7 +162,8 @@ func TestRun(t *testing.T) {
 				broken:  tc.broken,
 			}
 			var reported []Result
-			r := &Runner{Cluster: cluster, Parallel: 1, Timeout: time.Second, Flags: tc.flags, Done: func(r Result) { reported = append(reported, r) }}
+			done := func(r Result) { reported = append(reported, r) }
+			r := &Runner{Cluster: cluster, Parallel: 1, Timeout: time.Second, Flags: tc.flags, Done: done}
 			if tc.want.Outcome == Failed && strings.Contains(tc.want.Reason, "in time") {
 				r.Timeout = time.Millisecond
 			}

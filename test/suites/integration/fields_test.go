@@ -61,7 +61,8 @@ func refuseUnknown(t *testing.T, namespace string) {
 	}
 	for name, tc := range cases {
 		for _, validation := range []string{metav1.FieldValidationIgnore, metav1.FieldValidationWarn, metav1.FieldValidationStrict} {
-			err := client.WithFieldValidation(shared.client, client.FieldValidation(validation)).Create(t.Context(), decoded(t, namespace, tc.object))
+			c := client.WithFieldValidation(shared.client, client.FieldValidation(validation))
+			err := c.Create(t.Context(), decoded(t, namespace, tc.object))
 			if err == nil || !strings.Contains(err.Error(), tc.want) {
 				t.Errorf("%s, %s: want %q, got: %v", name, validation, tc.want, err)
 			}
@@ -103,7 +104,8 @@ func respell(t *testing.T, namespace string) {
 		t.Errorf("want the fields by their names, got %v", step)
 	}
 	again := decoded(t, namespace, `{apiVersion: tekton.dev/v1, kind: TaskRun, metadata: {name: cased}, spec: {RETRIES: 2}}`)
-	if err := shared.client.Patch(t.Context(), again, client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"RETRIES":2}}`))); err != nil {
+	patch := client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"RETRIES":2}}`))
+	if err := shared.client.Patch(t.Context(), again, patch); err != nil {
 		t.Fatal(err)
 	}
 	if got, _, _ := unstructured.NestedInt64(again.Object, "spec", "retries"); got != 2 {
@@ -130,7 +132,8 @@ func serveAlpha(t *testing.T, namespace string) {
 	if param, _ := params[0].(map[string]any); param["type"] != "array" {
 		t.Errorf("want the defaults in this version, too, got %v", params)
 	}
-	bad := decoded(t, namespace, `{apiVersion: tekton.dev/v1alpha1, kind: StepAction, metadata: {name: bad}, spec: {image: i, skript: "true"}}`)
+	bad := decoded(t, namespace,
+		`{apiVersion: tekton.dev/v1alpha1, kind: StepAction, metadata: {name: bad}, spec: {image: i, skript: "true"}}`)
 	if err := shared.client.Create(t.Context(), bad); err == nil || !strings.Contains(err.Error(), "spec.skript: Forbidden: unknown field") {
 		t.Errorf("want it refused by name, got: %v", err)
 	}

@@ -118,7 +118,7 @@ func (c *Cluster) ControllerSettled(ctx context.Context) error {
 		return ok, ignorePassing(err)
 	})
 	if err != nil {
-		return fmt.Errorf("Deployment %q does not become ready: %w", ControllerName, err)
+		return fmt.Errorf("cannot wait until Deployment %q is ready: %w", ControllerName, err)
 	}
 	run := &v1.TaskRun{Spec: v1.TaskRunSpec{TaskSpec: &v1.TaskSpec{Steps: []v1.Step{Script("none", "true")}}}}
 	run.Namespace, run.GenerateName = Installation, "never-"

@@ -180,7 +180,7 @@ func nearest[T metav1.Object](s *Set, from *Object, name string) T {
 		switch d := distance(o.Document.File, from.Document.File); {
 		case d < least:
 			found, least, count = value, d, 1
-		case d == least && d == otherFolder:
+		case d == least && least == otherFolder:
 			count++
 		}
 	}

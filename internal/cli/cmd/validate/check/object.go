@@ -136,7 +136,10 @@ func decode(d document.Document) (*Object, []Finding) {
 
 // hasSpec reports whether a document has the parts of an object, so that apiVersion and kind are probably forgotten.
 func hasSpec(d document.Document) bool {
-	var parts struct{ Metadata, Spec json.RawMessage }
+	var parts struct {
+		Metadata json.RawMessage `json:"metadata"`
+		Spec     json.RawMessage `json:"spec"`
+	}
 	return json.Unmarshal(d.JSON, &parts) == nil && (parts.Metadata != nil || parts.Spec != nil)
 }
 
