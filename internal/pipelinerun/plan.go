@@ -260,16 +260,17 @@ func (p *planner) skipStopped() {
 	}
 }
 
-// collect adds to the plan the results from which the results of the pipeline are computed.
+// collect adds to the plan the results from which the results of the pipeline are computed. A task that failed contributes
+// what it wrote, as a report of what it found; a cancelled one does not.
 func (p *planner) collect() {
-	wanted := neededByResults(p.Obs.Spec).of(p.tasks, Succeeded, Ignored)
+	wanted := neededByResults(p.Obs.Spec).of(p.tasks, Succeeded, Ignored, Failed)
 	known, err := p.Loaded.known("", wanted, p.tasks)
 	if !known {
 		p.plan.Need = &Need{Results: wanted}
 		return
 	}
 	p.plan.TooMuch = err
-	p.plan.Results = resultsOf(p.tasks, p.Loaded, Succeeded, Ignored)
+	p.plan.Results = resultsOf(p.tasks, p.Loaded, Succeeded, Ignored, Failed)
 }
 
 // abandonsTasks reports whether there are tasks that are skipped now because their part of the pipeline stops.
