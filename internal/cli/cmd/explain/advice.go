@@ -45,6 +45,14 @@ func taskAdvice() map[string]Advice {
 func taskStateAdvice() map[string]Advice {
 	return map[string]Advice{
 		v1.TaskRunReasonStarted: {"The controller has accepted the run, and creates its pod.", []string{"wait: sluice logs {run} -f"}},
+		v1.TaskRunReasonHeld: {
+			"The run is held by spec.status, and has no pod yet.",
+			[]string{`start it: kubectl patch taskrun {name} -n {namespace} --type merge -p '{"spec":{"status":""}}'`},
+		},
+		v1.TaskRunReasonFailureIgnored: {
+			"The run failed, and its PipelineRun continues: the task has onError: continue.",
+			[]string{"show its output: " + logs},
+		},
 		v1.TaskRunReasonPending: {"The pod exists, but its steps cannot start yet.", []string{waitOrLook}},
 		v1.TaskRunReasonRunning: {
 			"Steps are running, or their results are being read.",
