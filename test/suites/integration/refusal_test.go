@@ -92,12 +92,6 @@ func refusals() map[string]refusal {
 			yaml:   `spec: {steps: [{image: a}], sidecars: [{name: s, image: a, script: x, command: [make]}]}`,
 			want:   []string{"spec.sidecars[0]", "script and command exclude each other"},
 		},
-		"SameResult": {
-			reason: "Two results would share one file.",
-			kind:   "Task",
-			yaml:   `spec: {steps: [{image: a}], results: [{name: r}, {name: s}, {name: r, type: array}]}`,
-			want:   []string{"spec.results[2]", "Duplicate", `"r"`},
-		},
 		"SameStep": {
 			reason: "Two containers would have one name.",
 			kind:   "TaskRun",

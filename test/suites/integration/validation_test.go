@@ -33,6 +33,11 @@ func TestAdmitted(t *testing.T) {
 		kind   string
 		yaml   string
 	}{
+		"SameResult": {
+			reason: "Of two results with one name, the last one counts, as in Tekton.",
+			kind:   "Task",
+			yaml:   `spec: {steps: [{image: a}], results: [{name: r}, {name: s}, {name: r, type: array}]}`,
+		},
 		"Task": {
 			reason: "A whole task with one of everything.",
 			kind:   "Task",
