@@ -62,11 +62,11 @@ func (u Unread) of(param, part string, r variables.Reference) bool {
 // none reports whether nothing of a param is to be read.
 func (u Unread) none(param string) bool { return !u.All && len(u.Params[param]) == 0 }
 
-// readByTask reports whether a reference is to what a task itself has.
+// readByTask reports whether a reference is to what a task itself has. Results of steps are not among it: which of them are known
+// differs from step to step, and a param has one value for all steps.
 func readByTask(r variables.Reference) bool {
 	switch r.Root {
-	case variables.RootResults, variables.RootWorkspaces, variables.RootContext, variables.RootSteps, variables.RootStep,
-		variables.RootCredentials:
+	case variables.RootResults, variables.RootWorkspaces, variables.RootContext, variables.RootStep, variables.RootCredentials:
 		return !r.IsPipelineContext()
 	default:
 		return false

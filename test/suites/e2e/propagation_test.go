@@ -43,7 +43,7 @@ func TestLabelsOfTheTask(t *testing.T) {
 			Name:        "labelled",
 			Namespace:   n.Name,
 			Labels:      map[string]string{"team": "a"},
-			Annotations: map[string]string{"chains.tekton.dev/x": "y"},
+			Annotations: map[string]string{"chains.tekton.dev/x": "y", "team.example.com/x": "z"},
 		},
 		Spec: v1.TaskSpec{Steps: []v1.Step{kube.Script("s", "true")}},
 	}
@@ -57,7 +57,8 @@ func TestLabelsOfTheTask(t *testing.T) {
 			t.Errorf("labels of the %s: got %v", of, labels)
 		}
 	}
-	if run.Annotations["chains.tekton.dev/x"] != "y" {
+	// Annotations of the signing controller are for the object that it signed.
+	if _, copied := run.Annotations["chains.tekton.dev/x"]; copied || run.Annotations["team.example.com/x"] != "z" {
 		t.Errorf("annotations of the run: got %v", run.Annotations)
 	}
 }
