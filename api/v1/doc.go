@@ -6,7 +6,7 @@
 // that client's watch would stop, and with it every other run.
 //
 // Lists whose members have names are keyed by name (listType=map), so the API server itself refuses a duplicate name. Results
-// of a Task are the exception: of two with one name, the last one counts, as in Tekton.
+// are the exception: of two with one name, the last one counts, as in Tekton.
 // The limits on the number of members (100 steps, 1000 tasks, …) are far above practical use. They exist because the
 // API server accepts a validation rule only if it can compute the rule's highest cost, over the longest lists.
 //

@@ -64,10 +64,9 @@ type PipelineSpec struct {
 	// +kubebuilder:validation:MaxItems=100
 	// +kubebuilder:validation:items:XValidation:rule="!has(self.runAfter)",fieldPath=".runAfter",message="tasks of finally all start when the others have ended"
 	Finally []PipelineTask `json:"finally,omitempty"`
-	// Results of the pipeline, built from results of its tasks.
+	// Results of the pipeline, built from results of its tasks. Of two that have the same name, the last one counts.
 	// +optional
-	// +listType=map
-	// +listMapKey=name
+	// +listType=atomic
 	Results []PipelineResult `json:"results,omitempty"`
 }
 

@@ -114,10 +114,10 @@ type Step struct {
 	// +listMapKey=name
 	Params []Param `json:"params,omitempty"`
 	// Results that the step produces for other steps and for the task's results, each by writing the file
-	// $(step.results.<name>.path). Other steps refer to them as $(steps.<step>.results.<name>).
+	// $(step.results.<name>.path). Other steps refer to them as $(steps.<step>.results.<name>). Of two that have the same
+	// name, the last one counts.
 	// +optional
-	// +listType=map
-	// +listMapKey=name
+	// +listType=atomic
 	Results []StepResult `json:"results,omitempty"`
 	// When lists conditions. The step runs if all of them are true, and is skipped otherwise.
 	// +optional

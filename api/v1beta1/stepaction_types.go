@@ -48,10 +48,10 @@ type StepActionSpec struct {
 	// +listType=map
 	// +listMapKey=name
 	Params []v1.ParamSpec `json:"params,omitempty"`
-	// Results that the step produces, each by writing the file $(step.results.<name>.path).
+	// Results that the step produces, each by writing the file $(step.results.<name>.path). Of two that have the same name, the
+	// last one counts.
 	// +optional
-	// +listType=map
-	// +listMapKey=name
+	// +listType=atomic
 	Results []v1.StepResult `json:"results,omitempty"`
 	// Image of the step's container.
 	// +required

@@ -124,6 +124,7 @@ func (r *Reconciler) resolvePipeline(ctx context.Context, pr *v1.PipelineRun, ob
 	}
 	obs.Spec = spec.DeepCopy()
 	validation.DefaultPipelineSpec(obs.Spec)
+	validation.KeepLastPipelineResults(obs.Spec)
 	return nil
 }
 

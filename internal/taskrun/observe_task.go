@@ -83,7 +83,7 @@ func (r *Reconciler) task(ctx context.Context, tr *v1.TaskRun) (Task, error) {
 		return task, fmt.Errorf("%w: give spec.taskRef or spec.taskSpec", resolve.ErrUnresolvable)
 	}
 	validation.DefaultTaskSpec(task.Spec)
-	task.Spec.Results = validation.LastResults(task.Spec.Results)
+	validation.KeepLastResults(task.Spec)
 	return task, nil
 }
 
@@ -135,6 +135,7 @@ func (r *Reconciler) resolveActions(ctx context.Context, tr *v1.TaskRun, spec *v
 		}
 	}
 	validation.DefaultTaskSpec(spec)
+	validation.KeepLastResults(spec)
 	return sources, nil
 }
 

@@ -145,6 +145,26 @@ tasks:
 `,
 			want: []string{`warning: spec.tasks[0].taskSpec.results[1].name: "r": declared twice: the last declaration counts`},
 		},
+		"ResultOfAStepTwice": {
+			reason: "So it is for results of a step.",
+			spec: `
+tasks:
+- name: a
+  taskSpec:
+    results: [{name: l, type: array, value: "$(steps.s.results.r[*])"}]
+    steps: [{name: s, image: i, script: x, results: [{name: r}, {name: r, type: array}]}]
+`,
+			want: []string{`warning: spec.tasks[0].taskSpec.steps[0].results[1].name: "r": declared twice: the last declaration counts`},
+		},
+		"ResultOfThePipelineTwice": {
+			reason: "And for results of a pipeline.",
+			spec: `
+results: [{name: r, value: "$(tasks.a.results.p)"}, {name: r, value: "$(tasks.a.results.q)"}]
+tasks:
+- {name: a, taskSpec: {results: [{name: p}, {name: q}], steps: [{image: i, script: x}]}}
+`,
+			want: []string{`warning: spec.results[1].name: "r": declared twice: the last declaration counts`},
+		},
 		"OptionalWorkspace": {
 			reason: "A run may bind what the pipeline calls optional and the task needs.",
 			spec: `

@@ -238,7 +238,7 @@ func (p pipelineScope) validateResults(path *field.Path, results []v1.PipelineRe
 	for i := range p.each(len(results)) {
 		result, path := &results[i], path.Index(i)
 		p.Add(checkName(path.Child("name"), result.Name, resultName, resultNameRule)...)
-		p.Add(unique.add(path.Child("name"), result.Name)...)
+		unique.warn(p.Report, path.Child("name"), result.Name)
 		p.Add(checkType(path.Child("type"), result.Type)...)
 		if result.Value.Type == "" {
 			p.Add(field.Required(path.Child("value"), "say which results it is made of, as in $(tasks.<task>.results.<result>)"))

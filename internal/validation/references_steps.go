@@ -95,7 +95,7 @@ func (x *stepIndex) byName() *names[int] {
 	return x.names
 }
 
-// results are those that a step declares; of two that have the same name, the first.
+// results are those that a step declares; of two that have the same name, the last.
 func (x *stepIndex) results(i int) *names[*v1.StepResult] {
 	if x.declared == nil {
 		x.declared = make([]*names[*v1.StepResult], len(x.steps))
@@ -103,7 +103,7 @@ func (x *stepIndex) results(i int) *names[*v1.StepResult] {
 	if x.declared[i] == nil {
 		x.declared[i] = newNames[*v1.StepResult](nil)
 		for n := range x.steps[i].Results {
-			x.declared[i].addFirst(x.steps[i].Results[n].Name, &x.steps[i].Results[n])
+			x.declared[i].add(x.steps[i].Results[n].Name, &x.steps[i].Results[n])
 		}
 	}
 	return x.declared[i]

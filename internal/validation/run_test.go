@@ -156,11 +156,11 @@ tasks:
 				`spec.tasks[3].taskRef: Required value: give taskRef or taskSpec`,
 				`spec.tasks[4].taskRef.name: Required value: name the object to refer to`,
 				`spec.tasks[4].params[1].name: Duplicate value: "x"`,
-				`spec.results[1].name: Duplicate value: "r"`,
 				`spec.results[1].type: Unsupported value: "number": supported values: "string", "array", "object"`,
 				`spec.results[2].name: Invalid value: "-": a name must consist of letters, digits, '-', '_' and ` +
 					`'.', and begin and end with a letter or a digit`,
 				`spec.results[2].value: Required value: say which results it is made of, as in $(tasks.<task>.results.<result>)`,
+				`warning: spec.results[1].name: "r": declared twice: the last declaration counts`,
 			},
 		},
 		"References": {

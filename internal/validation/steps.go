@@ -85,7 +85,7 @@ func validateStepResults(r *Report, path *field.Path, results []v1.StepResult) {
 	unique := newUniqueNames()
 	for i := range r.each(len(results)) {
 		result, path := &results[i], path.Index(i)
-		r.Add(unique.add(path.Child("name"), result.Name)...)
+		unique.warn(r, path.Child("name"), result.Name)
 		validateResult(r, path, result.Name, result.Type, result.Properties)
 	}
 }

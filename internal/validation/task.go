@@ -67,32 +67,12 @@ func validateTaskResults(r *Report, s *v1.TaskSpec, path *field.Path) {
 	unique := newUniqueNames()
 	for i := range r.each(len(s.Results)) {
 		result, path := &s.Results[i], path.Index(i)
-		if len(unique.add(path.Child("name"), result.Name)) > 0 {
-			r.Warn(path.Child("name").String(), result.Name, "declared twice: the last declaration counts")
-		}
+		unique.warn(r, path.Child("name"), result.Name)
 		validateResult(r, path, result.Name, result.Type, result.Properties)
 		if result.Value != nil {
 			r.Add(in.validateResultValue(path.Child("value"), result)...)
 		}
 	}
-}
-
-// LastResults returns the declarations without those that have the name of a later one: as in Tekton, the last one counts.
-func LastResults(results []v1.TaskResult) []v1.TaskResult {
-	last := make(map[string]int, len(results))
-	for i := range results {
-		last[results[i].Name] = i
-	}
-	if len(last) == len(results) {
-		return results
-	}
-	out := make([]v1.TaskResult, 0, len(last))
-	for i := range results {
-		if last[results[i].Name] == i {
-			out = append(out, results[i])
-		}
-	}
-	return out
 }
 
 // validateResult checks what results of tasks and of steps have in common.

@@ -24,6 +24,7 @@ func TestAcceptedAsInTekton(t *testing.T) {
 		"a TaskRun that is held":                heldTaskRun,
 		"a failure that is ignored":             ignoredFailure,
 		"results of a task that failed":         resultsOfAFailedTask,
+		"results declared twice":                resultsDeclaredTwice,
 	})
 }
 
@@ -150,5 +151,32 @@ func resultsOfAFailedTask(t *testing.T, n *suite.Namespace) {
 	wantText(t, n, run, "last", "3 findings")
 	if len(run.Status.Results) != 1 || run.Status.Results[0].Value.String != "3 findings" {
 		t.Errorf("want the report among the results of the run, got %+v", run.Status.Results)
+	}
+}
+
+// resultsDeclaredTwice: the last declaration counts, for results of a step, of a task and of a pipeline.
+func resultsDeclaredTwice(t *testing.T, n *suite.Namespace) {
+	step := kube.Script("make", `printf '["a","b"]' > $(step.results.list.path); printf one > $(results.text.path)`)
+	step.Results = []v1.StepResult{{Name: "list"}, {Name: "list", Type: v1.TypeArray}}
+	whole := v1.StringValue("$(steps.make.results.list[*])")
+	list := v1.TaskResult{Name: "list", Type: v1.TypeArray, Value: &whole}
+	twice := embedded("make", v1.TaskSpec{
+		Results: []v1.TaskResult{kube.Result("text", v1.TypeArray), list, kube.Result("text", v1.TypeString)},
+		Steps:   []v1.Step{step},
+	})
+	run := n.Pipeline(t, v1.PipelineRunSpec{PipelineSpec: &v1.PipelineSpec{
+		Results: []v1.PipelineResult{
+			{Name: "r", Value: v1.StringValue("$(tasks.make.results.text)")},
+			{Name: "r", Value: v1.StringValue("$(tasks.make.results.list[1])")},
+		},
+		Tasks: []v1.PipelineTask{twice},
+	}})
+	suite.WantSucceeded(t, run.Status.Condition())
+	want := map[string]v1.Value{"text": v1.StringValue("one"), "list": v1.ArrayValue("a", "b")}
+	if diff := cmp.Diff(want, kube.Values(n.Child(t, run, "make"))); diff != "" {
+		t.Errorf("the results of the task (-want +got):\n%s", diff)
+	}
+	if len(run.Status.Results) != 1 || run.Status.Results[0].Value.String != "b" {
+		t.Errorf("want the last result of the pipeline, got %+v", run.Status.Results)
 	}
 }
