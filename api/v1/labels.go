@@ -16,6 +16,9 @@ const (
 	// LabelTaskDigest on a pod identifies the task it was made from: the start of the SHA-256 of the resolved
 	// TaskSpec.
 	LabelTaskDigest = "sluice.dev/task-digest"
+	// LabelEngine on a namespace selects the controller of the runs that are created there, where Sluice runs beside another
+	// controller. EngineSluice is its only value.
+	LabelEngine = "sluice.dev/engine"
 )
 
 // Values of labels.
@@ -27,6 +30,8 @@ const (
 	MemberOfTasks = "tasks"
 	// MemberOfFinally is the value of LabelMemberOf on the TaskRun of a task in finally.
 	MemberOfFinally = "finally"
+	// EngineSluice is the value of LabelEngine on a namespace whose new runs Sluice runs.
+	EngineSluice = "sluice"
 )
 
 // ReservedSidecarName is the name of the sidecar that transports results. A Task must not use it for a sidecar.
