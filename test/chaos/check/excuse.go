@@ -2,6 +2,7 @@ package check
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -50,7 +51,7 @@ func earlier(a, b time.Time) time.Time {
 
 // planned reports whether the plan, or a user's action, allows an attempt of a task to fail with that reason.
 func (c *checker) planned(tr *v1.TaskRun, t *plan.Task, a *attempt) bool {
-	want, reason := t.Attempt(a.number), a.condition.Reason
+	want, reason := t.Attempt(a.number), causeOf(t, a)
 	switch {
 	case reason == v1.TaskRunReasonCancelled:
 		return tr.Spec.Status == v1.TaskRunSpecStatusCancelled && (!c.Cancelled.IsZero() || c.limited())
@@ -64,6 +65,20 @@ func (c *checker) planned(tr *v1.TaskRun, t *plan.Task, a *attempt) bool {
 		return c.exited(t, a)
 	}
 	return true
+}
+
+// causeOf returns the reason with which an attempt failed. If the pipeline continues although its task failed, the reason of
+// the TaskRun is FailureIgnored, and the cause begins the message unless it is Failed.
+func causeOf(t *plan.Task, a *attempt) string {
+	if !t.Ignored || !a.last || a.condition.Reason != v1.TaskRunReasonFailureIgnored {
+		return a.condition.Reason
+	}
+	for _, cause := range []string{v1.TaskRunReasonStepOOM, v1.TaskRunReasonSidecarOOM, v1.TaskRunReasonPodEvicted} {
+		if strings.HasPrefix(a.condition.Message, cause+": ") {
+			return cause
+		}
+	}
+	return v1.TaskRunReasonFailed
 }
 
 // rotated reports whether a reader that did not follow the log may find its beginning removed.

@@ -92,8 +92,8 @@ func (c *checker) exited(t *plan.Task, a *attempt) bool {
 
 // failed: a failure must have a cause in the plan or in a disturbance, and keep the results.
 func (c *checker) failed(tr *v1.TaskRun, t *plan.Task, a *attempt) {
-	planned := c.planned(tr, t, a)
-	if !planned && !c.excused(a, tr.Namespace, a.condition.Reason) {
+	planned, reason := c.planned(tr, t, a), causeOf(t, a)
+	if !planned && !c.excused(a, tr.Namespace, reason) {
 		want := t.Attempt(a.number)
 		c.findf("Unexplained",
 			tr.Name, "attempt %d failed as %s (%.300s); by the plan it succeeds: %t, or fails as %q; no disturbance explains it",
@@ -103,7 +103,7 @@ func (c *checker) failed(tr *v1.TaskRun, t *plan.Task, a *attempt) {
 		c.findf("NoMessage", tr.Name, "it failed as %s without a message", a.condition.Reason)
 	}
 	c.right(tr.Name, t, a)
-	if planned && a.last && a.condition.Reason == v1.TaskRunReasonFailed && !c.unreadable(tr, t, a) {
+	if planned && a.last && reason == v1.TaskRunReasonFailed && !c.unreadable(tr, t, a) {
 		c.whole(tr.Name, a)
 	}
 }

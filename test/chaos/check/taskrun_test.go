@@ -32,6 +32,12 @@ func faulty(kind string, attempts, retries int) plan.Task {
 	return t
 }
 
+// ignored returns the task with onError: continue.
+func ignored(t plan.Task) plan.Task {
+	t.Ignored = true
+	return t
+}
+
 // failed returns a run whose second step has ended with exit code 3, as planned.
 func failed(t plan.Task) fixture {
 	f := single(t)
@@ -150,6 +156,35 @@ func TestTaskRun(t *testing.T) {
 			reason: "A planned failure is not a finding.",
 			given:  failed(faulty(plan.Exits, plan.Always, 0)),
 			change: func(fixture) {},
+		},
+		"FailedIgnored": {
+			reason: "A planned failure of a task with onError: continue is not a finding.",
+			given:  failed(ignored(faulty(plan.Exits, plan.Always, 0))),
+			change: func(f fixture) { f.run(0).Status.Conditions[0].Reason = v1.TaskRunReasonFailureIgnored },
+		},
+		"FailedIgnoredDropped": {
+			reason: "The results of an ignored failure must be kept.",
+			given:  failed(ignored(faulty(plan.Exits, plan.Always, 0))),
+			change: func(f fixture) {
+				f.run(0).Status.Conditions[0].Reason = v1.TaskRunReasonFailureIgnored
+				f.run(0).Status.Results = nil
+			},
+			want: []string{"Dropped"},
+		},
+		"IgnoredWithoutOnError": {
+			reason: "A task without onError: continue must fail with the cause as its reason.",
+			given:  failed(faulty(plan.Exits, plan.Always, 0)),
+			change: func(f fixture) { f.run(0).Status.Conditions[0].Reason = v1.TaskRunReasonFailureIgnored },
+			want:   []string{"Unexplained"},
+		},
+		"IgnoredOtherwise": {
+			reason: "A cause that the message names must have an explanation.",
+			given:  failed(ignored(faulty(plan.Exits, plan.Always, 0))),
+			change: func(f fixture) {
+				f.run(0).Status.Conditions[0].Reason = v1.TaskRunReasonFailureIgnored
+				f.run(0).Status.Conditions[0].Message = v1.TaskRunReasonPodEvicted + ": " + f.run(0).Status.Conditions[0].Message
+			},
+			want: []string{"Unexplained"},
 		},
 		"FailedDropped": {
 			reason: "The results of a failed step must be kept.",
