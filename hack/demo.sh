@@ -113,7 +113,10 @@ interrupted() {
 		wait "$child" 2>/dev/null || true
 	fi
 	if [ -n "$started" ]; then
-		localkube down "${cluster[@]}" || true
+		set -m # in a process group that a second signal does not reach
+		localkube down "${cluster[@]}" &
+		set +m
+		wait "$!" || true
 	elif [ -n "$restore" ]; then
 		kubectl patch cm feature-flags -n tekton-pipelines -p "$restore" || true
 	fi

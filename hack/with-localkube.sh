@@ -49,7 +49,8 @@ end_child() {
 
 cleanup() {
 	local status=$? left
-	trap - EXIT INT TERM
+	trap - EXIT
+	trap '' INT TERM # make and an impatient user send a second signal, which must not stop the cleanup
 	end_child
 	if [ "$status" -ne 0 ] && [ -n "$running" ]; then
 		say "the command failed; pods of the cluster:"
@@ -58,7 +59,10 @@ cleanup() {
 	fi
 	say "taking the cluster down"
 	local down=yes
-	bin/localkube down --dir "$LOCALKUBE_DIR" >&2 || { down="" && status=1; }
+	set -m # in a process group that such a signal does not reach
+	bin/localkube down --dir "$LOCALKUBE_DIR" >&2 &
+	set +m
+	wait "$!" || { down="" && status=1; }
 	left=$(leftovers)
 	if [ -n "$left" ]; then
 		printf 'error: the cluster left behind:\n%s\n' "$left" >&2
