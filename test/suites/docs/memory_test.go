@@ -21,7 +21,7 @@ func TestMemory(t *testing.T) {
 	bounds := map[string]int64{
 		"bodies and answers of the webhooks":                        admission.BodiesMemory,
 		"objects that the webhooks decode, five requests at a time": admission.DecodedMemory,
-		"results that passes over PipelineRuns load":                pipelinerun.Memory,
+		"results that reconciles of PipelineRuns load":              pipelinerun.Memory,
 		"results of TaskRuns that are read, or wait to be written":  collect.Memory,
 		"logs that are followed, 500 at a time":                     collect.DefaultMaxFollowers * collect.FollowerMemory,
 		"answers of registries above 64 KiB":                        guard.Memory,
