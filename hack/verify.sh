@@ -24,7 +24,7 @@ check() {
 
 generated() {
 	hack/generate.sh "$scratch/crd" "$scratch/deepcopy" "$scratch/cli" "$scratch/manifests"
-	for version in v1 v1beta1; do
+	for version in v1 v1beta1 resolution/v1beta1; do
 		diff -u "api/$version/zz_generated.deepcopy.go" "$scratch/deepcopy/$version/zz_generated.deepcopy.go" || return
 	done
 	diff -ru config/crd/bases "$scratch/crd" && diff -ru docs/cli "$scratch/cli" || return

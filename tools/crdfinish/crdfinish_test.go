@@ -98,6 +98,7 @@ func TestJoinParagraphs(t *testing.T) {
 func crdOf(kind string, spec, status map[string]any) map[string]any {
 	schema := map[string]any{"properties": map[string]any{"spec": spec, "status": status}}
 	return map[string]any{"spec": map[string]any{
+		"group":    "tekton.dev",
 		"names":    map[string]any{"kind": kind},
 		"versions": []any{map[string]any{"schema": map[string]any{"openAPIV3Schema": schema}}},
 	}}
@@ -185,6 +186,13 @@ func TestKeepUnknown(t *testing.T) {
 	schema[preserve] = true
 	if !reflect.DeepEqual(crd, want) {
 		t.Errorf("want unknown fields kept in the root and the spec, and not in the status:\ngot  %v\nwant %v", crd, want)
+	}
+	crd, want = crdOf("ResolutionRequest", tree(false), tree(false)), crdOf("ResolutionRequest", tree(false), tree(false))
+	for _, other := range []map[string]any{crd, want} {
+		at(other, "spec")["group"] = "resolution.tekton.dev"
+	}
+	if keepUnknown(crd); !reflect.DeepEqual(crd, want) {
+		t.Errorf("want no unknown fields kept in a group that has no webhook, got %v", crd)
 	}
 }
 
