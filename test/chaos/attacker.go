@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 	"sync"
 	"time"
@@ -206,20 +205,18 @@ func (a *attacker) judge(ctx context.Context, c *check.AttackCase) {
 		return
 	}
 	folder := filepath.Join(a.options.findings, fmt.Sprintf("seed-%d", a.options.seed), c.Plan.Name())
-	files := map[string]any{"plan.yaml": c.Plan, "pipelinerun.yaml": c.PipelineRun}
-	for _, tr := range c.TaskRuns {
-		files["taskrun-"+tr.Name+".yaml"] = tr
-	}
-	pods := &corev1.PodList{}
-	if err := a.cluster.Client.List(ctx, pods, client.InNamespace(a.setting.Namespace)); err == nil {
-		files["pods.yaml"] = pods
-	}
-	err := os.MkdirAll(folder, 0o755)
-	for name, content := range files {
-		if err == nil {
-			err = write(filepath.Join(folder, name), content)
+	files := map[string]any{"plan.yaml": c.Plan, "pipelinerun.yaml": c.PipelineRun, "controller.log": controllerLog(ctx, a.cluster)}
+	// The lists have the objects of all attacks: a run may be stuck because of another one.
+	for name, list := range map[string]client.ObjectList{
+		"pods.yaml": &corev1.PodList{}, "taskruns.yaml": &v1.TaskRunList{}, "events.yaml": &corev1.EventList{},
+	} {
+		if err := a.cluster.Client.List(ctx, list, client.InNamespace(a.setting.Namespace)); err != nil {
+			files[name] = []byte(text(err))
+			continue
 		}
+		files[name] = list
 	}
+	err := writeAll(folder, files)
 	if err != nil {
 		a.find(err.Error())
 	}

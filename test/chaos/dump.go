@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/sluice-ci/sluice/test/chaos/check"
+	"github.com/sluice-ci/sluice/test/testutil/kube"
 )
 
 // folder returns the folder for the evidence about a run.
@@ -40,23 +41,35 @@ func (d *driver) dump(ctx context.Context, c *check.Case, found []check.Finding)
 			files["log-"+pod.Name+"-"+container.Name+".txt"] = append(log, text(err)...)
 		}
 	}
-	if leader, _, err := d.cluster.Leader(ctx); err == nil {
-		long := int64(600)
-		log, err := d.cluster.Kube.CoreV1().Pods(leader.Namespace).GetLogs(leader.Name, &corev1.PodLogOptions{SinceSeconds: &long}).DoRaw(ctx)
-		files["controller.log"] = append(log, text(err)...)
-	}
+	files["controller.log"] = controllerLog(ctx, d.cluster)
 	var b bytes.Buffer
 	for _, f := range found {
 		fmt.Fprintln(&b, f)
 	}
 	files["findings.txt"] = b.Bytes()
+	if err := writeAll(folder, files); err != nil {
+		d.tally.trouble(c.Plan.Number, err)
+	}
+}
+
+// controllerLog returns what the leader has logged in the last ten minutes.
+func controllerLog(ctx context.Context, cluster *kube.Cluster) []byte {
+	leader, _, err := cluster.Leader(ctx)
+	if err != nil {
+		return []byte(text(err))
+	}
+	long := int64(600)
+	log, err := cluster.Kube.CoreV1().Pods(leader.Namespace).GetLogs(leader.Name, &corev1.PodLogOptions{SinceSeconds: &long}).DoRaw(ctx)
+	return append(log, text(err)...)
+}
+
+// writeAll writes files by their names into a folder that it creates.
+func writeAll(folder string, files map[string]any) error {
 	err := os.MkdirAll(folder, 0o755)
 	for name, content := range files {
 		err = errors.Join(err, write(filepath.Join(folder, name), content))
 	}
-	if err != nil {
-		d.tally.trouble(c.Plan.Number, err)
-	}
+	return err
 }
 
 func text(err error) string {
