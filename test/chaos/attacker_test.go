@@ -9,6 +9,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	kubefake "k8s.io/client-go/kubernetes/fake"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
@@ -57,7 +58,7 @@ func attackerOn(t *testing.T, objects ...client.Object) *attacker {
 	}
 	c := fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).WithStatusSubresource(objects...).Build()
 	return &attacker{
-		cluster: &kube.Cluster{Client: c}, sent: map[string]int{},
+		cluster: &kube.Cluster{Client: c, Kube: kubefake.NewClientset()}, sent: map[string]int{},
 		setting: attack.Setting{Namespace: "here", Image: "image", Registries: make([]string, attack.Registries)},
 		broken:  func(time.Time, time.Time) time.Duration { return 0 }, options: options{findings: t.TempDir()},
 	}
