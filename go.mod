@@ -3,6 +3,7 @@ module github.com/sluice-ci/sluice
 go 1.26.0
 
 require (
+	github.com/Masterminds/semver/v3 v3.5.0
 	cel.dev/cel-go v0.33.2
 	github.com/fsnotify/fsnotify v1.10.1
 	github.com/go-logr/logr v1.4.3
