@@ -38,6 +38,29 @@ func TestAPIOnly(t *testing.T) {
 	c.checkNothingLeft()
 }
 
+// TestAuditLog: a request is in the log when its answer arrives, with its user, and without the contents of the object.
+func TestAuditLog(t *testing.T) {
+	c := newCluster(t)
+	c.up("--api-only", "--audit-log")
+	c.kubectl("create", "configmap", "audited", "--from-literal=a=secret-content")
+	c.kubectl("get", "configmap", "audited")
+	log, err := os.ReadFile(c.dir.Audit())
+	if err != nil {
+		t.Fatal(err)
+	}
+	created, read := false, false
+	for line := range strings.Lines(string(log)) {
+		if !strings.Contains(line, `"name":"audited"`) && !strings.Contains(line, "/configmaps/audited") {
+			continue
+		}
+		created = created || strings.Contains(line, `"verb":"create"`)
+		read = read || strings.Contains(line, `"verb":"get"`)
+	}
+	if !created || read || strings.Contains(string(log), "secret-content") {
+		t.Errorf("the log has the creation: %t, the read: %t:\n%s", created, read, log)
+	}
+}
+
 const objects = `
 apiVersion: apiextensions.k8s.io/v1
 kind: CustomResourceDefinition

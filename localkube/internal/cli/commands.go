@@ -27,6 +27,7 @@ func newUp() *cobra.Command {
 	dir := dirFlag(cmd)
 	cmd.Flags().IntVar(&o.APIPort, "api-port", defaultAPIPort, "port of the API server on 127.0.0.1")
 	cmd.Flags().BoolVar(&o.APIOnly, "api-only", false, "only etcd and the API server: no node, no controllers, no privileges needed")
+	cmd.Flags().BoolVar(&o.AuditLog, "audit-log", false, "log each request that changes an object, without contents, in logs/audit.log")
 	cmd.Flags().StringVar(&o.Tuning.ContainerLogMaxSize, "container-log-max-size", "",
 		"size at which a container's log is rotated, such as 1Mi (default: the kubelet's, 10Mi)")
 	cmd.Flags().DurationVar(&o.Tuning.NodeGracePeriod, "node-grace-period", 0,

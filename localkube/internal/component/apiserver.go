@@ -69,6 +69,14 @@ func (c Cluster) APIServerSpec() Spec {
 		"--max-requests-inflight=3000",
 		"--max-mutating-requests-inflight=1000",
 	}
+	if c.AuditLog {
+		args = append(args,
+			"--audit-policy-file="+c.Dir.Config(auditFile),
+			"--audit-log-path="+c.Dir.Audit(),
+			// A client that has its answer finds its request in the log.
+			"--audit-log-mode=blocking",
+		)
+	}
 	if c.APIOnly {
 		args = append(args,
 			"--advertise-address="+loopback,

@@ -45,8 +45,14 @@ func apiOnly() Cluster {
 	return Cluster{Dir: "/state/localkube", BinDir: "/opt/bin", Cluster: state.Cluster{APIOnly: true, APIPort: 7443, EtcdPort: 40001}}
 }
 
+func audited() Cluster {
+	c := apiOnly()
+	c.AuditLog = true
+	return c
+}
+
 func TestCommandLines(t *testing.T) {
-	n, a, tuned := node(), apiOnly(), tuned()
+	n, a, tuned, audited := node(), apiOnly(), tuned(), audited()
 	for name, spec := range map[string]Spec{
 		"api-only/etcd":                a.EtcdSpec(),
 		"api-only/kube-apiserver":      a.APIServerSpec(),
@@ -59,6 +65,8 @@ func TestCommandLines(t *testing.T) {
 		"node/kube-proxy":              n.ProxySpec(),
 
 		"tuned/kube-controller-manager": tuned.ControllerManagerSpec(),
+
+		"audited/kube-apiserver": audited.APIServerSpec(),
 	} {
 		t.Run(name, func(t *testing.T) {
 			text := fmt.Sprintf("%s\n  %s\n", spec.Name, strings.Join(append(spec.Args, spec.Env...), "\n  "))
@@ -123,6 +131,28 @@ func TestWriteFiles(t *testing.T) {
 		if _, err := os.Stat(c.Dir.Config(name)); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+func TestWriteAuditPolicy(t *testing.T) {
+	c := audited()
+	c.Dir = state.Dir(t.TempDir())
+	if err := c.Dir.Make(); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.WriteAuditPolicy(); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(c.Dir.Config(auditFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := yaml.YAMLToJSONStrict(text); err != nil {
+		t.Error(err)
+	}
+	c.AuditLog, c.Dir = false, state.Dir(t.TempDir())
+	if err := c.WriteAuditPolicy(); err != nil {
+		t.Errorf("a cluster without an audit log needs no policy: %v", err)
 	}
 }
 

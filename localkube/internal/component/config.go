@@ -19,6 +19,7 @@ const (
 	schedulerFile  = "kube-scheduler.yaml"
 	cniFile        = "cni/10-localkube.conflist"
 	resolvFile     = "resolv.conf"
+	auditFile      = "audit-policy.yaml"
 )
 
 // Limits of the components' requests to the API server, per second and in a burst. They are high because the API server's
@@ -72,6 +73,21 @@ func (c Cluster) Files() (map[string]string, error) {
 		rendered[path] = text.String()
 	}
 	return rendered, nil
+}
+
+// WriteAuditPolicy writes the policy of the audit log, if the cluster has one.
+func (c Cluster) WriteAuditPolicy() error {
+	if !c.AuditLog {
+		return nil
+	}
+	text, err := files.ReadFile("files/" + auditFile)
+	if err != nil {
+		return fmt.Errorf("cannot read the audit policy: %w", err)
+	}
+	if err := os.WriteFile(c.Dir.Config(auditFile), text, 0o644); err != nil {
+		return fmt.Errorf("cannot write the audit policy: %w", err)
+	}
+	return nil
 }
 
 // WriteFiles writes the configuration files and the kubeconfigs of a node's components.

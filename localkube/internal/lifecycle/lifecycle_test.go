@@ -28,6 +28,11 @@ func TestMatches(t *testing.T) {
 			want:    "--api-port 7443",
 		},
 		"Nodes": {reason: "A cluster does not get or lose its node.", options: Options{APIPort: 6443, APIOnly: true}, want: "--api-only=true"},
+		"Audit": {
+			reason:  "A test that reads the log needs one.",
+			options: Options{APIPort: 6443, AuditLog: true},
+			want:    "--audit-log=true",
+		},
 		"Tuning": {
 			reason:  "A test would prove nothing if its settings were not in effect.",
 			options: Options{APIPort: 6443, Tuning: state.Tuning{ContainerLogMaxSize: "1Mi"}}, want: `--container-log-max-size="1Mi"`,

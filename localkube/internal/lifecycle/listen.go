@@ -13,7 +13,7 @@ import (
 // choose selects the ports and networks of the cluster. An existing cluster keeps its own. The supervisor of a node inherits
 // the returned sockets; without a node there are none.
 func (o Options) choose(c *state.Cluster, exists bool) (*supervisor.Sockets, error) {
-	c.APIOnly, c.APIPort, c.Tuning, c.Supervisor = o.APIOnly, o.APIPort, o.Tuning, state.Process{}
+	c.APIOnly, c.APIPort, c.AuditLog, c.Tuning, c.Supervisor = o.APIOnly, o.APIPort, o.AuditLog, o.Tuning, state.Process{}
 	api, err := port.Listen(c.APIPort)
 	if err != nil {
 		return nil, fmt.Errorf("%w; choose another with --api-port", err)

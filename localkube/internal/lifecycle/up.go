@@ -25,6 +25,8 @@ type Options struct {
 	APIPort int
 	// APIOnly selects a cluster of etcd and the API server alone, which needs no privileges.
 	APIOnly bool
+	// AuditLog lets the API server log each request that changes an object.
+	AuditLog bool
 	// Tuning of the node; must be zero with APIOnly.
 	Tuning state.Tuning
 	// Out receives the progress messages.
@@ -90,6 +92,9 @@ func (o Options) matches(old state.Cluster) error {
 	case old.APIOnly != o.APIOnly:
 		return fmt.Errorf("cannot bring up the cluster in %q with --api-only=%t: it was made with --api-only=%t; "+
 			"use another --dir, or `down` first", o.Dir, o.APIOnly, old.APIOnly)
+	case old.AuditLog != o.AuditLog:
+		return fmt.Errorf("cannot bring up the cluster in %q with --audit-log=%t: it was made with --audit-log=%t; "+
+			"use another --dir, or `down` first", o.Dir, o.AuditLog, old.AuditLog)
 	case old.Tuning != o.Tuning:
 		return fmt.Errorf("cannot bring up the cluster in %q with --container-log-max-size=%q and "+
 			"--node-grace-period=%s: it was made with %q and %s; "+
@@ -129,6 +134,9 @@ func (o Options) start(ctx context.Context, c state.Cluster, exists bool) error 
 		if err := o.step("certificates", func() error { return writeCertificates(o.Dir, c) }); err != nil {
 			return err
 		}
+	}
+	if err := specs(o.Dir, c).WriteAuditPolicy(); err != nil {
+		return err
 	}
 	// The records of an earlier start's processes are no longer useful.
 	if err := o.Dir.SaveComponents(nil); err != nil {

@@ -58,6 +58,9 @@ func (d Dir) Config(name string) string { return d.Path("config", name) }
 // Log returns the path of a component's log.
 func (d Dir) Log(name string) string { return d.Path("logs", name+".log") }
 
+// Audit returns the path of the log of requests that change objects.
+func (d Dir) Audit() string { return d.Log("audit") }
+
 // Control returns the path of the socket on which the supervisor accepts orders.
 func (d Dir) Control() string { return d.Path("control.sock") }
 

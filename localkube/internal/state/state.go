@@ -29,6 +29,8 @@ type Cluster struct {
 	Nameservers []netip.Addr `json:"nameservers,omitempty"`
 	// Tuning of the node; zero without a node.
 	Tuning Tuning `json:"tuning,omitzero"`
+	// AuditLog: the API server writes each request that changes an object into the log "audit".
+	AuditLog bool `json:"auditLog,omitempty"`
 	// Supervisor is the process that owns all others. A cluster that is being started, or was stopped, may have none.
 	Supervisor Process `json:"supervisor,omitzero"`
 }
