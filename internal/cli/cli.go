@@ -13,6 +13,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/cli/cmd/deletecmd"
 	"github.com/sluice-ci/sluice/internal/cli/cmd/describe"
 	"github.com/sluice-ci/sluice/internal/cli/cmd/doctor"
+	"github.com/sluice-ci/sluice/internal/cli/cmd/engine"
 	"github.com/sluice-ci/sluice/internal/cli/cmd/explain"
 	"github.com/sluice-ci/sluice/internal/cli/cmd/graph"
 	"github.com/sluice-ci/sluice/internal/cli/cmd/install"
@@ -84,6 +85,7 @@ Exit status: 0 success, also of a run that the command waited for; 1 the run fai
 	add(root, groupCluster,
 		ui.NewCommand(t, flags),
 		doctor.NewCommand(t, flags),
+		engine.NewCommand(t, flags),
 		install.NewCommand(t, flags),
 		install.NewRemoveCommand(t, flags),
 	)

@@ -14,6 +14,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/cli/clierror"
 	"github.com/sluice-ci/sluice/internal/cli/cluster"
 	"github.com/sluice-ci/sluice/internal/cli/cmd/local"
+	"github.com/sluice-ci/sluice/internal/cli/launch"
 	"github.com/sluice-ci/sluice/internal/cli/manifestfile"
 	"github.com/sluice-ci/sluice/internal/cli/runs"
 	"github.com/sluice-ci/sluice/internal/cli/table"
@@ -105,7 +106,7 @@ func (o *Options) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p, err := planOf(objects)
+	p, err := launch.PlanOf(objects)
 	if err != nil {
 		return err
 	}
@@ -113,7 +114,7 @@ func (o *Options) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, r := range p.create {
+	for _, r := range p.Create {
 		if err := setWorkspaces(r, o.Workspaces); err != nil {
 			return err
 		}
@@ -149,22 +150,22 @@ func (o *Options) local() *local.Cluster {
 }
 
 // start applies and creates the objects of the plan.
-func (o *Options) start(ctx context.Context, c *cluster.Cluster, p plan, params []given) ([]runs.Run, error) {
-	for _, object := range p.apply {
-		if err := apply(ctx, c, object); err != nil {
+func (o *Options) start(ctx context.Context, c *cluster.Cluster, p launch.Plan, params []given) ([]runs.Run, error) {
+	for _, object := range p.Apply {
+		if err := launch.Apply(ctx, c, object); err != nil {
 			return nil, err
 		}
 		o.Terminal.Notef("%s/%s applied", strings.ToLower(object.GetKind()), object.GetName())
 	}
 	// All runs are prepared before the first one starts, so that a wrong param starts none.
-	for _, object := range p.create {
+	for _, object := range p.Create {
 		if err := o.ready(ctx, c, object, params); err != nil {
 			return nil, err
 		}
 	}
 	var started []runs.Run
-	for _, object := range p.create {
-		r, err := create(ctx, c, object)
+	for _, object := range p.Create {
+		r, err := launch.Create(ctx, c, object)
 		if err != nil {
 			return nil, err
 		}
@@ -175,7 +176,7 @@ func (o *Options) start(ctx context.Context, c *cluster.Cluster, p plan, params 
 }
 
 func (o *Options) ready(ctx context.Context, c *cluster.Cluster, object *unstructured.Unstructured, params []given) error {
-	if err := place(c, object); err != nil {
+	if err := launch.Place(c, object); err != nil {
 		return err
 	}
 	if len(params) == 0 {

@@ -7,70 +7,10 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
-	"github.com/sluice-ci/sluice/internal/cli/manifestfile"
 )
 
-func object(kind, name string) manifestfile.Object {
-	return manifestfile.Object{Unstructured: &unstructured.Unstructured{Object: map[string]any{
-		"apiVersion": "tekton.dev/v1", "kind": kind, "metadata": map[string]any{"name": name},
-	}}}
-}
-
-func TestPlan(t *testing.T) {
-	for name, tc := range map[string]struct {
-		reason  string
-		objects []manifestfile.Object
-		apply   int
-		create  string
-		bad     bool
-	}{
-		"Run": {
-			reason:  "A run is created, and what it needs is applied before.",
-			objects: []manifestfile.Object{object("TaskRun", "r"), object("Task", "t")},
-			apply:   1,
-			create:  "TaskRun",
-		},
-		"Task": {
-			reason:  "A Task alone gets a run.",
-			objects: []manifestfile.Object{object("Task", "t")},
-			apply:   1,
-			create:  "TaskRun",
-		},
-		"Pipeline": {
-			reason:  "A Pipeline with its Tasks gets one, too.",
-			objects: []manifestfile.Object{object("Task", "a"), object("Task", "b"), object("Pipeline", "p")},
-			apply:   3,
-			create:  "PipelineRun",
-		},
-		"Two Tasks": {
-			reason:  "Which of two is meant nobody knows.",
-			objects: []manifestfile.Object{object("Task", "a"), object("Task", "b")},
-			bad:     true,
-		},
-		"Two Pipelines": {
-			reason:  "Likewise.",
-			objects: []manifestfile.Object{object("Pipeline", "a"), object("Pipeline", "b")},
-			bad:     true,
-		},
-		"Neither": {
-			reason:  "A StepAction does not run.",
-			objects: []manifestfile.Object{object("StepAction", "a")},
-			bad:     true,
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			p, err := planOf(tc.objects)
-			if (err != nil) != tc.bad {
-				t.Fatalf("%s error: %v", tc.reason, err)
-			}
-			if tc.bad {
-				return
-			}
-			if len(p.apply) != tc.apply || len(p.create) != 1 || p.create[0].GetKind() != tc.create {
-				t.Errorf("%s got %d to apply and %v to create", tc.reason, len(p.apply), p.create)
-			}
-		})
-	}
+func emptyRun() *unstructured.Unstructured {
+	return &unstructured.Unstructured{Object: map[string]any{"spec": map[string]any{}}}
 }
 
 func TestSetParams(t *testing.T) {
@@ -175,7 +115,7 @@ func TestSetParams(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			run := newRun(v1.KindTaskRun, "taskRef", "t")
+			run := emptyRun()
 			params, err := parseParams(tc.flags)
 			if err == nil {
 				err = setParams(run, params, tc.declared)
@@ -199,7 +139,7 @@ func param(name string, value any) map[string]any {
 }
 
 func TestParamsAreReplaced(t *testing.T) {
-	run := newRun(v1.KindTaskRun, "taskRef", "t")
+	run := emptyRun()
 	for _, value := range []string{"of the file", "of the flag"} {
 		if err := setParams(run, []given{{name: "a", values: []string{value}}, {name: "b", values: []string{value}}}, nil); err != nil {
 			t.Fatal(err)

@@ -1,4 +1,4 @@
-package run
+package launch
 
 import (
 	"context"
@@ -18,9 +18,9 @@ import (
 // owner is the field manager of applied fields.
 const owner = client.FieldOwner("sluice")
 
-// apply creates or changes an object so that it is as in the file.
-func apply(ctx context.Context, c *cluster.Cluster, object *unstructured.Unstructured) error {
-	if err := place(c, object); err != nil {
+// Apply creates or changes an object so that it is as in the file.
+func Apply(ctx context.Context, c *cluster.Cluster, object *unstructured.Unstructured) error {
+	if err := Place(c, object); err != nil {
 		return err
 	}
 	if object.GetName() == "" {
@@ -34,9 +34,9 @@ func apply(ctx context.Context, c *cluster.Cluster, object *unstructured.Unstruc
 	return nil
 }
 
-// create creates the run, and returns it as the server has stored it.
-func create(ctx context.Context, c *cluster.Cluster, object *unstructured.Unstructured) (runs.Run, error) {
-	if err := place(c, object); err != nil {
+// Create creates a run, and returns it as the server has stored it.
+func Create(ctx context.Context, c *cluster.Cluster, object *unstructured.Unstructured) (runs.Run, error) {
+	if err := Place(c, object); err != nil {
 		return runs.Run{}, err
 	}
 	object.SetAPIVersion(v1.GroupVersion.String())
@@ -58,8 +58,8 @@ func create(ctx context.Context, c *cluster.Cluster, object *unstructured.Unstru
 	return made, nil
 }
 
-// place sets the namespace of an object to the one of the command, unless the file has one or the kind has no namespace.
-func place(c *cluster.Cluster, object *unstructured.Unstructured) error {
+// Place sets the namespace of an object to the one of the command, unless the file has one or the kind has no namespace.
+func Place(c *cluster.Cluster, object *unstructured.Unstructured) error {
 	if object.GetNamespace() != "" {
 		return nil
 	}
@@ -69,37 +69,6 @@ func place(c *cluster.Cluster, object *unstructured.Unstructured) error {
 	}
 	if namespaced {
 		object.SetNamespace(c.Namespace)
-	}
-	return nil
-}
-
-// declaredParams returns the params that the run's Task or Pipeline declares: its own definition, or one in the cluster,
-// where the definitions of the files already are. It returns nil if they are unknown, for example with resolvers.
-func declaredParams(ctx context.Context, c *cluster.Cluster, run *unstructured.Unstructured) []v1.ParamSpec {
-	typed := runs.New(run.GetKind())
-	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(run.Object, typed.Object()); err != nil {
-		return nil // the server reports the error
-	}
-	key := client.ObjectKey{Namespace: run.GetNamespace()}
-	if tr := typed.TaskRun; tr != nil {
-		if tr.Spec.TaskSpec != nil {
-			return nil // it also sees params that it does not declare
-		}
-		var task v1.Task
-		if ref := tr.Spec.TaskRef; ref != nil && ref.Name != "" {
-			key.Name = ref.Name
-			if c.Client.Get(ctx, key, &task) == nil {
-				return append([]v1.ParamSpec{}, task.Spec.Params...)
-			}
-		}
-		return nil
-	}
-	var pipeline v1.Pipeline
-	if ref := typed.PipelineRun.Spec.PipelineRef; ref != nil && ref.Name != "" {
-		key.Name = ref.Name
-		if c.Client.Get(ctx, key, &pipeline) == nil {
-			return append([]v1.ParamSpec{}, pipeline.Spec.Params...)
-		}
 	}
 	return nil
 }

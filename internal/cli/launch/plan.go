@@ -1,4 +1,5 @@
-package run
+// Package launch creates the objects of files on a cluster: definitions first, and then their runs.
+package launch
 
 import (
 	"fmt"
@@ -12,33 +13,33 @@ import (
 	"github.com/sluice-ci/sluice/internal/cli/manifestfile"
 )
 
-// plan is what the command does with the objects of the files.
-type plan struct {
-	// apply has the objects to apply before the runs start, in the order of the files.
-	apply []*unstructured.Unstructured
-	// create has the runs.
-	create []*unstructured.Unstructured
+// Plan is what a command does with the objects of files.
+type Plan struct {
+	// Apply has the objects to apply before the runs start, in the order of the files.
+	Apply []*unstructured.Unstructured
+	// Create has the runs.
+	Create []*unstructured.Unstructured
 }
 
-// planOf sorts the objects. If the files have no run, it adds one for their only Pipeline, or without Pipelines for their
+// PlanOf sorts the objects. If the files have no run, it adds one for their only Pipeline, or without Pipelines for their
 // only Task.
-func planOf(objects []manifestfile.Object) (plan, error) {
-	var p plan
+func PlanOf(objects []manifestfile.Object) (Plan, error) {
+	var p Plan
 	for _, o := range objects {
 		if isRun(o.Unstructured) {
-			p.create = append(p.create, o.Unstructured)
+			p.Create = append(p.Create, o.Unstructured)
 		} else {
-			p.apply = append(p.apply, o.Unstructured)
+			p.Apply = append(p.Apply, o.Unstructured)
 		}
 	}
-	if len(p.create) > 0 {
+	if len(p.Create) > 0 {
 		return p, nil
 	}
-	made, err := runFor(p.apply)
+	made, err := runFor(p.Apply)
 	if err != nil {
-		return plan{}, err
+		return Plan{}, err
 	}
-	p.create = append(p.create, made)
+	p.Create = append(p.Create, made)
 	return p, nil
 }
 
