@@ -10,6 +10,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/cli/clierror"
 	"github.com/sluice-ci/sluice/internal/cli/cluster"
 	"github.com/sluice-ci/sluice/internal/cli/cmd/cancel"
+	"github.com/sluice-ci/sluice/internal/cli/cmd/compare"
 	"github.com/sluice-ci/sluice/internal/cli/cmd/deletecmd"
 	"github.com/sluice-ci/sluice/internal/cli/cmd/describe"
 	"github.com/sluice-ci/sluice/internal/cli/cmd/doctor"
@@ -86,6 +87,7 @@ Exit status: 0 success, also of a run that the command waited for; 1 the run fai
 		ui.NewCommand(t, flags),
 		doctor.NewCommand(t, flags),
 		engine.NewCommand(t, flags),
+		compare.NewCommand(t, flags),
 		install.NewCommand(t, flags),
 		install.NewRemoveCommand(t, flags),
 	)

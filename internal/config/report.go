@@ -29,8 +29,7 @@ func (w *Watcher) report(ctx context.Context, name types.NamespacedName, cm *cor
 		if r.logged {
 			log.FromContext(ctx).Error(nil, r.text, "reason", r.reason, "configMap", name.String())
 		}
-		// Events are about objects that exist, and not about those of a Tekton beside this controller.
-		if r.event && cm.Name != "" && (w.tekton == "" || cm.Namespace == w.namespace) {
+		if r.event && cm.Name != "" { // events are about objects that exist
 			w.recorder.Eventf(cm, nil, corev1.EventTypeWarning, r.reason, "Configure", "%s", r.text)
 		}
 	}
