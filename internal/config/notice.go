@@ -146,6 +146,8 @@ func keysOf(configMap string) (acted []string, passed []ignored) {
 		return defaultsKeys(), ignoredDefaults()
 	case ClusterResolverName:
 		return clusterKeys(), nil
+	case SettingsName:
+		return append(flagKeys(), defaultsKeys()...), append(ignoredFlags(), ignoredDefaults()...)
 	case resolverFlagsName:
 		return nil, ignoredResolverFlags()
 	default:

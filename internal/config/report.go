@@ -29,7 +29,8 @@ func (w *Watcher) report(ctx context.Context, name types.NamespacedName, cm *cor
 		if r.logged {
 			log.FromContext(ctx).Error(nil, r.text, "reason", r.reason, "configMap", name.String())
 		}
-		if r.event && cm.Name != "" { // events are about objects that exist
+		// Events are about objects that exist, and not about those of a Tekton beside this controller.
+		if r.event && cm.Name != "" && (w.tekton == "" || cm.Namespace == w.namespace) {
 			w.recorder.Eventf(cm, nil, corev1.EventTypeWarning, r.reason, "Configure", "%s", r.text)
 		}
 	}

@@ -18,9 +18,12 @@ import (
 
 // Watcher keeps a Store up to date with the ConfigMaps, and reports problems in them.
 type Watcher struct {
-	reader     client.Reader
-	recorder   events.EventRecorder
-	namespace  string
+	reader    client.Reader
+	recorder  events.EventRecorder
+	namespace string
+	// tekton is the namespace of Tekton's ConfigMaps; empty unless the controller is beside Tekton. Then layers are its settings.
+	tekton     string
+	layers     Layers
 	transports Transports
 	store      *Store
 	// reported has the current reports about each ConfigMap. Only one worker uses it.
@@ -47,14 +50,7 @@ func NewWatcher(reader client.Reader, recorder events.EventRecorder, namespace s
 // SetupWithManager makes mgr call the watcher when one of its ConfigMaps changes.
 func (w *Watcher) SetupWithManager(mgr ctrl.Manager) error {
 	ours := predicate.NewPredicateFuncs(func(o client.Object) bool {
-		switch o.GetNamespace() {
-		case w.namespace:
-			return slices.Contains(Reads(), o.GetName())
-		case ResolversNamespace:
-			return slices.Contains(ReadsOfResolvers(), o.GetName())
-		default:
-			return false
-		}
+		return w.reads(client.ObjectKeyFromObject(o))
 	})
 	return ctrl.NewControllerManagedBy(mgr).Named("config").
 		For(&corev1.ConfigMap{}).WithEventFilter(ours).
@@ -65,21 +61,30 @@ func (w *Watcher) SetupWithManager(mgr ctrl.Manager) error {
 // Load reads the ConfigMaps once through live, before the first reconcile. ConfigMaps of ResolversNamespace without effect are
 // read only here, because the controller may not watch them.
 func (w *Watcher) Load(ctx context.Context, live client.Reader) error {
-	for _, name := range []string{FlagsName, DefaultsName, ClusterResolverName} {
-		if err := w.read(ctx, live, types.NamespacedName{Namespace: w.namespace, Name: name}); err != nil {
-			return err
+	names := w.files()
+	for _, name := range ReadsOfResolvers() {
+		if one := (types.NamespacedName{Namespace: ResolversNamespace, Name: name}); !slices.Contains(names, one) {
+			names = append(names, one)
 		}
 	}
-	for _, name := range ReadsOfResolvers() {
-		if err := w.read(ctx, live, types.NamespacedName{Namespace: ResolversNamespace, Name: name}); err != nil {
+	for _, name := range names {
+		if err := w.read(ctx, live, name); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// Reconcile reads the ConfigMap that changed.
+// Reconcile reads the ConfigMap that changed, and those that it overrides.
 func (w *Watcher) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
+	if w.tekton != "" && request.Name == SettingsName {
+		for _, name := range w.layerFiles() {
+			if err := w.read(ctx, w.reader, name); err != nil {
+				return ctrl.Result{}, err
+			}
+		}
+		return ctrl.Result{}, nil
+	}
 	return ctrl.Result{}, w.read(ctx, w.reader, request.NamespacedName)
 }
 
@@ -90,14 +95,14 @@ func (w *Watcher) read(ctx context.Context, reader client.Reader, name types.Nam
 	if err != nil && !apierrors.IsNotFound(err) {
 		return fmt.Errorf("cannot read ConfigMap %q in namespace %q: %w", name.Name, name.Namespace, err)
 	}
-	if err != nil && name.Namespace == w.namespace && (name.Name == FlagsName || name.Name == DefaultsName) {
+	if err != nil && w.owns(name) && (name.Name == FlagsName || name.Name == DefaultsName) {
 		log.FromContext(ctx).Info("ConfigMap not found, using the defaults", "configMap", name.String())
 	}
 	reports, changed, err := w.apply(ctx, name, cm.Data)
 	if err != nil {
 		return err
 	}
-	w.report(ctx, name, cm, append(reports, noticesOf(name.Name, cm.Data, name.Namespace == w.namespace)...))
+	w.report(ctx, name, cm, append(reports, noticesOf(name.Name, cm.Data, w.owns(name))...))
 	if changed {
 		w.logInForce(ctx, name)
 	}
@@ -107,6 +112,9 @@ func (w *Watcher) read(ctx context.Context, reader client.Reader, name types.Nam
 // apply stores the settings of a ConfigMap. It returns the problems, and whether the ConfigMap has settings with an effect.
 func (w *Watcher) apply(ctx context.Context, name types.NamespacedName,
 	data map[string]string) (reports []report, settings bool, err error) {
+	if w.tekton != "" && w.owns(name) {
+		return w.applyLayer(ctx, name, data)
+	}
 	var problems []SettingError
 	switch own := name.Namespace == w.namespace; {
 	case own && name.Name == FlagsName:
@@ -132,9 +140,13 @@ func (w *Watcher) apply(ctx context.Context, name types.NamespacedName,
 		return nil, false, nil
 	}
 	for _, p := range problems {
-		reports = append(reports, report{reason: "InvalidSetting", text: p.Error(), logged: true, event: true})
+		reports = append(reports, invalid(p))
 	}
 	return reports, true, nil
+}
+
+func invalid(p SettingError) report {
+	return report{reason: "InvalidSetting", text: p.Error(), logged: true, event: true}
 }
 
 // warn reports immediately that results cannot leave pods, before the first run fails for it.
