@@ -5,6 +5,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/objectsize"
+	"github.com/sluice-ci/sluice/internal/variables/substitute"
 )
 
 // Effect is the outcome of an action.
@@ -78,7 +80,21 @@ func statusFor(pr *v1.PipelineRun, state State, obs Observation, plan Plan, effe
 	status.Results = outcome.Results
 	status.CompletionTime = &now
 	status.SetCondition(outcome.Condition, now)
-	return runKind().Fit(pr, status, now)
+	status, oversize = runKind().Fit(pr, status, now)
+	return withShownSpec(pr, status, obs), oversize
+}
+
+// withShownSpec returns the status of an ended run with the values of the run in its copy of the pipeline, for readers. No
+// reconcile reads the copy of an ended run, so that no value is ever read as text. The copy stays without the values if the
+// object has no room for them.
+func withShownSpec(pr *v1.PipelineRun, status v1.PipelineRunStatus, obs Observation) v1.PipelineRunStatus {
+	with := status
+	var err error
+	with.PipelineSpec, err = substitute.ShownPipeline(obs.Spec, obs.Vars)
+	if err != nil || runKind().Stored(pr, with) > objectsize.Limit {
+		return status
+	}
+	return with
 }
 
 // provenance returns where the pipeline came from, and the flags in force.
@@ -105,8 +121,10 @@ func progressReason(pr *v1.PipelineRun, plan Plan, t *summary) string {
 	switch {
 	case pr.Spec.Status == v1.PipelineRunSpecStatusCancelled:
 		return v1.PipelineRunReasonCancelled
-	case plan.Stops.Finally.Reason != "" || plan.Stops.Tasks.Reason == v1.SkipReasonTasksTimedOut:
+	case plan.Stops.Finally.Reason != "":
 		return v1.PipelineRunReasonTimedOut
+	case plan.Stops.Tasks.Reason == v1.SkipReasonTasksTimedOut:
+		return v1.PipelineRunReasonTimedOutRunningFinally
 	case pr.Spec.Status == v1.PipelineRunSpecStatusCancelledRunFinally:
 		return v1.PipelineRunReasonCancelledRunningFinally
 	case pr.Spec.Status == v1.PipelineRunSpecStatusStoppedRunFinally:

@@ -58,40 +58,58 @@ func substituted(tr *v1.TaskRun, task Task, defaults config.Defaults) (*Prepared
 	if err := validate(tr, task.Spec, bound); err != nil {
 		return nil, err
 	}
+	b, err := boundOf(tr, task, bound)
+	if err != nil {
+		return nil, err
+	}
 	path := field.NewPath("spec")
+	p := &Prepared{Run: tr.DeepCopy(), Claims: claims(tr, b.workspaces)}
+	p.Run.Labels, p.Run.Annotations = labels(tr, task), allAnnotations(tr, task)
+	p.Run.Spec.Workspaces = withClaims(tr, b.workspaces)
+	if tr.Spec.PodTemplate != nil && !final(tr, v1.FinalPodTemplate) {
+		if p.Run.Spec.PodTemplate, err = substitute.PodTemplate(path.Child("podTemplate"), tr.Spec.PodTemplate, b.own); err != nil {
+			return nil, err
+		}
+	}
+	brought := templateVolumes(p.Run.Spec.PodTemplate, defaults.PodTemplate)
+	p.Task, err = substitute.TaskSpec(pod.Merged(task.Spec), b.vars, mark(), brought...)
+	return p, err
+}
+
+// binding is what the workspaces of a run are bound to, and the variables of its task.
+type binding struct {
+	// workspaces have their variables substituted.
+	workspaces []v1.WorkspaceBinding
+	// own are the variables without those of the workspaces, and vars are all.
+	own, vars substitute.Variables
+}
+
+// boundOf substitutes the values of the run in the bindings of its workspaces.
+func boundOf(tr *v1.TaskRun, task Task, bound []v1.WorkspaceBinding) (binding, error) {
 	context := substitute.TaskRunContext{
 		Name: tr.Name, Namespace: tr.Namespace, UID: string(tr.UID), Task: task.Name, Retry: attempt(tr),
 		Handed: finalParts(tr) != nil,
 	}
 	var err error
 	if context.Unread, err = unread(tr); err != nil {
-		return nil, err
+		return binding{}, err
 	}
-	vars := substitute.ForTaskRun(task.Spec, tr.Spec.Params, context)
+	b := binding{own: substitute.ForTaskRun(task.Spec, tr.Spec.Params, context)}
 	if err := checkFinal(tr); err != nil {
-		return nil, err
+		return b, err
 	}
 	kept := 0 // bindings of a run whose text is final; those that the installation's default adds are not
 	if final(tr, v1.FinalWorkspaces) {
 		kept = len(tr.Spec.Workspaces)
 	}
-	added, err := substitute.Bindings(path.Child("workspaces"), bound[kept:], vars)
+	added, err := substitute.Bindings(field.NewPath("spec", "workspaces"), bound[kept:], b.own)
 	if err != nil {
-		return nil, err
+		return b, err
 	}
-	bound = slices.Concat(bound[:kept], added)
-	p := &Prepared{Run: tr.DeepCopy(), Claims: claims(tr, bound)}
-	p.Run.Labels, p.Run.Annotations = labels(tr, task), allAnnotations(tr, task)
-	p.Run.Spec.Workspaces = withClaims(tr, bound)
-	if tr.Spec.PodTemplate != nil && !final(tr, v1.FinalPodTemplate) {
-		if p.Run.Spec.PodTemplate, err = substitute.PodTemplate(path.Child("podTemplate"), tr.Spec.PodTemplate, vars); err != nil {
-			return nil, err
-		}
-	}
-	context.Workspaces = volumes(task.Spec.Workspaces, p.Run.Spec.Workspaces)
-	vars = substitute.ForTaskRun(task.Spec, tr.Spec.Params, context)
-	p.Task, err = substitute.TaskSpec(pod.Merged(task.Spec), vars, mark(), templateVolumes(p.Run.Spec.PodTemplate, defaults.PodTemplate)...)
-	return p, err
+	b.workspaces = slices.Concat(bound[:kept], added)
+	context.Workspaces = volumes(task.Spec.Workspaces, withClaims(tr, b.workspaces))
+	b.vars = substitute.ForTaskRun(task.Spec, tr.Spec.Params, context)
+	return b, nil
 }
 
 // evaluateCEL replaces CEL expressions by their results, because the in-pod binary does not support CEL.
@@ -129,9 +147,29 @@ func validate(tr *v1.TaskRun, spec *v1.TaskSpec, bound []v1.WorkspaceBinding) er
 	if tr.Status.TaskSpec == nil {
 		faults = rules(tr, spec)
 	}
-	faults = append(faults, validation.Params(spec.Params, tr.Spec.Params, field.NewPath("spec", "params"))...)
+	values := validation.Params(spec.Params, tr.Spec.Params, field.NewPath("spec", "params"))
+	ofEnum := len(faults) == 0 && len(values) > 0 && values[0].Type == field.ErrorTypeNotSupported
+	faults = append(faults, values...)
 	faults = append(faults, validation.Workspaces(spec.Workspaces, bound, field.NewPath("spec", "workspaces"))...)
+	if ofEnum {
+		return &enumError{faults.ToAggregate()}
+	}
 	return faults.ToAggregate()
+}
+
+// enumError is a param with a value that is not in its enum.
+type enumError struct{ err error }
+
+func (e *enumError) Error() string { return e.err.Error() }
+
+func (e *enumError) Unwrap() error { return e.err }
+
+// invalidReason returns the reason of a run that breaks this rule.
+func invalidReason(rule error) string {
+	if _, ok := errors.AsType[*enumError](rule); ok {
+		return v1.TaskRunReasonInvalidParamValue
+	}
+	return v1.TaskRunReasonValidationFailed
 }
 
 // rules returns the rules of the API that the run or its task breaks.

@@ -9,7 +9,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
-	"github.com/sluice-ci/sluice/internal/pod"
 	"github.com/sluice-ci/sluice/internal/pod/podpaths"
 	"github.com/sluice-ci/sluice/internal/reconcile"
 	"github.com/sluice-ci/sluice/internal/results/frame"
@@ -23,6 +22,8 @@ type Effect struct {
 	Outcome *Outcome
 	// Left is a stopped pod of another task. The run that ends with it has its name.
 	Left *corev1.Pod
+	// Remade reports that the pod, which is gone, is created again.
+	Remade bool
 	// Waiting is what the run waits for before the action can be done; nil if it does not wait.
 	Waiting *WaitReason
 }
@@ -41,6 +42,9 @@ func statusFor(
 		return status, false
 	}
 	recordObserved(&status, tr, obs, effect)
+	if effect.Remade {
+		status.PodName, status.Steps, status.Sidecars = "", sourcesOf(status.Steps), nil
+	}
 
 	outcome := effect.Outcome
 	if outcome == nil {
@@ -73,7 +77,7 @@ func statusFor(
 	if retriable(tr, *status.Condition()) {
 		return begunAnew(tr, status, now), oversize
 	}
-	return status, oversize
+	return withShownSpec(tr, status, obs), oversize
 }
 
 // recordObserved writes what is known of the run, of its pod and of its steps, whether it has ended or not.
@@ -108,7 +112,8 @@ func withOnError(tr *v1.TaskRun, end metav1.Condition) metav1.Condition {
 	}
 	switch end.Reason {
 	case v1.TaskRunReasonFailed:
-	case v1.TaskRunReasonStepOOM, v1.TaskRunReasonSidecarOOM, v1.TaskRunReasonPodEvicted:
+	case v1.TaskRunReasonStepOOM, v1.TaskRunReasonSidecarOOM, v1.TaskRunReasonPodEvicted,
+		v1.TaskRunReasonInitContainerFailed, v1.TaskRunReasonInitContainerOOM:
 		end.Message = end.Reason + ": " + end.Message
 	default:
 		return end
@@ -156,6 +161,8 @@ func progress(state State, obs Observation, plan Plan, effect Effect) metav1.Con
 		return v1.Running(effect.Waiting.Reason, effect.Waiting.Message)
 	case state == Waiting:
 		return v1.Running(plan.Needs.Waiting.Reason, plan.Needs.Waiting.Message)
+	case state == PodVanishing:
+		return v1.Running(v1.TaskRunReasonPending, removedMessage(obs.Pod))
 	case effect.Pod != nil:
 		return v1.Running(v1.TaskRunReasonPending, messageStarting)
 	case state == Pending:
@@ -215,39 +222,6 @@ func significant(state corev1.ContainerState) corev1.ContainerState {
 		return corev1.ContainerState{}
 	}
 	return *state.DeepCopy()
-}
-
-// merge replaces the container's state by the step's own record. A record without its own exit code (the step was lost, or
-// its end was not seen) keeps that of the container.
-func merge(state *v1.StepState, record frame.Step) {
-	state.TerminationReason = string(record.Reason)
-	unknown := record.Reason == frame.ReasonLost || record.Reason == frame.ReasonUnfinished
-	if unknown && state.Terminated != nil {
-		return
-	}
-	terminated := &corev1.ContainerStateTerminated{
-		ExitCode:   int32(record.ExitCode), //nolint:gosec // exit codes are 0 to 255, or -1
-		Reason:     terminatedReason(record),
-		StartedAt:  metav1.NewTime(record.StartedAt),
-		FinishedAt: metav1.NewTime(record.FinishedAt),
-	}
-	if state.Terminated != nil {
-		terminated.ContainerID = state.Terminated.ContainerID
-		if state.Terminated.Reason == pod.ReasonOOMKilled {
-			terminated.Reason = state.Terminated.Reason
-		}
-	} else if state.Running != nil && record.StartedAt.IsZero() {
-		terminated.StartedAt = state.Running.StartedAt
-	}
-	state.ContainerState = corev1.ContainerState{Terminated: terminated}
-}
-
-// terminatedReason returns the kubelet's word for such an end.
-func terminatedReason(record frame.Step) string {
-	if record.ExitCode == 0 {
-		return "Completed"
-	}
-	return "Error"
 }
 
 // The values of status.steps[].terminationReason for steps that were cut short, in addition to those of the records.

@@ -99,9 +99,9 @@ const (
 const (
 	// SkippedExitCode is recorded for a step that did not run because an earlier one failed.
 	SkippedExitCode = 1
-	// TimedOutExitCode is recorded for a step that ran into its timeout, whatever its command returned. The tool timeout
-	// returns the same code.
-	TimedOutExitCode = 124
+	// TimedOutExitCode is recorded for a step that ran into its timeout, whatever its command returned. Clients of the API
+	// know it.
+	TimedOutExitCode = 1
 	// LostExitCode is recorded for a step whose entrypoint was killed: 128 plus SIGKILL.
 	LostExitCode = 137
 	// UnfinishedExitCode is recorded for a step whose end is unknown.
