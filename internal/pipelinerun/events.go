@@ -30,10 +30,14 @@ func eventsFor(before, after v1.PipelineRunStatus) []reconcile.Event {
 	}
 	c := after.Condition()
 	panicked := c != nil && c.Reason == v1.PipelineRunReasonInternalError && !reconcile.SameReport(before.Condition(), c)
-	if panicked || !before.Done() && after.Done() {
-		events = append(events, reconcile.EventOf(c))
+	switch {
+	case !before.Done() && after.Done():
+		return append(events, reconcile.EndOf(c))
+	case panicked:
+		return append(events, reconcile.EventOf(c))
+	default:
+		return events
 	}
-	return events
 }
 
 func normal(reason, note string) reconcile.Event {

@@ -77,7 +77,7 @@ func TestPanicIsToldOnTheRun(t *testing.T) {
 	}
 	var told []string
 	for len(c.recorder.Events) > 0 {
-		if event := <-c.recorder.Events; strings.HasPrefix(event, "Warning InternalError") {
+		if event := <-c.recorder.Events; strings.Contains(event, v1.PipelineRunReasonInternalError) {
 			told = append(told, event)
 		}
 	}

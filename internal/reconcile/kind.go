@@ -86,6 +86,25 @@ func EventOf(c *metav1.Condition) Event {
 	return Event{kind, c.Reason, Note(c.Message)}
 }
 
+// The reasons of the events for the end of a run. Clients match on them, and not on the reason of the condition.
+const (
+	EndSucceeded = "Succeeded"
+	EndFailed    = "Failed"
+)
+
+// EndOf returns the event for the condition of an ended run, in the words of the public API. The note of a failure begins with
+// the reason of the condition if that says more.
+func EndOf(c *metav1.Condition) Event {
+	if c.Status == metav1.ConditionTrue {
+		return Event{corev1.EventTypeNormal, EndSucceeded, Note(c.Message)}
+	}
+	message := c.Message
+	if c.Reason != EndFailed {
+		message = c.Reason + ": " + message
+	}
+	return Event{corev1.EventTypeWarning, EndFailed, Note(message)}
+}
+
 // SameReport reports whether two conditions have the same status, reason and message. Before may be nil.
 func SameReport(before, after *metav1.Condition) bool {
 	return before != nil && before.Status == after.Status && before.Reason == after.Reason && before.Message == after.Message

@@ -29,6 +29,9 @@ func eventsFor(before, after v1.TaskRunStatus) []reconcile.Event {
 	if c == nil || routine(c.Message) || reconcile.SameReport(before.Condition(), c) {
 		return events
 	}
+	if after.Done() {
+		return append(events, reconcile.EndOf(c))
+	}
 	return append(events, reconcile.EventOf(c))
 }
 

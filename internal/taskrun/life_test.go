@@ -331,6 +331,12 @@ func TestEvents(t *testing.T) {
 			after:  status("p", v1.Failed("Failed", "why")),
 			want:   event(corev1.EventTypeWarning, "Failed", "why"),
 		},
+		"TimedOut": {
+			reason: "clients match on Failed; the cause begins the note",
+			before: status("p", starting),
+			after:  status("p", v1.Failed(v1.TaskRunReasonTimedOut, "it took too long")),
+			want:   event(corev1.EventTypeWarning, "Failed", "TaskRunTimeout: it took too long"),
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
