@@ -30,10 +30,14 @@ const AnnotationUnread = "sluice.dev/unread"
 // AnnotationOnError on a TaskRun of a PipelineRun is the onError of its task in the pipeline, unless it is stopAndFail.
 const AnnotationOnError = "pipeline.tekton.dev/pipeline-task-on-error"
 
+// AnnotationPodsRemade on a TaskRun counts the pods that were removed before a step started and that the controller made again:
+// the number of the attempt, counted from 0, "/", and the count.
+const AnnotationPodsRemade = "sluice.dev/pods-remade"
+
 // ControllerAnnotations returns the annotations that only the controller may set. The controller never copies them
 // from one object to another, because a user may have set them on the source.
 func ControllerAnnotations() []string {
-	return []string{AnnotationStoppedAt, AnnotationFinal, AnnotationUnread, AnnotationOnError}
+	return []string{AnnotationStoppedAt, AnnotationFinal, AnnotationUnread, AnnotationPodsRemade, AnnotationOnError}
 }
 
 // FinalPodTemplate and the others are the parts of a TaskRun's spec that AnnotationFinal can list.

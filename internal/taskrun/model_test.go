@@ -41,6 +41,9 @@ type model struct {
 	from config.ResultsFrom
 	// answers says that the node obeys: a pod that is stopped ends, and its results sidecar reports what it knows.
 	answers bool
+	// unbegun is the pod that is made again whenever it is removed before a step of it started, which ends as before; nil if
+	// the run is recorded as running.
+	unbegun *corev1.Pod
 	// warns is what the kubelet says in the pod's events again and again while the pod does not start.
 	warns warned
 }
@@ -209,6 +212,11 @@ func (m *model) late() string {
 func (m *model) act(action Action) bool {
 	p := m.obs.Pod
 	switch {
+	case action == RemakePod:
+		m.tr = m.tr.DeepCopy()
+		m.tr.Annotations = map[string]string{v1.AnnotationPodsRemade: remadeNote(m.tr)}
+		m.obs.Pod = m.unbegun.DeepCopy()
+		return true
 	case p != nil && action == DeletePod:
 		m.obs.Pod = nil
 		return true

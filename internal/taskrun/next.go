@@ -15,6 +15,8 @@ const (
 	StopPod Action = "StopPod"
 	// DeletePod ends the pod's containers and deletes the pod.
 	DeletePod Action = "DeletePod"
+	// RemakePod lets the pod be created again after another component removed it.
+	RemakePod Action = "RemakePod"
 	// StopEarlier stops the containers of the previous attempt.
 	StopEarlier Action = "StopEarlier"
 	// StopEnded stops the containers of an ended run whose pod is still running.
@@ -55,6 +57,10 @@ func next(state State, obs Observation) Action {
 			return StopPod
 		}
 		return DoNothing
+	case PodVanishing:
+		return DeletePod
+	case PodVanished:
+		return RemakePod
 	case Cancelled:
 		if obs.Flags.KeepPodOnCancel {
 			return StopPod

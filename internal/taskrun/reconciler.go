@@ -193,6 +193,8 @@ func (r *Reconciler) act(ctx context.Context, action Action, tr *v1.TaskRun, obs
 		return r.replacePod(ctx, obs.Unrecorded)
 	case StopPod:
 		return Effect{}, errors.Join(r.stopPod(ctx, cmp.Or(obs.Pod, obs.Unrecorded)), r.stopEarlier(ctx, obs))
+	case RemakePod:
+		return r.remakePod(ctx, tr)
 	case StopEarlier:
 		return Effect{}, r.stopEarlier(ctx, obs)
 	case StopEnded:

@@ -83,11 +83,7 @@ func newWorld(t *testing.T, objects []client.Object, intercept interceptor.Funcs
 			return c.SubResource(sub).Patch(ctx, o, p, opts...)
 		}
 	}
-	w.client = fake.NewClientBuilder().WithScheme(scheme).WithStatusSubresource(&v1.TaskRun{}).
-		WithIndex(&corev1.Event{}, "involvedObject.uid", func(o client.Object) []string {
-			return []string{string(o.(*corev1.Event).InvolvedObject.UID)}
-		}).
-		WithIndex(&corev1.Event{}, "type", func(o client.Object) []string { return []string{o.(*corev1.Event).Type} }).
+	w.client = eventIndexes(fake.NewClientBuilder().WithScheme(scheme).WithStatusSubresource(&v1.TaskRun{})).
 		WithObjects(objects...).WithInterceptorFuncs(intercept).Build()
 	w.collector = collect.New(collect.LogSourceFn(func(context.Context, collect.Log) (io.ReadCloser, error) {
 		if w.log == nil {
@@ -408,8 +404,14 @@ func TestReconcilePodCreation(t *testing.T) {
 		"Refused": {
 			reason:    "what the API server refuses for ever ends the run",
 			objects:   []client.Object{taskRun()},
-			intercept: failWith(apierrors.NewForbidden(group, "build-pod", errors.New("violates PodSecurity"))),
+			intercept: failWith(apierrors.NewForbidden(group, "build-pod", errors.New("denied by a policy"))),
 			want:      "False PodCreationFailed",
+		},
+		"PodSecurity": {
+			reason:    "what Pod Security refuses has a reason that clients know",
+			objects:   []client.Object{taskRun()},
+			intercept: failWith(apierrors.NewForbidden(group, "build-pod", errors.New("violates PodSecurity \"restricted:latest\""))),
+			want:      "False PodAdmissionFailed",
 		},
 		"Quota": {
 			reason:    "a quota is waited for",

@@ -56,6 +56,10 @@ const (
 	PodFailed State = "PodFailed"
 	// PodDeleted: the pod is being deleted before a step of it ran, and its node does not report the end.
 	PodDeleted State = "PodDeleted"
+	// PodVanishing: another component is removing the pod, or has evicted it, before a step started.
+	PodVanishing State = "PodVanishing"
+	// PodVanished: the pod was created, and does not exist any more, and no step of it started.
+	PodVanished State = "PodVanished"
 	// PodLost: the pod was created and does not exist any more.
 	PodLost State = "PodLost"
 	// Cancelled: the user has cancelled the run.
@@ -85,7 +89,9 @@ func stateOf(tr *v1.TaskRun, obs Observation, plan Plan) State {
 	case obs.Evidence.Set != nil:
 		return Running // whatever happens to the pod: the results are known, and the kubelet's report is awaited
 	case obs.Pod == nil:
-		return stateWithoutPod(tr, plan)
+		return stateWithoutPod(tr, obs, plan)
+	case obs.vanishing(tr):
+		return PodVanishing
 	default:
 		return stateOfPod(obs)
 	}
@@ -111,8 +117,10 @@ func (o Observation) cutShort() bool {
 	})
 }
 
-func stateWithoutPod(tr *v1.TaskRun, plan Plan) State {
+func stateWithoutPod(tr *v1.TaskRun, obs Observation, plan Plan) State {
 	switch {
+	case obs.remakable(tr):
+		return PodVanished
 	case tr.Status.PodName != "":
 		return PodLost
 	case plan.Invalid != nil:

@@ -133,11 +133,25 @@ func (c *checker) oneOutcome(name string, h *History) {
 	}
 	names := map[string]string{}
 	for _, p := range h.Pods {
-		if uid := names[p.Name]; uid != "" && uid != p.UID {
+		if uid := names[p.Name]; uid != "" && uid != p.UID && c.stepsRan(uid) {
 			c.findf("PodTwice", name, "pod %q was created twice, with UID %s and with %s", p.Name, uid, p.UID)
 		}
 		names[p.Name] = p.UID
 	}
+}
+
+// stepsRan reports whether a step of the pod with this UID has written a record. A pod that is removed before that is created
+// again.
+func (c *checker) stepsRan(uid string) bool {
+	first, _ := c.Ledger[uid].Span()
+	return !first.IsZero()
+}
+
+// replaced reports whether another pod with the same name was created after this one, before a step of this one ran.
+func (c *checker) replaced(h *History, i int) bool {
+	return !c.stepsRan(h.Pods[i].UID) && slices.ContainsFunc(h.Pods[i+1:], func(p Pod) bool {
+		return p.Name == h.Pods[i].Name && p.UID != h.Pods[i].UID
+	})
 }
 
 // attempt is one attempt of a TaskRun.

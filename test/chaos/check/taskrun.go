@@ -42,8 +42,10 @@ func (c *checker) attempts(tr *v1.TaskRun, t *plan.Task, all []attempt) {
 	}
 	pods := map[string]bool{}
 	if h := c.Histories[tr.Name]; h != nil {
-		for _, p := range h.Pods {
-			pods[p.UID] = true
+		for i, p := range h.Pods {
+			if !c.replaced(h, i) {
+				pods[p.UID] = true
+			}
 		}
 	}
 	if len(pods) > len(all) {
@@ -53,6 +55,7 @@ func (c *checker) attempts(tr *v1.TaskRun, t *plan.Task, all []attempt) {
 	over, well := ended(last.condition)
 	stopped := tr.Spec.Status == v1.TaskRunSpecStatusCancelled || over && slices.Contains([]string{
 		v1.TaskRunReasonCancelled, v1.TaskRunReasonResultsLogAccessDenied, v1.TaskRunReasonPodCreationFailed, v1.TaskRunReasonValidationFailed,
+		v1.TaskRunReasonPodAdmissionFailed, v1.TaskRunReasonInvalidParamValue,
 	}, last.condition.Reason)
 	if over && !well && !stopped && len(all) < t.Retries+1 {
 		c.findf("Attempts", tr.Name, "it failed after %d attempts of %d", len(all), t.Retries+1)

@@ -146,6 +146,14 @@ func TestTaskRun(t *testing.T) {
 			},
 			want: []string{"Damaged", "Green", "NotWritten", "PodTwice", "TooManyPods"},
 		},
+		"PodReplaced": {
+			reason: "A pod that is removed before a step ran is created again.",
+			given:  single(task("only")),
+			change: func(f fixture) {
+				h := f.Histories["chaos-7"]
+				h.Pods = append([]Pod{{Name: h.Pods[0].Name, UID: "x"}}, h.Pods...)
+			},
+		},
 		"TooManyPods": {
 			reason: "An attempt must have one pod.",
 			given:  single(task("only")),
