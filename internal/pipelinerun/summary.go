@@ -21,6 +21,8 @@ type summary struct {
 	skipped  []v1.SkippedTask
 	// failure names the first task that failed or could not be started, and why; empty while there is none.
 	failure string
+	// failedTask is the name of that task.
+	failedTask string
 	// reason is the reason of the run's failure because of it, and unstarted reports that the task could not be started.
 	reason    string
 	unstarted bool
@@ -43,12 +45,12 @@ func summaryOf(pr *v1.PipelineRun, plan Plan, effect Effect) *summary {
 		t.count(s.Phase)
 		if s.couldNotStart(named) && t.failure == "" {
 			t.failure, t.reason = couldNotStart(pr, plan, effect, s)
-			t.unstarted = true
+			t.unstarted, t.failedTask = true, s.Task.Name
 		}
 	}
 	for i := range tasks {
 		if s := &tasks[i]; t.failure == "" && s.Phase == Failed {
-			t.failure, t.reason = failureOf(s), v1.PipelineRunReasonFailed
+			t.failure, t.reason, t.failedTask = failureOf(s), v1.PipelineRunReasonFailed, s.Task.Name
 		}
 	}
 	boundWhen(t.children, t.skipped)
