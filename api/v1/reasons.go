@@ -28,6 +28,14 @@ const (
 	TaskRunReasonResolutionFailed = "TaskRunResolutionFailed"
 	// TaskRunReasonPodCreationFailed: the API server refuses the pod.
 	TaskRunReasonPodCreationFailed = "PodCreationFailed"
+	// TaskRunReasonPodAdmissionFailed: Pod Security, or a security context constraint, refuses the pod.
+	TaskRunReasonPodAdmissionFailed = "PodAdmissionFailed"
+	// TaskRunReasonInvalidParamValue: a param's value is not in its enum.
+	TaskRunReasonInvalidParamValue = "InvalidParamValue"
+	// TaskRunReasonInitContainerFailed: a container that prepares the pod failed, so that no step could start.
+	TaskRunReasonInitContainerFailed = "InitContainerFailed"
+	// TaskRunReasonInitContainerOOM: a container that prepares the pod used more memory than its limit.
+	TaskRunReasonInitContainerOOM = "InitContainerOOM"
 	// TaskRunReasonPodEvicted: the kubelet evicted the pod.
 	TaskRunReasonPodEvicted = "PodEvicted"
 	// TaskRunReasonPodDeleted: the pod was deleted before the run had ended.
@@ -114,6 +122,8 @@ const (
 	PipelineRunReasonCancelled = "Cancelled"
 	// PipelineRunReasonTimedOut: the run, or a part of it, exceeded its timeout.
 	PipelineRunReasonTimedOut = "PipelineRunTimeout"
+	// PipelineRunReasonTimedOutRunningFinally: the tasks exceeded their timeout, and the tasks of finally have not ended yet.
+	PipelineRunReasonTimedOutRunningFinally = "PipelineRunTimeoutRunningFinally"
 	// PipelineRunReasonCreateRunFailed: the API server refuses the TaskRun of a task.
 	PipelineRunReasonCreateRunFailed = "CreateRunFailed"
 	// PipelineRunReasonClaimCreationFailed: the API server refuses the claim of a workspace.
@@ -130,6 +140,20 @@ const (
 	PipelineRunReasonParameterTypeMismatch = "ParameterTypeMismatch"
 	// PipelineRunReasonInvalidParamValue: a param's value is not in its enum.
 	PipelineRunReasonInvalidParamValue = "InvalidParamValue"
+	// PipelineRunReasonObjectParameterMissKeys: an object param lacks keys that are declared.
+	PipelineRunReasonObjectParameterMissKeys = "ObjectParameterMissKeys"
+	// PipelineRunReasonParamArrayIndexingInvalid: a task uses an element that an array param does not have.
+	PipelineRunReasonParamArrayIndexingInvalid = "ParamArrayIndexingInvalid"
+	// PipelineRunReasonInvalidMatrixParameterTypes: a param of a matrix does not have the type that a matrix needs.
+	PipelineRunReasonInvalidMatrixParameterTypes = "InvalidMatrixParameterTypes"
+	// PipelineRunReasonInvalidWorkspaceBindings: the run does not bind the workspaces that its pipeline needs.
+	PipelineRunReasonInvalidWorkspaceBindings = "InvalidWorkspaceBindings"
+	// PipelineRunReasonCELEvaluationFailed: a CEL expression of a task cannot be evaluated.
+	PipelineRunReasonCELEvaluationFailed = "CELEvaluationFailed"
+	// PipelineRunReasonInvalidPipelineResultReference: a result of the pipeline refers to a result that no task declares.
+	PipelineRunReasonInvalidPipelineResultReference = "InvalidPipelineResultReference"
+	// PipelineRunReasonCouldntGetPipelineResult: a result of the pipeline cannot be computed from the results of its tasks.
+	PipelineRunReasonCouldntGetPipelineResult = "CouldntGetPipelineResult"
 	// PipelineRunReasonInvalidGraph: the tasks do not form a valid graph.
 	PipelineRunReasonInvalidGraph = "PipelineInvalidGraph"
 	// PipelineRunReasonInvalidTaskResultReference: a task refers to a result that its task did not produce.

@@ -30,7 +30,9 @@ func ofTaskRun(reason string) bool {
 		v1.TaskRunReasonPodCreationFailed, v1.TaskRunReasonPodEvicted, v1.TaskRunReasonPodDeleted, v1.TaskRunReasonStepOOM,
 		v1.TaskRunReasonSidecarOOM, v1.TaskRunReasonCancelled, v1.TaskRunReasonToBeRetried, v1.TaskRunReasonExceededResourceQuota,
 		v1.TaskRunReasonExceededNodeResources, v1.TaskRunReasonPullImageFailed, v1.TaskRunReasonContainerConfigError,
-		v1.TaskRunReasonClaimCreationFailed, v1.TaskRunReasonInternalError, v1.TaskRunReasonStatusRefused:
+		v1.TaskRunReasonClaimCreationFailed, v1.TaskRunReasonInternalError, v1.TaskRunReasonStatusRefused,
+		v1.TaskRunReasonPodAdmissionFailed, v1.TaskRunReasonInvalidParamValue, v1.TaskRunReasonInitContainerFailed,
+		v1.TaskRunReasonInitContainerOOM:
 		return true
 	default:
 		return false
@@ -55,7 +57,11 @@ func ofPipelineRun(reason string) bool {
 		v1.PipelineRunReasonTimedOut, v1.PipelineRunReasonCreateRunFailed, v1.PipelineRunReasonInvalidTaskRunSpecs,
 		v1.PipelineRunReasonCouldntGetPipeline, v1.PipelineRunReasonCouldntGetTask, v1.PipelineRunReasonParameterMissing,
 		v1.PipelineRunReasonParameterTypeMismatch, v1.PipelineRunReasonInvalidParamValue, v1.PipelineRunReasonInvalidGraph,
-		v1.PipelineRunReasonInvalidTaskResultReference, v1.PipelineRunReasonValidationFailed:
+		v1.PipelineRunReasonInvalidTaskResultReference, v1.PipelineRunReasonValidationFailed,
+		v1.PipelineRunReasonTimedOutRunningFinally, v1.PipelineRunReasonObjectParameterMissKeys,
+		v1.PipelineRunReasonParamArrayIndexingInvalid, v1.PipelineRunReasonInvalidMatrixParameterTypes,
+		v1.PipelineRunReasonInvalidWorkspaceBindings, v1.PipelineRunReasonCELEvaluationFailed,
+		v1.PipelineRunReasonInvalidPipelineResultReference, v1.PipelineRunReasonCouldntGetPipelineResult:
 		return true
 	default:
 		return false

@@ -44,7 +44,7 @@ func ended(pr *v1.PipelineRun, obs Observation, plan Plan, t *summary) *Outcome 
 		return &Outcome{Condition: v1.Failed(reason, message), Results: values}
 	}
 	if err != nil {
-		reason := v1.PipelineRunReasonInvalidTaskResultReference
+		reason := v1.PipelineRunReasonCouldntGetPipelineResult
 		if tooLong(err) {
 			reason = v1.PipelineRunReasonResultTooLarge
 		}
@@ -71,7 +71,7 @@ func failure(pr *v1.PipelineRun, obs Observation, plan Plan, t *summary) (reason
 	case plan.timedOut(pr, obs) != "":
 		return v1.PipelineRunReasonTimedOut, fmt.Sprintf("PipelineRun %q: %s; %s", pr.Name, plan.timedOut(pr, obs), t)
 	case t.failure != "":
-		return t.reason, fmt.Sprintf("%s; %s", t, t.failure)
+		return t.reason, fmt.Sprintf("%s; %s", t, t.failure) + taskHints(pr, obs.Spec, t.failedTask)
 	case gracefully(pr) && plan.cutShort():
 		return v1.PipelineRunReasonCancelled, fmt.Sprintf("PipelineRun %q was cancelled by %s; %s", pr.Name, pr.Spec.Status, t)
 	case t.cancelled > 0:

@@ -63,7 +63,7 @@ func (p *planner) prepare(s *TaskState, vars substitute.Variables) (*Wanted, *Pr
 	task := start.task
 	combinations, err := combinationsOf(task, p.Obs.Config.Defaults.MaxMatrixCombinations)
 	if err != nil {
-		return nil, cannotStart(s.Task.Name, err.Error(), v1.PipelineRunReasonValidationFailed, v1.SkipReasonInvalid)
+		return nil, matrixProblem(s.Task.Name, err)
 	}
 	if len(combinations) == 0 {
 		s.skip(v1.SkipReasonEmptyMatrix, nil)
@@ -142,7 +142,7 @@ func (p *planner) guard(s *TaskState, vars substitute.Variables) ([]v1.WhenExpre
 	}
 	holds, err := p.Evaluator.Holds(expressions)
 	if err != nil {
-		return nil, cannotStart(s.Task.Name, err.Error(), v1.PipelineRunReasonValidationFailed, v1.SkipReasonInvalid)
+		return nil, cannotStart(s.Task.Name, err.Error(), v1.PipelineRunReasonCELEvaluationFailed, v1.SkipReasonInvalid)
 	}
 	if !holds {
 		s.skip(v1.SkipReasonWhen, whenStatus(expressions))

@@ -3,8 +3,10 @@ package pipelinerun
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/matrix"
 	"github.com/sluice-ci/sluice/internal/variables/substitute"
 )
 
@@ -27,8 +29,25 @@ func substitutionProblem(task string, err error) *Problem {
 		skip = v1.SkipReasonMissingResults
 	} else if tooLong(err) {
 		reason, skip = v1.PipelineRunReasonResultTooLarge, v1.SkipReasonTooLargeResults
+	} else if noElement(err) {
+		reason, skip = v1.PipelineRunReasonParamArrayIndexingInvalid, v1.SkipReasonInvalid
 	}
 	return cannotStart(task, err.Error(), reason, skip)
+}
+
+// noElement reports whether an error is about an element that an array param does not have.
+func noElement(err error) bool {
+	unresolved, ok := errors.AsType[*substitute.UnresolvedError](err)
+	return ok && strings.HasPrefix(unresolved.Variable, "$(params") && strings.HasSuffix(unresolved.Variable, "])")
+}
+
+// matrixProblem returns the problem of a task whose matrix has no combinations.
+func matrixProblem(task string, err error) *Problem {
+	reason := v1.PipelineRunReasonValidationFailed
+	if _, ok := errors.AsType[*matrix.TypeError](err); ok {
+		reason = v1.PipelineRunReasonInvalidMatrixParameterTypes
+	}
+	return cannotStart(task, err.Error(), reason, v1.SkipReasonInvalid)
 }
 
 // tooLong reports whether values exceed the limit for one task.

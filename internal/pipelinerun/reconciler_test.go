@@ -192,7 +192,7 @@ func TestRunsThatNeverStart(t *testing.T) {
 		"Unbound": {
 			reason:  "A workspace of the pipeline must be bound.",
 			run:     unbound,
-			want:    v1.PipelineRunReasonValidationFailed,
+			want:    v1.PipelineRunReasonInvalidWorkspaceBindings,
 			message: []string{`missing workspace "source"`},
 		},
 		"Cycle": {

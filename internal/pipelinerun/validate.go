@@ -27,7 +27,7 @@ func validate(pr *v1.PipelineRun, obs *Observation) *Problem {
 	}
 	for _, problem := range []*Problem{
 		paramProblem(validation.Params(spec.Params, pr.Spec.Params, field.NewPath("spec", "params"))),
-		invalid(validation.PipelineWorkspaces(spec.Workspaces, pr.Spec.Workspaces, field.NewPath("spec", "workspaces"))),
+		workspaceProblem(validation.PipelineWorkspaces(spec.Workspaces, pr.Spec.Workspaces, field.NewPath("spec", "workspaces"))),
 		overrideProblem(pr, spec),
 		timeoutProblem(pr, obs.Timeouts),
 		sizeProblem(pr, spec),
@@ -56,8 +56,14 @@ func reasonOf(fault *field.Error) string {
 		return paramReason(fault)
 	case validation.OriginGraph:
 		return v1.PipelineRunReasonInvalidGraph
+	case validation.OriginParamKeys:
+		return v1.PipelineRunReasonObjectParameterMissKeys
+	case validation.OriginMatrixParam:
+		return v1.PipelineRunReasonInvalidMatrixParameterTypes
 	case validation.OriginResultReference:
 		return v1.PipelineRunReasonInvalidTaskResultReference
+	case validation.OriginPipelineResult:
+		return v1.PipelineRunReasonInvalidPipelineResultReference
 	default:
 		return v1.PipelineRunReasonValidationFailed
 	}
@@ -65,10 +71,12 @@ func reasonOf(fault *field.Error) string {
 
 // paramReason returns the reason of the API for an error of a param.
 func paramReason(fault *field.Error) string {
-	switch fault.Type {
-	case field.ErrorTypeTypeInvalid:
+	switch {
+	case fault.Origin == validation.OriginParamKeys:
+		return v1.PipelineRunReasonObjectParameterMissKeys
+	case fault.Type == field.ErrorTypeTypeInvalid:
 		return v1.PipelineRunReasonParameterTypeMismatch
-	case field.ErrorTypeNotSupported:
+	case fault.Type == field.ErrorTypeNotSupported:
 		return v1.PipelineRunReasonInvalidParamValue
 	default:
 		return v1.PipelineRunReasonParameterMissing
@@ -81,6 +89,15 @@ func paramProblem(faults field.ErrorList) *Problem {
 		return nil
 	}
 	return &Problem{Reason: paramReason(faults[0]), Message: faults.ToAggregate().Error()}
+}
+
+// workspaceProblem returns the problem of a run that does not bind the workspaces of its pipeline.
+func workspaceProblem(faults field.ErrorList) *Problem {
+	problem := invalid(faults)
+	if problem != nil {
+		problem.Reason = v1.PipelineRunReasonInvalidWorkspaceBindings
+	}
+	return problem
 }
 
 // invalid returns the problem of a run that breaks rules, with the reason of the first.

@@ -2,6 +2,7 @@ package taskrun
 
 import (
 	"context"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -30,13 +31,23 @@ func create[T client.Object](
 	case err != nil:
 		return creation, Effect{}, err
 	case creation.Refused != "":
-		return creation, Effect{Outcome: failed(refused, creation.Refused)}, nil
+		return creation, Effect{Outcome: failed(refusalReason(refused, creation.Refused), creation.Refused)}, nil
 	case creation.Quota:
 		return creation, Effect{Waiting: &WaitReason{v1.TaskRunReasonExceededResourceQuota, cannotYet(kind.Noun, creation.Waiting)}}, nil
 	case creation.Waiting != "":
 		return creation, Effect{Waiting: &WaitReason{v1.TaskRunReasonPending, cannotYet(kind.Noun, creation.Waiting)}}, nil
 	}
 	return creation, Effect{}, nil
+}
+
+// refusalReason returns the reason of a run for a refused object: another than the usual one for a pod that Pod Security, or a
+// security context constraint, refuses.
+func refusalReason(usual, message string) string {
+	admission := strings.Contains(message, "violates PodSecurity") || strings.Contains(message, "security context constraint")
+	if usual == v1.TaskRunReasonPodCreationFailed && admission {
+		return v1.TaskRunReasonPodAdmissionFailed
+	}
+	return usual
 }
 
 func cannotYet(noun, why string) string {

@@ -36,7 +36,7 @@ func outcomeOf(tr *v1.TaskRun, state State, obs Observation, plan Plan) *Outcome
 	case Unresolved:
 		return failed(v1.TaskRunReasonResolutionFailed, obs.Unresolvable.Error())
 	case Invalid:
-		return failed(v1.TaskRunReasonValidationFailed, plan.Invalid.Error())
+		return failed(invalidReason(plan.Invalid), plan.Invalid.Error())
 	case Refused:
 		return failed(v1.TaskRunReasonResultsLogAccessDenied, plan.Refusal.Message)
 	case Blocked:
@@ -55,7 +55,7 @@ func outcomeOf(tr *v1.TaskRun, state State, obs Observation, plan Plan) *Outcome
 	case PodDeleted:
 		return failed(v1.TaskRunReasonPodDeleted, fmt.Sprintf("pod %q was deleted before its steps ran; %s", obs.Pod.Name, silence(obs.Pod)))
 	case Collected:
-		return withVerdict(collected(obs), obs)
+		return withHints(tr, withVerdict(collected(obs), obs), obs)
 	case Uncollectable:
 		return uncollectable(obs)
 	case PodFailed:
@@ -151,11 +151,22 @@ func podFailed(p *corev1.Pod) *Outcome {
 	}
 	if s := failedInit(p); s != nil {
 		t := s.State.Terminated
+		if !evictedByKubelet(p) {
+			reason = initReason(t)
+		}
 		message = fmt.Sprintf("init container %q exited with code %d (%s); %s", s.Name, t.ExitCode, words(t.Reason, t.Message), message)
 	} else if step := containersOf(p).recordless(); step != nil && !evictedByKubelet(p) {
 		message = endOf(step) + "; " + message
 	}
 	return failed(reason, message)
+}
+
+// initReason returns the reason of a run with a failed init container that ended so.
+func initReason(t *corev1.ContainerStateTerminated) string {
+	if t.Reason == pod.ReasonOOMKilled {
+		return v1.TaskRunReasonInitContainerOOM
+	}
+	return v1.TaskRunReasonInitContainerFailed
 }
 
 func uncollectable(obs Observation) *Outcome {

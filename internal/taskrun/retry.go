@@ -32,7 +32,8 @@ func retriable(tr *v1.TaskRun, end metav1.Condition) bool {
 	switch end.Reason {
 	case v1.TaskRunReasonCancelled, v1.TaskRunReasonValidationFailed, v1.TaskRunReasonResolutionFailed,
 		v1.TaskRunReasonResultsLogAccessDenied, v1.TaskRunReasonResultsSigningUnavailable,
-		v1.TaskRunReasonPodCreationFailed, v1.TaskRunReasonClaimCreationFailed:
+		v1.TaskRunReasonPodCreationFailed, v1.TaskRunReasonPodAdmissionFailed, v1.TaskRunReasonClaimCreationFailed,
+		v1.TaskRunReasonInvalidParamValue:
 		return false
 	default:
 		return true

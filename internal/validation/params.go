@@ -144,7 +144,8 @@ func validateParamKeys(p *v1.ParamSpec, path *field.Path, value v1.Value) field.
 	if missing.size == 0 {
 		return nil
 	}
-	return field.ErrorList{field.Required(path, fmt.Sprintf("object param %q lacks the keys: %s", shown(p.Name), &missing))}
+	lacks := field.Required(path, fmt.Sprintf("object param %q lacks the keys: %s", shown(p.Name), &missing))
+	return field.ErrorList{lacks.WithOrigin(OriginParamKeys)}
 }
 
 func missingParam(path *field.Path, spec *v1.ParamSpec) *field.Error {

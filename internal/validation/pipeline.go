@@ -16,6 +16,12 @@ const (
 	OriginParamMissing = "paramMissing"
 	// OriginParam: a value is none that a param of a Task takes. The type of the error says what is wrong.
 	OriginParam = "param"
+	// OriginParamKeys: the value of an object param lacks keys that are declared.
+	OriginParamKeys = "paramKeys"
+	// OriginMatrixParam: a matrix gives strings, and the Task declares the param with another type.
+	OriginMatrixParam = "matrixParam"
+	// OriginPipelineResult: a reference of a result of the pipeline to a result of a task cannot be resolved.
+	OriginPipelineResult = "pipelineResult"
 	// OriginGraph: a task waits for one that is not there.
 	OriginGraph = "graph"
 	// OriginResultReference: a reference to a result of another task cannot be resolved.

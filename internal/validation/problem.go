@@ -12,6 +12,8 @@ type problem struct {
 	text string
 	// left says that the object is accepted, and the reference stays as text: it is a warning, and not an error.
 	left bool
+	// ofResult says that a result of a pipeline has the reference.
+	ofResult bool
 }
 
 // refused is a problem for which the object is refused.
@@ -25,6 +27,14 @@ func (p problem) none() bool { return p.text == "" }
 // staysText begins the message of a warning about a reference that is not substituted.
 const staysText = "stays as text: "
 
+// resultOrigin returns the Origin of an error about a reference to a result of a task.
+func resultOrigin(ofPipelineResult bool) string {
+	if ofPipelineResult {
+		return OriginPipelineResult
+	}
+	return OriginResultReference
+}
+
 // reportReference adds the problem of a reference in a text; where is the part of a value that the text is. Errors about other
 // tasks have an Origin.
 func (r *Report) reportReference(path *field.Path, where string, reference variables.Reference, p problem) {
@@ -35,7 +45,7 @@ func (r *Report) reportReference(path *field.Path, where string, reference varia
 	default:
 		err := invalidText(path, where, reference.Text, p.text)
 		if reference.Root == variables.RootTasks || reference.Root == variables.RootFinally {
-			err = err.WithOrigin(OriginResultReference)
+			err = err.WithOrigin(resultOrigin(p.ofResult))
 		}
 		r.Add(err)
 	}

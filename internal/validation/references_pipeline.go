@@ -80,7 +80,7 @@ func invalidText(path *field.Path, where, text, problem string) *field.Error {
 func (p pipelineScope) problem(r variables.Reference, place use) problem {
 	found := p.found(r, place)
 	if p.inResults {
-		found.left = false
+		found.left, found.ofResult = false, true
 	}
 	return found
 }

@@ -60,7 +60,7 @@ func (p pipelineScope) checkResultsTogether(path *field.Path, results []v1.Pipel
 			continue
 		}
 		if err := p.checkResultType(path, &results[i]); err != nil {
-			p.Add(err.WithOrigin(OriginResultReference))
+			p.Add(err.WithOrigin(OriginPipelineResult))
 		}
 	}
 }
@@ -200,8 +200,9 @@ func (p pipelineScope) checkParams(path *field.Path, t *v1.PipelineTask) {
 	for _, param := range matrixParams(t.Matrix) {
 		spec := d.params[param.Name]
 		if spec != nil && !given.Has(param.Name) && spec.ValueType() != v1.TypeString {
-			p.Add(paramOrigin(t, field.TypeInvalid(path.Child("matrix"), shown(spec.Name),
-				fmt.Sprintf("a matrix gives strings, and the task declares the param as %s", shown(string(spec.ValueType())))))...)
+			fault := field.TypeInvalid(path.Child("matrix"), shown(spec.Name),
+				fmt.Sprintf("a matrix gives strings, and the task declares the param as %s", shown(string(spec.ValueType()))))
+			p.Add(fault.WithOrigin(OriginMatrixParam))
 		}
 		given.Insert(param.Name)
 	}
@@ -247,7 +248,9 @@ func isLiteral(value v1.Value) bool {
 func paramOrigin(t *v1.PipelineTask, errs ...*field.Error) field.ErrorList {
 	if t.TaskSpec == nil {
 		for _, err := range errs {
-			_ = err.WithOrigin(OriginParam)
+			if err.Origin == "" {
+				_ = err.WithOrigin(OriginParam)
+			}
 		}
 	}
 	return errs

@@ -75,13 +75,13 @@ func TestTogether(t *testing.T) {
 			reason: "A default without all keys is no value.",
 			spec:   task(`{name: source, value: s}`),
 			want:   []string{`spec.tasks[0].params: Required value: object param "partial" lacks the keys: url`},
-			origin: OriginParam,
+			origin: OriginParamKeys,
 		},
 		"GivenKeys": {
 			reason: "Keys of a literal and of the default count together.",
 			spec:   task(`{name: source, value: s}, {name: partial, value: {tag: t}}`),
 			want:   []string{`spec.tasks[0].params[1].value: Required value: object param "partial" lacks the keys: url`},
-			origin: OriginParam,
+			origin: OriginParamKeys,
 		},
 		"TypeOfLiteral": {
 			reason: "A literal has its type.",
@@ -123,7 +123,7 @@ func TestTogether(t *testing.T) {
 			spec: `tasks: [{name: t, ` + fitting + `, params: [{name: partial, value: {url: u}}],
 				matrix: {params: [{name: source, value: [a, b]}], include: [{params: [{name: flags, value: f}]}]}}]`,
 			want:   []string{`spec.tasks[0].matrix: Invalid value: "flags": a matrix gives strings, and the task declares the param as array`},
-			origin: OriginParam,
+			origin: OriginMatrixParam,
 		},
 		"MissingWorkspace": {
 			reason: "A Task does not see the workspaces of the pipeline.",
@@ -154,7 +154,7 @@ finally: [{name: f, taskRef: {name: other}, when: [{input: $(tasks.good.results.
 			spec: `tasks: [` + goodTask + `]` + `
 results: [{name: r, value: $(tasks.good.results.nope)}]`,
 			want:   []string{`spec.results[0].value: Invalid value: "$(tasks.good.results.nope)": ` + noResult},
-			origin: OriginResultReference,
+			origin: OriginPipelineResult,
 		},
 		"TypeOfPipelineResult": {
 			reason: "A result of the pipeline has the type that it declares.",
@@ -162,7 +162,7 @@ results: [{name: r, value: $(tasks.good.results.nope)}]`,
 results: [{name: r, type: string, value: "$(tasks.good.results.files[*])"}]`,
 			want: []string{`spec.results[0].value: Invalid value: "$(tasks.good.results.files[*])": ` +
 				`it is of type array, and the result is of type string`},
-			origin: OriginResultReference,
+			origin: OriginPipelineResult,
 		},
 		"ArrayInText": {
 			reason: "A text takes one element.",

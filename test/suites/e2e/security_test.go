@@ -38,7 +38,7 @@ func TestInjectedContainersAreRestricted(t *testing.T) {
 func TestPodThatIsRefusedIsNamed(t *testing.T) {
 	n := suite.NewNamespace(t, "pod-security.kubernetes.io/enforce", "restricted")
 	run := n.Task(t, v1.TaskSpec{Steps: []v1.Step{kube.Script("careless", "true")}})
-	suite.WantFailed(t, run.Status.Condition(), v1.TaskRunReasonPodCreationFailed, "PodSecurity", "step-careless", "runAsNonRoot")
+	suite.WantFailed(t, run.Status.Condition(), v1.TaskRunReasonPodAdmissionFailed, "PodSecurity", "step-careless", "runAsNonRoot")
 }
 
 // TestSidecarOnlyWhereResultsAre: a Task without results has no results sidecar.

@@ -91,6 +91,13 @@ func taskStartAdvice() map[string]Advice {
 			"the message has the cause: a missing service account, Pod Security, an admission policy, or an invalid field",
 			correct,
 		}},
+		v1.TaskRunReasonPodAdmissionFailed: {"Pod Security, or a security context constraint, rejects the pod.", []string{
+			"give the steps the securityContext in the message, or label the namespace for what they need"}},
+		v1.TaskRunReasonInvalidParamValue: {"The value of a param is not in its enum.", []string{"set one of the values in the message"}},
+		v1.TaskRunReasonInitContainerFailed: {"A container that prepares the pod failed, so no step ran.", []string{
+			"kubectl describe pod {pod} -n {namespace} shows its output and its image"}},
+		v1.TaskRunReasonInitContainerOOM: {"A container that prepares the pod exceeded its memory limit, so no step ran.", []string{
+			"raise the memory limit of the pod, or the default of the namespace: kubectl describe limitrange -n {namespace}"}},
 		v1.TaskRunReasonClaimCreationFailed: {"The API server rejects the claim of a workspace.", []string{
 			"correct volumeClaimTemplate, or request less if a quota is full: kubectl get resourcequota -n {namespace}"}},
 		v1.TaskRunReasonImagePullFailed: {"An image of the pod cannot be pulled.", []string{
@@ -179,6 +186,8 @@ func pipelineStateAdvice() map[string]Advice {
 			"wait, or cancel them, too: sluice cancel {run}"}},
 		v1.PipelineRunReasonStoppedRunningFinally: {"The run was stopped, and its tasks of finally have not ended.", []string{
 			"wait, or cancel them, too: sluice cancel {run}"}},
+		v1.PipelineRunReasonTimedOutRunningFinally: {"The tasks exceeded their timeout, and the tasks of finally have not ended.", []string{
+			"wait, or cancel them, too: sluice cancel {run}"}},
 		v1.PipelineRunReasonInternalError: {"The controller panicked while it reconciled the run. This is a bug in Sluice.", []string{
 			"search its log for the name of the run: kubectl logs -n tekton-pipelines deployment/sluice-controller",
 			"report the bug, with the run"}},
@@ -211,6 +220,20 @@ func pipelineStartAdvice() map[string]Advice {
 		v1.PipelineRunReasonParameterTypeMismatch: {"The value of a param does not have the declared type.", []string{
 			"set a string, an array or an object, as the pipeline declares it"}},
 		v1.PipelineRunReasonInvalidParamValue: {"The value of a param is not in its enum.", []string{"set one of the values in the message"}},
+		v1.PipelineRunReasonObjectParameterMissKeys: {"An object param lacks keys that are declared.", []string{
+			"set the keys in the message"}},
+		v1.PipelineRunReasonParamArrayIndexingInvalid: {"A task uses an element that an array param does not have.", []string{
+			"set more elements, or correct the index in the pipeline"}},
+		v1.PipelineRunReasonInvalidMatrixParameterTypes: {"A param of a matrix has the wrong type.", []string{
+			"give arrays to matrix.params, and strings to matrix.include"}},
+		v1.PipelineRunReasonInvalidWorkspaceBindings: {"The run does not bind the workspaces of its pipeline.", []string{
+			"bind them in spec.workspaces, or make them optional in the pipeline"}},
+		v1.PipelineRunReasonCELEvaluationFailed: {"A CEL expression of a task cannot be evaluated.", []string{
+			"correct the expression in when[].cel: the message has its error"}},
+		v1.PipelineRunReasonInvalidPipelineResultReference: {"A result of the pipeline uses a result that no task declares.", []string{
+			"correct results of the pipeline: sluice validate FILE"}},
+		v1.PipelineRunReasonCouldntGetPipelineResult: {"A result of the pipeline cannot be computed from the results of its tasks.", []string{
+			"correct the value or the type of the result: sluice results list {run}"}},
 		v1.PipelineRunReasonInvalidGraph: {"The tasks have a cycle: some of them wait for each other.", []string{
 			"remove a runAfter, or the use of a result, from the cycle: sluice graph FILE"}},
 		v1.PipelineRunReasonInvalidTaskResultReference: {"A task uses a result that another task did not write.", []string{
