@@ -66,9 +66,13 @@ func TestValuesArriveThroughTwoPipelines(t *testing.T) {
 				rt.Fatal(err)
 			}
 			child = c.child(t, pr, "use", -1)
-			env := get(t, c, client.ObjectKey{Namespace: "ns", Name: child.Status.PodName}, &corev1.Pod{}).Spec.Containers[0].Env
-			if kubelet(env[0].Value) != value || kubelet(env[1].Value) != made {
-				rt.Fatalf("%s: want %q and %q, got %+v", name, value, made, env)
+			env := map[string]string{}
+			p := get(t, c, client.ObjectKey{Namespace: "ns", Name: child.Status.PodName}, &corev1.Pod{})
+			for _, e := range p.Spec.Containers[0].Env {
+				env[e.Name] = kubelet(e.Value)
+			}
+			if env["GIVEN"] != value || env["MADE"] != made {
+				rt.Fatalf("%s: want %q and %q, got %q", name, value, made, env)
 			}
 			c.end(t, pr, "use", done())
 			pr = c.settleAnew(t, pr)

@@ -73,7 +73,7 @@ func TestSecretsAreNotTold(t *testing.T) {
 			server: refuse(apierrors.NewForbidden(pods, "build-pod", errors.New("violates PodSecurity"))),
 			world:  func(*world) {},
 			kind:   corev1.SecretTypeBasicAuth,
-			want:   "False PodCreationFailed",
+			want:   "False PodAdmissionFailed",
 		},
 		"Away": {
 			reason: "the API server does not answer",
