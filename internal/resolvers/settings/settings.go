@@ -53,10 +53,27 @@ type Spec struct {
 	ConfigMap string
 	// Keys are the keys that have an effect, without fetch-timeout, which each resolver has.
 	Keys []string
+	// Prefixed reports that a key may have the prefix NAME., for one of several configurations.
+	Prefixed bool
 }
 
 // flag returns the key of resolvers-feature-flags that turns a resolver on.
 func (s Spec) flag() string { return "enable-" + s.Type + "-resolver" }
+
+// unprefixed returns the data of the ConfigMap without the prefixes of its keys, if they may have any.
+func (s Spec) unprefixed(data map[string]string) map[string]string {
+	if !s.Prefixed {
+		return data
+	}
+	plain := make(map[string]string, len(data))
+	for key, value := range data {
+		if _, rest, found := strings.Cut(key, "."); found {
+			key = rest
+		}
+		plain[key] = value
+	}
+	return plain
+}
 
 // Settings are the settings in force. They are read-only.
 type Settings struct {
@@ -107,7 +124,7 @@ func Parse(specs []Spec, source Source) (*Settings, []string) {
 		s.data[spec.Type] = data
 		s.off[spec.Type] = !p.boolean(FlagsName, spec.flag(), source.Own[FlagsName], true)
 		s.timeouts[spec.Type] = p.duration(spec.ConfigMap, keyFetchTimeout, data, DefaultFetchTimeout, time.Second, maxFetchTimeout)
-		p.known(spec.ConfigMap, data, append([]string{keyFetchTimeout}, spec.Keys...))
+		p.known(spec.ConfigMap, spec.unprefixed(data), append([]string{keyFetchTimeout}, spec.Keys...))
 	}
 	p.known(FlagsName, visible(source.Own[FlagsName]), flags)
 	cache := visible(source.Own[CacheName])
