@@ -73,6 +73,8 @@ const (
 	readers             = "sluice_results_readers"
 	readersLimit        = "sluice_results_readers_limit"
 	waitingForTurn      = "sluice_results_waiting_for_turn"
+	runsMarked          = "sluice_runs_marked_total"
+	runsMissed          = "sluice_runs_missed"
 	memoryHeld          = "sluice_results_memory_bytes"
 	memoryLimit         = "sluice_results_memory_limit_bytes"
 	buildInfo           = "sluice_build_info"
@@ -96,7 +98,7 @@ const (
 
 // Catalog returns every metric, in the order of docs/operations.md.
 func Catalog() []Metric {
-	return slices.Concat(outcomes(), unfinished(), work(), resultsMetrics())
+	return slices.Concat(outcomes(), unfinished(), work(), beside(), resultsMetrics())
 }
 
 func outcomes() []Metric {
@@ -137,6 +139,16 @@ func work() []Metric {
 			"Runs that have ended without their results because their object would be too large."},
 		{buildInfo, Gauge, []Label{{"version", "`sluice --version`"}, {"revision", "commit"}, {"goversion", "Go"}},
 			"1, with the version of the controller in labels."},
+	}
+}
+
+// beside returns the metrics of a controller beside Tekton.
+func beside() []Metric {
+	kind := Label{labelKind, valuesKind}
+	return []Metric{
+		{runsMarked, Counter, []Label{kind}, "New runs in namespaces of Sluice in which the webhook has set `managedBy`."},
+		{runsMissed, Gauge, []Label{kind},
+			"Runs that were created in namespaces of Sluice without `managedBy`, because the webhook did not respond: Tekton runs them."},
 	}
 }
 

@@ -248,7 +248,8 @@ func TestLoad(t *testing.T) {
 func TestCatalog(t *testing.T) {
 	set := New(version.Info{})
 	described := make(chan *prometheus.Desc, 1000)
-	for _, c := range append(set.collectors, NewLoad(func() collect.Load { return collect.Load{} }), &Unfinished{}, NewMemory(budget.New(1))) {
+	for _, c := range append(set.collectors, NewLoad(func() collect.Load { return collect.Load{} }), &Unfinished{}, NewMemory(budget.New(1)),
+		&Missed{}, NewMarked()) {
 		c.Describe(described)
 	}
 	close(described)

@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/ownership"
 )
 
 const (
@@ -33,6 +34,8 @@ type Unfinished struct {
 	Timeout func() time.Duration
 	// Clock returns the time.
 	Clock clock.PassiveClock
+	// Manages decides which runs count: those that this controller manages.
+	Manages ownership.Rule
 }
 
 // Describe describes the metrics.
@@ -56,7 +59,7 @@ func (s *Unfinished) Collect(metrics chan<- prometheus.Metric) {
 		return
 	}
 	now, timeout := s.Clock.Now(), s.Timeout()
-	ofTasks, ofPipelines := newCounts(now), newCounts(now)
+	ofTasks, ofPipelines := s.counts(now), s.counts(now)
 	for i := range taskRuns.Items {
 		ofTasks.taskRun(&taskRuns.Items[i], timeout)
 	}
@@ -82,6 +85,7 @@ func (s *Unfinished) Collect(metrics chan<- prometheus.Metric) {
 // counts has the counts of the runs of one kind that have not ended.
 type counts struct {
 	now     time.Time
+	manages ownership.Rule
 	running int
 	overdue int
 	reasons map[string]int
@@ -89,12 +93,12 @@ type counts struct {
 	unseen time.Duration
 }
 
-func newCounts(now time.Time) *counts {
-	return &counts{now: now, reasons: map[string]int{reasonUnseen: 0}}
+func (s *Unfinished) counts(now time.Time) *counts {
+	return &counts{now: now, manages: s.Manages, reasons: map[string]int{reasonUnseen: 0}}
 }
 
 func (c *counts) taskRun(tr *v1.TaskRun, timeout time.Duration) {
-	if tr.Status.Done() || tr.DeletionTimestamp != nil || v1.ManagedElsewhere(tr.Spec.ManagedBy) {
+	if tr.Status.Done() || tr.DeletionTimestamp != nil || !c.manages.Manages(tr.Spec.ManagedBy) {
 		return
 	}
 	if tr.Spec.Timeout != nil {
@@ -104,7 +108,7 @@ func (c *counts) taskRun(tr *v1.TaskRun, timeout time.Duration) {
 }
 
 func (c *counts) pipelineRun(pr *v1.PipelineRun, timeout time.Duration) {
-	if pr.Status.Done() || pr.DeletionTimestamp != nil || v1.ManagedElsewhere(pr.Spec.ManagedBy) {
+	if pr.Status.Done() || pr.DeletionTimestamp != nil || !c.manages.Manages(pr.Spec.ManagedBy) {
 		return
 	}
 	if pr.Spec.Timeouts != nil && pr.Spec.Timeouts.Pipeline != nil {

@@ -87,6 +87,7 @@ func (b *taskRunBuilder) child(s *TaskState, st taskStart, combination matrix.Co
 			},
 		},
 		Spec: v1.TaskRunSpec{
+			ManagedBy:          b.pr.Spec.ManagedBy, // the controller of a run runs its tasks
 			Params:             params,
 			ServiceAccountName: b.pr.Spec.TaskRunTemplate.ServiceAccountName,
 			Workspaces:         workspaces(task, st.bindings),

@@ -9,12 +9,14 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/ownership"
 )
 
 // Loop is the part of a reconcile that both kinds of run have: it reads the run from the cache, and leaves it alone if it is
 // not the turn of this controller. Otherwise it calls Work, and reports a panic in Work on the run.
 type Loop[R client.Object, S any] struct {
+	// Runs decides which runs this controller manages.
+	Runs ownership.Rule
 	// Statuses write the statuses of the runs.
 	Statuses Statuses[R, S]
 	// Panics are the panics over the runs.
@@ -44,7 +46,7 @@ func (l Loop[R, S]) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.R
 	if err != nil {
 		return ctrl.Result{}, fmt.Errorf("cannot get %s %q: %w", kind.Name, request.Name, err)
 	}
-	if v1.ManagedElsewhere(kind.ManagedBy(run)) {
+	if !l.Runs.Manages(kind.ManagedBy(run)) {
 		return ctrl.Result{}, nil
 	}
 	if left := max(l.Statuses.Writes.StaleFor(run), l.Panics.Backoff(run)); left > 0 {
