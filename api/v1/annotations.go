@@ -49,3 +49,10 @@ const (
 
 // FinalParts returns every part that AnnotationFinal can list.
 func FinalParts() []string { return []string{FinalPodTemplate, FinalWorkspaces, FinalResolverParams} }
+
+// AnnotationSigningPolicy and AnnotationSigningIdentity are annotations of the status of a TaskRun beside Tekton, whose type
+// has no fields for them: provenance.featureFlags.signedResultsPolicy and signedResultsIdentity.
+const (
+	AnnotationSigningPolicy   = "sluice.dev/signed-results-policy"
+	AnnotationSigningIdentity = "sluice.dev/signed-results-identity"
+)

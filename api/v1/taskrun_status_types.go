@@ -10,6 +10,10 @@ import (
 
 // TaskRunStatus is the progress of a run, and what it produced.
 type TaskRunStatus struct {
+	// Annotations have what a field of the status would have if the API of the cluster had it, under keys of sluice.dev.
+	// Only the controller writes a status, so users cannot change them.
+	// +optional
+	Annotations map[string]string `json:"annotations,omitempty"`
 	// ObservedGeneration is the generation of the spec that this status describes.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`

@@ -21,6 +21,7 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/config"
 	"github.com/sluice-ci/sluice/internal/metrics"
+	"github.com/sluice-ci/sluice/internal/ownership"
 	"github.com/sluice-ci/sluice/internal/taskrun"
 	"github.com/sluice-ci/sluice/internal/when"
 )
@@ -169,7 +170,9 @@ func (c *cluster) settle(t *testing.T, pr *v1.PipelineRun) *v1.PipelineRun {
 	t.Helper()
 	for range 100 {
 		before := get(t, c, client.ObjectKeyFromObject(pr), &v1.PipelineRun{})
-		if pr, _ = c.pass(t, pr); pr.ResourceVersion == before.ResourceVersion {
+		pr, _ = c.pass(t, pr)
+		decodesStrictly(t, v1.KindPipelineRun, &v1.PipelineRun{Status: pr.Status})
+		if pr.ResourceVersion == before.ResourceVersion {
 			return pr
 		}
 	}
@@ -325,4 +328,11 @@ func skipped(pr *v1.PipelineRun) []string {
 		out = append(out, fmt.Sprintf("%s: %s", s.Name, s.Reason))
 	}
 	return out
+}
+
+// manages makes the reconciler that of the runs with this managedBy.
+func (c *cluster) manages(managedBy *string) {
+	if managedBy != nil && *managedBy == v1.ManagedBySluice {
+		c.reconciler.loop.Runs = ownership.Only("")
+	}
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/config"
 	"github.com/sluice-ci/sluice/internal/health"
 	"github.com/sluice-ci/sluice/internal/metrics"
+	"github.com/sluice-ci/sluice/internal/ownership"
 	"github.com/sluice-ci/sluice/internal/reconcile"
 	"github.com/sluice-ci/sluice/internal/resolve"
 	"github.com/sluice-ci/sluice/internal/when"
@@ -45,6 +46,10 @@ type Dependencies struct {
 	Evaluator *when.Evaluator
 	// Clock returns the time.
 	Clock clock.PassiveClock
+	// Runs decides which PipelineRuns this controller manages.
+	Runs ownership.Rule
+	// Known returns a status without the fields that the API of the cluster does not have; nil if it has all.
+	Known func(v1.PipelineRunStatus) v1.PipelineRunStatus
 	// Metrics count the outcomes of runs, and Passes watch the reconciler; nil if they are not needed.
 	Metrics *metrics.Runs
 	Passes  *health.Passes
@@ -70,11 +75,11 @@ func NewReconciler(d Dependencies) *Reconciler {
 		resolver:     resolve.New(d.Client, d.Live).Governed(d.Config),
 		statuses: reconcile.Statuses[*v1.PipelineRun, v1.PipelineRunStatus]{
 			Kind: runKind(), Client: d.Client, Live: d.Live, Recorder: d.Recorder, Clock: d.Clock,
-			Writes: reconcile.NewWriteTracker(d.Clock), Meter: d.Metrics, Changed: d.Metrics.PipelineRun,
+			Writes: reconcile.NewWriteTracker(d.Clock), Meter: d.Metrics, Changed: d.Metrics.PipelineRun, Known: d.Known,
 		},
 	}
 	r.loop = reconcile.Loop[*v1.PipelineRun, v1.PipelineRunStatus]{
-		Statuses: r.statuses, Panics: reconcile.NewPanicTracker(d.Clock), Work: r.reconcile, Abandon: r.cancelUnfinished,
+		Runs: d.Runs, Statuses: r.statuses, Panics: reconcile.NewPanicTracker(d.Clock), Work: r.reconcile, Abandon: r.cancelUnfinished,
 		Options: []client.GetOption{client.UnsafeDisableDeepCopy},
 	}
 	return r

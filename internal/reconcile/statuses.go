@@ -36,6 +36,9 @@ type Statuses[R client.Object, S any] struct {
 	Clock clock.PassiveClock
 	// Writes tracks the versions that the cache must show before the next reconcile.
 	Writes *WriteTracker
+	// Known returns a status without the fields that the API of the cluster does not have; nil if it has all. It does not change
+	// its argument.
+	Known func(S) S
 	// Meter counts the writes. Changed observes what a written status reports for the first time.
 	Meter   Meter
 	Changed func(before, after *S)
@@ -44,6 +47,7 @@ type Statuses[R client.Object, S any] struct {
 // Store writes a status and returns the written one. If the API server will never accept it, Store calls abandon, which stops
 // everything the run has started, and ends the run with a smaller status. A returned error is transient, or is a *FullError.
 func (w Statuses[R, S]) Store(ctx context.Context, run R, status S, abandon func(context.Context) error) (S, error) {
+	status = w.known(status)
 	stored, refusal, err := Status[S]{
 		Size:    func(s S) int { return w.Kind.Stored(run, s) },
 		Managed: objectsize.ManagedFields(run),
@@ -79,7 +83,7 @@ func (w Statuses[R, S]) ReportPanic(ctx context.Context, run R, p Panic, abandon
 			*f.Start = &now
 		}
 		f.SetCondition(v1.Running(w.Kind.Panicked, p.Message()), now)
-		return w.write(ctx, run, status)
+		return w.write(ctx, run, w.known(status))
 	}
 	if err := abandon(ctx); err != nil {
 		return err
@@ -87,6 +91,13 @@ func (w Statuses[R, S]) ReportPanic(ctx context.Context, run R, p Panic, abandon
 	w.Kind.end(&status, w.Kind.Panicked, p.Message(), now)
 	_, err := w.Store(ctx, run, status, abandon)
 	return err
+}
+
+func (w Statuses[R, S]) known(status S) S {
+	if w.Known == nil {
+		return status
+	}
+	return w.Known(status)
 }
 
 // write patches the status if it has changed. The patch contains the version that was read, so that of two concurrent

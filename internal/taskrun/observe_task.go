@@ -1,6 +1,7 @@
 package taskrun
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -175,8 +176,12 @@ func flagsFor(tr *v1.TaskRun, flags config.Flags) config.Flags {
 
 // flagsOf returns the flags that the status records; zero before the first record.
 func flagsOf(tr *v1.TaskRun) v1.FeatureFlags {
-	if p := tr.Status.Provenance; p != nil && p.FeatureFlags != nil {
-		return *p.FeatureFlags
+	p := tr.Status.Provenance
+	if p == nil || p.FeatureFlags == nil {
+		return v1.FeatureFlags{}
 	}
-	return v1.FeatureFlags{}
+	flags := *p.FeatureFlags
+	flags.SignedResultsPolicy = cmp.Or(flags.SignedResultsPolicy, tr.Status.Annotations[v1.AnnotationSigningPolicy])
+	flags.SignedResultsIdentity = cmp.Or(flags.SignedResultsIdentity, tr.Status.Annotations[v1.AnnotationSigningIdentity])
+	return flags
 }

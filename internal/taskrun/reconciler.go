@@ -22,6 +22,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/config"
 	"github.com/sluice-ci/sluice/internal/health"
 	"github.com/sluice-ci/sluice/internal/metrics"
+	"github.com/sluice-ci/sluice/internal/ownership"
 	"github.com/sluice-ci/sluice/internal/pod"
 	"github.com/sluice-ci/sluice/internal/reconcile"
 	"github.com/sluice-ci/sluice/internal/resolve"
@@ -59,6 +60,10 @@ type Dependencies struct {
 	Inpod Inpod
 	// Clock returns the time.
 	Clock clock.PassiveClock
+	// Runs decides which TaskRuns this controller manages.
+	Runs ownership.Rule
+	// Known returns a status without the fields that the API of the cluster does not have; nil if it has all.
+	Known func(v1.TaskRunStatus) v1.TaskRunStatus
 	// Metrics count the outcomes of runs, and Passes watch the reconciler; nil if they are not needed.
 	Metrics *metrics.Runs
 	Passes  *health.Passes
@@ -84,11 +89,11 @@ func NewReconciler(d Dependencies) *Reconciler {
 		events:       newPodEvents(d.Live, d.Clock),
 		statuses: reconcile.Statuses[*v1.TaskRun, v1.TaskRunStatus]{
 			Kind: runKind(), Client: d.Client, Live: d.Live, Recorder: d.Recorder, Clock: d.Clock,
-			Writes: reconcile.NewWriteTracker(d.Clock), Meter: d.Metrics, Changed: d.Metrics.TaskRun,
+			Writes: reconcile.NewWriteTracker(d.Clock), Meter: d.Metrics, Changed: d.Metrics.TaskRun, Known: knownTo(d),
 		},
 	}
 	r.loop = reconcile.Loop[*v1.TaskRun, v1.TaskRunStatus]{
-		Statuses: r.statuses, Panics: reconcile.NewPanicTracker(d.Clock), Forget: r.forget, Work: r.reconcile, Abandon: r.giveUp,
+		Runs: d.Runs, Statuses: r.statuses, Panics: reconcile.NewPanicTracker(d.Clock), Forget: r.forget, Work: r.reconcile, Abandon: r.giveUp,
 	}
 	return r
 }

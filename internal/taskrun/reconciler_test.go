@@ -174,6 +174,7 @@ func (w *world) pass(t *testing.T) *v1.TaskRun {
 	if err := w.client.Get(context.Background(), key, tr); err != nil {
 		t.Fatal(err)
 	}
+	decodesStrictly(t, tr)
 	return tr
 }
 

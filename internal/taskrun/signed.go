@@ -1,6 +1,7 @@
 package taskrun
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"time"
@@ -41,8 +42,9 @@ func noteSigning(tr *v1.TaskRun, flags *config.Flags) {
 	flags.Signing.By = config.NonfalsifiabilityNone
 	if known.EnforceNonfalsifiability != "" {
 		flags.Signing.By = config.Nonfalsifiability(known.EnforceNonfalsifiability)
-		flags.Signing.Policy = config.SigningPolicy(known.SignedResultsPolicy)
-		flags.Signing.Identity = known.SignedResultsIdentity // already expanded, without placeholders
+		// Without a record the strict policy and the present identity apply: a record that is lost must not permit more.
+		flags.Signing.Policy = config.SigningPolicy(cmp.Or(known.SignedResultsPolicy, string(config.SigningEnforce)))
+		flags.Signing.Identity = cmp.Or(known.SignedResultsIdentity, flags.Signing.Identity) // already expanded, without placeholders
 	}
 }
 
