@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/open-policy-agent/cert-controller/pkg/rotator"
 	corev1 "k8s.io/api/core/v1"
@@ -33,7 +34,7 @@ type Options struct {
 	Service string
 	// Dir is the folder of the files.
 	Dir string
-	// Validating and Mutating are the names of the webhook configurations that get the CA.
+	// Validating and Mutating are the names of the webhook configurations that get the CA; empty if there is none.
 	Validating, Mutating string
 }
 
@@ -58,10 +59,7 @@ func AddToManager(mgr ctrl.Manager, o Options) (Certificate, error) {
 		// The first replica creates the certificate, and all serve with it. If only the leader did, a new version could wait
 		// for a certificate that the old leader does not know, while the old leader waits for the new version to be ready.
 		RequireLeaderElection: false,
-		Webhooks: []rotator.WebhookInfo{
-			{Name: o.Validating, Type: rotator.Validating},
-			{Name: o.Mutating, Type: rotator.Mutating},
-		},
+		Webhooks:              o.configurations(),
 	})
 	if err != nil {
 		return Certificate{}, fmt.Errorf("cannot add certificate rotator to manager: %w", err)
@@ -76,6 +74,12 @@ func AddToManager(mgr ctrl.Manager, o Options) (Certificate, error) {
 		return Certificate{}, fmt.Errorf("cannot add certificate files to manager: %w", err)
 	}
 	return Certificate{Written: w.ready, Trusted: trusted}, nil
+}
+
+// configurations returns the webhook configurations that get the CA.
+func (o Options) configurations() []rotator.WebhookInfo {
+	all := []rotator.WebhookInfo{{Name: o.Validating, Type: rotator.Validating}, {Name: o.Mutating, Type: rotator.Mutating}}
+	return slices.DeleteFunc(all, func(w rotator.WebhookInfo) bool { return w.Name == "" })
 }
 
 // writer writes the certificate of a Secret to files when the Secret changes. Only one worker calls it.
