@@ -24,6 +24,8 @@ bin/tools/crdfinish "$out"/*.yaml
 mkdir -p "$manifests"
 bin/tools/kustomize build config/core | gzip -n -9 >"$manifests/core.yaml.gz"
 bin/tools/kustomize build config/flags >"$manifests/flags.yaml"
+bin/tools/kustomize build config/coexist >"$manifests/coexist.yaml"
+bin/tools/kustomize build config/coexist/settings >"$manifests/coexist-settings.yaml"
 for scope in "" namespaced; do
 	for file in config/enable-log-access-to-controller/$scope/*.yaml; do
 		printf -- '---\n'

@@ -18,6 +18,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/config"
 	"github.com/sluice-ci/sluice/internal/health"
 	counts "github.com/sluice-ci/sluice/internal/metrics"
+	"github.com/sluice-ci/sluice/internal/ownership"
 	"github.com/sluice-ci/sluice/internal/version"
 )
 
@@ -33,10 +34,10 @@ func newMonitoring() *monitoring {
 }
 
 // addToManager makes mgr serve metrics and probes. The controller is ready from the time its caches are filled until ctx ends.
-func (m *monitoring) addToManager(ctx context.Context, mgr ctrl.Manager, store *config.Store) error {
+func (m *monitoring) addToManager(ctx context.Context, mgr ctrl.Manager, store *config.Store, runs ownership.Rule) error {
 	unfinished := &counts.Unfinished{
 		Runs: mgr.GetCache(), Leads: mgr.Elected(), Clock: clock.RealClock{},
-		Timeout: func() time.Duration { return store.Load().Defaults.Timeout },
+		Timeout: func() time.Duration { return store.Load().Defaults.Timeout }, Manages: runs,
 	}
 	if err := m.counts.Register(metrics.Registry, append(m.more, unfinished)...); err != nil {
 		return err

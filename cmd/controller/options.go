@@ -3,11 +3,17 @@ package main
 import (
 	"errors"
 	"flag"
+	"fmt"
 	"log/slog"
 	"net/netip"
 	"runtime"
 	"time"
 
+	"k8s.io/apimachinery/pkg/util/validation"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/ownership"
 	"github.com/sluice-ci/sluice/internal/resolve/image"
 	"github.com/sluice-ci/sluice/internal/resolve/image/guard"
 	"github.com/sluice-ci/sluice/internal/results/collect"
@@ -37,6 +43,46 @@ type options struct {
 	insecure       []string
 	private        []netip.Prefix
 	logLevel       slog.Level
+	// coexist: the controller runs beside Tekton. managedBy is what its runs name, and tektonNamespace has Tekton's settings.
+	coexist         bool
+	managedBy       string
+	tektonNamespace string
+}
+
+// bindCoexist declares the flags of a controller beside Tekton.
+func (o *options) bindCoexist(flags *flag.FlagSet) {
+	flags.BoolVar(&o.coexist, "coexist", false,
+		"run beside Tekton: manage only the runs whose spec.managedBy is --managed-by, serve only the webhook of config/coexist, and "+
+			"read Tekton's settings too")
+	flags.StringVar(&o.managedBy, "managed-by", v1.ManagedBySluice, "with --coexist: value of spec.managedBy of the runs to manage")
+	flags.StringVar(&o.tektonNamespace, "tekton-namespace", "tekton-pipelines", "with --coexist: namespace of Tekton and of its settings")
+}
+
+// runs returns the rule for the runs that the controller manages.
+func (o *options) runs() ownership.Rule {
+	if !o.coexist {
+		return ownership.Rule{}
+	}
+	return ownership.Only(o.managedBy)
+}
+
+// validateCoexist returns an error for the first flag of a controller beside Tekton whose value is invalid.
+func (o *options) validateCoexist() error {
+	switch errs := validation.IsDomainPrefixedPath(field.NewPath("managed-by"), o.managedBy); {
+	case !o.coexist && o.managedBy != v1.ManagedBySluice:
+		return fmt.Errorf("cannot use --managed-by %q without --coexist: the only controller of a cluster manages the runs of %q",
+			o.managedBy, v1.ManagedByThis)
+	case !o.coexist:
+		return nil
+	case len(errs) > 0:
+		return fmt.Errorf("cannot use --managed-by %q: %w", o.managedBy, errs.ToAggregate())
+	case o.managedBy == v1.ManagedByThis:
+		return fmt.Errorf("cannot use --managed-by %q: Tekton's controller manages these runs; use another name, such as %q",
+			o.managedBy, v1.ManagedBySluice)
+	case o.namespace == o.tektonNamespace:
+		return fmt.Errorf("cannot run beside Tekton in its namespace %q: give another one to --namespace, such as sluice-system", o.namespace)
+	}
+	return nil
 }
 
 // bind declares the flags on flags and returns the options that receive their values.
@@ -90,6 +136,7 @@ func bind(flags *flag.FlagSet) *options {
 			o.private = append(o.private, networks...)
 			return err
 		})
+	o.bindCoexist(flags)
 	flags.TextVar(&o.logLevel, "log-level", slog.LevelInfo, "debug, info, warn or error")
 	return o
 }
@@ -104,5 +151,5 @@ func (o *options) validate() error {
 	case o.deadline <= 0:
 		return errors.New("cannot use --results-deadline of 0 or less")
 	}
-	return nil
+	return o.validateCoexist()
 }

@@ -7,10 +7,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/fields"
-	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/selection"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/discovery"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
@@ -18,8 +15,6 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/cache"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 
@@ -71,7 +66,7 @@ func run(ctx context.Context, o *options) error {
 		return err
 	}
 	store := config.NewStore(config.Default())
-	if err := watchConfig(ctx, mgr, o.namespace, transports, store); err != nil {
+	if err := watchConfig(ctx, mgr, o, transports, store); err != nil {
 		return err
 	}
 	bundles, err := addBundleSource(mgr, o.workloadAPI)
@@ -84,14 +79,17 @@ func run(ctx context.Context, o *options) error {
 	}); err != nil {
 		return err
 	}
-	if err := addWebhooks(mgr, o, store); err != nil {
+	if err := addWebhooks(mgr, o, store, monitor); err != nil {
 		return err
 	}
-	if err := monitor.addToManager(ctx, mgr, store); err != nil {
+	if err := addMissed(ctx, mgr, o, monitor); err != nil {
+		return err
+	}
+	if err := monitor.addToManager(ctx, mgr, store, o.runs()); err != nil {
 		return err
 	}
 	ctrl.Log.Info("starting", "version", version.Current().String(), "namespace", o.namespace, "inpodImage",
-		o.inpodImage, "inpodDelivery", delivery)
+		o.inpodImage, "inpodDelivery", delivery, "beside", o.coexist, "managedBy", o.runs().Name())
 	return mgr.Start(ctx)
 }
 
@@ -120,7 +118,7 @@ func newManager(restConfig *rest.Config, o *options) (ctrl.Manager, error) {
 			return nil, fmt.Errorf("cannot build scheme: %w", err)
 		}
 	}
-	caches, err := cacheOptions(o.namespace)
+	caches, err := cacheOptions(o)
 	if err != nil {
 		return nil, err
 	}
@@ -147,47 +145,12 @@ func newManager(restConfig *rest.Config, o *options) (ctrl.Manager, error) {
 	return mgr, nil
 }
 
-// cacheOptions keeps the cache small: it holds only pods of runs, the settings, the Secrets of the installation, and the
-// fields that a reconcile reads.
-func cacheOptions(namespace string) (cache.Options, error) {
-	ofRuns, err := labels.NewRequirement(v1.LabelTaskRunUID, selection.Exists, nil)
-	if err != nil {
-		return cache.Options{}, fmt.Errorf("cannot select the pods of runs: %w", err)
-	}
-	return cache.Options{
-		DefaultTransform: cache.TransformStripManagedFields(),
-		ByObject: map[client.Object]cache.ByObject{
-			&corev1.ConfigMap{}: {Namespaces: configMaps(namespace)},
-			&corev1.Secret{}:    {Namespaces: map[string]cache.Config{namespace: {}}},
-			&corev1.Pod{}:       {Label: labels.NewSelector().Add(*ofRuns), Transform: transform(pod.Trim)},
-			&v1.TaskRun{}:       {Transform: transform(taskrun.Trim)},
-			&v1.PipelineRun{}:   {Transform: transform(pipelinerun.Trim)},
-		},
-	}, nil
-}
-
-// configMaps selects the ConfigMaps to watch: all in the namespace of the installation, and the one that has an effect in the
-// namespace of Tekton's resolvers. The controller may not read any other ConfigMap there.
-func configMaps(namespace string) map[string]cache.Config {
-	return map[string]cache.Config{
-		config.ResolversNamespace: {FieldSelector: fields.OneTermEqualSelector("metadata.name", config.ClusterResolverName)},
-		namespace:                 {}, // if both are the same namespace, the last entry wins
-	}
-}
-
-// transform adapts a function for one type to the type of function that informers call.
-func transform[T any](trim func(*T)) func(any) (any, error) {
-	return func(o any) (any, error) {
-		if typed, ok := o.(*T); ok {
-			trim(typed)
-		}
-		return o, nil
-	}
-}
-
 // watchConfig reads the ConfigMaps once, so that they apply to the first run, and then watches them.
-func watchConfig(ctx context.Context, mgr ctrl.Manager, namespace string, transports config.Transports, store *config.Store) error {
-	watcher := config.NewWatcher(mgr.GetClient(), mgr.GetEventRecorder(self), namespace, transports, store)
+func watchConfig(ctx context.Context, mgr ctrl.Manager, o *options, transports config.Transports, store *config.Store) error {
+	watcher := config.NewWatcher(mgr.GetClient(), mgr.GetEventRecorder(self), o.namespace, transports, store)
+	if o.coexist {
+		watcher = watcher.Beside(o.tektonNamespace)
+	}
 	if err := watcher.Load(ctx, mgr.GetAPIReader()); err != nil {
 		return err
 	}
@@ -242,9 +205,13 @@ func addLookups(mgr ctrl.Manager, o *options, wake chan<- event.GenericEvent) (t
 
 // addReconcilers completes the dependencies of both reconcilers and adds the reconcilers to the manager.
 func addReconcilers(mgr ctrl.Manager, o *options, m *monitoring, wake chan<- event.GenericEvent, d taskrun.Dependencies) error {
-	d.Metrics, d.Passes = m.counts.TaskRuns, m.passes
+	d.Metrics, d.Passes, d.Runs = m.counts.TaskRuns, m.passes, o.runs()
 	d.Client, d.Live, d.Recorder, d.Clock = mgr.GetClient(), mgr.GetAPIReader(), mgr.GetEventRecorder(self), clock.RealClock{}
-	var err error
+	fields, err := addFields(mgr, o)
+	if err != nil {
+		return err
+	}
+	d.Known = fields.taskRun
 	if d.Images, err = addLookups(mgr, o, wake); err != nil {
 		return err
 	}
@@ -258,6 +225,7 @@ func addReconcilers(mgr ctrl.Manager, o *options, m *monitoring, wake chan<- eve
 	memory := pipelinerun.NewMemory()
 	m.more = append(m.more, counts.NewMemory(memory))
 	pipelineRuns := pipelinerun.NewReconciler(pipelinerun.Dependencies{
+		Runs: d.Runs, Known: fields.pipelineRun,
 		Client: d.Client, Live: d.Live, Recorder: d.Recorder, Clock: d.Clock, Config: d.Config, Evaluator: d.Evaluator,
 		Metrics: m.counts.PipelineRuns, Passes: m.passes, Memory: memory, Release: version.Current().Number,
 	})

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/selection"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/config"
+	"github.com/sluice-ci/sluice/internal/ownership"
+	"github.com/sluice-ci/sluice/internal/pipelinerun"
+	"github.com/sluice-ci/sluice/internal/pod"
+	"github.com/sluice-ci/sluice/internal/taskrun"
+)
+
+// cacheOptions keeps the cache small: it holds only pods of runs, the settings, the Secrets of the installation, and the
+// fields that a reconcile reads. Beside Tekton it keeps only what identifies the runs of Tekton.
+func cacheOptions(o *options) (cache.Options, error) {
+	pods, err := podsOfRuns(o)
+	if err != nil {
+		return cache.Options{}, err
+	}
+	runs := o.runs()
+	byObject := map[client.Object]cache.ByObject{
+		&corev1.ConfigMap{}: {Namespaces: configMaps(o)},
+		&corev1.Secret{}:    {Namespaces: map[string]cache.Config{o.namespace: {}}},
+		&corev1.Pod{}:       {Label: pods, Transform: transform(pod.Trim)},
+		&v1.TaskRun{}: {Transform: transform(func(tr *v1.TaskRun) {
+			if runs.TrimTaskRun(tr) {
+				taskrun.Trim(tr)
+			}
+		})},
+		&v1.PipelineRun{}: {Transform: transform(func(pr *v1.PipelineRun) {
+			if runs.TrimPipelineRun(pr) {
+				pipelinerun.Trim(pr)
+			}
+		})},
+	}
+	if o.coexist {
+		byObject[&corev1.Namespace{}] = cache.ByObject{
+			Label:     labels.SelectorFromSet(labels.Set{v1.LabelEngine: v1.EngineSluice}),
+			Transform: transform(ownership.TrimNamespace),
+		}
+	}
+	return cache.Options{DefaultTransform: cache.TransformStripManagedFields(), ByObject: byObject}, nil
+}
+
+// podsOfRuns selects the pods of runs. Tekton's pods have the same label, so beside Tekton they need another one, which only
+// Sluice sets.
+func podsOfRuns(o *options) (labels.Selector, error) {
+	keys := []string{v1.LabelTaskRunUID}
+	if o.coexist {
+		keys = append(keys, v1.LabelTaskDigest)
+	}
+	selector := labels.NewSelector()
+	for _, key := range keys {
+		exists, err := labels.NewRequirement(key, selection.Exists, nil)
+		if err != nil {
+			return nil, fmt.Errorf("cannot select the pods of runs: %w", err)
+		}
+		selector = selector.Add(*exists)
+	}
+	return selector, nil
+}
+
+// configMaps selects the ConfigMaps to watch: all in the namespace of the installation and, beside Tekton, in that of Tekton,
+// and the one that has an effect in the namespace of Tekton's resolvers. The controller may not read any other ConfigMap there.
+func configMaps(o *options) map[string]cache.Config {
+	selected := map[string]cache.Config{
+		config.ResolversNamespace: {FieldSelector: fields.OneTermEqualSelector("metadata.name", config.ClusterResolverName)},
+	}
+	selected[o.namespace] = cache.Config{} // also if it is that of the resolvers
+	if o.coexist {
+		selected[o.tektonNamespace] = cache.Config{}
+	}
+	return selected
+}
+
+// transform adapts a function for one type to the type of function that informers call.
+func transform[T any](trim func(*T)) func(any) (any, error) {
+	return func(o any) (any, error) {
+		if typed, ok := o.(*T); ok {
+			trim(typed)
+		}
+		return o, nil
+	}
+}
