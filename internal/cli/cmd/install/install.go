@@ -55,8 +55,12 @@ them by flags. Run it again to update.
 No images are published: build and push them (KO_DOCKER_REPO=REGISTRY make images prints the references), and give them with
 --image and --inpod-image. Without these flags an existing installation keeps its images.
 
-Two controllers of tekton.dev would overwrite each other's work, so install fails if there is another one. --replace scales
-it down, keeps everything else of it, and prints the command to restore it.
+Two controllers of tekton.dev would overwrite each other's work, so install fails if there is another one. There are two ways:
+
+--beside-tekton installs Sluice next to Tekton, in the namespace sluice-system. It changes nothing of Tekton. Then move one
+namespace at a time: sluice engine use NAMESPACE.
+
+--replace scales the other controller down, keeps everything else of it, and prints the command to restore it.
 
 With --results-from sidecar-logs the controller gets the right to read logs: in all namespaces, or with --namespaced only in
 the namespace of -n (repeat it for each namespace).`,
@@ -64,6 +68,7 @@ the namespace of -n (repeat it for each namespace).`,
   sluice install --results-from sidecar-logs --max-result-size 1000000
   sluice install --results-from sidecar-logs --namespaced -n team-a
   sluice install --dry-run -o yaml > sluice.yaml
+  sluice install --beside-tekton --results-from sidecar-logs --image ... --inpod-image ...
   sluice install --replace                   # instead of another controller of tekton.dev`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return o.Run(c.Context()) },
@@ -77,6 +82,7 @@ the namespace of -n (repeat it for each namespace).`,
 	flags.Int64Var(&o.Choice.MaxResultSize, "max-result-size", 0, "maximum `bytes` of one result (default: the existing setting, or 4096)")
 	flags.BoolVar(&o.Namespaced, "namespaced", false, "permit the controller to read logs only in this namespace (-n)")
 	flags.BoolVar(&o.Replace, "replace", false, "scale down another controller of tekton.dev")
+	flags.BoolVar(&o.Choice.Beside, "beside-tekton", false, "install beside Tekton, for single namespaces")
 	flags.BoolVar(&o.DryRun, "dry-run", false, "print the manifests, and change nothing")
 	flags.DurationVar(&o.Wait, "wait", 3*time.Minute, "how long to wait for the controller; 0: do not wait")
 	// The flag exists: the lines above have added it.
@@ -114,6 +120,8 @@ func (o *Options) check() error {
 		return clierror.Usage("sluice install", "--max-result-size %d is not between 1 and %d", o.Choice.MaxResultSize, results.ObjectLimit-1)
 	case o.Namespaced && o.Choice.ResultsFrom != string(config.SidecarLogs):
 		return clierror.Usage("sluice install", "--namespaced needs --results-from sidecar-logs")
+	case o.Choice.Beside && o.Replace:
+		return clierror.Usage("sluice install", "--beside-tekton and --replace exclude each other: Tekton continues, or it does not")
 	}
 	return nil
 }
@@ -166,8 +174,8 @@ func (o *Options) Install(ctx context.Context, c *cluster.Cluster) error {
 		return err
 	}
 	others := conflict.Acting(found)
-	if len(others) > 0 && !o.Replace {
-		return refusal(others)
+	if err := o.admit(ctx, c, others); err != nil {
+		return err
 	}
 	if err := o.images(ctx, c); err != nil {
 		return err
@@ -175,6 +183,41 @@ func (o *Options) Install(ctx context.Context, c *cluster.Cluster) error {
 	set, err := bundle.Build(o.Choice)
 	if err != nil {
 		return err
+	}
+	if err := o.replace(ctx, c, others); err != nil {
+		return err
+	}
+	if err := o.apply(ctx, c, set); err != nil {
+		return err
+	}
+	if err := o.waitReady(ctx, c); err != nil {
+		return err
+	}
+	o.Terminal.Printf("Sluice is installed in namespace %s\n", o.Choice.Namespace())
+	if o.Choice.Beside {
+		o.Terminal.Hintf("check the installation: sluice doctor; move a namespace to Sluice: sluice engine use NAMESPACE")
+		return nil
+	}
+	o.Terminal.Hintf("check the installation: sluice doctor; start a run: sluice run -f FILE")
+	return nil
+}
+
+// admit returns an error if the controllers of the cluster exclude the installation.
+func (o *Options) admit(ctx context.Context, c *cluster.Cluster, others []conflict.Controller) error {
+	switch {
+	case o.Choice.Beside:
+		return o.admitBeside(ctx, c, others)
+	case len(others) > 0 && !o.Replace:
+		return refusal(others)
+	default:
+		return nil
+	}
+}
+
+// replace scales down the other controllers, unless Sluice is installed beside them.
+func (o *Options) replace(ctx context.Context, c *cluster.Cluster, others []conflict.Controller) error {
+	if o.Choice.Beside {
+		return nil
 	}
 	for _, other := range others {
 		o.Terminal.Notef("scaling down %s", other)
@@ -184,14 +227,6 @@ func (o *Options) Install(ctx context.Context, c *cluster.Cluster) error {
 		}
 		o.Terminal.Hintf("to restore it: sluice uninstall, then %s", stopped.Restore())
 	}
-	if err := o.apply(ctx, c, set); err != nil {
-		return err
-	}
-	if err := o.waitReady(ctx, c); err != nil {
-		return err
-	}
-	o.Terminal.Printf("Sluice is installed in namespace %s\n", bundle.Namespace)
-	o.Terminal.Hintf("check the installation: sluice doctor; start a run: sluice run -f FILE")
 	return nil
 }
 
@@ -202,7 +237,9 @@ func refusal(others []conflict.Controller) error {
 		names[i] = other.String()
 	}
 	return clierror.New("another controller of tekton.dev is active: "+strings.Join(names, ", "),
-		"two controllers would overwrite each other's work; remove it, or scale it down: sluice install --replace")
+		"two controllers would overwrite each other's work; to run single namespaces with Sluice and leave the others to it: "+
+			"sluice install --beside-tekton",
+		"to run everything with Sluice, remove it, or scale it down: sluice install --replace")
 }
 
 // images sets images that the user did not give to those of the existing installation.
@@ -211,7 +248,7 @@ func (o *Options) images(ctx context.Context, c *cluster.Cluster) error {
 		return nil
 	}
 	var d appsv1.Deployment
-	err := c.Client.Get(ctx, client.ObjectKey{Namespace: bundle.Namespace, Name: bundle.Deployment}, &d)
+	err := c.Client.Get(ctx, client.ObjectKey{Namespace: o.Choice.Namespace(), Name: bundle.Deployment}, &d)
 	if client.IgnoreNotFound(err) != nil {
 		return fmt.Errorf("cannot read deployment %q: %w", bundle.Deployment, err)
 	}
@@ -296,7 +333,7 @@ func (o *Options) applySettings(ctx context.Context, c *cluster.Cluster, object 
 	if o.Choice.MaxResultSize > 0 {
 		given["max-result-size"] = fmt.Sprint(o.Choice.MaxResultSize)
 	}
-	if object.GetName() != bundle.FlagsName || len(given) == 0 {
+	if object.GetName() != o.Choice.SettingsName() || len(given) == 0 {
 		o.Terminal.Notef("keeping the existing settings in %s", object.GetName())
 		return nil
 	}

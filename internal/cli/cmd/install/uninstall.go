@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -31,6 +32,11 @@ type RemoveOptions struct {
 	Yes bool
 	// KeepRuns keeps the CRDs with all objects, the namespace and the settings.
 	KeepRuns bool
+	// Wait is how long to wait for the unfinished runs of an installation beside Tekton, and Force leaves them.
+	Wait  time.Duration
+	Force bool
+	// RemoveLabels removes the label of the namespaces of Sluice.
+	RemoveLabels bool
 }
 
 // NewRemoveCommand returns the command `sluice uninstall`.
@@ -43,15 +49,24 @@ func NewRemoveCommand(t *terminal.Terminal, source cluster.Source) *cobra.Comman
 the kinds with every Task, Pipeline and run in the cluster.
 
 If there is another controller of tekton.dev, for example after sluice install --replace, it also uses the kinds and the
-namespace. They are then kept.`,
+namespace. They are then kept.
+
+An installation beside Tekton leaves the cluster as it was. First the webhook is deleted, so that new runs are Tekton's. Then the
+command names the runs that have not ended, and waits for them (--wait): no other controller would continue them. --force
+leaves them as they are. It also names the namespaces that have the label sluice.dev/engine, which has no effect without Sluice;
+--remove-labels removes it.`,
 		Example: `  sluice uninstall                  # list the objects to delete
   sluice uninstall --yes
-  sluice uninstall --yes --keep-runs`,
+  sluice uninstall --yes --keep-runs
+  sluice uninstall --yes --wait 1h --remove-labels    # beside Tekton`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return o.Run(c.Context()) },
 	}
 	c.Flags().BoolVar(&o.Yes, "yes", false, "delete the listed objects")
 	c.Flags().BoolVar(&o.KeepRuns, "keep-runs", false, "keep the kinds with all Tasks, Pipelines and runs, and the settings")
+	c.Flags().DurationVar(&o.Wait, "wait", 10*time.Minute, "beside Tekton: how long to wait for runs that have not ended")
+	c.Flags().BoolVar(&o.Force, "force", false, "beside Tekton: leave runs that have not ended as they are")
+	c.Flags().BoolVar(&o.RemoveLabels, "remove-labels", false, "beside Tekton: remove the label sluice.dev/engine from namespaces")
 	return c
 }
 
@@ -61,12 +76,18 @@ func (o *RemoveOptions) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if beside, err := installedBeside(ctx, c); err != nil || beside != nil {
+		if err != nil {
+			return err
+		}
+		return o.runBeside(ctx, c, beside)
+	}
 	others, err := conflict.Find(ctx, c)
 	if err != nil {
 		return err
 	}
 	keep := o.KeepRuns || len(others) > 0
-	doomed, err := toDelete(ctx, c, keep)
+	doomed, err := toDelete(ctx, c, bundle.Choice{Logs: true}, keep)
 	if err != nil {
 		return err
 	}
@@ -80,15 +101,23 @@ func (o *RemoveOptions) Run(ctx context.Context) error {
 	if !o.Yes {
 		return clierror.New("nothing was deleted", "to delete these objects: sluice uninstall --yes")
 	}
+	if err := o.removeAll(ctx, c, doomed); err != nil {
+		return err
+	}
+	for _, other := range others {
+		o.Terminal.Hintf("%s is kept; to start it again: %s", other, other.Restore())
+	}
+	return nil
+}
+
+// removeAll deletes objects in their order.
+func (o *RemoveOptions) removeAll(ctx context.Context, c *cluster.Cluster, doomed []*metav1.PartialObjectMetadata) error {
 	for _, object := range doomed {
 		if err := remove(ctx, c, object); err != nil {
 			return fmt.Errorf("cannot delete %s %q: %w", object.Kind, object.Name, err)
 		}
 	}
 	o.Terminal.Printf("deleted %d objects\n", len(doomed))
-	for _, other := range others {
-		o.Terminal.Hintf("%s is kept; to start it again: %s", other, other.Restore())
-	}
 	return nil
 }
 
@@ -103,8 +132,8 @@ func remove(ctx context.Context, c *cluster.Cluster, object *metav1.PartialObjec
 
 // toDelete returns the existing objects of an installation in the order of deletion: webhooks before the controller, and the
 // CRDs last. It leaves out objects with the same names that do not belong to Sluice.
-func toDelete(ctx context.Context, c *cluster.Cluster, keep bool) ([]*metav1.PartialObjectMetadata, error) {
-	set, err := bundle.Build(bundle.Choice{Logs: true})
+func toDelete(ctx context.Context, c *cluster.Cluster, choice bundle.Choice, keep bool) ([]*metav1.PartialObjectMetadata, error) {
+	set, err := bundle.Build(choice)
 	if err != nil {
 		return nil, err
 	}
@@ -130,10 +159,15 @@ func toDelete(ctx context.Context, c *cluster.Cluster, keep bool) ([]*metav1.Par
 	}
 	slices.Reverse(doomed)
 	namespaced, err := rightsInNamespaces(ctx, c)
-	return append(namespaced, doomed...), err
+	others := slices.DeleteFunc(namespaced, func(right *metav1.PartialObjectMetadata) bool {
+		return right.Namespace == choice.Namespace() || slices.ContainsFunc(doomed, func(one *metav1.PartialObjectMetadata) bool {
+			return one.Kind == right.Kind && one.Namespace == right.Namespace && one.Name == right.Name
+		})
+	})
+	return append(others, doomed...), err
 }
 
-// rightsInNamespaces returns the rights to read logs in single namespaces.
+// rightsInNamespaces returns the rights in single namespaces, such as those to read logs.
 func rightsInNamespaces(ctx context.Context, c *cluster.Cluster) ([]*metav1.PartialObjectMetadata, error) {
 	var found []*metav1.PartialObjectMetadata
 	for _, kind := range []string{"RoleBinding", "Role"} {
@@ -143,22 +177,25 @@ func rightsInNamespaces(ctx context.Context, c *cluster.Cluster) ([]*metav1.Part
 			return nil, fmt.Errorf("cannot list %ss: %w", kind, err)
 		}
 		for i := range list.Items {
-			if list.Items[i].Namespace != bundle.Namespace {
-				list.Items[i].SetGroupVersionKind(rbacv1.SchemeGroupVersion.WithKind(kind))
-				found = append(found, &list.Items[i])
-			}
+			list.Items[i].SetGroupVersionKind(rbacv1.SchemeGroupVersion.WithKind(kind))
+			found = append(found, &list.Items[i])
 		}
 	}
 	return found, nil
 }
 
-// say lists the objects to delete.
-func (o *RemoveOptions) say(ctx context.Context, c *cluster.Cluster, doomed []*metav1.PartialObjectMetadata, keep bool) error {
+// list prints the objects.
+func (o *RemoveOptions) list(doomed []*metav1.PartialObjectMetadata) error {
 	g := table.NewGrid("KIND", "NAMESPACE", "NAME")
 	for _, object := range doomed {
 		g.Add(table.Text(object.Kind), table.Text(object.Namespace), table.Text(object.Name))
 	}
-	if err := g.Write(o.Terminal.Out, o.Terminal); err != nil {
+	return g.Write(o.Terminal.Out, o.Terminal)
+}
+
+// say lists the objects to delete.
+func (o *RemoveOptions) say(ctx context.Context, c *cluster.Cluster, doomed []*metav1.PartialObjectMetadata, keep bool) error {
+	if err := o.list(doomed); err != nil {
 		return err
 	}
 	if keep {

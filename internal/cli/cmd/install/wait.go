@@ -84,7 +84,7 @@ func (o *Options) waitReady(ctx context.Context, c *cluster.Cluster) error {
 	o.Terminal.Notef("waiting for the controller")
 	var d appsv1.Deployment
 	err := wait.PollUntilContextTimeout(ctx, between, o.Wait, true, func(ctx context.Context) (bool, error) {
-		if err := c.Client.Get(ctx, client.ObjectKey{Namespace: bundle.Namespace, Name: bundle.Deployment}, &d); err != nil {
+		if err := c.Client.Get(ctx, client.ObjectKey{Namespace: o.Choice.Namespace(), Name: bundle.Deployment}, &d); err != nil {
 			return false, err
 		}
 		return ready(&d), nil
@@ -97,7 +97,7 @@ func (o *Options) waitReady(ctx context.Context, c *cluster.Cluster) error {
 	}
 	why := o.whyNotReady(ctx, c)
 	return clierror.New(fmt.Sprintf("the controller did not become ready in %s%s", o.Wait, why),
-		"kubectl describe pods -n "+bundle.Namespace, "kubectl logs -n "+bundle.Namespace+" deployment/"+bundle.Deployment)
+		"kubectl describe pods -n "+o.Choice.Namespace(), "kubectl logs -n "+o.Choice.Namespace()+" deployment/"+bundle.Deployment)
 }
 
 // ready reports whether all replicas are ready and have the newest template.
@@ -113,7 +113,7 @@ func ready(d *appsv1.Deployment) bool {
 // whyNotReady returns the cause from the pods of the controller; empty if unknown.
 func (o *Options) whyNotReady(ctx context.Context, c *cluster.Cluster) string {
 	var pods corev1.PodList
-	if err := c.Client.List(ctx, &pods, client.InNamespace(bundle.Namespace),
+	if err := c.Client.List(ctx, &pods, client.InNamespace(o.Choice.Namespace()),
 		client.MatchingLabels{"app.kubernetes.io/name": bundle.Deployment}); err != nil {
 		return ""
 	}

@@ -14,6 +14,8 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/yaml"
+
+	"github.com/sluice-ci/sluice/internal/config"
 )
 
 // The manifests from `make generate`.
@@ -26,6 +28,10 @@ var (
 	logs string
 	//go:embed files/logs-namespaced.yaml
 	logsNamespaced string
+	//go:embed files/coexist.yaml
+	coexist string
+	//go:embed files/coexist-settings.yaml
+	coexistSettings string
 )
 
 // The references to images in the manifests, which ko would build.
@@ -36,8 +42,10 @@ const (
 
 // Names of the installation.
 const (
-	// Namespace of the installation.
+	// Namespace of the installation, and of Tekton beside which Sluice is installed.
 	Namespace = "tekton-pipelines"
+	// BesideNamespace is the namespace of an installation beside Tekton.
+	BesideNamespace = "sluice-system"
 	// Deployment of the controller.
 	Deployment = "sluice-controller"
 	// PartOf is the value of the label app.kubernetes.io/part-of of all objects.
@@ -60,6 +68,25 @@ type Choice struct {
 	// if that is empty.
 	Logs          bool
 	LogsNamespace string
+	// Beside: the installation beside Tekton. TektonNamespace is the namespace of Tekton; empty: Namespace.
+	Beside          bool
+	TektonNamespace string
+}
+
+// Namespace returns the namespace of the installation.
+func (c Choice) Namespace() string {
+	if c.Beside {
+		return BesideNamespace
+	}
+	return Namespace
+}
+
+// SettingsName returns the name of the ConfigMap with the settings of the choice.
+func (c Choice) SettingsName() string {
+	if c.Beside {
+		return config.SettingsName
+	}
+	return FlagsName
 }
 
 // Set has the objects to apply.
@@ -75,15 +102,8 @@ func (s Set) All() []*unstructured.Unstructured { return slices.Concat(s.Core, s
 
 // Build returns the manifests for a choice. It fails only if the embedded files are wrong, which a test excludes.
 func Build(c Choice) (Set, error) {
-	var s Set
-	unpacked, err := unpack(core)
+	s, err := c.base()
 	if err != nil {
-		return s, err
-	}
-	if s.Core, err = parse(unpacked); err != nil {
-		return s, err
-	}
-	if s.Settings, err = parse(flags); err != nil {
 		return s, err
 	}
 	if c.Logs {
@@ -102,14 +122,37 @@ func Build(c Choice) (Set, error) {
 	return s, errors.Join(err, c.set(s.Settings))
 }
 
+// base returns the manifests without choices.
+func (c Choice) base() (Set, error) {
+	var s Set
+	if c.Beside {
+		return c.besideTekton()
+	}
+	unpacked, err := unpack(core)
+	if err != nil {
+		return s, err
+	}
+	if s.Core, err = parse(unpacked); err != nil {
+		return s, err
+	}
+	s.Settings, err = parse(flags)
+	return s, err
+}
+
 // access returns the right to read logs.
 func (c Choice) access() ([]*unstructured.Unstructured, error) {
-	if c.LogsNamespace == "" {
-		return parse(logs)
+	text := logs
+	if c.LogsNamespace != "" {
+		text = logsNamespaced
 	}
-	objects, err := parse(logsNamespaced)
+	objects, err := parse(text)
 	for _, o := range objects {
-		o.SetNamespace(c.LogsNamespace)
+		if c.LogsNamespace != "" {
+			o.SetNamespace(c.LogsNamespace)
+		}
+		if c.Beside {
+			err = errors.Join(err, ofBeside(o))
+		}
 	}
 	return objects, err
 }
@@ -184,7 +227,7 @@ func (c Choice) fillIn(deployment *unstructured.Unstructured) error {
 	return unstructured.SetNestedSlice(deployment.Object, containers, "spec", "template", "spec", "containers")
 }
 
-// set sets the chosen settings in feature-flags.
+// set sets the chosen settings in their ConfigMap.
 func (c Choice) set(settings []*unstructured.Unstructured) error {
 	values := map[string]string{}
 	if c.ResultsFrom != "" {
@@ -194,7 +237,7 @@ func (c Choice) set(settings []*unstructured.Unstructured) error {
 		values["max-result-size"] = fmt.Sprint(c.MaxResultSize)
 	}
 	for _, o := range settings {
-		if o.GetName() != FlagsName {
+		if o.GetName() != c.SettingsName() {
 			continue
 		}
 		for key, value := range values {
@@ -206,7 +249,7 @@ func (c Choice) set(settings []*unstructured.Unstructured) error {
 	return nil
 }
 
-// FlagsName is the name of the ConfigMap with the settings of the choice.
+// FlagsName is the name of the ConfigMap with the settings of the only controller of a cluster.
 const FlagsName = "feature-flags"
 
 // Unbuilt returns the references in the objects that ko has not replaced by images.

@@ -23,8 +23,11 @@ const Namespace = "tekton-pipelines"
 // AnnotationReplicas of a Deployment that Stop scaled down has the earlier number of replicas.
 const AnnotationReplicas = "sluice.dev/replicas"
 
+// Main is the name of the Deployment of Tekton that reconciles TaskRuns and PipelineRuns.
+const Main = "tekton-pipelines-controller"
+
 // names returns the names of the Deployments of Tekton that reconcile runs.
-func names() []string { return []string{"tekton-pipelines-controller", "tekton-events-controller"} }
+func names() []string { return []string{Main, "tekton-events-controller"} }
 
 // Controller is a Deployment that reconciles runs.
 type Controller struct {
