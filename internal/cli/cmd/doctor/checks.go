@@ -114,6 +114,9 @@ func others(ctx context.Context, p *patient) []Finding {
 		return []Finding{warning("ask for the right to list deployments in all namespaces",
 			"cannot check for another controller: %v", err)}
 	}
+	if p.beside != nil {
+		return []Finding{judgeTekton(conflict.Acting(found))}
+	}
 	var findings []Finding
 	for _, other := range conflict.Acting(found) {
 		findings = append(findings, trouble("two controllers overwrite each other's work: run sluice install --replace, or remove one of them",
@@ -131,7 +134,8 @@ func settings(_ context.Context, p *patient) []Finding {
 	}
 	var findings []Finding
 	for _, wrong := range p.wrong {
-		findings = append(findings, trouble(fmt.Sprintf("kubectl edit configmap %s -n %s", wrong.ConfigMap, p.namespace()), "%v", wrong))
+		findings = append(findings, trouble(fmt.Sprintf("kubectl edit configmap %s -n %s", wrong.ConfigMap, p.namespaceOf(wrong.ConfigMap)),
+			"%v", wrong))
 	}
 	if p.flagsGone {
 		findings = append(findings, warning("create it: sluice install",

@@ -22,7 +22,7 @@ func TestCommand(t *testing.T) {
 		o := &Options{
 			Terminal: terminal.Plain(nil, &stdout, &stderr),
 			Source:   cluster.Fixed{Cluster: h.cluster(t)},
-			Configz:  h.read,
+			Readers:  Readers{Configz: h.read, OpenAPI: h.published},
 			Output:   "table",
 		}
 		if len(args) > 0 {

@@ -19,20 +19,23 @@ import (
 type Options struct {
 	Terminal *terminal.Terminal
 	Source   cluster.Source
-	// Configz reads the configuration of the kubelet of a node.
-	Configz Configz
+	// Readers read what the client of the cluster does not.
+	Readers Readers
 	// Output is the output format.
 	Output table.Format
 }
 
 // NewCommand returns the command `sluice doctor`.
 func NewCommand(t *terminal.Terminal, source cluster.Source) *cobra.Command {
-	o := &Options{Terminal: t, Source: source, Configz: viaProxy}
+	o := &Options{Terminal: t, Source: source, Readers: Readers{Configz: viaProxy, OpenAPI: published}}
 	c := &cobra.Command{
 		Use:   "doctor",
 		Short: "Check whether the cluster is ready for runs, and what to do",
 		Long: `Checks the version of the cluster, the kinds, the controller, other controllers, the settings, the right to read logs, the
 webhooks, the rotation of logs on the nodes, and your rights. It changes nothing: the request for the webhooks is a dry run.
+
+Beside Tekton it also shows the settings in force and where each comes from, the fields that Tekton's kinds lack, the
+namespaces of Sluice, and the runs there that the webhook has missed.
 
 If you may not read something, doctor prints a warning with the missing right.
 
@@ -62,7 +65,7 @@ func (o *Options) Run(ctx context.Context) error {
 	if _, err := c.Kube.Discovery().ServerVersion(); err != nil {
 		return fmt.Errorf("cannot read the version of the cluster: %w", err)
 	}
-	r := report{Findings: Examine(ctx, c, o.Configz)}
+	r := report{Findings: Examine(ctx, c, o.Readers)}
 	for _, f := range r.Findings {
 		switch f.Level {
 		case Problem:
@@ -82,8 +85,8 @@ func (o *Options) Run(ctx context.Context) error {
 }
 
 // Examine runs all checks in order.
-func Examine(ctx context.Context, c *cluster.Cluster, configz Configz) []Finding {
-	p := observe(ctx, c, configz)
+func Examine(ctx context.Context, c *cluster.Cluster, readers Readers) []Finding {
+	p := observe(ctx, c, readers)
 	var findings []Finding
 	for _, check := range checks() {
 		for _, f := range check.look(ctx, p) {
@@ -101,12 +104,15 @@ type check struct {
 }
 
 func checks() []check {
-	return []check{
+	return []check{ // some have findings only beside Tekton
 		{"cluster", version},
 		{"kinds", kinds},
 		{"controller", controller},
 		{"other controllers", others},
 		{"settings", settings},
+		{"settings in force", inForce},
+		{"fields", leftOut},
+		{"namespaces", namespaces},
 		{"log access", logAccess},
 		{"webhooks", webhooks},
 		{"log rotation", rotation},

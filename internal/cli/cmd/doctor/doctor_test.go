@@ -37,6 +37,8 @@ type hospital struct {
 	configz  string
 	cannot   error // the error of reading configz
 	noReview error
+	// mark is the webhook of an installation beside Tekton.
+	mark func(*v1.TaskRun) error
 }
 
 // healthy returns a cluster without problems.
@@ -134,6 +136,9 @@ func (h *hospital) cluster(t *testing.T) *cluster.Cluster {
 		Create: func(ctx context.Context, c client.WithWatch, o client.Object, options ...client.CreateOption) error {
 			if _, ok := o.(*v1.Task); ok {
 				return h.webhook
+			}
+			if tr, ok := o.(*v1.TaskRun); ok && h.mark != nil {
+				return h.mark(tr)
 			}
 			return c.Create(ctx, o, options...)
 		},
@@ -451,7 +456,7 @@ func TestExamine(t *testing.T) {
 			h := healthy()
 			tc.ill(h)
 			var found []Finding
-			for _, f := range Examine(context.Background(), h.cluster(t), h.read) {
+			for _, f := range Examine(context.Background(), h.cluster(t), Readers{Configz: h.read, OpenAPI: h.published}) {
 				if f.Check == tc.check {
 					found = append(found, f)
 				}

@@ -18,6 +18,12 @@ import (
 	"github.com/sluice-ci/sluice/internal/config"
 )
 
+// Readers read what the client of the cluster does not.
+type Readers struct {
+	Configz Configz
+	OpenAPI OpenAPI
+}
+
 // Configz reads the configuration of the kubelet of a node as JSON.
 type Configz func(ctx context.Context, c *cluster.Cluster, node string) ([]byte, error)
 
@@ -32,7 +38,9 @@ func viaProxy(ctx context.Context, c *cluster.Cluster, node string) ([]byte, err
 // patient is a cluster, with the data that several checks need.
 type patient struct {
 	cluster *cluster.Cluster
-	configz Configz
+	readers Readers
+	// beside is the installation beside Tekton; nil for the only controller of a cluster.
+	beside *beside
 	// deployment of the controller; nil if it does not exist, or if deploymentErr is set.
 	deployment    *appsv1.Deployment
 	deploymentErr error
@@ -54,9 +62,13 @@ type placedNotice struct {
 	namespace string
 }
 
-func observe(ctx context.Context, c *cluster.Cluster, configz Configz) *patient {
-	p := &patient{cluster: c, configz: configz}
+func observe(ctx context.Context, c *cluster.Cluster, readers Readers) *patient {
+	p := &patient{cluster: c, readers: readers}
 	p.deployment, p.deploymentErr = findDeployment(ctx, c)
+	if p.beside = besideOf(p.deployment); p.beside != nil {
+		p.observeLayers(ctx)
+		return p
+	}
 	var flags corev1.ConfigMap
 	err := c.Client.Get(ctx, client.ObjectKey{Namespace: p.namespace(), Name: config.FlagsName}, &flags)
 	if apierrors.IsNotFound(err) {
@@ -70,7 +82,7 @@ func observe(ctx context.Context, c *cluster.Cluster, configz Configz) *patient 
 
 // observeSettings reads all ConfigMaps with settings.
 func (p *patient) observeSettings(ctx context.Context) {
-	for namespace, names := range map[string][]string{p.namespace(): config.Reads(), config.ResolversNamespace: config.ReadsOfResolvers()} {
+	for namespace, names := range p.settingsFiles() {
 		for _, name := range names {
 			var cm corev1.ConfigMap
 			if err := p.cluster.Client.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, &cm); err != nil {
@@ -79,9 +91,11 @@ func (p *patient) observeSettings(ctx context.Context) {
 				}
 				continue
 			}
-			p.wrong = append(p.wrong, wrongIn(name, cm.Data)...)
+			if p.beside == nil {
+				p.wrong = append(p.wrong, wrongIn(name, cm.Data)...)
+			}
 			notices := config.Notices
-			if namespace != p.namespace() {
+			if namespace == config.ResolversNamespace {
 				notices = config.NoticesOfResolvers
 			}
 			for _, n := range notices(name, cm.Data) {
@@ -92,6 +106,15 @@ func (p *patient) observeSettings(ctx context.Context) {
 	slices.SortStableFunc(p.notices, func(a, b placedNotice) int {
 		return cmp.Or(cmp.Compare(a.namespace, b.namespace), cmp.Compare(a.ConfigMap, b.ConfigMap))
 	})
+}
+
+// settingsFiles returns the names of the ConfigMaps with settings by their namespaces.
+func (p *patient) settingsFiles() map[string][]string {
+	files := map[string][]string{p.namespace(): config.Reads(), config.ResolversNamespace: config.ReadsOfResolvers()}
+	if p.beside != nil {
+		files[p.beside.tekton], files[p.namespace()] = config.Reads(), []string{config.SettingsName}
+	}
+	return files
 }
 
 // wrongIn returns the invalid settings of a ConfigMap other than feature-flags.
@@ -123,15 +146,17 @@ func (p *patient) serviceAccount() types.NamespacedName {
 	return types.NamespacedName{Namespace: p.namespace(), Name: name}
 }
 
-// findDeployment finds the Deployment of the controller in the usual namespace, or else in any.
+// findDeployment finds the Deployment of the controller in one of the usual namespaces, or else in any.
 func findDeployment(ctx context.Context, c *cluster.Cluster) (*appsv1.Deployment, error) {
-	var d appsv1.Deployment
-	err := c.Client.Get(ctx, client.ObjectKey{Namespace: bundle.Namespace, Name: bundle.Deployment}, &d)
-	if err == nil {
-		return &d, nil
-	}
-	if !apierrors.IsNotFound(err) {
-		return nil, fmt.Errorf("cannot read deployment %q in namespace %q: %w", bundle.Deployment, bundle.Namespace, err)
+	for _, namespace := range []string{bundle.Namespace, bundle.BesideNamespace} {
+		var d appsv1.Deployment
+		err := c.Client.Get(ctx, client.ObjectKey{Namespace: namespace, Name: bundle.Deployment}, &d)
+		if err == nil {
+			return &d, nil
+		}
+		if !apierrors.IsNotFound(err) {
+			return nil, fmt.Errorf("cannot read deployment %q in namespace %q: %w", bundle.Deployment, namespace, err)
+		}
 	}
 	var list appsv1.DeploymentList
 	if err := c.Client.List(ctx, &list, client.MatchingLabels{bundle.LabelPartOf: bundle.PartOf}); err != nil {
