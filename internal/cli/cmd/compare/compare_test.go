@@ -3,15 +3,19 @@ package compare
 import (
 	"bytes"
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -20,6 +24,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/cli/clierror"
 	"github.com/sluice-ci/sluice/internal/cli/cluster"
 	"github.com/sluice-ci/sluice/internal/cli/terminal"
 )
@@ -84,7 +89,9 @@ func execute(t *testing.T, ctx context.Context, e *engines, objects []client.Obj
 		t.Fatal(err)
 	}
 	byName := func(o client.Object) []string { return []string{o.GetName()} }
-	c := fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).WithStatusSubresource(&v1.TaskRun{}, &v1.PipelineRun{}).
+	kinds := meta.NewDefaultRESTMapper(nil)
+	kinds.Add(v1.GroupVersion.WithKind(v1.KindTaskRun), meta.RESTScopeNamespace)
+	c := fake.NewClientBuilder().WithScheme(scheme).WithRESTMapper(kinds).WithObjects(objects...).WithStatusSubresource(&v1.TaskRun{}, &v1.PipelineRun{}).
 		WithIndex(&v1.TaskRun{}, "metadata.name", byName).
 		WithInterceptorFuncs(interceptor.Funcs{Create: e.create, Delete: e.delete}).Build()
 	var out, errOut bytes.Buffer
@@ -101,8 +108,169 @@ func controller(args ...string) *appsv1.Deployment {
 	return d
 }
 
+// file writes a TaskRun, with workspaces in YAML.
+func file(t *testing.T, workspaces string) string {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "run.yaml")
+	text := "apiVersion: tekton.dev/v1\nkind: TaskRun\nmetadata: {generateName: build-}\n" +
+		"spec: {workspaces: " + workspaces + ", taskSpec: {steps: [{name: s, image: busybox}]}}\n"
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
 func same() map[string]string {
 	return map[string]string{v1.ManagedBySluice: "x", v1.ManagedByThis: "x"}
+}
+
+func TestCommand(t *testing.T) {
+	claim := "[{name: w, persistentVolumeClaim: {claimName: cache}}]"
+	both := []string{"created T", "ended T", "created S", "ended S"}
+	removed := append(slices.Clone(both), "deleted S", "deleted T")
+	for name, tc := range map[string]struct {
+		reason     string
+		results    map[string]string
+		workspaces string
+		args       []string
+		code       clierror.Code
+		out        string
+		err        string
+		events     []string
+	}{
+		"Equal": {
+			reason:     "Equal runs are deleted, and the exit status is 0.",
+			results:    same(),
+			workspaces: "[]",
+			out:        "equal: the same outcome (succeeded) and the same result",
+			err:        "created for Sluice",
+			events:     removed,
+		},
+		"Not equal": {
+			reason:     "One byte makes the exit status 1.",
+			results:    map[string]string{v1.ManagedBySluice: "x", v1.ManagedByThis: "y"},
+			workspaces: "[]",
+			code:       clierror.RunFailed,
+			out:        "not equal: 1 difference in outcome and results\n\nDIFFERENCE   SLUICE",
+			events:     removed,
+		},
+		"Kept": {
+			reason:     "With --keep both runs stay, and their names are printed.",
+			results:    same(),
+			workspaces: "[]",
+			args:       []string{"--keep"},
+			out:        "equal: ",
+			err:        "kept taskrun/S and taskrun/T\n",
+			events:     both,
+		},
+		"Not in time": {
+			reason:     "A run that does not end in time is a difference, and is deleted.",
+			results:    map[string]string{v1.ManagedByThis: "x"},
+			workspaces: "[]",
+			args:       []string{"--timeout", "2s"},
+			code:       clierror.RunFailed,
+			out:        "outcome      not ended after 2s   succeeded",
+			events:     []string{"created T", "ended T", "created S", "deleted S", "deleted T"},
+		},
+		"One claim": {
+			reason:     "Runs that write to one claim do not run at the same time, so that the first has ended before the second is created.",
+			results:    map[string]string{v1.ManagedBySluice: "x"},
+			workspaces: claim,
+			args:       []string{"--timeout", "2s"},
+			code:       clierror.RunFailed,
+			out:        "outcome",
+			err: "both runs write to claim \"cache\", so they run one after the other; --parallel runs them at the same time\n" +
+				"taskrun/T created for Tekton\ntaskrun/T: not ended after 2s\ntaskrun/S created for Sluice\n",
+			events: []string{"created T", "created S", "ended S", "deleted S", "deleted T"},
+		},
+		"One claim in parallel": {
+			reason:     "With --parallel both are created first.",
+			results:    same(),
+			workspaces: claim,
+			args:       []string{"--parallel"},
+			out:        "equal: ",
+			err: "both runs write to claim \"cache\" at the same time\n" +
+				"taskrun/T created for Tekton\ntaskrun/S created for Sluice\n",
+			events: removed,
+		},
+		"JSON": {
+			reason:     "Programs get the same.",
+			results:    same(),
+			workspaces: "[]",
+			args:       []string{"-o", "json"},
+			out: "{\n  \"equal\": true,\n  \"differences\": [],\n  \"sluice\": {\n    \"run\": \"taskrun/S\",\n" +
+				"    \"outcome\": \"succeeded\",",
+			events: removed,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := &engines{results: tc.results}
+			out, errOut, err := execute(t, t.Context(), e, []client.Object{controller("--coexist")}, append(tc.args, file(t, tc.workspaces))...)
+			if clierror.CodeOf(err) != tc.code || err != nil && !errors.Is(err, clierror.ErrQuiet) {
+				t.Fatalf("%s got error %v, want exit status %d\n%s", tc.reason, err, tc.code, errOut)
+			}
+			names := neutral(e)
+			if !strings.Contains(names.Replace(out), tc.out) {
+				t.Errorf("%s want %q in\n%s", tc.reason, tc.out, out)
+			}
+			if !strings.Contains(names.Replace(errOut), tc.err) {
+				t.Errorf("%s want %q in\n%s", tc.reason, tc.err, errOut)
+			}
+			var events []string
+			for _, event := range e.events {
+				events = append(events, names.Replace(event))
+			}
+			if diff := cmp.Diff(tc.events, events); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", tc.reason, diff)
+			}
+		})
+	}
+}
+
+// neutral replaces the names of the runs by S and T.
+func neutral(e *engines) *strings.Replacer {
+	var pairs []string
+	for _, tr := range e.runs {
+		short := "T"
+		if strings.HasSuffix(tr.Name, "-sluice") {
+			short = "S"
+		}
+		pairs = append(pairs, tr.Name, short)
+	}
+	return strings.NewReplacer(pairs...)
+}
+
+// TestInterrupted: after an interrupt both runs are deleted, whenever it comes.
+func TestInterrupted(t *testing.T) {
+	for name, when := range map[string]string{
+		"Between the runs": "-tekton",
+		"While both run":   "-sluice",
+	} {
+		t.Run(name, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			e := &engines{created: func(name string) {
+				if strings.HasSuffix(name, when) {
+					cancel()
+				}
+			}}
+			_, _, err := execute(t, ctx, e, []client.Object{controller("--coexist")}, file(t, "[]"))
+			if !errors.Is(err, context.Canceled) {
+				t.Errorf("got error %v", err)
+			}
+			created, deleted := 0, 0
+			for _, event := range e.events {
+				if strings.HasPrefix(event, "created") {
+					created++
+				} else {
+					deleted++
+				}
+			}
+			if created == 0 || created != deleted {
+				t.Errorf("%d runs were created and %d deleted: %v", created, deleted, e.events)
+			}
+		})
+	}
 }
 
 func TestRefused(t *testing.T) {
@@ -118,6 +286,17 @@ func TestRefused(t *testing.T) {
 		what    string
 		want    string
 	}{
+		"Absent": {
+			reason: "Without Sluice there is one engine.",
+			what:   file(t, "[]"),
+			want:   "cannot compare: Sluice is not installed beside Tekton",
+		},
+		"Full": {
+			reason:  "Without Tekton there is one engine, too.",
+			objects: []client.Object{controller()},
+			what:    file(t, "[]"),
+			want:    "runs all runs of this cluster, so there is no second engine",
+		},
 		"No file": {
 			reason:  "A name that ends like a file is a file.",
 			objects: []client.Object{controller("--coexist")},
