@@ -91,8 +91,8 @@ func execute(t *testing.T, ctx context.Context, e *engines, objects []client.Obj
 	byName := func(o client.Object) []string { return []string{o.GetName()} }
 	kinds := meta.NewDefaultRESTMapper(nil)
 	kinds.Add(v1.GroupVersion.WithKind(v1.KindTaskRun), meta.RESTScopeNamespace)
-	c := fake.NewClientBuilder().WithScheme(scheme).WithRESTMapper(kinds).WithObjects(objects...).WithStatusSubresource(&v1.TaskRun{}, &v1.PipelineRun{}).
-		WithIndex(&v1.TaskRun{}, "metadata.name", byName).
+	c := fake.NewClientBuilder().WithScheme(scheme).WithRESTMapper(kinds).WithObjects(objects...).
+		WithStatusSubresource(&v1.TaskRun{}, &v1.PipelineRun{}).WithIndex(&v1.TaskRun{}, "metadata.name", byName).
 		WithInterceptorFuncs(interceptor.Funcs{Create: e.create, Delete: e.delete}).Build()
 	var out, errOut bytes.Buffer
 	command := NewCommand(terminal.Plain(nil, &out, &errOut), cluster.Fixed{Cluster: &cluster.Cluster{Client: c, Namespace: "ci"}})
