@@ -10,7 +10,22 @@ import (
 
 // frontPages are the first pages for new users, contributors and reporters of security problems.
 func frontPages() []string {
-	return []string{root + "/README.md", root + "/CONTRIBUTING.md", root + "/SECURITY.md"}
+	return []string{
+		root + "/README.md",
+		root + "/CONTRIBUTING.md",
+		root + "/SECURITY.md",
+		root + "/docs/getting-started.md",
+		root + "/docs/install.md",
+		root + "/docs/large-results.md",
+	}
+}
+
+// TestREADMEIsShort: details belong into other pages, which the README links.
+func TestREADMEIsShort(t *testing.T) {
+	const most = 120
+	if lines := strings.Count(read(t, root+"/README.md"), "\n"); lines > most {
+		t.Errorf("README.md has %d lines, at most %d are allowed: move a part into docs/", lines, most)
+	}
 }
 
 // code returns the code in a page: between backquotes, and the lines of fenced blocks.

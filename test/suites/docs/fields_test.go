@@ -66,9 +66,9 @@ func sections() map[reflect.Type]section {
 func TestEveryFieldIsDocumented(t *testing.T) {
 	all := sections()
 	for of, at := range all {
-		told := words(cut(t, at))
+		has := words(cut(t, at))
 		for _, name := range fields(of) {
-			if _, ok := told[name]; !ok {
+			if _, ok := has[name]; !ok {
 				t.Errorf("%s, %q, does not describe the field %s of %s", at.page, at.heading, name, of)
 			}
 		}
@@ -197,9 +197,9 @@ func reachable(from ...reflect.Type) map[reflect.Type]struct{} {
 
 // TestEveryReasonOfATaskRunIsDocumented: the page must explain every reason.
 func TestEveryReasonOfATaskRunIsDocumented(t *testing.T) {
-	told := words(cut(t, section{"taskrun.md", "### Reasons"}))
+	has := words(cut(t, section{"taskrun.md", "### Reasons"}))
 	for name, reason := range reasons(t) {
-		if strings.HasPrefix(name, "TaskRunReason") && !contained(told, reason) {
+		if strings.HasPrefix(name, "TaskRunReason") && !contained(has, reason) {
 			t.Errorf("taskrun.md does not explain %s, %q", name, reason)
 		}
 	}

@@ -19,12 +19,6 @@ const root = "../../.."
 // reliability is the page with the fault matrix.
 const reliability = root + "/docs/reliability.md"
 
-// pages are the pages that name tests.
-func pages() []string {
-	return []string{reliability, root +
-		"/docs/operations.md", root + "/docs/limits.md", root + "/docs/security.md", root + "/docs/localkube.md"}
-}
-
 func read(t *testing.T, path string) string {
 	t.Helper()
 	text, err := os.ReadFile(path)
@@ -67,7 +61,7 @@ func testFiles(t *testing.T) map[string]string {
 // TestNamedTestsExist: a test that a page names must exist, and so must the named case of its table.
 func TestNamedTestsExist(t *testing.T) {
 	files := testFiles(t)
-	for _, page := range pages() {
+	for _, page := range markdown(t) {
 		for _, name := range quoted(read(t, page)) {
 			function, subtest, _ := strings.Cut(name, "/")
 			if !regexp.MustCompile(`^Test[A-Z]\w+$`).MatchString(function) {

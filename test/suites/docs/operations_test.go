@@ -80,20 +80,20 @@ func alerts(t *testing.T) []rule {
 
 // TestAlertsSayWhatToDo: the page must describe exactly the alerts that exist.
 func TestAlertsSayWhatToDo(t *testing.T) {
-	told := map[string]struct{}{}
+	inPage := map[string]struct{}{}
 	for _, row := range regexp.MustCompile("(?m)^\\| `(Sluice\\w+)` \\| .+ \\| .+ \\|$").FindAllStringSubmatch(read(t, operationsPage), -1) {
-		told[row[1]] = struct{}{}
+		inPage[row[1]] = struct{}{}
 	}
 	for _, r := range alerts(t) {
-		if _, ok := told[r.Alert]; !ok {
+		if _, ok := inPage[r.Alert]; !ok {
 			t.Errorf("%s does not say what to do about %s", operationsPage, r.Alert)
 		}
-		delete(told, r.Alert)
+		delete(inPage, r.Alert)
 		if r.Labels["severity"] == "" || r.Annotations["summary"] == "" {
 			t.Errorf("%s has no severity, or no summary", r.Alert)
 		}
 	}
-	for name := range told {
+	for name := range inPage {
 		t.Errorf("%s describes an alert %s, which does not exist", operationsPage, name)
 	}
 }
