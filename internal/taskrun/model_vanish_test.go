@@ -34,8 +34,8 @@ func removals() map[string]situation {
 	}
 }
 
-// TestRemovedPodHasAWayOut is the model of pods that are removed while the status shows no step that has started: the run comes to
-// an end, whatever the kubelet says, and although each new pod is removed, too. Where a step has started, no pod is made again.
+// TestRemovedPodHasAWayOut is the model of pods that are removed while the status shows no step that has started: the run
+// ends, whatever the kubelet says, and although each new pod is removed, too. Where a step has started, no pod is made again.
 func TestRemovedPodHasAWayOut(t *testing.T) {
 	var f modelFindings
 	remakes := 0

@@ -113,8 +113,8 @@ func (o *overHTTP) check(answer *http.Response, mediaType string) error {
 	return nil
 }
 
-// denied returns the error for a repository that does not exist, or that the credentials do not open: servers do not tell
-// which.
+// denied returns the error for a repository that does not exist, or that the credentials do not open: servers do not
+// distinguish the two.
 func (o *overHTTP) denied(cause error) *resolvers.Error {
 	if o.auth == (basic{}) {
 		return resolvers.Failed(cause, "cannot fetch the repository: host %s has no such repository, or it is private; "+
