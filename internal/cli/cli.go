@@ -9,6 +9,7 @@ import (
 
 	"github.com/sluice-ci/sluice/internal/cli/clierror"
 	"github.com/sluice-ci/sluice/internal/cli/cluster"
+	"github.com/sluice-ci/sluice/internal/cli/cmd/bundle"
 	"github.com/sluice-ci/sluice/internal/cli/cmd/cancel"
 	"github.com/sluice-ci/sluice/internal/cli/cmd/compare"
 	"github.com/sluice-ci/sluice/internal/cli/cmd/deletecmd"
@@ -20,6 +21,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/cli/cmd/install"
 	"github.com/sluice-ci/sluice/internal/cli/cmd/list"
 	"github.com/sluice-ci/sluice/internal/cli/cmd/logs"
+	"github.com/sluice-ci/sluice/internal/cli/cmd/resolve"
 	"github.com/sluice-ci/sluice/internal/cli/cmd/results"
 	"github.com/sluice-ci/sluice/internal/cli/cmd/run"
 	"github.com/sluice-ci/sluice/internal/cli/cmd/ui"
@@ -82,6 +84,8 @@ Exit status: 0 success, also of a run that the command waited for; 1 the run fai
 	add(root, groupFiles,
 		validate.NewCommand(t),
 		graph.NewCommand(t, flags),
+		resolve.NewCommand(t, flags),
+		bundle.NewCommand(t),
 	)
 	add(root, groupCluster,
 		ui.NewCommand(t, flags),
