@@ -59,9 +59,16 @@ func (e *CycleError) Error() string {
 	return "cannot order the tasks: they wait for each other: " + strings.Join(path, " → ")
 }
 
-// Build builds the graph. A task depends on the tasks in its runAfter, and on those whose results or matrix length it uses.
-// The error is an *UnknownTaskError, a *DuplicateTaskError or a *CycleError. The time is linear in the size of the pipeline.
-func Build(tasks []v1.PipelineTask) (*Graph, error) {
+// Dependency is a dependency that the tasks themselves do not show, such as a result in a workspace that the run binds.
+type Dependency struct {
+	// Task waits for the task On, because of Field.
+	Task, On string
+	Field    *field.Path
+}
+
+// Build builds the graph. A task depends on the tasks in its runAfter, on those whose results or matrix length it uses, and on
+// those that more names. The error is an *UnknownTaskError, a *DuplicateTaskError or a *CycleError. The time is linear in the size of the pipeline.
+func Build(tasks []v1.PipelineTask, more ...Dependency) (*Graph, error) {
 	g := &Graph{
 		names:  make([]string, len(tasks)),
 		index:  make(map[string]int, len(tasks)),
@@ -75,9 +82,13 @@ func Build(tasks []v1.PipelineTask) (*Graph, error) {
 		}
 		g.names[i], g.index[name] = name, i
 	}
+	others := make(map[string][]wait, len(more))
+	for _, d := range more {
+		others[d.Task] = append(others[d.Task], wait{d.On, d.Field})
+	}
 	lastTo := make([]int, len(tasks)) // by task, the position, counted from 1, of the last task that depends on it
 	for i := range tasks {
-		if err := g.connect(i, &tasks[i], lastTo); err != nil {
+		if err := g.connect(i, &tasks[i], others[tasks[i].Name], lastTo); err != nil {
 			return nil, err
 		}
 	}
@@ -88,9 +99,9 @@ func Build(tasks []v1.PipelineTask) (*Graph, error) {
 	return g, nil
 }
 
-// connect adds the edges to a task.
-func (g *Graph) connect(to int, task *v1.PipelineTask, lastTo []int) error {
-	w := &waits{}
+// connect adds the edges to a task: its own, and others.
+func (g *Graph) connect(to int, task *v1.PipelineTask, others []wait, lastTo []int) error {
+	w := &waits{found: others}
 	for i, name := range task.RunAfter {
 		w.found = append(w.found, wait{name, field.NewPath("runAfter").Index(i)})
 	}

@@ -83,7 +83,7 @@ func (r *Reconciler) observePipeline(ctx context.Context, pr *v1.PipelineRun, ob
 		obs.Invalid = &Problem{Reason: v1.PipelineRunReasonValidationFailed, Message: err.Error()}
 		return nil
 	}
-	if obs.Graph, err = dag.Build(obs.Spec.Tasks); err != nil {
+	if obs.Graph, err = dag.Build(obs.Spec.Tasks, bindingDependencies(pr, obs.Spec)...); err != nil {
 		obs.Invalid = &Problem{Reason: v1.PipelineRunReasonInvalidGraph, Message: err.Error()}
 		return nil
 	}

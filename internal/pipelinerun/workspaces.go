@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/dag"
 	"github.com/sluice-ci/sluice/internal/name"
 	"github.com/sluice-ci/sluice/internal/reconcile"
 	"github.com/sluice-ci/sluice/internal/variables"
@@ -106,6 +107,36 @@ func withResults(bound []v1.WorkspaceBinding) map[string]int {
 		}
 	}
 	return out
+}
+
+// bindingDependencies returns which tasks wait for others because of results in the workspaces that they get from the run.
+func bindingDependencies(pr *v1.PipelineRun, spec *v1.PipelineSpec) []dag.Dependency {
+	used := withResults(pr.Spec.Workspaces)
+	if len(used) == 0 {
+		return nil
+	}
+	on := make(map[int][]string, len(used))
+	for _, i := range used {
+		for r := range variables.BindingReferences(&pr.Spec.Workspaces[i]) {
+			if ref, ok := r.ResultRef(); ok && !ref.Finally && !slices.Contains(on[i], ref.Task) {
+				on[i] = append(on[i], ref.Task)
+			}
+		}
+	}
+	var all []dag.Dependency
+	for i := range spec.Tasks {
+		task := &spec.Tasks[i]
+		for _, handed := range handedOn(task) {
+			at, ok := used[handed.PipelineWorkspace()]
+			if !ok {
+				continue
+			}
+			for _, name := range on[at] {
+				all = append(all, dag.Dependency{Task: task.Name, On: name, Field: field.NewPath("spec", "workspaces").Index(at)})
+			}
+		}
+	}
+	return all
 }
 
 // handedOn returns the bound workspaces of the pipeline for a task.

@@ -77,6 +77,28 @@ func TestClaimsOfOthersAreNotUsed(t *testing.T) {
 	}
 }
 
+// TestTaskWaitsForResultInItsWorkspace: a task that gets a workspace with a result waits for the task of the result, whatever
+// their order in the pipeline is. A task without that workspace does not wait.
+func TestTaskWaitsForResultInItsWorkspace(t *testing.T) {
+	use, other := plain("use"), plain("other")
+	use.TaskSpec.Workspaces = []v1.WorkspaceDeclaration{{Name: "w"}}
+	pr := run(use, producing("make", "claim"), other)
+	pr.Spec.Workspaces = []v1.WorkspaceBinding{{
+		Name:                  "w",
+		PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: "$(tasks.make.results.claim)"},
+	}}
+	c := newCluster(t, interceptor.Funcs{}, pr)
+	pr = c.settle(t, pr)
+	if diff := cmp.Diff([]string{"run-make", "run-other"}, c.children(t)); diff != "" {
+		t.Fatalf("-want +got:\n%s", diff)
+	}
+	c.end(t, pr, "make", done(), text("claim", "disk"))
+	pr = c.settle(t, pr)
+	if got := c.child(t, pr, "use", -1).Spec.Workspaces[0].PersistentVolumeClaim.ClaimName; got != "disk" {
+		t.Errorf("want the claim of the result, got %q", got)
+	}
+}
+
 // A workspace of the run reaches only tasks that are written out, in a pipeline that is, or that declares it.
 func TestPropagatedWorkspaces(t *testing.T) {
 	empty := &corev1.EmptyDirVolumeSource{}
