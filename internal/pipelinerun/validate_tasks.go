@@ -15,7 +15,7 @@ import (
 // checkTasks resolves the Tasks that the pipeline refers to, and checks whether the pipeline matches them, so that an error
 // in the last task is found before any starts.
 func (r *Reconciler) checkTasks(ctx context.Context, pr *v1.PipelineRun, obs *Observation) (*Problem, error) {
-	together := validation.Together{Spec: obs.Spec, Path: specPath(pr), Run: pr, Tasks: map[string]*v1.TaskSpec{}}
+	together := validation.Together{Spec: obs.Spec, Path: specPath(pr), Run: pr, Tasks: map[string]*v1.TaskSpec{}, Starting: true}
 	byRef := map[string]*v1.TaskSpec{}
 	for _, list := range []struct {
 		field string

@@ -43,6 +43,46 @@ finally:
   taskSpec: {steps: [{image: i, script: "$(tasks.make.results.s) $(context.pipelineRun.uid) $(context.pipelineTask.retries)"}]}
 `,
 		},
+		"NeighborsOfPropagatedResults": {
+			reason: "Every other field that takes variables uses results of other tasks, too.",
+			spec: `
+workspaces: [{name: w, optional: true}]
+params: [{name: run, default: "$(context.pipelineRun.name)"}]
+tasks:
+- name: use
+  displayName: "$(tasks.make.results.s) $(tasks.make.results['x.y'][0])"
+  onError: "$(tasks.make.results.s)"
+  params: [{name: p, value: "$(tasks.make.results['x.y'][0])"}, {name: l, value: ["$(tasks['make'].results['x.y'][*])"]}]
+  matrix:
+    params: [{name: m, value: "$(tasks.make.results.l[*])"}]
+    include: [{name: "x $(params.m)", params: [{name: m, value: "$(tasks.make.results.o['k'])"}]}]
+  workspaces: [{name: w, subPath: "$(tasks.make.results.s)"}]
+  when: [{cel: "'$(tasks.make.results.s)' == 'a' && '$(tasks.make.results['x.y'][1])' != ''"}]
+  taskSpec:
+    params: [{name: p}, {name: m}, {name: l, type: array}]
+    stepTemplate:
+      image: "$(tasks.make.results.o.k)"
+      workingDir: "/$(tasks.make.results.s)"
+      env: [{name: A, valueFrom: {secretKeyRef: {name: "$(tasks.make.results.s)", key: k}}}]
+    volumes: [{name: v, persistentVolumeClaim: {claimName: "$(tasks.make.results['x.y'][0])"}}]
+    steps:
+    - onError: "$(tasks.make.results.s)"
+      stdoutConfig: {path: "/tmp/$(tasks.make.results.s)"}
+      volumeMounts: [{name: v, mountPath: /v, subPath: "$(tasks.make.results.s)"}]
+      when: [{cel: "'$(tasks.make.results.s)' == 'a'"}]
+      command: ["$(tasks.make.results['x.y'][0])"]
+    sidecars: [{name: s, image: "$(tasks.make.results.s)", args: ["$(tasks.make.results.l[*])"], env: [{name: A, value: "$(tasks.make.results.o.k)"}]}]
+- name: make
+  taskSpec:
+    results: [{name: s}, {name: l, type: array}, {name: x.y, type: array}, {name: o, properties: {k: {}}}]
+    steps: [{image: i, script: x}]
+finally:
+- name: last
+  displayName: "$(tasks.make.results.s)"
+  when: [{cel: "'$(tasks.make.results.s)' == 'a'"}, {input: "$(tasks.make.status)", operator: in, values: [Succeeded]}]
+  taskSpec: {steps: [{image: "$(tasks.make.results.s)", script: "$(tasks.make.results.l[0]) $(params.run)"}]}
+`,
+		},
 		"PropagatedResultsThatAreNotThere": {
 			reason: "What cannot be there is refused, as in a param.",
 			spec: `

@@ -127,9 +127,19 @@ func (c mountCheck) checkPath(path *field.Path, at string) {
 	if c.open(at) {
 		return
 	}
-	if _, problem := cleanMountPath(at); problem != "" {
-		c.Add(field.Invalid(path, shown(at), problem))
+	if cleaned, problem := cleanMountPath(at); problem != "" {
+		c.addMount(cleaned, field.Invalid(path, shown(at), problem))
 	}
+}
+
+// addMount adds the error of a mount at a cleaned path. Nothing may be mounted over the files of the system, even in a task that
+// never runs. Any other error is one of Kubernetes, which then does not start the pod.
+func (c mountCheck) addMount(cleaned string, err *field.Error) {
+	if within(cleaned, reservedDir) {
+		c.Add(err)
+		return
+	}
+	c.AddAtRun(err)
 }
 
 // open reports whether a text will only be known after substitution.
@@ -165,7 +175,7 @@ func (c mountCheck) checkWorkspaces(path *field.Path, workspaces []v1.WorkspaceD
 			problem = fmt.Sprintf("workspace %q is mounted there, too", shown(other.Name))
 		}
 		if problem != "" {
-			c.Add(field.Invalid(path, shown(mountPath), problem))
+			c.addMount(cleaned, field.Invalid(path, shown(mountPath), problem))
 			continue
 		}
 		c.workspaces[cleaned] = workspaces[i]
@@ -186,7 +196,7 @@ func (c mountCheck) checkMounts(path *field.Path, mounts []corev1.VolumeMount) {
 			problem = c.takenProblem(mounts[i].Name, cleaned, taken)
 		}
 		if problem != "" {
-			c.Add(field.Invalid(path.Index(i).Child("mountPath"), shown(mounts[i].MountPath), problem))
+			c.addMount(cleaned, field.Invalid(path.Index(i).Child("mountPath"), shown(mounts[i].MountPath), problem))
 			continue
 		}
 		taken[cleaned] = mounts[i].Name
@@ -217,14 +227,12 @@ func (c mountCheck) volumeProblem(name string) string {
 // compared: /tekton/../tekton/run, //tekton/run and /workspace/../tekton are all ways to write a reserved one, and a
 // relative path begins at the root, too.
 func cleanMountPath(mountPath string) (cleaned, problem string) {
-	if !path.IsAbs(mountPath) {
-		return "", "must be an absolute path"
-	}
-	if strings.ContainsRune(mountPath, ':') {
-		return "", "must not contain ':'"
-	}
-	cleaned = path.Clean(mountPath)
+	cleaned = path.Clean("/" + mountPath)
 	switch {
+	case !path.IsAbs(mountPath):
+		return cleaned, "must be an absolute path"
+	case strings.ContainsRune(mountPath, ':'):
+		return cleaned, "must not contain ':'"
 	case cleaned == "/":
 		return cleaned, "cannot be the root of the file system"
 	case within(cleaned, reservedDir) && !within(cleaned, homeDir):

@@ -36,18 +36,21 @@ func Pipeline(p *v1.Pipeline) field.ErrorList {
 // ReportPipeline checks the pipeline alone, as a user writes it. Some errors have an Origin. It does not search for cycles;
 // the graph package does that.
 func ReportPipeline(r *Report, p *v1.Pipeline) {
-	validatePipelineSpec(&p.Spec, field.NewPath("spec"), newScope(r))
+	validatePipelineSpec(&p.Spec, field.NewPath("spec"), newScope(r.ofTemplate()))
 }
 
 // PipelineSpec checks a pipeline that is to be run. Some errors have an Origin. Fields that the controller does not act on yet
 // are errors, too. Cycles are not looked for here: the graph package finds them.
 func PipelineSpec(s *v1.PipelineSpec, path *field.Path) field.ErrorList {
-	return Errors(func(r *Report) { reportPipelineSpec(r, s, path) })
+	return Errors(func(r *Report) {
+		r.starting = true
+		reportPipelineSpec(r, s, path)
+	})
 }
 
 // reportPipelineSpec reports what PipelineSpec returns, and warnings.
 func reportPipelineSpec(r *Report, s *v1.PipelineSpec, path *field.Path) {
-	validatePipelineSpec(s, path, newScope(r))
+	validatePipelineSpec(s, path, newScope(r.ofTemplate()))
 	reportUnsupportedInPipeline(r, s, path)
 }
 
@@ -231,7 +234,7 @@ func (p pipelineScope) validateTaskWorkspaces(path *field.Path, t *v1.PipelineTa
 		if problem := p.workspaces.unknown("workspace of the pipeline", binding.PipelineWorkspace()); problem != "" {
 			p.Add(field.Invalid(path.Child("workspace"), shown(binding.PipelineWorkspace()), problem))
 		}
-		p.Add(checkSubPath(path.Child("subPath"), binding.SubPath)...)
+		p.AddAtRun(checkSubPath(path.Child("subPath"), binding.SubPath)...)
 	}
 	if t.TaskSpec != nil {
 		p.checkWorkspaces(path, t)

@@ -9,14 +9,18 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 )
 
-// PipelineRun checks the run; see ReportPipelineRun.
+// PipelineRun checks a run that is about to start; see ReportPipelineRun.
 func PipelineRun(r *v1.PipelineRun) field.ErrorList {
-	return Errors(func(report *Report) { ReportPipelineRun(report, r) })
+	return Errors(func(report *Report) {
+		report.starting = true
+		ReportPipelineRun(report, r)
+	})
 }
 
 // ReportPipelineRun checks the run alone, with its embedded pipeline. Fields that the controller does not support yet are
 // errors too.
 func ReportPipelineRun(report *Report, r *v1.PipelineRun) {
+	report.ofTemplate()
 	path := field.NewPath("spec")
 	spec := &r.Spec
 	report.Add(checkOneOf(path, "pipelineRef", "pipelineSpec", spec.PipelineRef != nil, spec.PipelineSpec != nil)...)

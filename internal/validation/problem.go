@@ -14,6 +14,8 @@ type problem struct {
 	left bool
 	// ofResult says that a result of a pipeline has the reference.
 	ofResult bool
+	// atRun says that only a run fails; see Report.AddAtRun.
+	atRun bool
 }
 
 // refused is a problem for which the object is refused.
@@ -21,6 +23,9 @@ func refused(text string) problem { return problem{text: text} }
 
 // leftAlone is a problem for which the object is accepted. An empty text is no problem.
 func leftAlone(text string) problem { return problem{text: text, left: text != ""} }
+
+// failing is a problem with which a run of the task fails.
+func failing(text string) problem { return problem{text: text, atRun: text != ""} }
 
 func (p problem) none() bool { return p.text == "" }
 
@@ -46,6 +51,10 @@ func (r *Report) reportReference(path *field.Path, where string, reference varia
 		err := invalidText(path, where, reference.Text, p.text)
 		if reference.Root == variables.RootTasks || reference.Root == variables.RootFinally {
 			err = err.WithOrigin(resultOrigin(p.ofResult))
+		}
+		if p.atRun {
+			r.AddAtRun(err)
+			return
 		}
 		r.Add(err)
 	}

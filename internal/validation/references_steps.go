@@ -18,7 +18,7 @@ func (s scope) stepsProblem(r variables.Reference, place use) problem {
 	ref, ok := r.StepResultRef()
 	switch {
 	case ok && s.runtime:
-		return refused(s.stepResultProblem(ref, place))
+		return failing(s.stepResultProblem(ref, place))
 	case ok && s.step != noStep:
 		return refused(stepResultTooEarly)
 	case ok:

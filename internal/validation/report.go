@@ -39,6 +39,11 @@ type Report struct {
 	moreWarnings int
 	// keep receives the errors instead of errs, without a bound in number.
 	keep *KnownErrors
+	// template is true for an object that may never run as it is: a Task, a Pipeline, and a PipelineRun, whose tasks can be
+	// skipped. AddAtRun then warns.
+	template bool
+	// starting is true for a pipeline that is about to start. Then a param that a task does not get is an error.
+	starting bool
 	// cel counts the bytes of the expressions in CEL.
 	cel int
 	// steps counts the iterations of all loops, as the measure of the work.

@@ -207,9 +207,10 @@ tasks:` + twoTasks + `
 				`spec.tasks[2].runAfter[1]: Invalid value: "nope": no task "nope"; there are: a, b, c, d`,
 				`spec.tasks[2].workspaces[0].workspace: Invalid value: "w": no workspace of the pipeline "w"; there are: none`,
 				`spec.tasks[3].taskSpec.steps[0].script: Invalid value: "$(params.nope)": no param "nope"; there are: l, needed, o`,
-				`spec.tasks[3].params: Required value: missing param "needed" of type array: declared without a default`,
 				`spec.results[0].value: Invalid value: "$(tasks.nope.results.x)": no task "nope"; there are: a, b, c, d`,
 				`warning: spec.tasks[3].taskSpec.steps[0].script: "$(workspaces.w.path)": stays as text: no workspace "w"; there are: none`,
+				`warning: spec.tasks[3].params: Required value: missing param "needed" of type array: declared without a default; ` +
+					`a run of the pipeline fails`,
 			},
 		},
 	}

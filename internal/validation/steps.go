@@ -43,11 +43,11 @@ func validateStep(r *Report, s *v1.Step, path *field.Path) {
 	validateStepRef(r, s, path)
 	r.Add(checkPullPolicy(path, s.ImagePullPolicy)...)
 	checkEnv(r, path.Child("env"), s.Env)
-	r.Add(checkResources(path.Child("computeResources"), s.ComputeResources)...)
+	r.AddAtRun(checkResources(path.Child("computeResources"), s.ComputeResources)...)
 	r.Add(checkTimeout(path.Child("timeout"), s.Timeout)...)
 	r.Add(checkOnError(path.Child("onError"), s.OnError)...)
-	r.Add(checkOutput(path.Child("stdoutConfig"), s.StdoutConfig, false)...)
-	r.Add(checkOutput(path.Child("stderrConfig"), s.StderrConfig, false)...)
+	r.AddAtRun(checkOutput(path.Child("stdoutConfig"), s.StdoutConfig, false)...)
+	r.AddAtRun(checkOutput(path.Child("stderrConfig"), s.StderrConfig, false)...)
 	validateStepResults(r, path.Child("results"), s.Results)
 	validateWhen(r, path.Child("when"), s.When)
 }
@@ -96,7 +96,7 @@ func validateStepTemplate(r *Report, s *v1.StepTemplate, path *field.Path) {
 	}
 	r.Add(checkPullPolicy(path, s.ImagePullPolicy)...)
 	checkEnv(r, path.Child("env"), s.Env)
-	r.Add(checkResources(path.Child("computeResources"), s.ComputeResources)...)
+	r.AddAtRun(checkResources(path.Child("computeResources"), s.ComputeResources)...)
 }
 
 func validateSidecars(r *Report, s *v1.TaskSpec, path *field.Path, workspaces *nameSet) {
@@ -124,7 +124,7 @@ func validateSidecar(r *Report, s *v1.Sidecar, path *field.Path) {
 	}
 	r.Add(checkPullPolicy(path, s.ImagePullPolicy)...)
 	checkEnv(r, path.Child("env"), s.Env)
-	r.Add(checkResources(path.Child("computeResources"), s.ComputeResources)...)
+	r.AddAtRun(checkResources(path.Child("computeResources"), s.ComputeResources)...)
 	if p := s.RestartPolicy; p != nil && *p != corev1.ContainerRestartPolicyAlways {
 		r.Add(field.NotSupported(path.Child("restartPolicy"), corev1.ContainerRestartPolicy(shown(string(*p))),
 			[]corev1.ContainerRestartPolicy{corev1.ContainerRestartPolicyAlways}))
@@ -152,11 +152,11 @@ func checkEnv(r *Report, path *field.Path, env []corev1.EnvVar) {
 		name := path.Index(i).Child("name")
 		switch {
 		case env[i].Name == "":
-			r.Add(field.Required(name, "every variable needs a name"))
+			r.AddAtRun(field.Required(name, "every variable needs a name"))
 		case strings.ContainsAny(env[i].Name, "=\x00"):
-			r.Add(field.Invalid(name, shown(env[i].Name), "the name of a variable must not contain '='"))
+			r.AddAtRun(field.Invalid(name, shown(env[i].Name), "the name of a variable must not contain '='"))
 		case env[i].Value != "" && env[i].ValueFrom != nil:
-			r.Add(field.Forbidden(path.Index(i).Child("valueFrom"), "give either value or valueFrom, not both"))
+			r.AddAtRun(field.Forbidden(path.Index(i).Child("valueFrom"), "give either value or valueFrom, not both"))
 		}
 	}
 }

@@ -15,7 +15,9 @@ func Task(t *v1.Task) field.ErrorList {
 }
 
 // ReportTask checks the task alone, as a user writes it. Each error names the field, its value and what is permitted there.
-func ReportTask(r *Report, t *v1.Task) { validateTaskSpec(&t.Spec, field.NewPath("spec"), newScope(r)) }
+func ReportTask(r *Report, t *v1.Task) {
+	validateTaskSpec(&t.Spec, field.NewPath("spec"), newScope(r.ofTemplate()))
+}
 
 // TaskSpec checks a task that is to be run. Each error names the field, its value and what is allowed there. Fields that
 // the controller does not act on yet are errors, too.
@@ -26,7 +28,6 @@ func TaskSpec(s *v1.TaskSpec, path *field.Path) field.ErrorList {
 // reportTaskSpec reports what TaskSpec returns, and warnings.
 func reportTaskSpec(r *Report, s *v1.TaskSpec, path *field.Path) {
 	validateTaskSpec(s, path, newScope(r))
-	reportUnsupportedInTask(r, s, path)
 }
 
 // validateTaskSpec checks the task in a place from where it sees an outer scope.

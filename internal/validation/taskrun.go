@@ -48,9 +48,6 @@ func ReportTaskRun(report *Report, r *v1.TaskRun) {
 	validateTaskRunOverrides(report, spec, path)
 	validateDebug(report, spec, path.Child("debug", "breakpoints"))
 	report.Add(checkManagedBy(path.Child("managedBy"), spec.ManagedBy)...)
-	if spec.TaskSpec != nil {
-		reportUnsupportedInTask(report, spec.TaskSpec, path.Child("taskSpec"))
-	}
 }
 
 func validateRunStatus(s *v1.TaskRunSpec, path *field.Path) field.ErrorList {
@@ -98,9 +95,7 @@ func (o overrides) validate(r *Report, path *field.Path, steps, sidecars *nameSe
 			if known == nil {
 				continue
 			}
-			if problem := known.unknown(noun, name); problem != "" {
-				r.Add(field.Invalid(path.Child("name"), shown(name), problem))
-			}
+			r.warnUnknown(path.Child("name"), name, known.unknown(noun, name))
 		}
 	}
 	check("stepSpecs", "step", len(o.steps), func(i int) (string, corev1.ResourceRequirements) {
@@ -109,6 +104,13 @@ func (o overrides) validate(r *Report, path *field.Path, steps, sidecars *nameSe
 	check("sidecarSpecs", "sidecar", len(o.sidecars), func(i int) (string, corev1.ResourceRequirements) {
 		return o.sidecars[i].Name, o.sidecars[i].ComputeResources
 	}, sidecars)
+}
+
+// warnUnknown warns about a setting for a container that the task does not have, if there is a problem.
+func (r *Report) warnUnknown(path *field.Path, name, problem string) {
+	if problem != "" {
+		r.Warn(path.String(), name, problem+"; the setting has no effect")
+	}
 }
 
 func validateDebug(r *Report, s *v1.TaskRunSpec, path *field.Path) {
@@ -125,11 +127,8 @@ func validateDebug(r *Report, s *v1.TaskRunSpec, path *field.Path) {
 	for i := range r.each(len(points.BeforeSteps)) {
 		name, at := points.BeforeSteps[i], path.Child("beforeSteps").Index(i)
 		r.Add(unique.add(at, name)...)
-		if known == nil {
-			continue
-		}
-		if problem := known.unknown("step", name); problem != "" {
-			r.Add(field.Invalid(at, shown(name), problem))
+		if known != nil {
+			r.warnUnknown(at, name, known.unknown("step", name))
 		}
 	}
 }

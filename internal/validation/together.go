@@ -26,13 +26,16 @@ type Together struct {
 	// A task without an entry is not checked. Tasks that refer to the same Task have the same pointer here, or the work
 	// grows with the product of both.
 	Tasks map[string]*v1.TaskSpec
+	// Starting says that the pipeline is about to start; see addParam.
+	Starting bool
 }
 
 // ReportTogether checks a valid pipeline against the Tasks that it refers to. It does not repeat the checks of
 // ReportPipeline. Errors about params and
 // about results of tasks have an Origin.
 func ReportTogether(r *Report, t Together) {
-	outer := newScope(r)
+	r.starting = t.Starting
+	outer := newScope(r.ofTemplate())
 	if t.Run != nil && t.Run.Spec.PipelineSpec != nil {
 		outer.open = true
 		outer.addGiven(t.Run.Spec.Params)
@@ -65,7 +68,7 @@ func (p pipelineScope) checkResultsTogether(path *field.Path, results []v1.Pipel
 	}
 }
 
-// checkOverridesTogether refuses what a run says about containers that a Task does not have.
+// checkOverridesTogether warns about what a run says about containers that a Task does not have.
 func (p pipelineScope) checkOverridesTogether(path *field.Path, specs []v1.PipelineTaskRunSpec) {
 	for i := range p.each(len(specs)) {
 		t, path := &specs[i], path.Index(i)
@@ -74,14 +77,12 @@ func (p pipelineScope) checkOverridesTogether(path *field.Path, specs []v1.Pipel
 		}
 		d := p.declarations(p.tasks[t.PipelineTaskName])
 		for n := range p.each(len(t.StepSpecs)) {
-			if problem := d.steps.unknown("step", t.StepSpecs[n].Name); problem != "" {
-				p.Add(field.Invalid(path.Child("stepSpecs").Index(n).Child("name"), shown(t.StepSpecs[n].Name), problem))
-			}
+			name := t.StepSpecs[n].Name
+			p.warnUnknown(path.Child("stepSpecs").Index(n).Child("name"), name, d.steps.unknown("step", name))
 		}
 		for n := range p.each(len(t.SidecarSpecs)) {
-			if problem := d.sidecars.unknown("sidecar", t.SidecarSpecs[n].Name); problem != "" {
-				p.Add(field.Invalid(path.Child("sidecarSpecs").Index(n).Child("name"), shown(t.SidecarSpecs[n].Name), problem))
-			}
+			name := t.SidecarSpecs[n].Name
+			p.warnUnknown(path.Child("sidecarSpecs").Index(n).Child("name"), name, d.sidecars.unknown("sidecar", name))
 		}
 	}
 }
@@ -96,7 +97,7 @@ func (p pipelineScope) checkTogether(path *field.Path, t *v1.PipelineTask) {
 		declared := p.declarations(t).params
 		for i := range p.each(len(t.Params)) {
 			if spec := declared[t.Params[i].Name]; spec != nil && p.takenFromKnown(t.Params[i].Value) {
-				p.Add(p.checkParam(path.Child("params").Index(i).Child("value"), t, spec, t.Params[i].Value)...)
+				p.addParam(t, p.checkParam(path.Child("params").Index(i).Child("value"), t, spec, t.Params[i].Value)...)
 			}
 		}
 	}
@@ -194,7 +195,7 @@ func (p pipelineScope) checkParams(path *field.Path, t *v1.PipelineTask) {
 	for i := range p.each(len(t.Params)) {
 		given.Insert(t.Params[i].Name)
 		if spec := d.params[t.Params[i].Name]; spec != nil {
-			p.Add(p.checkParam(path.Child("params").Index(i).Child("value"), t, spec, t.Params[i].Value)...)
+			p.addParam(t, p.checkParam(path.Child("params").Index(i).Child("value"), t, spec, t.Params[i].Value)...)
 		}
 	}
 	for _, param := range matrixParams(t.Matrix) {
@@ -202,14 +203,14 @@ func (p pipelineScope) checkParams(path *field.Path, t *v1.PipelineTask) {
 		if spec != nil && !given.Has(param.Name) && spec.ValueType() != v1.TypeString {
 			fault := field.TypeInvalid(path.Child("matrix"), shown(spec.Name),
 				fmt.Sprintf("a matrix gives strings, and the task declares the param as %s", shown(string(spec.ValueType()))))
-			p.Add(fault.WithOrigin(OriginMatrixParam))
+			p.addParam(t, fault.WithOrigin(OriginMatrixParam))
 		}
 		given.Insert(param.Name)
 	}
 	for i := range p.each(len(d.required)) {
 		spec := d.required[i]
 		if !given.Has(spec.Name) && (t.TaskSpec == nil || !p.params.has(spec.Name)) {
-			p.Add(missingParam(path.Child("params"), spec).WithOrigin(OriginParamMissing))
+			p.addParam(t, missingParam(path.Child("params"), spec).WithOrigin(OriginParamMissing))
 		}
 	}
 	if t.TaskSpec != nil {
@@ -232,6 +233,27 @@ func (p pipelineScope) checkParam(path *field.Path, t *v1.PipelineTask, spec *v1
 		return paramOrigin(t, typeMismatch(path, spec.Name, spec.ValueType(), found))
 	}
 	return nil
+}
+
+// addParam adds errors about the params that a pipeline gives to a task. As in Tekton, a pipeline whose task is written out in it
+// is admitted, and a run of it fails before any task starts.
+func (p pipelineScope) addParam(t *v1.PipelineTask, errs ...*field.Error) {
+	if t.TaskSpec == nil || p.starting {
+		p.Add(errs...)
+		return
+	}
+	for _, err := range errs {
+		p.Warn(err.Field, "", err.ErrorBody()+"; a run of the pipeline fails")
+	}
+}
+
+// addOfTask adds errors about other things that a task needs. A task that is written out in the pipeline fails when it starts.
+func (p pipelineScope) addOfTask(t *v1.PipelineTask, errs ...*field.Error) {
+	if t.TaskSpec == nil {
+		p.Add(errs...)
+		return
+	}
+	p.AddAtRun(errs...)
 }
 
 // isLiteral reports whether a value holds no variables.
@@ -272,7 +294,7 @@ func (p pipelineScope) checkWorkspaces(path *field.Path, t *v1.PipelineTask) {
 		}
 		switch {
 		case !ok:
-			p.Add(field.Required(path, fmt.Sprintf("missing workspace %q: declared by the task and not optional", shown(name))))
+			p.addOfTask(t, field.Required(path, fmt.Sprintf("missing workspace %q: declared by the task and not optional", shown(name))))
 		case p.optional.Has(from):
 			p.Warn(path.String(), from, fmt.Sprintf("workspace %q of the task is not optional, and that of the pipeline is: a run that "+
 				"does not bind it fails when the task starts; make both the same", shown(name)))

@@ -106,7 +106,8 @@ func TestTogether(t *testing.T) {
 			reason: "A result of a Task can be wrong for a task that is written out.",
 			spec: `tasks: [` + goodTask + `, {name: use, params: [{name: p, value: "$(tasks.good.results.files[*])"}], taskSpec: {
 				params: [{name: p, type: string}], steps: [{image: i}]}}]`,
-			want: []string{`spec.tasks[1].params[0].value: Invalid value: "array": param "p" is of type string, not array`},
+			want: []string{`warning: spec.tasks[1].params[0].value: Invalid value: "array": param "p" is of type string, not array; ` +
+				`a run of the pipeline fails`},
 		},
 		"Enum": {
 			reason: "A literal is one of the values that the Task takes.",
@@ -196,12 +197,13 @@ results: [{name: r, type: string, value: "$(tasks.good.results.files[*])"}]`,
 			origin: OriginResultReference,
 		},
 		"Overrides": {
-			reason: "A run can name only containers that a Task has.",
+			reason: "What a run says about containers that a Task does not have has no effect.",
 			spec:   `tasks: [` + goodTask + `]`,
 			run:    `taskRunSpecs: [{pipelineTaskName: good, stepSpecs: [{name: make}, {name: mack}], sidecarSpecs: [{name: deamon}]}]`,
 			want: []string{
-				`spec.taskRunSpecs[0].stepSpecs[1].name: Invalid value: "mack": no step "mack"; there are: make`,
-				`spec.taskRunSpecs[0].sidecarSpecs[0].name: Invalid value: "deamon": no sidecar "deamon"; there are: daemon`,
+				`warning: spec.taskRunSpecs[0].stepSpecs[1].name: "mack": no step "mack"; there are: make; the setting has no effect`,
+				`warning: spec.taskRunSpecs[0].sidecarSpecs[0].name: "deamon": no sidecar "deamon"; there are: daemon; ` +
+					`the setting has no effect`,
 			},
 		},
 		"FoundBefore": {

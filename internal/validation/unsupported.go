@@ -4,7 +4,6 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
-	"github.com/sluice-ci/sluice/internal/variables"
 )
 
 // This file is the only list of the fields of the API that the controller does not support yet. A run that sets such a field
@@ -25,31 +24,6 @@ func refuse(r *Report, path *field.Path, gaps []gap) {
 			r.Add(field.Forbidden(path.Child(g.field), notSupported))
 		}
 	}
-}
-
-// reportUnsupportedInTask reports the fields of the task that are set and that the controller does not act on yet.
-func reportUnsupportedInTask(r *Report, s *v1.TaskSpec, path *field.Path) {
-	for i := range r.each(len(s.Steps)) {
-		for n := range r.each(len(s.Steps[i].When)) {
-			refuse(r, path.Child("steps").Index(i).Child("when").Index(n), whenGaps(&s.Steps[i].When[n]))
-		}
-	}
-}
-
-// whenGaps are those of an expression that guards a step. One in CEL is judged before the pod is made, so that it cannot know
-// what earlier steps will have produced.
-func whenGaps(w *v1.WhenExpression) []gap {
-	for r := range variables.References(w.CEL) {
-		if r.Root == variables.RootSteps {
-			return []gap{{"cel", true}}
-		}
-	}
-	return nil
-}
-
-// UnsupportedInTask lists the fields of the task that are set and that the controller does not act on yet.
-func UnsupportedInTask(s *v1.TaskSpec, path *field.Path) field.ErrorList {
-	return Errors(func(r *Report) { reportUnsupportedInTask(r, s, path) })
 }
 
 // UnsupportedInPipeline lists the fields of the pipeline, and of the tasks that are written out in it, that are set and that the
@@ -80,6 +54,5 @@ func reportUnsupportedInPipelineTask(r *Report, t *v1.PipelineTask, path *field.
 			{"kind", t.TaskSpec.Kind != ""},
 			{"spec", t.TaskSpec.Spec != nil},
 		})
-		reportUnsupportedInTask(r, &t.TaskSpec.TaskSpec, path)
 	}
 }

@@ -27,8 +27,19 @@ func (s *Set) checkTaskRun(o *Object, run *v1.TaskRun, errs field.ErrorList) []F
 	all = append(all, validation.Workspaces(spec.Workspaces, run.Spec.Workspaces, path.Child("workspaces"))...)
 	with := run.DeepCopy()
 	with.Spec.TaskRef, with.Spec.TaskSpec = nil, spec
-	all = append(all, added(validation.TaskRun(with), errs, "spec.taskSpec")...)
-	return append(o.all(all), o.undeclared(run.Spec.Params, spec.Params, "spec.params", "Task "+task.Name)...)
+	found := validation.Check(func(r *validation.Report) { validation.ReportTaskRun(r, with) })
+	all = append(all, added(found.Errors, errs, "spec.taskSpec")...)
+	findings := append(o.all(all), o.warnings(ofContainers(found.Warnings))...)
+	return append(findings, o.undeclared(run.Spec.Params, spec.Params, "spec.params", "Task "+task.Name)...)
+}
+
+// ofContainers returns the warnings about settings for containers. They need the task.
+func ofContainers(warnings []validation.Warning) []validation.Warning {
+	return slices.DeleteFunc(slices.Clone(warnings), func(w validation.Warning) bool {
+		return !slices.ContainsFunc([]string{"spec.stepSpecs", "spec.sidecarSpecs", "spec.debug", "spec.taskRunSpecs"}, func(field string) bool {
+			return strings.HasPrefix(w.Field, field)
+		})
+	})
 }
 
 // checkPipelineRun checks a PipelineRun against its own pipeline spec, or the Pipeline that it refers to.
@@ -50,8 +61,10 @@ func (s *Set) checkPipelineRun(o *Object, run *v1.PipelineRun, errs field.ErrorL
 	all = append(all, validation.PipelineWorkspaces(spec.Workspaces, run.Spec.Workspaces, field.NewPath("spec", "workspaces"))...)
 	with := run.DeepCopy()
 	with.Spec.PipelineRef, with.Spec.PipelineSpec = nil, spec
-	all = append(all, added(validation.PipelineRun(with), errs, "spec.pipelineSpec")...)
-	return append(o.all(all), o.undeclared(run.Spec.Params, spec.Params, "spec.params", "Pipeline "+pipeline.Name)...)
+	found := validation.Check(func(r *validation.Report) { validation.ReportPipelineRun(r, with) })
+	all = append(all, added(found.Errors, errs, "spec.pipelineSpec")...)
+	findings := append(o.all(all), o.warnings(ofContainers(found.Warnings))...)
+	return append(findings, o.undeclared(run.Spec.Params, spec.Params, "spec.params", "Pipeline "+pipeline.Name)...)
 }
 
 // pipelineIn is a pipeline in an object, and its path there. Run is nil if the object is not a run.
