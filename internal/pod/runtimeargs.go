@@ -22,10 +22,15 @@ func (b *builder) runtimeArgs(s v1.Step, i int) ([]string, error) {
 	var args []string
 	for n, w := range s.When {
 		field := fmt.Sprintf("spec.steps[%d].when[%d]", i, n)
+		condition := when.Condition{Input: w.Input, Operator: string(w.Operator), Values: w.Values}
 		if w.CEL != "" {
-			return nil, &FieldError{field + ".cel", shortened(w.CEL), "CEL is not supported for steps; use input, operator and values"}
+			expression, ok := b.Expressions[w.CEL]
+			if !ok {
+				return nil, &FieldError{field + ".cel", shortened(w.CEL), "it is not converted for the entrypoint"}
+			}
+			condition = when.Condition{Expression: &expression}
 		}
-		text, err := json.Marshal(when.Condition{Input: w.Input, Operator: string(w.Operator), Values: w.Values})
+		text, err := json.Marshal(condition)
 		if err != nil {
 			return nil, fmt.Errorf("cannot encode %s: %w", field, err)
 		}
@@ -68,7 +73,7 @@ func (b *builder) referred(r substitute.StepResultToken, i int) (stepresult.Refe
 // uses reports whether a token is in any text of the step.
 func uses(s v1.Step, token string) bool {
 	return mentions(s, token) || strings.Contains(s.WorkingDir, token) || slices.ContainsFunc(s.When, func(w v1.WhenExpression) bool {
-		return strings.Contains(w.Input, token) || slices.ContainsFunc(w.Values, func(v string) bool { return strings.Contains(v, token) })
+		return strings.Contains(w.Input, token) || strings.Contains(w.CEL, token) || slices.ContainsFunc(w.Values, func(v string) bool { return strings.Contains(v, token) })
 	})
 }
 

@@ -13,6 +13,7 @@ import (
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/config"
+	inpod "github.com/sluice-ci/sluice/internal/inpod/when"
 	"github.com/sluice-ci/sluice/internal/pod"
 	"github.com/sluice-ci/sluice/internal/validation"
 	"github.com/sluice-ci/sluice/internal/variables"
@@ -28,6 +29,8 @@ type Prepared struct {
 	Claims []*corev1.PersistentVolumeClaim
 	// Task with everything substituted.
 	Task substitute.Task
+	// Expressions are the expressions of when[].cel that the steps evaluate, by their texts.
+	Expressions map[string]inpod.Expression
 }
 
 // prepare validates the run together with its task, merges the step template, and substitutes the values of the run. It is a
@@ -37,7 +40,7 @@ func prepare(tr *v1.TaskRun, obs Observation, evaluator *when.Evaluator) (*Prepa
 	if err != nil {
 		return nil, err
 	}
-	if err := evaluateCEL(p.Task.Spec, evaluator); err != nil {
+	if p.Expressions, err = evaluateCEL(p.Task, evaluator); err != nil {
 		return nil, err
 	}
 	if err := permitted(p.Run, obs.Config.Limits()); err != nil {
@@ -112,25 +115,44 @@ func boundOf(tr *v1.TaskRun, task Task, bound []v1.WorkspaceBinding) (binding, e
 	return b, nil
 }
 
-// evaluateCEL replaces CEL expressions by their results, because the in-pod binary does not support CEL.
-func evaluateCEL(spec *v1.TaskSpec, evaluator *when.Evaluator) error {
-	for i := range spec.Steps {
-		for n := range spec.Steps[i].When {
-			e := &spec.Steps[i].When[n]
+// evaluateCEL replaces CEL expressions by their results, because the in-pod binary does not support CEL. Those that refer to results
+// of earlier steps stay, and are returned in the form that the in-pod binary evaluates, by their texts.
+func evaluateCEL(task substitute.Task, evaluator *when.Evaluator) (map[string]inpod.Expression, error) {
+	later := map[string]inpod.Expression{}
+	for i := range task.Spec.Steps {
+		for n := range task.Spec.Steps[i].When {
+			e := &task.Spec.Steps[i].When[n]
 			if e.CEL == "" {
 				continue
 			}
-			holds, err := evaluator.Holds([]v1.WhenExpression{*e})
+			var err error
+			if tokens := tokensIn(e.CEL, task.References); len(tokens) > 0 {
+				later[e.CEL], err = evaluator.Convert(e.CEL, tokens)
+			} else {
+				var holds bool
+				holds, err = evaluator.Holds([]v1.WhenExpression{*e})
+				*e = v1.WhenExpression{Input: strconv.FormatBool(holds), Operator: v1.WhenIn, Values: []string{"true"}}
+			}
 			if problem, ok := errors.AsType[*when.ExpressionError](err); ok {
-				return fmt.Errorf("steps[%d].when[%d].cel: %s", i, n, problem.Problem)
+				return nil, fmt.Errorf("steps[%d].when[%d].cel: %s", i, n, problem.Problem)
 			}
 			if err != nil {
-				return err
+				return nil, err
 			}
-			*e = v1.WhenExpression{Input: strconv.FormatBool(holds), Operator: v1.WhenIn, Values: []string{"true"}}
 		}
 	}
-	return nil
+	return later, nil
+}
+
+// tokensIn returns the tokens of results of steps that a text contains.
+func tokensIn(text string, references []substitute.StepResultToken) []string {
+	var found []string
+	for _, r := range references {
+		if strings.Contains(text, r.Token) {
+			found = append(found, r.Token)
+		}
+	}
+	return found
 }
 
 // mark returns the prefix of the tokens for results of steps. It is new for each pod, after all inserted values are known, so

@@ -282,9 +282,9 @@ func TestGuardsInCEL(t *testing.T) {
 			problem: "steps[0].when[0].cel: it returns a value of type string, and must return true or false",
 		},
 		"Later": {
-			reason:  "what a step will produce is not known",
+			reason:  "the first step has no result of an earlier one",
 			cel:     "'$(steps.one.results.r)' == 'a'",
-			problem: "not supported yet",
+			problem: `no earlier step "one"`,
 		},
 	}
 	for name, tc := range cases {
@@ -303,6 +303,58 @@ func TestGuardsInCEL(t *testing.T) {
 			want := []v1.WhenExpression{{Input: tc.want, Operator: v1.WhenIn, Values: []string{"true"}}}
 			if diff := cmp.Diff(want, plan.Prepared.Task.Spec.Steps[0].When); diff != "" {
 				t.Errorf("%s: -want +got:\n%s", tc.reason, diff)
+			}
+		})
+	}
+}
+
+// TestGuardWithResultOfAStep: a guard in CEL that refers to a result of an earlier step goes to the entrypoint in a form without
+// CEL. What cannot be converted fails the run before its pod exists.
+func TestGuardWithResultOfAStep(t *testing.T) {
+	cases := map[string]struct{ reason, cel, problem string }{
+		"Converted": {
+			reason: "values of params and results together",
+			cel:    "'$(steps.one.results.r)' == '$(params.x)'",
+		},
+		"Unquoted": {
+			reason:  "a result is data, and never a part of the expression",
+			cel:     "$(steps.one.results.r) == 'a'",
+			problem: "it must stand in quotes",
+		},
+		"Unsupported": {
+			reason:  "the message names what can be used",
+			cel:     "int('$(steps.one.results.r)') > 1",
+			problem: `steps[1].when[0].cel: function "int" is not supported here`,
+		},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, nil, interceptor.Funcs{})
+			tr := taskRun(func(tr *v1.TaskRun) {
+				tr.Spec.Params = []v1.Param{{Name: "x", Value: v1.StringValue("it's")}}
+				tr.Spec.TaskSpec.Steps = []v1.Step{
+					{Name: "one", Image: "i", Script: "x", Results: []v1.StepResult{{Name: "r"}}},
+					{Name: "two", Image: "i", Script: "x", When: []v1.WhenExpression{{CEL: tc.cel}}},
+				}
+			})
+			obs := observation(func(o *Observation) { o.Task.Spec = tr.Spec.TaskSpec })
+			prepared, err := prepare(tr, obs, w.Evaluator)
+			if tc.problem != "" {
+				if err == nil || !strings.Contains(err.Error(), tc.problem) {
+					t.Errorf("%s: want %q, got %v", tc.reason, tc.problem, err)
+				}
+				return
+			}
+			if err != nil || len(prepared.Expressions) != 1 {
+				t.Fatalf("%s: want one expression, got %+v, %v", tc.reason, prepared, err)
+			}
+			p, err := w.buildPod(tr, obs, Plan{Prepared: prepared})
+			if err != nil {
+				t.Fatal(err)
+			}
+			args := strings.Join(p.Spec.Containers[1].Args, " ")
+			if !strings.Contains(args, `"expression":{"op":"==","args":[{"op":"text","texts":["ref-`) || !strings.Contains(args, `{"op":"text","texts":["it's"]}`) {
+				t.Errorf("%s: want the expression in the arguments of the step, got %s", tc.reason, args)
 			}
 		})
 	}

@@ -4,7 +4,6 @@ package when
 import (
 	"fmt"
 	"slices"
-	"unicode/utf8"
 
 	"cel.dev/cel-go/cel"
 
@@ -91,35 +90,22 @@ type answer struct {
 }
 
 func (e *Evaluator) answer(expression string) answer {
-	problem := func(format string, a ...any) answer {
-		return answer{problem: clipped(fmt.Sprintf(format, a...))}
+	compiled, problem := e.compiled(expression)
+	if problem != "" {
+		return answer{problem: problem}
 	}
-	if n := utf8.RuneCountInString(expression); n > MaxExpression {
-		return problem("with its values it has %d characters, and the limit is %d; compare large values with input, operator and values",
-			n, MaxExpression)
-	}
-	switch n, closed := structure(expression); {
-	case n > MaxStructure:
-		return problem("outside of its strings it has %d characters or more, and the limit is %d; split it, or use input, operator and values",
-			n, MaxStructure)
-	case !closed && len(expression) > MaxStructure:
-		return problem("a string in it has no closing quote, or has an unknown escape")
-	}
-	ast, issues := e.env.Compile(expression)
-	if err := issues.Err(); err != nil {
-		return problem("%v", err)
-	}
-	program, err := e.env.Program(ast, cel.CostLimit(costLimit))
+	refused := func(format string, a ...any) answer { return answer{problem: clipped(fmt.Sprintf(format, a...))} }
+	program, err := e.env.Program(compiled, cel.CostLimit(costLimit))
 	if err != nil {
-		return problem("%v", err)
+		return refused("%v", err)
 	}
 	value, _, err := program.Eval(cel.NoVars())
 	if err != nil {
-		return problem("%v", err)
+		return refused("%v", err)
 	}
 	holds, ok := value.Value().(bool)
 	if !ok {
-		return problem("it returns a value of type %s, and must return true or false", value.Type().TypeName())
+		return refused("it returns a value of type %s, and must return true or false", value.Type().TypeName())
 	}
 	return answer{holds: holds}
 }

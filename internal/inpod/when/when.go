@@ -4,6 +4,7 @@ package when
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -24,6 +25,8 @@ type Condition struct {
 	Operator string `json:"operator"`
 	// Values are texts. One that is only the token of a whole array becomes the elements of the array.
 	Values []string `json:"values"`
+	// Expression replaces the other fields; nil for a condition that has them.
+	Expression *Expression `json:"expression,omitempty"`
 }
 
 // Parse parses a Condition in JSON.
@@ -31,6 +34,12 @@ func Parse(text string) (Condition, error) {
 	var c Condition
 	if err := json.Unmarshal([]byte(text), &c); err != nil {
 		return Condition{}, fmt.Errorf("cannot parse condition: %w", err)
+	}
+	if c.Expression != nil && c.Operator == "" && c.Input == "" && len(c.Values) == 0 {
+		return c, nil
+	}
+	if c.Expression != nil {
+		return Condition{}, errors.New("cannot parse condition: it has an expression and an operator")
 	}
 	if c.Operator != In && c.Operator != NotIn {
 		return Condition{}, fmt.Errorf("cannot parse condition: operator %q is neither %s nor %s", c.Operator, In, NotIn)
@@ -40,6 +49,9 @@ func Parse(text string) (Condition, error) {
 
 // Holds reports whether the expression is true, with its tokens replaced by results of earlier steps.
 func (c Condition) Holds(e *stepresult.Expander) (bool, error) {
+	if c.Expression != nil {
+		return c.Expression.holds(e)
+	}
 	input, err := e.Text(c.Input)
 	if err != nil {
 		return false, err

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -19,6 +20,7 @@ func TestParse(t *testing.T) {
 		"NoOperator":    "{}",
 		"OtherOperator": `{"operator":"In"}`,
 		"OtherType":     `{"operator":"in","values":"a"}`,
+		"Both":          `{"operator":"in","expression":{"op":"true"}}`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			if c, err := when.Parse(text); err == nil {
@@ -107,5 +109,26 @@ func TestHolds(t *testing.T) {
 				t.Errorf("%s\ngot %t, %v", tc.reason, got, err)
 			}
 		})
+	}
+}
+
+// TestExpressionsOfOtherForm: an expression that the controller does not make is an error, and no panic.
+func TestExpressionsOfOtherForm(t *testing.T) {
+	for _, text := range []string{
+		`{}`, `{"op":"text"}`, `{"op":"text","texts":["a","b"]}`, `{"op":"text","texts":["a"]}`, `{"op":"list"}`, `{"op":"number","number":1}`,
+		`{"op":"&&"}`, `{"op":"!","args":[{"op":"number"}]}`, `{"op":"?:","args":[{"op":"true"}]}`, `{"op":"==","args":[{"op":"true"}]}`,
+		`{"op":"==","args":[{"op":"true"},{"op":"number"}]}`, `{"op":"<","args":[{"op":"true"},{"op":"true"}]}`,
+		`{"op":"in","args":[{"op":"list"},{"op":"list"}]}`, `{"op":"size","args":[{"op":"true"}]}`, `{"op":"other","args":[{},{}]}`,
+		`{"op":"matches","args":[{"op":"text","texts":["a"]},{"op":"text","texts":["("]}]}`,
+		`{"op":"+","args":[{"op":"text","texts":["a"]},{"op":"text","texts":["b"]}]}`,
+		strings.Repeat(`{"op":"!","args":[`, 200) + `{"op":"true"}` + strings.Repeat("]}", 200),
+	} {
+		c, err := when.Parse(`{"expression":` + text + `}`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if holds, err := c.Holds(stepresult.NewExpander(nil, 100)); err == nil || holds {
+			t.Errorf("%.60s: want an error, got %t", text, holds)
+		}
 	}
 }

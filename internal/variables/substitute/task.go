@@ -202,20 +202,16 @@ func (s *taskSubstitution) resolve(r variables.Reference) (v1.Value, error) {
 // in whose place a plain step stands by now.
 type stepValues taskSubstitution
 
-// VisitText receives a text that stays one. An expression in CEL is judged before the pod is made, so that no result of a
-// step can stand in it; a value in it stays within its quotes.
+// VisitText receives a text that stays one. In an expression in CEL, a value stays within its quotes, and so does the token of a
+// result of a step.
 func (s *stepValues) VisitText(path *field.Path, text *string) {
 	t := (*taskSubstitution)(s)
-	if !strings.HasSuffix(path.String(), ".cel") {
-		if s.err == nil {
-			*text, s.err = t.budget.input(path, *text, t.resolver(path))
-		}
-		return
-	}
-	if s.err == nil {
-		t.runtime = false
+	switch {
+	case s.err != nil:
+	case strings.HasSuffix(path.String(), ".cel"):
 		*text, s.err = t.budget.expression(path, *text, t.resolver(path))
-		t.runtime = true
+	default:
+		*text, s.err = t.budget.input(path, *text, t.resolver(path))
 	}
 }
 
