@@ -16,6 +16,19 @@ const AnnotationResultsFrom = "sluice.dev/results-from"
 // the node has a bounded time to end the pod. A pod that does not end in that time does not keep its run from ending.
 const AnnotationStoppedAt = "sluice.dev/stopped-at"
 
+// AnnotationSteps on a pod says whether its first step may start. A pod has it only with the flag
+// running-in-environment-with-injected-sidecars. Its values are the ones below.
+const AnnotationSteps = "sluice.dev/steps"
+
+const (
+	// StepsFree is the value at the creation of the pod: nothing delays the first step.
+	StepsFree = "free"
+	// StepsHeld makes the first step wait: another component has added containers to the pod, and one is not ready.
+	StepsHeld = "held"
+	// StepsReleased ends that wait.
+	StepsReleased = "released"
+)
+
 // AnnotationFinal on a TaskRun lists, separated by commas, the parts of its spec whose text is final. The PipelineRun
 // that created the TaskRun has substituted the variables there, so text that looks like a variable is a plain value.
 // In a TaskRun without the annotation all text is its user's. The values are the FinalParts.
@@ -37,7 +50,7 @@ const AnnotationPodsRemade = "sluice.dev/pods-remade"
 // ControllerAnnotations returns the annotations that only the controller may set. The controller never copies them
 // from one object to another, because a user may have set them on the source.
 func ControllerAnnotations() []string {
-	return []string{AnnotationStoppedAt, AnnotationFinal, AnnotationUnread, AnnotationPodsRemade, AnnotationOnError}
+	return []string{AnnotationStoppedAt, AnnotationSteps, AnnotationFinal, AnnotationUnread, AnnotationPodsRemade, AnnotationOnError}
 }
 
 // FinalPodTemplate and the others are the parts of a TaskRun's spec that AnnotationFinal can list.

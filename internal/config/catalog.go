@@ -26,11 +26,6 @@ func ignoredFlags() []ignored {
 	return []ignored{
 		{key: "trusted-resources-verification-no-match-policy", agrees: []string{"ignore"}, security: true, because: noSignatures},
 		{key: keyAPIFields, agrees: []string{"alpha", "beta"}, because: "every field of the API can be used"},
-		{
-			key:     "running-in-environment-with-injected-sidecars",
-			agrees:  []string{"false"},
-			because: "the first step waits for sidecars that the Task declares, not for injected ones",
-		},
 		{key: "enable-provenance-in-status", agrees: []string{"true"}, because: alwaysOn},
 		{key: "enable-cel-in-whenexpression", agrees: []string{"true"}, because: alwaysOn},
 		{key: "enable-param-enum", agrees: []string{"true"}, because: alwaysOn},

@@ -127,6 +127,7 @@ func TestParseFlags(t *testing.T) {
 				"keep-pod-on-cancel": "true", "await-sidecar-readiness": "false", "set-security-context": "true",
 				"set-security-context-read-only-root-filesystem": "true", "disable-creds-init": "true",
 				"require-git-ssh-secret-known-hosts": "true", "coschedule": "disabled", "enable-api-fields": "alpha", "embedded-status": "minimal",
+				"running-in-environment-with-injected-sidecars": "false",
 			},
 			want: Flags{
 				ResultsFrom:            TerminationMessage,

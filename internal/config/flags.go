@@ -27,6 +27,7 @@ const (
 	keySigningSocket   = "signed-results-socket"
 	keySigningIdentity = "signed-results-identity"
 	keyNoInlineSpec    = "disable-inline-spec"
+	keyAwaitInjected   = "running-in-environment-with-injected-sidecars"
 )
 
 func flagKeys() []string {
@@ -34,6 +35,7 @@ func flagKeys() []string {
 		keyResultsFrom, keyPerRun, keyMaxResultSize, keyKeepPod, keyAwaitSidecars, keySecurityContext, keyReadOnlyRoot,
 		keyNoCredentials, keyKnownHosts, keyCoschedule, keyAPIFields, keyEmbeddedStatus, keyFollowEveryTask,
 		keySigning, keySigningPolicy, keySigningSocket, keySigningIdentity, keyNoInlineSpec,
+		keyAwaitInjected,
 	}
 }
 
@@ -78,6 +80,8 @@ type Flags struct {
 	KeepPodOnCancel bool
 	// AwaitSidecars makes the first step wait until the sidecars are ready.
 	AwaitSidecars bool
+	// AwaitInjected makes the first step wait until the containers that another component has added to the pod are ready.
+	AwaitInjected bool
 	// SecurityContext makes containers satisfy Pod Security "restricted", unless their task sets another security context.
 	SecurityContext bool
 	// ReadOnlyRootFilesystem makes root file systems read-only. It has an effect only together with SecurityContext.
@@ -97,7 +101,7 @@ type Flags struct {
 func defaultFlags() Flags {
 	return Flags{
 		ResultsFrom: TerminationMessage, ResultsFromPerRun: true, MaxResultSize: results.DefaultMaxSize,
-		AwaitSidecars: true, Coschedule: CoscheduleWorkspaces, Signing: defaultSigning(),
+		AwaitSidecars: true, AwaitInjected: true, Coschedule: CoscheduleWorkspaces, Signing: defaultSigning(),
 	}
 }
 
@@ -113,6 +117,7 @@ func ParseFlags(data map[string]string, values []ResultsFrom) (Flags, []SettingE
 		fmt.Sprintf("a number of bytes from 1 to %d (below 1.5 MiB, the maximum size of an object)", results.ObjectLimit-1))
 	s.boolean(keyKeepPod, &flags.KeepPodOnCancel)
 	s.boolean(keyAwaitSidecars, &flags.AwaitSidecars)
+	s.boolean(keyAwaitInjected, &flags.AwaitInjected)
 	s.boolean(keySecurityContext, &flags.SecurityContext)
 	s.boolean(keyReadOnlyRoot, &flags.ReadOnlyRootFilesystem)
 	s.boolean(keyNoCredentials, &flags.DisableCredentials)

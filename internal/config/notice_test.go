@@ -26,7 +26,7 @@ func tektonKeys() []tektonKey {
 		"set-security-context": "true", "set-security-context-read-only-root-filesystem": "true", "disable-creds-init": "true",
 		"require-git-ssh-secret-known-hosts": "true", "coschedule": "disabled", "enforce-nonfalsifiability": "spire",
 		"disable-inline-spec": "taskrun", "enable-api-fields": "stable", "embedded-status": "full",
-		"running-in-environment-with-injected-sidecars": "true", "trusted-resources-verification-no-match-policy": "fail",
+		"running-in-environment-with-injected-sidecars": "false", "trusted-resources-verification-no-match-policy": "fail",
 		"enable-provenance-in-status": "false", "enable-cel-in-whenexpression": "false", "enable-param-enum": "false",
 		"enable-step-actions": "false", "enable-kubernetes-sidecar": "false", "enable-termination-message-compression": "false",
 		"enable-artifacts": "true", "enable-concise-resolver-syntax": "true", "enable-tekton-oci-bundles": "true",

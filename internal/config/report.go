@@ -69,6 +69,7 @@ func (w *Watcher) logInForce(ctx context.Context, name types.NamespacedName) {
 		logger.Info("flags in force", "resultsFrom", c.Flags.ResultsFrom, "resultsFromPerRun",
 			c.Flags.ResultsFromPerRun, "followEveryTask", c.Flags.FollowEveryTask,
 			"maxResultSize", c.Flags.MaxResultSize, "keepPodOnCancel", c.Flags.KeepPodOnCancel, "awaitSidecars", c.Flags.AwaitSidecars,
+			"awaitInjected", c.Flags.AwaitInjected,
 			"securityContext", c.Flags.SecurityContext, "disableCredentials", c.Flags.DisableCredentials, "coschedule", c.Flags.Coschedule,
 			"noInlineSpec", c.Flags.NoInlineSpec)
 	}

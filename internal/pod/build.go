@@ -111,11 +111,15 @@ func (b *builder) metadata() metav1.ObjectMeta {
 	if ref := b.TaskRun.Spec.TaskRef; ref != nil && ref.Name != "" {
 		labels[v1.LabelTask] = name.Label(ref.Name)
 	}
+	inherited := annotations.Inherited(b.TaskRun.Annotations)
+	if b.Settings.AwaitInjected {
+		inherited[v1.AnnotationSteps] = v1.StepsFree
+	}
 	return metav1.ObjectMeta{
 		Name:            Name(b.TaskRun.Name, b.Retry),
 		Namespace:       b.TaskRun.Namespace,
 		Labels:          labels,
-		Annotations:     annotations.Inherited(b.TaskRun.Annotations),
+		Annotations:     inherited,
 		OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(b.TaskRun, v1.GroupVersion.WithKind(v1.KindTaskRun))},
 	}
 }

@@ -5,6 +5,7 @@ import (
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/config"
+	"github.com/sluice-ci/sluice/internal/inpod/when"
 	"github.com/sluice-ci/sluice/internal/variables/substitute"
 )
 
@@ -49,6 +50,9 @@ type Input struct {
 	Credentials []corev1.Secret
 	// References are the references of the steps' texts to results of earlier steps.
 	References []substitute.StepResultToken
+	// Expressions are the expressions of when[].cel that refer to results of earlier steps, in the form of the entrypoint, by
+	// their texts.
+	Expressions map[string]when.Expression
 	// Settings are the settings of the installation for pods.
 	Settings Settings
 }
@@ -65,6 +69,9 @@ type Settings struct {
 	ServiceAccount string
 	// SkipSidecarReadiness (await-sidecar-readiness: false) lets the first step start before sidecars are ready.
 	SkipSidecarReadiness bool
+	// AwaitInjected (running-in-environment-with-injected-sidecars) lets the controller hold the first step by
+	// v1.AnnotationSteps until injected containers are ready.
+	AwaitInjected bool
 	// PodTemplate (default-pod-template) is merged under the run's own template; nil for none.
 	PodTemplate *v1.PodTemplate
 	// Resources (default-container-resource-requirements) are for containers without resources: by the container's name, by

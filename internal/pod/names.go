@@ -32,6 +32,7 @@ const (
 	resultsVolume   = v1.ReservedVolumePrefix + "results"
 	homeVolume      = v1.ReservedVolumePrefix + "home"
 	workspaceVolume = v1.ReservedVolumePrefix + "workspace"
+	downwardVolume  = v1.ReservedVolumePrefix + "downward"
 	workloadVolume  = v1.ReservedVolumePrefix + "workload-api"
 
 	runVolumePrefix           = v1.ReservedVolumePrefix + "run-"

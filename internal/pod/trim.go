@@ -9,19 +9,29 @@ import (
 
 // Trim drops everything from a pod that the controller does not read, so that a cache of many pods stays small: the script of
 // a step alone can have a megabyte. It keeps the metadata; the names, memory limits and restart policies of containers; the
-// arguments of containers other than steps; how the results are transported; when the pod was stopped; and the status. It
-// changes the pod, so call it only on objects that only the cache holds.
+// arguments of containers other than steps; how the results are transported; when the pod was stopped; whether its first
+// step may start; and the status. It changes the pod, so call it only on objects that only the cache holds.
 func Trim(p *corev1.Pod) {
 	p.ManagedFields = nil
-	if at, stopped := p.Annotations[v1.AnnotationStoppedAt]; stopped {
-		p.Annotations = map[string]string{v1.AnnotationStoppedAt: at}
-	} else {
-		p.Annotations = nil
-	}
+	p.Annotations = read(p.Annotations)
 	p.Spec.Volumes = nil
 	p.Spec.Tolerations = nil
 	p.Spec.InitContainers = slimmed(p.Spec.InitContainers)
 	p.Spec.Containers = trimmed(p.Spec.Containers)
+}
+
+// read returns the annotations that the controller reads; nil if there are none.
+func read(all map[string]string) map[string]string {
+	var kept map[string]string
+	for _, key := range []string{v1.AnnotationStoppedAt, v1.AnnotationSteps} {
+		if value, ok := all[key]; ok {
+			if kept == nil {
+				kept = map[string]string{}
+			}
+			kept[key] = value
+		}
+	}
+	return kept
 }
 
 // slimmed keeps the names, the memory limits, and the restart policies, which distinguish native sidecars from other init

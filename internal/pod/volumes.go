@@ -34,6 +34,7 @@ func (b *builder) volumes() []corev1.Volume {
 	if ofTask(b.results) {
 		volumes = append(volumes, emptyDir(resultsVolume))
 	}
+	volumes = append(volumes, b.holdVolumes()...)
 	volumes = append(volumes, b.workloadVolumes()...)
 	volumes = append(volumes, b.secretVolumes()...)
 	volumes = append(volumes, b.workspaceVolumes()...)
@@ -85,6 +86,7 @@ func (b *builder) stepMounts(s v1.Step, i int) []corev1.VolumeMount {
 	if s.Script != "" {
 		mounts = append(mounts, corev1.VolumeMount{Name: numbered(scriptVolumePrefix, i), MountPath: podpaths.ScriptsDir})
 	}
+	mounts = append(mounts, b.holdMounts(i)...)
 	if b.Signing != nil {
 		mounts = append(mounts, corev1.VolumeMount{Name: workloadVolume, MountPath: podpaths.WorkloadDir, ReadOnly: true})
 	}

@@ -8,6 +8,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/config"
 	"github.com/sluice-ci/sluice/internal/pod"
@@ -45,6 +47,10 @@ func (r *Reconciler) createPod(ctx context.Context, tr *v1.TaskRun, obs Observat
 		r.Metrics.PodCreated()
 		r.reportMissingSecrets(tr, obs, plan.Needs.MissingSecrets)
 	}
+	if err := r.holdSteps(ctx, creation.Object); err != nil {
+		// The pod must be recorded first. The next reconcile holds the steps, or returns this error.
+		log.FromContext(ctx).Info("cannot hold the steps yet", "pod", creation.Object.Name, "error", err.Error())
+	}
 	return Effect{Pod: creation.Object}, nil
 }
 
@@ -63,7 +69,8 @@ func (r *Reconciler) buildPod(tr *v1.TaskRun, obs Observation, plan Plan) (*core
 	from := transport.Needed(obs.ResultsFrom, obs.Task.Spec, obs.Flags)
 	built, err := pod.Build(pod.Input{
 		TaskRun: plan.Prepared.Run, Spec: plan.Prepared.Task.Spec, References: plan.Prepared.Task.References,
-		Commands: plan.Needs.Commands, MaxResultSize: obs.Flags.MaxResultSize, Settings: settings(obs.Config),
+		Expressions: plan.Prepared.Expressions,
+		Commands:    plan.Needs.Commands, MaxResultSize: obs.Flags.MaxResultSize, Settings: settings(obs.Config),
 		ResultsFrom: from, Transport: r.Transports[from], Nonce: rand.Text(), Retry: attempt(tr),
 		Signing: r.signing(tr, obs), Image: r.Inpod.Image, Delivery: r.Inpod.Delivery, Credentials: plan.Needs.Credentials,
 	})
@@ -89,6 +96,7 @@ func settings(c config.Config) pod.Settings {
 	return pod.Settings{
 		SecurityContext: c.Flags.SecurityContext, ReadOnlyRootFilesystem: c.Flags.ReadOnlyRootFilesystem,
 		ServiceAccount: c.Defaults.ServiceAccount, SkipSidecarReadiness: !c.Flags.AwaitSidecars,
-		PodTemplate: c.Defaults.PodTemplate, Resources: c.Defaults.ContainerResources,
+		AwaitInjected: c.Flags.AwaitInjected,
+		PodTemplate:   c.Defaults.PodTemplate, Resources: c.Defaults.ContainerResources,
 	}
 }

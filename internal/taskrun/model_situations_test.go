@@ -175,6 +175,28 @@ func modelSituations() []situation {
 			},
 		},
 		{
+			name: "mesh-holds",
+			change: func(p *corev1.Pod) {
+				mesh(p, waiting("ImagePullBackOff"))
+				p.Annotations = map[string]string{v1.AnnotationSteps: v1.StepsHeld}
+			},
+		},
+		{
+			name: "mesh-ready",
+			change: func(p *corev1.Pod) {
+				mesh(p, running())
+				p.Status.ContainerStatuses[len(p.Status.ContainerStatuses)-1].Ready = true
+				p.Annotations = map[string]string{v1.AnnotationSteps: v1.StepsHeld}
+			},
+		},
+		{
+			name: "mesh-late",
+			change: func(p *corev1.Pod) {
+				mesh(p, running())
+				p.Annotations = map[string]string{v1.AnnotationSteps: v1.StepsFree}
+			},
+		},
+		{
 			name: "mesh-waits",
 			change: func(p *corev1.Pod) {
 				p.Spec.Containers = append(p.Spec.Containers, corev1.Container{Name: "istio-proxy"})

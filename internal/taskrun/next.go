@@ -21,6 +21,10 @@ const (
 	StopEarlier Action = "StopEarlier"
 	// StopEnded stops the containers of an ended run whose pod is still running.
 	StopEnded Action = "StopEnded"
+	// HoldSteps makes the first step wait for containers that another component has added to the pod.
+	HoldSteps Action = "HoldSteps"
+	// ReleaseSteps ends that wait.
+	ReleaseSteps Action = "ReleaseSteps"
 	// Release drops what was held for a run that has ended.
 	Release Action = "Release"
 )
@@ -50,6 +54,8 @@ func next(state State, obs Observation) Action {
 			return StopEarlier
 		}
 		return DoNothing
+	case Pending, Running:
+		return holdOf(obs.Pod)
 	case Collected:
 		if obs.Evidence.Set.Interrupted || forges(obs.Evidence.Set) {
 			// The results sidecar was stopped before the steps, or a step wrote the record of its end: the outcome is

@@ -205,6 +205,10 @@ func (r *Reconciler) act(ctx context.Context, action Action, tr *v1.TaskRun, obs
 	case StopEnded:
 		r.Transports.Forget(keyOf(tr))
 		return Effect{}, r.stopPod(ctx, obs.Ended.Pod)
+	case HoldSteps:
+		return Effect{}, r.holdSteps(ctx, obs.Pod)
+	case ReleaseSteps:
+		return Effect{}, r.markSteps(ctx, obs.Pod, v1.StepsReleased)
 	case DeletePod:
 		return Effect{}, errors.Join(r.deletePod(ctx, obs.Pod), r.stopEarlier(ctx, obs))
 	case Release:

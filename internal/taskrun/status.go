@@ -176,6 +176,9 @@ func progress(state State, obs Observation, plan Plan, effect Effect) metav1.Con
 	case obs.Evidence.Err != nil:
 		return v1.Running(v1.TaskRunReasonRunning, "cannot read the results yet, trying again: "+obs.Evidence.Err.Error())
 	}
+	if injected := awaitedInjected(obs.Pod); injected != "" {
+		return v1.Running(v1.TaskRunReasonRunning, "the first step waits for "+injected)
+	}
 	return v1.Running(v1.TaskRunReasonRunning, strings.Join(append([]string{messageRunning}, sidecarMessages(obs.Pod)...), "; "))
 }
 

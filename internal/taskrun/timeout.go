@@ -27,6 +27,7 @@ func awaited(tr *v1.TaskRun, obs Observation) string {
 	}
 	c := containersOf(obs.Pod)
 	state := stateOfPod(obs)
+	injected := awaitedInjected(obs.Pod)
 	switch h := trouble(obs.Pod); {
 	case state == StepLost, state == Unreported:
 		return lossOf(obs.Pod)
@@ -34,6 +35,8 @@ func awaited(tr *v1.TaskRun, obs Observation) string {
 		return awaitedResults(obs)
 	case h != nil:
 		return h.Message
+	case c.stepRuns() && injected != "":
+		return injected
 	case c.stepRuns():
 		return fmt.Sprintf("container %q to end", c.steps[slices.IndexFunc(c.steps, runs)].Name)
 	default:

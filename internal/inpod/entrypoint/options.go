@@ -27,6 +27,8 @@ type Options struct {
 	RunDir string
 	// After is the run directory of the previous step; empty for the first.
 	After string
+	// Hold is a file; as long as its content is hold.Held, the step waits. Empty for all but the first step.
+	Hold string
 	// Conditions must all be true, otherwise the step is skipped.
 	Conditions []when.Condition
 	// Command is the command and its arguments. If the step has a script, Command[0] is ScriptPath.

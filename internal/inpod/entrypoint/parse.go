@@ -37,6 +37,7 @@ func commandFlags(f *flag.FlagSet, o *Options) {
 	f.StringVar(&o.Step, "step", "", "name of the container")
 	f.StringVar(&o.RunDir, "run", "", "run directory of this step")
 	f.StringVar(&o.After, "after", "", "run directory of the step to wait for")
+	f.StringVar(&o.Hold, "hold", "", "file that says whether the step must wait")
 	f.StringVar(&o.ScriptPath, "script-path", "", "file to write the script to, and to run")
 	list(f, "script", "piece of the encoded script, in order", &o.Script, func(s string) (string, error) { return s, nil })
 	list(f, "when", "expression that must hold, as JSON, once for each", &o.Conditions, when.Parse)

@@ -7,6 +7,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/sluice-ci/sluice/internal/inpod/hold"
 	"github.com/sluice-ci/sluice/internal/inpod/rundir"
 	"github.com/sluice-ci/sluice/internal/inpod/stepresult"
 	"github.com/sluice-ci/sluice/internal/results/frame"
@@ -58,14 +59,12 @@ func (o Options) run(procs *processes, held *rundir.Claim, err error, stderr io.
 	if err != nil {
 		return notStarted(frame.Step{Name: o.Step, FinishedAt: time.Now().UTC()}, err), leftovers{}
 	}
-	if o.After != "" {
-		if s, ok := waitFor(procs.asking, o.After); !ok {
-			s.Name, s.FinishedAt = o.Step, time.Now().UTC()
-			if s.Reason == frame.ReasonCancelled {
-				s.ExitCode = 128 + int(procs.asked())
-			}
-			return s, leftovers{}
+	if s, ok := o.turn(procs); !ok {
+		s.Name, s.FinishedAt = o.Step, time.Now().UTC()
+		if s.Reason == frame.ReasonCancelled {
+			s.ExitCode = 128 + int(procs.asked())
 		}
+		return s, leftovers{}
 	}
 	expander := stepresult.NewExpander(o.References, o.MaxResultSize)
 	before, err := o.survey()
@@ -97,6 +96,22 @@ func forged(step frame.Step) frame.Step {
 	record := rundir.ForgedRecord(max(step.ExitCode, exitFailure))
 	record.Name, record.StartedAt, record.FinishedAt = step.Name, step.StartedAt, step.FinishedAt
 	return record
+}
+
+// turn waits until the step may run, and reports whether it must. If not, the record has the reason.
+func (o Options) turn(procs *processes) (frame.Step, bool) {
+	if o.Hold != "" {
+		switch released, err := hold.Wait(o.Hold, procs.asking); {
+		case err != nil:
+			return notStarted(frame.Step{}, cannotStart(exitNotExecutable, "%w", err)), false
+		case !released:
+			return frame.Step{Reason: frame.ReasonCancelled}, false
+		}
+	}
+	if o.After != "" {
+		return waitFor(procs.asking, o.After)
+	}
+	return frame.Step{}, true
 }
 
 // waitFor waits until the step of dir has ended or asked is closed, and reports whether the next step must run. If not, the

@@ -43,6 +43,8 @@ const (
 	StepsDir = Reserved + "/steps"
 	// WorkloadDir has the socket of the Workload API, in steps that sign.
 	WorkloadDir = Reserved + "/workload-api"
+	// DownwardDir has the file that says whether the first step may start; see package hold.
+	DownwardDir = Reserved + "/downward"
 	// DebugDir has the commands with which a user lets a held step continue or fail; see package breakpoint.
 	DebugDir = Reserved + "/debug"
 

@@ -5,6 +5,7 @@ package e2e
 import (
 	"context"
 	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 
@@ -162,8 +163,9 @@ func wantInjectedEnd(t *testing.T, n *suite.Namespace, run *v1.TaskRun) {
 	t.Errorf("pod %q has no container %q: %v", pod.Name, meshContainer, suite.Containers(pod))
 }
 
-// inject adds a container to each pod that is created in the namespace after this call, as a mesh does.
-func inject(t *testing.T, n *suite.Namespace) {
+// inject adds a container to each pod that is created in the namespace after this call, as a mesh does. Fields are further fields
+// of the container, as an expression in CEL.
+func inject(t *testing.T, n *suite.Namespace, fields ...string) {
 	t.Helper()
 	name := "mesh-of-" + n.Name
 	policy := &admissionv1.MutatingAdmissionPolicy{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: admissionv1.MutatingAdmissionPolicySpec{
@@ -177,7 +179,8 @@ func inject(t *testing.T, n *suite.Namespace) {
 		},
 		Mutations: []admissionv1.Mutation{{PatchType: admissionv1.PatchTypeJSONPatch, JSONPatch: &admissionv1.JSONPatch{Expression: `
 			[JSONPatch{op: "add", path: "/spec/containers/-", value: Object.spec.containers{
-				name: "` + meshContainer + `", image: "` + kube.StepImage + `", command: ["sh", "-c", "sleep 36000 & wait"]
+				name: "` + meshContainer + `", image: "` + kube.StepImage + `", command: ["sh", "-c", "sleep 36000 & wait"]` +
+			strings.Join(append([]string{""}, fields...), ", ") + `
 			}}]`}}},
 	}}
 	binding := &admissionv1.MutatingAdmissionPolicyBinding{

@@ -1,0 +1,187 @@
+package taskrun
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+)
+
+// TestHoldOf: only steps that have not started are held, and only for injected containers; they are released as soon as each
+// of these is ready or has ended.
+func TestHoldOf(t *testing.T) {
+	starting := waiting("ContainerCreating")
+	cases := map[string]struct {
+		reason string
+		mark   string
+		step   corev1.ContainerState
+		// proxy is the state of the injected container; nil if there is none.
+		proxy *corev1.ContainerState
+		ready bool
+		want  Action
+	}{
+		"NoneInjected": {
+			reason: "a pod without injected containers costs no request",
+			mark:   v1.StepsFree,
+			step:   starting,
+			want:   DoNothing,
+		},
+		"FlagIsOff": {
+			reason: "a pod without the annotation was created with the flag off",
+			step:   starting,
+			proxy:  &starting,
+			want:   DoNothing,
+		},
+		"NotHeldYet": {
+			reason: "the request directly after the creation has failed",
+			mark:   v1.StepsFree,
+			step:   starting,
+			proxy:  &starting,
+			want:   HoldSteps,
+		},
+		"TooLate": {
+			reason: "the step may have run its command already",
+			mark:   v1.StepsFree,
+			step:   running(),
+			proxy:  &starting,
+			want:   DoNothing,
+		},
+		"ReadyBeforeHeld": {
+			reason: "there is nothing to wait for",
+			mark:   v1.StepsFree,
+			step:   starting,
+			proxy:  new(running()),
+			ready:  true,
+			want:   DoNothing,
+		},
+		"Unreported": {
+			reason: "the kubelet has not reported the container yet",
+			mark:   v1.StepsHeld,
+			step:   running(),
+			proxy:  &corev1.ContainerState{},
+			want:   DoNothing,
+		},
+		"Unready": {
+			reason: "its readiness probe has not succeeded",
+			mark:   v1.StepsHeld,
+			step:   running(),
+			proxy:  new(running()),
+			want:   DoNothing,
+		},
+		"Ready": {
+			reason: "the step can start",
+			mark:   v1.StepsHeld,
+			step:   running(),
+			proxy:  new(running()),
+			ready:  true,
+			want:   ReleaseSteps,
+		},
+		"Ended": {
+			reason: "a container that has ended will not become ready",
+			mark:   v1.StepsHeld,
+			step:   running(),
+			proxy:  new(terminated(0, "")),
+			want:   ReleaseSteps,
+		},
+		"ReadyBeforeTheStep": {
+			reason: "the step's own container may start later",
+			mark:   v1.StepsHeld,
+			step:   starting,
+			proxy:  new(running()),
+			ready:  true,
+			want:   ReleaseSteps,
+		},
+		"Released": {
+			reason: "a released step is not held again",
+			mark:   v1.StepsReleased,
+			step:   starting,
+			proxy:  new(running()),
+			want:   DoNothing,
+		},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			p := runPod(corev1.PodPending, tc.step)
+			if tc.mark != "" {
+				p.Annotations = map[string]string{v1.AnnotationSteps: tc.mark}
+			}
+			if tc.proxy != nil {
+				mesh(p, *tc.proxy).Status.ContainerStatuses[1].Ready = tc.ready
+			}
+			for _, state := range []State{Pending, Running} {
+				if got := next(state, observation(withPod(p))); got != tc.want {
+					t.Errorf("%s: state %s: want %s, got %s", tc.reason, state, tc.want, got)
+				}
+			}
+		})
+	}
+}
+
+// injecting adds a container to each pod that is created, as a mesh does.
+func injecting() interceptor.Funcs {
+	return interceptor.Funcs{Create: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.CreateOption) error {
+		if p, ok := o.(*corev1.Pod); ok {
+			p.Spec.Containers = append(p.Spec.Containers, corev1.Container{Name: "istio-proxy"})
+		}
+		return c.Create(ctx, o, opts...)
+	}}
+}
+
+// TestInjectedContainersAreAwaited: a pod with an injected container is held before its kubelet can have seen it, and released
+// when the container is ready. That costs two requests, and a message says what the run waits for.
+func TestInjectedContainersAreAwaited(t *testing.T) {
+	w := newWorld(t, []client.Object{taskRun()}, injecting())
+	w.pass(t)
+	w.markedAs(t, v1.StepsHeld)
+	w.playMesh(t, running(), waiting("ImagePullBackOff"), false)
+	wantCondition(t, w.pass(t), "Unknown Running", "the first step waits for injected containers", `"istio-proxy" (ImagePullBackOff)`)
+	w.playMesh(t, running(), running(), false)
+	w.pass(t)
+	w.unchanged(t, "the injected container is not ready")
+	w.markedAs(t, v1.StepsHeld)
+	w.playMesh(t, running(), running(), true)
+	wantCondition(t, w.pass(t), "Unknown Running", "steps are running")
+	w.markedAs(t, v1.StepsReleased)
+	w.unchanged(t, "the steps run")
+	want := map[string]int{
+		"create *v1.Pod": 1, "get *v1.ServiceAccount": 1, "patch status of TaskRun, answered with its metadata": 4, "patch *v1.Pod": 2,
+	}
+	if diff := cmp.Diff(want, w.requests); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+// TestTimeoutNamesInjectedContainers: a run that timed out while its first step was held says for which container.
+func TestTimeoutNamesInjectedContainers(t *testing.T) {
+	w := newWorld(t, []client.Object{taskRun()}, injecting())
+	w.pass(t)
+	w.playMesh(t, running(), running(), false)
+	w.pass(t)
+	w.clock.SetTime(epoch().Add(2 * time.Hour))
+	wantCondition(t, w.pass(t), "False TaskRunTimeout", `it was waiting for: injected containers to be ready: "istio-proxy"`)
+}
+
+// markedAs wants the annotation of the pod.
+func (w *world) markedAs(t *testing.T, want string) {
+	t.Helper()
+	if got := w.pod(t).Annotations[v1.AnnotationSteps]; got != want {
+		t.Errorf("want the pod marked as %s, got %q", want, got)
+	}
+}
+
+// playMesh sets the states of the step and of the injected container.
+func (w *world) playMesh(t *testing.T, step, proxy corev1.ContainerState, ready bool) {
+	t.Helper()
+	w.play(t, corev1.PodRunning, step, step)
+	p := w.pod(t)
+	p.Status.ContainerStatuses = append(p.Status.ContainerStatuses, corev1.ContainerStatus{Name: "istio-proxy", State: proxy, Ready: ready})
+	if err := w.client.Status().Update(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+}

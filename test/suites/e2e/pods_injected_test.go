@@ -1,0 +1,64 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/test/testutil/kube"
+	"github.com/sluice-ci/sluice/test/testutil/suite"
+)
+
+// meshDelay is how long the injected container takes until it is ready.
+const meshDelay = 5 * time.Second
+
+// readyAfterDelay makes the injected container ready only after meshDelay.
+const readyAfterDelay = `readinessProbe: Object.spec.containers.readinessProbe{
+	initialDelaySeconds: 5, periodSeconds: 1, exec: Object.spec.containers.readinessProbe.exec{command: ["true"]}
+}`
+
+// TestFirstStepWaitsForInjectedSidecar: the first step starts only after the injected container is ready, and the run ends as
+// any other one.
+func TestFirstStepWaitsForInjectedSidecar(t *testing.T) {
+	bothWays(t, named{
+		"the container is ready late": func(t *testing.T, n *suite.Namespace) {
+			inject(t, n, readyAfterDelay)
+			run := n.Start(t, v1.TaskRunSpec{TaskSpec: &v1.TaskSpec{Results: oneResult(), Steps: []v1.Step{
+				kube.Script("first", "printf x > $(results.digest.path)"), kube.Script("second", "true"),
+			}}})
+			n.Finish(t, run)
+			suite.WantSucceeded(t, run.Status.Condition())
+			if got := kube.Values(run)["digest"].String; got != "x" {
+				t.Errorf("the result is %q", got)
+			}
+			pod := n.AwaitPodEnd(t, run)
+			if got := pod.Annotations[v1.AnnotationSteps]; got != v1.StepsReleased {
+				t.Errorf("want the steps released, got %q", got)
+			}
+			started := run.Status.Steps[0].Terminated.StartedAt.Time
+			if ready := meshStart(t, pod).Add(meshDelay); started.Before(ready.Truncate(time.Second)) {
+				t.Errorf("the step started at %s, and the injected container was ready at %s at the earliest", started, ready)
+			}
+		},
+	})
+}
+
+// meshStart returns when the injected container of a pod started.
+func meshStart(t *testing.T, pod *corev1.Pod) time.Time {
+	t.Helper()
+	for _, s := range pod.Status.ContainerStatuses {
+		switch {
+		case s.Name != meshContainer:
+		case s.State.Terminated != nil:
+			return s.State.Terminated.StartedAt.Time
+		case s.State.Running != nil:
+			return s.State.Running.StartedAt.Time
+		}
+	}
+	t.Fatalf("pod %q has no container %q that has started: %v", pod.Name, meshContainer, suite.Containers(pod))
+	return time.Time{}
+}
