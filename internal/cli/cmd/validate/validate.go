@@ -44,8 +44,9 @@ func NewCommand(t *terminal.Terminal) *cobra.Command {
 		Long: `Reads files and folders, and reports with file, line and column what the API server and the controller would refuse:
 unknown fields and broken rules. If the files have both a Task and the Pipeline or run that uses it, it also reports params,
 workspaces and results that do not match. Text that is accepted but looks like a mistake, such as a variable that does not
-exist, is a warning. Templates of Helm, and parts with params of a TriggerTemplate, are named in a note and not checked. It
-ignores objects that are not of tekton.dev.
+exist, is a warning. Templates of Helm, patches of a kustomization, and objects of version v1beta1 are named in a note and not
+checked. The runs in a TriggerTemplate are checked, except for the lines with its params. It ignores objects that are not of
+tekton.dev.
 
 It also predicts which results and params exceed a limit of the installation that the files are for (docs/limits.md). If a
 value is in the files, it uses the size of the value. If a task uses a result, it uses the maximum size of the result.

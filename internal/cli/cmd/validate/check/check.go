@@ -24,7 +24,9 @@ type Set struct {
 	// Others is the number of documents of other groups, which are not checked.
 	Others int
 
-	files    []string
+	files []string
+	// patches are the files that a kustomization names as patches.
+	patches  []string
 	findings []Finding
 }
 
@@ -38,20 +40,34 @@ func (s *Set) Add(file string, text []byte) {
 		}
 	}
 	for _, d := range documents {
-		object, findings := decode(d)
-		findings = withoutTemplates(d, findings)
-		s.findings = append(s.findings, findings...)
-		switch {
-		case object != nil:
-			s.Objects = append(s.Objects, object)
-		case len(findings) == 0:
+		if patches, ok := patchesOf(d); ok {
+			s.patches = append(s.patches, patches...)
+			s.findings = append(s.findings, kustomizationNote(d))
 			s.Others++
+			continue
 		}
+		for _, part := range parts(d) {
+			s.add(part)
+		}
+	}
+}
+
+// add adds the object of one document.
+func (s *Set) add(d document.Document) {
+	object, findings := decode(d)
+	findings = withoutTemplates(d, findings)
+	s.findings = append(s.findings, findings...)
+	switch {
+	case object != nil:
+		s.Objects = append(s.Objects, object)
+	case len(findings) == 0:
+		s.Others++
 	}
 }
 
 // Check returns all findings in the order of the files. More are additional findings about objects of the set.
 func (s *Set) Check(more ...Finding) []Finding {
+	s.withoutPatches()
 	findings := slices.Concat(more, s.findings)
 	findings = append(findings, s.checkNames()...)
 	for _, o := range s.Objects {
@@ -148,8 +164,6 @@ func (s *Set) checkTogether(o *Object, errs field.ErrorList) []Finding {
 	case *v1.Pipeline:
 		return append(s.checkPipeline(pipelineIn{o, &value.Spec, field.NewPath("spec"), nil}),
 			o.later(validation.UnsupportedInPipeline(&value.Spec, field.NewPath("spec")))...)
-	case *v1.Task:
-		return o.later(validation.UnsupportedInTask(&value.Spec, field.NewPath("spec")))
 	case *v1.PipelineRun:
 		return s.checkPipelineRun(o, value, errs)
 	case *v1.TaskRun:

@@ -59,6 +59,62 @@ func TestFiles(t *testing.T) {
 	}
 }
 
+// TestEmbeddedObjects: objects within a TriggerTemplate or a List are checked, with their places in the file. A line with a param of
+// the TriggerTemplate is not. Objects of other versions are notes.
+func TestEmbeddedObjects(t *testing.T) {
+	text, err := os.ReadFile("testdata/embedded/objects.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	set := &check.Set{}
+	set.Add("objects.yaml", text)
+	var got []string
+	for _, f := range set.Check() {
+		got = append(got, fmt.Sprintf("%d: %s: %s %s", f.Line, f.Severity, f.Object, f.Message))
+	}
+	want := []string{
+		`12: error: PipelineRun/build-$(tt.params.revision)-* unknown field "task"`,
+		`18: warning: PipelineRun/build-$(tt.params.revision)-* "$(params.revison)": stays as text: no param "revison"; there are: revision`,
+		`22: note:  the document is a template, and parts of it are not checked`,
+		`38: error: Task/listed unknown field "scrpt"`,
+		`41: note: Pipeline not validated: version v1beta1`,
+		`46: note: PipelineRun not validated: version v1beta1`,
+		`50: error: Task Task has no version tekton.dev/v2`,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+// TestPatches: a file that a kustomization names as a patch has a part of an object, and is not checked as a whole one, in any
+// order of the files. The files that it names as resources are checked.
+func TestPatches(t *testing.T) {
+	files := map[string]string{
+		"overlay/kustomization.yaml": "resources: [task.yaml]\npatches: [{path: ../patches/image.yaml}, {patch: \"- op: remove\\n\"}]\n" +
+			"patchesStrategicMerge: [more.yaml]\n",
+		"overlay/task.yaml":  "apiVersion: tekton.dev/v1\nkind: Task\nmetadata: {name: a}\nspec: {}\n",
+		"patches/image.yaml": "apiVersion: tekton.dev/v1\nkind: Task\nmetadata: {name: a}\nspec: {steps: [{name: x}]}\n",
+		"overlay/more.yaml":  "apiVersion: tekton.dev/v1\nkind: Task\nmetadata: {name: a}\nspec: {stps: []}\n",
+	}
+	for _, order := range [][]string{
+		{"overlay/kustomization.yaml", "overlay/task.yaml", "patches/image.yaml", "overlay/more.yaml"},
+		{"overlay/more.yaml", "patches/image.yaml", "overlay/task.yaml", "overlay/kustomization.yaml"},
+	} {
+		set := &check.Set{}
+		for _, file := range order {
+			set.Add(file, []byte(files[file]))
+		}
+		got := map[string]check.Severity{}
+		for _, f := range set.Check() {
+			got[f.File] = f.Severity
+		}
+		want := map[string]check.Severity{"overlay/kustomization.yaml": check.Note, "overlay/task.yaml": check.Error}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%v: -want +got:\n%s", order, diff)
+		}
+	}
+}
+
 // TestExamples: nothing is wrong with what the project shows.
 func TestExamples(t *testing.T) {
 	files, err := filepath.Glob("../../../../../examples/*/*.yaml")

@@ -88,6 +88,11 @@ func served() map[string]string {
 	}
 }
 
+// earlierVersions returns the versions that Tekton serves, or has served, and Sluice does not.
+func earlierVersions() []string {
+	return []string{v1.GroupName + "/v1alpha1", v1.GroupName + "/v1beta1"}
+}
+
 // decode decodes a document. It returns no object for another API group, or for an unknown kind.
 func decode(d document.Document) (*Object, []Finding) {
 	var meta metav1.TypeMeta
@@ -155,9 +160,12 @@ func unknownKind(d document.Document, meta metav1.TypeMeta) []Finding {
 	}
 	name := meta.Kind
 	if version, ok := served()[meta.Kind]; ok {
+		if slices.Contains(earlierVersions(), meta.APIVersion) {
+			return []Finding{otherVersion(d, meta, version)}
+		}
 		return []Finding{{
 			Place: d.At("apiVersion"), Severity: Error, Object: name, Field: "apiVersion",
-			Message: fmt.Sprintf("%s of version %s is not served", meta.Kind, meta.APIVersion), Hint: "write apiVersion: " + version,
+			Message: fmt.Sprintf("%s has no version %s", meta.Kind, meta.APIVersion), Hint: "write apiVersion: " + version,
 		}}
 	}
 	if slices.Contains(notHere(), meta.Kind) {
