@@ -31,7 +31,7 @@ standins: ## Build stand-ins for public images from Debian packages; localkube s
 	@hack/images/standin.sh
 
 cli: ## Build bin/sluice, the command line, and the programs that sluice run --local deploys
-	@. hack/env.sh; go build -ldflags "-s -w -X github.com/sluice-ci/sluice/internal/version.number=$$SLUICE_VERSION" -o bin/ ./cmd/sluice ./cmd/controller ./cmd/inpod ./cmd/inpod-spiffe
+	@. hack/env.sh; go build -ldflags "-s -w -X github.com/sluice-ci/sluice/internal/version.number=$$SLUICE_VERSION" -o bin/ ./cmd/sluice ./cmd/controller ./cmd/resolvers ./cmd/inpod ./cmd/inpod-spiffe
 
 ## Work on it
 

@@ -7,4 +7,4 @@ cd "$root"
 
 hack/tool.sh ko imagecheck
 module=$(go list -m)
-bin/tools/imagecheck -ko bin/tools/ko "$module/cmd/inpod=4" "$module/cmd/inpod-spiffe=16" "$module/cmd/controller=60" -- $(hack/images.sh options)
+bin/tools/imagecheck -ko bin/tools/ko "$module/cmd/inpod=4" "$module/cmd/inpod-spiffe=16" "$module/cmd/controller=60" "$module/cmd/resolvers=60" -- $(hack/images.sh options)

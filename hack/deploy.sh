@@ -24,7 +24,7 @@ trap 'rm -f "$manifests"' EXIT
 
 # The nodes of a localkube cluster pull every image from its registry; the controller must look images up in the same one.
 if mirror=$(localkube_registry --pods); then
-	sed -i "s|^\( *\)- --health-probe-bind-address=.*|&\n\1- --registry-mirror=*=http://$mirror|" "$manifests"
+	sed -i "s|^\( *\)- --webhook-port=.*|&\n\1- --registry-mirror=*=http://$mirror|" "$manifests"
 fi
 
 say "applying $config"
@@ -54,3 +54,12 @@ if [ -n "$ending" ]; then
 		die "the controller before this one did not end" "run: kubectl describe pods -n $namespace"
 fi
 say "the controller is ready"
+if grep -q 'name: sluice-resolvers$' "$manifests"; then
+	say "waiting for the resolvers"
+	if ! "$KUBECTL" rollout status deployment/sluice-resolvers -n tekton-pipelines-resolvers --timeout=180s >/dev/null; then
+		"$KUBECTL" get pods -n tekton-pipelines-resolvers -o wide >&2 || true
+		"$KUBECTL" logs deployment/sluice-resolvers -n tekton-pipelines-resolvers --tail=20 >&2 || true
+		die "the resolvers did not become ready" "run: kubectl describe pods -n tekton-pipelines-resolvers"
+	fi
+	say "the resolvers are ready"
+fi

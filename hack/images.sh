@@ -29,5 +29,5 @@ trap 'rm -f "$log"' EXIT
 if [ "${1:-}" = resolve ]; then
 	bin/tools/ko resolve "${options[@]}" -f - 2>"$log" || { cat "$log" >&2 && exit 1; }
 else
-	bin/tools/ko build "${options[@]}" ./cmd/controller ./cmd/inpod ./cmd/inpod-spiffe 2>"$log" || { cat "$log" >&2 && exit 1; }
+	bin/tools/ko build "${options[@]}" ./cmd/controller ./cmd/resolvers ./cmd/inpod ./cmd/inpod-spiffe 2>"$log" || { cat "$log" >&2 && exit 1; }
 fi

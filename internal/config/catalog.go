@@ -15,7 +15,6 @@ type ignored struct {
 const (
 	alwaysOn     = "it is always on"
 	absent       = "the feature does not exist here"
-	noResolver   = "only the resolver \"cluster\" exists here"
 	ownPace      = "the controller has its own backoff and queue"
 	noSignatures = "signatures of Tasks and Pipelines are not verified; restrict runs with disable-inline-spec, " +
 		"cluster-resolver-config and RBAC"
@@ -67,7 +66,7 @@ func unread() map[string]ignored {
 		"config-leader-election-controller": {because: "the periods of leader election are fixed"},
 		"config-leader-election-webhook":    {because: "the controller serves the webhooks"},
 		"config-leader-election-events":     {because: "there is no controller for events"},
-		"config-leader-election-resolvers":  {because: "the controller resolves references itself"},
+		"config-leader-election-resolvers":  {because: "the resolvers have the periods of the controller"},
 		"config-logging":                    {because: "use --log-level of the controller"},
 		"config-registry-cert":              {because: "image lookup uses the CA certificates of the controller's image; use --registry-mirror"},
 		"config-wait-exponential-backoff":   {because: ownPace},
@@ -75,33 +74,21 @@ func unread() map[string]ignored {
 	}
 }
 
-// unreadResolvers returns the ConfigMaps without effect in ResolversNamespace, by name.
-func unreadResolvers() map[string]ignored {
-	return map[string]ignored{
-		"bundleresolver-config": {because: noResolver},
-		"git-resolver-config":   {because: noResolver},
-		"http-resolver-config":  {because: noResolver},
-		"hubresolver-config":    {because: noResolver},
-		"resolver-cache-config": {because: "the resolver \"cluster\" reads the cache of the controller, which a watch keeps current"},
-		resolverFlagsName:       {because: noResolver},
-	}
-}
-
-// resolverFlagsName is the ConfigMap that enables the resolvers of Tekton.
+// resolverFlagsName is the ConfigMap that enables resolvers. The controller reads it only to report keys without effect there.
 const resolverFlagsName = "resolvers-feature-flags"
 
-// ignoredResolverFlags returns the ignored keys of resolvers-feature-flags.
+// resolverFlagKeys returns the keys of resolvers-feature-flags that have an effect in the program cmd/resolvers.
+func resolverFlagKeys() []string {
+	return []string{"enable-bundles-resolver", "enable-git-resolver", "enable-hub-resolver", "enable-http-resolver"}
+}
+
+// ignoredResolverFlags returns the keys of resolvers-feature-flags without effect in the controller.
 func ignoredResolverFlags() []ignored {
-	return []ignored{
-		{
-			key:      "enable-cluster-resolver",
-			agrees:   []string{"true"},
-			security: true,
-			because:  "the resolver \"cluster\" is always on; set blocked-namespaces of cluster-resolver-config to \"*\"",
-		},
-		{key: "enable-bundles-resolver", agrees: []string{"false"}, because: noResolver},
-		{key: "enable-git-resolver", agrees: []string{"false"}, because: noResolver},
-		{key: "enable-hub-resolver", agrees: []string{"false"}, because: noResolver},
-		{key: "enable-http-resolver", agrees: []string{"false"}, because: noResolver},
-	}
+	return []ignored{{
+		key:      "enable-cluster-resolver",
+		agrees:   []string{"true"},
+		security: true,
+		because: "the controller resolves the references of resolver \"cluster\" itself; " +
+			"set blocked-namespaces of cluster-resolver-config to \"*\"",
+	}}
 }

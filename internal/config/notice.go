@@ -43,10 +43,9 @@ func Reads() []string {
 	return append([]string{FlagsName, DefaultsName, ClusterResolverName}, slices.Sorted(maps.Keys(unread()))...)
 }
 
-// ReadsOfResolvers returns the ConfigMaps of ResolversNamespace that NoticesOfResolvers supports, sorted.
-func ReadsOfResolvers() []string {
-	return append([]string{ClusterResolverName}, slices.Sorted(maps.Keys(unreadResolvers()))...)
-}
+// ReadsOfResolvers returns the ConfigMaps of ResolversNamespace that NoticesOfResolvers supports, sorted. The program
+// cmd/resolvers reads the others.
+func ReadsOfResolvers() []string { return []string{ClusterResolverName, resolverFlagsName} }
 
 // Notices returns a notice for each key of a ConfigMap that has no effect, security settings first. Keys that begin with "_"
 // are examples. A value that means the same in Tekton and Sluice gets no notice.
@@ -149,7 +148,7 @@ func keysOf(configMap string) (acted []string, passed []ignored) {
 	case SettingsName:
 		return append(flagKeys(), defaultsKeys()...), append(ignoredFlags(), ignoredDefaults()...)
 	case resolverFlagsName:
-		return nil, ignoredResolverFlags()
+		return resolverFlagKeys(), ignoredResolverFlags()
 	default:
 		return nil, nil
 	}
@@ -157,10 +156,7 @@ func keysOf(configMap string) (acted []string, passed []ignored) {
 
 // wholly returns the reason for a ConfigMap without effect.
 func wholly(configMap string) (ignored, bool) {
-	if one, ok := unread()[configMap]; ok {
-		return one, true
-	}
-	one, ok := unreadResolvers()[configMap]
+	one, ok := unread()[configMap]
 	return one, ok
 }
 

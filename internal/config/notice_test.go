@@ -44,7 +44,6 @@ func tektonKeys() []tektonKey {
 		"default-kind": "task", "default-namespace": "shared", "allowed-namespaces": "a", "blocked-namespaces": "*",
 	})
 	add("resolvers-feature-flags", map[string]string{
-		"enable-bundles-resolver": "true", "enable-hub-resolver": "true", "enable-git-resolver": "true", "enable-http-resolver": "true",
 		"enable-cluster-resolver": "false",
 	})
 	for configMap, keys := range map[string][]string{
@@ -63,13 +62,6 @@ func tektonKeys() []tektonKey {
 		"config-registry-cert":              {"cert"},
 		"config-wait-exponential-backoff":   {"duration", "factor", "jitter", "steps", "cap"},
 		"pipelines-info":                    {"version"},
-		"bundleresolver-config":             {"default-service-account", "default-kind", "default-cache-mode"},
-		"git-resolver-config": {
-			"fetch-timeout", "default-url", "default-revision", "scm-type", "server-url", "api-token-secret-name",
-		},
-		"http-resolver-config":  {"fetch-timeout"},
-		"hubresolver-config":    {"default-tekton-hub-catalog", "default-kind", "default-type"},
-		"resolver-cache-config": {"max-size", "ttl"},
 	} {
 		for _, key := range keys {
 			all = append(all, tektonKey{configMap, key, "something"})
@@ -151,7 +143,7 @@ func TestNotices(t *testing.T) {
 		"ResolverOff": {
 			reason: "Whoever turned the resolver off believes that nobody reads other namespaces.", configMap: "resolvers-feature-flags",
 			data: map[string]string{"enable-cluster-resolver": "false", "enable-git-resolver": "true"},
-			want: []Standing{PolicyIgnored, KnownIgnored},
+			want: []Standing{PolicyIgnored},
 			text: `set blocked-namespaces of cluster-resolver-config to "*"`,
 		},
 		"Typo": {

@@ -70,10 +70,12 @@ func (j Job) shareable() bool {
 
 // Pool runs fetches. It is safe for concurrent use.
 type Pool struct {
-	options           Options
-	cache             *Cache
-	slots, hosts      *budget.Budget
-	secret            []byte
+	options      Options
+	cache        *Cache
+	slots, hosts *budget.Budget
+	secret       []byte
+	// checking is held while a definition is decoded: one of many small elements takes fifty times its size.
+	checking          sync.Mutex
 	mu                sync.Mutex
 	groups            map[groupKey]*group
 	fetches           map[Key]*fetch
@@ -294,12 +296,19 @@ func (p *Pool) fetch(ctx context.Context, j Job) (found *resolvers.Resource, err
 	defer cancel()
 	found, err = j.Plan.Fetch(timed)
 	if err == nil {
-		err = content.Check(found.Content)
+		err = p.check(found.Content)
 	}
 	if err != nil {
 		return nil, err
 	}
 	return found, nil
+}
+
+// check checks one definition at a time.
+func (p *Pool) check(text []byte) error {
+	p.checking.Lock()
+	defer p.checking.Unlock()
+	return content.Check(text)
 }
 
 func (p *Pool) count(change int) {

@@ -153,7 +153,7 @@ func TestTarpitDelaysNoOtherTenant(t *testing.T) {
 		var waiting sync.WaitGroup
 		for tenant := range 4 {
 			for i := range 500 {
-				j := (&source{lasts: time.Hour}).job(fmt.Sprintf("tenant-%d", tenant), fmt.Sprintf("key-%d", i), true)
+				j := (&source{lasts: time.Hour}).job(fmt.Sprintf("tenant-%d", tenant), fmt.Sprintf("key-%d-%d", tenant, i), true)
 				j.Plan.Host = fmt.Sprintf("tarpit-%d.example.com", i)
 				waiting.Go(func() { _, _ = p.Do(ctx, j) })
 			}

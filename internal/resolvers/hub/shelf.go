@@ -13,8 +13,8 @@ import (
 )
 
 // maxResponse is the maximum number of bytes of both responses of a hub: the list of versions, and the package with its
-// description.
-const maxResponse = 8 << 20
+// description. All slots together must have room for their responses.
+const maxResponse = 3 << 20
 
 // shelf is the place of a definition in one hub.
 type shelf struct {

@@ -90,7 +90,7 @@ func setUp() error {
 	return nil
 }
 
-// everything returns config/default with no replica of the controller, whose image has no name before ko sets it. It omits
+// everything returns config/default with no replica of its programs, whose images have no names before ko sets them. It omits
 // the webhooks, which would have no server: TestAdmission has its own.
 func everything() (string, error) {
 	manifests, _, err := kubectl(context.Background(), "", "kustomize", "config/default")
@@ -98,11 +98,11 @@ func everything() (string, error) {
 		return "", err
 	}
 	const one, none = "replicas: 1\n", "replicas: 0\n"
-	if n := strings.Count(manifests, one); n != 1 {
-		return "", fmt.Errorf("config/default has %d times %q, want it once, in the controller's Deployment", n, one)
+	if n := strings.Count(manifests, one); n != 2 {
+		return "", fmt.Errorf("config/default has %d times %q, want it twice, in the Deployments of the controller and the resolvers", n, one)
 	}
 	var kept []string
-	for object := range strings.SplitSeq(strings.Replace(manifests, one, none, 1), "\n---\n") {
+	for object := range strings.SplitSeq(strings.ReplaceAll(manifests, one, none), "\n---\n") {
 		if !strings.Contains(object, "WebhookConfiguration\n") {
 			kept = append(kept, object)
 		}

@@ -109,6 +109,7 @@ func checks() []check {
 		{"kinds", kinds},
 		{"controller", controller},
 		{"other controllers", others},
+		{"resolvers", resolvers},
 		{"settings", settings},
 		{"settings in force", inForce},
 		{"fields", leftOut},

@@ -53,7 +53,8 @@ func NewCommand(t *terminal.Terminal, source cluster.Source) *cobra.Command {
 them by flags. Run it again to update.
 
 No images are published: build and push them (KO_DOCKER_REPO=REGISTRY make images prints the references), and give them with
---image and --inpod-image. Without these flags an existing installation keeps its images.
+--image, --inpod-image and --resolvers-image. Without these flags an existing installation keeps its images. Without an image
+of the resolvers, references to git, bundles, http and hub need the resolvers of another project.
 
 Two controllers of tekton.dev would overwrite each other's work, so install fails if there is another one. There are two ways:
 
@@ -64,7 +65,8 @@ namespace at a time: sluice engine use NAMESPACE.
 
 With --results-from sidecar-logs the controller gets the right to read logs: in all namespaces, or with --namespaced only in
 the namespace of -n (repeat it for each namespace).`,
-		Example: `  sluice install --image REGISTRY/controller@sha256:... --inpod-image REGISTRY/inpod@sha256:...
+		Example: `  sluice install --image REGISTRY/controller@sha256:... --inpod-image REGISTRY/inpod@sha256:... \
+    --resolvers-image REGISTRY/resolvers@sha256:...
   sluice install --results-from sidecar-logs --max-result-size 1000000
   sluice install --results-from sidecar-logs --namespaced -n team-a
   sluice install --dry-run -o yaml > sluice.yaml
@@ -76,6 +78,8 @@ the namespace of -n (repeat it for each namespace).`,
 	flags := c.Flags()
 	flags.StringVar(&o.Choice.Controller, "image", "", "`IMAGE` of the controller (default: that of the installation)")
 	flags.StringVar(&o.Choice.Inpod, "inpod-image", "", "`IMAGE` of the in-pod binary (default: that of the installation)")
+	flags.StringVar(&o.Choice.Resolvers, "resolvers-image", "",
+		"`IMAGE` of the resolvers (default: that of the installation; without one there, they are not installed)")
 	flags.StringArrayVar(&o.Choice.Args, "controller-arg", nil, "additional `ARGUMENT` of the controller; may be repeated")
 	flags.StringVar(&o.Choice.ResultsFrom, "results-from", "", "how results leave pods: "+
 		strings.Join(methods(), " or ")+" (default: the existing setting, or termination-message)")
@@ -180,6 +184,9 @@ func (o *Options) Install(ctx context.Context, c *cluster.Cluster) error {
 	if err := o.images(ctx, c); err != nil {
 		return err
 	}
+	if err := o.resolvers(ctx, c); err != nil {
+		return err
+	}
 	set, err := bundle.Build(o.Choice)
 	if err != nil {
 		return err
@@ -265,6 +272,26 @@ func (o *Options) images(ctx context.Context, c *cluster.Cluster) error {
 		return clierror.New("cannot install without images, because none are published",
 			"build and push them, and print their references: KO_DOCKER_REPO=REGISTRY make images",
 			"then: sluice install --image REGISTRY/controller@sha256:... --inpod-image REGISTRY/inpod@sha256:...")
+	}
+	return nil
+}
+
+// resolvers sets the image of the resolvers, if the user did not give it, to that of the existing installation. Without one the
+// resolvers are left out.
+func (o *Options) resolvers(ctx context.Context, c *cluster.Cluster) error {
+	if o.Choice.Resolvers != "" || o.Choice.Beside {
+		return nil // beside Tekton, its resolvers answer
+	}
+	var d appsv1.Deployment
+	err := c.Client.Get(ctx, client.ObjectKey{Namespace: bundle.ResolversNamespace, Name: bundle.ResolversDeployment}, &d)
+	if client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("cannot read deployment %q: %w", bundle.ResolversDeployment, err)
+	}
+	if err == nil && len(d.Spec.Template.Spec.Containers) > 0 {
+		o.Choice.Resolvers = d.Spec.Template.Spec.Containers[0].Image
+	}
+	if o.Choice.NoResolvers = o.Choice.Resolvers == ""; o.Choice.NoResolvers {
+		o.Terminal.Notef("leaving out the resolvers of git, bundles, http, hub and cluster: --resolvers-image is not given")
 	}
 	return nil
 }

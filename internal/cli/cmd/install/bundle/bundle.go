@@ -38,6 +38,7 @@ var (
 const (
 	controllerImage = "ko://github.com/sluice-ci/sluice/cmd/controller"
 	inpodImage      = "ko://github.com/sluice-ci/sluice/cmd/inpod"
+	resolversImage  = "ko://github.com/sluice-ci/sluice/cmd/resolvers"
 )
 
 // Names of the installation.
@@ -50,6 +51,9 @@ const (
 	Deployment = "sluice-controller"
 	// PartOf is the value of the label app.kubernetes.io/part-of of all objects.
 	PartOf = "sluice"
+	// ResolversNamespace and ResolversDeployment are those of the program that answers ResolutionRequests.
+	ResolversNamespace  = "tekton-pipelines-resolvers"
+	ResolversDeployment = "sluice-resolvers"
 	// LabelPartOf is that label.
 	LabelPartOf = "app.kubernetes.io/part-of"
 )
@@ -58,6 +62,10 @@ const (
 type Choice struct {
 	// Controller and Inpod are the images. Without them the manifests have references that cannot be pulled.
 	Controller, Inpod string
+	// Resolvers is the image of the program that answers ResolutionRequests.
+	Resolvers string
+	// NoResolvers leaves that program out.
+	NoResolvers bool
 	// Args are additional arguments of the controller.
 	Args []string
 	// ResultsFrom of the settings; empty: that of config/flags.
@@ -106,6 +114,9 @@ func Build(c Choice) (Set, error) {
 	if err != nil {
 		return s, err
 	}
+	if c.NoResolvers {
+		s.Core = slices.DeleteFunc(s.Core, ofResolvers)
+	}
 	if c.Logs {
 		access, err := c.access()
 		if err != nil {
@@ -115,8 +126,12 @@ func Build(c Choice) (Set, error) {
 	}
 	slices.SortStableFunc(s.Core, func(a, b *unstructured.Unstructured) int { return rank(a) - rank(b) })
 	for _, o := range s.Core {
-		if o.GetKind() == "Deployment" && o.GetName() == Deployment {
-			err = errors.Join(err, c.fillIn(o))
+		switch {
+		case o.GetKind() != "Deployment":
+		case o.GetName() == Deployment:
+			err = errors.Join(err, c.fillIn(o, c.Controller, c.Args))
+		case o.GetName() == ResolversDeployment:
+			err = errors.Join(err, c.fillIn(o, c.Resolvers, nil))
 		}
 	}
 	return s, errors.Join(err, c.set(s.Settings))
@@ -137,6 +152,11 @@ func (c Choice) base() (Set, error) {
 	}
 	s.Settings, err = parse(flags)
 	return s, err
+}
+
+// ofResolvers reports whether an object belongs to the program that answers ResolutionRequests.
+func ofResolvers(o *unstructured.Unstructured) bool {
+	return o.GetLabels()["app.kubernetes.io/component"] == "resolvers"
 }
 
 // access returns the right to read logs.
@@ -199,29 +219,29 @@ func parse(text string) ([]*unstructured.Unstructured, error) {
 	}
 }
 
-// fillIn sets the images and the arguments of the Deployment.
-func (c Choice) fillIn(deployment *unstructured.Unstructured) error {
+// fillIn sets the images of a Deployment, and adds arguments.
+func (c Choice) fillIn(deployment *unstructured.Unstructured, image string, more []string) error {
 	containers, found, err := unstructured.NestedSlice(deployment.Object, "spec", "template", "spec", "containers")
 	if err != nil || !found || len(containers) != 1 {
-		return fmt.Errorf("cannot find the container of the controller in the embedded manifests: %w", err)
+		return fmt.Errorf("cannot find the container of Deployment %q in the embedded manifests: %w", deployment.GetName(), err)
 	}
 	container, ok := containers[0].(map[string]any)
 	if !ok {
-		return errors.New("cannot read the controller's container in the embedded manifests")
+		return fmt.Errorf("cannot read the container of Deployment %q in the embedded manifests", deployment.GetName())
 	}
-	if c.Controller != "" {
-		container["image"] = c.Controller
+	if image != "" {
+		container["image"] = image
 	}
 	args, _, err := unstructured.NestedStringSlice(container, "args")
 	if err != nil {
-		return fmt.Errorf("cannot read the controller's arguments in the embedded manifests: %w", err)
+		return fmt.Errorf("cannot read the arguments of Deployment %q in the embedded manifests: %w", deployment.GetName(), err)
 	}
 	for i := range args {
 		if args[i] == inpodImage && c.Inpod != "" {
 			args[i] = c.Inpod
 		}
 	}
-	if err := unstructured.SetNestedStringSlice(container, append(args, c.Args...), "args"); err != nil {
+	if err := unstructured.SetNestedStringSlice(container, append(args, more...), "args"); err != nil {
 		return err
 	}
 	return unstructured.SetNestedSlice(deployment.Object, containers, "spec", "template", "spec", "containers")
@@ -260,7 +280,7 @@ func Unbuilt(s Set) []string {
 		if err != nil {
 			continue
 		}
-		for _, image := range []string{controllerImage, inpodImage} {
+		for _, image := range []string{controllerImage, inpodImage, resolversImage} {
 			if strings.Contains(string(text), `"`+image+`"`) {
 				found = append(found, image)
 			}

@@ -55,17 +55,37 @@ func TestOrder(t *testing.T) {
 
 func TestImages(t *testing.T) {
 	s := build(t, bundle.Choice{})
-	if len(bundle.Unbuilt(s)) != 2 {
-		t.Errorf("without images nothing can be pulled: want both to be missed, got %v", bundle.Unbuilt(s))
+	if len(bundle.Unbuilt(s)) != 3 {
+		t.Errorf("without images nothing can be pulled: want all to be missed, got %v", bundle.Unbuilt(s))
 	}
-	s = build(t, bundle.Choice{Controller: "r/c@sha256:1", Inpod: "r/i@sha256:2", Args: []string{"--log-level=debug"}})
+	s = build(t, bundle.Choice{
+		Controller: "r/c@sha256:1", Inpod: "r/i@sha256:2", Resolvers: "r/r@sha256:3", Args: []string{"--log-level=debug"},
+	})
 	if len(bundle.Unbuilt(s)) != 0 {
-		t.Errorf("want both images in place, got %v", bundle.Unbuilt(s))
+		t.Errorf("want all images in place, got %v", bundle.Unbuilt(s))
+	}
+	resolvers := find[appsv1.Deployment](t, s.Core, "Deployment", bundle.ResolversDeployment).Spec.Template.Spec.Containers[0]
+	if resolvers.Image != "r/r@sha256:3" || strings.Contains(strings.Join(resolvers.Args, " "), "--log-level") {
+		t.Errorf("want the image of the resolvers, without the arguments of the controller, got %s %v", resolvers.Image, resolvers.Args)
 	}
 	c := find[appsv1.Deployment](t, s.Core, "Deployment", bundle.Deployment).Spec.Template.Spec.Containers[0]
 	if args := strings.Join(c.Args, " "); c.Image != "r/c@sha256:1" ||
 		!strings.HasSuffix(args, "--inpod-image r/i@sha256:2 --log-level=debug") {
 		t.Errorf("want the images and the argument, got %s %s", c.Image, args)
+	}
+}
+
+// TestNoResolvers: nothing of the resolvers is left without them, and everything else is.
+func TestNoResolvers(t *testing.T) {
+	with, without := build(t, bundle.Choice{}).Core, build(t, bundle.Choice{NoResolvers: true}).Core
+	for _, o := range without {
+		if strings.Contains(o.GetName(), "resolvers") && o.GetKind() != "CustomResourceDefinition" ||
+			o.GetNamespace() == bundle.ResolversNamespace {
+			t.Errorf("%s %q is left", o.GetKind(), o.GetName())
+		}
+	}
+	if left := len(with) - len(without); left != 9 {
+		t.Errorf("want the 9 objects of config/resolvers left out, got %d", left)
 	}
 }
 
