@@ -52,7 +52,7 @@ func (r *Reconciler) holdSteps(ctx context.Context, p *corev1.Pod) error {
 	return r.markSteps(ctx, p, v1.StepsHeld)
 }
 
-// markSteps tells the first step of a pod whether it may start.
+// markSteps records in the pod whether its first step may start.
 func (r *Reconciler) markSteps(ctx context.Context, p *corev1.Pod, mark string) error {
 	// Another pod with this name has another UID, which no patch can change: the API server refuses the patch.
 	change := fmt.Appendf(nil, `{"metadata":{"uid":%q,"annotations":{%q:%q}}}`, p.UID, v1.AnnotationSteps, mark)
