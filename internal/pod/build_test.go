@@ -91,7 +91,7 @@ func TestBuildGolden(t *testing.T) {
 			in:     input(v1.TaskSpec{Results: results, Steps: []v1.Step{command("one", "echo", "1"), command("two", "echo", "2")}}),
 		},
 		"carrier": {
-			reason: "what carries the results comes last, sees everything read-only, and no init container gates the first step",
+			reason: "the results sidecar comes last, sees everything read-only, and no init container gates the first step",
 			in:     input(v1.TaskSpec{Results: results, Steps: []v1.Step{command("one", "echo", "1"), command("two", "echo", "2")}}, otherMethod),
 		},
 		"init-container": {

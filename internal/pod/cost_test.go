@@ -28,7 +28,7 @@ func TestPartsOfPod(t *testing.T) {
 			in: input(v1.TaskSpec{Steps: []v1.Step{one, two}}), want: parts{2, 0, 5, 12}},
 		"Results": {reason: "a folder for results",
 			in: input(v1.TaskSpec{Steps: []v1.Step{one, two}, Results: result}), want: parts{2, 0, 6, 14}},
-		"Sidecar": {reason: "what carries results is one container, which sees them and how the steps ended",
+		"Sidecar": {reason: "the results sidecar is one container, which sees them and how the steps ended",
 			in: input(v1.TaskSpec{Steps: []v1.Step{one, two}, Results: result}, otherMethod), want: parts{3, 0, 6, 17}},
 	}
 	for name, tc := range cases {

@@ -104,7 +104,7 @@ func TestResources(t *testing.T) {
 	}
 }
 
-// The default resources are for what carries the results as well, and for the container that copies the binary.
+// The default resources are for the results sidecar as well, and for the container that copies the binary.
 func TestDefaultResourcesOfOurs(t *testing.T) {
 	p, err := Build(input(v1.TaskSpec{
 		Results: []v1.TaskResult{{Name: "r"}},

@@ -15,7 +15,7 @@ func mounts(c corev1.Container, volume string) bool {
 	return slices.ContainsFunc(c.VolumeMounts, func(m corev1.VolumeMount) bool { return m.Name == volume })
 }
 
-// TestSigning: steps that sign have another in-pod binary and the Workload API's socket; what carries the results has
+// TestSigning: steps that sign have another in-pod binary and the Workload API's socket; the results sidecar has
 // neither, and who does not sign has a pod as before.
 func TestSigning(t *testing.T) {
 	const image = "registry.example/inpod-spiffe@sha256:1111"

@@ -36,7 +36,7 @@ func (o Observation) unrecorded(tr *v1.TaskRun) bool {
 // replacePod decides what happens to a pod of the run that was created from another task than the run has now. If no
 // container has started, it is deleted and created again. Otherwise the run fails, because steps must not run twice.
 func (r *Reconciler) replacePod(ctx context.Context, p *corev1.Pod) (Effect, error) {
-	why := fmt.Sprintf("pod %q was made from the Task as it was before it changed, by a pass that could not record it", p.Name)
+	why := fmt.Sprintf("pod %q was created before the Task changed, and its creation could not be recorded", p.Name)
 	if anyStarted(p) {
 		return Effect{
 			Left:    p,

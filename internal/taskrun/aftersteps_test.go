@@ -7,7 +7,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// TestSidecarAfterTheSteps: once all steps have ended, the run waits only for what carries their results. A sidecar that
+// TestSidecarAfterTheSteps: once all steps have ended, the run waits only for the results sidecar. A sidecar that
 // cannot start again does not fail a run whose steps have all succeeded.
 func TestSidecarAfterTheSteps(t *testing.T) {
 	over := terminated(0, record(0))

@@ -87,7 +87,7 @@ func TestStepsOfARemovedPod(t *testing.T) {
 	}
 }
 
-// TestUnreadableOfARemovedPod: what ends a pod at once ends what carries its results as well, and that is why they cannot be
+// TestUnreadableOfARemovedPod: what ends a pod at once ends the results sidecar as well, and that is why they cannot be
 // read. A restarted kubelet on a node under pressure does so (TestEvicted of test/suites/fault).
 func TestUnreadableOfARemovedPod(t *testing.T) {
 	killed := func() *corev1.Pod {

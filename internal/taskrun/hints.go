@@ -32,7 +32,7 @@ func withHints(tr *v1.TaskRun, outcome *Outcome, obs Observation) *Outcome {
 
 // failedStepIndex returns the index of the first step that failed, not only followed a failure; negative if there is none.
 func failedStepIndex(spec *v1.TaskSpec, records []frame.Step) int {
-	i := slices.IndexFunc(records, func(s frame.Step) bool { return !goesOn(s) && s.Reason != frame.ReasonSkipped })
+	i := slices.IndexFunc(records, func(s frame.Step) bool { return !continuesAfter(s) && s.Reason != frame.ReasonSkipped })
 	if i < 0 {
 		return -1
 	}

@@ -300,7 +300,7 @@ func unproved(obs Observation) string {
 	}
 	for _, name := range podpaths.StepContainers(obs.Task.Spec) {
 		i := slices.IndexFunc(set.Steps, func(s frame.Step) bool { return s.Name == name })
-		if i < 0 || !goesOn(set.Steps[i]) && (set.Steps[i].Reason != frame.ReasonSkipped || set.Steps[i].ExitCode != 0) {
+		if i < 0 || !continuesAfter(set.Steps[i]) && (set.Steps[i].Reason != frame.ReasonSkipped || set.Steps[i].ExitCode != 0) {
 			return "step " + name
 		}
 	}
@@ -335,7 +335,7 @@ func failsBefore(obs Observation, name string) bool {
 	}
 	set := obs.Evidence.Set
 	return set != nil && slices.ContainsFunc(set.Steps, func(s frame.Step) bool {
-		return !goesOn(s) && s.Reason != frame.ReasonUnfinished && s.Reason != frame.ReasonLost &&
+		return !continuesAfter(s) && s.Reason != frame.ReasonUnfinished && s.Reason != frame.ReasonLost &&
 			s.Reason != frame.ReasonCancelled && s.Reason != frame.ReasonSkipped
 	})
 }

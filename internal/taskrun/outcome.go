@@ -171,7 +171,7 @@ func initReason(t *corev1.ContainerStateTerminated) string {
 
 func uncollectable(obs Observation) *Outcome {
 	err := obs.Evidence.Err
-	when := "what carries the results has ended before the steps"
+	when := "the results sidecar has ended before the steps"
 	if obs.Pod == nil || containersOf(obs.Pod).ended() {
 		when = "the steps have ended"
 	}
@@ -279,7 +279,7 @@ func missingRecord(spec *v1.TaskSpec, set *collect.Set) string {
 		}
 	}
 	if set.Interrupted {
-		return "what carries the results was asked to end before it had seen all steps end"
+		return "the results sidecar was asked to end before all steps had ended"
 	}
 	return ""
 }
@@ -287,7 +287,7 @@ func missingRecord(spec *v1.TaskSpec, set *collect.Set) string {
 // stepFailure returns the reason and message of the first step that failed. Skipped steps only follow it.
 func stepFailure(p *corev1.Pod, set *collect.Set) (reason, message string) {
 	for _, step := range set.Steps {
-		if goesOn(step) || step.Reason == frame.ReasonSkipped {
+		if continuesAfter(step) || step.Reason == frame.ReasonSkipped {
 			continue
 		}
 		message = fmt.Sprintf("%q exited with code %d (%s)", step.Name, step.ExitCode, step.Reason)
@@ -323,8 +323,8 @@ func stepFailure(p *corev1.Pod, set *collect.Set) (reason, message string) {
 	return "", ""
 }
 
-// goesOn reports whether a task continues after a step with this record.
-func goesOn(step frame.Step) bool {
+// continuesAfter reports whether a task continues after a step with this record.
+func continuesAfter(step frame.Step) bool {
 	return step.Reason == frame.ReasonCompleted || step.Reason == frame.ReasonContinued
 }
 

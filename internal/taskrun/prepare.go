@@ -159,11 +159,11 @@ func tokensIn(text string, references []substitute.StepResultToken) []string {
 // that none of them can look like a token.
 func mark() string { return "ref-" + strings.ToLower(rand.Text()) }
 
-// validate checks everything that does not depend on values of variables. A task that is written out in the run sees
-// params and workspaces that only the run has.
+// validate checks everything that does not depend on values of variables. An embedded task can use params and
+// workspaces that only the run has.
 //
-// A run whose status holds its task was found valid together with it by an earlier pass, and neither can have changed since:
-// only what the settings of the installation have a part in is checked again.
+// If the status of a run has its task, an earlier reconcile found both valid, and neither can have changed since. Then only
+// rules that depend on the settings of the installation are checked again.
 func validate(tr *v1.TaskRun, spec *v1.TaskSpec, bound []v1.WorkspaceBinding) error {
 	var faults field.ErrorList
 	if tr.Status.TaskSpec == nil {

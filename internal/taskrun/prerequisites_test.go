@@ -409,7 +409,7 @@ func TestLimitRanges(t *testing.T) {
 		ranges   []corev1.LimitRange
 		requests []corev1.ResourceList // of the two steps
 		limits   corev1.ResourceList   // of the first
-		want     []string              // requests for processors of the two steps and of what carries results
+		want     []string              // requests for processors of the two steps and of the results sidecar
 	}{
 		"None": {
 			reason:   "without a LimitRange nothing is said",
@@ -441,7 +441,7 @@ func TestLimitRanges(t *testing.T) {
 			want:     []string{"600m", "600m", "600m"},
 		},
 		"NoMin": {
-			reason:   "what carries results asks for nothing",
+			reason:   "the results sidecar asks for nothing",
 			ranges:   ranges(corev1.LimitRangeItem{DefaultRequest: list("cpu", "1")}),
 			requests: []corev1.ResourceList{nil, nil},
 			want:     []string{"500m", "500m", "0"},

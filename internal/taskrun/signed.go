@@ -65,7 +65,7 @@ func (o Observation) signable() error {
 	}
 	if from := transport.Needed(o.ResultsFrom, o.Task.Spec, o.Flags); from != config.SidecarLogs {
 		return fmt.Errorf("enforce-nonfalsifiability in ConfigMap feature-flags is %q, and the results of this run come by %q, which "+
-			"carries no signatures; set results-from: %s there, or the annotation %s: %s of the run or its Task",
+			"cannot transport signatures; set results-from: %s there, or the annotation %s: %s of the run or its Task",
 			o.Flags.Signing.By, from, config.SidecarLogs, v1.AnnotationResultsFrom, config.SidecarLogs)
 	}
 	return nil
@@ -119,10 +119,10 @@ func (r *Reconciler) verify(tr *v1.TaskRun, obs *Observation) {
 }
 
 func declared(spec *v1.TaskSpec) []results.Declared {
-	carried := pod.ResultsOf(spec)
-	list := make([]results.Declared, len(carried))
-	for i, c := range carried {
-		list[i] = c.Declared
+	all := pod.ResultsOf(spec)
+	list := make([]results.Declared, len(all))
+	for i, r := range all {
+		list[i] = r.Declared
 	}
 	return list
 }

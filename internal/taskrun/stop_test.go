@@ -132,7 +132,7 @@ func TestPodOfEndedRunIsStopped(t *testing.T) {
 			within: time.Minute,
 		},
 		"Sidecar": {
-			reason: "what carries the results runs on",
+			reason: "the results sidecar runs on",
 			pod:    runPod(corev1.PodRunning, over, over, running()),
 			within: time.Minute,
 		},

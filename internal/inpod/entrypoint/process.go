@@ -46,7 +46,7 @@ func supervise() *processes {
 			select {
 			case s := <-signals:
 				if s, ok := s.(syscall.Signal); ok {
-					p.handOn(s)
+					p.forward(s)
 				}
 			case <-children:
 				p.reap()
@@ -67,9 +67,9 @@ func (p *processes) asked() syscall.Signal {
 	return p.end
 }
 
-// handOn forwards a signal to the command. Before and after the command, any signal stops the container, because the image
+// forward sends a signal to the command. Before and after the command, any signal stops the container, because the image
 // chooses the stop signal.
-func (p *processes) handOn(s syscall.Signal) {
+func (p *processes) forward(s syscall.Signal) {
 	switch s {
 	case syscall.SIGCHLD, syscall.SIGPIPE:
 		return // about this process

@@ -161,8 +161,8 @@ func below(folder, repository string) bool {
 	return folder == "" || repository == folder || strings.HasPrefix(repository, folder+"/")
 }
 
-// The notes for the end of a message, or "".
-func (c *credentials) told() string {
+// suffix returns the notes for the end of a message, or "".
+func (c *credentials) suffix() string {
 	if len(c.notes) == 0 {
 		return ""
 	}

@@ -150,7 +150,7 @@ func explain(image string, pull Pull, known *credentials, failures []failure) er
 	why, do := strings.Join(said, "; "), "correct the name, or "+giveCommand
 	switch last := failures[len(failures)-1]; last.kind {
 	case denied:
-		why += ": it does not have the image, or not for this pod" + known.told()
+		why += ": it does not have the image, or not for this pod" + known.suffix()
 		do = fmt.Sprintf("correct the name, add a pull secret to service account %q of namespace %q, or %s",
 			pull.account(), pull.Namespace, giveCommand)
 	case absent, refused, unusable, passing, busy:

@@ -30,4 +30,4 @@ func (p *PullCredentials) ForRepository(repository name.Repository) []authn.Auth
 }
 
 // Notes returns why secrets could not be used, for the end of a message, or "".
-func (p *PullCredentials) Notes() string { return p.known.told() }
+func (p *PullCredentials) Notes() string { return p.known.suffix() }

@@ -172,7 +172,7 @@ func (m Message) least() Message {
 
 // overBudget returns the message about results that do not fit: how the step ended, and one problem.
 func (m Message) overBudget(over *OverBudgetError) ([]byte, error) {
-	var told []Entry
+	var problems []Entry
 	p := frame.Problem{Result: over.Result, Kind: frame.OverBudget, Size: int64(over.Size), Limit: int64(over.Budget)}
 	switch {
 	case len(m.Problems) > 0:
@@ -186,10 +186,10 @@ func (m Message) overBudget(over *OverBudgetError) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		told = append(told, problem)
+		problems = append(problems, problem)
 	}
-	least := append(stepEntries(m.least().Step), told...)
-	b, err := Encode(append(stepEntries(m.bare().Step), told...), over.Budget)
+	least := append(stepEntries(m.least().Step), problems...)
+	b, err := Encode(append(stepEntries(m.bare().Step), problems...), over.Budget)
 	if _, still := errors.AsType[*OverBudgetError](err); still {
 		b, err = Encode(least, max(over.Budget, ProblemBytes))
 	}

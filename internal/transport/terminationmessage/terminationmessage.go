@@ -46,7 +46,7 @@ func (Transport) Forget(types.NamespacedName) {}
 // log of a results sidecar. For a result of several steps, the value of the last one counts.
 func fromMessages(steps []corev1.ContainerStatus, spec *v1.TaskSpec) collect.Progress {
 	set := &collect.Set{}
-	told := told{carried: pod.ResultsOf(spec), latest: map[string]frame.Result{}, deleted: map[string]string{}}
+	reported := reportedResults{expected: pod.ResultsOf(spec), latest: map[string]frame.Result{}, deleted: map[string]string{}}
 	for i, status := range steps {
 		message, err := termination.ParseMessage([]byte(status.State.Terminated.Message))
 		if err != nil {
@@ -62,53 +62,53 @@ func fromMessages(steps []corev1.ContainerStatus, spec *v1.TaskSpec) collect.Pro
 			}
 			set.Problems = append(set.Problems, p)
 		}
-		told.take(message, i, status.Name)
+		reported.add(message, i, status.Name)
 	}
-	told.complete(set)
+	reported.complete(set)
 	return collect.Progress{Set: set}
 }
 
-// The results of the messages read so far.
-type told struct {
-	carried []pod.Result
-	latest  map[string]frame.Result
+// reportedResults has the results of the messages read so far.
+type reportedResults struct {
+	expected []pod.Result
+	latest   map[string]frame.Result
 	// deleted has, by result, the container of the step that deleted it.
 	deleted map[string]string
 }
 
-// take adds the message of the step at this index.
-func (t *told) take(message termination.Message, step int, container string) {
+// add adds the message of the step at this index.
+func (r *reportedResults) add(message termination.Message, step int, container string) {
 	for _, removed := range message.Removed {
-		if mayTell(t.carried, step, removed) {
-			delete(t.latest, removed)
-			t.deleted[removed] = container
+		if mayReport(r.expected, step, removed) {
+			delete(r.latest, removed)
+			r.deleted[removed] = container
 		}
 	}
-	for _, r := range message.Results {
-		if mayTell(t.carried, step, r.Name) {
-			t.latest[r.Name] = r
-			delete(t.deleted, r.Name)
+	for _, result := range message.Results {
+		if mayReport(r.expected, step, result.Name) {
+			r.latest[result.Name] = result
+			delete(r.deleted, result.Name)
 		}
 	}
 }
 
 // complete adds the results to a set, in their order.
-func (t *told) complete(set *collect.Set) {
-	for _, declared := range t.carried {
-		if container, ok := t.deleted[declared.Name]; ok {
+func (r *reportedResults) complete(set *collect.Set) {
+	for _, declared := range r.expected {
+		if container, ok := r.deleted[declared.Name]; ok {
 			set.Problems = append(set.Problems, frame.Problem{Result: declared.Name, Kind: frame.Missing,
 				Detail: fmt.Sprintf("an earlier step left it, and %q deleted it", container)})
 		}
-		if r, ok := t.latest[declared.Name]; ok && !isProblem(set.Problems, declared.Name) {
-			r.Type = declared.Type
-			set.Results = append(set.Results, r)
+		if result, ok := r.latest[declared.Name]; ok && !isProblem(set.Problems, declared.Name) {
+			result.Type = declared.Type
+			set.Results = append(set.Results, result)
 		}
 	}
 }
 
-// mayTell reports whether the step at this index may report a result: one of the task, or its own.
-func mayTell(carried []pod.Result, step int, result string) bool {
-	return slices.ContainsFunc(carried, func(r pod.Result) bool {
+// mayReport reports whether the step at this index may report a result: one of the task, or its own.
+func mayReport(expected []pod.Result, step int, result string) bool {
+	return slices.ContainsFunc(expected, func(r pod.Result) bool {
 		return r.Name == result && (r.Step == pod.OfTask || r.Step == step)
 	})
 }

@@ -26,7 +26,7 @@ type Options struct {
 	Address string
 	Port    int
 	// Set by --allow-remote, it permits an address that is not loopback.
-	Anyone bool
+	AllowRemote bool
 }
 
 // NewCommand returns the command `sluice ui`.
@@ -47,7 +47,7 @@ and not to other pages in the same browser.`,
 	}
 	c.Flags().StringVar(&o.Address, "address", "127.0.0.1", "`IP` address to listen on")
 	c.Flags().IntVar(&o.Port, "port", 0, "port to listen on; 0: a free one")
-	c.Flags().BoolVar(&o.Anyone, "allow-remote", false, "listen on an address that other machines can reach, without encryption")
+	c.Flags().BoolVar(&o.AllowRemote, "allow-remote", false, "listen on an address that other machines can reach, without encryption")
 	return c
 }
 
@@ -81,7 +81,7 @@ func (o *Options) check() error {
 	switch {
 	case ip == nil:
 		return clierror.Usage("sluice ui", "--address %q is not an IP address", o.Address)
-	case !ip.IsLoopback() && !o.Anyone:
+	case !ip.IsLoopback() && !o.AllowRemote:
 		return clierror.New(o.Address+" can be reached by other machines, and the page shows what your kubeconfig may read",
 			"omit --address, and forward the port: ssh -L 8300:127.0.0.1:8300 HOST", "or use it anyway, without encryption: --allow-remote")
 	}

@@ -8,8 +8,8 @@ import (
 	"github.com/sluice-ci/sluice/internal/results/frame"
 )
 
-// carried is a Signed in the results stream, where each certificate occurs only once for all steps.
-type carried struct {
+// document is a Signed in the results stream, where each certificate occurs only once for all steps.
+type document struct {
 	Statement string `json:"statement,omitempty"`
 	// Chain has the numbers of the stream's certificates.
 	Chain   []int  `json:"chain,omitempty"`
@@ -20,9 +20,9 @@ type carried struct {
 // Packer converts the signatures of steps into records of a stream.
 type Packer struct{ certificates [][]byte }
 
-// Pack returns the certificates that the stream does not have yet, and the document of the signature.
-func (p *Packer) Pack(s Signed) (certificates [][]byte, document []byte, err error) {
-	c := carried{Statement: s.Statement, Proof: s.Proof, Problem: s.Problem}
+// Pack returns the certificates that the stream does not have yet, and the text of the signature's document.
+func (p *Packer) Pack(s Signed) (certificates [][]byte, text []byte, err error) {
+	d := document{Statement: s.Statement, Proof: s.Proof, Problem: s.Problem}
 	before := len(p.certificates)
 	for _, der := range s.Chain {
 		i := slices.IndexFunc(p.certificates, func(other []byte) bool { return slices.Equal(der, other) })
@@ -30,25 +30,25 @@ func (p *Packer) Pack(s Signed) (certificates [][]byte, document []byte, err err
 			i = len(p.certificates)
 			p.certificates = append(p.certificates, der)
 		}
-		c.Chain = append(c.Chain, i)
+		d.Chain = append(d.Chain, i)
 	}
-	if document, err = json.Marshal(c); err != nil {
+	if text, err = json.Marshal(d); err != nil {
 		return nil, nil, fmt.Errorf("cannot encode signature: %w", err)
 	}
-	return p.certificates[before:], document, nil
+	return p.certificates[before:], text, nil
 }
 
 // Unpack returns the content of a signature of a stream with these certificates. The error wraps ErrMalformed.
 func Unpack(record frame.Signature, certificates []frame.Certificate) (Signed, error) {
-	var c carried
-	if err := parse(record.Document, &c); err != nil {
+	var d document
+	if err := parse(record.Document, &d); err != nil {
 		return Signed{}, err
 	}
-	if err := chained(c.Statement, len(c.Chain), c.Proof, c.Problem); err != nil {
+	if err := chained(d.Statement, len(d.Chain), d.Proof, d.Problem); err != nil {
 		return Signed{}, fmt.Errorf("%w: %w", ErrMalformed, err)
 	}
-	s := Signed{Statement: c.Statement, Proof: c.Proof, Problem: c.Problem}
-	for _, n := range c.Chain {
+	s := Signed{Statement: d.Statement, Proof: d.Proof, Problem: d.Problem}
+	for _, n := range d.Chain {
 		if n < 0 || n >= len(certificates) {
 			return Signed{}, fmt.Errorf("%w: the stream has no certificate %d", ErrMalformed, n)
 		}
