@@ -115,7 +115,8 @@ func kind(o runtime.Object) string {
 }
 
 // reconcilers returns both reconcilers over a cluster with these objects.
-func reconcilers(t interface{ Fatal(args ...any) }, rule ownership.Rule, w *touches, objects ...client.Object) map[string]reconcile.Reconciler {
+func reconcilers(t interface{ Fatal(args ...any) }, rule ownership.Rule, w *touches,
+	objects ...client.Object) map[string]reconcile.Reconciler {
 	scheme := runtime.NewScheme()
 	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1.AddToScheme(scheme)); err != nil {
 		t.Fatal(err)

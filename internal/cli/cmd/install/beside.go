@@ -35,7 +35,8 @@ func (o *Options) admitBeside(ctx context.Context, c *cluster.Cluster, others []
 	err := c.Client.Get(ctx, client.ObjectKey{Namespace: bundle.Namespace, Name: bundle.Deployment}, &alone)
 	if err == nil {
 		return clierror.New(fmt.Sprintf("cannot install beside Tekton: Sluice is installed as the only controller "+
-			"(deployment %s in namespace %s)", bundle.Deployment, bundle.Namespace), "remove it, and keep all runs: sluice uninstall --yes --keep-runs")
+			"(deployment %s in namespace %s)", bundle.Deployment, bundle.Namespace),
+			"remove it, and keep all runs: sluice uninstall --yes --keep-runs")
 	}
 	if !apierrors.IsNotFound(err) {
 		return fmt.Errorf("cannot read deployment %q: %w", bundle.Deployment, err)
