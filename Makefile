@@ -44,8 +44,9 @@ test-unit: ## Run the tests that need no cluster
 	@cd tools/promql && go test ./...
 	@cd localkube && go test ./...
 
-test-integration: ## Start an API server and run the tests that need one
+test-integration: ## Start an API server, and one with Tekton's kinds, and run the tests that need one
 	@hack/with-localkube.sh --api-only hack/test-cluster.sh integration
+	@hack/with-localkube.sh --api-only --audit-log hack/test-cluster.sh beside
 
 test-e2e: ## Start a cluster and run the tests that need one
 	@hack/with-localkube.sh hack/test-cluster.sh e2e
