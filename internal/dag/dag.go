@@ -67,7 +67,8 @@ type Dependency struct {
 }
 
 // Build builds the graph. A task depends on the tasks in its runAfter, on those whose results or matrix length it uses, and on
-// those that more names. The error is an *UnknownTaskError, a *DuplicateTaskError or a *CycleError. The time is linear in the size of the pipeline.
+// those that more names. The error is an *UnknownTaskError, a *DuplicateTaskError or a *CycleError. The time is linear in the size
+// of the pipeline and of more.
 func Build(tasks []v1.PipelineTask, more ...Dependency) (*Graph, error) {
 	g := &Graph{
 		names:  make([]string, len(tasks)),

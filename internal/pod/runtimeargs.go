@@ -73,7 +73,8 @@ func (b *builder) referred(r substitute.StepResultToken, i int) (stepresult.Refe
 // uses reports whether a token is in any text of the step.
 func uses(s v1.Step, token string) bool {
 	return mentions(s, token) || strings.Contains(s.WorkingDir, token) || slices.ContainsFunc(s.When, func(w v1.WhenExpression) bool {
-		return strings.Contains(w.Input, token) || strings.Contains(w.CEL, token) || slices.ContainsFunc(w.Values, func(v string) bool { return strings.Contains(v, token) })
+		return strings.Contains(w.Input, token) || strings.Contains(w.CEL, token) ||
+			slices.ContainsFunc(w.Values, func(v string) bool { return strings.Contains(v, token) })
 	})
 }
 

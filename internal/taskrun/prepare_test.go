@@ -353,7 +353,8 @@ func TestGuardWithResultOfAStep(t *testing.T) {
 				t.Fatal(err)
 			}
 			args := strings.Join(p.Spec.Containers[1].Args, " ")
-			if !strings.Contains(args, `"expression":{"op":"==","args":[{"op":"text","texts":["ref-`) || !strings.Contains(args, `{"op":"text","texts":["it's"]}`) {
+			if !strings.Contains(args, `"expression":{"op":"==","args":[{"op":"text","texts":["ref-`) ||
+				!strings.Contains(args, `{"op":"text","texts":["it's"]}`) {
 				t.Errorf("%s: want the expression in the arguments of the step, got %s", tc.reason, args)
 			}
 		})

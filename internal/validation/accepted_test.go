@@ -71,7 +71,9 @@ tasks:
       volumeMounts: [{name: v, mountPath: /v, subPath: "$(tasks.make.results.s)"}]
       when: [{cel: "'$(tasks.make.results.s)' == 'a'"}]
       command: ["$(tasks.make.results['x.y'][0])"]
-    sidecars: [{name: s, image: "$(tasks.make.results.s)", args: ["$(tasks.make.results.l[*])"], env: [{name: A, value: "$(tasks.make.results.o.k)"}]}]
+    sidecars:
+    - {name: s, image: "$(tasks.make.results.s)", args: ["$(tasks.make.results.l[*])"]}
+    - {name: t, image: i, env: [{name: A, value: "$(tasks.make.results.o.k)"}]}
 - name: make
   taskSpec:
     results: [{name: s}, {name: l, type: array}, {name: x.y, type: array}, {name: o, properties: {k: {}}}]
