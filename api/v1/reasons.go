@@ -9,6 +9,10 @@ const (
 	TaskRunReasonPending = "Pending"
 	// TaskRunReasonHeld: spec.status holds the run; it has not started.
 	TaskRunReasonHeld = "TaskRunPending"
+	// TaskRunReasonResolvingTaskRef: the run waits for a resolver to fetch its Task.
+	TaskRunReasonResolvingTaskRef = "ResolvingTaskRef"
+	// TaskRunReasonResolvingStepActionRef: the run waits for a resolver to fetch a StepAction of its task.
+	TaskRunReasonResolvingStepActionRef = "ResolvingStepActionRef"
 	// TaskRunReasonRunning: steps are running, or their results are being collected.
 	TaskRunReasonRunning = "Running"
 	// TaskRunReasonSucceeded: every step succeeded, and the status holds every result that was written, whole.
@@ -102,6 +106,10 @@ const (
 const (
 	// PipelineRunReasonStarted: the controller has accepted the run, and no task has started yet.
 	PipelineRunReasonStarted = "Started"
+	// PipelineRunReasonResolvingPipelineRef: the run waits for a resolver to fetch its Pipeline.
+	PipelineRunReasonResolvingPipelineRef = "ResolvingPipelineRef"
+	// PipelineRunReasonResolvingTaskRef: the run waits for a resolver to fetch a Task of its pipeline.
+	PipelineRunReasonResolvingTaskRef = "ResolvingTaskRef"
 	// PipelineRunReasonRunning: tasks are running.
 	PipelineRunReasonRunning = "Running"
 	// PipelineRunReasonPending: spec.status holds the run; it has not started.

@@ -10,11 +10,13 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	resolutionv1beta1 "github.com/sluice-ci/sluice/api/resolution/v1beta1"
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/config"
 	"github.com/sluice-ci/sluice/internal/ownership"
 	"github.com/sluice-ci/sluice/internal/pipelinerun"
 	"github.com/sluice-ci/sluice/internal/pod"
+	"github.com/sluice-ci/sluice/internal/resolve/request"
 	"github.com/sluice-ci/sluice/internal/taskrun"
 )
 
@@ -47,7 +49,7 @@ func cacheOptions(o *options) (cache.Options, error) {
 			Transform: transform(ownership.TrimNamespace),
 		}
 	}
-	return cache.Options{DefaultTransform: cache.TransformStripManagedFields(), ByObject: byObject}, nil
+	return cache.Options{DefaultTransform: trimRequests(cache.TransformStripManagedFields()), ByObject: byObject}, nil
 }
 
 // podsOfRuns selects the pods of runs. Tekton's pods have the same label, so beside Tekton they need another one, which only
@@ -88,5 +90,16 @@ func transform[T any](trim func(*T)) func(any) (any, error) {
 			trim(typed)
 		}
 		return o, nil
+	}
+}
+
+// trimRequests adds to a transformation that of ResolutionRequests. They have no entry in ByObject, because the cache of a cluster
+// without their CRD would then not start.
+func trimRequests(others func(any) (any, error)) func(any) (any, error) {
+	return func(o any) (any, error) {
+		if typed, ok := o.(*resolutionv1beta1.ResolutionRequest); ok {
+			request.Trim(typed)
+		}
+		return others(o)
 	}
 }

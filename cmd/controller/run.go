@@ -27,6 +27,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/pod"
 	"github.com/sluice-ci/sluice/internal/resolve/image"
 	"github.com/sluice-ci/sluice/internal/resolve/image/queue"
+	"github.com/sluice-ci/sluice/internal/resolve/request"
 	"github.com/sluice-ci/sluice/internal/results/collect"
 	"github.com/sluice-ci/sluice/internal/spiffe"
 	"github.com/sluice-ci/sluice/internal/taskrun"
@@ -224,10 +225,16 @@ func addReconcilers(mgr ctrl.Manager, o *options, m *monitoring, wake chan<- eve
 	}
 	memory := pipelinerun.NewMemory()
 	m.more = append(m.more, counts.NewMemory(memory))
+	d.Requests = request.New(request.Options{
+		Client: d.Client, Live: d.Live, Clock: d.Clock, Config: d.Config, Memory: memory, Cluster: o.coexist,
+	})
+	if err := d.Requests.AddToManager(mgr); err != nil {
+		return err
+	}
 	pipelineRuns := pipelinerun.NewReconciler(pipelinerun.Dependencies{
 		Runs: d.Runs, Known: fields.pipelineRun,
 		Client: d.Client, Live: d.Live, Recorder: d.Recorder, Clock: d.Clock, Config: d.Config, Evaluator: d.Evaluator,
-		Metrics: m.counts.PipelineRuns, Passes: m.passes, Memory: memory, Release: version.Current().Number,
+		Metrics: m.counts.PipelineRuns, Passes: m.passes, Memory: memory, Requests: d.Requests, Release: version.Current().Number,
 	})
 	return errors.Join(taskrun.NewReconciler(d).SetupWithManager(mgr, o.workers), pipelineRuns.SetupWithManager(mgr, o.workers))
 }

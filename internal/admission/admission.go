@@ -33,6 +33,9 @@ type Kind struct {
 	defaulted func(ctx context.Context, raw, old []byte) (*defaulted, error)
 	// validated returns the rules that an object breaks, and warnings. old is nil unless the request is an update.
 	validated func(ctx context.Context, raw, old []byte) (validation.Findings, error)
+	// object is the type of the objects, and weight the memory for decoding one.
+	object reflect.Type
+	weight *weight
 }
 
 // Of returns the Kind of the objects of type T with these rules. limits returns the current limits.
@@ -44,7 +47,7 @@ func Of[T any](rules validation.Rules[T], limits func() validation.Limits) Kind 
 func OfRun[T any](rules validation.Rules[T], limits func() validation.Limits, complete Completion[T]) Kind {
 	all := weightOf(reflect.TypeFor[T](), map[reflect.Type]*weight{})
 	k := kindOf[T]{rules: rules, limits: limits, complete: complete, weight: all, fields: specOnly(all)}
-	return Kind{defaulted: k.defaulted, validated: k.validated}
+	return Kind{defaulted: k.defaulted, validated: k.validated, object: reflect.TypeFor[T](), weight: all}
 }
 
 type kindOf[T any] struct {

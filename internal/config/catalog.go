@@ -49,7 +49,6 @@ func ignoredDefaults() []ignored {
 		{key: "default-affinity-assistant-pod-template", because: "there is no affinity assistant; coschedule acts on the pods of runs"},
 		{key: "default-cloud-events-sink", because: "no CloudEvents are sent"},
 		{key: "default-create-container-error-timeout", because: "a container that cannot be created fails its run immediately"},
-		{key: "default-maximum-resolution-timeout", because: "references are resolved from the cluster"},
 		{key: "default-sidecar-log-polling-interval", because: "the results sidecar does not poll"},
 		{key: "default-step-ref-concurrency-limit", because: "the controller reads StepActions from its cache"},
 	}

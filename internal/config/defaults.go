@@ -24,14 +24,19 @@ const (
 	keyMatrix         = "default-max-matrix-combinations-count"
 	keyPullTimeout    = "default-imagepullbackoff-timeout"
 	keyForbiddenEnv   = "default-forbidden-env"
+	keyResolution     = KeyResolutionTimeout
 )
+
+// KeyResolutionTimeout is the key of config-defaults for Defaults.ResolutionTimeout.
+const KeyResolutionTimeout = "default-maximum-resolution-timeout"
 
 // maxTimeoutMinutes is a hundred years. About three times as much would overflow time.Duration and become negative.
 const maxTimeoutMinutes = 100 * 365 * 24 * 60
 
 func defaultsKeys() []string {
 	return []string{
-		keyTimeoutMinutes, keyServiceAccount, keyManagedBy, keyPodTemplate, keyBinding, keyResources, keyMatrix, keyPullTimeout, keyForbiddenEnv,
+		keyTimeoutMinutes, keyServiceAccount, keyManagedBy, keyPodTemplate, keyBinding, keyResources, keyMatrix, keyPullTimeout,
+		keyForbiddenEnv, keyResolution,
 	}
 }
 
@@ -55,6 +60,8 @@ type Defaults struct {
 	MaxMatrixCombinations int64
 	// ImagePullTimeout is how long to wait for a pod whose image cannot be pulled; 0: the run fails immediately.
 	ImagePullTimeout time.Duration
+	// ResolutionTimeout is how long a run waits for the answer of a resolver.
+	ResolutionTimeout time.Duration
 	// ForbiddenEnv are the environment variables that the pod template of a run must not set.
 	ForbiddenEnv []string
 }
@@ -62,6 +69,7 @@ type Defaults struct {
 func defaultDefaults() Defaults {
 	return Defaults{
 		Timeout: 60 * time.Minute, ManagedBy: v1.ManagedBy, MaxMatrixCombinations: validation.DefaultLimits().MatrixCombinations,
+		ResolutionTimeout: time.Minute,
 	}
 }
 
@@ -82,6 +90,7 @@ func ParseDefaults(data map[string]string) (Defaults, []SettingError) {
 	}
 	s.number(keyMatrix, &defaults.MaxMatrixCombinations, 1, math.MaxInt32, "a number of combinations of at least 1")
 	s.duration(keyPullTimeout, &defaults.ImagePullTimeout)
+	s.duration(keyResolution, &defaults.ResolutionTimeout)
 	defaults.ForbiddenEnv = entries(data[keyForbiddenEnv])
 	return defaults, s.problems
 }

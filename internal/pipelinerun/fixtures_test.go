@@ -18,10 +18,12 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
+	resolutionv1beta1 "github.com/sluice-ci/sluice/api/resolution/v1beta1"
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/config"
 	"github.com/sluice-ci/sluice/internal/metrics"
 	"github.com/sluice-ci/sluice/internal/ownership"
+	"github.com/sluice-ci/sluice/internal/resolve/request"
 	"github.com/sluice-ci/sluice/internal/taskrun"
 	"github.com/sluice-ci/sluice/internal/when"
 )
@@ -61,7 +63,7 @@ func (c *cluster) total() int {
 func newScheme(t *testing.T) *runtime.Scheme {
 	t.Helper()
 	scheme := runtime.NewScheme()
-	for _, add := range []func(*runtime.Scheme) error{v1.AddToScheme, corev1.AddToScheme} {
+	for _, add := range []func(*runtime.Scheme) error{v1.AddToScheme, corev1.AddToScheme, resolutionv1beta1.AddToScheme} {
 		if err := add(scheme); err != nil {
 			t.Fatal(err)
 		}
@@ -76,7 +78,7 @@ func newCluster(t *testing.T, funcs interceptor.Funcs, objects ...client.Object)
 		config: config.NewStore(config.Default()),
 	}
 	c.WithWatch = fake.NewClientBuilder().WithScheme(newScheme(t)).WithObjects(objects...).
-		WithStatusSubresource(&v1.PipelineRun{}, &v1.TaskRun{}).Build()
+		WithStatusSubresource(&v1.PipelineRun{}, &v1.TaskRun{}, &resolutionv1beta1.ResolutionRequest{}).Build()
 	c.restart(t, funcs)
 	return c
 }
@@ -88,9 +90,10 @@ func (c *cluster) restart(t *testing.T, funcs interceptor.Funcs) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	cached, live := interceptor.NewClient(c.WithWatch, c.cached(funcs)), interceptor.NewClient(c.WithWatch, c.live())
 	c.reconciler = NewReconciler(Dependencies{
-		Client: interceptor.NewClient(c.WithWatch, c.cached(funcs)), Live: interceptor.NewClient(c.WithWatch, c.live()),
-		Recorder: c.recorder, Clock: c.clock, Config: c.config, Evaluator: evaluator, Metrics: c.metrics,
+		Client: cached, Live: live, Recorder: c.recorder, Clock: c.clock, Config: c.config, Evaluator: evaluator, Metrics: c.metrics,
+		Requests: request.New(request.Options{Client: cached, Live: live, Clock: c.clock, Config: c.config}),
 	})
 }
 

@@ -16,7 +16,9 @@ import (
 // label writes the labels and annotations of the Pipeline to a run that has not started, and the labels by which clients find
 // runs. It returns the run with them. It is one additional write, only for runs that do not have them yet.
 func (r *Reconciler) label(ctx context.Context, pr *v1.PipelineRun, obs Observation) (*v1.PipelineRun, error) {
-	if pr.Status.StartTime != nil || pr.Status.Done() || held(pr) || obs.CancelledBeforeStart {
+	known := pr.Status.StartTime != nil && pr.Status.PipelineSpec != nil
+	awaited := obs.Resolving != nil && obs.Pipeline == nil // the labels of the Pipeline are not known yet
+	if known || awaited || pr.Status.Done() || held(pr) || obs.CancelledBeforeStart {
 		return pr, nil
 	}
 	meta := creation.PipelineRunMetadata(pr, obs.Pipeline, creation.Settings{Release: r.Release})

@@ -298,7 +298,7 @@ func (m *model) reconcile(w *world, f fault) (*world, Plan) {
 	case DoNothing:
 	}
 	after.pr.Status, _ = statusFor(w.pr.DeepCopy(), state, obs, plan, effect)
-	wake := wakeAfter(after.pr.Status, obs.Now, plan, effect)
+	wake := wakeAfter(after.pr.Status, obs, plan, effect)
 	if !after.pr.Status.Done() && after.key() == w.key() && wake == 0 && len(w.running()) == 0 {
 		m.findf(w, "state %s has no action, nothing that wakes it, and no end", state)
 	}

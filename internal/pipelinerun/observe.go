@@ -35,6 +35,8 @@ type Observation struct {
 	Graph *dag.Graph
 	// CancelledBeforeStart reports that the user has cancelled the run before any part of it started.
 	CancelledBeforeStart bool
+	// Resolving is what the run waits for, if a resolver has not answered yet.
+	Resolving *resolve.PendingError
 	// Unresolvable is why the pipeline is unavailable.
 	Unresolvable error
 	// Invalid is why no task may start.
@@ -58,7 +60,7 @@ func (r *Reconciler) observe(ctx context.Context, pr *v1.PipelineRun) (Observati
 	if err := r.observeEarlyCancel(ctx, pr, &obs); err != nil || obs.CancelledBeforeStart {
 		return obs, err
 	}
-	if err := r.observePipeline(ctx, pr, &obs); err != nil || obs.Unresolvable != nil || obs.Invalid != nil {
+	if err := r.observePipeline(ctx, pr, &obs); err != nil || obs.Unresolvable != nil || obs.Resolving != nil || obs.Invalid != nil {
 		return obs, err
 	}
 	return obs, r.observeTasks(ctx, pr, &obs)
@@ -68,10 +70,11 @@ func (r *Reconciler) observe(ctx context.Context, pr *v1.PipelineRun) (Observati
 // status; from that time the run uses that copy, even if the Pipeline changes.
 func (r *Reconciler) observePipeline(ctx context.Context, pr *v1.PipelineRun, obs *Observation) error {
 	known := pr.Status.PipelineSpec != nil
-	if err := r.resolvePipeline(ctx, pr, obs); err != nil || obs.Unresolvable != nil {
+	obs.Timeouts = timeoutsOf(pr, obs.Config.Defaults)
+	run := runOf(pr, obs)
+	if err := r.resolvePipeline(ctx, pr, run, obs); err != nil || obs.Unresolvable != nil || obs.Resolving != nil {
 		return err
 	}
-	obs.Timeouts = timeoutsOf(pr, obs.Config.Defaults)
 	obs.Vars = runVariables(pr, obs.Spec, obs.Pipeline)
 	if !known {
 		if obs.Invalid = validate(pr, obs); obs.Invalid != nil {
@@ -88,14 +91,30 @@ func (r *Reconciler) observePipeline(ctx context.Context, pr *v1.PipelineRun, ob
 		return nil
 	}
 	if !known {
-		obs.Invalid, err = r.checkTasks(ctx, pr, obs)
+		obs.Invalid, err = r.checkTasks(ctx, pr, run.Next(obs.Source), obs)
+		if errors.As(err, &obs.Resolving) {
+			return nil
+		}
 		return err
 	}
 	return nil
 }
 
+// runOf returns the run for its references.
+func runOf(pr *v1.PipelineRun, obs *Observation) resolve.Run {
+	return resolve.Run{
+		Kind: v1.KindPipelineRun, Object: pr, Start: resolve.StartOf(pr.Status.StartTime),
+		Ending: obs.overdue(pr),
+	}
+}
+
+// overdue reports whether the run has exceeded its timeout.
+func (o *Observation) overdue(pr *v1.PipelineRun) bool {
+	return pr.Status.StartTime != nil && passed(o.Now, after(pr.Status.StartTime.Time, o.Timeouts.Pipeline))
+}
+
 // resolvePipeline finds the pipeline, and sets its defaults.
-func (r *Reconciler) resolvePipeline(ctx context.Context, pr *v1.PipelineRun, obs *Observation) error {
+func (r *Reconciler) resolvePipeline(ctx context.Context, pr *v1.PipelineRun, run resolve.Run, obs *Observation) error {
 	var spec *v1.PipelineSpec
 	switch {
 	case pr.Status.PipelineSpec != nil:
@@ -109,7 +128,10 @@ func (r *Reconciler) resolvePipeline(ctx context.Context, pr *v1.PipelineRun, ob
 			obs.Unresolvable = fmt.Errorf("%w: %w", resolve.ErrUnresolvable, err)
 			return nil
 		}
-		pipeline, source, err := r.resolver.Pipeline(ctx, pr.Namespace, ref)
+		pipeline, source, err := r.resolver.Pipeline(ctx, run, ref)
+		if errors.As(err, &obs.Resolving) {
+			return nil
+		}
 		if errors.Is(err, resolve.ErrUnresolvable) {
 			obs.Unresolvable = err
 			return nil
@@ -174,10 +196,10 @@ func held(pr *v1.PipelineRun) bool {
 	return pr.Spec.Status == v1.PipelineRunSpecStatusPending && pr.Status.StartTime == nil
 }
 
-// observeEarlyCancel checks whether the user has cancelled a run before any part of it started. An empty status is not
+// observeEarlyCancel checks whether the user has cancelled a run before any part of it started. A status without a pipeline is not
 // enough: an earlier reconcile may have started something, and ended before it could record that.
 func (r *Reconciler) observeEarlyCancel(ctx context.Context, pr *v1.PipelineRun, obs *Observation) error {
-	if pr.Spec.Status != v1.PipelineRunSpecStatusCancelled || pr.Status.StartTime != nil {
+	if pr.Spec.Status != v1.PipelineRunSpecStatusCancelled || pr.Status.PipelineSpec != nil {
 		return nil
 	}
 	found, err := r.taskRuns(ctx, pr)

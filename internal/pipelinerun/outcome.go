@@ -25,6 +25,9 @@ func refused(pr *v1.PipelineRun, state State, obs Observation) metav1.Condition 
 	switch state {
 	case CancelledBeforeStart:
 		return v1.Failed(v1.PipelineRunReasonCancelled, fmt.Sprintf("PipelineRun %q was cancelled before it started", pr.Name))
+	case Late:
+		return v1.Failed(v1.PipelineRunReasonTimedOut, fmt.Sprintf("PipelineRun %q: it took longer than %s; it was %s; set "+
+			"spec.timeouts.pipeline to allow for more", pr.Name, obs.Timeouts.Pipeline, obs.Resolving.Message))
 	case Unresolved:
 		return v1.Failed(v1.PipelineRunReasonCouldntGetPipeline, obs.Unresolvable.Error())
 	default:

@@ -5,6 +5,7 @@ package pipelinerun
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"k8s.io/apimachinery/pkg/util/wait"
@@ -25,6 +26,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/ownership"
 	"github.com/sluice-ci/sluice/internal/reconcile"
 	"github.com/sluice-ci/sluice/internal/resolve"
+	"github.com/sluice-ci/sluice/internal/resolve/request"
 	"github.com/sluice-ci/sluice/internal/when"
 )
 
@@ -32,7 +34,7 @@ import (
 // Reconciles that hold it take some tenths of a second.
 const busyPause = 250 * time.Millisecond
 
-// Dependencies are the dependencies of a Reconciler; all are required.
+// Dependencies are the dependencies of a Reconciler; all but Requests are required.
 type Dependencies struct {
 	// Client reads from a cache, which may have dropped what Trim drops, and writes to the API server.
 	Client client.Client
@@ -53,6 +55,8 @@ type Dependencies struct {
 	// Metrics count the outcomes of runs, and Passes watch the reconciler; nil if they are not needed.
 	Metrics *metrics.Runs
 	Passes  *health.Passes
+	// Requests fetches definitions through ResolutionRequests; nil if the resolvers of this process are the only ones.
+	Requests *request.Client
 	// Memory is the memory for results that all reconciles share; nil for no limit.
 	Memory *budget.Budget
 	// Release is the version of the controller; empty if runs do not record it.
@@ -72,7 +76,7 @@ type Reconciler struct {
 func NewReconciler(d Dependencies) *Reconciler {
 	r := &Reconciler{
 		Dependencies: d,
-		resolver:     resolve.New(d.Client, d.Live).Governed(d.Config),
+		resolver:     d.Requests.Join(resolve.New(d.Client, d.Live).Governed(d.Config)),
 		statuses: reconcile.Statuses[*v1.PipelineRun, v1.PipelineRunStatus]{
 			Kind: runKind(), Client: d.Client, Live: d.Live, Recorder: d.Recorder, Clock: d.Clock,
 			Writes: reconcile.NewWriteTracker(d.Clock), Meter: d.Metrics, Changed: d.Metrics.PipelineRun, Known: d.Known,
@@ -85,13 +89,19 @@ func NewReconciler(d Dependencies) *Reconciler {
 	return r
 }
 
-// SetupWithManager makes mgr call the reconciler when a PipelineRun changes, or one of its TaskRuns ends or is deleted.
+// SetupWithManager makes mgr call the reconciler when a PipelineRun changes, one of its TaskRuns ends or is deleted, or its
+// ResolutionRequests are answered.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, workers int) error {
-	return ctrl.NewControllerManagedBy(mgr).Named("pipelinerun").
+	built, err := ctrl.NewControllerManagedBy(mgr).Named("pipelinerun").
 		For(&v1.PipelineRun{}).
 		Owns(&v1.TaskRun{}, builder.WithPredicates(ends())).
 		WithOptions(controller.Options{MaxConcurrentReconciles: workers, RateLimiter: reconcile.Backoff()}).
-		Complete(r.Passes.Watch("pipelinerun", r))
+		Build(r.Passes.Watch("pipelinerun", r))
+	if err != nil {
+		return fmt.Errorf("cannot create the controller of PipelineRuns: %w", err)
+	}
+	r.Requests.Wakes(v1.KindPipelineRun, built)
+	return nil
 }
 
 // ends selects the changes of a TaskRun that matter to its PipelineRun: its end and its deletion.
@@ -144,7 +154,7 @@ func (r *Reconciler) reconcile(ctx context.Context, pr *v1.PipelineRun) (ctrl.Re
 	if oversize {
 		r.Metrics.Oversize(metrics.FoundBefore)
 	}
-	return ctrl.Result{RequeueAfter: wakeAfter(status, obs.Now, plan, effect)}, nil
+	return ctrl.Result{RequeueAfter: wakeAfter(status, obs, plan, effect)}, nil
 }
 
 // plan decides what each task does next. For a run whose tasks were not observed it decides nothing.
@@ -184,9 +194,13 @@ func (r *Reconciler) act(ctx context.Context, action Action, pr *v1.PipelineRun,
 
 // wakeAfter returns when the run must be reconciled without an event: at the next deadline, or sooner if a TaskRun cannot be
 // created now. The ends of TaskRuns cause events, and so do the writes of this reconcile.
-func wakeAfter(status v1.PipelineRunStatus, now time.Time, plan Plan, effect Effect) time.Duration {
+func wakeAfter(status v1.PipelineRunStatus, obs Observation, plan Plan, effect Effect) time.Duration {
+	now := obs.Now
 	if status.Done() {
 		return 0
+	}
+	if obs.Resolving != nil {
+		return reconcile.Until(now, after(status.StartTime.Time, obs.Timeouts.Pipeline), obs.Resolving.Due)
 	}
 	if effect.Waiting != "" {
 		return reconcile.RetryPeriod

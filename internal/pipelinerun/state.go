@@ -13,6 +13,10 @@ const (
 	Pending State = "Pending"
 	// CancelledBeforeStart: the user cancelled it before it had started.
 	CancelledBeforeStart State = "CancelledBeforeStart"
+	// Resolving: the run waits for a resolver to fetch its Pipeline, or a Task of it.
+	Resolving State = "Resolving"
+	// Late: the run waited for a resolver until its timeout.
+	Late State = "Late"
 	// Unresolved: the Pipeline of the run is unavailable.
 	Unresolved State = "Unresolved"
 	// Invalid: the run, its pipeline, or a Task that it refers to breaks a rule, so that no task may start.
@@ -42,6 +46,10 @@ func stateOf(pr *v1.PipelineRun, obs Observation, plan Plan) State {
 		return CancelledBeforeStart
 	case obs.Unresolvable != nil:
 		return Unresolved
+	case obs.Resolving != nil && obs.overdue(pr):
+		return Late
+	case obs.Resolving != nil:
+		return Resolving
 	case obs.Invalid != nil:
 		return Invalid
 	case len(toCancel(plan)) > 0:

@@ -53,10 +53,15 @@ func statusFor(pr *v1.PipelineRun, state State, obs Observation, plan Plan, effe
 		start := effect.startOf(now, plan, false)
 		status.StartTime = &start
 	}
-	if state == CancelledBeforeStart || state == Unresolved || state == Invalid {
+	switch state {
+	case CancelledBeforeStart, Late, Unresolved, Invalid:
 		status.CompletionTime = &now
 		status.SetCondition(refused(pr, state, obs), now)
 		return status, false
+	case Resolving:
+		status.SetCondition(v1.Running(obs.Resolving.Reason(), obs.Resolving.Message), now)
+		return status, false
+	default:
 	}
 	if status.PipelineSpec == nil {
 		status.PipelineSpec = obs.Spec

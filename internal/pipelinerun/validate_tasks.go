@@ -14,7 +14,8 @@ import (
 
 // checkTasks resolves the Tasks that the pipeline refers to, and checks whether the pipeline matches them, so that an error
 // in the last task is found before any starts.
-func (r *Reconciler) checkTasks(ctx context.Context, pr *v1.PipelineRun, obs *Observation) (*Problem, error) {
+func (r *Reconciler) checkTasks(ctx context.Context, pr *v1.PipelineRun, run resolve.Run, obs *Observation) (*Problem, error) {
+	var waits resolve.Waits
 	together := validation.Together{Spec: obs.Spec, Path: specPath(pr), Run: pr, Tasks: map[string]*v1.TaskSpec{}, Starting: true}
 	byRef := map[string]*v1.TaskSpec{}
 	for _, list := range []struct {
@@ -26,7 +27,10 @@ func (r *Reconciler) checkTasks(ctx context.Context, pr *v1.PipelineRun, obs *Ob
 			if task.TaskSpec != nil {
 				continue
 			}
-			resolved, problem, err := r.resolveTask(ctx, pr, task, obs.Vars, byRef)
+			resolved, problem, err := r.resolveTask(ctx, run, task, obs.Vars, byRef)
+			if waits.Add(err) {
+				continue
+			}
 			if err != nil {
 				return nil, err
 			}
@@ -39,11 +43,14 @@ func (r *Reconciler) checkTasks(ctx context.Context, pr *v1.PipelineRun, obs *Ob
 			together.Tasks[task.Name] = resolved
 		}
 	}
+	if err := waits.Err(); err != nil {
+		return nil, err
+	}
 	return invalid(validation.Errors(func(r *validation.Report) { validation.ReportTogether(r, together) })), nil
 }
 
 // resolveTask finds the Task that a pipeline's task refers to. It returns nothing if that depends on a result.
-func (r *Reconciler) resolveTask(ctx context.Context, pr *v1.PipelineRun, task *v1.PipelineTask,
+func (r *Reconciler) resolveTask(ctx context.Context, run resolve.Run, task *v1.PipelineTask,
 	vars substitute.Variables, byRef map[string]*v1.TaskSpec) (spec *v1.TaskSpec, problem string, err error) {
 	only := &v1.PipelineTask{TaskRef: task.TaskRef}
 	if len(neededBy(only)) > 0 {
@@ -60,7 +67,7 @@ func (r *Reconciler) resolveTask(ctx context.Context, pr *v1.PipelineRun, task *
 	if known := byRef[string(key)]; known != nil {
 		return known, "", nil
 	}
-	found, err := r.resolver.Task(ctx, pr.Namespace, substituted.TaskRef)
+	found, err := r.resolver.Task(ctx, run, substituted.TaskRef)
 	if errors.Is(err, resolve.ErrUnresolvable) {
 		return nil, err.Error(), nil
 	}

@@ -39,8 +39,9 @@ type Creation[T client.Object] struct {
 	// Waiting is what the run must wait for before it can create the object. Quota reports that this is a quota.
 	Waiting string
 	Quota   bool
-	// Refused is why the object can never be created.
+	// Refused is why the object can never be created. Cause is the error of the API server, if it is the reason.
 	Refused string
+	Cause   error
 }
 
 // Create creates an object. If the run already owns an object with this name, Create adopts it: an earlier reconcile created
@@ -58,7 +59,7 @@ func Create[T client.Object](ctx context.Context, owner Owner, kind ChildKind[T]
 		return adopt(ctx, owner, kind, wanted, &Creation[T]{Waiting: err.Error(), Quota: true})
 	case class == Rejected, class == NotFound, class == TooLarge:
 		return adopt(ctx, owner, kind, wanted, &Creation[T]{
-			Refused: fmt.Sprintf("the API server refuses %s %q: %v", kind.Noun, wanted.GetName(), err),
+			Refused: fmt.Sprintf("the API server refuses %s %q: %v", kind.Noun, wanted.GetName(), err), Cause: err,
 		})
 	default:
 		return Creation[T]{}, fmt.Errorf("cannot create %s %q: %w", kind.Noun, wanted.GetName(), err)
@@ -79,17 +80,35 @@ func adopt[T client.Object](ctx context.Context, owner Owner, kind ChildKind[T],
 	if err != nil {
 		return Creation[T]{}, fmt.Errorf("cannot get %s %q: %w", kind.Noun, wanted.GetName(), err)
 	}
+	return judge(owner, kind, found), nil
+}
+
+// FindOrCreate is Create for an object that probably exists: it looks for it first.
+func FindOrCreate[T client.Object](ctx context.Context, owner Owner, kind ChildKind[T], wanted T) (Creation[T], error) {
+	found := kind.New()
+	err := owner.Live.Get(ctx, client.ObjectKeyFromObject(wanted), found)
+	switch {
+	case err == nil:
+		return judge(owner, kind, found), nil
+	case !apierrors.IsNotFound(err):
+		return Creation[T]{}, fmt.Errorf("cannot get %s %q: %w", kind.Noun, wanted.GetName(), err)
+	}
+	return Create(ctx, owner, kind, wanted)
+}
+
+// judge decides whether the run adopts an object with the name of one that it needs.
+func judge[T client.Object](owner Owner, kind ChildKind[T], found T) Creation[T] {
 	own := metav1.IsControlledBy(found, owner.Run)
 	deleted := found.GetDeletionTimestamp() != nil
 	switch {
 	case own && (!deleted || kind.AdoptDeleted):
-		return Creation[T]{Object: found, Adopted: true}, nil
+		return Creation[T]{Object: found, Adopted: true}
 	case deleted, owner.leftOver(found):
 		return Creation[T]{Object: found, Waiting: fmt.Sprintf(
-			"%s %q of an earlier run of the same name is still being deleted", kind.Noun, found.GetName())}, nil
+			"%s %q of an earlier run of the same name is still being deleted", kind.Noun, found.GetName())}
 	default:
 		return Creation[T]{Object: found, Refused: fmt.Sprintf("%s %q exists and does not belong to this %s (UID %s); "+
-			"delete it, or run under another name", kind.Noun, found.GetName(), owner.Kind, owner.Run.GetUID())}, nil
+			"delete it, or run under another name", kind.Noun, found.GetName(), owner.Kind, owner.Run.GetUID())}
 	}
 }
 

@@ -122,7 +122,7 @@ func TestReferences(t *testing.T) {
 	r := New(cache, live, books{})
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			task, err := r.Task(t.Context(), "ns", &tc.ref)
+			task, err := r.Task(t.Context(), inNS(), &tc.ref)
 			if tc.err != "" {
 				if !errors.Is(err, ErrUnresolvable) || !strings.Contains(err.Error(), tc.err) {
 					t.Errorf("\n%s\nTask: want an error that cannot pass, with %q, got %v", tc.reason, tc.err, err)
@@ -137,6 +137,11 @@ func TestReferences(t *testing.T) {
 			}
 		})
 	}
+}
+
+// inNS is a run in the namespace ns.
+func inNS() Run {
+	return Run{Kind: v1.KindTaskRun, Object: &metav1.ObjectMeta{Namespace: "ns", Name: "run"}}
 }
 
 // books is another Remote.
@@ -155,7 +160,8 @@ func (books) Fetch(_ context.Context, wanted Request, into client.Object) (*v1.R
 func TestPipelineTellsWhereItWas(t *testing.T) {
 	cache, live := readers(t)
 	r := New(cache, live)
-	pipeline, source, err := r.Pipeline(t.Context(), "ns", &v1.PipelineRef{ResolverRef: through("cluster", "name", "x", "namespace", "other")})
+	ref := &v1.PipelineRef{ResolverRef: through("cluster", "name", "x", "namespace", "other")}
+	pipeline, source, err := r.Pipeline(t.Context(), inNS(), ref)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -166,7 +172,7 @@ func TestPipelineTellsWhereItWas(t *testing.T) {
 	if source.URI != want || len(source.Digest["sha256"]) != 64 {
 		t.Errorf("source: want %s with a digest, got %+v", want, source)
 	}
-	if _, source, err := r.Pipeline(t.Context(), "ns", &v1.PipelineRef{Name: "x"}); err != nil || source != nil {
+	if _, source, err := r.Pipeline(t.Context(), inNS(), &v1.PipelineRef{Name: "x"}); err != nil || source != nil {
 		t.Errorf("a name says itself where it is: got %v, %v", source, err)
 	}
 }
@@ -258,7 +264,7 @@ func TestRefusalIsNoOracle(t *testing.T) {
 	ref := func(name, namespace string) *v1.TaskRef {
 		return &v1.TaskRef{ResolverRef: v1.ResolverRef{Resolver: ClusterName, Params: params("name", name, "namespace", namespace)}}
 	}
-	if _, err := r.Task(t.Context(), "ns", ref("x", "other")); err != nil {
+	if _, err := r.Task(t.Context(), inNS(), ref("x", "other")); err != nil {
 		t.Fatalf("without settings every namespace may be read from: %v", err)
 	}
 	for name, settings := range map[string]config.ClusterResolver{
@@ -270,15 +276,15 @@ func TestRefusalIsNoOracle(t *testing.T) {
 			t.Run(name+place, func(t *testing.T) {
 				set(settings) // without a restart
 				defer set(config.ClusterResolver{})
-				_, there := r.Task(t.Context(), "ns", ref("x", "other"))
-				_, absent := r.Task(t.Context(), "ns", ref("y", "other"))
+				_, there := r.Task(t.Context(), inNS(), ref("x", "other"))
+				_, absent := r.Task(t.Context(), inNS(), ref("y", "other"))
 				if there == nil || absent == nil || there.Error() != absent.Error() {
 					t.Errorf("of what exists: %v\nof what does not: %v", there, absent)
 				}
 				if !errors.Is(there, ErrUnresolvable) || !strings.Contains(there.Error(), "blocked-namespaces of ConfigMap cluster-resolver-config") {
 					t.Errorf("the refusal does not name the settings: %v", there)
 				}
-				if _, err := r.Task(t.Context(), "ns", ref("x", "ns")); err != nil {
+				if _, err := r.Task(t.Context(), inNS(), ref("x", "ns")); err != nil {
 					t.Errorf("the run's own namespace: %v", err)
 				}
 			})
@@ -343,7 +349,7 @@ func TestClusterDefaults(t *testing.T) {
 			store.SetOwnCluster(tc.settings)
 			store.SetSharedCluster(tc.shared)
 			ref := &v1.TaskRef{ResolverRef: v1.ResolverRef{Resolver: ClusterName, Params: tc.params}}
-			_, source, err := New(cache, live).Governed(store).LocateTask(t.Context(), "ns", ref)
+			_, source, err := New(cache, live).Governed(store).LocateTask(t.Context(), inNS(), ref)
 			if tc.fails != "" {
 				if err == nil || !strings.Contains(err.Error(), tc.fails) {
 					t.Errorf("%s\nerror %v, want %q in it", tc.reason, err, tc.fails)

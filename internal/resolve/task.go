@@ -23,6 +23,8 @@ var ErrUnresolvable = errors.New("reference cannot be resolved")
 type Resolver struct {
 	cache, live client.Reader
 	remotes     map[string]Remote
+	// others fetches for all resolvers that are not in remotes; nil if there are no others.
+	others Fetcher
 }
 
 // New returns a Resolver. References can use the resolver "cluster" and the given ones.
@@ -42,21 +44,21 @@ func (r *Resolver) Governed(store *config.Store) *Resolver {
 	return r
 }
 
-// Task returns the task of a reference, as it is stored. The error wraps ErrUnresolvable, or is one of the API server that
-// may be transient.
-func (r *Resolver) Task(ctx context.Context, namespace string, ref *v1.TaskRef) (*v1.Task, error) {
-	task, _, err := r.LocateTask(ctx, namespace, ref)
+// Task returns the task of a reference, as it is stored. The error wraps ErrUnresolvable, wraps a *PendingError, or is one of the
+// API server that may be transient.
+func (r *Resolver) Task(ctx context.Context, run Run, ref *v1.TaskRef) (*v1.Task, error) {
+	task, _, err := r.LocateTask(ctx, run, ref)
 	return task, err
 }
 
 // LocateTask returns the result of Task, and the source if it came through a resolver.
-func (r *Resolver) LocateTask(ctx context.Context, namespace string, ref *v1.TaskRef) (*v1.Task, *v1.RefSource, error) {
+func (r *Resolver) LocateTask(ctx context.Context, run Run, ref *v1.TaskRef) (*v1.Task, *v1.RefSource, error) {
 	if ref.Kind != "" && !strings.EqualFold(ref.Kind, v1.KindTask) {
 		return nil, nil, fmt.Errorf("%w: taskRef.kind: %q: only %q is supported", ErrUnresolvable, ref.Kind, v1.KindTask)
 	}
 	task := &v1.Task{}
 	if ref.Resolver != "" {
-		source, err := r.fetch(ctx, v1.KindTask, namespace, &ref.ResolverRef, task)
+		source, err := r.fetch(ctx, v1.KindTask, run, &ref.ResolverRef, task)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -65,6 +67,7 @@ func (r *Resolver) LocateTask(ctx context.Context, namespace string, ref *v1.Tas
 	if ref.Name == "" {
 		return nil, nil, fmt.Errorf("%w: taskRef.name: is empty; give the name of a Task", ErrUnresolvable)
 	}
+	namespace := run.Object.GetNamespace()
 	if err := r.get(ctx, namespace, ref.Name, task); err != nil {
 		return nil, nil, fmt.Errorf("cannot get Task %q of namespace %q: %w", ref.Name, namespace, err)
 	}

@@ -26,7 +26,7 @@ func eventsFor(before, after v1.TaskRunStatus) []reconcile.Event {
 		events = append(events, reconcile.EventOf(signed))
 	}
 	c := after.Condition()
-	if c == nil || routine(c.Message) || reconcile.SameReport(before.Condition(), c) {
+	if c == nil || routine(c) || reconcile.SameReport(before.Condition(), c) {
 		return events
 	}
 	if after.Done() {

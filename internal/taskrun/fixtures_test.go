@@ -157,3 +157,6 @@ func observation(change ...func(*Observation)) Observation {
 	}
 	return obs
 }
+
+// Forget counts the runs whose lookups are dropped.
+func (w *world) Forget(types.NamespacedName) { w.forgotten++ }

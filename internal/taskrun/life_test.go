@@ -257,7 +257,7 @@ func TestSidecarsThatFail(t *testing.T) {
 		})
 	}
 	running := progress(Running, observation(withPod(p)), Plan{}, Effect{})
-	if !strings.Contains(running.Message, "sidecar-db") || routine(running.Message) {
+	if !strings.Contains(running.Message, "sidecar-db") || routine(&running) {
 		t.Errorf("it is told as soon as it is known, got %q", running.Message)
 	}
 }

@@ -39,10 +39,10 @@ func allAnnotations(tr *v1.TaskRun, task Task) map[string]string {
 	return all
 }
 
-// propagateLabels writes the labels and annotations of the Task to the run, before any other write. It is one additional
-// write, only for runs that do not have them yet.
+// propagateLabels writes the labels and annotations of the Task to the run, before the status records anything of the Task. It is
+// one additional write, only for runs that do not have them yet.
 func (r *Reconciler) propagateLabels(ctx context.Context, tr *v1.TaskRun, task Task) error {
-	if tr.Status.StartTime != nil || attempt(tr) > 0 || task.Name == "" {
+	if tr.Status.Provenance != nil || attempt(tr) > 0 || task.Name == "" {
 		return nil
 	}
 	after := tr.DeepCopy()

@@ -249,7 +249,7 @@ func (m *model) idle(state State, status v1.TaskRunStatus) string {
 	if !c.stepRuns() && !unscheduled && !working {
 		return fmt.Sprintf("state %s waits for the timeout: %s", state, status.Condition().Message)
 	}
-	if !c.stepRuns() && routine(status.Condition().Message) {
+	if !c.stepRuns() && routine(status.Condition()) {
 		return fmt.Sprintf("state %s does not say what it waits for: %s", state, status.Condition().Message)
 	}
 	if said := m.obs.Warnings.Latest; said != nil && working && !unscheduled && !strings.Contains(status.Condition().Message, said.Message) {

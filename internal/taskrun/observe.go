@@ -14,6 +14,7 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/config"
 	"github.com/sluice-ci/sluice/internal/pod"
+	"github.com/sluice-ci/sluice/internal/resolve"
 	"github.com/sluice-ci/sluice/internal/results/collect"
 	"github.com/sluice-ci/sluice/internal/results/verify"
 	"github.com/sluice-ci/sluice/internal/transport"
@@ -35,6 +36,8 @@ type Observation struct {
 	Recordable bool
 	// Unresolvable is why the task is not found.
 	Unresolvable error
+	// Resolving is what the run waits for, if a resolver has not answered yet. Then the task is unknown.
+	Resolving *resolve.PendingError
 	// Invalid is why the task cannot be used; see Plan.Invalid for what is wrong with the run or its values.
 	Invalid error
 	// ResultsFrom is how the run's results are transported, if it has any.
@@ -87,7 +90,7 @@ func (r *Reconciler) observeWith(ctx context.Context, tr *v1.TaskRun, unseen *co
 		obs.Unrecorded, obs.Pod = obs.Pod, nil
 	}
 	switch {
-	case obs.Unresolvable != nil:
+	case obs.Unresolvable != nil, obs.Resolving != nil:
 		return obs, r.findEarlier(ctx, tr, &obs)
 	case obs.Unrecorded != nil: // this is decided before anything else
 		return obs, nil

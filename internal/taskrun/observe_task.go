@@ -34,12 +34,17 @@ type Task struct {
 // observeTask resolves the task and chooses how its results are transported, unless an earlier reconcile has recorded that in
 // the status.
 func (r *Reconciler) observeTask(ctx context.Context, tr *v1.TaskRun, obs *Observation) error {
-	task, err := r.task(ctx, tr)
+	run := resolve.Run{
+		Kind: v1.KindTaskRun, Object: tr, Start: resolve.StartOf(tr.Status.StartTime), Ending: obs.stopped(tr) != "",
+	}
+	task, err := r.task(ctx, tr, run)
 	if err == nil && tr.Status.TaskSpec == nil {
-		task.StepSources, err = r.resolveActions(ctx, tr, task.Spec)
+		task.StepSources, err = r.resolveActions(ctx, tr, run.Next(task.Source), task.Spec)
 	}
 	var invalid *invalidError
 	switch {
+	case errors.As(err, &obs.Resolving):
+		return nil
 	case errors.Is(err, resolve.ErrUnresolvable):
 		obs.Unresolvable = err
 		return nil
@@ -57,7 +62,7 @@ func (r *Reconciler) observeTask(ctx context.Context, tr *v1.TaskRun, obs *Obser
 }
 
 // task returns the task of a run: the one in the status, the embedded one, or the one that it refers to.
-func (r *Reconciler) task(ctx context.Context, tr *v1.TaskRun) (Task, error) {
+func (r *Reconciler) task(ctx context.Context, tr *v1.TaskRun, run resolve.Run) (Task, error) {
 	task := Task{Name: taskName(tr)}
 	switch {
 	case tr.Status.TaskSpec != nil:
@@ -74,7 +79,7 @@ func (r *Reconciler) task(ctx context.Context, tr *v1.TaskRun) (Task, error) {
 		if err != nil {
 			return task, err
 		}
-		found, source, err := r.resolver.LocateTask(ctx, tr.Namespace, &ref)
+		found, source, err := r.resolver.LocateTask(ctx, run, &ref)
 		if err != nil {
 			return task, err
 		}
@@ -109,8 +114,11 @@ func (e *invalidError) Unwrap() error { return e.err }
 
 // resolveActions replaces steps that refer to StepActions by plain steps. It returns where resolvers found the StepActions,
 // by the containers of the steps.
-func (r *Reconciler) resolveActions(ctx context.Context, tr *v1.TaskRun, spec *v1.TaskSpec) (map[string]*v1.RefSource, error) {
+func (r *Reconciler) resolveActions(
+	ctx context.Context, tr *v1.TaskRun, run resolve.Run, spec *v1.TaskSpec,
+) (map[string]*v1.RefSource, error) {
 	var actions substitute.Actions
+	var waits resolve.Waits
 	sources, containers := map[string]*v1.RefSource{}, podpaths.StepContainers(spec)
 	for i := range spec.Steps {
 		step, path := &spec.Steps[i], field.NewPath("steps").Index(i)
@@ -122,7 +130,10 @@ func (r *Reconciler) resolveActions(ctx context.Context, tr *v1.TaskRun, spec *v
 		if ref.Params, err = forResolver(tr, spec, ref.Params, path.Child("ref", "params")); err != nil {
 			return nil, err
 		}
-		action, source, err := r.resolver.StepAction(ctx, tr.Namespace, &ref)
+		action, source, err := r.resolver.StepAction(ctx, run, &ref)
+		if waits.Add(err) {
+			continue
+		}
 		if err != nil {
 			return nil, fmt.Errorf("%s.ref: %w", path, err)
 		}
@@ -134,6 +145,9 @@ func (r *Reconciler) resolveActions(ctx context.Context, tr *v1.TaskRun, spec *v
 		if source != nil {
 			sources[containers[i]] = source
 		}
+	}
+	if err := waits.Err(); err != nil {
+		return nil, err
 	}
 	validation.DefaultTaskSpec(spec)
 	validation.KeepLastResults(spec)

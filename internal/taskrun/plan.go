@@ -51,7 +51,7 @@ func (r *Reconciler) plan(ctx context.Context, tr *v1.TaskRun, obs Observation) 
 // needsPod reports whether the current attempt of the run needs a new pod.
 func (o Observation) needsPod(tr *v1.TaskRun) bool {
 	return !tr.Status.Done() && !o.Held && tr.Status.PodName == "" && o.Pod == nil && o.Unrecorded == nil &&
-		o.Unresolvable == nil && o.stopped(tr) == ""
+		o.Unresolvable == nil && o.Resolving == nil && o.stopped(tr) == ""
 }
 
 // earlierPatience is how long an attempt waits for the pod of the previous one: longer than a pod has to end its containers,

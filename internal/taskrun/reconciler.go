@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -26,6 +27,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/pod"
 	"github.com/sluice-ci/sluice/internal/reconcile"
 	"github.com/sluice-ci/sluice/internal/resolve"
+	"github.com/sluice-ci/sluice/internal/resolve/request"
 	"github.com/sluice-ci/sluice/internal/transport"
 	"github.com/sluice-ci/sluice/internal/when"
 )
@@ -38,7 +40,7 @@ type Inpod struct {
 	Delivery     pod.Delivery
 }
 
-// Dependencies are the dependencies of a Reconciler; all but Bundles are required.
+// Dependencies are the dependencies of a Reconciler; all but Requests and Bundles are required.
 type Dependencies struct {
 	// Client reads from a cache and writes to the API server.
 	Client client.Client
@@ -67,6 +69,8 @@ type Dependencies struct {
 	// Metrics count the outcomes of runs, and Passes watch the reconciler; nil if they are not needed.
 	Metrics *metrics.Runs
 	Passes  *health.Passes
+	// Requests fetches definitions through ResolutionRequests; nil if the resolvers of this process are the only ones.
+	Requests *request.Client
 	// Bundles returns the trusted authorities for signatures; nil if the controller has no Workload API.
 	Bundles BundleSource
 }
@@ -85,7 +89,7 @@ type Reconciler struct {
 func NewReconciler(d Dependencies) *Reconciler {
 	r := &Reconciler{
 		Dependencies: d,
-		resolver:     resolve.New(d.Client, d.Live).Governed(d.Config),
+		resolver:     d.Requests.Join(resolve.New(d.Client, d.Live).Governed(d.Config)),
 		events:       newPodEvents(d.Live, d.Clock),
 		statuses: reconcile.Statuses[*v1.TaskRun, v1.TaskRunStatus]{
 			Kind: runKind(), Client: d.Client, Live: d.Live, Recorder: d.Recorder, Clock: d.Clock,
@@ -105,14 +109,20 @@ func Wakeup(name types.NamespacedName) event.GenericEvent {
 	return event.GenericEvent{Object: tr}
 }
 
-// SetupWithManager makes mgr call the reconciler when a TaskRun, its pod, or the collection of its results changes.
+// SetupWithManager makes mgr call the reconciler when a TaskRun, its pod, its ResolutionRequests, or the collection of its results
+// changes.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, workers int) error {
-	return ctrl.NewControllerManagedBy(mgr).Named("taskrun").
+	built, err := ctrl.NewControllerManagedBy(mgr).Named("taskrun").
 		For(&v1.TaskRun{}).
 		Owns(&corev1.Pod{}).
 		WatchesRawSource(source.Channel(r.Wake, &handler.EnqueueRequestForObject{})).
 		WithOptions(controller.Options{MaxConcurrentReconciles: workers, RateLimiter: reconcile.Backoff()}).
-		Complete(r.Passes.Watch("taskrun", r))
+		Build(r.Passes.Watch("taskrun", r))
+	if err != nil {
+		return fmt.Errorf("cannot create the controller of TaskRuns: %w", err)
+	}
+	r.Requests.Wakes(v1.KindTaskRun, built)
+	return nil
 }
 
 // Reconcile reconciles one TaskRun.

@@ -25,12 +25,14 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
+	resolutionv1beta1 "github.com/sluice-ci/sluice/api/resolution/v1beta1"
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/api/v1beta1"
 	"github.com/sluice-ci/sluice/internal/config"
 	"github.com/sluice-ci/sluice/internal/pod"
 	"github.com/sluice-ci/sluice/internal/pod/podpaths"
 	"github.com/sluice-ci/sluice/internal/resolve/image"
+	"github.com/sluice-ci/sluice/internal/resolve/request"
 	"github.com/sluice-ci/sluice/internal/results/collect"
 	"github.com/sluice-ci/sluice/internal/results/frame"
 	"github.com/sluice-ci/sluice/internal/transport"
@@ -65,7 +67,8 @@ type world struct {
 func newWorld(t *testing.T, objects []client.Object, intercept interceptor.Funcs) *world {
 	t.Helper()
 	scheme := runtime.NewScheme()
-	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1.AddToScheme(scheme), v1beta1.AddToScheme(scheme)); err != nil {
+	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1.AddToScheme(scheme), v1beta1.AddToScheme(scheme),
+		resolutionv1beta1.AddToScheme(scheme)); err != nil {
 		t.Fatal(err)
 	}
 	w := &world{
@@ -83,7 +86,8 @@ func newWorld(t *testing.T, objects []client.Object, intercept interceptor.Funcs
 			return c.SubResource(sub).Patch(ctx, o, p, opts...)
 		}
 	}
-	w.client = eventIndexes(fake.NewClientBuilder().WithScheme(scheme).WithStatusSubresource(&v1.TaskRun{})).
+	w.client = eventIndexes(fake.NewClientBuilder().WithScheme(scheme).
+		WithStatusSubresource(&v1.TaskRun{}, &resolutionv1beta1.ResolutionRequest{})).
 		WithObjects(objects...).WithInterceptorFuncs(intercept).Build()
 	w.collector = collect.New(collect.LogSourceFn(func(context.Context, collect.Log) (io.ReadCloser, error) {
 		if w.log == nil {
@@ -110,6 +114,7 @@ func newWorld(t *testing.T, objects []client.Object, intercept interceptor.Funcs
 		Inpod: Inpod{Image: "inpod:1", Delivery: pod.ImageVolume},
 		Clock: w.clock,
 	}
+	w.deps.Requests = request.New(request.Options{Client: w.deps.Client, Live: w.deps.Live, Clock: w.clock, Config: w.store})
 	w.Reconciler = NewReconciler(w.deps)
 	return w
 }
@@ -119,9 +124,6 @@ func (w *world) Entrypoint(_ image.Owner, name string, pull image.Pull) (image.E
 	w.requests["look up "+name+" as "+pull.ServiceAccount]++
 	return image.Entrypoint{Image: name + "@sha256:00", Entrypoint: []string{"/" + name, "$HOME"}, Cmd: []string{"default"}}, w.images[name]
 }
-
-// Forget counts the runs whose lookups are dropped.
-func (w *world) Forget(types.NamespacedName) { w.forgotten++ }
 
 // counted counts writes.
 func (w *world) counted(c client.WithWatch) client.Client {

@@ -18,6 +18,8 @@ type State string
 const (
 	// Held: its user holds it back.
 	Held State = "Held"
+	// Resolving: the run waits for a resolver to fetch its Task or a StepAction.
+	Resolving State = "Resolving"
 	// Unresolved: the Task of the run is unavailable.
 	Unresolved State = "Unresolved"
 	// Invalid: the run or its task breaks a rule of the API.
@@ -86,6 +88,8 @@ func stateOf(tr *v1.TaskRun, obs Observation, plan Plan) State {
 		return stopped
 	case obs.Unresolvable != nil: // without its task, the outcome of a pod cannot be determined
 		return Unresolved
+	case obs.Resolving != nil:
+		return Resolving
 	case obs.Evidence.Set != nil:
 		return Running // whatever happens to the pod: the results are known, and the kubelet's report is awaited
 	case obs.Pod == nil:

@@ -92,7 +92,7 @@ func recordObserved(status *v1.TaskRunStatus, tr *v1.TaskRun, obs Observation, e
 	if p != nil {
 		status.PodName = p.Name
 	}
-	if status.Provenance == nil {
+	if status.Provenance == nil && obs.Resolving == nil {
 		status.Provenance = provenanceOf(tr, obs)
 	}
 	var records []frame.Step
@@ -148,9 +148,13 @@ const (
 const messageUnread = "waiting to read the results: the results of other runs take all the memory, or all the places, that " +
 	"the controller has for them"
 
-// routine reports whether a condition's message is normal progress, which needs no event.
-func routine(message string) bool {
-	return message == messageStarting || message == messageRunning || message == messageHeld || message == messageEarlier
+// routine reports whether a condition is normal progress, which needs no event.
+func routine(c *metav1.Condition) bool {
+	switch c.Message {
+	case messageStarting, messageRunning, messageHeld, messageEarlier:
+		return true
+	}
+	return c.Reason == v1.TaskRunReasonResolvingTaskRef || c.Reason == v1.TaskRunReasonResolvingStepActionRef
 }
 
 // progress returns the condition of a running run. Its message has no times and no counts, so that it changes only when there
@@ -159,6 +163,8 @@ func progress(state State, obs Observation, plan Plan, effect Effect) metav1.Con
 	switch {
 	case effect.Waiting != nil:
 		return v1.Running(effect.Waiting.Reason, effect.Waiting.Message)
+	case state == Resolving:
+		return v1.Running(obs.Resolving.Reason(), obs.Resolving.Message)
 	case state == Waiting:
 		return v1.Running(plan.Needs.Waiting.Reason, plan.Needs.Waiting.Message)
 	case state == PodVanishing:

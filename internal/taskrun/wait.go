@@ -31,6 +31,9 @@ func wait(tr *v1.TaskRun, status v1.TaskRunStatus, obs Observation, plan Plan, e
 		return reconcile.RetryPeriod
 	}
 	deadlines := deadlinesOf(tr, status, obs)
+	if obs.Resolving != nil {
+		return reconcile.Until(obs.Now, append(deadlines, obs.Resolving.Due)...)
+	}
 	if obs.Pod != nil {
 		deadlines = append(deadlines, podDeadlines(obs)...)
 	}
