@@ -165,6 +165,12 @@ func TestControllerMayDoItsWork(t *testing.T) {
 			resource: "stepactions",
 		},
 		{
+			verb:      "create",
+			group:     "resolution.tekton.dev",
+			resource:  "resolutionrequests",
+			namespace: "user",
+		},
+		{
 			verb:      "watch",
 			resource:  "secrets",
 			namespace: installation,

@@ -261,11 +261,13 @@ func work(t *testing.T, played, idle string) {
 				}},
 			}}
 		}),
+		remoteTaskRun(played, "remote", "task"),
 		taskRun(idle, "late", func(r *v1.TaskRun) { r.Spec.Timeout = &metav1.Duration{Duration: 15 * time.Second} }),
 		taskRun(idle, "cancelled"), taskRun(idle, "deleted"),
 	} {
 		create(t, run)
 	}
+	serve(t, played)
 	create(t, pipelineRun(played, "chain", "a", "b"))
 	absent := pipelineRun(played, "absent")
 	absent.Spec.PipelineSpec, absent.Spec.PipelineRef = nil, &v1.PipelineRef{Name: "absent"}

@@ -24,6 +24,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	resolutionv1beta1 "github.com/sluice-ci/sluice/api/resolution/v1beta1"
 	v1 "github.com/sluice-ci/sluice/api/v1"
 )
 
@@ -63,7 +64,7 @@ func setUp() error {
 		return fmt.Errorf("cannot load kubeconfig: %w", err)
 	}
 	config.QPS, config.Burst = 200, 400
-	if err := v1.AddToScheme(scheme.Scheme); err != nil {
+	if err := errors.Join(v1.AddToScheme(scheme.Scheme), resolutionv1beta1.AddToScheme(scheme.Scheme)); err != nil {
 		return fmt.Errorf("cannot build scheme: %w", err)
 	}
 	manifests, err := everything()
@@ -77,7 +78,7 @@ func setUp() error {
 	if err := wait.PollUntilContextTimeout(context.Background(), 200*time.Millisecond, patience, true,
 		func(ctx context.Context) (bool, error) {
 			_, _, err := kubectl(ctx, "", "wait", "--for=condition=Established", "--timeout=60s", "crd",
-				"tasks.tekton.dev", "taskruns.tekton.dev", "pipelines.tekton.dev", "pipelineruns.tekton.dev")
+				"tasks.tekton.dev", "taskruns.tekton.dev", "pipelines.tekton.dev", "pipelineruns.tekton.dev", resolutionv1beta1.CRDName)
 			return err == nil, nil
 		}); err != nil {
 		return fmt.Errorf("the API server does not serve the kinds: %w", err)
