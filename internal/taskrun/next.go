@@ -38,10 +38,7 @@ func next(state State, obs Observation) Action {
 		}
 		return CreatePod
 	case Unresolved, Invalid:
-		if obs.Pod != nil || obs.Unrecorded != nil || obs.Earlier.lingers() {
-			return StopPod
-		}
-		return DoNothing
+		return withoutTask(obs)
 	case StepLost, Unreported, TimedOut, Unpullable, Misconfigured, Unstartable, Unprepared, Uncollectable:
 		return StopPod
 	case PodFailed:
@@ -73,11 +70,24 @@ func next(state State, obs Observation) Action {
 		}
 		return DeletePod
 	case Done:
-		if obs.Ended.outstays(obs.Now) {
-			return StopEnded
-		}
-		return Release
+		return afterEnd(obs)
 	default:
 		return DoNothing
 	}
+}
+
+// withoutTask returns the action for a run whose task cannot run.
+func withoutTask(obs Observation) Action {
+	if obs.Pod != nil || obs.Unrecorded != nil || obs.Earlier.lingers() {
+		return StopPod
+	}
+	return DoNothing
+}
+
+// afterEnd returns the action for a run that has ended.
+func afterEnd(obs Observation) Action {
+	if obs.Ended.outstays(obs.Now) {
+		return StopEnded
+	}
+	return Release
 }

@@ -7,6 +7,7 @@ import (
 	"context"
 	"io"
 	"log"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -50,7 +51,7 @@ func serve(t *testing.T) (*server, *outbound.Network) {
 		s.requests.Add(1)
 		user, password, _ := r.BasicAuth()
 		if s.user != "" && (user != s.user || password != s.password) {
-			w.Header().Set("Www-Authenticate", `Basic realm="registry"`)
+			w.Header().Set("WWW-Authenticate", `Basic realm="registry"`)
 			w.WriteHeader(http.StatusUnauthorized)
 			return
 		}
@@ -464,9 +465,7 @@ func TestWrongDigest(t *testing.T) {
 		if strings.Contains(r.URL.Path, "/blobs/") && len(body) > 0 {
 			body[len(body)-1] ^= 1
 		}
-		for key, values := range recorder.Header() {
-			w.Header()[key] = values
-		}
+		maps.Copy(w.Header(), recorder.Header())
 		w.WriteHeader(recorder.Code)
 		_, _ = w.Write(body)
 	})

@@ -4,10 +4,10 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
@@ -209,12 +209,9 @@ func listed(entries []Entry) string {
 	if len(entries) == 0 {
 		return "no definitions"
 	}
-	text := ""
+	names := make([]string, len(entries))
 	for i, e := range entries {
-		if i > 0 {
-			text += ", "
-		}
-		text += fmt.Sprintf("%s %s", e.Kind, shown(e.Name))
+		names[i] = e.Kind + " " + shown(e.Name)
 	}
-	return truncate.Counted(text, 1024)
+	return truncate.Counted(strings.Join(names, ", "), 1024)
 }

@@ -130,7 +130,7 @@ func TestClusterResolver(t *testing.T) {
 				t.Fatalf("%s\nwant a definition, got %q, %v", tc.reason, resource.Content, err)
 			}
 			stored := got.Metadata["uid"] != nil || got.Metadata["resourceVersion"] != nil
-			if got.Kind != tc.kind || got.Spec.Description != tc.description || stored {
+			if stored || got.Kind != tc.kind || got.Spec.Description != tc.description {
 				t.Errorf("%s\nwant %s %q, got %s", tc.reason, tc.kind, tc.description, resource.Content)
 			}
 			if !strings.HasPrefix(resource.Source.URI, "/apis/tekton.dev/") || len(resource.Source.Digest["sha256"]) != 64 {

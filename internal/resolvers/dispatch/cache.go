@@ -12,9 +12,10 @@ import (
 const (
 	// CacheMemory is the maximum memory of the kept definitions, in bytes.
 	CacheMemory = 32 << 20
-	// DefaultMaxEntries and DefaultTTL are the defaults of max-size and ttl of resolver-cache-config.
+	// DefaultMaxEntries is the default of max-size of resolver-cache-config.
 	DefaultMaxEntries = 1000
-	DefaultTTL        = 5 * time.Minute
+	// DefaultTTL is the default of ttl of resolver-cache-config.
+	DefaultTTL = 5 * time.Minute
 	// keepImmutable is how long a definition that never changes is kept. The source may withdraw it later.
 	keepImmutable = 24 * time.Hour
 	// entryOverhead is the approximate memory of an entry without its texts.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -347,7 +346,7 @@ func TestAPIsOfServers(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			var got *url.URL = tc.service.api(server)
+			got := tc.service.api(server)
 			if got.String() != tc.want {
 				t.Errorf("want %s, got %s", tc.want, got)
 			}

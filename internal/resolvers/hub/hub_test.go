@@ -3,6 +3,7 @@ package hub_test
 import (
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -196,9 +197,7 @@ func TestTektonHub(t *testing.T) {
 			world := internet.New()
 			world.Serve(t, "hub.example.com", "93.184.216.34", artifactHub(answers))
 			params := map[string]string{"type": "tekton", "name": "golang-build", "version": tc.version}
-			for name, value := range tc.params {
-				params[name] = value
-			}
+			maps.Copy(params, tc.params)
 			call(t, world, tc.reason, params, tc.settings, "https://hub.example.com"+place+"/0.3/yaml", tc.says)
 		})
 	}

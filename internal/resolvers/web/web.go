@@ -23,8 +23,8 @@ const Type = "http"
 const (
 	paramURL       = "url"
 	paramUser      = "http-username"
-	paramSecret    = "http-password-secret"     //nolint:gosec // the name of a param
-	paramSecretKey = "http-password-secret-key" //nolint:gosec // the name of a param
+	paramSecret    = "http-password-secret"
+	paramSecretKey = "http-password-secret-key"
 )
 
 // defaultSecretKey is the key of the password in the Secret.

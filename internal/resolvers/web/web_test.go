@@ -2,6 +2,7 @@ package web_test
 
 import (
 	"io"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -122,10 +123,7 @@ func TestHTTPResolver(t *testing.T) {
 }
 
 func with(params map[string]string, more ...string) map[string]string {
-	all := map[string]string{}
-	for name, value := range params {
-		all[name] = value
-	}
+	all := maps.Clone(params)
 	for i := 0; i < len(more); i += 2 {
 		all[more[i]] = more[i+1]
 	}

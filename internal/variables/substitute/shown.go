@@ -86,12 +86,11 @@ func (s *shown) enter(vars Variables, own map[string]string) {
 		vars = vars.With(own)
 	}
 	s.resolve = func(at *field.Path, r variables.Reference) (v1.Value, error) {
-		resolve := func(r variables.Reference) (v1.Value, error) { return vars.resolve(r) }
-		value, err := resolve(r)
+		value, err := vars.resolve(r)
 		if err != nil {
 			return v1.Value{}, err
 		}
-		return vars.reread(at, r, value, resolve)
+		return vars.reread(at, r, value, vars.resolve)
 	}
 }
 

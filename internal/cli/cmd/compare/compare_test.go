@@ -82,7 +82,7 @@ func (e *engines) delete(ctx context.Context, c client.WithWatch, o client.Objec
 }
 
 // execute runs the command in a cluster with these engines and objects.
-func execute(t *testing.T, ctx context.Context, e *engines, objects []client.Object, args ...string) (stdout, stderr string, err error) {
+func execute(ctx context.Context, t *testing.T, e *engines, objects []client.Object, args ...string) (stdout, stderr string, err error) {
 	t.Helper()
 	scheme, err := cluster.Scheme()
 	if err != nil {
@@ -205,7 +205,7 @@ func TestCommand(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			e := &engines{results: tc.results}
-			out, errOut, err := execute(t, t.Context(), e, []client.Object{controller("--coexist")}, append(tc.args, file(t, tc.workspaces))...)
+			out, errOut, err := execute(t.Context(), t, e, []client.Object{controller("--coexist")}, append(tc.args, file(t, tc.workspaces))...)
 			if clierror.CodeOf(err) != tc.code || err != nil && !errors.Is(err, clierror.ErrQuiet) {
 				t.Fatalf("%s got error %v, want exit status %d\n%s", tc.reason, err, tc.code, errOut)
 			}
@@ -254,7 +254,7 @@ func TestInterrupted(t *testing.T) {
 					cancel()
 				}
 			}}
-			_, _, err := execute(t, ctx, e, []client.Object{controller("--coexist")}, file(t, "[]"))
+			_, _, err := execute(ctx, t, e, []client.Object{controller("--coexist")}, file(t, "[]"))
 			if !errors.Is(err, context.Canceled) {
 				t.Errorf("got error %v", err)
 			}
@@ -318,7 +318,7 @@ func TestRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			e := &engines{}
-			_, _, err := execute(t, t.Context(), e, tc.objects, tc.what)
+			_, _, err := execute(t.Context(), t, e, tc.objects, tc.what)
 			if err == nil || !strings.Contains(err.Error(), tc.want) || len(e.events) > 0 {
 				t.Errorf("%s got %v and %v, want %q", tc.reason, err, e.events, tc.want)
 			}
@@ -346,7 +346,7 @@ spec:
 		t.Fatal(err)
 	}
 	e := &engines{results: same()}
-	if _, errOut, err := execute(t, t.Context(), e, []client.Object{controller("--coexist"), &old}, "old"); err != nil {
+	if _, errOut, err := execute(t.Context(), t, e, []client.Object{controller("--coexist"), &old}, "old"); err != nil {
 		t.Fatal(err, errOut)
 	}
 	var managed []string

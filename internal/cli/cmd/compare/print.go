@@ -19,7 +19,7 @@ const (
 )
 
 // write prints the report: the verdict, the differences, and both sides.
-func (r Report) write(w io.Writer, t *terminal.Terminal) error {
+func (r *Report) write(w io.Writer, t *terminal.Terminal) error {
 	if _, err := fmt.Fprintln(w, r.verdict(t)); err != nil {
 		return err
 	}
@@ -39,7 +39,7 @@ func (r Report) write(w io.Writer, t *terminal.Terminal) error {
 }
 
 // verdict returns the first line.
-func (r Report) verdict(t *terminal.Terminal) string {
+func (r *Report) verdict(t *terminal.Terminal) string {
 	unequal := 0
 	for _, d := range r.Differences {
 		if d.Unequal {
@@ -79,7 +79,7 @@ func counted(n int, noun string) string {
 	return fmt.Sprintf("%d %ss", n, noun)
 }
 
-func (r Report) differences() *table.Grid {
+func (r *Report) differences() *table.Grid {
 	if len(r.Differences) == 0 {
 		return nil
 	}
@@ -94,7 +94,7 @@ func (r Report) differences() *table.Grid {
 	return g
 }
 
-func (r Report) runs() *table.Grid {
+func (r *Report) runs() *table.Grid {
 	a, b := r.Sluice, r.Tekton
 	g := table.NewGrid("RUN", headSluice, headTekton)
 	row := func(what, sluice, tekton string) { g.Add(table.Text(what), table.Text(sluice), table.Text(tekton)) }
@@ -118,7 +118,7 @@ func spoken(seconds *int64) string {
 	return cmp.Or(runs.Spoken(time.Duration(*seconds)*time.Second), "0s")
 }
 
-func (r Report) results() *table.Grid {
+func (r *Report) results() *table.Grid {
 	if len(r.Sluice.Results)+len(r.Tekton.Results) == 0 {
 		return nil
 	}
@@ -129,7 +129,7 @@ func (r Report) results() *table.Grid {
 	return g
 }
 
-func (r Report) steps() *table.Grid {
+func (r *Report) steps() *table.Grid {
 	g := table.NewGrid("STEP", headSluice, headTekton)
 	for one, other := range pairs(r.Sluice.Tasks, r.Tekton.Tasks, func(t Task) string { return t.Name }) {
 		var a, b []Step

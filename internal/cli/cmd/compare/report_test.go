@@ -193,12 +193,13 @@ sbom     2 B 44136fa355b3   3 B 3d8e6a3f3561
 
 STEP   SLUICE   TEKTON
 make   exit 0   exit 0
-`
+` //nolint:dupword // columns of a table
 	if diff := cmp.Diff(want, b.String()); diff != "" {
 		t.Errorf("differences come first, those that decide before the others (-want +got):\n%s", diff)
 	}
 	b.Reset()
-	if err := newReport(one(installation.Sluice, nil), one(installation.Tekton, nil)).write(&b, terminal.Plain(nil, nil, nil)); err != nil {
+	r = newReport(one(installation.Sluice, nil), one(installation.Tekton, nil))
+	if err := r.write(&b, terminal.Plain(nil, nil, nil)); err != nil {
 		t.Fatal(err)
 	}
 	if first, _, _ := bytes.Cut(b.Bytes(), []byte("\n")); string(first) != "equal: the same outcome (succeeded) and the same result" {

@@ -59,7 +59,7 @@ func Serve(t *testing.T, root string) *Server {
 		}
 		user, password, _ := r.BasicAuth()
 		if s.Password != "" && (user != s.User || password != s.Password) {
-			w.Header().Set("Www-Authenticate", `Basic realm="git"`)
+			w.Header().Set("WWW-Authenticate", `Basic realm="git"`)
 			w.WriteHeader(http.StatusUnauthorized)
 			return
 		}
