@@ -32,7 +32,7 @@ func ofTaskRun(reason string) bool {
 		v1.TaskRunReasonExceededNodeResources, v1.TaskRunReasonPullImageFailed, v1.TaskRunReasonContainerConfigError,
 		v1.TaskRunReasonClaimCreationFailed, v1.TaskRunReasonInternalError, v1.TaskRunReasonStatusRefused,
 		v1.TaskRunReasonPodAdmissionFailed, v1.TaskRunReasonInvalidParamValue, v1.TaskRunReasonInitContainerFailed,
-		v1.TaskRunReasonInitContainerOOM:
+		v1.TaskRunReasonInitContainerOOM, v1.TaskRunReasonResolvingTaskRef, v1.TaskRunReasonResolvingStepActionRef:
 		return true
 	default:
 		return false
@@ -52,7 +52,7 @@ func ofResults(reason string) bool {
 
 func ofPipelineRun(reason string) bool {
 	switch reason {
-	case v1.PipelineRunReasonPending, v1.PipelineRunReasonStopping, v1.PipelineRunReasonCancelledRunningFinally,
+	case v1.PipelineRunReasonPending, v1.PipelineRunReasonResolvingPipelineRef, v1.PipelineRunReasonStopping, v1.PipelineRunReasonCancelledRunningFinally,
 		v1.PipelineRunReasonStoppedRunningFinally, v1.PipelineRunReasonCompleted, v1.PipelineRunReasonCancelled,
 		v1.PipelineRunReasonTimedOut, v1.PipelineRunReasonCreateRunFailed, v1.PipelineRunReasonInvalidTaskRunSpecs,
 		v1.PipelineRunReasonCouldntGetPipeline, v1.PipelineRunReasonCouldntGetTask, v1.PipelineRunReasonParameterMissing,

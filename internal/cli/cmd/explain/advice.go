@@ -26,11 +26,12 @@ func Of(kind, reason string) (Advice, bool) {
 }
 
 const (
-	logs       = "sluice logs {run} --failed"
-	correct    = "correct the error in the message, and start the run again"
-	again      = "start the run again"
-	nothing    = "nothing: this is not a failure"
-	waitOrLook = "wait, or check why the pod waits: kubectl describe pod {pod} -n {namespace}"
+	logs            = "sluice logs {run} --failed"
+	correct         = "correct the error in the message, and start the run again"
+	again           = "start the run again"
+	nothing         = "nothing: this is not a failure"
+	waitForResolver = "wait, or see what the resolver says: kubectl get resolutionrequests -n {namespace} -o yaml"
+	waitOrLook      = "wait, or check why the pod waits: kubectl describe pod {pod} -n {namespace}"
 )
 
 // taskAdvice returns the advice for every reason of a TaskRun.
@@ -53,7 +54,9 @@ func taskStateAdvice() map[string]Advice {
 			"The run failed, and its PipelineRun continues: the task has onError: continue.",
 			[]string{"show its output: " + logs},
 		},
-		v1.TaskRunReasonPending: {"The pod exists, but its steps cannot start yet.", []string{waitOrLook}},
+		v1.TaskRunReasonResolvingTaskRef:       {"The run waits for a resolver to fetch its Task.", []string{waitForResolver}},
+		v1.TaskRunReasonResolvingStepActionRef: {"The run waits for a resolver to fetch a StepAction.", []string{waitForResolver}},
+		v1.TaskRunReasonPending:                {"The pod exists, but its steps cannot start yet.", []string{waitOrLook}},
 		v1.TaskRunReasonRunning: {
 			"Steps are running, or their results are being read.",
 			[]string{"sluice logs {run} -f shows their output"},
@@ -176,6 +179,8 @@ func pipelineStateAdvice() map[string]Advice {
 			"spec.status keeps the run pending, so it has not started.",
 			[]string{"start it: kubectl patch pipelinerun {name} -n {namespace} --type merge -p '{\"spec\":{\"status\":null}}'"},
 		},
+		v1.PipelineRunReasonResolvingPipelineRef: {"The run waits for a resolver to fetch its Pipeline.", []string{waitForResolver}},
+		v1.PipelineRunReasonResolvingTaskRef:     {"The run waits for a resolver to fetch a Task of its pipeline.", []string{waitForResolver}},
 		v1.PipelineRunReasonStopping: {
 			"A task failed; running tasks may finish, and no other task starts.",
 			[]string{"show the failed task: sluice describe {run}"},
