@@ -28,7 +28,7 @@ func (namespaces) Get(_ context.Context, key client.ObjectKey, into client.Objec
 	found := into.(*metav1.PartialObjectMetadata)
 	found.Name, found.Labels = key.Name, map[string]string{v1.LabelEngine: v1.EngineSluice}
 	found.ManagedFields = []metav1.ManagedFieldsEntry{{
-		Time: new(metav1.NewTime(movedAt)), FieldsV1: &metav1.FieldsV1{Raw: []byte(`{"f:metadata":{"f:labels":{"f:sluice.dev/engine":{}}}}`)},
+		Time: new(metav1.NewTime(movedAt)), FieldsV1: metav1.NewFieldsV1(`{"f:metadata":{"f:labels":{"f:sluice.dev/engine":{}}}}`),
 	}}
 	return nil
 }

@@ -52,7 +52,8 @@ func ofResults(reason string) bool {
 
 func ofPipelineRun(reason string) bool {
 	switch reason {
-	case v1.PipelineRunReasonPending, v1.PipelineRunReasonResolvingPipelineRef, v1.PipelineRunReasonStopping, v1.PipelineRunReasonCancelledRunningFinally,
+	case v1.PipelineRunReasonPending, v1.PipelineRunReasonResolvingPipelineRef,
+		v1.PipelineRunReasonStopping, v1.PipelineRunReasonCancelledRunningFinally,
 		v1.PipelineRunReasonStoppedRunningFinally, v1.PipelineRunReasonCompleted, v1.PipelineRunReasonCancelled,
 		v1.PipelineRunReasonTimedOut, v1.PipelineRunReasonCreateRunFailed, v1.PipelineRunReasonInvalidTaskRunSpecs,
 		v1.PipelineRunReasonCouldntGetPipeline, v1.PipelineRunReasonCouldntGetTask, v1.PipelineRunReasonParameterMissing,

@@ -38,7 +38,7 @@ func movedAt(namespace metav1.Object) time.Time {
 		}
 	}
 	for _, entry := range namespace.GetManagedFields() {
-		if entry.Time != nil && entry.FieldsV1 != nil && strings.Contains(string(entry.FieldsV1.Raw), `"f:`+v1.LabelEngine+`"`) {
+		if entry.Time != nil && entry.FieldsV1 != nil && strings.Contains(entry.FieldsV1.GetRawString(), `"f:`+v1.LabelEngine+`"`) {
 			return entry.Time.Time
 		}
 	}

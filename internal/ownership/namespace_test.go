@@ -15,8 +15,8 @@ func moved(value string, at time.Time) *metav1.PartialObjectMetadata {
 	n := &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Name: "ci", Labels: map[string]string{v1.LabelEngine: value}}}
 	if !at.IsZero() {
 		n.ManagedFields = []metav1.ManagedFieldsEntry{
-			{Time: new(metav1.NewTime(at.Add(-time.Hour))), FieldsV1: &metav1.FieldsV1{Raw: []byte(`{"f:metadata":{"f:labels":{"f:team":{}}}}`)}},
-			{Time: new(metav1.NewTime(at)), FieldsV1: &metav1.FieldsV1{Raw: []byte(`{"f:metadata":{"f:labels":{"f:sluice.dev/engine":{}}}}`)}},
+			{Time: new(metav1.NewTime(at.Add(-time.Hour))), FieldsV1: metav1.NewFieldsV1(`{"f:metadata":{"f:labels":{"f:team":{}}}}`)},
+			{Time: new(metav1.NewTime(at)), FieldsV1: metav1.NewFieldsV1(`{"f:metadata":{"f:labels":{"f:sluice.dev/engine":{}}}}`)},
 		}
 	}
 	return n

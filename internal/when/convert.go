@@ -137,9 +137,10 @@ type operation struct {
 	takes func(args []kind) (kind, bool)
 }
 
-func same(returns kind, kinds ...kind) func([]kind) (kind, bool) {
+// same accepts two arguments of one of the kinds. The result is a truth value.
+func same(kinds ...kind) func([]kind) (kind, bool) {
 	return func(args []kind) (kind, bool) {
-		return returns, len(args) == 2 && args[0] == args[1] && slices.Contains(kinds, args[0])
+		return kindTruth, len(args) == 2 && args[0] == args[1] && slices.Contains(kinds, args[0])
 	}
 }
 
@@ -149,16 +150,16 @@ func exactly(returns kind, kinds ...kind) func([]kind) (kind, bool) {
 
 // operationOf returns what becomes of a function of CEL; ok is false for one that is not supported.
 func operationOf(function string) (operation, bool) {
-	order := same(kindTruth, kindText, kindNumber)
+	order := same(kindText, kindNumber)
 	found, ok := map[string]operation{
-		operators.LogicalAnd: {op: inpod.OpAnd, takes: same(kindTruth, kindTruth)},
-		operators.LogicalOr:  {op: inpod.OpOr, takes: same(kindTruth, kindTruth)},
+		operators.LogicalAnd: {op: inpod.OpAnd, takes: same(kindTruth)},
+		operators.LogicalOr:  {op: inpod.OpOr, takes: same(kindTruth)},
 		operators.LogicalNot: {op: inpod.OpNot, takes: exactly(kindTruth, kindTruth)},
 		operators.Conditional: {op: inpod.OpChoice, takes: func(args []kind) (kind, bool) {
 			return args[len(args)-1], len(args) == 3 && args[0] == kindTruth && args[1] == args[2]
 		}},
-		operators.Equals:        {op: inpod.OpEqual, takes: same(kindTruth, kindText, kindList, kindNumber, kindTruth)},
-		operators.NotEquals:     {op: inpod.OpUnequal, takes: same(kindTruth, kindText, kindList, kindNumber, kindTruth)},
+		operators.Equals:        {op: inpod.OpEqual, takes: same(kindText, kindList, kindNumber, kindTruth)},
+		operators.NotEquals:     {op: inpod.OpUnequal, takes: same(kindText, kindList, kindNumber, kindTruth)},
 		operators.Less:          {op: inpod.OpLess, takes: order},
 		operators.LessEquals:    {op: inpod.OpAtMost, takes: order},
 		operators.Greater:       {op: inpod.OpLess, swap: true, takes: order},

@@ -25,10 +25,9 @@ func nameOf(wanted resolve.Request) (string, error) {
 	params := slices.Clone(wanted.Params)
 	slices.SortStableFunc(params, func(a, b v1.Param) int { return cmp.Compare(a.Name, b.Name) })
 	run := wanted.Run.Object
-	text, err := json.Marshal(struct {
-		RunKind, UID, Namespace, Run, Kind, Resolver string
-		Params                                       []v1.Param
-	}{wanted.Run.Kind, string(run.GetUID()), run.GetNamespace(), run.GetName(), wanted.Kind, wanted.Resolver, params})
+	text, err := json.Marshal([]any{
+		wanted.Run.Kind, run.GetUID(), run.GetNamespace(), run.GetName(), wanted.Kind, wanted.Resolver, params,
+	})
 	if err != nil {
 		return "", fmt.Errorf("cannot encode the params of resolver %q: %w", wanted.Resolver, err)
 	}

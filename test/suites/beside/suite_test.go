@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -84,8 +85,8 @@ func run(m *testing.M) int {
 func setUp(ctx context.Context) (stop func(), err error) {
 	var stops []func()
 	stop = func() {
-		for i := len(stops) - 1; i >= 0; i-- {
-			stops[i]()
+		for _, end := range slices.Backward(stops) {
+			end()
 		}
 	}
 	if err := connect(); err != nil {

@@ -2,6 +2,7 @@ package tutorials
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
 	"strings"
 )
@@ -94,9 +95,7 @@ func (b bindings) same(want, got string) bool {
 		}
 		fresh[key(token)] = actual
 	}
-	for name, actual := range fresh {
-		b[name] = actual
-	}
+	maps.Copy(b, fresh)
 	return true
 }
 

@@ -80,7 +80,7 @@ func TestCompare(t *testing.T) {
 		},
 		"SameName": {
 			reason: "A name is the same everywhere.",
-			page:   "run/a-bcdfg\nrun/a-bcdfg",
+			page:   "run/a-bcdfg\nrun/a-bcdfg", //nolint:dupword // one name twice
 			run:    "run/a-hjklm\nrun/a-npqrs",
 			want:   `want the line "run/a-bcdfg", got "run/a-npqrs"`,
 		},

@@ -107,7 +107,14 @@ func (w *Webhook) ServeHTTP(out http.ResponseWriter, in *http.Request) {
 	}
 	review.Request = nil
 	out.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(out).Encode(review) // the API server treats an answer that it cannot read as a failure
+	answer, err := json.Marshal(review)
+	if err != nil {
+		http.Error(out, err.Error(), http.StatusInternalServerError) // the API server treats this as a failure
+		return
+	}
+	if _, err := out.Write(answer); err != nil {
+		return // the API server has closed the connection
+	}
 }
 
 func (w *Webhook) note(request *admissionv1.AdmissionRequest, judged error) {
@@ -128,7 +135,10 @@ func (w *Webhook) note(request *admissionv1.AdmissionRequest, judged error) {
 type object struct {
 	Spec   map[string]any `json:"spec"`
 	Status struct {
-		Conditions []struct{ Type, Status string } `json:"conditions"`
+		Conditions []struct {
+			Type   string `json:"type"`
+			Status string `json:"status"`
+		} `json:"conditions"`
 	} `json:"status"`
 }
 

@@ -173,6 +173,7 @@ func TestWrite(t *testing.T) {
 	if err := r.write(&b, terminal.Plain(nil, nil, nil)); err != nil {
 		t.Fatal(err)
 	}
+	//nolint:dupword // columns of a table
 	const want = `not equal: 1 difference in outcome and results; 1 other difference
 
 DIFFERENCE    SLUICE             TEKTON
@@ -193,7 +194,7 @@ sbom     2 B 44136fa355b3   3 B 3d8e6a3f3561
 
 STEP   SLUICE   TEKTON
 make   exit 0   exit 0
-` //nolint:dupword // columns of a table
+`
 	if diff := cmp.Diff(want, b.String()); diff != "" {
 		t.Errorf("differences come first, those that decide before the others (-want +got):\n%s", diff)
 	}

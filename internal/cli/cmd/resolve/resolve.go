@@ -171,10 +171,10 @@ func (o *Options) print(answer *resolvers.Resource) error {
 	if _, err := fmt.Fprint(o.Terminal.Out, text); err != nil {
 		return fmt.Errorf("cannot write the definition: %w", err)
 	}
-	source := terminal.Clean(answer.Source.URI)
+	source := []string{terminal.Clean(answer.Source.URI)}
 	for _, algorithm := range slices.Sorted(maps.Keys(answer.Source.Digest)) {
-		source += " " + terminal.Clean(algorithm+":"+answer.Source.Digest[algorithm])
+		source = append(source, terminal.Clean(algorithm+":"+answer.Source.Digest[algorithm]))
 	}
-	o.Terminal.Notef("from %s %s", source, terminal.Clean(answer.Source.EntryPoint))
+	o.Terminal.Notef("from %s %s", strings.Join(source, " "), terminal.Clean(answer.Source.EntryPoint))
 	return nil
 }

@@ -8,8 +8,9 @@ import (
 )
 
 const (
-	// LabelMode is a label of the objects of an installation beside Tekton, and ModeBeside its value.
-	LabelMode  = "sluice.dev/mode"
+	// LabelMode is a label of the objects of an installation beside Tekton.
+	LabelMode = "sluice.dev/mode"
+	// ModeBeside is the value of LabelMode.
 	ModeBeside = "coexist"
 	// tektonFlag is the argument of the controller that has the namespace of Tekton.
 	tektonFlag = "--tekton-namespace="

@@ -72,6 +72,7 @@ func TestEmbeddedObjects(t *testing.T) {
 	for _, f := range set.Check() {
 		got = append(got, fmt.Sprintf("%d: %s: %s %s", f.Line, f.Severity, f.Object, f.Message))
 	}
+	//nolint:dupword // an object without a name is named by its kind
 	want := []string{
 		`12: error: PipelineRun/build-$(tt.params.revision)-* unknown field "task"`,
 		`18: warning: PipelineRun/build-$(tt.params.revision)-* "$(params.revison)": stays as text: no param "revison"; there are: revision`,
