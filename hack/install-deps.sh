@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Installs the missing Debian packages of a localkube node; with --browser also the one for the tests of sluice ui. Without
-# root it prints the missing packages and fails. None of them runs as a service: localkube starts its own containerd.
+# Installs the missing Debian packages of a localkube node; with --browser also those for tests: a browser for sluice ui, and
+# git and an SSH server for the git resolver. Without root it prints the missing packages and fails. None of them runs as a
+# service: localkube starts its own containerd, and the tests start their own SSH server.
 set -euo pipefail
 
 # Each command or file, and the package that contains it.
@@ -11,7 +12,11 @@ needs=(
     "/usr/sbin/nft nftables"
     "/etc/ssl/certs/ca-certificates.crt ca-certificates"
 )
-[[ ${1:-} != --browser ]] || needs+=("/usr/bin/chromium chromium")
+[[ ${1:-} != --browser ]] || needs+=(
+    "/usr/bin/chromium chromium"
+    "/usr/lib/git-core/git-http-backend git"
+    "/usr/sbin/sshd openssh-server"
+)
 
 missing=()
 for need in "${needs[@]}"; do
@@ -39,11 +44,21 @@ fi
 began=$SECONDS
 echo "installing ${missing[*]} ..."
 log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+policy=/usr/sbin/policy-rc.d # Debian asks it before it starts a service
+created=""
+if [[ ! -e $policy ]]; then
+    printf '#!/bin/sh\nexit 101\n' >"$policy"
+    chmod +x "$policy"
+    created=$policy
+fi
+trap 'rm -f "$log" $created' EXIT
 export DEBIAN_FRONTEND=noninteractive
 if ! { apt-get update && apt-get install -y --no-install-recommends "${missing[@]}"; } >"$log" 2>&1; then
     tail -n 20 "$log" >&2
     echo "error: apt-get cannot install ${missing[*]}" >&2
     exit 1
+fi
+if [[ " ${missing[*]} " == *" openssh-server "* ]] && command -v systemctl >/dev/null; then
+    systemctl disable ssh >/dev/null 2>&1 || echo "note: cannot disable service ssh: it starts at the next boot" >&2
 fi
 echo "installed ${missing[*]} in $((SECONDS - began)) s"
