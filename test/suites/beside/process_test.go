@@ -5,6 +5,7 @@ package beside
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -85,7 +86,9 @@ func startController(ctx context.Context) (*controller, error) {
 
 // stop ends the controller and waits for its end.
 func (c *controller) stop() {
-	_ = c.cmd.Process.Signal(syscall.SIGTERM)
+	if err := c.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		fmt.Fprintln(os.Stderr, "cannot end a controller:", err)
+	}
 	<-c.ended
 	if err := os.RemoveAll(c.dir); err != nil {
 		fmt.Fprintln(os.Stderr, "cannot remove the folder of a controller:", err)
