@@ -3,6 +3,8 @@
 package e2e
 
 import (
+	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -53,7 +55,7 @@ func TestStepStates(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("states of the steps (-want +got):\n%s", diff)
 		}
-		if script := run.Status.TaskSpec.Steps[1].Script; script != "exit 3" && script != "exit 3\n" {
+		if script := run.Status.TaskSpec.Steps[1].Script; !strings.HasSuffix(strings.TrimSpace(script), "exit 3") {
 			t.Errorf("want the value of the param in status.taskSpec, got %q", script)
 		}
 	}})
@@ -77,7 +79,12 @@ func TestPodRemovedBeforeItsSteps(t *testing.T) {
 	n.Await(t, run, func(run *v1.TaskRun) bool {
 		return run.Status.PodName != "" && run.Annotations[v1.AnnotationPodsRemade] == "0/1"
 	})
-	second := n.AwaitPod(t, run, func(p *corev1.Pod) bool { return p.UID != first.UID })
+	ctx, cancel := context.WithTimeout(t.Context(), suite.Patience)
+	defer cancel()
+	second := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: n.Name, Name: first.Name}} // it may not exist yet
+	if err := kube.Await(ctx, n.Client, second, &corev1.PodList{}, func(p *corev1.Pod) bool { return p.UID != "" && p.UID != first.UID }); err != nil {
+		t.Fatal(err)
+	}
 	t.Cleanup(func() { n.MustKubectl(t, "label", "node", "--all", key+"-") })
 	n.MustKubectl(t, "label", "node", "--all", key+"=yes")
 	n.Finish(t, run)
