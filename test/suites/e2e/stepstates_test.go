@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/test/testutil/kube"
@@ -81,9 +82,13 @@ func TestPodRemovedBeforeItsSteps(t *testing.T) {
 	})
 	ctx, cancel := context.WithTimeout(t.Context(), suite.Patience)
 	defer cancel()
-	second := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: n.Name, Name: first.Name}} // it may not exist yet
-	if err := kube.Await(ctx, n.Client, second, &corev1.PodList{}, func(p *corev1.Pod) bool { return p.UID != "" && p.UID != first.UID }); err != nil {
-		t.Fatal(err)
+	second := &corev1.Pod{}
+	err := kube.Poll(ctx, func(ctx context.Context) (bool, error) { // the pod may not exist yet
+		err := n.Client.Get(ctx, client.ObjectKeyFromObject(first), second)
+		return err == nil && second.UID != first.UID, client.IgnoreNotFound(err)
+	})
+	if err != nil {
+		t.Fatalf("cannot find another pod %q: %v", first.Name, err)
 	}
 	t.Cleanup(func() { n.MustKubectl(t, "label", "node", "--all", key+"-") })
 	n.MustKubectl(t, "label", "node", "--all", key+"=yes")
