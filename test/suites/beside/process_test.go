@@ -89,7 +89,9 @@ func (c *controller) stop() {
 	if err := c.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		fmt.Fprintln(os.Stderr, "cannot end a controller:", err)
 	}
-	<-c.ended
+	if err := <-c.ended; err != nil {
+		fmt.Fprintln(os.Stderr, "a controller ended with an error:", err)
+	}
 	if err := os.RemoveAll(c.dir); err != nil {
 		fmt.Fprintln(os.Stderr, "cannot remove the folder of a controller:", err)
 	}
