@@ -90,7 +90,7 @@ func TestPodRemovedBeforeItsSteps(t *testing.T) {
 	if err != nil {
 		t.Fatalf("cannot find another pod %q: %v", first.Name, err)
 	}
-	t.Cleanup(func() { n.MustKubectl(t, "label", "node", "--all", key+"-") })
+	defer n.MustKubectl(t, "label", "node", "--all", key+"-") // before the context of the test ends
 	n.MustKubectl(t, "label", "node", "--all", key+"=yes")
 	n.Finish(t, run)
 	if c := run.Status.Condition(); c.Status != metav1.ConditionTrue || kube.Values(run)["text"].String != "x" {
