@@ -7,10 +7,8 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/discovery"
-	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/clock"
@@ -18,9 +16,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 
-	resolutionv1beta1 "github.com/sluice-ci/sluice/api/resolution/v1beta1"
-	v1 "github.com/sluice-ci/sluice/api/v1"
-	"github.com/sluice-ci/sluice/api/v1beta1"
 	"github.com/sluice-ci/sluice/internal/config"
 	counts "github.com/sluice-ci/sluice/internal/metrics"
 	"github.com/sluice-ci/sluice/internal/pipelinerun"
@@ -29,6 +24,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/resolve/image/queue"
 	"github.com/sluice-ci/sluice/internal/resolve/request"
 	"github.com/sluice-ci/sluice/internal/results/collect"
+	"github.com/sluice-ci/sluice/internal/scheme"
 	"github.com/sluice-ci/sluice/internal/spiffe"
 	"github.com/sluice-ci/sluice/internal/taskrun"
 	"github.com/sluice-ci/sluice/internal/transport"
@@ -111,20 +107,16 @@ func detectDelivery(restConfig *rest.Config, setting string) (pod.Delivery, erro
 const gracePeriod = 10 * time.Second
 
 func newManager(restConfig *rest.Config, o *options) (ctrl.Manager, error) {
-	scheme := runtime.NewScheme()
-	for _, add := range []func(*runtime.Scheme) error{
-		clientgoscheme.AddToScheme, v1.AddToScheme, v1beta1.AddToScheme, resolutionv1beta1.AddToScheme,
-	} {
-		if err := add(scheme); err != nil {
-			return nil, fmt.Errorf("cannot build scheme: %w", err)
-		}
+	kinds, err := scheme.New()
+	if err != nil {
+		return nil, err
 	}
 	caches, err := cacheOptions(o)
 	if err != nil {
 		return nil, err
 	}
 	mgr, err := ctrl.NewManager(restConfig, ctrl.Options{
-		Scheme:                        scheme,
+		Scheme:                        kinds,
 		Cache:                         caches,
 		Metrics:                       metricsServer(o),
 		HealthProbeBindAddress:        o.healthAddress,

@@ -10,9 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/labels"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/selection"
-	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -22,8 +20,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	resolutionv1beta1 "github.com/sluice-ci/sluice/api/resolution/v1beta1"
-	v1 "github.com/sluice-ci/sluice/api/v1"
-	"github.com/sluice-ci/sluice/api/v1beta1"
 	"github.com/sluice-ci/sluice/internal/config"
 	"github.com/sluice-ci/sluice/internal/health"
 	"github.com/sluice-ci/sluice/internal/resolvers"
@@ -32,6 +28,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/resolvers/outbound"
 	"github.com/sluice-ci/sluice/internal/resolvers/serve"
 	"github.com/sluice-ci/sluice/internal/resolvers/settings"
+	"github.com/sluice-ci/sluice/internal/scheme"
 	"github.com/sluice-ci/sluice/internal/version"
 )
 
@@ -72,20 +69,16 @@ func run(ctx context.Context, o *options) error {
 }
 
 func newManager(restConfig *rest.Config, o *options) (ctrl.Manager, error) {
-	scheme := runtime.NewScheme()
-	for _, add := range []func(*runtime.Scheme) error{
-		clientgoscheme.AddToScheme, v1.AddToScheme, v1beta1.AddToScheme, resolutionv1beta1.AddToScheme,
-	} {
-		if err := add(scheme); err != nil {
-			return nil, fmt.Errorf("cannot build scheme: %w", err)
-		}
+	kinds, err := scheme.New()
+	if err != nil {
+		return nil, err
 	}
 	caches, err := cacheOptions(o)
 	if err != nil {
 		return nil, err
 	}
 	mgr, err := ctrl.NewManager(restConfig, ctrl.Options{
-		Scheme:                        scheme,
+		Scheme:                        kinds,
 		Cache:                         caches,
 		Metrics:                       server.Options{BindAddress: o.metricsAddress},
 		HealthProbeBindAddress:        o.healthAddress,

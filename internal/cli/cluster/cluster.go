@@ -9,17 +9,13 @@ import (
 	"time"
 
 	"github.com/spf13/pflag"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes"
-	clientgo "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	resolutionv1beta1 "github.com/sluice-ci/sluice/api/resolution/v1beta1"
-	v1 "github.com/sluice-ci/sluice/api/v1"
-	"github.com/sluice-ci/sluice/api/v1beta1"
 	"github.com/sluice-ci/sluice/internal/cli/clierror"
+	"github.com/sluice-ci/sluice/internal/scheme"
 )
 
 // ErrNone says that neither the flags nor the environment name a cluster.
@@ -132,11 +128,11 @@ func connect(config *rest.Config, warnings io.Writer) (*Cluster, error) {
 		// Limit only the time to connect. Watches and logs may take any time.
 		config.Dial = dialWithin(15 * time.Second)
 	}
-	scheme, err := Scheme()
+	kinds, err := scheme.New()
 	if err != nil {
 		return nil, err
 	}
-	withWatch, err := client.NewWithWatch(config, client.Options{Scheme: scheme})
+	withWatch, err := client.NewWithWatch(config, client.Options{Scheme: kinds})
 	if err != nil {
 		return nil, fmt.Errorf("cannot create client: %w", err)
 	}
@@ -145,19 +141,6 @@ func connect(config *rest.Config, warnings io.Writer) (*Cluster, error) {
 		return nil, fmt.Errorf("cannot create client: %w", err)
 	}
 	return &Cluster{Client: withWatch, Kube: kube, Config: config}, nil
-}
-
-// Scheme returns the scheme with the kinds that commands read and write.
-func Scheme() (*runtime.Scheme, error) {
-	scheme := runtime.NewScheme()
-	for _, add := range []func(*runtime.Scheme) error{
-		clientgo.AddToScheme, v1.AddToScheme, v1beta1.AddToScheme, resolutionv1beta1.AddToScheme,
-	} {
-		if err := add(scheme); err != nil {
-			return nil, fmt.Errorf("cannot build scheme: %w", err)
-		}
-	}
-	return scheme, nil
 }
 
 // unconfigured turns an error of the kubeconfig loader into one with hints.

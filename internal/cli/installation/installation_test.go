@@ -16,6 +16,7 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/cli/cluster"
 	"github.com/sluice-ci/sluice/internal/cli/installation"
+	"github.com/sluice-ci/sluice/internal/scheme"
 )
 
 func deployment(namespace, name string, available int32, args ...string) *appsv1.Deployment {
@@ -70,11 +71,11 @@ func TestFind(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			scheme, err := cluster.Scheme()
+			known, err := scheme.New()
 			if err != nil {
 				t.Fatal(err)
 			}
-			c := fake.NewClientBuilder().WithScheme(scheme).WithObjects(tc.objects...).WithInterceptorFuncs(interceptor.Funcs{
+			c := fake.NewClientBuilder().WithScheme(known).WithObjects(tc.objects...).WithInterceptorFuncs(interceptor.Funcs{
 				List: func(ctx context.Context, c client.WithWatch, list client.ObjectList, options ...client.ListOption) error {
 					if tc.forbidden {
 						return apierrors.NewForbidden(schema.GroupResource{Group: "apps", Resource: "deployments"}, "", nil)

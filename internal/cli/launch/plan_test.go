@@ -41,12 +41,12 @@ func TestPlan(t *testing.T) {
 			create:  "PipelineRun",
 		},
 		"Two Tasks": {
-			reason:  "Which of two is meant nobody knows.",
+			reason:  "It is unknown which Task is meant.",
 			objects: []manifestfile.Object{object("Task", "a"), object("Task", "b")},
 			bad:     true,
 		},
 		"Two Pipelines": {
-			reason:  "Likewise.",
+			reason:  "It is unknown which Pipeline is meant.",
 			objects: []manifestfile.Object{object("Pipeline", "a"), object("Pipeline", "b")},
 			bad:     true,
 		},

@@ -21,6 +21,7 @@ import (
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/cli/cluster"
+	"github.com/sluice-ci/sluice/internal/scheme"
 )
 
 // patience is how long a test waits for an event that should follow immediately.
@@ -28,12 +29,12 @@ const patience = 20 * time.Second
 
 func connected(t *testing.T, funcs interceptor.Funcs, objects ...client.Object) *cluster.Cluster {
 	t.Helper()
-	scheme, err := cluster.Scheme()
+	known, err := scheme.New()
 	if err != nil {
 		t.Fatal(err)
 	}
 	byName := func(o client.Object) []string { return []string{o.GetName()} }
-	c := fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).WithStatusSubresource(&v1.TaskRun{}, &v1.PipelineRun{}).
+	c := fake.NewClientBuilder().WithScheme(known).WithObjects(objects...).WithStatusSubresource(&v1.TaskRun{}, &v1.PipelineRun{}).
 		WithIndex(&v1.TaskRun{}, "metadata.name", byName).WithIndex(&v1.PipelineRun{}, "metadata.name", byName).
 		WithInterceptorFuncs(funcs).Build()
 	return &cluster.Cluster{Client: c, Namespace: "ci"}

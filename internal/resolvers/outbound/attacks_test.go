@@ -149,7 +149,7 @@ func TestHostileHosts(t *testing.T) {
 			retry:  true,
 		},
 		"ClosedPort": {
-			reason: "One message for all failures to connect: nobody can scan ports.",
+			reason: "One message for all failures to connect, so that a user cannot scan ports.",
 			url:    "https://" + evil + ":8443/x",
 			says:   "cannot be reached, or did not answer in time",
 			retry:  true,

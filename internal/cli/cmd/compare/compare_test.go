@@ -27,6 +27,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/cli/clierror"
 	"github.com/sluice-ci/sluice/internal/cli/cluster"
 	"github.com/sluice-ci/sluice/internal/cli/terminal"
+	"github.com/sluice-ci/sluice/internal/scheme"
 )
 
 // engines are two engines that end each run as soon as it is created.
@@ -84,14 +85,14 @@ func (e *engines) delete(ctx context.Context, c client.WithWatch, o client.Objec
 // execute runs the command in a cluster with these engines and objects.
 func execute(ctx context.Context, t *testing.T, e *engines, objects []client.Object, args ...string) (stdout, stderr string, err error) {
 	t.Helper()
-	scheme, err := cluster.Scheme()
+	known, err := scheme.New()
 	if err != nil {
 		t.Fatal(err)
 	}
 	byName := func(o client.Object) []string { return []string{o.GetName()} }
 	kinds := meta.NewDefaultRESTMapper(nil)
 	kinds.Add(v1.GroupVersion.WithKind(v1.KindTaskRun), meta.RESTScopeNamespace)
-	c := fake.NewClientBuilder().WithScheme(scheme).WithRESTMapper(kinds).WithObjects(objects...).
+	c := fake.NewClientBuilder().WithScheme(known).WithRESTMapper(kinds).WithObjects(objects...).
 		WithStatusSubresource(&v1.TaskRun{}, &v1.PipelineRun{}).WithIndex(&v1.TaskRun{}, "metadata.name", byName).
 		WithInterceptorFuncs(interceptor.Funcs{Create: e.create, Delete: e.delete}).Build()
 	var out, errOut bytes.Buffer

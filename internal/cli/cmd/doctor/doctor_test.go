@@ -25,6 +25,7 @@ import (
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/cli/cluster"
+	"github.com/sluice-ci/sluice/internal/scheme"
 )
 
 // hospital is a cluster in which a test creates a problem.
@@ -100,7 +101,7 @@ func (h *hospital) deployment() *appsv1.Deployment { return h.objects[0].(*appsv
 
 func (h *hospital) cluster(t *testing.T) *cluster.Cluster {
 	t.Helper()
-	scheme, err := cluster.Scheme()
+	known, err := scheme.New()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,7 +132,7 @@ func (h *hospital) cluster(t *testing.T) *cluster.Cluster {
 		review.Status.Allowed = !h.mayNot[review.Spec.ResourceAttributes.Resource]
 		return true, review, nil
 	})
-	inner := fake.NewClientBuilder().WithScheme(scheme).WithObjects(h.objects...).Build()
+	inner := fake.NewClientBuilder().WithScheme(known).WithObjects(h.objects...).Build()
 	return &cluster.Cluster{Namespace: "team", Kube: kube, Client: interceptor.NewClient(inner, interceptor.Funcs{
 		Create: func(ctx context.Context, c client.WithWatch, o client.Object, options ...client.CreateOption) error {
 			if _, ok := o.(*v1.Task); ok {

@@ -16,6 +16,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/cli/clierror"
 	"github.com/sluice-ci/sluice/internal/cli/cluster"
 	"github.com/sluice-ci/sluice/internal/cli/terminal"
+	"github.com/sluice-ci/sluice/internal/scheme"
 )
 
 func controller(namespace string, args ...string) *appsv1.Deployment {
@@ -56,11 +57,11 @@ func child(tr *v1.TaskRun) *v1.TaskRun {
 // execute runs a subcommand, and returns its output, and the text of its error with the hints.
 func execute(t *testing.T, objects []client.Object, args ...string) (out, problem string, c client.Client) {
 	t.Helper()
-	scheme, err := cluster.Scheme()
+	known, err := scheme.New()
 	if err != nil {
 		t.Fatal(err)
 	}
-	fakeClient := fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).
+	fakeClient := fake.NewClientBuilder().WithScheme(known).WithObjects(objects...).
 		WithStatusSubresource(&v1.TaskRun{}, &v1.PipelineRun{}).Build()
 	var stdout, stderr bytes.Buffer
 	command := NewCommand(terminal.Plain(nil, &stdout, &stderr), cluster.Fixed{Cluster: &cluster.Cluster{Client: fakeClient, Namespace: "ci"}})

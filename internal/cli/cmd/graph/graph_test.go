@@ -17,6 +17,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/cli/cluster"
 	"github.com/sluice-ci/sluice/internal/cli/cmd/graph"
 	"github.com/sluice-ci/sluice/internal/cli/terminal"
+	"github.com/sluice-ci/sluice/internal/scheme"
 )
 
 const two = `apiVersion: tekton.dev/v1
@@ -49,7 +50,7 @@ func run(t *testing.T, args ...string) (out string, err error) {
 	if err := os.WriteFile(filepath.Join(folder, "two.yaml"), []byte(two), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	scheme, err := cluster.Scheme()
+	known, err := scheme.New()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,7 +77,7 @@ func run(t *testing.T, args ...string) (out string, err error) {
 			Spec:       v1.PipelineRunSpec{PipelineRef: &v1.PipelineRef{Name: "x"}},
 		},
 	}
-	c := &cluster.Cluster{Namespace: "ci", Client: fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).Build()}
+	c := &cluster.Cluster{Namespace: "ci", Client: fake.NewClientBuilder().WithScheme(known).WithObjects(objects...).Build()}
 	var stdout, stderr bytes.Buffer
 	command := graph.NewCommand(terminal.Plain(strings.NewReader(two), &stdout, &stderr), cluster.Fixed{Cluster: c})
 	command.SilenceErrors, command.SilenceUsage = true, true

@@ -23,6 +23,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/cli/cmd/install"
 	"github.com/sluice-ci/sluice/internal/cli/cmd/install/conflict"
 	"github.com/sluice-ci/sluice/internal/cli/terminal"
+	"github.com/sluice-ci/sluice/internal/scheme"
 )
 
 const settingsNamespace = "tekton-pipelines"
@@ -30,11 +31,11 @@ const settingsNamespace = "tekton-pipelines"
 // newCluster returns a cluster that serves each kind immediately.
 func newCluster(t *testing.T, objects ...client.Object) *cluster.Cluster {
 	t.Helper()
-	scheme, err := cluster.Scheme()
+	known, err := scheme.New()
 	if err != nil {
 		t.Fatal(err)
 	}
-	inner := fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).Build()
+	inner := fake.NewClientBuilder().WithScheme(known).WithObjects(objects...).Build()
 	return &cluster.Cluster{Namespace: "team", Client: interceptor.NewClient(inner, interceptor.Funcs{Apply: apply})}
 }
 

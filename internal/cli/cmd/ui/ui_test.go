@@ -13,18 +13,19 @@ import (
 	"github.com/sluice-ci/sluice/internal/cli/cluster"
 	"github.com/sluice-ci/sluice/internal/cli/cmd/ui"
 	"github.com/sluice-ci/sluice/internal/cli/terminal"
+	"github.com/sluice-ci/sluice/internal/scheme"
 )
 
 // TestServe: the address that is printed shows the page, and the end of the command is no failure.
 func TestServe(t *testing.T) {
-	scheme, err := cluster.Scheme()
+	known, err := scheme.New()
 	if err != nil {
 		t.Fatal(err)
 	}
 	printed, out := io.Pipe()
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
-	c := &cluster.Cluster{Namespace: "ci", Client: fake.NewClientBuilder().WithScheme(scheme).Build()}
+	c := &cluster.Cluster{Namespace: "ci", Client: fake.NewClientBuilder().WithScheme(known).Build()}
 	o := &ui.Options{Terminal: terminal.Plain(nil, out, io.Discard), Source: cluster.Fixed{Cluster: c}, Address: "127.0.0.1"}
 	done := make(chan error, 1)
 	go func() { done <- o.Run(ctx) }()

@@ -11,6 +11,7 @@ import (
 
 	"github.com/sluice-ci/sluice/internal/cli/cluster"
 	"github.com/sluice-ci/sluice/internal/cli/cmd/install/conflict"
+	"github.com/sluice-ci/sluice/internal/scheme"
 )
 
 func deployment(namespace, name string, replicas int32, labels map[string]string) *appsv1.Deployment {
@@ -66,11 +67,11 @@ func TestIsOne(t *testing.T) {
 
 func TestStop(t *testing.T) {
 	ctx := context.Background()
-	scheme, err := cluster.Scheme()
+	known, err := scheme.New()
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &cluster.Cluster{Client: fake.NewClientBuilder().WithScheme(scheme).WithObjects(
+	c := &cluster.Cluster{Client: fake.NewClientBuilder().WithScheme(known).WithObjects(
 		deployment("other", "tekton-pipelines-controller", 3, nil), deployment("other", "web", 1, nil)).Build()}
 	found, err := conflict.Find(ctx, c)
 	want := []conflict.Controller{{Namespace: "other", Name: "tekton-pipelines-controller", Replicas: 3}}

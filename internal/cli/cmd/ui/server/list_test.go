@@ -18,6 +18,7 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/cli/cluster"
 	"github.com/sluice-ci/sluice/internal/cli/runs"
+	"github.com/sluice-ci/sluice/internal/scheme"
 )
 
 func TestNote(t *testing.T) {
@@ -117,7 +118,7 @@ func TestRunsDeletedBetweenWatches(t *testing.T) {
 
 // TestWatchAgain: a watch that breaks is followed by a list, which is sent before any event.
 func TestWatchAgain(t *testing.T) {
-	scheme, err := cluster.Scheme()
+	known, err := scheme.New()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,7 +127,7 @@ func TestWatchAgain(t *testing.T) {
 	gone := &v1.TaskRun{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "gone", UID: "gone"}}
 	broken := watch.NewFake()
 	first := true
-	c := fake.NewClientBuilder().WithScheme(scheme).WithObjects(gone).WithInterceptorFuncs(interceptor.Funcs{
+	c := fake.NewClientBuilder().WithScheme(known).WithObjects(gone).WithInterceptorFuncs(interceptor.Funcs{
 		Watch: func(ctx context.Context, c client.WithWatch, list client.ObjectList, options ...client.ListOption) (watch.Interface, error) {
 			if !first {
 				return c.Watch(ctx, list, options...)

@@ -19,6 +19,7 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/cli/cluster"
 	"github.com/sluice-ci/sluice/internal/cli/cmd/ui/server"
+	"github.com/sluice-ci/sluice/internal/scheme"
 )
 
 const (
@@ -46,13 +47,13 @@ func taskRun() *v1.TaskRun {
 
 func newServer(t *testing.T, objects ...client.Object) http.Handler {
 	t.Helper()
-	scheme, err := cluster.Scheme()
+	known, err := scheme.New()
 	if err != nil {
 		t.Fatal(err)
 	}
 	c := &cluster.Cluster{
 		Namespace: "ci", Kube: kubefake.NewClientset(),
-		Client: fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).Build(),
+		Client: fake.NewClientBuilder().WithScheme(known).WithObjects(objects...).Build(),
 	}
 	return server.New(server.Options{Cluster: c, Now: time.Now, Hosts: []string{host, "localhost:8300"}, Token: token})
 }
