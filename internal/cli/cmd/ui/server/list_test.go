@@ -118,7 +118,7 @@ func TestRunsDeletedBetweenWatches(t *testing.T) {
 
 // TestWatchAgain: a watch that breaks is followed by a list, which is sent before any event.
 func TestWatchAgain(t *testing.T) {
-	known, err := scheme.New()
+	registry, err := scheme.New()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,7 +127,7 @@ func TestWatchAgain(t *testing.T) {
 	gone := &v1.TaskRun{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "gone", UID: "gone"}}
 	broken := watch.NewFake()
 	first := true
-	c := fake.NewClientBuilder().WithScheme(known).WithObjects(gone).WithInterceptorFuncs(interceptor.Funcs{
+	c := fake.NewClientBuilder().WithScheme(registry).WithObjects(gone).WithInterceptorFuncs(interceptor.Funcs{
 		Watch: func(ctx context.Context, c client.WithWatch, list client.ObjectList, options ...client.ListOption) (watch.Interface, error) {
 			if !first {
 				return c.Watch(ctx, list, options...)
