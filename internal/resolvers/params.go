@@ -2,6 +2,7 @@ package resolvers
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -58,19 +59,20 @@ func sizeOf(value v1.Value) int {
 	return size
 }
 
-// Known returns an error for a param that is none of the given ones and not ParamCache.
-func (p Params) Known(names ...string) error {
+// Unknown names the first param that is none of the given ones and not ParamCache, for a message. It returns "" without one.
+// Such a param has no effect, as in Tekton, and alone does not make a request fail.
+func (p Params) Unknown(names []string) string {
 	known := append(slices.Clone(names), ParamCache)
 	for _, name := range slices.Sorted(maps.Keys(p.byName)) {
 		if slices.Contains(known, name) {
 			continue
 		}
 		if near := spelling.Nearest(name, known); near != "" {
-			return Invalid("cannot use param %s: this resolver does not have it; did you mean %q?", shown(name), near)
+			return fmt.Sprintf("param %s has no effect: this resolver does not have it; did you mean %q?", shown(name), near)
 		}
-		return Invalid("cannot use param %s: this resolver does not have it; it has: %s", shown(name), strings.Join(known, ", "))
+		return fmt.Sprintf("param %s has no effect: this resolver does not have it; it has: %s", shown(name), strings.Join(known, ", "))
 	}
-	return nil
+	return ""
 }
 
 // Has reports whether a param is given and not empty.

@@ -68,13 +68,13 @@ func TestParams(t *testing.T) {
 		"Unknown": {
 			reason: "A typo is named, with the nearest param.",
 			params: list(param("revison", "main")),
-			read:   func(p Params) (string, error) { return "", p.Known("url", "revision") },
-			err:    `cannot use param "revison": this resolver does not have it; did you mean "revision"?`,
+			read:   func(p Params) (string, error) { return p.Unknown([]string{"url", "revision"}), nil },
+			want:   `param "revison" has no effect: this resolver does not have it; did you mean "revision"?`,
 		},
 		"CacheIsKnown": {
 			reason: "Every resolver has the param cache.",
 			params: list(param("cache", "auto")),
-			read:   func(p Params) (string, error) { return "", p.Known("url") },
+			read:   func(p Params) (string, error) { return p.Unknown([]string{"url"}), nil },
 		},
 	}
 	for name, tc := range cases {

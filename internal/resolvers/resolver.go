@@ -15,6 +15,8 @@ import (
 type Resolver interface {
 	// Type returns the value of the label resolution.tekton.dev/type of its requests, such as "git".
 	Type() string
+	// Params returns the names of the params that Prepare reads, other than ParamCache.
+	Params() []string
 	// Prepare checks a request and reads its credentials. It sends requests to the API server only, through
 	// request.Secrets. An error is an *Error, or counts as one that a retry can help.
 	Prepare(ctx context.Context, request *Request) (*Plan, error)

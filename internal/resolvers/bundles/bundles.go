@@ -65,12 +65,14 @@ func New(o Options) *Resolver {
 // Type implements resolvers.Resolver.
 func (*Resolver) Type() string { return Type }
 
+// Params implements resolvers.Resolver.
+func (*Resolver) Params() []string {
+	return []string{paramBundle, paramName, paramKind, paramSecret, paramServiceAccount}
+}
+
 // Prepare implements resolvers.Resolver.
 func (r *Resolver) Prepare(ctx context.Context, request *resolvers.Request) (*resolvers.Plan, error) {
 	p := request.Params
-	if err := p.Known(paramBundle, paramName, paramKind, paramSecret, paramServiceAccount); err != nil {
-		return nil, err
-	}
 	e, err := readEntry(p, request.Settings)
 	if err != nil {
 		return nil, err

@@ -43,6 +43,11 @@ func New(live client.Reader, policy func() resolve.ClusterPolicy) *Resolver {
 // Type returns the type of the resolver.
 func (*Resolver) Type() string { return Type }
 
+// Params returns the names of its params.
+func (*Resolver) Params() []string {
+	return []string{paramKind, paramName, paramNamespace}
+}
+
 // Keys returns the keys of ConfigMap cluster-resolver-config.
 func Keys() []string {
 	return []string{"default-kind", "default-namespace", "allowed-namespaces", "blocked-namespaces"}
@@ -60,9 +65,6 @@ func kinds() map[string]client.Object {
 // Prepare checks the params. The rules for namespaces are checked in Fetch, which is called for each request: a definition of
 // the cluster is never kept.
 func (r *Resolver) Prepare(_ context.Context, request *resolvers.Request) (*resolvers.Plan, error) {
-	if err := request.Params.Known(paramKind, paramName, paramNamespace); err != nil {
-		return nil, err
-	}
 	policy := r.policy()
 	kind, err := request.Params.StringOr(paramKind, cmp.Or(policy.DefaultKind, "task"))
 	if err != nil {

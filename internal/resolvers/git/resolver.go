@@ -41,6 +41,14 @@ func New(o Options) *Resolver {
 // Type implements resolvers.Resolver.
 func (*Resolver) Type() string { return Type }
 
+// Params implements resolvers.Resolver.
+func (*Resolver) Params() []string {
+	return []string{
+		paramURL, paramRevision, paramPath, paramGitToken, paramGitTokenKey, paramOrg, paramRepo, paramToken, paramTokenKey,
+		paramSCMType, paramServerURL, paramConfigKey,
+	}
+}
+
 // reference is what both ways to a file have in common.
 type reference struct {
 	config         configuration
@@ -51,10 +59,6 @@ type reference struct {
 // Prepare implements resolvers.Resolver.
 func (r *Resolver) Prepare(ctx context.Context, request *resolvers.Request) (*resolvers.Plan, error) {
 	p := request.Params
-	if err := p.Known(paramURL, paramRevision, paramPath, paramGitToken, paramGitTokenKey, paramOrg, paramRepo, paramToken, paramTokenKey,
-		paramSCMType, paramServerURL, paramConfigKey); err != nil {
-		return nil, err
-	}
 	ref, err := readReference(request)
 	if err != nil {
 		return nil, err

@@ -73,6 +73,11 @@ func New(network *outbound.Network) *Resolver { return &Resolver{network: networ
 // Type returns the type of the resolver.
 func (*Resolver) Type() string { return Type }
 
+// Params returns the names of its params.
+func (*Resolver) Params() []string {
+	return []string{paramCatalog, paramType, paramKind, paramName, paramVersion, paramURL}
+}
+
 // wanted is the definition that a request names.
 type wanted struct {
 	hub                 string
@@ -101,9 +106,6 @@ func (r *Resolver) Prepare(_ context.Context, request *resolvers.Request) (*reso
 // parse returns what a request names, and the hubs to read it from, in order.
 func parse(request *resolvers.Request) (w wanted, hubs []*url.URL, err error) {
 	params, settings := request.Params, request.Settings
-	if err = params.Known(paramCatalog, paramType, paramKind, paramName, paramVersion, paramURL); err != nil {
-		return w, nil, err
-	}
 	if w.hub, err = params.OneOf(paramType, cmp.Or(settings[keyType], typeArtifact), typeArtifact, typeTekton); err != nil {
 		return w, nil, err
 	}

@@ -53,7 +53,7 @@ func (t *tries) resolve(ctx context.Context, request *resolutionv1beta1.Resoluti
 		}
 		if timed.Err() == nil {
 			if last = asError(err); !last.Retry {
-				return answer{failure: last}, true
+				return answer{failure: t.hinted(request, resolver, last)}, true
 			}
 		}
 		timer := time.NewTimer(backoff(attempt))
@@ -61,7 +61,7 @@ func (t *tries) resolve(ctx context.Context, request *resolutionv1beta1.Resoluti
 		case <-timer.C:
 		case <-timed.Done():
 			timer.Stop()
-			return answer{failure: timedOut(timeout, last)}, ctx.Err() == nil
+			return answer{failure: t.hinted(request, resolver, timedOut(timeout, last))}, ctx.Err() == nil
 		}
 	}
 }
@@ -102,6 +102,22 @@ func (t *tries) prepare(ctx context.Context, resolver resolvers.Resolver, reques
 	timed, cancel := context.WithTimeout(ctx, preparing)
 	defer cancel()
 	return resolver.Prepare(timed, &resolvers.Request{Namespace: request.Namespace, Params: params, Settings: data, Secrets: read})
+}
+
+// hinted adds to a failure that the request has a param without effect, which may be the cause. The failure may be shared with
+// other requests, so it is not changed.
+func (t *tries) hinted(request *resolutionv1beta1.ResolutionRequest, resolver string, failure *resolvers.Error) *resolvers.Error {
+	params, err := resolvers.NewParams(request.Spec.Params)
+	if err != nil {
+		return failure // it says what is wrong with the params
+	}
+	hint := params.Unknown(t.resolvers[resolver].Params())
+	if hint == "" {
+		return failure
+	}
+	with := *failure
+	with.Message += "; " + hint
+	return &with
 }
 
 // asError returns the error for users.

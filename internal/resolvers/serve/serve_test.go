@@ -41,6 +41,8 @@ type script struct {
 
 func (*script) Type() string { return "git" }
 
+func (*script) Params() []string { return []string{"url", "revision"} }
+
 func (s *script) Prepare(ctx context.Context, request *resolvers.Request) (*resolvers.Plan, error) {
 	s.prepared++
 	try := s.prepared
@@ -182,6 +184,26 @@ func TestFailures(t *testing.T) {
 			want:  "InvalidRequest",
 			says:  `cannot find param "url"`,
 			tries: 1,
+		},
+		"UnknownParam": {
+			reason: "A failure names a param without effect, which may be its cause.",
+			resolver: &script{fetch: func(context.Context, int) (*resolvers.Resource, error) {
+				return nil, resolvers.Failed(nil, "no such file")
+			}},
+			params: []v1.Param{{Name: "revison", Value: v1.StringValue("v1")}},
+			want:   "ResolutionFailed",
+			says:   `no such file; param "revison" has no effect: this resolver does not have it; did you mean "revision"?`,
+			tries:  1,
+		},
+		"UnknownParamInTheEnd": {
+			reason: "So does the failure at the timeout.",
+			resolver: &script{fetch: func(context.Context, int) (*resolvers.Resource, error) {
+				return nil, resolvers.Unavailable(nil, "host is down")
+			}},
+			params: []v1.Param{{Name: "tokn", Value: v1.StringValue("x")}},
+			want:   "ResolutionTimedOut",
+			says:   `host is down; param "tokn" has no effect`,
+			tries:  7,
 		},
 		"TwoParams": {
 			reason:   "Params are checked before the resolver sees them.",

@@ -39,14 +39,16 @@ func New(network *outbound.Network) *Resolver { return &Resolver{network: networ
 // Type returns the type of the resolver.
 func (*Resolver) Type() string { return Type }
 
+// Params returns the names of its params.
+func (*Resolver) Params() []string {
+	return []string{paramURL, paramUser, paramSecret, paramSecretKey}
+}
+
 // login is the user and the password for basic authentication.
 type login struct{ user, password string }
 
 // Prepare checks the params and reads the password.
 func (r *Resolver) Prepare(ctx context.Context, request *resolvers.Request) (*resolvers.Plan, error) {
-	if err := request.Params.Known(paramURL, paramUser, paramSecret, paramSecretKey); err != nil {
-		return nil, err
-	}
 	text, err := request.Params.Required(paramURL)
 	if err != nil {
 		return nil, err

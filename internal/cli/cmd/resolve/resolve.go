@@ -145,6 +145,9 @@ func (o *Options) here(ctx context.Context, resolver resolvers.Resolver, list []
 	if err != nil {
 		return nil, err
 	}
+	if hint := params.Unknown(resolver.Params()); hint != "" {
+		o.Terminal.Notef("%s", terminal.Clean(hint))
+	}
 	plan, err := resolver.Prepare(ctx, &resolvers.Request{Params: params, Secrets: &secrets{source: o.Source}})
 	if err != nil {
 		return nil, err
