@@ -63,6 +63,7 @@ func unreadableAndAskedToEnd(t *testing.T) {
 	sidecar := p.startWith(asNobody, p.sidecarArgs(1, p.unreadable()...)...)
 	running := p.step(0, p.script("touch begun; exec sleep 600"))
 	eventually(t, "the step begins", func() bool { return p.exists("begun") })
+	sidecar.emits()
 	sidecar.signal(syscall.SIGTERM)
 	sidecar.exit(0)
 	running.signal(syscall.SIGTERM)
@@ -146,6 +147,7 @@ func sumIsOverTheLimit(t *testing.T) {
 func idleSidecar(t *testing.T) {
 	p := newPod(t, 12)
 	sidecar := p.start(p.sidecarArgs(12)...)
+	sidecar.emits()
 	p.step(0, p.script("sleep 1")).exit(0)
 	sidecar.signal(syscall.SIGTERM)
 	sidecar.exit(0)

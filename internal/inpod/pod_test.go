@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -95,12 +96,42 @@ func (p *pod) result(name string) string {
 	return "-result=" + name + ":string=" + p.path("results", name)
 }
 
+// output is what a process has written so far, which a test can look at while the process runs.
+type output struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+// Write keeps what the process writes.
+func (o *output) Write(b []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.buf.Write(b)
+}
+
+// Read takes from what was written.
+func (o *output) Read(b []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.buf.Read(b)
+}
+
+// String is what was written and not read.
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.buf.String()
+}
+
+// Len is the length of String in bytes.
+func (o *output) Len() int { return len(o.String()) }
+
 // container is a process that plays a container. It is the first process of a separate process namespace, so that all its
 // processes end with it. That needs root, or a kernel that lets other users have a user namespace.
 type container struct {
 	t              *testing.T
 	cmd            *exec.Cmd
-	stdout, stderr bytes.Buffer
+	stdout, stderr output
 	ended          chan struct{}
 }
 
@@ -170,6 +201,13 @@ func (c *container) exit(want int) {
 	if got := c.cmd.ProcessState.ExitCode(); got != want {
 		c.t.Errorf("exit code %d (%v), want %d; output: %s%s", got, status, want, &c.stdout, &c.stderr)
 	}
+}
+
+// emits waits for the first output of a results sidecar: the intro of its stream, which it writes after it has arranged for
+// the signals that ask it to end.
+func (c *container) emits() {
+	c.t.Helper()
+	eventually(c.t, "the sidecar writes its intro", func() bool { return c.stdout.Len() > 0 })
 }
 
 // signal sends a signal to the container's first process alone, as a kubelet does.

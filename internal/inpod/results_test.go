@@ -207,6 +207,7 @@ func TestSidecarIsAskedToEnd(t *testing.T) {
 	sidecar := p.start(p.sidecarArgs(1, "r")...)
 	running := p.step(0, p.script("touch begun; exec sleep 600"))
 	eventually(t, "the step begins", func() bool { return p.exists("begun") })
+	sidecar.emits()
 	sidecar.signal(syscall.SIGTERM)
 	sidecar.exit(0)
 	running.signal(syscall.SIGTERM)
