@@ -5,8 +5,8 @@
 // from every value that the CRD's schema accepts. If the API server stored an object that a client cannot decode,
 // that client's watch would stop, and with it every other run.
 //
-// Lists whose members have names are keyed by name (listType=map), so the API server itself refuses a duplicate name. Results
-// are the exception: of two with one name, the last one counts, as in Tekton.
+// Lists of a spec are atomic, as in Tekton, also those whose members have names. The API server would need quadratic time, and
+// more bytes than the object, to record the owner of each member of a list with keys. Validation refuses duplicate names.
 // The limits on the number of members (100 steps, 1000 tasks, …) are far above practical use. They exist because the
 // API server accepts a validation rule only if it can compute the rule's highest cost, over the longest lists.
 //

@@ -40,27 +40,23 @@ type PipelineSpec struct {
 	Description string `json:"description,omitempty"`
 	// Params that a run gives, as $(params.<name>).
 	// +optional
-	// +listType=map
-	// +listMapKey=name
+	// +listType=atomic
 	Params []ParamSpec `json:"params,omitempty"`
 	// Workspaces that a run provides and tasks use.
 	// +optional
-	// +listType=map
-	// +listMapKey=name
+	// +listType=atomic
 	Workspaces []PipelineWorkspaceDeclaration `json:"workspaces,omitempty"`
 	// Tasks of the graph. A task starts when the tasks in its runAfter, and the tasks whose results it uses, have
 	// succeeded.
 	// +required
-	// +listType=map
-	// +listMapKey=name
+	// +listType=atomic
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=1000
 	Tasks []PipelineTask `json:"tasks,omitempty"`
 	// Finally lists tasks that run after all others have ended, with success or failure. They do not depend on each
 	// other.
 	// +optional
-	// +listType=map
-	// +listMapKey=name
+	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=100
 	// +kubebuilder:validation:items:XValidation:rule="!has(self.runAfter)",fieldPath=".runAfter",message="tasks of finally all start when the others have ended"
 	Finally []PipelineTask `json:"finally,omitempty"`
@@ -95,8 +91,7 @@ type PipelineTask struct {
 	// Params give values to the task's params: text, the pipeline's params as $(params.<name>), and results of other
 	// tasks as $(tasks.<task>.results.<result>).
 	// +optional
-	// +listType=map
-	// +listMapKey=name
+	// +listType=atomic
 	Params []Param `json:"params,omitempty"`
 	// RunAfter names tasks that must have succeeded before this one starts.
 	// +optional
@@ -104,8 +99,7 @@ type PipelineTask struct {
 	RunAfter []string `json:"runAfter,omitempty"`
 	// Workspaces pass the pipeline's workspaces to the task.
 	// +optional
-	// +listType=map
-	// +listMapKey=name
+	// +listType=atomic
 	Workspaces []WorkspacePipelineTaskBinding `json:"workspaces,omitempty"`
 	// When lists conditions. The task runs if all of them are true, and is skipped otherwise.
 	// +optional
@@ -148,8 +142,7 @@ type PipelineTask struct {
 type Matrix struct {
 	// Params, each with an array of values. Each run of the task gets one element of each array.
 	// +optional
-	// +listType=map
-	// +listMapKey=name
+	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=256
 	Params []Param `json:"params,omitempty"`
 	// Include adds params to some combinations, or adds combinations.
@@ -167,8 +160,7 @@ type MatrixInclude struct {
 	Name string `json:"name,omitempty"`
 	// Params, each with a string.
 	// +optional
-	// +listType=map
-	// +listMapKey=name
+	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=256
 	Params []Param `json:"params,omitempty"`
 }

@@ -62,14 +62,12 @@ type PipelineTaskRunSpec struct {
 	PodTemplate *PodTemplate `json:"podTemplate,omitempty"`
 	// StepSpecs override fields of some of the task's steps.
 	// +optional
-	// +listType=map
-	// +listMapKey=name
+	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=100
 	StepSpecs []TaskRunStepSpec `json:"stepSpecs,omitempty"`
 	// SidecarSpecs override fields of some of the task's sidecars.
 	// +optional
-	// +listType=map
-	// +listMapKey=name
+	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=100
 	SidecarSpecs []TaskRunSidecarSpec `json:"sidecarSpecs,omitempty"`
 	// Metadata: labels and annotations for the TaskRun.
@@ -146,13 +144,11 @@ type PipelineRunSpec struct {
 	PipelineSpec *PipelineSpec `json:"pipelineSpec,omitempty"`
 	// Params give values to the pipeline's params.
 	// +optional
-	// +listType=map
-	// +listMapKey=name
+	// +listType=atomic
 	Params []Param `json:"params,omitempty"`
 	// Workspaces bind the pipeline's workspaces to volumes.
 	// +optional
-	// +listType=map
-	// +listMapKey=name
+	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=200
 	Workspaces []WorkspaceBinding `json:"workspaces,omitempty"`
 	// TaskRunTemplate holds settings that all TaskRuns of this run share.
@@ -160,8 +156,7 @@ type PipelineRunSpec struct {
 	TaskRunTemplate PipelineTaskRunTemplate `json:"taskRunTemplate,omitempty"`
 	// TaskRunSpecs override the shared settings for some tasks.
 	// +optional
-	// +listType=map
-	// +listMapKey=pipelineTaskName
+	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=1000
 	TaskRunSpecs []PipelineTaskRunSpec `json:"taskRunSpecs,omitempty"`
 	// Timeouts of the run and of its parts.

@@ -26,8 +26,7 @@ type PodTemplate struct {
 	// Volumes that steps and sidecars can mount, in addition to those of the task. Names that begin with
 	// tekton-internal- are reserved.
 	// +optional
-	// +listType=map
-	// +listMapKey=name
+	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=200
 	// +kubebuilder:validation:items:XValidation:rule="!self.name.startsWith('tekton-internal-')",fieldPath=".name",reason="FieldValueForbidden",message="names that begin with tekton-internal- are reserved"
 	Volumes []corev1.Volume `json:"volumes,omitempty"`

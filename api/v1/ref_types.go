@@ -8,8 +8,7 @@ type ResolverRef struct {
 	Resolver string `json:"resolver,omitempty"`
 	// Params for the resolver.
 	// +optional
-	// +listType=map
-	// +listMapKey=name
+	// +listType=atomic
 	Params []Param `json:"params,omitempty"`
 }
 

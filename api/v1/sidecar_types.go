@@ -101,8 +101,7 @@ type Sidecar struct {
 	// Workspaces of the Task that this sidecar mounts. A workspace that any step or sidecar lists is mounted only in
 	// the steps and sidecars that list it.
 	// +optional
-	// +listType=map
-	// +listMapKey=name
+	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=200
 	Workspaces []WorkspaceUsage `json:"workspaces,omitempty"`
 }

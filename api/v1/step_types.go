@@ -95,8 +95,7 @@ type Step struct {
 	// Workspaces of the Task that this step mounts. A workspace that any step or sidecar lists is mounted only in the
 	// steps and sidecars that list it.
 	// +optional
-	// +listType=map
-	// +listMapKey=name
+	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=200
 	Workspaces []WorkspaceUsage `json:"workspaces,omitempty"`
 	// StdoutConfig sets a file for the standard output, in addition to the log.
@@ -110,8 +109,7 @@ type Step struct {
 	Ref *StepRef `json:"ref,omitempty"`
 	// Params give values to the StepAction's params. They need ref.
 	// +optional
-	// +listType=map
-	// +listMapKey=name
+	// +listType=atomic
 	Params []Param `json:"params,omitempty"`
 	// Results that the step produces for other steps and for the task's results, each by writing the file
 	// $(step.results.<name>.path). Other steps refer to them as $(steps.<step>.results.<name>). Of two that have the same

@@ -43,8 +43,7 @@ type TaskSpec struct {
 	Description string `json:"description,omitempty"`
 	// Params that a run gives, as $(params.<name>).
 	// +optional
-	// +listType=map
-	// +listMapKey=name
+	// +listType=atomic
 	Params []ParamSpec `json:"params,omitempty"`
 	// Results that the steps produce, each by writing the file $(results.<name>.path). Of two that have the same name, the last
 	// one counts.
@@ -53,8 +52,7 @@ type TaskSpec struct {
 	Results []TaskResult `json:"results,omitempty"`
 	// Workspaces are directories that a run provides.
 	// +optional
-	// +listType=map
-	// +listMapKey=name
+	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=200
 	Workspaces []WorkspaceDeclaration `json:"workspaces,omitempty"`
 	// StepTemplate holds the fields that all steps share. A field that a step sets overrides it. env is merged by
@@ -74,8 +72,7 @@ type TaskSpec struct {
 	Sidecars []Sidecar `json:"sidecars,omitempty"`
 	// Volumes that steps and sidecars can mount. Names that begin with tekton-internal- are reserved.
 	// +optional
-	// +listType=map
-	// +listMapKey=name
+	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=200
 	// +kubebuilder:validation:items:XValidation:rule="!self.name.startsWith('tekton-internal-')",fieldPath=".name",reason="FieldValueForbidden",message="names that begin with tekton-internal- are reserved"
 	Volumes []corev1.Volume `json:"volumes,omitempty"`

@@ -56,13 +56,11 @@ type TaskRunSpec struct {
 	TaskSpec *TaskSpec `json:"taskSpec,omitempty"`
 	// Params give values to the task's params.
 	// +optional
-	// +listType=map
-	// +listMapKey=name
+	// +listType=atomic
 	Params []Param `json:"params,omitempty"`
 	// Workspaces bind the task's workspaces to volumes.
 	// +optional
-	// +listType=map
-	// +listMapKey=name
+	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=200
 	Workspaces []WorkspaceBinding `json:"workspaces,omitempty"`
 	// ServiceAccountName that the pod runs as; default: the namespace's default service account.
@@ -94,14 +92,12 @@ type TaskRunSpec struct {
 	ComputeResources *corev1.ResourceRequirements `json:"computeResources,omitempty"`
 	// StepSpecs override fields of some of the task's steps.
 	// +optional
-	// +listType=map
-	// +listMapKey=name
+	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=100
 	StepSpecs []TaskRunStepSpec `json:"stepSpecs,omitempty"`
 	// SidecarSpecs override fields of some of the task's sidecars.
 	// +optional
-	// +listType=map
-	// +listMapKey=name
+	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=100
 	SidecarSpecs []TaskRunSidecarSpec `json:"sidecarSpecs,omitempty"`
 	// Debug holds the run at breakpoints.

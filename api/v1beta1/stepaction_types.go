@@ -45,8 +45,7 @@ type StepActionSpec struct {
 	Description string `json:"description,omitempty"`
 	// Params that the step gives, as $(params.<name>). The params of the task are not available here.
 	// +optional
-	// +listType=map
-	// +listMapKey=name
+	// +listType=atomic
 	Params []v1.ParamSpec `json:"params,omitempty"`
 	// Results that the step produces, each by writing the file $(step.results.<name>.path). Of two that have the same name, the
 	// last one counts.
