@@ -15,9 +15,9 @@ import (
 	"github.com/sluice-ci/sluice/internal/fieldset"
 )
 
-// interval is how often the controller looks whether Tekton's kinds have changed: an update of Tekton takes longer. It costs a
-// request for a list of a few kilobytes.
-const interval = time.Minute
+// interval is how often the controller looks whether Tekton's kinds have changed. Until then it may write a field that the new
+// version does not have; such a write fails and is repeated. A look costs a request for a list of a few kilobytes.
+const interval = 10 * time.Second
 
 // Errors of a cluster on which Sluice cannot run beside Tekton.
 var (

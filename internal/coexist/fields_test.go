@@ -1,9 +1,12 @@
 package coexist_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/go-logr/logr"
 	"k8s.io/client-go/openapi"
@@ -98,6 +101,46 @@ func TestFieldsFollowTekton(t *testing.T) {
 	if got := f.TaskRun(given); got.ObservedGeneration != 3 {
 		t.Error("want the fields to stay while the API server does not respond")
 	}
+}
+
+// TestFieldsFollowAnUpdate: a controller that runs notices an update of Tekton, and survives a time without the kinds, such as
+// between the removal of Tekton and its next installation.
+func TestFieldsFollowAnUpdate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &server{address: "x?hash=1", text: documentOf(t, []string{"status", "observedGeneration"})}
+		f := coexist.NewFields(s, logr.Discard())
+		if err := f.Load(); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		ended := make(chan error, 1)
+		go func() { ended <- f.Start(ctx) }()
+		written := func() int64 { return f.TaskRun(v1.TaskRunStatus{ObservedGeneration: 3}).ObservedGeneration }
+		wantAfter := func(want int64, reason string) {
+			t.Helper()
+			<-time.After(15 * time.Second) // of the bubble
+			synctest.Wait()
+			if got := written(); got != want {
+				t.Errorf("%s: want observedGeneration %d, got %d", reason, want, got)
+			}
+		}
+		synctest.Wait()
+		wantAfter(0, "nothing has changed")
+		s.address, s.text = "", nil
+		wantAfter(0, "Tekton is uninstalled")
+		s.address, s.text = "x?hash=2", documentOf(t)
+		wantAfter(3, "a later version has the field")
+		s.address, s.text = "x?hash=3", documentOf(t, []string{"status", "observedGeneration"})
+		wantAfter(0, "an earlier version is back")
+		if s.reads != 3 {
+			t.Errorf("want one read for each version, got %d", s.reads)
+		}
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 func TestFieldsRefuse(t *testing.T) {

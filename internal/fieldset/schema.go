@@ -61,16 +61,21 @@ func Parse(text []byte) (Document, error) {
 }
 
 // Status returns the schema of the status of a kind; nil if the document does not name the fields of that status.
-func (d Document) Status(kind string) *Schema {
+func (d Document) Status(kind string) *Schema { return d.part(kind, "status") }
+
+// Spec returns the schema of the spec of a kind; nil if the document does not name the fields of that spec.
+func (d Document) Spec(kind string) *Schema { return d.part(kind, "spec") }
+
+func (d Document) part(kind, name string) *Schema {
 	top := d.kind(kind)
 	if top == nil {
 		return nil
 	}
-	status := top.Properties["status"]
-	if status == nil || len(status.Properties) == 0 {
+	part := top.Properties[name]
+	if part == nil || len(part.Properties) == 0 {
 		return nil
 	}
-	return status
+	return part
 }
 
 // Has reports whether a kind has a field, and ok whether the document names the fields where it would be.

@@ -92,11 +92,13 @@ func judgeWebhooks(err error, installation, namespace string) Finding {
 		return trouble(fmt.Sprintf("kubectl logs -n %s deployment/sluice-controller; check that the API server "+
 			"can connect to port 9443 of its pods", installation),
 			"the API server cannot reach the webhooks, so it rejects all objects: %s", terminal.Line(err.Error()))
+	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
+		return warning(fixLeaving, "cannot check the webhooks: namespace %s is being deleted", namespace)
 	case apierrors.IsForbidden(err):
 		return warning("ask for the right to create tasks "+inNamespace(namespace),
 			"cannot check the webhooks: you may not create a Task %s", inNamespace(namespace))
 	case apierrors.IsNotFound(err):
-		return warning("select an existing namespace: -n NAMESPACE", "cannot check the webhooks: %v", err)
+		return warning(fixLeaving, "cannot check the webhooks: %v", err)
 	default:
 		return warning("", "cannot check the webhooks: %s", terminal.Line(err.Error()))
 	}
@@ -183,5 +185,42 @@ func rights(ctx context.Context, p *patient) []Finding {
 		return []Finding{warning("the ClusterRole edit has these rights: ask for it in the namespace",
 			"in namespace %s you may not: %s", p.cluster.Namespace, strings.Join(missing, ", "))}
 	}
+	switch p.stateOf(ctx, p.cluster.Namespace) {
+	case namespaceAbsent:
+		return []Finding{warning(fixLeaving, "there is no namespace %s, so no run can start in it", p.cluster.Namespace)}
+	case namespaceLeaving:
+		return []Finding{warning(fixLeaving, "namespace %s is being deleted, so no run can start in it", p.cluster.Namespace)}
+	case namespaceUsable:
+	}
 	return []Finding{ok("you may start and watch runs in namespace %s", p.cluster.Namespace)}
+}
+
+// fixLeaving is what to do if the namespace of the command cannot be used.
+const fixLeaving = "select an existing namespace: -n NAMESPACE"
+
+// namespaceState says whether objects can be created in a namespace.
+type namespaceState int
+
+const (
+	// namespaceUsable also stands for a namespace that cannot be read: users often lack that right.
+	namespaceUsable namespaceState = iota
+	namespaceLeaving
+	namespaceAbsent
+)
+
+// stateOf reads a namespace; "" is all of them.
+func (p *patient) stateOf(ctx context.Context, name string) namespaceState {
+	if name == corev1.NamespaceAll {
+		return namespaceUsable
+	}
+	var namespace corev1.Namespace
+	err := p.cluster.Client.Get(ctx, client.ObjectKey{Name: name}, &namespace)
+	switch {
+	case apierrors.IsNotFound(err):
+		return namespaceAbsent
+	case err == nil && !namespace.DeletionTimestamp.IsZero():
+		return namespaceLeaving
+	default:
+		return namespaceUsable
+	}
 }

@@ -2,14 +2,13 @@ package doctor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
@@ -23,7 +22,10 @@ import (
 	"github.com/sluice-ci/sluice/internal/truncate"
 )
 
-// OpenAPI reads the OpenAPI v3 document of tekton.dev/v1.
+// errNotServed is the error of a cluster without Tekton's kinds.
+var errNotServed = fmt.Errorf("the API server does not serve %s", v1.GroupVersion)
+
+// OpenAPI reads the OpenAPI v3 document of tekton.dev/v1. The error is errNotServed if there is none.
 type OpenAPI func(c *cluster.Cluster) ([]byte, error)
 
 // published reads the document that the API server publishes.
@@ -34,7 +36,7 @@ func published(c *cluster.Cluster) ([]byte, error) {
 	}
 	served, ok := paths["apis/"+v1.GroupVersion.String()]
 	if !ok {
-		return nil, fmt.Errorf("the API server does not serve %s", v1.GroupVersion)
+		return nil, errNotServed
 	}
 	return served.Schema("application/json")
 }
@@ -122,11 +124,17 @@ func shortened(value string) string {
 	return terminal.Line(truncate.Text(value, most))
 }
 
+// fixTekton is what to do if a part of Tekton is missing.
+const fixTekton = "install Tekton again; or, to use Sluice without Tekton: sluice uninstall --yes, then sluice install"
+
 // judgeTekton judges the controllers of Tekton beside Sluice.
-func judgeTekton(acting []conflict.Controller) Finding {
-	if len(acting) == 0 {
-		return warning("kubectl scale deployment tekton-pipelines-controller -n tekton-pipelines --replicas=1",
-			"no controller of Tekton is active, so runs that Sluice does not manage do not start")
+func judgeTekton(found []conflict.Controller) Finding {
+	acting := conflict.Acting(found)
+	switch {
+	case len(found) == 0:
+		return warning(fixTekton, "Tekton is not installed: no controller runs what Sluice does not manage")
+	case len(acting) == 0:
+		return warning(found[0].Restore(), "%s is scaled down, so runs that Sluice does not manage do not start", found[0])
 	}
 	names := make([]string, len(acting))
 	for i, other := range acting {
@@ -141,6 +149,9 @@ func leftOut(_ context.Context, p *patient) []Finding {
 		return nil
 	}
 	text, err := p.readers.OpenAPI(p.cluster)
+	if errors.Is(err, errNotServed) {
+		return nil // the check of the kinds says so
+	}
 	if err != nil {
 		return []Finding{warning("", "cannot read the fields of Tekton's kinds: %v", err)}
 	}
@@ -148,7 +159,31 @@ func leftOut(_ context.Context, p *patient) []Finding {
 	if err != nil {
 		return []Finding{warning("", "cannot read the fields of Tekton's kinds: %v", err)}
 	}
-	return []Finding{judgeFields(document)}
+	return append([]Finding{judgeFields(document)}, ignored(document)...)
+}
+
+// ignored returns a warning if Tekton's kinds have fields that this version of Sluice does not know. They have no effect on the runs
+// of Sluice.
+func ignored(document fieldset.Document) []Finding {
+	var paths []string
+	for _, kind := range []struct {
+		name    string
+		missing []string
+	}{
+		{v1.KindTask, fieldset.Missing[v1.TaskSpec](document.Spec(v1.KindTask))},
+		{v1.KindTaskRun, fieldset.Missing[v1.TaskRunSpec](document.Spec(v1.KindTaskRun))},
+		{v1.KindPipeline, fieldset.Missing[v1.PipelineSpec](document.Spec(v1.KindPipeline))},
+		{v1.KindPipelineRun, fieldset.Missing[v1.PipelineRunSpec](document.Spec(v1.KindPipelineRun))},
+	} {
+		for _, path := range kind.missing {
+			paths = append(paths, kind.name+" spec."+path)
+		}
+	}
+	if len(paths) == 0 {
+		return nil
+	}
+	return []Finding{warning("update Sluice, or run what needs these fields with Tekton",
+		"fields of this version of Tekton that have no effect on the runs of Sluice: %s", listed(paths))}
 }
 
 func judgeFields(document fieldset.Document) Finding {
@@ -170,98 +205,6 @@ func judgeFields(document fieldset.Document) Finding {
 		}
 	}
 	return ok("fields of a TaskRun's status that this version of Tekton lacks, and that are left out: %s", listed(outside))
-}
-
-// namespaces shows, beside Tekton, the namespaces of Sluice, and the runs there that the webhook has missed.
-func namespaces(ctx context.Context, p *patient) []Finding {
-	if p.beside == nil {
-		return nil
-	}
-	moved, err := movedNamespaces(ctx, p.cluster)
-	if err != nil {
-		return []Finding{warning("ask for the right to list namespaces", "cannot check the namespaces of Sluice: %v", err)}
-	}
-	if len(moved) == 0 {
-		return []Finding{ok("no namespace has the label %s=%s; Sluice runs only what names it in spec.managedBy (sluice engine use NAMESPACE)",
-			v1.LabelEngine, v1.EngineSluice)}
-	}
-	var names, missed []string
-	for i := range moved {
-		names = append(names, moved[i].Name)
-		here, err := missedIn(ctx, p.cluster, &moved[i])
-		if err != nil {
-			return []Finding{warning("ask for the right to list runs in namespace "+moved[i].Name, "cannot check the runs of Sluice: %v", err)}
-		}
-		missed = append(missed, here...)
-	}
-	findings := []Finding{ok("new runs are run by Sluice in %s", listed(names))}
-	if len(missed) > 0 {
-		findings = append(findings, warning(
-			"see the check \"webhooks\"; to run them with Sluice, create them again",
-			"%s created there without spec.managedBy, because the webhook did not respond; Tekton runs: %s",
-			counted(len(missed), "run"), listed(missed)))
-	}
-	return findings
-}
-
-func movedNamespaces(ctx context.Context, c *cluster.Cluster) ([]corev1.Namespace, error) {
-	var list corev1.NamespaceList
-	err := c.Client.List(ctx, &list, client.MatchingLabels{v1.LabelEngine: v1.EngineSluice})
-	return list.Items, err
-}
-
-// missedIn returns the runs of a namespace that the webhook should have marked.
-func missedIn(ctx context.Context, c *cluster.Cluster, namespace *corev1.Namespace) ([]string, error) {
-	var taskRuns v1.TaskRunList
-	if err := c.Client.List(ctx, &taskRuns, client.InNamespace(namespace.Name)); err != nil {
-		return nil, err
-	}
-	var pipelineRuns v1.PipelineRunList
-	if err := c.Client.List(ctx, &pipelineRuns, client.InNamespace(namespace.Name)); err != nil {
-		return nil, err
-	}
-	var missed []string
-	for i := range pipelineRuns.Items {
-		if pr := &pipelineRuns.Items[i]; ownership.Missed(pr, pr.Spec.ManagedBy, namespace) {
-			missed = append(missed, "PipelineRun "+pr.Namespace+"/"+pr.Name)
-		}
-	}
-	for i := range taskRuns.Items {
-		if tr := &taskRuns.Items[i]; ownership.Missed(tr, tr.Spec.ManagedBy, namespace) {
-			missed = append(missed, "TaskRun "+tr.Namespace+"/"+tr.Name)
-		}
-	}
-	return missed, nil
-}
-
-// marking creates, in a dry run, a TaskRun in a namespace of Sluice, which the webhook marks.
-func (p *patient) marking(ctx context.Context) []Finding {
-	moved, err := movedNamespaces(ctx, p.cluster)
-	if err != nil || len(moved) == 0 {
-		return nil // the check of the namespaces says so
-	}
-	run := &v1.TaskRun{
-		ObjectMeta: metav1.ObjectMeta{GenerateName: "sluice-doctor-", Namespace: moved[0].Name},
-		Spec:       v1.TaskRunSpec{TaskSpec: &v1.TaskSpec{Steps: []v1.Step{{Image: "busybox", Script: "true"}}}},
-	}
-	err = p.cluster.Client.Create(ctx, run, client.DryRunAll)
-	return []Finding{p.judgeMarking(run, err, moved[0].Name)}
-}
-
-func (p *patient) judgeMarking(run *v1.TaskRun, err error, namespace string) Finding {
-	switch {
-	case apierrors.IsForbidden(err):
-		return warning("ask for the right to create taskruns in namespace "+namespace,
-			"cannot check the webhook: you may not create a TaskRun in namespace %s", namespace)
-	case err != nil:
-		return warning("", "cannot check the webhook in namespace %s: %s", namespace, terminal.Line(err.Error()))
-	case !p.beside.runs.Manages(run.Spec.ManagedBy):
-		return trouble(fmt.Sprintf("kubectl logs -n %s deployment/%s; check that the API server can connect to port 9443 of its pods",
-			p.namespace(), bundle.Deployment),
-			"the webhook does not set spec.managedBy of runs in namespace %s, so Tekton runs them", namespace)
-	default:
-		return ok("the webhook sets spec.managedBy of runs in the namespaces of Sluice to %s", p.beside.runs.Name())
-	}
 }
 
 // listed joins names, and counts those that are too many.

@@ -3,6 +3,7 @@ package doctor
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -10,6 +11,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/cli/cluster"
@@ -21,13 +23,25 @@ var movedAt = time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC)
 
 // published returns the OpenAPI document of a cluster with Tekton's kinds.
 func (h *hospital) published(*cluster.Cluster) ([]byte, error) {
-	fields, err := tektoncrds.Of(v1.KindTaskRun, "v1")
-	if err != nil {
-		return nil, err
+	if len(h.kinds) == 0 {
+		return nil, errNotServed
 	}
-	schema := fields.Schema()
-	schema["x-kubernetes-group-version-kind"] = []any{map[string]any{"group": "tekton.dev", "version": "v1", "kind": v1.KindTaskRun}}
-	return json.Marshal(map[string]any{"components": map[string]any{"schemas": map[string]any{"TaskRun": schema}}})
+	schemas := map[string]any{}
+	for _, kind := range []string{v1.KindTask, v1.KindTaskRun, v1.KindPipeline, v1.KindPipelineRun} {
+		fields, err := tektoncrds.Of(kind, "v1")
+		if err != nil {
+			return nil, err
+		}
+		schema := fields.Schema()
+		schema["x-kubernetes-group-version-kind"] = []any{map[string]any{"group": "tekton.dev", "version": "v1", "kind": kind}}
+		if spec, ok := schema["properties"].(map[string]any)["spec"].(map[string]any); ok {
+			for _, name := range h.later {
+				spec["properties"].(map[string]any)[name] = map[string]any{"type": "string"}
+			}
+		}
+		schemas[kind] = schema
+	}
+	return json.Marshal(map[string]any{"components": map[string]any{"schemas": schemas}})
 }
 
 // neighbors returns a cluster on which Sluice is installed beside Tekton, without problems.
@@ -59,6 +73,22 @@ func neighbors() *hospital {
 	return h
 }
 
+// uninstallTekton deletes Tekton: its kinds with all their objects, its controller and its settings.
+func (h *hospital) uninstallTekton() {
+	h.kinds = nil
+	h.objects = slices.DeleteFunc(h.objects, func(o client.Object) bool { return o.GetNamespace() == "tekton-pipelines" })
+}
+
+// space returns a namespace.
+func (h *hospital) space(name string) *corev1.Namespace {
+	for _, o := range h.objects {
+		if n, ok := o.(*corev1.Namespace); ok && n.Name == name {
+			return n
+		}
+	}
+	return nil
+}
+
 func TestExamineBesideTekton(t *testing.T) {
 	cases := map[string]struct {
 		reason string
@@ -84,7 +114,28 @@ func TestExamineBesideTekton(t *testing.T) {
 			},
 			check: "other controllers",
 			level: Warning,
-			want:  "no controller of Tekton is active",
+			want:  "deployment tekton-pipelines-controller in namespace tekton-pipelines is scaled down",
+		},
+		"TektonIsGone": {
+			reason: "Without its Deployment, Tekton was uninstalled.",
+			change: (*hospital).uninstallTekton,
+			check:  "other controllers",
+			level:  Warning,
+			want:   "Tekton is not installed: no controller runs what Sluice does not manage",
+		},
+		"KindsAreGone": {
+			reason: "The kinds go with Tekton.",
+			change: (*hospital).uninstallTekton,
+			check:  "kinds",
+			level:  Problem,
+			want:   "the cluster does not serve the kinds Task, TaskRun, Pipeline, PipelineRun, StepAction",
+		},
+		"NamespacesStay": {
+			reason: "The labels stay, and no run was missed.",
+			change: (*hospital).uninstallTekton,
+			check:  "namespaces",
+			level:  OK,
+			want:   "new runs are run by Sluice in moved",
 		},
 		"Overridden": {
 			reason: "The value of Sluice is in force, and that of Tekton is named.",
@@ -123,6 +174,14 @@ func TestExamineBesideTekton(t *testing.T) {
 			level:  OK,
 			want:   "provenance.featureFlags.signedResultsPolicy",
 		},
+		"LaterFields": {
+			reason: "A later version of Tekton has fields that would be ignored without a word.",
+			change: func(h *hospital) { h.later = []string{"burst"} },
+			check:  "fields",
+			level:  Warning,
+			want: "fields of this version of Tekton that have no effect on the runs of Sluice: " +
+				"Task spec.burst, TaskRun spec.burst, Pipeline spec.burst, PipelineRun spec.burst",
+		},
 		"Moved": {
 			reason: "The namespaces of Sluice are named.",
 			check:  "namespaces",
@@ -131,7 +190,7 @@ func TestExamineBesideTekton(t *testing.T) {
 		},
 		"NoneMoved": {
 			reason: "Without a namespace, only single runs are those of Sluice.",
-			change: func(h *hospital) { h.remove(&corev1.Namespace{}) },
+			change: func(h *hospital) { h.space("moved").Labels = nil },
 			check:  "namespaces",
 			level:  OK,
 			want:   "no namespace has the label sluice.dev/engine=sluice",
@@ -148,6 +207,44 @@ func TestExamineBesideTekton(t *testing.T) {
 			check: "namespaces",
 			level: Warning,
 			want:  "1 run created there without spec.managedBy, because the webhook did not respond; Tekton runs: TaskRun moved/late",
+		},
+		"Leaving": {
+			reason: "A namespace that is being deleted is not one for new runs.",
+			change: func(h *hospital) {
+				h.objects = append(h.objects, &corev1.Namespace{
+					ObjectMeta: metav1.ObjectMeta{Name: "left", Labels: map[string]string{v1.LabelEngine: v1.EngineSluice}},
+				})
+				h.leave("left")
+			},
+			check: "namespaces",
+			level: OK,
+			want:  "being deleted, so that no run can start there: left",
+		},
+		"MarksBesideLeaving": {
+			reason: "The webhook is tried in a namespace in which a run can be created.",
+			change: func(h *hospital) {
+				h.objects = append(h.objects, &corev1.Namespace{
+					ObjectMeta: metav1.ObjectMeta{Name: "first", Labels: map[string]string{v1.LabelEngine: v1.EngineSluice}},
+				})
+				h.leave("first")
+				mark := h.mark
+				h.mark = func(tr *v1.TaskRun) error {
+					if tr.Namespace == "first" {
+						return terminating("taskruns", "first")
+					}
+					return mark(tr)
+				}
+			},
+			check: "webhooks",
+			level: OK,
+			want:  "the webhook sets spec.managedBy",
+		},
+		"LeavesMeanwhile": {
+			reason: "The deletion may begin after the namespaces were listed.",
+			change: func(h *hospital) { h.mark = func(*v1.TaskRun) error { return terminating("taskruns", "moved") } },
+			check:  "webhooks",
+			level:  Warning,
+			want:   "namespace moved is being deleted",
 		},
 		"Marks": {
 			reason: "The webhook works.",
@@ -190,5 +287,25 @@ func TestBesideTektonWithoutProblems(t *testing.T) {
 		if f.Level != OK {
 			t.Errorf("%s: %s %s", f.Check, f.Level, f.What)
 		}
+	}
+}
+
+// TestDoctorWithoutTekton: where Tekton was uninstalled and Sluice stays, each problem names what is missing and what to do, and
+// nothing sends the user to look for a right that is not missing.
+func TestDoctorWithoutTekton(t *testing.T) {
+	h := neighbors()
+	h.uninstallTekton()
+	var problems []string
+	for _, f := range Examine(context.Background(), h.cluster(t), Readers{Configz: h.read, OpenAPI: h.published}) {
+		if f.Level == OK {
+			continue
+		}
+		problems = append(problems, f.Check)
+		if !strings.Contains(f.Fix, "install Tekton again") {
+			t.Errorf("%s: %s %s; fix: %q", f.Check, f.Level, f.What, f.Fix)
+		}
+	}
+	if want := []string{"kinds", "other controllers"}; !slices.Equal(problems, want) {
+		t.Errorf("want findings of the checks %q, got %q", want, problems)
 	}
 }

@@ -71,12 +71,16 @@ func kinds(_ context.Context, p *patient) []Finding {
 		}
 	}
 	if len(missing) > 0 {
-		return []Finding{trouble("sluice install", "the cluster does not serve the kinds %s", strings.Join(missing, ", "))}
+		fix := "sluice install"
+		if p.beside != nil { // the kinds are Tekton's
+			fix = fixTekton
+		}
+		return []Finding{trouble(fix, "the cluster does not serve the kinds %s", strings.Join(missing, ", "))}
 	}
 	return []Finding{ok("the cluster serves Task, TaskRun, Pipeline, PipelineRun and StepAction")}
 }
 
-func controller(_ context.Context, p *patient) []Finding {
+func controller(ctx context.Context, p *patient) []Finding {
 	d := p.deployment
 	switch {
 	case p.deploymentErr != nil:
@@ -84,6 +88,9 @@ func controller(_ context.Context, p *patient) []Finding {
 			"cannot check the controller: %v", p.deploymentErr)}
 	case d == nil:
 		return []Finding{trouble("sluice install", "the controller of Sluice is not installed")}
+	case p.stateOf(ctx, d.Namespace) == namespaceLeaving:
+		return []Finding{trouble("wait until the namespace is deleted, then install again: sluice install, or sluice install --beside-tekton",
+			"namespace %s is being deleted, and the controller with it", d.Namespace)}
 	}
 	image := "an unknown image"
 	if len(d.Spec.Template.Spec.Containers) > 0 {
@@ -115,10 +122,14 @@ func others(ctx context.Context, p *patient) []Finding {
 			"cannot check for another controller: %v", err)}
 	}
 	if p.beside != nil {
-		return []Finding{judgeTekton(conflict.Acting(found))}
+		return []Finding{judgeTekton(found)}
 	}
 	var findings []Finding
 	for _, other := range conflict.Acting(found) {
+		if p.deployment == nil { // the check of the controller says so
+			findings = append(findings, ok("%s runs all runs", other))
+			continue
+		}
 		findings = append(findings, trouble("two controllers overwrite each other's work: run sluice install --replace, or remove one of them",
 			"%s reconciles the same runs", other))
 	}

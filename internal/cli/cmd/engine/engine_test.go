@@ -2,15 +2,19 @@ package engine
 
 import (
 	"bytes"
+	"context"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/cli/clierror"
@@ -54,6 +58,19 @@ func child(tr *v1.TaskRun) *v1.TaskRun {
 	return tr
 }
 
+// gone is a namespace that makes the cluster one without the kinds of Tekton.
+const gone = "kinds-are-gone"
+
+// listRuns lists objects; it fails for runs if there is a namespace gone.
+func listRuns(ctx context.Context, c client.WithWatch, into client.ObjectList, options ...client.ListOption) error {
+	_, taskRuns := into.(*v1.TaskRunList)
+	_, pipelineRuns := into.(*v1.PipelineRunList)
+	if (taskRuns || pipelineRuns) && c.Get(ctx, client.ObjectKey{Name: gone}, &corev1.Namespace{}) == nil {
+		return &meta.NoKindMatchError{GroupKind: schema.GroupKind{Group: v1.GroupName, Kind: v1.KindTaskRun}}
+	}
+	return c.List(ctx, into, options...)
+}
+
 // execute runs a subcommand, and returns its output, and the text of its error with the hints.
 func execute(t *testing.T, objects []client.Object, args ...string) (out, problem string, c client.Client) {
 	t.Helper()
@@ -62,7 +79,7 @@ func execute(t *testing.T, objects []client.Object, args ...string) (out, proble
 		t.Fatal(err)
 	}
 	fakeClient := fake.NewClientBuilder().WithScheme(known).WithObjects(objects...).
-		WithStatusSubresource(&v1.TaskRun{}, &v1.PipelineRun{}).Build()
+		WithStatusSubresource(&v1.TaskRun{}, &v1.PipelineRun{}).WithInterceptorFuncs(interceptor.Funcs{List: listRuns}).Build()
 	var stdout, stderr bytes.Buffer
 	command := NewCommand(terminal.Plain(nil, &stdout, &stderr), cluster.Fixed{Cluster: &cluster.Cluster{Client: fakeClient, Namespace: "ci"}})
 	command.SetArgs(args)
@@ -169,6 +186,12 @@ func TestUse(t *testing.T) {
 			args:    []string{"reset", "ci"},
 			out: "namespace/ci: new runs now go to Tekton\n1 run in flight stays with Sluice: taskrun/a; " +
 				"Sluice is not installed, so delete them: sluice delete taskrun/a -n ci\n",
+		},
+		"Back without Tekton": {
+			reason:  "The label can be removed after Tekton and its kinds, with which all runs are gone.",
+			objects: []client.Object{beside, space("ci", "sluice"), space(gone)},
+			args:    []string{"reset", "ci"},
+			out:     "namespace/ci: new runs now go to Tekton\nno runs are in flight\n",
 		},
 		"JSON": {
 			reason:  "Programs get the same.",

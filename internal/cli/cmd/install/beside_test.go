@@ -2,15 +2,20 @@ package install_test
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/cli/clierror"
@@ -280,5 +285,68 @@ func TestUninstallBesideTektonWaitsForRuns(t *testing.T) {
 		if getErr := c.Client.Get(context.Background(), client.ObjectKeyFromObject(kept), &v1.TaskRun{}); getErr != nil {
 			t.Errorf("want %s kept: %v", kept.GetName(), getErr)
 		}
+	}
+}
+
+// withoutKinds returns a cluster from which Tekton's kinds were deleted.
+func withoutKinds(c *cluster.Cluster) *cluster.Cluster {
+	gone := *c
+	gone.Client = interceptor.NewClient(c.Client, interceptor.Funcs{
+		List: func(ctx context.Context, c client.WithWatch, list client.ObjectList, options ...client.ListOption) error {
+			_, taskRuns := list.(*v1.TaskRunList)
+			_, pipelineRuns := list.(*v1.PipelineRunList)
+			if taskRuns || pipelineRuns {
+				return &meta.NoKindMatchError{GroupKind: schema.GroupKind{Group: v1.GroupName, Kind: v1.KindTaskRun}}
+			}
+			return c.List(ctx, list, options...)
+		},
+	})
+	return &gone
+}
+
+// TestUninstallAfterTekton: Sluice can be removed after Tekton was, with its kinds and with all runs.
+func TestUninstallAfterTekton(t *testing.T) {
+	c := tektonCluster(t, settingsNamespace)
+	if _, _, err := runInstall(c, besideArgs()...); err != nil {
+		t.Fatal(err)
+	}
+	if out, _, err := runUninstall(withoutKinds(c), "--yes"); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	deployment := client.ObjectKey{Namespace: bundle.BesideNamespace, Name: bundle.Deployment}
+	if err := c.Client.Get(t.Context(), deployment, &appsv1.Deployment{}); !apierrors.IsNotFound(err) {
+		t.Errorf("want the controller gone, got %v", err)
+	}
+}
+
+// TestUninstallAfterItsNamespace: if the namespace of Sluice was deleted, the rest is found and deleted, and nothing waits for runs
+// that no controller ends.
+func TestUninstallAfterItsNamespace(t *testing.T) {
+	run := &v1.TaskRun{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: "build"}, Spec: v1.TaskRunSpec{ManagedBy: new(v1.ManagedBySluice)},
+	}
+	c := tektonCluster(t, settingsNamespace, run)
+	if _, _, err := runInstall(c, besideArgs()...); err != nil {
+		t.Fatal(err)
+	}
+	deployment := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: bundle.BesideNamespace, Name: bundle.Deployment}}
+	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: bundle.BesideNamespace}}
+	if err := errors.Join(c.Client.Delete(t.Context(), deployment), c.Client.Delete(t.Context(), namespace)); err != nil {
+		t.Fatal(err)
+	}
+	_, notes, err := runUninstall(c, "--yes")
+	if err != nil || !strings.Contains(notes, "leaving runs that no controller continues: TaskRun team/build") {
+		t.Errorf("want the run named, got %v\n%s", err, notes)
+	}
+	for _, list := range []*unstructured.UnstructuredList{
+		listOf("admissionregistration.k8s.io/v1", "MutatingWebhookConfigurationList"),
+		listOf("rbac.authorization.k8s.io/v1", "ClusterRoleList"), listOf("rbac.authorization.k8s.io/v1", "ClusterRoleBindingList"),
+	} {
+		if err := c.Client.List(t.Context(), list); err != nil || len(list.Items) > 0 {
+			t.Errorf("want nothing of Sluice left, got %d in %s, %v", len(list.Items), list.GetKind(), err)
+		}
+	}
+	if out, notes, err := runUninstall(c, "--yes"); err != nil || !strings.Contains(out+notes, "Sluice is not installed") {
+		t.Errorf("a second time: %v\n%s%s", err, out, notes)
 	}
 }

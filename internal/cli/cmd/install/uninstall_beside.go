@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -18,6 +19,8 @@ import (
 	"github.com/sluice-ci/sluice/internal/cli/clierror"
 	"github.com/sluice-ci/sluice/internal/cli/cluster"
 	"github.com/sluice-ci/sluice/internal/cli/cmd/install/bundle"
+	"github.com/sluice-ci/sluice/internal/cli/cmd/install/conflict"
+	"github.com/sluice-ci/sluice/internal/cli/runs"
 	"github.com/sluice-ci/sluice/internal/ownership"
 )
 
@@ -28,11 +31,16 @@ const (
 	mostNamed = 10
 )
 
+// webhookBeside is the name of the webhook configuration of an installation beside Tekton.
+const webhookBeside = "sluice-managed-by"
+
 // beside is an installation beside Tekton.
 type beside struct {
 	// tekton is the namespace of Tekton, and runs the rule for the runs of the installation.
 	tekton string
 	runs   ownership.Rule
+	// headless: the controller was deleted without sluice uninstall, and other objects are left.
+	headless bool
 }
 
 // installedBeside returns the installation beside Tekton; nil if there is none.
@@ -42,11 +50,28 @@ func installedBeside(ctx context.Context, c *cluster.Cluster) (*beside, error) {
 	if client.IgnoreNotFound(err) != nil {
 		return nil, fmt.Errorf("cannot read deployment %q in namespace %q: %w", bundle.Deployment, bundle.BesideNamespace, err)
 	}
-	if err != nil || d.Labels[bundle.LabelMode] != bundle.ModeBeside || len(d.Spec.Template.Spec.Containers) == 0 {
+	if err != nil {
+		return leftBeside(ctx, c)
+	}
+	if d.Labels[bundle.LabelMode] != bundle.ModeBeside || len(d.Spec.Template.Spec.Containers) == 0 {
 		return nil, nil //nolint:nilnil // not installed is not an error
 	}
 	args := d.Spec.Template.Spec.Containers[0].Args
 	return &beside{tekton: argument(args, "--tekton-namespace"), runs: ownership.Only(argument(args, "--managed-by"))}, nil
+}
+
+// leftBeside returns what is left of an installation whose namespace was deleted; nil if nothing is.
+func leftBeside(ctx context.Context, c *cluster.Cluster) (*beside, error) {
+	webhook := &metav1.PartialObjectMetadata{}
+	webhook.SetGroupVersionKind(admissionregistrationv1.SchemeGroupVersion.WithKind(kindWebhook))
+	err := c.Client.Get(ctx, client.ObjectKey{Name: webhookBeside}, webhook)
+	if client.IgnoreNotFound(err) != nil {
+		return nil, fmt.Errorf("cannot read %s %q: %w", kindWebhook, webhookBeside, err)
+	}
+	if err != nil || webhook.Labels[bundle.LabelMode] != bundle.ModeBeside {
+		return nil, nil //nolint:nilnil // not installed is not an error
+	}
+	return &beside{tekton: conflict.Namespace, runs: ownership.Only(""), headless: true}, nil
 }
 
 // runBeside removes an installation beside Tekton.
@@ -106,7 +131,7 @@ func (o *RemoveOptions) finish(ctx context.Context, c *cluster.Cluster, is *besi
 	if err != nil || len(open) == 0 {
 		return err
 	}
-	if o.Force {
+	if o.Force || is.headless {
 		o.Terminal.Notef("leaving runs that no controller continues: %s", named(open))
 		return nil
 	}
@@ -127,14 +152,15 @@ func (o *RemoveOptions) finish(ctx context.Context, c *cluster.Cluster, is *besi
 		"to continue with Sluice instead: sluice install --beside-tekton")
 }
 
-// unfinished returns the runs that have not ended and that a rule selects, without those that another run owns.
+// unfinished returns the runs that have not ended and that a rule selects, without those that another run owns. If Tekton was
+// uninstalled with its kinds, there are no runs.
 func unfinished(ctx context.Context, c *cluster.Cluster, rule ownership.Rule) ([]string, error) {
 	var taskRuns v1.TaskRunList
-	if err := c.Client.List(ctx, &taskRuns); err != nil {
+	if err := c.Client.List(ctx, &taskRuns); err != nil && !runs.Absent(err) {
 		return nil, fmt.Errorf("cannot list TaskRuns: %w", err)
 	}
 	var pipelineRuns v1.PipelineRunList
-	if err := c.Client.List(ctx, &pipelineRuns); err != nil {
+	if err := c.Client.List(ctx, &pipelineRuns); err != nil && !runs.Absent(err) {
 		return nil, fmt.Errorf("cannot list PipelineRuns: %w", err)
 	}
 	var open []string
