@@ -5,9 +5,12 @@ package beside
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 )
 
@@ -41,15 +44,29 @@ type user struct {
 	Username string `json:"username"`
 }
 
-// writes reads the requests in a namespace that changed an object. The API server logs a request before it answers, so the log
-// has every change that a test has seen. A request that was refused counts, too: it was an attempt.
-func writes(t *testing.T, namespace string) []write {
-	t.Helper()
-	dir := os.Getenv("LOCALKUBE_DIR")
+// openAuditLog opens the audit log of the localkube cluster in a folder.
+func openAuditLog(dir string) (*os.File, error) {
 	if dir == "" {
-		t.Fatal("the environment variable LOCALKUBE_DIR does not name the cluster, whose audit log this test reads")
+		return nil, errors.New("the environment variable LOCALKUBE_DIR does not name the folder of the cluster, whose audit log these tests read")
 	}
 	log, err := os.Open(filepath.Join(dir, "logs", "audit.log"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("the cluster in %s has no audit log: start it with --audit-log", dir)
+	}
+	return log, err
+}
+
+// writes reads the requests in a namespace that changed an object.
+func writes(t *testing.T, namespace string) []write {
+	t.Helper()
+	return slices.DeleteFunc(allWrites(t), func(w write) bool { return w.namespace != namespace })
+}
+
+// allWrites reads the requests that changed an object. The API server logs a request before it answers, so the log has every change
+// that a test has seen. A request that was refused counts, too: it was an attempt.
+func allWrites(t *testing.T) []write {
+	t.Helper()
+	log, err := openAuditLog(os.Getenv("LOCALKUBE_DIR"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,10 +79,9 @@ func writes(t *testing.T, namespace string) []write {
 		if err := json.Unmarshal(lines.Bytes(), &e); err != nil {
 			continue // the API server is writing the last line
 		}
-		if e.ObjectRef.Namespace != namespace {
-			continue
+		w := write{
+			user: e.User.Username, verb: e.Verb, resource: e.ObjectRef.Resource, namespace: e.ObjectRef.Namespace, name: e.ObjectRef.Name,
 		}
-		w := write{user: e.User.Username, verb: e.Verb, resource: e.ObjectRef.Resource, namespace: namespace, name: e.ObjectRef.Name}
 		if e.ImpersonatedUser != nil {
 			w.user = e.ImpersonatedUser.Username
 		}

@@ -7,13 +7,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -92,13 +91,19 @@ func awaitPipelineRun(t *testing.T, pr *v1.PipelineRun) {
 // play plays the kubelet for the pods of a namespace. Their steps write the result r with this value.
 func play(t *testing.T, namespace, value string) {
 	t.Helper()
+	playResult(t, namespace, "r", value)
+}
+
+// playResult is play for a result with any name.
+func playResult(t *testing.T, namespace, result, value string) {
+	t.Helper()
 	c, err := kubernetes.NewForConfig(shared.config)
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	played := make(chan error, 1)
-	go func() { played <- node.New(c, "r", value, 4).Run(ctx, namespace) }()
+	go func() { played <- node.New(c, result, value, 4).Run(ctx, namespace) }()
 	t.Cleanup(func() {
 		cancel()
 		if err := <-played; err != nil {
@@ -144,7 +149,7 @@ func TestTwoNamespaces(t *testing.T) {
 	accepted := wantNothingRefused(t)
 	moved, other := newNamespace(t, true), newNamespace(t, false)
 	play(t, moved, "by Sluice")
-	for _, c := range []struct{ namespace, want string }{{moved, "by Sluice"}, {other, "by the stand-in"}} {
+	for _, c := range []struct{ namespace, want string }{{moved, "by Sluice"}, {other, ofTheStandIn}} {
 		tr, pr := newTaskRun(c.namespace), newPipelineRun(c.namespace)
 		create(t, tr)
 		create(t, pr)
@@ -294,75 +299,65 @@ func TestRunsInFlightStay(t *testing.T) {
 	}
 }
 
-func TestCompare(t *testing.T) {
-	namespace := newNamespace(t, false)
-	file := filepath.Join(t.TempDir(), "run.yaml")
-	const text = `
-apiVersion: tekton.dev/v1
-kind: PipelineRun
-metadata: {generateName: build-}
-spec:
-  pipelineSpec:
-    results: [{name: sum, value: $(tasks.make.results.r)}]
-    tasks:
-    - name: make
-      taskSpec:
-        results: [{name: r}]
-        steps: [{name: s, image: docker.io/library/busybox:1, command: ["true"]}]
-`
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
+// TestWebhookAway: without the webhook runs go to Tekton, and the metric and doctor say so.
+func TestWebhookAway(t *testing.T) {
+	namespace := newNamespace(t, true)
+	shared.marker.away.Store(true)
+	defer shared.marker.away.Store(false)
+	awaitNextSecond(t, namespace)
+	tr := newTaskRun(namespace)
+	create(t, tr)
+	if tr.Spec.ManagedBy != nil {
+		t.Fatalf("managedBy is %q without the webhook", *tr.Spec.ManagedBy)
 	}
-	t.Run("in time", func(t *testing.T) {
-		play(t, namespace, "by the stand-in")
-		out, code := execute(t, "compare", file, "-n", namespace)
-		if code != clierror.Success || !strings.Contains(out, "equal: the same outcome (succeeded) and the same 2 results") {
-			t.Errorf("exit status %d:\n%s\n%s", code, out, shared.sluice.log())
-		}
-		wantNoScratchRuns(t, namespace)
-	})
-	t.Run("not in time", func(t *testing.T) {
-		out, code := execute(t, "compare", file, "-n", namespace, "--timeout", "10s")
-		if code != clierror.RunFailed || !regexp.MustCompile(`outcome +not ended after 10s +succeeded`).MatchString(out) {
-			t.Errorf("exit status %d:\n%s", code, out)
-		}
-		wantNoScratchRuns(t, namespace)
-	})
-	t.Run("interrupted", func(t *testing.T) {
-		ctx, cancel := context.WithCancel(t.Context())
-		defer cancel()
-		user := &impatient{interrupt: cancel}
-		code := sluice.Main(ctx, terminal.Plain(nil, &bytes.Buffer{}, user), []string{"compare", file, "-n", namespace})
-		if code != clierror.Interrupted {
-			t.Errorf("exit status %d:\n%s", code, user.String())
-		}
-		wantNoScratchRuns(t, namespace)
-	})
-}
-
-// impatient is a user who interrupts the command when it prints that Sluice's run was created.
-type impatient struct {
-	bytes.Buffer
-
-	interrupt func()
-}
-
-func (u *impatient) Write(p []byte) (int, error) {
-	if strings.Contains(string(p), "created for Sluice") {
-		u.interrupt()
+	awaitTaskRun(t, tr, ended)
+	if len(tr.Status.Results) != 1 || tr.Status.Results[0].Value.String != ofTheStandIn {
+		t.Errorf("got results %+v, want those of Tekton", tr.Status.Results)
 	}
-	return u.Buffer.Write(p)
+	eventually(t, func(ctx context.Context) error {
+		page, err := get(ctx, "http://"+shared.sluice.metrics+"/metrics")
+		if err == nil && !regexp.MustCompile(`sluice_runs_missed\{kind="taskrun"\} [1-9]`).MatchString(page) {
+			err = errors.New("the metric does not count the run")
+		}
+		return err
+	})
+	out, code := execute(t, "doctor")
+	for _, want := range []string{
+		"created there without spec.managedBy, because the webhook did not respond; Tekton runs: TaskRun " + namespace + "/" + tr.Name,
+		"the webhook does not set spec.managedBy of runs in namespace",
+	} {
+		if !strings.Contains(out, want) {
+			t.Errorf("doctor does not say %q:\n%s", want, out)
+		}
+	}
+	if code == clierror.Success {
+		t.Error("doctor finds no problem")
+	}
+	for _, w := range by(writes(t, namespace), sluiceUser) {
+		if w.resource != "events" {
+			t.Errorf("Sluice wrote a run of Tekton: %v", w)
+		}
+	}
+	shared.marker.away.Store(false)
+	back := newTaskRun(namespace)
+	create(t, back)
+	wantBy(t, back.Spec.ManagedBy, v1.ManagedBySluice)
 }
 
-// wantNoScratchRuns checks that the PipelineRuns are deleted. Their TaskRuns have the label, too, and stay here, because no
-// garbage collector runs.
-func wantNoScratchRuns(t *testing.T, namespace string) {
+// awaitNextSecond waits until runs are created in a later second than the namespace with its label. A run of the same second may
+// be from before the label, so it does not count as missed.
+func awaitNextSecond(t *testing.T, namespace string) {
 	t.Helper()
-	var left v1.PipelineRunList
-	if err := shared.client.List(t.Context(), &left, client.InNamespace(namespace), client.HasLabels{"sluice.dev/compare"}); err != nil {
+	var labeled corev1.Namespace
+	if err := shared.client.Get(t.Context(), client.ObjectKey{Name: namespace}, &labeled); err != nil {
 		t.Fatal(err)
 	}
-	for _, pr := range left.Items {
-		t.Errorf("PipelineRun %q is left", pr.Name)
-	}
+	eventually(t, func(ctx context.Context) error {
+		probe := newTaskRun(namespace)
+		err := shared.client.Create(ctx, probe, client.DryRunAll)
+		if err == nil && !probe.CreationTimestamp.After(labeled.CreationTimestamp.Time) {
+			err = errors.New("the clock of the API server still shows the second in which the namespace was created")
+		}
+		return err
+	})
 }

@@ -44,6 +44,8 @@ const (
 	tektonUser = "system:serviceaccount:" + ofTekton + ":tekton-pipelines-controller"
 	// webhookName is the name of the webhook's configuration.
 	webhookName = "sluice-managed-by"
+	// namespacePrefix begins the names of the namespaces with runs.
+	namespacePrefix = "beside-"
 	// patience bounds each wait.
 	patience = time.Minute
 )
@@ -74,7 +76,8 @@ func run(m *testing.M) int {
 	defer stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "error:", err)
-		fmt.Fprintln(os.Stderr, "hint: these tests need an API server with an audit log; make test-integration starts one")
+		fmt.Fprintln(os.Stderr, "hint: these tests need an API server with an audit log; make test-integration starts one, and so does "+
+			"hack/with-localkube.sh --api-only --audit-log hack/test-cluster.sh beside")
 		return 1
 	}
 	return m.Run()
@@ -90,6 +93,13 @@ func setUp(ctx context.Context) (stop func(), err error) {
 		}
 	}
 	if err := connect(); err != nil {
+		return stop, err
+	}
+	log, err := openAuditLog(os.Getenv("LOCALKUBE_DIR"))
+	if err != nil {
+		return stop, err
+	}
+	if err := log.Close(); err != nil {
 		return stop, err
 	}
 	if err := installTekton(ctx); err != nil {
@@ -199,10 +209,8 @@ func startEngine(ctx context.Context) (<-chan struct{}, error) {
 	}
 	shared.engine = &standin.Engine{
 		Client: c, Pods: true,
-		Results: func(*v1.TaskRun) []v1.TaskRunResult {
-			return []v1.TaskRunResult{{Name: "r", Type: v1.TypeString, Value: v1.StringValue("by the stand-in")}}
-		},
-		Hold: func(tr *v1.TaskRun) bool { return tr.Annotations[holdAnnotation] != "" },
+		Results: declared,
+		Hold:    func(tr *v1.TaskRun) bool { return tr.Annotations[holdAnnotation] != "" },
 	}
 	ended := make(chan struct{})
 	go func() {
@@ -212,6 +220,21 @@ func startEngine(ctx context.Context) (<-chan struct{}, error) {
 		}
 	}()
 	return ended, nil
+}
+
+// ofTheStandIn is the value of every result of the stand-in engine.
+const ofTheStandIn = "by the stand-in"
+
+// declared returns a value for each result that a TaskRun declares.
+func declared(tr *v1.TaskRun) []v1.TaskRunResult {
+	if tr.Spec.TaskSpec == nil {
+		return nil
+	}
+	var results []v1.TaskRunResult
+	for _, r := range tr.Spec.TaskSpec.Results {
+		results = append(results, v1.TaskRunResult{Name: r.Name, Type: v1.TypeString, Value: v1.StringValue(ofTheStandIn)})
+	}
+	return results
 }
 
 // installSluice applies config/coexist without a replica, whose image has no name before ko sets it. The webhook fails open,
@@ -275,7 +298,7 @@ func eventually(t *testing.T, check func(context.Context) error) {
 // newNamespace creates a namespace, with the label if it is for Sluice, and returns its name.
 func newNamespace(t *testing.T, labeled bool) string {
 	t.Helper()
-	n := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "beside-", Labels: map[string]string{}}}
+	n := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: namespacePrefix, Labels: map[string]string{}}}
 	if labeled {
 		n.Labels[v1.LabelEngine] = v1.EngineSluice
 	}

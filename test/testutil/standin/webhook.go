@@ -33,6 +33,7 @@ type Webhook struct {
 	mu      sync.Mutex
 	refused []string
 	seen    map[string]int
+	later   []string
 }
 
 // NewWebhook serves a webhook on a loopback address, until Close.
@@ -57,6 +58,20 @@ func (w *Webhook) Seen(resource string) int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.seen[resource]
+}
+
+// Upgrade makes the webhook one of a later version of Tekton, which has more fields, by their paths, such as ".spec.next". Without
+// paths it is the first version again.
+func (w *Webhook) Upgrade(later ...string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.later = later
+}
+
+func (w *Webhook) upgrades() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.later)
 }
 
 // Configuration returns the object that makes the API server ask the webhook about every write, also of a status. As with
@@ -99,7 +114,7 @@ func (w *Webhook) ServeHTTP(out http.ResponseWriter, in *http.Request) {
 	}
 	request := review.Request
 	review.Response = &admissionv1.AdmissionResponse{UID: request.UID, Allowed: true}
-	judged := Judge(request)
+	judged := Judge(request, w.upgrades()...)
 	w.note(request, judged)
 	if judged != nil {
 		review.Response.Allowed = false
@@ -152,9 +167,9 @@ func (o object) done() bool {
 	return false
 }
 
-// Judge returns why Tekton's webhook refuses a request; nil if it does not.
-func Judge(request *admissionv1.AdmissionRequest) error {
-	if err := tektoncrds.Check(request.Kind.Kind, request.Kind.Version, request.Object.Raw); err != nil {
+// Judge returns why Tekton's webhook refuses a request; nil if it does not. later are paths of fields that a later version has.
+func Judge(request *admissionv1.AdmissionRequest, later ...string) error {
+	if err := tektoncrds.Check(request.Kind.Kind, request.Kind.Version, request.Object.Raw, later...); err != nil {
 		return err
 	}
 	isRun := slices.Contains([]string{v1.KindTaskRun, v1.KindPipelineRun}, request.Kind.Kind)

@@ -26,12 +26,14 @@ func Unknown(kind, version string, object []byte) ([]string, error) {
 	return unknown, nil
 }
 
-// Check returns an error if an object has fields that Tekton's types do not have.
-func Check(kind, version string, object []byte) error {
+// Check returns an error if an object has fields that Tekton's types do not have. later are paths of fields that a later version
+// has.
+func Check(kind, version string, object []byte, later ...string) error {
 	unknown, err := Unknown(kind, version, object)
 	if err != nil {
 		return err
 	}
+	unknown = slices.DeleteFunc(unknown, func(path string) bool { return slices.Contains(later, path) })
 	if len(unknown) > 0 {
 		return fmt.Errorf("%s %s of Tekton does not have the fields %s", kind, version, strings.Join(unknown, ", "))
 	}

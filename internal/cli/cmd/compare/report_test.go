@@ -13,6 +13,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/cli/installation"
 	"github.com/sluice-ci/sluice/internal/cli/runs"
 	"github.com/sluice-ci/sluice/internal/cli/terminal"
+	"github.com/sluice-ci/sluice/test/testutil/page"
 )
 
 // at returns a time some seconds after the creation of the runs.
@@ -160,6 +161,39 @@ func TestReportOfTasks(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, r.Differences); diff != "" || r.Equal {
 		t.Errorf("tasks are compared by their names, also skipped ones; equal %t (-want +got):\n%s", r.Equal, diff)
+	}
+}
+
+// ofPipeline returns a PipelineRun with one task and one result, as the tests of test/suites/beside run it.
+func ofPipeline(engine installation.Engine, digest string) side {
+	name := "compare-x7k2p-" + string(engine)
+	tr := one(engine, nil).snapshot.Tasks[0]
+	tr.Name, tr.Labels = name+"-build", map[string]string{v1.LabelPipelineTask: "build"}
+	tr.Status.Steps[0].Name = "push"
+	tr.Status.Results = []v1.TaskRunResult{{Name: "digest", Type: v1.TypeString, Value: v1.StringValue(digest)}}
+	pr := &v1.PipelineRun{}
+	pr.Name, pr.Namespace, pr.CreationTimestamp = name, "ci", at(0)
+	pr.Status.Conditions, pr.Status.CompletionTime = []metav1.Condition{v1.Succeeded("")}, new(at(9))
+	pr.Status.Results = []v1.PipelineRunResult{{Name: "image-digest", Value: v1.StringValue(digest)}}
+	return side{engine: engine, snapshot: runs.Snapshot{Run: runs.OfPipeline(pr), Tasks: []*v1.TaskRun{tr}}}
+}
+
+// TestWriteAsOnThePage: docs/side-by-side.md shows the output of the command for two engines, which a test on an API server has
+// written there.
+func TestWriteAsOnThePage(t *testing.T) {
+	for first, bySluice := range map[string]string{"equal: ": "by the stand-in", "not equal: ": "by Sluice"} {
+		r := newReport(ofPipeline(installation.Sluice, bySluice), ofPipeline(installation.Tekton, "by the stand-in"))
+		var b bytes.Buffer
+		if err := r.write(&b, terminal.Plain(nil, nil, nil)); err != nil {
+			t.Fatal(err)
+		}
+		want, err := page.Comparison("../../../..", first)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(page.Neutral(want), page.Neutral(b.String())); diff != "" {
+			t.Errorf("the page shows another output; run TestCompare of test/suites/beside with -update (-page +command):\n%s", diff)
+		}
 	}
 }
 
