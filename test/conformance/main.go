@@ -2,7 +2,7 @@
 // runs have ended. It prints a table, and fails unless all runs ended as expected.
 //
 //	conformance -suite DIR [-mode termination-message|sidecar-logs] [-only REGEXP] [-parallel N] [-timeout DURATION]
-//	            [-expect FILE] [-keep]
+//	            [-expect FILE] [-keep] [-beside [-strict]]
 //
 // A file with a TaskRun or a PipelineRun is a case. A file without one belongs to all cases of its folder. A file with an
 // expected failure has a directive, in a comment at the beginning of a line:
@@ -12,6 +12,11 @@
 //	# expect: refused: TEXT        the API server refuses one of the objects, with TEXT in its message
 //	# expect FLAG=VALUE: REASON    the same, on clusters with this feature flag
 //	# needs: FLAG=VALUE …          the file is for clusters with these feature flags, and is skipped on others
+//
+// With -beside the controller under test is Sluice beside Tekton: the namespaces get the label sluice.dev/engine=sluice, the flags
+// are those of Tekton and of sluice-settings, and a run that the webhook has not marked is a failure. -strict refuses, as Tekton's
+// webhook does, every write with a field that Tekton's types do not have, and fails if Sluice has tried one. It needs an API server on
+// this machine.
 //
 // A separate file (-expect) holds the expectations of files that must not be changed. With -mode the program changes the flag
 // results-from while it runs, and restores it at the end.
@@ -35,6 +40,7 @@ import (
 	"github.com/sluice-ci/sluice/test/conformance/cluster"
 	"github.com/sluice-ci/sluice/test/conformance/report"
 	"github.com/sluice-ci/sluice/test/conformance/runner"
+	"github.com/sluice-ci/sluice/test/conformance/strict"
 	"github.com/sluice-ci/sluice/test/conformance/suite"
 )
 
@@ -48,7 +54,7 @@ type options struct {
 	suite, mode, only, expect, installation string
 	parallel                                int
 	timeout                                 time.Duration
-	keep                                    bool
+	keep, beside, strict                    bool
 }
 
 func main() {
@@ -57,7 +63,9 @@ func main() {
 	flag.StringVar(&o.mode, "mode", "", "value of results-from for the run: termination-message or sidecar-logs (default: the current value)")
 	flag.StringVar(&o.only, "only", "", "regular expression: run only files whose path below the folder matches")
 	flag.StringVar(&o.expect, "expect", "", "file with directives for files that must not be changed: NAME # expect: REASON")
-	flag.StringVar(&o.installation, "namespace", "tekton-pipelines", "namespace of the controller and its settings")
+	flag.StringVar(&o.installation, "namespace", "tekton-pipelines", "namespace of the controller and its settings; with -beside, of Tekton")
+	flag.BoolVar(&o.beside, "beside", false, "test Sluice beside Tekton")
+	flag.BoolVar(&o.strict, "strict", false, "with -beside: refuse fields that Tekton does not have, as its webhook does")
 	flag.IntVar(&o.parallel, "parallel", 2, "number of files that run at the same time")
 	flag.DurationVar(&o.timeout, "timeout", 3*time.Minute, "time limit of one file")
 	flag.BoolVar(&o.keep, "keep", false, "do not delete the namespaces")
@@ -69,7 +77,7 @@ func main() {
 	}
 }
 
-func conformance(o options) (err error) {
+func conformance(o options) (failed error) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal ends the program at once
@@ -79,6 +87,8 @@ func conformance(o options) (err error) {
 		return fmt.Errorf("cannot use -only %q: %w", o.only, err)
 	case o.suite == "":
 		return errors.New("cannot start without -suite: give a folder with YAML files")
+	case o.strict && !o.beside:
+		return errors.New("cannot use -strict without -beside: only beside Tekton the kinds are those of Tekton")
 	case o.parallel < 1:
 		return fmt.Errorf("cannot use -parallel %d: give 1 or more", o.parallel)
 	}
@@ -86,12 +96,23 @@ func conformance(o options) (err error) {
 	if err != nil {
 		return err
 	}
-	c, err := cluster.Connect(o.installation, strconv.FormatInt(time.Now().UnixNano(), 36))
+	place := cluster.Alone(o.installation)
+	if o.beside {
+		place = cluster.Beside(o.installation)
+	}
+	c, err := cluster.Connect(place, strconv.FormatInt(time.Now().UnixNano(), 36))
 	if err != nil {
 		return err
 	}
 	c.Keep = o.keep
-	defer func() { err = errors.Join(err, gone(ctx, c)) }()
+	defer func() { failed = errors.Join(failed, gone(ctx, c)) }()
+	if o.strict {
+		stop, err := strict.Start(ctx, c.Client())
+		if err != nil {
+			return err
+		}
+		defer func() { failed = errors.Join(failed, stop()) }()
+	}
 	if o.mode != "" {
 		restore, err := c.UseMode(ctx, o.mode)
 		if err != nil {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
 	"strings"
 	"time"
@@ -38,8 +39,7 @@ const (
 type Cluster struct {
 	client client.Client
 	kube   kubernetes.Interface
-	// installation is the namespace of the controller and its settings.
-	installation string
+	place  Place
 	// run is the value of label.
 	run string
 	// Keep does not delete namespaces.
@@ -48,7 +48,7 @@ type Cluster struct {
 
 // Connect uses the current kubeconfig, as kubectl does. run identifies this run of the program; it is used as the value of a
 // label.
-func Connect(installation, run string) (*Cluster, error) {
+func Connect(place Place, run string) (*Cluster, error) {
 	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(
 		clientcmd.NewDefaultClientConfigLoadingRules(), nil).ClientConfig()
 	if err != nil {
@@ -64,17 +64,25 @@ func Connect(installation, run string) (*Cluster, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot make client: %w", err)
 	}
-	return New(c, kube, installation, run), nil
+	return New(c, kube, place, run), nil
 }
 
 // New returns a Cluster with the given clients. The API server refuses objects with unknown fields, as with kubectl.
-func New(c client.Client, kube kubernetes.Interface, installation, run string) *Cluster {
-	return &Cluster{client: client.WithFieldValidation(c, metav1.FieldValidationStrict), kube: kube, installation: installation, run: run}
+func New(c client.Client, kube kubernetes.Interface, place Place, run string) *Cluster {
+	return &Cluster{client: client.WithFieldValidation(c, metav1.FieldValidationStrict), kube: kube, place: place, run: run}
 }
+
+// Client returns the client of the cluster.
+func (c *Cluster) Client() client.Client { return c.client }
 
 // Open implements runner.Cluster. When it returns, pods can be created in the namespace.
 func (c *Cluster) Open(ctx context.Context, name string) (runner.Namespace, error) {
-	made := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: prefix(name), Labels: map[string]string{label: c.run}}}
+	labels := maps.Clone(c.place.Labels)
+	if labels == nil {
+		labels = map[string]string{}
+	}
+	labels[label] = c.run
+	made := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: prefix(name), Labels: labels}}
 	if err := c.client.Create(ctx, made); err != nil {
 		return nil, fmt.Errorf("cannot create namespace: %w", err)
 	}
@@ -143,6 +151,9 @@ func (n *Namespace) Create(ctx context.Context, obj *unstructured.Unstructured) 
 	err = n.cluster.client.Create(ctx, obj)
 	if apierrors.IsInvalid(err) || apierrors.IsBadRequest(err) || apierrors.IsForbidden(err) {
 		return &runner.RefusalError{Message: refusal(err)}
+	}
+	if err == nil && suite.IsRun(obj) {
+		return n.cluster.place.wantOurs(obj)
 	}
 	return err
 }

@@ -64,7 +64,7 @@ func server(t *testing.T, onCreate func(client.WithWatch, client.Object) error, 
 	}
 	c := fake.NewClientBuilder().WithScheme(scheme).WithRESTMapper(mapper).WithObjects(objects...).
 		WithInterceptorFuncs(interceptor.Funcs{Create: create}).Build()
-	return New(c, kubefake.NewSimpleClientset(), "tekton-pipelines", "1")
+	return New(c, kubefake.NewSimpleClientset(), Alone("tekton-pipelines"), "1")
 }
 
 func taskRun(name string, c suite.Condition) *unstructured.Unstructured {

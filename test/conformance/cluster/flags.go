@@ -8,6 +8,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -22,25 +23,35 @@ const (
 
 // Flags returns the feature flags of the cluster. results-from is always among them.
 func (c *Cluster) Flags(ctx context.Context) (map[string]string, error) {
-	flags := &corev1.ConfigMap{}
-	if err := c.client.Get(ctx, client.ObjectKey{Namespace: c.installation, Name: flagsMap}, flags); err != nil {
-		return nil, fmt.Errorf("cannot read ConfigMap %q of namespace %q; is Sluice deployed? %w", flagsMap, c.installation, err)
-	}
 	all := map[string]string{resultsFrom: "termination-message"}
-	maps.Copy(all, flags.Data)
+	for i, key := range c.place.Settings {
+		settings := &corev1.ConfigMap{}
+		err := c.client.Get(ctx, key, settings)
+		if err != nil && (i == 0 || !apierrors.IsNotFound(err)) {
+			return nil, fmt.Errorf("cannot read ConfigMap %q of namespace %q; is Sluice deployed? %w", key.Name, key.Namespace, err)
+		}
+		maps.Copy(all, settings.Data)
+	}
 	return all, nil
 }
+
+// changed returns the ConfigMap in which results-from is set.
+func (c *Cluster) changed() types.NamespacedName { return c.place.Settings[len(c.place.Settings)-1] }
 
 // UseMode sets results-from and waits until the controller uses it. restore sets the earlier value, also after ctx has ended.
 // restore is never nil.
 func (c *Cluster) UseMode(ctx context.Context, mode string) (restore func() error, err error) {
 	nothing := func() error { return nil }
-	flags, err := c.Flags(ctx)
-	if err != nil {
-		return nothing, err
+	settings := &corev1.ConfigMap{}
+	if err := c.client.Get(ctx, c.changed(), settings); err != nil {
+		return nothing, fmt.Errorf("cannot read ConfigMap %q of namespace %q; is Sluice deployed? %w",
+			c.changed().Name, c.changed().Namespace, err)
 	}
-	before := flags[resultsFrom]
-	if err := c.setResultsFrom(ctx, mode); err != nil {
+	var before *string // nil: the key is removed again
+	if value, ok := settings.Data[resultsFrom]; ok {
+		before = &value
+	}
+	if err := c.setResultsFrom(ctx, &mode); err != nil {
 		return nothing, err
 	}
 	restore = func() error {
@@ -54,16 +65,16 @@ func (c *Cluster) UseMode(ctx context.Context, mode string) (restore func() erro
 	return restore, nil
 }
 
-// setResultsFrom sets the flag.
-func (c *Cluster) setResultsFrom(ctx context.Context, value string) error {
-	patch, err := json.Marshal(map[string]any{"data": map[string]string{resultsFrom: value}})
+// setResultsFrom sets the flag, or removes it for nil.
+func (c *Cluster) setResultsFrom(ctx context.Context, value *string) error {
+	patch, err := json.Marshal(map[string]any{"data": map[string]*string{resultsFrom: value}})
 	if err != nil {
 		return fmt.Errorf("cannot encode patch: %w", err)
 	}
-	flags := &corev1.ConfigMap{}
-	flags.Namespace, flags.Name = c.installation, flagsMap
-	if err := c.client.Patch(ctx, flags, client.RawPatch(types.MergePatchType, patch)); err != nil {
-		return fmt.Errorf("cannot set %s to %q in ConfigMap %q: %w", resultsFrom, value, flagsMap, err)
+	settings := &corev1.ConfigMap{}
+	settings.Namespace, settings.Name = c.changed().Namespace, c.changed().Name
+	if err := c.client.Patch(ctx, settings, client.RawPatch(types.MergePatchType, patch)); err != nil {
+		return fmt.Errorf("cannot set %s in ConfigMap %q: %w", resultsFrom, settings.Name, err)
 	}
 	return nil
 }
