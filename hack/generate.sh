@@ -12,7 +12,7 @@ manifests=${4:-internal/cli/cmd/install/bundle/files}
 
 hack/tool.sh controller-gen crdfinish kustomize
 mkdir -p "$out"
-for version in v1 v1beta1 resolution/v1beta1; do
+for version in v1 v1alpha1 v1beta1 resolution/v1beta1; do
 	mkdir -p "$deepcopy/$version"
 	bin/tools/controller-gen object "output:object:dir=$deepcopy/$version" "paths=./api/$version"
 done

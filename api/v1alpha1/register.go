@@ -1,0 +1,22 @@
+package v1alpha1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+)
+
+// GroupVersion is the group and version of every type in this package.
+var GroupVersion = schema.GroupVersion{Group: v1.GroupName, Version: "v1alpha1"}
+
+// KindVerificationPolicy is the kind of the policies for signatures.
+const KindVerificationPolicy = "VerificationPolicy"
+
+// AddToScheme registers the types of this package in s.
+func AddToScheme(s *runtime.Scheme) error {
+	s.AddKnownTypes(GroupVersion, &VerificationPolicy{}, &VerificationPolicyList{})
+	metav1.AddToGroupVersion(s, GroupVersion)
+	return nil
+}
