@@ -5,6 +5,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/api/v1alpha1"
 	"github.com/sluice-ci/sluice/internal/creation"
 	"github.com/sluice-ci/sluice/internal/validation"
 )
@@ -17,6 +18,8 @@ func All(limits func() validation.Limits, settings func() creation.Settings) Kin
 		tekton(v1.KindPipeline):    Of(validation.PipelineRules(), limits),
 		tekton(v1.KindPipelineRun): OfRun(validation.PipelineRunRules(), limits, pipelineRuns(settings)),
 		tekton("StepAction"):       Of(validation.StepActionRules(), limits),
+
+		tekton(v1alpha1.KindVerificationPolicy): Of(validation.VerificationPolicyRules(), limits),
 	}
 }
 

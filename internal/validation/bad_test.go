@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/api/v1alpha1"
 	"github.com/sluice-ci/sluice/api/v1beta1"
 	"github.com/sluice-ci/sluice/internal/validation"
 )
@@ -29,6 +30,8 @@ func newObject(t *testing.T, kind string) any {
 		return &v1.PipelineRun{}
 	case v1beta1.KindStepAction:
 		return &v1beta1.StepAction{}
+	case v1alpha1.KindVerificationPolicy:
+		return &v1alpha1.VerificationPolicy{}
 	}
 	t.Fatalf("unknown kind %q", kind)
 	return nil

@@ -4,7 +4,9 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/api/v1alpha1"
 	"github.com/sluice-ci/sluice/api/v1beta1"
+	"github.com/sluice-ci/sluice/internal/trust"
 )
 
 // Rules are the defaults and the rules of one kind of object.
@@ -49,6 +51,14 @@ func StepActionRules() Rules[v1beta1.StepAction] {
 	return Rules[v1beta1.StepAction]{Default: DefaultStepAction, Report: ReportStepAction}
 }
 
+// VerificationPolicyRules returns the rules of VerificationPolicies. They have no defaults.
+func VerificationPolicyRules() Rules[v1alpha1.VerificationPolicy] {
+	return Rules[v1alpha1.VerificationPolicy]{
+		Default: func(*v1alpha1.VerificationPolicy) {},
+		Report:  func(r *Report, p *v1alpha1.VerificationPolicy) { r.Add(trust.CheckPolicy(p)...) },
+	}
+}
+
 // Object is an object together with the defaults and rules of its kind.
 type Object interface {
 	// Default fills in what the object leaves out.
@@ -72,6 +82,8 @@ func ObjectOf(object any) (Object, bool) {
 		return bound[v1.PipelineRun]{o, PipelineRunRules()}, true
 	case *v1beta1.StepAction:
 		return bound[v1beta1.StepAction]{o, StepActionRules()}, true
+	case *v1alpha1.VerificationPolicy:
+		return bound[v1alpha1.VerificationPolicy]{o, VerificationPolicyRules()}, true
 	default:
 		return nil, false
 	}

@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/api/v1alpha1"
 	"github.com/sluice-ci/sluice/api/v1beta1"
 	"github.com/sluice-ci/sluice/internal/cli/clierror"
 	"github.com/sluice-ci/sluice/internal/cli/cluster"
@@ -215,6 +216,7 @@ func stored(ctx context.Context, c *cluster.Cluster) []string {
 		gvk(v1.GroupVersion.Version, v1.KindTask),
 		gvk(v1.GroupVersion.Version, v1.KindPipeline),
 		gvk(v1beta1.GroupVersion.Version, "StepAction"),
+		gvk(v1alpha1.GroupVersion.Version, v1alpha1.KindVerificationPolicy),
 		gvk(v1.GroupVersion.Version, v1.KindTaskRun),
 		gvk(v1.GroupVersion.Version, v1.KindPipelineRun),
 	} {

@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/api/v1alpha1"
 	"github.com/sluice-ci/sluice/api/v1beta1"
 	"github.com/sluice-ci/sluice/internal/cli/cmd/validate/document"
 	"github.com/sluice-ci/sluice/internal/cli/cmd/validate/strict"
@@ -23,7 +24,8 @@ import (
 type Object struct {
 	Document document.Document
 	Kind     string
-	// Value is a *v1.Task, *v1.Pipeline, *v1.TaskRun, *v1.PipelineRun or *v1beta1.StepAction.
+	// Value is a *v1.Task, *v1.Pipeline, *v1.TaskRun, *v1.PipelineRun, *v1beta1.StepAction or
+	// *v1alpha1.VerificationPolicy.
 	Value metav1.Object
 	// Sound reports that the object could be decoded. Only then are the other rules checked.
 	Sound bool
@@ -66,6 +68,8 @@ func prototype(gvk schema.GroupVersionKind) metav1.Object {
 		return &v1.PipelineRun{}
 	case v1beta1.GroupVersion.WithKind(kindStepAction), earlierStepAction.WithKind(kindStepAction):
 		return &v1beta1.StepAction{}
+	case v1alpha1.GroupVersion.WithKind(v1alpha1.KindVerificationPolicy):
+		return &v1alpha1.VerificationPolicy{}
 	}
 	return nil
 }
@@ -77,7 +81,7 @@ var earlierStepAction = schema.GroupVersion{Group: v1.GroupName, Version: "v1alp
 
 // notHere returns the kinds of Tekton Pipelines in this group that Sluice does not have.
 func notHere() []string {
-	return []string{"ClusterTask", "Condition", "CustomRun", "PipelineResource", "Run", "VerificationPolicy"}
+	return []string{"ClusterTask", "Condition", "CustomRun", "PipelineResource", "Run"}
 }
 
 // served returns the served kinds with their versions.
@@ -85,6 +89,7 @@ func served() map[string]string {
 	return map[string]string{
 		v1.KindTask: v1.GroupVersion.String(), v1.KindTaskRun: v1.GroupVersion.String(), v1.KindPipeline: v1.GroupVersion.String(),
 		v1.KindPipelineRun: v1.GroupVersion.String(), kindStepAction: v1beta1.GroupVersion.String(),
+		v1alpha1.KindVerificationPolicy: v1alpha1.GroupVersion.String(),
 	}
 }
 

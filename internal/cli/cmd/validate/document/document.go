@@ -71,6 +71,16 @@ func Parse(file string, text []byte) ([]Document, []error) {
 	return documents, errs
 }
 
+// Texts splits a file into the texts of its documents, also of empty ones. Together they are the file.
+func Texts(text string) []string {
+	parts := split(text)
+	texts := make([]string, len(parts))
+	for i := range parts {
+		texts[i] = parts[i].text
+	}
+	return texts
+}
+
 // part is the text of one document, and the number of lines before it.
 type part struct {
 	skipped int
