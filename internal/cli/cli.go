@@ -24,6 +24,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/cli/cmd/resolve"
 	"github.com/sluice-ci/sluice/internal/cli/cmd/results"
 	"github.com/sluice-ci/sluice/internal/cli/cmd/run"
+	"github.com/sluice-ci/sluice/internal/cli/cmd/sign"
 	"github.com/sluice-ci/sluice/internal/cli/cmd/ui"
 	"github.com/sluice-ci/sluice/internal/cli/cmd/validate"
 	"github.com/sluice-ci/sluice/internal/cli/docgen"
@@ -86,6 +87,8 @@ Exit status: 0 success, also of a run that the command waited for; 1 the run fai
 		graph.NewCommand(t, flags),
 		resolve.NewCommand(t, flags),
 		bundle.NewCommand(t),
+		sign.NewCommand(t),
+		sign.NewVerifyCommand(t),
 	)
 	add(root, groupCluster,
 		ui.NewCommand(t, flags),
