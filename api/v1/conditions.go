@@ -16,6 +16,10 @@ const ConditionSucceeded = "Succeeded"
 // its steps signed. Only runs whose results must be signed have it.
 const ConditionSignedResults = "SignedResultsVerified"
 
+// ConditionTrustedResources is the type of a condition of a run: whether the definitions that resolvers found for it have valid
+// signatures. Only runs to which a VerificationPolicy applies, or a setting for definitions without one, have it.
+const ConditionTrustedResources = "TrustedResourcesVerified"
+
 // ConditionStartFailure is True for a PipelineRun that continues although one of its tasks could not start. Its
 // reason and message are those with which the run will fail. A run that has ended does not have this condition.
 const ConditionStartFailure = "sluice.dev/StartFailure"
@@ -52,6 +56,16 @@ func SignedResults(verified bool, reason, message string) metav1.Condition {
 		status = metav1.ConditionTrue
 	}
 	return metav1.Condition{Type: ConditionSignedResults, Status: status, Reason: reason, Message: clip(message)}
+}
+
+// TrustedResources returns the TrustedResourcesVerified condition. If verified is false, the message says which definition has
+// no valid signature, and why.
+func TrustedResources(verified bool, reason, message string) metav1.Condition {
+	status := metav1.ConditionFalse
+	if verified {
+		status = metav1.ConditionTrue
+	}
+	return metav1.Condition{Type: ConditionTrustedResources, Status: status, Reason: reason, Message: clip(message)}
 }
 
 // StartFailure returns the condition of a PipelineRun that continues although one of its tasks could not start.

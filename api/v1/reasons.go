@@ -79,6 +79,20 @@ const (
 	SignedResultsReasonVerified = "TaskRunResultsVerified"
 )
 
+// Reasons about signed definitions.
+const (
+	// TaskRunReasonResourceVerificationFailed: a definition that a resolver found for the run has no valid signature; the message
+	// names the definition, its source and the VerificationPolicy. It is a reason of the conditions Succeeded and
+	// TrustedResourcesVerified.
+	TaskRunReasonResourceVerificationFailed = "ResourceVerificationFailed"
+	// PipelineRunReasonResourceVerificationFailed: the same of a PipelineRun.
+	PipelineRunReasonResourceVerificationFailed = "ResourceVerificationFailed"
+	// TrustedResourcesReasonVerified: each definition has the signatures that the VerificationPolicies require.
+	TrustedResourcesReasonVerified = "ResourceVerified"
+	// TrustedResourcesReasonNoPolicy: no VerificationPolicy matches the source of a definition.
+	TrustedResourcesReasonNoPolicy = "NoMatchingPolicy"
+)
+
 // Reasons that this project adds, for causes that Tekton has no reason for.
 const (
 	// TaskRunReasonResultsUnavailable: the steps ended, but their results could not be read whole. The message lists

@@ -30,6 +30,8 @@ import (
 	"github.com/sluice-ci/sluice/internal/transport"
 	"github.com/sluice-ci/sluice/internal/transport/sidecarlogs"
 	"github.com/sluice-ci/sluice/internal/transport/terminationmessage"
+	"github.com/sluice-ci/sluice/internal/trust"
+	"github.com/sluice-ci/sluice/internal/trust/policies"
 	"github.com/sluice-ci/sluice/internal/version"
 	"github.com/sluice-ci/sluice/internal/when"
 )
@@ -223,10 +225,11 @@ func addReconcilers(mgr ctrl.Manager, o *options, m *monitoring, wake chan<- eve
 	if err := d.Requests.AddToManager(mgr); err != nil {
 		return err
 	}
+	d.Trust = policies.New(d.Live, d.Clock, func() trust.NoMatch { return d.Config.Load().Flags.NoMatchPolicy })
 	pipelineRuns := pipelinerun.NewReconciler(pipelinerun.Dependencies{
 		Runs: d.Runs, Known: fields.pipelineRun,
 		Client: d.Client, Live: d.Live, Recorder: d.Recorder, Clock: d.Clock, Config: d.Config, Evaluator: d.Evaluator,
-		Metrics: m.counts.PipelineRuns, Passes: m.passes, Memory: memory, Requests: d.Requests, Release: version.Current().Number,
+		Metrics: m.counts.PipelineRuns, Passes: m.passes, Memory: memory, Requests: d.Requests, Trust: d.Trust, Release: version.Current().Number,
 	})
 	return errors.Join(taskrun.NewReconciler(d).SetupWithManager(mgr, o.workers), pipelineRuns.SetupWithManager(mgr, o.workers))
 }

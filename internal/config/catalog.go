@@ -13,17 +13,14 @@ type ignored struct {
 
 // Reasons of several keys.
 const (
-	alwaysOn     = "it is always on"
-	absent       = "the feature does not exist here"
-	ownPace      = "the controller has its own backoff and queue"
-	noSignatures = "signatures of Tasks and Pipelines are not verified; restrict runs with disable-inline-spec, " +
-		"cluster-resolver-config and RBAC"
+	alwaysOn = "it is always on"
+	absent   = "the feature does not exist here"
+	ownPace  = "the controller has its own backoff and queue"
 )
 
 // ignoredFlags returns the ignored keys of feature-flags.
 func ignoredFlags() []ignored {
 	return []ignored{
-		{key: "trusted-resources-verification-no-match-policy", agrees: []string{"ignore"}, security: true, because: noSignatures},
 		{key: keyAPIFields, agrees: []string{"alpha", "beta"}, because: "every field of the API can be used"},
 		{key: "enable-provenance-in-status", agrees: []string{"true"}, because: alwaysOn},
 		{key: "enable-cel-in-whenexpression", agrees: []string{"true"}, because: alwaysOn},

@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/trust"
 	"github.com/sluice-ci/sluice/internal/validation"
 )
 
@@ -127,7 +128,7 @@ func TestParseFlags(t *testing.T) {
 				"keep-pod-on-cancel": "true", "await-sidecar-readiness": "false", "set-security-context": "true",
 				"set-security-context-read-only-root-filesystem": "true", "disable-creds-init": "true",
 				"require-git-ssh-secret-known-hosts": "true", "coschedule": "disabled", "enable-api-fields": "alpha", "embedded-status": "minimal",
-				"running-in-environment-with-injected-sidecars": "false",
+				"running-in-environment-with-injected-sidecars": "false", "trusted-resources-verification-no-match-policy": "fail",
 			},
 			want: Flags{
 				ResultsFrom:            TerminationMessage,
@@ -140,6 +141,7 @@ func TestParseFlags(t *testing.T) {
 				RequireKnownHosts:      true,
 				Coschedule:             CoscheduleDisabled,
 				Signing:                defaultSigning(),
+				NoMatchPolicy:          trust.NoMatchFail,
 			},
 		},
 		"Inline": {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/sluice-ci/sluice/internal/results"
+	"github.com/sluice-ci/sluice/internal/trust"
 	"github.com/sluice-ci/sluice/internal/validation"
 )
 
@@ -28,6 +29,7 @@ const (
 	keySigningIdentity = "signed-results-identity"
 	keyNoInlineSpec    = "disable-inline-spec"
 	keyAwaitInjected   = "running-in-environment-with-injected-sidecars"
+	keyNoMatchPolicy   = "trusted-resources-verification-no-match-policy"
 )
 
 func flagKeys() []string {
@@ -35,7 +37,7 @@ func flagKeys() []string {
 		keyResultsFrom, keyPerRun, keyMaxResultSize, keyKeepPod, keyAwaitSidecars, keySecurityContext, keyReadOnlyRoot,
 		keyNoCredentials, keyKnownHosts, keyCoschedule, keyAPIFields, keyEmbeddedStatus, keyFollowEveryTask,
 		keySigning, keySigningPolicy, keySigningSocket, keySigningIdentity, keyNoInlineSpec,
-		keyAwaitInjected,
+		keyAwaitInjected, keyNoMatchPolicy,
 	}
 }
 
@@ -96,12 +98,15 @@ type Flags struct {
 	Signing Signing
 	// NoInlineSpec has the kinds that must not embed a spec.
 	NoInlineSpec validation.InlineSpecs
+	// NoMatchPolicy is what happens to a definition of a resolver that no VerificationPolicy matches.
+	NoMatchPolicy trust.NoMatch
 }
 
 func defaultFlags() Flags {
 	return Flags{
 		ResultsFrom: TerminationMessage, ResultsFromPerRun: true, MaxResultSize: results.DefaultMaxSize,
 		AwaitSidecars: true, AwaitInjected: true, Coschedule: CoscheduleWorkspaces, Signing: defaultSigning(),
+		NoMatchPolicy: trust.NoMatchIgnore,
 	}
 }
 
@@ -125,8 +130,18 @@ func ParseFlags(data map[string]string, values []ResultsFrom) (Flags, []SettingE
 	oneOf(s, keyCoschedule, &flags.Coschedule, CoscheduleWorkspaces, CoschedulePipelineRuns, CoscheduleIsolate, CoscheduleDisabled)
 	s.signing(&flags.Signing)
 	s.inlineSpecs(&flags.NoInlineSpec)
+	s.noMatchPolicy(&flags.NoMatchPolicy)
 	s.checkWithoutEffect()
 	return flags, s.problems
+}
+
+// noMatchPolicy parses what happens to definitions that no policy matches. An unknown value must not permit more than the one that
+// was meant, so it counts as the strictest one.
+func (s *settings) noMatchPolicy(into *trust.NoMatch) {
+	if _, ok := s.data[keyNoMatchPolicy]; ok {
+		*into = trust.NoMatchFail
+	}
+	oneOf(s, keyNoMatchPolicy, into, trust.NoMatchIgnore, trust.NoMatchWarn, trust.NoMatchFail)
 }
 
 // inlineSpecs parses a list of kinds.

@@ -124,9 +124,8 @@ func TestNotices(t *testing.T) {
 		"Agrees": {
 			reason: "What is so in any case needs no notice.", configMap: FlagsName,
 			data: map[string]string{
-				"enable-step-actions":                            "true",
-				"enable-artifacts":                               "false",
-				"trusted-resources-verification-no-match-policy": "ignore",
+				"enable-step-actions": "true",
+				"enable-artifacts":    "false",
 			},
 		},
 		"EmptyValue": {
@@ -134,11 +133,11 @@ func TestNotices(t *testing.T) {
 			data: map[string]string{"default-cloud-events-sink": "", "default-resolver-type": " "},
 		},
 		"Security": {
-			reason: "Security comes first, and is called that.", configMap: FlagsName,
-			data: map[string]string{"trusted-resources-verification-no-match-policy": "fail", "enable-artifacts": "true", "a-key": "x"},
-			want: []Standing{PolicyIgnored, KnownIgnored, Unknown},
-			text: `feature-flags: trusted-resources-verification-no-match-policy: "fail": SECURITY: Tekton ` +
-				`enforces this key, Sluice does not: signatures of Tasks and Pipelines are not verified`,
+			reason: "Security comes first, and is called that.", configMap: resolverFlagsName,
+			data: map[string]string{"enable-cluster-resolver": "false", "a-key": "x"},
+			want: []Standing{PolicyIgnored, Unknown},
+			text: `resolvers-feature-flags: enable-cluster-resolver: "false": SECURITY: Tekton ` +
+				`enforces this key, Sluice does not: the controller resolves the references of resolver "cluster" itself`,
 		},
 		"ResolverOff": {
 			reason: "Whoever turned the resolver off believes that nobody reads other namespaces.", configMap: "resolvers-feature-flags",
@@ -195,18 +194,17 @@ func TestNotices(t *testing.T) {
 
 // TestSummariesFitIntoEvents: for any ConfigMap an event has at most 1024 bytes, and a security setting is never dropped.
 func TestSummariesFitIntoEvents(t *testing.T) {
-	data := map[string]string{"trusted-resources-verification-no-match-policy": strings.Repeat("ü", 100_000)}
+	secure := map[string]string{"enable-cluster-resolver": strings.Repeat("ü", 100_000)}
+	data := map[string]string{}
 	for _, one := range ignoredFlags() {
-		if _, ok := data[one.key]; !ok {
-			data[one.key] = strings.Repeat("x", 100_000)
-		}
+		data[one.key] = strings.Repeat("x", 100_000)
 	}
 	for i := range 200 {
 		data[fmt.Sprintf("%0250d", i)] = "x"
 	}
-	summaries := Summaries(Notices(FlagsName, data))
+	summaries := Summaries(append(Notices(FlagsName, data), Notices(resolverFlagsName, secure)...))
 	if len(summaries) != 3 || summaries[0].Standing != PolicyIgnored ||
-		!strings.Contains(summaries[0].Text, "signatures of Tasks and Pipelines are not verified") {
+		!strings.Contains(summaries[0].Text, "the controller resolves the references of resolver") {
 		t.Errorf("%d summaries: %+v", len(summaries), summaries)
 	}
 	for _, s := range summaries {

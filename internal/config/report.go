@@ -71,6 +71,6 @@ func (w *Watcher) logInForce(ctx context.Context, name types.NamespacedName) {
 			"maxResultSize", c.Flags.MaxResultSize, "keepPodOnCancel", c.Flags.KeepPodOnCancel, "awaitSidecars", c.Flags.AwaitSidecars,
 			"awaitInjected", c.Flags.AwaitInjected,
 			"securityContext", c.Flags.SecurityContext, "disableCredentials", c.Flags.DisableCredentials, "coschedule", c.Flags.Coschedule,
-			"noInlineSpec", c.Flags.NoInlineSpec)
+			"noInlineSpec", c.Flags.NoInlineSpec, "noMatchPolicy", c.Flags.NoMatchPolicy)
 	}
 }

@@ -66,9 +66,8 @@ func (w watched) events() []string {
 // TestEventsOncePerChange: a resync reads a ConfigMap again without a change, and its events are not repeated.
 func TestEventsOncePerChange(t *testing.T) {
 	w := newWatched(settingsIn("ns", FlagsName, map[string]string{
-		"results-from":    "sidecar-logs",
-		"max-result-size": "ten",
-		"trusted-resources-verification-no-match-policy": "fail",
+		"results-from":     "sidecar-logs",
+		"max-result-size":  "ten",
 		"enable-artifacts": "true",
 		"colour":           "blue",
 	}))
@@ -76,7 +75,7 @@ func TestEventsOncePerChange(t *testing.T) {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff([]string{
-		"PermissionMissing", "InvalidSetting", "SecuritySettingIgnored", "SettingIgnored", "SettingUnknown",
+		"PermissionMissing", "InvalidSetting", "SettingIgnored", "SettingUnknown",
 	}, w.events()); diff != "" {
 		t.Errorf("when it is loaded: -want +got:\n%s", diff)
 	}

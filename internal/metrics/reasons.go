@@ -32,7 +32,8 @@ func ofTaskRun(reason string) bool {
 		v1.TaskRunReasonExceededNodeResources, v1.TaskRunReasonPullImageFailed, v1.TaskRunReasonContainerConfigError,
 		v1.TaskRunReasonClaimCreationFailed, v1.TaskRunReasonInternalError, v1.TaskRunReasonStatusRefused,
 		v1.TaskRunReasonPodAdmissionFailed, v1.TaskRunReasonInvalidParamValue, v1.TaskRunReasonInitContainerFailed,
-		v1.TaskRunReasonInitContainerOOM, v1.TaskRunReasonResolvingTaskRef, v1.TaskRunReasonResolvingStepActionRef:
+		v1.TaskRunReasonInitContainerOOM, v1.TaskRunReasonResolvingTaskRef, v1.TaskRunReasonResolvingStepActionRef,
+		v1.TaskRunReasonResourceVerificationFailed:
 		return true
 	default:
 		return false

@@ -23,6 +23,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/config"
 	"github.com/sluice-ci/sluice/internal/metrics"
 	"github.com/sluice-ci/sluice/internal/ownership"
+	"github.com/sluice-ci/sluice/internal/resolve"
 	"github.com/sluice-ci/sluice/internal/resolve/request"
 	"github.com/sluice-ci/sluice/internal/taskrun"
 	"github.com/sluice-ci/sluice/internal/when"
@@ -39,6 +40,8 @@ type cluster struct {
 	config     *config.Store
 	// metrics of the reconcilers that restart makes; nil for none.
 	metrics *metrics.Runs
+	// trust verifies definitions; nil for none.
+	trust resolve.Verifier
 
 	mu sync.Mutex
 	// calls to the API server by their kind: create, patch, status, get, list.
@@ -93,7 +96,7 @@ func (c *cluster) restart(t *testing.T, funcs interceptor.Funcs) {
 	cached, live := interceptor.NewClient(c.WithWatch, c.cached(funcs)), interceptor.NewClient(c.WithWatch, c.live())
 	c.reconciler = NewReconciler(Dependencies{
 		Client: cached, Live: live, Recorder: c.recorder, Clock: c.clock, Config: c.config, Evaluator: evaluator, Metrics: c.metrics,
-		Requests: request.New(request.Options{Client: cached, Live: live, Clock: c.clock, Config: c.config}),
+		Requests: request.New(request.Options{Client: cached, Live: live, Clock: c.clock, Config: c.config}), Trust: c.trust,
 	})
 }
 

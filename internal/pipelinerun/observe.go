@@ -14,6 +14,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/config"
 	"github.com/sluice-ci/sluice/internal/dag"
 	"github.com/sluice-ci/sluice/internal/resolve"
+	"github.com/sluice-ci/sluice/internal/trust"
 	"github.com/sluice-ci/sluice/internal/validation"
 	"github.com/sluice-ci/sluice/internal/variables/substitute"
 )
@@ -37,8 +38,10 @@ type Observation struct {
 	CancelledBeforeStart bool
 	// Resolving is what the run waits for, if a resolver has not answered yet.
 	Resolving *resolve.PendingError
-	// Unresolvable is why the pipeline is unavailable.
+	// Unresolvable is why the pipeline is unavailable, or not trusted.
 	Unresolvable error
+	// Trust is whether the definitions that this reconcile has fetched are signed.
+	Trust trust.Verdict
 	// Invalid is why no task may start.
 	Invalid *Problem
 	// Bindings are the workspaces of the run, with their variables substituted.
@@ -72,6 +75,7 @@ func (r *Reconciler) observePipeline(ctx context.Context, pr *v1.PipelineRun, ob
 	known := pr.Status.PipelineSpec != nil
 	obs.Timeouts = timeoutsOf(pr, obs.Config.Defaults)
 	run := runOf(pr, obs)
+	defer func() { obs.Trust = run.Trust.Verdict() }()
 	if err := r.resolvePipeline(ctx, pr, run, obs); err != nil || obs.Unresolvable != nil || obs.Resolving != nil {
 		return err
 	}
@@ -104,7 +108,7 @@ func (r *Reconciler) observePipeline(ctx context.Context, pr *v1.PipelineRun, ob
 func runOf(pr *v1.PipelineRun, obs *Observation) resolve.Run {
 	return resolve.Run{
 		Kind: v1.KindPipelineRun, Object: pr, Start: resolve.StartOf(pr.Status.StartTime),
-		Ending: obs.overdue(pr),
+		Ending: obs.overdue(pr), Trust: &trust.Record{},
 	}
 }
 

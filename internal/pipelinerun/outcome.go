@@ -9,6 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/resolve"
 	"github.com/sluice-ci/sluice/internal/variables/substitute"
 )
 
@@ -29,7 +30,7 @@ func refused(pr *v1.PipelineRun, state State, obs Observation) metav1.Condition 
 		return v1.Failed(v1.PipelineRunReasonTimedOut, fmt.Sprintf("PipelineRun %q: it took longer than %s; it was %s; set "+
 			"spec.timeouts.pipeline to allow for more", pr.Name, obs.Timeouts.Pipeline, obs.Resolving.Message))
 	case Unresolved:
-		return v1.Failed(v1.PipelineRunReasonCouldntGetPipeline, obs.Unresolvable.Error())
+		return v1.Failed(resolve.ReasonFor(obs.Unresolvable, v1.PipelineRunReasonCouldntGetPipeline), obs.Unresolvable.Error())
 	default:
 		return v1.Failed(obs.Invalid.Reason, obs.Invalid.Message)
 	}

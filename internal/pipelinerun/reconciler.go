@@ -34,7 +34,7 @@ import (
 // Reconciles that hold it take some tenths of a second.
 const busyPause = 250 * time.Millisecond
 
-// Dependencies are the dependencies of a Reconciler; all but Requests are required.
+// Dependencies are the dependencies of a Reconciler; all but Requests and Trust are required.
 type Dependencies struct {
 	// Client reads from a cache, which may have dropped what Trim drops, and writes to the API server.
 	Client client.Client
@@ -57,6 +57,8 @@ type Dependencies struct {
 	Passes  *health.Passes
 	// Requests fetches definitions through ResolutionRequests; nil if the resolvers of this process are the only ones.
 	Requests *request.Client
+	// Trust verifies the signatures of what resolvers find; nil if they need none.
+	Trust resolve.Verifier
 	// Memory is the memory for results that all reconciles share; nil for no limit.
 	Memory *budget.Budget
 	// Release is the version of the controller; empty if runs do not record it.
@@ -76,7 +78,7 @@ type Reconciler struct {
 func NewReconciler(d Dependencies) *Reconciler {
 	r := &Reconciler{
 		Dependencies: d,
-		resolver:     d.Requests.Join(resolve.New(d.Client, d.Live).Governed(d.Config)),
+		resolver:     d.Requests.Join(resolve.New(d.Client, d.Live).Governed(d.Config)).Verified(d.Trust),
 		statuses: reconcile.Statuses[*v1.PipelineRun, v1.PipelineRunStatus]{
 			Kind: runKind(), Client: d.Client, Live: d.Live, Recorder: d.Recorder, Clock: d.Clock,
 			Writes: reconcile.NewWriteTracker(d.Clock), Meter: d.Metrics, Changed: d.Metrics.PipelineRun, Known: d.Known,

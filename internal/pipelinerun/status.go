@@ -6,6 +6,7 @@ import (
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/objectsize"
+	"github.com/sluice-ci/sluice/internal/resolve"
 	"github.com/sluice-ci/sluice/internal/variables/substitute"
 )
 
@@ -52,6 +53,9 @@ func statusFor(pr *v1.PipelineRun, state State, obs Observation, plan Plan, effe
 	if status.StartTime == nil && state != CancelledBeforeStart {
 		start := effect.startOf(now, plan, false)
 		status.StartTime = &start
+	}
+	if trusted := resolve.TrustCondition(obs.Trust); trusted != nil && state != Resolving {
+		status.SetCondition(*trusted, now)
 	}
 	switch state {
 	case CancelledBeforeStart, Late, Unresolved, Invalid:

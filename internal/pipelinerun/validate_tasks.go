@@ -34,10 +34,10 @@ func (r *Reconciler) checkTasks(ctx context.Context, pr *v1.PipelineRun, run res
 			if err != nil {
 				return nil, err
 			}
-			if problem != "" {
+			if problem != nil {
 				return &Problem{
-					Reason:  v1.PipelineRunReasonCouldntGetTask,
-					Message: fmt.Sprintf("task %q (%s[%d].taskRef): %s", task.Name, list.field, i, problem),
+					Reason:  resolve.ReasonFor(problem, v1.PipelineRunReasonCouldntGetTask),
+					Message: fmt.Sprintf("task %q (%s[%d].taskRef): %v", task.Name, list.field, i, problem),
 				}, nil
 			}
 			together.Tasks[task.Name] = resolved
@@ -51,31 +51,31 @@ func (r *Reconciler) checkTasks(ctx context.Context, pr *v1.PipelineRun, run res
 
 // resolveTask finds the Task that a pipeline's task refers to. It returns nothing if that depends on a result.
 func (r *Reconciler) resolveTask(ctx context.Context, run resolve.Run, task *v1.PipelineTask,
-	vars substitute.Variables, byRef map[string]*v1.TaskSpec) (spec *v1.TaskSpec, problem string, err error) {
+	vars substitute.Variables, byRef map[string]*v1.TaskSpec) (spec *v1.TaskSpec, problem, err error) {
 	only := &v1.PipelineTask{TaskRef: task.TaskRef}
 	if len(neededBy(only)) > 0 {
-		return nil, "", nil
+		return nil, nil, nil
 	}
 	substituted, err := substitute.PipelineTask(only, vars, view{})
 	if err != nil {
-		return nil, err.Error(), nil
+		return nil, err, nil
 	}
 	key, err := json.Marshal(substituted.TaskRef)
 	if err != nil {
-		return nil, "", err
+		return nil, nil, err
 	}
 	if known := byRef[string(key)]; known != nil {
-		return known, "", nil
+		return known, nil, nil
 	}
 	found, err := r.resolver.Task(ctx, run, substituted.TaskRef)
 	if errors.Is(err, resolve.ErrUnresolvable) {
-		return nil, err.Error(), nil
+		return nil, err, nil
 	}
 	if err != nil {
-		return nil, "", err
+		return nil, nil, err
 	}
 	spec = found.Spec.DeepCopy()
 	validation.DefaultTaskSpec(spec)
 	byRef[string(key)] = spec
-	return spec, "", nil
+	return spec, nil, nil
 }

@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/trust"
 )
 
 // Run is the run that has a reference.
@@ -26,6 +27,8 @@ type Run struct {
 	Before int
 	// Ending reports that the run ends whatever its references are. Nothing is created for it.
 	Ending bool
+	// Trust collects whether the definitions that resolvers find are signed; nil if that is not needed.
+	Trust *trust.Record
 }
 
 // Next returns the run for a reference in a definition that a resolver found, and r for one in any other definition.
@@ -98,7 +101,7 @@ func (r *Resolver) fetch(ctx context.Context, kind string, run Run, ref *v1.Reso
 	if err != nil {
 		return nil, fmt.Errorf("cannot get %s through resolver %q: %w", kind, ref.Resolver, err)
 	}
-	return source, nil
+	return source, r.verify(ctx, kind, run, source, into)
 }
 
 func quoted(names []string) string {

@@ -25,6 +25,8 @@ type Resolver struct {
 	remotes     map[string]Remote
 	// others fetches for all resolvers that are not in remotes; nil if there are no others.
 	others Fetcher
+	// verifier verifies what resolvers find; nil if that is not needed.
+	verifier Verifier
 }
 
 // New returns a Resolver. References can use the resolver "cluster" and the given ones.

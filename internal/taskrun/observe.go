@@ -18,6 +18,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/results/collect"
 	"github.com/sluice-ci/sluice/internal/results/verify"
 	"github.com/sluice-ci/sluice/internal/transport"
+	"github.com/sluice-ci/sluice/internal/trust"
 )
 
 // Observation is everything that a reconcile has read of a run. Nothing writes to it once observe has returned it.
@@ -34,8 +35,10 @@ type Observation struct {
 	Task Task
 	// Recordable reports that the object has room for a copy of the task's spec in its status.
 	Recordable bool
-	// Unresolvable is why the task is not found.
+	// Unresolvable is why the task is not found, or not trusted.
 	Unresolvable error
+	// Trust is whether the definitions that this reconcile has fetched are signed.
+	Trust trust.Verdict
 	// Resolving is what the run waits for, if a resolver has not answered yet. Then the task is unknown.
 	Resolving *resolve.PendingError
 	// Invalid is why the task cannot be used; see Plan.Invalid for what is wrong with the run or its values.

@@ -12,6 +12,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/config"
 	"github.com/sluice-ci/sluice/internal/pod/podpaths"
 	"github.com/sluice-ci/sluice/internal/resolve"
+	"github.com/sluice-ci/sluice/internal/trust"
 	"github.com/sluice-ci/sluice/internal/validation"
 	"github.com/sluice-ci/sluice/internal/variables/substitute"
 )
@@ -36,14 +37,18 @@ type Task struct {
 func (r *Reconciler) observeTask(ctx context.Context, tr *v1.TaskRun, obs *Observation) error {
 	run := resolve.Run{
 		Kind: v1.KindTaskRun, Object: tr, Start: resolve.StartOf(tr.Status.StartTime), Ending: obs.stopped(tr) != "",
+		Trust: &trust.Record{},
 	}
 	task, err := r.task(ctx, tr, run)
 	if err == nil && tr.Status.TaskSpec == nil {
 		task.StepSources, err = r.resolveActions(ctx, tr, run.Next(task.Source), task.Spec)
 	}
+	if !errors.As(err, &obs.Resolving) {
+		obs.Trust = run.Trust.Verdict()
+	}
 	var invalid *invalidError
 	switch {
-	case errors.As(err, &obs.Resolving):
+	case obs.Resolving != nil:
 		return nil
 	case errors.Is(err, resolve.ErrUnresolvable):
 		obs.Unresolvable = err

@@ -12,6 +12,7 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/pod"
 	"github.com/sluice-ci/sluice/internal/pod/podpaths"
+	"github.com/sluice-ci/sluice/internal/resolve"
 	"github.com/sluice-ci/sluice/internal/results/collect"
 	"github.com/sluice-ci/sluice/internal/results/frame"
 	"github.com/sluice-ci/sluice/internal/results/termination"
@@ -34,7 +35,7 @@ type Outcome struct {
 func outcomeOf(tr *v1.TaskRun, state State, obs Observation, plan Plan) *Outcome {
 	switch state {
 	case Unresolved:
-		return failed(v1.TaskRunReasonResolutionFailed, obs.Unresolvable.Error())
+		return failed(resolve.ReasonFor(obs.Unresolvable, v1.TaskRunReasonResolutionFailed), obs.Unresolvable.Error())
 	case Invalid:
 		return failed(invalidReason(plan.Invalid), plan.Invalid.Error())
 	case Refused:

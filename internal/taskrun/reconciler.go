@@ -40,7 +40,7 @@ type Inpod struct {
 	Delivery     pod.Delivery
 }
 
-// Dependencies are the dependencies of a Reconciler; all but Requests and Bundles are required.
+// Dependencies are the dependencies of a Reconciler; all but Requests, Trust and Bundles are required.
 type Dependencies struct {
 	// Client reads from a cache and writes to the API server.
 	Client client.Client
@@ -71,6 +71,8 @@ type Dependencies struct {
 	Passes  *health.Passes
 	// Requests fetches definitions through ResolutionRequests; nil if the resolvers of this process are the only ones.
 	Requests *request.Client
+	// Trust verifies the signatures of what resolvers find; nil if they need none.
+	Trust resolve.Verifier
 	// Bundles returns the trusted authorities for signatures; nil if the controller has no Workload API.
 	Bundles BundleSource
 }
@@ -89,7 +91,7 @@ type Reconciler struct {
 func NewReconciler(d Dependencies) *Reconciler {
 	r := &Reconciler{
 		Dependencies: d,
-		resolver:     d.Requests.Join(resolve.New(d.Client, d.Live).Governed(d.Config)),
+		resolver:     d.Requests.Join(resolve.New(d.Client, d.Live).Governed(d.Config)).Verified(d.Trust),
 		events:       newPodEvents(d.Live, d.Clock),
 		statuses: reconcile.Statuses[*v1.TaskRun, v1.TaskRunStatus]{
 			Kind: runKind(), Client: d.Client, Live: d.Live, Recorder: d.Recorder, Clock: d.Clock,

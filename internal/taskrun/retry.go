@@ -3,6 +3,7 @@ package taskrun
 import (
 	"fmt"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -33,7 +34,7 @@ func retriable(tr *v1.TaskRun, end metav1.Condition) bool {
 	case v1.TaskRunReasonCancelled, v1.TaskRunReasonValidationFailed, v1.TaskRunReasonResolutionFailed,
 		v1.TaskRunReasonResultsLogAccessDenied, v1.TaskRunReasonResultsSigningUnavailable,
 		v1.TaskRunReasonPodCreationFailed, v1.TaskRunReasonPodAdmissionFailed, v1.TaskRunReasonClaimCreationFailed,
-		v1.TaskRunReasonInvalidParamValue:
+		v1.TaskRunReasonInvalidParamValue, v1.TaskRunReasonResourceVerificationFailed:
 		return false
 	default:
 		return true
@@ -51,6 +52,9 @@ func begunAnew(tr *v1.TaskRun, ended v1.TaskRunStatus, now metav1.Time) v1.TaskR
 	next.PodName, next.StartTime, next.CompletionTime = "", nil, nil
 	next.Results, next.Steps, next.Sidecars, next.Artifacts = nil, sourcesOf(ended.Steps), nil, nil
 	next.Conditions = tr.Status.DeepCopy().Conditions
+	if trusted := meta.FindStatusCondition(ended.Conditions, v1.ConditionTrustedResources); trusted != nil {
+		meta.SetStatusCondition(&next.Conditions, *trusted) // the next attempt uses the same definitions, and does not verify them again
+	}
 	next.SetCondition(v1.Running(v1.TaskRunReasonToBeRetried, fmt.Sprintf("attempt %d of %d failed: %s: %s",
 		attempt(tr)+1, tr.Spec.Retries+1, ended.Condition().Reason, ended.Condition().Message)), now)
 	return next

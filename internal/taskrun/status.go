@@ -11,6 +11,7 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/pod/podpaths"
 	"github.com/sluice-ci/sluice/internal/reconcile"
+	"github.com/sluice-ci/sluice/internal/resolve"
 	"github.com/sluice-ci/sluice/internal/results/frame"
 )
 
@@ -84,6 +85,9 @@ func statusFor(
 func recordObserved(status *v1.TaskRunStatus, tr *v1.TaskRun, obs Observation, effect Effect) {
 	if status.StartTime == nil {
 		status.StartTime = new(metav1.NewTime(obs.Now))
+	}
+	if trusted := resolve.TrustCondition(obs.Trust); trusted != nil {
+		status.SetCondition(*trusted, metav1.NewTime(obs.Now))
 	}
 	if status.TaskSpec == nil && obs.Recordable {
 		status.TaskSpec = obs.Task.Spec

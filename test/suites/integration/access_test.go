@@ -165,6 +165,12 @@ func TestControllerMayDoItsWork(t *testing.T) {
 			resource: "stepactions",
 		},
 		{
+			verb:      "list",
+			group:     "tekton.dev",
+			resource:  "verificationpolicies",
+			namespace: "user",
+		},
+		{
 			verb:      "create",
 			group:     "resolution.tekton.dev",
 			resource:  "resolutionrequests",
@@ -374,7 +380,7 @@ func bindUsers(t *testing.T, namespace string) {
 	}
 }
 
-// TestUserRoles: the aggregated roles let editors write everything except statuses.
+// TestUserRoles: the aggregated roles let editors write everything except statuses and VerificationPolicies.
 func TestUserRoles(t *testing.T) {
 	namespace := newNamespace(t)
 	bindUsers(t, namespace)
@@ -383,6 +389,10 @@ func TestUserRoles(t *testing.T) {
 	wantRight(t, "editor", right{"create", "tekton.dev", "pipelineruns", "", namespace, ""}, true)
 	wantRight(t, "editor", right{"delete", "tekton.dev", "tasks", "", namespace, ""}, true)
 	wantRight(t, "editor", right{"patch", "tekton.dev", "taskruns", "status", namespace, ""}, false)
+	wantRight(t, "viewer", right{"list", "tekton.dev", "verificationpolicies", "", namespace, ""}, true)
+	for _, verb := range []string{"create", "update", "patch", "delete"} {
+		wantRight(t, "editor", right{verb, "tekton.dev", "verificationpolicies", "", namespace, ""}, false)
+	}
 
 	for role, label := range map[string]string{"sluice-aggregate-view": "view", "sluice-aggregate-edit": "edit"} {
 		got := mustKubectl(t, "get", "clusterrole", role, "-o",

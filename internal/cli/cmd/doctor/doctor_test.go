@@ -159,7 +159,8 @@ func TestExamine(t *testing.T) {
 		"Policy": {
 			reason: "a security setting that is not enforced is named first, with the place to change it",
 			ill: func(h *hospital) {
-				h.replace(flags(map[string]string{"trusted-resources-verification-no-match-policy": "fail"}))
+				h.objects = append(h.objects,
+					settingsOf("tekton-pipelines-resolvers", "resolvers-feature-flags", map[string]string{"enable-cluster-resolver": "false", "x": "y"}))
 			},
 			check: "settings",
 			level: Warning,

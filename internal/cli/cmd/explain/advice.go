@@ -31,6 +31,8 @@ const (
 	again           = "start the run again"
 	nothing         = "nothing: this is not a failure"
 	waitForResolver = "wait, or see what the resolver says: kubectl get resolutionrequests -n {namespace} -o yaml"
+	showPolicies    = "kubectl get verificationpolicies -n {namespace} -o yaml"
+	signIt          = "sign the definition at its source: sluice sign FILE --key PRIVATE"
 	waitOrLook      = "wait, or check why the pod waits: kubectl describe pod {pod} -n {namespace}"
 )
 
@@ -82,6 +84,9 @@ func taskStateAdvice() map[string]Advice {
 			"The Task or a StepAction of the run is unavailable.",
 			[]string{"create it in namespace {namespace}, or correct the name in taskRef: kubectl get tasks -n {namespace}"},
 		},
+		v1.TaskRunReasonResourceVerificationFailed: {"A definition that a resolver found has no valid signature.", []string{
+			"the message names the VerificationPolicy; show it: " + showPolicies, signIt,
+		}},
 		v1.TaskRunReasonValidationFailed: {"The run, its task or a result is invalid.", []string{
 			correct, "check files before you apply them: sluice validate FILE"}},
 	}
@@ -218,6 +223,9 @@ func pipelineStartAdvice() map[string]Advice {
 		},
 		v1.PipelineRunReasonCouldntGetPipeline: {"The Pipeline of the run is unavailable.", []string{
 			"create it in namespace {namespace}, or correct the name in pipelineRef: kubectl get pipelines -n {namespace}"}},
+		v1.PipelineRunReasonResourceVerificationFailed: {"The Pipeline, or a Task of it, has no valid signature.", []string{
+			"the message names the VerificationPolicy; show it: " + showPolicies, signIt,
+		}},
 		v1.PipelineRunReasonCouldntGetTask: {"A Task of the Pipeline is unavailable.", []string{
 			"create it in namespace {namespace}, or correct the name in taskRef: kubectl get tasks -n {namespace}"}},
 		v1.PipelineRunReasonParameterMissing: {"A param without a default has no value.", []string{
