@@ -212,7 +212,7 @@ func FuzzAdditions(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		operations, err := additions(before, after)
+		operations, err := additions(before, after, maxInside)
 		if err != nil {
 			t.Fatalf("defaults took something away: %v", err)
 		}

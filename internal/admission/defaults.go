@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"math"
 
 	jsonpatch "gomodules.xyz/jsonpatch/v2"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -27,6 +28,8 @@ type defaulted struct {
 	before, after []byte
 	// removed are the keys of annotations that the object must not have. before does not have them any more.
 	removed []string
+	// most is how many bytes of operations may change parts of a value.
+	most int
 	// respelled are the changes of names that come first.
 	respelled respelling
 	// unknown are the unknown fields. The rest is empty if there are any.
@@ -41,7 +44,10 @@ func (k kindOf[T]) defaulted(ctx context.Context, raw, old []byte) (*defaulted, 
 	if unknown := k.unknown(ctx, raw, old); len(unknown) > 0 {
 		return &defaulted{unknown: unknown}, nil
 	}
-	d := &defaulted{respelled: respell(raw, k.fields)}
+	d := &defaulted{respelled: respell(raw, k.fields), most: maxInside}
+	if old != nil {
+		d.most = math.MaxInt // a stored object can have unknown fields, which the replacement of a value would remove
+	}
 	if k.complete.Meta != nil && old == nil {
 		d.removed = annotations.RemoveReserved(k.complete.Meta(object).Annotations)
 	}
@@ -81,6 +87,6 @@ func (d *defaulted) operations() ([]jsonpatch.Operation, error) {
 	if bytes.Equal(d.before, d.after) {
 		return operations, nil
 	}
-	added, err := additions(d.before, d.after)
+	added, err := additions(d.before, d.after, d.most)
 	return append(operations, added...), err
 }

@@ -3,13 +3,16 @@ package admission
 import (
 	"encoding/json"
 	"errors"
+	"math"
 	"reflect"
+	"strings"
 	"testing"
 
 	jsonpatch "gopkg.in/evanphx/json-patch.v4"
 	"pgregory.net/rapid"
 
 	"github.com/sluice-ci/sluice/internal/creation"
+	"github.com/sluice-ci/sluice/internal/validation"
 )
 
 func noSettings() creation.Settings { return creation.Settings{} }
@@ -48,7 +51,7 @@ func TestAdditionsLeadFromOneToTheOther(t *testing.T) {
 			}
 			documents[i] = encoded
 		}
-		operations, err := additions(documents[0], documents[1])
+		operations, err := additions(documents[0], documents[1], rapid.SampledFrom([]int{0, 40, maxInside}).Draw(t, "most"))
 		if err != nil {
 			t.Fatalf("no patch from %s to %s: %v", documents[0], documents[1], err)
 		}
@@ -68,8 +71,60 @@ func TestAdditionsRefuseWhatWasTakenAway(t *testing.T) {
 		"Member": {before: `{"a":1,"b":2}`, after: `{"a":1}`},
 		"Cut":    {before: `{"a":[1]}`, after: `{"a":[1`},
 	} {
-		if operations, err := additions([]byte(tc.before), []byte(tc.after)); !errors.Is(err, errTaken) {
+		if operations, err := additions([]byte(tc.before), []byte(tc.after), maxInside); !errors.Is(err, errTaken) {
 			t.Errorf("%s: want it refused, got %v, %v", name, operations, err)
 		}
+	}
+}
+
+// The API server takes seconds to apply tens of thousands of operations to a large object.
+func TestManyAdditionsReplaceTheValue(t *testing.T) {
+	cases := map[string]struct {
+		members int
+		most    int
+		want    int
+	}{
+		"Few": {
+			members: 100,
+			most:    maxInside,
+			want:    100,
+		},
+		"Many": {
+			members: 10_000,
+			most:    maxInside,
+			want:    1,
+		},
+		"ManyOfAStoredObject": {
+			members: 10_000,
+			most:    math.MaxInt,
+			want:    10_000,
+		},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			list := func(member string) []byte {
+				return []byte(`{"spec":{"params":[` + strings.Repeat(member+",", tc.members-1) + member + `]}}`)
+			}
+			operations, err := additions(list(`{"name":"a"}`), list(`{"name":"a","type":"string"}`), tc.most)
+			if err != nil || len(operations) != tc.want {
+				t.Errorf("%d operations, want %d; error: %v", len(operations), tc.want, err)
+			}
+		})
+	}
+}
+
+// An update keeps the unknown fields of an object that was stored without the rules, whatever the defaults change.
+func TestUpdateReplacesNoValues(t *testing.T) {
+	task := Of(validation.TaskRules(), validation.DefaultLimits)
+	for name, old := range map[string][]byte{"Create": nil, "Update": []byte(`{}`)} {
+		t.Run(name, func(t *testing.T) {
+			changed, err := task.defaulted(t.Context(), []byte(`{"spec":{"params":[{"name":"a"}],"steps":[{"image":"i"}]}}`), old)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, want := changed.most == math.MaxInt, name == "Update"; got != want {
+				t.Errorf("values are kept: %v, want %v", got, want)
+			}
+		})
 	}
 }
