@@ -18,6 +18,7 @@ import (
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/api/v1beta1"
+	"github.com/sluice-ci/sluice/internal/convert"
 	"github.com/sluice-ci/sluice/internal/results"
 	"github.com/sluice-ci/sluice/internal/truncate"
 )
@@ -42,7 +43,7 @@ var (
 )
 
 // documentOf returns the JSON of the one document in an answer, after it has checked that the document is of the wanted kind and of
-// a version that is supported.
+// a version that is supported. It converts a version that runs do not use.
 func documentOf(data, kind string) ([]byte, error) {
 	if data == "" {
 		return nil, errEmpty
@@ -61,7 +62,15 @@ func documentOf(data, kind string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return raw, checkKind(raw, kind)
+	version, err := checkKind(raw, kind)
+	if err != nil || !convert.Converts(version, kind) {
+		return raw, err
+	}
+	converted, err := convert.ToV1(raw)
+	if err != nil {
+		return nil, fmt.Errorf("cannot convert the %s from %s: %w", kind, version, err)
+	}
+	return converted, nil
 }
 
 // single converts the one YAML document of a text to JSON. It skips documents with comments only.
@@ -98,27 +107,27 @@ func versions(kind string) []string {
 	if kind == v1beta1.KindStepAction {
 		return []string{v1beta1.GroupVersion.String(), v1.GroupName + "/v1alpha1"}
 	}
-	return []string{v1.GroupVersion.String()}
+	return []string{v1.GroupVersion.String(), convert.V1beta1}
 }
 
-// checkKind checks the kind and the version of a definition.
-func checkKind(raw []byte, kind string) error {
+// checkKind checks the kind and the version of a definition, and returns the version.
+func checkKind(raw []byte, kind string) (string, error) {
 	var header struct {
 		APIVersion string `json:"apiVersion"`
 		Kind       string `json:"kind"`
 	}
 	if err := json.Unmarshal(raw, &header); err != nil {
-		return fmt.Errorf("it is not an object of the API, want a %s: %w", kind, err)
+		return "", fmt.Errorf("it is not an object of the API, want a %s: %w", kind, err)
 	}
 	supported := versions(kind)
 	switch {
 	case header.Kind != kind:
-		return fmt.Errorf("kind: %s, want %s", shown(header.Kind), kind)
+		return "", fmt.Errorf("kind: %s, want %s", shown(header.Kind), kind)
 	case !slices.Contains(supported, header.APIVersion):
-		return fmt.Errorf("apiVersion: %s is not supported for a %s; convert it to %s",
+		return "", fmt.Errorf("apiVersion: %s is not supported for a %s; convert it to %s",
 			shown(header.APIVersion), kind, strings.Join(supported, " or "))
 	}
-	return nil
+	return header.APIVersion, nil
 }
 
 func shown(value string) string { return strconv.Quote(truncate.Text(value, maxShown)) }

@@ -101,10 +101,21 @@ func TestDocument(t *testing.T) {
 			want:   `kind: "Pipeline", want Task`,
 		},
 		"OtherVersion": {
-			reason: "fields of v1beta1 differ",
+			reason: "there is no conversion from versions before v1beta1",
+			data:   encode(strings.Replace(taskYAML, "/v1", "/v1alpha1", 1)),
+			kind:   v1.KindTask,
+			want:   `apiVersion: "tekton.dev/v1alpha1" is not supported for a Task; convert it to tekton.dev/v1 or tekton.dev/v1beta1`,
+		},
+		"Convertible": {
+			reason: "a Task of v1beta1 is converted",
 			data:   encode(strings.Replace(taskYAML, "/v1", "/v1beta1", 1)),
 			kind:   v1.KindTask,
-			want:   `apiVersion: "tekton.dev/v1beta1" is not supported for a Task; convert it to tekton.dev/v1`,
+		},
+		"RemovedField": {
+			reason: "a field that v1 does not have is refused by name, with what to write instead",
+			data:   encode(strings.Replace(taskYAML, "/v1", "/v1beta1", 1) + "  resources: {inputs: [{name: source, type: git}]}\n"),
+			kind:   v1.KindTask,
+			want:   "cannot convert the Task from tekton.dev/v1beta1: spec.resources: PipelineResources do not exist any more",
 		},
 		"TooLarge": {
 			reason: "the size has a limit even where etcd has another one",
@@ -178,6 +189,32 @@ func TestDefinitionIsCheckedAsAtAdmission(t *testing.T) {
 	task := &v1.Task{}
 	if err := kinds.Decode(t.Context(), v1.KindTask, raw, task); err != nil || task.Name != "hello" || len(task.Spec.Steps) != 1 {
 		t.Errorf("a valid definition: got %+v, %v", task, err)
+	}
+}
+
+// TestEarlierDefinitionIsConverted: a Task of v1beta1 becomes the Task of v1 that it means, and its steps keep their resources.
+func TestEarlierDefinitionIsConverted(t *testing.T) {
+	const earlier = `apiVersion: tekton.dev/v1beta1
+kind: Task
+metadata: {name: hello}
+spec:
+  stepTemplate: {name: unused, resources: {requests: {cpu: 250m}}}
+  steps: [{name: say, image: busybox, script: echo hello, resources: {limits: {memory: 64Mi}}, tty: true}]
+`
+	raw, err := documentOf(base64.StdEncoding.EncodeToString([]byte(earlier)), v1.KindTask)
+	if err != nil {
+		t.Fatal(err)
+	}
+	task := &v1.Task{}
+	kinds := New(Options{Config: config.NewStore(config.Default())}).kinds
+	if err := kinds.Decode(t.Context(), v1.KindTask, raw, task); err != nil {
+		t.Fatal(err)
+	}
+	if got := task.Spec.Steps[0].ComputeResources.Limits.Memory().String(); got != "64Mi" || task.APIVersion != "tekton.dev/v1" {
+		t.Errorf("want a Task of tekton.dev/v1 whose step has 64Mi, got apiVersion %q with %q", task.APIVersion, got)
+	}
+	if got := task.Spec.StepTemplate.ComputeResources.Requests.Cpu().String(); got != "250m" {
+		t.Errorf("want a stepTemplate with 250m, got %q", got)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -14,9 +15,13 @@ import (
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/api/v1beta1"
+	"github.com/sluice-ci/sluice/internal/convert"
 	"github.com/sluice-ci/sluice/internal/resolvers"
 	"github.com/sluice-ci/sluice/internal/truncate"
 )
+
+// Memory is the memory in bytes that Check needs at most beside the text. See TestCheckMemory.
+const Memory = 176 << 20
 
 const (
 	// maxDepth is the maximum depth of nested values. A pod template needs about 12.
@@ -168,10 +173,10 @@ func identity(document *yaml.Node) (map[string]string, error) {
 
 // supported returns an error for a kind or a version that runs cannot use.
 func supported(apiVersion, kind string) error {
-	versions := map[string]string{
-		v1.KindTask:            v1.GroupVersion.String(),
-		v1.KindPipeline:        v1.GroupVersion.String(),
-		v1beta1.KindStepAction: v1beta1.GroupVersion.String(),
+	versions := map[string][]string{
+		v1.KindTask:            {v1.GroupVersion.String(), convert.V1beta1}, // the controller converts v1beta1
+		v1.KindPipeline:        {v1.GroupVersion.String(), convert.V1beta1},
+		v1beta1.KindStepAction: {v1beta1.GroupVersion.String(), v1.GroupName + "/v1alpha1"},
 	}
 	want, ok := versions[kind]
 	group, version, _ := strings.Cut(apiVersion, "/")
@@ -181,8 +186,9 @@ func supported(apiVersion, kind string) error {
 	case !ok || group != v1.GroupVersion.Group:
 		return fmt.Errorf("it is a %q of %q, want a Task, a Pipeline or a StepAction of %s",
 			truncate.Text(kind, maxShown), truncate.Text(apiVersion, maxShown), v1.GroupVersion.Group)
-	case apiVersion != want:
-		return fmt.Errorf("it is a %s of version %q, which is not supported; convert it to %s", kind, truncate.Text(version, maxShown), want)
+	case !slices.Contains(want, apiVersion):
+		return fmt.Errorf("it is a %s of version %q, which is not supported; convert it to %s",
+			kind, truncate.Text(version, maxShown), strings.Join(want, " or "))
 	}
 	return nil
 }

@@ -78,15 +78,32 @@ func TestCheck(t *testing.T) {
 			text:   "apiVersion: tekton.dev/v1\nkind: TaskRun\n",
 			err:    `it is a "TaskRun" of "tekton.dev/v1"`,
 		},
+		"TaskOfAnEarlierVersion": {
+			reason: "The controller converts it.",
+			text:   "apiVersion: tekton.dev/v1beta1\nkind: Task\n",
+		},
+		"PipelineOfAnEarlierVersion": {
+			reason: "The controller converts it.",
+			text:   "apiVersion: tekton.dev/v1beta1\nkind: Pipeline\n",
+		},
+		"StepActionOfAnEarlierVersion": {
+			reason: "It has the same fields as in v1beta1.",
+			text:   "apiVersion: tekton.dev/v1alpha1\nkind: StepAction\n",
+		},
 		"OldTask": {
 			reason: "Other versions are refused by name.",
-			text:   "apiVersion: tekton.dev/v1beta1\nkind: Task\n",
-			err:    `it is a Task of version "v1beta1", which is not supported; convert it to tekton.dev/v1`,
+			text:   "apiVersion: tekton.dev/v1alpha1\nkind: Task\n",
+			err:    `it is a Task of version "v1alpha1", which is not supported; convert it to tekton.dev/v1 or tekton.dev/v1beta1`,
 		},
 		"OldPipeline": {
 			reason: "Other versions are refused by name.",
-			text:   "apiVersion: tekton.dev/v1beta1\nkind: Pipeline\n",
-			err:    `it is a Pipeline of version "v1beta1", which is not supported; convert it to tekton.dev/v1`,
+			text:   "apiVersion: tekton.dev/v1alpha1\nkind: Pipeline\n",
+			err:    `it is a Pipeline of version "v1alpha1", which is not supported; convert it to tekton.dev/v1 or tekton.dev/v1beta1`,
+		},
+		"NewStepAction": {
+			reason: "StepActions do not exist in v1.",
+			text:   "apiVersion: tekton.dev/v1\nkind: StepAction\n",
+			err:    `it is a StepAction of version "v1", which is not supported`,
 		},
 		"NoKind": {
 			reason: "What it is must be said.",
