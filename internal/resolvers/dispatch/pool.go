@@ -19,11 +19,12 @@ import (
 	"github.com/sluice-ci/sluice/internal/budget"
 	"github.com/sluice-ci/sluice/internal/resolvers"
 	"github.com/sluice-ci/sluice/internal/resolvers/content"
+	"github.com/sluice-ci/sluice/internal/resolvers/outbound"
 )
 
 // Options are the limits of a Pool. The zero value of a field selects its default.
 type Options struct {
-	// Slots is the maximum number of concurrent fetches. Default 32.
+	// Slots is the maximum number of concurrent fetches, and of definitions that wait to be written. Default DefaultSlots.
 	Slots int64
 	// PerNamespace is the maximum number of concurrent fetches of one namespace. Default 6.
 	PerNamespace int64
@@ -73,8 +74,10 @@ type Pool struct {
 	options      Options
 	cache        *Cache
 	slots, hosts *budget.Budget
-	secret       []byte
-	// checking is held while a definition is decoded: one of many small elements takes fifty times its size.
+	// answers is the memory for the answers of hosts.
+	answers *budget.Budget
+	secret  []byte
+	// checking is held while a definition is decoded: one of many small elements takes much more memory than its size.
 	checking          sync.Mutex
 	mu                sync.Mutex
 	groups            map[groupKey]*group
@@ -82,12 +85,19 @@ type Pool struct {
 	running, attended int
 }
 
+// AnswerMemory is the memory in bytes for the answers of hosts to all fetches, beyond the free bytes of each client. The
+// resolver git counts what it fetches from repositories itself.
+const AnswerMemory = 48 << 20
+
+// DefaultSlots is the maximum number of concurrent fetches without a setting.
+const DefaultSlots = 32
+
 // unlimited is the limit of all fetches from hosts together, which the slots limit.
 const unlimited = 1 << 40
 
 // NewPool returns a Pool that keeps definitions in cache.
 func NewPool(cache *Cache, o Options) *Pool {
-	for value, otherwise := range map[*int64]int64{&o.Slots: 32, &o.PerNamespace: 6, &o.PerHost: 3} {
+	for value, otherwise := range map[*int64]int64{&o.Slots: DefaultSlots, &o.PerNamespace: 6, &o.PerHost: 3} {
 		if *value <= 0 {
 			*value = otherwise
 		}
@@ -96,7 +106,7 @@ func NewPool(cache *Cache, o Options) *Pool {
 	_, _ = rand.Read(secret) // it never fails
 	return &Pool{
 		options: o, cache: cache, slots: budget.NewShared(o.Slots, o.PerNamespace), hosts: budget.NewShared(unlimited, o.PerHost),
-		secret: secret, groups: map[groupKey]*group{}, fetches: map[Key]*fetch{},
+		answers: budget.New(AnswerMemory), secret: secret, groups: map[groupKey]*group{}, fetches: map[Key]*fetch{},
 	}
 }
 
@@ -136,6 +146,10 @@ type group struct {
 	// started reports that it has its turn. A request that comes later must not join it unless it is shareable: a branch may
 	// have moved since.
 	started bool
+	// leases are the slots of the group. It keeps them until its requests have left it, so that definitions that wait to be
+	// written are never more than slots.
+	leases []*budget.Lease
+	ended  bool
 	// before is closed when the group before this one has ended; nil without one. So a branch that many requests name is fetched
 	// by one request after the other, and not by all slots.
 	before <-chan struct{}
@@ -150,21 +164,25 @@ type result struct {
 	err      error
 }
 
-// Do returns the definition of a job. It waits for its turn and for the fetch, until ctx ends.
-func (p *Pool) Do(ctx context.Context, j Job) (*resolvers.Resource, error) {
+// Do returns the definition of a job. It waits for its turn and for the fetch, until ctx ends. The caller must call release
+// when it needs the definition no more: until then the definition takes a slot of the namespace.
+func (p *Pool) Do(ctx context.Context, j Job) (found *resolvers.Resource, release func(), err error) {
 	key := groupKey{namespace: j.Namespace, key: keyOf(j), shareable: j.shareable()}
 	if found := p.kept(key, j); found != nil {
-		return found, nil
+		return found, func() {}, nil
 	}
 	g := p.join(key, j)
 	select {
 	case <-g.done:
-		p.leave(g)
-		return g.resource, g.err
 	case <-ctx.Done():
 		p.leave(g)
-		return nil, ctx.Err()
+		return nil, func() {}, ctx.Err()
 	}
+	if g.err != nil {
+		p.leave(g)
+		return nil, func() {}, g.err
+	}
+	return g.resource, sync.OnceFunc(func() { p.leave(g) }), nil
 }
 
 // kept returns the definition from the cache, if it may come from there.
@@ -214,7 +232,19 @@ func (p *Pool) leave(g *group) {
 	if g.waiters--; g.waiters == 0 {
 		g.cancel()
 		p.forget(g)
+		g.end()
 	}
+}
+
+// end returns the slots of a group that has ended and has no requests. The lock is held.
+func (g *group) end() {
+	if !g.ended || g.waiters > 0 {
+		return
+	}
+	for _, lease := range g.leases {
+		lease.End()
+	}
+	g.leases = nil
 }
 
 // forget makes the next request begin a new group. The lock is held.
@@ -230,7 +260,8 @@ func (p *Pool) run(ctx context.Context, g *group) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.forget(g)
-	g.resource, g.err = resource, err
+	g.resource, g.err, g.ended = resource, err, true
+	g.end()
 	close(g.done)
 }
 
@@ -247,8 +278,8 @@ func (p *Pool) inTurn(ctx context.Context, g *group) (*resolvers.Resource, error
 	if g.job.Plan.Host != "" {
 		leases = append([]*budget.Lease{p.hosts.LeaseFor(g.job.Namespace + "/" + g.job.Plan.Host)}, leases...)
 	}
+	g.leases = leases
 	for _, lease := range leases {
-		defer lease.End()
 		select {
 		case <-lease.Ask(1):
 		case <-ctx.Done():
@@ -294,7 +325,9 @@ func (p *Pool) fetch(ctx context.Context, j Job) (found *resolvers.Resource, err
 	}()
 	timed, cancel := context.WithTimeout(ctx, j.Timeout)
 	defer cancel()
-	found, err = j.Plan.Fetch(timed)
+	lease := p.answers.Lease()
+	defer lease.End()
+	found, err = j.Plan.Fetch(outbound.WithMemory(timed, lease))
 	if err == nil {
 		err = p.check(found.Content)
 	}

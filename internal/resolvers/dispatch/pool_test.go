@@ -20,6 +20,13 @@ func newPool(o Options) *Pool {
 	return NewPool(NewCache(func() Limits { return Limits{MaxEntries: 100, TTL: time.Minute} }, time.Now), o)
 }
 
+// get returns a definition as if it were written immediately.
+func (p *Pool) get(ctx context.Context, j Job) (*resolvers.Resource, error) {
+	found, release, err := p.Do(ctx, j)
+	release()
+	return found, err
+}
+
 // named returns a definition whose name says who fetched it.
 func named(name string) *resolvers.Resource {
 	return &resolvers.Resource{Content: fmt.Appendf(nil, "apiVersion: tekton.dev/v1\nkind: Task\nmetadata: {name: %q}\n", name)}
@@ -105,7 +112,7 @@ func TestRequestsShareOneFetch(t *testing.T) {
 					return func() {
 						j := s.job(fmt.Sprintf("tenant-%d", i%tc.namespaces), "commit", tc.immutable)
 						j.Plan.Cache = tc.cache
-						if _, err := p.Do(t.Context(), j); err != nil {
+						if _, err := p.get(t.Context(), j); err != nil {
 							t.Error(err)
 						}
 					}
@@ -134,10 +141,10 @@ func TestBranchIsFetchedAfterTheRequest(t *testing.T) {
 		s, p := &source{lasts: time.Second}, newPool(Options{})
 		var first, second *resolvers.Resource
 		together(func() {
-			first, _ = p.Do(t.Context(), s.job("a", "main", false))
+			first, _ = p.get(t.Context(), s.job("a", "main", false))
 		}, func() {
 			<-time.After(time.Millisecond) // the first fetch is in progress
-			second, _ = p.Do(t.Context(), s.job("a", "main", false))
+			second, _ = p.get(t.Context(), s.job("a", "main", false))
 		})
 		if first == nil || second == nil || string(first.Content) == string(second.Content) {
 			t.Error("want two fetches")
@@ -155,7 +162,7 @@ func TestTarpitDelaysNoOtherTenant(t *testing.T) {
 			for i := range 500 {
 				j := (&source{lasts: time.Hour}).job(fmt.Sprintf("tenant-%d", tenant), fmt.Sprintf("key-%d-%d", tenant, i), true)
 				j.Plan.Host = fmt.Sprintf("tarpit-%d.example.com", i)
-				waiting.Go(func() { _, _ = p.Do(ctx, j) })
+				waiting.Go(func() { _, _ = p.get(ctx, j) })
 			}
 		}
 		synctest.Wait()
@@ -163,7 +170,7 @@ func TestTarpitDelaysNoOtherTenant(t *testing.T) {
 			t.Errorf("want 6 fetches of each namespace, got %d in all", fetches)
 		}
 		began := time.Now()
-		if _, err := p.Do(t.Context(), (&source{}).job("other", "key", true)); err != nil || time.Since(began) != 0 {
+		if _, err := p.get(t.Context(), (&source{}).job("other", "key", true)); err != nil || time.Since(began) != 0 {
 			t.Errorf("want an answer at once, got %v after %s", err, time.Since(began))
 		}
 		cancel()
@@ -184,10 +191,10 @@ func TestOneHostTakesNotAllSlots(t *testing.T) {
 		for i := range 50 {
 			j := (&source{lasts: time.Hour}).job("a", fmt.Sprintf("key-%d", i), true)
 			j.Plan.Host = "slow.example.com"
-			waiting.Go(func() { _, _ = p.Do(ctx, j) })
+			waiting.Go(func() { _, _ = p.get(ctx, j) })
 		}
 		synctest.Wait()
-		if _, err := p.Do(t.Context(), (&source{}).job("a", "key", true)); err != nil {
+		if _, err := p.get(t.Context(), (&source{}).job("a", "key", true)); err != nil {
 			t.Errorf("want an answer of another host, got %v", err)
 		}
 		cancel()
@@ -203,8 +210,8 @@ func TestFetchEndsWithItsRequests(t *testing.T) {
 		defer cancel()
 		var left, stayed error
 		together(
-			func() { _, left = p.Do(short, s.job("a", "commit", true)) },
-			func() { _, stayed = p.Do(t.Context(), s.job("b", "commit", true)) },
+			func() { _, left = p.get(short, s.job("a", "commit", true)) },
+			func() { _, stayed = p.get(t.Context(), s.job("b", "commit", true)) },
 		)
 		if !errors.Is(left, context.DeadlineExceeded) || stayed != nil || s.fetches.Load() != 1 {
 			t.Errorf("want the fetch of the one that stays, got %v, %v and %d fetches", left, stayed, s.fetches.Load())
@@ -214,7 +221,7 @@ func TestFetchEndsWithItsRequests(t *testing.T) {
 
 func TestTimeoutOfAFetch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		_, err := newPool(Options{}).Do(t.Context(), (&source{lasts: time.Hour}).job("a", "commit", true))
+		_, err := newPool(Options{}).get(t.Context(), (&source{lasts: time.Hour}).job("a", "commit", true))
 		if !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("want the timeout of the fetch, got %v", err)
 		}
@@ -248,7 +255,7 @@ func TestWhatIsNotKept(t *testing.T) {
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			p := newPool(Options{})
-			_, err := p.Do(t.Context(), Job{
+			_, err := p.get(t.Context(), Job{
 				Resolver: "git", Namespace: "a", Timeout: time.Minute, Plan: &resolvers.Plan{Key: "commit", Immutable: true, Fetch: tc.fetch},
 			})
 			if err == nil || !strings.Contains(err.Error(), tc.says) || strings.Contains(err.Error(), "secret") {
@@ -297,7 +304,7 @@ func TestTenantsAreApart(t *testing.T) {
 					}
 					madeAt := time.Since(began)
 					var fetchBegan time.Duration
-					found, err := p.Do(t.Context(), Job{
+					found, err := p.get(t.Context(), Job{
 						Resolver: "git", Namespace: one.namespace, Credentials: p.Credentials(one.namespace, read), Timeout: time.Minute,
 						Plan: &resolvers.Plan{Key: one.key, Host: "h", Immutable: one.immutable, Cache: one.cache,
 							Fetch: func(context.Context) (*resolvers.Resource, error) {
@@ -323,5 +330,36 @@ func TestTenantsAreApart(t *testing.T) {
 			}
 			together(calls...)
 		})
+	})
+}
+
+// TestDefinitionKeepsItsSlot: definitions that wait to be written are never more than the slots, so that a slow API server
+// cannot make the program hold one for each request.
+func TestDefinitionKeepsItsSlot(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, p := &source{lasts: time.Second}, newPool(Options{Slots: 2, PerNamespace: 2})
+		var releases []func()
+		for _, key := range []string{"a", "b"} {
+			_, release, err := p.Do(t.Context(), s.job("team", key, false))
+			if err != nil {
+				t.Fatal(err)
+			}
+			releases = append(releases, release)
+		}
+		short, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		if _, err := p.get(short, s.job("team", "c", false)); err == nil || s.fetches.Load() != 2 {
+			t.Errorf("want no third fetch while two definitions wait, got %d fetches, %v", s.fetches.Load(), err)
+		}
+		releases[0]()
+		releases[0]() // a second call has no effect
+		if _, err := p.get(t.Context(), s.job("team", "c", false)); err != nil || s.fetches.Load() != 3 {
+			t.Errorf("want a fetch once one was written, got %d fetches, %v", s.fetches.Load(), err)
+		}
+		releases[1]()
+		synctest.Wait()
+		if held := p.slots.Held(); held != 0 {
+			t.Errorf("want no slot to be taken, got %d", held)
+		}
 	})
 }

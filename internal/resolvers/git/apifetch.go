@@ -29,6 +29,10 @@ func (f *file) fetch(ctx context.Context, network *outbound.Network) (found, err
 	commit := f.revision
 	if !isCommit(commit) {
 		answer, err := f.ask(ctx, client, f.service.commit(f), maxCommit)
+		if errors.Is(err, errTooLarge) {
+			return found{}, resolvers.Failed(err, "cannot find the commit of revision %s: the answer of host %s has more than %d bytes, the limit",
+				shown(f.revision), shown(f.server.Host), maxCommit)
+		}
 		if err != nil {
 			return found{}, err
 		}

@@ -35,7 +35,7 @@ type basic struct{ user, password string }
 
 // limitsHTTP returns the limits of the requests for one fetch.
 func limitsHTTP() outbound.Limits {
-	return outbound.Limits{Bytes: maxPack + maxReferences + overhead, Requests: 8}
+	return outbound.Limits{Bytes: maxPack + maxReferences + overhead, Requests: 8, Counted: true}
 }
 
 func newHTTP(network *outbound.Network, a address, auth basic) (remote, error) {

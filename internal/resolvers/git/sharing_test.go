@@ -29,9 +29,10 @@ func TestOneFetchForManyRequests(t *testing.T) {
 				t.Error(err)
 				return
 			}
-			got, err := pool.Do(t.Context(), dispatch.Job{
+			got, release, err := pool.Do(t.Context(), dispatch.Job{
 				Resolver: Type, Namespace: []string{"one", "two"}[i%2], Timeout: time.Minute, Plan: plan,
 			})
+			defer release()
 			if err != nil || string(got.Content) != task {
 				t.Errorf("want the definition, got %v: %v", err, cause(err))
 			}

@@ -3,6 +3,7 @@ package outbound_test
 import (
 	"bytes"
 	"compress/gzip"
+	"errors"
 	"io"
 	"net/http"
 	"net/netip"
@@ -11,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/sluice-ci/sluice/internal/budget"
 	"github.com/sluice-ci/sluice/internal/resolvers/outbound"
 	"github.com/sluice-ci/sluice/test/testutil/internet"
 )
@@ -260,5 +262,49 @@ func TestBytesOfAllResponses(t *testing.T) {
 		if err := read(); (err != nil) != (i == 2) {
 			t.Errorf("response %d: got error %v", i+1, err)
 		}
+	}
+}
+
+// TestAnswersShareMemory: large answers of hosts take no more memory together than there is for them, small ones are always
+// read, and a refused one can be tried again.
+func TestAnswersShareMemory(t *testing.T) {
+	const large = 3 * outbound.FreeBytes
+	world := internet.New()
+	world.Serve(t, evil, evilAddress, func(w http.ResponseWriter, r *http.Request) {
+		size := outbound.FreeBytes
+		if r.URL.Path == "/large" {
+			size = large
+		}
+		_, _ = w.Write(bytes.Repeat([]byte("x"), size))
+	})
+	n := outbound.New(outbound.Options{Machine: world.Machine(), TLS: world.TLS()})
+	memory := budget.New(outbound.Copies * large)
+	read := func(path string, lease *budget.Lease, counted bool) error {
+		request, err := http.NewRequestWithContext(outbound.WithMemory(t.Context(), lease), http.MethodGet, "https://"+evil+path, http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer, err := n.Client(request.URL, outbound.Limits{Bytes: large, Counted: counted}).Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer answer.Body.Close()
+		_, err = io.ReadAll(answer.Body)
+		return err
+	}
+	first, second := memory.Lease(), memory.Lease()
+	if err := read("/large", first, false); err != nil || memory.Held() < outbound.Copies*(large-outbound.FreeBytes) {
+		t.Errorf("want the answer, and its memory counted, got %d bytes, %v", memory.Held(), err)
+	}
+	err := read("/large", second, false)
+	if failure := outbound.Explain(err, evil, outbound.Limits{}); !errors.Is(err, outbound.ErrBusy) || !failure.Retry {
+		t.Errorf("want a refusal that can be tried again, got %v", err)
+	}
+	if err := errors.Join(read("/small", second, false), read("/large", second, true)); err != nil {
+		t.Errorf("want small answers, and those that their client counts, to be read: %v", err)
+	}
+	first.End()
+	if err := read("/large", second, false); err != nil {
+		t.Errorf("want room once the first has ended, got %v", err)
 	}
 }

@@ -1,11 +1,13 @@
 package outbound
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net/http"
 	"sync/atomic"
 
+	"github.com/sluice-ci/sluice/internal/budget"
 	"github.com/sluice-ci/sluice/internal/resolve/image/guard"
 )
 
@@ -20,6 +22,28 @@ const (
 	ruleEncoding = "it sends compressed content, which is not accepted"
 	ruleUserInfo = "the address holds credentials; give them in a Secret"
 )
+
+// ErrBusy means that the responses of other clients take the memory for them.
+var ErrBusy = errors.New("other responses use the memory for them")
+
+const (
+	// FreeBytes is the number of bytes of the responses of one client that do not count for the memory of all clients. Most
+	// definitions are smaller, so large responses delay no other client.
+	FreeBytes = 256 << 10
+	// Copies is the maximum number of copies of a response in memory: its buffer doubles while it grows, and then it is decoded.
+	Copies = 3
+	// memoryStep is the number of bytes by which responses increase their part of the memory.
+	memoryStep = 256 << 10
+)
+
+// memoryKey is the key of the lease in a context.
+type memoryKey struct{}
+
+// WithMemory makes the responses to requests with this context take their memory from a lease. Without one it has no limit
+// other than that of each client.
+func WithMemory(ctx context.Context, lease *budget.Lease) context.Context {
+	return context.WithValue(ctx, memoryKey{}, lease)
+}
 
 // ErrTooLarge means that the responses of a client exceed its limit.
 var ErrTooLarge = errors.New("the responses exceed the limit")
@@ -49,7 +73,11 @@ func (d *door) RoundTrip(request *http.Request) (*http.Response, error) {
 		_ = answer.Body.Close()
 		return nil, &guard.RequestError{Rule: ruleEncoding, URL: request.URL.Redacted()}
 	}
-	answer.Body = &body{ReadCloser: answer.Body, door: d}
+	limited := &body{ReadCloser: answer.Body, door: d}
+	if lease, ok := request.Context().Value(memoryKey{}).(*budget.Lease); ok && !d.limits.Counted {
+		limited.lease = lease
+	}
+	answer.Body = limited
 	return answer, nil
 }
 
@@ -77,6 +105,8 @@ type body struct {
 	io.ReadCloser
 
 	door *door
+	// lease is the memory of the responses; nil if it is not counted here.
+	lease *budget.Lease
 }
 
 // Read implements io.Reader.
@@ -90,8 +120,12 @@ func (b *body) Read(p []byte) (int, error) {
 		p = p[:left]
 	}
 	n, err := b.ReadCloser.Read(p)
-	if b.door.bytes.Add(int64(n)) > b.door.limits.Bytes {
+	read := b.door.bytes.Add(int64(n))
+	if read > b.door.limits.Bytes {
 		return 0, ErrTooLarge
+	}
+	if read > FreeBytes && !b.lease.Grow(Copies*((read-FreeBytes)/memoryStep+1)*memoryStep) {
+		return 0, ErrBusy
 	}
 	return n, err
 }

@@ -32,6 +32,8 @@ func Explain(err error, host string, limits Limits) *resolvers.Error {
 			"an administrator can permit a private network with --private-networks", host)
 	case errors.Is(err, ErrTooLarge):
 		return resolvers.Failed(err, "cannot use the answer of host %s: it has more than %d bytes, the limit", host, limits.Bytes)
+	case errors.Is(err, ErrBusy):
+		return resolvers.Unavailable(err, "cannot read the answer of host %s now: other answers use the memory for it", host)
 	case errors.Is(err, context.Canceled):
 		return resolvers.Unavailable(err, "the request to host %s was canceled", host)
 	default:

@@ -87,6 +87,8 @@ type Limits struct {
 	Bytes int64
 	// Requests is the maximum number of its requests, with redirects; 0 means 16.
 	Requests int64
+	// Counted reports that the user of the client counts the memory of its responses itself.
+	Counted bool
 }
 
 // maxHops is the maximum number of redirects of one request.

@@ -37,19 +37,28 @@ type tries struct {
 type answer struct {
 	resource *resolvers.Resource
 	failure  *resolvers.Error
+	// release returns the slot of the definition; nil without a definition.
+	release func()
+}
+
+// done returns the slot of the definition.
+func (a answer) done() {
+	if a.release != nil {
+		a.release()
+	}
 }
 
 // resolve tries until there is a definition or a failure that no retry can help, or until the timeout. It returns false if ctx
-// has ended before: then there is no answer to write.
+// has ended before: then there is no answer to write. The caller must call done of the answer once it is written.
 func (t *tries) resolve(ctx context.Context, request *resolutionv1beta1.ResolutionRequest, resolver string) (answer, bool) {
 	timeout := max(t.timeout, t.settings().Timeout(resolver))
 	timed, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	var last *resolvers.Error
 	for attempt := 1; ; attempt++ {
-		found, err := t.try(timed, request, resolver)
+		found, release, err := t.try(timed, request, resolver)
 		if err == nil {
-			return answer{resource: found}, true
+			return answer{resource: found, release: release}, true
 		}
 		if timed.Err() == nil {
 			if last = asError(err); !last.Retry {
@@ -67,13 +76,15 @@ func (t *tries) resolve(ctx context.Context, request *resolutionv1beta1.Resoluti
 }
 
 // try makes one try.
-func (t *tries) try(ctx context.Context, request *resolutionv1beta1.ResolutionRequest, resolver string) (*resolvers.Resource, error) {
+func (t *tries) try(ctx context.Context, request *resolutionv1beta1.ResolutionRequest, resolver string) (
+	found *resolvers.Resource, release func(), err error,
+) {
 	in := t.settings()
 	read := &secrets{reader: t.live, namespace: request.Namespace}
 	plan, err := t.prepare(ctx, t.resolvers[resolver], request, read, in.Of(resolver))
 	credentials := read.seal()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	return t.pool.Do(ctx, dispatch.Job{
 		Resolver: resolver, Namespace: request.Namespace, Plan: plan, Timeout: in.Timeout(resolver),

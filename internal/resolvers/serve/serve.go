@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 
 	resolutionv1beta1 "github.com/sluice-ci/sluice/api/resolution/v1beta1"
+	"github.com/sluice-ci/sluice/internal/budget"
 	"github.com/sluice-ci/sluice/internal/health"
 	"github.com/sluice-ci/sluice/internal/resolvers"
 	"github.com/sluice-ci/sluice/internal/resolvers/dispatch"
@@ -36,6 +37,16 @@ const (
 	off = 30 * time.Second
 	// workers is the number of concurrent reconciles. None of them waits for another host.
 	workers = 8
+
+	// WriteMemory is the memory in bytes of all answers that are written at the same time, and writeShare that of one namespace:
+	// two of the largest answers.
+	WriteMemory = 32 << 20
+	writeShare  = 16 << 20
+	// writeCopies is how many copies of a definition exist while its answer is written: in base64, in the request to the API
+	// server, and in its response, which is decoded.
+	writeCopies = 6
+	// writeRest is the memory in bytes of an answer without its definition.
+	writeRest = 64 << 10
 )
 
 // Meter counts answers.
@@ -66,9 +77,11 @@ type Dependencies struct {
 type Reconciler struct {
 	d     Dependencies
 	tries *tries
-	base  context.Context //nolint:containedctx // the work on a request outlives its reconcile; it ends with Start
-	stop  context.CancelFunc
-	work  sync.WaitGroup
+	// writes is the memory for answers that are written.
+	writes *budget.Budget
+	base   context.Context //nolint:containedctx // the work on a request outlives its reconcile; it ends with Start
+	stop   context.CancelFunc
+	work   sync.WaitGroup
 
 	mu     sync.Mutex
 	active map[types.NamespacedName]*job
@@ -88,7 +101,8 @@ type job struct {
 func New(d Dependencies) *Reconciler {
 	base, stop := context.WithCancel(context.Background())
 	r := &Reconciler{
-		d: d, base: base, stop: stop, active: map[types.NamespacedName]*job{}, counts: map[string]int{},
+		d: d, writes: budget.NewShared(WriteMemory, writeShare), base: base, stop: stop,
+		active: map[types.NamespacedName]*job{}, counts: map[string]int{},
 	}
 	r.tries = &tries{
 		live: d.Live, pool: d.Pool, resolvers: d.Resolvers, settings: d.Settings, timeout: d.Timeout,
@@ -210,7 +224,15 @@ func (r *Reconciler) Load() int {
 // answer resolves a request and writes the answer.
 func (r *Reconciler) answer(ctx context.Context, request *resolutionv1beta1.ResolutionRequest, resolver string) {
 	result, ok := r.tries.resolve(ctx, request, resolver)
+	defer result.done()
 	if !ok {
+		return
+	}
+	lease := r.writes.LeaseFor(request.Namespace)
+	defer lease.End()
+	select {
+	case <-lease.Ask(result.memory()):
+	case <-ctx.Done():
 		return
 	}
 	log := r.d.Log.WithValues("resolver", resolver, "namespace", request.Namespace, "request", request.Name)
@@ -232,6 +254,14 @@ func (r *Reconciler) answer(ctx context.Context, request *resolutionv1beta1.Reso
 		return
 	}
 	log.Info("request answered", "uri", result.resource.Source.URI, "bytes", len(result.resource.Content), "seconds", lasted.Seconds())
+}
+
+// memory returns the memory in bytes for writing an answer.
+func (a answer) memory() int64 {
+	if a.resource == nil {
+		return writeRest
+	}
+	return min(writeShare, int64(writeCopies*len(a.resource.Content)+writeRest))
 }
 
 // details returns the cause of a failure for the log.

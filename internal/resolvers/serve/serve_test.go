@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,7 +16,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/apimachinery/pkg/types"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -67,17 +67,9 @@ func good() *resolvers.Resource {
 type bench struct {
 	*Reconciler
 
-	client  client.Client
-	updates int
-}
-
-func requestOf(namespace, name string, params ...v1.Param) *resolutionv1beta1.ResolutionRequest {
-	return &resolutionv1beta1.ResolutionRequest{
-		ObjectMeta: metav1.ObjectMeta{
-			Namespace: namespace, Name: name, UID: types.UID(name), Labels: map[string]string{resolutionv1beta1.LabelType: "git"},
-		},
-		Spec: resolutionv1beta1.ResolutionRequestSpec{Params: params},
-	}
+	client   client.Client
+	counting sync.Mutex
+	updates  int
 }
 
 // newBench returns a bench. The function update replaces the update of a status, and gets the number of the call.
@@ -96,7 +88,10 @@ func newBench(t *testing.T, resolver resolvers.Resolver, flags map[string]string
 		WithInterceptorFuncs(interceptor.Funcs{
 			SubResourceUpdate: func(ctx context.Context, c client.Client, name string, o client.Object,
 				options ...client.SubResourceUpdateOption) error {
-				if b.updates++; update != nil {
+				b.counting.Lock()
+				b.updates++
+				b.counting.Unlock()
+				if update != nil {
 					if err := update(b, o); err != nil {
 						return err
 					}
