@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/metrics/endpoint"
 	"github.com/sluice-ci/sluice/internal/ownership"
 	"github.com/sluice-ci/sluice/internal/resolve/image"
 	"github.com/sluice-ci/sluice/internal/resolve/image/guard"
@@ -21,28 +22,26 @@ import (
 
 // options are the command's flags.
 type options struct {
-	namespace      string
-	inpodImage     string
-	inpodSpiffe    string
-	workloadAPI    string
-	inpodDelivery  string
-	metricsAddress string
-	metricsSecure  bool
-	metricsCertDir string
-	healthAddress  string
-	pprofAddress   string
-	webhookPort    int
-	webhookDir     string
-	leaderElect    bool
-	qps            float64
-	burst          int
-	workers        int
-	maxFollowers   int
-	deadline       time.Duration
-	mirrors        []image.Mirror
-	insecure       []string
-	private        []netip.Prefix
-	logLevel       slog.Level
+	namespace     string
+	inpodImage    string
+	inpodSpiffe   string
+	workloadAPI   string
+	inpodDelivery string
+	metrics       endpoint.Flags
+	healthAddress string
+	pprofAddress  string
+	webhookPort   int
+	webhookDir    string
+	leaderElect   bool
+	qps           float64
+	burst         int
+	workers       int
+	maxFollowers  int
+	deadline      time.Duration
+	mirrors       []image.Mirror
+	insecure      []string
+	private       []netip.Prefix
+	logLevel      slog.Level
 	// coexist: the controller runs beside Tekton. managedBy is what its runs name, and tektonNamespace has Tekton's settings.
 	coexist         bool
 	managedBy       string
@@ -96,11 +95,7 @@ func bind(flags *flag.FlagSet) *options {
 		"address of the SPIFFE Workload API that provides the trust bundle for signed results (unix:///PATH); empty: no trust bundle")
 	flags.StringVar(&o.inpodDelivery, "inpod-delivery", "auto",
 		"how steps get the in-pod binary: image-volume, init-container, or auto (chosen by the version of the API server)")
-	flags.StringVar(&o.metricsAddress, "metrics-bind-address", "127.0.0.1:8080", "address to serve metrics on; 0: do not serve them")
-	flags.BoolVar(&o.metricsSecure, "metrics-secure", false,
-		"serve metrics over TLS and require a token that may GET /metrics; otherwise serve them unauthenticated")
-	flags.StringVar(&o.metricsCertDir, "metrics-cert-dir", "",
-		"folder with tls.crt and tls.key for the metrics endpoint; empty: use a self-signed certificate")
+	o.metrics.Bind(flags)
 	flags.StringVar(&o.healthAddress, "health-probe-bind-address", ":8081", "address to serve /healthz and /readyz on")
 	flags.StringVar(&o.pprofAddress, "pprof-bind-address", "0", "address to serve /debug/pprof on; 0: do not serve it")
 	flags.IntVar(&o.webhookPort, "webhook-port", 9443, "port to serve the webhooks of config/webhook on; 0: do not serve them")

@@ -120,7 +120,7 @@ func newManager(restConfig *rest.Config, o *options) (ctrl.Manager, error) {
 	mgr, err := ctrl.NewManager(restConfig, ctrl.Options{
 		Scheme:                        kinds,
 		Cache:                         caches,
-		Metrics:                       metricsServer(o),
+		Metrics:                       o.metrics.Server(),
 		HealthProbeBindAddress:        o.healthAddress,
 		PprofBindAddress:              o.pprofAddress,
 		LeaderElection:                o.leaderElect,

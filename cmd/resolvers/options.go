@@ -8,24 +8,26 @@ import (
 	"time"
 
 	"github.com/sluice-ci/sluice/internal/config"
+	"github.com/sluice-ci/sluice/internal/metrics/endpoint"
 	"github.com/sluice-ci/sluice/internal/resolve/image/guard"
+	"github.com/sluice-ci/sluice/internal/resolvers/dispatch"
 	"github.com/sluice-ci/sluice/internal/resolvers/outbound"
 )
 
 // options are the command's flags.
 type options struct {
-	namespace      string
-	installation   string
-	metricsAddress string
-	healthAddress  string
-	leaderElect    bool
-	qps            float64
-	burst          int
-	slots          int64
-	timeout        time.Duration
-	insecure       []string
-	private        []netip.Prefix
-	logLevel       slog.Level
+	namespace     string
+	installation  string
+	metrics       endpoint.Flags
+	healthAddress string
+	leaderElect   bool
+	qps           float64
+	burst         int
+	slots         int64
+	timeout       time.Duration
+	insecure      []string
+	private       []netip.Prefix
+	logLevel      slog.Level
 }
 
 // bind declares the flags on flags and returns the options that receive their values.
@@ -34,12 +36,12 @@ func bind(flags *flag.FlagSet) *options {
 	flags.StringVar(&o.namespace, "namespace", config.ResolversNamespace, "namespace of this program, where its ConfigMaps are")
 	flags.StringVar(&o.installation, "controller-namespace", "tekton-pipelines",
 		"namespace of the controller, whose cluster-resolver-config also applies")
-	flags.StringVar(&o.metricsAddress, "metrics-bind-address", "127.0.0.1:8080", "address to serve metrics on; 0: do not serve them")
+	o.metrics.Bind(flags)
 	flags.StringVar(&o.healthAddress, "health-probe-bind-address", ":8081", "address to serve /healthz and /readyz on")
 	flags.BoolVar(&o.leaderElect, "leader-elect", false, "run only while this replica holds the lease of the resolvers")
 	flags.Float64Var(&o.qps, "kube-api-qps", 100, "maximum requests per second to the API server; below 0: no limit")
 	flags.IntVar(&o.burst, "kube-api-burst", 200, "requests to the API server that may exceed --kube-api-qps in a burst")
-	flags.Int64Var(&o.slots, "max-fetches", 32, "definitions to fetch at the same time")
+	flags.Int64Var(&o.slots, "max-fetches", dispatch.DefaultSlots, "definitions to fetch at the same time")
 	flags.DurationVar(&o.timeout, "resolution-timeout", time.Minute,
 		"how long to try to answer a request; longer for a resolver whose fetch-timeout is longer")
 	flags.Func("insecure-host", "HOST or HOST:PORT that may be read over HTTP, at any address; may be repeated", func(host string) error {

@@ -1,4 +1,4 @@
-package main
+package endpoint
 
 import (
 	"cmp"
@@ -55,7 +55,7 @@ func answer[R any](t *testing.T, w http.ResponseWriter, r *http.Request, fill fu
 func TestSecureMetricsNeedAToken(t *testing.T) {
 	api := reviewer(t)
 	config := &rest.Config{Host: api.URL, ContentConfig: rest.ContentConfig{ContentType: "application/json"}}
-	filter, err := metricsServer(&options{metricsSecure: true}).FilterProvider(config, api.Client())
+	filter, err := (&Flags{secure: true}).Server().FilterProvider(config, api.Client())
 	if err != nil {
 		t.Fatal(err)
 	}
