@@ -9,10 +9,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/sluice-ci/sluice/internal/cli/cmd/install/bundle"
+	"github.com/sluice-ci/sluice/internal/cli/cmd/install/conflict"
 )
-
-// tektonResolvers is the Deployment of Tekton's resolvers, in the namespace of the resolvers.
-const tektonResolvers = "tekton-pipelines-remote-resolvers"
 
 // resolvers checks which program answers ResolutionRequests.
 func resolvers(ctx context.Context, p *patient) []Finding {
@@ -20,7 +18,7 @@ func resolvers(ctx context.Context, p *patient) []Finding {
 	if err != nil {
 		return []Finding{unchecked(err)}
 	}
-	other, err := p.readResolvers(ctx, tektonResolvers)
+	other, err := p.readResolvers(ctx, conflict.Resolvers)
 	if err != nil {
 		return []Finding{unchecked(err)}
 	}
@@ -30,10 +28,10 @@ func resolvers(ctx context.Context, p *patient) []Finding {
 	case own == nil && other == nil:
 		return []Finding{ok("no resolvers are installed: references to git, bundles, http and hub are not answered")}
 	case own == nil:
-		return []Finding{ok("deployment %s answers references to git, bundles, http and hub", tektonResolvers)}
+		return []Finding{ok("deployment %s answers references to git, bundles, http and hub", conflict.Resolvers)}
 	case active(own) && active(other):
-		return []Finding{warning(fmt.Sprintf("kubectl scale deployment %s -n %s --replicas=0", tektonResolvers, bundle.ResolversNamespace),
-			"two programs answer the same references: %s and %s", bundle.ResolversDeployment, tektonResolvers)}
+		return []Finding{warning(fmt.Sprintf("kubectl scale deployment %s -n %s --replicas=0", conflict.Resolvers, bundle.ResolversNamespace),
+			"two programs answer the same references: %s and %s", bundle.ResolversDeployment, conflict.Resolvers)}
 	case own.Status.AvailableReplicas == 0:
 		return []Finding{warning(look, "no replica of the resolvers is ready: references to git, bundles, http and hub wait")}
 	default:

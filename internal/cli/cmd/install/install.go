@@ -61,7 +61,8 @@ Two controllers of tekton.dev would overwrite each other's work, so install fail
 --beside-tekton installs Sluice next to Tekton, in the namespace sluice-system. It changes nothing of Tekton. Then move one
 namespace at a time: sluice engine use NAMESPACE.
 
---replace scales the other controller down, keeps everything else of it, and prints the command to restore it.
+--replace scales the other controller down, and the resolvers of Tekton if those of Sluice are installed. It keeps everything
+else of them, and prints the commands to restore them.
 
 With --results-from sidecar-logs the controller gets the right to read logs: in all namespaces, or with --namespaced only in
 the namespace of -n (repeat it for each namespace).`,
@@ -85,7 +86,8 @@ the namespace of -n (repeat it for each namespace).`,
 		strings.Join(methods(), " or ")+" (default: the existing setting, or termination-message)")
 	flags.Int64Var(&o.Choice.MaxResultSize, "max-result-size", 0, "maximum `bytes` of one result (default: the existing setting, or 4096)")
 	flags.BoolVar(&o.Namespaced, "namespaced", false, "permit the controller to read logs only in this namespace (-n)")
-	flags.BoolVar(&o.Replace, "replace", false, "scale down another controller of tekton.dev")
+	flags.BoolVar(&o.Replace, "replace", false,
+		"scale down another controller of tekton.dev, and its resolvers if those of Sluice are installed")
 	flags.BoolVar(&o.Choice.Beside, "beside-tekton", false, "install beside Tekton, for single namespaces")
 	flags.BoolVar(&o.DryRun, "dry-run", false, "print the manifests, and change nothing")
 	flags.DurationVar(&o.Wait, "wait", 3*time.Minute, "how long to wait for the controller; 0: do not wait")
@@ -187,11 +189,15 @@ func (o *Options) Install(ctx context.Context, c *cluster.Cluster) error {
 	if err := o.resolvers(ctx, c); err != nil {
 		return err
 	}
+	rivals, err := o.rivals(ctx, c)
+	if err != nil {
+		return err
+	}
 	set, err := bundle.Build(o.Choice)
 	if err != nil {
 		return err
 	}
-	if err := o.replace(ctx, c, others); err != nil {
+	if err := o.replace(ctx, c, append(others, rivals...)); err != nil {
 		return err
 	}
 	if err := o.apply(ctx, c, set); err != nil {
@@ -294,6 +300,26 @@ func (o *Options) resolvers(ctx context.Context, c *cluster.Cluster) error {
 		o.Terminal.Notef("leaving out the resolvers of git, bundles, http, hub and cluster: --resolvers-image is not given")
 	}
 	return nil
+}
+
+// rivals returns the active resolvers of Tekton if those of Sluice are installed: two programs would answer the same requests,
+// with different settings. It returns an error if they are not to be replaced.
+func (o *Options) rivals(ctx context.Context, c *cluster.Cluster) ([]conflict.Controller, error) {
+	if o.Choice.Beside || o.Choice.NoResolvers {
+		return nil, nil
+	}
+	found, err := conflict.FindResolvers(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	acting := conflict.Acting(found)
+	if len(acting) == 0 || o.Replace {
+		return acting, nil
+	}
+	return nil, clierror.New("another program answers ResolutionRequests: "+acting[0].String(),
+		"to use the resolvers of Sluice, scale it down: sluice install --replace",
+		"to continue to use it, remove the resolvers of Sluice, and leave out --resolvers-image: kubectl delete deployment "+
+			bundle.ResolversDeployment+" -n "+bundle.ResolversNamespace)
 }
 
 // argument returns the value of a flag in arguments, in either of its forms.

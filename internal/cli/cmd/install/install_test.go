@@ -180,6 +180,40 @@ func TestRival(t *testing.T) {
 	}
 }
 
+// TestRivalResolvers: Tekton's resolvers do not answer the same requests as those of Sluice, and come back when Sluice leaves.
+func TestRivalResolvers(t *testing.T) {
+	resolvers := peer()
+	resolvers.Name, resolvers.Namespace = "tekton-pipelines-remote-resolvers", "tekton-pipelines-resolvers"
+	stopped := peer()
+	stopped.Spec.Replicas = new(int32(0))
+	acting := func(c *cluster.Cluster) bool {
+		found, err := conflict.FindResolvers(context.Background(), c)
+		if err != nil || len(found) != 1 {
+			t.Fatalf("want one Deployment of resolvers, got %+v, %v", found, err)
+		}
+		return len(conflict.Acting(found)) == 1
+	}
+
+	c := newCluster(t, resolvers, stopped)
+	_, _, err := runInstall(c, images("--resolvers-image", "r/r:1")...)
+	if err == nil || !strings.Contains(err.Error(), "another program answers ResolutionRequests: "+
+		"deployment tekton-pipelines-remote-resolvers in namespace tekton-pipelines-resolvers") {
+		t.Errorf("want it refused, got %v", err)
+	}
+	if _, _, err := runInstall(c, images("--replace")...); err != nil || !acting(c) {
+		t.Errorf("without resolvers of Sluice, want those of Tekton to continue: %v", err)
+	}
+	_, notes, err := runInstall(c, images("--replace", "--resolvers-image", "r/r:1")...)
+	if err != nil || acting(c) || !strings.Contains(notes,
+		"kubectl scale deployment tekton-pipelines-remote-resolvers -n tekton-pipelines-resolvers --replicas=2") {
+		t.Errorf("want them scaled down, and the command to restore them, got %v\n%s", err, notes)
+	}
+	out, notes, err := runUninstall(c, "--yes")
+	if err != nil || strings.Contains(out, "Namespace ") || !strings.Contains(notes, "tekton-pipelines-remote-resolvers") {
+		t.Errorf("want their namespace kept, and the command to restore them, got %v\n%s%s", err, out, notes)
+	}
+}
+
 func TestRefused(t *testing.T) {
 	cases := map[string]struct {
 		reason string

@@ -83,7 +83,7 @@ func (o *RemoveOptions) Run(ctx context.Context) error {
 		}
 		return o.runBeside(ctx, c, beside)
 	}
-	others, err := conflict.Find(ctx, c)
+	others, err := conflict.FindAll(ctx, c)
 	if err != nil {
 		return err
 	}

@@ -23,13 +23,20 @@ const Namespace = "tekton-pipelines"
 // AnnotationReplicas of a Deployment that Stop scaled down has the earlier number of replicas.
 const AnnotationReplicas = "sluice.dev/replicas"
 
+const (
+	// Resolvers is the name of the Deployment of Tekton that answers ResolutionRequests.
+	Resolvers = "tekton-pipelines-remote-resolvers"
+	// ResolversNamespace is its default namespace.
+	ResolversNamespace = "tekton-pipelines-resolvers"
+)
+
 // Main is the name of the Deployment of Tekton that reconciles TaskRuns and PipelineRuns.
 const Main = "tekton-pipelines-controller"
 
 // names returns the names of the Deployments of Tekton that reconcile runs.
 func names() []string { return []string{Main, "tekton-events-controller"} }
 
-// Controller is a Deployment that reconciles runs.
+// Controller is a Deployment that reconciles runs, or answers their ResolutionRequests.
 type Controller struct {
 	Namespace string `json:"namespace"`
 	Name      string `json:"name"`
@@ -52,18 +59,37 @@ func (c Controller) Restore() string {
 // Find returns the controllers, sorted by namespace and name. Without the right to list Deployments in all namespaces it
 // searches only the default namespace.
 func Find(ctx context.Context, c *cluster.Cluster) ([]Controller, error) {
+	return find(ctx, c, Namespace, IsOne)
+}
+
+// FindResolvers returns the Deployments of Tekton that answer ResolutionRequests, as Find returns controllers.
+func FindResolvers(ctx context.Context, c *cluster.Cluster) ([]Controller, error) {
+	return find(ctx, c, ResolversNamespace, isResolvers)
+}
+
+// FindAll returns the result of Find, and then that of FindResolvers.
+func FindAll(ctx context.Context, c *cluster.Cluster) ([]Controller, error) {
+	controllers, err := Find(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	resolvers, err := FindResolvers(ctx, c)
+	return append(controllers, resolvers...), err
+}
+
+func find(ctx context.Context, c *cluster.Cluster, namespace string, matches func(*appsv1.Deployment) bool) ([]Controller, error) {
 	var list appsv1.DeploymentList
 	err := c.Client.List(ctx, &list)
 	if apierrors.IsForbidden(err) {
 		list = appsv1.DeploymentList{}
-		err = c.Client.List(ctx, &list, client.InNamespace(Namespace))
+		err = c.Client.List(ctx, &list, client.InNamespace(namespace))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("cannot search for other controllers of %s: %w", v1.GroupName, err)
 	}
 	var found []Controller
 	for i := range list.Items {
-		if IsOne(&list.Items[i]) {
+		if matches(&list.Items[i]) {
 			found = append(found, of(&list.Items[i]))
 		}
 	}
@@ -76,7 +102,16 @@ func IsOne(d *appsv1.Deployment) bool {
 	if slices.Contains(names(), d.Name) {
 		return true
 	}
-	return d.Labels["app.kubernetes.io/part-of"] == "tekton-pipelines" && d.Labels["app.kubernetes.io/component"] == "controller"
+	return partOfTekton(d, "controller")
+}
+
+// isResolvers reports whether a Deployment has the resolvers of Tekton: by its name, or by its labels.
+func isResolvers(d *appsv1.Deployment) bool {
+	return d.Name == Resolvers || partOfTekton(d, "resolvers")
+}
+
+func partOfTekton(d *appsv1.Deployment, component string) bool {
+	return d.Labels["app.kubernetes.io/part-of"] == "tekton-pipelines" && d.Labels["app.kubernetes.io/component"] == component
 }
 
 func of(d *appsv1.Deployment) Controller {
