@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 
+	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/sluice-ci/sluice/internal/cli/clierror"
 	"github.com/sluice-ci/sluice/internal/cli/cluster"
@@ -124,6 +126,9 @@ func unknownCommand(c *cobra.Command, args []string) error {
 // Main runs sluice with args, prints errors, and returns the exit status. When ctx ends, the command ends as if its user had
 // interrupted it.
 func Main(ctx context.Context, t *terminal.Terminal, args []string) clierror.Code {
+	// The clients of controller-runtime have a log, and print a stack if it is not set after 30 seconds. The errors of commands
+	// say what users need.
+	log.SetLogger(logr.Discard())
 	root := NewCommand(t)
 	root.SetArgs(args)
 	command, err := root.ExecuteContextC(ctx)

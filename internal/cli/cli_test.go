@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"io"
 	"maps"
 	"os"
 	"path/filepath"
@@ -9,8 +10,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/go-logr/logr/funcr"
 	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/cobra"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/sluice-ci/sluice/internal/cli/clierror"
 	"github.com/sluice-ci/sluice/internal/cli/docgen"
@@ -106,5 +109,19 @@ func TestMainSaysWhatIsWrong(t *testing.T) {
 				t.Errorf("%s what went wrong is not what was asked for: %q", tc.reason, out.String())
 			}
 		})
+	}
+}
+
+// TestClientsHaveNoLog: without a log, the clients of controller-runtime print a stack after 30 seconds. Only the first log that is
+// set gets the lines, so this one gets none.
+func TestClientsHaveNoLog(t *testing.T) {
+	if code := Main(t.Context(), terminal.Plain(nil, io.Discard, io.Discard), []string{"--help"}); code != clierror.Success {
+		t.Fatalf("want success, got %d", code)
+	}
+	var lines []string
+	log.SetLogger(funcr.New(func(_, line string) { lines = append(lines, line) }, funcr.Options{}))
+	log.Log.Info("a line")
+	if len(lines) > 0 {
+		t.Errorf("want the log of clients to be set already, and to go nowhere, got %q", lines)
 	}
 }
