@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/sluice-ci/sluice/internal/cli/checkout"
 	"github.com/sluice-ci/sluice/internal/cli/clierror"
 	"github.com/sluice-ci/sluice/internal/cli/cmd/validate/check"
 	"github.com/sluice-ci/sluice/internal/cli/cmd/validate/predict"
@@ -43,10 +44,11 @@ func NewCommand(t *terminal.Terminal) *cobra.Command {
 		Short: "Find problems in files, without a cluster",
 		Long: `Reads files and folders, and reports with file, line and column what the API server and the controller would refuse:
 unknown fields and broken rules. If the files have both a Task and the Pipeline or run that uses it, it also reports params,
-workspaces and results that do not match. Text that is accepted but looks like a mistake, such as a variable that does not
-exist, is a warning. Templates of Helm, patches of a kustomization, and objects of version v1beta1 are named in a note and not
-checked. The runs in a TriggerTemplate are checked, except for the lines with its params. It ignores objects that are not of
-tekton.dev.
+workspaces and results that do not match. If a reference of the resolver git names the repository that the file is in, the Task
+or Pipeline is read from the checkout, whatever the revision of the reference is. Text that is accepted but looks like a
+mistake, such as a variable that does not exist, is a warning. Templates of Helm, patches of a kustomization, and objects of
+version v1beta1 are named in a note and not checked. The runs in a TriggerTemplate are checked, except for the lines with its
+params. It ignores objects that are not of tekton.dev.
 
 It also predicts which results and params exceed a limit of the installation that the files are for (docs/limits.md). If a
 value is in the files, it uses the size of the value. If a task uses a result, it uses the maximum size of the result.
@@ -174,7 +176,7 @@ func filesBelow(folder string) ([]string, error) {
 
 // Read reads the files into a set; "-" reads in.
 func Read(files []string, in io.Reader) (*check.Set, error) {
-	set := &check.Set{}
+	set := &check.Set{Fetch: checkout.NewReader().Read}
 	for _, file := range files {
 		var text []byte
 		var err error

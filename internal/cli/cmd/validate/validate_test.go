@@ -143,3 +143,64 @@ func TestJSON(t *testing.T) {
 		t.Errorf("want the findings with their places, got %s", out)
 	}
 }
+
+// TestReferenceToTheCheckout: a git reference to the repository that the file is in is checked against the file on disk.
+func TestReferenceToTheCheckout(t *testing.T) {
+	const reference = "apiVersion: tekton.dev/v1\nkind: TaskRun\nmetadata: {name: run}\nspec:\n  params: [{name: whom, value: x}]\n" +
+		"  taskRef:\n    resolver: git\n    params:\n    - {name: url, value: URL}\n    - {name: pathInRepo, value: PATH}\n"
+	cases := map[string]struct{ reason, url, path, want string }{
+		"Here": {
+			reason: "The params are those of the file.",
+			url:    "https://git.example.com/team/tasks.git",
+			path:   "tasks/build.yaml",
+			want:   `Task build declares no param "whom"`,
+		},
+		"EarlierVersion": {
+			reason: "It is converted as in the cluster.",
+			url:    "https://git.example.com/team/tasks.git",
+			path:   "tasks/earlier.yaml",
+			want:   `Task earlier declares no param "whom"`,
+		},
+		"Missing": {
+			reason: "The run would probably fail.",
+			url:    "https://git.example.com/team/tasks.git",
+			path:   "tasks/none.yaml",
+			want:   `warning: TaskRun/run spec.taskRef: cannot read "tasks/none.yaml" of the checkout`,
+		},
+		"OtherKind": {
+			reason: "A Pipeline is no Task.",
+			url:    "https://git.example.com/team/tasks.git",
+			path:   "tasks/pipeline.yaml",
+			want:   "cannot use the Task of the reference: it is a Pipeline",
+		},
+		"Elsewhere": {
+			reason: "Another repository is not read.",
+			url:    "https://git.example.com/team/other.git",
+			path:   "tasks/none.yaml",
+			want:   "no problems",
+		},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			folder := t.TempDir()
+			for file, text := range map[string]string{
+				".git/config":      "[remote \"origin\"]\n\turl = git@git.example.com:team/tasks.git\n",
+				"tasks/build.yaml": strings.Replace(good, "name: good", "name: build", 1) + "  params: [{name: who, default: x}]\n",
+				"tasks/earlier.yaml": strings.NewReplacer("/v1", "/v1beta1", "name: good", "name: earlier", "image: i", "image: i, resources: {}").
+					Replace(good),
+				"tasks/pipeline.yaml": "apiVersion: tekton.dev/v1\nkind: Pipeline\nmetadata: {name: p}\nspec: {tasks: []}\n",
+				"run.yaml":            strings.NewReplacer("URL", tc.url, "PATH", tc.path).Replace(reference),
+			} {
+				if err := os.MkdirAll(filepath.Dir(filepath.Join(folder, file)), 0o700); err != nil {
+					t.Fatal(err)
+				}
+				if err := os.WriteFile(filepath.Join(folder, file), []byte(text), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if out, _ := run(t, "", filepath.Join(folder, "run.yaml")); !strings.Contains(out, tc.want) {
+				t.Errorf("%s\nwant %q, got\n%s", tc.reason, tc.want, out)
+			}
+		})
+	}
+}

@@ -23,8 +23,12 @@ type Set struct {
 	Objects []*Object
 	// Others is the number of documents of other groups, which are not checked.
 	Others int
+	// Fetch finds the definitions of references to resolvers; nil finds none.
+	Fetch Fetch
 
-	files []string
+	// fetched are the definitions by their reference.
+	fetched map[string]fetched
+	files   []string
 	// patches are the files that a kustomization names as patches.
 	patches  []string
 	findings []Finding

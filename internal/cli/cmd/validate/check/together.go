@@ -13,12 +13,12 @@ import (
 
 // checkTaskRun checks a TaskRun against the Task that it refers to.
 func (s *Set) checkTaskRun(o *Object, run *v1.TaskRun, errs field.ErrorList) []Finding {
-	if run.Spec.TaskRef == nil || run.Spec.TaskRef.Resolver != "" {
+	if run.Spec.TaskRef == nil {
 		return nil
 	}
-	task := s.Task(o, run.Spec.TaskRef.Name)
+	task, unusable := s.taskOf(o, run.Spec.TaskRef, "spec.taskRef")
 	if task == nil {
-		return nil
+		return unusable
 	}
 	spec := task.Spec.DeepCopy()
 	validation.DefaultTaskSpec(spec)
@@ -48,12 +48,12 @@ func (s *Set) checkPipelineRun(o *Object, run *v1.PipelineRun, errs field.ErrorL
 		return append(s.checkPipeline(pipelineIn{o, run.Spec.PipelineSpec, field.NewPath("spec", "pipelineSpec"), run}),
 			o.all(validation.Params(run.Spec.PipelineSpec.Params, run.Spec.Params, field.NewPath("spec", "params")))...)
 	}
-	if run.Spec.PipelineRef == nil || run.Spec.PipelineRef.Resolver != "" {
+	if run.Spec.PipelineRef == nil {
 		return nil
 	}
-	pipeline := s.Pipeline(o, run.Spec.PipelineRef.Name)
+	pipeline, unusable := s.pipelineOf(o, run.Spec.PipelineRef, "spec.pipelineRef")
 	if pipeline == nil {
-		return nil
+		return unusable
 	}
 	spec := pipeline.Spec.DeepCopy()
 	validation.DefaultPipelineSpec(spec)
@@ -86,10 +86,12 @@ func (s *Set) checkPipeline(p pipelineIn) []Finding {
 	}{{"tasks", p.spec.Tasks}, {"finally", p.spec.Finally}} {
 		for i := range list.tasks {
 			task := &list.tasks[i]
-			if task.TaskRef == nil || task.TaskRef.Resolver != "" {
+			if task.TaskRef == nil {
 				continue
 			}
-			known := s.Task(p.object, task.TaskRef.Name)
+			at := p.path.Child(list.field).Index(i)
+			known, unusable := s.taskOf(p.object, task.TaskRef, at.Child("taskRef").String())
+			findings = append(findings, unusable...)
 			if known == nil {
 				continue
 			}
@@ -98,8 +100,8 @@ func (s *Set) checkPipeline(p pipelineIn) []Finding {
 				validation.DefaultTaskSpec(specs[known])
 			}
 			together.Tasks[task.Name] = specs[known]
-			path := p.path.Child(list.field).Index(i).Child("params")
-			findings = append(findings, p.object.undeclared(task.Params, specs[known].Params, path.String(), "Task "+known.Name)...)
+			findings = append(findings,
+				p.object.undeclared(task.Params, specs[known].Params, at.Child("params").String(), "Task "+known.Name)...)
 		}
 	}
 	found := validation.Check(func(r *validation.Report) { validation.ReportTogether(r, together) })
