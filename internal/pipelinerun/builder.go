@@ -71,7 +71,8 @@ func (b *taskRunBuilder) child(s *TaskState, st taskStart, combination matrix.Co
 	if override == nil {
 		override = &v1.PipelineTaskRunSpec{}
 	}
-	params := b.params(task, combination, st.handed)
+	unread := st.passed.Unread(task, combination.Params)
+	params := b.params(task, combination, st.handed, &unread)
 	template, err := b.podTemplate(s, override, params, vars)
 	if err != nil {
 		return nil, err
@@ -81,7 +82,7 @@ func (b *taskRunBuilder) child(s *TaskState, st taskStart, combination matrix.Co
 			Namespace:   b.pr.Namespace,
 			Name:        childName(b.pr, task.Name, index),
 			Labels:      b.labels(s, task, override),
-			Annotations: b.annotations(s, task, override, st.passed.Unread(task, combination.Params)),
+			Annotations: b.annotations(s, task, override, unread),
 			OwnerReferences: []metav1.OwnerReference{
 				*metav1.NewControllerRef(b.pr, v1.GroupVersion.WithKind(v1.KindPipelineRun)),
 			},
@@ -192,8 +193,10 @@ func (b *taskRunBuilder) annotations(
 }
 
 // params returns the params that the pipeline sets for the task, those of the combination, those of the pipeline that an
-// embedded task uses by name, and the values of its references to the pipeline.
-func (b *taskRunBuilder) params(task *v1.PipelineTask, combination matrix.Combination, handed []v1.Param) []v1.Param {
+// embedded task uses by name, and the values of its references to the pipeline. It adds to unread what the pipeline's own have.
+func (b *taskRunBuilder) params(
+	task *v1.PipelineTask, combination matrix.Combination, handed []v1.Param, unread *substitute.Unread,
+) []v1.Param {
 	params := slices.Concat(task.Params, combination.Params)
 	if task.TaskSpec == nil {
 		return params
@@ -201,12 +204,13 @@ func (b *taskRunBuilder) params(task *v1.PipelineTask, combination matrix.Combin
 	given := make(map[string]bool, len(params))
 	for i := range params {
 		given[params[i].Name] = true
-		params[i].Value = b.completed(params[i])
+		params[i].Value = b.completed(params[i], unread)
 	}
 	for _, used := range usedParams(&task.TaskSpec.TaskSpec, &b.vars) {
 		if value, ok := b.vars.Param(used); ok && !given[used] {
 			given[used] = true
 			params = append(params, v1.Param{Name: used, Value: value})
+			unread.Add(&b.vars, used, nil)
 		}
 	}
 	for _, param := range handed {
@@ -218,13 +222,14 @@ func (b *taskRunBuilder) params(task *v1.PipelineTask, combination matrix.Combin
 }
 
 // completed adds to an object the keys that only the pipeline's object of the same name has. Existing keys take precedence.
-func (b *taskRunBuilder) completed(param v1.Param) v1.Value {
+func (b *taskRunBuilder) completed(param v1.Param, unread *substitute.Unread) v1.Value {
 	outer, ok := b.vars.Param(param.Name)
 	if !ok || outer.Type != v1.TypeObject || param.Value.Type != v1.TypeObject {
 		return param.Value
 	}
 	merged := maps.Clone(outer.Object)
 	maps.Copy(merged, param.Value.Object)
+	unread.Add(&b.vars, param.Name, param.Value.Object)
 	return v1.ObjectValue(merged)
 }
 

@@ -131,3 +131,44 @@ func TestNameOfAResolvedPipeline(t *testing.T) {
 		}
 	}
 }
+
+// TestTextForTheTaskInDefaults: a task that is written out reads what the author of the pipeline wrote for it in defaults, also in the
+// keys of an object that only the pipeline has.
+func TestTextForTheTaskInDefaults(t *testing.T) {
+	const path = "$(workspaces.w.path)"
+	show := showing("$(params.dir) $(params.o.a) $(params.o.b) $(params.m)")
+	show.Params = []v1.Param{{Name: "o", Value: v1.ObjectValue(map[string]string{"a": "$(params.outside)"})}}
+	show.Matrix = &v1.Matrix{Params: []v1.Param{array("m", "$(params.dir)", "$(params.outside)")}}
+	pr := run(show)
+	pr.Spec.Params = []v1.Param{param("outside", path)}
+	pr.Spec.PipelineSpec.Params = []v1.ParamSpec{
+		{Name: "outside"}, {Name: "dir", Default: new(v1.StringValue("in " + path))},
+		{
+			Name: "o", Type: v1.TypeObject, Properties: map[string]v1.PropertySpec{"a": {}, "b": {}},
+			Default: new(v1.ObjectValue(map[string]string{"a": path, "b": "$(params.outside) " + path})),
+		},
+	}
+	c := newCluster(t, interceptor.Funcs{}, pr)
+	pr = c.settle(t, pr)
+	for i, want := range []string{
+		`{"dir":{"":[3]},"m":{"":[3]},"o":{"b":[21]}}`,
+		`{"dir":{"":[3]},"o":{"b":[21]}}`,
+	} {
+		child := c.child(t, pr, "show", i)
+		if got := child.Annotations[v1.AnnotationUnread]; got != want {
+			t.Errorf("combination %d: want %s, got %s for %+v", i, want, got, child.Spec.Params)
+		}
+	}
+}
+
+// TestPipelineWithoutTasks: its run succeeds at once, as in Tekton.
+func TestPipelineWithoutTasks(t *testing.T) {
+	pr := run()
+	pr.Spec.PipelineSpec.Description = "later"
+	c := newCluster(t, interceptor.Funcs{}, pr)
+	pr = c.settle(t, pr)
+	wantCondition(t, pr, metav1.ConditionTrue, v1.PipelineRunReasonSucceeded, "Tasks Completed: 0 (Failed: 0, Cancelled 0), Skipped: 0")
+	if pr.Status.StartTime == nil || pr.Status.CompletionTime == nil {
+		t.Errorf("want both times, got %+v", pr.Status)
+	}
+}

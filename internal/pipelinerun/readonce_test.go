@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -39,16 +41,27 @@ func drawHostile(t *rapid.T, name string) string {
 	return strings.Join(pieces, "")
 }
 
-// hostileRun is a run whose pod template, workspace and resolver hold a param and a result, and whose task has a secret param.
-func hostileRun(branch string) *v1.PipelineRun {
+// hostileRun is a run whose pod template, workspace and resolver hold a param and a result, and whose task has a secret param. The
+// task starts only if result is the text of a result, and of the last element of another.
+func hostileRun(branch, result string) *v1.PipelineRun {
 	use := embedded("use", v1.TaskSpec{
-		Workspaces: []v1.WorkspaceDeclaration{{Name: "w"}}, Params: []v1.ParamSpec{{Name: "token"}, {Name: "r"}},
-		Steps: []v1.Step{{Image: "busybox", Script: "true", Env: []corev1.EnvVar{
-			{Name: "R", Value: "$(params.r)"}, {Name: "HANDED", Value: "$(tasks.make.results.r)"}, {Name: "MIXED", Value: "$(params.mixed)"},
-			{Name: "RUN", Value: "$(context.pipelineRun.name) $(context.pipeline.name) $(context.pipelineTask.retries)"},
-		}}},
-	}, param("token", "s3cret"), param("r", "$(tasks.make.results.r)"),
+		Workspaces: []v1.WorkspaceDeclaration{{Name: "w"}},
+		Params:     []v1.ParamSpec{{Name: "token"}, {Name: "r"}, {Name: "l", Type: v1.TypeArray}},
+		Steps: []v1.Step{{
+			Image: "busybox", Command: []string{"show"}, Args: []string{"$(params.l[*])", "$(tasks.make.results.l[*])", "$(params.list[*])"},
+			Env: []corev1.EnvVar{
+				{Name: "R", Value: "$(params.r)"}, {Name: "HANDED", Value: "$(tasks.make.results.r)"}, {Name: "MIXED", Value: "$(params.mixed)"},
+				{Name: "RUN", Value: "$(context.pipelineRun.name) $(context.pipeline.name) $(context.pipelineTask.retries)"},
+				{Name: "DEFAULT", Value: "$(params.where)"}, {Name: "ELEMENT", Value: "<$(tasks.make.results.l[1])>"},
+			},
+		}},
+	}, param("token", "s3cret"), param("r", "$(tasks.make.results.r)"), array("l", "$(params.branch)", "$(tasks.make.results.l[*])"),
 		param("mixed", "$(workspaces.w.path)|$(tasks.make.results.r)|$(params.branch)|$(workspaces.w.path)"))
+	use.When = []v1.WhenExpression{
+		{CEL: `'$(tasks.make.results.r)' == "$(params.same)" && "$(tasks.make.results.l[1])" == '$(params.same)'`},
+		{Input: "$(tasks.make.results.r)", Operator: v1.WhenIn, Values: []string{"$(params.same)"}},
+		{Input: "$(params.same)", Operator: v1.WhenIn, Values: []string{"$(tasks.make.results.l[*])"}},
+	}
 	use.Workspaces = []v1.WorkspacePipelineTaskBinding{{Name: "w", SubPath: "$(tasks.make.results.r)"}}
 	find := v1.PipelineTask{
 		Name: "find", RunAfter: []string{"make"}, Params: []v1.Param{param("token", "s3cret")},
@@ -57,10 +70,14 @@ func hostileRun(branch string) *v1.PipelineRun {
 			Params:   []v1.Param{param("kind", "task"), param("namespace", "ns"), param("name", "$(tasks.make.results.r)")},
 		}},
 	}
-	pr := run(producing("make", "r"), use, find)
-	pr.Spec.PipelineSpec.Params = []v1.ParamSpec{{Name: "branch"}}
+	pr := run(producing("make", "r", "l"), use, find)
+	pr.Spec.PipelineSpec.Tasks[0].TaskSpec.Results[1].Type = v1.TypeArray
+	pr.Spec.PipelineSpec.Params = []v1.ParamSpec{
+		{Name: "branch"}, {Name: "same"}, {Name: "list", Type: v1.TypeArray},
+		{Name: "where", Default: new(v1.StringValue("$(workspaces.w.path)|$(params.branch)|$(workspaces.w.path)"))},
+	}
 	pr.Spec.PipelineSpec.Workspaces = []v1.PipelineWorkspaceDeclaration{{Name: "w"}}
-	pr.Spec.Params = []v1.Param{param("branch", branch)}
+	pr.Spec.Params = []v1.Param{param("branch", branch), param("same", result), array("list", branch, result)}
 	pr.Annotations = map[string]string{v1.AnnotationFinal: "nothing"} // which the run's user cannot pass on
 	pr.Spec.Workspaces = []v1.WorkspaceBinding{{
 		Name:                  "w",
@@ -76,28 +93,36 @@ func hostileRun(branch string) *v1.PipelineRun {
 // taskRunReconciler returns a reconciler of TaskRuns on the same API server.
 func (c *cluster) taskRunReconciler(t *testing.T) *taskrun.Reconciler {
 	t.Helper()
+	return c.taskRunReconcilerOn(t, c.WithWatch)
+}
+
+func (c *cluster) taskRunReconcilerOn(t *testing.T, on client.WithWatch) *taskrun.Reconciler {
+	t.Helper()
 	evaluator, err := when.NewEvaluator()
 	if err != nil {
 		t.Fatal(err)
 	}
 	return taskrun.NewReconciler(taskrun.Dependencies{
-		Client: c.WithWatch, Live: c.WithWatch, Recorder: events.NewFakeRecorder(1000), Config: c.config, Clock: c.clock, Evaluator: evaluator,
+		Client: on, Live: on, Recorder: events.NewFakeRecorder(1000), Config: c.config, Clock: c.clock, Evaluator: evaluator,
 		Transports: transport.Transports{config.TerminationMessage: terminationmessage.Transport{}}, Wake: make(chan event.GenericEvent),
 		Inpod: taskrun.Inpod{Image: "inpod:1", Delivery: pod.ImageVolume}, Images: noImages{},
 	})
 }
 
-// TestValuesAreReadOnce: whatever a param or a result holds, it arrives in the pod byte for byte: in its environment, its node
-// selector, its folders, and at the resolver. Nothing of another param comes in its place.
+// TestValuesAreReadOnce: whatever a param or a result holds, it arrives in the pod byte for byte: in its environment, its arguments,
+// its node selector, its folders, and at the resolver, and when expressions see it. Nothing of another param comes in its place. The
+// param is the result of another pipeline.
 func TestValuesAreReadOnce(t *testing.T) {
+	before := newCluster(t, interceptor.Funcs{})
 	rapid.Check(t, func(rt *rapid.T) {
-		branch, result := drawHostile(rt, "branch"), drawHostile(rt, "result")
-		c := newCluster(t, interceptor.Funcs{}, hostileRun(branch))
-		pr := c.settle(t, hostileRun(branch))
-		c.end(t, pr, "make", done(), text("r", result))
+		branch, result := before.throughPipeline(t, rt, drawHostile(rt, "branch")), drawHostile(rt, "result")
+		c := newCluster(t, interceptor.Funcs{}, hostileRun(branch, result))
+		pr := c.settle(t, hostileRun(branch, result))
+		c.end(t, pr, "make", done(), text("r", result),
+			v1.TaskRunResult{Name: "l", Type: v1.TypeArray, Value: v1.ArrayValue(branch, result)})
 		pr = c.settle(t, pr)
-		if pr.Status.Done() {
-			rt.Fatalf("the run has ended: %+v", pr.Status.Condition())
+		if pr.Status.Done() || len(pr.Status.SkippedTasks) > 0 {
+			rt.Fatalf("want all tasks started: %+v, skipped: %+v", pr.Status.Condition(), pr.Status.SkippedTasks)
 		}
 		reconciler := c.taskRunReconciler(t)
 		for _, task := range []string{"use", "find"} {
@@ -108,6 +133,35 @@ func TestValuesAreReadOnce(t *testing.T) {
 		}
 		checkArrived(t, rt, c, pr, branch, result)
 	})
+}
+
+// throughPipeline returns a result of a pipeline that consists of a param, the result of a task and an element of another one, all
+// with this text.
+func (c *cluster) throughPipeline(t *testing.T, rt *rapid.T, value string) string {
+	t.Helper()
+	pr := run(producing("make", "r", "l"))
+	pr.Name = fmt.Sprintf("run-%d", c.calls["create"])
+	spec := pr.Spec.PipelineSpec
+	spec.Tasks[0].TaskSpec.Results[1].Type = v1.TypeArray
+	spec.Params = []v1.ParamSpec{{Name: "p", Default: new(v1.StringValue("$(params.given)"))}}
+	spec.Results = []v1.PipelineResult{
+		{Name: "text", Value: v1.StringValue("$(params.p)$(tasks.make.results.r)$(tasks.make.results.l[0])")},
+		{Name: "list", Value: v1.StringValue("$(tasks.make.results.l[*])")},
+	}
+	pr.Spec.Params = []v1.Param{param("given", value)}
+	if err := c.Create(context.Background(), pr); err != nil {
+		rt.Fatal(err)
+	}
+	pr = c.settle(t, pr)
+	c.end(t, pr, "make", done(), text("r", value), v1.TaskRunResult{Name: "l", Type: v1.TypeArray, Value: v1.ArrayValue(value)})
+	pr = c.settle(t, pr)
+	want := []v1.PipelineRunResult{
+		{Name: "text", Value: v1.StringValue(value + value + value)}, {Name: "list", Value: v1.ArrayValue(value)},
+	}
+	if diff := cmp.Diff(want, pr.Status.Results); diff != "" {
+		rt.Fatalf("results of the pipeline: -want, +got:\n%s", diff)
+	}
+	return pr.Status.Results[0].Value.String
 }
 
 func checkArrived(t *testing.T, rt *rapid.T, c *cluster, pr *v1.PipelineRun, branch, result string) {
@@ -123,6 +177,17 @@ func checkArrived(t *testing.T, rt *rapid.T, c *cluster, pr *v1.PipelineRun, bra
 	}
 	if mixed := "/workspace/w|" + result + "|" + branch + "|/workspace/w"; env["HANDED"] != result || env["MIXED"] != mixed {
 		rt.Errorf("want %q and %q, got HANDED=%q and MIXED=%q", result, mixed, env["HANDED"], env["MIXED"])
+	}
+	if want := "/workspace/w|" + branch + "|/workspace/w"; env["DEFAULT"] != want || env["ELEMENT"] != "<"+result+">" {
+		rt.Errorf("want %q and %q, got DEFAULT=%q and ELEMENT=%q", want, result, env["DEFAULT"], env["ELEMENT"])
+	}
+	var args []string
+	for _, arg := range p.Spec.Containers[0].Args {
+		args = append(args, kubelet(arg))
+	}
+	want := []string{branch, branch, result, branch, result, branch, result}
+	if n := len(args) - len(want); n < 0 || !slices.Equal(args[n:], want) {
+		rt.Errorf("want the arguments %q, got %q", want, args)
 	}
 	if want := pr.Name + " " + pr.Name + " 0"; env["RUN"] != want {
 		rt.Errorf("want RUN=%q, got %q", want, env["RUN"])

@@ -1,6 +1,7 @@
 package substitute
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -19,22 +20,12 @@ func (b *budget) expression(where fmt.Stringer, text string, resolve resolver) (
 	done := 0
 	for r := range variables.References(text) {
 		value, err := resolve(r)
-		if staysText(r, value, err) {
-			continue
-		}
-		if err != nil {
+		if err != nil && !errors.Is(err, errLeft) {
 			return "", err
-		}
-		if value.Type != v1.TypeString {
-			return "", &UnresolvedError{
-				Field:    where.String(),
-				Variable: r.Text,
-				Problem:  fmt.Sprintf("it is an %s, and an expression takes a string", value.Type),
-			}
 		}
 		literal := text[done:r.Start]
 		at.read(literal)
-		put, problem := at.quoted(value.String)
+		put, problem := at.put(r, value, err)
 		if problem != "" {
 			return "", &UnresolvedError{Field: where.String(), Variable: r.Text, Problem: problem}
 		}
@@ -106,6 +97,19 @@ func (q *quotes) outside(text string) int {
 		q.before = ""
 	}
 	return 1
+}
+
+// put returns what comes in the place of a reference at this place, or why nothing can. Within quotes, a reference to a whole array
+// or object stays as text, as one to nothing does everywhere.
+func (q *quotes) put(r variables.Reference, value v1.Value, left error) (put, problem string) {
+	switch {
+	case left == nil && value.Type == v1.TypeString:
+		return q.quoted(value.String)
+	case left == nil && q.mark == "":
+		return "", fmt.Sprintf("it is an %s, and an expression takes a string", value.Type)
+	}
+	q.read(r.Text)
+	return r.Text, ""
 }
 
 // quoted returns a value in the form in which it can be put at this place, or why it cannot.

@@ -92,12 +92,32 @@ func (d *defaults) settle(name string) {
 // because it refers to one.
 func (d *defaults) evaluate(spec *v1.ParamSpec) (v1.Value, error) {
 	path := field.NewPath("params").Key(spec.Name).Child("default")
-	s := values{resolver: d.resolverOf(spec.Name), budget: d.budget}
+	s := values{resolver: d.resolverOf(spec.Name), budget: d.budget, within: d.vars.within, left: d.recorder(spec.Name)}
 	if spec.Default.Type == v1.TypeString {
 		text, err := s.text(place{path: path}, "", spec.Default.String)
 		return v1.StringValue(text), err
 	}
 	return s.value(path, *spec.Default)
+}
+
+// recorder returns what records the references in the default of a pipeline's param that a task is still to read.
+func (d *defaults) recorder(param string) func(part string, at int) {
+	left := d.vars.left
+	if left == nil {
+		return nil
+	}
+	own := d.given[param]
+	return func(part string, at int) {
+		if own != nil {
+			if _, given := own.Object[part]; given {
+				return
+			}
+		}
+		if left[param] == nil {
+			left[param] = places{}
+		}
+		left[param][part] = append(left[param][part], at)
+	}
 }
 
 // resolverOf returns what resolves the references in the default of a param.

@@ -4,22 +4,21 @@ import (
 	"strconv"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
-	"github.com/sluice-ci/sluice/internal/variables"
 )
 
 // Passed are the references in the substituted params of a pipeline's task that are still to be read by the task: its author wrote
 // them, and they are to what the task itself has.
 type Passed struct {
 	// left are the places of the references, by the value that they are in and the part of it; nil for a value without any.
-	left map[*v1.Value]map[string][]int
+	left map[*v1.Value]places
 	// combined are those of the elements of the matrix, by the name of the param and the text of the element. Where the same text
 	// also came as a value, the places are nil: nothing in it is read.
-	combined map[string]map[string][]int
+	combined map[string]places
 }
 
 // newPassed returns an empty Passed for a task whose values are about to be substituted in place.
 func newPassed(task *v1.PipelineTask) *Passed {
-	p := &Passed{left: map[*v1.Value]map[string][]int{}}
+	p := &Passed{left: map[*v1.Value]places{}}
 	known := func(params []v1.Param) {
 		for i := range params {
 			p.left[&params[i].Value] = nil
@@ -36,19 +35,16 @@ func newPassed(task *v1.PipelineTask) *Passed {
 }
 
 // recorder returns what records the references that are left in a value; nil for a value that is not passed on.
-func (p *Passed) recorder(value *v1.Value) func(r variables.Reference, part string, at int) {
+func (p *Passed) recorder(value *v1.Value) func(part string, at int) {
 	if p == nil {
 		return nil
 	}
 	if _, known := p.left[value]; !known {
 		return nil
 	}
-	return func(r variables.Reference, part string, at int) {
-		if !readByTask(r) {
-			return
-		}
+	return func(part string, at int) {
 		if p.left[value] == nil {
-			p.left[value] = map[string][]int{}
+			p.left[value] = places{}
 		}
 		p.left[value][part] = append(p.left[value][part], at)
 	}
@@ -56,7 +52,7 @@ func (p *Passed) recorder(value *v1.Value) func(r variables.Reference, part stri
 
 // Unread returns the references that are to be read in the TaskRun which has the params of the task and these of its matrix.
 func (p *Passed) Unread(task *v1.PipelineTask, combination []v1.Param) Unread {
-	all := map[string]map[string][]int{}
+	all := map[string]places{}
 	for i := range task.Params {
 		if left := p.left[&task.Params[i].Value]; left != nil {
 			all[task.Params[i].Name] = left
@@ -66,8 +62,8 @@ func (p *Passed) Unread(task *v1.PipelineTask, combination []v1.Param) Unread {
 		p.combine(task.Matrix)
 	}
 	for i := range combination {
-		if places := p.combined[combination[i].Name][combination[i].Value.String]; places != nil {
-			all[combination[i].Name] = map[string][]int{"": places}
+		if found := p.combined[combination[i].Name][combination[i].Value.String]; found != nil {
+			all[combination[i].Name] = places{"": found}
 		}
 	}
 	return Unread{Params: all}
@@ -75,15 +71,15 @@ func (p *Passed) Unread(task *v1.PipelineTask, combination []v1.Param) Unread {
 
 // combine fills combined.
 func (p *Passed) combine(m *v1.Matrix) {
-	p.combined = map[string]map[string][]int{}
-	add := func(name, text string, places []int) {
+	p.combined = map[string]places{}
+	add := func(name, text string, found []int) {
 		if p.combined[name] == nil {
-			p.combined[name] = map[string][]int{}
+			p.combined[name] = places{}
 		}
 		if before, twice := p.combined[name][text]; twice && before == nil {
 			return
 		}
-		p.combined[name][text] = places
+		p.combined[name][text] = found
 	}
 	for i := range m.Params {
 		value := &m.Params[i].Value

@@ -151,10 +151,11 @@ func When(expressions []v1.WhenExpression, vars Variables, tasks Tasks) ([]v1.Wh
 }
 
 // PipelineResults returns the results of a pipeline whose tasks have ended. As the public documentation says, a result is
-// omitted if its value needs a result that its task did not write. Missing has these.
+// omitted if its value needs a result that its task did not write. Missing has these. A result that has no such part, and a whole
+// array or object within a longer text, is an error: the text of a variable is no result.
 func PipelineResults(declared []v1.PipelineResult, vars Variables,
 	tasks Tasks) (values []v1.PipelineRunResult, missing []*MissingResultError, err error) {
-	p := pipelineSubstitution{vars: vars, tasks: tasks}
+	p := pipelineSubstitution{vars: vars, tasks: tasks, strict: true}
 	for i := range declared {
 		value := declared[i].Value
 		p.VisitValue(field.NewPath("results").Index(i).Child("value"), &value)
@@ -187,6 +188,8 @@ type pipelineSubstitution struct {
 	vars   Variables
 	tasks  Tasks
 	passed *Passed
+	// strict makes a reference to a result that would stay as text an error.
+	strict bool
 	budget budget
 	err    error
 }
@@ -217,7 +220,7 @@ func (p *pipelineSubstitution) VisitValue(path *field.Path, value *v1.Value) {
 }
 
 func (p *pipelineSubstitution) values() values {
-	return values{resolver: p.resolver, budget: &p.budget}
+	return values{resolver: p.resolver, budget: &p.budget, within: p.vars.within, strict: p.strict}
 }
 
 func (p *pipelineSubstitution) resolver(at place) resolver {
@@ -239,11 +242,12 @@ func (p *pipelineSubstitution) resolve(at place, r variables.Reference) (v1.Valu
 	if !ok {
 		return v1.Value{}, &MissingResultError{Field: at.String(), Task: ref.Task, Result: ref.Result}
 	}
-	value, problem := partOf(ref, whole)
-	if problem != "" {
-		return v1.Value{}, unresolved(at, r, errors.New(problem))
+	part := partOf(ref, whole)
+	value, err := part.orLeft(whole)
+	if _, problem := part.of(whole); p.strict && problem != "" {
+		err = errors.New(problem)
 	}
-	return value, nil
+	return value, unresolved(at, r, err)
 }
 
 // length is how many runs a matrix has made, or how many of them produced a result.

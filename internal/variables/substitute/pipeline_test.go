@@ -152,6 +152,23 @@ func TestPipelineTaskValues(t *testing.T) {
 			in:     v1.ArrayValue("$(params.nope)", "$(context.other)", "$(hostname)", "$(tasks.t.status)", "$(params.o[*])", "$(params.p[)"),
 			want:   v1.ArrayValue("$(params.nope)", "$(context.other)", "$(hostname)", "$(tasks.t.status)", "$(params.o[*])", "$(params.p[)"),
 		},
+		"WholeInText": {
+			reason: "A whole array or object within a longer text stays, with and without [*], beside values.",
+			in: v1.ArrayValue("x$(tasks.t.results.l[*])$(tasks.t.results.o.k)", "$(tasks.t.results.o)", "$(tasks.t.results.l) $(params.l) x",
+				"$(tasks.t.results.o[*])-$(tasks.t.results.l[0])"),
+			want: v1.ArrayValue("x$(tasks.t.results.l[*])v$$", "$(tasks.t.results.o)", "$(tasks.t.results.l) $(params.l) x",
+				"$(tasks.t.results.o[*])-zero"),
+		},
+		"WholeInObject": {
+			reason: "The values of an object are texts.",
+			in:     v1.ObjectValue(map[string]string{"k": "$(tasks.t.results.o)", "l": "$(tasks.t.results.l[*])"}),
+			want:   v1.ObjectValue(map[string]string{"k": "$(tasks.t.results.o)", "l": "$(tasks.t.results.l[*])"}),
+		},
+		"NoSuchPart": {
+			reason: "A part that a result does not have stays as text.",
+			in:     v1.ArrayValue("$(tasks.t.results.s[*])", "$(tasks.t.results.s[0]) $(tasks.t.results.o.z)", "$(tasks.t.results.l.k)"),
+			want:   v1.ArrayValue("$(tasks.t.results.s[*])", "$(tasks.t.results.s[0]) $(tasks.t.results.o.z)", "$(tasks.t.results.l.k)"),
+		},
 		"FanIn": {
 			reason: "The results of a matrix come together.",
 			in:     v1.StringValue("$(tasks.m.results.r[*])"),
@@ -215,25 +232,10 @@ func TestPipelineTaskRefuses(t *testing.T) {
 			in:     v1.ArrayValue("x", "$(tasks.nope.results.s[*])"),
 			want:   `cannot resolve result "s" of task "nope" in params[1].value[1]: the task did not produce it`,
 		},
-		"ObjectInText": {
-			reason: "A text takes no object, with or without [*].",
-			in:     v1.ObjectValue(map[string]string{"k": "$(tasks.t.results.o)"}),
-			want:   `cannot resolve $(tasks.t.results.o) in params[1].value.k: it is an object, and a text needs a string`,
-		},
-		"ArrayInText": {
-			reason: "A text takes no array.",
-			in:     v1.StringValue("x$(tasks.t.results.l[*])"),
-			want:   `cannot resolve $(tasks.t.results.l[*]) in params[1].value: it is an array, and a text needs a string`,
-		},
 		"OutOfRange": {
 			reason: "Arrays are only as long as they are.",
 			in:     v1.StringValue("$(tasks.t.results.l[2])"),
 			want:   `cannot resolve $(tasks.t.results.l[2]) in params[1].value: result "l" of task "t" has 2 elements, counted from 0`,
-		},
-		"PartOfString": {
-			reason: "Strings have no parts.",
-			in:     v1.StringValue("$(tasks.t.results.s[*])"),
-			want:   `cannot resolve $(tasks.t.results.s[*]) in params[1].value: result "s" of task "t" is a string, which has no parts`,
 		},
 		"NoMatrix": {
 			reason: "The size of a matrix that did not run is missing, too.",
@@ -286,6 +288,22 @@ func TestPipelineResults(t *testing.T) {
 	const mismatch = `cannot use the value of results[0], "array": it is of type array, and the result is declared as string`
 	if _, _, err := PipelineResults(declared, pipelineVariables(), tasks{}); err == nil || err.Error() != mismatch {
 		t.Errorf("a result of another type than declared: want %s, got %v", mismatch, err)
+	}
+}
+
+// TestPipelineResultsAreWhole: the text of a variable never becomes a result of the pipeline.
+func TestPipelineResultsAreWhole(t *testing.T) {
+	for text, want := range map[string]string{
+		"x $(tasks.t.results.l[*])": `cannot resolve $(tasks.t.results.l[*]) in results[0].value: it is an array, and a text needs a string`,
+		"$(tasks.t.results.o) x":    `cannot resolve $(tasks.t.results.o) in results[0].value: it is an object, and a text needs a string`,
+		"$(tasks.t.results.o.z)":    `cannot resolve $(tasks.t.results.o.z) in results[0].value: result "o" of task "t" has no key "z"`,
+		"$(tasks.t.results.s[*])": `cannot resolve $(tasks.t.results.s[*]) in results[0].value: ` +
+			`result "s" of task "t" is a string, which has no parts`,
+	} {
+		declared := []v1.PipelineResult{{Name: "r", Value: v1.StringValue(text)}}
+		if _, _, err := PipelineResults(declared, pipelineVariables(), tasks{}); err == nil || err.Error() != want {
+			t.Errorf("%s: want %q, got %v", text, want, err)
+		}
 	}
 }
 

@@ -31,7 +31,7 @@ func (t *TaskResults) Value(path *field.Path, value v1.Value) (out v1.Value, ok 
 	resolve := func(at place) resolver {
 		return func(r variables.Reference) (v1.Value, error) { return t.resolve(at, r) }
 	}
-	out, err = values{resolver: resolve, budget: &t.budget}.value(path, value)
+	out, err = values{resolver: resolve, budget: &t.budget, strict: true}.value(path, value)
 	if errors.Is(err, errNotWritten) {
 		return v1.Value{}, false, nil
 	}

@@ -52,33 +52,27 @@ type piece struct {
 	literal, value string
 }
 
-// text puts values in the place of the references in a text. Each must stand for a string. The text comes back as it is
-// when it has no references.
+// text puts values in the place of the references in a text, where they stand for a string. As in Tekton, one that stands for a
+// whole array or object stays. The text comes back as it is when it has no references.
 func (b *budget) text(where fmt.Stringer, text string, kind variables.TextKind, resolve resolver) (string, error) {
-	return b.read(where, text, kind, resolve, func(variables.Reference, int) {})
+	return b.read(where, text, kind, resolve, func(variables.Reference, bool, int) {})
 }
 
-// read is like text. It calls left for each reference that stays as text, with the place in the result where it begins, if the
-// kind is TextPlain.
+// read is like text. If the kind is TextPlain, it calls seen for each reference: whether it stays as text, and the place in the
+// result where it, or its value, begins.
 func (b *budget) read(where fmt.Stringer, text string, kind variables.TextKind, resolve resolver,
-	left func(r variables.Reference, at int)) (string, error) {
+	seen func(r variables.Reference, stays bool, at int)) (string, error) {
 	var pieces []piece
 	done, size := 0, 0
 	for r := range variables.References(text) {
 		value, err := resolve(r)
-		if staysText(r, value, err) {
-			left(r, size+r.Start-done)
+		stays := staysText(value, err)
+		seen(r, stays, size+r.Start-done)
+		if stays {
 			continue
 		}
 		if err != nil {
 			return "", err
-		}
-		if value.Type != v1.TypeString {
-			return "", &UnresolvedError{
-				Field:    where.String(),
-				Variable: r.Text,
-				Problem:  fmt.Sprintf("it is an %s, and a text needs a string", value.Type),
-			}
 		}
 		p := piece{literal: text[done:r.Start], value: value.String}
 		size += p.size(kind)
@@ -115,9 +109,9 @@ func (b *budget) input(where fmt.Stringer, text string, resolve resolver) (strin
 	return b.text(where, text, variables.TextPlain, resolve)
 }
 
-// staysText reports whether a reference in a text stays there: it is to nothing, or to a param that is not a string.
-func staysText(r variables.Reference, value v1.Value, err error) bool {
-	return errors.Is(err, errLeft) || err == nil && r.Root == variables.RootParams && value.Type != v1.TypeString
+// staysText reports whether a reference in a text stays there: it is to nothing, or to a whole array or object.
+func staysText(value v1.Value, err error) bool {
+	return errors.Is(err, errLeft) || err == nil && value.Type != v1.TypeString
 }
 
 // size is the most that a piece can take.

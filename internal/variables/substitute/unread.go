@@ -3,6 +3,7 @@ package substitute
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,9 +18,31 @@ import (
 type Unread struct {
 	// All is true for a TaskRun that a user made: all of it is the user's text.
 	All bool
-	// Params are the places where such references begin, in bytes, by the name of the param and the part of its value: the
-	// index of an element, the key of an object, or "" for a string. Places are in order.
-	Params map[string]map[string][]int
+	// Params are the places of such references, by the name of the param.
+	Params map[string]places
+}
+
+// places are where references that are still to be read begin in a value, in bytes and in order, by the part of the value: the
+// index of an element, the key of an object, or "" for a string.
+type places map[string][]int
+
+// Add adds the references that are still to be read in the value of a pipeline's param which the TaskRun gets under the same name.
+// Of an object it does not add those of the keys in own, which have other values.
+func (u *Unread) Add(vars *Variables, name string, own map[string]string) {
+	added := places{}
+	for part, found := range vars.left[name] {
+		if _, ok := own[part]; !ok {
+			added[part] = found
+		}
+	}
+	if len(added) == 0 {
+		return
+	}
+	maps.Copy(added, u.Params[name])
+	if u.Params == nil {
+		u.Params = map[string]places{}
+	}
+	u.Params[name] = added
 }
 
 // String returns the places as AnnotationUnread has them, and "" if there are none.
@@ -71,6 +94,23 @@ func readByTask(r variables.Reference) bool {
 	default:
 		return false
 	}
+}
+
+// within returns the places of the references that are still to be read in the value that a reference to a param stands for.
+func (v *Variables) within(r variables.Reference) places {
+	if r.Root != variables.RootParams || r.Malformed {
+		return nil
+	}
+	name := v.Named(r)
+	left := v.left[name]
+	if _, above := v.above[name]; above || len(left) == 0 {
+		return nil
+	}
+	part := v.part(name, r)
+	if whole := v.params[name].Type == v1.TypeArray && r.Index < 0 || part == ""; whole {
+		return left
+	}
+	return places{"": left[part]}
 }
 
 // reread replaces the references in a value that are still to be read, if the value is the one of a param to which r refers.

@@ -85,6 +85,12 @@ func throughTask(t rapid.TB, param v1.Value, text string, outside ...v1.Param) s
 	for _, p := range outside {
 		vars.params[p.Name] = p.Value
 	}
+	return throughTaskWith(t, vars, param, text)
+}
+
+// throughTaskWith is like throughTask, for a pipeline with these variables.
+func throughTaskWith(t rapid.TB, vars Variables, param v1.Value, text string) string {
+	t.Helper()
 	task, passed, err := PassedOn(&v1.PipelineTask{Params: []v1.Param{{Name: "x", Value: param}}}, vars, tasks{})
 	if err != nil {
 		t.Fatal(err)
@@ -106,6 +112,105 @@ func throughTask(t rapid.TB, param v1.Value, text string, outside ...v1.Param) s
 		t.Fatal(err)
 	}
 	return out.Steps[0].Script
+}
+
+// pipelineWithDefaults returns the variables of a pipeline whose params have defaults with variables of the task. The run gives the
+// params outside and object.k.
+func pipelineWithDefaults(outside string) Variables {
+	const path = "$(workspaces.bound.path)"
+	spec := &v1.PipelineSpec{Params: []v1.ParamSpec{
+		{Name: "file", Default: new(v1.StringValue("é/$(params.dir)|$(params.outside)|$(context.taskRun.name)"))},
+		{Name: "dir", Default: new(v1.StringValue(path + "/x"))},
+		{Name: "list", Type: v1.TypeArray, Default: new(v1.ArrayValue("$(params.outside)", "$(results.r.1.path)", "b"))},
+		{Name: "object", Type: v1.TypeObject, Default: new(v1.ObjectValue(map[string]string{
+			"k": path, "l": "$(params.outside)", "m": "$(context.taskRun.name)",
+		}))},
+		{Name: "outside"},
+	}}
+	return ForPipelineRun(spec, []v1.Param{
+		{Name: "outside", Value: v1.StringValue(outside)},
+		{Name: "object", Value: v1.ObjectValue(map[string]string{"k": outside})},
+	}, PipelineRunContext{Name: "run"})
+}
+
+// TestTextOfTheTaskInDefaults: what the author of a pipeline wrote for the task in the default of a param reaches the task, and is
+// replaced there.
+func TestTextOfTheTaskInDefaults(t *testing.T) {
+	const outside = "$(workspaces.bound.path)"
+	cases := map[string]struct {
+		reason string
+		param  v1.Value
+		text   string
+		want   string
+	}{
+		"Chain": {
+			reason: "A default with another default and a value from outside in it.",
+			param:  v1.StringValue("$(params.file)"),
+			text:   "<$(params.x)>",
+			want:   "<é//data/x|" + outside + "|run>",
+		},
+		"WithinAText": {
+			reason: "Places move with the text before them.",
+			param:  v1.StringValue("a $(params.dir) $(params.outside) $(params.dir)"),
+			text:   "$(params.x)",
+			want:   "a /data/x " + outside + " /data/x",
+		},
+		"Element": {
+			reason: "Of an array, the element that is used.",
+			param:  v1.StringValue("$(params.list[0]) $(params.list[1])"),
+			text:   "$(params.x)",
+			want:   outside + " /tekton/results/r.1",
+		},
+		"WholeArray": {
+			reason: "A whole array keeps its elements.",
+			param:  v1.StringValue("$(params.list[*])"),
+			text:   "$(params.x[0]) $(params.x[1]) $(params.x[2])",
+			want:   outside + " /tekton/results/r.1 b",
+		},
+		"WholeArrayBehindOthers": {
+			reason: "Its elements come behind those that are there.",
+			param:  v1.ArrayValue("$(params.dir)", "$(params.outside)", "$(params.list[*])"),
+			text:   "$(params.x[0]) $(params.x[1]) $(params.x[2]) $(params.x[3])",
+			want:   "/data/x " + outside + " " + outside + " /tekton/results/r.1",
+		},
+		"Keys": {
+			reason: "Of an object, the default counts for the keys that the run does not give.",
+			param:  v1.StringValue("$(params.object.k) $(params.object.l) $(params.object.m)"),
+			text:   "$(params.x)",
+			want:   outside + " " + outside + " run",
+		},
+		"WholeObject": {
+			reason: "So it is with a whole object.",
+			param:  v1.StringValue("$(params.object[*])"),
+			text:   "$(params.x.k) $(params.x.l) $(params.x.m)",
+			want:   outside + " " + outside + " run",
+		},
+		"ValueOfAnObject": {
+			reason: "A default as one value of an object.",
+			param:  v1.ObjectValue(map[string]string{"k": "<$(params.dir)>"}),
+			text:   "$(params.x.k)",
+			want:   "</data/x>",
+		},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			if got := throughTaskWith(t, pipelineWithDefaults(outside), tc.param, tc.text); got != tc.want {
+				t.Errorf("%s: want %q, got %q", tc.reason, tc.want, got)
+			}
+		})
+	}
+}
+
+// TestValuesInDefaultsAreNeverReadAgain: whatever a param from outside holds, it arrives byte for byte also through a default that
+// has text for the task beside it.
+func TestValuesInDefaultsAreNeverReadAgain(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		outside := drawLookalike(t, "outside")
+		got := throughTaskWith(t, pipelineWithDefaults(outside), v1.StringValue("$(params.outside)$(params.file)"), "[$(params.x)]")
+		if want := "[" + outside + "é//data/x|" + outside + "|run]"; got != want {
+			t.Errorf("want %q, got %q", want, got)
+		}
+	})
 }
 
 // TestValuesAreNeverReadAgain: whatever a param from outside holds, beside text that the task replaces, it arrives byte for byte.
@@ -212,13 +317,12 @@ func TestHandedResults(t *testing.T) {
 	}
 }
 
-// TestHandedResultsThatAreNotThere: a result that was not written, or a part that it does not have, is known before the start.
+// TestHandedResultsThatAreNotThere: a result that was not written, or an element that it does not have, is known before the start.
 func TestHandedResultsThatAreNotThere(t *testing.T) {
 	for text, want := range map[string]string{
 		"$(tasks.t.results.nope)": `cannot resolve result "nope" of task "t" in taskSpec.steps[0].script: the task did not produce it`,
 		"$(tasks.t.results.l[9])": `cannot resolve $(tasks.t.results.l[9]) in taskSpec.steps[0].script: ` +
 			`result "l" of task "t" has 2 elements, counted from 0`,
-		"$(tasks.t.results.o.z)": `cannot resolve $(tasks.t.results.o.z) in taskSpec.steps[0].script: result "o" of task "t" has no key "z"`,
 	} {
 		task := &v1.PipelineTask{TaskSpec: &v1.EmbeddedTask{TaskSpec: v1.TaskSpec{Steps: []v1.Step{{Image: "i", Script: text}}}}}
 		if _, err := Handed(task, pipelineVariables(), tasks{}); err == nil || err.Error() != want {

@@ -2,6 +2,7 @@ package substitute
 
 import (
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -18,9 +19,13 @@ type values struct {
 	// resolver returns what references in a text of this place stand for.
 	resolver func(at place) resolver
 	budget   *budget
-	// left is called for each reference that stays as text, with the part of the value that the text is, and the place in it. It
+	// strict makes a whole array or object within a longer text an error. Otherwise its variable stays there.
+	strict bool
+	// within returns the places of the references that are still to be read in the value that a reference stands for. It may be nil.
+	within func(r variables.Reference) places
+	// left is called for each reference that a task is still to read, with the part of the value that it is in, and its place. It
 	// may be nil.
-	left func(r variables.Reference, part string, at int)
+	left func(part string, at int)
 }
 
 // Params returns a copy of params with their variables substituted, each with its type; see PipelineTask. The error is an
@@ -51,6 +56,7 @@ func (s values) value(path *field.Path, value v1.Value) (v1.Value, error) {
 	if r, ok := variables.Sole(value.String); ok {
 		resolved, err := s.resolver(at)(r)
 		if err == nil {
+			s.keep(r, resolved, 0)
 			return resolved, s.budget.spend(at, sizeOf(resolved))
 		}
 		if !errors.Is(err, errLeft) {
@@ -63,11 +69,49 @@ func (s values) value(path *field.Path, value v1.Value) (v1.Value, error) {
 
 // text substitutes in a text that is this part of a value.
 func (s values) text(at place, part, text string) (string, error) {
-	return s.budget.read(at, text, variables.TextPlain, s.resolver(at), func(r variables.Reference, at int) {
-		if s.left != nil {
-			s.left(r, part, at)
+	resolve := s.resolver(at)
+	if s.strict {
+		resolve = onlyStrings(at, resolve)
+	}
+	return s.budget.read(at, text, variables.TextPlain, resolve, func(r variables.Reference, stays bool, begin int) {
+		switch {
+		case s.left == nil:
+		case stays && readByTask(r):
+			s.left(part, begin)
+		case !stays && s.within != nil:
+			for _, place := range s.within(r)[""] {
+				s.left(part, begin+place)
+			}
 		}
 	})
+}
+
+// onlyStrings makes a value that is not a string an error.
+func onlyStrings(at place, resolve resolver) resolver {
+	return func(r variables.Reference) (v1.Value, error) {
+		value, err := resolve(r)
+		if err == nil && value.Type != v1.TypeString {
+			err = unresolved(at, r, fmt.Errorf("it is an %s, and a text needs a string", value.Type))
+		}
+		return value, err
+	}
+}
+
+// keep records the references that are still to be read in a whole value that r stands for. The elements of an array become those
+// behind the first before ones.
+func (s values) keep(r variables.Reference, value v1.Value, before int) {
+	if s.left == nil || s.within == nil {
+		return
+	}
+	for part, found := range s.within(r) {
+		if value.Type == v1.TypeArray {
+			index, _ := strconv.Atoi(part) // the parts of an array are indices
+			part = strconv.Itoa(before + index)
+		}
+		for _, place := range found {
+			s.left(part, place)
+		}
+	}
 }
 
 func (s values) array(path *field.Path, elements []string) ([]string, error) {
@@ -83,6 +127,7 @@ func (s values) array(path *field.Path, elements []string) ([]string, error) {
 				if err := s.budget.spend(at, sizeOf(resolved)); err != nil {
 					return nil, err
 				}
+				s.keep(r, resolved, len(out))
 				out = append(out, resolved.Array...)
 				continue
 			}

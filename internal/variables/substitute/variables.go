@@ -33,6 +33,9 @@ type Variables struct {
 	name, value string
 	// problems say of params why they have no value, though they are declared with a default.
 	problems map[string]string
+	// left are the places of the references in the defaults of a pipeline's params that a task is still to read, by the name of the
+	// param: their author wrote them. It is nil for a task, which has all that its own defaults refer to.
+	left map[string]places
 	// unread are the references in the values of params that are still to be read, and reading is how much of that may be done.
 	unread  Unread
 	reading *budget
@@ -56,7 +59,7 @@ type PipelineRunContext struct {
 // ForPipelineRun returns the variables of a pipeline in a run that gives some params, with the same rules for them as in
 // ForTaskRun.
 func ForPipelineRun(spec *v1.PipelineSpec, given []v1.Param, context PipelineRunContext) Variables {
-	v := Variables{texts: map[string]string{
+	v := Variables{left: map[string]places{}, texts: map[string]string{
 		"context.pipelineRun.name":      context.Name,
 		"context.pipelineRun.namespace": context.Namespace,
 		"context.pipelineRun.uid":       context.UID,
@@ -164,15 +167,7 @@ func (v *Variables) param(r variables.Reference) (v1.Value, error) {
 	}
 	// A param may be written without [*] where the whole of it is meant; the API has always allowed it.
 	part.whole = part.whole || !part.keyed && part.index < 0 && value.Type != v1.TypeString
-	found, problem := part.of(value)
-	switch {
-	case problem == "":
-		return found, nil
-	case value.Type == v1.TypeArray && part.index >= 0:
-		return v1.Value{}, errors.New(problem)
-	default:
-		return v1.Value{}, errLeft
-	}
+	return part.orLeft(value)
 }
 
 // fromPipeline returns what a reference to a result of another task, or to the context of the pipeline, stands for: the pipeline
@@ -186,21 +181,17 @@ func (v *Variables) fromPipeline(r variables.Reference) (v1.Value, error) {
 	case !isResult:
 		return value, nil
 	}
-	found, problem := partOf(ref, value)
-	if problem != "" {
-		return v1.Value{}, errors.New(problem)
-	}
-	return found, nil
+	return partOf(ref, value).orLeft(value)
 }
 
-// partOf returns the part of a result that a reference names, or why it has no such part. An array or object can be written
-// without [*] where the whole of it is meant.
-func partOf(ref variables.ResultRef, whole v1.Value) (v1.Value, string) {
+// partOf returns the part of a result that a reference names. An array or object can be written without [*] where the whole of it
+// is meant.
+func partOf(ref variables.ResultRef, whole v1.Value) part {
 	p := part{
 		noun: fmt.Sprintf("result %q of task %q", ref.Result, ref.Task), whole: ref.Whole, index: ref.Index, keyed: ref.Key != "", key: ref.Key,
 	}
 	p.whole = p.whole || !p.keyed && p.index < 0 && whole.Type != v1.TypeString
-	return p.of(whole)
+	return p
 }
 
 // resolver returns what references in a text of this place stand for.
@@ -232,6 +223,20 @@ type part struct {
 	index int // −1 for none
 	keyed bool
 	key   string
+}
+
+// orLeft returns the part of a value. As in Tekton, an element that an array does not have is an error, and a reference to any
+// other part that the value does not have stays as text.
+func (p part) orLeft(value v1.Value) (v1.Value, error) {
+	found, problem := p.of(value)
+	switch {
+	case problem == "":
+		return found, nil
+	case value.Type == v1.TypeArray && p.index >= 0:
+		return v1.Value{}, errors.New(problem)
+	default:
+		return v1.Value{}, errLeft
+	}
 }
 
 // of returns the part of a value, or why it has no such part.

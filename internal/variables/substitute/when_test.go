@@ -78,6 +78,21 @@ func TestWhen(t *testing.T) {
 			in:      v1.WhenExpression{CEL: "'a' in $(tasks.t.results.l[*])"},
 			problem: "it is an array, and an expression takes a string",
 		},
+		"ArrayInQuotes": {
+			reason: "Within quotes its variable stays, and ends no quotes.",
+			in:     v1.WhenExpression{CEL: `"$(tasks['t'].results['l'][*])" == "$(tasks.t.results.q)"`},
+			want:   v1.WhenExpression{CEL: `"$(tasks['t'].results['l'][*])" == "a'b\"c\\d\n"`},
+		},
+		"LeftWithQuotes": {
+			reason: "A variable that does not exist stays with its quotes.",
+			in:     v1.WhenExpression{CEL: `"$(params['nope'])" == '$(tasks.t.results.q)'`},
+			want:   v1.WhenExpression{CEL: `"$(params['nope'])" == 'a\'b"c\\d\n'`},
+		},
+		"ObjectInInput": {
+			reason: "Of a whole object there is no text.",
+			in:     v1.WhenExpression{Input: "$(tasks.t.results.o[*])", Values: []string{"$(tasks.t.results.o[*])", "x $(tasks.t.results.l[*])"}},
+			want:   v1.WhenExpression{Input: "$(tasks.t.results.o[*])", Values: []string{"$(tasks.t.results.o[*])", "x $(tasks.t.results.l[*])"}},
+		},
 		"Missing": {
 			reason:  "What is missing is named with its place.",
 			in:      v1.WhenExpression{Input: "$(tasks.t.results.nope)"},
