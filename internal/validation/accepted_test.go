@@ -96,7 +96,7 @@ tasks:
 			want: []string{
 				`spec.tasks[1].taskSpec.steps[0].script: Invalid value: "$(tasks.nope.results.r)": no task "nope"; there are: a, b`,
 				`spec.tasks[1].taskSpec.steps[0].script: Invalid value: "$(tasks.a.results.x)": no result of task a "x"; there are: l, r`,
-				`spec.tasks[1].taskSpec.steps[0].script: Invalid value: "$(tasks.a.results.l[*])": result "l" is an array: use one ` +
+				`warning: spec.tasks[1].taskSpec.steps[0].script: "$(tasks.a.results.l[*])": stays as text: result "l" is an array: use one ` +
 					`element, as in $(tasks.a.results.l[0]), or all of it with $(tasks.a.results.l[*]) as a separate element`,
 				`warning: spec.tasks[1].taskSpec.steps[0].script: "$(tasks.a.status)": stays as text: of other tasks, a task that is ` +
 					`written out sees results only, as $(tasks.<task>.results.<result>); use a param`,
@@ -177,6 +177,21 @@ tasks:
     include: [{name: "Extra: $(params.platform) $(params.more)", params: [{name: more, value: x}]}]
 `,
 			want: []string{`warning: spec.tasks[0].displayName: "$(params.nope)": stays as text: no param "nope"; there are: mode, more, platform`},
+		},
+		"NoTasks": {
+			reason: "A pipeline can be prepared before it has tasks.",
+			spec:   `{description: later, params: [{name: p}]}`,
+			want:   []string{`warning: spec.tasks: the pipeline has no tasks: a run of it succeeds at once, and does nothing`},
+		},
+		"LongNames": {
+			reason: "Names of params have no limit, and those of sidecars are shortened for their containers.",
+			spec: strings.ReplaceAll(`
+params: [{name: pLONG, type: object, properties: {kLONG: {}}}]
+tasks:
+- name: a
+  params: [{name: qLONG, value: "$(params.pLONG.kLONG)"}]
+  taskSpec: {params: [{name: qLONG}], steps: [{image: i, script: "$(params.qLONG)"}], sidecars: [{name: sLONG, image: i}]}
+`, "LONG", strings.Repeat("x", 252)),
 		},
 		"ResultTwice": {
 			reason: "Of two declarations of a result, the last one counts.",

@@ -20,6 +20,7 @@ var (
 	paramName     = regexp.MustCompile(`^[A-Za-z_][-A-Za-z0-9_.]*$`)
 	objectName    = regexp.MustCompile(`^[A-Za-z_][-A-Za-z0-9_]*$`)
 	resultName    = regexp.MustCompile(`^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$`)
+	sidecarName   = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`)
 	workspaceName = regexp.MustCompile(`^[A-Za-z0-9_]([-A-Za-z0-9_.]*[A-Za-z0-9_])?$`)
 )
 
@@ -28,6 +29,7 @@ const (
 	paramNameRule     = "must consist of letters, digits, '-', '_' and '.', and begin with a letter or '_'"
 	objectNameRule    = "of an object must consist of letters, digits, '-' and '_', and begin with a letter or '_'"
 	resultNameRule    = "must consist of letters, digits, '-', '_' and '.', and begin and end with a letter or a digit"
+	sidecarNameRule   = "must consist of lower-case letters, digits and '-', and begin and end with a letter or a digit"
 	workspaceNameRule = "must consist of letters, digits, '-', '_' and '.', and not begin or end with '-' or '.'"
 )
 
@@ -56,17 +58,34 @@ func (u uniqueNames) add(path *field.Path, name string) field.ErrorList {
 	return nil
 }
 
-// checkName refuses a name that is missing or that does not follow a rule.
-func checkName(path *field.Path, name string, valid *regexp.Regexp, rule string) field.ErrorList {
+// checkSpelling refuses a name that is missing or that does not follow a rule.
+func checkSpelling(path *field.Path, name string, valid *regexp.Regexp, rule string) field.ErrorList {
 	switch {
 	case name == "":
 		return field.ErrorList{field.Required(path, "every one needs a name")}
 	case !valid.MatchString(name):
 		return field.ErrorList{field.Invalid(path, shown(name), "a name "+rule)}
-	case len(name) > validation.DNS1123SubdomainMaxLength:
-		return field.ErrorList{field.TooLong(path, shown(name), validation.DNS1123SubdomainMaxLength)}
 	}
 	return nil
+}
+
+// checkName is like checkSpelling, for a name that is also that of a file or a folder.
+func checkName(path *field.Path, name string, valid *regexp.Regexp, rule string) field.ErrorList {
+	if errs := checkSpelling(path, name, valid, rule); len(errs) > 0 || len(name) <= maxName {
+		return errs
+	}
+	return field.ErrorList{field.TooLong(path, shown(name), maxName)}
+}
+
+// maxName is the maximum length of the names that the schemas limit so, in bytes. The name of a file can have 255.
+const maxName = validation.DNS1123SubdomainMaxLength
+
+// checkSidecarName refuses a name that cannot be part of the name of a container. The latter is shortened if it is too long.
+func checkSidecarName(path *field.Path, name string) field.ErrorList {
+	if len(name) > maxName {
+		return field.ErrorList{field.TooLong(path, shown(name), maxName)}
+	}
+	return checkSpelling(path, name, sidecarName, sidecarNameRule)
 }
 
 // checkLabel refuses a name that cannot be part of a container's name or of a label.
@@ -118,7 +137,7 @@ func checkProperties(r *Report, path *field.Path, t v1.ValueType, properties map
 	keys := slices.Sorted(maps.Keys(properties))
 	for i := range r.each(len(keys)) {
 		path := path.Key(shown(keys[i]))
-		r.Add(checkName(path, keys[i], objectName, objectNameRule)...)
+		r.Add(checkSpelling(path, keys[i], objectName, objectNameRule)...)
 		if t := properties[keys[i]].Type; t != "" && t != v1.TypeString {
 			r.Add(field.NotSupported(path.Child("type"), v1.ValueType(shown(string(t))), []v1.ValueType{v1.TypeString}))
 		}

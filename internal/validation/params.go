@@ -26,7 +26,7 @@ func validateParamSpec(r *Report, p *v1.ParamSpec, path *field.Path) {
 	if declared == v1.TypeObject {
 		valid, rule = objectName, objectNameRule
 	}
-	r.Add(checkName(path.Child("name"), p.Name, valid, rule)...)
+	r.Add(checkSpelling(path.Child("name"), p.Name, valid, rule)...)
 	r.Add(checkType(path.Child("type"), p.Type)...)
 	checkProperties(r, path, declared, p.Properties)
 	if p.Default != nil && p.Default.Type != declared {
@@ -74,7 +74,7 @@ func validateGiven(r *Report, given []v1.Param, path *field.Path) {
 	unique, handed := newUniqueFoldedNames(), newUniqueNames()
 	for i := range r.each(len(given)) {
 		name := path.Index(i).Child("name")
-		r.Add(checkName(name, given[i].Name, paramName, paramNameRule)...)
+		r.Add(checkSpelling(name, given[i].Name, paramName, paramNameRule)...)
 		if strings.HasPrefix(given[i].Name, variables.RootTasks+".") {
 			r.Add(handed.add(name, given[i].Name)...) // called like a result, whose name keeps the case of its letters
 			continue

@@ -3,6 +3,7 @@ package validation
 import (
 	"slices"
 
+	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
@@ -58,9 +59,7 @@ func validatePipelineSpec(s *v1.PipelineSpec, path *field.Path, outer scope) {
 	in := newPipelineScope(s, outer)
 	validateParamSpecs(in.Report, s.Params, path.Child("params"))
 	validatePipelineWorkspaces(in.Report, s, path.Child("workspaces"))
-	if len(s.Tasks) == 0 {
-		in.Add(field.Required(path.Child("tasks"), "a pipeline needs at least one task"))
-	}
+	reportWithoutTasks(in.Report, s, path)
 	unique := newUniqueNames()
 	for _, list := range taskLists(s) {
 		for i := range in.each(len(list.tasks)) {
@@ -76,6 +75,20 @@ func validatePipelineSpec(s *v1.PipelineSpec, path *field.Path, outer scope) {
 		}
 	}
 	in.validateResults(path.Child("results"), s.Results)
+}
+
+// reportWithoutTasks reports a pipeline without tasks. As in Tekton, it is refused if it has no field at all, or tasks of finally.
+func reportWithoutTasks(r *Report, s *v1.PipelineSpec, path *field.Path) {
+	path = path.Child("tasks")
+	switch {
+	case len(s.Tasks) > 0:
+	case len(s.Finally) > 0:
+		r.Add(field.Required(path, "tasks of finally need at least one task that ends before them"))
+	case equality.Semantic.DeepEqual(s, &v1.PipelineSpec{}):
+		r.Add(field.Required(path, "a pipeline needs at least one field, and at least one task to do something"))
+	default:
+		r.Warn(path.String(), "", "the pipeline has no tasks: a run of it succeeds at once, and does nothing")
+	}
 }
 
 const finallyField = "finally"

@@ -167,7 +167,7 @@ func (p pipelineScope) taskProblem(r variables.Reference, place use) problem {
 	} else if text := p.dag.unknown("task", ref.Task); text != "" {
 		return refused(text)
 	}
-	return refused(p.resultProblem(p.tasks[ref.Task], ref, r.Root, place))
+	return p.resultProblem(p.tasks[ref.Task], ref, r.Root, place)
 }
 
 // stateProblem returns what is wrong with a reference to how a task ended, or all of them, for which task is empty.
@@ -195,26 +195,27 @@ func (p pipelineScope) lengthProblem(name, result string) string {
 	return p.declarations(task).results.unknown("result of task "+shown(name), result)
 }
 
-// resultProblem says what is wrong with using a result of the task so, or returns "".
-func (p pipelineScope) resultProblem(t *v1.PipelineTask, ref variables.ResultRef, root string, place use) string {
+// resultProblem returns what is wrong with using a result of the task so. As in Tekton, a part that the result does not have, and
+// a whole array or object within a longer text, stays as text.
+func (p pipelineScope) resultProblem(t *v1.PipelineTask, ref variables.ResultRef, root string, place use) problem {
 	text := strings.Join([]string{root, ref.Task, variables.AttributeResults, ref.Result}, ".")
 	if t.Matrix != nil && !ref.Whole {
-		return fmt.Sprintf("task %q has a matrix: its results are used together, as in $(%s[*])", shown(ref.Task), shown(text))
+		return refused(fmt.Sprintf("task %q has a matrix: its results are used together, as in $(%s[*])", shown(ref.Task), shown(text)))
 	}
-	declared, problem := p.declaredResult(t, ref)
-	if problem != "" || declared == nil {
-		return problem
+	declared, unknown := p.declaredResult(t, ref)
+	if unknown != "" || declared == nil {
+		return refused(unknown)
 	}
 	place.noun, place.name, place.ref = "result", ref.Result, text
 	place.keyed, place.key, place.whole, place.indexed = ref.Key != "", ref.Key, ref.Whole, ref.Index >= 0
 	if t.Matrix == nil {
-		return useProblem(place, declared.ValueType(), declared.Properties)
+		return leftAlone(useProblem(place, declared.ValueType(), declared.Properties))
 	}
 	if declared.ValueType() != v1.TypeString {
-		return fmt.Sprintf("task %q has a matrix: of its results only strings can be used, and %q is of type %s",
-			shown(ref.Task), shown(ref.Result), shown(string(declared.ValueType())))
+		return refused(fmt.Sprintf("task %q has a matrix: of its results only strings can be used, and %q is of type %s",
+			shown(ref.Task), shown(ref.Result), shown(string(declared.ValueType()))))
 	}
-	return useProblem(place, v1.TypeArray, nil)
+	return leftAlone(useProblem(place, v1.TypeArray, nil))
 }
 
 // declaredResult returns the declaration of a result, or nil where the task is not known here.

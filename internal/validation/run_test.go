@@ -127,10 +127,15 @@ tasks:` + twoTasks + `
     steps: [{image: i, script: "$(params.own) $(params.p)", args: ["$(params.list[*])", "$(params.l[*])", "$(params.object.k)"]}]
 `,
 		},
-		"NoTask": {
-			reason: "A pipeline that does nothing is a mistake.",
-			spec:   `{}`,
-			want:   []string{`spec.tasks: Required value: a pipeline needs at least one task`},
+		"NoField": {
+			reason: "A pipeline with nothing in it is refused, as in Tekton.",
+			spec:   `{params: [], tasks: []}`,
+			want:   []string{`spec.tasks: Required value: a pipeline needs at least one field, and at least one task to do something`},
+		},
+		"OnlyFinally": {
+			reason: "So are tasks of finally without others.",
+			spec:   `{finally: [{name: a, taskRef: {name: a}}]}`,
+			want:   []string{`spec.tasks: Required value: tasks of finally need at least one task that ends before them`},
 		},
 		"Names": {
 			reason: "Names of tasks are labels, and tell tasks apart.",
@@ -193,12 +198,6 @@ tasks:` + twoTasks + `
 			want: []string{
 				`spec.tasks[2].params[0].value: Invalid value: "$(tasks.nope.results.x)": no task "nope"; there are: a, b, c, d`,
 				`spec.tasks[2].params[1].value[1]: Invalid value: "$(tasks.a.results.x)": no result of task a "x"; there are: l, o, s`,
-				`spec.tasks[2].params[4].value: Invalid value: "$(tasks.a.results.l[*])": result "l" is an array: ` +
-					`use one element, as in $(tasks.a.results.l[0]), or all of it with $(tasks.a.results.l[*]) as a separate element`,
-				`spec.tasks[2].params[5].value[0]: Invalid value: "$(tasks.a.results.o[*])": result "o" is an ` +
-					`object: use one of its keys, as in $(tasks.a.results.o.<key>)`,
-				`spec.tasks[2].params[6].value.k: Invalid value: "$(tasks.a.results.o.x)": no key of result o "x"; there are: k`,
-				`spec.tasks[2].params[7].value: Invalid value: "$(tasks.a.results.s[0])": result "s" is a string: use it as $(tasks.a.results.s)`,
 				`spec.tasks[2].params[8].value: Invalid value: "$(tasks.a.status)": how tasks ended is known in tasks of finally only`,
 				`spec.tasks[2].params[9].value: Invalid value: "$(params.nope)": no param "nope"; there are: l, o`,
 				`spec.tasks[2].params[9].value: Invalid value: "$(params.l)": param "l" is an array: use one ` +
@@ -208,6 +207,13 @@ tasks:` + twoTasks + `
 				`spec.tasks[2].workspaces[0].workspace: Invalid value: "w": no workspace of the pipeline "w"; there are: none`,
 				`spec.tasks[3].taskSpec.steps[0].script: Invalid value: "$(params.nope)": no param "nope"; there are: l, needed, o`,
 				`spec.results[0].value: Invalid value: "$(tasks.nope.results.x)": no task "nope"; there are: a, b, c, d`,
+				`warning: spec.tasks[2].params[4].value: "$(tasks.a.results.l[*])": stays as text: result "l" is an array: ` +
+					`use one element, as in $(tasks.a.results.l[0]), or all of it with $(tasks.a.results.l[*]) as a separate element`,
+				`warning: spec.tasks[2].params[5].value[0]: "$(tasks.a.results.o[*])": stays as text: result "o" is an ` +
+					`object: use one of its keys, as in $(tasks.a.results.o.<key>)`,
+				`warning: spec.tasks[2].params[6].value.k: "$(tasks.a.results.o.x)": stays as text: no key of result o "x"; there are: k`,
+				`warning: spec.tasks[2].params[7].value: "$(tasks.a.results.s[0])": stays as text: result "s" is a string: ` +
+					`use it as $(tasks.a.results.s)`,
 				`warning: spec.tasks[3].taskSpec.steps[0].script: "$(workspaces.w.path)": stays as text: no workspace "w"; there are: none`,
 				`warning: spec.tasks[3].params: Required value: missing param "needed" of type array: declared without a default; ` +
 					`a run of the pipeline fails`,
@@ -263,7 +269,7 @@ spec:
 				`spec.pipelineRef: Forbidden: give either pipelineRef or pipelineSpec, not both`,
 				`spec.pipelineRef.name: Required value: name the object to refer to`,
 				`spec.pipelineRef.apiVersion: Invalid value: "v1": must be of the group tekton.dev, as in tekton.dev/v1`,
-				`spec.pipelineSpec.tasks: Required value: a pipeline needs at least one task`,
+				`spec.pipelineSpec.tasks: Required value: a pipeline needs at least one field, and at least one task to do something`,
 				`spec.params[0].name: Required value: every one needs a name`,
 				`spec.workspaces[0]: Required value: give one of emptyDir, persistentVolumeClaim, ` +
 					`volumeClaimTemplate, configMap, secret, projected and csi`,

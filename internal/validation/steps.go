@@ -108,7 +108,7 @@ func validateSidecars(r *Report, s *v1.TaskSpec, path *field.Path, workspaces *n
 		case v1.ReservedSidecarName:
 			r.Add(field.Invalid(path.Child("name"), sidecar.Name, "reserved for the results sidecar; choose another name"))
 		default:
-			r.Add(checkLabel(path.Child("name"), sidecar.Name)...)
+			r.Add(checkSidecarName(path.Child("name"), sidecar.Name)...)
 		}
 		r.Add(unique.add(path.Child("name"), suffix(sidecar.Name, i))...)
 		r.Add(requireImage(path, sidecar.Image)...)
