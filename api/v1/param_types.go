@@ -21,7 +21,6 @@ type PropertySpec struct {
 type ParamSpec struct {
 	// Name of the param: letters, digits, '-', '_' and '.'. It must not begin with a digit or '-'.
 	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=253
 	// +kubebuilder:validation:Pattern=`^[A-Za-z_][-A-Za-z0-9_.]*$`
 	Name string `json:"name"`
 	// Type of the value. Without it the type follows from the default value or from properties, and is string
@@ -49,7 +48,6 @@ type ParamSpec struct {
 type Param struct {
 	// Name of the declared param.
 	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=253
 	// +kubebuilder:validation:Pattern=`^[A-Za-z_][-A-Za-z0-9_.]*$`
 	Name string `json:"name"`
 	// Value: a string, an array of strings, or an object with string values.

@@ -47,10 +47,9 @@ type PipelineSpec struct {
 	// +listType=atomic
 	Workspaces []PipelineWorkspaceDeclaration `json:"workspaces,omitempty"`
 	// Tasks of the graph. A task starts when the tasks in its runAfter, and the tasks whose results it uses, have
-	// succeeded.
-	// +required
+	// succeeded. A run of a pipeline without tasks succeeds at once.
+	// +optional
 	// +listType=atomic
-	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=1000
 	Tasks []PipelineTask `json:"tasks,omitempty"`
 	// Finally lists tasks that run after all others have ended, with success or failure. They do not depend on each

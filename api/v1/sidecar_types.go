@@ -8,10 +8,10 @@ import (
 //
 // +kubebuilder:validation:XValidation:rule="!has(self.script) || size(self.script) == 0 || !has(self.command) || size(self.command) == 0",message="script and command exclude each other"
 type Sidecar struct {
-	// Name of the sidecar; its container is named sidecar-<name>. The name tekton-log-results is reserved. The
+	// Name of the sidecar; its container is named sidecar-<name>, shortened if that is too long. The name tekton-log-results is reserved. The
 	// default is unnamed-<i>, where <i> is its index among the sidecars.
 	// +optional
-	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:MaxLength=253
 	// +kubebuilder:validation:Pattern=`^([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$`
 	// +kubebuilder:validation:XValidation:rule="self != 'tekton-log-results'",message="the name tekton-log-results is reserved for the sidecar that sends the results"
 	Name string `json:"name,omitempty"`

@@ -159,7 +159,7 @@ func (r *Reconciler) reconcile(ctx context.Context, pr *v1.PipelineRun) (ctrl.Re
 	return ctrl.Result{RequeueAfter: wakeAfter(status, obs, plan, effect)}, nil
 }
 
-// plan decides what each task does next. For a run whose tasks were not observed it decides nothing.
+// plan decides what each task does next. For a run without tasks, and for one whose tasks were not observed, it decides nothing.
 func (r *Reconciler) plan(ctx context.Context, pr *v1.PipelineRun, obs Observation, memory *budget.Lease) (Plan, error) {
 	if len(obs.Tasks) == 0 {
 		return Plan{}, nil

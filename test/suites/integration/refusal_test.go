@@ -152,12 +152,6 @@ func refusals() map[string]refusal {
 			yaml:   `spec: {steps: []}`,
 			want:   []string{"spec.steps", "at least 1"},
 		},
-		"NoTasks": {
-			reason: "A pipeline without tasks does nothing.",
-			kind:   "Pipeline",
-			yaml:   `spec: {tasks: []}`,
-			want:   []string{"spec.tasks", "at least 1"},
-		},
 		"TimeWord": {
 			reason: "A word is no duration.",
 			kind:   "TaskRun",

@@ -38,6 +38,23 @@ func TestAdmitted(t *testing.T) {
 			kind:   "Task",
 			yaml:   `spec: {steps: [{image: a}], results: [{name: r}, {name: s}, {name: r, type: array}]}`,
 		},
+		"PipelineWithoutTasks": {
+			reason: "A pipeline can be prepared before it has tasks.",
+			kind:   "Pipeline",
+			yaml:   `spec: {description: later, tasks: []}`,
+		},
+		"LongNames": {
+			reason: "Names of params have no limit, and those of sidecars are shortened for their containers.",
+			kind:   "TaskRun",
+			yaml: strings.ReplaceAll(`
+spec:
+  params: [{name: tasks.LONG.results.LONG, value: x}]
+  taskSpec:
+    params: [{name: pLONG, default: x}, {name: o, type: object, properties: {kLONG: {}}, default: {kLONG: x}}]
+    steps: [{image: i, script: "$(params.pLONG) $(params.o.kLONG)"}]
+    sidecars: [{name: sLONG, image: i}]
+`, "LONG", strings.Repeat("x", 252)),
+		},
 		"Task": {
 			reason: "A whole task with one of everything.",
 			kind:   "Task",
