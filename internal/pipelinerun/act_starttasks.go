@@ -11,50 +11,50 @@ import (
 	"github.com/sluice-ci/sluice/internal/reconcile"
 )
 
-// startTasks creates the TaskRuns of the tasks that can start. Before the first ones, it creates the claims of the run's
-// workspaces. A task whose TaskRuns were all created is in the effect, whatever the outcome of the others.
+// startTasks creates the children of the tasks that can start. Before the first ones, it creates the claims of the run's
+// workspaces. A task whose children were all created is in the effect, whatever the outcome of the others.
 func (r *Reconciler) startTasks(ctx context.Context, pr *v1.PipelineRun, plan Plan) (Effect, error) {
 	if len(pr.Status.ChildReferences) == 0 {
 		if effect, err := r.createClaims(ctx, pr, plan); err != nil || effect.Waiting != "" || effect.Problem != nil {
 			return effect, err
 		}
 	}
-	var planned []*v1.TaskRun
+	var planned []Run
 	for i := range plan.Wanted {
-		planned = append(planned, plan.Wanted[i].TaskRuns...)
+		planned = append(planned, plan.Wanted[i].Runs...)
 	}
 	all := make([]createResult, len(planned))
-	reconcile.Each(len(planned), func(i int) { all[i] = r.createTaskRun(ctx, pr, planned[i]) })
+	reconcile.Each(len(planned), func(i int) { all[i] = r.createChild(ctx, pr, planned[i]) })
 	effect, err := effectOf(plan, all)
 	if err != nil {
 		return effect, err
 	}
-	return effect, r.cancelTaskRuns(ctx, effect.Abandoned)
+	return effect, r.cancelChildren(ctx, effect.Abandoned)
 }
 
-// effectOf summarizes the outcomes of the TaskRuns that a plan starts, in their order.
+// effectOf summarizes the outcomes of the children that a plan starts, in their order.
 func effectOf(plan Plan, all []createResult) (Effect, error) {
 	effect := Effect{Started: map[int][]Child{}}
 	for i := range plan.Wanted {
 		w := &plan.Wanted[i]
 		task := plan.Tasks[w.Task].Task.Name
-		if err := effect.add(task, w, all[:len(w.TaskRuns)]); err != nil {
+		if err := effect.add(task, w, all[:len(w.Runs)]); err != nil {
 			return effect, err
 		}
-		all = all[len(w.TaskRuns):]
+		all = all[len(w.Runs):]
 	}
 	return effect, nil
 }
 
-// createResult is the outcome of the creation of one TaskRun.
+// createResult is the outcome of the creation of one child.
 type createResult struct {
-	taskRun *v1.TaskRun
+	run Run
 	// waiting is what must happen first, and refused is why it can never be created.
 	waiting, refused string
 	err              error
 }
 
-// add records the outcomes of the TaskRuns of one task.
+// add records the outcomes of the children of one task.
 func (e *Effect) add(task string, w *Wanted, all []createResult) error {
 	children := make([]Child, 0, len(all))
 	var refused, waiting string
@@ -67,18 +67,18 @@ func (e *Effect) add(task string, w *Wanted, all []createResult) error {
 		case created.waiting != "":
 			waiting = created.waiting
 		default:
-			children = append(children, Child{Reference: w.References[i], TaskRun: created.taskRun})
+			children = append(children, Child{Reference: w.References[i], Run: created.run})
 		}
 	}
 	switch {
 	case refused != "" && e.Problem == nil:
 		e.Problem = cannotStart(task, refused, v1.PipelineRunReasonCreateRunFailed, v1.SkipReasonRefused)
 		for i := range children {
-			if tr := children[i].TaskRun; !tr.Status.Done() && tr.Spec.Status == "" {
-				e.Abandoned = append(e.Abandoned, cancellation{tr, v1.TaskRunGivenUpByPipelineRun})
+			if children[i].cancellable() {
+				e.Abandoned = append(e.Abandoned, cancellation{children[i].Run, v1.TaskRunGivenUpByPipelineRun})
 			}
 		}
-	case refused != "": // the next reconcile skips the task, and finds those of its TaskRuns that exist
+	case refused != "": // the next reconcile skips the task, and finds those of its children that exist
 	case waiting != "":
 		e.Waiting = waiting
 	default:
@@ -87,14 +87,15 @@ func (e *Effect) add(task string, w *Wanted, all []createResult) error {
 	return nil
 }
 
-// createTaskRun creates one TaskRun, or adopts it. The planned TaskRun shares memory with the cache, and the API server's
-// response is written into the created one.
-func (r *Reconciler) createTaskRun(ctx context.Context, pr *v1.PipelineRun, planned *v1.TaskRun) createResult {
-	kind := reconcile.ChildKind[*v1.TaskRun]{Noun: v1.KindTaskRun, New: func() *v1.TaskRun { return &v1.TaskRun{} }}
-	creation, waiting, err := create(ctx, r, pr, kind, planned.DeepCopy())
-	result := createResult{taskRun: creation.Object, waiting: waiting, refused: creation.Refused, err: err}
+// createChild creates one child, or adopts it. The planned child shares memory with the cache, and the API server's response
+// is written into the created one.
+func (r *Reconciler) createChild(ctx context.Context, pr *v1.PipelineRun, planned Run) createResult {
+	wanted, found := planned.Copy(), planned.Kind().New()
+	kind := reconcile.ChildKind[client.Object]{Noun: planned.Kind().Name(), New: found.Object}
+	creation, waiting, err := create(ctx, r, pr, kind, wanted.Object())
+	result := createResult{run: wanted, waiting: waiting, refused: creation.Refused, err: err}
 	if creation.Adopted {
-		result.refused = otherTask(planned, creation.Object)
+		result.run, result.refused = found, otherTask(planned, found)
 	}
 	return result
 }
@@ -111,15 +112,15 @@ func create[T client.Object](
 	return creation, waiting, err
 }
 
-// otherTask returns a message if a TaskRun of this run with the planned name belongs to another task, and "" otherwise. A
+// otherTask returns a message if a child of this run with the planned name belongs to another task, and "" otherwise. A
 // combination of task a and the task a-0 can have the same name, and neither may replace the other.
-func otherTask(planned, found *v1.TaskRun) string {
-	task, other := planned.Labels[v1.LabelPipelineTask], found.Labels[v1.LabelPipelineTask]
+func otherTask(planned, found Run) string {
+	task, other := planned.GetLabels()[v1.LabelPipelineTask], found.GetLabels()[v1.LabelPipelineTask]
 	if task == other {
 		return ""
 	}
-	return fmt.Sprintf("TaskRun %q is the one of task %q, and that of task %q would have the same name; rename one of the two tasks",
-		found.Name, other, task)
+	return fmt.Sprintf("%s %q is the one of task %q, and that of task %q would have the same name; rename one of the two tasks",
+		found.Kind().Name(), found.GetName(), other, task)
 }
 
 // createClaims creates the claims of the run, or adopts them.

@@ -1,6 +1,7 @@
 package pipelinerun
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strconv"
@@ -19,8 +20,8 @@ import (
 	"github.com/sluice-ci/sluice/internal/variables/substitute"
 )
 
-// taskRunBuilder builds the TaskRuns of one run. It computes what all of them share only once.
-type taskRunBuilder struct {
+// childBuilder builds the children of one run. It computes what all of them share only once.
+type childBuilder struct {
 	pr       *v1.PipelineRun
 	spec     *v1.PipelineSpec
 	timeouts Timeouts
@@ -32,12 +33,12 @@ type taskRunBuilder struct {
 	// overrides are those of the run, by the names of the tasks.
 	overrides map[string]*v1.PipelineTaskRunSpec
 	groups    *groups
-	// room returns how many bytes the PipelineRun can grow by references to the TaskRuns of matrices.
+	// room returns how many bytes the PipelineRun can grow by references to the children of matrices.
 	room func() int
 }
 
-func newTaskRunBuilder(pr *v1.PipelineRun, obs Observation) *taskRunBuilder {
-	b := &taskRunBuilder{
+func newChildBuilder(pr *v1.PipelineRun, obs Observation) *childBuilder {
+	b := &childBuilder{
 		pr: pr, spec: obs.Spec, timeouts: obs.Timeouts, vars: obs.Vars,
 		bindings: visible(pr, obs.Spec, obs.Bindings), withResults: withResults(pr.Spec.Workspaces),
 		overrides: make(map[string]*v1.PipelineTaskRunSpec, len(pr.Spec.TaskRunSpecs)),
@@ -48,12 +49,12 @@ func newTaskRunBuilder(pr *v1.PipelineRun, obs Observation) *taskRunBuilder {
 	b.room = sync.OnceValue(func() int {
 		return max(0, objectsize.Limit-statusReserve-objectsize.Stored(pr)-objectsize.Encoded(obs.Spec))
 	})
-	b.groups = &groups{taskRunBuilder: b, mode: obs.Config.Flags.Coschedule}
+	b.groups = &groups{childBuilder: b, mode: obs.Config.Flags.Coschedule}
 	return b
 }
 
-// childName returns the name of a task's TaskRun. Index counts the combinations of its matrix, and is negative for a task
-// without one. The name never changes: a reconcile finds a TaskRun that was created but not recorded by its name.
+// childName returns the name of a task's child. Index counts the combinations of its matrix, and is negative for a task
+// without one. The name never changes: a reconcile finds a child that was created but not recorded by its name.
 func childName(pr *v1.PipelineRun, task string, index int) string {
 	suffix := "-" + task
 	if index >= 0 {
@@ -62,58 +63,46 @@ func childName(pr *v1.PipelineRun, task string, index int) string {
 	return name.Child(pr.Name, suffix, name.MaxLabel)
 }
 
-// child returns the TaskRun of a task, whose values have been substituted, for one combination of its matrix. An error is
-// about a variable of the run.
-func (b *taskRunBuilder) child(s *TaskState, st taskStart, combination matrix.Combination, index int,
-	vars substitute.Variables) (*v1.TaskRun, error) {
-	task := st.task
-	override := b.overrides[task.Name]
-	if override == nil {
-		override = &v1.PipelineTaskRunSpec{}
+// child returns the child of a task, whose values have been substituted, for one combination of its matrix. An error is about
+// a variable of the run.
+func (b *childBuilder) child(s *TaskState, st taskStart, combination matrix.Combination, index int, vars substitute.Variables) (Run, error) {
+	p := part{
+		state: s, start: st, task: st.task, combination: combination, vars: vars, override: b.overrides[st.task.Name],
+		name: childName(b.pr, st.task.Name, index),
 	}
-	unread := st.passed.Unread(task, combination.Params)
-	params := b.params(task, combination, st.handed, &unread)
-	template, err := b.podTemplate(s, override, params, vars)
-	if err != nil {
-		return nil, err
+	if p.override == nil {
+		p.override = &v1.PipelineTaskRunSpec{}
 	}
-	child := &v1.TaskRun{
-		ObjectMeta: metav1.ObjectMeta{
-			Namespace:   b.pr.Namespace,
-			Name:        childName(b.pr, task.Name, index),
-			Labels:      b.labels(s, task, override),
-			Annotations: b.annotations(s, task, override, unread),
-			OwnerReferences: []metav1.OwnerReference{
-				*metav1.NewControllerRef(b.pr, v1.GroupVersion.WithKind(v1.KindPipelineRun)),
-			},
-		},
-		Spec: v1.TaskRunSpec{
-			ManagedBy:          b.pr.Spec.ManagedBy, // the controller of a run runs its tasks
-			Params:             params,
-			ServiceAccountName: b.pr.Spec.TaskRunTemplate.ServiceAccountName,
-			Workspaces:         workspaces(task, st.bindings),
-			PodTemplate:        template,
-			Retries:            task.Retries,
-			Timeout:            b.timeout(s, override),
-			StepSpecs:          override.StepSpecs,
-			SidecarSpecs:       override.SidecarSpecs,
-			ComputeResources:   override.ComputeResources,
-		},
-	}
-	if override.ServiceAccountName != "" {
-		child.Spec.ServiceAccountName = override.ServiceAccountName
-	}
-	if task.TaskRef != nil {
-		child.Spec.TaskRef = task.TaskRef
-	} else {
-		child.Spec.TaskSpec = &task.TaskSpec.TaskSpec
-	}
-	return child, nil
+	return kindOf(st.task).Build(b, p)
+}
+
+// part is what one child is built from.
+type part struct {
+	state *TaskState
+	start taskStart
+	// task has its values substituted.
+	task        *v1.PipelineTask
+	combination matrix.Combination
+	vars        substitute.Variables
+	// override is what the run says about the task; it is never nil.
+	override *v1.PipelineTaskRunSpec
+	// name is the name of the child.
+	name string
+}
+
+// serviceAccount returns the service account for the child of a task.
+func (b *childBuilder) serviceAccount(p part) string {
+	return cmp.Or(p.override.ServiceAccountName, b.pr.Spec.TaskRunTemplate.ServiceAccountName)
+}
+
+// owners returns the owner references of each child.
+func (b *childBuilder) owners() []metav1.OwnerReference {
+	return []metav1.OwnerReference{*metav1.NewControllerRef(b.pr, v1.GroupVersion.WithKind(v1.KindPipelineRun))}
 }
 
 // timeout returns the timeout that the run or the pipeline sets for the task, or else that of the task's part of the run. The
 // TaskRun cannot reach the latter before the run does, because the run starts earlier.
-func (b *taskRunBuilder) timeout(s *TaskState, override *v1.PipelineTaskRunSpec) *metav1.Duration {
+func (b *childBuilder) timeout(s *TaskState, override *v1.PipelineTaskRunSpec) *metav1.Duration {
 	switch {
 	case override.Timeout != nil:
 		return override.Timeout
@@ -132,7 +121,7 @@ func (b *taskRunBuilder) timeout(s *TaskState, override *v1.PipelineTaskRunSpec)
 
 // labels returns the labels that the pipeline sets for the task, those of the run, those that the run sets for the task, and
 // those of the system. Later ones take precedence.
-func (b *taskRunBuilder) labels(s *TaskState, task *v1.PipelineTask, override *v1.PipelineTaskRunSpec) map[string]string {
+func (b *childBuilder) labels(s *TaskState, task *v1.PipelineTask, override *v1.PipelineTaskRunSpec) map[string]string {
 	out := map[string]string{}
 	if task.TaskSpec != nil {
 		maps.Copy(out, task.TaskSpec.Metadata.Labels)
@@ -162,7 +151,7 @@ func (b *taskRunBuilder) labels(s *TaskState, task *v1.PipelineTask, override *v
 }
 
 // pipelineLabel returns the label with the name of the run's Pipeline. The run lacks it if the API server refused it.
-func (b *taskRunBuilder) pipelineLabel() string {
+func (b *childBuilder) pipelineLabel() string {
 	if label, ok := b.pr.Labels[v1.LabelPipeline]; ok {
 		return label
 	}
@@ -170,7 +159,7 @@ func (b *taskRunBuilder) pipelineLabel() string {
 }
 
 // annotations come from the same sources as labels, except those that an object does not pass on.
-func (b *taskRunBuilder) annotations(
+func (b *childBuilder) annotations(
 	s *TaskState, task *v1.PipelineTask, override *v1.PipelineTaskRunSpec, unread substitute.Unread,
 ) map[string]string {
 	out := map[string]string{}
@@ -194,7 +183,7 @@ func (b *taskRunBuilder) annotations(
 
 // params returns the params that the pipeline sets for the task, those of the combination, those of the pipeline that an
 // embedded task uses by name, and the values of its references to the pipeline. It adds to unread what the pipeline's own have.
-func (b *taskRunBuilder) params(
+func (b *childBuilder) params(
 	task *v1.PipelineTask, combination matrix.Combination, handed []v1.Param, unread *substitute.Unread,
 ) []v1.Param {
 	params := slices.Concat(task.Params, combination.Params)
@@ -222,7 +211,7 @@ func (b *taskRunBuilder) params(
 }
 
 // completed adds to an object the keys that only the pipeline's object of the same name has. Existing keys take precedence.
-func (b *taskRunBuilder) completed(param v1.Param, unread *substitute.Unread) v1.Value {
+func (b *childBuilder) completed(param v1.Param, unread *substitute.Unread) v1.Value {
 	outer, ok := b.vars.Param(param.Name)
 	if !ok || outer.Type != v1.TypeObject || param.Value.Type != v1.TypeObject {
 		return param.Value

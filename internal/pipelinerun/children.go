@@ -16,18 +16,18 @@ import (
 	"github.com/sluice-ci/sluice/internal/variables/substitute"
 )
 
-// finder finds a TaskRun of the run.
+// finder finds a child of the run.
 type finder func(ref v1.ChildReference) (Child, error)
 
-// observeTasks reads the TaskRuns in the status.
+// observeTasks reads the children in the status.
 func (r *Reconciler) observeTasks(ctx context.Context, pr *v1.PipelineRun, obs *Observation) error {
 	var err error
 	obs.Tasks, err = recordedTasks(pr, obs.Spec, obs.Vars, r.finder(ctx, pr))
 	return err
 }
 
-// recordedTasks returns the states of the tasks in the status: their TaskRuns, or that they are skipped. A task with a matrix
-// is recorded after all of its TaskRuns have been created.
+// recordedTasks returns the states of the tasks in the status: their children, or that they are skipped. A task with a matrix
+// is recorded after all of its children have been created.
 func recordedTasks(pr *v1.PipelineRun, spec *v1.PipelineSpec, vars substitute.Variables, find finder) ([]TaskState, error) {
 	references := make(map[string][]v1.ChildReference, len(pr.Status.ChildReferences))
 	for _, ref := range pr.Status.ChildReferences {
@@ -79,69 +79,75 @@ func continuesOnError(task *v1.PipelineTask, vars substitute.Variables) bool {
 	return err == nil && out.OnError == v1.OnErrorContinue
 }
 
-// finder returns a finder that reads from the cache. A TaskRun that has another owner by now counts as lost.
+// finder returns a finder that reads from the cache. A child that has another owner by now counts as lost.
 func (r *Reconciler) finder(ctx context.Context, pr *v1.PipelineRun) finder {
 	return func(ref v1.ChildReference) (Child, error) {
 		key := types.NamespacedName{Namespace: pr.Namespace, Name: ref.Name}
-		found := &v1.TaskRun{}
-		err := r.Client.Get(ctx, key, found, client.UnsafeDisableDeepCopy)
+		found := kindNamed(ref.Kind).New()
+		err := r.Client.Get(ctx, key, found.Object(), client.UnsafeDisableDeepCopy)
 		if apierrors.IsNotFound(err) {
 			// It may have been created just now. Before it counts as lost, the API server is read.
-			err = r.Live.Get(ctx, key, found)
+			err = r.Live.Get(ctx, key, found.Object())
 		}
 		switch {
 		case apierrors.IsNotFound(err), err == nil && !metav1.IsControlledBy(found, pr):
-			lost := &v1.TaskRun{ObjectMeta: metav1.ObjectMeta{Namespace: pr.Namespace, Name: ref.Name}}
-			return Child{Reference: ref, TaskRun: lost, Lost: true}, nil
+			lost := kindNamed(ref.Kind).New()
+			lost.SetNamespace(pr.Namespace)
+			lost.SetName(ref.Name)
+			return Child{Reference: ref, Run: lost, Lost: true}, nil
 		case err != nil:
-			return Child{}, fmt.Errorf("cannot get TaskRun %q: %w", ref.Name, err)
+			return Child{}, fmt.Errorf("cannot get %s %q: %w", found.Kind().Name(), ref.Name, err)
 		}
-		return Child{Reference: ref, TaskRun: found}, nil
+		return Child{Reference: ref, Run: found}, nil
 	}
 }
 
-// taskRuns returns the names of all TaskRuns that the run owns, by task. It reads from the API server.
-func (r *Reconciler) taskRuns(ctx context.Context, pr *v1.PipelineRun) (map[string][]string, error) {
-	list := &metav1.PartialObjectMetadataList{}
-	list.SetGroupVersionKind(v1.GroupVersion.WithKind(v1.KindTaskRun + "List"))
-	if err := r.Live.List(ctx, list, client.InNamespace(pr.Namespace),
-		client.MatchingLabels{v1.LabelPipelineRunUID: string(pr.UID)}); err != nil {
-		return nil, fmt.Errorf("cannot list TaskRuns of PipelineRun %q: %w", pr.Name, err)
-	}
-	byTask := map[string][]string{}
-	for i := range list.Items {
-		if found := &list.Items[i]; metav1.IsControlledBy(found, pr) {
-			task := found.Labels[v1.LabelPipelineTask]
-			byTask[task] = append(byTask[task], found.Name)
+// owned returns references to all children that the run owns, by task. It reads from the API server.
+func (r *Reconciler) owned(ctx context.Context, pr *v1.PipelineRun) (map[string][]v1.ChildReference, error) {
+	byTask := map[string][]v1.ChildReference{}
+	for _, kind := range kinds() {
+		list := &metav1.PartialObjectMetadataList{}
+		list.SetGroupVersionKind(kind.GroupVersion().WithKind(kind.Name() + "List"))
+		if err := r.Live.List(ctx, list, client.InNamespace(pr.Namespace),
+			client.MatchingLabels{v1.LabelPipelineRunUID: string(pr.UID)}); err != nil {
+			return nil, fmt.Errorf("cannot list the children of PipelineRun %q of kind %s: %w", pr.Name, kind.Name(), err)
+		}
+		for i := range list.Items {
+			if found := &list.Items[i]; metav1.IsControlledBy(found, pr) {
+				task := found.Labels[v1.LabelPipelineTask]
+				byTask[task] = append(byTask[task], referenceTo(kind, found.Name, &v1.PipelineTask{Name: task}))
+			}
 		}
 	}
 	return byTask, nil
 }
 
-// orphans returns the TaskRuns of the run that are not in the status, by task. It reads from the API server, once, before the
-// run records tasks as skipped that may have such TaskRuns: they would continue to run, and the status would not name them.
-// As long as tasks may start, the creation of their TaskRuns finds them.
+// orphans returns the children of the run that are not in the status, by task. It reads from the API server, once, before the
+// run records tasks as skipped that may have such children: they would continue to run, and the status would not name them.
+// As long as tasks may start, the creation of their children finds them.
 func (r *Reconciler) orphans(ctx context.Context, pr *v1.PipelineRun, obs Observation) (map[string][]Child, error) {
-	byTask, err := r.taskRuns(ctx, pr)
+	byTask, err := r.owned(ctx, pr)
 	if err != nil {
 		return nil, err
 	}
 	return orphansOf(byTask, obs.Tasks, r.finder(ctx, pr))
 }
 
-// orphansOf returns the TaskRuns of tasks that are waiting. ByTask has the names of all TaskRuns of the run.
-func orphansOf(byTask map[string][]string, tasks []TaskState, find finder) (map[string][]Child, error) {
+// orphansOf returns the children of tasks that are waiting. ByTask has references to all children of the run.
+func orphansOf(byTask map[string][]v1.ChildReference, tasks []TaskState, find finder) (map[string][]Child, error) {
 	found := map[string][]Child{}
 	for i := range tasks {
 		s := &tasks[i]
 		if s.Phase != Waiting {
 			continue
 		}
-		names := slices.SortedFunc(slices.Values(byTask[s.Task.Name]), func(a, b string) int { // those of a matrix end with their indices
-			return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b))
+		// Those of a matrix end with their indices.
+		references := slices.SortedFunc(slices.Values(byTask[s.Task.Name]), func(a, b v1.ChildReference) int {
+			return cmp.Or(cmp.Compare(len(a.Name), len(b.Name)), cmp.Compare(a.Name, b.Name))
 		})
-		for _, name := range names {
-			child, err := find(referenceTo(name, s.Task))
+		for _, ref := range references {
+			ref.DisplayName = s.Task.DisplayName
+			child, err := find(ref)
 			if err != nil {
 				return nil, err
 			}
@@ -151,10 +157,10 @@ func orphansOf(byTask map[string][]string, tasks []TaskState, find finder) (map[
 	return found, nil
 }
 
-// referenceTo returns the status entry for a TaskRun.
-func referenceTo(name string, task *v1.PipelineTask) v1.ChildReference {
+// referenceTo returns the status entry for a child.
+func referenceTo(kind Kind, name string, task *v1.PipelineTask) v1.ChildReference {
 	return v1.ChildReference{
-		APIVersion: v1.GroupVersion.String(), Kind: v1.KindTaskRun, Name: name,
+		APIVersion: kind.GroupVersion().String(), Kind: kind.Name(), Name: name,
 		PipelineTaskName: task.Name, DisplayName: task.DisplayName,
 	}
 }

@@ -16,7 +16,7 @@ import (
 
 // groups are the groups of tasks that must run on the same node (docs/design/0008-coscheduling.md).
 type groups struct {
-	*taskRunBuilder
+	*childBuilder
 
 	mode config.Coschedule
 	// byTask is computed when it is first needed, and only if the run binds several claims.
@@ -99,7 +99,7 @@ func (g *groups) connect() map[string]string {
 
 // podTemplate returns the run's template for all tasks, overridden by that for this task, with the variables of both
 // substituted, and the affinity for the pods of a group.
-func (b *taskRunBuilder) podTemplate(s *TaskState, override *v1.PipelineTaskRunSpec, params []v1.Param,
+func (b *childBuilder) podTemplate(s *TaskState, override *v1.PipelineTaskRunSpec, params []v1.Param,
 	vars substitute.Variables) (*v1.PodTemplate, error) {
 	var template *v1.PodTemplate
 	if override.PodTemplate != nil || b.pr.Spec.TaskRunTemplate.PodTemplate != nil {

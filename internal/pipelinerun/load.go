@@ -8,15 +8,14 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 
-	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/budget"
 )
 
 // loader reads what a plan needs.
 type loader struct {
-	// read reads a complete TaskRun.
+	// read reads a complete child.
 	read reader
-	// orphans finds the TaskRuns that are not in the status, by task.
+	// orphans finds the children that are not in the status, by task.
 	orphans func(ctx context.Context) (map[string][]Child, error)
 	// lease is the reconcile's part of the memory for results.
 	lease *budget.Lease
@@ -24,8 +23,8 @@ type loader struct {
 	loaded *results
 }
 
-// reader reads a complete TaskRun from the API server. Gone reports that this TaskRun no longer exists.
-type reader func(ctx context.Context, child *v1.TaskRun) (whole *v1.TaskRun, gone bool, err error)
+// reader reads a complete child from the API server. Gone reports that this child no longer exists.
+type reader func(ctx context.Context, child Run) (whole Run, gone bool, err error)
 
 // errBusy means that other reconciles hold all the memory for results. The run retries soon.
 var errBusy = errors.New("other runs hold the memory for results")
@@ -39,8 +38,8 @@ func (l *loader) complete(ctx context.Context, in Inputs) (Plan, error) {
 	for p.Need != nil {
 		err := l.load(ctx, &in, p)
 		if lost, ok := errors.AsType[*lostError](err); ok {
-			// The task has now failed, which may change every decision. Each TaskRun is lost only once.
-			in.Lost[lost.taskRun] = true
+			// The task has now failed, which may change every decision. Each child is lost only once.
+			in.Lost[lost.name] = true
 			l.loaded, p, err = newResults(l.lease), Plan{}, nil
 			in.Loaded = l.loaded
 		}
@@ -70,23 +69,23 @@ func (l *loader) load(ctx context.Context, in *Inputs, p Plan) error {
 	return err
 }
 
-// lostError is a TaskRun whose results are needed and that no longer exists. The run must not continue as if it had no
+// lostError is a child whose results are needed and that no longer exists. The run must not continue as if it had no
 // results.
-type lostError struct{ task, taskRun string }
+type lostError struct{ task, kind, name string }
 
 func (e *lostError) Error() string {
-	return fmt.Sprintf("cannot get results of task %q: TaskRun %q is gone", e.task, e.taskRun)
+	return fmt.Sprintf("cannot get results of task %q: %s %q is gone", e.task, e.kind, e.name)
 }
 
 // read is a reader that reads from the API server. The cache has no results, because most are never used again.
-func (r *Reconciler) read(ctx context.Context, child *v1.TaskRun) (*v1.TaskRun, bool, error) {
-	whole := &v1.TaskRun{}
-	err := r.Live.Get(ctx, types.NamespacedName{Namespace: child.Namespace, Name: child.Name}, whole)
+func (r *Reconciler) read(ctx context.Context, child Run) (Run, bool, error) {
+	whole := child.Kind().New()
+	err := r.Live.Get(ctx, types.NamespacedName{Namespace: child.GetNamespace(), Name: child.GetName()}, whole.Object())
 	switch {
-	case apierrors.IsNotFound(err), err == nil && whole.UID != child.UID:
+	case apierrors.IsNotFound(err), err == nil && whole.GetUID() != child.GetUID():
 		return nil, true, nil
 	case err != nil:
-		return nil, false, fmt.Errorf("cannot get results of TaskRun %q: %w", child.Name, err)
+		return nil, false, fmt.Errorf("cannot get results of %s %q: %w", child.Kind().Name(), child.GetName(), err)
 	}
 	return whole, false, nil
 }

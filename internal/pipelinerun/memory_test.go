@@ -67,7 +67,7 @@ func newLoading(t *testing.T, pr *v1.PipelineRun, combinations map[string]int, r
 				Labels:    map[string]string{v1.LabelPipelineTask: s.Task.Name},
 			}}
 			tr.Status.SetCondition(done(), metav1.NewTime(start))
-			s.Children = append(s.Children, Child{Reference: referenceTo(tr.Name, s.Task), TaskRun: tr})
+			s.Children = append(s.Children, Child{Reference: referenceTo(taskRuns{}, tr.Name, s.Task), Run: taskRun{tr}})
 		}
 		s.update()
 	}
@@ -75,15 +75,15 @@ func newLoading(t *testing.T, pr *v1.PipelineRun, combinations map[string]int, r
 	if err != nil {
 		t.Fatal(err)
 	}
-	read := func(_ context.Context, child *v1.TaskRun) (*v1.TaskRun, bool, error) {
+	read := func(_ context.Context, child Run) (Run, bool, error) {
 		l.reads++
 		l.most = max(l.most, l.loader.loaded.held)
 		l.reserved = max(l.reserved, l.budget.Held())
-		whole := child.DeepCopy()
-		whole.Status.Results = results(child.Labels[v1.LabelPipelineTask])
-		return whole, false, nil
+		whole := &v1.TaskRun{}
+		whole.Status.Results = results(child.GetLabels()[v1.LabelPipelineTask])
+		return taskRun{whole}, false, nil
 	}
-	l.in = Inputs{Run: pr, Obs: obs, Evaluator: evaluator, Builder: newTaskRunBuilder(pr, obs)}
+	l.in = Inputs{Run: pr, Obs: obs, Evaluator: evaluator, Builder: newChildBuilder(pr, obs)}
 	l.loader = &loader{
 		read: read, lease: l.budget.Lease(),
 		orphans: func(context.Context) (map[string][]Child, error) { return map[string][]Child{}, nil },
@@ -200,7 +200,7 @@ func TestPartsOfResults(t *testing.T) {
 	if len(l.plan.Wanted) != 1 || l.plan.Problem != nil {
 		t.Fatalf("want the task to start, got %+v", l.plan.Problem)
 	}
-	for _, p := range l.plan.Wanted[0].TaskRuns[0].Spec.Params {
+	for _, p := range l.plan.Wanted[0].Runs[0].Params() {
 		if p.Value.String != strings.Repeat("x", 4000) {
 			t.Fatalf("param %q has %d bytes", p.Name, len(p.Value.String))
 		}
@@ -243,7 +243,7 @@ func TestPartOfAMatrixIsNoList(t *testing.T) {
 	if len(l.plan.Wanted) != 1 {
 		t.Fatalf("want task b to start, got %+v", l.plan.Tasks)
 	}
-	for _, p := range l.plan.Wanted[0].TaskRuns[0].Spec.Params {
+	for _, p := range l.plan.Wanted[0].Runs[0].Params() {
 		if p.Name == "list" && len(p.Value.Array) != combinations {
 			t.Errorf("want a list of %d results, got %d", combinations, len(p.Value.Array))
 		}
@@ -258,7 +258,7 @@ func TestHeapOfOnePass(t *testing.T) {
 	var before, now runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)
-	l.loader.read = func(ctx context.Context, child *v1.TaskRun) (*v1.TaskRun, bool, error) {
+	l.loader.read = func(ctx context.Context, child Run) (Run, bool, error) {
 		runtime.GC()
 		runtime.ReadMemStats(&now)
 		most = max(most, now.HeapAlloc-min(before.HeapAlloc, now.HeapAlloc))
@@ -321,7 +321,7 @@ func ofTasks(one []v1.TaskRunResult, runs [][]v1.TaskRunResult) (map[string]*Tas
 	child := func(name string) Child {
 		tr := &v1.TaskRun{ObjectMeta: metav1.ObjectMeta{Name: name}}
 		tr.Status.SetCondition(done(), metav1.NewTime(start))
-		return Child{TaskRun: tr}
+		return Child{Run: taskRun{tr}}
 	}
 	a, m := producing("a"), producing("m")
 	m.Matrix = &v1.Matrix{}
@@ -334,8 +334,8 @@ func ofTasks(one []v1.TaskRunResult, runs [][]v1.TaskRunResult) (map[string]*Tas
 	for _, s := range taskStates {
 		s.update()
 	}
-	return taskStates, func(_ context.Context, child *v1.TaskRun) (*v1.TaskRun, bool, error) {
-		return &v1.TaskRun{Status: v1.TaskRunStatus{Results: byName[child.Name]}}, false, nil
+	return taskStates, func(_ context.Context, child Run) (Run, bool, error) {
+		return taskRun{&v1.TaskRun{Status: v1.TaskRunStatus{Results: byName[child.GetName()]}}}, false, nil
 	}
 }
 

@@ -85,7 +85,7 @@ func (w *world) running() []string {
 
 func (w *world) cancel(all []cancellation) {
 	for _, c := range all {
-		spec := &w.children[c.taskRun.Name].Spec
+		spec := &w.children[c.run.GetName()].Spec
 		spec.Status, spec.StatusMessage = v1.TaskRunSpecStatusCancelled, c.message
 	}
 }
@@ -93,7 +93,7 @@ func (w *world) cancel(all []cancellation) {
 // find is a finder.
 func (w *world) find(ref v1.ChildReference) (Child, error) {
 	tr := w.children[ref.Name]
-	return Child{Reference: ref, TaskRun: tr, Lost: tr == nil || w.deleted[ref.Name]}, nil
+	return Child{Reference: ref, Run: taskRun{tr}, Lost: tr == nil || w.deleted[ref.Name]}, nil
 }
 
 // fault is what happens to a reconcile that creates TaskRuns.
@@ -257,19 +257,19 @@ func (m *model) planOf(w *world, obs Observation) Plan {
 	if obs.CancelledBeforeStart {
 		return Plan{}
 	}
-	byTask := map[string][]string{}
+	byTask := map[string][]v1.ChildReference{}
 	for name, tr := range w.children {
-		if !w.deleted[name] {
-			byTask[tr.Labels[v1.LabelPipelineTask]] = append(byTask[tr.Labels[v1.LabelPipelineTask]], name)
+		if task := tr.Labels[v1.LabelPipelineTask]; !w.deleted[name] {
+			byTask[task] = append(byTask[task], referenceTo(taskRuns{}, name, &v1.PipelineTask{Name: task}))
 		}
 	}
 	l := &loader{
-		read: func(_ context.Context, child *v1.TaskRun) (*v1.TaskRun, bool, error) {
-			return child, w.deleted[child.Name], nil
+		read: func(_ context.Context, child Run) (Run, bool, error) {
+			return child, w.deleted[child.GetName()], nil
 		},
 		orphans: func(context.Context) (map[string][]Child, error) { return orphansOf(byTask, obs.Tasks, w.find) },
 	}
-	plan, err := l.complete(m.Context(), Inputs{Run: w.pr, Obs: obs, Evaluator: m.evaluator, Builder: newTaskRunBuilder(w.pr, obs)})
+	plan, err := l.complete(m.Context(), Inputs{Run: w.pr, Obs: obs, Evaluator: m.evaluator, Builder: newChildBuilder(w.pr, obs)})
 	if err != nil {
 		m.Fatal(err)
 	}
@@ -293,7 +293,7 @@ func (m *model) reconcile(w *world, f fault) (*world, Plan) {
 			m.Fatal(err)
 		}
 		after.cancel(effect.Abandoned)
-	case CancelTaskRuns:
+	case CancelChildren:
 		after.cancel(toCancel(plan))
 	case DoNothing:
 	}
@@ -309,7 +309,11 @@ func (m *model) reconcile(w *world, f fault) (*world, Plan) {
 func (m *model) create(before, after *world, plan Plan, f fault) []createResult {
 	var all []createResult
 	for i := range plan.Wanted {
-		for _, planned := range plan.Wanted[i].TaskRuns {
+		for _, run := range plan.Wanted[i].Runs {
+			planned, ok := run.Object().(*v1.TaskRun)
+			if !ok {
+				m.Fatalf("the plan starts a %T", run.Object())
+			}
 			if f == killedEarly && len(after.children) > len(before.children) {
 				return all
 			}
@@ -324,12 +328,12 @@ func (m *model) create(before, after *world, plan Plan, f fault) []createResult 
 			case exists && before.deleted[planned.Name]:
 				m.findf(before, "TaskRun %s was recorded, and is created again", planned.Name)
 			case exists:
-				all = append(all, createResult{taskRun: existing})
+				all = append(all, createResult{run: taskRun{existing}})
 				continue
 			}
 			m.checkOrder(before, plan, plan.Wanted[i].Task, planned)
 			after.children[planned.Name] = planned.DeepCopy()
-			all = append(all, createResult{taskRun: planned})
+			all = append(all, createResult{run: run})
 		}
 	}
 	return all

@@ -7,10 +7,10 @@ type Action string
 const (
 	// DoNothing: there is nothing to do, or nothing to do yet.
 	DoNothing Action = "Nothing"
-	// StartTasks creates the TaskRuns of the tasks that can start, and the claims that they need.
+	// StartTasks creates the children of the tasks that can start, and the claims that they need.
 	StartTasks Action = "StartTasks"
-	// CancelTaskRuns cancels TaskRuns.
-	CancelTaskRuns Action = "CancelTaskRuns"
+	// CancelChildren cancels children.
+	CancelChildren Action = "CancelChildren"
 )
 
 // next returns the action for a state.
@@ -19,7 +19,7 @@ func next(state State) Action {
 	case Startable:
 		return StartTasks
 	case Cancelling:
-		return CancelTaskRuns
+		return CancelChildren
 	default:
 		return DoNothing
 	}

@@ -9,10 +9,10 @@ import (
 	"github.com/sluice-ci/sluice/internal/when"
 )
 
-// Limits of what one reconcile starts, so that the status reports it soon, and its memory is limited. The TaskRuns of one
+// Limits of what one reconcile starts, so that the status reports it soon, and its memory is limited. The children of one
 // task all start together, even if there are more of them.
 const (
-	// maxStarted is the number of TaskRuns.
+	// maxStarted is the number of children.
 	maxStarted = 128
 	// maxBytes is their size, encoded, in bytes.
 	maxBytes = 32 << 20
@@ -27,7 +27,7 @@ type Plan struct {
 	Deadlines Deadlines
 	// Stops are the reasons why no further task starts.
 	Stops StopPolicy
-	// Wanted are the TaskRuns of the tasks that can start now.
+	// Wanted are the children of the tasks that can start now.
 	Wanted []Wanted
 	// More reports that other tasks can start as soon as these have started.
 	More bool
@@ -41,21 +41,21 @@ type Plan struct {
 	Need *Need
 }
 
-// Wanted are the TaskRuns of one task that can start now.
+// Wanted are the children of one task that can start now.
 type Wanted struct {
 	// Task is its index in Plan.Tasks.
 	Task int
-	// TaskRuns has one for each combination of its matrix, and References has the status entry of each.
-	TaskRuns   []*v1.TaskRun
+	// Runs has one for each combination of its matrix, and References has the status entry of each.
+	Runs       []Run
 	References []v1.ChildReference
 
-	// bytes is the size of the TaskRuns, encoded, and growth is how much the PipelineRun grows by references to a matrix.
+	// bytes is the size of the children, encoded, and growth is how much the PipelineRun grows by references to a matrix.
 	bytes, growth int
 }
 
 // Need is what a plan needs to know next. One of its parts is set.
 type Need struct {
-	// Orphans are TaskRuns that an earlier reconcile created and could not record, of tasks that are about to be given up.
+	// Orphans are children that an earlier reconcile created and could not record, of tasks that are about to be given up.
 	Orphans bool
 	// Results are those that a task needs, or the results of the pipeline, for which Task is empty.
 	Results needs
@@ -69,15 +69,15 @@ type Inputs struct {
 	// Run and Obs are the run and what was observed of it.
 	Run *v1.PipelineRun
 	Obs Observation
-	// Evaluator evaluates when expressions, and Builder builds TaskRuns. Both are pure.
+	// Evaluator evaluates when expressions, and Builder builds children. Both are pure.
 	Evaluator *when.Evaluator
-	Builder   *taskRunBuilder
+	Builder   *childBuilder
 
 	// Loaded are the results that were read for the plan.
 	Loaded *results
-	// Orphans are the TaskRuns that are not in the status, by task; nil before they were searched for.
+	// Orphans are the children that are not in the status, by task; nil before they were searched for.
 	Orphans map[string][]Child
-	// Lost are the names of the TaskRuns that did not exist any more when their results were read.
+	// Lost are the names of the children that did not exist any more when their results were read.
 	Lost map[string]bool
 }
 
@@ -117,7 +117,7 @@ func newPlanner(in Inputs, before Plan) *planner {
 	return p
 }
 
-// learn updates the tasks whose TaskRuns were found, or do not exist any more.
+// learn updates the tasks whose children were found, or do not exist any more.
 func (p *planner) learn() {
 	if len(p.Orphans)+len(p.Lost) == 0 {
 		return
@@ -130,7 +130,7 @@ func (p *planner) learn() {
 		s.Children = slices.Clone(s.Children)
 		for j := range s.Children {
 			c := &s.Children[j]
-			c.Lost = c.Lost || p.Lost[c.TaskRun.Name]
+			c.Lost = c.Lost || p.Lost[c.Run.GetName()]
 		}
 		s.update()
 	}
@@ -164,7 +164,7 @@ func (p *planner) willFail() bool {
 }
 
 // stop decides which parts of the pipeline stop. Before the plan gives up tasks that have not started, it must know the
-// TaskRuns that they may still have.
+// children that they may still have.
 func (p *planner) stop() {
 	p.plan.Deadlines = p.deadlines()
 	p.plan.Stops = stopPolicyOf(p.Run, p.Obs.Now, p.plan.Deadlines, p.plan.Tasks)
@@ -291,7 +291,7 @@ func (p *Plan) allDone() bool {
 	return !slices.ContainsFunc(p.Tasks, func(s TaskState) bool { return !s.Phase.done() })
 }
 
-// anyLost reports whether a recorded TaskRun does not exist any more: decisions that depend on its results and its status may
+// anyLost reports whether a recorded child does not exist any more: decisions that depend on its results and its status may
 // now be different.
 func (p *Plan) anyLost() bool {
 	return slices.ContainsFunc(p.Tasks, func(s TaskState) bool {
@@ -304,10 +304,10 @@ func (p *Plan) startsFinally() bool {
 	return p.tasksDone() && p.Stops.Finally.Reason == "" && slices.ContainsFunc(p.Tasks, func(s TaskState) bool { return s.Final })
 }
 
-// started returns how many TaskRuns the plan starts, and their size in bytes, encoded.
+// started returns how many children the plan starts, and their size in bytes, encoded.
 func (p *Plan) started() (count, bytes int) {
 	for i := range p.Wanted {
-		count += len(p.Wanted[i].TaskRuns)
+		count += len(p.Wanted[i].Runs)
 		bytes += p.Wanted[i].bytes
 	}
 	return count, bytes

@@ -15,7 +15,7 @@ func (p *planner) decide(i int, vars substitute.Variables) {
 	before := *s
 	wanted, problem := p.prepare(s, withRetries(vars, s.Task))
 	if wanted != nil {
-		wanted.bytes, problem = childrenSize(s.Task, wanted.TaskRuns)
+		wanted.bytes, problem = childrenSize(s.Task, wanted.Runs)
 	}
 	if p.plan.Need == nil && p.Orphans == nil && (problem != nil || s.Skipped != nil && p.plan.anyLost()) {
 		// An earlier reconcile may have started the task, before a change of something on which its start depends.
@@ -29,7 +29,7 @@ func (p *planner) decide(i int, vars substitute.Variables) {
 	if wanted == nil { // it is skipped, or needs results
 		return
 	}
-	if count, bytes := p.plan.started(); count > 0 && (count+len(wanted.TaskRuns) > maxStarted || bytes+wanted.bytes > maxBytes) {
+	if count, bytes := p.plan.started(); count > 0 && (count+len(wanted.Runs) > maxStarted || bytes+wanted.bytes > maxBytes) {
 		p.plan.More = true
 		return
 	}
@@ -46,7 +46,7 @@ func (p *planner) fail(s *TaskState, problem *Problem) {
 	}
 }
 
-// prepare evaluates the when expressions of a task and builds its TaskRuns. It returns nothing for a task that it skips, or
+// prepare evaluates the when expressions of a task and builds its children. It returns nothing for a task that it skips, or
 // that needs results.
 func (p *planner) prepare(s *TaskState, vars substitute.Variables) (*Wanted, *Problem) {
 	guard, problem := p.guard(s, vars)
@@ -82,17 +82,17 @@ func (p *planner) prepare(s *TaskState, vars substitute.Variables) (*Wanted, *Pr
 		if err != nil {
 			return nil, cannotStart(s.Task.Name, err.Error(), v1.PipelineRunReasonValidationFailed, v1.SkipReasonInvalid)
 		}
-		reference := referenceTo(child.Name, task)
+		reference := referenceTo(child.Kind(), child.GetName(), task)
 		reference.WhenExpressions = whenStatus(guard)
 		if reference.DisplayName, err = names.Of(cmp.Or(combination.Name, task.DisplayName), combination.Params); err != nil {
 			return nil, substitutionProblem(s.Task.Name, err)
 		}
-		wanted.TaskRuns, wanted.References = append(wanted.TaskRuns, child), append(wanted.References, reference)
+		wanted.Runs, wanted.References = append(wanted.Runs, child), append(wanted.References, reference)
 	}
 	return wanted, nil
 }
 
-// taskStart is what the TaskRuns of one task are created from.
+// taskStart is what the children of one task are created from.
 type taskStart struct {
 	// task has its values substituted.
 	task *v1.PipelineTask
@@ -163,7 +163,7 @@ func (p *planner) known(s *TaskState, wanted, keep needs) (bool, *Problem) {
 	return known, nil
 }
 
-// growth returns how many bytes the PipelineRun grows by references to the TaskRuns of a matrix, or a problem if it has no
+// growth returns how many bytes the PipelineRun grows by references to the children of a matrix, or a problem if it has no
 // room for them. A task without a matrix was counted when the run started.
 func (p *planner) growth(task *v1.PipelineTask, combinations int) (int, *Problem) {
 	if task.Matrix == nil {

@@ -100,7 +100,7 @@ func TestPlanIsPure(t *testing.T) {
 			if len(obs.Tasks) == 0 {
 				return
 			}
-			in := Inputs{Run: pr, Obs: obs, Evaluator: evaluator, Builder: newTaskRunBuilder(pr, obs), Loaded: newResults(nil)}
+			in := Inputs{Run: pr, Obs: obs, Evaluator: evaluator, Builder: newChildBuilder(pr, obs), Loaded: newResults(nil)}
 			tasks, before := append([]TaskState(nil), obs.Tasks...), pr.DeepCopy()
 			one, two := plan(in, Plan{}), plan(in, Plan{})
 			if !reflect.DeepEqual(one, two) { //nolint:govet // the errors in equal plans are equal, too
@@ -128,20 +128,20 @@ func TestPlanNeedsWhatItDoesNotKnow(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	in := Inputs{Run: pr, Obs: obs, Evaluator: evaluator, Builder: newTaskRunBuilder(pr, obs), Loaded: newResults(nil)}
+	in := Inputs{Run: pr, Obs: obs, Evaluator: evaluator, Builder: newChildBuilder(pr, obs), Loaded: newResults(nil)}
 	first := plan(in, Plan{})
 	if first.Need == nil || first.Need.Task != "use" || first.Need.Results["make"] == nil || len(first.Wanted) > 0 {
 		t.Fatalf("want the results of task make for task use, got %+v", first)
 	}
-	read := func(_ context.Context, child *v1.TaskRun) (*v1.TaskRun, bool, error) {
-		whole := child.DeepCopy()
+	read := func(context.Context, Run) (Run, bool, error) {
+		whole := &v1.TaskRun{}
 		for _, name := range []string{"text"} {
 			whole.Status.Results = append(whole.Status.Results, v1.TaskRunResult{Name: name, Value: v1.StringValue("t")})
 		}
 		whole.Status.Results = append(whole.Status.Results,
 			v1.TaskRunResult{Name: "list", Value: v1.ArrayValue("l")},
 			v1.TaskRunResult{Name: "map", Value: v1.ObjectValue(map[string]string{"k": "v"})})
-		return whole, false, nil
+		return taskRun{whole}, false, nil
 	}
 	if err := in.Loaded.load(t.Context(), read, first.Need.Results, byName(first.Tasks)); err != nil {
 		t.Fatal(err)

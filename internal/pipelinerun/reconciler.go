@@ -168,7 +168,7 @@ func (r *Reconciler) plan(ctx context.Context, pr *v1.PipelineRun, obs Observati
 		read: r.read, lease: memory,
 		orphans: func(ctx context.Context) (map[string][]Child, error) { return r.orphans(ctx, pr, obs) },
 	}
-	return l.complete(ctx, Inputs{Run: pr, Obs: obs, Evaluator: r.Evaluator, Builder: newTaskRunBuilder(pr, obs)})
+	return l.complete(ctx, Inputs{Run: pr, Obs: obs, Evaluator: r.Evaluator, Builder: newChildBuilder(pr, obs)})
 }
 
 // noteDelay records the start of a run whose first TaskRuns could not be created because of a transient error. Without a
@@ -187,8 +187,8 @@ func (r *Reconciler) act(ctx context.Context, action Action, pr *v1.PipelineRun,
 	switch action {
 	case StartTasks:
 		return r.startTasks(ctx, pr, plan)
-	case CancelTaskRuns:
-		return Effect{}, r.cancelTaskRuns(ctx, toCancel(plan))
+	case CancelChildren:
+		return Effect{}, r.cancelChildren(ctx, toCancel(plan))
 	case DoNothing:
 	}
 	return Effect{}, nil

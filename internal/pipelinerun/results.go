@@ -20,7 +20,7 @@ const (
 	elementBytes = 16
 )
 
-// The bytes that a reconcile reserves of the budget that all share: light for results of at most lightHeld, and the TaskRun
+// The bytes that a reconcile reserves of the budget that all share: light for results of at most lightHeld, and the child
 // that it is reading; heavy for the maximum of one reconcile, with the texts into which results are inserted.
 const (
 	lightHeld = 2 << 20
@@ -55,7 +55,7 @@ func newResults(lease *budget.Lease) *results {
 	return &results{values: map[string]map[string]v1.Value{}, looked: needs{}, tooMuch: map[string]error{}, lease: lease}
 }
 
-// view is a substitute.Tasks: the results of some tasks, and how many TaskRuns tasks have.
+// view is a substitute.Tasks: the results of some tasks, and how many children tasks have.
 type view struct {
 	tasks  map[string]*TaskState
 	values map[string]map[string]v1.Value
@@ -101,7 +101,7 @@ func (t trimmed) Result(task, result string) (v1.Value, bool) {
 	return value, ok
 }
 
-// Combinations returns how many TaskRuns a task has.
+// Combinations returns how many children a task has.
 func (v view) Combinations(task string) (int, bool) {
 	s := v.tasks[task]
 	if s == nil || len(s.Children) == 0 {
@@ -155,13 +155,13 @@ func (r *results) known(task string, wanted needs, tasks map[string]*TaskState) 
 	return true, nil
 }
 
-// mayHaveResults reports whether the results of a task can be read. If one TaskRun of a matrix is gone, the results of the others
+// mayHaveResults reports whether the results of a task can be read. If one child of a matrix is gone, the results of the others
 // are not those of the task.
 func mayHaveResults(s *TaskState) bool {
 	return s != nil && len(s.Children) > 0 && s.Phase.done() && !slices.ContainsFunc(s.Children, func(c Child) bool { return c.Lost })
 }
 
-// load reads what is needed and not known yet. Of each TaskRun only the needed parts stay in memory, and loading stops as
+// load reads what is needed and not known yet. Of each child only the needed parts stay in memory, and loading stops as
 // soon as they exceed what one task can hold. The error is a *tooMuchError, a *lostError, errBusy, or one of the API server.
 func (r *results) load(ctx context.Context, read reader, wanted needs, tasks map[string]*TaskState) error {
 	var bytes wantedBytes
@@ -200,7 +200,7 @@ func (r *results) missing(task string, wanted map[string]*uses, bytes *wantedByt
 	return missing, nil
 }
 
-// loadTask reads the TaskRuns of a task. If it cannot read all of them, it keeps nothing of them: a part of the results of a
+// loadTask reads the children of a task. If it cannot read all of them, it keeps nothing of them: a part of the results of a
 // matrix must not become a shorter list.
 func (r *results) loadTask(ctx context.Context, read reader, s *TaskState, wanted map[string]*uses, bytes *wantedBytes) error {
 	missing := r.drop(s.Task.Name, wanted)
@@ -218,15 +218,15 @@ func (r *results) loadChildren(ctx context.Context, read reader, s *TaskState, w
 		if !r.reserve() {
 			return errBusy
 		}
-		child := s.Children[i].TaskRun
+		child := s.Children[i].Run
 		whole, gone, err := read(ctx, child)
 		if err != nil {
 			return err
 		}
 		if gone {
-			return &lostError{s.Task.Name, child.Name}
+			return &lostError{s.Task.Name, child.Kind().Name(), child.GetName()}
 		}
-		for _, result := range whole.Status.Results {
+		for _, result := range whole.Results() {
 			if use := missing[result.Name]; use != nil {
 				if err := r.keep(s, result, use, wanted[result.Name], bytes); err != nil {
 					return err
@@ -287,7 +287,7 @@ func (r *results) keep(s *TaskState, result v1.TaskRunResult, use, wanted *uses,
 	return bytes.add(task, result.Name, used, 1)
 }
 
-// reserve reserves memory for what is held and for one more TaskRun.
+// reserve reserves memory for what is held and for one more child.
 func (r *results) reserve() bool {
 	if r.held > lightHeld {
 		return r.lease.Grow(heavy)
@@ -295,7 +295,7 @@ func (r *results) reserve() bool {
 	return r.lease.Grow(light)
 }
 
-// shrink releases what the reconcile no longer needs after it has decided. It keeps the results in the TaskRuns that it
+// shrink releases what the reconcile no longer needs after it has decided. It keeps the results in the children that it
 // starts, which have this number of bytes as JSON, and those for the results of the run.
 func (r *results) shrink(started int, kept bool) {
 	const perByte = 5 // an element of an array takes 16 bytes in addition to its text, for 3 bytes in JSON
@@ -308,7 +308,7 @@ func (r *results) shrink(started int, kept bool) {
 	}
 }
 
-// textOf returns a result of one TaskRun of a matrix. A matrix permits only strings, which is checked before the run starts.
+// textOf returns a result of one child of a matrix. A matrix permits only strings, which is checked before the run starts.
 // JSON keeps any other value complete.
 func textOf(value v1.Value) string {
 	if value.Type == v1.TypeString || value.Type == "" {

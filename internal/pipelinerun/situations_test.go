@@ -35,8 +35,8 @@ const (
 func started(plan Plan) Effect {
 	effect := Effect{Started: map[int][]Child{}}
 	for _, w := range plan.Wanted {
-		for i, tr := range w.TaskRuns {
-			effect.Started[w.Task] = append(effect.Started[w.Task], Child{Reference: w.References[i], TaskRun: tr})
+		for i, made := range w.Runs {
+			effect.Started[w.Task] = append(effect.Started[w.Task], Child{Reference: w.References[i], Run: made})
 		}
 	}
 	return effect
@@ -325,7 +325,7 @@ func situations() map[string]situation {
 			change: spec(v1.PipelineRunSpecStatusCancelled),
 			tasks:  map[string]string{"work": isRunning, "ignored": isSucceeded},
 			want:   Cancelling,
-			action: CancelTaskRuns,
+			action: CancelChildren,
 		},
 		"cancelled": {
 			reason: "It has ended when they have; finally does not run.",
@@ -388,7 +388,7 @@ func situations() map[string]situation {
 			change: limits(time.Minute, 0, 0),
 			tasks:  map[string]string{"work": isRunning, "ignored": isSucceeded},
 			want:   Cancelling,
-			action: CancelTaskRuns,
+			action: CancelChildren,
 		},
 		"tasks-timed-out": {
 			reason: "When the tasks have used up their time, finally runs.",
@@ -424,7 +424,7 @@ func situations() map[string]situation {
 // childIn is a TaskRun of a task that stands so.
 func childIn(pr *v1.PipelineRun, task *v1.PipelineTask, state string) Child {
 	tr := &v1.TaskRun{ObjectMeta: metav1.ObjectMeta{Name: childName(pr, task.Name, -1)}}
-	child := Child{Reference: referenceTo(tr.Name, task), TaskRun: tr, Lost: state == isLost}
+	child := Child{Reference: referenceTo(taskRuns{}, tr.Name, task), Run: taskRun{tr}, Lost: state == isLost}
 	switch state {
 	case isSucceeded:
 		tr.Status.SetCondition(done(), metav1.NewTime(start))

@@ -15,7 +15,7 @@ import (
 const statusReserve = 16 << 10
 
 // sizeProblem returns a problem if the run cannot be stored together with a copy of its pipeline and a reference to each of
-// its TaskRuns.
+// its children.
 func sizeProblem(pr *v1.PipelineRun, spec *v1.PipelineSpec) *Problem {
 	whole := *pr
 	whole.Status.PipelineSpec = spec
@@ -39,11 +39,11 @@ func sizeProblem(pr *v1.PipelineRun, spec *v1.PipelineSpec) *Problem {
 		encoded, objectsize.ManagedFields(pr), objectsize.Limit)}
 }
 
-// referenceSize returns the encoded bytes in the status for one TaskRun of a task, or for its entry as a skipped task. A
+// referenceSize returns the encoded bytes in the status for one child of a task, or for its entry as a skipped task. A
 // display name with variables can become longer than it is here; the reserve has room for that.
 func referenceSize(pr *v1.PipelineRun, task *v1.PipelineTask) int {
 	const index = 1_000 // as long as any index is
-	return objectsize.Encoded(referenceTo(childName(pr, task.Name, index), task)) + len(",")
+	return objectsize.Encoded(referenceTo(kindOf(task), childName(pr, task.Name, index), task)) + len(",")
 }
 
 // tooManyReferences returns the problem of a matrix with more TaskRuns than the PipelineRun can refer to.
@@ -52,25 +52,25 @@ func tooManyReferences(n, needed, room int) string {
 		"make a Pipeline of spec.pipelineSpec, or Tasks of its tasks", n, needed, room)
 }
 
-// childSize returns the bytes of a task's TaskRun, or a problem if it cannot be stored. The spec of an embedded task counts
-// twice, because the TaskRun's status has a copy.
-func childSize(task *v1.PipelineTask, child *v1.TaskRun) (int, *Problem) {
-	encoded := objectsize.Encoded(child) + statusReserve
-	if child.Spec.TaskSpec != nil {
-		encoded += objectsize.Encoded(child.Spec.TaskSpec)
+// childSize returns the bytes of a task's child, or a problem if it cannot be stored. What the status of the child repeats
+// counts twice.
+func childSize(task *v1.PipelineTask, child Run) (int, *Problem) {
+	encoded := objectsize.Encoded(child.Object()) + statusReserve
+	if repeated := child.Repeated(); repeated != nil {
+		encoded += objectsize.Encoded(repeated)
 	}
 	if encoded <= objectsize.Limit {
 		return encoded, nil
 	}
 	return encoded, cannotStart(task.Name, fmt.Sprintf(
-		"its TaskRun would have %d bytes when encoded as JSON, more than the limit of %d (1.5 MiB for one object, less %d for what is "+
+		"its %s would have %d bytes when encoded as JSON, more than the limit of %d (1.5 MiB for one object, less %d for what is "+
 			"added to it); %s; pass large data through a "+
-			"workspace", encoded, objectsize.Limit, objectsize.Reserve, largestParams(child.Spec.Params)),
+			"workspace", child.Kind().Name(), encoded, objectsize.Limit, objectsize.Reserve, largestParams(child.Params())),
 		v1.PipelineRunReasonResultTooLarge, v1.SkipReasonTooLargeResults)
 }
 
-// childrenSize returns the bytes of all TaskRuns of a task, or a problem if one of them cannot be stored.
-func childrenSize(task *v1.PipelineTask, children []*v1.TaskRun) (int, *Problem) {
+// childrenSize returns the bytes of all children of a task, or a problem if one of them cannot be stored.
+func childrenSize(task *v1.PipelineTask, children []Run) (int, *Problem) {
 	bytes := 0
 	for _, child := range children {
 		encoded, problem := childSize(task, child)

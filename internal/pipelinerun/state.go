@@ -21,7 +21,7 @@ const (
 	Unresolved State = "Unresolved"
 	// Invalid: the run, its pipeline, or a Task that it refers to breaks a rule, so that no task may start.
 	Invalid State = "Invalid"
-	// Cancelling: TaskRuns must be cancelled, because the run was cancelled or its time is over.
+	// Cancelling: children must be cancelled, because the run was cancelled or its time is over.
 	Cancelling State = "Cancelling"
 	// Startable: tasks can start now.
 	Startable State = "Startable"
@@ -65,7 +65,7 @@ func stateOf(pr *v1.PipelineRun, obs Observation, plan Plan) State {
 	}
 }
 
-// toCancel returns the TaskRuns that must be cancelled and are not cancelled yet, with their messages.
+// toCancel returns the children that must be cancelled and are not cancelled yet, with their messages.
 func toCancel(plan Plan) []cancellation {
 	var out []cancellation
 	for i := range plan.Tasks {
@@ -75,9 +75,8 @@ func toCancel(plan Plan) []cancellation {
 			continue
 		}
 		for j := range s.Children {
-			c := &s.Children[j]
-			if !c.Lost && !c.TaskRun.Status.Done() && c.TaskRun.Spec.Status != v1.TaskRunSpecStatusCancelled {
-				out = append(out, cancellation{c.TaskRun, stop.Cancel})
+			if c := &s.Children[j]; c.cancellable() {
+				out = append(out, cancellation{c.Run, stop.Cancel})
 			}
 		}
 	}

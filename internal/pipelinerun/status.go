@@ -12,10 +12,10 @@ import (
 
 // Effect is the outcome of an action.
 type Effect struct {
-	// Started are the TaskRuns that were created or adopted, by the position of their task in Plan.Tasks. All of a task are
+	// Started are the children that were created or adopted, by the position of their task in Plan.Tasks. All of a task are
 	// here, or none.
 	Started map[int][]Child
-	// Abandoned are TaskRuns of a task that cannot be started, because others of its matrix were refused.
+	// Abandoned are children of a task that cannot be started, because others of its matrix were refused.
 	Abandoned []cancellation
 	// Problem is set if the action found that a task cannot be started.
 	Problem *Problem
@@ -23,14 +23,14 @@ type Effect struct {
 	Waiting string
 }
 
-// startOf returns when the run, or its part of finally, has started: now, or the creation time of the first TaskRun that an
-// earlier reconcile could not record. Otherwise such a TaskRun would reach its own timeout before the run reaches its
+// startOf returns when the run, or its part of finally, has started: now, or the creation time of the first child that an
+// earlier reconcile could not record. Otherwise such a child would reach its own timeout before the run reaches its
 // deadline.
 func (e *Effect) startOf(now metav1.Time, plan Plan, final bool) metav1.Time {
 	first := now
 	for i, children := range e.Started {
 		for j := range children {
-			made := children[j].TaskRun.CreationTimestamp
+			made := children[j].Run.GetCreationTimestamp()
 			if plan.Tasks[i].Final == final && !made.IsZero() && made.Before(&first) {
 				first = made
 			}

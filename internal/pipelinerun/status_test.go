@@ -76,17 +76,17 @@ func planned(t *testing.T, pr *v1.PipelineRun, obs Observation, results map[stri
 	if err != nil {
 		t.Fatal(err)
 	}
-	read := func(_ context.Context, child *v1.TaskRun) (*v1.TaskRun, bool, error) {
-		whole := child.DeepCopy()
+	read := func(_ context.Context, child Run) (Run, bool, error) {
+		whole := &v1.TaskRun{}
 		for name, value := range results {
-			if task, result, _ := strings.Cut(name, "."); child.Name == childName(pr, task, -1) {
+			if task, result, _ := strings.Cut(name, "."); child.GetName() == childName(pr, task, -1) {
 				whole.Status.Results = append(whole.Status.Results, v1.TaskRunResult{Name: result, Value: value})
 			}
 		}
-		return whole, false, nil
+		return taskRun{whole}, false, nil
 	}
 	l := &loader{read: read, orphans: func(context.Context) (map[string][]Child, error) { return map[string][]Child{}, nil }}
-	plan, err := l.complete(t.Context(), Inputs{Run: pr, Obs: obs, Evaluator: evaluator, Builder: newTaskRunBuilder(pr, obs)})
+	plan, err := l.complete(t.Context(), Inputs{Run: pr, Obs: obs, Evaluator: evaluator, Builder: newChildBuilder(pr, obs)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -158,7 +158,7 @@ func TestEventsTellOnlyWhatIsNew(t *testing.T) {
 	pr, obs, plan := observed(t, situations()["second"])
 	before, _ := statusFor(pr, Startable, obs, plan, Effect{})
 	after, _ := statusFor(pr, Startable, obs, plan, started(plan))
-	want := []reconcile.Event{normal(reasonTaskRunCreated, "Created TaskRun run-use for task use")}
+	want := []reconcile.Event{normal("TaskRunCreated", "Created TaskRun run-use for task use")}
 	if diff := cmp.Diff(want, eventsFor(before, after)); diff != "" {
 		t.Errorf("events: -want, +got:\n%s", diff)
 	}

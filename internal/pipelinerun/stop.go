@@ -12,7 +12,7 @@ import (
 type Stop struct {
 	// Reason is the reason with which tasks that have not started are skipped; empty if they may start.
 	Reason string
-	// Cancel is the message with which running TaskRuns are cancelled; empty if they may finish.
+	// Cancel is the message with which running children are cancelled; empty if they may finish.
 	Cancel v1.TaskRunSpecStatusMessage
 }
 

@@ -120,16 +120,17 @@ func earlierFailure(pr *v1.PipelineRun) string {
 	return failure
 }
 
-// failureOf names the failed TaskRun, and has its message.
+// failureOf names the failed child, and has its message.
 func failureOf(s *TaskState) string {
 	for i := range s.Children {
 		c := &s.Children[i]
 		switch {
 		case c.Lost:
-			return fmt.Sprintf("task %q failed: TaskRun %q was deleted before the run had ended", s.Task.Name, c.TaskRun.Name)
+			return fmt.Sprintf("task %q failed: %s %q was deleted before the run had ended", s.Task.Name, c.Run.Kind().Name(), c.Run.GetName())
 		case !c.succeeded() && !c.cancelled():
 			condition := c.condition()
-			return fmt.Sprintf("task %q failed: TaskRun %q: %s: %s", s.Task.Name, c.TaskRun.Name, condition.Reason, condition.Message)
+			return fmt.Sprintf("task %q failed: %s %q: %s: %s", s.Task.Name, c.Run.Kind().Name(), c.Run.GetName(), condition.Reason,
+				condition.Message)
 		}
 	}
 	return fmt.Sprintf("task %q failed", s.Task.Name)

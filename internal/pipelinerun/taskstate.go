@@ -16,15 +16,15 @@ type Phase string
 const (
 	// Waiting: it has not started, and may still start.
 	Waiting Phase = "Waiting"
-	// Running: TaskRuns of it are running.
+	// Running: children of it are running.
 	Running Phase = "Running"
-	// Succeeded: all of its TaskRuns succeeded.
+	// Succeeded: all of its children succeeded.
 	Succeeded Phase = "Succeeded"
-	// Ignored: a TaskRun of it failed, and onError lets the pipeline continue.
+	// Ignored: a child of it failed, and onError lets the pipeline continue.
 	Ignored Phase = "Ignored"
-	// Failed: a TaskRun of it failed, or was deleted.
+	// Failed: a child of it failed, or was deleted.
 	Failed Phase = "Failed"
-	// Cancelled: a TaskRun of it was cancelled.
+	// Cancelled: a child of it was cancelled.
 	Cancelled Phase = "Cancelled"
 	// Skipped: it will not run.
 	Skipped Phase = "Skipped"
@@ -44,7 +44,7 @@ type TaskState struct {
 	Final bool
 	// ContinuesOnError is true when a failure of the task is ignored.
 	ContinuesOnError bool
-	// Children are its TaskRuns, in the order of the combinations of its matrix. Either all have been created, or the list is
+	// Children are its runs, in the order of the combinations of its matrix. Either all have been created, or the list is
 	// empty.
 	Children []Child
 	// Skipped is why the task will not run; nil if it may.
@@ -53,12 +53,12 @@ type TaskState struct {
 	Phase Phase
 }
 
-// Child is a TaskRun of the run.
+// Child is a run that the run has created for a task.
 type Child struct {
 	// Reference is the status entry of it, now or later.
 	Reference v1.ChildReference
-	// TaskRun is the TaskRun in the cache, without its results. If it is Lost, only its name is set. It must not be changed.
-	TaskRun *v1.TaskRun
+	// Run is the child in the cache, without its results. If it is Lost, only its name is set. It must not be changed.
+	Run Run
 	// Lost reports that it was created and does not exist any more.
 	Lost bool
 }
@@ -75,7 +75,7 @@ func (s *TaskState) update() {
 	}
 }
 
-// phaseOf combines the TaskRuns of a task. As long as one is running, so is the task.
+// phaseOf combines the children of a task. As long as one is running, so is the task.
 func phaseOf(children []Child, continuesOnError bool) Phase {
 	var lost, failed, cancelled bool
 	for i := range children {
@@ -83,7 +83,7 @@ func phaseOf(children []Child, continuesOnError bool) Phase {
 		switch {
 		case c.Lost:
 			lost = true
-		case !c.TaskRun.Status.Done():
+		case !c.done():
 			return Running
 		case c.succeeded():
 		case c.cancelled():
@@ -145,39 +145,45 @@ func (s *TaskState) mayMissResults(tasks map[string]*TaskState) bool {
 		slices.ContainsFunc(neededByGuard(s.Task).tasks(), skipped)
 }
 
-func (c *Child) condition() *metav1.Condition { return c.TaskRun.Status.Condition() }
+func (c *Child) condition() *metav1.Condition { return c.Run.Progress().Condition }
+
+func (c *Child) done() bool { return c.Run.Progress().Done() }
+
+// cancellable reports whether the child is running and was not cancelled yet.
+func (c *Child) cancellable() bool {
+	if c.Lost {
+		return false
+	}
+	p := c.Run.Progress()
+	return !p.Done() && !p.Stopping
+}
 
 func (c *Child) succeeded() bool {
 	condition := c.condition()
 	return condition != nil && condition.Status == metav1.ConditionTrue
 }
 
-func (c *Child) cancelled() bool {
-	condition := c.condition()
-	return condition != nil && condition.Status == metav1.ConditionFalse && condition.Reason == v1.TaskRunReasonCancelled
-}
+func (c *Child) cancelled() bool { return c.Run.Progress().Cancelled }
 
-// timedOut reports whether the TaskRun ended because the time of the run, or of its part of the run, was over: it was
+// timedOut reports whether the child ended because the time of the run, or of its part of the run, was over: it was
 // cancelled with that message, or its own timeout fired when that time was over too. Which of the two happens first is
-// chance. The times of a status have whole seconds, so a TaskRun can seem to have ended before that time was over.
+// chance. The times of a status have whole seconds, so a child can seem to have ended before that time was over.
 func (c *Child) timedOut(deadlines ...time.Time) bool {
-	condition := c.condition()
-	if c.Lost || condition == nil || condition.Status != metav1.ConditionFalse {
+	p := c.Run.Progress()
+	if c.Lost || p.Condition == nil || p.Condition.Status != metav1.ConditionFalse {
 		return false
 	}
-	late := condition.Reason == v1.TaskRunReasonTimedOut
-	if c.TaskRun.Spec.StatusMessage == v1.TaskRunTimedOutByPipelineRun {
-		return late || c.cancelled()
+	if p.Message == v1.TaskRunTimedOutByPipelineRun {
+		return p.TimedOut || p.Cancelled
 	}
-	end := condition.LastTransitionTime
-	if c.TaskRun.Status.CompletionTime != nil {
-		end = *c.TaskRun.Status.CompletionTime
+	due := p.Condition.LastTransitionTime.Time
+	if p.Completion != nil {
+		due = p.Completion.Time
 	}
-	due := end.Time
-	if start := c.TaskRun.Status.StartTime; start != nil && c.TaskRun.Spec.Timeout != nil {
-		if own := start.Add(c.TaskRun.Spec.Timeout.Duration); own.After(due) {
+	if p.Start != nil && p.Timeout != nil {
+		if own := p.Start.Add(p.Timeout.Duration); own.After(due) {
 			due = own
 		}
 	}
-	return late && slices.ContainsFunc(deadlines, func(d time.Time) bool { return passed(due, d) })
+	return p.TimedOut && slices.ContainsFunc(deadlines, func(d time.Time) bool { return passed(due, d) })
 }

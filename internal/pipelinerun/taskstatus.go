@@ -34,14 +34,14 @@ func statusOf(s *TaskState) (status, reason string) {
 	return v1.TaskStatusNone, v1.TaskStatusNone
 }
 
-// reasonOfChildren returns the reason of the first such TaskRun.
+// reasonOfChildren returns the reason of the first such child.
 func reasonOfChildren(s *TaskState, one func(*Child) bool) string {
 	for i := range s.Children {
 		if c := &s.Children[i]; one(c) {
 			return c.condition().Reason
 		}
 	}
-	return v1.TaskStatusFailed // all failed TaskRuns are deleted
+	return v1.TaskStatusFailed // all failed children are deleted
 }
 
 // aggregate returns the status of all tasks together.

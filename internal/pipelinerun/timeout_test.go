@@ -164,7 +164,7 @@ func TestStartOfUnrecordedTaskRuns(t *testing.T) {
 	pr = c.settle(t, pr)
 	made := c.child(t, pr, "a", -1)
 	made.CreationTimestamp = metav1.NewTime(start.Add(-time.Minute))
-	effect := Effect{Started: map[int][]Child{0: {{TaskRun: made}}}}
+	effect := Effect{Started: map[int][]Child{0: {{Run: taskRun{made}}}}}
 	plan := Plan{Tasks: []TaskState{{Task: &pr.Spec.PipelineSpec.Tasks[0]}}}
 	if got := effect.startOf(metav1.NewTime(start), plan, false); !got.Equal(&made.CreationTimestamp) {
 		t.Errorf("want %v, got %v", made.CreationTimestamp, got)

@@ -54,7 +54,7 @@ func workspaces(task *v1.PipelineTask, bindings map[string]*v1.WorkspaceBinding)
 }
 
 // boundFor returns the workspaces for a task, by name. References to results in the run's bindings are replaced.
-func (b *taskRunBuilder) boundFor(task *v1.PipelineTask, vars substitute.Variables, results substitute.Tasks) (
+func (b *childBuilder) boundFor(task *v1.PipelineTask, vars substitute.Variables, results substitute.Tasks) (
 	map[string]*v1.WorkspaceBinding, error) {
 	used := b.resultBindings(task)
 	if len(used) == 0 {
@@ -76,7 +76,7 @@ func (b *taskRunBuilder) boundFor(task *v1.PipelineTask, vars substitute.Variabl
 }
 
 // resultBindings returns the positions of the workspaces of the run that a task gets and that contain results of tasks.
-func (b *taskRunBuilder) resultBindings(task *v1.PipelineTask) []int {
+func (b *childBuilder) resultBindings(task *v1.PipelineTask) []int {
 	var used []int
 	for _, handed := range handedOn(task) {
 		name := handed.PipelineWorkspace()
@@ -88,7 +88,7 @@ func (b *taskRunBuilder) resultBindings(task *v1.PipelineTask) []int {
 }
 
 // neededByBindings adds what the workspaces of a task need.
-func (b *taskRunBuilder) neededByBindings(task *v1.PipelineTask, n needs) {
+func (b *childBuilder) neededByBindings(task *v1.PipelineTask, n needs) {
 	for _, i := range b.resultBindings(task) {
 		for r := range variables.BindingReferences(&b.pr.Spec.Workspaces[i]) {
 			n.reference(r)

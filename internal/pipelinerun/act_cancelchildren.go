@@ -13,14 +13,14 @@ import (
 	"github.com/sluice-ci/sluice/internal/reconcile"
 )
 
-// cancellation is a TaskRun to cancel, and the message for it.
+// cancellation is a child to cancel, and the message for it.
 type cancellation struct {
-	taskRun *v1.TaskRun
+	run     Run
 	message v1.TaskRunSpecStatusMessage
 }
 
-// cancelTaskRuns cancels TaskRuns. The next reconcile observes whether they have ended.
-func (r *Reconciler) cancelTaskRuns(ctx context.Context, cancellations []cancellation) error {
+// cancelChildren cancels children. The next reconcile observes whether they have ended.
+func (r *Reconciler) cancelChildren(ctx context.Context, cancellations []cancellation) error {
 	errs := make([]error, len(cancellations))
 	reconcile.Each(len(cancellations), func(i int) { errs[i] = r.cancel(ctx, cancellations[i]) })
 	return errors.Join(errs...)
@@ -28,18 +28,19 @@ func (r *Reconciler) cancelTaskRuns(ctx context.Context, cancellations []cancell
 
 func (r *Reconciler) cancel(ctx context.Context, c cancellation) error {
 	patch, err := json.Marshal(map[string]any{
-		// The UID excludes another TaskRun that has the name by now.
-		"metadata": map[string]any{"uid": c.taskRun.UID},
-		"spec":     map[string]any{"status": v1.TaskRunSpecStatusCancelled, "statusMessage": c.message},
+		// The UID excludes another child that has the name by now.
+		"metadata": map[string]any{"uid": c.run.GetUID()},
+		"spec":     c.run.Kind().Stop(c.message),
 	})
 	if err != nil {
 		return err
 	}
-	target := &v1.TaskRun{}
-	target.Namespace, target.Name = c.taskRun.Namespace, c.taskRun.Name
+	target := c.run.Kind().New().Object()
+	target.SetNamespace(c.run.GetNamespace())
+	target.SetName(c.run.GetName())
 	err = r.Client.Patch(ctx, target, client.RawPatch(types.MergePatchType, patch))
 	if err != nil && reconcile.Classify(err) != reconcile.NotFound && reconcile.Classify(err) != reconcile.Conflict {
-		return fmt.Errorf("cannot cancel TaskRun %q: %w", c.taskRun.Name, err)
+		return fmt.Errorf("cannot cancel %s %q: %w", c.run.Kind().Name(), c.run.GetName(), err)
 	}
 	return nil
 }
